@@ -1,0 +1,52 @@
+/* tool_calls.h - what a model wrote, taken apart: reasoning, content, tool calls.
+ *
+ * Two grammars cover most families (Hermes JSON: Qwen2.5, Qwen3; XML: Qwen3-Coder,
+ * Nemotron 3). A malformed call is never dropped and never a failure of the
+ * parser: it comes back as a call with an error text written for the model.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_MODELS_CHAT_TOOL_CALLS_H
+#define TROUPE_MODELS_CHAT_TOOL_CALLS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "runtime/base/json.h"
+#include "runtime/base/status.h"
+
+#define TOOL_CALLS_MAX 128 /* in one reply; the next one is an error of the last */
+
+enum tool_call_format {
+    TOOL_CALLS_NONE,   /* only reasoning is taken out */
+    TOOL_CALLS_HERMES, /* <tool_call>{"name": ..., "arguments": {...}}</tool_call> */
+    TOOL_CALLS_XML /* <tool_call><function=N><parameter=K>V</parameter></function></tool_call> */
+};
+
+/* All owned by the reply. */
+struct parsed_call {
+    char *name;             /* "" when it could not be read */
+    struct json *arguments; /* an object; NULL when malformed */
+    char *error;            /* NULL: well formed; else words that a model can act on */
+    char *raw;              /* the text of the call as written, tags included */
+};
+
+struct parsed_reply {
+    char *content;   /* without reasoning and calls, blanks at both ends removed; never NULL */
+    char *reasoning; /* NULL: none */
+    struct parsed_call *call;
+    int32_t n_calls;
+};
+
+/* By what the template shows the model; HERMES when it says nothing. */
+enum tool_call_format tool_calls_format_of(const char *chat_template);
+
+/* `in_reasoning`: the prompt ended inside <think>, so the text starts with thoughts. A </think>
+ * without a start ends reasoning all the same. `tools` (OpenAI form, may be NULL) gives the XML
+ * grammar the types of its parameters. Text must be valid UTF-8 (utf8_clean it first). */
+MUST_CHECK enum status tool_calls_parse(enum tool_call_format format, const char *text, size_t n,
+                                        bool in_reasoning, const struct json *tools,
+                                        struct parsed_reply *out, struct error *err);
+void parsed_reply_deinit(struct parsed_reply *r);
+
+#endif

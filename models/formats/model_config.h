@@ -1,0 +1,67 @@
+/* model_config.h - config.json (and generation_config.json) as a checked struct.
+ *
+ * Every number is range-checked here, once, so that loaders may multiply sizes
+ * without fear. What this build cannot honour (a RoPE scaling, sliding windows,
+ * biases) is refused by name: STATUS_UNSUPPORTED for something known but not
+ * built, STATUS_INVALID for nonsense; the error's place is FILE: key.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_MODELS_FORMATS_MODEL_CONFIG_H
+#define TROUPE_MODELS_FORMATS_MODEL_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernels/dtype.h"
+#include "runtime/base/status.h"
+#include "runtime/base/str.h"
+
+#define MODEL_CONFIG_MAX_EOS 8
+
+/* A value: copy it freely. Letters as in models/arch: C hidden, L layers, H heads, G key/value
+ * heads, D head size, F feed-forward, V vocabulary. */
+struct model_config {
+    char architecture[64];           /* "Qwen3ForCausalLM" */
+    char model_type[32];             /* "qwen3" */
+    int32_t hidden_size;             /* C, 1 .. 65536 */
+    int32_t intermediate_size;       /* F, 1 .. 1048576 */
+    int32_t n_layers;                /* L, 1 .. 1024 */
+    int32_t n_heads;                 /* H, 1 .. 1024, a multiple of G */
+    int32_t n_kv_heads;              /* G */
+    int32_t head_dim;                /* D, even, 2 .. 1024; H*D need not be C */
+    int32_t vocab_size;              /* V, rows of the embedding, 1 .. 4194304 */
+    int32_t max_position_embeddings; /* 1 .. 16777216 */
+    float rms_norm_eps;              /* above 0, at most 1 */
+    double rope_theta;               /* 1 .. 1e12 */
+    double initializer_range;        /* of a model to be trained; 0.02 by default */
+    bool tie_word_embeddings;
+    enum dtype dtype; /* of the stored weights, as config.json says; files may mix */
+    int32_t bos_id;   /* -1: none */
+    int32_t pad_id;   /* -1: none */
+    int32_t n_eos;    /* generation_config.json wins over config.json */
+    int32_t eos_id[MODEL_CONFIG_MAX_EOS];
+    char codec[32]; /* "troupe": {"codec": ...}; empty: JSON tool calls */
+};
+
+MUST_CHECK enum status model_config_parse(const char *text, size_t n, const char *name,
+                                          struct model_config *out, struct error *err);
+/* Merges generation_config.json (bos, eos, pad) into a parsed config. */
+MUST_CHECK enum status model_config_parse_generation(const char *text, size_t n, const char *name,
+                                                     struct model_config *config,
+                                                     struct error *err);
+/* DIR/config.json, and DIR/generation_config.json where there is one. */
+MUST_CHECK enum status model_config_load_dir(const char *dir, struct model_config *out,
+                                             struct error *err);
+/* Also what a config made by hand must pass. */
+MUST_CHECK enum status model_config_check(const struct model_config *c, const char *name,
+                                          struct error *err);
+
+/* Texts that transformers 4.5x and 5.x load (both spellings of what was renamed). */
+void model_config_write(const struct model_config *c, struct str *out);
+void model_config_write_generation(const struct model_config *c, struct str *out);
+
+/* Parameters of the whole model, embeddings counted once when tied. */
+int64_t model_config_n_parameters(const struct model_config *c);
+
+#endif

@@ -1,0 +1,71 @@
+/* tokenizer.h - text to token ids and back: byte-level BPE from tokenizer.json.
+ *
+ * Same ids as Hugging Face tokenizers without post-processing (no BOS is added:
+ * chat templates write it). What is not understood is refused by name at load.
+ * Any bytes can be encoded, valid UTF-8 or not, and decode to themselves when
+ * there is no normaliser.
+ *
+ * Encoding uses scratch space inside the tokenizer: one thread at a time. All
+ * functions that take it const are safe from any thread.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_MODELS_FORMATS_TOKENIZER_H
+#define TROUPE_MODELS_FORMATS_TOKENIZER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "models/formats/token_ids.h"
+#include "runtime/base/hash.h"
+#include "runtime/base/status.h"
+#include "runtime/base/str.h"
+
+#define TOKENIZER_MAX_FILE        ((size_t)64 << 20)
+#define TOKENIZER_MAX_IDS         (1 << 22)
+#define TOKENIZER_MAX_TOKEN_BYTES 1024 /* of one token */
+#define TOKENIZER_MAX_ADDED       65536
+
+struct tokenizer;
+
+/* `name` is the file's name in messages. */
+MUST_CHECK enum status tokenizer_from_json(const char *text, size_t n, const char *name,
+                                           struct tokenizer **out, struct error *err);
+MUST_CHECK enum status tokenizer_load_dir(const char *dir, struct tokenizer **out,
+                                          struct error *err); /* DIR/tokenizer.json */
+void tokenizer_free(struct tokenizer *t);
+
+/* Appends. parse_special false treats the text of special tokens as plain text (user input, tool
+ * output); added tokens that are not special are found either way, as with split_special_tokens in
+ * transformers. Allocates nothing when the tokenizer is plain bytes and `out` has room for n. */
+MUST_CHECK enum status tokenizer_encode(struct tokenizer *t, const char *text, size_t n,
+                                        bool parse_special, struct token_ids *out,
+                                        struct error *err);
+
+int32_t tokenizer_size(const struct tokenizer *t); /* ids are 0 .. size-1, all of them used */
+/* Bytes of one token, lent; NULL for an id outside. */
+const char *tokenizer_bytes(const struct tokenizer *t, int32_t id, size_t *n);
+bool tokenizer_is_special(const struct tokenizer *t, int32_t id);
+bool tokenizer_is_added(const struct tokenizer *t, int32_t id);
+/* The id of the token with exactly these bytes ("<|im_end|>", " the"), or -1. */
+int32_t tokenizer_id_of(const struct tokenizer *t, const char *text);
+int32_t tokenizer_id_of_n(const struct tokenizer *t, const char *bytes, size_t n);
+struct sha256 tokenizer_hash(const struct tokenizer *t); /* of the file as read */
+
+/* Appends the raw bytes; ids outside give nothing. The result need not be valid UTF-8. */
+void tokenizer_decode(const struct tokenizer *t, const int32_t *id, size_t n, bool skip_special,
+                      struct str *out);
+
+/* Text as it streams: a character cut between two tokens is held back until it is whole; bytes
+ * that cannot become one are U+FFFD. All output together equals utf8_clean() of the whole decode.
+ */
+struct token_stream {
+    char held[4];
+    int n_held;
+};
+#define TOKEN_STREAM_INIT ((struct token_stream){.n_held = 0})
+void token_stream_push(struct token_stream *s, const struct tokenizer *t, int32_t id,
+                       bool skip_special, struct str *out);
+void token_stream_finish(struct token_stream *s, struct str *out);
+
+#endif

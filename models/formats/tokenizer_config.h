@@ -1,0 +1,26 @@
+/* tokenizer_config.h - what tokenizer_config.json and chat_template.jinja add to a tokenizer.
+ *
+ * Only texts: the template is interpreted by models/chat. Both files may be absent.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_MODELS_FORMATS_TOKENIZER_CONFIG_H
+#define TROUPE_MODELS_FORMATS_TOKENIZER_CONFIG_H
+
+#include "runtime/base/status.h"
+
+#define CHAT_TEMPLATE_MAX_BYTES ((size_t)1 << 20)
+
+/* All owned; NULL where the file has none. */
+struct tokenizer_config {
+    char *bos_token, *eos_token, *pad_token;
+    char *chat_template; /* chat_template.jinja wins over tokenizer_config.json */
+    char *template_name; /* its file, for messages */
+};
+
+MUST_CHECK enum status tokenizer_config_parse(const char *text, size_t n, const char *name,
+                                              struct tokenizer_config *out, struct error *err);
+MUST_CHECK enum status tokenizer_config_load_dir(const char *dir, struct tokenizer_config *out,
+                                                 struct error *err);
+void tokenizer_config_deinit(struct tokenizer_config *c); /* also of a zeroed one */
+
+#endif
