@@ -1,0 +1,50 @@
+/* eval.h - many episodes of an environment at once, always recorded, and the table over them.
+ *
+ * Episodes are independent: row[r]/episode[i], seeds from the task seed on. Each is one packed record and
+ * one transaction; a row is printed only after its episodes are durable. A kill loses only those
+ * in flight; resume runs just the missing ones.
+ */
+#ifndef TROUPE_AGENTS_EVAL_H
+#define TROUPE_AGENTS_EVAL_H
+
+#include "agents/turn.h"
+#include "runtime/base/log.h"
+
+struct eval_row_spec {
+    int32_t horizon;
+    double noise;
+    float temperature;
+    int32_t episodes;
+};
+struct eval_options {
+    const struct env_ops *env;
+    enum env_profile profile;
+    enum env_ablation ablation;
+    struct model *model;
+    const char *expert; /* NULL: the model acts; "plain", "check": a script acts (controls) */
+    const struct eval_row_spec *row;
+    int32_t n_rows;
+    uint64_t seed;  /* tasks seed .. seed + episodes - 1; below 2^20 is refused */
+    int32_t in_flight; /* 0: by the model */
+    struct store *store;
+    const char *resume; /* uuid of an interrupted evaluation or NULL */
+    const struct seams *seams;
+    struct log *log;
+    const volatile int *interrupted;
+};
+struct eval_row {
+    struct eval_row_spec spec;
+    int64_t n, n_success, n_failed_outside; /* the last: timeouts and errors, left out of n */
+    double success, success_low, success_high, ceiling; /* Wilson, 95 % */
+    double step_accuracy, recovered, detection, false_alarm, own_slips, calls_per_step;
+    int64_t tok_in, tok_out;
+    double wall_s, tokens_per_s;
+};
+/* rows (n_rows) is filled in order. Writes the run's uuid. */
+MUST_CHECK enum status eval_run(const struct eval_options *o, struct eval_row *rows, char uuid[37],
+                                struct error *err);
+
+void wilson_interval(int64_t successes, int64_t n, double *low, double *high);
+struct json *eval_row_json(const struct eval_options *o, const struct eval_row *row);
+
+#endif

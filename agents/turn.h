@@ -1,0 +1,76 @@
+/* turn.h - an agent at work: perceive, reason, act, as a state machine.
+ *
+ * agent_start begins; everything else happens in callbacks on the loop's thread (or on the
+ * driver's, for episodes): a model call that answers, a tool call that finishes. One struct agent is
+ * one conversation; thousands run at once. Each model call is a step `turn:n/model:k`, each
+ * tool call a step `turn:n/tool:k:name`, journaled when the scope has a run, recorded into an
+ * episode otherwise.
+ *
+ * perceive: render what came since the last call into delta ids (or messages); reason: one model
+ * call; act: the tool calls of its reply, one after the other in the order given.
+ */
+#ifndef TROUPE_AGENTS_TURN_H
+#define TROUPE_AGENTS_TURN_H
+
+#include "agents/scope.h"
+#include "models/model.h"
+#include "runtime/loop/loop.h"
+#include "tools/environments/environment.h"
+#include "tools/registry.h"
+
+struct agent_host; /* what all agents of a process share: loop, models' reply box, registry, seams */
+
+struct agent_role {
+    const char *name;        /* "planner" */
+    const char *prompt;      /* system text; may be NULL */
+    struct model *model;
+    struct tool **tools;     /* (n_tools) lent; what this role may call */
+    int32_t n_tools;
+    struct sampling sampling;
+    int32_t max_reply_tokens; /* 0: 512, or the environment's */
+};
+
+struct agent_task {
+    const struct agent_role *role;
+    struct scope scope;
+    const struct json *input;  /* what the user or the blueprint asks; may be NULL with an env */
+    const struct json *schema; /* the answer must fit; NULL: any text */
+    const struct env_ops *env_ops; /* NULL: no environment */
+    struct env_params env_params;
+};
+
+struct agent_result {
+    enum step_state state; /* ok also when the verdict is a failure */
+    struct error err;
+    struct json *output;   /* new: the answer, or {"verdict": {...}} with an environment */
+    bool has_verdict;
+    struct env_verdict verdict;
+    int64_t turns, calls, tok_in, tok_out;
+};
+
+struct agent;
+typedef void (*agent_done)(void *ctx, struct agent *a, const struct agent_result *r);
+
+/* Resumes by itself: steps that the journal has are taken from there, environment calls are
+ * replayed, and the first open step goes on. */
+MUST_CHECK enum status agent_start(struct agent_host *h, const struct agent_task *t,
+                                   agent_done done, void *ctx, struct agent **out,
+                                   struct error *err);
+void agent_cancel(struct agent *a); /* still calls done */
+void agent_free(struct agent *a);   /* after done */
+
+struct agent_host_options {
+    struct loop *loop; /* NULL: a driver drains with agent_host_poll */
+    struct tool_registry *registry;
+    const struct seams *seams;
+    /* Streams provisional text; NULL: nobody listens. */
+    void (*on_text)(void *ctx, const char *path, const char *text, size_t n);
+    void *ctx;
+};
+MUST_CHECK enum status agent_host_new(const struct agent_host_options *o, struct agent_host **out,
+                                      struct error *err);
+void agent_host_free(struct agent_host *h);
+/* Driver without a loop: waits up to timeout_ms and handles the replies that are there. */
+void agent_host_poll(struct agent_host *h, int64_t timeout_ms);
+
+#endif

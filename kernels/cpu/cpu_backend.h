@@ -1,0 +1,14 @@
+/* cpu_backend.h - the CPU's table of ops, one per instruction set, all with the same bits. */
+#ifndef TROUPE_KERNELS_CPU_CPU_BACKEND_H
+#define TROUPE_KERNELS_CPU_CPU_BACKEND_H
+
+#include "kernels/backend.h"
+
+enum cpu_isa { CPU_ISA_PLAIN, CPU_ISA_AVX2, CPU_ISA_AVX512, CPU_ISA_N };
+
+enum cpu_isa cpu_isa_best(void); /* what this CPU and kernel can do */
+const char *cpu_isa_name(enum cpu_isa isa);
+/* A static constant table; an isa that this CPU lacks must not be asked for. */
+const struct backend *cpu_backend(enum cpu_isa isa);
+
+#endif

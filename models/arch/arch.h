@@ -1,0 +1,62 @@
+/* arch.h - an architecture: names and shapes of its tensors, forward, backward.
+ *
+ * One file an architecture (arch_qwen3.c), listed in arch.def. Forward and backward take
+ * a list of rows over page tables: decode, chunked prefill, packed training and trees are the
+ * same call, so their bits are the same. All on the lane that the caller gives.
+ *
+ * Memory: `scratch` is the caller's, at least scratch_bytes(rows); for training the forward
+ * keeps what backward needs in `acts`.
+ */
+#ifndef TROUPE_MODELS_ARCH_ARCH_H
+#define TROUPE_MODELS_ARCH_ARCH_H
+
+#include "models/arch/weights.h"
+
+struct arch_tensor {
+    char name[96];
+    int32_t rows, cols; /* a vector: 1 x n */
+    bool is_product;
+};
+
+struct arch_pass {
+    const struct weights *weights;
+    struct lane lane;
+    const int32_t *token;    /* (R) */
+    struct row_span rows;    /* seq, pos, pages */
+    struct kv_layer *kv;     /* (L) */
+    const float *rope_cos, *rope_sin; /* (max_pos, D/2): arch_rope_table */
+    void *scratch;
+    /* Rows whose final hidden state is wanted: (n_out) indices below R, ascending. */
+    const int32_t *out_row;
+    int32_t n_out;
+    float *hidden; /* (n_out, C): after the final norm */
+    void *acts;    /* training: kept activations, acts_bytes; NULL: inference */
+};
+
+struct arch {
+    const char *hf_name; /* "Qwen3ForCausalLM" */
+    const char *name;    /* "qwen3" */
+    /* Refuses by name what this architecture or backend cannot do. */
+    MUST_CHECK enum status (*check)(const struct model_config *c, const struct backend *b,
+                                    struct error *err);
+    int32_t (*n_tensors)(const struct model_config *c);
+    void (*tensor)(const struct model_config *c, int32_t i, struct arch_tensor *out);
+    size_t (*scratch_bytes)(const struct model_config *c, int32_t n_rows);
+    size_t (*acts_bytes)(const struct model_config *c, int32_t n_rows, bool recompute);
+    size_t (*back_scratch_bytes)(const struct model_config *c, int32_t n_rows);
+    void (*forward)(const struct arch_pass *p);
+    /* d_hidden (n_out, C) is the gradient at `hidden`. Adds weight gradients into grad (flat, in the order
+     * of tensors). dk, dv: zeroed f32 page pools per layer (L pointers), shaped like kv. */
+    void (*backward)(const struct arch_pass *p, const float *d_hidden, float *const *dk,
+                     float *const *dv, void *back_scratch, float *grad);
+    /* Index of the tensor that turns hidden into logits (the embedding when tied). */
+    int32_t (*head)(const struct model_config *c);
+};
+
+const struct arch *arch_find(const char *hf_name); /* NULL: not one of ours */
+/* cos and sin (max_pos, D/2) each, in double, rounded once. Freed by mem_aligned_free(cos); sin points
+ * into the same block. */
+MUST_CHECK enum status arch_rope_table(const struct model_config *c, int32_t max_pos, float **cos,
+                                       float **sin, struct error *err);
+
+#endif

@@ -1,0 +1,57 @@
+/* weights.h - one version of a model's tensors, shared by reference.
+ *
+ * A call pins the version that it began with; training writes a new one; publishing is a
+ * pointer swap (models/engine). Row-major bytes may lie in a mapped checkpoint; packed
+ * panels lie in the backend's memory. Immutable once published.
+ */
+#ifndef TROUPE_MODELS_ARCH_WEIGHTS_H
+#define TROUPE_MODELS_ARCH_WEIGHTS_H
+
+#include "kernels/backend.h"
+#include "models/formats/model_config.h"
+#include "runtime/base/hash.h"
+
+struct arch;
+
+struct weight_tensor {
+    const char *name; /* as on disk: "model.layers.0.self_attn.q_proj.weight" */
+    struct matrix m;  /* n_out x n_in; a vector is 1 x n */
+    bool is_product;  /* has panels */
+};
+
+struct weights; /* reference-counted; ref and unref from any thread */
+
+/* From an opened checkpoint: every tensor that the architecture names must be there with the right
+ * shape, extra ones are refused by name (except known buffers). Keeps the checkpoint open. `dtype`: what
+ * products compute from (DTYPE_N: as stored). */
+struct safetensors;
+MUST_CHECK enum status weights_load(const struct backend *b, const struct arch *a,
+                                    const struct model_config *c, struct safetensors *adopt,
+                                    enum dtype dtype, struct weights **out, struct error *err);
+/* Random initial weights (normal, std 0.02, output projections scaled by 1/sqrt(2 L)), fp32. */
+MUST_CHECK enum status weights_init(const struct backend *b, const struct arch *a,
+                                    const struct model_config *c, uint64_t seed,
+                                    struct weights **out, struct error *err);
+/* A new version from fp32 master values, one flat array in the order of the tensors, rounded to
+ * `dtype`, packed. */
+MUST_CHECK enum status weights_from_flat(const struct weights *like, const float *flat,
+                                         int64_t version, struct weights **out, struct error *err);
+
+struct weights *weights_ref(struct weights *w);
+void weights_unref(struct weights *w);
+
+int64_t weights_version(const struct weights *w);
+const struct sha256 *weights_hash(const struct weights *w); /* over names, shapes and bytes */
+const struct model_config *weights_config(const struct weights *w);
+const struct arch *weights_arch(const struct weights *w);
+const struct backend *weights_backend(const struct weights *w);
+int32_t weights_n(const struct weights *w);
+const struct weight_tensor *weights_at(const struct weights *w, int32_t i);
+int64_t weights_n_params(const struct weights *w); /* tied tensors once */
+int64_t weights_flat_offset(const struct weights *w, int32_t i); /* of tensor i in a flat array */
+void weights_to_flat(const struct weights *w, float *flat);
+
+/* Bytes a load would take, from config alone: for the memory plan. */
+int64_t weights_plan_bytes(const struct arch *a, const struct model_config *c, enum dtype dtype);
+
+#endif

@@ -1,0 +1,116 @@
+/* model.h - the one way agents reach a model: engine, remote server or script.
+ *
+ * A session is one conversation's sequence; a call appends ids to it and samples a reply. The
+ * request owns its mail node and every buffer is the caller's until the call is done; the
+ * answer comes through `reply` on the thread that drains it. A model that `takes_ids` is fed
+ * exact token ids (token in, token out); another gets messages and gives text.
+ *
+ * Sessions and calls of one model are used from one thread (the loop's, or a driver's) at a time.
+ */
+#ifndef TROUPE_MODELS_MODEL_H
+#define TROUPE_MODELS_MODEL_H
+
+#include "runtime/base/hash.h"
+#include "runtime/base/json.h"
+#include "runtime/base/mailbox.h"
+#include "runtime/base/status.h"
+
+struct tokenizer; /* models/formats/tokenizer.h */
+
+enum model_finish {
+    FINISH_NONE,   /* not ended */
+    FINISH_STOP,   /* a stop token or stop string */
+    FINISH_LENGTH, /* max_tokens or the context is full */
+    FINISH_CANCELLED,
+    FINISH_ERROR,
+};
+const char *model_finish_name(enum model_finish f); /* "stop", "length", ... */
+
+#define SAMPLING_MAX_BIAS 64
+struct sampling {
+    float temperature; /* 0: greedy */
+    float top_p;       /* 1: off */
+    float min_p;       /* 0: off */
+    int32_t top_k;     /* 0: off */
+    float repetition_penalty; /* 1: off; over prompt and reply */
+    int32_t n_bias;
+    const int32_t *bias_id; /* (n_bias) lent */
+    const float *bias;
+};
+#define SAMPLING_DEFAULT                                                                           \
+    ((struct sampling){.temperature = 1.0f, .top_p = 1.0f, .repetition_penalty = 1.0f})
+
+struct model;
+struct model_session;
+
+struct model_call {
+    struct mail mail;      /* first: the reply is this mail */
+    struct mailbox *reply; /* where it is posted when done */
+    /* ---- asked */
+    struct model_session *session;
+    int32_t keep;          /* positions of the session that stay: prefix_len */
+    const int32_t *delta;  /* ids appended after `keep`; lent until done */
+    int32_t n_delta;
+    const struct json *messages, *tools; /* for models that take messages */
+    const char *path;      /* of the step: the scripted model chooses by it */
+    uint64_t seed, call_id; /* Philox key and counter with the position */
+    struct sampling sampling;
+    int32_t max_tokens;
+    const int32_t *stop_id; /* besides the model's own end ids */
+    int32_t n_stop_id;
+    const char *const *stop_text; /* the reply ends before or after it, as found; kept in ids */
+    int32_t n_stop_text;
+    int32_t priority; /* higher first; live runs above training */
+    /* Called on the model's thread with each new token when not NULL; must only copy and post. */
+    void (*on_token)(struct model_call *c, int32_t id, float logp);
+    /* ---- answered */
+    enum status status;
+    struct error err;
+    enum model_finish finish;
+    int32_t *ids;         /* (cap) the caller's buffers, at least max_tokens each */
+    float *logp;          /* full vocabulary at the sampling temperature (at 1 when greedy) */
+    float *logp_sampled;  /* after processors; only meaningful when `processed` */
+    int32_t n_ids;
+    bool processed;       /* a processor changed the distribution of some token */
+    char *text;           /* models that give text: malloc'd, the caller frees */
+    struct json *tool_calls; /* the same: [{name, arguments}], new reference or NULL */
+    int64_t policy_version;
+    int32_t cached_tokens; /* of the prompt, served from pages */
+    int64_t queued_us, first_us, done_us; /* durations since the start of the call */
+    void *caller;         /* the caller's context */
+    void *state;          /* the model's, while it runs */
+    bool cancelled;
+};
+
+struct model_info {
+    const char *name;    /* as given with --model */
+    const char *kind;    /* "engine", "script", "remote" */
+    const char *codec;   /* from config.json "troupe".codec; NULL: JSON tool calls */
+    const char *backend; /* "cpu-avx512" or NULL */
+    bool takes_ids;
+    struct sha256 hash;
+    int32_t context, vocab;
+    const struct tokenizer *tokenizer; /* NULL for text models */
+    const char *chat_template;         /* NULL: the default */
+    const int32_t *eos_id;
+    int32_t n_eos;
+};
+
+struct model_ops {
+    MUST_CHECK enum status (*session_open)(struct model *m, struct model_session **out,
+                                           struct error *err);
+    /* A second session on the same positions, by reference to its pages. */
+    MUST_CHECK enum status (*session_fork)(struct model *m, struct model_session *from,
+                                           struct model_session **out, struct error *err);
+    void (*session_close)(struct model *m, struct model_session *s); /* no call in flight */
+    void (*start)(struct model *m, struct model_call *c);  /* never fails: it answers an error */
+    void (*cancel)(struct model *m, struct model_call *c); /* still answers */
+    void (*close)(struct model *m);
+};
+
+struct model {
+    const struct model_ops *ops;
+    struct model_info info;
+};
+
+#endif

@@ -1,0 +1,34 @@
+/* example_source.h - where supervised training gets its examples; agents/ and data files fill it in.
+ *
+ * An example is one sequence of ids with a mask: position i is trained to be predicted (from i-1)
+ * where train[i] is 1. Sources are addressed by index, never by a cursor, so that a resumed run
+ * and a run on other thread counts see the same order.
+ */
+#ifndef TROUPE_MODELS_TRAIN_EXAMPLE_SOURCE_H
+#define TROUPE_MODELS_TRAIN_EXAMPLE_SOURCE_H
+
+#include "runtime/base/status.h"
+
+#include <stdint.h>
+
+struct example {
+    int32_t *ids;   /* (cap) the caller's buffers */
+    uint8_t *train; /* (cap) */
+    int32_t cap, n;
+    bool truncated;
+};
+
+struct example_source {
+    void *ctx;
+    int64_t n; /* examples in one epoch; 0: endless */
+    /* Fills ex. progress 0..1 through the training: curricula follow it. */
+    enum status (*get)(void *ctx, uint64_t seed, int64_t index, double progress,
+                       struct example *ex, struct error *err);
+    /* Skill probe after training phases, NULL: none. Counts per category are reported. */
+    int32_t n_probes;
+    /* prompt ids into ex (n set), expected reply ids into want (n_want set). */
+    enum status (*probe)(void *ctx, int32_t i, struct example *ex, int32_t *want, int32_t want_cap,
+                         int32_t *n_want, const char **category, struct error *err);
+};
+
+#endif

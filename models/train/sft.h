@@ -1,0 +1,49 @@
+/* sft.h - supervised fine-tuning, and training from nothing: cross-entropy over a token mask.
+ *
+ * Bit-exact: the result depends on options and data alone, not on threads or interruptions. Weight
+ * gradients add up in GRADIENT_SHARDS shards; sequences are packed with boundaries; a checkpoint holds
+ * master weights, AdamW moments, position and schedule, and resumes bit for bit.
+ */
+#ifndef TROUPE_MODELS_TRAIN_SFT_H
+#define TROUPE_MODELS_TRAIN_SFT_H
+
+#include "models/arch/weights.h"
+#include "models/train/example_source.h"
+#include "runtime/base/log.h"
+#include "runtime/base/seams.h"
+
+struct sft_options {
+    const char *out;  /* folder: out/checkpoints, out/metrics.jsonl, out/events.*, out/model */
+    uint64_t seed;
+    int64_t updates;
+    int32_t batch_tokens;   /* rows of one update, about */
+    int32_t accumulate;     /* micro-batches an update */
+    int32_t max_len;        /* of an example */
+    double lr, lr_min;      /* linear warm-up, then cosine to lr_min */
+    int64_t warmup;
+    double beta1, beta2, eps, weight_decay, clip;
+    int32_t eval_every, n_eval_batches; /* held-out examples: indexes from 2^40 on */
+    int32_t checkpoint_every, keep_last;
+    bool keep_best, recompute, resume;
+    const char *stop_on; /* NULL, or "probe": end when the skill probe holds (offcourse 2.6) */
+    const struct example_source *data, *held_out; /* held_out may be NULL */
+    const struct seams *seams;
+    struct log *log;
+    const volatile int *interrupted; /* set by a signal: state is saved, STATUS_CANCELLED */
+};
+
+struct sft_result {
+    int64_t updates, tokens, trained_tokens, n_truncated;
+    double loss, held_out_loss, wall_s, tokens_per_s;
+    struct weights *weights; /* the last version: a reference */
+};
+
+MUST_CHECK enum status sft_run(struct pool *pool, struct weights *start, const struct sft_options *o,
+                               struct sft_result *out, struct error *err);
+
+/* log-probs of ids[1..n) given what stands before, by the training forward pass: what the rollout
+ * recorded must be equal, bit for bit. logp (n): entry 0 is 0. */
+MUST_CHECK enum status train_logp(struct pool *pool, struct weights *w, const int32_t *ids,
+                                  int32_t n, float temperature, float *logp, struct error *err);
+
+#endif

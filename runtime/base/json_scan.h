@@ -1,0 +1,13 @@
+/* json_scan.h - what is checked of JSON text before jansson sees it; for json.c alone.
+ */
+#ifndef TROUPE_RUNTIME_BASE_JSON_SCAN_H
+#define TROUPE_RUNTIME_BASE_JSON_SCAN_H
+
+#include <stddef.h>
+
+#include "runtime/base/status.h"
+
+/* Valid UTF-8 without NUL, at most JSON_MAX_DEPTH brackets open at once. */
+MUST_CHECK enum status json_scan(const char *bytes, size_t n, const char *name, struct error *err);
+
+#endif

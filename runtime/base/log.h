@@ -1,0 +1,24 @@
+/* log.h - lines for the operator, on stderr.
+ *
+ * A log belongs to the app and is handed down. Calls are safe from any thread.
+ * While a progress line stands on a terminal it is erased before a message and
+ * drawn again after it. Secrets never reach a log.
+ */
+#ifndef TROUPE_RUNTIME_BASE_LOG_H
+#define TROUPE_RUNTIME_BASE_LOG_H
+
+#include <stdbool.h>
+
+#include "runtime/base/status.h"
+
+enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+
+struct log;
+struct log *log_new(int fd, enum log_level level, bool progress); /* progress false: --quiet */
+void log_free(struct log *l);
+void log_write(struct log *l, enum log_level level, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* One live line on a terminal; elsewhere a plain line at most every 10 s. */
+void log_progress(struct log *l, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void log_progress_end(struct log *l);
+
+#endif

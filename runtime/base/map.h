@@ -1,0 +1,29 @@
+/* map.h - byte-string keys to pointers, in order of insertion.
+ *
+ * Iteration order is insertion order, so that nothing depends on a hash seed.
+ * Keys are copied; values are the caller's. Deleting keeps the order of the rest.
+ */
+#ifndef TROUPE_RUNTIME_BASE_MAP_H
+#define TROUPE_RUNTIME_BASE_MAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct map;
+struct map *map_new(void);
+void map_free(struct map *m, void (*free_value)(void *)); /* free_value may be NULL */
+size_t map_size(const struct map *m);
+void *map_get(const struct map *m, const char *key); /* NULL: not there */
+void *map_get_n(const struct map *m, const char *key, size_t n);
+/* Returns the value that stood there before, or NULL. */
+void *map_put(struct map *m, const char *key, void *value);
+void *map_put_n(struct map *m, const char *key, size_t n, void *value);
+void *map_remove(struct map *m, const char *key);
+/* for (size_t i = 0; map_next(m, &i, &key, &value);) ; no change while iterating. */
+bool map_next(const struct map *m, size_t *i, const char **key, void **value);
+
+/* The candidate nearest to `word` by edit distance, or NULL when none is near
+ * (distance at most 2, or a third of the length). For "did you mean". */
+const char *nearest_word(const char *word, const char *const *candidates, size_t n);
+
+#endif

@@ -1,0 +1,50 @@
+/* loop.h - the event loop: one thread, libuv underneath, nothing on it blocks.
+ *
+ * The loop owns timers, signals and mailboxes whose mail is handled on its thread. Everything
+ * here is called on the loop's thread, except loop_wake and what mailbox.h allows.
+ */
+#ifndef TROUPE_RUNTIME_LOOP_LOOP_H
+#define TROUPE_RUNTIME_LOOP_LOOP_H
+
+#include "runtime/base/mailbox.h"
+#include "runtime/base/seams.h"
+#include "runtime/base/status.h"
+
+struct loop;
+struct loop_timer;
+struct loop_box;
+struct loop_tick;
+struct loop_signal;
+
+MUST_CHECK enum status loop_new(const struct seams *seams, struct loop **out, struct error *err);
+void loop_free(struct loop *l); /* all handles closed first by their owners */
+/* Runs until loop_stop, or until nothing holds it open. */
+void loop_run(struct loop *l);
+void loop_stop(struct loop *l);
+void loop_wake(struct loop *l); /* any thread */
+int64_t loop_now_ms(const struct loop *l); /* wall clock of the seam */
+void *loop_uv(struct loop *l);             /* uv_loop_t *, for runtime/http */
+
+/* Mail handled on the loop: handler gets all that is there, oldest first. A box holds the loop open
+ * only while loop_box_hold(+1) says that mail is expected. */
+struct loop_box *loop_box_new(struct loop *l, void (*handler)(void *ctx, struct mail *all),
+                              void *ctx);
+void loop_box_free(struct loop_box *b);
+struct mailbox *loop_box_mailbox(struct loop_box *b);
+void loop_box_hold(struct loop_box *b, int delta);
+
+/* Runs fn on the loop's next turn. */
+void loop_defer(struct loop *l, void (*fn)(void *ctx), void *ctx);
+/* Once, after delay_ms; freeing it cancels. */
+struct loop_timer *loop_timer_new(struct loop *l, int64_t delay_ms, void (*fn)(void *ctx),
+                                  void *ctx);
+void loop_timer_free(struct loop_timer *t);
+/* After every turn of the loop, before it waits: journals flush here. */
+struct loop_tick *loop_tick_new(struct loop *l, void (*fn)(void *ctx), void *ctx);
+void loop_tick_free(struct loop_tick *t);
+/* SIGINT, SIGTERM, SIGHUP; does not hold the loop open. */
+struct loop_signal *loop_signal_new(struct loop *l, int signo, void (*fn)(void *ctx, int signo),
+                                    void *ctx);
+void loop_signal_free(struct loop_signal *s);
+
+#endif

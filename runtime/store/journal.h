@@ -1,0 +1,133 @@
+/* journal.h - find, intend, finish: how anything durable happens.
+ *
+ * A run is a row; what it does are steps, named by path and attempt. Whoever does a
+ * step asks journal_find first (is it done already?), writes journal_intend before
+ * the effect and journal_finish after it. All of these go into the run's open
+ * transaction; the loop posts it once a tick (journal_flush), so that the
+ * transaction that records a result also holds the next intent, the messages, the
+ * budget and what follows. Nobody waits for it, except before an `idempotent` or
+ * `once` effect and before anything that counts leaves the process: those use
+ * journal_when_durable.
+ *
+ * Attempt rises only after a known failure. After a crash it stays, and `tries`
+ * counts. The whole of this header is called on the loop thread.
+ */
+#ifndef TROUPE_RUNTIME_STORE_JOURNAL_H
+#define TROUPE_RUNTIME_STORE_JOURNAL_H
+
+#include "runtime/base/json.h"
+#include "runtime/store/store.h"
+
+/* What a repeated call would do; the same values as in a tool's declaration. */
+enum effect { EFFECT_NONE, EFFECT_READ, EFFECT_IDEMPOTENT, EFFECT_ONCE };
+
+enum step_state { STEP_STARTED, STEP_OK, STEP_ERROR, STEP_TIMEOUT, STEP_BUDGET, STEP_CANCELLED,
+                  STEP_REJECTED, STEP_WAITING };
+const char *step_state_name(enum step_state s); /* "started", "ok", "error", ... */
+enum step_state step_state_of(enum status st);
+
+struct run; /* one open run: id, epoch, lock, open transaction */
+
+struct run_spec {
+    const char *kind; /* "run", "eval", "train" */
+    const char *name;
+    const struct json *config; /* effective configuration, stored whole */
+    uint64_t seed;
+    const struct sha256 *model_hash, *env_hash; /* may be NULL */
+    const char *backend;                        /* may be NULL */
+};
+
+/* Creates the row (durable before it returns) and takes its lock. */
+MUST_CHECK enum status run_create(struct store *s, const struct run_spec *spec, struct run **out,
+                                  struct error *err);
+/* Takes a run that nobody holds: epoch + 1. STATUS_BUSY when its owner lives;
+ * STATUS_CORRUPT when a payload's checksum is wrong. */
+MUST_CHECK enum status run_take(struct store *s, const char *uuid, struct run **out,
+                                struct error *err);
+/* Flushes, waits for durability and gives the lock back. */
+void run_close(struct run *r);
+
+const char *run_uuid(const struct run *r);
+uint64_t run_seed(const struct run *r);
+struct json *run_config(const struct run *r); /* lent */
+bool run_is_resumed(const struct run *r);
+/* The run's last status, output and words. Part of the open transaction. */
+void run_set_status(struct run *r, const char *status, const struct json *output,
+                    const char *error_text);
+void run_set_budget(struct run *r, const struct json *counters);
+
+struct step_record {
+    int32_t attempt; /* the latest */
+    int32_t tries;
+    enum step_state state;
+    enum effect effect;
+    uint8_t in_hash[16];
+    struct json *out; /* new reference or NULL */
+    char *err;        /* malloc'd or NULL */
+    int64_t t0_ms, t1_ms;
+};
+void step_record_deinit(struct step_record *s);
+
+/* The latest attempt of a step; *found false: it was never intended. A fresh run does
+ * not touch the disk. */
+MUST_CHECK enum status journal_find(struct run *r, const char *path, bool *found,
+                                    struct step_record *out, struct error *err);
+
+struct step_intent {
+    const char *path;
+    int32_t attempt;
+    const char *kind; /* "agent", "model", "tool", "human", ... */
+    const char *name; /* tool or agent; may be NULL */
+    enum effect effect;
+    const struct json *args; /* may be NULL */
+    const uint8_t *in_hash;  /* 16 bytes or NULL */
+};
+/* A step already started (after a crash) only counts a try. */
+void journal_intend(struct run *r, const struct step_intent *s);
+
+struct step_result {
+    const char *path;
+    int32_t attempt;
+    enum step_state state;
+    const struct json *out; /* may be NULL */
+    const char *err;        /* may be NULL */
+    int64_t tok_in, tok_out;
+};
+void journal_finish(struct run *r, const struct step_result *s);
+
+/* A conversation is a list of references; seq follows by itself. */
+void journal_message(struct run *r, const char *thread, const char *role, const struct json *body);
+/* The messages of a thread, in order: new reference to an array. */
+MUST_CHECK enum status journal_messages(struct run *r, const char *thread, struct json **out,
+                                        struct error *err);
+
+/* Waits: a row that any process may answer. */
+void journal_wait(struct run *r, const char *path, int32_t attempt, const char *kind,
+                  const struct json *prompt, int64_t deadline_ms);
+/* *answer NULL: still open. */
+MUST_CHECK enum status journal_wait_answer(struct run *r, const char *path, int32_t attempt,
+                                           struct json **answer, struct error *err);
+/* From any process, without holding the run. */
+MUST_CHECK enum status store_answer(struct store *s, const char *uuid, const char *path,
+                                    const struct json *answer, struct error *err);
+/* Marks a run for cancellation; its owner sees it at its next poll. */
+MUST_CHECK enum status store_cancel(struct store *s, const char *uuid, struct error *err);
+MUST_CHECK enum status run_poll_cancelled(struct run *r, bool *cancelled, struct error *err);
+
+/* SHA-256 over (run uuid, path, attempt): handed to tools as the key of the effect. */
+struct sha256 journal_idem(const struct run *r, const char *path, int32_t attempt);
+/* First 64 bits of SHA-256(path, attempt), without the run: the sampler's call id. */
+uint64_t journal_call_id(const char *path, int32_t attempt);
+
+/* Posts the open transaction; nothing is posted when it is empty. */
+void journal_flush(struct run *r);
+/* Flushes; `then` runs on the loop once everything so far is durable (at once if it is). */
+void journal_when_durable(struct run *r, txn_done then, void *ctx);
+/* Blocks until durable; for the end of a command. */
+MUST_CHECK enum status journal_sync(struct run *r, struct error *err);
+/* The mailbox through which completions come back (the loop drains it). */
+struct mailbox *store_reply_box(struct store *s);
+/* Called once by the owner of the loop: how to wake it when completions are there. */
+void store_set_wake(struct store *s, void (*wake)(void *ctx), void *ctx);
+
+#endif

@@ -1,0 +1,83 @@
+/* store.h - the SQLite file that holds everything: one writer thread, many readers.
+ *
+ * Every write is a transaction posted to the store thread (struct txn: an owned list
+ * of operations in its own SAVEPOINT). The store thread commits what is queued
+ * when the last commit returns (group commit without a timer). Readers have
+ * connections of their own. Several processes may use one store: each batch and
+ * checkpoint holds a lock on STORE.lock; a run's owner is alive while it holds a
+ * kernel lock on its byte of STORE.owners, so that resume after kill -9 is immediate.
+ *
+ * An fsync error stops all further writes: every later transaction fails with it.
+ */
+#ifndef TROUPE_RUNTIME_STORE_STORE_H
+#define TROUPE_RUNTIME_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "runtime/base/hash.h"
+#include "runtime/base/mailbox.h"
+#include "runtime/base/seams.h"
+#include "runtime/base/status.h"
+#include "runtime/base/str.h"
+
+#define STORE_SCHEMA_VERSION 1
+#define STORE_INLINE_BYTES   256
+
+enum store_durability { STORE_FULL, STORE_NORMAL };
+
+struct store_options {
+    const char *path;
+    enum store_durability durability; /* FULL for runs, NORMAL for throw-away rollouts */
+    bool create;                      /* make the file and its folders when absent */
+    bool read_only;
+    int32_t zstd_above_bytes; /* 0: default 512; -1: never */
+    const struct seams *seams;
+    /* Tests: called in place of fsync (delay, failure); NULL: the real one. */
+    int (*sync_hook)(void *ctx);
+    void *sync_hook_ctx;
+};
+
+struct store;
+
+/* A store of a newer version is STATUS_CONFIG and is left untouched. */
+MUST_CHECK enum status store_open(const struct store_options *o, struct store **out,
+                                  struct error *err);
+void store_close(struct store *s); /* commits what is queued first */
+const char *store_path(const struct store *s);
+
+/* ---- writing */
+struct txn;
+/* Called on the thread that drains the mailbox given to txn_post. */
+typedef void (*txn_done)(void *ctx, enum status status, const struct error *err);
+
+struct txn *txn_new(struct store *s);
+void txn_free(struct txn *t); /* one that was not posted */
+bool txn_is_empty(const struct txn *t);
+/* Posts and gives the transaction away. done may be NULL. Completion mail goes to `reply`
+ * (drain it with store_drain_replies); NULL calls done on the store thread. */
+void txn_post(struct txn *t, struct mailbox *reply, txn_done done, void *ctx);
+/* Posts and waits; for commands and tests, never on the loop thread during a run. */
+MUST_CHECK enum status txn_post_wait(struct txn *t, struct error *err);
+void store_drain_replies(struct mailbox *reply);
+
+/* ---- reading: a connection of the calling thread's own */
+struct store_reader;
+MUST_CHECK enum status store_reader_open(struct store *s, struct store_reader **out,
+                                         struct error *err);
+void store_reader_close(struct store_reader *r);
+
+/* ---- whole-store commands */
+struct store_stats {
+    int64_t file_bytes, wal_bytes, n_runs, n_steps, n_blobs, blob_plain_bytes, blob_stored_bytes,
+        n_token_records, n_episodes, commits, fsyncs, transactions;
+};
+MUST_CHECK enum status store_stats(struct store *s, struct store_stats *out, struct error *err);
+/* Pages, foreign keys, every blob's hash, every row's checksum, gaps in step.seq. Each
+ * finding is a line in `report` that names its place; STATUS_CORRUPT when there is one. */
+MUST_CHECK enum status store_check(struct store *s, struct str *report, struct error *err);
+MUST_CHECK enum status store_backup(struct store *s, const char *to, struct error *err);
+/* Deletes blobs that nothing names; gives back how many and how many bytes. */
+MUST_CHECK enum status store_gc(struct store *s, int64_t *n, int64_t *bytes, struct error *err);
+
+#endif

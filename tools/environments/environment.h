@@ -1,0 +1,161 @@
+/* environment.h - a seeded world with its tools, its verifier and its expert.
+ *
+ * An environment is in process and single-threaded: each instance belongs to one thread at a
+ * time. Equal parameters, seeds and calls give equal results, so a crash is healed by replaying
+ * the recorded calls. Faults are exogenous: a counter-based generator keyed by (fault seed,
+ * step, try, channel). What the verifier knows never reaches a prompt.
+ *
+ * Listed in environments.def; reference: "OffCourse" (README.md here).
+ */
+#ifndef TROUPE_TOOLS_ENVIRONMENTS_ENVIRONMENT_H
+#define TROUPE_TOOLS_ENVIRONMENTS_ENVIRONMENT_H
+
+#include "runtime/base/json.h"
+#include "runtime/base/str.h"
+#include "runtime/store/journal.h"
+
+enum env_profile { ENV_STD, ENV_HARD };
+enum env_ablation { ENV_ABLATE_NONE, ENV_ABLATE_MASK, ENV_ABLATE_MUTE, ENV_ABLATE_ALARM };
+
+struct env_params {
+    int32_t horizon;     /* steps to do: 1 .. 100000 */
+    double noise;        /* p, the rate of a fault; below 0: the environment's default */
+    enum env_profile profile;
+    enum env_ablation ablation;
+    uint64_t task_seed;
+    uint64_t fault_seed;
+};
+
+struct env; /* one instance */
+
+/* One call as both codecs know it. Names point into the environment's static tables. */
+#define ENV_MAX_ARGS 4
+struct env_value {
+    bool is_text;
+    int64_t number;
+    char text[24];
+};
+struct env_tool_spec {
+    const char *name, *description;
+    const char *input_schema; /* JSON text */
+    const char *output_schema;
+    enum effect effect; /* environment tools declare none */
+    int32_t n_args;
+    const char *arg[ENV_MAX_ARGS]; /* in the order of the compact form */
+};
+struct env_call {
+    int32_t tool; /* index into tools[]; -1: nothing that the codec can read */
+    struct env_value arg[ENV_MAX_ARGS];
+};
+
+/* What a call did, beside its result. */
+struct env_effect {
+    bool done;          /* the episode is over */
+    bool step_boundary; /* a new step began: the rolling context starts again from here */
+    bool ok;            /* the call was understood */
+};
+
+struct env_verdict {
+    bool success;
+    int32_t steps, steps_right;
+    int32_t calls, faults;        /* exogenous faults that struck */
+    int32_t own_slips;            /* steps wrong without any fault */
+    int32_t at_risk, recovered;   /* steps with a fault or slip; of these right at the end */
+    int32_t mismatch_shown, repaired;     /* detection */
+    int32_t match_shown, false_alarms;
+    bool capped;                  /* a step passed its cap on calls */
+};
+struct json *env_verdict_json(const struct env_verdict *v);
+
+/* A demonstration is a list of pieces: what the environment says (not trained) and what the expert
+ * says (trained unless masked). Text in the compact codec; JSON codec pieces are made from calls. */
+struct env_piece {
+    char text[64];
+    bool expert;
+    bool masked; /* expert text that must not be trained (the decision to look) */
+};
+struct env_demo_spec {
+    uint64_t seed;   /* of the whole set */
+    uint64_t index;  /* of this demonstration */
+    double progress; /* 0 .. 1 through the training: curricula follow it */
+    const char *kind; /* NULL: the default mixture; else one of demo_kinds */
+};
+/* Lends up to max pieces; returns how many. */
+typedef int32_t (*env_demo_fn)(const struct env_demo_spec *spec, struct env_piece *out, int32_t max);
+
+/* One question of the skill probe: after `prompt` (compact text) a model that has the skill says
+ * `expected`. Categories: e.g. "sum", "mismatch", "match". */
+struct env_probe {
+    char prompt[96], expected[16];
+    const char *category;
+};
+
+struct env_ops {
+    const char *name;    /* "ledger" */
+    const char *summary; /* one line */
+    double default_noise;
+    const struct env_tool_spec *tools;
+    int32_t n_tools;
+    int32_t max_calls_per_step; /* the cap; more is failure */
+    int32_t max_context_tokens; /* of a step in the compact codec */
+    int32_t max_reply_tokens;
+    const char *instructions; /* the system text of the JSON codec */
+
+    MUST_CHECK enum status (*create)(const struct env_params *p, struct env **out,
+                                     struct error *err);
+    void (*free)(struct env *e);
+    /* The first observation: new JSON; the compact form appends text to `out`. */
+    struct json *(*observe)(struct env *e);
+    void (*observe_compact)(struct env *e, struct str *out);
+
+    /* JSON codec: result is new. Arguments were checked against the schema. */
+    struct json *(*call)(struct env *e, const struct env_call *c, struct env_effect *fx);
+    /* Compact codec: reads one call from the model's text (up to the terminator), and writes the
+     * result's text. A text that is no call is a call with tool -1: it counts and is answered ERR. */
+    void (*parse_compact)(const struct env *e, const char *text, size_t n, struct env_call *out);
+    void (*call_compact)(struct env *e, const struct env_call *c, struct env_effect *fx,
+                         struct str *out);
+
+    void (*verify)(const struct env *e, struct env_verdict *out);
+    /* The verdict on step i alone, for the trainer. */
+    bool (*step_right)(const struct env *e, int32_t step);
+    int32_t (*steps_done)(const struct env *e);
+    /* prod(1-p): what no policy that never looks can pass. */
+    double (*ceiling)(const struct env_params *p);
+
+    /* The scripted expert's next call in this state; how: "plain" (never looks), "check". */
+    void (*expert)(const struct env *e, const char *how, struct env_call *out);
+    const char *const *demo_kinds;
+    int32_t n_demo_kinds;
+    env_demo_fn demo;
+    int32_t n_probes;
+    void (*probe)(int32_t i, struct env_probe *out);
+
+    /* Bytes of the whole state; restore gives an equal instance. */
+    void (*snapshot)(const struct env *e, struct str *out);
+    MUST_CHECK enum status (*restore)(const void *bytes, size_t n, struct env **out,
+                                      struct error *err);
+    /* Text of a call in the compact codec, terminator included ("SET e25;"). */
+    void (*render_call)(const struct env_call *c, struct str *out);
+    const char *compact_stop; /* the terminator, one token of the embedded vocabulary: ";" */
+};
+
+/* NULL: no such environment. */
+const struct env_ops *env_find(const char *name);
+const struct env_ops *env_at(int32_t i); /* NULL past the end */
+
+/* JSON arguments <-> call, by the specs; names the field on failure. */
+MUST_CHECK enum status env_call_from_json(const struct env_ops *ops, const char *tool,
+                                          const struct json *arguments, struct env_call *out,
+                                          struct error *err);
+struct json *env_call_arguments(const struct env_ops *ops, const struct env_call *c);
+
+/* Seeds: training below 2^20, validation below 2^21, reported at or above. */
+#define ENV_SEED_VALIDATION ((uint64_t)1 << 20)
+#define ENV_SEED_REPORTED   ((uint64_t)1 << 21)
+
+/* Words of the compact codec that are one token each in the embedded vocabulary, all environments
+ * together, in the order of their ids from 256 on (environments/vocabulary.def). */
+const char *env_vocabulary_word(int32_t i); /* NULL past the end */
+
+#endif
