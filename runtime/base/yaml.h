@@ -22,6 +22,8 @@ enum yaml_kind { YAML_SCALAR, YAML_SEQUENCE, YAML_MAPPING };
 MUST_CHECK enum status yaml_parse(const char *text, size_t n, const char *name, struct yaml **out,
                                   struct error *err);
 MUST_CHECK enum status yaml_parse_file(const char *path, struct yaml **out, struct error *err);
+/* libyaml exports a yaml_free of its own, so that ours has another name in the link. */
+#define yaml_free yaml_document_free
 void yaml_free(struct yaml *y);
 const char *yaml_name(const struct yaml *y); /* the file's name as given */
 const char *yaml_text(const struct yaml *y);

@@ -1,0 +1,166 @@
+/* yaml_caret.c - messages about a place in a YAML file, with the line and a caret.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <string.h>
+
+#include "runtime/base/str.h"
+#include "runtime/base/text.h"
+#include "runtime/base/yaml_node.h"
+
+#define EXCERPT_INDENT "    "
+#define EXCERPT_WIDTH  100 /* columns of source that are shown at most */
+#define EXCERPT_LEAD   60  /* of them before the place */
+
+/* The line breaks of YAML 1.1, which libyaml counts: CR LF, LF, CR, NEL, LS, PS. */
+static size_t break_len(const char *s, size_t n)
+{
+    if (n >= 2 && s[0] == '\r' && s[1] == '\n')
+        return 2;
+    if (n >= 1 && (s[0] == '\n' || s[0] == '\r'))
+        return 1;
+    if (n >= 2 && memcmp(s, "\xc2\x85", 2) == 0)
+        return 2;
+    if (n >= 3 && memcmp(s, "\xe2\x80", 2) == 0 && ((unsigned char)s[2] & 0xfe) == 0xa8)
+        return 3;
+    return 0;
+}
+
+void yaml_source_line(const struct yaml *y, int line, size_t *from, size_t *to)
+{
+    size_t i = 0;
+
+    *from = 0;
+    for (int at = 1; i < y->text_len; i++) {
+        size_t brk = break_len(y->text + i, y->text_len - i);
+
+        if (!brk)
+            continue;
+        if (at == line)
+            break;
+        at++;
+        *from = i + brk;
+        i += brk - 1;
+    }
+    *to = i;
+}
+
+/* "\n    the line\n    ^" with the caret under the column; long lines are cut. */
+static void put_excerpt(struct str *out, const struct yaml *y, int line, int column)
+{
+    size_t before = column > 0 ? (size_t)column - 1 : 0;
+    size_t skip = before > EXCERPT_LEAD + 10 ? before - EXCERPT_LEAD : 0;
+    size_t caret = skip ? 3 : 0;
+    size_t from;
+    size_t to;
+    size_t i;
+    size_t width = 0;
+
+    yaml_source_line(y, line, &from, &to);
+    str_puts(out, "\n" EXCERPT_INDENT);
+    str_puts(out, skip ? "..." : "");
+    i = from;
+    for (size_t at = 0; i < to && width < EXCERPT_WIDTH; at++) {
+        size_t start = i;
+        uint32_t c = utf8_next(y->text, to, &i);
+        size_t columns = c == '\t' ? 1 : utf8_width(y->text + start, i - start);
+
+        if (at < skip)
+            continue;
+        if (c == '\t')
+            str_putc(out, ' '); /* one column, so that the caret stands right */
+        else
+            str_append(out, y->text + start, i - start);
+        width += columns;
+        caret += at < before ? columns : 0;
+    }
+    str_puts(out, i < to ? "...\n" EXCERPT_INDENT : "\n" EXCERPT_INDENT);
+    for (size_t at = 0; at < caret; at++)
+        str_putc(out, ' ');
+    str_putc(out, '^');
+}
+
+enum status yaml_vfault(struct error *err, const struct yaml *y, enum status status, int line,
+                        int column, const char *fmt, va_list ap)
+{
+    struct str excerpt = STR_INIT;
+    struct str message = STR_INIT;
+    size_t room;
+
+    if (!err)
+        return status;
+    put_excerpt(&excerpt, y, line, column);
+    str_vprintf(&message, fmt, ap);
+    /* The words give way to the caret, not the caret to the words. */
+    room = sizeof(err->message) - 1 - excerpt.len;
+    if (message.len > room) {
+        size_t keep = utf8_valid_prefix(message.data, room - 3);
+
+        error_at(err, status, y->name, line, column, "%.*s...%s", (int)keep, str_cstr(&message),
+                 str_cstr(&excerpt));
+    } else {
+        error_at(err, status, y->name, line, column, "%s%s", str_cstr(&message),
+                 str_cstr(&excerpt));
+    }
+    str_deinit(&excerpt);
+    str_deinit(&message);
+    return status;
+}
+
+enum status yaml_fault(struct error *err, const struct yaml *y, enum status status, int line,
+                       int column, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    yaml_vfault(err, y, status, line, column, fmt, ap);
+    va_end(ap);
+    return status;
+}
+
+enum status yaml_error(struct error *err, const struct yaml *y, const struct yaml_node *at,
+                       const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    yaml_vfault(err, y, STATUS_CONFIG, at ? at->line : 1, at ? at->column : 1, fmt, ap);
+    va_end(ap);
+    return STATUS_CONFIG;
+}
+
+static bool is_allowed(const char *key, const char *const *allowed, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(key, allowed[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+enum status yaml_check_keys(const struct yaml *y, const struct yaml_node *mapping,
+                            const char *const *allowed, size_t n_allowed, struct error *err)
+{
+    struct str list = STR_INIT;
+    const struct yaml_node *bad = NULL;
+    const char *near;
+
+    if (!mapping || mapping->kind != YAML_MAPPING)
+        return yaml_error(err, y, mapping, "a mapping is expected here");
+    for (size_t i = 0; i < mapping->n && !bad; i++) {
+        if (!is_allowed(mapping->keys[i]->text, allowed, n_allowed))
+            bad = mapping->keys[i];
+    }
+    if (!bad)
+        return STATUS_OK;
+    for (size_t i = 0; i < n_allowed; i++)
+        str_printf(&list, "%s%s", i ? ", " : "", allowed[i]);
+    near = nearest_word(bad->text, allowed, n_allowed);
+    if (near)
+        yaml_error(err, y, bad, "unknown key \"%.80s\"; did you mean \"%s\"? Allowed: %s",
+                   bad->text, near, str_cstr(&list));
+    else
+        yaml_error(err, y, bad, "unknown key \"%.80s\". Allowed: %s", bad->text, str_cstr(&list));
+    str_deinit(&list);
+    return STATUS_CONFIG;
+}

@@ -1,0 +1,58 @@
+/* yaml_node.h - what a parsed document is made of; for the yaml_*.c files alone.
+ */
+#ifndef TROUPE_RUNTIME_BASE_YAML_NODE_H
+#define TROUPE_RUNTIME_BASE_YAML_NODE_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+
+#include "runtime/base/map.h"
+#include "runtime/base/memory.h"
+#include "runtime/base/yaml.h"
+
+#define YAML_MAX_BYTES ((size_t)64 << 10)
+#define YAML_MAX_DEPTH 32
+
+struct yaml_node {
+    enum yaml_kind kind;
+    bool plain; /* a scalar without quotes */
+    int line;
+    int column;
+
+    const char *text; /* of a scalar, NUL-terminated, without NUL inside */
+    size_t len;
+
+    struct yaml_node **values; /* of a collection, n of them */
+    struct yaml_node **keys;   /* of a mapping, beside its values */
+    size_t n;
+    size_t cap;
+    struct map *index;           /* of a mapping: key to value */
+    struct yaml_node *next_made; /* mappings, for freeing their index */
+};
+
+struct yaml {
+    struct arena *arena; /* nodes, their arrays and scalars, text and name */
+    const char *name;
+    const char *text;
+    size_t text_len;
+    struct yaml_node *root;
+    struct yaml_node *mappings;
+};
+
+/* What a plain scalar means. */
+enum yaml_type { YAML_NULL, YAML_TRUE, YAML_FALSE, YAML_INT, YAML_REAL, YAML_STRING, YAML_RANGE };
+/* YAML_RANGE: a number that fits neither 64 bits nor a double. */
+enum yaml_type yaml_type_of(const struct yaml_node *scalar, int64_t *integer, double *real);
+
+/* yaml_error for a place without a node, and with another status. */
+enum status yaml_fault(struct error *err, const struct yaml *y, enum status status, int line,
+                       int column, const char *fmt, ...) PRINTF_LIKE(6, 7);
+enum status yaml_vfault(struct error *err, const struct yaml *y, enum status status, int line,
+                        int column, const char *fmt, va_list ap);
+/* The bytes of a line (from 1) without its end. */
+void yaml_source_line(const struct yaml *y, int line, size_t *from, size_t *to);
+
+/* Fills y->root from y->text. */
+MUST_CHECK enum status yaml_load(struct yaml *y, struct error *err);
+
+#endif
