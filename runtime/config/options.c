@@ -1,0 +1,231 @@
+/* options.c - argv against the table of commands.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/map.h"
+#include "runtime/base/memory.h"
+#include "runtime/config/options_internal.h"
+
+/* Options that every command takes. */
+static const enum option_id general[] = {OPT_STORE,   OPT_JSON, OPT_QUIET,
+                                         OPT_VERBOSE, OPT_HELP, OPT_END};
+
+void options_free(struct options *o)
+{
+    if (!o)
+        return;
+    for (int id = 0; id < OPT_N; id++) {
+        for (int32_t i = 0; i < o->value[id].n; i++)
+            free(o->value[id].text[i]);
+        free(o->value[id].text);
+        free(o->value[id].origin);
+    }
+    free(o->arg);
+    free(o);
+}
+
+int32_t options_n_args(const struct options *o)
+{
+    return o->n_args;
+}
+
+const char *options_arg(const struct options *o, int32_t i)
+{
+    return i < o->n_args ? o->arg[i] : NULL;
+}
+
+static bool lists(const enum option_id *list, enum option_id id)
+{
+    for (; list && *list != OPT_END; list++)
+        if (*list == id)
+            return true;
+    return false;
+}
+
+/* The command whose words begin argv; *n_words says how many. */
+static const struct command_spec *find_command(int argc, char **argv,
+                                               const struct command_spec *const *commands,
+                                               int32_t n, int *n_words)
+{
+    char two[128];
+
+    if (argc > 2) {
+        snprintf(two, sizeof(two), "%s %s", argv[1], argv[2]);
+        for (int32_t i = 0; i < n; i++)
+            if (strcmp(commands[i]->name, two) == 0) {
+                *n_words = 2;
+                return commands[i];
+            }
+    }
+    for (int32_t i = 0; i < n; i++)
+        if (strcmp(commands[i]->name, argv[1]) == 0) {
+            *n_words = 1;
+            return commands[i];
+        }
+    return NULL;
+}
+
+/* "models" alone: names the words that may follow. */
+static enum status want_second_word(const char *word, const struct command_spec *const *commands,
+                                    int32_t n, struct error *err)
+{
+    char list[200] = "";
+    size_t first = strlen(word), used = 0;
+    enum status st = error_set(err, STATUS_USAGE, "`%s` wants a second word", word);
+
+    for (int32_t i = 0; i < n; i++)
+        if (strncmp(commands[i]->name, word, first) == 0 && commands[i]->name[first] == ' ' &&
+            used < sizeof(list) - 40)
+            used += (size_t)snprintf(list + used, sizeof(list) - used, "%s`troupe %s`",
+                                     used ? ", " : "", commands[i]->name);
+    error_hint(err, "%s", list);
+    return st;
+}
+
+static enum status unknown_command(int argc, char **argv,
+                                   const struct command_spec *const *commands, int32_t n,
+                                   struct error *err)
+{
+    const char **names;
+    char said[128];
+    size_t first = strlen(argv[1]);
+    bool group = false;
+    enum status st;
+
+    for (int32_t i = 0; i < n; i++)
+        group |= strncmp(commands[i]->name, argv[1], first) == 0 && commands[i]->name[first] == ' ';
+    if (group && (argc <= 2 || argv[2][0] == '-'))
+        return want_second_word(argv[1], commands, n, err);
+    snprintf(said, sizeof(said), "%s%s%s", argv[1], group ? " " : "", group ? argv[2] : "");
+    names = xcalloc((size_t)n, sizeof(*names));
+    for (int32_t i = 0; i < n; i++)
+        names[i] = commands[i]->name;
+    const char *near = nearest_word(said, names, (size_t)n);
+    st = error_set(err, STATUS_USAGE, "there is no command `%s`", said);
+    if (near)
+        error_hint(err, "did you mean `troupe %s`? `troupe help` lists all", near);
+    else
+        error_hint(err, "`troupe help` lists all commands");
+    free(names);
+    return st;
+}
+
+static enum status unknown_option(const struct command_spec *c, const char *name, size_t n,
+                                  struct error *err)
+{
+    const char *names[OPT_N];
+    char said[64];
+    size_t count = 0;
+    enum status st;
+
+    snprintf(said, sizeof(said), "%.*s", (int)n, name);
+    for (int id = 0; id < OPT_N; id++)
+        if (lists(general, (enum option_id)id) || lists(c->options, (enum option_id)id))
+            names[count++] = option_spec((enum option_id)id)->name;
+    const char *near = nearest_word(said, names, count);
+    st = error_set(err, STATUS_USAGE, "`troupe %s` takes no option --%s", c->name, said);
+    if (near)
+        error_hint(err, "did you mean --%s?", near);
+    else
+        error_hint(err, "`troupe help %s` lists its options", c->name);
+    return st;
+}
+
+/* argv[*i] is "--name", "--name=value" or "--name value". */
+static enum status take_option(struct options *o, const struct command_spec *c, int argc,
+                               char **argv, int *i, struct error *err)
+{
+    const char *name = argv[*i] + 2, *eq = strchr(name, '=');
+    size_t n = eq ? (size_t)(eq - name) : strlen(name);
+    int id = 0;
+    char where[80];
+    const char *text;
+    enum status st;
+
+    while (id < OPT_N && (strncmp(option_spec((enum option_id)id)->name, name, n) != 0 ||
+                          option_spec((enum option_id)id)->name[n] != 0))
+        id++;
+    if (id == OPT_N ||
+        !(lists(general, (enum option_id)id) || lists(c->options, (enum option_id)id)))
+        return unknown_option(c, name, n, err);
+    const struct option_spec *s = option_spec((enum option_id)id);
+    snprintf(where, sizeof(where), "--%s", s->name);
+    if (s->type == OPTION_FLAG)
+        text = eq ? eq + 1 : "true";
+    else if (eq)
+        text = eq + 1;
+    else if (*i + 1 < argc)
+        text = argv[++*i];
+    else
+        return error_set(err, STATUS_USAGE, "--%s wants a value (%s)", s->name, s->metavar);
+    if (o->value[id].n > 0 && !(s->flags & OPTION_REPEATS))
+        return error_set(err, STATUS_USAGE, "--%s stands twice", s->name);
+    st = option_take(o, (enum option_id)id, text, where, err);
+    if (!st && !o->value[id].origin)
+        o->value[id].origin = xstrdup("flag");
+    return st;
+}
+
+static enum status check_args(const struct options *o, const struct command_spec *c,
+                              struct error *err)
+{
+    if (option_flag(o, OPT_HELP))
+        return STATUS_OK;
+    if (o->n_args < c->min_args)
+        return error_set(err, STATUS_USAGE, "usage: troupe %s %s", c->name, c->args);
+    if (o->n_args > c->max_args)
+        return error_set(err, STATUS_USAGE, "`troupe %s` does not take \"%s\"; usage: troupe %s %s",
+                         c->name, o->arg[c->max_args], c->name, c->args);
+    return STATUS_OK;
+}
+
+enum status options_parse(int argc, char **argv, const struct command_spec *const *commands,
+                          int32_t n_commands, struct options **out,
+                          const struct command_spec **command, struct error *err)
+{
+    struct options *o = xcalloc(1, sizeof(*o));
+    const struct command_spec *c = NULL;
+    int words = 0;
+    enum status st = STATUS_OK;
+
+    o->arg = xcalloc((size_t)argc + 1, sizeof(*o->arg));
+    if (argc > 1 && strcmp(argv[1], "--help") != 0 && strcmp(argv[1], "--version") != 0) {
+        c = find_command(argc, argv, commands, n_commands, &words);
+        if (!c)
+            st = unknown_command(argc, argv, commands, n_commands, err);
+    } else if (argc > 1 && strcmp(argv[1], "--version") == 0) {
+        for (int32_t i = 0; i < n_commands; i++)
+            if (strcmp(commands[i]->name, "version") == 0)
+                c = commands[i];
+        words = 1;
+    }
+    bool only_args = false;
+    for (int i = words + 1; c && !st && i < argc; i++) {
+        if (!only_args && strcmp(argv[i], "--") == 0)
+            only_args = true;
+        else if (!only_args && strncmp(argv[i], "--", 2) == 0)
+            st = take_option(o, c, argc, argv, &i, err);
+        else if (!only_args && argv[i][0] == '-' && argv[i][1] == 'h' && !argv[i][2])
+            st = option_take(o, OPT_HELP, "true", "-h", err);
+        else
+            o->arg[o->n_args++] = argv[i];
+    }
+    if (!st && c)
+        st = check_args(o, c, err);
+    if (!st)
+        st = options_read_environment(o, err);
+    if (!st)
+        st = options_read_files(o, err);
+    if (!st)
+        st = options_defaults(o, err);
+    if (st) {
+        options_free(o);
+        return st;
+    }
+    *out = o;
+    *command = c;
+    return STATUS_OK;
+}

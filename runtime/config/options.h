@@ -1,0 +1,101 @@
+/* options.h - one table of options feeds flags, environment, files, help, completion and man page.
+ *
+ * A value is looked for in this order: flag, TROUPE_<OPTION>, ./troupe.yaml,
+ * $XDG_CONFIG_HOME/troupe/config.yaml, the table's default. Values are checked when they are read
+ * (type and range), with the place named: "--lr", "TROUPE_LR" or FILE:LINE:COLUMN.
+ */
+#ifndef TROUPE_RUNTIME_CONFIG_OPTIONS_H
+#define TROUPE_RUNTIME_CONFIG_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "runtime/base/json.h"
+#include "runtime/base/status.h"
+
+enum option_type {
+    OPTION_FLAG,
+    OPTION_INT,
+    OPTION_NUMBER,
+    OPTION_TEXT,
+    OPTION_PATH,
+    OPTION_CHOICE,
+    OPTION_DURATION, /* milliseconds */
+    OPTION_BYTES,
+    OPTION_SEED, /* unsigned, 64 bits */
+};
+
+#define OPTION_IN_FILE 1 /* may also come from the environment and from files */
+#define OPTION_REPEATS 2
+
+enum option_id {
+#define O(id, name, type, otherwise, metavar, min, max, flags, help) OPT_##id,
+#define F                                                            0
+#define R                                                            0
+#include "runtime/config/options.def"
+#undef F
+#undef R
+#undef O
+    OPT_N
+};
+#define OPT_END OPT_N /* closes a command's list of options */
+
+struct option_spec {
+    const char *name;
+    enum option_type type;
+    const char *otherwise, *metavar;
+    double min, max;
+    unsigned flags;
+    const char *help;
+};
+const struct option_spec *option_spec(enum option_id id);
+
+/* A command: what the program offers, one line in its owner's table. */
+struct command_spec {
+    const char *name;              /* "models list": up to two words */
+    const char *group;             /* "work", "look", "learn", ... */
+    const char *args;              /* "BLUEPRINT", "[RUN]", "" */
+    const char *summary;           /* one line */
+    const char *details;           /* paragraphs for --help and the man page, or NULL */
+    const enum option_id *options; /* ends with OPT_END; the general ones are implied */
+    int32_t min_args, max_args;
+    int (*main)(void *app);
+};
+
+struct options; /* the values of one invocation */
+
+/* Reads argv against the commands. STATUS_USAGE names the nearest command or option. Gives the
+ * command (NULL when none was named: help) and positional arguments. */
+MUST_CHECK enum status options_parse(int argc, char **argv,
+                                     const struct command_spec *const *commands, int32_t n_commands,
+                                     struct options **out, const struct command_spec **command,
+                                     struct error *err);
+void options_free(struct options *o);
+int32_t options_n_args(const struct options *o);
+const char *options_arg(const struct options *o, int32_t i); /* NULL past the end */
+
+bool option_is_set(const struct options *o, enum option_id id); /* anywhere but the default */
+bool option_flag(const struct options *o, enum option_id id);
+int64_t option_int(const struct options *o, enum option_id id); /* INT, BYTES, DURATION */
+uint64_t option_seed(const struct options *o, enum option_id id);
+double option_number(const struct options *o, enum option_id id);
+const char *option_text(const struct options *o, enum option_id id); /* NULL: not set, no default */
+int32_t option_count(const struct options *o, enum option_id id);    /* of a repeated one */
+const char *option_text_at(const struct options *o, enum option_id id, int32_t i);
+const char *option_origin(const struct options *o,
+                          enum option_id id); /* "flag", "TROUPE_X", file, "default" */
+
+/* The user's configuration file, whether or not it is there. */
+void options_user_file(char *out, size_t n);
+
+/* ---- documents made from the tables */
+struct str;
+void help_overview(const struct command_spec *const *commands, int32_t n, struct str *out);
+void help_command(const struct command_spec *c, struct str *out);
+void help_man(const struct command_spec *const *commands, int32_t n, const char *version,
+              struct str *out);
+/* shell: "bash", "zsh", "fish"; false for another. */
+bool help_completion(const char *shell, const struct command_spec *const *commands, int32_t n,
+                     struct str *out);
+
+#endif

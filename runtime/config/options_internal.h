@@ -1,0 +1,30 @@
+/* options_internal.h - the values behind struct options, shared by its files. */
+#ifndef TROUPE_RUNTIME_CONFIG_OPTIONS_INTERNAL_H
+#define TROUPE_RUNTIME_CONFIG_OPTIONS_INTERNAL_H
+
+#include "runtime/config/options.h"
+
+struct option_value {
+    char **text; /* (n) */
+    int32_t n;
+    char *origin; /* NULL: the default */
+    int64_t i;
+    uint64_t u;
+    double d;
+};
+
+struct options {
+    struct option_value value[OPT_N];
+    const char **arg;
+    int32_t n_args;
+};
+
+/* Adds one text to an option after checking it; `where` names its place in errors. */
+MUST_CHECK enum status option_take(struct options *o, enum option_id id, const char *text,
+                                   const char *where, struct error *err);
+/* Options that are not set yet, from the environment and the files. */
+MUST_CHECK enum status options_read_environment(struct options *o, struct error *err);
+MUST_CHECK enum status options_read_files(struct options *o, struct error *err);
+MUST_CHECK enum status options_defaults(struct options *o, struct error *err);
+
+#endif

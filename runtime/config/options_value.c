@@ -1,0 +1,194 @@
+/* options_value.c - the table, the check of one value, and typed access.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/map.h"
+#include "runtime/base/memory.h"
+#include "runtime/base/text.h"
+#include "runtime/config/options_internal.h"
+
+#define F OPTION_IN_FILE
+#define R OPTION_REPEATS
+static const struct option_spec specs[OPT_N] = {
+#define O(id, name, type, otherwise, metavar, min, max, flags, help)                               \
+    {name, OPTION_##type, otherwise, metavar, min, max, flags, help},
+#include "runtime/config/options.def"
+#undef O
+};
+#undef F
+#undef R
+
+const struct option_spec *option_spec(enum option_id id)
+{
+    return &specs[id];
+}
+
+/* Is `word` one of "a|b|c"? */
+static bool is_choice(const char *choices, const char *word)
+{
+    size_t n = strlen(word);
+
+    for (const char *at = choices; at; at = strchr(at, '|')) {
+        at += *at == '|';
+        if (strncmp(at, word, n) == 0 && (at[n] == '|' || at[n] == 0))
+            return true;
+    }
+    return false;
+}
+
+static bool in_range(const struct option_spec *s, double v)
+{
+    return (s->min == 0 && s->max == 0) || (v >= s->min && v <= s->max);
+}
+
+static enum status bad_value(const struct option_spec *s, const char *text, const char *where,
+                             const char *expected, struct error *err)
+{
+    enum status st = error_set(err, STATUS_USAGE, "%s: \"%s\" is not %s", where, text, expected);
+
+    error_hint(err, "--%s: %s", s->name, s->help);
+    return st;
+}
+
+static enum status check_number(const struct option_spec *s, struct option_value *v,
+                                const char *text, const char *where, struct error *err)
+{
+    uint64_t bytes;
+
+    switch (s->type) {
+    case OPTION_INT:
+        if (!text_to_i64(text, &v->i))
+            return bad_value(s, text, where, "a whole number", err);
+        v->d = (double)v->i;
+        break;
+    case OPTION_NUMBER:
+        if (!text_to_double(text, &v->d) || !isfinite(v->d))
+            return bad_value(s, text, where, "a number", err);
+        break;
+    case OPTION_DURATION:
+        if (!text_to_duration_ms(text, &v->i) || v->i < 0)
+            return bad_value(s, text, where, "a duration (250ms, 30s, 10m, 2h, 1d)", err);
+        v->d = (double)v->i;
+        break;
+    case OPTION_BYTES:
+        if (!text_to_bytes(text, &bytes) || bytes > INT64_MAX)
+            return bad_value(s, text, where, "a size (64k, 512M, 2G)", err);
+        v->i = (int64_t)bytes;
+        v->d = (double)v->i;
+        break;
+    default:
+        if (!text_to_u64(text, &v->u))
+            return bad_value(s, text, where, "a whole number from 0 to 2^64-1", err);
+        return STATUS_OK;
+    }
+    if (!in_range(s, v->d)) {
+        enum status st = error_set(err, STATUS_USAGE, "%s: %s is out of range (%g to %g)", where,
+                                   text, s->min, s->max);
+        error_hint(err, "--%s: %s", s->name, s->help);
+        return st;
+    }
+    return STATUS_OK;
+}
+
+static enum status check_value(const struct option_spec *s, struct option_value *v,
+                               const char *text, const char *where, struct error *err)
+{
+    switch (s->type) {
+    case OPTION_FLAG:
+        if (strcmp(text, "true") == 0 || strcmp(text, "1") == 0)
+            v->i = 1;
+        else if (strcmp(text, "false") == 0 || strcmp(text, "0") == 0)
+            v->i = 0;
+        else
+            return bad_value(s, text, where, "true or false", err);
+        return STATUS_OK;
+    case OPTION_CHOICE:
+        if (!is_choice(s->metavar, text))
+            return bad_value(s, text, where, s->metavar, err);
+        return STATUS_OK;
+    case OPTION_TEXT:
+    case OPTION_PATH:
+        return STATUS_OK;
+    default:
+        return check_number(s, v, text, where, err);
+    }
+}
+
+enum status option_take(struct options *o, enum option_id id, const char *text, const char *where,
+                        struct error *err)
+{
+    const struct option_spec *s = &specs[id];
+    struct option_value *v = &o->value[id];
+    enum status st = check_value(s, v, text, where, err);
+
+    if (st)
+        return st;
+    if (v->n > 0 && !(s->flags & OPTION_REPEATS)) {
+        free(v->text[0]);
+        v->n = 0;
+    }
+    v->text = xrealloc(v->text, ((size_t)v->n + 1) * sizeof(*v->text));
+    v->text[v->n++] = xstrdup(text);
+    return STATUS_OK;
+}
+
+enum status options_defaults(struct options *o, struct error *err)
+{
+    for (int id = 0; id < OPT_N; id++) {
+        if (o->value[id].n > 0 || !specs[id].otherwise)
+            continue;
+        enum status st =
+            option_take(o, (enum option_id)id, specs[id].otherwise, "the default", err);
+        if (st)
+            return st;
+    }
+    return STATUS_OK;
+}
+
+bool option_is_set(const struct options *o, enum option_id id)
+{
+    return o->value[id].origin != NULL;
+}
+
+bool option_flag(const struct options *o, enum option_id id)
+{
+    return o->value[id].i != 0;
+}
+
+int64_t option_int(const struct options *o, enum option_id id)
+{
+    return o->value[id].i;
+}
+
+uint64_t option_seed(const struct options *o, enum option_id id)
+{
+    return o->value[id].u;
+}
+
+double option_number(const struct options *o, enum option_id id)
+{
+    return o->value[id].d;
+}
+
+const char *option_text(const struct options *o, enum option_id id)
+{
+    return o->value[id].n > 0 ? o->value[id].text[o->value[id].n - 1] : NULL;
+}
+
+int32_t option_count(const struct options *o, enum option_id id)
+{
+    return o->value[id].n;
+}
+
+const char *option_text_at(const struct options *o, enum option_id id, int32_t i)
+{
+    return i < o->value[id].n ? o->value[id].text[i] : NULL;
+}
+
+const char *option_origin(const struct options *o, enum option_id id)
+{
+    return o->value[id].origin ? o->value[id].origin : "default";
+}

@@ -1,0 +1,179 @@
+/* test_options.c - flags, environment and files: precedence, checks, and words for each mistake.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "runtime/base/seams.h"
+#include "runtime/base/str.h"
+#include "runtime/config/options.h"
+
+static const enum option_id run_options[] = {OPT_MODEL,   OPT_VAR,       OPT_SEED,
+                                             OPT_LR,      OPT_DEVICE,    OPT_THREADS,
+                                             OPT_TIMEOUT, OPT_KV_MEMORY, OPT_END};
+static const struct command_spec run_spec = {
+    "run", "work", "BLUEPRINT", "runs a workflow", NULL, run_options, 1, 1, NULL};
+static const struct command_spec list_spec = {
+    "models list", "models", "", "lists models", NULL, NULL, 0, 0, NULL};
+static const struct command_spec *const commands[] = {&run_spec, &list_spec};
+
+static enum status parse(const char *line, struct options **o, const struct command_spec **c,
+                         struct error *err)
+{
+    static _Thread_local char text[512];
+    char program[] = "troupe", *argv[32] = {program}, *save = NULL;
+    int argc = 1;
+
+    snprintf(text, sizeof(text), "%s", line);
+    for (char *w = strtok_r(text, " ", &save); w && argc < 31; w = strtok_r(NULL, " ", &save))
+        argv[argc++] = w;
+    return options_parse(argc, argv, commands, 2, o, c, err);
+}
+
+static void values_are_typed_and_positions_kept(void **state)
+{
+    struct options *o = NULL;
+    const struct command_spec *c = NULL;
+
+    (void)state;
+    assert_int_equal(
+        parse("run a.yaml --model embedded --model judge=x --seed 18446744073709551615 "
+              "--timeout 2m --kv-memory=3k --lr 1e-4",
+              &o, &c, NULL),
+        STATUS_OK);
+    assert_ptr_equal(c, &run_spec);
+    assert_string_equal(options_arg(o, 0), "a.yaml");
+    assert_int_equal(option_count(o, OPT_MODEL), 2);
+    assert_string_equal(option_text_at(o, OPT_MODEL, 1), "judge=x");
+    assert_true(option_seed(o, OPT_SEED) == UINT64_MAX);
+    assert_int_equal(option_int(o, OPT_TIMEOUT), 120000);
+    assert_int_equal(option_int(o, OPT_KV_MEMORY), 3072);
+    assert_true(option_number(o, OPT_LR) == 1e-4);
+    assert_string_equal(option_text(o, OPT_DEVICE), "cpu");
+    assert_string_equal(option_origin(o, OPT_DEVICE), "default");
+    assert_string_equal(option_origin(o, OPT_LR), "flag");
+    options_free(o);
+}
+
+static void mistakes_are_named(void **state)
+{
+    static const struct {
+        const char *line, *message, *hint;
+    } cases[] = {
+        {"rum a", "there is no command `rum`", "`troupe run`"},
+        {"models lits", "there is no command `models lits`", "models list"},
+        {"models", "`models` wants a second word", "models list"},
+        {"run", "usage: troupe run BLUEPRINT", ""},
+        {"run a b", "does not take \"b\"", ""},
+        {"run a --sede 3", "takes no option --sede", "--seed"},
+        {"run a --seed", "--seed wants a value", ""},
+        {"run a --seed -3", "not a whole number from 0", "seed of the run"},
+        {"run a --seed 1 --seed 2", "--seed stands twice", ""},
+        {"run a --threads 99999", "out of range", ""},
+        {"run a --threads 1x", "not a whole number", ""},
+        {"run a --device gpu", "not cpu|cuda", ""},
+        {"run a --timeout soon", "not a duration", ""},
+        {"run a --lr nan", "not a number", ""},
+        {"run a --horizon 3", "takes no option --horizon", ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct options *o = NULL;
+        const struct command_spec *c = NULL;
+        struct error err = ERROR_INIT;
+        assert_int_equal(parse(cases[i].line, &o, &c, &err), STATUS_USAGE);
+        if (!strstr(err.message, cases[i].message) || !strstr(err.hint, cases[i].hint))
+            fail_msg("%s: got \"%s\" / \"%s\"", cases[i].line, err.message, err.hint);
+        assert_null(o);
+    }
+}
+
+static void write_text(const char *path, const char *text)
+{
+    assert_int_equal(file_write_atomic(seams_real(), path, text, strlen(text), NULL), STATUS_OK);
+}
+
+static void flag_beats_environment_beats_file(void **state)
+{
+    char dir[] = "/tmp/troupe-options-XXXXXX";
+    struct options *o = NULL;
+    const struct command_spec *c = NULL;
+    struct error err = ERROR_INIT;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    assert_int_equal(chdir(dir), 0);
+    setenv("XDG_CONFIG_HOME", dir, 1);
+    assert_int_equal(dir_make("troupe", NULL), STATUS_OK);
+    write_text("troupe/config.yaml", "threads: 7\ncpu_isa: plain\ndevice: cuda\n");
+    write_text("troupe.yaml", "threads: 5\ncpu-isa: avx2\n");
+    setenv("TROUPE_THREADS", "3", 1);
+    assert_int_equal(parse("run a --threads 1", &o, &c, NULL), STATUS_OK);
+    assert_int_equal(option_int(o, OPT_THREADS), 1);
+    options_free(o);
+    assert_int_equal(parse("run a", &o, &c, NULL), STATUS_OK);
+    assert_int_equal(option_int(o, OPT_THREADS), 3);
+    assert_string_equal(option_origin(o, OPT_THREADS), "TROUPE_THREADS");
+    assert_string_equal(option_text(o, OPT_CPU_ISA), "avx2");
+    assert_string_equal(option_text(o, OPT_DEVICE), "cuda");
+    options_free(o);
+    unsetenv("TROUPE_THREADS");
+    assert_int_equal(parse("run a", &o, &c, NULL), STATUS_OK);
+    assert_int_equal(option_int(o, OPT_THREADS), 5);
+    options_free(o);
+
+    write_text("troupe.yaml", "thread: 5\n");
+    assert_int_equal(parse("run a", &o, &c, &err), STATUS_CONFIG);
+    assert_non_null(strstr(err.where, "troupe.yaml:1:1"));
+    assert_non_null(strstr(err.message, "threads"));
+    write_text("troupe.yaml", "threads: many\n");
+    assert_int_equal(parse("run a", &o, &c, &err), STATUS_USAGE);
+    assert_non_null(strstr(err.message, "troupe.yaml:1:10"));
+    unlink("troupe.yaml");
+    unlink("troupe/config.yaml");
+    rmdir("troupe");
+    assert_int_equal(chdir("/"), 0);
+    rmdir(dir);
+}
+
+static void documents_name_every_command_and_option(void **state)
+{
+    struct str s = STR_INIT;
+
+    (void)state;
+    help_overview(commands, 2, &s);
+    assert_non_null(strstr(str_cstr(&s), "models list"));
+    str_clear(&s);
+    help_command(&run_spec, &s);
+    for (const enum option_id *id = run_options; *id != OPT_END; id++)
+        assert_non_null(strstr(str_cstr(&s), option_spec(*id)->name));
+    str_clear(&s);
+    help_man(commands, 2, "1", &s);
+    assert_non_null(strstr(str_cstr(&s), ".TH TROUPE"));
+    str_clear(&s);
+    assert_true(help_completion("bash", commands, 2, &s));
+    assert_true(help_completion("fish", commands, 2, &s));
+    assert_true(help_completion("zsh", commands, 2, &s));
+    assert_false(help_completion("dos", commands, 2, &s));
+    str_deinit(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(values_are_typed_and_positions_kept),
+        cmocka_unit_test(mistakes_are_named),
+        cmocka_unit_test(flag_beats_environment_beats_file),
+        cmocka_unit_test(documents_name_every_command_and_option),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
