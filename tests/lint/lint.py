@@ -1,0 +1,243 @@
+"""lint.py - the rules of the house that a program can check.
+
+usage: lint.py RULE SOURCE_DIR BUILD_DIR. Prints one line a finding, exit status 1 if there is one.
+SPDX-License-Identifier: Apache-2.0
+"""
+import os
+import re
+import subprocess
+import sys
+
+FOLDERS = ("runtime", "kernels", "models", "tools", "mcp", "agents", "blueprints")
+
+# Folder -> folders it may include besides itself and runtime/base. Repeats the table of the
+# README ("Which way parts may look"); the longest matching folder decides.
+MAY = {
+    "runtime/base": [],
+    "runtime/loop": [],
+    "runtime/http": ["runtime/loop"],
+    "runtime/store": [],
+    "runtime/config": [],
+    "kernels": ["kernels/dtype.h"],
+    "kernels/cpu": ["kernels"],
+    "kernels/cuda": ["kernels"],
+    "kernels/collectives": ["kernels"],
+    "models": ["kernels"],
+    "models/formats": ["kernels/dtype.h"],
+    "models/chat": ["models/formats"],
+    "models/arch": ["models/formats", "kernels"],
+    "models/engine": ["models/arch", "models/formats", "models/model.h", "kernels"],
+    "models/remote": ["models/formats", "models/chat", "models/model.h", "runtime/http", "runtime/loop"],
+    "models/script": ["models/model.h"],
+    "models/train": ["models/engine", "models/arch", "models/formats", "models/model.h", "kernels"],
+    "models/embedded": ["models/engine", "models/formats"],
+    "tools": ["runtime/loop", "runtime/http", "runtime/store"],
+    "tools/environments": ["tools", "runtime/store"],
+    "mcp": ["tools/tool.h", "runtime/loop", "runtime/http", "runtime/store"],
+    "agents": ["models", "tools", "runtime/store", "runtime/loop", "kernels"],
+    "blueprints": ["agents", "tools", "runtime/store", "runtime/loop", "models/model.h"],
+    "runtime/api": [""],
+    "runtime/app": [""],
+}
+FOREIGN = {
+    "jansson.h": ["runtime/base"], "yaml.h": ["runtime/base"], "utf8proc.h": ["runtime/base"],
+    "pcre2.h": ["runtime/base"], "openssl/": ["runtime/base"], "uv.h": ["runtime/loop"],
+    "libwebsockets.h": ["runtime/http"], "curl/": ["runtime/http"], "sqlite3.h": ["runtime/store"],
+    "zstd.h": ["runtime/store"], "cuda": ["kernels/cuda"], "cublas": ["kernels/cuda"],
+    "nccl.h": ["kernels/collectives"], "mpi.h": ["kernels/collectives"], "seccomp.h": ["tools"],
+    "immintrin.h": ["kernels/cpu"],
+}
+BANNED = {
+    "strcpy": "str.h or memcpy", "strcat": "str.h", "sprintf": "snprintf or str_printf", "vsprintf": "snprintf",
+    "gets": "fgets", "strtok": "strtok_r", "atoi": "text_to_i64", "atol": "text_to_i64", "atof": "text_to_double",
+    "rand": "rng.h", "srand": "rng.h", "random": "rng.h", "drand48": "rng.h", "system": "runtime/loop/child.h",
+    "popen": "runtime/loop/child.h", "alloca": "an arena", "setjmp": "status", "longjmp": "status",
+    "regcomp": "pattern.h", "abort": "enum status", "exit": "a return to main",
+}
+SEAMED = {"clock_gettime": "seams.h", "gettimeofday": "seams.h", "time": "seams.h", "getrandom": "seams.h",
+          "getentropy": "seams.h"}
+LONG_LINES, LONG_FUNCTION = 1200, 70
+
+
+def tracked(root, *suffixes):
+    out = subprocess.run(["git", "-C", root, "ls-files", "-co", "--exclude-standard"], capture_output=True, text=True)
+    if out.returncode == 0:
+        names = out.stdout.splitlines()
+    else:
+        names = [os.path.relpath(os.path.join(d, f), root) for d, _, fs in os.walk(root) for f in fs
+                 if "/build/" not in d + "/" and "/.git/" not in d + "/"]
+    return sorted(n for n in names if n.endswith(suffixes) and os.path.exists(os.path.join(root, n)))
+
+
+def read(root, name):
+    with open(os.path.join(root, name), encoding="utf-8", errors="replace") as f:
+        return f.read()
+
+
+def owner(name):
+    best = ""
+    for folder in MAY:
+        if name.startswith(folder + "/") and len(folder) > len(best):
+            best = folder
+    return best
+
+
+def code_only(text):
+    """Comments and string contents blanked, lines kept."""
+    def blank(m):
+        s = m.group(0)
+        if s.startswith("/"):
+            return re.sub(r"[^\n]", " ", s)
+        return s[0] + re.sub(r"[^\n]", " ", s[1:-1]) + s[-1]
+    return re.sub(r"/\*.*?\*/|//[^\n]*|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'", blank, text, flags=re.S)
+
+
+def lint_includes(root, _):
+    for name in tracked(root, ".c", ".h", ".cu", ".inc", ".def"):
+        if not name.startswith(FOLDERS):
+            continue
+        mine = owner(name)
+        for i, line in enumerate(read(root, name).splitlines(), 1):
+            m = re.match(r"\s*#\s*include\s+([\"<])([^\">]+)", line)
+            if not m:
+                continue
+            kind, what = m.groups()
+            if kind == '"':
+                if what.startswith(("runtime/base/", mine + "/")) or "generated/" in what:
+                    continue
+                target = owner(what)
+                if target == mine or any(a == "" or what == a or target == a or
+                                         (what.startswith(a + "/") and a not in ("kernels", "tools")) or
+                                         (a in ("kernels", "tools") and target == a) or
+                                         (a == "tools" and target == "tools/environments" and mine in ("agents", "blueprints"))
+                                         for a in MAY.get(mine, [])):
+                    continue
+                yield f"{name}:{i}: {mine or name} may not look at {what}"
+            else:
+                for header, homes in FOREIGN.items():
+                    if what.startswith(header) and mine not in homes:
+                        yield f"{name}:{i}: <{what}> belongs to {', '.join(homes)} alone"
+
+
+def lint_files(root, _):
+    seen = {}
+    for name in tracked(root, ".c", ".h", ".cu", ".py", ".sh"):
+        base = os.path.basename(name)
+        if base in seen:
+            yield f"{name}:1: base name stands already at {seen[base]}"
+        seen[base] = name
+        text = read(root, name)
+        n = text.count("\n")
+        if n > LONG_LINES:
+            yield f"{name}:{LONG_LINES}: {n} lines; a file over {LONG_LINES} is more than one idea"
+        if name.endswith((".c", ".h", ".cu")):
+            if not text.startswith("/* "):
+                yield f"{name}:1: opens without a comment that says what it is"
+            for i, line in enumerate(text.splitlines(), 1):
+                if "\t" in line or line != line.rstrip():
+                    yield f"{name}:{i}: tab or trailing blank"
+    for folder in sorted({os.path.dirname(n) for n in tracked(root, ".c") if n.startswith(FOLDERS)}):
+        readme = os.path.join(root, folder, "README.md")
+        if not os.path.exists(readme):
+            yield f"{folder}: has no README.md"
+        elif read(root, os.path.join(folder, "README.md")).count("\n") > 40:
+            yield f"{folder}/README.md:40: longer than 40 lines"
+    for entry in sorted(os.listdir(root)):
+        if os.path.isdir(os.path.join(root, entry)) and not entry.startswith(".") and \
+                entry not in FOLDERS + ("tests", "build"):
+            yield f"{entry}: not one of the top-level folders"
+
+
+def lint_functions(root, _):
+    for name in tracked(root, ".c", ".cu"):
+        lines = code_only(read(root, name)).splitlines()
+        start = None
+        for i, line in enumerate(lines, 1):
+            if line.startswith("{"):
+                start = i
+            elif line.startswith("}") and start:
+                head = lines[start - 2] if start > 1 else ""
+                if i - start - 1 > LONG_FUNCTION and "=" not in head:
+                    yield f"{name}:{start}: a function of {i - start - 1} lines; {LONG_FUNCTION} is the limit"
+                start = None
+
+
+def lint_calls(root, _):
+    for name in tracked(root, ".c", ".h", ".cu", ".inc"):
+        if not name.startswith(FOLDERS):
+            continue
+        text = code_only(read(root, name))
+        for i, line in enumerate(text.splitlines(), 1):
+            for m in re.finditer(r"(?<![\w.>])(\w+)\s*\(", line):
+                call = m.group(1)
+                if call in BANNED and not re.search(r"(MUST_CHECK|enum|void|int|static).*\b" + call + r"\s*\(", line):
+                    yield f"{name}:{i}: {call}() is banned; use {BANNED[call]}"
+                if call in SEAMED and not name.startswith("runtime/base/seams"):
+                    yield f"{name}:{i}: {call}() only behind {SEAMED[call]}"
+            if re.search(r"\b(TODO|FIXME|XXX)\b", line):
+                yield f"{name}:{i}: unfinished by its own words"
+
+
+def lint_globals(root, build):
+    """No mutable file-scope variable: no data or bss symbol in our object files (thread-local is allowed)."""
+    skip = ("__asan", "__odr_asan", ".LASAN", "__ubsan", ".Lubsan", "__gcov", "__sancov", "asan.", "tsan.", ".LC")
+    found = False
+    for d, _, files in sorted(os.walk(build)):
+        rel = os.path.relpath(d, build)
+        if not rel.startswith(FOLDERS) or "CMakeFiles" not in rel:
+            continue
+        for f in sorted(files):
+            if not f.endswith(".o"):
+                continue
+            found = True
+            out = subprocess.run(["nm", os.path.join(d, f)], capture_output=True, text=True).stdout
+            for line in out.splitlines():
+                parts = line.split()
+                if len(parts) == 3 and parts[1] in "dDbBC" and not parts[2].startswith(skip) and \
+                        not re.match(r"^(\.?L|__func__|__PRETTY|\*)", parts[2]):
+                    section = subprocess.run(["objdump", "-t", os.path.join(d, f)], capture_output=True, text=True).stdout
+                    row = next((r for r in section.splitlines() if r.endswith(" " + parts[2])), "")
+                    if ".data.rel.ro" in row or ".tbss" in row or ".tdata" in row or ".rodata" in row:
+                        continue
+                    yield f"{os.path.join(rel, f)}: mutable file-scope variable {parts[2]}"
+    if not found:
+        yield f"{build}: no object files to read"
+
+
+def lint_readme(root, _):
+    for name in tracked(root, ".md"):
+        folder = os.path.dirname(name)
+        for i, line in enumerate(read(root, name).splitlines(), 1):
+            for m in re.finditer(r"`([\w./-]+/[\w./-]*|[\w-]+\.(?:c|h|md|py|sh|yaml|def|sql|cu))`|\]\(([^)#:]+)\)", line):
+                path = (m.group(1) or m.group(2)).rstrip("/")
+                if path.startswith((".troupe", "build", "/", "~", "$", "out/", "DIR")) or "*" in path or \
+                        path in ("troupe.yaml", "config.yaml", "config.json", "chat_template.jinja"):
+                    continue
+                if not any(os.path.exists(os.path.join(root, p)) for p in (path, os.path.join(folder, path))):
+                    yield f"{name}:{i}: {path} is not there"
+
+
+def lint_format(root, _):
+    tool = next((t for t in ("clang-format-14",) if subprocess.run(["which", t], capture_output=True).returncode == 0), None)
+    if not tool:
+        yield "clang-format-14 is not installed"
+        return
+    names = tracked(root, ".c", ".h", ".cu")
+    for i in range(0, len(names), 40):
+        out = subprocess.run([tool, "--dry-run", "--ferror-limit=1"] + names[i:i + 40], cwd=root,
+                             capture_output=True, text=True).stderr
+        for m in re.finditer(r"^([^\s:]+:\d+):\d+: warning", out, flags=re.M):
+            yield f"{m.group(1)}: not formatted (./dev format)"
+
+
+def main():
+    rule, root, build = sys.argv[1:4]
+    findings = list(globals()["lint_" + rule](root, build))
+    for f in findings:
+        print(f)
+    print(f"lint {rule}: {len(findings)} findings")
+    return 1 if findings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
