@@ -58,12 +58,12 @@ static bool str_reserve(struct str *s, size_t n)
 
     if (s->failed)
         return false;
-    if (n < s->cap && s->len < s->cap - n)
-        return true;
     if (n > s->max || s->len > s->max - n) {
         s->failed = true;
         return false;
     }
+    if (n < s->cap && s->len < s->cap - n)
+        return true;
     cap = s->cap ? s->cap : STR_FIRST_CAP;
     while (cap <= s->len + n)
         cap = cap > SIZE_MAX / 2 ? s->len + n + 1 : cap * 2;
@@ -120,7 +120,7 @@ void str_vprintf(struct str *s, const char *fmt, va_list ap)
     n = vsnprintf(s->data + s->len, room, fmt, ap);
     if (n < 0)
         s->failed = true;
-    else if ((size_t)n >= room && str_reserve(s, (size_t)n))
+    else if (str_reserve(s, (size_t)n) && (size_t)n >= room)
         vsnprintf(s->data + s->len, (size_t)n + 1, fmt, again);
     va_end(again);
     if (!s->failed)
