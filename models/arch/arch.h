@@ -4,8 +4,10 @@
  * a list of rows over page tables: decode, chunked prefill, packed training and trees are the
  * same call, so their bits are the same. All on the lane that the caller gives.
  *
- * Memory: `scratch` is the caller's, at least scratch_bytes(rows); for training the forward
- * keeps what backward needs in `acts`.
+ * Memory: `scratch` is the caller's, at least scratch_bytes(rows), 64-byte aligned; for
+ * training the forward keeps what backward needs in `acts`. Nothing here allocates but
+ * arch_rope_table.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_MODELS_ARCH_ARCH_H
 #define TROUPE_MODELS_ARCH_ARCH_H
@@ -16,21 +18,24 @@ struct arch_tensor {
     char name[96];
     int32_t rows, cols; /* a vector: 1 x n */
     bool is_product;
+    float init; /* initial std over config.initializer_range; 0: ones (a norm's weight) */
 };
 
 struct arch_pass {
     const struct weights *weights;
     struct lane lane;
-    const int32_t *token;    /* (R) */
-    struct row_span rows;    /* seq, pos, pages */
-    struct kv_layer *kv;     /* (L) */
+    const int32_t *token;             /* (R) */
+    struct row_span rows;             /* seq, pos, pages */
+    struct kv_layer *kv;              /* (L) */
     const float *rope_cos, *rope_sin; /* (max_pos, D/2): arch_rope_table */
     void *scratch;
-    /* Rows whose final hidden state is wanted: (n_out) indices below R, ascending. */
+    /* Rows whose final hidden state is wanted: (n_out) indices below R, ascending. The
+     * others only leave their keys and values behind. */
     const int32_t *out_row;
     int32_t n_out;
-    float *hidden; /* (n_out, C): after the final norm */
-    void *acts;    /* training: kept activations, acts_bytes; NULL: inference */
+    float *hidden;  /* (n_out, C): after the final norm */
+    void *acts;     /* training: kept activations, acts_bytes; NULL: inference */
+    bool recompute; /* acts keep the inputs of layers alone; backward runs each again */
 };
 
 struct arch {
@@ -45,8 +50,10 @@ struct arch {
     size_t (*acts_bytes)(const struct model_config *c, int32_t n_rows, bool recompute);
     size_t (*back_scratch_bytes)(const struct model_config *c, int32_t n_rows);
     void (*forward)(const struct arch_pass *p);
-    /* d_hidden (n_out, C) is the gradient at `hidden`. Adds weight gradients into grad (flat, in the order
-     * of tensors). dk, dv: zeroed f32 page pools per layer (L pointers), shaped like kv. */
+    /* The pass is the one that forward ran, with its acts, scratch and pages as it left them.
+     * d_hidden (n_out, C) is the gradient at `hidden`. Adds weight gradients into grad (flat,
+     * in the order of tensors). dk, dv: zeroed f32 page pools per layer (L pointers), shaped like
+     * kv. */
     void (*backward)(const struct arch_pass *p, const float *d_hidden, float *const *dk,
                      float *const *dv, void *back_scratch, float *grad);
     /* Index of the tensor that turns hidden into logits (the embedding when tied). */
@@ -54,8 +61,8 @@ struct arch {
 };
 
 const struct arch *arch_find(const char *hf_name); /* NULL: not one of ours */
-/* cos and sin (max_pos, D/2) each, in double, rounded once. Freed by mem_aligned_free(cos); sin points
- * into the same block. */
+/* cos and sin (max_pos, D/2) each, in double, rounded once. Freed by mem_aligned_free(cos); sin
+ * points into the same block. */
 MUST_CHECK enum status arch_rope_table(const struct model_config *c, int32_t max_pos, float **cos,
                                        float **sin, struct error *err);
 

@@ -3,6 +3,7 @@
  * A call pins the version that it began with; training writes a new one; publishing is a
  * pointer swap (models/engine). Row-major bytes may lie in a mapped checkpoint; packed
  * panels lie in the backend's memory. Immutable once published.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_MODELS_ARCH_WEIGHTS_H
 #define TROUPE_MODELS_ARCH_WEIGHTS_H
@@ -22,8 +23,9 @@ struct weight_tensor {
 struct weights; /* reference-counted; ref and unref from any thread */
 
 /* From an opened checkpoint: every tensor that the architecture names must be there with the right
- * shape, extra ones are refused by name (except known buffers). Keeps the checkpoint open. `dtype`: what
- * products compute from (DTYPE_N: as stored). */
+ * shape, extra ones are refused by name (except known buffers). Takes the checkpoint over, also
+ * when it fails. `dtype`: what products compute from (DTYPE_N: as stored); vectors are always f32.
+ */
 struct safetensors;
 MUST_CHECK enum status weights_load(const struct backend *b, const struct arch *a,
                                     const struct model_config *c, struct safetensors *adopt,
@@ -32,10 +34,13 @@ MUST_CHECK enum status weights_load(const struct backend *b, const struct arch *
 MUST_CHECK enum status weights_init(const struct backend *b, const struct arch *a,
                                     const struct model_config *c, uint64_t seed,
                                     struct weights **out, struct error *err);
-/* A new version from fp32 master values, one flat array in the order of the tensors, rounded to
- * `dtype`, packed. */
+/* A new version from fp32 master values, one flat array in the order of the tensors, each rounded
+ * to the dtype that it has in `like`, packed. */
 MUST_CHECK enum status weights_from_flat(const struct weights *like, const float *flat,
                                          int64_t version, struct weights **out, struct error *err);
+/* The same in place, for a trainer that is the only holder of an unpublished version made by
+ * weights_from_flat. */
+void weights_set_flat(struct weights *w, const struct lane *l, const float *flat, int64_t version);
 
 struct weights *weights_ref(struct weights *w);
 void weights_unref(struct weights *w);
@@ -47,7 +52,7 @@ const struct arch *weights_arch(const struct weights *w);
 const struct backend *weights_backend(const struct weights *w);
 int32_t weights_n(const struct weights *w);
 const struct weight_tensor *weights_at(const struct weights *w, int32_t i);
-int64_t weights_n_params(const struct weights *w); /* tied tensors once */
+int64_t weights_n_params(const struct weights *w);               /* tied tensors once */
 int64_t weights_flat_offset(const struct weights *w, int32_t i); /* of tensor i in a flat array */
 void weights_to_flat(const struct weights *w, float *flat);
 

@@ -1,0 +1,85 @@
+/* arch_qwen3.h - what forward and backward of qwen3 share: tensor order and buffers.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_MODELS_ARCH_ARCH_QWEN3_H
+#define TROUPE_MODELS_ARCH_ARCH_QWEN3_H
+
+#include "models/arch/arch.h"
+
+/* Order within a layer; tensor 0 is the embedding, after the layers come the final norm and,
+ * untied, the head. q, k, v and gate, up are neighbours. */
+enum qwen3_tensor {
+    QWEN3_NORM_1,
+    QWEN3_Q,
+    QWEN3_K,
+    QWEN3_V,
+    QWEN3_Q_NORM,
+    QWEN3_K_NORM,
+    QWEN3_O,
+    QWEN3_NORM_2,
+    QWEN3_GATE,
+    QWEN3_UP,
+    QWEN3_DOWN,
+    QWEN3_PER_LAYER
+};
+
+static inline int32_t qwen3_index(int32_t layer, enum qwen3_tensor t)
+{
+    return 1 + layer * QWEN3_PER_LAYER + (int32_t)t;
+}
+
+/* Widths: C hidden, Q = H*D, K = G*D, F feed-forward. R rows in, T rows that are wanted
+ * out (T < R only in the last layer). */
+struct qwen3_layer {
+    float *x;      /* (R, C) input; becomes x2, then y where those are the same buffer */
+    float *n1;     /* (R, C) normed */
+    float *rstd1;  /* (R) */
+    float *n1_out; /* (T, C) the rows of n1 that are wanted; n1 itself when T is R */
+    float *q;      /* (T, Q) before QK norm */
+    float *rstd_q; /* (T, H) */
+    float *q_rot;  /* (T, Q) normed and rotated; may be q */
+    float *k;      /* (R, K) before QK norm */
+    float *rstd_k; /* (R, G) */
+    float *k_rot;  /* (R, K) may be k */
+    float *v;      /* (R, K) */
+    float *att;    /* (T, Q) */
+    float *lse;    /* (T, H) or NULL */
+    float *x2;     /* (T, C) after attention; may be x */
+    float *n2;     /* (T, C) */
+    float *rstd2;  /* (T) */
+    float *gu;     /* (T, 2F) */
+    float *h;      /* (T, F) */
+    float *y;      /* (T, C) output; may be x2; NULL: not wanted */
+};
+
+/* Row lists of a pass: all rows, and those of the last layer's second half. */
+struct qwen3_rows {
+    const int32_t *all; /* 0 .. R-1 */
+    struct row_span out;
+    bool narrow; /* T < R */
+};
+
+/* What the forward leaves for backward, beside the layers. */
+struct qwen3_kept {
+    float *x_final; /* (T, C) input of the final norm */
+    float *rstd;    /* (T) */
+};
+
+/* Buffers of layer l, as forward fills them and backward reads them. */
+void qwen3_kept_layer(const struct arch_pass *p, int32_t l, struct qwen3_layer *out);
+void qwen3_kept_final(const struct arch_pass *p, struct qwen3_kept *out);
+void qwen3_rows_init(const struct arch_pass *p, struct qwen3_rows *rows);
+/* One layer; `last` narrows to rows->out after the keys are written. */
+void qwen3_layer_forward(const struct arch_pass *p, const struct qwen3_rows *rows, int32_t l,
+                         const struct qwen3_layer *b);
+/* A layer's whole set carved from `at`, for recomputation; returns the end. From 0 it
+ * counts bytes. */
+uintptr_t qwen3_carve_layer(const struct model_config *c, int32_t n_rows, uintptr_t at,
+                            struct qwen3_layer *out);
+uintptr_t qwen3_carve(uintptr_t at, int64_t n_floats, float **out);
+
+void qwen3_backward(const struct arch_pass *p, const float *d_hidden, float *const *dk,
+                    float *const *dv, void *back_scratch, float *grad);
+size_t qwen3_back_scratch_bytes(const struct model_config *c, int32_t n_rows);
+
+#endif

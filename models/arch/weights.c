@@ -1,0 +1,311 @@
+/* weights.c - the object that holds one version of the tensors: shapes, references, flat copies.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "models/arch/weights.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "models/arch/weights_impl.h"
+#include "models/formats/safetensors.h"
+#include "runtime/base/memory.h"
+
+#define WEIGHTS_ALIGN ((size_t)64)
+
+static size_t align_up(size_t n)
+{
+    return (n + WEIGHTS_ALIGN - 1) & ~(WEIGHTS_ALIGN - 1);
+}
+
+static int64_t tensor_elements(const struct weight_tensor *t)
+{
+    return (int64_t)t->m.n_out * t->m.n_in;
+}
+
+enum status weights_new(const struct backend *b, const struct arch *a, const struct model_config *c,
+                        struct weights **out, struct error *err)
+{
+    struct weights *w = xcalloc(1, sizeof(*w));
+    int32_t n = a->n_tensors(c);
+
+    pthread_mutex_init(&w->lock, NULL);
+    atomic_init(&w->refs, 1);
+    w->backend = b;
+    w->arch = a;
+    w->config = *c;
+    w->n = n;
+    w->tensor = mem_alloc((size_t)n, sizeof(*w->tensor));
+    w->shape = mem_alloc((size_t)n, sizeof(*w->shape));
+    w->offset = mem_alloc((size_t)n + 1, sizeof(*w->offset));
+    if (!w->tensor || !w->shape || !w->offset) {
+        weights_unref(w);
+        return error_set(err, STATUS_NO_MEMORY, "no memory for a list of %d tensors", n);
+    }
+    for (int32_t i = 0; i < n; i++) {
+        struct weight_tensor *t = &w->tensor[i];
+
+        a->tensor(c, i, &w->shape[i]);
+        t->name = w->shape[i].name;
+        t->m.n_out = w->shape[i].rows;
+        t->m.n_in = w->shape[i].cols;
+        t->m.dtype = DTYPE_F32;
+        t->is_product = w->shape[i].is_product;
+        w->offset[i + 1] = w->offset[i] + tensor_elements(t);
+    }
+    *out = w;
+    return STATUS_OK;
+}
+
+size_t weights_rows_bytes(const struct weights *w, int32_t i)
+{
+    const struct weight_tensor *t = &w->tensor[i];
+
+    return align_up((size_t)tensor_elements(t) * dtype_size(t->m.dtype));
+}
+
+enum status weights_alloc(struct weights *w, size_t rows_bytes, struct error *err)
+{
+    const struct backend *b = w->backend;
+    size_t total = 0;
+    char *at;
+
+    for (int32_t i = 0; i < w->n; i++)
+        if (w->tensor[i].is_product)
+            total += align_up(b->panels_bytes(&w->tensor[i].m));
+    w->rows = b->alloc(b->ctx, rows_bytes ? rows_bytes : WEIGHTS_ALIGN);
+    w->panels = b->alloc(b->ctx, total ? total : WEIGHTS_ALIGN);
+    if (!w->rows || !w->panels)
+        return error_set(err, STATUS_NO_MEMORY,
+                         "no memory for weights: %zu bytes of rows, %zu of panels", rows_bytes,
+                         total);
+    at = w->panels;
+    for (int32_t i = 0; i < w->n; i++) {
+        if (!w->tensor[i].is_product)
+            continue;
+        w->tensor[i].m.panels = at;
+        at += align_up(b->panels_bytes(&w->tensor[i].m));
+    }
+    return STATUS_OK;
+}
+
+void weights_pack(struct weights *w, const struct lane *l)
+{
+    char *base = w->panels;
+
+    for (int32_t i = 0; i < w->n; i++) {
+        const struct matrix *m = &w->tensor[i].m;
+
+        if (w->tensor[i].is_product)
+            w->backend->pack(l, m, base + ((const char *)m->panels - base));
+    }
+}
+
+struct weights *weights_ref(struct weights *w)
+{
+    atomic_fetch_add_explicit(&w->refs, 1, memory_order_relaxed);
+    return w;
+}
+
+void weights_unref(struct weights *w)
+{
+    if (!w || atomic_fetch_sub_explicit(&w->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    if (w->rows)
+        w->backend->release(w->backend->ctx, w->rows);
+    if (w->panels)
+        w->backend->release(w->backend->ctx, w->panels);
+    safetensors_close(w->checkpoint);
+    pthread_mutex_destroy(&w->lock);
+    free(w->tensor);
+    free(w->shape);
+    free(w->offset);
+    free(w);
+}
+
+/* Rounds n values to dtype, into host memory. */
+static void round_values(enum dtype dtype, const float *from, int64_t n, void *to)
+{
+    uint16_t *half = to;
+
+    if (dtype == DTYPE_F32)
+        memcpy(to, from, (size_t)n * sizeof(float));
+    else if (dtype == DTYPE_BF16)
+        for (int64_t i = 0; i < n; i++)
+            half[i] = f32_to_bf16(from[i]);
+    else
+        for (int64_t i = 0; i < n; i++)
+            half[i] = f32_to_f16(from[i]);
+}
+
+/* In pieces through a small buffer, so that a device's upload sees rounded bytes and the host needs
+ * no second copy. */
+static void store_values(struct weights *w, int32_t i, const float *from)
+{
+    enum { PIECE = 4096 };
+    const struct backend *b = w->backend;
+    const struct matrix *m = &w->tensor[i].m;
+    char *to = (char *)w->rows + ((const char *)m->rows - (const char *)w->rows);
+    int64_t n = tensor_elements(&w->tensor[i]);
+    float piece[PIECE];
+
+    if (m->dtype == DTYPE_F32) {
+        b->upload(b->ctx, to, from, (size_t)n * sizeof(float));
+        return;
+    }
+    for (int64_t at = 0; at < n; at += PIECE) {
+        int64_t count = n - at < PIECE ? n - at : PIECE;
+
+        round_values(m->dtype, from + at, count, piece);
+        b->upload(b->ctx, to + (size_t)at * dtype_size(m->dtype), piece,
+                  (size_t)count * dtype_size(m->dtype));
+    }
+}
+
+void weights_set_flat(struct weights *w, const struct lane *l, const float *flat, int64_t version)
+{
+    assert(w->owns_all_rows && atomic_load(&w->refs) == 1);
+    for (int32_t i = 0; i < w->n; i++)
+        store_values(w, i, flat + w->offset[i]);
+    weights_pack(w, l);
+    w->version = version;
+    w->hashed = false;
+}
+
+enum status weights_from_flat(const struct weights *like, const float *flat, int64_t version,
+                              struct weights **out, struct error *err)
+{
+    const struct lane alone = {0};
+    struct weights *w = NULL;
+    size_t total = 0;
+    char *at;
+    enum status st = weights_new(like->backend, like->arch, &like->config, &w, err);
+
+    if (st)
+        return st;
+    for (int32_t i = 0; i < w->n; i++) {
+        w->tensor[i].m.dtype = like->tensor[i].m.dtype;
+        total += weights_rows_bytes(w, i);
+    }
+    st = weights_alloc(w, total, err);
+    if (st) {
+        weights_unref(w);
+        return st;
+    }
+    at = w->rows;
+    for (int32_t i = 0; i < w->n; i++) {
+        w->tensor[i].m.rows = at;
+        at += weights_rows_bytes(w, i);
+    }
+    w->owns_all_rows = true;
+    weights_set_flat(w, &alone, flat, version);
+    *out = w;
+    return STATUS_OK;
+}
+
+void weights_to_flat(const struct weights *w, float *flat)
+{
+    enum { PIECE = 4096 };
+    const struct backend *b = w->backend;
+    uint16_t half[PIECE];
+
+    for (int32_t i = 0; i < w->n; i++) {
+        const struct matrix *m = &w->tensor[i].m;
+        int64_t n = tensor_elements(&w->tensor[i]);
+        float *to = flat + w->offset[i];
+
+        if (m->dtype == DTYPE_F32) {
+            b->download(b->ctx, to, m->rows, (size_t)n * sizeof(float));
+            continue;
+        }
+        for (int64_t at = 0; at < n; at += PIECE) {
+            int64_t count = n - at < PIECE ? n - at : PIECE;
+
+            b->download(b->ctx, half, (const uint16_t *)m->rows + at, (size_t)count * 2);
+            for (int64_t j = 0; j < count; j++)
+                to[at + j] = m->dtype == DTYPE_BF16 ? bf16_to_f32(half[j]) : f16_to_f32(half[j]);
+        }
+    }
+}
+
+/* Names, shapes and bytes, tensor by tensor: the same values in the same dtypes have the same hash,
+ * whether loaded or trained. */
+static struct sha256 hash_tensors(const struct weights *w)
+{
+    enum { PIECE = 1 << 16 };
+    const struct backend *b = w->backend;
+    struct hasher *h = hasher_new();
+    char *piece = xmalloc(PIECE);
+
+    for (int32_t i = 0; i < w->n; i++) {
+        const struct matrix *m = &w->tensor[i].m;
+        size_t bytes = (size_t)tensor_elements(&w->tensor[i]) * dtype_size(m->dtype);
+        int32_t shape[3] = {m->n_out, m->n_in, (int32_t)m->dtype};
+
+        hasher_add(h, w->tensor[i].name, strlen(w->tensor[i].name) + 1);
+        hasher_add(h, shape, sizeof(shape));
+        for (size_t at = 0; at < bytes; at += PIECE) {
+            size_t count = bytes - at < PIECE ? bytes - at : PIECE;
+
+            b->download(b->ctx, piece, (const char *)m->rows + at, count);
+            hasher_add(h, piece, count);
+        }
+    }
+    free(piece);
+    return hasher_finish(h);
+}
+
+const struct sha256 *weights_hash(const struct weights *w)
+{
+    struct weights *self = (struct weights *)(uintptr_t)w; /* a cache: not part of the value */
+
+    pthread_mutex_lock(&self->lock);
+    if (!self->hashed) {
+        self->hash = hash_tensors(w);
+        self->hashed = true;
+    }
+    pthread_mutex_unlock(&self->lock);
+    return &self->hash;
+}
+
+int64_t weights_version(const struct weights *w)
+{
+    return w->version;
+}
+
+const struct model_config *weights_config(const struct weights *w)
+{
+    return &w->config;
+}
+
+const struct arch *weights_arch(const struct weights *w)
+{
+    return w->arch;
+}
+
+const struct backend *weights_backend(const struct weights *w)
+{
+    return w->backend;
+}
+
+int32_t weights_n(const struct weights *w)
+{
+    return w->n;
+}
+
+const struct weight_tensor *weights_at(const struct weights *w, int32_t i)
+{
+    assert(i >= 0 && i < w->n);
+    return &w->tensor[i];
+}
+
+int64_t weights_n_params(const struct weights *w)
+{
+    return w->offset[w->n];
+}
+
+int64_t weights_flat_offset(const struct weights *w, int32_t i)
+{
+    assert(i >= 0 && i <= w->n);
+    return w->offset[i];
+}

@@ -1,0 +1,43 @@
+/* weights_impl.h - the inside of struct weights, for weights.c and weights_load.c alone.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_MODELS_ARCH_WEIGHTS_IMPL_H
+#define TROUPE_MODELS_ARCH_WEIGHTS_IMPL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "models/arch/arch.h"
+#include "models/arch/weights.h"
+
+struct weights {
+    atomic_int refs;
+    const struct backend *backend;
+    const struct arch *arch;
+    struct model_config config;
+    int64_t version;
+    int32_t n;
+    struct weight_tensor *tensor; /* (n) */
+    struct arch_tensor *shape;    /* (n) names live here */
+    int64_t *offset;              /* (n + 1) of each tensor in a flat array */
+    void *rows;                   /* backend memory: rows that are not lent by the checkpoint */
+    void *panels;                 /* backend memory: all panels */
+    bool owns_all_rows;           /* made from a flat array: may be set again */
+    struct safetensors *checkpoint;
+    pthread_mutex_t lock; /* guards hash, which is computed when first asked for */
+    bool hashed;
+    struct sha256 hash;
+};
+
+/* Shapes, names and offsets; no memory for values yet. */
+MUST_CHECK enum status weights_new(const struct backend *b, const struct arch *a,
+                                   const struct model_config *c, struct weights **out,
+                                   struct error *err);
+/* Backend memory for `bytes` of rows, and panels of every product by its shape and dtype; sets the
+ * panels pointers. */
+MUST_CHECK enum status weights_alloc(struct weights *w, size_t rows_bytes, struct error *err);
+/* Space that tensor i takes in the rows block. */
+size_t weights_rows_bytes(const struct weights *w, int32_t i);
+void weights_pack(struct weights *w, const struct lane *l);
+
+#endif

@@ -1,0 +1,230 @@
+/* weights_load.c - where the first version of the tensors comes from: a checkpoint, or chance.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "models/arch/weights.h"
+#include "models/arch/weights_impl.h"
+#include "models/formats/safetensors.h"
+#include "runtime/base/memory.h"
+#include "runtime/base/rng.h"
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t n = strlen(text), m = strlen(end);
+
+    return n >= m && memcmp(text + n - m, end, m) == 0;
+}
+
+/* What exporters leave in files although nothing reads it. */
+static bool known_buffer(const struct model_config *c, const char *name)
+{
+    return ends_with(name, "rotary_emb.inv_freq") ||
+           (c->tie_word_embeddings && strcmp(name, "lm_head.weight") == 0);
+}
+
+static enum status refuse_extra(const struct weights *w, const struct safetensors *st,
+                                struct error *err)
+{
+    for (int32_t i = 0; i < safetensors_count(st); i++) {
+        const struct safetensor *t = safetensors_at(st, i);
+        bool known = known_buffer(&w->config, t->name);
+
+        for (int32_t j = 0; j < w->n && !known; j++)
+            known = strcmp(w->tensor[j].name, t->name) == 0;
+        if (!known) {
+            error_at(err, STATUS_UNSUPPORTED, t->file, 0, 0, "tensor \"%s\" is not part of %s",
+                     t->name, w->arch->hf_name);
+            error_hint(err, "config.json may name another architecture than the weights");
+            return STATUS_UNSUPPORTED;
+        }
+    }
+    return STATUS_OK;
+}
+
+/* Rows may stay in the mapped file when ops can read them there: host memory, the dtype as
+ * wanted, aligned for it. Vectors are read as float by the ops. */
+static bool can_lend(const struct weights *w, const struct safetensor *t, enum dtype dtype)
+{
+    return strncmp(w->backend->name, "cpu", 3) == 0 && t->dtype == dtype &&
+           (uintptr_t)t->data % dtype_size(dtype) == 0;
+}
+
+static enum status find_all(struct weights *w, enum dtype dtype, const struct safetensor **found,
+                            struct error *err)
+{
+    for (int32_t i = 0; i < w->n; i++) {
+        struct matrix *m = &w->tensor[i].m;
+        bool vector = w->shape[i].rows == 1 && !w->shape[i].is_product;
+        int64_t shape[2] = {m->n_out, m->n_in};
+        enum status st = vector ? safetensors_require(w->checkpoint, w->tensor[i].name, 1,
+                                                      shape + 1, &found[i], err)
+                                : safetensors_require(w->checkpoint, w->tensor[i].name, 2, shape,
+                                                      &found[i], err);
+
+        if (st)
+            return st;
+        m->dtype = vector ? DTYPE_F32 : dtype == DTYPE_N ? found[i]->dtype : dtype;
+    }
+    return refuse_extra(w, w->checkpoint, err);
+}
+
+/* Widens, then rounds where the dtype differs, a piece at a time. */
+static void copy_rows(struct weights *w, int32_t i, const struct safetensor *t, char *to)
+{
+    enum { PIECE = 4096 };
+    const struct backend *b = w->backend;
+    enum dtype dtype = w->tensor[i].m.dtype;
+    float wide[PIECE];
+    uint16_t half[PIECE];
+
+    for (int64_t at = 0; at < t->n_elements; at += PIECE) {
+        int64_t n = t->n_elements - at < PIECE ? t->n_elements - at : PIECE;
+        const void *from = wide;
+
+        safetensor_to_f32(t, at, n, wide);
+        if (dtype != DTYPE_F32) {
+            for (int64_t j = 0; j < n; j++)
+                half[j] = dtype == DTYPE_BF16 ? f32_to_bf16(wide[j]) : f32_to_f16(wide[j]);
+            from = half;
+        }
+        b->upload(b->ctx, to + (size_t)at * dtype_size(dtype), from, (size_t)n * dtype_size(dtype));
+    }
+}
+
+static enum status take_values(struct weights *w, const struct safetensor *const *found,
+                               struct error *err)
+{
+    const struct lane alone = {0};
+    size_t total = 0;
+    char *at;
+    enum status st;
+
+    for (int32_t i = 0; i < w->n; i++)
+        if (!can_lend(w, found[i], w->tensor[i].m.dtype))
+            total += weights_rows_bytes(w, i);
+    st = weights_alloc(w, total, err);
+    if (st)
+        return st;
+    at = w->rows;
+    for (int32_t i = 0; i < w->n; i++) {
+        if (can_lend(w, found[i], w->tensor[i].m.dtype)) {
+            w->tensor[i].m.rows = found[i]->data;
+            continue;
+        }
+        copy_rows(w, i, found[i], at);
+        w->tensor[i].m.rows = at;
+        at += weights_rows_bytes(w, i);
+    }
+    weights_pack(w, &alone);
+    return STATUS_OK;
+}
+
+enum status weights_load(const struct backend *b, const struct arch *a,
+                         const struct model_config *c, struct safetensors *adopt, enum dtype dtype,
+                         struct weights **out, struct error *err)
+{
+    const struct safetensor **found = NULL;
+    struct weights *w = NULL;
+    enum status st = a->check(c, b, err);
+
+    if (!st)
+        st = weights_new(b, a, c, &w, err);
+    if (st) {
+        safetensors_close(adopt);
+        return st;
+    }
+    w->checkpoint = adopt;
+    found = mem_alloc((size_t)w->n, sizeof(*found));
+    if (!found) {
+        st = error_set(err, STATUS_NO_MEMORY, "no memory for a list of %d tensors", w->n);
+        goto out;
+    }
+    st = find_all(w, dtype, found, err);
+    if (st)
+        goto out;
+    st = take_values(w, found, err);
+    if (st)
+        goto out;
+    *out = w;
+    w = NULL;
+out:
+    free(found);
+    weights_unref(w);
+    return st;
+}
+
+/* Two normal numbers from one Philox block (Box and Muller 1958), in double; the element's index
+ * is the counter, so that no value depends on another's. */
+static void fill_normal(uint64_t seed, uint32_t stream, double std, float *out, int64_t n)
+{
+    for (int64_t i = 0; i < n; i += 2) {
+        uint64_t pair = (uint64_t)i / 2;
+        struct rng_block r = rng_philox(seed, (uint32_t)pair, (uint32_t)(pair >> 32), stream, 0);
+        double u = 1.0 - rng_unit_double(r.word[0], r.word[1]); /* in (0, 1] */
+        double angle = 6.283185307179586 * rng_unit_double(r.word[2], r.word[3]);
+        double radius = std * sqrt(-2.0 * log(u));
+
+        out[i] = (float)(radius * cos(angle));
+        if (i + 1 < n)
+            out[i + 1] = (float)(radius * sin(angle));
+    }
+}
+
+enum status weights_init(const struct backend *b, const struct arch *a,
+                         const struct model_config *c, uint64_t seed, struct weights **out,
+                         struct error *err)
+{
+    struct weights *shapes = NULL;
+    float *flat = NULL;
+    enum status st = a->check(c, b, err);
+
+    if (st)
+        return st;
+    st = weights_new(b, a, c, &shapes, err);
+    if (st)
+        return st;
+    flat = mem_aligned_alloc((size_t)weights_n_params(shapes), sizeof(float));
+    if (!flat) {
+        st = error_set(err, STATUS_NO_MEMORY, "no memory for %lld initial weights",
+                       (long long)weights_n_params(shapes));
+        goto out;
+    }
+    for (int32_t i = 0; i < shapes->n; i++) {
+        float *to = flat + shapes->offset[i];
+        int64_t n = shapes->offset[i + 1] - shapes->offset[i];
+
+        if (shapes->shape[i].init == 0.0f)
+            for (int64_t j = 0; j < n; j++)
+                to[j] = 1.0f;
+        else
+            fill_normal(seed, (uint32_t)i, c->initializer_range * (double)shapes->shape[i].init, to,
+                        n);
+    }
+    st = weights_from_flat(shapes, flat, 0, out, err);
+out:
+    mem_aligned_free(flat);
+    weights_unref(shapes);
+    return st;
+}
+
+int64_t weights_plan_bytes(const struct arch *a, const struct model_config *c, enum dtype dtype)
+{
+    int64_t total = 0;
+    int64_t size = (int64_t)dtype_size(dtype == DTYPE_N ? c->dtype : dtype);
+    /* f16 is widened in panels: backend.h */
+    int64_t panel_size = (dtype == DTYPE_N ? c->dtype : dtype) == DTYPE_BF16 ? 2 : 4;
+
+    for (int32_t i = 0; i < a->n_tensors(c); i++) {
+        struct arch_tensor t;
+
+        a->tensor(c, i, &t);
+        if (t.is_product)
+            total += ((int64_t)t.rows + MATRIX_PANEL - 1) / MATRIX_PANEL * MATRIX_PANEL * t.cols *
+                     panel_size;
+        total += (int64_t)t.rows * t.cols * (t.rows == 1 ? 4 : size);
+    }
+    return total;
+}
