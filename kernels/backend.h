@@ -30,12 +30,13 @@
 #include "runtime/base/pool.h"
 #include "runtime/base/status.h"
 
-#define BACKEND_ABI     1
-#define KV_PAGE_TOKENS  16  /* positions of a KV page: one vector of scores */
-#define ATTENTION_BLOCK 256 /* keys per softmax block */
-#define LSE_BLOCK       4096
-#define MATRIX_PANEL    32 /* output columns of a packed panel */
-#define GRADIENT_SHARDS 8  /* weight gradients add up in this many parts, in order */
+#define BACKEND_ABI            1
+#define KV_PAGE_TOKENS         16  /* positions of a KV page: one vector of scores */
+#define ATTENTION_BLOCK        256 /* keys per softmax block */
+#define ATTENTION_MAX_HEAD_DIM 256
+#define LSE_BLOCK              4096
+#define MATRIX_PANEL           32 /* output columns of a packed panel */
+#define GRADIENT_SHARDS        8  /* weight gradients add up in this many parts, in order */
 
 struct lane {
     struct pool *pool; /* NULL: the calling thread alone */
@@ -99,8 +100,8 @@ struct backend {
     /* out (R, C) = table[token[r]] */
     void (*embed)(const struct lane *l, const struct matrix *table, const int32_t *token, int32_t R,
                   float *out);
-    /* y (R, n_out) = x (R, n_in) W^T; beta 1 adds to what stands in y (residual), beta 0 overwrites.
-     * ld in elements. */
+    /* y (R, n_out) = x (R, n_in) W^T; beta 1 adds to what stands in y (residual), beta 0
+     * overwrites. ld in elements. */
     void (*matmul)(const struct lane *l, const struct matrix *w, const float *x, int64_t ldx,
                    int32_t R, float beta, float *y, int64_t ldy);
     /* y = x * rsqrt(mean(x^2) + eps) * w over the last n elements of each of R rows; rstd (R) may
@@ -111,14 +112,17 @@ struct backend {
     void (*rope)(const struct lane *l, float *x, int32_t R, int32_t n_heads, int32_t head_dim,
                  const int32_t *pos, const float *cos, const float *sin);
     /* Rounds k, v (R, G, D) to the cache's dtype and writes them at each row's place. */
-    void (*kv_write)(const struct lane *l, const struct attention_shape *s, const struct row_span *r,
-                     const float *k, const float *v, const struct kv_layer *kv);
-    /* out (R, H, D); lse (R, H) may be NULL (training keeps it). Reads K and V from the pages only. */
-    void (*attention)(const struct lane *l, const struct attention_shape *s, const struct row_span *r,
-                      const float *q, const struct kv_layer *kv, float *out, float *lse);
+    void (*kv_write)(const struct lane *l, const struct attention_shape *s,
+                     const struct row_span *r, const float *k, const float *v,
+                     const struct kv_layer *kv);
+    /* out (R, H, D); lse (R, H) may be NULL (training keeps it). Reads K and V from the pages only.
+     */
+    void (*attention)(const struct lane *l, const struct attention_shape *s,
+                      const struct row_span *r, const float *q, const struct kv_layer *kv,
+                      float *out, float *lse);
     /* y (R, F) = silu(gate) * up; gate and up are the halves of gu (R, 2F): gate first. */
     void (*swiglu)(const struct lane *l, const float *gu, int32_t R, int32_t F, float *y);
-    /* lse (R) of logits * inv_temperature[r] over V columns. */
+    /* lse (R) of logits * inv_temperature[r] over V columns; inv_temperature NULL: all 1. */
     void (*logsumexp)(const struct lane *l, const float *logits, int64_t ld, int32_t R, int32_t V,
                       const float *inv_temperature, float *lse);
 
@@ -131,27 +135,30 @@ struct backend {
     /* dw (n_out, n_in) += dy^T x, one chain over r = 0 .. R-1 from what stands there */
     void (*matmul_dw)(const struct lane *l, int32_t n_out, int32_t n_in, const float *dy,
                       int64_t lddy, const float *x, int64_t ldx, int32_t R, float *dw);
-    /* dx (R, n) is overwritten (beta 0) or added to (beta 1); dw (n) adds. x is the input of rmsnorm. */
+    /* dx (R, n) is overwritten (beta 0) or added to (beta 1); dw (n) adds, NULL
+     * leaves it out. x is the input of rmsnorm; dx may be dy with beta 0. */
     void (*rmsnorm_back)(const struct lane *l, const float *x, const float *w, const float *rstd,
                          const float *dy, int32_t R, int32_t n, float beta, float *dx, float *dw);
     /* Inverse rotation of dx in place. */
     void (*rope_back)(const struct lane *l, float *dx, int32_t R, int32_t n_heads, int32_t head_dim,
                       const int32_t *pos, const float *cos, const float *sin);
-    /* dq (R, H, D) is overwritten; dk, dv are f32 page pools shaped like kv (n_pages, ...), added to
-     * in the order of rows. out and lse are what the forward gave. Rows of one call run in order, so
-     * a caller that wants threads splits by sequences that share no page. */
+    /* dq (R, H, D) is overwritten; dk, dv are f32 page pools shaped like kv (n_pages, ...), added
+     * to in the order of rows. out and lse are what the forward gave. Rows of one call run in
+     * order, so a caller that wants threads splits by sequences that share no page. */
     void (*attention_back)(const struct lane *l, const struct attention_shape *s,
                            const struct row_span *r, const float *q, const struct kv_layer *kv,
                            const float *out, const float *lse, const float *dout, float *dq,
                            float *dk_pages, float *dv_pages);
     /* Gathers this pass's rows out of page-shaped gradients: dk, dv (R, G, D) overwritten. */
-    void (*kv_gather)(const struct lane *l, const struct attention_shape *s, const struct row_span *r,
-                      const float *dk_pages, const float *dv_pages, float *dk, float *dv);
+    void (*kv_gather)(const struct lane *l, const struct attention_shape *s,
+                      const struct row_span *r, const float *dk_pages, const float *dv_pages,
+                      float *dk, float *dv);
     /* dgu (R, 2F) is overwritten. */
-    void (*swiglu_back)(const struct lane *l, const float *gu, const float *dy, int32_t R, int32_t F,
-                        float *dgu);
-    /* logits (R, V) columns v0 .. v0+n-1 become their own gradient: coef[r] * inv_t[r] *
-     * (softmax - onehot(target[r])), softmax from lse[r]. */
+    void (*swiglu_back)(const struct lane *l, const float *gu, const float *dy, int32_t R,
+                        int32_t F, float *dgu);
+    /* logits (R, n) are columns v0 .. v0+n-1 of the vocabulary (a whole row: v0 0, n V) and become
+     * their own gradient: coef[r] * inv_t[r] * (softmax - onehot(target[r])), softmax from lse[r].
+     */
     void (*softmax_grad)(const struct lane *l, float *logits, int64_t ld, int32_t R, int32_t v0,
                          int32_t n, const int32_t *target, const float *inv_temperature,
                          const float *lse, const float *coef);
@@ -162,6 +169,14 @@ struct backend {
     /* Decoupled weight decay (Loshchilov and Hutter 2019), fp32 master w. */
     void (*adamw)(const struct lane *l, const struct adamw_step *s, int64_t n, const float *grad,
                   float *m, float *v, float *w);
+
+    /* ---- log-sum-exp of a vocabulary taken in chunks, for the fused head. max, sum (R) begin as
+     * (-infinity, 0); each call merges n more columns (n a multiple of LSE_BLOCK but for the last
+     * chunk, then the bits are those of logsumexp); the end gives lse = max + log(sum). */
+    void (*logsumexp_part)(const struct lane *l, const float *logits, int64_t ld, int32_t R,
+                           int32_t n, const float *inv_temperature, float *max, float *sum);
+    void (*logsumexp_end)(const struct lane *l, int32_t R, const float *max, const float *sum,
+                          float *lse);
 };
 
 /* What a loadable backend is given, and its one exported symbol's type. */

@@ -1,0 +1,286 @@
+/* cpu_attention.c - attention over pages, forward.
+ *
+ * Keys are taken in blocks of ATTENTION_BLOCK from position 0. A block gives its largest score m,
+ * the sum of p = exp(score - m) over 16 lanes, and o = sum of p v, one chain in the order of
+ * keys; blocks merge in order. Keys past a query's own position are masked, never multiplied.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "kernels/cpu/cpu_query.h"
+
+#if defined(CPU_BUILD_AVX512)
+enum { CHAINS = 16 }; /* accumulators at a time, of 32 registers */
+#else
+enum { CHAINS = 4 }; /* a v16 takes two of 16 registers */
+#endif
+
+/* One block of keys for all queries of a tile. */
+struct block {
+    float q[QUERY_MAX * QUERY_STRIDE];
+    float p[QUERY_MAX * ATTENTION_BLOCK]; /* scores, then weights */
+    float o[QUERY_MAX * QUERY_STRIDE];
+    float max[QUERY_MAX], sum[QUERY_MAX];
+    int32_t keys[QUERY_MAX]; /* of this block */
+    const int32_t *page;
+    int32_t most, least; /* of keys[] */
+};
+
+/* Scores of np pages from page0 on, for nq queries: chains over D. */
+V16_INLINE void score_pages(const struct attention_job *j, const struct query_tile *t,
+                            struct block *b, int32_t page0, int nq, int np, bool bf16)
+{
+    v16 acc[16], scale = v16_set1(j->s->scale);
+    int64_t at[8];
+
+    for (int i = 0; i < np; i++)
+        at[i] = page_at(j, b->page[page0 + i], t->g);
+    for (int i = 0; i < nq * np; i++)
+        acc[i] = v16_zero();
+    for (int64_t d = 0; d < j->s->head_dim; d++)
+        for (int i = 0; i < np; i++) {
+            v16 k = load_kv(j->kv->k, at[i] + d * KV_PAGE_TOKENS, bf16);
+            for (int q = 0; q < nq; q++)
+                acc[q * np + i] = v16_fma(v16_set1(b->q[q * QUERY_STRIDE + d]), k, acc[q * np + i]);
+        }
+    for (int q = 0; q < nq; q++)
+        for (int i = 0; i < np; i++)
+            v16_store(b->p + q * ATTENTION_BLOCK + (page0 + i) * KV_PAGE_TOKENS,
+                      v16_mul(acc[q * np + i], scale));
+}
+
+V16_INLINE void score_block(const struct attention_job *j, const struct query_tile *t,
+                            struct block *b, int nq, bool bf16)
+{
+    int32_t n_pages = (b->most + KV_PAGE_TOKENS - 1) / KV_PAGE_TOKENS, i = 0;
+
+    if (nq * 4 <= CHAINS)
+        for (; i + 4 <= n_pages; i += 4)
+            score_pages(j, t, b, i, nq, 4, bf16);
+    if (nq * 2 <= CHAINS)
+        for (; i + 2 <= n_pages; i += 2)
+            score_pages(j, t, b, i, nq, 2, bf16);
+    for (; i < n_pages; i++)
+        score_pages(j, t, b, i, nq, 1, bf16);
+}
+
+/* Scores of one query to weights, and its (max, sum). */
+static void weigh(struct block *b, int32_t q)
+{
+    float *p = b->p + q * ATTENTION_BLOCK, infinity = fmath_float(0x7f800000u);
+    int32_t n = b->keys[q];
+    v16 m = v16_set1(-infinity), sum = v16_zero(), base;
+
+    for (int32_t i = 0; i < n; i += 16)
+        m = v16_max(v16_keep(v16_load(p + i), n - i, -infinity), m);
+    b->max[q] = v16_hmax(m);
+    base = v16_set1(b->max[q]);
+    for (int32_t i = 0; i < n; i += 16) {
+        v16 e = v16_keep(v16_exp(v16_sub(v16_load(p + i), base)), n - i, 0.0f);
+        sum = v16_add(sum, e);
+        v16_store(p + i, e);
+    }
+    b->sum[q] = v16_sum(sum);
+}
+
+/* o of nq queries from q0, vectors d .. d + 16 nv - 1, goes on over keys from .. to-1. `lanes`
+ * below 16 only with nv 1: the last, partial vector of D. */
+V16_INLINE void mix_values(const struct attention_job *j, const struct query_tile *t,
+                           struct block *b, int q0, int nq, int nv, int32_t d, int32_t lanes,
+                           int32_t from, int32_t to, bool bf16)
+{
+    v16 acc[16];
+    int64_t D = j->s->head_dim;
+    const float *p = b->p + q0 * ATTENTION_BLOCK;
+    float *o = b->o + q0 * QUERY_STRIDE + d;
+
+    for (int q = 0; q < nq; q++)
+        for (int v = 0; v < nv; v++)
+            acc[q * nv + v] = v16_load(o + q * QUERY_STRIDE + v * 16);
+    for (int32_t i = from; i < to;) {
+        int64_t at = page_at(j, b->page[i / KV_PAGE_TOKENS], t->g) + d;
+        int32_t stop = (i / KV_PAGE_TOKENS + 1) * KV_PAGE_TOKENS;
+        at += i % KV_PAGE_TOKENS * D;
+        for (stop = stop < to ? stop : to; i < stop; i++, at += D) {
+            v16 value[4];
+            for (int v = 0; v < nv; v++)
+                value[v] = nv == 1 && lanes < 16 ? load_kv_n(j->kv->v, at, bf16, lanes)
+                                                 : load_kv(j->kv->v, at + v * 16, bf16);
+            for (int q = 0; q < nq; q++) {
+                v16 w = v16_set1(p[q * ATTENTION_BLOCK + i]);
+                for (int v = 0; v < nv; v++)
+                    acc[q * nv + v] = v16_fma(w, value[v], acc[q * nv + v]);
+            }
+        }
+    }
+    for (int q = 0; q < nq; q++)
+        for (int v = 0; v < nv; v++)
+            v16_store(o + q * QUERY_STRIDE + v * 16, acc[q * nv + v]);
+}
+
+V16_INLINE void mix_range(const struct attention_job *j, const struct query_tile *t,
+                          struct block *b, int q0, int nq, int32_t from, int32_t to, bool bf16)
+{
+    int32_t D = j->s->head_dim, d = 0;
+
+    if (from >= to)
+        return;
+    if (nq * 4 <= CHAINS)
+        for (; d + 64 <= D; d += 64)
+            mix_values(j, t, b, q0, nq, 4, d, 16, from, to, bf16);
+    if (nq * 2 <= CHAINS)
+        for (; d + 32 <= D; d += 32)
+            mix_values(j, t, b, q0, nq, 2, d, 16, from, to, bf16);
+    for (; d + 16 <= D; d += 16)
+        mix_values(j, t, b, q0, nq, 1, d, 16, from, to, bf16);
+    if (d < D)
+        mix_values(j, t, b, q0, nq, 1, d, D - d, from, to, bf16);
+}
+
+/* What the blocks so far add up to. */
+struct running {
+    float max[QUERY_MAX], sum[QUERY_MAX];
+    float o[QUERY_MAX * QUERY_STRIDE];
+};
+
+static void merge(const struct attention_job *j, struct running *all, const struct block *b,
+                  int32_t q, bool first)
+{
+    int32_t D = j->s->head_dim;
+    const float *o = b->o + q * QUERY_STRIDE;
+    float *to = all->o + q * QUERY_STRIDE, m, old, new;
+
+    if (first) {
+        all->max[q] = b->max[q];
+        all->sum[q] = b->sum[q];
+        for (int32_t d = 0; d < D; d += 16)
+            v16_store(to + d, v16_load(o + d));
+        return;
+    }
+    m = all->max[q] > b->max[q] ? all->max[q] : b->max[q];
+    old = fmath_exp(all->max[q] - m);
+    new = fmath_exp(b->max[q] - m);
+    all->max[q] = m;
+    all->sum[q] = fmaf(all->sum[q], old, b->sum[q] * new);
+    for (int32_t d = 0; d < D; d += 16) {
+        v16 fresh = v16_mul(v16_load(o + d), v16_set1(new));
+        v16_store(to + d, v16_fma(v16_load(to + d), v16_set1(old), fresh));
+    }
+}
+
+static void finish(const struct attention_job *j, const struct query_tile *t,
+                   const struct running *all)
+{
+    int32_t D = j->s->head_dim;
+
+    for (int32_t q = 0; q < t->n; q++) {
+        v16 inverse = v16_set1(1.0f / all->sum[q]);
+        float *out = j->out_w + t->at[q] * D;
+        for (int32_t d = 0; d < D; d += 16)
+            v16_store_n(out + d, v16_mul(v16_load(all->o + q * QUERY_STRIDE + d), inverse), D - d);
+        if (j->lse_w)
+            j->lse_w[t->at[q]] = all->max[q] + fmath_log(all->sum[q]);
+    }
+}
+
+/* Queries into place, padded with zeros to whole vectors. */
+static void load_queries(const struct attention_job *j, const struct query_tile *t, struct block *b)
+{
+    int32_t D = j->s->head_dim;
+    for (int32_t q = 0; q < t->n; q++)
+        for (int32_t d = 0; d < D; d += 16)
+            v16_store(b->q + q * QUERY_STRIDE + d, v16_load_n(j->q + t->at[q] * D + d, D - d));
+}
+
+static void enter_block(const struct attention_job *j, const struct query_tile *t, struct block *b,
+                        int32_t base)
+{
+    b->most = 0;
+    b->least = ATTENTION_BLOCK;
+    b->page = t->page + base / KV_PAGE_TOKENS;
+    for (int32_t q = 0; q < t->n; q++) {
+        int32_t n = t->keys[q] - base;
+        b->keys[q] = n < 0 ? 0 : n > ATTENTION_BLOCK ? ATTENTION_BLOCK : n;
+        b->most = b->keys[q] > b->most ? b->keys[q] : b->most;
+        b->least = b->keys[q] < b->least ? b->keys[q] : b->least;
+        for (int32_t d = 0; d < j->s->head_dim; d += 16)
+            v16_store(b->o + q * QUERY_STRIDE + d, v16_zero());
+    }
+}
+
+V16_INLINE void attend(const struct attention_job *j, const struct query_tile *t, int nq, bool bf16)
+{
+    struct block b;
+    struct running all;
+    int32_t last = 0;
+
+    for (int32_t q = 0; q < nq; q++)
+        last = t->keys[q] > last ? t->keys[q] : last;
+    load_queries(j, t, &b);
+    for (int32_t base = 0; base < last; base += ATTENTION_BLOCK) {
+        enter_block(j, t, &b, base);
+        score_block(j, t, &b, nq, bf16);
+        for (int32_t q = 0; q < nq; q++)
+            weigh(&b, q);
+        mix_range(j, t, &b, 0, nq, 0, b.least, bf16);
+        for (int32_t q = 0; q < nq; q++) {
+            mix_range(j, t, &b, q, 1, b.least, b.keys[q], bf16);
+            if (b.keys[q] > 0)
+                merge(j, &all, &b, q, base == 0);
+        }
+    }
+    finish(j, t, &all);
+}
+
+static void attend_tile(const struct attention_job *j, const struct query_tile *t)
+{
+    bool bf16 = j->kv->dtype == DTYPE_BF16;
+
+    switch (t->n + (bf16 ? 16 : 0)) {
+    case 1:
+        attend(j, t, 1, false);
+        break;
+    case 2:
+        attend(j, t, 2, false);
+        break;
+    case 4:
+        attend(j, t, 4, false);
+        break;
+    case 8:
+        attend(j, t, 8, false);
+        break;
+    case 17:
+        attend(j, t, 1, true);
+        break;
+    case 18:
+        attend(j, t, 2, true);
+        break;
+    case 20:
+        attend(j, t, 4, true);
+        break;
+    default:
+        attend(j, t, 8, true);
+        break;
+    }
+}
+
+/* Items are numbered kv head by kv head, so that a range has neighbouring rows. */
+static void attend_items(void *ctx, int64_t begin, int64_t end)
+{
+    const struct attention_job *j = ctx;
+    int64_t R = j->r->n;
+
+    while (begin < end) {
+        int32_t g = (int32_t)(begin / R);
+        int64_t stop = (g + 1) * R < end ? (g + 1) * R : end;
+        CPU_OP(query_tiles)(j, g, begin - g * R, stop - g * R, attend_tile);
+        begin = stop;
+    }
+}
+
+void CPU_OP(attention)(const struct lane *l, const struct attention_shape *s,
+                       const struct row_span *r, const float *q, const struct kv_layer *kv,
+                       float *out, float *lse)
+{
+    struct attention_job j = {.s = s, .r = r, .kv = kv, .q = q, .out_w = out, .lse_w = lse};
+    cpu_for(l, (int64_t)r->n * s->n_kv_heads, 1, 8, attend_items, &j);
+}

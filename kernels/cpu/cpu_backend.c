@@ -1,0 +1,75 @@
+/* cpu_backend.c - which instruction sets this CPU has, their tables, and host memory.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "kernels/cpu/cpu_backend.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/cpu/cpu_host.h"
+
+extern const struct backend cpu_plain_backend;
+#ifdef CPU_HAVE_X86
+extern const struct backend cpu_avx2_backend, cpu_avx512_backend;
+#endif
+
+enum cpu_isa cpu_isa_best(void)
+{
+#ifdef CPU_HAVE_X86
+    /* These read cpuid and, through xgetbv, whether the kernel saves the registers. */
+    __builtin_cpu_init();
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma"))
+        return CPU_ISA_PLAIN;
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq"))
+        return CPU_ISA_AVX512;
+    return CPU_ISA_AVX2;
+#else
+    return CPU_ISA_PLAIN;
+#endif
+}
+
+const char *cpu_isa_name(enum cpu_isa isa)
+{
+    return isa == CPU_ISA_AVX512 ? "avx512" : isa == CPU_ISA_AVX2 ? "avx2" : "plain";
+}
+
+const struct backend *cpu_backend(enum cpu_isa isa)
+{
+#ifdef CPU_HAVE_X86
+    if (isa == CPU_ISA_AVX512)
+        return &cpu_avx512_backend;
+    if (isa == CPU_ISA_AVX2)
+        return &cpu_avx2_backend;
+#endif
+    (void)isa;
+    return &cpu_plain_backend;
+}
+
+void *cpu_alloc(void *ctx, size_t bytes)
+{
+    void *p;
+
+    (void)ctx;
+    if (bytes > SIZE_MAX - 64)
+        return NULL;
+    bytes = (bytes + 63) / 64 * 64;
+    p = aligned_alloc(64, bytes ? bytes : 64);
+    if (p)
+        memset(p, 0, bytes ? bytes : 64);
+    return p;
+}
+
+void cpu_release(void *ctx, void *p)
+{
+    (void)ctx;
+    free(p);
+}
+
+void cpu_copy(void *ctx, void *dst, const void *src, size_t bytes)
+{
+    (void)ctx;
+    if (bytes)
+        memcpy(dst, src, bytes);
+}

@@ -1,0 +1,62 @@
+/* cpu_query.h - queries that attend to the same pages, taken together.
+ *
+ * A query is one head of one row. Queries of a kv head whose rows belong to one sequence (the
+ * heads of a group, and neighbouring rows in prefill and training) load each page once for all.
+ * Which queries stand together never changes bits: every number of a query has its own chain.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_KERNELS_CPU_CPU_QUERY_H
+#define TROUPE_KERNELS_CPU_CPU_QUERY_H
+
+#include "kernels/cpu/cpu_ops.h"
+
+enum {
+    QUERY_MAX = 8,                              /* queries at a time */
+    QUERY_STRIDE = ATTENTION_MAX_HEAD_DIM + 16, /* of a packed query; off the same cache set */
+    QUERY_NEAR = 2 * KV_PAGE_TOKENS             /* rows further apart gain nothing together */
+};
+
+struct attention_job {
+    const struct attention_shape *s;
+    const struct row_span *r;
+    const struct kv_layer *kv;
+    const float *q; /* (R, H, D) */
+    float *out_w;   /* forward: (R, H, D), (R, H) or NULL */
+    float *lse_w;
+    const float *out, *lse, *dout; /* backward */
+    float *dq, *dk, *dv;
+};
+
+struct query_tile {
+    int32_t n;               /* 1, 2, 4 or 8 */
+    int32_t g;               /* kv head */
+    const int32_t *page;     /* of their sequence */
+    int64_t at[QUERY_MAX];   /* index (row * H + head) */
+    int32_t keys[QUERY_MAX]; /* attends to positions below this */
+};
+
+typedef void (*query_fn)(const struct attention_job *j, const struct query_tile *t);
+
+/* Hands all heads of rows begin .. end-1 of kv head g to fn, rows in order, heads in order. */
+void CPU_OP(query_tiles)(const struct attention_job *j, int32_t g, int64_t begin, int64_t end,
+                         query_fn fn);
+
+/* Element offset of kv head g of a page, keys and values alike. */
+V16_INLINE int64_t page_at(const struct attention_job *j, int64_t page, int32_t g)
+{
+    return (page * j->s->n_kv_heads + g) * j->s->head_dim * KV_PAGE_TOKENS;
+}
+
+V16_INLINE v16 load_kv(const void *p, int64_t at, bool bf16)
+{
+    return bf16 ? v16_load_bf16((const uint16_t *)p + at) : v16_load((const float *)p + at);
+}
+
+V16_INLINE v16 load_kv_n(const void *p, int64_t at, bool bf16, int32_t n)
+{
+    return bf16 ? v16_load_bf16_n((const uint16_t *)p + at, n)
+                : v16_load_n((const float *)p + at, n);
+}
+
+#endif

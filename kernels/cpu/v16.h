@@ -1,0 +1,53 @@
+/* v16.h - sixteen floats, the virtual lanes of every kernel, for three instruction sets.
+ *
+ * The same source compiled over each form gives the same bits, because every operation here
+ * is exactly rounded and works lane by lane, and because sums over lanes are one fixed tree.
+ * load_n and store_n touch lanes below n only (n >= 16: all); load_n fills with +0.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_KERNELS_CPU_V16_H
+#define TROUPE_KERNELS_CPU_V16_H
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kernels/dtype.h"
+#include "kernels/fmath.h"
+
+#define V16_INLINE static inline __attribute__((always_inline, unused))
+
+#if defined(CPU_BUILD_AVX512)
+#include "kernels/cpu/v16_avx512.h"
+#elif defined(CPU_BUILD_AVX2)
+#include "kernels/cpu/v16_avx2.h"
+#else
+#include "kernels/cpu/v16_plain.h"
+#endif
+
+/* As fmath_exp, lane by lane. */
+V16_INLINE v16 v16_exp(v16 x)
+{
+    v16 magic = v16_set1(FMATH_MAGIC);
+    v16 t = v16_fma(x, v16_set1(FMATH_LOG2E), magic);
+    v16 n = v16_sub(t, magic);
+    v16 r = v16_fma(n, v16_set1(-FMATH_LN2_LO), v16_fma(n, v16_set1(-FMATH_LN2_HI), x));
+    v16 q = v16_fma(v16_set1(FMATH_EXP_C4), r, v16_set1(FMATH_EXP_C3));
+    v16 y;
+    q = v16_fma(q, r, v16_set1(FMATH_EXP_C2));
+    q = v16_fma(q, r, v16_set1(FMATH_EXP_C1));
+    q = v16_fma(q, r, v16_set1(FMATH_EXP_C0));
+    y = v16_add(v16_fma(q, v16_mul(r, r), r), v16_set1(1.0f));
+    y = v16_scale2(y, t);
+    y = v16_select_lt(x, v16_set1(FMATH_EXP_MIN), v16_zero(), y);
+    return v16_select_lt(v16_set1(FMATH_EXP_MAX), x, v16_set1(fmath_float(0x7f800000u)), y);
+}
+
+/* Lanes below n of v, elsewhere fill. */
+V16_INLINE v16 v16_keep(v16 v, int32_t n, float fill)
+{
+    return v16_blend_n(n, v, v16_set1(fill));
+}
+
+#endif

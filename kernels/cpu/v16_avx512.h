@@ -1,0 +1,166 @@
+/* v16_avx512.h - v16 as one 512-bit register.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_KERNELS_CPU_V16_AVX512_H
+#define TROUPE_KERNELS_CPU_V16_AVX512_H
+
+#include <immintrin.h>
+
+typedef __m512 v16;
+
+V16_INLINE v16 v16_set1(float x)
+{
+    return _mm512_set1_ps(x);
+}
+
+V16_INLINE v16 v16_zero(void)
+{
+    return _mm512_setzero_ps();
+}
+
+V16_INLINE v16 v16_load(const float *p)
+{
+    return _mm512_loadu_ps(p);
+}
+
+V16_INLINE void v16_store(float *p, v16 v)
+{
+    _mm512_storeu_ps(p, v);
+}
+
+V16_INLINE __mmask16 v16_mask(int32_t n)
+{
+    return n >= 16 ? (__mmask16)0xffff : n <= 0 ? (__mmask16)0 : (__mmask16)((1u << n) - 1u);
+}
+
+V16_INLINE v16 v16_load_n(const float *p, int32_t n)
+{
+    return _mm512_maskz_loadu_ps(v16_mask(n), p);
+}
+
+V16_INLINE void v16_store_n(float *p, v16 v, int32_t n)
+{
+    _mm512_mask_storeu_ps(p, v16_mask(n), v);
+}
+
+V16_INLINE v16 v16_widen(__m256i h)
+{
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(h), 16));
+}
+
+V16_INLINE v16 v16_load_bf16(const uint16_t *p)
+{
+    return v16_widen(_mm256_loadu_si256((const __m256i_u *)p));
+}
+
+V16_INLINE v16 v16_load_bf16_n(const uint16_t *p, int32_t n)
+{
+    return v16_widen(_mm256_maskz_loadu_epi16(v16_mask(n), p));
+}
+
+V16_INLINE v16 v16_add(v16 a, v16 b)
+{
+    return _mm512_add_ps(a, b);
+}
+
+V16_INLINE v16 v16_sub(v16 a, v16 b)
+{
+    return _mm512_sub_ps(a, b);
+}
+
+V16_INLINE v16 v16_mul(v16 a, v16 b)
+{
+    return _mm512_mul_ps(a, b);
+}
+
+V16_INLINE v16 v16_div(v16 a, v16 b)
+{
+    return _mm512_div_ps(a, b);
+}
+
+V16_INLINE v16 v16_fma(v16 a, v16 b, v16 c)
+{
+    return _mm512_fmadd_ps(a, b, c);
+}
+
+V16_INLINE v16 v16_fnma(v16 a, v16 b, v16 c)
+{
+    return _mm512_fnmadd_ps(a, b, c);
+}
+
+V16_INLINE v16 v16_max(v16 a, v16 b)
+{
+    return _mm512_max_ps(a, b);
+}
+
+V16_INLINE v16 v16_sqrt(v16 a)
+{
+    return _mm512_sqrt_ps(a);
+}
+
+V16_INLINE v16 v16_select_lt(v16 a, v16 b, v16 x, v16 z)
+{
+    return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), z, x);
+}
+
+V16_INLINE v16 v16_blend_n(int32_t n, v16 below, v16 above)
+{
+    return _mm512_mask_blend_ps(v16_mask(n), above, below);
+}
+
+V16_INLINE v16 v16_scale2(v16 v, v16 t)
+{
+    __m512i n = _mm512_slli_epi32(_mm512_castps_si512(t), 23);
+    return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(v), n));
+}
+
+V16_INLINE __m256 v16_low(v16 v)
+{
+    return _mm512_castps512_ps256(v);
+}
+
+V16_INLINE __m256 v16_high(v16 v)
+{
+    return _mm512_extractf32x8_ps(v, 1);
+}
+
+V16_INLINE float v16_sum(v16 v)
+{
+    __m256 a = _mm256_add_ps(v16_low(v), v16_high(v));
+    __m128 b = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    b = _mm_add_ps(b, _mm_movehl_ps(b, b));
+    b = _mm_add_ss(b, _mm_movehdup_ps(b));
+    return _mm_cvtss_f32(b);
+}
+
+V16_INLINE float v16_hmax(v16 v)
+{
+    __m256 a = _mm256_max_ps(v16_low(v), v16_high(v));
+    __m128 b = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    b = _mm_max_ps(b, _mm_movehl_ps(b, b));
+    b = _mm_max_ss(b, _mm_movehdup_ps(b));
+    return _mm_cvtss_f32(b);
+}
+
+/* Four vectors a, b, c, d to one whose 128-bit parts hold the four-lane sums of each, after
+ * the steps (l, l+8) and (l, l+4) of the tree. */
+V16_INLINE v16 v16_quarter(v16 a, v16 b, v16 c, v16 d)
+{
+    v16 ab = _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xee));
+    v16 cd = _mm512_add_ps(_mm512_shuffle_f32x4(c, d, 0x44), _mm512_shuffle_f32x4(c, d, 0xee));
+    return _mm512_add_ps(_mm512_shuffle_f32x4(ab, cd, 0x88), _mm512_shuffle_f32x4(ab, cd, 0xdd));
+}
+
+V16_INLINE v16 v16_sum16(const v16 *t)
+{
+    v16 q0 = v16_quarter(t[0], t[4], t[8], t[12]);
+    v16 q1 = v16_quarter(t[1], t[5], t[9], t[13]);
+    v16 q2 = v16_quarter(t[2], t[6], t[10], t[14]);
+    v16 q3 = v16_quarter(t[3], t[7], t[11], t[15]);
+    v16 h0 = _mm512_add_ps(_mm512_shuffle_ps(q0, q1, 0x44), _mm512_shuffle_ps(q0, q1, 0xee));
+    v16 h1 = _mm512_add_ps(_mm512_shuffle_ps(q2, q3, 0x44), _mm512_shuffle_ps(q2, q3, 0xee));
+    return _mm512_add_ps(_mm512_shuffle_ps(h0, h1, 0x88), _mm512_shuffle_ps(h0, h1, 0xdd));
+}
+
+#endif
