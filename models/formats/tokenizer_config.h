@@ -6,6 +6,8 @@
 #ifndef TROUPE_MODELS_FORMATS_TOKENIZER_CONFIG_H
 #define TROUPE_MODELS_FORMATS_TOKENIZER_CONFIG_H
 
+#include <stddef.h>
+
 #include "runtime/base/status.h"
 
 #define CHAT_TEMPLATE_MAX_BYTES ((size_t)1 << 20)

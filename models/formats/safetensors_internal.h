@@ -1,0 +1,46 @@
+/* safetensors_internal.h - what the reader's two halves share: files of a set and its tensors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_MODELS_FORMATS_SAFETENSORS_INTERNAL_H
+#define TROUPE_MODELS_FORMATS_SAFETENSORS_INTERNAL_H
+
+#include "models/formats/safetensors.h"
+#include "runtime/base/map.h"
+
+#define SAFETENSORS_SINGLE "model.safetensors"
+#define SAFETENSORS_INDEX  "model.safetensors.index.json"
+
+/* One file. `header` lends the tensors their names, so it lives as long as they do. */
+struct safetensors_file {
+    char *name; /* as shown in messages */
+    char *base; /* without its folder, as the index spells it */
+    const uint8_t *bytes;
+    size_t n_bytes;
+    bool mapped;
+    struct json *header;
+    int32_t first, count; /* its tensors in the set */
+};
+
+struct safetensors {
+    struct safetensors_file *file;
+    int32_t n_files;
+    struct safetensor *tensor;
+    int32_t n_tensors;
+    struct map *by_name;
+    size_t data_bytes;
+};
+
+struct safetensors *safetensors_new(int32_t n_files); /* at most SAFETENSORS_MAX_SHARDS */
+MUST_CHECK enum status safetensors_map_file(struct safetensors_file *f, const char *path,
+                                            struct error *err);
+/* All files are mapped: headers first, for their count, then the table in one piece, since
+ * pointers into it are handed out. */
+MUST_CHECK enum status safetensors_read_files(struct safetensors *set, struct error *err);
+/* Checks sizes and parses the JSON of the header. */
+MUST_CHECK enum status safetensors_parse_header(struct safetensors_file *f, struct error *err);
+/* Fills f->count entries at `out` (in the order of the header) and checks types, shapes and layout.
+ */
+MUST_CHECK enum status safetensors_read_entries(struct safetensors_file *f, struct safetensor *out,
+                                                struct error *err);
+
+#endif
