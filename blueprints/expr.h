@@ -15,8 +15,8 @@ struct expr;
 /* err->where gets the column within the text: "1:COLUMN"; callers add their place. */
 MUST_CHECK enum status expr_parse(const char *text, size_t n, struct expr **out, struct error *err);
 void expr_free(struct expr *e);
-/* vars: an object whose members are the names in scope. New reference. A missing field is an error that
- * names it and the nearest one. */
+/* vars: an object whose members are the names in scope. New reference. A missing field is an error
+ * that names it and the nearest one. */
 MUST_CHECK enum status expr_eval(const struct expr *e, const struct json *vars, struct json **out,
                                  struct error *err);
 /* Names at the root that the expression reads (steps, inputs, item): for validation. */

@@ -1,0 +1,129 @@
+/* expr_ast.h - tokens and the tree of an expression; for the expr_*.c files alone.
+ *
+ * The tree is bounded: nesting (brackets, arguments, branches of `? :`, signs) is at most
+ * EXPR_MAX_DEPTH, while chains of operators and of accesses are flat lists that are evaluated in
+ * a loop. So recursion in the parser and in the evaluator is bounded by the same number.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_BLUEPRINTS_EXPR_AST_H
+#define TROUPE_BLUEPRINTS_EXPR_AST_H
+
+#include "blueprints/expr.h"
+#include "runtime/base/memory.h"
+
+#define EXPR_MAX_BYTES ((size_t)4 << 10)
+#define EXPR_MAX_DEPTH 32
+#define EXPR_MAX_STEPS 10000
+/* What one `+` or one template may build. */
+#define EXPR_MAX_TEXT ((size_t)1 << 20)
+#define EXPR_MAX_LIST ((size_t)100000)
+
+enum expr_token_kind {
+    TOKEN_END,
+    TOKEN_INT,
+    TOKEN_DOUBLE,
+    TOKEN_STRING,
+    TOKEN_NAME,
+    TOKEN_OPERATOR, /* one or two characters of punctuation, in op */
+};
+
+/* Operators by their characters: '+' is '+', "&&" is OP2('&', '&'). */
+#define OP2(a, b) ((a)*256 + (b))
+
+struct expr_token {
+    enum expr_token_kind kind;
+    int op;
+    size_t at; /* byte offset of its first character */
+    int64_t integer;
+    double real;
+    const char *text; /* of a name or a string; in the arena */
+};
+
+struct expr_lexer {
+    const char *text;
+    size_t n;
+    size_t at; /* behind the current token */
+    struct arena *arena;
+    struct expr_token token; /* the one to look at */
+    struct error *err;
+};
+
+/* Reads the next token into l->token. */
+MUST_CHECK enum status expr_lex_next(struct expr_lexer *l);
+/* "1:COLUMN", with the column in characters as editors count them. */
+enum status expr_fault(struct error *err, const char *text, size_t n, size_t at, enum status status,
+                       const char *fmt, ...) PRINTF_LIKE(6, 7);
+
+struct expr_eval;
+/* args: (n_args) lent values. */
+typedef enum status (*expr_function_fn)(struct expr_eval *ev, struct json *const *args,
+                                        struct json **out);
+struct expr_function {
+    const char *name, *usage;
+    int n_args;
+    expr_function_fn call;
+};
+/* NULL: no such function; *nearest then may name one. */
+const struct expr_function *expr_function_find(const char *name, const char **nearest);
+
+enum expr_node_kind {
+    NODE_CONSTANT, /* constant */
+    NODE_ROOT,     /* name */
+    NODE_PATH,     /* child[0], then accesses: FIELD (name) or INDEX (child[0]) nodes */
+    NODE_FIELD,
+    NODE_INDEX,
+    NODE_LIST,  /* children are the items */
+    NODE_MAP,   /* children are key, value, key, value ... */
+    NODE_CALL,  /* function; children are the arguments */
+    NODE_HAS,   /* child[0]: a NODE_PATH whose last access is a field */
+    NODE_UNARY, /* op '!' or '-' ; child[0] */
+    NODE_CHAIN, /* child[0] op[0] child[1] op[1] ... of one precedence */
+    NODE_IF,    /* child[0] ? child[1] : child[2] */
+};
+
+struct expr_node {
+    enum expr_node_kind kind;
+    size_t at;
+    struct json *constant; /* owned; every one is also in expr.constants */
+    const char *name;
+    const struct expr_function *function;
+    struct expr_node **child;
+    int *op; /* (n_children - 1) for chains; (1) for unary */
+    int n_children, cap_children;
+};
+
+struct expr {
+    struct arena *arena;
+    const char *text; /* for the place of an error */
+    size_t n;
+    const struct expr_node *root;
+    struct json *constants; /* an array that keeps the literals alive */
+    const char **root_name; /* (n_roots) without repetition */
+    size_t n_roots;
+};
+
+/* Parses one expression from text[from]; with `brace` it ends at an unmatched '}', else at the
+ * end of the text. *to: just behind it (behind the brace). Places count from `text`. */
+MUST_CHECK enum status expr_parse_within(const char *text, size_t n, size_t from, bool brace,
+                                         size_t *to, struct expr **out, struct error *err);
+
+/* One evaluation: its variables and what is left of its steps. */
+struct expr_eval {
+    const struct expr *expr;
+    const struct json *vars;
+    int steps;
+    size_t at; /* of the node in work, for the place of an error */
+    struct error *err;
+};
+enum status expr_eval_fault(struct expr_eval *ev, enum status status, const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
+/* Takes n steps from the budget. */
+MUST_CHECK enum status expr_eval_spend(struct expr_eval *ev, size_t n);
+/* The operators of a chain, in expr_operator.c. New reference. */
+MUST_CHECK enum status expr_operator(struct expr_eval *ev, int op, const struct json *a,
+                                     const struct json *b, struct json **out);
+/* Appends the text form of a value: strings as they are, all else as JSON. */
+void expr_put_text(struct str *out, const struct json *v);
+
+#endif

@@ -1,0 +1,395 @@
+/* expr_eval.c - walks the tree of an expression over the variables in scope.
+ *
+ * Values are shared by reference and never changed here. Each node costs a step, and operators cost
+ * by the size of what they touch, so that no expression runs long whatever its inputs are.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "blueprints/expr_ast.h"
+#include "runtime/base/map.h"
+
+#define MAX_NAMED 64 /* names that a message about a missing one looks at */
+
+static enum status eval(struct expr_eval *ev, const struct expr_node *n, struct json **out);
+
+enum status expr_eval_fault(struct expr_eval *ev, enum status status, const char *fmt, ...)
+{
+    struct str words;
+    va_list ap;
+
+    if (!ev->err)
+        return status;
+    str_init(&words, sizeof(ev->err->message));
+    va_start(ap, fmt);
+    str_vprintf(&words, fmt, ap);
+    va_end(ap);
+    expr_fault(ev->err, ev->expr->text, ev->expr->n, ev->at, status, "%s", str_cstr(&words));
+    str_deinit(&words);
+    return status;
+}
+
+enum status expr_eval_spend(struct expr_eval *ev, size_t n)
+{
+    if (n > (size_t)ev->steps)
+        return expr_eval_fault(ev, STATUS_LIMIT, "the expression takes more than %d steps",
+                               EXPR_MAX_STEPS);
+    ev->steps -= (int)n;
+    return STATUS_OK;
+}
+
+/* The members of an object as "a, b, c", and the one nearest to `name`. */
+static const char *members_of(const struct json *object, const char *name, struct str *list)
+{
+    const char *names[MAX_NAMED];
+    const char *key;
+    size_t n = 0;
+
+    for (void *it = NULL; (it = jv_next(object, it, &key, NULL)) != NULL;) {
+        if (n == MAX_NAMED)
+            break;
+        str_printf(list, "%s%.60s", n ? ", " : "", key);
+        names[n++] = key;
+    }
+    return n ? nearest_word(name, names, n) : NULL;
+}
+
+static enum status no_field(struct expr_eval *ev, const struct json *object, const char *name)
+{
+    struct str list;
+    const char *near;
+    enum status st;
+
+    str_init(&list, 400); /* more would push the rest out of the message */
+    near = members_of(object, name, &list);
+    if (near)
+        st = expr_eval_fault(ev, STATUS_INVALID, "no field `%.80s`; did you mean `%.80s`?", name,
+                             near);
+    else if (list.len)
+        st = expr_eval_fault(ev, STATUS_INVALID, "no field `%.80s`; there are: %s", name,
+                             str_cstr(&list));
+    else
+        st = expr_eval_fault(ev, STATUS_INVALID, "no field `%.80s`; the map is empty", name);
+    str_deinit(&list);
+    return st;
+}
+
+static enum status field_of(struct expr_eval *ev, const struct json *v, const char *name,
+                            struct json **out)
+{
+    struct json *member;
+
+    if (jv_kind(v) != JV_OBJECT)
+        return expr_eval_fault(ev, STATUS_INVALID, "field `%.80s` of a value of type %s", name,
+                               jv_kind_name(jv_kind(v)));
+    member = jv_get(v, name);
+    if (!member)
+        return no_field(ev, v, name);
+    *out = member;
+    return STATUS_OK;
+}
+
+static enum status index_of(struct expr_eval *ev, const struct json *v, const struct json *index,
+                            struct json **out)
+{
+    size_t n = jv_size(v);
+    int64_t i = jv_get_int(index, -1);
+
+    if (jv_kind(v) == JV_OBJECT && jv_kind(index) == JV_STRING)
+        return field_of(ev, v, jv_get_string(index, ""), out);
+    if (jv_kind(v) != JV_ARRAY)
+        return expr_eval_fault(ev, STATUS_INVALID, "an index of type %s into a value of type %s",
+                               jv_kind_name(jv_kind(index)), jv_kind_name(jv_kind(v)));
+    if (jv_kind(index) != JV_INT)
+        return expr_eval_fault(ev, STATUS_INVALID, "the index of a list is an integer, got %s",
+                               jv_kind_name(jv_kind(index)));
+    if (i < 0 || (uint64_t)i >= n)
+        return expr_eval_fault(ev, STATUS_INVALID, "index %lld of a list of %zu",
+                               (long long)jv_get_int(index, 0), n);
+    *out = jv_at(v, (size_t)i);
+    return STATUS_OK;
+}
+
+/* One access of a path: *v, owned, becomes what it leads to. */
+static enum status follow(struct expr_eval *ev, const struct expr_node *access, struct json **v)
+{
+    struct json *index = NULL;
+    struct json *to = NULL;
+    enum status st = expr_eval_spend(ev, 1);
+
+    if (!st && access->kind == NODE_INDEX)
+        st = eval(ev, access->child[0], &index);
+    ev->at = access->at;
+    if (!st && access->kind == NODE_INDEX)
+        st = index_of(ev, *v, index, &to);
+    else if (!st)
+        st = field_of(ev, *v, access->name, &to);
+    jv_unref(index);
+    if (st)
+        return st;
+    to = jv_ref(to);
+    jv_unref(*v);
+    *v = to;
+    return STATUS_OK;
+}
+
+static enum status eval_path(struct expr_eval *ev, const struct expr_node *n, struct json **out)
+{
+    struct json *v = NULL;
+    enum status st = eval(ev, n->child[0], &v);
+
+    for (int i = 1; !st && i < n->n_children; i++)
+        st = follow(ev, n->child[i], &v);
+    if (st) {
+        jv_unref(v);
+        return st;
+    }
+    *out = v;
+    return STATUS_OK;
+}
+
+/* has(a.b.c): false when any field on the way is missing; other faults stay faults. */
+static enum status eval_has(struct expr_eval *ev, const struct expr_node *path, struct json **out)
+{
+    struct json *v = NULL;
+    bool there = true;
+    enum status st = eval(ev, path->child[0], &v);
+
+    for (int i = 1; !st && there && i < path->n_children; i++) {
+        const struct expr_node *access = path->child[i];
+
+        if (access->kind == NODE_FIELD)
+            there = jv_kind(v) == JV_OBJECT && jv_get(v, access->name);
+        if (there)
+            st = follow(ev, access, &v);
+    }
+    jv_unref(v);
+    if (!st)
+        *out = jv_bool(there);
+    return st;
+}
+
+static enum status eval_root(struct expr_eval *ev, const struct expr_node *n, struct json **out)
+{
+    struct json *v = jv_get(ev->vars, n->name);
+    struct str list;
+    const char *near;
+    enum status st;
+
+    if (v) {
+        *out = jv_ref(v);
+        return STATUS_OK;
+    }
+    str_init(&list, 400);
+    near = members_of(ev->vars, n->name, &list);
+    if (near)
+        st = expr_eval_fault(ev, STATUS_INVALID, "nothing is named `%.80s`; did you mean `%.80s`?",
+                             n->name, near);
+    else
+        st = expr_eval_fault(ev, STATUS_INVALID, "nothing is named `%.80s`; there are: %s", n->name,
+                             list.len ? str_cstr(&list) : "no names");
+    str_deinit(&list);
+    return st;
+}
+
+static enum status eval_list(struct expr_eval *ev, const struct expr_node *n, struct json **out)
+{
+    struct json *list = jv_array();
+    enum status st = STATUS_OK;
+
+    for (int i = 0; !st && i < n->n_children; i++) {
+        struct json *item = NULL;
+
+        st = eval(ev, n->child[i], &item);
+        if (!st)
+            jv_append_adopt(list, item);
+    }
+    if (st) {
+        jv_unref(list);
+        return st;
+    }
+    *out = list;
+    return STATUS_OK;
+}
+
+static enum status eval_map(struct expr_eval *ev, const struct expr_node *n, struct json **out)
+{
+    struct json *map = jv_object();
+    enum status st = STATUS_OK;
+
+    for (int i = 0; !st && i < n->n_children; i += 2) {
+        struct json *key = NULL;
+        struct json *value = NULL;
+
+        st = eval(ev, n->child[i], &key);
+        ev->at = n->child[i]->at;
+        if (!st && jv_kind(key) != JV_STRING)
+            st = expr_eval_fault(ev, STATUS_INVALID, "the key of a map is a string, got %s",
+                                 jv_kind_name(jv_kind(key)));
+        if (!st && jv_get(map, jv_get_string(key, "")))
+            st = expr_eval_fault(ev, STATUS_INVALID, "the key `%.80s` stands twice in a map",
+                                 jv_get_string(key, ""));
+        if (!st)
+            st = eval(ev, n->child[i + 1], &value);
+        if (!st)
+            jv_set_adopt(map, jv_get_string(key, ""), value);
+        jv_unref(key);
+    }
+    if (st) {
+        jv_unref(map);
+        return st;
+    }
+    *out = map;
+    return STATUS_OK;
+}
+
+static enum status eval_call(struct expr_eval *ev, const struct expr_node *n, struct json **out)
+{
+    struct json *args[2] = {NULL, NULL}; /* no function takes more */
+    enum status st = STATUS_OK;
+
+    for (int i = 0; !st && i < n->n_children; i++)
+        st = eval(ev, n->child[i], &args[i]);
+    ev->at = n->at;
+    if (!st)
+        st = n->function->call(ev, args, out);
+    jv_unref(args[0]);
+    jv_unref(args[1]);
+    return st;
+}
+
+static enum status eval_bool(struct expr_eval *ev, const struct expr_node *n, const char *what,
+                             bool *out)
+{
+    struct json *v = NULL;
+    enum status st = eval(ev, n, &v);
+
+    if (!st && jv_kind(v) != JV_BOOL) {
+        ev->at = n->at;
+        st = expr_eval_fault(ev, STATUS_INVALID, "%s takes true or false, got %s", what,
+                             jv_kind_name(jv_kind(v)));
+    }
+    if (!st)
+        *out = jv_get_bool(v, false);
+    jv_unref(v);
+    return st;
+}
+
+/* && and ||: what stands right of the deciding operand is not evaluated. */
+static enum status eval_logic(struct expr_eval *ev, const struct expr_node *n, struct json **out)
+{
+    bool stop_at = n->op[0] == OP2('|', '|');
+    bool value = !stop_at;
+    enum status st = STATUS_OK;
+
+    for (int i = 0; !st && i < n->n_children && value != stop_at; i++)
+        st = eval_bool(ev, n->child[i], stop_at ? "||" : "&&", &value);
+    if (!st)
+        *out = jv_bool(value);
+    return st;
+}
+
+static enum status eval_chain(struct expr_eval *ev, const struct expr_node *n, struct json **out)
+{
+    struct json *left = NULL;
+    enum status st;
+
+    if (n->op[0] == OP2('|', '|') || n->op[0] == OP2('&', '&'))
+        return eval_logic(ev, n, out);
+    st = eval(ev, n->child[0], &left);
+    for (int i = 1; !st && i < n->n_children; i++) {
+        struct json *right = NULL;
+        struct json *result = NULL;
+
+        st = eval(ev, n->child[i], &right);
+        ev->at = n->at;
+        if (!st)
+            st = expr_eval_spend(ev, 1);
+        if (!st)
+            st = expr_operator(ev, n->op[i - 1], left, right, &result);
+        jv_unref(right);
+        jv_unref(left);
+        left = result;
+    }
+    if (st) {
+        jv_unref(left);
+        return st;
+    }
+    *out = left;
+    return STATUS_OK;
+}
+
+static enum status eval_unary(struct expr_eval *ev, const struct expr_node *n, struct json **out)
+{
+    struct json *v = NULL;
+    bool b = false;
+    enum status st;
+
+    if (n->op[0] == '!') {
+        st = eval_bool(ev, n->child[0], "!", &b);
+        if (!st)
+            *out = jv_bool(!b);
+        return st;
+    }
+    st = eval(ev, n->child[0], &v);
+    ev->at = n->at;
+    if (!st && jv_kind(v) == JV_REAL)
+        *out = jv_real(-jv_get_number(v, 0));
+    else if (!st && jv_kind(v) != JV_INT)
+        st = expr_eval_fault(ev, STATUS_INVALID, "- takes a number, got %s",
+                             jv_kind_name(jv_kind(v)));
+    else if (!st && jv_get_int(v, 0) == INT64_MIN)
+        st = expr_eval_fault(ev, STATUS_INVALID, "the integer is out of range");
+    else if (!st)
+        *out = jv_int(-jv_get_int(v, 0));
+    jv_unref(v);
+    return st;
+}
+
+static enum status eval(struct expr_eval *ev, const struct expr_node *n, struct json **out)
+{
+    enum status st = expr_eval_spend(ev, 1);
+    bool yes = false;
+
+    ev->at = n->at;
+    if (st)
+        return st;
+    switch (n->kind) {
+    case NODE_CONSTANT:
+        *out = jv_ref(n->constant);
+        return STATUS_OK;
+    case NODE_ROOT:
+        return eval_root(ev, n, out);
+    case NODE_PATH:
+        return eval_path(ev, n, out);
+    case NODE_LIST:
+        return eval_list(ev, n, out);
+    case NODE_MAP:
+        return eval_map(ev, n, out);
+    case NODE_CALL:
+        return eval_call(ev, n, out);
+    case NODE_HAS:
+        return eval_has(ev, n->child[0], out);
+    case NODE_UNARY:
+        return eval_unary(ev, n, out);
+    case NODE_CHAIN:
+        return eval_chain(ev, n, out);
+    case NODE_IF:
+        st = eval_bool(ev, n->child[0], "? :", &yes);
+        return st ? st : eval(ev, n->child[yes ? 1 : 2], out);
+    case NODE_FIELD:
+    case NODE_INDEX:
+        break; /* only inside a path */
+    }
+    return expr_eval_fault(ev, STATUS_FAILED, "an expression's tree is damaged");
+}
+
+enum status expr_eval(const struct expr *e, const struct json *vars, struct json **out,
+                      struct error *err)
+{
+    struct expr_eval ev = {.expr = e, .vars = vars, .steps = EXPR_MAX_STEPS, .err = err};
+
+    return eval(&ev, e->root, out);
+}

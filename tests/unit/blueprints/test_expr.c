@@ -1,0 +1,458 @@
+/* test_expr.c - expressions and templates: what they give, what they refuse, and where.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "blueprints/expr.h"
+#include "runtime/base/memory.h"
+
+static const char vars_text[] = "{\"inputs\": {\"topic\": \"bees\", \"n\": 3, \"rate\": 0.5, "
+                                "\"deep\": {\"a\": [1, {\"b\": \"x\"}]}},"
+                                " \"plan\": {\"queries\": [\"q0\", \"q1\"], \"title\": "
+                                "\"T\\u00e9\"}, \"ok\": true, \"none\": null,"
+                                " \"item\": 7}";
+
+static struct json *vars(void)
+{
+    struct json *v = NULL;
+
+    assert_int_equal(jv_parse(vars_text, strlen(vars_text), "vars", &v, NULL), STATUS_OK);
+    return v;
+}
+
+struct value_case {
+    const char *text, *expected; /* JSON */
+};
+
+static const struct value_case values[] = {
+    {"1", "1"},
+    {"1.5", "1.5"},
+    {"1e3", "1000.0"},
+    {"'a' + \"b\"", "\"ab\""},
+    {"'it\\'s \\u00e9\\n'", "\"it's \xc3\xa9\\n\""},
+    {"null", "null"},
+    {"true && !false", "true"},
+    {"[1, 'two', [3],]", "[1,\"two\",[3]]"},
+    {"{'a': 1, \"b\": [2]}", "{\"a\":1,\"b\":[2]}"},
+    {"{}", "{}"},
+    {"inputs.topic", "\"bees\""},
+    {"inputs['topic']", "\"bees\""},
+    {"inputs.deep.a[1].b", "\"x\""},
+    {"plan.queries[item - 6]", "\"q1\""},
+    {"[10, 20][1]", "20"},
+    {"{'a': 1}.a", "1"},
+    {"1 + 2 * 3 - 4 / 2", "5"},
+    {"(1 + 2) * 3", "9"},
+    {"7 / 2", "3"},
+    {"-7 / 2", "-3"},
+    {"-7 % 3", "-1"},
+    {"7 / 2.0", "3.5"},
+    {"1 + 0.5", "1.5"},
+    {"--3", "3"},
+    {"-inputs.n", "-3"},
+    {"-inputs.rate", "-0.5"},
+    {"2 - 1 - 1", "0"},
+    {"100 / 10 / 5", "2"},
+    {"1 < 2", "true"},
+    {"2 <= 1.5", "false"},
+    {"9007199254740993 > 9007199254740992.0", "true"},
+    {"1 == 1.0", "true"},
+    {"1 == '1'", "false"},
+    {"1 != null", "true"},
+    {"'a' < 'b'", "true"},
+    {"'ab' >= 'a'", "true"},
+    {"[1, 2] == [1, 2]", "true"},
+    {"plan == plan && plan != inputs", "true"},
+    {"none == null", "true"},
+    {"[1] + [2, 3]", "[1,2,3]"},
+    {"'q1' in plan.queries", "true"},
+    {"7.0 in [item]", "true"},
+    {"'topic' in inputs", "true"},
+    {"'x' in inputs || 3 in [1]", "false"},
+    {"size(plan.queries) == 2", "true"},
+    {"plan.title.size()", "2"},
+    {"size({'a': 1})", "1"},
+    {"has(plan.title)", "true"},
+    {"has(plan.nothing)", "false"},
+    {"has(plan.nothing.deeper)", "false"},
+    {"has(inputs.topic.letters)", "false"},
+    {"has(none.x)", "false"},
+    {"has(inputs.deep.a[1].b)", "true"},
+    {"ok ? 'yes' : missing.field", "\"yes\""},
+    {"false ? 1 : true ? 2 : 3", "2"},
+    {"ok || nothing", "true"},
+    {"!ok && nothing", "false"},
+    {"inputs.topic.startsWith('be')", "true"},
+    {"endsWith(inputs.topic, 'es')", "true"},
+    {"'abc'.endsWith('abcd')", "false"},
+    {"inputs.topic.contains('ee')", "true"},
+    {"inputs.topic.matches('^b.+s$')", "true"},
+    {"string(1.5) + string(true) + string([1])", "\"1.5true[1]\""},
+    {"int('42') + int(2.9) + int(true)", "45"},
+    {"double('2.5') + double(1)", "3.5"},
+    {"1 + 2 // 3", NULL},
+    {"9223372036854775807", "9223372036854775807"},
+    {"inputs . topic", "\"bees\""},
+    {"\n 1\t+\r\n 1 ", "2"},
+};
+
+static void an_expression_gives_its_value(void **state)
+{
+    struct json *v = vars();
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(values); i++) {
+        struct expr *e = NULL;
+        struct json *out = NULL;
+        struct error err = ERROR_INIT;
+        enum status st = expr_parse(values[i].text, strlen(values[i].text), &e, &err);
+        char *text;
+
+        if (!values[i].expected) {
+            assert_int_not_equal(st, STATUS_OK);
+            continue;
+        }
+        if (!st)
+            st = expr_eval(e, v, &out, &err);
+        if (st)
+            fail_msg("%s: %s: %s", values[i].text, err.where, err.message);
+        text = jv_dump(out);
+        if (strcmp(text, values[i].expected) != 0)
+            fail_msg("%s gave %s, not %s", values[i].text, text, values[i].expected);
+        free(text);
+        jv_unref(out);
+        expr_free(e);
+    }
+    jv_unref(v);
+}
+
+struct fault_case {
+    const char *text, *where, *message;
+};
+
+static const struct fault_case parse_faults[] = {
+    {"", "1:1", "expected a value, got the end"},
+    {"1 +", "1:4", "expected a value, got the end"},
+    {"1 2", "1:3", "expected an operator or the end, got `2`"},
+    {"(1", "1:3", "expected `)`, got the end"},
+    {"[1 2]", "1:4", "expected `,` or `]`, got `2`"},
+    {"{'a' 1}", "1:6", "expected `:`, got `1`"},
+    {"a.", "1:3", "expected a field's name after `.`, got the end"},
+    {"a.1", "1:3", "expected a field's name after `.`, got `1`"},
+    {"a = 1", "1:3", "a single '=' means nothing here; did you mean '=='?"},
+    {"a & b", "1:3", "a single '&' means nothing here; did you mean '&&'?"},
+    {"a # b", "1:3", "an expression cannot hold the character '#'"},
+    {"\xc3\xa9 + 1", "1:1", "an expression cannot hold the character '\xc3\xa9'"},
+    {"'\xc3\xa9' ; 1", "1:5", "an expression cannot hold the character ';'"},
+    {"'abc", "1:1", "the string that begins here does not end"},
+    {"'a\\q'", "1:3", "unknown escape in a string; there are \\n \\r \\t \\\\ \\' \\\" \\uXXXX"},
+    {"'\\u12'", "1:2", "\\u is followed by four hexadecimal digits"},
+    {"'\\ud800'", "1:2", "\\ud800 is not a character"},
+    {"9223372036854775808", "1:1", "the number 9223372036854775808 is out of range"},
+    {"1e999", "1:1", "the number 1e999 is out of range"},
+    {"12ab", "1:3", "a number ends in a letter"},
+    {"len(a)", "1:1", "no function `len`"},
+    {"sise(a)", "1:1", "no function `sise`; did you mean `size`?"},
+    {"a.startswith('b')", "1:3", "no function `startswith`; did you mean `startsWith`?"},
+    {"size()", "1:1", "size takes 1 argument, got 0: size(text, list or map)"},
+    {"contains('a')", "1:1", "contains takes 2 arguments, got 1: text.contains(part)"},
+    {"has(a)", "1:1", "has() takes one field, as in has(plan.title)"},
+    {"has(a[0])", "1:1", "has() takes one field, as in has(plan.title)"},
+    {"has(a.b, c.d)", "1:1", "has() takes one field, as in has(plan.title)"},
+    {"a ? b", "1:6", "expected `:`, got the end"},
+    {"in", "1:1", "expected a value, got `in`"},
+};
+
+static void a_fault_of_form_names_its_place(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(parse_faults); i++) {
+        const struct fault_case *c = &parse_faults[i];
+        struct expr *e = NULL;
+        struct error err = ERROR_INIT;
+
+        if (!expr_parse(c->text, strlen(c->text), &e, &err))
+            fail_msg("%s was taken", c->text);
+        if (strcmp(err.message, c->message) != 0 || strcmp(err.where, c->where) != 0)
+            fail_msg("%s: \"%s\" at %s, not \"%s\" at %s", c->text, err.message, err.where,
+                     c->message, c->where);
+        assert_int_equal(err.status, STATUS_INVALID);
+    }
+}
+
+static const struct fault_case eval_faults[] = {
+    {"plam.title", "1:1", "nothing is named `plam`; did you mean `plan`?"},
+    {"zzzzzz", "1:1", "nothing is named `zzzzzz`; there are: inputs, plan, ok, none, item"},
+    {"plan.tilte", "1:6", "no field `tilte`; did you mean `title`?"},
+    {"plan.xxxxxxx", "1:6", "no field `xxxxxxx`; there are: queries, title"},
+    {"plan['queris']", "1:5", "no field `queris`; did you mean `queries`?"},
+    {"{}.a", "1:4", "no field `a`; the map is empty"},
+    {"item.a", "1:6", "field `a` of a value of type integer"},
+    {"none.a", "1:6", "field `a` of a value of type null"},
+    {"plan.queries[2]", "1:13", "index 2 of a list of 2"},
+    {"plan.queries[-1]", "1:13", "index -1 of a list of 2"},
+    {"plan.queries['0']", "1:13", "the index of a list is an integer, got string"},
+    {"plan[0]", "1:5", "an index of type integer into a value of type object"},
+    {"1 + 'a'", "1:3", "`+` does not take integer and string"},
+    {"1 < 'a'", "1:3", "`<` does not take integer and string"},
+    {"null <= null", "1:6", "`<=` does not take null and null"},
+    {"1 in 'a'", "1:3", "`in` does not take integer and string"},
+    {"1.5 % 2", "1:5", "`%` does not take number and integer"},
+    {"1 / 0", "1:3", "division by zero"},
+    {"1.0 / 0", "1:5", "division by zero"},
+    {"1 % 0", "1:3", "division by zero"},
+    {"9223372036854775807 + 1", "1:21", "the integer is out of range"},
+    {"-9223372036854775807 - 2", "1:22", "the integer is out of range"},
+    {"1e308 * 10", "1:7", "the number is out of range"},
+    {"1 && true", "1:1", "&& takes true or false, got integer"},
+    {"false || 'a'", "1:10", "|| takes true or false, got string"},
+    {"!1", "1:2", "! takes true or false, got integer"},
+    {"-'a'", "1:1", "- takes a number, got string"},
+    {"1 ? 2 : 3", "1:1", "? : takes true or false, got integer"},
+    {"size(1)", "1:1", "size takes a string, a list or a map, got integer"},
+    {"int('x1')", "1:1", "\"x1\" is no integer"},
+    {"int([])", "1:1", "int takes a number, a string or a boolean, got array"},
+    {"int(1e30)", "1:1", "the number does not fit into an integer"},
+    {"double('x')", "1:1", "\"x\" is no number"},
+    {"double(true)", "1:1", "double takes a number or a string, got boolean"},
+    {"contains(1, 'a')", "1:1", "contains takes two strings, got integer"},
+    {"{1: 2}", "1:2", "the key of a map is a string, got integer"},
+    {"{'a': 2, 'a': 3}", "1:10", "the key `a` stands twice in a map"},
+};
+
+static void a_fault_of_type_names_its_place(void **state)
+{
+    struct json *v = vars();
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(eval_faults); i++) {
+        const struct fault_case *c = &eval_faults[i];
+        struct expr *e = NULL;
+        struct json *out = NULL;
+        struct error err = ERROR_INIT;
+
+        if (expr_parse(c->text, strlen(c->text), &e, &err))
+            fail_msg("%s was not even parsed: %s", c->text, err.message);
+        if (!expr_eval(e, v, &out, &err))
+            fail_msg("%s was taken", c->text);
+        if (strcmp(err.message, c->message) != 0 || strcmp(err.where, c->where) != 0)
+            fail_msg("%s: \"%s\" at %s, not \"%s\" at %s", c->text, err.message, err.where,
+                     c->message, c->where);
+        expr_free(e);
+    }
+    jv_unref(v);
+}
+
+/* n times `a`, the middle, n times `b`. */
+static char *nested(const char *a, size_t n, const char *middle, const char *b)
+{
+    struct str s = STR_INIT;
+
+    for (size_t i = 0; i < n; i++)
+        str_puts(&s, a);
+    str_puts(&s, middle);
+    for (size_t i = 0; i < n; i++)
+        str_puts(&s, b);
+    return str_take(&s);
+}
+
+static enum status parse_and_eval(const char *text, struct error *err)
+{
+    struct json *v = vars();
+    struct expr *e = NULL;
+    struct json *out = NULL;
+    enum status st = expr_parse(text, strlen(text), &e, err);
+
+    if (!st)
+        st = expr_eval(e, v, &out, err);
+    jv_unref(out);
+    expr_free(e);
+    jv_unref(v);
+    return st;
+}
+
+static void limits_are_kept(void **state)
+{
+    static const struct {
+        const char *a;
+        size_t n;
+        const char *middle, *b;
+        enum status expected;
+    } cases[] = {
+        {"(", 31, "1", ")", STATUS_OK},
+        {"(", 32, "1", ")", STATUS_LIMIT},
+        {"[", 32, "", "]", STATUS_OK},
+        {"[", 33, "", "]", STATUS_LIMIT},
+        {"!", 31, "true", "", STATUS_OK},
+        {"!", 32, "true", "", STATUS_LIMIT},
+        {"true ? ", 40, "1", " : 2", STATUS_LIMIT},
+        {"false ? 1 : ", 40, "2", "", STATUS_LIMIT},
+        {"", 31, "'a'", ".string()", STATUS_OK},
+        {"", 32, "'a'", ".string()", STATUS_LIMIT},
+        {"1 + ", 1000, "1", "", STATUS_OK}, /* a chain is no nesting */
+        {"", 1200, "inputs", ".a", STATUS_INVALID},
+        {"1 + ", 1023, "10", "", STATUS_OK},
+        {"1 + ", 1024, "1", "", STATUS_LIMIT}, /* 4,097 bytes */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char *text = nested(cases[i].a, cases[i].n, cases[i].middle, cases[i].b);
+        struct error err = ERROR_INIT;
+        enum status st = parse_and_eval(text, &err);
+
+        if (st != cases[i].expected)
+            fail_msg("case %zu: %s (%s)", i, status_name(st), err.message);
+        free(text);
+    }
+}
+
+static void an_expression_runs_a_bounded_number_of_steps(void **state)
+{
+    struct json *v = jv_object();
+    struct json *big = jv_array();
+    struct expr *e = NULL;
+    struct json *out = NULL;
+    struct error err = ERROR_INIT;
+    const char *text = "5 in big || 5 in big || 5 in big || 5 in big";
+
+    (void)state;
+    for (int i = 0; i < 50000; i++)
+        jv_append_adopt(big, jv_int(7));
+    jv_set_adopt(v, "big", big);
+    assert_int_equal(expr_parse(text, strlen(text), &e, &err), STATUS_OK);
+    assert_int_equal(expr_eval(e, v, &out, &err), STATUS_LIMIT);
+    assert_string_equal(err.message, "the expression takes more than 10000 steps");
+    expr_free(e);
+    jv_unref(v);
+}
+
+static void plus_cannot_fill_the_memory(void **state)
+{
+    struct json *v = jv_object();
+    char *many = nested("big + ", 200, "big", "");
+    char *megabyte = nested("x", (size_t)1 << 20, "", "");
+    struct expr *e = NULL;
+    struct json *out = NULL;
+    struct error err = ERROR_INIT;
+
+    (void)state;
+    jv_set_string(v, "big", megabyte);
+    assert_int_equal(expr_parse(many, strlen(many), &e, &err), STATUS_OK);
+    assert_int_equal(expr_eval(e, v, &out, &err), STATUS_LIMIT);
+    expr_free(e);
+    free(many);
+    free(megabyte);
+    jv_unref(v);
+}
+
+static void roots_are_named_once(void **state)
+{
+    const char *text = "plan.a + plan.b + inputs.c + [item][round].plan + has(state.x)";
+    struct expr *e = NULL;
+
+    (void)state;
+    assert_int_equal(expr_parse(text, strlen(text), &e, NULL), STATUS_OK);
+    assert_int_equal(expr_n_roots(e), 5);
+    assert_string_equal(expr_root(e, 0), "plan");
+    assert_string_equal(expr_root(e, 1), "inputs");
+    assert_string_equal(expr_root(e, 2), "item");
+    assert_string_equal(expr_root(e, 3), "round");
+    assert_string_equal(expr_root(e, 4), "state");
+    expr_free(e);
+}
+
+static const struct value_case templates[] = {
+    {"", "\"\""},
+    {"plain", "\"plain\""},
+    {"${inputs.n}", "3"},
+    {"${plan.queries}", "[\"q0\",\"q1\"]"},
+    {" ${inputs.n}", "\" 3\""},
+    {"${inputs.n} of ${inputs.topic}", "\"3 of bees\""},
+    {"${ {'a': '}'}.a }", "\"}\""},
+    {"is ${plan.queries}", "\"is [\\\"q0\\\",\\\"q1\\\"]\""},
+    {"$${inputs.n} $ $$", "\"${inputs.n} $ $$\""},
+    {"${'$'}{x}", "\"${x}\""},
+    {"${none}", "null"},
+};
+
+static void a_template_keeps_the_type_of_a_lone_expression(void **state)
+{
+    struct json *v = vars();
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(templates); i++) {
+        struct expr_template *t = NULL;
+        struct json *out = NULL;
+        struct error err = ERROR_INIT;
+        char *text;
+
+        if (expr_template_parse(templates[i].text, strlen(templates[i].text), &t, &err) ||
+            expr_template_eval(t, v, &out, &err))
+            fail_msg("%s: %s", templates[i].text, err.message);
+        text = jv_dump(out);
+        assert_string_equal(text, templates[i].expected);
+        free(text);
+        jv_unref(out);
+        expr_template_free(t);
+    }
+    jv_unref(v);
+}
+
+static void a_fault_in_a_template_counts_from_its_beginning(void **state)
+{
+    static const struct fault_case cases[] = {
+        {"abc ${1 +}", "1:10", "expected a value, got `}`"},
+        {"abc ${1", "1:8", "expected an operator or `}`, got the end"},
+        {"\xc3\xa9 ${}", "1:5", "expected a value, got `}`"},
+        {"${a} and ${b c}", "1:14", "expected an operator or `}`, got `c`"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct expr_template *t = NULL;
+        struct error err = ERROR_INIT;
+
+        assert_int_equal(expr_template_parse(cases[i].text, strlen(cases[i].text), &t, &err),
+                         STATUS_INVALID);
+        assert_string_equal(err.message, cases[i].message);
+        assert_string_equal(err.where, cases[i].where);
+    }
+}
+
+static void bytes_that_are_no_text_are_refused(void **state)
+{
+    struct expr *e = NULL;
+    struct expr_template *t = NULL;
+
+    (void)state;
+    assert_int_equal(expr_parse("a\0b", 3, &e, NULL), STATUS_INVALID);
+    assert_int_equal(expr_parse("'\xff'", 3, &e, NULL), STATUS_INVALID);
+    assert_int_equal(expr_template_parse("\xff", 1, &t, NULL), STATUS_INVALID);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_expression_gives_its_value),
+        cmocka_unit_test(a_fault_of_form_names_its_place),
+        cmocka_unit_test(a_fault_of_type_names_its_place),
+        cmocka_unit_test(limits_are_kept),
+        cmocka_unit_test(an_expression_runs_a_bounded_number_of_steps),
+        cmocka_unit_test(plus_cannot_fill_the_memory),
+        cmocka_unit_test(roots_are_named_once),
+        cmocka_unit_test(a_template_keeps_the_type_of_a_lone_expression),
+        cmocka_unit_test(a_fault_in_a_template_counts_from_its_beginning),
+        cmocka_unit_test(bytes_that_are_no_text_are_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
