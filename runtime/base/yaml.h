@@ -50,6 +50,11 @@ struct json *yaml_to_json(const struct yaml_node *n);
  * caret under the column. */
 enum status yaml_error(struct error *err, const struct yaml *y, const struct yaml_node *at,
                        const char *fmt, ...) PRINTF_LIKE(4, 5);
+/* The same at a character (from 0) inside a scalar's text. Where the file spells the text otherwise
+ * (escapes, folded lines), at the scalar's beginning. */
+enum status yaml_error_within(struct error *err, const struct yaml *y,
+                              const struct yaml_node *scalar, size_t character, const char *fmt,
+                              ...) PRINTF_LIKE(5, 6);
 /* Every key of the mapping must be in `allowed`; else an error that names the key,
  * the nearest allowed one and the whole list. */
 MUST_CHECK enum status yaml_check_keys(const struct yaml *y, const struct yaml_node *mapping,

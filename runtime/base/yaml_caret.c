@@ -129,6 +129,43 @@ enum status yaml_error(struct error *err, const struct yaml *y, const struct yam
     return STATUS_CONFIG;
 }
 
+/* Does the file have the first n bytes of the scalar's text at its place as they are? *quote:
+ * behind a quotation mark. */
+static bool spelt_out(const struct yaml *y, const struct yaml_node *scalar, size_t n, bool *quote)
+{
+    size_t from;
+    size_t to;
+
+    yaml_source_line(y, scalar->line, &from, &to);
+    for (int column = 1; column < scalar->column && from < to; column++)
+        utf8_next(y->text, to, &from);
+    *quote = from < to && !scalar->plain && (y->text[from] == '"' || y->text[from] == '\'');
+    from += *quote ? 1 : 0;
+    return n <= to - from && memcmp(y->text + from, scalar->text, n) == 0;
+}
+
+enum status yaml_error_within(struct error *err, const struct yaml *y,
+                              const struct yaml_node *scalar, size_t character, const char *fmt,
+                              ...)
+{
+    int column = scalar->column;
+    bool quote = false;
+    size_t bytes = 0;
+    size_t n = 0;
+    va_list ap;
+
+    while (n < character && bytes < scalar->len) {
+        utf8_next(scalar->text, scalar->len, &bytes);
+        n++;
+    }
+    if (spelt_out(y, scalar, bytes, &quote))
+        column += (int)n + (quote ? 1 : 0);
+    va_start(ap, fmt);
+    yaml_vfault(err, y, STATUS_CONFIG, scalar->line, column, fmt, ap);
+    va_end(ap);
+    return STATUS_CONFIG;
+}
+
 static bool is_allowed(const char *key, const char *const *allowed, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
