@@ -19,6 +19,8 @@
  * A lane says who executes: one worker alone (pool NULL: small models shard by
  * rows, each worker taking its rows through all layers) or a whole pool that
  * splits columns. Lanes never change bits.
+ *
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_KERNELS_BACKEND_H
 #define TROUPE_KERNELS_BACKEND_H

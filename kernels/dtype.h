@@ -1,4 +1,7 @@
-/* dtype.h - element types as values, never as build options. */
+/* dtype.h - element types as values, never as build options.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
 #ifndef TROUPE_KERNELS_DTYPE_H
 #define TROUPE_KERNELS_DTYPE_H
 

@@ -1,4 +1,7 @@
-/* cpu_backend.h - the CPU's table of ops, one per instruction set, all with the same bits. */
+/* cpu_backend.h - the CPU's table of ops, one per instruction set, all with the same bits.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
 #ifndef TROUPE_KERNELS_CPU_CPU_BACKEND_H
 #define TROUPE_KERNELS_CPU_CPU_BACKEND_H
 

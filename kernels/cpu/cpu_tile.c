@@ -14,10 +14,7 @@
 #else
 #define UNROLL _Pragma("GCC unroll 16")
 #endif
-/* Bounds are the callers' (and the tests', which put guard pages behind every operand); the
- * sanitizers' checks would make tests of whole models several times slower. */
-#define TILE_FUNCTION                                                                              \
-    static __attribute__((no_sanitize("address", "undefined", "thread"), noinline))
+#define TILE_FUNCTION static __attribute__((noinline))
 
 enum { MAX_ACC = 28 };
 

@@ -31,7 +31,8 @@ V16_INLINE void v16_store(float *p, v16 v)
 
 V16_INLINE __mmask16 v16_mask(int32_t n)
 {
-    return n >= 16 ? (__mmask16)0xffff : n <= 0 ? (__mmask16)0 : (__mmask16)((1u << n) - 1u);
+    uint32_t ones = n >= 16 ? 0xffffu : n <= 0 ? 0u : (1u << n) - 1u;
+    return (__mmask16)ones;
 }
 
 V16_INLINE v16 v16_load_n(const float *p, int32_t n)
