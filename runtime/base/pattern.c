@@ -183,9 +183,6 @@ enum status pattern_find(struct pattern *p, const char *text, size_t n, size_t s
             *found = true;
             *from = bounds[0];
             *to = bounds[1];
-            /* \K in a lookahead can put the start behind the end. */
-            if (*from > *to)
-                *from = *to;
             return STATUS_OK;
         }
         if (code != PCRE2_ERROR_NOMATCH)

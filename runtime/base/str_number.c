@@ -86,10 +86,34 @@ void str_put_double(struct str *s, double v)
      * zeros cut is the shortest where it works; subnormals have fewer. */
     for (int digits = fabs(v) < DBL_MIN ? 1 : 15; digits <= 17; digits++) {
         snprintf(text, sizeof(text), "%.*g", digits, v);
-        if (strtod(text, NULL) == v)
+        if (digits == 17 || strtod(text, NULL) == v)
             break;
     }
     put_formatted(s, text);
+}
+
+/* The shortest of 1 to 9 digits that reads back, into text. If n digits read back, so
+ * do n + 1, and 9 always do: two or three tries find the place. */
+static void shortest_float(char *text, size_t size, float v)
+{
+    int digits = fabsf(v) < FLT_MIN ? 1 : 6;
+
+    snprintf(text, size, "%.*g", digits, (double)v);
+    if (strtof(text, NULL) == v)
+        return;
+    if (digits == 1) { /* a subnormal: its few digits are found one by one */
+        while (digits < 9 && strtof(text, NULL) != v)
+            snprintf(text, size, "%.*g", ++digits, (double)v);
+        return;
+    }
+    snprintf(text, size, "%.8g", (double)v);
+    if (strtof(text, NULL) != v) {
+        snprintf(text, size, "%.9g", (double)v);
+        return;
+    }
+    snprintf(text, size, "%.7g", (double)v);
+    if (strtof(text, NULL) != v)
+        snprintf(text, size, "%.8g", (double)v);
 }
 
 void str_put_float(struct str *s, float v)
@@ -98,16 +122,10 @@ void str_put_float(struct str *s, float v)
 
     if (!isfinite(v)) {
         str_append(s, "null", 4);
-        return;
-    }
-    if (fabsf(v) < 1e7F && v == floorf(v)) {
+    } else if (fabsf(v) < 1e7F && v == floorf(v)) {
         put_whole(s, (double)v);
-        return;
+    } else {
+        shortest_float(text, sizeof(text), v);
+        put_formatted(s, text);
     }
-    for (int digits = fabsf(v) < FLT_MIN ? 1 : 6; digits <= 9; digits++) {
-        snprintf(text, sizeof(text), "%.*g", digits, (double)v);
-        if (strtof(text, NULL) == v)
-            break;
-    }
-    put_formatted(s, text);
 }
