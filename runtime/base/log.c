@@ -89,7 +89,7 @@ static void log_send(const struct log *l, const struct str *s)
 
 /* Appends formatted text without control characters. Line ends stay where `lines`
  * says so: an error may end in a source line and a caret. */
-static void put_message(struct str *out, bool lines, const char *fmt, va_list ap)
+static void PRINTF_LIKE(3, 0) put_message(struct str *out, bool lines, const char *fmt, va_list ap)
 {
     struct str text;
     size_t i = 0;

@@ -35,7 +35,7 @@ void str_append(struct str *s, const char *bytes, size_t n);
 void str_puts(struct str *s, const char *text);
 void str_putc(struct str *s, char c);
 void str_printf(struct str *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
-void str_vprintf(struct str *s, const char *fmt, va_list ap);
+void str_vprintf(struct str *s, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);
 void str_put_i64(struct str *s, int64_t v); /* much faster than str_printf */
 void str_put_json_string(struct str *s, const char *utf8, size_t n); /* with quotes */
 /* Shortest text that reads back to the same value; "null" for NaN and infinities. */

@@ -48,7 +48,7 @@ enum yaml_type yaml_type_of(const struct yaml_node *scalar, int64_t *integer, do
 enum status yaml_fault(struct error *err, const struct yaml *y, enum status status, int line,
                        int column, const char *fmt, ...) PRINTF_LIKE(6, 7);
 enum status yaml_vfault(struct error *err, const struct yaml *y, enum status status, int line,
-                        int column, const char *fmt, va_list ap);
+                        int column, const char *fmt, va_list ap) PRINTF_LIKE(6, 0);
 /* The bytes of a line (from 1) without its end. */
 void yaml_source_line(const struct yaml *y, int line, size_t *from, size_t *to);
 
