@@ -31,6 +31,7 @@ enum status yaml_parse(const char *text, size_t n, const char *name, struct yaml
     y->name = arena_strdup(y->arena, name);
     y->text = arena_strndup(y->arena, n ? text : "", n);
     y->text_len = n;
+    yaml_index_lines(y);
     st = yaml_load(y, err);
     if (st) {
         yaml_free(y);

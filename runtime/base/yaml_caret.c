@@ -26,23 +26,37 @@ static size_t break_len(const char *s, size_t n)
     return 0;
 }
 
-void yaml_source_line(const struct yaml *y, int line, size_t *from, size_t *to)
+void yaml_index_lines(struct yaml *y)
 {
-    size_t i = 0;
+    size_t brk;
+    int n = 1;
 
-    *from = 0;
-    for (int at = 1; i < y->text_len; i++) {
-        size_t brk = break_len(y->text + i, y->text_len - i);
-
-        if (!brk)
-            continue;
-        if (at == line)
-            break;
-        at++;
-        *from = i + brk;
-        i += brk - 1;
+    for (size_t i = 0; i < y->text_len; i += brk ? brk : 1) {
+        brk = break_len(y->text + i, y->text_len - i);
+        n += brk > 0;
     }
-    *to = i;
+    y->line_starts = arena_alloc(y->arena, (size_t)n * sizeof(*y->line_starts));
+    y->n_lines = n;
+    n = 1;
+    for (size_t i = 0; i < y->text_len; i += brk ? brk : 1) {
+        brk = break_len(y->text + i, y->text_len - i);
+        if (brk)
+            y->line_starts[n++] = (uint32_t)(i + brk);
+    }
+}
+
+size_t yaml_line_start(const struct yaml *y, int line)
+{
+    if (line > y->n_lines) /* libyaml may count a line more at the end */
+        return y->text_len;
+    return y->line_starts[line > 0 ? line - 1 : 0];
+}
+
+static size_t line_end(const struct yaml *y, size_t start)
+{
+    while (start < y->text_len && !break_len(y->text + start, y->text_len - start))
+        start++;
+    return start;
 }
 
 /* "\n    the line\n    ^" with the caret under the column; long lines are cut. */
@@ -51,15 +65,12 @@ static void put_excerpt(struct str *out, const struct yaml *y, int line, int col
     size_t before = column > 0 ? (size_t)column - 1 : 0;
     size_t skip = before > EXCERPT_LEAD + 10 ? before - EXCERPT_LEAD : 0;
     size_t caret = skip ? 3 : 0;
-    size_t from;
-    size_t to;
-    size_t i;
+    size_t i = yaml_line_start(y, line);
+    size_t to = line_end(y, i);
     size_t width = 0;
 
-    yaml_source_line(y, line, &from, &to);
     str_puts(out, "\n" EXCERPT_INDENT);
     str_puts(out, skip ? "..." : "");
-    i = from;
     for (size_t at = 0; i < to && width < EXCERPT_WIDTH; at++) {
         size_t start = i;
         uint32_t c = utf8_next(y->text, to, &i);
@@ -133,10 +144,9 @@ enum status yaml_error(struct error *err, const struct yaml *y, const struct yam
  * behind a quotation mark. */
 static bool spelt_out(const struct yaml *y, const struct yaml_node *scalar, size_t n, bool *quote)
 {
-    size_t from;
-    size_t to;
+    size_t from = yaml_line_start(y, scalar->line);
+    size_t to = line_end(y, from);
 
-    yaml_source_line(y, scalar->line, &from, &to);
     for (int column = 1; column < scalar->column && from < to; column++)
         utf8_next(y->text, to, &from);
     *quote = from < to && !scalar->plain && (y->text[from] == '"' || y->text[from] == '\'');

@@ -23,6 +23,8 @@ struct loader {
     struct map *anchors; /* name to node; to `collection` for what may not be repeated */
     struct yaml_node collection;
     size_t aliased_bytes;
+    int tab_line; /* what indenting_tab said last */
+    int tab_column;
 };
 
 static enum status load_node(struct loader *l, int depth, struct yaml_node **out);
@@ -42,18 +44,24 @@ static int mark_column(yaml_mark_t mark)
     yaml_fault((l)->err, (l)->y, (status), mark_line((l)->event.start_mark),                       \
                mark_column((l)->event.start_mark), __VA_ARGS__)
 
-/* The column of a tab in a line's indentation, or 0. */
-static int indenting_tab(const struct yaml *y, int line)
+/* The column of a tab in a line's indentation, or 0. Nodes come line by line, so the
+ * last answer is kept: one line may hold thousands. */
+static int indenting_tab(struct loader *l, int line)
 {
-    size_t from;
-    size_t to;
+    const struct yaml *y = l->y;
+    size_t from = yaml_line_start(y, line);
 
-    yaml_source_line(y, line, &from, &to);
-    for (size_t i = from; i < to && (y->text[i] == ' ' || y->text[i] == '\t'); i++) {
+    if (line == l->tab_line)
+        return l->tab_column;
+    l->tab_line = line;
+    l->tab_column = 0;
+    for (size_t i = from; i < y->text_len && !l->tab_column; i++) {
         if (y->text[i] == '\t')
-            return (int)(i - from) + 1;
+            l->tab_column = (int)(i - from) + 1;
+        else if (y->text[i] != ' ')
+            break;
     }
-    return 0;
+    return l->tab_column;
 }
 
 static enum status tab_fault(struct loader *l, int line, int column)
@@ -73,7 +81,7 @@ static enum status parser_fault(struct loader *l)
         return error_at(l->err, STATUS_NO_MEMORY, l->y->name, 0, 0, "no memory to read YAML");
     if (p->error == YAML_READER_ERROR)
         return error_at(l->err, STATUS_CONFIG, l->y->name, 0, 0, "not valid YAML: %s", problem);
-    tab = indenting_tab(l->y, line);
+    tab = indenting_tab(l, line);
     if (tab)
         return tab_fault(l, line, tab);
     if (p->context)
@@ -265,7 +273,7 @@ static const yaml_char_t *event_tag(const yaml_event_t *e)
 static enum status load_node(struct loader *l, int depth, struct yaml_node **out)
 {
     int line = mark_line(l->event.start_mark);
-    int tab = indenting_tab(l->y, line);
+    int tab = indenting_tab(l, line);
     const yaml_char_t *anchor;
     bool mapping;
 

@@ -35,6 +35,8 @@ struct yaml {
     const char *name;
     const char *text;
     size_t text_len;
+    uint32_t *line_starts; /* byte offsets, n_lines of them */
+    int n_lines;
     struct yaml_node *root;
     struct yaml_node *mappings;
 };
@@ -49,8 +51,10 @@ enum status yaml_fault(struct error *err, const struct yaml *y, enum status stat
                        int column, const char *fmt, ...) PRINTF_LIKE(6, 7);
 enum status yaml_vfault(struct error *err, const struct yaml *y, enum status status, int line,
                         int column, const char *fmt, va_list ap) PRINTF_LIKE(6, 0);
-/* The bytes of a line (from 1) without its end. */
-void yaml_source_line(const struct yaml *y, int line, size_t *from, size_t *to);
+/* Fills line_starts; every position in the file is found through them. */
+void yaml_index_lines(struct yaml *y);
+/* The first byte of a line (from 1). */
+size_t yaml_line_start(const struct yaml *y, int line);
 
 /* Fills y->root from y->text. */
 MUST_CHECK enum status yaml_load(struct yaml *y, struct error *err);

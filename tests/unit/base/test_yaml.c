@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "runtime/base/memory.h"
+#include "runtime/base/seams.h"
 #include "runtime/base/str.h"
 #include "runtime/base/yaml.h"
 
@@ -245,6 +246,53 @@ static void errors_show_the_line_and_a_caret(void **state)
     yaml_free(y);
 }
 
+static void errors_point_into_scalars(void **state)
+{
+    static const struct {
+        const char *yaml;
+        size_t character;
+        int column;
+    } cases[] = {
+        {"a: plain text", 6, 10},   {"a: 'in quotes'", 3, 8}, {"a: \"\xc3\xa4\xc3\xb6 x\"", 3, 8},
+        {"a: \"\\n x\"", 2, 4}, /* an escape: its beginning */
+        {"a: >\n  folded\n", 2, 4},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct yaml *y = parsed(cases[i].yaml);
+        struct error err = ERROR_INIT;
+        char where[32];
+
+        yaml_error_within(&err, y, yaml_get(yaml_root(y), "a"), cases[i].character, "x");
+        snprintf(where, sizeof(where), "t.yaml:1:%d", cases[i].column);
+        assert_string_equal(err.where, where);
+        yaml_free(y);
+    }
+}
+
+/* A time of its own for each node would be quadratic in the size of the file. */
+static void the_largest_files_take_no_time(void **state)
+{
+    static const char *const pieces[] = {"- x\n", "x, ", "k: [", "? a\n", "                "};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(pieces); i++) {
+        struct str s = STR_INIT;
+        struct yaml *y = NULL;
+        int64_t began = seams_mono_us(seams_real());
+
+        str_puts(&s, i == 1 ? "[" : "");
+        while (s.len + strlen(pieces[i]) + 2 < (size_t)64 << 10)
+            str_puts(&s, pieces[i]);
+        str_puts(&s, i == 1 ? "]" : "");
+        (void)!yaml_parse(s.data, s.len, "t", &y, NULL);
+        assert_true(seams_mono_us(seams_real()) - began < 2000000);
+        yaml_free(y);
+        str_deinit(&s);
+    }
+}
+
 static void long_lines_are_cut_around_the_caret(void **state)
 {
     struct str s = STR_INIT;
@@ -342,6 +390,8 @@ int main(void)
         cmocka_unit_test(bombs_of_aliases_are_refused),
         cmocka_unit_test(nodes_know_their_places),
         cmocka_unit_test(errors_show_the_line_and_a_caret),
+        cmocka_unit_test(errors_point_into_scalars),
+        cmocka_unit_test(the_largest_files_take_no_time),
         cmocka_unit_test(long_lines_are_cut_around_the_caret),
         cmocka_unit_test(unknown_keys_name_the_nearest),
         cmocka_unit_test(a_mapping_of_thousands_of_keys),
