@@ -13,7 +13,7 @@ struct tool_registry_options {
 MUST_CHECK enum status tool_registry_new(const struct tool_registry_options *o,
                                          struct tool_registry **out, struct error *err);
 void tool_registry_free(struct tool_registry *r);
-/* Takes the tool over; a name that stands already is STATUS_INVALID. */
+/* Takes the tool over, also on failure; a name that stands already is STATUS_INVALID. */
 MUST_CHECK enum status tool_registry_adopt(struct tool_registry *r, struct tool *t,
                                            struct error *err);
 struct tool *tool_registry_find(const struct tool_registry *r, const char *name); /* or NULL */

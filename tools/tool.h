@@ -25,7 +25,7 @@ struct tool_call;
 
 enum tool_outcome {
     TOOL_OK,
-    TOOL_ERROR,     /* the tool says no, or failed: the model is told */
+    TOOL_ERROR, /* the tool says no, or failed: the model is told */
     TOOL_TIMEOUT,
     TOOL_CANCELLED,
     TOOL_SUSPENDED, /* waits for an approval or an answer */
@@ -37,6 +37,7 @@ struct tool_ops {
     void (*cancel)(struct tool *t, struct tool_call *c);
     /* For `once` tools: did the effect under this key happen? NULL: cannot tell. */
     void (*status)(struct tool *t, struct tool_call *c);
+    /* Frees the tool itself too (tool_release does it for one of tool_new). NULL: static. */
     void (*free)(struct tool *t);
 };
 
@@ -66,6 +67,21 @@ struct tool_call {
     void *caller; /* the caller's context */
     void *state;  /* the tool's, between start and finish */
 };
+
+/* What tool_new makes a tool from; all texts are copied. */
+struct tool_declaration {
+    const char *name, *description, *source;
+    const char *input_schema;  /* JSON text */
+    const char *output_schema; /* JSON text or NULL */
+    enum effect effect;
+    unsigned access;
+};
+/* Parses the schemas and asks schema_supported. ops->free is called also on failure, so that ctx
+ * has one owner; it must end in tool_release. */
+MUST_CHECK enum status tool_new(const struct tool_declaration *d, const struct tool_ops *ops,
+                                void *ctx, struct tool **out, struct error *err);
+/* Frees the struct, its strings and its schemas, all of them malloc'd; not ctx. */
+void tool_release(struct tool *t);
 
 /* Checks arguments, then starts. Bad arguments finish at once with TOOL_ERROR and words that a
  * model can act on: {"error": "arguments.key: expected string, got integer 5"}. */

@@ -18,8 +18,8 @@ enum env_profile { ENV_STD, ENV_HARD };
 enum env_ablation { ENV_ABLATE_NONE, ENV_ABLATE_MASK, ENV_ABLATE_MUTE, ENV_ABLATE_ALARM };
 
 struct env_params {
-    int32_t horizon;     /* steps to do: 1 .. 100000 */
-    double noise;        /* p, the rate of a fault; below 0: the environment's default */
+    int32_t horizon; /* steps to do: 1 .. 100000 */
+    double noise;    /* p, the rate of a fault; below 0: the environment's default */
     enum env_profile profile;
     enum env_ablation ablation;
     uint64_t task_seed;
@@ -58,30 +58,32 @@ struct env_effect {
 struct env_verdict {
     bool success;
     int32_t steps, steps_right;
-    int32_t calls, faults;        /* exogenous faults that struck */
-    int32_t own_slips;            /* steps wrong without any fault */
-    int32_t at_risk, recovered;   /* steps with a fault or slip; of these right at the end */
-    int32_t mismatch_shown, repaired;     /* detection */
+    int32_t calls, faults;            /* exogenous faults that struck */
+    int32_t own_slips;                /* steps wrong without any fault */
+    int32_t at_risk, recovered;       /* steps with a fault or slip; of these right at the end */
+    int32_t mismatch_shown, repaired; /* detection */
     int32_t match_shown, false_alarms;
-    bool capped;                  /* a step passed its cap on calls */
+    bool capped; /* a step passed its cap on calls */
 };
 struct json *env_verdict_json(const struct env_verdict *v);
 
 /* A demonstration is a list of pieces: what the environment says (not trained) and what the expert
- * says (trained unless masked). Text in the compact codec; JSON codec pieces are made from calls. */
+ * says (trained unless masked). Text in the compact codec; JSON codec pieces are made from calls.
+ */
 struct env_piece {
     char text[64];
     bool expert;
     bool masked; /* expert text that must not be trained (the decision to look) */
 };
 struct env_demo_spec {
-    uint64_t seed;   /* of the whole set */
-    uint64_t index;  /* of this demonstration */
-    double progress; /* 0 .. 1 through the training: curricula follow it */
+    uint64_t seed;    /* of the whole set */
+    uint64_t index;   /* of this demonstration */
+    double progress;  /* 0 .. 1 through the training: curricula follow it */
     const char *kind; /* NULL: the default mixture; else one of demo_kinds */
 };
 /* Lends up to max pieces; returns how many. */
-typedef int32_t (*env_demo_fn)(const struct env_demo_spec *spec, struct env_piece *out, int32_t max);
+typedef int32_t (*env_demo_fn)(const struct env_demo_spec *spec, struct env_piece *out,
+                               int32_t max);
 
 /* One question of the skill probe: after `prompt` (compact text) a model that has the skill says
  * `expected`. Categories: e.g. "sum", "mismatch", "match". */
@@ -111,7 +113,8 @@ struct env_ops {
     /* JSON codec: result is new. Arguments were checked against the schema. */
     struct json *(*call)(struct env *e, const struct env_call *c, struct env_effect *fx);
     /* Compact codec: reads one call from the model's text (up to the terminator), and writes the
-     * result's text. A text that is no call is a call with tool -1: it counts and is answered ERR. */
+     * result's text. A text that is no call is a call with tool -1: it counts and is answered ERR.
+     */
     void (*parse_compact)(const struct env *e, const char *text, size_t n, struct env_call *out);
     void (*call_compact)(struct env *e, const struct env_call *c, struct env_effect *fx,
                          struct str *out);

@@ -1,0 +1,167 @@
+/* env_common.c - what all environments share: the list, the vocabulary, calls as JSON, verdicts.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <string.h>
+
+#include "runtime/base/map.h"
+#include "runtime/base/memory.h"
+#include "tools/environments/env_list.h"
+#include "tools/schema.h"
+
+static const struct env_ops *const environments[] = {
+#define ENVIRONMENT(name) &name##_env,
+#include "tools/environments/environments.def"
+#undef ENVIRONMENT
+};
+
+static const char *const vocabulary[] = {
+#define WORD(text) text,
+#include "tools/environments/vocabulary.def"
+#undef WORD
+};
+_Static_assert(sizeof(vocabulary) / sizeof(vocabulary[0]) <= 64,
+               "the embedded vocabulary has 320 rows: 256 bytes and 64 words");
+
+const struct env_ops *env_find(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(environments); i++) {
+        if (strcmp(environments[i]->name, name) == 0)
+            return environments[i];
+    }
+    return NULL;
+}
+
+const struct env_ops *env_at(int32_t i)
+{
+    return i >= 0 && (size_t)i < ARRAY_LEN(environments) ? environments[i] : NULL;
+}
+
+const char *env_vocabulary_word(int32_t i)
+{
+    return i >= 0 && (size_t)i < ARRAY_LEN(vocabulary) ? vocabulary[i] : NULL;
+}
+
+#define MAX_TOOLS 32
+
+static enum status unknown_tool(const struct env_ops *ops, const char *tool, struct error *err)
+{
+    const char *names[MAX_TOOLS];
+    size_t n = 0;
+    const char *near;
+    struct str list = STR_INIT;
+
+    for (int32_t i = 0; i < ops->n_tools && n < MAX_TOOLS; i++) {
+        names[n++] = ops->tools[i].name;
+        str_printf(&list, "%s%s", i ? ", " : "", ops->tools[i].name);
+    }
+    near = nearest_word(tool, names, n);
+    if (near)
+        (void)error_set(err, STATUS_INVALID, "unknown tool \"%.64s\"; did you mean \"%s\"?", tool,
+                        near);
+    else
+        (void)error_set(err, STATUS_INVALID, "unknown tool \"%.64s\"; the tools are: %s", tool,
+                        str_cstr(&list));
+    str_deinit(&list);
+    return STATUS_INVALID;
+}
+
+static enum status check_arguments(const struct env_tool_spec *spec, const struct json *arguments,
+                                   struct error *err)
+{
+    struct json *schema = NULL;
+    enum status st =
+        jv_parse(spec->input_schema, strlen(spec->input_schema), spec->name, &schema, err);
+
+    if (st)
+        return st;
+    st = schema_check(schema, arguments, "arguments", err);
+    jv_unref(schema);
+    return st;
+}
+
+static enum status read_value(const struct env_tool_spec *spec, int32_t i, const struct json *v,
+                              struct env_value *out, struct error *err)
+{
+    const char *text;
+
+    *out = (struct env_value){0};
+    if (jv_kind(v) == JV_STRING) {
+        text = jv_get_string(v, "");
+        if (strlen(text) >= sizeof(out->text))
+            return error_at(err, STATUS_INVALID, spec->arg[i], 0, 0,
+                            "expected at most %zu bytes, got %zu", sizeof(out->text) - 1,
+                            strlen(text));
+        out->is_text = true;
+        memcpy(out->text, text, strlen(text));
+        return STATUS_OK;
+    }
+    /* JSON Schema takes 66.0 for an integer, and so do we. */
+    if (jv_kind(v) == JV_INT)
+        out->number = jv_get_int(v, 0);
+    else
+        out->number = (int64_t)jv_get_number(v, 0);
+    return STATUS_OK;
+}
+
+enum status env_call_from_json(const struct env_ops *ops, const char *tool,
+                               const struct json *arguments, struct env_call *out,
+                               struct error *err)
+{
+    const struct env_tool_spec *spec = NULL;
+    struct env_call call = {.tool = -1};
+    enum status st;
+
+    *out = (struct env_call){.tool = -1}; /* may be handed to call(), where it counts */
+    for (int32_t i = 0; i < ops->n_tools; i++) {
+        if (strcmp(ops->tools[i].name, tool) == 0) {
+            spec = &ops->tools[i];
+            call.tool = i;
+        }
+    }
+    if (!spec)
+        return unknown_tool(ops, tool, err);
+    st = check_arguments(spec, arguments, err);
+    for (int32_t i = 0; i < spec->n_args && !st; i++)
+        st = read_value(spec, i, jv_get(arguments, spec->arg[i]), &call.arg[i], err);
+    if (!st)
+        *out = call;
+    return st;
+}
+
+struct json *env_call_arguments(const struct env_ops *ops, const struct env_call *c)
+{
+    struct json *v = jv_object();
+    const struct env_tool_spec *spec;
+
+    if (c->tool < 0 || c->tool >= ops->n_tools)
+        return v;
+    spec = &ops->tools[c->tool];
+    for (int32_t i = 0; i < spec->n_args; i++) {
+        if (c->arg[i].is_text)
+            jv_set_string(v, spec->arg[i], c->arg[i].text);
+        else
+            jv_set_int(v, spec->arg[i], c->arg[i].number);
+    }
+    return v;
+}
+
+struct json *env_verdict_json(const struct env_verdict *v)
+{
+    struct json *o = jv_object();
+
+    jv_set_bool(o, "success", v->success);
+    jv_set_int(o, "steps", v->steps);
+    jv_set_int(o, "steps_right", v->steps_right);
+    jv_set_int(o, "calls", v->calls);
+    jv_set_int(o, "faults", v->faults);
+    jv_set_int(o, "own_slips", v->own_slips);
+    jv_set_int(o, "at_risk", v->at_risk);
+    jv_set_int(o, "recovered", v->recovered);
+    jv_set_int(o, "mismatch_shown", v->mismatch_shown);
+    jv_set_int(o, "repaired", v->repaired);
+    jv_set_int(o, "match_shown", v->match_shown);
+    jv_set_int(o, "false_alarms", v->false_alarms);
+    jv_set_bool(o, "capped", v->capped);
+    return o;
+}

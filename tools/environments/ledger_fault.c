@@ -1,0 +1,80 @@
+/* ledger_fault.c - the exogenous faults: which call they strike and what they do.
+ *
+ * Every draw is Philox under the fault seed with the counter (step, try, channel, 0), where `try`
+ * counts the earlier calls on that channel in that step. Nothing else enters, so two episodes that
+ * differ in policy or ablation meet the same faults.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "runtime/base/rng.h"
+#include "tools/environments/ledger.h"
+
+/* Channels are the tools that can fail, and one of the alarm ablation alone. */
+#define CHANNEL_ALARM 16
+
+static struct rng_block draw(const struct ledger *l, int32_t try_index, uint32_t channel)
+{
+    return rng_philox(l->params.fault_seed, (uint32_t)l->step, (uint32_t)try_index, channel, 0);
+}
+
+/* Any value but this one, uniformly. */
+static int32_t other_value(int32_t value, uint32_t bits)
+{
+    return ledger_wrap(value + 1 + (int32_t)rng_below(bits, LEDGER_VALUES - 1));
+}
+
+struct ledger_fault ledger_write_fault(const struct ledger *l, int32_t try_index)
+{
+    struct rng_block b = draw(l, try_index, LEDGER_SET);
+    double u = rng_unit_double(b.word[0], b.word[1]);
+    double p = l->params.noise;
+    struct ledger_fault f = {.kind = LEDGER_NO_FAULT, .detail = b.word[2]};
+
+    if (u < p) {
+        /* Thirds of [0, p), so that a larger p keeps the faults of a smaller one. */
+        if (u < p / 3)
+            f.kind = LEDGER_LOST;
+        else
+            f.kind = u < 2 * p / 3 ? LEDGER_WRONG_VALUE : LEDGER_WRONG_TARGET;
+    } else if (l->params.profile == ENV_HARD) {
+        if (u < p + LEDGER_HARD_RATE)
+            f.kind = LEDGER_TRANSIENT;
+        else if (u < p + 2 * LEDGER_HARD_RATE)
+            f.kind = LEDGER_ERROR_BUT_DONE;
+    }
+    return f;
+}
+
+/* The ablation `alarm`: a sound read-back is shown wrong half of the time. */
+static bool alarm_rings(const struct ledger *l, int32_t try_index, int32_t key, int32_t *value)
+{
+    struct rng_block b;
+
+    if (l->params.ablation != ENV_ABLATE_ALARM || l->now.asked_key != key ||
+        l->now.asked_value != *value)
+        return false;
+    b = draw(l, try_index, CHANNEL_ALARM);
+    if (b.word[0] & 1)
+        return false;
+    *value = other_value(*value, b.word[1]);
+    return true;
+}
+
+int32_t ledger_read(const struct ledger *l, enum ledger_tool channel, int32_t key, bool *struck)
+{
+    int32_t try_index = l->now.tries[channel];
+    int32_t value = l->account[key];
+    struct rng_block b;
+
+    *struck = false;
+    if (l->params.profile == ENV_HARD) {
+        b = draw(l, try_index, (uint32_t)channel);
+        if (rng_unit_double(b.word[0], b.word[1]) < LEDGER_HARD_RATE) {
+            *struck = true;
+            /* Stale where there is something older, else wrong. */
+            return l->start[key] != value ? l->start[key] : other_value(value, b.word[2]);
+        }
+    }
+    (void)alarm_rings(l, try_index, key, &value);
+    return value;
+}

@@ -1,0 +1,262 @@
+/* ledger_state.c - the ledger itself: orders from the task seed, and what each call does.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/memory.h"
+#include "runtime/base/rng.h"
+#include "tools/environments/ledger.h"
+
+/* Last counter word under the task seed: orders and opening balances never share a draw. */
+enum { DRAW_ORDER = 0, DRAW_BALANCE = 1 };
+
+enum status ledger_check_params(const struct env_params *p, struct error *err)
+{
+    if (p->horizon < 1 || p->horizon > LEDGER_MAX_HORIZON)
+        return error_set(err, STATUS_INVALID, "ledger: horizon %d is not in 1..%d", p->horizon,
+                         LEDGER_MAX_HORIZON);
+    /* Written so that a NaN fails too. */
+    if (!(p->noise <= LEDGER_MAX_NOISE))
+        return error_set(err, STATUS_INVALID, "ledger: noise %g is above %g", p->noise,
+                         LEDGER_MAX_NOISE);
+    if (p->profile != ENV_STD && p->profile != ENV_HARD)
+        return error_set(err, STATUS_INVALID, "ledger: no profile %d", (int)p->profile);
+    if ((int)p->ablation < ENV_ABLATE_NONE || p->ablation > ENV_ABLATE_ALARM)
+        return error_set(err, STATUS_INVALID, "ledger: no ablation %d", (int)p->ablation);
+    return STATUS_OK;
+}
+
+struct ledger_order ledger_order_at(uint64_t task_seed, int32_t step)
+{
+    struct rng_block b = rng_philox(task_seed, (uint32_t)step, 0, 0, DRAW_ORDER);
+    int32_t amount = 1 + (int32_t)rng_below(b.word[1], LEDGER_MAX_AMOUNT);
+
+    return (struct ledger_order){
+        .key = (uint8_t)rng_below(b.word[0], LEDGER_KEYS),
+        .delta = (int8_t)(b.word[2] & 1 ? -amount : amount),
+    };
+}
+
+static void begin_step(struct ledger *l)
+{
+    l->order = ledger_order_at(l->params.task_seed, l->step);
+    memcpy(l->start, l->account, sizeof(l->start));
+    l->now = (struct ledger_step){.asked_key = -1, .seen = -1};
+}
+
+enum status ledger_alloc(const struct env_params *p, struct ledger **out, struct error *err)
+{
+    struct ledger *l;
+    enum status st = ledger_check_params(p, err);
+
+    if (st)
+        return st;
+    l = xcalloc(1, sizeof(*l));
+    l->params = *p;
+    if (p->noise < 0)
+        l->params.noise = LEDGER_NOISE;
+    l->flags = mem_alloc((size_t)p->horizon, 1);
+    if (!l->flags) {
+        free(l);
+        return error_set(err, STATUS_NO_MEMORY, "ledger: no memory for %d orders", p->horizon);
+    }
+    *out = l;
+    return STATUS_OK;
+}
+
+enum status ledger_create(const struct env_params *p, struct env **out, struct error *err)
+{
+    struct ledger *l;
+    enum status st = ledger_alloc(p, &l, err);
+
+    if (st)
+        return st;
+    for (uint32_t k = 0; k < LEDGER_KEYS; k++) {
+        struct rng_block b = rng_philox(p->task_seed, k, 0, 0, DRAW_BALANCE);
+
+        l->account[k] = (uint8_t)rng_below(b.word[0], LEDGER_VALUES);
+    }
+    memcpy(l->want, l->account, sizeof(l->want));
+    begin_step(l);
+    *out = (struct env *)(void *)l;
+    return STATUS_OK;
+}
+
+void ledger_free(struct env *e)
+{
+    struct ledger *l = ledger_of(e);
+
+    if (!l)
+        return;
+    free(l->flags);
+    free(l);
+}
+
+static void say_error(struct ledger_reply *out, const char *words)
+{
+    out->kind = LEDGER_SAY_ERROR;
+    out->error = words;
+}
+
+static void apply_next(struct ledger *l, struct ledger_reply *out, struct env_effect *fx)
+{
+    ledger_acted(l, false);
+    ledger_end_step(l);
+    if (l->step == l->params.horizon) {
+        l->done = fx->done = true;
+        out->kind = LEDGER_SAY_DONE;
+        return;
+    }
+    begin_step(l);
+    fx->step_boundary = true;
+    out->kind = LEDGER_SAY_ORDER;
+}
+
+static void apply_set(struct ledger *l, int32_t key, int32_t value, struct ledger_reply *out)
+{
+    int32_t right = ledger_wrap(l->start[l->order.key] + l->order.delta);
+    struct ledger_fault f = ledger_write_fault(l, l->now.tries[LEDGER_SET]);
+    uint32_t shift;
+
+    l->now.tries[LEDGER_SET]++;
+    l->now.wrote = true;
+    l->now.looked = false;
+    l->now.asked_key = (int8_t)key;
+    l->now.asked_value = (int8_t)value;
+    if (key != l->order.key || value != right)
+        l->now.slip = true;
+    if (f.kind != LEDGER_NO_FAULT) {
+        l->now.fault = true;
+        l->tally.faults++;
+    }
+    switch (f.kind) {
+    case LEDGER_NO_FAULT:
+    case LEDGER_ERROR_BUT_DONE:
+        l->account[key] = (uint8_t)value;
+        break;
+    case LEDGER_WRONG_VALUE:
+        shift = 1 + rng_below(f.detail, LEDGER_VALUES - 1);
+        l->account[key] = (uint8_t)ledger_wrap(value + (int32_t)shift);
+        break;
+    case LEDGER_WRONG_TARGET:
+        shift = 1 + rng_below(f.detail, LEDGER_KEYS - 1);
+        l->account[((uint32_t)key + shift) % LEDGER_KEYS] = (uint8_t)value;
+        break;
+    case LEDGER_LOST:
+    case LEDGER_TRANSIENT:
+        break;
+    }
+    /* The two errors look alike: from outside nobody can tell whether it was done. */
+    l->now.written = f.kind != LEDGER_TRANSIENT && f.kind != LEDGER_ERROR_BUT_DONE;
+    if (l->now.written)
+        out->kind = LEDGER_SAY_OK;
+    else
+        say_error(out, "transient");
+}
+
+static void apply_look(struct ledger *l, enum ledger_tool tool, const struct env_call *c,
+                       struct ledger_reply *out)
+{
+    int32_t key = c->arg[0].text[0] - 'a';
+    int32_t expected = (int32_t)c->arg[1].number;
+    bool struck;
+
+    l->now.looked = l->now.asked_key >= 0;
+    if (l->params.ablation == ENV_ABLATE_MUTE && l->now.wrote) {
+        say_error(out, "muted");
+        return;
+    }
+    out->value = ledger_read(l, tool, key, &struck);
+    l->now.tries[tool]++;
+    if (struck) {
+        l->now.fault = true;
+        l->tally.faults++;
+    }
+    if (tool == LEDGER_CHECK) {
+        out->kind = LEDGER_SAY_MATCH;
+        out->match = out->value == expected;
+    } else {
+        out->kind = LEDGER_SAY_VALUE;
+        expected = l->now.asked_value;
+    }
+    if (l->now.asked_key == key)
+        ledger_saw(l, out->value == expected);
+    if (key == l->order.key && l->now.seen < 0 && !l->now.wrote)
+        l->now.seen = (int8_t)out->value;
+}
+
+/* Codecs check texts and the JSON codec its schema; a caller of the API may do neither. */
+static bool call_is_sound(const struct env_call *c)
+{
+    bool has_key = c->tool == LEDGER_GET || c->tool == LEDGER_SET || c->tool == LEDGER_CHECK;
+    bool has_value = c->tool == LEDGER_SET || c->tool == LEDGER_CHECK;
+
+    if (c->tool < 0 || c->tool >= LEDGER_N_TOOLS)
+        return false;
+    if (has_key && !(c->arg[0].is_text && c->arg[0].text[0] >= 'a' &&
+                     c->arg[0].text[0] < 'a' + LEDGER_KEYS && c->arg[0].text[1] == '\0'))
+        return false;
+    return !has_value ||
+           (!c->arg[1].is_text && c->arg[1].number >= 0 && c->arg[1].number < LEDGER_VALUES);
+}
+
+static void apply_sound(struct ledger *l, const struct env_call *c, struct ledger_reply *out,
+                        struct env_effect *fx)
+{
+    enum ledger_tool tool = (enum ledger_tool)c->tool;
+
+    switch (tool) {
+    case LEDGER_NEXT:
+        apply_next(l, out, fx);
+        return;
+    case LEDGER_GET:
+    case LEDGER_CHECK:
+        apply_look(l, tool, c, out);
+        return;
+    case LEDGER_SET:
+    case LEDGER_UNDO:
+        /* The attempt counts as a repair, also where the ablation takes the tool away. */
+        ledger_acted(l, true);
+        if (l->params.ablation == ENV_ABLATE_MASK && (tool == LEDGER_UNDO || l->now.wrote)) {
+            l->now.refused = true;
+            say_error(out, tool == LEDGER_UNDO ? "unknown tool: undo" : "unknown tool: set");
+            return;
+        }
+        break;
+    case LEDGER_N_TOOLS:
+        return;
+    }
+    if (tool == LEDGER_SET) {
+        apply_set(l, c->arg[0].text[0] - 'a', (int32_t)c->arg[1].number, out);
+        return;
+    }
+    memcpy(l->account, l->start, sizeof(l->account));
+    l->now.asked_key = -1;
+    l->now.written = l->now.looked = false;
+    out->kind = LEDGER_SAY_OK;
+}
+
+void ledger_apply(struct ledger *l, const struct env_call *c, struct ledger_reply *out,
+                  struct env_effect *fx)
+{
+    *fx = (struct env_effect){.done = l->done};
+    *out = (struct ledger_reply){.kind = LEDGER_SAY_ERROR, .error = "the episode is over"};
+    if (l->done)
+        return;
+    l->tally.calls++;
+    l->now.calls++;
+    if (l->now.calls > LEDGER_MAX_CALLS) {
+        ledger_acted(l, false);
+        l->capped = l->done = fx->done = true;
+        ledger_end_step(l);
+        out->error = "too many calls for one order: the episode has failed";
+        return;
+    }
+    fx->ok = call_is_sound(c);
+    if (fx->ok)
+        apply_sound(l, c, out, fx);
+    else
+        out->error = "this is not a call";
+}
