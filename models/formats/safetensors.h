@@ -80,7 +80,7 @@ struct safetensor_source {
 };
 
 /* One file: written beside `path`, synced, renamed over it. Bytes depend on the arguments alone:
- * tensors are laid out by element size, then name, as the reference writer does. `metadata` is an
+ * tensors are laid out by dtype, then name, as the reference writer does. `metadata` is an
  * object of strings or NULL; {"format": "pt"} is always in it (transformers asks for it). */
 MUST_CHECK enum status safetensors_write(const char *path, const struct safetensor_source *tensors,
                                          int32_t n, const struct json *metadata,

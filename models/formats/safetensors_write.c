@@ -61,13 +61,15 @@ static enum status check_source(const struct safetensor_source *t, struct error 
     return STATUS_OK;
 }
 
-static int by_size_and_name(const void *a, const void *b)
+/* The order of the reference writer: F32, BF16, F16, each by name. Larger elements first keeps all
+ * of them aligned. */
+static int by_type_and_name(const void *a, const void *b)
 {
     const struct safetensor_source *x = *(const struct safetensor_source *const *)a;
     const struct safetensor_source *y = *(const struct safetensor_source *const *)b;
 
-    if (dtype_size(x->dtype) != dtype_size(y->dtype))
-        return dtype_size(x->dtype) > dtype_size(y->dtype) ? -1 : 1;
+    if (x->dtype != y->dtype)
+        return x->dtype < y->dtype ? -1 : 1;
     return strcmp(x->name, y->name);
 }
 
@@ -246,7 +248,7 @@ enum status safetensors_write(const char *path, const struct safetensor_source *
 
     if (st)
         return st;
-    qsort(p.tensor, (size_t)n, sizeof(const struct safetensor_source *), by_size_and_name);
+    qsort(p.tensor, (size_t)n, sizeof(const struct safetensor_source *), by_type_and_name);
     st = write_plan(path, &p, metadata, seams, err);
     free(p.tensor);
     return st;
@@ -298,7 +300,7 @@ static enum status write_shards(const char *dir, const struct plan *p, size_t ma
         }
         str_clear(&path);
         str_printf(&path, "%s/%s", dir, base);
-        qsort(part.tensor, (size_t)part.n, sizeof(*part.tensor), by_size_and_name);
+        qsort(part.tensor, (size_t)part.n, sizeof(*part.tensor), by_type_and_name);
         st = write_plan(str_cstr(&path), &part, metadata, seams, err);
         qsort(part.tensor, (size_t)part.n, sizeof(*part.tensor), by_name);
     }

@@ -94,8 +94,9 @@ static void test_reads_back_and_is_deterministic(void **state)
     check_content(st);
     assert_string_equal(safetensors_metadata(st, "format"), "pt");
     assert_string_equal(safetensors_metadata(st, "step"), "12");
-    assert_string_equal(safetensors_at(st, 0)->name, "a.weight"); /* F32 first, then by name */
-    assert_string_equal(safetensors_at(st, 1)->name, "b.half");
+    assert_string_equal(safetensors_at(st, 0)->name, "a.weight"); /* F32, BF16, F16 */
+    assert_string_equal(safetensors_at(st, 1)->name, "c.brain");
+    assert_string_equal(safetensors_at(st, 3)->name, "b.half");
     assert_int_equal((uintptr_t)safetensors_at(st, 0)->data % 8, 0);
     first = safetensors_hash(st);
     safetensors_close(st);
@@ -107,6 +108,28 @@ static void test_reads_back_and_is_deterministic(void **state)
     assert_memory_equal(&first, &second, sizeof(first));
     safetensors_close(st);
     jv_unref(metadata);
+    remove_place(&p);
+}
+
+/* tests/parity/make_format_vectors.py writes the same tensors with the reference library. */
+static void test_same_bytes_as_the_reference(void **state)
+{
+    const char *root = getenv("TROUPE_SOURCE_DIR");
+    char path[512], *want = NULL, *got = NULL;
+    size_t n_want, n_got;
+    struct place p;
+
+    (void)state;
+    make_place(&p);
+    snprintf(path, sizeof(path), "%s/tests/fixtures/safetensors/mixed.safetensors",
+             root ? root : ".");
+    assert_int_equal(file_read(path, 1 << 20, &want, &n_want, NULL), STATUS_OK);
+    assert_int_equal(safetensors_write(p.path, tensors, 4, NULL, seams_real(), NULL), 0);
+    assert_int_equal(file_read(p.path, 1 << 20, &got, &n_got, NULL), STATUS_OK);
+    assert_int_equal(n_got, n_want);
+    assert_memory_equal(got, want, n_want);
+    free(want);
+    free(got);
     remove_place(&p);
 }
 
@@ -235,6 +258,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reads_back_and_is_deterministic),
+        cmocka_unit_test(test_same_bytes_as_the_reference),
         cmocka_unit_test(test_shards),
         cmocka_unit_test(test_a_full_disk_leaves_the_old_file),
         cmocka_unit_test(test_bad_arguments),

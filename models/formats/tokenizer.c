@@ -1,0 +1,214 @@
+/* tokenizer.c - encoding from the outside in, decoding, look-ups.
+ *
+ * The order is Hugging Face's: added tokens in the raw text, then normalisation of
+ * what is between them, then added tokens marked "normalized", then pieces.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "models/formats/tokenizer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "models/formats/tokenizer_internal.h"
+#include "runtime/base/memory.h"
+#include "runtime/base/text.h"
+
+#define MAX_TEXT ((size_t)256 << 20) /* positions inside are 32 bits wide */
+
+void tokenizer_free(struct tokenizer *t)
+{
+    if (t == NULL)
+        return;
+    for (int i = 0; i < t->n_splits; i++)
+        pattern_free(t->split[i]);
+    added_tokens_free(t->added);
+    added_tokens_free(t->added_normal);
+    str_deinit(&t->normal);
+    free(t->bpe.symbol);
+    free(t->bpe.heap);
+    free(t->start);
+    free(t->bytes);
+    free(t->flags);
+    free(t->by_bytes);
+    free(t->merge);
+    free(t);
+}
+
+static enum status encode_bytes(const struct tokenizer *t, const char *text, size_t n,
+                                struct token_ids *out, struct error *err)
+{
+    enum status st = token_ids_reserve(out, n, err);
+
+    if (st)
+        return st;
+    for (size_t i = 0; i < n; i++)
+        out->id[out->n + i] = t->byte_id[(uint8_t)text[i]];
+    out->n += n;
+    return STATUS_OK;
+}
+
+/* Text without added tokens. */
+static enum status encode_text(struct tokenizer *t, const char *text, size_t n,
+                               struct token_ids *out, struct error *err)
+{
+    char *spaced;
+    enum status st;
+
+    if (n == 0)
+        return STATUS_OK;
+    if (t->plain_bytes)
+        return encode_bytes(t, text, n, out, err);
+    if (!t->add_prefix_space || text[0] == ' ')
+        return tokenizer_encode_plain(t, text, n, out, err);
+    spaced = mem_alloc(n + 1, 1);
+    if (spaced == NULL)
+        return error_set(err, STATUS_NO_MEMORY, "no memory to tokenise %zu bytes", n);
+    spaced[0] = ' ';
+    memcpy(spaced + 1, text, n);
+    st = tokenizer_encode_plain(t, spaced, n + 1, out, err);
+    free(spaced);
+    return st;
+}
+
+static enum status encode_normalised(struct tokenizer *t, const char *text, size_t n,
+                                     bool parse_special, struct token_ids *out, struct error *err)
+{
+    struct added_match m;
+    size_t at = 0;
+    enum status st = STATUS_OK;
+
+    while (st == STATUS_OK && t->added_normal &&
+           added_tokens_find(t->added_normal, text, n, at, parse_special, &m)) {
+        st = encode_text(t, text + at, m.from - at, out, err);
+        if (st == STATUS_OK)
+            st = token_ids_push(out, m.id, err);
+        at = m.to;
+    }
+    return st ? st : encode_text(t, text + at, n - at, out, err);
+}
+
+/* NFC of the parts that are UTF-8; other bytes stay. */
+static enum status normalise(struct tokenizer *t, const char *text, size_t n, struct error *err)
+{
+    enum status st = STATUS_OK;
+
+    str_clear(&t->normal);
+    while (n > 0 && st == STATUS_OK) {
+        size_t valid = utf8_valid_prefix(text, n);
+
+        st = utf8_nfc(text, valid, &t->normal, err);
+        if (valid < n)
+            str_putc(&t->normal, text[valid++]);
+        text += valid;
+        n -= valid;
+    }
+    if (st == STATUS_OK && !str_ok(&t->normal))
+        st = error_set(err, STATUS_LIMIT, "the text is too long to be normalised");
+    return st;
+}
+
+static enum status encode_between(struct tokenizer *t, const char *text, size_t n,
+                                  bool parse_special, struct token_ids *out, struct error *err)
+{
+    enum status st;
+
+    if (n == 0)
+        return STATUS_OK;
+    if (!t->nfc)
+        return encode_normalised(t, text, n, parse_special, out, err);
+    st = normalise(t, text, n, err);
+    if (st)
+        return st;
+    return encode_normalised(t, str_cstr(&t->normal), t->normal.len, parse_special, out, err);
+}
+
+enum status tokenizer_encode(struct tokenizer *t, const char *text, size_t n, bool parse_special,
+                             struct token_ids *out, struct error *err)
+{
+    struct added_match m;
+    size_t at = 0;
+    const size_t had = out->n;
+    enum status st = STATUS_OK;
+
+    if (n > MAX_TEXT)
+        return error_set(err, STATUS_LIMIT, "a text to be tokenised has at most %zu bytes",
+                         MAX_TEXT);
+    while (st == STATUS_OK && added_tokens_find(t->added, text, n, at, parse_special, &m)) {
+        st = encode_between(t, text + at, m.from - at, parse_special, out, err);
+        if (st == STATUS_OK)
+            st = token_ids_push(out, m.id, err);
+        at = m.to;
+    }
+    if (st == STATUS_OK)
+        st = encode_between(t, text + at, n - at, parse_special, out, err);
+    if (st)
+        out->n = had;
+    return st;
+}
+
+int32_t tokenizer_size(const struct tokenizer *t)
+{
+    return t->n_ids;
+}
+
+const char *tokenizer_bytes(const struct tokenizer *t, int32_t id, size_t *n)
+{
+    if (id < 0 || id >= t->n_ids)
+        return NULL;
+    *n = t->start[id + 1] - t->start[id];
+    return t->bytes + t->start[id];
+}
+
+bool tokenizer_is_special(const struct tokenizer *t, int32_t id)
+{
+    return id >= 0 && id < t->n_ids && (t->flags[id] & TOKEN_SPECIAL);
+}
+
+bool tokenizer_is_added(const struct tokenizer *t, int32_t id)
+{
+    return id >= 0 && id < t->n_ids && (t->flags[id] & TOKEN_ADDED);
+}
+
+int32_t tokenizer_find_vocab(const struct tokenizer *t, const char *bytes, size_t n)
+{
+    size_t i = (size_t)fnv1a64(bytes, n) & t->by_bytes_mask;
+
+    for (; t->by_bytes[i] >= 0; i = (i + 1) & t->by_bytes_mask) {
+        const int32_t id = t->by_bytes[i];
+
+        if (t->start[id + 1] - t->start[id] == n && memcmp(t->bytes + t->start[id], bytes, n) == 0)
+            return id;
+    }
+    return -1;
+}
+
+int32_t tokenizer_id_of_n(const struct tokenizer *t, const char *bytes, size_t n)
+{
+    int32_t id = added_tokens_exact(t->added, bytes, n);
+
+    if (id < 0 && t->added_normal)
+        id = added_tokens_exact(t->added_normal, bytes, n);
+    return id >= 0 ? id : tokenizer_find_vocab(t, bytes, n);
+}
+
+int32_t tokenizer_id_of(const struct tokenizer *t, const char *text)
+{
+    return tokenizer_id_of_n(t, text, strlen(text));
+}
+
+struct sha256 tokenizer_hash(const struct tokenizer *t)
+{
+    return t->hash;
+}
+
+void tokenizer_decode(const struct tokenizer *t, const int32_t *id, size_t n, bool skip_special,
+                      struct str *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        size_t len = 0;
+        const char *bytes = tokenizer_bytes(t, id[i], &len);
+
+        if (bytes && !(skip_special && tokenizer_is_special(t, id[i])))
+            str_append(out, bytes, len);
+    }
+}

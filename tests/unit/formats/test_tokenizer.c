@@ -1,0 +1,503 @@
+/* test_tokenizer.c - the same ids as Hugging Face tokenizers, and every way in which tokenizer.json
+ * can be wrong.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "models/formats/byte_chars.h"
+#include "models/formats/tokenizer.h"
+#include "models/formats/tokenizer_write.h"
+#include "runtime/base/json.h"
+#include "runtime/base/memory.h"
+#include "runtime/base/rng.h"
+#include "runtime/base/seams.h"
+#include "runtime/base/text.h"
+
+static char *read_fixture(const char *name, const char *ending, size_t *n)
+{
+    const char *root = getenv("TROUPE_SOURCE_DIR");
+    char path[512], *text = NULL;
+
+    snprintf(path, sizeof(path), "%s/tests/fixtures/tokenizer/%s%s", root ? root : ".", name,
+             ending);
+    assert_int_equal(file_read(path, (size_t)1 << 24, &text, n, NULL), STATUS_OK);
+    return text;
+}
+
+static struct tokenizer *load(const char *name)
+{
+    struct tokenizer *t = NULL;
+    struct error err = ERROR_INIT;
+    size_t n;
+    char *text = read_fixture(name, ".json", &n);
+
+    if (tokenizer_from_json(text, n, name, &t, &err))
+        fail_msg("%s: %s", name, err.message);
+    free(text);
+    return t;
+}
+
+static void compare_ids(const char *name, size_t at, const char *text, const struct json *want,
+                        const struct token_ids *got)
+{
+    bool same = jv_size(want) == got->n;
+
+    for (size_t i = 0; same && i < got->n; i++)
+        same = jv_get_int(jv_at(want, i), -1) == got->id[i];
+    if (!same) {
+        char *words = jv_dump(want);
+        struct str ids = STR_INIT;
+
+        for (size_t i = 0; i < got->n; i++)
+            str_printf(&ids, "%d,", got->id[i]);
+        fail_msg("%s, case %zu, \"%s\": want %s got %s", name, at, text, words, str_cstr(&ids));
+    }
+}
+
+static void check_case(struct tokenizer *t, const char *name, size_t at, const struct json *c)
+{
+    const char *text = jv_get_string(jv_get(c, "text"), NULL);
+    const struct json *plain = jv_get(c, "plain") ? jv_get(c, "plain") : jv_get(c, "ids");
+    const char *back = jv_get_string(jv_get(c, "decoded"), text);
+    struct token_ids ids = TOKEN_IDS_INIT;
+    struct str out = STR_INIT;
+    struct error err = ERROR_INIT;
+
+    assert_non_null(text);
+    assert_int_equal(tokenizer_encode(t, text, strlen(text), true, &ids, &err), STATUS_OK);
+    compare_ids(name, at, text, jv_get(c, "ids"), &ids);
+    tokenizer_decode(t, ids.id, ids.n, false, &out);
+    if (strcmp(str_cstr(&out), back) != 0)
+        fail_msg("%s, case %zu: decoded \"%s\", want \"%s\"", name, at, str_cstr(&out), back);
+    token_ids_clear(&ids);
+    assert_int_equal(tokenizer_encode(t, text, strlen(text), false, &ids, &err), STATUS_OK);
+    compare_ids(name, at, text, plain, &ids);
+    token_ids_deinit(&ids);
+    str_deinit(&out);
+}
+
+static void test_same_ids_as_the_reference(void **state)
+{
+    static const char *const names[] = {"qwen", "llama", "gpt2", "digits"};
+
+    (void)state;
+    for (size_t k = 0; k < ARRAY_LEN(names); k++) {
+        struct tokenizer *t = load(names[k]);
+        struct json *cases = NULL;
+        size_t n;
+        char *text = read_fixture(names[k], ".vectors.json", &n);
+
+        assert_int_equal(jv_parse(text, n, names[k], &cases, NULL), STATUS_OK);
+        assert_true(jv_size(cases) > 100);
+        for (size_t i = 0; i < jv_size(cases); i++)
+            check_case(t, names[k], i, jv_at(cases, i));
+        jv_unref(cases);
+        free(text);
+        tokenizer_free(t);
+    }
+}
+
+/* Without a normaliser any bytes come back, valid or not, and streaming gives the cleaned text. */
+static void test_any_bytes_come_back(void **state)
+{
+    struct tokenizer *t = load("llama");
+    struct token_ids ids = TOKEN_IDS_INIT;
+    struct str out = STR_INIT, clean = STR_INIT, streamed = STR_INIT;
+
+    (void)state;
+    for (uint32_t round = 0; round < 300; round++) {
+        char text[64];
+        const size_t n = rng_philox(1, round, 0, 0, 0).word[0] % sizeof(text);
+        struct token_stream s = TOKEN_STREAM_INIT;
+
+        for (uint32_t i = 0; i < n; i++) {
+            const struct rng_block r = rng_philox(2, round, i, 0, 0);
+
+            text[i] = (char)(r.word[0] % 3 ? r.word[1] % 256 : 0x20 + r.word[1] % 0x60);
+        }
+        token_ids_clear(&ids);
+        str_clear(&out);
+        str_clear(&clean);
+        str_clear(&streamed);
+        assert_int_equal(tokenizer_encode(t, text, n, true, &ids, NULL), STATUS_OK);
+        tokenizer_decode(t, ids.id, ids.n, false, &out);
+        assert_int_equal(out.len, n);
+        assert_memory_equal(str_cstr(&out), text, n);
+        utf8_clean(text, n, &clean);
+        for (size_t i = 0; i < ids.n; i++) {
+            token_stream_push(&s, t, ids.id[i], false, &streamed);
+            assert_int_equal(utf8_valid_prefix(str_cstr(&streamed), streamed.len), streamed.len);
+        }
+        token_stream_finish(&s, &streamed);
+        assert_string_equal(str_cstr(&streamed), str_cstr(&clean));
+    }
+    token_ids_deinit(&ids);
+    str_deinit(&out);
+    str_deinit(&clean);
+    str_deinit(&streamed);
+    tokenizer_free(t);
+}
+
+static void test_streaming_holds_back_half_characters(void **state)
+{
+    static const struct {
+        const char *bytes;
+        const char *after[5]; /* the text after each byte */
+    } cases[] = {
+        {"\xe2\x82\xac", {"", "", "\xe2\x82\xac"}},
+        {"\xf0\x9f\x98\x80", {"", "", "", "\xf0\x9f\x98\x80"}},
+        {"\xc3\xa9x", {"", "\xc3\xa9", "\xc3\xa9x"}},
+        {"\xe2\x41", {"", "\xef\xbf\xbd\x41"}},
+        {"\xff\x41", {"\xef\xbf\xbd", "\xef\xbf\xbd\x41"}},
+        {"\xe0\x80", {"", "\xef\xbf\xbd\xef\xbf\xbd"}}, /* overlong: cannot become whole */
+        {"\xed\xa0", {"", "\xef\xbf\xbd\xef\xbf\xbd"}}, /* a surrogate */
+        {"\xf4\x90", {"", "\xef\xbf\xbd\xef\xbf\xbd"}}, /* above U+10FFFF */
+    };
+    struct tokenizer *t = load("llama");
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct token_stream s = TOKEN_STREAM_INIT;
+        struct str out = STR_INIT;
+
+        for (size_t b = 0; cases[i].bytes[b]; b++) {
+            const int32_t id = tokenizer_id_of_n(t, cases[i].bytes + b, 1);
+
+            token_stream_push(&s, t, id, false, &out);
+            assert_string_equal(str_cstr(&out), cases[i].after[b]);
+        }
+        str_deinit(&out);
+    }
+    tokenizer_free(t);
+}
+
+static void test_look_ups(void **state)
+{
+    struct tokenizer *t = load("qwen");
+    size_t n = 0;
+    const int32_t end = tokenizer_id_of(t, "<|im_end|>"), call = tokenizer_id_of(t, "<tool_call>");
+    const int32_t the = tokenizer_id_of(t, " the");
+    const struct sha256 hash = tokenizer_hash(t);
+    struct token_ids ids = TOKEN_IDS_INIT;
+    struct str out = STR_INIT;
+
+    (void)state;
+    assert_true(end > 256 && call > end && the > 0);
+    assert_true(tokenizer_is_special(t, end) && tokenizer_is_added(t, end));
+    assert_true(!tokenizer_is_special(t, call) && tokenizer_is_added(t, call));
+    assert_true(!tokenizer_is_special(t, the) && !tokenizer_is_added(t, the));
+    assert_memory_equal(tokenizer_bytes(t, the, &n), " the", 4);
+    assert_int_equal(n, 4);
+    assert_null(tokenizer_bytes(t, -1, &n));
+    assert_null(tokenizer_bytes(t, tokenizer_size(t), &n));
+    assert_int_equal(tokenizer_id_of(t, "no such token"), -1);
+    assert_int_equal(tokenizer_id_of(t, ""), -1);
+    assert_false(tokenizer_is_special(t, 1 << 30));
+    assert_true(hash.byte[0] | hash.byte[1] | hash.byte[2]);
+    assert_int_equal(token_ids_push(&ids, the, NULL), STATUS_OK);
+    assert_int_equal(token_ids_push(&ids, end, NULL), STATUS_OK);
+    assert_int_equal(token_ids_push(&ids, 1 << 30, NULL), STATUS_OK);
+    tokenizer_decode(t, ids.id, ids.n, true, &out);
+    assert_string_equal(str_cstr(&out), " the");
+    token_ids_deinit(&ids);
+    str_deinit(&out);
+    tokenizer_free(t);
+}
+
+/* A change to a good file, as Python would write it: path, new value (NULL removes). */
+struct change {
+    const char *path; /* "model.vocab.a", "added_tokens.0.id" */
+    const char *value;
+    enum status status;
+    const char *says;
+};
+
+static void apply(struct json *doc, const struct change *c)
+{
+    char path[128], *dot, *key = path;
+    struct json *value = NULL;
+
+    snprintf(path, sizeof(path), "%s", c->path);
+    while ((dot = strchr(key, '.'))) {
+        *dot = '\0';
+        doc = jv_kind(doc) == JV_ARRAY ? jv_at(doc, (size_t)strtoul(key, NULL, 10))
+                                       : jv_get(doc, key);
+        assert_non_null(doc);
+        key = dot + 1;
+    }
+    if (c->value == NULL) {
+        jv_remove(doc, key);
+        return;
+    }
+    assert_int_equal(jv_parse(c->value, strlen(c->value), "v", &value, NULL), STATUS_OK);
+    if (jv_kind(doc) == JV_ARRAY)
+        jv_append_adopt(doc, value);
+    else
+        jv_set_adopt(doc, key, value);
+}
+
+static void test_wrong_files_are_refused_by_name(void **state)
+{
+#define PRE_SPLIT(split)                                                                           \
+    "{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\"," split                         \
+    "},{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":false}]}"
+    static const struct change changes[] = {
+        {"model.vocab.zz", "99999", STATUS_INVALID, "gap"},
+        {"model.vocab.zz", "-1", STATUS_INVALID, "out of range"},
+        {"model.vocab.zz", "4194304", STATUS_INVALID, "out of range"},
+        {"model.vocab.zz", "\"7\"", STATUS_INVALID, "out of range"},
+        {"model.vocab.zz", "7", STATUS_INVALID, "given twice"},
+        {"model.vocab.!", NULL, STATUS_INVALID, ""},
+        {"model.vocab", "[]", STATUS_INVALID, "vocab"},
+        {"model.merges", "{}", STATUS_INVALID, "merges"},
+        {"model.merges.x", "[\"a\"]", STATUS_INVALID, "model.merges[204]"},
+        {"model.merges.x", "\"ab\"", STATUS_INVALID, "not a pair"},
+        {"model.merges.x", "\"a b c\"", STATUS_INVALID, "not a pair"},
+        {"model.merges.x", "[\"a\",7]", STATUS_INVALID, "not a pair"},
+        {"model.merges.x", "[\"a\",\"qqqq\"]", STATUS_INVALID, "\"qqqq\" is not in"},
+        {"model.merges.x", "[\"q\",\"x\"]", STATUS_INVALID, "result \"qx\""},
+        {"model.type", "\"WordPiece\"", STATUS_UNSUPPORTED, "WordPiece"},
+        {"model.byte_fallback", "true", STATUS_UNSUPPORTED, "byte_fallback"},
+        {"model.dropout", "0.1", STATUS_UNSUPPORTED, "dropout"},
+        {"model.end_of_word_suffix", "\"</w>\"", STATUS_UNSUPPORTED, "end_of_word_suffix"},
+        {"model", "[]", STATUS_UNSUPPORTED, "model"},
+        {"model", NULL, STATUS_UNSUPPORTED, "model"},
+        {"added_tokens", "{\"a\":1}", STATUS_INVALID, "added_tokens"},
+        {"added_tokens.0.id", "600", STATUS_INVALID, "gap"},
+        {"added_tokens.0.id", "5", STATUS_INVALID, "given twice"},
+        {"added_tokens.0.id", NULL, STATUS_INVALID, "added_tokens[0]"},
+        {"added_tokens.0.content", "\"\"", STATUS_LIMIT, "empty"},
+        {"added_tokens.0.content", "7", STATUS_INVALID, "added_tokens[0]"},
+        {"added_tokens.0.content", "\"<|im_end|>\"", STATUS_INVALID, "given twice"},
+        {"added_tokens.0.single_word", "true", STATUS_UNSUPPORTED, "single_word"},
+        {"normalizer", "{\"type\":\"NFKC\"}", STATUS_UNSUPPORTED, "NFKC"},
+        {"normalizer", "{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Lowercase\"}]}",
+         STATUS_UNSUPPORTED, "Lowercase"},
+        {"pre_tokenizer", "null", STATUS_UNSUPPORTED, "null"},
+        {"pre_tokenizer", "{\"type\":\"Metaspace\"}", STATUS_UNSUPPORTED, "Metaspace"},
+        {"pre_tokenizer", "{\"type\":\"Sequence\",\"pretokenizers\":[]}", STATUS_UNSUPPORTED,
+         "ByteLevel"},
+        {"pre_tokenizer", PRE_SPLIT("\"pattern\":{\"String\":\" \"},\"behavior\":\"Isolated\""),
+         STATUS_UNSUPPORTED, "Regex"},
+        {"pre_tokenizer", PRE_SPLIT("\"pattern\":{\"Regex\":\" \"},\"behavior\":\"Removed\""),
+         STATUS_UNSUPPORTED, "Removed"},
+        {"pre_tokenizer",
+         PRE_SPLIT("\"pattern\":{\"Regex\":\" \"},\"behavior\":\"Isolated\",\"invert\":true"),
+         STATUS_UNSUPPORTED, "invert"},
+        {"pre_tokenizer", PRE_SPLIT("\"pattern\":{\"Regex\":\"(\"},\"behavior\":\"Isolated\""),
+         STATUS_INVALID, "pre_tokenizer"},
+        {"decoder", "null", STATUS_UNSUPPORTED, "decoder"},
+        {"decoder", "{\"type\":\"Metaspace\"}", STATUS_UNSUPPORTED, "Metaspace"},
+    };
+    size_t n;
+    char *good = read_fixture("qwen", ".json", &n);
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(changes); i++) {
+        struct tokenizer *t = NULL;
+        struct json *doc = NULL;
+        struct error err = ERROR_INIT;
+        char *text;
+        enum status got;
+
+        assert_int_equal(jv_parse(good, n, "good", &doc, NULL), STATUS_OK);
+        apply(doc, &changes[i]);
+        text = jv_dump(doc);
+        got = tokenizer_from_json(text, strlen(text), "t.json", &t, &err);
+        if (got != changes[i].status || !strstr(err.message, changes[i].says) ||
+            !strstr(err.message, "t.json"))
+            fail_msg("case %zu: %s, \"%s\"", i, status_name(got), err.message);
+        assert_null(t);
+        free(text);
+        jv_unref(doc);
+    }
+    free(good);
+}
+
+static void test_a_token_of_a_mebibyte(void **state)
+{
+    size_t n;
+    char *good = read_fixture("qwen", ".json", &n), *text, *giant = malloc(1 << 20);
+    struct json *doc = NULL, *vocab;
+    struct tokenizer *t = NULL;
+    struct error err = ERROR_INIT;
+
+    (void)state;
+    memset(giant, 'a', (1 << 20) - 1);
+    giant[(1 << 20) - 1] = '\0';
+    assert_int_equal(jv_parse(good, n, "good", &doc, NULL), STATUS_OK);
+    vocab = jv_get(jv_get(doc, "model"), "vocab");
+    jv_set_int(vocab, giant, (int64_t)jv_size(vocab));
+    text = jv_dump(doc);
+    assert_int_equal(tokenizer_from_json(text, strlen(text), "t", &t, &err), STATUS_LIMIT);
+    free(text);
+    free(giant);
+    free(good);
+    jv_unref(doc);
+}
+
+/* A megabyte without a break must take about a thousand times what a kilobyte takes. */
+static void test_merging_is_near_linear(void **state)
+{
+    struct tokenizer *t = load("llama");
+    const size_t n = (size_t)1 << 20;
+    char *text = malloc(n);
+    struct token_ids ids = TOKEN_IDS_INIT;
+    struct str out = STR_INIT;
+    const int64_t before = seams_mono_us(seams_real());
+
+    (void)state;
+    for (size_t i = 0; i < n; i++)
+        text[i] = "thequickbrownfox"[(i * 7 + i / 5) % 16];
+    assert_int_equal(tokenizer_encode(t, text, n, true, &ids, NULL), STATUS_OK);
+    tokenizer_decode(t, ids.id, ids.n, false, &out);
+    assert_int_equal(out.len, n);
+    assert_memory_equal(str_cstr(&out), text, n);
+    assert_true(ids.n < n);
+    assert_true(seams_mono_us(seams_real()) - before < 20000000);
+    free(text);
+    token_ids_deinit(&ids);
+    str_deinit(&out);
+    tokenizer_free(t);
+}
+
+static struct tokenizer *make_bytes(void)
+{
+    static const struct added_token added[] = {
+        {"<|pad|>", true}, {"<|end|>", true}, {"<go>", false}};
+    struct str text = STR_INIT;
+    struct tokenizer *t = NULL;
+    struct error err = ERROR_INIT;
+
+    assert_int_equal(tokenizer_write_bytes(added, 3, &text, &err), STATUS_OK);
+    if (tokenizer_from_json(text.data, text.len, "tokenizer.json", &t, &err))
+        fail_msg("%s", err.message);
+    str_deinit(&text);
+    return t;
+}
+
+static void test_bytes_are_tokens(void **state)
+{
+    struct tokenizer *t = make_bytes();
+    struct token_ids ids = TOKEN_IDS_INIT;
+    char all[256 + 8];
+
+    (void)state;
+    assert_int_equal(tokenizer_size(t), 259);
+    for (int i = 0; i < 256; i++)
+        all[i] = (char)i;
+    memcpy(all + 256, "<go>x", 5);
+    assert_int_equal(tokenizer_encode(t, all, 261, true, &ids, NULL), STATUS_OK);
+    assert_int_equal(ids.n, 258);
+    for (int i = 0; i < 256; i++)
+        assert_int_equal(ids.id[i], i);
+    assert_int_equal(ids.id[256], 258);
+    token_ids_clear(&ids);
+    assert_int_equal(tokenizer_encode(t, "<|end|>", 7, false, &ids, NULL), STATUS_OK);
+    assert_int_equal(ids.n, 7); /* as text */
+    token_ids_clear(&ids);
+    assert_int_equal(tokenizer_encode(t, "<|end|>", 7, true, &ids, NULL), STATUS_OK);
+    assert_int_equal(ids.n, 1);
+    assert_int_equal(ids.id[0], tokenizer_id_of(t, "<|end|>"));
+    token_ids_deinit(&ids);
+    tokenizer_free(t);
+}
+
+static void test_bytes_allocate_nothing(void **state)
+{
+    struct tokenizer *t = make_bytes();
+    struct token_ids ids = TOKEN_IDS_INIT;
+    static const char text[] = "SET e25; GET e; <go>OK 25<|end|>";
+
+    (void)state;
+    assert_int_equal(token_ids_reserve(&ids, sizeof(text), NULL), STATUS_OK);
+    mem_fail_after(1);
+    assert_int_equal(tokenizer_encode(t, text, sizeof(text) - 1, true, &ids, NULL), STATUS_OK);
+    mem_fail_after(0);
+    assert_true(ids.n > 10);
+    token_ids_deinit(&ids);
+    tokenizer_free(t);
+}
+
+static void test_lists_have_a_maximum(void **state)
+{
+    struct tokenizer *t = make_bytes();
+    struct token_ids ids;
+    struct error err = ERROR_INIT;
+
+    (void)state;
+    token_ids_init(&ids, 10);
+    assert_int_equal(tokenizer_encode(t, "0123456789", 10, true, &ids, &err), STATUS_OK);
+    assert_int_equal(tokenizer_encode(t, "x<go>y", 6, true, &ids, &err), STATUS_LIMIT);
+    assert_int_equal(ids.n, 10); /* nothing half done */
+    token_ids_deinit(&ids);
+    tokenizer_free(t);
+}
+
+static void test_no_memory_is_an_error(void **state)
+{
+    size_t n;
+    char *good = read_fixture("qwen", ".json", &n);
+    struct error err = ERROR_INIT;
+    int failures = 0;
+
+    (void)state;
+    for (uint64_t nth = 1; nth < 100; nth++) {
+        struct tokenizer *t = NULL;
+        enum status st;
+
+        mem_fail_after(nth);
+        st = tokenizer_from_json(good, n, "t", &t, &err);
+        mem_fail_after(0);
+        if (st == STATUS_OK) {
+            tokenizer_free(t);
+            break;
+        }
+        assert_int_equal(st, STATUS_NO_MEMORY);
+        failures++;
+    }
+    assert_true(failures >= 6);
+    free(good);
+}
+
+static void test_byte_characters(void **state)
+{
+    (void)state;
+    assert_int_equal(byte_char_of(' '), 0x120);
+    assert_int_equal(byte_char_of('\n'), 0x10a);
+    assert_int_equal(byte_char_of(173), 0x143);
+    assert_int_equal(byte_char_of(160), 0x142);
+    for (int b = 0; b < 256; b++)
+        assert_int_equal(byte_of_char(byte_char_of((uint8_t)b)), b);
+    assert_int_equal(byte_of_char(' '), -1);
+    assert_int_equal(byte_of_char(0x144), -1);
+    assert_int_equal(byte_of_char(173), -1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_same_ids_as_the_reference),
+        cmocka_unit_test(test_any_bytes_come_back),
+        cmocka_unit_test(test_streaming_holds_back_half_characters),
+        cmocka_unit_test(test_look_ups),
+        cmocka_unit_test(test_wrong_files_are_refused_by_name),
+        cmocka_unit_test(test_a_token_of_a_mebibyte),
+        cmocka_unit_test(test_merging_is_near_linear),
+        cmocka_unit_test(test_bytes_are_tokens),
+        cmocka_unit_test(test_bytes_allocate_nothing),
+        cmocka_unit_test(test_lists_have_a_maximum),
+        cmocka_unit_test(test_no_memory_is_an_error),
+        cmocka_unit_test(test_byte_characters),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
