@@ -137,9 +137,13 @@ def write_json(path, doc, indent=None):
 
 
 def tokenizer_vectors():
-    for name, tok in make_tokenizers().items():
+    toks = make_tokenizers()
+    for name, tok in toks.items():
         doc = old_style(tok.to_str()) if name == "gpt2" else json.loads(tok.to_str())
         write_json(FIXTURES / "tokenizer" / f"{name}.json", doc)
+    # Written by tokenizer_write.c (test_tokenizer.c compares): here it is only read.
+    toks["bytes"] = Tokenizer.from_file(str(FIXTURES / "tokenizer" / "bytes.json"))
+    for name, tok in toks.items():
         cases = []
         for text in TEXTS + random_texts(name, 120):
             tok.encode_special_tokens = False

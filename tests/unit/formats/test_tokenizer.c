@@ -86,7 +86,7 @@ static void check_case(struct tokenizer *t, const char *name, size_t at, const s
 
 static void test_same_ids_as_the_reference(void **state)
 {
-    static const char *const names[] = {"qwen", "llama", "gpt2", "digits"};
+    static const char *const names[] = {"qwen", "llama", "gpt2", "digits", "bytes"};
 
     (void)state;
     for (size_t k = 0; k < ARRAY_LEN(names); k++) {
@@ -376,8 +376,13 @@ static struct tokenizer *make_bytes(void)
     struct str text = STR_INIT;
     struct tokenizer *t = NULL;
     struct error err = ERROR_INIT;
+    char *want;
+    size_t n;
 
     assert_int_equal(tokenizer_write_bytes(added, 3, &text, &err), STATUS_OK);
+    want = read_fixture("bytes", ".json", &n); /* which the reference reads, and gives the ids of */
+    assert_string_equal(str_cstr(&text), want);
+    free(want);
     if (tokenizer_from_json(text.data, text.len, "tokenizer.json", &t, &err))
         fail_msg("%s", err.message);
     str_deinit(&text);
