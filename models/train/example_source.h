@@ -1,4 +1,5 @@
-/* example_source.h - where supervised training gets its examples; agents/ and data files fill it in.
+/* example_source.h - where supervised training gets its examples; agents/ and data files fill it
+ * in.
  *
  * An example is one sequence of ids with a mask: position i is trained to be predicted (from i-1)
  * where train[i] is 1. Sources are addressed by index, never by a cursor, so that a resumed run
@@ -22,8 +23,8 @@ struct example_source {
     void *ctx;
     int64_t n; /* examples in one epoch; 0: endless */
     /* Fills ex. progress 0..1 through the training: curricula follow it. */
-    enum status (*get)(void *ctx, uint64_t seed, int64_t index, double progress,
-                       struct example *ex, struct error *err);
+    enum status (*get)(void *ctx, uint64_t seed, int64_t index, double progress, struct example *ex,
+                       struct error *err);
     /* Skill probe after training phases, NULL: none. Counts per category are reported. */
     int32_t n_probes;
     /* prompt ids into ex (n set), expected reply ids into want (n_want set). */

@@ -1,8 +1,8 @@
 /* sft.h - supervised fine-tuning, and training from nothing: cross-entropy over a token mask.
  *
  * Bit-exact: the result depends on options and data alone, not on threads or interruptions. Weight
- * gradients add up in GRADIENT_SHARDS shards; sequences are packed with boundaries; a checkpoint holds
- * master weights, AdamW moments, position and schedule, and resumes bit for bit.
+ * gradients add up in GRADIENT_SHARDS shards; sequences are packed with boundaries; a checkpoint
+ * holds master weights, AdamW moments, position and schedule, and resumes bit for bit.
  */
 #ifndef TROUPE_MODELS_TRAIN_SFT_H
 #define TROUPE_MODELS_TRAIN_SFT_H
@@ -13,13 +13,13 @@
 #include "runtime/base/seams.h"
 
 struct sft_options {
-    const char *out;  /* folder: out/checkpoints, out/metrics.jsonl, out/events.*, out/model */
+    const char *out; /* folder: out/checkpoints, out/metrics.jsonl, out/events.*, out/model */
     uint64_t seed;
     int64_t updates;
-    int32_t batch_tokens;   /* rows of one update, about */
-    int32_t accumulate;     /* micro-batches an update */
-    int32_t max_len;        /* of an example */
-    double lr, lr_min;      /* linear warm-up, then cosine to lr_min */
+    int32_t batch_tokens; /* rows of one update, about */
+    int32_t accumulate;   /* micro-batches an update */
+    int32_t max_len;      /* of an example */
+    double lr, lr_min;    /* linear warm-up, then cosine to lr_min */
     int64_t warmup;
     double beta1, beta2, eps, weight_decay, clip;
     int32_t eval_every, n_eval_batches; /* held-out examples: indexes from 2^40 on */
@@ -38,8 +38,9 @@ struct sft_result {
     struct weights *weights; /* the last version: a reference */
 };
 
-MUST_CHECK enum status sft_run(struct pool *pool, struct weights *start, const struct sft_options *o,
-                               struct sft_result *out, struct error *err);
+MUST_CHECK enum status sft_run(struct pool *pool, struct weights *start,
+                               const struct sft_options *o, struct sft_result *out,
+                               struct error *err);
 
 /* log-probs of ids[1..n) given what stands before, by the training forward pass: what the rollout
  * recorded must be equal, bit for bit. logp (n): entry 0 is 0. */

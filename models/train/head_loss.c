@@ -1,0 +1,116 @@
+/* head_loss.c - see head_loss.h.
+ *
+ * Chunks are of rows, not of the vocabulary: the log-sum-exp of a row must be the same op
+ * over all columns that the sampler calls. A chunk is as small as keeps the product efficient
+ * (the head's panels are read once a chunk), so a chunk of a small model stays in the cache and one
+ * of a large vocabulary (64 x 152k) takes 39 MB instead of 2.5 GB for 4k rows.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "models/train/head_loss.h"
+
+#include <string.h>
+
+#include "models/train/packed_pass.h"
+
+#define CHUNK_BYTES    (256 * 1024)
+#define CHUNK_MIN_ROWS 64
+
+static int32_t chunk_rows(const struct model_config *c, int32_t max_rows)
+{
+    int64_t n = CHUNK_BYTES / ((int64_t)c->vocab_size * 4);
+
+    n = n < CHUNK_MIN_ROWS ? CHUNK_MIN_ROWS : n;
+    return n < max_rows ? (int32_t)n : max_rows;
+}
+
+size_t head_loss_bytes(const struct model_config *c, int32_t max_rows)
+{
+    return (size_t)chunk_rows(c, max_rows) * ((size_t)c->vocab_size + 3) * sizeof(float);
+}
+
+enum status head_loss_init(struct head_loss *h, const struct weights *w, int32_t max_rows,
+                           struct error *err)
+{
+    const struct model_config *c = weights_config(w);
+    size_t n, bytes = head_loss_bytes(c, max_rows);
+
+    h->backend = weights_backend(w);
+    h->max_chunk = chunk_rows(c, max_rows);
+    n = (size_t)h->max_chunk;
+    h->logits = h->backend->alloc(h->backend->ctx, bytes);
+    if (!h->logits)
+        return error_set(err, STATUS_NO_MEMORY, "no memory for logits: %zu bytes", bytes);
+    h->lse = h->logits + n * (size_t)c->vocab_size;
+    h->inv_temperature = h->lse + n;
+    h->coef = h->inv_temperature + n;
+    return STATUS_OK;
+}
+
+void head_loss_deinit(struct head_loss *h)
+{
+    if (h->logits)
+        h->backend->release(h->backend->ctx, h->logits);
+    memset(h, 0, sizeof(*h));
+}
+
+static int32_t row_argmax(const float *logits, int32_t V)
+{
+    int32_t best = 0;
+
+    for (int32_t v = 1; v < V; v++)
+        if (logits[v] > logits[best])
+            best = v;
+    return best;
+}
+
+static void report(const struct head_loss *h, const struct head_rows *rows, int32_t first,
+                   int32_t n, int32_t V, const struct head_output *out)
+{
+    for (int32_t i = 0; i < n; i++) {
+        const float *logits = h->logits + (size_t)i * (size_t)V;
+
+        if (out->logp)
+            out->logp[first + i] =
+                logits[rows->target[first + i]] * h->inv_temperature[i] - h->lse[i];
+        if (out->argmax)
+            out->argmax[first + i] = row_argmax(logits, V);
+    }
+    if (out->logits)
+        memcpy(out->logits + (size_t)first * (size_t)V, h->logits,
+               (size_t)n * (size_t)V * sizeof(float));
+}
+
+static void chunk_back(struct head_loss *h, const struct matrix *head, const struct lane *l,
+                       const struct head_rows *rows, int32_t first, int32_t n)
+{
+    const struct backend *b = h->backend;
+    int32_t V = head->n_out, C = head->n_in;
+    size_t at = (size_t)first * (size_t)C;
+
+    for (int32_t i = 0; i < n; i++)
+        h->coef[i] = rows->coef ? rows->coef[first + i] : 1.0f;
+    b->softmax_grad(l, h->logits, V, n, 0, V, rows->target + first, h->inv_temperature, h->lse,
+                    h->coef);
+    b->matmul_dx(l, head, h->logits, V, n, 0.0f, rows->d_hidden + at, C);
+    b->matmul_dw(l, V, C, h->logits, V, rows->hidden + at, C, n, rows->grad);
+}
+
+void head_loss_forward(struct head_loss *h, const struct weights *w, const struct lane *l,
+                       const struct head_rows *rows, const struct head_output *out)
+{
+    const struct matrix *head = &weights_at(w, weights_arch(w)->head(weights_config(w)))->m;
+    const struct backend *b = h->backend;
+    int32_t V = head->n_out, C = head->n_in;
+
+    for (int32_t i = 0; i < h->max_chunk; i++)
+        h->inv_temperature[i] = 1.0f / rows->temperature;
+    for (int32_t first = 0; first < rows->n; first += h->max_chunk) {
+        int32_t n = rows->n - first < h->max_chunk ? rows->n - first : h->max_chunk;
+
+        b->matmul(l, head, rows->hidden + (size_t)first * (size_t)C, C, n, 0.0f, h->logits, V);
+        b->logsumexp(l, h->logits, V, n, V, h->inv_temperature, h->lse);
+        report(h, rows, first, n, V, out);
+        if (rows->grad)
+            chunk_back(h, head, l, rows, first, n);
+    }
+}

@@ -1,0 +1,218 @@
+/* packed_pass.c - see packed_pass.h.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "models/train/packed_pass.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "models/train/head_loss.h"
+#include "runtime/base/memory.h"
+
+struct packed_pass {
+    const struct backend *backend;
+    struct packed_pass_shape shape;
+    int32_t n_layers;
+    size_t page_elements; /* of K or V of one layer: G * D * 16 */
+    struct kv_layer *kv;  /* (L) */
+    float **dk, **dv;     /* (L) training */
+    float *rope_cos, *rope_sin;
+    void *scratch, *acts, *back_scratch;
+    float *hidden, *d_hidden; /* (max_rows, C) */
+    struct head_loss head;
+};
+
+enum dtype train_kv_dtype(const struct weights *w)
+{
+    int32_t head = weights_arch(w)->head(weights_config(w));
+
+    return weights_at(w, head)->m.dtype == DTYPE_F32 ? DTYPE_F32 : DTYPE_BF16;
+}
+
+static size_t page_elements(const struct model_config *c)
+{
+    return (size_t)c->n_kv_heads * (size_t)c->head_dim * KV_PAGE_TOKENS;
+}
+
+int64_t packed_pass_bytes(const struct weights *w, const struct packed_pass_shape *s)
+{
+    const struct model_config *c = weights_config(w);
+    const struct arch *a = weights_arch(w);
+    size_t pool = (size_t)row_batch_pages(s->max_rows) * page_elements(c) * (size_t)c->n_layers * 2;
+    size_t total = pool * dtype_size(train_kv_dtype(w)) + a->scratch_bytes(c, s->max_rows);
+
+    total += 2 * (size_t)s->max_rows * (size_t)c->hidden_size * sizeof(float);
+    total += (size_t)s->max_pos * (size_t)c->head_dim * sizeof(float);
+    total += head_loss_bytes(c, s->max_rows);
+    if (s->training)
+        total += pool * sizeof(float) + a->acts_bytes(c, s->max_rows, s->recompute) +
+                 a->back_scratch_bytes(c, s->max_rows);
+    return (int64_t)total;
+}
+
+static void *pass_alloc(struct packed_pass *p, size_t bytes, bool *ok)
+{
+    void *at = p->backend->alloc(p->backend->ctx, bytes);
+
+    *ok = *ok && at;
+    return at;
+}
+
+static bool alloc_pages(struct packed_pass *p, const struct weights *w)
+{
+    size_t n = (size_t)row_batch_pages(p->shape.max_rows) * p->page_elements;
+    bool ok = true;
+
+    for (int32_t l = 0; l < p->n_layers; l++) {
+        p->kv[l].dtype = train_kv_dtype(w);
+        p->kv[l].k = pass_alloc(p, n * dtype_size(p->kv[l].dtype), &ok);
+        p->kv[l].v = pass_alloc(p, n * dtype_size(p->kv[l].dtype), &ok);
+        if (!p->shape.training)
+            continue;
+        p->dk[l] = pass_alloc(p, n * sizeof(float), &ok);
+        p->dv[l] = pass_alloc(p, n * sizeof(float), &ok);
+    }
+    return ok;
+}
+
+static bool alloc_buffers(struct packed_pass *p, const struct weights *w)
+{
+    const struct model_config *c = weights_config(w);
+    const struct arch *a = weights_arch(w);
+    int32_t rows = p->shape.max_rows;
+    size_t hidden = (size_t)rows * (size_t)c->hidden_size * sizeof(float);
+    bool ok = true;
+
+    p->scratch = pass_alloc(p, a->scratch_bytes(c, rows), &ok);
+    p->hidden = pass_alloc(p, hidden, &ok);
+    p->d_hidden = pass_alloc(p, hidden, &ok);
+    if (p->shape.training) {
+        p->acts = pass_alloc(p, a->acts_bytes(c, rows, p->shape.recompute), &ok);
+        p->back_scratch = pass_alloc(p, a->back_scratch_bytes(c, rows), &ok);
+    }
+    return ok;
+}
+
+enum status packed_pass_new(const struct weights *w, const struct packed_pass_shape *shape,
+                            struct packed_pass **out, struct error *err)
+{
+    const struct model_config *c = weights_config(w);
+    struct packed_pass *p = xcalloc(1, sizeof(*p));
+    enum status st;
+
+    p->backend = weights_backend(w);
+    p->shape = *shape;
+    p->n_layers = c->n_layers;
+    p->page_elements = page_elements(c);
+    p->kv = xcalloc((size_t)c->n_layers, sizeof(*p->kv));
+    p->dk = xcalloc((size_t)c->n_layers, sizeof(*p->dk));
+    p->dv = xcalloc((size_t)c->n_layers, sizeof(*p->dv));
+    st = arch_rope_table(c, shape->max_pos, &p->rope_cos, &p->rope_sin, err);
+    if (st)
+        goto fail;
+    st = head_loss_init(&p->head, w, shape->max_rows, err);
+    if (st)
+        goto fail;
+    if (!alloc_pages(p, w) || !alloc_buffers(p, w)) {
+        st = error_set(err, STATUS_NO_MEMORY, "no memory for a pass of %d rows: %lld bytes",
+                       shape->max_rows, (long long)packed_pass_bytes(w, shape));
+        goto fail;
+    }
+    *out = p;
+    return STATUS_OK;
+fail:
+    packed_pass_free(p);
+    return st;
+}
+
+static void pass_release(struct packed_pass *p, void *at)
+{
+    if (at)
+        p->backend->release(p->backend->ctx, at);
+}
+
+void packed_pass_free(struct packed_pass *p)
+{
+    if (!p)
+        return;
+    for (int32_t l = 0; l < p->n_layers; l++) {
+        pass_release(p, p->kv[l].k);
+        pass_release(p, p->kv[l].v);
+        pass_release(p, p->dk[l]);
+        pass_release(p, p->dv[l]);
+    }
+    pass_release(p, p->scratch);
+    pass_release(p, p->acts);
+    pass_release(p, p->back_scratch);
+    pass_release(p, p->hidden);
+    pass_release(p, p->d_hidden);
+    head_loss_deinit(&p->head);
+    mem_aligned_free(p->rope_cos);
+    free(p->kv);
+    free(p->dk);
+    free(p->dv);
+    free(p);
+}
+
+static void begin(struct packed_pass *p, const struct weights *w, struct lane lane,
+                  const struct row_batch *b, struct arch_pass *pass)
+{
+    assert(b->n_rows <= p->shape.max_rows);
+    *pass = (struct arch_pass){
+        .weights = w,
+        .lane = lane,
+        .token = b->token,
+        .rows = {.n = b->n_rows, .seq = b->seq, .pos = b->pos, .page = b->page},
+        .kv = p->kv,
+        .rope_cos = p->rope_cos,
+        .rope_sin = p->rope_sin,
+        .scratch = p->scratch,
+        .out_row = b->out_row,
+        .n_out = b->n_out,
+        .hidden = p->hidden,
+    };
+}
+
+void packed_pass_forward(struct packed_pass *p, const struct weights *w, struct lane lane,
+                         const struct row_batch *b, float temperature,
+                         const struct head_output *out)
+{
+    struct arch_pass pass;
+    struct head_rows rows = {
+        .n = b->n_out, .hidden = p->hidden, .target = b->target, .temperature = temperature};
+
+    begin(p, w, lane, b, &pass);
+    weights_arch(w)->forward(&pass);
+    head_loss_forward(&p->head, w, &lane, &rows, out);
+}
+
+void packed_pass_train(struct packed_pass *p, const struct weights *w, struct lane lane,
+                       const struct row_batch *b, float temperature, const float *coef,
+                       const struct head_output *out, float *grad)
+{
+    const struct arch *a = weights_arch(w);
+    struct arch_pass pass;
+    struct head_rows rows = {.n = b->n_out,
+                             .hidden = p->hidden,
+                             .target = b->target,
+                             .temperature = temperature,
+                             .coef = coef,
+                             .d_hidden = p->d_hidden,
+                             .grad = grad + weights_flat_offset(w, a->head(weights_config(w)))};
+    size_t used = (size_t)b->n_pages * p->page_elements * sizeof(float);
+
+    assert(p->shape.training);
+    begin(p, w, lane, b, &pass);
+    pass.acts = p->acts;
+    pass.recompute = p->shape.recompute;
+    a->forward(&pass);
+    head_loss_forward(&p->head, w, &lane, &rows, out);
+    if (!b->n_out)
+        return;
+    for (int32_t l = 0; l < p->n_layers; l++) {
+        memset(p->dk[l], 0, used);
+        memset(p->dv[l], 0, used);
+    }
+    a->backward(&pass, p->d_hidden, p->dk, p->dv, p->back_scratch, grad);
+}
