@@ -21,8 +21,16 @@
 /* What a repeated call would do; the same values as in a tool's declaration. */
 enum effect { EFFECT_NONE, EFFECT_READ, EFFECT_IDEMPOTENT, EFFECT_ONCE };
 
-enum step_state { STEP_STARTED, STEP_OK, STEP_ERROR, STEP_TIMEOUT, STEP_BUDGET, STEP_CANCELLED,
-                  STEP_REJECTED, STEP_WAITING };
+enum step_state {
+    STEP_STARTED,
+    STEP_OK,
+    STEP_ERROR,
+    STEP_TIMEOUT,
+    STEP_BUDGET,
+    STEP_CANCELLED,
+    STEP_REJECTED,
+    STEP_WAITING
+};
 const char *step_state_name(enum step_state s); /* "started", "ok", "error", ... */
 enum step_state step_state_of(enum status st);
 

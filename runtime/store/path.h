@@ -33,7 +33,7 @@ void path_unescape(struct str *out, const char *segment, size_t n);
 /* path itself, or below it: "a" holds "a", "a/b", "a[1]", "a@1/b", but not "ab". An
  * ancestor of NULL or "" holds everything. */
 bool path_is_under(const char *path, const char *ancestor);
-/* One '/' level below: "a[1]" and "a/b" are parent and child of nothing in between. */
+/* Exactly one '/' below the parent: "a/b" and "a/b[1]" are children of "a". */
 bool path_is_child(const char *path, const char *parent);
 /* Bytes of the part before the last '/', 0 when there is none. */
 size_t path_parent_len(const char *path);

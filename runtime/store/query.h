@@ -19,7 +19,8 @@ struct run_row {
 /* Finds by unique prefix or "last": STATUS_NOT_FOUND, STATUS_INVALID when ambiguous. */
 MUST_CHECK enum status query_resolve_run(struct store_reader *q, const char *prefix, char uuid[37],
                                          struct error *err);
-/* The shortest prefix, at least 6, that no other run shares (uuid7 heads are alike: may be long). */
+/* The shortest prefix, at least 6, that no other run shares (uuid7 heads are alike: may be long).
+ */
 MUST_CHECK enum status query_short_id(struct store_reader *q, const char *uuid, char out[37],
                                       struct error *err);
 /* Newest first; status NULL and since 0 mean all. */
@@ -36,7 +37,7 @@ struct step_row {
     int64_t seq, t0_ms, t1_ms, tok_in, tok_out;
     enum step_state state;
     enum effect effect;
-    const struct json *args, *out; /* may be NULL */
+    const struct json *args, *out;     /* may be NULL */
     const struct token_record *tokens; /* only when asked for, NULL where there are none */
 };
 /* In the order of intents; `under` NULL or a path prefix; seq above `after`. */
@@ -68,8 +69,8 @@ struct episode_row {
 void journal_episode(struct run *r, const struct episode_row *e);
 MUST_CHECK enum status query_episodes(struct store_reader *q, const char *uuid, const char *under,
                                       bool with_rec,
-                                      bool (*row)(void *ctx, const struct episode_row *e), void *ctx,
-                                      struct error *err);
+                                      bool (*row)(void *ctx, const struct episode_row *e),
+                                      void *ctx, struct error *err);
 MUST_CHECK enum status store_remove_run(struct store *s, const char *uuid, struct error *err);
 
 #endif

@@ -4,14 +4,15 @@
 -- One journal serves blueprints, agents and tools: `step`. A trajectory is a query
 -- over step, msg and tok, not a second record. Payload columns carry either the
 -- value itself (at most 256 bytes, in *_small) or a blob id, never both. `sum` is CRC-32C over
--- the row's payload columns, so that a flipped byte is found and named.
+-- the row's columns (rows.c), so that a flipped byte is found and named. Where a row is
+-- written twice, what the second write changes has the upper 32 bits.
 
-CREATE TABLE meta (key TEXT PRIMARY KEY, value) STRICT;
+CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY) STRICT;
 
 CREATE TABLE blob (
     id INTEGER PRIMARY KEY,
     hash BLOB NOT NULL UNIQUE,   -- SHA-256 of the plain content
-    enc INTEGER NOT NULL,        -- 0 plain, 1 zstd, 2 zstd with the dictionary in meta
+    enc INTEGER NOT NULL,        -- 0 plain, 1 zstd
     size INTEGER NOT NULL,       -- plain bytes
     data BLOB NOT NULL
 ) STRICT;
@@ -77,6 +78,7 @@ CREATE TABLE wait (
     deadline INTEGER,            -- ms since the epoch
     answer TEXT,                 -- JSON; NULL while open
     answered INTEGER,
+    sum INTEGER NOT NULL,
     PRIMARY KEY (run, path, attempt)
 ) STRICT, WITHOUT ROWID;
 

@@ -36,6 +36,10 @@ struct store_options {
     /* Tests: called in place of fsync (delay, failure); NULL: the real one. */
     int (*sync_hook)(void *ctx);
     void *sync_hook_ctx;
+    /* Tests: called before each write of n bytes (0: a truncation); an errno that is not 0
+     * is what the write then fails with. */
+    int (*write_hook)(void *ctx, size_t n);
+    void *write_hook_ctx;
 };
 
 struct store;

@@ -24,7 +24,7 @@ struct token_record {
     uint64_t seed, call_id;
     float temperature, top_p, min_p, repetition_penalty;
     int32_t top_k;
-    int32_t finish; /* enum model_finish */
+    int32_t finish;      /* enum model_finish */
     const char *backend; /* NULL: the run's */
 };
 

@@ -1,0 +1,18 @@
+/* query_internal.h - what the query files share.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_RUNTIME_STORE_QUERY_INTERNAL_H
+#define TROUPE_RUNTIME_STORE_QUERY_INTERNAL_H
+
+#include "runtime/store/cell_json.h"
+#include "runtime/store/query.h"
+#include "runtime/store/rows.h"
+
+MUST_CHECK enum status query_run_id(struct store_reader *q, const char *uuid, int64_t *id,
+                                    struct error *err);
+/* malloc'd, or NULL for NULL. */
+char *cell_copy(struct cell c);
+int64_t cell_or_zero(int64_t v);
+
+#endif

@@ -1,0 +1,138 @@
+/* query_runs.c - rows of runs, with their counts and whether somebody holds them.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <unistd.h>
+
+#include "runtime/store/query_internal.h"
+#include "runtime/store/run_lock.h"
+
+struct counts {
+    int64_t n_steps, tok_in, tok_out;
+};
+
+static enum status count_steps(struct store_reader *q, int64_t run, struct counts *out,
+                               struct error *err)
+{
+    sqlite3_stmt *st = db_stmt(&q->db, STMT_RUN_COUNTS, err);
+    enum status status;
+    bool row;
+
+    if (!st)
+        return STATUS_FAILED;
+    bind_int(st, 1, run);
+    status = db_step(&q->db, st, &row, err);
+    if (status)
+        return status;
+    *out = (struct counts){cell_int(st, 0), cell_int(st, 1), cell_int(st, 2)};
+    sqlite3_reset(st);
+    return STATUS_OK;
+}
+
+struct run_query {
+    struct store_reader *q;
+    int probe_fd;
+    bool (*row)(void *ctx, const struct run_row *r);
+    void *ctx;
+};
+
+/* Hands over the row that `st` stands on; *go says whether the caller wants more. */
+static enum status give_run(const struct run_query *rq, sqlite3_stmt *st, bool *go,
+                            struct error *err)
+{
+    struct json *config = NULL, *output = NULL, *budget = NULL;
+    struct run_cells c;
+    struct counts n = {0, 0, 0};
+    struct run_row r;
+    enum status status = run_row_read(st, &c, err);
+
+    if (status == STATUS_OK)
+        status = count_steps(rq->q, c.id, &n, err);
+    if (status == STATUS_OK)
+        status = cell_json(rq->q, (struct cell){NULL, 0}, c.config, &config, err);
+    if (status == STATUS_OK)
+        status = cell_json(rq->q, (struct cell){NULL, 0}, c.output, &output, err);
+    if (status == STATUS_OK && c.budget.data)
+        status = jv_parse(c.budget.data, c.budget.n, "budget", &budget, err);
+    if (status == STATUS_OK) {
+        r = (struct run_row){
+            .uuid = cell_cstr(c.uuid),
+            .kind = cell_cstr(c.kind),
+            .name = cell_cstr(c.name),
+            .status = cell_cstr(c.status),
+            .error = c.error.data,
+            .backend = c.backend.data,
+            .config = config,
+            .output = output,
+            .budget = budget,
+            .seed = (uint64_t)c.seed,
+            .epoch = c.epoch,
+            .created_ms = c.created,
+            .ended_ms = cell_or_zero(c.ended),
+            .n_steps = n.n_steps,
+            .tok_in = n.tok_in,
+            .tok_out = n.tok_out,
+            .owned = run_lock_is_held(rq->probe_fd, c.id),
+        };
+        *go = rq->row(rq->ctx, &r);
+    }
+    jv_unref(config);
+    jv_unref(output);
+    jv_unref(budget);
+    return status;
+}
+
+static enum status give_runs(struct store_reader *q, sqlite3_stmt *st,
+                             bool (*row)(void *ctx, const struct run_row *r), void *ctx, int64_t *n,
+                             struct error *err)
+{
+    struct run_query rq = {q, run_lock_probe_open(q->store->owners_path), row, ctx};
+    enum status status = STATUS_OK;
+    bool there = true, go = true;
+
+    *n = 0;
+    while (go) {
+        status = db_step(&q->db, st, &there, err);
+        if (status || !there)
+            break;
+        ++*n;
+        status = give_run(&rq, st, &go, err);
+        if (status)
+            break;
+    }
+    sqlite3_reset(st);
+    if (rq.probe_fd >= 0)
+        close(rq.probe_fd);
+    return status;
+}
+
+enum status query_runs(struct store_reader *q, const char *status, int64_t since_ms,
+                       bool (*row)(void *ctx, const struct run_row *r), void *ctx,
+                       struct error *err)
+{
+    sqlite3_stmt *st = db_stmt(&q->db, status ? STMT_RUN_BY_STATUS : STMT_RUN_ALL, err);
+    int64_t n;
+
+    if (!st)
+        return STATUS_FAILED;
+    bind_int(st, 1, since_ms);
+    if (status)
+        bind_words(st, 2, status);
+    return give_runs(q, st, row, ctx, &n, err);
+}
+
+enum status query_run(struct store_reader *q, const char *uuid,
+                      bool (*row)(void *ctx, const struct run_row *r), void *ctx, struct error *err)
+{
+    sqlite3_stmt *st = db_stmt(&q->db, STMT_RUN_GET, err);
+    int64_t n = 0;
+    enum status status;
+
+    if (!st)
+        return STATUS_FAILED;
+    bind_words(st, 1, uuid);
+    status = give_runs(q, st, row, ctx, &n, err);
+    if (status == STATUS_OK && n == 0)
+        return error_set(err, STATUS_NOT_FOUND, "there is no run %s", uuid);
+    return status;
+}

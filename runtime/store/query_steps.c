@@ -1,0 +1,153 @@
+/* query_steps.c - steps in the order of their intents, and open questions.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "runtime/base/memory.h"
+#include "runtime/store/path.h"
+#include "runtime/store/query_internal.h"
+#include "runtime/store/token_rows.h"
+
+struct step_query {
+    struct store_reader *q;
+    const char *uuid;
+    int64_t run;
+    bool with_tokens;
+    struct arena *arena; /* one row's token record */
+    bool (*row)(void *ctx, const struct step_row *s);
+    void *ctx;
+};
+
+static enum status give_step(const struct step_query *sq, const struct step_cells *c, bool *go,
+                             struct error *err)
+{
+    struct json *args = NULL, *out = NULL;
+    struct token_record tokens;
+    bool has_tokens = false;
+    struct step_row s = {
+        .path = cell_cstr(c->path),
+        .kind = cell_cstr(c->kind),
+        .name = c->name.data,
+        .err = c->err.data,
+        .attempt = (int32_t)c->attempt,
+        .tries = (int32_t)c->tries,
+        .seq = c->seq,
+        .t0_ms = c->t0,
+        .t1_ms = cell_or_zero(c->t1),
+        .tok_in = cell_or_zero(c->tok_in),
+        .tok_out = cell_or_zero(c->tok_out),
+        .state = (enum step_state)c->state,
+        .effect = (enum effect)c->effect,
+    };
+    enum status st = cell_json(sq->q, c->args_small, c->args, &args, err);
+
+    if (st == STATUS_OK)
+        st = cell_json(sq->q, c->out_small, c->out, &out, err);
+    if (st == STATUS_OK && sq->with_tokens) {
+        arena_reset(sq->arena);
+        st = token_row_find(sq->q, sq->run, sq->uuid, s.path, s.attempt, sq->arena, &has_tokens,
+                            &tokens, err);
+    }
+    if (st == STATUS_OK) {
+        s.args = args;
+        s.out = out;
+        s.tokens = has_tokens ? &tokens : NULL;
+        *go = sq->row(sq->ctx, &s);
+    }
+    jv_unref(args);
+    jv_unref(out);
+    return st;
+}
+
+enum status query_steps(struct store_reader *q, const char *uuid, const char *under, int64_t after,
+                        bool with_tokens, bool (*row)(void *ctx, const struct step_row *s),
+                        void *ctx, struct error *err)
+{
+    struct step_query sq = {
+        .q = q, .uuid = uuid, .with_tokens = with_tokens, .row = row, .ctx = ctx};
+    struct step_cells c;
+    sqlite3_stmt *st;
+    bool there, go = true;
+    enum status status = query_run_id(q, uuid, &sq.run, err);
+
+    if (status)
+        return status;
+    st = db_stmt(&q->db, STMT_STEP_BY_SEQ, err);
+    if (!st)
+        return STATUS_FAILED;
+    sq.arena = arena_new(4096);
+    bind_int(st, 1, sq.run);
+    sqlite3_bind_int64(st, 2, after);
+    while (go) {
+        status = db_step(&q->db, st, &there, err);
+        if (status || !there)
+            break;
+        status = step_row_read(st, uuid, &c, err);
+        if (status)
+            break;
+        if (!path_is_under(cell_cstr(c.path), under))
+            continue;
+        status = give_step(&sq, &c, &go, err);
+        if (status)
+            break;
+    }
+    sqlite3_reset(st);
+    arena_free(sq.arena);
+    return status;
+}
+
+static enum status give_wait(const char *uuid, const struct wait_cells *c,
+                             bool (*row)(void *ctx, const struct wait_row *w), void *ctx, bool *go,
+                             struct error *err)
+{
+    struct json *prompt = NULL, *answer = NULL;
+    enum status st = jv_parse(c->prompt.data, c->prompt.n, "prompt", &prompt, err);
+
+    if (st == STATUS_OK && c->answer.data)
+        st = jv_parse(c->answer.data, c->answer.n, "answer", &answer, err);
+    if (st == STATUS_OK) {
+        struct wait_row w = {
+            .run = uuid,
+            .path = cell_cstr(c->path),
+            .kind = cell_cstr(c->kind),
+            .prompt = prompt,
+            .answer = answer,
+            .attempt = (int32_t)c->attempt,
+            .deadline_ms = cell_or_zero(c->deadline),
+        };
+
+        *go = row(ctx, &w);
+    }
+    jv_unref(prompt);
+    jv_unref(answer);
+    return st;
+}
+
+enum status query_waits(struct store_reader *q, const char *uuid,
+                        bool (*row)(void *ctx, const struct wait_row *w), void *ctx,
+                        struct error *err)
+{
+    struct wait_cells c;
+    sqlite3_stmt *st;
+    int64_t id;
+    bool there, go = true;
+    enum status status = query_run_id(q, uuid, &id, err);
+
+    if (status)
+        return status;
+    st = db_stmt(&q->db, STMT_WAIT_ALL, err);
+    if (!st)
+        return STATUS_FAILED;
+    bind_int(st, 1, id);
+    while (go) {
+        status = db_step(&q->db, st, &there, err);
+        if (status || !there)
+            break;
+        status = wait_row_read(st, uuid, &c, err);
+        if (status == STATUS_OK)
+            status = give_wait(uuid, &c, row, ctx, &go, err);
+        if (status)
+            break;
+    }
+    sqlite3_reset(st);
+    return status;
+}

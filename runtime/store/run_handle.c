@@ -1,0 +1,236 @@
+/* run_handle.c - creating, closing and describing an open run.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdlib.h>
+
+#include "runtime/base/memory.h"
+#include "runtime/store/blob.h"
+#include "runtime/store/run_lock.h"
+#include "runtime/store/run_row.h"
+#include "runtime/store/store_internal.h"
+
+struct run *run_new(struct store *s, struct run_writer *w)
+{
+    struct run *r = xcalloc(1, sizeof(*r));
+
+    r->store = s;
+    r->writer = w;
+    return r;
+}
+
+void run_free(struct run *r)
+{
+    if (!r)
+        return;
+    txn_free(r->open);
+    store_reader_close(r->reader);
+    hash_set_deinit(&r->before);
+    hash_set_deinit(&r->touched);
+    jv_unref(r->config);
+    run_writer_unref(r->writer);
+    free(r);
+}
+
+struct create_op {
+    struct txn_text kind, name, config, model_hash, backend, env_hash;
+    int64_t seed, created;
+};
+
+static enum status insert_run(struct txn_context *c, const struct create_op *op, int64_t *id,
+                              struct error *err)
+{
+    struct run_cells row = run_change_cells(&c->run->change);
+    sqlite3_stmt *st = db_stmt(c->db, STMT_RUN_PUT, err);
+    enum status status;
+
+    if (!st)
+        return STATUS_FAILED;
+    row.uuid = cell_words(c->run->uuid);
+    row.kind = txn_cell(c->txn, op->kind);
+    row.name = txn_cell(c->txn, op->name);
+    row.seed = op->seed;
+    row.model_hash = txn_cell(c->txn, op->model_hash);
+    row.backend = txn_cell(c->txn, op->backend);
+    row.env_hash = txn_cell(c->txn, op->env_hash);
+    row.created = op->created;
+    row.config = CELL_NULL;
+    if (op->config.at != TXN_NO_TEXT) {
+        status = blob_put(c->db, txn_cell(c->txn, op->config), &row.config, err);
+        if (status)
+            return status;
+    }
+    bind_text(st, 1, row.uuid);
+    bind_text(st, 2, row.kind);
+    bind_text(st, 3, row.name);
+    bind_text(st, 4, row.status);
+    bind_int(st, 5, row.config);
+    sqlite3_bind_int64(st, 6, row.seed); /* any 64 bits, CELL_NULL's too */
+    bind_bytes(st, 7, row.model_hash);
+    bind_text(st, 8, row.backend);
+    bind_bytes(st, 9, row.env_hash);
+    bind_int(st, 10, row.created);
+    sqlite3_bind_int64(st, 11, sum_of_halves(run_sum_identity(&row), run_sum_change(&row)));
+    status = db_run(c->db, st, err);
+    *id = sqlite3_last_insert_rowid(c->db->handle);
+    return status;
+}
+
+/* The lock is taken before the commit makes the row visible, so that nobody resumes a
+ * run that has just begun. */
+static enum status apply_create(struct txn_context *c, const void *arg, struct error *err)
+{
+    struct run_writer *w = c->run;
+    int64_t id = 0;
+    enum status st = insert_run(c, arg, &id, err);
+
+    if (st)
+        return st;
+    st = run_lock_take(c->store->owners_path, id, &w->lock_fd, err);
+    if (st)
+        return st;
+    w->id = id;
+    w->epoch = 1;
+    return STATUS_OK;
+}
+
+static struct txn_text put_hash(struct txn *t, const struct sha256 *h)
+{
+    return txn_put(t, h ? h->byte : NULL, sizeof(h->byte));
+}
+
+enum status run_create(struct store *s, const struct run_spec *spec, struct run **out,
+                       struct error *err)
+{
+    char uuid[37];
+    struct run *r;
+    struct txn *t;
+    struct create_op *op;
+    enum status st;
+
+    seams_uuid7(s->seams, uuid);
+    r = run_new(s, run_writer_new(uuid));
+    r->seed = spec->seed;
+    r->config = spec->config ? jv_deep_copy(spec->config) : NULL;
+    t = txn_new_for_run(s, r->writer);
+    op = txn_add(t, apply_create, sizeof(*op));
+    if (op) {
+        op->kind = txn_put_words(t, spec->kind);
+        op->name = txn_put_words(t, spec->name);
+        op->config = txn_put_json(t, spec->config);
+        op->model_hash = put_hash(t, spec->model_hash);
+        op->backend = txn_put_words(t, spec->backend);
+        op->env_hash = put_hash(t, spec->env_hash);
+        op->seed = (int64_t)spec->seed;
+        op->created = store_now_ms(s);
+    }
+    st = txn_post_wait(t, err);
+    if (st) {
+        error_note(err, "creating a run");
+        run_free(r);
+        return st;
+    }
+    *out = r;
+    return STATUS_OK;
+}
+
+void run_close(struct run *r)
+{
+    struct error ignored = ERROR_INIT;
+
+    if (!r)
+        return;
+    if (journal_sync(r, &ignored))
+        error_clear(&ignored); /* it was or will be told to whoever waits for durability */
+    run_free(r);
+}
+
+const char *run_uuid(const struct run *r)
+{
+    return r->writer->uuid;
+}
+
+uint64_t run_seed(const struct run *r)
+{
+    return r->seed;
+}
+
+struct json *run_config(const struct run *r)
+{
+    return r->config;
+}
+
+bool run_is_resumed(const struct run *r)
+{
+    return r->is_resumed;
+}
+
+struct change_op {
+    struct txn_text status, output, error, budget; /* budget alone, or the other three */
+    int64_t ended;
+};
+
+static void replace(char **to, struct cell with)
+{
+    free(*to);
+    *to = with.data ? xstrndup(with.data, with.n) : NULL;
+}
+
+static enum status apply_status(struct txn_context *c, const void *arg, struct error *err)
+{
+    const struct change_op *op = arg;
+    struct run_change *change = &c->run->change;
+    char key[48];
+    sqlite3_stmt *mark;
+    enum status st;
+
+    replace(&change->status, txn_cell(c->txn, op->status));
+    replace(&change->error, txn_cell(c->txn, op->error));
+    change->output = CELL_NULL;
+    if (op->output.at != TXN_NO_TEXT) {
+        st = blob_put(c->db, txn_cell(c->txn, op->output), &change->output, err);
+        if (st)
+            return st;
+    }
+    change->ended = op->ended;
+    st = run_writer_store_change(c->run, c->db, err);
+    if (st || op->ended == CELL_NULL)
+        return st;
+    mark = db_stmt(c->db, STMT_META_DELETE, err);
+    if (!mark)
+        return STATUS_FAILED;
+    run_cancel_key(c->run->uuid, key);
+    bind_words(mark, 1, key);
+    return db_run(c->db, mark, err);
+}
+
+void run_set_status(struct run *r, const char *status, const struct json *output,
+                    const char *error_text)
+{
+    struct txn *t = run_txn(r);
+    struct change_op *op = txn_add(t, apply_status, sizeof(*op));
+
+    if (!op)
+        return;
+    op->status = txn_put_words(t, status);
+    op->output = txn_put_json(t, output);
+    op->error = txn_put_words(t, error_text);
+    op->ended = run_status_is_final(status) ? store_now_ms(r->store) : CELL_NULL;
+}
+
+static enum status apply_budget(struct txn_context *c, const void *arg, struct error *err)
+{
+    const struct change_op *op = arg;
+
+    replace(&c->run->change.budget, txn_cell(c->txn, op->budget));
+    return run_writer_store_change(c->run, c->db, err);
+}
+
+void run_set_budget(struct run *r, const struct json *counters)
+{
+    struct txn *t = run_txn(r);
+    struct change_op *op = txn_add(t, apply_budget, sizeof(*op));
+
+    if (op)
+        op->budget = txn_put_json(t, counters);
+}

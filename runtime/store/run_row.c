@@ -1,0 +1,114 @@
+/* run_row.c - a run as the store thread sees it.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "runtime/store/run_row.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "runtime/base/memory.h"
+
+struct run_writer *run_writer_new(const char *uuid)
+{
+    struct run_writer *w = xcalloc(1, sizeof(*w));
+
+    atomic_init(&w->refs, 1);
+    atomic_init(&w->durable, 0);
+    (void)snprintf(w->uuid, sizeof(w->uuid), "%s", uuid);
+    w->lock_fd = -1;
+    w->threads = map_new();
+    w->change.status = xstrdup("running");
+    w->change.output = CELL_NULL;
+    w->change.ended = CELL_NULL;
+    return w;
+}
+
+struct run_writer *run_writer_ref(struct run_writer *w)
+{
+    atomic_fetch_add_explicit(&w->refs, 1, memory_order_relaxed);
+    return w;
+}
+
+void run_writer_unref(struct run_writer *w)
+{
+    if (!w || atomic_fetch_sub_explicit(&w->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    if (w->lock_fd >= 0)
+        close(w->lock_fd);
+    map_free(w->threads, NULL);
+    free(w->change.status);
+    free(w->change.budget);
+    free(w->change.error);
+    free(w);
+}
+
+int64_t run_writer_next_message(struct run_writer *w, const char *thread)
+{
+    int64_t next = (int64_t)(intptr_t)map_get(w->threads, thread);
+
+    run_writer_set_next_message(w, thread, next + 1);
+    return next;
+}
+
+void run_writer_set_next_message(struct run_writer *w, const char *thread, int64_t next)
+{
+    (void)map_put(w->threads, thread, (void *)(intptr_t)next);
+}
+
+static char *copy_cell(struct cell c)
+{
+    return c.data ? xstrndup(c.data, c.n) : NULL;
+}
+
+void run_change_from_row(struct run_change *c, const struct run_cells *row)
+{
+    free(c->status);
+    free(c->budget);
+    free(c->error);
+    c->status = copy_cell(row->status);
+    c->budget = copy_cell(row->budget);
+    c->error = copy_cell(row->error);
+    c->output = row->output;
+    c->ended = row->ended;
+}
+
+struct run_cells run_change_cells(const struct run_change *c)
+{
+    return (struct run_cells){
+        .status = cell_words(c->status),
+        .budget = cell_words(c->budget),
+        .error = cell_words(c->error),
+        .output = c->output,
+        .ended = c->ended,
+    };
+}
+
+enum status run_writer_store_change(struct run_writer *w, struct store_db *db, struct error *err)
+{
+    struct run_cells row = run_change_cells(&w->change);
+    sqlite3_stmt *st = db_stmt(db, STMT_RUN_CHANGE, err);
+
+    if (!st)
+        return STATUS_FAILED;
+    bind_int(st, 1, w->id);
+    bind_text(st, 2, row.status);
+    bind_text(st, 3, row.budget);
+    bind_int(st, 4, row.output);
+    bind_text(st, 5, row.error);
+    bind_int(st, 6, row.ended);
+    bind_int(st, 7, (int64_t)run_sum_change(&row));
+    return db_run(db, st, err);
+}
+
+bool run_status_is_final(const char *status)
+{
+    return strcmp(status, "running") != 0 && strcmp(status, "waiting") != 0;
+}
+
+void run_cancel_key(const char *uuid, char out[48])
+{
+    (void)snprintf(out, 48, "cancel/%.36s", uuid);
+}

@@ -1,0 +1,87 @@
+/* run_row.h - a run as the store thread sees it, and as its owner does.
+ *
+ * Inside runtime/store only. struct run_writer is shared by the owner and every
+ * transaction in flight (counted); struct run is the loop's.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_RUNTIME_STORE_RUN_ROW_H
+#define TROUPE_RUNTIME_STORE_RUN_ROW_H
+
+#include <stdatomic.h>
+
+#include "runtime/base/map.h"
+#include "runtime/store/hash_set.h"
+#include "runtime/store/journal.h"
+#include "runtime/store/rows.h"
+#include "runtime/store/txn.h"
+
+/* The columns of `run` that change; the store thread rewrites all of them together. */
+struct run_change {
+    char *status, *budget, *error; /* malloc'd; budget and error may be NULL */
+    int64_t output, ended;         /* CELL_NULL when none */
+};
+
+struct run_writer {
+    atomic_int refs;
+    atomic_uint_fast64_t durable; /* number of the last transaction on disk */
+    /* set before the owner sees it */
+    char uuid[37];
+    int64_t id; /* 0: its row is still to be written */
+    int64_t epoch;
+    int lock_fd; /* its byte of the owners file; -1: not held */
+    /* the store thread's, once the run is open */
+    int64_t next_seq, next_tok;
+    struct map *threads; /* name -> next message number, as a pointer */
+    struct run_change change;
+    enum status failed; /* of its first transaction that failed: all later ones do too */
+    struct error failed_by;
+};
+
+struct run_writer *run_writer_new(const char *uuid);
+struct run_writer *run_writer_ref(struct run_writer *w);
+void run_writer_unref(struct run_writer *w); /* NULL is fine; the last one lets the lock go */
+/* The next number of a thread's messages, counted up. */
+int64_t run_writer_next_message(struct run_writer *w, const char *thread);
+void run_writer_set_next_message(struct run_writer *w, const char *thread, int64_t next);
+/* Writes w->change. */
+MUST_CHECK enum status run_writer_store_change(struct run_writer *w, struct store_db *db,
+                                               struct error *err);
+void run_change_from_row(struct run_change *c, const struct run_cells *row);
+struct run_cells run_change_cells(const struct run_change *c);
+bool run_status_is_final(const char *status);
+/* The key of a run's cancellation mark in `meta`. */
+void run_cancel_key(const char *uuid, char out[48]);
+
+/* The owner's side; loop thread. */
+struct run {
+    struct store *store;
+    struct run_writer *writer;
+    struct txn *open; /* NULL: nothing was added since the last flush */
+    uint64_t posted;  /* number of the last transaction given away */
+    struct json *config;
+    uint64_t seed;
+    bool is_resumed;
+    struct store_reader *reader; /* made when the disk is first read */
+    struct hash_set before;      /* paths of steps, waits and threads that stood there at take */
+    struct hash_set touched;     /* the same, written since */
+};
+
+/* The open transaction, made when there is none. */
+struct txn *run_txn(struct run *r);
+/* What a remembered path names: a step and the messages of an agent may share one. */
+enum run_thing { RUN_STEP, RUN_THREAD, RUN_WAIT, RUN_TOKENS };
+uint64_t run_thing_hash(enum run_thing kind, const char *path);
+/* A reader that sees all that concerns this thing: waits for the run's own writes when this
+ * process wrote there. *out NULL: nothing of the kind was ever written. */
+MUST_CHECK enum status run_reader_for(struct run *r, enum run_thing kind, const char *path,
+                                      struct store_reader **out, struct error *err);
+/* The reader as it is, made when there is none. */
+MUST_CHECK enum status run_reader(struct run *r, struct store_reader **out, struct error *err);
+struct run *run_new(struct store *s, struct run_writer *w); /* adopts w */
+void run_free(struct run *r);                               /* without waiting for anything */
+
+/* Reads and checks every row of the run of w->id into a new handle. */
+MUST_CHECK enum status run_load(struct store_reader *q, struct run *r, struct error *err);
+
+#endif

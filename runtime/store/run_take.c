@@ -1,0 +1,240 @@
+/* run_take.c - taking over a run: its lock, its rows checked, its epoch raised.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdlib.h>
+
+#include "runtime/base/memory.h"
+#include "runtime/store/blob.h"
+#include "runtime/store/run_lock.h"
+#include "runtime/store/run_row.h"
+#include "runtime/store/store_internal.h"
+
+#define CONFIG_MAX_BYTES ((size_t)64 << 20)
+
+typedef enum status (*row_check)(struct store_reader *q, sqlite3_stmt *st, struct run *r,
+                                 struct error *err);
+
+static enum status for_each(struct store_reader *q, enum stmt_id id, struct run *r, row_check check,
+                            struct error *err)
+{
+    sqlite3_stmt *st = db_stmt(&q->db, id, err);
+    enum status status;
+    bool row;
+
+    if (!st)
+        return STATUS_FAILED;
+    bind_int(st, 1, r->writer->id);
+    for (;;) {
+        status = db_step(&q->db, st, &row, err);
+        if (status || !row)
+            break;
+        status = check(q, st, r, err);
+        if (status)
+            break;
+    }
+    sqlite3_reset(st);
+    return status;
+}
+
+static enum status check_blob(struct store_reader *q, int64_t id, struct error *err)
+{
+    return id == CELL_NULL ? STATUS_OK : blob_get(&q->db, id, &q->text, err);
+}
+
+/* `where` names the row, the blob's own place goes into the message. */
+static enum status of_row(enum status st, struct error *err, const char *table, struct cell key,
+                          int64_t number)
+{
+    if (st)
+        error_note(err, "%s %s %lld", table, cell_cstr(key), (long long)number);
+    return st;
+}
+
+static enum status take_step(struct store_reader *q, sqlite3_stmt *st, struct run *r,
+                             struct error *err)
+{
+    struct step_cells s;
+    enum status status = step_row_read(st, r->writer->uuid, &s, err);
+
+    if (status)
+        return status;
+    hash_set_add(&r->before, run_thing_hash(RUN_STEP, cell_cstr(s.path)));
+    if (s.seq >= r->writer->next_seq)
+        r->writer->next_seq = s.seq + 1;
+    status = check_blob(q, s.args, err);
+    if (status == STATUS_OK)
+        status = check_blob(q, s.out, err);
+    return of_row(status, err, "step", s.path, s.attempt);
+}
+
+static enum status take_message(struct store_reader *q, sqlite3_stmt *st, struct run *r,
+                                struct error *err)
+{
+    struct msg_cells m;
+    enum status status = msg_row_read(st, r->writer->uuid, &m, err);
+
+    if (status)
+        return status;
+    hash_set_add(&r->before, run_thing_hash(RUN_THREAD, cell_cstr(m.thread)));
+    run_writer_set_next_message(r->writer, cell_cstr(m.thread), m.seq + 1); /* in order */
+    return of_row(check_blob(q, m.body, err), err, "message", m.thread, m.seq);
+}
+
+static enum status take_wait(struct store_reader *q, sqlite3_stmt *st, struct run *r,
+                             struct error *err)
+{
+    struct wait_cells w;
+    enum status status = wait_row_read(st, r->writer->uuid, &w, err);
+
+    (void)q;
+    if (status == STATUS_OK)
+        hash_set_add(&r->before, run_thing_hash(RUN_WAIT, cell_cstr(w.path)));
+    return status;
+}
+
+static enum status take_tokens(struct store_reader *q, sqlite3_stmt *st, struct run *r,
+                               struct error *err)
+{
+    struct tok_cells t;
+    enum status status = tok_row_read(st, r->writer->uuid, &t, err);
+
+    (void)q;
+    if (status)
+        return status;
+    hash_set_add(&r->before, run_thing_hash(RUN_TOKENS, cell_cstr(t.path)));
+    if (t.seq >= r->writer->next_tok)
+        r->writer->next_tok = t.seq + 1;
+    return STATUS_OK;
+}
+
+static enum status take_episode(struct store_reader *q, sqlite3_stmt *st, struct run *r,
+                                struct error *err)
+{
+    struct episode_cells e;
+
+    (void)q;
+    return episode_row_read(st, r->writer->uuid, &e, err);
+}
+
+static enum status load_run_row(struct store_reader *q, struct run *r, struct error *err)
+{
+    sqlite3_stmt *st = db_stmt(&q->db, STMT_RUN_GET, err);
+    struct run_cells row;
+    enum status status;
+    bool found;
+
+    if (!st)
+        return STATUS_FAILED;
+    bind_words(st, 1, r->writer->uuid);
+    status = db_step(&q->db, st, &found, err);
+    if (status)
+        return status;
+    if (!found)
+        return error_set(err, STATUS_NOT_FOUND, "there is no run %s", r->writer->uuid);
+    status = run_row_read(st, &row, err);
+    if (status == STATUS_OK) {
+        r->writer->epoch = row.epoch;
+        r->seed = (uint64_t)row.seed;
+        run_change_from_row(&r->writer->change, &row);
+    }
+    if (status == STATUS_OK && row.output != CELL_NULL)
+        status = of_row(check_blob(q, row.output, err), err, "output of run", row.uuid, row.epoch);
+    if (status == STATUS_OK && row.config != CELL_NULL) {
+        status = of_row(check_blob(q, row.config, err), err, "config of run", row.uuid, row.epoch);
+        if (status == STATUS_OK)
+            status = jv_parse_max(str_cstr(&q->text), q->text.len, CONFIG_MAX_BYTES, "config",
+                                  &r->config, err);
+    }
+    sqlite3_reset(st);
+    return status;
+}
+
+enum status run_load(struct store_reader *q, struct run *r, struct error *err)
+{
+    enum status st = load_run_row(q, r, err);
+
+    if (st == STATUS_OK)
+        st = for_each(q, STMT_STEP_ALL, r, take_step, err);
+    if (st == STATUS_OK)
+        st = for_each(q, STMT_MSG_ALL, r, take_message, err);
+    if (st == STATUS_OK)
+        st = for_each(q, STMT_WAIT_ALL, r, take_wait, err);
+    if (st == STATUS_OK)
+        st = for_each(q, STMT_TOK_ALL, r, take_tokens, err);
+    if (st == STATUS_OK)
+        st = for_each(q, STMT_EPISODE_ALL, r, take_episode, err);
+    return st;
+}
+
+static enum status find_id(struct store_reader *q, const char *uuid, int64_t *id, struct error *err)
+{
+    sqlite3_stmt *st = db_stmt(&q->db, STMT_RUN_GET, err);
+    enum status status;
+    bool found;
+
+    if (!st)
+        return STATUS_FAILED;
+    bind_words(st, 1, uuid);
+    status = db_step(&q->db, st, &found, err);
+    if (status)
+        return status;
+    if (found)
+        *id = sqlite3_column_int64(st, 0);
+    sqlite3_reset(st);
+    return found ? STATUS_OK : error_set(err, STATUS_NOT_FOUND, "there is no run %s", uuid);
+}
+
+static enum status apply_take(struct txn_context *c, const void *arg, struct error *err)
+{
+    sqlite3_stmt *st = db_stmt(c->db, STMT_RUN_TAKE, err);
+    enum status status;
+
+    (void)arg;
+    if (!st)
+        return STATUS_FAILED;
+    bind_int(st, 1, c->run->id);
+    bind_int(st, 2, c->run->epoch);
+    status = db_run(c->db, st, err);
+    if (status)
+        return status;
+    if (sqlite3_changes(c->db->handle) != 1)
+        return error_set(err, STATUS_BUSY, "run %s was taken by another process", c->run->uuid);
+    c->run->epoch++;
+    return STATUS_OK;
+}
+
+/* The lock first, then the rows: nobody else writes them from here on. */
+enum status run_take(struct store *s, const char *uuid, struct run **out, struct error *err)
+{
+    struct run *r = run_new(s, run_writer_new(uuid));
+    struct store_reader *q = NULL;
+    struct txn *t;
+    enum status st = store_reader_open(s, &q, err);
+
+    if (st == STATUS_OK)
+        st = find_id(q, uuid, &r->writer->id, err);
+    if (st == STATUS_OK)
+        st = run_lock_take(s->owners_path, r->writer->id, &r->writer->lock_fd, err);
+    if (st == STATUS_OK)
+        st = run_load(q, r, err);
+    if (st == STATUS_OK) {
+        t = txn_new_for_run(s, r->writer);
+        if (txn_add(t, apply_take, 0)) {
+            st = txn_post_wait(t, err);
+        } else {
+            txn_free(t);
+            st = error_set(err, STATUS_NO_MEMORY, "no memory to take a run");
+        }
+    }
+    if (st) {
+        error_note(err, "taking run %s", uuid);
+        store_reader_close(q);
+        run_free(r);
+        return st;
+    }
+    r->is_resumed = true;
+    r->reader = q;
+    *out = r;
+    return STATUS_OK;
+}

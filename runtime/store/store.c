@@ -1,0 +1,229 @@
+/* store.c - opening and closing a store; its readers.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "runtime/store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "runtime/base/memory.h"
+#include "runtime/store/journal.h"
+#include "runtime/store/run_lock.h"
+#include "runtime/store/store_internal.h"
+
+#define ZSTD_ABOVE_DEFAULT 512
+
+static void wake_owner(void *ctx)
+{
+    struct store *s = ctx;
+    void (*wake)(void *ctx);
+    void *wake_ctx;
+
+    pthread_mutex_lock(&s->wake_lock);
+    wake = s->wake;
+    wake_ctx = s->wake_ctx;
+    pthread_mutex_unlock(&s->wake_lock);
+    if (wake)
+        wake(wake_ctx);
+}
+
+static char *path_with(const char *path, const char *tail)
+{
+    struct str s = STR_INIT;
+
+    str_puts(&s, path);
+    str_puts(&s, tail);
+    return str_take(&s);
+}
+
+static struct store *store_new(const struct store_options *o)
+{
+    struct store *s = xcalloc(1, sizeof(*s));
+
+    s->options = *o;
+    s->path = xstrdup(o->path);
+    s->options.path = s->path;
+    if (s->options.zstd_above_bytes == 0)
+        s->options.zstd_above_bytes = ZSTD_ABOVE_DEFAULT;
+    s->lock_path = path_with(o->path, ".lock");
+    s->owners_path = path_with(o->path, ".owners");
+    s->seams = o->seams ? o->seams : seams_real();
+    s->lock_fd = -1;
+    pthread_mutex_init(&s->wake_lock, NULL);
+    s->box = mailbox_new(NULL, NULL);
+    s->reply = mailbox_new(wake_owner, s);
+    atomic_init(&s->commits, 0);
+    atomic_init(&s->transactions, 0);
+    return s;
+}
+
+/* A look that cannot change anything: a read-only connection never checkpoints, so a
+ * store of a newer version keeps every byte. */
+static enum status look_first(struct store *s, bool *is_empty, struct error *err)
+{
+    struct store_db db;
+    enum status st;
+
+    *is_empty = !file_exists(s->path);
+    if (*is_empty)
+        return STATUS_OK;
+    st = db_open(&db, s->path, store_vfs_name(s->vfs), DB_READ, err);
+    if (st)
+        return st;
+    st = store_schema_check(&db, s->path, is_empty, err);
+    db_close(&db);
+    return st;
+}
+
+static enum status make_folders(const char *path, struct error *err)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder;
+    enum status st;
+
+    if (!slash || slash == path)
+        return STATUS_OK;
+    folder = xstrndup(path, (size_t)(slash - path));
+    st = dir_make(folder, err);
+    free(folder);
+    return st;
+}
+
+static enum status open_writer(struct store *s, bool is_empty, struct error *err)
+{
+    enum status st =
+        db_open(&s->db, s->path, store_vfs_name(s->vfs), is_empty ? DB_CREATE : DB_WRITE, err);
+
+    if (st)
+        return st;
+    s->db.zstd_above_bytes = s->options.zstd_above_bytes;
+    st = db_exec(&s->db,
+                 s->options.durability == STORE_FULL ? "PRAGMA synchronous = FULL"
+                                                     : "PRAGMA synchronous = NORMAL",
+                 err);
+    /* Asked again under STORE.lock: another process may have made it meanwhile. */
+    if (st == STATUS_OK)
+        st = store_schema_check(&s->db, s->path, &is_empty, err);
+    if (st == STATUS_OK && is_empty)
+        st = store_schema_create(&s->db, err);
+    return st;
+}
+
+static enum status open_for_writing(struct store *s, bool is_empty, struct error *err)
+{
+    enum status st;
+
+    if (is_empty) {
+        st = make_folders(s->path, err);
+        if (st)
+            return st;
+    }
+    s->lock_fd = open(s->lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (s->lock_fd < 0)
+        return error_errno(err, errno, "%s", s->lock_path);
+    st = file_lock_take(s->lock_fd, err);
+    if (st)
+        return st;
+    st = open_writer(s, is_empty, err);
+    file_lock_release(s->lock_fd);
+    return st ? st : store_thread_start(s, err);
+}
+
+enum status store_open(const struct store_options *o, struct store **out, struct error *err)
+{
+    struct store *s = store_new(o);
+    bool is_empty;
+    enum status st = store_vfs_new(o, &s->vfs, err);
+
+    if (st == STATUS_OK)
+        st = look_first(s, &is_empty, err);
+    if (st)
+        goto fail;
+    if (is_empty && (!o->create || o->read_only)) {
+        st = error_set(err, STATUS_NOT_FOUND, "there is no store at %s", o->path);
+        goto fail;
+    }
+    if (!o->read_only) {
+        st = open_for_writing(s, is_empty, err);
+        if (st)
+            goto fail;
+    }
+    *out = s;
+    return STATUS_OK;
+
+fail:
+    error_note(err, "opening the store");
+    store_close(s);
+    return st;
+}
+
+void store_close(struct store *s)
+{
+    if (!s)
+        return;
+    store_thread_stop(s);
+    store_drain_replies(s->reply);
+    db_close(&s->db);
+    store_vfs_free(s->vfs);
+    if (s->lock_fd >= 0)
+        close(s->lock_fd);
+    mailbox_free(s->box);
+    mailbox_free(s->reply);
+    pthread_mutex_destroy(&s->wake_lock);
+    free(s->path);
+    free(s->lock_path);
+    free(s->owners_path);
+    free(s);
+}
+
+const char *store_path(const struct store *s)
+{
+    return s->path;
+}
+
+int64_t store_now_ms(const struct store *s)
+{
+    return seams_wall_ms(s->seams);
+}
+
+struct mailbox *store_reply_box(struct store *s)
+{
+    return s->reply;
+}
+
+void store_set_wake(struct store *s, void (*wake)(void *ctx), void *ctx)
+{
+    pthread_mutex_lock(&s->wake_lock);
+    s->wake = wake;
+    s->wake_ctx = ctx;
+    pthread_mutex_unlock(&s->wake_lock);
+}
+
+enum status store_reader_open(struct store *s, struct store_reader **out, struct error *err)
+{
+    struct store_reader *r = xcalloc(1, sizeof(*r));
+    enum status st;
+
+    r->store = s;
+    str_init(&r->text, (size_t)1 << 30);
+    st = db_open(&r->db, s->path, store_vfs_name(s->vfs), DB_READ, err);
+    if (st) {
+        free(r);
+        return st;
+    }
+    *out = r;
+    return STATUS_OK;
+}
+
+void store_reader_close(struct store_reader *r)
+{
+    if (!r)
+        return;
+    db_close(&r->db);
+    str_deinit(&r->text);
+    free(r);
+}

@@ -1,0 +1,64 @@
+/* store_internal.h - struct store, for the files of runtime/store.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_RUNTIME_STORE_STORE_INTERNAL_H
+#define TROUPE_RUNTIME_STORE_STORE_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "runtime/store/store.h"
+#include "runtime/store/store_db.h"
+#include "runtime/store/store_vfs.h"
+#include "runtime/store/txn.h"
+
+struct store {
+    /* set at open, read by any thread */
+    char *path;
+    char *lock_path, *owners_path;
+    struct store_options options;
+    const struct seams *seams;
+    struct store_vfs *vfs;
+    int lock_fd;           /* STORE.lock; -1 when read only */
+    struct mailbox *box;   /* transactions for the store thread */
+    struct mailbox *reply; /* completions for the loop */
+    pthread_t thread;
+    bool has_thread;
+
+    pthread_mutex_t wake_lock; /* guards the two below */
+    void (*wake)(void *ctx);
+    void *wake_ctx;
+
+    /* the store thread's */
+    struct store_db db;
+    enum status stopped; /* an I/O error ended all writing */
+    struct error stopped_by;
+    int wal_pages;     /* in the log after the last commit */
+    int checkpoint_at; /* so many pages call for the next checkpoint */
+    bool wal_dirty;    /* the log is worth emptying when there is nothing else to do */
+
+    atomic_int_fast64_t commits, transactions;
+};
+
+/* Seconds are not enough for ids and times of steps: milliseconds since the epoch. */
+int64_t store_now_ms(const struct store *s);
+
+/* store_thread.c */
+MUST_CHECK enum status store_thread_start(struct store *s, struct error *err);
+void store_thread_stop(struct store *s); /* after all that is queued */
+void store_thread_post(struct store *s, struct txn *t);
+
+/* A reader is a connection and the store that it belongs to. */
+struct store_reader {
+    struct store *store;
+    struct store_db db;
+    struct str text; /* the last blob that was read */
+};
+
+/* store_schema.c: creates the schema in an empty file, refuses what is not ours. */
+MUST_CHECK enum status store_schema_check(struct store_db *db, const char *path, bool *is_empty,
+                                          struct error *err);
+MUST_CHECK enum status store_schema_create(struct store_db *db, struct error *err);
+
+#endif

@@ -1,0 +1,53 @@
+/* store_stats.c - how much is in the store.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <sys/stat.h>
+
+#include "runtime/store/store_internal.h"
+
+static int64_t bytes_of(const char *path, const char *tail)
+{
+    struct str name = STR_INIT;
+    struct stat info;
+    int64_t n = 0;
+
+    str_puts(&name, path);
+    str_puts(&name, tail);
+    if (stat(str_cstr(&name), &info) == 0)
+        n = (int64_t)info.st_size;
+    str_deinit(&name);
+    return n;
+}
+
+enum status store_stats(struct store *s, struct store_stats *out, struct error *err)
+{
+    struct store_reader *q = NULL;
+    sqlite3_stmt *st;
+    bool row = false;
+    enum status status = store_reader_open(s, &q, err);
+
+    if (status)
+        return status;
+    st = db_stmt(&q->db, STMT_COUNTS, err);
+    status = st ? db_step(&q->db, st, &row, err) : STATUS_FAILED;
+    if (status == STATUS_OK) {
+        *out = (struct store_stats){
+            .file_bytes = bytes_of(s->path, ""),
+            .wal_bytes = bytes_of(s->path, "-wal"),
+            .n_runs = cell_int(st, 0),
+            .n_steps = cell_int(st, 1),
+            .n_blobs = cell_int(st, 2),
+            .blob_plain_bytes = cell_int(st, 3),
+            .blob_stored_bytes = cell_int(st, 4),
+            .n_token_records = cell_int(st, 5),
+            .n_episodes = cell_int(st, 6),
+            .commits = atomic_load_explicit(&s->commits, memory_order_relaxed),
+            .transactions = atomic_load_explicit(&s->transactions, memory_order_relaxed),
+            .fsyncs = store_vfs_fsyncs(s->vfs),
+        };
+        sqlite3_reset(st);
+    }
+    store_reader_close(q);
+    return status;
+}

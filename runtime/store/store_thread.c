@@ -1,0 +1,374 @@
+/* store_thread.c - the one writer: batches, commits, checkpoints.
+ *
+ * Group commit without a timer: what is queued when the last commit returns is the next
+ * batch. A batch is one SQLite transaction; every posted transaction in it but the first
+ * has a SAVEPOINT, so that a refused one takes nobody along. STORE.lock is held around
+ * each batch and checkpoint, so that of all processes one connection at a time writes or
+ * checkpoints: SQLite before 3.51.3 can corrupt a log that is restarted while
+ * another connection writes (the "WAL-reset" race).
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <string.h>
+
+#include "runtime/base/memory.h"
+#include "runtime/store/run_lock.h"
+#include "runtime/store/run_row.h"
+#include "runtime/store/store_internal.h"
+
+/* A PASSIVE checkpoint after so many pages: large enough that a lone run's two extra
+ * fsyncs vanish among its commits, small enough that the log stays in the page cache. */
+#define CHECKPOINT_PAGES 2000
+/* Idle for so long: the log is folded into the file and cut. */
+#define IDLE_MS 1000
+
+static struct txn *txn_of(struct mail *m)
+{
+    return CONTAINER_OF(m, struct txn, mail);
+}
+
+static struct txn *next_of(struct txn *t)
+{
+    return t->mail.next ? txn_of(t->mail.next) : NULL;
+}
+
+/* After these nothing may be written any more: what SQLite holds in memory and what is
+ * on the disk may differ (fsync), or the next write would fail the same way. */
+static bool stops_writing(enum status st)
+{
+    return st == STATUS_IO || st == STATUS_DISK_FULL;
+}
+
+static void stop_writing(struct store *s, enum status st, const struct error *err)
+{
+    if (s->stopped || !stops_writing(st))
+        return;
+    s->stopped = st;
+    s->stopped_by = *err;
+    error_hint(&s->stopped_by, "nothing was written after this; what was acknowledged is safe");
+}
+
+static void fail(struct txn *t, enum status st, const struct error *err)
+{
+    if (t->status == STATUS_OK)
+        txn_fail(t, st, err);
+    if (t->run && t->run->failed == STATUS_OK) {
+        t->run->failed = t->status;
+        t->run->failed_by = *t->error;
+    }
+}
+
+/* The run must still be ours: another process that took it over raised its epoch. */
+static enum status check_epoch(struct store *s, struct run_writer *w, struct error *err)
+{
+    sqlite3_stmt *st = db_stmt(&s->db, STMT_RUN_EPOCH, err);
+    int64_t epoch = -1;
+    bool row;
+    enum status status;
+
+    if (!st)
+        return STATUS_FAILED;
+    bind_int(st, 1, w->id);
+    status = db_step(&s->db, st, &row, err);
+    if (status)
+        return status;
+    if (row)
+        epoch = sqlite3_column_int64(st, 0);
+    sqlite3_reset(st);
+    if (!row)
+        return error_set(err, STATUS_NOT_FOUND, "run %s was removed", w->uuid);
+    if (epoch != w->epoch)
+        return error_set(err, STATUS_BUSY, "run %s was taken over by another process", w->uuid);
+    return STATUS_OK;
+}
+
+static enum status apply(struct store *s, struct txn *t, struct error *err)
+{
+    enum status st = STATUS_OK;
+
+    if (t->status) { /* did not fit in memory while it was built */
+        *err = *t->error;
+        return t->status;
+    }
+    if (t->run && t->run->failed) {
+        *err = t->run->failed_by;
+        return t->run->failed;
+    }
+    if (t->run && t->run->id && !txn_is_empty(t))
+        st = check_epoch(s, t->run, err);
+    return st ? st : txn_apply_all(t, &s->db, err);
+}
+
+static void roll_back(struct store *s)
+{
+    if (!sqlite3_get_autocommit(s->db.handle))
+        (void)sqlite3_exec(s->db.handle, "ROLLBACK", NULL, NULL, NULL);
+}
+
+/* One transaction inside the batch. is_first: nothing before it in this batch, so that
+ * undoing it is undoing all, and no savepoint is needed. */
+static enum status apply_guarded(struct store *s, struct txn *t, bool is_first, struct error *err)
+{
+    enum status st = STATUS_OK, undone;
+    struct error undo = ERROR_INIT;
+
+    if (!is_first)
+        st = db_run_id(&s->db, STMT_SAVEPOINT, err);
+    if (st)
+        return st;
+    st = apply(s, t, err);
+    if (st == STATUS_OK)
+        return is_first ? STATUS_OK : db_run_id(&s->db, STMT_RELEASE, err);
+    if (sqlite3_get_autocommit(s->db.handle))
+        return st; /* SQLite itself rolled everything back */
+    if (is_first) {
+        roll_back(s);
+        undone = db_run_id(&s->db, STMT_BEGIN, &undo);
+    } else {
+        undone = db_run_id(&s->db, STMT_ROLLBACK_TO, &undo);
+        if (undone == STATUS_OK)
+            undone = db_run_id(&s->db, STMT_RELEASE, &undo);
+    }
+    if (undone) /* the caller sees that no transaction is open */
+        roll_back(s);
+    return st;
+}
+
+static void fail_all(struct txn *first, const struct txn *end, enum status st,
+                     const struct error *err)
+{
+    for (struct txn *t = first; t != end; t = next_of(t))
+        fail(t, st, err);
+}
+
+/* Applies [first, end) and commits. Every transaction carries its outcome afterwards. */
+static enum status write_batch(struct store *s, struct txn *first, const struct txn *end,
+                               struct error *err)
+{
+    bool is_first = true;
+    enum status st = db_run_id(&s->db, STMT_BEGIN, err);
+
+    if (st)
+        return st;
+    for (struct txn *t = first; t != end; t = next_of(t)) {
+        struct error one = ERROR_INIT;
+
+        st = apply_guarded(s, t, is_first, &one);
+        if (st)
+            fail(t, st, &one);
+        else if (!txn_is_empty(t))
+            is_first = false;
+        if (stops_writing(st) || sqlite3_get_autocommit(s->db.handle)) {
+            *err = one;
+            roll_back(s);
+            return st ? st : STATUS_FAILED;
+        }
+    }
+    if (is_first) { /* nothing to keep */
+        roll_back(s);
+        return STATUS_OK;
+    }
+    st = db_run_id(&s->db, STMT_COMMIT, err);
+    if (st)
+        roll_back(s);
+    else
+        atomic_fetch_add_explicit(&s->commits, 1, memory_order_relaxed);
+    return st;
+}
+
+static bool all_empty(const struct txn *first, const struct txn *end)
+{
+    for (const struct txn *t = first; t != end; t = t->mail.next ? txn_of(t->mail.next) : NULL)
+        if (!txn_is_empty(t))
+            return false;
+    return true;
+}
+
+/* A pause, not a write: it fails when its run has failed, and else is in order. */
+static void answer_empty(struct store *s, struct txn *first, const struct txn *end)
+{
+    for (struct txn *t = first; t != end; t = next_of(t)) {
+        if (t->run && t->run->failed)
+            fail(t, t->run->failed, &t->run->failed_by);
+        else if (s->stopped)
+            fail(t, s->stopped, &s->stopped_by);
+    }
+}
+
+static void run_batch(struct store *s, struct txn *first, const struct txn *end)
+{
+    struct error err = ERROR_INIT;
+    enum status st;
+
+    if (all_empty(first, end)) {
+        answer_empty(s, first, end);
+        return;
+    }
+    if (s->stopped) {
+        fail_all(first, end, s->stopped, &s->stopped_by);
+        return;
+    }
+    st = file_lock_take(s->lock_fd, &err);
+    if (st == STATUS_OK) {
+        st = write_batch(s, first, end, &err);
+        file_lock_release(s->lock_fd);
+    }
+    if (st) {
+        stop_writing(s, st, &err);
+        fail_all(first, end, st, &err);
+    }
+}
+
+/* Gives every transaction of [first, end) its completion. */
+static void complete(struct store *s, struct txn *first, const struct txn *end)
+{
+    while (first != end) {
+        struct txn *next = next_of(first);
+
+        if (first->status == STATUS_OK) {
+            if (first->run)
+                atomic_store_explicit(&first->run->durable, first->number, memory_order_release);
+            if (!txn_is_empty(first))
+                atomic_fetch_add_explicit(&s->transactions, 1, memory_order_relaxed);
+        }
+        txn_complete(first);
+        first = next;
+    }
+}
+
+/* gc and the like: manages its own transactions, STORE.lock held. */
+static void run_alone(struct store *s, struct txn *t)
+{
+    struct error err = ERROR_INIT;
+    enum status st = s->stopped;
+
+    if (st)
+        err = s->stopped_by;
+    else
+        st = file_lock_take(s->lock_fd, &err);
+    if (st == STATUS_OK) {
+        st = apply(s, t, &err);
+        roll_back(s);
+        file_lock_release(s->lock_fd);
+    }
+    if (st) {
+        stop_writing(s, st, &err);
+        fail(t, st, &err);
+    }
+}
+
+static int count_pages(void *ctx, sqlite3 *db, const char *name, int pages)
+{
+    struct store *s = ctx;
+
+    (void)db;
+    (void)name;
+    if (pages < s->wal_pages) /* the log began anew */
+        s->checkpoint_at = CHECKPOINT_PAGES;
+    s->wal_pages = pages;
+    s->wal_dirty = true;
+    return SQLITE_OK;
+}
+
+/* TRUNCATE waits for nobody: with a reader on an old snapshot it does what it can. */
+static void checkpoint(struct store *s, int mode)
+{
+    struct error err = ERROR_INIT;
+    int in_log = 0, done = 0, rc;
+
+    if (s->stopped || file_lock_take(s->lock_fd, &err))
+        return;
+    sqlite3_busy_timeout(s->db.handle, 0);
+    rc = sqlite3_wal_checkpoint_v2(s->db.handle, NULL, mode, &in_log, &done);
+    sqlite3_busy_timeout(s->db.handle, 10000);
+    if (rc != SQLITE_OK && db_status_of(rc) != STATUS_BUSY)
+        stop_writing(s, db_error(&s->db, rc, "checkpoint", &err), &err);
+    file_lock_release(s->lock_fd);
+    /* When a reader keeps the log from beginning anew, try again after as many more. */
+    s->checkpoint_at = s->wal_pages + CHECKPOINT_PAGES;
+    s->wal_dirty = mode == SQLITE_CHECKPOINT_PASSIVE;
+}
+
+/* Returns false at the stop mark. */
+static bool serve(struct store *s, struct txn *first)
+{
+    while (first) {
+        struct txn *end = first;
+
+        if (first->kind != TXN_WRITE) {
+            bool stop = first->kind == TXN_STOP;
+
+            end = next_of(first);
+            if (!stop)
+                run_alone(s, first);
+            complete(s, first, end);
+            if (stop)
+                return false;
+        } else {
+            while (end && end->kind == TXN_WRITE)
+                end = next_of(end);
+            run_batch(s, first, end);
+            complete(s, first, end);
+        }
+        first = end;
+    }
+    return true;
+}
+
+static void *store_thread(void *arg)
+{
+    struct store *s = arg;
+
+    for (;;) {
+        struct mail *m = mailbox_wait(s->box, s->wal_dirty ? IDLE_MS : -1);
+
+        if (m && !serve(s, txn_of(m)))
+            break;
+        if (!m)
+            checkpoint(s, SQLITE_CHECKPOINT_TRUNCATE);
+        else if (s->wal_pages >= s->checkpoint_at)
+            checkpoint(s, SQLITE_CHECKPOINT_PASSIVE);
+    }
+    if (s->wal_dirty)
+        checkpoint(s, SQLITE_CHECKPOINT_TRUNCATE);
+    return NULL;
+}
+
+enum status store_thread_start(struct store *s, struct error *err)
+{
+    int e;
+
+    s->checkpoint_at = CHECKPOINT_PAGES;
+    s->wal_dirty = true; /* what another process may have left */
+    sqlite3_wal_hook(s->db.handle, count_pages, s);
+    e = pthread_create(&s->thread, NULL, store_thread, s);
+    if (e)
+        return error_errno(err, e, "starting the store thread");
+    s->has_thread = true;
+    return STATUS_OK;
+}
+
+void store_thread_stop(struct store *s)
+{
+    struct txn *t;
+
+    if (!s->has_thread)
+        return;
+    t = txn_new(s);
+    t->kind = TXN_STOP;
+    txn_post(t, NULL, NULL, NULL);
+    pthread_join(s->thread, NULL);
+    s->has_thread = false;
+}
+
+void store_thread_post(struct store *s, struct txn *t)
+{
+    struct error err;
+
+    if (s->has_thread) {
+        mailbox_post(s->box, &t->mail);
+        return;
+    }
+    fail(t, error_set(&err, STATUS_CONFIG, "%s is open for reading only", s->path), &err);
+    txn_complete(t);
+}

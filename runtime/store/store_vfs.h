@@ -1,0 +1,24 @@
+/* store_vfs.h - SQLite's file layer with a counter, a seam and nothing else.
+ *
+ * Passes every call on to the system's layer. Counts fsyncs; lets a test stand in for
+ * fsync and fail writes. One for each open store, under a name of its own.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_RUNTIME_STORE_STORE_VFS_H
+#define TROUPE_RUNTIME_STORE_STORE_VFS_H
+
+#include <stdint.h>
+
+#include "runtime/base/status.h"
+
+struct store_options;
+struct store_vfs;
+
+MUST_CHECK enum status store_vfs_new(const struct store_options *o, struct store_vfs **out,
+                                     struct error *err);
+void store_vfs_free(struct store_vfs *v); /* no connection may be open any more */
+const char *store_vfs_name(const struct store_vfs *v);
+int64_t store_vfs_fsyncs(const struct store_vfs *v); /* any thread */
+
+#endif
