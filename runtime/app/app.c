@@ -1,0 +1,172 @@
+/* app.c - printing, errors, and the store of one invocation.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "runtime/app/app.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "runtime/base/json.h"
+
+int app_exit_of(enum status st)
+{
+    switch (st) {
+    case STATUS_OK:
+        return EXIT_OK;
+    case STATUS_USAGE:
+        return EXIT_USAGE;
+    case STATUS_BUSY:
+        return EXIT_BUSY;
+    case STATUS_CONFIG:
+        return EXIT_CONFIG;
+    case STATUS_TIMEOUT:
+        return EXIT_TIME;
+    case STATUS_WAITING:
+        return EXIT_WAITING;
+    case STATUS_CANCELLED:
+        return EXIT_INTERRUPTED;
+    case STATUS_BUDGET:
+    case STATUS_REJECTED:
+        return EXIT_NOT_OK;
+    default:
+        return EXIT_FAILED;
+    }
+}
+
+static int write_all(const char *bytes, size_t n)
+{
+    while (n > 0) {
+        ssize_t w = write(STDOUT_FILENO, bytes, n);
+        if (w < 0 && errno == EINTR)
+            continue;
+        if (w < 0)
+            return EXIT_FAILED;
+        bytes += w;
+        n -= (size_t)w;
+    }
+    return EXIT_OK;
+}
+
+int app_print(const struct str *s)
+{
+    return write_all(str_cstr(s), s->len);
+}
+
+int app_print_json(struct json *adopt_document)
+{
+    struct str s = STR_INIT;
+    int code;
+
+    jv_write(adopt_document, 0, &s);
+    str_putc(&s, '\n');
+    code = app_print(&s);
+    str_deinit(&s);
+    jv_unref(adopt_document);
+    return code;
+}
+
+struct json *app_document(const char *name)
+{
+    struct json *doc = jv_object();
+    char schema[64];
+
+    snprintf(schema, sizeof(schema), "troupe.%s/1", name);
+    jv_set_string(doc, "schema", schema);
+    return doc;
+}
+
+int app_fail(struct app *a, const struct error *err)
+{
+    log_progress_end(a->log);
+    if (err->where[0])
+        log_write(a->log, LOG_ERROR, "troupe: %s: %s", err->where, err->message);
+    else
+        log_write(a->log, LOG_ERROR, "troupe: %s", err->message);
+    if (err->hint[0])
+        log_write(a->log, LOG_ERROR, "  %s", err->hint);
+    if (a->json) {
+        struct json *doc = jv_object(), *e = jv_object();
+        jv_set_string(e, "code", status_name(err->status));
+        jv_set_string(e, "message", err->message);
+        jv_set_string(e, "where", err->where);
+        jv_set_adopt(doc, "error", e);
+        app_print_json(doc);
+    }
+    return app_exit_of(err->status);
+}
+
+/* The nearest .troupe/store.db from the working folder upward. */
+static bool find_upward(char *out, size_t n)
+{
+    char dir[1024];
+
+    if (!getcwd(dir, sizeof(dir)))
+        return false;
+    for (;;) {
+        snprintf(out, n, "%s/.troupe/store.db", strcmp(dir, "/") == 0 ? "" : dir);
+        if (file_exists(out))
+            return true;
+        char *slash = strrchr(dir, '/');
+        if (!slash || dir[1] == 0)
+            return false;
+        *(slash == dir ? slash + 1 : slash) = 0;
+    }
+}
+
+void app_store_path(const struct app *a, char *out, size_t n)
+{
+    const char *given = option_text(a->options, OPT_STORE), *xdg = getenv("XDG_DATA_HOME"),
+               *home = getenv("HOME");
+
+    if (given)
+        snprintf(out, n, "%s", given);
+    else if (find_upward(out, n))
+        return;
+    else if (xdg && *xdg)
+        snprintf(out, n, "%s/troupe/store.db", xdg);
+    else
+        snprintf(out, n, "%s/.local/share/troupe/store.db", home ? home : "");
+}
+
+enum status app_store(struct app *a, bool create, struct store **out, struct error *err)
+{
+    char path[1100];
+
+    if (!a->store) {
+        app_store_path(a, path, sizeof(path));
+        if (!create && !file_exists(path)) {
+            error_set(err, STATUS_NOT_FOUND, "there is no store at %s", path);
+            error_hint(err, "`troupe run` makes one; --store names another");
+            return STATUS_NOT_FOUND;
+        }
+        struct store_options o = {
+            .path = path, .durability = STORE_FULL, .create = create, .seams = a->seams};
+        enum status st = store_open(&o, &a->store, err);
+        if (st)
+            return st;
+    }
+    *out = a->store;
+    return STATUS_OK;
+}
+
+enum status app_reader(struct app *a, struct store_reader **out, struct error *err)
+{
+    struct store *s;
+    enum status st = app_store(a, false, &s, err);
+
+    if (!st && !a->reader)
+        st = store_reader_open(s, &a->reader, err);
+    if (!st)
+        *out = a->reader;
+    return st;
+}
+
+uint64_t app_seed(const struct app *a)
+{
+    if (option_is_set(a->options, OPT_SEED))
+        return option_seed(a->options, OPT_SEED);
+    return seams_random_u64(a->seams) >> 16; /* short enough to type again */
+}

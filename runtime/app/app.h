@@ -1,0 +1,66 @@
+/* app.h - what every command shares: options, seams, log, the store and models, opened when asked for.
+ *
+ * The only place that sees everything. A command is one file (cmd_NAME.c) and one line in
+ * commands.def; it returns the exit code of cli.md.
+ */
+#ifndef TROUPE_RUNTIME_APP_APP_H
+#define TROUPE_RUNTIME_APP_APP_H
+
+#include "models/model.h"
+#include "runtime/base/log.h"
+#include "runtime/base/seams.h"
+#include "runtime/base/str.h"
+#include "runtime/config/options.h"
+#include "runtime/store/store.h"
+
+#define APP_VERSION "0.1.0"
+
+enum app_exit {
+    EXIT_OK = 0,
+    EXIT_FAILED = 1,
+    EXIT_USAGE = 2,
+    EXIT_NOT_OK = 3, /* the run ended in something other than ok */
+    EXIT_WAITING = 4,
+    EXIT_BUSY = 75,
+    EXIT_CONFIG = 78,
+    EXIT_TIME = 124,
+    EXIT_INTERRUPTED = 130,
+    EXIT_TERMINATED = 143,
+};
+
+struct app_models;
+
+struct app {
+    const struct options *options;
+    const struct command_spec *command;
+    const struct seams *seams;
+    struct log *log;
+    struct store *store;          /* app_store opens it */
+    struct store_reader *reader;  /* app_reader */
+    struct app_models *models;    /* app_model.h */
+    volatile int *interrupted;    /* the signal's number, or 0 */
+    bool json;
+};
+
+/* Prints the error as cli.md says (with --json also as a document) and gives the exit code. */
+int app_fail(struct app *a, const struct error *err);
+int app_exit_of(enum status st);
+/* Writes all of s to standard output; a closed pipe is EXIT_FAILED without words. */
+int app_print(const struct str *s);
+/* Prints a JSON document (adopts it) and gives EXIT_OK. */
+int app_print_json(struct json *adopt_document);
+/* {"schema": "troupe.NAME/1"} */
+struct json *app_document(const char *name);
+
+/* The store of this invocation; `create`: also when there is none yet. Lent. */
+MUST_CHECK enum status app_store(struct app *a, bool create, struct store **out, struct error *err);
+MUST_CHECK enum status app_reader(struct app *a, struct store_reader **out, struct error *err);
+/* The path by the rules of cli.md section 3. */
+void app_store_path(const struct app *a, char *out, size_t n);
+/* --seed, or one that is drawn now. */
+uint64_t app_seed(const struct app *a);
+
+/* Table of all commands. */
+const struct command_spec *const *app_commands(int32_t *n);
+
+#endif

@@ -1,0 +1,326 @@
+/* app_run.c - one blueprint run in this process: loop, agents, tools, models, output.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "runtime/app/app_run.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "runtime/app/app_model.h"
+#include "runtime/app/app_tools.h"
+#include "runtime/app/table.h"
+#include "runtime/base/memory.h"
+#include "runtime/loop/loop.h"
+
+#define CANCEL_POLL_MS 500
+
+struct driver {
+    struct app *app;
+    struct loop *loop;
+    struct loop_box *alive;
+    struct loop_tick *tick;
+    struct loop_timer *poll, *limit;
+    struct loop_signal *sigint, *sigterm;
+    struct agent_host *agents;
+    struct tool_registry *tools;
+    struct runner *runner;
+    struct run *run;
+    char uuid[37];
+    int64_t steps_seen;
+    bool ended, timed_out, stream_json;
+    int signo;
+    /* the result, copied */
+    char status[24];
+    struct json *output;
+    struct error err;
+    int64_t steps, tok_in, tok_out, wall_ms;
+};
+
+int app_exit_of_status(const char *status)
+{
+    if (strcmp(status, "ok") == 0)
+        return EXIT_OK;
+    if (strcmp(status, "waiting") == 0)
+        return EXIT_WAITING;
+    if (strcmp(status, "timeout") == 0)
+        return EXIT_TIME;
+    return EXIT_NOT_OK;
+}
+
+/* A resumed run keeps the --model that it was begun with. */
+static const char *stored_model(const struct driver *d, const char *role, const char *name)
+{
+    const struct json *list = jv_get(run_config(d->run), "models");
+    size_t n = role ? strlen(role) : 0;
+
+    for (size_t i = 0; i < jv_size(list); i++) {
+        const char *given = jv_get_string(jv_at(list, i), ""), *eq = strchr(given, '=');
+        if (eq && role && (size_t)(eq - given) == n && strncmp(given, role, n) == 0)
+            return eq + 1;
+        if (!eq)
+            name = given;
+    }
+    return name;
+}
+
+static enum status find_model(void *ctx, const char *role, const char *name, struct model **out,
+                              struct error *err)
+{
+    struct driver *d = ctx;
+
+    return app_model(d->app, app_model_name(d->app, role, stored_model(d, role, name)), out, err);
+}
+
+/* Nothing is posted here: the box only keeps the loop alive until the run ends. */
+static void on_no_mail(void *ctx, struct mail *all)
+{
+    (void)ctx;
+    (void)all;
+}
+
+static void wake_for_store(void *ctx)
+{
+    loop_wake(ctx);
+}
+
+/* Once a turn: completions of the store, then what this turn recorded goes out as one transaction. */
+static void each_turn(void *ctx)
+{
+    struct driver *d = ctx;
+
+    store_drain_replies(store_reply_box(d->app->store));
+    if (d->run)
+        journal_flush(d->run);
+}
+
+static void print_event(const char *type, const char *path, const char *key, const char *value)
+{
+    struct json *o = jv_object();
+    struct str s = STR_INIT;
+
+    jv_set_string(o, "type", type);
+    jv_set_string(o, "path", path);
+    jv_set_string(o, key, value);
+    jv_write(o, 0, &s);
+    str_putc(&s, '\n');
+    app_print(&s);
+    str_deinit(&s);
+    jv_unref(o);
+}
+
+static void on_step(void *ctx, const char *path, const char *kind, enum step_state state)
+{
+    struct driver *d = ctx;
+
+    d->steps_seen += state != STEP_STARTED;
+    if (d->stream_json)
+        print_event("step", path, "status", step_state_name(state));
+    log_progress(d->app->log, "%lld steps done, at %s (%s)", (long long)d->steps_seen, path, kind);
+}
+
+static void on_text(void *ctx, const char *path, const char *text, size_t n)
+{
+    struct driver *d = ctx;
+    struct str s = STR_INIT;
+
+    if (d->stream_json) {
+        struct json *o = jv_object();
+        jv_set_string(o, "type", "text");
+        jv_set_string(o, "path", path);
+        jv_set_adopt(o, "text", jv_string_n(text, n));
+        jv_write(o, 0, &s);
+        str_putc(&s, '\n');
+        jv_unref(o);
+    } else {
+        str_append(&s, text, n);
+    }
+    app_print(&s);
+    str_deinit(&s);
+}
+
+static void on_done(void *ctx, struct runner *r, const struct runner_result *result)
+{
+    struct driver *d = ctx;
+
+    (void)r;
+    snprintf(d->status, sizeof(d->status), "%s", result->status);
+    d->output = result->output ? jv_ref(result->output) : NULL;
+    d->err = result->err;
+    d->steps = result->steps;
+    d->tok_in = result->tok_in;
+    d->tok_out = result->tok_out;
+    d->wall_ms = result->wall_ms;
+    d->ended = true;
+    loop_stop(d->loop);
+}
+
+static void stop_runner(struct driver *d, bool keep)
+{
+    if (d->runner && !d->ended)
+        runner_stop(d->runner, keep);
+}
+
+static void on_signal(void *ctx, int signo)
+{
+    struct driver *d = ctx;
+
+    if (d->signo)
+        raise(SIGKILL); /* the second one does not wait; the store is crash-safe */
+    d->signo = signo;
+    stop_runner(d, true);
+}
+
+static void on_limit(void *ctx)
+{
+    struct driver *d = ctx;
+
+    d->timed_out = true;
+    stop_runner(d, false);
+}
+
+static void poll_cancelled(void *ctx)
+{
+    struct driver *d = ctx;
+    bool cancelled = false;
+    struct error ignored = ERROR_INIT;
+
+    loop_timer_free(d->poll);
+    d->poll = NULL;
+    if (d->ended)
+        return;
+    if (!run_poll_cancelled(d->run, &cancelled, &ignored) && cancelled)
+        stop_runner(d, false);
+    else
+        d->poll = loop_timer_new(d->loop, CANCEL_POLL_MS, poll_cancelled, d);
+}
+
+static enum status open_driver(struct driver *d, struct error *err)
+{
+    struct app *a = d->app;
+    enum status st = loop_new(a->seams, &d->loop, err);
+
+    if (st)
+        return st;
+    d->alive = loop_box_new(d->loop, on_no_mail, d);
+    loop_box_hold(d->alive, 1); /* the run ends by on_done, not by an idle loop */
+    store_set_wake(a->store, wake_for_store, d->loop);
+    d->tick = loop_tick_new(d->loop, each_turn, d);
+    d->sigint = loop_signal_new(d->loop, SIGINT, on_signal, d);
+    d->sigterm = loop_signal_new(d->loop, SIGTERM, on_signal, d);
+    d->poll = loop_timer_new(d->loop, CANCEL_POLL_MS, poll_cancelled, d);
+    if (option_is_set(a->options, OPT_TIMEOUT))
+        d->limit = loop_timer_new(d->loop, option_int(a->options, OPT_TIMEOUT), on_limit, d);
+    st = app_tools(a, &d->tools, err);
+    if (st)
+        return st;
+    struct agent_host_options ho = {.loop = d->loop, .registry = d->tools, .seams = a->seams, .ctx = d};
+    if (option_flag(a->options, OPT_STREAM))
+        ho.on_text = on_text;
+    return agent_host_new(&ho, &d->agents, err);
+}
+
+static void close_driver(struct driver *d)
+{
+    runner_free(d->runner);
+    run_close(d->run);
+    agent_host_free(d->agents);
+    tool_registry_free(d->tools);
+    loop_timer_free(d->limit);
+    loop_timer_free(d->poll);
+    loop_signal_free(d->sigint);
+    loop_signal_free(d->sigterm);
+    loop_tick_free(d->tick);
+    if (d->app->store)
+        store_set_wake(d->app->store, NULL, NULL);
+    loop_box_free(d->alive);
+    loop_free(d->loop);
+    jv_unref(d->output);
+}
+
+static int print_result(struct driver *d)
+{
+    struct app *a = d->app;
+    struct str out = STR_INIT;
+    char took[32];
+    int code;
+
+    log_progress_end(a->log);
+    if (a->json) {
+        struct json *doc = app_document("run");
+        if (d->stream_json)
+            jv_set_string(doc, "type", "result");
+        jv_set_string(doc, "run", d->uuid);
+        jv_set_string(doc, "status", d->status);
+        jv_set_adopt(doc, "output", d->output ? jv_ref(d->output) : jv_null());
+        jv_set_int(doc, "steps", d->steps);
+        jv_set_int(doc, "tokens", d->tok_in + d->tok_out);
+        jv_set_int(doc, "tokens_in", d->tok_in);
+        jv_set_int(doc, "tokens_out", d->tok_out);
+        jv_set_real(doc, "wall_s", (double)d->wall_ms / 1000);
+        if (d->err.message[0])
+            jv_set_string(doc, "message", d->err.message);
+        code = app_print_json(doc);
+    } else {
+        if (d->output)
+            jv_write(d->output, 2, &out);
+        if (d->output)
+            str_putc(&out, '\n');
+        code = app_print(&out);
+        format_duration_ms(d->wall_ms, took, sizeof(took));
+        if (d->err.message[0])
+            log_write(a->log, LOG_ERROR, "troupe: %s%s%s", d->err.where, d->err.where[0] ? ": " : "",
+                      d->err.message);
+        log_write(a->log, LOG_INFO, "run %s: %s, %lld steps, %lld tokens, %s", d->uuid, d->status,
+                  (long long)d->steps, (long long)(d->tok_in + d->tok_out), took);
+    }
+    if (strcmp(d->status, "waiting") == 0)
+        log_write(a->log, LOG_INFO, "answer with `troupe answer %s VALUE`, then `troupe resume %s`",
+                  d->uuid, d->uuid);
+    str_deinit(&out);
+    return code;
+}
+
+static int exit_code(const struct driver *d, int printed)
+{
+    if (d->signo == SIGINT)
+        return EXIT_INTERRUPTED;
+    if (d->signo == SIGTERM)
+        return EXIT_TERMINATED;
+    if (d->timed_out)
+        return EXIT_TIME;
+    int code = app_exit_of_status(d->status);
+    return code ? code : printed;
+}
+
+int app_drive_run(struct app *a, const struct plan *plan, struct run *run,
+                  const struct json *inputs)
+{
+    struct driver d = {.app = a, .run = run};
+    struct error err = ERROR_INIT;
+    int code;
+
+    d.stream_json = a->json && option_flag(a->options, OPT_STREAM);
+    snprintf(d.uuid, sizeof(d.uuid), "%s", run_uuid(run));
+    log_write(a->log, LOG_INFO, "run %s, seed %llu", d.uuid, (unsigned long long)run_seed(run));
+    enum status st = open_driver(&d, &err);
+    if (!st) {
+        struct runner_host h = {.loop = d.loop, .agents = d.agents, .tools = d.tools,
+                                .store = a->store, .seams = a->seams, .model = find_model,
+                                .on_step = on_step, .ctx = &d};
+        st = runner_start(&h, plan, run, inputs, on_done, &d, &d.runner, &err);
+    }
+    if (!st) {
+        if (!d.ended)
+            loop_run(d.loop);
+        st = journal_sync(run, &err); /* nothing is printed before it is durable */
+    }
+    if (st)
+        code = app_fail(a, &err);
+    else
+        code = exit_code(&d, print_result(&d));
+    if (d.signo && !st)
+        log_write(a->log, LOG_INFO, "interrupted; `troupe resume %s` goes on", d.uuid);
+    close_driver(&d);
+    return code;
+}

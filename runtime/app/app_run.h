@@ -1,0 +1,16 @@
+/* app_run.h - one blueprint run in this process: loop, agents, tools, models, output.
+ */
+#ifndef TROUPE_RUNTIME_APP_APP_RUN_H
+#define TROUPE_RUNTIME_APP_APP_RUN_H
+
+#include "blueprints/runner.h"
+#include "runtime/app/app.h"
+
+/* Drives `run` (created or taken; closed here) to its end or to a wait, prints what cli.md says for
+ * `run` and gives the exit code. */
+int app_drive_run(struct app *a, const struct plan *plan, struct run *run,
+                  const struct json *inputs);
+/* The exit code for a run's last status. */
+int app_exit_of_status(const char *status);
+
+#endif

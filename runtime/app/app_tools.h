@@ -1,0 +1,14 @@
+/* app_tools.h - the registry of an invocation: built-in and environment tools. */
+#ifndef TROUPE_RUNTIME_APP_APP_TOOLS_H
+#define TROUPE_RUNTIME_APP_APP_TOOLS_H
+
+#include "runtime/app/app.h"
+#include "tools/registry.h"
+
+/* --root, or the working folder. The caller's: tool_registry_free. */
+MUST_CHECK enum status app_tools(struct app *a, struct tool_registry **out, struct error *err);
+/* A tool by name, or an error with the nearest. */
+MUST_CHECK enum status app_tool(struct tool_registry *r, const char *name, struct tool **out,
+                                struct error *err);
+
+#endif

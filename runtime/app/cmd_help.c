@@ -1,0 +1,113 @@
+/* cmd_help.c - help, version and completion: what the tables know.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <string.h>
+
+#include "runtime/app/app.h"
+#include "runtime/base/json.h"
+#include "runtime/base/map.h"
+
+static const struct command_spec *find_command(const char *first, const char *second)
+{
+    int32_t n;
+    const struct command_spec *const *all = app_commands(&n);
+    size_t len = strlen(first);
+
+    for (int32_t i = 0; i < n; i++) {
+        const char *name = all[i]->name;
+        if (second ? strncmp(name, first, len) == 0 && name[len] == ' ' &&
+                         strcmp(name + len + 1, second) == 0
+                   : strcmp(name, first) == 0)
+            return all[i];
+    }
+    return NULL;
+}
+
+static int help_main(void *app)
+{
+    struct app *a = app;
+    int32_t n;
+    const struct command_spec *const *all = app_commands(&n);
+    const char *first = options_arg(a->options, 0), *second = options_arg(a->options, 1);
+    const struct command_spec *c = first ? find_command(first, second) : NULL;
+    struct str s = STR_INIT;
+    struct error err = ERROR_INIT;
+    int code;
+
+    if (first && !c) {
+        error_set(&err, STATUS_USAGE, "there is no command `%s%s%s`", first, second ? " " : "",
+                  second ? second : "");
+        error_hint(&err, "`troupe help` lists all commands");
+        return app_fail(a, &err);
+    }
+    if (option_flag(a->options, OPT_MAN))
+        help_man(all, n, APP_VERSION, &s);
+    else if (c)
+        help_command(c, &s);
+    else
+        help_overview(all, n, &s);
+    code = app_print(&s);
+    str_deinit(&s);
+    return code;
+}
+
+static const enum option_id help_options[] = {OPT_MAN, OPT_END};
+const struct command_spec cmd_help = {"help",
+                                      "host",
+                                      "[COMMAND]",
+                                      "explains a command, or lists all",
+                                      NULL,
+                                      help_options,
+                                      0,
+                                      2,
+                                      help_main};
+
+static int version_main(void *app)
+{
+    struct app *a = app;
+    struct str s = STR_INIT;
+    int code;
+
+    if (a->json) {
+        struct json *doc = app_document("version");
+        jv_set_string(doc, "version", APP_VERSION);
+        return app_print_json(doc);
+    }
+    str_puts(&s, "troupe " APP_VERSION "\n");
+    code = app_print(&s);
+    str_deinit(&s);
+    return code;
+}
+
+const struct command_spec cmd_version = {
+    "version", "host", "", "prints the version", NULL, NULL, 0, 0, version_main};
+
+static int completion_main(void *app)
+{
+    struct app *a = app;
+    int32_t n;
+    const struct command_spec *const *all = app_commands(&n);
+    const char *shell = options_arg(a->options, 0);
+    struct str s = STR_INIT;
+    struct error err = ERROR_INIT;
+    int code;
+
+    if (!help_completion(shell, all, n, &s)) {
+        error_set(&err, STATUS_USAGE, "no completion for \"%s\"", shell);
+        error_hint(&err, "bash, zsh and fish are known");
+        return app_fail(a, &err);
+    }
+    code = app_print(&s);
+    str_deinit(&s);
+    return code;
+}
+
+const struct command_spec cmd_completion = {"completion",
+                                            "host",
+                                            "SHELL",
+                                            "prints completion for bash, zsh or fish",
+                                            NULL,
+                                            NULL,
+                                            1,
+                                            1,
+                                            completion_main};

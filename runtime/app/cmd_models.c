@@ -1,0 +1,210 @@
+/* cmd_models.c - models list and show: what is there, what is in it.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/app/app_model.h"
+#include "runtime/app/app_tokenizer.h"
+#include "runtime/app/table.h"
+#include "runtime/base/memory.h"
+
+struct model_list {
+    struct app *app;
+    struct table *table;
+    struct json *rows;
+};
+
+/* config.json alone tells shapes; weights are not touched. */
+static enum status read_config(struct app *a, const char *name, struct model_config *c,
+                               struct error *err)
+{
+    char *text = NULL;
+    size_t n = 0;
+    enum status st = app_model_file(a, name, "config.json", (size_t)1 << 20, &text, &n, err);
+
+    if (!st)
+        st = model_config_parse(text, n, "config.json", c, err);
+    free(text);
+    if (st)
+        error_note(err, "model %s", name);
+    return st;
+}
+
+static void add_model(struct model_list *l, const char *name)
+{
+    struct model_config c;
+    struct error err = ERROR_INIT;
+    struct json *o = jv_object();
+    char params[32] = "-", context[32] = "-";
+    enum status st = read_config(l->app, name, &c, &err);
+
+    jv_set_string(o, "name", name);
+    if (st) {
+        jv_set_string(o, "error", err.message);
+    } else {
+        snprintf(params, sizeof(params), "%.2f M", (double)model_config_n_parameters(&c) / 1e6);
+        snprintf(context, sizeof(context), "%d", c.max_position_embeddings);
+        jv_set_string(o, "architecture", c.architecture);
+        jv_set_int(o, "parameters", model_config_n_parameters(&c));
+        jv_set_int(o, "context", c.max_position_embeddings);
+        jv_set_string(o, "dtype", dtype_name(c.dtype));
+        jv_set_string(o, "codec", c.codec[0] ? c.codec : "json");
+    }
+    const char *cells[] = {name, st ? "-" : c.architecture, params, st ? "-" : dtype_name(c.dtype),
+                           context, st ? err.message : c.codec[0] ? c.codec : "json"};
+    table_row(l->table, cells);
+    jv_append_adopt(l->rows, o);
+}
+
+/* Entries models--ORG--NAME of the Hugging Face cache. */
+static void add_cached(struct model_list *l)
+{
+    const char *hub = getenv("HF_HUB_CACHE"), *hf = getenv("HF_HOME"), *home = getenv("HOME");
+    char base[512];
+
+    if (hub && *hub)
+        snprintf(base, sizeof(base), "%s", hub);
+    else if (hf && *hf)
+        snprintf(base, sizeof(base), "%s/hub", hf);
+    else
+        snprintf(base, sizeof(base), "%s/.cache/huggingface/hub", home ? home : "");
+    DIR *d = opendir(base);
+    for (struct dirent *e; d && (e = readdir(d));) {
+        char name[300];
+        const char *sep = strncmp(e->d_name, "models--", 8) == 0 ? strstr(e->d_name + 8, "--") : NULL;
+        if (!sep)
+            continue;
+        snprintf(name, sizeof(name), "hf:%.*s/%s", (int)(sep - e->d_name - 8), e->d_name + 8, sep + 2);
+        add_model(l, name);
+    }
+    if (d)
+        closedir(d);
+}
+
+static int list_main(void *app)
+{
+    static const char *const columns[] = {"model", "architecture", ">parameters", "type", ">context",
+                                          "codec"};
+    struct app *a = app;
+    struct model_list l = {.app = a, .table = table_new(columns, 6), .rows = jv_array()};
+    struct str out = STR_INIT;
+    int code;
+
+    if (embedded_file_at(0))
+        add_model(&l, "embedded");
+    add_cached(&l);
+    if (a->json) {
+        struct json *doc = app_document("models");
+        jv_set_adopt(doc, "models", jv_ref(l.rows));
+        code = app_print_json(doc);
+    } else {
+        table_write(l.table, &out);
+        code = app_print(&out);
+    }
+    jv_unref(l.rows);
+    table_free(l.table);
+    str_deinit(&out);
+    return code;
+}
+
+const struct command_spec cmd_models_list = {
+    "models list",
+    "models",
+    "",
+    "lists models: the embedded one and the local Hugging Face cache",
+    NULL,
+    NULL,
+    0,
+    0,
+    list_main};
+
+static void put_plan(const struct engine_plan *p, struct str *out)
+{
+    const double mib = 1048576;
+
+    str_printf(out,
+               "\nmemory plan\n  weights      %10.2f MiB\n  KV pages     %10.2f MiB (%d pages)\n"
+               "  activations  %10.2f MiB\n  sessions     %10.2f MiB\n  total        %10.2f MiB of "
+               "%.0f MiB that are free\n",
+               (double)p->weights_bytes / mib, (double)p->kv_bytes / mib, p->n_pages,
+               (double)p->activations_bytes / mib, (double)p->sessions_bytes / mib,
+               (double)p->total_bytes / mib, (double)p->available_bytes / mib);
+}
+
+static struct json *config_json(const struct model_config *c)
+{
+    struct json *o = jv_object();
+
+    jv_set_string(o, "architecture", c->architecture);
+    jv_set_int(o, "parameters", model_config_n_parameters(c));
+    jv_set_int(o, "hidden_size", c->hidden_size);
+    jv_set_int(o, "intermediate_size", c->intermediate_size);
+    jv_set_int(o, "layers", c->n_layers);
+    jv_set_int(o, "heads", c->n_heads);
+    jv_set_int(o, "kv_heads", c->n_kv_heads);
+    jv_set_int(o, "head_dim", c->head_dim);
+    jv_set_int(o, "vocab", c->vocab_size);
+    jv_set_int(o, "context", c->max_position_embeddings);
+    jv_set_real(o, "rope_theta", c->rope_theta);
+    jv_set_bool(o, "tied", c->tie_word_embeddings);
+    jv_set_string(o, "dtype", dtype_name(c->dtype));
+    jv_set_string(o, "codec", c->codec[0] ? c->codec : "json");
+    return o;
+}
+
+static int show_main(void *app)
+{
+    struct app *a = app;
+    const char *name = options_arg(a->options, 0), *key;
+    struct model_config c;
+    struct engine_options eo;
+    struct engine_plan plan;
+    char folder[1024];
+    struct error err = ERROR_INIT;
+    struct str out = STR_INIT;
+    int code;
+    enum status st = read_config(a, name, &c, &err);
+
+    if (!st)
+        st = app_engine_options(a, name, folder, &eo, &err);
+    if (!st)
+        st = engine_plan(&eo, false, &plan, &err);
+    if (st)
+        return app_fail(a, &err);
+    struct json *doc = app_document("model"), *config = config_json(&c), *value;
+    jv_set_string(doc, "name", name);
+    str_printf(&out, "%s\n", name);
+    for (void *it = NULL; (it = jv_next(config, it, &key, &value));) {
+        char *text = jv_dump(value);
+        jv_set_adopt(doc, key, jv_ref(value));
+        str_printf(&out, "  %-18s %s\n", key, text);
+        free(text);
+    }
+    jv_unref(config);
+    if (a->json) {
+        jv_set_int(doc, "total_bytes", plan.total_bytes);
+        code = app_print_json(doc);
+    } else {
+        jv_unref(doc);
+        put_plan(&plan, &out);
+        code = app_print(&out);
+    }
+    str_deinit(&out);
+    return code;
+}
+
+static const enum option_id show_options[] = {OPT_KV_MEMORY, OPT_CONTEXT, OPT_WEIGHT_TYPE,
+                                              OPT_CPU_ISA,   OPT_DEVICE,  OPT_END};
+const struct command_spec cmd_models_show = {
+    "models show",
+    "models",
+    "M",
+    "shows a model's shapes and the memory it would take",
+    NULL,
+    show_options,
+    1,
+    1,
+    show_main};

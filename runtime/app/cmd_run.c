@@ -1,0 +1,233 @@
+/* cmd_run.c - run a blueprint; resume what was interrupted or waited; validate without running.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "blueprints/plan.h"
+#include "runtime/app/app_model.h"
+#include "runtime/app/app_run.h"
+#include "runtime/base/memory.h"
+#include "runtime/store/query.h"
+
+/* --var NAME=VALUE, by the input's declared type. */
+static enum status take_var(const struct plan *plan, const char *text, struct json *inputs,
+                            struct error *err)
+{
+    const char *eq = strchr(text, '=');
+    struct json *value = NULL;
+
+    if (!eq || eq == text)
+        return error_set(err, STATUS_USAGE, "--var \"%s\": expected NAME=VALUE", text);
+    char *name = xstrndup(text, (size_t)(eq - text));
+    enum status st = plan_input_from_text(plan, name, eq + 1, &value, err);
+    if (!st)
+        jv_set_adopt(inputs, name, value);
+    free(name);
+    return st;
+}
+
+/* What is stored with the run: the plan itself, its inputs, and the options that shape its results. */
+static struct json *run_config_of(struct app *a, const struct plan *plan, const struct json *inputs)
+{
+    struct json *config = jv_object(), *models = jv_array();
+
+    jv_set_adopt(config, "plan", jv_deep_copy(plan->effective));
+    jv_set_adopt(config, "inputs", jv_deep_copy(inputs));
+    for (int32_t i = 0; i < option_count(a->options, OPT_MODEL); i++)
+        jv_append_adopt(models, jv_string(option_text_at(a->options, OPT_MODEL, i)));
+    jv_set_adopt(config, "models", models);
+    const char *first = NULL, *key;
+    struct json *value;
+    for (void *it = NULL; !first && (it = jv_next(plan->models, it, &key, &value));)
+        first = jv_get_string(value, NULL);
+    jv_set_string(config, "model", app_model_name(a, NULL, first ? first : "embedded"));
+    return config;
+}
+
+static enum status create_run(struct app *a, const struct plan *plan, const struct json *inputs,
+                              struct run **out, struct error *err)
+{
+    struct json *config = run_config_of(a, plan, inputs);
+    struct run_spec spec = {.kind = "run", .name = plan->name, .config = config, .seed = app_seed(a)};
+    const char *model = jv_get_string(jv_get(config, "model"), "");
+    struct model *m = NULL;
+    struct store *s;
+    /* Opened before the row exists, so that a model that is not there leaves no run behind. */
+    enum status st = plan->n_agents > 0 ? app_model(a, model, &m, err) : STATUS_OK;
+
+    if (!st && m) {
+        spec.model_hash = &m->info.hash;
+        spec.backend = m->info.backend;
+    }
+    if (!st)
+        st = app_store(a, true, &s, err);
+    if (!st)
+        st = run_create(s, &spec, out, err);
+    jv_unref(config);
+    return st;
+}
+
+static int run_main(void *app)
+{
+    struct app *a = app;
+    struct plan *plan = NULL;
+    struct run *run = NULL;
+    struct json *given = jv_object(), *inputs = NULL;
+    struct error err = ERROR_INIT;
+    int code;
+    enum status st = blueprint_load(options_arg(a->options, 0), &plan, &err);
+
+    for (int32_t i = 0; !st && i < option_count(a->options, OPT_VAR); i++)
+        st = take_var(plan, option_text_at(a->options, OPT_VAR, i), given, &err);
+    if (!st)
+        st = plan_inputs(plan, given, &inputs, &err);
+    if (!st)
+        st = create_run(a, plan, inputs, &run, &err);
+    code = st ? app_fail(a, &err) : app_drive_run(a, plan, run, inputs);
+    jv_unref(given);
+    jv_unref(inputs);
+    plan_free(plan);
+    return code;
+}
+
+static const enum option_id run_options[] = {
+    OPT_VAR,       OPT_MODEL,   OPT_SEED,    OPT_STREAM,      OPT_TIMEOUT, OPT_ROOT, OPT_DEVICE, OPT_THREADS,
+    OPT_KV_MEMORY, OPT_CONTEXT, OPT_CPU_ISA, OPT_WEIGHT_TYPE, OPT_END};
+const struct command_spec cmd_run = {
+    "run",
+    "work",
+    "BLUEPRINT",
+    "runs a workflow; its output goes to standard output",
+    "Every step is recorded before its effect and after it: a run survives kill -9 and `troupe resume` "
+    "goes on.\nExit code 0: the run ended ok (also when its verdict is a failure: that is a result).",
+    run_options,
+    1,
+    1,
+    run_main};
+
+/* ---- resume */
+
+static enum status resume_one(struct app *a, const char *uuid, int *code, struct error *err)
+{
+    struct store *s;
+    struct run *run = NULL;
+    struct plan *plan = NULL;
+    enum status st = app_store(a, false, &s, err);
+
+    if (!st)
+        st = run_take(s, uuid, &run, err);
+    if (st)
+        return st;
+    const struct json *config = run_config(run);
+    st = blueprint_from_effective(jv_get(config, "plan"), &plan, err);
+    if (st) {
+        run_close(run);
+        return st;
+    }
+    struct json *inputs = jv_ref(jv_get(config, "inputs"));
+    *code = app_drive_run(a, plan, run, inputs); /* closes the run */
+    jv_unref(inputs);
+    plan_free(plan);
+    return STATUS_OK;
+}
+
+struct found {
+    char (*uuid)[37];
+    size_t n;
+};
+
+static bool collect(void *ctx, const struct run_row *r)
+{
+    struct found *f = ctx;
+
+    if (strcmp(r->kind, "run") != 0 || r->owned ||
+        (strcmp(r->status, "running") != 0 && strcmp(r->status, "waiting") != 0))
+        return true;
+    f->uuid = xrealloc(f->uuid, (f->n + 1) * sizeof(*f->uuid));
+    snprintf(f->uuid[f->n++], sizeof(*f->uuid), "%s", r->uuid);
+    return true;
+}
+
+static int resume_main(void *app)
+{
+    struct app *a = app;
+    const char *which = options_arg(a->options, 0);
+    struct found f = {0};
+    struct store_reader *q;
+    char uuid[37];
+    struct error err = ERROR_INIT;
+    int code = EXIT_OK;
+    enum status st = app_reader(a, &q, &err);
+
+    if (!st && !which && !option_flag(a->options, OPT_ALL))
+        which = "last";
+    if (!st && which) {
+        st = query_resolve_run(q, which, uuid, &err);
+        if (!st)
+            st = resume_one(a, uuid, &code, &err);
+    } else if (!st) {
+        st = query_runs(q, NULL, 0, collect, &f, &err);
+        for (size_t i = f.n; !st && i-- > 0 && !*a->interrupted;) {
+            int one = EXIT_OK;
+            st = resume_one(a, f.uuid[i], &one, &err);
+            code = one ? one : code;
+        }
+        if (!st && f.n == 0)
+            log_write(a->log, LOG_INFO, "nothing to resume");
+    }
+    free(f.uuid);
+    return st ? app_fail(a, &err) : code;
+}
+
+static const enum option_id resume_options[] = {OPT_ALL,     OPT_STREAM,  OPT_TIMEOUT,   OPT_ROOT,
+                                                OPT_DEVICE,  OPT_THREADS, OPT_KV_MEMORY, OPT_CONTEXT,
+                                                OPT_CPU_ISA, OPT_MODEL,   OPT_END};
+const struct command_spec cmd_resume = {
+    "resume",
+    "work",
+    "[RUN | --all]",
+    "goes on with interrupted or waiting runs",
+    "Steps that are recorded are not done again. The blueprint and inputs are those stored with the run.",
+    resume_options,
+    0,
+    1,
+    resume_main};
+
+/* ---- validate */
+
+static int validate_main(void *app)
+{
+    struct app *a = app;
+    struct plan *plan = NULL;
+    struct error err = ERROR_INIT;
+    enum status st = blueprint_load(options_arg(a->options, 0), &plan, &err);
+
+    if (st)
+        return app_fail(a, &err);
+    if (a->json) {
+        struct json *doc = app_document("validate");
+        jv_set_bool(doc, "ok", true);
+        jv_set_string(doc, "name", plan->name);
+        jv_set_int(doc, "steps", plan->n_steps);
+        jv_set_int(doc, "agents", plan->n_agents);
+        jv_set_adopt(doc, "effective", jv_ref(plan->effective));
+        app_print_json(doc);
+    } else {
+        log_write(a->log, LOG_INFO, "%s: sound, %d steps, %d agents, %d inputs", plan->name,
+                  plan->n_steps, plan->n_agents, plan->n_inputs);
+    }
+    plan_free(plan);
+    return EXIT_OK;
+}
+
+const struct command_spec cmd_validate = {"validate",
+                                          "host",
+                                          "BLUEPRINT",
+                                          "checks a blueprint without running it",
+                                          NULL,
+                                          NULL,
+                                          1,
+                                          1,
+                                          validate_main};

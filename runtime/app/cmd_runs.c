@@ -1,0 +1,212 @@
+/* cmd_runs.c - runs: the list; rm: delete one; cancel: stop one.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "runtime/app/app.h"
+#include "runtime/app/table.h"
+#include "runtime/base/memory.h"
+#include "runtime/store/query.h"
+
+struct listing {
+    struct app *app;
+    struct table *table;
+    struct json *rows;
+    int64_t now_ms;
+    char (*uuid)[37]; /* runs of the table, to shorten afterwards */
+    size_t n;
+};
+
+static struct json *run_json(const struct run_row *r)
+{
+    struct json *o = jv_object();
+
+    jv_set_string(o, "run", r->uuid);
+    jv_set_string(o, "kind", r->kind);
+    jv_set_string(o, "name", r->name);
+    jv_set_string(o, "status", r->status);
+    jv_set_bool(o, "owned", r->owned);
+    if (r->error)
+        jv_set_string(o, "error", r->error);
+    jv_set_adopt(o, "seed", jv_int((int64_t)r->seed));
+    jv_set_int(o, "epoch", r->epoch);
+    jv_set_int(o, "steps", r->n_steps);
+    jv_set_int(o, "tokens_in", r->tok_in);
+    jv_set_int(o, "tokens_out", r->tok_out);
+    jv_set_int(o, "created_ms", r->created_ms);
+    if (r->ended_ms)
+        jv_set_int(o, "ended_ms", r->ended_ms);
+    return o;
+}
+
+/* A run that nobody holds any more, but that says "running", was interrupted. */
+static const char *shown_status(const struct run_row *r)
+{
+    if (r->status[0] == 'r' && r->status[1] == 'u' && !r->owned)
+        return "interrupted";
+    return r->status;
+}
+
+static bool list_run(void *ctx, const struct run_row *r)
+{
+    struct listing *l = ctx;
+    char created[32], took[32], steps[24], tokens[24];
+    struct error ignored = ERROR_INIT;
+    struct store_reader *q;
+    char id[37] = "";
+
+    if (l->rows) {
+        jv_append_adopt(l->rows, run_json(r));
+        return true;
+    }
+    if (app_reader(l->app, &q, &ignored) || query_short_id(q, r->uuid, id, &ignored))
+        snprintf(id, sizeof(id), "%s", r->uuid);
+    format_time_ms(r->created_ms, created, sizeof(created));
+    format_duration_ms((r->ended_ms ? r->ended_ms : l->now_ms) - r->created_ms, took, sizeof(took));
+    snprintf(steps, sizeof(steps), "%lld", (long long)r->n_steps);
+    snprintf(tokens, sizeof(tokens), "%lld", (long long)r->tok_out);
+    const char *cells[] = {id, r->kind, r->name, shown_status(r), created, took, steps, tokens};
+    table_row(l->table, cells);
+    return true;
+}
+
+static int runs_main(void *app)
+{
+    static const char *const columns[] = {"run",   "kind",   "name",  "status",
+                                          "begun", ">took", ">steps", ">tokens"};
+    struct app *a = app;
+    struct listing l = {.app = a, .now_ms = seams_wall_ms(a->seams)};
+    struct store_reader *q;
+    struct error err = ERROR_INIT;
+    struct str out = STR_INIT;
+    int64_t since = 0;
+    int code;
+    enum status st = app_reader(a, &q, &err);
+
+    if (option_is_set(a->options, OPT_SINCE))
+        since = l.now_ms - option_int(a->options, OPT_SINCE);
+    if (a->json)
+        l.rows = jv_array();
+    else
+        l.table = table_new(columns, 8);
+    if (!st)
+        st = query_runs(q, option_text(a->options, OPT_STATUS), since, list_run, &l, &err);
+    if (st) {
+        code = app_fail(a, &err);
+        jv_unref(l.rows);
+    } else if (a->json) {
+        struct json *doc = app_document("runs");
+        jv_set_adopt(doc, "runs", l.rows);
+        code = app_print_json(doc);
+    } else {
+        table_write(l.table, &out);
+        code = app_print(&out);
+    }
+    str_deinit(&out);
+    table_free(l.table);
+    return code;
+}
+
+static const enum option_id runs_options[] = {OPT_STATUS, OPT_SINCE, OPT_END};
+const struct command_spec cmd_runs = {
+    "runs", "look", "", "lists runs, the newest first", NULL, runs_options, 0, 0, runs_main};
+
+static int rm_main(void *app)
+{
+    struct app *a = app;
+    struct store *s;
+    struct store_reader *q;
+    char uuid[37];
+    struct error err = ERROR_INIT;
+    enum status st = app_store(a, false, &s, &err);
+
+    if (!st)
+        st = app_reader(a, &q, &err);
+    if (!st)
+        st = query_resolve_run(q, options_arg(a->options, 0), uuid, &err);
+    if (!st)
+        st = store_remove_run(s, uuid, &err);
+    if (st)
+        return app_fail(a, &err);
+    log_write(a->log, LOG_INFO, "removed %s; `troupe store gc` gives its content back", uuid);
+    return EXIT_OK;
+}
+
+const struct command_spec cmd_rm = {"rm", "look", "RUN", "deletes a run", NULL, NULL, 1, 1, rm_main};
+
+static int cancel_main(void *app)
+{
+    struct app *a = app;
+    struct store *s;
+    struct store_reader *q;
+    char uuid[37];
+    struct error err = ERROR_INIT;
+    enum status st = app_store(a, false, &s, &err);
+
+    if (!st)
+        st = app_reader(a, &q, &err);
+    if (!st)
+        st = query_resolve_run(q, options_arg(a->options, 0), uuid, &err);
+    if (!st)
+        st = store_cancel(s, uuid, &err);
+    if (st)
+        return app_fail(a, &err);
+    log_write(a->log, LOG_INFO, "%s will stop before its next step", uuid);
+    return EXIT_OK;
+}
+
+const struct command_spec cmd_cancel = {"cancel",
+                                        "work",
+                                        "RUN",
+                                        "stops a run",
+                                        "The run's owner sees it before its next step; a run that nobody holds is "
+                                        "marked cancelled at once.",
+                                        NULL,
+                                        1,
+                                        1,
+                                        cancel_main};
+
+static int answer_main(void *app)
+{
+    struct app *a = app;
+    const char *what = options_arg(a->options, 0), *slash = what, *text = options_arg(a->options, 1);
+    struct store *s;
+    struct store_reader *q;
+    char uuid[37], *prefix;
+    struct json *answer = NULL;
+    struct error err = ERROR_INIT, not_json = ERROR_INIT;
+    enum status st = app_store(a, false, &s, &err);
+
+    while (*slash && *slash != '/')
+        slash++;
+    prefix = xstrndup(what, (size_t)(slash - what));
+    if (!st)
+        st = app_reader(a, &q, &err);
+    if (!st)
+        st = query_resolve_run(q, prefix, uuid, &err);
+    free(prefix);
+    size_t n = 0;
+    while (text[n])
+        n++;
+    if (jv_parse(text, n, "VALUE", &answer, &not_json))
+        answer = jv_string(text); /* yes, no, any words: no quotes needed */
+    if (!st)
+        st = store_answer(s, uuid, *slash ? slash + 1 : NULL, answer, &err);
+    jv_unref(answer);
+    if (st)
+        return app_fail(a, &err);
+    log_write(a->log, LOG_INFO, "answered; `troupe resume %s` goes on if no process holds the run",
+              uuid);
+    return EXIT_OK;
+}
+
+const struct command_spec cmd_answer = {"answer",
+                                        "work",
+                                        "RUN[/PATH] VALUE",
+                                        "answers a waiting question or approval",
+                                        "VALUE is JSON, else text. Without a PATH the run must wait for one thing only.",
+                                        NULL,
+                                        2,
+                                        2,
+                                        answer_main};

@@ -1,0 +1,139 @@
+/* cmd_show.c - show: the tree of steps of a run or an episode, with tokens and conversations.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "runtime/app/app.h"
+#include "runtime/app/show.h"
+#include "runtime/app/table.h"
+#include "runtime/base/memory.h"
+
+/* Splits RUN/PATH and finds the run. *path is NULL without one; else points into the argument. */
+static enum status resolve(struct app *a, const char *what, char uuid[37], const char **path,
+                           struct store_reader **q, struct error *err)
+{
+    const char *slash = strchr(what, '/');
+    char *prefix = slash ? xstrndup(what, (size_t)(slash - what)) : xstrdup(what);
+    enum status st = app_reader(a, q, err);
+
+    if (!st)
+        st = query_resolve_run(*q, prefix, uuid, err);
+    free(prefix);
+    *path = slash ? slash + 1 : NULL;
+    return st;
+}
+
+static int print_view(struct app *a, struct show_view *v)
+{
+    struct str out = STR_INIT;
+    int code;
+
+    if (a->json)
+        return app_print_json(show_document(v));
+    show_text(v, &out);
+    code = app_print(&out);
+    str_deinit(&out);
+    return code;
+}
+
+/* Prints steps as they are recorded until the run has ended. */
+static int follow(struct app *a, struct show_view *v, struct store_reader *q, const char *uuid,
+                  const char *path, struct error *err)
+{
+    struct timespec pause = {.tv_nsec = 200000000};
+    int64_t after = -1;
+    bool ended = false;
+
+    while (!*a->interrupted) {
+        struct show_view part = *v;
+        enum status st = show_load(&part, q, uuid, path, after, err);
+        if (st)
+            return app_fail(a, err);
+        after = part.last_seq;
+        ended = part.ended;
+        int code = show_stream(&part, a->json, ended);
+        show_deinit(&part);
+        if (code || ended)
+            return code;
+        nanosleep(&pause, NULL);
+    }
+    return EXIT_INTERRUPTED;
+}
+
+static int diff_main(struct app *a, struct show_view *v, struct store_reader *q, const char *uuid,
+                     struct error *err)
+{
+    struct show_view other = *v;
+    char uuid2[37];
+    struct str out = STR_INIT;
+    int64_t n_different = 0;
+    enum status st = query_resolve_run(q, option_text(a->options, OPT_DIFF), uuid2, err);
+
+    if (!st)
+        st = show_load(v, q, uuid, NULL, -1, err);
+    if (st)
+        return app_fail(a, err);
+    st = show_load(&other, q, uuid2, NULL, -1, err);
+    if (st)
+        return app_fail(a, err);
+    n_different = show_diff(v, &other, &out);
+    if (a->json) {
+        struct json *doc = app_document("diff");
+        jv_set_string(doc, "run", uuid);
+        jv_set_string(doc, "other", uuid2);
+        jv_set_int(doc, "different", n_different);
+        jv_set_string(doc, "report", str_cstr(&out));
+        app_print_json(doc);
+    } else {
+        app_print(&out);
+    }
+    str_deinit(&out);
+    show_deinit(&other);
+    return n_different ? EXIT_NOT_OK : EXIT_OK;
+}
+
+static int show_main(void *app)
+{
+    struct app *a = app;
+    struct show_view v = {.app = a};
+    struct store_reader *q = NULL;
+    const char *path;
+    char uuid[37];
+    struct error err = ERROR_INIT;
+    int code;
+    enum status st = resolve(a, options_arg(a->options, 0), uuid, &path, &q, &err);
+
+    if (st)
+        return app_fail(a, &err);
+    v.tokens = option_flag(a->options, OPT_TOKENS);
+    v.messages = option_flag(a->options, OPT_MESSAGES);
+    if (option_is_set(a->options, OPT_DIFF)) {
+        v.tokens = true;
+        code = diff_main(a, &v, q, uuid, &err);
+    } else if (option_flag(a->options, OPT_FOLLOW)) {
+        code = follow(a, &v, q, uuid, path, &err);
+    } else {
+        st = show_load(&v, q, uuid, path, -1, &err);
+        code = st ? app_fail(a, &err) : print_view(a, &v);
+    }
+    show_deinit(&v);
+    return code;
+}
+
+static const enum option_id show_options[] = {OPT_TOKENS, OPT_MESSAGES, OPT_DIFF, OPT_FOLLOW,
+                                              OPT_END};
+const struct command_spec cmd_show = {
+    "show",
+    "look",
+    "RUN[/PATH]",
+    "shows a run: its tree of steps",
+    "With --tokens also the exact ids that each model call was fed and sampled, their log-probabilities "
+    "and masks,\nthe tool calls and the verdict. An evaluation is a run too: PATH names one of its "
+    "episodes (row[0]/episode[3]).",
+    show_options,
+    1,
+    1,
+    show_main};

@@ -1,0 +1,200 @@
+/* cmd_train_sft.c - train sft: supervised training on demonstrations or chat data, into a model folder.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agents/example_chat.h"
+#include "agents/example_env.h"
+#include "models/formats/safetensors.h"
+#include "models/train/sft.h"
+#include "runtime/app/app_env.h"
+#include "runtime/app/app_model.h"
+#include "runtime/app/app_new_model.h"
+#include "runtime/app/app_tokenizer.h"
+#include "runtime/app/table.h"
+#include "runtime/base/memory.h"
+
+struct sft_job {
+    struct app *app;
+    const char *model; /* --model: "new", or one to go on from */
+    struct tokenizer *tokenizer;
+    struct weights *start;
+    struct pool *pool;
+    struct example_source *source;
+    void (*free_source)(struct example_source *s);
+    struct sft_options options;
+};
+
+static enum status open_source(struct sft_job *j, struct error *err)
+{
+    const struct options *o = j->app->options;
+    const char *env = option_text(o, OPT_ENV), *data = option_text(o, OPT_DATA);
+    enum status st;
+
+    if (!env == !data)
+        return error_set(err, STATUS_USAGE, "give either --data FILE.jsonl or --env ENV");
+    if (env) {
+        const struct env_ops *ops = app_env(env, err);
+        if (!ops)
+            return STATUS_USAGE;
+        j->free_source = example_env_free;
+        return example_env_new(ops, option_text(o, OPT_KIND), j->tokenizer, &j->source, err);
+    }
+    char *template = NULL;
+    size_t n = 0;
+    struct error none = ERROR_INIT;
+    st = app_model_file(j->app, j->model, "chat_template.jinja", (size_t)1 << 20, &template, &n, &none);
+    if (st && st != STATUS_NOT_FOUND) {
+        *err = none;
+        return st;
+    }
+    j->free_source = example_chat_free;
+    st = example_chat_new(data, j->tokenizer, template, &j->source, err);
+    free(template);
+    return st;
+}
+
+static void fill_options(struct sft_job *j)
+{
+    const struct app *a = j->app;
+    const struct options *o = a->options;
+    const char *env = option_text(o, OPT_ENV);
+
+    j->options = (struct sft_options){
+        .out = option_text(o, OPT_OUT),
+        .seed = option_is_set(o, OPT_SEED) ? option_seed(o, OPT_SEED) : 1,
+        .updates = option_int(o, OPT_UPDATES),
+        .batch_tokens = (int32_t)option_int(o, OPT_BATCH_TOKENS),
+        .accumulate = (int32_t)option_int(o, OPT_ACCUMULATE),
+        .max_len = (int32_t)option_int(o, OPT_MAX_LEN),
+        .lr = option_number(o, OPT_LR),
+        .lr_min = option_number(o, OPT_LR_MIN),
+        .warmup = option_int(o, OPT_WARMUP),
+        .beta1 = option_number(o, OPT_BETA1),
+        .beta2 = option_number(o, OPT_BETA2),
+        .eps = 1e-8,
+        .weight_decay = option_number(o, OPT_WEIGHT_DECAY),
+        .clip = option_number(o, OPT_CLIP),
+        .eval_every = (int32_t)option_int(o, OPT_EVAL_EVERY),
+        .n_eval_batches = 4,
+        .checkpoint_every = (int32_t)option_int(o, OPT_CHECKPOINT_EVERY),
+        .keep_last = (int32_t)option_int(o, OPT_KEEP_LAST),
+        .keep_best = true,
+        .recompute = option_flag(o, OPT_RECOMPUTE),
+        .resume = option_flag(o, OPT_RESUME),
+        .stop_on = strcmp(option_text(o, OPT_STOP_ON), "none") == 0 ? NULL : option_text(o, OPT_STOP_ON),
+        .data = j->source,
+        .held_out = env ? j->source : NULL, /* an environment never runs out of fresh examples */
+        .seams = a->seams,
+        .log = a->log,
+        .interrupted = a->interrupted,
+    };
+    if (j->options.max_len == 0)
+        j->options.max_len = env ? env_find(env)->max_context_tokens
+                                 : weights_config(j->start)->max_position_embeddings;
+}
+
+static void report(struct sft_job *j, const struct sft_result *r)
+{
+    char took[32];
+
+    format_duration_ms((int64_t)(r->wall_s * 1000), took, sizeof(took));
+    log_write(j->app->log, LOG_INFO,
+              "%lld updates, %lld tokens (%lld trained), loss %.4f, held out %.4f, %.0f tokens/s, %s",
+              (long long)r->updates, (long long)r->tokens, (long long)r->trained_tokens, r->loss,
+              r->held_out_loss, r->tokens_per_s, took);
+    if (r->n_truncated > 0)
+        log_write(j->app->log, LOG_WARN, "%lld examples were longer than --max-len %d and were cut",
+                  (long long)r->n_truncated, j->options.max_len);
+    log_write(j->app->log, LOG_INFO, "wrote %s/model", j->options.out);
+}
+
+static int print_json(const struct sft_job *j, const struct sft_result *r)
+{
+    struct json *doc = app_document("train_sft");
+    char path[1100];
+
+    snprintf(path, sizeof(path), "%s/model", j->options.out);
+    jv_set_string(doc, "model", path);
+    jv_set_int(doc, "updates", r->updates);
+    jv_set_int(doc, "tokens", r->tokens);
+    jv_set_int(doc, "trained_tokens", r->trained_tokens);
+    jv_set_int(doc, "truncated", r->n_truncated);
+    jv_set_real(doc, "loss", r->loss);
+    jv_set_real(doc, "held_out_loss", r->held_out_loss);
+    jv_set_real(doc, "tokens_per_s", r->tokens_per_s);
+    jv_set_real(doc, "wall_s", r->wall_s);
+    return app_print_json(doc);
+}
+
+static enum status prepare(struct sft_job *j, struct error *err)
+{
+    const struct options *o = j->app->options;
+    enum status st = app_new_model(j->app, j->model, &j->tokenizer, &j->start, err);
+
+    if (!st)
+        st = open_source(j, err);
+    if (!st)
+        st = pool_new((int32_t)option_int(o, OPT_THREADS), &j->pool, err);
+    if (!st)
+        fill_options(j);
+    return st;
+}
+
+static int train_main(void *app)
+{
+    struct sft_job j = {.app = app};
+    struct app *a = app;
+    struct sft_result r = {0};
+    struct error err = ERROR_INIT;
+    int code = EXIT_OK;
+    enum status st = STATUS_OK;
+
+    j.model = app_model_name(a, NULL, "embedded");
+    if (!option_is_set(a->options, OPT_OUT))
+        st = error_set(&err, STATUS_USAGE, "--out DIR is missing: where to write");
+    if (!st)
+        st = prepare(&j, &err);
+    if (!st)
+        st = sft_run(j.pool, j.start, &j.options, &r, &err);
+    if (!st)
+        st = app_write_model(a, j.model, r.weights, j.options.out, &err);
+    if (st) {
+        code = app_fail(a, &err);
+    } else {
+        report(&j, &r);
+        if (a->json)
+            code = print_json(&j, &r);
+    }
+    weights_unref(r.weights);
+    weights_unref(j.start);
+    if (j.source)
+        j.free_source(j.source);
+    pool_free(j.pool);
+    tokenizer_free(j.tokenizer);
+    return st == STATUS_CANCELLED ? EXIT_INTERRUPTED : code;
+}
+
+static const enum option_id sft_options[] = {
+    OPT_DATA,        OPT_ENV,         OPT_KIND,       OPT_MODEL,       OPT_OUT,
+    OPT_RESUME,      OPT_SEED,        OPT_UPDATES,    OPT_BATCH_TOKENS, OPT_ACCUMULATE,
+    OPT_MAX_LEN,     OPT_LR,          OPT_LR_MIN,     OPT_WARMUP,      OPT_BETA1,
+    OPT_BETA2,       OPT_WEIGHT_DECAY, OPT_CLIP,      OPT_EVAL_EVERY,  OPT_CHECKPOINT_EVERY,
+    OPT_KEEP_LAST,   OPT_RECOMPUTE,   OPT_STOP_ON,    OPT_INIT_LAYERS, OPT_INIT_HIDDEN,
+    OPT_INIT_HEADS,  OPT_INIT_FFN,    OPT_THREADS,    OPT_CPU_ISA,     OPT_DEVICE, OPT_KV_MEMORY,
+    OPT_CONTEXT,     OPT_WEIGHT_TYPE, OPT_END};
+const struct command_spec cmd_train_sft = {
+    "train sft",
+    "learn",
+    "",
+    "supervised training; writes a Hugging Face folder",
+    "--data takes chat messages, one object a line, rendered by the model's own template; assistant "
+    "tokens alone\nare trained. --env takes an environment's demonstrations. --model new begins from "
+    "random weights (--init-...)\nwith the embedded byte tokenizer. The result depends on options and "
+    "data alone, not on threads or interruptions.",
+    sft_options,
+    0,
+    0,
+    train_main};

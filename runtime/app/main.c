@@ -1,0 +1,103 @@
+/* main.c - reads the command line, catches signals, calls the command.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "runtime/app/app.h"
+#include "runtime/app/app_model.h"
+
+#define C(name) extern const struct command_spec name;
+#include "runtime/app/commands.def"
+#undef C
+
+static const struct command_spec *const commands[] = {
+#define C(name) &name,
+#include "runtime/app/commands.def"
+#undef C
+};
+
+/* Where the handler leaves the signal's number: a word in main's frame, found through this pointer,
+ * which only the main thread has. */
+static _Thread_local volatile int *signal_word;
+
+static void on_signal(int signo)
+{
+    if (!signal_word) { /* another thread was interrupted: hand it on to the main thread */
+        syscall(SYS_tgkill, getpid(), getpid(), signo);
+        return;
+    }
+    if (*signal_word)
+        _exit(128 + signo); /* the second Ctrl-C does not wait; the store is crash-safe */
+    *signal_word = signo;
+}
+
+static void catch_signals(volatile int *word)
+{
+    struct sigaction sa;
+
+    signal_word = word;
+    memset(&sa, 0, sizeof(sa));
+    sa.sa_handler = on_signal;
+    sigaction(SIGINT, &sa, NULL);
+    sigaction(SIGTERM, &sa, NULL);
+    sa.sa_handler = SIG_IGN;
+    sigaction(SIGPIPE, &sa, NULL);
+}
+
+const struct command_spec *const *app_commands(int32_t *n)
+{
+    *n = (int32_t)(sizeof(commands) / sizeof(commands[0]));
+    return commands;
+}
+
+static void app_deinit(struct app *a)
+{
+    app_models_free(a);
+    store_reader_close(a->reader);
+    store_close(a->store);
+    log_free(a->log);
+}
+
+int main(int argc, char **argv)
+{
+    struct app a = {.seams = seams_real()};
+    struct options *options = NULL;
+    struct error err = ERROR_INIT;
+    volatile int interrupted = 0;
+    int code;
+
+    catch_signals(&interrupted);
+    a.interrupted = &interrupted;
+    for (int i = 1; i < argc; i++)
+        a.json |= strcmp(argv[i], "--json") == 0; /* errors of parsing obey it too */
+    enum status st = options_parse(argc, argv, commands, (int32_t)(sizeof(commands) / sizeof(*commands)),
+                                   &options, &a.command, &err);
+    if (st) {
+        a.log = log_new(STDERR_FILENO, LOG_WARN, false);
+        code = app_fail(&a, &err);
+        log_free(a.log);
+        return code;
+    }
+    a.options = options;
+    a.json = option_flag(options, OPT_JSON);
+    a.log = log_new(STDERR_FILENO, option_flag(options, OPT_VERBOSE) ? LOG_DEBUG : LOG_INFO,
+                    !option_flag(options, OPT_QUIET));
+    if (!a.command || option_flag(options, OPT_HELP)) {
+        struct str s = STR_INIT;
+        if (a.command)
+            help_command(a.command, &s);
+        else
+            help_overview(commands, (int32_t)(sizeof(commands) / sizeof(*commands)), &s);
+        code = app_print(&s);
+        str_deinit(&s);
+    } else {
+        code = a.command->main(&a);
+    }
+    app_deinit(&a);
+    options_free(options);
+    return code;
+}

@@ -1,0 +1,39 @@
+/* show.h - one run or episode as a document: loaded once, then written as text or JSON.
+ *
+ * Both kinds of record give the same steps: journaled runs from the step and tok tables, episodes by
+ * unpacking their record.
+ */
+#ifndef TROUPE_RUNTIME_APP_SHOW_H
+#define TROUPE_RUNTIME_APP_SHOW_H
+
+#include "runtime/app/app.h"
+#include "runtime/base/json.h"
+#include "runtime/store/query.h"
+
+struct tokenizer;
+
+struct show_view {
+    struct app *app;
+    bool tokens, messages;
+    /* ---- loaded */
+    struct json *head;  /* run, status, name, kind, seed, output ... */
+    struct json *steps; /* array, as in troupe.show/1 */
+    struct json *verdict; /* or NULL */
+    struct json *episodes; /* of an evaluation shown whole, or NULL */
+    struct json *waits;
+    struct tokenizer *tokenizer; /* of the run's model where it can be found, or NULL */
+    int64_t last_seq;
+    bool ended;
+};
+
+MUST_CHECK enum status show_load(struct show_view *v, struct store_reader *q, const char *uuid,
+                                 const char *path, int64_t after, struct error *err);
+void show_deinit(struct show_view *v);
+struct json *show_document(const struct show_view *v); /* troupe.show/1: new */
+void show_text(const struct show_view *v, struct str *out);
+/* The steps alone, for --follow; NDJSON with the result last. */
+int show_stream(const struct show_view *v, bool json, bool last);
+/* Steps by path: what differs in state, result, tokens. Returns how many differ. */
+int64_t show_diff(const struct show_view *a, const struct show_view *b, struct str *out);
+
+#endif

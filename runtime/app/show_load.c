@@ -1,0 +1,259 @@
+/* show_load.c - from the store to the document that show prints.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "agents/rollout.h"
+#include "models/formats/tokenizer.h"
+#include "runtime/app/app_tokenizer.h"
+#include "runtime/app/show.h"
+#include "runtime/base/memory.h"
+
+static struct json *ints(const int32_t *v, int32_t n)
+{
+    struct json *a = jv_array();
+
+    for (int32_t i = 0; i < n; i++)
+        jv_append_adopt(a, jv_int(v[i]));
+    return a;
+}
+
+static struct json *floats(const float *v, int32_t n)
+{
+    struct json *a = jv_array();
+
+    for (int32_t i = 0; i < n; i++)
+        jv_append_adopt(a, jv_real((double)v[i]));
+    return a;
+}
+
+/* {prompt_len, prompt_delta, ids, logp, logp_sampled?, mask, policy_version}: mask is 0 over the
+ * delta, 1 over what was sampled. */
+static struct json *tokens_json(const struct token_record *t)
+{
+    struct json *o = jv_object(), *mask = jv_array();
+
+    jv_set_int(o, "prompt_len", t->prefix_len + t->n_delta);
+    if (t->parent)
+        jv_set_string(o, "parent", t->parent);
+    jv_set_int(o, "prefix_len", t->prefix_len);
+    jv_set_adopt(o, "prompt_delta", ints(t->delta, t->n_delta));
+    jv_set_adopt(o, "ids", ints(t->ids, t->n_ids));
+    jv_set_adopt(o, "logp", floats(t->logp, t->n_ids));
+    if (t->logp_sampled)
+        jv_set_adopt(o, "logp_sampled", floats(t->logp_sampled, t->n_ids));
+    for (int32_t i = 0; i < t->n_delta + t->n_ids; i++)
+        jv_append_adopt(mask, jv_int(i >= t->n_delta));
+    jv_set_adopt(o, "mask", mask);
+    jv_set_int(o, "policy_version", t->policy_version);
+    jv_set_real(o, "temperature", (double)t->temperature);
+    return o;
+}
+
+static struct json *call_json(const char *name, const struct json *arguments,
+                              const struct json *result)
+{
+    struct json *o = jv_object();
+
+    jv_set_string(o, "name", name ? name : "");
+    jv_set_adopt(o, "arguments", arguments ? jv_deep_copy(arguments) : jv_object());
+    jv_set_adopt(o, "result", result ? jv_deep_copy(result) : jv_null());
+    return o;
+}
+
+static bool add_step(void *ctx, const struct step_row *s)
+{
+    struct show_view *v = ctx;
+    struct json *o = jv_object();
+    const struct json *verdict = s->out ? jv_get(s->out, "verdict") : NULL;
+
+    jv_set_string(o, "path", s->path);
+    jv_set_int(o, "attempt", s->attempt);
+    jv_set_string(o, "kind", s->kind);
+    if (s->name)
+        jv_set_string(o, "name", s->name);
+    jv_set_string(o, "status", step_state_name(s->state));
+    if (s->tries > 1)
+        jv_set_int(o, "tries", s->tries);
+    if (s->err)
+        jv_set_string(o, "error", s->err);
+    jv_set_int(o, "seq", s->seq);
+    jv_set_int(o, "began_ms", s->t0_ms);
+    if (s->t1_ms)
+        jv_set_int(o, "ended_ms", s->t1_ms);
+    if (strcmp(s->kind, "tool") == 0)
+        jv_set_adopt(o, "call", call_json(s->name, s->args, s->out));
+    else if (s->out)
+        jv_set_adopt(o, "output", jv_deep_copy(s->out));
+    if (s->tokens)
+        jv_set_adopt(o, "tokens", tokens_json(s->tokens));
+    if (verdict && jv_kind(verdict) == JV_OBJECT) {
+        jv_unref(v->verdict);
+        v->verdict = jv_deep_copy(verdict);
+    }
+    jv_append_adopt(v->steps, o);
+    v->last_seq = s->seq;
+    return true;
+}
+
+static bool add_head(void *ctx, const struct run_row *r)
+{
+    struct show_view *v = ctx;
+    struct json *h = v->head;
+
+    jv_set_string(h, "run", r->uuid);
+    jv_set_string(h, "status", r->status);
+    jv_set_string(h, "kind", r->kind);
+    jv_set_string(h, "name", r->name);
+    jv_set_bool(h, "owned", r->owned);
+    jv_set_adopt(h, "seed", jv_int((int64_t)r->seed));
+    if (r->error)
+        jv_set_string(h, "error", r->error);
+    if (r->backend)
+        jv_set_string(h, "backend", r->backend);
+    jv_set_int(h, "tokens_in", r->tok_in);
+    jv_set_int(h, "tokens_out", r->tok_out);
+    jv_set_int(h, "n_steps", r->n_steps);
+    jv_set_int(h, "created_ms", r->created_ms);
+    if (r->ended_ms)
+        jv_set_int(h, "ended_ms", r->ended_ms);
+    if (r->config)
+        jv_set_adopt(h, "config", jv_deep_copy(r->config));
+    if (r->output)
+        jv_set_adopt(h, "output", jv_deep_copy(r->output));
+    v->ended = strcmp(r->status, "running") != 0;
+    return true;
+}
+
+static bool add_wait(void *ctx, const struct wait_row *w)
+{
+    struct show_view *v = ctx;
+    struct json *o = jv_object();
+
+    if (w->answer)
+        return true;
+    jv_set_string(o, "path", w->path);
+    jv_set_string(o, "kind", w->kind);
+    jv_set_adopt(o, "prompt", w->prompt ? jv_deep_copy(w->prompt) : jv_null());
+    if (w->deadline_ms)
+        jv_set_int(o, "deadline_ms", w->deadline_ms);
+    jv_append_adopt(v->waits, o);
+    return true;
+}
+
+/* JSON text of a record; text that is not JSON (the compact codec) stays text. */
+static struct json *parsed(const char *text)
+{
+    struct json *j = NULL;
+    struct error ignored = ERROR_INIT;
+
+    if (!text)
+        return jv_null();
+    if (jv_parse(text, strlen(text), "record", &j, &ignored))
+        return jv_string(text);
+    return j;
+}
+
+static bool add_rollout_step(void *ctx, const struct rollout_step *s)
+{
+    struct show_view *v = ctx;
+    struct json *o = jv_object();
+
+    jv_set_string(o, "path", s->path);
+    jv_set_int(o, "attempt", 0);
+    jv_set_string(o, "kind", s->is_tool ? "tool" : "model");
+    jv_set_string(o, "status", "ok");
+    if (s->is_tool) {
+        struct json *call = jv_object();
+        jv_set_string(call, "name", s->name);
+        jv_set_adopt(call, "arguments", parsed(s->arguments));
+        jv_set_adopt(call, "result", parsed(s->result));
+        jv_set_adopt(o, "call", call);
+    } else if (v->tokens) {
+        jv_set_adopt(o, "tokens", tokens_json(&s->tokens));
+    }
+    jv_append_adopt(v->steps, o);
+    return true;
+}
+
+struct episode_load {
+    struct show_view *v;
+    const char *path; /* unpack this one; NULL: list all */
+    enum status st;
+    struct error *err;
+};
+
+static bool add_episode(void *ctx, const struct episode_row *e)
+{
+    struct episode_load *l = ctx;
+    struct json *o = jv_object();
+
+    jv_set_string(o, "path", e->path);
+    jv_set_adopt(o, "seed", jv_int((int64_t)e->seed));
+    jv_set_string(o, "status", step_state_name((enum step_state)e->status));
+    jv_set_bool(o, "success", e->success != 0);
+    jv_set_int(o, "steps", e->steps);
+    if (l->path && strcmp(l->path, e->path) == 0) {
+        jv_unref(l->v->verdict);
+        l->v->verdict = parsed(e->verdict);
+        if (e->rec)
+            l->st = rollout_unpack(e->rec, e->rec_bytes, add_rollout_step, l->v, l->err);
+    } else {
+        jv_set_adopt(o, "verdict", parsed(e->verdict));
+    }
+    jv_append_adopt(l->v->episodes, o);
+    return !l->st;
+}
+
+static void find_tokenizer(struct show_view *v)
+{
+    const struct json *config = jv_get(v->head, "config");
+    const char *name = jv_get_string(jv_get(config, "model"), NULL);
+    struct error ignored = ERROR_INIT;
+
+    if (v->tokens && name && !v->tokenizer &&
+        app_tokenizer(v->app, name, &v->tokenizer, &ignored))
+        v->tokenizer = NULL; /* ids are shown without text */
+}
+
+enum status show_load(struct show_view *v, struct store_reader *q, const char *uuid,
+                      const char *path, int64_t after, struct error *err)
+{
+    struct episode_load l = {.v = v, .path = path, .err = err};
+    enum status st;
+
+    v->head = jv_object();
+    v->steps = jv_array();
+    v->episodes = jv_array();
+    v->waits = jv_array();
+    v->verdict = NULL;
+    v->tokenizer = NULL;
+    v->last_seq = after;
+    st = query_run(q, uuid, add_head, v, err);
+    if (!st)
+        st = query_steps(q, uuid, path, after, v->tokens, add_step, v, err);
+    if (!st)
+        st = query_waits(q, uuid, add_wait, v, err);
+    if (!st)
+        st = query_episodes(q, uuid, path, path != NULL, add_episode, &l, err);
+    if (!st)
+        st = l.st;
+    if (!st && path && after < 0 && jv_size(v->steps) == 0 && jv_size(v->episodes) == 0)
+        st = error_set(err, STATUS_NOT_FOUND, "the run has no step %s", path);
+    if (!st)
+        find_tokenizer(v);
+    return st;
+}
+
+void show_deinit(struct show_view *v)
+{
+    jv_unref(v->head);
+    jv_unref(v->steps);
+    jv_unref(v->episodes);
+    jv_unref(v->waits);
+    jv_unref(v->verdict);
+    tokenizer_free(v->tokenizer);
+    v->head = v->steps = v->episodes = v->waits = v->verdict = NULL;
+    v->tokenizer = NULL;
+}

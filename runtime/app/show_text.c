@@ -1,0 +1,250 @@
+/* show_text.c - a run for people: a tree of steps, tokens beneath their calls.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "models/formats/tokenizer.h"
+#include "runtime/app/show.h"
+#include "runtime/app/table.h"
+#include "runtime/base/map.h"
+
+struct json *show_document(const struct show_view *v)
+{
+    struct json *doc = app_document("show");
+    const char *key;
+    struct json *value;
+
+    for (void *it = NULL; (it = jv_next(v->head, it, &key, &value));)
+        jv_set_adopt(doc, key, jv_ref(value));
+    jv_set_adopt(doc, "steps", jv_ref(v->steps));
+    if (jv_size(v->episodes) > 0)
+        jv_set_adopt(doc, "episodes", jv_ref(v->episodes));
+    if (jv_size(v->waits) > 0)
+        jv_set_adopt(doc, "waits", jv_ref(v->waits));
+    jv_set_adopt(doc, "verdict", v->verdict ? jv_ref(v->verdict) : jv_null());
+    return doc;
+}
+
+static int depth_of(const char *path)
+{
+    int depth = 0;
+
+    for (; *path; path++)
+        depth += *path == '/';
+    return depth;
+}
+
+static const char *leaf_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
+
+/* Printable text of one token, blanks and control bytes visible. */
+static void put_token_text(const struct tokenizer *t, int32_t id, struct str *out)
+{
+    size_t n = 0;
+    const char *bytes = t ? tokenizer_bytes(t, id, &n) : NULL;
+
+    if (!bytes)
+        return;
+    struct str clean = STR_INIT;
+    struct json *s = jv_string_n(bytes, n);
+    jv_write(s, 0, &clean);
+    str_printf(out, " %s", str_cstr(&clean));
+    jv_unref(s);
+    str_deinit(&clean);
+}
+
+static void put_tokens(const struct show_view *v, const struct json *t, int indent, struct str *out)
+{
+    const struct json *delta = jv_get(t, "prompt_delta"), *ids = jv_get(t, "ids"),
+                      *logp = jv_get(t, "logp"), *sampled = jv_get(t, "logp_sampled");
+
+    str_printf(out, "%*sprompt %lld (%lld kept)  weights version %lld\n", indent, "",
+               (long long)jv_get_int(jv_get(t, "prompt_len"), 0),
+               (long long)jv_get_int(jv_get(t, "prefix_len"), 0),
+               (long long)jv_get_int(jv_get(t, "policy_version"), 0));
+    for (size_t i = 0; i < jv_size(delta); i++) {
+        int32_t id = (int32_t)jv_get_int(jv_at(delta, i), -1);
+        str_printf(out, "%*s0 %6d            ", indent, "", id);
+        put_token_text(v->tokenizer, id, out);
+        str_putc(out, '\n');
+    }
+    for (size_t i = 0; i < jv_size(ids); i++) {
+        int32_t id = (int32_t)jv_get_int(jv_at(ids, i), -1);
+        str_printf(out, "%*s1 %6d  %10.6f", indent, "", id, jv_get_number(jv_at(logp, i), 0));
+        if (sampled)
+            str_printf(out, " (%.6f)", jv_get_number(jv_at(sampled, i), 0));
+        put_token_text(v->tokenizer, id, out);
+        str_putc(out, '\n');
+    }
+}
+
+static void put_step(const struct show_view *v, const struct json *s, struct str *out)
+{
+    const char *path = jv_get_string(jv_get(s, "path"), ""), *error;
+    const struct json *call = jv_get(s, "call"), *tokens = jv_get(s, "tokens");
+    int indent = 2 + 2 * depth_of(path);
+    char *text;
+
+    str_printf(out, "%*s%s", indent, "", leaf_of(path));
+    if (jv_get_int(jv_get(s, "attempt"), 0) > 0)
+        str_printf(out, " @%lld", (long long)jv_get_int(jv_get(s, "attempt"), 0));
+    str_printf(out, "  %s", jv_get_string(jv_get(s, "status"), ""));
+    if (jv_get(s, "ended_ms")) {
+        char took[32];
+        format_duration_ms(jv_get_int(jv_get(s, "ended_ms"), 0) - jv_get_int(jv_get(s, "began_ms"), 0),
+                           took, sizeof(took));
+        str_printf(out, "  %s", took);
+    }
+    if (call) {
+        str_puts(out, "  ");
+        text = jv_dump(jv_get(call, "arguments"));
+        format_one_line(text, 60, out);
+        free(text);
+        str_puts(out, " -> ");
+        text = jv_dump(jv_get(call, "result"));
+        format_one_line(text, 80, out);
+        free(text);
+    } else if (jv_get(s, "output")) {
+        str_puts(out, "  ");
+        text = jv_dump(jv_get(s, "output"));
+        format_one_line(text, 100, out);
+        free(text);
+    }
+    error = jv_get_string(jv_get(s, "error"), NULL);
+    if (error) {
+        str_puts(out, "  ! ");
+        format_one_line(error, 120, out);
+    }
+    str_putc(out, '\n');
+    if (tokens)
+        put_tokens(v, tokens, indent + 2, out);
+}
+
+static void put_head(const struct show_view *v, struct str *out)
+{
+    const struct json *h = v->head;
+    char began[32], took[32];
+    char *text;
+
+    format_time_ms(jv_get_int(jv_get(h, "created_ms"), 0), began, sizeof(began));
+    format_duration_ms(jv_get_int(jv_get(h, "ended_ms"), -1) - jv_get_int(jv_get(h, "created_ms"), 0),
+                       took, sizeof(took));
+    str_printf(out, "%s  %s %s  %s  seed %lld\nbegun %s, took %s, %lld steps, %lld tokens fed, %lld sampled\n",
+               jv_get_string(jv_get(h, "run"), ""), jv_get_string(jv_get(h, "kind"), ""),
+               jv_get_string(jv_get(h, "name"), ""), jv_get_string(jv_get(h, "status"), ""),
+               (long long)jv_get_int(jv_get(h, "seed"), 0), began,
+               jv_get(h, "ended_ms") ? took : "-", (long long)jv_get_int(jv_get(h, "n_steps"), 0),
+               (long long)jv_get_int(jv_get(h, "tokens_in"), 0),
+               (long long)jv_get_int(jv_get(h, "tokens_out"), 0));
+    if (jv_get(h, "error"))
+        str_printf(out, "error: %s\n", jv_get_string(jv_get(h, "error"), ""));
+    if (jv_get(h, "output")) {
+        text = jv_dump(jv_get(h, "output"));
+        str_printf(out, "output: %s\n", text);
+        free(text);
+    }
+}
+
+void show_text(const struct show_view *v, struct str *out)
+{
+    char *text;
+
+    put_head(v, out);
+    if (jv_size(v->steps) > 0)
+        str_puts(out, "\n");
+    for (size_t i = 0; i < jv_size(v->steps); i++)
+        put_step(v, jv_at(v->steps, i), out);
+    for (size_t i = 0; i < jv_size(v->episodes) && jv_size(v->steps) == 0; i++) {
+        const struct json *e = jv_at(v->episodes, i);
+        str_printf(out, "  %-28s seed %-10lld %-8s %s  %lld steps\n",
+                   jv_get_string(jv_get(e, "path"), ""), (long long)jv_get_int(jv_get(e, "seed"), 0),
+                   jv_get_string(jv_get(e, "status"), ""),
+                   jv_get_bool(jv_get(e, "success"), false) ? "success" : "failure",
+                   (long long)jv_get_int(jv_get(e, "steps"), 0));
+    }
+    for (size_t i = 0; i < jv_size(v->waits); i++) {
+        const struct json *w = jv_at(v->waits, i);
+        text = jv_dump(jv_get(w, "prompt"));
+        str_printf(out, "\nwaits at %s: %s\n", jv_get_string(jv_get(w, "path"), ""), text);
+        free(text);
+    }
+    if (v->verdict) {
+        text = jv_dump(v->verdict);
+        str_printf(out, "\nverdict: %s\n", text);
+        free(text);
+    }
+}
+
+int show_stream(const struct show_view *v, bool json, bool last)
+{
+    struct str out = STR_INIT;
+    int code;
+
+    for (size_t i = 0; i < jv_size(v->steps); i++) {
+        struct json *s = jv_at(v->steps, i);
+        if (json) {
+            jv_set_string(s, "type", "step");
+            jv_write(s, 0, &out);
+            str_putc(&out, '\n');
+        } else {
+            put_step(v, s, &out);
+        }
+    }
+    if (last && json) {
+        jv_set_string(v->head, "type", "result");
+        jv_set_string(v->head, "schema", "troupe.show/1");
+        jv_write(v->head, 0, &out);
+        str_putc(&out, '\n');
+    } else if (last) {
+        put_head(v, &out);
+    }
+    code = app_print(&out);
+    str_deinit(&out);
+    return code;
+}
+
+/* The first member that differs, or NULL. */
+static const char *difference(const struct json *a, const struct json *b)
+{
+    static const char *const members[] = {"attempt", "kind",   "status", "error",
+                                          "output",  "call", "tokens"};
+
+    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+        const struct json *x = jv_get(a, members[i]), *y = jv_get(b, members[i]);
+        if ((x || y) && (!x || !y || !jv_equal(x, y)))
+            return members[i];
+    }
+    return NULL;
+}
+
+int64_t show_diff(const struct show_view *a, const struct show_view *b, struct str *out)
+{
+    struct map *by_path = map_new();
+    int64_t n = 0;
+    const char *key;
+    void *value;
+
+    for (size_t i = 0; i < jv_size(b->steps); i++)
+        map_put(by_path, jv_get_string(jv_get(jv_at(b->steps, i), "path"), ""), jv_at(b->steps, i));
+    for (size_t i = 0; i < jv_size(a->steps); i++) {
+        struct json *s = jv_at(a->steps, i);
+        const char *path = jv_get_string(jv_get(s, "path"), "");
+        struct json *t = map_remove(by_path, path);
+        const char *what = t ? difference(s, t) : NULL;
+        if (!t || what) {
+            str_printf(out, "%s: %s\n", path, t ? what : "only in the first");
+            n++;
+        }
+    }
+    for (size_t i = 0; map_next(by_path, &i, &key, &value); n++)
+        str_printf(out, "%s: only in the second\n", key);
+    map_free(by_path, NULL);
+    str_printf(out, "%lld steps differ\n", (long long)n);
+    return n;
+}

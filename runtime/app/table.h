@@ -1,0 +1,21 @@
+/* table.h - aligned columns for people: header, rows of text, widths by display. */
+#ifndef TROUPE_RUNTIME_APP_TABLE_H
+#define TROUPE_RUNTIME_APP_TABLE_H
+
+#include "runtime/base/str.h"
+
+struct table;
+/* Columns by name; a name that begins with '>' is aligned to the right. */
+struct table *table_new(const char *const *columns, int32_t n);
+/* n texts, copied. */
+void table_row(struct table *t, const char *const *cells);
+void table_write(const struct table *t, struct str *out);
+void table_free(struct table *t);
+
+/* "3 s", "2 m 05 s", "1 h 02 m"; "2026-11-21 04:05:06". */
+void format_duration_ms(int64_t ms, char *out, size_t n);
+void format_time_ms(int64_t ms, char *out, size_t n);
+/* One line of at most width columns, control characters as blanks, cut with "...". */
+void format_one_line(const char *text, size_t width, struct str *out);
+
+#endif
