@@ -4,6 +4,8 @@
  * posted calls, admits what fits, runs one forward pass over all rows (decode and chunks of
  * prefill together), samples, and posts what ended. When pages run out the youngest
  * sequence of the lowest priority is preempted and recomputed later, bit for bit.
+ *
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_MODELS_ENGINE_ENGINE_H
 #define TROUPE_MODELS_ENGINE_ENGINE_H
@@ -11,25 +13,36 @@
 #include "models/arch/arch.h"
 #include "models/model.h"
 
+struct embedded_file; /* below */
+
 struct engine_options {
-    const char *model;         /* a Hugging Face folder, or "embedded" (bytes below) */
+    const char *model; /* a Hugging Face folder, or "embedded" (bytes below) */
     const struct backend *backend;
-    int32_t n_threads;         /* 0: all cores */
-    int64_t kv_bytes;          /* 0: a quarter of free memory, at most what max_sessions need */
-    int32_t max_sessions;      /* resident sequences; default 1024 */
-    int32_t max_batch_rows;    /* rows of one pass; default 512 */
-    int32_t group_rows;        /* rows of one cache-sized group; 0: by the model's size */
-    int32_t prefill_chunk;     /* default 256 */
-    int32_t context;           /* 0: the model's, at most what fits */
-    enum dtype weight_dtype;   /* DTYPE_N: as stored */
-    enum dtype kv_dtype;       /* DTYPE_F32 by default for fp32 weights, else bf16 */
+    /* What "embedded" reads: embedded_file_at in the program. NULL: there is no such model. */
+    const struct embedded_file *(*embedded)(int32_t i);
+    /* Already loaded: nothing is read, and `model` is only its name. A reference is taken. */
+    struct weights *weights;
+    int32_t n_threads;       /* 0: all cores */
+    int64_t kv_bytes;        /* 0: a quarter of free memory, at most what max_sessions need */
+    int32_t max_sessions;    /* resident sequences; default 1024 */
+    int32_t max_batch_rows;  /* rows of one pass; default 512 */
+    int32_t group_rows;      /* rows of one cache-sized group; 0: by the model's size */
+    int32_t prefill_chunk;   /* default 256 */
+    int32_t context;         /* 0: the model's, at most what fits */
+    enum dtype weight_dtype; /* DTYPE_N: as stored */
+    enum dtype kv_dtype;     /* DTYPE_N: f32 for fp32 weights, else bf16 */
     bool no_prefix_cache;
+    int64_t memory_bytes; /* what the plan may take; 0: what the machine has to give */
 };
+
+/* Start from this: a zero is a valid dtype. */
+#define ENGINE_OPTIONS_DEFAULT                                                                     \
+    ((struct engine_options){.weight_dtype = DTYPE_N, .kv_dtype = DTYPE_N})
 
 /* What will be taken, before a weight is touched. */
 struct engine_plan {
-    int64_t weights_bytes, kv_bytes, activations_bytes, sessions_bytes, optimiser_bytes, total_bytes,
-        available_bytes;
+    int64_t weights_bytes, kv_bytes, activations_bytes, sessions_bytes, optimiser_bytes,
+        total_bytes, available_bytes;
     int32_t n_pages, context;
 };
 MUST_CHECK enum status engine_plan(const struct engine_options *o, bool training,
@@ -39,13 +52,14 @@ struct engine;
 /* STATUS_NO_MEMORY when the plan does not fit, before weights are read. */
 MUST_CHECK enum status engine_open(const struct engine_options *o, struct engine **out,
                                    struct error *err);
-void engine_close(struct engine *e); /* outstanding calls answer FINISH_CANCELLED */
+void engine_close(struct engine *e);          /* outstanding calls answer FINISH_CANCELLED */
 struct model *engine_model(struct engine *e); /* lent: the vtable */
 
 /* The version that new calls pin: a reference. */
 struct weights *engine_weights(struct engine *e);
-/* Calls that start from now on use w (reference taken); KV and prefix entries of the old version
- * die with it. `training` versions serve only calls that ask for them (issue of the trainer). */
+/* Calls that the engine takes from now on use w (reference taken); KV and prefix entries of the old
+ * version die with it. Returns when that holds; also from inside engine_run_exclusive. `training`
+ * versions serve only calls that ask for them (issue of the trainer). */
 void engine_publish(struct engine *e, struct weights *w);
 
 /* Runs fn on the engine thread between batches, with the pool to itself; returns when done. */
@@ -53,7 +67,8 @@ void engine_run_exclusive(struct engine *e, void (*fn)(void *ctx, struct lane la
 
 struct engine_stats {
     int64_t steps, rows, prefill_tokens, decode_tokens, prefix_hit_tokens, preemptions, calls;
-    int64_t busy_us, forward_us, sample_us;
+    int64_t busy_us, forward_us,
+        sample_us; /* of the engine thread; of all workers together, twice */
     int32_t pages_total, pages_free, pages_cached, sessions, running, queued;
 };
 void engine_stats(struct engine *e, struct engine_stats *out);

@@ -1,0 +1,91 @@
+/* engine_internal.h - struct engine, for the files of models/engine that build and drive it.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_MODELS_ENGINE_ENGINE_INTERNAL_H
+#define TROUPE_MODELS_ENGINE_ENGINE_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "models/engine/engine.h"
+#include "models/engine/engine_source.h"
+#include "models/engine/engine_step.h"
+#include "models/engine/scheduler.h"
+
+struct publish_msg {
+    struct engine_msg msg;
+    struct weights *weights; /* a reference, handed over */
+    struct mailbox *done;
+};
+struct exclusive_msg {
+    struct engine_msg msg;
+    void (*fn)(void *ctx, struct lane lane);
+    void *ctx;
+    struct mailbox *done;
+};
+
+/* What engine_stats reads from any thread: written by the engine thread once a step. */
+struct engine_counters {
+    _Atomic int64_t steps, rows, decode_tokens, prefix_hit_tokens, preemptions, calls;
+    _Atomic int64_t busy_us, forward_us, sample_us;
+    _Atomic int32_t pages_free, pages_cached, running, queued;
+};
+
+struct engine {
+    struct model model;
+    struct engine_source source; /* config, tokenizer, names: constant after engine_open */
+    char *name;
+    const struct backend *backend;
+    struct pool *pool;
+    struct mailbox *box;
+    pthread_t thread;
+    bool has_thread;
+    int32_t context, max_sessions;
+
+    pthread_mutex_t lock;    /* of the next four */
+    struct weights *weights; /* the version that new calls pin */
+    struct model_session *sessions;
+    int32_t n_sessions;
+
+    /* ---- the engine thread's */
+    struct kv_cache *kv;
+    struct prefix_tree *tree;
+    float *rope_cos, *rope_sin;
+    struct scheduler sched;
+    struct stepper stepper;
+    bool has_stepper;
+    int64_t serial;    /* of weights: counts publications, so that no two versions share KV */
+    uint64_t arrivals; /* calls begun */
+    int32_t passes;    /* of the next step */
+    uint32_t cancels_seen;
+    bool stopping;
+    struct engine_msg stop_msg;
+
+    _Atomic uint32_t cancels; /* raised by every cancel, after the session's flag */
+
+    struct engine_counters counters;
+};
+
+/* ---- engine_plan.c */
+/* Every 0 and DTYPE_N replaced by what it stands for, kv_bytes excepted. */
+void engine_options_resolve(const struct engine_options *in, const struct model_config *c,
+                            struct engine_options *out);
+/* `o` is resolved. */
+MUST_CHECK enum status engine_plan_of(const struct engine_source *s, const struct engine_options *o,
+                                      bool training, struct engine_plan *out, struct error *err);
+
+/* ---- engine_call.c: a call from its message to its answer; engine thread */
+void engine_begin_call(struct engine *e, struct model_session *x);
+/* Answers a call whose finish and status stand; the session is in no list, and idle after. */
+void engine_answer(struct engine *e, struct model_session *x);
+
+/* ---- engine_loop.c */
+void *engine_main(void *engine);
+void engine_set_weights(struct engine *e, struct weights *w); /* adopts; engine thread */
+
+/* ---- engine_model.c: the vtable; callers' threads */
+extern const struct model_ops engine_model_ops;
+void engine_free_session(struct engine *e, struct model_session *x); /* unlinks it too */
+
+#endif

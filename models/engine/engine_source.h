@@ -1,0 +1,31 @@
+/* engine_source.h - where a model's files come from: a folder, the binary, or a caller's weights.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_MODELS_ENGINE_ENGINE_SOURCE_H
+#define TROUPE_MODELS_ENGINE_ENGINE_SOURCE_H
+
+#include "models/engine/engine.h"
+#include "models/formats/model_config.h"
+#include "models/formats/tokenizer.h"
+#include "models/formats/tokenizer_config.h"
+
+struct engine_source {
+    struct model_config config;
+    const struct arch *arch;
+    struct tokenizer *tokenizer; /* NULL: the model has none */
+    struct tokenizer_config texts;
+};
+
+/* config.json alone, and whether its architecture runs on the backend: enough for the plan. */
+MUST_CHECK enum status engine_source_config(struct engine_source *s, const struct engine_options *o,
+                                            struct error *err);
+/* The tokenizer and its texts. */
+MUST_CHECK enum status engine_source_texts(struct engine_source *s, const struct engine_options *o,
+                                           struct error *err);
+MUST_CHECK enum status engine_source_weights(const struct engine_source *s,
+                                             const struct engine_options *o, struct weights **out,
+                                             struct error *err);
+void engine_source_deinit(struct engine_source *s); /* also a zeroed one */
+
+#endif
