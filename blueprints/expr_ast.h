@@ -2,7 +2,7 @@
  *
  * The tree is bounded: nesting (brackets, arguments, branches of `? :`, signs) is at most
  * EXPR_MAX_DEPTH, while chains of operators and of accesses are flat lists that are evaluated in
- * a loop. So recursion in the parser and in the evaluator is bounded by the same number.
+ * a loop. So recursion is bounded, in the parser and in the evaluator.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -123,7 +123,10 @@ MUST_CHECK enum status expr_eval_spend(struct expr_eval *ev, size_t n);
 /* The operators of a chain, in expr_operator.c. New reference. */
 MUST_CHECK enum status expr_operator(struct expr_eval *ev, int op, const struct json *a,
                                      const struct json *b, struct json **out);
-/* Appends the text form of a value: strings as they are, all else as JSON. */
+/* Values inside v, counted up to `most`; text counts by its length. */
+size_t expr_weight(const struct json *v, size_t most);
+/* Appends the text form of a value: strings as they are, all else as JSON. What would pass
+ * EXPR_MAX_TEXT makes `out` fail without being walked to its end. */
 void expr_put_text(struct str *out, const struct json *v);
 
 #endif

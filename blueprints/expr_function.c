@@ -20,8 +20,10 @@ void expr_put_text(struct str *out, const struct json *v)
 {
     if (jv_kind(v) == JV_STRING)
         str_append(out, jv_get_string(v, ""), jv_string_len(v));
-    else
+    else if (expr_weight(v, EXPR_MAX_TEXT) < EXPR_MAX_TEXT)
         jv_write(v, 0, out);
+    else
+        out->failed = true;
 }
 
 /* Both must be strings; the cost is that of reading the first. */

@@ -73,23 +73,23 @@ static bool equal(const struct json *a, const struct json *b)
 
 /* Values inside v, counted up to `most`; text counts by its length. JSON's limit bounds the depth.
  */
-static size_t weight_of(const struct json *v, size_t most)
+size_t expr_weight(const struct json *v, size_t most)
 {
     size_t n = 1 + jv_string_len(v) / 64;
     struct json *member;
 
     for (size_t i = 0; jv_kind(v) == JV_ARRAY && i < jv_size(v) && n < most; i++)
-        n += weight_of(jv_at(v, i), most - n);
+        n += expr_weight(jv_at(v, i), most - n);
     if (jv_kind(v) == JV_OBJECT) {
         for (void *it = NULL; n < most && (it = jv_next(v, it, NULL, &member)) != NULL;)
-            n += weight_of(member, most - n);
+            n += expr_weight(member, most - n);
     }
     return n;
 }
 
 static size_t cost_of(const struct json *v)
 {
-    return weight_of(v, (size_t)EXPR_MAX_STEPS * 32) / 16;
+    return expr_weight(v, (size_t)EXPR_MAX_STEPS * 32) / 16;
 }
 
 static enum status op_order(struct expr_eval *ev, int op, const struct json *a,

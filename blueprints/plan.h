@@ -4,6 +4,8 @@
  * refuses unknown keys, unknown names and ill-typed values with file, line, column, caret and the
  * nearest key, and gives an immutable plan. Steps run in the order of the file; only `parallel` and
  * `map` run things at once. Ids are the keys, never generated.
+ *
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_BLUEPRINTS_PLAN_H
 #define TROUPE_BLUEPRINTS_PLAN_H
@@ -12,13 +14,25 @@
 #include "runtime/base/yaml.h"
 #include "runtime/store/journal.h"
 #include "tools/environments/environment.h"
+#include "tools/registry.h"
 
-enum plan_kind { PLAN_AGENT, PLAN_TOOL, PLAN_HUMAN, PLAN_MAP, PLAN_LOOP, PLAN_IF, PLAN_PARALLEL,
-                 PLAN_BLUEPRINT, PLAN_VALUE };
-const char *plan_kind_name(enum plan_kind k);
+#define PLAN_MAX_SUB_DEPTH 8 /* blueprints within blueprints */
+#define PLAN_MAX_ITEMS     100000
+#define PLAN_MAX_ROUNDS    10000
+#define PLAN_MAX_PARALLEL  4096
+
+enum plan_kind {
+#define KIND(id, word, keys) PLAN_##id,
+#include "blueprints/kinds.def"
+#undef KIND
+    PLAN_N_KINDS
+};
+const char *plan_kind_name(enum plan_kind k); /* "agent", as in the file */
 
 /* Any value of the file whose strings may hold ${...}. */
 struct plan_value;
+/* New reference. A fault names its place in the file, with the caret under it. What comes out is at
+ * most JSON_MAX_BYTES long and JSON_MAX_DEPTH deep. */
 MUST_CHECK enum status plan_value_eval(const struct plan_value *v, const struct json *vars,
                                        struct json **out, struct error *err);
 
@@ -26,7 +40,7 @@ struct plan_budget {
     int64_t tokens, steps, calls, wall_ms; /* 0: none */
 };
 struct plan_retry {
-    int32_t max; /* tries after the first */
+    int32_t max;    /* tries after the first */
     double backoff; /* factor; first wait 500 ms, at most 60 s */
 };
 
@@ -43,6 +57,7 @@ struct plan_agent {
     struct plan_budget budget;
     double temperature; /* below 0: the default of the model (greedy 0 unless set) */
     int32_t max_tokens;
+    const struct yaml_node *node; /* for messages */
 };
 struct plan_step {
     const char *id;
@@ -50,19 +65,21 @@ struct plan_step {
     int line, column;
     struct plan_value *in; /* NULL: none */
     const char *agent, *tool, *blueprint;
-    /* agent with an environment */
+    /* agent with an environment; a NULL value: the default */
     const struct env_ops *env;
     struct plan_value *env_horizon, *env_noise, *env_seed, *env_profile;
     /* human */
     struct plan_value *prompt;
-    struct json *options; /* array or NULL */
+    struct json *options;    /* array or NULL: any answer */
+    struct json *reject;     /* array: the answers that end the step `rejected` */
     struct json *on_timeout; /* answer by default, or NULL: the step ends `timeout` */
     /* map, loop, if */
-    struct plan_value *over;   /* map: the list */
-    struct plan_value *until;  /* loop: ends when true, checked after each round */
-    struct plan_value *cond;   /* if */
+    struct plan_value *over;  /* map: the list, or how many */
+    struct plan_value *until; /* loop: ends when true, checked after each round; NULL: by max */
+    struct plan_value *cond;  /* if */
     int32_t max_rounds, max_parallel;
-    struct plan_step *child; /* body of map, loop, if (then) and parallel (branches) */
+    struct plan_step
+        *child; /* body of map and loop (one), of do and if (then), branches of parallel */
     int32_t n_children;
     struct plan_step *otherwise; /* else of if */
     int32_t n_otherwise;
@@ -71,9 +88,10 @@ struct plan_step {
     struct json *schema;      /* the answer must fit */
     struct plan_retry retry;
     struct plan_budget budget;
-    int64_t timeout_ms;
-    int effect;          /* enum effect, or -1: the tool's */
-    const char *on_error; /* "fail" (default), "continue" */
+    int64_t timeout_ms;           /* 0: none; of a human step: until its deadline */
+    int effect;                   /* enum effect, or -1: the tool's */
+    const char *on_error;         /* "fail" (default), "continue" */
+    const struct yaml_node *node; /* for messages; lent by plan->yaml */
 };
 
 struct plan {
@@ -88,7 +106,13 @@ struct plan {
     int32_t n_steps;
     struct plan_value *output; /* NULL: the last step's */
     struct sha256 hash;        /* of the text and of all that it names */
-    struct json *effective;    /* the whole configuration, stored with each run */
+    struct json *effective; /* the whole configuration, stored with each run; NULL in a sub-plan */
+
+    /* Private. */
+    struct yaml *yaml; /* for messages */
+    struct arena *arena;
+    struct plan_value *values; /* all, for freeing */
+    struct json *keep;         /* an array that owns the JSON of steps and inputs */
 };
 
 MUST_CHECK enum status blueprint_load(const char *path, struct plan **out, struct error *err);
@@ -96,5 +120,29 @@ MUST_CHECK enum status blueprint_load(const char *path, struct plan **out, struc
 MUST_CHECK enum status blueprint_from_effective(const struct json *effective, struct plan **out,
                                                 struct error *err);
 void plan_free(struct plan *p);
+
+/* What can be checked only where it shall run. */
+struct plan_check {
+    const struct tool_registry *tools; /* NULL: tools are not looked at */
+    bool unattended;                   /* every question needs a default */
+};
+MUST_CHECK enum status blueprint_check(const struct plan *p, const struct plan_check *c,
+                                       struct error *err);
+
+/* What a step may do outside: what it declares, else the strongest of what stands inside it. */
+enum effect plan_step_effect(const struct plan *p, const struct plan_step *s,
+                             const struct tool_registry *tools);
+
+/* Checks what was given against the declarations and adds defaults: a new object. STATUS_USAGE
+ * names the input. */
+MUST_CHECK enum status plan_inputs(const struct plan *p, const struct json *given,
+                                   struct json **out, struct error *err);
+/* One input from text (--var name=text), by its declared type: text as it stands for a string, else
+ * JSON. */
+MUST_CHECK enum status plan_input_from_text(const struct plan *p, const char *name,
+                                            const char *text, struct json **out, struct error *err);
+/* The model that an agent of the plan names, behind `models`. */
+const char *plan_agent_model(const struct plan *p, const struct plan_agent *a);
+const struct plan_agent *plan_agent_find(const struct plan *p, const char *name); /* or NULL */
 
 #endif

@@ -1,7 +1,7 @@
 /* runner.h - runs a plan durably: every step is found, intended and finished in the journal.
  *
- * The interpreter is deterministic: equal plan, inputs, seed and recorded results give equal steps, so
- * resume is running again with the journal answering what is done. One runner drives one run on
+ * The interpreter is deterministic: equal plan, inputs, seed and recorded results give equal steps,
+ * so resume is running again with the journal answering what is done. One runner drives one run on
  * the loop; several may run at once.
  */
 #ifndef TROUPE_BLUEPRINTS_RUNNER_H
@@ -33,7 +33,8 @@ struct runner_result {
 struct runner;
 typedef void (*runner_done)(void *ctx, struct runner *r, const struct runner_result *result);
 
-/* inputs: an object, checked against plan->input (STATUS_USAGE names the input). The run row's config holds
+/* inputs: an object, checked against plan->input (STATUS_USAGE names the input). The run row's
+ * config holds
  * {"plan": effective, "inputs": ..., "options": ...}; a resumed run gets both from there. */
 MUST_CHECK enum status runner_start(const struct runner_host *h, const struct plan *plan,
                                     struct run *run, const struct json *inputs, runner_done done,

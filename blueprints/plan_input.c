@@ -1,0 +1,105 @@
+/* plan_input.c - the inputs of a run against what the blueprint declares.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "blueprints/plan_load.h"
+#include "runtime/base/map.h"
+
+static const struct plan_input *find(const struct plan *p, const char *name)
+{
+    for (int32_t i = 0; i < p->n_inputs; i++) {
+        if (strcmp(p->input[i].name, name) == 0)
+            return &p->input[i];
+    }
+    return NULL;
+}
+
+static enum status unknown(const struct plan *p, const char *name, struct error *err)
+{
+    const char *names[64];
+    const char *near;
+    struct str list;
+    size_t n = 0;
+
+    str_init(&list, 400);
+    for (int32_t i = 0; i < p->n_inputs && n < ARRAY_LEN(names); i++) {
+        str_printf(&list, "%s%s", n ? ", " : "", p->input[i].name);
+        names[n++] = p->input[i].name;
+    }
+    near = n ? nearest_word(name, names, n) : NULL;
+    if (near)
+        error_set(err, STATUS_USAGE, "no input `%.80s`; did you mean `%s`?", name, near);
+    else if (n)
+        error_set(err, STATUS_USAGE, "no input `%.80s`; there are: %s", name, str_cstr(&list));
+    else
+        error_set(err, STATUS_USAGE, "no input `%.80s`; this blueprint takes none", name);
+    str_deinit(&list);
+    return STATUS_USAGE;
+}
+
+static bool is_of_type(const struct json *v, const char *type)
+{
+    const char *kind = jv_kind_name(jv_kind(v));
+
+    return strcmp(kind, type) == 0 || (strcmp(type, "number") == 0 && jv_kind(v) == JV_INT);
+}
+
+enum status plan_inputs(const struct plan *p, const struct json *given, struct json **out,
+                        struct error *err)
+{
+    struct json *all = jv_object();
+    enum status st = STATUS_OK;
+    const char *name;
+
+    if (given && jv_kind(given) != JV_OBJECT)
+        st = error_set(err, STATUS_USAGE, "inputs are an object, got %s",
+                       jv_kind_name(jv_kind(given)));
+    for (void *it = NULL; !st && (it = jv_next(given, it, &name, NULL)) != NULL;) {
+        if (!find(p, name))
+            st = unknown(p, name, err);
+    }
+    for (int32_t i = 0; !st && i < p->n_inputs; i++) {
+        const struct plan_input *in = &p->input[i];
+        struct json *v = jv_get(given, in->name);
+
+        if (!v && in->required)
+            st = error_set(err, STATUS_USAGE, "input `%s` (%s) is missing", in->name, in->type);
+        else if (v && !is_of_type(v, in->type))
+            st = error_set(err, STATUS_USAGE, "input `%s` is of type %s, got %s", in->name,
+                           in->type, jv_kind_name(jv_kind(v)));
+        else
+            jv_set_adopt(all, in->name, v ? jv_ref(v) : jv_ref(in->otherwise));
+    }
+    if (st == STATUS_USAGE && p->n_inputs)
+        error_hint(err, "give it with --var NAME=VALUE");
+    if (st) {
+        jv_unref(all);
+        return st;
+    }
+    *out = all;
+    return STATUS_OK;
+}
+
+enum status plan_input_from_text(const struct plan *p, const char *name, const char *text,
+                                 struct json **out, struct error *err)
+{
+    const struct plan_input *in = find(p, name);
+    struct json *v = NULL;
+
+    if (!in)
+        return unknown(p, name, err);
+    if (strcmp(in->type, "string") == 0) {
+        *out = jv_string(text);
+        return STATUS_OK;
+    }
+    if (jv_parse(text, strlen(text), name, &v, NULL) || !is_of_type(v, in->type)) {
+        jv_unref(v);
+        return error_set(err, STATUS_USAGE, "input `%s` is of type %s, got \"%.80s\"", name,
+                         in->type, text);
+    }
+    *out = v;
+    return STATUS_OK;
+}

@@ -1,0 +1,203 @@
+/* plan_refs.c - every name that an expression reads must be there when it is read.
+ *
+ * A step sees inputs, state, the steps above it in its own list and in the lists around it; the
+ * body of a map sees item, the body of a loop sees round and the loop's own id: the last round's
+ * value. What stands inside a list is not seen from outside. An id that is visible cannot be given
+ * again.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "blueprints/plan_load.h"
+#include "runtime/base/map.h"
+
+struct scope_check {
+    struct plan_loader *l;
+    const char **name; /* visible steps */
+    size_t n, cap;
+    bool in_map, in_loop;
+};
+
+static enum status walk_list(struct scope_check *c, const struct plan_step *s, int32_t n);
+
+static void show(struct scope_check *c, const char *name)
+{
+    if (c->n == c->cap) {
+        c->cap = c->cap ? 2 * c->cap : 16;
+        c->name = xrealloc(c->name, c->cap * sizeof(*c->name));
+    }
+    c->name[c->n++] = name;
+}
+
+static bool is_visible(const struct scope_check *c, const char *name)
+{
+    for (size_t i = 0; i < c->n; i++) {
+        if (strcmp(c->name[i], name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool is_step_somewhere(const struct plan_step *s, int32_t n, const char *id)
+{
+    for (int32_t i = 0; i < n; i++) {
+        if (strcmp(s[i].id, id) == 0 || is_step_somewhere(s[i].child, s[i].n_children, id) ||
+            is_step_somewhere(s[i].otherwise, s[i].n_otherwise, id))
+            return true;
+    }
+    return false;
+}
+
+/* Characters before the name in the scalar's text. */
+static size_t column_of(const struct yaml_node *at, const char *name)
+{
+    const char *text = yaml_text_of(at);
+    const char *found = text;
+    size_t n = strlen(name), characters = 0;
+
+    while ((found = strstr(found, name)) != NULL) {
+        char before = found > text ? found[-1] : ' ', after = found[n];
+
+        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789.'\"",
+                    before) &&
+            (!after ||
+             !strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789", after)))
+            break;
+        found++;
+    }
+    for (const char *c = text; found && c < found; c++)
+        characters += ((unsigned char)*c & 0xc0) != 0x80;
+    return characters;
+}
+
+static enum status fault(struct scope_check *c, const char *name, const struct yaml_node *at)
+{
+    const struct plan *p = c->l->plan;
+    size_t column = column_of(at, name);
+    const char **names;
+    const char *near;
+
+    if (strcmp(name, "item") == 0)
+        return yaml_error_within(c->l->err, p->yaml, at, column,
+                                 "`item` is only there inside a `map`");
+    if (strcmp(name, "round") == 0)
+        return yaml_error_within(c->l->err, p->yaml, at, column,
+                                 "`round` is only there inside a `loop`");
+    if (is_step_somewhere(p->step, p->n_steps, name))
+        return yaml_error_within(
+            c->l->err, p->yaml, at, column,
+            "step `%.80s` is not visible here: a step sees those above it, not "
+            "those below or inside another one",
+            name);
+    names = xcalloc(c->n + 2, sizeof(*names));
+    names[0] = "inputs";
+    names[1] = "state";
+    for (size_t i = 0; i < c->n; i++)
+        names[i + 2] = c->name[i];
+    near = nearest_word(name, names, c->n + 2);
+    free(names);
+    if (near)
+        return yaml_error_within(c->l->err, p->yaml, at, column,
+                                 "nothing is named `%.80s`; did you mean `%s`?", name, near);
+    return yaml_error_within(
+        c->l->err, p->yaml, at, column,
+        "nothing is named `%.80s`; there are inputs, state and the steps above", name);
+}
+
+static enum status check_root(void *ctx, const char *name, const struct yaml_node *at)
+{
+    struct scope_check *c = ctx;
+
+    if (strcmp(name, "inputs") == 0 || strcmp(name, "state") == 0 ||
+        (c->in_map && strcmp(name, "item") == 0) || (c->in_loop && strcmp(name, "round") == 0) ||
+        is_visible(c, name))
+        return STATUS_OK;
+    return fault(c, name, at);
+}
+
+static enum status check_values(struct scope_check *c, const struct plan_step *s)
+{
+    const struct plan_value *values[] = {s->in,       s->env_horizon, s->env_noise,
+                                         s->env_seed, s->env_profile, s->prompt,
+                                         s->over,     s->cond,        s->value};
+    enum status st = STATUS_OK;
+
+    for (size_t i = 0; !st && i < ARRAY_LEN(values); i++)
+        st = plan_value_each_root(values[i], check_root, c);
+    return st;
+}
+
+static enum status walk_step(struct scope_check *c, const struct plan_step *s);
+
+static enum status walk_loop(struct scope_check *c, const struct plan_step *s)
+{
+    size_t outside = c->n;
+    bool in_loop = c->in_loop;
+    enum status st;
+
+    show(c, s->id);
+    c->in_loop = true;
+    st = walk_step(c, s->child);
+    if (!st)
+        st = plan_value_each_root(s->until, check_root, c);
+    c->in_loop = in_loop;
+    c->n = outside;
+    return st;
+}
+
+static enum status walk_step(struct scope_check *c, const struct plan_step *s)
+{
+    bool in_map = c->in_map;
+    enum status st = check_values(c, s);
+
+    if (st)
+        return st;
+    switch (s->kind) {
+    case PLAN_MAP:
+        c->in_map = true;
+        st = walk_step(c, s->child);
+        c->in_map = in_map;
+        return st;
+    case PLAN_LOOP:
+        return walk_loop(c, s);
+    case PLAN_PARALLEL:
+        for (int32_t i = 0; !st && i < s->n_children; i++)
+            st = walk_step(c, &s->child[i]);
+        return st;
+    default:
+        st = walk_list(c, s->child, s->n_children);
+        return st ? st : walk_list(c, s->otherwise, s->n_otherwise);
+    }
+}
+
+static enum status walk_list(struct scope_check *c, const struct plan_step *s, int32_t n)
+{
+    size_t outside = c->n;
+    enum status st = STATUS_OK;
+
+    for (int32_t i = 0; !st && i < n; i++) {
+        if (is_visible(c, s[i].id))
+            return PLAN_FAULT(c->l, s[i].node, "a step `%s` is visible here already: ids differ",
+                              s[i].id);
+        st = walk_step(c, &s[i]);
+        show(c, s[i].id);
+    }
+    c->n = outside;
+    return st;
+}
+
+enum status plan_check_references(struct plan_loader *l)
+{
+    const struct plan *p = l->plan;
+    struct scope_check c = {.l = l};
+    enum status st = walk_list(&c, p->step, p->n_steps);
+
+    for (int32_t i = 0; i < p->n_steps; i++)
+        show(&c, p->step[i].id);
+    if (!st)
+        st = plan_value_each_root(p->output, check_root, &c);
+    free(c.name);
+    return st;
+}

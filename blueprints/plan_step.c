@@ -1,0 +1,549 @@
+/* plan_step.c - steps, by kind: which keys each may have (kinds.def), and what they hold.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <string.h>
+
+#include "blueprints/plan_load.h"
+#include "runtime/base/map.h"
+
+#define DEFAULT_PARALLEL 8
+#define DEFAULT_HUMAN_MS ((int64_t)7 * 24 * 3600 * 1000)
+#define MAX_STEP_KEYS    64
+#define MAX_ID_BYTES     64
+
+typedef enum status (*kind_load_fn)(struct plan_loader *l, const struct yaml_node *node,
+                                    struct plan_step *s);
+struct kind_info {
+    const char *word, *keys;
+    kind_load_fn load;
+};
+
+#define KIND(id, word, keys)                                                                       \
+    static enum status load_##word(struct plan_loader *l, const struct yaml_node *node,            \
+                                   struct plan_step *s);
+#include "blueprints/kinds.def"
+#undef KIND
+
+static const struct kind_info kinds[] = {
+#define KIND(id, word, keys) {#word, keys, load_##word},
+#include "blueprints/kinds.def"
+#undef KIND
+};
+
+const char *plan_kind_name(enum plan_kind k)
+{
+    return (unsigned)k < ARRAY_LEN(kinds) ? kinds[k].word : "unknown";
+}
+
+/* ---- keys */
+
+/* The words of a list divided by blanks, appended to keys. */
+static void add_keys(struct plan_loader *l, const char *list, const char **keys, size_t *n)
+{
+    char *rest = arena_strdup(l->plan->arena, list);
+    char *word;
+
+    while ((word = strsep(&rest, " ")) != NULL) {
+        bool there = *word == '\0';
+
+        for (size_t i = 0; !there && i < *n; i++)
+            there = strcmp(keys[i], word) == 0;
+        if (!there && *n < MAX_STEP_KEYS)
+            keys[(*n)++] = word;
+    }
+}
+
+static enum status check_keys(struct plan_loader *l, const struct yaml_node *node,
+                              enum plan_kind kind, enum plan_kind repeat)
+{
+    const char *keys[MAX_STEP_KEYS];
+    size_t n = 0;
+
+    if (repeat != PLAN_N_KINDS) {
+        keys[n++] = kinds[repeat].word;
+        add_keys(l, kinds[repeat].keys, keys, &n);
+    }
+    keys[n++] = kinds[kind].word;
+    add_keys(l, kinds[kind].keys, keys, &n);
+    return yaml_check_keys(l->plan->yaml, node, keys, n, l->err);
+}
+
+/* A step without a kind: a misspelt word, or nothing at all. */
+static enum status no_kind(struct plan_loader *l, const struct yaml_node *node, const char *id)
+{
+    const char *keys[MAX_STEP_KEYS];
+    struct str list = STR_INIT;
+    size_t n = 0;
+    enum status st;
+
+    for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+        keys[n++] = kinds[k].word;
+        str_printf(&list, "%s%s", k ? ", " : "", kinds[k].word);
+    }
+    for (size_t k = 0; k < ARRAY_LEN(kinds); k++)
+        add_keys(l, kinds[k].keys, keys, &n);
+    st = yaml_check_keys(l->plan->yaml, node, keys, n, l->err);
+    if (!st)
+        st = PLAN_FAULT(l, node, "step `%s` has no kind: one of %s", id, str_cstr(&list));
+    str_deinit(&list);
+    return st;
+}
+
+static const struct yaml_node *key_node(const struct yaml_node *mapping, const char *name)
+{
+    const struct yaml_node *key = NULL;
+    const char *text;
+
+    for (size_t i = 0; (text = yaml_key_at(mapping, i, &key, NULL)) != NULL; i++) {
+        if (strcmp(text, name) == 0)
+            return key;
+    }
+    return mapping;
+}
+
+/* What the step is, and what repeats it (PLAN_N_KINDS: nothing). */
+static enum status find_kind(struct plan_loader *l, const struct yaml_node *node, const char *id,
+                             enum plan_kind *kind, enum plan_kind *repeat)
+{
+    *kind = *repeat = PLAN_N_KINDS;
+    for (enum plan_kind k = 0; k < PLAN_N_KINDS; k++) {
+        bool repeats = k == PLAN_MAP || k == PLAN_LOOP;
+        enum plan_kind *which = repeats ? repeat : kind;
+
+        if (!yaml_get(node, kinds[k].word))
+            continue;
+        if (*which != PLAN_N_KINDS)
+            return PLAN_FAULT(l, key_node(node, kinds[k].word),
+                              "a step is one thing: `%s` stands beside `%s`%s", kinds[k].word,
+                              kinds[*which].word, repeats ? "; put one of them into `do`" : "");
+        *which = k;
+    }
+    if (*kind == PLAN_N_KINDS && *repeat == PLAN_N_KINDS)
+        return no_kind(l, node, id);
+    if (*kind == PLAN_N_KINDS)
+        return PLAN_FAULT(l, node,
+                          "`%s` of step `%s` repeats nothing: beside it stands the step to repeat, "
+                          "as `agent`, `tool` or `do`",
+                          kinds[*repeat].word, id);
+    return check_keys(l, node, *kind, *repeat);
+}
+
+/* ---- what all kinds share */
+
+static enum status value_of(struct plan_loader *l, const struct yaml_node *node, const char *key,
+                            struct plan_value **out)
+{
+    const struct yaml_node *value = yaml_get(node, key);
+
+    return value ? plan_value_load(l, value, out) : STATUS_OK;
+}
+
+static enum status load_common(struct plan_loader *l, const struct yaml_node *node,
+                               struct plan_step *s)
+{
+    static const char *const effects[] = {"none", "read", "idempotent", "once"};
+    static const char *const on_error[] = {"fail", "continue"};
+    int after = 0;
+    enum status st = value_of(l, node, "in", &s->in);
+
+    if (!st)
+        st = part_schema(l, node, &s->schema);
+    if (!st)
+        st = part_retry(l, node, &s->retry);
+    if (!st)
+        st = part_budget(l, node, &s->budget);
+    if (!st)
+        st = part_duration(l, node, "timeout", &s->timeout_ms);
+    if (!st)
+        st = part_word(l, node, "effect", effects, ARRAY_LEN(effects), &s->effect);
+    if (!st)
+        st = part_word(l, node, "on_error", on_error, ARRAY_LEN(on_error), &after);
+    s->on_error = on_error[after];
+    return st;
+}
+
+static enum status load_one(struct plan_loader *l, const char *id, const struct yaml_node *node,
+                            enum plan_kind kind, struct plan_step *s)
+{
+    enum status st;
+
+    *s = (struct plan_step){.id = id, .kind = kind, .effect = -1, .node = node};
+    s->line = yaml_line(node);
+    s->column = yaml_column(node);
+    s->retry.backoff = 2;
+    s->on_error = "fail";
+    st = kind == PLAN_MAP || kind == PLAN_LOOP ? STATUS_OK : load_common(l, node, s);
+    return st ? st : kinds[kind].load(l, node, s);
+}
+
+static enum status load_step(struct plan_loader *l, const char *id, const struct yaml_node *node,
+                             struct plan_step *s)
+{
+    enum plan_kind kind, repeat;
+    enum status st;
+
+    if (yaml_node_kind(node) != YAML_MAPPING)
+        return PLAN_FAULT(l, node, "step `%s` is a mapping, as in {agent: planner}", id);
+    st = find_kind(l, node, id, &kind, &repeat);
+    if (st)
+        return st;
+    if (repeat == PLAN_N_KINDS)
+        return load_one(l, id, node, kind, s);
+    st = load_one(l, id, node, repeat, s);
+    s->child = arena_alloc(l->plan->arena, sizeof(*s->child));
+    s->n_children = 1;
+    return st ? st : load_one(l, id, node, kind, s->child);
+}
+
+static bool is_name(const char *id)
+{
+    size_t n = strlen(id);
+
+    for (size_t i = 0; i < n; i++) {
+        bool letter = (id[i] >= 'a' && id[i] <= 'z') || (id[i] >= 'A' && id[i] <= 'Z');
+        bool digit = id[i] >= '0' && id[i] <= '9';
+
+        if (!letter && id[i] != '_' && !(digit && i > 0))
+            return false;
+    }
+    return n > 0 && n <= MAX_ID_BYTES;
+}
+
+static enum status check_id(struct plan_loader *l, const struct yaml_node *key, const char *id)
+{
+    static const char *const reserved[] = {"inputs", "state", "item", "round",
+                                           "true",   "false", "null", "in"};
+
+    for (size_t i = 0; i < ARRAY_LEN(reserved); i++) {
+        if (strcmp(id, reserved[i]) == 0)
+            return PLAN_FAULT(l, key, "`%s` has a meaning of its own and cannot name a step", id);
+    }
+    if (is_name(id))
+        return STATUS_OK;
+    return PLAN_FAULT(l, key,
+                      "\"%.80s\" cannot name a step: letters, digits and _, at most %d, no digit "
+                      "first",
+                      id, MAX_ID_BYTES);
+}
+
+enum status plan_steps_load(struct plan_loader *l, const struct yaml_node *mapping,
+                            struct plan_step **out, int32_t *n)
+{
+    const struct yaml_node *key, *value;
+    struct plan_step *steps;
+    enum status st = part_mapping(l, mapping, "a list of steps");
+    const char *id;
+
+    if (st)
+        return st;
+    if (yaml_size(mapping) == 0)
+        return PLAN_FAULT(l, mapping, "there are no steps here");
+    steps = arena_alloc(l->plan->arena, yaml_size(mapping) * sizeof(*steps));
+    for (size_t i = 0; !st && (id = yaml_key_at(mapping, i, &key, &value)) != NULL; i++) {
+        st = check_id(l, key, id);
+        if (!st)
+            st = load_step(l, id, value, &steps[i]);
+    }
+    *out = steps;
+    *n = (int32_t)yaml_size(mapping);
+    return st;
+}
+
+/* ---- the kinds */
+
+static const struct env_ops *find_env(const char *name, struct str *list, const char **near)
+{
+    const char *names[32];
+    size_t n = 0;
+
+    for (int32_t i = 0; env_at(i) && n < ARRAY_LEN(names); i++) {
+        str_printf(list, "%s%s", n ? ", " : "", env_at(i)->name);
+        names[n++] = env_at(i)->name;
+    }
+    *near = n ? nearest_word(name, names, n) : NULL;
+    return env_find(name);
+}
+
+static enum status load_env(struct plan_loader *l, const struct yaml_node *node,
+                            struct plan_step *s)
+{
+    static const char *const keys[] = {"name", "horizon", "noise", "seed", "profile"};
+    const struct yaml_node *env = yaml_get(node, "env");
+    struct str list = STR_INIT;
+    const char *name = NULL, *near = NULL;
+    enum status st;
+
+    if (!env)
+        return STATUS_OK;
+    st = part_mapping(l, env, "`env`");
+    if (!st)
+        st = yaml_check_keys(l->plan->yaml, env, keys, ARRAY_LEN(keys), l->err);
+    if (!st && !yaml_get(env, "name"))
+        st = PLAN_FAULT(l, env, "`env` needs `name`");
+    if (!st)
+        st = part_string(l, env, "name", &name);
+    if (st)
+        return st;
+    s->env = find_env(name, &list, &near);
+    if (!s->env && near)
+        st = PLAN_FAULT(l, yaml_get(env, "name"),
+                        "no environment `%.80s`; did you mean `%s`? There are: %s", name, near,
+                        str_cstr(&list));
+    else if (!s->env)
+        st = PLAN_FAULT(l, yaml_get(env, "name"), "no environment `%.80s`; there are: %s", name,
+                        str_cstr(&list));
+    str_deinit(&list);
+    if (!st)
+        st = value_of(l, env, "horizon", &s->env_horizon);
+    if (!st)
+        st = value_of(l, env, "noise", &s->env_noise);
+    if (!st)
+        st = value_of(l, env, "seed", &s->env_seed);
+    return st ? st : value_of(l, env, "profile", &s->env_profile);
+}
+
+static enum status load_agent(struct plan_loader *l, const struct yaml_node *node,
+                              struct plan_step *s)
+{
+    const char *names[MAX_STEP_KEYS];
+    const struct plan *p = l->plan;
+    const char *near;
+    enum status st = part_string(l, node, "agent", &s->agent);
+
+    if (st)
+        return st;
+    if (!plan_agent_find(p, s->agent)) {
+        size_t n = 0;
+
+        for (int32_t i = 0; i < p->n_agents && n < ARRAY_LEN(names); i++)
+            names[n++] = p->agent[i].name;
+        near = n ? nearest_word(s->agent, names, n) : NULL;
+        if (near)
+            return PLAN_FAULT(l, yaml_get(node, "agent"), "no agent `%.80s`; did you mean `%s`?",
+                              s->agent, near);
+        return PLAN_FAULT(l, yaml_get(node, "agent"), "no agent `%.80s` under `agents`", s->agent);
+    }
+    return load_env(l, node, s);
+}
+
+static enum status load_tool(struct plan_loader *l, const struct yaml_node *node,
+                             struct plan_step *s)
+{
+    const struct yaml_node *in = yaml_get(node, "in");
+    enum status st = part_string(l, node, "tool", &s->tool);
+
+    if (!st && in && yaml_node_kind(in) == YAML_SEQUENCE)
+        st = PLAN_FAULT(l, in, "`in` of a tool is a mapping of arguments");
+    return st;
+}
+
+/* Scalars only, so that an answer can be typed. */
+static enum status answer_list(struct plan_loader *l, const struct yaml_node *human,
+                               const char *key, struct json **out)
+{
+    const struct yaml_node *list = yaml_get(human, key);
+    enum status st = STATUS_OK;
+
+    if (!list)
+        return STATUS_OK;
+    if (yaml_node_kind(list) != YAML_SEQUENCE)
+        return PLAN_FAULT(l, list, "`%s` takes a list of answers, as in [yes, no]", key);
+    for (size_t i = 0; !st && i < yaml_size(list); i++) {
+        if (yaml_node_kind(yaml_at(list, i)) != YAML_SCALAR)
+            st = PLAN_FAULT(l, yaml_at(list, i), "an answer is text, a number, true or false");
+    }
+    *out = plan_keep(l, yaml_to_json(list));
+    return st;
+}
+
+static bool is_among(const struct json *list, const struct json *v)
+{
+    for (size_t i = 0; i < jv_size(list); i++) {
+        if (jv_equal(jv_at(list, i), v))
+            return true;
+    }
+    return false;
+}
+
+static enum status check_answers(struct plan_loader *l, const struct yaml_node *human,
+                                 struct plan_step *s)
+{
+    const struct yaml_node *later = yaml_get(human, "on_timeout");
+    struct json *no;
+
+    if (s->options && jv_size(s->options) == 0)
+        return PLAN_FAULT(l, yaml_get(human, "options"), "`options` is empty");
+    for (size_t i = 0; i < jv_size(s->reject); i++) {
+        if (s->options && !is_among(s->options, jv_at(s->reject, i)))
+            return PLAN_FAULT(l, yaml_at(yaml_get(human, "reject"), i),
+                              "`reject` names an answer that is not one of `options`");
+    }
+    /* A gate in the file is a gate in the run: `no` stops unless the file says otherwise. */
+    if (!s->reject) {
+        s->reject = plan_keep(l, jv_array());
+        no = jv_string("no");
+        if (is_among(s->options, no))
+            jv_append_adopt(s->reject, jv_ref(no));
+        jv_unref(no);
+    }
+    if (!later)
+        return STATUS_OK;
+    s->on_timeout = plan_keep(l, yaml_to_json(later));
+    if (s->options && !is_among(s->options, s->on_timeout))
+        return PLAN_FAULT(l, later, "`on_timeout` is not one of `options`");
+    return STATUS_OK;
+}
+
+static enum status load_human(struct plan_loader *l, const struct yaml_node *node,
+                              struct plan_step *s)
+{
+    static const char *const keys[] = {"prompt", "options", "reject", "timeout", "on_timeout"};
+    const struct yaml_node *human = yaml_get(node, "human");
+    enum status st = part_mapping(l, human, "`human`");
+
+    if (!st)
+        st = yaml_check_keys(l->plan->yaml, human, keys, ARRAY_LEN(keys), l->err);
+    if (!st && !yaml_get(human, "prompt"))
+        st = PLAN_FAULT(l, human, "`human` needs `prompt`: what to ask");
+    if (!st)
+        st = value_of(l, human, "prompt", &s->prompt);
+    if (!st)
+        st = answer_list(l, human, "options", &s->options);
+    if (!st)
+        st = answer_list(l, human, "reject", &s->reject);
+    s->timeout_ms = DEFAULT_HUMAN_MS;
+    if (!st)
+        st = part_duration(l, human, "timeout", &s->timeout_ms);
+    return st ? st : check_answers(l, human, s);
+}
+
+static enum status load_map(struct plan_loader *l, const struct yaml_node *node,
+                            struct plan_step *s)
+{
+    const struct yaml_node *over = yaml_get(node, "map");
+    struct json *v = yaml_to_json(over);
+    int64_t parallel = DEFAULT_PARALLEL;
+    enum jv_kind kind = jv_kind(v);
+    bool text = kind == JV_STRING && !strstr(yaml_text_of(over), "${");
+    enum status st;
+
+    jv_unref(v);
+    if (text || (kind != JV_STRING && kind != JV_INT && kind != JV_ARRAY))
+        return PLAN_FAULT(l, over,
+                          "`map` takes a list, a number of items, or ${...} that gives one");
+    st = part_int(l, node, "max_parallel", 1, PLAN_MAX_PARALLEL, &parallel);
+    s->max_parallel = (int32_t)parallel;
+    return st ? st : plan_value_load(l, over, &s->over);
+}
+
+static enum status load_loop(struct plan_loader *l, const struct yaml_node *node,
+                             struct plan_step *s)
+{
+    static const char *const keys[] = {"until", "max"};
+    const struct yaml_node *loop = yaml_get(node, "loop");
+    int64_t max = 0;
+    enum status st = part_mapping(l, loop, "`loop`");
+
+    if (!st)
+        st = yaml_check_keys(l->plan->yaml, loop, keys, ARRAY_LEN(keys), l->err);
+    if (!st && !yaml_get(loop, "max"))
+        st = PLAN_FAULT(l, loop, "`loop` needs `max`: how many rounds at most");
+    if (!st)
+        st = part_int(l, loop, "max", 1, PLAN_MAX_ROUNDS, &max);
+    s->max_rounds = (int32_t)max;
+    if (!st && yaml_get(loop, "until"))
+        st = plan_value_load_condition(l, yaml_get(loop, "until"), &s->until);
+    return st;
+}
+
+static enum status load_if(struct plan_loader *l, const struct yaml_node *node, struct plan_step *s)
+{
+    static const char *const keys[] = {"cond", "then", "else"};
+    const struct yaml_node *branch = yaml_get(node, "if");
+    enum status st = part_mapping(l, branch, "`if`");
+
+    if (!st)
+        st = yaml_check_keys(l->plan->yaml, branch, keys, ARRAY_LEN(keys), l->err);
+    if (!st && (!yaml_get(branch, "cond") || !yaml_get(branch, "then")))
+        st = PLAN_FAULT(l, branch, "`if` needs `cond` and `then`");
+    if (!st)
+        st = plan_value_load_condition(l, yaml_get(branch, "cond"), &s->cond);
+    if (!st)
+        st = plan_steps_load(l, yaml_get(branch, "then"), &s->child, &s->n_children);
+    if (!st && yaml_get(branch, "else"))
+        st = plan_steps_load(l, yaml_get(branch, "else"), &s->otherwise, &s->n_otherwise);
+    return st;
+}
+
+static enum status load_parallel(struct plan_loader *l, const struct yaml_node *node,
+                                 struct plan_step *s)
+{
+    static const char *const keys[] = {"branches"};
+    const struct yaml_node *parallel = yaml_get(node, "parallel");
+    enum status st = part_mapping(l, parallel, "`parallel`");
+
+    if (!st)
+        st = yaml_check_keys(l->plan->yaml, parallel, keys, ARRAY_LEN(keys), l->err);
+    if (!st && !yaml_get(parallel, "branches"))
+        st = PLAN_FAULT(l, parallel, "`parallel` needs `branches`");
+    if (!st)
+        st = plan_steps_load(l, yaml_get(parallel, "branches"), &s->child, &s->n_children);
+    return st;
+}
+
+/* What is given to a blueprint inside this one, by name; types are known only when it runs. */
+static enum status check_sub_inputs(struct plan_loader *l, const struct yaml_node *at,
+                                    const struct yaml_node *in, const struct plan *sub)
+{
+    const char *names[MAX_STEP_KEYS];
+    size_t n = 0;
+
+    for (int32_t i = 0; i < sub->n_inputs && n < ARRAY_LEN(names); i++) {
+        names[n++] = sub->input[i].name;
+        if (sub->input[i].required &&
+            !(in && (yaml_node_kind(in) == YAML_SCALAR || yaml_get(in, sub->input[i].name))))
+            return PLAN_FAULT(l, in ? in : at, "input `%s` (%s) of %s is missing",
+                              sub->input[i].name, sub->input[i].type, sub->file);
+    }
+    if (!in || yaml_node_kind(in) == YAML_SCALAR)
+        return STATUS_OK;
+    return yaml_check_keys(l->plan->yaml, in, names, n, l->err);
+}
+
+static enum status load_blueprint(struct plan_loader *l, const struct yaml_node *node,
+                                  struct plan_step *s)
+{
+    const struct yaml_node *at = yaml_get(node, "blueprint");
+    const struct yaml_node *in = yaml_get(node, "in");
+    struct error fault = ERROR_INIT;
+    const char *reference = part_file_reference(at);
+
+    if (!reference)
+        return PLAN_FAULT(l, at, "`blueprint` takes file://NAME.yaml");
+    if (in && yaml_node_kind(in) == YAML_SEQUENCE)
+        return PLAN_FAULT(l, in, "`in` of a blueprint is a mapping of its inputs");
+    if (l->depth + 1 > PLAN_MAX_SUB_DEPTH)
+        return PLAN_FAULT(l, at,
+                          "blueprints are nested deeper than %d levels; does one run itself?",
+                          PLAN_MAX_SUB_DEPTH);
+    if (plan_files_resolve(l->file, reference, l->plan->arena, &s->blueprint, &fault))
+        return PLAN_FAULT(l, at, "%s", fault.message);
+    /* A file that cannot be read is a fault of this line; one that is wrong names its own. */
+    if (plan_files_text(l->files, s->blueprint, &reference, &fault))
+        return PLAN_FAULT(l, at, "%s", fault.message);
+    if (plan_load(l->files, s->blueprint, l->depth + 1, &s->sub, l->err))
+        return STATUS_CONFIG;
+    return check_sub_inputs(l, at, in, s->sub);
+}
+
+static enum status load_value(struct plan_loader *l, const struct yaml_node *node,
+                              struct plan_step *s)
+{
+    return value_of(l, node, "value", &s->value);
+}
+
+static enum status load_do(struct plan_loader *l, const struct yaml_node *node, struct plan_step *s)
+{
+    return plan_steps_load(l, yaml_get(node, "do"), &s->child, &s->n_children);
+}

@@ -1,0 +1,574 @@
+/* test_plan.c - blueprints that are read, and what is said of those that are not.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "blueprints/plan.h"
+#include "runtime/base/memory.h"
+#include "tests/unit/blueprints/blueprint_dir.h"
+
+static int make_folder(void **state)
+{
+    (void)state;
+    blueprint_dir_make();
+    return 0;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    blueprint_dir_remove();
+    return 0;
+}
+
+static enum status load(const char *text, struct plan **out, struct error *err)
+{
+    return blueprint_load(blueprint_dir_write("main.yaml", text, strlen(text)), out, err);
+}
+
+#define HEAD  "schema: blueprint/v1\n"
+#define AGENT "agents: {planner: {}}\n"
+
+static const char whole[] = HEAD
+    "inputs:\n"
+    "  topic: {type: string, required: true, description: what about}\n"
+    "  n: {type: integer, default: 4}\n"
+    "models: {small: embedded, judge: \"http://localhost:8000/v1#qwen3\"}\n"
+    "agents:\n"
+    "  planner: {role: plan, model: small, prompt: file://planner.md, tools: [echo, calculator],\n"
+    "    budget: {steps: 12, wall: 90s}, temperature: 0.5, max_tokens: 64}\n"
+    "  writer: {model: judge}\n"
+    "budget: {tokens: 200000, steps: 60, wall: 10m}\n"
+    "steps:\n"
+    "  plan: {agent: planner, in: {topic: \"${inputs.topic}\"}, schema: file://plan.json}\n"
+    "  approve: {human: {prompt: \"Run ${plan}?\", options: [yes, edit, no], timeout: 24h, "
+    "on_timeout: no}}\n"
+    "  research: {map: \"${plan.queries}\", max_parallel: 4, agent: writer, in: {q: "
+    "\"${item}\"}, retry: {max: 3, backoff: 2}, timeout: 60s, effect: read}\n"
+    "  gaps: {loop: {until: \"size(gaps.missing) == 0\", max: 2}, agent: planner}\n"
+    "  both:\n"
+    "    parallel:\n"
+    "      branches:\n"
+    "        left: {value: [1, \"${inputs.n}\"]}\n"
+    "        right: {do: {one: {value: 1}, two: {value: \"${one + 1}\"}}}\n"
+    "  choose:\n"
+    "    if:\n"
+    "      cond: size(research) > 1 && state.gaps == 'ok'\n"
+    "      then: {big: {value: big}}\n"
+    "      else: {small: {value: \"${both.right}\"}}\n"
+    "  deep: {blueprint: file://sub/inner.yaml, in: {x: \"${inputs.n}\"}}\n"
+    "  play: {agent: planner, env: {name: ledger, horizon: \"${inputs.n}\", noise: 0.1, seed: 5}}\n"
+    "  verify: {tool: echo, in: {text: \"${research}\"}, on_error: continue}\n"
+    "output: \"${verify}\"\n";
+
+static void write_parts(void)
+{
+    static const char inner[] = HEAD "inputs: {x: {type: integer, required: true}}\n"
+                                     "steps: {y: {value: \"${inputs.x * 2}\"}}\n";
+
+    blueprint_dir_write("planner.md", "You plan.\n", 10);
+    blueprint_dir_write("plan.json", "{\"type\": \"object\"}", 18);
+    blueprint_dir_write("sub/inner.yaml", inner, strlen(inner));
+}
+
+static void check_whole(const struct plan *p)
+{
+    const struct plan_step *s = p->step;
+
+    assert_string_equal(p->name, "main");
+    assert_int_equal(p->n_inputs, 2);
+    assert_true(p->input[0].required);
+    assert_int_equal(jv_get_int(p->input[1].otherwise, 0), 4);
+    assert_int_equal(p->n_agents, 2);
+    assert_string_equal(p->agent[0].prompt, "You plan.\n");
+    assert_string_equal(plan_agent_model(p, &p->agent[0]), "embedded");
+    assert_string_equal(plan_agent_model(p, &p->agent[1]), "http://localhost:8000/v1#qwen3");
+    assert_int_equal(p->agent[0].n_tools, 2);
+    assert_int_equal(p->agent[0].budget.wall_ms, 90000);
+    assert_int_equal(p->budget.wall_ms, 600000);
+    assert_int_equal(p->n_steps, 9);
+    assert_int_equal(s[0].kind, PLAN_AGENT);
+    assert_non_null(s[0].schema);
+    assert_int_equal(s[1].kind, PLAN_HUMAN);
+    assert_int_equal(s[1].timeout_ms, 24 * 3600 * 1000);
+    assert_string_equal(jv_get_string(s[1].on_timeout, ""), "no");
+    assert_int_equal(jv_size(s[1].reject), 1);
+    assert_int_equal(s[2].kind, PLAN_MAP);
+    assert_int_equal(s[2].max_parallel, 4);
+    assert_int_equal(s[2].child->kind, PLAN_AGENT);
+    assert_int_equal(s[2].child->retry.max, 3);
+    assert_int_equal(s[2].child->timeout_ms, 60000);
+    assert_int_equal(s[2].child->effect, EFFECT_READ);
+    assert_int_equal(s[3].kind, PLAN_LOOP);
+    assert_int_equal(s[3].max_rounds, 2);
+    assert_int_equal(s[4].n_children, 2);
+    assert_int_equal(s[4].child[1].n_children, 2);
+    assert_int_equal(s[5].n_otherwise, 1);
+    assert_string_equal(s[6].sub->name, "inner");
+    assert_string_equal(s[7].env->name, "ledger");
+    assert_string_equal(s[8].on_error, "continue");
+    assert_int_equal(s[8].line, 28);
+    assert_int_equal(s[8].column, 11);
+}
+
+static void a_whole_blueprint_is_read(void **state)
+{
+    struct plan *p = NULL;
+    struct error err = ERROR_INIT;
+
+    (void)state;
+    write_parts();
+    if (load(whole, &p, &err))
+        fail_msg("%s: %s", err.where, err.message);
+    check_whole(p);
+    plan_free(p);
+}
+
+static void the_effective_configuration_gives_the_same_plan(void **state)
+{
+    struct plan *p = NULL, *again = NULL;
+    struct str moved = STR_INIT;
+
+    (void)state;
+    write_parts();
+    assert_int_equal(load(whole, &p, NULL), STATUS_OK);
+    /* Nothing is read from the disk any more. */
+    blueprint_dir_path("planner.md", &moved);
+    assert_int_equal(unlink(str_cstr(&moved)), 0);
+    assert_int_equal(blueprint_from_effective(p->effective, &again, NULL), STATUS_OK);
+    check_whole(again);
+    assert_memory_equal(&p->hash, &again->hash, sizeof(p->hash));
+    str_deinit(&moved);
+    plan_free(p);
+    plan_free(again);
+}
+
+struct bad {
+    const char *text, *where, *message; /* the first line of the message */
+};
+
+static const struct bad bad_files[] = {
+    {"steps: {a: {value: 1}}\n", "1:1", "a blueprint begins with `schema: blueprint/v1`"},
+    {"schema: blueprint/v2\n", "1:9",
+     "unknown schema \"blueprint/v2\"; this program reads blueprint/v1"},
+    {"[1]\n", "1:1", "a blueprint is a mapping of keys to values, got a list"},
+    {HEAD "stepz: {}\n", "2:1",
+     "unknown key \"stepz\"; did you mean \"steps\"? Allowed: schema, inputs, models, agents, "
+     "budget, "
+     "steps, output"},
+    {HEAD "steps: {a: {value: 1}}\nsteps: {}\n", "3:1",
+     "duplicate key \"steps\", first given on line 2"},
+    {HEAD "steps:\n\ta: {value: 1}\n", "3:1",
+     "a tab is used for indentation; YAML takes spaces only"},
+    {HEAD, "1:1", "a blueprint needs `steps`"},
+    {HEAD "steps: {}\n", "2:8", "there are no steps here"},
+    {HEAD "steps: 5\n", "2:8", "a list of steps is a mapping of keys to values, got integer \"5\""},
+    {HEAD "steps: {a: 5}\n", "2:12", "step `a` is a mapping, as in {agent: planner}"},
+    {HEAD "steps: {1a: {value: 1}}\n", "2:9",
+     "\"1a\" cannot name a step: letters, digits and _, at most 64, no digit first"},
+    {HEAD "steps: {item: {value: 1}}\n", "2:9",
+     "`item` has a meaning of its own and cannot name a step"},
+    {HEAD "steps: {a: {agnet: x}}\n", "2:13",
+     "unknown key \"agnet\"; did you mean \"agent\"? Allowed: agent, tool, human, map, loop, if, "
+     "parallel, blueprint, value, do, in, schema, env, retry, timeout, budget, on_error, effect, "
+     "max_parallel"},
+    {HEAD "steps: {a: {retry: {max: 1}}}\n", "2:12",
+     "step `a` has no kind: one of agent, tool, human, map, loop, if, parallel, blueprint, value, "
+     "do"},
+    {HEAD "steps: {a: {value: 1, tool: echo}}\n", "2:13",
+     "a step is one thing: `value` stands beside `tool`"},
+    {HEAD "steps: {a: {map: 2, loop: {max: 1}, value: 1}}\n", "2:21",
+     "a step is one thing: `loop` stands beside `map`; put one of them into `do`"},
+    {HEAD "steps: {a: {map: 3}}\n", "2:12",
+     "`map` of step `a` repeats nothing: beside it stands the step to repeat, as `agent`, `tool` "
+     "or "
+     "`do`"},
+    {HEAD "steps: {a: {value: 1, retry: {max: 2}}}\n", "2:23",
+     "unknown key \"retry\". Allowed: value, on_error"},
+    {HEAD "steps: {a: {map: 3, value: 1, max_paralel: 2}}\n", "2:31",
+     "unknown key \"max_paralel\"; did you mean \"max_parallel\"? Allowed: map, max_parallel, "
+     "value, "
+     "on_error"},
+    {HEAD "steps: {a: {map: abc, value: 1}}\n", "2:18",
+     "`map` takes a list, a number of items, or ${...} that gives one"},
+    {HEAD "steps: {a: {map: 2, max_parallel: 0, value: 1}}\n", "2:35",
+     "`max_parallel` takes an integer from 1 to 4096, got integer \"0\""},
+    {HEAD AGENT "steps: {a: {agent: plannr}}\n", "3:20",
+     "no agent `plannr`; did you mean `planner`?"},
+    {HEAD "steps: {a: {agent: x}}\n", "2:20", "no agent `x` under `agents`"},
+    {HEAD "agents: {a: {model: embeded}}\nsteps: {a: {value: 1}}\n", "2:21",
+     "no model `embeded` under `models`; did you mean `embedded`?"},
+    {HEAD "agents: {a: {model: gpt}}\nsteps: {a: {value: 1}}\n", "2:21",
+     "no model `gpt` under `models`; a model is embedded, a folder (./NAME), script:FILE or "
+     "URL#NAME"},
+    {HEAD "agents: {a: {temperature: hot}}\nsteps: {a: {value: 1}}\n", "2:27",
+     "`temperature` takes a number from 0 to 10, got text \"hot\""},
+    {HEAD "agents: {a: {prompt: \"Hi ${inputs.x}\"}}\nsteps: {a: {value: 1}}\n", "2:22",
+     "a prompt is the same for every call; values go into `in` of the step"},
+    {HEAD "agents: {a: {tools: echo}}\nsteps: {a: {value: 1}}\n", "2:21",
+     "`tools` takes a list of names"},
+    {HEAD AGENT "steps: {a: {agent: planner, env: {name: leger}}}\n", "3:41",
+     "no environment `leger`; did you mean `ledger`? There are: ledger"},
+    {HEAD AGENT "steps: {a: {agent: planner, env: {horizon: 3}}}\n", "3:34", "`env` needs `name`"},
+    {HEAD AGENT "steps: {a: {agent: planner, timeout: 60}}\n", "3:38",
+     "`timeout` takes a duration with its unit (ms, s, m, h, d), as in 90s, got integer \"60\""},
+    {HEAD AGENT "steps: {a: {agent: planner, retry: {backoff: 2}}}\n", "3:36",
+     "`retry` needs `max`: how many tries follow the first"},
+    {HEAD AGENT "steps: {a: {agent: planner, retry: {max: many}}}\n", "3:42",
+     "`max` takes an integer from 0 to 100, got text \"many\""},
+    {HEAD AGENT "steps: {a: {agent: planner, effect: onse}}\n", "3:37",
+     "`effect` takes one of none, read, idempotent, once, got text \"onse\"; did you mean "
+     "\"once\"?"},
+    {HEAD AGENT "steps: {a: {agent: planner, on_error: [x]}}\n", "3:39",
+     "`on_error` takes one of fail, continue, got a list"},
+    {HEAD AGENT "steps: {a: {agent: planner, schema: {type: object, propertees: {}}}}\n", "3:37",
+     NULL},
+    {HEAD "steps: {a: {tool: echo, in: [1]}}\n", "2:29",
+     "`in` of a tool is a mapping of arguments"},
+    {HEAD "steps: {a: {human: {options: [a]}}}\n", "2:20", "`human` needs `prompt`: what to ask"},
+    {HEAD "steps: {a: {human: {prompt: x, options: [a], on_timeout: b}}}\n", "2:58",
+     "`on_timeout` is not one of `options`"},
+    {HEAD "steps: {a: {human: {prompt: x, options: [a], reject: [b]}}}\n", "2:55",
+     "`reject` names an answer that is not one of `options`"},
+    {HEAD "steps: {a: {human: {prompt: x, option: [a]}}}\n", "2:32",
+     "unknown key \"option\"; did you mean \"options\"? Allowed: prompt, options, reject, timeout, "
+     "on_timeout"},
+    {HEAD "steps: {a: {loop: {until: \"true\"}, value: 1}}\n", "2:19",
+     "`loop` needs `max`: how many rounds at most"},
+    {HEAD "steps: {a: {if: {cond: \"true\"}}}\n", "2:17", "`if` needs `cond` and `then`"},
+    {HEAD "steps: {a: {parallel: {a: {value: 1}}}}\n", "2:24",
+     "unknown key \"a\". Allowed: branches"},
+    {HEAD "steps: {a: {blueprint: x.yaml}}\n", "2:24", "`blueprint` takes file://NAME.yaml"},
+    {HEAD "steps: {a: {blueprint: file://none.yaml}}\n", "2:24",
+     "cannot open none.yaml: No such file or directory"},
+    {HEAD "steps: {a: {blueprint: file://../x.yaml}}\n", "2:24",
+     "../x.yaml lies outside the blueprint's folder"},
+    {HEAD "steps: {a: {blueprint: file:///etc/passwd}}\n", "2:24",
+     "file:// takes a path from the blueprint's folder on, got /etc/passwd"},
+    {HEAD "steps: {a: {blueprint: file://main.yaml}}\n", "2:24",
+     "blueprints are nested deeper than 8 levels; does one run itself?"},
+    {HEAD "steps: {a: {value: \"${1 +}\"}}\n", "2:26", "expected a value, got `}`"},
+    {HEAD "steps: {a: {value: \"x ${b.c}\"}}\n", "2:25",
+     "nothing is named `b`; there are inputs, state and the steps above"},
+    {HEAD "steps: {first: {value: 1}, a: {value: \"${firts}\"}}\n", "2:42",
+     "nothing is named `firts`; did you mean `first`?"},
+    {HEAD "steps:\n  a: {value: \"${b}\"}\n  b: {value: 1}\n", "3:17",
+     "step `b` is not visible here: a step sees those above it, not those below or inside another "
+     "one"},
+    {HEAD "steps:\n  a: {do: {x: {value: 1}}}\n  b: {value: \"${x}\"}\n", "4:17",
+     "step `x` is not visible here: a step sees those above it, not those below or inside another "
+     "one"},
+    {HEAD "steps: {a: {value: \"${a}\"}}\n", "2:23",
+     "step `a` is not visible here: a step sees those above it, not those below or inside another "
+     "one"},
+    {HEAD "steps:\n  a: {value: 1}\n  b: {do: {a: {value: 1}}}\n", "4:15",
+     "a step `a` is visible here already: ids differ"},
+    {HEAD "steps: {a: {value: \"${item}\"}}\n", "2:23", "`item` is only there inside a `map`"},
+    {HEAD "steps: {a: {value: \"${round}\"}}\n", "2:23", "`round` is only there inside a `loop`"},
+    {HEAD "steps: {a: {value: 1}}\noutput: \"${c}\"\n", "3:12",
+     "nothing is named `c`; there are inputs, state and the steps above"},
+    {HEAD "inputs: {x: {default: 1}}\nsteps: {a: {value: 1}}\n", "2:13", "input `x` needs `type`"},
+    {HEAD "inputs: {x: {type: int}}\nsteps: {a: {value: 1}}\n", "2:20",
+     "`type` takes one of string, integer, number, boolean, array, object, got text \"int\""},
+    {HEAD "inputs: {x: {type: integer, default: a}}\nsteps: {a: {value: 1}}\n", "2:38",
+     "input `x` is of type integer, got string"},
+    {HEAD "inputs: {x: {type: integer, default: 1, required: true}}\nsteps: {a: {value: 1}}\n",
+     "2:38", "input `x` is required, so it has no use for a default"},
+    {HEAD "budget: {tokens: 0}\nsteps: {a: {value: 1}}\n", "2:18",
+     "`tokens` takes an integer from 1 to 1000000000000000, got integer \"0\""},
+    {HEAD "budget: {cost: 0}\nsteps: {a: {value: 1}}\n", "2:10",
+     "unknown key \"cost\". Allowed: tokens, steps, calls, wall"},
+    {HEAD "steps: {a: {value: &x [1]}, b: {value: *x}}\n", "2:40",
+     "aliases to mappings and sequences are not supported"},
+    {HEAD "steps: {a: {value: !!str 1}}\n", "2:20", "tags (!) are not supported"},
+};
+
+static void a_bad_file_is_refused_at_its_place(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(bad_files); i++) {
+        const struct bad *b = &bad_files[i];
+        struct plan *p = NULL;
+        struct error err = ERROR_INIT;
+        const char *place;
+        char *end;
+
+        if (!load(b->text, &p, &err))
+            fail_msg("taken: %s", b->text);
+        place = strstr(err.where, "main.yaml:");
+        assert_non_null(place);
+        end = strchr(err.message, '\n');
+        if (end)
+            *end = '\0';
+        if (strcmp(place + strlen("main.yaml:"), b->where) != 0 ||
+            (b->message && strcmp(err.message, b->message) != 0))
+            fail_msg("%s\ngave %s: %s\nnot  %s: %s", b->text, err.where, err.message, b->where,
+                     b->message);
+        assert_int_equal(err.status, STATUS_CONFIG);
+    }
+}
+
+static void a_message_shows_the_line_and_a_caret(void **state)
+{
+    struct plan *p = NULL;
+    struct error err = ERROR_INIT;
+
+    (void)state;
+    assert_int_equal(load(HEAD "steps:\n  a: {value: \"n ${inputs.x +}\"}\n", &p, &err),
+                     STATUS_CONFIG);
+    assert_string_equal(err.message, "expected a value, got `}`\n"
+                                     "      a: {value: \"n ${inputs.x +}\"}\n"
+                                     "                                ^");
+}
+
+static void a_file_has_a_greatest_size_and_depth(void **state)
+{
+    struct str s = STR_INIT;
+    struct plan *p = NULL;
+    struct error err = ERROR_INIT;
+
+    (void)state;
+    str_puts(&s, HEAD "steps: {a: {value: 1}}\n#");
+    while (s.len < 65536)
+        str_putc(&s, 'x');
+    assert_int_equal(load(str_cstr(&s), &p, &err), STATUS_OK);
+    plan_free(p);
+    str_putc(&s, 'x');
+    assert_int_equal(load(str_cstr(&s), &p, &err), STATUS_LIMIT);
+    assert_string_equal(err.message, "65537 bytes of YAML, at most 65536 are taken");
+    for (int depth = 32; depth <= 33; depth++) {
+        str_clear(&s);
+        str_puts(&s, HEAD "steps: {a: {value: ");
+        for (int i = 3; i < depth; i++)
+            str_putc(&s, '[');
+        for (int i = 3; i < depth; i++)
+            str_putc(&s, ']');
+        str_puts(&s, "}}\n");
+        if (depth == 32) {
+            assert_int_equal(load(str_cstr(&s), &p, &err), STATUS_OK);
+            plan_free(p);
+        } else {
+            assert_int_equal(load(str_cstr(&s), &p, &err), STATUS_LIMIT);
+            assert_non_null(strstr(err.message, "nested deeper than 32 levels"));
+        }
+    }
+    str_deinit(&s);
+}
+
+static void includes_stay_in_the_folder(void **state)
+{
+    static const char text[] =
+        HEAD "agents: {a: {prompt: file://link.md}}\nsteps: {x: {value: 1}}\n";
+    struct str link = STR_INIT;
+    struct plan *p = NULL;
+    struct error err = ERROR_INIT;
+    char *big = calloc(1, 300000);
+
+    (void)state;
+    blueprint_dir_path("link.md", &link);
+    assert_int_equal(symlink("/etc/hostname", str_cstr(&link)), 0);
+    assert_int_equal(load(text, &p, &err), STATUS_CONFIG);
+    assert_non_null(strstr(err.message, "link.md lies outside the blueprint's folder"));
+    assert_int_equal(unlink(str_cstr(&link)), 0);
+    memset(big, 'x', 299999);
+    blueprint_dir_write("link.md", big, 299999);
+    assert_int_equal(load(text, &p, &err), STATUS_CONFIG);
+    blueprint_dir_write("link.md", "\xff\xfe", 2);
+    assert_int_equal(load(text, &p, &err), STATUS_CONFIG);
+    assert_non_null(strstr(err.message, "link.md is not text in UTF-8"));
+    free(big);
+    str_deinit(&link);
+}
+
+static void a_fault_in_an_included_blueprint_names_that_file(void **state)
+{
+    static const char inner[] = HEAD "steps: {y: {vaule: 1}}\n";
+    struct plan *p = NULL;
+    struct error err = ERROR_INIT;
+
+    (void)state;
+    blueprint_dir_write("inner.yaml", inner, strlen(inner));
+    assert_int_equal(load(HEAD "steps: {a: {blueprint: file://inner.yaml}}\n", &p, &err),
+                     STATUS_CONFIG);
+    assert_non_null(strstr(err.where, "/inner.yaml:2:13"));
+}
+
+static void a_blueprint_inside_gets_its_inputs(void **state)
+{
+    static const char inner[] =
+        HEAD "inputs: {x: {type: integer, required: true}, y: {type: string, default: a}}\n"
+             "steps: {z: {value: 1}}\n";
+    static const struct bad cases[] = {
+        {HEAD "steps: {a: {blueprint: file://inner.yaml}}\n", "2:24", "is missing"},
+        {HEAD "steps: {a: {blueprint: file://inner.yaml, in: {y: b}}}\n", "2:47", "is missing"},
+        {HEAD "steps: {a: {blueprint: file://inner.yaml, in: {x: 1, z: b}}}\n", "2:54",
+         "unknown key \"z\""},
+    };
+
+    (void)state;
+    blueprint_dir_write("inner.yaml", inner, strlen(inner));
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct plan *p = NULL;
+        struct error err = ERROR_INIT;
+
+        assert_int_equal(load(cases[i].text, &p, &err), STATUS_CONFIG);
+        assert_non_null(strstr(err.message, cases[i].message));
+        assert_non_null(strstr(err.where, cases[i].where));
+    }
+}
+
+static void a_missing_blueprint_is_not_found(void **state)
+{
+    struct plan *p = NULL;
+    struct error err = ERROR_INIT;
+
+    (void)state;
+    assert_int_equal(blueprint_load("/nowhere/x.yaml", &p, &err), STATUS_NOT_FOUND);
+    assert_string_equal(err.message,
+                        "cannot open blueprint /nowhere/x.yaml: No such file or directory");
+}
+
+struct input_case {
+    const char *given, *complete, *message;
+};
+
+static void inputs_are_checked_and_completed(void **state)
+{
+    static const struct input_case cases[] = {
+        {"{\"s\":\"a\",\"i\":1}", "{\"s\":\"a\",\"i\":1,\"d\":0.5,\"o\":null}", NULL},
+        {"{\"s\":\"a\",\"i\":1,\"d\":2,\"o\":{\"x\":1}}",
+         "{\"s\":\"a\",\"i\":1,\"d\":2,\"o\":{\"x\":1}}", NULL},
+        {"{\"s\":\"a\"}", NULL, "input `i` (integer) is missing"},
+        {"{\"s\":1,\"i\":1}", NULL, "input `s` is of type string, got integer"},
+        {"{\"s\":\"a\",\"i\":1.5}", NULL, "input `i` is of type integer, got number"},
+        {"{\"s\":\"a\",\"i\":1,\"zz\":1}", NULL, "no input `zz`; there are: s, i, d, o"},
+        {"[]", NULL, "inputs are an object, got array"},
+    };
+    struct plan *p = NULL;
+
+    (void)state;
+    assert_int_equal(load(HEAD "inputs:\n  s: {type: string, required: true}\n"
+                               "  i: {type: integer, required: true}\n"
+                               "  d: {type: number, default: 0.5}\n  o: {type: object}\n"
+                               "steps: {a: {value: 1}}\n",
+                          &p, NULL),
+                     STATUS_OK);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct json *given = NULL, *all = NULL;
+        struct error err = ERROR_INIT;
+        char *text;
+
+        assert_int_equal(jv_parse(cases[i].given, strlen(cases[i].given), "given", &given, NULL),
+                         STATUS_OK);
+        if (cases[i].message) {
+            assert_int_equal(plan_inputs(p, given, &all, &err), STATUS_USAGE);
+            assert_string_equal(err.message, cases[i].message);
+        } else {
+            assert_int_equal(plan_inputs(p, given, &all, &err), STATUS_OK);
+            text = jv_dump(all);
+            assert_string_equal(text, cases[i].complete);
+            free(text);
+        }
+        jv_unref(all);
+        jv_unref(given);
+    }
+    plan_free(p);
+}
+
+static void an_input_on_the_command_line_has_its_type(void **state)
+{
+    static const struct input_case cases[] = {
+        {"s", "\"12\"", "12"}, {"i", "12", "12"},        {"d", "0.25", "0.25"},
+        {"b", "true", "true"}, {"l", "[1,2]", "[1, 2]"}, {"i", NULL, "1.5"},
+        {"i", NULL, "abc"},    {"b", NULL, "yes"},       {"zz", NULL, "1"},
+    };
+    struct plan *p = NULL;
+
+    (void)state;
+    assert_int_equal(load(HEAD "inputs: {s: {type: string}, i: {type: integer}, d: {type: number}, "
+                               "b: {type: boolean}, l: {type: array}}\nsteps: {a: {value: 1}}\n",
+                          &p, NULL),
+                     STATUS_OK);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct json *v = NULL;
+        enum status st = plan_input_from_text(p, cases[i].given, cases[i].message, &v, NULL);
+        char *text = st ? NULL : jv_dump(v);
+
+        assert_int_equal(st, cases[i].complete ? STATUS_OK : STATUS_USAGE);
+        if (text)
+            assert_string_equal(text, cases[i].complete);
+        free(text);
+        jv_unref(v);
+    }
+    plan_free(p);
+}
+
+static void tools_effects_and_questions_are_checked_where_it_runs(void **state)
+{
+    static const struct {
+        const char *text;
+        bool unattended;
+        const char *message; /* NULL: fine */
+    } cases[] = {
+        {HEAD "steps: {a: {tool: echo, in: {text: x}}}\n", false, NULL},
+        {HEAD "steps: {a: {tool: ecko, in: {text: x}}}\n", false,
+         "no tool `ecko`; did you mean `echo`?"},
+        {HEAD "agents: {p: {tools: [calculater]}}\nsteps: {a: {value: 1}}\n", false,
+         "no tool `calculater`; did you mean `calculator`?"},
+        {HEAD "steps: {a: {map: 2, do: {b: {if: {cond: \"true\", then: {c: {tool: zzzzzzz}}}}}}}\n",
+         false, "no tool `zzzzzzz`; `troupe tools list` shows what is there"},
+        {HEAD "steps: {a: {human: {prompt: x}}}\n", false, NULL},
+        {HEAD "steps: {a: {human: {prompt: x}}}\n", true,
+         "nobody is there to answer step `a`: it needs `on_timeout`"},
+        {HEAD "steps: {a: {human: {prompt: x, on_timeout: y}}}\n", true, NULL},
+    };
+    struct tool_registry *tools = NULL;
+
+    (void)state;
+    assert_int_equal(tool_registry_new(&(struct tool_registry_options){0}, &tools, NULL),
+                     STATUS_OK);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct plan_check c = {.tools = tools, .unattended = cases[i].unattended};
+        struct plan *p = NULL;
+        struct error err = ERROR_INIT;
+        enum status st;
+
+        assert_int_equal(load(cases[i].text, &p, &err), STATUS_OK);
+        st = blueprint_check(p, &c, &err);
+        assert_int_equal(st, cases[i].message ? STATUS_CONFIG : STATUS_OK);
+        if (cases[i].message)
+            assert_memory_equal(err.message, cases[i].message, strlen(cases[i].message));
+        plan_free(p);
+    }
+    tool_registry_free(tools);
+}
+
+int main(void)
+{
+#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
+    const struct CMUnitTest tests[] = {
+        IN_FOLDER(a_whole_blueprint_is_read),
+        IN_FOLDER(the_effective_configuration_gives_the_same_plan),
+        IN_FOLDER(a_bad_file_is_refused_at_its_place),
+        IN_FOLDER(a_message_shows_the_line_and_a_caret),
+        IN_FOLDER(a_file_has_a_greatest_size_and_depth),
+        IN_FOLDER(includes_stay_in_the_folder),
+        IN_FOLDER(a_fault_in_an_included_blueprint_names_that_file),
+        IN_FOLDER(a_blueprint_inside_gets_its_inputs),
+        IN_FOLDER(a_missing_blueprint_is_not_found),
+        IN_FOLDER(inputs_are_checked_and_completed),
+        IN_FOLDER(an_input_on_the_command_line_has_its_type),
+        IN_FOLDER(tools_effects_and_questions_are_checked_where_it_runs),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
