@@ -37,6 +37,7 @@ struct step_row {
     int64_t seq, t0_ms, t1_ms, tok_in, tok_out;
     enum step_state state;
     enum effect effect;
+    const uint8_t *in_hash;            /* 16 bytes or NULL */
     const struct json *args, *out;     /* may be NULL */
     const struct token_record *tokens; /* only when asked for, NULL where there are none */
 };

@@ -25,6 +25,7 @@ static enum status give_step(const struct step_query *sq, const struct step_cell
     bool has_tokens = false;
     struct step_row s = {
         .path = cell_cstr(c->path),
+        .in_hash = c->in_hash.n == 16 ? c->in_hash.data : NULL,
         .kind = cell_cstr(c->kind),
         .name = c->name.data,
         .err = c->err.data,
