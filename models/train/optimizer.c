@@ -1,0 +1,116 @@
+/* optimizer.c - see optimizer.h. Decoupled weight decay: Loshchilov and Hutter 2019.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "models/train/optimizer.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/memory.h"
+
+#define PIECE 32768 /* elements: three arrays and a gradient of one piece stay in L2 */
+
+static int32_t cut_pieces(const struct weights *w, struct optimizer_piece *out)
+{
+    int32_t n = 0;
+
+    for (int32_t i = 0; i < weights_n(w); i++) {
+        int64_t end = weights_flat_offset(w, i + 1);
+
+        for (int64_t at = weights_flat_offset(w, i); at < end; at += PIECE, n++)
+            if (out)
+                out[n] = (struct optimizer_piece){.first = at,
+                                                  .n = end - at < PIECE ? end - at : PIECE,
+                                                  .decay = weights_at(w, i)->m.n_out > 1};
+    }
+    return n;
+}
+
+enum status optimizer_init(struct optimizer *o, const struct weights *w, struct error *err)
+{
+    size_t n = (size_t)weights_n_params(w);
+
+    memset(o, 0, sizeof(*o));
+    o->backend = weights_backend(w);
+    o->n_params = weights_n_params(w);
+    o->n_pieces = cut_pieces(w, NULL);
+    o->piece = mem_alloc((size_t)o->n_pieces, sizeof(*o->piece));
+    o->piece_sum = mem_alloc((size_t)o->n_pieces, sizeof(*o->piece_sum));
+    o->master = mem_aligned_alloc(n, sizeof(float));
+    o->m = mem_aligned_alloc(n, sizeof(float));
+    o->v = mem_aligned_alloc(n, sizeof(float));
+    if (!o->piece || !o->piece_sum || !o->master || !o->m || !o->v) {
+        optimizer_deinit(o);
+        return error_set(err, STATUS_NO_MEMORY, "no memory for the optimiser: 3 x %zu floats", n);
+    }
+    (void)cut_pieces(w, o->piece);
+    weights_to_flat(w, o->master);
+    return STATUS_OK;
+}
+
+void optimizer_deinit(struct optimizer *o)
+{
+    free(o->piece);
+    free(o->piece_sum);
+    mem_aligned_free(o->master);
+    mem_aligned_free(o->m);
+    mem_aligned_free(o->v);
+    memset(o, 0, sizeof(*o));
+}
+
+struct step_job {
+    struct optimizer *o;
+    const float *grad;
+    struct adamw_step decay, plain;
+};
+
+static void norm_task(void *ctx, int32_t task, int32_t worker)
+{
+    const struct step_job *j = ctx;
+    const struct optimizer_piece *p = &j->o->piece[task];
+    const struct lane alone = {0};
+
+    (void)worker;
+    j->o->piece_sum[task] = j->o->backend->sum_squares(&alone, j->grad + p->first, p->n);
+}
+
+static void step_task(void *ctx, int32_t task, int32_t worker)
+{
+    const struct step_job *j = ctx;
+    const struct optimizer *o = j->o;
+    const struct optimizer_piece *p = &o->piece[task];
+    const struct lane alone = {0};
+
+    (void)worker;
+    o->backend->adamw(&alone, p->decay ? &j->decay : &j->plain, p->n, j->grad + p->first,
+                      o->m + p->first, o->v + p->first, o->master + p->first);
+}
+
+double optimizer_step(struct optimizer *o, struct pool *pool, const struct optimizer_step *s,
+                      const float *grad)
+{
+    struct step_job j = {.o = o, .grad = grad};
+    double sum = 0, norm, scale = s->scale;
+
+    pool_run(pool, o->n_pieces, norm_task, &j);
+    for (int32_t i = 0; i < o->n_pieces; i++)
+        sum += o->piece_sum[i];
+    norm = sqrt(sum) * s->scale;
+    if (!isfinite(norm))
+        return norm;
+    if (s->clip > 0 && norm > s->clip)
+        scale *= s->clip / norm;
+    o->n_steps++;
+    j.plain = (struct adamw_step){.lr = (float)s->lr,
+                                  .beta1 = (float)s->beta1,
+                                  .beta2 = (float)s->beta2,
+                                  .eps = (float)s->eps,
+                                  .bias1 = (float)(1.0 - pow(s->beta1, (double)o->n_steps)),
+                                  .bias2 = (float)(1.0 - pow(s->beta2, (double)o->n_steps)),
+                                  .grad_scale = (float)scale};
+    j.decay = j.plain;
+    j.decay.weight_decay = (float)s->weight_decay;
+    pool_run(pool, o->n_pieces, step_task, &j);
+    return norm;
+}

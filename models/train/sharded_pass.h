@@ -1,0 +1,47 @@
+/* sharded_pass.h - forward, and backward, of many sequences on all threads, with fixed bits.
+ *
+ * Sequences are dealt to GRADIENT_SHARDS shards by length and index alone; a shard runs its
+ * sequences in order, in groups that fit the cache; shards add up in order. Who runs a shard
+ * changes nothing. Small models run one shard a thread, each with a gradient of its own; a model
+ * whose gradients would be large runs shard after shard on the whole pool, with two.
+ * One thread calls at a time.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_MODELS_TRAIN_SHARDED_PASS_H
+#define TROUPE_MODELS_TRAIN_SHARDED_PASS_H
+
+#include "models/arch/arch.h"
+#include "models/train/sequences.h"
+
+struct sharded_pass;
+
+struct sharded_pass_options {
+    struct pool *pool;  /* lent; NULL: the calling thread alone */
+    int32_t max_len;    /* ids of the longest sequence */
+    int32_t group_rows; /* 0: by the model's size */
+    bool training, recompute;
+};
+
+MUST_CHECK enum status sharded_pass_new(const struct weights *w,
+                                        const struct sharded_pass_options *o,
+                                        struct sharded_pass **out, struct error *err);
+void sharded_pass_free(struct sharded_pass *p);
+int64_t sharded_pass_bytes(const struct weights *w, const struct sharded_pass_options *o);
+
+struct sharded_pass_output {
+    double loss;    /* sum of -logp over what is trained */
+    float *logp;    /* (n_tokens) or NULL: 0 where nothing is trained */
+    uint8_t *right; /* (n) or NULL: each trained position has the largest logit */
+};
+
+/* Only reads the weights. */
+MUST_CHECK enum status sharded_pass_forward(struct sharded_pass *p, const struct weights *w,
+                                            const struct sequences *s, float temperature,
+                                            struct sharded_pass_output *out, struct error *err);
+/* Adds the gradient of -sum coef * logp into grad (flat). coef (n_tokens) or NULL: 1 each. */
+MUST_CHECK enum status sharded_pass_train(struct sharded_pass *p, const struct weights *w,
+                                          const struct sequences *s, float temperature,
+                                          const float *coef, struct sharded_pass_output *out,
+                                          float *grad, struct error *err);
+
+#endif
