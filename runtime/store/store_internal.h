@@ -32,6 +32,7 @@ struct store {
 
     /* the store thread's */
     struct store_db db;
+    struct mail *queue;  /* taken from the box, not yet begun */
     enum status stopped; /* an I/O error ended all writing */
     struct error stopped_by;
     int wal_pages;     /* in the log after the last commit */

@@ -1,11 +1,11 @@
 /* store_thread.c - the one writer: batches, commits, checkpoints.
  *
  * Group commit without a timer: what is queued when the last commit returns is the next
- * batch. A batch is one SQLite transaction; every posted transaction in it but the first
- * has a SAVEPOINT, so that a refused one takes nobody along. STORE.lock is held around
- * each batch and checkpoint, so that of all processes one connection at a time writes or
- * checkpoints: SQLite before 3.51.3 can corrupt a log that is restarted while
- * another connection writes (the "WAL-reset" race).
+ * batch, and what arrives while the batch is being applied joins it. A batch is one SQLite
+ * transaction; every posted transaction in it but the first has a SAVEPOINT, so that a refused one
+ * takes nobody along. STORE.lock is held around each batch and checkpoint, so that of all processes
+ * one connection at a time writes or checkpoints: SQLite before 3.51.3 can corrupt a log that is
+ * restarted while another connection writes (the "WAL-reset" race).
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -19,6 +19,8 @@
 /* A PASSIVE checkpoint after so many pages: large enough that a lone run's two extra
  * fsyncs vanish among its commits, small enough that the log stays in the page cache. */
 #define CHECKPOINT_PAGES 2000
+/* So many transactions at most before their completions go out. */
+#define BATCH_MAX 512
 /* Idle for so long: the log is folded into the file and cut. */
 #define IDLE_MS 1000
 
@@ -27,9 +29,31 @@ static struct txn *txn_of(struct mail *m)
     return CONTAINER_OF(m, struct txn, mail);
 }
 
-static struct txn *next_of(struct txn *t)
+/* The next transaction that is there already, or NULL; it stays at the head of the queue. */
+static struct txn *peek(struct store *s)
 {
-    return t->mail.next ? txn_of(t->mail.next) : NULL;
+    if (!s->queue)
+        s->queue = mailbox_take(s->box);
+    return s->queue ? txn_of(s->queue) : NULL;
+}
+
+static void drop_head(struct store *s)
+{
+    s->queue = s->queue->next;
+}
+
+/* The transactions of one batch in order, linked by their mail. */
+struct batch {
+    struct mail *first, **end;
+    int32_t n;
+};
+
+static void batch_add(struct batch *b, struct txn *t)
+{
+    t->mail.next = NULL;
+    *b->end = &t->mail;
+    b->end = &t->mail.next;
+    b->n++;
 }
 
 /* After these nothing may be written any more: what SQLite holds in memory and what is
@@ -56,6 +80,12 @@ static void fail(struct txn *t, enum status st, const struct error *err)
         t->run->failed = t->status;
         t->run->failed_by = *t->error;
     }
+}
+
+/* Only waits for what was posted before it. */
+static bool is_pause(const struct txn *t)
+{
+    return txn_is_empty(t) && t->status == STATUS_OK;
 }
 
 /* The run must still be ours: another process that took it over raised its epoch. */
@@ -134,106 +164,116 @@ static enum status apply_guarded(struct store *s, struct txn *t, bool is_first, 
     return st;
 }
 
-static void fail_all(struct txn *first, const struct txn *end, enum status st,
-                     const struct error *err)
+static void fail_all(struct batch *b, enum status st, const struct error *err)
 {
-    for (struct txn *t = first; t != end; t = next_of(t))
-        fail(t, st, err);
+    for (struct mail *m = b->first; m; m = m->next)
+        fail(txn_of(m), st, err);
 }
 
-/* Applies [first, end) and commits. Every transaction carries its outcome afterwards. */
-static enum status write_batch(struct store *s, struct txn *first, const struct txn *end,
-                               struct error *err)
+/* Moves writes from the queue into the batch, applying each, until none is there.
+ * *n_kept: how many left something to commit. */
+static enum status apply_queued(struct store *s, struct batch *b, int32_t *n_kept,
+                                struct error *err)
 {
-    bool is_first = true;
-    enum status st = db_run_id(&s->db, STMT_BEGIN, err);
+    struct txn *t;
 
-    if (st)
-        return st;
-    for (struct txn *t = first; t != end; t = next_of(t)) {
+    while (b->n < BATCH_MAX && (t = peek(s)) && t->kind == TXN_WRITE) {
         struct error one = ERROR_INIT;
+        enum status st;
 
-        st = apply_guarded(s, t, is_first, &one);
+        drop_head(s);
+        batch_add(b, t);
+        st = apply_guarded(s, t, *n_kept == 0, &one);
         if (st)
             fail(t, st, &one);
         else if (!txn_is_empty(t))
-            is_first = false;
+            ++*n_kept;
         if (stops_writing(st) || sqlite3_get_autocommit(s->db.handle)) {
             *err = one;
-            roll_back(s);
             return st ? st : STATUS_FAILED;
         }
     }
-    if (is_first) { /* nothing to keep */
-        roll_back(s);
-        return STATUS_OK;
+    return STATUS_OK;
+}
+
+static enum status write_batch(struct store *s, struct batch *b, struct error *err)
+{
+    int32_t n_kept = 0;
+    enum status st = db_run_id(&s->db, STMT_BEGIN, err);
+
+    if (st == STATUS_OK)
+        st = apply_queued(s, b, &n_kept, err);
+    if (st == STATUS_OK && n_kept > 0) {
+        st = db_run_id(&s->db, STMT_COMMIT, err);
+        if (st == STATUS_OK)
+            atomic_fetch_add_explicit(&s->commits, 1, memory_order_relaxed);
     }
-    st = db_run_id(&s->db, STMT_COMMIT, err);
-    if (st)
-        roll_back(s);
-    else
-        atomic_fetch_add_explicit(&s->commits, 1, memory_order_relaxed);
+    roll_back(s);
     return st;
 }
 
-static bool all_empty(const struct txn *first, const struct txn *end)
+/* Gives every transaction of the batch its completion. */
+static void complete(struct store *s, struct batch *b)
 {
-    for (const struct txn *t = first; t != end; t = t->mail.next ? txn_of(t->mail.next) : NULL)
-        if (!txn_is_empty(t))
-            return false;
-    return true;
+    struct mail *m = b->first;
+
+    while (m) {
+        struct txn *t = txn_of(m);
+
+        m = m->next;
+        if (t->status == STATUS_OK) {
+            if (t->run)
+                atomic_store_explicit(&t->run->durable, t->number, memory_order_release);
+            if (!txn_is_empty(t))
+                atomic_fetch_add_explicit(&s->transactions, 1, memory_order_relaxed);
+        }
+        txn_complete(t);
+    }
 }
 
-/* A pause, not a write: it fails when its run has failed, and else is in order. */
-static void answer_empty(struct store *s, struct txn *first, const struct txn *end)
+/* Answers at the head of the queue what needs no disk: a mere wait for what was before it,
+ * and everything once writing has stopped. */
+static void answer_without_disk(struct store *s)
 {
-    for (struct txn *t = first; t != end; t = next_of(t)) {
+    struct batch b = {.first = NULL, .end = &b.first};
+    struct txn *t;
+
+    while ((t = peek(s)) && t->kind == TXN_WRITE && (s->stopped || is_pause(t))) {
+        drop_head(s);
+        batch_add(&b, t);
         if (t->run && t->run->failed)
             fail(t, t->run->failed, &t->run->failed_by);
         else if (s->stopped)
             fail(t, s->stopped, &s->stopped_by);
     }
+    complete(s, &b);
 }
 
-static void run_batch(struct store *s, struct txn *first, const struct txn *end)
+static void run_batch(struct store *s)
 {
+    struct batch b = {.first = NULL, .end = &b.first};
     struct error err = ERROR_INIT;
+    struct txn *t;
     enum status st;
 
-    if (all_empty(first, end)) {
-        answer_empty(s, first, end);
+    answer_without_disk(s);
+    t = peek(s);
+    if (!t || t->kind != TXN_WRITE)
         return;
-    }
-    if (s->stopped) {
-        fail_all(first, end, s->stopped, &s->stopped_by);
-        return;
-    }
     st = file_lock_take(s->lock_fd, &err);
     if (st == STATUS_OK) {
-        st = write_batch(s, first, end, &err);
+        st = write_batch(s, &b, &err);
         file_lock_release(s->lock_fd);
+    }
+    if (b.n == 0) { /* not even begun: whoever is first must hear of it */
+        drop_head(s);
+        batch_add(&b, t);
     }
     if (st) {
         stop_writing(s, st, &err);
-        fail_all(first, end, st, &err);
+        fail_all(&b, st, &err);
     }
-}
-
-/* Gives every transaction of [first, end) its completion. */
-static void complete(struct store *s, struct txn *first, const struct txn *end)
-{
-    while (first != end) {
-        struct txn *next = next_of(first);
-
-        if (first->status == STATUS_OK) {
-            if (first->run)
-                atomic_store_explicit(&first->run->durable, first->number, memory_order_release);
-            if (!txn_is_empty(first))
-                atomic_fetch_add_explicit(&s->transactions, 1, memory_order_relaxed);
-        }
-        txn_complete(first);
-        first = next;
-    }
+    complete(s, &b);
 }
 
 /* gc and the like: manages its own transactions, STORE.lock held. */
@@ -289,28 +329,28 @@ static void checkpoint(struct store *s, int mode)
     s->wal_dirty = mode == SQLITE_CHECKPOINT_PASSIVE;
 }
 
-/* Returns false at the stop mark. */
-static bool serve(struct store *s, struct txn *first)
+/* Serves what is queued; false at the stop mark. */
+static bool serve(struct store *s)
 {
-    while (first) {
-        struct txn *end = first;
+    struct txn *t;
 
-        if (first->kind != TXN_WRITE) {
-            bool stop = first->kind == TXN_STOP;
+    while ((t = peek(s)) != NULL) {
+        if (t->kind == TXN_WRITE) {
+            run_batch(s);
+        } else {
+            struct batch one = {.first = NULL, .end = &one.first};
+            bool stop = t->kind == TXN_STOP;
 
-            end = next_of(first);
+            drop_head(s);
+            batch_add(&one, t);
             if (!stop)
-                run_alone(s, first);
-            complete(s, first, end);
+                run_alone(s, t);
+            complete(s, &one);
             if (stop)
                 return false;
-        } else {
-            while (end && end->kind == TXN_WRITE)
-                end = next_of(end);
-            run_batch(s, first, end);
-            complete(s, first, end);
         }
-        first = end;
+        if (s->wal_pages >= s->checkpoint_at)
+            checkpoint(s, SQLITE_CHECKPOINT_PASSIVE);
     }
     return true;
 }
@@ -320,14 +360,11 @@ static void *store_thread(void *arg)
     struct store *s = arg;
 
     for (;;) {
-        struct mail *m = mailbox_wait(s->box, s->wal_dirty ? IDLE_MS : -1);
-
-        if (m && !serve(s, txn_of(m)))
-            break;
-        if (!m)
+        s->queue = mailbox_wait(s->box, s->wal_dirty ? IDLE_MS : -1);
+        if (!s->queue)
             checkpoint(s, SQLITE_CHECKPOINT_TRUNCATE);
-        else if (s->wal_pages >= s->checkpoint_at)
-            checkpoint(s, SQLITE_CHECKPOINT_PASSIVE);
+        else if (!serve(s))
+            break;
     }
     if (s->wal_dirty)
         checkpoint(s, SQLITE_CHECKPOINT_TRUNCATE);
