@@ -21,7 +21,7 @@
 #define FMATH_LN2_HI  0.693359375f
 #define FMATH_LN2_LO  (-0.00021219444170128554f)
 #define FMATH_EXP_MIN (-87.33f)
-#define FMATH_EXP_MAX 88.722839f /* the largest float whose exp is finite */
+#define FMATH_EXP_MAX 88.72283f /* the largest float whose exp is finite */
 #define FMATH_EXP_C0  0.5f
 #define FMATH_EXP_C1  0.16666576266288757f
 #define FMATH_EXP_C2  0.04166655242443085f

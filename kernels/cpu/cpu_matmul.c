@@ -95,7 +95,8 @@ static void edge(const struct strip *s, int32_t c, int32_t n)
     const struct product *p = s->p;
     float y[14 * MATRIX_PANEL], b[EDGE_FLOATS];
     float *to = p->y + (int64_t)s->row * p->ldy + c;
-    int32_t nv = widest_tile(p, s->rows) > 1 ? 2 : 1;
+    /* by single vectors where the set has such tiles, since c may be half-way in a panel */
+    int32_t nv = tile_for(p, s->rows, 1, DTYPE_F32) ? 1 : 2;
     int64_t a_step = p->a_columns ? 16 : 1;
 
     for (int32_t r = 0; r < s->rows; r++)
