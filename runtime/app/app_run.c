@@ -294,7 +294,7 @@ static int exit_code(const struct driver *d, int printed)
 }
 
 int app_drive_run(struct app *a, const struct plan *plan, struct run *run,
-                  const struct json *inputs)
+                  const struct json *inputs, bool print)
 {
     struct driver d = {.app = a, .run = run};
     struct error err = ERROR_INIT;
@@ -302,7 +302,8 @@ int app_drive_run(struct app *a, const struct plan *plan, struct run *run,
 
     d.stream_json = a->json && option_flag(a->options, OPT_STREAM);
     snprintf(d.uuid, sizeof(d.uuid), "%s", run_uuid(run));
-    log_write(a->log, LOG_INFO, "run %s, seed %llu", d.uuid, (unsigned long long)run_seed(run));
+    if (print)
+        log_write(a->log, LOG_INFO, "run %s, seed %llu", d.uuid, (unsigned long long)run_seed(run));
     enum status st = open_driver(&d, &err);
     if (!st) {
         struct runner_host h = {.loop = d.loop, .agents = d.agents, .tools = d.tools,
@@ -318,7 +319,7 @@ int app_drive_run(struct app *a, const struct plan *plan, struct run *run,
     if (st)
         code = app_fail(a, &err);
     else
-        code = exit_code(&d, print_result(&d));
+        code = exit_code(&d, print ? print_result(&d) : EXIT_OK);
     if (d.signo && !st)
         log_write(a->log, LOG_INFO, "interrupted; `troupe resume %s` goes on", d.uuid);
     close_driver(&d);

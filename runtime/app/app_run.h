@@ -7,9 +7,9 @@
 #include "runtime/app/app.h"
 
 /* Drives `run` (created or taken; closed here) to its end or to a wait, prints what cli.md says for
- * `run` and gives the exit code. */
+ * `run` (nothing when `print` is false) and gives the exit code. */
 int app_drive_run(struct app *a, const struct plan *plan, struct run *run,
-                  const struct json *inputs);
+                  const struct json *inputs, bool print);
 /* The exit code for a run's last status. */
 int app_exit_of_status(const char *status);
 

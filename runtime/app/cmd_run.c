@@ -85,7 +85,7 @@ static int run_main(void *app)
         st = plan_inputs(plan, given, &inputs, &err);
     if (!st)
         st = create_run(a, plan, inputs, &run, &err);
-    code = st ? app_fail(a, &err) : app_drive_run(a, plan, run, inputs);
+    code = st ? app_fail(a, &err) : app_drive_run(a, plan, run, inputs, true);
     jv_unref(given);
     jv_unref(inputs);
     plan_free(plan);
@@ -127,7 +127,7 @@ static enum status resume_one(struct app *a, const char *uuid, int *code, struct
         return st;
     }
     struct json *inputs = jv_ref(jv_get(config, "inputs"));
-    *code = app_drive_run(a, plan, run, inputs); /* closes the run */
+    *code = app_drive_run(a, plan, run, inputs, true); /* closes the run */
     jv_unref(inputs);
     plan_free(plan);
     return STATUS_OK;

@@ -1,0 +1,65 @@
+"""cli_case.py - runs the program in a folder of its own, with nothing of the user's around it.
+
+Used by test_cli_*.py: `python3 test_cli_x.py PATH/TO/troupe SOURCE_DIR`.
+SPDX-License-Identifier: Apache-2.0
+"""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+TROUPE = os.path.abspath(sys.argv[1])
+SOURCE = os.path.abspath(sys.argv[2])
+
+
+class Result:
+    def __init__(self, done):
+        self.code, self.out, self.err = done.returncode, done.stdout, done.stderr
+
+    def json(self):
+        return json.loads(self.out)
+
+
+class CliCase(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="troupe-cli-")
+        self.dir = self.folder.name
+        self.env = {"PATH": os.environ["PATH"], "HOME": self.dir, "NO_COLOR": "1", "TROUPE_THREADS": "2"}
+        for key in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS"):
+            if key in os.environ:
+                self.env[key] = os.environ[key]
+
+    def tearDown(self):
+        self.folder.cleanup()
+
+    def write(self, name, text):
+        path = os.path.join(self.dir, name)
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
+        return path
+
+    def start(self, *args, **more):
+        return subprocess.Popen([TROUPE, *map(str, args)], cwd=self.dir, env={**self.env, **more}, text=True,
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def run_cli(self, *args, stdin=None, timeout=240, **more):
+        return Result(subprocess.run([TROUPE, *map(str, args)], cwd=self.dir, env={**self.env, **more}, text=True,
+                                     input=stdin if stdin is not None else "", capture_output=True, timeout=timeout))
+
+    def ok(self, *args, **more):
+        r = self.run_cli(*args, **more)
+        self.assertEqual(r.code, 0, f"troupe {' '.join(map(str, args))}\n{r.out}\n{r.err}")
+        return r
+
+    def fails(self, code, words, *args, **more):
+        r = self.run_cli(*args, **more)
+        self.assertEqual(r.code, code, f"troupe {' '.join(map(str, args))}\n{r.out}\n{r.err}")
+        for word in [words] if isinstance(words, str) else words:
+            self.assertIn(word, r.err)
+        return r
+
+
+def main():
+    unittest.main(argv=sys.argv[:1], verbosity=2)

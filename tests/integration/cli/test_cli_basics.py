@@ -1,0 +1,101 @@
+"""test_cli_basics.py - help, mistakes, settings, tools, environments: no model, no run.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+import json
+import os
+
+from cli_case import SOURCE, CliCase, main
+
+
+class Basics(CliCase):
+    def test_help_lists_every_command_and_each_explains_itself(self):
+        r = self.ok("help")
+        for word in ("run", "resume", "show", "eval", "train sft", "store check", "doctor"):
+            self.assertIn(word, r.out)
+        self.assertIn("--horizon", self.ok("help", "eval").out)
+        self.assertIn("--horizon", self.ok("eval", "--help").out)
+        self.assertEqual(self.ok().out, r.out)
+        self.fails(2, "there is no command", "help", "nothing")
+
+    def test_manual_and_completion_come_from_the_tables(self):
+        self.assertIn(".SS troupe eval", self.ok("help", "--man").out)
+        for shell in ("bash", "zsh", "fish"):
+            self.assertIn("horizon", self.ok("completion", shell).out)
+        self.fails(2, "no completion", "completion", "dos")
+
+    def test_version(self):
+        self.assertRegex(self.ok("version").out, r"^troupe \d+\.\d+\.\d+\n$")
+        self.assertEqual(self.ok("version", "--json").json()["schema"], "troupe.version/1")
+        self.assertEqual(self.ok("--version").out, self.ok("version").out)
+
+    def test_mistakes_name_the_nearest(self):
+        self.fails(2, ["there is no command `evl`", "troupe eval"], "evl")
+        self.fails(2, ["no option --horzion", "--horizon"], "eval", "ledger", "--horzion", "3")
+        self.fails(2, ["no environment", "ledger"], "eval", "legder")
+        self.fails(2, "not a number of steps", "eval", "ledger", "--horizon", "ten")
+        r = self.fails(2, "there is no command", "evl", "--json")
+        self.assertEqual(r.json()["error"]["code"], "usage")
+
+    def test_settings_come_from_flag_environment_and_files(self):
+        self.ok("config", "set", "threads", "3", TROUPE_THREADS="")
+        self.assertEqual(self.ok("config", "get", "threads", TROUPE_THREADS="").out, "3\n")
+        self.assertEqual(self.ok("config", "get", "threads", TROUPE_THREADS="5").out, "5\n")
+        self.write("troupe.yaml", "threads: 4\n")
+        self.assertEqual(self.ok("config", "get", "threads", TROUPE_THREADS="").out, "4\n")
+        self.fails(2, "there is no setting", "config", "set", "thread", "3")
+        self.fails(2, "not a whole number", "config", "set", "threads", "many")
+        self.write("troupe.yaml", "thread: 4\n")
+        self.fails(78, ["troupe.yaml:1:1", "threads"], "config")
+
+    def test_tools_are_listed_shown_and_called(self):
+        names = {t["name"] for t in self.ok("tools", "list", "--json").json()["tools"]}
+        self.assertTrue({"calculator", "read_file", "write_file", "list_files"} <= names)
+        self.assertIn("expression", self.ok("tools", "show", "calculator").out)
+        r = self.ok("tools", "call", "calculator", '{"expression": "6*7"}', "--json").json()
+        self.assertTrue(r["ok"])
+        self.assertIn("42", json.dumps(r["result"]))
+        self.fails(2, ["no tool", "calculator"], "tools", "call", "calculater", "{}")
+        r = self.run_cli("tools", "call", "calculator", "{}", "--json")
+        self.assertEqual(r.code, 1)
+        self.assertIn("expression", json.dumps(r.json()["result"]))
+
+    def test_file_tools_stay_beneath_the_root(self):
+        os.mkdir(os.path.join(self.dir, "in"))
+        self.write("in/a.txt", "hello")
+        self.write("secret.txt", "no")
+        self.assertIn("hello", self.ok("tools", "call", "read_file", '{"path": "a.txt"}', "--root", "in").out)
+        for path in ("../secret.txt", "/etc/passwd", "link"):
+            if path == "link":
+                os.symlink("../secret.txt", os.path.join(self.dir, "in/link"))
+            r = self.run_cli("tools", "call", "read_file", json.dumps({"path": path}), "--root", "in")
+            self.assertEqual(r.code, 1, path)
+            self.assertNotIn('"no"', r.out)
+
+    def test_environments(self):
+        self.assertIn("ledger", self.ok("env", "list").out)
+        self.assertIn("undo", self.ok("env", "show", "ledger").out)
+        tasks = self.ok("env", "tasks", "ledger", "--horizon", "5", "--count", "2", "--noise", "0", "--json").json()
+        self.assertEqual(len(tasks["tasks"]), 2)
+        self.assertTrue(all(t["verdict"]["success"] for t in tasks["tasks"]))
+
+    def test_doctor_and_init(self):
+        found = {f["what"] for f in self.ok("doctor", "--json").json()["findings"]}
+        self.assertTrue({"cores", "instruction set", "GPU", "embedded model", "store"} <= found)
+        self.ok("init", "here")
+        self.ok("validate", "here/first.yaml")
+        self.assertTrue(os.path.exists(os.path.join(self.dir, "here/.troupe/store.db")))
+
+    def test_a_blueprint_with_a_mistake_is_shown_with_a_caret(self):
+        text = open(os.path.join(SOURCE, "blueprints/shipped/ledger.yaml"), encoding="utf-8").read()
+        self.write("bad.yaml", text.replace("steps:", "stepz:", 1))
+        r = self.fails(78, ["bad.yaml:", "stepz", "steps", "^"], "validate", "bad.yaml")
+        self.assertNotIn("ASan", r.err)
+        self.fails(1, "nothere.yaml", "run", "nothere.yaml")
+
+    def test_there_is_no_store_before_the_first_run(self):
+        self.fails(1, "there is no store", "runs")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""test_cli_eval.py - evaluation: fields, the ceiling, records, refusals, ablations on equal faults.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+from cli_case import CliCase, main
+
+
+class Eval(CliCase):
+    def test_rows_have_the_fields_of_the_contract_and_are_recorded(self):
+        r = self.ok("eval", "ledger", "--model", "embedded", "--horizon", "5,10", "--episodes", "40", "--json").json()
+        self.assertEqual(r["schema"], "troupe.eval/1")
+        self.assertEqual([row["horizon"] for row in r["rows"]], [5, 10])
+        for row in r["rows"]:
+            for key in ("p", "temperature", "episodes", "success", "success_low", "success_high", "ceiling",
+                        "recovered", "false_alarm", "calls_per_step"):
+                self.assertIn(key, row)
+            self.assertLessEqual(row["success_low"], row["success"])
+            self.assertLessEqual(row["success"], row["success_high"])
+            self.assertAlmostEqual(row["ceiling"], 0.99 ** row["horizon"], places=6)
+        shown = self.ok("show", "last", "--json").json()
+        self.assertEqual(len(shown["episodes"]), 80)
+        one = self.ok("show", "last/row[0]/episode[3]", "--tokens", "--json").json()
+        models = [s for s in one["steps"] if s["kind"] == "model"]
+        self.assertTrue(models)
+        for s in models:
+            t = s["tokens"]
+            self.assertEqual(len(t["ids"]), len(t["logp"]))
+            self.assertEqual(len(t["mask"]), len(t["prompt_delta"]) + len(t["ids"]))
+        self.assertIn("success", one["verdict"])
+        self.ok("store", "check")
+
+    def test_the_same_seed_gives_the_same_rows_whatever_is_in_flight(self):
+        rows = []
+        for flight, threads in (("1", "1"), ("64", "2")):
+            r = self.ok("eval", "ledger", "--horizon", "8", "--episodes", "30", "--temperature", "1", "--in-flight", flight,
+                        "--threads", threads, "--json").json()["rows"][0]
+            rows.append({k: r[k] for k in ("success", "recovered", "false_alarm", "calls_per_step")})
+        self.assertEqual(rows[0], rows[1])
+
+    def test_scripts_are_controls(self):
+        plain = self.ok("eval", "ledger", "--expert", "plain", "--horizon", "100", "--episodes", "2000", "--json").json()["rows"][0]
+        self.assertLessEqual(plain["success_low"], 0.3661)
+        self.assertGreaterEqual(plain["success_high"], 0.366)
+        check = self.ok("eval", "ledger", "--expert", "check", "--horizon", "100", "--episodes", "300", "--json").json()["rows"][0]
+        self.assertGreater(check["success"], 0.98)
+        masked = self.ok("eval", "ledger", "--expert", "check", "--ablate", "mask", "--horizon", "100", "--episodes", "300",
+                         "--json").json()["rows"][0]
+        self.assertLess(masked["success"], 0.5)
+
+    def test_training_seeds_are_refused(self):
+        self.fails(2, "seed", "eval", "ledger", "--seed", "5", "--episodes", "3")
+
+
+if __name__ == "__main__":
+    main()

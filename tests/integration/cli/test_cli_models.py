@@ -1,0 +1,67 @@
+"""test_cli_models.py - the embedded model from the command line: generate, show, errors.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+import os
+
+from cli_case import SOURCE, CliCase, main
+
+PROMPT = "ORDd+7|GETd;>59|"
+
+
+class Models(CliCase):
+    def test_generate_gives_ids_log_probs_and_text(self):
+        r = self.ok("generate", "--model", "embedded", "--prompt", PROMPT, "--max-tokens", "8", "--stop", ";",
+                    "--json").json()
+        self.assertEqual(r["schema"], "troupe.generate/1")
+        self.assertEqual(r["text"], "SETd66;")
+        self.assertEqual(len(r["ids"]), len(r["logp"]))
+        self.assertEqual(r["finish"], "stop")
+        self.assertTrue(all(p <= 0 for p in r["logp"]))
+        again = self.ok("generate", "--model", "embedded", "--ids", ",".join(map(str, r["prompt_ids"])), "--max-tokens",
+                        "8", "--stop", ";", "--json").json()
+        self.assertEqual(again["ids"], r["ids"])
+        self.assertEqual(again["logp"], r["logp"])
+        self.assertEqual(self.ok("generate", "--prompt", PROMPT, "--max-tokens", "8", "--stop", ";").out, "SETd66;\n")
+
+    def test_the_same_seed_gives_the_same_tokens_on_any_threads_and_instruction_set(self):
+        base = None
+        for threads in ("1", "2"):
+            for isa in ("plain", "avx2", "avx512"):
+                r = self.run_cli("generate", "--prompt", PROMPT, "--max-tokens", "40", "--temperature", "1.5", "--seed", "3",
+                                 "--cpu-isa", isa, "--threads", threads, "--json")
+                if r.code == 1 and "this CPU has only" in r.err:
+                    continue
+                self.assertEqual(r.code, 0, r.err)
+                got = (r.json()["ids"], r.json()["logp"])
+                base = base or got
+                self.assertEqual(got, base, f"{isa} on {threads} threads")
+
+    def test_mistakes(self):
+        self.fails(2, "either --prompt", "generate")
+        self.fails(2, "not a token id", "generate", "--ids", "1,999999")
+        self.fails(1, "nowhere", "generate", "--model", "nowhere", "--prompt", "x")
+        self.fails(1, "not in the local cache", "generate", "--model", "hf:a/b", "--prompt", "x")
+        self.fails(1, "no CUDA plug-in", "generate", "--device", "cuda", "--prompt", "x")
+
+    def test_a_damaged_model_folder_is_refused_with_its_place(self):
+        source = os.path.join(SOURCE, "models/embedded/base")
+        folder = os.path.join(self.dir, "m")
+        os.mkdir(folder)
+        for name in os.listdir(source):
+            with open(os.path.join(source, name), "rb") as f:
+                data = f.read()
+            with open(os.path.join(folder, name), "wb") as f:
+                f.write(data[:len(data) // 2] if name == "model.safetensors" else data)
+        r = self.fails(1, "model.safetensors", "generate", "--model", folder, "--prompt", PROMPT)
+        self.assertNotIn("Sanitizer", r.err)
+
+    def test_models_are_listed_and_shown(self):
+        names = {m["name"]: m for m in self.ok("models", "list", "--json").json()["models"]}
+        self.assertEqual(names["embedded"]["codec"], "compact")
+        self.assertIn("memory plan", self.ok("models", "show", "embedded").out)
+        self.assertEqual(self.ok("models", "show", "embedded", "--json").json()["architecture"], "Qwen3ForCausalLM")
+
+
+if __name__ == "__main__":
+    main()

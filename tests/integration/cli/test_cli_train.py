@@ -1,0 +1,53 @@
+"""test_cli_train.py - train sft from the command line: from nothing, resumed, used; and its mistakes.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+import hashlib
+import json
+import os
+
+from cli_case import CliCase, main
+
+SMALL = ("--model", "new", "--init-hidden", "32", "--init-heads", "2", "--init-ffn", "64", "--init-layers", "1",
+         "--env", "ledger", "--batch-tokens", "512", "--warmup", "2", "--eval-every", "5", "--seed", "4")
+
+
+class Train(CliCase):
+    def weights(self, out):
+        with open(os.path.join(self.dir, out, "model/model.safetensors"), "rb") as f:
+            return hashlib.sha256(f.read()).hexdigest()
+
+    def test_what_it_writes_is_a_model_that_can_be_used(self):
+        r = self.ok("train", "sft", *SMALL, "--updates", "10", "--out", "a", "--json").json()
+        self.assertEqual(r["updates"], 10)
+        for name in ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"):
+            self.assertTrue(os.path.exists(os.path.join(self.dir, "a/model", name)), name)
+        self.ok("generate", "--model", os.path.join(self.dir, "a/model"), "--prompt", "ORDd+7|", "--max-tokens", "4")
+        lines = [json.loads(line) for line in open(os.path.join(self.dir, "a/metrics.jsonl"), encoding="utf-8")]
+        self.assertGreaterEqual(len(lines), 10)
+
+    def test_threads_and_interruption_do_not_change_the_bits(self):
+        self.ok("train", "sft", *SMALL, "--updates", "12", "--out", "one", "--threads", "1", TROUPE_THREADS="")
+        self.ok("train", "sft", *SMALL, "--updates", "12", "--out", "two", "--threads", "2", "--checkpoint-every", "6",
+                TROUPE_THREADS="")
+        self.assertEqual(self.weights("one"), self.weights("two"))
+
+    def test_chat_data_trains_assistant_tokens(self):
+        rows = [{"messages": [{"role": "user", "content": f"add {i} and 1"}, {"role": "assistant", "content": str(i + 1)}]}
+                for i in range(20)]
+        self.write("d.jsonl", "".join(json.dumps(r) + "\n" for r in rows))
+        r = self.ok("train", "sft", "--model", "new", "--init-hidden", "32", "--init-heads", "2", "--init-ffn", "64",
+                    "--init-layers", "1", "--data", "d.jsonl", "--updates", "3", "--batch-tokens", "512", "--out", "c",
+                    "--json").json()
+        self.assertGreater(r["trained_tokens"], 0)
+        self.assertLess(r["trained_tokens"], r["tokens"])
+
+    def test_mistakes(self):
+        self.fails(2, "--out", "train", "sft", "--env", "ledger")
+        self.fails(2, "--data", "train", "sft", "--out", "x")
+        self.write("bad.jsonl", '{"messages": []}\nnot json\n')
+        self.fails(1, "bad.jsonl:", "train", "sft", "--model", "new", "--data", "bad.jsonl", "--out", "y")
+
+
+if __name__ == "__main__":
+    main()
