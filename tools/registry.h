@@ -1,4 +1,7 @@
-/* registry.h - all tools by name: built-in (tools/builtin.def), environment and MCP alike. */
+/* registry.h - all tools by name: built-in (tools/builtin.def), environment and MCP alike.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
 #ifndef TROUPE_TOOLS_REGISTRY_H
 #define TROUPE_TOOLS_REGISTRY_H
 

@@ -4,6 +4,8 @@
  * const, minimum, maximum, exclusiveMinimum/Maximum, multipleOf, min/maxLength,
  * pattern (under limits), min/maxItems, uniqueItems, anyOf, oneOf, allOf, not, $ref within
  * the document. Messages name the field's path, what was expected and what came.
+ *
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_TOOLS_SCHEMA_H
 #define TROUPE_TOOLS_SCHEMA_H

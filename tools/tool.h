@@ -4,6 +4,8 @@
  * thread and returns at once; somebody later calls tool_call_finish exactly once, on
  * the loop thread (inside start() is allowed). Arguments were checked against the input
  * schema before start() sees them. Effects drive retry and resume (store/journal.h).
+ *
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_TOOLS_TOOL_H
 #define TROUPE_TOOLS_TOOL_H

@@ -6,6 +6,8 @@
  * step, try, channel). What the verifier knows never reaches a prompt.
  *
  * Listed in environments.def; reference: "OffCourse" (README.md here).
+ *
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_TOOLS_ENVIRONMENTS_ENVIRONMENT_H
 #define TROUPE_TOOLS_ENVIRONMENTS_ENVIRONMENT_H

@@ -140,7 +140,8 @@ void ledger_call_compact(struct env *e, const struct env_call *c, struct env_eff
                          struct str *out);
 void ledger_parse_compact(const struct env *e, const char *text, size_t n, struct env_call *out);
 void ledger_render_call(const struct env_call *c, struct str *out);
-/* The longest, "CHECKd66;", fits with its NUL; returns the length. Demonstrations and probes are built of these.
+/* The longest, "CHECKd66;", fits with its NUL; returns the length. Demonstrations and probes are
+ * built of these.
  */
 #define LEDGER_TEXT 16
 size_t ledger_order_text(struct ledger_order order, char out[LEDGER_TEXT]);

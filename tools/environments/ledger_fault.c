@@ -9,7 +9,7 @@
 #include "runtime/base/rng.h"
 #include "tools/environments/ledger.h"
 
-/* Channels are the tools that can fail, and one of the alarm ablation alone. */
+/* Channels are the tools that can fail, and those again for the ablation `alarm`. */
 #define CHANNEL_ALARM 16
 
 static struct rng_block draw(const struct ledger *l, int32_t try_index, uint32_t channel)
@@ -46,35 +46,33 @@ struct ledger_fault ledger_write_fault(const struct ledger *l, int32_t try_index
 }
 
 /* The ablation `alarm`: a sound read-back is shown wrong half of the time. */
-static bool alarm_rings(const struct ledger *l, int32_t try_index, int32_t key, int32_t *value)
+static void ring_alarm(const struct ledger *l, enum ledger_tool channel, int32_t key,
+                       int32_t *value)
 {
     struct rng_block b;
 
     if (l->params.ablation != ENV_ABLATE_ALARM || l->now.asked_key != key ||
         l->now.asked_value != *value)
-        return false;
-    b = draw(l, try_index, CHANNEL_ALARM);
+        return;
+    b = draw(l, l->now.tries[channel], CHANNEL_ALARM + (uint32_t)channel);
     if (b.word[0] & 1)
-        return false;
-    *value = other_value(*value, b.word[1]);
-    return true;
+        *value = other_value(*value, b.word[1]);
 }
 
 int32_t ledger_read(const struct ledger *l, enum ledger_tool channel, int32_t key, bool *struck)
 {
-    int32_t try_index = l->now.tries[channel];
     int32_t value = l->account[key];
     struct rng_block b;
 
     *struck = false;
     if (l->params.profile == ENV_HARD) {
-        b = draw(l, try_index, (uint32_t)channel);
+        b = draw(l, l->now.tries[channel], (uint32_t)channel);
         if (rng_unit_double(b.word[0], b.word[1]) < LEDGER_HARD_RATE) {
             *struck = true;
             /* Stale where there is something older, else wrong. */
             return l->start[key] != value ? l->start[key] : other_value(value, b.word[2]);
         }
     }
-    (void)alarm_rings(l, try_index, key, &value);
+    ring_alarm(l, channel, key, &value);
     return value;
 }

@@ -1,0 +1,370 @@
+/* test_file_tools.c - files inside the root can be read, written and listed; nothing outside it
+ * can, by no path, link, or race.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tools/registry.h"
+
+#define SECRET "the marker that must never be read"
+
+/* base/root is the tools' world; base/outside is what they must not touch. */
+struct world {
+    char base[64], root[96], outside[96];
+    struct tool_registry *r;
+};
+
+static void path_in(char out[256], const char *dir, const char *name)
+{
+    (void)snprintf(out, 256, "%s/%s", dir, name);
+}
+
+static void put(const char *dir, const char *name, const char *text, size_t n)
+{
+    char path[256];
+    FILE *f;
+
+    path_in(path, dir, name);
+    f = fopen(path, "w");
+    assert_non_null(f);
+    assert_int_equal(fwrite(text, 1, n, f), n);
+    assert_int_equal(fclose(f), 0);
+}
+
+static int set_up(void **state)
+{
+    struct world *w = calloc(1, sizeof(*w));
+    struct tool_registry_options o;
+    struct error err = ERROR_INIT;
+    char path[256];
+
+    assert_non_null(w);
+    (void)snprintf(w->base, sizeof(w->base), "/tmp/troupe-files-XXXXXX");
+    assert_non_null(mkdtemp(w->base));
+    (void)snprintf(w->root, sizeof(w->root), "%s/root", w->base);
+    (void)snprintf(w->outside, sizeof(w->outside), "%s/outside", w->base);
+    assert_int_equal(mkdir(w->root, 0755), 0);
+    assert_int_equal(mkdir(w->outside, 0755), 0);
+    put(w->outside, "secret", SECRET, strlen(SECRET));
+    put(w->root, "a.txt", "hello", 5);
+    path_in(path, w->root, "dir");
+    assert_int_equal(mkdir(path, 0755), 0);
+    put(path, "b.txt", "inner", 5);
+    o = (struct tool_registry_options){.root = w->root, .seams = seams_real()};
+    assert_int_equal(tool_registry_new(&o, &w->r, &err), STATUS_OK);
+    *state = w;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct world *w = *state;
+    pid_t child;
+    int how;
+
+    tool_registry_free(w->r);
+    child = fork();
+    if (child == 0) {
+        execl("/bin/rm", "rm", "-rf", "--", w->base, (char *)NULL);
+        _exit(127);
+    }
+    assert_int_equal(waitpid(child, &how, 0), child);
+    free(w);
+    return 0;
+}
+
+static char *call_with(struct world *w, const char *tool, struct json *adopt_args,
+                       enum tool_outcome *outcome)
+{
+    struct tool_call c = {.tool = tool_registry_find(w->r, tool), .arguments = adopt_args};
+    char *text;
+
+    tool_call_start(&c);
+    *outcome = c.outcome;
+    text = jv_dump(c.result);
+    tool_call_deinit(&c);
+    jv_unref(adopt_args);
+    return text;
+}
+
+static char *call_path(struct world *w, const char *tool, const char *path,
+                       enum tool_outcome *outcome)
+{
+    struct json *args = jv_object();
+
+    jv_set_string(args, "path", path);
+    if (strcmp(tool, "write_file") == 0)
+        jv_set_string(args, "text", "written");
+    return call_with(w, tool, args, outcome);
+}
+
+static void assert_answer(struct world *w, const char *tool, const char *path, const char *want)
+{
+    enum tool_outcome outcome;
+    char *text = call_path(w, tool, path, &outcome);
+
+    if (!strstr(text, want))
+        fail_msg("%s %s: %s", tool, path, text);
+    free(text);
+}
+
+static void files_are_read_written_and_listed(void **state)
+{
+    struct world *w = *state;
+
+    assert_answer(w, "read_file", "a.txt",
+                  "{\"text\":\"hello\",\"bytes\":5,\"size\":5,\"more\":false}");
+    assert_answer(w, "read_file", "dir/../a.txt", "hello");
+    assert_answer(w, "write_file", "a.txt", "{\"bytes\":7}");
+    assert_answer(w, "read_file", "a.txt", "written");
+    assert_answer(w, "write_file", "new/deep//tree/c.txt", "{\"bytes\":7}");
+    assert_answer(w, "read_file", "new/deep/tree/c.txt", "written");
+    assert_answer(w, "list_files", ".",
+                  "{\"files\":[{\"name\":\"a.txt\",\"type\":\"file\",\"size\":7},"
+                  "{\"name\":\"dir\",\"type\":\"directory\"},"
+                  "{\"name\":\"new\",\"type\":\"directory\"}],\"more\":false}");
+    assert_answer(w, "list_files", "new/deep/tree",
+                  "{\"files\":[{\"name\":\"c.txt\",\"type\":\"file\",\"size\":7}],\"more\":false}");
+}
+
+static void modes_are_kept(void **state)
+{
+    struct world *w = *state;
+    char path[256];
+    struct stat s;
+
+    path_in(path, w->root, "a.txt");
+    assert_int_equal(chmod(path, 0751), 0);
+    assert_answer(w, "write_file", "a.txt", "{\"bytes\":7}");
+    assert_int_equal(stat(path, &s), 0);
+    assert_int_equal(s.st_mode & 0777, 0751);
+}
+
+static void long_files_come_in_parts(void **state)
+{
+    struct world *w = *state;
+    enum tool_outcome outcome;
+    struct json *args;
+    char *text;
+
+    /* 17 bytes of which the last character (3 bytes) stands across the cut at 16. */
+    put(w->root, "long", "0123456789abcd\xe2\x82\xac!", 18);
+    args = jv_object();
+    jv_set_string(args, "path", "long");
+    jv_set_int(args, "max_bytes", 16);
+    text = call_with(w, "read_file", args, &outcome);
+    assert_string_equal(text,
+                        "{\"text\":\"0123456789abcd\",\"bytes\":14,\"size\":18,\"more\":true}");
+    free(text);
+    args = jv_object();
+    jv_set_string(args, "path", "long");
+    jv_set_int(args, "max_bytes", 16);
+    jv_set_int(args, "offset", 14);
+    text = call_with(w, "read_file", args, &outcome);
+    assert_string_equal(text,
+                        "{\"text\":\"\xe2\x82\xac!\",\"bytes\":4,\"size\":18,\"more\":false}");
+    free(text);
+    args = jv_object();
+    jv_set_string(args, "path", "long");
+    jv_set_int(args, "offset", 19);
+    text = call_with(w, "read_file", args, &outcome);
+    assert_string_equal(text, "{\"error\":\"offset 19 is past the end at 18\"}");
+    free(text);
+    put(w->root, "binary", "\x00\xff\xfe", 3);
+    assert_answer(w, "read_file", "binary", "not UTF-8 text");
+}
+
+static void paths_do_not_lead_out(void **state)
+{
+    static const char *const names[] = {"read_file", "write_file", "list_files"};
+    struct world *w = *state;
+    char link_path[256], target[256], inside[256];
+    const char *const bad[] = {"..",
+                               "../outside/secret",
+                               "dir/../../outside/secret",
+                               "/etc/passwd",
+                               "link/secret",
+                               "up",
+                               "up/x",
+                               "/",
+                               "dir/up/secret",
+                               w->outside};
+
+    path_in(link_path, w->root, "link");
+    assert_int_equal(symlink(w->outside, link_path), 0);
+    path_in(link_path, w->root, "up");
+    path_in(target, w->outside, "secret");
+    assert_int_equal(symlink(target, link_path), 0);
+    path_in(inside, w->root, "dir/up");
+    assert_int_equal(symlink("../../outside", inside), 0);
+    for (size_t t = 0; t < 3; t++) {
+        for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+            enum tool_outcome outcome;
+            char *text = call_path(w, names[t], bad[i], &outcome);
+
+            if (outcome != TOOL_ERROR || strstr(text, SECRET))
+                fail_msg("%s %s: %s", names[t], bad[i], text);
+            free(text);
+        }
+    }
+    assert_answer(w, "read_file", "../a", "leads outside the root");
+    assert_answer(w, "read_file", "link/secret", "symbolic link");
+    assert_answer(w, "list_files", "link", "symbolic link");
+    assert_answer(w, "write_file", "up", "not a regular file");
+    assert_answer(w, "read_file", "none", "is not there");
+    assert_answer(w, "read_file", "a.txt/x", "no directory");
+    assert_answer(w, "write_file", "dir/", "names no file");
+    /* A link within the root that stays within it is refused as well. */
+    path_in(link_path, w->root, "alias");
+    assert_int_equal(symlink("a.txt", link_path), 0);
+    assert_answer(w, "read_file", "alias", "symbolic link");
+}
+
+static void only_regular_files_are_read(void **state)
+{
+    struct world *w = *state;
+    char path[256];
+    enum tool_outcome outcome;
+    struct json *args;
+    char *text;
+
+    path_in(path, w->root, "fifo");
+    assert_int_equal(mkfifo(path, 0644), 0);
+    assert_answer(w, "read_file", "fifo", "not a regular file"); /* and does not wait */
+    assert_answer(w, "write_file", "fifo", "not a regular file");
+    assert_answer(w, "read_file", "dir", "not a regular file");
+    assert_answer(w, "write_file", "dir", "not a regular file");
+    assert_answer(w, "list_files", "a.txt", "no directory");
+    args = jv_object();
+    jv_set_adopt(args, "path", jv_string_n("a.txt\0/../..", 12));
+    text = call_with(w, "read_file", args, &outcome);
+    assert_int_equal(outcome, TOOL_ERROR);
+    free(text);
+}
+
+/* Swaps root/dir for a link to the outside and back, as fast as it can. */
+struct swapper {
+    const struct world *w;
+    atomic_bool stop;
+    long swaps;
+};
+
+static void *swap_for_ever(void *ctx)
+{
+    struct swapper *s = ctx;
+    char dir[256], trap[256];
+
+    path_in(dir, s->w->root, "dir");
+    path_in(trap, s->w->root, "trap");
+    while (!atomic_load(&s->stop)) {
+        if (renameat2(AT_FDCWD, dir, AT_FDCWD, trap, RENAME_EXCHANGE) == 0)
+            s->swaps++;
+    }
+    return NULL;
+}
+
+static void a_parent_swapped_for_a_link_lets_nothing_out(void **state)
+{
+    struct world *w = *state;
+    struct swapper s = {.w = w};
+    char trap[256], path[256];
+    long read_inside = 0, refused = 0, written = 0;
+    pthread_t thread;
+    struct stat st;
+
+    path_in(trap, w->root, "dir");
+    put(trap, "secret", "inner", 5);
+    path_in(trap, w->root, "trap");
+    assert_int_equal(symlink(w->outside, trap), 0);
+    assert_int_equal(pthread_create(&thread, NULL, swap_for_ever, &s), 0);
+    /* Until both sides of the race were met often enough. */
+    for (long i = 0; i < 200000 && (i < 6000 || read_inside < 50 || refused < 50 || written < 20);
+         i++) {
+        enum tool_outcome outcome;
+        char *text = call_path(w, "read_file", "dir/secret", &outcome);
+
+        if (strstr(text, SECRET))
+            fail_msg("read %ld escaped", i);
+        read_inside += outcome == TOOL_OK;
+        refused += outcome == TOOL_ERROR;
+        free(text);
+        if (i % 8)
+            continue;
+        text = call_path(w, "write_file", "dir/escaped", &outcome);
+        written += outcome == TOOL_OK;
+        free(text);
+        text = call_path(w, "list_files", "dir", &outcome);
+        assert_true(outcome == TOOL_ERROR || strstr(text, "b.txt"));
+        free(text);
+    }
+    atomic_store(&s.stop, true);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    print_message("%ld swaps; read %ld, refused %ld, written %ld\n", s.swaps, read_inside, refused,
+                  written);
+    assert_true(read_inside > 0 && refused > 0 && written > 0 && s.swaps > 1000);
+    path_in(path, w->outside, "escaped");
+    assert_int_equal(stat(path, &st), -1);
+    assert_int_equal(errno, ENOENT);
+    assert_int_equal(stat(w->outside, &st), 0);
+    assert_int_equal(st.st_nlink, 2); /* no directory was made there either */
+}
+
+/* A disk that is full at the n-th write, or breaks at a sync. */
+static int full_disk(void *ctx, int fd, const void *bytes, size_t n)
+{
+    (void)ctx;
+    (void)fd;
+    (void)bytes;
+    (void)n;
+    return ENOSPC;
+}
+
+static void a_failed_write_leaves_the_old_file(void **state)
+{
+    struct world *w = *state;
+    struct seams seams = *seams_real();
+    struct tool_registry_options o = {.root = w->root, .seams = &seams};
+    struct error err = ERROR_INIT;
+
+    seams.file.write_all = full_disk;
+    tool_registry_free(w->r);
+    assert_int_equal(tool_registry_new(&o, &w->r, &err), STATUS_OK);
+    assert_answer(w, "write_file", "a.txt", "error");
+    assert_answer(w, "read_file", "a.txt", "hello");
+    assert_answer(w, "list_files", ".",
+                  "{\"files\":[{\"name\":\"a.txt\",\"type\":\"file\",\"size\":5},"
+                  "{\"name\":\"dir\",\"type\":\"directory\"}],\"more\":false}");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define FILES(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+        FILES(files_are_read_written_and_listed),
+        FILES(modes_are_kept),
+        FILES(long_files_come_in_parts),
+        FILES(paths_do_not_lead_out),
+        FILES(only_regular_files_are_read),
+        FILES(a_parent_swapped_for_a_link_lets_nothing_out),
+        FILES(a_failed_write_leaves_the_old_file),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
