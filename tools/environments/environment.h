@@ -83,7 +83,9 @@ struct env_demo_spec {
     double progress;  /* 0 .. 1 through the training: curricula follow it */
     const char *kind; /* NULL: the default mixture; else one of demo_kinds */
 };
-/* Lends up to max pieces; returns how many. */
+/* Fills in up to max pieces; returns how many. A call may be two pieces, so that its first token
+ * can be masked alone. No demonstration has more than ENV_MAX_PIECES. */
+#define ENV_MAX_PIECES 64
 typedef int32_t (*env_demo_fn)(const struct env_demo_spec *spec, struct env_piece *out,
                                int32_t max);
 
@@ -149,7 +151,8 @@ struct env_ops {
 const struct env_ops *env_find(const char *name);
 const struct env_ops *env_at(int32_t i); /* NULL past the end */
 
-/* JSON arguments <-> call, by the specs; names the field on failure. */
+/* JSON arguments <-> call, by the specs and their schemas; names the field on failure, and then
+ * sets out->tool to -1, so that the call can still be handed to call(), where it counts. */
 MUST_CHECK enum status env_call_from_json(const struct env_ops *ops, const char *tool,
                                           const struct json *arguments, struct env_call *out,
                                           struct error *err);
