@@ -255,7 +255,34 @@ enum status wait_row_read(sqlite3_stmt *st, const char *run, struct wait_cells *
     return bad_sum(err, "wait", run, "path", w->path, "attempt", w->attempt);
 }
 
-enum status tok_row_read(sqlite3_stmt *st, const char *run, struct tok_cells *t, struct error *err)
+static enum status join_pieces(struct store_db *db, const struct tok_cells *t, struct str *whole,
+                               struct error *err)
+{
+    sqlite3_stmt *st = db_stmt(db, STMT_PIECE_GET, err);
+    enum status status = STATUS_OK;
+    bool row = true;
+
+    if (!st)
+        return STATUS_FAILED;
+    str_clear(whole);
+    bind_int(st, 1, t->first);
+    bind_int(st, 2, t->pieces);
+    while (status == STATUS_OK && row) {
+        status = db_step(db, st, &row, err);
+        if (status == STATUS_OK && row) {
+            struct cell data = cell_bytes(st, 0);
+
+            str_append(whole, data.data, data.n);
+        }
+    }
+    sqlite3_reset(st);
+    if (status == STATUS_OK && !str_ok(whole))
+        return error_set(err, STATUS_NO_MEMORY, "no memory for a token record");
+    return status;
+}
+
+enum status tok_row_read(struct store_db *db, sqlite3_stmt *st, const char *run, struct str *whole,
+                         struct tok_cells *t, struct error *err)
 {
     *t = (struct tok_cells){
         .run = cell_int(st, 0),
@@ -263,8 +290,17 @@ enum status tok_row_read(sqlite3_stmt *st, const char *run, struct tok_cells *t,
         .attempt = cell_int(st, 2),
         .seq = cell_int(st, 3),
         .rec = cell_bytes(st, 4),
-        .sum = cell_int(st, 5),
+        .first = cell_int(st, 5),
+        .pieces = cell_int(st, 6),
+        .sum = cell_int(st, 7),
     };
+    if (t->first != CELL_NULL) {
+        enum status status = join_pieces(db, t, whole, err);
+
+        if (status)
+            return status;
+        t->rec = (struct cell){str_cstr(whole), whole->len};
+    }
     if (t->sum == (int64_t)tok_sum(t))
         return STATUS_OK;
     return bad_sum(err, "tok", run, "path", t->path, "attempt", t->attempt);

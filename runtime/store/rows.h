@@ -53,7 +53,8 @@ struct tok_cells {
     int64_t run;
     struct cell path;
     int64_t attempt, seq;
-    struct cell rec;
+    struct cell rec;       /* whole, wherever it stands */
+    int64_t first, pieces; /* CELL_NULL: in the row */
     int64_t sum;
 };
 struct episode_cells {
@@ -87,8 +88,9 @@ MUST_CHECK enum status msg_row_read(sqlite3_stmt *st, const char *run, struct ms
                                     struct error *err);
 MUST_CHECK enum status wait_row_read(sqlite3_stmt *st, const char *run, struct wait_cells *out,
                                      struct error *err);
-MUST_CHECK enum status tok_row_read(sqlite3_stmt *st, const char *run, struct tok_cells *out,
-                                    struct error *err);
+/* db is the statement's, for the pieces; `whole` holds what was put together of them. */
+MUST_CHECK enum status tok_row_read(struct store_db *db, sqlite3_stmt *st, const char *run,
+                                    struct str *whole, struct tok_cells *out, struct error *err);
 MUST_CHECK enum status episode_row_read(sqlite3_stmt *st, const char *run,
                                         struct episode_cells *out, struct error *err);
 

@@ -97,9 +97,8 @@ static enum status take_tokens(struct store_reader *q, sqlite3_stmt *st, struct 
                                struct error *err)
 {
     struct tok_cells t;
-    enum status status = tok_row_read(st, r->writer->uuid, &t, err);
+    enum status status = tok_row_read(&q->db, st, r->writer->uuid, &q->text, &t, err);
 
-    (void)q;
     if (status)
         return status;
     hash_set_add(&r->before, run_thing_hash(RUN_TOKENS, cell_cstr(t.path)));

@@ -87,10 +87,18 @@ CREATE TABLE tok (
     path TEXT NOT NULL,          -- of the model call
     attempt INTEGER NOT NULL,
     seq INTEGER NOT NULL,        -- order within the run
-    rec BLOB NOT NULL,           -- packed: store/token_record.h
-    sum INTEGER NOT NULL,
+    rec BLOB,                    -- packed: store/token_record.h; NULL: in pieces
+    first INTEGER, pieces INTEGER, -- ids of piece: first, first + 1, ...
+    sum INTEGER NOT NULL,        -- over the whole record
     PRIMARY KEY (run, path, attempt)
 ) STRICT, WITHOUT ROWID;
+
+-- Long token records cut to a length that fills pages: rows of 1 to 4 KB would leave up
+-- to half of each page empty.
+CREATE TABLE piece (
+    id INTEGER PRIMARY KEY,
+    data BLOB NOT NULL
+) STRICT;
 
 -- Evaluation episodes and rollouts: one packed record, one transaction an episode.
 CREATE TABLE episode (

@@ -157,7 +157,8 @@ static void check_tokens(struct check *c, sqlite3_stmt *st)
     struct error err = ERROR_INIT;
     struct tok_cells row;
     struct token_record record;
-    enum status status = tok_row_read(st, name_run(c, cell_int(st, 0)), &row, &err);
+    enum status status =
+        tok_row_read(&c->q->db, st, name_run(c, cell_int(st, 0)), &c->plain, &row, &err);
 
     if (status == STATUS_OK)
         status = token_row_unpack(&row, c->arena, &record, &err);

@@ -1,4 +1,4 @@
-/* store_gc.c - deleting blobs that no row names.
+/* store_gc.c - deleting blobs, and pieces of token records, that no row names.
  *
  * Runs alone on the store thread. Foreign keys are off meanwhile: with them on, SQLite
  * would search every table for each blob that goes, and the list was made by that very
@@ -34,7 +34,12 @@ static enum status collect(struct store_db *db, const struct gc_op *op, struct e
     if (st == STATUS_OK)
         st = db_exec(db,
                      "DELETE FROM blob WHERE id IN (SELECT id FROM temp.gone);"
-                     "DROP TABLE temp.gone; COMMIT",
+                     "DROP TABLE temp.gone;"
+                     "WITH RECURSIVE used(id, last) AS ("
+                     " SELECT first, first + pieces - 1 FROM tok WHERE pieces > 0 UNION ALL"
+                     " SELECT id + 1, last FROM used WHERE id < last)"
+                     " DELETE FROM piece WHERE id NOT IN (SELECT id FROM used);"
+                     "COMMIT",
                      err);
     if (!sqlite3_get_autocommit(db->handle))
         (void)sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);

@@ -8,10 +8,43 @@
 #include "runtime/store/run_row.h"
 #include "runtime/store/store_internal.h"
 
+/* A record of at most so many bytes stands in its row. */
+#define INLINE_BYTES 400
+/* Eight to a page of 4 KB: 4,088 bytes less 2 of pointer, 5 of cell head and 4 of record head
+ * each. */
+#define PIECE_BYTES 496
+
 struct tokens_op {
     struct txn_text path, rec;
     int32_t attempt;
 };
+
+/* Ids follow each other: one connection writes, inside one transaction. */
+static enum status put_pieces(struct store_db *db, struct tok_cells *row, struct error *err)
+{
+    sqlite3_stmt *st = db_stmt(db, STMT_PIECE_PUT, err);
+    const char *bytes = row->rec.data;
+    size_t left = row->rec.n;
+
+    if (!st)
+        return STATUS_FAILED;
+    row->pieces = 0;
+    for (; left > 0; row->pieces++) {
+        size_t n = left < PIECE_BYTES ? left : PIECE_BYTES;
+        enum status status;
+
+        bind_int(st, 1, row->pieces ? row->first + row->pieces : CELL_NULL);
+        bind_bytes(st, 2, (struct cell){bytes, n});
+        status = db_run(db, st, err);
+        if (status)
+            return status;
+        if (row->pieces == 0)
+            row->first = sqlite3_last_insert_rowid(db->handle);
+        bytes += n;
+        left -= n;
+    }
+    return STATUS_OK;
+}
 
 static enum status apply_tokens(struct txn_context *c, const void *arg, struct error *err)
 {
@@ -22,17 +55,27 @@ static enum status apply_tokens(struct txn_context *c, const void *arg, struct e
         .attempt = op->attempt,
         .seq = c->run->next_tok++,
         .rec = txn_cell(c->txn, op->rec),
+        .first = CELL_NULL,
+        .pieces = CELL_NULL,
     };
     sqlite3_stmt *st = db_stmt(c->db, STMT_TOK_PUT, err);
 
     if (!st)
         return STATUS_FAILED;
+    if (row.rec.n > INLINE_BYTES) {
+        enum status status = put_pieces(c->db, &row, err);
+
+        if (status)
+            return status;
+    }
     bind_int(st, 1, row.run);
     bind_text(st, 2, row.path);
     bind_int(st, 3, row.attempt);
     bind_int(st, 4, row.seq);
-    bind_bytes(st, 5, row.rec);
-    bind_int(st, 6, (int64_t)tok_sum(&row));
+    bind_bytes(st, 5, row.first == CELL_NULL ? row.rec : (struct cell){NULL, 0});
+    bind_int(st, 6, row.first);
+    bind_int(st, 7, row.pieces);
+    bind_int(st, 8, (int64_t)tok_sum(&row));
     return db_run(c->db, st, err);
 }
 
@@ -87,7 +130,7 @@ enum status token_row_find(struct store_reader *q, int64_t run, const char *uuid
     if (status)
         return status;
     if (there) {
-        status = tok_row_read(st, uuid, &row, err);
+        status = tok_row_read(&q->db, st, uuid, &q->text, &row, err);
         if (status == STATUS_OK)
             status = token_row_unpack(&row, a, out, err);
         *found = status == STATUS_OK;

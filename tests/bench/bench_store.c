@@ -559,7 +559,7 @@ static void bench_lone(struct bench *b)
 /* ---- bytes */
 
 static int64_t bytes_of_turns(struct bench *b, int64_t turns, size_t reply_bytes,
-                              enum tokens tokens)
+                              enum tokens tokens, double *ratio)
 {
     struct text_source source;
     struct maker m;
@@ -573,19 +573,29 @@ static int64_t bytes_of_turns(struct bench *b, int64_t turns, size_t reply_bytes
         intend_model(&m);
         make_steps(&m, turns * 2, false);
         maker_deinit(&m);
+        if (ratio) {
+            struct error err = ERROR_INIT;
+            struct store_stats stats;
+
+            if (store_stats(b->store, &stats, &err))
+                die("stats", &err);
+            *ratio = (double)stats.blob_plain_bytes / (double)stats.blob_stored_bytes;
+        }
     }
     return close_store(b);
 }
 
 static void bench_bytes(struct bench *b)
 {
-    int64_t empty = bytes_of_turns(b, 0, 0, NO_TOKENS);
-    int64_t small = bytes_of_turns(b, 200, 1024, NO_TOKENS);
-    int64_t large = bytes_of_turns(b, 2000, 1024, NO_TOKENS);
-    int64_t with = bytes_of_turns(b, 1000, 0, LONG_TOKENS);
-    int64_t without = bytes_of_turns(b, 1000, 0, NO_TOKENS);
+    double ratio = 1;
+    int64_t empty = bytes_of_turns(b, 0, 0, NO_TOKENS, NULL);
+    int64_t small = bytes_of_turns(b, 200, 1024, NO_TOKENS, &ratio);
+    int64_t large = bytes_of_turns(b, 2000, 1024, NO_TOKENS, NULL);
+    int64_t with = bytes_of_turns(b, 1000, 0, LONG_TOKENS, NULL);
+    int64_t without = bytes_of_turns(b, 1000, 0, NO_TOKENS, NULL);
 
     figure(b, "bytes_empty", (double)empty, "B", "an empty store");
+    figure(b, "zstd_ratio", ratio, "x", "  what zstd makes of one such KB (legal English: 1.85)");
     figure(b, "bytes_over_text_200", (double)small / (200 * 1024.0), "x",
            "200 turns of 1 KB English, whole file over the text");
     figure(b, "bytes_over_text_2000", (double)large / (2000 * 1024.0), "x",
