@@ -142,3 +142,26 @@ struct matrix test_matrix(struct guard *g, struct draw *d, int32_t n_out, int32_
     w.panels = panels;
     return w;
 }
+
+void numeric_gradient(loss_fn loss, void *ctx, double *x, size_t n, double *gradient)
+{
+    const double h = 1e-5;
+
+    for (size_t i = 0; i < n; i++) {
+        double was = x[i], above;
+        x[i] = was + h;
+        above = loss(ctx);
+        x[i] = was - h;
+        gradient[i] = (above - loss(ctx)) / (2.0 * h);
+        x[i] = was;
+    }
+}
+
+double *doubles(const float *from, size_t n)
+{
+    double *p = malloc(n * sizeof(double) + 1);
+    assert_non_null(p);
+    for (size_t i = 0; i < n; i++)
+        p[i] = (double)from[i];
+    return p;
+}

@@ -64,6 +64,12 @@ void assert_bits(const float *a, const float *b, size_t n, const char *what, con
 /* |a - b| <= tolerance * scale everywhere, scale the largest |b| (at least 1e-30). */
 void assert_near(const float *a, const double *b, size_t n, double tolerance, const char *what);
 
+/* d loss / d x by central differences; x is left as it was. */
+typedef double (*loss_fn)(void *ctx);
+void numeric_gradient(loss_fn loss, void *ctx, double *x, size_t n, double *gradient);
+
+double *doubles(const float *from, size_t n); /* malloc'd */
+
 /* A matrix with random rows of `dtype`, packed; `value` (n_out, n_in) gets the values in double. */
 struct matrix test_matrix(struct guard *g, struct draw *d, int32_t n_out, int32_t n_in,
                           enum dtype dtype, double *value);
