@@ -10,7 +10,7 @@
 
 /* A step draws several tokens a sequence while it stays this short, so that answers, streams and
  * new calls wait no longer. */
-#define STEP_AIM_US 500
+#define STEP_AIM_US 2000
 /* A sleep and a wake cost about this much. */
 #define SPIN_US 20
 
