@@ -1,4 +1,5 @@
-/* app.h - what every command shares: options, seams, log, the store and models, opened when asked for.
+/* app.h - what every command shares: options, seams, log, the store and models, opened when asked
+ * for.
  *
  * The only place that sees everything. A command is one file (cmd_NAME.c) and one line in
  * commands.def; it returns the exit code of cli.md.
@@ -35,10 +36,10 @@ struct app {
     const struct command_spec *command;
     const struct seams *seams;
     struct log *log;
-    struct store *store;          /* app_store opens it */
-    struct store_reader *reader;  /* app_reader */
-    struct app_models *models;    /* app_model.h */
-    volatile int *interrupted;    /* the signal's number, or 0 */
+    struct store *store;         /* app_store opens it */
+    struct store_reader *reader; /* app_reader */
+    struct app_models *models;   /* app_model.h */
+    volatile int *interrupted;   /* the signal's number, or 0 */
     bool json;
 };
 

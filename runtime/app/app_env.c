@@ -39,7 +39,8 @@ enum status app_horizons(const struct app *a, int32_t *out, int32_t max, int32_t
     for (char *w = strtok_r(text, ",", &save); w && !st; w = strtok_r(NULL, ",", &save)) {
         int64_t h;
         if (!text_to_i64(w, &h) || h < 1 || h > 100000)
-            st = error_set(err, STATUS_USAGE, "--horizon: \"%s\" is not a number of steps (1 to 100000)", w);
+            st = error_set(err, STATUS_USAGE,
+                           "--horizon: \"%s\" is not a number of steps (1 to 100000)", w);
         else if (*n == max)
             st = error_set(err, STATUS_USAGE, "--horizon: at most %d rows", max);
         else

@@ -57,16 +57,18 @@ static enum status find_hf(const char *name, char out[1024], struct error *err)
         snprintf(base, sizeof(base), "%s/hub", hf);
     else
         snprintf(base, sizeof(base), "%s/.cache/huggingface/hub", home ? home : "");
-    snprintf(out, 1024, "%s/models--%.*s--%s/refs/main", base, (int)(slash - name), name, slash + 1);
+    snprintf(out, 1024, "%s/models--%.*s--%s/refs/main", base, (int)(slash - name), name,
+             slash + 1);
     enum status st = file_read(out, 256, &rev, &n, err);
     if (st) {
         error_note(err, "hf:%s is not in the local cache", name);
-        error_hint(err, "nothing is downloaded by itself; fetch the model with your usual tool first");
+        error_hint(err,
+                   "nothing is downloaded by itself; fetch the model with your usual tool first");
         return st;
     }
     rev[strcspn(rev, "\r\n \t")] = 0;
-    snprintf(out, 1024, "%s/models--%.*s--%s/snapshots/%s", base, (int)(slash - name), name, slash + 1,
-             rev);
+    snprintf(out, 1024, "%s/models--%.*s--%s/snapshots/%s", base, (int)(slash - name), name,
+             slash + 1, rev);
     free(rev);
     return STATUS_OK;
 }
@@ -107,6 +109,7 @@ enum status app_engine_options(struct app *a, const char *name, char folder[1024
             return st;
     }
     out->model = folder;
+    out->embedded = embedded_file_at;
     out->backend = backend_by_option(a, err);
     if (!out->backend)
         return STATUS_UNSUPPORTED;
@@ -122,16 +125,16 @@ enum status app_engine_options(struct app *a, const char *name, char folder[1024
 
 static void log_plan(struct app *a, const char *name, const struct engine_plan *p)
 {
-    log_write(a->log, LOG_DEBUG,
-              "%s: %.1f MiB = weights %.1f + KV %.1f (%d pages) + activations %.1f + sessions %.1f; "
-              "available %.0f MiB; context %d",
-              name, (double)p->total_bytes / 1048576, (double)p->weights_bytes / 1048576,
-              (double)p->kv_bytes / 1048576, p->n_pages, (double)p->activations_bytes / 1048576,
-              (double)p->sessions_bytes / 1048576, (double)p->available_bytes / 1048576, p->context);
+    log_write(
+        a->log, LOG_DEBUG,
+        "%s: %.1f MiB = weights %.1f + KV %.1f (%d pages) + activations %.1f + sessions %.1f; "
+        "available %.0f MiB; context %d",
+        name, (double)p->total_bytes / 1048576, (double)p->weights_bytes / 1048576,
+        (double)p->kv_bytes / 1048576, p->n_pages, (double)p->activations_bytes / 1048576,
+        (double)p->sessions_bytes / 1048576, (double)p->available_bytes / 1048576, p->context);
 }
 
-static enum status open_engine(struct app *a, const char *name, struct opened *o,
-                               struct error *err)
+static enum status open_engine(struct app *a, const char *name, struct opened *o, struct error *err)
 {
     struct engine_options eo;
     struct engine_plan plan;
@@ -164,8 +167,8 @@ enum status app_model(struct app *a, const char *name, struct model **out, struc
         if (strncmp(name, "script:", 7) == 0)
             st = script_model_open(name + 7, &o->model, err);
         else if (strstr(name, "://"))
-            st = error_set(err, STATUS_UNSUPPORTED, "--model %s: remote servers are not built in yet",
-                           name);
+            st = error_set(err, STATUS_UNSUPPORTED,
+                           "--model %s: remote servers are not built in yet", name);
         else
             st = open_engine(a, name, o, err);
         if (st) {

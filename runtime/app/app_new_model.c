@@ -13,6 +13,7 @@
 #include "models/train/model_export.h"
 #include "runtime/app/app_model.h"
 #include "runtime/app/app_tokenizer.h"
+#include "runtime/base/hash.h"
 #include "runtime/base/memory.h"
 #include "tools/environments/environment.h"
 
@@ -47,7 +48,8 @@ static enum status new_config(struct app *a, const struct tokenizer *t, struct m
     c->n_heads = (int32_t)option_int(o, OPT_INIT_HEADS);
     c->n_kv_heads = c->n_heads;
     if (c->hidden_size % (2 * c->n_heads) != 0)
-        return error_set(err, STATUS_USAGE, "--init-hidden %d is not a multiple of twice --init-heads %d",
+        return error_set(err, STATUS_USAGE,
+                         "--init-hidden %d is not a multiple of twice --init-heads %d",
                          c->hidden_size, c->n_heads);
     c->head_dim = c->hidden_size / c->n_heads;
     c->vocab_size = NEW_VOCAB;
@@ -124,7 +126,8 @@ static enum status from_model(struct app *a, const char *model, struct tokenizer
     if (!st)
         st = open_tensors(a, model, folder, &tensors, err);
     if (!st)
-        st = weights_load(eo.backend, arch_find(c.architecture), &c, tensors, DTYPE_F32, weights, err);
+        st = weights_load(eo.backend, arch_find(c.architecture), &c, tensors, DTYPE_F32, weights,
+                          err);
     return st;
 }
 
@@ -135,21 +138,40 @@ enum status app_new_model(struct app *a, const char *model, struct tokenizer **t
                                      : from_model(a, model, tokenizer, weights, err);
 }
 
-enum status app_train_files(struct app *a, const char *model, struct str *tokenizer_json,
-                            struct str *tokenizer_config, struct str *chat_template,
-                            struct error *err)
+/* The model card of what training wrote: what is known, nothing else. */
+static void model_card(struct app *a, const char *model, const struct weights *w, struct str *out)
 {
-    static const char *const names[] = {"tokenizer.json", "tokenizer_config.json",
-                                        "chat_template.jinja"};
-    struct str *const texts[] = {tokenizer_json, tokenizer_config, chat_template};
+    char hex[65];
 
-    if (strcmp(model, "new") == 0) {
-        struct tokenizer_config_text t = {.bos_token = "<|bos|>", .eos_token = "<|end|>",
-                                          .pad_token = "<|pad|>", .model_max_length = NEW_CONTEXT};
-        tokenizer_write_config(&t, tokenizer_config);
-        return byte_tokenizer_text(tokenizer_json, err);
-    }
-    for (int i = 0; i < 3; i++) {
+    sha256_hex(weights_hash(w), hex);
+    str_printf(out,
+               "---\nlibrary_name: transformers\n---\n\nTrained by troupe " APP_VERSION
+               " from `%s`, weights version %lld, %lld parameters,\nSHA-256 of the tensors %s.\n",
+               model, (long long)weights_version(w), (long long)weights_n_params(w), hex);
+    if (option_is_set(a->options, OPT_ENV))
+        str_printf(out, "\nData: demonstrations of the environment `%s`.\n",
+                   option_text(a->options, OPT_ENV));
+}
+
+static enum status new_files(struct str *texts, struct error *err)
+{
+    struct tokenizer_config_text t = {.bos_token = "<|bos|>",
+                                      .eos_token = "<|end|>",
+                                      .pad_token = "<|pad|>",
+                                      .model_max_length = NEW_CONTEXT};
+
+    tokenizer_write_config(&t, &texts[1]);
+    return byte_tokenizer_text(&texts[0], err);
+}
+
+#define N_FILES 4
+
+/* The tokenizer's files of the model that training began from; only tokenizer.json must be there.
+ */
+static enum status old_files(struct app *a, const char *model, const char *const *names,
+                             struct str *texts, struct error *err)
+{
+    for (int i = 0; i < N_FILES - 1; i++) {
         char *text = NULL;
         size_t n = 0;
         struct error missing = ERROR_INIT;
@@ -160,8 +182,33 @@ enum status app_train_files(struct app *a, const char *model, struct str *tokeni
             return st;
         }
         if (text)
-            str_append(texts[i], text, n);
+            str_append(&texts[i], text, n);
         free(text);
     }
     return STATUS_OK;
+}
+
+enum status app_write_model(struct app *a, const char *model, struct weights *weights,
+                            const char *out, struct error *err)
+{
+    static const char *const names[N_FILES] = {"tokenizer.json", "tokenizer_config.json",
+                                               "chat_template.jinja", "README.md"};
+    struct str texts[N_FILES] = {STR_INIT, STR_INIT, STR_INIT, STR_INIT};
+    struct export_file files[N_FILES];
+    size_t n = 0;
+    char dir[1100];
+    enum status st =
+        strcmp(model, "new") == 0 ? new_files(texts, err) : old_files(a, model, names, texts, err);
+
+    model_card(a, model, weights, &texts[N_FILES - 1]);
+    for (int i = 0; i < N_FILES; i++)
+        if (texts[i].len > 0)
+            files[n++] = (struct export_file){
+                .name = names[i], .bytes = str_cstr(&texts[i]), .n = texts[i].len};
+    snprintf(dir, sizeof(dir), "%s/model", out);
+    if (!st)
+        st = model_export(dir, weights, DTYPE_N, files, n, a->seams, err);
+    for (int i = 0; i < N_FILES; i++)
+        str_deinit(&texts[i]);
+    return st;
 }

@@ -84,7 +84,8 @@ static void wake_for_store(void *ctx)
     loop_wake(ctx);
 }
 
-/* Once a turn: completions of the store, then what this turn recorded goes out as one transaction. */
+/* Once a turn: completions of the store, then what this turn recorded goes out as one transaction.
+ */
 static void each_turn(void *ctx)
 {
     struct driver *d = ctx;
@@ -214,7 +215,8 @@ static enum status open_driver(struct driver *d, struct error *err)
     st = app_tools(a, &d->tools, err);
     if (st)
         return st;
-    struct agent_host_options ho = {.loop = d->loop, .registry = d->tools, .seams = a->seams, .ctx = d};
+    struct agent_host_options ho = {
+        .loop = d->loop, .registry = d->tools, .seams = a->seams, .ctx = d};
     if (option_flag(a->options, OPT_STREAM))
         ho.on_text = on_text;
     return agent_host_new(&ho, &d->agents, err);
@@ -269,8 +271,8 @@ static int print_result(struct driver *d)
         code = app_print(&out);
         format_duration_ms(d->wall_ms, took, sizeof(took));
         if (d->err.message[0])
-            log_write(a->log, LOG_ERROR, "troupe: %s%s%s", d->err.where, d->err.where[0] ? ": " : "",
-                      d->err.message);
+            log_write(a->log, LOG_ERROR, "troupe: %s%s%s", d->err.where,
+                      d->err.where[0] ? ": " : "", d->err.message);
         log_write(a->log, LOG_INFO, "run %s: %s, %lld steps, %lld tokens, %s", d->uuid, d->status,
                   (long long)d->steps, (long long)(d->tok_in + d->tok_out), took);
     }
@@ -306,9 +308,14 @@ int app_drive_run(struct app *a, const struct plan *plan, struct run *run,
         log_write(a->log, LOG_INFO, "run %s, seed %llu", d.uuid, (unsigned long long)run_seed(run));
     enum status st = open_driver(&d, &err);
     if (!st) {
-        struct runner_host h = {.loop = d.loop, .agents = d.agents, .tools = d.tools,
-                                .store = a->store, .seams = a->seams, .model = find_model,
-                                .on_step = on_step, .ctx = &d};
+        struct runner_host h = {.loop = d.loop,
+                                .agents = d.agents,
+                                .tools = d.tools,
+                                .store = a->store,
+                                .seams = a->seams,
+                                .model = find_model,
+                                .on_step = on_step,
+                                .ctx = &d};
         st = runner_start(&h, plan, run, inputs, on_done, &d, &d.runner, &err);
     }
     if (!st) {

@@ -41,8 +41,7 @@ enum status app_tokenizer(struct app *a, const char *model, struct tokenizer **o
 {
     char *text = NULL;
     size_t n = 0;
-    enum status st =
-        app_model_file(a, model, "tokenizer.json", TOKENIZER_MAX_FILE, &text, &n, err);
+    enum status st = app_model_file(a, model, "tokenizer.json", TOKENIZER_MAX_FILE, &text, &n, err);
 
     if (!st)
         st = tokenizer_from_json(text, n, "tokenizer.json", out, err);

@@ -114,8 +114,8 @@ static enum status try_value(const char *name, const char *value, struct error *
     char flag[128];
     char program[] = "troupe", command[] = "x", *argv[4] = {program, command, flag, NULL};
     enum option_id ids[2] = {OPT_END, OPT_END};
-    const struct command_spec spec = {"x", "", "", "", NULL, ids, 0, 0, NULL},
-                              *all[] = {&spec}, *got;
+    const struct command_spec spec = {"x", "", "", "", NULL, ids, 0, 0, NULL}, *all[] = {&spec},
+                              *got;
     struct options *o = NULL;
     int id = find_option(name, err);
 

@@ -52,7 +52,8 @@ static void look_at_machine(struct findings *f)
          cpu_isa_name(cpu_isa_best()));
     if (sysinfo(&si) == 0)
         note(f, "memory", true, "%.1f GiB, %.1f free",
-             (double)si.totalram * si.mem_unit / (1 << 30), (double)si.freeram * si.mem_unit / (1 << 30));
+             (double)si.totalram * si.mem_unit / (1 << 30),
+             (double)si.freeram * si.mem_unit / (1 << 30));
 }
 
 static void look_at_model(struct findings *f)
@@ -89,9 +90,11 @@ static void look_at_store(struct app *a, struct findings *f)
 static void look_at_gpu(struct findings *f)
 {
     if (access("/dev/nvidiactl", F_OK) != 0)
-        note(f, "GPU", false, "no NVIDIA driver here (/dev/nvidiactl is not there): the CPU computes");
+        note(f, "GPU", false,
+             "no NVIDIA driver here (/dev/nvidiactl is not there): the CPU computes");
     else
-        note(f, "GPU", false, "a driver is here, but this build has no CUDA plug-in: the CPU computes");
+        note(f, "GPU", false,
+             "a driver is here, but this build has no CUDA plug-in: the CPU computes");
 }
 
 static int doctor_main(void *app)
@@ -121,12 +124,6 @@ static int doctor_main(void *app)
     return f.bad ? EXIT_FAILED : code;
 }
 
-const struct command_spec cmd_doctor = {"doctor",
-                                        "host",
-                                        "",
-                                        "says what this machine offers and what is used",
-                                        NULL,
-                                        NULL,
-                                        0,
-                                        0,
-                                        doctor_main};
+const struct command_spec cmd_doctor = {
+    "doctor", "host", "",         "says what this machine offers and what is used", NULL, NULL,
+    0,        0,      doctor_main};

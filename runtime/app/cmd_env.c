@@ -104,8 +104,8 @@ static int show_env_main(void *app)
 }
 
 const struct command_spec cmd_env_show = {
-    "env show", "learn", "ENV", "explains an environment and its tools", NULL, NULL, 1, 1,
-    show_env_main};
+    "env show", "learn", "ENV",        "explains an environment and its tools", NULL, NULL,
+    1,          1,       show_env_main};
 
 /* One task played by the expert: what the model would see and say, in the compact codec. */
 static enum status play_task(const struct env_ops *e, const struct env_params *p, const char *how,
@@ -139,7 +139,8 @@ static int tasks_main(void *app)
     struct app *a = app;
     struct error err = ERROR_INIT;
     const struct env_ops *e = app_env(options_arg(a->options, 0), &err);
-    const char *how = option_is_set(a->options, OPT_EXPERT) ? option_text(a->options, OPT_EXPERT) : "check";
+    const char *how =
+        option_is_set(a->options, OPT_EXPERT) ? option_text(a->options, OPT_EXPERT) : "check";
     struct json *rows = jv_array();
     struct str out = STR_INIT, text = STR_INIT;
     int32_t horizon[16], n_horizons;
@@ -148,7 +149,9 @@ static int tasks_main(void *app)
     int code;
 
     for (int64_t i = 0; e && !st && i < option_int(a->options, OPT_COUNT); i++) {
-        struct env_params p = {.horizon = horizon[0], .noise = -1, .task_seed = seed + (uint64_t)i,
+        struct env_params p = {.horizon = horizon[0],
+                               .noise = -1,
+                               .task_seed = seed + (uint64_t)i,
                                .fault_seed = seed + (uint64_t)i};
         struct json *o = jv_object();
         if (option_is_set(a->options, OPT_NOISE))
@@ -176,8 +179,8 @@ static int tasks_main(void *app)
     return code;
 }
 
-static const enum option_id tasks_options[] = {OPT_SEED, OPT_COUNT, OPT_HORIZON, OPT_NOISE,
+static const enum option_id tasks_options[] = {OPT_SEED,    OPT_COUNT,  OPT_HORIZON, OPT_NOISE,
                                                OPT_PROFILE, OPT_EXPERT, OPT_END};
 const struct command_spec cmd_env_tasks = {
-    "env tasks", "learn", "ENV", "prints tasks as the expert plays them", NULL, tasks_options, 1, 1,
-    tasks_main};
+    "env tasks", "learn", "ENV",     "prints tasks as the expert plays them", NULL, tasks_options,
+    1,           1,       tasks_main};

@@ -22,7 +22,8 @@ static enum status fill_rows(struct app *a, struct eval_row_spec *spec, int32_t 
     for (int32_t i = 0; !st && i < *n; i++)
         spec[i] = (struct eval_row_spec){
             .horizon = horizon[i],
-            .noise = option_is_set(a->options, OPT_NOISE) ? option_number(a->options, OPT_NOISE) : -1,
+            .noise =
+                option_is_set(a->options, OPT_NOISE) ? option_number(a->options, OPT_NOISE) : -1,
             .temperature = (float)(option_is_set(a->options, OPT_TEMPERATURE)
                                        ? option_number(a->options, OPT_TEMPERATURE)
                                        : 0),
@@ -32,8 +33,8 @@ static enum status fill_rows(struct app *a, struct eval_row_spec *spec, int32_t 
 
 static void put_rows(const struct eval_row *rows, int32_t n, struct str *out)
 {
-    static const char *const columns[] = {">H",         ">p",        ">T",       ">episodes",
-                                          ">success",   "95 %",      ">ceiling", ">recovered",
+    static const char *const columns[] = {">H",         ">p",          ">T",       ">episodes",
+                                          ">success",   "95 %",        ">ceiling", ">recovered",
                                           ">false al.", ">calls/step", ">tokens/s"};
     struct table *t = table_new(columns, 11);
 
@@ -81,10 +82,11 @@ static int print_eval(struct app *a, const struct eval_options *o, const struct 
                o->expert ? o->expert : model, o->ablation ? ", ablated" : "",
                (unsigned long long)o->seed);
     put_rows(rows, o->n_rows, &out);
-    str_printf(&out,
-               "ceiling: (1-p)^H, what no policy that never looks can pass\n"
-               "recorded as %s: `troupe show %.36s`, `troupe show %.36s/row[0]/episode[0] --tokens`\n",
-               uuid, uuid, uuid);
+    str_printf(
+        &out,
+        "ceiling: (1-p)^H, what no policy that never looks can pass\n"
+        "recorded as %s: `troupe show %.36s`, `troupe show %.36s/row[0]/episode[0] --tokens`\n",
+        uuid, uuid, uuid);
     code = app_print(&out);
     str_deinit(&out);
     return code;
@@ -98,8 +100,8 @@ static int eval_main(void *app)
     struct eval_row rows[MAX_ROWS] = {0};
     struct error err = ERROR_INIT;
     char uuid[37];
-    struct eval_options o = {.row = spec, .seams = a->seams, .log = a->log,
-                             .interrupted = a->interrupted};
+    struct eval_options o = {
+        .row = spec, .seams = a->seams, .log = a->log, .interrupted = a->interrupted};
     enum status st = STATUS_OK;
 
     o.env = app_env(options_arg(a->options, 0), &err);
@@ -109,8 +111,8 @@ static int eval_main(void *app)
     o.ablation = app_ablation(a);
     o.expert = option_text(a->options, OPT_EXPERT);
     o.in_flight = (int32_t)option_int(a->options, OPT_IN_FLIGHT);
-    o.seed = option_is_set(a->options, OPT_SEED) ? option_seed(a->options, OPT_SEED)
-                                                 : ENV_SEED_REPORTED;
+    o.seed =
+        option_is_set(a->options, OPT_SEED) ? option_seed(a->options, OPT_SEED) : ENV_SEED_REPORTED;
     st = fill_rows(a, spec, &o.n_rows, &err);
     if (!st)
         st = app_store(a, true, &o.store, &err);
@@ -124,9 +126,9 @@ static int eval_main(void *app)
 }
 
 static const enum option_id eval_options[] = {
-    OPT_MODEL,     OPT_HORIZON, OPT_EPISODES,  OPT_NOISE,  OPT_PROFILE,   OPT_TEMPERATURE,
-    OPT_ABLATE,    OPT_EXPERT,  OPT_SEED,      OPT_IN_FLIGHT, OPT_DEVICE, OPT_THREADS,
-    OPT_KV_MEMORY, OPT_CONTEXT, OPT_CPU_ISA,   OPT_WEIGHT_TYPE, OPT_END};
+    OPT_MODEL,     OPT_HORIZON, OPT_EPISODES, OPT_NOISE,       OPT_PROFILE, OPT_TEMPERATURE,
+    OPT_ABLATE,    OPT_EXPERT,  OPT_SEED,     OPT_IN_FLIGHT,   OPT_DEVICE,  OPT_THREADS,
+    OPT_KV_MEMORY, OPT_CONTEXT, OPT_CPU_ISA,  OPT_WEIGHT_TYPE, OPT_END};
 const struct command_spec cmd_eval = {
     "eval",
     "learn",

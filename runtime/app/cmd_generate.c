@@ -34,7 +34,8 @@ static enum status parse_ids(const char *text, int32_t vocab, struct token_ids *
     for (char *w = strtok_r(copy, ", ", &save); w && !st; w = strtok_r(NULL, ", ", &save)) {
         int64_t id;
         if (!text_to_i64(w, &id) || id < 0 || id >= vocab)
-            st = error_set(err, STATUS_USAGE, "--ids: \"%s\" is not a token id (0 to %d)", w, vocab - 1);
+            st = error_set(err, STATUS_USAGE, "--ids: \"%s\" is not a token id (0 to %d)", w,
+                           vocab - 1);
         else
             st = token_ids_push(out, (int32_t)id, err);
     }
@@ -233,7 +234,8 @@ static int generate_main(void *app)
     enum status st = app_model(a, name, &g.model, &err);
 
     if (!st && !g.model->info.takes_ids)
-        st = error_set(&err, STATUS_USAGE, "--model %s gives replies by path; it cannot complete text", name);
+        st = error_set(&err, STATUS_USAGE,
+                       "--model %s gives replies by path; it cannot complete text", name);
     if (!st)
         st = app_tokenizer(a, name, &g.tokenizer, &err);
     if (!st)
@@ -249,18 +251,33 @@ static int generate_main(void *app)
     return *a->interrupted ? EXIT_INTERRUPTED : code;
 }
 
-static const enum option_id generate_options[] = {
-    OPT_MODEL,   OPT_PROMPT,  OPT_IDS,   OPT_MAX_TOKENS, OPT_TEMPERATURE,        OPT_SEED,
-    OPT_TOP_P,   OPT_TOP_K,   OPT_MIN_P, OPT_STOP,       OPT_REPETITION_PENALTY, OPT_LOGPROBS,
-    OPT_STREAM,  OPT_DEVICE,  OPT_THREADS, OPT_KV_MEMORY, OPT_CONTEXT,           OPT_CPU_ISA,
-    OPT_WEIGHT_TYPE, OPT_END};
-const struct command_spec cmd_generate = {
-    "generate",
-    "models",
-    "",
-    "completes a text or ids: the engine without agents",
-    "Greedy unless --temperature is given. The same seed gives the same tokens, whatever the threads.",
-    generate_options,
-    0,
-    0,
-    generate_main};
+static const enum option_id generate_options[] = {OPT_MODEL,
+                                                  OPT_PROMPT,
+                                                  OPT_IDS,
+                                                  OPT_MAX_TOKENS,
+                                                  OPT_TEMPERATURE,
+                                                  OPT_SEED,
+                                                  OPT_TOP_P,
+                                                  OPT_TOP_K,
+                                                  OPT_MIN_P,
+                                                  OPT_STOP,
+                                                  OPT_REPETITION_PENALTY,
+                                                  OPT_LOGPROBS,
+                                                  OPT_STREAM,
+                                                  OPT_DEVICE,
+                                                  OPT_THREADS,
+                                                  OPT_KV_MEMORY,
+                                                  OPT_CONTEXT,
+                                                  OPT_CPU_ISA,
+                                                  OPT_WEIGHT_TYPE,
+                                                  OPT_END};
+const struct command_spec cmd_generate = {"generate",
+                                          "models",
+                                          "",
+                                          "completes a text or ids: the engine without agents",
+                                          "Greedy unless --temperature is given. The same seed "
+                                          "gives the same tokens, whatever the threads.",
+                                          generate_options,
+                                          0,
+                                          0,
+                                          generate_main};

@@ -52,15 +52,9 @@ static int help_main(void *app)
 }
 
 static const enum option_id help_options[] = {OPT_MAN, OPT_END};
-const struct command_spec cmd_help = {"help",
-                                      "host",
-                                      "[COMMAND]",
-                                      "explains a command, or lists all",
-                                      NULL,
-                                      help_options,
-                                      0,
-                                      2,
-                                      help_main};
+const struct command_spec cmd_help = {
+    "help", "host", "[COMMAND]", "explains a command, or lists all", NULL, help_options,
+    0,      2,      help_main};
 
 static int version_main(void *app)
 {
@@ -79,8 +73,8 @@ static int version_main(void *app)
     return code;
 }
 
-const struct command_spec cmd_version = {
-    "version", "host", "", "prints the version", NULL, NULL, 0, 0, version_main};
+const struct command_spec cmd_version = {"version", "host", "", "prints the version", NULL,
+                                         NULL,      0,      0,  version_main};
 
 static int completion_main(void *app)
 {
@@ -102,12 +96,6 @@ static int completion_main(void *app)
     return code;
 }
 
-const struct command_spec cmd_completion = {"completion",
-                                            "host",
-                                            "SHELL",
-                                            "prints completion for bash, zsh or fish",
-                                            NULL,
-                                            NULL,
-                                            1,
-                                            1,
-                                            completion_main};
+const struct command_spec cmd_completion = {
+    "completion",   "host", "SHELL", "prints completion for bash, zsh or fish", NULL, NULL, 1, 1,
+    completion_main};

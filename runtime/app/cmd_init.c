@@ -7,7 +7,8 @@
 #include "runtime/app/app.h"
 
 static const char blueprint[] =
-    "# A first blueprint. `troupe validate first.yaml` checks it, `troupe run first.yaml` runs it.\n"
+    "# A first blueprint. `troupe validate first.yaml` checks it, `troupe run first.yaml` runs "
+    "it.\n"
     "schema: blueprint/v1\n"
     "inputs:\n"
     "  horizon: {type: integer, default: 10, description: orders to book}\n"
@@ -67,12 +68,7 @@ static int init_main(void *app)
 }
 
 static const enum option_id init_options[] = {OPT_FORCE, OPT_END};
-const struct command_spec cmd_init = {"init",
-                                      "host",
-                                      "[DIR]",
-                                      "makes a folder ready: a store, a first blueprint, settings",
-                                      NULL,
-                                      init_options,
-                                      0,
-                                      1,
-                                      init_main};
+const struct command_spec cmd_init = {
+    "init",   "host",       "[DIR]", "makes a folder ready: a store, a first blueprint, settings",
+    NULL,     init_options, 0,       1,
+    init_main};

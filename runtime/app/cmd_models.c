@@ -53,7 +53,8 @@ static void add_model(struct model_list *l, const char *name)
         jv_set_string(o, "dtype", dtype_name(c.dtype));
         jv_set_string(o, "codec", c.codec[0] ? c.codec : "json");
     }
-    const char *cells[] = {name, st ? "-" : c.architecture, params, st ? "-" : dtype_name(c.dtype),
+    const char *cells[] = {name,    st ? "-" : c.architecture,
+                           params,  st ? "-" : dtype_name(c.dtype),
                            context, st ? err.message : c.codec[0] ? c.codec : "json"};
     table_row(l->table, cells);
     jv_append_adopt(l->rows, o);
@@ -74,10 +75,12 @@ static void add_cached(struct model_list *l)
     DIR *d = opendir(base);
     for (struct dirent *e; d && (e = readdir(d));) {
         char name[300];
-        const char *sep = strncmp(e->d_name, "models--", 8) == 0 ? strstr(e->d_name + 8, "--") : NULL;
+        const char *sep =
+            strncmp(e->d_name, "models--", 8) == 0 ? strstr(e->d_name + 8, "--") : NULL;
         if (!sep)
             continue;
-        snprintf(name, sizeof(name), "hf:%.*s/%s", (int)(sep - e->d_name - 8), e->d_name + 8, sep + 2);
+        snprintf(name, sizeof(name), "hf:%.*s/%s", (int)(sep - e->d_name - 8), e->d_name + 8,
+                 sep + 2);
         add_model(l, name);
     }
     if (d)
@@ -86,8 +89,8 @@ static void add_cached(struct model_list *l)
 
 static int list_main(void *app)
 {
-    static const char *const columns[] = {"model", "architecture", ">parameters", "type", ">context",
-                                          "codec"};
+    static const char *const columns[] = {"model", "architecture", ">parameters",
+                                          "type",  ">context",     "codec"};
     struct app *a = app;
     struct model_list l = {.app = a, .table = table_new(columns, 6), .rows = jv_array()};
     struct str out = STR_INIT;
@@ -111,14 +114,8 @@ static int list_main(void *app)
 }
 
 const struct command_spec cmd_models_list = {
-    "models list",
-    "models",
-    "",
-    "lists models: the embedded one and the local Hugging Face cache",
-    NULL,
-    NULL,
-    0,
-    0,
+    "models list", "models", "", "lists models: the embedded one and the local Hugging Face cache",
+    NULL,          NULL,     0,  0,
     list_main};
 
 static void put_plan(const struct engine_plan *p, struct str *out)
@@ -199,12 +196,6 @@ static int show_main(void *app)
 static const enum option_id show_options[] = {OPT_KV_MEMORY, OPT_CONTEXT, OPT_WEIGHT_TYPE,
                                               OPT_CPU_ISA,   OPT_DEVICE,  OPT_END};
 const struct command_spec cmd_models_show = {
-    "models show",
-    "models",
-    "M",
-    "shows a model's shapes and the memory it would take",
-    NULL,
-    show_options,
-    1,
-    1,
+    "models show", "models",     "M", "shows a model's shapes and the memory it would take",
+    NULL,          show_options, 1,   1,
     show_main};

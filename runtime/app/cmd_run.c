@@ -28,7 +28,8 @@ static enum status take_var(const struct plan *plan, const char *text, struct js
     return st;
 }
 
-/* What is stored with the run: the plan itself, its inputs, and the options that shape its results. */
+/* What is stored with the run: the plan itself, its inputs, and the options that shape its results.
+ */
 static struct json *run_config_of(struct app *a, const struct plan *plan, const struct json *inputs)
 {
     struct json *config = jv_object(), *models = jv_array();
@@ -50,7 +51,8 @@ static enum status create_run(struct app *a, const struct plan *plan, const stru
                               struct run **out, struct error *err)
 {
     struct json *config = run_config_of(a, plan, inputs);
-    struct run_spec spec = {.kind = "run", .name = plan->name, .config = config, .seed = app_seed(a)};
+    struct run_spec spec = {
+        .kind = "run", .name = plan->name, .config = config, .seed = app_seed(a)};
     const char *model = jv_get_string(jv_get(config, "model"), "");
     struct model *m = NULL;
     struct store *s;
@@ -93,19 +95,20 @@ static int run_main(void *app)
 }
 
 static const enum option_id run_options[] = {
-    OPT_VAR,       OPT_MODEL,   OPT_SEED,    OPT_STREAM,      OPT_TIMEOUT, OPT_ROOT, OPT_DEVICE, OPT_THREADS,
-    OPT_KV_MEMORY, OPT_CONTEXT, OPT_CPU_ISA, OPT_WEIGHT_TYPE, OPT_END};
-const struct command_spec cmd_run = {
-    "run",
-    "work",
-    "BLUEPRINT",
-    "runs a workflow; its output goes to standard output",
-    "Every step is recorded before its effect and after it: a run survives kill -9 and `troupe resume` "
-    "goes on.\nExit code 0: the run ended ok (also when its verdict is a failure: that is a result).",
-    run_options,
-    1,
-    1,
-    run_main};
+    OPT_VAR,     OPT_MODEL,     OPT_SEED,    OPT_STREAM,  OPT_TIMEOUT,     OPT_ROOT, OPT_DEVICE,
+    OPT_THREADS, OPT_KV_MEMORY, OPT_CONTEXT, OPT_CPU_ISA, OPT_WEIGHT_TYPE, OPT_END};
+const struct command_spec cmd_run = {"run",
+                                     "work",
+                                     "BLUEPRINT",
+                                     "runs a workflow; its output goes to standard output",
+                                     "Every step is recorded before its effect and after it: a run "
+                                     "survives kill -9 and `troupe resume` "
+                                     "goes on.\nExit code 0: the run ended ok (also when its "
+                                     "verdict is a failure: that is a result).",
+                                     run_options,
+                                     1,
+                                     1,
+                                     run_main};
 
 /* ---- resume */
 
@@ -181,19 +184,19 @@ static int resume_main(void *app)
     return st ? app_fail(a, &err) : code;
 }
 
-static const enum option_id resume_options[] = {OPT_ALL,     OPT_STREAM,  OPT_TIMEOUT,   OPT_ROOT,
-                                                OPT_DEVICE,  OPT_THREADS, OPT_KV_MEMORY, OPT_CONTEXT,
-                                                OPT_CPU_ISA, OPT_MODEL,   OPT_END};
-const struct command_spec cmd_resume = {
-    "resume",
-    "work",
-    "[RUN | --all]",
-    "goes on with interrupted or waiting runs",
-    "Steps that are recorded are not done again. The blueprint and inputs are those stored with the run.",
-    resume_options,
-    0,
-    1,
-    resume_main};
+static const enum option_id resume_options[] = {
+    OPT_ALL,       OPT_STREAM,  OPT_TIMEOUT, OPT_ROOT,  OPT_DEVICE, OPT_THREADS,
+    OPT_KV_MEMORY, OPT_CONTEXT, OPT_CPU_ISA, OPT_MODEL, OPT_END};
+const struct command_spec cmd_resume = {"resume",
+                                        "work",
+                                        "[RUN | --all]",
+                                        "goes on with interrupted or waiting runs",
+                                        "Steps that are recorded are not done again. The blueprint "
+                                        "and inputs are those stored with the run.",
+                                        resume_options,
+                                        0,
+                                        1,
+                                        resume_main};
 
 /* ---- validate */
 
@@ -222,12 +225,6 @@ static int validate_main(void *app)
     return EXIT_OK;
 }
 
-const struct command_spec cmd_validate = {"validate",
-                                          "host",
-                                          "BLUEPRINT",
-                                          "checks a blueprint without running it",
-                                          NULL,
-                                          NULL,
-                                          1,
-                                          1,
-                                          validate_main};
+const struct command_spec cmd_validate = {
+    "validate", "host", "BLUEPRINT",  "checks a blueprint without running it", NULL, NULL,
+    1,          1,      validate_main};

@@ -73,7 +73,7 @@ static bool list_run(void *ctx, const struct run_row *r)
 
 static int runs_main(void *app)
 {
-    static const char *const columns[] = {"run",   "kind",   "name",  "status",
+    static const char *const columns[] = {"run",   "kind",  "name",   "status",
                                           "begun", ">took", ">steps", ">tokens"};
     struct app *a = app;
     struct listing l = {.app = a, .now_ms = seams_wall_ms(a->seams)};
@@ -133,7 +133,8 @@ static int rm_main(void *app)
     return EXIT_OK;
 }
 
-const struct command_spec cmd_rm = {"rm", "look", "RUN", "deletes a run", NULL, NULL, 1, 1, rm_main};
+const struct command_spec cmd_rm = {"rm", "look", "RUN", "deletes a run", NULL,
+                                    NULL, 1,      1,     rm_main};
 
 static int cancel_main(void *app)
 {
@@ -156,21 +157,23 @@ static int cancel_main(void *app)
     return EXIT_OK;
 }
 
-const struct command_spec cmd_cancel = {"cancel",
-                                        "work",
-                                        "RUN",
-                                        "stops a run",
-                                        "The run's owner sees it before its next step; a run that nobody holds is "
-                                        "marked cancelled at once.",
-                                        NULL,
-                                        1,
-                                        1,
-                                        cancel_main};
+const struct command_spec cmd_cancel = {
+    "cancel",
+    "work",
+    "RUN",
+    "stops a run",
+    "The run's owner sees it before its next step; a run that nobody holds is "
+    "marked cancelled at once.",
+    NULL,
+    1,
+    1,
+    cancel_main};
 
 static int answer_main(void *app)
 {
     struct app *a = app;
-    const char *what = options_arg(a->options, 0), *slash = what, *text = options_arg(a->options, 1);
+    const char *what = options_arg(a->options, 0), *slash = what,
+               *text = options_arg(a->options, 1);
     struct store *s;
     struct store_reader *q;
     char uuid[37], *prefix;
@@ -201,12 +204,13 @@ static int answer_main(void *app)
     return EXIT_OK;
 }
 
-const struct command_spec cmd_answer = {"answer",
-                                        "work",
-                                        "RUN[/PATH] VALUE",
-                                        "answers a waiting question or approval",
-                                        "VALUE is JSON, else text. Without a PATH the run must wait for one thing only.",
-                                        NULL,
-                                        2,
-                                        2,
-                                        answer_main};
+const struct command_spec cmd_answer = {
+    "answer",
+    "work",
+    "RUN[/PATH] VALUE",
+    "answers a waiting question or approval",
+    "VALUE is JSON, else text. Without a PATH the run must wait for one thing only.",
+    NULL,
+    2,
+    2,
+    answer_main};

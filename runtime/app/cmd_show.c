@@ -130,7 +130,8 @@ const struct command_spec cmd_show = {
     "look",
     "RUN[/PATH]",
     "shows a run: its tree of steps",
-    "With --tokens also the exact ids that each model call was fed and sampled, their log-probabilities "
+    "With --tokens also the exact ids that each model call was fed and sampled, their "
+    "log-probabilities "
     "and masks,\nthe tool calls and the verdict. An evaluation is a run too: PATH names one of its "
     "episodes (row[0]/episode[3]).",
     show_options,

@@ -58,24 +58,21 @@ static int backup_main(void *app)
     return EXIT_OK;
 }
 
-const struct command_spec cmd_store_backup = {"store backup",
-                                              "host",
-                                              "FILE",
-                                              "copies the store while it is in use",
-                                              NULL,
-                                              NULL,
-                                              1,
-                                              1,
-                                              backup_main};
+const struct command_spec cmd_store_backup = {
+    "store backup", "host", "FILE", "copies the store while it is in use", NULL, NULL, 1, 1,
+    backup_main};
 
 static const struct {
     const char *name, *unit;
     size_t offset;
 } stats_fields[] = {
-#define FIELD(name, unit) {#name, unit, offsetof(struct store_stats, name)}
-    FIELD(file_bytes, "bytes"),        FIELD(wal_bytes, "bytes"),         FIELD(n_runs, ""),
-    FIELD(n_steps, ""),                FIELD(n_token_records, ""),        FIELD(n_episodes, ""),
-    FIELD(n_blobs, ""),                FIELD(blob_plain_bytes, "bytes"),  FIELD(blob_stored_bytes, "bytes"),
+#define FIELD(name, unit)                                                                          \
+    {                                                                                              \
+#name, unit, offsetof(struct store_stats, name)                                            \
+    }
+    FIELD(file_bytes, "bytes"), FIELD(wal_bytes, "bytes"),        FIELD(n_runs, ""),
+    FIELD(n_steps, ""),         FIELD(n_token_records, ""),       FIELD(n_episodes, ""),
+    FIELD(n_blobs, ""),         FIELD(blob_plain_bytes, "bytes"), FIELD(blob_stored_bytes, "bytes"),
 #undef FIELD
 };
 
@@ -113,8 +110,8 @@ static int stats_main(void *app)
     return code;
 }
 
-const struct command_spec cmd_store_stats = {
-    "store stats", "host", "", "sizes and counts", NULL, NULL, 0, 0, stats_main};
+const struct command_spec cmd_store_stats = {"store stats", "host", "", "sizes and counts", NULL,
+                                             NULL,          0,      0,  stats_main};
 
 static int gc_main(void *app)
 {
@@ -134,7 +131,8 @@ static int gc_main(void *app)
         jv_set_int(doc, "bytes", bytes);
         return app_print_json(doc);
     }
-    log_write(a->log, LOG_INFO, "%lld blobs, %lld bytes given back", (long long)n, (long long)bytes);
+    log_write(a->log, LOG_INFO, "%lld blobs, %lld bytes given back", (long long)n,
+              (long long)bytes);
     return EXIT_OK;
 }
 

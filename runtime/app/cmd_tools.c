@@ -71,8 +71,8 @@ static int list_main(void *app)
 }
 
 static const enum option_id list_options[] = {OPT_ROOT, OPT_END};
-const struct command_spec cmd_tools_list = {
-    "tools list", "tools", "", "lists tools", NULL, list_options, 0, 0, list_main};
+const struct command_spec cmd_tools_list = {"tools list", "tools", "", "lists tools", NULL,
+                                            list_options, 0,       0,  list_main};
 
 static int show_main(void *app)
 {
@@ -108,8 +108,8 @@ static int show_main(void *app)
     return code;
 }
 
-const struct command_spec cmd_tools_show = {
-    "tools show", "tools", "NAME", "explains a tool", NULL, list_options, 1, 1, show_main};
+const struct command_spec cmd_tools_show = {"tools show", "tools", "NAME", "explains a tool", NULL,
+                                            list_options, 1,       1,      show_main};
 
 static void call_done(struct tool_call *c)
 {

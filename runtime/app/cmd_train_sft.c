@@ -1,5 +1,5 @@
-/* cmd_train_sft.c - train sft: supervised training on demonstrations or chat data, into a model folder.
- * SPDX-License-Identifier: Apache-2.0
+/* cmd_train_sft.c - train sft: supervised training on demonstrations or chat data, into a model
+ * folder. SPDX-License-Identifier: Apache-2.0
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,7 +45,8 @@ static enum status open_source(struct sft_job *j, struct error *err)
     char *template = NULL;
     size_t n = 0;
     struct error none = ERROR_INIT;
-    st = app_model_file(j->app, j->model, "chat_template.jinja", (size_t)1 << 20, &template, &n, &none);
+    st = app_model_file(j->app, j->model, "chat_template.jinja", (size_t)1 << 20, &template, &n,
+                        &none);
     if (st && st != STATUS_NOT_FOUND) {
         *err = none;
         return st;
@@ -84,7 +85,8 @@ static void fill_options(struct sft_job *j)
         .keep_best = true,
         .recompute = option_flag(o, OPT_RECOMPUTE),
         .resume = option_flag(o, OPT_RESUME),
-        .stop_on = strcmp(option_text(o, OPT_STOP_ON), "none") == 0 ? NULL : option_text(o, OPT_STOP_ON),
+        .stop_on =
+            strcmp(option_text(o, OPT_STOP_ON), "none") == 0 ? NULL : option_text(o, OPT_STOP_ON),
         .data = j->source,
         .held_out = env ? j->source : NULL, /* an environment never runs out of fresh examples */
         .seams = a->seams,
@@ -101,10 +103,11 @@ static void report(struct sft_job *j, const struct sft_result *r)
     char took[32];
 
     format_duration_ms((int64_t)(r->wall_s * 1000), took, sizeof(took));
-    log_write(j->app->log, LOG_INFO,
-              "%lld updates, %lld tokens (%lld trained), loss %.4f, held out %.4f, %.0f tokens/s, %s",
-              (long long)r->updates, (long long)r->tokens, (long long)r->trained_tokens, r->loss,
-              r->held_out_loss, r->tokens_per_s, took);
+    log_write(
+        j->app->log, LOG_INFO,
+        "%lld updates, %lld tokens (%lld trained), loss %.4f, held out %.4f, %.0f tokens/s, %s",
+        (long long)r->updates, (long long)r->tokens, (long long)r->trained_tokens, r->loss,
+        r->held_out_loss, r->tokens_per_s, took);
     if (r->n_truncated > 0)
         log_write(j->app->log, LOG_WARN, "%lld examples were longer than --max-len %d and were cut",
                   (long long)r->n_truncated, j->options.max_len);
@@ -178,23 +181,25 @@ static int train_main(void *app)
 }
 
 static const enum option_id sft_options[] = {
-    OPT_DATA,        OPT_ENV,         OPT_KIND,       OPT_MODEL,       OPT_OUT,
-    OPT_RESUME,      OPT_SEED,        OPT_UPDATES,    OPT_BATCH_TOKENS, OPT_ACCUMULATE,
-    OPT_MAX_LEN,     OPT_LR,          OPT_LR_MIN,     OPT_WARMUP,      OPT_BETA1,
-    OPT_BETA2,       OPT_WEIGHT_DECAY, OPT_CLIP,      OPT_EVAL_EVERY,  OPT_CHECKPOINT_EVERY,
-    OPT_KEEP_LAST,   OPT_RECOMPUTE,   OPT_STOP_ON,    OPT_INIT_LAYERS, OPT_INIT_HIDDEN,
-    OPT_INIT_HEADS,  OPT_INIT_FFN,    OPT_THREADS,    OPT_CPU_ISA,     OPT_DEVICE, OPT_KV_MEMORY,
-    OPT_CONTEXT,     OPT_WEIGHT_TYPE, OPT_END};
-const struct command_spec cmd_train_sft = {
-    "train sft",
-    "learn",
-    "",
-    "supervised training; writes a Hugging Face folder",
-    "--data takes chat messages, one object a line, rendered by the model's own template; assistant "
-    "tokens alone\nare trained. --env takes an environment's demonstrations. --model new begins from "
-    "random weights (--init-...)\nwith the embedded byte tokenizer. The result depends on options and "
-    "data alone, not on threads or interruptions.",
-    sft_options,
-    0,
-    0,
-    train_main};
+    OPT_DATA,       OPT_ENV,          OPT_KIND,        OPT_MODEL,        OPT_OUT,
+    OPT_RESUME,     OPT_SEED,         OPT_UPDATES,     OPT_BATCH_TOKENS, OPT_ACCUMULATE,
+    OPT_MAX_LEN,    OPT_LR,           OPT_LR_MIN,      OPT_WARMUP,       OPT_BETA1,
+    OPT_BETA2,      OPT_WEIGHT_DECAY, OPT_CLIP,        OPT_EVAL_EVERY,   OPT_CHECKPOINT_EVERY,
+    OPT_KEEP_LAST,  OPT_RECOMPUTE,    OPT_STOP_ON,     OPT_INIT_LAYERS,  OPT_INIT_HIDDEN,
+    OPT_INIT_HEADS, OPT_INIT_FFN,     OPT_THREADS,     OPT_CPU_ISA,      OPT_DEVICE,
+    OPT_KV_MEMORY,  OPT_CONTEXT,      OPT_WEIGHT_TYPE, OPT_END};
+const struct command_spec cmd_train_sft = {"train sft",
+                                           "learn",
+                                           "",
+                                           "supervised training; writes a Hugging Face folder",
+                                           "--data takes chat messages, one object a line, "
+                                           "rendered by the model's own template; assistant "
+                                           "tokens alone\nare trained. --env takes an "
+                                           "environment's demonstrations. --model new begins from "
+                                           "random weights (--init-...)\nwith the embedded byte "
+                                           "tokenizer. The result depends on options and "
+                                           "data alone, not on threads or interruptions.",
+                                           sft_options,
+                                           0,
+                                           0,
+                                           train_main};

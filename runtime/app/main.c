@@ -74,8 +74,9 @@ int main(int argc, char **argv)
     a.interrupted = &interrupted;
     for (int i = 1; i < argc; i++)
         a.json |= strcmp(argv[i], "--json") == 0; /* errors of parsing obey it too */
-    enum status st = options_parse(argc, argv, commands, (int32_t)(sizeof(commands) / sizeof(*commands)),
-                                   &options, &a.command, &err);
+    enum status st =
+        options_parse(argc, argv, commands, (int32_t)(sizeof(commands) / sizeof(*commands)),
+                      &options, &a.command, &err);
     if (st) {
         a.log = log_new(STDERR_FILENO, LOG_WARN, false);
         code = app_fail(&a, &err);

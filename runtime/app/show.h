@@ -1,7 +1,7 @@
 /* show.h - one run or episode as a document: loaded once, then written as text or JSON.
  *
- * Both kinds of record give the same steps: journaled runs from the step and tok tables, episodes by
- * unpacking their record.
+ * Both kinds of record give the same steps: journaled runs from the step and tok tables, episodes
+ * by unpacking their record.
  */
 #ifndef TROUPE_RUNTIME_APP_SHOW_H
 #define TROUPE_RUNTIME_APP_SHOW_H
@@ -16,9 +16,9 @@ struct show_view {
     struct app *app;
     bool tokens, messages;
     /* ---- loaded */
-    struct json *head;  /* run, status, name, kind, seed, output ... */
-    struct json *steps; /* array, as in troupe.show/1 */
-    struct json *verdict; /* or NULL */
+    struct json *head;     /* run, status, name, kind, seed, output ... */
+    struct json *steps;    /* array, as in troupe.show/1 */
+    struct json *verdict;  /* or NULL */
     struct json *episodes; /* of an evaluation shown whole, or NULL */
     struct json *waits;
     struct tokenizer *tokenizer; /* of the run's model where it can be found, or NULL */

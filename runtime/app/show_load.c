@@ -212,8 +212,7 @@ static void find_tokenizer(struct show_view *v)
     const char *name = jv_get_string(jv_get(config, "model"), NULL);
     struct error ignored = ERROR_INIT;
 
-    if (v->tokens && name && !v->tokenizer &&
-        app_tokenizer(v->app, name, &v->tokenizer, &ignored))
+    if (v->tokens && name && !v->tokenizer && app_tokenizer(v->app, name, &v->tokenizer, &ignored))
         v->tokenizer = NULL; /* ids are shown without text */
 }
 

@@ -97,8 +97,9 @@ static void put_step(const struct show_view *v, const struct json *s, struct str
     str_printf(out, "  %s", jv_get_string(jv_get(s, "status"), ""));
     if (jv_get(s, "ended_ms")) {
         char took[32];
-        format_duration_ms(jv_get_int(jv_get(s, "ended_ms"), 0) - jv_get_int(jv_get(s, "began_ms"), 0),
-                           took, sizeof(took));
+        format_duration_ms(
+            jv_get_int(jv_get(s, "ended_ms"), 0) - jv_get_int(jv_get(s, "began_ms"), 0), took,
+            sizeof(took));
         str_printf(out, "  %s", took);
     }
     if (call) {
@@ -133,15 +134,18 @@ static void put_head(const struct show_view *v, struct str *out)
     char *text;
 
     format_time_ms(jv_get_int(jv_get(h, "created_ms"), 0), began, sizeof(began));
-    format_duration_ms(jv_get_int(jv_get(h, "ended_ms"), -1) - jv_get_int(jv_get(h, "created_ms"), 0),
-                       took, sizeof(took));
-    str_printf(out, "%s  %s %s  %s  seed %lld\nbegun %s, took %s, %lld steps, %lld tokens fed, %lld sampled\n",
-               jv_get_string(jv_get(h, "run"), ""), jv_get_string(jv_get(h, "kind"), ""),
-               jv_get_string(jv_get(h, "name"), ""), jv_get_string(jv_get(h, "status"), ""),
-               (long long)jv_get_int(jv_get(h, "seed"), 0), began,
-               jv_get(h, "ended_ms") ? took : "-", (long long)jv_get_int(jv_get(h, "n_steps"), 0),
-               (long long)jv_get_int(jv_get(h, "tokens_in"), 0),
-               (long long)jv_get_int(jv_get(h, "tokens_out"), 0));
+    format_duration_ms(
+        jv_get_int(jv_get(h, "ended_ms"), -1) - jv_get_int(jv_get(h, "created_ms"), 0), took,
+        sizeof(took));
+    str_printf(
+        out,
+        "%s  %s %s  %s  seed %lld\nbegun %s, took %s, %lld steps, %lld tokens fed, %lld sampled\n",
+        jv_get_string(jv_get(h, "run"), ""), jv_get_string(jv_get(h, "kind"), ""),
+        jv_get_string(jv_get(h, "name"), ""), jv_get_string(jv_get(h, "status"), ""),
+        (long long)jv_get_int(jv_get(h, "seed"), 0), began, jv_get(h, "ended_ms") ? took : "-",
+        (long long)jv_get_int(jv_get(h, "n_steps"), 0),
+        (long long)jv_get_int(jv_get(h, "tokens_in"), 0),
+        (long long)jv_get_int(jv_get(h, "tokens_out"), 0));
     if (jv_get(h, "error"))
         str_printf(out, "error: %s\n", jv_get_string(jv_get(h, "error"), ""));
     if (jv_get(h, "output")) {
@@ -162,11 +166,11 @@ void show_text(const struct show_view *v, struct str *out)
         put_step(v, jv_at(v->steps, i), out);
     for (size_t i = 0; i < jv_size(v->episodes) && jv_size(v->steps) == 0; i++) {
         const struct json *e = jv_at(v->episodes, i);
-        str_printf(out, "  %-28s seed %-10lld %-8s %s  %lld steps\n",
-                   jv_get_string(jv_get(e, "path"), ""), (long long)jv_get_int(jv_get(e, "seed"), 0),
-                   jv_get_string(jv_get(e, "status"), ""),
-                   jv_get_bool(jv_get(e, "success"), false) ? "success" : "failure",
-                   (long long)jv_get_int(jv_get(e, "steps"), 0));
+        str_printf(
+            out, "  %-28s seed %-10lld %-8s %s  %lld steps\n", jv_get_string(jv_get(e, "path"), ""),
+            (long long)jv_get_int(jv_get(e, "seed"), 0), jv_get_string(jv_get(e, "status"), ""),
+            jv_get_bool(jv_get(e, "success"), false) ? "success" : "failure",
+            (long long)jv_get_int(jv_get(e, "steps"), 0));
     }
     for (size_t i = 0; i < jv_size(v->waits); i++) {
         const struct json *w = jv_at(v->waits, i);
@@ -212,7 +216,7 @@ int show_stream(const struct show_view *v, bool json, bool last)
 /* The first member that differs, or NULL. */
 static const char *difference(const struct json *a, const struct json *b)
 {
-    static const char *const members[] = {"attempt", "kind",   "status", "error",
+    static const char *const members[] = {"attempt", "kind", "status", "error",
                                           "output",  "call", "tokens"};
 
     for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
