@@ -25,42 +25,41 @@ struct block {
     int32_t most, least; /* of keys[] */
 };
 
-/* Scores of np pages from page0 on, for nq queries: chains over D. */
+/* Scores of np pages from page0 on, for nq queries of each of nh kv heads: chains over D. */
 V16_INLINE void score_pages(const struct attention_job *j, const struct query_tile *t,
-                            struct block *b, int32_t page0, int nq, int np, bool bf16)
+                            struct block *b, int32_t page0, int nq, int nh, int np, bool bf16)
 {
     v16 acc[16], scale = v16_set1(j->s->scale);
-    int64_t at[8];
+    int64_t at[4], head = (int64_t)j->s->head_dim * KV_PAGE_TOKENS;
 
-    for (int i = 0; i < np; i++)
-        at[i] = page_at(j, b->page[page0 + i], t->g);
-    for (int i = 0; i < nq * np; i++)
-        acc[i] = v16_zero();
-    for (int64_t d = 0; d < j->s->head_dim; d++)
-        for (int i = 0; i < np; i++) {
-            v16 k = load_kv(j->kv->k, at[i] + d * KV_PAGE_TOKENS, bf16);
-            for (int q = 0; q < nq; q++)
-                acc[q * np + i] = v16_fma(v16_set1(b->q[q * QUERY_STRIDE + d]), k, acc[q * np + i]);
+    V16_UNROLL for (int i = 0; i < np; i++) at[i] = page_at(j, b->page[page0 + i], t->g);
+    V16_UNROLL for (int i = 0; i < nq * nh * np; i++) acc[i] = v16_zero();
+    for (int64_t d = 0; d < j->s->head_dim; d++) {
+        V16_UNROLL for (int h = 0; h < nh; h++) V16_UNROLL for (int i = 0; i < np; i++)
+        {
+            v16 k = load_kv(j->kv->k, at[i] + h * head + d * KV_PAGE_TOKENS, bf16);
+            V16_HOLD(k);
+            V16_UNROLL for (int q = h * nq; q < h * nq + nq; q++) acc[q * np + i] =
+                v16_fma(v16_set1(b->q[q * QUERY_STRIDE + d]), k, acc[q * np + i]);
         }
-    for (int q = 0; q < nq; q++)
-        for (int i = 0; i < np; i++)
-            v16_store(b->p + q * ATTENTION_BLOCK + (page0 + i) * KV_PAGE_TOKENS,
-                      v16_mul(acc[q * np + i], scale));
+    }
+    V16_UNROLL for (int q = 0; q < nq * nh; q++) V16_UNROLL for (int i = 0; i < np; i++) v16_store(
+        b->p + q * ATTENTION_BLOCK + (page0 + i) * KV_PAGE_TOKENS, v16_mul(acc[q * np + i], scale));
 }
 
 V16_INLINE void score_block(const struct attention_job *j, const struct query_tile *t,
-                            struct block *b, int nq, bool bf16)
+                            struct block *b, int nq, int nh, bool bf16)
 {
     int32_t n_pages = (b->most + KV_PAGE_TOKENS - 1) / KV_PAGE_TOKENS, i = 0;
 
-    if (nq * 4 <= CHAINS)
+    if (nq * nh * 4 <= CHAINS)
         for (; i + 4 <= n_pages; i += 4)
-            score_pages(j, t, b, i, nq, 4, bf16);
-    if (nq * 2 <= CHAINS)
+            score_pages(j, t, b, i, nq, nh, 4, bf16);
+    if (nq * nh * 2 <= CHAINS)
         for (; i + 2 <= n_pages; i += 2)
-            score_pages(j, t, b, i, nq, 2, bf16);
+            score_pages(j, t, b, i, nq, nh, 2, bf16);
     for (; i < n_pages; i++)
-        score_pages(j, t, b, i, nq, 1, bf16);
+        score_pages(j, t, b, i, nq, nh, 1, bf16);
 }
 
 /* Scores of one query to weights, and its (max, sum). */
@@ -82,58 +81,75 @@ static void weigh(struct block *b, int32_t q)
     b->sum[q] = v16_sum(sum);
 }
 
-/* o of nq queries from q0, vectors d .. d + 16 nv - 1, goes on over keys from .. to-1. `lanes`
- * below 16 only with nv 1: the last, partial vector of D. */
+/* o of nq queries, from q0 on, of each of nh kv heads from h0 on, vectors d .. d + 16 nv - 1,
+ * goes on over keys from .. to-1. `lanes` below 16 only with nv 1: the last, partial vector. */
 V16_INLINE void mix_values(const struct attention_job *j, const struct query_tile *t,
-                           struct block *b, int q0, int nq, int nv, int32_t d, int32_t lanes,
-                           int32_t from, int32_t to, bool bf16)
+                           struct block *b, int q0, int nq, int h0, int nh, int nv, int32_t d,
+                           int32_t lanes, int32_t from, int32_t to, bool bf16)
 {
     v16 acc[16];
-    int64_t D = j->s->head_dim;
+    int64_t D = j->s->head_dim, head = D * KV_PAGE_TOKENS;
     const float *p = b->p + q0 * ATTENTION_BLOCK;
     float *o = b->o + q0 * QUERY_STRIDE + d;
 
-    for (int q = 0; q < nq; q++)
-        for (int v = 0; v < nv; v++)
-            acc[q * nv + v] = v16_load(o + q * QUERY_STRIDE + v * 16);
+    V16_UNROLL for (int q = 0; q < nq * nh; q++) V16_UNROLL for (int v = 0; v < nv; v++)
+        acc[q * nv + v] = v16_load(o + q * QUERY_STRIDE + v * 16);
     for (int32_t i = from; i < to;) {
-        int64_t at = page_at(j, b->page[i / KV_PAGE_TOKENS], t->g) + d;
+        int64_t at = page_at(j, b->page[i / KV_PAGE_TOKENS], t->g + h0) + d;
         int32_t stop = (i / KV_PAGE_TOKENS + 1) * KV_PAGE_TOKENS;
         at += i % KV_PAGE_TOKENS * D;
         for (stop = stop < to ? stop : to; i < stop; i++, at += D) {
-            v16 value[4];
-            for (int v = 0; v < nv; v++)
-                value[v] = nv == 1 && lanes < 16 ? load_kv_n(j->kv->v, at, bf16, lanes)
-                                                 : load_kv(j->kv->v, at + v * 16, bf16);
-            for (int q = 0; q < nq; q++) {
-                v16 w = v16_set1(p[q * ATTENTION_BLOCK + i]);
-                for (int v = 0; v < nv; v++)
-                    acc[q * nv + v] = v16_fma(w, value[v], acc[q * nv + v]);
+            V16_UNROLL for (int h = 0; h < nh; h++)
+            {
+                v16 value[4];
+                V16_UNROLL for (int v = 0; v < nv; v++)
+                {
+                    value[v] = nv == 1 && lanes < 16
+                                   ? load_kv_n(j->kv->v, at + h * head, bf16, lanes)
+                                   : load_kv(j->kv->v, at + h * head + v * 16, bf16);
+                    V16_HOLD(value[v]);
+                }
+                V16_UNROLL for (int q = h * nq; q < h * nq + nq; q++)
+                {
+                    v16 w = v16_set1(p[q * ATTENTION_BLOCK + i]);
+                    V16_UNROLL for (int v = 0; v < nv; v++) acc[q * nv + v] =
+                        v16_fma(w, value[v], acc[q * nv + v]);
+                }
             }
         }
     }
-    for (int q = 0; q < nq; q++)
-        for (int v = 0; v < nv; v++)
-            v16_store(o + q * QUERY_STRIDE + v * 16, acc[q * nv + v]);
+    V16_UNROLL for (int q = 0; q < nq * nh; q++) V16_UNROLL for (int v = 0; v < nv; v++)
+        v16_store(o + q * QUERY_STRIDE + v * 16, acc[q * nv + v]);
 }
 
 V16_INLINE void mix_range(const struct attention_job *j, const struct query_tile *t,
-                          struct block *b, int q0, int nq, int32_t from, int32_t to, bool bf16)
+                          struct block *b, int q0, int nq, int h0, int nh, int32_t from, int32_t to,
+                          bool bf16)
 {
     int32_t D = j->s->head_dim, d = 0;
 
     if (from >= to)
         return;
-    if (nq * 4 <= CHAINS)
+    if (nq * nh * 4 <= CHAINS)
         for (; d + 64 <= D; d += 64)
-            mix_values(j, t, b, q0, nq, 4, d, 16, from, to, bf16);
-    if (nq * 2 <= CHAINS)
+            mix_values(j, t, b, q0, nq, h0, nh, 4, d, 16, from, to, bf16);
+    if (nq * nh * 2 <= CHAINS)
         for (; d + 32 <= D; d += 32)
-            mix_values(j, t, b, q0, nq, 2, d, 16, from, to, bf16);
+            mix_values(j, t, b, q0, nq, h0, nh, 2, d, 16, from, to, bf16);
     for (; d + 16 <= D; d += 16)
-        mix_values(j, t, b, q0, nq, 1, d, 16, from, to, bf16);
+        mix_values(j, t, b, q0, nq, h0, nh, 1, d, 16, from, to, bf16);
     if (d < D)
-        mix_values(j, t, b, q0, nq, 1, d, D - d, from, to, bf16);
+        mix_values(j, t, b, q0, nq, h0, nh, 1, d, D - d, from, to, bf16);
+}
+
+/* Keys that query q of a tile has beyond those that all have. */
+static void mix_rest(const struct attention_job *j, const struct query_tile *t, struct block *b,
+                     int32_t q)
+{
+    if (j->kv->dtype == DTYPE_BF16)
+        mix_range(j, t, b, q, 1, q / t->n, 1, b->least, b->keys[q], true);
+    else
+        mix_range(j, t, b, q, 1, q / t->n, 1, b->least, b->keys[q], false);
 }
 
 /* What the blocks so far add up to. */
@@ -172,7 +188,7 @@ static void finish(const struct attention_job *j, const struct query_tile *t,
 {
     int32_t D = j->s->head_dim;
 
-    for (int32_t q = 0; q < t->n; q++) {
+    for (int32_t q = 0; q < t->n * t->heads; q++) {
         v16 inverse = v16_set1(1.0f / all->sum[q]);
         float *out = j->out_w + t->at[q] * D;
         for (int32_t d = 0; d < D; d += 16)
@@ -186,7 +202,7 @@ static void finish(const struct attention_job *j, const struct query_tile *t,
 static void load_queries(const struct attention_job *j, const struct query_tile *t, struct block *b)
 {
     int32_t D = j->s->head_dim;
-    for (int32_t q = 0; q < t->n; q++)
+    for (int32_t q = 0; q < t->n * t->heads; q++)
         for (int32_t d = 0; d < D; d += 16)
             v16_store(b->q + q * QUERY_STRIDE + d, v16_load_n(j->q + t->at[q] * D + d, D - d));
 }
@@ -197,7 +213,7 @@ static void enter_block(const struct attention_job *j, const struct query_tile *
     b->most = 0;
     b->least = ATTENTION_BLOCK;
     b->page = t->page + base / KV_PAGE_TOKENS;
-    for (int32_t q = 0; q < t->n; q++) {
+    for (int32_t q = 0; q < t->n * t->heads; q++) {
         int32_t n = t->keys[q] - base;
         b->keys[q] = n < 0 ? 0 : n > ATTENTION_BLOCK ? ATTENTION_BLOCK : n;
         b->most = b->keys[q] > b->most ? b->keys[q] : b->most;
@@ -207,23 +223,25 @@ static void enter_block(const struct attention_job *j, const struct query_tile *
     }
 }
 
-V16_INLINE void attend(const struct attention_job *j, const struct query_tile *t, int nq, bool bf16)
+V16_INLINE void attend(const struct attention_job *j, const struct query_tile *t, int nq, int nh,
+                       bool bf16)
 {
     struct block b;
     struct running all;
     int32_t last = 0;
 
-    for (int32_t q = 0; q < nq; q++)
+    for (int32_t q = 0; q < nq * nh; q++)
         last = t->keys[q] > last ? t->keys[q] : last;
     load_queries(j, t, &b);
     for (int32_t base = 0; base < last; base += ATTENTION_BLOCK) {
         enter_block(j, t, &b, base);
-        score_block(j, t, &b, nq, bf16);
-        for (int32_t q = 0; q < nq; q++)
+        score_block(j, t, &b, nq, nh, bf16);
+        for (int32_t q = 0; q < nq * nh; q++)
             weigh(&b, q);
-        mix_range(j, t, &b, 0, nq, 0, b.least, bf16);
-        for (int32_t q = 0; q < nq; q++) {
-            mix_range(j, t, &b, q, 1, b.least, b.keys[q], bf16);
+        mix_range(j, t, &b, 0, nq, 0, nh, 0, b.least, bf16);
+        for (int32_t q = 0; q < nq * nh; q++) {
+            if (b.least < b.keys[q])
+                mix_rest(j, t, &b, q);
             if (b.keys[q] > 0)
                 merge(j, &all, &b, q, base == 0);
         }
@@ -231,48 +249,52 @@ V16_INLINE void attend(const struct attention_job *j, const struct query_tile *t
     finish(j, t, &all);
 }
 
+#define ATTEND(nq, nh)                                                                             \
+    static void attend_##nq##x##nh(const struct attention_job *j, const struct query_tile *t)      \
+    {                                                                                              \
+        if (j->kv->dtype == DTYPE_BF16)                                                            \
+            attend(j, t, nq, nh, true);                                                            \
+        else                                                                                       \
+            attend(j, t, nq, nh, false);                                                           \
+    }
+ATTEND(1, 1)
+ATTEND(1, 2)
+ATTEND(1, 4)
+ATTEND(2, 1)
+ATTEND(2, 2)
+ATTEND(4, 1)
+ATTEND(8, 1)
+
 static void attend_tile(const struct attention_job *j, const struct query_tile *t)
 {
-    bool bf16 = j->kv->dtype == DTYPE_BF16;
+    static const query_fn single[4] = {attend_1x1, attend_1x2, NULL, attend_1x4};
 
-    switch (t->n + (bf16 ? 16 : 0)) {
-    case 1:
-        attend(j, t, 1, false);
-        break;
-    case 2:
-        attend(j, t, 2, false);
-        break;
-    case 4:
-        attend(j, t, 4, false);
-        break;
-    case 8:
-        attend(j, t, 8, false);
-        break;
-    case 17:
-        attend(j, t, 1, true);
-        break;
-    case 18:
-        attend(j, t, 2, true);
-        break;
-    case 20:
-        attend(j, t, 4, true);
-        break;
-    default:
-        attend(j, t, 8, true);
-        break;
-    }
+    if (t->n == 8)
+        attend_8x1(j, t);
+    else if (t->n == 4)
+        attend_4x1(j, t);
+    else if (t->n == 2)
+        (t->heads == 2 ? attend_2x2 : attend_2x1)(j, t);
+    else
+        single[t->heads - 1](j, t);
 }
 
-/* Items are numbered kv head by kv head, so that a range has neighbouring rows. */
+/* Neighbouring kv heads that go together, and items of so many heads and a row each: numbered
+ * heads first, so that a range has neighbouring rows. */
+static int32_t heads_together(const struct attention_job *j)
+{
+    return j->s->n_kv_heads % 4 == 0 ? 4 : j->s->n_kv_heads % 2 == 0 ? 2 : 1;
+}
+
 static void attend_items(void *ctx, int64_t begin, int64_t end)
 {
     const struct attention_job *j = ctx;
     int64_t R = j->r->n;
+    int32_t heads = heads_together(j);
 
     while (begin < end) {
-        int32_t g = (int32_t)(begin / R);
-        int64_t stop = (g + 1) * R < end ? (g + 1) * R : end;
-        CPU_OP(query_tiles)(j, g, begin - g * R, stop - g * R, attend_tile);
+        int64_t g = begin / R, stop = (g + 1) * R < end ? (g + 1) * R : end;
+        CPU_OP(query_tiles)(j, (int32_t)g * heads, heads, begin - g * R, stop - g * R, attend_tile);
         begin = stop;
     }
 }
@@ -282,5 +304,5 @@ void CPU_OP(attention)(const struct lane *l, const struct attention_shape *s,
                        float *out, float *lse)
 {
     struct attention_job j = {.s = s, .r = r, .kv = kv, .q = q, .out_w = out, .lse_w = lse};
-    cpu_for(l, (int64_t)r->n * s->n_kv_heads, 1, 8, attend_items, &j);
+    cpu_for(l, (int64_t)r->n * (s->n_kv_heads / heads_together(&j)), 1, 8, attend_items, &j);
 }

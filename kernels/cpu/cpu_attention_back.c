@@ -204,7 +204,7 @@ static void back_heads(void *ctx, int64_t begin, int64_t end)
 {
     const struct attention_job *j = ctx;
     for (int64_t g = begin; g < end; g++)
-        CPU_OP(query_tiles)(j, (int32_t)g, 0, j->r->n, back_tile);
+        CPU_OP(query_tiles)(j, (int32_t)g, 1, 0, j->r->n, back_tile);
 }
 
 void CPU_OP(attention_back)(const struct lane *l, const struct attention_shape *s,

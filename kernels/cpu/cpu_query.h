@@ -2,7 +2,9 @@
  *
  * A query is one head of one row. Queries of a kv head whose rows belong to one sequence (the
  * heads of a group, and neighbouring rows in prefill and training) load each page once for all.
- * Which queries stand together never changes bits: every number of a query has its own chain.
+ * Where they are few, as in decoding, those of neighbouring kv heads are taken along, so that there
+ * are chains enough to hide the latency of an FMA. Which queries stand together never changes
+ * bits: every number of a query has its own chain.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -28,9 +30,11 @@ struct attention_job {
     float *dq, *dk, *dv;
 };
 
+/* Queries i * n .. (i+1) * n - 1 are those of kv head g + i. */
 struct query_tile {
-    int32_t n;               /* 1, 2, 4 or 8 */
-    int32_t g;               /* kv head */
+    int32_t n;               /* queries a kv head: 1, 2, 4 or 8 */
+    int32_t heads;           /* kv heads: 1, 2 or 4, n * heads at most 8 */
+    int32_t g;               /* the first of them */
     const int32_t *page;     /* of their sequence */
     int64_t at[QUERY_MAX];   /* index (row * H + head) */
     int32_t keys[QUERY_MAX]; /* attends to positions below this */
@@ -38,9 +42,10 @@ struct query_tile {
 
 typedef void (*query_fn)(const struct attention_job *j, const struct query_tile *t);
 
-/* Hands all heads of rows begin .. end-1 of kv head g to fn, rows in order, heads in order. */
-void CPU_OP(query_tiles)(const struct attention_job *j, int32_t g, int64_t begin, int64_t end,
-                         query_fn fn);
+/* Hands all queries of rows begin .. end-1 and kv heads g .. g+heads-1 to fn; for each kv head,
+ * rows in order and, within a row, heads in order. */
+void CPU_OP(query_tiles)(const struct attention_job *j, int32_t g, int32_t heads, int64_t begin,
+                         int64_t end, query_fn fn);
 
 /* Element offset of kv head g of a page, keys and values alike. */
 V16_INLINE int64_t page_at(const struct attention_job *j, int64_t page, int32_t g)

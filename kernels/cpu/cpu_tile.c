@@ -9,11 +9,6 @@
  */
 #include "kernels/cpu/cpu_tile.h"
 
-#if defined(__clang__)
-#define UNROLL _Pragma("unroll")
-#else
-#define UNROLL _Pragma("GCC unroll 16")
-#endif
 #define TILE_FUNCTION static __attribute__((noinline))
 
 enum { MAX_ACC = 28 };
@@ -31,36 +26,36 @@ V16_INLINE void tile_body(int rows, int nv, bool bf16, int a_row, int a_step, co
 {
     v16 acc[MAX_ACC];
 
-    UNROLL for (int r = 0; r < rows; r++)
+    V16_UNROLL for (int r = 0; r < rows; r++)
     {
-        UNROLL for (int v = 0; v < nv; v++) acc[r * nv + v] =
+        V16_UNROLL for (int v = 0; v < nv; v++) acc[r * nv + v] =
             from_y ? v16_load(y + r * ldy + v * 16) : v16_zero();
     }
     for (int64_t i = 0, at = 0; i < k; i++, at += ldb) {
         if (nv <= 4) {
             v16 w[4];
-            UNROLL for (int v = 0; v < nv; v++) w[v] =
+            V16_UNROLL for (int v = 0; v < nv; v++) w[v] =
                 load_b(b, at + (v / 2) * pair_stride + (v % 2) * 16, bf16);
-            UNROLL for (int r = 0; r < rows; r++)
+            V16_UNROLL for (int r = 0; r < rows; r++)
             {
                 v16 x = v16_set1(a[r * a_row + i * a_step]);
-                UNROLL for (int v = 0; v < nv; v++) acc[r * nv + v] =
+                V16_UNROLL for (int v = 0; v < nv; v++) acc[r * nv + v] =
                     v16_fma(x, w[v], acc[r * nv + v]);
             }
         } else { /* three rows of eight: hold the broadcasts, let b pass through */
             v16 x[3];
-            UNROLL for (int r = 0; r < rows; r++) x[r] = v16_set1(a[r * a_row + i * a_step]);
-            UNROLL for (int v = 0; v < nv; v++)
+            V16_UNROLL for (int r = 0; r < rows; r++) x[r] = v16_set1(a[r * a_row + i * a_step]);
+            V16_UNROLL for (int v = 0; v < nv; v++)
             {
                 v16 w = load_b(b, at + (v / 2) * pair_stride + (v % 2) * 16, bf16);
-                UNROLL for (int r = 0; r < rows; r++) acc[r * nv + v] =
+                V16_UNROLL for (int r = 0; r < rows; r++) acc[r * nv + v] =
                     v16_fma(x[r], w, acc[r * nv + v]);
             }
         }
     }
-    UNROLL for (int r = 0; r < rows; r++)
+    V16_UNROLL for (int r = 0; r < rows; r++)
     {
-        UNROLL for (int v = 0; v < nv; v++) v16_store(y + r * ldy + v * 16, acc[r * nv + v]);
+        V16_UNROLL for (int v = 0; v < nv; v++) v16_store(y + r * ldy + v * 16, acc[r * nv + v]);
     }
 }
 

@@ -18,6 +18,13 @@
 
 #define V16_INLINE static inline __attribute__((always_inline, unused))
 
+/* Before a loop of constant count that must vanish. */
+#if defined(__clang__)
+#define V16_UNROLL _Pragma("unroll")
+#else
+#define V16_UNROLL _Pragma("GCC unroll 16")
+#endif
+
 #if defined(CPU_BUILD_AVX512)
 #include "kernels/cpu/v16_avx512.h"
 #elif defined(CPU_BUILD_AVX2)

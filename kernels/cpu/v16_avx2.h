@@ -158,26 +158,47 @@ V16_INLINE float v16_hmax(v16 v)
     return _mm_cvtss_f32(b);
 }
 
-/* Two vectors to one whose 128-bit parts hold the four-lane sums of each. */
-V16_INLINE __m256 v16_quarter(v16 a, v16 b)
+/* Keeps a loaded vector in its registers: left alone, gcc 12 loads it again at each use. */
+#define V16_HOLD(v) __asm__("" : "+x"((v).lo), "+x"((v).hi))
+
+V16_INLINE void v16_transpose8(__m256 *t)
 {
-    __m256 x = _mm256_add_ps(a.lo, a.hi), y = _mm256_add_ps(b.lo, b.hi);
-    return _mm256_add_ps(_mm256_permute2f128_ps(x, y, 0x20), _mm256_permute2f128_ps(x, y, 0x31));
+    __m256 a[8];
+
+    V16_UNROLL for (int i = 0; i < 8; i += 4)
+    {
+        __m256 x0 = _mm256_unpacklo_ps(t[i], t[i + 1]), x1 = _mm256_unpackhi_ps(t[i], t[i + 1]);
+        __m256 x2 = _mm256_unpacklo_ps(t[i + 2], t[i + 3]);
+        __m256 x3 = _mm256_unpackhi_ps(t[i + 2], t[i + 3]);
+        a[i] = _mm256_shuffle_ps(x0, x2, 0x44);
+        a[i + 1] = _mm256_shuffle_ps(x0, x2, 0xee);
+        a[i + 2] = _mm256_shuffle_ps(x1, x3, 0x44);
+        a[i + 3] = _mm256_shuffle_ps(x1, x3, 0xee);
+    }
+    V16_UNROLL for (int i = 0; i < 4; i++)
+    {
+        t[i] = _mm256_permute2f128_ps(a[i], a[i + 4], 0x20);
+        t[i + 4] = _mm256_permute2f128_ps(a[i], a[i + 4], 0x31);
+    }
 }
 
-/* Lane j is v16_sum(t[j]), of eight. */
-V16_INLINE __m256 v16_sum8(const v16 *t)
+/* t[i] lane j and t[j] lane i change places. */
+V16_INLINE void v16_transpose(v16 *t)
 {
-    __m256 q0 = v16_quarter(t[0], t[4]), q1 = v16_quarter(t[1], t[5]);
-    __m256 q2 = v16_quarter(t[2], t[6]), q3 = v16_quarter(t[3], t[7]);
-    __m256 h0 = _mm256_add_ps(_mm256_shuffle_ps(q0, q1, 0x44), _mm256_shuffle_ps(q0, q1, 0xee));
-    __m256 h1 = _mm256_add_ps(_mm256_shuffle_ps(q2, q3, 0x44), _mm256_shuffle_ps(q2, q3, 0xee));
-    return _mm256_add_ps(_mm256_shuffle_ps(h0, h1, 0x88), _mm256_shuffle_ps(h0, h1, 0xdd));
-}
+    __m256 part[4][8]; /* upper left, upper right, lower left, lower right */
 
-V16_INLINE v16 v16_sum16(const v16 *t)
-{
-    return v16_pair(v16_sum8(t), v16_sum8(t + 8));
+    for (int i = 0; i < 8; i++) {
+        part[0][i] = t[i].lo;
+        part[1][i] = t[i].hi;
+        part[2][i] = t[i + 8].lo;
+        part[3][i] = t[i + 8].hi;
+    }
+    for (int i = 0; i < 4; i++)
+        v16_transpose8(part[i]);
+    for (int i = 0; i < 8; i++) {
+        t[i] = v16_pair(part[0][i], part[2][i]);
+        t[i + 8] = v16_pair(part[1][i], part[3][i]);
+    }
 }
 
 #endif

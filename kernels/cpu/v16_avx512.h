@@ -144,24 +144,35 @@ V16_INLINE float v16_hmax(v16 v)
     return _mm_cvtss_f32(b);
 }
 
-/* Four vectors a, b, c, d to one whose 128-bit parts hold the four-lane sums of each, after
- * the steps (l, l+8) and (l, l+4) of the tree. */
-V16_INLINE v16 v16_quarter(v16 a, v16 b, v16 c, v16 d)
-{
-    v16 ab = _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xee));
-    v16 cd = _mm512_add_ps(_mm512_shuffle_f32x4(c, d, 0x44), _mm512_shuffle_f32x4(c, d, 0xee));
-    return _mm512_add_ps(_mm512_shuffle_f32x4(ab, cd, 0x88), _mm512_shuffle_f32x4(ab, cd, 0xdd));
-}
+/* Keeps a loaded vector in its register: left alone, gcc 12 loads it again at each use. */
+#define V16_HOLD(v) __asm__("" : "+v"(v))
 
-V16_INLINE v16 v16_sum16(const v16 *t)
+/* t[i] lane j and t[j] lane i change places: 4 x 4 blocks of 4 x 4. */
+V16_INLINE void v16_transpose(v16 *t)
 {
-    v16 q0 = v16_quarter(t[0], t[4], t[8], t[12]);
-    v16 q1 = v16_quarter(t[1], t[5], t[9], t[13]);
-    v16 q2 = v16_quarter(t[2], t[6], t[10], t[14]);
-    v16 q3 = v16_quarter(t[3], t[7], t[11], t[15]);
-    v16 h0 = _mm512_add_ps(_mm512_shuffle_ps(q0, q1, 0x44), _mm512_shuffle_ps(q0, q1, 0xee));
-    v16 h1 = _mm512_add_ps(_mm512_shuffle_ps(q2, q3, 0x44), _mm512_shuffle_ps(q2, q3, 0xee));
-    return _mm512_add_ps(_mm512_shuffle_ps(h0, h1, 0x88), _mm512_shuffle_ps(h0, h1, 0xdd));
+    v16 a[16];
+
+    V16_UNROLL for (int i = 0; i < 16; i += 4)
+    {
+        v16 x0 = _mm512_unpacklo_ps(t[i], t[i + 1]), x1 = _mm512_unpackhi_ps(t[i], t[i + 1]);
+        v16 x2 = _mm512_unpacklo_ps(t[i + 2], t[i + 3]);
+        v16 x3 = _mm512_unpackhi_ps(t[i + 2], t[i + 3]);
+        a[i] = _mm512_shuffle_ps(x0, x2, 0x44);
+        a[i + 1] = _mm512_shuffle_ps(x0, x2, 0xee);
+        a[i + 2] = _mm512_shuffle_ps(x1, x3, 0x44);
+        a[i + 3] = _mm512_shuffle_ps(x1, x3, 0xee);
+    }
+    V16_UNROLL for (int i = 0; i < 4; i++)
+    { /* 128-bit parts: a[i + 4 r] part c goes to row 4 c + i, part r */
+        v16 x0 = _mm512_shuffle_f32x4(a[i], a[i + 4], 0x88);
+        v16 x1 = _mm512_shuffle_f32x4(a[i], a[i + 4], 0xdd);
+        v16 x2 = _mm512_shuffle_f32x4(a[i + 8], a[i + 12], 0x88);
+        v16 x3 = _mm512_shuffle_f32x4(a[i + 8], a[i + 12], 0xdd);
+        t[i] = _mm512_shuffle_f32x4(x0, x2, 0x88);
+        t[i + 8] = _mm512_shuffle_f32x4(x0, x2, 0xdd);
+        t[i + 4] = _mm512_shuffle_f32x4(x1, x3, 0x88);
+        t[i + 12] = _mm512_shuffle_f32x4(x1, x3, 0xdd);
+    }
 }
 
 #endif

@@ -164,12 +164,17 @@ V16_INLINE float v16_hmax(v16 v)
     return v.f[0];
 }
 
-/* Lane j is v16_sum(t[j]). */
-V16_INLINE v16 v16_sum16(const v16 *t)
+#define V16_HOLD(v) ((void)0)
+
+/* t[i] lane j and t[j] lane i change places. */
+V16_INLINE void v16_transpose(v16 *t)
 {
-    v16 y;
-    V16_EACH(v16_sum(t[i]));
-    return y;
+    for (int i = 0; i < 16; i++)
+        for (int k = 0; k < i; k++) {
+            float x = t[i].f[k];
+            t[i].f[k] = t[k].f[i];
+            t[k].f[i] = x;
+        }
 }
 
 #endif
