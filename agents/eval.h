@@ -1,8 +1,14 @@
 /* eval.h - many episodes of an environment at once, always recorded, and the table over them.
  *
- * Episodes are independent: row[r]/episode[i], seeds from the task seed on. Each is one packed record and
- * one transaction; a row is printed only after its episodes are durable. A kill loses only those
- * in flight; resume runs just the missing ones.
+ * Episodes are independent: row[r]/episode[i], tasks from the seed on. Each is one packed record
+ * and one transaction; a row is given back only after its episodes are durable. A kill loses only
+ * those in flight; resume runs just the missing ones.
+ *
+ * Seeds: episode i of every row has task seed `seed + i` and a fault seed derived from that alone,
+ * so that rows and policies meet the same tasks and the same faults. Sampling is keyed by `seed`,
+ * with call ids from the episode's path (rollout.h).
+ *
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_AGENTS_EVAL_H
 #define TROUPE_AGENTS_EVAL_H
@@ -12,7 +18,7 @@
 
 struct eval_row_spec {
     int32_t horizon;
-    double noise;
+    double noise; /* below 0: the environment's default */
     float temperature;
     int32_t episodes;
 };
@@ -24,23 +30,25 @@ struct eval_options {
     const char *expert; /* NULL: the model acts; "plain", "check": a script acts (controls) */
     const struct eval_row_spec *row;
     int32_t n_rows;
-    uint64_t seed;  /* tasks seed .. seed + episodes - 1; below 2^20 is refused */
-    int32_t in_flight; /* 0: by the model */
+    uint64_t seed;     /* tasks seed .. seed + episodes - 1; below 2^20 is refused */
+    int32_t in_flight; /* 0: 128 */
     struct store *store;
     const char *resume; /* uuid of an interrupted evaluation or NULL */
     const struct seams *seams;
-    struct log *log;
-    const volatile int *interrupted;
+    struct log *log;                 /* may be NULL */
+    const volatile int *interrupted; /* may be NULL */
 };
+/* Rates over nothing (recovered errors where none happened) are NaN, in JSON null. */
 struct eval_row {
-    struct eval_row_spec spec;
+    struct eval_row_spec spec;              /* noise filled in */
     int64_t n, n_success, n_failed_outside; /* the last: timeouts and errors, left out of n */
     double success, success_low, success_high, ceiling; /* Wilson, 95 % */
     double step_accuracy, recovered, detection, false_alarm, own_slips, calls_per_step;
-    int64_t tok_in, tok_out;
-    double wall_s, tokens_per_s;
+    int64_t tok_in, tok_out;     /* of this process, as are the next two */
+    double wall_s, tokens_per_s; /* sampled tokens */
 };
-/* rows (n_rows) is filled in order. Writes the run's uuid. */
+/* rows (n_rows) is filled in order. Writes the run's uuid as soon as there is one. Interrupted:
+ * STATUS_CANCELLED, and the run can be resumed. */
 MUST_CHECK enum status eval_run(const struct eval_options *o, struct eval_row *rows, char uuid[37],
                                 struct error *err);
 

@@ -2,6 +2,9 @@
  *
  * Each layer makes a child with one more path segment (store/path.h) and, where it is tighter,
  * a budget or a deadline of its own. A scope is owned by its layer and outlives its children.
+ * A budget belongs to the thread of its run (the loop's, or a driver's).
+ *
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_AGENTS_SCOPE_H
 #define TROUPE_AGENTS_SCOPE_H
@@ -17,16 +20,25 @@ struct budget {
     int64_t calls, calls_limit;   /* tool calls */
     int64_t started_ms, wall_ms_limit;
 };
-/* STATUS_BUDGET (or STATUS_TIMEOUT for wall time) with the limit's name, or STATUS_OK. */
-enum status budget_check(const struct budget *b, int64_t now_ms, struct error *err);
+/* STATUS_BUDGET (or STATUS_TIMEOUT for wall time) with the limit's name where something is used up,
+ * here or in a parent; else STATUS_OK. NULL has no limits. */
+MUST_CHECK enum status budget_check(const struct budget *b, int64_t now_ms, struct error *err);
+/* The same where so much more would not fit; 0 of something asks nothing of it. */
+MUST_CHECK enum status budget_fits(const struct budget *b, int64_t now_ms, int64_t tokens,
+                                   int64_t steps, int64_t calls, struct error *err);
+/* Negative amounts give back what was reserved. */
 void budget_spend(struct budget *b, int64_t tokens, int64_t steps, int64_t calls);
+/* What is left of the tightest; INT64_MAX when there is no limit. */
+int64_t budget_tokens_left(const struct budget *b);
+/* Wall clock at which the tightest wall time is over; 0: none. */
+int64_t budget_deadline_ms(const struct budget *b);
 
 struct scope {
     struct run *run;  /* NULL: nothing is journaled (episodes of evaluation and training) */
     const char *path; /* of this layer */
-    int32_t attempt;
+    int32_t attempt;  /* of this layer; children carry it in their paths */
     uint64_t task_seed, fault_seed, sample_seed;
-    struct budget *budget;
+    struct budget *budget; /* may be NULL */
     int64_t deadline_ms;   /* wall clock; 0: none */
     const bool *cancelled; /* may be NULL */
 };

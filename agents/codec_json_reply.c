@@ -1,0 +1,294 @@
+/* codec_json_reply.c - what a model said becomes calls, or the answer.
+ *
+ * Nothing that a model writes is a failure of ours: an unreadable call, an unknown tool, arguments
+ * of the wrong type and an answer that does not fit its schema are told to the model in words that
+ * it can act on.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "agents/codec_json.h"
+#include "runtime/base/map.h"
+#include "runtime/base/memory.h"
+#include "runtime/base/text.h"
+#include "tools/schema.h"
+
+static struct json_codec *codec_of(const struct agent *a)
+{
+    return a->codec_state;
+}
+
+static char *words_of(const struct error *e)
+{
+    struct str s = STR_INIT;
+
+    str_printf(&s, "%s%s%s", e->where, e->where[0] ? ": " : "", e->message);
+    return str_take(&s);
+}
+
+static struct tool *role_tool(const struct agent *a, const char *name)
+{
+    const struct agent_role *role = a->task.role;
+
+    for (int32_t i = 0; i < role->n_tools; i++) {
+        if (strcmp(role->tools[i]->name, name) == 0)
+            return role->tools[i];
+    }
+    return NULL;
+}
+
+static char *unknown_tool(const struct agent *a, const char *name)
+{
+    const struct agent_role *role = a->task.role;
+    const char **names = xcalloc((size_t)role->n_tools + 1, sizeof(*names));
+    const char *near;
+    struct str s = STR_INIT;
+
+    for (int32_t i = 0; i < role->n_tools; i++)
+        names[i] = role->tools[i]->name;
+    near = nearest_word(name, names, (size_t)role->n_tools);
+    str_printf(&s, "unknown tool \"%.64s\"", name);
+    if (near)
+        str_printf(&s, "; did you mean \"%s\"?", near);
+    else
+        for (int32_t i = 0; i < role->n_tools; i++)
+            str_printf(&s, "%s%s", i ? ", " : "; the tools are: ", names[i]);
+    free(names);
+    return str_take(&s);
+}
+
+static bool is_env_tool(const struct agent *a, const char *name)
+{
+    const struct env_ops *env = a->task.env_ops;
+
+    for (int32_t i = 0; env && i < env->n_tools; i++) {
+        if (strcmp(env->tools[i].name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* `arguments` NULL stands for none. */
+static void add_call(struct agent *a, const char *name, const struct json *arguments)
+{
+    struct pending_call *p = pending_add(a);
+    struct tool *tool = role_tool(a, name);
+    struct error err = ERROR_INIT;
+
+    p->name = name;
+    p->arguments = arguments ? jv_deep_copy(arguments) : jv_object();
+    if (is_env_tool(a, name) || (a->env && !tool)) {
+        p->is_env = true;
+        if (env_call_from_json(a->task.env_ops, name, p->arguments, &p->env, &err))
+            p->error = words_of(&err);
+    } else if (tool) {
+        p->tool = tool;
+    } else {
+        p->error = unknown_tool(a, name);
+    }
+}
+
+/* A call that could not be read; it counts as one in an environment. */
+static void add_unreadable(struct agent *a, const char *raw, const char *words)
+{
+    struct pending_call *p = pending_add(a);
+
+    p->name = "invalid";
+    p->unreadable = true;
+    p->error = xstrdup(words);
+    p->is_env = a->env != NULL;
+    p->env.tool = -1;
+    p->arguments = jv_object();
+    jv_set_string(p->arguments, "text", raw);
+}
+
+static enum status parse_text(struct agent *a, struct error *err)
+{
+    struct json_codec *c = codec_of(a);
+    struct str clean = STR_INIT;
+    const char *prompt = str_cstr(&c->rendered);
+    size_t n = c->rendered.len;
+    bool thinking;
+    enum status st;
+
+    str_clear(&a->reply_text);
+    tokenizer_decode(a->task.role->model->info.tokenizer, a->call.ids, (size_t)a->call.n_ids, true,
+                     &a->reply_text);
+    utf8_clean(str_cstr(&a->reply_text), a->reply_text.len, &clean);
+    while (n > 0 && (prompt[n - 1] == '\n' || prompt[n - 1] == ' '))
+        n--;
+    thinking = n >= 7 && memcmp(prompt + n - 7, "<think>", 7) == 0;
+    parsed_reply_deinit(&c->reply);
+    c->reply = (struct parsed_reply){.content = NULL};
+    st = tool_calls_parse(c->chat->format, str_cstr(&clean), clean.len, thinking, c->tools,
+                          &c->reply, err);
+    str_deinit(&clean);
+    if (st)
+        return st;
+    for (int32_t i = 0; i < c->reply.n_calls; i++) {
+        const struct parsed_call *call = &c->reply.call[i];
+
+        if (call->error)
+            add_unreadable(a, call->raw, call->error);
+        else
+            add_call(a, call->name, call->arguments);
+    }
+    return STATUS_OK;
+}
+
+static void take_calls(struct agent *a)
+{
+    const struct json *calls = a->call.tool_calls;
+
+    for (size_t i = 0; i < jv_size(calls); i++) {
+        const struct json *call = jv_at(calls, i);
+        const char *name = jv_get_string(jv_get(call, "name"), NULL);
+        const struct json *arguments = jv_get(call, "arguments");
+
+        if (name && (!arguments || jv_kind(arguments) == JV_OBJECT))
+            add_call(a, name, arguments);
+        else
+            add_unreadable(a, name ? name : "", "a call needs a name and an object of arguments");
+    }
+}
+
+static const char *content_of(const struct agent *a)
+{
+    const struct json_codec *c = codec_of(a);
+    const char *text = c->chat ? c->reply.content : a->call.text;
+
+    return text ? text : "";
+}
+
+/* What the journal keeps, and the message that the next prompt shows. */
+static void remember(struct agent *a)
+{
+    struct json_codec *c = codec_of(a);
+    struct json *m = jv_object(), *said = jv_object(), *calls = jv_array(), *plain = jv_array();
+    struct str content = STR_INIT;
+    char id[JSON_CALL_ID];
+
+    str_puts(&content, content_of(a));
+    for (int32_t i = 0; i < a->n_pending; i++) {
+        const struct pending_call *p = &a->pending[i];
+        struct json *call = jv_object(), *f = jv_object(), *short_form = jv_object();
+        char *text;
+
+        if (p->unreadable) { /* stays among the words */
+            str_puts(&content, jv_get_string(jv_get(p->arguments, "text"), ""));
+            jv_unref(call);
+            jv_unref(f);
+            jv_unref(short_form);
+            continue;
+        }
+        json_call_id(a, i, id);
+        text = jv_dump(p->arguments);
+        jv_set_string(f, "name", p->name);
+        jv_set_string(f, "arguments", text);
+        free(text);
+        jv_set_string(call, "id", id);
+        jv_set_string(call, "type", "function");
+        jv_set_adopt(call, "function", f);
+        jv_append_adopt(calls, call);
+        jv_set_string(short_form, "name", p->name);
+        jv_set_adopt(short_form, "arguments", jv_ref(p->arguments));
+        jv_append_adopt(plain, short_form);
+    }
+    jv_set_string(m, "role", "assistant");
+    jv_set_string(m, "content", str_cstr(&content));
+    jv_set_string(said, "content", str_cstr(&content));
+    str_deinit(&content);
+    if (c->reply.reasoning) {
+        jv_set_string(m, "reasoning_content", c->reply.reasoning);
+        jv_set_string(said, "reasoning", c->reply.reasoning);
+    }
+    if (jv_size(calls) > 0) {
+        jv_set_adopt(m, "tool_calls", calls);
+        jv_set_adopt(said, "tool_calls", plain);
+    } else {
+        jv_unref(calls);
+        jv_unref(plain);
+    }
+    jv_append_adopt(c->messages, m);
+    c->said = said;
+}
+
+/* JSON in the content, with or without a fence around it. */
+static enum status answer_json(const char *text, const struct json *schema, struct json **out,
+                               struct error *err)
+{
+    const char *from = strstr(text, "```"), *to;
+    struct json *v = NULL;
+    enum status st;
+
+    if (from) {
+        from = strchr(from, '\n');
+        to = from ? strstr(from, "```") : NULL;
+    }
+    if (!from || !to) {
+        from = text;
+        to = text + strlen(text);
+    }
+    st = jv_parse(from, (size_t)(to - from), "answer", &v, err);
+    if (!st)
+        st = schema_check(schema, v, "answer", err);
+    if (st)
+        jv_unref(v);
+    else
+        *out = v;
+    return st;
+}
+
+static enum status take_answer(struct agent *a, struct error *err)
+{
+    struct json_codec *c = codec_of(a);
+    struct error why = ERROR_INIT;
+    struct str text = STR_INIT;
+    struct json *m;
+
+    if (!a->task.schema) {
+        a->answer = jv_string(content_of(a));
+        return STATUS_OK;
+    }
+    if (!answer_json(content_of(a), a->task.schema, &a->answer, &why))
+        return STATUS_OK;
+    if (++c->n_repairs > JSON_MAX_REPAIRS)
+        return error_set(err, STATUS_INVALID, "after %d tries the answer does not fit: %s%s%s",
+                         JSON_MAX_REPAIRS, why.where, why.where[0] ? ": " : "", why.message);
+    str_printf(&text,
+               "The answer must be one JSON value that fits the schema, and nothing else. "
+               "%s%s%s\nThe schema: ",
+               why.where, why.where[0] ? ": " : "", why.message);
+    jv_write(a->task.schema, 0, &text);
+    m = jv_object();
+    jv_set_string(m, "role", "user");
+    jv_set_adopt(m, "content", jv_string_n(str_cstr(&text), text.len));
+    jv_append_adopt(c->messages, m);
+    jv_append_adopt(c->unsaved, jv_ref(m));
+    str_deinit(&text);
+    return STATUS_OK;
+}
+
+enum status codec_json_read_reply(struct agent *a, struct error *err)
+{
+    struct json_codec *c = codec_of(a);
+    enum status st = STATUS_OK;
+
+    jv_unref(c->said);
+    c->said = NULL;
+    if (c->chat)
+        st = parse_text(a, err);
+    else
+        take_calls(a);
+    if (st)
+        return st;
+    if (a->n_pending == 0 && a->env) {
+        remember(a);
+        add_unreadable(a, "", "there is no tool call in this reply; call one of the tools");
+        return STATUS_OK;
+    }
+    remember(a);
+    return a->n_pending == 0 ? take_answer(a, err) : STATUS_OK;
+}

@@ -1,0 +1,235 @@
+/* eval_config.c - what an evaluation was asked, checked, stored with its run, and compared when it
+ * is resumed.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "agents/eval_internal.h"
+#include "runtime/base/rng.h"
+
+#define FAULT_STREAM 0x6661756c74U /* "fault": no draw of a task's own uses it */
+
+void eval_params(const struct eval_options *o, const struct eval_row_spec *row, int32_t episode,
+                 struct env_params *out)
+{
+    uint64_t task = o->seed + (uint64_t)episode;
+
+    *out = (struct env_params){
+        .horizon = row->horizon,
+        .noise = row->noise < 0 ? o->env->default_noise : row->noise,
+        .profile = o->profile,
+        .ablation = o->ablation,
+        .task_seed = task,
+        .fault_seed = rng_derive(task, FAULT_STREAM),
+    };
+}
+
+static enum status check_row(const struct eval_options *o, int32_t r, struct error *err)
+{
+    const struct eval_row_spec *row = &o->row[r];
+    struct env_params params;
+    struct env *env = NULL;
+    enum status st;
+
+    if (row->episodes < 1)
+        return error_set(err, STATUS_USAGE, "row %d: %d episodes", r, row->episodes);
+    if (!(row->temperature >= 0))
+        return error_set(err, STATUS_USAGE, "row %d: temperature %g", r, (double)row->temperature);
+    if (o->seed > UINT64_MAX - (uint64_t)row->episodes)
+        return error_set(err, STATUS_USAGE, "row %d: the seeds pass 2^64", r);
+    eval_params(o, row, 0, &params);
+    st = o->env->create(&params, &env, err);
+    if (!st)
+        o->env->free(env);
+    return st;
+}
+
+enum status eval_check(const struct eval_options *o, struct error *err)
+{
+    if (o->seed < ENV_SEED_VALIDATION) {
+        error_hint(err, "take one from 2^21 = %llu on", (unsigned long long)ENV_SEED_REPORTED);
+        return error_set(err, STATUS_USAGE, "seed %llu is below 2^20: those tasks are for training",
+                         (unsigned long long)o->seed);
+    }
+    if (!o->expert && !o->model)
+        return error_set(err, STATUS_USAGE, "neither a model nor a script is to act");
+    if (o->expert && strcmp(o->expert, "plain") != 0 && strcmp(o->expert, "check") != 0)
+        return error_set(err, STATUS_USAGE, "no script \"%s\": plain, check", o->expert);
+    if (o->n_rows < 1)
+        return error_set(err, STATUS_USAGE, "an evaluation needs at least one row");
+    for (int32_t r = 0; r < o->n_rows; r++) {
+        enum status st = check_row(o, r, err);
+
+        if (st)
+            return st;
+    }
+    return STATUS_OK;
+}
+
+static struct json *config_of(const struct eval_options *o)
+{
+    static const char *const profile[] = {[ENV_STD] = "std", [ENV_HARD] = "hard"};
+    static const char *const ablation[] = {[ENV_ABLATE_NONE] = "none",
+                                           [ENV_ABLATE_MASK] = "mask",
+                                           [ENV_ABLATE_MUTE] = "mute",
+                                           [ENV_ABLATE_ALARM] = "alarm"};
+    struct json *v = jv_object(), *rows = jv_array();
+    char hex[65];
+
+    jv_set_string(v, "env", o->env->name);
+    if (o->expert) {
+        jv_set_string(v, "expert", o->expert);
+    } else {
+        sha256_hex(&o->model->info.hash, hex);
+        jv_set_string(v, "model", o->model->info.name);
+        jv_set_string(v, "model_hash", hex);
+    }
+    jv_set_string(v, "profile", profile[o->profile]);
+    jv_set_string(v, "ablation", ablation[o->ablation]);
+    jv_set_int(v, "seed", (int64_t)o->seed);
+    for (int32_t r = 0; r < o->n_rows; r++) {
+        struct json *row = jv_object();
+        struct env_params params;
+
+        eval_params(o, &o->row[r], 0, &params);
+        jv_set_int(row, "horizon", o->row[r].horizon);
+        jv_set_real(row, "p", params.noise);
+        jv_set_real(row, "temperature", (double)o->row[r].temperature);
+        jv_set_int(row, "episodes", o->row[r].episodes);
+        jv_append_adopt(rows, row);
+    }
+    jv_set_adopt(v, "rows", rows);
+    return v;
+}
+
+static enum status compare(const struct json *was, const struct json *is, struct error *err)
+{
+    const char *key = NULL;
+    struct json *value = NULL;
+
+    for (void *it = NULL; (it = jv_next(is, it, &key, &value));) {
+        struct str a = STR_INIT, b = STR_INIT;
+
+        /* As text: what was stored as 1.0 may be read back as 1. */
+        jv_write_canonical(jv_get(was, key), &a);
+        jv_write_canonical(value, &b);
+        if (strcmp(str_cstr(&a), str_cstr(&b)) != 0)
+            (void)error_set(err, STATUS_CONFIG,
+                            "the evaluation was begun with %s %.200s, not %.200s", key,
+                            str_cstr(&a), str_cstr(&b));
+        str_deinit(&a);
+        str_deinit(&b);
+        if (err->status == STATUS_CONFIG)
+            return STATUS_CONFIG;
+    }
+    return STATUS_OK;
+}
+
+static enum status take(const struct eval_options *o, const struct json *config, struct run **out,
+                        struct error *err)
+{
+    struct run *run = NULL;
+    enum status st = run_take(o->store, o->resume, &run, err);
+
+    if (st)
+        return st;
+    st = compare(run_config(run), config, err);
+    if (st)
+        run_close(run);
+    else
+        *out = run;
+    return st;
+}
+
+enum status eval_open_run(const struct eval_options *o, struct run **out, struct error *err)
+{
+    struct json *config = config_of(o);
+    struct error own = ERROR_INIT;
+    struct run_spec spec = {.kind = "eval",
+                            .name = o->env->name,
+                            .config = config,
+                            .seed = o->seed,
+                            .model_hash = o->expert ? NULL : &o->model->info.hash,
+                            .backend = o->expert ? NULL : o->model->info.backend};
+    enum status st =
+        o->resume ? take(o, config, out, &own) : run_create(o->store, &spec, out, &own);
+
+    if (st && err)
+        *err = own;
+    jv_unref(config);
+    return st;
+}
+
+struct loading {
+    uint8_t *is_done;
+    int32_t episodes;
+    struct eval_tally *tally;
+    enum status status;
+    struct error *err;
+};
+
+static int32_t count_of(const struct json *v, const char *key)
+{
+    return (int32_t)jv_get_int(jv_get(v, key), 0);
+}
+
+static void read_verdict(const struct json *v, struct env_verdict *out)
+{
+    *out = (struct env_verdict){
+        .success = jv_get_bool(jv_get(v, "success"), false),
+        .steps = count_of(v, "steps"),
+        .steps_right = count_of(v, "steps_right"),
+        .calls = count_of(v, "calls"),
+        .faults = count_of(v, "faults"),
+        .own_slips = count_of(v, "own_slips"),
+        .at_risk = count_of(v, "at_risk"),
+        .recovered = count_of(v, "recovered"),
+        .mismatch_shown = count_of(v, "mismatch_shown"),
+        .repaired = count_of(v, "repaired"),
+        .match_shown = count_of(v, "match_shown"),
+        .false_alarms = count_of(v, "false_alarms"),
+        .capped = jv_get_bool(jv_get(v, "capped"), false),
+    };
+}
+
+static bool load_episode(void *ctx, const struct episode_row *e)
+{
+    struct loading *l = ctx;
+    struct json *v = NULL;
+    struct env_verdict verdict;
+    int row, i;
+
+    if (sscanf(e->path, "row[%d]/episode[%d]", &row, &i) != 2 || i < 0 || i >= l->episodes ||
+        l->is_done[i])
+        return true;
+    l->is_done[i] = 1;
+    if (e->status != STEP_OK) {
+        l->tally->n_failed_outside++;
+        return true;
+    }
+    l->status = jv_parse(e->verdict, strlen(e->verdict), e->path, &v, l->err);
+    if (l->status)
+        return false;
+    read_verdict(v, &verdict);
+    jv_unref(v);
+    eval_tally_add(l->tally, &verdict);
+    return true;
+}
+
+enum status eval_load_row(const struct eval_options *o, const char *uuid, int32_t r,
+                          uint8_t *is_done, struct eval_tally *t, struct error *err)
+{
+    struct loading l = {.is_done = is_done, .episodes = o->row[r].episodes, .tally = t, .err = err};
+    struct store_reader *q = NULL;
+    char under[32];
+    enum status st = store_reader_open(o->store, &q, err);
+
+    if (st)
+        return st;
+    (void)snprintf(under, sizeof(under), "row[%d]", r);
+    st = query_episodes(q, uuid, under, false, load_episode, &l, err);
+    store_reader_close(q);
+    return st ? st : l.status;
+}

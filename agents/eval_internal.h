@@ -1,0 +1,35 @@
+/* eval_internal.h - what the files of an evaluation share: tallies and the stored configuration.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_AGENTS_EVAL_INTERNAL_H
+#define TROUPE_AGENTS_EVAL_INTERNAL_H
+
+#include "agents/eval.h"
+#include "runtime/store/query.h"
+
+/* Sums over the episodes of a row. */
+struct eval_tally {
+    int64_t n, n_success, n_failed_outside;
+    int64_t steps, steps_right, calls, own_slips, at_risk, recovered;
+    int64_t mismatch_shown, repaired, match_shown, false_alarms;
+    int64_t tok_in, tok_out;
+};
+
+/* eval_stats.c */
+void eval_tally_add(struct eval_tally *t, const struct env_verdict *v);
+/* Fills all of row but spec, ceiling and times. */
+void eval_tally_row(const struct eval_tally *t, struct eval_row *row);
+
+/* eval_config.c */
+MUST_CHECK enum status eval_check(const struct eval_options *o, struct error *err);
+void eval_params(const struct eval_options *o, const struct eval_row_spec *row, int32_t episode,
+                 struct env_params *out);
+/* Creates the run, or takes the one to resume and compares its configuration. */
+MUST_CHECK enum status eval_open_run(const struct eval_options *o, struct run **out,
+                                     struct error *err);
+/* Marks (episodes bytes) what the store has of row r, and counts it. */
+MUST_CHECK enum status eval_load_row(const struct eval_options *o, const char *uuid, int32_t r,
+                                     uint8_t *is_done, struct eval_tally *t, struct error *err);
+
+#endif

@@ -1,0 +1,36 @@
+/* rollout_format.h - the bytes of a packed episode, for rollout.c and rollout_unpack.c alone.
+ *
+ *   head:  version u8, flags u8, path, [env name, horizon, noise f64, profile, ablation, task seed,
+ *          fault seed], [backend], sample seed, call base, temperature, top_p, min_p, repetition
+ *          penalty (f32 each), top_k
+ *   then entries until the end, each a kind u8:
+ *   MODEL  flags u8, [prefix], [policy version], finish, n_delta, ids, n, ids, logp,
+ * [logp_sampled], [text] ENV    tool + 1 (0: no call, then its text), the values of its arguments,
+ * result text TOOL   name, arguments as JSON text, result as JSON text
+ *
+ * Numbers are varints (LEB128; those that may be negative zigzag), texts a length and bytes, floats
+ * little-endian. A MODEL opens the next turn; tool calls belong to the turn that is open.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_AGENTS_ROLLOUT_FORMAT_H
+#define TROUPE_AGENTS_ROLLOUT_FORMAT_H
+
+#define ROLLOUT_VERSION 1
+
+enum rollout_head_flag {
+    ROLLOUT_HAS_ENV = 1,
+    ROLLOUT_HAS_BACKEND = 2,
+    ROLLOUT_HEAD_FLAGS = 3,
+};
+enum rollout_kind { ROLLOUT_MODEL = 1, ROLLOUT_ENV = 2, ROLLOUT_TOOL = 3 };
+enum rollout_model_flag {
+    ROLLOUT_NEW_CHAIN = 1,
+    ROLLOUT_HAS_PREFIX = 2, /* prefix_len is not all of what went before */
+    ROLLOUT_HAS_POLICY = 4, /* another version than the call before; the first one's is 0 */
+    ROLLOUT_HAS_SAMPLED = 8,
+    ROLLOUT_HAS_TEXT = 16,
+    ROLLOUT_MODEL_FLAGS = 31,
+};
+
+#endif

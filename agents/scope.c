@@ -1,0 +1,70 @@
+/* scope.c - budgets: what may still be spent, here and in every parent.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "agents/scope.h"
+
+static bool is_over(int64_t used, int64_t more, int64_t limit)
+{
+    return limit > 0 && more > 0 && used > limit - more;
+}
+
+static enum status spent(const char *what, int64_t limit, struct error *err)
+{
+    return error_set(err, STATUS_BUDGET, "the budget of %lld %s is spent", (long long)limit, what);
+}
+
+enum status budget_fits(const struct budget *b, int64_t now_ms, int64_t tokens, int64_t steps,
+                        int64_t calls, struct error *err)
+{
+    for (; b; b = b->parent) {
+        if (is_over(b->tokens, tokens, b->tokens_limit))
+            return spent("tokens", b->tokens_limit, err);
+        if (is_over(b->steps, steps, b->steps_limit))
+            return spent("steps", b->steps_limit, err);
+        if (is_over(b->calls, calls, b->calls_limit))
+            return spent("tool calls", b->calls_limit, err);
+        if (b->wall_ms_limit > 0 && now_ms - b->started_ms >= b->wall_ms_limit)
+            return error_set(err, STATUS_TIMEOUT, "the wall time of %lld ms is over",
+                             (long long)b->wall_ms_limit);
+    }
+    return STATUS_OK;
+}
+
+enum status budget_check(const struct budget *b, int64_t now_ms, struct error *err)
+{
+    return budget_fits(b, now_ms, 1, 1, 1, err);
+}
+
+void budget_spend(struct budget *b, int64_t tokens, int64_t steps, int64_t calls)
+{
+    for (; b; b = b->parent) {
+        b->tokens += tokens;
+        b->steps += steps;
+        b->calls += calls;
+    }
+}
+
+int64_t budget_tokens_left(const struct budget *b)
+{
+    int64_t left = INT64_MAX;
+
+    for (; b; b = b->parent) {
+        if (b->tokens_limit > 0 && b->tokens_limit - b->tokens < left)
+            left = b->tokens_limit - b->tokens;
+    }
+    return left > 0 ? left : 0;
+}
+
+int64_t budget_deadline_ms(const struct budget *b)
+{
+    int64_t at = 0;
+
+    for (; b; b = b->parent) {
+        int64_t mine = b->wall_ms_limit > 0 ? b->started_ms + b->wall_ms_limit : 0;
+
+        if (mine > 0 && (at == 0 || mine < at))
+            at = mine;
+    }
+    return at;
+}

@@ -1,0 +1,454 @@
+/* turn_act.c - the last third of a turn: the calls of the reply, one after the other.
+ *
+ * Calls of the environment are answered at once; on replay they are played again and must answer
+ * what the record says. Other tools are asynchronous and obey the commit rule: before an
+ * `idempotent` or `once` effect its intent is durable, and a `once` effect that may have happened
+ * is never repeated: its tool is asked, else a human.
+ *
+ * A step boundary ends the reply: what the model asked for behind it belonged to a context that is
+ * gone.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "agents/agent_state.h"
+#include "runtime/base/memory.h"
+#include "runtime/store/path.h"
+
+static struct json *error_value(const char *text)
+{
+    struct json *v = jv_object();
+
+    jv_set_string(v, "error", text);
+    return v;
+}
+
+static enum effect effect_of(const struct agent *a, const struct pending_call *p)
+{
+    (void)a;
+    return p->tool ? p->tool->effect : EFFECT_NONE;
+}
+
+/* The path of pending[at] into a->path. */
+static void step_path(struct agent *a, const struct pending_call *p)
+{
+    agent_turn_path(a);
+    path_tool(&a->path, str_cstr(&a->base), a->at, p->name);
+}
+
+static void intend(struct agent *a, const struct pending_call *p, const struct json *arguments)
+{
+    struct step_intent s = {.path = str_cstr(&a->path),
+                            .kind = "tool",
+                            .name = p->name,
+                            .effect = effect_of(a, p),
+                            .args = arguments};
+
+    journal_intend(a->task.scope.run, &s);
+}
+
+static void finish(struct agent *a, enum step_state state, const struct json *out, const char *err)
+{
+    struct step_result r = {.path = str_cstr(&a->path), .state = state, .out = out, .err = err};
+
+    journal_finish(a->task.scope.run, &r);
+    if (out && !a->codec->compact)
+        journal_message(a->task.scope.run, a->task.scope.path, "tool", out);
+}
+
+/* The result is with the codec; on to the next call. */
+static void told(struct agent *a)
+{
+    a->at++;
+    a->result.calls++;
+    a->tool_started = a->tool_finished = false;
+    a->state = AGENT_ACT;
+}
+
+/* ---- the environment */
+
+static struct json *play_json(struct agent *a, const struct pending_call *p, struct env_effect *fx)
+{
+    struct json *result = a->task.env_ops->call(a->env, &p->env, fx);
+
+    if (!p->error)
+        return result;
+    /* The call counted; the model is told what was wrong with it. */
+    jv_unref(result);
+    return error_value(p->error);
+}
+
+static void after_env(struct agent *a, const struct env_effect *fx)
+{
+    a->env_over = fx->done;
+    a->restart = fx->step_boundary;
+}
+
+static void record_call(struct agent *a, const struct pending_call *p, const struct json *result,
+                        size_t feed_from)
+{
+    struct rollout_writer *w = a->task.record;
+
+    if (a->codec->compact)
+        rollout_env_call(w, &p->env, str_cstr(&a->reply_text), a->reply_text.len,
+                         str_cstr(&a->feed) + feed_from, a->feed.len - feed_from);
+    else
+        rollout_tool(w, p->name, p->arguments, result);
+}
+
+/* What the journal keeps as arguments and result of a compact call. */
+static struct json *compact_arguments(const struct agent *a, const struct pending_call *p)
+{
+    struct json *v;
+
+    if (p->env.tool >= 0)
+        return env_call_arguments(a->task.env_ops, &p->env);
+    v = jv_object();
+    jv_set_adopt(v, "text", jv_string_n(str_cstr(&a->reply_text), a->reply_text.len));
+    return v;
+}
+
+static enum status check_replay(const struct agent *a, const struct step_record *s,
+                                const struct json *result, struct error *err)
+{
+    if (jv_equal(s->out, result))
+        return STATUS_OK;
+    return error_set(err, STATUS_CORRUPT,
+                     "the environment answers the call %s otherwise than it is recorded",
+                     str_cstr(&a->path));
+}
+
+/* With a journal: find, or intend and finish in one go, since nothing lies between. */
+static enum status journal_env_call(struct agent *a, const struct pending_call *p,
+                                    const struct json *result, struct error *err)
+{
+    struct step_record s;
+    bool found = false;
+    struct json *arguments = NULL;
+    enum status st;
+
+    step_path(a, p);
+    st = journal_find(a->task.scope.run, str_cstr(&a->path), &found, &s, err);
+    if (st)
+        return st;
+    if (found && s.state != STEP_STARTED) {
+        st = check_replay(a, &s, result, err);
+    } else {
+        if (a->codec->compact)
+            arguments = compact_arguments(a, p);
+        intend(a, p, a->codec->compact ? arguments : p->arguments);
+        finish(a, p->error ? STEP_ERROR : STEP_OK, result, p->error);
+        jv_unref(arguments);
+    }
+    if (found)
+        step_record_deinit(&s);
+    return st;
+}
+
+static bool act_env(struct agent *a, const struct pending_call *p)
+{
+    size_t from = a->feed.len;
+    struct env_effect fx = {.done = false};
+    struct json *result = NULL;
+    enum status st = STATUS_OK;
+
+    if (a->codec->compact)
+        a->task.env_ops->call_compact(a->env, &p->env, &fx, &a->feed);
+    else
+        result = play_json(a, p, &fx);
+    if (a->task.scope.run) {
+        if (a->codec->compact)
+            result = jv_string_n(str_cstr(&a->feed) + from, a->feed.len - from);
+        st = journal_env_call(a, p, result, &a->result.err);
+    }
+    if (a->task.record)
+        record_call(a, p, result, from);
+    after_env(a, &fx);
+    if (!st && !a->codec->compact)
+        a->codec->tell(a, p, result);
+    jv_unref(result);
+    if (st)
+        return agent_end(a, st, NULL);
+    told(a);
+    return true;
+}
+
+/* ---- other tools */
+
+static bool take_result(struct agent *a, const struct pending_call *p, const struct json *result)
+{
+    if (a->task.record)
+        rollout_tool(a->task.record, p->name, p->arguments, result);
+    a->codec->tell(a, p, result);
+    told(a);
+    return true;
+}
+
+/* A call that is refused before it begins: unknown tool, unreadable arguments. */
+static bool act_refused(struct agent *a, const struct pending_call *p, bool found)
+{
+    struct json *result = error_value(p->error);
+
+    if (a->task.scope.run && !found) {
+        intend(a, p, p->arguments);
+        finish(a, STEP_ERROR, result, p->error);
+    }
+    take_result(a, p, result);
+    jv_unref(result);
+    return true;
+}
+
+static void tool_done(struct tool_call *c)
+{
+    struct agent *a = c->caller;
+
+    a->tool_finished = true;
+    agent_advance(a); /* or, inside start(), seen by turn_acting */
+}
+
+static void start_tool(struct agent *a, const struct pending_call *p)
+{
+    struct tool_call *c = &a->tool_call;
+    struct sha256 idem;
+
+    tool_call_deinit(c);
+    *c = (struct tool_call){.tool = p->tool,
+                            .arguments = p->arguments,
+                            .path = a->wants_paths ? str_cstr(&a->path) : NULL,
+                            .deadline_ms = a->deadline_ms,
+                            .done = tool_done,
+                            .caller = a};
+    if (a->task.scope.run && p->tool->effect >= EFFECT_IDEMPOTENT) {
+        idem = journal_idem(a->task.scope.run, str_cstr(&a->path), 0);
+        sha256_hex(&idem, a->idem);
+        c->idem = a->idem;
+    }
+    a->tool_started = true;
+    if (a->asking)
+        p->tool->ops->status(p->tool, c);
+    else
+        tool_call_start(c);
+}
+
+static void on_durable(void *ctx, enum status st, const struct error *err)
+{
+    struct agent *a = ctx;
+
+    a->durable = true;
+    a->durable_status = st;
+    if (st && err)
+        a->result.err = *err;
+    agent_advance(a);
+}
+
+/* May a `once` effect have happened before a crash? Its tool may know, else a human must. */
+static enum status look_back(struct agent *a, const struct pending_call *p, struct error *err)
+{
+    struct json *answer = NULL;
+    struct json *prompt;
+    const char *path = str_cstr(&a->path);
+    enum status st;
+
+    if (p->tool->ops->status) {
+        a->asking = true;
+        return STATUS_OK;
+    }
+    st = journal_wait_answer(a->task.scope.run, path, 0, &answer, err);
+    if (st)
+        return st;
+    if (!answer) {
+        prompt = jv_object();
+        jv_set_string(prompt, "question",
+                      "The process ended while this call was under way, and its effect may have "
+                      "happened. done: it has; repeat: it has not, call again; fail: give up.");
+        jv_set_string(prompt, "tool", p->name);
+        journal_wait(a->task.scope.run, path, 0, "effect", prompt, 0);
+        jv_unref(prompt);
+        return error_set(err, STATUS_WAITING, "%s: did the effect of %s happen?", path, p->name);
+    }
+    if (strcmp(jv_get_string(answer, ""), "repeat") != 0) {
+        bool done = strcmp(jv_get_string(answer, ""), "done") == 0;
+        struct json *result = done ? jv_object() : error_value("the call was given up");
+
+        if (done)
+            jv_set_bool(result, "ok", true);
+        a->tool_call.tool = p->tool;
+        a->tool_call.result = result;
+        a->tool_call.outcome = done ? TOOL_OK : TOOL_ERROR;
+        a->tool_started = a->tool_finished = true;
+    }
+    jv_unref(answer);
+    return STATUS_OK;
+}
+
+/* Steps that the journal has finished: their result is used, nothing happens again. */
+static bool replay_tool(struct agent *a, const struct pending_call *p, const struct step_record *s)
+{
+    struct error *err = &a->result.err;
+
+    if ((s->state == STEP_OK || s->state == STEP_ERROR) && s->out)
+        return take_result(a, p, s->out);
+    return agent_end(a,
+                     error_set(err, s->state == STEP_TIMEOUT ? STATUS_TIMEOUT : STATUS_FAILED, "%s",
+                               s->err ? s->err : step_state_name(s->state)),
+                     NULL);
+}
+
+static bool begin_tool(struct agent *a, const struct pending_call *p, bool started_before)
+{
+    enum effect effect = p->tool->effect;
+    enum status st = STATUS_OK;
+
+    a->asking = false;
+    a->durable = true;
+    a->durable_status = STATUS_OK;
+    tool_call_deinit(&a->tool_call);
+    if (a->task.scope.run) {
+        if (started_before && effect == EFFECT_ONCE)
+            st = look_back(a, p, &a->result.err);
+        if (st)
+            return agent_end(a, st, NULL);
+        intend(a, p, p->arguments);
+        a->durable = effect < EFFECT_IDEMPOTENT;
+    }
+    a->state = AGENT_ACTING;
+    if (a->host->box)
+        loop_box_hold(a->host->box, 1);
+    if (!a->durable)
+        journal_when_durable(a->task.scope.run, on_durable, a);
+    return true; /* turn_acting looks whether it may start */
+}
+
+static bool act_tool(struct agent *a, const struct pending_call *p)
+{
+    struct step_record s = {.state = STEP_STARTED};
+    bool found = false, more;
+    enum status st = STATUS_OK;
+
+    if (a->wants_paths)
+        step_path(a, p);
+    if (a->task.scope.run)
+        st = journal_find(a->task.scope.run, str_cstr(&a->path), &found, &s, &a->result.err);
+    if (st)
+        return agent_end(a, st, NULL);
+    if (p->error)
+        more = act_refused(a, p, found && s.state != STEP_STARTED);
+    else if (found && s.state != STEP_STARTED)
+        more = replay_tool(a, p, &s);
+    else
+        more = begin_tool(a, p, found);
+    if (found)
+        step_record_deinit(&s);
+    return more;
+}
+
+static bool take_outcome(struct agent *a)
+{
+    struct tool_call *c = &a->tool_call;
+    const struct pending_call *p = &a->pending[a->at];
+    struct error *err = &a->result.err;
+    bool run = a->task.scope.run != NULL;
+    const char *words = jv_get_string(jv_get(c->result, "error"), NULL);
+
+    switch (c->outcome) {
+    case TOOL_OK:
+    case TOOL_ERROR:
+        if (run)
+            finish(a, c->outcome == TOOL_OK ? STEP_OK : STEP_ERROR, c->result, words);
+        return take_result(a, p, c->result);
+    case TOOL_TIMEOUT:
+        if (run)
+            finish(a, STEP_TIMEOUT, NULL, words ? words : "the tool did not answer in time");
+        return agent_end(a,
+                         error_set(err, STATUS_TIMEOUT, "tool %s: %s", p->name,
+                                   words ? words : "no answer in time"),
+                         NULL);
+    case TOOL_CANCELLED:
+        break;
+    case TOOL_SUSPENDED:
+        if (run)
+            journal_wait(a->task.scope.run, str_cstr(&a->path), 0, "tool", c->result, 0);
+        return agent_end(a, error_set(err, STATUS_WAITING, "tool %s waits", p->name), NULL);
+    }
+    if (!a->cancelled && !a->timed_out)
+        return agent_end(a, error_set(err, STATUS_CANCELLED, "tool %s was cancelled", p->name),
+                         NULL);
+    a->state = AGENT_PERCEIVE; /* which says why */
+    return true;
+}
+
+/* A tool that was asked: TOOL_OK is the result of what had happened, TOOL_ERROR says that nothing
+ * had, and anything else that it cannot tell. */
+static bool take_status(struct agent *a)
+{
+    const struct pending_call *p = &a->pending[a->at];
+
+    a->asking = false;
+    if (a->tool_call.outcome == TOOL_OK)
+        return true;
+    if (a->tool_call.outcome == TOOL_ERROR) {
+        a->tool_started = a->tool_finished = false;
+        return true;
+    }
+    return agent_end(a,
+                     error_set(&a->result.err, STATUS_WAITING,
+                               "%s: did the effect of %s happen? Its tool cannot tell",
+                               str_cstr(&a->path), p->name),
+                     NULL);
+}
+
+bool turn_acting(struct agent *a)
+{
+    const struct pending_call *p = &a->pending[a->at];
+    bool more = true;
+
+    if (!a->durable)
+        return false;
+    if (!a->tool_started && (a->durable_status || a->cancelled || a->timed_out)) {
+        /* Nothing has begun: the intent stands, a resume goes on from here. */
+        a->state = AGENT_PERCEIVE;
+        more = a->durable_status ? agent_end(a, a->durable_status, NULL) : true;
+    } else {
+        if (!a->tool_started)
+            start_tool(a, p);
+        if (!a->tool_finished)
+            return false;
+        if (a->asking) {
+            more = take_status(a);
+            if (more)
+                return true; /* finished with a result, or to be started */
+        } else {
+            more = take_outcome(a);
+        }
+    }
+    if (a->host->box)
+        loop_box_hold(a->host->box, -1);
+    return more;
+}
+
+static enum status may_call(const struct agent *a, struct error *err)
+{
+    const struct budget *b = a->task.scope.budget;
+
+    return b ? budget_fits(b, agent_now_ms(a), 0, 0, 1, err) : STATUS_OK;
+}
+
+bool turn_act(struct agent *a)
+{
+    const struct pending_call *p;
+    enum status st;
+
+    if (a->at >= a->n_pending || a->env_over || a->restart) {
+        a->turn++;
+        a->state = AGENT_PERCEIVE;
+        return true;
+    }
+    p = &a->pending[a->at];
+    st = may_call(a, &a->result.err);
+    if (st)
+        return agent_end(a, st, NULL);
+    budget_spend(a->task.scope.budget, 0, 0, 1);
+    return p->is_env ? act_env(a, p) : act_tool(a, p);
+}

@@ -1,0 +1,29 @@
+/* turn_perceive.c - the first third of a turn: is there anything left to do, may it be paid for,
+ * and what does the model see.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "agents/agent_state.h"
+
+/* A new turn costs a step; its tokens are asked for when the prompt stands. */
+static enum status may_begin(const struct agent *a, struct error *err)
+{
+    const struct budget *b = a->task.scope.budget;
+
+    return b ? budget_fits(b, agent_now_ms(a), 1, 1, 0, err) : STATUS_OK;
+}
+
+bool turn_perceive(struct agent *a)
+{
+    enum status st;
+
+    if (a->env_over || a->answer)
+        return agent_end(a, STATUS_OK, NULL);
+    st = may_begin(a, &a->result.err);
+    if (!st)
+        st = a->codec->perceive(a, &a->result.err);
+    if (st)
+        return agent_end(a, st, NULL);
+    a->state = AGENT_REASON;
+    return true;
+}
