@@ -3,133 +3,203 @@
  * p = exp(q.k scale - lse), delta = dout.out, ds = p (dout.v - delta) scale;
  * dv += p dout, dk += ds q, dq = sum ds k. Every sum is one chain: scores and dout.v over D, dq
  * over keys, dk and dv over rows and, within a row, heads. Pages of keys are turned to (16, D) and
- * pages of values to (D, 16) once for all queries of a tile.
+ * pages of values to (D, 16) once for all queries of a tile. A key past a query's own position
+ * gets p = ds = 0; keys past all queries of the tile are not read.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "kernels/cpu/cpu_query.h"
 
-enum { PAGE_FLOATS = KV_PAGE_TOKENS * ATTENTION_MAX_HEAD_DIM };
+/* Queries, pages and vectors of D at a time, as the registers allow. */
+#if defined(CPU_BUILD_AVX512)
+enum { BACK_QUERIES = 8, BACK_PAGES = 2, BACK_VECTORS = 2 };
+#else
+enum { BACK_QUERIES = 4, BACK_PAGES = 1, BACK_VECTORS = 1 };
+#endif
+
+enum { PAGE_FLOATS = KV_PAGE_TOKENS * ATTENTION_MAX_HEAD_DIM, SPAN = BACK_PAGES * KV_PAGE_TOKENS };
 
 struct back {
     float q[QUERY_MAX * QUERY_STRIDE];
     float dout[QUERY_MAX * QUERY_STRIDE];
     float dq[QUERY_MAX * QUERY_STRIDE];
-    float p[QUERY_MAX * KV_PAGE_TOKENS], ds[QUERY_MAX * KV_PAGE_TOKENS];
-    float k[PAGE_FLOATS], v[PAGE_FLOATS];               /* (D, 16), (16, Dpad) */
-    float k_turned[PAGE_FLOATS], v_turned[PAGE_FLOATS]; /* (16, Dpad), (Dpad, 16) */
+    float p[QUERY_MAX * SPAN], ds[QUERY_MAX * SPAN];
+    float k[BACK_PAGES * PAGE_FLOATS], v_turned[BACK_PAGES * PAGE_FLOATS]; /* (D, 16) */
+    float k_turned[BACK_PAGES * PAGE_FLOATS];                              /* (16, padded) */
     float delta[QUERY_MAX], lse[QUERY_MAX];
-    int32_t padded; /* D to whole vectors */
+    int32_t padded;             /* D to whole vectors */
+    int32_t base;               /* position of the first key at hand */
+    int32_t n_keys[BACK_PAGES]; /* of each page at hand: those that some query sees */
+    int64_t at[BACK_PAGES];     /* the pages at hand, in a pool */
 };
 
-static void turn(const float *from, int64_t ld_from, float *to, int64_t ld_to)
-{
-    for (int i = 0; i < 16; i++)
-        for (int x = 0; x < 16; x++)
-            to[x * ld_to + i] = from[i * ld_from + x];
-}
-
-/* A page as f32, both ways round. Lanes of keys at or past n_keys are zero. */
-static void load_page(const struct attention_job *j, struct back *b, int64_t at, int32_t n_keys)
+/* Page i at hand as f32, with zeros for keys that no query sees. */
+static void load_page(const struct attention_job *j, struct back *b, int32_t i)
 {
     bool bf16 = j->kv->dtype == DTYPE_BF16;
-    int32_t D = j->s->head_dim;
+    int32_t D = j->s->head_dim, n = b->n_keys[i];
+    float *k = b->k + i * PAGE_FLOATS, *k_turned = b->k_turned + i * PAGE_FLOATS;
+    float *v_turned = b->v_turned + i * PAGE_FLOATS;
+    v16 t[16];
 
-    for (int32_t d = 0; d < b->padded; d++)
-        v16_store(b->k + d * 16,
-                  d < D ? load_kv_n(j->kv->k, at + d * 16, bf16, n_keys) : v16_zero());
-    for (int32_t i = 0; i < KV_PAGE_TOKENS; i++)
-        for (int32_t d = 0; d < D; d += 16)
-            v16_store(b->v + i * b->padded + d,
-                      i < n_keys ? load_kv_n(j->kv->v, at + i * D + d, bf16, D - d) : v16_zero());
     for (int32_t d = 0; d < b->padded; d += 16) {
-        turn(b->k + d * 16, 16, b->k_turned + d, b->padded);
-        turn(b->v + d, b->padded, b->v_turned + d * 16, 16);
+        for (int x = 0; x < 16; x++) {
+            t[x] = d + x < D ? load_kv_n(j->kv->k, b->at[i] + (d + x) * 16, bf16, n) : v16_zero();
+            v16_store(k + (d + x) * 16, t[x]);
+        }
+        v16_transpose(t);
+        for (int x = 0; x < 16; x++)
+            v16_store(k_turned + x * b->padded + d, t[x]);
+        for (int x = 0; x < 16; x++)
+            t[x] = x < n ? load_kv_n(j->kv->v, b->at[i] + x * D + d, bf16, D - d) : v16_zero();
+        v16_transpose(t);
+        for (int x = 0; x < 16; x++)
+            v16_store(v_turned + (d + x) * 16, t[x]);
     }
 }
 
-/* p and ds of nq queries from q0 over the page at hand; keys at or past n_keys get 0. */
-V16_INLINE void page_weights(const struct attention_job *j, struct back *b, int q0, int nq,
-                             int32_t n_keys)
+/* acc[q * np + i] = row q of `rows` times page i (D, 16) of `pages`: chains over D. */
+V16_INLINE void dots(v16 *acc, const float *rows, const float *pages, int32_t D, int nq, int np)
 {
-    v16 s[QUERY_MAX], dp[QUERY_MAX], scale = v16_set1(j->s->scale);
-
-    for (int q = 0; q < nq; q++)
-        s[q] = dp[q] = v16_zero();
-    for (int32_t d = 0; d < j->s->head_dim; d++) {
-        v16 k = v16_load(b->k + d * 16), v = v16_load(b->v_turned + d * 16);
-        for (int q = 0; q < nq; q++) {
-            s[q] = v16_fma(v16_set1(b->q[(q0 + q) * QUERY_STRIDE + d]), k, s[q]);
-            dp[q] = v16_fma(v16_set1(b->dout[(q0 + q) * QUERY_STRIDE + d]), v, dp[q]);
+    V16_UNROLL for (int x = 0; x < nq * np; x++) acc[x] = v16_zero();
+    for (int32_t d = 0; d < D; d++) {
+        v16 k[BACK_PAGES];
+        V16_UNROLL for (int i = 0; i < np; i++)
+        {
+            k[i] = v16_load(pages + i * PAGE_FLOATS + d * 16);
+            V16_HOLD(k[i]);
+        }
+        V16_UNROLL for (int q = 0; q < nq; q++)
+        {
+            v16 x = v16_set1(rows[q * QUERY_STRIDE + d]);
+            V16_UNROLL for (int i = 0; i < np; i++) acc[q * np + i] =
+                v16_fma(x, k[i], acc[q * np + i]);
         }
     }
-    for (int q = 0; q < nq; q++) {
-        v16 p = v16_exp(v16_sub(v16_mul(s[q], scale), v16_set1(b->lse[q0 + q])));
-        v16 ds = v16_mul(v16_mul(p, v16_sub(dp[q], v16_set1(b->delta[q0 + q]))), scale);
-        v16_store(b->p + (q0 + q) * 16, v16_keep(p, n_keys, 0.0f));
-        v16_store(b->ds + (q0 + q) * 16, v16_keep(ds, n_keys, 0.0f));
+}
+
+/* p and ds of nq queries from q0 over np pages. */
+V16_INLINE void page_weights(const struct attention_job *j, const struct query_tile *t,
+                             struct back *b, int q0, int nq, int np)
+{
+    v16 s[BACK_QUERIES * BACK_PAGES], dp[BACK_QUERIES * BACK_PAGES], scale = v16_set1(j->s->scale);
+    int32_t D = j->s->head_dim;
+
+    dots(s, b->q + q0 * QUERY_STRIDE, b->k, D, nq, np);
+    for (int x = 0; x < nq * np; x++) {
+        int q = q0 + x / np, i = x % np;
+        int32_t n = t->keys[q] - b->base - i * KV_PAGE_TOKENS;
+        v16 p = v16_exp(v16_sub(v16_mul(s[x], scale), v16_set1(b->lse[q])));
+        v16_store(b->p + q * SPAN + i * 16, v16_keep(p, n, 0.0f));
+    }
+    dots(dp, b->dout + q0 * QUERY_STRIDE, b->v_turned, D, nq, np);
+    for (int x = 0; x < nq * np; x++) {
+        int q = q0 + x / np, i = x % np;
+        v16 p = v16_load(b->p + q * SPAN + i * 16);
+        v16 ds = v16_mul(v16_mul(p, v16_sub(dp[x], v16_set1(b->delta[q]))), scale);
+        v16_store(b->ds + q * SPAN + i * 16, ds);
     }
 }
 
 /* dk (D, 16) += ds q. */
-V16_INLINE void add_dk(const struct attention_job *j, const struct back *b, int q0, int nq,
-                       int32_t n_keys, float *dk)
+V16_INLINE void add_dk(const struct attention_job *j, const struct back *b, int q0, int nq, int np)
 {
-    v16 ds[QUERY_MAX];
+    v16 ds[BACK_QUERIES * BACK_PAGES];
+    const float *rows = b->q + q0 * QUERY_STRIDE;
 
-    for (int q = 0; q < nq; q++)
-        ds[q] = v16_load(b->ds + (q0 + q) * 16);
+    V16_UNROLL for (int q = 0; q < nq; q++) V16_UNROLL for (int i = 0; i < np; i++)
+    {
+        ds[q * np + i] = v16_load(b->ds + (q0 + q) * SPAN + i * 16);
+        V16_HOLD(ds[q * np + i]);
+    }
     for (int64_t d = 0; d < j->s->head_dim; d++) {
-        v16 sum = v16_load_n(dk + d * 16, n_keys);
-        for (int q = 0; q < nq; q++)
-            sum = v16_fma(ds[q], v16_set1(b->q[(q0 + q) * QUERY_STRIDE + d]), sum);
-        v16_store_n(dk + d * 16, sum, n_keys);
+        v16 sum[BACK_PAGES];
+        V16_UNROLL for (int i = 0; i < np; i++) sum[i] =
+            v16_load_n(j->dk + b->at[i] + d * 16, b->n_keys[i]);
+        V16_UNROLL for (int q = 0; q < nq; q++)
+        {
+            v16 x = v16_set1(rows[q * QUERY_STRIDE + d]);
+            V16_UNROLL for (int i = 0; i < np; i++) sum[i] = v16_fma(ds[q * np + i], x, sum[i]);
+        }
+        V16_UNROLL for (int i = 0; i < np; i++)
+            v16_store_n(j->dk + b->at[i] + d * 16, sum[i], b->n_keys[i]);
     }
 }
 
-/* dv (16, D) += p dout. */
-V16_INLINE void add_dv(const struct attention_job *j, const struct back *b, int q0, int nq,
-                       int32_t n_keys, float *dv)
+/* dv (16, D) of page i += p dout, vectors d .. d + 16 nv - 1 of D. */
+V16_INLINE void add_dv(const struct attention_job *j, const struct back *b, int q0, int nq, int i,
+                       int32_t d, int nv)
 {
-    int32_t D = j->s->head_dim;
+    v16 dout[BACK_QUERIES * BACK_VECTORS];
+    int32_t D = j->s->head_dim, lanes = D - d - (nv - 1) * 16; /* of the last vector */
+    float *dv = j->dv + b->at[i] + d;
+    const float *p = b->p + q0 * SPAN + i * 16;
 
-    for (int32_t d = 0; d < D; d += 16) {
-        v16 dout[QUERY_MAX];
-        for (int q = 0; q < nq; q++)
-            dout[q] = v16_load(b->dout + (q0 + q) * QUERY_STRIDE + d);
-        for (int64_t i = 0; i < n_keys; i++) {
-            v16 sum = v16_load_n(dv + i * D + d, D - d);
-            for (int q = 0; q < nq; q++)
-                sum = v16_fma(v16_set1(b->p[(q0 + q) * 16 + i]), dout[q], sum);
-            v16_store_n(dv + i * D + d, sum, D - d);
+    V16_UNROLL for (int q = 0; q < nq; q++) V16_UNROLL for (int v = 0; v < nv; v++)
+    {
+        dout[q * nv + v] = v16_load(b->dout + (q0 + q) * QUERY_STRIDE + d + v * 16);
+        V16_HOLD(dout[q * nv + v]);
+    }
+    for (int32_t x = 0; x < b->n_keys[i]; x++, dv += D) {
+        v16 sum[BACK_VECTORS];
+        V16_UNROLL for (int v = 0; v < nv; v++) sum[v] =
+            v < nv - 1 ? v16_load(dv + v * 16) : v16_load_n(dv + v * 16, lanes);
+        V16_UNROLL for (int q = 0; q < nq; q++)
+        {
+            v16 w = v16_set1(p[q * SPAN + x]);
+            V16_UNROLL for (int v = 0; v < nv; v++) sum[v] = v16_fma(w, dout[q * nv + v], sum[v]);
+        }
+        V16_UNROLL for (int v = 0; v < nv - 1; v++) v16_store(dv + v * 16, sum[v]);
+        v16_store_n(dv + (nv - 1) * 16, sum[nv - 1], lanes);
+    }
+}
+
+/* dq += ds k over the keys of np pages in order, vectors d .. d + 16 nv - 1 of D. */
+V16_INLINE void add_dq(struct back *b, int q0, int nq, int np, int32_t d, int nv)
+{
+    v16 sum[BACK_QUERIES * BACK_VECTORS];
+    float *dq = b->dq + q0 * QUERY_STRIDE + d;
+
+    V16_UNROLL for (int q = 0; q < nq; q++) V16_UNROLL for (int v = 0; v < nv; v++)
+        sum[q * nv + v] = v16_load(dq + q * QUERY_STRIDE + v * 16);
+    for (int i = 0; i < np; i++) {
+        const float *k = b->k_turned + i * PAGE_FLOATS + d, *ds = b->ds + q0 * SPAN + i * 16;
+        for (int32_t x = 0; x < b->n_keys[i]; x++, k += b->padded) {
+            v16 key[BACK_VECTORS];
+            V16_UNROLL for (int v = 0; v < nv; v++)
+            {
+                key[v] = v16_load(k + v * 16);
+                V16_HOLD(key[v]);
+            }
+            V16_UNROLL for (int q = 0; q < nq; q++)
+            {
+                v16 w = v16_set1(ds[q * SPAN + x]);
+                V16_UNROLL for (int v = 0; v < nv; v++) sum[q * nv + v] =
+                    v16_fma(w, key[v], sum[q * nv + v]);
+            }
         }
     }
+    V16_UNROLL for (int q = 0; q < nq; q++) V16_UNROLL for (int v = 0; v < nv; v++)
+        v16_store(dq + q * QUERY_STRIDE + v * 16, sum[q * nv + v]);
 }
 
-/* dq += ds k, keys in order. */
-V16_INLINE void add_dq(struct back *b, int q0, int nq, int32_t n_keys)
+V16_INLINE void back_pages(const struct attention_job *j, const struct query_tile *t,
+                           struct back *b, int q0, int nq, int np)
 {
-    for (int32_t d = 0; d < b->padded; d += 16) {
-        v16 sum[QUERY_MAX];
-        for (int q = 0; q < nq; q++)
-            sum[q] = v16_load(b->dq + (q0 + q) * QUERY_STRIDE + d);
-        for (int32_t i = 0; i < n_keys; i++) {
-            v16 k = v16_load(b->k_turned + i * b->padded + d);
-            for (int q = 0; q < nq; q++)
-                sum[q] = v16_fma(v16_set1(b->ds[(q0 + q) * 16 + i]), k, sum[q]);
-        }
-        for (int q = 0; q < nq; q++)
-            v16_store(b->dq + (q0 + q) * QUERY_STRIDE + d, sum[q]);
+    int32_t d = 0;
+
+    page_weights(j, t, b, q0, nq, np);
+    add_dk(j, b, q0, nq, np);
+    for (; BACK_VECTORS > 1 && d + 32 <= b->padded; d += 32) {
+        for (int i = 0; i < np; i++)
+            add_dv(j, b, q0, nq, i, d, BACK_VECTORS);
+        add_dq(b, q0, nq, np, d, BACK_VECTORS);
     }
-}
-
-V16_INLINE void back_page(const struct attention_job *j, struct back *b, int64_t at, int q0, int nq,
-                          int32_t n_keys)
-{
-    page_weights(j, b, q0, nq, n_keys);
-    add_dk(j, b, q0, nq, n_keys, j->dk + at);
-    add_dv(j, b, q0, nq, n_keys, j->dv + at);
-    add_dq(b, q0, nq, n_keys);
+    for (; d < b->padded; d += 16) {
+        for (int i = 0; i < np; i++)
+            add_dv(j, b, q0, nq, i, d, 1);
+        add_dq(b, q0, nq, np, d, 1);
+    }
 }
 
 static void enter_tile(const struct attention_job *j, const struct query_tile *t, struct back *b)
@@ -152,28 +222,39 @@ static void enter_tile(const struct attention_job *j, const struct query_tile *t
     }
 }
 
-/* Pages that every query sees whole are shared; the rest are taken query by query. */
+/* Pages np on from b->base, for all queries of the tile. */
+V16_INLINE void back_span(const struct attention_job *j, const struct query_tile *t, struct back *b,
+                          int nq, int np)
+{
+    int step = nq < BACK_QUERIES ? nq : BACK_QUERIES;
+
+    for (int i = 0; i < np; i++)
+        load_page(j, b, i);
+    for (int q0 = 0; q0 < nq; q0 += step)
+        back_pages(j, t, b, q0, step, np);
+}
+
 V16_INLINE void back(const struct attention_job *j, const struct query_tile *t, int nq)
 {
     struct back b;
-    int32_t D = j->s->head_dim, shared = t->keys[0], last = 0;
+    int32_t D = j->s->head_dim, last = 0;
 
-    for (int32_t q = 0; q < nq; q++) {
-        shared = t->keys[q] < shared ? t->keys[q] : shared;
+    for (int32_t q = 0; q < nq; q++)
         last = t->keys[q] > last ? t->keys[q] : last;
-    }
     enter_tile(j, t, &b);
-    for (int32_t base = 0; base < last; base += KV_PAGE_TOKENS) {
-        int64_t at = page_at(j, t->page[base / KV_PAGE_TOKENS], t->g);
-        load_page(j, &b, at, last - base < KV_PAGE_TOKENS ? last - base : KV_PAGE_TOKENS);
-        if (base + KV_PAGE_TOKENS <= shared) {
-            back_page(j, &b, at, 0, nq, KV_PAGE_TOKENS);
-            continue;
+    for (b.base = 0; b.base < last;) {
+        int32_t left = last - b.base;
+        for (int32_t i = 0; i < BACK_PAGES && i * KV_PAGE_TOKENS < left; i++) {
+            int32_t n = left - i * KV_PAGE_TOKENS;
+            b.at[i] = page_at(j, t->page[b.base / KV_PAGE_TOKENS + i], t->g);
+            b.n_keys[i] = n < KV_PAGE_TOKENS ? n : KV_PAGE_TOKENS;
         }
-        for (int32_t q = 0; q < nq; q++) {
-            int32_t n = t->keys[q] - base;
-            if (n > 0)
-                back_page(j, &b, at, q, 1, n < KV_PAGE_TOKENS ? n : KV_PAGE_TOKENS);
+        if (BACK_PAGES == 2 && left > KV_PAGE_TOKENS) {
+            back_span(j, t, &b, nq, BACK_PAGES);
+            b.base += BACK_PAGES * KV_PAGE_TOKENS;
+        } else {
+            back_span(j, t, &b, nq, 1);
+            b.base += KV_PAGE_TOKENS;
         }
     }
     for (int32_t q = 0; q < nq; q++)

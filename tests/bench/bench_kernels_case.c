@@ -50,6 +50,7 @@ static const struct spec specs[] = {
     {"matmul_dw 256 x 128 x 384", BENCH_DW, 256, 128, 384, DTYPE_F32},
     {"matmul_dw 1024 x 1024 x 1024", BENCH_DW, 1024, 1024, 1024, DTYPE_F32},
     {"attention 16 rows over 256", BENCH_ATTENTION, 16, 256, 32, DTYPE_F32},
+    {"attention 4 rows over 256", BENCH_ATTENTION, 4, 256, 32, DTYPE_F32},
     {"attention 64 rows over 128", BENCH_ATTENTION, 64, 128, 32, DTYPE_F32},
     {"attention 16 rows over 256 bf16", BENCH_ATTENTION, 16, 256, 32, DTYPE_BF16},
     {"attention 256 rows of a sequence", BENCH_ATTENTION_ROWS, 256, 256, 32, DTYPE_F32},
