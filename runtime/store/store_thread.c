@@ -231,14 +231,18 @@ static void complete(struct store *s, struct batch *b)
     }
 }
 
-/* Answers at the head of the queue what needs no disk: a mere wait for what was before it,
- * and everything once writing has stopped. */
+/* A mere wait for what was before it, and everything once writing has stopped. */
+static bool needs_no_disk(const struct store *s, const struct txn *t)
+{
+    return t->kind == TXN_WRITE && (s->stopped || is_pause(t));
+}
+
 static void answer_without_disk(struct store *s)
 {
     struct batch b = {.first = NULL, .end = &b.first};
     struct txn *t;
 
-    while ((t = peek(s)) && t->kind == TXN_WRITE && (s->stopped || is_pause(t))) {
+    while ((t = peek(s)) && needs_no_disk(s, t)) {
         drop_head(s);
         batch_add(&b, t);
         if (t->run && t->run->failed)
@@ -256,16 +260,13 @@ static void run_batch(struct store *s)
     struct txn *t;
     enum status st;
 
-    answer_without_disk(s);
-    t = peek(s);
-    if (!t || t->kind != TXN_WRITE)
-        return;
     st = file_lock_take(s->lock_fd, &err);
     if (st == STATUS_OK) {
         st = write_batch(s, &b, &err);
         file_lock_release(s->lock_fd);
     }
     if (b.n == 0) { /* not even begun: whoever is first must hear of it */
+        t = peek(s);
         drop_head(s);
         batch_add(&b, t);
     }
@@ -335,7 +336,9 @@ static bool serve(struct store *s)
     struct txn *t;
 
     while ((t = peek(s)) != NULL) {
-        if (t->kind == TXN_WRITE) {
+        if (needs_no_disk(s, t)) {
+            answer_without_disk(s);
+        } else if (t->kind == TXN_WRITE) {
             run_batch(s);
         } else {
             struct batch one = {.first = NULL, .end = &one.first};

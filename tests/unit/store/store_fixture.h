@@ -24,7 +24,7 @@
 
 struct store_fixture {
     char folder[64];
-    char path[96];
+    char path[128];
     struct store *store;
 };
 
@@ -57,7 +57,7 @@ static inline int fixture_setup(void **state)
     (void)snprintf(f->folder, sizeof(f->folder), "/tmp/troupe-store-XXXXXX");
     if (!f || !mkdtemp(f->folder))
         return -1;
-    (void)snprintf(f->path, sizeof(f->path), "%s/store.db", f->folder);
+    (void)snprintf(f->path, sizeof(f->path), "%.63s/store.db", f->folder);
     *state = f;
     return 0;
 }
@@ -69,7 +69,7 @@ static inline int fixture_teardown(void **state)
 
     store_close(f->store);
     for (size_t i = 0; i < sizeof(tail) / sizeof(tail[0]); i++) {
-        char name[128];
+        char name[160];
 
         (void)snprintf(name, sizeof(name), "%s%s", f->path, tail[i]);
         (void)unlink(name);
@@ -91,11 +91,11 @@ static inline struct json *fixture_json(const char *text)
     return v;
 }
 
-/* Fails with the words of the error. */
+/* Fails with the words of the error; the call names its struct error `why`. */
 #define assert_ok(call)                                                                            \
     do {                                                                                           \
         struct error err_ = ERROR_INIT;                                                            \
-        struct error *err = &err_;                                                                 \
+        struct error *why = &err_;                                                                 \
         if ((call) != STATUS_OK)                                                                   \
             fail_msg("%s: %s %s", #call, err_.where, err_.message);                                \
     } while (0)
@@ -106,7 +106,7 @@ static inline struct run *fixture_run(struct store *s)
     struct run_spec spec = {.kind = "run", .name = "ledger", .config = config, .seed = 7};
     struct run *r = NULL;
 
-    assert_ok(run_create(s, &spec, &r, err));
+    assert_ok(run_create(s, &spec, &r, why));
     jv_unref(config);
     return r;
 }
