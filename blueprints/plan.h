@@ -36,6 +36,9 @@ struct plan_value;
 MUST_CHECK enum status plan_value_eval(const struct plan_value *v, const struct json *vars,
                                        struct json **out, struct error *err);
 
+/* The bounds of plan_value_eval, for values from elsewhere. */
+bool plan_value_fits(const struct json *v);
+
 struct plan_budget {
     int64_t tokens, steps, calls, wall_ms; /* 0: none */
 };

@@ -208,14 +208,20 @@ static bool fits(const struct json *v, int depth, size_t *room)
     return ok;
 }
 
+bool plan_value_fits(const struct json *v)
+{
+    size_t room = JSON_MAX_BYTES;
+
+    return fits(v, 1, &room);
+}
+
 enum status plan_value_eval(const struct plan_value *v, const struct json *vars, struct json **out,
                             struct error *err)
 {
-    size_t room = JSON_MAX_BYTES;
     struct json *value = NULL;
     enum status st = eval(v, vars, &value, err);
 
-    if (!st && !fits(value, 1, &room)) {
+    if (!st && !plan_value_fits(value)) {
         st = STATUS_LIMIT;
         yaml_error(err, v->yaml, v->node, "the value is larger than %zu bytes or deeper than %d",
                    JSON_MAX_BYTES, JSON_MAX_DEPTH);

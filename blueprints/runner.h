@@ -3,6 +3,8 @@
  * The interpreter is deterministic: equal plan, inputs, seed and recorded results give equal steps,
  * so resume is running again with the journal answering what is done. One runner drives one run on
  * the loop; several may run at once.
+ *
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_BLUEPRINTS_RUNNER_H
 #define TROUPE_BLUEPRINTS_RUNNER_H
@@ -16,32 +18,46 @@ struct runner_host {
     struct tool_registry *tools;
     struct store *store;
     const struct seams *seams;
-    /* The model for a name of the plan (after --model overrides); lent; opened once. */
+    /* The model for a name of the plan (after --model overrides); lent; asked once a role. */
     enum status (*model)(void *ctx, const char *role, const char *name, struct model **out,
                          struct error *err);
     /* Progress: a step began or ended. May be NULL. */
     void (*on_step)(void *ctx, const char *path, const char *kind, enum step_state state);
     void *ctx;
+    /* Stay while only questions are open, and take answers as they come. false: the runner is done
+     * with "waiting" then, and resume goes on after an answer. */
+    bool stay;
+    int64_t max_steps; /* of a run, each item and round counted; 0: RUNNER_MAX_STEPS */
 };
+#define RUNNER_MAX_STEPS 1000000
 
 struct runner_result {
-    const char *status; /* "ok", "error", "timeout", "budget", "cancelled", "rejected", "waiting" */
+    /* "ok", "error", "timeout", "budget", "cancelled", "rejected"; "waiting" and "running" when the
+     * run is not over: resume goes on. */
+    const char *status;
     struct json *output; /* lent for the call */
     struct error err;
-    int64_t steps, tok_in, tok_out, wall_ms;
+    int64_t steps, tok_in, tok_out, wall_ms; /* of this process */
 };
 struct runner;
 typedef void (*runner_done)(void *ctx, struct runner *r, const struct runner_result *result);
 
 /* inputs: an object, checked against plan->input (STATUS_USAGE names the input). The run row's
  * config holds
- * {"plan": effective, "inputs": ..., "options": ...}; a resumed run gets both from there. */
+ * {"plan": effective, "inputs": ..., "options": ...}; a resumed run gets both from there. Models
+ * are opened and tools looked up here, so that what is missing fails before the first step. done is
+ * called from the loop, once, when what it tells is durable; the caller drains store_reply_box. */
 MUST_CHECK enum status runner_start(const struct runner_host *h, const struct plan *plan,
                                     struct run *run, const struct json *inputs, runner_done done,
                                     void *ctx, struct runner **out, struct error *err);
-/* Cancels what is in flight; done follows with "cancelled" (or the run stays "running" and can be
- * resumed when `keep` is true: Ctrl-C). */
+/* Cancels what is in flight; done follows with "cancelled", or with "running" when `keep` is true
+ * (Ctrl-C): then nothing more is recorded, and the run can be resumed. */
 void runner_stop(struct runner *r, bool keep);
-void runner_free(struct runner *r); /* after done */
+void runner_free(struct runner *r); /* after done; allowed inside it */
+
+/* An answer from the command line, for the question of a wait row: one of its options by its text,
+ * else the text itself. STATUS_USAGE names the options. */
+MUST_CHECK enum status runner_answer_from_text(const struct json *prompt, const char *text,
+                                               struct json **out, struct error *err);
 
 #endif

@@ -1,0 +1,48 @@
+/* block.c - steps one after the other, each seeing those before it.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "blueprints/frame.h"
+
+static void begin_next(struct block *b, struct frame *f)
+{
+    struct str base = STR_INIT;
+    struct str path = STR_INIT;
+    int32_t i = b->next++;
+
+    frame_base(f, &base);
+    path_child(&path, str_cstr(&base), b->step[i].id);
+    frame_new(f, b->plan, &b->step[i], str_cstr(&path), i);
+    str_deinit(&path);
+    str_deinit(&base);
+}
+
+void block_begin(struct block *b, struct frame *f, const struct plan *plan,
+                 const struct plan_step *step, int32_t n)
+{
+    *b = (struct block){.plan = plan, .step = step, .n = n};
+    if (!f->inner)
+        frame_open_scope(f);
+    begin_next(b, f);
+}
+
+bool block_child_ended(struct block *b, struct frame *f, struct frame *child)
+{
+    if (!child->ok) {
+        frame_end_like(f, child);
+        return false;
+    }
+    frame_bind(f, child->step->id, jv_ref(child->value), step_state_name(child->end));
+    jv_unref(b->last);
+    b->last = jv_ref(child->value);
+    if (b->next == b->n)
+        return true;
+    begin_next(b, f);
+    return false;
+}
+
+void block_deinit(struct block *b)
+{
+    jv_unref(b->last);
+    b->last = NULL;
+}

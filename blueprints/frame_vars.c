@@ -1,0 +1,67 @@
+/* frame_vars.c - the names that a step's expressions see.
+ *
+ * One JSON object a scope: inputs, state (how each step ended), the steps above, item, round. A
+ * frame that binds names has a copy for its children, which is shallow: values are shared.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "blueprints/frame.h"
+
+struct json *vars_new(const struct json *inputs)
+{
+    struct json *v = jv_object();
+
+    jv_set_adopt(v, "inputs", jv_deep_copy(inputs));
+    jv_set_adopt(v, "state", jv_object());
+    return v;
+}
+
+struct json *vars_copy(const struct json *vars)
+{
+    struct json *copy = jv_object();
+    struct json *value;
+    const char *name;
+
+    for (void *it = NULL; (it = jv_next(vars, it, &name, &value)) != NULL;)
+        jv_set_adopt(copy, name, jv_ref(value));
+    jv_set_adopt(copy, "state", jv_deep_copy(jv_get(vars, "state")));
+    return copy;
+}
+
+void frame_open_scope(struct frame *f)
+{
+    jv_unref(f->inner);
+    f->inner = vars_copy(f->vars);
+}
+
+void frame_bind(struct frame *f, const char *name, struct json *adopt_value, const char *state)
+{
+    jv_set_adopt(f->inner, name, adopt_value);
+    if (state)
+        jv_set_string(jv_get(f->inner, "state"), name, state);
+}
+
+enum status vars_eval(const struct json *vars, const struct plan_value *v, struct json **out,
+                      struct error *err)
+{
+    if (v)
+        return plan_value_eval(v, vars, out, err);
+    *out = jv_null();
+    return STATUS_OK;
+}
+
+enum status vars_eval_bool(const struct frame *f, const struct json *vars,
+                           const struct plan_value *v, const char *what, bool *out,
+                           struct error *err)
+{
+    struct json *value = NULL;
+    enum status st = vars_eval(vars, v, &value, err);
+
+    if (!st && jv_kind(value) != JV_BOOL)
+        st = error_at(err, STATUS_INVALID, f->plan->file, f->step->line, f->step->column,
+                      "`%s` gives true or false, got %s", what, jv_kind_name(jv_kind(value)));
+    if (!st)
+        *out = jv_get_bool(value, false);
+    jv_unref(value);
+    return st;
+}

@@ -1,0 +1,76 @@
+/* group.c - steps at once: at most `limit` under way, values joined in order.
+ *
+ * After the first failure nothing more begins and what is under way is cancelled. The group then
+ * fails like the first of those (by index) that failed of itself.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdlib.h>
+
+#include "blueprints/frame.h"
+
+static void fill(struct group *g, struct frame *f)
+{
+    while (!g->failed && g->next < g->n && g->n_active < g->limit) {
+        g->n_active++;
+        g->make(f, g->next++);
+    }
+}
+
+void group_begin(struct group *g, struct frame *f, int32_t n, int32_t limit,
+                 struct frame *(*make)(struct frame *f, int32_t i))
+{
+    *g = (struct group){.n = n, .limit = limit, .make = make, .failed_index = n};
+    g->value = xcalloc((size_t)n + 1, sizeof(*g->value)); /* n is at most PLAN_MAX_ITEMS */
+    fill(g, f);
+}
+
+static void note_failure(struct group *g, struct frame *f, struct frame *child)
+{
+    struct str words = STR_INIT;
+
+    if (!g->failed) {
+        g->failed = true;
+        for (struct frame *c = f->child; c; c = c->next) {
+            if (c != child)
+                frame_cancel(c);
+        }
+    }
+    if (child->cancelled || child->index >= g->failed_index)
+        return;
+    g->failed_index = child->index;
+    g->failed_end = child->end;
+    if (!child->error_is_of_child)
+        str_printf(&words, "%s: ", child->path);
+    str_puts(&words, child->error ? child->error : step_state_name(child->end));
+    free(g->failed_error);
+    g->failed_error = str_take(&words);
+    str_deinit(&words);
+}
+
+bool group_child_ended(struct group *g, struct frame *f, struct frame *child)
+{
+    g->n_active--;
+    if (child->ok)
+        g->value[child->index] = jv_ref(child->value);
+    else
+        note_failure(g, f, child);
+    fill(g, f);
+    if (g->n_active > 0)
+        return false;
+    if (!g->failed)
+        return true;
+    frame_end(f, g->failed_end, NULL, "%s", g->failed_error);
+    f->error_is_of_child = true;
+    return false;
+}
+
+void group_deinit(struct group *g)
+{
+    for (int32_t i = 0; g->value && i < g->n; i++)
+        jv_unref(g->value[i]);
+    free(g->value);
+    free(g->failed_error);
+    g->value = NULL;
+    g->failed_error = NULL;
+}

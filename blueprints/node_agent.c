@@ -1,0 +1,239 @@
+/* node_agent.c - agent: one agent at its task, in an environment where the step names one.
+ *
+ * The agent records its own turns, model calls and tool calls under the step's path, and takes them
+ * from the journal when the step is resumed.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "blueprints/frame.h"
+
+#define DEFAULT_HORIZON 10
+#define MAX_HORIZON     100000
+
+struct agent_work {
+    struct frame *f;
+    struct agent *agent;
+    struct agent_task task;
+    struct budget budget; /* of the role */
+    struct str path;      /* with the attempt: the agent's steps stand below it */
+};
+
+/* ---- what it reads */
+
+/* Without one of its own, a step has the run's seed, plus the index of the item around it: the
+ * tasks that `eval` has from that seed on. Deeper down the path decides, so that no two are alike.
+ */
+static uint64_t seed_of(const struct frame *f)
+{
+    uint64_t seed = run_seed(f->r->run);
+    struct str text = STR_INIT;
+    struct sha256 h;
+
+    if (f->n_items_around <= 1)
+        return seed + (uint64_t)(f->n_items_around ? f->item_around : 0);
+    str_printf(&text, "task %llu %s", (unsigned long long)seed, f->path);
+    h = sha256_of(str_cstr(&text), text.len);
+    str_deinit(&text);
+    return sha256_first64(&h) >> 1; /* fits into a JSON integer */
+}
+
+static enum status eval_int(const struct frame *f, const struct plan_value *v, const char *name,
+                            int64_t least, int64_t most, int64_t *out, struct error *err)
+{
+    struct json *value = NULL;
+    enum status st = v ? vars_eval(f->vars, v, &value, err) : STATUS_OK;
+
+    if (!st && value && jv_kind(value) != JV_NULL) {
+        *out = jv_get_int(value, least);
+        if (jv_kind(value) != JV_INT || *out < least || *out > most)
+            st = error_at(err, STATUS_INVALID, f->plan->file, f->step->line, f->step->column,
+                          "`%s` takes an integer from %lld to %lld", name, (long long)least,
+                          (long long)most);
+    }
+    jv_unref(value);
+    return st;
+}
+
+static enum status eval_noise(const struct frame *f, double *out, struct error *err)
+{
+    struct json *value = NULL;
+    enum status st = vars_eval(f->vars, f->step->env_noise, &value, err);
+
+    *out = f->step->env->default_noise;
+    if (!st && jv_kind(value) != JV_NULL) {
+        *out = jv_get_number(value, -1);
+        if (!(*out >= 0 && *out <= 1))
+            st = error_at(err, STATUS_INVALID, f->plan->file, f->step->line, f->step->column,
+                          "`noise` takes a number from 0 to 1");
+    }
+    jv_unref(value);
+    return st;
+}
+
+static enum status eval_profile(const struct frame *f, bool *hard, struct error *err)
+{
+    struct json *value = NULL;
+    enum status st = vars_eval(f->vars, f->step->env_profile, &value, err);
+    const char *word = jv_get_string(value, "");
+
+    *hard = !st && strcmp(word, "hard") == 0;
+    if (!st && !*hard && strcmp(word, "std") != 0 && jv_kind(value) != JV_NULL)
+        st = error_at(err, STATUS_INVALID, f->plan->file, f->step->line, f->step->column,
+                      "`profile` takes std or hard");
+    jv_unref(value);
+    return st;
+}
+
+static enum status eval_env(const struct frame *f, struct json **out, struct error *err)
+{
+    int64_t horizon = DEFAULT_HORIZON, seed = (int64_t)seed_of(f);
+    double noise = 0;
+    bool hard = false;
+    enum status st = eval_int(f, f->step->env_horizon, "horizon", 1, MAX_HORIZON, &horizon, err);
+
+    if (!st)
+        st = eval_noise(f, &noise, err);
+    if (!st)
+        st = eval_int(f, f->step->env_seed, "seed", 0, INT64_MAX, &seed, err);
+    if (!st)
+        st = eval_profile(f, &hard, err);
+    if (st)
+        return st;
+    *out = jv_object();
+    jv_set_string(*out, "name", f->step->env->name);
+    jv_set_int(*out, "horizon", horizon);
+    jv_set_real(*out, "noise", noise);
+    jv_set_string(*out, "profile", hard ? "hard" : "std");
+    jv_set_int(*out, "seed", seed);
+    return STATUS_OK;
+}
+
+static enum status prepare(struct frame *f, struct json **in, struct error *err)
+{
+    struct json *input = NULL, *env = NULL;
+    enum status st = vars_eval(f->vars, f->step->in, &input, err);
+
+    if (!st && f->step->env)
+        st = eval_env(f, &env, err);
+    if (st) {
+        jv_unref(input);
+        return st;
+    }
+    *in = jv_object();
+    jv_set_adopt(*in, "in", input);
+    if (env)
+        jv_set_adopt(*in, "env", env);
+    return STATUS_OK;
+}
+
+/* ---- at work */
+
+static void on_done(void *ctx, struct agent *a, const struct agent_result *r)
+{
+    struct agent_work *w = ctx;
+    struct frame *f = w->f;
+
+    (void)a;
+    if (r->state ==
+        STEP_WAITING) { /* one of its calls asks; when there is an answer it is begun anew */
+        frame_suspend(f);
+        return;
+    }
+    f->tok_in = r->tok_in;
+    f->tok_out = r->tok_out;
+    f->spent_steps = r->turns;
+    f->spent_calls = r->calls;
+    if (r->state == STEP_OK)
+        frame_end(f, STEP_OK, r->output ? jv_ref(r->output) : jv_null(), NULL);
+    else if (r->err.message[0])
+        frame_end(f, r->state, NULL, "%s%s%s", r->err.where, r->err.where[0] ? ": " : "",
+                  r->err.message);
+    else
+        frame_end(f, r->state, NULL, NULL);
+}
+
+static struct env_params params_of(const struct json *env)
+{
+    uint64_t seed = (uint64_t)jv_get_int(jv_get(env, "seed"), 0);
+    bool hard = strcmp(jv_get_string(jv_get(env, "profile"), ""), "hard") == 0;
+
+    return (struct env_params){.horizon = (int32_t)jv_get_int(jv_get(env, "horizon"), 1),
+                               .noise = jv_get_number(jv_get(env, "noise"), -1),
+                               .profile = hard ? ENV_HARD : ENV_STD,
+                               .task_seed = seed,
+                               .fault_seed = seed};
+}
+
+static void fill_task(struct agent_work *w, const struct plan_agent *a)
+{
+    struct frame *f = w->f;
+    const struct json *env = jv_get(f->in, "env");
+    const struct json *input = jv_get(f->in, "in");
+    uint64_t task_seed = env ? (uint64_t)jv_get_int(jv_get(env, "seed"), 0) : seed_of(f);
+
+    frame_base(f, &w->path);
+    w->budget = (struct budget){.parent = f->spends,
+                                .tokens_limit = a->budget.tokens,
+                                .steps_limit = a->budget.steps,
+                                .calls_limit = a->budget.calls,
+                                .started_ms = frame_now(f),
+                                .wall_ms_limit = a->budget.wall_ms};
+    w->task.role = runner_role(f->r, f->plan, a);
+    w->task.scope = (struct scope){.run = f->r->run,
+                                   .path = str_cstr(&w->path),
+                                   .task_seed = task_seed,
+                                   .fault_seed = task_seed,
+                                   .sample_seed = run_seed(f->r->run),
+                                   .budget = &w->budget,
+                                   .deadline_ms = f->deadline_ms};
+    w->task.input = jv_kind(input) == JV_NULL ? NULL : input;
+    w->task.schema = f->step->schema;
+    w->task.env_ops = f->step->env;
+    if (f->step->env)
+        w->task.env_params = params_of(env);
+}
+
+static void begin(struct frame *f)
+{
+    const struct plan_agent *a = plan_agent_find(f->plan, f->step->agent);
+    struct agent_work *w = xcalloc(1, sizeof(*w));
+    struct error err = ERROR_INIT;
+    enum status st;
+
+    w->f = f;
+    w->path = STR_INIT;
+    f->state = w;
+    fill_task(w, a);
+    frame_set_busy(f, true);
+    st = agent_start(f->r->host.agents, &w->task, on_done, w, &w->agent, &err);
+    if (st)
+        frame_end_error(f, st, &err);
+}
+
+static void cancel(struct frame *f)
+{
+    struct agent_work *w = f->state;
+
+    if (w && w->agent && !f->suspended)
+        agent_cancel(w->agent); /* on_done follows */
+    else
+        frame_end(f, STEP_CANCELLED, NULL, NULL);
+}
+
+static void release(struct frame *f)
+{
+    struct agent_work *w = f->state;
+
+    if (!w)
+        return;
+    agent_free(w->agent);
+    str_deinit(&w->path);
+    free(w);
+    f->state = NULL;
+}
+
+const struct node_ops node_agent_ops = {
+    .prepare = prepare, .begin = begin, .cancel = cancel, .release = release};

@@ -1,0 +1,39 @@
+/* node_do.c - do: a list of steps as one, whose value is that of the last.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdlib.h>
+
+#include "blueprints/frame.h"
+
+static enum status prepare(struct frame *f, struct json **in, struct error *err)
+{
+    (void)f;
+    (void)err;
+    *in = jv_null();
+    return STATUS_OK;
+}
+
+static void begin(struct frame *f)
+{
+    f->state = xcalloc(1, sizeof(struct block));
+    block_begin(f->state, f, f->plan, f->step->child, f->step->n_children);
+}
+
+static void child_ended(struct frame *f, struct frame *child)
+{
+    struct block *b = f->state;
+
+    if (block_child_ended(b, f, child))
+        frame_end(f, STEP_OK, jv_ref(b->last), NULL);
+}
+
+static void release(struct frame *f)
+{
+    if (f->state)
+        block_deinit(f->state);
+    free(f->state);
+}
+
+const struct node_ops node_do_ops = {
+    .prepare = prepare, .begin = begin, .child_ended = child_ended, .release = release};

@@ -1,0 +1,49 @@
+/* node_if.c - if: one of two lists of steps; its value is that of the last step taken, or null.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdlib.h>
+
+#include "blueprints/frame.h"
+
+static enum status prepare(struct frame *f, struct json **in, struct error *err)
+{
+    bool yes = false;
+    enum status st = vars_eval_bool(f, f->vars, f->step->cond, "cond", &yes, err);
+
+    if (!st)
+        *in = jv_bool(yes);
+    return st;
+}
+
+static void begin(struct frame *f)
+{
+    bool yes = jv_get_bool(f->in, false);
+    const struct plan_step *taken = yes ? f->step->child : f->step->otherwise;
+    int32_t n = yes ? f->step->n_children : f->step->n_otherwise;
+
+    if (n == 0) {
+        frame_end(f, STEP_OK, jv_null(), NULL);
+        return;
+    }
+    f->state = xcalloc(1, sizeof(struct block));
+    block_begin(f->state, f, f->plan, taken, n);
+}
+
+static void child_ended(struct frame *f, struct frame *child)
+{
+    struct block *b = f->state;
+
+    if (block_child_ended(b, f, child))
+        frame_end(f, STEP_OK, jv_ref(b->last), NULL);
+}
+
+static void release(struct frame *f)
+{
+    if (f->state)
+        block_deinit(f->state);
+    free(f->state);
+}
+
+const struct node_ops node_if_ops = {
+    .prepare = prepare, .begin = begin, .child_ended = child_ended, .release = release};

@@ -1,0 +1,63 @@
+/* node_loop.c - loop: its step again and again, until the condition holds or the rounds are over.
+ *
+ * The loop's id names the value of the last round, null before the first. It ends ok also when
+ * `max` is reached; whoever minds asks state or the value.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "blueprints/frame.h"
+
+static void begin_round(struct frame *f, int32_t round)
+{
+    struct str base = STR_INIT;
+    struct str path = STR_INIT;
+    struct frame *child;
+
+    frame_bind(f, "round", jv_int(round), NULL);
+    frame_base(f, &base);
+    path_index(&path, str_cstr(&base), round);
+    child = frame_new(f, f->plan, f->step->child, str_cstr(&path), round);
+    child->n_items_around++;
+    child->item_around = round;
+    str_deinit(&path);
+    str_deinit(&base);
+}
+
+static enum status prepare(struct frame *f, struct json **in, struct error *err)
+{
+    (void)err;
+    *in = jv_int(f->step->max_rounds);
+    return STATUS_OK;
+}
+
+static void begin(struct frame *f)
+{
+    frame_open_scope(f);
+    frame_bind(f, f->step->id, jv_null(), NULL);
+    begin_round(f, 0);
+}
+
+static void child_ended(struct frame *f, struct frame *child)
+{
+    struct error err = ERROR_INIT;
+    bool over = child->index + 1 >= f->step->max_rounds;
+    bool holds = false;
+    enum status st = STATUS_OK;
+
+    if (!child->ok) {
+        frame_end_like(f, child);
+        return;
+    }
+    frame_bind(f, f->step->id, jv_ref(child->value), step_state_name(child->end));
+    if (f->step->until)
+        st = vars_eval_bool(f, f->inner, f->step->until, "until", &holds, &err);
+    if (st)
+        frame_end_error(f, st, &err);
+    else if (holds || over)
+        frame_end(f, STEP_OK, jv_ref(child->value), NULL);
+    else
+        begin_round(f, child->index + 1);
+}
+
+const struct node_ops node_loop_ops = {
+    .prepare = prepare, .begin = begin, .child_ended = child_ended};

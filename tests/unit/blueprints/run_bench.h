@@ -1,0 +1,62 @@
+/* run_bench.h - a store, a loop, tools and pretended agents around one blueprint, for tests of the
+ * runner.
+ *
+ * Agents are pretended: run_bench.c defines agent_start, agent_cancel and agent_free. What one does
+ * stands in its `in`: {"say": X} answers X, {"fail": N} fails while the attempt is below N,
+ * {"hang": true} ends only when it is cancelled, {"spend": N} uses N tokens. In an environment it
+ * answers with its parameters as verdict.
+ *
+ * Effects go into a file of the folder, one line each, so that they can be counted across
+ * processes.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_TESTS_RUN_BENCH_H
+#define TROUPE_TESTS_RUN_BENCH_H
+
+#include <stdatomic.h>
+
+#include "blueprints/runner.h"
+#include "runtime/base/str.h"
+
+struct run_bench {
+    const char *folder; /* blueprint_dir */
+    struct store *store;
+    struct loop *loop;
+    struct loop_tick *drain;
+    struct tool_registry *tools;
+    struct agent_host *agents;
+    struct plan *plan;
+    struct run *run;
+    struct runner *runner;
+    char uuid[37];
+    struct tool_call *late[8]; /* calls that nobody waits for any more; they end with the bench */
+    int n_late;
+    int n_flaky, n_active, most_active;
+    bool stay, trace;
+    int64_t max_steps;
+    int64_t stop_after_ms; /* 0: never */
+    bool stop_keep;
+    struct loop_timer *stop_timer;
+    void (*while_running)(struct run_bench *b); /* called once, after 300 ms */
+    /* Ends the process like kill -9 when this many events have happened; 0: never. */
+    _Atomic int crash_after;
+    /* What came out. */
+    char *status, *output, *error;
+    struct runner_result result;
+    struct str steps; /* "path kind state\n" as on_step told, when trace is set */
+};
+
+void run_bench_open(struct run_bench *b);
+void run_bench_close(struct run_bench *b);
+/* Loads main.yaml (text, or as it is when NULL), makes a run and drives it until it is done. */
+void run_bench_run(struct run_bench *b, const char *text, const char *inputs);
+/* Takes the run `uuid` again, with the plan that it has stored, or main.yaml when `from_file`. */
+void run_bench_resume(struct run_bench *b, bool from_file);
+/* Lines of the effects file that begin with this. */
+int run_bench_effects(const struct run_bench *b, const char *prefix);
+void run_bench_answer(struct run_bench *b, const char *path, const char *json);
+/* "state attempt tries" of a step as stored, or "none". */
+void run_bench_step(struct run_bench *b, const char *path, struct str *out);
+
+#endif

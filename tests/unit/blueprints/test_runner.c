@@ -1,0 +1,464 @@
+/* test_runner.c - each kind of step, and what retries, time-outs, budgets and failures do.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/memory.h"
+#include "tests/unit/blueprints/blueprint_dir.h"
+#include "tests/unit/blueprints/run_bench.h"
+
+#define HEAD   "schema: blueprint/v1\n"
+#define AGENTS "agents: {a: {}}\n"
+
+static int open_bench(void **state)
+{
+    struct run_bench *b = calloc(1, sizeof(*b));
+
+    run_bench_open(b);
+    *state = b;
+    return 0;
+}
+
+static int close_bench(void **state)
+{
+    run_bench_close(*state);
+    free(*state);
+    return 0;
+}
+
+struct run_case {
+    const char *text, *inputs, *status, *output, *error;
+};
+
+static void check(struct run_bench *b, const struct run_case *c)
+{
+    run_bench_run(b, c->text, c->inputs);
+    if (strcmp(b->status, c->status) != 0)
+        fail_msg("%s\nended %s (%s), not %s", c->text, b->status, b->error, c->status);
+    if (c->output && (!b->output || strcmp(b->output, c->output) != 0))
+        fail_msg("%s\ngave %s, not %s", c->text, b->output ? b->output : "nothing", c->output);
+    if (c->error && strcmp(b->error, c->error) != 0)
+        fail_msg("%s\nsaid \"%s\", not \"%s\"", c->text, b->error, c->error);
+}
+
+static const struct run_case kinds[] = {
+    {HEAD "steps: {a: {value: 1}}\n", NULL, "ok", "1", NULL},
+    {HEAD "inputs: {n: {type: integer, default: 2}}\n"
+          "steps: {a: {value: \"${inputs.n + 1}\"}, b: {value: {x: \"${a}\", y: [\"${a * 2}\"]}}}\n"
+          "output: \"${b.y[0] + b.x}\"\n",
+     "{\"n\":4}", "ok", "15", NULL},
+    {HEAD "steps: {a: {tool: echo, in: {text: hi}}}\noutput: \"${state.a}\"\n", NULL, "ok",
+     "\"ok\"", NULL},
+    {HEAD AGENTS "steps: {a: {agent: a, in: {say: [1, 2]}}}\n", NULL, "ok", "[1,2]", NULL},
+    {HEAD AGENTS "steps: {a: {agent: a, env: {name: ledger, horizon: 3, noise: 0.25}}}\n"
+                 "output: \"${a.verdict}\"\n",
+     NULL, "ok", "{\"horizon\":3,\"seed\":7,\"noise\":0.25,\"success\":true}", NULL},
+    {HEAD AGENTS "steps: {a: {map: 3, agent: a, env: {name: ledger}}}\n"
+                 "output: [\"${a[0].verdict.seed}\", \"${a[2].verdict.seed}\"]\n",
+     NULL, "ok", "[7,9]", NULL},
+    {HEAD "steps: {a: {map: [x, y], value: \"${item}!\"}}\n", NULL, "ok", "[\"x!\",\"y!\"]", NULL},
+    {HEAD "steps: {a: {map: 0, value: 1}}\n", NULL, "ok", "[]", NULL},
+    {HEAD "steps: {a: {map: [[1, 2], [3]], do: {b: {map: \"${item}\", value: \"${item * 10}\"}, "
+          "c: {value: \"${size(b)}\"}}}}\n",
+     NULL, "ok", "[2,1]", NULL},
+    {HEAD "steps: {a: {loop: {until: \"a >= 4\", max: 10}, value: \"${a == null ? 1 : a * 2}\"}}\n",
+     NULL, "ok", "4", NULL},
+    {HEAD "steps: {a: {loop: {max: 3}, value: \"${round}\"}}\n", NULL, "ok", "2", NULL},
+    {HEAD "steps: {a: {loop: {until: \"${round == 1}\", max: 9}, do: {b: {value: 5}, "
+          "c: {value: \"${b + round}\"}}}}\n",
+     NULL, "ok", "6", NULL},
+    {HEAD "steps: {a: {if: {cond: \"1 < 2\", then: {b: {value: yes}}, else: {c: {value: no}}}}}\n",
+     NULL, "ok", "\"yes\"", NULL},
+    {HEAD "steps: {a: {if: {cond: \"1 > 2\", then: {b: {value: yes}}, else: {c: {value: no}}}}}\n",
+     NULL, "ok", "\"no\"", NULL},
+    {HEAD "steps: {a: {if: {cond: \"false\", then: {b: {value: yes}}}}}\n", NULL, "ok", "null",
+     NULL},
+    {HEAD "steps: {a: {parallel: {branches: {x: {value: 1}, y: {do: {p: {value: 2}, q: {value: "
+          "\"${p + 1}\"}}}}}}}\n",
+     NULL, "ok", "{\"x\":1,\"y\":3}", NULL},
+    {HEAD "steps: {a: {do: {b: {value: 1}, c: {value: \"${b}\"}}}, d: {value: \"${a}\"}}\n", NULL,
+     "ok", "1", NULL},
+};
+
+static void every_kind_of_step_gives_its_value(void **state)
+{
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+        check(*state, &kinds[i]);
+}
+
+static void a_blueprint_inside_has_names_of_its_own(void **state)
+{
+    static const char inner[] =
+        HEAD "inputs: {x: {type: integer, required: true}, y: {type: string, default: z}}\n" AGENTS
+             "steps: {a: {agent: a, in: {say: \"${inputs.x * 2}\"}}}\n"
+             "output: {twice: \"${a}\", y: \"${inputs.y}\"}\n";
+    struct run_bench *b = *state;
+    struct str step = STR_INIT;
+
+    blueprint_dir_write("inner.yaml", inner, strlen(inner));
+    check(b, &(struct run_case){HEAD "steps: {a: {blueprint: file://inner.yaml, in: {x: 21}}}\n",
+                                NULL, "ok", "{\"twice\":42,\"y\":\"z\"}", NULL});
+    run_bench_step(b, "a/a", &step);
+    assert_string_equal(str_cstr(&step), "ok 0 1");
+    check(b, &(struct run_case){
+                 HEAD "steps: {a: {blueprint: file://inner.yaml, in: {x: \"${'t'}\"}}}\n", NULL,
+                 "error", NULL, "a: input `x` is of type integer, got string"});
+    str_deinit(&step);
+}
+
+static const struct run_case failures[] = {
+    {HEAD "steps: {a: {tool: flaky, in: {fail: 9}}, b: {value: 1}}\n", NULL, "error", NULL,
+     "a: not yet"},
+    {HEAD "steps: {a: {tool: calculator, in: {}}}\n", NULL, "error", NULL, NULL},
+    {HEAD AGENTS "steps: {a: {agent: a, in: {fail: 1}}}\n", NULL, "error", NULL,
+     "a: failed as told"},
+    {HEAD AGENTS "steps: {a: {do: {b: {map: 2, agent: a, in: {fail: 1}}}}}\n", NULL, "error", NULL,
+     "a/b[0]: failed as told"},
+    {HEAD "steps: {a: {value: \"${inputs.x}\"}}\n", NULL, "error", NULL, NULL},
+    {HEAD "steps: {a: {value: 1}, b: {if: {cond: a, then: {c: {value: 1}}}}}\n", NULL, "error",
+     NULL, NULL},
+    {HEAD "steps: {a: {map: \"${'abc'}\", value: 1}}\n", NULL, "error", NULL, NULL},
+    {HEAD "steps: {a: {map: \"${100001}\", value: 1}}\n", NULL, "error", NULL, NULL},
+    /* A failure that is taken by name. */
+    {HEAD "steps: {a: {tool: flaky, in: {fail: 9}, on_error: continue}}\n", NULL, "ok",
+     "{\"status\":\"error\",\"error\":\"not yet\"}", NULL},
+    {HEAD "steps:\n  a: {tool: flaky, in: {fail: 9}, on_error: continue}\n"
+          "  b: {if: {cond: \"state.a == 'error'\", then: {c: {value: \"saw ${a.error}\"}}}}\n",
+     NULL, "ok", "\"saw not yet\"", NULL},
+    {HEAD "steps: {a: {map: [0, 9, 0], max_parallel: 1, tool: flaky, in: {fail: \"${item}\"}, "
+          "on_error: continue}}\noutput: \"${a[1].status}\"\n",
+     NULL, "ok", "\"error\"", NULL},
+    {HEAD "steps: {a: {value: \"${1 / 0}\", on_error: continue}}\noutput: \"${state.a}\"\n", NULL,
+     "ok", "\"error\"", NULL},
+    {HEAD "steps: {a: {value: 1}}\noutput: \"${a.b}\"\n", NULL, "error", NULL, NULL},
+};
+
+static void a_failed_step_never_reads_as_done(void **state)
+{
+    struct run_bench *b = *state;
+
+    for (size_t i = 0; i < ARRAY_LEN(failures); i++) {
+        b->n_flaky = 0;
+        check(b, &failures[i]);
+        if (strcmp(failures[i].status, "error") == 0)
+            assert_null(b->output);
+    }
+}
+
+static void the_first_failure_stops_the_others(void **state)
+{
+    struct run_bench *b = *state;
+    struct str step = STR_INIT;
+
+    check(b, &(struct run_case){HEAD AGENTS "steps:\n  a:\n    parallel:\n      branches:\n"
+                                            "        x: {agent: a, in: {hang: true}}\n"
+                                            "        y: {agent: a, in: {fail: 1, ms: 20}}\n"
+                                            "        z: {do: {p: {agent: a, in: {hang: true}}}}\n"
+                                            "  b: {value: 1}\n",
+                                NULL, "error", NULL, "a/y: failed as told"});
+    run_bench_step(b, "a/x", &step);
+    assert_string_equal(str_cstr(&step), "cancelled 0 1");
+    run_bench_step(b, "a/z/p", &step);
+    assert_string_equal(str_cstr(&step), "cancelled 0 1");
+    run_bench_step(b, "a", &step);
+    assert_string_equal(str_cstr(&step), "error 0 1");
+    run_bench_step(b, "b", &step);
+    assert_string_equal(str_cstr(&step), "none");
+    str_deinit(&step);
+}
+
+static void a_map_keeps_to_its_limit_and_its_order(void **state)
+{
+    struct run_bench *b = *state;
+
+    check(b,
+          &(struct run_case){HEAD AGENTS "steps: {a: {map: 9, max_parallel: 3, agent: a, in: {say: "
+                                         "\"${item}\", ms: \"${(9 - item) * 2}\"}}}\n",
+                             NULL, "ok", "[0,1,2,3,4,5,6,7,8]", NULL});
+    assert_int_equal(b->most_active, 3);
+}
+
+static void a_retried_step_has_its_attempt_in_the_paths_below(void **state)
+{
+    struct run_bench *b = *state;
+    struct str step = STR_INIT;
+
+    check(b, &(struct run_case){
+                 HEAD AGENTS "steps:\n"
+                             "  a: {agent: a, in: {fail: 1, say: 1}, retry: {max: 2, backoff: 1}}\n"
+                             "  b: {do: {c: {tool: flaky, in: {fail: 1}}}, retry: {max: 1}}\n",
+                 NULL, "ok", "2", NULL});
+    run_bench_step(b, "a", &step);
+    assert_string_equal(str_cstr(&step), "ok 1 1");
+    assert_int_equal(run_bench_effects(b, "agent a"), 2);
+    assert_int_equal(run_bench_effects(b, "agent a@1"), 1);
+    run_bench_step(b, "b", &step);
+    assert_string_equal(str_cstr(&step), "ok 1 1");
+    run_bench_step(b, "b/c", &step);
+    assert_string_equal(str_cstr(&step), "error 0 1");
+    run_bench_step(b, "b@1/c", &step);
+    assert_string_equal(str_cstr(&step), "ok 0 1");
+    str_deinit(&step);
+}
+
+static void retries_are_counted(void **state)
+{
+    struct run_bench *b = *state;
+
+    check(b, &(struct run_case){
+                 HEAD "steps: {a: {tool: flaky, in: {fail: 5}, retry: {max: 1, backoff: 1}}}\n",
+                 NULL, "error", NULL, "a: not yet"});
+    assert_int_equal(run_bench_effects(b, "flaky a"), 2);
+}
+
+static const struct run_case timeouts[] = {
+    {HEAD "steps: {a: {tool: slow, timeout: 30ms}}\n", NULL, "timeout", NULL,
+     "a: the time for this step is over"},
+    {HEAD AGENTS "steps: {a: {agent: a, in: {hang: true}, timeout: 30ms}}\n", NULL, "timeout", NULL,
+     "a: the time for this step is over"},
+    {HEAD AGENTS "steps: {a: {do: {b: {map: 3, agent: a, in: {hang: true}}}, timeout: 30ms}}\n",
+     NULL, "timeout", NULL, "a: the time for this step is over"},
+    {HEAD "budget: {wall: 30ms}\nsteps: {a: {tool: slow}}\n", NULL, "timeout", NULL, NULL},
+    {HEAD "steps: {a: {tool: slow, budget: {wall: 30ms}}}\n", NULL, "timeout", NULL, NULL},
+    {HEAD "steps: {a: {tool: slow, timeout: 30ms, on_error: continue}}\noutput: \"${state.a}\"\n",
+     NULL, "ok", "\"timeout\"", NULL},
+    /* A tool that cannot be cancelled is left behind. */
+    {HEAD "steps: {a: {tool: blind, in: {late: true}, effect: read, timeout: 30ms}}\n", NULL,
+     "timeout", NULL, "a: the time for this step is over"},
+};
+
+static void a_step_ends_when_its_time_is_over(void **state)
+{
+    for (size_t i = 0; i < ARRAY_LEN(timeouts); i++)
+        check(*state, &timeouts[i]);
+}
+
+static void a_timeout_is_tried_again_as_the_effect_allows(void **state)
+{
+    struct run_bench *b = *state;
+    struct str step = STR_INIT;
+
+    check(b, &(struct run_case){HEAD "steps: {a: {tool: slow, timeout: 20ms, retry: {max: 1, "
+                                     "backoff: 1}}}\n",
+                                NULL, "timeout", NULL, NULL});
+    run_bench_step(b, "a", &step);
+    assert_string_equal(str_cstr(&step), "timeout 1 1");
+    /* idempotent: under the same key */
+    check(b, &(struct run_case){HEAD "steps: {a: {tool: slow_send, timeout: 20ms, retry: {max: 1, "
+                                     "backoff: 1}}}\n",
+                                NULL, "timeout", NULL, NULL});
+    run_bench_step(b, "a", &step);
+    assert_string_equal(str_cstr(&step), "timeout 0 2");
+    str_deinit(&step);
+}
+
+static void a_once_call_whose_time_is_over_asks(void **state)
+{
+    struct run_bench *b = *state;
+    struct str step = STR_INIT;
+
+    /* Its tool knows. */
+    check(b, &(struct run_case){HEAD "steps: {a: {tool: pay, in: {to: x, late: true}, timeout: "
+                                     "20ms, retry: {max: 3}}}\n",
+                                NULL, "ok", "\"x\"", NULL});
+    assert_int_equal(run_bench_effects(b, "pay "), 1);
+    /* Only a human can. */
+    check(b, &(struct run_case){HEAD "steps: {a: {tool: blind, in: {to: x, late: true}, timeout: "
+                                     "20ms}}\n",
+                                NULL, "waiting", NULL, NULL});
+    run_bench_step(b, "a", &step);
+    assert_string_equal(str_cstr(&step), "waiting 0 1");
+    run_bench_answer(b, "a", "\"done\"");
+    run_bench_resume(b, false);
+    assert_string_equal(b->status, "ok");
+    assert_int_equal(run_bench_effects(b, "blind "), 1);
+    str_deinit(&step);
+}
+
+static const struct run_case budgets[] = {
+    {HEAD AGENTS "budget: {tokens: 100}\n"
+                 "steps: {a: {agent: a, in: {spend: 60}}, b: {agent: a, in: {spend: 60}}, "
+                 "c: {agent: a, in: {spend: 1}}}\n",
+     NULL, "budget", NULL, "c: the budget of 100 tokens is spent"},
+    {HEAD AGENTS "budget: {tokens: 100}\n"
+                 "steps: {a: {agent: a, in: {spend: 100}}, b: {value: 1}}\n",
+     NULL, "ok", "1", NULL},
+    {HEAD "budget: {calls: 2}\nsteps: {a: {map: 5, max_parallel: 1, tool: echo, in: {text: x}}}\n",
+     NULL, "budget", NULL, "a[2]: the budget of 2 tool calls is spent"},
+    {HEAD "steps: {a: {do: {b: {map: 5, max_parallel: 1, tool: echo, in: {text: x}}}, budget: "
+          "{steps: 3}, on_error: continue}, c: {tool: echo, in: {text: y}}}\n"
+          "output: \"${state.a}\"\n",
+     NULL, "ok", "\"budget\"", NULL},
+    {HEAD AGENTS "budget: {tokens: 1000}\nsteps: {a: {do: {b: {map: 3, max_parallel: 1, agent: a, "
+                 "in: {spend: 400}}}, budget: {tokens: 500}}}\n",
+     NULL, "budget", NULL, "a/b[2]: the budget of 500 tokens is spent"},
+};
+
+static void a_spent_budget_ends_the_step_that_wants_more(void **state)
+{
+    for (size_t i = 0; i < ARRAY_LEN(budgets); i++)
+        check(*state, &budgets[i]);
+}
+
+static void a_run_has_a_greatest_number_of_steps(void **state)
+{
+    struct run_bench *b = *state;
+
+    b->max_steps = 50;
+    check(b,
+          &(struct run_case){HEAD "steps: {a: {loop: {max: 10}, do: {b: {map: 10, value: 1}}}}\n",
+                             NULL, "error", NULL, NULL});
+    assert_non_null(strstr(b->error, "the run has more than 50 steps"));
+}
+
+static void values_do_not_grow_without_bound(void **state)
+{
+    static const struct run_case cases[] = {
+        {HEAD "steps: {a: {loop: {max: 70}, value: [\"${a}\"]}}\n", NULL, "error", NULL, NULL},
+        {HEAD "steps: {a: {loop: {max: 40}, value: [\"${a}\", \"${a}\"]}}\n", NULL, "error", NULL,
+         NULL},
+        {HEAD "steps: {a: {loop: {max: 40}, value: \"${a == null ? 'xx' : a + a}\"}}\n", NULL,
+         "error", NULL, NULL},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        check(*state, &cases[i]);
+}
+
+static void a_cancelled_run_records_what_it_cancelled(void **state)
+{
+    struct run_bench *b = *state;
+    struct str step = STR_INIT;
+
+    b->stop_after_ms = 50;
+    check(b, &(struct run_case){HEAD AGENTS
+                                "steps: {a: {map: 2, agent: a, in: {hang: true}}, b: {value: 1}}\n",
+                                NULL, "cancelled", NULL, NULL});
+    run_bench_step(b, "a[1]", &step);
+    assert_string_equal(str_cstr(&step), "cancelled 0 1");
+    run_bench_step(b, "a", &step);
+    assert_string_equal(str_cstr(&step), "cancelled 0 1");
+    str_deinit(&step);
+}
+
+static void cancel_elsewhere(struct run_bench *b)
+{
+    assert_int_equal(store_cancel(b->store, b->uuid, NULL), STATUS_OK);
+}
+
+static void another_process_may_cancel(void **state)
+{
+    struct run_bench *b = *state;
+
+    b->while_running = cancel_elsewhere;
+    check(b, &(struct run_case){HEAD "steps: {a: {tool: slow}}\n", NULL, "cancelled", NULL, NULL});
+}
+
+static void an_interrupted_run_goes_on_where_it_was(void **state)
+{
+    struct run_bench *b = *state;
+    struct str step = STR_INIT;
+
+    b->stop_after_ms = 60;
+    b->stop_keep = true;
+    check(b,
+          &(struct run_case){HEAD AGENTS "steps: {a: {agent: a, in: {say: 1}}, b: {agent: a, in: "
+                                         "{say: 2, ms: 300}}}\noutput: [\"${a}\", \"${b}\"]\n",
+                             NULL, "running", NULL, NULL});
+    run_bench_step(b, "b", &step);
+    assert_string_equal(str_cstr(&step), "started 0 1");
+    b->stop_after_ms = 0;
+    run_bench_resume(b, false);
+    assert_string_equal(b->status, "ok");
+    assert_string_equal(b->output, "[1,2]");
+    run_bench_step(b, "a", &step);
+    assert_string_equal(str_cstr(&step), "ok 0 1");
+    run_bench_step(b, "b", &step);
+    assert_string_equal(str_cstr(&step), "ok 0 2");
+    str_deinit(&step);
+}
+
+static void a_changed_blueprint_is_refused(void **state)
+{
+    static const char changed[] = HEAD AGENTS "steps: {a: {agent: a, in: {say: 9}}, b: {agent: a, "
+                                              "in: {say: 2}}}\n";
+    struct run_bench *b = *state;
+
+    b->stop_after_ms = 60;
+    b->stop_keep = true;
+    check(b,
+          &(struct run_case){HEAD AGENTS "steps: {a: {agent: a, in: {say: 1}}, b: {agent: a, in: "
+                                         "{say: 2, ms: 300}}}\n",
+                             NULL, "running", NULL, NULL});
+    b->stop_after_ms = 0;
+    blueprint_dir_write("main.yaml", changed, strlen(changed));
+    run_bench_resume(b, true);
+    assert_string_equal(b->status, "error");
+    assert_int_equal(b->result.err.status, STATUS_CONFIG);
+    assert_non_null(strstr(b->error, "blueprint changed: step `a` ("));
+    /* Nothing was written: with the stored plan it still ends well. */
+    run_bench_resume(b, false);
+    assert_string_equal(b->status, "ok");
+}
+
+static void what_is_missing_fails_before_the_first_step(void **state)
+{
+    static const struct run_case cases[] = {
+        {HEAD "inputs: {x: {type: integer, required: true}}\nsteps: {a: {value: 1}}\n", NULL,
+         "usage", NULL, "input `x` (integer) is missing"},
+        {HEAD "agents: {a: {model: ./none}}\nsteps: {a: {agent: a}}\n", NULL, "not_found", NULL,
+         "no model ./none"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        check(*state, &cases[i]);
+}
+
+static void progress_is_told_in_order(void **state)
+{
+    struct run_bench *b = *state;
+
+    b->trace = true;
+    check(b,
+          &(struct run_case){HEAD "steps: {a: {do: {b: {value: 1}}}, c: {tool: flaky, in: {fail: "
+                                  "9}, on_error: continue}}\n",
+                             NULL, "ok", NULL, NULL});
+    assert_string_equal(str_cstr(&b->steps), "a do started\na/b value started\na/b value ok\n"
+                                             "a do ok\nc tool started\nc tool error\n");
+}
+
+int main(void)
+{
+#define ON_BENCH(test) cmocka_unit_test_setup_teardown(test, open_bench, close_bench)
+    const struct CMUnitTest tests[] = {
+        ON_BENCH(every_kind_of_step_gives_its_value),
+        ON_BENCH(a_blueprint_inside_has_names_of_its_own),
+        ON_BENCH(a_failed_step_never_reads_as_done),
+        ON_BENCH(the_first_failure_stops_the_others),
+        ON_BENCH(a_map_keeps_to_its_limit_and_its_order),
+        ON_BENCH(a_retried_step_has_its_attempt_in_the_paths_below),
+        ON_BENCH(retries_are_counted),
+        ON_BENCH(a_step_ends_when_its_time_is_over),
+        ON_BENCH(a_timeout_is_tried_again_as_the_effect_allows),
+        ON_BENCH(a_once_call_whose_time_is_over_asks),
+        ON_BENCH(a_spent_budget_ends_the_step_that_wants_more),
+        ON_BENCH(a_run_has_a_greatest_number_of_steps),
+        ON_BENCH(values_do_not_grow_without_bound),
+        ON_BENCH(a_cancelled_run_records_what_it_cancelled),
+        ON_BENCH(another_process_may_cancel),
+        ON_BENCH(an_interrupted_run_goes_on_where_it_was),
+        ON_BENCH(a_changed_blueprint_is_refused),
+        ON_BENCH(what_is_missing_fails_before_the_first_step),
+        ON_BENCH(progress_is_told_in_order),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
