@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "runtime/base/memory.h"
 #include "runtime/store/blob.h"
@@ -28,6 +29,11 @@ void run_free(struct run *r)
     hash_set_deinit(&r->before);
     hash_set_deinit(&r->touched);
     jv_unref(r->config);
+    /* Here and not with the last reference: the store thread may still hold one for a moment,
+     * and the next owner must not find the run held. */
+    if (r->writer->lock_fd >= 0)
+        close(r->writer->lock_fd);
+    r->writer->lock_fd = -1;
     run_writer_unref(r->writer);
     free(r);
 }

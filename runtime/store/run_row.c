@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "runtime/base/memory.h"
 
@@ -36,8 +35,6 @@ void run_writer_unref(struct run_writer *w)
 {
     if (!w || atomic_fetch_sub_explicit(&w->refs, 1, memory_order_acq_rel) != 1)
         return;
-    if (w->lock_fd >= 0)
-        close(w->lock_fd);
     map_free(w->threads, NULL);
     free(w->change.status);
     free(w->change.budget);

@@ -29,7 +29,7 @@ struct run_writer {
     char uuid[37];
     int64_t id; /* 0: its row is still to be written */
     int64_t epoch;
-    int lock_fd; /* its byte of the owners file; -1: not held */
+    int lock_fd; /* its byte of the owners file, closed by run_free; -1: not held */
     /* the store thread's, once the run is open */
     int64_t next_seq, next_tok;
     struct map *threads; /* name -> next message number, as a pointer */
@@ -40,7 +40,7 @@ struct run_writer {
 
 struct run_writer *run_writer_new(const char *uuid);
 struct run_writer *run_writer_ref(struct run_writer *w);
-void run_writer_unref(struct run_writer *w); /* NULL is fine; the last one lets the lock go */
+void run_writer_unref(struct run_writer *w); /* NULL is fine */
 /* The next number of a thread's messages, counted up. */
 int64_t run_writer_next_message(struct run_writer *w, const char *thread);
 void run_writer_set_next_message(struct run_writer *w, const char *thread, int64_t next);
