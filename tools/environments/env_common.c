@@ -163,5 +163,6 @@ struct json *env_verdict_json(const struct env_verdict *v)
     jv_set_int(o, "match_shown", v->match_shown);
     jv_set_int(o, "false_alarms", v->false_alarms);
     jv_set_bool(o, "capped", v->capped);
+    jv_set_bool(o, "over_budget", v->over_budget);
     return o;
 }

@@ -21,7 +21,9 @@ enum env_ablation { ENV_ABLATE_NONE, ENV_ABLATE_MASK, ENV_ABLATE_MUTE, ENV_ABLAT
 
 struct env_params {
     int32_t horizon; /* steps to do: 1 .. 100000 */
-    double noise;    /* p, the rate of a fault; below 0: the environment's default */
+    /* p, the rate of a fault; below 0: the environment's default. Where a cue tells risky steps
+     * from safe ones it is the rate in the risky ones, and the safe rate keeps its proportion. */
+    double noise;
     enum env_profile profile;
     enum env_ablation ablation;
     uint64_t task_seed;
@@ -65,7 +67,8 @@ struct env_verdict {
     int32_t at_risk, recovered;       /* steps with a fault or slip; of these right at the end */
     int32_t mismatch_shown, repaired; /* detection */
     int32_t match_shown, false_alarms;
-    bool capped; /* a step passed its cap on calls */
+    bool capped;      /* a step passed its cap on calls */
+    bool over_budget; /* the episode passed its budget of calls; every call answers an error */
 };
 struct json *env_verdict_json(const struct env_verdict *v);
 
@@ -92,7 +95,7 @@ typedef int32_t (*env_demo_fn)(const struct env_demo_spec *spec, struct env_piec
 /* One question of the skill probe: after `prompt` (compact text) a model that has the skill says
  * `expected`. Categories: e.g. "sum", "mismatch", "match". */
 struct env_probe {
-    char prompt[96], expected[16];
+    char prompt[192], expected[16];
     const char *category;
 };
 
@@ -103,6 +106,7 @@ struct env_ops {
     const struct env_tool_spec *tools;
     int32_t n_tools;
     int32_t max_calls_per_step; /* the cap; more is failure */
+    bool has_budget;            /* calls are bounded over the whole episode too */
     int32_t max_context_tokens; /* of a step in the compact codec */
     int32_t max_reply_tokens;
     const char *instructions; /* the system text of the JSON codec */
@@ -127,11 +131,20 @@ struct env_ops {
     /* The verdict on step i alone, for the trainer. */
     bool (*step_right)(const struct env *e, int32_t step);
     int32_t (*steps_done)(const struct env *e);
-    /* prod(1-p): what no policy that never looks can pass. */
+    int32_t (*calls_made)(const struct env *e); /* of the whole episode, refused ones included */
+    /* A fingerprint for anchors: equal in two instances of one task that are at the same step, in
+     * the same true state, and have been shown the same of it. What is only counted (calls made,
+     * faults met, steps right so far) stays out. False: there is none, the episode is over. */
+    bool (*anchor)(const struct env *e, uint8_t hash[16]);
+    /* prod(1-p): what no policy that never looks can pass. Exact for the task of p->task_seed:
+     * where the risk depends on the task, a table shows the mean over its episodes. */
     double (*ceiling)(const struct env_params *p);
 
-    /* The scripted expert's next call in this state; how: "plain" (never looks), "check". */
+    /* The scripted expert's next call in this state; how: one of experts, of which the first is
+     * "plain" (never looks) and the second "check" (always does). An unknown name is "plain". */
     void (*expert)(const struct env *e, const char *how, struct env_call *out);
+    const char *const *experts;
+    int32_t n_experts;
     const char *const *demo_kinds;
     int32_t n_demo_kinds;
     env_demo_fn demo;

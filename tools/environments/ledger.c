@@ -6,41 +6,35 @@
 #include "tools/environments/ledger.h"
 
 #include "tools/environments/env_list.h"
+#include "tools/environments/env_schema.h"
 
-#define NO_ARGS "{\"type\":\"object\",\"properties\":{},\"additionalProperties\":false}"
-#define KEY     "{\"type\":\"string\",\"enum\":[\"a\",\"b\",\"c\",\"d\",\"e\",\"f\",\"g\",\"h\"]}"
-#define VALUE   "{\"type\":\"integer\",\"minimum\":0,\"maximum\":99}"
-#define OR_ERROR                                                                                   \
-    "{\"type\":\"object\",\"properties\":{\"error\":{\"type\":\"string\"}},"                       \
-    "\"required\":[\"error\"],\"additionalProperties\":false}"
-#define RESULT(properties, required)                                                               \
-    "{\"anyOf\":[{\"type\":\"object\",\"properties\":{" properties "},\"required\":[" required     \
-    "],\"additionalProperties\":false}," OR_ERROR "]}"
-#define IS_OK RESULT("\"ok\":{\"const\":true}", "\"ok\"")
+#define KEY   "{\"type\":\"string\",\"enum\":[\"a\",\"b\",\"c\",\"d\",\"e\",\"f\",\"g\",\"h\"]}"
+#define VALUE SCHEMA_INTEGER("0", "99")
+#define ORDER                                                                                      \
+    SCHEMA_OBJECT("\"key\":" KEY ",\"op\":{\"enum\":[\"+\",\"-\"]},"                               \
+                  "\"amount\":" SCHEMA_INTEGER("1", "9"),                                          \
+                  "\"key\",\"op\",\"amount\"")
 
-static const struct env_tool_spec ledger_tools[LEDGER_N_TOOLS] = {
+const struct env_tool_spec ledger_tools[LEDGER_N_TOOLS] = {
     [LEDGER_NEXT] =
         {
             .name = "next",
             .description = "Ends the current order and gives the next one, or says that all are "
                            "done.",
-            .input_schema = NO_ARGS,
-            .output_schema =
-                "{\"anyOf\":[{\"type\":\"object\",\"properties\":{\"order\":{\"type\":\"object\","
-                "\"properties\":{\"key\":" KEY ",\"op\":{\"enum\":[\"+\",\"-\"]},"
-                "\"amount\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":9}},"
-                "\"required\":[\"key\",\"op\",\"amount\"]}},\"required\":[\"order\"]},"
-                "{\"type\":\"object\",\"properties\":{\"done\":{\"const\":true}},"
-                "\"required\":[\"done\"]}," OR_ERROR "]}",
+            .input_schema = SCHEMA_NO_ARGS,
+            /* The class is there in the variants with a cue. */
+            .output_schema = SCHEMA_RESULTS(
+                SCHEMA_OBJECT("\"order\":" ORDER ",\"class\":{\"enum\":[\"a\",\"b\"]}",
+                              "\"order\""),
+                SCHEMA_DONE),
             .effect = EFFECT_NONE,
         },
     [LEDGER_GET] =
         {
             .name = "get",
             .description = "Reads the value of one account.",
-            .input_schema = "{\"type\":\"object\",\"properties\":{\"key\":" KEY "},"
-                            "\"required\":[\"key\"],\"additionalProperties\":false}",
-            .output_schema = RESULT("\"value\":" VALUE, "\"value\""),
+            .input_schema = SCHEMA_OBJECT("\"key\":" KEY, "\"key\""),
+            .output_schema = SCHEMA_RESULT(SCHEMA_OBJECT("\"value\":" VALUE, "\"value\"")),
             .effect = EFFECT_NONE,
             .n_args = 1,
             .arg = {"key"},
@@ -49,10 +43,8 @@ static const struct env_tool_spec ledger_tools[LEDGER_N_TOOLS] = {
         {
             .name = "set",
             .description = "Writes a value into one account.",
-            .input_schema =
-                "{\"type\":\"object\",\"properties\":{\"key\":" KEY ",\"value\":" VALUE "},"
-                "\"required\":[\"key\",\"value\"],\"additionalProperties\":false}",
-            .output_schema = IS_OK,
+            .input_schema = SCHEMA_OBJECT("\"key\":" KEY ",\"value\":" VALUE, "\"key\",\"value\""),
+            .output_schema = SCHEMA_OK,
             .effect = EFFECT_NONE,
             .n_args = 2,
             .arg = {"key", "value"},
@@ -61,8 +53,8 @@ static const struct env_tool_spec ledger_tools[LEDGER_N_TOOLS] = {
         {
             .name = "undo",
             .description = "Puts all accounts back to what they were at the start of this order.",
-            .input_schema = NO_ARGS,
-            .output_schema = IS_OK,
+            .input_schema = SCHEMA_NO_ARGS,
+            .output_schema = SCHEMA_OK,
             .effect = EFFECT_NONE,
         },
     [LEDGER_CHECK] =
@@ -70,55 +62,59 @@ static const struct env_tool_spec ledger_tools[LEDGER_N_TOOLS] = {
             .name = "check",
             .description = "Compares one account with the value that you expect there.",
             .input_schema =
-                "{\"type\":\"object\",\"properties\":{\"key\":" KEY ",\"expected\":" VALUE "},"
-                "\"required\":[\"key\",\"expected\"],\"additionalProperties\":false}",
-            .output_schema = RESULT("\"match\":{\"type\":\"boolean\"},\"actual\":" VALUE,
-                                    "\"match\",\"actual\""),
+                SCHEMA_OBJECT("\"key\":" KEY ",\"expected\":" VALUE, "\"key\",\"expected\""),
+            .output_schema = SCHEMA_RESULT(SCHEMA_OBJECT(
+                "\"match\":{\"type\":\"boolean\"},\"actual\":" VALUE, "\"match\",\"actual\"")),
             .effect = EFFECT_NONE,
             .n_args = 2,
             .arg = {"key", "expected"},
         },
 };
 
+const struct ledger_rules ledger_rules_plain = {
+    .name = "ledger",
+    .noise = 0.01,
+    .calm = 1,
+    /* The middle of 3 .. 8 %, the rate from which reinforcement can start. */
+    .looks = 0.055,
+};
+
+static enum status create(const struct env_params *p, struct env **out, struct error *err)
+{
+    return ledger_create(&ledger_rules_plain, p, out, err);
+}
+
+static enum status restore(const void *bytes, size_t n, struct env **out, struct error *err)
+{
+    return ledger_restore(&ledger_rules_plain, bytes, n, out, err);
+}
+
+static double ceiling(const struct env_params *p)
+{
+    return ledger_ceiling(&ledger_rules_plain, p);
+}
+
+static int32_t demo(const struct env_demo_spec *spec, struct env_piece *out, int32_t max)
+{
+    return ledger_demo(&ledger_rules_plain, spec, out, max);
+}
+
+static void probe(int32_t i, struct env_probe *out)
+{
+    ledger_probe(&ledger_rules_plain, i, out);
+}
+
 const struct env_ops ledger_env = {
+    LEDGER_SHARED_OPS,
     .name = "ledger",
     .summary = "Orders on eight accounts whose writes sometimes go wrong unseen (OffCourse E1).",
-    .default_noise = LEDGER_NOISE,
-    .tools = ledger_tools,
-    .n_tools = LEDGER_N_TOOLS,
-    .max_calls_per_step = LEDGER_MAX_CALLS,
-    /* An order and ten of the longest calls, one "CHECKd66;>YES66|" each: 5 + 10 * 10. */
-    .max_context_tokens = 105,
-    .max_reply_tokens = 5,
-    .instructions =
-        "You keep a ledger of eight accounts, a to h, each holding a value from 0 to 99. Orders "
-        "come one at a time: an account, \"+\" or \"-\", and an amount. For each order read the "
-        "account with get, add or subtract the amount (sums wrap around: 99 + 2 is 1, 1 - 3 is "
-        "98), write the new value with set, then call next for the following order. A write can go "
-        "wrong although it was answered ok: nothing written, a wrong value written, or another "
-        "account overwritten. undo puts all accounts back to the start of the current order; "
-        "afterwards the order can be carried out again. Each order allows at most 10 calls. Only "
-        "the final state of all accounts counts. Make one tool call at a time and stop when next "
-        "answers {\"done\": true}.",
-    .create = ledger_create,
-    .free = ledger_free,
-    .observe = ledger_observe,
-    .observe_compact = ledger_observe_compact,
-    .call = ledger_call,
-    .parse_compact = ledger_parse_compact,
-    .call_compact = ledger_call_compact,
-    .verify = ledger_verify,
-    .step_right = ledger_step_right,
-    .steps_done = ledger_steps_done,
-    .ceiling = ledger_ceiling,
-    .expert = ledger_expert,
-    .demo_kinds = ledger_demo_kinds,
-    .n_demo_kinds = LEDGER_N_DEMO_KINDS,
-    .demo = ledger_demo,
-    .n_probes = LEDGER_N_PROBES,
-    .probe = ledger_probe,
-    .snapshot = ledger_snapshot,
-    .restore = ledger_restore,
-    .render_call = ledger_render_call,
-    .compact_stop = ";",
+    .default_noise = 0.01,
+    .instructions = LEDGER_INSTRUCTIONS "Each order allows at most 10 calls. " LEDGER_CLOSING,
+    .create = create,
+    .restore = restore,
+    .ceiling = ceiling,
+    .n_experts = 2,
+    .n_demo_kinds = 4,
+    .demo = demo,
+    .probe = probe,
 };

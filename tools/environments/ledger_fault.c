@@ -6,16 +6,10 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "runtime/base/rng.h"
 #include "tools/environments/ledger.h"
 
 /* Channels are the tools that can fail, and those again for the ablation `alarm`. */
 #define CHANNEL_ALARM 16
-
-static struct rng_block draw(const struct ledger *l, int32_t try_index, uint32_t channel)
-{
-    return rng_philox(l->params.fault_seed, (uint32_t)l->step, (uint32_t)try_index, channel, 0);
-}
 
 /* Any value but this one, uniformly. */
 static int32_t other_value(int32_t value, uint32_t bits)
@@ -23,11 +17,16 @@ static int32_t other_value(int32_t value, uint32_t bits)
     return ledger_wrap(value + 1 + (int32_t)rng_below(bits, LEDGER_VALUES - 1));
 }
 
+double ledger_rate(const struct ledger_rules *rules, double noise, bool risky)
+{
+    return risky ? noise : noise * rules->calm;
+}
+
 struct ledger_fault ledger_write_fault(const struct ledger *l, int32_t try_index)
 {
-    struct rng_block b = draw(l, try_index, LEDGER_SET);
+    struct rng_block b = env_draw(&l->base, try_index, LEDGER_SET);
     double u = rng_unit_double(b.word[0], b.word[1]);
-    double p = l->params.noise;
+    double p = ledger_rate(l->rules, l->base.params.noise, l->order.risky);
     struct ledger_fault f = {.kind = LEDGER_NO_FAULT, .detail = b.word[2]};
 
     if (u < p) {
@@ -36,10 +35,10 @@ struct ledger_fault ledger_write_fault(const struct ledger *l, int32_t try_index
             f.kind = LEDGER_LOST;
         else
             f.kind = u < 2 * p / 3 ? LEDGER_WRONG_VALUE : LEDGER_WRONG_TARGET;
-    } else if (l->params.profile == ENV_HARD) {
-        if (u < p + LEDGER_HARD_RATE)
+    } else if (l->base.params.profile == ENV_HARD) {
+        if (u < p + ENV_HARD_RATE)
             f.kind = LEDGER_TRANSIENT;
-        else if (u < p + 2 * LEDGER_HARD_RATE)
+        else if (u < p + 2 * ENV_HARD_RATE)
             f.kind = LEDGER_ERROR_BUT_DONE;
     }
     return f;
@@ -51,10 +50,10 @@ static void ring_alarm(const struct ledger *l, enum ledger_tool channel, int32_t
 {
     struct rng_block b;
 
-    if (l->params.ablation != ENV_ABLATE_ALARM || l->now.asked_key != key ||
+    if (l->base.params.ablation != ENV_ABLATE_ALARM || l->now.asked_key != key ||
         l->now.asked_value != *value)
         return;
-    b = draw(l, l->now.tries[channel], CHANNEL_ALARM + (uint32_t)channel);
+    b = env_draw(&l->base, l->now.tries[channel], CHANNEL_ALARM + (uint32_t)channel);
     if (b.word[0] & 1)
         *value = other_value(*value, b.word[1]);
 }
@@ -65,9 +64,9 @@ int32_t ledger_read(const struct ledger *l, enum ledger_tool channel, int32_t ke
     struct rng_block b;
 
     *struck = false;
-    if (l->params.profile == ENV_HARD) {
-        b = draw(l, l->now.tries[channel], (uint32_t)channel);
-        if (rng_unit_double(b.word[0], b.word[1]) < LEDGER_HARD_RATE) {
+    if (l->base.params.profile == ENV_HARD) {
+        b = env_draw(&l->base, l->now.tries[channel], (uint32_t)channel);
+        if (rng_unit_double(b.word[0], b.word[1]) < ENV_HARD_RATE) {
             *struck = true;
             /* Stale where there is something older, else wrong. */
             return l->start[key] != value ? l->start[key] : other_value(value, b.word[2]);

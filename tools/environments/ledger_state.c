@@ -6,27 +6,10 @@
 #include <string.h>
 
 #include "runtime/base/memory.h"
-#include "runtime/base/rng.h"
 #include "tools/environments/ledger.h"
 
 /* Last counter word under the task seed: orders and opening balances never share a draw. */
 enum { DRAW_ORDER = 0, DRAW_BALANCE = 1 };
-
-enum status ledger_check_params(const struct env_params *p, struct error *err)
-{
-    if (p->horizon < 1 || p->horizon > LEDGER_MAX_HORIZON)
-        return error_set(err, STATUS_INVALID, "ledger: horizon %d is not in 1..%d", p->horizon,
-                         LEDGER_MAX_HORIZON);
-    /* Written so that a NaN fails too. */
-    if (!(p->noise <= LEDGER_MAX_NOISE))
-        return error_set(err, STATUS_INVALID, "ledger: noise %g is above %g", p->noise,
-                         LEDGER_MAX_NOISE);
-    if (p->profile != ENV_STD && p->profile != ENV_HARD)
-        return error_set(err, STATUS_INVALID, "ledger: no profile %d", (int)p->profile);
-    if ((int)p->ablation < ENV_ABLATE_NONE || p->ablation > ENV_ABLATE_ALARM)
-        return error_set(err, STATUS_INVALID, "ledger: no ablation %d", (int)p->ablation);
-    return STATUS_OK;
-}
 
 struct ledger_order ledger_order_at(uint64_t task_seed, int32_t step)
 {
@@ -36,40 +19,39 @@ struct ledger_order ledger_order_at(uint64_t task_seed, int32_t step)
     return (struct ledger_order){
         .key = (uint8_t)rng_below(b.word[0], LEDGER_KEYS),
         .delta = (int8_t)(b.word[2] & 1 ? -amount : amount),
+        .risky = rng_below(b.word[3], LEDGER_RISKY_IN) == 0,
     };
 }
 
 static void begin_step(struct ledger *l)
 {
-    l->order = ledger_order_at(l->params.task_seed, l->step);
+    env_begin_step(&l->base, false);
+    l->order = ledger_order_at(l->base.params.task_seed, l->base.step);
     memcpy(l->start, l->account, sizeof(l->start));
     l->now = (struct ledger_step){.asked_key = -1, .seen = -1};
 }
 
-enum status ledger_alloc(const struct env_params *p, struct ledger **out, struct error *err)
+enum status ledger_alloc(const struct ledger_rules *rules, const struct env_params *p,
+                         struct ledger **out, struct error *err)
 {
-    struct ledger *l;
-    enum status st = ledger_check_params(p, err);
+    struct ledger *l = xcalloc(1, sizeof(*l));
+    enum status st = env_init(&l->base, rules->name, p, rules->noise, err);
 
-    if (st)
-        return st;
-    l = xcalloc(1, sizeof(*l));
-    l->params = *p;
-    if (p->noise < 0)
-        l->params.noise = LEDGER_NOISE;
-    l->flags = mem_alloc((size_t)p->horizon, 1);
-    if (!l->flags) {
+    if (st) {
         free(l);
-        return error_set(err, STATUS_NO_MEMORY, "ledger: no memory for %d orders", p->horizon);
+        return st;
     }
+    l->rules = rules;
+    l->base.budget = (int32_t)((int64_t)p->horizon * rules->budget_tenths / 10);
     *out = l;
     return STATUS_OK;
 }
 
-enum status ledger_create(const struct env_params *p, struct env **out, struct error *err)
+enum status ledger_create(const struct ledger_rules *rules, const struct env_params *p,
+                          struct env **out, struct error *err)
 {
     struct ledger *l;
-    enum status st = ledger_alloc(p, &l, err);
+    enum status st = ledger_alloc(rules, p, &l, err);
 
     if (st)
         return st;
@@ -80,18 +62,16 @@ enum status ledger_create(const struct env_params *p, struct env **out, struct e
     }
     memcpy(l->want, l->account, sizeof(l->want));
     begin_step(l);
-    *out = (struct env *)(void *)l;
+    *out = &l->base;
     return STATUS_OK;
 }
 
 void ledger_free(struct env *e)
 {
-    struct ledger *l = ledger_of(e);
-
-    if (!l)
+    if (!e)
         return;
-    free(l->flags);
-    free(l);
+    env_deinit(e);
+    free(ledger_of(e));
 }
 
 static void say_error(struct ledger_reply *out, const char *words)
@@ -102,10 +82,10 @@ static void say_error(struct ledger_reply *out, const char *words)
 
 static void apply_next(struct ledger *l, struct ledger_reply *out, struct env_effect *fx)
 {
-    ledger_acted(l, false);
+    env_deed(&l->base, false);
     ledger_end_step(l);
-    if (l->step == l->params.horizon) {
-        l->done = fx->done = true;
+    if (l->base.step == l->base.params.horizon) {
+        l->base.done = fx->done = true;
         out->kind = LEDGER_SAY_DONE;
         return;
     }
@@ -126,11 +106,9 @@ static void apply_set(struct ledger *l, int32_t key, int32_t value, struct ledge
     l->now.asked_key = (int8_t)key;
     l->now.asked_value = (int8_t)value;
     if (key != l->order.key || value != right)
-        l->now.slip = true;
-    if (f.kind != LEDGER_NO_FAULT) {
-        l->now.fault = true;
-        l->tally.faults++;
-    }
+        l->base.slip = true;
+    if (f.kind != LEDGER_NO_FAULT)
+        env_struck(&l->base);
     switch (f.kind) {
     case LEDGER_NO_FAULT:
     case LEDGER_ERROR_BUT_DONE:
@@ -164,16 +142,14 @@ static void apply_look(struct ledger *l, enum ledger_tool tool, const struct env
     bool struck;
 
     l->now.looked = l->now.asked_key >= 0;
-    if (l->params.ablation == ENV_ABLATE_MUTE && l->now.wrote) {
+    if (l->base.params.ablation == ENV_ABLATE_MUTE && l->now.wrote) {
         say_error(out, "muted");
         return;
     }
     out->value = ledger_read(l, tool, key, &struck);
     l->now.tries[tool]++;
-    if (struck) {
-        l->now.fault = true;
-        l->tally.faults++;
-    }
+    if (struck)
+        env_struck(&l->base);
     if (tool == LEDGER_CHECK) {
         out->kind = LEDGER_SAY_MATCH;
         out->match = out->value == expected;
@@ -182,7 +158,7 @@ static void apply_look(struct ledger *l, enum ledger_tool tool, const struct env
         expected = l->now.asked_value;
     }
     if (l->now.asked_key == key)
-        ledger_saw(l, out->value == expected);
+        env_saw(&l->base, out->value == expected);
     if (key == l->order.key && l->now.seen < 0 && !l->now.wrote)
         l->now.seen = (int8_t)out->value;
 }
@@ -218,8 +194,8 @@ static void apply_sound(struct ledger *l, const struct env_call *c, struct ledge
     case LEDGER_SET:
     case LEDGER_UNDO:
         /* The attempt counts as a repair, also where the ablation takes the tool away. */
-        ledger_acted(l, true);
-        if (l->params.ablation == ENV_ABLATE_MASK && (tool == LEDGER_UNDO || l->now.wrote)) {
+        env_deed(&l->base, true);
+        if (l->base.params.ablation == ENV_ABLATE_MASK && (tool == LEDGER_UNDO || l->now.wrote)) {
             l->now.refused = true;
             say_error(out, tool == LEDGER_UNDO ? "unknown tool: undo" : "unknown tool: set");
             return;
@@ -241,19 +217,9 @@ static void apply_sound(struct ledger *l, const struct env_call *c, struct ledge
 void ledger_apply(struct ledger *l, const struct env_call *c, struct ledger_reply *out,
                   struct env_effect *fx)
 {
-    *fx = (struct env_effect){.done = l->done};
-    *out = (struct ledger_reply){.kind = LEDGER_SAY_ERROR, .error = "the episode is over"};
-    if (l->done)
+    *out = (struct ledger_reply){.kind = LEDGER_SAY_ERROR};
+    if (!env_count_call(&l->base, LEDGER_MAX_CALLS, fx, &out->error))
         return;
-    l->tally.calls++;
-    l->now.calls++;
-    if (l->now.calls > LEDGER_MAX_CALLS) {
-        ledger_acted(l, false);
-        l->capped = l->done = fx->done = true;
-        ledger_end_step(l);
-        out->error = "too many calls for one order: the episode has failed";
-        return;
-    }
     fx->ok = call_is_sound(c);
     if (fx->ok)
         apply_sound(l, c, out, fx);

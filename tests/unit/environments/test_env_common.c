@@ -49,6 +49,7 @@ static void declarations_are_sound(void **state)
 static void answers_fit_their_schemas(void **state)
 {
     struct env *e = play_new(
+        ledger(),
         (struct env_params){.horizon = 200, .noise = 0.3, .profile = ENV_HARD, .task_seed = 9});
     struct env_effect fx = {0};
     struct env_call call;

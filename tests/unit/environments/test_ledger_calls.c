@@ -76,14 +76,14 @@ static void do_right(struct env *e)
     char text[32];
 
     (void)snprintf(text, sizeof(text), "SET%c%02d;", o.key, (get(e, o.key) + o.delta + 100) % 100);
-    (void)play_say(e, text, ">OK|");
+    (void)play_say(ledger(), e, text, ">OK|");
 }
 
 static const struct env_params calm = {.horizon = 3, .noise = 0, .task_seed = 11, .fault_seed = 12};
 
 static void a_whole_episode_in_json(void **state)
 {
-    struct env *e = play_new(calm);
+    struct env *e = play_new(ledger(), calm);
     struct env_effect fx = {0};
     struct env_verdict v;
 
@@ -112,7 +112,7 @@ static void a_whole_episode_in_json(void **state)
         assert_int_equal(ledger()->steps_done(e), i + 1);
         assert_true(ledger()->step_right(e, i));
     }
-    v = play_verdict(e);
+    v = play_verdict(ledger(), e);
     assert_true(v.success);
     assert_int_equal(v.steps, 3);
     assert_int_equal(v.steps_right, 3);
@@ -121,45 +121,45 @@ static void a_whole_episode_in_json(void **state)
     assert_int_equal(v.mismatch_shown, 3);
     assert_int_equal(v.repaired, 0);
     assert_int_equal(v.at_risk, 0);
-    (void)play_say(e, "NEXT;", ">ERR|");
-    assert_int_equal(play_verdict(e).calls, 18);
+    (void)play_say(ledger(), e, "NEXT;", ">ERR|");
+    assert_int_equal(play_verdict(ledger(), e).calls, 18);
     ledger()->free(e);
 }
 
 static void undo_restores_the_start_of_the_order(void **state)
 {
-    struct env *e = play_new(calm);
+    struct env *e = play_new(ledger(), calm);
     int before[8];
 
     (void)state;
     do_right(e);
     (void)get(e, 'a');
     ledger()->free(e);
-    e = play_new(calm);
+    e = play_new(ledger(), calm);
     for (int k = 0; k < 8; k++)
         before[k] = get(e, (char)('a' + k));
-    (void)play_say(e, "SETa01;", ">OK|");
+    (void)play_say(ledger(), e, "SETa01;", ">OK|");
     ledger()->free(e);
-    e = play_new(calm);
-    (void)play_say(e, "SETa01;", ">OK|");
-    (void)play_say(e, "SETb02;", ">OK|");
-    (void)play_say(e, "UNDO;", ">OK|");
+    e = play_new(ledger(), calm);
+    (void)play_say(ledger(), e, "SETa01;", ">OK|");
+    (void)play_say(ledger(), e, "SETb02;", ">OK|");
+    (void)play_say(ledger(), e, "UNDO;", ">OK|");
     for (int k = 0; k < 6; k++)
         assert_int_equal(get(e, (char)('a' + k)), before[k]);
-    assert_true(play_verdict(e).calls == 9);
+    assert_true(play_verdict(ledger(), e).calls == 9);
     ledger()->free(e);
 }
 
 static void a_slip_counts_and_its_damage_stays(void **state)
 {
-    struct env *e = play_new(calm);
+    struct env *e = play_new(ledger(), calm);
     struct seen_order o = read_order(e);
     struct env_verdict v;
     char text[16];
 
     (void)state;
     (void)snprintf(text, sizeof(text), "SET%c%02d;", o.key, (get(e, o.key) + o.delta + 101) % 100);
-    (void)play_say(e, text, ">OK|");
+    (void)play_say(ledger(), e, text, ">OK|");
     for (int i = 0; i < 2; i++) {
         struct env_call next = {.tool = 0};
         struct env_effect fx;
@@ -170,8 +170,8 @@ static void a_slip_counts_and_its_damage_stays(void **state)
         str_deinit(&out);
         do_right(e);
     }
-    (void)play_say(e, "NEXT;", ">DONE|");
-    v = play_verdict(e);
+    (void)play_say(ledger(), e, "NEXT;", ">DONE|");
+    v = play_verdict(ledger(), e);
     assert_false(v.success);
     assert_int_equal(v.steps_right, 2);
     assert_int_equal(v.own_slips, 1);
@@ -187,18 +187,19 @@ static void a_slip_counts_and_its_damage_stays(void **state)
 
 static void a_slip_repaired_is_recovered(void **state)
 {
-    struct env *e = play_new((struct env_params){.horizon = 1, .noise = 0, .task_seed = 3});
+    struct env *e =
+        play_new(ledger(), (struct env_params){.horizon = 1, .noise = 0, .task_seed = 3});
     struct seen_order o = read_order(e);
     struct env_verdict v;
     char other[16];
 
     (void)state;
     (void)snprintf(other, sizeof(other), "SET%c50;", o.key == 'a' ? 'b' : 'a');
-    (void)play_say(e, other, ">OK|");
-    (void)play_say(e, "UNDO;", ">OK|");
+    (void)play_say(ledger(), e, other, ">OK|");
+    (void)play_say(ledger(), e, "UNDO;", ">OK|");
     do_right(e);
-    (void)play_say(e, "NEXT;", ">DONE|");
-    v = play_verdict(e);
+    (void)play_say(ledger(), e, "NEXT;", ">DONE|");
+    v = play_verdict(ledger(), e);
     assert_true(v.success);
     assert_int_equal(v.at_risk, 1);
     assert_int_equal(v.recovered, 1);
@@ -208,7 +209,7 @@ static void a_slip_repaired_is_recovered(void **state)
 
 static void looks_and_repairs_are_told_apart(void **state)
 {
-    struct env *e = play_new(calm);
+    struct env *e = play_new(ledger(), calm);
     struct seen_order o = read_order(e);
     char set[16], look[16], answer[16];
     struct env_verdict v;
@@ -216,20 +217,20 @@ static void looks_and_repairs_are_told_apart(void **state)
     (void)state;
     (void)snprintf(set, sizeof(set), "SET%c07;", o.key);
     (void)snprintf(look, sizeof(look), "GET%c;", o.key);
-    (void)play_say(e, set, ">OK|");
-    (void)play_say(e, look, ">07|");
-    (void)play_say(e, "UNDO;", ">OK|"); /* a repair after a match: a false alarm */
-    v = play_verdict(e);
+    (void)play_say(ledger(), e, set, ">OK|");
+    (void)play_say(ledger(), e, look, ">07|");
+    (void)play_say(ledger(), e, "UNDO;", ">OK|"); /* a repair after a match: a false alarm */
+    v = play_verdict(ledger(), e);
     assert_int_equal(v.match_shown, 1);
     assert_int_equal(v.false_alarms, 1);
-    (void)play_say(e, set, ">OK|");
-    (void)play_say(e, look, ">07|");
-    (void)play_say(e, look, ">07|"); /* two looks in a row are one */
+    (void)play_say(ledger(), e, set, ">OK|");
+    (void)play_say(ledger(), e, look, ">07|");
+    (void)play_say(ledger(), e, look, ">07|"); /* two looks in a row are one */
     (void)snprintf(look, sizeof(look), "CHECK%c08;", o.key);
     (void)snprintf(answer, sizeof(answer), ">NO07|");
-    (void)play_say(e, look, answer);
-    (void)play_say(e, set, ">OK|");
-    v = play_verdict(e);
+    (void)play_say(ledger(), e, look, answer);
+    (void)play_say(ledger(), e, set, ">OK|");
+    v = play_verdict(ledger(), e);
     assert_int_equal(v.match_shown, 1);
     assert_int_equal(v.mismatch_shown, 1);
     assert_int_equal(v.repaired, 1);
@@ -239,35 +240,35 @@ static void looks_and_repairs_are_told_apart(void **state)
 
 static void the_eleventh_call_of_an_order_fails_the_episode(void **state)
 {
-    struct env *e = play_new(calm);
+    struct env *e = play_new(ledger(), calm);
     struct env_verdict v;
     struct env_effect fx;
 
     (void)state;
     for (int i = 0; i < 5; i++) {
-        (void)play_say(e, "UNDO;", ">OK|");
-        fx = play_say(e, "rubbish;", ">ERR|");
+        (void)play_say(ledger(), e, "UNDO;", ">OK|");
+        fx = play_say(ledger(), e, "rubbish;", ">ERR|");
         assert_false(fx.ok);
         assert_false(fx.done);
     }
-    fx = play_say(e, "NEXT;", ">ERR|");
+    fx = play_say(ledger(), e, "NEXT;", ">ERR|");
     assert_true(fx.done);
-    v = play_verdict(e);
+    v = play_verdict(ledger(), e);
     assert_true(v.capped);
     assert_false(v.success);
     assert_int_equal(v.steps, 1);
     assert_int_equal(v.steps_right, 0);
     assert_int_equal(v.calls, 11);
-    (void)play_say(e, "NEXT;", ">ERR|");
-    assert_int_equal(play_verdict(e).calls, 11);
+    (void)play_say(ledger(), e, "NEXT;", ">ERR|");
+    assert_int_equal(play_verdict(ledger(), e).calls, 11);
     ledger()->free(e);
 
-    e = play_new((struct env_params){.horizon = 1, .noise = 0});
+    e = play_new(ledger(), (struct env_params){.horizon = 1, .noise = 0});
     for (int i = 0; i < 7; i++)
-        (void)play_say(e, "UNDO;", ">OK|");
+        (void)play_say(ledger(), e, "UNDO;", ">OK|");
     do_right(e);
-    (void)play_say(e, "NEXT;", ">DONE|"); /* the tenth */
-    assert_true(play_verdict(e).success);
+    (void)play_say(ledger(), e, "NEXT;", ">DONE|"); /* the tenth */
+    assert_true(play_verdict(ledger(), e).success);
     ledger()->free(e);
 }
 

@@ -142,7 +142,7 @@ static void unread_calls_cost_but_do_nothing(void **state)
         {.tool = 2, .arg = {{.is_text = true, .text = "a"}, {.number = -1}}},
         {.tool = 2, .arg = {{.is_text = true, .text = "a"}, {.is_text = true, .text = "5"}}},
     };
-    struct env *e = play_new((struct env_params){.horizon = 1});
+    struct env *e = play_new(ledger(), (struct env_params){.horizon = 1});
     struct env_effect fx;
 
     (void)state;
@@ -153,7 +153,7 @@ static void unread_calls_cost_but_do_nothing(void **state)
         assert_false(fx.ok);
         jv_unref(reply);
     }
-    assert_int_equal(play_verdict(e).calls, 8);
+    assert_int_equal(play_verdict(ledger(), e).calls, 8);
     ledger()->free(e);
 }
 
@@ -169,8 +169,8 @@ static void nothing_leaks_into_observations(void **state)
     struct env_call call;
 
     (void)state;
-    a = play_new(p);
-    b = play_new(p);
+    a = play_new(ledger(), p);
+    b = play_new(ledger(), p);
     while (!fx.done) {
         struct json *reply;
 
@@ -198,7 +198,7 @@ static void nothing_leaks_into_observations(void **state)
 /* Reported, and held to a bound that only a blunder passes (sanitizers are on). */
 static void calls_are_cheap(void **state)
 {
-    struct env *e = play_new((struct env_params){.horizon = 100000, .noise = 0.01});
+    struct env *e = play_new(ledger(), (struct env_params){.horizon = 100000, .noise = 0.01});
     struct timespec from, to;
     struct str out = STR_INIT;
     struct env_effect fx = {0};

@@ -5,25 +5,16 @@
  */
 #include "tests/unit/environments/ledger_play.h"
 
-#include <math.h>
-
 #include "tools/environments/ledger.h"
 
 static struct ledger bare(struct env_params p, int32_t step)
 {
-    struct ledger l = {.params = p, .step = step};
+    struct ledger l = {.base = {.params = p, .step = step},
+                       .rules = &ledger_rules_plain,
+                       .order = {.risky = true}};
 
     l.now.asked_key = -1;
     return l;
-}
-
-/* Within five standard deviations of n * p. */
-static void assert_rate(int64_t hits, int64_t n, double p)
-{
-    double sd = sqrt((double)n * p * (1 - p));
-
-    if (fabs((double)hits - (double)n * p) > 5 * sd + 1)
-        fail_msg("%lld hits in %lld draws at %g", (long long)hits, (long long)n, p);
 }
 
 static void write_faults_come_at_their_rates(void **state)
@@ -96,7 +87,8 @@ static void a_larger_rate_keeps_the_faults_of_a_smaller_one(void **state)
 /* What each fault does to the accounts, seen from outside: sets of 'a' to 50 in fresh orders. */
 static void faults_do_what_they_are_called(void **state)
 {
-    struct env *e = play_new((struct env_params){.horizon = 5000, .noise = 0.9, .fault_seed = 2});
+    struct env *e =
+        play_new(ledger(), (struct env_params){.horizon = 5000, .noise = 0.9, .fault_seed = 2});
     struct ledger *l = ledger_of(e);
     int64_t seen[6] = {0};
 
@@ -112,7 +104,7 @@ static void faults_do_what_they_are_called(void **state)
         memcpy(before, l->account, sizeof(before));
         if (before[0] == 50) /* then a lost write cannot be seen */
             l->account[0] = before[0] = l->start[0] = 49;
-        (void)play_say(e, "SETa50;", ">OK|");
+        (void)play_say(ledger(), e, "SETa50;", ">OK|");
         for (int k = 1; k < LEDGER_KEYS; k++)
             changed += l->account[k] != before[k];
         seen[f.kind]++;
@@ -138,7 +130,7 @@ static void faults_do_what_they_are_called(void **state)
         case LEDGER_ERROR_BUT_DONE:
             fail();
         }
-        assert_int_equal(l->now.fault, f.kind != LEDGER_NO_FAULT);
+        assert_int_equal(l->base.fault, f.kind != LEDGER_NO_FAULT);
         ledger()->call_compact(e, &next, &fx, &out);
         str_deinit(&out);
     }
@@ -150,7 +142,7 @@ static void faults_do_what_they_are_called(void **state)
 /* The faults of the first write of every order, under a policy and an ablation. */
 static void note_faults(struct env_params p, const char *how, uint8_t *out)
 {
-    struct env *e = play_new(p);
+    struct env *e = play_new(ledger(), p);
     struct env_effect fx = {0};
     struct env_call call;
     struct str text = STR_INIT;
@@ -158,7 +150,7 @@ static void note_faults(struct env_params p, const char *how, uint8_t *out)
     while (!fx.done) {
         struct ledger *l = ledger_of(e);
 
-        out[l->step] = (uint8_t)ledger_write_fault(l, 0).kind;
+        out[l->base.step] = (uint8_t)ledger_write_fault(l, 0).kind;
         ledger()->expert(e, how, &call);
         str_clear(&text);
         ledger()->call_compact(e, &call, &fx, &text);
@@ -201,8 +193,8 @@ static void equal_seeds_give_equal_transcripts(void **state)
 
         p.task_seed = i == 2 ? 3 : 1;
         p.fault_seed = i == 3 ? 3 : 2;
-        e = play_new(p);
-        (void)play_expert(e, "check", &texts[i]);
+        e = play_new(ledger(), p);
+        (void)play_expert(ledger(), e, "check", &texts[i]);
         ledger()->free(e);
     }
     assert_string_equal(str_cstr(&texts[0]), str_cstr(&texts[1]));
@@ -215,12 +207,14 @@ static void equal_seeds_give_equal_transcripts(void **state)
 /* Pinned: a change of these draws would silently change every recorded figure. */
 static void draws_are_pinned(void **state)
 {
-    struct env *e = play_new((struct env_params){
-        .horizon = 5, .noise = 0.5, .profile = ENV_HARD, .task_seed = 7, .fault_seed = 8});
+    struct env *e = play_new(
+        ledger(),
+        (struct env_params){
+            .horizon = 5, .noise = 0.5, .profile = ENV_HARD, .task_seed = 7, .fault_seed = 8});
     struct str text = STR_INIT;
 
     (void)state;
-    (void)play_expert(e, "check", &text);
+    (void)play_expert(ledger(), e, "check", &text);
     assert_string_equal(str_cstr(&text),
                         "ORDh+7|GETh;>84|SETh91;>OK|GETh;>84|UNDO;>OK|SETh91;>OK|GETh;>91|NEXT;"
                         "ORDd-8|GETd;>69|SETd61;>OK|GETd;>61|NEXT;"

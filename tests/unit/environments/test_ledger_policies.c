@@ -5,60 +5,10 @@
  */
 #include "tests/unit/environments/ledger_play.h"
 
-#include <math.h>
-
-struct score {
-    int64_t episodes, successes, steps, steps_right, calls, faults, own_slips;
-    int64_t at_risk, recovered, mismatch_shown, repaired, match_shown, false_alarms, capped;
-};
-
-static struct score play_many(struct env_params p, const char *how, int32_t episodes)
-{
-    struct score s = {.episodes = episodes};
-
-    for (int32_t i = 0; i < episodes; i++) {
-        struct env *e;
-        struct env_verdict v;
-
-        p.task_seed = ENV_SEED_REPORTED + (uint64_t)i;
-        p.fault_seed = rng_derive(p.task_seed, 1);
-        e = play_new(p);
-        v = play_expert(e, how, NULL);
-        s.successes += v.success;
-        s.steps += v.steps;
-        s.steps_right += v.steps_right;
-        s.calls += v.calls;
-        s.faults += v.faults;
-        s.own_slips += v.own_slips;
-        s.at_risk += v.at_risk;
-        s.recovered += v.recovered;
-        s.mismatch_shown += v.mismatch_shown;
-        s.repaired += v.repaired;
-        s.match_shown += v.match_shown;
-        s.false_alarms += v.false_alarms;
-        s.capped += v.capped;
-        ledger()->free(e);
-    }
-    return s;
-}
-
-/* Wilson's interval at z standard deviations; z = 3.3 leaves one wrong alarm in a thousand. */
-static void assert_wilson(int64_t hits, int64_t n, double p)
-{
-    const double z = 3.3;
-    double f = (double)hits / (double)n, m = (double)n;
-    double mid = (f + z * z / (2 * m)) / (1 + z * z / m);
-    double half = z / (1 + z * z / m) * sqrt(f * (1 - f) / m + z * z / (4 * m * m));
-
-    if (p < mid - half || p > mid + half)
-        fail_msg("%lld of %lld: %.4f .. %.4f does not hold %.4f", (long long)hits, (long long)n,
-                 mid - half, mid + half, p);
-}
-
 static void who_never_looks_lies_on_the_ceiling(void **state)
 {
     struct env_params p = {.horizon = 30, .noise = 0.01};
-    struct score s = play_many(p, "plain", 20000);
+    struct play_score s = play_many(ledger(), p, "plain", ENV_SEED_REPORTED, 20000);
 
     (void)state;
     assert_wilson(s.successes, s.episodes, ledger()->ceiling(&p));
@@ -73,7 +23,7 @@ static void who_never_looks_lies_on_the_ceiling(void **state)
 static void the_ceiling_of_profile_hard_holds(void **state)
 {
     struct env_params p = {.horizon = 30, .noise = 0.01, .profile = ENV_HARD};
-    struct score s = play_many(p, "plain", 5000);
+    struct play_score s = play_many(ledger(), p, "plain", ENV_SEED_REPORTED, 5000);
 
     (void)state;
     /* A retry after a visible error draws again: a little below the bound, never above. */
@@ -85,7 +35,7 @@ static void the_ceiling_of_profile_hard_holds(void **state)
 static void who_always_looks_gets_through(void **state)
 {
     struct env_params p = {.horizon = 100, .noise = 0.01};
-    struct score s = play_many(p, "check", 2000);
+    struct play_score s = play_many(ledger(), p, "check", ENV_SEED_REPORTED, 2000);
     double calls = (double)s.calls / (double)s.steps;
 
     (void)state;
@@ -100,11 +50,11 @@ static void who_always_looks_gets_through(void **state)
 static void without_noise_all_is_right(void **state)
 {
     struct env_params p = {.horizon = 100, .noise = 0};
-    struct score s = play_many(p, "plain", 50);
+    struct play_score s = play_many(ledger(), p, "plain", ENV_SEED_REPORTED, 50);
 
     (void)state;
     assert_int_equal(s.successes, 50);
-    s = play_many(p, "check", 50);
+    s = play_many(ledger(), p, "check", ENV_SEED_REPORTED, 50);
     assert_int_equal(s.successes, 50);
     assert_int_equal(s.calls, 4 * s.steps);
     assert_int_equal(s.match_shown, s.steps);
@@ -114,17 +64,17 @@ static void without_noise_all_is_right(void **state)
 static void ablations_bring_it_down_to_the_ceiling(void **state)
 {
     struct env_params p = {.horizon = 30, .noise = 0.01};
-    struct score plain = play_many(p, "plain", 3000);
-    struct score s;
+    struct play_score plain = play_many(ledger(), p, "plain", ENV_SEED_REPORTED, 3000);
+    struct play_score s;
 
     (void)state;
     p.ablation = ENV_ABLATE_MASK;
-    s = play_many(p, "check", 3000);
+    s = play_many(ledger(), p, "check", ENV_SEED_REPORTED, 3000);
     assert_int_equal(s.successes, plain.successes);
     assert_int_equal(s.steps_right, plain.steps_right);
     assert_int_equal(s.repaired, s.mismatch_shown);
     p.ablation = ENV_ABLATE_MUTE;
-    s = play_many(p, "check", 3000);
+    s = play_many(ledger(), p, "check", ENV_SEED_REPORTED, 3000);
     assert_int_equal(s.successes, plain.successes);
     assert_int_equal(s.mismatch_shown + s.match_shown, 0);
 }
@@ -133,7 +83,7 @@ static void ablations_bring_it_down_to_the_ceiling(void **state)
 static void alarms_are_answered(void **state)
 {
     struct env_params p = {.horizon = 100, .noise = 0, .ablation = ENV_ABLATE_ALARM};
-    struct score s = play_many(p, "check", 300);
+    struct play_score s = play_many(ledger(), p, "check", ENV_SEED_REPORTED, 300);
 
     (void)state;
     assert_wilson(s.mismatch_shown, s.mismatch_shown + s.match_shown, 0.5);

@@ -40,19 +40,19 @@ static void a_copy_at_any_call_goes_on_alike(void **state)
         bool right[12];
 
         p.ablation = (enum env_ablation)ablation;
-        whole = play_new(p);
-        w = play_expert(whole, "check", &want);
+        whole = play_new(ledger(), p);
+        w = play_expert(ledger(), whole, "check", &want);
         for (int32_t i = 0; i < rough.horizon; i++)
             right[i] = ledger()->step_right(whole, i);
         ledger()->free(whole);
-        e = play_new(p);
+        e = play_new(ledger(), p);
         ledger()->observe_compact(e, &got);
         while (!fx.done) {
             struct env *copy = copy_of(e);
 
             str_clear(&ignored);
             ledger()->observe_compact(copy, &ignored);
-            v = play_expert(copy, "check", &ignored);
+            v = play_expert(ledger(), copy, "check", &ignored);
             assert_memory_equal(&v, &w, sizeof(v));
             for (int32_t i = 0; i < rough.horizon; i++)
                 assert_int_equal(ledger()->step_right(copy, i), right[i]);
@@ -66,7 +66,7 @@ static void a_copy_at_any_call_goes_on_alike(void **state)
             ledger()->call_compact(e, &call, &fx, &got);
         }
         assert_string_equal(str_cstr(&got), str_cstr(&want));
-        v = play_verdict(e);
+        v = play_verdict(ledger(), e);
         assert_memory_equal(&v, &w, sizeof(v));
         ledger()->free(copy_of(e));
         ledger()->free(e);
@@ -78,9 +78,9 @@ static void a_copy_at_any_call_goes_on_alike(void **state)
 
 static void make_bytes(struct str *bytes)
 {
-    struct env *e = play_new(rough);
+    struct env *e = play_new(ledger(), rough);
 
-    (void)play_say(e, "UNDO;", ">OK|");
+    (void)play_say(ledger(), e, "UNDO;", ">OK|");
     ledger()->snapshot(e, bytes);
     ledger()->free(e);
 }
@@ -133,8 +133,8 @@ static void lies_under_a_right_checksum_are_harmless(void **state)
                 bytes.data[bytes.len - 4 + (size_t)b] = (char)(sum >> (8 * b));
             if (ledger()->restore(bytes.data, bytes.len, &e, &err) == STATUS_OK) {
                 /* Whatever it is, it can be played to its end. */
-                if (play_verdict(e).steps < 12)
-                    (void)play_expert(e, "check", NULL);
+                if (play_verdict(ledger(), e).steps < 12)
+                    (void)play_expert(ledger(), e, "check", NULL);
                 ledger()->free(e);
                 taken++;
             } else {

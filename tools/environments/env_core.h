@@ -1,0 +1,72 @@
+/* env_core.h - what every environment's instance begins with, and what all count the same way.
+ *
+ * A concrete instance is `struct NAME { struct env base; ... }`. The base holds the parameters,
+ * the verdict as it grows, and the bounds on calls; the rest is the world. Used by the
+ * environments' own files and by nothing else.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_TOOLS_ENVIRONMENTS_ENV_CORE_H
+#define TROUPE_TOOLS_ENVIRONMENTS_ENV_CORE_H
+
+#include "runtime/base/rng.h"
+#include "tools/environments/environment.h"
+
+#define ENV_MAX_HORIZON 100000
+#define ENV_MAX_NOISE   0.9
+/* Profile `hard`: rates of a wrong read, a visible error, an error though done. */
+#define ENV_HARD_RATE 0.01
+
+/* What the last look showed, until the next deed says what it led to. */
+enum env_pending { ENV_NOTHING, ENV_MATCHED, ENV_MISMATCHED };
+
+/* Bits of what is known of an ended step. */
+enum { ENV_STEP_RIGHT = 1, ENV_STEP_FAULTY = 2, ENV_STEP_SLIPPED = 4 };
+
+struct env {
+    struct env_params params; /* noise is filled in */
+    int32_t step;             /* steps ended, the failed one included */
+    int32_t budget;           /* calls of the whole episode; 0: no bound */
+    bool done;
+    /* Of the current step. */
+    int32_t step_calls;
+    bool fault, slip;
+    bool carried;             /* it began with an error of an earlier step */
+    uint8_t pending;          /* enum env_pending */
+    struct env_verdict tally; /* grows with every call; steps and success are filled in late */
+    uint8_t *flags;           /* (horizon) of ended steps */
+};
+
+/* Also what an instance cannot have: asked before anything is allocated. */
+MUST_CHECK enum status env_check_params(const char *name, const struct env_params *p,
+                                        struct error *err);
+/* Checks, fills in the noise where it is below 0, and gets the flags. */
+MUST_CHECK enum status env_init(struct env *e, const char *name, const struct env_params *p,
+                                double default_noise, struct error *err);
+void env_deinit(struct env *e);
+
+void env_begin_step(struct env *e, bool carried);
+void env_end_step(struct env *e, bool right);
+
+/* Counts a call. False: it may not be carried out, *words says why; a call beyond the cap or the
+ * budget ends the step and the episode as failed. */
+bool env_count_call(struct env *e, int32_t cap, struct env_effect *fx, const char **words);
+
+/* A look, and the deed that follows it. What was shown decides, since nobody can know more; two
+ * looks in a row count once, as the later one. */
+void env_saw(struct env *e, bool match);
+void env_deed(struct env *e, bool is_a_repair);
+void env_struck(struct env *e); /* a fault */
+
+void env_verdict_of(const struct env *e, bool state_is_right, struct env_verdict *out);
+bool env_step_right(const struct env *e, int32_t step);
+int32_t env_steps_done(const struct env *e);
+int32_t env_calls_made(const struct env *e);
+
+/* The draw for a fault: (step, try, channel) under the fault seed, and nothing else. */
+static inline struct rng_block env_draw(const struct env *e, int32_t try_index, uint32_t channel)
+{
+    return rng_philox(e->params.fault_seed, (uint32_t)e->step, (uint32_t)try_index, channel, 0);
+}
+
+#endif
