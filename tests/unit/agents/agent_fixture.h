@@ -1,0 +1,77 @@
+/* agent_fixture.h - a model that plays the ledger by rule, and a driver without a loop.
+ *
+ * The fake takes ids: it keeps its session's ids as an engine would (keep, delta), decodes them and
+ * lets a policy write the reply; log-probs follow from seed, call id and position, so that two
+ * calls with equal keys and prompts are equal bit for bit. A second one takes messages and gives
+ * text.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_TESTS_AGENT_FIXTURE_H
+#define TROUPE_TESTS_AGENT_FIXTURE_H
+
+#include "agents/rollout.h"
+#include "agents/turn.h"
+#include "models/formats/token_ids.h"
+#include "models/formats/tokenizer.h"
+#include "tests/unit/store/store_fixture.h"
+
+struct fake_model;
+/* Writes a reply to the text of the context. */
+typedef void (*fake_policy)(struct fake_model *m, const char *context, const struct model_call *c,
+                            struct str *out);
+
+struct fake_model {
+    struct model model; /* first */
+    struct tokenizer *tokenizer;
+    fake_policy policy;
+    int32_t eos;
+    int32_t n_calls, n_sessions;
+    int64_t n_fed;       /* ids that came as delta */
+    int32_t hold;        /* answers only after this many calls were let go: fake_release */
+    int32_t fail_at;     /* the n-th call (from 1) fails ... */
+    enum status fail_as; /* ... with this */
+    struct model_call *held;
+    struct json *(*talk)(struct fake_model *m,
+                         const struct model_call *c); /* text models: {content, tool_calls} */
+    bool processed;
+};
+
+/* Byte tokenizer with the environments' words; takes ids. codec: "compact" or NULL. */
+void fake_model_init(struct fake_model *m, const char *codec, fake_policy policy);
+void fake_text_model_init(struct fake_model *m,
+                          struct json *(*talk)(struct fake_model *m, const struct model_call *c));
+void fake_model_deinit(struct fake_model *m);
+void fake_release(struct fake_model *m); /* answers the held call */
+
+/* Ledger policies over compact text. */
+void policy_plain(struct fake_model *m, const char *context, const struct model_call *c,
+                  struct str *out);
+/* Looks after each write, repairs what is wrong. */
+void policy_check(struct fake_model *m, const char *context, const struct model_call *c,
+                  struct str *out);
+/* As plain, but decides by the call's random numbers whether it looks. */
+void policy_dice(struct fake_model *m, const char *context, const struct model_call *c,
+                 struct str *out);
+
+/* An agent driven to its end without a loop; the result is copied. */
+struct play {
+    struct agent_host *host;
+    struct agent *agent;
+    struct agent_result result; /* output: a reference of our own */
+    bool over;
+    struct run *run;            /* flushed after every poll when there is one */
+    int32_t n_polls, max_polls; /* 0: no limit */
+    void (*each_poll)(struct play *p);
+    void *ctx;
+};
+void play_done(void *ctx, struct agent *a, const struct agent_result *r);
+/* Starts and polls until it is over, or max_polls; fails the test when it cannot start. */
+void play_agent(struct play *p, const struct agent_task *t);
+void play_deinit(struct play *p);
+
+struct agent_role fake_role(struct fake_model *m);
+struct agent_task ledger_task(const struct agent_role *role, const char *path, int32_t horizon,
+                              double noise);
+
+#endif
