@@ -119,7 +119,7 @@ static void start(struct tool *t, struct tool_call *c)
     struct error err = ERROR_INIT;
     struct json *result = NULL;
     const char *path;
-    int64_t size;
+    int64_t size = 0;
     int fd;
     enum status st = file_tool_path(c, "", &path, &err);
 
