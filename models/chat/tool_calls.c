@@ -1,0 +1,305 @@
+/* tool_calls.c - a model's text into reasoning, content and calls.
+ *
+ * Tags inside a call are part of its arguments; tags inside reasoning start
+ * nothing. What cannot be placed stays in the content, except a tag of thoughts or
+ * calls without its partner.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "models/chat/tool_calls.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "models/chat/tool_calls_internal.h"
+#include "runtime/base/memory.h"
+#include "runtime/base/text.h"
+
+#define THINK_OPEN  "<think>"
+#define THINK_CLOSE "</think>"
+#define MAX_TEXT    ((size_t)16 << 20)
+
+struct reader {
+    enum tool_call_format format;
+    struct call_text text;
+    const struct json *tools;
+    struct str content, reasoning;
+    bool thought; /* a block of reasoning was seen, though it may be empty */
+    struct parsed_call *call;
+    int32_t n_calls;
+};
+
+/* Not memmem: the sanitizer's version reads all of the haystack each time. */
+size_t call_find(const struct call_text *t, const char *what, size_t from)
+{
+    while (from < t->n) {
+        const char *first = memchr(t->p + from, what[0], t->n - from);
+
+        if (first == NULL)
+            break;
+        from = (size_t)(first - t->p);
+        if (call_at(t, from, what))
+            return from;
+        from++;
+    }
+    return t->n;
+}
+
+bool call_at(const struct call_text *t, size_t i, const char *what)
+{
+    const size_t n = strlen(what);
+
+    return i <= t->n && n <= t->n - i && memcmp(t->p + i, what, n) == 0;
+}
+
+size_t call_skip_space(const struct call_text *t, size_t i)
+{
+    while (i < t->n && isspace((unsigned char)t->p[i]))
+        i++;
+    return i;
+}
+
+void call_error(struct parsed_call *call, const char *fmt, ...)
+{
+    struct str s = STR_INIT;
+    va_list ap;
+
+    if (call->error)
+        return;
+    va_start(ap, fmt);
+    str_vprintf(&s, fmt, ap);
+    va_end(ap);
+    call->error = xstrdup(str_cstr(&s));
+    str_deinit(&s);
+    jv_unref(call->arguments);
+    call->arguments = NULL;
+}
+
+enum tool_call_format tool_calls_format_of(const char *chat_template)
+{
+    return chat_template && strstr(chat_template, "<function=") ? TOOL_CALLS_XML
+                                                                : TOOL_CALLS_HERMES;
+}
+
+void parsed_reply_deinit(struct parsed_reply *r)
+{
+    for (int32_t i = 0; i < r->n_calls; i++) {
+        free(r->call[i].name);
+        free(r->call[i].error);
+        free(r->call[i].raw);
+        jv_unref(r->call[i].arguments);
+    }
+    free(r->call);
+    free(r->content);
+    free(r->reasoning);
+    *r = (struct parsed_reply){0};
+}
+
+static void add_reasoning(struct reader *r, size_t from, size_t to)
+{
+    if (r->thought && r->reasoning.len)
+        str_putc(&r->reasoning, '\n');
+    r->thought = true;
+    str_append(&r->reasoning, r->text.p + from, to - from);
+}
+
+/* Thoughts that open the text: announced by the prompt, by a tag, or only by their end. Returns
+ * where they are over. */
+static size_t read_first_thoughts(struct reader *r, bool in_reasoning)
+{
+    const struct call_text *t = &r->text;
+    const size_t start = call_skip_space(t, 0), close = call_find(t, THINK_CLOSE, 0);
+    size_t from = 0;
+
+    if (call_at(t, start, THINK_OPEN))
+        from = start + strlen(THINK_OPEN);
+    else if (!in_reasoning &&
+             (close == t->n || call_find(t, CALL_OPEN, 0) < close)) /* an argument may hold one */
+        return 0;
+    add_reasoning(r, from, close < from ? t->n : close);
+    return close == t->n ? t->n : close + strlen(THINK_CLOSE);
+}
+
+/* A slot for one more call; NULL when the last one was used already. */
+static struct parsed_call *new_call(struct reader *r)
+{
+    if (r->n_calls == TOOL_CALLS_MAX) {
+        call_error(&r->call[TOOL_CALLS_MAX - 1],
+                   "A reply has at most %d tool calls; this one and those after it were not read.",
+                   TOOL_CALLS_MAX);
+        return NULL;
+    }
+    r->call[r->n_calls] = (struct parsed_call){0};
+    return &r->call[r->n_calls++];
+}
+
+static void finish_call(struct reader *r, struct parsed_call *call, size_t from, size_t to)
+{
+    if (call->name == NULL)
+        call->name = xstrdup("");
+    call->raw = xstrndup(r->text.p + from, to - from);
+}
+
+/* Each returns where to read on: at the end when there are too many calls. */
+static size_t read_call(struct reader *r, size_t from)
+{
+    struct parsed_call *call = new_call(r);
+    size_t end;
+
+    if (call == NULL)
+        return r->text.n;
+    end = r->format == TOOL_CALLS_XML ? xml_read_call(&r->text, from, r->tools, call)
+                                      : hermes_read_call(&r->text, from, call);
+    finish_call(r, call, from, end);
+    return end;
+}
+
+/* A closing tag alone: somebody meant to call something. */
+static size_t read_stray_close(struct reader *r, size_t from, size_t at)
+{
+    const size_t end = at + strlen(CALL_CLOSE);
+    struct parsed_call *call = new_call(r);
+
+    if (call == NULL)
+        return r->text.n;
+    call_error(call, "There is a " CALL_CLOSE " without a " CALL_OPEN " before it. Write the whole "
+                     "call again, between both tags.");
+    finish_call(r, call, from, end);
+    return end;
+}
+
+enum tag { TAG_THINK, TAG_END_THINK, TAG_CALL, TAG_END_CALL, TAG_FUNCTION, TAG_NONE };
+
+/* The tag at i, of those that the format knows. */
+static enum tag tag_at(const struct reader *r, size_t i)
+{
+    static const char *const tags[] = {THINK_OPEN, THINK_CLOSE, CALL_OPEN, CALL_CLOSE,
+                                       "<function="};
+    const int n = r->format == TOOL_CALLS_NONE ? 2 : r->format == TOOL_CALLS_XML ? 5 : 4;
+
+    for (int k = 0; k < n; k++)
+        if (call_at(&r->text, i, tags[k]))
+            return (enum tag)k;
+    return TAG_NONE;
+}
+
+/* The next tag outside of calls: its place, or the end of the text. One pass over all of it. */
+static size_t next_tag(const struct reader *r, size_t from, enum tag *tag)
+{
+    *tag = TAG_NONE;
+    while (from < r->text.n) {
+        const char *open = memchr(r->text.p + from, '<', r->text.n - from);
+
+        if (open == NULL)
+            break;
+        from = (size_t)(open - r->text.p);
+        *tag = tag_at(r, from);
+        if (*tag != TAG_NONE)
+            return from;
+        from++;
+    }
+    return r->text.n;
+}
+
+static void read_rest(struct reader *r, size_t from)
+{
+    while (from < r->text.n) {
+        enum tag tag;
+        const size_t at = next_tag(r, from, &tag);
+        size_t close;
+
+        str_append(&r->content, r->text.p + from, at - from);
+        switch (tag) {
+        case TAG_THINK:
+            close = call_find(&r->text, THINK_CLOSE, at);
+            add_reasoning(r, at + strlen(THINK_OPEN), close);
+            from = close == r->text.n ? close : close + strlen(THINK_CLOSE);
+            break;
+        case TAG_END_THINK:
+            from = at + strlen(THINK_CLOSE);
+            break;
+        case TAG_CALL:
+        case TAG_FUNCTION:
+            from = read_call(r, at);
+            break;
+        case TAG_END_CALL:
+            from = read_stray_close(r, from, at);
+            break;
+        case TAG_NONE:
+            from = at;
+            break;
+        }
+    }
+}
+
+static char *trimmed(const struct str *s)
+{
+    const char *p = str_cstr(s);
+    size_t n = s->len;
+
+    while (n > 0 && isspace((unsigned char)p[n - 1]))
+        n--;
+    while (n > 0 && isspace((unsigned char)p[0])) {
+        p++;
+        n--;
+    }
+    return xstrndup(p, n);
+}
+
+/* A model of bytes may write a NUL, which ends no text here. */
+static char *without_nul(const char *text, size_t *n)
+{
+    struct str s;
+    size_t i = 0;
+
+    str_init(&s, 3 * *n);
+    while (i < *n) {
+        const char *nul = memchr(text + i, '\0', *n - i);
+        const size_t to = nul ? (size_t)(nul - text) : *n;
+
+        str_append(&s, text + i, to - i);
+        if (nul)
+            utf8_put(&s, 0xfffd);
+        i = to + (nul != NULL);
+    }
+    *n = s.len;
+    return str_ok(&s) ? str_take(&s) : NULL;
+}
+
+enum status tool_calls_parse(enum tool_call_format format, const char *text, size_t n,
+                             bool in_reasoning, const struct json *tools, struct parsed_reply *out,
+                             struct error *err)
+{
+    struct reader r = {.format = format, .tools = tools};
+    char *copy;
+    enum status st = STATUS_OK;
+
+    if (n > MAX_TEXT)
+        return error_set(err, STATUS_LIMIT, "a reply has at most %zu bytes", MAX_TEXT);
+    if (utf8_valid_prefix(text, n) != n)
+        return error_set(err, STATUS_INVALID, "a reply must be valid UTF-8");
+    copy = n ? without_nul(text, &n) : xstrdup("");
+    r.call = mem_alloc(TOOL_CALLS_MAX, sizeof(*r.call));
+    str_init(&r.content, 3 * MAX_TEXT);
+    str_init(&r.reasoning, 6 * MAX_TEXT);
+    if (copy == NULL || r.call == NULL) {
+        st = error_set(err, STATUS_NO_MEMORY, "no memory for a reply of %zu bytes", n);
+        free(r.call);
+        r.call = NULL;
+    } else {
+        r.text = (struct call_text){copy, n};
+        read_rest(&r, read_first_thoughts(&r, in_reasoning));
+        *out = (struct parsed_reply){trimmed(&r.content), r.thought ? trimmed(&r.reasoning) : NULL,
+                                     r.call, r.n_calls};
+        if (!str_ok(&r.content) || !str_ok(&r.reasoning)) {
+            st = error_set(err, STATUS_NO_MEMORY, "no memory for a reply of %zu bytes", n);
+            parsed_reply_deinit(out);
+        }
+    }
+    str_deinit(&r.content);
+    str_deinit(&r.reasoning);
+    free(copy);
+    return st;
+}

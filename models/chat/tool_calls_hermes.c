@@ -1,0 +1,116 @@
+/* tool_calls_hermes.c - <tool_call>{"name": ..., "arguments": {...}}</tool_call>.
+ *
+ * The JSON is delimited by its own brackets, so that "</tool_call>" may stand in a
+ * string. The closing tag may be missing at the end of the text: it is what the
+ * model stopped at.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <string.h>
+
+#include "models/chat/tool_calls_internal.h"
+#include "runtime/base/memory.h"
+
+#define FORM "{\"name\": ..., \"arguments\": {...}} between " CALL_OPEN " and " CALL_CLOSE
+
+/* Where the object or array that starts at i ends; 0 when its brackets do not match up. */
+static size_t json_end(const struct call_text *t, size_t i)
+{
+    size_t depth = 0;
+
+    for (; i < t->n; i++) {
+        const char c = t->p[i];
+
+        if (c == '"') {
+            for (i++; i < t->n && t->p[i] != '"'; i++)
+                i += t->p[i] == '\\';
+            if (i >= t->n)
+                return 0;
+        } else if (c == '{' || c == '[') {
+            depth++;
+        } else if (c == '}' || c == ']') {
+            if (depth == 0)
+                return 0;
+            if (--depth == 0)
+                return i + 1;
+        } else if (depth == 0) {
+            return 0;
+        }
+    }
+    return 0;
+}
+
+/* Where a call that is not JSON is over: behind its closing tag, or where the next one opens. */
+static size_t give_up_at(const struct call_text *t, size_t from)
+{
+    const size_t close = call_find(t, CALL_CLOSE, from), open = call_find(t, CALL_OPEN, from);
+
+    if (open < close)
+        return open;
+    return close == t->n ? t->n : close + strlen(CALL_CLOSE);
+}
+
+/* An object, or a text that holds one; NULL (and an error) for all else. */
+static struct json *read_arguments(struct parsed_call *call, const struct json *v)
+{
+    struct json *object = NULL;
+
+    if (jv_kind(v) == JV_NULL)
+        return jv_object();
+    if (jv_kind(v) == JV_OBJECT)
+        return jv_ref((struct json *)(uintptr_t)v);
+    if (jv_kind(v) == JV_STRING &&
+        jv_parse(jv_get_string(v, ""), jv_string_len(v), "arguments", &object, NULL) == STATUS_OK &&
+        jv_kind(object) == JV_OBJECT)
+        return object;
+    jv_unref(object);
+    call_error(call, "\"arguments\" of the call must be an object, not a value of type %s.",
+               jv_kind_name(jv_kind(v)));
+    return NULL;
+}
+
+static void read_object(struct parsed_call *call, const struct json *v)
+{
+    const char *name = jv_get_string(jv_get(v, "name"), NULL);
+    const struct json *arguments = jv_get(v, "arguments");
+
+    if (jv_kind(v) != JV_OBJECT) {
+        call_error(call,
+                   "A tool call is one JSON object, not a value of type %s. Write each call "
+                   "as " FORM ".",
+                   jv_kind_name(jv_kind(v)));
+        return;
+    }
+    if (name == NULL || name[0] == '\0') {
+        call_error(call, "The tool call has no \"name\". Write it as " FORM ".");
+        return;
+    }
+    call->name = xstrdup(name);
+    if (arguments == NULL)
+        arguments = jv_get(v, "parameters"); /* what Llama calls them */
+    call->arguments = read_arguments(call, arguments);
+}
+
+size_t hermes_read_call(const struct call_text *t, size_t from, struct parsed_call *call)
+{
+    const size_t start = call_skip_space(t, from + strlen(CALL_OPEN));
+    const size_t end = json_end(t, start), after = call_skip_space(t, end);
+    struct json *v = NULL;
+    struct error err = ERROR_INIT;
+
+    if (end == 0) {
+        call_error(call, "The tool call is not complete JSON. Write it as " FORM ".");
+        return give_up_at(t, start);
+    }
+    if (!call_at(t, after, CALL_CLOSE) && after < t->n) {
+        call_error(call, "Behind the JSON of the tool call stands something other than " CALL_CLOSE
+                         ". Write each call as " FORM ".");
+        return give_up_at(t, end);
+    }
+    if (jv_parse(t->p + start, end - start, "call", &v, &err))
+        call_error(call, "The tool call cannot be read (%s): %s. Write it as " FORM ".", err.where,
+                   err.message);
+    else
+        read_object(call, v);
+    jv_unref(v);
+    return after == t->n ? t->n : after + strlen(CALL_CLOSE);
+}
