@@ -1,10 +1,12 @@
 /* expr.h - the CEL subset of blueprints: conditions and values without side effects.
  *
  * Literals (null, bool, int, double, 'string', lists, maps), field access and index, comparison,
- * && || !, + - * / %, `in`, `? :`, has(x.y), size(x), string(x), int(x), double(x), startsWith,
- * endsWith, contains, matches. No loops, no I/O; at most 4 KiB of text, depth 32 and
- * 10,000 evaluation steps. `${...}` in a string is an expression; a string that is one
- * expression keeps its type, others become text.
+ * && || !, + - * / %, `in`, `? :`, has(x.y), and the functions of functions.def (a.f(b) is f(a,
+ * b)). No loops, no I/O; at most 4 KiB of text, depth 32 and 10,000 evaluation steps. `${...}` in a
+ * string is an expression; a string that is one expression keeps its type, others become text;
+ * `$${` is a literal `${`.
+ *
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_BLUEPRINTS_EXPR_H
 #define TROUPE_BLUEPRINTS_EXPR_H

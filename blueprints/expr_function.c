@@ -180,6 +180,36 @@ static enum status expr_fn_double(struct expr_eval *ev, struct json *const *args
     return STATUS_OK;
 }
 
+static enum status expr_fn_sum(struct expr_eval *ev, struct json *const *args, struct json **out)
+{
+    struct json *total = jv_int(0);
+    enum status st = STATUS_OK;
+
+    if (jv_kind(args[0]) != JV_ARRAY)
+        st = wrong_type(ev, "sum takes a list of numbers", args[0]);
+    if (!st)
+        st = expr_eval_spend(ev, jv_size(args[0]) / 16);
+    for (size_t i = 0; !st && i < jv_size(args[0]); i++) {
+        struct json *item = jv_at(args[0], i);
+        struct json *next = NULL;
+
+        if (jv_kind(item) != JV_INT && jv_kind(item) != JV_REAL)
+            st = wrong_type(ev, "sum takes a list of numbers", item);
+        else
+            st = expr_operator(ev, '+', total, item, &next);
+        if (st)
+            break;
+        jv_unref(total);
+        total = next;
+    }
+    if (st) {
+        jv_unref(total);
+        return st;
+    }
+    *out = total;
+    return STATUS_OK;
+}
+
 static const struct expr_function functions[] = {
 #define FUNCTION(name, n_args, usage) {#name, usage, n_args, expr_fn_##name},
 #include "blueprints/functions.def"

@@ -314,12 +314,16 @@ static void drain(void *ctx)
 
 void run_bench_open(struct run_bench *b)
 {
+    run_bench_open_in(b, blueprint_dir_make());
+}
+
+void run_bench_open_in(struct run_bench *b, const char *folder)
+{
     struct str path = STR_INIT;
     struct error err = ERROR_INIT;
 
     b->steps = STR_INIT;
-    b->folder = blueprint_dir_make();
-    (void)b->folder;
+    b->folder = folder;
     blueprint_dir_path("store.db", &path);
     if (store_open(&(struct store_options){.path = str_cstr(&path),
                                            .create = true,
@@ -350,6 +354,12 @@ static void forget(struct run_bench *b)
 
 void run_bench_close(struct run_bench *b)
 {
+    run_bench_close_in(b);
+    blueprint_dir_remove();
+}
+
+void run_bench_close_in(struct run_bench *b)
+{
     for (int i = 0; i < b->n_late; i++)
         tool_call_finish(b->late[i], TOOL_OK, NULL);
     forget(b);
@@ -359,7 +369,6 @@ void run_bench_close(struct run_bench *b)
     store_close(b->store);
     tool_registry_free(b->tools);
     free(b->agents);
-    blueprint_dir_remove();
 }
 
 static enum status give_model(void *ctx, const char *role, const char *name, struct model **out,

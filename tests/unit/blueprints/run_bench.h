@@ -49,6 +49,9 @@ struct run_bench {
 
 void run_bench_open(struct run_bench *b);
 void run_bench_close(struct run_bench *b);
+/* The same in a folder of blueprint_dir that is there and stays. */
+void run_bench_open_in(struct run_bench *b, const char *folder);
+void run_bench_close_in(struct run_bench *b);
 /* Loads main.yaml (text, or as it is when NULL), makes a run and drives it until it is done. */
 void run_bench_run(struct run_bench *b, const char *text, const char *inputs);
 /* Takes the run `uuid` again, with the plan that it has stored, or main.yaml when `from_file`. */

@@ -97,6 +97,8 @@ static const struct value_case values[] = {
     {"inputs.topic.matches('^b.+s$')", "true"},
     {"string(1.5) + string(true) + string([1])", "\"1.5true[1]\""},
     {"int('42') + int(2.9) + int(true)", "45"},
+    {"sum([1, 2, 3]) + sum([])", "6"},
+    {"sum([1, 0.5])", "1.5"},
     {"double('2.5') + double(1)", "3.5"},
     {"1 + 2 // 3", NULL},
     {"9223372036854775807", "9223372036854775807"},
@@ -224,6 +226,8 @@ static const struct fault_case eval_faults[] = {
     {"double('x')", "1:1", "\"x\" is no number"},
     {"double(true)", "1:1", "double takes a number or a string, got boolean"},
     {"contains(1, 'a')", "1:1", "contains takes two strings, got integer"},
+    {"sum(1)", "1:1", "sum takes a list of numbers, got integer"},
+    {"sum([1, 'a'])", "1:1", "sum takes a list of numbers, got string"},
     {"{1: 2}", "1:2", "the key of a map is a string, got integer"},
     {"{'a': 2, 'a': 3}", "1:10", "the key `a` stands twice in a map"},
 };

@@ -153,8 +153,17 @@ static void the_effective_configuration_gives_the_same_plan(void **state)
 }
 
 struct bad {
-    const char *text, *where, *message; /* the first line of the message */
+    const char *text, *where, *message; /* the message's first line; "..." stands for any end */
 };
+
+static bool is_message(const char *got, const char *expected)
+{
+    size_t n = strlen(expected);
+
+    if (n > 3 && strcmp(expected + n - 3, "...") == 0)
+        return strncmp(got, expected, n - 3) == 0;
+    return strcmp(got, expected) == 0;
+}
 
 static const struct bad bad_files[] = {
     {"steps: {a: {value: 1}}\n", "1:1", "a blueprint begins with `schema: blueprint/v1`"},
@@ -217,7 +226,7 @@ static const struct bad bad_files[] = {
     {HEAD "agents: {a: {tools: echo}}\nsteps: {a: {value: 1}}\n", "2:21",
      "`tools` takes a list of names"},
     {HEAD AGENT "steps: {a: {agent: planner, env: {name: leger}}}\n", "3:41",
-     "no environment `leger`; did you mean `ledger`? There are: ledger"},
+     "no environment `leger`; did you mean `ledger`? There are: ledger..."},
     {HEAD AGENT "steps: {a: {agent: planner, env: {horizon: 3}}}\n", "3:34", "`env` needs `name`"},
     {HEAD AGENT "steps: {a: {agent: planner, timeout: 60}}\n", "3:38",
      "`timeout` takes a duration with its unit (ms, s, m, h, d), as in 90s, got integer \"60\""},
@@ -310,7 +319,7 @@ static void a_bad_file_is_refused_at_its_place(void **state)
         if (end)
             *end = '\0';
         if (strcmp(place + strlen("main.yaml:"), b->where) != 0 ||
-            (b->message && strcmp(err.message, b->message) != 0))
+            (b->message && !is_message(err.message, b->message)))
             fail_msg("%s\ngave %s: %s\nnot  %s: %s", b->text, err.where, err.message, b->where,
                      b->message);
         assert_int_equal(err.status, STATUS_CONFIG);
