@@ -66,7 +66,8 @@ struct episode_row {
     size_t rec_bytes;
     int64_t t0_ms, t1_ms;
 };
-/* Posts one episode in one transaction. rec is compressed by the store thread's caller. */
+/* Posts one episode in one transaction, after what is open. rec is copied here and compressed on
+ * the store thread; an episode of the same path is replaced. */
 void journal_episode(struct run *r, const struct episode_row *e);
 MUST_CHECK enum status query_episodes(struct store_reader *q, const char *uuid, const char *under,
                                       bool with_rec,

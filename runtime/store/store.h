@@ -47,7 +47,9 @@ struct store;
 /* A store of a newer version is STATUS_CONFIG and is left untouched. */
 MUST_CHECK enum status store_open(const struct store_options *o, struct store **out,
                                   struct error *err);
-void store_close(struct store *s); /* commits what is queued first */
+/* Commits what is queued first and delivers the replies that nobody has drained. Runs and
+ * readers are closed before. */
+void store_close(struct store *s);
 const char *store_path(const struct store *s);
 
 /* ---- writing */

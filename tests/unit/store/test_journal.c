@@ -172,6 +172,30 @@ static void test_finish_without_intent_fails_the_run(void **state)
     assert_ok(store_check(f->store, &STR_INIT, why));
 }
 
+static void test_no_memory_fails_the_transaction(void **state)
+{
+    struct store_fixture *f = *state;
+    struct run *r = fixture_run(fixture_open(f));
+    struct error err = ERROR_INIT;
+    bool found;
+    struct step_record step;
+
+    fixture_intend(r, "before", 0, EFFECT_NONE, NULL);
+    assert_ok(journal_sync(r, why));
+    mem_fail_after(1);
+    fixture_intend(r, "lost", 0, EFFECT_NONE, NULL);
+    mem_fail_after(0);
+    fixture_intend(r, "after", 0, EFFECT_NONE, NULL);
+    assert_int_equal(journal_sync(r, &err), STATUS_NO_MEMORY);
+    r = take_again(f, r);
+    assert_ok(journal_find(r, "before", &found, &step, why));
+    assert_true(found);
+    step_record_deinit(&step);
+    assert_ok(journal_find(r, "after", &found, &step, why));
+    assert_false(found); /* what comes after a loss is lost as well: no gap */
+    run_close(r);
+}
+
 struct seen {
     int n;
     enum status last;
@@ -357,6 +381,7 @@ int main(void)
         STORE_TEST(test_values_of_every_size),
         STORE_TEST(test_messages_keep_their_order),
         STORE_TEST(test_finish_without_intent_fails_the_run),
+        STORE_TEST(test_no_memory_fails_the_transaction),
         STORE_TEST(test_when_durable),
         STORE_TEST(test_stale_epoch_is_fenced),
         STORE_TEST(test_one_owner_at_a_time),

@@ -20,6 +20,7 @@ struct sample {
     char *bytes;
     size_t n;
     struct sha256 content; /* of everything that is read */
+    enum status read;      /* what reading gave after the last flip */
 };
 
 static void put_value(struct run *r, const char *path, const char *mark, size_t bytes)
@@ -186,7 +187,7 @@ static bool flip(struct store_fixture *f, struct sample *s, size_t at, char mask
 {
     struct store_options o = {.path = f->path, .durability = STORE_NORMAL};
     struct sha256 content;
-    enum status opened, checked, read;
+    enum status opened, checked;
 
     s->bytes[at] = (char)(s->bytes[at] ^ mask);
     write_file(f->path, s->bytes, s->n);
@@ -198,10 +199,10 @@ static bool flip(struct store_fixture *f, struct sample *s, size_t at, char mask
         return true;
     }
     checked = store_check(f->store, report, NULL);
-    read = read_all(f->store, s->uuid, &content);
+    s->read = read_all(f->store, s->uuid, &content);
     fixture_close(f);
     if (checked == STATUS_OK) {
-        if (read != STATUS_OK || memcmp(&content, &s->content, sizeof(content)) != 0)
+        if (s->read != STATUS_OK || memcmp(&content, &s->content, sizeof(content)) != 0)
             fail_msg("byte %zu ^ %d: the check saw nothing, but what is read differs", at, mask);
         return false;
     }
@@ -250,6 +251,7 @@ static void test_payloads_are_named(void **state)
 
             if (flip(f, &s, where, (char)(1 << chance((uint32_t)i, ++draw) % 8), &report)) {
                 n_found++;
+                assert_int_equal(s.read, STATUS_CORRUPT); /* and nobody resumes on top of it */
                 if (!strstr(str_cstr(&report), cases[i].table) ||
                     !strstr(str_cstr(&report), cases[i].place))
                     fail_msg("%s: not named in: %s", cases[i].mark, str_cstr(&report));
