@@ -1,0 +1,42 @@
+/* fuzz_safetensors.c - any bytes as a safetensors file: an error, or tensors that lie inside.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "models/formats/safetensors.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
+
+/* Every byte that the set lends is read, so that the sanitizer sees one outside. */
+static void read_all(const struct safetensors *st)
+{
+    volatile uint8_t sum = 0;
+    float first;
+
+    for (int32_t i = 0; i < safetensors_count(st); i++) {
+        const struct safetensor *t = safetensors_at(st, i);
+        const uint8_t *data = t->data;
+
+        for (size_t k = 0; k < t->bytes; k++)
+            sum = (uint8_t)(sum + data[k]);
+        if (t->dtype != DTYPE_N && t->n_elements > 0)
+            safetensor_to_f32(t, t->n_elements - 1, 1, &first);
+        if (safetensors_find(st, t->name) != t)
+            __builtin_trap();
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
+{
+    struct safetensors *st = NULL;
+    struct error err = ERROR_INIT;
+
+    if (safetensors_from_memory("fuzz", bytes, n, &st, &err) == STATUS_OK)
+        read_all(st);
+    else if (err.message[0] == '\0')
+        __builtin_trap(); /* a failure without words */
+    safetensors_close(st);
+    return 0;
+}

@@ -1,0 +1,34 @@
+/* fuzz_tool_calls.c - any text as a model's reply: taken apart, and every call whole or in error.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "models/chat/tool_calls.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
+{
+    static const char schema[] =
+        "[{\"function\":{\"name\":\"f\",\"parameters\":{\"properties\":{\"a\":{\"type\":"
+        "\"integer\"},"
+        "\"b\":{\"type\":[\"object\",\"null\"]},\"c\":{\"anyOf\":[{\"type\":\"boolean\"}]}}}}}]";
+    struct json *tools = NULL;
+    struct parsed_reply r;
+
+    if (n == 0 || jv_parse(schema, sizeof(schema) - 1, "schema", &tools, NULL))
+        return 0;
+    /* The first byte chooses the format and whether the prompt ended in thoughts. */
+    if (tool_calls_parse((enum tool_call_format)(bytes[0] % 3), (const char *)bytes + 1, n - 1,
+                         bytes[0] & 4, tools, &r, NULL) == STATUS_OK) {
+        for (int32_t i = 0; i < r.n_calls; i++)
+            if ((r.call[i].error == NULL) == (r.call[i].arguments == NULL) || !r.call[i].name ||
+                !r.call[i].raw || (!r.call[i].error && r.call[i].name[0] == '\0'))
+                __builtin_trap();
+        parsed_reply_deinit(&r);
+    }
+    jv_unref(tools);
+    return 0;
+}
