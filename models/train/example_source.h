@@ -3,14 +3,19 @@
  *
  * An example is one sequence of ids with a mask: position i is trained to be predicted (from i-1)
  * where train[i] is 1. Sources are addressed by index, never by a cursor, so that a resumed run
- * and a run on other thread counts see the same order.
+ * and a run on other thread counts see the same order. All calls come from the trainer's thread.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_MODELS_TRAIN_EXAMPLE_SOURCE_H
 #define TROUPE_MODELS_TRAIN_EXAMPLE_SOURCE_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "runtime/base/status.h"
 
-#include <stdint.h>
+#define HELD_OUT_FIRST                                                                             \
+    ((int64_t)1 << 40) /* index of the first held-out example of an endless source */
 
 struct example {
     int32_t *ids;   /* (cap) the caller's buffers */
@@ -21,15 +26,20 @@ struct example {
 
 struct example_source {
     void *ctx;
-    int64_t n; /* examples in one epoch; 0: endless */
+    int64_t n; /* examples in one epoch, which the trainer shuffles; 0: endless */
     /* Fills ex. progress 0..1 through the training: curricula follow it. */
     enum status (*get)(void *ctx, uint64_t seed, int64_t index, double progress, struct example *ex,
                        struct error *err);
     /* Skill probe after training phases, NULL: none. Counts per category are reported. */
     int32_t n_probes;
-    /* prompt ids into ex (n set), expected reply ids into want (n_want set). */
+    /* prompt ids into ex (n set), expected reply ids into want (n_want set). The category's
+     * text lives as long as the source. */
     enum status (*probe)(void *ctx, int32_t i, struct example *ex, int32_t *want, int32_t want_cap,
                          int32_t *n_want, const char **category, struct error *err);
+    /* Share of a category that must be right for the probe to hold; NULL: all of it. */
+    double (*probe_need)(void *ctx, const char *category);
+    const char
+        *id; /* what the data is (name, version, hash): a resumed run must have the same; or NULL */
 };
 
 #endif

@@ -3,6 +3,10 @@
  * Bit-exact: the result depends on options and data alone, not on threads or interruptions. Weight
  * gradients add up in GRADIENT_SHARDS shards; sequences are packed with boundaries; a checkpoint
  * holds master weights, AdamW moments, position and schedule, and resumes bit for bit.
+ *
+ * Writes out/checkpoints, out/metrics.jsonl and out/events.out.tfevents.troupe. The model folder is
+ * the caller's to write from the result (model_export.h).
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_MODELS_TRAIN_SFT_H
 #define TROUPE_MODELS_TRAIN_SFT_H
@@ -13,7 +17,7 @@
 #include "runtime/base/seams.h"
 
 struct sft_options {
-    const char *out; /* folder: out/checkpoints, out/metrics.jsonl, out/events.*, out/model */
+    const char *out; /* folder; made when missing */
     uint64_t seed;
     int64_t updates;
     int32_t batch_tokens; /* rows of one update, about */
@@ -21,20 +25,22 @@ struct sft_options {
     int32_t max_len;      /* of an example */
     double lr, lr_min;    /* linear warm-up, then cosine to lr_min */
     int64_t warmup;
-    double beta1, beta2, eps, weight_decay, clip;
-    int32_t eval_every, n_eval_batches; /* held-out examples: indexes from 2^40 on */
-    int32_t checkpoint_every, keep_last;
-    bool keep_best, recompute, resume;
+    double beta1, beta2, eps, weight_decay, clip; /* clip of the global norm; 0: none */
+    int32_t eval_every, n_eval_batches;  /* held-out examples: HELD_OUT_FIRST on; 0: never */
+    int32_t checkpoint_every, keep_last; /* 0: only at the end; keep_last 0: all */
+    bool keep_best, recompute;
+    bool resume;         /* go on from out/checkpoints, or begin where there is none */
     const char *stop_on; /* NULL, or "probe": end when the skill probe holds (offcourse 2.6) */
     const struct example_source *data, *held_out; /* held_out may be NULL */
     const struct seams *seams;
-    struct log *log;
+    struct log *log;                 /* may be NULL */
     const volatile int *interrupted; /* set by a signal: state is saved, STATUS_CANCELLED */
 };
 
 struct sft_result {
     int64_t updates, tokens, trained_tokens, n_truncated;
-    double loss, held_out_loss, wall_s, tokens_per_s;
+    double loss, held_out_loss, wall_s, tokens_per_s; /* held_out_loss NaN: never measured */
+    bool probe_held;
     struct weights *weights; /* the last version: a reference */
 };
 
@@ -43,7 +49,7 @@ MUST_CHECK enum status sft_run(struct pool *pool, struct weights *start,
                                struct error *err);
 
 /* log-probs of ids[1..n) given what stands before, by the training forward pass: what the rollout
- * recorded must be equal, bit for bit. logp (n): entry 0 is 0. */
+ * recorded must be equal, bit for bit. logp (n): entry 0 is 0. temperature 0 counts as 1. */
 MUST_CHECK enum status train_logp(struct pool *pool, struct weights *w, const int32_t *ids,
                                   int32_t n, float temperature, float *logp, struct error *err);
 

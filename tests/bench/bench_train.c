@@ -125,7 +125,7 @@ static double cpu_seconds(void)
 
 int main(int argc, char **argv)
 {
-    double seconds = argc > 1 ? atof(argv[1]) : 3.0;
+    double seconds = argc > 1 ? strtod(argv[1], NULL) : 3.0;
     int32_t n = argc > 3 ? (int32_t)strtol(argv[2], NULL, 10) : 16;
     int32_t length = argc > 3 ? (int32_t)strtol(argv[3], NULL, 10) : 256;
 

@@ -1,0 +1,146 @@
+/* advantage.c - from rewards of a group to advantages, by a named convention.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "models/train/advantage.h"
+
+#include <math.h>
+#include <string.h>
+
+static const char *const names[ADVANTAGE_N] = {
+    [ADVANTAGE_TRL] = "trl",         [ADVANTAGE_VERL] = "verl",
+    [ADVANTAGE_NEMO_LOO] = "nemo",   [ADVANTAGE_TORCHTITAN] = "torchtitan",
+    [ADVANTAGE_DR_GRPO] = "dr_grpo", [ADVANTAGE_RLOO] = "rloo",
+    [ADVANTAGE_MAX_RL] = "max_rl",
+};
+
+const char *advantage_name(enum advantage_kind kind)
+{
+    return names[kind];
+}
+
+bool advantage_of_name(const char *name, enum advantage_kind *out)
+{
+    for (int i = 0; i < ADVANTAGE_N; i++)
+        if (strcmp(names[i], name) == 0) {
+            *out = (enum advantage_kind)i;
+            return true;
+        }
+    return false;
+}
+
+struct moments {
+    int32_t n;
+    double mean, squares; /* sum of squared deviations */
+};
+
+/* Of all rewards that are there, leaving out index `skip` (-1: none). Two passes, in order. */
+static struct moments moments_of(const double *reward, int32_t n, int32_t skip)
+{
+    struct moments m = {0};
+
+    for (int32_t i = 0; i < n; i++)
+        if (i != skip && !isnan(reward[i])) {
+            m.mean += reward[i];
+            m.n++;
+        }
+    if (m.n > 0)
+        m.mean /= m.n;
+    for (int32_t i = 0; i < n; i++)
+        if (i != skip && !isnan(reward[i]))
+            m.squares += (reward[i] - m.mean) * (reward[i] - m.mean);
+    return m;
+}
+
+static double sample_std(const struct moments *m)
+{
+    return m->n > 1 ? sqrt(m->squares / (m->n - 1)) : 0;
+}
+
+static double leave_one_out(const double *reward, int32_t n, int32_t i, bool divide)
+{
+    struct moments others = moments_of(reward, n, i);
+    double centred = reward[i] - others.mean, std = sample_std(&others);
+
+    return divide && std > 0 ? centred / (std + 1e-6) : centred;
+}
+
+static double advantage_of(enum advantage_kind kind, const double *reward, int32_t n, int32_t i,
+                           const struct moments *m)
+{
+    double centred = reward[i] - m->mean;
+
+    switch (kind) {
+    case ADVANTAGE_TRL:
+        return centred / (sample_std(m) + 1e-4);
+    case ADVANTAGE_VERL:
+        return centred / (sample_std(m) + 1e-6);
+    case ADVANTAGE_NEMO_LOO:
+        return leave_one_out(reward, n, i, true);
+    case ADVANTAGE_TORCHTITAN:
+        return centred / (sqrt(m->squares / m->n) + 1e-6);
+    case ADVANTAGE_RLOO:
+        return leave_one_out(reward, n, i, false);
+    case ADVANTAGE_MAX_RL:
+        return m->mean != 0 ? centred / m->mean : 0;
+    default:
+        return centred;
+    }
+}
+
+void advantage_group(enum advantage_kind kind, const double *reward, int32_t n, double *out)
+{
+    struct moments all = moments_of(reward, n, -1);
+
+    for (int32_t i = 0; i < n; i++)
+        out[i] = isnan(reward[i]) || all.n < 2 ? 0 : advantage_of(kind, reward, n, i, &all);
+}
+
+bool advantage_has_spread(const double *reward, int32_t n)
+{
+    double first = NAN;
+
+    for (int32_t i = 0; i < n; i++) {
+        if (isnan(reward[i]))
+            continue;
+        if (isnan(first))
+            first = reward[i];
+        else if (reward[i] != first)
+            return true;
+    }
+    return false;
+}
+
+void advantage_scale_batch(double *advantage, const uint8_t *valid, int64_t n, double eps)
+{
+    double mean = 0, squares = 0;
+    int64_t count = 0;
+
+    for (int64_t i = 0; i < n; i++)
+        if (valid[i]) {
+            mean += advantage[i];
+            count++;
+        }
+    if (count < 2)
+        return;
+    mean /= (double)count;
+    for (int64_t i = 0; i < n; i++)
+        if (valid[i])
+            squares += (advantage[i] - mean) * (advantage[i] - mean);
+    double scale = 1 / (sqrt(squares / (double)(count - 1)) + eps);
+    for (int64_t i = 0; i < n; i++)
+        advantage[i] *= scale;
+}
+
+void advantage_gdpo(const double *component, int32_t n_components, const double *weight, int32_t n,
+                    double *out)
+{
+    for (int32_t i = 0; i < n; i++)
+        out[i] = 0;
+    for (int32_t k = 0; k < n_components; k++) {
+        const double *r = component + (int64_t)k * n;
+        struct moments m = moments_of(r, n, -1);
+        for (int32_t i = 0; i < n; i++)
+            if (!isnan(r[i]) && m.n > 1)
+                out[i] += weight[k] * advantage_of(ADVANTAGE_TRL, r, n, i, &m);
+    }
+}

@@ -1,0 +1,49 @@
+/* advantage.h - from rewards of a group to advantages, by a named convention.
+ *
+ * A group is the rollouts of one prompt (for step credit: of one anchor). Conventions differ in
+ * their baseline, their standard deviation (n-1 or n) and what is added to it; each is named
+ * after whose numbers it gives, and tested against them. References: TRL 1.16 GRPOTrainer, verl
+ * 0.7, NeMo RL 0.6, TorchTitan, prime-rl (max_rl); RLOO: Ahmadian et al. 2024; Dr.GRPO: Liu et al.
+ * 2025; GiGPO: Feng et al. 2025 (arXiv 2505.10978).
+ *
+ * A reward that is NaN is missing: it is left out of the statistics and its advantage is 0. A group
+ * with fewer than two rewards has no baseline: all its advantages are 0 (verl would give r itself).
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_MODELS_TRAIN_ADVANTAGE_H
+#define TROUPE_MODELS_TRAIN_ADVANTAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum advantage_kind {
+    ADVANTAGE_TRL,        /* (r - mean) / (std n-1 + 1e-4) */
+    ADVANTAGE_VERL,       /* (r - mean) / (std n-1 + 1e-6); NeMo without leave-one-out */
+    ADVANTAGE_NEMO_LOO,   /* baseline and std n-1 of the others, 1e-6; undivided where that std is 0
+                           */
+    ADVANTAGE_TORCHTITAN, /* (r - mean) / (std n + 1e-6) */
+    ADVANTAGE_DR_GRPO,    /* r - mean */
+    ADVANTAGE_RLOO,       /* r - mean of the others */
+    ADVANTAGE_MAX_RL,     /* (r - mean) / mean; 0 where the mean is 0 */
+    ADVANTAGE_N
+};
+const char *advantage_name(enum advantage_kind kind); /* "trl", "verl", ... as options spell it */
+bool advantage_of_name(const char *name, enum advantage_kind *out);
+
+/* out (n), not reward itself. */
+void advantage_group(enum advantage_kind kind, const double *reward, int32_t n, double *out);
+
+/* Do the rewards of a group (NaN left out) differ at all? Groups without spread teach nothing and
+ * are counted. */
+bool advantage_has_spread(const double *reward, int32_t n);
+
+/* Divides by the standard deviation (n-1) over a whole batch, plus eps: advantages that were
+ * centred by group keep the relation of a call's cost to its gain, which dividing by the group's
+ * own std would not. Values at NaN rewards are 0 already and do not count (valid says which do). */
+void advantage_scale_batch(double *advantage, const uint8_t *valid, int64_t n, double eps);
+
+/* GDPO: per reward component, as TRL's GRPO, weighted and summed. component (n_components, n). */
+void advantage_gdpo(const double *component, int32_t n_components, const double *weight, int32_t n,
+                    double *out);
+
+#endif

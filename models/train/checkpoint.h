@@ -1,0 +1,44 @@
+/* checkpoint.h - a training state on disk: whole or not there, and checked byte for byte.
+ *
+ * OUT/checkpoints/step-N/ holds master weights and both moments (fp32 safetensors with the model's
+ * tensor names), state.json, and manifest.json with the SHA-256 of each. It is written beside
+ * its place, synced and renamed.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_MODELS_TRAIN_CHECKPOINT_H
+#define TROUPE_MODELS_TRAIN_CHECKPOINT_H
+
+#include "models/train/optimizer.h"
+#include "runtime/base/json.h"
+#include "runtime/base/seams.h"
+
+struct checkpoint_state {
+    int64_t update;       /* updates done */
+    int64_t next_example; /* position of the data */
+    int64_t tokens, trained_tokens, n_truncated, n_skipped;
+    double loss;          /* of the last update */
+    double held_out_loss; /* last measured; NaN: never */
+    double best_loss;     /* NaN: none */
+    int64_t best_update;  /* -1: none */
+    bool probe_held;      /* the skill probe held at the last full measurement */
+    int64_t metrics_bytes[2];
+    struct json *options; /* what a resumed run must repeat: owned */
+};
+
+void checkpoint_state_deinit(struct checkpoint_state *s);
+
+/* `shape` names the tensors. A checkpoint of the same update that is whole is left as it is. */
+MUST_CHECK enum status checkpoint_write(const struct seams *seams, const char *out,
+                                        const struct checkpoint_state *s, const struct optimizer *o,
+                                        const struct weights *shape, struct error *err);
+/* Verifies, then fills state and optimiser (both initialised). STATUS_CORRUPT names the file and
+ * offers the newest older checkpoint that is whole. */
+MUST_CHECK enum status checkpoint_read(const char *out, int64_t update, struct checkpoint_state *s,
+                                       struct optimizer *o, const struct weights *shape,
+                                       struct error *err);
+/* The newest, -1: none. */
+int64_t checkpoint_last(const char *out);
+/* Keeps the newest n (0: all) and `best` (-1: none). */
+void checkpoint_prune(const char *out, int32_t n, int64_t best);
+
+#endif

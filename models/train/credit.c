@@ -1,0 +1,254 @@
+/* credit.c - which reward belongs to which token: step, outcome, GiGPO.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "models/train/credit.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/memory.h"
+#include "runtime/base/rng.h"
+
+static const char *const names[CREDIT_N] = {"step", "outcome", "gigpo"};
+
+const char *credit_name(enum credit_kind k)
+{
+    return names[k];
+}
+
+bool credit_of_name(const char *name, enum credit_kind *out)
+{
+    for (int i = 0; i < CREDIT_N; i++)
+        if (strcmp(names[i], name) == 0) {
+            *out = (enum credit_kind)i;
+            return true;
+        }
+    return false;
+}
+
+/* One value to be compared with others of its group. */
+struct entry {
+    int32_t group;      /* of rollouts */
+    uint64_t anchor[2]; /* step index, or the state's hash */
+    int32_t chain;      /* or member, for outcomes */
+    double reward, advantage;
+};
+
+struct entries {
+    struct entry *e;
+    int32_t n;
+};
+
+static bool is_left_out(const struct credit_options *o, const struct rollout_member *m)
+{
+    return m->status == ROLLOUT_OUTSIDE || (m->status == ROLLOUT_TRUNCATED && o->mask_truncated);
+}
+
+static int by_group(const void *x, const void *y)
+{
+    const struct entry *a = x, *b = y;
+
+    if (a->group != b->group)
+        return a->group < b->group ? -1 : 1;
+    for (int i = 0; i < 2; i++)
+        if (a->anchor[i] != b->anchor[i])
+            return a->anchor[i] < b->anchor[i] ? -1 : 1;
+    return a->chain < b->chain ? -1 : a->chain > b->chain;
+}
+
+static bool same_group(const struct entry *a, const struct entry *b)
+{
+    return a->group == b->group && a->anchor[0] == b->anchor[0] && a->anchor[1] == b->anchor[1];
+}
+
+/* Sorts, then gives each run of equal keys its advantages; singletons get 0. */
+static enum status compare_within(const struct credit_options *o, struct entries *list,
+                                  struct credit_stats *stats, struct error *err)
+{
+    double *reward = mem_alloc((size_t)list->n + 1, sizeof(*reward)),
+           *out = mem_alloc((size_t)list->n + 1, sizeof(*out));
+    enum advantage_kind kind = o->norm == CREDIT_NORM_BATCH ? ADVANTAGE_DR_GRPO : o->advantage;
+
+    if (!reward || !out) {
+        free(reward);
+        free(out);
+        return error_set(err, STATUS_NO_MEMORY, "no memory for the credit of %d steps", list->n);
+    }
+    qsort(list->e, (size_t)list->n, sizeof(*list->e), by_group);
+    for (int32_t i = 0, end; i < list->n; i = end) {
+        for (end = i; end < list->n && same_group(&list->e[i], &list->e[end]); end++)
+            reward[end - i] = list->e[end].reward;
+        stats->n_groups++;
+        stats->n_groups_without_spread += !advantage_has_spread(reward, end - i);
+        advantage_group(kind, reward, end - i, out);
+        for (int32_t k = i; k < end; k++)
+            list->e[k].advantage = out[k - i];
+    }
+    free(reward);
+    free(out);
+    return STATUS_OK;
+}
+
+static enum status new_entries(struct entries *list, int32_t n, struct error *err)
+{
+    list->n = 0;
+    list->e = mem_alloc((size_t)n + 1, sizeof(*list->e));
+    return list->e ? STATUS_OK : error_set(err, STATUS_NO_MEMORY, "no memory for %d rewards", n);
+}
+
+/* Rewards of rollouts; each chain of a rollout then carries its rollout's advantage. */
+static enum status outcome_credit(const struct credit_options *o, const struct rollout_set *s,
+                                  double *advantage, struct credit_stats *stats, struct error *err)
+{
+    struct entries list;
+    enum status st = new_entries(&list, s->n_members, err);
+
+    if (st)
+        return st;
+    for (int32_t i = 0; i < s->n_members; i++) {
+        const struct rollout_member *m = &s->member[i];
+        if (!is_left_out(o, m))
+            list.e[list.n++] = (struct entry){
+                .group = m->group, .chain = i, .reward = m->reward - o->call_cost * m->calls};
+    }
+    st = compare_within(o, &list, stats, err);
+    for (int32_t k = 0; !st && k < list.n; k++) {
+        const struct rollout_member *m = &s->member[list.e[k].chain];
+        for (int32_t c = 0; c < m->n_chains; c++)
+            advantage[m->first_chain + c] = list.e[k].advantage;
+    }
+    free(list.e);
+    return st;
+}
+
+/* Verdicts of steps, compared at the same step index, or (anchor) at the same state. */
+static enum status step_credit(const struct credit_options *o, const struct rollout_set *s,
+                               bool anchor, const double *reward, double weight, double *advantage,
+                               struct credit_stats *stats, struct error *err)
+{
+    struct entries list;
+    enum status st = new_entries(&list, s->n_chains, err);
+
+    if (st)
+        return st;
+    for (int32_t c = 0; c < s->n_chains; c++) {
+        const struct rollout_chain *chain = &s->chain[c];
+        const struct rollout_member *m = &s->member[chain->member];
+        struct entry e = {.group = m->group, .chain = c, .reward = reward[c]};
+        if (is_left_out(o, m))
+            continue;
+        e.anchor[0] = (uint64_t)chain->step;
+        if (anchor)
+            memcpy(e.anchor, chain->anchor, sizeof(e.anchor));
+        list.e[list.n++] = e;
+    }
+    st = compare_within(o, &list, stats, err);
+    for (int32_t k = 0; !st && k < list.n; k++)
+        advantage[list.e[k].chain] += weight * list.e[k].advantage;
+    free(list.e);
+    return st;
+}
+
+/* Step rewards less the cost of calls; for GiGPO discounted returns R_t = r_t + gamma R_t+1. */
+static void step_rewards(const struct credit_options *o, const struct rollout_set *s, bool returns,
+                         double *reward)
+{
+    for (int32_t c = 0; c < s->n_chains; c++)
+        reward[c] = s->chain[c].step_reward - o->call_cost * s->chain[c].calls;
+    if (!returns)
+        return;
+    for (int32_t i = 0; i < s->n_members; i++) {
+        const struct rollout_member *m = &s->member[i];
+        for (int32_t c = m->first_chain + m->n_chains - 2; c >= m->first_chain; c--)
+            reward[c] += o->gamma * reward[c + 1];
+    }
+}
+
+/* Deals the advantages anew among the chains (Fisher-Yates by Philox). */
+static void shuffle(uint64_t seed, double *advantage, int32_t n)
+{
+    for (int32_t i = n - 1; i > 0; i--) {
+        struct rng_block r = rng_philox(seed, (uint32_t)i, 0, 0, 0);
+        int32_t j = (int32_t)rng_below(r.word[0], (uint32_t)i + 1);
+        double t = advantage[i];
+        advantage[i] = advantage[j];
+        advantage[j] = t;
+    }
+}
+
+static void count(const struct credit_options *o, const struct rollout_set *s,
+                  struct credit_stats *stats)
+{
+    double sum = 0, squares = 0;
+    int32_t n = 0;
+
+    for (int32_t i = 0; i < s->n_members; i++) {
+        const struct rollout_member *m = &s->member[i];
+        stats->n_outside += m->status == ROLLOUT_OUTSIDE;
+        stats->n_truncated += m->status == ROLLOUT_TRUNCATED;
+        if (is_left_out(o, m) || isnan(m->reward))
+            continue;
+        sum += m->reward;
+        squares += m->reward * m->reward;
+        n++;
+    }
+    for (int32_t c = 0; c < s->n_chains; c++)
+        stats->n_cut += s->chain[c].cut;
+    stats->reward_mean = n ? sum / n : 0;
+    stats->reward_std = n > 1 ? sqrt(fmax(0, (squares - sum * sum / n) / (n - 1))) : 0;
+}
+
+static enum status by_kind(const struct credit_options *o, const struct rollout_set *s,
+                           double *reward, double *advantage, struct credit_stats *stats,
+                           struct error *err)
+{
+    enum status st;
+
+    switch (o->kind) {
+    case CREDIT_OUTCOME:
+        return outcome_credit(o, s, advantage, stats, err);
+    case CREDIT_GIGPO:
+        st = outcome_credit(o, s, advantage, stats, err);
+        step_rewards(o, s, true, reward);
+        return st ? st : step_credit(o, s, true, reward, o->gigpo_weight, advantage, stats, err);
+    default:
+        step_rewards(o, s, false, reward);
+        return step_credit(o, s, false, reward, 1, advantage, stats, err);
+    }
+}
+
+enum status credit_assign(const struct credit_options *o, const struct rollout_set *s,
+                          int32_t n_groups, int32_t group_size, double *advantage,
+                          struct credit_stats *stats, struct error *err)
+{
+    double *reward = NULL;
+    uint8_t *valid = NULL;
+    enum status st = STATUS_OK;
+
+    memset(stats, 0, sizeof(*stats));
+    if (n_groups < 1 || group_size < 2)
+        return error_set(err, STATUS_INVALID,
+                         "a group of %d has no baseline: at least 2 rollouts a task are needed",
+                         group_size);
+    reward = mem_alloc((size_t)s->n_chains + 1, sizeof(*reward));
+    valid = mem_alloc((size_t)s->n_chains + 1, 1);
+    if (!reward || !valid)
+        st = error_set(err, STATUS_NO_MEMORY, "no memory for the credit of %d chains", s->n_chains);
+    for (int32_t c = 0; c < s->n_chains; c++)
+        advantage[c] = 0;
+    if (!st)
+        st = by_kind(o, s, reward, advantage, stats, err);
+    if (!st && o->norm == CREDIT_NORM_BATCH) {
+        for (int32_t c = 0; c < s->n_chains; c++)
+            valid[c] = !is_left_out(o, &s->member[s->chain[c].member]);
+        advantage_scale_batch(advantage, valid, s->n_chains, 1e-6);
+    }
+    if (!st && o->shuffle)
+        shuffle(o->shuffle_seed, advantage, s->n_chains);
+    if (!st)
+        count(o, s, stats);
+    free(reward);
+    free(valid);
+    return st;
+}

@@ -1,0 +1,50 @@
+/* credit.h - which reward belongs to which token: step, outcome, GiGPO.
+ *
+ *  - outcome: one reward a rollout, the same advantage on all its sampled tokens (GRPO);
+ *  - step: the verifier's verdict on each step, less a cost per call, compared within the group at
+ * the same step index (verifiable process reward, arXiv 2605.10325);
+ *  - gigpo: outcome advantage plus w times the advantage among steps of the group whose state was
+ *    equal (anchor), on discounted step rewards (arXiv 2505.10978).
+ *
+ * Rollouts that failed outside the policy, and rewards that are NaN, get no advantage and leave the
+ * baseline to the rest; what has no spread is counted. Statistics are per rollout, not per row.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_MODELS_TRAIN_CREDIT_H
+#define TROUPE_MODELS_TRAIN_CREDIT_H
+
+#include "models/train/advantage.h"
+#include "models/train/rollout_source.h"
+
+enum credit_kind { CREDIT_STEP, CREDIT_OUTCOME, CREDIT_GIGPO, CREDIT_N };
+const char *credit_name(enum credit_kind k);
+bool credit_of_name(const char *name, enum credit_kind *out);
+
+enum credit_norm { CREDIT_NORM_GROUP, CREDIT_NORM_BATCH };
+
+struct credit_options {
+    enum credit_kind kind;
+    enum credit_norm norm;
+    enum advantage_kind
+        advantage; /* CREDIT_NORM_GROUP: whose convention; BATCH: centred, over the batch's std */
+    double call_cost;    /* subtracted from a step's (or the outcome's) reward, per call */
+    double gamma;        /* GiGPO */
+    double gigpo_weight; /* w */
+    bool mask_truncated;
+    bool shuffle; /* control: advantages dealt to the wrong chains; must teach nothing */
+    uint64_t shuffle_seed;
+};
+
+struct credit_stats {
+    int32_t n_groups, n_groups_without_spread; /* of what was compared: step groups or rollouts */
+    int32_t n_outside, n_truncated, n_cut;
+    double reward_mean, reward_std;
+};
+
+/* advantage (n_chains), one value a chain. STATUS_INVALID when a group has fewer than two members.
+ */
+MUST_CHECK enum status credit_assign(const struct credit_options *o, const struct rollout_set *s,
+                                     int32_t n_groups, int32_t group_size, double *advantage,
+                                     struct credit_stats *stats, struct error *err);
+
+#endif

@@ -1,0 +1,76 @@
+/* grpo.h - group-relative policy optimisation: play, give credit, update, publish, measure.
+ *
+ * Each update plays `groups` tasks `group_size` times with the weights that the engine serves, turns verdicts
+ * into advantages (credit.h), trains on the chains (grpo_update.h), and publishes the new weights. Seeds of
+ * tasks, faults and sampling are derived from (seed, update, group) alone; training seeds stay below
+ * 2^20. A checkpoint resumes bit for bit: what was played and not yet trained is played again.
+ *
+ * Safety: an update whose groups all lack spread is reported and skipped; one whose gradient is not finite
+ * ends the run with the last good checkpoint; a skill probe that drops below `probe_floor` of its first value
+ * stops it; most replies cut, a large KL or a gap between recorded and trained log-probs are warned of.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_MODELS_TRAIN_GRPO_H
+#define TROUPE_MODELS_TRAIN_GRPO_H
+
+#include "models/train/credit.h"
+#include "models/train/example_source.h"
+#include "models/train/grpo_update.h"
+#include "runtime/base/log.h"
+#include "runtime/base/seams.h"
+
+#define GRPO_MAX_PHASES 8
+
+/* A curriculum: from update `from` on, this noise and horizon. */
+struct grpo_phase {
+    int64_t from;
+    double noise; /* below 0: the environment's */
+    int32_t horizon;
+};
+
+struct grpo_options {
+    const char *out; /* folder: checkpoints, metrics.jsonl, events */
+    uint64_t seed;
+    int64_t updates;
+    int32_t groups, group_size;
+    bool shared_faults;
+    struct grpo_phase phase[GRPO_MAX_PHASES];
+    int32_t n_phases; /* at least 1, the first from 0 */
+    struct credit_options credit;
+    struct policy_options policy;
+    int32_t minibatch_chains, max_chains, epochs;
+    int32_t max_refills; /* more groups played when too few have spread: at most so often an update */
+    double lr, lr_min;   /* cosine from lr to lr_min over the updates */
+    int64_t warmup;
+    double beta1, beta2, eps, weight_decay, clip;
+    float temperature;
+    int32_t max_len; /* ids of the longest chain */
+    int32_t eval_every, checkpoint_every, keep_last;
+    double probe_floor; /* share of the first probe that must stay right; 0: no check */
+    int32_t patience;   /* evaluations without a better one before it stops; 0: never */
+    bool resume, recompute;
+    const struct rollout_source *rollouts;
+    const struct example_source *probe; /* its skill probe, or NULL */
+    /* New weights serve from now on (a reference is taken). */
+    void (*publish)(void *ctx, struct weights *w);
+    /* Success on validation seeds with the published weights, 0 .. 1; NULL: none. */
+    enum status (*evaluate)(void *ctx, int64_t update, double *success, struct error *err);
+    void *ctx;
+    const struct seams *seams;
+    struct log *log;
+    const volatile int *interrupted;
+};
+
+struct grpo_result {
+    int64_t updates, rollouts, sampled_tokens, trained_tokens, skipped;
+    double best_success, last_reward, wall_s, rollout_s, env_s, train_s, eval_s;
+    double largest_first_gap; /* max over updates: 0 on an exact backend */
+    const char *ended;        /* "updates", "interrupted", "probe", "patience" */
+    struct weights *weights;  /* the best by validation, else the last: a reference */
+};
+
+MUST_CHECK enum status grpo_run(struct pool *pool, struct weights *start,
+                                const struct grpo_options *o, struct grpo_result *out,
+                                struct error *err);
+
+#endif

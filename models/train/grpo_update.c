@@ -1,0 +1,221 @@
+/* grpo_update.c - one update of the policy from one set of rollouts: chains, minibatches, AdamW.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "models/train/grpo_update.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "models/train/sequences.h"
+#include "runtime/base/memory.h"
+#include "runtime/base/rng.h"
+
+#define STREAM_CHAINS 0x6368ull /* which draws of the update's seed order the chains */
+
+struct update {
+    const struct grpo_update_options *o;
+    const struct rollout_set *r;
+    const double *advantage;
+    int32_t *order; /* (n) chains taken, in the order of training */
+    int32_t n;
+    struct sequences seqs;
+    float *coef, *logp;    /* (tokens of a minibatch) */
+    double *slope;         /* (longest chain) */
+    float *lp, *old, *adv; /* (longest chain): sampled tokens, compacted */
+    int64_t cap_tokens;
+};
+
+/* Chains with advantage, shuffled; beyond the cap the tail is left out. */
+static void choose_chains(struct update *u, struct grpo_update_stats *stats)
+{
+    uint64_t seed = rng_derive(u->o->seed, STREAM_CHAINS ^ (uint64_t)u->o->update);
+
+    for (int32_t c = 0; c < u->r->n_chains; c++) {
+        if (u->advantage[c] != 0 && u->r->chain[c].n_sampled > 0 && u->r->chain[c].n >= 2)
+            u->order[u->n++] = c;
+        else
+            stats->n_without_advantage++;
+    }
+    for (int32_t i = u->n - 1; i > 0; i--) {
+        struct rng_block b = rng_philox(seed, (uint32_t)i, 0, 0, 0);
+        int32_t j = (int32_t)rng_below(b.word[0], (uint32_t)i + 1), t = u->order[i];
+        u->order[i] = u->order[j];
+        u->order[j] = t;
+    }
+    if (u->o->max_chains > 0 && u->n > u->o->max_chains) {
+        stats->n_over_cap = u->n - u->o->max_chains;
+        u->n = u->o->max_chains;
+    }
+    stats->n_chains = u->n;
+}
+
+static enum status make_room(struct update *u, struct error *err)
+{
+    int64_t longest = 1, tokens = 1;
+    int32_t per = u->o->minibatch_chains;
+
+    u->order = mem_alloc((size_t)u->r->n_chains + 1, sizeof(*u->order));
+    for (int32_t c = 0; c < u->r->n_chains; c++)
+        if (u->r->chain[c].n > longest)
+            longest = u->r->chain[c].n;
+    tokens = longest * (per < u->r->n_chains ? per : u->r->n_chains + 1);
+    u->cap_tokens = tokens;
+    u->coef = mem_alloc((size_t)tokens, sizeof(*u->coef));
+    u->logp = mem_alloc((size_t)tokens, sizeof(*u->logp));
+    u->slope = mem_alloc((size_t)longest, sizeof(*u->slope));
+    u->lp = mem_alloc((size_t)longest, sizeof(*u->lp));
+    u->old = mem_alloc((size_t)longest, sizeof(*u->old));
+    u->adv = mem_alloc((size_t)longest, sizeof(*u->adv));
+    if (!u->order || !u->coef || !u->logp || !u->slope || !u->lp || !u->old || !u->adv)
+        return error_set(err, STATUS_NO_MEMORY, "no memory for an update over %d chains",
+                         u->r->n_chains);
+    return STATUS_OK;
+}
+
+static void update_deinit(struct update *u)
+{
+    sequences_deinit(&u->seqs);
+    free(u->order);
+    free(u->coef);
+    free(u->logp);
+    free(u->slope);
+    free(u->lp);
+    free(u->old);
+    free(u->adv);
+}
+
+static enum status gather(struct update *u, int32_t from, int32_t n, struct error *err)
+{
+    sequences_clear(&u->seqs);
+    for (int32_t i = 0; i < n; i++) {
+        const struct rollout_chain *c = &u->r->chain[u->order[from + i]];
+        enum status st =
+            sequences_add(&u->seqs, u->r->ids + c->first, u->r->train + c->first, c->n, err);
+        if (st)
+            return st;
+    }
+    return STATUS_OK;
+}
+
+/* Coefficients of the minibatch's tokens from its current log-probs (NULL: those recorded). */
+static void coefficients(struct update *u, int32_t from, int32_t n, const float *logp,
+                         struct policy_stats *stats)
+{
+    int64_t total = 0;
+
+    memset(u->coef, 0, (size_t)u->seqs.n_tokens * sizeof(*u->coef));
+    for (int32_t i = 0; i < n; i++)
+        total += u->r->chain[u->order[from + i]].n_sampled;
+    for (int32_t i = 0; i < n; i++) {
+        int32_t chain = u->order[from + i];
+        const struct rollout_chain *c = &u->r->chain[chain];
+        int64_t at = u->seqs.start[i];
+        struct policy_sequence s = {.lp = u->lp, .old = u->old, .advantage = u->adv};
+        for (int32_t t = 0; t < c->n; t++) {
+            if (!u->r->train[c->first + t])
+                continue;
+            u->old[s.n] = u->r->logp[c->first + t];
+            u->lp[s.n] = logp ? logp[at + t] : u->old[s.n];
+            u->adv[s.n++] = (float)u->advantage[chain];
+        }
+        policy_sequence_loss(&u->o->policy, &s, u->slope, stats);
+        double w = policy_weight(&u->o->policy, s.n, total, n);
+        for (int32_t t = 0, k = 0; t < c->n; t++)
+            if (u->r->train[c->first + t])
+                u->coef[at + t] = (float)(-u->slope[k++] * w);
+    }
+}
+
+/* Largest |trained - recorded| over the minibatch's sampled tokens. */
+static double largest_gap(const struct update *u, int32_t from, int32_t n, const float *logp)
+{
+    double gap = 0;
+
+    for (int32_t i = 0; i < n; i++) {
+        const struct rollout_chain *c = &u->r->chain[u->order[from + i]];
+        for (int32_t t = 0; t < c->n; t++)
+            if (u->r->train[c->first + t]) {
+                double d =
+                    fabs((double)logp[u->seqs.start[i] + t] - (double)u->r->logp[c->first + t]);
+                gap = d > gap || isnan(d) ? d : gap;
+            }
+    }
+    return gap;
+}
+
+static enum status not_finite(const struct update *u, int32_t from, int32_t n, double norm,
+                              struct error *err)
+{
+    const struct rollout_chain *a = &u->r->chain[u->order[from]],
+                               *b = &u->r->chain[u->order[from + n - 1]];
+
+    error_set(
+        err, STATUS_FAILED,
+        "update %lld: the gradient is not finite (norm %g) over %d chains, from group %d member %d "
+        "step %d to group %d member %d step %d; nothing was changed",
+        (long long)u->o->update, norm, n, u->r->member[a->member].group,
+        u->r->member[a->member].member, a->step, u->r->member[b->member].group,
+        u->r->member[b->member].member, b->step);
+    error_hint(err, "the last good checkpoint stands; a lower --lr or --clip is the usual cure");
+    return STATUS_FAILED;
+}
+
+struct step_context {
+    struct sharded_pass *pass;
+    struct weights *w;
+    struct optimizer *opt;
+    const struct lane *lane;
+    struct pool *pool;
+    float *grad;
+};
+
+static enum status train_minibatch(struct update *u, const struct step_context *x, int32_t from,
+                                   int32_t n, bool first, struct grpo_update_stats *stats,
+                                   struct error *err)
+{
+    struct sharded_pass_output out = {.logp = u->logp};
+    enum status st = gather(u, from, n, err);
+
+    if (!st && !first)
+        st = sharded_pass_forward(x->pass, x->w, &u->seqs, u->o->temperature, &out, err);
+    if (st)
+        return st;
+    coefficients(u, from, n, first ? NULL : u->logp, &stats->policy);
+    memset(x->grad, 0, (size_t)x->opt->n_params * sizeof(*x->grad));
+    st =
+        sharded_pass_train(x->pass, x->w, &u->seqs, u->o->temperature, u->coef, &out, x->grad, err);
+    if (st)
+        return st;
+    if (first)
+        stats->first_gap = largest_gap(u, from, n, u->logp);
+    stats->grad_norm = optimizer_step(x->opt, x->pool, &u->o->step, x->grad);
+    if (!isfinite(stats->grad_norm) || !isfinite(stats->policy.loss))
+        return not_finite(u, from, n, stats->grad_norm, err);
+    weights_set_flat(x->w, x->lane, x->opt->master, weights_version(x->w) + 1);
+    stats->n_steps++;
+    return STATUS_OK;
+}
+
+enum status grpo_update(struct sharded_pass *pass, struct weights *w, struct optimizer *opt,
+                        const struct lane *lane, struct pool *pool,
+                        const struct rollout_set *rollouts, const double *advantage,
+                        const struct grpo_update_options *o, float *grad,
+                        struct grpo_update_stats *stats, struct error *err)
+{
+    struct update u = {.o = o, .r = rollouts, .advantage = advantage};
+    struct step_context x = {pass, w, opt, lane, pool, grad};
+    enum status st = make_room(&u, err);
+
+    memset(stats, 0, sizeof(*stats));
+    if (!st)
+        choose_chains(&u, stats);
+    for (int32_t epoch = 0; !st && epoch < o->epochs; epoch++)
+        for (int32_t from = 0; !st && from < u.n; from += o->minibatch_chains) {
+            int32_t n = u.n - from < o->minibatch_chains ? u.n - from : o->minibatch_chains;
+            st = train_minibatch(&u, &x, from, n, epoch == 0 && from == 0, stats, err);
+        }
+    stats->n_tokens = stats->policy.n_tokens;
+    update_deinit(&u);
+    return st;
+}

@@ -1,0 +1,131 @@
+/* metrics.c - see metrics.h.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "models/train/metrics.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "models/train/tfevents.h"
+#include "runtime/base/memory.h"
+
+static double wall_seconds(const struct metrics *m)
+{
+    return (double)seams_wall_ms(m->seams) / 1000.0;
+}
+
+static enum status append(struct metrics *m, int which, const struct str *bytes, struct error *err)
+{
+    int e;
+
+    if (!str_ok(bytes))
+        return error_set(err, STATUS_NO_MEMORY, "no memory for a line of %s", m->path[which]);
+    e = m->seams->file.write_all(m->seams->file.ctx, m->fd[which], str_cstr(bytes), bytes->len);
+    if (e)
+        return error_errno(err, e, "writing %s", m->path[which]);
+    m->bytes[which] += (int64_t)bytes->len;
+    return STATUS_OK;
+}
+
+/* What a crash left behind the checkpoint's length is cut off; a file that is shorter than that was
+ * changed by someone else, and is kept as it is. */
+static enum status open_at(struct metrics *m, int which, int64_t keep, struct error *err)
+{
+    struct stat st;
+
+    m->fd[which] = open(m->path[which], O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    if (m->fd[which] < 0 || fstat(m->fd[which], &st))
+        return error_errno(err, errno, "opening %s", m->path[which]);
+    if (keep > st.st_size)
+        keep = st.st_size;
+    if (ftruncate(m->fd[which], keep) || lseek(m->fd[which], keep, SEEK_SET) < 0)
+        return error_errno(err, errno, "cutting %s back", m->path[which]);
+    m->bytes[which] = keep;
+    return STATUS_OK;
+}
+
+enum status metrics_open(struct metrics *m, const struct seams *seams, const char *out,
+                         const int64_t keep[2], struct error *err)
+{
+    static const char *const name[2] = {"metrics.jsonl", "events.out.tfevents.troupe"};
+    enum status st = STATUS_OK;
+
+    memset(m, 0, sizeof(*m));
+    m->seams = seams;
+    m->fd[0] = m->fd[1] = -1;
+    for (int i = 0; i < 2 && !st; i++) {
+        struct str path = STR_INIT;
+
+        str_printf(&path, "%s/%s", out, name[i]);
+        m->path[i] = str_take(&path);
+        st = open_at(m, i, keep[i], err);
+    }
+    if (!st && m->bytes[1] == 0) {
+        struct str header = STR_INIT;
+
+        tfevents_put_header(&header, wall_seconds(m));
+        st = append(m, 1, &header, err);
+        str_deinit(&header);
+    }
+    if (st)
+        metrics_close(m);
+    return st;
+}
+
+void metrics_close(struct metrics *m)
+{
+    for (int i = 0; i < 2; i++) {
+        if (m->path[i] && m->fd[i] >= 0)
+            close(m->fd[i]);
+        free(m->path[i]);
+        m->path[i] = NULL;
+    }
+}
+
+enum status metrics_write(struct metrics *m, int64_t update, const char *prefix, struct json *adopt,
+                          struct error *err)
+{
+    struct str line = STR_INIT, events = STR_INIT;
+    double now = wall_seconds(m);
+    struct json *value;
+    const char *key;
+    enum status st;
+
+    str_printf(&line, "{\"update\":%lld", (long long)update);
+    for (void *it = NULL; (it = jv_next(adopt, it, &key, &value));) {
+        str_putc(&line, ',');
+        str_put_json_string(&line, key, strlen(key));
+        str_putc(&line, ':');
+        jv_write(value, 0, &line);
+        if (jv_kind(value) == JV_INT || jv_kind(value) == JV_REAL) {
+            char tag[128];
+
+            snprintf(tag, sizeof(tag), "%s/%s", prefix, key);
+            tfevents_put_scalar(&events, now, update, tag, (float)jv_get_number(value, 0));
+        }
+    }
+    str_puts(&line, "}\n");
+    st = append(m, 0, &line, err);
+    if (!st)
+        st = append(m, 1, &events, err);
+    str_deinit(&line);
+    str_deinit(&events);
+    jv_unref(adopt);
+    return st;
+}
+
+enum status metrics_sync(struct metrics *m, struct error *err)
+{
+    for (int i = 0; i < 2; i++) {
+        int e = m->seams->file.sync(m->seams->file.ctx, m->fd[i]);
+
+        if (e)
+            return error_errno(err, e, "writing %s", m->path[i]);
+    }
+    return STATUS_OK;
+}

@@ -1,0 +1,24 @@
+/* model_export.h - trained weights as a Hugging Face folder.
+ *
+ * model.safetensors, config.json and generation_config.json from the weights; everything else
+ * (tokenizer, chat template, model card) is what the caller hands over, byte for byte.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_MODELS_TRAIN_MODEL_EXPORT_H
+#define TROUPE_MODELS_TRAIN_MODEL_EXPORT_H
+
+#include "models/arch/weights.h"
+#include "runtime/base/seams.h"
+
+struct export_file {
+    const char *name; /* in the folder */
+    const void *bytes;
+    size_t n;
+};
+
+/* `dir` is made when missing. dtype DTYPE_N: each tensor as it is held. */
+MUST_CHECK enum status model_export(const char *dir, const struct weights *w, enum dtype dtype,
+                                    const struct export_file *files, size_t n_files,
+                                    const struct seams *seams, struct error *err);
+
+#endif

@@ -1,0 +1,81 @@
+/* rollout_source.h - where the trainer gets rollouts; agents/ fills it in.
+ *
+ * The trainer names tasks and seeds; the source plays groups of episodes with the weights that the
+ * engine has published, through the same agent loop that users run, records them, and gives back
+ * every chain: a sequence of ids as the model saw it, with what it sampled and the log-probs
+ * recorded while acting. A chain ends where the context started again; a rollout is one or more
+ * chains. Order is (group, member, step), never completion. SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_MODELS_TRAIN_ROLLOUT_SOURCE_H
+#define TROUPE_MODELS_TRAIN_ROLLOUT_SOURCE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "runtime/base/status.h"
+
+enum rollout_status {
+    ROLLOUT_COMPLETED,
+    ROLLOUT_TRUNCATED, /* a budget or the length ended it: trained or masked, by option */
+    ROLLOUT_OUTSIDE,   /* time-out, server or environment error: masked, never scored 0 */
+};
+
+struct rollout_member {
+    int32_t group, member;
+    enum rollout_status status;
+    int32_t first_chain, n_chains;
+    double reward; /* of the outcome: 1 or 0; NaN when the verifier could not say */
+    int32_t calls;
+    /* what the verifier counts, for the live line and metrics */
+    int32_t steps, steps_right, at_risk, recovered, verified, own_slips, false_alarms, match_shown,
+        mismatch_shown, repaired;
+};
+
+struct rollout_chain {
+    int32_t member;     /* index into members */
+    int32_t step;       /* of the environment */
+    int64_t first;      /* token offset in ids, train, logp */
+    int32_t n;          /* ids */
+    int32_t n_sampled;  /* of these, what the model sampled */
+    int32_t calls;      /* tool calls of this step */
+    double step_reward; /* the verifier's verdict on this step alone: 1 or 0, or NaN */
+    uint8_t anchor[16]; /* equal states have equal anchors (GiGPO) */
+    bool cut;           /* the reply reached its longest length */
+};
+
+struct rollout_set {
+    int32_t n_members, n_chains;
+    struct rollout_member *member;
+    struct rollout_chain *chain;
+    int64_t n_tokens;
+    int32_t *ids;
+    uint8_t *train; /* 1: sampled by the model */
+    float *logp;    /* recorded at the sampling temperature; 0 where not sampled */
+    int64_t policy_version;
+    double rollout_s, env_s; /* wall time, and the part spent in environments */
+    int64_t n_sampled;
+};
+void rollout_set_clear(
+    struct rollout_set *s); /* keeps memory where it can; frees all when zeroed after */
+void rollout_set_deinit(struct rollout_set *s);
+
+struct rollout_request {
+    int64_t update;
+    int32_t n_groups, group_size;
+    const uint64_t *task_seed;  /* (n_groups) below 2^20 */
+    const uint64_t *fault_seed; /* (n_groups) */
+    uint64_t sample_seed;
+    bool shared_faults; /* else each member adds its index */
+    float temperature;
+    double noise; /* p of this update; below 0: the environment's */
+    int32_t horizon;
+    const char *path; /* "update[7]": prefix of the records */
+};
+
+struct rollout_source {
+    void *ctx;
+    enum status (*play)(void *ctx, const struct rollout_request *r, struct rollout_set *out,
+                        struct error *err);
+};
+
+#endif

@@ -1,0 +1,223 @@
+/* sft_setup.c - what must stand before the first update: checks, memory, and the state of a run
+ * that goes on.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <math.h>
+#include <string.h>
+
+#include "models/train/fma_peak.h"
+#include "models/train/sft_trainer.h"
+#include "runtime/base/memory.h"
+
+#define MIB (1 << 20)
+
+static enum status check_options(const struct sft_options *o, const struct weights *start,
+                                 struct error *err)
+{
+    const struct model_config *c = weights_config(start);
+
+    if (!o->out || !*o->out)
+        return error_set(err, STATUS_USAGE, "no folder to write to");
+    if (o->updates < 1 || o->batch_tokens < 1 || o->accumulate < 1)
+        return error_set(err, STATUS_USAGE,
+                         "updates, batch_tokens and accumulate must be at least 1");
+    if (o->max_len < 2 || o->max_len > c->max_position_embeddings + 1)
+        return error_set(err, STATUS_USAGE,
+                         "max_len must be 2 to %d, which the model has positions for",
+                         c->max_position_embeddings + 1);
+    if (!(o->lr > 0) || !(o->lr_min >= 0) || o->lr_min > o->lr || o->warmup < 0)
+        return error_set(err, STATUS_USAGE,
+                         "lr must be above 0, lr_min from 0 to lr, warmup at least 0");
+    if (!(o->beta1 >= 0 && o->beta1 < 1) || !(o->beta2 >= 0 && o->beta2 < 1) || !(o->eps > 0))
+        return error_set(err, STATUS_USAGE, "beta1 and beta2 must be in [0, 1), eps above 0");
+    if (!(o->weight_decay >= 0) || !(o->clip >= 0))
+        return error_set(err, STATUS_USAGE, "weight_decay and clip must be at least 0");
+    if (o->stop_on && strcmp(o->stop_on, "probe") != 0)
+        return error_set(err, STATUS_USAGE, "stop_on \"%s\" is not known; \"probe\" is",
+                         o->stop_on);
+    if (o->stop_on && (!o->data->probe || o->data->n_probes < 1 || o->eval_every < 1))
+        return error_set(err, STATUS_USAGE,
+                         "stop_on probe needs data with a skill probe, and eval_every above 0");
+    if (strncmp(weights_backend(start)->name, "cpu", 3) != 0)
+        return error_set(err, STATUS_UNSUPPORTED, "training runs on the CPU, not on %s",
+                         weights_backend(start)->name);
+    return STATUS_OK;
+}
+
+/* What decides the bits. Threads, recomputation, measuring and keeping do not. */
+static struct json *fixed_options(const struct sft_options *o, const struct weights *start)
+{
+    struct json *doc = jv_object();
+    char hex[65];
+
+    sha256_hex(weights_hash(start), hex);
+    jv_set_string(doc, "model", hex);
+    jv_set_string(doc, "data", o->data->id ? o->data->id : "");
+    jv_set_int(doc, "data_examples", o->data->n);
+    jv_set_int(doc, "seed", (int64_t)o->seed);
+    jv_set_int(doc, "updates", o->updates);
+    jv_set_int(doc, "batch_tokens", o->batch_tokens);
+    jv_set_int(doc, "accumulate", o->accumulate);
+    jv_set_int(doc, "max_len", o->max_len);
+    jv_set_real(doc, "lr", o->lr);
+    jv_set_real(doc, "lr_min", o->lr_min);
+    jv_set_int(doc, "warmup", o->warmup);
+    jv_set_real(doc, "beta1", o->beta1);
+    jv_set_real(doc, "beta2", o->beta2);
+    jv_set_real(doc, "eps", o->eps);
+    jv_set_real(doc, "weight_decay", o->weight_decay);
+    jv_set_real(doc, "clip", o->clip);
+    return doc;
+}
+
+/* Numbers are compared as numbers: 1.0 is written as an integer by some. */
+static bool same_value(const struct json *a, const struct json *b)
+{
+    if (jv_kind(a) == JV_REAL || jv_kind(b) == JV_REAL)
+        return jv_get_number(a, NAN) == jv_get_number(b, NAN);
+    return jv_equal(a, b);
+}
+
+static enum status compare_options(const struct json *was, const struct json *now, const char *out,
+                                   struct error *err)
+{
+    enum status st = STATUS_OK;
+    struct json *value;
+    const char *key;
+
+    for (void *it = NULL; !st && (it = jv_next(now, it, &key, &value));) {
+        struct json *old = jv_get(was, key);
+        struct str a = STR_INIT, b = STR_INIT;
+
+        if (same_value(old, value))
+            continue;
+        jv_write(old, 0, &a);
+        jv_write(value, 0, &b);
+        st = error_set(err, STATUS_USAGE,
+                       "%s was begun with %s %s, which is now %s: it cannot be resumed", out, key,
+                       str_cstr(&a), str_cstr(&b));
+        error_hint(err, "repeat the old value, or give another folder");
+        str_deinit(&a);
+        str_deinit(&b);
+    }
+    return st;
+}
+
+static enum status resume(struct trainer *t, struct error *err)
+{
+    const struct sft_options *o = t->o;
+    const struct lane lane = {.pool = t->pool};
+    struct json *now = jv_ref(t->state.options);
+    int64_t last = checkpoint_last(o->out);
+    enum status st;
+
+    if (last < 0) {
+        jv_unref(now);
+        return STATUS_OK;
+    }
+    if (!o->resume) {
+        jv_unref(now);
+        error_set(err, STATUS_USAGE, "%s holds a training that was begun", o->out);
+        error_hint(err, "go on with resume, or give another folder");
+        return STATUS_USAGE;
+    }
+    st = checkpoint_read(o->out, last, &t->state, &t->optimizer, t->work, err);
+    if (!st)
+        st = compare_options(t->state.options, now, o->out, err);
+    jv_unref(now);
+    if (st)
+        return st;
+    t->data.next = t->state.next_example;
+    t->data.n_truncated = t->state.n_truncated;
+    t->data.n_skipped = t->state.n_skipped;
+    weights_set_flat(t->work, &lane, t->optimizer.master, t->first_version + t->state.update);
+    if (o->log)
+        log_write(o->log, LOG_INFO, "going on from update %lld of %lld", (long long)last,
+                  (long long)o->updates);
+    return STATUS_OK;
+}
+
+static void tell_memory(const struct trainer *t, const struct sharded_pass_options *p)
+{
+    int64_t n = t->optimizer.n_params;
+    int64_t weights = weights_plan_bytes(weights_arch(t->work), weights_config(t->work), DTYPE_F32);
+    int64_t optimizer = 4 * n * (int64_t)sizeof(float);
+    int64_t pass = sharded_pass_bytes(t->work, p);
+
+    if (t->o->log)
+        log_write(
+            t->o->log, LOG_INFO,
+            "%lld parameters; memory: weights %.1f MiB, optimiser and gradient %.1f, activations "
+            "and shards %.1f",
+            (long long)n, (double)weights / MIB, (double)optimizer / MIB, (double)pass / MIB);
+}
+
+static enum status open_memory(struct trainer *t, struct weights *start, struct error *err)
+{
+    const struct sft_options *o = t->o;
+    struct sharded_pass_options p = {
+        .pool = t->pool, .max_len = o->max_len, .training = true, .recompute = o->recompute};
+    enum status st = optimizer_init(&t->optimizer, start, err);
+
+    if (!st)
+        st = weights_from_flat(start, t->optimizer.master, weights_version(start), &t->work, err);
+    if (st)
+        return st;
+    tell_memory(t, &p);
+    t->grad = mem_aligned_alloc((size_t)t->optimizer.n_params, sizeof(float));
+    if (!t->grad)
+        return error_set(err, STATUS_NO_MEMORY, "no memory for a gradient of %lld weights",
+                         (long long)t->optimizer.n_params);
+    st = sharded_pass_new(t->work, &p, &t->pass, err);
+    if (!st)
+        st = example_order_init(&t->data, o->data, o->seed, o->max_len,
+                                weights_config(t->work)->vocab_size, false, err);
+    return st;
+}
+
+enum status trainer_open(struct trainer *t, struct pool *pool, struct weights *start,
+                         const struct sft_options *o, struct error *err)
+{
+    enum status st;
+
+    memset(t, 0, sizeof(*t));
+    t->o = o;
+    t->pool = pool;
+    t->first_version = weights_version(start);
+    t->state.loss = t->state.held_out_loss = t->state.best_loss = NAN;
+    t->state.best_update = -1;
+    st = check_options(o, start, err);
+    if (st)
+        return st;
+    st = dir_make(o->out, err);
+    if (!st)
+        st = open_memory(t, start, err);
+    if (st)
+        return st;
+    t->state.options = fixed_options(o, start);
+    st = resume(t, err);
+    if (!st)
+        st = metrics_open(&t->metrics, o->seams, o->out, t->state.metrics_bytes, err);
+    if (!st)
+        st = trainer_prepare_eval(t, err);
+    if (st)
+        return st;
+    t->peak_flops = o->log ? fma_peak_flops(pool) : 0;
+    t->begin_us = seams_mono_us(o->seams);
+    t->began_update = t->state.update;
+    t->began_tokens = t->state.tokens;
+    return STATUS_OK;
+}
+
+void trainer_close(struct trainer *t)
+{
+    trainer_close_eval(t);
+    metrics_close(&t->metrics);
+    checkpoint_state_deinit(&t->state);
+    example_order_deinit(&t->data);
+    sequences_deinit(&t->batch);
+    sharded_pass_free(t->pass);
+    mem_aligned_free(t->grad);
+    weights_unref(t->work);
+    optimizer_deinit(&t->optimizer);
+}

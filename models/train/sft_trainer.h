@@ -1,0 +1,69 @@
+/* sft_trainer.h - the state of a running sft_run, shared by the sft_*.c files alone.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_MODELS_TRAIN_SFT_TRAINER_H
+#define TROUPE_MODELS_TRAIN_SFT_TRAINER_H
+
+#include "models/train/checkpoint.h"
+#include "models/train/example_order.h"
+#include "models/train/metrics.h"
+#include "models/train/optimizer.h"
+#include "models/train/sft.h"
+#include "models/train/sharded_pass.h"
+
+#define PROBE_MAX_CATEGORIES 32
+
+struct probe_category {
+    const char *name; /* lent by the source */
+    double need;
+    int64_t n_right, n;
+};
+
+/* The skill probe: its sequences, made once. Every 16th is a sample that is tried first. */
+struct sft_probe {
+    struct sequences all, sample;
+    uint8_t *category, *sample_category; /* (n) index below n_categories */
+    int32_t n_categories;
+    struct probe_category table[PROBE_MAX_CATEGORIES];
+    bool full; /* what the table holds is of all probes, not of the sample */
+    bool held; /* and every category has what it needs */
+};
+
+struct trainer {
+    const struct sft_options *o;
+    struct pool *pool;
+    struct weights *work; /* fp32 master rounded; only this holds it until the end */
+    int64_t first_version;
+    struct optimizer optimizer;
+    struct sharded_pass *pass;
+    float *grad;
+    struct example_order data;
+    struct sequences batch, held_out;
+    struct metrics metrics;
+    struct checkpoint_state state; /* also what is told at the end */
+    struct sft_probe probe;
+    /* Speed: of this process, not of the run. */
+    double peak_flops, flops;                                         /* flops: since begin_us */
+    int64_t begin_us, shown_us, began_update, began_tokens, spent_us; /* spent: in updates alone */
+    double lr, grad_norm;
+};
+
+/* ---- sft_setup.c */
+MUST_CHECK enum status trainer_open(struct trainer *t, struct pool *pool, struct weights *start,
+                                    const struct sft_options *o, struct error *err);
+void trainer_close(struct trainer *t); /* also half-built */
+
+/* ---- sft_update.c */
+double sft_lr(const struct sft_options *o, int64_t update); /* update from 0 */
+/* STATUS_CANCELLED: interrupted between micro-batches, as if it had not begun. */
+MUST_CHECK enum status trainer_update(struct trainer *t, struct error *err);
+
+/* ---- sft_eval.c */
+MUST_CHECK enum status trainer_prepare_eval(struct trainer *t, struct error *err);
+/* Held-out loss into state; NaN stays where there is no held-out data. */
+MUST_CHECK enum status trainer_eval(struct trainer *t, struct error *err);
+/* The sample, and all when the sample holds or `full` is asked for. */
+MUST_CHECK enum status trainer_probe(struct trainer *t, bool full, struct error *err);
+void trainer_close_eval(struct trainer *t);
+
+#endif

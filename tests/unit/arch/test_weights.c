@@ -1,0 +1,237 @@
+/* test_weights.c - loading, refusing, rounding and hashing of a version of the weights.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <math.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "models/formats/safetensors.h"
+#include "models/train/model_export.h"
+#include "runtime/base/memory.h"
+#include "tests/unit/train/tiny_model.h"
+
+static void make_dir(char *path)
+{
+    memcpy(path, "/tmp/test_weights_XXXXXX", sizeof("/tmp/test_weights_XXXXXX"));
+    assert_non_null(mkdtemp(path));
+}
+
+static void remove_dir(const char *dir)
+{
+    static const char *const name[] = {"model.safetensors", "config.json", "generation_config.json",
+                                       "README.md"};
+    char path[256];
+
+    for (size_t i = 0; i < ARRAY_LEN(name); i++) {
+        snprintf(path, sizeof(path), "%s/%s", dir, name[i]);
+        unlink(path);
+    }
+    rmdir(dir);
+}
+
+static enum status load(const char *dir, const struct model_config *c, enum dtype dtype,
+                        struct weights **out, struct error *err)
+{
+    struct safetensors *set = NULL;
+
+    must(safetensors_open_dir(dir, &set, err), err);
+    return weights_load(cpu_backend(cpu_isa_best()), arch_find(c->architecture), c, set, dtype, out,
+                        err);
+}
+
+static void test_export_and_load_give_the_same_bits(void **state)
+{
+    const struct export_file card = {.name = "README.md", .bytes = "card\n", .n = 5};
+
+    (void)state;
+    for (int tied = 0; tied < 2; tied++) {
+        struct model_config c = tiny_config(tied), back;
+        struct weights *w = tiny_weights(&c, cpu_isa_best(), 3), *loaded = NULL;
+        struct error err = ERROR_INIT;
+        char dir[64];
+
+        make_dir(dir);
+        must(model_export(dir, w, DTYPE_N, &card, 1, seams_real(), &err), &err);
+        must(model_config_load_dir(dir, &back, &err), &err);
+        assert_int_equal(back.n_kv_heads, c.n_kv_heads);
+        assert_int_equal(back.tie_word_embeddings, c.tie_word_embeddings);
+        must(load(dir, &back, DTYPE_N, &loaded, &err), &err);
+        assert_int_equal(weights_n(loaded), weights_n(w));
+        assert_int_equal(weights_n_params(loaded), model_config_n_parameters(&c));
+        assert_memory_equal(weights_hash(loaded), weights_hash(w), sizeof(struct sha256));
+        weights_unref(loaded);
+        weights_unref(w);
+        remove_dir(dir);
+    }
+}
+
+static void test_bf16_rounds_products_and_keeps_vectors(void **state)
+{
+    struct model_config c = tiny_config(true);
+    struct weights *w = tiny_weights(&c, cpu_isa_best(), 4), *half = NULL, *again = NULL;
+    size_t n = (size_t)weights_n_params(w);
+    float *wide = xcalloc(n, sizeof(float)), *narrow = xcalloc(n, sizeof(float));
+    struct error err = ERROR_INIT;
+    char dir[64];
+
+    (void)state;
+    make_dir(dir);
+    must(model_export(dir, w, DTYPE_N, NULL, 0, seams_real(), &err), &err);
+    must(load(dir, &c, DTYPE_BF16, &half, &err), &err);
+    weights_to_flat(w, wide);
+    weights_to_flat(half, narrow);
+    for (int32_t i = 0; i < weights_n(w); i++)
+        for (int64_t j = weights_flat_offset(w, i); j < weights_flat_offset(w, i + 1); j++) {
+            bool vector = weights_at(w, i)->m.n_out == 1;
+            float want = vector ? wide[j] : bf16_to_f32(f32_to_bf16(wide[j]));
+
+            assert_memory_equal(&narrow[j], &want, sizeof(float));
+        }
+    must(weights_from_flat(half, wide, 7, &again, &err), &err);
+    assert_int_equal(weights_version(again), 7);
+    assert_memory_equal(weights_hash(again), weights_hash(half), sizeof(struct sha256));
+    assert_memory_not_equal(weights_hash(again), weights_hash(w), sizeof(struct sha256));
+    weights_unref(again);
+    weights_unref(half);
+    weights_unref(w);
+    free(wide);
+    free(narrow);
+    remove_dir(dir);
+}
+
+static void write_changed(const char *dir, const struct weights *w, const char *drop,
+                          const char *add)
+{
+    int32_t n = weights_n(w), m = 0;
+    struct safetensor_source *t = xcalloc((size_t)n + 1, sizeof(*t));
+    struct error err = ERROR_INIT;
+
+    for (int32_t i = 0; i < n; i++) {
+        const struct weight_tensor *x = weights_at(w, i);
+        bool vector = x->m.n_out == 1;
+
+        if (drop && strcmp(x->name, drop) == 0)
+            continue;
+        t[m] = (struct safetensor_source){
+            .name = x->name, .n_dims = vector ? 1 : 2, .data = x->m.rows};
+        t[m].shape[0] = vector ? x->m.n_in : x->m.n_out;
+        t[m++].shape[1] = vector ? 0 : x->m.n_in;
+    }
+    if (add) {
+        t[m] =
+            (struct safetensor_source){.name = add, .n_dims = 1, .data = weights_at(w, 0)->m.rows};
+        t[m++].shape[0] = 3;
+    }
+    must(safetensors_write_dir(dir, t, m, 0, NULL, seams_real(), &err), &err);
+    free(t);
+}
+
+static void test_wrong_checkpoints_are_refused_by_name(void **state)
+{
+    struct model_config c = tiny_config(true), wider = c;
+    struct weights *w = tiny_weights(&c, cpu_isa_best(), 5), *out = NULL;
+    struct error err = ERROR_INIT;
+    char dir[64];
+
+    (void)state;
+    make_dir(dir);
+    write_changed(dir, w, "model.layers.1.mlp.up_proj.weight", NULL);
+    assert_int_not_equal(load(dir, &c, DTYPE_N, &out, &err), STATUS_OK);
+    assert_non_null(strstr(err.message, "model.layers.1.mlp.up_proj.weight"));
+    error_clear(&err);
+    write_changed(dir, w, NULL, "model.layers.0.self_attn.q_proj.bias");
+    assert_int_equal(load(dir, &c, DTYPE_N, &out, &err), STATUS_UNSUPPORTED);
+    assert_non_null(strstr(err.message, "model.layers.0.self_attn.q_proj.bias"));
+    error_clear(&err);
+    wider.intermediate_size += 8;
+    write_changed(dir, w, NULL, NULL);
+    assert_int_not_equal(load(dir, &wider, DTYPE_N, &out, &err), STATUS_OK);
+    assert_non_null(strstr(err.message, "mlp.gate_proj.weight"));
+    error_clear(&err);
+    /* A buffer that nothing reads is let pass. */
+    write_changed(dir, w, NULL, "model.layers.0.self_attn.rotary_emb.inv_freq");
+    must(load(dir, &c, DTYPE_N, &out, &err), &err);
+    weights_unref(out);
+    weights_unref(w);
+    remove_dir(dir);
+}
+
+static void test_initial_values_have_their_spread(void **state)
+{
+    struct model_config c = tiny_config(false);
+    struct weights *a = NULL, *b = NULL;
+    struct error err = ERROR_INIT;
+    const struct backend *backend = cpu_backend(cpu_isa_best());
+
+    (void)state;
+    c.hidden_size = 128;
+    c.intermediate_size = 256;
+    must(weights_init(backend, arch_find(c.architecture), &c, 1, &a, &err), &err);
+    must(weights_init(backend, arch_find(c.architecture), &c, 1, &b, &err), &err);
+    assert_memory_equal(weights_hash(a), weights_hash(b), sizeof(struct sha256));
+    for (int32_t i = 0; i < weights_n(a); i++) {
+        const struct weight_tensor *t = weights_at(a, i);
+        const float *x = t->m.rows;
+        double n = (double)t->m.n_out * t->m.n_in, sum = 0, squares = 0, want = 0.02;
+
+        for (int64_t j = 0; j < (int64_t)n; j++) {
+            sum += (double)x[j];
+            squares += (double)x[j] * (double)x[j];
+        }
+        if (t->m.n_out == 1) {
+            assert_true(sum == n && squares == n);
+            continue;
+        }
+        if (strstr(t->name, "o_proj") || strstr(t->name, "down_proj"))
+            want /= 2.0; /* 1/sqrt(2 L), L = 2 */
+        assert_true(fabs(sum / n) < 4 * want / sqrt(n));
+        assert_true(fabs(sqrt(squares / n) / want - 1.0) < 0.06);
+    }
+    weights_unref(a);
+    weights_unref(b);
+}
+
+static void *hash_and_drop(void *ctx)
+{
+    struct weights *w = ctx;
+
+    (void)weights_hash(w);
+    weights_unref(w);
+    return NULL;
+}
+
+static void test_references_from_many_threads(void **state)
+{
+    struct model_config c = tiny_config(true);
+    struct weights *w = tiny_weights(&c, cpu_isa_best(), 6);
+    pthread_t thread[4];
+
+    (void)state;
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&thread[i], NULL, hash_and_drop, weights_ref(w)), 0);
+    weights_unref(w); /* the last thread frees it: sanitizers look on */
+    for (int i = 0; i < 4; i++)
+        pthread_join(thread[i], NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_export_and_load_give_the_same_bits),
+        cmocka_unit_test(test_bf16_rounds_products_and_keeps_vectors),
+        cmocka_unit_test(test_wrong_checkpoints_are_refused_by_name),
+        cmocka_unit_test(test_initial_values_have_their_spread),
+        cmocka_unit_test(test_references_from_many_threads),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,144 @@
+/* test_advantage.c - the numbers of the reference implementations, group by group.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "models/train/advantage.h"
+
+#define NEAR(a, b, eps)                                                                            \
+    do {                                                                                           \
+        if (!(fabs((double)(a) - (double)(b)) <= (eps)))                                           \
+            fail_msg("%s:%d: %.9f is not %.9f", __FILE__, __LINE__, (double)(a), (double)(b));     \
+    } while (0)
+
+static const double rewards[4][4] = {{1, 0, 0, 0}, {1, 1, 0, 0}, {.2, .5, .9, .4}, {1, 1, 1, 1}};
+
+/* Table (b) of the reference notes: six decimals as printed there. */
+static const double oracle[ADVANTAGE_N][4][4] = {
+    [ADVANTAGE_NEMO_LOO] = {{1.0, -.577349, -.577349, -.577349},
+                            {1.154699, 1.154699, -1.154699, -1.154699},
+                            {-1.511852, 0, 3.491463, -.379662},
+                            {0}},
+    [ADVANTAGE_VERL] = {{1.499997, -.499999, -.499999, -.499999},
+                        {.866024, .866024, -.866024, -.866024},
+                        {-1.019046, 0, 1.358728, -.339682},
+                        {0}},
+    [ADVANTAGE_TRL] = {{1.4997, -.4999, -.4999, -.4999},
+                       {.865875, .865875, -.865875, -.865875},
+                       {-1.018703, 0, 1.358271, -.339568},
+                       {0}},
+    [ADVANTAGE_TORCHTITAN] = {{1.732047, -.577349, -.577349, -.577349},
+                              {.999998, .999998, -.999998, -.999998},
+                              {-1.176692, 0, 1.568923, -.392231},
+                              {0}},
+    [ADVANTAGE_RLOO] = {{1, -.333333, -.333333, -.333333},
+                        {.666667, .666667, -.666667, -.666667},
+                        {-.4, 0, .533333, -.133333},
+                        {0}},
+    [ADVANTAGE_DR_GRPO] = {{.75, -.25, -.25, -.25}, {.5, .5, -.5, -.5}, {-.3, 0, .4, -.1}, {0}},
+    [ADVANTAGE_MAX_RL] = {{3, -1, -1, -1}, {1, 1, -1, -1}, {-.6, 0, .8, -.2}, {0}},
+};
+
+static void every_convention_gives_its_references_numbers(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < ADVANTAGE_N; kind++)
+        for (int g = 0; g < 4; g++) {
+            double a[4];
+            advantage_group((enum advantage_kind)kind, rewards[g], 4, a);
+            for (int i = 0; i < 4; i++)
+                NEAR(a[i], oracle[kind][g][i], kind == ADVANTAGE_TRL ? 6e-5 : 2e-6);
+        }
+}
+
+static void a_missing_reward_is_left_out_and_gets_nothing(void **state)
+{
+    const double r[5] = {1, NAN, 0, 0, 0}, without[4] = {1, 0, 0, 0};
+
+    (void)state;
+    for (int kind = 0; kind < ADVANTAGE_N; kind++) {
+        double a[5], b[4];
+        advantage_group((enum advantage_kind)kind, r, 5, a);
+        advantage_group((enum advantage_kind)kind, without, 4, b);
+        assert_true(a[1] == 0);
+        assert_true(a[0] == b[0] && a[2] == b[1] && a[4] == b[3]);
+    }
+}
+
+static void groups_that_cannot_teach_give_zero(void **state)
+{
+    const double one[1] = {1}, equal[3] = {.5, .5, .5}, nothing[2] = {NAN, NAN},
+                 alone[3] = {NAN, 1, NAN};
+    double a[3];
+
+    (void)state;
+    for (int kind = 0; kind < ADVANTAGE_N; kind++) {
+        advantage_group((enum advantage_kind)kind, one, 1, a);
+        assert_true(a[0] == 0);
+        advantage_group((enum advantage_kind)kind, nothing, 2, a);
+        assert_true(a[0] == 0 && a[1] == 0);
+        advantage_group((enum advantage_kind)kind, alone, 3, a);
+        assert_true(a[0] == 0 && a[1] == 0 && a[2] == 0);
+        advantage_group((enum advantage_kind)kind, equal, 3, a);
+        assert_true(a[0] == 0 && a[2] == 0);
+        advantage_group((enum advantage_kind)kind, equal, 0, a);
+    }
+    assert_false(advantage_has_spread(equal, 3));
+    assert_false(advantage_has_spread(alone, 3));
+    assert_false(advantage_has_spread(nothing, 2));
+    assert_true(advantage_has_spread(rewards[0], 4));
+}
+
+static void batch_scaling_keeps_proportions_between_groups(void **state)
+{
+    double a[5] = {.75, -.25, .003, -.003, 9};
+    const uint8_t valid[5] = {1, 1, 1, 1, 0};
+
+    (void)state;
+    advantage_scale_batch(a, valid, 4, 1e-6);
+    NEAR(a[0] / a[2], 250, 1e-6);
+    NEAR(a[0] / a[1], -3, 1e-9);
+    assert_true(a[4] == 9);
+}
+
+static void components_are_normalised_alone_and_weighted(void **state)
+{
+    const double c[8] = {1, 0, 0, 0, 1, 1, 0, 0}, w[2] = {1, .5};
+    double a[4];
+
+    (void)state;
+    advantage_gdpo(c, 2, w, 4, a);
+    NEAR(a[0], 1.4997 + .5 * .865875, 1e-4);
+    NEAR(a[3], -.4999 - .5 * .865875, 1e-4);
+}
+
+static void names_go_both_ways(void **state)
+{
+    enum advantage_kind k;
+
+    (void)state;
+    for (int i = 0; i < ADVANTAGE_N; i++) {
+        assert_true(advantage_of_name(advantage_name((enum advantage_kind)i), &k));
+        assert_int_equal(k, i);
+    }
+    assert_false(advantage_of_name("ppo", &k));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_convention_gives_its_references_numbers),
+        cmocka_unit_test(a_missing_reward_is_left_out_and_gets_nothing),
+        cmocka_unit_test(groups_that_cannot_teach_give_zero),
+        cmocka_unit_test(batch_scaling_keeps_proportions_between_groups),
+        cmocka_unit_test(components_are_normalised_alone_and_weighted),
+        cmocka_unit_test(names_go_both_ways),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,225 @@
+/* test_checkpoint.c - a damaged byte anywhere in a checkpoint is found, named, and an older one
+ * offered. SPDX-License-Identifier: Apache-2.0
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "models/train/checkpoint.h"
+#include "models/train/checkpoint_folder.h"
+#include "runtime/base/memory.h"
+#include "tests/unit/train/tiny_model.h"
+#include "tests/unit/train/toy_source.h"
+
+struct fixture {
+    char out[64];
+    struct weights *w;
+    struct optimizer o;
+    struct checkpoint_state s;
+};
+
+static void fixture_init(struct fixture *f)
+{
+    struct model_config c = tiny_config(true);
+    struct error err = ERROR_INIT;
+
+    memset(f, 0, sizeof(*f));
+    temp_dir(f->out);
+    f->w = tiny_weights(&c, cpu_isa_best(), 50);
+    must(optimizer_init(&f->o, f->w, &err), &err);
+    for (int64_t i = 0; i < f->o.n_params; i++) {
+        f->o.m[i] = (float)i;
+        f->o.v[i] = -(float)i;
+    }
+    f->o.n_steps = 12;
+    f->s.update = 12;
+    f->s.next_example = ((int64_t)1 << 40) + 5;
+    f->s.loss = 0.1;
+    f->s.held_out_loss = f->s.best_loss = NAN;
+    f->s.best_update = -1;
+    f->s.options = jv_object();
+    jv_set_real(f->s.options, "lr", 0.1);
+}
+
+static void fixture_free(struct fixture *f)
+{
+    checkpoint_state_deinit(&f->s);
+    optimizer_deinit(&f->o);
+    weights_unref(f->w);
+    temp_dir_remove(f->out);
+}
+
+static enum status read_back(struct fixture *f, int64_t update, struct error *err)
+{
+    struct checkpoint_state s = {0};
+    enum status st = checkpoint_read(f->out, update, &s, &f->o, f->w, err);
+
+    if (!st) {
+        assert_int_equal(s.next_example, f->s.next_example);
+        assert_true(s.loss == 0.1 && isnan(s.held_out_loss));
+        assert_int_equal(f->o.n_steps, 12);
+        assert_true(jv_equal(s.options, f->s.options));
+        for (int64_t i = 0; i < f->o.n_params; i++)
+            assert_true(f->o.m[i] == (float)i && f->o.v[i] == -(float)i);
+    }
+    checkpoint_state_deinit(&s);
+    return st;
+}
+
+static void test_it_comes_back_as_it_was(void **state)
+{
+    struct fixture f;
+    struct error err = ERROR_INIT;
+    struct str path = STR_INIT;
+
+    (void)state;
+    fixture_init(&f);
+    must(checkpoint_write(seams_real(), f.out, &f.s, &f.o, f.w, &err), &err);
+    memset(f.o.m, 0, sizeof(float));
+    memset(f.o.v, 0, sizeof(float));
+    f.o.m[3] = 0;
+    f.o.n_steps = 0;
+    must(read_back(&f, 12, &err), &err);
+    /* What a crash left beside it does not disturb. */
+    str_printf(&path, "%s/checkpoints/.writing", f.out);
+    assert_int_equal(mkdir(str_cstr(&path), 0777), 0);
+    str_puts(&path, "/master.safetensors.tmp");
+    must(file_write_atomic(seams_real(), str_cstr(&path), "x", 1, &err), &err);
+    assert_int_equal(checkpoint_last(f.out), 12);
+    f.s.update = 13;
+    must(checkpoint_write(seams_real(), f.out, &f.s, &f.o, f.w, &err), &err);
+    assert_int_equal(checkpoint_last(f.out), 13);
+    str_deinit(&path);
+    fixture_free(&f);
+}
+
+static void flip(const char *path, long at)
+{
+    FILE *file = fopen(path, "r+b");
+    int byte;
+
+    assert_non_null(file);
+    assert_int_equal(fseek(file, at, SEEK_SET), 0);
+    byte = fgetc(file);
+    assert_int_equal(fseek(file, at, SEEK_SET), 0);
+    fputc(byte ^ 0x10, file);
+    assert_int_equal(fclose(file), 0);
+}
+
+static long file_size(const char *path)
+{
+    struct stat st;
+
+    assert_int_equal(stat(path, &st), 0);
+    return (long)st.st_size;
+}
+
+static void test_each_damaged_file_is_named(void **state)
+{
+    struct fixture f;
+    struct str path = STR_INIT;
+    struct error err = ERROR_INIT;
+    int n_found = 0;
+
+    (void)state;
+    fixture_init(&f);
+    f.s.update = 11;
+    must(checkpoint_write(seams_real(), f.out, &f.s, &f.o, f.w, &err), &err);
+    f.s.update = 12;
+    must(checkpoint_write(seams_real(), f.out, &f.s, &f.o, f.w, &err), &err);
+    for (int i = 0; i < CHECKPOINT_FILES; i++) {
+        long size;
+
+        checkpoint_path(&path, f.out, 12);
+        str_printf(&path, "/%s", checkpoint_file[i]);
+        size = file_size(str_cstr(&path));
+        for (int k = 0; k <= 8; k++) {
+            long at = k * (size - 1) / 8;
+
+            flip(str_cstr(&path), at);
+            error_clear(&err);
+            assert_int_equal(read_back(&f, 12, &err), STATUS_CORRUPT);
+            assert_string_equal(err.where, str_cstr(&path));
+            assert_non_null(strstr(err.hint, "update 11"));
+            flip(str_cstr(&path), at);
+            n_found++;
+        }
+        assert_int_equal(truncate(str_cstr(&path), size - 1), 0);
+        error_clear(&err);
+        assert_int_equal(read_back(&f, 12, &err), STATUS_CORRUPT);
+        assert_string_equal(err.where, str_cstr(&path));
+        checkpoint_path(&path, f.out, 12);
+        folder_remove(str_cstr(&path));
+        must(checkpoint_write(seams_real(), f.out, &f.s, &f.o, f.w, &err), &err);
+    }
+    assert_int_equal(n_found, 9 * CHECKPOINT_FILES);
+    must(read_back(&f, 12, &err), &err);
+    str_deinit(&path);
+    fixture_free(&f);
+}
+
+static void test_missing_files_and_manifest(void **state)
+{
+    static const char *const name[] = {CHECKPOINT_MANIFEST, "adam_v.safetensors"};
+    struct fixture f;
+    struct str path = STR_INIT;
+    struct error err = ERROR_INIT;
+
+    (void)state;
+    fixture_init(&f);
+    for (size_t i = 0; i < ARRAY_LEN(name); i++) {
+        must(checkpoint_write(seams_real(), f.out, &f.s, &f.o, f.w, &err), &err);
+        checkpoint_path(&path, f.out, 12);
+        str_printf(&path, "/%s", name[i]);
+        assert_int_equal(unlink(str_cstr(&path)), 0);
+        error_clear(&err);
+        assert_int_equal(read_back(&f, 12, &err), STATUS_CORRUPT);
+        assert_string_equal(err.where, str_cstr(&path));
+        assert_string_equal(err.hint, ""); /* there is no older one to offer */
+        /* Writing the same update again replaces what is not whole. */
+        must(checkpoint_write(seams_real(), f.out, &f.s, &f.o, f.w, &err), &err);
+        must(read_back(&f, 12, &err), &err);
+    }
+    str_deinit(&path);
+    fixture_free(&f);
+}
+
+static void test_prune_keeps_newest_and_best(void **state)
+{
+    struct fixture f;
+    struct error err = ERROR_INIT;
+    int64_t *list;
+    size_t n;
+
+    (void)state;
+    fixture_init(&f);
+    for (f.s.update = 1; f.s.update <= 6; f.s.update++)
+        must(checkpoint_write(seams_real(), f.out, &f.s, &f.o, f.w, &err), &err);
+    checkpoint_prune(f.out, 2, 3);
+    list = checkpoint_list(f.out, &n);
+    assert_int_equal(n, 3);
+    assert_true(list[0] == 3 && list[1] == 5 && list[2] == 6);
+    free(list);
+    fixture_free(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_it_comes_back_as_it_was),
+        cmocka_unit_test(test_each_damaged_file_is_named),
+        cmocka_unit_test(test_missing_files_and_manifest),
+        cmocka_unit_test(test_prune_keeps_newest_and_best),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

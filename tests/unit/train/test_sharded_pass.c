@@ -1,0 +1,262 @@
+/* test_sharded_pass.c - gradients and log-probs do not depend on threads, recomputation, packing or
+ * the instruction set.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "models/train/optimizer.h"
+#include "models/train/sharded_pass.h"
+#include "runtime/base/memory.h"
+#include "runtime/base/pool.h"
+#include "tests/unit/train/tiny_model.h"
+
+#define MAX_LEN 70
+
+struct result {
+    float *grad, *logp, *coef;
+    double loss;
+};
+
+static void free_result(struct result *r)
+{
+    free(r->grad);
+    free(r->logp);
+    free(r->coef);
+}
+
+static struct result train(const struct weights *w, const struct sequences *s, int32_t n_threads,
+                           bool recompute)
+{
+    struct sharded_pass_options o = {
+        .max_len = MAX_LEN, .training = true, .recompute = recompute, .group_rows = 64};
+    struct result r = {.grad = xcalloc((size_t)weights_n_params(w), sizeof(float)),
+                       .logp = xcalloc((size_t)s->n_tokens, sizeof(float)),
+                       .coef = xcalloc((size_t)s->n_tokens, sizeof(float))};
+    struct sharded_pass_output out = {.logp = r.logp};
+    struct sharded_pass *pass = NULL;
+    struct error err = ERROR_INIT;
+
+    for (int64_t i = 0; i < s->n_tokens; i++)
+        r.coef[i] = (float)(i % 7) - 2.0f;
+    must(pool_new(n_threads, &o.pool, &err), &err);
+    must(sharded_pass_new(w, &o, &pass, &err), &err);
+    /* Twice: what the first call left behind must not be seen by the second. */
+    must(sharded_pass_train(pass, w, s, 1.0f, r.coef, &out, r.grad, &err), &err);
+    memset(r.grad, 0, (size_t)weights_n_params(w) * sizeof(float));
+    must(sharded_pass_train(pass, w, s, 1.0f, r.coef, &out, r.grad, &err), &err);
+    r.loss = out.loss;
+    sharded_pass_free(pass);
+    pool_free(o.pool);
+    return r;
+}
+
+static void assert_same(const struct weights *w, const struct sequences *s, const struct result *a,
+                        const struct result *b)
+{
+    assert_memory_equal(a->logp, b->logp, (size_t)s->n_tokens * sizeof(float));
+    assert_memory_equal(a->grad, b->grad, (size_t)weights_n_params(w) * sizeof(float));
+    assert_true(a->loss == b->loss);
+}
+
+static void test_threads_recomputation_and_sets_agree(void **state)
+{
+    static const int32_t n_threads[] = {1, 2, 3};
+
+    (void)state;
+    for (int tied = 0; tied < 2; tied++) {
+        struct model_config c = tiny_config(tied);
+        struct weights *w = tiny_weights(&c, CPU_ISA_PLAIN, 8);
+        struct sequences s = {0};
+        struct result want;
+
+        tiny_batch(&s, &c, 31, 40, MAX_LEN);
+        want = train(w, &s, 1, false);
+        assert_true(want.loss > 0);
+        weights_unref(w);
+        for (int isa = 0; isa <= (int)cpu_isa_best(); isa++) {
+            w = tiny_weights(&c, (enum cpu_isa)isa, 8);
+            for (size_t t = 0; t < ARRAY_LEN(n_threads); t++)
+                for (int recompute = 0; recompute < 2; recompute++) {
+                    struct result got = train(w, &s, n_threads[t], recompute);
+
+                    assert_same(w, &s, &want, &got);
+                    free_result(&got);
+                }
+            weights_unref(w);
+        }
+        free_result(&want);
+        sequences_deinit(&s);
+    }
+}
+
+static void test_packed_equals_alone(void **state)
+{
+    struct model_config c = tiny_config(true);
+    struct weights *w = tiny_weights(&c, cpu_isa_best(), 9);
+    const struct sharded_pass_options o = {.max_len = MAX_LEN, .group_rows = 64};
+    struct sequences s = {0}, one = {0};
+    struct sharded_pass *pass = NULL;
+    struct sharded_pass_output out = {0};
+    struct error err = ERROR_INIT;
+    float *packed, alone[MAX_LEN];
+
+    (void)state;
+    tiny_batch(&s, &c, 32, 30, MAX_LEN);
+    packed = xcalloc((size_t)s.n_tokens, sizeof(float));
+    must(sharded_pass_new(w, &o, &pass, &err), &err);
+    out.logp = packed;
+    must(sharded_pass_forward(pass, w, &s, 0.8f, &out, &err), &err);
+    out.logp = alone;
+    for (int32_t i = 0; i < s.n; i++) {
+        sequences_clear(&one);
+        must(sequences_add(&one, s.ids + s.start[i], s.train + s.start[i], sequences_length(&s, i),
+                           &err),
+             &err);
+        must(sharded_pass_forward(pass, w, &one, 0.8f, &out, &err), &err);
+        assert_memory_equal(alone, packed + s.start[i], (size_t)one.n_tokens * sizeof(float));
+    }
+    free(packed);
+    sharded_pass_free(pass);
+    sequences_deinit(&s);
+    sequences_deinit(&one);
+    weights_unref(w);
+}
+
+/* Many sequences of two ids: pages run out before rows do. */
+static void test_shortest_sequences(void **state)
+{
+    struct model_config c = tiny_config(true);
+    struct weights *w = tiny_weights(&c, cpu_isa_best(), 10);
+    struct sequences s = {0};
+    struct result a, b;
+
+    (void)state;
+    tiny_batch(&s, &c, 33, 900, 3);
+    a = train(w, &s, 1, false);
+    b = train(w, &s, 2, true);
+    assert_same(w, &s, &a, &b);
+    free_result(&a);
+    free_result(&b);
+    sequences_deinit(&s);
+    weights_unref(w);
+}
+
+static void test_too_long_is_refused(void **state)
+{
+    struct model_config c = tiny_config(true);
+    struct weights *w = tiny_weights(&c, cpu_isa_best(), 11);
+    const struct sharded_pass_options o = {.max_len = 10};
+    struct sharded_pass *pass = NULL;
+    struct sharded_pass_output out = {0};
+    struct sequences s = {0};
+    struct error err = ERROR_INIT;
+    int32_t ids[11] = {0};
+
+    (void)state;
+    must(sharded_pass_new(w, &o, &pass, &err), &err);
+    must(sequences_add(&s, ids, NULL, 11, &err), &err);
+    assert_int_equal(sharded_pass_forward(pass, w, &s, 1.0f, &out, &err), STATUS_LIMIT);
+    sharded_pass_free(pass);
+    sequences_deinit(&s);
+    weights_unref(w);
+}
+
+/* No memory at any point: an error, and nothing leaks. */
+static void test_memory_runs_out(void **state)
+{
+    struct model_config c = tiny_config(true);
+    struct weights *w = tiny_weights(&c, cpu_isa_best(), 12);
+    const struct sharded_pass_options o = {.max_len = 10, .training = true};
+    bool failed = true;
+
+    (void)state;
+    for (uint64_t n = 1; failed && n < 100; n++) {
+        struct sharded_pass *pass = NULL;
+        struct error err = ERROR_INIT;
+        enum status st;
+
+        mem_fail_after(n);
+        st = sharded_pass_new(w, &o, &pass, &err);
+        mem_fail_after(0);
+        failed = st != STATUS_OK;
+        if (failed)
+            assert_int_equal(st, STATUS_NO_MEMORY);
+        sharded_pass_free(pass);
+    }
+    assert_false(failed);
+    weights_unref(w);
+}
+
+/* One step by hand from the formula; clipping scales the gradient. */
+static void test_adamw_step(void **state)
+{
+    struct model_config c = tiny_config(true);
+    struct weights *w = tiny_weights(&c, cpu_isa_best(), 13);
+    size_t n = (size_t)weights_n_params(w);
+    float *grad = xcalloc(n, sizeof(float)), *was = xcalloc(n, sizeof(float));
+    struct optimizer_step step = {.lr = 0.1,
+                                  .beta1 = 0.9,
+                                  .beta2 = 0.99,
+                                  .eps = 1e-8,
+                                  .weight_decay = 0.5,
+                                  .clip = 1.0,
+                                  .scale = 0.5};
+    struct optimizer o;
+    struct error err = ERROR_INIT;
+    double norm;
+
+    (void)state;
+    must(optimizer_init(&o, w, &err), &err);
+    memcpy(was, o.master, n * sizeof(float));
+    grad[0] = 6.0f;  /* of the embedding */
+    grad[1] = -8.0f; /* norm 10, scaled 5 */
+    norm = optimizer_step(&o, NULL, &step, grad);
+    assert_true(norm > 4.999 && norm < 5.001);
+    /* m/(1-b1) = g, sqrt(v/(1-b2)) = |g|: a first step is lr in the gradient's direction. */
+    for (int i = 0; i < 3; i++) {
+        double sign = i == 0 ? 1 : i == 1 ? -1 : 0;
+        double want = (double)was[i] - 0.1 * (sign + 0.5 * (double)was[i]);
+        double got = (double)o.master[i];
+
+        assert_true(got - want < 1e-5 && want - got < 1e-5);
+        assert_true((double)o.m[0] > 0.0599 && (double)o.m[0] < 0.0601); /* 0.1 * 6 * 0.5 / 5 */
+    }
+    for (int32_t i = 0; i < weights_n(w); i++) {
+        int64_t j = weights_flat_offset(w, i);
+        bool vector = weights_at(w, i)->m.n_out == 1;
+
+        if (i > 0) /* no gradient: only decay moves it, and vectors are not decayed */
+            assert_int_equal(vector, o.master[j] == was[j]);
+    }
+    grad[0] = INFINITY;
+    memcpy(was, o.master, n * sizeof(float));
+    norm = optimizer_step(&o, NULL, &step, grad);
+    assert_false(norm < 1e30);
+    assert_memory_equal(was, o.master, n * sizeof(float));
+    optimizer_deinit(&o);
+    weights_unref(w);
+    free(grad);
+    free(was);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_threads_recomputation_and_sets_agree),
+        cmocka_unit_test(test_packed_equals_alone),
+        cmocka_unit_test(test_shortest_sequences),
+        cmocka_unit_test(test_too_long_is_refused),
+        cmocka_unit_test(test_memory_runs_out),
+        cmocka_unit_test(test_adamw_step),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
