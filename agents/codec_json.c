@@ -50,7 +50,8 @@ static void begin_messages(struct agent *a, const struct json *observation)
 
     jv_unref(c->messages);
     c->messages = jv_array();
-    if (t->role->prompt)
+    /* A role that is only told what to be is told it as the task: templates want a user. */
+    if (t->role->prompt && (t->input || observation))
         str_puts(&text, t->role->prompt);
     if (t->env_ops && t->env_ops->instructions) {
         if (text.len > 0)
@@ -62,6 +63,8 @@ static void begin_messages(struct agent *a, const struct json *observation)
     str_clear(&text);
     if (t->input)
         put_value(&text, t->input);
+    else if (!observation)
+        str_puts(&text, t->role->prompt);
     if (observation) {
         if (text.len > 0)
             str_puts(&text, "\n\n");
@@ -122,8 +125,10 @@ static enum status begin(struct agent *a, struct error *err)
     a->codec_state = c;
     c->unsaved = jv_array();
     c->rendered = c->text = STR_INIT;
-    if (!t->input && !t->env_ops)
-        return error_set(err, STATUS_INVALID, "there is neither an input nor an environment");
+    if (!t->input && !t->env_ops && !t->role->prompt)
+        return error_set(err, STATUS_INVALID,
+                         "there is nothing to do: neither an input, nor a prompt, nor an "
+                         "environment");
     if (t->role->model->info.takes_ids) {
         st = chat_cache_get(a->host, t->role->model, &c->chat, err);
         if (st)

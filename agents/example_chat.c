@@ -1,0 +1,263 @@
+/* example_chat.c - conversations from a JSONL file, as token ids with a training mask.
+ *
+ * The file stays in memory as text; a line is parsed, rendered and encoded when it is asked for.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "agents/example_chat.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "models/chat/chat_template.h"
+#include "runtime/base/json.h"
+#include "runtime/base/memory.h"
+#include "runtime/base/seams.h"
+
+struct chat_line {
+    size_t from, n;
+    long number; /* in the file, from 1 */
+};
+
+struct chat_examples {
+    struct example_source source;
+    char *path, *text, *bos, *eos;
+    char id[80]; /* SHA-256 of file and template */
+    struct tokenizer *tokenizer;
+    struct chat_template *template;
+    struct chat_line *line; /* (source.n) */
+    struct token_ids ids;   /* scratch */
+    struct str rendered;    /* scratch */
+};
+
+static enum status at_line(const struct chat_examples *x, const struct chat_line *l,
+                           struct error *err, enum status st, const char *words)
+{
+    return error_at(err, st, x->path, l->number, 0, "%s", words);
+}
+
+/* Words and place inside the line stay in the message; the place is the file's. */
+static enum status in_line(const struct chat_examples *x, const struct chat_line *l,
+                           const struct error *inner, enum status st, struct error *err)
+{
+    return error_at(err, st, x->path, l->number, 0, "%s%s%s", inner->where,
+                    inner->where[0] ? ": " : "", inner->message);
+}
+
+static enum status check_messages(const struct chat_examples *x, const struct chat_line *l,
+                                  const struct json *v, struct error *err)
+{
+    const struct json *messages = jv_get(v, "messages");
+    const struct json *tools = jv_get(v, "tools");
+    bool speaks = false;
+
+    if (jv_kind(messages) != JV_ARRAY || jv_size(messages) == 0)
+        return at_line(x, l, err, STATUS_INVALID,
+                       "expected an object with \"messages\", a list that is not empty");
+    if (tools && jv_kind(tools) != JV_ARRAY && jv_kind(tools) != JV_NULL)
+        return at_line(x, l, err, STATUS_INVALID, "\"tools\" is not a list");
+    for (size_t i = 0; i < jv_size(messages); i++) {
+        const char *role = jv_get_string(jv_get(jv_at(messages, i), "role"), NULL);
+
+        if (!role)
+            return error_at(err, STATUS_INVALID, x->path, l->number, 0,
+                            "messages[%zu] has no \"role\"", i);
+        speaks = speaks || strcmp(role, "assistant") == 0;
+    }
+    if (!speaks)
+        return at_line(x, l, err, STATUS_INVALID,
+                       "there is no message of the assistant, so nothing to train");
+    return STATUS_OK;
+}
+
+static enum status parse(const struct chat_examples *x, const struct chat_line *l,
+                         struct json **out, struct error *err)
+{
+    struct error inner = ERROR_INIT;
+    enum status st = jv_parse(x->text + l->from, l->n, "line", out, &inner);
+
+    return st ? in_line(x, l, &inner, st, err) : STATUS_OK;
+}
+
+static bool is_blank(const char *text, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (text[i] != ' ' && text[i] != '\t' && text[i] != '\r')
+            return false;
+    }
+    return true;
+}
+
+static enum status add_line(struct chat_examples *x, size_t *cap, struct chat_line l,
+                            struct error *err)
+{
+    struct json *v = NULL;
+    enum status st = parse(x, &l, &v, err);
+
+    if (!st)
+        st = check_messages(x, &l, v, err);
+    jv_unref(v);
+    if (st)
+        return st;
+    if ((size_t)x->source.n == *cap) {
+        *cap = *cap ? 2 * *cap : 256;
+        if (!mem_grow((void **)&x->line, *cap, sizeof(*x->line)))
+            return error_set(err, STATUS_NO_MEMORY, "no memory for the lines of %s", x->path);
+    }
+    x->line[x->source.n++] = l;
+    return STATUS_OK;
+}
+
+static enum status find_lines(struct chat_examples *x, size_t n, struct error *err)
+{
+    size_t cap = 0, from = 0;
+    enum status st = STATUS_OK;
+
+    for (long number = 1; from < n && !st; number++) {
+        const char *end = memchr(x->text + from, '\n', n - from);
+        size_t len = end ? (size_t)(end - x->text) - from : n - from;
+
+        if (!is_blank(x->text + from, len))
+            st = add_line(x, &cap, (struct chat_line){.from = from, .n = len, .number = number},
+                          err);
+        from += len + 1;
+    }
+    if (!st && x->source.n == 0)
+        st = error_set(err, STATUS_INVALID, "%s holds no conversation", x->path);
+    return st;
+}
+
+static enum status put(struct chat_examples *x, size_t from, size_t to, bool trained,
+                       struct example *ex, struct error *err)
+{
+    enum status st;
+
+    token_ids_clear(&x->ids);
+    st = tokenizer_encode(x->tokenizer, str_cstr(&x->rendered) + from, to - from, true, &x->ids,
+                          err);
+    for (size_t i = 0; i < x->ids.n && !st; i++) {
+        if (ex->n == ex->cap) {
+            ex->truncated = true;
+            break;
+        }
+        /* The first token of a sequence has nothing before it to be predicted from. */
+        ex->train[ex->n] = trained && ex->n > 0;
+        ex->ids[ex->n++] = x->ids.id[i];
+    }
+    return st;
+}
+
+static enum status put_spans(struct chat_examples *x, const struct chat_spans *spans,
+                             struct example *ex, struct error *err)
+{
+    size_t at = 0;
+    enum status st = STATUS_OK;
+
+    for (size_t i = 0; i < spans->n && !st; i++) {
+        st = put(x, at, spans->span[i].from, false, ex, err);
+        if (!st)
+            st = put(x, spans->span[i].from, spans->span[i].to, true, ex, err);
+        at = spans->span[i].to;
+    }
+    return st ? st : put(x, at, x->rendered.len, false, ex, err);
+}
+
+static enum status get(void *ctx, uint64_t seed, int64_t index, double progress, struct example *ex,
+                       struct error *err)
+{
+    struct chat_examples *x = ctx;
+    const struct chat_line *l;
+    struct chat_spans spans = {.n = 0};
+    struct chat_input in = {.bos_token = x->bos, .eos_token = x->eos};
+    struct error inner = ERROR_INIT;
+    struct json *v = NULL;
+    enum status st;
+
+    (void)seed;
+    (void)progress;
+    if (index < 0 || index >= x->source.n)
+        return error_set(err, STATUS_INVALID, "%s has no example %lld", x->path, (long long)index);
+    l = &x->line[index];
+    st = parse(x, l, &v, err);
+    if (st)
+        return st;
+    in.messages = jv_get(v, "messages");
+    in.tools = jv_kind(jv_get(v, "tools")) == JV_ARRAY ? jv_get(v, "tools") : NULL;
+    ex->n = 0;
+    ex->truncated = false;
+    str_clear(&x->rendered);
+    st = chat_render_spans(x->template, &in, &x->rendered, &spans, &inner);
+    if (!st)
+        st = put_spans(x, &spans, ex, &inner);
+    chat_spans_deinit(&spans);
+    jv_unref(v);
+    return st ? in_line(x, l, &inner, st, err) : STATUS_OK;
+}
+
+static void name_data(struct chat_examples *x, size_t n, const char *template)
+{
+    struct hasher *h = hasher_new();
+    struct sha256 sum;
+
+    hasher_add(h, x->text, n);
+    hasher_add(h, template, strlen(template));
+    sum = hasher_finish(h);
+    memcpy(x->id, "chat:", 5);
+    sha256_hex(&sum, x->id + 5);
+    x->source.id = x->id;
+}
+
+enum status example_chat_new(const char *path, struct tokenizer *tokenizer,
+                             const char *chat_template, struct example_source **out,
+                             struct error *err)
+{
+    struct chat_examples *x = xcalloc(1, sizeof(*x));
+    const char *template = chat_template ? chat_template : chat_template_default();
+    size_t n = 0;
+    enum status st;
+
+    x->path = xstrdup(path);
+    x->tokenizer = tokenizer;
+    x->rendered = (struct str){.max = CHAT_MAX_OUTPUT};
+    token_ids_init(&x->ids, TOKEN_IDS_MAX_DEFAULT);
+    x->source = (struct example_source){.ctx = x, .get = get};
+    st = chat_template_new(template, strlen(template), "chat_template", &x->template, err);
+    if (!st)
+        st = file_read(path, EXAMPLE_CHAT_MAX_FILE, &x->text, &n, err);
+    if (!st)
+        st = find_lines(x, n, err);
+    if (st) {
+        example_chat_free(&x->source);
+        return st;
+    }
+    name_data(x, n, template);
+    *out = &x->source;
+    return STATUS_OK;
+}
+
+void example_chat_tokens(struct example_source *s, const char *bos, const char *eos)
+{
+    struct chat_examples *x = s->ctx;
+
+    free(x->bos);
+    free(x->eos);
+    x->bos = bos ? xstrdup(bos) : NULL;
+    x->eos = eos ? xstrdup(eos) : NULL;
+}
+
+void example_chat_free(struct example_source *s)
+{
+    struct chat_examples *x = s ? s->ctx : NULL;
+
+    if (!x)
+        return;
+    chat_template_free(x->template);
+    token_ids_deinit(&x->ids);
+    str_deinit(&x->rendered);
+    free(x->line);
+    free(x->text);
+    free(x->path);
+    free(x->bos);
+    free(x->eos);
+    free(x);
+}

@@ -1,0 +1,340 @@
+/* test_turn_json.c - an agent with JSON tool calls: in the ledger, with mistakes it is told of, and
+ * with its own earlier ids kept.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "models/chat/chat_template.h"
+#include "tests/unit/agents/agent_fixture.h"
+
+/* Blanks that the model does not write itself show whether its own ids or ours are in the context.
+ */
+static const char template_text[] =
+    "{% for m in messages %}<|bos|>{{ m.role }}\n{{ m.content or '' }}"
+    "{% for c in m.tool_calls or [] %}<tool_call>\n{  \"name\":  \"{{ c.function.name }}\",  "
+    "\"arguments\":  {{ c.function.arguments | tojson }}  }\n</tool_call>{% endfor %}"
+    "<|end|>\n{% endfor %}{% if add_generation_prompt %}<|bos|>assistant\n{% endif %}";
+
+static struct agent_host *new_host(void)
+{
+    struct agent_host_options o = {.seams = seams_real()};
+    struct agent_host *h = NULL;
+
+    assert_ok(agent_host_new(&o, &h, why));
+    return h;
+}
+
+/* The deed that follows in the ledger: from the order and the last thing that was said. */
+static void next_deed(const char *user, const char *last, struct str *out)
+{
+    const char *order = strstr(user, "{\"order\":");
+    const char *shown = strstr(last, "{\"value\":");
+    char *text = strndup(order, (size_t)(strstr(order, "}}") - order) + 2);
+    struct json *v = fixture_json(text);
+    const struct json *o = jv_get(v, "order");
+    const char *key = jv_get_string(jv_get(o, "key"), "");
+    int64_t amount = jv_get_int(jv_get(o, "amount"), 0);
+
+    if (shown) {
+        if (jv_get_string(jv_get(o, "op"), "")[0] == '-')
+            amount = -amount;
+        str_printf(out, "{\"name\": \"set\", \"arguments\": {\"key\": \"%s\", \"value\": %lld}}",
+                   key, (long long)(atoi(shown + 9) + amount + 100) % 100);
+    } else if (strstr(last, "{\"ok\":true}")) {
+        str_puts(out, "{\"name\": \"next\", \"arguments\": {}}");
+    } else {
+        str_printf(out, "{\"name\": \"get\", \"arguments\": {\"key\": \"%s\"}}", key);
+    }
+    jv_unref(v);
+    free(text);
+}
+
+static struct json *talk_ledger(struct fake_model *m, const struct model_call *c)
+{
+    const struct json *messages = c->messages;
+    size_t n = jv_size(messages);
+    const char *user = jv_get_string(jv_get(jv_at(messages, 1), "content"), "");
+    const char *last = jv_get_string(jv_get(jv_at(messages, n - 1), "content"), "");
+    struct json *v = jv_object(), *calls = jv_array();
+    struct str call = STR_INIT;
+
+    (void)m;
+    assert_string_equal(jv_get_string(jv_get(jv_at(messages, 0), "role"), ""), "system");
+    assert_in_range(n, 2, 6); /* a step's transcript, no more */
+    assert_int_equal(jv_size(c->tools), env_find("ledger")->n_tools);
+    next_deed(user, last, &call);
+    jv_append_adopt(calls, fixture_json(str_cstr(&call)));
+    str_deinit(&call);
+    jv_set_string(v, "content", "");
+    jv_set_adopt(v, "tool_calls", calls);
+    return v;
+}
+
+static void test_text_model_plays_the_ledger(void **state)
+{
+    struct fake_model m;
+    struct play p = {.host = new_host()};
+    struct agent_role role;
+    struct agent_task t;
+
+    (void)state;
+    fake_text_model_init(&m, talk_ledger);
+    role = fake_role(&m);
+    role.prompt = "You are careful.";
+    t = ledger_task(&role, "play", 12, 0);
+    play_agent(&p, &t);
+    assert_int_equal(p.result.state, STEP_OK);
+    assert_true(p.result.verdict.success);
+    assert_int_equal(p.result.calls, 36);
+    play_deinit(&p);
+    fake_model_deinit(&m);
+}
+
+static const char *last_role(const char *context, const char *role)
+{
+    const char *p = context, *found = NULL;
+
+    while ((p = strstr(p, role)) != NULL)
+        found = p++;
+    return found;
+}
+
+static void policy_json(struct fake_model *m, const char *context, const struct model_call *c,
+                        struct str *out)
+{
+    const char *user = last_role(context, "<|bos|>user");
+    const char *tool = last_role(context, "<|bos|>tool");
+
+    (void)m;
+    (void)c;
+    assert_null(strstr(context, "\"name\":  ")); /* never the template's spelling */
+    assert_non_null(user);
+    /* One generation prompt, at the end, beside those that it answered itself. */
+    assert_string_equal(context + strlen(context) - 17, "<|bos|>assistant\n");
+    str_puts(out, "<tool_call>\n");
+    next_deed(strstr(user, "{\"order\":"), tool ? tool : user, out);
+    str_puts(out, "\n</tool_call><|end|>");
+}
+
+static void test_ids_model_keeps_its_own_ids(void **state)
+{
+    struct fake_model m;
+    struct play p = {.host = new_host()};
+    struct agent_role role;
+    struct agent_task t;
+    struct rollout_writer w;
+    struct rollout_head head = {.path = "play"};
+
+    (void)state;
+    fake_model_init(&m, NULL, policy_json);
+    m.model.info.chat_template = template_text;
+    role = fake_role(&m);
+    role.max_reply_tokens = 200;
+    t = ledger_task(&role, "play", 6, 0);
+    rollout_writer_init(&w);
+    rollout_begin(&w, &head);
+    t.record = &w;
+    play_agent(&p, &t);
+    assert_int_equal(p.result.state, STEP_OK);
+    assert_true(p.result.verdict.success);
+    /* The long system text is fed once a step of the ledger, not once a call. */
+    assert_in_range(m.n_fed, 6 * strlen(t.env_ops->instructions),
+                    6 * strlen(t.env_ops->instructions) + 18 * 110);
+    rollout_writer_deinit(&w);
+    play_deinit(&p);
+    fake_model_deinit(&m);
+}
+
+/* Each mistake once, in order; the model repairs itself by what it is told. */
+static const struct {
+    const char *call, *told;
+} mistakes[] = {
+    {"{\"name\": \"get\", \"arguments\": {\"key\": ", NULL},
+    {"{\"name\": \"grab\", \"arguments\": {\"key\": \"a\"}}", "unknown tool"},
+    {"{\"name\": \"get\", \"arguments\": {\"key\": 5}}", "arguments.key"},
+    {"{\"name\": \"get\", \"arguments\": {}}", "key"},
+};
+
+static void policy_mistaken(struct fake_model *m, const char *context, const struct model_call *c,
+                            struct str *out)
+{
+    const char *last = last_role(context, "<|bos|>tool");
+    const char *user = last_role(context, "<|bos|>user");
+    size_t i = (size_t)m->n_calls - 1;
+
+    if (user > last)
+        last = user;
+    if (i > 0 && i <= 4) {
+        assert_non_null(strstr(last, "error"));
+        if (mistakes[i - 1].told)
+            assert_non_null(strstr(last, mistakes[i - 1].told));
+    }
+    if (i < 4) {
+        str_printf(out, "<tool_call>\n%s\n</tool_call><|end|>", mistakes[i].call);
+    } else if (i == 4) {
+        str_puts(out, "I do not know.<|end|>");
+    } else {
+        if (i == 5)
+            assert_non_null(strstr(last, "no tool call"));
+        str_puts(out, "<tool_call>\n{\"name\": \"next\", \"arguments\": {}}\n</tool_call><|end|>");
+    }
+    (void)c;
+}
+
+static void test_mistakes_are_told_to_the_model(void **state)
+{
+    struct fake_model m;
+    struct play p = {.host = new_host()};
+    struct agent_role role;
+    struct agent_task t;
+
+    (void)state;
+    fake_model_init(&m, NULL, policy_mistaken);
+    m.model.info.chat_template = template_text;
+    role = fake_role(&m);
+    role.max_reply_tokens = 200;
+    t = ledger_task(&role, "play", 2, 0);
+    play_agent(&p, &t);
+    assert_int_equal(p.result.state, STEP_OK);
+    assert_false(p.result.verdict.success);
+    assert_int_equal(p.result.calls, 7);
+    assert_int_equal(p.result.verdict.calls, 7); /* mistakes count */
+    play_deinit(&p);
+    fake_model_deinit(&m);
+}
+
+static void policy_talker(struct fake_model *m, const char *context, const struct model_call *c,
+                          struct str *out)
+{
+    (void)m;
+    (void)c;
+    assert_string_equal(context, "<|bos|>user\nWhat is 6 * 7?<|end|>\n<|bos|>assistant\n");
+    str_puts(out, "  It is 42. <|end|>");
+}
+
+static void test_answer_is_the_text(void **state)
+{
+    struct fake_model m;
+    struct play p = {.host = new_host()};
+    struct agent_role role;
+    struct json *input = jv_string("What is 6 * 7?");
+    struct agent_task t;
+
+    (void)state;
+    fake_model_init(&m, NULL, policy_talker);
+    m.model.info.chat_template = template_text;
+    role = fake_role(&m);
+    t = (struct agent_task){.role = &role, .scope = {.path = "ask"}, .input = input};
+    play_agent(&p, &t);
+    assert_int_equal(p.result.state, STEP_OK);
+    assert_false(p.result.has_verdict);
+    assert_string_equal(jv_get_string(p.result.output, ""), "It is 42.");
+    assert_int_equal(p.result.turns, 1);
+    jv_unref(input);
+    play_deinit(&p);
+    fake_model_deinit(&m);
+}
+
+struct answers {
+    struct fake_model m; /* first */
+    const char *const *said;
+    int32_t n;
+};
+
+static struct json *talk_list(struct fake_model *m, const struct model_call *c)
+{
+    const struct answers *a = (const struct answers *)(const void *)m;
+    int32_t i = m->n_calls - 1;
+    size_t n = jv_size(c->messages);
+    struct json *v = jv_object();
+
+    if (i > 0)
+        assert_non_null(
+            strstr(jv_get_string(jv_get(jv_at(c->messages, n - 1), "content"), ""), "schema"));
+    jv_set_string(v, "content", a->said[i < a->n ? i : a->n - 1]);
+    return v;
+}
+
+static void ask_with_schema(const char *const *said, int32_t n, struct agent_result *out)
+{
+    struct answers a = {.said = said, .n = n};
+    struct play p = {.host = new_host()};
+    struct agent_role role;
+    struct json *input = jv_string("Count.");
+    struct json *schema = fixture_json("{\"type\":\"object\",\"required\":[\"n\"],"
+                                       "\"properties\":{\"n\":{\"type\":\"integer\"}}}");
+    struct agent_task t;
+
+    fake_text_model_init(&a.m, talk_list);
+    role = fake_role(&a.m);
+    t = (struct agent_task){
+        .role = &role, .scope = {.path = "ask"}, .input = input, .schema = schema};
+    play_agent(&p, &t);
+    *out = p.result;
+    p.result.output = NULL;
+    jv_unref(input);
+    jv_unref(schema);
+    play_deinit(&p);
+    fake_model_deinit(&a.m);
+}
+
+static void test_answer_must_fit_its_schema(void **state)
+{
+    static const char *const good[] = {"{\"n\": 3}"};
+    static const char *const fenced[] = {"Here:\n```json\n{\"n\": 3}\n```\n"};
+    static const char *const late[] = {"three", "{\"n\": \"3\"}", "{\"n\": 3}"};
+    static const char *const never[] = {"three"};
+    struct agent_result r;
+
+    (void)state;
+    ask_with_schema(good, 1, &r);
+    assert_int_equal(jv_get_int(jv_get(r.output, "n"), 0), 3);
+    jv_unref(r.output);
+    ask_with_schema(fenced, 1, &r);
+    assert_int_equal(jv_get_int(jv_get(r.output, "n"), 0), 3);
+    jv_unref(r.output);
+    ask_with_schema(late, 3, &r);
+    assert_int_equal(jv_get_int(jv_get(r.output, "n"), 0), 3);
+    assert_int_equal(r.turns, 3);
+    jv_unref(r.output);
+    ask_with_schema(never, 1, &r);
+    assert_int_equal(r.state, STEP_ERROR);
+    assert_null(r.output);
+    assert_int_equal(r.turns, 3); /* the fourth did not end */
+}
+
+static void test_nothing_to_do_is_refused(void **state)
+{
+    struct fake_model m;
+    struct agent_host *h = new_host();
+    struct agent_role role;
+    struct agent_task t;
+    struct agent *a = NULL;
+    struct error err = ERROR_INIT;
+
+    (void)state;
+    fake_text_model_init(&m, talk_ledger);
+    role = fake_role(&m);
+    t = (struct agent_task){.role = &role, .scope = {.path = "ask"}};
+    assert_int_equal(agent_start(h, &t, play_done, NULL, &a, &err), STATUS_INVALID);
+    m.model.info.takes_ids = true;
+    m.model.info.chat_template = "{% for %}";
+    t.input = NULL;
+    role.prompt = "Say hello.";
+    assert_int_not_equal(agent_start(h, &t, play_done, NULL, &a, &err), STATUS_OK);
+    agent_host_free(h);
+    fake_model_deinit(&m);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_text_model_plays_the_ledger),
+        cmocka_unit_test(test_ids_model_keeps_its_own_ids),
+        cmocka_unit_test(test_mistakes_are_told_to_the_model),
+        cmocka_unit_test(test_answer_is_the_text),
+        cmocka_unit_test(test_answer_must_fit_its_schema),
+        cmocka_unit_test(test_nothing_to_do_is_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
