@@ -1,0 +1,86 @@
+/* path_match.c - the two-pointer glob, once over segments and once inside one.
+ *
+ * Each level remembers only its last star, since giving an earlier one more could never help;
+ * so the cost is the product of the lengths at worst, whatever the pattern.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "models/script/path_match.h"
+
+#include <stddef.h>
+#include <string.h>
+
+static size_t segment_length(const char *s)
+{
+    return strcspn(s, "/");
+}
+
+/* The start of the next segment, or NULL after the last. */
+static const char *next_segment(const char *s)
+{
+    s += segment_length(s);
+    return *s == '/' ? s + 1 : NULL;
+}
+
+static bool segment_match(const char *p, size_t np, const char *s, size_t ns)
+{
+    size_t i = 0;
+    size_t j = 0;
+    size_t star = SIZE_MAX; /* where the last star stands, and what it was given so far */
+    size_t given = 0;
+
+    while (j < ns) {
+        if (i < np && p[i] == '*') {
+            star = i++;
+            given = j;
+        } else if (i < np && p[i] == s[j]) {
+            i++;
+            j++;
+        } else if (star != SIZE_MAX) {
+            i = star + 1;
+            j = ++given;
+        } else {
+            return false;
+        }
+    }
+    while (i < np && p[i] == '*')
+        i++;
+    return i == np;
+}
+
+static bool is_deep(const char *p)
+{
+    return segment_length(p) == 2 && p[0] == '*' && p[1] == '*';
+}
+
+bool path_match(const char *pattern, const char *path)
+{
+    const char *p = pattern;
+    const char *s = path;
+    const char *deep = NULL; /* what follows the last `**`; NULL too when nothing does */
+    const char *given = NULL;
+    bool has_deep = false;
+
+    while (s) {
+        if (p && is_deep(p)) {
+            p = next_segment(p);
+            deep = p;
+            given = s;
+            has_deep = true;
+        } else if (p && segment_match(p, segment_length(p), s, segment_length(s))) {
+            p = next_segment(p);
+            s = next_segment(s);
+        } else if (has_deep) {
+            if (!deep)
+                return true; /* it was the pattern's end: it takes all */
+            given = next_segment(given);
+            s = given;
+            p = deep;
+        } else {
+            return false;
+        }
+    }
+    while (p && is_deep(p))
+        p = next_segment(p);
+    return p == NULL;
+}

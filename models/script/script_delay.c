@@ -1,0 +1,155 @@
+/* script_delay.c - one queue, since every call waits equally long.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "models/script/script_delay.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "runtime/base/memory.h"
+#include "runtime/base/seams.h"
+
+struct script_delay {
+    int64_t delay_us;
+    pthread_t thread;
+    pthread_mutex_t lock; /* of all below */
+    pthread_cond_t changed;
+    struct mail *first; /* of calls; done_us holds when each is due */
+    struct mail **last;
+    bool stop;
+};
+
+static struct model_call *call_of(struct mail *m)
+{
+    return CONTAINER_OF(m, struct model_call, mail);
+}
+
+static int64_t now_us(void)
+{
+    return seams_mono_us(seams_real());
+}
+
+static struct model_call *take_first(struct script_delay *d)
+{
+    struct mail *m = d->first;
+
+    d->first = m->next;
+    if (!d->first)
+        d->last = &d->first;
+    return call_of(m);
+}
+
+static void post(struct model_call *c, int64_t started_us)
+{
+    c->done_us = now_us() - started_us;
+    mailbox_post(c->reply, &c->mail);
+}
+
+static void *delay_main(void *arg)
+{
+    struct script_delay *d = arg;
+
+    pthread_mutex_lock(&d->lock);
+    while (!d->stop) {
+        int64_t due = d->first ? call_of(d->first)->done_us : 0;
+
+        if (!d->first) {
+            pthread_cond_wait(&d->changed, &d->lock);
+        } else if (due > now_us()) {
+            struct timespec until = {.tv_sec = due / 1000000, .tv_nsec = due % 1000000 * 1000};
+
+            pthread_cond_timedwait(&d->changed, &d->lock, &until);
+        } else {
+            post(take_first(d), due - d->delay_us);
+        }
+    }
+    pthread_mutex_unlock(&d->lock);
+    return NULL;
+}
+
+enum status script_delay_new(int64_t delay_ms, struct script_delay **out, struct error *err)
+{
+    struct script_delay *d = xcalloc(1, sizeof(*d));
+    pthread_condattr_t attr;
+    sigset_t all;
+    sigset_t before;
+    int failed;
+
+    d->delay_us = delay_ms * 1000;
+    d->last = &d->first;
+    pthread_mutex_init(&d->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&d->changed, &attr);
+    pthread_condattr_destroy(&attr);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    failed = pthread_create(&d->thread, NULL, delay_main, d);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (failed) {
+        pthread_cond_destroy(&d->changed);
+        pthread_mutex_destroy(&d->lock);
+        free(d);
+        return error_errno(err, failed, "starting the scripted model's timer");
+    }
+    *out = d;
+    return STATUS_OK;
+}
+
+void script_delay_free(struct script_delay *d)
+{
+    if (!d)
+        return;
+    pthread_mutex_lock(&d->lock);
+    d->stop = true;
+    pthread_cond_signal(&d->changed);
+    pthread_mutex_unlock(&d->lock);
+    pthread_join(d->thread, NULL);
+    while (d->first) {
+        struct model_call *c = take_first(d);
+
+        free(c->text);
+        jv_unref(c->tool_calls);
+        c->text = NULL;
+        c->tool_calls = NULL;
+        c->finish = FINISH_CANCELLED;
+        c->status = error_set(&c->err, STATUS_CANCELLED, "the model was closed");
+        post(c, c->done_us - d->delay_us);
+    }
+    pthread_cond_destroy(&d->changed);
+    pthread_mutex_destroy(&d->lock);
+    free(d);
+}
+
+void script_delay_post(struct script_delay *d, struct model_call *c)
+{
+    c->mail.next = NULL;
+    c->done_us = now_us() + d->delay_us;
+    pthread_mutex_lock(&d->lock);
+    if (!d->first)
+        pthread_cond_signal(&d->changed);
+    *d->last = &c->mail;
+    d->last = &c->mail.next;
+    pthread_mutex_unlock(&d->lock);
+}
+
+bool script_delay_remove(struct script_delay *d, struct model_call *c)
+{
+    struct mail **link = &d->first;
+
+    pthread_mutex_lock(&d->lock);
+    while (*link && *link != &c->mail)
+        link = &(*link)->next;
+    if (*link) {
+        *link = c->mail.next;
+        if (!*link)
+            d->last = link;
+        pthread_mutex_unlock(&d->lock);
+        return true;
+    }
+    pthread_mutex_unlock(&d->lock);
+    return false;
+}

@@ -1,0 +1,21 @@
+/* script_delay.h - a thread that posts answers some milliseconds late.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_MODELS_SCRIPT_SCRIPT_DELAY_H
+#define TROUPE_MODELS_SCRIPT_SCRIPT_DELAY_H
+
+#include "models/model.h"
+
+struct script_delay;
+MUST_CHECK enum status script_delay_new(int64_t delay_ms, struct script_delay **out,
+                                        struct error *err);
+/* What still waits is posted as cancelled. */
+void script_delay_free(struct script_delay *d);
+/* Takes a call whose answer is complete, and posts it when its time has come. The mail node links
+ * it meanwhile. */
+void script_delay_post(struct script_delay *d, struct model_call *c);
+/* True when the call was still waiting: it is the caller's again. */
+bool script_delay_remove(struct script_delay *d, struct model_call *c);
+
+#endif
