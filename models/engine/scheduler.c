@@ -24,6 +24,7 @@ void scheduler_deinit(struct scheduler *s)
 
 static void list_remove(struct session_list *l, struct model_session *x)
 {
+    assert(l->n > 0 && (x->prev || l->first == x));
     if (x->prev)
         x->prev->next = x->next;
     else
@@ -84,7 +85,6 @@ static void insert_waiting(struct scheduler *s, struct model_session *x)
 
 void scheduler_enqueue(struct scheduler *s, struct model_session *x)
 {
-    scheduler_remove_idle(s, x);
     insert_waiting(s, x);
 }
 

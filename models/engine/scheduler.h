@@ -42,7 +42,7 @@ void scheduler_deinit(struct scheduler *s);
 
 void scheduler_add_idle(struct scheduler *s, struct model_session *x);
 void scheduler_remove_idle(struct scheduler *s, struct model_session *x);
-/* The session leaves the idle list and waits. Its call, arrival and pinned weights are set. */
+/* A session that is in no list waits. Its call, arrival and pinned weights are set. */
 void scheduler_enqueue(struct scheduler *s, struct model_session *x);
 /* A call that waits no more (cancelled); the session is in no list after. */
 void scheduler_remove_waiting(struct scheduler *s, struct model_session *x);

@@ -8,6 +8,7 @@
 #include "models/script/path_match.h"
 
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 static size_t segment_length(const char *s)

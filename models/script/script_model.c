@@ -1,0 +1,153 @@
+/* script_model.c - the vtable over a file of replies.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "models/script/script_model.h"
+
+#include <stdlib.h>
+
+#include "models/script/script_delay.h"
+#include "models/script/script_file.h"
+#include "runtime/base/memory.h"
+
+struct script_model {
+    struct model model;
+    struct script_file file;
+    struct script_delay *delay; /* NULL: answers at once */
+    char *name;
+    const char *path; /* inside name */
+};
+
+static struct script_model *script_of(struct model *m)
+{
+    return CONTAINER_OF(m, struct script_model, model);
+}
+
+/* A session keeps nothing, since the reply depends on the path alone: one byte, as a handle. */
+static enum status session_open(struct model *m, struct model_session **out, struct error *err)
+{
+    (void)m;
+    (void)err;
+    *out = xmalloc(1);
+    return STATUS_OK;
+}
+
+static enum status session_fork(struct model *m, struct model_session *from,
+                                struct model_session **out, struct error *err)
+{
+    (void)from;
+    return session_open(m, out, err);
+}
+
+static void session_close(struct model *m, struct model_session *s)
+{
+    (void)m;
+    free(s);
+}
+
+static void fill_answer(const struct script_model *s, struct model_call *c)
+{
+    const char *path = c->path ? c->path : "";
+    const struct script_reply *r = script_file_find(&s->file, path);
+
+    c->status = STATUS_OK;
+    error_clear(&c->err);
+    c->finish = FINISH_STOP;
+    c->n_ids = 0;
+    c->processed = false;
+    c->text = NULL;
+    c->tool_calls = NULL;
+    c->policy_version = 0;
+    c->cached_tokens = 0;
+    c->queued_us = c->first_us = c->done_us = 0;
+    c->cancelled = false;
+    if (!r) {
+        c->finish = FINISH_ERROR;
+        c->status = error_at(&c->err, STATUS_NOT_FOUND, s->path, 0, 0,
+                             "no reply for \"%s\", and no default", path);
+        return;
+    }
+    if (r->error) {
+        c->finish = FINISH_ERROR;
+        c->status = error_set(&c->err, STATUS_FAILED, "%s", r->error);
+        return;
+    }
+    if (r->text)
+        c->text = xstrdup(r->text);
+    /* A copy: counts of references are not shared between threads. */
+    if (r->tool_calls)
+        c->tool_calls = jv_deep_copy(r->tool_calls);
+}
+
+static void start(struct model *m, struct model_call *c)
+{
+    struct script_model *s = script_of(m);
+
+    fill_answer(s, c);
+    if (s->delay)
+        script_delay_post(s->delay, c);
+    else
+        mailbox_post(c->reply, &c->mail);
+}
+
+static void cancel(struct model *m, struct model_call *c)
+{
+    struct script_model *s = script_of(m);
+
+    if (!s->delay || !script_delay_remove(s->delay, c))
+        return; /* its answer is on the way, and the call no longer ours */
+    free(c->text);
+    jv_unref(c->tool_calls);
+    c->text = NULL;
+    c->tool_calls = NULL;
+    c->cancelled = true;
+    c->done_us = 0;
+    c->finish = FINISH_CANCELLED;
+    c->status = error_set(&c->err, STATUS_CANCELLED, "the call was cancelled");
+    mailbox_post(c->reply, &c->mail);
+}
+
+static void close_model(struct model *m)
+{
+    struct script_model *s = script_of(m);
+
+    script_delay_free(s->delay);
+    script_file_deinit(&s->file);
+    free(s->name);
+    free(s);
+}
+
+static const struct model_ops script_ops = {
+    .session_open = session_open,
+    .session_fork = session_fork,
+    .session_close = session_close,
+    .start = start,
+    .cancel = cancel,
+    .close = close_model,
+};
+
+enum status script_model_open(const char *path, struct model **out, struct error *err)
+{
+    struct script_model *s = xcalloc(1, sizeof(*s));
+    struct str name = STR_INIT;
+    enum status st = script_file_load(path, &s->file, err);
+
+    if (!st && s->file.delay_ms > 0)
+        st = script_delay_new(s->file.delay_ms, &s->delay, err);
+    if (st) {
+        script_file_deinit(&s->file);
+        free(s);
+        return st;
+    }
+    str_printf(&name, "script:%s", path);
+    s->name = str_take(&name);
+    s->path = s->name + sizeof("script:") - 1;
+    s->model.ops = &script_ops;
+    s->model.info = (struct model_info){
+        .name = s->name,
+        .kind = "script",
+        .hash = s->file.hash,
+    };
+    *out = &s->model;
+    return STATUS_OK;
+}
