@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "runtime/base/text.h"
+
 /* Copies what fits, and never ends in half a UTF-8 sequence: messages travel on
  * as JSON. */
 static void copy_cut(char *to, size_t to_bytes, const char *from)
@@ -27,6 +29,18 @@ static void copy_cut(char *to, size_t to_bytes, const char *from)
     to[n] = '\0';
 }
 
+/* A precision ("%.80s") may have cut a character in the middle of the words. */
+static void make_valid(char *text)
+{
+    size_t n = strlen(text);
+    size_t i = utf8_valid_prefix(text, n);
+
+    while (i < n) {
+        text[i++] = '?';
+        i += utf8_valid_prefix(text + i, n - i);
+    }
+}
+
 enum status error_vset(struct error *err, enum status status, const char *fmt, va_list ap)
 {
     /* Wider than the field, so that copy_cut sees where a sequence was cut. */
@@ -36,6 +50,7 @@ enum status error_vset(struct error *err, enum status status, const char *fmt, v
         return status;
     if (vsnprintf(text, sizeof(text), fmt, ap) < 0)
         copy_cut(text, sizeof(text), fmt);
+    make_valid(text);
     err->status = status;
     err->where[0] = '\0';
     err->hint[0] = '\0';
@@ -122,6 +137,7 @@ void error_note(struct error *err, const char *fmt, ...)
         note[0] = '\0';
     va_end(ap);
     snprintf(text, sizeof(text), "%s: %s", note, err->message);
+    make_valid(text);
     copy_cut(err->message, sizeof(err->message), text);
 }
 
@@ -136,6 +152,7 @@ void error_hint(struct error *err, const char *fmt, ...)
     if (vsnprintf(hint, sizeof(hint), fmt, ap) < 0)
         hint[0] = '\0';
     va_end(ap);
+    make_valid(hint);
     copy_cut(err->hint, sizeof(err->hint), hint);
 }
 

@@ -103,6 +103,19 @@ static void long_words_are_cut_between_characters(void **state)
     assert_true(strlen(err.message) < sizeof(err.message));
 }
 
+static void a_character_cut_by_a_precision_leaves_valid_words(void **state)
+{
+    struct error err = ERROR_INIT;
+
+    (void)state;
+    error_set(&err, STATUS_INVALID, "no \"%.3s\"", "a\xc3\xa9\xc3\xa9");
+    assert_string_equal(err.message, "no \"a\xc3\xa9\"");
+    error_set(&err, STATUS_INVALID, "no \"%.2s\"", "a\xc3\xa9\xc3\xa9");
+    assert_string_equal(err.message, "no \"a?\"");
+    error_note(&err, "%.1s", "\xc3\xa9");
+    assert_string_equal(err.message, "?: no \"a?\"");
+}
+
 static void errno_is_mapped(void **state)
 {
     static const struct {
@@ -154,6 +167,7 @@ int main(void)
         cmocka_unit_test(the_old_message_may_be_an_argument),
         cmocka_unit_test(notes_go_in_front_and_keep_the_place),
         cmocka_unit_test(long_words_are_cut_between_characters),
+        cmocka_unit_test(a_character_cut_by_a_precision_leaves_valid_words),
         cmocka_unit_test(errno_is_mapped),
         cmocka_unit_test(nobody_may_want_the_words),
         cmocka_unit_test(every_status_has_a_name_of_its_own),
