@@ -17,15 +17,17 @@
 
 /* STATUS_CONFIG at FILE, naming the entry. */
 static enum status wrong(struct error *err, const char *file, const char *entry, const char *fmt,
-                         const char *detail)
+                         ...) PRINTF_LIKE(4, 5);
+static enum status wrong(struct error *err, const char *file, const char *entry, const char *fmt,
+                         ...)
 {
     struct str text = STR_INIT;
+    va_list ap;
     enum status st;
 
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-    str_printf(&text, fmt, detail);
-#pragma GCC diagnostic pop
+    va_start(ap, fmt);
+    str_vprintf(&text, fmt, ap);
+    va_end(ap);
     st = error_at(err, STATUS_CONFIG, file, 0, 0, "%s: %s", entry, str_cstr(&text));
     str_deinit(&text);
     return st;
@@ -69,24 +71,24 @@ static enum status check_tool_calls(const struct json *calls, const char *file, 
                                     struct error *err)
 {
     static const char *const keys[] = {"name", "arguments"};
-    char at[64];
+    char at[96];
     enum status st;
 
     if (jv_kind(calls) != JV_ARRAY)
-        return wrong(err, file, entry, "\"%s\" must be an array", "tool_calls");
+        return wrong(err, file, entry, "\"tool_calls\" must be an array");
     for (size_t i = 0; i < jv_size(calls); i++) {
         const struct json *call = jv_at(calls, i);
 
         snprintf(at, sizeof(at), "%.40s.tool_calls[%zu]", entry, i);
         if (jv_kind(call) != JV_OBJECT)
-            return wrong(err, file, at, "must be %s", "an object");
+            return wrong(err, file, at, "must be an object");
         st = check_keys(call, keys, ARRAY_LEN(keys), file, at, err);
         if (st)
             return st;
         if (!jv_get_string(jv_get(call, "name"), NULL))
-            return wrong(err, file, at, "\"%s\" must be a string", "name");
+            return wrong(err, file, at, "\"name\" must be a string");
         if (jv_kind(jv_get(call, "arguments")) != JV_OBJECT)
-            return wrong(err, file, at, "\"%s\" must be an object", "arguments");
+            return wrong(err, file, at, "\"arguments\" must be an object");
     }
     return STATUS_OK;
 }
@@ -98,7 +100,7 @@ static enum status read_reply(const struct json *v, bool has_path, struct script
     enum status st;
 
     if (jv_kind(v) != JV_OBJECT)
-        return wrong(err, file, entry, "must be %s", "an object");
+        return wrong(err, file, entry, "must be an object");
     st = check_keys(v, keys, ARRAY_LEN(keys) - !has_path, file, entry, err);
     if (!st && has_path)
         st = string_of(v, "path", &r->path, file, entry, err);
@@ -112,11 +114,11 @@ static enum status read_reply(const struct json *v, bool has_path, struct script
     if (st)
         return st;
     if (has_path && !r->path)
-        return wrong(err, file, entry, "\"%s\" is missing", "path");
+        return wrong(err, file, entry, "\"path\" is missing");
     if (r->error && (r->text || r->tool_calls))
-        return wrong(err, file, entry, "has an error and %s", "a reply");
+        return wrong(err, file, entry, "has an error and a reply");
     if (!r->error && !r->text && !r->tool_calls)
-        return wrong(err, file, entry, "needs \"text\", \"tool_calls\" or \"%s\"", "error");
+        return wrong(err, file, entry, "needs \"text\", \"tool_calls\" or \"error\"");
     return STATUS_OK;
 }
 
@@ -130,17 +132,17 @@ static enum status read_root(struct script_file *f, const char *file, struct err
     enum status st;
 
     if (jv_kind(f->root) != JV_OBJECT)
-        return wrong(err, file, "script", "must be %s", "an object");
+        return wrong(err, file, "script", "must be an object");
     st = check_keys(f->root, keys, ARRAY_LEN(keys), file, "script", err);
     if (st)
         return st;
     if (strcmp(jv_get_string(jv_get(f->root, "model"), ""), "script") != 0)
-        return wrong(err, file, "model", "must be \"%s\"", "script");
+        return wrong(err, file, "model", "must be \"script\"");
     if (jv_kind(replies) != JV_ARRAY)
-        return wrong(err, file, "replies", "must be %s", "an array");
+        return wrong(err, file, "replies", "must be an array");
     f->delay_ms = jv_get_int(delay, delay ? -1 : 0);
     if (f->delay_ms < 0 || f->delay_ms > DELAY_MAX_MS)
-        return wrong(err, file, "delay_ms", "must be an integer from 0 to %s", "600000");
+        return wrong(err, file, "delay_ms", "must be an integer from 0 to %d", DELAY_MAX_MS);
     f->reply = mem_alloc(jv_size(replies), sizeof(*f->reply));
     if (!f->reply)
         return error_set(err, STATUS_NO_MEMORY, "no memory for %zu replies", jv_size(replies));
