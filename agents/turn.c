@@ -217,12 +217,17 @@ static void stop_work(struct agent *a)
         tool_call_cancel(&a->tool_call);
 }
 
+/* What answers at once only raises its flag: done never comes from in here. */
 void agent_cancel(struct agent *a)
 {
+    bool advancing = a->advancing;
+
     if (a->cancelled || a->state >= AGENT_END)
         return;
     a->cancelled = true;
+    a->advancing = true;
     stop_work(a);
+    a->advancing = advancing;
     agent_make_ready(a);
 }
 

@@ -67,8 +67,8 @@ typedef void (*agent_done)(void *ctx, struct agent *a, const struct agent_result
 MUST_CHECK enum status agent_start(struct agent_host *h, const struct agent_task *t,
                                    agent_done done, void *ctx, struct agent **out,
                                    struct error *err);
-/* Still calls done, with STEP_CANCELLED. Steps in flight stay `started` in the journal, so that a
- * later resume takes them up. */
+/* Still calls done, with STEP_CANCELLED, but not from in here. Steps in flight stay `started` in
+ * the journal, so that a later resume takes them up. */
 void agent_cancel(struct agent *a);
 void agent_free(struct agent *a); /* after done, or in it; NULL is fine */
 

@@ -1,0 +1,435 @@
+/* test_turn_tools.c - tools beside an environment's: asynchronous ones, mistakes, and effects that
+ * must not happen twice.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "runtime/base/memory.h"
+#include "tests/unit/agents/agent_fixture.h"
+
+/* A tool that does what the test says. */
+struct test_tool {
+    struct tool *tool;
+    struct tool_call *open; /* started, not finished */
+    int32_t n_starts, n_asked;
+    bool finish_at_once, die;
+    enum tool_outcome outcome, known; /* known: what status says */
+    char idem[65];
+    struct store *store;
+    const char *uuid;
+    bool intent_was_durable;
+};
+
+static bool see_step(void *ctx, const struct step_row *s)
+{
+    struct test_tool *t = ctx;
+
+    if (strcmp(s->kind, "tool") == 0 && s->state == STEP_STARTED)
+        t->intent_was_durable = true;
+    return true;
+}
+
+static void finish(struct test_tool *t, struct tool_call *c)
+{
+    struct json *v = jv_object();
+
+    if (t->outcome == TOOL_ERROR)
+        jv_set_string(v, "error", "no such account");
+    else
+        jv_set_string(v, "paid", jv_get_string(jv_get(c->arguments, "to"), "?"));
+    t->open = NULL;
+    tool_call_finish(c, t->outcome, v);
+}
+
+static void start(struct tool *tool, struct tool_call *c)
+{
+    struct test_tool *t = tool->ctx;
+    struct store_reader *q = NULL;
+
+    t->n_starts++;
+    (void)snprintf(t->idem, sizeof(t->idem), "%s", c->idem ? c->idem : "");
+    if (t->store) {
+        assert_ok(store_reader_open(t->store, &q, why));
+        assert_ok(query_steps(q, t->uuid, NULL, -1, false, see_step, t, why));
+        store_reader_close(q);
+    }
+    if (t->die)
+        kill(getpid(), SIGKILL);
+    t->open = c;
+    if (t->finish_at_once)
+        finish(t, c);
+}
+
+static void cancel(struct tool *tool, struct tool_call *c)
+{
+    struct test_tool *t = tool->ctx;
+
+    t->outcome = TOOL_CANCELLED;
+    finish(t, c);
+}
+
+static void ask(struct tool *tool, struct tool_call *c)
+{
+    struct test_tool *t = tool->ctx;
+
+    t->n_asked++;
+    tool_call_finish(c, t->known, jv_string("found in the books"));
+}
+
+static const struct tool_ops plain_ops = {.start = start, .cancel = cancel, .free = tool_release};
+static const struct tool_ops asked_ops = {
+    .start = start, .cancel = cancel, .status = ask, .free = tool_release};
+
+static void make_tool(struct test_tool *t, enum effect effect, const struct tool_ops *ops)
+{
+    struct tool_declaration d = {.name = "pay",
+                                 .description = "Pays.",
+                                 .source = "test",
+                                 .input_schema = "{\"type\":\"object\",\"required\":[\"to\"],"
+                                                 "\"properties\":{\"to\":{\"type\":\"string\"}}}",
+                                 .effect = effect};
+
+    assert_ok(tool_new(&d, ops, t, &t->tool, why));
+}
+
+/* Calls pay once, then says what came back. */
+static struct json *talk_pay(struct fake_model *m, const struct model_call *c)
+{
+    size_t n = jv_size(c->messages);
+    const struct json *last = jv_at(c->messages, n - 1);
+    struct json *v = jv_object();
+
+    (void)m;
+    if (strcmp(jv_get_string(jv_get(last, "role"), ""), "tool") == 0)
+        jv_set_string(v, "content", jv_get_string(jv_get(last, "content"), ""));
+    else
+        jv_set_adopt(v, "tool_calls",
+                     fixture_json("[{\"name\":\"pay\",\"arguments\":{\"to\":\"Ann\"}}]"));
+    return v;
+}
+
+static void finish_open(struct play *p)
+{
+    struct test_tool *t = p->ctx;
+
+    if (p->run)
+        store_drain_replies(store_reply_box(t->store));
+    if (t->open)
+        finish(t, t->open);
+}
+
+static void pay(struct test_tool *t, struct run *run, struct play *p)
+{
+    struct agent_host_options ho = {.seams = seams_real()};
+    struct fake_model m;
+    struct agent_role role;
+    struct json *input = jv_string("Pay Ann.");
+    struct agent_task task;
+
+    *p = (struct play){.run = run, .each_poll = finish_open, .ctx = t};
+    assert_ok(agent_host_new(&ho, &p->host, why));
+    fake_text_model_init(&m, talk_pay);
+    role = fake_role(&m);
+    role.tools = &t->tool;
+    role.n_tools = 1;
+    task = (struct agent_task){.role = &role, .scope = {.path = "pay", .run = run}, .input = input};
+    play_agent(p, &task);
+    jv_unref(input);
+    fake_model_deinit(&m);
+}
+
+static void test_asynchronous_and_immediate_tools(void **state)
+{
+    (void)state;
+    for (int at_once = 0; at_once < 2; at_once++) {
+        struct test_tool t = {.finish_at_once = at_once};
+        struct play p;
+
+        make_tool(&t, EFFECT_NONE, &plain_ops);
+        pay(&t, NULL, &p);
+        assert_int_equal(p.result.state, STEP_OK);
+        assert_string_equal(jv_get_string(p.result.output, ""), "{\"paid\":\"Ann\"}");
+        assert_int_equal(t.n_starts, 1);
+        assert_int_equal(p.result.calls, 1);
+        play_deinit(&p);
+        tool_release(t.tool);
+    }
+}
+
+static void test_outcomes(void **state)
+{
+    static const struct {
+        enum tool_outcome outcome;
+        enum step_state state;
+        const char *said;
+    } cases[] = {
+        {TOOL_ERROR, STEP_OK, "{\"error\":\"no such account\"}"},
+        {TOOL_TIMEOUT, STEP_TIMEOUT, NULL},
+        {TOOL_CANCELLED, STEP_CANCELLED, NULL},
+        {TOOL_SUSPENDED, STEP_WAITING, NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct test_tool t = {.outcome = cases[i].outcome};
+        struct play p;
+
+        make_tool(&t, EFFECT_NONE, &plain_ops);
+        pay(&t, NULL, &p);
+        assert_int_equal(p.result.state, cases[i].state);
+        if (cases[i].said)
+            assert_string_equal(jv_get_string(p.result.output, ""), cases[i].said);
+        play_deinit(&p);
+        tool_release(t.tool);
+    }
+}
+
+static void cancel_open(struct play *p)
+{
+    struct test_tool *t = p->ctx;
+
+    if (t->open)
+        agent_cancel(p->agent);
+}
+
+static void test_cancel_reaches_a_tool(void **state)
+{
+    struct test_tool t = {.outcome = TOOL_OK};
+    struct agent_host_options ho = {.seams = seams_real()};
+    struct play p = {.each_poll = cancel_open, .ctx = &t};
+    struct fake_model m;
+    struct agent_role role;
+    struct json *input = jv_string("Pay Ann.");
+    struct agent_task task;
+
+    (void)state;
+    make_tool(&t, EFFECT_NONE, &plain_ops);
+    assert_ok(agent_host_new(&ho, &p.host, why));
+    fake_text_model_init(&m, talk_pay);
+    role = fake_role(&m);
+    role.tools = &t.tool;
+    role.n_tools = 1;
+    task = (struct agent_task){.role = &role, .scope = {.path = "pay"}, .input = input};
+    play_agent(&p, &task);
+    assert_int_equal(p.result.state, STEP_CANCELLED);
+    assert_int_equal(m.n_calls, 1);
+    jv_unref(input);
+    play_deinit(&p);
+    fake_model_deinit(&m);
+    tool_release(t.tool);
+}
+
+static struct json *talk_mistaken(struct fake_model *m, const struct model_call *c)
+{
+    static const char *const calls[] = {"[{\"name\":\"pax\",\"arguments\":{\"to\":\"Ann\"}}]",
+                                        "[{\"name\":\"pay\",\"arguments\":{\"to\":7}}]",
+                                        "[{\"name\":\"pay\",\"arguments\":[]}]"};
+    static const char *const told[] = {"did you mean \\\"pay\\\"", "arguments.to",
+                                       "object of arguments"};
+    size_t n = jv_size(c->messages), i = (size_t)m->n_calls - 1;
+    const char *last = jv_get_string(jv_get(jv_at(c->messages, n - 1), "content"), "");
+    struct json *v = jv_object();
+
+    if (i > 0)
+        assert_non_null(strstr(last, told[i - 1]));
+    if (i < 3)
+        jv_set_adopt(v, "tool_calls", fixture_json(calls[i]));
+    else
+        jv_set_string(v, "content", "I give up.");
+    return v;
+}
+
+static void test_mistakes_never_reach_a_tool(void **state)
+{
+    struct test_tool t = {.finish_at_once = true};
+    struct agent_host_options ho = {.seams = seams_real()};
+    struct play p = {.ctx = &t};
+    struct fake_model m;
+    struct agent_role role;
+    struct json *input = jv_string("Pay Ann.");
+    struct agent_task task;
+
+    (void)state;
+    make_tool(&t, EFFECT_NONE, &plain_ops);
+    assert_ok(agent_host_new(&ho, &p.host, why));
+    fake_text_model_init(&m, talk_mistaken);
+    role = fake_role(&m);
+    role.tools = &t.tool;
+    role.n_tools = 1;
+    task = (struct agent_task){.role = &role, .scope = {.path = "pay"}, .input = input};
+    play_agent(&p, &task);
+    assert_int_equal(p.result.state, STEP_OK);
+    assert_int_equal(t.n_starts, 0);
+    assert_int_equal(p.result.calls, 3);
+    jv_unref(input);
+    play_deinit(&p);
+    fake_model_deinit(&m);
+    tool_release(t.tool);
+}
+
+static void test_keyed_effects_wait_for_their_intent(void **state)
+{
+    struct store_fixture *f = *state;
+    struct test_tool t = {.store = fixture_open(f)};
+    struct run *run = fixture_run(t.store);
+    struct sha256 key = journal_idem(run, "pay/turn:0/tool:0:pay", 0);
+    struct play p;
+    char hex[65];
+
+    make_tool(&t, EFFECT_IDEMPOTENT, &plain_ops);
+    t.uuid = run_uuid(run);
+    pay(&t, run, &p);
+    assert_int_equal(p.result.state, STEP_OK);
+    assert_true(t.intent_was_durable);
+    sha256_hex(&key, hex);
+    assert_string_equal(t.idem, hex);
+    play_deinit(&p);
+    run_close(run);
+    tool_release(t.tool);
+}
+
+/* Dies inside the tool, after its intent is on disk. */
+static void die_paying(struct store_fixture *f, enum effect effect, const struct tool_ops *ops,
+                       char uuid[37])
+{
+    int pipe_fd[2], status;
+    pid_t pid;
+
+    assert_int_equal(pipe(pipe_fd), 0);
+    pid = fork();
+    if (pid == 0) {
+        struct test_tool t = {.store = fixture_open(f)};
+        struct run *run = fixture_run(t.store);
+        struct play p;
+
+        t.uuid = run_uuid(run);
+        if (write(pipe_fd[1], t.uuid, 37) != 37)
+            _exit(3);
+        make_tool(&t, effect, ops);
+        t.die = true;
+        pay(&t, run, &p);
+        _exit(2);
+    }
+    assert_int_equal(read(pipe_fd[0], uuid, 37), 37);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status));
+    close(pipe_fd[0]);
+    close(pipe_fd[1]);
+}
+
+static void resume(struct store_fixture *f, struct test_tool *t, const char *uuid,
+                   struct agent_result *out, char said[64])
+{
+    struct run *run = NULL;
+    struct play p;
+
+    t->store = fixture_open(f);
+    t->uuid = uuid;
+    assert_ok(run_take(t->store, uuid, &run, why));
+    pay(t, run, &p);
+    *out = p.result;
+    (void)snprintf(said, 64, "%s", jv_get_string(p.result.output, ""));
+    play_deinit(&p);
+    run_close(run);
+    fixture_close(f);
+}
+
+static void test_idempotent_effect_is_repeated_under_its_key(void **state)
+{
+    struct store_fixture *f = *state;
+    struct test_tool t = {.finish_at_once = true};
+    struct agent_result r;
+    char uuid[37], said[64];
+
+    die_paying(f, EFFECT_IDEMPOTENT, &plain_ops, uuid);
+    make_tool(&t, EFFECT_IDEMPOTENT, &plain_ops);
+    resume(f, &t, uuid, &r, said);
+    assert_int_equal(r.state, STEP_OK);
+    assert_int_equal(t.n_starts, 1);
+    assert_int_equal(strlen(t.idem), 64);
+    tool_release(t.tool);
+}
+
+static void test_once_asks_its_tool(void **state)
+{
+    static const struct {
+        enum tool_outcome known;
+        enum step_state state;
+        int32_t n_starts;
+    } cases[] = {
+        {TOOL_OK, STEP_OK, 0}, {TOOL_ERROR, STEP_OK, 1}, {TOOL_SUSPENDED, STEP_WAITING, 0}};
+    struct store_fixture *f = *state;
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct test_tool t = {.known = cases[i].known, .finish_at_once = true};
+        struct agent_result r;
+        char uuid[37], said[64];
+
+        die_paying(f, EFFECT_ONCE, &asked_ops, uuid);
+        make_tool(&t, EFFECT_ONCE, &asked_ops);
+        resume(f, &t, uuid, &r, said);
+        assert_int_equal(t.n_asked, 1);
+        assert_int_equal(r.state, cases[i].state);
+        assert_int_equal(t.n_starts, cases[i].n_starts);
+        if (cases[i].known == TOOL_OK)
+            assert_non_null(strstr(said, "found in the books"));
+        tool_release(t.tool);
+    }
+}
+
+static void test_once_asks_a_human(void **state)
+{
+    static const struct {
+        const char *answer;
+        int32_t n_starts;
+        const char *said;
+    } cases[] = {{"done", 0, "{\"ok\":true}"},
+                 {"repeat", 1, "{\"paid\":\"Ann\"}"},
+                 {"fail", 0, "{\"error\":\"the call was given up\"}"}};
+    struct store_fixture *f = *state;
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct test_tool t = {.finish_at_once = true};
+        struct json *answer = jv_string(cases[i].answer);
+        struct agent_result r;
+        char uuid[37], said[64];
+
+        die_paying(f, EFFECT_ONCE, &plain_ops, uuid);
+        make_tool(&t, EFFECT_ONCE, &plain_ops);
+        resume(f, &t, uuid, &r, said);
+        assert_int_equal(r.state, STEP_WAITING);
+        resume(f, &t, uuid, &r, said);
+        assert_int_equal(r.state, STEP_WAITING);
+        assert_int_equal(t.n_starts, 0);
+        (void)fixture_open(f);
+        assert_ok(store_answer(f->store, uuid, "pay/turn:0/tool:0:pay", answer, why));
+        fixture_close(f);
+        resume(f, &t, uuid, &r, said);
+        assert_int_equal(r.state, STEP_OK);
+        assert_string_equal(said, cases[i].said);
+        assert_int_equal(t.n_starts, cases[i].n_starts);
+        resume(f, &t, uuid, &r, said); /* now it is in the journal */
+        assert_string_equal(said, cases[i].said);
+        assert_int_equal(t.n_starts, cases[i].n_starts);
+        jv_unref(answer);
+        tool_release(t.tool);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_asynchronous_and_immediate_tools),
+        cmocka_unit_test(test_outcomes),
+        cmocka_unit_test(test_cancel_reaches_a_tool),
+        cmocka_unit_test(test_mistakes_never_reach_a_tool),
+        STORE_TEST(test_keyed_effects_wait_for_their_intent),
+        STORE_TEST(test_idempotent_effect_is_repeated_under_its_key),
+        STORE_TEST(test_once_asks_its_tool),
+        STORE_TEST(test_once_asks_a_human),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
