@@ -65,6 +65,8 @@ enum status plan_inputs(const struct plan *p, const struct json *given, struct j
         const struct plan_input *in = &p->input[i];
         struct json *v = jv_get(given, in->name);
 
+        if (v && jv_kind(v) == JV_NULL && !in->required) /* as this function writes it itself */
+            v = NULL;
         if (!v && in->required)
             st = error_set(err, STATUS_USAGE, "input `%s` (%s) is missing", in->name, in->type);
         else if (v && !is_of_type(v, in->type))
