@@ -81,12 +81,9 @@ struct json *app_document(const char *name)
 int app_fail(struct app *a, const struct error *err)
 {
     log_progress_end(a->log);
-    if (err->where[0])
-        log_write(a->log, LOG_ERROR, "troupe: %s: %s", err->where, err->message);
-    else
-        log_write(a->log, LOG_ERROR, "troupe: %s", err->message);
+    dprintf(STDERR_FILENO, "troupe: %s%s%s\n", err->where, err->where[0] ? ": " : "", err->message);
     if (err->hint[0])
-        log_write(a->log, LOG_ERROR, "  %s", err->hint);
+        dprintf(STDERR_FILENO, "  %s\n", err->hint);
     if (a->json) {
         struct json *doc = jv_object(), *e = jv_object();
         jv_set_string(e, "code", status_name(err->status));
@@ -162,6 +159,15 @@ enum status app_reader(struct app *a, struct store_reader **out, struct error *e
     if (!st)
         *out = a->reader;
     return st;
+}
+
+int32_t app_threads(const struct app *a)
+{
+    int64_t n = option_int(a->options, OPT_THREADS);
+
+    if (n == 0)
+        n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n < 1 ? 1 : n > 1024 ? 1024 : (int32_t)n;
 }
 
 uint64_t app_seed(const struct app *a)

@@ -58,6 +58,7 @@ MUST_CHECK enum status app_store(struct app *a, bool create, struct store **out,
 MUST_CHECK enum status app_reader(struct app *a, struct store_reader **out, struct error *err);
 /* The path by the rules of cli.md section 3. */
 void app_store_path(const struct app *a, char *out, size_t n);
+int32_t app_threads(const struct app *a); /* --threads, or all cores */
 /* --seed, or one that is drawn now. */
 uint64_t app_seed(const struct app *a);
 

@@ -134,13 +134,12 @@ static int print_json(const struct sft_job *j, const struct sft_result *r)
 
 static enum status prepare(struct sft_job *j, struct error *err)
 {
-    const struct options *o = j->app->options;
     enum status st = app_new_model(j->app, j->model, &j->tokenizer, &j->start, err);
 
     if (!st)
         st = open_source(j, err);
     if (!st)
-        st = pool_new((int32_t)option_int(o, OPT_THREADS), &j->pool, err);
+        st = pool_new(app_threads(j->app), &j->pool, err);
     if (!st)
         fill_options(j);
     return st;
