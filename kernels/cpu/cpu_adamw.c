@@ -17,27 +17,33 @@ struct adamw_job {
     double *part;
 };
 
+V16_INLINE void adamw_vector(const struct adamw_job *j, int64_t i, int32_t lanes)
+{
+    const struct adamw_step *s = j->s;
+    v16 g = v16_mul(v16_load_n(j->grad + i, lanes), v16_set1(s->grad_scale));
+    v16 w = v16_load_n(j->w + i, lanes), m, v, root, step;
+
+    m = v16_mul(v16_set1(1.0f - s->beta1), g);
+    m = v16_fma(v16_set1(s->beta1), v16_load_n(j->m + i, lanes), m);
+    v = v16_mul(v16_set1(1.0f - s->beta2), v16_mul(g, g));
+    v = v16_fma(v16_set1(s->beta2), v16_load_n(j->v + i, lanes), v);
+    root = v16_sqrt(v16_div(v, v16_set1(s->bias2)));
+    step = v16_div(v16_div(m, v16_set1(s->bias1)), v16_add(root, v16_set1(s->eps)));
+    step = v16_fma(v16_set1(s->weight_decay), w, step);
+    v16_store_n(j->m + i, m, lanes);
+    v16_store_n(j->v + i, v, lanes);
+    v16_store_n(j->w + i, v16_fnma(v16_set1(s->lr), step, w), lanes);
+}
+
 static void adamw_chunks(void *ctx, int64_t begin, int64_t end)
 {
     const struct adamw_job *j = ctx;
-    const struct adamw_step *s = j->s;
-    v16 b1 = v16_set1(s->beta1), c1 = v16_set1(1.0f - s->beta1);
-    v16 b2 = v16_set1(s->beta2), c2 = v16_set1(1.0f - s->beta2);
-    int64_t stop = end * CHUNK < j->n ? end * CHUNK : j->n;
+    int64_t stop = end * CHUNK < j->n ? end * CHUNK : j->n, i = begin * CHUNK;
 
-    for (int64_t i = begin * CHUNK; i < stop; i += 16) {
-        int32_t n = stop - i < 16 ? (int32_t)(stop - i) : 16;
-        v16 g = v16_mul(v16_load_n(j->grad + i, n), v16_set1(s->grad_scale));
-        v16 m = v16_fma(b1, v16_load_n(j->m + i, n), v16_mul(c1, g));
-        v16 v = v16_fma(b2, v16_load_n(j->v + i, n), v16_mul(c2, v16_mul(g, g)));
-        v16 w = v16_load_n(j->w + i, n);
-        v16 root = v16_sqrt(v16_div(v, v16_set1(s->bias2)));
-        v16 step = v16_div(v16_div(m, v16_set1(s->bias1)), v16_add(root, v16_set1(s->eps)));
-        step = v16_fma(v16_set1(s->weight_decay), w, step);
-        v16_store_n(j->m + i, m, n);
-        v16_store_n(j->v + i, v, n);
-        v16_store_n(j->w + i, v16_fnma(v16_set1(s->lr), step, w), n);
-    }
+    for (; i + 16 <= stop; i += 16)
+        adamw_vector(j, i, 16);
+    if (i < stop)
+        adamw_vector(j, i, (int32_t)(stop - i));
 }
 
 void CPU_OP(adamw)(const struct lane *l, const struct adamw_step *s, int64_t n, const float *grad,
@@ -47,15 +53,20 @@ void CPU_OP(adamw)(const struct lane *l, const struct adamw_step *s, int64_t n, 
     cpu_for(l, (n + CHUNK - 1) / CHUNK, 4, 1, adamw_chunks, &j);
 }
 
+V16_INLINE void add_vector(const float *x, float *y, int32_t lanes)
+{
+    v16_store_n(y, v16_add(v16_load_n(y, lanes), v16_load_n(x, lanes)), lanes);
+}
+
 static void add_chunks(void *ctx, int64_t begin, int64_t end)
 {
     const struct adamw_job *j = ctx;
-    int64_t stop = end * CHUNK < j->n ? end * CHUNK : j->n;
+    int64_t stop = end * CHUNK < j->n ? end * CHUNK : j->n, i = begin * CHUNK;
 
-    for (int64_t i = begin * CHUNK; i < stop; i += 16) {
-        int32_t n = stop - i < 16 ? (int32_t)(stop - i) : 16;
-        v16_store_n(j->y + i, v16_add(v16_load_n(j->y + i, n), v16_load_n(j->x + i, n)), n);
-    }
+    for (; i + 16 <= stop; i += 16)
+        add_vector(j->x + i, j->y + i, 16);
+    if (i < stop)
+        add_vector(j->x + i, j->y + i, (int32_t)(stop - i));
 }
 
 void CPU_OP(add)(const struct lane *l, const float *x, int64_t n, float *y)

@@ -14,13 +14,15 @@ enum { CHAINS = 16 }; /* accumulators at a time, of 32 registers */
 enum { CHAINS = 4 }; /* a v16 takes two of 16 registers */
 #endif
 
+enum { QUERIES = 8 }; /* of a tile here */
+
 /* One block of keys for all queries of a tile. */
 struct block {
-    float q[QUERY_MAX * QUERY_STRIDE];
-    float p[QUERY_MAX * ATTENTION_BLOCK]; /* scores, then weights */
-    float o[QUERY_MAX * QUERY_STRIDE];
-    float max[QUERY_MAX], sum[QUERY_MAX];
-    int32_t keys[QUERY_MAX]; /* of this block */
+    float q[QUERIES * QUERY_STRIDE];
+    float p[QUERIES * ATTENTION_BLOCK]; /* scores, then weights */
+    float o[QUERIES * QUERY_STRIDE];
+    float max[QUERIES], sum[QUERIES];
+    int32_t keys[QUERIES]; /* of this block */
     const int32_t *page;
     int32_t most, least; /* of keys[] */
 };
@@ -154,8 +156,8 @@ static void mix_rest(const struct attention_job *j, const struct query_tile *t, 
 
 /* What the blocks so far add up to. */
 struct running {
-    float max[QUERY_MAX], sum[QUERY_MAX];
-    float o[QUERY_MAX * QUERY_STRIDE];
+    float max[QUERIES], sum[QUERIES];
+    float o[QUERIES * QUERY_STRIDE];
 };
 
 static void merge(const struct attention_job *j, struct running *all, const struct block *b,
@@ -294,7 +296,8 @@ static void attend_items(void *ctx, int64_t begin, int64_t end)
 
     while (begin < end) {
         int64_t g = begin / R, stop = (g + 1) * R < end ? (g + 1) * R : end;
-        CPU_OP(query_tiles)(j, (int32_t)g * heads, heads, begin - g * R, stop - g * R, attend_tile);
+        CPU_OP(query_tiles)
+        (j, (int32_t)g * heads, heads, QUERIES, begin - g * R, stop - g * R, attend_tile);
         begin = stop;
     }
 }

@@ -58,9 +58,13 @@ static void load_page(const struct attention_job *j, struct back *b, int32_t i)
     }
 }
 
-/* acc[q * np + i] = row q of `rows` times page i (D, 16) of `pages`: chains over D. */
-V16_INLINE void dots(v16 *acc, const float *rows, const float *pages, int32_t D, int nq, int np)
+/* out[q] (SPAN) = row q of `rows` times pages (D, 16): chains over D. */
+typedef void (*dots_fn)(const float *rows, const float *pages, int32_t D, float *out);
+
+V16_INLINE void dots(const float *rows, const float *pages, int32_t D, float *out, int nq, int np)
 {
+    v16 acc[BACK_QUERIES * BACK_PAGES];
+
     V16_UNROLL for (int x = 0; x < nq * np; x++) acc[x] = v16_zero();
     for (int32_t d = 0; d < D; d++) {
         v16 k[BACK_PAGES];
@@ -76,28 +80,50 @@ V16_INLINE void dots(v16 *acc, const float *rows, const float *pages, int32_t D,
                 v16_fma(x, k[i], acc[q * np + i]);
         }
     }
+    V16_UNROLL for (int q = 0; q < nq; q++) V16_UNROLL for (int i = 0; i < np; i++)
+        v16_store(out + q * SPAN + i * 16, acc[q * np + i]);
 }
+
+/* Functions of their own: inlined, they would share registers with the constants of exp. */
+#define DOTS(nq, np)                                                                               \
+    static __attribute__((noinline)) void dots_##nq##x##np(const float *rows, const float *pages,  \
+                                                           int32_t D, float *out)                  \
+    {                                                                                              \
+        dots(rows, pages, D, out, nq, np);                                                         \
+    }
+DOTS(1, 1)
+DOTS(2, 1)
+DOTS(4, 1)
+#if defined(CPU_BUILD_AVX512)
+DOTS(8, 1)
+DOTS(1, 2)
+DOTS(2, 2)
+DOTS(4, 2)
+DOTS(8, 2)
+static const dots_fn dots_table[2][4] = {{dots_1x1, dots_2x1, dots_4x1, dots_8x1},
+                                         {dots_1x2, dots_2x2, dots_4x2, dots_8x2}};
+#else
+static const dots_fn dots_table[1][3] = {{dots_1x1, dots_2x1, dots_4x1}};
+#endif
 
 /* p and ds of nq queries from q0 over np pages. */
 V16_INLINE void page_weights(const struct attention_job *j, const struct query_tile *t,
                              struct back *b, int q0, int nq, int np)
 {
-    v16 s[BACK_QUERIES * BACK_PAGES], dp[BACK_QUERIES * BACK_PAGES], scale = v16_set1(j->s->scale);
+    dots_fn multiply = dots_table[np - 1][nq == 8 ? 3 : nq / 2];
+    v16 scale = v16_set1(j->s->scale);
     int32_t D = j->s->head_dim;
 
-    dots(s, b->q + q0 * QUERY_STRIDE, b->k, D, nq, np);
+    multiply(b->q + q0 * QUERY_STRIDE, b->k, D, b->p + q0 * SPAN);
+    multiply(b->dout + q0 * QUERY_STRIDE, b->v_turned, D, b->ds + q0 * SPAN);
     for (int x = 0; x < nq * np; x++) {
-        int q = q0 + x / np, i = x % np;
+        int q = q0 + x / np, i = x % np, at = q * SPAN + i * 16;
         int32_t n = t->keys[q] - b->base - i * KV_PAGE_TOKENS;
-        v16 p = v16_exp(v16_sub(v16_mul(s[x], scale), v16_set1(b->lse[q])));
-        v16_store(b->p + q * SPAN + i * 16, v16_keep(p, n, 0.0f));
-    }
-    dots(dp, b->dout + q0 * QUERY_STRIDE, b->v_turned, D, nq, np);
-    for (int x = 0; x < nq * np; x++) {
-        int q = q0 + x / np, i = x % np;
-        v16 p = v16_load(b->p + q * SPAN + i * 16);
-        v16 ds = v16_mul(v16_mul(p, v16_sub(dp[x], v16_set1(b->delta[q]))), scale);
-        v16_store(b->ds + q * SPAN + i * 16, ds);
+        v16 p = v16_exp(v16_sub(v16_mul(v16_load(b->p + at), scale), v16_set1(b->lse[q])));
+        v16 ds = v16_sub(v16_load(b->ds + at), v16_set1(b->delta[q]));
+        p = v16_keep(p, n, 0.0f);
+        v16_store(b->p + at, p);
+        v16_store(b->ds + at, v16_mul(v16_mul(p, ds), scale));
     }
 }
 
@@ -274,8 +300,11 @@ static void back_tile(const struct attention_job *j, const struct query_tile *t)
     case 4:
         back(j, t, 4);
         break;
-    default:
+    case 8:
         back(j, t, 8);
+        break;
+    default:
+        back(j, t, 16);
         break;
     }
 }
@@ -285,7 +314,7 @@ static void back_heads(void *ctx, int64_t begin, int64_t end)
 {
     const struct attention_job *j = ctx;
     for (int64_t g = begin; g < end; g++)
-        CPU_OP(query_tiles)(j, (int32_t)g, 1, 0, j->r->n, back_tile);
+        CPU_OP(query_tiles)(j, (int32_t)g, 1, QUERY_MAX, 0, j->r->n, back_tile);
 }
 
 void CPU_OP(attention_back)(const struct lane *l, const struct attention_shape *s,

@@ -15,6 +15,7 @@
 enum {
     SHARED_VECTORS = 32, /* columns / 16 of b that row tiles share: 512 x 256 floats */
     EDGE_DEPTH = 256,
+    TASK_FMAS = 1 << 18,
     EDGE_FLOATS = MATRIX_PANEL * EDGE_DEPTH
 };
 
@@ -200,19 +201,27 @@ static void zero_product(const struct product *p)
         memset(p->y + r * p->ldy, 0, (size_t)p->n * 4);
 }
 
+/* Items of `each` FMAs that make a task worth waking a thread for: some microseconds. */
+static int64_t grain_of(int64_t each, int64_t least)
+{
+    int64_t n = TASK_FMAS / each + 1;
+    return n > least ? n : least;
+}
+
 /* Threads split the columns, or the rows where columns are too few to go round. */
 static void run_product(const struct lane *l, struct product *p)
 {
     int64_t n_panels = ((int64_t)p->n + MATRIX_PANEL - 1) / MATRIX_PANEL;
+    int64_t panel = (int64_t)p->rows * p->k * MATRIX_PANEL, row = (int64_t)p->n * p->k;
 
     if (p->rows <= 0 || p->n <= 0)
         return;
     if (p->k <= 0)
         zero_product(p);
     else if (p->rows >= 4 * n_panels)
-        cpu_for(l, p->rows, CPU_OP(tile_max_rows)(), 1, part_rows, p);
+        cpu_for(l, p->rows, grain_of(row, CPU_OP(tile_max_rows)()), 1, part_rows, p);
     else
-        cpu_for(l, n_panels, 1, 1, part_columns, p);
+        cpu_for(l, n_panels, grain_of(panel, 1), 1, part_columns, p);
 }
 
 void CPU_OP(matmul)(const struct lane *l, const struct matrix *w, const float *x, int64_t ldx,

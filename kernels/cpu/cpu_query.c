@@ -7,7 +7,7 @@
 /* Queries of the first kv head; the others' are a group further each. */
 struct gathered {
     struct query_tile t;
-    int32_t heads, group;
+    int32_t heads, group, most;
 };
 
 /* n queries from number `from` on, of `wide` kv heads from the first + h on. */
@@ -23,12 +23,12 @@ static void hand_over(const struct attention_job *j, const struct gathered *all,
     fn(j, &t);
 }
 
-/* In tiles of 8, 4, 2 and 1; small ones span kv heads up to four queries. */
+/* In tiles of 16, 8, 4, 2 and 1; small ones span kv heads up to four queries. */
 static void flush(const struct attention_job *j, struct gathered *all, query_fn fn)
 {
     int32_t done = 0;
 
-    for (int32_t n = QUERY_MAX; n > 0; n /= 2)
+    for (int32_t n = all->most; n > 0; n /= 2)
         for (; all->t.n - done >= n; done += n)
             for (int32_t h = 0; h < all->heads;) {
                 int32_t wide = n >= 4 ? 1 : 4 / n;
@@ -46,10 +46,10 @@ static bool belongs(const struct attention_job *j, const struct query_tile *t, i
     return j->r->page[j->r->seq[row]] == t->page && apart <= QUERY_NEAR && apart >= -QUERY_NEAR;
 }
 
-void CPU_OP(query_tiles)(const struct attention_job *j, int32_t g, int32_t heads, int64_t begin,
-                         int64_t end, query_fn fn)
+void CPU_OP(query_tiles)(const struct attention_job *j, int32_t g, int32_t heads, int32_t most,
+                         int64_t begin, int64_t end, query_fn fn)
 {
-    struct gathered all = {.t = {.g = g}, .heads = heads};
+    struct gathered all = {.t = {.g = g}, .heads = heads, .most = most};
 
     all.group = j->s->n_heads / j->s->n_kv_heads;
     for (int64_t row = begin; row < end; row++) {
@@ -59,7 +59,7 @@ void CPU_OP(query_tiles)(const struct attention_job *j, int32_t g, int32_t heads
             all.t.page = j->r->page[j->r->seq[row]];
             all.t.at[all.t.n] = row * j->s->n_heads + g * all.group + h;
             all.t.keys[all.t.n++] = j->r->pos[row] + 1;
-            if (all.t.n == QUERY_MAX)
+            if (all.t.n == most)
                 flush(j, &all, fn);
         }
     }

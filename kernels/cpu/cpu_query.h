@@ -14,7 +14,7 @@
 #include "kernels/cpu/cpu_ops.h"
 
 enum {
-    QUERY_MAX = 8,                              /* queries at a time */
+    QUERY_MAX = 16,                             /* queries at a time */
     QUERY_STRIDE = ATTENTION_MAX_HEAD_DIM + 16, /* of a packed query; off the same cache set */
     QUERY_NEAR = 2 * KV_PAGE_TOKENS             /* rows further apart gain nothing together */
 };
@@ -32,8 +32,8 @@ struct attention_job {
 
 /* Queries i * n .. (i+1) * n - 1 are those of kv head g + i. */
 struct query_tile {
-    int32_t n;               /* queries a kv head: 1, 2, 4 or 8 */
-    int32_t heads;           /* kv heads: 1, 2 or 4, n * heads at most 8 */
+    int32_t n;               /* queries a kv head: 1, 2, 4, 8 or 16 */
+    int32_t heads;           /* kv heads: 1, 2 or 4, n * heads at most 4 unless it is 1 */
     int32_t g;               /* the first of them */
     const int32_t *page;     /* of their sequence */
     int64_t at[QUERY_MAX];   /* index (row * H + head) */
@@ -42,10 +42,10 @@ struct query_tile {
 
 typedef void (*query_fn)(const struct attention_job *j, const struct query_tile *t);
 
-/* Hands all queries of rows begin .. end-1 and kv heads g .. g+heads-1 to fn; for each kv head,
- * rows in order and, within a row, heads in order. */
-void CPU_OP(query_tiles)(const struct attention_job *j, int32_t g, int32_t heads, int64_t begin,
-                         int64_t end, query_fn fn);
+/* Hands all queries of rows begin .. end-1 and kv heads g .. g+heads-1 to fn, at most `most` (8 or
+ * 16) at a time; for each kv head, rows in order and, within a row, heads in order. */
+void CPU_OP(query_tiles)(const struct attention_job *j, int32_t g, int32_t heads, int32_t most,
+                         int64_t begin, int64_t end, query_fn fn);
 
 /* Element offset of kv head g of a page, keys and values alike. */
 V16_INLINE int64_t page_at(const struct attention_job *j, int64_t page, int32_t g)

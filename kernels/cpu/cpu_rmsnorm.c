@@ -61,43 +61,64 @@ void CPU_OP(rmsnorm)(const struct lane *l, const float *x, const float *w, int32
     cpu_for(l, R, 16, 1, rmsnorm_rows, &j);
 }
 
-/* Columns 16*begin .. of dw, rows in order. */
+/* One vector of columns of dw, rows in order. */
+V16_INLINE void dw_vector(const struct rmsnorm_job *j, int64_t c, int32_t lanes)
+{
+    v16 dw = v16_load_n(j->dw + c, lanes);
+
+    for (int64_t r = 0; r < j->R; r++) {
+        v16 x = v16_mul(v16_load_n(j->x + r * j->n + c, lanes), v16_set1(j->rstd_in[r]));
+        dw = v16_fma(v16_load_n(j->dy + r * j->n + c, lanes), x, dw);
+    }
+    v16_store_n(j->dw + c, dw, lanes);
+}
+
 static void rmsnorm_dw(void *ctx, int64_t begin, int64_t end)
 {
     const struct rmsnorm_job *j = ctx;
 
-    for (int64_t c = begin * 16; c < end * 16 && c < j->n; c += 16) {
-        int32_t n = (int32_t)(j->n - c);
-        v16 dw = v16_load_n(j->dw + c, n);
-        for (int64_t r = 0; r < j->R; r++) {
-            v16 x = v16_mul(v16_load_n(j->x + r * j->n + c, n), v16_set1(j->rstd_in[r]));
-            dw = v16_fma(v16_load_n(j->dy + r * j->n + c, n), x, dw);
-        }
-        v16_store_n(j->dw + c, dw, n);
-    }
+    for (int64_t c = begin * 16; c < end * 16 && c < j->n; c += 16)
+        if (c + 16 <= j->n)
+            dw_vector(j, c, 16);
+        else
+            dw_vector(j, c, (int32_t)(j->n - c));
+}
+
+/* dy w, and its sum with x. */
+V16_INLINE v16 dot_vector(const struct rmsnorm_job *j, int64_t at, int32_t i, int32_t lanes,
+                          v16 sum)
+{
+    v16 g = v16_mul(v16_load_n(j->dy + at + i, lanes), v16_load_n(j->w + i, lanes));
+    return v16_fma(g, v16_load_n(j->x + at + i, lanes), sum);
+}
+
+V16_INLINE void dx_vector(const struct rmsnorm_job *j, int64_t at, int32_t i, int32_t lanes, v16 t,
+                          v16 s)
+{
+    v16 g = v16_mul(v16_load_n(j->dy + at + i, lanes), v16_load_n(j->w + i, lanes));
+    g = v16_mul(v16_fnma(v16_load_n(j->x + at + i, lanes), t, g), s);
+    if (j->beta != 0.0f)
+        g = v16_add(v16_load_n(j->dx + at + i, lanes), g);
+    v16_store_n(j->dx + at + i, g, lanes);
 }
 
 static void rmsnorm_dx(void *ctx, int64_t begin, int64_t end)
 {
     const struct rmsnorm_job *j = ctx;
-    int32_t n = j->n;
+    int32_t n = j->n, whole = n / 16 * 16;
 
     for (int64_t r = begin; r < end; r++) {
-        const float *x = j->x + r * n, *dy = j->dy + r * n;
-        float *dx = j->dx + r * n, s = j->rstd_in[r], t;
-        v16 sum = v16_zero();
-        for (int32_t i = 0; i < n; i += 16) {
-            v16 g = v16_mul(v16_load_n(dy + i, n - i), v16_load_n(j->w + i, n - i));
-            sum = v16_fma(g, v16_load_n(x + i, n - i), sum);
-        }
-        t = v16_sum(sum) / (float)n * (s * s);
-        for (int32_t i = 0; i < n; i += 16) {
-            v16 g = v16_mul(v16_load_n(dy + i, n - i), v16_load_n(j->w + i, n - i));
-            g = v16_mul(v16_fnma(v16_load_n(x + i, n - i), v16_set1(t), g), v16_set1(s));
-            if (j->beta != 0.0f)
-                g = v16_add(v16_load_n(dx + i, n - i), g);
-            v16_store_n(dx + i, g, n - i);
-        }
+        float s = j->rstd_in[r];
+        v16 sum = v16_zero(), t;
+        for (int32_t i = 0; i < whole; i += 16)
+            sum = dot_vector(j, r * n, i, 16, sum);
+        if (whole < n)
+            sum = dot_vector(j, r * n, whole, n - whole, sum);
+        t = v16_set1(v16_sum(sum) / (float)n * (s * s));
+        for (int32_t i = 0; i < whole; i += 16)
+            dx_vector(j, r * n, i, 16, t, v16_set1(s));
+        if (whole < n)
+            dx_vector(j, r * n, whole, n - whole, t, v16_set1(s));
     }
 }
 

@@ -13,16 +13,25 @@ struct rope_job {
 };
 
 /* (a, b) becomes (a c - b s, b c + a s), with s negated for the inverse. */
+V16_INLINE void rope_vector(float *x, int32_t half, const float *cos, const float *sin, int32_t i,
+                            int32_t lanes, bool inverse)
+{
+    v16 a = v16_load_n(x + i, lanes), b = v16_load_n(x + half + i, lanes);
+    v16 c = v16_load_n(cos + i, lanes), s = v16_load_n(sin + i, lanes);
+    v16 ac = v16_mul(a, c), bc = v16_mul(b, c);
+
+    v16_store_n(x + i, inverse ? v16_fma(b, s, ac) : v16_fnma(b, s, ac), lanes);
+    v16_store_n(x + half + i, inverse ? v16_fnma(a, s, bc) : v16_fma(a, s, bc), lanes);
+}
+
 static void rope_head(float *x, int32_t half, const float *cos, const float *sin, bool inverse)
 {
-    for (int32_t i = 0; i < half; i += 16) {
-        int32_t n = half - i;
-        v16 a = v16_load_n(x + i, n), b = v16_load_n(x + half + i, n);
-        v16 c = v16_load_n(cos + i, n), s = v16_load_n(sin + i, n);
-        v16 ac = v16_mul(a, c), bc = v16_mul(b, c);
-        v16_store_n(x + i, inverse ? v16_fma(b, s, ac) : v16_fnma(b, s, ac), n);
-        v16_store_n(x + half + i, inverse ? v16_fnma(a, s, bc) : v16_fma(a, s, bc), n);
-    }
+    int32_t i = 0;
+
+    for (; i + 16 <= half; i += 16)
+        rope_vector(x, half, cos, sin, i, 16, inverse);
+    if (i < half)
+        rope_vector(x, half, cos, sin, i, half - i, inverse);
 }
 
 static void rope_rows(void *ctx, int64_t begin, int64_t end)

@@ -20,22 +20,30 @@ struct softmax_job {
     const int32_t *target;
 };
 
+V16_INLINE v16 scaled(const float *x, int32_t lanes, v16 scale)
+{
+    return v16_mul(v16_load_n(x, lanes), scale);
+}
+
 /* (max, sum) of up to LSE_BLOCK scaled columns. */
 static void lse_block(const float *x, int32_t n, float inv_t, float *max, float *sum)
 {
-    float infinity = fmath_float(0x7f800000u), from;
+    float infinity = fmath_float(0x7f800000u);
     v16 scale = v16_set1(inv_t), m = v16_set1(-infinity), s = v16_zero(), base;
+    int32_t whole = n / 16 * 16, rest = n - whole;
 
-    for (int32_t i = 0; i < n; i += 16) {
-        v16 v = v16_keep(v16_mul(v16_load_n(x + i, n - i), scale), n - i, -infinity);
-        m = v16_max(v, m);
-    }
+    for (int32_t i = 0; i < whole; i += 16)
+        m = v16_max(scaled(x + i, 16, scale), m);
+    if (rest)
+        m = v16_max(v16_keep(scaled(x + whole, rest, scale), rest, -infinity), m);
     *max = v16_hmax(m);
-    from = *max == -infinity ? 0.0f : *max; /* a block that is masked whole sums to 0, not NaN */
-    base = v16_set1(from);
-    for (int32_t i = 0; i < n; i += 16) {
-        v16 v = v16_sub(v16_mul(v16_load_n(x + i, n - i), scale), base);
-        s = v16_add(s, v16_keep(v16_exp(v), n - i, 0.0f));
+    /* a block that is masked whole sums to 0, not NaN */
+    base = v16_set1(*max == -infinity ? 0.0f : *max);
+    for (int32_t i = 0; i < whole; i += 16)
+        s = v16_add(s, v16_exp(v16_sub(scaled(x + i, 16, scale), base)));
+    if (rest) {
+        v16 e = v16_exp(v16_sub(scaled(x + whole, rest, scale), base));
+        s = v16_add(s, v16_keep(e, rest, 0.0f));
     }
     *sum = v16_sum(s);
 }
@@ -97,27 +105,34 @@ void CPU_OP(logsumexp_part)(const struct lane *l, const float *logits, int64_t l
     cpu_for(l, R, 1, 1, lse_part_rows, &j);
 }
 
+V16_INLINE void grad_vector(float *x, int32_t lanes, v16 inv_t, v16 lse, v16 coef)
+{
+    v16 p = v16_exp(v16_sub(scaled(x, lanes, inv_t), lse));
+    v16_store_n(x, v16_mul(p, coef), lanes);
+}
+
+static void softmax_grad_row(const struct softmax_job *j, int64_t r)
+{
+    float *x = j->grad + r * j->ld, inv_t = j->inv_t ? j->inv_t[r] : 1.0f, lse = j->lse[r];
+    float coef = j->coef[r] * inv_t, at_target = 0.0f;
+    int64_t hit = (int64_t)j->target[r] - j->v0;
+    v16 vt = v16_set1(inv_t), vl = v16_set1(lse), vc = v16_set1(coef);
+    int32_t i = 0;
+
+    if (hit >= 0 && hit < j->n)
+        at_target = (fmath_exp(x[hit] * inv_t - lse) - 1.0f) * coef;
+    for (; i + 16 <= j->n; i += 16)
+        grad_vector(x + i, 16, vt, vl, vc);
+    if (i < j->n)
+        grad_vector(x + i, j->n - i, vt, vl, vc);
+    if (hit >= 0 && hit < j->n)
+        x[hit] = at_target;
+}
+
 static void softmax_grad_rows(void *ctx, int64_t begin, int64_t end)
 {
-    const struct softmax_job *j = ctx;
-
-    for (int64_t r = begin; r < end; r++) {
-        float inv_t = j->inv_t ? j->inv_t[r] : 1.0f;
-        float *x = j->grad + r * j->ld;
-        float scale = j->coef[r] * inv_t;
-        int64_t hit = (int64_t)j->target[r] - j->v0;
-        v16 vt = v16_set1(inv_t), vlse = v16_set1(j->lse[r]), vscale = v16_set1(scale);
-        float at_target = 0.0f;
-        if (hit >= 0 && hit < j->n)
-            at_target = (fmath_exp(x[hit] * inv_t - j->lse[r]) - 1.0f) * scale;
-        for (int32_t i = 0; i < j->n; i += 16) {
-            int32_t n = j->n - i;
-            v16 p = v16_exp(v16_sub(v16_mul(v16_load_n(x + i, n), vt), vlse));
-            v16_store_n(x + i, v16_mul(p, vscale), n);
-        }
-        if (hit >= 0 && hit < j->n)
-            x[hit] = at_target;
-    }
+    for (int64_t r = begin; r < end; r++)
+        softmax_grad_row(ctx, r);
 }
 
 void CPU_OP(softmax_grad)(const struct lane *l, float *logits, int64_t ld, int32_t R, int32_t v0,

@@ -18,6 +18,9 @@
 
 #define V16_INLINE static inline __attribute__((always_inline, unused))
 
+/* Loops pass a constant 16 for their whole vectors, so that only the last one pays for masks. */
+#define V16_WHOLE(n) (__builtin_constant_p(n) && (n) >= 16)
+
 /* Before a loop of constant count that must vanish. */
 #if defined(__clang__)
 #define V16_UNROLL _Pragma("unroll")

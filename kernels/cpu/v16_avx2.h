@@ -48,12 +48,18 @@ V16_INLINE __m256i v16_mask8(int32_t n)
 
 V16_INLINE v16 v16_load_n(const float *p, int32_t n)
 {
+    if (V16_WHOLE(n))
+        return v16_load(p);
     return v16_pair(_mm256_maskload_ps(p, v16_mask8(n)),
                     _mm256_maskload_ps(p + 8, v16_mask8(n - 8)));
 }
 
 V16_INLINE void v16_store_n(float *p, v16 v, int32_t n)
 {
+    if (V16_WHOLE(n)) {
+        v16_store(p, v);
+        return;
+    }
     _mm256_maskstore_ps(p, v16_mask8(n), v.lo);
     _mm256_maskstore_ps(p + 8, v16_mask8(n - 8), v.hi);
 }
@@ -125,6 +131,8 @@ V16_INLINE v16 v16_select_lt(v16 a, v16 b, v16 x, v16 z)
 
 V16_INLINE v16 v16_blend_n(int32_t n, v16 below, v16 above)
 {
+    if (V16_WHOLE(n))
+        return below;
     return v16_pair(_mm256_blendv_ps(above.lo, below.lo, _mm256_castsi256_ps(v16_mask8(n))),
                     _mm256_blendv_ps(above.hi, below.hi, _mm256_castsi256_ps(v16_mask8(n - 8))));
 }

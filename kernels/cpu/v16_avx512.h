@@ -37,11 +37,17 @@ V16_INLINE __mmask16 v16_mask(int32_t n)
 
 V16_INLINE v16 v16_load_n(const float *p, int32_t n)
 {
+    if (V16_WHOLE(n))
+        return v16_load(p);
     return _mm512_maskz_loadu_ps(v16_mask(n), p);
 }
 
 V16_INLINE void v16_store_n(float *p, v16 v, int32_t n)
 {
+    if (V16_WHOLE(n)) {
+        v16_store(p, v);
+        return;
+    }
     _mm512_mask_storeu_ps(p, v16_mask(n), v);
 }
 
@@ -107,6 +113,8 @@ V16_INLINE v16 v16_select_lt(v16 a, v16 b, v16 x, v16 z)
 
 V16_INLINE v16 v16_blend_n(int32_t n, v16 below, v16 above)
 {
+    if (V16_WHOLE(n))
+        return below;
     return _mm512_mask_blend_ps(v16_mask(n), above, below);
 }
 

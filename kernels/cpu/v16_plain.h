@@ -42,6 +42,8 @@ V16_INLINE void v16_store(float *p, v16 v)
 
 V16_INLINE v16 v16_load_n(const float *p, int32_t n)
 {
+    if (V16_WHOLE(n))
+        return v16_load(p);
     v16 y;
     V16_EACH(i < n ? p[i] : 0.0f);
     return y;
@@ -49,6 +51,10 @@ V16_INLINE v16 v16_load_n(const float *p, int32_t n)
 
 V16_INLINE void v16_store_n(float *p, v16 v, int32_t n)
 {
+    if (V16_WHOLE(n)) {
+        v16_store(p, v);
+        return;
+    }
     for (int i = 0; i < 16 && i < n; i++)
         p[i] = v.f[i];
 }
@@ -135,6 +141,8 @@ V16_INLINE v16 v16_select_lt(v16 a, v16 b, v16 x, v16 z)
 
 V16_INLINE v16 v16_blend_n(int32_t n, v16 below, v16 above)
 {
+    if (V16_WHOLE(n))
+        return below;
     v16 y;
     V16_EACH(i < n ? below.f[i] : above.f[i]);
     return y;
