@@ -122,6 +122,7 @@ enum status engine_open(const struct engine_options *o, struct engine **out, str
     e->stop_msg.kind = MSG_STOP;
     e->box = mailbox_new(NULL, NULL);
     pthread_mutex_init(&e->lock, NULL);
+    pthread_cond_init(&e->settled, NULL);
     st = build(e, o, err);
     if (st) {
         error_note(err, "opening model %s", e->name);
@@ -154,6 +155,7 @@ void engine_close(struct engine *e)
     weights_unref(e->weights);
     engine_source_deinit(&e->source);
     mailbox_free(e->box);
+    pthread_cond_destroy(&e->settled);
     pthread_mutex_destroy(&e->lock);
     free(e->name);
     free(e);
@@ -175,11 +177,13 @@ struct weights *engine_weights(struct engine *e)
 }
 
 /* Posts and waits; never from the engine thread, which would wait for itself. */
-static void post_and_wait(struct engine *e, struct engine_msg *m, struct mailbox *done)
+static void post_and_wait(struct engine *e, struct engine_msg *m, const bool *done)
 {
     mailbox_post(e->box, &m->mail);
-    mailbox_wait(done, -1);
-    mailbox_free(done);
+    pthread_mutex_lock(&e->lock);
+    while (!*done)
+        pthread_cond_wait(&e->settled, &e->lock);
+    pthread_mutex_unlock(&e->lock);
 }
 
 void engine_publish(struct engine *e, struct weights *w)
@@ -190,8 +194,7 @@ void engine_publish(struct engine *e, struct weights *w)
         engine_set_weights(e, p.weights);
         return;
     }
-    p.done = mailbox_new(NULL, NULL);
-    post_and_wait(e, &p.msg, p.done);
+    post_and_wait(e, &p.msg, &p.done);
 }
 
 void engine_run_exclusive(struct engine *e, void (*fn)(void *ctx, struct lane lane), void *ctx)
@@ -199,8 +202,7 @@ void engine_run_exclusive(struct engine *e, void (*fn)(void *ctx, struct lane la
     struct exclusive_msg x = {.msg.kind = MSG_EXCLUSIVE, .fn = fn, .ctx = ctx};
 
     assert(!pthread_equal(pthread_self(), e->thread));
-    x.done = mailbox_new(NULL, NULL);
-    post_and_wait(e, &x.msg, x.done);
+    post_and_wait(e, &x.msg, &x.done);
 }
 
 void engine_stats(struct engine *e, struct engine_stats *out)

@@ -13,16 +13,18 @@
 #include "models/engine/engine_step.h"
 #include "models/engine/scheduler.h"
 
+/* On the stack of a thread that waits for `done`. (Not for a mail: whoever posts one still touches
+ * the mailbox after the taker has it, so a mailbox of one's own could not be freed here.) */
 struct publish_msg {
     struct engine_msg msg;
     struct weights *weights; /* a reference, handed over */
-    struct mailbox *done;
+    bool done;               /* under the engine's lock */
 };
 struct exclusive_msg {
     struct engine_msg msg;
     void (*fn)(void *ctx, struct lane lane);
     void *ctx;
-    struct mailbox *done;
+    bool done; /* under the engine's lock */
 };
 
 /* What engine_stats reads from any thread: written by the engine thread once a step. */
@@ -43,7 +45,8 @@ struct engine {
     bool has_thread;
     int32_t context, max_sessions;
 
-    pthread_mutex_t lock;    /* of the next four */
+    pthread_mutex_t lock;    /* of the next three, and of `done` in messages */
+    pthread_cond_t settled;  /* a `done` was set */
     struct weights *weights; /* the version that new calls pin */
     struct model_session *sessions;
     int32_t n_sessions;

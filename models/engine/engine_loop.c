@@ -55,6 +55,15 @@ void engine_set_weights(struct engine *e, struct weights *w)
     scheduler_new_weights(&e->sched, ++e->serial);
 }
 
+/* The message is gone after this. */
+static void settle(struct engine *e, bool *done)
+{
+    pthread_mutex_lock(&e->lock);
+    *done = true;
+    pthread_cond_broadcast(&e->settled);
+    pthread_mutex_unlock(&e->lock);
+}
+
 static void handle(struct engine *e, struct mail *mail)
 {
     struct engine_msg *m = CONTAINER_OF(mail, struct engine_msg, mail);
@@ -77,14 +86,14 @@ static void handle(struct engine *e, struct mail *mail)
         struct publish_msg *p = CONTAINER_OF(m, struct publish_msg, msg);
 
         engine_set_weights(e, p->weights);
-        mailbox_post(p->done, &m->mail);
+        settle(e, &p->done);
         break;
     }
     case MSG_EXCLUSIVE: {
         struct exclusive_msg *x = CONTAINER_OF(m, struct exclusive_msg, msg);
 
         x->fn(x->ctx, (struct lane){.pool = e->pool});
-        mailbox_post(x->done, &m->mail);
+        settle(e, &x->done);
         break;
     }
     case MSG_STOP:

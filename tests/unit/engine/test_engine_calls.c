@@ -392,8 +392,7 @@ static void new_weights_kill_old_keys(void **state)
     bed_wait(&b, 2);
     assert_same_reply(&a, &cold);
     assert_same_reply(&c, &cold);
-    assert_int_equal(a.call.cached_tokens, 0);
-    assert_int_equal(c.call.cached_tokens, 0);
+    assert_int_equal(a.call.cached_tokens, 0); /* c may find pages that a computed just now */
     bed_end(&b, s);
     bed_end(&b, t);
     bed_close(&b);
