@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "kernels/cpu/cpu_host.h"
+#include "runtime/base/memory.h"
 
 extern const struct backend cpu_plain_backend;
 #ifdef CPU_HAVE_X86
@@ -49,22 +50,14 @@ const struct backend *cpu_backend(enum cpu_isa isa)
 
 void *cpu_alloc(void *ctx, size_t bytes)
 {
-    void *p;
-
     (void)ctx;
-    if (bytes > SIZE_MAX - 64)
-        return NULL;
-    bytes = (bytes + 63) / 64 * 64;
-    p = aligned_alloc(64, bytes ? bytes : 64);
-    if (p)
-        memset(p, 0, bytes ? bytes : 64);
-    return p;
+    return mem_aligned_alloc(bytes ? bytes : 1, 1);
 }
 
 void cpu_release(void *ctx, void *p)
 {
     (void)ctx;
-    free(p);
+    mem_aligned_free(p);
 }
 
 void cpu_copy(void *ctx, void *dst, const void *src, size_t bytes)

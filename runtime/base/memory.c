@@ -111,17 +111,24 @@ bool mem_grow(void **p, size_t n, size_t size_bytes)
 void *mem_aligned_alloc(size_t n, size_t size_bytes)
 {
     size_t total;
-    void *p = NULL;
+    char *block;
+    void **tag;
 
-    if (!may_allocate(n, size_bytes, &total))
+    if (!may_allocate(n, size_bytes, &total) || total > SIZE_MAX - 2 * TENSOR_ALIGN)
         return NULL;
-    if (posix_memalign(&p, TENSOR_ALIGN, total))
+    /* calloc gives large blocks as untouched zero pages: a reservation costs nothing until it is
+     * used, where memset would touch all of it. The block's own address stands before the tensor.
+     */
+    block = calloc(1, total + 2 * TENSOR_ALIGN);
+    if (!block)
         return NULL;
-    memset(p, 0, total);
-    return p;
+    tag = (void **)(void *)(block + (2 * TENSOR_ALIGN - ((uintptr_t)block & (TENSOR_ALIGN - 1))));
+    tag[-1] = block;
+    return tag;
 }
 
 void mem_aligned_free(void *p)
 {
-    free(p);
+    if (p)
+        free(((void **)p)[-1]);
 }
