@@ -54,7 +54,7 @@ struct sharded_pass {
  * fix the order in which a tied embedding's gradients add up. */
 static int32_t default_group_rows(const struct model_config *c)
 {
-    return c->hidden_size <= 512 ? 256 : 512;
+    return c->hidden_size <= 256 ? 128 : c->hidden_size <= 512 ? 256 : 512;
 }
 
 static bool is_small(int64_t n_params)

@@ -58,10 +58,12 @@ static struct model_config small_config(void)
     return c;
 }
 
-static void bench_open(struct bench *b, int32_t n_threads, int32_t n, int32_t length)
+static void bench_open(struct bench *b, int32_t n_threads, int32_t n, int32_t length,
+                       int32_t group_rows)
 {
     const struct model_config c = small_config();
-    struct sharded_pass_options o = {.max_len = length + 1, .training = true};
+    struct sharded_pass_options o = {
+        .max_len = length + 1, .training = true, .group_rows = group_rows};
     struct weights *start = NULL;
     struct error err = ERROR_INIT;
     int32_t *ids = xcalloc((size_t)length + 1, sizeof(*ids));
@@ -129,12 +131,14 @@ int main(int argc, char **argv)
     int32_t n = argc > 3 ? (int32_t)strtol(argv[2], NULL, 10) : 16;
     int32_t length = argc > 3 ? (int32_t)strtol(argv[3], NULL, 10) : 256;
 
+    int32_t group_rows = argc > 4 ? (int32_t)strtol(argv[4], NULL, 10) : 0;
+
     for (int32_t n_threads = 1; n_threads <= 2; n_threads++) {
         struct bench b;
         double loss = 0, best = 0, spent = 0, cpu;
         int64_t n_updates = 0;
 
-        bench_open(&b, n_threads, n, length);
+        bench_open(&b, n_threads, n, length, group_rows);
         for (int i = 0; i < 3; i++)
             loss = update(&b);
         cpu = cpu_seconds();

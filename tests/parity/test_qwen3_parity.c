@@ -23,6 +23,7 @@
 #define N_SEQUENCES    2
 #define LOGITS_ERROR   1e-5
 #define GRADIENT_ERROR 1e-4
+#define KV_BF16_ERROR  1e-2
 
 struct parity {
     struct weights *weights;
@@ -122,7 +123,7 @@ static void parity_close(struct parity *p)
 }
 
 /* Every position's logits of one sequence. The reference has one row more: after the last id. */
-static void check_logits(struct parity *p, struct packed_pass *pass, int i)
+static void check_logits(struct parity *p, struct packed_pass *pass, int i, double bound)
 {
     int32_t V = weights_config(p->weights)->vocab_size;
     float *got = xcalloc((size_t)p->length[i] * (size_t)V, sizeof(float));
@@ -139,7 +140,7 @@ static void check_logits(struct parity *p, struct packed_pass *pass, int i)
     packed_pass_forward(pass, p->weights, (struct lane){0}, &p->batch, 1.0f, &out);
     e = relative_error(got, want, (int64_t)(p->length[i] - 1) * V);
     print_message("  %s: %.2e\n", name, e);
-    assert_true(e <= LOGITS_ERROR);
+    assert_true(e <= bound);
     free(got);
     free(want);
 }
@@ -185,7 +186,7 @@ static void check_gradients(struct parity *p, struct packed_pass *pass)
     free(want_loss);
 }
 
-static void check_case(const char *name, enum dtype dtype)
+static void check_case(const char *name, enum dtype dtype, double bound)
 {
     for (int isa = 0; isa <= (int)cpu_isa_best(); isa++) {
         const struct packed_pass_shape shape = {.max_rows = 128, .max_pos = 128, .training = true};
@@ -197,8 +198,9 @@ static void check_case(const char *name, enum dtype dtype)
         must(packed_pass_new(p.weights, &shape, &pass, &err), &err);
         print_message("%s, %s\n", name, weights_backend(p.weights)->name);
         for (int i = 0; i < N_SEQUENCES; i++)
-            check_logits(&p, pass, i);
-        check_gradients(&p, pass);
+            check_logits(&p, pass, i, bound);
+        if (bound == LOGITS_ERROR)
+            check_gradients(&p, pass);
         packed_pass_free(pass);
         parity_close(&p);
     }
@@ -207,20 +209,27 @@ static void check_case(const char *name, enum dtype dtype)
 static void test_tied(void **state)
 {
     (void)state;
-    check_case("tied", DTYPE_N);
+    check_case("tied", DTYPE_N, LOGITS_ERROR);
 }
 
 static void test_untied_grouped(void **state)
 {
     (void)state;
-    check_case("untied_gqa", DTYPE_N);
+    check_case("untied_gqa", DTYPE_N, LOGITS_ERROR);
 }
 
-/* bf16 products widen exactly, but keys are then rounded too; the reference keeps them in fp32. */
 static void test_bf16_storage_sharded(void **state)
 {
     (void)state;
-    check_case("bf16_sharded", DTYPE_F32);
+    check_case("bf16_sharded", DTYPE_F32, LOGITS_ERROR);
+}
+
+/* bf16 products widen exactly, but keys and values are then rounded to bf16 too, which the
+ * reference, in fp32, does not do: 8 bits. */
+static void test_bf16_as_stored(void **state)
+{
+    (void)state;
+    check_case("bf16_sharded", DTYPE_N, KV_BF16_ERROR);
 }
 
 int main(void)
@@ -229,6 +238,7 @@ int main(void)
         cmocka_unit_test(test_tied),
         cmocka_unit_test(test_untied_grouped),
         cmocka_unit_test(test_bf16_storage_sharded),
+        cmocka_unit_test(test_bf16_as_stored),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

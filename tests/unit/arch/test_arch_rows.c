@@ -11,12 +11,15 @@
 
 #include <cmocka.h>
 
+#include "models/formats/safetensors.h"
+#include "models/train/model_export.h"
 #include "models/train/packed_pass.h"
 #include "models/train/sft.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/pool.h"
 #include "runtime/base/rng.h"
 #include "tests/unit/train/tiny_model.h"
+#include "tests/unit/train/toy_source.h"
 
 #define N_SEQ   3
 #define LEN     300 /* over one softmax block of 256 keys */
@@ -34,7 +37,26 @@ struct hand {
     void *scratch;
 };
 
-static void hand_open(struct hand *h, enum cpu_isa isa, uint64_t seed)
+/* The same values as a bf16 checkpoint gives them. */
+static struct weights *in_bf16(struct weights *w, enum cpu_isa isa)
+{
+    struct safetensors *set = NULL;
+    struct weights *half = NULL;
+    struct error err = ERROR_INIT;
+    char dir[64];
+
+    temp_dir(dir);
+    must(model_export(dir, w, DTYPE_BF16, NULL, 0, seams_real(), &err), &err);
+    must(safetensors_open_dir(dir, &set, &err), &err);
+    must(weights_load(cpu_backend(isa), weights_arch(w), weights_config(w), set, DTYPE_BF16, &half,
+                      &err),
+         &err);
+    temp_dir_remove(dir); /* it stays mapped */
+    weights_unref(w);
+    return half;
+}
+
+static void hand_open(struct hand *h, enum cpu_isa isa, enum dtype dtype, uint64_t seed)
 {
     const struct backend *b = cpu_backend(isa);
     struct error err = ERROR_INIT;
@@ -43,8 +65,11 @@ static void hand_open(struct hand *h, enum cpu_isa isa, uint64_t seed)
     memset(h, 0, sizeof(*h));
     h->c = tiny_config(true);
     h->w = tiny_weights(&h->c, isa, seed);
+    if (dtype == DTYPE_BF16)
+        h->w = in_bf16(h->w, isa);
     n = (size_t)(N_SEQ * N_PAGES) * KV_PAGE_TOKENS * (size_t)(h->c.n_kv_heads * h->c.head_dim);
     for (int l = 0; l < 2; l++) {
+        h->kv[l].dtype = train_kv_dtype(h->w);
         h->kv[l].k = b->alloc(b->ctx, n * sizeof(float));
         h->kv[l].v = b->alloc(b->ctx, n * sizeof(float));
         memset(h->kv[l].k, 0xff, n * sizeof(float)); /* NaN: nothing may read what nobody wrote */
@@ -120,45 +145,56 @@ static void assert_same_bits(const float *a, const float *b, size_t n)
             fail_msg("element %zu: %a and %a", i, (double)a[i], (double)b[i]);
 }
 
-static void test_chunks_of_many_sequences_equal_decode(void **state)
+/* On each instruction set, in f32 and in bf16. */
+static void on_each_backend(void (*check)(enum cpu_isa isa, enum dtype dtype, struct pool *pool))
 {
-    struct hand h;
     struct pool *pool = NULL;
     struct error err = ERROR_INIT;
-    static const int32_t chunk[] = {1, 15, 16, 17, 64, 187};
 
-    (void)state;
     must(pool_new(2, &pool, &err), &err);
     for (int isa = 0; isa <= (int)cpu_isa_best(); isa++) {
-        size_t C, done = 0;
-        float *want, *got;
-        int32_t seq[N_SEQ * LEN], pos[N_SEQ * LEN], all[N_SEQ * LEN];
-
-        hand_open(&h, (enum cpu_isa)isa, 21);
-        C = (size_t)h.c.hidden_size;
-        want = decode_all(&h);
-        got = xcalloc((size_t)(N_SEQ * LEN) * C, sizeof(float));
-        for (size_t k = 0; k < ARRAY_LEN(chunk); k++) {
-            int32_t n = 0;
-
-            for (int32_t s = 0; s < N_SEQ; s++)
-                for (int32_t i = 0; i < chunk[k]; i++, n++) {
-                    seq[n] = N_SEQ - 1 - s;
-                    pos[n] = (int32_t)done + i;
-                    all[n] = n;
-                }
-            run_rows(&h, isa % 2 ? pool : NULL, n, seq, pos, all, n, got);
-            for (int32_t r = 0; r < n; r++)
-                assert_same_bits(got + (size_t)r * C, want + (size_t)(seq[r] * LEN + pos[r]) * C,
-                                 C);
-            done += (size_t)chunk[k];
-        }
-        assert_int_equal(done, LEN);
-        free(want);
-        free(got);
-        hand_close(&h);
+        check((enum cpu_isa)isa, DTYPE_F32, pool);
+        check((enum cpu_isa)isa, DTYPE_BF16, pool);
     }
     pool_free(pool);
+}
+
+static void check_chunks(enum cpu_isa isa, enum dtype dtype, struct pool *pool)
+{
+    static const int32_t chunk[] = {1, 15, 16, 17, 64, 187};
+    int32_t seq[N_SEQ * LEN], pos[N_SEQ * LEN], all[N_SEQ * LEN], done = 0;
+    struct hand h;
+    float *want, *got;
+    size_t C;
+
+    hand_open(&h, isa, dtype, 21);
+    C = (size_t)h.c.hidden_size;
+    want = decode_all(&h);
+    got = xcalloc((size_t)(N_SEQ * LEN) * C, sizeof(float));
+    for (size_t k = 0; k < ARRAY_LEN(chunk); k++) {
+        int32_t n = 0;
+
+        for (int32_t s = 0; s < N_SEQ; s++)
+            for (int32_t i = 0; i < chunk[k]; i++, n++) {
+                seq[n] = N_SEQ - 1 - s;
+                pos[n] = done + i;
+                all[n] = n;
+            }
+        run_rows(&h, k % 2 ? pool : NULL, n, seq, pos, all, n, got);
+        for (int32_t r = 0; r < n; r++)
+            assert_same_bits(got + (size_t)r * C, want + (size_t)(seq[r] * LEN + pos[r]) * C, C);
+        done += chunk[k];
+    }
+    assert_int_equal(done, LEN);
+    free(want);
+    free(got);
+    hand_close(&h);
+}
+
+static void test_chunks_of_many_sequences_equal_decode(void **state)
+{
+    (void)state;
+    on_each_backend(check_chunks);
 }
 
 static void test_wanting_fewer_rows_changes_none(void **state)
@@ -170,7 +206,7 @@ static void test_wanting_fewer_rows_changes_none(void **state)
     size_t C;
 
     (void)state;
-    hand_open(&h, cpu_isa_best(), 22);
+    hand_open(&h, cpu_isa_best(), DTYPE_F32, 22);
     C = (size_t)h.c.hidden_size;
     want = decode_all(&h);
     got = xcalloc(LEN * C, sizeof(float));
@@ -206,30 +242,29 @@ static void record_logp(struct hand *h, const float *hidden, float temperature, 
     }
 }
 
-static void test_training_logp_equals_recorded(void **state)
+static void check_logp(enum cpu_isa isa, enum dtype dtype, struct pool *pool)
 {
     const float temperature[] = {1.0f, 0.6f};
-    struct pool *pool = NULL;
+    float *hidden, recorded[LEN] = {0}, trained[LEN];
     struct error err = ERROR_INIT;
+    struct hand h;
 
-    (void)state;
-    must(pool_new(2, &pool, &err), &err);
-    for (int isa = 0; isa <= (int)cpu_isa_best(); isa++) {
-        struct hand h;
-        float *hidden, recorded[LEN] = {0}, trained[LEN];
-
-        hand_open(&h, (enum cpu_isa)isa, 23);
-        hidden = decode_all(&h);
-        for (size_t k = 0; k < ARRAY_LEN(temperature); k++) {
-            record_logp(&h, hidden + (size_t)(2 * LEN) * (size_t)h.c.hidden_size, temperature[k],
-                        recorded);
-            must(train_logp(pool, h.w, h.ids[2], LEN, temperature[k], trained, &err), &err);
-            assert_same_bits(trained, recorded, LEN);
-        }
-        free(hidden);
-        hand_close(&h);
+    hand_open(&h, isa, dtype, 23);
+    hidden = decode_all(&h);
+    for (size_t k = 0; k < ARRAY_LEN(temperature); k++) {
+        record_logp(&h, hidden + (size_t)(2 * LEN) * (size_t)h.c.hidden_size, temperature[k],
+                    recorded);
+        must(train_logp(pool, h.w, h.ids[2], LEN, temperature[k], trained, &err), &err);
+        assert_same_bits(trained, recorded, LEN);
     }
-    pool_free(pool);
+    free(hidden);
+    hand_close(&h);
+}
+
+static void test_training_logp_equals_recorded(void **state)
+{
+    (void)state;
+    on_each_backend(check_logp);
 }
 
 int main(void)
