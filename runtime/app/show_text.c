@@ -27,20 +27,19 @@ struct json *show_document(const struct show_view *v)
     return doc;
 }
 
-static int depth_of(const char *path)
+/* What stands before `path` among the steps shown: how many ancestors, and where the rest begins.
+ */
+static const char *below_ancestors(const struct map *shown, const char *path, int *depth)
 {
-    int depth = 0;
+    const char *rest = path;
 
-    for (; *path; path++)
-        depth += *path == '/';
-    return depth;
-}
-
-static const char *leaf_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-
-    return slash ? slash + 1 : path;
+    *depth = 0;
+    for (const char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/'))
+        if (map_get_n(shown, path, (size_t)(slash - path))) {
+            rest = slash + 1;
+            ++*depth;
+        }
+    return rest;
 }
 
 /* Printable text of one token, blanks and control bytes visible. */
@@ -84,14 +83,44 @@ static void put_tokens(const struct show_view *v, const struct json *t, int inde
     }
 }
 
-static void put_step(const struct show_view *v, const struct json *s, struct str *out)
+static void put_value(const struct json *v, size_t width, struct str *out)
 {
-    const char *path = jv_get_string(jv_get(s, "path"), ""), *error;
-    const struct json *call = jv_get(s, "call"), *tokens = jv_get(s, "tokens");
-    int indent = 2 + 2 * depth_of(path);
-    char *text;
+    char *text = jv_dump(v);
 
-    str_printf(out, "%*s%s", indent, "", leaf_of(path));
+    format_one_line(text, width, out);
+    free(text);
+}
+
+/* What the step did: a call and its result, or an output; then what went wrong. */
+static void put_outcome(const struct json *s, struct str *out)
+{
+    const struct json *call = jv_get(s, "call"), *output = jv_get(s, "output");
+    const char *error = jv_get_string(jv_get(s, "error"), NULL);
+
+    if (call) {
+        str_puts(out, "  ");
+        put_value(jv_get(call, "arguments"), 60, out);
+        str_puts(out, " -> ");
+        put_value(jv_get(call, "result"), 80, out);
+    } else if (output) {
+        str_puts(out, "  ");
+        put_value(output, 100, out);
+    }
+    if (error) {
+        str_puts(out, "  ! ");
+        format_one_line(error, 120, out);
+    }
+    str_putc(out, '\n');
+}
+
+static void put_step(const struct show_view *v, const struct map *shown, const struct json *s,
+                     struct str *out)
+{
+    int depth;
+    const char *rest = below_ancestors(shown, jv_get_string(jv_get(s, "path"), ""), &depth);
+    int indent = 2 + 2 * depth;
+
+    str_printf(out, "%*s%s", indent, "", rest);
     if (jv_get_int(jv_get(s, "attempt"), 0) > 0)
         str_printf(out, " @%lld", (long long)jv_get_int(jv_get(s, "attempt"), 0));
     str_printf(out, "  %s", jv_get_string(jv_get(s, "status"), ""));
@@ -102,29 +131,20 @@ static void put_step(const struct show_view *v, const struct json *s, struct str
             sizeof(took));
         str_printf(out, "  %s", took);
     }
-    if (call) {
-        str_puts(out, "  ");
-        text = jv_dump(jv_get(call, "arguments"));
-        format_one_line(text, 60, out);
-        free(text);
-        str_puts(out, " -> ");
-        text = jv_dump(jv_get(call, "result"));
-        format_one_line(text, 80, out);
-        free(text);
-    } else if (jv_get(s, "output")) {
-        str_puts(out, "  ");
-        text = jv_dump(jv_get(s, "output"));
-        format_one_line(text, 100, out);
-        free(text);
-    }
-    error = jv_get_string(jv_get(s, "error"), NULL);
-    if (error) {
-        str_puts(out, "  ! ");
-        format_one_line(error, 120, out);
-    }
-    str_putc(out, '\n');
-    if (tokens)
-        put_tokens(v, tokens, indent + 2, out);
+    put_outcome(s, out);
+    if (jv_get(s, "tokens"))
+        put_tokens(v, jv_get(s, "tokens"), indent + 2, out);
+}
+
+static void put_steps(const struct show_view *v, struct str *out)
+{
+    struct map *shown = map_new();
+
+    for (size_t i = 0; i < jv_size(v->steps); i++)
+        map_put(shown, jv_get_string(jv_get(jv_at(v->steps, i), "path"), ""), v->steps);
+    for (size_t i = 0; i < jv_size(v->steps); i++)
+        put_step(v, shown, jv_at(v->steps, i), out);
+    map_free(shown, NULL);
 }
 
 static void put_head(const struct show_view *v, struct str *out)
@@ -162,8 +182,7 @@ void show_text(const struct show_view *v, struct str *out)
     put_head(v, out);
     if (jv_size(v->steps) > 0)
         str_puts(out, "\n");
-    for (size_t i = 0; i < jv_size(v->steps); i++)
-        put_step(v, jv_at(v->steps, i), out);
+    put_steps(v, out);
     for (size_t i = 0; i < jv_size(v->episodes) && jv_size(v->steps) == 0; i++) {
         const struct json *e = jv_at(v->episodes, i);
         str_printf(
@@ -190,16 +209,14 @@ int show_stream(const struct show_view *v, bool json, bool last)
     struct str out = STR_INIT;
     int code;
 
-    for (size_t i = 0; i < jv_size(v->steps); i++) {
+    for (size_t i = 0; json && i < jv_size(v->steps); i++) {
         struct json *s = jv_at(v->steps, i);
-        if (json) {
-            jv_set_string(s, "type", "step");
-            jv_write(s, 0, &out);
-            str_putc(&out, '\n');
-        } else {
-            put_step(v, s, &out);
-        }
+        jv_set_string(s, "type", "step");
+        jv_write(s, 0, &out);
+        str_putc(&out, '\n');
     }
+    if (!json)
+        put_steps(v, &out);
     if (last && json) {
         jv_set_string(v->head, "type", "result");
         jv_set_string(v->head, "schema", "troupe.show/1");
