@@ -205,6 +205,7 @@ def lint_globals(root, build):
 
 
 def lint_readme(root, _):
+    bases = {os.path.basename(n) for n in tracked(root, "")}
     for name in tracked(root, ".md"):
         folder = os.path.dirname(name)
         for i, line in enumerate(read(root, name).splitlines(), 1):
@@ -213,6 +214,12 @@ def lint_readme(root, _):
                 if path.startswith((".troupe", "build", "/", "~", "$", "out/", "DIR")) or "*" in path or \
                         path in ("troupe.yaml", "config.yaml", "config.json", "chat_template.jinja"):
                     continue
+                if re.search(r"[A-Z]{3}", os.path.basename(path)) and not path.endswith(".md"):
+                    continue  # a pattern: cmd_NAME.c
+                if "/" not in path and (path in bases or path in FOREIGN):
+                    continue
+                if os.path.exists(os.path.join(root, path + ".c")):
+                    continue  # a program by its source
                 if not any(os.path.exists(os.path.join(root, p)) for p in (path, os.path.join(folder, path))):
                     yield f"{name}:{i}: {path} is not there"
 
