@@ -14,6 +14,8 @@
 #include "models/train/tfevents.h"
 #include "runtime/base/memory.h"
 
+#define MAX_TAG 256
+
 static double wall_seconds(const struct metrics *m)
 {
     return (double)seams_wall_ms(m->seams) / 1000.0;
@@ -87,11 +89,31 @@ void metrics_close(struct metrics *m)
     }
 }
 
+/* Numbers become scalars tag/KEY, those of an object tag/KEY/KEY. */
+static void put_scalars(struct str *events, double now, int64_t update, const char *tag,
+                        const struct json *object)
+{
+    struct json *value;
+    const char *key;
+
+    for (void *it = NULL; (it = jv_next(object, it, &key, &value));) {
+        struct str name;
+
+        str_init(&name, MAX_TAG);
+        str_printf(&name, "%s/%s", tag, key);
+        if (jv_kind(value) == JV_INT || jv_kind(value) == JV_REAL)
+            tfevents_put_scalar(events, now, update, str_cstr(&name),
+                                (float)jv_get_number(value, 0));
+        else if (jv_kind(value) == JV_OBJECT && str_ok(&name))
+            put_scalars(events, now, update, str_cstr(&name), value);
+        str_deinit(&name);
+    }
+}
+
 enum status metrics_write(struct metrics *m, int64_t update, const char *prefix, struct json *adopt,
                           struct error *err)
 {
     struct str line = STR_INIT, events = STR_INIT;
-    double now = wall_seconds(m);
     struct json *value;
     const char *key;
     enum status st;
@@ -102,14 +124,9 @@ enum status metrics_write(struct metrics *m, int64_t update, const char *prefix,
         str_put_json_string(&line, key, strlen(key));
         str_putc(&line, ':');
         jv_write(value, 0, &line);
-        if (jv_kind(value) == JV_INT || jv_kind(value) == JV_REAL) {
-            char tag[128];
-
-            snprintf(tag, sizeof(tag), "%s/%s", prefix, key);
-            tfevents_put_scalar(&events, now, update, tag, (float)jv_get_number(value, 0));
-        }
     }
     str_puts(&line, "}\n");
+    put_scalars(&events, wall_seconds(m), update, prefix, adopt);
     st = append(m, 0, &line, err);
     if (!st)
         st = append(m, 1, &events, err);

@@ -23,7 +23,8 @@ struct metrics {
 MUST_CHECK enum status metrics_open(struct metrics *m, const struct seams *seams, const char *out,
                                     const int64_t keep[2], struct error *err);
 void metrics_close(struct metrics *m); /* also of a zeroed one */
-/* One line, with "update" first, taken over. Each number in it becomes a scalar `prefix`/KEY. */
+/* One line, with "update" first, taken over. Each number in it becomes a scalar `prefix`/KEY(/KEY).
+ */
 MUST_CHECK enum status metrics_write(struct metrics *m, int64_t update, const char *prefix,
                                      struct json *adopt, struct error *err);
 MUST_CHECK enum status metrics_sync(struct metrics *m, struct error *err);

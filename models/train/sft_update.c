@@ -87,7 +87,7 @@ static enum status write_metrics(struct trainer *t, int64_t n_trained, double se
     jv_set_real(line, "grad_norm", t->grad_norm);
     jv_set_int(line, "tokens", t->state.tokens);
     jv_set_int(line, "batch_trained", n_trained);
-    jv_set_real(line, "tokens_per_s", seconds > 0 ? (double)n_rows / seconds : 0);
+    jv_set_int(line, "tokens_per_s", seconds > 0 ? (int64_t)((double)n_rows / seconds) : 0);
     return metrics_write(&t->metrics, t->state.update, "train", line, err);
 }
 
