@@ -57,9 +57,10 @@ static int32_t default_group_rows(const struct model_config *c)
     return c->hidden_size <= 256 ? 128 : c->hidden_size <= 512 ? 256 : 512;
 }
 
-static bool is_small(int64_t n_params)
+static bool is_small(const struct sharded_pass_options *o, int64_t n_params)
 {
-    return n_params * GRADIENT_SHARDS * (int64_t)sizeof(float) <= SMALL_GRADIENT_BYTES;
+    return !o->one_gradient &&
+           n_params * GRADIENT_SHARDS * (int64_t)sizeof(float) <= SMALL_GRADIENT_BYTES;
 }
 
 static struct packed_pass_shape pass_shape(const struct model_config *c,
@@ -86,7 +87,7 @@ static int32_t worker_count(const struct sharded_pass_options *o, bool small)
 int64_t sharded_pass_bytes(const struct weights *w, const struct sharded_pass_options *o)
 {
     int64_t n_params = weights_n_params(w);
-    bool small = is_small(n_params);
+    bool small = is_small(o, n_params);
     int32_t group;
     struct packed_pass_shape shape = pass_shape(weights_config(w), o, &group);
     int64_t gradients = o->training ? (small ? GRADIENT_SHARDS : 1) * n_params * 4 : 0;
@@ -136,7 +137,7 @@ enum status sharded_pass_new(const struct weights *w, const struct sharded_pass_
     p->backend = weights_backend(w);
     p->options = *o;
     p->n_params = weights_n_params(w);
-    p->small = is_small(p->n_params);
+    p->small = is_small(o, p->n_params);
     shape = pass_shape(weights_config(w), o, &p->group_rows);
     p->max_rows = shape.max_rows;
     p->n_workers = worker_count(o, p->small);

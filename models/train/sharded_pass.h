@@ -20,6 +20,7 @@ struct sharded_pass_options {
     int32_t max_len;    /* ids of the longest sequence */
     int32_t group_rows; /* 0: by the model's size */
     bool training, recompute;
+    bool one_gradient; /* shard after shard also where the model is small: less memory, same bits */
 };
 
 MUST_CHECK enum status sharded_pass_new(const struct weights *w,

@@ -33,10 +33,13 @@ static void free_result(struct result *r)
 }
 
 static struct result train(const struct weights *w, const struct sequences *s, int32_t n_threads,
-                           bool recompute)
+                           bool recompute, bool one_gradient)
 {
-    struct sharded_pass_options o = {
-        .max_len = MAX_LEN, .training = true, .recompute = recompute, .group_rows = 48};
+    struct sharded_pass_options o = {.max_len = MAX_LEN,
+                                     .training = true,
+                                     .recompute = recompute,
+                                     .one_gradient = one_gradient,
+                                     .group_rows = 48};
     struct result r = {.grad = xcalloc((size_t)weights_n_params(w), sizeof(float)),
                        .logp = xcalloc((size_t)s->n_tokens, sizeof(float)),
                        .coef = xcalloc((size_t)s->n_tokens, sizeof(float))};
@@ -77,15 +80,15 @@ static void test_threads_recomputation_and_sets_agree(void **state)
         struct sequences s = {0};
         struct result want;
 
-        tiny_batch(&s, &c, 31, 20, MAX_LEN);
-        want = train(w, &s, 1, false);
+        tiny_batch(&s, &c, 31, 12, MAX_LEN);
+        want = train(w, &s, 1, false, false);
         assert_true(want.loss > 0);
         weights_unref(w);
         for (int isa = 0; isa <= (int)cpu_isa_best(); isa++) {
             w = tiny_weights(&c, (enum cpu_isa)isa, 8);
             for (size_t t = 0; t < ARRAY_LEN(n_threads); t++)
-                for (int recompute = 0; recompute < 2; recompute++) {
-                    struct result got = train(w, &s, n_threads[t], recompute);
+                for (int kind = 0; kind < 4; kind++) {
+                    struct result got = train(w, &s, n_threads[t], kind & 1, kind & 2);
 
                     assert_same(w, &s, &want, &got);
                     free_result(&got);
@@ -140,8 +143,8 @@ static void test_shortest_sequences(void **state)
 
     (void)state;
     tiny_batch(&s, &c, 33, 300, 3);
-    a = train(w, &s, 1, false);
-    b = train(w, &s, 2, true);
+    a = train(w, &s, 1, false, false);
+    b = train(w, &s, 2, true, true);
     assert_same(w, &s, &a, &b);
     free_result(&a);
     free_result(&b);
