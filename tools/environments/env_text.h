@@ -38,6 +38,16 @@ static inline size_t text_finish(const char *start, char *at, char terminator)
     return (size_t)(at - start) + 1;
 }
 
+/* Adds n bytes at *at and a NUL; what does not fit is left out. */
+static inline void text_append(char *buffer, size_t size, size_t *at, const char *text, size_t n)
+{
+    if (n >= size - *at)
+        n = size - *at - 1;
+    memcpy(buffer + *at, text, n);
+    *at += n;
+    buffer[*at] = '\0';
+}
+
 /* The tool whose word begins the text, or -1. No word begins another. */
 static inline int32_t text_tool(const struct env_word *words, int32_t n_words, const char *text,
                                 size_t n)

@@ -166,8 +166,8 @@ void ledger_make_call(enum ledger_tool tool, int32_t key, int32_t value, struct 
 extern const char *const ledger_experts[LEDGER_N_EXPERTS]; /* the first two without a cue */
 /* Tuned on training seeds by tests/unit/environments/test_ledger_cue_tuning.c at a horizon of
  * 100: the best shares for who ignores the class, with and without a count of calls. */
-#define LEDGER_BLIND_SHARE 0.30
-#define LEDGER_BLIND_LOOKS 0.21
+#define LEDGER_BLIND_SHARE 0.36
+#define LEDGER_BLIND_LOOKS 0.20
 
 /* ledger_demo.c, ledger_probe.c */
 #define LEDGER_N_DEMO_KINDS 6
