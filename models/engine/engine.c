@@ -26,15 +26,6 @@ static enum status build_memory(struct engine *e, const struct engine_options *o
         st = arch_rope_table(c, plan->context, &e->rope_cos, &e->rope_sin, err);
     if (st)
         return st;
-    e->sched = (struct scheduler){
-        .kv = e->kv,
-        .tree = e->tree,
-        .max_running = o->max_sessions < o->max_batch_rows ? o->max_sessions : o->max_batch_rows,
-        .max_rows = o->max_batch_rows,
-        .prefill_chunk = o->prefill_chunk,
-    };
-    if (!scheduler_init(&e->sched))
-        return error_set(err, STATUS_NO_MEMORY, "no memory for %d sessions", (int)o->max_sessions);
     e->stepper = (struct stepper){
         .backend = o->backend,
         .arch = e->source.arch,
@@ -45,6 +36,15 @@ static enum status build_memory(struct engine *e, const struct engine_options *o
         .rope_cos = e->rope_cos,
         .rope_sin = e->rope_sin,
     };
+    e->sched = (struct scheduler){
+        .kv = e->kv,
+        .tree = e->tree,
+        .max_running = e->stepper.shape.max_running,
+        .max_rows = o->max_batch_rows,
+        .prefill_chunk = o->prefill_chunk,
+    };
+    if (!scheduler_init(&e->sched))
+        return error_set(err, STATUS_NO_MEMORY, "no memory for %d sessions", (int)o->max_sessions);
     st = stepper_init(&e->stepper, e->sched.max_running, err);
     e->has_stepper = st == STATUS_OK;
     return st;

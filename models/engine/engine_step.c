@@ -8,6 +8,7 @@
  */
 #include "models/engine/engine_step.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,8 +22,11 @@
  * and keys stay in cache (256 sessions in lockstep were a third slower than 16 to 64). */
 #define GROUP_ROWS_DEFAULT 32
 #define GROUP_ROWS_MIN     4 /* fewer rows a worker are not worth waking it */
-#define SLICE_ROWS         64
-#define LOGIT_BYTES        (4 << 20)
+/* Measured on the 0.45 M model: 256 sequences that advance together take 1.6 times the time a token
+ * of 32 at a time, each of which runs to its end; the others wait no longer on average. */
+#define RUNNING_A_WORKER 32
+#define SLICE_ROWS       64
+#define LOGIT_BYTES      (4 << 20)
 
 struct step_worker {
     _Alignas(64) struct stepper *st; /* no cache line is shared between workers */
@@ -56,6 +60,9 @@ struct step_shape step_shape_of(const struct model_config *c, int32_t n_threads,
     rows = LOGIT_BYTES / ((int64_t)c->vocab_size * 4);
     if (s.columns)
         rows *= 8; /* shared by all threads */
+    s.max_running = max_batch_rows;
+    if (!s.columns && s.max_running > n_threads * RUNNING_A_WORKER)
+        s.max_running = n_threads * RUNNING_A_WORKER;
     s.logit_rows = rows < 1 ? 1 : rows > s.slice_rows ? s.slice_rows : (int32_t)rows;
     return s;
 }
@@ -322,30 +329,45 @@ static int32_t further_rows(const struct model_session *x)
                : 0;
 }
 
+/* One pass over a group; how many sequences took part. */
+static int32_t run_pass(struct step_worker *w, int32_t first, int32_t end, bool planned)
+{
+    struct model_session *const *seq = w->st->seq;
+    int32_t n = 0;
+
+    for (int32_t i = first; i < end; i++) {
+        int32_t rows = planned ? seq[i]->plan_rows : further_rows(seq[i]);
+
+        if (rows > 0) {
+            add_rows(w, seq[i], rows);
+            n++;
+        }
+    }
+    run_slice(w);
+    return n;
+}
+
 static void run_group(void *ctx, int32_t task, int32_t worker)
 {
     struct stepper *st = ctx;
     struct step_worker *w = &st->worker[worker];
     int32_t first = st->group_first[task];
     int32_t end = st->group_first[task + 1];
+    int32_t begun = run_pass(w, first, end, true);
+    int32_t passes = 1;
 
-    for (int32_t pass = 0; pass < st->passes; pass++) {
-        bool any = false;
+    while (passes < st->passes && !atomic_load_explicit(&st->cut, memory_order_relaxed)) {
+        int32_t n = run_pass(w, first, end, false);
 
-        for (int32_t i = first; i < end; i++) {
-            int32_t rows = pass == 0 ? st->seq[i]->plan_rows : further_rows(st->seq[i]);
-
-            if (rows > 0) {
-                add_rows(w, st->seq[i], rows);
-                any = true;
-            }
-        }
-        run_slice(w);
-        if (!any)
+        if (n == 0)
             break;
-        if (pass + 1 > w->times.passes)
-            w->times.passes = pass + 1;
+        passes++;
+        /* Ended calls want their answers, and their places are worth more than a barrier. */
+        if (n < begun - begun / 4)
+            atomic_store_explicit(&st->cut, true, memory_order_relaxed);
     }
+    if (passes > w->times.passes)
+        w->times.passes = passes;
 }
 
 /* Cuts the sequences into groups of about equal rows, a multiple of the workers in number. */
@@ -378,6 +400,7 @@ void stepper_run(struct stepper *st, struct model_session *const *seq, int32_t n
 {
     st->seq = seq;
     st->passes = passes;
+    atomic_store_explicit(&st->cut, false, memory_order_relaxed);
     cut_groups(st, n);
     memset(times, 0, sizeof(*times));
     for (int32_t i = 0; i < st->shape.n_workers; i++)

@@ -22,12 +22,13 @@
 
 /* How a model runs on a number of threads. */
 struct step_shape {
-    bool columns;       /* one group, ops split over the pool */
-    int32_t n_workers;  /* with scratch of their own; 1 when columns */
-    int32_t n_samplers; /* threads that sample */
-    int32_t group_rows; /* aimed at */
-    int32_t slice_rows; /* at most in one forward pass */
-    int32_t logit_rows; /* at most in one block of logits */
+    bool columns;        /* one group, ops split over the pool */
+    int32_t n_workers;   /* with scratch of their own; 1 when columns */
+    int32_t n_samplers;  /* threads that sample */
+    int32_t group_rows;  /* aimed at */
+    int32_t slice_rows;  /* at most in one forward pass */
+    int32_t max_running; /* sequences at a time: more only push each other's keys out of cache */
+    int32_t logit_rows;  /* at most in one block of logits */
 };
 struct step_shape step_shape_of(const struct model_config *c, int32_t n_threads, int32_t group_rows,
                                 int32_t max_batch_rows);
@@ -47,7 +48,8 @@ struct stepper {
     struct model_session *const *seq; /* of this step: in groups */
     int32_t *group_first;             /* (n_groups + 1) indices into seq */
     int32_t n_groups, max_groups;
-    int32_t passes; /* of this step, at most */
+    int32_t passes;   /* of this step, at most */
+    _Atomic bool cut; /* a group has lost many sequences: no further pass */
 };
 
 /* The fields down to rope_sin are set. */
