@@ -3,6 +3,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "runtime/app/app.h"
 #include "runtime/app/table.h"
@@ -169,8 +170,41 @@ const struct command_spec cmd_cancel = {
     1,
     cancel_main};
 
+/* The only open question of a run. */
+struct open_wait {
+    char path[1024];
+    int n;
+};
+
+static bool note_wait(void *ctx, const struct wait_row *w)
+{
+    struct open_wait *o = ctx;
+
+    if (!w->answer) {
+        snprintf(o->path, sizeof(o->path), "%s", w->path);
+        o->n++;
+    }
+    return true;
+}
+
+static enum status only_wait(struct store_reader *q, const char *uuid, struct open_wait *o,
+                             struct error *err)
+{
+    enum status st = query_waits(q, uuid, note_wait, o, err);
+
+    if (!st && o->n == 0)
+        st = error_set(err, STATUS_NOT_FOUND, "%s waits for nothing", uuid);
+    if (!st && o->n > 1) {
+        st =
+            error_set(err, STATUS_USAGE, "%s waits for %d answers; name one: RUN/PATH", uuid, o->n);
+        error_hint(err, "`troupe show %s` lists them", uuid);
+    }
+    return st;
+}
+
 static int answer_main(void *app)
 {
+    struct open_wait wait = {0};
     struct app *a = app;
     const char *what = options_arg(a->options, 0), *slash = what,
                *text = options_arg(a->options, 1);
@@ -189,13 +223,12 @@ static int answer_main(void *app)
     if (!st)
         st = query_resolve_run(q, prefix, uuid, &err);
     free(prefix);
-    size_t n = 0;
-    while (text[n])
-        n++;
-    if (jv_parse(text, n, "VALUE", &answer, &not_json))
+    if (!st && !*slash)
+        st = only_wait(q, uuid, &wait, &err);
+    if (jv_parse(text, strlen(text), "VALUE", &answer, &not_json))
         answer = jv_string(text); /* yes, no, any words: no quotes needed */
     if (!st)
-        st = store_answer(s, uuid, *slash ? slash + 1 : NULL, answer, &err);
+        st = store_answer(s, uuid, *slash ? slash + 1 : wait.path, answer, &err);
     jv_unref(answer);
     if (st)
         return app_fail(a, &err);

@@ -86,8 +86,8 @@ static enum status read_file(struct options *o, const char *path, struct error *
     if (st)
         return st;
     const struct yaml_node *root = yaml_root(y);
-    if (!root)
-        goto out; /* an empty file */
+    if (!root || (yaml_node_kind(root) == YAML_SCALAR && !*yaml_text_of(root)))
+        goto out; /* an empty file, or comments alone */
     if (yaml_node_kind(root) != YAML_MAPPING) {
         st = yaml_error(err, y, root, "a configuration file is a mapping of options");
         goto out;

@@ -87,7 +87,8 @@ class Basics(CliCase):
         self.assertTrue(os.path.exists(os.path.join(self.dir, "here/.troupe/store.db")))
 
     def test_a_blueprint_with_a_mistake_is_shown_with_a_caret(self):
-        text = open(os.path.join(SOURCE, "blueprints/shipped/ledger.yaml"), encoding="utf-8").read()
+        with open(os.path.join(SOURCE, "blueprints/shipped/ledger.yaml"), encoding="utf-8") as f:
+            text = f.read()
         self.write("bad.yaml", text.replace("steps:", "stepz:", 1))
         r = self.fails(78, ["bad.yaml:", "stepz", "steps", "^"], "validate", "bad.yaml")
         self.assertNotIn("ASan", r.err)

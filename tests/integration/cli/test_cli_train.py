@@ -23,7 +23,8 @@ class Train(CliCase):
         for name in ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"):
             self.assertTrue(os.path.exists(os.path.join(self.dir, "a/model", name)), name)
         self.ok("generate", "--model", os.path.join(self.dir, "a/model"), "--prompt", "ORDd+7|", "--max-tokens", "4")
-        lines = [json.loads(line) for line in open(os.path.join(self.dir, "a/metrics.jsonl"), encoding="utf-8")]
+        with open(os.path.join(self.dir, "a/metrics.jsonl"), encoding="utf-8") as f:
+            lines = [json.loads(line) for line in f]
         self.assertGreaterEqual(len(lines), 10)
 
     def test_threads_and_interruption_do_not_change_the_bits(self):
