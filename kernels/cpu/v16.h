@@ -16,13 +16,22 @@
 #include "kernels/dtype.h"
 #include "kernels/fmath.h"
 
+/* Under the sanitizers the plain form keeps its loops in functions of their own: sixteen checked
+ * lanes inlined into everything would take the compiler minutes. */
+#if defined(V16_OUT_OF_LINE)
+#define V16_INLINE static __attribute__((noinline, unused))
+#else
 #define V16_INLINE static inline __attribute__((always_inline, unused))
+#endif
 
 /* Loops pass a constant 16 for their whole vectors, so that only the last one pays for masks. */
 #define V16_WHOLE(n) (__builtin_constant_p(n) && (n) >= 16)
 
-/* Before a loop of constant count that must vanish. */
-#if defined(__clang__)
+/* Before a loop of constant count that must vanish, so that its vectors stay in registers. The
+ * plain form has none to keep, and unrolled it would take the compiler minutes. */
+#if !defined(CPU_BUILD_AVX512) && !defined(CPU_BUILD_AVX2)
+#define V16_UNROLL
+#elif defined(__clang__)
 #define V16_UNROLL _Pragma("unroll")
 #else
 #define V16_UNROLL _Pragma("GCC unroll 16")
