@@ -45,7 +45,7 @@ class Kill(CliCase):
         while True:
             p = self.start(*command)
             try:
-                p.communicate(timeout=chance.uniform(0.05, 1.5) if kills < 6 else 120)
+                p.communicate(timeout=chance.uniform(0.03, 0.4) if kills < 6 else 120)
                 self.assertEqual(p.returncode, 0)
                 break
             except subprocess.TimeoutExpired:
