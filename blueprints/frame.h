@@ -114,6 +114,8 @@ struct runner {
     struct frame *root;
     struct frame *ready_first, *ready_last;
     struct pump *pump; /* a deferred call under way, or NULL */
+    struct pump
+        *check; /* a question to the store whether it still takes what is written, or NULL */
     bool pumping, ending, told;
     bool stopped, keep; /* runner_stop, or another process cancelled the run */
     struct error fatal; /* the journal or the blueprint cannot be used: nothing more is written */

@@ -108,7 +108,7 @@ static void accept_answer(struct frame *f, const struct json *answer, const char
 
     if (is_among(f->step->reject, answer)) {
         text = jv_dump(answer);
-        frame_end(f, STEP_REJECTED, NULL, "%s: %s", who, text);
+        frame_end(f, STEP_REJECTED, NULL, "%s %s", who, text);
         free(text);
         return;
     }
@@ -122,11 +122,11 @@ static void answered(struct frame *f, const struct json *answer)
     if (!answer && !s->on_timeout)
         frame_end(f, STEP_TIMEOUT, NULL, "nobody answered in time");
     else if (!answer)
-        accept_answer(f, s->on_timeout, "nobody answered in time; the default");
+        accept_answer(f, s->on_timeout, "nobody answered in time, and the default is");
     else if (s->options && !is_among(s->options, answer))
         frame_begin_again(f, "the answer is none of the options");
     else
-        accept_answer(f, answer, "the answer");
+        accept_answer(f, answer, "the answer was");
 }
 
 static enum status prepare(struct frame *f, struct json **in, struct error *err)

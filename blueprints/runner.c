@@ -11,7 +11,8 @@
 #define POLL_MS   200 /* how late another process's answer or cancel is noticed */
 #define PUMP_MOST 512 /* events at one turn of the loop */
 
-/* A deferred call cannot be taken back, so it finds out here whether its runner is still there. */
+/* What was asked of the loop or the store cannot be taken back, so it finds out here whether its
+ * runner is still there. */
 struct pump {
     struct runner *r;
 };
@@ -175,6 +176,33 @@ static void consider_end(struct runner *r)
 
 /* ---- while it runs */
 
+static void on_check(void *ctx, enum status status, const struct error *err)
+{
+    struct pump *p = ctx;
+    struct runner *r = p->r;
+
+    free(p);
+    if (!r)
+        return;
+    r->check = NULL;
+    if (status && !r->told)
+        runner_fatal(r, err);
+}
+
+/* A store that takes nothing any more (a full disk) is noticed while the run works, not only at its
+ * end. */
+static void check_store(struct runner *r)
+{
+    struct pump *p;
+
+    if (r->check)
+        return;
+    p = xcalloc(1, sizeof(*p));
+    p->r = r;
+    r->check = p;
+    journal_when_durable(r->run, on_check, p);
+}
+
 static void on_poll(void *ctx);
 
 static void set_poll(struct runner *r)
@@ -192,6 +220,7 @@ static void on_poll(void *ctx)
     set_poll(r); /* it holds the loop open until the end is told */
     if (r->stopped || r->told)
         return;
+    check_store(r);
     if (run_poll_cancelled(r->run, &cancelled, &err))
         runner_fatal(r, &err);
     else if (cancelled)
@@ -209,7 +238,7 @@ static void on_tick(void *ctx)
 
 void runner_fatal(struct runner *r, const struct error *err)
 {
-    if (!r->fatal.status)
+    if (!r->fatal.status && err)
         r->fatal = *err;
     r->fatal.status = r->fatal.status ? r->fatal.status : STATUS_FAILED;
     runner_stop(r, true);
@@ -230,6 +259,7 @@ enum status runner_start(const struct runner_host *h, const struct plan *plan, s
                          const struct json *inputs, runner_done done, void *ctx,
                          struct runner **out, struct error *err)
 {
+    struct plan_check check = {.tools = h->tools, .unattended = h->unattended};
     struct runner *r = xcalloc(1, sizeof(*r));
     enum status st;
 
@@ -241,6 +271,8 @@ enum status runner_start(const struct runner_host *h, const struct plan *plan, s
     r->open_budgets = jv_object();
     r->began_ms = seams_wall_ms(h->seams);
     st = plan_inputs(plan, inputs, &r->inputs, err);
+    if (!st)
+        st = blueprint_check(plan, &check, err);
     if (!st)
         st = runner_make_roles(r, plan, err);
     if (!st)
@@ -267,6 +299,8 @@ void runner_free(struct runner *r)
     loop_tick_free(r->tick);
     if (r->pump)
         r->pump->r = NULL;
+    if (r->check)
+        r->check->r = NULL;
     runner_free_roles(r);
     jv_unref(r->open_budgets);
     jv_unref(r->inputs);

@@ -27,6 +27,7 @@ struct runner_host {
     /* Stay while only questions are open, and take answers as they come. false: the runner is done
      * with "waiting" then, and resume goes on after an answer. */
     bool stay;
+    bool unattended; /* nobody answers: every question needs a default, or the run does not begin */
     int64_t max_steps; /* of a run, each item and round counted; 0: RUNNER_MAX_STEPS */
 };
 #define RUNNER_MAX_STEPS 1000000

@@ -4,6 +4,7 @@
  */
 #include "tests/unit/blueprints/run_bench.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -34,7 +35,7 @@ static void effects_path(const struct run_bench *b, struct str *path)
     str_printf(path, "%s/effects", b->folder);
 }
 
-static void note(struct run_bench *b, const char *line)
+void run_bench_note(struct run_bench *b, const char *line)
 {
     struct str path = STR_INIT;
     int fd;
@@ -103,7 +104,11 @@ static void agent_ends(void *ctx)
     a->timer = NULL;
     a->over = true;
     a->host->b->n_active--;
-    if (a->cancelled) {
+    if (jv_get_bool(jv_get(a->task.input, "wait"), false) &&
+        run_bench_effects(a->host->b, "answered") == 0) {
+        r.state = STEP_WAITING;
+        error_set(&r.err, STATUS_WAITING, "waits as told");
+    } else if (a->cancelled) {
         r.state = STEP_CANCELLED;
         error_set(&r.err, STATUS_CANCELLED, "the agent was cancelled");
     } else if (attempt_of(a->task.scope.path) < number(a, "fail")) {
@@ -142,7 +147,7 @@ enum status agent_start(struct agent_host *h, const struct agent_task *t, agent_
     a->done = done;
     a->ctx = ctx;
     str_printf(&line, "agent %s", t->scope.path);
-    note(h->b, str_cstr(&line));
+    run_bench_note(h->b, str_cstr(&line));
     str_deinit(&line);
     h->b->n_active++;
     if (h->b->n_active > h->b->most_active)
@@ -185,7 +190,7 @@ static void flaky_start(struct tool *t, struct tool_call *c)
     struct str line = STR_INIT;
 
     str_printf(&line, "flaky %s", c->path);
-    note(b, str_cstr(&line));
+    run_bench_note(b, str_cstr(&line));
     str_deinit(&line);
     if (b->n_flaky++ < jv_get_int(jv_get(c->arguments, "fail"), 0))
         tool_call_finish_error(c, "not yet");
@@ -195,7 +200,7 @@ static void flaky_start(struct tool *t, struct tool_call *c)
 
 static void slow_start(struct tool *t, struct tool_call *c)
 {
-    note(t->ctx, "slow");
+    run_bench_note(t->ctx, "slow");
     c->state = t->ctx;
 }
 
@@ -219,9 +224,9 @@ static void send_start(struct tool *t, struct tool_call *c)
 
     maybe_crash(b);
     effect_line(&line, t, c);
-    note(b, "sending");
+    run_bench_note(b, "sending");
     if (run_bench_effects(b, str_cstr(&line)) == 0)
-        note(b, str_cstr(&line));
+        run_bench_note(b, str_cstr(&line));
     str_deinit(&line);
     maybe_crash(b);
     tool_call_finish(c, TOOL_OK, jv_ref(jv_get(c->arguments, "to")));
@@ -235,7 +240,7 @@ static void pay_start(struct tool *t, struct tool_call *c)
 
     maybe_crash(b);
     effect_line(&line, t, c);
-    note(b, str_cstr(&line));
+    run_bench_note(b, str_cstr(&line));
     str_deinit(&line);
     maybe_crash(b);
     if (!jv_get_bool(jv_get(c->arguments, "late"), false))
@@ -248,7 +253,7 @@ static void pay_status(struct tool *t, struct tool_call *c)
 {
     struct str line = STR_INIT;
 
-    note(t->ctx, "asked");
+    run_bench_note(t->ctx, "asked");
     effect_line(&line, t, c);
     if (run_bench_effects(t->ctx, str_cstr(&line)) > 0)
         tool_call_finish(c, TOOL_OK, jv_ref(jv_get(c->arguments, "to")));
@@ -300,6 +305,14 @@ static int on_sync(void *ctx)
     return 0;
 }
 
+static int on_write(void *ctx, size_t n)
+{
+    struct run_bench *b = ctx;
+
+    (void)n;
+    return atomic_load(&b->full) ? ENOSPC : 0;
+}
+
 static void wake(void *ctx)
 {
     loop_wake(ctx);
@@ -317,23 +330,37 @@ void run_bench_open(struct run_bench *b)
     run_bench_open_in(b, blueprint_dir_make());
 }
 
-void run_bench_open_in(struct run_bench *b, const char *folder)
+static void open_store(struct run_bench *b)
 {
     struct str path = STR_INIT;
     struct error err = ERROR_INIT;
 
-    b->steps = STR_INIT;
-    b->folder = folder;
     blueprint_dir_path("store.db", &path);
     if (store_open(&(struct store_options){.path = str_cstr(&path),
                                            .create = true,
                                            .durability = STORE_FULL,
                                            .sync_hook = on_sync,
-                                           .sync_hook_ctx = b},
+                                           .sync_hook_ctx = b,
+                                           .write_hook = on_write,
+                                           .write_hook_ctx = b},
                    &b->store, &err))
         fail_msg("%s", err.message);
-    assert_int_equal(loop_new(seams_real(), &b->loop, NULL), STATUS_OK);
     store_set_wake(b->store, wake, b->loop);
+    str_deinit(&path);
+}
+
+void run_bench_reopen(struct run_bench *b)
+{
+    store_close(b->store);
+    open_store(b);
+}
+
+void run_bench_open_in(struct run_bench *b, const char *folder)
+{
+    b->steps = STR_INIT;
+    b->folder = folder;
+    assert_int_equal(loop_new(seams_real(), &b->loop, NULL), STATUS_OK);
+    open_store(b);
     b->drain = loop_tick_new(b->loop, drain, b);
     assert_int_equal(
         tool_registry_new(&(struct tool_registry_options){.seams = seams_real()}, &b->tools, NULL),
@@ -341,7 +368,6 @@ void run_bench_open_in(struct run_bench *b, const char *folder)
     add_tools(b);
     b->agents = xcalloc(1, sizeof(*b->agents));
     b->agents->b = b;
-    str_deinit(&path);
 }
 
 static void forget(struct run_bench *b)
@@ -427,6 +453,7 @@ static void drive(struct run_bench *b, const struct json *inputs)
                             .on_step = on_step,
                             .ctx = b,
                             .stay = b->stay,
+                            .unattended = b->unattended,
                             .max_steps = b->max_steps};
     struct error err = ERROR_INIT;
 

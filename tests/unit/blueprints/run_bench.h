@@ -3,7 +3,8 @@
  *
  * Agents are pretended: run_bench.c defines agent_start, agent_cancel and agent_free. What one does
  * stands in its `in`: {"say": X} answers X, {"fail": N} fails while the attempt is below N,
- * {"hang": true} ends only when it is cancelled, {"spend": N} uses N tokens. In an environment it
+ * {"hang": true} ends only when it is cancelled, {"spend": N} uses N tokens, {"wait": true} waits
+ * until there is an effect "answered", {"ms": N} takes that long. In an environment it
  * answers with its parameters as verdict.
  *
  * Effects go into a file of the folder, one line each, so that they can be counted across
@@ -33,7 +34,8 @@ struct run_bench {
     struct tool_call *late[8]; /* calls that nobody waits for any more; they end with the bench */
     int n_late;
     int n_flaky, n_active, most_active;
-    bool stay, trace;
+    bool stay, unattended, trace;
+    _Atomic int full; /* the disk takes no more */
     int64_t max_steps;
     int64_t stop_after_ms; /* 0: never */
     bool stop_keep;
@@ -52,10 +54,12 @@ void run_bench_close(struct run_bench *b);
 /* The same in a folder of blueprint_dir that is there and stays. */
 void run_bench_open_in(struct run_bench *b, const char *folder);
 void run_bench_close_in(struct run_bench *b);
+void run_bench_reopen(struct run_bench *b); /* the store, as another process would */
 /* Loads main.yaml (text, or as it is when NULL), makes a run and drives it until it is done. */
 void run_bench_run(struct run_bench *b, const char *text, const char *inputs);
 /* Takes the run `uuid` again, with the plan that it has stored, or main.yaml when `from_file`. */
 void run_bench_resume(struct run_bench *b, bool from_file);
+void run_bench_note(struct run_bench *b, const char *line); /* one more effect */
 /* Lines of the effects file that begin with this. */
 int run_bench_effects(const struct run_bench *b, const char *prefix);
 void run_bench_answer(struct run_bench *b, const char *path, const char *json);

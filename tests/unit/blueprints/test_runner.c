@@ -308,6 +308,56 @@ static void a_spent_budget_ends_the_step_that_wants_more(void **state)
         check(*state, &budgets[i]);
 }
 
+static void what_was_spent_counts_after_a_resume(void **state)
+{
+    static const char *const texts[] = {
+        HEAD AGENTS
+        "budget: {tokens: 100}\nsteps: {a: {agent: a, in: {spend: 60}}, b: {agent: a, in: "
+        "{spend: 60, ms: 300}}, c: {agent: a, in: {spend: 1}}}\n",
+        HEAD AGENTS
+        "steps: {x: {do: {a: {agent: a, in: {spend: 60}}, b: {agent: a, in: {spend: 60, "
+        "ms: 300}}, c: {agent: a, in: {spend: 1}}}, budget: {tokens: 100}}}\n"};
+    struct run_bench *b = *state;
+
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        b->stop_after_ms = 60;
+        b->stop_keep = true;
+        run_bench_run(b, texts[i], NULL);
+        assert_string_equal(b->status, "running");
+        b->stop_after_ms = 0;
+        run_bench_resume(b, false);
+        assert_string_equal(b->status, "budget");
+        assert_non_null(strstr(b->error, "c: the budget of 100 tokens is spent"));
+    }
+}
+
+static void fill_the_disk(struct run_bench *b)
+{
+    atomic_store(&b->full, 1);
+}
+
+static void a_full_disk_ends_the_work_and_loses_nothing(void **state)
+{
+    struct run_bench *b = *state;
+    struct str step = STR_INIT;
+
+    b->while_running = fill_the_disk;
+    run_bench_run(b,
+                  HEAD AGENTS
+                  "steps: {a: {agent: a, in: {say: 1}}, b: {loop: {max: 100}, agent: a, "
+                  "in: {say: \"${round}\", ms: 50}}}\n",
+                  NULL);
+    assert_string_equal(b->status, "error");
+    assert_int_equal(b->result.err.status, STATUS_DISK_FULL);
+    assert_true(run_bench_effects(b, "agent b") < 50); /* it did not work on for nothing */
+    atomic_store(&b->full, 0);
+    b->while_running = NULL;
+    run_bench_reopen(b);
+    run_bench_step(b, "a", &step);
+    assert_string_equal(str_cstr(&step), "ok 0 1");
+    str_deinit(&step);
+}
+
 static void a_run_has_a_greatest_number_of_steps(void **state)
 {
     struct run_bench *b = *state;
@@ -450,6 +500,8 @@ int main(void)
         ON_BENCH(a_timeout_is_tried_again_as_the_effect_allows),
         ON_BENCH(a_once_call_whose_time_is_over_asks),
         ON_BENCH(a_spent_budget_ends_the_step_that_wants_more),
+        ON_BENCH(what_was_spent_counts_after_a_resume),
+        ON_BENCH(a_full_disk_ends_the_work_and_loses_nothing),
         ON_BENCH(a_run_has_a_greatest_number_of_steps),
         ON_BENCH(values_do_not_grow_without_bound),
         ON_BENCH(a_cancelled_run_records_what_it_cancelled),

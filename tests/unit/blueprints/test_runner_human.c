@@ -97,7 +97,7 @@ static void no_is_a_gate(void **state)
     run_bench_answer(b, "ask", "\"no\"");
     run_bench_resume(b, false);
     assert_string_equal(b->status, "rejected");
-    assert_string_equal(b->error, "ask: the answer: \"no\"");
+    assert_string_equal(b->error, "ask: the answer was \"no\"");
     assert_int_equal(run_bench_effects(b, "flaky"), 0);
     /* Unless the file says otherwise. */
     run_bench_run(b, HEAD "steps: {x: {value: 1}, ask: {" ASK ", reject: []}}}\n", NULL);
@@ -226,6 +226,35 @@ static void a_waiting_run_can_be_cancelled(void **state)
     assert_string_equal(b->status, "cancelled");
 }
 
+static void a_call_of_an_agent_may_ask(void **state)
+{
+    struct run_bench *b = *state;
+
+    run_bench_run(b, HEAD "agents: {a: {}}\nsteps: {a: {agent: a, in: {say: 1, wait: true}}}\n",
+                  NULL);
+    assert_string_equal(b->status, "waiting");
+    run_bench_resume(b, false);
+    assert_string_equal(b->status, "waiting");
+    run_bench_note(b, "answered");
+    run_bench_resume(b, false);
+    assert_string_equal(b->status, "ok");
+    assert_string_equal(b->output, "1");
+}
+
+static void an_unattended_run_needs_defaults(void **state)
+{
+    struct run_bench *b = *state;
+
+    b->unattended = true;
+    run_bench_run(b, gate, NULL);
+    assert_string_equal(b->status, "config");
+    assert_non_null(strstr(b->error, "nobody is there to answer step `ask`"));
+    b->stay = true;
+    run_bench_run(
+        b, HEAD "steps: {x: {value: 1}, ask: {" ASK ", timeout: 50ms, on_timeout: yes}}}\n", NULL);
+    assert_string_equal(b->output, "\"yes\"");
+}
+
 static void an_answer_from_the_command_line_is_one_of_the_options(void **state)
 {
     static const struct {
@@ -273,6 +302,8 @@ int main(void)
         ON_BENCH(other_branches_work_while_one_waits),
         ON_BENCH(who_stays_takes_the_answer_as_it_comes),
         ON_BENCH(a_waiting_run_can_be_cancelled),
+        ON_BENCH(a_call_of_an_agent_may_ask),
+        ON_BENCH(an_unattended_run_needs_defaults),
         ON_BENCH(an_answer_from_the_command_line_is_one_of_the_options),
     };
 
