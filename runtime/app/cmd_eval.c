@@ -1,6 +1,7 @@
 /* cmd_eval.c - eval: many episodes of an environment, a table with intervals, always recorded.
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +32,15 @@ static enum status fill_rows(struct app *a, struct eval_row_spec *spec, int32_t 
     return st;
 }
 
+/* A share of nothing is no number. */
+static void put_share(char cell[32], int digits, double share)
+{
+    if (isnan(share))
+        snprintf(cell, 32, "-");
+    else
+        snprintf(cell, 32, "%.*f", digits, share);
+}
+
 static void put_rows(const struct eval_row *rows, int32_t n, struct str *out)
 {
     static const char *const columns[] = {">H",         ">p",          ">T",       ">episodes",
@@ -49,8 +59,8 @@ static void put_rows(const struct eval_row *rows, int32_t n, struct str *out)
         snprintf(cell[4], 32, "%.3f", r->success);
         snprintf(cell[5], 32, "%.3f-%.3f", r->success_low, r->success_high);
         snprintf(cell[6], 32, "%.3f", r->ceiling);
-        snprintf(cell[7], 32, "%.3f", r->recovered);
-        snprintf(cell[8], 32, "%.4f", r->false_alarm);
+        put_share(cell[7], 3, r->recovered);
+        put_share(cell[8], 4, r->false_alarm);
         snprintf(cell[9], 32, "%.2f", r->calls_per_step);
         snprintf(cell[10], 32, "%.0f", r->tokens_per_s);
         for (int k = 0; k < 11; k++)
