@@ -117,6 +117,7 @@ struct runner {
     struct pump
         *check; /* a question to the store whether it still takes what is written, or NULL */
     bool pumping, ending, told;
+    bool spent_more;    /* since the counters were written */
     bool stopped, keep; /* runner_stop, or another process cancelled the run */
     struct error fatal; /* the journal or the blueprint cannot be used: nothing more is written */
     int64_t n_busy, n_asking, n_suspended, n_frames;

@@ -53,6 +53,8 @@ static void pump(struct runner *r)
         }
     }
     r->pumping = false;
+    if (r->spent_more)
+        budget_write(r);
     if (r->ready_first && !r->ending)
         runner_wake(r);
     else

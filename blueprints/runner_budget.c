@@ -63,7 +63,7 @@ void budget_settle(struct frame *f)
         if (up->spends == &up->budget)
             add_open(r, f, up->path);
     }
-    budget_write(r);
+    r->spent_more = true; /* written at the end of the pump's turn, in the same transaction */
 }
 
 void budget_close(struct frame *f)
@@ -76,6 +76,7 @@ void budget_write(struct runner *r)
 {
     struct json *v = jv_object();
 
+    r->spent_more = false;
     jv_set_int(v, "tokens", r->spent_tokens);
     jv_set_int(v, "steps", r->spent_steps);
     jv_set_int(v, "calls", r->spent_calls);

@@ -466,6 +466,12 @@ static void what_is_missing_fails_before_the_first_step(void **state)
          "usage", NULL, "input `x` (integer) is missing"},
         {HEAD "agents: {a: {model: ./none}}\nsteps: {a: {agent: a}}\n", NULL, "not_found", NULL,
          "no model ./none"},
+        {HEAD "steps: {a: {tool: sent}}\n", NULL, "config", NULL, NULL},
+        /* What already happened would happen again under another key. */
+        {HEAD "steps: {a: {do: {b: {tool: send, in: {to: x}}}, retry: {max: 1}}}\n", NULL, "config",
+         NULL, NULL},
+        {HEAD "steps: {a: {do: {b: {tool: send, in: {to: x}}}, retry: {max: 1}, effect: read}}\n",
+         NULL, "ok", "\"x\"", NULL},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
