@@ -292,6 +292,8 @@ static int exit_code(const struct driver *d, int printed)
         return EXIT_TERMINATED;
     if (d->timed_out)
         return EXIT_TIME;
+    if (d->err.status == STATUS_CONFIG && strcmp(d->status, "error") == 0)
+        return EXIT_CONFIG; /* the blueprint no longer fits what was recorded */
     int code = app_exit_of_status(d->status);
     return code ? code : printed;
 }

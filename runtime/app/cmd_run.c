@@ -8,6 +8,7 @@
 #include "blueprints/plan.h"
 #include "runtime/app/app_model.h"
 #include "runtime/app/app_run.h"
+#include "runtime/app/app_tools.h"
 #include "runtime/base/memory.h"
 #include "runtime/store/query.h"
 
@@ -204,11 +205,21 @@ static int validate_main(void *app)
 {
     struct app *a = app;
     struct plan *plan = NULL;
+    struct tool_registry *tools = NULL;
     struct error err = ERROR_INIT;
     enum status st = blueprint_load(options_arg(a->options, 0), &plan, &err);
 
-    if (st)
+    if (!st)
+        st = app_tools(a, &tools, &err);
+    if (!st) {
+        const struct plan_check check = {.tools = tools};
+        st = blueprint_check(plan, &check, &err);
+    }
+    tool_registry_free(tools);
+    if (st) {
+        plan_free(plan);
         return app_fail(a, &err);
+    }
     if (a->json) {
         struct json *doc = app_document("validate");
         jv_set_bool(doc, "ok", true);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "blueprints/runner.h"
 #include "runtime/app/app.h"
 #include "runtime/app/table.h"
 #include "runtime/base/memory.h"
@@ -172,7 +173,9 @@ const struct command_spec cmd_cancel = {
 
 /* The only open question of a run. */
 struct open_wait {
+    const char *only; /* NULL: any */
     char path[1024];
+    struct json *prompt;
     int n;
 };
 
@@ -180,10 +183,12 @@ static bool note_wait(void *ctx, const struct wait_row *w)
 {
     struct open_wait *o = ctx;
 
-    if (!w->answer) {
-        snprintf(o->path, sizeof(o->path), "%s", w->path);
-        o->n++;
-    }
+    if (w->answer || (o->only && strcmp(o->only, w->path) != 0))
+        return true;
+    snprintf(o->path, sizeof(o->path), "%s", w->path);
+    jv_unref(o->prompt);
+    o->prompt = w->prompt ? jv_deep_copy(w->prompt) : NULL;
+    o->n++;
     return true;
 }
 
@@ -193,7 +198,8 @@ static enum status only_wait(struct store_reader *q, const char *uuid, struct op
     enum status st = query_waits(q, uuid, note_wait, o, err);
 
     if (!st && o->n == 0)
-        st = error_set(err, STATUS_NOT_FOUND, "%s waits for nothing", uuid);
+        st = error_set(err, STATUS_NOT_FOUND, "%s waits for nothing%s%s", uuid,
+                       o->only ? " at " : "", o->only ? o->only : "");
     if (!st && o->n > 1) {
         st =
             error_set(err, STATUS_USAGE, "%s waits for %d answers; name one: RUN/PATH", uuid, o->n);
@@ -204,32 +210,29 @@ static enum status only_wait(struct store_reader *q, const char *uuid, struct op
 
 static int answer_main(void *app)
 {
-    struct open_wait wait = {0};
     struct app *a = app;
-    const char *what = options_arg(a->options, 0), *slash = what,
-               *text = options_arg(a->options, 1);
+    const char *what = options_arg(a->options, 0), *slash = strchr(what, '/');
+    char *prefix = slash ? xstrndup(what, (size_t)(slash - what)) : xstrdup(what), uuid[37];
+    struct open_wait wait = {.only = slash ? slash + 1 : NULL};
     struct store *s;
     struct store_reader *q;
-    char uuid[37], *prefix;
     struct json *answer = NULL;
-    struct error err = ERROR_INIT, not_json = ERROR_INIT;
+    struct error err = ERROR_INIT;
     enum status st = app_store(a, false, &s, &err);
 
-    while (*slash && *slash != '/')
-        slash++;
-    prefix = xstrndup(what, (size_t)(slash - what));
     if (!st)
         st = app_reader(a, &q, &err);
     if (!st)
         st = query_resolve_run(q, prefix, uuid, &err);
-    free(prefix);
-    if (!st && !*slash)
-        st = only_wait(q, uuid, &wait, &err);
-    if (jv_parse(text, strlen(text), "VALUE", &answer, &not_json))
-        answer = jv_string(text); /* yes, no, any words: no quotes needed */
     if (!st)
-        st = store_answer(s, uuid, *slash ? slash + 1 : wait.path, answer, &err);
+        st = only_wait(q, uuid, &wait, &err);
+    if (!st)
+        st = runner_answer_from_text(wait.prompt, options_arg(a->options, 1), &answer, &err);
+    if (!st)
+        st = store_answer(s, uuid, wait.path, answer, &err);
     jv_unref(answer);
+    jv_unref(wait.prompt);
+    free(prefix);
     if (st)
         return app_fail(a, &err);
     log_write(a->log, LOG_INFO, "answered; `troupe resume %s` goes on if no process holds the run",
@@ -242,7 +245,8 @@ const struct command_spec cmd_answer = {
     "work",
     "RUN[/PATH] VALUE",
     "answers a waiting question or approval",
-    "VALUE is JSON, else text. Without a PATH the run must wait for one thing only.",
+    "VALUE is one of the options by its text, else text. Without a PATH the run must wait for one "
+    "thing only.",
     NULL,
     2,
     2,
