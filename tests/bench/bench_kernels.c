@@ -63,10 +63,11 @@ typedef void (*run_fn)(struct bench_case *c);
 
 static double sample(struct bench_case *c, run_fn fn, int repeats)
 {
-    double t = seconds_now();
+    const struct pool *pool = c->env->lane.pool;
+    double t = seconds_now(pool);
     for (int i = 0; i < repeats; i++)
         fn(c);
-    return (seconds_now() - t) / repeats;
+    return (seconds_now(pool) - t) / repeats;
 }
 
 /* So many calls that a sample takes about a millisecond. */
@@ -88,9 +89,9 @@ static struct timing measure(struct bench_case *c, int rounds)
     struct timing t = {0.0, 0.0, 0.0};
     int ours = repeats_for(c, bench_case_run);
     int blas = bench_case_has_blas(c) ? repeats_for(c, bench_case_blas) : 0;
-    double begin = seconds_now();
+    double begin = seconds_now(c->env->lane.pool);
 
-    for (int i = 0; i < rounds && (i < 3 || seconds_now() - begin < 3.0); i++) {
+    for (int i = 0; i < rounds && (i < 3 || seconds_now(c->env->lane.pool) - begin < 3.0); i++) {
         keep_least(&t.ours, sample(c, bench_case_run, ours));
         if (!blas)
             continue;

@@ -16,6 +16,8 @@ struct peak {
  * measurements and keep the maximum: the ceiling moves with the clock and the neighbours. */
 struct peak peak_measure(struct pool *pool);
 
-double seconds_now(void);
+/* Wall clock where a pool works; CPU time of the process where one thread does, which leaves out
+ * the time that other programs take of its core. */
+double seconds_now(const struct pool *pool);
 
 #endif
