@@ -102,6 +102,11 @@ static enum status build(struct engine *e, const struct engine_options *asked, s
         st = engine_source_texts(&e->source, &o, err);
     if (!st)
         st = engine_source_weights(&e->source, &o, &e->weights, err);
+    if (!st && asked->kv_dtype == DTYPE_N && engine_kv_dtype(e->weights) != o.kv_dtype) {
+        o.kv_dtype = engine_kv_dtype(e->weights);
+        o.memory_bytes = plan.available_bytes; /* of before the weights were read */
+        st = engine_plan_of(&e->source, &o, false, &plan, err);
+    }
     if (!st)
         st = pool_new(o.n_threads, &e->pool, err);
     if (!st)

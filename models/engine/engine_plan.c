@@ -17,8 +17,16 @@
 #define KV_SHARE               4 /* of free memory, one part in this many goes to KV by default */
 /* Rows of a training micro-batch that the plan reckons with: 16 sequences of 256 tokens. */
 #define TRAINING_ROWS 4096
-/* Bytes a parameter, in training: fp32 master, two moments, and the gradient's shards. */
-#define OPTIMISER_BYTES ((3 + GRADIENT_SHARDS) * 4)
+/* Gradients keep all their shards while that is less than this, else one at a time. */
+#define SHARDED_GRADIENT_BYTES ((int64_t)64 << 20)
+
+static int64_t optimiser_bytes(int64_t n_params)
+{
+    int64_t shards = n_params * GRADIENT_SHARDS * 4;
+
+    /* fp32 master and two moments. */
+    return n_params * 12 + (shards <= SHARDED_GRADIENT_BYTES ? shards : n_params * 4);
+}
 
 static int32_t cores(void)
 {
@@ -27,6 +35,13 @@ static int32_t cores(void)
     if (sched_getaffinity(0, sizeof(set), &set) != 0)
         return 1;
     return CPU_COUNT(&set);
+}
+
+enum dtype engine_kv_dtype(const struct weights *w)
+{
+    int32_t head = weights_arch(w)->head(weights_config(w));
+
+    return weights_at(w, head)->m.dtype == DTYPE_F32 ? DTYPE_F32 : DTYPE_BF16;
 }
 
 void engine_options_resolve(const struct engine_options *in, const struct model_config *c,
@@ -41,6 +56,8 @@ void engine_options_resolve(const struct engine_options *in, const struct model_
         out->max_batch_rows = MAX_BATCH_ROWS_DEFAULT;
     if (out->prefill_chunk <= 0)
         out->prefill_chunk = PREFILL_CHUNK_DEFAULT;
+    if (out->kv_dtype == DTYPE_N && in->weights)
+        out->kv_dtype = engine_kv_dtype(in->weights);
     if (out->kv_dtype == DTYPE_N) {
         enum dtype of_weights = in->weight_dtype == DTYPE_N ? c->dtype : in->weight_dtype;
 
@@ -137,7 +154,7 @@ enum status engine_plan_of(const struct engine_source *s, const struct engine_op
     p.sessions_bytes = (int64_t)o->max_sessions * (int64_t)sizeof(struct model_session) +
                        (int64_t)p.n_pages * (KV_PAGE_TOKENS * 4 + 4);
     if (training) {
-        p.optimiser_bytes = model_config_n_parameters(c) * OPTIMISER_BYTES;
+        p.optimiser_bytes = optimiser_bytes(model_config_n_parameters(c));
         p.activations_bytes += (int64_t)s->arch->acts_bytes(c, TRAINING_ROWS, false) +
                                (int64_t)s->arch->back_scratch_bytes(c, TRAINING_ROWS);
     }
