@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "models/train/fma_peak.h"
+#include "kernels/cpu/fma_peak.h"
 #include "models/train/sft_trainer.h"
 #include "runtime/base/memory.h"
 

@@ -1,7 +1,7 @@
 /* fma_peak.c - see fma_peak.h. Independent chains in registers, the widest that this CPU has.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "models/train/fma_peak.h"
+#include "kernels/cpu/fma_peak.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* fma_peak.h - what the cores can do at best, measured: the yardstick of the progress line.
  * SPDX-License-Identifier: Apache-2.0
  */
-#ifndef TROUPE_MODELS_TRAIN_FMA_PEAK_H
-#define TROUPE_MODELS_TRAIN_FMA_PEAK_H
+#ifndef TROUPE_KERNELS_CPU_FMA_PEAK_H
+#define TROUPE_KERNELS_CPU_FMA_PEAK_H
 
 #include "runtime/base/pool.h"
 
