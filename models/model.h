@@ -28,10 +28,10 @@ const char *model_finish_name(enum model_finish f); /* "stop", "length", ... */
 
 #define SAMPLING_MAX_BIAS 64
 struct sampling {
-    float temperature; /* 0: greedy */
-    float top_p;       /* 1: off */
-    float min_p;       /* 0: off */
-    int32_t top_k;     /* 0: off */
+    float temperature;        /* 0: greedy */
+    float top_p;              /* 1: off */
+    float min_p;              /* 0: off */
+    int32_t top_k;            /* 0: off */
     float repetition_penalty; /* 1: off; over prompt and reply */
     int32_t n_bias;
     const int32_t *bias_id; /* (n_bias) lent */
@@ -48,12 +48,12 @@ struct model_call {
     struct mailbox *reply; /* where it is posted when done */
     /* ---- asked */
     struct model_session *session;
-    int32_t keep;          /* positions of the session that stay: prefix_len */
-    const int32_t *delta;  /* ids appended after `keep`; lent until done */
+    int32_t keep;         /* positions of the session that stay: prefix_len */
+    const int32_t *delta; /* ids appended after `keep`; lent until done */
     int32_t n_delta;
     const struct json *messages, *tools; /* for models that take messages */
-    const char *path;      /* of the step: the scripted model chooses by it */
-    uint64_t seed, call_id; /* Philox key and counter with the position */
+    const char *path;                    /* of the step: the scripted model chooses by it */
+    uint64_t seed, call_id;              /* Philox key and counter with the position */
     struct sampling sampling;
     int32_t max_tokens;
     const int32_t *stop_id; /* besides the model's own end ids */
@@ -67,18 +67,18 @@ struct model_call {
     enum status status;
     struct error err;
     enum model_finish finish;
-    int32_t *ids;         /* (cap) the caller's buffers, at least max_tokens each */
-    float *logp;          /* full vocabulary at the sampling temperature (at 1 when greedy) */
-    float *logp_sampled;  /* after processors; only meaningful when `processed` */
+    int32_t *ids;        /* (cap) the caller's buffers, at least max_tokens each */
+    float *logp;         /* full vocabulary at the sampling temperature (at 1 when greedy) */
+    float *logp_sampled; /* after processors; only meaningful when `processed` */
     int32_t n_ids;
-    bool processed;       /* a processor changed the distribution of some token */
-    char *text;           /* models that give text: malloc'd, the caller frees */
+    bool processed;          /* a processor changed the distribution of some token */
+    char *text;              /* models that give text: malloc'd, the caller frees */
     struct json *tool_calls; /* the same: [{name, arguments}], new reference or NULL */
     int64_t policy_version;
-    int32_t cached_tokens; /* of the prompt, served from pages */
+    int32_t cached_tokens;                /* of the prompt, served from pages */
     int64_t queued_us, first_us, done_us; /* durations since the start of the call */
-    void *caller;         /* the caller's context */
-    void *state;          /* the model's, while it runs */
+    void *caller;                         /* the caller's context */
+    void *state;                          /* the model's, while it runs */
     bool cancelled;
 };
 
