@@ -114,6 +114,8 @@ static enum status set_up(struct agent *a, struct error *err)
     prepare_call(a);
     if (t->env_ops)
         st = t->env_ops->create(&t->env_params, &a->env, err);
+    if (!st && a->env && t->watch && t->watch->saw)
+        t->watch->saw(t->watch->ctx, a->env, NULL);
     return st ? st : a->codec->begin(a, err);
 }
 

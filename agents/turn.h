@@ -36,6 +36,15 @@ struct agent_role {
     int32_t max_reply_tokens; /* 0: 512, or the environment's */
 };
 
+/* Looks on while an environment is played: for credit and clocks. What it learns reaches no
+ * prompt. */
+struct env_watch {
+    void *ctx;
+    /* When the instance was made (fx NULL) and after every call on it; may be NULL. */
+    void (*saw)(void *ctx, const struct env *e, const struct env_effect *fx);
+    int64_t env_us; /* spent in calls on it */
+};
+
 /* Everything that is pointed to is lent until done. */
 struct agent_task {
     const struct agent_role *role;
@@ -45,6 +54,7 @@ struct agent_task {
     const struct env_ops *env_ops; /* NULL: no environment */
     struct env_params env_params;
     struct rollout_writer *record; /* NULL: none; else begun by the caller */
+    struct env_watch *watch;       /* NULL: nobody looks on */
 };
 
 struct agent_result {

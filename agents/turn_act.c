@@ -82,8 +82,18 @@ static struct json *play_json(struct agent *a, const struct pending_call *p, str
 
 static void after_env(struct agent *a, const struct env_effect *fx)
 {
+    struct env_watch *w = a->task.watch;
+
     a->env_over = fx->done;
     a->restart = fx->step_boundary;
+    if (w && w->saw)
+        w->saw(w->ctx, a->env, fx);
+}
+
+/* Only for whoever watches: 0 without a clock to ask. */
+static int64_t watch_us(const struct agent *a)
+{
+    return a->task.watch ? seams_mono_us(a->host->o.seams) : 0;
 }
 
 static void record_call(struct agent *a, const struct pending_call *p, const struct json *result,
@@ -153,11 +163,14 @@ static bool act_env(struct agent *a, const struct pending_call *p)
     struct env_effect fx = {.done = false};
     struct json *result = NULL;
     enum status st = STATUS_OK;
+    int64_t began = watch_us(a);
 
     if (a->codec->compact)
         a->task.env_ops->call_compact(a->env, &p->env, &fx, &a->feed);
     else
         result = play_json(a, p, &fx);
+    if (a->task.watch)
+        a->task.watch->env_us += watch_us(a) - began;
     if (a->task.scope.run) {
         if (a->codec->compact)
             result = jv_string_n(str_cstr(&a->feed) + from, a->feed.len - from);

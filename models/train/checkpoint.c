@@ -16,7 +16,41 @@
 void checkpoint_state_deinit(struct checkpoint_state *s)
 {
     jv_unref(s->options);
-    s->options = NULL;
+    jv_unref(s->extra);
+    s->options = s->extra = NULL;
+}
+
+/* Numbers are compared as numbers: 1.0 is written as an integer by some. */
+static bool same_value(const struct json *a, const struct json *b)
+{
+    if (jv_kind(a) == JV_REAL || jv_kind(b) == JV_REAL)
+        return jv_get_number(a, NAN) == jv_get_number(b, NAN);
+    return jv_equal(a, b);
+}
+
+enum status checkpoint_compare_options(const struct json *was, const struct json *now,
+                                       const char *out, struct error *err)
+{
+    enum status st = STATUS_OK;
+    struct json *value;
+    const char *key;
+
+    for (void *it = NULL; !st && (it = jv_next(now, it, &key, &value));) {
+        struct json *old = jv_get(was, key);
+        struct str a = STR_INIT, b = STR_INIT;
+
+        if (same_value(old, value))
+            continue;
+        jv_write(old, 0, &a);
+        jv_write(value, 0, &b);
+        st = error_set(err, STATUS_USAGE,
+                       "%s was begun with %s %s, which is now %s: it cannot be resumed", out, key,
+                       str_cstr(&a), str_cstr(&b));
+        error_hint(err, "repeat the old value, or give another folder");
+        str_deinit(&a);
+        str_deinit(&b);
+    }
+    return st;
 }
 
 static void set_number(struct json *o, const char *key, double d)
@@ -44,6 +78,8 @@ static struct json *state_to_json(const struct checkpoint_state *s, const struct
     jv_set_int(doc, "metrics_bytes", s->metrics_bytes[0]);
     jv_set_int(doc, "events_bytes", s->metrics_bytes[1]);
     jv_set_adopt(doc, "options", jv_ref(s->options));
+    if (s->extra)
+        jv_set_adopt(doc, "extra", jv_ref(s->extra));
     return doc;
 }
 
@@ -65,6 +101,8 @@ static void state_from_json(const struct json *doc, struct checkpoint_state *s, 
     s->metrics_bytes[1] = jv_get_int(jv_get(doc, "events_bytes"), 0);
     jv_unref(s->options);
     s->options = jv_ref(jv_get(doc, "options"));
+    jv_unref(s->extra);
+    s->extra = jv_ref(jv_get(doc, "extra"));
 }
 
 static int64_t tensor_shape(const struct weights *shape, int32_t i, int32_t *n_dims,

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "models/train/policy_loss.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/rng.h"
 
@@ -97,6 +98,14 @@ static enum status new_entries(struct entries *list, int32_t n, struct error *er
     return list->e ? STATUS_OK : error_set(err, STATUS_NO_MEMORY, "no memory for %d rewards", n);
 }
 
+/* What a chain's length costs, at most 1. */
+static double length_cost(const struct credit_options *o, const struct rollout_chain *c)
+{
+    return o->overlong_max > 0
+               ? -policy_overlong_trl(c->n_sampled, o->overlong_max, o->overlong_soft)
+               : 0;
+}
+
 /* Rewards of rollouts; each chain of a rollout then carries its rollout's advantage. */
 static enum status outcome_credit(const struct credit_options *o, const struct rollout_set *s,
                                   double *advantage, struct credit_stats *stats, struct error *err)
@@ -108,9 +117,11 @@ static enum status outcome_credit(const struct credit_options *o, const struct r
         return st;
     for (int32_t i = 0; i < s->n_members; i++) {
         const struct rollout_member *m = &s->member[i];
+        double reward = m->reward - o->call_cost * m->calls;
+        for (int32_t c = 0; c < m->n_chains; c++)
+            reward -= length_cost(o, &s->chain[m->first_chain + c]);
         if (!is_left_out(o, m))
-            list.e[list.n++] = (struct entry){
-                .group = m->group, .chain = i, .reward = m->reward - o->call_cost * m->calls};
+            list.e[list.n++] = (struct entry){.group = m->group, .chain = i, .reward = reward};
     }
     st = compare_within(o, &list, stats, err);
     for (int32_t k = 0; !st && k < list.n; k++) {
@@ -155,7 +166,8 @@ static void step_rewards(const struct credit_options *o, const struct rollout_se
                          double *reward)
 {
     for (int32_t c = 0; c < s->n_chains; c++)
-        reward[c] = s->chain[c].step_reward - o->call_cost * s->chain[c].calls;
+        reward[c] = s->chain[c].step_reward - o->call_cost * s->chain[c].calls -
+                    length_cost(o, &s->chain[c]);
     if (!returns)
         return;
     for (int32_t i = 0; i < s->n_members; i++) {

@@ -31,6 +31,8 @@ struct credit_options {
     double gamma;        /* GiGPO */
     double gigpo_weight; /* w */
     bool mask_truncated;
+    int32_t overlong_max, overlong_soft; /* a chain's sampled ids beyond max - soft cost up to 1; 0:
+                                          * off (policy_overlong_trl) */
     bool shuffle; /* control: advantages dealt to the wrong chains; must teach nothing */
     uint64_t shuffle_seed;
 };

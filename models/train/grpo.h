@@ -1,14 +1,15 @@
 /* grpo.h - group-relative policy optimisation: play, give credit, update, publish, measure.
  *
- * Each update plays `groups` tasks `group_size` times with the weights that the engine serves, turns verdicts
- * into advantages (credit.h), trains on the chains (grpo_update.h), and publishes the new weights. Seeds of
- * tasks, faults and sampling are derived from (seed, update, group) alone; training seeds stay below
- * 2^20. A checkpoint resumes bit for bit: what was played and not yet trained is played again.
+ * Each update plays `groups` tasks `group_size` times with the weights that the engine serves,
+ * turns verdicts into advantages (credit.h), trains on the chains (grpo_update.h), and publishes
+ * the new weights. Seeds of tasks, faults and sampling are derived from (seed, update, group)
+ * alone; training seeds stay below 2^20. A checkpoint resumes bit for bit: what was played and not
+ * yet trained is played again.
  *
- * Safety: an update whose groups all lack spread is reported and skipped; one whose gradient is not finite
- * ends the run with the last good checkpoint; a skill probe that drops below `probe_floor` of its first value
- * stops it; most replies cut, a large KL or a gap between recorded and trained log-probs are warned of.
- * SPDX-License-Identifier: Apache-2.0
+ * Safety: an update whose groups all lack spread is reported and skipped; one whose gradient is not
+ * finite ends the run with the last good checkpoint; a skill probe that drops below `probe_floor`
+ * of its first value stops it; most replies cut, a large KL or a gap between recorded and trained
+ * log-probs are warned of. SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_MODELS_TRAIN_GRPO_H
 #define TROUPE_MODELS_TRAIN_GRPO_H
@@ -16,10 +17,13 @@
 #include "models/train/credit.h"
 #include "models/train/example_source.h"
 #include "models/train/grpo_update.h"
+#include "runtime/base/json.h"
 #include "runtime/base/log.h"
 #include "runtime/base/seams.h"
 
 #define GRPO_MAX_PHASES 8
+/* Tasks of training: seeds below this. Validation takes those below twice as many. */
+#define GRPO_TRAINING_SEEDS ((uint64_t)1 << 20)
 
 /* A curriculum: from update `from` on, this noise and horizon. */
 struct grpo_phase {
@@ -29,7 +33,8 @@ struct grpo_phase {
 };
 
 struct grpo_options {
-    const char *out; /* folder: checkpoints, metrics.jsonl, events */
+    const char *out;  /* folder: checkpoints, metrics.jsonl, events */
+    const char *task; /* what is played (environment, profile): a resumed run must have the same */
     uint64_t seed;
     int64_t updates;
     int32_t groups, group_size;
@@ -39,8 +44,9 @@ struct grpo_options {
     struct credit_options credit;
     struct policy_options policy;
     int32_t minibatch_chains, max_chains, epochs;
-    int32_t max_refills; /* more groups played when too few have spread: at most so often an update */
-    double lr, lr_min;   /* cosine from lr to lr_min over the updates */
+    int32_t
+        max_refills;   /* more groups played when too few have spread: at most so often an update */
+    double lr, lr_min; /* cosine from lr to lr_min over the updates */
     int64_t warmup;
     double beta1, beta2, eps, weight_decay, clip;
     float temperature;
@@ -53,8 +59,12 @@ struct grpo_options {
     const struct example_source *probe; /* its skill probe, or NULL */
     /* New weights serve from now on (a reference is taken). */
     void (*publish)(void *ctx, struct weights *w);
-    /* Success on validation seeds with the published weights, 0 .. 1; NULL: none. */
-    enum status (*evaluate)(void *ctx, int64_t update, double *success, struct error *err);
+    /* Runs fn where nothing else computes, with the pool that grpo_run was given; NULL: at once. */
+    void (*exclusive)(void *ctx, void (*fn)(void *arg, struct lane lane), void *arg);
+    /* Success on validation seeds with the published weights, 0 .. 1, and what else is to stand
+     * in the metrics (new, or NULL). NULL: none. */
+    enum status (*evaluate)(void *ctx, int64_t update, double *success, struct json **more,
+                            struct error *err);
     void *ctx;
     const struct seams *seams;
     struct log *log;
@@ -63,14 +73,28 @@ struct grpo_options {
 
 struct grpo_result {
     int64_t updates, rollouts, sampled_tokens, trained_tokens, skipped;
-    double best_success, last_reward, wall_s, rollout_s, env_s, train_s, eval_s;
-    double largest_first_gap; /* max over updates: 0 on an exact backend */
-    const char *ended;        /* "updates", "interrupted", "probe", "patience" */
-    struct weights *weights;  /* the best by validation, else the last: a reference */
+    double first_success, best_success, last_reward;  /* NaN: never measured */
+    double wall_s, rollout_s, env_s, train_s, eval_s; /* of this process */
+    int64_t best_update;                              /* -1: none */
+    double largest_first_gap;                         /* max over updates: 0 on an exact backend */
+    const char *ended;       /* "updates", "interrupted", "probe", "patience" */
+    struct weights *weights; /* the best by validation, else the last: a reference */
 };
 
+/* STATUS_CANCELLED when interrupted: the state is saved. */
 MUST_CHECK enum status grpo_run(struct pool *pool, struct weights *start,
                                 const struct grpo_options *o, struct grpo_result *out,
                                 struct error *err);
+
+struct grpo_replayed {
+    int64_t from; /* the checkpoint that it began at; 0: the start */
+    char recorded[65],
+        now[65]; /* SHA-256 of the tensors after the update; "": not in the metrics */
+};
+/* Runs update `update` (from 1) once more, from the newest kept checkpoint before it, and compares
+ * the weights with what the metrics recorded. Writes nothing. */
+MUST_CHECK enum status grpo_replay(struct pool *pool, struct weights *start,
+                                   const struct grpo_options *o, int64_t update,
+                                   struct grpo_replayed *out, struct error *err);
 
 #endif

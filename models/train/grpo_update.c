@@ -20,11 +20,15 @@ struct update {
     int32_t *order; /* (n) chains taken, in the order of training */
     int32_t n;
     struct sequences seqs;
-    float *coef, *logp;    /* (tokens of a minibatch) */
-    double *slope;         /* (longest chain) */
-    float *lp, *old, *adv; /* (longest chain): sampled tokens, compacted */
-    int64_t cap_tokens;
+    float *coef, *logp, *ref;    /* (tokens of a minibatch); ref NULL: no KL term */
+    double *slope;               /* (longest chain) */
+    float *lp, *old, *adv, *anc; /* (longest chain): sampled tokens, compacted; anc: reference */
 };
+
+static bool has_reference(const struct grpo_update_options *o)
+{
+    return o->reference && o->policy.kl != POLICY_KL_NONE && o->policy.kl_beta != 0;
+}
 
 /* Chains with advantage, shuffled; beyond the cap the tail is left out. */
 static void choose_chains(struct update *u, struct grpo_update_stats *stats)
@@ -60,14 +64,16 @@ static enum status make_room(struct update *u, struct error *err)
         if (u->r->chain[c].n > longest)
             longest = u->r->chain[c].n;
     tokens = longest * (per < u->r->n_chains ? per : u->r->n_chains + 1);
-    u->cap_tokens = tokens;
     u->coef = mem_alloc((size_t)tokens, sizeof(*u->coef));
     u->logp = mem_alloc((size_t)tokens, sizeof(*u->logp));
+    u->ref = has_reference(u->o) ? mem_alloc((size_t)tokens, sizeof(*u->ref)) : NULL;
     u->slope = mem_alloc((size_t)longest, sizeof(*u->slope));
     u->lp = mem_alloc((size_t)longest, sizeof(*u->lp));
     u->old = mem_alloc((size_t)longest, sizeof(*u->old));
     u->adv = mem_alloc((size_t)longest, sizeof(*u->adv));
-    if (!u->order || !u->coef || !u->logp || !u->slope || !u->lp || !u->old || !u->adv)
+    u->anc = mem_alloc((size_t)longest, sizeof(*u->anc));
+    if (!u->order || !u->coef || !u->logp || !u->slope || !u->lp || !u->old || !u->adv || !u->anc ||
+        (has_reference(u->o) && !u->ref))
         return error_set(err, STATUS_NO_MEMORY, "no memory for an update over %d chains",
                          u->r->n_chains);
     return STATUS_OK;
@@ -83,6 +89,8 @@ static void update_deinit(struct update *u)
     free(u->lp);
     free(u->old);
     free(u->adv);
+    free(u->anc);
+    free(u->ref);
 }
 
 static enum status gather(struct update *u, int32_t from, int32_t n, struct error *err)
@@ -111,12 +119,14 @@ static void coefficients(struct update *u, int32_t from, int32_t n, const float 
         int32_t chain = u->order[from + i];
         const struct rollout_chain *c = &u->r->chain[chain];
         int64_t at = u->seqs.start[i];
-        struct policy_sequence s = {.lp = u->lp, .old = u->old, .advantage = u->adv};
+        struct policy_sequence s = {
+            .lp = u->lp, .old = u->old, .ref = u->ref ? u->anc : NULL, .advantage = u->adv};
         for (int32_t t = 0; t < c->n; t++) {
             if (!u->r->train[c->first + t])
                 continue;
             u->old[s.n] = u->r->logp[c->first + t];
             u->lp[s.n] = logp ? logp[at + t] : u->old[s.n];
+            u->anc[s.n] = u->ref ? u->ref[at + t] : 0;
             u->adv[s.n++] = (float)u->advantage[chain];
         }
         policy_sequence_loss(&u->o->policy, &s, u->slope, stats);
@@ -179,6 +189,11 @@ static enum status train_minibatch(struct update *u, const struct step_context *
 
     if (!st && !first)
         st = sharded_pass_forward(x->pass, x->w, &u->seqs, u->o->temperature, &out, err);
+    if (!st && u->ref) {
+        struct sharded_pass_output ref = {.logp = u->ref};
+
+        st = sharded_pass_forward(x->pass, u->o->reference, &u->seqs, u->o->temperature, &ref, err);
+    }
     if (st)
         return st;
     coefficients(u, from, n, first ? NULL : u->logp, &stats->policy);
@@ -194,6 +209,7 @@ static enum status train_minibatch(struct update *u, const struct step_context *
         return not_finite(u, from, n, stats->grad_norm, err);
     weights_set_flat(x->w, x->lane, x->opt->master, weights_version(x->w) + 1);
     stats->n_steps++;
+    stats->n_rows += u->seqs.n_rows;
     return STATUS_OK;
 }
 

@@ -24,6 +24,7 @@ struct grpo_update_options {
     float temperature;
     uint64_t seed;
     int64_t update;
+    struct weights *reference; /* lent, for policy.kl; NULL: no KL term */
 };
 
 struct grpo_update_stats {
@@ -31,8 +32,8 @@ struct grpo_update_stats {
     double first_gap;           /* max |logp_train - logp_rollout| before the first step */
     int32_t n_chains, n_without_advantage, n_over_cap, n_steps;
     int64_t n_tokens; /* trained, i.e. sampled tokens of the chains taken, over epochs */
+    int64_t n_rows;   /* that went through forward and backward */
     double grad_norm; /* of the last step */
-    double train_s;
 };
 
 /* w: a version that only the trainer holds; its values follow the optimiser's after each step.

@@ -43,21 +43,37 @@ struct rollout_chain {
     bool cut;           /* the reply reached its longest length */
 };
 
+/* Zeroed, it is empty. */
 struct rollout_set {
     int32_t n_members, n_chains;
     struct rollout_member *member;
     struct rollout_chain *chain;
     int64_t n_tokens;
+    int64_t cap_members, cap_chains, cap_tokens;
     int32_t *ids;
     uint8_t *train; /* 1: sampled by the model */
     float *logp;    /* recorded at the sampling temperature; 0 where not sampled */
     int64_t policy_version;
-    double rollout_s, env_s; /* wall time, and the part spent in environments */
-    int64_t n_sampled;
+    double rollout_s, env_s;  /* wall time, and the part spent in environments */
+    int64_t n_sampled, n_fed; /* ids that the model drew; ids that it was given */
 };
-void rollout_set_clear(
-    struct rollout_set *s); /* keeps memory where it can; frees all when zeroed after */
+void rollout_set_clear(struct rollout_set *s); /* keeps the memory */
 void rollout_set_deinit(struct rollout_set *s);
+
+/* ---- for whoever fills one, in the order (group, member, step) */
+/* Copies all but first_chain and n_chains. */
+MUST_CHECK enum status rollout_set_add_member(struct rollout_set *s, const struct rollout_member *m,
+                                              struct error *err);
+/* Of the last member; its other fields are filled in by the caller, in chain[n_chains - 1]. */
+MUST_CHECK enum status rollout_set_open_chain(struct rollout_set *s, int32_t step,
+                                              struct error *err);
+/* Ids at the end of the last chain; logp NULL: the model did not sample them. */
+MUST_CHECK enum status rollout_set_put(struct rollout_set *s, const int32_t *ids, const float *logp,
+                                       int32_t n, struct error *err);
+/* Copies the rollouts of another set behind these; their groups are counted from first_group on.
+ * STATUS_INVALID when other weights acted. */
+MUST_CHECK enum status rollout_set_append(struct rollout_set *s, const struct rollout_set *more,
+                                          int32_t first_group, struct error *err);
 
 struct rollout_request {
     int64_t update;

@@ -10,24 +10,7 @@
 #include "models/train/optimizer.h"
 #include "models/train/sft.h"
 #include "models/train/sharded_pass.h"
-
-#define PROBE_MAX_CATEGORIES 32
-
-struct probe_category {
-    const char *name; /* lent by the source */
-    double need;
-    int64_t n_right, n;
-};
-
-/* The skill probe: its sequences, made once. Every 16th is a sample that is tried first. */
-struct sft_probe {
-    struct sequences all, sample;
-    uint8_t *category, *sample_category; /* (n) index below n_categories */
-    int32_t n_categories;
-    struct probe_category table[PROBE_MAX_CATEGORIES];
-    bool full; /* what the table holds is of all probes, not of the sample */
-    bool held; /* and every category has what it needs */
-};
+#include "models/train/skill_probe.h"
 
 struct trainer {
     const struct sft_options *o;
@@ -41,7 +24,7 @@ struct trainer {
     struct sequences batch, held_out;
     struct metrics metrics;
     struct checkpoint_state state; /* also what is told at the end */
-    struct sft_probe probe;
+    struct skill_probe probe;
     /* Speed: of this process, not of the run. */
     double peak_flops, flops;                                         /* flops: since begin_us */
     int64_t begin_us, shown_us, began_update, began_tokens, spent_us; /* spent: in updates alone */

@@ -1,0 +1,57 @@
+/* rollouts_internal.h - what the files of rollouts share: episodes as played, and their run in the
+ * store. SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_AGENTS_ROLLOUTS_INTERNAL_H
+#define TROUPE_AGENTS_ROLLOUTS_INTERNAL_H
+
+#include "agents/episodes.h"
+#include "agents/rollouts.h"
+#include "runtime/store/query.h"
+
+/* A step of the environment, as it was met. */
+struct step_mark {
+    uint8_t anchor[16];
+    int32_t calls; /* made before it */
+    bool right;    /* once it has ended */
+};
+
+/* One episode of the request; its arrays are kept for the next request. */
+struct played {
+    struct rollouts *owner;
+    int32_t group, member;
+    enum rollout_status status;
+    bool has_verdict;
+    struct env_verdict verdict;
+    int32_t calls, steps_done;
+    struct step_mark *step; /* (n_steps) */
+    int32_t n_steps, cap_steps;
+    int32_t *step_after; /* (n_calls + 1): the step that stands after so many calls */
+    int32_t n_calls, cap_calls;
+    bool no_memory; /* what was seen is not whole */
+    struct str record;
+};
+
+/* ---- rollouts_chains.c: appends the member and its chains */
+MUST_CHECK enum status rollouts_add_chains(const struct played *p, struct rollout_set *out,
+                                           struct error *err);
+
+/* ---- rollouts_store.c: one run an update, the oldest removed */
+struct rollouts_store {
+    struct store *store; /* NULL: nothing is kept */
+    const char *name;    /* of the environment */
+    struct run *run;     /* of the update at hand; NULL: none */
+    int64_t update;
+    int32_t keep;
+    char (*uuid)[37]; /* (n_uuids) oldest first: those that are there */
+    int32_t n_uuids;
+};
+MUST_CHECK enum status rollouts_store_begin(struct rollouts_store *s,
+                                            const struct rollout_request *r, const struct model *m,
+                                            struct error *err);
+void rollouts_store_put(struct rollouts_store *s, const struct episode *e, enum step_state state,
+                        const struct env_verdict *v, int64_t now_ms);
+/* `ok`: played to the end. Waits until it stands. */
+MUST_CHECK enum status rollouts_store_end(struct rollouts_store *s, bool ok, struct error *err);
+void rollouts_store_close(struct rollouts_store *s);
+
+#endif

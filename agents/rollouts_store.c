@@ -1,0 +1,145 @@
+/* rollouts_store.c - episodes of training on disk: throw-away, and never more than the newest.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "agents/rollouts_internal.h"
+#include "runtime/base/memory.h"
+
+static bool take_uuid(void *ctx, const struct run_row *r)
+{
+    struct rollouts_store *s = ctx;
+
+    if (strcmp(r->kind, "train") != 0)
+        return true;
+    s->uuid = xrealloc(s->uuid, (size_t)(s->n_uuids + 1) * sizeof(*s->uuid));
+    memcpy(s->uuid[s->n_uuids++], r->uuid, sizeof(*s->uuid));
+    return true;
+}
+
+/* What an earlier process left there, oldest first. */
+static enum status find_runs(struct rollouts_store *s, struct error *err)
+{
+    struct store_reader *q = NULL;
+    enum status st = store_reader_open(s->store, &q, err);
+
+    if (st)
+        return st;
+    s->uuid = xcalloc(1, sizeof(*s->uuid));
+    st = query_runs(q, NULL, 0, take_uuid, s, err);
+    store_reader_close(q);
+    for (int32_t i = 0; i < s->n_uuids / 2; i++) {
+        char other[37];
+
+        memcpy(other, s->uuid[i], sizeof(other));
+        memcpy(s->uuid[i], s->uuid[s->n_uuids - 1 - i], sizeof(other));
+        memcpy(s->uuid[s->n_uuids - 1 - i], other, sizeof(other));
+    }
+    return st;
+}
+
+static enum status remove_oldest(struct rollouts_store *s, struct error *err)
+{
+    enum status st = STATUS_OK;
+
+    while (!st && s->keep > 0 && s->n_uuids >= s->keep) {
+        st = store_remove_run(s->store, s->uuid[0], err);
+        if (st == STATUS_NOT_FOUND)
+            st = STATUS_OK;
+        memmove(s->uuid, s->uuid + 1, (size_t)(s->n_uuids - 1) * sizeof(*s->uuid));
+        s->n_uuids--;
+    }
+    return st;
+}
+
+static enum status create(struct rollouts_store *s, const struct rollout_request *r,
+                          const struct model *m, struct error *err)
+{
+    struct json *config = jv_object();
+    struct run_spec spec = {.kind = "train",
+                            .name = s->name,
+                            .config = config,
+                            .seed = r->sample_seed,
+                            .model_hash = &m->info.hash,
+                            .backend = m->info.backend};
+    enum status st;
+
+    jv_set_int(config, "update", r->update);
+    jv_set_int(config, "groups", r->n_groups);
+    jv_set_int(config, "group_size", r->group_size);
+    jv_set_int(config, "horizon", r->horizon);
+    jv_set_real(config, "noise", r->noise);
+    jv_set_bool(config, "shared_faults", r->shared_faults);
+    jv_set_real(config, "temperature", (double)r->temperature);
+    st = run_create(s->store, &spec, &s->run, err);
+    jv_unref(config);
+    if (st)
+        return st;
+    s->uuid = xrealloc(s->uuid, (size_t)(s->n_uuids + 1) * sizeof(*s->uuid));
+    memcpy(s->uuid[s->n_uuids++], run_uuid(s->run), sizeof(*s->uuid));
+    return STATUS_OK;
+}
+
+enum status rollouts_store_begin(struct rollouts_store *s, const struct rollout_request *r,
+                                 const struct model *m, struct error *err)
+{
+    enum status st = STATUS_OK;
+
+    if (!s->store || (s->run && s->update == r->update))
+        return STATUS_OK; /* refills join their update */
+    rollouts_store_close(s);
+    if (!s->uuid)
+        st = find_runs(s, err);
+    if (!st)
+        st = remove_oldest(s, err);
+    if (!st)
+        st = create(s, r, m, err);
+    s->update = r->update;
+    return st;
+}
+
+void rollouts_store_put(struct rollouts_store *s, const struct episode *e, enum step_state state,
+                        const struct env_verdict *v, int64_t now_ms)
+{
+    struct str text = STR_INIT;
+    struct json *verdict;
+    struct episode_row row = {.path = e->path,
+                              .seed = e->params.task_seed,
+                              .status = (int32_t)state,
+                              .success = v && v->success,
+                              .steps = v ? v->steps : 0,
+                              .rec = str_cstr(&e->record.out),
+                              .rec_bytes = e->record.out.len,
+                              .t0_ms = e->t0_ms,
+                              .t1_ms = now_ms};
+
+    if (!s->run)
+        return;
+    verdict = v ? env_verdict_json(v) : jv_null();
+    jv_write(verdict, 0, &text);
+    row.verdict = str_cstr(&text);
+    if (!str_ok(&e->record.out)) { /* an episode of more than ROLLOUT_MAX_BYTES */
+        row.rec = NULL;
+        row.rec_bytes = 0;
+    }
+    journal_episode(s->run, &row);
+    str_deinit(&text);
+    jv_unref(verdict);
+}
+
+enum status rollouts_store_end(struct rollouts_store *s, bool ok, struct error *err)
+{
+    if (!s->run)
+        return STATUS_OK;
+    run_set_status(s->run, ok ? "ok" : "cancelled", NULL, NULL);
+    return journal_sync(s->run, err);
+}
+
+void rollouts_store_close(struct rollouts_store *s)
+{
+    if (s->run)
+        run_close(s->run);
+    s->run = NULL;
+}

@@ -1,0 +1,90 @@
+/* grpo_trainer.h - the state of a running grpo_run, shared by the grpo_*.c files alone.
+ *
+ * All of it belongs to the thread that called grpo_run; what computes runs through
+ * grpo_exclusive, while that thread waits. SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_MODELS_TRAIN_GRPO_TRAINER_H
+#define TROUPE_MODELS_TRAIN_GRPO_TRAINER_H
+
+#include "models/train/checkpoint.h"
+#include "models/train/grpo.h"
+#include "models/train/metrics.h"
+#include "models/train/skill_probe.h"
+
+/* What a run must find again beside weights and counters; in checkpoint_state.extra. */
+struct grpo_progress {
+    int64_t rollouts;
+    double first_success, best_success; /* NaN: never measured */
+    int64_t best_update;
+    int32_t since_best; /* evaluations */
+    int64_t evaluated;  /* update of the last evaluation; -1: none */
+    bool has_probe;
+    double first_probe[PROBE_MAX_CATEGORIES]; /* shares, all questions */
+};
+
+struct grpo_times {
+    double rollout_s, env_s, train_s, eval_s;
+};
+
+struct grpo_trainer {
+    const struct grpo_options *o;
+    struct pool *pool;
+    struct weights *start;  /* also the reference of the KL term */
+    struct weights *work;   /* only this holds it */
+    struct weights *served; /* published last */
+    int64_t first_version;
+    struct optimizer optimizer;
+    struct sharded_pass *pass;
+    float *grad;
+    bool writes; /* false: a replay, which leaves no trace */
+    struct metrics metrics;
+    struct checkpoint_state state;
+    struct grpo_progress progress;
+    struct skill_probe probe;
+
+    /* ---- the update at hand */
+    struct rollout_set set, batch; /* all groups; those of one request */
+    uint64_t *seeds;               /* (2 * groups) */
+    double *advantage;             /* (set.n_chains) */
+    int32_t cap_advantage;
+    int32_t n_groups, n_flat, n_refills; /* groups played; without any advantage; requests more */
+    struct credit_stats credit;
+    struct grpo_update_stats update;
+    double lr;
+    char hash[65]; /* of the weights after it */
+
+    /* ---- of this process */
+    struct grpo_times times, last; /* all; the update at hand */
+    double largest_gap, flops, peak_flops, row_flops;
+    int64_t begin_us, shown_us, began_update, sampled;
+    bool warned_cut, warned_gap, warned_clip;
+    const char *ended;
+};
+
+/* ---- grpo_setup.c */
+/* update: the checkpoint to begin from at the latest, -1: the newest. writes: see above. */
+MUST_CHECK enum status grpo_open(struct grpo_trainer *t, struct pool *pool, struct weights *start,
+                                 const struct grpo_options *o, bool writes, int64_t update,
+                                 struct error *err);
+void grpo_close(struct grpo_trainer *t); /* also half-built */
+MUST_CHECK enum status grpo_save(struct grpo_trainer *t, struct error *err);
+/* The master weights as a new version, published. */
+MUST_CHECK enum status grpo_publish(struct grpo_trainer *t, struct error *err);
+/* `out->weights` for the result: of the best update where there is one. */
+MUST_CHECK enum status grpo_best_weights(struct grpo_trainer *t, struct weights **out,
+                                         struct error *err);
+void grpo_exclusive(struct grpo_trainer *t, void (*fn)(void *arg, struct lane lane), void *arg);
+
+/* ---- grpo_play.c */
+/* Rollouts of update state.update into set, credit into advantage. *taught: any advantage. */
+MUST_CHECK enum status grpo_play(struct grpo_trainer *t, bool *taught, struct error *err);
+const struct grpo_phase *grpo_phase_of(const struct grpo_options *o, int64_t update);
+
+/* ---- grpo_watch.c: what is told and measured */
+MUST_CHECK enum status grpo_tell(struct grpo_trainer *t, bool taught, struct error *err);
+MUST_CHECK enum status grpo_measure(struct grpo_trainer *t, bool *better, struct error *err);
+/* *dropped: the skill is below its floor. */
+MUST_CHECK enum status grpo_check_skill(struct grpo_trainer *t, bool *dropped, struct error *err);
+void grpo_show(struct grpo_trainer *t);
+
+#endif

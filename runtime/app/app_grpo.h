@@ -1,0 +1,33 @@
+/* app_grpo.h - a reinforcement run as the command line describes it: engine, rollouts, validation.
+ * Used by `train grpo` and `train replay`. SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_RUNTIME_APP_APP_GRPO_H
+#define TROUPE_RUNTIME_APP_APP_GRPO_H
+
+#include "models/engine/engine.h"
+#include "models/formats/tokenizer.h"
+#include "models/train/grpo.h"
+#include "runtime/app/app.h"
+#include "tools/environments/environment.h"
+
+struct grpo_job {
+    struct app *app;
+    const char *model; /* --model */
+    const struct env_ops *env;
+    struct tokenizer *tokenizer;
+    struct weights *start;
+    struct engine *engine; /* of its own: versions in training serve nobody else */
+    struct pool *pool;     /* the engine's, for exclusive use */
+    struct store *store;   /* OUT/rollouts.db, or of a replay: none */
+    struct rollout_source *rollouts;
+    struct example_source *probe;
+    struct grpo_options options;
+};
+
+/* out: the folder, which is not always --out. writes: false opens no store. */
+MUST_CHECK enum status grpo_job_open(struct grpo_job *j, struct app *a, const char *out,
+                                     bool writes, struct error *err);
+void grpo_job_close(struct grpo_job *j); /* also half-built */
+extern const enum option_id grpo_job_options[];
+
+#endif

@@ -1,0 +1,146 @@
+/* cmd_train_grpo.c - train grpo: reinforcement in an environment, into a model folder.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "runtime/app/app_args.h"
+#include "runtime/app/app_grpo.h"
+#include "runtime/app/app_new_model.h"
+#include "runtime/app/table.h"
+
+static void report(const struct grpo_job *j, const struct grpo_result *r)
+{
+    struct log *log = j->app->log;
+    char took[32];
+
+    format_duration_ms((int64_t)(r->wall_s * 1000), took, sizeof(took));
+    log_write(log, LOG_INFO,
+              "%lld updates (%lld skipped), %lld rollouts, %lld tokens sampled, %lld trained, %s: "
+              "rollout %.1f s (environment %.1f), training %.1f, measuring %.1f",
+              (long long)r->updates, (long long)r->skipped, (long long)r->rollouts,
+              (long long)r->sampled_tokens, (long long)r->trained_tokens, took, r->rollout_s,
+              r->env_s, r->train_s, r->eval_s);
+    log_write(log, LOG_INFO, "largest gap between log-probs of rollout and training: %g",
+              r->largest_first_gap);
+    if (!isnan(r->best_success))
+        log_write(log, LOG_INFO, "validation success %.3f before, %.3f at update %lld",
+                  r->first_success, r->best_success, (long long)r->best_update);
+    if (strcmp(r->ended, "updates") != 0)
+        log_write(log, LOG_WARN, "ended early, by %s", r->ended);
+    log_write(log, LOG_INFO, "wrote %s/model; `troupe plot %s` shows the curves", j->options.out,
+              j->options.out);
+}
+
+static void set_number(struct json *doc, const char *key, double d)
+{
+    jv_set_adopt(doc, key, isnan(d) ? jv_null() : jv_real(d));
+}
+
+static int print_json(const struct grpo_job *j, const struct grpo_result *r)
+{
+    struct json *doc = app_document("train_grpo");
+    char path[1100];
+
+    snprintf(path, sizeof(path), "%s/model", j->options.out);
+    jv_set_string(doc, "model", path);
+    jv_set_string(doc, "ended", r->ended);
+    jv_set_int(doc, "updates", r->updates);
+    jv_set_int(doc, "skipped", r->skipped);
+    jv_set_int(doc, "rollouts", r->rollouts);
+    jv_set_int(doc, "sampled_tokens", r->sampled_tokens);
+    jv_set_int(doc, "trained_tokens", r->trained_tokens);
+    set_number(doc, "first_success", r->first_success);
+    set_number(doc, "best_success", r->best_success);
+    jv_set_int(doc, "best_update", r->best_update);
+    set_number(doc, "largest_first_gap", r->largest_first_gap);
+    jv_set_real(doc, "wall_s", r->wall_s);
+    jv_set_real(doc, "rollout_s", r->rollout_s);
+    jv_set_real(doc, "env_s", r->env_s);
+    jv_set_real(doc, "train_s", r->train_s);
+    jv_set_real(doc, "eval_s", r->eval_s);
+    return app_print_json(doc);
+}
+
+/* OUT/train.json: what `train replay` needs. One that is there says how the run was begun. */
+static enum status write_args(struct app *a, const char *out, struct error *err)
+{
+    static const enum option_id without[] = {OPT_RESUME, OPT_OUT, OPT_END};
+    struct str path = STR_INIT;
+    enum status st = STATUS_OK;
+
+    str_printf(&path, "%s/train.json", out);
+    if (!option_flag(a->options, OPT_RESUME) || !file_exists(str_cstr(&path)))
+        st = app_args_write(a, without, str_cstr(&path), err);
+    str_deinit(&path);
+    return st;
+}
+
+/* A folder that holds a training already must not lose the words that it was begun with. */
+static enum status check_out(const struct app *a, const char *out, struct error *err)
+{
+    struct str path = STR_INIT;
+    bool begun;
+
+    str_printf(&path, "%s/checkpoints", out);
+    begun = file_exists(str_cstr(&path));
+    str_deinit(&path);
+    if (!begun || option_flag(a->options, OPT_RESUME))
+        return STATUS_OK;
+    error_hint(err, "go on with --resume, or give another folder");
+    return error_set(err, STATUS_USAGE, "%s holds a training that was begun", out);
+}
+
+static int train_main(void *app)
+{
+    struct grpo_job j = {.app = app};
+    struct app *a = app;
+    const char *out = option_text(a->options, OPT_OUT);
+    struct grpo_result r = {0};
+    struct error err = ERROR_INIT;
+    int code = EXIT_OK;
+    enum status st = STATUS_OK;
+
+    if (!option_is_set(a->options, OPT_OUT))
+        st = error_set(&err, STATUS_USAGE, "--out DIR is missing: where to write");
+    if (!st)
+        st = check_out(a, out, &err);
+    if (!st)
+        st = grpo_job_open(&j, a, out, true, &err);
+    if (!st)
+        st = write_args(a, out, &err);
+    if (!st)
+        st = grpo_run(j.pool, j.start, &j.options, &r, &err);
+    if (!st)
+        st = app_write_model(a, j.model, r.weights, out, &err);
+    if (st) {
+        code = app_fail(a, &err);
+    } else {
+        report(&j, &r);
+        if (a->json)
+            code = print_json(&j, &r);
+    }
+    weights_unref(r.weights);
+    grpo_job_close(&j);
+    return st == STATUS_CANCELLED ? EXIT_INTERRUPTED : code;
+}
+
+const struct command_spec cmd_train_grpo = {
+    "train grpo",
+    "learn",
+    "",
+    "reinforcement in an environment (GRPO); writes a Hugging Face folder",
+    "Each update plays --groups tasks --group-size times with the model as it is, compares the "
+    "rollouts of a task, and\ntrains on what was better or worse than its like. Other defaults "
+    "than "
+    "of train sft: --updates 60, --lr 2e-4,\n--lr-min 1e-5, --warmup 0, --beta2 0.95, "
+    "--weight-decay "
+    "0, --eval-every 20, --checkpoint-every 10, --temperature 1.\nTasks come from seeds below "
+    "2^20; "
+    "validation, which chooses the best checkpoint, from those below 2^21.\nThe result depends on "
+    "options alone, not on threads or interruptions; `train replay` runs an update again.",
+    grpo_job_options,
+    0,
+    0,
+    train_main};
