@@ -73,8 +73,9 @@ void loop_free(struct loop *l)
     }
     uv_close((uv_handle_t *)&l->wake, NULL);
     uv_close((uv_handle_t *)&l->idle, NULL);
-    uv_run(&l->uv, UV_RUN_DEFAULT);
-    uv_loop_close(&l->uv);
+    /* A stop asked for outside of loop_run ends the first of these runs at once. */
+    for (int i = 0; uv_loop_close(&l->uv) == UV_EBUSY && i < 3; i++)
+        uv_run(&l->uv, UV_RUN_DEFAULT);
     free(l);
 }
 

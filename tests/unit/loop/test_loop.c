@@ -147,12 +147,25 @@ static void a_signal_reaches_its_handler(void **state)
     loop_free(w.loop);
 }
 
+static void a_loop_that_was_stopped_before_it_ran_is_freed_whole(void **state)
+{
+    struct world w = {0};
+
+    (void)state;
+    assert_int_equal(loop_new(seams_real(), &w.loop, NULL), STATUS_OK);
+    w.timer = loop_timer_new(w.loop, 1000, late, &w);
+    loop_timer_free(w.timer);
+    loop_stop(w.loop);
+    loop_free(w.loop); /* the leak checker watches */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mail_from_a_thread_arrives_in_order_and_then_the_loop_ends),
         cmocka_unit_test(deferred_calls_run_before_timers_and_ticks_run_each_turn),
         cmocka_unit_test(a_signal_reaches_its_handler),
+        cmocka_unit_test(a_loop_that_was_stopped_before_it_ran_is_freed_whole),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
