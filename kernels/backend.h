@@ -179,6 +179,10 @@ struct backend {
                            int32_t n, const float *inv_temperature, float *max, float *sum);
     void (*logsumexp_end)(const struct lane *l, int32_t R, const float *max, const float *sum,
                           float *lse);
+
+    /* Floating-point operations a second that the lane's fp32 FMA units reach at best, measured
+     * now (about 10 ms): the yardstick of progress lines. NULL: not known. */
+    double (*peak_flops)(const struct lane *l);
 };
 
 /* What a loadable backend is given, and its one exported symbol's type. */

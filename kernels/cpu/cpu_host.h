@@ -24,4 +24,6 @@ void cpu_kv_gather(const struct lane *l, const struct attention_shape *s, const 
 void cpu_logsumexp_end(const struct lane *l, int32_t R, const float *max, const float *sum,
                        float *lse);
 
+double cpu_peak_flops(const struct lane *l);
+
 #endif

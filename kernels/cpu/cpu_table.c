@@ -38,4 +38,5 @@ const struct backend CPU_OP(backend) = {
     .adamw = CPU_OP(adamw),
     .logsumexp_part = CPU_OP(logsumexp_part),
     .logsumexp_end = cpu_logsumexp_end,
+    .peak_flops = cpu_peak_flops,
 };

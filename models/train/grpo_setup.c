@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernels/cpu/fma_peak.h"
 #include "models/train/checkpoint_folder.h"
 #include "models/train/grpo_trainer.h"
 #include "runtime/base/memory.h"
@@ -271,8 +270,10 @@ static enum status open_memory(struct grpo_trainer *t, struct error *err)
 static void find_peak(void *arg, struct lane lane)
 {
     struct grpo_trainer *t = arg;
+    const struct backend *b = weights_backend(t->start);
 
-    t->peak_flops = fma_peak_flops(lane.pool);
+    if (b->peak_flops)
+        t->peak_flops = b->peak_flops(&lane);
 }
 
 enum status grpo_open(struct grpo_trainer *t, struct pool *pool, struct weights *start,

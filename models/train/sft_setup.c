@@ -5,7 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "kernels/cpu/fma_peak.h"
 #include "models/train/sft_trainer.h"
 #include "runtime/base/memory.h"
 
@@ -145,6 +144,7 @@ static enum status open_memory(struct trainer *t, struct weights *start, struct 
 enum status trainer_open(struct trainer *t, struct pool *pool, struct weights *start,
                          const struct sft_options *o, struct error *err)
 {
+    const struct lane lane = {.pool = pool};
     enum status st;
 
     memset(t, 0, sizeof(*t));
@@ -169,7 +169,8 @@ enum status trainer_open(struct trainer *t, struct pool *pool, struct weights *s
         st = trainer_prepare_eval(t, err);
     if (st)
         return st;
-    t->peak_flops = o->log ? fma_peak_flops(pool) : 0;
+    if (o->log && weights_backend(start)->peak_flops)
+        t->peak_flops = weights_backend(start)->peak_flops(&lane);
     t->begin_us = seams_mono_us(o->seams);
     t->began_update = t->state.update;
     t->began_tokens = t->state.tokens;

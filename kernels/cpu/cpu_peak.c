@@ -1,7 +1,7 @@
-/* fma_peak.c - see fma_peak.h. Independent chains in registers, the widest that this CPU has.
- * SPDX-License-Identifier: Apache-2.0
+/* cpu_peak.c - the FMA peak, measured: independent chains in registers, the widest that this CPU
+ * has. SPDX-License-Identifier: Apache-2.0
  */
-#include "kernels/cpu/fma_peak.h"
+#include "kernels/cpu/cpu_host.h"
 
 #include <math.h>
 #include <string.h>
@@ -92,10 +92,10 @@ static void measure(void *ctx, int32_t task, int32_t worker)
     j->flops[task] = best;
 }
 
-double fma_peak_flops(struct pool *pool)
+double cpu_peak_flops(const struct lane *l)
 {
     struct peak_job j = {.run = chains_1, .lanes = 1};
-    int32_t n = pool_n_threads(pool) < 256 ? pool_n_threads(pool) : 256;
+    int32_t n = pool_n_threads(l->pool) < 256 ? pool_n_threads(l->pool) : 256;
     double sum = 0;
 
 #if defined(__x86_64__)
@@ -107,7 +107,7 @@ double fma_peak_flops(struct pool *pool)
         j.lanes = 8;
     }
 #endif
-    pool_run(pool, n, measure, &j);
+    pool_run(l->pool, n, measure, &j);
     for (int32_t i = 0; i < n; i++)
         sum += j.flops[i];
     return sum;
