@@ -27,41 +27,49 @@ struct block {
     int32_t most, least; /* of keys[] */
 };
 
-/* Scores of np pages from page0 on, for nq queries of each of nh kv heads: chains over D. */
+/* Scores of np pages from page0 on, for the nq queries of the tile's kv head h: chains over D. */
 V16_INLINE void score_pages(const struct attention_job *j, const struct query_tile *t,
-                            struct block *b, int32_t page0, int nq, int nh, int np, bool bf16)
+                            struct block *b, int32_t page0, int h, int nq, int np, bool bf16)
 {
     v16 acc[16], scale = v16_set1(j->s->scale);
-    int64_t at[4], head = (int64_t)j->s->head_dim * KV_PAGE_TOKENS;
+    const float *query = b->q + h * nq * QUERY_STRIDE;
+    float *p = b->p + h * nq * ATTENTION_BLOCK + page0 * KV_PAGE_TOKENS;
+    int64_t at[8];
 
-    V16_UNROLL for (int i = 0; i < np; i++) at[i] = page_at(j, b->page[page0 + i], t->g);
-    V16_UNROLL for (int i = 0; i < nq * nh * np; i++) acc[i] = v16_zero();
+    V16_UNROLL for (int i = 0; i < np; i++) at[i] = page_at(j, b->page[page0 + i], t->g + h);
+    V16_UNROLL for (int i = 0; i < nq * np; i++) acc[i] = v16_zero();
     for (int64_t d = 0; d < j->s->head_dim; d++) {
-        V16_UNROLL for (int h = 0; h < nh; h++) V16_UNROLL for (int i = 0; i < np; i++)
+        V16_UNROLL for (int i = 0; i < np; i++)
         {
-            v16 k = load_kv(j->kv->k, at[i] + h * head + d * KV_PAGE_TOKENS, bf16);
+            v16 k = load_kv(j->kv->k, at[i] + d * KV_PAGE_TOKENS, bf16);
             V16_HOLD(k);
-            V16_UNROLL for (int q = h * nq; q < h * nq + nq; q++) acc[q * np + i] =
-                v16_fma(v16_set1(b->q[q * QUERY_STRIDE + d]), k, acc[q * np + i]);
+            V16_UNROLL for (int q = 0; q < nq; q++) acc[q * np + i] =
+                v16_fma(v16_set1(query[q * QUERY_STRIDE + d]), k, acc[q * np + i]);
         }
     }
-    V16_UNROLL for (int q = 0; q < nq * nh; q++) V16_UNROLL for (int i = 0; i < np; i++) v16_store(
-        b->p + q * ATTENTION_BLOCK + (page0 + i) * KV_PAGE_TOKENS, v16_mul(acc[q * np + i], scale));
+    V16_UNROLL for (int q = 0; q < nq; q++) V16_UNROLL for (int i = 0; i < np; i++)
+        v16_store(p + q * ATTENTION_BLOCK + i * KV_PAGE_TOKENS, v16_mul(acc[q * np + i], scale));
 }
 
 V16_INLINE void score_block(const struct attention_job *j, const struct query_tile *t,
                             struct block *b, int nq, int nh, bool bf16)
 {
-    int32_t n_pages = (b->most + KV_PAGE_TOKENS - 1) / KV_PAGE_TOKENS, i = 0;
+    int32_t n_pages = (b->most + KV_PAGE_TOKENS - 1) / KV_PAGE_TOKENS;
 
-    if (nq * nh * 4 <= CHAINS)
-        for (; i + 4 <= n_pages; i += 4)
-            score_pages(j, t, b, i, nq, nh, 4, bf16);
-    if (nq * nh * 2 <= CHAINS)
-        for (; i + 2 <= n_pages; i += 2)
-            score_pages(j, t, b, i, nq, nh, 2, bf16);
-    for (; i < n_pages; i++)
-        score_pages(j, t, b, i, nq, nh, 1, bf16);
+    for (int h = 0; h < nh; h++) {
+        int32_t i = 0;
+        if (nq * 8 <= CHAINS)
+            for (; i + 8 <= n_pages; i += 8)
+                score_pages(j, t, b, i, h, nq, 8, bf16);
+        if (nq * 4 <= CHAINS)
+            for (; i + 4 <= n_pages; i += 4)
+                score_pages(j, t, b, i, h, nq, 4, bf16);
+        if (nq * 2 <= CHAINS)
+            for (; i + 2 <= n_pages; i += 2)
+                score_pages(j, t, b, i, h, nq, 2, bf16);
+        for (; i < n_pages; i++)
+            score_pages(j, t, b, i, h, nq, 1, bf16);
+    }
 }
 
 /* Scores of one query to weights, and its (max, sum). */

@@ -50,6 +50,8 @@ static const struct spec specs[] = {
     {"matmul_dw 256 x 128 x 384", BENCH_DW, 256, 128, 384, DTYPE_F32},
     {"matmul_dw 1024 x 1024 x 1024", BENCH_DW, 1024, 1024, 1024, DTYPE_F32},
     {"attention 16 rows over 256", BENCH_ATTENTION, 16, 256, 32, DTYPE_F32},
+    {"attention 32 rows over 64, 4 kv heads", BENCH_ATTENTION_MHA, 32, 64, 32, DTYPE_F32},
+    {"attention 32 rows over 256, 4 kv heads", BENCH_ATTENTION_MHA, 32, 256, 32, DTYPE_F32},
     {"attention 4 rows over 256", BENCH_ATTENTION, 4, 256, 32, DTYPE_F32},
     {"attention 64 rows over 128", BENCH_ATTENTION, 64, 128, 32, DTYPE_F32},
     {"attention 16 rows over 256 bf16", BENCH_ATTENTION, 16, 256, 32, DTYPE_BF16},
@@ -141,12 +143,13 @@ static int32_t *open_tables(struct bench_case *c, int32_t n_seq, int32_t pages_e
 /* Buffers 0: q, 1: out, 2: lse, 3, 4: k and v, 5: dout, 6: dq, 7, 8: dk and dv. */
 static void open_attention(struct bench_case *c)
 {
-    bool decode = c->op == BENCH_ATTENTION;
+    bool decode = c->op == BENCH_ATTENTION || c->op == BENCH_ATTENTION_MHA;
+    int32_t G = c->op == BENCH_ATTENTION_MHA ? 4 : 2;
     int32_t pages = (c->n + KV_PAGE_TOKENS - 1) / KV_PAGE_TOKENS, n_seq = decode ? c->m : 1, *ints;
     size_t kv, n;
     double keys = 0.0;
 
-    c->shape = (struct attention_shape){4, 2, c->k, 0.17f};
+    c->shape = (struct attention_shape){4, G, c->k, 0.17f};
     ints = open_tables(c, n_seq, pages);
     for (int32_t r = 0; r < c->m; r++) {
         ints[r] = decode ? r : 0;
@@ -154,7 +157,7 @@ static void open_attention(struct bench_case *c)
         keys += ints[c->m + r] + 1;
     }
     n = (size_t)(c->m * 4 * c->k);
-    kv = (size_t)(n_seq * pages * KV_PAGE_TOKENS * 2 * c->k);
+    kv = (size_t)(n_seq * pages * KV_PAGE_TOKENS * G * c->k);
     for (int i = 0; i < 9; i++)
         c->buffer[i] = filled(c,
                               i == 2                      ? (size_t)c->m * 4
@@ -166,7 +169,7 @@ static void open_attention(struct bench_case *c)
             ((uint16_t *)c->buffer[b])[i] = 0x3f00;
     c->kv = (struct kv_layer){c->buffer[3], c->buffer[4], c->dtype};
     c->flops = keys * 4 * c->k * (c->op == BENCH_ATTENTION_BACK ? 10.0 : 4.0);
-    c->bytes = keys * 2 * c->k * 2 * (double)dtype_size(c->dtype);
+    c->bytes = keys * G * c->k * 2 * (double)dtype_size(c->dtype);
 }
 
 /* Buffers 0: in, 1: out, 2 and on: the rest. */

@@ -19,6 +19,7 @@ enum bench_op {
     BENCH_DX,
     BENCH_DW,
     BENCH_ATTENTION,      /* a = rows, b = positions before each; one sequence a row */
+    BENCH_ATTENTION_MHA,  /* the same with as many kv heads as heads, as in the embedded model */
     BENCH_ATTENTION_ROWS, /* training: a = rows of one sequence */
     BENCH_ATTENTION_BACK,
     BENCH_RMSNORM,
