@@ -159,8 +159,8 @@ int main(int argc, char **argv)
     env.blas = blas_open(o.threads);
     if (o.threads > 1 && pool_new(o.threads, &env.lane.pool, NULL) != STATUS_OK)
         return 1;
-    peak = peak_measure(env.lane.pool);
-    keep_peak(&peak, peak_measure(env.lane.pool));
+    peak = peak_measure(env.backend, &env.lane);
+    keep_peak(&peak, peak_measure(env.backend, &env.lane));
     printf(o.json
                ? "{\"backend\": \"%s\", \"threads\": %d, \"peak_gflops\": %.1f, "
                  "\"read_gbytes\": %.1f, \"openblas\": \"%s\"}\n"
@@ -168,7 +168,7 @@ int main(int argc, char **argv)
            env.backend->name, o.threads, peak.gflops, peak.gbytes, env.blas.core);
     run_cases(&o, &env, peak);
     if (!o.json) {
-        keep_peak(&peak, peak_measure(env.lane.pool));
+        keep_peak(&peak, peak_measure(env.backend, &env.lane));
         printf("at the end: FMA peak %.1f GFLOP/s, memory read %.1f GB/s\n", peak.gflops,
                peak.gbytes);
     }

@@ -1,4 +1,4 @@
-/* bench_kernels_peak.c - FMA peak and read bandwidth.
+/* bench_kernels_peak.c - read bandwidth beside the FMA peak.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -12,8 +12,6 @@
 #include "kernels/cpu/cpu_backend.h"
 
 enum {
-    FMA_ROUNDS = 20000,
-    FMA_CHAINS = 16,
     READ_FLOATS = 32 * 1024 * 1024, /* 128 MiB a thread: beyond any cache */
     SAMPLES = 12
 };
@@ -28,40 +26,11 @@ double seconds_now(const struct pool *pool)
 struct peak_job {
     const float *data;
     float sink[64];
-    enum cpu_isa isa;
+    bool vectors;
 };
 
 #if defined(__x86_64__)
 #include <immintrin.h>
-
-__attribute__((target("avx512f"))) static float fma_avx512(void)
-{
-    __m512 acc[FMA_CHAINS], x = _mm512_set1_ps(0.5f);
-    for (int i = 0; i < FMA_CHAINS; i++)
-        acc[i] = _mm512_set1_ps((float)i);
-    for (int r = 0; r < FMA_ROUNDS; r++)
-#pragma GCC unroll 16
-        for (int i = 0; i < FMA_CHAINS; i++)
-            acc[i] = _mm512_fmadd_ps(acc[i], x, x);
-    for (int i = 1; i < FMA_CHAINS; i++)
-        acc[0] = _mm512_add_ps(acc[0], acc[i]);
-    return _mm512_cvtss_f32(acc[0]);
-}
-
-__attribute__((target("avx2,fma"))) static float fma_avx2(void)
-{
-    __m256 acc[FMA_CHAINS / 2 + 4], x = _mm256_set1_ps(0.5f);
-    const int n = FMA_CHAINS / 2 + 4; /* twelve of sixteen registers */
-    for (int i = 0; i < n; i++)
-        acc[i] = _mm256_set1_ps((float)i);
-    for (int r = 0; r < FMA_ROUNDS; r++)
-#pragma GCC unroll 16
-        for (int i = 0; i < n; i++)
-            acc[i] = _mm256_fmadd_ps(acc[i], x, x);
-    for (int i = 1; i < n; i++)
-        acc[0] = _mm256_add_ps(acc[0], acc[i]);
-    return _mm256_cvtss_f32(acc[0]);
-}
 
 __attribute__((target("avx2"))) static float read_avx2(const float *p, int64_t n)
 {
@@ -77,25 +46,6 @@ __attribute__((target("avx2"))) static float read_avx2(const float *p, int64_t n
 }
 #endif
 
-static double flops_of(enum cpu_isa isa)
-{
-    double lanes = isa == CPU_ISA_AVX512 ? 16.0 * FMA_CHAINS : 8.0 * (FMA_CHAINS / 2 + 4);
-    return isa == CPU_ISA_PLAIN ? 0.0 : 2.0 * lanes * FMA_ROUNDS;
-}
-
-static void fma_task(void *ctx, int32_t task, int32_t worker)
-{
-    struct peak_job *j = ctx;
-    (void)worker;
-#if defined(__x86_64__)
-    if (j->isa != CPU_ISA_PLAIN)
-        j->sink[task % 64] = j->isa == CPU_ISA_AVX512 ? fma_avx512() : fma_avx2();
-#else
-    (void)task;
-    (void)j;
-#endif
-}
-
 static void read_task(void *ctx, int32_t task, int32_t worker)
 {
     struct peak_job *j = ctx;
@@ -103,7 +53,7 @@ static void read_task(void *ctx, int32_t task, int32_t worker)
     float sum = 0.0f;
     (void)worker;
 #if defined(__x86_64__)
-    if (j->isa != CPU_ISA_PLAIN) {
+    if (j->vectors) {
         j->sink[task % 64] = read_avx2(p, READ_FLOATS);
         return;
     }
@@ -113,27 +63,21 @@ static void read_task(void *ctx, int32_t task, int32_t worker)
     j->sink[task % 64] = sum;
 }
 
-struct peak peak_measure(struct pool *pool)
+struct peak peak_measure(const struct backend *b, const struct lane *l)
 {
-    int32_t n = pool_n_threads(pool);
+    int32_t n = pool_n_threads(l->pool);
     size_t bytes = (size_t)n * READ_FLOATS * sizeof(float);
     float *data = malloc(bytes);
-    struct peak_job j = {.data = data, .isa = cpu_isa_best()};
-    struct peak best = {0.0, 0.0};
+    struct peak_job j = {.data = data, .vectors = cpu_isa_best() != CPU_ISA_PLAIN};
+    struct peak best = {b->peak_flops(l) * 1e-9, 0.0};
 
-    for (int s = 0; s < SAMPLES; s++) {
-        double t = seconds_now(pool), rate;
-        pool_run(pool, n, fma_task, &j);
-        rate = flops_of(j.isa) * n / (seconds_now(pool) - t) * 1e-9;
-        best.gflops = rate > best.gflops ? rate : best.gflops;
-    }
     if (!data)
         return best;
     memset(data, 1, bytes);
     for (int s = 0; s < SAMPLES; s++) {
-        double t = seconds_now(pool), rate;
-        pool_run(pool, n, read_task, &j);
-        rate = (double)bytes / (seconds_now(pool) - t) * 1e-9;
+        double t = seconds_now(l->pool), rate;
+        pool_run(l->pool, n, read_task, &j);
+        rate = (double)bytes / (seconds_now(l->pool) - t) * 1e-9;
         best.gbytes = rate > best.gbytes ? rate : best.gbytes;
     }
     free(data);

@@ -5,16 +5,16 @@
 #ifndef TROUPE_TESTS_BENCH_KERNELS_PEAK_H
 #define TROUPE_TESTS_BENCH_KERNELS_PEAK_H
 
-#include "runtime/base/pool.h"
+#include "kernels/backend.h"
 
 struct peak {
-    double gflops; /* fp32 FMA from registers */
+    double gflops; /* fp32 FMA from registers, as the backend measures it */
     double gbytes; /* sequential read of memory */
 };
 
-/* The best of short samples, on all threads of the pool (NULL: one). Call again between other
+/* The best of short samples, on all threads of the lane. Call again between other
  * measurements and keep the maximum: the ceiling moves with the clock and the neighbours. */
-struct peak peak_measure(struct pool *pool);
+struct peak peak_measure(const struct backend *b, const struct lane *l);
 
 /* Wall clock where a pool works; CPU time of the process where one thread does, which leaves out
  * the time that other programs take of its core. */
