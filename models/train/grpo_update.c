@@ -20,9 +20,13 @@ struct update {
     int32_t *order; /* (n) chains taken, in the order of training */
     int32_t n;
     struct sequences seqs;
-    float *coef, *logp, *ref;    /* (tokens of a minibatch); ref NULL: no KL term */
-    double *slope;               /* (longest chain) */
-    float *lp, *old, *adv, *anc; /* (longest chain): sampled tokens, compacted; anc: reference */
+    /* (tokens of a minibatch) */
+    float *coef, *logp, *old, *adv;
+    float *ref;    /* NULL: no KL term */
+    double *share; /* of a token's loss in the minibatch's */
+    /* (longest chain): sampled tokens alone */
+    double *slope;
+    float *one[4]; /* logp, old, ref, adv */
 };
 
 static bool has_reference(const struct grpo_update_options *o)
@@ -58,6 +62,7 @@ static enum status make_room(struct update *u, struct error *err)
 {
     int64_t longest = 1, tokens = 1;
     int32_t per = u->o->minibatch_chains;
+    bool has_all;
 
     u->order = mem_alloc((size_t)u->r->n_chains + 1, sizeof(*u->order));
     for (int32_t c = 0; c < u->r->n_chains; c++)
@@ -66,14 +71,18 @@ static enum status make_room(struct update *u, struct error *err)
     tokens = longest * (per < u->r->n_chains ? per : u->r->n_chains + 1);
     u->coef = mem_alloc((size_t)tokens, sizeof(*u->coef));
     u->logp = mem_alloc((size_t)tokens, sizeof(*u->logp));
+    u->old = mem_alloc((size_t)tokens, sizeof(*u->old));
+    u->adv = mem_alloc((size_t)tokens, sizeof(*u->adv));
     u->ref = has_reference(u->o) ? mem_alloc((size_t)tokens, sizeof(*u->ref)) : NULL;
+    u->share = mem_alloc((size_t)tokens, sizeof(*u->share));
     u->slope = mem_alloc((size_t)longest, sizeof(*u->slope));
-    u->lp = mem_alloc((size_t)longest, sizeof(*u->lp));
-    u->old = mem_alloc((size_t)longest, sizeof(*u->old));
-    u->adv = mem_alloc((size_t)longest, sizeof(*u->adv));
-    u->anc = mem_alloc((size_t)longest, sizeof(*u->anc));
-    if (!u->order || !u->coef || !u->logp || !u->slope || !u->lp || !u->old || !u->adv || !u->anc ||
-        (has_reference(u->o) && !u->ref))
+    has_all = u->order && u->coef && u->logp && u->old && u->adv && u->share && u->slope &&
+              (u->ref || !has_reference(u->o));
+    for (int i = 0; i < 4; i++) {
+        u->one[i] = mem_alloc((size_t)longest, sizeof(*u->one[i]));
+        has_all = has_all && u->one[i];
+    }
+    if (!has_all)
         return error_set(err, STATUS_NO_MEMORY, "no memory for an update over %d chains",
                          u->r->n_chains);
     return STATUS_OK;
@@ -85,12 +94,13 @@ static void update_deinit(struct update *u)
     free(u->order);
     free(u->coef);
     free(u->logp);
-    free(u->slope);
-    free(u->lp);
     free(u->old);
     free(u->adv);
-    free(u->anc);
     free(u->ref);
+    free(u->share);
+    free(u->slope);
+    for (int i = 0; i < 4; i++)
+        free(u->one[i]);
 }
 
 static enum status gather(struct update *u, int32_t from, int32_t n, struct error *err)
@@ -106,39 +116,77 @@ static enum status gather(struct update *u, int32_t from, int32_t n, struct erro
     return STATUS_OK;
 }
 
-/* Coefficients of the minibatch's tokens from its current log-probs (NULL: those recorded). */
-static void coefficients(struct update *u, int32_t from, int32_t n, const float *logp,
-                         struct policy_stats *stats)
+/* What a minibatch has per token: the recorded log-prob, the advantage, and its share in the mean.
+ */
+static void spread_tokens(struct update *u, int32_t from, int32_t n)
 {
     int64_t total = 0;
 
-    memset(u->coef, 0, (size_t)u->seqs.n_tokens * sizeof(*u->coef));
     for (int32_t i = 0; i < n; i++)
         total += u->r->chain[u->order[from + i]].n_sampled;
     for (int32_t i = 0; i < n; i++) {
         int32_t chain = u->order[from + i];
         const struct rollout_chain *c = &u->r->chain[chain];
-        int64_t at = u->seqs.start[i];
-        struct policy_sequence s = {
-            .lp = u->lp, .old = u->old, .ref = u->ref ? u->anc : NULL, .advantage = u->adv};
+        double w = policy_weight(&u->o->policy, c->n_sampled, total, n);
+
         for (int32_t t = 0; t < c->n; t++) {
-            if (!u->r->train[c->first + t])
+            u->old[u->seqs.start[i] + t] = u->r->logp[c->first + t];
+            u->adv[u->seqs.start[i] + t] = (float)u->advantage[chain];
+            u->share[u->seqs.start[i] + t] = w;
+        }
+    }
+}
+
+/* Between forward and backward: each token for itself, which every objective but GSPO allows. */
+static void weigh_tokens(void *ctx, const int64_t *position, const float *logp, int32_t n,
+                         float *coef)
+{
+    const struct update *u = ctx;
+
+    for (int32_t i = 0; i < n; i++) {
+        int64_t at = position[i];
+        struct policy_stats ignored = {0};
+        struct policy_sequence s = {.n = 1,
+                                    .lp = &logp[i],
+                                    .old = &u->old[at],
+                                    .ref = u->ref ? &u->ref[at] : NULL,
+                                    .advantage = &u->adv[at]};
+        double slope = 0;
+
+        policy_sequence_loss(&u->o->policy, &s, &slope, &ignored);
+        coef[i] = (float)(-slope * u->share[at]);
+    }
+}
+
+/* Over whole chains, from the minibatch's log-probs: what is told, and (coef) for GSPO. */
+static void weigh_chains(struct update *u, int32_t from, int32_t n, bool coef,
+                         struct policy_stats *stats)
+{
+    for (int32_t i = 0; i < n; i++) {
+        const struct rollout_chain *c = &u->r->chain[u->order[from + i]];
+        const uint8_t *train = u->r->train + c->first;
+        int64_t at = u->seqs.start[i];
+        struct policy_sequence s = {.lp = u->one[0],
+                                    .old = u->one[1],
+                                    .ref = u->ref ? u->one[2] : NULL,
+                                    .advantage = u->one[3]};
+
+        for (int32_t t = 0; t < c->n; t++) {
+            if (!train[t])
                 continue;
-            u->old[s.n] = u->r->logp[c->first + t];
-            u->lp[s.n] = logp ? logp[at + t] : u->old[s.n];
-            u->anc[s.n] = u->ref ? u->ref[at + t] : 0;
-            u->adv[s.n++] = (float)u->advantage[chain];
+            u->one[0][s.n] = u->logp[at + t];
+            u->one[1][s.n] = u->old[at + t];
+            u->one[2][s.n] = u->ref ? u->ref[at + t] : 0;
+            u->one[3][s.n++] = u->adv[at + t];
         }
         policy_sequence_loss(&u->o->policy, &s, u->slope, stats);
-        double w = policy_weight(&u->o->policy, s.n, total, n);
-        for (int32_t t = 0, k = 0; t < c->n; t++)
-            if (u->r->train[c->first + t])
-                u->coef[at + t] = (float)(-u->slope[k++] * w);
+        for (int32_t t = 0, k = 0; t < c->n && coef; t++)
+            u->coef[at + t] = train[t] ? (float)(-u->slope[k++] * u->share[at + t]) : 0;
     }
 }
 
 /* Largest |trained - recorded| over the minibatch's sampled tokens. */
-static double largest_gap(const struct update *u, int32_t from, int32_t n, const float *logp)
+static double largest_gap(const struct update *u, int32_t from, int32_t n)
 {
     double gap = 0;
 
@@ -147,7 +195,7 @@ static double largest_gap(const struct update *u, int32_t from, int32_t n, const
         for (int32_t t = 0; t < c->n; t++)
             if (u->r->train[c->first + t]) {
                 double d =
-                    fabs((double)logp[u->seqs.start[i] + t] - (double)u->r->logp[c->first + t]);
+                    fabs((double)u->logp[u->seqs.start[i] + t] - (double)u->r->logp[c->first + t]);
                 gap = d > gap || isnan(d) ? d : gap;
             }
     }
@@ -180,30 +228,48 @@ struct step_context {
     float *grad;
 };
 
+/* Forward, coefficients, backward: in one go where a token's coefficient needs no other's. */
+static enum status gradient(struct update *u, const struct step_context *x, int32_t from, int32_t n,
+                            struct policy_stats *stats, struct error *err)
+{
+    const struct token_weigher by = {.weigh = weigh_tokens, .ctx = u};
+    struct sharded_pass_output out = {.logp = u->logp}, ref = {.logp = u->ref};
+    float temperature = u->o->temperature;
+    enum status st = STATUS_OK;
+
+    memset(x->grad, 0, (size_t)x->opt->n_params * sizeof(*x->grad));
+    if (u->ref)
+        st = sharded_pass_forward(x->pass, u->o->reference, &u->seqs, temperature, &ref, err);
+    if (st)
+        return st;
+    if (u->o->policy.objective != POLICY_GSPO) {
+        st = sharded_pass_train_by(x->pass, x->w, &u->seqs, temperature, &by, &out, x->grad, err);
+        if (!st)
+            weigh_chains(u, from, n, false, stats);
+        return st;
+    }
+    st = sharded_pass_forward(x->pass, x->w, &u->seqs, temperature, &out, err);
+    if (!st) {
+        weigh_chains(u, from, n, true, stats);
+        st = sharded_pass_train(x->pass, x->w, &u->seqs, temperature, u->coef, &out, x->grad, err);
+    }
+    return st;
+}
+
 static enum status train_minibatch(struct update *u, const struct step_context *x, int32_t from,
                                    int32_t n, bool first, struct grpo_update_stats *stats,
                                    struct error *err)
 {
-    struct sharded_pass_output out = {.logp = u->logp};
     enum status st = gather(u, from, n, err);
 
-    if (!st && !first)
-        st = sharded_pass_forward(x->pass, x->w, &u->seqs, u->o->temperature, &out, err);
-    if (!st && u->ref) {
-        struct sharded_pass_output ref = {.logp = u->ref};
-
-        st = sharded_pass_forward(x->pass, u->o->reference, &u->seqs, u->o->temperature, &ref, err);
-    }
     if (st)
         return st;
-    coefficients(u, from, n, first ? NULL : u->logp, &stats->policy);
-    memset(x->grad, 0, (size_t)x->opt->n_params * sizeof(*x->grad));
-    st =
-        sharded_pass_train(x->pass, x->w, &u->seqs, u->o->temperature, u->coef, &out, x->grad, err);
+    spread_tokens(u, from, n);
+    st = gradient(u, x, from, n, &stats->policy, err);
     if (st)
         return st;
     if (first)
-        stats->first_gap = largest_gap(u, from, n, u->logp);
+        stats->first_gap = largest_gap(u, from, n);
     stats->grad_norm = optimizer_step(x->opt, x->pool, &u->o->step, x->grad);
     if (!isfinite(stats->grad_norm) || !isfinite(stats->policy.loss))
         return not_finite(u, from, n, stats->grad_norm, err);

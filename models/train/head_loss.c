@@ -81,13 +81,16 @@ static void report(const struct head_loss *h, const struct head_rows *rows, int3
 }
 
 static void chunk_back(struct head_loss *h, const struct matrix *head, const struct lane *l,
-                       const struct head_rows *rows, int32_t first, int32_t n)
+                       const struct head_rows *rows, int32_t first, int32_t n,
+                       const struct head_output *out)
 {
     const struct backend *b = h->backend;
     int32_t V = head->n_out, C = head->n_in;
     size_t at = (size_t)first * (size_t)C;
 
-    for (int32_t i = 0; i < n; i++)
+    if (out->weigh)
+        out->weigh(out->ctx, first, n, out->logp + first, h->coef);
+    for (int32_t i = 0; i < n && !out->weigh; i++)
         h->coef[i] = rows->coef ? rows->coef[first + i] : 1.0f;
     b->softmax_grad(l, h->logits, V, n, 0, V, rows->target + first, h->inv_temperature, h->lse,
                     h->coef);
@@ -111,6 +114,6 @@ void head_loss_forward(struct head_loss *h, const struct weights *w, const struc
         b->logsumexp(l, h->logits, V, n, V, h->inv_temperature, h->lse);
         report(h, rows, first, n, V, out);
         if (rows->grad)
-            chunk_back(h, head, l, rows, first, n);
+            chunk_back(h, head, l, rows, first, n, out);
     }
 }

@@ -33,6 +33,10 @@ struct head_output {
     float *logp;     /* of the target at the temperature */
     int32_t *argmax; /* lowest id among equals */
     float *logits;   /* (n_out, V), for tests and tools */
+    /* Between a row's forward and its backward: coef (n) of rows first .. from their logp (n),
+     * which must be asked for. In place of the coefficients given; NULL: those. */
+    void (*weigh)(void *ctx, int32_t first, int32_t n, const float *logp, float *coef);
+    void *ctx;
 };
 
 /* Forward and head. temperature 1 for training on data. */

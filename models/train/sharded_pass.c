@@ -22,6 +22,7 @@ struct worker {
     int32_t *argmax;    /* (max_rows) */
     int64_t *position;  /* (max_rows) where in `sequences` each wanted row's target is */
     int32_t *sequence;  /* (max_rows) and of which */
+    const struct token_weigher *by;
 };
 
 /* The call in progress. */
@@ -30,6 +31,7 @@ struct job {
     const struct sequences *s;
     float temperature;
     const float *coef;
+    const struct token_weigher *by; /* in place of coef; NULL: coef */
     struct sharded_pass_output *out;
     float *grad;
     bool train;
@@ -213,6 +215,13 @@ static enum status plan(struct sharded_pass *p, const struct sequences *s, struc
     return STATUS_OK;
 }
 
+static void weigh_rows(void *ctx, int32_t first, int32_t n, const float *logp, float *coef)
+{
+    const struct worker *k = ctx;
+
+    k->by->weigh(k->by->ctx, k->position + first, logp, n, coef);
+}
+
 /* Runs the group that stands in the worker's batch; adds to the shard's loss. */
 static void run_group(struct sharded_pass *p, struct worker *k, struct lane lane, float *grad,
                       double *loss)
@@ -223,6 +232,9 @@ static void run_group(struct sharded_pass *p, struct worker *k, struct lane lane
 
     if (!k->batch.n_rows)
         return;
+    k->by = j->by;
+    head.weigh = j->by ? weigh_rows : NULL;
+    head.ctx = k;
     for (int32_t i = 0; i < k->batch.n_out && j->coef; i++)
         k->coef[i] = j->coef[k->position[i]];
     if (j->train)
@@ -352,6 +364,23 @@ enum status sharded_pass_train(struct sharded_pass *p, const struct weights *w,
                       .s = s,
                       .temperature = temperature,
                       .coef = coef,
+                      .out = out,
+                      .grad = grad,
+                      .train = true};
+
+    assert(p->options.training);
+    return run(p, &job, err);
+}
+
+enum status sharded_pass_train_by(struct sharded_pass *p, const struct weights *w,
+                                  const struct sequences *s, float temperature,
+                                  const struct token_weigher *by, struct sharded_pass_output *out,
+                                  float *grad, struct error *err)
+{
+    struct job job = {.weights = w,
+                      .s = s,
+                      .temperature = temperature,
+                      .by = by,
                       .out = out,
                       .grad = grad,
                       .train = true};

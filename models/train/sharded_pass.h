@@ -35,6 +35,13 @@ struct sharded_pass_output {
     uint8_t *right; /* (n) or NULL: each trained position has the largest logit */
 };
 
+/* Coefficients that depend on the log-probs of the pass itself: coef (n) of the trained tokens that
+ * stand at position (n) in the sequences. Called from the pass's threads, for each token once. */
+struct token_weigher {
+    void (*weigh)(void *ctx, const int64_t *position, const float *logp, int32_t n, float *coef);
+    void *ctx;
+};
+
 /* Only reads the weights. */
 MUST_CHECK enum status sharded_pass_forward(struct sharded_pass *p, const struct weights *w,
                                             const struct sequences *s, float temperature,
@@ -44,5 +51,11 @@ MUST_CHECK enum status sharded_pass_train(struct sharded_pass *p, const struct w
                                           const struct sequences *s, float temperature,
                                           const float *coef, struct sharded_pass_output *out,
                                           float *grad, struct error *err);
+/* The same with coefficients from `by`. */
+MUST_CHECK enum status sharded_pass_train_by(struct sharded_pass *p, const struct weights *w,
+                                             const struct sequences *s, float temperature,
+                                             const struct token_weigher *by,
+                                             struct sharded_pass_output *out, float *grad,
+                                             struct error *err);
 
 #endif
