@@ -11,6 +11,7 @@
 #include "runtime/base/mailbox.h"
 
 #include <assert.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -21,6 +22,7 @@
 struct mailbox {
     _Atomic(struct mail *) head; /* the newest */
     _Atomic uint32_t sleeping;   /* 1 while the taker is about to sleep or asleep */
+    _Atomic uint32_t posting;    /* posters that still touch the box */
     void (*wake)(void *ctx);
     void *ctx;
 };
@@ -31,6 +33,7 @@ struct mailbox *mailbox_new(void (*wake)(void *ctx), void *ctx)
 
     atomic_init(&box->head, NULL);
     atomic_init(&box->sleeping, 0);
+    atomic_init(&box->posting, 0);
     box->wake = wake;
     box->ctx = ctx;
     return box;
@@ -41,6 +44,9 @@ void mailbox_free(struct mailbox *box)
     if (!box)
         return;
     assert(atomic_load(&box->head) == NULL);
+    /* The taker may have the last mail while its poster is still on the way out. */
+    while (atomic_load_explicit(&box->posting, memory_order_acquire) > 0)
+        sched_yield();
     free(box);
 }
 
@@ -48,17 +54,19 @@ void mailbox_post(struct mailbox *box, struct mail *m)
 {
     struct mail *old = atomic_load_explicit(&box->head, memory_order_relaxed);
 
+    atomic_fetch_add_explicit(&box->posting, 1, memory_order_relaxed);
     do
         m->next = old;
     while (!atomic_compare_exchange_weak(&box->head, &old, m));
     /* From here on m may already be taken and freed. Whoever posted into the empty
      * queue wakes the taker for all that follows. */
-    if (old)
-        return;
-    if (box->wake)
-        box->wake(box->ctx);
-    if (atomic_load(&box->sleeping) && atomic_exchange(&box->sleeping, 0))
-        futex_wake(&box->sleeping, 1);
+    if (!old) {
+        if (box->wake)
+            box->wake(box->ctx);
+        if (atomic_load(&box->sleeping) && atomic_exchange(&box->sleeping, 0))
+            futex_wake(&box->sleeping, 1);
+    }
+    atomic_fetch_sub_explicit(&box->posting, 1, memory_order_release);
 }
 
 struct mail *mailbox_take(struct mailbox *box)

@@ -17,7 +17,8 @@ struct mail {
 struct mailbox;
 /* wake may be NULL: then the taker uses mailbox_wait. */
 struct mailbox *mailbox_new(void (*wake)(void *ctx), void *ctx);
-void mailbox_free(struct mailbox *box); /* must be empty */
+/* Must be empty. Waits for posters whose mail was taken already; so never from a wake function. */
+void mailbox_free(struct mailbox *box);
 void mailbox_post(struct mailbox *box, struct mail *m);
 /* All that is there, oldest first, linked by next; NULL when empty. */
 struct mail *mailbox_take(struct mailbox *box);
