@@ -8,7 +8,7 @@
  *   bench_decode [--sessions 1,16,64,256] [--threads 1,2] [--load decode|turns] [--tokens 128]
  *                [--prompt 16] [--hidden 128 --layers 2 --heads 4 --kv-heads 4 --head-dim 32
  *                --ffn 384 --vocab 320] [--temperature 1] [--seconds 2] [--group-rows 0]
- *                [--batch-rows 0] [--json]
+ *                [--batch-rows 0] [--prefix-cache] [--json]
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -32,7 +32,7 @@
 struct bench {
     int64_t sessions[MAX_LIST], threads[MAX_LIST];
     int n_sessions, n_threads;
-    bool turns, json;
+    bool turns, json, prefix_cache;
     int64_t tokens, prompt, hidden, layers, heads, kv_heads, head_dim, ffn, vocab, group_rows,
         batch_rows;
     double temperature, seconds;
@@ -116,6 +116,10 @@ static bool parse(struct bench *b, int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "--json")) {
             b->json = true;
+            continue;
+        }
+        if (!strcmp(argv[i], "--prefix-cache")) {
+            b->prefix_cache = true;
             continue;
         }
         if (i + 1 == argc || !parse_option(b, argv[i], argv[i + 1])) {
@@ -272,7 +276,7 @@ static enum status measure(const struct bench *b, int64_t sessions, int64_t thre
     o.context = b->turns ? TURN_CONTEXT + 1 : (int32_t)(b->prompt + b->tokens + 1);
     o.group_rows = (int32_t)b->group_rows;
     o.max_batch_rows = (int32_t)b->batch_rows;
-    o.no_prefix_cache = true; /* nothing repeats here */
+    o.no_prefix_cache = !b->prefix_cache; /* nothing repeats here: what it costs to look */
     st = engine_open(&o, &e, err);
     if (!st)
         st = open_clients(b, engine_model(e), box, clients, sessions, err);
