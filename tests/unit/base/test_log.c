@@ -45,7 +45,10 @@ static void open_terminal(int *outside, int *inside)
     struct termios raw;
 
     *outside = posix_openpt(O_RDWR | O_NOCTTY);
-    assert_true(*outside >= 0);
+    if (*outside < 0) {
+        print_message("no pseudo-terminals here (is /dev/pts mounted?): not tested\n");
+        skip();
+    }
     assert_int_equal(grantpt(*outside), 0);
     assert_int_equal(unlockpt(*outside), 0);
     *inside = open(ptsname(*outside), O_RDWR | O_NOCTTY);
