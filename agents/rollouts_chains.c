@@ -103,12 +103,13 @@ static bool add_step(void *ctx, const struct rollout_step *s)
         st = rollout_set_put(b->out, t->delta, NULL, t->n_delta, b->err);
     if (!st)
         st = rollout_set_put(b->out, t->ids, t->logp, t->n_ids, b->err);
+    b->status = st;
+    if (st)
+        return false;
     b->out->n_fed += t->n_delta;
     b->last_step = step_now(b);
-    if (!st)
-        b->out->chain[b->out->n_chains - 1].cut |= t->finish == FINISH_LENGTH;
-    b->status = st;
-    return !st;
+    b->out->chain[b->out->n_chains - 1].cut |= t->finish == FINISH_LENGTH;
+    return true;
 }
 
 static struct rollout_member member_of(const struct played *p)

@@ -261,6 +261,7 @@ static enum status train_minibatch(struct update *u, const struct step_context *
                                    struct error *err)
 {
     enum status st = gather(u, from, n, err);
+    double norm;
 
     if (st)
         return st;
@@ -270,9 +271,11 @@ static enum status train_minibatch(struct update *u, const struct step_context *
         return st;
     if (first)
         stats->first_gap = largest_gap(u, from, n);
-    stats->grad_norm = optimizer_step(x->opt, x->pool, &u->o->step, x->grad);
-    if (!isfinite(stats->grad_norm) || !isfinite(stats->policy.loss))
-        return not_finite(u, from, n, stats->grad_norm, err);
+    norm = optimizer_step(x->opt, x->pool, &u->o->step, x->grad);
+    if (!isfinite(norm) || !isfinite(stats->policy.loss))
+        return not_finite(u, from, n, norm, err);
+    if (norm > stats->grad_norm)
+        stats->grad_norm = norm;
     weights_set_flat(x->w, x->lane, x->opt->master, weights_version(x->w) + 1);
     stats->n_steps++;
     stats->n_rows += u->seqs.n_rows;

@@ -33,7 +33,7 @@ struct grpo_update_stats {
     int32_t n_chains, n_without_advantage, n_over_cap, n_steps;
     int64_t n_tokens; /* trained, i.e. sampled tokens of the chains taken, over epochs */
     int64_t n_rows;   /* that went through forward and backward */
-    double grad_norm; /* of the last step */
+    double grad_norm; /* the largest of its steps */
 };
 
 /* w: a version that only the trainer holds; its values follow the optimiser's after each step.

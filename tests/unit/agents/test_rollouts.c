@@ -1,0 +1,462 @@
+/* test_rollouts.c - what the trainer gets from played groups: chains, credit, masks, order,
+ * records.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <math.h>
+
+#include "agents/rollouts.h"
+#include "runtime/base/memory.h"
+#include "runtime/store/query.h"
+#include "tests/unit/agents/agent_fixture.h"
+
+#define GROUPS  3
+#define SIZE    4
+#define HORIZON 6
+
+struct played_set {
+    struct fake_model m;
+    struct rollouts_options o;
+    struct rollout_request q;
+    uint64_t task[GROUPS], fault[GROUPS];
+    struct rollout_set set;
+};
+
+static void begin(struct played_set *p, fake_policy policy)
+{
+    *p = (struct played_set){.o = {.env = env_find("ledger"), .seams = seams_real()},
+                             .q = {.update = 7,
+                                   .n_groups = GROUPS,
+                                   .group_size = SIZE,
+                                   .sample_seed = 9,
+                                   .temperature = 1,
+                                   .noise = .3,
+                                   .horizon = HORIZON,
+                                   .path = "update[7]"}};
+    fake_model_init(&p->m, "compact", policy);
+    p->o.model = &p->m.model;
+    for (int32_t g = 0; g < GROUPS; g++) {
+        p->task[g] = 1000 + (uint64_t)g;
+        p->fault[g] = 50 + 100 * (uint64_t)g;
+    }
+    p->q.task_seed = p->task;
+    p->q.fault_seed = p->fault;
+}
+
+static enum status play(struct played_set *p, struct error *err)
+{
+    struct rollout_source *s = NULL;
+    enum status st = rollouts_new(&p->o, &s, err);
+
+    if (!st)
+        st = s->play(s->ctx, &p->q, &p->set, err);
+    rollouts_free(s);
+    return st;
+}
+
+static void end(struct played_set *p)
+{
+    rollout_set_deinit(&p->set);
+    fake_model_deinit(&p->m);
+}
+
+/* The chain's ids that the model drew (or that it did not), as text. */
+static void text_of(const struct played_set *p, int32_t chain, int drawn, struct str *out)
+{
+    const struct rollout_chain *c = &p->set.chain[chain];
+
+    str_clear(out);
+    for (int32_t t = 0; t < c->n; t++)
+        if (drawn < 0 || p->set.train[c->first + t] == drawn)
+            tokenizer_decode(p->m.tokenizer, p->set.ids + c->first + t, 1, false, out);
+}
+
+/* Plays the calls of a member's chains again and compares each step's verdict. */
+static void check_member(const struct played_set *p, const struct rollout_member *m)
+{
+    const struct env_ops *ops = p->o.env;
+    struct env_params params = {
+        .horizon = HORIZON,
+        .noise = .3,
+        .task_seed = p->task[m->group],
+        .fault_seed = p->fault[m->group] + (p->q.shared_faults ? 0 : (uint64_t)m->member)};
+    struct env *env = NULL;
+    struct env_verdict v;
+    struct str text = STR_INIT, said = STR_INIT;
+    int32_t calls = 0;
+
+    assert_ok(ops->create(&params, &env, why));
+    for (int32_t k = 0; k < m->n_chains; k++) {
+        const struct rollout_chain *c = &p->set.chain[m->first_chain + k];
+        int32_t before = calls;
+
+        assert_int_equal(c->step, k);
+        text_of(p, m->first_chain + k, 1, &text);
+        for (char *at = text.data, *stop; (stop = strchr(at, ';')) != NULL; at = stop + 1) {
+            struct env_call call;
+            struct env_effect fx;
+
+            ops->parse_compact(env, at, (size_t)(stop - at) + 1, &call);
+            ops->call_compact(env, &call, &fx, &said);
+            calls++;
+        }
+        assert_int_equal(c->calls, calls - before);
+        assert_true(c->step_reward == (ops->step_right(env, k) ? 1 : 0));
+    }
+    ops->verify(env, &v);
+    assert_int_equal(m->calls, calls);
+    assert_true(m->reward == (v.success ? 1 : 0));
+    assert_int_equal(m->steps, v.steps);
+    assert_int_equal(m->steps_right, v.steps_right);
+    assert_int_equal(m->recovered, v.recovered);
+    assert_int_equal(m->verified, v.match_shown + v.mismatch_shown);
+    ops->free(env);
+    str_deinit(&text);
+    str_deinit(&said);
+}
+
+static void chains_are_what_was_fed_and_drawn(void **state)
+{
+    struct played_set p;
+    struct str text = STR_INIT;
+    int32_t right = 0, chains = 0;
+
+    (void)state;
+    begin(&p, policy_dice);
+    assert_ok(play(&p, why));
+    assert_int_equal(p.set.n_members, GROUPS * SIZE);
+    for (int32_t i = 0; i < p.set.n_members; i++) {
+        const struct rollout_member *m = &p.set.member[i];
+
+        assert_int_equal(m->group, i / SIZE);
+        assert_int_equal(m->member, i % SIZE);
+        assert_int_equal(m->status, ROLLOUT_COMPLETED);
+        assert_in_range(m->n_chains, 1, HORIZON);
+        assert_int_equal(m->n_chains, m->steps); /* fewer where a step passed its cap of calls */
+        assert_int_equal(m->first_chain, chains);
+        chains += m->n_chains;
+        check_member(&p, m);
+    }
+    assert_int_equal(p.set.n_chains, chains);
+    for (int32_t k = 0; k < chains; k++) {
+        const struct rollout_chain *c = &p.set.chain[k];
+
+        text_of(&p, k, -1, &text);
+        assert_true(strncmp(str_cstr(&text), "ORD", 3) == 0);
+        assert_int_equal(text.data[text.len - 1], ';');
+        text_of(&p, k, 0, &text);
+        assert_null(strchr(str_cstr(&text), ';')); /* what the environment says is never trained */
+        assert_int_equal(p.set.train[c->first], 0);
+        for (int32_t t = 0; t < c->n; t++)
+            assert_true(p.set.train[c->first + t] || p.set.logp[c->first + t] == 0);
+        right += c->step_reward == 1;
+    }
+    assert_true(right > 0 && right < chains); /* both happen, or this proves little */
+    assert_true(p.set.rollout_s > 0 && p.set.env_s >= 0 && p.set.env_s < p.set.rollout_s);
+    assert_int_equal(p.set.n_fed, p.m.n_fed);
+    str_deinit(&text);
+    end(&p);
+}
+
+static void assert_same(const struct rollout_set *a, const struct rollout_set *b)
+{
+    assert_int_equal(a->n_members, b->n_members);
+    assert_int_equal(a->n_chains, b->n_chains);
+    assert_int_equal(a->n_tokens, b->n_tokens);
+    assert_memory_equal(a->member, b->member, (size_t)a->n_members * sizeof(*a->member));
+    assert_memory_equal(a->ids, b->ids, (size_t)a->n_tokens * sizeof(*a->ids));
+    assert_memory_equal(a->train, b->train, (size_t)a->n_tokens);
+    assert_memory_equal(a->logp, b->logp, (size_t)a->n_tokens * sizeof(*a->logp));
+    for (int32_t i = 0; i < a->n_chains; i++)
+        assert_true(a->chain[i].first == b->chain[i].first && a->chain[i].n == b->chain[i].n &&
+                    a->chain[i].step_reward == b->chain[i].step_reward &&
+                    memcmp(a->chain[i].anchor, b->chain[i].anchor, 16) == 0);
+}
+
+static void company_changes_no_bit(void **state)
+{
+    struct played_set alone, many;
+
+    (void)state;
+    begin(&alone, policy_dice);
+    alone.o.in_flight = 1;
+    assert_ok(play(&alone, why));
+    begin(&many, policy_dice);
+    assert_ok(play(&many, why));
+    assert_same(&alone.set, &many.set);
+    /* Another path draws other numbers. */
+    rollout_set_clear(&many.set);
+    many.q.path = "update[7]/refill[1]";
+    assert_ok(play(&many, why));
+    assert_true(alone.set.n_tokens != many.set.n_tokens ||
+                memcmp(alone.set.logp, many.set.logp, (size_t)many.set.n_tokens * 4) != 0);
+    end(&alone);
+    end(&many);
+}
+
+/* The policy is a rule: members differ by their faults alone. */
+static void faults_are_shared_or_private(void **state)
+{
+    struct played_set p;
+    int32_t n = 0, differ = 0;
+
+    (void)state;
+    begin(&p, policy_check);
+    p.q.shared_faults = true;
+    assert_ok(play(&p, why));
+    for (int32_t i = 0; i < p.set.n_members; i++) {
+        const struct rollout_member *m = &p.set.member[i], *first = &p.set.member[i / SIZE * SIZE];
+
+        check_member(&p, m);
+        assert_int_equal(m->calls, first->calls);
+        assert_int_equal(m->at_risk, first->at_risk);
+        n += m->at_risk;
+    }
+    assert_true(n > 0);
+    p.q.shared_faults = false;
+    assert_ok(play(&p, why));
+    for (int32_t i = 0; i < p.set.n_members; i++) {
+        check_member(&p, &p.set.member[i]);
+        differ += p.set.member[i].calls != p.set.member[i / SIZE * SIZE].calls;
+    }
+    assert_true(differ > 0);
+    end(&p);
+}
+
+static void equal_states_have_equal_anchors(void **state)
+{
+    struct played_set p;
+
+    (void)state;
+    begin(&p, policy_plain);
+    p.q.noise = 0;
+    assert_ok(play(&p, why));
+    for (int32_t k = 0; k < p.set.n_chains; k++) {
+        const struct rollout_chain *c = &p.set.chain[k];
+        int32_t group = p.set.member[c->member].group;
+
+        for (int32_t l = 0; l < p.set.n_chains; l++) {
+            const struct rollout_chain *d = &p.set.chain[l];
+            bool same = p.set.member[d->member].group == group && d->step == c->step;
+
+            assert_int_equal(memcmp(c->anchor, d->anchor, 16) == 0, same);
+        }
+    }
+    end(&p);
+}
+
+static void failures_outside_are_masked_and_change_nobody_else(void **state)
+{
+    struct played_set whole, p;
+    int32_t n_outside = 0;
+
+    (void)state;
+    begin(&whole, policy_dice);
+    assert_ok(play(&whole, why));
+    begin(&p, policy_dice);
+    p.m.fail_at = 40;
+    p.m.fail_as = STATUS_TIMEOUT;
+    assert_ok(play(&p, why));
+    for (int32_t i = 0; i < p.set.n_members; i++) {
+        const struct rollout_member *m = &p.set.member[i], *w = &whole.set.member[i];
+
+        if (m->status == ROLLOUT_OUTSIDE) {
+            n_outside++;
+            assert_int_equal(m->n_chains, 0);
+            assert_true(isnan(m->reward));
+            continue;
+        }
+        assert_int_equal(m->n_chains, w->n_chains);
+        assert_int_equal(m->calls, w->calls);
+        assert_memory_equal(p.set.ids + p.set.chain[m->first_chain].first,
+                            whole.set.ids + whole.set.chain[w->first_chain].first,
+                            (size_t)p.set.chain[m->first_chain].n * 4);
+    }
+    assert_int_equal(n_outside, 1);
+    end(&whole);
+    end(&p);
+}
+
+static void what_the_length_ended_is_truncated(void **state)
+{
+    struct played_set p;
+    struct str text = STR_INIT;
+    int32_t n = 0;
+
+    (void)state;
+    begin(&p, policy_dice);
+    p.m.fail_at = 40;
+    p.m.fail_as = STATUS_LIMIT; /* as an engine answers when the context is full */
+    assert_ok(play(&p, why));
+    for (int32_t i = 0; i < p.set.n_members; i++) {
+        const struct rollout_member *m = &p.set.member[i];
+
+        if (m->status != ROLLOUT_TRUNCATED)
+            continue;
+        n++;
+        assert_in_range(m->n_chains, 1, HORIZON);
+        /* The step that was under way has no verdict. */
+        for (int32_t k = m->first_chain; k < m->first_chain + m->n_chains; k++) {
+            text_of(&p, k, 1, &text);
+            assert_int_equal(isnan(p.set.chain[k].step_reward) != 0,
+                             strstr(str_cstr(&text), "NEXT;") == NULL);
+        }
+        assert_true(isnan(m->reward));
+    }
+    assert_int_equal(n, 1);
+    str_deinit(&text);
+    end(&p);
+}
+
+static void policy_silent(struct fake_model *m, const char *context, const struct model_call *c,
+                          struct str *out)
+{
+    (void)m;
+    (void)context;
+    (void)c;
+    str_puts(out, "ORDORDORDORDORDORDORDORDORDORD"); /* and never the stop */
+}
+
+static void replies_that_were_cut_are_marked(void **state)
+{
+    struct played_set p;
+
+    (void)state;
+    begin(&p, policy_silent);
+    assert_ok(play(&p, why));
+    for (int32_t k = 0; k < p.set.n_chains; k++) {
+        assert_true(p.set.chain[k].cut);
+        assert_true(p.set.chain[k].step_reward == 0);
+    }
+    for (int32_t i = 0; i < p.set.n_members; i++) {
+        assert_int_equal(p.set.member[i].status, ROLLOUT_COMPLETED); /* its own fault */
+        assert_true(p.set.member[i].reward == 0);
+    }
+    end(&p);
+}
+
+static bool count_run(void *ctx, const struct run_row *r)
+{
+    int64_t *updates = ctx;
+
+    assert_string_equal(r->kind, "train");
+    updates[++updates[0]] = jv_get_int(jv_get(r->config, "update"), -1);
+    return true;
+}
+
+struct seen {
+    const struct played_set *p;
+    int32_t n, n_refill, n_success;
+};
+
+static bool see_episode(void *ctx, const struct episode_row *e)
+{
+    struct seen *s = ctx;
+
+    assert_true(strncmp(e->path, "update[9]/", 10) == 0);
+    s->n++;
+    s->n_refill += strstr(e->path, "refill[1]/") != NULL;
+    s->n_success += e->success;
+    assert_int_equal(e->status, STEP_OK);
+    assert_true(e->rec_bytes > 100);
+    return true;
+}
+
+static bool take_uuid(void *ctx, const struct run_row *r)
+{
+    (void)snprintf(ctx, 37, "%s", r->uuid);
+    return false;
+}
+
+static void newest_updates_stay_in_the_store(void **state)
+{
+    struct store_fixture *f = *state;
+    struct played_set p;
+    struct rollout_source *s = NULL;
+    struct store_reader *q = NULL;
+    struct seen seen = {.p = &p};
+    int64_t updates[8] = {0};
+    char uuid[37], path[64];
+    int32_t success = 0;
+
+    begin(&p, policy_dice);
+    p.o.store = fixture_open(f);
+    p.o.keep_updates = 2;
+    for (int64_t u = 6; u <= 9; u++) {
+        if (u % 2 == 0) { /* the second half by another process, so to say */
+            rollouts_free(s);
+            s = NULL;
+            assert_ok(rollouts_new(&p.o, &s, why));
+        }
+        p.q.update = u;
+        (void)snprintf(path, sizeof(path), "update[%d]", (int)u);
+        p.q.path = path;
+        assert_ok(s->play(s->ctx, &p.q, &p.set, why));
+    }
+    for (int32_t i = 0; i < p.set.n_members; i++)
+        success += p.set.member[i].reward == 1;
+    p.q.path = "update[9]/refill[1]";
+    assert_ok(s->play(s->ctx, &p.q, &p.set, why));
+    for (int32_t i = 0; i < p.set.n_members; i++)
+        success += p.set.member[i].reward == 1;
+    rollouts_free(s);
+    assert_ok(store_reader_open(f->store, &q, why));
+    assert_ok(query_runs(q, NULL, 0, count_run, updates, why));
+    assert_int_equal(updates[0], 2);
+    assert_int_equal(updates[1], 9);
+    assert_int_equal(updates[2], 8);
+    assert_ok(query_runs(q, NULL, 0, take_uuid, uuid, why));
+    assert_ok(query_episodes(q, uuid, NULL, true, see_episode, &seen, why));
+    store_reader_close(q);
+    assert_int_equal(seen.n, 2 * GROUPS * SIZE);
+    assert_int_equal(seen.n_refill, GROUPS * SIZE);
+    assert_int_equal(seen.n_success, success);
+    end(&p);
+}
+
+static void wrong_use_is_refused(void **state)
+{
+    struct played_set p;
+    struct fake_model text;
+    struct error err = ERROR_INIT;
+    volatile int flag = 1;
+
+    (void)state;
+    begin(&p, policy_plain);
+    p.task[1] = ENV_SEED_VALIDATION;
+    assert_int_equal(play(&p, &err), STATUS_INVALID);
+    assert_non_null(strstr(err.message, "2^20"));
+    p.task[1] = ENV_SEED_VALIDATION - 1;
+    p.q.horizon = 0; /* no environment can be made: all fail, and that is told */
+    assert_int_not_equal(play(&p, &err), STATUS_OK);
+    assert_non_null(strstr(err.message, "horizon"));
+    p.q.horizon = HORIZON;
+    p.m.processed = true;
+    assert_int_equal(play(&p, &err), STATUS_UNSUPPORTED);
+    assert_non_null(strstr(err.message, "cannot replay"));
+    p.m.processed = false;
+    p.o.interrupted = &flag;
+    assert_int_equal(play(&p, &err), STATUS_CANCELLED);
+    fake_text_model_init(&text, NULL);
+    p.o.model = &text.model;
+    assert_int_equal(play(&p, &err), STATUS_UNSUPPORTED);
+    fake_model_deinit(&text);
+    end(&p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(chains_are_what_was_fed_and_drawn),
+        cmocka_unit_test(company_changes_no_bit),
+        cmocka_unit_test(faults_are_shared_or_private),
+        cmocka_unit_test(equal_states_have_equal_anchors),
+        cmocka_unit_test(failures_outside_are_masked_and_change_nobody_else),
+        cmocka_unit_test(what_the_length_ended_is_truncated),
+        cmocka_unit_test(replies_that_were_cut_are_marked),
+        STORE_TEST(newest_updates_stay_in_the_store),
+        cmocka_unit_test(wrong_use_is_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
