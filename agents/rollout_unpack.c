@@ -90,17 +90,31 @@ static size_t get_count(struct unpacker *u, size_t each)
     return u->bad ? 0 : (size_t)n;
 }
 
-static const char *get_text(struct unpacker *u, size_t *n_out)
+/* Any bytes: what a model wrote may be no text at all. A 0 follows them. */
+static const char *get_bytes(struct unpacker *u, size_t *n_out)
 {
     size_t n = get_count(u, 1);
-    const char *s;
+    char *s;
 
-    if (u->bad || memchr(u->at, 0, n)) {
+    if (u->bad)
+        n = 0;
+    s = arena_alloc(u->arena, n + 1);
+    memcpy(s, u->at, n);
+    u->at += n;
+    *n_out = n;
+    return s;
+}
+
+static const char *get_text(struct unpacker *u, size_t *n_out)
+{
+    size_t n;
+    const char *s = get_bytes(u, &n);
+
+    if (memchr(s, 0, n)) {
         u->bad = true;
         n = 0;
+        s = "";
     }
-    s = arena_strndup(u->arena, n ? (const char *)u->at : "", n);
-    u->at += n;
     if (n_out)
         *n_out = n;
     return s;
@@ -307,7 +321,7 @@ static void get_env_call(struct unpacker *u, struct rollout_step *s)
     c.tool = get_below(u, (uint64_t)env->n_tools + 1) - 1;
     s->name = c.tool < 0 ? "invalid" : env->tools[c.tool].name;
     if (c.tool < 0) {
-        text = get_text(u, &n);
+        text = get_bytes(u, &n);
         arguments = jv_object();
         jv_set_adopt(arguments, "text", jv_string_n(text, n));
     } else {

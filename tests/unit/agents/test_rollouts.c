@@ -335,6 +335,30 @@ static void replies_that_were_cut_are_marked(void **state)
     end(&p);
 }
 
+static void policy_bytes(struct fake_model *m, const char *context, const struct model_call *c,
+                         struct str *out)
+{
+    (void)m;
+    (void)context;
+    (void)c;
+    str_append(out, "G\0\377;", 4); /* a hot sampler writes anything */
+}
+
+static void replies_that_are_no_text_are_recorded(void **state)
+{
+    struct played_set p;
+
+    (void)state;
+    begin(&p, policy_bytes);
+    assert_ok(play(&p, why));
+    assert_int_equal(p.set.n_members, GROUPS * SIZE);
+    for (int32_t i = 0; i < p.set.n_members; i++) {
+        assert_int_equal(p.set.member[i].status, ROLLOUT_COMPLETED);
+        assert_int_equal(p.set.member[i].n_chains, 1); /* the first step passed its cap */
+    }
+    end(&p);
+}
+
 static bool count_run(void *ctx, const struct run_row *r)
 {
     int64_t *updates = ctx;
@@ -454,6 +478,7 @@ int main(void)
         cmocka_unit_test(failures_outside_are_masked_and_change_nobody_else),
         cmocka_unit_test(what_the_length_ended_is_truncated),
         cmocka_unit_test(replies_that_were_cut_are_marked),
+        cmocka_unit_test(replies_that_are_no_text_are_recorded),
         STORE_TEST(newest_updates_stay_in_the_store),
         cmocka_unit_test(wrong_use_is_refused),
     };
