@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <math.h>
+#include <string.h>
 
 #include "tools/environments/courier.h"
 
@@ -29,23 +30,63 @@ void courier_verify(const struct env *e, struct env_verdict *out)
     env_verdict_of(e, courier_of_const(e)->misplaced == 0, out);
 }
 
-/* Whoever never looks needs every move sound. A wall can undo an error before the parcel is
- * dropped, and two errors can cancel; so a few in a thousand more get through. In profile `hard`
- * an error answer must be taken for done or for not done, and one of the two is wrong. */
+/* What one struck move adds: each of the three errors alike, and either side of the third. */
+static void spread(double chance, struct courier_cell from, enum courier_dir dir, int32_t n,
+                   double p, double *next)
+{
+    for (int32_t kind = COURIER_NO_FAULT; kind <= COURIER_ASIDE; kind++) {
+        for (uint32_t side = 0; side < 2; side++) {
+            struct courier_fault f = {(enum courier_fault_kind)kind, side};
+            struct courier_cell end = courier_strayed(from, dir, n, f);
+            double share = kind == COURIER_NO_FAULT ? (1 - p) / 2 : p / 6;
+
+            next[end.y * COURIER_SIDE + end.x] += chance * share;
+        }
+    }
+}
+
+/* The chance that a leg's moves end where they should when each is struck with p, exactly: a wall
+ * or a second error undoes some of the first. */
+static double leg_chance(struct courier_cell from, struct courier_cell to, double p)
+{
+    double now[COURIER_CELLS] = {0};
+
+    now[from.y * COURIER_SIDE + from.x] = 1;
+    while (!courier_same(from, to)) {
+        double next[COURIER_CELLS] = {0};
+        enum courier_dir dir = COURIER_NORTH;
+        struct env_call move;
+
+        courier_next_move(from, to, &move);
+        (void)courier_read_dir(&move.arg[0], &dir);
+        for (int32_t k = 0; k < COURIER_CELLS; k++) {
+            struct courier_cell cell = {(uint8_t)(k % COURIER_SIDE), (uint8_t)(k / COURIER_SIDE)};
+
+            if (now[k] > 0)
+                spread(now[k], cell, dir, (int32_t)move.arg[1].number, p, next);
+        }
+        memcpy(now, next, sizeof(now));
+        from = courier_shift(from, dir, (int32_t)move.arg[1].number);
+    }
+    return now[to.y * COURIER_SIDE + to.x];
+}
+
+/* The chance of the script that never looks, exactly; a little above prod(1-p), since a few errors
+ * undo themselves before the parcel is dropped. In profile `hard` an error answer must be taken for
+ * done or for not done, and one of the two is wrong. */
 double courier_ceiling(const struct courier_rules *rules, const struct env_params *p)
 {
     double noise = p->noise < 0 ? rules->noise : p->noise;
-    double other = p->profile == ENV_HARD ? 1 - ENV_HARD_RATE : 1;
-    int32_t gusty = 0, calm = 0;
+    double answered = p->profile == ENV_HARD ? 1 - ENV_HARD_RATE : 1;
+    struct courier_cell from = {0, 0};
+    double chance = 1;
 
     for (int32_t i = 0; i < p->horizon; i++) {
-        int32_t moves = courier_leg_moves(p->task_seed, i);
+        struct courier_leg leg = courier_leg_at(p->task_seed, i);
 
-        if (courier_leg_at(p->task_seed, i).gusty)
-            gusty += moves;
-        else
-            calm += moves;
+        chance *= leg_chance(from, leg.to, courier_rate(rules, noise, leg.gusty)) *
+                  pow(answered, courier_distance(from, leg.to));
+        from = leg.to;
     }
-    return pow((1 - courier_rate(rules, noise, true)) * other, gusty) *
-           pow((1 - courier_rate(rules, noise, false)) * other, calm);
+    return chance;
 }

@@ -60,7 +60,7 @@ struct itinerary_step {
     int32_t tries[ITINERARY_N_TOOLS]; /* earlier calls on each channel: keys the faults */
     struct itinerary_leg searched;    /* what the offers below are for */
     struct itinerary_offers shown;    /* by the last search; none before it */
-    bool harmed;                      /* cancelled an earlier leg's right booking */
+    bool harmed;                      /* an earlier leg was right and is no more */
     bool wrote;                       /* a booking was asked for in this leg */
     /* What the scripted experts remember of the replies. */
     bool booked;   /* asked for since the last cancellation of this leg's own */
@@ -68,6 +68,7 @@ struct itinerary_step {
     int16_t ref;   /* of the last confirmed booking; -1: none, or cancelled */
     bool looked;   /* asked for the list since the last booking or cancellation */
     bool listed;   /* and was answered with these */
+    bool matched;  /* exactly the booking that was asked for */
     uint8_t n_listed;
     uint16_t listed_ref[ITINERARY_SHOWN];
     bool refused; /* an ablation refused a call */
@@ -139,6 +140,7 @@ bool itinerary_read_offer(const struct env_value *v, uint8_t *out);
 bool itinerary_read_ref(const struct env_value *v, uint16_t *out);
 
 /* itinerary_verify.c */
+bool itinerary_leg_right(const struct itinerary *t, int32_t leg_of_trip); /* as things stand */
 void itinerary_end_step(struct itinerary *t);
 void itinerary_end_trip(struct itinerary *t); /* counts its failed legs and forgets its bookings */
 void itinerary_verify(const struct env *e, struct env_verdict *out);

@@ -61,7 +61,7 @@ void itinerary_make_cancel(uint16_t ref, struct env_call *out)
 /* After an answered look: what it showed decides. */
 static void mend(const struct itinerary_step *now, uint8_t best_id, struct env_call *out)
 {
-    if (now->n_listed == 1) {
+    if (now->matched) {
         itinerary_make_next(out);
     } else if (now->n_listed == 0) {
         if (now->ref >= 0)

@@ -48,6 +48,7 @@ static void visit_shown(struct env_bytes *io, struct itinerary_step *s)
     s->ref = (int16_t)env_bytes_i32(io, ref, -1, ITINERARY_REFS - 1);
     env_bytes_bool(io, &s->looked);
     env_bytes_bool(io, &s->listed);
+    env_bytes_bool(io, &s->matched);
     env_bytes_u8(io, &s->n_listed, ITINERARY_SHOWN);
     for (int32_t i = 0; i < ITINERARY_SHOWN; i++)
         visit_u16(io, &s->listed_ref[i]);

@@ -218,6 +218,14 @@ static void apply_book(struct itinerary *t, const struct env_call *c, struct iti
     make_booking(t, id, right, out);
 }
 
+/* Is what is shown the one booking that was asked for? After a timeout its reference is not known.
+ */
+static bool is_what_was_asked(const struct itinerary_step *now, const struct itinerary_reply *r)
+{
+    return r->n == 1 && r->booking[0].offer == now->asked &&
+           (now->ref < 0 || r->booking[0].ref == (uint16_t)now->ref);
+}
+
 static void apply_list(struct itinerary *t, uint8_t day, struct itinerary_reply *out)
 {
     bool match;
@@ -236,7 +244,7 @@ static void apply_list(struct itinerary *t, uint8_t day, struct itinerary_reply 
             out->booking[out->n++].offer = b->offer;
         }
     }
-    match = out->n == 1 && out->booking[0].offer == t->now.asked;
+    match = is_what_was_asked(&t->now, out);
     if (match && day == t->leg.day && t->now.wrote && itinerary_false_alarm(t)) {
         out->n = 0;
         match = false;
@@ -246,6 +254,7 @@ static void apply_list(struct itinerary *t, uint8_t day, struct itinerary_reply 
         return;
     env_saw(&t->base, match);
     t->now.listed = true;
+    t->now.matched = match;
     t->now.n_listed = (uint8_t)out->n;
     for (int32_t i = 0; i < out->n; i++)
         t->now.listed_ref[i] = out->booking[i].ref;
@@ -254,6 +263,7 @@ static void apply_list(struct itinerary *t, uint8_t day, struct itinerary_reply 
 static void apply_cancel(struct itinerary *t, const struct env_call *c, struct itinerary_reply *out)
 {
     uint16_t ref;
+    bool was_right;
 
     (void)itinerary_read_ref(&c->arg[0], &ref);
     env_deed(&t->base, true);
@@ -273,8 +283,10 @@ static void apply_cancel(struct itinerary *t, const struct env_call *c, struct i
 
         if (!b->active || b->ref != ref)
             continue;
+        was_right = itinerary_leg_right(t, b->leg);
         b->active = false;
-        if (b->right && b->leg != t->base.step % ITINERARY_TRIP)
+        /* In this leg it is mended or not by the leg's end; an earlier one has had its end. */
+        if (b->leg != t->base.step % ITINERARY_TRIP && was_right)
             t->now.harmed = true;
         out->kind = ITINERARY_SAY_OK;
     }

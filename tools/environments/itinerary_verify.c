@@ -8,7 +8,7 @@
 #include "tools/environments/itinerary.h"
 
 /* One active booking was made in this leg, and it is the right one. */
-static bool leg_is_right(const struct itinerary *t, int32_t leg_of_trip)
+bool itinerary_leg_right(const struct itinerary *t, int32_t leg_of_trip)
 {
     int32_t n_right = 0, n_other = 0;
 
@@ -25,7 +25,7 @@ static bool leg_is_right(const struct itinerary *t, int32_t leg_of_trip)
 
 void itinerary_end_step(struct itinerary *t)
 {
-    bool right = leg_is_right(t, t->base.step % ITINERARY_TRIP) && !t->now.harmed;
+    bool right = itinerary_leg_right(t, t->base.step % ITINERARY_TRIP) && !t->now.harmed;
 
     env_end_step(&t->base, right);
 }
@@ -36,7 +36,7 @@ void itinerary_end_trip(struct itinerary *t)
     int32_t n = (t->base.step - 1) % ITINERARY_TRIP + 1;
 
     for (int32_t leg = 0; leg < n; leg++)
-        t->failed_legs += !leg_is_right(t, leg);
+        t->failed_legs += !itinerary_leg_right(t, leg);
     t->n_bookings = 0;
 }
 
