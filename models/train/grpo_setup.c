@@ -203,6 +203,26 @@ static int64_t checkpoint_before(const char *out, int64_t update)
     return found;
 }
 
+/* A replay that begins at the start has no checkpoint to read, yet must be of the same run. */
+static enum status compare_with_newest(struct grpo_trainer *t, struct error *err)
+{
+    int64_t last = checkpoint_last(t->o->out);
+    struct str path = STR_INIT;
+    struct json *doc = NULL;
+    enum status st;
+
+    if (last < 0)
+        return STATUS_OK;
+    checkpoint_path(&path, t->o->out, last);
+    str_puts(&path, "/state.json");
+    st = jv_parse_file(str_cstr(&path), CHECKPOINT_MAX_STATE, &doc, err);
+    if (!st)
+        st = checkpoint_compare_options(jv_get(doc, "options"), t->state.options, t->o->out, err);
+    jv_unref(doc);
+    str_deinit(&path);
+    return st;
+}
+
 static enum status resume(struct grpo_trainer *t, int64_t update, struct error *err)
 {
     const struct grpo_options *o = t->o;
@@ -212,7 +232,7 @@ static enum status resume(struct grpo_trainer *t, int64_t update, struct error *
     enum status st;
 
     if (from < 0)
-        return STATUS_OK;
+        return t->writes ? STATUS_OK : compare_with_newest(t, err);
     if (t->writes && !o->resume) {
         error_set(err, STATUS_USAGE, "%s holds a training that was begun", o->out);
         error_hint(err, "go on with resume, or give another folder");

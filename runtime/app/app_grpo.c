@@ -319,6 +319,12 @@ enum status grpo_job_open(struct grpo_job *j, struct app *a, const char *out, bo
     j->model = app_model_name(a, NULL, "embedded");
     if (!env)
         return error_set(err, STATUS_USAGE, "--env ENV is missing: where to act");
+    if (strcmp(j->model, "new") == 0) {
+        (void)error_set(err, STATUS_USAGE,
+                        "--model new: what never acts rightly by chance finds nothing to learn");
+        error_hint(err, "begin with `troupe train sft --model new --env %s`", env);
+        return STATUS_USAGE;
+    }
     j->env = app_env(env, err);
     if (!j->env)
         return STATUS_USAGE;
@@ -411,10 +417,6 @@ const enum option_id grpo_job_options[] = {OPT_ENV,
                                            OPT_IN_FLIGHT,
                                            OPT_MAX_LEN,
                                            OPT_RECOMPUTE,
-                                           OPT_INIT_LAYERS,
-                                           OPT_INIT_HIDDEN,
-                                           OPT_INIT_HEADS,
-                                           OPT_INIT_FFN,
                                            OPT_THREADS,
                                            OPT_CPU_ISA,
                                            OPT_DEVICE,

@@ -207,16 +207,12 @@ static enum status write_svg(const struct app *a, const struct plotting *p, cons
 static enum status read_all(struct plotting *p, struct app *a, struct error *err)
 {
     enum status st = STATUS_OK;
-    struct str path = STR_INIT;
 
     for (int32_t i = 0; i < options_n_args(a->options) && !st; i++) {
         const char *arg = options_arg(a->options, i);
 
-        str_clear(&path);
-        str_printf(&path, "%s/metrics.jsonl", arg);
-        st = file_exists(str_cstr(&path)) ? read_folder(p, arg, err) : read_run(p, a, arg, err);
+        st = file_exists(arg) ? read_folder(p, arg, err) : read_run(p, a, arg, err);
     }
-    str_deinit(&path);
     for (int32_t i = 0, any = 0; i <= p->n && !st; i++) {
         any += i < p->n && !plot_is_empty(&p->panel[i]);
         if (i == p->n && !any)

@@ -88,8 +88,9 @@ static enum status check_out(const struct app *a, const char *out, struct error 
     str_deinit(&path);
     if (!begun || option_flag(a->options, OPT_RESUME))
         return STATUS_OK;
+    (void)error_set(err, STATUS_USAGE, "%s holds a training that was begun", out);
     error_hint(err, "go on with --resume, or give another folder");
-    return error_set(err, STATUS_USAGE, "%s holds a training that was begun", out);
+    return STATUS_USAGE;
 }
 
 static int train_main(void *app)

@@ -1,0 +1,132 @@
+"""test_cli_grpo.py - train grpo, train replay and plot from the command line.
+
+The model is random: it babbles until each step passes its cap of calls, so that all verdicts are alike. What differs
+is how much it says; --overlong makes that count, and so there is something to learn.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+import hashlib
+import json
+import os
+import signal
+import time
+import xml.dom.minidom
+
+from cli_case import CliCase, main
+
+NEW = ("--model", "new", "--init-hidden", "32", "--init-heads", "2", "--init-ffn", "64", "--init-layers", "1")
+SMALL = ("--model", "base/model", "--env", "ledger", "--groups", "3", "--group-size", "4", "--horizon-schedule", "2", "--seed", "4",
+         "--overlong", "60", "--eval-horizon", "2", "--eval-episodes", "4", "--eval-every", "3", "--checkpoint-every", "2",
+         "--probe-floor", "0")
+
+
+class Grpo(CliCase):
+    def setUp(self):
+        super().setUp()
+        self.ok("train", "sft", *NEW, "--env", "ledger", "--updates", "1", "--batch-tokens", "64", "--warmup", "0",
+                "--lr", "1e-5", "--lr-min", "0", "--eval-every", "0", "--seed", "4", "--out", "base")
+
+    def weights(self, out):
+        with open(os.path.join(self.dir, out, "model/model.safetensors"), "rb") as f:
+            return hashlib.sha256(f.read()).hexdigest()
+
+    def metrics(self, out):
+        with open(os.path.join(self.dir, out, "metrics.jsonl"), encoding="utf-8") as f:
+            return [json.loads(line) for line in f]
+
+    def test_what_it_writes_is_a_model_and_its_story(self):
+        r = self.ok("train", "grpo", *SMALL, "--updates", "4", "--out", "a", "--json").json()
+        self.assertEqual(r["schema"], "troupe.train_grpo/1")
+        self.assertEqual((r["updates"], r["skipped"], r["ended"]), (4, 0, "updates"))
+        self.assertEqual(r["largest_first_gap"], 0)
+        self.assertGreaterEqual(r["rollouts"], 4 * 3 * 4)
+        for name in ("config.json", "model.safetensors", "tokenizer.json"):
+            self.assertTrue(os.path.exists(os.path.join(self.dir, "a/model", name)), name)
+        self.ok("generate", "--model", os.path.join(self.dir, "a/model"), "--prompt", "ORDd+7|", "--max-tokens", "4")
+        updates = [m for m in self.metrics("a") if "weights" in m]
+        self.assertEqual([m["update"] for m in updates], [1, 2, 3, 4])
+        self.assertEqual(len({m["weights"] for m in updates}), 4)
+        self.assertEqual({m["first_gap"] for m in updates}, {0})
+        self.assertEqual([m["update"] for m in self.metrics("a") if "success_low" in m], [0, 3, 4])
+        # The newest rollouts can be looked at as any run can.
+        runs = self.ok("runs", "--store", "a/rollouts.db", "--json").json()["runs"]
+        trains = [run for run in runs if run["kind"] == "train"]
+        self.assertEqual(len(trains), 4)
+        self.assertIn("update[3]/group[0]/member[0]", self.ok("show", trains[0]["run"], "--store", "a/rollouts.db").out)
+
+    def test_threads_and_interruption_do_not_change_the_bits(self):
+        args = ("train", "grpo", *SMALL, "--updates", "12")
+        self.ok(*args, "--out", "one", "--threads", "1", TROUPE_THREADS="")
+        child = self.start(*args, "--out", "two", "--threads", "2", TROUPE_THREADS="")
+        until = time.time() + 60
+        while time.time() < until and child.poll() is None:
+            try:
+                if sum("weights" in m for m in self.metrics("two")) >= 3:
+                    break
+            except (OSError, ValueError):
+                pass
+            time.sleep(0.01)
+        child.send_signal(signal.SIGINT)
+        child.communicate(timeout=60)
+        self.assertIn(child.returncode, (0, 130))
+        self.ok(*args, "--out", "two", "--threads", "2", "--resume", TROUPE_THREADS="")
+        self.assertEqual(self.weights("one"), self.weights("two"))
+        self.assertEqual([m["weights"] for m in self.metrics("one") if "weights" in m],
+                         [m["weights"] for m in self.metrics("two") if "weights" in m])
+
+    def test_an_update_is_replayed(self):
+        self.ok("train", "grpo", *SMALL, "--updates", "5", "--out", "r", "--keep-last", "1")
+        before = sorted(os.listdir(os.path.join(self.dir, "r")))
+        r = self.ok("train", "replay", "r", "3", "--json").json()
+        self.assertTrue(r["equal"])
+        self.assertEqual(len(r["now"]), 64)
+        self.assertEqual(before, sorted(os.listdir(os.path.join(self.dir, "r"))))
+        self.assertEqual(len([m for m in self.metrics("r") if "weights" in m]), 5)
+        self.fails(2, "updates 1 to 5", "train", "replay", "r", "6")
+        # Told another learning rate, it is another run.
+        path = os.path.join(self.dir, "r/train.json")
+        with open(path, encoding="utf-8") as f:
+            text = f.read()
+        self.write("r/train.json", text.replace("--seed=4", "--seed=5"))
+        self.fails(2, "seed 4, which is now 5", "train", "replay", "r", "5")
+
+    def test_a_run_that_was_begun_goes_on_only_as_it_was(self):
+        self.ok("train", "grpo", *SMALL, "--updates", "2", "--out", "x")
+        self.fails(2, "--resume", "train", "grpo", *SMALL, "--updates", "2", "--out", "x")
+        self.fails(2, "call_cost 0.003, which is now 0.1", "train", "grpo", *SMALL, "--updates", "2", "--out", "x",
+                   "--resume", "--call-cost", "0.1")
+
+    def test_plot_draws_trainings_and_evaluations(self):
+        self.ok("train", "grpo", *SMALL, "--updates", "3", "--out", "p")
+        text = self.ok("plot", "p").out
+        for word in ("success on validation seeds", "calls a step", "update 3"):
+            self.assertIn(word, text)
+        self.ok("plot", "p", "--out", "p.svg")
+        svg = xml.dom.minidom.parse(os.path.join(self.dir, "p.svg"))
+        self.assertGreater(len(svg.getElementsByTagName("polyline")), 3)
+        self.assertEqual(svg.documentElement.tagName, "svg")
+        runs = [self.ok("eval", "ledger", "--expert", e, "--horizon", "3,10,30", "--episodes", "40", "--json").json()["run"]
+                for e in ("plain", "check")]
+        text = self.ok("plot", *runs).out
+        for word in ("script plain", "script check", "ceiling", "steps 30"):
+            self.assertIn(word, text)
+        self.ok("plot", *runs, "--out", "h.svg")
+        self.assertEqual(len(xml.dom.minidom.parse(os.path.join(self.dir, "h.svg")).getElementsByTagName("polygon")), 2)
+
+    def test_mistakes(self):
+        self.fails(2, "--out", "train", "grpo", "--env", "ledger")
+        self.fails(2, "--env", "train", "grpo", "--out", "m")
+        self.fails(2, "no environment", "train", "grpo", "--env", "leger", "--out", "m")
+        self.fails(2, "out of range", "train", "grpo", "--env", "ledger", "--out", "m", "--group-size", "1")
+        self.fails(2, "--noise-schedule", "train", "grpo", *SMALL, "--out", "m", "--noise-schedule", "5:0.1")
+        self.fails(2, "--horizon-schedule", "train", "grpo", "--env", "ledger", "--out", "m",
+                   "--horizon-schedule", "0:5,zwei")
+        self.fails(2, "train sft", "train", "grpo", *NEW[:2], "--env", "ledger", "--out", "m")
+        self.fails(2, "temperature", "train", "grpo", *SMALL, "--out", "m", "--temperature", "0")
+        self.fails(1, "train.json", "train", "replay", "nowhere", "1")
+        self.fails(1, "metrics.jsonl", "plot", self.dir)
+        self.assertFalse(os.path.exists(os.path.join(self.dir, "m/metrics.jsonl")))
+
+
+if __name__ == "__main__":
+    main()
