@@ -267,7 +267,6 @@ static enum status begin_row(struct evaluation *e, int32_t r, struct error *err)
 static enum status play_row(struct evaluation *e, int32_t r, struct eval_row *row,
                             struct error *err)
 {
-    struct env_params params;
     enum status st = begin_row(e, r, err);
 
     if (!st) {
@@ -286,8 +285,7 @@ static enum status play_row(struct evaluation *e, int32_t r, struct eval_row *ro
                          e->spec.episodes, r);
     row->spec = e->spec;
     eval_tally_row(&e->tally, row);
-    eval_params(e->o, &e->spec, 0, &params);
-    row->ceiling = e->o->env->ceiling(&params);
+    row->ceiling = eval_ceiling(e->o, &e->spec);
     row->wall_s = (double)(seams_mono_us(e->o->seams) - e->began_us) / 1e6;
     row->tokens_per_s = row->wall_s > 0 ? (double)row->tok_out / row->wall_s : 0;
     return STATUS_OK;

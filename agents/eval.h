@@ -27,7 +27,7 @@ struct eval_options {
     enum env_profile profile;
     enum env_ablation ablation;
     struct model *model;
-    const char *expert; /* NULL: the model acts; "plain", "check": a script acts (controls) */
+    const char *expert; /* NULL: the model acts; else one of env->experts: a script (control) */
     const struct eval_row_spec *row;
     int32_t n_rows;
     uint64_t seed;     /* tasks seed .. seed + episodes - 1; below 2^20 is refused */

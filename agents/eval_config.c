@@ -26,6 +26,18 @@ void eval_params(const struct eval_options *o, const struct eval_row_spec *row, 
     };
 }
 
+double eval_ceiling(const struct eval_options *o, const struct eval_row_spec *row)
+{
+    struct env_params params;
+    double sum = 0;
+
+    for (int32_t i = 0; i < row->episodes; i++) {
+        eval_params(o, row, i, &params);
+        sum += o->env->ceiling(&params);
+    }
+    return sum / row->episodes;
+}
+
 static enum status check_row(const struct eval_options *o, int32_t r, struct error *err)
 {
     const struct eval_row_spec *row = &o->row[r];
@@ -46,8 +58,27 @@ static enum status check_row(const struct eval_options *o, int32_t r, struct err
     return st;
 }
 
+static enum status check_expert(const struct eval_options *o, struct error *err)
+{
+    struct str list = STR_INIT;
+
+    for (int32_t i = 0; i < o->env->n_experts; i++) {
+        if (strcmp(o->env->experts[i], o->expert) == 0) {
+            str_deinit(&list);
+            return STATUS_OK;
+        }
+        str_printf(&list, "%s%s", i ? ", " : "", o->env->experts[i]);
+    }
+    (void)error_set(err, STATUS_USAGE, "%s has no script \"%.64s\": %s", o->env->name, o->expert,
+                    str_cstr(&list));
+    str_deinit(&list);
+    return STATUS_USAGE;
+}
+
 enum status eval_check(const struct eval_options *o, struct error *err)
 {
+    enum status st;
+
     if (o->seed < ENV_SEED_VALIDATION) {
         error_hint(err, "take one from 2^21 = %llu on", (unsigned long long)ENV_SEED_REPORTED);
         return error_set(err, STATUS_USAGE, "seed %llu is below 2^20: those tasks are for training",
@@ -55,13 +86,13 @@ enum status eval_check(const struct eval_options *o, struct error *err)
     }
     if (!o->expert && !o->model)
         return error_set(err, STATUS_USAGE, "neither a model nor a script is to act");
-    if (o->expert && strcmp(o->expert, "plain") != 0 && strcmp(o->expert, "check") != 0)
-        return error_set(err, STATUS_USAGE, "no script \"%s\": plain, check", o->expert);
+    st = o->expert ? check_expert(o, err) : STATUS_OK;
+    if (st)
+        return st;
     if (o->n_rows < 1)
         return error_set(err, STATUS_USAGE, "an evaluation needs at least one row");
     for (int32_t r = 0; r < o->n_rows; r++) {
-        enum status st = check_row(o, r, err);
-
+        st = check_row(o, r, err);
         if (st)
             return st;
     }
@@ -191,6 +222,7 @@ static void read_verdict(const struct json *v, struct env_verdict *out)
         .match_shown = count_of(v, "match_shown"),
         .false_alarms = count_of(v, "false_alarms"),
         .capped = jv_get_bool(jv_get(v, "capped"), false),
+        .over_budget = jv_get_bool(jv_get(v, "over_budget"), false),
     };
 }
 

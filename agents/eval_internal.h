@@ -25,6 +25,8 @@ void eval_tally_row(const struct eval_tally *t, struct eval_row *row);
 MUST_CHECK enum status eval_check(const struct eval_options *o, struct error *err);
 void eval_params(const struct eval_options *o, const struct eval_row_spec *row, int32_t episode,
                  struct env_params *out);
+/* Mean over the row's tasks: where the risk depends on the task, so does the ceiling. */
+double eval_ceiling(const struct eval_options *o, const struct eval_row_spec *row);
 /* Creates the run, or takes the one to resume and compares its configuration. */
 MUST_CHECK enum status eval_open_run(const struct eval_options *o, struct run **out,
                                      struct error *err);
