@@ -30,6 +30,9 @@ void courier_verify(const struct env *e, struct env_verdict *out)
     env_verdict_of(e, courier_of_const(e)->misplaced == 0, out);
 }
 
+/* Paths too rare to matter in the eighth digit of a ceiling are left out. */
+#define NEGLIGIBLE 1e-9
+
 /* What one struck move adds: each of the three errors alike, and either side of the third. */
 static void spread(double chance, struct courier_cell from, enum courier_dir dir, int32_t n,
                    double p, double *next)
@@ -45,8 +48,8 @@ static void spread(double chance, struct courier_cell from, enum courier_dir dir
     }
 }
 
-/* The chance that a leg's moves end where they should when each is struck with p, exactly: a wall
- * or a second error undoes some of the first. */
+/* The chance that a leg's moves end where they should when each is struck with p: a wall or a
+ * second error undoes some of the first. */
 static double leg_chance(struct courier_cell from, struct courier_cell to, double p)
 {
     double now[COURIER_CELLS] = {0};
@@ -62,7 +65,7 @@ static double leg_chance(struct courier_cell from, struct courier_cell to, doubl
         for (int32_t k = 0; k < COURIER_CELLS; k++) {
             struct courier_cell cell = {(uint8_t)(k % COURIER_SIDE), (uint8_t)(k / COURIER_SIDE)};
 
-            if (now[k] > 0)
+            if (now[k] > NEGLIGIBLE)
                 spread(now[k], cell, dir, (int32_t)move.arg[1].number, p, next);
         }
         memcpy(now, next, sizeof(now));
@@ -71,7 +74,7 @@ static double leg_chance(struct courier_cell from, struct courier_cell to, doubl
     return now[to.y * COURIER_SIDE + to.x];
 }
 
-/* The chance of the script that never looks, exactly; a little above prod(1-p), since a few errors
+/* The chance of the script that never looks; a little above prod(1-p), since a few errors
  * undo themselves before the parcel is dropped. In profile `hard` an error answer must be taken for
  * done or for not done, and one of the two is wrong. */
 double courier_ceiling(const struct courier_rules *rules, const struct env_params *p)
