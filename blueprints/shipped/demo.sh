@@ -18,7 +18,14 @@ say
 say "2. The same agent in many episodes at once, horizons 10, 30 and 100:"
 "$troupe" eval ledger --model embedded --horizon 10,30,100 --episodes 400 --store "$store"
 say
-say "This model was not trained to correct itself, so it sits on the ceiling. That is what training is to change."
+say "This model was not trained to correct itself, so it sits on the ceiling."
+say
+say "3. The same model after 60 updates of GRPO in this environment (models/embedded/trained):"
+"$troupe" eval ledger --model "$here/../../models/embedded/trained" --horizon 10,30,100 --episodes 400 --store "$store"
+say
+say "It learned when to look: everything above the ceiling is correction. To train it yourself (about two minutes):"
+say "  $troupe train grpo --env ledger --model embedded --out out/trained --updates 60 --noise-schedule 0:0.2,30:0.05 \\"
+say "      --seed 1 --eval-every 0 --warmup 5 --probe-floor 0.97"
 say
 say "Recorded in $store. Look at it with:"
 say "  $troupe runs"
