@@ -1,8 +1,7 @@
 /* eval.c - plays the episodes of an evaluation, many at once, from one thread.
  *
- * The driver is whoever calls eval_run: it polls the agents' host, and an episode that ends is
- * packed up, posted to the store, and replaced by the next in the same slot. No event loop runs.
- * Scripts (controls) are played one after the other, since they wait for nobody.
+ * Episodes of a model are driven by episodes.h; one that ends is posted to the store. Scripts
+ * (controls) are played one after the other, since they wait for nobody.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -10,41 +9,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agents/episodes.h"
 #include "agents/eval_internal.h"
-#include "agents/rollout.h"
 #include "runtime/base/memory.h"
 
-#define IN_FLIGHT    128 /* enough to fill the batch of a small model */
-#define POLL_MS      100
-#define PROGRESS_US  100000
-#define EPISODE_PATH 64
-
-struct evaluation;
-
-struct slot {
-    struct evaluation *eval;
-    struct agent *agent; /* NULL: free */
-    struct rollout_writer record;
-    int32_t episode;
-    char path[EPISODE_PATH];
-    struct env_params params;
-    int64_t t0_ms;
-};
+#define IN_FLIGHT   128 /* enough to fill the batch of a small model */
+#define PROGRESS_US 100000
 
 struct evaluation {
     const struct eval_options *o;
     struct run *run;
-    struct agent_host *host;
-    struct agent_role role;
-    struct slot *slot; /* (n_slots) */
-    int32_t n_slots;
-    int32_t r; /* the row that is played */
+    struct episodes *driver; /* NULL: a script acts */
+    struct episode script;   /* its place */
+    int32_t r;               /* the row that is played */
     struct eval_row_spec spec;
     uint8_t *is_done; /* (spec.episodes) */
     int32_t next;     /* episode to look at */
-    int32_t n_playing, n_over;
+    int32_t n_over;
     struct eval_tally tally;
-    bool stopping;
     enum status status; /* the first that could not even begin */
     struct error err;
     int64_t began_us, told_us;
@@ -78,7 +60,7 @@ static int32_t next_missing(struct evaluation *e)
     return e->next < e->spec.episodes ? e->next++ : -1;
 }
 
-static void record_episode(struct evaluation *e, struct slot *s, enum step_state state,
+static void record_episode(struct evaluation *e, const struct episode *s, enum step_state state,
                            const struct env_verdict *v)
 {
     struct json *verdict = v ? env_verdict_json(v) : jv_null();
@@ -104,23 +86,12 @@ static void record_episode(struct evaluation *e, struct slot *s, enum step_state
     jv_unref(verdict);
 }
 
-static void open_slot(struct evaluation *e, struct slot *s, int32_t episode)
+static void fill_episode(const struct evaluation *e, int32_t episode, struct episode *s)
 {
-    struct rollout_head head = {.path = s->path, .env = e->o->env};
-
-    s->eval = e;
-    s->episode = episode;
-    s->t0_ms = seams_wall_ms(e->o->seams);
+    s->id = episode;
     (void)snprintf(s->path, sizeof(s->path), "row[%d]/episode[%d]", e->r, episode);
     eval_params(e->o, &e->spec, episode, &s->params);
-    head.params = s->params;
-    if (!e->o->expert) {
-        head.sample_seed = e->o->seed;
-        head.call_base = rollout_call_base(s->path, 0);
-        head.sampling = e->role.sampling;
-        head.backend = e->o->model->info.backend;
-    }
-    rollout_begin(&s->record, &head);
+    s->sample_seed = e->o->seed;
 }
 
 static void count_end(struct evaluation *e, enum step_state state, const struct env_verdict *v)
@@ -134,9 +105,10 @@ static void count_end(struct evaluation *e, enum step_state state, const struct 
 
 /* ---- a script */
 
-static enum status play_script(struct evaluation *e, struct slot *s, struct error *err)
+static enum status play_script(struct evaluation *e, struct episode *s, struct error *err)
 {
     const struct env_ops *ops = e->o->env;
+    struct rollout_head head = {.path = s->path, .env = ops, .params = s->params};
     struct env *env = NULL;
     struct env_effect fx = {.done = false};
     struct env_verdict verdict;
@@ -145,6 +117,8 @@ static enum status play_script(struct evaluation *e, struct slot *s, struct erro
 
     if (st)
         return st;
+    s->t0_ms = seams_wall_ms(e->o->seams);
+    rollout_begin(&s->record, &head);
     while (!fx.done) {
         struct env_call call;
 
@@ -167,8 +141,8 @@ static enum status play_scripts(struct evaluation *e, struct error *err)
     int32_t episode;
 
     while (!st && !interrupted(e) && (episode = next_missing(e)) >= 0) {
-        open_slot(e, &e->slot[0], episode);
-        st = play_script(e, &e->slot[0], err);
+        fill_episode(e, episode, &e->script);
+        st = play_script(e, &e->script, err);
         progress(e);
     }
     return st;
@@ -176,70 +150,58 @@ static enum status play_scripts(struct evaluation *e, struct error *err)
 
 /* ---- a model */
 
-static void fill_slot(struct evaluation *e, struct slot *s);
-
-static void episode_over(void *ctx, struct agent *a, const struct agent_result *r)
+static bool next_episode(void *ctx, struct episode *s)
 {
-    struct slot *s = ctx;
-    struct evaluation *e = s->eval;
-
-    e->n_playing--;
-    e->tally.tok_in += r->tok_in;
-    e->tally.tok_out += r->tok_out;
-    /* One that we stopped is not recorded: a resume plays it again from its seeds. */
-    if (r->state != STEP_CANCELLED || !e->stopping) {
-        if (r->state != STEP_OK && e->o->log)
-            log_write(e->o->log, LOG_WARN, "%s failed outside of the policy: %s", s->path,
-                      r->err.message);
-        record_episode(e, s, r->state, r->has_verdict ? &r->verdict : NULL);
-        count_end(e, r->state, &r->verdict);
-    }
-    agent_free(a);
-    s->agent = NULL;
-    if (!e->stopping)
-        fill_slot(e, s);
-}
-
-static void fill_slot(struct evaluation *e, struct slot *s)
-{
+    struct evaluation *e = ctx;
     int32_t episode = e->status ? -1 : next_missing(e);
-    struct agent_task task = {.role = &e->role, .env_ops = e->o->env, .record = &s->record};
 
     if (episode < 0)
-        return;
-    open_slot(e, s, episode);
-    task.env_params = s->params;
-    task.scope = (struct scope){.path = s->path,
-                                .task_seed = s->params.task_seed,
-                                .fault_seed = s->params.fault_seed,
-                                .sample_seed = e->o->seed};
-    e->status = agent_start(e->host, &task, episode_over, s, &s->agent, &e->err);
-    if (!e->status)
-        e->n_playing++;
+        return false;
+    fill_episode(e, episode, s);
+    return true;
 }
 
-static void stop_all(struct evaluation *e)
+static void episode_over(void *ctx, struct episode *s, const struct agent_result *r,
+                         const struct env *env)
 {
-    e->stopping = true;
-    for (int32_t i = 0; i < e->n_slots; i++) {
-        if (e->slot[i].agent)
-            agent_cancel(e->slot[i].agent);
+    struct evaluation *e = ctx;
+
+    if (!env) {
+        e->status = r->err.status ? r->err.status : STATUS_FAILED;
+        e->err = r->err;
+        return;
     }
+    e->tally.tok_in += r->tok_in;
+    e->tally.tok_out += r->tok_out;
+    if (r->state != STEP_OK && e->o->log)
+        log_write(e->o->log, LOG_WARN, "%s failed outside of the policy: %s", s->path,
+                  r->err.message);
+    record_episode(e, s, r->state, r->has_verdict ? &r->verdict : NULL);
+    count_end(e, r->state, &r->verdict);
+}
+
+/* What is stopped is not recorded: a resume plays it again from its seeds. */
+static bool stops(void *ctx)
+{
+    struct evaluation *e = ctx;
+
+    progress(e);
+    return interrupted(e) || e->status;
 }
 
 static enum status play_model(struct evaluation *e, struct error *err)
 {
-    for (int32_t i = 0; i < e->n_slots; i++)
-        fill_slot(e, &e->slot[i]);
-    while (e->n_playing > 0) {
-        agent_host_poll(e->host, POLL_MS);
-        if (!e->stopping && (interrupted(e) || e->status))
-            stop_all(e);
-        progress(e);
-    }
+    struct sampling sampling = SAMPLING_DEFAULT;
+    struct error stopped = ERROR_INIT;
+    enum status st;
+
+    sampling.temperature = e->spec.temperature;
+    st = episodes_play(e->driver, &sampling, 0, &stopped);
     if (e->status && err)
         *err = e->err;
-    return e->status;
+    if (st && st != STATUS_CANCELLED && !e->status && err)
+        *err = stopped;
+    return e->status ? e->status : st == STATUS_CANCELLED ? STATUS_OK : st;
 }
 
 /* ---- rows */
@@ -258,7 +220,6 @@ static enum status begin_row(struct evaluation *e, int32_t r, struct error *err)
     e->is_done = mem_alloc((size_t)e->spec.episodes, 1);
     if (!e->is_done)
         return error_set(err, STATUS_NO_MEMORY, "no memory for %d episodes", e->spec.episodes);
-    e->role.sampling.temperature = e->spec.temperature;
     e->began_us = seams_mono_us(e->o->seams);
     return e->o->resume ? eval_load_row(e->o, run_uuid(e->run), r, e->is_done, &e->tally, err)
                         : STATUS_OK;
@@ -291,12 +252,10 @@ static enum status play_row(struct evaluation *e, int32_t r, struct eval_row *ro
     return STATUS_OK;
 }
 
-static int32_t slots_wanted(const struct eval_options *o)
+static int32_t in_flight(const struct eval_options *o)
 {
     int32_t n = o->in_flight > 0 ? o->in_flight : IN_FLIGHT, most = 0;
 
-    if (o->expert)
-        return 1;
     for (int32_t r = 0; r < o->n_rows; r++)
         most = o->row[r].episodes > most ? o->row[r].episodes : most;
     return n < most ? n : most;
@@ -304,26 +263,24 @@ static int32_t slots_wanted(const struct eval_options *o)
 
 static enum status open_evaluation(struct evaluation *e, struct error *err)
 {
-    struct agent_host_options host = {.seams = e->o->seams};
+    struct episodes_options d = {.env = e->o->env,
+                                 .model = e->o->model,
+                                 .in_flight = in_flight(e->o),
+                                 .seams = e->o->seams,
+                                 .ctx = e,
+                                 .next = next_episode,
+                                 .over = episode_over,
+                                 .tick = stops};
 
-    e->role = (struct agent_role){
-        .name = e->o->env->name, .model = e->o->model, .sampling = SAMPLING_DEFAULT};
-    e->n_slots = slots_wanted(e->o);
-    e->slot = mem_alloc((size_t)e->n_slots, sizeof(*e->slot));
-    if (!e->slot)
-        return error_set(err, STATUS_NO_MEMORY, "no memory for %d episodes at once", e->n_slots);
-    for (int32_t i = 0; i < e->n_slots; i++)
-        rollout_writer_init(&e->slot[i].record);
-    return agent_host_new(&host, &e->host, err);
+    rollout_writer_init(&e->script.record);
+    return e->o->expert ? STATUS_OK : episodes_new(&d, &e->driver, err);
 }
 
 static void close_evaluation(struct evaluation *e)
 {
-    for (int32_t i = 0; e->slot && i < e->n_slots; i++)
-        rollout_writer_deinit(&e->slot[i].record);
-    free(e->slot);
+    rollout_writer_deinit(&e->script.record);
+    episodes_free(e->driver);
     free(e->is_done);
-    agent_host_free(e->host);
     run_close(e->run);
 }
 
