@@ -30,6 +30,7 @@ enum status chat_cache_get(struct agent_host *h, const struct model *m,
         free(c);
         return st;
     }
+    chat_guard_init(&c->guard, m->info.tokenizer);
     c->next = h->chats;
     h->chats = c;
     *out = c;
@@ -43,6 +44,7 @@ void codec_json_forget(struct agent_host *h)
 
         h->chats = c->next;
         chat_template_free(c->template);
+        chat_guard_deinit(&c->guard);
         free(c);
     }
 }

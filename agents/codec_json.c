@@ -23,14 +23,32 @@ static struct json_codec *codec_of(const struct agent *a)
     return a->codec_state;
 }
 
-static void add_message(struct json_codec *c, const char *role, const char *content, size_t n)
+struct json *json_message(const struct json_codec *c, const char *role, const char *content,
+                          size_t n)
 {
+    static const struct chat_guard none = {.n = 0};
+    bool author = strcmp(role, "system") == 0; /* whose words may hold special tokens */
     struct json *m = jv_object();
+    struct str text = STR_INIT;
 
     jv_set_string(m, "role", role);
-    jv_set_adopt(m, "content", jv_string_n(content, n));
-    jv_append_adopt(c->messages, m);
-    jv_append_adopt(c->unsaved, jv_ref(m));
+    if (c->chat)
+        chat_guard_text(author ? &none : &c->chat->guard, content, n, &text);
+    else
+        str_append(&text, content, n);
+    jv_set_adopt(m, "content", jv_string_n(str_cstr(&text), text.len));
+    str_deinit(&text);
+    return m;
+}
+
+void json_add_message(struct json_codec *c, const char *role, const char *content, size_t n)
+{
+    struct json *plain = jv_object();
+
+    jv_set_string(plain, "role", role);
+    jv_set_adopt(plain, "content", jv_string_n(content, n));
+    jv_append_adopt(c->unsaved, plain);
+    jv_append_adopt(c->messages, json_message(c, role, content, n));
 }
 
 static void put_value(struct str *out, const struct json *v)
@@ -59,7 +77,7 @@ static void begin_messages(struct agent *a, const struct json *observation)
         str_puts(&text, t->env_ops->instructions);
     }
     if (text.len > 0)
-        add_message(c, "system", str_cstr(&text), text.len);
+        json_add_message(c, "system", str_cstr(&text), text.len);
     str_clear(&text);
     if (t->input)
         put_value(&text, t->input);
@@ -70,7 +88,7 @@ static void begin_messages(struct agent *a, const struct json *observation)
             str_puts(&text, "\n\n");
         put_value(&text, observation);
     }
-    add_message(c, "user", str_cstr(&text), text.len);
+    json_add_message(c, "user", str_cstr(&text), text.len);
     str_deinit(&text);
 }
 
@@ -137,6 +155,12 @@ static enum status begin(struct agent *a, struct error *err)
     st = list_tools(a, &c->tools, err);
     if (st)
         return st;
+    if (c->chat && c->tools) {
+        struct json *guarded = chat_guard_json(&c->chat->guard, c->tools);
+
+        jv_unref(c->tools);
+        c->tools = guarded;
+    }
     if (t->env_ops)
         observation = t->env_ops->observe(a->env);
     begin_messages(a, observation);
@@ -183,7 +207,7 @@ static const char *find_end(const struct agent *a, const char *from, size_t *n)
     for (int32_t i = 0; i < m->n_eos; i++) {
         size_t len = 0;
         const char *bytes = tokenizer_bytes(m->tokenizer, m->eos_id[i], &len);
-        const char *at = bytes && len ? memmem(from, strlen(from), bytes, len) : NULL;
+        const char *at = bytes && len ? chat_guard_find(from, bytes, len) : NULL;
 
         if (at && (!best || at < best)) {
             best = at;
@@ -251,7 +275,7 @@ static enum status perceive_ids(struct agent *a, struct error *err)
         suffix = str_cstr(&c->text);
     }
     a->prefix_len = (int32_t)a->chain.n;
-    st = tokenizer_encode(t, suffix, strlen(suffix), true, &a->chain, err);
+    st = chat_guard_encode(t, suffix, strlen(suffix), &a->chain, err);
     swap = c->rendered;
     c->rendered = c->text;
     c->text = swap;
@@ -315,14 +339,12 @@ static void tell(struct agent *a, const struct pending_call *p, const struct jso
     put_value(&text, result);
     if (p->unreadable) {
         /* There is no call that a tool could answer. */
-        add_message(c, "user", str_cstr(&text), text.len);
+        json_add_message(c, "user", str_cstr(&text), text.len);
     } else {
         json_call_id(a, a->at, id);
-        m = jv_object();
-        jv_set_string(m, "role", "tool");
+        m = json_message(c, "tool", str_cstr(&text), text.len);
         jv_set_string(m, "tool_call_id", id);
         jv_set_string(m, "name", p->name);
-        jv_set_adopt(m, "content", jv_string_n(str_cstr(&text), text.len));
         jv_append_adopt(c->messages, m);
     }
     str_deinit(&text);

@@ -6,6 +6,7 @@
 #define TROUPE_AGENTS_CODEC_JSON_H
 
 #include "agents/agent_state.h"
+#include "agents/chat_guard.h"
 #include "models/chat/chat_template.h"
 #include "models/chat/tool_calls.h"
 
@@ -15,6 +16,7 @@ struct chat_cache {
     const struct model *model;
     struct chat_template *template;
     enum tool_call_format format;
+    struct chat_guard guard;
 };
 MUST_CHECK enum status chat_cache_get(struct agent_host *h, const struct model *m,
                                       const struct chat_cache **out, struct error *err);
@@ -31,6 +33,12 @@ struct json_codec {
     struct parsed_reply reply;     /* of models that take ids */
     int32_t n_repairs;
 };
+
+/* New: {role, content}. Foreign text: special tokens that it spells stay text. */
+struct json *json_message(const struct json_codec *c, const char *role, const char *content,
+                          size_t n);
+/* What an end user or the harness says: into the prompt, and to be journaled. */
+void json_add_message(struct json_codec *c, const char *role, const char *content, size_t n);
 
 #define JSON_CALL_ID 48
 void json_call_id(const struct agent *a, int32_t i, char out[JSON_CALL_ID]);

@@ -162,55 +162,71 @@ static const char *content_of(const struct agent *a)
     return text ? text : "";
 }
 
+/* {id, type, function: {name, arguments}} of the OpenAI API. */
+static struct json *call_message(const struct agent *a, int32_t i)
+{
+    const struct json_codec *c = codec_of(a);
+    const struct pending_call *p = &a->pending[i];
+    struct json *call = jv_object(), *f = jv_object(), *guarded;
+    char *text = jv_dump(p->arguments), id[JSON_CALL_ID];
+
+    json_call_id(a, i, id);
+    jv_set_string(f, "name", p->name);
+    jv_set_string(f, "arguments", text);
+    free(text);
+    if (c->chat) {
+        guarded = chat_guard_json(&c->chat->guard, f);
+        jv_unref(f);
+        f = guarded;
+    }
+    jv_set_string(call, "id", id);
+    jv_set_string(call, "type", "function");
+    jv_set_adopt(call, "function", f);
+    return call;
+}
+
+static struct json *call_said(const struct pending_call *p)
+{
+    struct json *v = jv_object();
+
+    jv_set_string(v, "name", p->name);
+    jv_set_adopt(v, "arguments", jv_ref(p->arguments));
+    return v;
+}
+
 /* What the journal keeps, and the message that the next prompt shows. */
 static void remember(struct agent *a)
 {
     struct json_codec *c = codec_of(a);
-    struct json *m = jv_object(), *said = jv_object(), *calls = jv_array(), *plain = jv_array();
+    struct json *m, *said = jv_object(), *calls = jv_array(), *plain = jv_array();
     struct str content = STR_INIT;
-    char id[JSON_CALL_ID];
 
     str_puts(&content, content_of(a));
     for (int32_t i = 0; i < a->n_pending; i++) {
         const struct pending_call *p = &a->pending[i];
-        struct json *call = jv_object(), *f = jv_object(), *short_form = jv_object();
-        char *text;
 
         if (p->unreadable) { /* stays among the words */
             str_puts(&content, jv_get_string(jv_get(p->arguments, "text"), ""));
-            jv_unref(call);
-            jv_unref(f);
-            jv_unref(short_form);
             continue;
         }
-        json_call_id(a, i, id);
-        text = jv_dump(p->arguments);
-        jv_set_string(f, "name", p->name);
-        jv_set_string(f, "arguments", text);
-        free(text);
-        jv_set_string(call, "id", id);
-        jv_set_string(call, "type", "function");
-        jv_set_adopt(call, "function", f);
-        jv_append_adopt(calls, call);
-        jv_set_string(short_form, "name", p->name);
-        jv_set_adopt(short_form, "arguments", jv_ref(p->arguments));
-        jv_append_adopt(plain, short_form);
+        jv_append_adopt(calls, call_message(a, i));
+        jv_append_adopt(plain, call_said(p));
     }
-    jv_set_string(m, "role", "assistant");
-    jv_set_string(m, "content", str_cstr(&content));
+    m = json_message(c, "assistant", str_cstr(&content), content.len);
     jv_set_string(said, "content", str_cstr(&content));
     str_deinit(&content);
     if (c->reply.reasoning) {
-        jv_set_string(m, "reasoning_content", c->reply.reasoning);
-        jv_set_string(said, "reasoning", c->reply.reasoning);
+        struct json *text = jv_string(c->reply.reasoning);
+
+        jv_set_adopt(m, "reasoning_content", chat_guard_json(&c->chat->guard, text));
+        jv_set_adopt(said, "reasoning", text);
     }
     if (jv_size(calls) > 0) {
-        jv_set_adopt(m, "tool_calls", calls);
-        jv_set_adopt(said, "tool_calls", plain);
-    } else {
-        jv_unref(calls);
-        jv_unref(plain);
+        jv_set_adopt(m, "tool_calls", jv_ref(calls));
+        jv_set_adopt(said, "tool_calls", jv_ref(plain));
     }
+    jv_unref(calls);
+    jv_unref(plain);
     jv_append_adopt(c->messages, m);
     c->said = said;
 }
@@ -246,7 +262,6 @@ static enum status take_answer(struct agent *a, struct error *err)
     struct json_codec *c = codec_of(a);
     struct error why = ERROR_INIT;
     struct str text = STR_INIT;
-    struct json *m;
 
     if (!a->task.schema) {
         a->answer = jv_string(content_of(a));
@@ -262,11 +277,7 @@ static enum status take_answer(struct agent *a, struct error *err)
                "%s%s%s\nThe schema: ",
                why.where, why.where[0] ? ": " : "", why.message);
     jv_write(a->task.schema, 0, &text);
-    m = jv_object();
-    jv_set_string(m, "role", "user");
-    jv_set_adopt(m, "content", jv_string_n(str_cstr(&text), text.len));
-    jv_append_adopt(c->messages, m);
-    jv_append_adopt(c->unsaved, jv_ref(m));
+    json_add_message(c, "user", str_cstr(&text), text.len);
     str_deinit(&text);
     return STATUS_OK;
 }
