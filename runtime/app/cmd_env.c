@@ -66,6 +66,9 @@ static void show_env_text(const struct env_ops *e, struct str *out)
     for (int32_t i = 0; i < e->n_tools; i++)
         str_printf(out, "  %-10s %s\n             %s\n", e->tools[i].name, e->tools[i].description,
                    e->tools[i].input_schema);
+    str_puts(out, "\nscripts (--expert):");
+    for (int32_t i = 0; i < e->n_experts; i++)
+        str_printf(out, " %s", e->experts[i]);
     str_puts(out, "\ndemonstrations:");
     for (int32_t i = 0; i < e->n_demo_kinds; i++)
         str_printf(out, " %s", e->demo_kinds[i]);
