@@ -25,9 +25,8 @@ static struct json *error_value(const char *text)
     return v;
 }
 
-static enum effect effect_of(const struct agent *a, const struct pending_call *p)
+static enum effect effect_of(const struct pending_call *p)
 {
-    (void)a;
     return p->tool ? p->tool->effect : EFFECT_NONE;
 }
 
@@ -43,7 +42,7 @@ static void intend(struct agent *a, const struct pending_call *p, const struct j
     struct step_intent s = {.path = str_cstr(&a->path),
                             .kind = "tool",
                             .name = p->name,
-                            .effect = effect_of(a, p),
+                            .effect = effect_of(p),
                             .args = arguments};
 
     journal_intend(a->task.scope.run, &s);
