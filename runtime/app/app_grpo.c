@@ -222,7 +222,7 @@ static void fill_training(struct grpo_job *j)
     g->max_refills = (int32_t)option_int(o, OPT_REFILLS);
     g->lr = number_or(o, OPT_LR, 2e-4);
     g->lr_min = number_or(o, OPT_LR_MIN, 1e-5);
-    g->warmup = int_or(o, OPT_WARMUP, 0);
+    g->warmup = int_or(o, OPT_WARMUP, 5);
     g->beta1 = option_number(o, OPT_BETA1);
     g->beta2 = number_or(o, OPT_BETA2, .95);
     g->eps = 1e-8;

@@ -135,7 +135,7 @@ const struct command_spec cmd_train_grpo = {
     "Each update plays --groups tasks --group-size times with the model as it is, compares the "
     "rollouts of a task, and\ntrains on what was better or worse than its like. Other defaults "
     "than "
-    "of train sft: --updates 60, --lr 2e-4,\n--lr-min 1e-5, --warmup 0, --beta2 0.95, "
+    "of train sft: --updates 60, --lr 2e-4,\n--lr-min 1e-5, --warmup 5, --beta2 0.95, "
     "--weight-decay "
     "0, --eval-every 20, --checkpoint-every 10, --temperature 1.\nTasks come from seeds below "
     "2^20; "
