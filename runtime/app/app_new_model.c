@@ -149,7 +149,10 @@ static void model_card(struct app *a, const char *model, const struct weights *w
                " from `%s`, weights version %lld, %lld parameters,\nSHA-256 of the tensors %s.\n",
                model, (long long)weights_version(w), (long long)weights_n_params(w), hex);
     if (option_is_set(a->options, OPT_ENV))
-        str_printf(out, "\nData: demonstrations of the environment `%s`.\n",
+        str_printf(out, "\n%s the environment `%s`.\n",
+                   strcmp(a->command->name, "train grpo") == 0
+                       ? "Reinforced (GRPO) by the verifier of"
+                       : "Data: demonstrations of",
                    option_text(a->options, OPT_ENV));
 }
 

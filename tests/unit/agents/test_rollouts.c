@@ -277,6 +277,26 @@ static void failures_outside_are_masked_and_change_nobody_else(void **state)
     end(&p);
 }
 
+/* One episode at a time; from the 40th call on the model never answers. */
+static void what_hangs_is_timed_out_and_masked(void **state)
+{
+    struct played_set p;
+    int32_t n_outside = 0, n_whole = 0;
+
+    (void)state;
+    begin(&p, policy_dice);
+    p.o.in_flight = 1;
+    p.o.timeout_ms = 60;
+    p.m.hold = 40;
+    assert_ok(play(&p, why));
+    for (int32_t i = 0; i < p.set.n_members; i++) {
+        n_outside += p.set.member[i].status == ROLLOUT_OUTSIDE;
+        n_whole += p.set.member[i].status == ROLLOUT_COMPLETED;
+    }
+    assert_true(n_outside > 0 && n_whole > 0 && n_outside + n_whole == GROUPS * SIZE);
+    end(&p);
+}
+
 static void what_the_length_ended_is_truncated(void **state)
 {
     struct played_set p;
@@ -476,6 +496,7 @@ int main(void)
         cmocka_unit_test(faults_are_shared_or_private),
         cmocka_unit_test(equal_states_have_equal_anchors),
         cmocka_unit_test(failures_outside_are_masked_and_change_nobody_else),
+        cmocka_unit_test(what_hangs_is_timed_out_and_masked),
         cmocka_unit_test(what_the_length_ended_is_truncated),
         cmocka_unit_test(replies_that_were_cut_are_marked),
         cmocka_unit_test(replies_that_are_no_text_are_recorded),
