@@ -379,6 +379,50 @@ static void replies_that_are_no_text_are_recorded(void **state)
     end(&p);
 }
 
+#define SKIP "<tool_call>\n{\"name\": \"next\", \"arguments\": {}}\n</tool_call><|end|>"
+
+static void policy_skips(struct fake_model *m, const char *context, const struct model_call *c,
+                         struct str *out)
+{
+    (void)m;
+    (void)context;
+    (void)c;
+    str_puts(out, SKIP);
+}
+
+/* Messages through a template: a step's transcript is a chain here too. */
+static void chat_models_give_chains_as_well(void **state)
+{
+    static const char template_text[] =
+        "{% for m in messages %}<|bos|>{{ m.role }}\n{{ m.content or '' }}{% for c in m.tool_calls "
+        "or "
+        "[] %}<tool_call>{{ c.function.name }}</tool_call>{% endfor %}<|end|>\n{% endfor %}{% if "
+        "add_generation_prompt %}<|bos|>assistant\n{% endif %}";
+    struct played_set p;
+    struct str text = STR_INIT;
+
+    (void)state;
+    begin(&p, policy_skips);
+    fake_model_deinit(&p.m);
+    fake_model_init(&p.m, NULL, policy_skips);
+    p.m.model.info.chat_template = template_text;
+    assert_ok(play(&p, why));
+    assert_int_equal(p.set.n_chains, GROUPS * SIZE * HORIZON);
+    for (int32_t k = 0; k < p.set.n_chains; k++) {
+        const struct rollout_chain *c = &p.set.chain[k];
+
+        assert_int_equal(c->step, k % HORIZON);
+        assert_int_equal(c->calls, 1);
+        assert_true(c->step_reward == 0);
+        text_of(&p, k, 1, &text);
+        assert_string_equal(str_cstr(&text), SKIP);
+        text_of(&p, k, 0, &text);
+        assert_non_null(strstr(str_cstr(&text), "\"order\""));
+    }
+    str_deinit(&text);
+    end(&p);
+}
+
 static bool count_run(void *ctx, const struct run_row *r)
 {
     int64_t *updates = ctx;
@@ -500,6 +544,7 @@ int main(void)
         cmocka_unit_test(what_the_length_ended_is_truncated),
         cmocka_unit_test(replies_that_were_cut_are_marked),
         cmocka_unit_test(replies_that_are_no_text_are_recorded),
+        cmocka_unit_test(chat_models_give_chains_as_well),
         STORE_TEST(newest_updates_stay_in_the_store),
         cmocka_unit_test(wrong_use_is_refused),
     };
