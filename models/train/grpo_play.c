@@ -74,6 +74,7 @@ static enum status play_groups(struct grpo_trainer *t, int32_t n, struct error *
 static enum status give_credit(struct grpo_trainer *t, struct error *err)
 {
     struct credit_options credit = t->o->credit;
+    enum status st;
 
     if (t->set.n_chains > t->cap_advantage) {
         if (!mem_grow((void **)&t->advantage, (size_t)t->set.n_chains, sizeof(*t->advantage)))
@@ -82,8 +83,16 @@ static enum status give_credit(struct grpo_trainer *t, struct error *err)
         t->cap_advantage = t->set.n_chains;
     }
     credit.shuffle_seed = seed_of(t, STREAM_SHUFFLE, 0);
-    return credit_assign(&credit, &t->set, t->n_groups, t->o->group_size, t->advantage, &t->credit,
-                         err);
+    st = credit_assign(&credit, &t->set, t->n_groups, t->o->group_size, t->advantage, &t->credit,
+                       err);
+    t->n_long = 0;
+    for (int32_t c = 0; c < t->set.n_chains && !st; c++) {
+        if (t->set.chain[c].n <= t->o->max_len)
+            continue;
+        t->advantage[c] = 0; /* its verdict counts for the others; there is no room to train it */
+        t->n_long++;
+    }
+    return st;
 }
 
 /* Groups in which no chain has an advantage: nothing is learned from them. */

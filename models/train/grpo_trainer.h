@@ -48,6 +48,7 @@ struct grpo_trainer {
     double *advantage;             /* (set.n_chains) */
     int32_t cap_advantage;
     int32_t n_groups, n_flat, n_refills; /* groups played; without any advantage; requests more */
+    int32_t n_long;                      /* chains beyond max_len, which are not trained */
     struct credit_stats credit;
     struct grpo_update_stats update;
     double lr;
@@ -57,7 +58,7 @@ struct grpo_trainer {
     struct grpo_times times, last; /* all; the update at hand */
     double largest_gap, flops, peak_flops, row_flops;
     int64_t begin_us, shown_us, began_update, sampled;
-    bool warned_cut, warned_gap, warned_clip;
+    bool warned_cut, warned_gap, warned_clip, warned_long;
     const char *ended;
 };
 

@@ -76,6 +76,7 @@ static void put_play(const struct grpo_trainer *t, struct json *line)
     jv_set_int(line, "truncated", t->credit.n_truncated);
     jv_set_int(line, "chains", t->set.n_chains);
     jv_set_int(line, "cut", t->credit.n_cut);
+    jv_set_int(line, "too_long", t->n_long);
     jv_set_int(line, "sampled", t->set.n_sampled);
 }
 
@@ -133,6 +134,14 @@ static void warn(struct grpo_trainer *t)
                   "update %lld: %d of %d replies reached their longest length; the environment's "
                   "limit on a reply is too short for this model, or it never stops",
                   (long long)t->state.update, t->credit.n_cut, t->set.n_chains);
+    }
+    if (!t->warned_long && t->n_long > 0) {
+        t->warned_long = true;
+        log_write(
+            log, LOG_WARN,
+            "update %lld: %d of %d chains have more than %d ids and are not trained; a larger "
+            "--max-len takes them",
+            (long long)t->state.update, t->n_long, t->set.n_chains, t->o->max_len);
     }
     if (!t->warned_clip && p->n_tokens > 0 &&
         ((double)(p->n_clipped_low + p->n_clipped_high) > MUCH_CLIPPED * (double)p->n_tokens ||

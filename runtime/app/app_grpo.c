@@ -16,6 +16,8 @@
 #include "runtime/base/memory.h"
 #include "runtime/base/text.h"
 
+#define CHAT_MAX_LEN 4096 /* ids of a chain of a chat model, unless told otherwise */
+
 /* ---- options whose default is another than that of supervised training */
 
 static double number_or(const struct options *o, enum option_id id, double otherwise)
@@ -237,8 +239,10 @@ static void fill_training(struct grpo_job *j)
     g->resume = option_flag(o, OPT_RESUME);
     g->recompute = option_flag(o, OPT_RECOMPUTE);
     g->max_len = (int32_t)option_int(o, OPT_MAX_LEN);
-    if (g->max_len == 0)
-        g->max_len = j->env->max_context_tokens + j->env->max_reply_tokens;
+    if (g->max_len == 0) /* the environment knows its compact text, not what a template makes */
+        g->max_len = strcmp(weights_config(j->start)->codec, "compact") == 0
+                         ? j->env->max_context_tokens + j->env->max_reply_tokens
+                         : CHAT_MAX_LEN;
     if (g->max_len > weights_config(j->start)->max_position_embeddings)
         g->max_len = weights_config(j->start)->max_position_embeddings;
     fill_credit(o, &g->credit);

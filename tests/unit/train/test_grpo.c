@@ -404,6 +404,22 @@ static void test_failures_outside_of_the_policy_are_masked(void **state)
     run_free(&r);
 }
 
+static void test_chains_without_room_are_left_out(void **state)
+{
+    struct run r;
+    struct grpo_result out;
+    struct error err = ERROR_INIT;
+
+    (void)state;
+    run_init(&r, 2);
+    r.o.max_len = 3; /* one less than they have */
+    must(run_once(&r, 1, &out, &err), &err);
+    assert_true(metric(&r, 1, "too_long") == metric(&r, 1, "chains"));
+    assert_int_equal(out.trained_tokens, 0);
+    weights_unref(out.weights);
+    run_free(&r);
+}
+
 static void test_a_gradient_that_is_no_number_ends_the_run(void **state)
 {
     struct run r;
@@ -557,6 +573,7 @@ int main(void)
         cmocka_unit_test(test_changed_options_are_refused_by_name),
         cmocka_unit_test(test_groups_without_spread_are_refilled_then_skipped),
         cmocka_unit_test(test_failures_outside_of_the_policy_are_masked),
+        cmocka_unit_test(test_chains_without_room_are_left_out),
         cmocka_unit_test(test_a_gradient_that_is_no_number_ends_the_run),
         cmocka_unit_test(test_log_probs_that_differ_are_told),
         cmocka_unit_test(test_a_skill_that_drops_stops_the_run),
