@@ -88,7 +88,7 @@ class Run(CliCase):
         return os.path.join(self.dir, ".troupe/store.db")
 
     def test_interrupt_saves_and_resume_finishes(self):
-        p = self.start("run", LEDGER, "--var", "horizon=3000", "--seed", "5", "--store", "s.db")
+        p = self.start("run", LEDGER, "--var", "horizon=100000", "--seed", "5", "--store", "s.db")
         time.sleep(2.5)
         p.send_signal(signal.SIGINT)
         p.communicate(timeout=60)
