@@ -222,7 +222,7 @@ static void fill_training(struct grpo_job *j)
     g->max_chains = (int32_t)option_int(o, OPT_MAX_CHAINS);
     g->epochs = (int32_t)option_int(o, OPT_EPOCHS);
     g->max_refills = (int32_t)option_int(o, OPT_REFILLS);
-    g->lr = number_or(o, OPT_LR, 2e-4);
+    g->lr = number_or(o, OPT_LR, 1e-4);
     g->lr_min = number_or(o, OPT_LR_MIN, 1e-5);
     g->warmup = int_or(o, OPT_WARMUP, 5);
     g->beta1 = option_number(o, OPT_BETA1);
@@ -230,7 +230,7 @@ static void fill_training(struct grpo_job *j)
     g->eps = 1e-8;
     g->weight_decay = number_or(o, OPT_WEIGHT_DECAY, 0);
     g->clip = option_number(o, OPT_CLIP);
-    g->temperature = (float)number_or(o, OPT_TEMPERATURE, 1);
+    g->temperature = (float)number_or(o, OPT_TEMPERATURE, 1.2);
     g->eval_every = (int32_t)int_or(o, OPT_EVAL_EVERY, 20);
     g->checkpoint_every = (int32_t)int_or(o, OPT_CHECKPOINT_EVERY, 10);
     g->keep_last = (int32_t)option_int(o, OPT_KEEP_LAST);

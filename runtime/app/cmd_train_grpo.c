@@ -133,14 +133,16 @@ const struct command_spec cmd_train_grpo = {
     "",
     "reinforcement in an environment (GRPO); writes a Hugging Face folder",
     "Each update plays --groups tasks --group-size times with the model as it is, compares the "
-    "rollouts of a task, and\ntrains on what was better or worse than its like. Other defaults "
-    "than "
-    "of train sft: --updates 60, --lr 2e-4,\n--lr-min 1e-5, --warmup 5, --beta2 0.95, "
-    "--weight-decay "
-    "0, --eval-every 20, --checkpoint-every 10, --temperature 1.\nTasks come from seeds below "
-    "2^20; "
-    "validation, which chooses the best checkpoint, from those below 2^21.\nThe result depends on "
-    "options alone, not on threads or interruptions; `train replay` runs an update again.",
+    "rollouts of a task, and\ntrains on what was better or worse than its like. Tasks come from "
+    "seeds below 2^20; validation, which chooses\nthe best checkpoint, from those below 2^21. "
+    "Other "
+    "defaults than of train sft: --updates 60, --lr 1e-4,\n--lr-min 1e-5, --warmup 5, --beta2 "
+    "0.95, "
+    "--weight-decay 0, --eval-every 20, --checkpoint-every 10, and\n--temperature 1.2: rollouts "
+    "hotter than the model is used, so that rare slips are met often enough to learn from.\nThe "
+    "result depends on options alone, not on threads or interruptions; `train replay` runs an "
+    "update "
+    "again.",
     grpo_job_options,
     0,
     0,
