@@ -30,10 +30,10 @@ bool credit_of_name(const char *name, enum credit_kind *out)
 
 /* One value to be compared with others of its group. */
 struct entry {
-    int32_t group;      /* of rollouts */
-    uint64_t anchor[2]; /* step index, or the state's hash */
-    int32_t chain;      /* or member, for outcomes */
-    double reward, advantage;
+    int32_t group;                     /* of rollouts */
+    uint64_t anchor[2];                /* step index, or the state's hash */
+    int32_t chain;                     /* or member, for outcomes */
+    double verdict, reward, advantage; /* verdict: before costs */
 };
 
 struct entries {
@@ -68,26 +68,34 @@ static enum status compare_within(const struct credit_options *o, struct entries
                                   struct credit_stats *stats, struct error *err)
 {
     double *reward = mem_alloc((size_t)list->n + 1, sizeof(*reward)),
-           *out = mem_alloc((size_t)list->n + 1, sizeof(*out));
+           *out = mem_alloc((size_t)list->n + 1, sizeof(*out)),
+           *verdict = mem_alloc((size_t)list->n + 1, sizeof(*verdict));
     enum advantage_kind kind = o->norm == CREDIT_NORM_BATCH ? ADVANTAGE_DR_GRPO : o->advantage;
 
-    if (!reward || !out) {
+    if (!reward || !out || !verdict) {
         free(reward);
         free(out);
+        free(verdict);
         return error_set(err, STATUS_NO_MEMORY, "no memory for the credit of %d steps", list->n);
     }
     qsort(list->e, (size_t)list->n, sizeof(*list->e), by_group);
     for (int32_t i = 0, end; i < list->n; i = end) {
-        for (end = i; end < list->n && same_group(&list->e[i], &list->e[end]); end++)
+        bool spread;
+
+        for (end = i; end < list->n && same_group(&list->e[i], &list->e[end]); end++) {
             reward[end - i] = list->e[end].reward;
+            verdict[end - i] = list->e[end].verdict;
+        }
+        spread = advantage_has_spread(o->drop_agreed ? verdict : reward, end - i);
         stats->n_groups++;
-        stats->n_groups_without_spread += !advantage_has_spread(reward, end - i);
+        stats->n_groups_without_spread += !spread;
         advantage_group(kind, reward, end - i, out);
         for (int32_t k = i; k < end; k++)
-            list->e[k].advantage = out[k - i];
+            list->e[k].advantage = spread ? out[k - i] : 0;
     }
     free(reward);
     free(out);
+    free(verdict);
     return STATUS_OK;
 }
 
@@ -121,7 +129,8 @@ static enum status outcome_credit(const struct credit_options *o, const struct r
         for (int32_t c = 0; c < m->n_chains; c++)
             reward -= length_cost(o, &s->chain[m->first_chain + c]);
         if (!is_left_out(o, m))
-            list.e[list.n++] = (struct entry){.group = m->group, .chain = i, .reward = reward};
+            list.e[list.n++] = (struct entry){
+                .group = m->group, .chain = i, .verdict = m->reward, .reward = reward};
     }
     st = compare_within(o, &list, stats, err);
     for (int32_t k = 0; !st && k < list.n; k++) {
@@ -135,8 +144,9 @@ static enum status outcome_credit(const struct credit_options *o, const struct r
 
 /* Verdicts of steps, compared at the same step index, or (anchor) at the same state. */
 static enum status step_credit(const struct credit_options *o, const struct rollout_set *s,
-                               bool anchor, const double *reward, double weight, double *advantage,
-                               struct credit_stats *stats, struct error *err)
+                               bool anchor, const double *reward, const double *verdict,
+                               double weight, double *advantage, struct credit_stats *stats,
+                               struct error *err)
 {
     struct entries list;
     enum status st = new_entries(&list, s->n_chains, err);
@@ -146,7 +156,8 @@ static enum status step_credit(const struct credit_options *o, const struct roll
     for (int32_t c = 0; c < s->n_chains; c++) {
         const struct rollout_chain *chain = &s->chain[c];
         const struct rollout_member *m = &s->member[chain->member];
-        struct entry e = {.group = m->group, .chain = c, .reward = reward[c]};
+        struct entry e = {
+            .group = m->group, .chain = c, .verdict = verdict[c], .reward = reward[c]};
         if (is_left_out(o, m))
             continue;
         e.anchor[0] = (uint64_t)chain->step;
@@ -161,19 +172,23 @@ static enum status step_credit(const struct credit_options *o, const struct roll
     return st;
 }
 
-/* Step rewards less the cost of calls; for GiGPO discounted returns R_t = r_t + gamma R_t+1. */
+/* Verdicts of steps, and rewards: less the cost of calls. For GiGPO both are discounted returns
+ * R_t = r_t + gamma R_t+1. */
 static void step_rewards(const struct credit_options *o, const struct rollout_set *s, bool returns,
-                         double *reward)
+                         double *verdict, double *reward)
 {
-    for (int32_t c = 0; c < s->n_chains; c++)
-        reward[c] = s->chain[c].step_reward - o->call_cost * s->chain[c].calls -
-                    length_cost(o, &s->chain[c]);
+    for (int32_t c = 0; c < s->n_chains; c++) {
+        verdict[c] = s->chain[c].step_reward;
+        reward[c] = verdict[c] - o->call_cost * s->chain[c].calls - length_cost(o, &s->chain[c]);
+    }
     if (!returns)
         return;
     for (int32_t i = 0; i < s->n_members; i++) {
         const struct rollout_member *m = &s->member[i];
-        for (int32_t c = m->first_chain + m->n_chains - 2; c >= m->first_chain; c--)
+        for (int32_t c = m->first_chain + m->n_chains - 2; c >= m->first_chain; c--) {
+            verdict[c] += o->gamma * verdict[c + 1];
             reward[c] += o->gamma * reward[c + 1];
+        }
     }
 }
 
@@ -211,30 +226,30 @@ static void count(const struct credit_options *o, const struct rollout_set *s,
     stats->reward_std = n > 1 ? sqrt(fmax(0, (squares - sum * sum / n) / (n - 1))) : 0;
 }
 
+/* room (2 * n_chains) is for verdicts and rewards. */
 static enum status by_kind(const struct credit_options *o, const struct rollout_set *s,
-                           double *reward, double *advantage, struct credit_stats *stats,
+                           double *room, double *advantage, struct credit_stats *stats,
                            struct error *err)
 {
-    enum status st;
+    double *verdict = room, *reward = room + s->n_chains, weight = 1;
+    enum status st = STATUS_OK;
 
-    switch (o->kind) {
-    case CREDIT_OUTCOME:
-        return outcome_credit(o, s, advantage, stats, err);
-    case CREDIT_GIGPO:
+    if (o->kind != CREDIT_STEP)
         st = outcome_credit(o, s, advantage, stats, err);
-        step_rewards(o, s, true, reward);
-        return st ? st : step_credit(o, s, true, reward, o->gigpo_weight, advantage, stats, err);
-    default:
-        step_rewards(o, s, false, reward);
-        return step_credit(o, s, false, reward, 1, advantage, stats, err);
-    }
+    if (st || o->kind == CREDIT_OUTCOME)
+        return st;
+    if (o->kind == CREDIT_GIGPO)
+        weight = o->gigpo_weight;
+    step_rewards(o, s, o->kind == CREDIT_GIGPO, verdict, reward);
+    return step_credit(o, s, o->kind == CREDIT_GIGPO, reward, verdict, weight, advantage, stats,
+                       err);
 }
 
 enum status credit_assign(const struct credit_options *o, const struct rollout_set *s,
                           int32_t n_groups, int32_t group_size, double *advantage,
                           struct credit_stats *stats, struct error *err)
 {
-    double *reward = NULL;
+    double *room = NULL;
     uint8_t *valid = NULL;
     enum status st = STATUS_OK;
 
@@ -243,14 +258,14 @@ enum status credit_assign(const struct credit_options *o, const struct rollout_s
         return error_set(err, STATUS_INVALID,
                          "a group of %d has no baseline: at least 2 rollouts a task are needed",
                          group_size);
-    reward = mem_alloc((size_t)s->n_chains + 1, sizeof(*reward));
+    room = mem_alloc(2 * (size_t)s->n_chains + 1, sizeof(*room));
     valid = mem_alloc((size_t)s->n_chains + 1, 1);
-    if (!reward || !valid)
+    if (!room || !valid)
         st = error_set(err, STATUS_NO_MEMORY, "no memory for the credit of %d chains", s->n_chains);
     for (int32_t c = 0; c < s->n_chains; c++)
         advantage[c] = 0;
     if (!st)
-        st = by_kind(o, s, reward, advantage, stats, err);
+        st = by_kind(o, s, room, advantage, stats, err);
     if (!st && o->norm == CREDIT_NORM_BATCH) {
         for (int32_t c = 0; c < s->n_chains; c++)
             valid[c] = !is_left_out(o, &s->member[s->chain[c].member]);
@@ -260,7 +275,7 @@ enum status credit_assign(const struct credit_options *o, const struct rollout_s
         shuffle(o->shuffle_seed, advantage, s->n_chains);
     if (!st)
         count(o, s, stats);
-    free(reward);
+    free(room);
     free(valid);
     return st;
 }

@@ -30,6 +30,9 @@ struct credit_options {
     double call_cost;    /* subtracted from a step's (or the outcome's) reward, per call */
     double gamma;        /* GiGPO */
     double gigpo_weight; /* w */
+    /* Steps (or outcomes) whose verdicts all agree teach nothing, though their costs may differ:
+     * NeMo's dynamic sampling by the reward before shaping. */
+    bool drop_agreed;
     bool mask_truncated;
     int32_t overlong_max, overlong_soft; /* a chain's sampled ids beyond max - soft cost up to 1; 0:
                                           * off (policy_overlong_trl) */

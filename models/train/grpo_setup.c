@@ -92,6 +92,7 @@ static void fix_credit(const struct grpo_options *o, struct json *doc)
     jv_set_real(doc, "call_cost", o->credit.call_cost);
     jv_set_real(doc, "gamma", o->credit.gamma);
     jv_set_real(doc, "gigpo_weight", o->credit.gigpo_weight);
+    jv_set_bool(doc, "drop_agreed", o->credit.drop_agreed);
     jv_set_bool(doc, "mask_truncated", o->credit.mask_truncated);
     jv_set_int(doc, "overlong_max", o->credit.overlong_max);
     jv_set_int(doc, "overlong_soft", o->credit.overlong_soft);

@@ -1,7 +1,7 @@
 """test_cli_grpo.py - train grpo, train replay and plot from the command line.
 
 The model is random: it babbles until each step passes its cap of calls, so that all verdicts are alike. What differs
-is how much it says; --overlong makes that count, and so there is something to learn.
+is how much it says; --overlong makes that count, and with --train-agreed there is something to learn.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -16,7 +16,7 @@ from cli_case import CliCase, main
 
 NEW = ("--model", "new", "--init-hidden", "32", "--init-heads", "2", "--init-ffn", "64", "--init-layers", "1")
 SMALL = ("--model", "base/model", "--env", "ledger", "--groups", "3", "--group-size", "4", "--horizon-schedule", "2", "--seed", "4",
-         "--overlong", "60", "--eval-horizon", "2", "--eval-episodes", "4", "--eval-every", "3", "--checkpoint-every", "2",
+         "--overlong", "60", "--train-agreed", "--eval-horizon", "2", "--eval-episodes", "4", "--eval-every", "3", "--checkpoint-every", "2",
          "--probe-floor", "0")
 
 

@@ -179,6 +179,45 @@ static void a_batch_norm_keeps_a_cost_small(void **state)
     rollout_set_deinit(&s);
 }
 
+/* What all did alike is left out, though one of them asked more; the deviation stays the batch's.
+ */
+static void verdicts_that_agree_teach_nothing(void **state)
+{
+    static const double right[SIZE][STEPS] = {{1, 1}, {1, 1}, {1, 1}, {1, 1}};
+    static const double success[SIZE] = {1, 1, 1, 1};
+    struct credit_options o = {.kind = CREDIT_STEP,
+                               .norm = CREDIT_NORM_BATCH,
+                               .call_cost = .01,
+                               .gamma = 1,
+                               .gigpo_weight = 1,
+                               .drop_agreed = true};
+    static const int32_t agreed[CREDIT_N] = {
+        [CREDIT_STEP] = 2, [CREDIT_OUTCOME] = 1, [CREDIT_GIGPO] = 3};
+    struct rollout_set s = {0};
+    struct credit_stats stats;
+    double a[2 * SIZE * STEPS];
+
+    (void)state;
+    fill(&s, 0, verdicts, outcomes);
+    fill(&s, 1, right, success);
+    for (int32_t c = 0; c < s.n_chains; c++)
+        s.chain[c].anchor[0] = (uint8_t)s.chain[c].step;
+    s.chain[SIZE * STEPS].calls = 2; /* group 1, member 0, step 0 */
+    s.chain[0].calls = 3; /* group 0, member 0, step 0: where verdicts differ it counts */
+    for (int kind = 0; kind < CREDIT_N; kind++) {
+        o.kind = (enum credit_kind)kind;
+        assign(&o, &s, 2, a, &stats);
+        for (int32_t c = SIZE * STEPS; c < 2 * SIZE * STEPS; c++)
+            assert_true(a[c] == 0);
+        assert_true(of(a, 0, 1) > 0 && of(a, 2, 0) < 0);
+        assert_int_equal(stats.n_groups_without_spread, agreed[kind]);
+    }
+    o.kind = CREDIT_STEP;
+    assign(&o, &s, 2, a, &stats);
+    assert_true(of(a, 0, 0) < of(a, 1, 0)); /* right as well, but dearer */
+    rollout_set_deinit(&s);
+}
+
 static void who_failed_outside_leaves_the_baseline_to_the_rest(void **state)
 {
     struct credit_options o = group_norm(CREDIT_STEP, ADVANTAGE_DR_GRPO);
@@ -314,6 +353,7 @@ int main(void)
         cmocka_unit_test(an_outcome_reaches_every_chain_of_its_rollout),
         cmocka_unit_test(equal_states_are_compared_by_their_returns),
         cmocka_unit_test(a_batch_norm_keeps_a_cost_small),
+        cmocka_unit_test(verdicts_that_agree_teach_nothing),
         cmocka_unit_test(who_failed_outside_leaves_the_baseline_to_the_rest),
         cmocka_unit_test(long_chains_cost),
         cmocka_unit_test(dealt_by_lot_they_are_the_same_advantages),

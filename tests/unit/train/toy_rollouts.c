@@ -86,7 +86,7 @@ static enum status play_member(struct toy_rollouts *t, struct sharded_pass *pass
             break;
         right = t->all_equal || (ids[1] < VOCAB / 2 && ids[3] < VOCAB / 2);
         out->chain[out->n_chains - 1].calls = 1;
-        out->chain[out->n_chains - 1].step_reward = t->infinite ? (double)INFINITY : right;
+        out->chain[out->n_chains - 1].step_reward = t->infinite && right ? (double)INFINITY : right;
         out->member[out->n_members - 1].steps_right += right;
         out->member[out->n_members - 1].reward *= right;
     }

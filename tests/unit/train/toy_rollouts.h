@@ -18,7 +18,7 @@ struct toy_rollouts {
     int64_t interrupt_at, kill_at; /* play number; 0: never */
     volatile int *flag;
     bool all_equal;    /* every step is right */
-    bool infinite;     /* a verdict that is no number */
+    bool infinite;     /* verdicts of right steps are infinite */
     bool fail_some;    /* the first member of each group fails outside of the policy */
     float add_to_logp; /* what is recorded is wrong by this */
 };
