@@ -30,6 +30,14 @@ enum app_exit {
 };
 
 struct app_models;
+struct loop;
+
+/* Written by the handler of SIGINT and SIGTERM, which stands from the first line of main to the
+ * last: nothing else may set one. */
+struct app_signal {
+    volatile int signo;         /* the first that came, or 0 */
+    struct loop *volatile wake; /* what to wake; set by whoever runs a loop, NULL before it goes */
+};
 
 struct app {
     const struct options *options;
@@ -39,7 +47,8 @@ struct app {
     struct store *store;         /* app_store opens it */
     struct store_reader *reader; /* app_reader */
     struct app_models *models;   /* app_model.h */
-    volatile int *interrupted;   /* the signal's number, or 0 */
+    struct app_signal *signal;
+    volatile int *interrupted; /* signal->signo, for the parts that poll it */
     bool json;
 };
 

@@ -3,7 +3,6 @@
  */
 #include "runtime/app/app_run.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,15 +21,13 @@ struct driver {
     struct loop_box *alive;
     struct loop_tick *tick;
     struct loop_timer *poll, *limit;
-    struct loop_signal *sigint, *sigterm;
     struct agent_host *agents;
     struct tool_registry *tools;
     struct runner *runner;
     struct run *run;
     char uuid[37];
     int64_t steps_seen;
-    bool ended, timed_out, stream_json;
-    int signo;
+    bool ended, timed_out, interrupted, stream_json;
     /* the result, copied */
     char status[24];
     struct json *output;
@@ -85,12 +82,22 @@ static void wake_for_store(void *ctx)
     loop_wake(ctx);
 }
 
-/* Once a turn: completions of the store, then what this turn recorded goes out as one transaction.
- */
+static void stop_runner(struct driver *d, bool keep)
+{
+    if (d->runner && !d->ended)
+        runner_stop(d->runner, keep);
+}
+
+/* Once a turn: was there a signal (it wakes the loop)? Completions of the store; then what this
+ * turn recorded goes out as one transaction. */
 static void each_turn(void *ctx)
 {
     struct driver *d = ctx;
 
+    if (d->app->signal->signo && !d->interrupted && !d->ended) {
+        d->interrupted = true;
+        stop_runner(d, true);
+    }
     store_drain_replies(store_reply_box(d->app->store));
     if (d->run)
         journal_flush(d->run);
@@ -157,22 +164,6 @@ static void on_done(void *ctx, struct runner *r, const struct runner_result *res
     loop_stop(d->loop);
 }
 
-static void stop_runner(struct driver *d, bool keep)
-{
-    if (d->runner && !d->ended)
-        runner_stop(d->runner, keep);
-}
-
-static void on_signal(void *ctx, int signo)
-{
-    struct driver *d = ctx;
-
-    if (d->signo)
-        raise(SIGKILL); /* the second one does not wait; the store is crash-safe */
-    d->signo = signo;
-    stop_runner(d, true);
-}
-
 static void on_limit(void *ctx)
 {
     struct driver *d = ctx;
@@ -208,8 +199,7 @@ static enum status open_driver(struct driver *d, struct error *err)
     loop_box_hold(d->alive, 1); /* the run ends by on_done, not by an idle loop */
     store_set_wake(a->store, wake_for_store, d->loop);
     d->tick = loop_tick_new(d->loop, each_turn, d);
-    d->sigint = loop_signal_new(d->loop, SIGINT, on_signal, d);
-    d->sigterm = loop_signal_new(d->loop, SIGTERM, on_signal, d);
+    a->signal->wake = d->loop;
     d->poll = loop_timer_new(d->loop, CANCEL_POLL_MS, poll_cancelled, d);
     if (option_is_set(a->options, OPT_TIMEOUT))
         d->limit = loop_timer_new(d->loop, option_int(a->options, OPT_TIMEOUT), on_limit, d);
@@ -231,8 +221,7 @@ static void close_driver(struct driver *d)
     tool_registry_free(d->tools);
     loop_timer_free(d->limit);
     loop_timer_free(d->poll);
-    loop_signal_free(d->sigint);
-    loop_signal_free(d->sigterm);
+    d->app->signal->wake = NULL;
     loop_tick_free(d->tick);
     if (d->app->store)
         store_set_wake(d->app->store, NULL, NULL);
@@ -286,10 +275,8 @@ static int print_result(struct driver *d)
 
 static int exit_code(const struct driver *d, int printed)
 {
-    if (d->signo == SIGINT)
-        return EXIT_INTERRUPTED;
-    if (d->signo == SIGTERM)
-        return EXIT_TERMINATED;
+    if (d->interrupted)
+        return 128 + d->app->signal->signo;
     if (d->timed_out)
         return EXIT_TIME;
     if (d->err.status == STATUS_CONFIG && strcmp(d->status, "error") == 0)
@@ -330,7 +317,7 @@ int app_drive_run(struct app *a, const struct plan *plan, struct run *run,
         code = app_fail(a, &err);
     else
         code = exit_code(&d, print ? print_result(&d) : EXIT_OK);
-    if (d.signo && !st)
+    if (d.interrupted && !st)
         log_write(a->log, LOG_INFO, "interrupted; `troupe resume %s` goes on", d.uuid);
     close_driver(&d);
     return code;

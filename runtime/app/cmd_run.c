@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "blueprints/plan.h"
+#include "runtime/app/app_detach.h"
 #include "runtime/app/app_model.h"
 #include "runtime/app/app_run.h"
 #include "runtime/app/app_tools.h"
@@ -72,32 +73,53 @@ static enum status create_run(struct app *a, const struct plan *plan, const stru
     return st;
 }
 
+/* Everything up to the row: what is wrong until then leaves no run behind. */
+static enum status begin_run(struct app *a, struct plan **plan, struct json **inputs,
+                             struct run **run, struct error *err)
+{
+    struct json *given = jv_object();
+    enum status st = blueprint_load(options_arg(a->options, 0), plan, err);
+
+    for (int32_t i = 0; !st && i < option_count(a->options, OPT_VAR); i++)
+        st = take_var(*plan, option_text_at(a->options, OPT_VAR, i), given, err);
+    if (!st)
+        st = plan_inputs(*plan, given, inputs, err);
+    if (!st)
+        st = create_run(a, *plan, *inputs, run, err);
+    jv_unref(given);
+    return st;
+}
+
 static int run_main(void *app)
 {
     struct app *a = app;
+    struct detached d = DETACHED_INIT;
     struct plan *plan = NULL;
     struct run *run = NULL;
-    struct json *given = jv_object(), *inputs = NULL;
+    struct json *inputs = NULL;
     struct error err = ERROR_INIT;
-    int code;
-    enum status st = blueprint_load(options_arg(a->options, 0), &plan, &err);
+    int code = EXIT_OK;
+    enum status st = STATUS_OK;
 
-    for (int32_t i = 0; !st && i < option_count(a->options, OPT_VAR); i++)
-        st = take_var(plan, option_text_at(a->options, OPT_VAR, i), given, &err);
+    if (option_flag(a->options, OPT_DETACH)) {
+        st = app_detach(a, &d, &code, &err);
+        if (st || d.is_parent)
+            return st ? app_fail(a, &err) : code;
+    }
+    st = begin_run(a, &plan, &inputs, &run, &err);
     if (!st)
-        st = plan_inputs(plan, given, &inputs, &err);
-    if (!st)
-        st = create_run(a, plan, inputs, &run, &err);
+        st = app_detached(a, &d, run_uuid(run), &err);
+    if (st)
+        run_close(run);
     code = st ? app_fail(a, &err) : app_drive_run(a, plan, run, inputs, true);
-    jv_unref(given);
     jv_unref(inputs);
     plan_free(plan);
     return code;
 }
 
 static const enum option_id run_options[] = {
-    OPT_VAR,     OPT_MODEL,     OPT_SEED,    OPT_STREAM,  OPT_TIMEOUT,     OPT_ROOT, OPT_DEVICE,
-    OPT_THREADS, OPT_KV_MEMORY, OPT_CONTEXT, OPT_CPU_ISA, OPT_WEIGHT_TYPE, OPT_END};
+    OPT_VAR,    OPT_MODEL,   OPT_SEED,      OPT_STREAM,  OPT_DETACH,  OPT_TIMEOUT,     OPT_ROOT,
+    OPT_DEVICE, OPT_THREADS, OPT_KV_MEMORY, OPT_CONTEXT, OPT_CPU_ISA, OPT_WEIGHT_TYPE, OPT_END};
 const struct command_spec cmd_run = {"run",
                                      "work",
                                      "BLUEPRINT",

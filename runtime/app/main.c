@@ -9,6 +9,7 @@
 
 #include "runtime/app/app.h"
 #include "runtime/app/app_model.h"
+#include "runtime/loop/loop.h"
 
 #define C(name) extern const struct command_spec name;
 #include "runtime/app/commands.def"
@@ -20,32 +21,60 @@ static const struct command_spec *const commands[] = {
 #undef C
 };
 
-/* Where the handler leaves the signal's number: a word in main's frame, found through this pointer,
- * which only the main thread has. */
-static _Thread_local volatile int *signal_word;
+/* Where the handler leaves the signal's number: in main's frame, found through this pointer, which
+ * only the main thread has. */
+static _Thread_local struct app_signal *caught;
 
 static void on_signal(int signo)
 {
-    if (!signal_word) { /* another thread was interrupted: hand it on to the main thread */
+    if (!caught) { /* another thread was interrupted: hand it on to the main thread */
         syscall(SYS_tgkill, getpid(), getpid(), signo);
         return;
     }
-    if (*signal_word)
+    if (caught->signo)
         _exit(128 + signo); /* the second Ctrl-C does not wait; the store is crash-safe */
-    *signal_word = signo;
+    caught->signo = signo;
+    if (caught->wake)
+        loop_wake(caught->wake);
 }
 
-static void catch_signals(volatile int *word)
+static void catch_signals(struct app_signal *here)
 {
     struct sigaction sa;
 
-    signal_word = word;
+    caught = here;
     memset(&sa, 0, sizeof(sa));
     sa.sa_handler = on_signal;
     sigaction(SIGINT, &sa, NULL);
     sigaction(SIGTERM, &sa, NULL);
     sa.sa_handler = SIG_IGN;
     sigaction(SIGPIPE, &sa, NULL);
+}
+
+/* From here on a signal finds nothing left to save, and no frame to note it in. */
+static void on_late_signal(int signo)
+{
+    _exit(128 + signo);
+}
+
+static void leave_signals(void)
+{
+    struct sigaction sa;
+
+    memset(&sa, 0, sizeof(sa));
+    sa.sa_handler = on_late_signal;
+    sigaction(SIGINT, &sa, NULL);
+    sigaction(SIGTERM, &sa, NULL);
+}
+
+/* An interrupt counts until the very end, whatever the command made of it; a failure of the program
+ * is told all the same. */
+static int final_code(int code, int signo)
+{
+    bool ended = code == EXIT_OK || code == EXIT_NOT_OK || code == EXIT_WAITING ||
+                 code == EXIT_INTERRUPTED || code == EXIT_TERMINATED;
+
+    return signo && ended ? 128 + signo : code;
 }
 
 const struct command_spec *const *app_commands(int32_t *n)
@@ -67,11 +96,12 @@ int main(int argc, char **argv)
     struct app a = {.seams = seams_real()};
     struct options *options = NULL;
     struct error err = ERROR_INIT;
-    volatile int interrupted = 0;
+    struct app_signal caught_here = {0};
     int code;
 
-    catch_signals(&interrupted);
-    a.interrupted = &interrupted;
+    catch_signals(&caught_here);
+    a.signal = &caught_here;
+    a.interrupted = &caught_here.signo;
     for (int i = 1; i < argc; i++)
         a.json |= strcmp(argv[i], "--json") == 0; /* errors of parsing obey it too */
     enum status st =
@@ -100,5 +130,6 @@ int main(int argc, char **argv)
     }
     app_deinit(&a);
     options_free(options);
-    return code;
+    leave_signals();
+    return final_code(code, caught_here.signo);
 }

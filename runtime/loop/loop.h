@@ -21,7 +21,7 @@ void loop_free(struct loop *l); /* all handles closed first by their owners */
 /* Runs until loop_stop, or until nothing holds it open. */
 void loop_run(struct loop *l);
 void loop_stop(struct loop *l);
-void loop_wake(struct loop *l);            /* any thread */
+void loop_wake(struct loop *l);            /* any thread, and signal handlers */
 int64_t loop_now_ms(const struct loop *l); /* wall clock of the seam */
 void *loop_uv(struct loop *l);             /* uv_loop_t *, for runtime/http */
 
