@@ -26,6 +26,7 @@ struct eval_options {
     const struct env_ops *env;
     enum env_profile profile;
     enum env_ablation ablation;
+    uint32_t faults; /* kinds that strike (env_params); 0: all */
     struct model *model;
     const char *expert; /* NULL: the model acts; else one of env->experts: a script (control) */
     const struct eval_row_spec *row;

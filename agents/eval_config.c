@@ -21,6 +21,7 @@ void eval_params(const struct eval_options *o, const struct eval_row_spec *row, 
         .noise = row->noise < 0 ? o->env->default_noise : row->noise,
         .profile = o->profile,
         .ablation = o->ablation,
+        .faults = o->faults,
         .task_seed = task,
         .fault_seed = rng_derive(task, FAULT_STREAM),
     };
@@ -99,13 +100,21 @@ enum status eval_check(const struct eval_options *o, struct error *err)
     return STATUS_OK;
 }
 
+/* Only what is not the default, so that an evaluation from before there was a choice goes on. */
+static void put_faults(struct json *v, const struct eval_options *o)
+{
+    struct str words = STR_INIT;
+
+    if (o->faults == 0)
+        return;
+    env_faults_text(o->env, o->faults, &words);
+    jv_set_string(v, "faults", str_cstr(&words));
+    str_deinit(&words);
+}
+
 static struct json *config_of(const struct eval_options *o)
 {
     static const char *const profile[] = {[ENV_STD] = "std", [ENV_HARD] = "hard"};
-    static const char *const ablation[] = {[ENV_ABLATE_NONE] = "none",
-                                           [ENV_ABLATE_MASK] = "mask",
-                                           [ENV_ABLATE_MUTE] = "mute",
-                                           [ENV_ABLATE_ALARM] = "alarm"};
     struct json *v = jv_object(), *rows = jv_array();
     char hex[65];
 
@@ -118,7 +127,8 @@ static struct json *config_of(const struct eval_options *o)
         jv_set_string(v, "model_hash", hex);
     }
     jv_set_string(v, "profile", profile[o->profile]);
-    jv_set_string(v, "ablation", ablation[o->ablation]);
+    jv_set_string(v, "ablation", env_ablation_name(o->ablation));
+    put_faults(v, o);
     jv_set_int(v, "seed", (int64_t)o->seed);
     for (int32_t r = 0; r < o->n_rows; r++) {
         struct json *row = jv_object();
@@ -135,27 +145,35 @@ static struct json *config_of(const struct eval_options *o)
     return v;
 }
 
+static enum status compare_value(const struct json *was, const struct json *is, const char *key,
+                                 struct error *err)
+{
+    struct str a = STR_INIT, b = STR_INIT;
+    enum status st = STATUS_OK;
+
+    /* As text: what was stored as 1.0 may be read back as 1. */
+    jv_write_canonical(jv_get(was, key), &a);
+    jv_write_canonical(jv_get(is, key), &b);
+    if (strcmp(str_cstr(&a), str_cstr(&b)) != 0)
+        st = error_set(err, STATUS_CONFIG, "the evaluation was begun with %s %.200s, not %.200s",
+                       key, str_cstr(&a), str_cstr(&b));
+    str_deinit(&a);
+    str_deinit(&b);
+    return st;
+}
+
+/* Both ways: what is not the default stands there only when it was asked for. */
 static enum status compare(const struct json *was, const struct json *is, struct error *err)
 {
     const char *key = NULL;
     struct json *value = NULL;
+    enum status st = STATUS_OK;
 
-    for (void *it = NULL; (it = jv_next(is, it, &key, &value));) {
-        struct str a = STR_INIT, b = STR_INIT;
-
-        /* As text: what was stored as 1.0 may be read back as 1. */
-        jv_write_canonical(jv_get(was, key), &a);
-        jv_write_canonical(value, &b);
-        if (strcmp(str_cstr(&a), str_cstr(&b)) != 0)
-            (void)error_set(err, STATUS_CONFIG,
-                            "the evaluation was begun with %s %.200s, not %.200s", key,
-                            str_cstr(&a), str_cstr(&b));
-        str_deinit(&a);
-        str_deinit(&b);
-        if (err->status == STATUS_CONFIG)
-            return STATUS_CONFIG;
-    }
-    return STATUS_OK;
+    for (void *it = NULL; !st && (it = jv_next(is, it, &key, &value));)
+        st = compare_value(was, is, key, err);
+    for (void *it = NULL; !st && (it = jv_next(was, it, &key, &value));)
+        st = compare_value(was, is, key, err);
+    return st;
 }
 
 static enum status take(const struct eval_options *o, const struct json *config, struct run **out,

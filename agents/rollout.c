@@ -138,7 +138,9 @@ void rollout_begin(struct rollout_writer *w, const struct rollout_head *h)
         put_words(out, h->env->name);
         put_signed(out, h->params.horizon);
         put_double(out, h->params.noise);
-        put_number(out, (uint64_t)h->params.profile);
+        /* Both in one number, which without a choice of faults is the profile's. */
+        put_number(out,
+                   (uint64_t)h->params.profile + ROLLOUT_PROFILES * (uint64_t)h->params.faults);
         put_number(out, (uint64_t)h->params.ablation);
         put_number(out, h->params.task_seed);
         put_number(out, h->params.fault_seed);

@@ -1,10 +1,9 @@
 /* rollout_format.h - the bytes of a packed episode, for rollout.c and rollout_unpack.c alone.
  *
- *   head:  version u8, flags u8, path, [env name, horizon, noise f64, profile, ablation, task seed,
- *          fault seed], [backend], sample seed, call base, temperature, top_p, min_p, repetition
- *          penalty (f32 each), top_k
- *   then entries until the end, each a kind u8:
- *   MODEL  flags u8, [prefix], [policy version], finish, n_delta, ids, n, ids, logp,
+ *   head:  version u8, flags u8, path, [env name, horizon, noise f64, profile + 2 * kinds of
+ *          faults, ablation, task seed, fault seed], [backend], sample seed, call base,
+ * temperature, top_p, min_p, repetition penalty (f32 each), top_k then entries until the end, each
+ * a kind u8: MODEL  flags u8, [prefix], [policy version], finish, n_delta, ids, n, ids, logp,
  * [logp_sampled], [text] ENV    tool + 1 (0: no call, then its text), the values of its arguments,
  * result text TOOL   name, arguments as JSON text, result as JSON text
  *
@@ -16,7 +15,8 @@
 #ifndef TROUPE_AGENTS_ROLLOUT_FORMAT_H
 #define TROUPE_AGENTS_ROLLOUT_FORMAT_H
 
-#define ROLLOUT_VERSION 1
+#define ROLLOUT_VERSION  1
+#define ROLLOUT_PROFILES 2 /* in the number that also holds the kinds of faults */
 
 enum rollout_head_flag {
     ROLLOUT_HAS_ENV = 1,

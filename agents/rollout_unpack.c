@@ -170,7 +170,7 @@ static const int32_t *get_ids(struct unpacker *u, int32_t *n_out)
 static void get_params(struct unpacker *u)
 {
     struct rollout_head *h = &u->head;
-    uint64_t noise;
+    uint64_t noise, both;
 
     h->env = env_find(get_text(u, NULL));
     if (!h->env)
@@ -178,8 +178,10 @@ static void get_params(struct unpacker *u)
     h->params.horizon = get_i32(u);
     noise = get_bits(u, 8);
     memcpy(&h->params.noise, &noise, sizeof(noise));
-    h->params.profile = (enum env_profile)get_below(u, ENV_HARD + 1);
-    h->params.ablation = (enum env_ablation)get_below(u, ENV_ABLATE_ALARM + 1);
+    both = get_number(u);
+    h->params.profile = (enum env_profile)(both % ROLLOUT_PROFILES);
+    h->params.faults = (uint32_t)(both / ROLLOUT_PROFILES);
+    h->params.ablation = (enum env_ablation)get_below(u, ENV_ABLATIONS);
     h->params.task_seed = get_number(u);
     h->params.fault_seed = get_number(u);
 }

@@ -89,6 +89,7 @@ static bool next(void *ctx, struct episode *e)
         .horizon = q->horizon,
         .noise = q->noise,
         .profile = r->o.profile,
+        .faults = r->o.faults,
         .task_seed = q->task_seed[p->group],
         .fault_seed =
             q->fault_seed[p->group] + (q->shared_faults ? 0 : (uint64_t)(uint32_t)p->member),

@@ -23,6 +23,7 @@
 struct rollouts_options {
     const struct env_ops *env;
     enum env_profile profile;
+    uint32_t faults;      /* kinds that strike (env_params); 0: all */
     struct model *model;  /* takes ids */
     int32_t in_flight;    /* 0: ROLLOUTS_IN_FLIGHT */
     int64_t timeout_ms;   /* of an episode, which is then masked; 0: none */

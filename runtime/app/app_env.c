@@ -59,10 +59,9 @@ enum env_profile app_profile(const struct app *a)
 
 enum env_ablation app_ablation(const struct app *a)
 {
-    static const char *const words[] = {"none", "mask", "mute", "alarm"};
-
-    for (int i = 0; i < 4; i++)
-        if (strcmp(option_text(a->options, OPT_ABLATE), words[i]) == 0)
+    for (int i = 0; i < ENV_ABLATIONS; i++)
+        if (strcmp(option_text(a->options, OPT_ABLATE), env_ablation_name((enum env_ablation)i)) ==
+            0)
             return (enum env_ablation)i;
     return ENV_ABLATE_NONE;
 }

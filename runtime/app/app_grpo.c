@@ -16,6 +16,7 @@
 #include "runtime/base/memory.h"
 #include "runtime/base/text.h"
 
+#define TASK_MAX     1024
 #define CHAT_MAX_LEN 4096 /* ids of a chain of a chat model, unless told otherwise */
 
 /* ---- options whose default is another than that of supervised training */
@@ -187,6 +188,7 @@ static enum status evaluate(void *ctx, int64_t update, double *success, struct j
     struct eval_row row = {.n = 0};
     struct eval_options e = {.env = j->env,
                              .profile = app_profile(j->app),
+                             .faults = j->faults,
                              .model = engine_model(j->engine),
                              .row = &spec,
                              .n_rows = 1,
@@ -297,6 +299,7 @@ static enum status open_rollouts(struct grpo_job *j, struct error *err)
     bool record = option_flag(o, OPT_RECORD);
     struct rollouts_options r = {.env = j->env,
                                  .profile = app_profile(a),
+                                 .faults = j->faults,
                                  .model = engine_model(j->engine),
                                  .in_flight = (int32_t)option_int(o, OPT_IN_FLIGHT),
                                  .timeout_ms = option_int(o, OPT_EPISODE_TIMEOUT),
@@ -313,6 +316,17 @@ static enum status open_rollouts(struct grpo_job *j, struct error *err)
     return rollouts_new(&r, &j->rollouts, err);
 }
 
+static void name_task(struct grpo_job *j)
+{
+    str_puts(&j->task, j->env->name);
+    if (app_profile(j->app) == ENV_HARD)
+        str_puts(&j->task, " hard");
+    if (j->faults) {
+        str_puts(&j->task, " faults=");
+        env_faults_text(j->env, j->faults, &j->task);
+    }
+}
+
 enum status grpo_job_open(struct grpo_job *j, struct app *a, const char *out, bool writes,
                           struct error *err)
 {
@@ -320,6 +334,7 @@ enum status grpo_job_open(struct grpo_job *j, struct app *a, const char *out, bo
     enum status st;
 
     memset(j, 0, sizeof(*j));
+    str_init(&j->task, TASK_MAX);
     j->app = a;
     j->model = app_model_name(a, NULL, "embedded");
     if (!env)
@@ -333,7 +348,9 @@ enum status grpo_job_open(struct grpo_job *j, struct app *a, const char *out, bo
     j->env = app_env(env, err);
     if (!j->env)
         return STATUS_USAGE;
-    st = fill_phases(a->options, &j->options, err);
+    st = env_faults_of(j->env, option_text(a->options, OPT_FAULTS), &j->faults, err);
+    if (!st)
+        st = fill_phases(a->options, &j->options, err);
     if (!st)
         st = app_new_model(a, j->model, &j->tokenizer, &j->start, err);
     if (st)
@@ -347,7 +364,8 @@ enum status grpo_job_open(struct grpo_job *j, struct app *a, const char *out, bo
     if (!st && writes && j->env->probe)
         st = example_env_new(j->env, NULL, j->tokenizer, &j->probe, err);
     j->options.out = out;
-    j->options.task = option_text(a->options, OPT_PROFILE)[0] == 'h' ? "hard" : j->env->name;
+    name_task(j);
+    j->options.task = str_cstr(&j->task);
     j->options.rollouts = j->rollouts;
     j->options.probe = j->probe;
     j->options.publish = publish;
@@ -359,6 +377,7 @@ enum status grpo_job_open(struct grpo_job *j, struct app *a, const char *out, bo
 
 void grpo_job_close(struct grpo_job *j)
 {
+    str_deinit(&j->task);
     rollouts_free(j->rollouts);
     if (j->engine)
         engine_close(j->engine);
@@ -381,6 +400,7 @@ const enum option_id grpo_job_options[] = {OPT_ENV,
                                            OPT_HORIZON_SCHEDULE,
                                            OPT_SHARED_FAULTS,
                                            OPT_PROFILE,
+                                           OPT_FAULTS,
                                            OPT_CREDIT,
                                            OPT_NORM,
                                            OPT_ADVANTAGE,

@@ -14,6 +14,8 @@ struct grpo_job {
     struct app *app;
     const char *model; /* --model */
     const struct env_ops *env;
+    uint32_t faults; /* kinds that strike in training and validation; 0: all */
+    struct str task; /* what is played, as a resumed run must play it */
     struct tokenizer *tokenizer;
     struct weights *start;
     struct engine *engine; /* of its own: versions in training serve nobody else */

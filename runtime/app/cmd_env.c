@@ -69,6 +69,9 @@ static void show_env_text(const struct env_ops *e, struct str *out)
     str_puts(out, "\nscripts (--expert):");
     for (int32_t i = 0; i < e->n_experts; i++)
         str_printf(out, " %s", e->experts[i]);
+    str_puts(out, "\nfaults (--faults):");
+    for (int32_t i = 0; i < e->n_faults; i++)
+        str_printf(out, " %s", e->faults[i]);
     str_puts(out, "\ndemonstrations:");
     for (int32_t i = 0; i < e->n_demo_kinds; i++)
         str_printf(out, " %s", e->demo_kinds[i]);

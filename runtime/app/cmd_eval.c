@@ -74,23 +74,32 @@ static void put_rows(const struct eval_row *rows, int32_t n, struct str *out)
 static int print_eval(struct app *a, const struct eval_options *o, const struct eval_row *rows,
                       const char *model, const char *uuid)
 {
-    struct str out = STR_INIT;
+    struct str out = STR_INIT, faults = STR_INIT;
     int code;
 
+    env_faults_text(o->env, o->faults, &faults);
     if (a->json) {
         struct json *doc = app_document("eval"), *list = jv_array();
         jv_set_string(doc, "env", o->env->name);
         jv_set_string(doc, "model", model);
         jv_set_string(doc, "run", uuid);
+        jv_set_string(doc, "faults", str_cstr(&faults));
+        jv_set_string(doc, "ablation", env_ablation_name(o->ablation));
+        str_deinit(&faults);
         jv_set_adopt(doc, "seed", jv_int((int64_t)o->seed));
         for (int32_t i = 0; i < o->n_rows; i++)
             jv_append_adopt(list, eval_row_json(o, &rows[i]));
         jv_set_adopt(doc, "rows", list);
         return app_print_json(doc);
     }
-    str_printf(&out, "%s, %s%s%s, tasks %llu ...\n", o->env->name, o->expert ? "script " : "model ",
-               o->expert ? o->expert : model, o->ablation ? ", ablated" : "",
-               (unsigned long long)o->seed);
+    str_printf(&out, "%s, %s%s", o->env->name, o->expert ? "script " : "model ",
+               o->expert ? o->expert : model);
+    if (o->faults)
+        str_printf(&out, ", faults %s", str_cstr(&faults));
+    if (o->ablation)
+        str_printf(&out, ", ablated: %s", env_ablation_name(o->ablation));
+    str_deinit(&faults);
+    str_printf(&out, ", tasks %llu ...\n", (unsigned long long)o->seed);
     put_rows(rows, o->n_rows, &out);
     str_printf(
         &out,
@@ -119,11 +128,13 @@ static int eval_main(void *app)
         return app_fail(a, &err);
     o.profile = app_profile(a);
     o.ablation = app_ablation(a);
+    st = env_faults_of(o.env, option_text(a->options, OPT_FAULTS), &o.faults, &err);
     o.expert = option_text(a->options, OPT_EXPERT);
     o.in_flight = (int32_t)option_int(a->options, OPT_IN_FLIGHT);
     o.seed =
         option_is_set(a->options, OPT_SEED) ? option_seed(a->options, OPT_SEED) : ENV_SEED_REPORTED;
-    st = fill_rows(a, spec, &o.n_rows, &err);
+    if (!st)
+        st = fill_rows(a, spec, &o.n_rows, &err);
     if (!st)
         st = app_store(a, true, &o.store, &err);
     if (!st && !o.expert)
@@ -136,9 +147,9 @@ static int eval_main(void *app)
 }
 
 static const enum option_id eval_options[] = {
-    OPT_MODEL,     OPT_HORIZON, OPT_EPISODES, OPT_NOISE,       OPT_PROFILE, OPT_TEMPERATURE,
-    OPT_ABLATE,    OPT_EXPERT,  OPT_SEED,     OPT_IN_FLIGHT,   OPT_DEVICE,  OPT_THREADS,
-    OPT_KV_MEMORY, OPT_CONTEXT, OPT_CPU_ISA,  OPT_WEIGHT_TYPE, OPT_END};
+    OPT_MODEL,   OPT_HORIZON,   OPT_EPISODES, OPT_NOISE,   OPT_PROFILE,     OPT_TEMPERATURE,
+    OPT_FAULTS,  OPT_ABLATE,    OPT_EXPERT,   OPT_SEED,    OPT_IN_FLIGHT,   OPT_DEVICE,
+    OPT_THREADS, OPT_KV_MEMORY, OPT_CONTEXT,  OPT_CPU_ISA, OPT_WEIGHT_TYPE, OPT_END};
 const struct command_spec cmd_eval = {
     "eval",
     "learn",

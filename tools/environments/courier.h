@@ -150,6 +150,9 @@ enum courier_fault_kind {
     COURIER_TRANSIENT,
     COURIER_ERROR_BUT_DONE
 };
+/* Those that --faults chooses among: the first kinds, in their order. */
+#define COURIER_N_FAULTS 3
+extern const char *const courier_faults[COURIER_N_FAULTS];
 struct courier_fault {
     enum courier_fault_kind kind;
     uint32_t detail; /* random bits: which side */

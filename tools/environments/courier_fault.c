@@ -4,6 +4,8 @@
  */
 #include "tools/environments/courier.h"
 
+const char *const courier_faults[COURIER_N_FAULTS] = {"short", "far", "aside"};
+
 #define CHANNEL_ALARM 16 /* where() under the ablation `alarm` */
 
 double courier_rate(const struct courier_rules *rules, double noise, bool gusty)
@@ -19,11 +21,9 @@ struct courier_fault courier_move_fault(const struct courier *c, int32_t try_ind
     struct courier_fault f = {.kind = COURIER_NO_FAULT, .detail = b.word[2]};
 
     if (u < p) {
-        /* Thirds of [0, p), so that a larger p keeps the faults of a smaller one. */
-        if (u < p / 3)
-            f.kind = COURIER_SHORT;
-        else
-            f.kind = u < 2 * p / 3 ? COURIER_FAR : COURIER_ASIDE;
+        int32_t kind = env_fault_kind(&c->base.params, COURIER_N_FAULTS, u, p);
+
+        f.kind = (enum courier_fault_kind)(COURIER_SHORT + kind);
     } else if (c->base.params.profile == ENV_HARD) {
         if (u < p + ENV_HARD_RATE)
             f.kind = COURIER_TRANSIENT;

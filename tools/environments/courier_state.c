@@ -189,7 +189,7 @@ static void apply_drop(struct courier *c, int32_t leg, struct courier_reply *out
 static void apply_pickup(struct courier *c, int32_t leg, struct courier_reply *out)
 {
     env_deed(&c->base, true);
-    if (c->base.params.ablation == ENV_ABLATE_MASK) {
+    if (env_no_undo(&c->base)) {
         c->now.refused = true;
         say_error(out, "unknown tool: pickup");
         return;

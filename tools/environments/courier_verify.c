@@ -33,24 +33,38 @@ void courier_verify(const struct env *e, struct env_verdict *out)
 /* Paths too rare to matter in the eighth digit of a ceiling are left out. */
 #define NEGLIGIBLE 1e-9
 
-/* What one struck move adds: each of the three errors alike, and either side of the third. */
+/* What is thrown at a move: errors of these kinds, alike, at this rate together. */
+struct gusts {
+    const struct env_params *params;
+    double p;
+    int32_t n_kinds;
+};
+
+static bool blows(const struct gusts *g, int32_t kind)
+{
+    return kind == COURIER_NO_FAULT || env_has_fault(g->params, kind - COURIER_SHORT);
+}
+
+/* What one move adds to the cells it may end in; either side of the third error. */
 static void spread(double chance, struct courier_cell from, enum courier_dir dir, int32_t n,
-                   double p, double *next)
+                   const struct gusts *g, double *next)
 {
     for (int32_t kind = COURIER_NO_FAULT; kind <= COURIER_ASIDE; kind++) {
+        if (!blows(g, kind))
+            continue;
         for (uint32_t side = 0; side < 2; side++) {
             struct courier_fault f = {(enum courier_fault_kind)kind, side};
             struct courier_cell end = courier_strayed(from, dir, n, f);
-            double share = kind == COURIER_NO_FAULT ? (1 - p) / 2 : p / 6;
+            double share = kind == COURIER_NO_FAULT ? (1 - g->p) / 2 : g->p / (2 * g->n_kinds);
 
             next[end.y * COURIER_SIDE + end.x] += chance * share;
         }
     }
 }
 
-/* The chance that a leg's moves end where they should when each is struck with p: a wall or a
- * second error undoes some of the first. */
-static double leg_chance(struct courier_cell from, struct courier_cell to, double p)
+/* The chance that a leg's moves end where they should when each may be struck: a wall or a second
+ * error undoes some of the first. */
+static double leg_chance(struct courier_cell from, struct courier_cell to, const struct gusts *g)
 {
     double now[COURIER_CELLS] = {0};
 
@@ -66,7 +80,7 @@ static double leg_chance(struct courier_cell from, struct courier_cell to, doubl
             struct courier_cell cell = {(uint8_t)(k % COURIER_SIDE), (uint8_t)(k / COURIER_SIDE)};
 
             if (now[k] > NEGLIGIBLE)
-                spread(now[k], cell, dir, (int32_t)move.arg[1].number, p, next);
+                spread(now[k], cell, dir, (int32_t)move.arg[1].number, g, next);
         }
         memcpy(now, next, sizeof(now));
         from = courier_shift(from, dir, (int32_t)move.arg[1].number);
@@ -81,14 +95,15 @@ double courier_ceiling(const struct courier_rules *rules, const struct env_param
 {
     double noise = p->noise < 0 ? rules->noise : p->noise;
     double answered = p->profile == ENV_HARD ? 1 - ENV_HARD_RATE : 1;
+    struct gusts g = {.params = p, .n_kinds = env_n_faults(p, COURIER_N_FAULTS)};
     struct courier_cell from = {0, 0};
     double chance = 1;
 
     for (int32_t i = 0; i < p->horizon; i++) {
         struct courier_leg leg = courier_leg_at(p->task_seed, i);
 
-        chance *= leg_chance(from, leg.to, courier_rate(rules, noise, leg.gusty)) *
-                  pow(answered, courier_distance(from, leg.to));
+        g.p = courier_rate(rules, noise, leg.gusty);
+        chance *= leg_chance(from, leg.to, &g) * pow(answered, courier_distance(from, leg.to));
         from = leg.to;
     }
     return chance;

@@ -9,6 +9,7 @@
 #include "runtime/base/hash.h"
 
 #define FRAME_BYTES 12 /* magic, version, checksum */
+#define PROFILES    (ENV_HARD + 1)
 
 uint64_t env_bytes_bits(struct env_bytes *io, uint64_t v, size_t n_bytes)
 {
@@ -84,14 +85,18 @@ void env_bytes_block(struct env_bytes *io, uint8_t *v, size_t n, int32_t max)
 void env_bytes_params(struct env_bytes *io, struct env_params *p)
 {
     uint64_t noise;
+    int32_t both;
 
     memcpy(&noise, &p->noise, sizeof(noise));
     p->horizon = env_bytes_i32(io, p->horizon, 1, ENV_MAX_HORIZON);
     noise = env_bytes_bits(io, noise, 8);
     memcpy(&p->noise, &noise, sizeof(noise));
-    p->profile = (enum env_profile)env_bytes_i32(io, (int32_t)p->profile, ENV_STD, ENV_HARD);
+    /* Two in one field: as it was before there were kinds to choose among. */
+    both = env_bytes_i32(io, (int32_t)p->profile + PROFILES * (int32_t)p->faults, 0, INT32_MAX);
+    p->profile = (enum env_profile)(both % PROFILES);
+    p->faults = (uint32_t)(both / PROFILES);
     p->ablation = (enum env_ablation)env_bytes_i32(io, (int32_t)p->ablation, ENV_ABLATE_NONE,
-                                                   ENV_ABLATE_ALARM);
+                                                   ENV_ABLATIONS - 1);
     p->task_seed = env_bytes_bits(io, p->task_seed, 8);
     p->fault_seed = env_bytes_bits(io, p->fault_seed, 8);
 }

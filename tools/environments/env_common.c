@@ -146,6 +146,16 @@ struct json *env_call_arguments(const struct env_ops *ops, const struct env_call
     return v;
 }
 
+const char *env_ablation_name(enum env_ablation a)
+{
+    static const char *const name[ENV_ABLATIONS] = {
+        [ENV_ABLATE_NONE] = "none",   [ENV_ABLATE_MASK] = "mask", [ENV_ABLATE_MUTE] = "mute",
+        [ENV_ABLATE_ALARM] = "alarm", [ENV_ABLATE_UNDO] = "undo",
+    };
+
+    return (int)a >= 0 && a < ENV_ABLATIONS ? name[a] : "?";
+}
+
 struct json *env_verdict_json(const struct env_verdict *v)
 {
     struct json *o = jv_object();

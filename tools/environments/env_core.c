@@ -10,6 +10,8 @@
 
 enum status env_check_params(const char *name, const struct env_params *p, struct error *err)
 {
+    const struct env_ops *ops = p->faults ? env_find(name) : NULL;
+
     if (p->horizon < 1 || p->horizon > ENV_MAX_HORIZON)
         return error_set(err, STATUS_INVALID, "%s: horizon %d is not in 1..%d", name, p->horizon,
                          ENV_MAX_HORIZON);
@@ -19,8 +21,10 @@ enum status env_check_params(const char *name, const struct env_params *p, struc
                          ENV_MAX_NOISE);
     if (p->profile != ENV_STD && p->profile != ENV_HARD)
         return error_set(err, STATUS_INVALID, "%s: no profile %d", name, (int)p->profile);
-    if ((int)p->ablation < ENV_ABLATE_NONE || p->ablation > ENV_ABLATE_ALARM)
+    if ((int)p->ablation < ENV_ABLATE_NONE || p->ablation >= ENV_ABLATIONS)
         return error_set(err, STATUS_INVALID, "%s: no ablation %d", name, (int)p->ablation);
+    if (p->faults & ~env_all_faults(ops ? ops->n_faults : 0))
+        return error_set(err, STATUS_INVALID, "%s: no kinds of faults 0x%x", name, p->faults);
     return STATUS_OK;
 }
 

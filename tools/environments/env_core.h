@@ -63,6 +63,28 @@ bool env_step_right(const struct env *e, int32_t step);
 int32_t env_steps_done(const struct env *e);
 int32_t env_calls_made(const struct env *e);
 
+/* ---- env_faults.c: kinds of faults */
+static inline uint32_t env_all_faults(int32_t n)
+{
+    return n < 32 ? (UINT32_C(1) << n) - 1 : UINT32_MAX;
+}
+
+static inline bool env_has_fault(const struct env_params *p, int32_t kind)
+{
+    return p->faults == 0 || (p->faults >> kind & 1) != 0;
+}
+
+/* The tool that takes back what was done is masked. */
+static inline bool env_no_undo(const struct env *e)
+{
+    return e->params.ablation == ENV_ABLATE_MASK || e->params.ablation == ENV_ABLATE_UNDO;
+}
+
+/* How many of the first n kinds strike. */
+int32_t env_n_faults(const struct env_params *p, int32_t n);
+/* Which of the first n kinds a draw u means, where together they have this rate; -1: none. */
+int32_t env_fault_kind(const struct env_params *p, int32_t n, double u, double rate);
+
 /* The draw for a fault: (step, try, channel) under the fault seed, and nothing else. */
 static inline struct rng_block env_draw(const struct env *e, int32_t try_index, uint32_t channel)
 {

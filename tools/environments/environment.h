@@ -17,7 +17,15 @@
 #include "runtime/store/journal.h"
 
 enum env_profile { ENV_STD, ENV_HARD };
-enum env_ablation { ENV_ABLATE_NONE, ENV_ABLATE_MASK, ENV_ABLATE_MUTE, ENV_ABLATE_ALARM };
+enum env_ablation {
+    ENV_ABLATE_NONE,
+    ENV_ABLATE_MASK,  /* what corrects is taken away: undo, a second write */
+    ENV_ABLATE_MUTE,  /* looks after a write are answered "muted" */
+    ENV_ABLATE_ALARM, /* half of the sound looks are shown wrong */
+    ENV_ABLATE_UNDO,  /* the one tool that takes back is taken away; writing again is not */
+    ENV_ABLATIONS
+};
+const char *env_ablation_name(enum env_ablation a); /* "none" ... */
 
 struct env_params {
     int32_t horizon; /* steps to do: 1 .. 100000 */
@@ -26,6 +34,9 @@ struct env_params {
     double noise;
     enum env_profile profile;
     enum env_ablation ablation;
+    /* Bit k: faults of kind k of env_ops.faults strike; 0: all kinds. Those that are left share the
+     * whole rate p, so that a ceiling stays what it is. */
+    uint32_t faults;
     uint64_t task_seed;
     uint64_t fault_seed;
 };
@@ -103,6 +114,8 @@ struct env_ops {
     const char *name;    /* "ledger" */
     const char *summary; /* one line */
     double default_noise;
+    const char *const *faults; /* words for the kinds that --faults chooses among; at most 16 */
+    int32_t n_faults;
     const struct env_tool_spec *tools;
     int32_t n_tools;
     int32_t max_calls_per_step; /* the cap; more is failure */
@@ -170,6 +183,13 @@ MUST_CHECK enum status env_call_from_json(const struct env_ops *ops, const char 
                                           const struct json *arguments, struct env_call *out,
                                           struct error *err);
 struct json *env_call_arguments(const struct env_ops *ops, const struct env_call *c);
+
+/* "lost,target" as bits; "all" and all of them are 0. STATUS_USAGE names the kinds that there are.
+ */
+MUST_CHECK enum status env_faults_of(const struct env_ops *ops, const char *words, uint32_t *out,
+                                     struct error *err);
+/* The words of a mask, in the table's order: "all" for 0. */
+void env_faults_text(const struct env_ops *ops, uint32_t faults, struct str *out);
 
 /* Seeds: training below 2^20, validation below 2^21, reported at or above. */
 #define ENV_SEED_VALIDATION ((uint64_t)1 << 20)

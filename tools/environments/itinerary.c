@@ -100,6 +100,8 @@ const struct env_ops itinerary_env = {
         "one begins with no bookings. Each leg allows at most 10 calls. At the end each leg must "
         "have exactly one booking, the right one, and there must be no others. Make one tool call "
         "at a time and stop when next_leg answers {\"done\": true}.",
+    .faults = itinerary_faults,
+    .n_faults = ITINERARY_N_FAULTS,
     .create = itinerary_create,
     .free = itinerary_free,
     .observe = itinerary_observe,

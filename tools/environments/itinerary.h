@@ -154,11 +154,20 @@ enum itinerary_fault_kind {
     ITINERARY_TIMEOUT_DONE,
     ITINERARY_TIMEOUT_LOST
 };
+/* Those that --faults chooses among: all kinds, in their order. The first two share the rate p;
+ * each sort of time-out has its own, and goes when it is not chosen. */
+#define ITINERARY_N_SILENT 2
+#define ITINERARY_N_FAULTS 4
+extern const char *const itinerary_faults[ITINERARY_N_FAULTS];
+struct itinerary_rates {
+    double silent, done, lost;
+};
 struct itinerary_fault {
     enum itinerary_fault_kind kind;
     uint32_t detail; /* random bits: which day */
 };
 double itinerary_timeout_rate(double noise);
+struct itinerary_rates itinerary_rates_of(const struct env_params *p, double noise);
 struct itinerary_fault itinerary_book_fault(const struct itinerary *t, int32_t try_index);
 /* Profile `hard`: the cheapest offer's seats are shown as sold. True when it struck. */
 bool itinerary_stale(const struct itinerary *t, struct itinerary_offers *shown);

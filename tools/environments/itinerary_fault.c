@@ -4,6 +4,8 @@
  */
 #include "tools/environments/itinerary.h"
 
+const char *const itinerary_faults[ITINERARY_N_FAULTS] = {"absent", "day", "late", "timeout"};
+
 #define CHANNEL_ALARM 16 /* the list under the ablation `alarm` */
 
 /* Without noise there are none, and at the default of .01 each sort has .02. */
@@ -12,18 +14,31 @@ double itinerary_timeout_rate(double noise)
     return 2 * noise < ITINERARY_MAX_TIMEOUT ? 2 * noise : ITINERARY_MAX_TIMEOUT;
 }
 
+struct itinerary_rates itinerary_rates_of(const struct env_params *p, double noise)
+{
+    double late = itinerary_timeout_rate(noise);
+
+    return (struct itinerary_rates){
+        .silent = env_n_faults(p, ITINERARY_N_SILENT) > 0 ? noise : 0,
+        .done = env_has_fault(p, ITINERARY_TIMEOUT_DONE - ITINERARY_ABSENT) ? late : 0,
+        .lost = env_has_fault(p, ITINERARY_TIMEOUT_LOST - ITINERARY_ABSENT) ? late : 0,
+    };
+}
+
 struct itinerary_fault itinerary_book_fault(const struct itinerary *t, int32_t try_index)
 {
     struct rng_block b = env_draw(&t->base, try_index, ITINERARY_BOOK);
     double u = rng_unit_double(b.word[0], b.word[1]);
-    double p = t->base.params.noise, late = itinerary_timeout_rate(p);
+    struct itinerary_rates rate = itinerary_rates_of(&t->base.params, t->base.params.noise);
+    double p = rate.silent;
     struct itinerary_fault f = {.kind = ITINERARY_NO_FAULT, .detail = b.word[2]};
+    int32_t silent = env_fault_kind(&t->base.params, ITINERARY_N_SILENT, u, p);
 
-    if (u < p)
-        f.kind = u < p / 2 ? ITINERARY_ABSENT : ITINERARY_WRONG_DAY;
-    else if (u < p + late)
+    if (silent >= 0)
+        f.kind = (enum itinerary_fault_kind)(ITINERARY_ABSENT + silent);
+    else if (u < p + rate.done)
         f.kind = ITINERARY_TIMEOUT_DONE;
-    else if (u < p + 2 * late)
+    else if (u < p + (rate.done + rate.lost))
         f.kind = ITINERARY_TIMEOUT_LOST;
     return f;
 }

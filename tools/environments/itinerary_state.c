@@ -267,7 +267,7 @@ static void apply_cancel(struct itinerary *t, const struct env_call *c, struct i
 
     (void)itinerary_read_ref(&c->arg[0], &ref);
     env_deed(&t->base, true);
-    if (t->base.params.ablation == ENV_ABLATE_MASK) {
+    if (env_no_undo(&t->base)) {
         t->now.refused = true;
         say_error(out, "unknown tool: cancel");
         return;

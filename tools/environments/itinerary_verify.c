@@ -50,10 +50,10 @@ void itinerary_verify(const struct env *e, struct env_verdict *out)
 double itinerary_ceiling(const struct env_params *p)
 {
     double noise = p->noise < 0 ? ITINERARY_NOISE : p->noise;
-    double late = itinerary_timeout_rate(noise);
+    struct itinerary_rates r = itinerary_rates_of(p, noise);
     double search = p->profile == ENV_HARD ? 1 - ENV_HARD_RATE : 1;
-    double never = 1 - noise - late;
-    double always = (1 - noise - 2 * late) / (1 - late);
+    double never = 1 - r.silent - r.lost;
+    double always = (1 - r.silent - (r.done + r.lost)) / (1 - r.lost);
 
     return pow(fmax(never, always) * search, p->horizon);
 }

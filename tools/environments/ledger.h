@@ -122,6 +122,9 @@ enum ledger_fault_kind {
     LEDGER_TRANSIENT,
     LEDGER_ERROR_BUT_DONE
 };
+/* Those that --faults chooses among: the first kinds, in their order. */
+#define LEDGER_N_FAULTS 3
+extern const char *const ledger_faults[LEDGER_N_FAULTS];
 struct ledger_fault {
     enum ledger_fault_kind kind;
     uint32_t detail; /* random bits: which value, which account */
@@ -201,7 +204,8 @@ MUST_CHECK enum status ledger_restore(const struct ledger_rules *rules, const vo
 /* What the tables of operations have in common. An order (at most 6 tokens) and ten of the longest
  * calls, one "CHECKd66;>YES66|" each, make a context. */
 #define LEDGER_SHARED_OPS                                                                          \
-    .tools = ledger_tools, .n_tools = LEDGER_N_TOOLS, .max_calls_per_step = LEDGER_MAX_CALLS,      \
+    .faults = ledger_faults, .n_faults = LEDGER_N_FAULTS, .tools = ledger_tools,                   \
+    .n_tools = LEDGER_N_TOOLS, .max_calls_per_step = LEDGER_MAX_CALLS,                             \
     .max_context_tokens = 6 + 10 * LEDGER_MAX_CALLS, .max_reply_tokens = 5, .free = ledger_free,   \
     .observe = ledger_observe, .observe_compact = ledger_observe_compact, .call = ledger_call,     \
     .parse_compact = ledger_parse_compact, .call_compact = ledger_call_compact,                    \

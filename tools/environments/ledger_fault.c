@@ -11,6 +11,8 @@
 /* Channels are the tools that can fail, and those again for the ablation `alarm`. */
 #define CHANNEL_ALARM 16
 
+const char *const ledger_faults[LEDGER_N_FAULTS] = {"lost", "value", "target"};
+
 /* Any value but this one, uniformly. */
 static int32_t other_value(int32_t value, uint32_t bits)
 {
@@ -30,11 +32,9 @@ struct ledger_fault ledger_write_fault(const struct ledger *l, int32_t try_index
     struct ledger_fault f = {.kind = LEDGER_NO_FAULT, .detail = b.word[2]};
 
     if (u < p) {
-        /* Thirds of [0, p), so that a larger p keeps the faults of a smaller one. */
-        if (u < p / 3)
-            f.kind = LEDGER_LOST;
-        else
-            f.kind = u < 2 * p / 3 ? LEDGER_WRONG_VALUE : LEDGER_WRONG_TARGET;
+        int32_t kind = env_fault_kind(&l->base.params, LEDGER_N_FAULTS, u, p);
+
+        f.kind = (enum ledger_fault_kind)(LEDGER_LOST + kind);
     } else if (l->base.params.profile == ENV_HARD) {
         if (u < p + ENV_HARD_RATE)
             f.kind = LEDGER_TRANSIENT;

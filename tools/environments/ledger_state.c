@@ -195,7 +195,8 @@ static void apply_sound(struct ledger *l, const struct env_call *c, struct ledge
     case LEDGER_UNDO:
         /* The attempt counts as a repair, also where the ablation takes the tool away. */
         env_deed(&l->base, true);
-        if (l->base.params.ablation == ENV_ABLATE_MASK && (tool == LEDGER_UNDO || l->now.wrote)) {
+        if (tool == LEDGER_UNDO ? env_no_undo(&l->base)
+                                : l->base.params.ablation == ENV_ABLATE_MASK && l->now.wrote) {
             l->now.refused = true;
             say_error(out, tool == LEDGER_UNDO ? "unknown tool: undo" : "unknown tool: set");
             return;

@@ -47,6 +47,19 @@ class Eval(CliCase):
                          "--json").json()["rows"][0]
         self.assertLess(masked["success"], 0.5)
 
+    def test_a_kind_of_fault_is_met_alone(self):
+        common = ("eval", "ledger", "--horizon", "30", "--episodes", "200", "--noise", "0.05", "--json")
+        plain = [self.ok(*common, "--expert", "plain", "--faults", f).json() for f in ("all", "lost", "lost,value", "target")]
+        self.assertEqual([r["faults"] for r in plain], ["all", "lost", "lost,value", "target"])
+        # The moments and the rate are the same, so is the ceiling, and so is who never looks.
+        self.assertEqual(len({(r["rows"][0]["successes"], r["rows"][0]["ceiling"]) for r in plain}), 1)
+        undo = [self.ok(*common, "--expert", "check", "--faults", f, "--ablate", "undo").json()["rows"][0]["success"]
+                for f in ("lost", "target")]
+        self.assertGreaterEqual(undo[0], undo[1])
+        self.fails(2, "its kinds are lost,value,target", "eval", "ledger", "--faults", "short")
+        self.fails(2, "its kinds are short,far,aside", "eval", "courier", "--faults", "lost")
+        self.assertIn("absent day late timeout", self.ok("env", "show", "itinerary").out)
+
     def test_training_seeds_are_refused(self):
         self.fails(2, "seed", "eval", "ledger", "--seed", "5", "--episodes", "3")
 

@@ -96,6 +96,12 @@ class Grpo(CliCase):
         self.fails(2, "call_cost 0.003, which is now 0.1", "train", "grpo", *SMALL, "--updates", "2", "--out", "x",
                    "--resume", "--call-cost", "0.1")
 
+    def test_faults_are_held_out_and_fixed(self):
+        self.ok("train", "grpo", *SMALL, "--updates", "2", "--out", "f", "--faults", "lost,value")
+        self.fails(2, "task", "train", "grpo", *SMALL, "--updates", "2", "--out", "f", "--resume")
+        self.assertTrue(self.ok("train", "replay", "f", "2", "--json").json()["equal"])
+        self.fails(2, "its kinds are", "train", "grpo", *SMALL, "--out", "m", "--faults", "all,lost")
+
     def test_plot_draws_trainings_and_evaluations(self):
         self.ok("train", "grpo", *SMALL, "--updates", "3", "--out", "p")
         text = self.ok("plot", "p").out

@@ -306,8 +306,42 @@ static void test_resume_refuses_another_question(void **state)
     assert_int_equal(eval_run(&o, &r, again, &err), STATUS_CONFIG);
     assert_non_null(strstr(err.message, "rows"));
     o.row = row;
+    o.faults = 2;
+    assert_int_equal(eval_run(&o, &r, again, &err), STATUS_CONFIG);
+    assert_non_null(strstr(err.message, "faults null, not \"value\""));
+    o.faults = 0;
     assert_ok(eval_run(&o, &r, again, why)); /* all there: nothing to play */
     assert_int_equal(r.n, 2);
+    fake_model_deinit(&m);
+}
+
+/* A kind met alone is written down, and must be chosen again to go on. */
+static void test_a_choice_of_faults_is_recorded(void **state)
+{
+    static const struct eval_row_spec row = {.horizon = 9, .noise = .3, .episodes = 20};
+    struct store_fixture *f = *state;
+    struct eval_options o = options(fixture_open(f), &row, 1);
+    struct error err = ERROR_INIT;
+    struct fake_model m;
+    struct eval_row all, r;
+    struct str rec = STR_INIT;
+    char uuid[37], again[37];
+
+    fake_model_init(&m, "compact", policy_plain);
+    o.model = &m.model;
+    assert_ok(eval_run(&o, &all, uuid, why));
+    o.faults = 4;
+    assert_ok(eval_run(&o, &r, uuid, why));
+    /* Other kinds at the same moments: whoever never looks fails the same episodes. */
+    assert_int_equal(r.n_success, all.n_success);
+    assert_true(r.ceiling == all.ceiling);
+    o.resume = uuid;
+    assert_ok(eval_run(&o, &r, again, why));
+    o.faults = 0;
+    assert_int_equal(eval_run(&o, &r, again, &err), STATUS_CONFIG);
+    assert_non_null(strstr(err.message, "faults \"target\", not null"));
+    records_of(f, uuid, &rec); /* they can be read */
+    str_deinit(&rec);
     fake_model_deinit(&m);
 }
 
@@ -390,6 +424,7 @@ int main(void)
         STORE_TEST(test_records_do_not_depend_on_company),
         STORE_TEST(test_resume_plays_only_what_is_missing),
         STORE_TEST(test_resume_refuses_another_question),
+        STORE_TEST(test_a_choice_of_faults_is_recorded),
         STORE_TEST(test_failures_outside_are_counted_apart),
         STORE_TEST(test_refuses_wrong_use),
         cmocka_unit_test(test_row_as_json),

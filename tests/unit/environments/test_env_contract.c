@@ -144,7 +144,7 @@ static void both_codecs_say_the_same_and_no_more(void **state)
             struct env_params params = {.horizon = 30,
                                         .noise = 0.3,
                                         .profile = seed & 1 ? ENV_HARD : ENV_STD,
-                                        .ablation = (enum env_ablation)(seed % 4),
+                                        .ablation = (enum env_ablation)(seed % ENV_ABLATIONS),
                                         .task_seed = seed,
                                         .fault_seed = seed + 100};
             struct pair p = {.ops = env_at(k),
