@@ -64,6 +64,19 @@ struct agent_stream {
     struct token_stream text;
 };
 
+/* ---- turn_vote.c: several samples of one call */
+struct vote_sample {
+    int32_t *ids;
+    float *logp, *logp_sampled;
+    int32_t n_ids, n_votes;
+    enum model_finish finish;
+};
+struct agent_vote {
+    struct vote_sample *sample; /* (n_different) */
+    int32_t n_different, n_asked;
+    int64_t n_ids; /* of all samples */
+};
+
 struct agent {
     struct agent_host *host;
     struct agent *prev, *next; /* all */
@@ -89,6 +102,7 @@ struct agent {
     struct token_ids chain; /* ids of this chain: all prompts and replies so far */
     int32_t prefix_len;     /* of the chain, before this call's delta */
     int32_t session_len;    /* positions of the chain that the session has */
+    int32_t n_unsaid;       /* ids of the reply that it has not: another sample won */
     bool new_chain;         /* this call's record has no parent */
     struct str path;        /* of the step at hand, when somebody wants it */
     struct str parent;      /* path of the model call before */
@@ -104,6 +118,7 @@ struct agent {
     int64_t reserved;  /* tokens in the budget for the call in flight */
     struct agent_stream stream;
     struct str reply_text; /* decoded */
+    struct agent_vote vote;
 
     /* ---- acting */
     struct pending_call *pending;
@@ -141,6 +156,14 @@ bool turn_reason(struct agent *a);
 bool turn_reasoning(struct agent *a);
 bool turn_act(struct agent *a);
 bool turn_acting(struct agent *a);
+
+/* Counts the reply in a->call; *more: it is to be asked for once again. */
+MUST_CHECK enum status vote_count(struct agent *a, bool *more, struct error *err);
+/* The call id of the next sample. */
+uint64_t vote_call_id(const struct agent *a, uint64_t call_id);
+/* The winner becomes a->call's reply. Returns how many of its ids the session does not have. */
+int32_t vote_decide(struct agent *a);
+void vote_clear(struct agent_vote *v); /* keeps its memory for the next call */
 
 /* Room for one more call of a reply, zeroed; the list is emptied by pending_clear. */
 struct pending_call *pending_add(struct agent *a);

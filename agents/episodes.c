@@ -88,8 +88,8 @@ enum status episodes_new(const struct episodes_options *o, struct episodes **out
     enum status st;
 
     d->o = *o;
-    d->role =
-        (struct agent_role){.name = o->env->name, .model = o->model, .sampling = SAMPLING_DEFAULT};
+    d->role = (struct agent_role){
+        .name = o->env->name, .model = o->model, .sampling = SAMPLING_DEFAULT, .votes = o->votes};
     d->place = mem_alloc((size_t)o->in_flight, sizeof(*d->place));
     if (!d->place)
         st = error_set(err, STATUS_NO_MEMORY, "no memory for %d episodes at once", o->in_flight);

@@ -35,6 +35,7 @@ struct episodes_options {
     const struct env_ops *env;
     struct model *model;
     int32_t in_flight; /* at once, at most */
+    int32_t votes;     /* samples of each model call (agent_role.votes) */
     const struct seams *seams;
     void *ctx;
     /* The next one to be played; false: there is none. */

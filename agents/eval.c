@@ -266,6 +266,7 @@ static enum status open_evaluation(struct evaluation *e, struct error *err)
     struct episodes_options d = {.env = e->o->env,
                                  .model = e->o->model,
                                  .in_flight = in_flight(e->o),
+                                 .votes = e->o->votes,
                                  .seams = e->o->seams,
                                  .ctx = e,
                                  .next = next_episode,

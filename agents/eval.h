@@ -32,6 +32,7 @@ struct eval_options {
     const struct eval_row_spec *row;
     int32_t n_rows;
     uint64_t seed;     /* tasks seed .. seed + episodes - 1; below 2^20 is refused */
+    int32_t votes;     /* control: samples of each call, the most frequent counts; 0, 1: off */
     int32_t in_flight; /* 0: 128 */
     struct store *store;
     const char *resume; /* uuid of an interrupted evaluation or NULL */

@@ -76,6 +76,21 @@ static enum status check_expert(const struct eval_options *o, struct error *err)
     return STATUS_USAGE;
 }
 
+static enum status check_votes(const struct eval_options *o, struct error *err)
+{
+    if (o->expert)
+        return error_set(err, STATUS_USAGE, "a script says the same each time: no vote");
+    if (!o->model->info.takes_ids)
+        return error_set(err, STATUS_UNSUPPORTED, "model %s gives text without ids: no vote",
+                         o->model->info.name);
+    for (int32_t r = 0; r < o->n_rows; r++)
+        if (o->row[r].temperature <= 0)
+            return error_set(err, STATUS_USAGE,
+                             "a vote of %d greedy samples is one sample: give a temperature",
+                             o->votes);
+    return STATUS_OK;
+}
+
 enum status eval_check(const struct eval_options *o, struct error *err)
 {
     enum status st;
@@ -88,6 +103,9 @@ enum status eval_check(const struct eval_options *o, struct error *err)
     if (!o->expert && !o->model)
         return error_set(err, STATUS_USAGE, "neither a model nor a script is to act");
     st = o->expert ? check_expert(o, err) : STATUS_OK;
+    if (st)
+        return st;
+    st = o->votes > 1 ? check_votes(o, err) : STATUS_OK;
     if (st)
         return st;
     if (o->n_rows < 1)
@@ -129,6 +147,8 @@ static struct json *config_of(const struct eval_options *o)
     jv_set_string(v, "profile", profile[o->profile]);
     jv_set_string(v, "ablation", env_ablation_name(o->ablation));
     put_faults(v, o);
+    if (o->votes > 1)
+        jv_set_int(v, "vote", o->votes);
     jv_set_int(v, "seed", (int64_t)o->seed);
     for (int32_t r = 0; r < o->n_rows; r++) {
         struct json *row = jv_object();

@@ -161,6 +161,8 @@ enum status agent_start(struct agent_host *h, const struct agent_task *t, agent_
 static void free_reply(struct agent *a)
 {
     pending_clear(a);
+    vote_clear(&a->vote);
+    free(a->vote.sample);
     free(a->pending);
     free(a->call.ids);
     free(a->call.logp);

@@ -34,6 +34,9 @@ struct agent_role {
     int32_t n_tools;
     struct sampling sampling;
     int32_t max_reply_tokens; /* 0: 512, or the environment's */
+    /* Samples of each call, of which the most frequent reply counts (ties: the first); 0 or 1: no
+     * vote. Only for models that take ids. */
+    int32_t votes;
 };
 
 /* Looks on while an environment is played: for credit and clocks. What it learns reaches no

@@ -139,7 +139,7 @@ static bool take_reply(struct agent *a, bool replayed)
     if (st)
         return agent_end(a, st, NULL);
     if (!replayed)
-        a->session_len = ids ? (int32_t)a->chain.n : 0;
+        a->session_len = ids ? (int32_t)a->chain.n - a->n_unsaid : 0;
     a->new_chain = false;
     if (a->wants_paths) {
         struct str swap = a->parent;
@@ -271,8 +271,8 @@ static void start_call(struct agent *a)
         c->delta = a->chain.id + a->session_len;
         c->n_delta = (int32_t)a->chain.n - a->session_len;
     }
-    c->call_id = a->task.scope.run ? journal_call_id(str_cstr(&a->path), 0)
-                                   : rollout_call_id(a->call_base, a->turn);
+    c->call_id = vote_call_id(a, a->task.scope.run ? journal_call_id(str_cstr(&a->path), 0)
+                                                   : rollout_call_id(a->call_base, a->turn));
     a->state = AGENT_REASONING;
     a->in_flight = true;
     a->answered = false;
@@ -306,6 +306,8 @@ bool turn_reason(struct agent *a)
         return again;
     }
     step_record_deinit(&s);
+    vote_clear(&a->vote);
+    a->n_unsaid = 0;
     st = reserve(a, err);
     if (!st)
         st = open_session(a, err);
@@ -337,13 +339,32 @@ static bool failed(struct agent *a)
     return agent_end(a, c->status, &c->err);
 }
 
+/* The session has the prompt and the sample before; the last id of the prompt is read again. */
+static bool ask_again(struct agent *a)
+{
+    a->session_len = (int32_t)a->chain.n - 1;
+    start_call(a);
+    return false;
+}
+
 bool turn_reasoning(struct agent *a)
 {
+    bool more = false;
+
     if (!a->answered)
         return false;
     a->answered = false;
     agent_stream_flush(a);
     if (a->call.status)
         return failed(a);
+    if (a->task.role->votes > 1 && model_of(a)->info.takes_ids) {
+        enum status st = vote_count(a, &more, &a->result.err);
+
+        if (st)
+            return agent_end(a, st, NULL);
+        if (more)
+            return ask_again(a);
+        a->n_unsaid = vote_decide(a);
+    }
     return take_reply(a, false);
 }

@@ -84,6 +84,7 @@ static int print_eval(struct app *a, const struct eval_options *o, const struct 
         jv_set_string(doc, "model", model);
         jv_set_string(doc, "run", uuid);
         jv_set_string(doc, "faults", str_cstr(&faults));
+        jv_set_int(doc, "vote", o->votes);
         jv_set_string(doc, "ablation", env_ablation_name(o->ablation));
         str_deinit(&faults);
         jv_set_adopt(doc, "seed", jv_int((int64_t)o->seed));
@@ -96,6 +97,8 @@ static int print_eval(struct app *a, const struct eval_options *o, const struct 
                o->expert ? o->expert : model);
     if (o->faults)
         str_printf(&out, ", faults %s", str_cstr(&faults));
+    if (o->votes > 1)
+        str_printf(&out, ", vote of %d", o->votes);
     if (o->ablation)
         str_printf(&out, ", ablated: %s", env_ablation_name(o->ablation));
     str_deinit(&faults);
@@ -130,6 +133,7 @@ static int eval_main(void *app)
     o.ablation = app_ablation(a);
     st = env_faults_of(o.env, option_text(a->options, OPT_FAULTS), &o.faults, &err);
     o.expert = option_text(a->options, OPT_EXPERT);
+    o.votes = (int32_t)option_int(a->options, OPT_VOTE);
     o.in_flight = (int32_t)option_int(a->options, OPT_IN_FLIGHT);
     o.seed =
         option_is_set(a->options, OPT_SEED) ? option_seed(a->options, OPT_SEED) : ENV_SEED_REPORTED;
@@ -147,9 +151,10 @@ static int eval_main(void *app)
 }
 
 static const enum option_id eval_options[] = {
-    OPT_MODEL,   OPT_HORIZON,   OPT_EPISODES, OPT_NOISE,   OPT_PROFILE,     OPT_TEMPERATURE,
-    OPT_FAULTS,  OPT_ABLATE,    OPT_EXPERT,   OPT_SEED,    OPT_IN_FLIGHT,   OPT_DEVICE,
-    OPT_THREADS, OPT_KV_MEMORY, OPT_CONTEXT,  OPT_CPU_ISA, OPT_WEIGHT_TYPE, OPT_END};
+    OPT_MODEL,       OPT_HORIZON,   OPT_EPISODES,    OPT_NOISE,   OPT_PROFILE,
+    OPT_TEMPERATURE, OPT_FAULTS,    OPT_ABLATE,      OPT_EXPERT,  OPT_VOTE,
+    OPT_SEED,        OPT_IN_FLIGHT, OPT_DEVICE,      OPT_THREADS, OPT_KV_MEMORY,
+    OPT_CONTEXT,     OPT_CPU_ISA,   OPT_WEIGHT_TYPE, OPT_END};
 const struct command_spec cmd_eval = {
     "eval",
     "learn",

@@ -60,6 +60,19 @@ class Eval(CliCase):
         self.fails(2, "its kinds are short,far,aside", "eval", "courier", "--faults", "lost")
         self.assertIn("absent day late timeout", self.ok("env", "show", "itinerary").out)
 
+    def test_a_vote_is_the_same_whatever_is_in_flight(self):
+        rows = []
+        for flight, threads in (("1", "1"), ("64", "2")):
+            doc = self.ok("eval", "ledger", "--horizon", "6", "--episodes", "20", "--temperature", "1.5", "--vote", "5", "--in-flight",
+                          flight, "--threads", threads, "--json").json()
+            self.assertEqual(doc["vote"], 5)
+            rows.append({k: doc["rows"][0][k] for k in ("success", "calls_per_step", "tokens_out")})
+        self.assertEqual(rows[0], rows[1])
+        alone = self.ok("eval", "ledger", "--horizon", "6", "--episodes", "20", "--temperature", "1.5", "--json").json()["rows"][0]
+        self.assertGreater(rows[0]["success"], alone["success"])
+        self.assertGreater(rows[0]["tokens_out"], 2 * alone["tokens_out"])
+        self.fails(2, "temperature", "eval", "ledger", "--vote", "3", "--episodes", "2")
+
     def test_training_seeds_are_refused(self):
         self.fails(2, "seed", "eval", "ledger", "--seed", "5", "--episodes", "3")
 

@@ -315,6 +315,90 @@ static void test_resume_refuses_another_question(void **state)
     fake_model_deinit(&m);
 }
 
+/* Right three times out of five, by the call's own random numbers; else it ends the order. */
+static void policy_unsure(struct fake_model *m, const char *context, const struct model_call *c,
+                          struct str *out)
+{
+    struct rng_block b =
+        rng_philox(c->seed, (uint32_t)c->call_id, (uint32_t)(c->call_id >> 32), 1, 0);
+
+    if (b.word[0] % 5 < 3)
+        policy_check(m, context, c, out);
+    else
+        str_printf(out, "CHECKa%02u;", b.word[1] % 100);
+}
+
+static void test_a_vote_takes_what_most_say(void **state)
+{
+    static const struct eval_row_spec row = {
+        .horizon = 9, .noise = .1, .temperature = 1, .episodes = 30};
+    struct store_fixture *f = *state;
+    struct eval_options o = options(fixture_open(f), &row, 1);
+    struct str one = STR_INIT, other = STR_INIT;
+    struct error err = ERROR_INIT;
+    struct fake_model m;
+    struct eval_row alone, vote, again;
+    char uuid[37];
+
+    fake_model_init(&m, "compact", policy_unsure);
+    o.model = &m.model;
+    assert_ok(eval_run(&o, &alone, uuid, why));
+    records_of(f, uuid, &one);
+    o.votes = 1; /* no vote: the same bits */
+    assert_ok(eval_run(&o, &vote, uuid, why));
+    records_of(f, uuid, &other);
+    assert_int_equal(one.len, other.len);
+    assert_memory_equal(one.data, other.data, one.len);
+
+    o.votes = 9;
+    o.in_flight = 1;
+    m.n_fed = m.n_calls = 0;
+    assert_ok(eval_run(&o, &vote, uuid, why));
+    assert_true(alone.success < .3);
+    assert_true(vote.success > .9);
+    /* Stray replies differ, so that few of nine samples decide: but never fewer than five. */
+    assert_true(vote.calls_per_step < 4.6);
+    assert_true(m.n_calls > 5 * 4 * 9 * 28 && m.n_calls < 9 * 5 * 9 * 30);
+    records_of(f, uuid, &one);
+    o.in_flight = 64;
+    assert_ok(eval_run(&o, &again, uuid, why));
+    records_of(f, uuid, &other);
+    assert_int_equal(one.len, other.len);
+    assert_memory_equal(one.data, other.data, one.len);
+
+    o.resume = uuid;
+    o.votes = 5;
+    assert_int_equal(eval_run(&o, &again, uuid, &err), STATUS_CONFIG);
+    assert_non_null(strstr(err.message, "vote 9, not 5"));
+    str_deinit(&one);
+    str_deinit(&other);
+    fake_model_deinit(&m);
+}
+
+static void test_a_vote_needs_chance(void **state)
+{
+    static const struct eval_row_spec row = {.horizon = 9, .episodes = 3};
+    struct store_fixture *f = *state;
+    struct eval_options o = options(fixture_open(f), &row, 1);
+    struct error err = ERROR_INIT;
+    struct fake_model m, text;
+    struct eval_row r;
+    char uuid[37];
+
+    fake_model_init(&m, "compact", policy_plain);
+    fake_text_model_init(&text, NULL);
+    o.model = &m.model;
+    o.votes = 3;
+    assert_int_equal(eval_run(&o, &r, uuid, &err), STATUS_USAGE);
+    assert_non_null(strstr(err.message, "temperature"));
+    o.model = &text.model;
+    assert_int_equal(eval_run(&o, &r, uuid, &err), STATUS_UNSUPPORTED);
+    o.expert = "plain";
+    assert_int_equal(eval_run(&o, &r, uuid, &err), STATUS_USAGE);
+    fake_model_deinit(&m);
+    fake_model_deinit(&text);
+}
+
 /* A kind met alone is written down, and must be chosen again to go on. */
 static void test_a_choice_of_faults_is_recorded(void **state)
 {
@@ -424,6 +508,8 @@ int main(void)
         STORE_TEST(test_records_do_not_depend_on_company),
         STORE_TEST(test_resume_plays_only_what_is_missing),
         STORE_TEST(test_resume_refuses_another_question),
+        STORE_TEST(test_a_vote_takes_what_most_say),
+        STORE_TEST(test_a_vote_needs_chance),
         STORE_TEST(test_a_choice_of_faults_is_recorded),
         STORE_TEST(test_failures_outside_are_counted_apart),
         STORE_TEST(test_refuses_wrong_use),

@@ -176,6 +176,30 @@ static void the_ceiling_holds_for_each_kind(void **state)
     }
 }
 
+/* The pair in "on the same paired faults": what strikes depends on no ablation. */
+static void no_ablation_changes_what_strikes(void **state)
+{
+    int (*const kind_at[])(struct env_params p, int32_t step) = {ledger_kind, courier_kind,
+                                                                 itinerary_kind};
+
+    (void)state;
+    for (size_t k = 0; k < sizeof(kind_at) / sizeof(kind_at[0]); k++) {
+        int64_t n_struck = 0;
+
+        for (int32_t step = 0; step < 3000; step++) {
+            struct env_params p = {.noise = .1, .profile = ENV_HARD, .fault_seed = 5};
+            int without = kind_at[k](p, step);
+
+            n_struck += without != 0;
+            for (int a = 0; a < ENV_ABLATIONS; a++) {
+                p.ablation = (enum env_ablation)a;
+                assert_int_equal(kind_at[k](p, step), without);
+            }
+        }
+        assert_true(n_struck > 200);
+    }
+}
+
 /* A policy that looks repairs what it was never told of. */
 static void whoever_looks_rises_above_it(void **state)
 {
@@ -252,6 +276,7 @@ int main(void)
         cmocka_unit_test(kinds_share_the_rate),
         cmocka_unit_test(time_outs_come_or_stay_away),
         cmocka_unit_test(the_ceiling_holds_for_each_kind),
+        cmocka_unit_test(no_ablation_changes_what_strikes),
         cmocka_unit_test(whoever_looks_rises_above_it),
         cmocka_unit_test(copies_keep_the_choice),
         cmocka_unit_test(undo_masked_lies_between),
