@@ -41,7 +41,7 @@ static void episode_over(void *ctx, struct agent *a, const struct agent_result *
 static void open_record(struct episodes *d, struct episode *e)
 {
     struct rollout_head head = {.path = e->path,
-                                .env = d->o.env,
+                                .env = e->env,
                                 .params = e->params,
                                 .sample_seed = e->sample_seed,
                                 .call_base = rollout_call_base(e->path, 0),
@@ -55,16 +55,18 @@ static void open_record(struct episodes *d, struct episode *e)
 static void fill_place(struct episodes *d, struct episode *e)
 {
     struct agent_result failed = {.state = STEP_ERROR};
-    struct agent_task task = {.role = &d->role, .env_ops = d->o.env, .record = &e->record};
+    struct agent_task task = {.role = &d->role, .record = &e->record};
 
     for (;;) {
         enum status st;
 
         e->watch = (struct env_watch){.ctx = e};
+        e->env = d->o.env;
         if (!d->o.next(d->o.ctx, e))
             return;
         e->t0_ms = seams_wall_ms(d->o.seams);
         open_record(d, e);
+        task.env_ops = e->env;
         task.env_params = e->params;
         task.watch = &e->watch;
         task.scope =

@@ -23,6 +23,7 @@ struct episode {
     /* ---- filled in by `next` */
     int64_t id; /* the caller's */
     char path[EPISODE_PATH];
+    const struct env_ops *env; /* the driver's, unless `next` chooses another */
     struct env_params params;
     uint64_t sample_seed;
     /* ---- while it is played */
@@ -32,7 +33,7 @@ struct episode {
 };
 
 struct episodes_options {
-    const struct env_ops *env;
+    const struct env_ops *env; /* of an episode that is given no other */
     struct model *model;
     int32_t in_flight; /* at once, at most */
     int32_t votes;     /* samples of each model call (agent_role.votes) */

@@ -14,9 +14,12 @@
 #include "agents/rollouts_internal.h"
 #include "runtime/base/memory.h"
 
+#define ROLLOUTS_NAME 1024 /* bytes of the environments' names together, at most */
+
 struct rollouts {
     struct rollout_source source;
     struct rollouts_options o;
+    struct str name; /* of all environments */
     struct episodes *driver;
     struct rollouts_store store;
     /* ---- of the request at hand */
@@ -32,7 +35,7 @@ struct rollouts {
 
 static void open_step(struct played *p, const struct env *e)
 {
-    const struct env_ops *ops = p->owner->o.env;
+    const struct env_ops *ops = p->env;
     struct step_mark *m;
 
     if (p->n_steps == p->cap_steps) {
@@ -85,11 +88,12 @@ static bool next(void *ctx, struct episode *e)
     e->id = r->next++;
     (void)snprintf(e->path, sizeof(e->path), "%s/group[%d]/member[%d]", q->path, p->group,
                    p->member);
+    e->env = p->env;
     e->params = (struct env_params){
         .horizon = q->horizon,
-        .noise = q->noise,
+        .noise = q->noise_of ? q->noise_of[p->task] : q->noise,
         .profile = r->o.profile,
-        .faults = r->o.faults,
+        .faults = r->o.faults ? r->o.faults[p->task] : 0,
         .task_seed = q->task_seed[p->group],
         .fault_seed =
             q->fault_seed[p->group] + (q->shared_faults ? 0 : (uint64_t)(uint32_t)p->member),
@@ -114,7 +118,7 @@ static void over(void *ctx, struct episode *e, const struct agent_result *res,
 {
     struct rollouts *r = ctx;
     struct played *p = &r->played[e->id];
-    const struct env_ops *ops = r->o.env;
+    const struct env_ops *ops = p->env;
 
     p->status = env && !p->no_memory && str_ok(&e->record.out) ? status_of(res) : ROLLOUT_OUTSIDE;
     p->has_verdict = res->has_verdict;
@@ -143,8 +147,7 @@ static bool tick(void *ctx)
 
 /* ---- a request */
 
-static enum status check_request(const struct rollouts *r, const struct rollout_request *q,
-                                 struct error *err)
+static enum status check_request(const struct rollout_request *q, struct error *err)
 {
     if (q->n_groups < 1 || q->group_size < 1 || q->n_groups > INT32_MAX / q->group_size)
         return error_set(err, STATUS_INVALID, "%d groups of %d", q->n_groups, q->group_size);
@@ -153,12 +156,6 @@ static enum status check_request(const struct rollouts *r, const struct rollout_
             return error_set(err, STATUS_INVALID,
                              "task seed %llu is not for training: those are below 2^20",
                              (unsigned long long)q->task_seed[g]);
-    for (int32_t i = 0; i < r->o.env->n_tools; i++)
-        if (r->o.env->tools[i].effect >= EFFECT_IDEMPOTENT)
-            return error_set(err, STATUS_UNSUPPORTED,
-                             "tool %s has effects outside of the environment: it cannot be trained "
-                             "with",
-                             r->o.env->tools[i].name);
     return STATUS_OK;
 }
 
@@ -180,6 +177,8 @@ static enum status make_room(struct rollouts *r, const struct rollout_request *q
 
         p->group = i / q->group_size;
         p->member = i % q->group_size;
+        p->task = (q->first_group + p->group) % r->o.n_env;
+        p->env = r->o.env[p->task];
         p->n_steps = p->n_calls = 0;
         p->no_memory = false;
     }
@@ -217,7 +216,7 @@ static enum status play(void *ctx, const struct rollout_request *q, struct rollo
     struct sampling sampling = SAMPLING_DEFAULT;
     int64_t began = seams_mono_us(r->o.seams);
     struct error stored = ERROR_INIT;
-    enum status st = check_request(r, q, err), kept;
+    enum status st = check_request(q, err), kept;
 
     if (!st)
         st = make_room(r, q, err);
@@ -240,12 +239,23 @@ static enum status play(void *ctx, const struct rollout_request *q, struct rollo
     return st;
 }
 
+static enum status check_env(const struct env_ops *env, struct error *err)
+{
+    for (int32_t i = 0; i < env->n_tools; i++)
+        if (env->tools[i].effect >= EFFECT_IDEMPOTENT)
+            return error_set(err, STATUS_UNSUPPORTED,
+                             "tool %s has effects outside of the environment: it cannot be trained "
+                             "with",
+                             env->tools[i].name);
+    return STATUS_OK;
+}
+
 enum status rollouts_new(const struct rollouts_options *o, struct rollout_source **out,
                          struct error *err)
 {
     struct rollouts *r;
     struct episodes_options d = {
-        .env = o->env,
+        .env = o->env[0],
         .model = o->model,
         .in_flight = o->in_flight > 0 ? o->in_flight : ROLLOUTS_IN_FLIGHT,
         .seams = o->seams,
@@ -259,10 +269,18 @@ enum status rollouts_new(const struct rollouts_options *o, struct rollout_source
         return error_set(err, STATUS_UNSUPPORTED,
                          "model %s gives text without ids: there is nothing to train on",
                          o->model->info.name);
+    for (int32_t k = 0; k < o->n_env; k++) {
+        st = check_env(o->env[k], err);
+        if (st)
+            return st;
+    }
     r = xcalloc(1, sizeof(*r));
     r->o = *o;
+    str_init(&r->name, ROLLOUTS_NAME);
+    for (int32_t k = 0; k < o->n_env; k++)
+        str_printf(&r->name, "%s%s", k ? "," : "", o->env[k]->name);
     r->store = (struct rollouts_store){
-        .store = o->store, .name = o->env->name, .keep = o->keep_updates, .update = -1};
+        .store = o->store, .name = str_cstr(&r->name), .keep = o->keep_updates, .update = -1};
     r->source = (struct rollout_source){.ctx = r, .play = play};
     d.ctx = r;
     st = episodes_new(&d, &r->driver, err);
@@ -283,6 +301,7 @@ void rollouts_free(struct rollout_source *s)
     episodes_free(r->driver);
     rollouts_store_close(&r->store);
     free(r->store.uuid);
+    str_deinit(&r->name);
     for (int32_t i = 0; i < r->cap_played; i++) {
         free(r->played[i].step);
         free(r->played[i].step_after);

@@ -4,6 +4,9 @@
  * made of, so that training sees exactly what was fed and sampled. A call whose prompt continues
  * the one before extends its chain; a context that begins again (or was rewritten) opens another.
  *
+ * Several environments are played in one batch: group g of a run, counted over the refills of an
+ * update, plays environment g modulo their number.
+ *
  * Seeds: the episode path is REQUEST/group[g]/member[i] and keys the sampling; faults are those of
  * the group's seed, plus the member's index when they are private. Task seeds must be below 2^20.
  *
@@ -21,9 +24,10 @@
 #include "runtime/store/store.h"
 
 struct rollouts_options {
-    const struct env_ops *env;
+    const struct env_ops *const *env; /* (n_env) lent, as is the next */
+    const uint32_t *faults;           /* (n_env) kinds that strike (env_params); NULL: all */
+    int32_t n_env;
     enum env_profile profile;
-    uint32_t faults;      /* kinds that strike (env_params); 0: all */
     struct model *model;  /* takes ids */
     int32_t in_flight;    /* 0: ROLLOUTS_IN_FLIGHT */
     int64_t timeout_ms;   /* of an episode, which is then masked; 0: none */

@@ -18,7 +18,8 @@ struct step_mark {
 /* One episode of the request; its arrays are kept for the next request. */
 struct played {
     struct rollouts *owner;
-    int32_t group, member;
+    const struct env_ops *env;
+    int32_t group, member, task; /* task: index of the environment */
     enum rollout_status status;
     bool has_verdict;
     struct env_verdict verdict;

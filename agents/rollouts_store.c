@@ -54,6 +54,21 @@ static enum status remove_oldest(struct rollouts_store *s, struct error *err)
     return st;
 }
 
+/* The one rate, or one for each environment of a mixed run. */
+static void put_noise(struct json *config, const struct rollout_request *r)
+{
+    struct json *list;
+
+    if (!r->noise_of) {
+        jv_set_real(config, "noise", r->noise);
+        return;
+    }
+    list = jv_array();
+    for (int32_t i = 0; i < r->n_noise; i++)
+        jv_append_adopt(list, jv_real(r->noise_of[i]));
+    jv_set_adopt(config, "noise_of", list);
+}
+
 static enum status create(struct rollouts_store *s, const struct rollout_request *r,
                           const struct model *m, struct error *err)
 {
@@ -70,7 +85,7 @@ static enum status create(struct rollouts_store *s, const struct rollout_request
     jv_set_int(config, "groups", r->n_groups);
     jv_set_int(config, "group_size", r->group_size);
     jv_set_int(config, "horizon", r->horizon);
-    jv_set_real(config, "noise", r->noise);
+    put_noise(config, r);
     jv_set_bool(config, "shared_faults", r->shared_faults);
     jv_set_real(config, "temperature", (double)r->temperature);
     st = run_create(s->store, &spec, &s->run, err);

@@ -22,19 +22,24 @@
 #include "runtime/base/seams.h"
 
 #define GRPO_MAX_PHASES 8
+#define GRPO_MAX_TASKS  8
 /* Tasks of training: seeds below this. Validation takes those below twice as many. */
 #define GRPO_TRAINING_SEEDS ((uint64_t)1 << 20)
 
 /* A curriculum: from update `from` on, this noise and horizon. */
 struct grpo_phase {
     int64_t from;
-    double noise; /* below 0: the environment's */
+    double noise[GRPO_MAX_TASKS]; /* (n_tasks) below 0: the environment's */
     int32_t horizon;
 };
 
 struct grpo_options {
     const char *out;  /* folder: checkpoints, metrics.jsonl, events */
     const char *task; /* what is played (environment, profile): a resumed run must have the same */
+    /* Of a mixed run: group g plays task g % n_tasks, each is told of under its name, and phases
+     * have a noise for each. 0: there is only one. */
+    const char *task_name[GRPO_MAX_TASKS];
+    int32_t n_tasks;
     uint64_t seed;
     int64_t updates;
     int32_t groups, group_size;

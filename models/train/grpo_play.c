@@ -49,7 +49,10 @@ static enum status play_groups(struct grpo_trainer *t, int32_t n, struct error *
         .sample_seed = rng_derive(o->seed, STREAM_SAMPLE),
         .shared_faults = o->shared_faults,
         .temperature = o->temperature,
-        .noise = phase->noise,
+        .noise = phase->noise[0],
+        .noise_of = o->n_tasks > 1 ? phase->noise : NULL,
+        .n_noise = o->n_tasks > 1 ? o->n_tasks : 0,
+        .first_group = t->n_groups,
         .horizon = phase->horizon,
         .path = path,
     };

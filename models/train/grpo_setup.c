@@ -2,6 +2,7 @@
  * that goes on. SPDX-License-Identifier: Apache-2.0
  */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +23,11 @@ static enum status check_phases(const struct grpo_options *o, struct error *err)
     if (o->n_phases < 1 || o->n_phases > GRPO_MAX_PHASES || o->phase[0].from != 0)
         return error_set(err, STATUS_USAGE, "a schedule has 1 to %d phases, the first from 0",
                          GRPO_MAX_PHASES);
+    if (o->n_tasks < 0 || o->n_tasks > GRPO_MAX_TASKS)
+        return error_set(err, STATUS_USAGE, "a mixed run has at most %d tasks", GRPO_MAX_TASKS);
+    if (o->groups < o->n_tasks)
+        return error_set(err, STATUS_USAGE, "%d groups an update cannot play %d tasks each",
+                         o->groups, o->n_tasks);
     for (int32_t i = 0; i < o->n_phases; i++) {
         if (o->phase[i].horizon < 1)
             return error_set(err, STATUS_USAGE, "a horizon of %d steps", o->phase[i].horizon);
@@ -129,7 +135,13 @@ static struct json *fixed_options(const struct grpo_options *o, const struct wei
         struct json *phase = jv_object();
 
         jv_set_int(phase, "from", o->phase[i].from);
-        jv_set_real(phase, "noise", o->phase[i].noise);
+        jv_set_real(phase, "noise", o->phase[i].noise[0]);
+        for (int32_t k = 1; k < o->n_tasks; k++) {
+            char key[32];
+
+            (void)snprintf(key, sizeof(key), "noise_%d", k);
+            jv_set_real(phase, key, o->phase[i].noise[k]);
+        }
         jv_set_int(phase, "horizon", o->phase[i].horizon);
         jv_append_adopt(phases, phase);
     }

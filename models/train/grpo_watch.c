@@ -11,20 +11,23 @@
 #define MUCH_CUT      .5  /* share of chains whose reply was cut */
 #define MUCH_CLIPPED  .3  /* share of tokens outside of the trust region */
 #define LARGE_RATIO   20. /* of one token */
+#define TASKS_TEXT    320
 
 /* Sums over the rollouts of the update. */
 struct counts {
     int64_t members, steps, right, at_risk, recovered, looks, slips, shown, alarms, calls, success;
 };
 
-static struct counts count_members(const struct rollout_set *s)
+/* task: of a mixed run; -1: of all. */
+static struct counts count_members(const struct grpo_trainer *t, int32_t task)
 {
+    const struct rollout_set *s = &t->set;
     struct counts c = {0};
 
     for (int32_t i = 0; i < s->n_members; i++) {
         const struct rollout_member *m = &s->member[i];
 
-        if (m->status == ROLLOUT_OUTSIDE)
+        if (m->status == ROLLOUT_OUTSIDE || (task >= 0 && m->group % t->o->n_tasks != task))
             continue;
         c.members++;
         c.success += m->reward > .5;
@@ -51,22 +54,48 @@ static void set_share(struct json *line, const char *key, int64_t of, int64_t n)
     jv_set_adopt(line, key, n > 0 ? jv_real(share(of, n)) : jv_null());
 }
 
+static void put_counts(struct json *line, const struct counts *c)
+{
+    set_share(line, "success", c->success, c->members);
+    set_share(line, "steps_right", c->right, c->steps);
+    set_share(line, "verify", c->looks, c->steps);
+    set_share(line, "recovered", c->recovered, c->at_risk);
+    set_share(line, "false_alarm", c->alarms, c->shown);
+    set_share(line, "own_slips", c->slips, c->steps);
+    set_share(line, "calls_per_step", c->calls, c->steps);
+}
+
+/* A mixed run: the same of each environment, under its name. */
+static void put_tasks(const struct grpo_trainer *t, const struct grpo_phase *phase,
+                      struct json *line)
+{
+    struct json *tasks = jv_object();
+
+    for (int32_t k = 0; k < t->o->n_tasks; k++) {
+        struct json *one = jv_object();
+        struct counts c = count_members(t, k);
+
+        jv_set_int(one, "rollouts", c.members);
+        put_counts(one, &c);
+        if (phase->noise[k] >= 0)
+            jv_set_real(one, "noise", phase->noise[k]);
+        jv_set_adopt(tasks, t->o->task_name[k], one);
+    }
+    jv_set_adopt(line, "tasks", tasks);
+}
+
 static void put_play(const struct grpo_trainer *t, struct json *line)
 {
     const struct grpo_phase *phase = grpo_phase_of(t->o, t->state.update - 1);
-    struct counts c = count_members(&t->set);
+    struct counts c = count_members(t, -1);
 
     jv_set_real(line, "reward", t->credit.reward_mean);
     jv_set_real(line, "reward_std", t->credit.reward_std);
-    set_share(line, "success", c.success, c.members);
-    set_share(line, "steps_right", c.right, c.steps);
-    set_share(line, "verify", c.looks, c.steps);
-    set_share(line, "recovered", c.recovered, c.at_risk);
-    set_share(line, "false_alarm", c.alarms, c.shown);
-    set_share(line, "own_slips", c.slips, c.steps);
-    set_share(line, "calls_per_step", c.calls, c.steps);
-    if (phase->noise >= 0)
-        jv_set_real(line, "noise", phase->noise);
+    put_counts(line, &c);
+    if (t->o->n_tasks > 1)
+        put_tasks(t, phase, line);
+    else if (phase->noise[0] >= 0)
+        jv_set_real(line, "noise", phase->noise[0]);
     jv_set_int(line, "horizon", phase->horizon);
     jv_set_int(line, "groups", t->n_groups);
     jv_set_int(line, "groups_flat", t->n_flat);
@@ -194,14 +223,31 @@ static void format_left(double seconds, char *out, size_t n)
         snprintf(out, n, "%llds", s);
 }
 
+/* "  ledger .98/.31  courier .80/.02": steps right and looks of each environment. */
+static void format_tasks(const struct grpo_trainer *t, char out[TASKS_TEXT])
+{
+    size_t at = 0;
+
+    out[0] = 0;
+    for (int32_t k = 0; t->o->n_tasks > 1 && k < t->o->n_tasks; k++) {
+        struct counts c = count_members(t, k);
+        int n = snprintf(out + at, TASKS_TEXT - at, "  %s %.3f/%.2f", t->o->task_name[k],
+                         share(c.right, c.steps), share(c.looks, c.steps));
+
+        if (n < 0 || at + (size_t)n >= TASKS_TEXT)
+            return;
+        at += (size_t)n;
+    }
+}
+
 void grpo_show(struct grpo_trainer *t)
 {
     const struct grpo_options *o = t->o;
-    struct counts c = count_members(&t->set);
+    struct counts c = count_members(t, -1);
     int64_t now = seams_mono_us(o->seams), done = t->state.update - t->began_update;
     double wall = (double)(now - t->begin_us) * 1e-6, play = t->times.rollout_s;
     double idle = wall - play - t->times.train_s - t->times.eval_s;
-    char left[32], peak[32] = "";
+    char left[32], peak[32] = "", tasks[TASKS_TEXT];
 
     if (!o->log || now - t->shown_us < SHOW_EVERY_US || wall <= 0 || done < 1)
         return;
@@ -210,13 +256,14 @@ void grpo_show(struct grpo_trainer *t)
     if (t->peak_flops > 0 && play + t->times.train_s > 0)
         snprintf(peak, sizeof(peak), ", %.0f %% of peak",
                  100. * t->flops / (play + t->times.train_s) / t->peak_flops);
+    format_tasks(t, tasks);
     log_progress(o->log,
                  "update %lld/%lld  reward %.3f  steps %.3f  verify %.2f  recovered %.2f  false "
-                 "alarms %.3f  gap %g  %.0f tok/s%s  time: rollout %.0f %% (environment %.0f), "
+                 "alarms %.3f%s  gap %g  %.0f tok/s%s  time: rollout %.0f %% (environment %.0f), "
                  "training %.0f, measuring %.0f, idle %.0f  %s left",
                  (long long)t->state.update, (long long)o->updates, t->credit.reward_mean,
                  share(c.right, c.steps), share(c.looks, c.steps), share(c.recovered, c.at_risk),
-                 c.shown > 0 ? share(c.alarms, c.shown) : 0., t->largest_gap,
+                 c.shown > 0 ? share(c.alarms, c.shown) : 0., tasks, t->largest_gap,
                  play > 0 ? (double)t->sampled / play : 0., peak, 100. * play / wall,
                  100. * t->times.env_s / wall, 100. * t->times.train_s / wall,
                  100. * t->times.eval_s / wall, 100. * idle / wall, left);

@@ -84,6 +84,11 @@ struct rollout_request {
     bool shared_faults; /* else each member adds its index */
     float temperature;
     double noise; /* p of this update; below 0: the environment's */
+    /* Of a mixed run: p of each task, (n_noise); group g plays task (first_group + g) % n_noise.
+     * NULL: `noise` is that of all. */
+    const double *noise_of;
+    int32_t n_noise;
+    int32_t first_group; /* groups of this update that were played before: refills go on counting */
     int32_t horizon;
     const char *path; /* "update[7]": prefix of the records */
 };

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "agents/eval.h"
-#include "agents/example_env.h"
+#include "agents/example_mix.h"
 #include "agents/rollouts.h"
 #include "runtime/app/app_env.h"
 #include "runtime/app/app_model.h"
@@ -29,82 +29,6 @@ static double number_or(const struct options *o, enum option_id id, double other
 static int64_t int_or(const struct options *o, enum option_id id, int64_t otherwise)
 {
     return option_is_set(o, id) ? option_int(o, id) : otherwise;
-}
-
-struct point {
-    int64_t from;
-    double value;
-};
-
-/* "0:0.2,15:0.4" or a single value. */
-static enum status read_schedule(const struct options *o, enum option_id id, struct point *out,
-                                 int32_t *n, struct error *err)
-{
-    char *text = xstrdup(option_text(o, id)), *save = NULL;
-    enum status st = STATUS_OK;
-
-    *n = 0;
-    for (char *w = strtok_r(text, ",", &save); w && !st; w = strtok_r(NULL, ",", &save)) {
-        struct point p = {0};
-        char *colon = strchr(w, ':');
-        const char *value = colon ? colon + 1 : w;
-
-        if (colon)
-            *colon = 0;
-        if ((colon && (!text_to_i64(w, &p.from) || p.from < 0)) || (!colon && *n > 0) ||
-            !text_to_double(value, &p.value))
-            st = error_set(err, STATUS_USAGE, "--%s: \"%s\" is not UPDATE:VALUE",
-                           option_spec(id)->name, value);
-        else if (*n == GRPO_MAX_PHASES)
-            st = error_set(err, STATUS_USAGE, "--%s: at most %d phases", option_spec(id)->name,
-                           GRPO_MAX_PHASES);
-        else if (p.from != 0 && (*n == 0 || p.from <= out[*n - 1].from))
-            st = error_set(err, STATUS_USAGE, "--%s begins at update 0 and goes upward",
-                           option_spec(id)->name);
-        else
-            out[(*n)++] = p;
-    }
-    if (!st && *n == 0)
-        st = error_set(err, STATUS_USAGE, "--%s is empty", option_spec(id)->name);
-    free(text);
-    return st;
-}
-
-static double value_at(const struct point *p, int32_t n, int64_t update)
-{
-    double value = p[0].value;
-
-    for (int32_t i = 1; i < n; i++)
-        if (p[i].from <= update)
-            value = p[i].value;
-    return value;
-}
-
-/* Both schedules as one list of phases. */
-static enum status fill_phases(const struct options *o, struct grpo_options *g, struct error *err)
-{
-    struct point noise[GRPO_MAX_PHASES], horizon[GRPO_MAX_PHASES];
-    int32_t n_noise = 0, n_horizon = 0, i = 0, k = 0;
-    enum status st = read_schedule(o, OPT_NOISE_SCHEDULE, noise, &n_noise, err);
-
-    if (!st)
-        st = read_schedule(o, OPT_HORIZON_SCHEDULE, horizon, &n_horizon, err);
-    while (!st && (i < n_noise || k < n_horizon)) {
-        int64_t a = i < n_noise ? noise[i].from : INT64_MAX;
-        int64_t b = k < n_horizon ? horizon[k].from : INT64_MAX, from = a < b ? a : b;
-        double steps = value_at(horizon, n_horizon, from);
-
-        i += a == from;
-        k += b == from;
-        if (g->n_phases == GRPO_MAX_PHASES)
-            return error_set(err, STATUS_USAGE, "the schedules have more than %d phases together",
-                             GRPO_MAX_PHASES);
-        if (!(steps >= 1 && steps <= 100000))
-            return error_set(err, STATUS_USAGE, "--horizon-schedule: %g steps", steps);
-        g->phase[g->n_phases++] = (struct grpo_phase){
-            .from = from, .noise = value_at(noise, n_noise, from), .horizon = (int32_t)steps};
-    }
-    return st;
 }
 
 /* A choice's index among its words. */
@@ -177,18 +101,17 @@ static void exclusive(void *ctx, void (*fn)(void *arg, struct lane lane), void *
 }
 
 /* The same validation tasks each time, greedily, at the environment's own rate of faults. */
-static enum status evaluate(void *ctx, int64_t update, double *success, struct json **more,
-                            struct error *err)
+static enum status evaluate_one(const struct grpo_job *j, int32_t k, double *success,
+                                struct json **more, struct error *err)
 {
-    const struct grpo_job *j = ctx;
     const struct options *o = j->app->options;
     const struct eval_row_spec spec = {.horizon = (int32_t)option_int(o, OPT_EVAL_HORIZON),
                                        .noise = -1,
                                        .episodes = (int32_t)option_int(o, OPT_EVAL_EPISODES)};
     struct eval_row row = {.n = 0};
-    struct eval_options e = {.env = j->env,
+    struct eval_options e = {.env = j->mix.env[k],
                              .profile = app_profile(j->app),
-                             .faults = j->faults,
+                             .faults = j->mix.faults[k],
                              .model = engine_model(j->engine),
                              .row = &spec,
                              .n_rows = 1,
@@ -201,10 +124,41 @@ static enum status evaluate(void *ctx, int64_t update, double *success, struct j
 
     if (st)
         return st;
-    (void)update;
     *success = row.success;
     *more = eval_row_json(&e, &row);
     jv_set_string(*more, "run", uuid);
+    return STATUS_OK;
+}
+
+/* Of a mixed run: the mean over its environments, and the rows under their names. */
+static enum status evaluate(void *ctx, int64_t update, double *success, struct json **more,
+                            struct error *err)
+{
+    const struct grpo_job *j = ctx;
+    struct json *tasks;
+    double sum = 0;
+    enum status st = STATUS_OK;
+
+    (void)update;
+    if (j->mix.n == 1)
+        return evaluate_one(j, 0, success, more, err);
+    tasks = jv_object();
+    for (int32_t k = 0; k < j->mix.n && !st; k++) {
+        struct json *row = NULL;
+        double one = 0;
+
+        st = evaluate_one(j, k, &one, &row, err);
+        sum += one;
+        if (!st)
+            jv_set_adopt(tasks, j->mix.env[k]->name, row);
+    }
+    if (st) {
+        jv_unref(tasks);
+        return st;
+    }
+    *success = sum / j->mix.n;
+    *more = jv_object();
+    jv_set_adopt(*more, "tasks", tasks);
     return STATUS_OK;
 }
 
@@ -244,7 +198,7 @@ static void fill_training(struct grpo_job *j)
     g->max_len = (int32_t)option_int(o, OPT_MAX_LEN);
     if (g->max_len == 0) /* the environment knows its compact text, not what a template makes */
         g->max_len = strcmp(weights_config(j->start)->codec, "compact") == 0
-                         ? j->env->max_context_tokens + j->env->max_reply_tokens
+                         ? app_mix_chain(&j->mix)
                          : CHAT_MAX_LEN;
     if (g->max_len > weights_config(j->start)->max_position_embeddings)
         g->max_len = weights_config(j->start)->max_position_embeddings;
@@ -297,9 +251,10 @@ static enum status open_rollouts(struct grpo_job *j, struct error *err)
     const struct options *o = a->options;
     int32_t keep = (int32_t)option_int(o, OPT_KEEP_ROLLOUTS);
     bool record = option_flag(o, OPT_RECORD);
-    struct rollouts_options r = {.env = j->env,
+    struct rollouts_options r = {.env = j->mix.env,
+                                 .faults = j->mix.faults,
+                                 .n_env = j->mix.n,
                                  .profile = app_profile(a),
-                                 .faults = j->faults,
                                  .model = engine_model(j->engine),
                                  .in_flight = (int32_t)option_int(o, OPT_IN_FLIGHT),
                                  .timeout_ms = option_int(o, OPT_EPISODE_TIMEOUT),
@@ -309,22 +264,28 @@ static enum status open_rollouts(struct grpo_job *j, struct error *err)
                                  .log = a->log,
                                  .interrupted = a->interrupted};
 
-    if (j->options.credit.kind == CREDIT_GIGPO && !j->env->anchor)
-        return error_set(err, STATUS_UNSUPPORTED,
-                         "--credit gigpo compares equal states, which %s does not tell",
-                         j->env->name);
+    for (int32_t k = 0; k < j->mix.n; k++)
+        if (j->options.credit.kind == CREDIT_GIGPO && !j->mix.env[k]->anchor)
+            return error_set(err, STATUS_UNSUPPORTED,
+                             "--credit gigpo compares equal states, which %s does not tell",
+                             j->mix.env[k]->name);
     return rollouts_new(&r, &j->rollouts, err);
 }
 
 static void name_task(struct grpo_job *j)
 {
-    str_puts(&j->task, j->env->name);
+    for (int32_t k = 0; k < j->mix.n; k++) {
+        str_printf(&j->task, "%s%s", k ? "," : "", j->mix.env[k]->name);
+        if (j->mix.faults[k]) {
+            str_puts(&j->task, " faults=");
+            env_faults_text(j->mix.env[k], j->mix.faults[k], &j->task);
+        }
+        j->options.task_name[k] = j->mix.env[k]->name;
+    }
     if (app_profile(j->app) == ENV_HARD)
         str_puts(&j->task, " hard");
-    if (j->faults) {
-        str_puts(&j->task, " faults=");
-        env_faults_text(j->env, j->faults, &j->task);
-    }
+    j->options.n_tasks = j->mix.n > 1 ? j->mix.n : 0;
+    j->options.task = str_cstr(&j->task);
 }
 
 enum status grpo_job_open(struct grpo_job *j, struct app *a, const char *out, bool writes,
@@ -345,12 +306,11 @@ enum status grpo_job_open(struct grpo_job *j, struct app *a, const char *out, bo
         error_hint(err, "begin with `troupe train sft --model new --env %s`", env);
         return STATUS_USAGE;
     }
-    j->env = app_env(env, err);
-    if (!j->env)
-        return STATUS_USAGE;
-    st = env_faults_of(j->env, option_text(a->options, OPT_FAULTS), &j->faults, err);
+    st = app_mix_read(env, &j->mix, err);
     if (!st)
-        st = fill_phases(a->options, &j->options, err);
+        st = app_mix_faults(&j->mix, option_text(a->options, OPT_FAULTS), err);
+    if (!st)
+        st = app_mix_phases(&j->mix, a->options, &j->options, err);
     if (!st)
         st = app_new_model(a, j->model, &j->tokenizer, &j->start, err);
     if (st)
@@ -361,11 +321,10 @@ enum status grpo_job_open(struct grpo_job *j, struct app *a, const char *out, bo
         st = open_store(j, out, err);
     if (!st)
         st = open_rollouts(j, err);
-    if (!st && writes && j->env->probe)
-        st = example_env_new(j->env, NULL, j->tokenizer, &j->probe, err);
+    if (!st && writes)
+        st = example_mix_new(j->mix.env, j->mix.n, NULL, j->tokenizer, &j->probe, err);
     j->options.out = out;
     name_task(j);
-    j->options.task = str_cstr(&j->task);
     j->options.rollouts = j->rollouts;
     j->options.probe = j->probe;
     j->options.publish = publish;
@@ -383,7 +342,7 @@ void grpo_job_close(struct grpo_job *j)
         engine_close(j->engine);
     if (j->store)
         store_close(j->store);
-    example_env_free(j->probe);
+    example_mix_free(j->probe);
     tokenizer_free(j->tokenizer);
     weights_unref(j->start);
 }

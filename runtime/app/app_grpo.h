@@ -7,15 +7,13 @@
 #include "models/engine/engine.h"
 #include "models/formats/tokenizer.h"
 #include "models/train/grpo.h"
-#include "runtime/app/app.h"
-#include "tools/environments/environment.h"
+#include "runtime/app/app_mix.h"
 
 struct grpo_job {
     struct app *app;
-    const char *model; /* --model */
-    const struct env_ops *env;
-    uint32_t faults; /* kinds that strike in training and validation; 0: all */
-    struct str task; /* what is played, as a resumed run must play it */
+    const char *model;  /* --model */
+    struct app_mix mix; /* what is played, in training and validation */
+    struct str task;    /* the same in words, as a resumed run must have it */
     struct tokenizer *tokenizer;
     struct weights *start;
     struct engine *engine; /* of its own: versions in training serve nobody else */

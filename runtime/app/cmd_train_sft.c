@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "agents/example_chat.h"
-#include "agents/example_env.h"
+#include "agents/example_mix.h"
 #include "models/formats/safetensors.h"
 #include "models/train/sft.h"
-#include "runtime/app/app_env.h"
+#include "runtime/app/app_mix.h"
 #include "runtime/app/app_model.h"
 #include "runtime/app/app_new_model.h"
 #include "runtime/app/app_tokenizer.h"
@@ -22,6 +22,7 @@ struct sft_job {
     struct tokenizer *tokenizer;
     struct weights *start;
     struct pool *pool;
+    struct app_mix mix; /* with --env */
     struct example_source *source;
     void (*free_source)(struct example_source *s);
     struct sft_options options;
@@ -36,11 +37,12 @@ static enum status open_source(struct sft_job *j, struct error *err)
     if (!env == !data)
         return error_set(err, STATUS_USAGE, "give either --data FILE.jsonl or --env ENV");
     if (env) {
-        const struct env_ops *ops = app_env(env, err);
-        if (!ops)
-            return STATUS_USAGE;
-        j->free_source = example_env_free;
-        return example_env_new(ops, option_text(o, OPT_KIND), j->tokenizer, &j->source, err);
+        st = app_mix_read(env, &j->mix, err);
+        if (st)
+            return st;
+        j->free_source = example_mix_free;
+        return example_mix_new(j->mix.env, j->mix.n, option_text(o, OPT_KIND), j->tokenizer,
+                               &j->source, err);
     }
     char *template = NULL;
     size_t n = 0;
@@ -94,8 +96,8 @@ static void fill_options(struct sft_job *j)
         .interrupted = a->interrupted,
     };
     if (j->options.max_len == 0)
-        j->options.max_len = env ? env_find(env)->max_context_tokens
-                                 : weights_config(j->start)->max_position_embeddings;
+        j->options.max_len =
+            env ? app_mix_context(&j->mix) : weights_config(j->start)->max_position_embeddings;
 }
 
 static void report(struct sft_job *j, const struct sft_result *r)

@@ -4,6 +4,7 @@
  */
 #include "agents/example_chat.h"
 #include "agents/example_env.h"
+#include "agents/example_mix.h"
 #include "runtime/base/memory.h"
 #include "tests/unit/agents/agent_fixture.h"
 
@@ -105,6 +106,68 @@ static void test_kinds_and_cuts(void **state)
     assert_int_equal(r.ex.n, 10);
     example_env_free(s);
     str_deinit(&text);
+    fake_model_deinit(&m);
+}
+
+static void assert_same_example(const struct room *a, const struct room *b)
+{
+    assert_int_equal(a->ex.n, b->ex.n);
+    assert_memory_equal(a->ids, b->ids, (size_t)a->ex.n * sizeof(*a->ids));
+    assert_memory_equal(a->train, b->train, (size_t)a->ex.n);
+}
+
+static void test_a_mix_gives_each_environment_in_turn(void **state)
+{
+    const struct env_ops *env[] = {env_find("ledger"), env_find("courier"), env_find("itinerary")};
+    struct example_source *one[3] = {NULL}, *mix = NULL, *alone = NULL;
+    struct error err = ERROR_INIT;
+    struct room a, b;
+    struct fake_model m;
+    int32_t want[16], n_want, n_probes = 0;
+    const char *category = NULL;
+
+    (void)state;
+    fake_model_init(&m, "compact", policy_plain);
+    for (int k = 0; k < 3; k++) {
+        assert_ok(example_env_new(env[k], NULL, m.tokenizer, &one[k], why));
+        n_probes += one[k]->n_probes;
+    }
+    assert_ok(example_mix_new(env, 3, NULL, m.tokenizer, &mix, why));
+    for (int64_t i = 0; i < 90; i++) {
+        assert_ok(mix->get(mix->ctx, 3, i, .5, room_of(&a, CAP), why));
+        assert_ok(one[i % 3]->get(one[i % 3]->ctx, 3, i / 3, .5, room_of(&b, CAP), why));
+        assert_same_example(&a, &b);
+        assert_ok(mix->get(mix->ctx, 3, HELD_OUT_FIRST + i, 1, room_of(&a, CAP), why));
+        assert_ok(
+            one[i % 3]->get(one[i % 3]->ctx, 3, HELD_OUT_FIRST + i / 3, 1, room_of(&b, CAP), why));
+        assert_same_example(&a, &b);
+    }
+    assert_int_equal(mix->n_probes, n_probes);
+    assert_ok(mix->probe(mix->ctx, 0, room_of(&a, CAP), want, 16, &n_want, &category, why));
+    assert_string_equal(category, "ledger: sum");
+    assert_true(mix->probe_need(mix->ctx, "ledger: sum") == 1);
+    assert_ok(mix->probe(mix->ctx, 1800, room_of(&a, CAP), want, 16, &n_want, &category, why));
+    assert_true(mix->probe_need(mix->ctx, category) == .997);
+    assert_ok(mix->probe(mix->ctx, one[0]->n_probes + 2, room_of(&a, CAP), want, 16, &n_want,
+                         &category, why));
+    assert_ok(one[1]->probe(one[1]->ctx, 2, room_of(&b, CAP), want, 16, &n_want, &category, why));
+    assert_same_example(&a, &b);
+    assert_ok(
+        mix->probe(mix->ctx, n_probes - 1, room_of(&a, CAP), want, 16, &n_want, &category, why));
+    assert_memory_equal(category, "itinerary: ", 11);
+    /* One alone is itself, by its name too: a training that was begun with it goes on. */
+    assert_ok(example_mix_new(env, 1, NULL, m.tokenizer, &alone, why));
+    assert_string_equal(alone->id, one[0]->id);
+    assert_ok(alone->probe(alone->ctx, 0, room_of(&a, CAP), want, 16, &n_want, &category, why));
+    assert_string_equal(category, "sum");
+    assert_true(alone->probe_need(alone->ctx, "mismatch") == .997);
+    example_mix_free(alone);
+    alone = NULL;
+    assert_int_equal(example_mix_new(env, 3, "nested", m.tokenizer, &alone, &err), STATUS_USAGE);
+    assert_null(alone);
+    example_mix_free(mix);
+    for (int k = 0; k < 3; k++)
+        example_env_free(one[k]);
     fake_model_deinit(&m);
 }
 
@@ -256,6 +319,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_demonstrations_train_the_experts_words),
         cmocka_unit_test(test_kinds_and_cuts),
+        cmocka_unit_test(test_a_mix_gives_each_environment_in_turn),
         cmocka_unit_test(test_probes_ask_and_expect),
         cmocka_unit_test(test_conversations_train_the_assistant),
         cmocka_unit_test(test_bad_lines_are_told_by_number),

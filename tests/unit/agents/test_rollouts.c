@@ -17,6 +17,7 @@
 struct played_set {
     struct fake_model m;
     struct rollouts_options o;
+    const struct env_ops *env[2];
     struct rollout_request q;
     uint64_t task[GROUPS], fault[GROUPS];
     struct rollout_set set;
@@ -24,7 +25,8 @@ struct played_set {
 
 static void begin(struct played_set *p, fake_policy policy)
 {
-    *p = (struct played_set){.o = {.env = env_find("ledger"), .seams = seams_real()},
+    *p = (struct played_set){.o = {.n_env = 1, .seams = seams_real()},
+                             .env = {env_find("ledger"), env_find("ledger_cue")},
                              .q = {.update = 7,
                                    .n_groups = GROUPS,
                                    .group_size = SIZE,
@@ -35,6 +37,7 @@ static void begin(struct played_set *p, fake_policy policy)
                                    .path = "update[7]"}};
     fake_model_init(&p->m, "compact", policy);
     p->o.model = &p->m.model;
+    p->o.env = p->env;
     for (int32_t g = 0; g < GROUPS; g++) {
         p->task[g] = 1000 + (uint64_t)g;
         p->fault[g] = 50 + 100 * (uint64_t)g;
@@ -74,10 +77,12 @@ static void text_of(const struct played_set *p, int32_t chain, int drawn, struct
 /* Plays the calls of a member's chains again and compares each step's verdict. */
 static void check_member(const struct played_set *p, const struct rollout_member *m)
 {
-    const struct env_ops *ops = p->o.env;
+    int32_t task = (p->q.first_group + m->group) % p->o.n_env;
+    const struct env_ops *ops = p->env[task];
     struct env_params params = {
         .horizon = HORIZON,
-        .noise = .3,
+        .noise = p->q.noise_of ? p->q.noise_of[task] : .3,
+        .faults = p->o.faults ? p->o.faults[task] : 0,
         .task_seed = p->task[m->group],
         .fault_seed = p->fault[m->group] + (p->q.shared_faults ? 0 : (uint64_t)m->member)};
     struct env *env = NULL;
@@ -532,12 +537,55 @@ static void wrong_use_is_refused(void **state)
     end(&p);
 }
 
+/* Group by group another environment, at its own noise; each group is what it is alone. */
+static void environments_are_dealt_to_the_groups(void **state)
+{
+    static const double noise[] = {.3, .6};
+    static const uint32_t faults[] = {0, 4};
+    struct played_set alone, mixed;
+    struct str text = STR_INIT;
+    int32_t n_cue = 0;
+
+    (void)state;
+    begin(&alone, policy_check);
+    assert_ok(play(&alone, why));
+    for (int32_t first = 0; first < 2; first++) {
+        begin(&mixed, policy_check);
+        mixed.o.n_env = 2;
+        mixed.o.faults = faults;
+        mixed.q.noise_of = noise;
+        mixed.q.n_noise = 2;
+        mixed.q.first_group = first;
+        assert_ok(play(&mixed, why));
+        for (int32_t i = 0; i < mixed.set.n_members; i++) {
+            const struct rollout_member *m = &mixed.set.member[i], *a = &alone.set.member[i];
+            bool cue = (m->group + first) % 2 == 1;
+
+            check_member(&mixed, m);
+            text_of(&mixed, m->first_chain, 0, &text);
+            /* Orders with a cue end in their class. */
+            assert_int_equal(text.data[6] == 'a' || text.data[6] == 'b', cue);
+            n_cue += cue;
+            if (cue)
+                continue;
+            assert_int_equal(m->n_chains, a->n_chains);
+            assert_int_equal(m->calls, a->calls);
+            assert_int_equal(m->steps_right, a->steps_right);
+        }
+        end(&mixed);
+    }
+    assert_int_equal(n_cue, GROUPS * SIZE);
+    str_deinit(&text);
+    end(&alone);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(chains_are_what_was_fed_and_drawn),
         cmocka_unit_test(company_changes_no_bit),
         cmocka_unit_test(faults_are_shared_or_private),
+        cmocka_unit_test(environments_are_dealt_to_the_groups),
         cmocka_unit_test(equal_states_have_equal_anchors),
         cmocka_unit_test(failures_outside_are_masked_and_change_nobody_else),
         cmocka_unit_test(what_hangs_is_timed_out_and_masked),

@@ -66,7 +66,7 @@ static void run_init(struct run *r, int64_t updates)
         .updates = updates,
         .groups = GROUPS,
         .group_size = SIZE,
-        .phase = {{.from = 0, .noise = -1, .horizon = 2}},
+        .phase = {{.from = 0, .noise = {-1}, .horizon = 2}},
         .n_phases = 1,
         .credit = {.kind = CREDIT_STEP, .norm = CREDIT_NORM_BATCH},
         .policy = {.objective = POLICY_PPO, .clip_low = .2, .clip_high = .28},
@@ -359,7 +359,7 @@ static void test_changed_options_are_refused_by_name(void **state)
     assert_int_equal(run_once(&r, 1, &out, &err), STATUS_USAGE);
     assert_non_null(strstr(err.message, "call_cost"));
     r.o.credit.call_cost = 0;
-    r.o.phase[0].noise = .25;
+    r.o.phase[0].noise[0] = .25;
     assert_int_equal(run_once(&r, 1, &out, &err), STATUS_USAGE);
     assert_non_null(strstr(err.message, "phases"));
     run_free(&r);
@@ -384,6 +384,52 @@ static void test_groups_without_spread_are_refilled_then_skipped(void **state)
     assert_true(metric(&r, 2, "groups_flat") == 3 * GROUPS);
     weights_unref(out.weights);
     run_free(&r);
+}
+
+/* Two tasks in a batch: the bits are those of one (the toy plays both alike), each is told of, and
+ * refills go on dealing where the groups ended. */
+static void test_a_mixed_run_tells_of_each_task(void **state)
+{
+    struct run one, two;
+    struct sha256 a, b;
+    struct error err = ERROR_INIT;
+    struct grpo_result out;
+    char *text;
+
+    (void)state;
+    run_init(&one, 4);
+    run_init(&two, 4);
+    two.o.n_tasks = 2;
+    two.o.task_name[0] = "calm";
+    two.o.task_name[1] = "rough";
+    two.o.phase[0].noise[1] = .4;
+    a = run_hash(&one, 1);
+    b = run_hash(&two, 2);
+    assert_memory_equal(&a, &b, sizeof(a));
+    assert_true(two.toy.noise_of[0] < 0 && two.toy.noise_of[1] == .4);
+    text = metrics_of(&two);
+    assert_non_null(strstr(text, "\"tasks\":{\"calm\":{\"rollouts\":12,"));
+    assert_non_null(strstr(text, "\"rough\":{\"rollouts\":12,"));
+    assert_non_null(strstr(text, "\"noise\":0.4}"));
+    free(text);
+    /* Another noise of the second task is another run. */
+    two.o.phase[0].noise[1] = .5;
+    two.o.resume = true;
+    assert_int_equal(run_once(&two, 1, &out, &err), STATUS_USAGE);
+    assert_non_null(strstr(err.message, "phases"));
+    run_free(&one);
+    run_free(&two);
+    run_init(&two, 1);
+    two.o.n_tasks = 2;
+    two.o.task_name[0] = "calm";
+    two.o.task_name[1] = "rough";
+    two.toy.all_equal = true;
+    must(run_once(&two, 1, &out, &err), &err);
+    weights_unref(out.weights);
+    assert_int_equal(two.toy.first_group, GROUPS);
+    two.o.n_tasks = GROUPS + 1;
+    assert_int_equal(run_once(&two, 1, &out, &err), STATUS_USAGE);
+    run_free(&two);
 }
 
 static void test_failures_outside_of_the_policy_are_masked(void **state)
@@ -572,6 +618,7 @@ int main(void)
         cmocka_unit_test(test_an_update_is_replayed_bit_for_bit),
         cmocka_unit_test(test_changed_options_are_refused_by_name),
         cmocka_unit_test(test_groups_without_spread_are_refilled_then_skipped),
+        cmocka_unit_test(test_a_mixed_run_tells_of_each_task),
         cmocka_unit_test(test_failures_outside_of_the_policy_are_masked),
         cmocka_unit_test(test_chains_without_room_are_left_out),
         cmocka_unit_test(test_a_gradient_that_is_no_number_ends_the_run),

@@ -102,6 +102,9 @@ static enum status play(void *ctx, const struct rollout_request *r, struct rollo
     enum status st;
 
     t->n_plays++;
+    t->first_group = r->first_group;
+    for (int32_t k = 0; k < r->n_noise && k < 2; k++)
+        t->noise_of[k] = r->noise_of[k];
     if (t->n_plays == t->interrupt_at) {
         *t->flag = 1;
         return error_set(err, STATUS_CANCELLED, "interrupted");

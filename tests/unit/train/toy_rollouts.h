@@ -17,9 +17,11 @@ struct toy_rollouts {
     int64_t last_version;
     int64_t interrupt_at, kill_at; /* play number; 0: never */
     volatile int *flag;
-    bool all_equal;    /* every step is right */
-    bool infinite;     /* verdicts of right steps are infinite */
-    bool fail_some;    /* the first member of each group fails outside of the policy */
+    bool all_equal;     /* every step is right */
+    bool infinite;      /* verdicts of right steps are infinite */
+    bool fail_some;     /* the first member of each group fails outside of the policy */
+    double noise_of[2]; /* as the last request said, of a mixed run */
+    int32_t first_group;
     float add_to_logp; /* what is recorded is wrong by this */
 };
 
