@@ -12,6 +12,21 @@
 
 #define LABEL 9 /* columns of the numbers at the left */
 
+struct plot_panel *plot_panel(struct plot_set *set, const char *title)
+{
+    struct plot_panel *p;
+
+    for (int32_t i = 0; i < set->n; i++)
+        if (strcmp(set->panel[i].title, title) == 0)
+            return &set->panel[i];
+    if (set->n == PLOT_MAX_PANELS)
+        return NULL;
+    p = &set->panel[set->n++];
+    memset(p, 0, sizeof(*p));
+    (void)snprintf(p->title, sizeof(p->title), "%s", title);
+    return p;
+}
+
 struct plot_series *plot_series(struct plot_panel *p, const char *name)
 {
     struct plot_series *s;
@@ -29,6 +44,8 @@ struct plot_series *plot_series(struct plot_panel *p, const char *name)
 
 void plot_add_interval(struct plot_series *s, double x, double y, double low, double high)
 {
+    int32_t at;
+
     if (!s)
         return;
     if (s->n == s->cap) {
@@ -40,10 +57,16 @@ void plot_add_interval(struct plot_series *s, double x, double y, double low, do
         s->low = xrealloc(s->low, cap * sizeof(double));
         s->high = xrealloc(s->high, cap * sizeof(double));
     }
-    s->x[s->n] = x;
-    s->y[s->n] = y;
-    s->low[s->n] = low;
-    s->high[s->n++] = high;
+    for (at = s->n++; at > 0 && s->x[at - 1] > x; at--) {
+        s->x[at] = s->x[at - 1];
+        s->y[at] = s->y[at - 1];
+        s->low[at] = s->low[at - 1];
+        s->high[at] = s->high[at - 1];
+    }
+    s->x[at] = x;
+    s->y[at] = y;
+    s->low[at] = low;
+    s->high[at] = high;
 }
 
 void plot_add(struct plot_series *s, double x, double y)
@@ -60,18 +83,19 @@ bool plot_is_empty(const struct plot_panel *p)
     return true;
 }
 
-void plot_panel_deinit(struct plot_panel *p)
+void plot_set_deinit(struct plot_set *set)
 {
-    for (int32_t i = 0; i < p->n; i++) {
-        free(p->series[i].x);
-        free(p->series[i].y);
-        free(p->series[i].low);
-        free(p->series[i].high);
-    }
-    memset(p, 0, sizeof(*p));
+    for (int32_t k = 0; k < set->n; k++)
+        for (int32_t i = 0; i < set->panel[k].n; i++) {
+            free(set->panel[k].series[i].x);
+            free(set->panel[k].series[i].y);
+            free(set->panel[k].series[i].low);
+            free(set->panel[k].series[i].high);
+        }
+    memset(set, 0, sizeof(*set));
 }
 
-/* ---- ranges, for both forms */
+/* ---- ranges, for text and picture */
 
 static double place(double v, bool log_scale)
 {

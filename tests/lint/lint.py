@@ -46,7 +46,7 @@ FOREIGN = {
     "libwebsockets.h": ["runtime/http"], "curl/": ["runtime/http"], "sqlite3.h": ["runtime/store"],
     "zstd.h": ["runtime/store"], "cuda": ["kernels/cuda"], "cublas": ["kernels/cuda"],
     "nccl.h": ["kernels/collectives"], "mpi.h": ["kernels/collectives"], "seccomp.h": ["tools"],
-    "immintrin.h": ["kernels/cpu"],
+    "immintrin.h": ["kernels/cpu"], "png.h": ["runtime/app"],
 }
 BANNED = {
     "strcpy": "str.h or memcpy", "strcat": "str.h", "sprintf": "snprintf or str_printf", "vsprintf": "snprintf",
