@@ -54,6 +54,12 @@ struct eval_row {
 MUST_CHECK enum status eval_run(const struct eval_options *o, struct eval_row *rows, char uuid[37],
                                 struct error *err);
 
+/* To resume: fills of o what is stored with the run (config lives at least as long as o); the
+ * model, the store and the rest are the caller's. `row` has room for max_rows. */
+MUST_CHECK enum status eval_options_read(const struct json *config, struct eval_options *o,
+                                         struct eval_row_spec *row, int32_t max_rows,
+                                         struct error *err);
+
 void wilson_interval(int64_t successes, int64_t n, double *low, double *high);
 struct json *eval_row_json(const struct eval_options *o, const struct eval_row *row);
 

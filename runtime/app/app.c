@@ -78,17 +78,44 @@ struct json *app_document(const char *name)
     return doc;
 }
 
-int app_fail(struct app *a, const struct error *err)
+int app_print_done(struct app *a, const char *name, const char *key, const char *value)
+{
+    struct json *doc;
+
+    if (!a->json)
+        return EXIT_OK;
+    doc = app_document(name);
+    jv_set_string(doc, key, value);
+    return app_print_json(doc);
+}
+
+void app_print_error(struct app *a, const struct error *err)
 {
     log_progress_end(a->log);
     dprintf(STDERR_FILENO, "troupe: %s%s%s\n", err->where, err->where[0] ? ": " : "", err->message);
     if (err->hint[0])
         dprintf(STDERR_FILENO, "  %s\n", err->hint);
+}
+
+/* Is what stands on standard output a stream of lines, whose last is the result? */
+static bool is_stream(const struct app *a)
+{
+    return a->options &&
+           (option_flag(a->options, OPT_STREAM) || option_flag(a->options, OPT_FOLLOW));
+}
+
+int app_fail(struct app *a, const struct error *err)
+{
+    app_print_error(a, err);
     if (a->json) {
         struct json *doc = jv_object(), *e = jv_object();
+        if (is_stream(a))
+            jv_set_string(doc, "type", "result");
         jv_set_string(e, "code", status_name(err->status));
         jv_set_string(e, "message", err->message);
         jv_set_string(e, "where", err->where);
+        if (err->hint[0])
+            jv_set_string(e, "hint", err->hint);
         jv_set_adopt(doc, "error", e);
         app_print_json(doc);
     }

@@ -54,11 +54,15 @@ struct app {
 
 /* Prints the error as cli.md says (with --json also as a document) and gives the exit code. */
 int app_fail(struct app *a, const struct error *err);
+/* The part of it that goes to standard error. */
+void app_print_error(struct app *a, const struct error *err);
 int app_exit_of(enum status st);
 /* Writes all of s to standard output; a closed pipe is EXIT_FAILED without words. */
 int app_print(const struct str *s);
 /* Prints a JSON document (adopts it) and gives EXIT_OK. */
 int app_print_json(struct json *adopt_document);
+/* With --json {"schema": "troupe.NAME/1", key: value}, for what else says no more than "done". */
+int app_print_done(struct app *a, const char *name, const char *key, const char *value);
 /* {"schema": "troupe.NAME/1"} */
 struct json *app_document(const char *name);
 

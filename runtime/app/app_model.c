@@ -172,6 +172,8 @@ enum status app_model(struct app *a, const char *name, struct model **out, struc
         else
             st = open_engine(a, name, o, err);
         if (st) {
+            if (!err->hint[0])
+                error_hint(err, "--model takes embedded, a folder, hf:ORG/NAME or script:FILE");
             free(o);
             return st;
         }
@@ -179,6 +181,31 @@ enum status app_model(struct app *a, const char *name, struct model **out, struc
     }
     *out = o->model;
     return STATUS_OK;
+}
+
+void app_note_weights(struct json *weights, const char *name, const struct model *m)
+{
+    char hex[65];
+
+    if (!m->info.takes_ids)
+        return;
+    sha256_hex(&m->info.hash, hex);
+    jv_set_string(weights, name, hex);
+}
+
+enum status app_same_weights(const char *was, const char *was_hex, const char *is,
+                             const struct model *m, struct error *err)
+{
+    char hex[65];
+
+    sha256_hex(&m->info.hash, hex);
+    if (!was_hex || strcmp(was_hex, hex) == 0)
+        return STATUS_OK;
+    (void)error_set(err, STATUS_CONFIG,
+                    "the run was begun with model %s (weights %.12s), not with %s (weights %.12s)",
+                    was, was_hex, is, hex);
+    error_hint(err, "what is recorded came from the first; --model names a folder that has it");
+    return STATUS_CONFIG;
 }
 
 struct engine *app_model_engine(struct app *a, const struct model *m)
@@ -192,6 +219,13 @@ struct engine *app_model_engine(struct app *a, const struct model *m)
     return NULL;
 }
 
+const char *app_model_role_end(const char *given)
+{
+    const char *eq = strchr(given, '='), *slash = strchr(given, '/');
+
+    return eq && (!slash || eq < slash) ? eq : NULL; /* a path may hold "=" */
+}
+
 const char *app_model_name(const struct app *a, const char *role, const char *otherwise)
 {
     const char *all = otherwise;
@@ -199,10 +233,10 @@ const char *app_model_name(const struct app *a, const char *role, const char *ot
 
     for (int32_t i = 0; i < option_count(a->options, OPT_MODEL); i++) {
         const char *given = option_text_at(a->options, OPT_MODEL, i);
-        const char *eq = strchr(given, '=');
+        const char *eq = app_model_role_end(given);
         if (role && eq && (size_t)(eq - given) == n && strncmp(given, role, n) == 0)
             return eq + 1;
-        if (!eq || strchr(given, '/') < eq) /* a path may hold "=" */
+        if (!eq)
             all = given;
     }
     return all;

@@ -46,28 +46,42 @@ int app_exit_of_status(const char *status)
     return EXIT_NOT_OK;
 }
 
-/* A resumed run keeps the --model that it was begun with. */
+const char *app_run_status(const struct run_row *r)
+{
+    return strcmp(r->status, "running") == 0 && !r->owned ? "interrupted" : r->status;
+}
+
+/* A resumed run keeps the --model that it was begun with; the last given counts, and one for the
+ * role before one for all. */
 static const char *stored_model(const struct driver *d, const char *role, const char *name)
 {
     const struct json *list = jv_get(run_config(d->run), "models");
+    const char *of_role = NULL;
     size_t n = role ? strlen(role) : 0;
 
     for (size_t i = 0; i < jv_size(list); i++) {
-        const char *given = jv_get_string(jv_at(list, i), ""), *eq = strchr(given, '=');
+        const char *given = jv_get_string(jv_at(list, i), "");
+        const char *eq = app_model_role_end(given);
         if (eq && role && (size_t)(eq - given) == n && strncmp(given, role, n) == 0)
-            return eq + 1;
+            of_role = eq + 1;
         if (!eq)
             name = given;
     }
-    return name;
+    return of_role ? of_role : name;
 }
 
 static enum status find_model(void *ctx, const char *role, const char *name, struct model **out,
                               struct error *err)
 {
     struct driver *d = ctx;
+    const char *was = stored_model(d, role, name), *is = app_model_name(d->app, role, was);
+    enum status st = app_model(d->app, is, out, err);
 
-    return app_model(d->app, app_model_name(d->app, role, stored_model(d, role, name)), out, err);
+    if (st)
+        return st;
+    return app_same_weights(was,
+                            jv_get_string(jv_get(jv_get(run_config(d->run), "weights"), was), NULL),
+                            is, *out, err);
 }
 
 /* Nothing is posted here: the box only keeps the loop alive until the run ends. */
@@ -230,7 +244,27 @@ static void close_driver(struct driver *d)
     jv_unref(d->output);
 }
 
-static int print_result(struct driver *d)
+static struct json *result_document(const struct driver *d)
+{
+    struct json *doc = app_document("run");
+
+    if (d->stream_json)
+        jv_set_string(doc, "type", "result");
+    jv_set_string(doc, "run", d->uuid);
+    jv_set_string(doc, "status", d->status);
+    jv_set_adopt(doc, "output", d->output ? jv_ref(d->output) : jv_null());
+    jv_set_int(doc, "steps", d->steps);
+    jv_set_int(doc, "tokens", d->tok_in + d->tok_out);
+    jv_set_int(doc, "tokens_in", d->tok_in);
+    jv_set_int(doc, "tokens_out", d->tok_out);
+    jv_set_real(doc, "wall_s", (double)d->wall_ms / 1000);
+    if (d->err.message[0])
+        jv_set_string(doc, "message", d->err.message);
+    return doc;
+}
+
+/* Prints the result, or appends its document to `list`. */
+static int print_result(struct driver *d, struct json *list)
 {
     struct app *a = d->app;
     struct str out = STR_INIT;
@@ -238,21 +272,13 @@ static int print_result(struct driver *d)
     int code;
 
     log_progress_end(a->log);
-    if (a->json) {
-        struct json *doc = app_document("run");
-        if (d->stream_json)
-            jv_set_string(doc, "type", "result");
-        jv_set_string(doc, "run", d->uuid);
-        jv_set_string(doc, "status", d->status);
-        jv_set_adopt(doc, "output", d->output ? jv_ref(d->output) : jv_null());
-        jv_set_int(doc, "steps", d->steps);
-        jv_set_int(doc, "tokens", d->tok_in + d->tok_out);
-        jv_set_int(doc, "tokens_in", d->tok_in);
-        jv_set_int(doc, "tokens_out", d->tok_out);
-        jv_set_real(doc, "wall_s", (double)d->wall_ms / 1000);
-        if (d->err.message[0])
-            jv_set_string(doc, "message", d->err.message);
-        code = app_print_json(doc);
+    if (d->err.message[0])
+        app_print_error(a, &d->err);
+    if (list) {
+        jv_append_adopt(list, result_document(d));
+        code = EXIT_OK;
+    } else if (a->json) {
+        code = app_print_json(result_document(d));
     } else {
         if (d->output)
             jv_write(d->output, 2, &out);
@@ -260,9 +286,6 @@ static int print_result(struct driver *d)
             str_putc(&out, '\n');
         code = app_print(&out);
         format_duration_ms(d->wall_ms, took, sizeof(took));
-        if (d->err.message[0])
-            log_write(a->log, LOG_ERROR, "troupe: %s%s%s", d->err.where,
-                      d->err.where[0] ? ": " : "", d->err.message);
         log_write(a->log, LOG_INFO, "run %s: %s, %lld steps, %lld tokens, %s", d->uuid, d->status,
                   (long long)d->steps, (long long)(d->tok_in + d->tok_out), took);
     }
@@ -286,7 +309,7 @@ static int exit_code(const struct driver *d, int printed)
 }
 
 int app_drive_run(struct app *a, const struct plan *plan, struct run *run,
-                  const struct json *inputs, bool print)
+                  const struct json *inputs, bool print, struct json *list)
 {
     struct driver d = {.app = a, .run = run};
     struct error err = ERROR_INIT;
@@ -316,7 +339,7 @@ int app_drive_run(struct app *a, const struct plan *plan, struct run *run,
     if (st)
         code = app_fail(a, &err);
     else
-        code = exit_code(&d, print ? print_result(&d) : EXIT_OK);
+        code = exit_code(&d, print ? print_result(&d, list) : EXIT_OK);
     if (d.interrupted && !st)
         log_write(a->log, LOG_INFO, "interrupted; `troupe resume %s` goes on", d.uuid);
     close_driver(&d);

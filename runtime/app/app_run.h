@@ -5,11 +5,16 @@
 
 #include "blueprints/runner.h"
 #include "runtime/app/app.h"
+#include "runtime/store/query.h"
 
 /* Drives `run` (created or taken; closed here) to its end or to a wait, prints what cli.md says for
- * `run` (nothing when `print` is false) and gives the exit code. */
+ * `run` (nothing when `print` is false; into the array `list` instead when there is one) and gives
+ * the exit code. */
 int app_drive_run(struct app *a, const struct plan *plan, struct run *run,
-                  const struct json *inputs, bool print);
+                  const struct json *inputs, bool print, struct json *list);
+/* The status that people and programs are shown: a run that says "running" and that no process
+ * holds any more is "interrupted". */
+const char *app_run_status(const struct run_row *r);
 /* The exit code for a run's last status. */
 int app_exit_of_status(const char *status);
 

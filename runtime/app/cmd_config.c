@@ -145,6 +145,8 @@ static int config_main(void *app)
         if (id < 0)
             return app_fail(a, &err);
         const char *text = option_text(a->options, (enum option_id)id);
+        if (a->json)
+            return app_print_done(a, "setting", name, text ? text : "");
         str_printf(&out, "%s\n", text ? text : "");
         code = app_print(&out);
         str_deinit(&out);
@@ -153,7 +155,7 @@ static int config_main(void *app)
     if (strcmp(verb, "set") == 0 && name && value) {
         if (try_value(name, value, &err) || set_value(a, name, value, &err))
             return app_fail(a, &err);
-        return EXIT_OK;
+        return app_print_done(a, "setting", name, value);
     }
     error_set(&err, STATUS_USAGE, "usage: troupe config [get NAME | set NAME VALUE]");
     return app_fail(a, &err);

@@ -8,6 +8,7 @@
 
 #include "agents/eval.h"
 #include "runtime/app/app_env.h"
+#include "runtime/app/app_eval.h"
 #include "runtime/app/app_model.h"
 #include "runtime/app/table.h"
 #include "runtime/base/memory.h"
@@ -71,8 +72,9 @@ static void put_rows(const struct eval_row *rows, int32_t n, struct str *out)
     table_free(t);
 }
 
+/* Prints the table; with --json its document, or appends that to `list_of_runs`. */
 static int print_eval(struct app *a, const struct eval_options *o, const struct eval_row *rows,
-                      const char *model, const char *uuid)
+                      const char *model, const char *uuid, struct json *list_of_runs)
 {
     struct str out = STR_INIT, faults = STR_INIT;
     int code;
@@ -91,7 +93,10 @@ static int print_eval(struct app *a, const struct eval_options *o, const struct 
         for (int32_t i = 0; i < o->n_rows; i++)
             jv_append_adopt(list, eval_row_json(o, &rows[i]));
         jv_set_adopt(doc, "rows", list);
-        return app_print_json(doc);
+        if (!list_of_runs)
+            return app_print_json(doc);
+        jv_append_adopt(list_of_runs, doc);
+        return EXIT_OK;
     }
     str_printf(&out, "%s, %s%s", o->env->name, o->expert ? "script " : "model ",
                o->expert ? o->expert : model);
@@ -147,7 +152,33 @@ static int eval_main(void *app)
         st = eval_run(&o, rows, uuid, &err);
     if (st)
         return app_fail(a, &err);
-    return print_eval(a, &o, rows, o.expert ? o.expert : model, uuid);
+    return print_eval(a, &o, rows, o.expert ? o.expert : model, uuid, NULL);
+}
+
+enum status app_resume_eval(struct app *a, const char *uuid, const struct json *config,
+                            struct json *list, int *code, struct error *err)
+{
+    const char *was = jv_get_string(jv_get(config, "model"), "embedded");
+    const char *is = app_model_name(a, NULL, was);
+    struct eval_row_spec spec[MAX_ROWS];
+    struct eval_row rows[MAX_ROWS] = {0};
+    char same[37];
+    struct eval_options o = {
+        .resume = uuid, .seams = a->seams, .log = a->log, .interrupted = a->interrupted};
+    enum status st = eval_options_read(config, &o, spec, MAX_ROWS, err);
+
+    if (!st && !o.expert)
+        st = app_model(a, is, &o.model, err);
+    if (!st && !o.expert)
+        st = app_same_weights(was, jv_get_string(jv_get(config, "model_hash"), NULL), is, o.model,
+                              err);
+    if (!st)
+        st = app_store(a, false, &o.store, err);
+    if (!st)
+        st = eval_run(&o, rows, same, err);
+    if (!st)
+        *code = print_eval(a, &o, rows, o.expert ? o.expert : is, uuid, list);
+    return st;
 }
 
 static const enum option_id eval_options[] = {

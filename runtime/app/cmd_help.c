@@ -1,11 +1,14 @@
 /* cmd_help.c - help, version and completion: what the tables know.
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "runtime/app/app.h"
 #include "runtime/base/json.h"
 #include "runtime/base/map.h"
+#include "runtime/base/memory.h"
 
 static const struct command_spec *find_command(const char *first, const char *second)
 {
@@ -23,6 +26,21 @@ static const struct command_spec *find_command(const char *first, const char *se
     return NULL;
 }
 
+static const char *nearest_command(const char *first, const char *second)
+{
+    int32_t n;
+    const struct command_spec *const *all = app_commands(&n);
+    const char **names = xcalloc((size_t)n, sizeof(*names));
+    char said[128];
+
+    for (int32_t i = 0; i < n; i++)
+        names[i] = all[i]->name;
+    snprintf(said, sizeof(said), "%s%s%s", first, second ? " " : "", second ? second : "");
+    const char *near = nearest_word(said, names, (size_t)n);
+    free(names);
+    return near;
+}
+
 static int help_main(void *app)
 {
     struct app *a = app;
@@ -37,7 +55,9 @@ static int help_main(void *app)
     if (first && !c) {
         error_set(&err, STATUS_USAGE, "there is no command `%s%s%s`", first, second ? " " : "",
                   second ? second : "");
-        error_hint(&err, "`troupe help` lists all commands");
+        const char *near = nearest_command(first, second);
+        error_hint(&err, "%s%s%s`troupe help` lists all commands",
+                   near ? "did you mean `troupe help " : "", near ? near : "", near ? "`? " : "");
         return app_fail(a, &err);
     }
     if (option_flag(a->options, OPT_MAN))

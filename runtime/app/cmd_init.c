@@ -64,7 +64,7 @@ static int init_main(void *app)
     if (st)
         return app_fail(a, &err);
     log_write(a->log, LOG_INFO, "runs begun in or below %s are recorded in %s", dir, path);
-    return EXIT_OK;
+    return app_print_done(a, "init", "store", path);
 }
 
 static const enum option_id init_options[] = {OPT_FORCE, OPT_END};

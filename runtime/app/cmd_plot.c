@@ -96,7 +96,7 @@ static int plot_main(void *app)
 static const enum option_id plot_options[] = {OPT_OUT, OPT_END};
 const struct command_spec cmd_plot = {
     "plot",
-    "look",
+    "learn",
     "DIR|RUN...",
     "curves of a training, or success against horizon of evaluations",
     "A folder that `train` wrote is drawn from its metrics.jsonl, also while it grows. Evaluations "

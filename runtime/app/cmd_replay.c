@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "blueprints/plan.h"
+#include "runtime/app/app_model.h"
 #include "runtime/app/app_run.h"
 #include "runtime/app/show.h"
 #include "runtime/base/memory.h"
@@ -78,6 +79,7 @@ struct source {
     struct json *config;
     uint64_t seed;
     char kind[16], name[256];
+    bool running; /* it has not ended: what it recorded is not all */
 };
 
 static bool copy_head(void *ctx, const struct run_row *row)
@@ -88,7 +90,29 @@ static bool copy_head(void *ctx, const struct run_row *row)
     s->seed = row->seed;
     snprintf(s->kind, sizeof(s->kind), "%s", row->kind);
     snprintf(s->name, sizeof(s->name), "%s", row->name);
+    s->running = strcmp(row->status, "running") == 0;
     return true;
+}
+
+/* A fork may go on with another --model: its configuration says so, with the weights. */
+static enum status take_models(struct app *a, struct json *config, struct error *err)
+{
+    struct json *models = jv_get(config, "models"), *weights = jv_get(config, "weights");
+    enum status st = STATUS_OK;
+
+    for (int32_t i = 0; !st && i < option_count(a->options, OPT_MODEL); i++) {
+        const char *given = option_text_at(a->options, OPT_MODEL, i),
+                   *eq = app_model_role_end(given);
+        const char *name = eq ? eq + 1 : given;
+        struct model *m;
+
+        st = app_model(a, name, &m, err);
+        if (!st && models)
+            jv_append_adopt(models, jv_string(given));
+        if (!st && weights)
+            app_note_weights(weights, name, m);
+    }
+    return st;
 }
 
 /* A new run in `store` that holds the recorded results; taken as a resumed run takes it. */
@@ -109,8 +133,13 @@ static enum status copy_run(struct replay *r, struct store_reader *q, const char
     if (!st && r->from && !r->reached)
         st = error_set(err, STATUS_NOT_FOUND, "the run has no step %s", r->from);
     run_close(r->to);
-    if (!st)
+    if (!st) {
         st = run_take(store, copy, out, err);
+    } else {
+        struct error ignored = ERROR_INIT;
+        if (store_remove_run(store, copy, &ignored)) /* half a copy is nobody's run */
+            error_clear(&ignored);
+    }
     return st;
 }
 
@@ -190,7 +219,7 @@ static int replay_recorded(struct app *a, struct replay *r, const struct source 
         st = copy_run(r, q, uuid, scratch, source, copy, &run, &err);
     if (!st) {
         a->store = scratch; /* the driver records into the copy's store */
-        code = app_drive_run(a, plan, run, jv_get(source->config, "inputs"), false);
+        code = app_drive_run(a, plan, run, jv_get(source->config, "inputs"), false, NULL);
         a->store = original;
         st = store_reader_open(scratch, &q2, &err);
     }
@@ -225,14 +254,21 @@ static int replay_main(void *app)
     if (!st && strcmp(source.kind, "run") != 0)
         st = error_set(&err, STATUS_USAGE, "%s is not a blueprint's run; `troupe show` looks at it",
                        uuid);
+    if (!st && source.running && !option_flag(a->options, OPT_LIVE)) {
+        st = error_set(&err, STATUS_USAGE, "%s has not ended: there is no whole run to compare",
+                       uuid);
+        error_hint(&err, "`troupe resume %s` ends it first", uuid);
+    }
     if (!st)
         st = blueprint_from_effective(jv_get(source.config, "plan"), &plan, &err);
+    if (!st && option_flag(a->options, OPT_LIVE))
+        st = take_models(a, source.config, &err);
     if (!st && option_flag(a->options, OPT_LIVE))
         st = copy_run(&r, q, uuid, store, &source, copy, &run, &err);
     if (st)
         code = app_fail(a, &err);
     else if (run)
-        code = app_drive_run(a, plan, run, jv_get(source.config, "inputs"), true);
+        code = app_drive_run(a, plan, run, jv_get(source.config, "inputs"), true, NULL);
     else
         code = replay_recorded(a, &r, &source, q, uuid, plan);
     plan_free(plan);

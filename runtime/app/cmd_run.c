@@ -1,4 +1,4 @@
-/* cmd_run.c - run a blueprint; resume what was interrupted or waited; validate without running.
+/* cmd_run.c - run a blueprint; validate one without running it.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <stdio.h>
@@ -11,7 +11,6 @@
 #include "runtime/app/app_run.h"
 #include "runtime/app/app_tools.h"
 #include "runtime/base/memory.h"
-#include "runtime/store/query.h"
 
 /* --var NAME=VALUE, by the input's declared type. */
 static enum status take_var(const struct plan *plan, const char *text, struct json *inputs,
@@ -49,6 +48,28 @@ static struct json *run_config_of(struct app *a, const struct plan *plan, const 
     return config;
 }
 
+/* Opens the model of every agent and notes its weights in the configuration, before there is a row:
+ * a model that is not there leaves no run behind, and a resumed run goes on with the same weights.
+ */
+static enum status open_models(struct app *a, const struct plan *plan, struct json *config,
+                               struct error *err)
+{
+    struct json *weights = jv_object();
+    enum status st = STATUS_OK;
+
+    for (int32_t i = 0; !st && i < plan->n_agents; i++) {
+        const struct plan_agent *agent = &plan->agent[i];
+        const char *name = app_model_name(a, agent->role, plan_agent_model(plan, agent));
+        struct model *m;
+
+        st = app_model(a, name, &m, err);
+        if (!st)
+            app_note_weights(weights, name, m);
+    }
+    jv_set_adopt(config, "weights", weights);
+    return st;
+}
+
 static enum status create_run(struct app *a, const struct plan *plan, const struct json *inputs,
                               struct run **out, struct error *err)
 {
@@ -58,9 +79,10 @@ static enum status create_run(struct app *a, const struct plan *plan, const stru
     const char *model = jv_get_string(jv_get(config, "model"), "");
     struct model *m = NULL;
     struct store *s;
-    /* Opened before the row exists, so that a model that is not there leaves no run behind. */
-    enum status st = plan->n_agents > 0 ? app_model(a, model, &m, err) : STATUS_OK;
+    enum status st = open_models(a, plan, config, err);
 
+    if (!st && plan->n_agents > 0)
+        st = app_model(a, model, &m, err);
     if (!st && m) {
         spec.model_hash = &m->info.hash;
         spec.backend = m->info.backend;
@@ -111,7 +133,7 @@ static int run_main(void *app)
         st = app_detached(a, &d, run_uuid(run), &err);
     if (st)
         run_close(run);
-    code = st ? app_fail(a, &err) : app_drive_run(a, plan, run, inputs, true);
+    code = st ? app_fail(a, &err) : app_drive_run(a, plan, run, inputs, true, NULL);
     jv_unref(inputs);
     plan_free(plan);
     return code;
@@ -132,96 +154,6 @@ const struct command_spec cmd_run = {"run",
                                      1,
                                      1,
                                      run_main};
-
-/* ---- resume */
-
-static enum status resume_one(struct app *a, const char *uuid, int *code, struct error *err)
-{
-    struct store *s;
-    struct run *run = NULL;
-    struct plan *plan = NULL;
-    enum status st = app_store(a, false, &s, err);
-
-    if (!st)
-        st = run_take(s, uuid, &run, err);
-    if (st)
-        return st;
-    const struct json *config = run_config(run);
-    st = blueprint_from_effective(jv_get(config, "plan"), &plan, err);
-    if (st) {
-        run_close(run);
-        return st;
-    }
-    struct json *inputs = jv_ref(jv_get(config, "inputs"));
-    *code = app_drive_run(a, plan, run, inputs, true); /* closes the run */
-    jv_unref(inputs);
-    plan_free(plan);
-    return STATUS_OK;
-}
-
-struct found {
-    char (*uuid)[37];
-    size_t n;
-};
-
-static bool collect(void *ctx, const struct run_row *r)
-{
-    struct found *f = ctx;
-
-    if (strcmp(r->kind, "run") != 0 || r->owned ||
-        (strcmp(r->status, "running") != 0 && strcmp(r->status, "waiting") != 0))
-        return true;
-    f->uuid = xrealloc(f->uuid, (f->n + 1) * sizeof(*f->uuid));
-    snprintf(f->uuid[f->n++], sizeof(*f->uuid), "%s", r->uuid);
-    return true;
-}
-
-static int resume_main(void *app)
-{
-    struct app *a = app;
-    const char *which = options_arg(a->options, 0);
-    struct found f = {0};
-    struct store_reader *q;
-    char uuid[37];
-    struct error err = ERROR_INIT;
-    int code = EXIT_OK;
-    enum status st = app_reader(a, &q, &err);
-
-    if (!st && !which && !option_flag(a->options, OPT_ALL))
-        which = "last";
-    if (!st && which) {
-        st = query_resolve_run(q, which, uuid, &err);
-        if (!st)
-            st = resume_one(a, uuid, &code, &err);
-    } else if (!st) {
-        st = query_runs(q, NULL, 0, collect, &f, &err);
-        for (size_t i = f.n; !st && i-- > 0 && !*a->interrupted;) {
-            int one = EXIT_OK;
-            st = resume_one(a, f.uuid[i], &one, &err);
-            code = one ? one : code;
-        }
-        if (!st && f.n == 0)
-            log_write(a->log, LOG_INFO, "nothing to resume");
-    }
-    free(f.uuid);
-    return st ? app_fail(a, &err) : code;
-}
-
-static const enum option_id resume_options[] = {
-    OPT_ALL,       OPT_STREAM,  OPT_TIMEOUT, OPT_ROOT,  OPT_DEVICE, OPT_THREADS,
-    OPT_KV_MEMORY, OPT_CONTEXT, OPT_CPU_ISA, OPT_MODEL, OPT_END};
-const struct command_spec cmd_resume = {"resume",
-                                        "work",
-                                        "[RUN | --all]",
-                                        "goes on with interrupted or waiting runs",
-                                        "Steps that are recorded are not done again. The blueprint "
-                                        "and inputs are those stored with the run.",
-                                        resume_options,
-                                        0,
-                                        1,
-                                        resume_main};
-
-/* ---- validate */
 
 static int validate_main(void *app)
 {

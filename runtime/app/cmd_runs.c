@@ -7,7 +7,9 @@
 
 #include "blueprints/runner.h"
 #include "runtime/app/app.h"
+#include "runtime/app/app_run.h"
 #include "runtime/app/table.h"
+#include "runtime/base/map.h"
 #include "runtime/base/memory.h"
 #include "runtime/store/query.h"
 
@@ -15,10 +17,30 @@ struct listing {
     struct app *app;
     struct table *table;
     struct json *rows;
+    const char *status; /* only these, or NULL */
     int64_t now_ms;
-    char (*uuid)[37]; /* runs of the table, to shorten afterwards */
-    size_t n;
 };
+
+/* Every status that a list shows. */
+static const char *const statuses[] = {"running", "interrupted", "waiting",  "ok",       "error",
+                                       "timeout", "budget",      "rejected", "cancelled"};
+
+static enum status check_status(const char *said, struct error *err)
+{
+    const char *near;
+
+    for (size_t i = 0; said && i < ARRAY_LEN(statuses); i++)
+        if (strcmp(statuses[i], said) == 0)
+            return STATUS_OK;
+    if (!said)
+        return STATUS_OK;
+    near = nearest_word(said, statuses, ARRAY_LEN(statuses));
+    error_set(err, STATUS_USAGE, "--status: \"%s\" is no status of a run", said);
+    error_hint(
+        err, "%s%s%srunning, interrupted, waiting, ok, error, timeout, budget, rejected, cancelled",
+        near ? "did you mean " : "", near ? near : "", near ? "? There are " : "");
+    return STATUS_USAGE;
+}
 
 static struct json *run_json(const struct run_row *r)
 {
@@ -27,7 +49,7 @@ static struct json *run_json(const struct run_row *r)
     jv_set_string(o, "run", r->uuid);
     jv_set_string(o, "kind", r->kind);
     jv_set_string(o, "name", r->name);
-    jv_set_string(o, "status", r->status);
+    jv_set_string(o, "status", app_run_status(r));
     jv_set_bool(o, "owned", r->owned);
     if (r->error)
         jv_set_string(o, "error", r->error);
@@ -42,14 +64,6 @@ static struct json *run_json(const struct run_row *r)
     return o;
 }
 
-/* A run that nobody holds any more, but that says "running", was interrupted. */
-static const char *shown_status(const struct run_row *r)
-{
-    if (r->status[0] == 'r' && r->status[1] == 'u' && !r->owned)
-        return "interrupted";
-    return r->status;
-}
-
 static bool list_run(void *ctx, const struct run_row *r)
 {
     struct listing *l = ctx;
@@ -58,6 +72,8 @@ static bool list_run(void *ctx, const struct run_row *r)
     struct store_reader *q;
     char id[37] = "";
 
+    if (l->status && strcmp(l->status, app_run_status(r)) != 0)
+        return true;
     if (l->rows) {
         jv_append_adopt(l->rows, run_json(r));
         return true;
@@ -68,7 +84,7 @@ static bool list_run(void *ctx, const struct run_row *r)
     format_duration_ms((r->ended_ms ? r->ended_ms : l->now_ms) - r->created_ms, took, sizeof(took));
     snprintf(steps, sizeof(steps), "%lld", (long long)r->n_steps);
     snprintf(tokens, sizeof(tokens), "%lld", (long long)r->tok_out);
-    const char *cells[] = {id, r->kind, r->name, shown_status(r), created, took, steps, tokens};
+    const char *cells[] = {id, r->kind, r->name, app_run_status(r), created, took, steps, tokens};
     table_row(l->table, cells);
     return true;
 }
@@ -84,8 +100,12 @@ static int runs_main(void *app)
     struct str out = STR_INIT;
     int64_t since = 0;
     int code;
-    enum status st = app_reader(a, &q, &err);
+    enum status st;
 
+    l.status = option_text(a->options, OPT_STATUS);
+    st = check_status(l.status, &err);
+    if (!st)
+        st = app_reader(a, &q, &err);
     if (option_is_set(a->options, OPT_SINCE))
         since = l.now_ms - option_int(a->options, OPT_SINCE);
     if (a->json)
@@ -93,7 +113,7 @@ static int runs_main(void *app)
     else
         l.table = table_new(columns, 8);
     if (!st)
-        st = query_runs(q, option_text(a->options, OPT_STATUS), since, list_run, &l, &err);
+        st = query_runs(q, NULL, since, list_run, &l, &err);
     if (st) {
         code = app_fail(a, &err);
         jv_unref(l.rows);
@@ -114,9 +134,11 @@ static const enum option_id runs_options[] = {OPT_STATUS, OPT_SINCE, OPT_END};
 const struct command_spec cmd_runs = {
     "runs", "look", "", "lists runs, the newest first", NULL, runs_options, 0, 0, runs_main};
 
-static int rm_main(void *app)
+/* What rm and cancel share: find the run, do it, say so. */
+static int change_run(struct app *a, const char *document,
+                      enum status (*change)(struct store *s, const char *uuid, struct error *err),
+                      const char *said)
 {
-    struct app *a = app;
     struct store *s;
     struct store_reader *q;
     char uuid[37];
@@ -128,11 +150,17 @@ static int rm_main(void *app)
     if (!st)
         st = query_resolve_run(q, options_arg(a->options, 0), uuid, &err);
     if (!st)
-        st = store_remove_run(s, uuid, &err);
+        st = change(s, uuid, &err);
     if (st)
         return app_fail(a, &err);
-    log_write(a->log, LOG_INFO, "removed %s; `troupe store gc` gives its content back", uuid);
-    return EXIT_OK;
+    log_write(a->log, LOG_INFO, "%s: %s", uuid, said);
+    return app_print_done(a, document, "run", uuid);
+}
+
+static int rm_main(void *app)
+{
+    return change_run(app, "rm", store_remove_run,
+                      "removed; `troupe store gc` gives its content back");
 }
 
 const struct command_spec cmd_rm = {"rm", "look", "RUN", "deletes a run", NULL,
@@ -140,23 +168,7 @@ const struct command_spec cmd_rm = {"rm", "look", "RUN", "deletes a run", NULL,
 
 static int cancel_main(void *app)
 {
-    struct app *a = app;
-    struct store *s;
-    struct store_reader *q;
-    char uuid[37];
-    struct error err = ERROR_INIT;
-    enum status st = app_store(a, false, &s, &err);
-
-    if (!st)
-        st = app_reader(a, &q, &err);
-    if (!st)
-        st = query_resolve_run(q, options_arg(a->options, 0), uuid, &err);
-    if (!st)
-        st = store_cancel(s, uuid, &err);
-    if (st)
-        return app_fail(a, &err);
-    log_write(a->log, LOG_INFO, "%s will stop before its next step", uuid);
-    return EXIT_OK;
+    return change_run(app, "cancel", store_cancel, "stops before its next step");
 }
 
 const struct command_spec cmd_cancel = {
@@ -237,7 +249,7 @@ static int answer_main(void *app)
         return app_fail(a, &err);
     log_write(a->log, LOG_INFO, "answered; `troupe resume %s` goes on if no process holds the run",
               uuid);
-    return EXIT_OK;
+    return app_print_done(a, "answer", "run", uuid);
 }
 
 const struct command_spec cmd_answer = {

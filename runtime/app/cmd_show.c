@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "runtime/app/app.h"
 #include "runtime/app/show.h"
@@ -37,30 +36,6 @@ static int print_view(struct app *a, struct show_view *v)
     code = app_print(&out);
     str_deinit(&out);
     return code;
-}
-
-/* Prints steps as they are recorded until the run has ended. */
-static int follow(struct app *a, struct show_view *v, struct store_reader *q, const char *uuid,
-                  const char *path, struct error *err)
-{
-    struct timespec pause = {.tv_nsec = 200000000};
-    int64_t after = -1;
-    bool ended = false;
-
-    while (!*a->interrupted) {
-        struct show_view part = *v;
-        enum status st = show_load(&part, q, uuid, path, after, err);
-        if (st)
-            return app_fail(a, err);
-        after = part.last_seq;
-        ended = part.ended;
-        int code = show_stream(&part, a->json, ended);
-        show_deinit(&part);
-        if (code || ended)
-            return code;
-        nanosleep(&pause, NULL);
-    }
-    return EXIT_INTERRUPTED;
 }
 
 static int diff_main(struct app *a, struct show_view *v, struct store_reader *q, const char *uuid,
@@ -114,7 +89,7 @@ static int show_main(void *app)
         v.tokens = true;
         code = diff_main(a, &v, q, uuid, &err);
     } else if (option_flag(a->options, OPT_FOLLOW)) {
-        code = follow(a, &v, q, uuid, path, &err);
+        code = show_follow(&v, q, uuid, path);
     } else {
         st = show_load(&v, q, uuid, path, -1, &err);
         code = st ? app_fail(a, &err) : print_view(a, &v);

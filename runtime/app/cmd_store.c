@@ -55,7 +55,7 @@ static int backup_main(void *app)
     if (st)
         return app_fail(a, &err);
     log_write(a->log, LOG_INFO, "backed up to %s", options_arg(a->options, 0));
-    return EXIT_OK;
+    return app_print_done(a, "store_backup", "file", options_arg(a->options, 0));
 }
 
 const struct command_spec cmd_store_backup = {

@@ -115,7 +115,10 @@ int main(int argc, char **argv)
     }
     a.options = options;
     a.json = option_flag(options, OPT_JSON);
-    a.log = log_new(STDERR_FILENO, option_flag(options, OPT_VERBOSE) ? LOG_DEBUG : LOG_INFO,
+    a.log = log_new(STDERR_FILENO,
+                    option_flag(options, OPT_QUIET)     ? LOG_WARN
+                    : option_flag(options, OPT_VERBOSE) ? LOG_DEBUG
+                                                        : LOG_INFO,
                     !option_flag(options, OPT_QUIET));
     if (!a.command || option_flag(options, OPT_HELP)) {
         struct str s = STR_INIT;

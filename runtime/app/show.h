@@ -33,6 +33,10 @@ struct json *show_document(const struct show_view *v); /* troupe.show/1: new */
 void show_text(const struct show_view *v, struct str *out);
 /* The steps alone, for --follow; NDJSON with the result last. */
 int show_stream(const struct show_view *v, bool json, bool last);
+/* Prints steps as they are recorded until the run has ended, or nobody holds it any more; gives the
+ * exit code. v says how (tokens, json). */
+int show_follow(const struct show_view *v, struct store_reader *q, const char *uuid,
+                const char *path);
 /* Steps by path: what differs in state, result, tokens. Returns how many differ. */
 int64_t show_diff(const struct show_view *a, const struct show_view *b, struct str *out);
 

@@ -6,6 +6,7 @@
 
 #include "agents/rollout.h"
 #include "models/formats/tokenizer.h"
+#include "runtime/app/app_run.h"
 #include "runtime/app/app_tokenizer.h"
 #include "runtime/app/show.h"
 #include "runtime/base/memory.h"
@@ -103,7 +104,7 @@ static bool add_head(void *ctx, const struct run_row *r)
     struct json *h = v->head;
 
     jv_set_string(h, "run", r->uuid);
-    jv_set_string(h, "status", r->status);
+    jv_set_string(h, "status", app_run_status(r));
     jv_set_string(h, "kind", r->kind);
     jv_set_string(h, "name", r->name);
     jv_set_bool(h, "owned", r->owned);
@@ -122,17 +123,18 @@ static bool add_head(void *ctx, const struct run_row *r)
         jv_set_adopt(h, "config", jv_deep_copy(r->config));
     if (r->output)
         jv_set_adopt(h, "output", jv_deep_copy(r->output));
-    v->ended = strcmp(r->status, "running") != 0;
+    v->ended = strcmp(app_run_status(r), "running") != 0;
     return true;
 }
 
 static bool add_wait(void *ctx, const struct wait_row *w)
 {
     struct show_view *v = ctx;
-    struct json *o = jv_object();
+    struct json *o;
 
     if (w->answer)
         return true;
+    o = jv_object();
     jv_set_string(o, "path", w->path);
     jv_set_string(o, "kind", w->kind);
     jv_set_adopt(o, "prompt", w->prompt ? jv_deep_copy(w->prompt) : jv_null());

@@ -220,6 +220,7 @@ int show_stream(const struct show_view *v, bool json, bool last)
     if (last && json) {
         jv_set_string(v->head, "type", "result");
         jv_set_string(v->head, "schema", "troupe.show/1");
+        jv_set_adopt(v->head, "verdict", v->verdict ? jv_ref(v->verdict) : jv_null());
         jv_write(v->head, 0, &out);
         str_putc(&out, '\n');
     } else if (last) {

@@ -1,6 +1,7 @@
 /* options.c - argv against the table of commands.
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,10 +91,16 @@ static enum status unknown_command(int argc, char **argv,
                                    struct error *err)
 {
     const char **names;
-    char said[128];
+    char said[128], both[128];
     size_t first = strlen(argv[1]);
     bool group = false;
     enum status st;
+
+    if (argv[1][0] == '-') {
+        st = error_set(err, STATUS_USAGE, "\"%s\" stands where a command is expected", argv[1]);
+        error_hint(err, "options stand behind the command; `troupe help` lists all commands");
+        return st;
+    }
 
     for (int32_t i = 0; i < n; i++)
         group |= strncmp(commands[i]->name, argv[1], first) == 0 && commands[i]->name[first] == ' ';
@@ -104,6 +111,9 @@ static enum status unknown_command(int argc, char **argv,
     for (int32_t i = 0; i < n; i++)
         names[i] = commands[i]->name;
     const char *near = nearest_word(said, names, (size_t)n);
+    snprintf(both, sizeof(both), "%s %s", argv[1], argc > 2 ? argv[2] : "");
+    if (!near && argc > 2 && argv[2][0] != '-')
+        near = nearest_word(both, names, (size_t)n); /* "trian sft" */
     st = error_set(err, STATUS_USAGE, "there is no command `%s`", said);
     if (near)
         error_hint(err, "did you mean `troupe %s`? `troupe help` lists all", near);
@@ -174,8 +184,11 @@ static enum status check_args(const struct options *o, const struct command_spec
 {
     if (option_flag(o, OPT_HELP))
         return STATUS_OK;
-    if (o->n_args < c->min_args)
-        return error_set(err, STATUS_USAGE, "usage: troupe %s %s", c->name, c->args);
+    if (o->n_args < c->min_args) {
+        (void)error_set(err, STATUS_USAGE, "`troupe %s` needs %s", c->name, c->args);
+        error_hint(err, "`troupe help %s` explains it", c->name);
+        return STATUS_USAGE;
+    }
     if (o->n_args > c->max_args)
         return error_set(err, STATUS_USAGE, "`troupe %s` does not take \"%s\"; usage: troupe %s %s",
                          c->name, o->arg[c->max_args], c->name, c->args);
@@ -210,6 +223,8 @@ enum status options_parse(int argc, char **argv, const struct command_spec *cons
             st = take_option(o, c, argc, argv, &i, err);
         else if (!only_args && argv[i][0] == '-' && argv[i][1] == 'h' && !argv[i][2])
             st = option_take(o, OPT_HELP, "true", "-h", err);
+        else if (!only_args && argv[i][0] == '-' && isalpha((unsigned char)argv[i][1]))
+            st = unknown_option(c, argv[i] + 1, strlen(argv[i] + 1), err);
         else
             o->arg[o->n_args++] = argv[i];
     }

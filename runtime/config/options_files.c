@@ -66,8 +66,10 @@ static enum status take_node(struct options *o, int id, const struct yaml *y,
         snprintf(where, sizeof(where), "%s:%d:%d", yaml_name(y), yaml_line(item),
                  yaml_column(item));
         enum status st = option_take(o, (enum option_id)id, yaml_text_of(item), where, err);
-        if (st)
-            return st;
+        if (st) { /* the command line is right; the configuration cannot be used */
+            err->status = STATUS_CONFIG;
+            return STATUS_CONFIG;
+        }
     }
     o->value[id].origin = xstrdup(yaml_name(y));
     return STATUS_OK;

@@ -48,9 +48,12 @@ enum status query_resolve_run(struct store_reader *q, const char *prefix, char u
 
     if (st)
         return st;
-    if (!one[0] || !prefix[0])
-        return error_set(err, STATUS_NOT_FOUND, "there is no %s%s", last ? "run yet" : "run ",
-                         last ? "" : prefix);
+    if (!one[0] || !prefix[0]) {
+        (void)error_set(err, STATUS_NOT_FOUND, "there is no %s%s", last ? "run yet" : "run ",
+                        last ? "" : prefix);
+        error_hint(err, "`troupe runs` lists those of this store");
+        return STATUS_NOT_FOUND;
+    }
     if (more && strcmp(one, prefix) != 0) {
         (void)error_set(err, STATUS_INVALID, "%s is the beginning of more than one run", prefix);
         error_hint(err, "give more characters of the id");

@@ -70,7 +70,7 @@ static void mistakes_are_named(void **state)
         {"rum a", "there is no command `rum`", "`troupe run`"},
         {"models lits", "there is no command `models lits`", "models list"},
         {"models", "`models` wants a second word", "models list"},
-        {"run", "usage: troupe run BLUEPRINT", ""},
+        {"run", "`troupe run` needs BLUEPRINT", "troupe help run"},
         {"run a b", "does not take \"b\"", ""},
         {"run a --sede 3", "takes no option --sede", "--seed"},
         {"run a --seed", "--seed wants a value", ""},
@@ -135,7 +135,7 @@ static void flag_beats_environment_beats_file(void **state)
     assert_non_null(strstr(err.where, "troupe.yaml:1:1"));
     assert_non_null(strstr(err.message, "threads"));
     write_text("troupe.yaml", "threads: many\n");
-    assert_int_equal(parse("run a", &o, &c, &err), STATUS_USAGE);
+    assert_int_equal(parse("run a", &o, &c, &err), STATUS_CONFIG);
     assert_non_null(strstr(err.message, "troupe.yaml:1:10"));
     unlink("troupe.yaml");
     unlink("troupe/config.yaml");

@@ -1,0 +1,159 @@
+/* cmd_resume.c - resume: goes on with runs and evaluations that were interrupted or waited.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "blueprints/plan.h"
+#include "runtime/app/app_eval.h"
+#include "runtime/app/app_run.h"
+#include "runtime/base/memory.h"
+#include "runtime/store/query.h"
+
+struct head {
+    char kind[16];
+    bool ended;
+    struct json *config;
+};
+
+static bool read_head(void *ctx, const struct run_row *r)
+{
+    struct head *h = ctx;
+
+    snprintf(h->kind, sizeof(h->kind), "%s", r->kind);
+    h->ended = strcmp(r->status, "running") != 0 && strcmp(r->status, "waiting") != 0;
+    h->config = r->config ? jv_deep_copy(r->config) : NULL;
+    return true;
+}
+
+/* `list`: where the document goes instead of standard output, or NULL. */
+static enum status resume_run(struct app *a, const char *uuid, struct json *list, int *code,
+                              struct error *err)
+{
+    struct store *s;
+    struct run *run = NULL;
+    struct plan *plan = NULL;
+    enum status st = app_store(a, false, &s, err);
+
+    if (!st)
+        st = run_take(s, uuid, &run, err);
+    if (st)
+        return st;
+    const struct json *config = run_config(run);
+    st = blueprint_from_effective(jv_get(config, "plan"), &plan, err);
+    if (st) {
+        run_close(run);
+        return st;
+    }
+    struct json *inputs = jv_ref(jv_get(config, "inputs"));
+    *code = app_drive_run(a, plan, run, inputs, true, list); /* closes the run */
+    jv_unref(inputs);
+    plan_free(plan);
+    return STATUS_OK;
+}
+
+static enum status resume_one(struct app *a, struct store_reader *q, const char *uuid,
+                              struct json *list, int *code, struct error *err)
+{
+    struct head h = {0};
+    enum status st = query_run(q, uuid, read_head, &h, err);
+
+    if (!st && strcmp(h.kind, "run") == 0) {
+        st = resume_run(a, uuid, list, code, err);
+    } else if (!st && strcmp(h.kind, "eval") == 0 && !h.ended) {
+        st = app_resume_eval(a, uuid, h.config, list, code, err);
+    } else if (!st) {
+        st = error_set(err, STATUS_USAGE, "%s (%s) %s", uuid, h.kind,
+                       h.ended ? "has ended" : "is no run that this can go on with");
+        error_hint(err, "`troupe show %s` looks at it", uuid);
+    }
+    jv_unref(h.config);
+    return st;
+}
+
+struct found {
+    char (*uuid)[37];
+    size_t n;
+};
+
+static bool collect(void *ctx, const struct run_row *r)
+{
+    struct found *f = ctx;
+    bool known = strcmp(r->kind, "run") == 0 || strcmp(r->kind, "eval") == 0;
+
+    if (!known || r->owned ||
+        (strcmp(r->status, "running") != 0 && strcmp(r->status, "waiting") != 0))
+        return true;
+    f->uuid = xrealloc(f->uuid, (f->n + 1) * sizeof(*f->uuid));
+    snprintf(f->uuid[f->n++], sizeof(*f->uuid), "%s", r->uuid);
+    return true;
+}
+
+/* The oldest first. One that cannot go on is told of and does not keep the others from it. */
+static enum status resume_all(struct app *a, struct store_reader *q, int *code, struct error *err)
+{
+    struct json *list = a->json ? jv_array() : NULL, *doc;
+    struct found f = {0};
+    enum status st = query_runs(q, NULL, 0, collect, &f, err);
+
+    for (size_t i = f.n; !st && i-- > 0 && !*a->interrupted;) {
+        struct error own = ERROR_INIT;
+        int one = EXIT_OK;
+        if (resume_one(a, q, f.uuid[i], list, &one, &own)) {
+            app_print_error(a, &own);
+            one = app_exit_of(own.status);
+        }
+        *code = one ? one : *code;
+    }
+    if (!st && f.n == 0)
+        log_write(a->log, LOG_INFO, "nothing to resume");
+    if (!st && a->json) {
+        doc = app_document("resume");
+        jv_set_adopt(doc, "runs", jv_ref(list));
+        app_print_json(doc);
+    }
+    jv_unref(list);
+    free(f.uuid);
+    return st;
+}
+
+static int resume_main(void *app)
+{
+    struct app *a = app;
+    const char *which = options_arg(a->options, 0);
+    bool all = option_flag(a->options, OPT_ALL);
+    struct store_reader *q;
+    char uuid[37];
+    struct error err = ERROR_INIT;
+    int code = EXIT_OK;
+    enum status st = STATUS_OK;
+
+    if (all && which)
+        st = error_set(&err, STATUS_USAGE, "resume takes RUN or --all, not both");
+    if (!st)
+        st = app_reader(a, &q, &err);
+    if (!st && all) {
+        st = resume_all(a, q, &code, &err);
+    } else if (!st) {
+        st = query_resolve_run(q, which ? which : "last", uuid, &err);
+        if (!st)
+            st = resume_one(a, q, uuid, NULL, &code, &err);
+    }
+    return st ? app_fail(a, &err) : code;
+}
+
+static const enum option_id resume_options[] = {
+    OPT_ALL,       OPT_STREAM,  OPT_TIMEOUT, OPT_ROOT,  OPT_DEVICE, OPT_THREADS,
+    OPT_KV_MEMORY, OPT_CONTEXT, OPT_CPU_ISA, OPT_MODEL, OPT_END};
+const struct command_spec cmd_resume = {
+    "resume",
+    "work",
+    "[RUN | --all]",
+    "goes on with interrupted or waiting runs and evaluations",
+    "Steps and episodes that are recorded are not done again. The blueprint and inputs are those "
+    "stored with the\nrun; a model with other weights than it was begun with is refused.",
+    resume_options,
+    0,
+    1,
+    resume_main};
