@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "agents/eval_internal.h"
+#include "models/formats/tokenizer.h"
 #include "runtime/base/rng.h"
 
 #define FAULT_STREAM 0x6661756c74U /* "fault": no draw of a task's own uses it */
@@ -144,6 +145,12 @@ static struct json *config_of(const struct eval_options *o)
         sha256_hex(&o->model->info.hash, hex);
         jv_set_string(v, "model", o->model->info.name);
         jv_set_string(v, "model_hash", hex);
+        if (o->model->info.tokenizer) {
+            struct sha256 tokenizer = tokenizer_hash(o->model->info.tokenizer);
+
+            sha256_hex(&tokenizer, hex);
+            jv_set_string(v, "tokenizer", hex);
+        }
     }
     jv_set_string(v, "profile", profile[o->profile]);
     jv_set_string(v, "ablation", env_ablation_name(o->ablation));

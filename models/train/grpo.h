@@ -36,6 +36,7 @@ struct grpo_phase {
 struct grpo_options {
     const char *out;  /* folder: checkpoints, metrics.jsonl, events */
     const char *task; /* what is played (environment, profile): a resumed run must have the same */
+    const char *tokenizer; /* its hash, which a resumed run must have too; NULL: not known */
     /* Of a mixed run: group g plays task g % n_tasks, each is told of under its name, and phases
      * have a noise for each. 0: there is only one. */
     const char *task_name[GRPO_MAX_TASKS];

@@ -125,6 +125,8 @@ static struct json *fixed_options(const struct grpo_options *o, const struct wei
 
     sha256_hex(weights_hash(start), hex);
     jv_set_string(doc, "model", hex);
+    if (o->tokenizer)
+        jv_set_string(doc, "tokenizer", o->tokenizer);
     jv_set_string(doc, "task", o->task ? o->task : "");
     jv_set_int(doc, "seed", (int64_t)o->seed);
     jv_set_int(doc, "updates", o->updates);

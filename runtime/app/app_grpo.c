@@ -274,6 +274,8 @@ static enum status open_rollouts(struct grpo_job *j, struct error *err)
 
 static void name_task(struct grpo_job *j)
 {
+    struct sha256 hash;
+
     for (int32_t k = 0; k < j->mix.n; k++) {
         str_printf(&j->task, "%s%s", k ? "," : "", j->mix.env[k]->name);
         if (j->mix.faults[k]) {
@@ -284,6 +286,9 @@ static void name_task(struct grpo_job *j)
     }
     if (app_profile(j->app) == ENV_HARD)
         str_puts(&j->task, " hard");
+    hash = tokenizer_hash(j->tokenizer);
+    sha256_hex(&hash, j->tokenizer_hash);
+    j->options.tokenizer = j->tokenizer_hash;
     j->options.n_tasks = j->mix.n > 1 ? j->mix.n : 0;
     j->options.task = str_cstr(&j->task);
 }

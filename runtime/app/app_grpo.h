@@ -15,6 +15,7 @@ struct grpo_job {
     struct app_mix mix; /* what is played, in training and validation */
     struct str task;    /* the same in words, as a resumed run must have it */
     struct tokenizer *tokenizer;
+    char tokenizer_hash[65];
     struct weights *start;
     struct engine *engine; /* of its own: versions in training serve nobody else */
     struct pool *pool;     /* the engine's, for exclusive use */

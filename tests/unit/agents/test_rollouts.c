@@ -4,11 +4,13 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <math.h>
+#include <time.h>
 
 #include "agents/rollouts.h"
 #include "runtime/base/memory.h"
 #include "runtime/store/query.h"
 #include "tests/unit/agents/agent_fixture.h"
+#include "tools/environments/env_core.h"
 
 #define GROUPS  3
 #define SIZE    4
@@ -537,6 +539,91 @@ static void wrong_use_is_refused(void **state)
     end(&p);
 }
 
+/* A world that cannot be made every third time. */
+static enum status throws(const struct env_params *p, struct env **out, struct error *err)
+{
+    if (p->fault_seed % 3 == 0)
+        return error_set(err, STATUS_FAILED, "the world fell down");
+    return env_find("ledger")->create(p, out, err);
+}
+
+static void a_world_that_throws_is_masked(void **state)
+{
+    struct env_ops thrower = *env_find("ledger");
+    struct played_set whole, p;
+    struct error err = ERROR_INIT;
+
+    (void)state;
+    begin(&whole, policy_dice);
+    assert_ok(play(&whole, why));
+    begin(&p, policy_dice);
+    thrower.create = throws;
+    p.env[0] = &thrower;
+    assert_ok(play(&p, why));
+    for (int32_t i = 0; i < p.set.n_members; i++) {
+        const struct rollout_member *m = &p.set.member[i];
+        bool thrown = (p.fault[m->group] + (uint64_t)m->member) % 3 == 0;
+
+        assert_int_equal(m->status, thrown ? ROLLOUT_OUTSIDE : ROLLOUT_COMPLETED);
+        assert_true(thrown ? isnan(m->reward) && m->n_chains == 0
+                           : m->calls == whole.set.member[i].calls);
+    }
+    /* All of them: there is nothing to train on, and the first cause is told. */
+    for (int32_t g = 0; g < GROUPS; g++)
+        p.fault[g] = 3;
+    p.q.shared_faults = true;
+    assert_int_equal(play(&p, &err), STATUS_FAILED);
+    assert_non_null(strstr(err.message, "the world fell down"));
+    end(&whole);
+    end(&p);
+}
+
+/* A tool that hangs for longer than an episode may take: timed out and masked, the rest goes on. */
+static void hangs(struct env *e, const struct env_call *c, struct env_effect *fx, struct str *out)
+{
+    static const struct timespec long_time = {.tv_nsec = 130000000};
+
+    if (e->params.task_seed == 1001 && e->tally.calls == 2)
+        (void)nanosleep(&long_time, NULL);
+    env_find("ledger")->call_compact(e, c, fx, out);
+}
+
+static void a_tool_that_hangs_is_timed_out_and_masked(void **state)
+{
+    struct env_ops slow = *env_find("ledger");
+    struct played_set p;
+
+    (void)state;
+    begin(&p, policy_dice);
+    slow.call_compact = hangs;
+    p.env[0] = &slow;
+    p.o.in_flight = 1;
+    p.o.timeout_ms = 120;
+    assert_ok(play(&p, why));
+    for (int32_t i = 0; i < p.set.n_members; i++) {
+        const struct rollout_member *m = &p.set.member[i];
+
+        assert_int_equal(m->status, m->group == 1 ? ROLLOUT_OUTSIDE : ROLLOUT_COMPLETED);
+        assert_int_equal(isnan(m->reward), m->group == 1); /* never scored 0 */
+    }
+    end(&p);
+}
+
+static void no_groups_at_all_are_refused(void **state)
+{
+    struct played_set p;
+    struct error err = ERROR_INIT;
+
+    (void)state;
+    begin(&p, policy_plain);
+    p.q.n_groups = 0;
+    assert_int_equal(play(&p, &err), STATUS_INVALID);
+    p.q.n_groups = GROUPS;
+    p.q.group_size = 0;
+    assert_int_equal(play(&p, &err), STATUS_INVALID);
+    end(&p);
+}
+
 /* Group by group another environment, at its own noise; each group is what it is alone. */
 static void environments_are_dealt_to_the_groups(void **state)
 {
@@ -588,6 +675,9 @@ int main(void)
         cmocka_unit_test(environments_are_dealt_to_the_groups),
         cmocka_unit_test(equal_states_have_equal_anchors),
         cmocka_unit_test(failures_outside_are_masked_and_change_nobody_else),
+        cmocka_unit_test(a_world_that_throws_is_masked),
+        cmocka_unit_test(a_tool_that_hangs_is_timed_out_and_masked),
+        cmocka_unit_test(no_groups_at_all_are_refused),
         cmocka_unit_test(what_hangs_is_timed_out_and_masked),
         cmocka_unit_test(what_the_length_ended_is_truncated),
         cmocka_unit_test(replies_that_were_cut_are_marked),

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "models/formats/tokenizer_write.h"
 #include "runtime/base/memory.h"
 #include "tests/unit/agents/agent_fixture.h"
 
@@ -279,6 +280,58 @@ static void test_replay_notices_another_world(void **state)
     fake_model_deinit(&m);
 }
 
+/* The words of the environments one id further on: the same text in other ids. */
+static void other_tokenizer(struct fake_model *m)
+{
+    struct added_token added[64] = {{.content = "<|other|>", .special = true}};
+    struct str text = STR_INIT;
+    int32_t n = 1;
+
+    make_compact(m);
+    tokenizer_free(m->tokenizer);
+    for (; n < 64 && env_vocabulary_word(n - 1); n++)
+        added[n] = (struct added_token){.content = env_vocabulary_word(n - 1)};
+    assert_ok(tokenizer_write_bytes(added, n, &text, why));
+    assert_ok(tokenizer_from_json(str_cstr(&text), text.len, "other", &m->tokenizer, why));
+    m->model.info.tokenizer = m->tokenizer;
+    m->model.info.vocab = tokenizer_size(m->tokenizer);
+    str_deinit(&text);
+}
+
+/* Ids of another tokenizer are never taken for one's own: the run is refused by name. */
+static void test_replay_notices_another_tokenizer(void **state)
+{
+    struct store_fixture *f = *state;
+    struct store *store = fixture_open(f);
+    struct agent_host_options ho = {.seams = seams_real()};
+    struct run *run = fixture_run(store);
+    struct fake_model m, other;
+    struct agent_role role;
+    struct play p = {.run = run};
+    struct agent_task t;
+
+    assert_ok(agent_host_new(&ho, &p.host, why));
+    make_compact(&m);
+    role = fake_role(&m);
+    t = ledger_task(&role, "play", 3, 0);
+    t.scope.run = run;
+    play_agent(&p, &t);
+    assert_int_equal(p.result.state, STEP_OK);
+    jv_unref(p.result.output);
+    p.over = false;
+    other_tokenizer(&other);
+    role.model = &other.model;
+    play_agent(&p, &t);
+    assert_int_equal(p.result.state, STEP_ERROR);
+    assert_int_equal(p.result.err.status, STATUS_CORRUPT);
+    assert_non_null(strstr(p.result.err.message, "tokenizer"));
+    assert_int_equal(other.n_calls, 0);
+    play_deinit(&p);
+    run_close(run);
+    fake_model_deinit(&m);
+    fake_model_deinit(&other);
+}
+
 /* Cancelled while a call is out: its step stays open, and a resume asks again under the same id. */
 static void cancel_when_held(struct play *p)
 {
@@ -361,6 +414,7 @@ int main(void)
         STORE_TEST(test_json_run_survives_kills),
         STORE_TEST(test_text_run_survives_kills),
         STORE_TEST(test_replay_notices_another_world),
+        STORE_TEST(test_replay_notices_another_tokenizer),
         STORE_TEST(test_cancelled_run_goes_on_where_it_was),
         STORE_TEST(test_failed_call_is_recorded_as_failed),
     };

@@ -450,6 +450,50 @@ static void test_failures_outside_of_the_policy_are_masked(void **state)
     run_free(&r);
 }
 
+/* A verifier that cannot say, and a group that is empty: the rest teaches, in the same bits. */
+static void test_verdicts_that_are_no_number_teach_nothing(void **state)
+{
+    static const enum credit_kind kind[] = {CREDIT_STEP, CREDIT_OUTCOME, CREDIT_GIGPO};
+    struct sha256 h[2];
+
+    (void)state;
+    for (size_t k = 0; k < ARRAY_LEN(kind); k++) {
+        for (int32_t i = 0; i < 2; i++) {
+            struct run r;
+
+            run_init(&r, 4);
+            r.o.credit.kind = kind[k];
+            r.o.credit.gamma = .9;
+            r.o.credit.gigpo_weight = 1;
+            r.toy.no_verdict = r.toy.fail_first = true;
+            h[i] = run_hash(&r, i + 1);
+            assert_true(isfinite(metric(&r, 4, "reward")) && isfinite(metric(&r, 4, "grad_norm")));
+            assert_true(metric(&r, 1, "outside") >= SIZE);
+            run_free(&r);
+        }
+        assert_memory_equal(&h[0], &h[1], sizeof(h[0]));
+    }
+}
+
+/* Another tokenizer under the same weights: what was begun with ids of the one is not gone on with
+ * ids of the other. */
+static void test_another_tokenizer_is_refused(void **state)
+{
+    struct grpo_result out;
+    struct error err = ERROR_INIT;
+    struct run r;
+
+    (void)state;
+    run_init(&r, 2);
+    r.o.tokenizer = "aaaa";
+    (void)run_hash(&r, 1);
+    r.o.resume = true;
+    r.o.tokenizer = "bbbb";
+    assert_int_equal(run_once(&r, 1, &out, &err), STATUS_USAGE);
+    assert_non_null(strstr(err.message, "tokenizer \"aaaa\", which is now \"bbbb\""));
+    run_free(&r);
+}
+
 static void test_chains_without_room_are_left_out(void **state)
 {
     struct run r;
@@ -620,6 +664,8 @@ int main(void)
         cmocka_unit_test(test_groups_without_spread_are_refilled_then_skipped),
         cmocka_unit_test(test_a_mixed_run_tells_of_each_task),
         cmocka_unit_test(test_failures_outside_of_the_policy_are_masked),
+        cmocka_unit_test(test_verdicts_that_are_no_number_teach_nothing),
+        cmocka_unit_test(test_another_tokenizer_is_refused),
         cmocka_unit_test(test_chains_without_room_are_left_out),
         cmocka_unit_test(test_a_gradient_that_is_no_number_ends_the_run),
         cmocka_unit_test(test_log_probs_that_differ_are_told),

@@ -50,7 +50,7 @@ static enum status play_member(struct toy_rollouts *t, struct sharded_pass *pass
                                const struct rollout_request *r, int32_t g, int32_t m,
                                struct rollout_set *out, struct error *err)
 {
-    bool failed = t->fail_some && m == 0;
+    bool failed = (t->fail_some && m == 0) || (t->fail_first && g == 0);
     struct rollout_member member = {.group = g,
                                     .member = m,
                                     .status = failed ? ROLLOUT_OUTSIDE : ROLLOUT_COMPLETED,
@@ -87,6 +87,10 @@ static enum status play_member(struct toy_rollouts *t, struct sharded_pass *pass
         right = t->all_equal || (ids[1] < VOCAB / 2 && ids[3] < VOCAB / 2);
         out->chain[out->n_chains - 1].calls = 1;
         out->chain[out->n_chains - 1].step_reward = t->infinite && right ? (double)INFINITY : right;
+        if (t->no_verdict && m == 1) {
+            out->chain[out->n_chains - 1].step_reward = (double)NAN;
+            out->member[out->n_members - 1].reward = (double)NAN;
+        }
         out->member[out->n_members - 1].steps_right += right;
         out->member[out->n_members - 1].reward *= right;
     }

@@ -19,6 +19,8 @@ struct toy_rollouts {
     volatile int *flag;
     bool all_equal;     /* every step is right */
     bool infinite;      /* verdicts of right steps are infinite */
+    bool no_verdict;    /* the second member of each group has NaN for every verdict */
+    bool fail_first;    /* all members of the first group fail: it is empty */
     bool fail_some;     /* the first member of each group fails outside of the policy */
     double noise_of[2]; /* as the last request said, of a mixed run */
     int32_t first_group;
