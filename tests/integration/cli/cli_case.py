@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 TROUPE = os.path.abspath(sys.argv[1])
@@ -31,7 +32,13 @@ class CliCase(unittest.TestCase):
             if key in os.environ:
                 self.env[key] = os.environ[key]
 
+        self.started = []
+
     def tearDown(self):
+        for p in self.started:  # a test that failed half-way
+            if p.poll() is None:
+                p.kill()
+                p.communicate()
         self.folder.cleanup()
 
     def write(self, name, text):
@@ -41,8 +48,20 @@ class CliCase(unittest.TestCase):
         return path
 
     def start(self, *args, **more):
-        return subprocess.Popen([TROUPE, *map(str, args)], cwd=self.dir, env={**self.env, **more}, text=True,
-                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        p = subprocess.Popen([TROUPE, *map(str, args)], cwd=self.dir, env={**self.env, **more}, text=True,
+                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.started.append(p)
+        return p
+
+    def until_recorded(self, *where, n=1, seconds=60):
+        """Waits until the newest run has recorded n steps or episodes: however slow this build is."""
+        end = time.time() + seconds
+        while time.time() < end:
+            r = self.run_cli("show", "last", "--json", *where)
+            if r.code == 0 and len(r.json()["steps"]) + len(r.json().get("episodes", [])) >= n:
+                return
+            time.sleep(0.05)
+        self.fail(f"no run has recorded anything within {seconds} s")
 
     def run_cli(self, *args, stdin=None, timeout=240, **more):
         return Result(subprocess.run([TROUPE, *map(str, args)], cwd=self.dir, env={**self.env, **more}, text=True,

@@ -25,8 +25,11 @@ LONG = ("run", LEDGER, "--var", "horizon=100000", "--seed", "5")
 
 
 class Contract(CliCase):
-    def stop(self, p, signo=signal.SIGINT, after=1.5):
-        time.sleep(after)
+    def stop(self, p, signo=signal.SIGINT, after=None):
+        if after is None:
+            self.until_recorded()
+        else:
+            time.sleep(after)
         p.send_signal(signo)
         out, err = p.communicate(timeout=60)
         return p.returncode, out, err
@@ -83,7 +86,8 @@ class Contract(CliCase):
     def test_signals_have_their_codes(self):
         for signo, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
             self.assertEqual(self.stop(self.start(*LONG), signo)[0], code)
-            p = self.start("eval", "ledger", "--episodes", "1000000", "--horizon", "100", "--json")
+            self.ok("rm", "last")
+            p = self.start("eval", "ledger", "--episodes", "100000", "--horizon", "100", "--json")
             got, out, _ = self.stop(p, signo)
             self.assertEqual((got, json.loads(out)["error"]["code"]), (code, "cancelled"))
             p = self.start("generate", "--prompt", "a", "--max-tokens", "1000000", "--temperature", "1")

@@ -5,7 +5,6 @@ SPDX-License-Identifier: Apache-2.0
 import os
 import shutil
 import signal
-import time
 
 from cli_case import SOURCE, CliCase, main
 
@@ -21,9 +20,12 @@ def counts(doc):
 
 
 class Resume(CliCase):
-    def interrupted(self, *args, after=0.8, signo=signal.SIGINT):
+    def interrupted(self, *args, signo=signal.SIGINT):
+        if os.path.exists(os.path.join(self.dir, ".local/share/troupe/store.db")):
+            for r in self.ok("runs", "--json").json()["runs"]:
+                self.ok("rm", r["run"])
         p = self.start(*args)
-        time.sleep(after)
+        self.until_recorded(n=20)
         p.send_signal(signo)
         p.communicate(timeout=60)
         self.assertIn(p.returncode, (130, -signal.SIGKILL))

@@ -5,7 +5,6 @@ SPDX-License-Identifier: Apache-2.0
 import json
 import os
 import signal
-import time
 
 from cli_case import SOURCE, CliCase, main
 
@@ -89,7 +88,7 @@ class Run(CliCase):
 
     def test_interrupt_saves_and_resume_finishes(self):
         p = self.start("run", LEDGER, "--var", "horizon=100000", "--seed", "5", "--store", "s.db")
-        time.sleep(2.5)
+        self.until_recorded("--store", "s.db")
         p.send_signal(signal.SIGINT)
         p.communicate(timeout=60)
         self.assertEqual(p.returncode, 130)
@@ -103,7 +102,7 @@ class Run(CliCase):
 
     def test_cancel_from_another_process(self):
         p = self.start("run", LEDGER, "--var", "horizon=100000", "--seed", "5", "--store", "c.db")
-        time.sleep(2.0)
+        self.until_recorded("--store", "c.db")
         self.ok("cancel", "last", "--store", "c.db")
         p.communicate(timeout=60)
         self.assertEqual(p.returncode, 3)

@@ -1,0 +1,74 @@
+/* fuzz_json.c - any bytes as JSON: refused with words and a place, or a value that survives being
+ * written and read again, in each of the writer's forms.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/json.h"
+#include "runtime/base/text.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+static void check_fault(enum status st, const struct error *err)
+{
+    size_t words = strlen(err->message);
+
+    if (st != err->status || words == 0 || strncmp(err->where, "input", 5) != 0 ||
+        utf8_valid_prefix(err->message, words) != words)
+        abort();
+}
+
+/* What was written is read back: the same value, and the same text when written again. */
+static void check_round(const struct json *v, const struct str *text, int indent)
+{
+    struct json *again = NULL;
+    struct str twice = STR_INIT;
+
+    if (jv_parse_max(str_cstr(text), text->len, SIZE_MAX, "again", &again, NULL))
+        abort();
+    if (!jv_equal(v, again))
+        abort();
+    if (indent < 0)
+        jv_write_canonical(again, &twice);
+    else
+        jv_write(again, indent, &twice);
+    if (twice.len != text->len || memcmp(str_cstr(&twice), str_cstr(text), text->len) != 0)
+        abort();
+    str_deinit(&twice);
+    jv_unref(again);
+}
+
+static void check_value(const struct json *v)
+{
+    struct json *copy = jv_deep_copy(v);
+    struct str text = STR_INIT;
+
+    for (int indent = -1; indent <= 2; indent++) {
+        str_clear(&text);
+        if (indent < 0)
+            jv_write_canonical(v, &text);
+        else
+            jv_write(v, indent, &text);
+        check_round(v, &text, indent);
+    }
+    if (!jv_equal(v, copy))
+        abort();
+    str_deinit(&text);
+    jv_unref(copy);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+    struct json *v = NULL;
+    struct error err = ERROR_INIT;
+    enum status st = jv_parse((const char *)data, n, "input", &v, &err);
+
+    if (st)
+        check_fault(st, &err);
+    else
+        check_value(v);
+    jv_unref(v);
+    return 0;
+}
