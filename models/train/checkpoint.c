@@ -302,3 +302,22 @@ void checkpoint_prune(const char *out, int32_t n_keep, int64_t best)
     str_deinit(&path);
     free(list);
 }
+
+bool checkpoint_remove_oldest(const char *out, int64_t best)
+{
+    struct str path = STR_INIT;
+    bool removed = false;
+    size_t n;
+    int64_t *list = checkpoint_list(out, &n);
+
+    for (size_t i = 0; i + 1 < n && !removed; i++) {
+        if (list[i] == best)
+            continue;
+        checkpoint_path(&path, out, list[i]);
+        folder_remove(str_cstr(&path));
+        removed = !file_exists(str_cstr(&path));
+    }
+    str_deinit(&path);
+    free(list);
+    return removed;
+}

@@ -45,5 +45,7 @@ MUST_CHECK enum status checkpoint_read(const char *out, int64_t update, struct c
 int64_t checkpoint_last(const char *out);
 /* Keeps the newest n (0: all) and `best` (-1: none). */
 void checkpoint_prune(const char *out, int32_t n, int64_t best);
+/* The oldest that is neither the newest nor the best; false: there is none. */
+bool checkpoint_remove_oldest(const char *out, int64_t best);
 
 #endif

@@ -110,7 +110,11 @@ static enum status after_update(struct grpo_trainer *t, bool *over, struct error
 {
     const struct grpo_options *o = t->o;
     bool dropped = false, better = false;
-    enum status st = grpo_check_skill(t, &dropped, err);
+    enum status st =
+        o->make_room ? o->make_room(o->ctx, 0, t->progress.best_update, err) : STATUS_OK;
+
+    if (!st)
+        st = grpo_check_skill(t, &dropped, err);
 
     *over = dropped || t->state.update >= o->updates;
     if (dropped)

@@ -71,6 +71,9 @@ struct grpo_options {
      * in the metrics (new, or NULL). NULL: none. */
     enum status (*evaluate)(void *ctx, int64_t update, double *success, struct json **more,
                             struct error *err);
+    /* Makes room for so many bytes in `out`, where the checkpoint of update `best` (-1: none) and
+     * the newest stay; its failure ends the run, with what was saved. NULL: no bound. */
+    enum status (*make_room)(void *ctx, int64_t bytes, int64_t best, struct error *err);
     void *ctx;
     const struct seams *seams;
     struct log *log;

@@ -10,6 +10,8 @@
 #include "models/train/grpo_trainer.h"
 #include "runtime/base/memory.h"
 
+#define CHECKPOINT_WORDS 65536 /* bytes of a checkpoint's state, manifest and headers, at most */
+
 void grpo_exclusive(struct grpo_trainer *t, void (*fn)(void *arg, struct lane lane), void *arg)
 {
     if (t->o->exclusive)
@@ -372,6 +374,10 @@ enum status grpo_save(struct grpo_trainer *t, struct error *err)
 {
     enum status st = metrics_sync(&t->metrics, err);
 
+    /* Master weights and two moments, and their words. */
+    if (!st && t->o->make_room)
+        st = t->o->make_room(t->o->ctx, 12 * t->optimizer.n_params + CHECKPOINT_WORDS,
+                             t->progress.best_update, err);
     t->state.metrics_bytes[0] = t->metrics.bytes[0];
     t->state.metrics_bytes[1] = t->metrics.bytes[1];
     jv_unref(t->state.extra);

@@ -257,16 +257,18 @@ void grpo_show(struct grpo_trainer *t)
         snprintf(peak, sizeof(peak), ", %.0f %% of peak",
                  100. * t->flops / (play + t->times.train_s) / t->peak_flops);
     format_tasks(t, tasks);
+    /* A terminal cuts what does not fit: what is asked for most stands first. */
     log_progress(o->log,
-                 "update %lld/%lld  reward %.3f  steps %.3f  verify %.2f  recovered %.2f  false "
-                 "alarms %.3f%s  gap %g  %.0f tok/s%s  time: rollout %.0f %% (environment %.0f), "
-                 "training %.0f, measuring %.0f, idle %.0f  %s left",
-                 (long long)t->state.update, (long long)o->updates, t->credit.reward_mean,
-                 share(c.right, c.steps), share(c.looks, c.steps), share(c.recovered, c.at_risk),
-                 c.shown > 0 ? share(c.alarms, c.shown) : 0., tasks, t->largest_gap,
+                 "update %lld/%lld, %s left  reward %.3f  success %.3f (steps %.3f)  verify %.2f  "
+                 "recovered %.2f  false alarms %.3f%s  %.0f tok/s%s  time: rollout %.0f %% "
+                 "(environment %.0f), training %.0f, measuring %.0f, idle %.0f",
+                 (long long)t->state.update, (long long)o->updates, left, t->credit.reward_mean,
+                 c.members > 0 ? share(c.success, c.members) : 0., share(c.right, c.steps),
+                 share(c.looks, c.steps), share(c.recovered, c.at_risk),
+                 c.shown > 0 ? share(c.alarms, c.shown) : 0., tasks,
                  play > 0 ? (double)t->sampled / play : 0., peak, 100. * play / wall,
                  100. * t->times.env_s / wall, 100. * t->times.train_s / wall,
-                 100. * t->times.eval_s / wall, 100. * idle / wall, left);
+                 100. * t->times.eval_s / wall, 100. * idle / wall);
 }
 
 /* ---- validation */

@@ -162,6 +162,13 @@ static enum status evaluate(void *ctx, int64_t update, double *success, struct j
     return STATUS_OK;
 }
 
+static enum status make_room(void *ctx, int64_t bytes, int64_t best, struct error *err)
+{
+    struct grpo_job *j = ctx;
+
+    return disk_budget_make_room(&j->budget, bytes, best, err);
+}
+
 /* ---- opening */
 
 static void fill_training(struct grpo_job *j)
@@ -335,6 +342,11 @@ enum status grpo_job_open(struct grpo_job *j, struct app *a, const char *out, bo
     j->options.publish = publish;
     j->options.exclusive = exclusive;
     j->options.evaluate = writes ? evaluate : NULL;
+    j->budget = (struct disk_budget){.out = out,
+                                     .bytes = option_int(a->options, OPT_DISK_BUDGET),
+                                     .store = j->store,
+                                     .log = a->log};
+    j->options.make_room = writes && j->budget.bytes > 0 ? make_room : NULL;
     j->options.ctx = j;
     return st;
 }
@@ -403,6 +415,7 @@ const enum option_id grpo_job_options[] = {OPT_ENV,
                                            OPT_KEEP_LAST,
                                            OPT_RECORD,
                                            OPT_KEEP_ROLLOUTS,
+                                           OPT_DISK_BUDGET,
                                            OPT_EPISODE_TIMEOUT,
                                            OPT_IN_FLIGHT,
                                            OPT_MAX_LEN,

@@ -7,6 +7,7 @@
 #include "models/engine/engine.h"
 #include "models/formats/tokenizer.h"
 #include "models/train/grpo.h"
+#include "runtime/app/app_budget.h"
 #include "runtime/app/app_mix.h"
 
 struct grpo_job {
@@ -22,6 +23,7 @@ struct grpo_job {
     struct store *store;   /* OUT/rollouts.db, or of a replay: none */
     struct rollout_source *rollouts;
     struct example_source *probe;
+    struct disk_budget budget;
     struct grpo_options options;
 };
 

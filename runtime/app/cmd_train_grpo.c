@@ -113,6 +113,8 @@ static int train_main(void *app)
         st = write_args(a, out, &err);
     if (!st)
         st = grpo_run(j.pool, j.start, &j.options, &r, &err);
+    if (!st) /* the model that is written at the end counts too */
+        st = disk_budget_make_room(&j.budget, 4 * weights_n_params(r.weights), r.best_update, &err);
     if (!st)
         st = app_write_model(a, j.model, r.weights, out, &err);
     if (st) {

@@ -75,6 +75,7 @@ void store_reader_close(struct store_reader *r);
 
 /* ---- whole-store commands */
 struct store_stats {
+    int64_t free_bytes; /* of the file: pages of what was deleted */
     int64_t file_bytes, wal_bytes, n_runs, n_steps, n_blobs, blob_plain_bytes, blob_stored_bytes,
         n_token_records, n_episodes, commits, fsyncs, transactions;
 };
@@ -85,5 +86,7 @@ MUST_CHECK enum status store_check(struct store *s, struct str *report, struct e
 MUST_CHECK enum status store_backup(struct store *s, const char *to, struct error *err);
 /* Deletes blobs that nothing names; gives back how many and how many bytes. */
 MUST_CHECK enum status store_gc(struct store *s, int64_t *n, int64_t *bytes, struct error *err);
+/* Gives the pages of what was deleted back to the disk; needs as much space again meanwhile. */
+MUST_CHECK enum status store_compact(struct store *s, struct error *err);
 
 #endif

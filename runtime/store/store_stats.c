@@ -20,6 +20,17 @@ static int64_t bytes_of(const char *path, const char *tail)
     return n;
 }
 
+static enum status count_free(struct store_db *db, int64_t *bytes, struct error *err)
+{
+    int64_t pages = 0, size = 0;
+    enum status st = db_query_int(db, "PRAGMA freelist_count", &pages, err);
+
+    if (!st)
+        st = db_query_int(db, "PRAGMA page_size", &size, err);
+    *bytes = pages * size;
+    return st;
+}
+
 enum status store_stats(struct store *s, struct store_stats *out, struct error *err)
 {
     struct store_reader *q = NULL;
@@ -47,6 +58,7 @@ enum status store_stats(struct store *s, struct store_stats *out, struct error *
             .fsyncs = store_vfs_fsyncs(s->vfs),
         };
         sqlite3_reset(st);
+        status = count_free(&q->db, &out->free_bytes, err);
     }
     store_reader_close(q);
     return status;

@@ -149,6 +149,29 @@ class Grpo(CliCase):
         self.fails(2, "no faults", "train", "grpo", "--model", "mixed/model", "--env", "ledger,itinerary", "--faults", "absent,far",
                    "--out", "m")
 
+    def size(self, out):
+        return sum(os.path.getsize(os.path.join(at, name)) for at, _, names in os.walk(os.path.join(self.dir, out)) for name in names)
+
+    def test_a_disk_budget_is_kept_and_changes_no_bit(self):
+        args = ("train", "grpo", *SMALL, "--updates", "12", "--record", "--keep-last", "5")
+        self.ok(*args, "--out", "free")
+        free = self.size("free")
+        budget = free * 6 // 10
+        r = self.ok(*args, "--out", "bound", "--disk-budget", str(budget), "--json")
+        self.assertIn("oldest recorded rollouts are removed", r.err)
+        self.assertLessEqual(self.size("bound"), budget)
+        self.assertEqual(self.weights("free"), self.weights("bound"))
+        runs = {out: [x for x in self.ok("runs", "--store", out + "/rollouts.db", "--json").json()["runs"] if x["kind"] == "train"]
+                for out in ("free", "bound")}
+        self.assertLess(len(runs["bound"]), len(runs["free"]))
+        self.assertIn("update[11]/group[0]/member[0]", self.ok("show", runs["bound"][0]["run"], "--store", "bound/rollouts.db").out)
+        self.ok("store", "check", "--store", "bound/rollouts.db")
+        # Where what must stay does not fit, it is told, and a larger budget goes on from there.
+        r = self.fails(1, "--disk-budget 100000", *args, "--out", "small", "--disk-budget", "100000")
+        self.assertIn("--resume", r.err)
+        self.ok(*args, "--out", "small", "--disk-budget", str(budget), "--resume")
+        self.assertEqual(self.weights("free"), self.weights("small"))
+
     def test_plot_draws_a_training(self):
         self.ok("train", "grpo", *SMALL, "--updates", "3", "--out", "p")
         text = self.ok("plot", "p").out

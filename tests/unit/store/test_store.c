@@ -157,6 +157,38 @@ static void test_stats_remove_and_gc(void **state)
     assert_ok(store_check(f->store, &STR_INIT, why));
 }
 
+/* Freed pages are counted, and given back when that is asked for; what is left stays sound. */
+static void test_compact_gives_pages_back(void **state)
+{
+    struct store_fixture *f = *state;
+    struct store *s = fixture_open(f);
+    struct run *a = fixture_run(s), *b = fixture_run(s);
+    struct store_stats full, freed, small;
+    char uuid[37];
+
+    make_steps(b, 10, 3000);
+    make_steps(a, 400, 3000);
+    memcpy(uuid, run_uuid(a), sizeof(uuid));
+    run_close(a);
+    assert_ok(store_compact(s, why));
+    assert_ok(store_stats(s, &full, why));
+    assert_int_equal(full.free_bytes, 0);
+    assert_int_equal(full.wal_bytes, 0);
+    assert_ok(store_remove_run(s, uuid, why));
+    assert_ok(store_gc(s, NULL, NULL, why));
+    assert_ok(store_stats(s, &freed, why));
+    assert_true(freed.free_bytes > full.file_bytes / 4);
+    assert_true(freed.file_bytes >= full.file_bytes);
+    assert_ok(store_compact(s, why));
+    assert_ok(store_stats(s, &small, why));
+    assert_int_equal(small.free_bytes, 0);
+    assert_true(small.file_bytes <= full.file_bytes - freed.free_bytes);
+    assert_int_equal(small.n_steps, 10);
+    make_steps(b, 1, 100);
+    run_close(b);
+    assert_ok(store_check(s, &STR_INIT, why));
+}
+
 static bool count_step(void *ctx, const struct step_row *s)
 {
     int *n = ctx;
@@ -229,11 +261,9 @@ static void test_closed_store_is_one_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        STORE_TEST(test_absent),
-        STORE_TEST(test_files_of_others_are_untouched),
-        STORE_TEST(test_read_only),
-        STORE_TEST(test_stats_remove_and_gc),
-        STORE_TEST(test_backup_while_written),
+        STORE_TEST(test_compact_gives_pages_back),      STORE_TEST(test_absent),
+        STORE_TEST(test_files_of_others_are_untouched), STORE_TEST(test_read_only),
+        STORE_TEST(test_stats_remove_and_gc),           STORE_TEST(test_backup_while_written),
         STORE_TEST(test_closed_store_is_one_file),
     };
 

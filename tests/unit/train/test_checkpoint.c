@@ -209,6 +209,15 @@ static void test_prune_keeps_newest_and_best(void **state)
     assert_int_equal(n, 3);
     assert_true(list[0] == 3 && list[1] == 5 && list[2] == 6);
     free(list);
+    /* For a bound on the disk: the oldest, and never the best nor the newest. */
+    assert_true(checkpoint_remove_oldest(f.out, 3));
+    assert_false(checkpoint_remove_oldest(f.out, 3));
+    list = checkpoint_list(f.out, &n);
+    assert_int_equal(n, 2);
+    assert_true(list[0] == 3 && list[1] == 6);
+    free(list);
+    assert_true(checkpoint_remove_oldest(f.out, -1));
+    assert_false(checkpoint_remove_oldest(f.out, -1));
     fixture_free(&f);
 }
 

@@ -308,6 +308,56 @@ static void test_a_disk_that_fills_loses_nothing(void **state)
     run_free(&b);
 }
 
+struct shelf {
+    struct run r; /* first: evaluate and publish know it by its toy */
+    int64_t room; /* a request for more fails */
+    int32_t n_asked;
+    int64_t most;
+};
+
+static enum status ask_for_room(void *ctx, int64_t bytes, int64_t best, struct error *err)
+{
+    struct shelf *s =
+        CONTAINER_OF(CONTAINER_OF((struct toy_rollouts *)ctx, struct run, toy), struct shelf, r);
+
+    (void)best;
+    s->n_asked++;
+    s->most = bytes > s->most ? bytes : s->most;
+    return bytes > s->room ? error_set(err, STATUS_DISK_FULL, "no room") : STATUS_OK;
+}
+
+/* Room is asked for before a checkpoint is written, and after each update; where there is none the
+ * run ends as it was saved, and goes on in the same bits. */
+static void test_without_room_it_ends_as_it_was_saved(void **state)
+{
+    struct run whole;
+    struct shelf s = {.room = INT64_MAX};
+    struct grpo_result out;
+    struct error err = ERROR_INIT;
+    struct sha256 want, got;
+
+    (void)state;
+    run_init(&whole, 5);
+    want = run_hash(&whole, 1);
+    run_init(&s.r, 5);
+    s.r.o.make_room = ask_for_room;
+    s.r.o.checkpoint_every = 2;
+    s.r.toy.interrupt_at = 4;
+    assert_int_equal(run_once(&s.r, 1, &out, &err), STATUS_CANCELLED);
+    assert_true(s.n_asked >= 4 && s.most > 12 * weights_n_params(s.r.start));
+    s.r.flag = 0;
+    s.r.toy.interrupt_at = 0;
+    s.r.o.resume = true;
+    s.room = 0;
+    assert_int_equal(run_once(&s.r, 1, &out, &err), STATUS_DISK_FULL);
+    assert_true(checkpoint_last(s.r.out) >= 2 && checkpoint_last(s.r.out) < 5);
+    s.room = INT64_MAX;
+    got = run_hash(&s.r, 1);
+    assert_memory_equal(&want, &got, sizeof(want));
+    run_free(&whole);
+    run_free(&s.r);
+}
+
 static void test_an_update_is_replayed_bit_for_bit(void **state)
 {
     struct run r;
@@ -659,6 +709,7 @@ int main(void)
         cmocka_unit_test(test_three_and_three_are_six),
         cmocka_unit_test(test_killed_in_the_midst_resumes_bit_exactly),
         cmocka_unit_test(test_a_disk_that_fills_loses_nothing),
+        cmocka_unit_test(test_without_room_it_ends_as_it_was_saved),
         cmocka_unit_test(test_an_update_is_replayed_bit_for_bit),
         cmocka_unit_test(test_changed_options_are_refused_by_name),
         cmocka_unit_test(test_groups_without_spread_are_refilled_then_skipped),
