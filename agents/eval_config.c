@@ -10,8 +10,6 @@
 #include "models/formats/tokenizer.h"
 #include "runtime/base/rng.h"
 
-#define FAULT_STREAM 0x6661756c74U /* "fault": no draw of a task's own uses it */
-
 void eval_params(const struct eval_options *o, const struct eval_row_spec *row, int32_t episode,
                  struct env_params *out)
 {
@@ -24,7 +22,7 @@ void eval_params(const struct eval_options *o, const struct eval_row_spec *row, 
         .ablation = o->ablation,
         .faults = o->faults,
         .task_seed = task,
-        .fault_seed = rng_derive(task, FAULT_STREAM),
+        .fault_seed = env_fault_seed(task),
     };
 }
 

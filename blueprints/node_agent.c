@@ -13,7 +13,6 @@
 
 #define DEFAULT_HORIZON 10
 #define MAX_HORIZON     100000
-#define FAULT_STREAM    0x6661756c74U /* as in agents/eval: equal tasks meet equal faults */
 
 struct agent_work {
     struct frame *f;
@@ -166,7 +165,7 @@ static struct env_params params_of(const struct json *env)
                                .noise = jv_get_number(jv_get(env, "noise"), -1),
                                .profile = hard ? ENV_HARD : ENV_STD,
                                .task_seed = seed,
-                               .fault_seed = rng_derive(seed, FAULT_STREAM)};
+                               .fault_seed = env_fault_seed(seed)};
 }
 
 static void fill_task(struct agent_work *w, const struct plan_agent *a)
@@ -187,7 +186,7 @@ static void fill_task(struct agent_work *w, const struct plan_agent *a)
     w->task.scope = (struct scope){.run = f->r->run,
                                    .path = str_cstr(&w->path),
                                    .task_seed = task_seed,
-                                   .fault_seed = rng_derive(task_seed, FAULT_STREAM),
+                                   .fault_seed = env_fault_seed(task_seed),
                                    .sample_seed = run_seed(f->r->run),
                                    .budget = &w->budget,
                                    .deadline_ms = f->deadline_ms};

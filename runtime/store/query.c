@@ -63,6 +63,22 @@ enum status query_resolve_run(struct store_reader *q, const char *prefix, char u
     return STATUS_OK;
 }
 
+enum status query_each(struct store_reader *q, sqlite3_stmt *st, query_row row, void *ctx,
+                       struct error *err)
+{
+    bool there, go = true;
+    enum status status = STATUS_OK;
+
+    while (go && !status) {
+        status = db_step(&q->db, st, &there, err);
+        if (status || !there)
+            break;
+        status = row(ctx, st, &go, err);
+    }
+    sqlite3_reset(st);
+    return status;
+}
+
 static size_t common(const char *a, const char *b)
 {
     size_t n = 0;

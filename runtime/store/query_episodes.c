@@ -8,9 +8,16 @@
 
 #define RECORD_MAX_BYTES ((size_t)1 << 30)
 
-static enum status give_episode(struct store_reader *q, const struct episode_cells *c,
-                                bool with_rec, bool (*row)(void *ctx, const struct episode_row *e),
-                                void *ctx, bool *go, struct error *err)
+struct episode_query {
+    struct store_reader *q;
+    const char *uuid, *under;
+    bool with_rec;
+    bool (*row)(void *ctx, const struct episode_row *e);
+    void *ctx;
+};
+
+static enum status give_episode(const struct episode_query *eq, const struct episode_cells *c,
+                                bool *go, struct error *err)
 {
     struct episode_row e = {
         .path = cell_cstr(c->path),
@@ -23,28 +30,39 @@ static enum status give_episode(struct store_reader *q, const struct episode_cel
         .t1_ms = c->t1,
     };
 
-    if (with_rec && c->rec.data) {
-        enum status st = blob_decompress(&q->db, c->rec, RECORD_MAX_BYTES, &q->text, err);
+    if (eq->with_rec && c->rec.data) {
+        enum status st = blob_decompress(&eq->q->db, c->rec, RECORD_MAX_BYTES, &eq->q->text, err);
 
         if (st) {
             error_note(err, "episode %s", e.path);
             return st;
         }
-        e.rec = str_cstr(&q->text);
-        e.rec_bytes = q->text.len;
+        e.rec = str_cstr(&eq->q->text);
+        e.rec_bytes = eq->q->text.len;
     }
-    *go = row(ctx, &e);
+    *go = eq->row(eq->ctx, &e);
     return STATUS_OK;
+}
+
+static enum status each_episode(void *ctx, sqlite3_stmt *st, bool *go, struct error *err)
+{
+    const struct episode_query *eq = ctx;
+    struct episode_cells c;
+    enum status status = episode_row_read(st, eq->uuid, &c, err);
+
+    if (status || !path_is_under(cell_cstr(c.path), eq->under))
+        return status;
+    return give_episode(eq, &c, go, err);
 }
 
 enum status query_episodes(struct store_reader *q, const char *uuid, const char *under,
                            bool with_rec, bool (*row)(void *ctx, const struct episode_row *e),
                            void *ctx, struct error *err)
 {
-    struct episode_cells c;
+    struct episode_query eq = {
+        .q = q, .uuid = uuid, .under = under, .with_rec = with_rec, .row = row, .ctx = ctx};
     sqlite3_stmt *st;
     int64_t id;
-    bool there, go = true;
     enum status status = query_run_id(q, uuid, &id, err);
 
     if (status)
@@ -53,19 +71,5 @@ enum status query_episodes(struct store_reader *q, const char *uuid, const char 
     if (!st)
         return STATUS_FAILED;
     bind_int(st, 1, id);
-    while (go) {
-        status = db_step(&q->db, st, &there, err);
-        if (status || !there)
-            break;
-        status = episode_row_read(st, uuid, &c, err);
-        if (status)
-            break;
-        if (!path_is_under(cell_cstr(c.path), under))
-            continue;
-        status = give_episode(q, &c, with_rec, row, ctx, &go, err);
-        if (status)
-            break;
-    }
-    sqlite3_reset(st);
-    return status;
+    return query_each(q, st, each_episode, &eq, err);
 }

@@ -9,7 +9,7 @@
 
 struct step_query {
     struct store_reader *q;
-    const char *uuid;
+    const char *uuid, *under;
     int64_t run;
     bool with_tokens;
     struct arena *arena; /* one row's token record */
@@ -59,15 +59,24 @@ static enum status give_step(const struct step_query *sq, const struct step_cell
     return st;
 }
 
+static enum status each_step(void *ctx, sqlite3_stmt *st, bool *go, struct error *err)
+{
+    const struct step_query *sq = ctx;
+    struct step_cells c;
+    enum status status = step_row_read(st, sq->uuid, &c, err);
+
+    if (status || !path_is_under(cell_cstr(c.path), sq->under))
+        return status;
+    return give_step(sq, &c, go, err);
+}
+
 enum status query_steps(struct store_reader *q, const char *uuid, const char *under, int64_t after,
                         bool with_tokens, bool (*row)(void *ctx, const struct step_row *s),
                         void *ctx, struct error *err)
 {
     struct step_query sq = {
-        .q = q, .uuid = uuid, .with_tokens = with_tokens, .row = row, .ctx = ctx};
-    struct step_cells c;
+        .q = q, .uuid = uuid, .under = under, .with_tokens = with_tokens, .row = row, .ctx = ctx};
     sqlite3_stmt *st;
-    bool there, go = true;
     enum status status = query_run_id(q, uuid, &sq.run, err);
 
     if (status)
@@ -78,59 +87,53 @@ enum status query_steps(struct store_reader *q, const char *uuid, const char *un
     sq.arena = arena_new(4096);
     bind_int(st, 1, sq.run);
     sqlite3_bind_int64(st, 2, after);
-    while (go) {
-        status = db_step(&q->db, st, &there, err);
-        if (status || !there)
-            break;
-        status = step_row_read(st, uuid, &c, err);
-        if (status)
-            break;
-        if (!path_is_under(cell_cstr(c.path), under))
-            continue;
-        status = give_step(&sq, &c, &go, err);
-        if (status)
-            break;
-    }
-    sqlite3_reset(st);
+    status = query_each(q, st, each_step, &sq, err);
     arena_free(sq.arena);
     return status;
 }
 
-static enum status give_wait(const char *uuid, const struct wait_cells *c,
-                             bool (*row)(void *ctx, const struct wait_row *w), void *ctx, bool *go,
-                             struct error *err)
-{
-    struct json *prompt = NULL, *answer = NULL;
-    enum status st = jv_parse(c->prompt.data, c->prompt.n, "prompt", &prompt, err);
+struct wait_query {
+    const char *uuid;
+    bool (*row)(void *ctx, const struct wait_row *w);
+    void *ctx;
+};
 
-    if (st == STATUS_OK && c->answer.data)
-        st = jv_parse(c->answer.data, c->answer.n, "answer", &answer, err);
-    if (st == STATUS_OK) {
+static enum status each_wait(void *ctx, sqlite3_stmt *st, bool *go, struct error *err)
+{
+    const struct wait_query *wq = ctx;
+    struct wait_cells c;
+    struct json *prompt = NULL, *answer = NULL;
+    enum status status = wait_row_read(st, wq->uuid, &c, err);
+
+    if (status == STATUS_OK)
+        status = jv_parse(c.prompt.data, c.prompt.n, "prompt", &prompt, err);
+    if (status == STATUS_OK && c.answer.data)
+        status = jv_parse(c.answer.data, c.answer.n, "answer", &answer, err);
+    if (status == STATUS_OK) {
         struct wait_row w = {
-            .run = uuid,
-            .path = cell_cstr(c->path),
-            .kind = cell_cstr(c->kind),
+            .run = wq->uuid,
+            .path = cell_cstr(c.path),
+            .kind = cell_cstr(c.kind),
             .prompt = prompt,
             .answer = answer,
-            .attempt = (int32_t)c->attempt,
-            .deadline_ms = cell_or_zero(c->deadline),
+            .attempt = (int32_t)c.attempt,
+            .deadline_ms = cell_or_zero(c.deadline),
         };
 
-        *go = row(ctx, &w);
+        *go = wq->row(wq->ctx, &w);
     }
     jv_unref(prompt);
     jv_unref(answer);
-    return st;
+    return status;
 }
 
 enum status query_waits(struct store_reader *q, const char *uuid,
                         bool (*row)(void *ctx, const struct wait_row *w), void *ctx,
                         struct error *err)
 {
-    struct wait_cells c;
+    struct wait_query wq = {.uuid = uuid, .row = row, .ctx = ctx};
     sqlite3_stmt *st;
     int64_t id;
-    bool there, go = true;
     enum status status = query_run_id(q, uuid, &id, err);
 
     if (status)
@@ -139,16 +142,5 @@ enum status query_waits(struct store_reader *q, const char *uuid,
     if (!st)
         return STATUS_FAILED;
     bind_int(st, 1, id);
-    while (go) {
-        status = db_step(&q->db, st, &there, err);
-        if (status || !there)
-            break;
-        status = wait_row_read(st, uuid, &c, err);
-        if (status == STATUS_OK)
-            status = give_wait(uuid, &c, row, ctx, &go, err);
-        if (status)
-            break;
-    }
-    sqlite3_reset(st);
-    return status;
+    return query_each(q, st, each_wait, &wq, err);
 }

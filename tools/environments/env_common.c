@@ -6,6 +6,7 @@
 
 #include "runtime/base/map.h"
 #include "runtime/base/memory.h"
+#include "runtime/base/rng.h"
 #include "tools/environments/env_list.h"
 #include "tools/schema.h"
 
@@ -22,6 +23,11 @@ static const char *const vocabulary[] = {
 };
 _Static_assert(sizeof(vocabulary) / sizeof(vocabulary[0]) <= 64,
                "the embedded vocabulary has 320 rows: 256 bytes and 64 words");
+
+uint64_t env_fault_seed(uint64_t task_seed)
+{
+    return rng_derive(task_seed, 0x6661756c74U); /* "fault": no draw of a task's own uses it */
+}
 
 const struct env_ops *env_find(const char *name)
 {

@@ -194,6 +194,8 @@ void env_faults_text(const struct env_ops *ops, uint32_t faults, struct str *out
 /* Seeds: training below 2^20, validation below 2^21, reported at or above. */
 #define ENV_SEED_VALIDATION ((uint64_t)1 << 20)
 #define ENV_SEED_REPORTED   ((uint64_t)1 << 21)
+/* The fault seed that belongs to a task seed: equal tasks meet equal faults, whoever plays them. */
+uint64_t env_fault_seed(uint64_t task_seed);
 
 /* Words of the compact codec that are one token each in the embedded vocabulary, all environments
  * together, in the order of their ids from 256 on (environments/vocabulary.def). */

@@ -142,6 +142,15 @@ class Contract(CliCase):
         self.fails(78, "troupe.yaml:1:10", "runs", TROUPE_THREADS="")
         self.fails(2, "TROUPE_CONTEXT", "runs", TROUPE_CONTEXT="x")
 
+    def test_what_shapes_a_run_may_stand_in_the_environment_and_in_files(self):
+        def seed(*args, **more):
+            run = self.ok("run", LEDGER, "--var", "horizon=2", "--json", *args, **more).json()["run"]
+            return self.ok("show", run, "--json").json()["seed"]
+        self.write("troupe.yaml", "seed: 5\nepisodes: 4\nhorizon: 3\n")
+        self.assertEqual([seed(), seed(TROUPE_SEED="6"), seed("--seed", "7", TROUPE_SEED="6")], [5, 6, 7])
+        row, = self.ok("eval", "ledger", "--seed", "2097152", "--json", TROUPE_EPISODES="3").json()["rows"]
+        self.assertEqual((row["horizon"], row["episodes"]), (3, 3))
+
     def test_precedence_of_the_store(self):
         def where(*args, **more):
             path = self.ok("store", "stats", "--json", *args, **more).json()["path"]
