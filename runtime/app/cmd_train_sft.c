@@ -189,18 +189,19 @@ static const enum option_id sft_options[] = {
     OPT_KEEP_LAST,  OPT_RECOMPUTE,    OPT_STOP_ON,     OPT_INIT_LAYERS,  OPT_INIT_HIDDEN,
     OPT_INIT_HEADS, OPT_INIT_FFN,     OPT_THREADS,     OPT_CPU_ISA,      OPT_DEVICE,
     OPT_KV_MEMORY,  OPT_CONTEXT,      OPT_WEIGHT_TYPE, OPT_END};
-const struct command_spec cmd_train_sft = {"train sft",
-                                           "learn",
-                                           "",
-                                           "supervised training; writes a Hugging Face folder",
-                                           "--data takes chat messages, one object a line, "
-                                           "rendered by the model's own template; assistant "
-                                           "tokens alone\nare trained. --env takes an "
-                                           "environment's demonstrations. --model new begins from "
-                                           "random weights (--init-...)\nwith the embedded byte "
-                                           "tokenizer. The result depends on options and "
-                                           "data alone, not on threads or interruptions.",
-                                           sft_options,
-                                           0,
-                                           0,
-                                           train_main};
+const struct command_spec cmd_train_sft = {
+    "train sft",
+    "learn",
+    "",
+    "supervised training; writes a Hugging Face folder",
+    "--data takes chat messages, one object a line, "
+    "rendered by the model's own template; assistant "
+    "tokens alone\nare trained. --env takes an "
+    "environment's demonstrations, or those of several in turn. --model new begins from "
+    "random weights (--init-...)\nwith the embedded byte "
+    "tokenizer. The result depends on options and "
+    "data alone, not on threads or interruptions.",
+    sft_options,
+    0,
+    0,
+    train_main};
