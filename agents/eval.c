@@ -42,14 +42,16 @@ static void progress(struct evaluation *e)
     int64_t now = seams_mono_us(e->o->seams);
     double s = (double)(now - e->began_us) / 1e6;
     double share = (double)e->n_over / (double)e->spec.episodes;
+    char left[32] = "?";
 
     if (!e->o->log || now - e->told_us < PROGRESS_US)
         return;
     e->told_us = now;
-    log_progress(e->o->log, "%s H=%d: %d/%d episodes, %lld right, %.0f tokens/s, %.0f s left",
+    if (share > 0)
+        (void)snprintf(left, sizeof(left), "%.0f", s / share - s);
+    log_progress(e->o->log, "%s H=%d: %d/%d episodes, %lld right, %.0f tokens/s, %s s left",
                  e->o->env->name, e->spec.horizon, e->n_over, e->spec.episodes,
-                 (long long)e->tally.n_success, (double)e->tally.tok_out / (s > 0 ? s : 1),
-                 share > 0 ? s / share - s : 0.0);
+                 (long long)e->tally.n_success, (double)e->tally.tok_out / (s > 0 ? s : 1), left);
 }
 
 /* The next episode that the store does not have, or -1. */

@@ -126,7 +126,7 @@ static int eval_main(void *app)
     struct eval_row_spec spec[MAX_ROWS];
     struct eval_row rows[MAX_ROWS] = {0};
     struct error err = ERROR_INIT;
-    char uuid[37];
+    char uuid[37] = "";
     struct eval_options o = {
         .row = spec, .seams = a->seams, .log = a->log, .interrupted = a->interrupted};
     enum status st = STATUS_OK;
@@ -150,6 +150,8 @@ static int eval_main(void *app)
         st = app_model(a, model, &o.model, &err);
     if (!st)
         st = eval_run(&o, rows, uuid, &err);
+    if (st == STATUS_CANCELLED && uuid[0])
+        error_hint(&err, "`troupe resume %s` goes on", uuid);
     if (st)
         return app_fail(a, &err);
     return print_eval(a, &o, rows, o.expert ? o.expert : model, uuid, NULL);

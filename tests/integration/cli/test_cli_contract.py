@@ -89,7 +89,9 @@ class Contract(CliCase):
             self.ok("rm", "last")
             p = self.start("eval", "ledger", "--episodes", "100000", "--horizon", "100", "--json")
             got, out, _ = self.stop(p, signo)
-            self.assertEqual((got, json.loads(out)["error"]["code"]), (code, "cancelled"))
+            fault = json.loads(out)["error"]
+            self.assertEqual((got, fault["code"]), (code, "cancelled"))
+            self.assertIn("`troupe resume", fault["hint"])
             p = self.start("generate", "--prompt", "a", "--max-tokens", "1000000", "--temperature", "1")
             self.assertIn(self.stop(p, signo, 0.3)[0], (code, 0))
             p = self.start("train", "sft", "--env", "ledger", "--model", "embedded", "--out", f"t{code}",
