@@ -101,7 +101,7 @@ static enum status bytes_in_use(const struct disk_budget *b, int64_t *out, struc
 static enum status drop_rollouts(struct disk_budget *b, int64_t need, struct error *err)
 {
     int64_t most = b->bytes - b->bytes / SLACK - need, used = 0;
-    struct old_runs old = {NULL};
+    struct old_runs old = {.n = 0};
     enum status st = find_old(b->store, &old, err);
     size_t n = old.n;
 
