@@ -63,9 +63,9 @@ static int32_t next_missing(struct evaluation *e)
 }
 
 static void record_episode(struct evaluation *e, const struct episode *s, enum step_state state,
-                           const struct env_verdict *v)
+                           const struct env_verdict *v, const struct eval_after *after)
 {
-    struct json *verdict = v ? env_verdict_json(v) : jv_null();
+    struct json *verdict = v ? eval_verdict_json(v, after) : jv_null();
     struct str text = STR_INIT;
     struct episode_row row = {.path = s->path,
                               .seed = s->params.task_seed,
@@ -96,10 +96,11 @@ static void fill_episode(const struct evaluation *e, int32_t episode, struct epi
     s->sample_seed = e->o->seed;
 }
 
-static void count_end(struct evaluation *e, enum step_state state, const struct env_verdict *v)
+static void count_end(struct evaluation *e, enum step_state state, const struct env_verdict *v,
+                      const struct eval_after *after)
 {
     if (state == STEP_OK)
-        eval_tally_add(&e->tally, v);
+        eval_tally_add(&e->tally, v, after);
     else
         e->tally.n_failed_outside++;
     e->n_over++;
@@ -114,6 +115,7 @@ static enum status play_script(struct evaluation *e, struct episode *s, struct e
     struct env *env = NULL;
     struct env_effect fx = {.done = false};
     struct env_verdict verdict;
+    struct eval_after after;
     struct str text = STR_INIT;
     enum status st = ops->create(&s->params, &env, err);
 
@@ -131,9 +133,10 @@ static enum status play_script(struct evaluation *e, struct episode *s, struct e
     }
     str_deinit(&text);
     ops->verify(env, &verdict);
+    eval_after_of(ops, env, &after);
     ops->free(env);
-    record_episode(e, s, STEP_OK, &verdict);
-    count_end(e, STEP_OK, &verdict);
+    record_episode(e, s, STEP_OK, &verdict, &after);
+    count_end(e, STEP_OK, &verdict, &after);
     return STATUS_OK;
 }
 
@@ -167,6 +170,7 @@ static void episode_over(void *ctx, struct episode *s, const struct agent_result
                          const struct env *env)
 {
     struct evaluation *e = ctx;
+    struct eval_after after;
 
     if (!env) {
         e->status = r->err.status ? r->err.status : STATUS_FAILED;
@@ -178,8 +182,9 @@ static void episode_over(void *ctx, struct episode *s, const struct agent_result
     if (r->state != STEP_OK && e->o->log)
         log_write(e->o->log, LOG_WARN, "%s failed outside of the policy: %s", s->path,
                   r->err.message);
-    record_episode(e, s, r->state, r->has_verdict ? &r->verdict : NULL);
-    count_end(e, r->state, &r->verdict);
+    eval_after_of(e->o->env, env, &after);
+    record_episode(e, s, r->state, r->has_verdict ? &r->verdict : NULL, &after);
+    count_end(e, r->state, &r->verdict, &after);
 }
 
 /* What is stopped is not recorded: a resume plays it again from its seeds. */
@@ -295,6 +300,7 @@ static enum status conclude(struct evaluation *e, const struct eval_row *rows, s
     for (int32_t r = 0; r < e->o->n_rows; r++)
         jv_append_adopt(list, eval_row_json(e->o, &rows[r]));
     jv_set_adopt(output, "rows", list);
+    jv_set_adopt(output, "horizons", eval_horizons_json(rows, e->o->n_rows));
     run_set_status(e->run, "ok", output, NULL);
     jv_unref(output);
     return journal_sync(e->run, err);

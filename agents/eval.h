@@ -13,6 +13,7 @@
 #ifndef TROUPE_AGENTS_EVAL_H
 #define TROUPE_AGENTS_EVAL_H
 
+#include "agents/eval_horizon.h"
 #include "agents/turn.h"
 #include "runtime/base/log.h"
 
@@ -46,6 +47,9 @@ struct eval_row {
     int64_t n, n_success, n_failed_outside; /* the last: timeouts and errors, left out of n */
     double success, success_low, success_high, ceiling; /* Wilson, 95 % */
     double step_accuracy, recovered, detection, false_alarm, own_slips, calls_per_step;
+    /* Accuracy of steps that follow a wrong one and a right one, and the first minus the second:
+     * do errors breed errors? (Newcombe's interval, 95 %.) */
+    double after_wrong, after_right, self_conditioning, self_low, self_high;
     int64_t tok_in, tok_out;     /* of this process, as are the next two */
     double wall_s, tokens_per_s; /* sampled tokens */
 };
@@ -62,5 +66,13 @@ MUST_CHECK enum status eval_options_read(const struct json *config, struct eval_
 
 void wilson_interval(int64_t successes, int64_t n, double *low, double *high);
 struct json *eval_row_json(const struct eval_options *o, const struct eval_row *row);
+/* One entry for each temperature and rate of faults among the rows, in their order. */
+struct eval_horizons {
+    float temperature;
+    double noise;
+    struct horizon_fit fit;
+};
+int32_t eval_horizons(const struct eval_row *rows, int32_t n, struct eval_horizons *out /* (n) */);
+struct json *eval_horizons_json(const struct eval_row *rows, int32_t n);
 
 #endif

@@ -271,11 +271,23 @@ static void read_verdict(const struct json *v, struct env_verdict *out)
     };
 }
 
+/* Records from before this was counted have none: they are then left out of it. */
+static void read_after(const struct json *v, struct eval_after *out)
+{
+    *out = (struct eval_after){
+        .wrong = count_of(v, "after_wrong"),
+        .wrong_right = count_of(v, "after_wrong_right"),
+        .right = count_of(v, "after_right"),
+        .right_right = count_of(v, "after_right_right"),
+    };
+}
+
 static bool load_episode(void *ctx, const struct episode_row *e)
 {
     struct loading *l = ctx;
     struct json *v = NULL;
     struct env_verdict verdict;
+    struct eval_after after;
     int row, i;
 
     if (sscanf(e->path, "row[%d]/episode[%d]", &row, &i) != 2 || i < 0 || i >= l->episodes ||
@@ -290,8 +302,9 @@ static bool load_episode(void *ctx, const struct episode_row *e)
     if (l->status)
         return false;
     read_verdict(v, &verdict);
+    read_after(v, &after);
     jv_unref(v);
-    eval_tally_add(l->tally, &verdict);
+    eval_tally_add(l->tally, &verdict, &after);
     return true;
 }
 

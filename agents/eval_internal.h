@@ -8,16 +8,27 @@
 #include "agents/eval.h"
 #include "runtime/store/query.h"
 
+/* Steps by what the one before them was. */
+struct eval_after {
+    int64_t wrong, wrong_right; /* steps after a wrong one; of these right */
+    int64_t right, right_right;
+};
+
 /* Sums over the episodes of a row. */
 struct eval_tally {
     int64_t n, n_success, n_failed_outside;
     int64_t steps, steps_right, calls, own_slips, at_risk, recovered;
     int64_t mismatch_shown, repaired, match_shown, false_alarms;
+    struct eval_after after;
     int64_t tok_in, tok_out;
 };
 
 /* eval_stats.c */
-void eval_tally_add(struct eval_tally *t, const struct env_verdict *v);
+void eval_tally_add(struct eval_tally *t, const struct env_verdict *v,
+                    const struct eval_after *after);
+void eval_after_of(const struct env_ops *ops, const struct env *env, struct eval_after *out);
+/* What is stored of an episode: its verdict, and `after` beside it. */
+struct json *eval_verdict_json(const struct env_verdict *v, const struct eval_after *after);
 /* Fills all of row but spec, ceiling and times. */
 void eval_tally_row(const struct eval_tally *t, struct eval_row *row);
 

@@ -3,8 +3,11 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include "agents/eval_internal.h"
+#include "runtime/base/memory.h"
 
 #define Z95 1.959963984540054 /* two-sided 95 % of the normal distribution */
 
@@ -26,8 +29,39 @@ void wilson_interval(int64_t successes, int64_t n, double *low, double *high)
     *high = successes >= n || centre + half > 1 ? 1 : centre + half;
 }
 
-void eval_tally_add(struct eval_tally *t, const struct env_verdict *v)
+void eval_after_of(const struct env_ops *ops, const struct env *env, struct eval_after *out)
 {
+    int32_t n = ops->steps_done(env);
+
+    *out = (struct eval_after){0};
+    for (int32_t i = 1; i < n; i++) {
+        bool was = ops->step_right(env, i - 1), is = ops->step_right(env, i);
+
+        out->wrong += !was;
+        out->wrong_right += !was && is;
+        out->right += was;
+        out->right_right += was && is;
+    }
+}
+
+struct json *eval_verdict_json(const struct env_verdict *v, const struct eval_after *after)
+{
+    struct json *o = env_verdict_json(v);
+
+    jv_set_int(o, "after_wrong", after->wrong);
+    jv_set_int(o, "after_wrong_right", after->wrong_right);
+    jv_set_int(o, "after_right", after->right);
+    jv_set_int(o, "after_right_right", after->right_right);
+    return o;
+}
+
+void eval_tally_add(struct eval_tally *t, const struct env_verdict *v,
+                    const struct eval_after *after)
+{
+    t->after.wrong += after->wrong;
+    t->after.wrong_right += after->wrong_right;
+    t->after.right += after->right;
+    t->after.right_right += after->right_right;
     t->n++;
     t->n_success += v->success;
     t->steps += v->steps;
@@ -47,8 +81,24 @@ static double rate(int64_t of, int64_t n)
     return n > 0 ? (double)of / (double)n : (double)NAN;
 }
 
+/* The interval of a difference of two shares: Newcombe, Statistics in Medicine 17 (1998), method 10
+ * (from the two Wilson intervals). Steps of one episode are taken as independent. */
+static void self_conditioning(const struct eval_after *a, struct eval_row *row)
+{
+    double l1, u1, l2, u2, p1 = rate(a->wrong_right, a->wrong), p2 = rate(a->right_right, a->right);
+
+    row->after_wrong = p1;
+    row->after_right = p2;
+    row->self_conditioning = p1 - p2;
+    wilson_interval(a->wrong_right, a->wrong, &l1, &u1);
+    wilson_interval(a->right_right, a->right, &l2, &u2);
+    row->self_low = p1 - p2 - sqrt((p1 - l1) * (p1 - l1) + (u2 - p2) * (u2 - p2));
+    row->self_high = p1 - p2 + sqrt((u1 - p1) * (u1 - p1) + (p2 - l2) * (p2 - l2));
+}
+
 void eval_tally_row(const struct eval_tally *t, struct eval_row *row)
 {
+    self_conditioning(&t->after, row);
     row->n = t->n;
     row->n_success = t->n_success;
     row->n_failed_outside = t->n_failed_outside;
@@ -86,9 +136,107 @@ struct json *eval_row_json(const struct eval_options *o, const struct eval_row *
     jv_set_real(v, "false_alarm", r->false_alarm);
     jv_set_real(v, "own_slips", r->own_slips);
     jv_set_real(v, "calls_per_step", r->calls_per_step);
+    jv_set_real(v, "accuracy_after_wrong", r->after_wrong);
+    jv_set_real(v, "accuracy_after_right", r->after_right);
+    jv_set_real(v, "self_conditioning", r->self_conditioning);
+    jv_set_real(v, "self_conditioning_low", r->self_low);
+    jv_set_real(v, "self_conditioning_high", r->self_high);
     jv_set_int(v, "tokens_in", r->tok_in);
     jv_set_int(v, "tokens_out", r->tok_out);
     jv_set_real(v, "tokens_per_s", r->tokens_per_s);
     jv_set_real(v, "wall_s", r->wall_s);
     return v;
+}
+
+/* ---- horizons */
+
+static bool is_same(const struct eval_horizons *h, const struct eval_row *r)
+{
+    return h->temperature == r->spec.temperature && h->noise == r->spec.noise;
+}
+
+int32_t eval_horizons(const struct eval_row *rows, int32_t n, struct eval_horizons *out)
+{
+    int32_t count = 0;
+
+    for (int32_t i = 0; i < n; i++) {
+        struct horizon_point p[HORIZON_MAX_POINTS];
+        int32_t k = 0, n_points = 0;
+
+        while (k < count && !is_same(&out[k], &rows[i]))
+            k++;
+        if (k < count)
+            continue;
+        out[k].temperature = rows[i].spec.temperature;
+        out[k].noise = rows[i].spec.noise;
+        for (int32_t j = i; j < n && n_points < HORIZON_MAX_POINTS; j++)
+            if (is_same(&out[k], &rows[j]))
+                p[n_points++] = (struct horizon_point){(double)rows[j].spec.horizon, rows[j].n,
+                                                       rows[j].n_success};
+        horizon_fit(p, n_points, &out[k].fit);
+        count++;
+    }
+    return count;
+}
+
+static void put_share(struct json *o, int k, const char *suffix, double value)
+{
+    static const char *const name[HORIZON_SHARES] = {"h50", "h80", "h95"};
+    char key[24];
+
+    (void)snprintf(key, sizeof(key), "%s%s", name[k], suffix);
+    jv_set_real(o, key, value);
+}
+
+static struct json *curve_json(const struct horizon_curve *c)
+{
+    struct json *o = jv_object();
+
+    for (int k = 0; k < HORIZON_SHARES; k++) {
+        put_share(o, k, "", c->at[k]);
+        put_share(o, k, "_low", c->low[k]);
+        put_share(o, k, "_high", c->high[k]);
+    }
+    return o;
+}
+
+static struct json *fit_json(const struct eval_horizons *h)
+{
+    const struct horizon_fit *f = &h->fit;
+    struct json *o = jv_object(), *logistic = NULL, *weibull = NULL;
+
+    jv_set_real(o, "temperature", (double)h->temperature);
+    jv_set_real(o, "p", h->noise);
+    jv_set_real(o, "horizon_min", f->least);
+    jv_set_real(o, "horizon_max", f->most);
+    for (int k = 0; k < HORIZON_SHARES; k++) {
+        put_share(o, k, "_above", f->passed[k] > 0 ? f->passed[k] : (double)NAN);
+        put_share(o, k, "_below", f->missed[k] > 0 ? f->missed[k] : (double)NAN);
+    }
+    jv_set_bool(o, "determined", f->determined);
+    jv_set_adopt(o, "why", f->why ? jv_string(f->why) : jv_null());
+    if (f->determined) {
+        logistic = curve_json(&f->logistic);
+        jv_set_real(logistic, "slope", f->logistic.slope);
+        weibull = curve_json(&f->weibull);
+        jv_set_real(weibull, "k", f->weibull.slope);
+        jv_set_real(weibull, "k_low", f->weibull.slope_low);
+        jv_set_real(weibull, "k_high", f->weibull.slope_high);
+        jv_set_real(weibull, "a", f->weibull.scale);
+    }
+    jv_set_adopt(o, "logistic", logistic ? logistic : jv_null());
+    jv_set_adopt(o, "weibull", weibull ? weibull : jv_null());
+    return o;
+}
+
+struct json *eval_horizons_json(const struct eval_row *rows, int32_t n)
+{
+    struct json *list = jv_array();
+    struct eval_horizons *h = xcalloc((size_t)(n > 0 ? n : 1), sizeof(*h));
+    int32_t count = eval_horizons(rows, n, h);
+
+    for (int32_t i = 0; i < count; i++)
+        jv_append_adopt(list, fit_json(&h[i]));
+    free(h);
+    return list;
 }

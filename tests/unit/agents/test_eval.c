@@ -4,7 +4,7 @@
  */
 #include <math.h>
 
-#include "agents/eval.h"
+#include "agents/eval_internal.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/rng.h"
 #include "tests/unit/agents/agent_fixture.h"
@@ -128,6 +128,7 @@ static bool check_episode(void *ctx, const struct episode_row *e)
     struct records *r = ctx;
     struct env_params p = {.horizon = 20, .noise = .01, .task_seed = e->seed};
     struct env_verdict v;
+    struct eval_after after;
     struct json *verdict = fixture_json(e->verdict), *again;
     char path[64];
 
@@ -140,7 +141,10 @@ static bool check_episode(void *ctx, const struct episode_row *e)
     r->ops->observe_compact(r->env, &r->feed);
     assert_ok(rollout_unpack(e->rec, e->rec_bytes, check_step, r, why));
     r->ops->verify(r->env, &v);
-    again = env_verdict_json(&v);
+    eval_after_of(r->ops, r->env, &after);
+    again = eval_verdict_json(&v, &after);
+    assert_int_equal(after.wrong + after.right, v.steps - 1);
+    assert_true(after.wrong_right + after.right_right <= v.steps_right);
     assert_true(jv_equal(verdict, again));
     assert_int_equal(e->success, v.success);
     assert_int_equal(e->status, STEP_OK);
@@ -478,6 +482,54 @@ static void test_refuses_wrong_use(void **state)
     assert_int_equal(eval_run(&o, &r, uuid, &err), STATUS_INVALID);
 }
 
+/* 30 of 40 right after a wrong step, 99 of 100 after a right one: errors breed errors. */
+static void test_self_conditioning_is_a_difference_with_its_interval(void **state)
+{
+    struct eval_tally t = {
+        .after = {.wrong = 40, .wrong_right = 30, .right = 100, .right_right = 99}};
+    struct eval_row r;
+
+    (void)state;
+    eval_tally_row(&t, &r);
+    assert_true(fabs(r.self_conditioning - (.75 - .99)) < 1e-12);
+    /* By hand from the Wilson intervals .5981-.8582 and .9455-.9982. */
+    assert_true(fabs(r.self_low + .3921) < 2e-4);
+    assert_true(fabs(r.self_high + .1230) < 2e-4);
+    t.after.wrong = t.after.wrong_right = 0; /* nothing ever went wrong */
+    eval_tally_row(&t, &r);
+    assert_true(isnan(r.self_conditioning) && isnan(r.self_low) && isnan(r.self_high));
+    assert_true(r.after_right == .99);
+}
+
+/* Rows of two temperatures make two fits, and each takes its own rows alone. */
+static void test_horizons_by_temperature(void **state)
+{
+    static const int32_t horizon[] = {10, 30, 100};
+    struct eval_row rows[6];
+    struct eval_horizons h[6];
+    struct json *v;
+
+    (void)state;
+    memset(rows, 0, sizeof(rows));
+    for (int i = 0; i < 6; i++) {
+        rows[i].spec = (struct eval_row_spec){
+            .horizon = horizon[i / 2], .noise = .01, .temperature = (float)(i % 2)};
+        rows[i].n = 1000000;
+        rows[i].n_success = i % 2 ? (int64_t)(1e6 * pow(.99, horizon[i / 2])) : 1000000;
+    }
+    assert_int_equal(eval_horizons(rows, 6, h), 2);
+    assert_true(h[0].temperature == 0 && !h[0].fit.determined);
+    assert_true(h[1].temperature == 1 && h[1].fit.determined);
+    assert_true(fabs(h[1].fit.weibull.at[0] - 68.97) < .1);
+    v = eval_horizons_json(rows, 6);
+    assert_int_equal(jv_size(v), 2);
+    assert_int_equal(jv_kind(jv_get(jv_at(v, 0), "weibull")), JV_NULL);
+    assert_true(jv_get_number(jv_get(jv_at(v, 0), "h50_above"), 0) == 100);
+    assert_int_equal(jv_kind(jv_get(jv_at(v, 0), "h50_below")), JV_NULL);
+    assert_true(fabs(jv_get_number(jv_get(jv_get(jv_at(v, 1), "weibull"), "k"), 0) - 1) < .01);
+    jv_unref(v);
+}
+
 static void test_row_as_json(void **state)
 {
     struct eval_row r = {.spec = {.horizon = 30, .noise = .01, .temperature = 1},
@@ -513,6 +565,8 @@ int main(void)
         STORE_TEST(test_a_choice_of_faults_is_recorded),
         STORE_TEST(test_failures_outside_are_counted_apart),
         STORE_TEST(test_refuses_wrong_use),
+        cmocka_unit_test(test_self_conditioning_is_a_difference_with_its_interval),
+        cmocka_unit_test(test_horizons_by_temperature),
         cmocka_unit_test(test_row_as_json),
     };
 
