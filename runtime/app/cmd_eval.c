@@ -1,122 +1,40 @@
 /* cmd_eval.c - eval: many episodes of an environment, a table with intervals, always recorded.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "agents/eval.h"
 #include "runtime/app/app_env.h"
 #include "runtime/app/app_eval.h"
 #include "runtime/app/app_model.h"
-#include "runtime/app/table.h"
-#include "runtime/base/memory.h"
+#include "runtime/app/eval_text.h"
 
 #define MAX_ROWS 64
 
+/* One row for each horizon at each temperature, by temperature. */
 static enum status fill_rows(struct app *a, struct eval_row_spec *spec, int32_t *n,
                              struct error *err)
 {
-    int32_t horizon[MAX_ROWS];
-    enum status st = app_horizons(a, horizon, MAX_ROWS, n, err);
+    int32_t horizon[MAX_ROWS], n_horizons;
+    double temperature[MAX_ROWS] = {0};
+    int32_t n_temperatures = option_numbers(a->options, OPT_TEMPERATURE, temperature, MAX_ROWS);
+    enum status st = app_horizons(a, horizon, MAX_ROWS, &n_horizons, err);
 
-    for (int32_t i = 0; !st && i < *n; i++)
-        spec[i] = (struct eval_row_spec){
-            .horizon = horizon[i],
-            .noise =
-                option_is_set(a->options, OPT_NOISE) ? option_number(a->options, OPT_NOISE) : -1,
-            .temperature = (float)(option_is_set(a->options, OPT_TEMPERATURE)
-                                       ? option_number(a->options, OPT_TEMPERATURE)
-                                       : 0),
-            .episodes = (int32_t)option_int(a->options, OPT_EPISODES)};
-    return st;
-}
-
-/* A share of nothing is no number. */
-static void put_share(char cell[32], int digits, double share)
-{
-    if (isnan(share))
-        snprintf(cell, 32, "-");
-    else
-        snprintf(cell, 32, "%.*f", digits, share);
-}
-
-static void put_rows(const struct eval_row *rows, int32_t n, struct str *out)
-{
-    static const char *const columns[] = {">H",         ">p",          ">T",       ">episodes",
-                                          ">success",   "95 %",        ">ceiling", ">recovered",
-                                          ">false al.", ">calls/step", ">tokens/s"};
-    struct table *t = table_new(columns, 11);
-
-    for (int32_t i = 0; i < n; i++) {
-        const struct eval_row *r = &rows[i];
-        char cell[11][32];
-        const char *cells[11];
-        snprintf(cell[0], 32, "%d", r->spec.horizon);
-        snprintf(cell[1], 32, "%g", r->spec.noise);
-        snprintf(cell[2], 32, "%g", (double)r->spec.temperature);
-        snprintf(cell[3], 32, "%lld", (long long)r->n);
-        snprintf(cell[4], 32, "%.3f", r->success);
-        snprintf(cell[5], 32, "%.3f-%.3f", r->success_low, r->success_high);
-        snprintf(cell[6], 32, "%.3f", r->ceiling);
-        put_share(cell[7], 3, r->recovered);
-        put_share(cell[8], 4, r->false_alarm);
-        snprintf(cell[9], 32, "%.2f", r->calls_per_step);
-        snprintf(cell[10], 32, "%.0f", r->tokens_per_s);
-        for (int k = 0; k < 11; k++)
-            cells[k] = cell[k];
-        table_row(t, cells);
-    }
-    table_write(t, out);
-    table_free(t);
-}
-
-/* Prints the table; with --json its document, or appends that to `list_of_runs`. */
-static int print_eval(struct app *a, const struct eval_options *o, const struct eval_row *rows,
-                      const char *model, const char *uuid, struct json *list_of_runs)
-{
-    struct str out = STR_INIT, faults = STR_INIT;
-    int code;
-
-    env_faults_text(o->env, o->faults, &faults);
-    if (a->json) {
-        struct json *doc = app_document("eval"), *list = jv_array();
-        jv_set_string(doc, "env", o->env->name);
-        jv_set_string(doc, "model", model);
-        jv_set_string(doc, "run", uuid);
-        jv_set_string(doc, "faults", str_cstr(&faults));
-        jv_set_int(doc, "vote", o->votes);
-        jv_set_string(doc, "ablation", env_ablation_name(o->ablation));
-        str_deinit(&faults);
-        jv_set_adopt(doc, "seed", jv_int((int64_t)o->seed));
-        for (int32_t i = 0; i < o->n_rows; i++)
-            jv_append_adopt(list, eval_row_json(o, &rows[i]));
-        jv_set_adopt(doc, "rows", list);
-        if (!list_of_runs)
-            return app_print_json(doc);
-        jv_append_adopt(list_of_runs, doc);
-        return EXIT_OK;
-    }
-    str_printf(&out, "%s, %s%s", o->env->name, o->expert ? "script " : "model ",
-               o->expert ? o->expert : model);
-    if (o->faults)
-        str_printf(&out, ", faults %s", str_cstr(&faults));
-    if (o->votes > 1)
-        str_printf(&out, ", vote of %d", o->votes);
-    if (o->ablation)
-        str_printf(&out, ", ablated: %s", env_ablation_name(o->ablation));
-    str_deinit(&faults);
-    str_printf(&out, ", tasks %llu ...\n", (unsigned long long)o->seed);
-    put_rows(rows, o->n_rows, &out);
-    str_printf(
-        &out,
-        "ceiling: (1-p)^H, what no policy that never looks can pass\n"
-        "recorded as %s: `troupe show %.36s`, `troupe show %.36s/row[0]/episode[0] --tokens`\n",
-        uuid, uuid, uuid);
-    code = app_print(&out);
-    str_deinit(&out);
-    return code;
+    if (st)
+        return st;
+    n_temperatures = n_temperatures > 0 ? n_temperatures : 1; /* greedy */
+    if (n_temperatures > 1 && option_is_set(a->options, OPT_EXPERT))
+        return error_set(err, STATUS_USAGE, "a script has no temperature, let alone %d",
+                         n_temperatures);
+    if (n_temperatures > MAX_ROWS || n_horizons > MAX_ROWS / n_temperatures)
+        return error_set(err, STATUS_USAGE, "%d horizons at %d temperatures: at most %d rows",
+                         n_horizons, n_temperatures, MAX_ROWS);
+    *n = n_horizons * n_temperatures;
+    for (int32_t i = 0; i < *n; i++)
+        spec[i] = (struct eval_row_spec){.horizon = horizon[i % n_horizons],
+                                         .noise = option_is_set(a->options, OPT_NOISE)
+                                                      ? option_number(a->options, OPT_NOISE)
+                                                      : -1,
+                                         .temperature = (float)temperature[i / n_horizons],
+                                         .episodes = (int32_t)option_int(a->options, OPT_EPISODES)};
+    return STATUS_OK;
 }
 
 static int eval_main(void *app)
@@ -154,7 +72,7 @@ static int eval_main(void *app)
         error_hint(&err, "`troupe resume %s` goes on", uuid);
     if (st)
         return app_fail(a, &err);
-    return print_eval(a, &o, rows, o.expert ? o.expert : model, uuid, NULL);
+    return eval_print(a, &o, rows, o.expert ? o.expert : model, uuid, NULL);
 }
 
 enum status app_resume_eval(struct app *a, const char *uuid, const struct json *config,
@@ -179,7 +97,7 @@ enum status app_resume_eval(struct app *a, const char *uuid, const struct json *
     if (!st)
         st = eval_run(&o, rows, same, err);
     if (!st)
-        *code = print_eval(a, &o, rows, o.expert ? o.expert : is, uuid, list);
+        *code = eval_print(a, &o, rows, o.expert ? o.expert : is, uuid, list);
     return st;
 }
 
@@ -193,6 +111,11 @@ const struct command_spec cmd_eval = {
     "learn",
     "ENV",
     "plays many episodes and prints success with intervals",
+    "Several horizons and temperatures (--temperature 0,1) make a row each. H50, H80 and H95 are "
+    "the "
+    "steps at\nwhich a fitted curve passes 50, 80 and 95 %: a logistic in log H, and a Weibull "
+    "(exp(-(H/a)^k); k = 1 is a constant\nhazard). They need two horizons with successes and "
+    "failures both.\n"
     "Always recorded. Tasks are SEED ... SEED+EPISODES-1. Seeds below 2^20 are for training and "
     "refused here;\nseeds below 2^21 are for validation while training; what is reported is at or "
     "above 2^21 (the default).",

@@ -231,8 +231,10 @@ static int generate_main(void *app)
     const char *name = app_model_name(a, NULL, "embedded");
     struct error err = ERROR_INIT;
     int code;
-    enum status st = app_model(a, name, &g.model, &err);
+    enum status st = option_one(a->options, OPT_TEMPERATURE, &err);
 
+    if (!st)
+        st = app_model(a, name, &g.model, &err);
     if (!st && !g.model->info.takes_ids)
         st = error_set(&err, STATUS_USAGE,
                        "--model %s gives replies by path; it cannot complete text", name);

@@ -106,6 +106,8 @@ static int train_main(void *app)
     if (!option_is_set(a->options, OPT_OUT))
         st = error_set(&err, STATUS_USAGE, "--out DIR is missing: where to write");
     if (!st)
+        st = option_one(a->options, OPT_TEMPERATURE, &err);
+    if (!st)
         st = check_out(a, out, &err);
     if (!st)
         st = grpo_job_open(&j, a, out, true, &err);

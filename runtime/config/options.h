@@ -17,6 +17,7 @@ enum option_type {
     OPTION_FLAG,
     OPTION_INT,
     OPTION_NUMBER,
+    OPTION_NUMBERS, /* "0" or "0,1": each within the range; option_one refuses a list */
     OPTION_TEXT,
     OPTION_PATH,
     OPTION_CHOICE,
@@ -78,7 +79,11 @@ bool option_is_set(const struct options *o, enum option_id id); /* anywhere but 
 bool option_flag(const struct options *o, enum option_id id);
 int64_t option_int(const struct options *o, enum option_id id); /* INT, BYTES, DURATION */
 uint64_t option_seed(const struct options *o, enum option_id id);
-double option_number(const struct options *o, enum option_id id);
+double option_number(const struct options *o, enum option_id id); /* of NUMBERS the first */
+/* Of NUMBERS: fills up to max, returns how many were given. */
+int32_t option_numbers(const struct options *o, enum option_id id, double *out, int32_t max);
+/* For a command that takes one where the option allows a list. */
+MUST_CHECK enum status option_one(const struct options *o, enum option_id id, struct error *err);
 const char *option_text(const struct options *o, enum option_id id); /* NULL: not set, no default */
 int32_t option_count(const struct options *o, enum option_id id);    /* of a repeated one */
 const char *option_text_at(const struct options *o, enum option_id id, int32_t i);

@@ -93,6 +93,41 @@ static enum status check_number(const struct option_spec *s, struct option_value
     return STATUS_OK;
 }
 
+/* The next of "0,0.5,1" from *at on, which then stands behind it. False: no number. */
+static bool next_number(const char **at, double *out)
+{
+    char word[64];
+    size_t n = strcspn(*at, ",");
+
+    if (n >= sizeof(word))
+        return false;
+    memcpy(word, *at, n);
+    word[n] = 0;
+    *at += n + ((*at)[n] == ',');
+    return text_to_double(word, out) && isfinite(*out);
+}
+
+static enum status check_numbers(const struct option_spec *s, struct option_value *v,
+                                 const char *text, const char *where, struct error *err)
+{
+    const char *at = text;
+    size_t n = strlen(text);
+    double d;
+
+    for (bool first = true; first || *at; first = false) {
+        if (!next_number(&at, &d) || (n > 0 && text[n - 1] == ','))
+            return bad_value(s, text, where, "a number, nor numbers as in 0,1", err);
+        if (!in_range(s, d)) {
+            (void)error_set(err, STATUS_USAGE, "%s: %g is out of range (%g to %g)", where, d,
+                            s->min, s->max);
+            error_hint(err, "--%s: %s", s->name, s->help);
+            return STATUS_USAGE;
+        }
+        v->d = first ? d : v->d;
+    }
+    return STATUS_OK;
+}
+
 static enum status check_value(const struct option_spec *s, struct option_value *v,
                                const char *text, const char *where, struct error *err)
 {
@@ -109,6 +144,8 @@ static enum status check_value(const struct option_spec *s, struct option_value 
         if (!is_choice(s->metavar, text))
             return bad_value(s, text, where, s->metavar, err);
         return STATUS_OK;
+    case OPTION_NUMBERS:
+        return check_numbers(s, v, text, where, err);
     case OPTION_TEXT:
     case OPTION_PATH:
         return STATUS_OK;
@@ -171,6 +208,28 @@ uint64_t option_seed(const struct options *o, enum option_id id)
 double option_number(const struct options *o, enum option_id id)
 {
     return o->value[id].d;
+}
+
+int32_t option_numbers(const struct options *o, enum option_id id, double *out, int32_t max)
+{
+    const char *at = option_text(o, id);
+    int32_t n = 0;
+    double d;
+
+    while (at && *at && next_number(&at, &d)) {
+        if (n < max)
+            out[n] = d;
+        n++;
+    }
+    return n;
+}
+
+enum status option_one(const struct options *o, enum option_id id, struct error *err)
+{
+    if (option_numbers(o, id, NULL, 0) <= 1)
+        return STATUS_OK;
+    return error_set(err, STATUS_USAGE, "--%s: this command takes one value, not \"%s\"",
+                     specs[id].name, option_text(o, id));
 }
 
 const char *option_text(const struct options *o, enum option_id id)

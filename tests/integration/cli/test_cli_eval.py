@@ -73,6 +73,43 @@ class Eval(CliCase):
         self.assertGreater(rows[0]["tokens_out"], 2 * alone["tokens_out"])
         self.fails(2, "temperature", "eval", "ledger", "--vote", "3", "--episodes", "2")
 
+    def test_a_list_of_temperatures_makes_rows_and_horizons_of_each(self):
+        doc = self.ok("eval", "ledger", "--horizon", "4,8", "--episodes", "20", "--temperature", "0,1.5", "--json").json()
+        self.assertEqual([(r["temperature"], r["horizon"]) for r in doc["rows"]], [(0, 4), (0, 8), (1.5, 4), (1.5, 8)])
+        self.assertEqual([h["temperature"] for h in doc["horizons"]], [0, 1.5])
+        alone = self.ok("eval", "ledger", "--horizon", "4,8", "--episodes", "20", "--json").json()["rows"]
+        for one, other in zip(alone, doc["rows"]):
+            self.assertEqual({**one, "tokens_per_s": 0, "wall_s": 0}, {**other, "tokens_per_s": 0, "wall_s": 0})
+        self.assertEqual(self.ok("show", "last", "--json").json()["output"]["horizons"][0]["horizon_max"], 8)
+        self.fails(2, "no temperature", "eval", "ledger", "--expert", "check", "--temperature", "0,1")
+        self.fails(2, "is not a number", "eval", "ledger", "--temperature", "0,x")
+        self.fails(2, "takes one value", "generate", "--prompt", "a", "--temperature", "0,1")
+        self.fails(2, "takes one value", "train", "grpo", "--env", "ledger", "--out", "m", "--temperature", "0,1")
+
+    def test_horizons_are_told_where_the_rows_tell_them(self):
+        common = ("eval", "ledger", "--horizon", "10,30,100", "--episodes", "1000")
+        doc = self.ok(*common, "--expert", "plain", "--json").json()
+        h = doc["horizons"][0]
+        self.assertTrue(h["determined"])
+        self.assertIsNone(h["why"])
+        # One fault in a hundred that nobody mends: a half-life of 69 steps, a hazard that stays.
+        for fit in (h["weibull"], h["logistic"]):
+            self.assertLess(fit["h50_low"], 69)
+            self.assertGreater(fit["h50_high"], 69)
+            self.assertLess(fit["h95"], fit["h80"])
+        self.assertLess(h["weibull"]["k_low"], 1)
+        self.assertGreater(h["weibull"]["k_high"], 1)
+        self.assertEqual((h["h50_above"], h["h50_below"]), (30, 100))
+        text = self.ok(*common, "--expert", "plain").out
+        for word in ("H50", "H80", "H95", "Weibull", "detected", "self-cond.", "step acc."):
+            self.assertIn(word, text)
+        sure = ("eval", "ledger", "--expert", "check", "--noise", "0", "--horizon", "5,10", "--episodes", "20")
+        h = self.ok(*sure, "--json").json()["horizons"][0]
+        self.assertEqual((h["determined"], h["weibull"], h["h95_above"], h["h95_below"]), (False, None, 10, None))
+        text = self.ok(*sure).out
+        self.assertIn("above 10", text)
+        self.assertIn("all episodes succeeded", text)
+
     def test_training_seeds_are_refused(self):
         self.fails(2, "seed", "eval", "ledger", "--seed", "5", "--episodes", "3")
 

@@ -15,9 +15,9 @@
 #include "runtime/base/str.h"
 #include "runtime/config/options.h"
 
-static const enum option_id run_options[] = {OPT_MODEL,   OPT_VAR,       OPT_SEED,
-                                             OPT_LR,      OPT_DEVICE,    OPT_THREADS,
-                                             OPT_TIMEOUT, OPT_KV_MEMORY, OPT_END};
+static const enum option_id run_options[] = {
+    OPT_MODEL,   OPT_VAR,     OPT_SEED,      OPT_LR,          OPT_DEVICE,
+    OPT_THREADS, OPT_TIMEOUT, OPT_KV_MEMORY, OPT_TEMPERATURE, OPT_END};
 static const struct command_spec run_spec = {
     "run", "work", "BLUEPRINT", "runs a workflow", NULL, run_options, 1, 1, NULL};
 static const struct command_spec list_spec = {
@@ -62,6 +62,27 @@ static void values_are_typed_and_positions_kept(void **state)
     options_free(o);
 }
 
+static void a_number_may_be_a_list(void **state)
+{
+    static const char *const lines[] = {"run a", "run a --temperature 0.5",
+                                        "run a --temperature 0,0.5,1e1"};
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        struct options *o = NULL;
+        const struct command_spec *c = NULL;
+        struct error err = ERROR_INIT;
+        double t[2] = {-1, -1};
+
+        assert_int_equal(parse(lines[i], &o, &c, &err), STATUS_OK);
+        assert_int_equal(option_numbers(o, OPT_TEMPERATURE, t, 2), i == 2 ? 3 : i);
+        assert_true(t[0] == (i == 0 ? -1 : i == 1 ? .5 : 0) && t[1] == (i == 2 ? .5 : -1));
+        assert_true(option_number(o, OPT_TEMPERATURE) == (i == 1 ? .5 : 0));
+        assert_int_equal(option_one(o, OPT_TEMPERATURE, &err), i == 2 ? STATUS_USAGE : STATUS_OK);
+        options_free(o);
+    }
+}
+
 static void mistakes_are_named(void **state)
 {
     static const struct {
@@ -81,6 +102,11 @@ static void mistakes_are_named(void **state)
         {"run a --device gpu", "not cpu|cuda", ""},
         {"run a --timeout soon", "not a duration", ""},
         {"run a --lr nan", "not a number", ""},
+        {"run a --temperature 0,x", "\"0,x\" is not a number, nor numbers", "0,1"},
+        {"run a --temperature 0,,1", "is not a number", ""},
+        {"run a --temperature 0,", "is not a number", ""},
+        {"run a --temperature ,", "is not a number", ""},
+        {"run a --temperature 0,-1", "-1 is out of range (0 to 100)", ""},
         {"run a --horizon 3", "takes no option --horizon", ""},
     };
 
@@ -170,6 +196,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_are_typed_and_positions_kept),
+        cmocka_unit_test(a_number_may_be_a_list),
         cmocka_unit_test(mistakes_are_named),
         cmocka_unit_test(flag_beats_environment_beats_file),
         cmocka_unit_test(documents_name_every_command_and_option),

@@ -1,0 +1,13 @@
+/* eval_text.h - an evaluation as a table for people, or as a document. */
+#ifndef TROUPE_RUNTIME_APP_EVAL_TEXT_H
+#define TROUPE_RUNTIME_APP_EVAL_TEXT_H
+
+#include "agents/eval.h"
+#include "runtime/app/app.h"
+
+/* Prints; with --json the document, or appends that to `list` when there is one. `model` is how it
+ * was named. Gives the exit code. */
+int eval_print(struct app *a, const struct eval_options *o, const struct eval_row *rows,
+               const char *model, const char *uuid, struct json *list);
+
+#endif
