@@ -119,6 +119,7 @@ struct runner {
     bool pumping, ending, told;
     bool spent_more;    /* since the counters were written */
     bool stopped, keep; /* runner_stop, or another process cancelled the run */
+    char *time_is_over; /* runner_time_out: its words, else NULL */
     struct error fatal; /* the journal or the blueprint cannot be used: nothing more is written */
     int64_t n_busy, n_asking, n_suspended, n_frames;
     struct budget budget;

@@ -278,7 +278,7 @@ static void settle_end(struct frame *f)
     } else if (f->timed_out) {
         f->end = STEP_TIMEOUT;
         free(f->error);
-        f->error = xstrdup("the time for this step is over");
+        f->error = xstrdup(f->step ? "the time for this step is over" : f->r->time_is_over);
         f->error_is_of_child = false;
     }
     if (f->end != STEP_CANCELLED && !f->error)

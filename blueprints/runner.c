@@ -255,6 +255,15 @@ void runner_stop(struct runner *r, bool keep)
     frame_cancel(r->root);
 }
 
+void runner_time_out(struct runner *r, const char *words)
+{
+    if (r->told || r->ending || r->stopped)
+        return;
+    r->stopped = true;
+    r->time_is_over = xstrdup(words);
+    frame_time_out(r->root);
+}
+
 /* ---- life */
 
 enum status runner_start(const struct runner_host *h, const struct plan *plan, struct run *run,
@@ -306,5 +315,6 @@ void runner_free(struct runner *r)
     runner_free_roles(r);
     jv_unref(r->open_budgets);
     jv_unref(r->inputs);
+    free(r->time_is_over);
     free(r);
 }

@@ -54,6 +54,8 @@ MUST_CHECK enum status runner_start(const struct runner_host *h, const struct pl
 /* Cancels what is in flight; done follows with "cancelled", or with "running" when `keep` is true
  * (Ctrl-C): then nothing more is recorded, and the run can be resumed. */
 void runner_stop(struct runner *r, bool keep);
+/* The time of the whole run is over: it ends as "timeout", with these words as its error. */
+void runner_time_out(struct runner *r, const char *words);
 void runner_free(struct runner *r); /* after done; allowed inside it */
 
 /* An answer from the command line, for the question of a wait row: one of its options by its text,

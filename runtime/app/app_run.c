@@ -27,7 +27,7 @@ struct driver {
     struct run *run;
     char uuid[37];
     int64_t steps_seen;
-    bool ended, timed_out, interrupted, stream_json;
+    bool ended, interrupted, stream_json;
     /* the result, copied */
     char status[24];
     struct json *output;
@@ -181,9 +181,17 @@ static void on_done(void *ctx, struct runner *r, const struct runner_result *res
 static void on_limit(void *ctx)
 {
     struct driver *d = ctx;
+    int64_t ms = option_int(d->app->options, OPT_TIMEOUT);
+    char limit[32], words[80];
 
-    d->timed_out = true;
-    stop_runner(d, false);
+    if (!d->runner || d->ended)
+        return;
+    if (ms < 60000)
+        snprintf(limit, sizeof(limit), "%g s", (double)ms / 1000);
+    else
+        format_duration_ms(ms, limit, sizeof(limit));
+    snprintf(words, sizeof(words), "time limit of %s reached", limit);
+    runner_time_out(d->runner, words);
 }
 
 static void poll_cancelled(void *ctx)
@@ -300,8 +308,6 @@ static int exit_code(const struct driver *d, int printed)
 {
     if (d->interrupted)
         return 128 + d->app->signal->signo;
-    if (d->timed_out)
-        return EXIT_TIME;
     if (d->err.status == STATUS_CONFIG && strcmp(d->status, "error") == 0)
         return EXIT_CONFIG; /* the blueprint no longer fits what was recorded */
     int code = app_exit_of_status(d->status);

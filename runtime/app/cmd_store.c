@@ -14,8 +14,9 @@ static int check_main(void *app)
     enum status st = app_store(a, false, &s, &err);
     int code;
 
-    if (!st)
-        st = store_check(s, &report, &err);
+    if (st) /* also when it is too damaged to be opened: there is no report then */
+        return app_fail(a, &err);
+    st = store_check(s, &report, &err);
     if (st && st != STATUS_CORRUPT) {
         code = app_fail(a, &err);
     } else if (a->json) {

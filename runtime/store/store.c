@@ -61,6 +61,27 @@ static struct store *store_new(const struct store_options *o)
     return s;
 }
 
+/* What every SQLite file begins with (its file format, section 1.3). */
+#define MAGIC "SQLite format 3"
+
+/* Said apart from damage: whoever names a wrong file has lost nothing. An empty file may become a
+ * store, and what cannot be read is told of by SQLite. */
+static enum status refuse_other_files(const char *path, struct error *err)
+{
+    char head[sizeof(MAGIC)];
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, head, sizeof(head));
+
+    if (fd >= 0)
+        close(fd);
+    if (n <= 0 || (n == sizeof(head) && memcmp(head, MAGIC, sizeof(head)) == 0))
+        return STATUS_OK;
+    (void)error_set(err, STATUS_CONFIG, "%s is not a database, so it cannot be a store", path);
+    error_hint(err, "--store names another; a store whose beginning was overwritten comes back "
+                    "from a backup");
+    return STATUS_CONFIG;
+}
+
 /* A look that cannot change anything: a read-only connection never checkpoints, so a
  * store of a newer version keeps every byte. */
 static enum status look_first(struct store *s, bool *is_empty, struct error *err)
@@ -71,7 +92,9 @@ static enum status look_first(struct store *s, bool *is_empty, struct error *err
     *is_empty = !file_exists(s->path);
     if (*is_empty)
         return STATUS_OK;
-    st = db_open(&db, s->path, store_vfs_name(s->vfs), DB_READ, err);
+    st = refuse_other_files(s->path, err);
+    if (st == STATUS_OK)
+        st = db_open(&db, s->path, store_vfs_name(s->vfs), DB_READ, err);
     if (st)
         return st;
     st = store_schema_check(&db, s->path, is_empty, err);

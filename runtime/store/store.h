@@ -44,7 +44,8 @@ struct store_options {
 
 struct store;
 
-/* A store of a newer version is STATUS_CONFIG and is left untouched. */
+/* A store of a newer version, and a file that is no database, are STATUS_CONFIG and are left
+ * untouched. */
 MUST_CHECK enum status store_open(const struct store_options *o, struct store **out,
                                   struct error *err);
 /* Commits what is queued first and delivers the replies that nobody has drained. Runs and

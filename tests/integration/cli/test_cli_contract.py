@@ -25,6 +25,15 @@ LONG = ("run", LEDGER, "--var", "horizon=100000", "--seed", "5")
 
 
 class Contract(CliCase):
+    def test_a_file_that_is_no_database_is_no_store(self):
+        path = self.write("notes.txt", "what I meant to remember, which is longer than a header\n")
+        for args in (("runs",), ("show", "last"), ("store", "check"), ("eval", "ledger", "--expert", "plain", "--episodes", "1")):
+            r = self.fails(78, ["notes.txt is not a database", "--store names another"], *args, "--store", path, "--json")
+            self.assertEqual(r.json()["error"]["code"], "config")
+        with open(path, encoding="utf-8") as f:
+            self.assertIn("meant to remember", f.read())
+        self.assertEqual(os.listdir(self.dir), ["notes.txt"])
+
     def stop(self, p, signo=signal.SIGINT, after=None):
         if after is None:
             self.until_recorded()

@@ -99,6 +99,14 @@ class Run(CliCase):
     def test_time_limit_ends_the_run(self):
         r = self.run_cli("run", LEDGER, "--var", "horizon=100000", "--timeout", "1s", "--store", "t.db", "--json")
         self.assertEqual(r.code, 124, r.err)
+        self.assertEqual((r.json()["status"], r.json()["message"]), ("timeout", "time limit of 1 s reached"))
+        self.assertIn("troupe: time limit of 1 s reached", r.err)
+        self.assertNotIn("cancelled", r.err)
+        shown = self.ok("show", "last", "--json", "--store", "t.db").json()
+        self.assertEqual((shown["status"], shown["error"]), ("timeout", "time limit of 1 s reached"))
+        self.assertEqual(len(self.ok("runs", "--status", "timeout", "--json", "--store", "t.db").json()["runs"]), 1)
+        self.assertEqual(self.ok("run", LEDGER, "--var", "horizon=1", "--timeout", "10m", "--store", "t.db", "--json").json()["status"],
+                         "ok")
 
     def test_cancel_from_another_process(self):
         p = self.start("run", LEDGER, "--var", "horizon=100000", "--seed", "5", "--store", "c.db")
