@@ -25,9 +25,9 @@ static enum status read_words(const struct json *config, struct eval_options *o,
     if (strcmp(profile, "std") != 0 && strcmp(profile, "hard") != 0)
         return bad("profile", err);
     o->profile = strcmp(profile, "hard") == 0 ? ENV_HARD : ENV_STD;
-    while (i <= ENV_ABLATE_UNDO && strcmp(env_ablation_name((enum env_ablation)i), ablation) != 0)
+    while (i < ENV_ABLATIONS && strcmp(env_ablation_name((enum env_ablation)i), ablation) != 0)
         i++;
-    if (i > ENV_ABLATE_UNDO)
+    if (i == ENV_ABLATIONS)
         return bad("ablation", err);
     o->ablation = (enum env_ablation)i;
     return env_faults_of(o->env, jv_get_string(jv_get(config, "faults"), "all"), &o->faults, err);

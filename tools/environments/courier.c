@@ -117,17 +117,18 @@ static const struct env_tool_spec courier_tools[COURIER_N_TOOLS] = {
     "is lost. Only the cells of the parcels at the end count. Make one tool call at a time and "   \
     "stop when next answers {\"done\": true}."
 
-/* A leg (at most 14 tokens) and 16 of the longest calls, one "WHERE;>0307|" each. */
+/* A leg (at most 14 tokens) and 16 of the longest calls, one "WHERE;" and a leg each. */
 #define SHARED_OPS                                                                                 \
     .faults = courier_faults, .n_faults = COURIER_N_FAULTS, .tools = courier_tools,                \
     .n_tools = COURIER_N_TOOLS, .has_budget = true, .max_calls_per_step = COURIER_MAX_CALLS,       \
-    .max_context_tokens = 14 + 8 * COURIER_MAX_CALLS, .max_reply_tokens = 4, .free = courier_free, \
-    .observe = courier_observe, .observe_compact = courier_observe_compact, .call = courier_call,  \
-    .parse_compact = courier_parse_compact, .call_compact = courier_call_compact,                  \
-    .verify = courier_verify, .step_right = env_step_right, .steps_done = env_steps_done,          \
-    .calls_made = env_calls_made, .anchor = courier_anchor, .expert = courier_expert,              \
-    .experts = courier_experts, .demo_kinds = courier_demo_kinds, .n_probes = COURIER_N_PROBES,    \
-    .snapshot = courier_snapshot, .render_call = courier_render_call, .compact_stop = ";"
+    .max_context_tokens = 14 + 17 * COURIER_MAX_CALLS, .max_reply_tokens = 4,                      \
+    .free = courier_free, .observe = courier_observe, .observe_compact = courier_observe_compact,  \
+    .call = courier_call, .parse_compact = courier_parse_compact,                                  \
+    .call_compact = courier_call_compact, .verify = courier_verify, .step_right = env_step_right,  \
+    .steps_done = env_steps_done, .calls_made = env_calls_made, .anchor = courier_anchor,          \
+    .expert = courier_expert, .experts = courier_experts, .demo_kinds = courier_demo_kinds,        \
+    .n_probes = COURIER_N_PROBES, .snapshot = courier_snapshot,                                    \
+    .render_call = courier_render_call, .compact_stop = ";"
 
 static enum status cue_create(const struct env_params *p, struct env **out, struct error *err)
 {

@@ -177,6 +177,11 @@ void courier_render_call(const struct env_call *call, struct str *out);
 #define COURIER_TEXT 32
 size_t courier_leg_text(const struct courier_rules *rules, struct courier_cell at,
                         struct courier_leg leg, char out[COURIER_TEXT]);
+size_t courier_ok_text(const struct courier_rules *rules, struct courier_leg leg,
+                       char out[COURIER_TEXT]);
+/* A reading: the leg once more, from the cell where the courier really is. */
+size_t courier_reading_text(const struct courier_rules *rules, struct courier_cell shown,
+                            struct courier_leg leg, char out[COURIER_TEXT]);
 size_t courier_reply_text(const struct courier *c, const struct courier_reply *r,
                           char out[COURIER_TEXT]);
 size_t courier_call_text(const struct env_call *call, char out[COURIER_TEXT]);

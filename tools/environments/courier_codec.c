@@ -1,14 +1,21 @@
 /* courier_codec.c - the courier's two languages: JSON values, and the compact text in which words
  * are one token each and all else is single bytes.
  *
- *   AT0500GOTO0302p7GUSTY|MOVEW2;>OK|MOVES2;>OK|WHERE;>0302|DROPp7;>OK|PICKp7;>YES|NEXT;>DONE|
+ *   AT0500GOTO0302p7GUSTY|MOVEW2;>OKGUSTY...WHERE;>AT0302GOTO0302p7GUSTY|DROPp7;>OKGUSTY...NEXT;>DONE|
  *
  * Cells are x and y with two digits each. A leg opens a fresh context, so its text has no ">";
- * AT is where the model itself must take its courier to be (courier.h). Without a cue there is no
- * weather.
+ * AT is where the model itself must take its courier to be (courier.h). A reading says the leg once
+ * more, from where the courier really is: nothing that the model was not told, and the way back is
+ * found as the way there was. (A bare cell had to be compared with digits at a varying distance;
+ * a model of two layers did not learn that in ten million tokens.) The answer to a deed ends in
+ * the weather, since the choice whether to look is made there (ledger.h, ledger_ok_text). Without a
+ * cue there is no weather, and a "|" instead.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <assert.h>
+#include <string.h>
+
 #include "tools/environments/courier.h"
 #include "tools/environments/env_text.h"
 
@@ -35,6 +42,30 @@ size_t courier_leg_text(const struct courier_rules *rules, struct courier_cell a
     return text_finish(out, to, '|');
 }
 
+size_t courier_reading_text(const struct courier_rules *rules, struct courier_cell shown,
+                            struct courier_leg leg, char out[COURIER_TEXT])
+{
+    char text[COURIER_TEXT];
+    size_t n = courier_leg_text(rules, shown, leg, text);
+
+    assert(n + 1 < COURIER_TEXT);
+    *out = '>';
+    memcpy(out + 1, text, n + 1);
+    return n + 1;
+}
+
+size_t courier_ok_text(const struct courier_rules *rules, struct courier_leg leg,
+                       char out[COURIER_TEXT])
+{
+    char *at = text_put(out, ">OK", 3);
+
+    if (!rules->cue)
+        return text_finish(out, at, '|');
+    at = leg.gusty ? text_put(at, "GUSTY", 5) : text_put(at, "CALM", 4);
+    *at = '\0';
+    return (size_t)(at - out);
+}
+
 size_t courier_reply_text(const struct courier *c, const struct courier_reply *r,
                           char out[COURIER_TEXT])
 {
@@ -47,11 +78,9 @@ size_t courier_reply_text(const struct courier *c, const struct courier_reply *r
         at = text_put(at, "DONE", 4);
         break;
     case COURIER_SAY_OK:
-        at = text_put(at, "OK", 2);
-        break;
+        return courier_ok_text(c->rules, c->leg, out);
     case COURIER_SAY_CELL:
-        at = put_cell(at, r->cell);
-        break;
+        return courier_reading_text(c->rules, r->cell, c->leg, out);
     case COURIER_SAY_YES:
         at = text_put(at, "YES", 3);
         break;

@@ -21,6 +21,9 @@
 #define AGAIN       0.35 /* of its later looks: nested repairs */
 #define CHECK_FAILS 0.05 /* of the looks of a check block */
 #define TWO_OFF     0.2  /* of the differences: two cells, as after two errors */
+/* Skill blocks that begin beside the target: the way there is short, and what follows from a
+ * reading, the rarest and slowest of the skills, is a larger part of what is learned. */
+#define BEGINS_NEAR 0.5
 #define MAX_REPAIRS 2
 /* A look and two moves, twice, and a last look fit under the cap beside so many planned moves. */
 #define MAX_MOVES_TWO_OFF (COURIER_MAX_CALLS - COURIER_FIXED_CALLS - 3 * MAX_REPAIRS - 1)
@@ -38,26 +41,36 @@ static void say_call(struct env_script *s, const struct env_call *call)
     env_script_expert(s, text, n);
 }
 
-static void say_reply(struct env_script *s, enum courier_answer kind, struct courier_cell cell)
+static void say_ok(struct env_script *s, const struct courier_rules *rules,
+                   const struct courier_leg *leg)
 {
-    struct courier_reply reply = {.kind = kind, .cell = cell};
     char text[COURIER_TEXT];
-    size_t n = courier_reply_text(NULL, &reply, text);
+    size_t n = courier_ok_text(rules, *leg, text);
 
     env_script_world(s, text, n);
 }
 
-static void say_way(struct env_script *s, struct courier_cell from, struct courier_cell to)
+static void say_reading(struct env_script *s, const struct courier_rules *rules,
+                        struct courier_cell shown, const struct courier_leg *leg)
 {
-    while (!courier_same(from, to)) {
+    char text[COURIER_TEXT];
+    size_t n = courier_reading_text(rules, shown, *leg, text);
+
+    env_script_world(s, text, n);
+}
+
+static void say_way(struct env_script *s, const struct courier_rules *rules,
+                    const struct courier_leg *leg, struct courier_cell from)
+{
+    while (!courier_same(from, leg->to)) {
         struct env_call move;
         enum courier_dir dir = COURIER_NORTH;
 
-        courier_next_move(from, to, &move);
+        courier_next_move(from, leg->to, &move);
         (void)courier_read_dir(&move.arg[0], &dir);
         from = courier_shift(from, dir, (int32_t)move.arg[1].number);
         say_call(s, &move);
-        say_reply(s, COURIER_SAY_OK, from);
+        say_ok(s, rules, leg);
     }
 }
 
@@ -73,8 +86,8 @@ static struct courier_cell stray_cell(struct env_dice *d, struct courier_cell to
     return far && !courier_same(two, to) ? two : one;
 }
 
-static void say_looks(struct env_script *s, struct env_dice *d, enum sort sort,
-                      const struct courier_leg *leg, bool may_be_far)
+static void say_looks(struct env_script *s, struct env_dice *d, const struct courier_rules *rules,
+                      enum sort sort, const struct courier_leg *leg, bool may_be_far)
 {
     for (int32_t repairs = 0;; repairs++) {
         double fails = sort == CHECK ? CHECK_FAILS : repairs ? AGAIN : DIFFERS;
@@ -88,10 +101,10 @@ static void say_looks(struct env_script *s, struct env_dice *d, enum sort sort,
             env_script_masked(s, "WHERE;", 6, 5);
         else
             env_script_expert(s, "WHERE;", 6);
-        say_reply(s, COURIER_SAY_CELL, shown);
+        say_reading(s, rules, shown, leg);
         if (!differs)
             return;
-        say_way(s, shown, leg->to);
+        say_way(s, rules, leg, shown);
     }
 }
 
@@ -151,14 +164,16 @@ int32_t courier_demo(const struct courier_rules *rules, const struct env_demo_sp
 
     leg.gusty = env_roll_below(&d, COURIER_GUSTY_IN) == 0;
     sort = choose(rules, spec, &leg, moves, u);
+    if (sort == SKILL && env_roll(&d) < BEGINS_NEAR)
+        at = stray_cell(&d, leg.to, true);
     n = courier_leg_text(rules, at, leg, text);
     env_script_world(&s, text, n);
-    say_way(&s, at, leg.to);
+    say_way(&s, rules, &leg, at);
     if (sort != PLAIN)
-        say_looks(&s, &d, sort, &leg, moves <= MAX_MOVES_TWO_OFF);
+        say_looks(&s, &d, rules, sort, &leg, courier_distance(at, leg.to) <= MAX_MOVES_TWO_OFF);
     courier_make_parcel_call(COURIER_DROP, leg.parcel, &call);
     say_call(&s, &call);
-    say_reply(&s, COURIER_SAY_OK, at);
+    say_ok(&s, rules, &leg);
     courier_make_call(COURIER_NEXT, &call);
     say_call(&s, &call);
     return s.n;

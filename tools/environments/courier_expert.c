@@ -66,7 +66,7 @@ static bool can_pay_for_look(const struct courier *c)
 {
     int32_t needed = COURIER_FIXED_CALLS + c->reference_left;
 
-    return c->base.budget - c->base.tally.calls - needed >= COST_OF_LOOK;
+    return c->base.budget == 0 || c->base.budget - c->base.tally.calls - needed >= COST_OF_LOOK;
 }
 
 void courier_policy_call(const struct courier *c, const struct courier_policy *p,

@@ -11,19 +11,20 @@
 #include "tools/environments/env_text.h"
 
 /* Says the way to `to` into out, `n_moves` of it; returns where that leads. */
-static struct courier_cell say_way(struct courier_cell from, struct courier_cell to,
-                                   int32_t n_moves, struct env_probe *out, size_t *at)
+static struct courier_cell say_way(const struct courier_rules *rules, const struct courier_leg *leg,
+                                   struct courier_cell from, int32_t n_moves, struct env_probe *out,
+                                   size_t *at)
 {
     for (int32_t i = 0; i < n_moves; i++) {
         struct env_call move;
         enum courier_dir dir = COURIER_NORTH;
         char text[COURIER_TEXT];
 
-        courier_next_move(from, to, &move);
+        courier_next_move(from, leg->to, &move);
         (void)courier_read_dir(&move.arg[0], &dir);
         from = courier_shift(from, dir, (int32_t)move.arg[1].number);
         text_append(out->prompt, sizeof(out->prompt), at, text, courier_call_text(&move, text));
-        text_append(out->prompt, sizeof(out->prompt), at, ">OK|", 4);
+        text_append(out->prompt, sizeof(out->prompt), at, text, courier_ok_text(rules, *leg, text));
     }
     return from;
 }
@@ -85,7 +86,7 @@ static void probe_steer(const struct courier_rules *rules, int32_t i, struct env
     if (second_axis)
         stage += courier_distance((struct courier_cell){c, 0}, (struct courier_cell){d, 0});
     at = say_leg(rules, from, leg, out);
-    from = say_way(from, leg.to, stage, out, &at);
+    from = say_way(rules, &leg, from, stage, out, &at);
     courier_next_move(from, leg.to, &move);
     expect(&move, "move", out);
 }
@@ -96,13 +97,12 @@ static void probe_reading(const struct courier_rules *rules, int32_t i, struct c
     struct courier_leg leg = {
         .to = to, .parcel = (uint8_t)(i % COURIER_NAMES), .gusty = i % 2 == 1};
     struct courier_cell from = {(uint8_t)(i * 3 % COURIER_SIDE), (uint8_t)(i / 7 % COURIER_SIDE)};
-    struct courier_reply reading = {.kind = COURIER_SAY_CELL, .cell = shown};
     size_t at = say_leg(rules, from, leg, out), n;
     char text[COURIER_TEXT];
     struct env_call then;
 
-    (void)say_way(from, to, courier_distance(from, to), out, &at);
-    n = courier_reply_text(NULL, &reading, text);
+    (void)say_way(rules, &leg, from, courier_distance(from, to), out, &at);
+    n = courier_reading_text(rules, shown, leg, text);
     text_append(out->prompt, sizeof(out->prompt), &at, "WHERE;", 6);
     text_append(out->prompt, sizeof(out->prompt), &at, text, n);
     if (courier_same(shown, to))

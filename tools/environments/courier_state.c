@@ -26,7 +26,8 @@ enum status courier_alloc(const struct courier_rules *rules, const struct env_pa
     for (int32_t i = 0; i < p->horizon; i++)
         reference += courier_leg_moves(p->task_seed, i) + COURIER_FIXED_CALLS;
     c->reference_left = (int32_t)reference;
-    c->base.budget = (int32_t)(reference * rules->budget_percent / 100);
+    if (p->ablation != ENV_ABLATE_BUDGET)
+        c->base.budget = (int32_t)(reference * rules->budget_percent / 100);
     for (int32_t k = 0; k < COURIER_NAMES; k++)
         c->latest[k] = -1;
     *out = c;

@@ -156,7 +156,7 @@ const char *env_ablation_name(enum env_ablation a)
 {
     static const char *const name[ENV_ABLATIONS] = {
         [ENV_ABLATE_NONE] = "none",   [ENV_ABLATE_MASK] = "mask", [ENV_ABLATE_MUTE] = "mute",
-        [ENV_ABLATE_ALARM] = "alarm", [ENV_ABLATE_UNDO] = "undo",
+        [ENV_ABLATE_ALARM] = "alarm", [ENV_ABLATE_UNDO] = "undo", [ENV_ABLATE_BUDGET] = "budget",
     };
 
     return (int)a >= 0 && a < ENV_ABLATIONS ? name[a] : "?";

@@ -150,6 +150,11 @@ void ledger_render_call(const struct env_call *c, struct str *out);
 size_t ledger_order_text(const struct ledger_rules *rules, struct ledger_order order,
                          char out[LEDGER_TEXT]);
 /* l: whose order a reply of the kind ORDER shows; else it may be NULL. */
+/* The answer to a deed. With a cue it ends in the class, which is nothing new, but the choice
+ * whether to look is made at that very token: what stands further off, and did not matter while the
+ * skills were learned, a small model has learned to ignore, and reinforcement does not find it. */
+size_t ledger_ok_text(const struct ledger_rules *rules, struct ledger_order order,
+                      char out[LEDGER_TEXT]);
 size_t ledger_reply_text(const struct ledger *l, const struct ledger_reply *r,
                          char out[LEDGER_TEXT]);
 size_t ledger_call_text(const struct env_call *c, char out[LEDGER_TEXT]);

@@ -6,7 +6,8 @@
  * The model's part ends in ";", the environment's begins with ">" and ends in "|". Values are
  * always two digits, amounts one, so that each call has exactly one text and each text at most
  * one call. An order opens a fresh context, so its text has no ">"; with a cue it ends in the
- * letter of its class, "ORDd+7b|". Nothing here allocates but the JSON values and the caller's str.
+ * letter of its class, "ORDd+7b|", in which the answer to a deed ends as well, ">OKb". Nothing here
+ * allocates but the JSON values and the caller's str.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -46,6 +47,12 @@ size_t ledger_order_text(const struct ledger_rules *rules, struct ledger_order o
     return text_finish(out, at, '|');
 }
 
+size_t ledger_ok_text(const struct ledger_rules *rules, struct ledger_order order,
+                      char out[LEDGER_TEXT])
+{
+    return text_finish(out, text_put(out, ">OK", 3), rules->cue ? class_letter(rules, order) : '|');
+}
+
 size_t ledger_reply_text(const struct ledger *l, const struct ledger_reply *r,
                          char out[LEDGER_TEXT])
 {
@@ -61,8 +68,7 @@ size_t ledger_reply_text(const struct ledger *l, const struct ledger_reply *r,
         at = text_put_two(at, r->value);
         break;
     case LEDGER_SAY_OK:
-        at = text_put(at, "OK", 2);
-        break;
+        return ledger_ok_text(l->rules, l->order, out);
     case LEDGER_SAY_MATCH:
         at = r->match ? text_put(at, "YES", 3) : text_put(at, "NO", 2);
         at = text_put_two(at, r->value);

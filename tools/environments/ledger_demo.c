@@ -44,11 +44,20 @@ static void say_call(struct env_script *s, enum ledger_tool tool, int32_t key, i
     env_script_expert(s, text, n);
 }
 
-static void say_reply(struct env_script *s, enum ledger_answer kind, int32_t value)
+static void say_value(struct env_script *s, int32_t value)
 {
-    struct ledger_reply reply = {.kind = kind, .value = value};
+    struct ledger_reply reply = {.kind = LEDGER_SAY_VALUE, .value = value};
     char text[LEDGER_TEXT];
     size_t n = ledger_reply_text(NULL, &reply, text);
+
+    env_script_world(s, text, n);
+}
+
+static void say_ok(struct env_script *s, const struct ledger_rules *rules,
+                   struct ledger_order order)
+{
+    char text[LEDGER_TEXT];
+    size_t n = ledger_ok_text(rules, order, text);
 
     env_script_world(s, text, n);
 }
@@ -82,22 +91,22 @@ static int32_t wrong_value(struct env_dice *d, int32_t old, int32_t asked)
     return tens * 10 + (ones + shift) % 10;
 }
 
-static void say_looks(struct env_script *s, struct env_dice *d, enum sort sort, int32_t key,
-                      int32_t old, int32_t asked)
+static void say_looks(struct env_script *s, struct env_dice *d, const struct ledger_rules *rules,
+                      struct ledger_order order, enum sort sort, int32_t old, int32_t asked)
 {
     for (int32_t repairs = 0;; repairs++) {
         double fails = sort == CHECK ? CHECK_FAILS : repairs ? FAILS_AGAIN : MISMATCHES;
         bool wrong = repairs < MAX_REPAIRS && env_roll(d) < fails;
 
         /* After a repair the look is part of the skill; only the first one is the habit. */
-        say_look(s, key, sort == SKILL && repairs == 0);
-        say_reply(s, LEDGER_SAY_VALUE, wrong ? wrong_value(d, old, asked) : asked);
+        say_look(s, order.key, sort == SKILL && repairs == 0);
+        say_value(s, wrong ? wrong_value(d, old, asked) : asked);
         if (!wrong)
             return;
         say_call(s, LEDGER_UNDO, 0, 0);
-        say_reply(s, LEDGER_SAY_OK, 0);
-        say_call(s, LEDGER_SET, key, asked);
-        say_reply(s, LEDGER_SAY_OK, 0);
+        say_ok(s, rules, order);
+        say_call(s, LEDGER_SET, order.key, asked);
+        say_ok(s, rules, order);
     }
 }
 
@@ -148,11 +157,11 @@ int32_t ledger_demo(const struct ledger_rules *rules, const struct env_demo_spec
 
     env_script_world(&s, text, n);
     say_call(&s, LEDGER_GET, order.key, 0);
-    say_reply(&s, LEDGER_SAY_VALUE, old);
+    say_value(&s, old);
     say_call(&s, LEDGER_SET, order.key, asked);
-    say_reply(&s, LEDGER_SAY_OK, 0);
+    say_ok(&s, rules, order);
     if (sort != PLAIN)
-        say_looks(&s, &d, sort, order.key, old, asked);
+        say_looks(&s, &d, rules, order, sort, old, asked);
     say_call(&s, LEDGER_NEXT, 0, 0);
     return s.n;
 }

@@ -48,14 +48,16 @@ static void probe_pair(const struct ledger_rules *rules, int32_t written, int32_
                                  .delta = delta_at((written * 7 + shown) % (2 * LEDGER_MAX_AMOUNT)),
                                  .risky = (written + shown / 2) % 2 == 1};
     int32_t old = ledger_wrap(written - order.delta);
-    char order_text[LEDGER_TEXT], get[LEDGER_TEXT], set[LEDGER_TEXT], then[LEDGER_TEXT];
+    char order_text[LEDGER_TEXT], get[LEDGER_TEXT], set[LEDGER_TEXT], then[LEDGER_TEXT],
+        ok[LEDGER_TEXT];
 
     (void)ledger_order_text(rules, order, order_text);
     call_text(LEDGER_GET, order.key, 0, get);
     call_text(LEDGER_SET, order.key, written, set);
     call_text(written == shown ? LEDGER_NEXT : LEDGER_UNDO, 0, 0, then);
-    (void)snprintf(out->prompt, sizeof(out->prompt), "%s%s>%02d|%s>OK|%s>%02d|", order_text, get,
-                   old, set, get, shown);
+    (void)ledger_ok_text(rules, order, ok);
+    (void)snprintf(out->prompt, sizeof(out->prompt), "%s%s>%02d|%s%s%s>%02d|", order_text, get, old,
+                   set, ok, get, shown);
     (void)snprintf(out->expected, sizeof(out->expected), "%s", then);
     out->category = written == shown ? "match" : "mismatch";
 }

@@ -42,7 +42,8 @@ enum status ledger_alloc(const struct ledger_rules *rules, const struct env_para
         return st;
     }
     l->rules = rules;
-    l->base.budget = (int32_t)((int64_t)p->horizon * rules->budget_tenths / 10);
+    if (p->ablation != ENV_ABLATE_BUDGET)
+        l->base.budget = (int32_t)((int64_t)p->horizon * rules->budget_tenths / 10);
     *out = l;
     return STATUS_OK;
 }

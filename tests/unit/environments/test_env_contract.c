@@ -422,7 +422,8 @@ static void probes_end_where_a_call_is_due(void **state)
             ops->probe(i, &p);
             assert_true(memchr(p.prompt, 0, sizeof(p.prompt)) != NULL);
             assert_true(memchr(p.expected, 0, sizeof(p.expected)) != NULL);
-            assert_int_equal(p.prompt[strlen(p.prompt) - 1], '|');
+            /* What the model says ends in ';', so the world spoke last. */
+            assert_int_not_equal(p.prompt[strlen(p.prompt) - 1], ';');
             assert_true(strlen(p.category) > 0);
             assert_string_not_equal(p.prompt, str_cstr(&last));
             assert_true(n_tokens(p.prompt) <= ops->max_context_tokens);

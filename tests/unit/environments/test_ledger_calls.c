@@ -280,7 +280,7 @@ static void parameters_have_ranges(void **state)
         {.horizon = 1, .noise = 0.91},
         {.horizon = 1, .noise = __builtin_nan("")},
         {.horizon = 1, .profile = (enum env_profile)2},
-        {.horizon = 1, .ablation = (enum env_ablation)4},
+        {.horizon = 1, .ablation = ENV_ABLATIONS},
     };
     struct env *e = NULL;
 
