@@ -63,4 +63,8 @@ MUST_CHECK enum status rollout_unpack(const void *rec, size_t n,
                                       bool (*step)(void *ctx, const struct rollout_step *s),
                                       void *ctx, struct error *err);
 
+/* The head of a record alone, without its path and its backend. */
+MUST_CHECK enum status rollout_unpack_head(const void *rec, size_t n, struct rollout_head *out,
+                                           struct error *err);
+
 #endif

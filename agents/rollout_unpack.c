@@ -378,21 +378,54 @@ static void get_step(struct unpacker *u, struct rollout_step *s)
         get_tool(u, s);
 }
 
+static void open_record(struct unpacker *u, const void *rec, size_t n)
+{
+    *u = (struct unpacker){.at = rec,
+                           .end = (const unsigned char *)rec + n,
+                           .arena = arena_new(4096),
+                           .head_path = STR_INIT,
+                           .path = STR_INIT,
+                           .parent = STR_INIT,
+                           .turn = -1,
+                           .positions = -1};
+}
+
+static enum status close_record(struct unpacker *u, struct error *err)
+{
+    str_deinit(&u->head_path);
+    str_deinit(&u->path);
+    str_deinit(&u->parent);
+    arena_free(u->arena);
+    if (u->bad)
+        return error_set(err, STATUS_CORRUPT, "the record of an episode is damaged");
+    return STATUS_OK;
+}
+
+enum status rollout_unpack_head(const void *rec, size_t n, struct rollout_head *out,
+                                struct error *err)
+{
+    struct unpacker u;
+    enum status st;
+
+    open_record(&u, rec, n);
+    get_head(&u, u.arena);
+    st = close_record(&u, err);
+    if (st)
+        return st;
+    *out = u.head;
+    out->path = out->backend = NULL;
+    return STATUS_OK;
+}
+
 enum status rollout_unpack(const void *rec, size_t n,
                            bool (*step)(void *ctx, const struct rollout_step *s), void *ctx,
                            struct error *err)
 {
-    struct unpacker u = {.at = rec,
-                         .end = (const unsigned char *)rec + n,
-                         .arena = arena_new(4096),
-                         .head_path = STR_INIT,
-                         .path = STR_INIT,
-                         .parent = STR_INIT,
-                         .turn = -1,
-                         .positions = -1};
+    struct unpacker u;
     struct arena *keep = arena_new(1024);
     bool more = true;
 
+    open_record(&u, rec, n);
     get_head(&u, keep);
     while (!u.bad && more && u.at < u.end) {
         struct rollout_step s = {.is_tool = false};
@@ -402,12 +435,6 @@ enum status rollout_unpack(const void *rec, size_t n,
         if (!u.bad)
             more = step(ctx, &s);
     }
-    str_deinit(&u.head_path);
-    str_deinit(&u.path);
-    str_deinit(&u.parent);
-    arena_free(u.arena);
     arena_free(keep);
-    if (u.bad)
-        return error_set(err, STATUS_CORRUPT, "the record of an episode is damaged");
-    return STATUS_OK;
+    return close_record(&u, err);
 }

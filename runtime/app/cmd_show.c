@@ -108,7 +108,8 @@ const struct command_spec cmd_show = {
     "With --tokens also the exact ids that each model call was fed and sampled, their "
     "log-probabilities "
     "and masks,\nthe tool calls and the verdict. An evaluation is a run too: PATH names one of its "
-    "episodes (row[0]/episode[3]).",
+    "episodes (row[0]/episode[3]);\nits document has \"episode\", which `troupe env verify` plays "
+    "again.",
     show_options,
     1,
     1,

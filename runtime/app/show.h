@@ -20,6 +20,7 @@ struct show_view {
     struct json *steps;    /* array, as in troupe.show/1 */
     struct json *verdict;  /* or NULL */
     struct json *episodes; /* of an evaluation shown whole, or NULL */
+    struct json *episode;  /* the one that is shown, as `env verify` takes it, or NULL */
     struct json *waits;
     struct tokenizer *tokenizer; /* of the run's model where it can be found, or NULL */
     int64_t last_seq;

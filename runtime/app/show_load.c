@@ -6,6 +6,7 @@
 
 #include "agents/rollout.h"
 #include "models/formats/tokenizer.h"
+#include "runtime/app/app_episode.h"
 #include "runtime/app/app_run.h"
 #include "runtime/app/app_tokenizer.h"
 #include "runtime/app/show.h"
@@ -170,6 +171,8 @@ static bool add_rollout_step(void *ctx, const struct rollout_step *s)
         struct json *call = jv_object();
         jv_set_string(call, "name", s->name);
         jv_set_adopt(call, "arguments", parsed(s->arguments));
+        if (v->episode)
+            jv_append_adopt(jv_get(v->episode, "calls"), jv_deep_copy(call));
         jv_set_adopt(call, "result", parsed(s->result));
         jv_set_adopt(o, "call", call);
     } else if (v->tokens) {
@@ -186,6 +189,21 @@ struct episode_load {
     struct error *err;
 };
 
+/* An episode of an environment is shown so that it can be verified again. */
+static enum status begin_episode(struct show_view *v, const struct episode_row *e,
+                                 struct error *err)
+{
+    struct rollout_head head;
+    enum status st = e->rec ? rollout_unpack_head(e->rec, e->rec_bytes, &head, err) : STATUS_OK;
+
+    if (st || !e->rec || !head.env)
+        return st;
+    jv_unref(v->episode);
+    v->episode = app_episode_json(head.env, &head.params);
+    jv_set_adopt(v->episode, "verdict", jv_deep_copy(v->verdict));
+    return STATUS_OK;
+}
+
 static bool add_episode(void *ctx, const struct episode_row *e)
 {
     struct episode_load *l = ctx;
@@ -199,7 +217,8 @@ static bool add_episode(void *ctx, const struct episode_row *e)
     if (l->path && strcmp(l->path, e->path) == 0) {
         jv_unref(l->v->verdict);
         l->v->verdict = parsed(e->verdict);
-        if (e->rec)
+        l->st = begin_episode(l->v, e, l->err);
+        if (!l->st && e->rec)
             l->st = rollout_unpack(e->rec, e->rec_bytes, add_rollout_step, l->v, l->err);
     } else {
         jv_set_adopt(o, "verdict", parsed(e->verdict));
@@ -228,7 +247,7 @@ enum status show_load(struct show_view *v, struct store_reader *q, const char *u
     v->steps = jv_array();
     v->episodes = jv_array();
     v->waits = jv_array();
-    v->verdict = NULL;
+    v->verdict = v->episode = NULL;
     v->tokenizer = NULL;
     v->last_seq = after;
     st = query_run(q, uuid, add_head, v, err);
@@ -254,7 +273,8 @@ void show_deinit(struct show_view *v)
     jv_unref(v->episodes);
     jv_unref(v->waits);
     jv_unref(v->verdict);
+    jv_unref(v->episode);
     tokenizer_free(v->tokenizer);
-    v->head = v->steps = v->episodes = v->waits = v->verdict = NULL;
+    v->head = v->steps = v->episodes = v->episode = v->waits = v->verdict = NULL;
     v->tokenizer = NULL;
 }

@@ -21,6 +21,8 @@ struct json *show_document(const struct show_view *v)
     jv_set_adopt(doc, "steps", jv_ref(v->steps));
     if (jv_size(v->episodes) > 0)
         jv_set_adopt(doc, "episodes", jv_ref(v->episodes));
+    if (v->episode)
+        jv_set_adopt(doc, "episode", jv_ref(v->episode));
     if (jv_size(v->waits) > 0)
         jv_set_adopt(doc, "waits", jv_ref(v->waits));
     jv_set_adopt(doc, "verdict", v->verdict ? jv_ref(v->verdict) : jv_null());
