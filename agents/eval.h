@@ -64,6 +64,8 @@ MUST_CHECK enum status eval_options_read(const struct json *config, struct eval_
                                          struct eval_row_spec *row, int32_t max_rows,
                                          struct error *err);
 
+/* Tasks seed .. seed + episodes - 1 are not for training, and are numbers of 64 bits. */
+MUST_CHECK enum status eval_check_seed(uint64_t seed, int64_t episodes, struct error *err);
 void wilson_interval(int64_t successes, int64_t n, double *low, double *high);
 struct json *eval_row_json(const struct eval_options *o, const struct eval_row *row);
 /* One entry for each temperature and rate of faults among the rows, in their order. */

@@ -47,10 +47,11 @@ static enum status check_row(const struct eval_options *o, int32_t r, struct err
 
     if (row->episodes < 1)
         return error_set(err, STATUS_USAGE, "row %d: %d episodes", r, row->episodes);
+    st = eval_check_seed(o->seed, row->episodes, err);
+    if (st)
+        return st;
     if (!(row->temperature >= 0))
         return error_set(err, STATUS_USAGE, "row %d: temperature %g", r, (double)row->temperature);
-    if (o->seed > UINT64_MAX - (uint64_t)row->episodes)
-        return error_set(err, STATUS_USAGE, "row %d: the seeds pass 2^64", r);
     eval_params(o, row, 0, &params);
     st = o->env->create(&params, &env, err);
     if (!st)
@@ -90,16 +91,26 @@ static enum status check_votes(const struct eval_options *o, struct error *err)
     return STATUS_OK;
 }
 
-enum status eval_check(const struct eval_options *o, struct error *err)
+enum status eval_check_seed(uint64_t seed, int64_t episodes, struct error *err)
 {
-    enum status st;
-
-    if (o->seed < ENV_SEED_VALIDATION) {
+    if (seed < ENV_SEED_VALIDATION) {
         (void)error_set(err, STATUS_USAGE, "seed %llu is below 2^20: those tasks are for training",
-                        (unsigned long long)o->seed);
+                        (unsigned long long)seed);
         error_hint(err, "take one from 2^21 = %llu on", (unsigned long long)ENV_SEED_REPORTED);
         return STATUS_USAGE;
     }
+    if (seed > UINT64_MAX - (uint64_t)episodes)
+        return error_set(err, STATUS_USAGE, "the seeds of %lld episodes pass 2^64",
+                         (long long)episodes);
+    return STATUS_OK;
+}
+
+enum status eval_check(const struct eval_options *o, struct error *err)
+{
+    enum status st = eval_check_seed(o->seed, 1, err);
+
+    if (st)
+        return st;
     if (!o->expert && !o->model)
         return error_set(err, STATUS_USAGE, "neither a model nor a script is to act");
     st = o->expert ? check_expert(o, err) : STATUS_OK;

@@ -13,4 +13,8 @@
 MUST_CHECK enum status app_resume_eval(struct app *a, const char *uuid, const struct json *config,
                                        struct json *list, int *code, struct error *err);
 
+/* `eval BLUEPRINT`: runs it --episodes times with the seeds from --seed on, one after the other.
+ * Each is a run of its own; the evaluation is one more, which names them. Gives the exit code. */
+int app_eval_blueprint(struct app *a, const char *path);
+
 #endif

@@ -1,6 +1,8 @@
 /* cmd_eval.c - eval: many episodes of an environment, a table with intervals, always recorded.
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <string.h>
+
 #include "runtime/app/app_env.h"
 #include "runtime/app/app_eval.h"
 #include "runtime/app/app_model.h"
@@ -37,6 +39,32 @@ static enum status fill_rows(struct app *a, struct eval_row_spec *spec, int32_t 
     return STATUS_OK;
 }
 
+/* What is neither the name of an environment nor looks like a file is a misspelt environment. */
+static bool is_blueprint(const char *what)
+{
+    const char *dot = strrchr(what, '.');
+
+    return !env_find(what) && (file_exists(what) || strchr(what, '/') ||
+                               (dot && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0)));
+}
+
+/* Options on the command line that mean nothing to what is evaluated. */
+static enum status refuse_others(const struct app *a, bool blueprint, struct error *err)
+{
+    static const enum option_id of_environments[] = {
+        OPT_HORIZON,     OPT_NOISE,  OPT_PROFILE, OPT_FAULTS,    OPT_ABLATE,
+        OPT_TEMPERATURE, OPT_EXPERT, OPT_VOTE,    OPT_IN_FLIGHT, OPT_END};
+    static const enum option_id of_blueprints[] = {OPT_VAR, OPT_TIMEOUT, OPT_ROOT, OPT_END};
+
+    for (const enum option_id *id = blueprint ? of_environments : of_blueprints; *id != OPT_END;
+         id++)
+        if (strcmp(option_origin(a->options, *id), "flag") == 0)
+            return error_set(err, STATUS_USAGE, "--%s is for %s%s", option_spec(*id)->name,
+                             blueprint ? "environments" : "blueprints",
+                             blueprint ? "; a blueprint has inputs: --var NAME=VALUE" : "");
+    return STATUS_OK;
+}
+
 static int eval_main(void *app)
 {
     struct app *a = app;
@@ -47,8 +75,13 @@ static int eval_main(void *app)
     char uuid[37] = "";
     struct eval_options o = {
         .row = spec, .seams = a->seams, .log = a->log, .interrupted = a->interrupted};
-    enum status st = STATUS_OK;
+    bool blueprint = is_blueprint(options_arg(a->options, 0));
+    enum status st = refuse_others(a, blueprint, &err);
 
+    if (st)
+        return app_fail(a, &err);
+    if (blueprint)
+        return app_eval_blueprint(a, options_arg(a->options, 0));
     o.env = app_env(options_arg(a->options, 0), &err);
     if (!o.env)
         return app_fail(a, &err);
@@ -80,12 +113,20 @@ enum status app_resume_eval(struct app *a, const char *uuid, const struct json *
 {
     const char *was = jv_get_string(jv_get(config, "model"), "embedded");
     const char *is = app_model_name(a, NULL, was);
+    const char *blueprint = jv_get_string(jv_get(config, "blueprint"), NULL);
     struct eval_row_spec spec[MAX_ROWS];
     struct eval_row rows[MAX_ROWS] = {0};
     char same[37];
     struct eval_options o = {
         .resume = uuid, .seams = a->seams, .log = a->log, .interrupted = a->interrupted};
-    enum status st = eval_options_read(config, &o, spec, MAX_ROWS, err);
+    enum status st;
+
+    if (blueprint)
+        return error_set(err, STATUS_UNSUPPORTED,
+                         "the evaluation of blueprint %s does not go on: begin it again; its runs "
+                         "are recorded, each for itself",
+                         blueprint);
+    st = eval_options_read(config, &o, spec, MAX_ROWS, err);
 
     if (!st && !o.expert)
         st = app_model(a, is, &o.model, err);
@@ -102,15 +143,19 @@ enum status app_resume_eval(struct app *a, const char *uuid, const struct json *
 }
 
 static const enum option_id eval_options[] = {
-    OPT_MODEL,       OPT_HORIZON,   OPT_EPISODES,    OPT_NOISE,   OPT_PROFILE,
-    OPT_TEMPERATURE, OPT_FAULTS,    OPT_ABLATE,      OPT_EXPERT,  OPT_VOTE,
-    OPT_SEED,        OPT_IN_FLIGHT, OPT_DEVICE,      OPT_THREADS, OPT_KV_MEMORY,
-    OPT_CONTEXT,     OPT_CPU_ISA,   OPT_WEIGHT_TYPE, OPT_END};
+    OPT_MODEL,  OPT_HORIZON, OPT_EPISODES,  OPT_NOISE,   OPT_PROFILE, OPT_TEMPERATURE,
+    OPT_FAULTS, OPT_ABLATE,  OPT_EXPERT,    OPT_VOTE,    OPT_SEED,    OPT_IN_FLIGHT,
+    OPT_DEVICE, OPT_THREADS, OPT_KV_MEMORY, OPT_CONTEXT, OPT_CPU_ISA, OPT_WEIGHT_TYPE,
+    OPT_VAR,    OPT_TIMEOUT, OPT_ROOT,      OPT_END};
 const struct command_spec cmd_eval = {
     "eval",
     "learn",
-    "ENV",
+    "ENV|BLUEPRINT",
     "plays many episodes and prints success with intervals",
+    "A BLUEPRINT (a file) is run EPISODES times, one after the other, with the seeds from SEED on; "
+    "a "
+    "run succeeds when\nit ends ok and its verdict, where it has one, is a success. --var and "
+    "--timeout are for each run.\n"
     "Several horizons and temperatures (--temperature 0,1) make a row each. H50, H80 and H95 are "
     "the "
     "steps at\nwhich a fitted curve passes 50, 80 and 95 %: a logistic in log H, and a Weibull "

@@ -214,7 +214,8 @@ static bool add_run(void *ctx, const struct run_row *r)
     struct plot_horizons *h = ctx;
     const struct json *rows = jv_get(r->output, "rows");
 
-    h->is_eval = strcmp(r->kind, "eval") == 0 && jv_size(rows) > 0;
+    /* That of a blueprint has no horizon. */
+    h->is_eval = strcmp(r->kind, "eval") == 0 && jv_get(r->config, "env") && jv_size(rows) > 0;
     for (size_t i = 0; h->is_eval && i < jv_size(rows) && !h->status; i++)
         h->status = add_row(h, r, jv_at(rows, i));
     return false;

@@ -2,7 +2,12 @@
 
 SPDX-License-Identifier: Apache-2.0
 """
-from cli_case import CliCase, main
+import os
+import signal
+
+from cli_case import SOURCE, CliCase, main
+
+LEDGER = os.path.join(SOURCE, "blueprints/shipped/ledger.yaml")
 
 
 class Eval(CliCase):
@@ -109,6 +114,68 @@ class Eval(CliCase):
         text = self.ok(*sure).out
         self.assertIn("above 10", text)
         self.assertIn("all episodes succeeded", text)
+
+    def test_a_blueprint_is_run_many_times(self):
+        r = self.ok("eval", LEDGER, "--model", "embedded", "--episodes", "12", "--var", "horizon=5", "--var", "noise=0.1", "--json")
+        doc = r.json()
+        row, runs = doc["rows"][0], doc["runs"]
+        self.assertEqual((doc["schema"], doc["blueprint"], doc["model"]), ("troupe.eval/1", "ledger", "embedded"))
+        self.assertEqual((row["episodes"], row["statuses"], row["with_verdict"]), (12, {"ok": 12}, 12))
+        self.assertEqual([x["seed"] for x in runs], list(range(2097152, 2097164)))
+        self.assertEqual(row["successes"], sum(x["success"] for x in runs))
+        self.assertTrue(0 < row["successes"] < 12)
+        self.assertLess(row["success_low"], row["success"])
+        self.assertLess(row["success"], row["success_high"])
+        for x in runs:
+            shown = self.ok("show", x["run"], "--json").json()
+            self.assertEqual((shown["status"], shown["seed"], shown["verdict"]), ("ok", x["seed"], x["verdict"]))
+            self.assertEqual(x["success"], x["verdict"]["success"])
+        stored = self.ok("show", doc["run"], "--json").json()
+        self.assertEqual((stored["kind"], stored["status"], stored["output"]["runs"]), ("eval", "ok", runs))
+        # Equal to the evaluation of the environment: the same tasks and faults, greedy as it is.
+        again = self.ok("eval", LEDGER, "--episodes", "12", "--var", "horizon=5", "--var", "noise=0.1", "--json").json()
+        self.assertEqual([x["success"] for x in again["runs"]], [x["success"] for x in runs])
+        self.fails(2, "no finished evaluation", "plot", doc["run"])
+        text = self.ok("eval", LEDGER, "--episodes", "3", "--var", "horizon=2").out
+        for word in ("blueprint ledger, model embedded", "95 %", "verdicts", "success: the run ended ok"):
+            self.assertIn(word, text)
+
+    def test_a_run_without_a_verdict_succeeds_by_its_end(self):
+        odd = self.write("odd.yaml", 'schema: blueprint/v1\ninputs: {n: {type: integer, default: 0}}\n'
+                         'steps:\n  a: {value: "${1/inputs.n}"}\noutput: "${a}"\n')
+        r = self.ok("eval", odd, "--episodes", "4", "--var", "n=1", "--json").json()["rows"][0]
+        self.assertEqual((r["success"], r["with_verdict"], r["statuses"]), (1, 0, {"ok": 4}))
+        r = self.ok("eval", odd, "--episodes", "4")
+        self.assertIn("ended otherwise: 4 error", r.out)
+        wait = self.write("wait.yaml", "schema: blueprint/v1\nsteps:\n  ask: {human: {prompt: 'Go on?', options: [yes, no]}}\n"
+                          'output: "${ask}"\n')
+        r = self.ok("eval", wait, "--episodes", "2", "--json").json()["rows"][0]
+        self.assertEqual((r["success"], r["statuses"]), (0, {"waiting": 2}))
+        r = self.ok("eval", LEDGER, "--episodes", "2", "--var", "horizon=100000", "--timeout", "300ms", "--json").json()["rows"][0]
+        self.assertEqual((r["success"], r["statuses"]), (0, {"timeout": 2}))
+
+    def test_what_a_blueprint_does_not_take_is_refused(self):
+        self.fails(2, "--noise is for environments", "eval", LEDGER, "--noise", "0.1")
+        self.fails(2, "--var is for blueprints", "eval", "ledger", "--var", "a=1")
+        self.fails(2, "below 2^20", "eval", LEDGER, "--seed", "7")
+        self.fails(2, "horizn", "eval", LEDGER, "--var", "horizn=1")
+        self.fails(2, "did you mean ledger", "eval", "legder")
+        self.fails(1, "nowhere.yaml", "eval", "nowhere.yaml")
+        self.fails(1, "no/such/model", "eval", LEDGER, "--model", "no/such/model")
+        self.assertEqual(self.run_cli("runs", "--json").code, 1)  # nothing was recorded: there is no store
+
+    def test_an_interrupted_evaluation_of_a_blueprint_keeps_its_runs(self):
+        p = self.start("eval", LEDGER, "--episodes", "100000", "--var", "horizon=3")
+        self.until_recorded(n=1)
+        p.send_signal(signal.SIGINT)
+        _, err = p.communicate(timeout=60)
+        self.assertEqual(p.returncode, 130, err)
+        self.assertIn("interrupted; ", err)
+        runs = self.ok("runs", "--json").json()["runs"]
+        whole = [r for r in runs if r["kind"] == "eval"]
+        self.assertEqual([r["status"] for r in whole], ["cancelled"])
+        done = self.ok("show", whole[0]["run"], "--json").json()["output"]["runs"]
+        self.assertEqual(len(done), sum(r["kind"] == "run" and r["status"] == "ok" for r in runs))
 
     def test_training_seeds_are_refused(self):
         self.fails(2, "seed", "eval", "ledger", "--seed", "5", "--episodes", "3")

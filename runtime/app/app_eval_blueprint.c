@@ -1,0 +1,287 @@
+/* app_eval_blueprint.c - a blueprint run many times: how often it succeeds, and how it ends else.
+ *
+ * A run succeeds when it ends ok and its verdict, where it has one (the last that a step left, as
+ * `show` tells it), is a success. Whatever else it does counts against it: unlike the episodes of
+ * an environment, nothing says what is outside of a blueprint's responsibility.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agents/eval.h"
+#include "runtime/app/app_eval.h"
+#include "runtime/app/app_new_run.h"
+#include "runtime/app/app_run.h"
+#include "runtime/app/table.h"
+#include "runtime/base/memory.h"
+
+struct blueprint_eval {
+    struct app *app;
+    struct plan *plan;
+    struct json *inputs;
+    const char *model; /* as named */
+    struct run *run;   /* the evaluation itself */
+    uint64_t seed;
+    int64_t episodes;
+    struct json *runs; /* array of {run, seed, status, success, verdict} */
+    struct json *statuses;
+    int64_t n, n_ok, n_success, n_verdicts, steps, tokens, wall_ms;
+};
+
+/* How one run ended, as it stands in the store. */
+struct ending {
+    char status[24];
+    struct json *verdict; /* or NULL */
+    int64_t steps, tokens, wall_ms;
+};
+
+static bool read_end(void *ctx, const struct run_row *r)
+{
+    struct ending *e = ctx;
+
+    snprintf(e->status, sizeof(e->status), "%s", app_run_status(r));
+    e->steps = r->n_steps;
+    e->tokens = r->tok_in + r->tok_out;
+    e->wall_ms = r->ended_ms ? r->ended_ms - r->created_ms : 0;
+    return true;
+}
+
+static bool read_verdict(void *ctx, const struct step_row *s)
+{
+    struct ending *e = ctx;
+    const struct json *verdict = s->out ? jv_get(s->out, "verdict") : NULL;
+
+    if (jv_kind(verdict) == JV_OBJECT) {
+        jv_unref(e->verdict);
+        e->verdict = jv_deep_copy(verdict);
+    }
+    return true;
+}
+
+static void count_end(struct blueprint_eval *v, const char *uuid, uint64_t seed,
+                      const struct ending *e)
+{
+    bool ok = strcmp(e->status, "ok") == 0;
+    bool success = ok && (!e->verdict || jv_get_bool(jv_get(e->verdict, "success"), false));
+    struct json *o = jv_object();
+
+    v->n++;
+    v->n_ok += ok;
+    v->n_success += success;
+    v->n_verdicts += e->verdict != NULL;
+    v->steps += e->steps;
+    v->tokens += e->tokens;
+    v->wall_ms += e->wall_ms;
+    jv_set_int(v->statuses, e->status, jv_get_int(jv_get(v->statuses, e->status), 0) + 1);
+    jv_set_string(o, "run", uuid);
+    jv_set_adopt(o, "seed", jv_int((int64_t)seed));
+    jv_set_string(o, "status", e->status);
+    jv_set_bool(o, "success", success);
+    jv_set_adopt(o, "verdict", e->verdict ? jv_ref(e->verdict) : jv_null());
+    jv_append_adopt(v->runs, o);
+}
+
+/* One run, from its row to its end; what it could not even begin is an error of the whole. */
+static enum status play_one(struct blueprint_eval *v, uint64_t seed, struct error *err)
+{
+    struct new_run how = {.kind = "run", .seed = seed};
+    struct store_reader *q = NULL;
+    struct ending end = {.verdict = NULL};
+    struct run *run = NULL;
+    char uuid[37];
+    enum status st = app_new_run(v->app, v->plan, v->inputs, &how, &run, err);
+
+    if (st)
+        return st;
+    snprintf(uuid, sizeof(uuid), "%s", run_uuid(run));
+    (void)app_drive_run(v->app, v->plan, run, v->inputs, false, NULL); /* its end is in the store */
+    st = app_reader(v->app, &q, err);
+    if (!st)
+        st = query_run(q, uuid, read_end, &end, err);
+    if (!st)
+        st = query_steps(q, uuid, NULL, -1, false, read_verdict, &end, err);
+    /* One that a signal broke off has not ended; it can be resumed by itself. */
+    if (!st && !(*v->app->interrupted && strcmp(end.status, "interrupted") == 0))
+        count_end(v, uuid, seed, &end);
+    jv_unref(end.verdict);
+    return st;
+}
+
+static enum status begin(struct blueprint_eval *v, const char *path, struct error *err)
+{
+    struct app *a = v->app;
+    struct json *more = jv_object();
+    struct new_run how = {.kind = "eval", .seed = v->seed, .more = more};
+    enum status st = eval_check_seed(v->seed, v->episodes, err);
+
+    if (!st)
+        st = app_load_plan(a, path, &v->plan, &v->inputs, err);
+    if (!st) {
+        jv_set_string(more, "blueprint", v->plan->name);
+        jv_set_int(more, "episodes", v->episodes);
+        st = app_new_run(a, v->plan, v->inputs, &how, &v->run, err);
+    }
+    if (!st)
+        v->model = jv_get_string(jv_get(run_config(v->run), "model"), "");
+    jv_unref(more);
+    return st;
+}
+
+static struct json *row_json(const struct blueprint_eval *v)
+{
+    struct json *row = jv_object();
+    double low, high, n = v->n > 0 ? (double)v->n : 1;
+
+    wilson_interval(v->n_success, v->n, &low, &high);
+    jv_set_int(row, "episodes", v->n);
+    jv_set_int(row, "successes", v->n_success);
+    jv_set_real(row, "success", (double)v->n_success / n);
+    jv_set_real(row, "success_low", low);
+    jv_set_real(row, "success_high", high);
+    jv_set_adopt(row, "statuses", jv_ref(v->statuses));
+    jv_set_int(row, "with_verdict", v->n_verdicts);
+    jv_set_real(row, "steps_per_run", (double)v->steps / n);
+    jv_set_real(row, "tokens_per_run", (double)v->tokens / n);
+    jv_set_real(row, "wall_s_per_run", (double)v->wall_ms / 1000 / n);
+    return row;
+}
+
+/* {"rows", "runs"}: what is stored with the evaluation and stands in its document. */
+static void put_output(const struct blueprint_eval *v, struct json *o)
+{
+    struct json *rows = jv_array();
+
+    jv_append_adopt(rows, row_json(v));
+    jv_set_adopt(o, "rows", rows);
+    jv_set_adopt(o, "runs", jv_ref(v->runs));
+}
+
+static enum status conclude(struct blueprint_eval *v, const char *status, struct error *err)
+{
+    struct json *output = jv_object();
+
+    put_output(v, output);
+    run_set_status(v->run, status, output, NULL);
+    jv_unref(output);
+    return journal_sync(v->run, err);
+}
+
+static void put_table(const struct blueprint_eval *v, struct str *out)
+{
+    static const char *const columns[] = {">runs",     ">success",   "95 %",        ">ok",
+                                          ">verdicts", ">steps/run", ">tokens/run", ">s/run"};
+    enum { COLUMNS = 8 };
+    struct table *t = table_new(columns, COLUMNS);
+    double low, high, n = v->n > 0 ? (double)v->n : 1;
+    char cell[COLUMNS][32];
+    const char *cells[COLUMNS], *key;
+    struct json *value;
+
+    wilson_interval(v->n_success, v->n, &low, &high);
+    snprintf(cell[0], 32, "%lld", (long long)v->n);
+    snprintf(cell[1], 32, "%.3f", (double)v->n_success / n);
+    snprintf(cell[2], 32, "%.3f-%.3f", low, high);
+    snprintf(cell[3], 32, "%lld", (long long)v->n_ok);
+    snprintf(cell[4], 32, "%lld", (long long)v->n_verdicts);
+    snprintf(cell[5], 32, "%.1f", (double)v->steps / n);
+    snprintf(cell[6], 32, "%.0f", (double)v->tokens / n);
+    snprintf(cell[7], 32, "%.2f", (double)v->wall_ms / 1000 / n);
+    for (int k = 0; k < COLUMNS; k++)
+        cells[k] = cell[k];
+    table_row(t, cells);
+    table_write(t, out);
+    table_free(t);
+    if (v->n > v->n_ok) {
+        str_puts(out, "ended otherwise:");
+        for (void *it = NULL; (it = jv_next(v->statuses, it, &key, &value));)
+            if (strcmp(key, "ok") != 0)
+                str_printf(out, " %lld %s", (long long)jv_get_int(value, 0), key);
+        str_putc(out, '\n');
+    }
+}
+
+static int print(const struct blueprint_eval *v)
+{
+    const char *uuid = run_uuid(v->run);
+    struct str out = STR_INIT;
+    int code;
+
+    log_progress_end(v->app->log);
+    if (v->app->json) {
+        struct json *doc = app_document("eval");
+
+        jv_set_string(doc, "blueprint", v->plan->name);
+        jv_set_adopt(doc, "model", v->plan->n_agents > 0 ? jv_string(v->model) : jv_null());
+        jv_set_string(doc, "run", uuid);
+        jv_set_adopt(doc, "seed", jv_int((int64_t)v->seed));
+        put_output(v, doc);
+        return app_print_json(doc);
+    }
+    str_printf(&out, "blueprint %s", v->plan->name);
+    if (v->plan->n_agents > 0)
+        str_printf(&out, ", model %s", v->model);
+    str_printf(&out, ", seeds %llu ...\n", (unsigned long long)v->seed);
+    put_table(v, &out);
+    str_printf(&out,
+               "success: the run ended ok, and so did its verdict where it has one\n"
+               "recorded as %s, which names each run: `troupe show %.36s --json`\n",
+               uuid, uuid);
+    code = app_print(&out);
+    str_deinit(&out);
+    return code;
+}
+
+static enum status play(struct blueprint_eval *v, struct error *err)
+{
+    enum status st = STATUS_OK;
+
+    for (int64_t i = 0; !st && i < v->episodes && !*v->app->interrupted; i++) {
+        st = play_one(v, v->seed + (uint64_t)i, err);
+        log_progress(v->app->log, "%s: %lld/%lld runs, %lld right", v->plan->name, (long long)v->n,
+                     (long long)v->episodes, (long long)v->n_success);
+    }
+    if (!st && *v->app->interrupted)
+        st = error_set(err, STATUS_CANCELLED,
+                       "interrupted; %lld of %lld runs have ended and are recorded",
+                       (long long)v->n, (long long)v->episodes);
+    return st;
+}
+
+/* What there is stays with it; the failure that led here is the one to be told. */
+static void give_up(struct blueprint_eval *v, const char *status)
+{
+    struct error own = ERROR_INIT;
+
+    if (conclude(v, status, &own))
+        log_write(v->app->log, LOG_WARN, "%s", own.message);
+}
+
+int app_eval_blueprint(struct app *a, const char *path)
+{
+    struct blueprint_eval v = {.app = a,
+                               .seed = option_is_set(a->options, OPT_SEED)
+                                           ? option_seed(a->options, OPT_SEED)
+                                           : ENV_SEED_REPORTED,
+                               .episodes = option_int(a->options, OPT_EPISODES),
+                               .runs = jv_array(),
+                               .statuses = jv_object()};
+    struct error err = ERROR_INIT;
+    int code;
+    enum status st = begin(&v, path, &err);
+
+    if (!st) {
+        st = play(&v, &err);
+        if (st)
+            give_up(&v, st == STATUS_CANCELLED ? "cancelled" : "error");
+        else
+            st = conclude(&v, "ok", &err);
+    }
+    code = st ? app_fail(a, &err) : print(&v);
+    run_close(v.run);
+    jv_unref(v.runs);
+    jv_unref(v.statuses);
+    jv_unref(v.inputs);
+    plan_free(v.plan);
+    return code;
+}
