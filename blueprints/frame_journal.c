@@ -278,7 +278,9 @@ static void settle_end(struct frame *f)
     } else if (f->timed_out) {
         f->end = STEP_TIMEOUT;
         free(f->error);
-        f->error = xstrdup(f->step ? "the time for this step is over" : f->r->time_is_over);
+        /* The run's own time may also be over by its blueprint. */
+        f->error = xstrdup(!f->step && f->r->time_is_over ? f->r->time_is_over
+                                                          : "the time for this step is over");
         f->error_is_of_child = false;
     }
     if (f->end != STEP_CANCELLED && !f->error)

@@ -248,7 +248,7 @@ void runner_fatal(struct runner *r, const struct error *err)
 
 void runner_stop(struct runner *r, bool keep)
 {
-    if (r->told || r->ending)
+    if (r->told || r->ending || (r->time_is_over && !keep)) /* it ends already */
         return;
     r->stopped = true;
     r->keep = r->keep || keep;

@@ -399,6 +399,28 @@ static void a_cancelled_run_records_what_it_cancelled(void **state)
     str_deinit(&step);
 }
 
+static void end_its_time(struct run_bench *b)
+{
+    runner_time_out(b->runner, "time limit of 5 s reached");
+    runner_time_out(b->runner, "again");
+    runner_stop(b->runner, false); /* too late to be what ends it */
+}
+
+static void the_time_of_the_run_is_over_in_the_words_of_who_says_so(void **state)
+{
+    struct run_bench *b = *state;
+    struct str step = STR_INIT;
+
+    b->while_running = end_its_time;
+    check(b, &(struct run_case){HEAD AGENTS "steps: {a: {agent: a, in: {hang: true}}}\n", NULL,
+                                "timeout", NULL, "time limit of 5 s reached"});
+    assert_int_equal(b->result.err.status, STATUS_TIMEOUT);
+    run_bench_step(b, "a", &step);
+    assert_string_equal(str_cstr(&step), "cancelled 0 1");
+    str_deinit(&step);
+    b->while_running = NULL;
+}
+
 static void cancel_elsewhere(struct run_bench *b)
 {
     assert_int_equal(store_cancel(b->store, b->uuid, NULL), STATUS_OK);
@@ -511,6 +533,7 @@ int main(void)
         ON_BENCH(a_run_has_a_greatest_number_of_steps),
         ON_BENCH(values_do_not_grow_without_bound),
         ON_BENCH(a_cancelled_run_records_what_it_cancelled),
+        ON_BENCH(the_time_of_the_run_is_over_in_the_words_of_who_says_so),
         ON_BENCH(another_process_may_cancel),
         ON_BENCH(an_interrupted_run_goes_on_where_it_was),
         ON_BENCH(a_changed_blueprint_is_refused),
