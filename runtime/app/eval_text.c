@@ -10,7 +10,7 @@
 #include "runtime/app/table.h"
 #include "runtime/base/memory.h"
 
-#define CELL 40
+#define CELL 96
 
 /* A share of nothing is no number. */
 static void put_share(char cell[CELL], int digits, double share)
@@ -74,7 +74,7 @@ static void put_steps(double h, char *out, size_t n)
 static void put_horizon(const struct horizon_fit *f, const struct horizon_curve *c, int k,
                         char cell[CELL])
 {
-    char at[12], low[12], high[12];
+    char at[24], low[24], high[24];
     const char *star = c->at[k] < f->least || c->at[k] > f->most ? "*" : "";
 
     put_steps(c->at[k], at, sizeof(at));
