@@ -93,6 +93,7 @@ static bool next(void *ctx, struct episode *e)
         .horizon = q->horizon,
         .noise = q->noise_of ? q->noise_of[p->task] : q->noise,
         .profile = r->o.profile,
+        .ablation = r->o.unbounded ? ENV_ABLATE_BUDGET : ENV_ABLATE_NONE,
         .faults = r->o.faults ? r->o.faults[p->task] : 0,
         .task_seed = q->task_seed[p->group],
         .fault_seed =

@@ -28,6 +28,7 @@ struct rollouts_options {
     const uint32_t *faults;           /* (n_env) kinds that strike (env_params); NULL: all */
     int32_t n_env;
     enum env_profile profile;
+    bool unbounded;       /* no budget of calls over an episode (ENV_ABLATE_BUDGET) */
     struct model *model;  /* takes ids */
     int32_t in_flight;    /* 0: ROLLOUTS_IN_FLIGHT */
     int64_t timeout_ms;   /* of an episode, which is then masked; 0: none */

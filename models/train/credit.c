@@ -30,10 +30,11 @@ bool credit_of_name(const char *name, enum credit_kind *out)
 
 /* One value to be compared with others of its group. */
 struct entry {
-    int32_t group;                     /* of rollouts */
-    uint64_t anchor[2];                /* step index, or the state's hash */
-    int32_t chain;                     /* or member, for outcomes */
-    double verdict, reward, advantage; /* verdict: before costs */
+    int32_t group;            /* of rollouts */
+    uint64_t anchor[2];       /* step index, or the state's hash */
+    int32_t chain;            /* or member, for outcomes */
+    double verdict, calls;    /* before costs */
+    double reward, advantage; /* less what its length costs; calls are priced when all is known */
 };
 
 struct entries {
@@ -63,9 +64,49 @@ static bool same_group(const struct entry *a, const struct entry *b)
     return a->group == b->group && a->anchor[0] == b->anchor[0] && a->anchor[1] == b->anchor[1];
 }
 
+/* Least squares within groups: sum (v - mean)(n - mean) over sum (n - mean)^2. */
+static double slope_on_calls(const struct entries *list)
+{
+    double both = 0, squares = 0;
+
+    for (int32_t i = 0, end; i < list->n; i = end) {
+        double v = 0, n = 0;
+
+        for (end = i; end < list->n && same_group(&list->e[i], &list->e[end]); end++) {
+            v += list->e[end].verdict;
+            n += list->e[end].calls;
+        }
+        v /= end - i;
+        n /= end - i;
+        for (int32_t k = i; k < end && !isnan(v); k++) {
+            double off = list->e[k].calls - n;
+            both += off * (list->e[k].verdict - v);
+            squares += off * off;
+        }
+    }
+    return squares > 0 ? both / squares : 0;
+}
+
+static double price_of_call(const struct credit_options *o, const struct rollout_set *s,
+                            const struct entries *list)
+{
+    double calls = 0, steps = 0;
+
+    if (o->call_target <= 0)
+        return o->call_cost;
+    for (int32_t i = 0; i < s->n_members; i++)
+        if (!is_left_out(o, &s->member[i])) {
+            calls += s->member[i].calls;
+            steps += s->member[i].steps;
+        }
+    calls = steps > 0 ? calls / steps : o->call_target;
+    return fmax(0, slope_on_calls(list) + o->call_price_rate * (calls - o->call_target));
+}
+
 /* Sorts, then gives each run of equal keys its advantages; singletons get 0. */
-static enum status compare_within(const struct credit_options *o, struct entries *list,
-                                  struct credit_stats *stats, struct error *err)
+static enum status compare_within(const struct credit_options *o, const struct rollout_set *s,
+                                  struct entries *list, struct credit_stats *stats,
+                                  struct error *err)
 {
     double *reward = mem_alloc((size_t)list->n + 1, sizeof(*reward)),
            *out = mem_alloc((size_t)list->n + 1, sizeof(*out)),
@@ -79,11 +120,12 @@ static enum status compare_within(const struct credit_options *o, struct entries
         return error_set(err, STATUS_NO_MEMORY, "no memory for the credit of %d steps", list->n);
     }
     qsort(list->e, (size_t)list->n, sizeof(*list->e), by_group);
+    stats->call_cost = price_of_call(o, s, list);
     for (int32_t i = 0, end; i < list->n; i = end) {
         bool spread;
 
         for (end = i; end < list->n && same_group(&list->e[i], &list->e[end]); end++) {
-            reward[end - i] = list->e[end].reward;
+            reward[end - i] = list->e[end].reward - stats->call_cost * list->e[end].calls;
             verdict[end - i] = list->e[end].verdict;
         }
         spread = advantage_has_spread(o->drop_agreed ? verdict : reward, end - i);
@@ -125,14 +167,17 @@ static enum status outcome_credit(const struct credit_options *o, const struct r
         return st;
     for (int32_t i = 0; i < s->n_members; i++) {
         const struct rollout_member *m = &s->member[i];
-        double reward = m->reward - o->call_cost * m->calls;
+        double reward = m->reward;
         for (int32_t c = 0; c < m->n_chains; c++)
             reward -= length_cost(o, &s->chain[m->first_chain + c]);
         if (!is_left_out(o, m))
-            list.e[list.n++] = (struct entry){
-                .group = m->group, .chain = i, .verdict = m->reward, .reward = reward};
+            list.e[list.n++] = (struct entry){.group = m->group,
+                                              .chain = i,
+                                              .verdict = m->reward,
+                                              .calls = m->calls,
+                                              .reward = reward};
     }
-    st = compare_within(o, &list, stats, err);
+    st = compare_within(o, s, &list, stats, err);
     for (int32_t k = 0; !st && k < list.n; k++) {
         const struct rollout_member *m = &s->member[list.e[k].chain];
         for (int32_t c = 0; c < m->n_chains; c++)
@@ -142,11 +187,15 @@ static enum status outcome_credit(const struct credit_options *o, const struct r
     return st;
 }
 
+/* Of each chain. */
+struct step_values {
+    double *verdict, *calls, *reward; /* reward: before the calls are priced */
+};
+
 /* Verdicts of steps, compared at the same step index, or (anchor) at the same state. */
 static enum status step_credit(const struct credit_options *o, const struct rollout_set *s,
-                               bool anchor, const double *reward, const double *verdict,
-                               double weight, double *advantage, struct credit_stats *stats,
-                               struct error *err)
+                               bool anchor, const struct step_values *value, double weight,
+                               double *advantage, struct credit_stats *stats, struct error *err)
 {
     struct entries list;
     enum status st = new_entries(&list, s->n_chains, err);
@@ -156,8 +205,11 @@ static enum status step_credit(const struct credit_options *o, const struct roll
     for (int32_t c = 0; c < s->n_chains; c++) {
         const struct rollout_chain *chain = &s->chain[c];
         const struct rollout_member *m = &s->member[chain->member];
-        struct entry e = {
-            .group = m->group, .chain = c, .verdict = verdict[c], .reward = reward[c]};
+        struct entry e = {.group = m->group,
+                          .chain = c,
+                          .verdict = value->verdict[c],
+                          .calls = value->calls[c],
+                          .reward = value->reward[c]};
         if (is_left_out(o, m))
             continue;
         e.anchor[0] = (uint64_t)chain->step;
@@ -165,29 +217,30 @@ static enum status step_credit(const struct credit_options *o, const struct roll
             memcpy(e.anchor, chain->anchor, sizeof(e.anchor));
         list.e[list.n++] = e;
     }
-    st = compare_within(o, &list, stats, err);
+    st = compare_within(o, s, &list, stats, err);
     for (int32_t k = 0; !st && k < list.n; k++)
         advantage[list.e[k].chain] += weight * list.e[k].advantage;
     free(list.e);
     return st;
 }
 
-/* Verdicts of steps, and rewards: less the cost of calls. For GiGPO both are discounted returns
- * R_t = r_t + gamma R_t+1. */
-static void step_rewards(const struct credit_options *o, const struct rollout_set *s, bool returns,
-                         double *verdict, double *reward)
+/* For GiGPO all are discounted returns R_t = r_t + gamma R_t+1. */
+static void fill_values(const struct credit_options *o, const struct rollout_set *s, bool returns,
+                        struct step_values *v)
 {
     for (int32_t c = 0; c < s->n_chains; c++) {
-        verdict[c] = s->chain[c].step_reward;
-        reward[c] = verdict[c] - o->call_cost * s->chain[c].calls - length_cost(o, &s->chain[c]);
+        v->verdict[c] = s->chain[c].step_reward;
+        v->calls[c] = s->chain[c].calls;
+        v->reward[c] = v->verdict[c] - length_cost(o, &s->chain[c]);
     }
     if (!returns)
         return;
     for (int32_t i = 0; i < s->n_members; i++) {
         const struct rollout_member *m = &s->member[i];
         for (int32_t c = m->first_chain + m->n_chains - 2; c >= m->first_chain; c--) {
-            verdict[c] += o->gamma * verdict[c + 1];
-            reward[c] += o->gamma * reward[c + 1];
+            v->verdict[c] += o->gamma * v->verdict[c + 1];
+            v->calls[c] += o->gamma * v->calls[c + 1];
+            v->reward[c] += o->gamma * v->reward[c + 1];
         }
     }
 }
@@ -226,23 +279,21 @@ static void count(const struct credit_options *o, const struct rollout_set *s,
     stats->reward_std = n > 1 ? sqrt(fmax(0, (squares - sum * sum / n) / (n - 1))) : 0;
 }
 
-/* room (2 * n_chains) is for verdicts and rewards. */
+/* room: (3 * n_chains). */
 static enum status by_kind(const struct credit_options *o, const struct rollout_set *s,
                            double *room, double *advantage, struct credit_stats *stats,
                            struct error *err)
 {
-    double *verdict = room, *reward = room + s->n_chains, weight = 1;
+    struct step_values v = {room, room + s->n_chains, room + 2 * (size_t)s->n_chains};
+    bool anchor = o->kind == CREDIT_GIGPO;
     enum status st = STATUS_OK;
 
     if (o->kind != CREDIT_STEP)
         st = outcome_credit(o, s, advantage, stats, err);
     if (st || o->kind == CREDIT_OUTCOME)
         return st;
-    if (o->kind == CREDIT_GIGPO)
-        weight = o->gigpo_weight;
-    step_rewards(o, s, o->kind == CREDIT_GIGPO, verdict, reward);
-    return step_credit(o, s, o->kind == CREDIT_GIGPO, reward, verdict, weight, advantage, stats,
-                       err);
+    fill_values(o, s, anchor, &v);
+    return step_credit(o, s, anchor, &v, anchor ? o->gigpo_weight : 1, advantage, stats, err);
 }
 
 enum status credit_assign(const struct credit_options *o, const struct rollout_set *s,
@@ -258,7 +309,7 @@ enum status credit_assign(const struct credit_options *o, const struct rollout_s
         return error_set(err, STATUS_INVALID,
                          "a group of %d has no baseline: at least 2 rollouts a task are needed",
                          group_size);
-    room = mem_alloc(2 * (size_t)s->n_chains + 1, sizeof(*room));
+    room = mem_alloc(3 * (size_t)s->n_chains + 1, sizeof(*room));
     valid = mem_alloc((size_t)s->n_chains + 1, 1);
     if (!room || !valid)
         st = error_set(err, STATUS_NO_MEMORY, "no memory for the credit of %d chains", s->n_chains);

@@ -27,7 +27,15 @@ struct credit_options {
     enum credit_norm norm;
     enum advantage_kind
         advantage; /* CREDIT_NORM_GROUP: whose convention; BATCH: centred, over the batch's std */
-    double call_cost;    /* subtracted from a step's (or the outcome's) reward, per call */
+    double call_cost; /* subtracted from a step's (or the outcome's) reward, per call */
+    /* Above 0: instead of call_cost the price of a call is found in each batch,
+     *   slope + call_price_rate * (calls a step - call_target), at least 0,
+     * where slope is that of verdicts on calls within the groups (least squares). At the slope more
+     * calls are neither rewarded nor punished on the whole, and what remains to be learned is
+     * *where* they pay; a fixed price ends all looking or makes every step be looked at before
+     * that. The second term holds the average at the target (a proportional form of the Lagrangian
+     * of a budget; Stooke et al., arXiv 2007.03964). */
+    double call_target, call_price_rate;
     double gamma;        /* GiGPO */
     double gigpo_weight; /* w */
     /* Steps (or outcomes) whose verdicts all agree teach nothing, though their costs may differ:
@@ -44,6 +52,7 @@ struct credit_stats {
     int32_t n_groups, n_groups_without_spread; /* of what was compared: step groups or rollouts */
     int32_t n_outside, n_truncated, n_cut;
     double reward_mean, reward_std;
+    double call_cost; /* the price of a call */
 };
 
 /* advantage (n_chains), one value a chain. STATUS_INVALID when a group has fewer than two members.

@@ -98,6 +98,8 @@ static void fix_credit(const struct grpo_options *o, struct json *doc)
     jv_set_int(doc, "norm", o->credit.norm);
     jv_set_string(doc, "advantage", advantage_name(o->credit.advantage));
     jv_set_real(doc, "call_cost", o->credit.call_cost);
+    jv_set_real(doc, "call_target", o->credit.call_target);
+    jv_set_real(doc, "call_price_rate", o->credit.call_price_rate);
     jv_set_real(doc, "gamma", o->credit.gamma);
     jv_set_real(doc, "gigpo_weight", o->credit.gigpo_weight);
     jv_set_bool(doc, "drop_agreed", o->credit.drop_agreed);

@@ -91,6 +91,7 @@ static void put_play(const struct grpo_trainer *t, struct json *line)
 
     jv_set_real(line, "reward", t->credit.reward_mean);
     jv_set_real(line, "reward_std", t->credit.reward_std);
+    jv_set_real(line, "call_cost", t->credit.call_cost);
     put_counts(line, &c);
     if (t->o->n_tasks > 1)
         put_tasks(t, phase, line);

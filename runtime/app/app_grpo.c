@@ -53,6 +53,8 @@ static void fill_credit(const struct options *o, struct credit_options *c)
     *c = (struct credit_options){
         .norm = choice(o, OPT_NORM) == 0 ? CREDIT_NORM_BATCH : CREDIT_NORM_GROUP,
         .call_cost = option_number(o, OPT_CALL_COST),
+        .call_target = option_number(o, OPT_CALL_TARGET),
+        .call_price_rate = option_number(o, OPT_CALL_PRICE_RATE),
         .gamma = option_number(o, OPT_GAMMA),
         .gigpo_weight = option_number(o, OPT_GIGPO_WEIGHT),
         .drop_agreed = !option_flag(o, OPT_TRAIN_AGREED),
@@ -262,6 +264,7 @@ static enum status open_rollouts(struct grpo_job *j, struct error *err)
                                  .faults = j->mix.faults,
                                  .n_env = j->mix.n,
                                  .profile = app_profile(a),
+                                 .unbounded = option_flag(o, OPT_NO_BUDGET),
                                  .model = engine_model(j->engine),
                                  .in_flight = (int32_t)option_int(o, OPT_IN_FLIGHT),
                                  .timeout_ms = option_int(o, OPT_EPISODE_TIMEOUT),
@@ -293,6 +296,8 @@ static void name_task(struct grpo_job *j)
     }
     if (app_profile(j->app) == ENV_HARD)
         str_puts(&j->task, " hard");
+    if (option_flag(j->app->options, OPT_NO_BUDGET))
+        str_puts(&j->task, " no-budget");
     hash = tokenizer_hash(j->tokenizer);
     sha256_hex(&hash, j->tokenizer_hash);
     j->options.tokenizer = j->tokenizer_hash;
@@ -374,6 +379,9 @@ const enum option_id grpo_job_options[] = {OPT_ENV,
                                            OPT_GROUP_SIZE,
                                            OPT_NOISE_SCHEDULE,
                                            OPT_HORIZON_SCHEDULE,
+                                           OPT_NO_BUDGET,
+                                           OPT_CALL_TARGET,
+                                           OPT_CALL_PRICE_RATE,
                                            OPT_SHARED_FAULTS,
                                            OPT_PROFILE,
                                            OPT_FAULTS,
