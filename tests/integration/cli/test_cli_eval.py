@@ -52,6 +52,12 @@ class Eval(CliCase):
                          "--json").json()["rows"][0]
         self.assertLess(masked["success"], 0.5)
 
+    def test_without_its_budget_an_episode_may_look_at_every_step(self):
+        common = ("eval", "ledger_cue", "--expert", "check", "--horizon", "50", "--episodes", "100", "--json")
+        bound, free = (self.ok(*common, *more).json()["rows"][0] for more in ((), ("--ablate", "budget")))
+        self.assertEqual(bound["success"], 0)
+        self.assertGreater(free["success"], 0.95)
+
     def test_a_kind_of_fault_is_met_alone(self):
         common = ("eval", "ledger", "--horizon", "30", "--episodes", "200", "--noise", "0.05", "--json")
         plain = [self.ok(*common, "--expert", "plain", "--faults", f).json() for f in ("all", "lost", "lost,value", "target")]

@@ -179,6 +179,48 @@ static void a_batch_norm_keeps_a_cost_small(void **state)
     rollout_set_deinit(&s);
 }
 
+/* The price at which the advantages do not depend on how often was called, on the whole. */
+static void a_price_is_found_that_favours_nobody(void **state)
+{
+    struct credit_options o = {.kind = CREDIT_STEP,
+                               .norm = CREDIT_NORM_GROUP,
+                               .advantage = ADVANTAGE_DR_GRPO,
+                               .call_cost = 9, /* not used */
+                               .call_target = 1,
+                               .call_price_rate = 0};
+    struct rollout_set s = {0};
+    struct credit_stats stats;
+    double a[SIZE * STEPS], both = 0, calls = 0, steps = 0;
+
+    (void)state;
+    fill(&s, 0, verdicts, outcomes);
+    for (int32_t m = 0; m < SIZE; m++) /* whoever was right had called more, and one in vain */
+        for (int32_t i = 0; i < STEPS; i++)
+            s.chain[m * STEPS + i].calls = 3 + (verdicts[m][i] > 0 || m == 2);
+    assign(&o, &s, 1, a, &stats);
+    assert_true(stats.call_cost > .2 && stats.call_cost < 1);
+    for (int32_t i = 0; i < STEPS; i++) {
+        double mean = 0;
+        for (int32_t m = 0; m < SIZE; m++)
+            mean += s.chain[m * STEPS + i].calls / (double)SIZE;
+        for (int32_t m = 0; m < SIZE; m++)
+            both += (s.chain[m * STEPS + i].calls - mean) * of(a, m, i);
+    }
+    NEAR(both, 0, 1e-12);
+    for (int32_t m = 0; m < SIZE; m++) {
+        calls += s.member[m].calls = 6 + m;
+        steps += s.member[m].steps = STEPS;
+    }
+    both = stats.call_cost;
+    o.call_price_rate = .1;
+    assign(&o, &s, 1, a, &stats);
+    NEAR(stats.call_cost, both + .1 * (calls / steps - 1), 1e-12);
+    o.call_target = 1000; /* nobody is paid for calling */
+    assign(&o, &s, 1, a, &stats);
+    NEAR(stats.call_cost, 0, 0);
+    rollout_set_deinit(&s);
+}
+
 /* What all did alike is left out, though one of them asked more; the deviation stays the batch's.
  */
 static void verdicts_that_agree_teach_nothing(void **state)
@@ -353,6 +395,7 @@ int main(void)
         cmocka_unit_test(an_outcome_reaches_every_chain_of_its_rollout),
         cmocka_unit_test(equal_states_are_compared_by_their_returns),
         cmocka_unit_test(a_batch_norm_keeps_a_cost_small),
+        cmocka_unit_test(a_price_is_found_that_favours_nobody),
         cmocka_unit_test(verdicts_that_agree_teach_nothing),
         cmocka_unit_test(who_failed_outside_leaves_the_baseline_to_the_rest),
         cmocka_unit_test(long_chains_cost),

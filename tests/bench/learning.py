@@ -1,0 +1,181 @@
+#!/usr/bin/env python3
+"""learning.py - the tables of learning: train over seeds, evaluate on reported seeds, controls beside.
+
+A recipe (below) names the supervised start, the reinforcement, the rows that are measured and the
+controls. Everything is kept under --out and not done twice, so an interrupted table goes on; every
+evaluation stands in OUT/store.db before a line of the table is printed. The worst seed counts.
+
+    learning.py ledger|ledger_cue|courier|itinerary [--out DIR] [--seeds 1,2,3,4,5] [--threads N]
+                [--program build/release/runtime/app/troupe] [--rows short|full] [--train-only]
+"""
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+
+REPORTED = 1 << 21
+
+# Rows: name, options of `troupe eval`, episodes. The first is what the seeds are ranked by.
+ROWS = {
+    "short": [("@100", ["--horizon", "100"], 2000)],
+    "full": [
+        ("@100", ["--horizon", "100"], 2000),
+        ("@300", ["--horizon", "300"], 300),
+        ("@1000", ["--horizon", "1000"], 300),
+        ("@100, T=1", ["--horizon", "100", "--temperature", "1"], 500),
+        ("@100, p=0", ["--horizon", "100", "--noise", "0"], 300),
+        ("@100, p=.03", ["--horizon", "100", "--noise", "0.03"], 300),
+        ("@100, p=.1", ["--horizon", "100", "--noise", "0.1"], 300),
+        ("@100, correction masked", ["--horizon", "100", "--ablate", "mask"], 1000),
+        ("@100, looks muted", ["--horizon", "100", "--ablate", "mute"], 1000),
+        ("@100, false alarms", ["--horizon", "100", "--ablate", "alarm"], 300),
+    ],
+}
+
+SFT_ON = ["--lr", "1e-3", "--lr-min", "2e-5"]
+WHEN = ["--no-budget", "--train-agreed", "--call-price-rate", "0.3", "--lr-min", "3e-5", "--eval-every", "20"]
+
+RECIPES = {
+    "ledger": {
+        "start": [("models/embedded/base", None)],
+        "grpo": ["--eval-every", "0"],
+        "imitate": ("check", ["--updates", "150"] + SFT_ON),
+        "scripts": ["plain", "check"],
+        "shuffled": True,
+    },
+    "ledger_cue": {
+        "start": [("models/embedded/base", ["--updates", "800", "--seed", "1"] + SFT_ON)],
+        "grpo": WHEN + ["--call-target", "3.35", "--noise-schedule", "0:0.2"],
+        "imitate": ("blind", ["--updates", "150"] + SFT_ON),
+        "scripts": ["plain", "blind", "blind_rolling", "cue", "cue_rolling", "check"],
+        "shuffled": True,
+    },
+    "courier": {
+        "start": [("new", ["--updates", "4400", "--seed", "1"])],
+        "grpo": WHEN + ["--call-target", "5.8", "--noise-schedule", "0:0.1"],
+        "imitate": ("blind", ["--updates", "150"] + SFT_ON),
+        "scripts": ["plain", "blind", "blind_rolling", "cue", "cue_rolling", "check"],
+        "shuffled": False,
+    },
+    "itinerary": {
+        "start": [("new", ["--updates", "4000", "--seed", "1"])],
+        "grpo": ["--eval-every", "20", "--noise-schedule", "0:0.2,30:0.05"],
+        "imitate": ("check", ["--updates", "150"] + SFT_ON),
+        "scripts": ["plain", "check"],
+        "shuffled": False,
+    },
+}
+
+
+class Lab:
+    def __init__(self, args):
+        self.program, self.out, self.threads, self.env = args.program, args.out, args.threads, args.env
+        os.makedirs(self.out, exist_ok=True)
+
+    def run(self, *words):
+        """CPU seconds and standard output of one command; its progress goes to ours."""
+        before, begin = os.times(), time.time()
+        done = subprocess.run([self.program, *words, "--threads", str(self.threads)], stdout=subprocess.PIPE, text=True)
+        after = os.times()
+        if done.returncode:
+            sys.exit(f"{' '.join(words)}: exit code {done.returncode}")
+        cpu = after.children_user + after.children_system - before.children_user - before.children_system
+        return done.stdout, cpu, time.time() - begin
+
+    def train(self, name, *words):
+        """The folder of a model, trained unless it is there; what it took is in NAME/took.json."""
+        folder = os.path.join(self.out, name)
+        took = os.path.join(folder, "took.json")
+        if not os.path.exists(took):
+            resume = ["--resume"] if os.path.exists(os.path.join(folder, "checkpoints")) else []
+            out, cpu, wall = self.run("train", *words, "--env", self.env, "--out", folder, "--json", *resume)
+            with open(took, "w") as f:
+                json.dump({"cpu_s": cpu, "wall_s": wall, "result": json.loads(out), "command": words}, f)
+        return os.path.join(folder, "model")
+
+    def took(self, name):
+        with open(os.path.join(self.out, name, "took.json")) as f:
+            return json.load(f)
+
+    def measure(self, label, words, row):
+        """One row of `troupe eval`, kept."""
+        name, options, episodes = row
+        path = os.path.join(self.out, "rows.json")
+        rows = json.load(open(path)) if os.path.exists(path) else {}
+        key = f"{label}|{name}|{episodes}"
+        if key not in rows:
+            out, _, _ = self.run("eval", self.env, *words, *options, "--episodes", str(episodes), "--seed", str(REPORTED),
+                                 "--store", os.path.join(self.out, "store.db"), "--json", "--quiet")
+            document = json.loads(out)
+            rows[key] = dict(document["rows"][0], run=document["run"])
+            with open(path + ".new", "w") as f:
+                json.dump(rows, f)
+            os.replace(path + ".new", path)
+        return rows[key]
+
+
+def show(label, name, r):
+    def share(x, digits=3):
+        return "-" if x is None else f"{x:.{digits}f}"
+    print(f"| {label} | {name} | {r['success']:.3f} ({r['success_low']:.3f}-{r['success_high']:.3f}) | {r['ceiling']:.3f} | "
+          f"{r['episodes']} | {share(r.get('step_accuracy'), 5)} | {share(r['recovered'])} | {share(r['false_alarm'], 4)} | "
+          f"{r['calls_per_step']:.2f} |", flush=True)
+
+
+def start_of(lab, recipe):
+    model = None
+    for i, (begin, words) in enumerate(recipe["start"]):
+        model = begin if words is None else lab.train(f"start{i}", "sft", "--model", begin, "--eval-every", "0", *words)
+    return model
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("env", choices=RECIPES)
+    parser.add_argument("--out")
+    parser.add_argument("--seeds", default="1,2,3,4,5")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--program", default="build/release/runtime/app/troupe")
+    parser.add_argument("--rows", choices=ROWS, default="full")
+    parser.add_argument("--train-only", action="store_true")
+    args = parser.parse_args()
+    args.out = args.out or f"out/learning-{args.env}"
+    recipe, lab, rows = RECIPES[args.env], Lab(args), ROWS[args.rows]
+    seeds = [int(s) for s in args.seeds.split(",")]
+    start = start_of(lab, recipe)
+    models = {s: lab.train(f"seed{s}", "grpo", "--model", start, "--seed", str(s), "--keep-rollouts", "0", *recipe["grpo"])
+              for s in seeds}
+    if args.train_only:
+        return
+    kind, words = recipe["imitate"]
+    expert = lab.train("imitate", "sft", "--model", start, "--kind", kind, "--eval-every", "0", "--seed", "1", *words)
+    print("| policy | episodes | success | ceiling | n | step accuracy | recovered | false alarms | calls/step |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |", flush=True)
+    first = rows[0]
+    for script in recipe["scripts"]:
+        show(f"script {script}", first[0], lab.measure(f"script {script}", ["--expert", script], first))
+    show("start (SFT)", first[0], lab.measure("start", ["--model", start], first))
+    show(f"imitation of {kind} (SFT)", first[0], lab.measure("imitate", ["--model", expert], first))
+    if recipe["shuffled"]:
+        model = lab.train("shuffled", "grpo", "--model", start, "--seed", "1", "--keep-rollouts", "0", "--shuffle-advantages",
+                          "--probe-floor", "0", *recipe["grpo"])
+        show("GRPO, advantages shuffled", first[0], lab.measure("shuffled", ["--model", model], first))
+    for row in rows:
+        results = {s: lab.measure(f"seed{s}", ["--model", models[s]], row) for s in seeds}
+        for s in seeds:
+            show(f"GRPO, seed {s}", row[0], results[s])
+        worst = min(results.values(), key=lambda r: r["success"])
+        show(f"**GRPO, worst of {len(seeds)}**", row[0], worst)
+    print()
+    for s in seeds:
+        t = lab.took(f"seed{s}")
+        r = t["result"]
+        print(f"seed {s}: {r['updates']} updates ({r['ended']}), {r['rollouts']} rollouts, {r['sampled_tokens']} tokens sampled, "
+              f"{r['trained_tokens']} trained, {t['cpu_s']:.0f} CPU-s, {t['wall_s']:.0f} s wall; "
+              f"largest gap of log-probs {r['largest_first_gap']:g}")
+
+
+if __name__ == "__main__":
+    main()
