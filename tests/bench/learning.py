@@ -56,8 +56,9 @@ RECIPES = {
         "shuffled": True,
     },
     "courier": {
-        "start": [("new", ["--updates", "4400", "--seed", "1"])],
-        "grpo": WHEN + ["--call-target", "5.8", "--noise-schedule", "0:0.1"],
+        "start": [("new", ["--updates", "3600", "--seed", "1"])],
+        "grpo": WHEN + ["--call-target", "6.15", "--noise-schedule", "0:0.1", "--horizon-schedule", "0:3", "--groups", "32",
+                        "--lr", "1.5e-4"],
         "imitate": ("blind", ["--updates", "150"] + SFT_ON),
         "scripts": ["plain", "blind", "blind_rolling", "cue", "cue_rolling", "check"],
         "shuffled": False,
@@ -161,9 +162,11 @@ def main():
         show(f"script {script}", first[0], lab.measure(f"script {script}", ["--expert", script], first))
     show("start (SFT)", first[0], lab.measure("start", ["--model", start], first))
     show(f"imitation of {kind} (SFT)", first[0], lab.measure("imitate", ["--model", expert], first))
+    sampled = (first[0] + ", T=1", first[1] + ["--temperature", "1"], first[2])
+    show(f"imitation of {kind} (SFT)", sampled[0], lab.measure("imitate", ["--model", expert], sampled))
     if recipe["shuffled"]:
         model = lab.train("shuffled", "grpo", "--model", start, "--seed", "1", "--keep-rollouts", "0", "--shuffle-advantages",
-                          "--probe-floor", "0", *recipe["grpo"])
+                          *recipe["grpo"])
         show("GRPO, advantages shuffled", first[0], lab.measure("shuffled", ["--model", model], first))
     for row in rows:
         results = {s: lab.measure(f"seed{s}", ["--model", models[s]], row) for s in seeds}

@@ -1,15 +1,17 @@
 /* courier_codec.c - the courier's two languages: JSON values, and the compact text in which words
  * are one token each and all else is single bytes.
  *
- *   AT0500GOTO0302p7GUSTY|MOVEW2;>OKGUSTY...WHERE;>AT0302GOTO0302p7GUSTY|DROPp7;>OKGUSTY...NEXT;>DONE|
+ *   AT0500GOTO0302p7GUSTY|MOVEW2;>OK7MOVES2;>OK7WHERE;>AT0302GOTO0302p7GUSTY|DROPp7;>OK7NEXT;>DONE|
  *
  * Cells are x and y with two digits each. A leg opens a fresh context, so its text has no ">";
  * AT is where the model itself must take its courier to be (courier.h). A reading says the leg once
  * more, from where the courier really is: nothing that the model was not told, and the way back is
  * found as the way there was. (A bare cell had to be compared with digits at a varying distance;
- * a model of two layers did not learn that in ten million tokens.) The answer to a deed ends in
- * the weather, since the choice whether to look is made there (ledger.h, ledger_ok_text). Without a
- * cue there is no weather, and a "|" instead.
+ * a model of two layers did not learn that in ten million tokens.) The answer to a deed ends in the
+ * force of the wind, 7 when it is gusty and else 0, since the choice whether to look is made there
+ * (ledger.h, ledger_ok_text); digits, because words that are never said lie close together
+ * (inferred), and reinforcement could not tell them apart. Without a cue there is no weather, and a
+ * "|" instead.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -57,13 +59,7 @@ size_t courier_reading_text(const struct courier_rules *rules, struct courier_ce
 size_t courier_ok_text(const struct courier_rules *rules, struct courier_leg leg,
                        char out[COURIER_TEXT])
 {
-    char *at = text_put(out, ">OK", 3);
-
-    if (!rules->cue)
-        return text_finish(out, at, '|');
-    at = leg.gusty ? text_put(at, "GUSTY", 5) : text_put(at, "CALM", 4);
-    *at = '\0';
-    return (size_t)(at - out);
+    return text_finish(out, text_put(out, ">OK", 3), !rules->cue ? '|' : leg.gusty ? '7' : '0');
 }
 
 size_t courier_reply_text(const struct courier *c, const struct courier_reply *r,
