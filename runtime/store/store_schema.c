@@ -11,34 +11,51 @@
 
 extern const char store_schema_text[]; /* schema.sql, embedded by CMakeLists.txt */
 
+/* What tells whose file it is: both marks and whether anything is in it, as of one moment (another
+ * process may be creating the schema just now: read one by one they need not belong together). */
+struct schema_marks {
+    int64_t version, application, tables;
+};
+
+static enum status read_marks(struct store_db *db, struct schema_marks *m, struct error *err)
+{
+    enum status st = db_exec(db, "BEGIN", err);
+
+    if (st)
+        return st;
+    st = db_query_int(db, "PRAGMA user_version", &m->version, err);
+    if (st == STATUS_OK)
+        st = db_query_int(db, "PRAGMA application_id", &m->application, err);
+    if (st == STATUS_OK)
+        st = db_query_int(db, "SELECT count(*) FROM sqlite_schema", &m->tables, err);
+    (void)sqlite3_exec(db->handle, "COMMIT", NULL, NULL, NULL); /* it only read */
+    return st;
+}
+
 enum status store_schema_check(struct store_db *db, const char *path, bool *is_empty,
                                struct error *err)
 {
-    int64_t version = 0, application = 0, tables = 0;
-    enum status st = db_query_int(db, "PRAGMA user_version", &version, err);
+    struct schema_marks m = {0};
+    enum status st = read_marks(db, &m, err);
 
-    if (st == STATUS_OK)
-        st = db_query_int(db, "PRAGMA application_id", &application, err);
-    if (st == STATUS_OK)
-        st = db_query_int(db, "SELECT count(*) FROM sqlite_schema", &tables, err);
     if (st)
         return st;
-    *is_empty = version == 0 && application == 0 && tables == 0;
+    *is_empty = m.version == 0 && m.application == 0 && m.tables == 0;
     if (*is_empty)
         return STATUS_OK;
-    if (application != APPLICATION_ID)
+    if (m.application != APPLICATION_ID)
         return error_set(err, STATUS_CONFIG, "%s is a database of another program", path);
-    if (version > STORE_SCHEMA_VERSION) {
+    if (m.version > STORE_SCHEMA_VERSION) {
         (void)error_set(err, STATUS_CONFIG,
                         "%s was written by a newer version (store version %lld, this program "
                         "knows %d); it was left untouched",
-                        path, (long long)version, STORE_SCHEMA_VERSION);
+                        path, (long long)m.version, STORE_SCHEMA_VERSION);
         error_hint(err, "use the newer program, or another --store");
         return STATUS_CONFIG;
     }
-    if (version != STORE_SCHEMA_VERSION)
+    if (m.version != STORE_SCHEMA_VERSION)
         return error_set(err, STATUS_CONFIG, "%s has the unknown store version %lld", path,
-                         (long long)version);
+                         (long long)m.version);
     return STATUS_OK;
 }
 

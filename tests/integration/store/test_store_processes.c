@@ -12,6 +12,7 @@
 #define N_PROCESSES 3
 #define N_STEPS     150
 #define N_RACES     25
+#define N_CREATIONS 60
 
 /* Runs in a child: a run of its own, every step waited for, checkpoints in between. */
 static int write_run(const struct store_fixture *f, int me)
@@ -115,6 +116,49 @@ static void test_processes_share_a_store(void **state)
     store_reader_close(q);
 }
 
+/* Runs in a child: opens the store, which may not be there yet, when the pipe `go` closes. */
+static int open_at_once(const struct store_fixture *f, int go)
+{
+    struct store_options o = {.path = f->path, .create = true, .durability = STORE_NORMAL};
+    struct store *s = NULL;
+    struct error err = ERROR_INIT;
+    char byte;
+
+    (void)!read(go, &byte, 1);
+    if (store_open(&o, &s, &err) == STATUS_OK) {
+        store_close(s);
+        return 0;
+    }
+    (void)fprintf(stderr, "%s\n", err.message);
+    return 1;
+}
+
+/* One creates while the others look whose file it is: each finds a store of ours. */
+static void test_many_create_a_store(void **state)
+{
+    struct store_fixture *f = *state;
+
+    for (int round = 0; round < N_CREATIONS; round++) {
+        pid_t child[N_PROCESSES];
+        int go[2];
+
+        assert_int_equal(pipe(go), 0);
+        for (int i = 0; i < N_PROCESSES; i++) {
+            child[i] = fork();
+            assert_true(child[i] >= 0);
+            if (child[i] == 0) {
+                close(go[1]);
+                _exit(open_at_once(f, go[0]));
+            }
+        }
+        close(go[0]);
+        close(go[1]);
+        for (int i = 0; i < N_PROCESSES; i++)
+            expect_exit(child[i], 0);
+        fixture_unlink(f);
+    }
+}
+
 /* Takes the run when the pipe `go` closes: 0 taken, 75 busy. Holds it until `hold` closes. */
 static int try_to_take(const struct store_fixture *f, const char *uuid, int go, int told, int hold)
 {
@@ -204,6 +248,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         STORE_TEST(test_processes_share_a_store),
+        STORE_TEST(test_many_create_a_store),
         STORE_TEST(test_two_resumers_one_wins),
     };
 

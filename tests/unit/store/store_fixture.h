@@ -62,18 +62,24 @@ static inline int fixture_setup(void **state)
     return 0;
 }
 
-static inline int fixture_teardown(void **state)
+static inline void fixture_unlink(const struct store_fixture *f)
 {
     static const char *const tail[] = {"", "-wal", "-shm", ".lock", ".owners", ".copy"};
-    struct store_fixture *f = *state;
 
-    store_close(f->store);
     for (size_t i = 0; i < sizeof(tail) / sizeof(tail[0]); i++) {
         char name[160];
 
         (void)snprintf(name, sizeof(name), "%s%s", f->path, tail[i]);
         (void)unlink(name);
     }
+}
+
+static inline int fixture_teardown(void **state)
+{
+    struct store_fixture *f = *state;
+
+    store_close(f->store);
+    fixture_unlink(f);
     (void)rmdir(f->folder);
     free(f);
     return 0;
