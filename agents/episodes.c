@@ -83,6 +83,27 @@ static void fill_place(struct episodes *d, struct episode *e)
     d->n_playing++;
 }
 
+void episode_record(struct run *run, const struct episode *e, enum step_state state,
+                    const struct env_verdict *v, struct json *verdict, int64_t now_ms)
+{
+    struct str text = STR_INIT;
+    bool has_record = str_ok(&e->record.out); /* at most ROLLOUT_MAX_BYTES */
+    struct episode_row row = {.path = e->path,
+                              .seed = e->params.task_seed,
+                              .status = (int32_t)state,
+                              .success = v && v->success,
+                              .steps = v ? v->steps : 0,
+                              .rec = has_record ? str_cstr(&e->record.out) : NULL,
+                              .rec_bytes = has_record ? e->record.out.len : 0,
+                              .t0_ms = e->t0_ms,
+                              .t1_ms = now_ms};
+
+    jv_write(verdict, 0, &text);
+    row.verdict = str_cstr(&text);
+    journal_episode(run, &row);
+    str_deinit(&text);
+}
+
 enum status episodes_new(const struct episodes_options *o, struct episodes **out, struct error *err)
 {
     struct agent_host_options host = {.seams = o->seams};

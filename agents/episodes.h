@@ -48,6 +48,11 @@ struct episodes_options {
     bool (*tick)(void *ctx);
 };
 
+/* Posts one that is over to the journal; `verdict` (lent, JSON null for none) is what is told of v.
+ */
+void episode_record(struct run *run, const struct episode *e, enum step_state state,
+                    const struct env_verdict *v, struct json *verdict, int64_t now_ms);
+
 MUST_CHECK enum status episodes_new(const struct episodes_options *o, struct episodes **out,
                                     struct error *err);
 void episodes_free(struct episodes *d);

@@ -66,25 +66,8 @@ static void record_episode(struct evaluation *e, const struct episode *s, enum s
                            const struct env_verdict *v, const struct eval_after *after)
 {
     struct json *verdict = v ? eval_verdict_json(v, after) : jv_null();
-    struct str text = STR_INIT;
-    struct episode_row row = {.path = s->path,
-                              .seed = s->params.task_seed,
-                              .status = (int32_t)state,
-                              .success = v && v->success,
-                              .steps = v ? v->steps : 0,
-                              .rec = str_cstr(&s->record.out),
-                              .rec_bytes = s->record.out.len,
-                              .t0_ms = s->t0_ms,
-                              .t1_ms = seams_wall_ms(e->o->seams)};
 
-    jv_write(verdict, 0, &text);
-    row.verdict = str_cstr(&text);
-    if (!str_ok(&s->record.out)) { /* an episode of more than ROLLOUT_MAX_BYTES */
-        row.rec = NULL;
-        row.rec_bytes = 0;
-    }
-    journal_episode(e->run, &row);
-    str_deinit(&text);
+    episode_record(e->run, s, state, v, verdict, seams_wall_ms(e->o->seams));
     jv_unref(verdict);
 }
 

@@ -118,29 +118,12 @@ enum status rollouts_store_begin(struct rollouts_store *s, const struct rollout_
 void rollouts_store_put(struct rollouts_store *s, const struct episode *e, enum step_state state,
                         const struct env_verdict *v, int64_t now_ms)
 {
-    struct str text = STR_INIT;
     struct json *verdict;
-    struct episode_row row = {.path = e->path,
-                              .seed = e->params.task_seed,
-                              .status = (int32_t)state,
-                              .success = v && v->success,
-                              .steps = v ? v->steps : 0,
-                              .rec = str_cstr(&e->record.out),
-                              .rec_bytes = e->record.out.len,
-                              .t0_ms = e->t0_ms,
-                              .t1_ms = now_ms};
 
     if (!s->run)
         return;
     verdict = v ? env_verdict_json(v) : jv_null();
-    jv_write(verdict, 0, &text);
-    row.verdict = str_cstr(&text);
-    if (!str_ok(&e->record.out)) { /* an episode of more than ROLLOUT_MAX_BYTES */
-        row.rec = NULL;
-        row.rec_bytes = 0;
-    }
-    journal_episode(s->run, &row);
-    str_deinit(&text);
+    episode_record(s->run, e, state, v, verdict, now_ms);
     jv_unref(verdict);
 }
 

@@ -53,11 +53,6 @@ enum status checkpoint_compare_options(const struct json *was, const struct json
     return st;
 }
 
-static void set_number(struct json *o, const char *key, double d)
-{
-    jv_set_adopt(o, key, isnan(d) ? jv_null() : jv_real(d));
-}
-
 static struct json *state_to_json(const struct checkpoint_state *s, const struct optimizer *o)
 {
     struct json *doc = jv_object();
@@ -70,9 +65,9 @@ static struct json *state_to_json(const struct checkpoint_state *s, const struct
     jv_set_int(doc, "trained_tokens", s->trained_tokens);
     jv_set_int(doc, "truncated", s->n_truncated);
     jv_set_int(doc, "skipped", s->n_skipped);
-    set_number(doc, "loss", s->loss);
-    set_number(doc, "held_out_loss", s->held_out_loss);
-    set_number(doc, "best_loss", s->best_loss);
+    jv_set_real(doc, "loss", s->loss);
+    jv_set_real(doc, "held_out_loss", s->held_out_loss);
+    jv_set_real(doc, "best_loss", s->best_loss);
     jv_set_int(doc, "best_update", s->best_update);
     jv_set_bool(doc, "probe_held", s->probe_held);
     jv_set_int(doc, "metrics_bytes", s->metrics_bytes[0]);

@@ -52,7 +52,8 @@ struct credit_stats {
     int32_t n_groups, n_groups_without_spread; /* of what was compared: step groups or rollouts */
     int32_t n_outside, n_truncated, n_cut;
     double reward_mean, reward_std;
-    double call_cost; /* the price of a call */
+    double
+        call_cost; /* the price of a call; GiGPO has one of outcomes and one of steps: the latter */
 };
 
 /* advantage (n_chains), one value a chain. STATUS_INVALID when a group has fewer than two members.

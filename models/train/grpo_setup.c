@@ -170,18 +170,13 @@ static struct json *fixed_options(const struct grpo_options *o, const struct wei
     return doc;
 }
 
-static void set_number(struct json *doc, const char *key, double d)
-{
-    jv_set_adopt(doc, key, isnan(d) ? jv_null() : jv_real(d));
-}
-
 static struct json *progress_to_json(const struct grpo_progress *p, int32_t n_categories)
 {
     struct json *doc = jv_object(), *probe = jv_array();
 
     jv_set_int(doc, "rollouts", p->rollouts);
-    set_number(doc, "first_success", p->first_success);
-    set_number(doc, "best_success", p->best_success);
+    jv_set_real(doc, "first_success", p->first_success);
+    jv_set_real(doc, "best_success", p->best_success);
     jv_set_int(doc, "best_update", p->best_update);
     jv_set_int(doc, "since_best", p->since_best);
     jv_set_int(doc, "evaluated", p->evaluated);

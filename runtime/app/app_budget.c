@@ -22,7 +22,6 @@ static bool is_child(const struct dirent *entry)
     return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
 }
 
-/* Two levels hold all that a training writes: OUT/checkpoints/step-N/FILE is the third. */
 static int64_t bytes_below(const char *dir, int depth)
 {
     struct str path = STR_INIT;
@@ -51,7 +50,7 @@ static int64_t bytes_below(const char *dir, int depth)
 
 int64_t folder_bytes(const char *dir)
 {
-    return bytes_below(dir, 4);
+    return bytes_below(dir, 2); /* OUT/checkpoints/step-N/FILE is the deepest that is written */
 }
 
 /* Runs of the store that may go, newest first. */

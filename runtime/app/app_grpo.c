@@ -57,7 +57,8 @@ static void fill_credit(const struct options *o, struct credit_options *c)
         .call_price_rate = option_number(o, OPT_CALL_PRICE_RATE),
         .gamma = option_number(o, OPT_GAMMA),
         .gigpo_weight = option_number(o, OPT_GIGPO_WEIGHT),
-        .drop_agreed = !option_flag(o, OPT_TRAIN_AGREED),
+        /* A price that is to hold the calls of all steps must reach those that all did right. */
+        .drop_agreed = !option_flag(o, OPT_TRAIN_AGREED) && option_number(o, OPT_CALL_TARGET) <= 0,
         .mask_truncated = option_flag(o, OPT_MASK_TRUNCATED),
         .overlong_max = overlong,
         .overlong_soft = (overlong + 1) / 2,
@@ -324,6 +325,9 @@ enum status grpo_job_open(struct grpo_job *j, struct app *a, const char *out, bo
         return STATUS_USAGE;
     }
     st = app_mix_read(env, &j->mix, err);
+    if (!st && j->mix.n > 1 && option_number(a->options, OPT_CALL_TARGET) > 0)
+        st = error_set(err, STATUS_USAGE,
+                       "--call-target is of one environment: how many calls a step takes differs");
     if (!st)
         st = app_mix_faults(&j->mix, option_text(a->options, OPT_FAULTS), err);
     if (!st)

@@ -33,11 +33,6 @@ static void report(const struct grpo_job *j, const struct grpo_result *r)
               j->options.out);
 }
 
-static void set_number(struct json *doc, const char *key, double d)
-{
-    jv_set_adopt(doc, key, isnan(d) ? jv_null() : jv_real(d));
-}
-
 static int print_json(const struct grpo_job *j, const struct grpo_result *r)
 {
     struct json *doc = app_document("train_grpo");
@@ -51,10 +46,10 @@ static int print_json(const struct grpo_job *j, const struct grpo_result *r)
     jv_set_int(doc, "rollouts", r->rollouts);
     jv_set_int(doc, "sampled_tokens", r->sampled_tokens);
     jv_set_int(doc, "trained_tokens", r->trained_tokens);
-    set_number(doc, "first_success", r->first_success);
-    set_number(doc, "best_success", r->best_success);
+    jv_set_real(doc, "first_success", r->first_success);
+    jv_set_real(doc, "best_success", r->best_success);
     jv_set_int(doc, "best_update", r->best_update);
-    set_number(doc, "largest_first_gap", r->largest_first_gap);
+    jv_set_real(doc, "largest_first_gap", r->largest_first_gap);
     jv_set_real(doc, "wall_s", r->wall_s);
     jv_set_real(doc, "rollout_s", r->rollout_s);
     jv_set_real(doc, "env_s", r->env_s);

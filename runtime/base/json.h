@@ -45,7 +45,7 @@ const char *jv_kind_name(enum jv_kind kind); /* "string", "integer", ... */
 struct json *jv_null(void);
 struct json *jv_bool(bool b);
 struct json *jv_int(int64_t i);
-struct json *jv_real(double d);
+struct json *jv_real(double d); /* null where d is not finite, which JSON cannot say */
 /* Invalid UTF-8 and NUL are replaced by U+FFFD (jv_parse would refuse them); never NULL. */
 struct json *jv_string(const char *text);
 struct json *jv_string_n(const char *text, size_t n);

@@ -1,6 +1,6 @@
 /* loop.h - the event loop: one thread, libuv underneath, nothing on it blocks.
  *
- * The loop owns timers, signals and mailboxes whose mail is handled on its thread. Everything
+ * The loop owns timers and mailboxes whose mail is handled on its thread. Everything
  * here is called on the loop's thread, except loop_wake and what mailbox.h allows.
  */
 #ifndef TROUPE_RUNTIME_LOOP_LOOP_H
@@ -14,7 +14,6 @@ struct loop;
 struct loop_timer;
 struct loop_box;
 struct loop_tick;
-struct loop_signal;
 
 MUST_CHECK enum status loop_new(const struct seams *seams, struct loop **out, struct error *err);
 void loop_free(struct loop *l); /* all handles closed first by their owners */
@@ -42,9 +41,5 @@ void loop_timer_free(struct loop_timer *t);
 /* After every turn of the loop, before it waits: journals flush here. */
 struct loop_tick *loop_tick_new(struct loop *l, void (*fn)(void *ctx), void *ctx);
 void loop_tick_free(struct loop_tick *t);
-/* SIGINT, SIGTERM, SIGHUP; does not hold the loop open. */
-struct loop_signal *loop_signal_new(struct loop *l, int signo, void (*fn)(void *ctx, int signo),
-                                    void *ctx);
-void loop_signal_free(struct loop_signal *s);
 
 #endif

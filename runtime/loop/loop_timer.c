@@ -1,4 +1,4 @@
-/* loop_timer.c - one-shot timers and signals.
+/* loop_timer.c - one-shot timers.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <stdlib.h>
@@ -9,11 +9,6 @@
 struct loop_timer {
     uv_timer_t timer;
     void (*fn)(void *ctx);
-    void *ctx;
-};
-struct loop_signal {
-    uv_signal_t signal;
-    void (*fn)(void *ctx, int signo);
     void *ctx;
 };
 
@@ -47,31 +42,4 @@ void loop_timer_free(struct loop_timer *t)
 {
     if (t)
         uv_close((uv_handle_t *)&t->timer, free_data);
-}
-
-static void caught(uv_signal_t *signal, int signo)
-{
-    struct loop_signal *s = signal->data;
-
-    s->fn(s->ctx, signo);
-}
-
-struct loop_signal *loop_signal_new(struct loop *l, int signo, void (*fn)(void *ctx, int signo),
-                                    void *ctx)
-{
-    struct loop_signal *s = xcalloc(1, sizeof(*s));
-
-    s->fn = fn;
-    s->ctx = ctx;
-    uv_signal_init(&l->uv, &s->signal);
-    s->signal.data = s;
-    uv_signal_start(&s->signal, caught, signo);
-    uv_unref((uv_handle_t *)&s->signal);
-    return s;
-}
-
-void loop_signal_free(struct loop_signal *s)
-{
-    if (s)
-        uv_close((uv_handle_t *)&s->signal, free_data);
 }

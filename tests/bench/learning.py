@@ -38,7 +38,7 @@ ABLATIONS = [
 ]
 
 SFT_ON = ["--lr", "1e-3", "--lr-min", "2e-5"]
-WHEN = ["--no-budget", "--train-agreed", "--call-price-rate", "0.3", "--lr-min", "3e-5", "--eval-every", "20"]
+WHEN = ["--no-budget", "--call-price-rate", "0.3", "--lr-min", "3e-5", "--eval-every", "20"]
 
 RECIPES = {
     "ledger": {

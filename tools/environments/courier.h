@@ -173,7 +173,7 @@ void courier_call_compact(struct env *e, const struct env_call *call, struct env
                           struct str *out);
 void courier_parse_compact(const struct env *e, const char *text, size_t n, struct env_call *out);
 void courier_render_call(const struct env_call *call, struct str *out);
-/* The longest, "AT0507GOTO0307p7GUSTY|", fits with its NUL; returns the length. */
+/* The longest, ">AT0507GOTO0307p7GUSTY|", fits with its NUL; returns the length. */
 #define COURIER_TEXT 32
 size_t courier_leg_text(const struct courier_rules *rules, struct courier_cell at,
                         struct courier_leg leg, char out[COURIER_TEXT]);

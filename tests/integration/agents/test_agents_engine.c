@@ -8,21 +8,10 @@
  */
 #include "agents/eval.h"
 #include "agents/rollout.h"
-#include "kernels/cpu/cpu_backend.h"
-#include "models/engine/engine.h"
 #include "models/formats/token_ids.h"
-#include "models/formats/tokenizer_write.h"
 #include "models/train/sft.h"
+#include "tests/integration/agents/small_engine.h"
 #include "tests/unit/store/store_fixture.h"
-
-#define VOCAB 320
-
-/* The engine asks for its files by index, without a context: they live here for one test. */
-static const struct embedded_file *no_files(int32_t i)
-{
-    (void)i;
-    return NULL;
-}
 
 struct bench {
     struct weights *weights;
@@ -30,61 +19,14 @@ struct bench {
     char folder[64];
 };
 
-static void write_tokenizer(struct bench *b)
-{
-    struct added_token added[VOCAB - 256];
-    struct str text = STR_INIT;
-    char path[128];
-    int32_t n = 0;
-
-    for (; n < VOCAB - 256 && env_vocabulary_word(n); n++)
-        added[n] = (struct added_token){.content = env_vocabulary_word(n),
-                                        .special = env_vocabulary_word(n)[0] == '<'};
-    assert_ok(tokenizer_write_bytes(added, n, &text, why));
-    (void)snprintf(b->folder, sizeof(b->folder), "/tmp/troupe-model-XXXXXX");
-    assert_non_null(mkdtemp(b->folder));
-    (void)snprintf(path, sizeof(path), "%s/tokenizer.json", b->folder);
-    assert_ok(file_write_atomic(seams_real(), path, text.data, text.len, why));
-    str_deinit(&text);
-}
-
 static struct model *open_bench(struct bench *b, int32_t n_threads)
 {
-    struct model_config c = {.architecture = "Qwen3ForCausalLM",
-                             .model_type = "qwen3",
-                             .codec = "compact",
-                             .hidden_size = 32,
-                             .intermediate_size = 48,
-                             .n_layers = 2,
-                             .n_heads = 4,
-                             .n_kv_heads = 2,
-                             .head_dim = 8,
-                             .vocab_size = VOCAB,
-                             .max_position_embeddings = 512,
-                             .rms_norm_eps = 1e-6f,
-                             .rope_theta = 10000,
-                             .initializer_range = 0.3,
-                             .tie_word_embeddings = true,
-                             .dtype = DTYPE_F32,
-                             .bos_id = -1,
-                             .pad_id = -1};
-    struct engine_options o = ENGINE_OPTIONS_DEFAULT;
-
     if (!b->weights) {
-        const struct backend *backend;
-
-        backend = cpu_backend(cpu_isa_best());
-        assert_ok(weights_init(backend, arch_find(c.architecture), &c, 5, &b->weights, why));
-        write_tokenizer(b);
+        b->weights = small_weights(.3f);
+        (void)snprintf(b->folder, sizeof(b->folder), "/tmp/troupe-model-XXXXXX");
+        small_folder(b->folder);
     }
-    o.weights = b->weights;
-    o.backend = weights_backend(b->weights);
-    o.model = b->folder;
-    o.embedded = no_files;
-    o.n_threads = n_threads;
-    o.context = 256;
-    o.max_sessions = 64;
-    assert_ok(engine_open(&o, &b->engine, why));
+    b->engine = small_engine(b->weights, b->folder, n_threads);
     return engine_model(b->engine);
 }
 

@@ -12,26 +12,16 @@
 #include <stdatomic.h>
 
 #include "agents/rollouts.h"
-#include "kernels/cpu/cpu_backend.h"
-#include "models/engine/engine.h"
-#include "models/formats/tokenizer_write.h"
 #include "models/train/grpo.h"
 #include "models/train/sft.h"
+#include "tests/integration/agents/small_engine.h"
 #include "tests/unit/store/store_fixture.h"
 
-#define VOCAB   320
 #define UPDATES 5
-#define CONTEXT 256
 #define PROMPT  5
 #define REPLY   12
 #define TURNS   3 /* calls of a session, so that some go on over a publication */
 #define CALLS   3000
-
-static const struct embedded_file *no_files(int32_t i)
-{
-    (void)i;
-    return NULL;
-}
 
 struct answer {
     int64_t version;
@@ -58,22 +48,6 @@ struct bench {
     int64_t first;
 };
 
-static void write_tokenizer(struct bench *b)
-{
-    struct added_token added[VOCAB - 256];
-    struct str text = STR_INIT;
-    char path[128];
-    int32_t n = 0;
-
-    for (; n < VOCAB - 256 && env_vocabulary_word(n); n++)
-        added[n] = (struct added_token){.content = env_vocabulary_word(n),
-                                        .special = env_vocabulary_word(n)[0] == '<'};
-    assert_ok(tokenizer_write_bytes(added, n, &text, why));
-    (void)snprintf(path, sizeof(path), "%s/tokenizer.json", b->folder);
-    assert_ok(file_write_atomic(seams_real(), path, text.data, text.len, why));
-    str_deinit(&text);
-}
-
 static void take_pool(void *ctx, struct lane lane)
 {
     struct bench *b = ctx;
@@ -83,42 +57,13 @@ static void take_pool(void *ctx, struct lane lane)
 
 static void open_bench(struct bench *b, const char *out)
 {
-    struct model_config c = {.architecture = "Qwen3ForCausalLM",
-                             .model_type = "qwen3",
-                             .codec = "compact",
-                             .hidden_size = 32,
-                             .intermediate_size = 48,
-                             .n_layers = 2,
-                             .n_heads = 4,
-                             .n_kv_heads = 2,
-                             .head_dim = 8,
-                             .vocab_size = VOCAB,
-                             .max_position_embeddings = 512,
-                             .rms_norm_eps = 1e-6f,
-                             .rope_theta = 10000,
-                             .initializer_range = 0.05,
-                             .tie_word_embeddings = true,
-                             .dtype = DTYPE_F32,
-                             .bos_id = -1,
-                             .pad_id = -1};
-    struct engine_options o = ENGINE_OPTIONS_DEFAULT;
-
     memset(b, 0, sizeof(*b));
     (void)snprintf(b->folder, sizeof(b->folder), "%s", "/tmp/troupe-live-XXXXXX");
-    assert_non_null(mkdtemp(b->folder));
+    small_folder(b->folder);
     (void)snprintf(b->out, sizeof(b->out), "%s/%s", b->folder, out);
-    write_tokenizer(b);
-    assert_ok(weights_init(cpu_backend(cpu_isa_best()), arch_find(c.architecture), &c, 5, &b->start,
-                           why));
+    b->start = small_weights(.05f);
     b->first = weights_version(b->start);
-    o.weights = b->start;
-    o.backend = weights_backend(b->start);
-    o.model = b->folder;
-    o.embedded = no_files;
-    o.n_threads = 2;
-    o.context = CONTEXT;
-    o.max_sessions = 64;
-    assert_ok(engine_open(&o, &b->engine, why));
+    b->engine = small_engine(b->start, b->folder, 2);
     engine_run_exclusive(b->engine, take_pool, b);
 }
 
@@ -178,7 +123,7 @@ static void ask(struct live *l, struct mailbox *box, struct model_session *s, in
                            .logp_sampled = sampled};
 
     for (int32_t i = 0; i < PROMPT; i++)
-        ids[(*n)++] = (7 * id + 31 * i + 5 * turn) % VOCAB;
+        ids[(*n)++] = (7 * id + 31 * i + 5 * turn) % SMALL_VOCAB;
     l->model->ops->start(l->model, &c);
     (void)mailbox_wait(box, -1);
     if (c.status || c.n_ids > REPLY)
@@ -248,7 +193,7 @@ static struct sha256 train(struct bench *b)
         .eps = 1e-8,
         .clip = 1,
         .temperature = 1,
-        .max_len = CONTEXT,
+        .max_len = SMALL_CONTEXT,
         .keep_last = 1,
         .publish = publish,
         .exclusive = exclusive,

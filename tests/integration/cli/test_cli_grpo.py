@@ -109,6 +109,7 @@ class Grpo(CliCase):
                  "0:0.3;courier=0:0.1,2:0.05", "--horizon-schedule", "2", "--seed", "4", "--overlong", "60", "--train-agreed",
                  "--group-size", "3", "--eval-horizon", "2", "--eval-episodes", "4", "--eval-every", "2", "--checkpoint-every", "2",
                  "--updates", "4")
+        self.fails(2, "--call-target is of one environment", *mixed, "--call-target", "4", "--out", "x")
         self.ok(*mixed, "--out", "a", "--threads", "1", TROUPE_THREADS="")
         lines = self.metrics("a")
         updates = [m for m in lines if "weights" in m]

@@ -3,7 +3,6 @@
  */
 #include <pthread.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -19,7 +18,7 @@ struct world {
     struct loop *loop;
     struct loop_box *box;
     struct loop_timer *timer;
-    int seen, ticks, signals;
+    int seen, ticks;
     int order[4], n_order;
 };
 struct note {
@@ -115,38 +114,6 @@ static void deferred_calls_run_before_timers_and_ticks_run_each_turn(void **stat
     loop_free(w.loop);
 }
 
-static void on_signal(void *ctx, int signo)
-{
-    struct world *w = ctx;
-
-    assert_int_equal(signo, SIGHUP);
-    w->signals++;
-    loop_stop(w->loop);
-}
-
-static void raise_it(void *ctx)
-{
-    (void)ctx;
-    raise(SIGHUP);
-}
-
-static void a_signal_reaches_its_handler(void **state)
-{
-    struct world w = {0};
-    struct loop_signal *s;
-
-    (void)state;
-    assert_int_equal(loop_new(seams_real(), &w.loop, NULL), STATUS_OK);
-    s = loop_signal_new(w.loop, SIGHUP, on_signal, &w);
-    loop_defer(w.loop, raise_it, &w);
-    w.timer = loop_timer_new(w.loop, 5000, late, &w);
-    loop_run(w.loop);
-    assert_int_equal(w.signals, 1);
-    loop_timer_free(w.timer);
-    loop_signal_free(s);
-    loop_free(w.loop);
-}
-
 static void a_loop_that_was_stopped_before_it_ran_is_freed_whole(void **state)
 {
     struct world w = {0};
@@ -164,7 +131,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mail_from_a_thread_arrives_in_order_and_then_the_loop_ends),
         cmocka_unit_test(deferred_calls_run_before_timers_and_ticks_run_each_turn),
-        cmocka_unit_test(a_signal_reaches_its_handler),
         cmocka_unit_test(a_loop_that_was_stopped_before_it_ran_is_freed_whole),
     };
 
