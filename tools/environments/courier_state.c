@@ -149,6 +149,10 @@ static void apply_where(struct courier *c, struct courier_reply *out)
         return;
     }
     out->kind = COURIER_SAY_CELL;
+    if (c->base.params.ablation == ENV_ABLATE_ECHO) {
+        out->cell = c->at;
+        return;
+    }
     out->cell = courier_reading(c, &struck);
     c->now.tries[COURIER_WHERE]++;
     if (struck)

@@ -155,8 +155,9 @@ struct json *env_call_arguments(const struct env_ops *ops, const struct env_call
 const char *env_ablation_name(enum env_ablation a)
 {
     static const char *const name[ENV_ABLATIONS] = {
-        [ENV_ABLATE_NONE] = "none",   [ENV_ABLATE_MASK] = "mask", [ENV_ABLATE_MUTE] = "mute",
-        [ENV_ABLATE_ALARM] = "alarm", [ENV_ABLATE_UNDO] = "undo", [ENV_ABLATE_BUDGET] = "budget",
+        [ENV_ABLATE_NONE] = "none",     [ENV_ABLATE_MASK] = "mask",   [ENV_ABLATE_MUTE] = "mute",
+        [ENV_ABLATE_ECHO] = "echo",     [ENV_ABLATE_ALARM] = "alarm", [ENV_ABLATE_UNDO] = "undo",
+        [ENV_ABLATE_BUDGET] = "budget",
     };
 
     return (int)a >= 0 && a < ENV_ABLATIONS ? name[a] : "?";

@@ -21,6 +21,7 @@ enum env_ablation {
     ENV_ABLATE_NONE,
     ENV_ABLATE_MASK,   /* what corrects is taken away: undo, a second write */
     ENV_ABLATE_MUTE,   /* looks after a write are answered "muted" */
+    ENV_ABLATE_ECHO,   /* they are answered with what was asked for: the form without the news */
     ENV_ABLATE_ALARM,  /* half of the sound looks are shown wrong */
     ENV_ABLATE_UNDO,   /* the one tool that takes back is taken away; writing again is not */
     ENV_ABLATE_BUDGET, /* an episode may make any number of calls; a step may not */

@@ -236,6 +236,12 @@ static void apply_list(struct itinerary *t, uint8_t day, struct itinerary_reply 
         return;
     }
     out->kind = ITINERARY_SAY_BOOKINGS;
+    if (t->base.params.ablation == ENV_ABLATE_ECHO && t->now.wrote) {
+        out->booking[0].ref = (uint16_t)(t->now.ref < 0 ? 0 : t->now.ref);
+        out->booking[0].offer = t->now.asked;
+        out->n = 1;
+        return;
+    }
     for (int32_t i = 0; i < t->n_bookings && out->n < ITINERARY_SHOWN; i++) {
         const struct itinerary_booking *b = &t->booking[i];
 

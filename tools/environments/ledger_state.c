@@ -147,6 +147,12 @@ static void apply_look(struct ledger *l, enum ledger_tool tool, const struct env
         say_error(out, "muted");
         return;
     }
+    if (l->base.params.ablation == ENV_ABLATE_ECHO && l->now.asked_key == key) {
+        out->kind = tool == LEDGER_CHECK ? LEDGER_SAY_MATCH : LEDGER_SAY_VALUE;
+        out->value = l->now.asked_value;
+        out->match = expected == out->value;
+        return;
+    }
     out->value = ledger_read(l, tool, key, &struck);
     l->now.tries[tool]++;
     if (struck)

@@ -109,10 +109,12 @@ static void ablations_bring_it_down_to_the_ceiling(void **state)
     struct play_score plain = play_many(courier(), p, "plain", ENV_SEED_REPORTED, 1500), s;
 
     (void)state;
-    p.ablation = ENV_ABLATE_MUTE;
-    s = play_many(courier(), p, "cue", ENV_SEED_REPORTED, 1500);
-    assert_int_equal(s.successes, plain.successes);
-    assert_int_equal(s.steps_right, plain.steps_right);
+    for (int a = ENV_ABLATE_MUTE; a <= ENV_ABLATE_ECHO; a++) {
+        p.ablation = (enum env_ablation)a;
+        s = play_many(courier(), p, "cue", ENV_SEED_REPORTED, 1500);
+        assert_int_equal(s.successes, plain.successes);
+        assert_int_equal(s.steps_right, plain.steps_right);
+    }
     p.ablation = ENV_ABLATE_MASK;
     s = play_many(courier(), p, "cue", ENV_SEED_REPORTED, 1500);
     /* It still learns where it is, so later legs come right; the parcel stays lost. */

@@ -82,10 +82,12 @@ static void ablations_bring_it_down_to_the_ceiling(void **state)
     assert_int_equal(s.successes, plain.successes);
     assert_int_equal(s.steps_right, plain.steps_right);
     assert_int_equal(s.repaired, s.mismatch_shown);
-    p.ablation = ENV_ABLATE_MUTE;
-    s = play(p, "check", 1500);
-    assert_int_equal(s.successes, plain.successes);
-    assert_int_equal(s.mismatch_shown + s.match_shown, 0);
+    for (int a = ENV_ABLATE_MUTE; a <= ENV_ABLATE_ECHO; a++) {
+        p.ablation = (enum env_ablation)a;
+        s = play(p, "check", 1500);
+        assert_int_equal(s.successes, plain.successes);
+        assert_int_equal(s.mismatch_shown + s.match_shown, 0);
+    }
 }
 
 /* A false alarm half of the time costs calls; what is booked stays right while the cap allows it.

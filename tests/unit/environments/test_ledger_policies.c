@@ -73,10 +73,12 @@ static void ablations_bring_it_down_to_the_ceiling(void **state)
     assert_int_equal(s.successes, plain.successes);
     assert_int_equal(s.steps_right, plain.steps_right);
     assert_int_equal(s.repaired, s.mismatch_shown);
-    p.ablation = ENV_ABLATE_MUTE;
-    s = play_many(ledger(), p, "check", ENV_SEED_REPORTED, 3000);
-    assert_int_equal(s.successes, plain.successes);
-    assert_int_equal(s.mismatch_shown + s.match_shown, 0);
+    for (int a = ENV_ABLATE_MUTE; a <= ENV_ABLATE_ECHO; a++) {
+        p.ablation = (enum env_ablation)a;
+        s = play_many(ledger(), p, "check", ENV_SEED_REPORTED, 3000);
+        assert_int_equal(s.successes, plain.successes);
+        assert_int_equal(s.mismatch_shown + s.match_shown, 0);
+    }
 }
 
 /* A false alarm half of the time costs calls; what is written stays right. */
