@@ -34,41 +34,43 @@ ROWS = {
 ABLATIONS = [
     ("@100, correction masked", ["--horizon", "100", "--ablate", "mask"], 1000),
     ("@100, looks muted", ["--horizon", "100", "--ablate", "mute"], 1000),
+    ("@100, looks echo", ["--horizon", "100", "--ablate", "echo"], 1000),
     ("@100, false alarms", ["--horizon", "100", "--ablate", "alarm"], 300),
 ]
+# Five samples of each call of the start at temperature 1, of which the most frequent counts.
+VOTE = ("@100, T=1", ["--horizon", "100", "--temperature", "1", "--vote", "5"], 300)
 
-SFT_ON = ["--lr", "1e-3", "--lr-min", "2e-5"]
+LOW = ["--lr", "1e-3", "--lr-min", "2e-5"]
+IMITATE = ["--updates", "150", "--seed", "1"] + LOW
 WHEN = ["--no-budget", "--call-price-rate", "0.3", "--lr-min", "3e-5", "--eval-every", "20"]
 
 RECIPES = {
     "ledger": {
         "start": [("models/embedded/base", None)],
         "grpo": ["--eval-every", "0"],
-        "imitate": ("check", ["--updates", "150"] + SFT_ON),
+        "imitate": ["check"],
         "scripts": ["plain", "check"],
-        "shuffled": True,
+        # Trained on two kinds of faults, measured on the third.
+        "held_out": (["--faults", "lost,value"], ["--faults", "target"]),
     },
     "ledger_cue": {
-        "start": [("models/embedded/base", ["--updates", "800", "--seed", "1"] + SFT_ON)],
+        "start": [("models/embedded/base", ["--updates", "800", "--seed", "1"] + LOW)],
         "grpo": WHEN + ["--call-target", "3.35", "--noise-schedule", "0:0.2"],
-        "imitate": ("blind", ["--updates", "150"] + SFT_ON),
+        "imitate": ["blind", "check"],
         "scripts": ["plain", "blind", "blind_rolling", "cue", "cue_rolling", "check"],
-        "shuffled": True,
     },
     "courier": {
         "start": [("new", ["--updates", "3600", "--seed", "1"])],
         "grpo": WHEN + ["--call-target", "6.15", "--noise-schedule", "0:0.1", "--horizon-schedule", "0:3", "--groups", "32",
                         "--lr", "1.5e-4"],
-        "imitate": ("blind", ["--updates", "150"] + SFT_ON),
+        "imitate": ["blind", "check"],
         "scripts": ["plain", "blind", "blind_rolling", "cue", "cue_rolling", "check"],
-        "shuffled": False,
     },
     "itinerary": {
         "start": [("new", ["--updates", "4000", "--seed", "1"])],
         "grpo": ["--eval-every", "20", "--noise-schedule", "0:0.2,30:0.05"],
-        "imitate": ("check", ["--updates", "150"] + SFT_ON),
+        "imitate": ["check"],
         "scripts": ["plain", "check"],
-        "shuffled": False,
     },
 }
 
@@ -135,6 +137,34 @@ def start_of(lab, recipe):
     return model
 
 
+def train_seed(lab, recipe, start, name, seed, *more):
+    return lab.train(name, "grpo", "--model", start, "--seed", str(seed), "--keep-rollouts", "0", *more, *recipe["grpo"])
+
+
+def controls(lab, recipe, start, row):
+    for script in recipe["scripts"]:
+        show(f"script {script}", row[0], lab.measure(f"script {script}", ["--expert", script], row))
+    show("start (SFT)", row[0], lab.measure("start", ["--model", start], row))
+    show("start, 5 votes", VOTE[0], lab.measure("vote", ["--model", start], VOTE))
+    sampled = (row[0] + ", T=1", row[1] + ["--temperature", "1"], row[2])
+    for kind in recipe["imitate"]:
+        model = lab.train(f"imitate-{kind}", "sft", "--model", start, "--kind", kind, "--eval-every", "0", *IMITATE)
+        for how in (row, sampled):
+            show(f"imitation of {kind} (SFT)", how[0], lab.measure(f"imitate {kind}", ["--model", model], how))
+    model = train_seed(lab, recipe, start, "shuffled", 1, "--shuffle-advantages")
+    show("GRPO, advantages shuffled", row[0], lab.measure("shuffled", ["--model", model], row))
+
+
+def unseen(lab, recipe, start, seeds):
+    """Faults of a kind that no training met, and the start beside."""
+    seen, met = recipe["held_out"]
+    row = ("@100, unseen kind", ["--horizon", "100", *met], 2000)
+    show("start (SFT)", row[0], lab.measure("start", ["--model", start], row))
+    for s in seeds:
+        model = train_seed(lab, recipe, start, f"held-out{s}", s, *seen)
+        show(f"GRPO without this kind, seed {s}", row[0], lab.measure(f"held-out{s}", ["--model", model], row))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("env", choices=RECIPES)
@@ -149,25 +179,12 @@ def main():
     recipe, lab, rows = RECIPES[args.env], Lab(args), ROWS[args.rows]
     seeds = [int(s) for s in args.seeds.split(",")]
     start = start_of(lab, recipe)
-    models = {s: lab.train(f"seed{s}", "grpo", "--model", start, "--seed", str(s), "--keep-rollouts", "0", *recipe["grpo"])
-              for s in seeds}
+    models = {s: train_seed(lab, recipe, start, f"seed{s}", s) for s in seeds}
     if args.train_only:
         return
-    kind, words = recipe["imitate"]
-    expert = lab.train("imitate", "sft", "--model", start, "--kind", kind, "--eval-every", "0", "--seed", "1", *words)
     print("| policy | episodes | success | ceiling | n | step accuracy | recovered | false alarms | calls/step |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |", flush=True)
-    first = rows[0]
-    for script in recipe["scripts"]:
-        show(f"script {script}", first[0], lab.measure(f"script {script}", ["--expert", script], first))
-    show("start (SFT)", first[0], lab.measure("start", ["--model", start], first))
-    show(f"imitation of {kind} (SFT)", first[0], lab.measure("imitate", ["--model", expert], first))
-    sampled = (first[0] + ", T=1", first[1] + ["--temperature", "1"], first[2])
-    show(f"imitation of {kind} (SFT)", sampled[0], lab.measure("imitate", ["--model", expert], sampled))
-    if recipe["shuffled"]:
-        model = lab.train("shuffled", "grpo", "--model", start, "--seed", "1", "--keep-rollouts", "0", "--shuffle-advantages",
-                          *recipe["grpo"])
-        show("GRPO, advantages shuffled", first[0], lab.measure("shuffled", ["--model", model], first))
+    controls(lab, recipe, start, rows[0])
     for row in rows:
         results = {s: lab.measure(f"seed{s}", ["--model", models[s]], row) for s in seeds}
         for s in seeds:
@@ -176,6 +193,8 @@ def main():
         show(f"**GRPO, worst of {len(seeds)}**", row[0], worst)
     for row in ABLATIONS if args.rows == "full" else []:
         show(f"GRPO, seed {seeds[0]}", row[0], lab.measure(f"seed{seeds[0]}", ["--model", models[seeds[0]]], row))
+    if "held_out" in recipe and args.rows == "full":
+        unseen(lab, recipe, start, seeds)
     print()
     for s in seeds:
         t = lab.took(f"seed{s}")
