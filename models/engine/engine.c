@@ -210,6 +210,11 @@ void engine_run_exclusive(struct engine *e, void (*fn)(void *ctx, struct lane la
     post_and_wait(e, &x.msg, &x.done);
 }
 
+struct pool *engine_pool(struct engine *e)
+{
+    return e->pool;
+}
+
 void engine_stats(struct engine *e, struct engine_stats *out)
 {
     const struct engine_counters *c = &e->counters;

@@ -64,6 +64,8 @@ void engine_publish(struct engine *e, struct weights *w);
 
 /* Runs fn on the engine thread between batches, with the pool to itself; returns when done. */
 void engine_run_exclusive(struct engine *e, void (*fn)(void *ctx, struct lane lane), void *ctx);
+/* Lent: the workers. Only what runs inside engine_run_exclusive may give them work. */
+struct pool *engine_pool(struct engine *e);
 
 struct engine_stats {
     int64_t steps, rows, prefill_tokens, decode_tokens, prefix_hit_tokens, preemptions, calls;

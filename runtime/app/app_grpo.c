@@ -219,13 +219,6 @@ static void fill_training(struct grpo_job *j)
     g->interrupted = a->interrupted;
 }
 
-static void take_pool(void *arg, struct lane lane)
-{
-    struct grpo_job *j = arg;
-
-    j->pool = lane.pool;
-}
-
 static enum status open_engine(struct grpo_job *j, struct error *err)
 {
     struct engine_options eo;
@@ -237,7 +230,7 @@ static enum status open_engine(struct grpo_job *j, struct error *err)
     eo.weights = j->start;
     st = engine_open(&eo, &j->engine, err);
     if (!st)
-        engine_run_exclusive(j->engine, take_pool, j);
+        j->pool = engine_pool(j->engine);
     return st;
 }
 

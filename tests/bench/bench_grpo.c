@@ -90,13 +90,6 @@ static struct model_config shape(void)
     return c;
 }
 
-static void take_pool(void *arg, struct lane lane)
-{
-    struct bench *b = arg;
-
-    b->pool = lane.pool;
-}
-
 static void open_bench(struct bench *b, bool shared)
 {
     const struct model_config c = shape();
@@ -114,7 +107,7 @@ static void open_bench(struct bench *b, bool shared)
     eo.n_threads = (int32_t)b->threads;
     eo.no_prefix_cache = !shared;
     must(engine_open(&eo, &b->engine, &err), &err);
-    engine_run_exclusive(b->engine, take_pool, b);
+    b->pool = engine_pool(b->engine);
     must(optimizer_init(&b->opt, b->start, &err), &err);
     must(weights_from_flat(b->start, b->opt.master, 0, &b->work, &err), &err);
     p.pool = b->pool;

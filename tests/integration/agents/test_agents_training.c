@@ -48,13 +48,6 @@ struct bench {
     int64_t first;
 };
 
-static void take_pool(void *ctx, struct lane lane)
-{
-    struct bench *b = ctx;
-
-    b->pool = lane.pool;
-}
-
 static void open_bench(struct bench *b, const char *out)
 {
     memset(b, 0, sizeof(*b));
@@ -64,7 +57,7 @@ static void open_bench(struct bench *b, const char *out)
     b->start = small_weights(.05f);
     b->first = weights_version(b->start);
     b->engine = small_engine(b->start, b->folder, 2);
-    engine_run_exclusive(b->engine, take_pool, b);
+    b->pool = engine_pool(b->engine);
 }
 
 static void shut_bench(struct bench *b)
