@@ -73,6 +73,19 @@ static enum status find_hf(const char *name, char out[1024], struct error *err)
     return STATUS_OK;
 }
 
+/* What `train` wrote may be named as a whole: its model is in OUT/model. */
+static void enter_output(char folder[1024])
+{
+    char inside[1100];
+
+    snprintf(inside, sizeof(inside), "%s/config.json", folder);
+    if (file_exists(inside))
+        return;
+    snprintf(inside, sizeof(inside), "%s/model/config.json", folder);
+    if (file_exists(inside) && strlen(folder) + sizeof("/model") <= 1024)
+        memcpy(folder + strlen(folder), "/model", sizeof("/model"));
+}
+
 static const struct backend *backend_by_option(const struct app *a, struct error *err)
 {
     const char *want = option_text(a->options, OPT_CPU_ISA);
@@ -107,6 +120,8 @@ enum status app_engine_options(struct app *a, const char *name, char folder[1024
         st = find_hf(name + 3, folder, err);
         if (st)
             return st;
+    } else {
+        enter_output(folder);
     }
     out->model = folder;
     out->embedded = embedded_file_at;

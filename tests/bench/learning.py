@@ -61,8 +61,8 @@ RECIPES = {
     },
     "courier": {
         "start": [("new", ["--updates", "3600", "--seed", "1"])],
-        "grpo": WHEN + ["--call-target", "6.15", "--noise-schedule", "0:0.1", "--horizon-schedule", "0:3", "--groups", "32",
-                        "--lr", "1.5e-4"],
+        "grpo": WHEN + ["--call-target", "6.15", "--noise-schedule", "0:0.2", "--horizon-schedule", "0:3", "--groups", "32",
+                        "--lr", "3e-4", "--updates", "80"],
         "imitate": ["blind", "check"],
         "scripts": ["plain", "blind", "blind_rolling", "cue", "cue_rolling", "check"],
     },

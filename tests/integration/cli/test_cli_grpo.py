@@ -42,6 +42,8 @@ class Grpo(CliCase):
         for name in ("config.json", "model.safetensors", "tokenizer.json"):
             self.assertTrue(os.path.exists(os.path.join(self.dir, "a/model", name)), name)
         self.ok("generate", "--model", os.path.join(self.dir, "a/model"), "--prompt", "ORDd+7|", "--max-tokens", "4")
+        shown = self.ok("models", "show", "a", "--json").json()
+        self.assertEqual((shown["name"], shown["hidden_size"]), ("a", 32))
         updates = [m for m in self.metrics("a") if "weights" in m]
         self.assertEqual([m["update"] for m in updates], [1, 2, 3, 4])
         self.assertEqual(len({m["weights"] for m in updates}), 4)
