@@ -42,12 +42,13 @@ VOTE = ("@100, T=1", ["--horizon", "100", "--temperature", "1", "--vote", "5"], 
 
 LOW = ["--lr", "1e-3", "--lr-min", "2e-5"]
 IMITATE = ["--updates", "150", "--seed", "1"] + LOW
-WHEN = ["--no-budget", "--call-price-rate", "0.3", "--lr-min", "3e-5", "--eval-every", "20"]
+WHEN = ["--no-budget", "--call-price-rate", "0.3", "--lr-min", "3e-5"]
 
 RECIPES = {
     "ledger": {
         "start": [("models/embedded/base", None)],
-        "grpo": ["--eval-every", "0"],
+        "grpo": [],
+        "every": "0",  # no validation: the last model is the one that is measured
         "imitate": ["check"],
         "scripts": ["plain", "check"],
         # Trained on two kinds of faults, measured on the third.
@@ -68,7 +69,7 @@ RECIPES = {
     },
     "itinerary": {
         "start": [("new", ["--updates", "4000", "--seed", "1"])],
-        "grpo": ["--eval-every", "20", "--noise-schedule", "0:0.2,30:0.05"],
+        "grpo": ["--noise-schedule", "0:0.2,30:0.05"],
         "imitate": ["check"],
         "scripts": ["plain", "check"],
     },
@@ -137,8 +138,10 @@ def start_of(lab, recipe):
     return model
 
 
-def train_seed(lab, recipe, start, name, seed, *more):
-    return lab.train(name, "grpo", "--model", start, "--seed", str(seed), "--keep-rollouts", "0", *more, *recipe["grpo"])
+def train_seed(lab, recipe, start, name, seed, *more, every=None):
+    every = every or recipe.get("every", "20")
+    return lab.train(name, "grpo", "--model", start, "--seed", str(seed), "--keep-rollouts", "0", "--eval-every", every, *more,
+                     *recipe["grpo"])
 
 
 def controls(lab, recipe, start, row):
@@ -151,7 +154,7 @@ def controls(lab, recipe, start, row):
         model = lab.train(f"imitate-{kind}", "sft", "--model", start, "--kind", kind, "--eval-every", "0", *IMITATE)
         for how in (row, sampled):
             show(f"imitation of {kind} (SFT)", how[0], lab.measure(f"imitate {kind}", ["--model", model], how))
-    model = train_seed(lab, recipe, start, "shuffled", 1, "--shuffle-advantages")
+    model = train_seed(lab, recipe, start, "shuffled", 1, "--shuffle-advantages", every="20")
     show("GRPO, advantages shuffled", row[0], lab.measure("shuffled", ["--model", model], row))
 
 
