@@ -68,7 +68,7 @@ RECIPES = {
         "scripts": ["plain", "blind", "blind_rolling", "cue", "cue_rolling", "check"],
     },
     "itinerary": {
-        "start": [("new", ["--updates", "4000", "--seed", "1"])],
+        "start": [("new", ["--updates", "4000", "--seed", "1"]), (None, ["--updates", "4000", "--seed", "2"] + LOW)],
         "grpo": ["--noise-schedule", "0:0.2,30:0.05"],
         "imitate": ["check"],
         "scripts": ["plain", "check"],
@@ -134,6 +134,7 @@ def show(label, name, r):
 def start_of(lab, recipe):
     model = None
     for i, (begin, words) in enumerate(recipe["start"]):
+        begin = begin or model
         model = begin if words is None else lab.train(f"start{i}", "sft", "--model", begin, "--eval-every", "0", *words)
     return model
 
