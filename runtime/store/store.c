@@ -61,8 +61,9 @@ static struct store *store_new(const struct store_options *o)
     return s;
 }
 
-/* What every SQLite file begins with (its file format, section 1.3). */
-#define MAGIC "SQLite format 3"
+/* What every SQLite file begins with (its file format, section 1.3), and every rollback journal. */
+#define MAGIC         "SQLite format 3"
+#define JOURNAL_MAGIC "\xd9\xd5\x05\xf9\x20\xa1\x63\xd7"
 
 /* Said apart from damage: whoever names a wrong file has lost nothing. An empty file may become a
  * store, and what cannot be read is told of by SQLite. */
@@ -82,6 +83,43 @@ static enum status refuse_other_files(const char *path, struct error *err)
     return STATUS_CONFIG;
 }
 
+static enum status open_lock(struct store *s, struct error *err)
+{
+    if (s->lock_fd < 0)
+        s->lock_fd = open(s->lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (s->lock_fd < 0)
+        return error_errno(err, errno, "%s", s->lock_path);
+    return file_lock_take(s->lock_fd, err);
+}
+
+/* A store gets its first page, and the mark that says WAL, under a rollback journal. Whoever died
+ * meanwhile, or lost power, leaves it there, and beside it a file that may be anything. Only a
+ * connection that may write can undo that. What goes wrong here is met again by the look that
+ * follows. */
+static void undo_half_made(struct store *s)
+{
+    char *name = path_with(s->path, "-journal");
+    char head[sizeof(JOURNAL_MAGIC) - 1];
+    int fd = open(name, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, head, sizeof(head));
+    struct error ignored = ERROR_INIT;
+    struct store_db db;
+    int64_t tables;
+
+    if (fd >= 0)
+        close(fd);
+    free(name);
+    if (n != sizeof(head) || memcmp(head, JOURNAL_MAGIC, sizeof(head)) != 0)
+        return;
+    if (open_lock(s, &ignored))
+        return;
+    if (db_open(&db, s->path, store_vfs_name(s->vfs), DB_WRITE, &ignored) == STATUS_OK) {
+        (void)!db_query_int(&db, "SELECT count(*) FROM sqlite_schema", &tables, &ignored);
+        db_close(&db);
+    }
+    file_lock_release(s->lock_fd);
+}
+
 /* A look that cannot change anything: a read-only connection never checkpoints, so a
  * store of a newer version keeps every byte. */
 static enum status look_first(struct store *s, bool *is_empty, struct error *err)
@@ -92,6 +130,8 @@ static enum status look_first(struct store *s, bool *is_empty, struct error *err
     *is_empty = !file_exists(s->path);
     if (*is_empty)
         return STATUS_OK;
+    if (!s->options.read_only)
+        undo_half_made(s);
     st = refuse_other_files(s->path, err);
     if (st == STATUS_OK)
         st = db_open(&db, s->path, store_vfs_name(s->vfs), DB_READ, err);
@@ -132,8 +172,10 @@ static enum status open_writer(struct store *s, bool is_empty, struct error *err
     if (st == STATUS_OK)
         st = store_schema_check(&s->db, s->path, &is_empty, err);
     if (st == STATUS_OK && is_empty)
-        st = store_schema_create(&s->db, err);
-    return st;
+        return store_schema_create(&s->db, err);
+    /* A backup leaves WAL, so that it is one file. Put in the store's place it must come back: a
+     * rollback journal's deletion, which commits, is not synced, and a power failure undoes it. */
+    return st ? st : db_exec(&s->db, "PRAGMA journal_mode = WAL", err);
 }
 
 static enum status open_for_writing(struct store *s, bool is_empty, struct error *err)
@@ -145,10 +187,7 @@ static enum status open_for_writing(struct store *s, bool is_empty, struct error
         if (st)
             return st;
     }
-    s->lock_fd = open(s->lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (s->lock_fd < 0)
-        return error_errno(err, errno, "%s", s->lock_path);
-    st = file_lock_take(s->lock_fd, err);
+    st = open_lock(s, err);
     if (st)
         return st;
     st = open_writer(s, is_empty, err);

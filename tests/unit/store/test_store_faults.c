@@ -10,6 +10,8 @@
 
 #include <errno.h>
 #include <stdatomic.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "runtime/base/memory.h"
 
@@ -189,12 +191,86 @@ static void test_sync_error_once(void **state)
     every_place(*state, EIO, false, true, STATUS_IO, 1);
 }
 
+/* Ends the process at the n-th write or sync; a sync does nothing. */
+static int die(void *ctx, size_t n)
+{
+    int *left = ctx;
+
+    (void)n;
+    if (--*left == 0)
+        _exit(7);
+    return 0;
+}
+
+static int die_at_sync(void *ctx)
+{
+    return die(ctx, 0);
+}
+
+/* Whoever makes the store dies at the n-th write or sync; false when it was made before that. */
+static bool make_and_die(struct store_fixture *f, int n)
+{
+    int status = 0;
+    pid_t child = fork();
+
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct store_options o = {.path = f->path, .create = true};
+        struct error err = ERROR_INIT;
+
+        o.write_hook = die;
+        o.sync_hook = die_at_sync;
+        o.write_hook_ctx = o.sync_hook_ctx = &n;
+        _exit(store_open(&o, &f->store, &err) ? 1 : 0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_true(WEXITSTATUS(status) == 7 || WEXITSTATUS(status) == 0);
+    return WEXITSTATUS(status) == 7;
+}
+
+/* With the machine the first sector of a page went that may be undone: true when there was one. */
+static bool tear_first_page(const struct store_fixture *f)
+{
+    static const char zeros[512];
+    struct stat info;
+    char journal[160];
+    FILE *file;
+
+    (void)snprintf(journal, sizeof(journal), "%s-journal", f->path);
+    if (stat(f->path, &info) != 0 || info.st_size == 0 || access(journal, F_OK) != 0)
+        return false;
+    file = fopen(f->path, "r+b");
+    assert_non_null(file);
+    assert_int_equal(fwrite(zeros, sizeof(zeros), 1, file), 1);
+    fclose(file);
+    return true;
+}
+
+static void test_half_made_store_opens(void **state)
+{
+    struct store_fixture *f = *state;
+    int n_torn = 0, n = 1;
+
+    while (make_and_die(f, n)) {
+        bool torn = n_torn == 0 && tear_first_page(f); /* the same death once torn, once not */
+
+        run_close(fixture_run(fixture_open(f)));
+        assert_ok(store_check(f->store, &STR_INIT, why));
+        fixture_close(f);
+        fixture_unlink(f);
+        n_torn += torn;
+        n += !torn;
+    }
+    assert_true(n > 10 && n_torn == 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         STORE_TEST(test_disk_full),       STORE_TEST(test_disk_full_once),
         STORE_TEST(test_write_error),     STORE_TEST(test_write_error_once),
-        STORE_TEST(test_sync_error_once),
+        STORE_TEST(test_sync_error_once), STORE_TEST(test_half_made_store_opens),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
