@@ -65,17 +65,25 @@ static struct store *store_new(const struct store_options *o)
 #define MAGIC         "SQLite format 3"
 #define JOURNAL_MAGIC "\xd9\xd5\x05\xf9\x20\xa1\x63\xd7"
 
+/* 1: the file begins so; 0: with something else; -1: it is empty or cannot be read. */
+static int begins_with(const char *path, const char *magic, size_t n_magic)
+{
+    char head[sizeof(MAGIC)];
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, head, n_magic);
+
+    if (fd >= 0)
+        close(fd);
+    if (n <= 0)
+        return -1;
+    return n == (ssize_t)n_magic && memcmp(head, magic, n_magic) == 0;
+}
+
 /* Said apart from damage: whoever names a wrong file has lost nothing. An empty file may become a
  * store, and what cannot be read is told of by SQLite. */
 static enum status refuse_other_files(const char *path, struct error *err)
 {
-    char head[sizeof(MAGIC)];
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, head, sizeof(head));
-
-    if (fd >= 0)
-        close(fd);
-    if (n <= 0 || (n == sizeof(head) && memcmp(head, MAGIC, sizeof(head)) == 0))
+    if (begins_with(path, MAGIC, sizeof(MAGIC)) != 0)
         return STATUS_OK;
     (void)error_set(err, STATUS_CONFIG, "%s is not a database, so it cannot be a store", path);
     error_hint(err, "--store names another; a store whose beginning was overwritten comes back "
@@ -93,23 +101,20 @@ static enum status open_lock(struct store *s, struct error *err)
 }
 
 /* A store gets its first page, and the mark that says WAL, under a rollback journal. Whoever died
- * meanwhile, or lost power, leaves it there, and beside it a file that may be anything. Only a
- * connection that may write can undo that. What goes wrong here is met again by the look that
+ * meanwhile, or lost power, leaves it there: with its own beginning and beside it a file that may
+ * be anything, or not even that, beside a database. Only a connection that may write can undo it,
+ * and what is neither is nobody's journal. What goes wrong here is met again by the look that
  * follows. */
 static void undo_half_made(struct store *s)
 {
     char *name = path_with(s->path, "-journal");
-    char head[sizeof(JOURNAL_MAGIC) - 1];
-    int fd = open(name, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, head, sizeof(head));
+    int is_journal = begins_with(name, JOURNAL_MAGIC, sizeof(JOURNAL_MAGIC) - 1);
     struct error ignored = ERROR_INIT;
     struct store_db db;
     int64_t tables;
 
-    if (fd >= 0)
-        close(fd);
     free(name);
-    if (n != sizeof(head) || memcmp(head, JOURNAL_MAGIC, sizeof(head)) != 0)
+    if (is_journal < 0 || (!is_journal && begins_with(s->path, MAGIC, sizeof(MAGIC)) != 1))
         return;
     if (open_lock(s, &ignored))
         return;

@@ -244,6 +244,27 @@ static void test_backup_while_written(void **state)
     fixture_unlink(&copy);
 }
 
+/* A file may grow before what was written to it arrives: then anything stands there. */
+static void test_journal_that_did_not_arrive(void **state)
+{
+    static const char noise[] = "what stood on the disk before";
+    struct store_fixture *f = *state;
+    struct run *r = fixture_run(fixture_open(f));
+    char name[160], uuid[37];
+    FILE *file;
+
+    memcpy(uuid, run_uuid(r), sizeof(uuid));
+    run_close(r);
+    fixture_close(f);
+    (void)snprintf(name, sizeof(name), "%s-journal", f->path);
+    file = fopen(name, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(noise, sizeof(noise), 1, file), 1);
+    fclose(file);
+    assert_ok(run_take(fixture_open(f), uuid, &r, why));
+    run_close(r);
+}
+
 /* Everything is in the one file after a clean end: it can be copied by hand. */
 static void test_closed_store_is_one_file(void **state)
 {
@@ -276,7 +297,7 @@ int main(void)
         STORE_TEST(test_compact_gives_pages_back),      STORE_TEST(test_absent),
         STORE_TEST(test_files_of_others_are_untouched), STORE_TEST(test_read_only),
         STORE_TEST(test_stats_remove_and_gc),           STORE_TEST(test_backup_while_written),
-        STORE_TEST(test_closed_store_is_one_file),
+        STORE_TEST(test_journal_that_did_not_arrive),   STORE_TEST(test_closed_store_is_one_file),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
