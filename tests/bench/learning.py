@@ -42,7 +42,7 @@ VOTE = ("@100, T=1", ["--horizon", "100", "--temperature", "1", "--vote", "5"], 
 
 LOW = ["--lr", "1e-3", "--lr-min", "2e-5"]
 IMITATE = ["--updates", "150", "--seed", "1"] + LOW
-WHEN = ["--no-budget", "--call-price-rate", "0.3", "--lr-min", "3e-5"]
+WHEN = ["--no-budget", "--lr-min", "3e-5"]
 
 RECIPES = {
     "ledger": {
@@ -56,14 +56,15 @@ RECIPES = {
     },
     "ledger_cue": {
         "start": [("models/embedded/base", ["--updates", "800", "--seed", "1"] + LOW)],
-        "grpo": WHEN + ["--call-target", "3.35", "--noise-schedule", "0:0.2"],
+        "grpo": WHEN + ["--call-target", "3.35", "--call-price-rate", "0.3", "--noise-schedule", "0:0.2"],
         "imitate": ["blind", "check"],
         "scripts": ["plain", "blind", "blind_rolling", "cue", "cue_rolling", "check"],
     },
     "courier": {
         "start": [("new", ["--updates", "3600", "--seed", "1"])],
-        "grpo": WHEN + ["--call-target", "6.15", "--noise-schedule", "0:0.2", "--horizon-schedule", "0:3", "--groups", "32",
-                        "--lr", "3e-4", "--updates", "80"],
+        # Many small groups: how long the legs of a batch are is noise in the price of a call.
+        "grpo": WHEN + ["--call-target", "6.1", "--call-price-rate", "0.2", "--noise-schedule", "0:0.2", "--horizon-schedule",
+                        "0:3", "--groups", "64", "--group-size", "8", "--lr", "3e-4", "--updates", "80"],
         "imitate": ["blind", "check"],
         "scripts": ["plain", "blind", "blind_rolling", "cue", "cue_rolling", "check"],
     },
@@ -150,7 +151,7 @@ def controls(lab, recipe, start, row):
         show(f"script {script}", row[0], lab.measure(f"script {script}", ["--expert", script], row))
     show("start (SFT)", row[0], lab.measure("start", ["--model", start], row))
     show("start, 5 votes", VOTE[0], lab.measure("vote", ["--model", start], VOTE))
-    sampled = (row[0] + ", T=1", row[1] + ["--temperature", "1"], row[2])
+    sampled = (row[0] + ", T=1", row[1] + ["--temperature", "1"], 500)
     for kind in recipe["imitate"]:
         model = lab.train(f"imitate-{kind}", "sft", "--model", start, "--kind", kind, "--eval-every", "0", *IMITATE)
         for how in (row, sampled):
