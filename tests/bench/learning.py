@@ -56,7 +56,7 @@ RECIPES = {
     },
     "ledger_cue": {
         "start": [("models/embedded/base", ["--updates", "800", "--seed", "1"] + LOW)],
-        "grpo": WHEN + ["--call-target", "3.35", "--call-price-rate", "0.3", "--noise-schedule", "0:0.2"],
+        "grpo": WHEN + ["--call-target", "3.35", "--call-price-rate", "0.3", "--noise-schedule", "0:0.2", "--lr", "3e-4"],
         "imitate": ["blind", "check"],
         "scripts": ["plain", "blind", "blind_rolling", "cue", "cue_rolling", "check"],
     },
@@ -64,7 +64,7 @@ RECIPES = {
         "start": [("new", ["--updates", "3600", "--seed", "1"])],
         # Many small groups: how long the legs of a batch are is noise in the price of a call.
         "grpo": WHEN + ["--call-target", "6.1", "--call-price-rate", "0.2", "--noise-schedule", "0:0.2", "--horizon-schedule",
-                        "0:3", "--groups", "64", "--group-size", "8", "--lr", "3e-4", "--updates", "80"],
+                        "0:3", "--groups", "64", "--group-size", "8", "--lr", "3e-4", "--updates", "100"],
         "imitate": ["blind", "check"],
         "scripts": ["plain", "blind", "blind_rolling", "cue", "cue_rolling", "check"],
     },
