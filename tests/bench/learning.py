@@ -62,7 +62,7 @@ RECIPES = {
     },
     "courier": {
         "start": [("new", ["--updates", "3600", "--seed", "1"])],
-        # Many small groups: how long the legs of a batch are is noise in the price of a call.
+        # Many small groups: of more legs a batch, so that its price of a call is less noisy.
         "grpo": WHEN + ["--call-target", "6.1", "--call-price-rate", "0.2", "--noise-schedule", "0:0.2", "--horizon-schedule",
                         "0:3", "--groups", "64", "--group-size", "8", "--lr", "3e-4", "--updates", "100"],
         "imitate": ["blind", "check"],
