@@ -1,8 +1,10 @@
-/* block.c - steps one after the other, each seeing those before it.
+/* block.c - see block.h.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "blueprints/frame.h"
+#include "blueprints/block.h"
+
+#include "blueprints/frame_vars.h"
 
 static void begin_next(struct block *b, struct frame *f)
 {
@@ -28,7 +30,7 @@ void block_begin(struct block *b, struct frame *f, const struct plan *plan,
 
 bool block_child_ended(struct block *b, struct frame *f, struct frame *child)
 {
-    if (!child->ok) {
+    if (!child->value) {
         frame_end_like(f, child);
         return false;
     }

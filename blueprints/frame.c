@@ -1,34 +1,101 @@
-/* frame.c - the tree of frames and the queue of those that have something to do.
+/* frame.c - the tree of frames, their states, and the queue of those that have something to do.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "blueprints/frame.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const struct node_ops *ops_of(enum plan_kind kind)
-{
-    static const struct node_ops *const ops[] = {
-#define KIND(id, word, keys) [PLAN_##id] = &node_##word##_ops,
-#include "blueprints/kinds.def"
-#undef KIND
-    };
+/* ---- states */
 
-    return ops[kind];
+#define TO(state) (1u << FRAME_##state)
+
+/* For each state those that may follow. */
+static const unsigned may_follow[FRAME_N_STATES] = {
+    [FRAME_QUEUED] = TO(WORKING) | TO(ENDED) | TO(INTERRUPTED),
+    [FRAME_BACKOFF] = TO(QUEUED) | TO(ENDED) | TO(INTERRUPTED),
+    [FRAME_WORKING] = TO(WAITING) | TO(SUSPENDED) | TO(STOPPING) | TO(ENDED) | TO(INTERRUPTED),
+    /* An answer may let the work go on, end the step, or lead to another attempt. */
+    [FRAME_WAITING] = TO(WORKING) | TO(QUEUED) | TO(STOPPING) | TO(ENDED) | TO(INTERRUPTED),
+    [FRAME_SUSPENDED] = TO(STOPPING) | TO(ENDED) | TO(INTERRUPTED),
+    [FRAME_STOPPING] = TO(ENDED) | TO(INTERRUPTED),
+    /* Another attempt, or the question whether a call happened. */
+    [FRAME_ENDED] = TO(BACKOFF) | TO(WORKING) | TO(INTERRUPTED),
+    [FRAME_INTERRUPTED] = 0,
+};
+
+bool frame_is_leaf(const struct frame *f)
+{
+    return f->ops->child_ended == NULL;
+}
+
+/* Containers work as long as their children do, so only these are counted. */
+static bool is_counted(const struct frame *f, enum frame_state state)
+{
+    return frame_is_leaf(f) || (state != FRAME_WORKING && state != FRAME_STOPPING);
+}
+
+void frame_set_state(struct frame *f, enum frame_state state)
+{
+    struct frame_host *h = f->host;
+
+    if (f->state == state)
+        return;
+    assert(may_follow[f->state] & (1u << state));
+    h->n_in[f->state] -= is_counted(f, f->state);
+    h->n_in[state] += is_counted(f, state);
+    assert(h->n_in[f->state] >= 0);
+    f->state = state;
+}
+
+/* ---- the tree */
+
+static struct frame *make(struct frame_host *h, const struct plan *plan, const struct node_ops *ops,
+                          enum frame_state state, const char *path)
+{
+    struct frame *f = xcalloc(1, sizeof(*f));
+
+    f->host = h;
+    f->plan = plan;
+    f->ops = ops;
+    f->state = state;
+    f->path = xstrdup(path);
+    h->n_in[state] += is_counted(f, state);
+    return f;
+}
+
+struct frame *frame_new_root(struct frame_host *h, const struct plan *plan,
+                             const struct node_ops *ops)
+{
+    return make(h, plan, ops, FRAME_WORKING, "");
+}
+
+static void enqueue(struct frame *f)
+{
+    struct frame_host *h = f->host;
+
+    if (f->is_queued)
+        return;
+    f->is_queued = true;
+    f->ready_next = NULL;
+    if (h->ready_last)
+        h->ready_last->ready_next = f;
+    else
+        h->ready_first = f;
+    h->ready_last = f;
+    h->ops->wake(h);
 }
 
 struct frame *frame_new(struct frame *parent, const struct plan *plan, const struct plan_step *step,
                         const char *path, int32_t index)
 {
-    struct frame *f = xcalloc(1, sizeof(*f));
+    struct frame *f = make(parent->host, plan, parent->host->nodes[step->kind], FRAME_QUEUED, path);
 
-    f->r = parent->r;
+    assert(parent->state == FRAME_WORKING && !frame_is_leaf(parent));
     f->parent = parent;
     f->step = step;
-    f->plan = plan;
-    f->ops = ops_of(step->kind);
-    f->path = xstrdup(path);
     f->index = index;
     f->vars = jv_ref(parent->inner ? parent->inner : parent->vars);
     f->spends = parent->spends;
@@ -39,8 +106,8 @@ struct frame *frame_new(struct frame *parent, const struct plan *plan, const str
     if (parent->child)
         parent->child->prev = f;
     parent->child = f;
-    f->r->n_frames++;
-    frame_enqueue(f, FRAME_BEGIN);
+    f->host->n_frames++;
+    enqueue(f);
     return f;
 }
 
@@ -67,17 +134,16 @@ void frame_free_tree(struct frame *f)
     while (f->child)
         frame_free_tree(f->child);
     unlink_frame(f);
-    if (f->ops && f->ops->release)
+    if (f->ops->release)
         f->ops->release(f);
     frame_drop_timer(f);
-    question_end(f);
-    frame_set_busy(f, false);
-    while (f->lost) {
-        struct lost_step *l = f->lost;
+    f->host->n_in[f->state] -= is_counted(f, f->state);
+    while (f->cancelled) {
+        struct cancelled_step *c = f->cancelled;
 
-        f->lost = l->next;
-        free(l->path);
-        free(l);
+        f->cancelled = c->next;
+        free(c->path);
+        free(c);
     }
     jv_unref(f->vars);
     jv_unref(f->inner);
@@ -85,25 +151,39 @@ void frame_free_tree(struct frame *f)
     jv_unref(f->out);
     jv_unref(f->value);
     free(f->error);
+    free(f->time_words);
     free(f->path);
     free(f);
 }
 
-void frame_enqueue(struct frame *f, enum frame_event event)
-{
-    struct runner *r = f->r;
-    bool queued = f->event != FRAME_IDLE;
+/* ---- the queue */
 
-    f->event = event; /* an end overtakes a begin that has not come yet */
-    if (queued)
-        return;
+struct frame *frame_take_ready(struct frame_host *h)
+{
+    struct frame *f = h->ready_first;
+
+    if (!f)
+        return NULL;
+    assert(f->is_queued);
+    h->ready_first = f->ready_next;
+    if (!h->ready_first)
+        h->ready_last = NULL;
     f->ready_next = NULL;
-    if (r->ready_last)
-        r->ready_last->ready_next = f;
-    else
-        r->ready_first = f;
-    r->ready_last = f;
-    runner_wake(r);
+    f->is_queued = false;
+    return f;
+}
+
+void frame_enqueue_begin(struct frame *f)
+{
+    frame_set_state(f, FRAME_QUEUED);
+    enqueue(f);
+}
+
+/* ---- the end */
+
+static bool has_ended(const struct frame *f)
+{
+    return f->state == FRAME_ENDED || f->state == FRAME_INTERRUPTED;
 }
 
 void frame_end(struct frame *f, enum step_state end, struct json *adopt_out, const char *fmt, ...)
@@ -111,16 +191,16 @@ void frame_end(struct frame *f, enum step_state end, struct json *adopt_out, con
     struct str text;
     va_list ap;
 
-    if (f->event == FRAME_END) { /* a late word after a cancel that was not waited for */
+    if (has_ended(f)) { /* a late result after a cancel that was not waited for */
         jv_unref(adopt_out);
         return;
     }
-    f->end = end;
+    assert(end != STEP_STARTED && end != STEP_WAITING);
     jv_unref(f->out);
     f->out = adopt_out;
     free(f->error);
     f->error = NULL;
-    f->error_is_of_child = false;
+    f->error_has_path = false;
     if (fmt) {
         str_init(&text, (size_t)64 << 10);
         va_start(ap, fmt);
@@ -128,7 +208,13 @@ void frame_end(struct frame *f, enum step_state end, struct json *adopt_out, con
         va_end(ap);
         f->error = str_take(&text);
     }
-    frame_enqueue(f, FRAME_END);
+    if (f->stop == STOP_INTERRUPT && end != STEP_OK) {
+        frame_set_state(f, FRAME_INTERRUPTED);
+    } else {
+        f->end = end;
+        frame_set_state(f, FRAME_ENDED);
+    }
+    enqueue(f); /* or it is there already: an end overtakes a begin that has not come yet */
 }
 
 void frame_end_error(struct frame *f, enum status status, const struct error *err)
@@ -141,70 +227,92 @@ void frame_end_like(struct frame *f, const struct frame *child)
 {
     const char *words = child->error ? child->error : step_state_name(child->end);
 
-    if (child->error_is_of_child)
+    if (child->error_has_path)
         frame_end(f, child->end, NULL, "%s", words);
     else
         frame_end(f, child->end, NULL, "%s: %s", child->path, words);
-    f->error_is_of_child = true;
+    f->error_has_path = true;
+}
+
+/* ---- asked to end early */
+
+static void stop_children(struct frame *f)
+{
+    for (struct frame *c = f->child; c; c = c->next) {
+        if (f->stop == STOP_INTERRUPT)
+            frame_interrupt(c);
+        else
+            frame_cancel(c);
+    }
 }
 
 static void ask_to_end(struct frame *f)
 {
-    bool between = f->event == FRAME_IDLE && !f->intended; /* two attempts */
-
-    if (f->event == FRAME_END)
+    if (has_ended(f))
         return;
-    if (f->event == FRAME_BEGIN || between) {
+    if (f->state == FRAME_QUEUED || f->state == FRAME_BACKOFF) {
         frame_drop_timer(f);
         frame_end(f, STEP_CANCELLED, NULL, NULL);
-    } else if (f->ops->cancel) {
-        f->ops->cancel(f);
-    } else {
-        for (struct frame *c = f->child; c; c = c->next)
-            frame_cancel(c);
-        if (!f->child)
-            frame_end(f, STEP_CANCELLED, NULL, NULL);
+        return;
     }
+    if (frame_is_leaf(f)) {
+        if (f->state == FRAME_STOPPING) /* it has been asked */
+            return;
+        frame_set_state(f, FRAME_STOPPING);
+        if (f->ops->cancel)
+            f->ops->cancel(f);
+        else
+            frame_end(f, STEP_CANCELLED, NULL, NULL);
+        return;
+    }
+    frame_set_state(f, FRAME_STOPPING);
+    stop_children(f);
+    if (!f->child)
+        frame_end(f, STEP_CANCELLED, NULL, NULL);
+}
+
+static void stop(struct frame *f, enum frame_stop why)
+{
+    if (f->stop >= why)
+        return;
+    f->stop = why;
+    /* It failed, but the pump has not come to it: what follows from that is left to the resume. */
+    if (why == STOP_INTERRUPT && f->state == FRAME_ENDED && f->end != STEP_OK) {
+        f->end = STEP_STARTED;
+        frame_set_state(f, FRAME_INTERRUPTED);
+    }
+    ask_to_end(f);
 }
 
 void frame_cancel(struct frame *f)
 {
-    if (f->cancelled)
-        return;
-    f->cancelled = true;
-    if (!f->timed_out)
-        ask_to_end(f);
+    stop(f, STOP_CANCEL);
 }
 
 void frame_time_out(struct frame *f)
 {
-    if (f->cancelled || f->timed_out || f->event == FRAME_END)
-        return;
-    f->timed_out = true;
-    ask_to_end(f);
+    if (!has_ended(f))
+        stop(f, STOP_TIMEOUT);
 }
 
-void frame_set_busy(struct frame *f, bool busy)
+void frame_interrupt(struct frame *f)
 {
-    if (f->busy != busy)
-        f->r->n_busy += busy ? 1 : -1;
-    f->busy = busy;
+    stop(f, STOP_INTERRUPT);
 }
 
-void frame_set_asking(struct frame *f, bool asking)
+bool frame_is_stopping(const struct frame *f)
 {
-    if (f->asking != asking)
-        f->r->n_asking += asking ? 1 : -1;
-    f->asking = asking;
-    if (!asking && f->suspended) {
-        f->suspended = false;
-        f->r->n_suspended--;
-    }
+    return f->stop != STOP_NONE;
+}
+
+void frame_fatal(struct frame *f, const struct error *err)
+{
+    f->host->ops->fatal(f->host, err);
 }
 
 int64_t frame_now(const struct frame *f)
 {
-    return seams_wall_ms(f->r->host.seams);
+    return seams_wall_ms(f->host->seams);
 }
 
 void frame_base(const struct frame *f, struct str *out)

@@ -1,11 +1,8 @@
-/* frame_vars.c - the names that a step's expressions see.
- *
- * One JSON object a scope: inputs, state (how each step ended), the steps above, item, round. A
- * frame that binds names has a copy for its children, which is shallow: values are shared.
+/* frame_vars.c - see frame_vars.h.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "blueprints/frame.h"
+#include "blueprints/frame_vars.h"
 
 struct json *vars_new(const struct json *inputs)
 {

@@ -1,13 +1,10 @@
-/* group.c - steps at once: at most `limit` under way, values joined in order.
- *
- * After the first failure nothing more begins and what is under way is cancelled. The group then
- * fails like the first of those (by index) that failed of itself.
+/* group.c - see group.h.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <stdlib.h>
+#include "blueprints/group.h"
 
-#include "blueprints/frame.h"
+#include <stdlib.h>
 
 static void fill(struct group *g, struct frame *f)
 {
@@ -36,11 +33,11 @@ static void note_failure(struct group *g, struct frame *f, struct frame *child)
                 frame_cancel(c);
         }
     }
-    if (child->cancelled || child->index >= g->failed_index)
+    if (child->stop >= STOP_CANCEL || child->index >= g->failed_index)
         return;
     g->failed_index = child->index;
     g->failed_end = child->end;
-    if (!child->error_is_of_child)
+    if (!child->error_has_path)
         str_printf(&words, "%s: ", child->path);
     str_puts(&words, child->error ? child->error : step_state_name(child->end));
     free(g->failed_error);
@@ -51,7 +48,7 @@ static void note_failure(struct group *g, struct frame *f, struct frame *child)
 bool group_child_ended(struct group *g, struct frame *f, struct frame *child)
 {
     g->n_active--;
-    if (child->ok)
+    if (child->value)
         g->value[child->index] = jv_ref(child->value);
     else
         note_failure(g, f, child);
@@ -61,7 +58,7 @@ bool group_child_ended(struct group *g, struct frame *f, struct frame *child)
     if (!g->failed)
         return true;
     frame_end(f, g->failed_end, NULL, "%s", g->failed_error);
-    f->error_is_of_child = true;
+    f->error_has_path = true;
     return false;
 }
 

@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "blueprints/frame.h"
+#include "blueprints/frame_vars.h"
+#include "blueprints/step.h"
 #include "runtime/base/rng.h"
 
 #define DEFAULT_HORIZON 10
@@ -29,7 +30,7 @@ struct agent_work {
  */
 static uint64_t seed_of(const struct frame *f)
 {
-    uint64_t seed = run_seed(f->r->run);
+    uint64_t seed = run_seed(f->host->run);
     struct str text = STR_INIT;
     struct sha256 h;
 
@@ -137,16 +138,20 @@ static void on_done(void *ctx, struct agent *a, const struct agent_result *r)
     struct agent_work *w = ctx;
     struct frame *f = w->f;
 
-    (void)a;
-    if (r->state ==
-        STEP_WAITING) { /* one of its calls asks; when there is an answer it is begun anew */
-        frame_suspend(f);
+    if (r->state == STEP_WAITING) {
+        /* One of its calls asks; when there is an answer the agent is begun anew. */
+        agent_free(a);
+        w->agent = NULL;
+        if (frame_is_stopping(f))
+            frame_end(f, STEP_CANCELLED, NULL, NULL);
+        else
+            step_suspend(f);
         return;
     }
-    f->tok_in = r->tok_in;
-    f->tok_out = r->tok_out;
-    f->spent_steps = r->turns;
-    f->spent_calls = r->calls;
+    f->used.tok_in = r->tok_in;
+    f->used.tok_out = r->tok_out;
+    f->used.steps = r->turns;
+    f->used.calls = r->calls;
     if (r->state == STEP_OK)
         frame_end(f, STEP_OK, r->output ? jv_ref(r->output) : jv_null(), NULL);
     else if (r->err.message[0])
@@ -182,12 +187,12 @@ static void fill_task(struct agent_work *w, const struct plan_agent *a)
                                 .calls_limit = a->budget.calls,
                                 .started_ms = frame_now(f),
                                 .wall_ms_limit = a->budget.wall_ms};
-    w->task.role = runner_role(f->r, f->plan, a);
-    w->task.scope = (struct scope){.run = f->r->run,
+    w->task.role = f->host->ops->role(f->host, f->plan, a);
+    w->task.scope = (struct scope){.run = f->host->run,
                                    .path = str_cstr(&w->path),
                                    .task_seed = task_seed,
                                    .fault_seed = env_fault_seed(task_seed),
-                                   .sample_seed = run_seed(f->r->run),
+                                   .sample_seed = run_seed(f->host->run),
                                    .budget = &w->budget,
                                    .deadline_ms = f->deadline_ms};
     w->task.input = jv_kind(input) == JV_NULL ? NULL : input;
@@ -206,19 +211,19 @@ static void begin(struct frame *f)
 
     w->f = f;
     w->path = STR_INIT;
-    f->state = w;
+    f->node = w;
     fill_task(w, a);
-    frame_set_busy(f, true);
-    st = agent_start(f->r->host.agents, &w->task, on_done, w, &w->agent, &err);
+    frame_set_state(f, FRAME_WORKING);
+    st = agent_start(f->host->agents, &w->task, on_done, w, &w->agent, &err);
     if (st)
         frame_end_error(f, st, &err);
 }
 
 static void cancel(struct frame *f)
 {
-    struct agent_work *w = f->state;
+    struct agent_work *w = f->node;
 
-    if (w && w->agent && !f->suspended)
+    if (w && w->agent)
         agent_cancel(w->agent); /* on_done follows */
     else
         frame_end(f, STEP_CANCELLED, NULL, NULL);
@@ -226,14 +231,14 @@ static void cancel(struct frame *f)
 
 static void release(struct frame *f)
 {
-    struct agent_work *w = f->state;
+    struct agent_work *w = f->node;
 
     if (!w)
         return;
     agent_free(w->agent);
     str_deinit(&w->path);
     free(w);
-    f->state = NULL;
+    f->node = NULL;
 }
 
 const struct node_ops node_agent_ops = {

@@ -4,7 +4,8 @@
  */
 #include <stdlib.h>
 
-#include "blueprints/frame.h"
+#include "blueprints/block.h"
+#include "blueprints/frame_vars.h"
 
 /* What it reads are its complete inputs. */
 static enum status prepare(struct frame *f, struct json **in, struct error *err)
@@ -22,16 +23,16 @@ static void begin(struct frame *f)
 {
     const struct plan *sub = f->step->sub;
 
-    f->state = xcalloc(1, sizeof(struct block));
+    f->node = xcalloc(1, sizeof(struct block));
     jv_unref(f->inner);
     f->inner = vars_new(f->in);
-    block_begin(f->state, f, sub, sub->step, sub->n_steps);
+    block_begin(f->node, f, sub, sub->step, sub->n_steps);
 }
 
 static void child_ended(struct frame *f, struct frame *child)
 {
     const struct plan *sub = f->step->sub;
-    struct block *b = f->state;
+    struct block *b = f->node;
     struct error err = ERROR_INIT;
     struct json *out = NULL;
     enum status st;
@@ -51,9 +52,9 @@ static void child_ended(struct frame *f, struct frame *child)
 
 static void release(struct frame *f)
 {
-    if (f->state)
-        block_deinit(f->state);
-    free(f->state);
+    if (f->node)
+        block_deinit(f->node);
+    free(f->node);
 }
 
 const struct node_ops node_blueprint_ops = {

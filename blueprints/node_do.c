@@ -4,7 +4,7 @@
  */
 #include <stdlib.h>
 
-#include "blueprints/frame.h"
+#include "blueprints/block.h"
 
 static enum status prepare(struct frame *f, struct json **in, struct error *err)
 {
@@ -16,13 +16,13 @@ static enum status prepare(struct frame *f, struct json **in, struct error *err)
 
 static void begin(struct frame *f)
 {
-    f->state = xcalloc(1, sizeof(struct block));
-    block_begin(f->state, f, f->plan, f->step->child, f->step->n_children);
+    f->node = xcalloc(1, sizeof(struct block));
+    block_begin(f->node, f, f->plan, f->step->child, f->step->n_children);
 }
 
 static void child_ended(struct frame *f, struct frame *child)
 {
-    struct block *b = f->state;
+    struct block *b = f->node;
 
     if (block_child_ended(b, f, child))
         frame_end(f, STEP_OK, jv_ref(b->last), NULL);
@@ -30,9 +30,9 @@ static void child_ended(struct frame *f, struct frame *child)
 
 static void release(struct frame *f)
 {
-    if (f->state)
-        block_deinit(f->state);
-    free(f->state);
+    if (f->node)
+        block_deinit(f->node);
+    free(f->node);
 }
 
 const struct node_ops node_do_ops = {

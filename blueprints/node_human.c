@@ -11,7 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "blueprints/frame.h"
+#include "blueprints/frame_question.h"
+#include "blueprints/frame_vars.h"
+#include "blueprints/runner.h"
+#include "blueprints/step.h"
 
 struct question {
     struct loop_timer *timer;
@@ -20,7 +23,6 @@ struct question {
 
 void question_end(struct frame *f)
 {
-    frame_set_asking(f, false);
     if (!f->question)
         return;
     loop_timer_free(f->question->timer);
@@ -41,21 +43,13 @@ void question_poll(struct frame *f)
     struct json *answer = NULL;
     struct error err = ERROR_INIT;
 
-    if (journal_wait_answer(f->r->run, f->path, f->attempt, &answer, &err)) {
-        runner_fatal(f->r, &err);
+    if (journal_wait_answer(f->host->run, f->path, f->attempt, &answer, &err)) {
+        frame_fatal(f, &err);
         return;
     }
     if (answer)
         tell_answer(f, answer);
     jv_unref(answer);
-}
-
-void question_poll_all(struct frame *f)
-{
-    for (struct frame *c = f->child; c; c = c->next)
-        question_poll_all(c);
-    if (f->question)
-        question_poll(f);
 }
 
 /* An answer that came in the last moment counts. */
@@ -66,7 +60,7 @@ static void on_deadline(void *ctx)
     loop_timer_free(f->question->timer);
     f->question->timer = NULL;
     question_poll(f);
-    if (f->question && f->event == FRAME_IDLE)
+    if (f->question && f->state == FRAME_WAITING)
         tell_answer(f, NULL);
 }
 
@@ -75,14 +69,12 @@ void question_ask(struct frame *f, const char *kind, struct json *adopt_prompt, 
 {
     int64_t left = deadline_ms - frame_now(f);
 
-    journal_wait(f->r->run, f->path, f->attempt, kind, adopt_prompt, deadline_ms);
+    journal_wait(f->host->run, f->path, f->attempt, kind, adopt_prompt, deadline_ms);
     jv_unref(adopt_prompt);
-    frame_record_waiting(f);
+    step_record_waiting(f, deadline_ms);
     f->question = xcalloc(1, sizeof(*f->question));
     f->question->answered = answered;
-    f->question->timer = loop_timer_new(f->r->host.loop, left > 0 ? left : 0, on_deadline, f);
-    frame_set_busy(f, false);
-    frame_set_asking(f, true);
+    f->question->timer = loop_timer_new(f->host->loop, left > 0 ? left : 0, on_deadline, f);
     /* A question that was asked before may have its answer, or be over. */
     if (!f->recovered)
         return;
@@ -124,7 +116,7 @@ static void answered(struct frame *f, const struct json *answer)
     else if (!answer)
         accept_answer(f, s->on_timeout, "nobody answered in time, and the default is");
     else if (s->options && !is_among(s->options, answer))
-        frame_begin_again(f, "the answer is none of the options");
+        step_begin_again(f, "the answer is none of the options");
     else
         accept_answer(f, answer, "the answer was");
 }
@@ -156,7 +148,11 @@ static void cancel(struct frame *f)
     frame_end(f, STEP_CANCELLED, NULL, NULL);
 }
 
-const struct node_ops node_human_ops = {.prepare = prepare, .begin = begin, .cancel = cancel};
+const struct node_ops node_human_ops = {.prepare = prepare,
+                                        .begin = begin,
+                                        .cancel = cancel,
+                                        .poll = question_poll,
+                                        .release = question_end};
 
 enum status runner_answer_from_text(const struct json *prompt, const char *text, struct json **out,
                                     struct error *err)

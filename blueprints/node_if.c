@@ -4,7 +4,8 @@
  */
 #include <stdlib.h>
 
-#include "blueprints/frame.h"
+#include "blueprints/block.h"
+#include "blueprints/frame_vars.h"
 
 static enum status prepare(struct frame *f, struct json **in, struct error *err)
 {
@@ -26,13 +27,13 @@ static void begin(struct frame *f)
         frame_end(f, STEP_OK, jv_null(), NULL);
         return;
     }
-    f->state = xcalloc(1, sizeof(struct block));
-    block_begin(f->state, f, f->plan, taken, n);
+    f->node = xcalloc(1, sizeof(struct block));
+    block_begin(f->node, f, f->plan, taken, n);
 }
 
 static void child_ended(struct frame *f, struct frame *child)
 {
-    struct block *b = f->state;
+    struct block *b = f->node;
 
     if (block_child_ended(b, f, child))
         frame_end(f, STEP_OK, jv_ref(b->last), NULL);
@@ -40,9 +41,9 @@ static void child_ended(struct frame *f, struct frame *child)
 
 static void release(struct frame *f)
 {
-    if (f->state)
-        block_deinit(f->state);
-    free(f->state);
+    if (f->node)
+        block_deinit(f->node);
+    free(f->node);
 }
 
 const struct node_ops node_if_ops = {

@@ -5,7 +5,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "blueprints/frame.h"
+#include "blueprints/frame_vars.h"
 
 static void begin_round(struct frame *f, int32_t round)
 {
@@ -44,7 +44,7 @@ static void child_ended(struct frame *f, struct frame *child)
     bool holds = false;
     enum status st = STATUS_OK;
 
-    if (!child->ok) {
+    if (!child->value) {
         frame_end_like(f, child);
         return;
     }

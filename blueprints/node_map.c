@@ -4,7 +4,8 @@
  */
 #include <stdlib.h>
 
-#include "blueprints/frame.h"
+#include "blueprints/frame_vars.h"
+#include "blueprints/group.h"
 
 static enum status prepare(struct frame *f, struct json **in, struct error *err)
 {
@@ -64,23 +65,23 @@ static void begin(struct frame *f)
     bool count = jv_kind(f->in) == JV_INT;
     int32_t n = (int32_t)(count ? jv_get_int(f->in, 0) : (int64_t)jv_size(f->in));
 
-    f->state = xcalloc(1, sizeof(struct group));
-    group_begin(f->state, f, n, f->step->max_parallel, make_item);
+    f->node = xcalloc(1, sizeof(struct group));
+    group_begin(f->node, f, n, f->step->max_parallel, make_item);
     if (n == 0)
         frame_end(f, STEP_OK, jv_array(), NULL);
 }
 
 static void child_ended(struct frame *f, struct frame *child)
 {
-    if (group_child_ended(f->state, f, child))
-        frame_end(f, STEP_OK, join(f->state), NULL);
+    if (group_child_ended(f->node, f, child))
+        frame_end(f, STEP_OK, join(f->node), NULL);
 }
 
 static void release(struct frame *f)
 {
-    if (f->state)
-        group_deinit(f->state);
-    free(f->state);
+    if (f->node)
+        group_deinit(f->node);
+    free(f->node);
 }
 
 const struct node_ops node_map_ops = {

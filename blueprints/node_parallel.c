@@ -4,7 +4,7 @@
  */
 #include <stdlib.h>
 
-#include "blueprints/frame.h"
+#include "blueprints/group.h"
 
 static enum status prepare(struct frame *f, struct json **in, struct error *err)
 {
@@ -30,13 +30,13 @@ static struct frame *make_branch(struct frame *f, int32_t i)
 
 static void begin(struct frame *f)
 {
-    f->state = xcalloc(1, sizeof(struct group));
-    group_begin(f->state, f, f->step->n_children, f->step->n_children, make_branch);
+    f->node = xcalloc(1, sizeof(struct group));
+    group_begin(f->node, f, f->step->n_children, f->step->n_children, make_branch);
 }
 
 static void child_ended(struct frame *f, struct frame *child)
 {
-    struct group *g = f->state;
+    struct group *g = f->node;
     struct json *joined;
 
     if (!group_child_ended(g, f, child))
@@ -49,9 +49,9 @@ static void child_ended(struct frame *f, struct frame *child)
 
 static void release(struct frame *f)
 {
-    if (f->state)
-        group_deinit(f->state);
-    free(f->state);
+    if (f->node)
+        group_deinit(f->node);
+    free(f->node);
 }
 
 const struct node_ops node_parallel_ops = {

@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "blueprints/frame.h"
+#include "blueprints/frame_question.h"
+#include "blueprints/frame_vars.h"
+#include "blueprints/step.h"
 
 #define ASK_MS ((int64_t)7 * 24 * 3600 * 1000)
 
@@ -35,11 +37,11 @@ static void work_free(struct tool_work *w)
 /* The frame's work ends here; the object stays as long as others hold it. */
 static void leave(struct frame *f)
 {
-    struct tool_work *w = f->state;
+    struct tool_work *w = f->node;
 
     if (!w)
         return;
-    f->state = NULL;
+    f->node = NULL;
     w->f = NULL;
     if (!w->waiting && !w->running)
         work_free(w);
@@ -74,7 +76,7 @@ static void end_by_outcome(struct frame *f, const struct tool_call *c)
 {
     const char *words = jv_get_string(jv_get(c->result, "error"), NULL);
 
-    f->spent_steps = f->spent_calls = 1;
+    f->used.steps = f->used.calls = 1;
     if (c->outcome == TOOL_OK)
         frame_end(f, STEP_OK, jv_ref(c->result), NULL);
     else if (c->outcome == TOOL_SUSPENDED)
@@ -99,7 +101,7 @@ static void on_done(struct tool_call *c)
 static struct tool_work *work_new(struct frame *f, struct tool *tool)
 {
     struct tool_work *w = xcalloc(1, sizeof(*w));
-    struct sha256 key = journal_idem(f->r->run, f->path, f->attempt);
+    struct sha256 key = journal_idem(f->host->run, f->path, f->attempt);
 
     w->f = f;
     w->args = jv_ref(f->in);
@@ -108,7 +110,7 @@ static struct tool_work *work_new(struct frame *f, struct tool *tool)
     w->call.tool = tool;
     w->call.arguments = w->args;
     w->call.path = w->path;
-    w->call.idem = frame_effect(f) >= EFFECT_IDEMPOTENT ? w->idem : NULL;
+    w->call.idem = step_effect(f) >= EFFECT_IDEMPOTENT ? w->idem : NULL;
     w->call.deadline_ms = f->deadline_ms;
     w->call.done = on_done;
     w->call.caller = w;
@@ -117,15 +119,15 @@ static struct tool_work *work_new(struct frame *f, struct tool *tool)
 
 static void call_when_durable(struct frame *f)
 {
-    struct tool_work *w = f->state;
+    struct tool_work *w = f->node;
 
-    frame_set_busy(f, true);
-    if (frame_effect(f) < EFFECT_IDEMPOTENT) {
+    frame_set_state(f, FRAME_WORKING);
+    if (step_effect(f) < EFFECT_IDEMPOTENT) {
         start_call(w);
         return;
     }
     w->waiting = true;
-    journal_when_durable(f->r->run, on_durable, w);
+    journal_when_durable(f->host->run, on_durable, w);
 }
 
 static void on_durable(void *ctx, enum status status, const struct error *err)
@@ -136,7 +138,7 @@ static void on_durable(void *ctx, enum status status, const struct error *err)
     if (!w->f)
         work_free(w);
     else if (status)
-        runner_fatal(w->f->r, err);
+        frame_fatal(w->f, err);
     else
         start_call(w);
 }
@@ -195,7 +197,7 @@ static void on_status(struct tool_call *c)
         return;
     }
     tool_call_deinit(c);
-    if (f->cancelled || f->timed_out)
+    if (frame_is_stopping(f))
         frame_end(f, STEP_CANCELLED, NULL, NULL);
     else if (c->outcome == TOOL_ERROR) /* it did not */
         call_when_durable(f);
@@ -205,13 +207,13 @@ static void on_status(struct tool_call *c)
 
 static void ask_tool(struct frame *f)
 {
-    struct tool_work *w = f->state;
+    struct tool_work *w = f->node;
 
     if (!w->call.tool->ops->status) {
         ask_human(f);
         return;
     }
-    frame_set_busy(f, true);
+    frame_set_state(f, FRAME_WORKING);
     w->checking = w->running = true;
     w->call.done = on_status;
     w->call.tool->ops->status(w->call.tool, &w->call);
@@ -232,14 +234,14 @@ static enum status prepare(struct frame *f, struct json **in, struct error *err)
 
 static void begin(struct frame *f)
 {
-    struct tool *tool = tool_registry_find(f->r->host.tools, f->step->tool);
+    struct tool *tool = tool_registry_find(f->host->tools, f->step->tool);
 
     if (!tool) {
         frame_end(f, STEP_ERROR, NULL, "no tool `%s`", f->step->tool);
         return;
     }
-    f->state = work_new(f, tool);
-    if (f->recovered && frame_effect(f) == EFFECT_ONCE)
+    f->node = work_new(f, tool);
+    if (f->recovered && step_effect(f) == EFFECT_ONCE)
         ask_tool(f);
     else
         call_when_durable(f);
@@ -247,7 +249,7 @@ static void begin(struct frame *f)
 
 static void cancel(struct frame *f)
 {
-    struct tool_work *w = f->state;
+    struct tool_work *w = f->node;
 
     question_end(f);
     if (w && w->running && !w->checking && w->call.tool->ops->cancel) {
@@ -258,5 +260,14 @@ static void cancel(struct frame *f)
     frame_end(f, STEP_CANCELLED, NULL, NULL);
 }
 
-const struct node_ops node_tool_ops = {
-    .prepare = prepare, .begin = begin, .cancel = cancel, .release = leave};
+static void release(struct frame *f)
+{
+    question_end(f);
+    leave(f);
+}
+
+const struct node_ops node_tool_ops = {.prepare = prepare,
+                                       .begin = begin,
+                                       .cancel = cancel,
+                                       .poll = question_poll,
+                                       .release = release};

@@ -2,7 +2,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "blueprints/frame.h"
+#include "blueprints/frame_vars.h"
 
 static enum status prepare(struct frame *f, struct json **in, struct error *err)
 {

@@ -2,93 +2,130 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "blueprints/runner.h"
+
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "blueprints/frame.h"
+#include "blueprints/runner_state.h"
+#include "blueprints/step.h"
+#include "runtime/store/query.h"
 
 #define POLL_MS   200 /* how late another process's answer or cancel is noticed */
 #define PUMP_MOST 512 /* events at one turn of the loop */
 
 /* What was asked of the loop or the store cannot be taken back, so it finds out here whether its
  * runner is still there. */
-struct pump {
+struct runner_call {
     struct runner *r;
 };
 
-static void consider_end(struct runner *r);
+static struct runner *runner_of(struct frame_host *h)
+{
+    return (struct runner *)h;
+}
+
+static struct runner_call *call_new(struct runner *r)
+{
+    struct runner_call *c = xcalloc(1, sizeof(*c));
+
+    c->r = r;
+    return c;
+}
 
 /* ---- the pump */
 
-static struct frame *take_ready(struct runner *r)
-{
-    struct frame *f = r->ready_first;
+static void consider_end(struct runner *r);
 
-    if (!f)
-        return NULL;
-    r->ready_first = f->ready_next;
-    if (!r->ready_first)
-        r->ready_last = NULL;
-    f->ready_next = NULL;
-    return f;
+static void pump_frame(struct runner *r, struct frame *f)
+{
+    if (f->state == FRAME_QUEUED) {
+        step_begin(f);
+        return;
+    }
+    r->root_ended = f == r->root;
+    step_finish(f); /* f is gone after this, unless it is the root */
 }
 
-static void pump(struct runner *r)
+/* While it pumps, r->pump is set, so that nothing else is asked of the loop. */
+static void pump(void *ctx)
 {
+    struct runner_call *c = ctx;
+    struct runner *r = c->r;
     struct frame *f;
 
-    r->pumping = true;
-    for (int i = 0; i < PUMP_MOST && !r->ending && (f = take_ready(r)) != NULL; i++) {
-        enum frame_event event = f->event;
-
-        f->event = FRAME_IDLE;
-        if (event == FRAME_BEGIN)
-            frame_begin(f);
-        else if (event == FRAME_END && f != r->root)
-            frame_finish(f);
-        else if (event == FRAME_END) {
-            frame_finish(f);
-            r->ending = true;
+    if (r && r->phase == RUNNER_ACTIVE) {
+        for (int i = 0; i < PUMP_MOST && !r->root_ended; i++) {
+            f = frame_take_ready(&r->frames);
+            if (!f)
+                break;
+            pump_frame(r, f);
         }
+        if (r->budget.changed && !r->had_ended)
+            run_budget_write(&r->budget, r->run, r->host.seams);
     }
-    r->pumping = false;
-    if (r->spent_more)
-        budget_write(r);
-    if (r->ready_first && !r->ending)
-        runner_wake(r);
+    free(c);
+    if (!r)
+        return;
+    r->pump = NULL;
+    if (r->phase != RUNNER_ACTIVE)
+        return;
+    if (r->frames.ready_first && !r->root_ended)
+        r->frames.ops->wake(&r->frames);
     else
         consider_end(r); /* r may be gone after this */
 }
 
-static void pump_deferred(void *ctx)
+static void wake(struct frame_host *h)
 {
-    struct pump *p = ctx;
-    struct runner *r = p->r;
+    struct runner *r = runner_of(h);
 
-    free(p);
-    if (!r)
+    if (r->pump || r->phase != RUNNER_ACTIVE)
         return;
-    r->pump = NULL;
-    if (!r->told)
-        pump(r);
+    r->pump = call_new(r);
+    loop_defer(h->loop, pump, r->pump);
 }
 
-void runner_wake(struct runner *r)
+/* ---- what is open */
+
+static int64_t earlier(int64_t a, int64_t b)
 {
-    if (r->pumping || r->pump || r->told)
+    return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+static void look(const struct frame *f, struct runner_open *out)
+{
+    int64_t due = earlier(f->due_ms, f->deadline_ms);
+
+    for (const struct frame *c = f->child; c; c = c->next)
+        look(c, out);
+    if (!frame_is_leaf(f) && f->state != FRAME_BACKOFF)
         return;
-    r->pump = xcalloc(1, sizeof(*r->pump));
-    r->pump->r = r;
-    loop_defer(r->host.loop, pump_deferred, r->pump);
+    if (f->state == FRAME_SUSPENDED || (f->state == FRAME_WAITING && due == 0))
+        out->n_unlimited++;
+    else if (f->state == FRAME_WAITING)
+        out->n_questions++;
+    else
+        out->n_working++;
+    out->next_due_ms = earlier(out->next_due_ms, due);
+}
+
+void runner_look(const struct runner *r, struct runner_open *out)
+{
+    *out = (struct runner_open){0};
+    look(r->root, out);
 }
 
 /* ---- the end */
 
-static void tell(struct runner *r)
+static void report_end(struct runner *r)
 {
     runner_done done = r->done;
 
+    assert(r->phase == RUNNER_CONCLUDING);
+    r->phase = RUNNER_DONE;
     loop_timer_free(r->poll);
     loop_tick_free(r->tick);
     r->poll = NULL;
@@ -108,12 +145,7 @@ static void on_durable(void *ctx, enum status status, const struct error *err)
         else
             error_set(&r->result.err, status, "the store did not take the end of the run");
     }
-    tell(r);
-}
-
-static const char *end_of(const struct runner *r)
-{
-    return r->root->end == STEP_OK ? "ok" : step_state_name(r->root->end);
+    report_end(r);
 }
 
 static enum status status_of(enum step_state end)
@@ -134,75 +166,116 @@ static enum status status_of(enum step_state end)
     }
 }
 
-static void conclude(struct runner *r, const char *status)
+static void begin_conclusion(struct runner *r, const char *status)
 {
     struct runner_result *result = &r->result;
+
+    assert(r->phase == RUNNER_ACTIVE);
+    r->phase = RUNNER_CONCLUDING;
+    result->status = status;
+    result->steps = r->frames.n_frames;
+    result->tok_in = r->budget.tok_in;
+    result->tok_out = r->budget.tok_out;
+    result->wall_ms = seams_wall_ms(r->host.seams) - r->budget.began_ms;
+}
+
+/* The run has ended, or waits: into its row. */
+static void conclude(struct runner *r, const char *status)
+{
     const char *words = NULL;
 
-    r->told = true;
-    result->status = status;
-    result->steps = r->n_frames;
-    result->tok_in = r->tok_in;
-    result->tok_out = r->tok_out;
-    result->wall_ms = seams_wall_ms(r->host.seams) - r->began_ms;
-    if (r->fatal.status) {
-        result->err = r->fatal;
-        tell(r);
-        return;
+    begin_conclusion(r, status);
+    if (r->root_ended) {
+        words = r->root->error;
+        r->result.output = r->root->value;
+        if (r->root->end != STEP_OK)
+            error_set(&r->result.err, status_of(r->root->end), "%s", words ? words : status);
     }
-    if (!r->keep) {
-        if (r->ending) {
-            words = r->root->error;
-            result->output = r->root->value;
-            if (r->root->end != STEP_OK)
-                error_set(&result->err, status_of(r->root->end), "%s", words ? words : status);
-        }
-        budget_write(r);
-        run_set_status(r->run, status, result->output, words);
+    if (!r->had_ended) {
+        run_budget_write(&r->budget, r->run, r->host.seams);
+        run_set_status(r->run, status, r->result.output, words);
     }
     journal_when_durable(r->run, on_durable, r);
 }
 
+static void conclude_root(struct runner *r)
+{
+    if (r->fatal.status) {
+        begin_conclusion(r, "error");
+        r->result.err = r->fatal;
+        report_end(r);
+    } else if (r->root->state == FRAME_INTERRUPTED) {
+        begin_conclusion(r, "running");
+        journal_when_durable(r->run, on_durable, r);
+    } else {
+        conclude(r, step_state_name(r->root->end));
+    }
+}
+
+/* Nothing works, so the run waits: may the process leave it there? */
+static bool leaves(const struct runner *r, const struct runner_open *open)
+{
+    if (r->leaving || r->frames.n_in[FRAME_SUSPENDED] > 0 || r->host.stay == RUNNER_STAY_WORK)
+        return true;
+    return r->host.stay == RUNNER_STAY_WAITS && open->n_waits == 0;
+}
+
 static void consider_end(struct runner *r)
 {
-    if (r->told)
+    struct runner_open open;
+
+    if (r->phase != RUNNER_ACTIVE || r->pump || r->frames.ready_first)
         return;
-    if (r->ending)
-        conclude(r, r->fatal.status ? "error" : r->keep ? "running" : end_of(r));
-    else if (r->n_busy == 0 && r->n_asking > 0 && (!r->host.stay || r->n_suspended > 0) &&
-             !r->stopped)
-        conclude(r, "waiting");
-    else
-        assert(r->n_busy > 0 || r->n_asking > 0);
+    if (r->root_ended) {
+        conclude_root(r);
+        return;
+    }
+    assert(r->root->child);
+    if (frame_is_stopping(r->root) || r->frames.n_in[FRAME_WORKING] +
+                                              r->frames.n_in[FRAME_STOPPING] +
+                                              r->frames.n_in[FRAME_BACKOFF] >
+                                          0)
+        return;
+    runner_look(r, &open);
+    assert(open.n_working == 0);
+    assert(open.n_waits + open.n_questions + open.n_unlimited > 0);
+    if (!leaves(r, &open))
+        return;
+    r->result.next_due_ms = open.next_due_ms;
+    conclude(r, "waiting");
 }
 
 /* ---- while it runs */
 
 static void on_check(void *ctx, enum status status, const struct error *err)
 {
-    struct pump *p = ctx;
-    struct runner *r = p->r;
+    struct runner_call *c = ctx;
+    struct runner *r = c->r;
 
-    free(p);
+    free(c);
     if (!r)
         return;
     r->check = NULL;
-    if (status && !r->told)
-        runner_fatal(r, err);
+    if (status && r->phase == RUNNER_ACTIVE)
+        r->frames.ops->fatal(&r->frames, err);
 }
 
 /* A store that takes nothing any more (a full disk) is noticed while the run works, not only at its
  * end. */
 static void check_store(struct runner *r)
 {
-    struct pump *p;
-
     if (r->check)
         return;
-    p = xcalloc(1, sizeof(*p));
-    p->r = r;
-    r->check = p;
-    journal_when_durable(r->run, on_check, p);
+    r->check = call_new(r);
+    journal_when_durable(r->run, on_check, r->check);
+}
+
+static void poll_waiting(struct frame *f)
+{
+    for (struct frame *c = f->child; c; c = c->next)
+        poll_waiting(c);
+    if (f->state == FRAME_WAITING && f->ops->poll)
+        f->ops->poll(f);
 }
 
 static void on_poll(void *ctx);
@@ -219,16 +292,16 @@ static void on_poll(void *ctx)
     struct error err = ERROR_INIT;
     bool cancelled = false;
 
-    set_poll(r); /* it holds the loop open until the end is told */
-    if (r->stopped || r->told)
+    set_poll(r); /* it holds the loop open until the end is reported */
+    if (r->phase != RUNNER_ACTIVE || frame_is_stopping(r->root))
         return;
     check_store(r);
     if (run_poll_cancelled(r->run, &cancelled, &err))
-        runner_fatal(r, &err);
+        r->frames.ops->fatal(&r->frames, &err);
     else if (cancelled)
-        runner_stop(r, false);
-    else if (r->n_asking > 0)
-        question_poll_all(r->root);
+        runner_cancel(r);
+    else if (r->frames.n_in[FRAME_WAITING] > 0)
+        poll_waiting(r->root);
 }
 
 static void on_tick(void *ctx)
@@ -238,40 +311,133 @@ static void on_tick(void *ctx)
     journal_flush(r->run);
 }
 
-void runner_fatal(struct runner *r, const struct error *err)
+static void fatal(struct frame_host *h, const struct error *err)
 {
-    if (!r->fatal.status && err)
+    struct runner *r = runner_of(h);
+
+    if (h->broken)
+        return;
+    if (err)
         r->fatal = *err;
     r->fatal.status = r->fatal.status ? r->fatal.status : STATUS_FAILED;
-    runner_stop(r, true);
+    h->broken = true;
+    runner_interrupt(r);
 }
 
-void runner_stop(struct runner *r, bool keep)
+static bool can_stop(const struct runner *r)
 {
-    if (r->told || r->ending || (r->time_is_over && !keep)) /* it ends already */
-        return;
-    r->stopped = true;
-    r->keep = r->keep || keep;
-    frame_cancel(r->root);
+    return r->phase == RUNNER_ACTIVE && !r->root_ended;
+}
+
+void runner_cancel(struct runner *r)
+{
+    if (can_stop(r) && !frame_is_stopping(r->root))
+        frame_cancel(r->root);
+}
+
+void runner_interrupt(struct runner *r)
+{
+    if (can_stop(r))
+        frame_interrupt(r->root);
 }
 
 void runner_time_out(struct runner *r, const char *words)
 {
-    if (r->told || r->ending || r->stopped)
+    if (!can_stop(r) || frame_is_stopping(r->root))
         return;
-    r->stopped = true;
-    r->time_is_over = xstrdup(words);
+    free(r->root->time_words);
+    r->root->time_words = xstrdup(words);
     frame_time_out(r->root);
 }
 
+void runner_leave(struct runner *r)
+{
+    r->leaving = true;
+    wake(&r->frames);
+}
+
 /* ---- life */
+
+static void on_step(struct frame_host *h, const struct frame *f, enum step_state state)
+{
+    const struct runner_host *host = &runner_of(h)->host;
+
+    if (host->on_step)
+        host->on_step(host->ctx, f->path, plan_kind_name(f->step->kind), state);
+}
+
+static const struct frame_host_ops frame_ops = {
+    .wake = wake, .fatal = fatal, .on_step = on_step, .role = runner_role};
+
+static void host_frames(struct runner *r)
+{
+    const struct runner_host *h = &r->host;
+
+    r->frames =
+        (struct frame_host){.ops = &frame_ops,
+                            .nodes = node_table,
+                            .loop = h->loop,
+                            .seams = h->seams,
+                            .run = r->run,
+                            .tools = h->tools,
+                            .agents = h->agents,
+                            .budget = &r->budget,
+                            .max_frames = h->max_steps > 0 ? h->max_steps : RUNNER_MAX_STEPS};
+}
+
+struct left {
+    struct json *counters;
+    char status[24];
+};
+
+static bool take_row(void *ctx, const struct run_row *row)
+{
+    struct left *left = ctx;
+
+    left->counters = row->budget ? jv_deep_copy(row->budget) : NULL;
+    snprintf(left->status, sizeof(left->status), "%s", row->status);
+    return false;
+}
+
+/* How an earlier process left the run. */
+static enum status take_up(struct runner *r, struct error *err)
+{
+    struct store_reader *q = NULL;
+    struct left left = {0};
+    enum status st = STATUS_OK;
+
+    if (run_is_resumed(r->run))
+        st = store_reader_open(r->host.store, &q, err);
+    if (q)
+        st = query_run(q, run_uuid(r->run), take_row, &left, err);
+    run_budget_init(&r->budget, r->plan, r->host.seams, left.counters);
+    jv_unref(left.counters);
+    r->frames.was_waiting = strcmp(left.status, "waiting") == 0;
+    r->had_ended = strcmp(left.status, "ok") == 0;
+    if (!st && q && !r->had_ended && !r->frames.was_waiting && strcmp(left.status, "running") != 0)
+        st = error_set(err, STATUS_USAGE, "the run has ended: %s", left.status);
+    store_reader_close(q);
+    return st;
+}
+
+static enum status prepare(struct runner *r, const struct json *inputs, struct error *err)
+{
+    struct plan_check check = {.tools = r->host.tools, .unattended = r->host.unattended};
+    enum status st = take_up(r, err);
+
+    if (!st)
+        st = plan_inputs(r->plan, inputs, &r->inputs, err);
+    if (!st)
+        st = blueprint_check(r->plan, &check, err);
+    return st ? st : runner_make_roles(r, r->plan, err);
+}
 
 enum status runner_start(const struct runner_host *h, const struct plan *plan, struct run *run,
                          const struct json *inputs, runner_done done, void *ctx,
                          struct runner **out, struct error *err)
 {
-    struct plan_check check = {.tools = h->tools, .unattended = h->unattended};
     struct runner *r = xcalloc(1, sizeof(*r));
+    bool cancelled = false;
     enum status st;
 
     r->host = *h;
@@ -279,24 +445,21 @@ enum status runner_start(const struct runner_host *h, const struct plan *plan, s
     r->run = run;
     r->done = done;
     r->ctx = ctx;
-    r->open_budgets = jv_object();
-    r->began_ms = seams_wall_ms(h->seams);
-    st = plan_inputs(plan, inputs, &r->inputs, err);
-    if (!st)
-        st = blueprint_check(plan, &check, err);
-    if (!st)
-        st = runner_make_roles(r, plan, err);
-    if (!st)
-        st = budget_restore(r, err);
+    host_frames(r);
+    st = prepare(r, inputs, err);
+    if (!st && run_is_resumed(run)) /* an owner that died may not have come to it */
+        st = run_poll_cancelled(run, &cancelled, err);
     if (st) {
         runner_free(r);
         return st;
     }
-    if (run_is_resumed(run))
+    if (run_is_resumed(run) && !r->had_ended)
         run_set_status(run, "running", NULL, NULL);
     r->tick = loop_tick_new(h->loop, on_tick, r);
     runner_root_new(r);
     set_poll(r);
+    if (cancelled)
+        runner_cancel(r);
     *out = r;
     return STATUS_OK;
 }
@@ -313,8 +476,7 @@ void runner_free(struct runner *r)
     if (r->check)
         r->check->r = NULL;
     runner_free_roles(r);
-    jv_unref(r->open_budgets);
+    run_budget_deinit(&r->budget);
     jv_unref(r->inputs);
-    free(r->time_is_over);
     free(r);
 }

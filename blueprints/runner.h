@@ -12,6 +12,13 @@
 #include "agents/turn.h"
 #include "blueprints/plan.h"
 
+/* When the runner is done with "waiting": resume goes on later. */
+enum runner_stay {
+    RUNNER_STAY_WORK,  /* when nothing is left but questions and waits */
+    RUNNER_STAY_WAITS, /* when nothing is left but questions: a step `wait` is waited for */
+    RUNNER_STAY_ALL    /* at runner_leave: answers, deadlines and waits are taken as they come */
+};
+
 struct runner_host {
     struct loop *loop;
     struct agent_host *agents;
@@ -24,21 +31,20 @@ struct runner_host {
     /* Progress: a step began or ended. May be NULL. */
     void (*on_step)(void *ctx, const char *path, const char *kind, enum step_state state);
     void *ctx;
-    /* Stay while only questions are open, and take answers as they come. false: the runner is done
-     * with "waiting" then, and resume goes on after an answer. */
-    bool stay;
+    enum runner_stay stay;
     bool unattended; /* nobody answers: every question needs a default, or the run does not begin */
     int64_t max_steps; /* of a run, each item and round counted; 0: RUNNER_MAX_STEPS */
 };
 #define RUNNER_MAX_STEPS 1000000
 
 struct runner_result {
-    /* "ok", "error", "timeout", "budget", "cancelled", "rejected"; "waiting" and "running" when the
-     * run is not over: resume goes on. */
+    /* "ok", "error", "timeout", "budget", "cancelled", "rejected"; "waiting" and "running" (it was
+     * interrupted) when the run is not over: resume goes on. */
     const char *status;
     struct json *output; /* lent for the call */
     struct error err;
     int64_t steps, tok_in, tok_out, wall_ms; /* of this process */
+    int64_t next_due_ms; /* waiting: when it goes on by itself (wall clock); 0: never */
 };
 struct runner;
 typedef void (*runner_done)(void *ctx, struct runner *r, const struct runner_result *result);
@@ -46,17 +52,35 @@ typedef void (*runner_done)(void *ctx, struct runner *r, const struct runner_res
 /* inputs: an object, checked against plan->input (STATUS_USAGE names the input). The run row's
  * config holds
  * {"plan": effective, "inputs": ..., "options": ...}; a resumed run gets both from there. Models
- * are opened and tools looked up here, so that what is missing fails before the first step. done is
- * called from the loop, once, when what it tells is durable; the caller drains store_reply_box. */
+ * are opened and tools looked up here, so that what is missing fails before the first step. A run
+ * that has ended is refused (STATUS_USAGE), unless it ended `ok`: then its result comes again, and
+ * nothing is written. done is called from the loop, once, when what it
+ * reports is durable; the caller drains store_reply_box. */
 MUST_CHECK enum status runner_start(const struct runner_host *h, const struct plan *plan,
                                     struct run *run, const struct json *inputs, runner_done done,
                                     void *ctx, struct runner **out, struct error *err);
-/* Cancels what is in flight; done follows with "cancelled", or with "running" when `keep` is true
- * (Ctrl-C): then nothing more is recorded, and the run can be resumed. */
-void runner_stop(struct runner *r, bool keep);
+/* Ends the run as cancelled; done follows. */
+void runner_cancel(struct runner *r);
+/* The process ends (Ctrl-C): what is in flight is given up, nothing more is recorded of it, and
+ * done follows with "running"; the run can be resumed. */
+void runner_interrupt(struct runner *r);
 /* The time of the whole run is over: it ends as "timeout", with these words as its error. */
 void runner_time_out(struct runner *r, const char *words);
+/* Done with "waiting" as soon as nothing but questions and waits is open: for a caller that no
+ * longer stays. */
+void runner_leave(struct runner *r);
 void runner_free(struct runner *r); /* after done; allowed inside it */
+
+/* What a run that goes on has open. A run in which only n_unlimited is not 0 can only be moved by
+ * an answer. */
+struct runner_open {
+    int64_t n_working;   /* calls, agents, retries to come */
+    int64_t n_waits;     /* steps `wait` */
+    int64_t n_questions; /* with a deadline, of their own or of a step around them */
+    int64_t n_unlimited; /* questions without one, and agents that wait for an answer */
+    int64_t next_due_ms; /* the earliest deadline, end of a wait or retry; wall clock; 0: none */
+};
+void runner_look(const struct runner *r, struct runner_open *out);
 
 /* An answer from the command line, for the question of a wait row: one of its options by its text,
  * else the text itself. STATUS_USAGE names the options. */

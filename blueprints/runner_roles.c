@@ -5,11 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "blueprints/frame.h"
+#include "blueprints/runner_state.h"
 
-const struct agent_role *runner_role(const struct runner *r, const struct plan *p,
+const struct agent_role *runner_role(const struct frame_host *h, const struct plan *p,
                                      const struct plan_agent *a)
 {
+    const struct runner *r = (const struct runner *)h;
+
     for (size_t i = 0; i < r->n_roles; i++) {
         if (r->role[i].agent == a && r->role[i].plan == p)
             return r->role[i].role;
@@ -45,7 +47,7 @@ static enum status make_role(struct runner *r, const struct plan *p, const struc
     struct agent_role *role;
     enum status st;
 
-    if (runner_role(r, p, a))
+    if (runner_role(&r->frames, p, a))
         return STATUS_OK;
     role = xcalloc(1, sizeof(*role));
     role->name = a->role;

@@ -3,13 +3,14 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <stdlib.h>
-#include <string.h>
 
-#include "blueprints/frame.h"
+#include "blueprints/block.h"
+#include "blueprints/frame_vars.h"
+#include "blueprints/runner_state.h"
 
 static void child_ended(struct frame *f, struct frame *child)
 {
-    struct block *b = f->state;
+    struct block *b = f->node;
     struct error err = ERROR_INIT;
     struct json *out = NULL;
     enum status st;
@@ -29,9 +30,9 @@ static void child_ended(struct frame *f, struct frame *child)
 
 static void release(struct frame *f)
 {
-    if (f->state)
-        block_deinit(f->state);
-    free(f->state);
+    if (f->node)
+        block_deinit(f->node);
+    free(f->node);
 }
 
 static const struct node_ops root_ops = {.child_ended = child_ended, .release = release};
@@ -47,22 +48,19 @@ static void on_wall(void *ctx)
 void runner_root_new(struct runner *r)
 {
     const struct plan *p = r->plan;
-    struct frame *f = xcalloc(1, sizeof(*f));
-    int64_t left = p->budget.wall_ms - r->wall_before_ms;
+    struct frame *f = frame_new_root(&r->frames, p, &root_ops);
+    int64_t left = p->budget.wall_ms - r->budget.wall_before_ms;
 
-    f->r = r;
-    f->plan = p;
-    f->ops = &root_ops;
-    f->path = xstrdup("");
     f->vars = vars_new(r->inputs);
-    f->spends = &r->budget;
-    f->intended = true; /* the run's row */
-    f->state = xcalloc(1, sizeof(struct block));
+    f->spends = &r->budget.live;
+    f->record = RECORD_INTENT; /* the run's row */
+    f->node = xcalloc(1, sizeof(struct block));
     r->root = f;
     if (p->budget.wall_ms > 0) {
         left = left > 0 ? left : 0;
-        f->deadline_ms = r->began_ms + left;
+        f->deadline_ms = r->budget.began_ms + left;
+        f->time_words = run_budget_wall_words(p->budget.wall_ms);
         f->timer = loop_timer_new(r->host.loop, left, on_wall, f);
     }
-    block_begin(f->state, f, p, p->step, p->n_steps);
+    block_begin(f->node, f, p, p->step, p->n_steps);
 }

@@ -98,8 +98,12 @@ static void wake_for_store(void *ctx)
 
 static void stop_runner(struct driver *d, bool keep)
 {
-    if (d->runner && !d->ended)
-        runner_stop(d->runner, keep);
+    if (!d->runner || d->ended)
+        return;
+    if (keep)
+        runner_interrupt(d->runner);
+    else
+        runner_cancel(d->runner);
 }
 
 /* Once a turn: was there a signal (it wakes the loop)? Completions of the store; then what this

@@ -438,8 +438,10 @@ static void on_stop(void *ctx)
     b->stop_timer = NULL;
     if (b->while_running)
         b->while_running(b);
+    else if (b->runner && b->stop_keep)
+        runner_interrupt(b->runner);
     else if (b->runner)
-        runner_stop(b->runner, b->stop_keep);
+        runner_cancel(b->runner);
 }
 
 static void drive(struct run_bench *b, const struct json *inputs)
@@ -452,7 +454,7 @@ static void drive(struct run_bench *b, const struct json *inputs)
                             .model = give_model,
                             .on_step = on_step,
                             .ctx = b,
-                            .stay = b->stay,
+                            .stay = b->stay ? RUNNER_STAY_ALL : RUNNER_STAY_WORK,
                             .unattended = b->unattended,
                             .max_steps = b->max_steps};
     struct error err = ERROR_INIT;

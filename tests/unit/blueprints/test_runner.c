@@ -403,7 +403,7 @@ static void end_its_time(struct run_bench *b)
 {
     runner_time_out(b->runner, "time limit of 5 s reached");
     runner_time_out(b->runner, "again");
-    runner_stop(b->runner, false); /* too late to be what ends it */
+    runner_cancel(b->runner); /* too late to be what ends it */
 }
 
 static void the_time_of_the_run_is_over_in_the_words_of_who_says_so(void **state)

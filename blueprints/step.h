@@ -1,0 +1,40 @@
+/* step.h - how a step begins and ends with the journal: find first, intend before, finish after.
+ *
+ * The rules are those of the recording section of the design: an attempt rises only after a known
+ * failure; after a crash it stays. A time-out is a known failure where the effect is none or read;
+ * an idempotent call is tried again under the same key; a `once` call asks whether it happened.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_BLUEPRINTS_STEP_H
+#define TROUPE_BLUEPRINTS_STEP_H
+
+#include "blueprints/frame.h"
+
+/* ---- step_begin.c: a QUEUED frame, for the pump */
+void step_begin(struct frame *f);
+
+/* ---- step_end.c: a frame that is ENDED or INTERRUPTED, for the pump; frees it, unless it is the
+ * root or another attempt follows */
+void step_finish(struct frame *f);
+
+/* ---- step_record.c */
+/* The effect of this step: declared, or of what is in it. */
+enum effect step_effect(const struct frame *f);
+const char *step_name(const struct frame *f); /* of its agent, tool or blueprint; or NULL */
+void step_intend(struct frame *f);
+/* The end of f itself, or of a cancelled step below it. */
+void step_record_end(struct frame *f);
+void step_record_cancelled(struct frame *f);
+/* Tells whoever looks on. */
+void step_report(const struct frame *f, enum step_state state);
+/* The step waits for an answer or a time. */
+void step_record_waiting(struct frame *f, int64_t due_ms);
+/* It waits for an answer that only a resume can take up. */
+void step_suspend(struct frame *f);
+/* The attempt is over with these words; another one begins at once. */
+void step_begin_again(struct frame *f, const char *why);
+/* What the attempt left, so that another can begin. */
+void step_reset(struct frame *f);
+
+#endif

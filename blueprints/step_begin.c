@@ -1,0 +1,184 @@
+/* step_begin.c - how a step begins: what it reads, what the journal has, its limits, its intent.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "blueprints/run_budget.h"
+#include "blueprints/step.h"
+
+/* SHA-256, its first 16 bytes, of what the step is and of what it reads. */
+static void hash_inputs(struct frame *f)
+{
+    struct json *v = jv_object();
+    struct str text = STR_INIT;
+    struct sha256 h;
+
+    jv_set_string(v, "kind", plan_kind_name(f->step->kind));
+    if (step_name(f))
+        jv_set_string(v, "name", step_name(f));
+    jv_set_adopt(v, "in", jv_ref(f->in));
+    jv_write_canonical(v, &text);
+    h = sha256_of(str_cstr(&text), text.len);
+    memcpy(f->in_hash, h.byte, sizeof(f->in_hash));
+    str_deinit(&text);
+    jv_unref(v);
+}
+
+/* ---- an attempt */
+
+static void on_time(void *ctx)
+{
+    struct frame *f = ctx;
+
+    frame_drop_timer(f);
+    frame_time_out(f);
+}
+
+static int64_t tighter(int64_t a, int64_t b)
+{
+    return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+/* The time of a step counts while a process works on it; around a question or a wait it also
+ * counts while the run waits. */
+static int64_t time_left(const struct frame *f, int64_t ms)
+{
+    int64_t left = ms;
+
+    if (f->recovered && f->host->was_waiting && !frame_is_leaf(f))
+        left -= frame_now(f) - f->started_ms;
+    return left > 0 ? left : 0;
+}
+
+/* The step's own limits, and those of the blueprint that it runs. */
+static void set_limits(struct frame *f)
+{
+    int64_t ms = f->step->kind == PLAN_HUMAN ? 0 : f->step->timeout_ms;
+    const struct plan *sub = f->step->sub;
+    struct plan_budget limits = f->step->budget;
+
+    if (sub)
+        limits = (struct plan_budget){
+            tighter(limits.tokens, sub->budget.tokens), tighter(limits.steps, sub->budget.steps),
+            tighter(limits.calls, sub->budget.calls), tighter(limits.wall_ms, sub->budget.wall_ms)};
+    f->deadline_ms = f->parent->deadline_ms;
+    f->spends = f->parent->spends;
+    run_budget_open(f, &limits);
+    if (ms == 0 && limits.wall_ms == 0)
+        return;
+    ms = ms ? time_left(f, ms) : INT64_MAX;
+    if (limits.wall_ms && limits.wall_ms < ms) {
+        ms = limits.wall_ms;
+        free(f->time_words);
+        f->time_words = run_budget_wall_words(limits.wall_ms);
+    }
+    f->deadline_ms = tighter(f->deadline_ms, frame_now(f) + ms);
+    f->timer = loop_timer_new(f->host->loop, ms, on_time, f);
+}
+
+static void begin_attempt(struct frame *f)
+{
+    bool leaf = f->step->kind == PLAN_AGENT || f->step->kind == PLAN_TOOL;
+    struct error err = ERROR_INIT;
+    enum status st;
+
+    if (!f->recovered)
+        f->started_ms = frame_now(f);
+    set_limits(f);
+    frame_set_state(f, FRAME_WORKING);
+    step_intend(f);
+    st = budget_fits(f->spends, frame_now(f), f->step->kind == PLAN_AGENT ? 1 : 0, leaf ? 1 : 0,
+                     f->step->kind == PLAN_TOOL ? 1 : 0, &err);
+    if (st)
+        frame_end_error(f, st, &err);
+    else
+        f->ops->begin(f);
+}
+
+/* ---- what the journal has */
+
+static void blueprint_changed(struct frame *f)
+{
+    struct error err = ERROR_INIT;
+
+    error_set(&err, STATUS_CONFIG,
+              "blueprint changed: step `%s` (%s, line %d) was begun with other inputs", f->path,
+              f->plan->file, f->step->line);
+    error_hint(&err, "resume with the blueprint and the inputs that the run began with");
+    frame_fatal(f, &err);
+}
+
+/* True: the frame has ended as recorded. */
+static bool take_record(struct frame *f, struct step_record *rec)
+{
+    f->attempt = rec->attempt;
+    f->started_ms = rec->t0_ms;
+    /* Cancelled with the step around it, which has not ended: it runs again too. */
+    if (rec->state == STEP_STARTED || rec->state == STEP_WAITING || rec->state == STEP_CANCELLED) {
+        f->recovered = true;
+        return false;
+    }
+    f->record = RECORD_END;
+    frame_end(f, rec->state, rec->out, rec->err ? "%s" : NULL, rec->err ? rec->err : "");
+    f->error_has_path = f->step->n_children > 0 || f->step->sub;
+    rec->out = NULL;
+    return true;
+}
+
+/* Looks the step up. True: nothing is left to begin. */
+static bool find(struct frame *f)
+{
+    struct step_record rec = {0};
+    struct error err = ERROR_INIT;
+    bool found = false, ended = true;
+
+    if (journal_find(f->host->run, f->path, &found, &rec, &err)) {
+        frame_fatal(f, &err);
+        return true;
+    }
+    if (!found)
+        return false;
+    if (memcmp(rec.in_hash, f->in_hash, sizeof(f->in_hash)) != 0)
+        blueprint_changed(f);
+    else
+        ended = take_record(f, &rec);
+    step_record_deinit(&rec);
+    return ended;
+}
+
+static bool prepare(struct frame *f, struct error *err)
+{
+    enum status st;
+
+    if (f->host->n_frames > f->host->max_frames)
+        st = error_set(err, STATUS_LIMIT, "the run has more than %lld steps",
+                       (long long)f->host->max_frames);
+    else
+        st = f->ops->prepare(f, &f->in, err);
+    if (st)
+        f->in = jv_null();
+    hash_inputs(f);
+    return st == STATUS_OK;
+}
+
+void step_begin(struct frame *f)
+{
+    struct error err = ERROR_INIT;
+    bool first = f->in == NULL;
+
+    assert(f->state == FRAME_QUEUED && f->stop == STOP_NONE && f->record == RECORD_NONE);
+    assert(!f->child && !f->node && !f->timer);
+    if (first)
+        f->not_retryable = !prepare(f, &err);
+    if (first && find(f))
+        return;
+    if (!f->not_retryable) {
+        begin_attempt(f);
+        return;
+    }
+    step_intend(f);
+    frame_end_error(f, err.status, &err);
+}

@@ -1,0 +1,21 @@
+/* time_text.h - times and durations as text: RFC 3339, and durations as a file writes them.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_RUNTIME_BASE_TIME_TEXT_H
+#define TROUPE_RUNTIME_BASE_TIME_TEXT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "runtime/base/str.h"
+
+/* A date-time of RFC 3339 with its offset, as in 2026-03-01T08:00:00Z or ...T08:00:00.5+01:00, to
+ * milliseconds since the epoch; what is below a millisecond is cut. False when it is none. */
+bool time_from_rfc3339(const char *s, int64_t *out_ms);
+/* In UTC, with milliseconds where they are not 0. Years 0 to 9999. */
+void time_put_rfc3339(struct str *out, int64_t ms);
+/* What text_to_duration_ms reads, in the largest unit that is whole: "250ms", "90s", "10m". */
+void duration_put(struct str *out, int64_t ms);
+
+#endif
