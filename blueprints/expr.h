@@ -1,8 +1,10 @@
 /* expr.h - the CEL subset of blueprints: conditions and values without side effects.
  *
  * Literals (null, bool, int, double, 'string', lists, maps), field access and index, comparison,
- * && || !, + - * / %, `in`, `? :`, has(x.y), and the functions of functions.def (a.f(b) is f(a,
- * b)). No loops, no I/O; at most 4 KiB of text, depth 32 and 10,000 evaluation steps. `${...}` in a
+ * && || !, + - * / %, `in`, `? :`, has(x.y), the macros all, exists, filter and map
+ * (list.filter(x, x.n > 1)), and the functions of functions.def (a.f(b) is f(a, b)). No I/O; at
+ * most 4 KiB of text, depth 32 and 100,000 evaluation steps: each node that is evaluated is one,
+ * and a function costs by the size of what it reads. `${...}` in a
  * string is an expression; a string that is one expression keeps its type, others become text;
  * `$${` is a literal `${`.
  *
@@ -21,9 +23,13 @@ void expr_free(struct expr *e);
  * that names it and the nearest one. */
 MUST_CHECK enum status expr_eval(const struct expr *e, const struct json *vars, struct json **out,
                                  struct error *err);
-/* Names at the root that the expression reads (steps, inputs, item): for validation. */
-size_t expr_n_roots(const struct expr *e);
-const char *expr_root(const struct expr *e, size_t i);
+/* What the expression reads of the names in scope (steps, inputs, item), for validation: each name,
+ * and each pair of a name and the field that is read of it (`inputs.topic`, `inputs['topic']`). */
+struct expr_reference {
+    const char *name, *field; /* field NULL: the name itself */
+};
+size_t expr_n_references(const struct expr *e);
+struct expr_reference expr_reference(const struct expr *e, size_t i);
 
 /* A template: text with ${...}; parses all of it. */
 struct expr_template;
@@ -32,7 +38,7 @@ MUST_CHECK enum status expr_template_parse(const char *text, size_t n, struct ex
 void expr_template_free(struct expr_template *t);
 MUST_CHECK enum status expr_template_eval(const struct expr_template *t, const struct json *vars,
                                           struct json **out, struct error *err);
-size_t expr_template_n_roots(const struct expr_template *t);
-const char *expr_template_root(const struct expr_template *t, size_t i);
+size_t expr_template_n_references(const struct expr_template *t);
+struct expr_reference expr_template_reference(const struct expr_template *t, size_t i);
 
 #endif

@@ -14,7 +14,8 @@
 
 #define EXPR_MAX_BYTES ((size_t)4 << 10)
 #define EXPR_MAX_DEPTH 32
-#define EXPR_MAX_STEPS 10000
+#define EXPR_MAX_STEPS 100000
+#define EXPR_MAX_ARGS  3
 /* What one `+` or one template may build. */
 #define EXPR_MAX_TEXT ((size_t)1 << 20)
 #define EXPR_MAX_LIST ((size_t)100000)
@@ -56,16 +57,30 @@ enum status expr_fault(struct error *err, const char *text, size_t n, size_t at,
                        const char *fmt, ...) PRINTF_LIKE(6, 7);
 
 struct expr_eval;
-/* args: (n_args) lent values. */
+/* args: (EXPR_MAX_ARGS) lent values; NULL where an argument was left out. */
 typedef enum status (*expr_function_fn)(struct expr_eval *ev, struct json *const *args,
                                         struct json **out);
 struct expr_function {
     const char *name, *usage;
-    int n_args;
+    int min_args, max_args;
     expr_function_fn call;
 };
+#define FUNCTION(name, min_args, max_args, usage)                                                  \
+    enum status expr_fn_##name(struct expr_eval *ev, struct json *const *args, struct json **out);
+#include "blueprints/functions.def"
+#undef FUNCTION
 /* NULL: no such function; *nearest then may name one. */
 const struct expr_function *expr_function_find(const char *name, const char **nearest);
+
+/* CEL's macros: range.macro(variable, body). The range is a list, or a map, whose keys are taken.
+ * https://github.com/google/cel-spec/blob/master/doc/langdef.md, "Macros". */
+enum expr_macro_kind { MACRO_ALL, MACRO_EXISTS, MACRO_FILTER, MACRO_MAP };
+struct expr_macro {
+    enum expr_macro_kind kind;
+    const char *name, *usage;
+    int max_bodies; /* map may filter first: map(x, condition, value) */
+};
+const struct expr_macro *expr_macro_find(const char *name); /* or NULL */
 
 enum expr_node_kind {
     NODE_CONSTANT, /* constant */
@@ -80,6 +95,8 @@ enum expr_node_kind {
     NODE_UNARY, /* op '!' or '-' ; child[0] */
     NODE_CHAIN, /* child[0] op[0] child[1] op[1] ... of one precedence */
     NODE_IF,    /* child[0] ? child[1] : child[2] */
+    NODE_LOCAL, /* local: the variable of a macro around */
+    NODE_MACRO, /* macro, local; child[0] is the range, then its one or two bodies */
 };
 
 struct expr_node {
@@ -88,6 +105,8 @@ struct expr_node {
     struct json *constant; /* owned; every one is also in expr.constants */
     const char *name;
     const struct expr_function *function;
+    const struct expr_macro *macro;
+    int local; /* place in expr_eval.local */
     struct expr_node **child;
     int *op; /* (n_children - 1) for chains; (1) for unary */
     int n_children, cap_children;
@@ -98,10 +117,17 @@ struct expr {
     const char *text; /* for the place of an error */
     size_t n;
     const struct expr_node *root;
-    struct json *constants; /* an array that keeps the literals alive */
-    const char **root_name; /* (n_roots) without repetition */
-    size_t n_roots;
+    struct json *constants;           /* an array that keeps the literals alive */
+    struct expr_reference *reference; /* (n_references) without repetition */
+    size_t n_references;
 };
+
+/* ---- expr_tree.c */
+struct expr_node *expr_node_new(struct expr *e, enum expr_node_kind kind, size_t at);
+/* op: the operator before this child in a chain. */
+void expr_node_add(struct expr *e, struct expr_node *n, int op, struct expr_node *child);
+/* field may be NULL. */
+void expr_add_reference(struct expr *e, const char *name, const char *field);
 
 /* Parses one expression from text[from]; with `brace` it ends at an unmatched '}', else at the
  * end of the text. *to: just behind it (behind the brace). Places count from `text`. */
@@ -112,6 +138,7 @@ MUST_CHECK enum status expr_parse_within(const char *text, size_t n, size_t from
 struct expr_eval {
     const struct expr *expr;
     const struct json *vars;
+    struct json *local[EXPR_MAX_DEPTH]; /* lent: variables of the macros under way */
     int steps;
     size_t at; /* of the node in work, for the place of an error */
     struct error *err;
@@ -123,6 +150,13 @@ MUST_CHECK enum status expr_eval_spend(struct expr_eval *ev, size_t n);
 /* The operators of a chain, in expr_operator.c. New reference. */
 MUST_CHECK enum status expr_operator(struct expr_eval *ev, int op, const struct json *a,
                                      const struct json *b, struct json **out);
+/* `a == b`: numbers by value, all else by type and content. */
+bool expr_equal(const struct json *a, const struct json *b);
+/* < 0, 0, > 0 for two numbers or two strings. False: these have no order. */
+bool expr_compare(const struct json *a, const struct json *b, int *out);
+/* The steps that walking v costs. */
+size_t expr_cost(const struct json *v);
+enum status expr_wrong_type(struct expr_eval *ev, const char *takes, const struct json *got);
 /* Values inside v, counted up to `most`; text counts by its length. */
 size_t expr_weight(const struct json *v, size_t most);
 /* Appends the text form of a value: strings as they are, all else as JSON. What would pass

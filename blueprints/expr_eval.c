@@ -247,7 +247,7 @@ static enum status eval_map(struct expr_eval *ev, const struct expr_node *n, str
 
 static enum status eval_call(struct expr_eval *ev, const struct expr_node *n, struct json **out)
 {
-    struct json *args[2] = {NULL, NULL}; /* no function takes more */
+    struct json *args[EXPR_MAX_ARGS] = {NULL};
     enum status st = STATUS_OK;
 
     for (int i = 0; !st && i < n->n_children; i++)
@@ -255,8 +255,8 @@ static enum status eval_call(struct expr_eval *ev, const struct expr_node *n, st
     ev->at = n->at;
     if (!st)
         st = n->function->call(ev, args, out);
-    jv_unref(args[0]);
-    jv_unref(args[1]);
+    for (int i = 0; i < n->n_children; i++)
+        jv_unref(args[i]);
     return st;
 }
 
@@ -348,6 +348,78 @@ static enum status eval_unary(struct expr_eval *ev, const struct expr_node *n, s
     return st;
 }
 
+/* One element of a macro; *done says that the rest decides nothing more. */
+static enum status macro_step(struct expr_eval *ev, const struct expr_node *n, struct json *element,
+                              struct json *list, bool *result, bool *done)
+{
+    enum expr_macro_kind kind = n->macro->kind;
+    bool yes = true;
+    struct json *value = NULL;
+    enum status st = STATUS_OK;
+
+    ev->local[n->local] = element;
+    if (kind != MACRO_MAP || n->n_children == 3)
+        st = eval_bool(ev, n->child[1], n->macro->name, &yes);
+    if (!st && yes && kind == MACRO_MAP)
+        st = eval(ev, n->child[n->n_children - 1], &value);
+    if (st)
+        return st;
+    if (kind == MACRO_ALL || kind == MACRO_EXISTS) {
+        *result = yes;
+        *done = yes == (kind == MACRO_EXISTS);
+    } else if (yes) {
+        jv_append_adopt(list, kind == MACRO_MAP ? value : jv_ref(element));
+    }
+    return STATUS_OK;
+}
+
+static enum status macro_over(struct expr_eval *ev, const struct expr_node *n,
+                              const struct json *range, struct json *list, bool *result)
+{
+    struct json *outer = ev->local[n->local];
+    const char *key;
+    bool done = false;
+    enum status st = STATUS_OK;
+
+    for (size_t i = 0; !st && !done && jv_kind(range) == JV_ARRAY && i < jv_size(range); i++)
+        st = macro_step(ev, n, jv_at(range, i), list, result, &done);
+    if (jv_kind(range) == JV_OBJECT) {
+        for (void *it = NULL; !st && !done && (it = jv_next(range, it, &key, NULL)) != NULL;) {
+            struct json *name = jv_string(key);
+
+            st = macro_step(ev, n, name, list, result, &done);
+            jv_unref(name);
+        }
+    }
+    ev->local[n->local] = outer;
+    return st;
+}
+
+static enum status eval_macro(struct expr_eval *ev, const struct expr_node *n, struct json **out)
+{
+    bool gives_list = n->macro->kind == MACRO_FILTER || n->macro->kind == MACRO_MAP;
+    bool result = n->macro->kind == MACRO_ALL; /* of an empty range */
+    struct json *range = NULL;
+    struct json *list = NULL;
+    enum status st = eval(ev, n->child[0], &range);
+
+    ev->at = n->at;
+    if (!st && jv_kind(range) != JV_ARRAY && jv_kind(range) != JV_OBJECT)
+        st = expr_eval_fault(ev, STATUS_INVALID, "%s takes a list or a map, got %s", n->macro->name,
+                             jv_kind_name(jv_kind(range)));
+    if (!st && gives_list)
+        list = jv_array();
+    if (!st)
+        st = macro_over(ev, n, range, list, &result);
+    jv_unref(range);
+    if (st) {
+        jv_unref(list);
+        return st;
+    }
+    *out = gives_list ? list : jv_bool(result);
+    return STATUS_OK;
+}
+
 static enum status eval(struct expr_eval *ev, const struct expr_node *n, struct json **out)
 {
     enum status st = expr_eval_spend(ev, 1);
@@ -379,6 +451,11 @@ static enum status eval(struct expr_eval *ev, const struct expr_node *n, struct 
     case NODE_IF:
         st = eval_bool(ev, n->child[0], "? :", &yes);
         return st ? st : eval(ev, n->child[yes ? 1 : 2], out);
+    case NODE_LOCAL:
+        *out = jv_ref(ev->local[n->local]);
+        return STATUS_OK;
+    case NODE_MACRO:
+        return eval_macro(ev, n, out);
     case NODE_FIELD:
     case NODE_INDEX:
         break; /* only inside a path */

@@ -1,4 +1,5 @@
-/* expr_function.c - the functions of functions.def: pure, bounded, without I/O.
+/* expr_function.c - the table of functions.def, and those that take a value of any type; all are
+ * pure, bounded and without I/O. Those of text are in expr_text.c, those of lists in expr_list.c.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -8,10 +9,9 @@
 
 #include "blueprints/expr_ast.h"
 #include "runtime/base/map.h"
-#include "runtime/base/pattern.h"
 #include "runtime/base/text.h"
 
-static enum status wrong_type(struct expr_eval *ev, const char *takes, const struct json *got)
+enum status expr_wrong_type(struct expr_eval *ev, const char *takes, const struct json *got)
 {
     return expr_eval_fault(ev, STATUS_INVALID, "%s, got %s", takes, jv_kind_name(jv_kind(got)));
 }
@@ -26,76 +26,7 @@ void expr_put_text(struct str *out, const struct json *v)
         out->failed = true;
 }
 
-/* Both must be strings; the cost is that of reading the first. */
-static enum status two_strings(struct expr_eval *ev, const char *name, struct json *const *args)
-{
-    for (int i = 0; i < 2; i++) {
-        if (jv_kind(args[i]) != JV_STRING)
-            return expr_eval_fault(ev, STATUS_INVALID, "%s takes two strings, got %s", name,
-                                   jv_kind_name(jv_kind(args[i])));
-    }
-    return expr_eval_spend(ev, jv_string_len(args[0]) / 1024);
-}
-
-static enum status expr_fn_contains(struct expr_eval *ev, struct json *const *args,
-                                    struct json **out)
-{
-    enum status st = two_strings(ev, "contains", args);
-
-    if (!st)
-        *out = jv_bool(strstr(jv_get_string(args[0], ""), jv_get_string(args[1], "")) != NULL);
-    return st;
-}
-
-static enum status expr_fn_startsWith(struct expr_eval *ev, struct json *const *args,
-                                      struct json **out)
-{
-    size_t n = jv_string_len(args[0]), m = jv_string_len(args[1]);
-    enum status st = two_strings(ev, "startsWith", args);
-
-    if (!st)
-        *out = jv_bool(m <= n &&
-                       memcmp(jv_get_string(args[0], ""), jv_get_string(args[1], ""), m) == 0);
-    return st;
-}
-
-static enum status expr_fn_endsWith(struct expr_eval *ev, struct json *const *args,
-                                    struct json **out)
-{
-    size_t n = jv_string_len(args[0]), m = jv_string_len(args[1]);
-    enum status st = two_strings(ev, "endsWith", args);
-
-    if (!st)
-        *out = jv_bool(m <= n && memcmp(jv_get_string(args[0], "") + (n - m),
-                                        jv_get_string(args[1], ""), m) == 0);
-    return st;
-}
-
-static enum status expr_fn_matches(struct expr_eval *ev, struct json *const *args,
-                                   struct json **out)
-{
-    struct pattern *p = NULL;
-    struct error fault = ERROR_INIT;
-    bool found = false;
-    size_t from, to;
-    enum status st = two_strings(ev, "matches", args);
-
-    if (!st)
-        st = expr_eval_spend(ev, 100); /* compiling */
-    if (st)
-        return st;
-    st = pattern_compile(jv_get_string(args[1], ""), jv_string_len(args[1]), &p, &fault);
-    if (!st)
-        st = pattern_find(p, jv_get_string(args[0], ""), jv_string_len(args[0]), 0, &found, &from,
-                          &to, &fault);
-    pattern_free(p);
-    if (st)
-        return expr_eval_fault(ev, st, "matches: %s", fault.message);
-    *out = jv_bool(found);
-    return STATUS_OK;
-}
-
-static enum status expr_fn_size(struct expr_eval *ev, struct json *const *args, struct json **out)
+enum status expr_fn_size(struct expr_eval *ev, struct json *const *args, struct json **out)
 {
     const char *text = jv_get_string(args[0], NULL);
     size_t n = jv_string_len(args[0]);
@@ -107,7 +38,7 @@ static enum status expr_fn_size(struct expr_eval *ev, struct json *const *args, 
         return STATUS_OK;
     }
     if (!text)
-        return wrong_type(ev, "size takes a string, a list or a map", args[0]);
+        return expr_wrong_type(ev, "size takes a string, a list or a map", args[0]);
     st = expr_eval_spend(ev, n / 1024);
     if (st)
         return st;
@@ -117,7 +48,7 @@ static enum status expr_fn_size(struct expr_eval *ev, struct json *const *args, 
     return STATUS_OK;
 }
 
-static enum status expr_fn_string(struct expr_eval *ev, struct json *const *args, struct json **out)
+enum status expr_fn_string(struct expr_eval *ev, struct json *const *args, struct json **out)
 {
     struct str text;
     enum status st = STATUS_OK;
@@ -134,7 +65,40 @@ static enum status expr_fn_string(struct expr_eval *ev, struct json *const *args
     return st;
 }
 
-static enum status expr_fn_int(struct expr_eval *ev, struct json *const *args, struct json **out)
+enum status expr_fn_to_json(struct expr_eval *ev, struct json *const *args, struct json **out)
+{
+    struct str text;
+    enum status st = expr_eval_spend(ev, expr_cost(args[0]));
+
+    if (st)
+        return st;
+    str_init(&text, EXPR_MAX_TEXT);
+    jv_write(args[0], 0, &text);
+    if (str_ok(&text))
+        *out = jv_string_n(str_cstr(&text), text.len);
+    else
+        st =
+            expr_eval_fault(ev, STATUS_LIMIT, "to_json() gives more than %zu bytes", EXPR_MAX_TEXT);
+    str_deinit(&text);
+    return st;
+}
+
+enum status expr_fn_parse_json(struct expr_eval *ev, struct json *const *args, struct json **out)
+{
+    struct error fault = ERROR_INIT;
+    size_t n = jv_string_len(args[0]);
+    enum status st;
+
+    if (jv_kind(args[0]) != JV_STRING)
+        return expr_wrong_type(ev, "parse_json takes a string", args[0]);
+    st = expr_eval_spend(ev, n / 256);
+    if (st)
+        return st;
+    st = jv_parse_max(jv_get_string(args[0], ""), n, EXPR_MAX_TEXT, "text", out, &fault);
+    return st ? expr_eval_fault(ev, st, "parse_json: %s: %s", fault.where, fault.message) : st;
+}
+
+enum status expr_fn_int(struct expr_eval *ev, struct json *const *args, struct json **out)
 {
     double d = trunc(jv_get_number(args[0], 0));
     int64_t i = 0;
@@ -162,10 +126,10 @@ static enum status expr_fn_int(struct expr_eval *ev, struct json *const *args, s
     case JV_OBJECT:
         break;
     }
-    return wrong_type(ev, "int takes a number, a string or a boolean", args[0]);
+    return expr_wrong_type(ev, "int takes a number, a string or a boolean", args[0]);
 }
 
-static enum status expr_fn_double(struct expr_eval *ev, struct json *const *args, struct json **out)
+enum status expr_fn_double(struct expr_eval *ev, struct json *const *args, struct json **out)
 {
     double d = jv_get_number(args[0], 0);
 
@@ -173,59 +137,48 @@ static enum status expr_fn_double(struct expr_eval *ev, struct json *const *args
         return expr_eval_fault(ev, STATUS_INVALID, "\"%.40s\" is no number",
                                jv_get_string(args[0], ""));
     if (jv_kind(args[0]) != JV_STRING && jv_kind(args[0]) != JV_INT && jv_kind(args[0]) != JV_REAL)
-        return wrong_type(ev, "double takes a number or a string", args[0]);
+        return expr_wrong_type(ev, "double takes a number or a string", args[0]);
     if (!isfinite(d))
         return expr_eval_fault(ev, STATUS_INVALID, "the number is out of range");
     *out = jv_real(d);
     return STATUS_OK;
 }
 
-static enum status expr_fn_sum(struct expr_eval *ev, struct json *const *args, struct json **out)
+static const struct expr_macro macros[] = {
+    {MACRO_ALL, "all", "list.all(x, condition)", 1},
+    {MACRO_EXISTS, "exists", "list.exists(x, condition)", 1},
+    {MACRO_FILTER, "filter", "list.filter(x, condition)", 1},
+    {MACRO_MAP, "map", "list.map(x, value) or list.map(x, condition, value)", 2},
+};
+
+const struct expr_macro *expr_macro_find(const char *name)
 {
-    struct json *total = jv_int(0);
-    enum status st = STATUS_OK;
-
-    if (jv_kind(args[0]) != JV_ARRAY)
-        st = wrong_type(ev, "sum takes a list of numbers", args[0]);
-    if (!st)
-        st = expr_eval_spend(ev, jv_size(args[0]) / 16);
-    for (size_t i = 0; !st && i < jv_size(args[0]); i++) {
-        struct json *item = jv_at(args[0], i);
-        struct json *next = NULL;
-
-        if (jv_kind(item) != JV_INT && jv_kind(item) != JV_REAL)
-            st = wrong_type(ev, "sum takes a list of numbers", item);
-        else
-            st = expr_operator(ev, '+', total, item, &next);
-        if (st)
-            break;
-        jv_unref(total);
-        total = next;
+    for (size_t i = 0; i < ARRAY_LEN(macros); i++) {
+        if (strcmp(macros[i].name, name) == 0)
+            return &macros[i];
     }
-    if (st) {
-        jv_unref(total);
-        return st;
-    }
-    *out = total;
-    return STATUS_OK;
+    return NULL;
 }
 
 static const struct expr_function functions[] = {
-#define FUNCTION(name, n_args, usage) {#name, usage, n_args, expr_fn_##name},
+#define FUNCTION(name, min_args, max_args, usage)                                                  \
+    {#name, usage, min_args, max_args, expr_fn_##name},
 #include "blueprints/functions.def"
 #undef FUNCTION
 };
 
 const struct expr_function *expr_function_find(const char *name, const char **nearest)
 {
-    const char *names[ARRAY_LEN(functions) + 1];
+    const char *names[ARRAY_LEN(functions) + ARRAY_LEN(macros) + 1];
 
     for (size_t i = 0; i < ARRAY_LEN(functions); i++) {
         if (strcmp(functions[i].name, name) == 0)
             return &functions[i];
         names[i] = functions[i].name;
     }
-    names[ARRAY_LEN(functions)] = "has";
+    for (size_t i = 0; i < ARRAY_LEN(macros); i++)
+        names[ARRAY_LEN(functions) + i] = macros[i].name;
+    names[ARRAY_LEN(names) - 1] = "has";
     *nearest = nearest_word(name, names, ARRAY_LEN(names));
     return NULL;
 }

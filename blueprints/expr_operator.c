@@ -64,7 +64,7 @@ static int compare_strings(const struct json *a, const struct json *b)
 }
 
 /* Collections are compared without limit on depth by jv_equal, which JSON's own limit bounds. */
-static bool equal(const struct json *a, const struct json *b)
+bool expr_equal(const struct json *a, const struct json *b)
 {
     if (is_number(a) && is_number(b))
         return compare_numbers(a, b) == 0;
@@ -87,9 +87,20 @@ size_t expr_weight(const struct json *v, size_t most)
     return n;
 }
 
-static size_t cost_of(const struct json *v)
+size_t expr_cost(const struct json *v)
 {
     return expr_weight(v, (size_t)EXPR_MAX_STEPS * 32) / 16;
+}
+
+bool expr_compare(const struct json *a, const struct json *b, int *out)
+{
+    if (is_number(a) && is_number(b))
+        *out = compare_numbers(a, b);
+    else if (jv_kind(a) == JV_STRING && jv_kind(b) == JV_STRING)
+        *out = compare_strings(a, b);
+    else
+        return false;
+    return true;
 }
 
 static enum status op_order(struct expr_eval *ev, int op, const struct json *a,
@@ -97,11 +108,7 @@ static enum status op_order(struct expr_eval *ev, int op, const struct json *a,
 {
     int c;
 
-    if (is_number(a) && is_number(b))
-        c = compare_numbers(a, b);
-    else if (jv_kind(a) == JV_STRING && jv_kind(b) == JV_STRING)
-        c = compare_strings(a, b);
-    else
+    if (!expr_compare(a, b, &c))
         return bad_types(ev, op, a, b);
     *out = jv_bool(op == '<' ? c < 0 : op == '>' ? c > 0 : op == OP2('<', '=') ? c <= 0 : c >= 0);
     return STATUS_OK;
@@ -121,8 +128,8 @@ static enum status op_in(struct expr_eval *ev, const struct json *a, const struc
         return bad_types(ev, OP_IN, a, b);
     st = expr_eval_spend(ev, jv_size(b) / 16);
     for (size_t i = 0; !st && !found && i < jv_size(b); i++) {
-        st = expr_eval_spend(ev, cost_of(jv_at(b, i)));
-        found = !st && equal(a, jv_at(b, i));
+        st = expr_eval_spend(ev, expr_cost(jv_at(b, i)));
+        found = !st && expr_equal(a, jv_at(b, i));
     }
     if (!st)
         *out = jv_bool(found);
@@ -231,9 +238,9 @@ enum status expr_operator(struct expr_eval *ev, int op, const struct json *a, co
     switch (op) {
     case OP2('=', '='):
     case OP2('!', '='):
-        st = expr_eval_spend(ev, cost_of(a));
+        st = expr_eval_spend(ev, expr_cost(a));
         if (!st)
-            *out = jv_bool(equal(a, b) == (op == OP2('=', '=')));
+            *out = jv_bool(expr_equal(a, b) == (op == OP2('=', '=')));
         return st;
     case '<':
     case '>':

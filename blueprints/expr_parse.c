@@ -1,4 +1,4 @@
-/* expr_parse.c - tokens into a tree, by precedence climbing.
+/* expr_parse.c - tokens into a tree (expr_tree.c), by precedence climbing.
  *
  * Precedence, loosest first: `? :`, `||`, `&&`, comparison and `in`, `+ -`, `* / %`, signs,
  * accesses. Every way to nest passes parse_nested, which counts; operators of one precedence and
@@ -19,6 +19,9 @@ struct parser {
     struct expr_lexer lex;
     struct expr *expr;
     int depth;
+    /* Variables of the macros around, innermost last; each has a place in expr_eval.local. */
+    const char *local[EXPR_MAX_DEPTH];
+    int n_locals;
 };
 
 static enum status parse_nested(struct parser *p, struct expr_node **out);
@@ -48,58 +51,13 @@ static enum status expect(struct parser *p, int op)
     return expr_lex_next(&p->lex);
 }
 
-static struct expr_node *node_new(struct parser *p, enum expr_node_kind kind, size_t at)
-{
-    struct expr_node *n = arena_alloc(p->expr->arena, sizeof(*n));
-
-    n->kind = kind;
-    n->at = at;
-    return n;
-}
-
-/* op: the operator before this child in a chain. */
-static void node_add(struct parser *p, struct expr_node *n, int op, struct expr_node *child)
-{
-    if (n->n_children == n->cap_children) {
-        int cap = n->cap_children ? 2 * n->cap_children : 4;
-        struct expr_node **child_list = arena_alloc(p->expr->arena, (size_t)cap * sizeof(child));
-        int *op_list = arena_alloc(p->expr->arena, (size_t)cap * sizeof(int));
-
-        for (int i = 0; i < n->n_children; i++) {
-            child_list[i] = n->child[i];
-            op_list[i] = n->op[i];
-        }
-        n->child = child_list;
-        n->op = op_list;
-        n->cap_children = cap;
-    }
-    if (n->n_children)
-        n->op[n->n_children - 1] = op;
-    n->child[n->n_children++] = child;
-}
-
 static struct expr_node *constant_new(struct parser *p, struct json *adopt)
 {
-    struct expr_node *n = node_new(p, NODE_CONSTANT, p->lex.token.at);
+    struct expr_node *n = expr_node_new(p->expr, NODE_CONSTANT, p->lex.token.at);
 
     n->constant = adopt;
     jv_append_adopt(p->expr->constants, adopt);
     return n;
-}
-
-static void add_root(struct expr *e, const char *name)
-{
-    const char **grown;
-
-    for (size_t i = 0; i < e->n_roots; i++) {
-        if (strcmp(e->root_name[i], name) == 0)
-            return;
-    }
-    grown = arena_alloc(e->arena, (e->n_roots + 1) * sizeof(*grown));
-    for (size_t i = 0; i < e->n_roots; i++)
-        grown[i] = e->root_name[i];
-    grown[e->n_roots++] = name;
-    e->root_name = grown;
 }
 
 /* Items up to `close`, which is taken; with keys, each is `key: value`. */
@@ -112,13 +70,13 @@ static enum status parse_items(struct parser *p, int close, bool keys, struct ex
 
         st = parse_nested(p, &child);
         if (!st)
-            node_add(p, into, 0, child);
+            expr_node_add(p->expr, into, 0, child);
         if (!st && keys)
             st = expect(p, ':');
         if (!st && keys)
             st = parse_nested(p, &child);
         if (!st && keys)
-            node_add(p, into, 0, child);
+            expr_node_add(p->expr, into, 0, child);
         if (st || is_op(p, close))
             break;
         if (!is_op(p, ','))
@@ -130,7 +88,7 @@ static enum status parse_items(struct parser *p, int close, bool keys, struct ex
 
 static enum status parse_has(struct parser *p, size_t at, struct expr_node **out)
 {
-    struct expr_node *call = node_new(p, NODE_HAS, at);
+    struct expr_node *call = expr_node_new(p->expr, NODE_HAS, at);
     const struct expr_node *path;
     enum status st = parse_items(p, ')', false, call);
 
@@ -140,6 +98,54 @@ static enum status parse_has(struct parser *p, size_t at, struct expr_node **out
     if (!path || path->kind != NODE_PATH || path->child[path->n_children - 1]->kind != NODE_FIELD)
         return FAULT(p, at, "has() takes one field, as in has(plan.title)");
     *out = call;
+    return STATUS_OK;
+}
+
+/* The variable of a macro: a name that is no literal, and the comma behind it. */
+static enum status parse_variable(struct parser *p, const struct expr_macro *m, const char **out)
+{
+    const struct expr_token *t = &p->lex.token;
+    enum status st;
+
+    if (t->kind != TOKEN_NAME || strcmp(t->text, "in") == 0 || strcmp(t->text, "true") == 0 ||
+        strcmp(t->text, "false") == 0 || strcmp(t->text, "null") == 0)
+        return FAULT(p, t->at, "expected a variable's name, got %s: %s", found(p), m->usage);
+    *out = t->text;
+    st = expr_lex_next(&p->lex);
+    if (!st && !is_op(p, ','))
+        return FAULT(p, p->lex.token.at, "expected `,`, got %s: %s", found(p), m->usage);
+    return st;
+}
+
+/* range.macro(variable, body): the body sees the variable, which hides a name alike. */
+static enum status parse_macro(struct parser *p, const struct expr_macro *m, size_t at,
+                               struct expr_node *range, struct expr_node **out)
+{
+    struct expr_node *n = expr_node_new(p->expr, NODE_MACRO, at);
+    const char *variable = NULL;
+    enum status st = expr_lex_next(&p->lex); /* past the bracket */
+
+    if (p->n_locals == EXPR_MAX_DEPTH)
+        return expr_fault(p->lex.err, p->lex.text, p->lex.n, at, STATUS_LIMIT,
+                          "the expression is nested deeper than %d levels", EXPR_MAX_DEPTH);
+    if (!st)
+        st = parse_variable(p, m, &variable);
+    if (st)
+        return st;
+    n->macro = m;
+    n->local = p->n_locals;
+    expr_node_add(p->expr, n, 0, range);
+    p->local[p->n_locals++] = variable;
+    st = parse_items(p, ')', false, n); /* the comma counts as the opening bracket */
+    p->n_locals--;
+    if (st)
+        return st;
+    if (n->n_children < 2 || n->n_children > m->max_bodies + 1)
+        return FAULT(p, at, "%s takes %s, got %d: %s", m->name,
+                     m->max_bodies == 1 ? "a variable and one expression"
+                                        : "a variable and one or two expressions",
+                     n->n_children, m->usage);
+    *out = n;
     return STATUS_OK;
 }
 
@@ -154,21 +160,26 @@ static enum status parse_call(struct parser *p, const char *name, size_t at,
 
     if (!receiver && strcmp(name, "has") == 0)
         return parse_has(p, at, out);
+    if (receiver && expr_macro_find(name))
+        return parse_macro(p, expr_macro_find(name), at, receiver, out);
     f = expr_function_find(name, &near);
+    if (!f && expr_macro_find(name))
+        return FAULT(p, at, "%s follows a list: %s", name, expr_macro_find(name)->usage);
     if (!f && near)
         return FAULT(p, at, "no function `%.60s`; did you mean `%s`?", name, near);
     if (!f)
         return FAULT(p, at, "no function `%.60s`", name);
-    call = node_new(p, NODE_CALL, at);
+    call = expr_node_new(p->expr, NODE_CALL, at);
     call->function = f;
     if (receiver)
-        node_add(p, call, 0, receiver);
+        expr_node_add(p->expr, call, 0, receiver);
     st = parse_items(p, ')', false, call);
     if (st)
         return st;
-    if (call->n_children != f->n_args)
-        return FAULT(p, at, "%s takes %d argument%s, got %d: %s", name, f->n_args,
-                     f->n_args == 1 ? "" : "s", call->n_children, f->usage);
+    if (call->n_children < f->min_args || call->n_children > f->max_args)
+        return FAULT(p, at, "%s takes %d%s argument%s, got %d: %s", name, f->min_args,
+                     f->max_args > f->min_args ? " or more" : "", f->max_args == 1 ? "" : "s",
+                     call->n_children, f->usage);
     *out = call;
     return STATUS_OK;
 }
@@ -190,9 +201,16 @@ static enum status parse_name(struct parser *p, struct expr_node **out)
         return st;
     if (is_op(p, '('))
         return parse_call(p, name, at, NULL, out);
-    *out = node_new(p, NODE_ROOT, at);
+    *out = expr_node_new(p->expr, NODE_ROOT, at);
     (*out)->name = name;
-    add_root(p->expr, name);
+    for (int i = p->n_locals - 1; i >= 0; i--) {
+        if (strcmp(p->local[i], name) == 0) {
+            (*out)->kind = NODE_LOCAL;
+            (*out)->local = i;
+            return STATUS_OK;
+        }
+    }
+    expr_add_reference(p->expr, name, NULL);
     return STATUS_OK;
 }
 
@@ -220,7 +238,7 @@ static enum status parse_primary(struct parser *p, struct expr_node **out)
     if (is_op(p, '[') || is_op(p, '{')) {
         bool map = is_op(p, '{');
 
-        *out = node_new(p, map ? NODE_MAP : NODE_LIST, t->at);
+        *out = expr_node_new(p->expr, map ? NODE_MAP : NODE_LIST, t->at);
         return parse_items(p, map ? '}' : ']', map, *out);
     }
     if (!is_op(p, '('))
@@ -242,7 +260,7 @@ static enum status parse_access(struct parser *p, struct expr_node **out)
 
     if (st)
         return st;
-    access = node_new(p, field ? NODE_FIELD : NODE_INDEX, at);
+    access = expr_node_new(p->expr, field ? NODE_FIELD : NODE_INDEX, at);
     if (field) {
         if (p->lex.token.kind != TOKEN_NAME)
             return FAULT(p, p->lex.token.at, "expected a field's name after `.`, got %s", found(p));
@@ -256,17 +274,20 @@ static enum status parse_access(struct parser *p, struct expr_node **out)
 
         st = parse_nested(p, &index);
         if (!st)
-            node_add(p, access, 0, index);
+            expr_node_add(p->expr, access, 0, index);
         if (!st)
             st = expect(p, ']');
     }
     if (st)
         return st;
+    if (base->kind == NODE_ROOT && (field || access->child[0]->kind == NODE_CONSTANT))
+        expr_add_reference(p->expr, base->name,
+                           field ? access->name : jv_get_string(access->child[0]->constant, NULL));
     if (base->kind != NODE_PATH) {
-        *out = node_new(p, NODE_PATH, base->at);
-        node_add(p, *out, 0, base);
+        *out = expr_node_new(p->expr, NODE_PATH, base->at);
+        expr_node_add(p->expr, *out, 0, base);
     }
-    node_add(p, *out, 0, access);
+    expr_node_add(p->expr, *out, 0, access);
     return STATUS_OK;
 }
 
@@ -277,7 +298,7 @@ static enum status parse_unary(struct parser *p, struct expr_node **out)
     int before = p->depth;
 
     while (!st && (is_op(p, '!') || is_op(p, '-'))) {
-        struct expr_node *n = node_new(p, NODE_UNARY, p->lex.token.at);
+        struct expr_node *n = expr_node_new(p->expr, NODE_UNARY, p->lex.token.at);
 
         n->op = arena_alloc(p->expr->arena, sizeof(int));
         n->op[0] = p->lex.token.op;
@@ -301,7 +322,8 @@ static enum status parse_unary(struct parser *p, struct expr_node **out)
         while (!st && (is_op(p, '.') || is_op(p, '['))) {
             st = parse_access(p, &value);
             /* A call takes what stands before it as an argument: that nests too. */
-            if (!st && value->kind == NODE_CALL && ++calls + p->depth > EXPR_MAX_DEPTH)
+            if (!st && (value->kind == NODE_CALL || value->kind == NODE_MACRO) &&
+                ++calls + p->depth > EXPR_MAX_DEPTH)
                 st = expr_fault(p->lex.err, p->lex.text, p->lex.n, value->at, STATUS_LIMIT,
                                 "the expression is nested deeper than %d levels", EXPR_MAX_DEPTH);
         }
@@ -356,11 +378,11 @@ static enum status parse_chain(struct parser *p, int level, struct expr_node **o
         if (st)
             break;
         if (!chain) {
-            chain = node_new(p, NODE_CHAIN, at);
-            node_add(p, chain, 0, *out);
+            chain = expr_node_new(p->expr, NODE_CHAIN, at);
+            expr_node_add(p->expr, chain, 0, *out);
             *out = chain;
         }
-        node_add(p, chain, op, right);
+        expr_node_add(p->expr, chain, op, right);
     }
     return st;
 }
@@ -379,15 +401,15 @@ static enum status parse_nested(struct parser *p, struct expr_node **out)
     p->depth++;
     st = parse_chain(p, 0, out);
     if (!st && is_op(p, '?')) {
-        choice = node_new(p, NODE_IF, p->lex.token.at);
-        node_add(p, choice, 0, *out);
+        choice = expr_node_new(p->expr, NODE_IF, p->lex.token.at);
+        expr_node_add(p->expr, choice, 0, *out);
         st = expr_lex_next(&p->lex);
         for (int branch = 0; !st && branch < 2; branch++) {
             struct expr_node *value = NULL;
 
             st = parse_nested(p, &value);
             if (!st)
-                node_add(p, choice, 0, value);
+                expr_node_add(p->expr, choice, 0, value);
             if (!st && branch == 0)
                 st = expect(p, ':');
         }
@@ -452,23 +474,4 @@ enum status expr_parse(const char *text, size_t n, struct expr **out, struct err
         return expr_fault(err, "", 0, 0, STATUS_INVALID,
                           "an expression must be valid UTF-8 without NUL");
     return expr_parse_within(text, n, 0, false, &to, out, err);
-}
-
-void expr_free(struct expr *e)
-{
-    if (!e)
-        return;
-    jv_unref(e->constants);
-    arena_free(e->arena);
-    free(e);
-}
-
-size_t expr_n_roots(const struct expr *e)
-{
-    return e->n_roots;
-}
-
-const char *expr_root(const struct expr *e, size_t i)
-{
-    return e->root_name[i];
 }

@@ -21,8 +21,8 @@ struct piece {
 struct expr_template {
     struct piece *piece;
     size_t n, cap;
-    const char **root;
-    size_t n_roots;
+    struct expr_reference *reference; /* (n_references) */
+    size_t n_references;
 };
 
 static struct piece *piece_add(struct expr_template *t)
@@ -59,14 +59,14 @@ static void take_text(const char *text, size_t n, size_t *at, struct piece *p)
     str_deinit(&s);
 }
 
-static void collect_roots(struct expr_template *t)
+static void collect_references(struct expr_template *t)
 {
     for (size_t i = 0; i < t->n; i++) {
         const struct expr *e = t->piece[i].value;
 
-        for (size_t k = 0; e && k < expr_n_roots(e); k++) {
-            t->root = xrealloc(t->root, (t->n_roots + 1) * sizeof(*t->root));
-            t->root[t->n_roots++] = expr_root(e, k);
+        for (size_t k = 0; e && k < expr_n_references(e); k++) {
+            t->reference = xrealloc(t->reference, (t->n_references + 1) * sizeof(*t->reference));
+            t->reference[t->n_references++] = expr_reference(e, k);
         }
     }
 }
@@ -97,7 +97,7 @@ enum status expr_template_parse(const char *text, size_t n, struct expr_template
         expr_template_free(t);
         return st;
     }
-    collect_roots(t);
+    collect_references(t);
     *out = t;
     return STATUS_OK;
 }
@@ -110,7 +110,7 @@ void expr_template_free(struct expr_template *t)
         free(t->piece[i].text);
         expr_free(t->piece[i].value);
     }
-    free(t->root);
+    free(t->reference);
     free(t->piece);
     free(t);
 }
@@ -152,12 +152,12 @@ enum status expr_template_eval(const struct expr_template *t, const struct json 
     return st;
 }
 
-size_t expr_template_n_roots(const struct expr_template *t)
+size_t expr_template_n_references(const struct expr_template *t)
 {
-    return t->n_roots;
+    return t->n_references;
 }
 
-const char *expr_template_root(const struct expr_template *t, size_t i)
+struct expr_reference expr_template_reference(const struct expr_template *t, size_t i)
 {
-    return t->root[i];
+    return t->reference[i];
 }

@@ -1,7 +1,7 @@
 /* frame_vars.h - the names that a step's expressions see.
  *
- * One JSON object a scope: inputs, state (how each step ended), the steps above, item, round. A
- * frame that binds names has a copy for its children, which is shallow: values are shared.
+ * One JSON object a scope: inputs, state (how each step ended), the steps above, item, index,
+ * round. A frame that binds names has a copy for its children, which is shallow: values are shared.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

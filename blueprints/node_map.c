@@ -39,6 +39,7 @@ static struct frame *make_item(struct frame *f, int32_t i)
     struct frame *child;
 
     jv_set_adopt(vars, "item", item);
+    jv_set_int(vars, "index", i);
     frame_base(f, &base);
     path_index(&path, str_cstr(&base), i);
     child = frame_new(f, f->plan, f->step->child, str_cstr(&path), i);

@@ -128,6 +128,12 @@ void plan_free(struct plan *p);
 struct plan_check {
     const struct tool_registry *tools; /* NULL: tools are not looked at */
     bool unattended;                   /* every question needs a default */
+    bool resumed; /* steps of it have run: faults that a step would find by itself do not stop it */
+    /* Can this model play the agent, in an environment or without one? An error says why not. NULL:
+     * models are not looked at. */
+    enum status (*model)(void *ctx, const struct plan_agent *a, const char *model, bool in_env,
+                         struct error *err);
+    void *ctx;
 };
 MUST_CHECK enum status blueprint_check(const struct plan *p, const struct plan_check *c,
                                        struct error *err);

@@ -1,10 +1,13 @@
-/* plan_check.c - what can be checked only where a blueprint shall run: tools, effects, questions.
+/* plan_check.c - what can be checked only where a blueprint shall run: tools and their arguments,
+ * models, effects, questions.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "blueprints/plan_load.h"
+#include "tools/schema.h"
 
 static enum status check_tool(const struct plan *p, const struct plan_check *c,
                               const struct yaml_node *at, const char *name, struct error *err)
@@ -18,6 +21,85 @@ static enum status check_tool(const struct plan *p, const struct plan_check *c,
         return yaml_error(err, p->yaml, at, "no tool `%.80s`; did you mean `%s`?", name, near);
     return yaml_error(err, p->yaml, at, "no tool `%.80s`; `troupe tools list` shows what is there",
                       name);
+}
+
+static enum status misfit(const struct plan *p, const struct yaml_node *at, const char *tool,
+                          const struct error *fault, struct error *err)
+{
+    return yaml_error(err, p->yaml, at, "tool `%.80s` does not take this: %s%s%s", tool,
+                      fault->where, *fault->where ? ": " : "", fault->message);
+}
+
+/* One argument that is written out, against the schema of its own. A schema that refers elsewhere
+ * is left to the call. */
+static enum status check_argument(const struct plan *p, const struct tool *t, const char *key,
+                                  const struct plan_value *v, struct error *err)
+{
+    struct json *property = jv_get(jv_get(t->input_schema, "properties"), key);
+    struct json *literal = plan_value_literal(v);
+    char *text = jv_dump(property);
+    struct error fault = ERROR_INIT;
+    enum status st = STATUS_OK;
+
+    if (property && literal && !strstr(text, "\"$ref\""))
+        st = schema_check(property, literal, key, &fault);
+    if (st)
+        st = misfit(p, plan_value_node(v), t->name, &fault, err);
+    free(text);
+    jv_unref(literal);
+    return st;
+}
+
+/* The keys of a mapping: those that the tool needs, and where it says so no others. */
+static enum status check_keys(const struct plan *p, const struct tool *t,
+                              const struct plan_value *in, struct error *err)
+{
+    const struct json *required = jv_get(t->input_schema, "required");
+    const struct json *additional = jv_get(t->input_schema, "additionalProperties");
+    const struct json *properties = jv_get(t->input_schema, "properties");
+    bool closed = jv_kind(additional) == JV_BOOL && !jv_get_bool(additional, true);
+    struct json *present = jv_object();
+    const struct plan_value *v;
+    const char *key;
+    enum status st = STATUS_OK;
+
+    for (size_t i = 0; !st && (v = plan_value_member(in, i, &key)) != NULL; i++) {
+        jv_set_bool(present, key, true);
+        if (closed && !jv_get(properties, key))
+            st = yaml_error(err, p->yaml, plan_value_node(v),
+                            "tool `%.80s` has no argument `%.80s`", t->name, key);
+    }
+    for (size_t i = 0; !st && i < jv_size(required); i++) {
+        key = jv_get_string(jv_at(required, i), "");
+        if (!jv_get(present, key))
+            st = yaml_error(err, p->yaml, plan_value_node(in),
+                            "tool `%.80s` needs the argument `%.80s`", t->name, key);
+    }
+    jv_unref(present);
+    return st;
+}
+
+/* What the file itself says of a call's arguments must fit; what is computed is checked when the
+ * step runs. */
+static enum status check_arguments(const struct plan *p, const struct plan_check *c,
+                                   const struct plan_step *s, struct error *err)
+{
+    const struct tool *t = c->tools ? tool_registry_find(c->tools, s->tool) : NULL;
+    struct json *literal = s->in ? plan_value_literal(s->in) : jv_object();
+    struct error fault = ERROR_INIT;
+    const struct plan_value *v;
+    const char *key;
+    enum status st = STATUS_OK;
+
+    if (t && s->in && yaml_node_kind(plan_value_node(s->in)) == YAML_MAPPING)
+        st = check_keys(p, t, s->in, err);
+    for (size_t i = 0; t && s->in && !st && (v = plan_value_member(s->in, i, &key)) != NULL; i++)
+        st = check_argument(p, t, key, v, err);
+    if (!st && t && literal && schema_check(t->input_schema, literal, "in", &fault))
+        st = misfit(p, s->in ? plan_value_node(s->in) : yaml_get(s->node, "tool"), t->name, &fault,
+                    err);
+    jv_unref(literal);
+    return st;
 }
 
 static int max_effect(int a, int b)
@@ -72,6 +154,56 @@ static enum status check_retry(const struct plan *p, const struct plan_check *c,
         names[effect]);
 }
 
+/* The same for the inputs of a blueprint inside; that their names fit was checked when it was read.
+ */
+static enum status check_sub_inputs(const struct plan *p, const struct plan_step *s,
+                                    struct error *err)
+{
+    const struct plan_value *v;
+    const char *key;
+    enum status st = STATUS_OK;
+
+    for (size_t i = 0; s->in && !st && (v = plan_value_member(s->in, i, &key)) != NULL; i++) {
+        const struct plan_input *in = plan_input_find(s->sub, key);
+        struct json *literal = plan_value_literal(v);
+
+        if (in && literal && !plan_input_takes(in, literal) &&
+            (in->required || jv_kind(literal) != JV_NULL))
+            st = yaml_error(err, p->yaml, plan_value_node(v),
+                            "input `%s` of %s is of type %s, got %s", key, s->sub->file, in->type,
+                            jv_kind_name(jv_kind(literal)));
+        jv_unref(literal);
+    }
+    return st;
+}
+
+/* Only a tool's call has a key under which it is repeated or asked about after a crash. */
+static enum status check_effect(const struct plan *p, const struct plan_step *s, struct error *err)
+{
+    if (s->effect <= EFFECT_READ || s->kind == PLAN_TOOL)
+        return STATUS_OK;
+    return yaml_error(
+        err, p->yaml, yaml_get(s->node, "effect"),
+        "`effect: %s` has no meaning on a step of kind `%s`: the calls inside it have "
+        "effects of their own",
+        s->effect == EFFECT_ONCE ? "once" : "idempotent", plan_kind_name(s->kind));
+}
+
+static enum status check_model(const struct plan *p, const struct plan_check *c,
+                               const struct plan_step *s, struct error *err)
+{
+    const struct plan_agent *a = plan_agent_find(p, s->agent);
+    struct error fault = ERROR_INIT;
+    const struct yaml_node *at;
+
+    if (!c->model || !a || !c->model(c->ctx, a, plan_agent_model(p, a), s->env != NULL, &fault))
+        return STATUS_OK;
+    at = yaml_get(a->node, "model");
+    return yaml_error(err, p->yaml, at ? at : yaml_get(s->node, "agent"),
+                      "the model of agent `%s` cannot be used in step `%s`: %s%s%s", a->name, s->id,
+                      fault.where, *fault.where ? ": " : "", fault.message);
+}
+
 static enum status check_steps(const struct plan *p, const struct plan_check *c,
                                const struct plan_step *s, int32_t n, struct error *err);
 
@@ -95,6 +227,12 @@ static enum status check_step(const struct plan *p, const struct plan_check *c,
 
     if (s->tool)
         st = check_tool(p, c, yaml_get(s->node, "tool"), s->tool, err);
+    if (!st && s->tool && !c->resumed)
+        st = check_arguments(p, c, s, err);
+    if (!st && !c->resumed)
+        st = check_effect(p, s, err);
+    if (!st && s->agent)
+        st = check_model(p, c, s, err);
     if (!st && s->kind == PLAN_HUMAN && c->unattended && !s->on_timeout)
         st = yaml_error(err, p->yaml, yaml_get(s->node, "human"),
                         "nobody is there to answer step `%s`: it needs `on_timeout`", s->id);
@@ -104,6 +242,8 @@ static enum status check_step(const struct plan *p, const struct plan_check *c,
         st = check_steps(p, c, s->child, s->n_children, err);
     if (!st)
         st = check_steps(p, c, s->otherwise, s->n_otherwise, err);
+    if (!st && s->sub && !c->resumed)
+        st = check_sub_inputs(p, s, err);
     return !st && s->sub ? blueprint_check(s->sub, c, err) : st;
 }
 

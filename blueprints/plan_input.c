@@ -8,7 +8,7 @@
 #include "blueprints/plan_load.h"
 #include "runtime/base/map.h"
 
-static const struct plan_input *find(const struct plan *p, const char *name)
+const struct plan_input *plan_input_find(const struct plan *p, const char *name)
 {
     for (int32_t i = 0; i < p->n_inputs; i++) {
         if (strcmp(p->input[i].name, name) == 0)
@@ -17,7 +17,7 @@ static const struct plan_input *find(const struct plan *p, const char *name)
     return NULL;
 }
 
-static enum status unknown(const struct plan *p, const char *name, struct error *err)
+enum status plan_input_unknown(const struct plan *p, const char *name, struct error *err)
 {
     const char *names[64];
     const char *near;
@@ -40,11 +40,11 @@ static enum status unknown(const struct plan *p, const char *name, struct error 
     return STATUS_USAGE;
 }
 
-static bool is_of_type(const struct json *v, const char *type)
+bool plan_input_takes(const struct plan_input *in, const struct json *v)
 {
     const char *kind = jv_kind_name(jv_kind(v));
 
-    return strcmp(kind, type) == 0 || (strcmp(type, "number") == 0 && jv_kind(v) == JV_INT);
+    return strcmp(kind, in->type) == 0 || (strcmp(in->type, "number") == 0 && jv_kind(v) == JV_INT);
 }
 
 enum status plan_inputs(const struct plan *p, const struct json *given, struct json **out,
@@ -58,8 +58,8 @@ enum status plan_inputs(const struct plan *p, const struct json *given, struct j
         st = error_set(err, STATUS_USAGE, "inputs are an object, got %s",
                        jv_kind_name(jv_kind(given)));
     for (void *it = NULL; !st && (it = jv_next(given, it, &name, NULL)) != NULL;) {
-        if (!find(p, name))
-            st = unknown(p, name, err);
+        if (!plan_input_find(p, name))
+            st = plan_input_unknown(p, name, err);
     }
     for (int32_t i = 0; !st && i < p->n_inputs; i++) {
         const struct plan_input *in = &p->input[i];
@@ -69,7 +69,7 @@ enum status plan_inputs(const struct plan *p, const struct json *given, struct j
             v = NULL;
         if (!v && in->required)
             st = error_set(err, STATUS_USAGE, "input `%s` (%s) is missing", in->name, in->type);
-        else if (v && !is_of_type(v, in->type))
+        else if (v && !plan_input_takes(in, v))
             st = error_set(err, STATUS_USAGE, "input `%s` is of type %s, got %s", in->name,
                            in->type, jv_kind_name(jv_kind(v)));
         else
@@ -88,16 +88,16 @@ enum status plan_inputs(const struct plan *p, const struct json *given, struct j
 enum status plan_input_from_text(const struct plan *p, const char *name, const char *text,
                                  struct json **out, struct error *err)
 {
-    const struct plan_input *in = find(p, name);
+    const struct plan_input *in = plan_input_find(p, name);
     struct json *v = NULL;
 
     if (!in)
-        return unknown(p, name, err);
+        return plan_input_unknown(p, name, err);
     if (strcmp(in->type, "string") == 0) {
         *out = jv_string(text);
         return STATUS_OK;
     }
-    if (jv_parse(text, strlen(text), name, &v, NULL) || !is_of_type(v, in->type)) {
+    if (jv_parse(text, strlen(text), name, &v, NULL) || !plan_input_takes(in, v)) {
         jv_unref(v);
         return error_set(err, STATUS_USAGE, "input `%s` is of type %s, got \"%.80s\"", name,
                          in->type, text);

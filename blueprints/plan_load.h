@@ -85,13 +85,25 @@ MUST_CHECK enum status plan_value_load_condition(struct plan_loader *l,
                                                  struct plan_value **out);
 void plan_value_deinit(struct plan_value *v);
 struct plan_value *plan_value_next(struct plan_value *v); /* of plan->values */
-/* Calls fn for each name that an expression in v reads, until it fails. */
-typedef enum status (*plan_root_fn)(void *ctx, const char *name, const struct yaml_node *at);
-MUST_CHECK enum status plan_value_each_root(const struct plan_value *v, plan_root_fn fn, void *ctx);
+/* Calls fn for everything that an expression in v reads, until it fails. */
+typedef enum status (*plan_reference_fn)(void *ctx, struct expr_reference r,
+                                         const struct yaml_node *at);
+MUST_CHECK enum status plan_value_each_reference(const struct plan_value *v, plan_reference_fn fn,
+                                                 void *ctx);
+/* New reference; NULL when any part of it is an expression. */
+struct json *plan_value_literal(const struct plan_value *v);
+/* The i-th member of a mapping of the file, lent; NULL behind the last, and for all else. */
+const struct plan_value *plan_value_member(const struct plan_value *v, size_t i, const char **key);
+const struct yaml_node *plan_value_node(const struct plan_value *v); /* for messages */
 
 /* ---- plan_step.c */
 MUST_CHECK enum status plan_steps_load(struct plan_loader *l, const struct yaml_node *mapping,
                                        struct plan_step **out, int32_t *n);
+/* ---- plan_input.c: an input that is not declared; the message names the nearest. */
+const struct plan_input *plan_input_find(const struct plan *p, const char *name); /* or NULL */
+bool plan_input_takes(const struct plan_input *in, const struct json *v);         /* by its type */
+enum status plan_input_unknown(const struct plan *p, const char *name, struct error *err);
+
 /* ---- plan_refs.c: names in expressions, once all steps are there. */
 MUST_CHECK enum status plan_check_references(struct plan_loader *l);
 

@@ -1,9 +1,9 @@
 /* plan_refs.c - every name that an expression reads must be there when it is read.
  *
  * A step sees inputs, state, the steps above it in its own list and in the lists around it; the
- * body of a map sees item, the body of a loop sees round and the loop's own id: the last round's
- * value. What stands inside a list is not seen from outside. An id that is visible cannot be given
- * again.
+ * body of a map sees item and index, the body of a loop sees round and the loop's own id: the last
+ * round's value. What stands inside a list is not seen from outside. An id that is visible cannot
+ * be given again.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -79,9 +79,9 @@ static enum status fault(struct scope_check *c, const char *name, const struct y
     const char **names;
     const char *near;
 
-    if (strcmp(name, "item") == 0)
+    if (strcmp(name, "item") == 0 || strcmp(name, "index") == 0)
         return yaml_error_within(c->l->err, p->yaml, at, column,
-                                 "`item` is only there inside a `map`");
+                                 "`%s` is only there inside a `map`", name);
     if (strcmp(name, "round") == 0)
         return yaml_error_within(c->l->err, p->yaml, at, column,
                                  "`round` is only there inside a `loop`");
@@ -106,13 +106,35 @@ static enum status fault(struct scope_check *c, const char *name, const struct y
         "nothing is named `%.80s`; there are inputs, state and the steps above", name);
 }
 
-static enum status check_root(void *ctx, const char *name, const struct yaml_node *at)
+/* `inputs.FIELD`, where FIELD is not declared. */
+static enum status check_input(struct scope_check *c, const char *field, const struct yaml_node *at)
+{
+    const struct plan *p = c->l->plan;
+    struct error fault = ERROR_INIT;
+    struct str name = STR_INIT;
+    const char *found;
+
+    if (plan_input_find(p, field))
+        return STATUS_OK;
+    plan_input_unknown(p, field, &fault);
+    str_printf(&name, "inputs.%s", field);
+    found = strstr(yaml_text_of(at), str_cstr(&name));
+    str_deinit(&name);
+    return yaml_error_within(c->l->err, p->yaml, at,
+                             column_of(at, "inputs") + (found ? strlen("inputs.") : 0), "%s",
+                             fault.message);
+}
+
+static enum status check_reference(void *ctx, struct expr_reference r, const struct yaml_node *at)
 {
     struct scope_check *c = ctx;
+    const char *name = r.name;
 
-    if (strcmp(name, "inputs") == 0 || strcmp(name, "state") == 0 ||
-        (c->in_map && strcmp(name, "item") == 0) || (c->in_loop && strcmp(name, "round") == 0) ||
-        is_visible(c, name))
+    if (strcmp(name, "inputs") == 0)
+        return r.field ? check_input(c, r.field, at) : STATUS_OK;
+    if (strcmp(name, "state") == 0 ||
+        (c->in_map && (strcmp(name, "item") == 0 || strcmp(name, "index") == 0)) ||
+        (c->in_loop && strcmp(name, "round") == 0) || is_visible(c, name))
         return STATUS_OK;
     return fault(c, name, at);
 }
@@ -125,7 +147,7 @@ static enum status check_values(struct scope_check *c, const struct plan_step *s
     enum status st = STATUS_OK;
 
     for (size_t i = 0; !st && i < ARRAY_LEN(values); i++)
-        st = plan_value_each_root(values[i], check_root, c);
+        st = plan_value_each_reference(values[i], check_reference, c);
     return st;
 }
 
@@ -141,7 +163,7 @@ static enum status walk_loop(struct scope_check *c, const struct plan_step *s)
     c->in_loop = true;
     st = walk_step(c, s->child);
     if (!st)
-        st = plan_value_each_root(s->until, check_root, c);
+        st = plan_value_each_reference(s->until, check_reference, c);
     c->in_loop = in_loop;
     c->n = outside;
     return st;
@@ -197,7 +219,7 @@ enum status plan_check_references(struct plan_loader *l)
     for (int32_t i = 0; i < p->n_steps; i++)
         show(&c, p->step[i].id);
     if (!st)
-        st = plan_value_each_root(p->output, check_root, &c);
+        st = plan_value_each_reference(p->output, check_reference, &c);
     free(c.name);
     return st;
 }

@@ -212,8 +212,8 @@ static bool is_name(const char *id)
 
 static enum status check_id(struct plan_loader *l, const struct yaml_node *key, const char *id)
 {
-    static const char *const reserved[] = {"inputs", "state", "item", "round",
-                                           "true",   "false", "null", "in"};
+    static const char *const reserved[] = {"inputs", "state", "item",  "index", "round",
+                                           "memory", "true",  "false", "null",  "in"};
 
     for (size_t i = 0; i < ARRAY_LEN(reserved); i++) {
         if (strcmp(id, reserved[i]) == 0)

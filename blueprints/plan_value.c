@@ -129,22 +129,59 @@ enum status plan_value_load_condition(struct plan_loader *l, const struct yaml_n
     return STATUS_OK;
 }
 
-enum status plan_value_each_root(const struct plan_value *v, plan_root_fn fn, void *ctx)
+enum status plan_value_each_reference(const struct plan_value *v, plan_reference_fn fn, void *ctx)
 {
     enum status st = STATUS_OK;
 
     if (!v)
         return STATUS_OK;
     if (v->kind == VALUE_TEMPLATE) {
-        for (size_t i = 0; !st && i < expr_template_n_roots(v->tmpl); i++)
-            st = fn(ctx, expr_template_root(v->tmpl, i), v->node);
+        for (size_t i = 0; !st && i < expr_template_n_references(v->tmpl); i++)
+            st = fn(ctx, expr_template_reference(v->tmpl, i), v->node);
     } else if (v->kind == VALUE_EXPR) {
-        for (size_t i = 0; !st && i < expr_n_roots(v->expr); i++)
-            st = fn(ctx, expr_root(v->expr, i), v->node);
+        for (size_t i = 0; !st && i < expr_n_references(v->expr); i++)
+            st = fn(ctx, expr_reference(v->expr, i), v->node);
     }
     for (size_t i = 0; !st && i < v->n; i++)
-        st = plan_value_each_root(v->item[i], fn, ctx);
+        st = plan_value_each_reference(v->item[i], fn, ctx);
     return st;
+}
+
+struct json *plan_value_literal(const struct plan_value *v)
+{
+    struct json *all;
+
+    if (v->kind == VALUE_CONSTANT)
+        return jv_ref(v->constant);
+    if (v->kind == VALUE_TEMPLATE || v->kind == VALUE_EXPR)
+        return NULL;
+    all = v->kind == VALUE_LIST ? jv_array() : jv_object();
+    for (size_t i = 0; i < v->n; i++) {
+        struct json *item = plan_value_literal(v->item[i]);
+
+        if (!item) {
+            jv_unref(all);
+            return NULL;
+        }
+        if (v->kind == VALUE_LIST)
+            jv_append_adopt(all, item);
+        else
+            jv_set_adopt(all, v->key[i], item);
+    }
+    return all;
+}
+
+const struct plan_value *plan_value_member(const struct plan_value *v, size_t i, const char **key)
+{
+    if (v->kind != VALUE_MAP || i >= v->n)
+        return NULL;
+    *key = v->key[i];
+    return v->item[i];
+}
+
+const struct yaml_node *plan_value_node(const struct plan_value *v)
+{
+    return v->node;
 }
 
 static enum status eval(const struct plan_value *v, const struct json *vars, struct json **out,

@@ -422,7 +422,9 @@ static enum status take_up(struct runner *r, struct error *err)
 
 static enum status prepare(struct runner *r, const struct json *inputs, struct error *err)
 {
-    struct plan_check check = {.tools = r->host.tools, .unattended = r->host.unattended};
+    struct plan_check check = {.tools = r->host.tools,
+                               .unattended = r->host.unattended,
+                               .resumed = run_is_resumed(r->run)};
     enum status st = take_up(r, err);
 
     if (!st)

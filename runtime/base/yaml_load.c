@@ -70,6 +70,12 @@ static enum status tab_fault(struct loader *l, int line, int column)
                       "a tab is used for indentation; YAML takes spaces only");
 }
 
+/* `a: {b: ${x}}`: the brace of a ${...} without quotes opened a mapping. */
+static bool is_bare_expression(const struct loader *l, size_t at)
+{
+    return at > 0 && at < l->y->text_len && l->y->text[at - 1] == '$' && l->y->text[at] == '{';
+}
+
 static enum status parser_fault(struct loader *l)
 {
     const yaml_parser_t *p = &l->parser;
@@ -84,6 +90,9 @@ static enum status parser_fault(struct loader *l)
     tab = indenting_tab(l, line);
     if (tab)
         return tab_fault(l, line, tab);
+    if (is_bare_expression(l, p->problem_mark.index))
+        return yaml_fault(l->err, l->y, STATUS_CONFIG, line, mark_column(p->problem_mark),
+                          "inside { } and [ ], a value with ${...} needs quotes: \"${...}\"");
     if (p->context)
         return yaml_fault(l->err, l->y, STATUS_CONFIG, line, mark_column(p->problem_mark),
                           "%s, %s (line %d)", problem, p->context, mark_line(p->context_mark));

@@ -146,6 +146,21 @@ static void size_ends_at_64_kib(void **state)
     free(text);
 }
 
+static void an_expression_without_quotes_is_told_so(void **state)
+{
+    static const char *const texts[] = {"a: {b: ${c.d}}\n", "a: [1, ${c}]\n", "a: {b: ${c} d}\n"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        struct yaml *y = NULL;
+        struct error err = ERROR_INIT;
+
+        assert_int_equal(yaml_parse(texts[i], strlen(texts[i]), "t", &y, &err), STATUS_CONFIG);
+        if (!strstr(err.message, "a value with ${...} needs quotes"))
+            fail_msg("%s: %s", texts[i], err.message);
+    }
+}
+
 static void depth_ends_at_32(void **state)
 {
     static const struct {
@@ -386,6 +401,7 @@ int main(void)
         cmocka_unit_test(values_are_typed_like_json),
         cmocka_unit_test(faults_have_a_place_and_words),
         cmocka_unit_test(size_ends_at_64_kib),
+        cmocka_unit_test(an_expression_without_quotes_is_told_so),
         cmocka_unit_test(depth_ends_at_32),
         cmocka_unit_test(bombs_of_aliases_are_refused),
         cmocka_unit_test(nodes_know_their_places),

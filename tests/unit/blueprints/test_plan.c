@@ -281,6 +281,17 @@ static const struct bad bad_files[] = {
      "one"},
     {HEAD "steps:\n  a: {value: 1}\n  b: {do: {a: {value: 1}}}\n", "4:15",
      "a step `a` is visible here already: ids differ"},
+    {HEAD "inputs: {topic: {type: string}}\nsteps: {a: {value: \"on ${inputs.tpoic}\"}}\n", "3:33",
+     "no input `tpoic`; did you mean `topic`?"},
+    {HEAD "inputs: {topic: {type: string}}\nsteps: {a: {value: \"${inputs['zzzz']}\"}}\n", "3:23",
+     "no input `zzzz`; there are: topic"},
+    {HEAD "steps: {a: {loop: {until: \"has(inputs.x)\", max: 2}, value: 1}}\n", "2:39",
+     "no input `x`; this blueprint takes none"},
+    {HEAD "steps: {index: {value: 1}}\n", "2:9",
+     "`index` has a meaning of its own and cannot name a step"},
+    {HEAD "steps: {memory: {value: 1}}\n", "2:9",
+     "`memory` has a meaning of its own and cannot name a step"},
+    {HEAD "steps: {a: {value: \"${index}\"}}\n", "2:23", "`index` is only there inside a `map`"},
     {HEAD "steps: {a: {value: \"${item}\"}}\n", "2:23", "`item` is only there inside a `map`"},
     {HEAD "steps: {a: {value: \"${round}\"}}\n", "2:23", "`round` is only there inside a `loop`"},
     {HEAD "steps: {a: {value: 1}}\noutput: \"${c}\"\n", "3:12",
@@ -524,6 +535,17 @@ static void an_input_on_the_command_line_has_its_type(void **state)
     plan_free(p);
 }
 
+static enum status only_present_models(void *ctx, const struct plan_agent *a, const char *model,
+                                       bool in_env, struct error *err)
+{
+    (void)ctx;
+    (void)a;
+    (void)in_env;
+    if (strcmp(model, "./absent") == 0)
+        return error_set(err, STATUS_NOT_FOUND, "it is not there");
+    return STATUS_OK;
+}
+
 static void tools_effects_and_questions_are_checked_where_it_runs(void **state)
 {
     static const struct {
@@ -538,6 +560,26 @@ static void tools_effects_and_questions_are_checked_where_it_runs(void **state)
          "no tool `calculater`; did you mean `calculator`?"},
         {HEAD "steps: {a: {map: 2, do: {b: {if: {cond: \"true\", then: {c: {tool: zzzzzzz}}}}}}}\n",
          false, "no tool `zzzzzzz`; `troupe tools list` shows what is there"},
+        {HEAD "steps: {a: {tool: echo}}\n", false, "tool `echo` does not take this: in"},
+        {HEAD "steps: {a: {tool: echo, in: {}}}\n", false, "tool `echo` needs the argument `text`"},
+        {HEAD "steps: {a: {tool: echo, in: {text: 5}}}\n", false,
+         "tool `echo` does not take this: text: expected string, got integer 5"},
+        {HEAD "steps: {a: {tool: echo, in: {text: \"${1}\"}}}\n", false, NULL},
+        {HEAD "steps: {a: {tool: echo, in: \"${parse_json('{}')}\"}}\n", false, NULL},
+        {HEAD "steps: {a: {tool: echo, in: {text: x, txet: \"${1}\"}}}\n", false,
+         "tool `echo` has no argument `txet`"},
+        {HEAD "agents: {p: {}}\nsteps: {a: {agent: p, effect: once}}\n", false,
+         "`effect: once` has no meaning on a step of kind `agent`: the calls inside it have "
+         "effects "
+         "of their own"},
+        {HEAD "steps: {a: {do: {b: {value: 1}}, effect: idempotent}}\n", false,
+         "`effect: idempotent` has no meaning on a step of kind `do`"},
+        {HEAD "agents: {p: {}}\nsteps: {a: {agent: p, effect: read, retry: {max: 1}}}\n", false,
+         NULL},
+        {HEAD "steps: {a: {tool: echo, in: {text: x}, effect: once}}\n", false, NULL},
+        {HEAD "agents: {p: {model: ./absent}}\nsteps: {a: {map: 2, agent: p}}\n", false,
+         "the model of agent `p` cannot be used in step `a`: it is not there"},
+        {HEAD "agents: {p: {model: ./absent}, q: {}}\nsteps: {a: {agent: q}}\n", false, NULL},
         {HEAD "steps: {a: {human: {prompt: x}}}\n", false, NULL},
         {HEAD "steps: {a: {human: {prompt: x}}}\n", true,
          "nobody is there to answer step `a`: it needs `on_timeout`"},
@@ -549,12 +591,14 @@ static void tools_effects_and_questions_are_checked_where_it_runs(void **state)
     assert_int_equal(tool_registry_new(&(struct tool_registry_options){0}, &tools, NULL),
                      STATUS_OK);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct plan_check c = {.tools = tools, .unattended = cases[i].unattended};
+        struct plan_check c = {
+            .tools = tools, .unattended = cases[i].unattended, .model = only_present_models};
         struct plan *p = NULL;
         struct error err = ERROR_INIT;
         enum status st;
 
-        assert_int_equal(load(cases[i].text, &p, &err), STATUS_OK);
+        if (load(cases[i].text, &p, &err))
+            fail_msg("%s: %s", cases[i].text, err.message);
         st = blueprint_check(p, &c, &err);
         assert_int_equal(st, cases[i].message ? STATUS_CONFIG : STATUS_OK);
         if (cases[i].message)

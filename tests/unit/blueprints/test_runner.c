@@ -66,6 +66,11 @@ static const struct run_case kinds[] = {
      NULL, "ok", "[7,9]", NULL},
     {HEAD "steps: {a: {map: [x, y], value: \"${item}!\"}}\n", NULL, "ok", "[\"x!\",\"y!\"]", NULL},
     {HEAD "steps: {a: {map: 0, value: 1}}\n", NULL, "ok", "[]", NULL},
+    {HEAD "steps: {a: {map: [x, y], value: \"${string(index) + item}\"}}\n", NULL, "ok",
+     "[\"0x\",\"1y\"]", NULL},
+    {HEAD "steps: {a: {map: 2, do: {b: {map: [x, y], value: \"${index}\"}, "
+          "c: {value: [\"${index}\", \"${b}\"]}}}}\n",
+     NULL, "ok", "[[0,[0,1]],[1,[0,1]]]", NULL},
     {HEAD "steps: {a: {map: [[1, 2], [3]], do: {b: {map: \"${item}\", value: \"${item * 10}\"}, "
           "c: {value: \"${size(b)}\"}}}}\n",
      NULL, "ok", "[2,1]", NULL},
@@ -117,12 +122,13 @@ static void a_blueprint_inside_has_names_of_its_own(void **state)
 static const struct run_case failures[] = {
     {HEAD "steps: {a: {tool: flaky, in: {fail: 9}}, b: {value: 1}}\n", NULL, "error", NULL,
      "a: not yet"},
-    {HEAD "steps: {a: {tool: calculator, in: {}}}\n", NULL, "error", NULL, NULL},
+    {HEAD "steps: {a: {tool: calculator, in: \"${parse_json('{}')}\"}}\n", NULL, "error", NULL,
+     NULL},
     {HEAD AGENTS "steps: {a: {agent: a, in: {fail: 1}}}\n", NULL, "error", NULL,
      "a: failed as told"},
     {HEAD AGENTS "steps: {a: {do: {b: {map: 2, agent: a, in: {fail: 1}}}}}\n", NULL, "error", NULL,
      "a/b[0]: failed as told"},
-    {HEAD "steps: {a: {value: \"${inputs.x}\"}}\n", NULL, "error", NULL, NULL},
+    {HEAD "steps: {a: {value: \"${{}.x}\"}}\n", NULL, "error", NULL, NULL},
     {HEAD "steps: {a: {value: 1}, b: {if: {cond: a, then: {c: {value: 1}}}}}\n", NULL, "error",
      NULL, NULL},
     {HEAD "steps: {a: {map: \"${'abc'}\", value: 1}}\n", NULL, "error", NULL, NULL},
