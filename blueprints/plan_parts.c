@@ -7,8 +7,8 @@
 
 #include "blueprints/plan_load.h"
 #include "runtime/base/map.h"
+#include "runtime/base/schema.h"
 #include "runtime/base/text.h"
-#include "tools/schema.h"
 
 #define FILE_SCHEME     "file://"
 #define MAX_DURATION_MS ((int64_t)366 * 24 * 3600 * 1000)

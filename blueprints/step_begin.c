@@ -119,6 +119,8 @@ static bool take_record(struct frame *f, struct step_record *rec)
     /* Cancelled with the step around it, which has not ended: it runs again too. */
     if (rec->state == STEP_STARTED || rec->state == STEP_WAITING || rec->state == STEP_CANCELLED) {
         f->recovered = true;
+        f->was_asking = rec->state == STEP_WAITING &&
+                        strcmp(jv_get_string(jv_get(rec->out, "asks"), ""), "tool") == 0;
         return false;
     }
     f->record = RECORD_END;
