@@ -338,6 +338,7 @@ int app_drive_run(struct app *a, const struct plan *plan, struct run *run,
                                 .seams = a->seams,
                                 .model = find_model,
                                 .on_step = on_step,
+                                .stay = RUNNER_STAY_WAITS,
                                 .ctx = &d};
         st = runner_start(&h, plan, run, inputs, on_done, &d, &d.runner, &err);
     }
