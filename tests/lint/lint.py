@@ -18,6 +18,7 @@ MAY = {
     "runtime/http": ["runtime/loop"],
     "runtime/store": [],
     "runtime/config": [],
+    "runtime/plot": [],
     "kernels": ["kernels/dtype.h"],
     "kernels/cpu": ["kernels"],
     "kernels/cuda": ["kernels"],
@@ -46,7 +47,7 @@ FOREIGN = {
     "libwebsockets.h": ["runtime/http"], "curl/": ["runtime/http"], "sqlite3.h": ["runtime/store"],
     "zstd.h": ["runtime/store"], "cuda": ["kernels/cuda"], "cublas": ["kernels/cuda"],
     "nccl.h": ["kernels/collectives"], "mpi.h": ["kernels/collectives"], "seccomp.h": ["tools"],
-    "immintrin.h": ["kernels/cpu"], "png.h": ["runtime/app"],
+    "immintrin.h": ["kernels/cpu"], "png.h": ["runtime/plot"],
 }
 BANNED = {
     "strcpy": "str.h or memcpy", "strcat": "str.h", "sprintf": "snprintf or str_printf", "vsprintf": "snprintf",
