@@ -38,7 +38,8 @@ MAY = {
     "mcp": ["tools/tool.h", "runtime/loop", "runtime/http", "runtime/store"],
     "agents": ["models", "tools", "runtime/store", "runtime/loop", "kernels"],
     "blueprints": ["agents", "tools", "runtime/store", "runtime/loop", "models/model.h"],
-    "runtime/api": [""],
+    "runtime/api": ["runtime/loop", "runtime/store", "kernels", "kernels/cpu", "models", "tools", "tools/environments",
+                    "mcp", "agents", "blueprints"],
     "runtime/app": [""],
 }
 FOREIGN = {
