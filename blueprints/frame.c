@@ -310,6 +310,11 @@ void frame_fatal(struct frame *f, const struct error *err)
     f->host->ops->fatal(f->host, err);
 }
 
+bool frame_is_exhausted(const struct frame *f)
+{
+    return f->end == STEP_OK && f->error && f->step && f->step->kind == PLAN_LOOP;
+}
+
 int64_t frame_now(const struct frame *f)
 {
     return seams_wall_ms(f->host->seams);

@@ -103,6 +103,7 @@ struct frame {
     bool not_retryable;       /* another attempt would end alike */
     int64_t started_ms;       /* first start of this attempt; wall clock */
     int64_t deadline_ms;      /* wall clock; 0: none. The tightest around */
+    int64_t ends_ms;          /* when this one's own time is over; wall clock; 0: none */
     int64_t due_ms;           /* while waiting: when it ends by itself; 0: never */
     struct budget budget;     /* where the step has one */
     struct budget *spends;    /* this one's or the nearest around */
@@ -186,5 +187,8 @@ int64_t frame_now(const struct frame *f); /* wall clock, ms */
 /* What stands before the names of children: the path, with the attempt when there is one. */
 void frame_base(const struct frame *f, struct str *out);
 bool frame_is_leaf(const struct frame *f);
+/* A loop whose `until` never held. It ended ok, and alone among the steps that did it has words:
+ * so it is recorded. */
+bool frame_is_exhausted(const struct frame *f);
 
 #endif

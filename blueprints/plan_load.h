@@ -78,6 +78,8 @@ const char *part_file_reference(const struct yaml_node *scalar);
 MUST_CHECK enum status part_include(struct plan_loader *l, const struct yaml_node *scalar,
                                     const char **text);
 
+#define PLAN_MAX_DURATION_MS ((int64_t)366 * 24 * 3600 * 1000)
+
 /* ---- plan_value.c */
 MUST_CHECK enum status plan_value_load(struct plan_loader *l, const struct yaml_node *node,
                                        struct plan_value **out);

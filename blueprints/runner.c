@@ -105,6 +105,8 @@ static void look(const struct frame *f, struct runner_open *out)
         return;
     if (f->state == FRAME_SUSPENDED || (f->state == FRAME_WAITING && due == 0))
         out->n_unlimited++;
+    else if (f->state == FRAME_WAITING && f->step->kind == PLAN_WAIT)
+        out->n_waits++;
     else if (f->state == FRAME_WAITING)
         out->n_questions++;
     else

@@ -104,7 +104,7 @@ void step_reset(struct frame *f)
     f->recovered = false;
     f->end = STEP_STARTED;
     f->stop = STOP_NONE;
-    f->due_ms = 0;
+    f->due_ms = f->ends_ms = 0;
     f->used = (struct frame_usage){0};
 }
 

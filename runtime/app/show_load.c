@@ -78,8 +78,12 @@ static bool add_step(void *ctx, const struct step_row *s)
     jv_set_string(o, "status", step_state_name(s->state));
     if (s->tries > 1)
         jv_set_int(o, "tries", s->tries);
-    if (s->err)
+    if (s->err && s->state == STEP_OK) { /* only a loop whose `until` never held has words */
+        jv_set_bool(o, "exhausted", true);
+        jv_set_string(o, "note", s->err);
+    } else if (s->err) {
         jv_set_string(o, "error", s->err);
+    }
     jv_set_int(o, "seq", s->seq);
     jv_set_int(o, "began_ms", s->t0_ms);
     if (s->t1_ms)

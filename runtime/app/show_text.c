@@ -108,6 +108,10 @@ static void put_outcome(const struct json *s, struct str *out)
         str_puts(out, "  ");
         put_value(output, 100, out);
     }
+    if (jv_get(s, "note")) {
+        str_puts(out, "  ");
+        format_one_line(jv_get_string(jv_get(s, "note"), ""), 120, out);
+    }
     if (error) {
         str_puts(out, "  ! ");
         format_one_line(error, 120, out);

@@ -455,7 +455,9 @@ static void drive(struct run_bench *b, const struct json *inputs)
                             .model = give_model,
                             .on_step = on_step,
                             .ctx = b,
-                            .stay = b->stay ? RUNNER_STAY_ALL : RUNNER_STAY_WORK,
+                            .stay = b->stay             ? RUNNER_STAY_ALL
+                                    : b->stay_for_waits ? RUNNER_STAY_WAITS
+                                                        : RUNNER_STAY_WORK,
                             .resumed = run_is_resumed(b->run),
                             .unattended = b->unattended,
                             .max_steps = b->max_steps};

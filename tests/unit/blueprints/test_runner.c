@@ -77,6 +77,9 @@ static const struct run_case kinds[] = {
     {HEAD "steps: {a: {loop: {until: \"a >= 4\", max: 10}, value: \"${a == null ? 1 : a * 2}\"}}\n",
      NULL, "ok", "4", NULL},
     {HEAD "steps: {a: {loop: {max: 3}, value: \"${round}\"}}\n", NULL, "ok", "2", NULL},
+    {HEAD "inputs: {t: {type: string, default: \"2001-02-03T04:05:06.5+01:00\"}}\n"
+          "steps: {a: {wait: {until: \"${inputs.t}\"}}}\n",
+     NULL, "ok", "\"2001-02-03T03:05:06.500Z\"", NULL},
     {HEAD "steps: {a: {loop: {until: \"${round == 1}\", max: 9}, do: {b: {value: 5}, "
           "c: {value: \"${b + round}\"}}}}\n",
      NULL, "ok", "6", NULL},
@@ -133,6 +136,9 @@ static const struct run_case failures[] = {
      NULL, NULL},
     {HEAD "steps: {a: {map: \"${'abc'}\", value: 1}}\n", NULL, "error", NULL, NULL},
     {HEAD "steps: {a: {map: \"${100001}\", value: 1}}\n", NULL, "error", NULL, NULL},
+    {HEAD "steps: {a: {loop: {until: \"a > 5\", max: 3, on_max: fail}, value: \"${round}\"}}\n",
+     NULL, "error", NULL, "a: `until` did not hold in 3 rounds"},
+    {HEAD "steps: {a: {value: soon}, b: {wait: {until: \"${a}\"}}}\n", NULL, "error", NULL, NULL},
     /* A failure that is taken by name. */
     {HEAD "steps: {a: {tool: flaky, in: {fail: 9}, on_error: continue}}\n", NULL, "ok",
      "{\"status\":\"error\",\"error\":\"not yet\"}", NULL},
