@@ -224,7 +224,7 @@ void budget_begin(struct frame *f, const struct plan_budget *limits);
 void budget_settle(struct frame *f);
 void budget_close(struct frame *f); /* f has ended */
 void budget_write(struct runner *r);
-MUST_CHECK enum status budget_restore(struct runner *r, struct error *err);
+void budget_restore(struct runner *r);
 
 /* ---- runner.c */
 void runner_wake(struct runner *r);

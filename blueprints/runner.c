@@ -101,7 +101,7 @@ static void on_durable(void *ctx, enum status status, const struct error *err)
     struct runner *r = ctx;
 
     if (status) {
-        r->result.status = "error";
+        r->result.status = RUN_ERROR;
         r->result.output = NULL;
         if (err)
             r->result.err = *err;
@@ -111,9 +111,22 @@ static void on_durable(void *ctx, enum status status, const struct error *err)
     tell(r);
 }
 
-static const char *end_of(const struct runner *r)
+static enum run_status end_of(const struct runner *r)
 {
-    return r->root->end == STEP_OK ? "ok" : step_state_name(r->root->end);
+    switch (r->root->end) {
+    case STEP_OK:
+        return RUN_OK;
+    case STEP_TIMEOUT:
+        return RUN_TIMEOUT;
+    case STEP_BUDGET:
+        return RUN_BUDGET;
+    case STEP_CANCELLED:
+        return RUN_CANCELLED;
+    case STEP_REJECTED:
+        return RUN_REJECTED;
+    default:
+        return RUN_ERROR;
+    }
 }
 
 static enum status status_of(enum step_state end)
@@ -134,7 +147,7 @@ static enum status status_of(enum step_state end)
     }
 }
 
-static void conclude(struct runner *r, const char *status)
+static void conclude(struct runner *r, enum run_status status)
 {
     struct runner_result *result = &r->result;
     const char *words = NULL;
@@ -155,7 +168,8 @@ static void conclude(struct runner *r, const char *status)
             words = r->root->error;
             result->output = r->root->value;
             if (r->root->end != STEP_OK)
-                error_set(&result->err, status_of(r->root->end), "%s", words ? words : status);
+                error_set(&result->err, status_of(r->root->end), "%s",
+                          words ? words : run_status_word(status));
         }
         budget_write(r);
         run_set_status(r->run, status, result->output, words);
@@ -168,10 +182,10 @@ static void consider_end(struct runner *r)
     if (r->told)
         return;
     if (r->ending)
-        conclude(r, r->fatal.status ? "error" : r->keep ? "running" : end_of(r));
+        conclude(r, r->fatal.status ? RUN_ERROR : r->keep ? RUN_RUNNING : end_of(r));
     else if (r->n_busy == 0 && r->n_asking > 0 && (!r->host.stay || r->n_suspended > 0) &&
              !r->stopped)
-        conclude(r, "waiting");
+        conclude(r, RUN_WAITING);
     else
         assert(r->n_busy > 0 || r->n_asking > 0);
 }
@@ -286,14 +300,13 @@ enum status runner_start(const struct runner_host *h, const struct plan *plan, s
         st = blueprint_check(plan, &check, err);
     if (!st)
         st = runner_make_roles(r, plan, err);
-    if (!st)
-        st = budget_restore(r, err);
     if (st) {
         runner_free(r);
         return st;
     }
+    budget_restore(r);
     if (run_is_resumed(run))
-        run_set_status(run, "running", NULL, NULL);
+        run_set_status(run, RUN_RUNNING, NULL, NULL);
     r->tick = loop_tick_new(h->loop, on_tick, r);
     runner_root_new(r);
     set_poll(r);

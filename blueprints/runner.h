@@ -25,7 +25,7 @@ struct runner_host {
     void (*on_step)(void *ctx, const char *path, const char *kind, enum step_state state);
     void *ctx;
     /* Stay while only questions are open, and take answers as they come. false: the runner is done
-     * with "waiting" then, and resume goes on after an answer. */
+     * with RUN_WAITING then, and resume goes on after an answer. */
     bool stay;
     bool unattended; /* nobody answers: every question needs a default, or the run does not begin */
     int64_t max_steps; /* of a run, each item and round counted; 0: RUNNER_MAX_STEPS */
@@ -33,10 +33,8 @@ struct runner_host {
 #define RUNNER_MAX_STEPS 1000000
 
 struct runner_result {
-    /* "ok", "error", "timeout", "budget", "cancelled", "rejected"; "waiting" and "running" when the
-     * run is not over: resume goes on. */
-    const char *status;
-    struct json *output; /* lent for the call */
+    enum run_status status; /* RUN_WAITING and RUN_RUNNING when it is not over: resume goes on */
+    struct json *output;    /* lent for the call */
     struct error err;
     int64_t steps, tok_in, tok_out, wall_ms; /* of this process */
 };
@@ -51,10 +49,10 @@ typedef void (*runner_done)(void *ctx, struct runner *r, const struct runner_res
 MUST_CHECK enum status runner_start(const struct runner_host *h, const struct plan *plan,
                                     struct run *run, const struct json *inputs, runner_done done,
                                     void *ctx, struct runner **out, struct error *err);
-/* Cancels what is in flight; done follows with "cancelled", or with "running" when `keep` is true
- * (Ctrl-C): then nothing more is recorded, and the run can be resumed. */
+/* Cancels what is in flight; done follows with RUN_CANCELLED, or with RUN_RUNNING when `keep` is
+ * true (Ctrl-C): then nothing more is recorded, and the run can be resumed. */
 void runner_stop(struct runner *r, bool keep);
-/* The time of the whole run is over: it ends as "timeout", with these words as its error. */
+/* The time of the whole run is over: it ends as RUN_TIMEOUT, with these words as its error. */
 void runner_time_out(struct runner *r, const char *words);
 void runner_free(struct runner *r); /* after done; allowed inside it */
 

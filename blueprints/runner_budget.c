@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "blueprints/frame.h"
-#include "runtime/store/query.h"
 
 static int64_t counter(const struct json *v, const char *name)
 {
@@ -87,33 +86,20 @@ void budget_write(struct runner *r)
     jv_unref(v);
 }
 
-static bool take_row(void *ctx, const struct run_row *row)
+void budget_restore(struct runner *r)
 {
-    struct runner *r = ctx;
-    struct json *open = jv_get(row->budget, "open");
+    const struct json *spent = run_budget(r->run);
+    const struct plan_budget *limits = &r->plan->budget;
+    struct json *open = jv_get(spent, "open");
 
-    r->spent_tokens = counter(row->budget, "tokens");
-    r->spent_steps = counter(row->budget, "steps");
-    r->spent_calls = counter(row->budget, "calls");
-    r->wall_before_ms = counter(row->budget, "wall_ms");
+    r->spent_tokens = counter(spent, "tokens");
+    r->spent_steps = counter(spent, "steps");
+    r->spent_calls = counter(spent, "calls");
+    r->wall_before_ms = counter(spent, "wall_ms");
     if (jv_kind(open) == JV_OBJECT) {
         jv_unref(r->open_budgets);
         r->open_budgets = jv_deep_copy(open);
     }
-    return false;
-}
-
-enum status budget_restore(struct runner *r, struct error *err)
-{
-    struct store_reader *q = NULL;
-    const struct plan_budget *limits = &r->plan->budget;
-    enum status st = STATUS_OK;
-
-    if (run_is_resumed(r->run))
-        st = store_reader_open(r->host.store, &q, err);
-    if (q)
-        st = query_run(q, run_uuid(r->run), take_row, r, err);
-    store_reader_close(q);
     r->budget = (struct budget){.tokens = r->spent_tokens,
                                 .tokens_limit = limits->tokens,
                                 .steps = r->spent_steps,
@@ -122,5 +108,4 @@ enum status budget_restore(struct runner *r, struct error *err)
                                 .calls_limit = limits->calls,
                                 .started_ms = r->began_ms - r->wall_before_ms,
                                 .wall_ms_limit = limits->wall_ms};
-    return st;
 }

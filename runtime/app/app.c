@@ -155,31 +155,54 @@ void app_store_path(const struct app *a, char *out, size_t n)
         snprintf(out, n, "%s/.local/share/troupe/store.db", home ? home : "");
 }
 
-enum status app_store(struct app *a, bool create, struct store **out, struct error *err)
+static enum status open_store(struct app *a, bool create, bool read_only, struct store **out,
+                              struct error *err)
 {
     char path[1100];
 
+    app_store_path(a, path, sizeof(path));
+    struct store_options o = {.path = path,
+                              .durability = STORE_FULL,
+                              .create = create,
+                              .read_only = read_only,
+                              .seams = a->seams};
+    enum status st = create || file_exists(path)
+                         ? store_open(&o, out, err)
+                         : error_set(err, STATUS_NOT_FOUND, "there is no store at %s", path);
+    if (st == STATUS_NOT_FOUND)
+        error_hint(err, "`troupe run` makes one; --store names another");
+    return st;
+}
+
+enum status app_store(struct app *a, bool create, struct store **out, struct error *err)
+{
     if (!a->store) {
-        app_store_path(a, path, sizeof(path));
-        if (!create && !file_exists(path)) {
-            error_set(err, STATUS_NOT_FOUND, "there is no store at %s", path);
-            error_hint(err, "`troupe run` makes one; --store names another");
-            return STATUS_NOT_FOUND;
-        }
-        struct store_options o = {
-            .path = path, .durability = STORE_FULL, .create = create, .seams = a->seams};
-        enum status st = store_open(&o, &a->store, err);
+        enum status st = open_store(a, create, false, &a->store, err);
         if (st)
             return st;
+        if (store_migrated_from(a->store))
+            log_write(a->log, LOG_INFO, "%s was brought to store version %d; %s is what it was",
+                      store_path(a->store), STORE_SCHEMA_VERSION, store_migrated_from(a->store));
     }
     *out = a->store;
     return STATUS_OK;
 }
 
+enum status app_look(struct app *a, struct store **out, struct error *err)
+{
+    enum status st = STATUS_OK;
+
+    if (!a->store && !a->look)
+        st = open_store(a, false, true, &a->look, err);
+    if (!st)
+        *out = a->store ? a->store : a->look;
+    return st;
+}
+
 enum status app_reader(struct app *a, struct store_reader **out, struct error *err)
 {
     struct store *s;
-    enum status st = app_store(a, false, &s, err);
+    enum status st = app_look(a, &s, err);
 
     if (!st && !a->reader)
         st = store_reader_open(s, &a->reader, err);

@@ -45,6 +45,7 @@ struct app {
     const struct seams *seams;
     struct log *log;
     struct store *store;         /* app_store opens it */
+    struct store *look;          /* app_look: the same for reading, where nothing is written */
     struct store_reader *reader; /* app_reader */
     struct app_models *models;   /* app_model.h */
     struct app_signal *signal;
@@ -66,8 +67,12 @@ int app_print_done(struct app *a, const char *name, const char *key, const char 
 /* {"schema": "troupe.NAME/1"} */
 struct json *app_document(const char *name);
 
-/* The store of this invocation; `create`: also when there is none yet. Lent. */
+/* The store of this invocation; `create`: also when there is none yet. Lent. A command that writes
+ * calls it before it reads: an older store is brought to this version then. */
 MUST_CHECK enum status app_store(struct app *a, bool create, struct store **out, struct error *err);
+/* The same for reading alone: waits for no writer, changes nothing. */
+MUST_CHECK enum status app_look(struct app *a, struct store **out, struct error *err);
+/* A reader of the store that is open, else of app_look's. */
 MUST_CHECK enum status app_reader(struct app *a, struct store_reader **out, struct error *err);
 /* The path by the rules of cli.md section 3. */
 void app_store_path(const struct app *a, char *out, size_t n);

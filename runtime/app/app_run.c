@@ -29,26 +29,24 @@ struct driver {
     int64_t steps_seen;
     bool ended, interrupted, stream_json;
     /* the result, copied */
-    char status[24];
+    enum run_status status;
     struct json *output;
     struct error err;
     int64_t steps, tok_in, tok_out, wall_ms;
 };
 
-int app_exit_of_status(const char *status)
+int app_exit_of_status(enum run_status status)
 {
-    if (strcmp(status, "ok") == 0)
+    switch (status) {
+    case RUN_OK:
         return EXIT_OK;
-    if (strcmp(status, "waiting") == 0)
+    case RUN_WAITING:
         return EXIT_WAITING;
-    if (strcmp(status, "timeout") == 0)
+    case RUN_TIMEOUT:
         return EXIT_TIME;
-    return EXIT_NOT_OK;
-}
-
-const char *app_run_status(const struct run_row *r)
-{
-    return strcmp(r->status, "running") == 0 && !r->owned ? "interrupted" : r->status;
+    default:
+        return EXIT_NOT_OK;
+    }
 }
 
 /* A resumed run keeps the --model that it was begun with; the last given counts, and one for the
@@ -167,7 +165,7 @@ static void on_done(void *ctx, struct runner *r, const struct runner_result *res
     struct driver *d = ctx;
 
     (void)r;
-    snprintf(d->status, sizeof(d->status), "%s", result->status);
+    d->status = result->status;
     d->output = result->output ? jv_ref(result->output) : NULL;
     d->err = result->err;
     d->steps = result->steps;
@@ -259,7 +257,7 @@ static struct json *result_document(const struct driver *d)
     if (d->stream_json)
         jv_set_string(doc, "type", "result");
     jv_set_string(doc, "run", d->uuid);
-    jv_set_string(doc, "status", d->status);
+    jv_set_string(doc, "status", run_status_word(d->status));
     jv_set_adopt(doc, "output", d->output ? jv_ref(d->output) : jv_null());
     jv_set_int(doc, "steps", d->steps);
     jv_set_int(doc, "tokens", d->tok_in + d->tok_out);
@@ -294,10 +292,11 @@ static int print_result(struct driver *d, struct json *list)
             str_putc(&out, '\n');
         code = app_print(&out);
         format_duration_ms(d->wall_ms, took, sizeof(took));
-        log_write(a->log, LOG_INFO, "run %s: %s, %lld steps, %lld tokens, %s", d->uuid, d->status,
-                  (long long)d->steps, (long long)(d->tok_in + d->tok_out), took);
+        log_write(a->log, LOG_INFO, "run %s: %s, %lld steps, %lld tokens, %s", d->uuid,
+                  run_status_word(d->status), (long long)d->steps,
+                  (long long)(d->tok_in + d->tok_out), took);
     }
-    if (strcmp(d->status, "waiting") == 0)
+    if (d->status == RUN_WAITING)
         log_write(a->log, LOG_INFO, "answer with `troupe answer %s VALUE`, then `troupe resume %s`",
                   d->uuid, d->uuid);
     str_deinit(&out);
@@ -308,7 +307,7 @@ static int exit_code(const struct driver *d, int printed)
 {
     if (d->interrupted)
         return 128 + d->app->signal->signo;
-    if (d->err.status == STATUS_CONFIG && strcmp(d->status, "error") == 0)
+    if (d->err.status == STATUS_CONFIG && d->status == RUN_ERROR)
         return EXIT_CONFIG; /* the blueprint no longer fits what was recorded */
     int code = app_exit_of_status(d->status);
     return code ? code : printed;

@@ -12,10 +12,7 @@
  * the exit code. */
 int app_drive_run(struct app *a, const struct plan *plan, struct run *run,
                   const struct json *inputs, bool print, struct json *list);
-/* The status that people and programs are shown: a run that says "running" and that no process
- * holds any more is "interrupted". */
-const char *app_run_status(const struct run_row *r);
 /* The exit code for a run's last status. */
-int app_exit_of_status(const char *status);
+int app_exit_of_status(enum run_status status);
 
 #endif

@@ -79,6 +79,7 @@ struct source {
     struct json *config;
     uint64_t seed;
     char kind[16], name[256];
+    int32_t prompt_format;
     bool running; /* it has not ended: what it recorded is not all */
 };
 
@@ -90,7 +91,8 @@ static bool copy_head(void *ctx, const struct run_row *row)
     s->seed = row->seed;
     snprintf(s->kind, sizeof(s->kind), "%s", row->kind);
     snprintf(s->name, sizeof(s->name), "%s", row->name);
-    s->running = strcmp(row->status, "running") == 0;
+    s->running = row->status == RUN_RUNNING || row->status == RUN_INTERRUPTED;
+    s->prompt_format = row->prompt_format;
     return true;
 }
 
@@ -120,8 +122,11 @@ static enum status copy_run(struct replay *r, struct store_reader *q, const char
                             struct store *store, const struct source *source, char copy[37],
                             struct run **out, struct error *err)
 {
-    struct run_spec spec = {
-        .kind = "run", .name = source->name, .config = source->config, .seed = source->seed};
+    struct run_spec spec = {.kind = "run",
+                            .name = source->name,
+                            .config = source->config,
+                            .seed = source->seed,
+                            .prompt_format = source->prompt_format};
     enum status st = run_create(store, &spec, &r->to, err);
 
     if (st)
@@ -236,14 +241,15 @@ static int replay_main(void *app)
     struct app *a = app;
     struct replay r = {.app = a, .from = option_text(a->options, OPT_FROM)};
     struct source source = {0};
-    struct store *store;
+    struct store *store = NULL;
     struct store_reader *q = NULL;
     struct plan *plan = NULL;
     struct run *run = NULL;
     char uuid[37], copy[37];
     struct error err = ERROR_INIT;
     int code;
-    enum status st = app_store(a, false, &store, &err);
+    enum status st =
+        option_flag(a->options, OPT_LIVE) ? app_store(a, false, &store, &err) : STATUS_OK;
 
     if (!st)
         st = app_reader(a, &q, &err);

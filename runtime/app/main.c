@@ -88,6 +88,7 @@ static void app_deinit(struct app *a)
     app_models_free(a);
     store_reader_close(a->reader);
     store_close(a->store);
+    store_close(a->look);
     log_free(a->log);
 }
 
