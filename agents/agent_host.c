@@ -89,7 +89,6 @@ static void handle_replies(void *ctx, struct mail *m)
         struct agent *a = CONTAINER_OF(m, struct agent, call.mail);
 
         a->in_flight = false;
-        a->answered = true;
         if (h->box)
             loop_box_hold(h->box, -1);
         agent_advance(a);
@@ -204,8 +203,8 @@ static void sweep_deadlines(struct agent_host *h)
         bool over = a->deadline_ms > 0 && now >= a->deadline_ms;
 
         if (over)
-            a->timed_out = true;
-        if (over || a->step)
+            agent_stop(a, AGENT_STOP_TIMEOUT);
+        else if (a->step)
             agent_make_ready(a);
     }
 }

@@ -377,8 +377,7 @@ static enum status replay_output(struct agent *a, const struct json *out, struct
     if (!text)
         return error_set(err, STATUS_CORRUPT, "the reply recorded at %s has no content",
                          str_cstr(&a->path));
-    free(a->call.text);
-    jv_unref(a->call.tool_calls);
+    model_call_clear_text(&a->call);
     a->call.text = xstrdup(text);
     a->call.tool_calls = jv_get(out, "tool_calls") ? jv_ref(jv_get(out, "tool_calls")) : NULL;
     a->call.finish = FINISH_STOP;

@@ -3,7 +3,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "agents/agent_state.h"
+#include "agents/turn.h"
 
 /* A new turn costs a step; its tokens are asked for when the prompt stands. */
 static enum status may_begin(const struct agent *a, struct error *err)
@@ -24,6 +24,6 @@ bool turn_perceive(struct agent *a)
         st = a->codec->perceive(a, &a->result.err);
     if (st)
         return agent_end(a, st, NULL);
-    a->state = AGENT_REASON;
+    agent_set_state(a, AGENT_REASON);
     return true;
 }

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agents/agent_state.h"
+#include "agents/turn.h"
 #include "runtime/base/memory.h"
 #include "runtime/store/path.h"
 
@@ -147,7 +147,7 @@ static bool take_reply(struct agent *a, bool replayed)
         a->parent = a->path;
         a->path = swap;
     }
-    a->state = AGENT_ACT;
+    agent_set_state(a, AGENT_ACT);
     return true;
 }
 
@@ -250,7 +250,7 @@ static enum status open_session(struct agent *a, struct error *err)
 {
     struct model *m = model_of(a);
 
-    return a->session ? STATUS_OK : m->ops->session_open(m, &a->session, err);
+    return a->session ? STATUS_OK : m->ops->session_open(m, NULL, &a->session, err);
 }
 
 static void start_call(struct agent *a)
@@ -258,10 +258,7 @@ static void start_call(struct agent *a)
     struct model *m = model_of(a);
     struct model_call *c = &a->call;
 
-    free(c->text);
-    jv_unref(c->tool_calls);
-    c->text = NULL;
-    c->tool_calls = NULL;
+    model_call_clear_text(c);
     c->session = a->session;
     c->path = a->wants_paths ? str_cstr(&a->path) : NULL;
     c->cancelled = false;
@@ -273,9 +270,8 @@ static void start_call(struct agent *a)
     }
     c->call_id = vote_call_id(a, a->task.scope.run ? journal_call_id(str_cstr(&a->path), 0)
                                                    : rollout_call_id(a->call_base, a->turn));
-    a->state = AGENT_REASONING;
+    agent_set_state(a, AGENT_REASONING);
     a->in_flight = true;
-    a->answered = false;
     if (a->host->box)
         loop_box_hold(a->host->box, 1);
     m->ops->start(m, c);
@@ -283,7 +279,7 @@ static void start_call(struct agent *a)
 
 static enum status find_step(struct agent *a, struct step_record *s, bool *found, struct error *err)
 {
-    agent_turn_path(a);
+    turn_path(a);
     path_model(&a->path, str_cstr(&a->base), 0);
     return a->task.scope.run ? journal_find(a->task.scope.run, str_cstr(&a->path), found, s, err)
                              : STATUS_OK;
@@ -328,8 +324,8 @@ static bool failed(struct agent *a)
 
     settle(a);
     if (c->status == STATUS_CANCELLED) {
-        a->state = AGENT_PERCEIVE; /* which sees why */
-        if (!a->cancelled && !a->timed_out)
+        agent_set_state(a, AGENT_PERCEIVE); /* which sees why */
+        if (!a->stop)
             return agent_end(a, STATUS_CANCELLED, &c->err);
         return true;
     }
@@ -351,9 +347,8 @@ bool turn_reasoning(struct agent *a)
 {
     bool more = false;
 
-    if (!a->answered)
+    if (a->in_flight)
         return false;
-    a->answered = false;
     agent_stream_flush(a);
     if (a->call.status)
         return failed(a);

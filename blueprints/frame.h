@@ -10,7 +10,7 @@
 #ifndef TROUPE_BLUEPRINTS_FRAME_H
 #define TROUPE_BLUEPRINTS_FRAME_H
 
-#include "agents/turn.h"
+#include "agents/agent.h"
 #include "blueprints/plan.h"
 #include "runtime/base/memory.h"
 #include "runtime/store/path.h"

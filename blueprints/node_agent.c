@@ -143,7 +143,9 @@ static void on_done(void *ctx, struct agent *a, const struct agent_result *r)
     f->used.tok_out = r->tok_out;
     f->used.steps = r->turns;
     f->used.calls = r->calls;
-    if (r->state == STEP_OK)
+    if (r->state == STEP_STARTED) /* interrupted, as the frame knows */
+        frame_end(f, STEP_CANCELLED, NULL, NULL);
+    else if (r->state == STEP_OK)
         frame_end(f, STEP_OK, r->output ? jv_ref(r->output) : jv_null(), NULL);
     else if (r->err.message[0])
         frame_end(f, r->state, NULL, "%s%s%s", r->err.where, r->err.where[0] ? ": " : "",
@@ -228,8 +230,10 @@ static void cancel(struct frame *f)
 {
     struct agent_work *w = f->node;
 
-    if (w && w->agent)
-        agent_cancel(w->agent); /* on_done follows */
+    if (w && w->agent && f->stop == STOP_INTERRUPT)
+        agent_interrupt(w->agent); /* on_done follows */
+    else if (w && w->agent)
+        agent_cancel(w->agent);
     else
         frame_end(f, STEP_CANCELLED, NULL, NULL);
 }

@@ -9,7 +9,7 @@
 #ifndef TROUPE_BLUEPRINTS_RUNNER_H
 #define TROUPE_BLUEPRINTS_RUNNER_H
 
-#include "agents/turn.h"
+#include "agents/agent.h"
 #include "blueprints/plan.h"
 
 /* When the runner is done with "waiting": resume goes on later. */

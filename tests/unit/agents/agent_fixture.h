@@ -10,8 +10,8 @@
 #ifndef TROUPE_TESTS_AGENT_FIXTURE_H
 #define TROUPE_TESTS_AGENT_FIXTURE_H
 
+#include "agents/agent.h"
 #include "agents/rollout.h"
-#include "agents/turn.h"
 #include "models/formats/token_ids.h"
 #include "models/formats/tokenizer.h"
 #include "tests/unit/store/store_fixture.h"
