@@ -23,6 +23,9 @@
 #include "tools/environments/environment.h"
 #include "tools/registry.h"
 
+/* The limit of agents that have neither an environment nor a budget. */
+#define AGENT_MAX_MODEL_CALLS 25
+
 struct agent_host;     /* what all agents of a process share: loop, models' reply box, registry */
 struct rollout_writer; /* rollout.h */
 
@@ -54,6 +57,8 @@ struct agent_task {
     struct scope scope;
     const struct json *input;  /* what the user or the blueprint asks; may be NULL with an env */
     const struct json *schema; /* the answer must fit; NULL: any text */
+    bool may_be_cut;           /* an answer that ends at max_tokens is one; else an error */
+    int32_t max_model_calls;   /* 0: no limit but the budget's */
     const struct env_ops *env_ops; /* NULL: no environment */
     struct env_params env_params;
     struct rollout_writer *record; /* NULL: none; else begun by the caller */
@@ -66,9 +71,13 @@ struct agent_task {
 
 struct agent_result {
     enum step_state state; /* ok also when the verdict is a failure */
+    /* STATUS_CONFIG: what is recorded does not fit what comes out now; nothing may be recorded. */
     struct error err;
-    struct json *output; /* the answer, or {"verdict": {...}} with an environment; lent for the
-                          * call of done (jv_ref it to keep it); NULL unless ok */
+    bool not_retryable;     /* of an error: another try would end alike */
+    int64_t retry_after_ms; /* of an error: how long to wait at least; 0: not said */
+    bool was_cut;           /* the answer ended at max_tokens */
+    struct json *output;    /* the answer, or {"verdict": {...}} with an environment; lent for the
+                             * call of done (jv_ref it to keep it); NULL unless ok */
     bool has_verdict;
     struct env_verdict verdict;
     int64_t turns, calls, tok_in, tok_out;

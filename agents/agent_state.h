@@ -58,6 +58,7 @@ struct pending_call {
     struct env_call env;    /* of the environment's tools */
     struct tool *tool;      /* others */
     const char *name;       /* lent by the codec until the next reply */
+    const char *id;         /* the same: the model's own; NULL: it gave none */
     struct json *arguments; /* owned; NULL in the compact codec */
     char *error;            /* owned: words for the model; nothing is executed */
     bool unreadable;        /* not even a call: answered as a user would */

@@ -23,11 +23,26 @@ static int32_t n_fed(const struct agent *a)
     return model_of(a)->info.takes_ids ? (int32_t)a->chain.n - a->prefix_len : 0;
 }
 
+/* What the call has cost: of ids those that are new, of text what the model says. */
+static int64_t tokens_in(const struct agent *a)
+{
+    return model_of(a)->info.takes_ids ? n_fed(a) : a->call.usage.prompt;
+}
+
+static int64_t tokens_out(const struct agent *a)
+{
+    return model_of(a)->info.takes_ids ? a->call.n_ids : a->call.usage.completion;
+}
+
 /* As many as the budget has, at least 1; the rest of it is asked for by turn_perceive. */
 static enum status reserve(struct agent *a, struct error *err)
 {
     struct budget *b = a->task.scope.budget;
-    int64_t fed = n_fed(a), left = budget_tokens_left(b);
+    bool ids = model_of(a)->info.takes_ids;
+    struct model_usage guess =
+        b && !ids ? model_usage_estimate(a->call.messages, a->call.tools, NULL, NULL)
+                  : (struct model_usage){0};
+    int64_t fed = ids ? n_fed(a) : guess.prompt, left = budget_tokens_left(b);
     int64_t wanted = a->reply_cap;
 
     if (fed + 1 > left) {
@@ -46,12 +61,10 @@ static enum status reserve(struct agent *a, struct error *err)
 
 static void settle(struct agent *a)
 {
-    int64_t used = n_fed(a) + a->call.n_ids;
-
-    budget_spend(a->task.scope.budget, used - a->reserved, 0, 0);
+    budget_spend(a->task.scope.budget, tokens_in(a) + tokens_out(a) - a->reserved, 0, 0);
     a->reserved = 0;
-    a->result.tok_in += n_fed(a);
-    a->result.tok_out += a->call.n_ids;
+    a->result.tok_in += tokens_in(a);
+    a->result.tok_out += tokens_out(a);
 }
 
 static void fill_record(const struct agent *a, struct token_record *t)
@@ -88,8 +101,8 @@ static void journal_reply(struct agent *a)
     const struct model_call *c = &a->call;
     struct step_result r = {.path = str_cstr(&a->path),
                             .state = step_state_of(c->status),
-                            .tok_in = n_fed(a),
-                            .tok_out = c->n_ids};
+                            .tok_in = tokens_in(a),
+                            .tok_out = tokens_out(a)};
     struct json *out = NULL, *message = NULL;
     struct token_record t;
 
@@ -158,9 +171,9 @@ static enum status check_record(const struct agent *a, const struct token_record
 
     if (t->prefix_len != a->prefix_len || t->n_delta != n_fed(a) ||
         (bytes > 0 && memcmp(t->delta, a->chain.id + a->prefix_len, bytes) != 0))
-        return error_set(err, STATUS_CORRUPT,
+        return error_set(err, STATUS_CONFIG,
                          "the prompt that was recorded at %s is not the one that comes out now: "
-                         "template, tokenizer or environment have changed",
+                         "this release, the template, the tokenizer or the environment is another",
                          str_cstr(&a->path));
     if (t->finish < FINISH_NONE || t->finish > FINISH_ERROR)
         return error_set(err, STATUS_CORRUPT, "the record at %s ends in an unknown way",
@@ -238,6 +251,8 @@ static bool replay(struct agent *a, const struct step_record *s)
         return agent_end(a, error_set(err, st, "%s", s->err ? s->err : step_state_name(s->state)),
                          NULL);
     a->call.n_ids = 0;
+    a->call.usage =
+        (struct model_usage){.prompt = (int32_t)s->tok_in, .completion = (int32_t)s->tok_out};
     st = model_of(a)->info.takes_ids ? replay_tokens(a, err)
                                      : a->codec->replay_output(a, s->out, err);
     if (st)
@@ -332,6 +347,8 @@ static bool failed(struct agent *a)
     if (a->task.scope.run)
         journal_reply(a);
     error_note(&c->err, "model %s", model_of(a)->info.name);
+    a->result.not_retryable = c->not_retryable;
+    a->result.retry_after_ms = c->retry_after_ms;
     return agent_end(a, c->status, &c->err);
 }
 
