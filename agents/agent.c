@@ -77,9 +77,9 @@ static enum status make_buffers(struct agent *a, struct error *err)
     c->ids = mem_alloc(cap, sizeof(*c->ids));
     c->logp = mem_alloc(cap, sizeof(*c->logp));
     c->logp_sampled = mem_alloc(cap, sizeof(*c->logp_sampled));
-    if (a->host->o.on_text)
+    if (a->task.on_text)
         a->stream.id = mem_alloc(cap, sizeof(*a->stream.id));
-    if (!c->ids || !c->logp || !c->logp_sampled || (a->host->o.on_text && !a->stream.id))
+    if (!c->ids || !c->logp || !c->logp_sampled || (a->task.on_text && !a->stream.id))
         return error_set(err, STATUS_NO_MEMORY, "no memory for replies of %zu tokens", cap);
     return STATUS_OK;
 }
@@ -106,7 +106,7 @@ static enum status set_up(struct agent *a, struct error *err)
         st = make_buffers(a, err);
     if (st)
         return st;
-    a->wants_paths = t->scope.run || !t->role->model->info.takes_ids || a->host->o.on_text != NULL;
+    a->wants_paths = t->scope.run || !t->role->model->info.takes_ids || a->task.on_text != NULL;
     if (!t->scope.run)
         a->call_base = rollout_call_base(t->scope.path, t->scope.attempt);
     prepare_call(a);

@@ -25,6 +25,8 @@
 
 /* The limit of agents that have neither an environment nor a budget. */
 #define AGENT_MAX_MODEL_CALLS 25
+/* What the words of an answer that was cut begin with. */
+#define AGENT_CUT "length: "
 
 struct agent_host;     /* what all agents of a process share: loop, models' reply box, registry */
 struct rollout_writer; /* rollout.h */
@@ -63,6 +65,8 @@ struct agent_task {
     struct env_params env_params;
     struct rollout_writer *record; /* NULL: none; else begun by the caller */
     struct env_watch *watch;       /* NULL: nobody looks on */
+    /* With done's ctx: provisional text of the model call at `path`. NULL: nobody listens. */
+    void (*on_text)(void *ctx, const char *path, const char *text, size_t n);
     /* With done's ctx: a call waits for a person's answer, at most until due_ms (0: for ever), or
      * no longer; agent_poll looks whether it is there. NULL: an agent that has to wait ends with
      * STEP_WAITING. */
@@ -75,7 +79,7 @@ struct agent_result {
     struct error err;
     bool not_retryable;     /* of an error: another try would end alike */
     int64_t retry_after_ms; /* of an error: how long to wait at least; 0: not said */
-    bool was_cut;           /* the answer ended at max_tokens */
+    int64_t cut_at;         /* the answer ended at max_tokens, after so many; 0: it was whole */
     struct json *output;    /* the answer, or {"verdict": {...}} with an environment; lent for the
                              * call of done (jv_ref it to keep it); NULL unless ok */
     bool has_verdict;
@@ -106,9 +110,6 @@ struct agent_host_options {
     struct loop *loop;              /* NULL: a driver drains with agent_host_poll */
     struct tool_registry *registry; /* NULL: no tools beside an environment's */
     const struct seams *seams;
-    /* Streams provisional text; NULL: nobody listens. */
-    void (*on_text)(void *ctx, const char *path, const char *text, size_t n);
-    void *ctx;
 };
 MUST_CHECK enum status agent_host_new(const struct agent_host_options *o, struct agent_host **out,
                                       struct error *err);

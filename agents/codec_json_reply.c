@@ -264,19 +264,23 @@ static enum status answer_json(const char *text, const struct json *schema, stru
     return st;
 }
 
-/* An answer that ends in the midst of a sentence is none, unless the task says so. */
+/* An answer that was cut is none, unless the task says so; what cut it may be the budget. */
 static enum status check_end(struct agent *a, struct error *err)
 {
-    enum status st = budget_fits(a->task.scope.budget, agent_now_ms(a), 1, 0, 0, err);
+    bool ids = a->task.role->model->info.takes_ids;
+    enum status st;
 
-    a->result.was_cut = true;
+    a->result.cut_at = 0;
+    if (a->call.finish != FINISH_LENGTH)
+        return STATUS_OK;
+    st = budget_fits(a->task.scope.budget, agent_now_ms(a), 1, 0, 0, err);
+    a->result.cut_at = ids ? a->call.n_ids : a->call.usage.completion;
     if (st || a->task.may_be_cut)
-        return st; /* what cut it was the budget */
-    return error_set(
-        err, STATUS_LIMIT,
-        "length: the reply was cut after %d tokens, at max_tokens or at the end of the "
-        "context",
-        a->task.role->model->info.takes_ids ? (int)a->call.n_ids : (int)a->call.usage.completion);
+        return st;
+    return error_set(err, STATUS_LIMIT,
+                     AGENT_CUT "the reply was cut after %lld tokens (max_tokens, or the end of the "
+                               "context)",
+                     (long long)a->result.cut_at);
 }
 
 static enum status take_answer(struct agent *a, struct error *err)
@@ -284,11 +288,10 @@ static enum status take_answer(struct agent *a, struct error *err)
     struct json_codec *c = codec_of(a);
     struct error why = ERROR_INIT;
     struct str text = STR_INIT;
-    enum status st = a->call.finish == FINISH_LENGTH ? check_end(a, err) : STATUS_OK;
+    enum status st = check_end(a, err);
 
     if (st)
         return st;
-    a->result.was_cut = a->call.finish == FINISH_LENGTH;
     if (!a->task.schema) {
         a->answer = jv_string(content_of(a));
         return STATUS_OK;

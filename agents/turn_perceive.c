@@ -12,7 +12,10 @@ static enum status may_begin(const struct agent *a, struct error *err)
     int32_t most = a->task.max_model_calls;
 
     if (most > 0 && a->turn >= most)
-        return error_set(err, STATUS_BUDGET, "the limit of %d model calls is reached", (int)most);
+        return error_set(err, STATUS_BUDGET,
+                         "the limit of %d model calls is reached: an agent without a budget; "
+                         "`budget: {steps: N}` sets another",
+                         (int)most);
     return b ? budget_fits(b, agent_now_ms(a), 1, 1, 0, err) : STATUS_OK;
 }
 
