@@ -94,7 +94,10 @@ static void reply_text(struct fake_model *f, struct model_call *c)
     c->text = xstrdup(jv_get_string(jv_get(v, "content"), ""));
     if (jv_get(v, "tool_calls"))
         c->tool_calls = jv_ref(jv_get(v, "tool_calls"));
-    c->finish = FINISH_STOP;
+    if (jv_get(v, "reasoning"))
+        c->reasoning = xstrdup(jv_get_string(jv_get(v, "reasoning"), ""));
+    c->usage = model_usage_estimate(c->messages, c->tools, c->text, c->tool_calls);
+    c->finish = jv_get(v, "finish") ? FINISH_LENGTH : FINISH_STOP;
     jv_unref(v);
 }
 

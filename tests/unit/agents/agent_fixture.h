@@ -32,8 +32,9 @@ struct fake_model {
     int32_t fail_at;     /* the n-th call (from 1) fails ... */
     enum status fail_as; /* ... with this */
     struct model_call *held;
-    struct json *(*talk)(struct fake_model *m,
-                         const struct model_call *c); /* text models: {content, tool_calls} */
+    struct json *(*talk)(
+        struct fake_model *m,
+        const struct model_call *c); /* text models: {content, tool_calls, reasoning, finish} */
     bool processed;
 };
 
