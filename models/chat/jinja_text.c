@@ -14,11 +14,12 @@ bool jinja_is_space(uint32_t c)
            c == 0x202f || c == 0x205f || c == 0x3000;
 }
 
-/* The start of the character that ends at byte i (above 0). */
-static size_t char_before(struct jinja_text t, size_t i)
+size_t jinja_char_before(struct jinja_text t, size_t i)
 {
     size_t back = i - 1;
 
+    if (i == 0)
+        return 0;
     while (back > 0 && i - back < 4 && ((unsigned char)t.p[back] & 0xc0) == 0x80)
         back--;
     return back;
@@ -47,7 +48,7 @@ struct jinja_text jinja_strip(struct jinja_text t, const struct jinja_text *set,
         from = next;
     }
     while (right && to > from) {
-        const size_t back = char_before(t, to);
+        const size_t back = jinja_char_before(t, to);
 
         if (back < from || !in_set(t, back, to, set))
             break;

@@ -1,0 +1,128 @@
+/* jinja_run.c - the limits of a rendering, and the texts that it builds.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "models/chat/jinja_run.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "runtime/base/seams.h"
+
+#define MAX_RECURSION 500 /* of the evaluator: height of expressions times depth of macros */
+#define MAX_US        10000000
+#define CLOCK_EVERY   256 /* steps */
+
+void jinja_fail(struct jinja_run *run, enum status st, const char *fmt, ...)
+{
+    char text[512];
+    va_list ap;
+
+    if (run->st)
+        return;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    run->st = error_at(run->err, st, run->name, run->line, 0, "%s", text);
+}
+
+/* What is looked at only now and then: the clock, and whether the caller still wants the text. */
+static void check_time(struct jinja_run *run)
+{
+    enum status st;
+
+    if (seams_mono_us(seams_real()) - run->started_us > MAX_US) {
+        jinja_fail(run, STATUS_LIMIT, "the template takes more than %d s", MAX_US / 1000000);
+        return;
+    }
+    st = run->in->check ? run->in->check(run->in->check_ctx, run->err) : STATUS_OK;
+    if (st)
+        run->st = st;
+}
+
+bool jinja_spend(struct jinja_run *run, size_t steps)
+{
+    const int64_t before = run->steps / CLOCK_EVERY;
+
+    if (run->st)
+        return false;
+    run->steps += (int64_t)(steps < CHAT_MAX_STEPS ? steps : CHAT_MAX_STEPS + 1);
+    if (run->memory.exhausted)
+        jinja_fail(run, STATUS_NO_MEMORY, "no memory to render the template");
+    else if (run->memory.full)
+        jinja_fail(run, STATUS_LIMIT, "the template needs more than %zu bytes", CHAT_MAX_MEMORY);
+    else if (run->steps > CHAT_MAX_STEPS)
+        jinja_fail(run, STATUS_LIMIT, "the template takes more than %d steps", CHAT_MAX_STEPS);
+    else if (run->steps / CLOCK_EVERY != before)
+        check_time(run);
+    return run->st == STATUS_OK;
+}
+
+bool jinja_go_down(struct jinja_run *run)
+{
+    if (run->depth >= MAX_RECURSION)
+        jinja_fail(run, STATUS_LIMIT, "the template is nested too deep");
+    if (run->st)
+        return false;
+    run->depth++;
+    return true;
+}
+
+void jinja_go_up(struct jinja_run *run)
+{
+    run->depth--;
+}
+
+struct jinja_value jinja_take_text(struct jinja_run *run, struct str *s)
+{
+    struct jinja_value v = JINJA_UNDEFINED;
+
+    if (!str_ok(s))
+        jinja_fail(run, STATUS_LIMIT, "a text of the template passes %zu bytes", s->max);
+    else if (jinja_spend(run, 1 + s->len / 64))
+        v = jinja_string_copy(&run->memory, str_cstr(s), s->len);
+    str_deinit(s);
+    jinja_spend(run, 0);
+    return v;
+}
+
+/* The place behind `a`, where its joined text has room for n more bytes; else NULL. *grows: `a` is
+ * such a text, so that it pays to leave room. */
+static struct jinja_joined *room_behind(struct jinja_run *run, struct jinja_text a, size_t n,
+                                        bool *grows)
+{
+    *grows = false;
+    for (size_t i = 0; i < JINJA_JOINED; i++) {
+        struct jinja_joined *j = &run->joined[i];
+
+        if (j->p == NULL || j->p != a.p || j->n != a.n)
+            continue;
+        *grows = true;
+        return n <= j->cap - j->n ? j : NULL;
+    }
+    return NULL;
+}
+
+struct jinja_value jinja_join_texts(struct jinja_run *run, struct jinja_text a, struct jinja_text b)
+{
+    bool grows;
+    struct jinja_joined *j = room_behind(run, a, b.n, &grows);
+    size_t cap;
+
+    if (!jinja_spend(run, 1 + b.n / 64))
+        return JINJA_UNDEFINED;
+    if (j == NULL) {
+        cap = grows && a.n < CHAT_MAX_MEMORY / 4 ? 2 * a.n + b.n : a.n + b.n;
+        j = &run->joined[run->next_joined++ % JINJA_JOINED];
+        *j = (struct jinja_joined){jinja_alloc(&run->memory, cap + 1), a.n, cap};
+        if (!jinja_spend(run, a.n / 64) || j->p == NULL) {
+            *j = (struct jinja_joined){NULL, 0, 0};
+            return JINJA_UNDEFINED;
+        }
+        if (a.n)
+            memcpy(j->p, a.p, a.n);
+    }
+    if (b.n)
+        memcpy(j->p + j->n, b.p, b.n);
+    j->n += b.n;
+    return jinja_string((struct jinja_text){j->p, j->n});
+}
