@@ -85,41 +85,37 @@ struct jinja_value jinja_take_text(struct jinja_run *run, struct str *s)
     return v;
 }
 
-/* The place behind `a`, where its joined text has room for n more bytes; else NULL. *grows: `a` is
- * such a text, so that it pays to leave room. */
-static struct jinja_joined *room_behind(struct jinja_run *run, struct jinja_text a, size_t n,
-                                        bool *grows)
+/* Looks for `a` among the joined texts and moves its entry, or the one that was longest unused, to
+ * the front. True: it is `a`. */
+static bool find_joined(struct jinja_run *run, struct jinja_text a)
 {
-    *grows = false;
-    for (size_t i = 0; i < JINJA_JOINED; i++) {
-        struct jinja_joined *j = &run->joined[i];
+    size_t i = 0;
+    struct jinja_joined found;
 
-        if (j->p == NULL || j->p != a.p || j->n != a.n)
-            continue;
-        *grows = true;
-        return n <= j->cap - j->n ? j : NULL;
-    }
-    return NULL;
+    while (i + 1 < JINJA_JOINED && (run->joined[i].p != a.p || run->joined[i].n != a.n))
+        i++;
+    found = run->joined[i];
+    memmove(run->joined + 1, run->joined, i * sizeof(found));
+    run->joined[0] = found;
+    return found.p && found.p == a.p && found.n == a.n;
 }
 
 struct jinja_value jinja_join_texts(struct jinja_run *run, struct jinja_text a, struct jinja_text b)
 {
-    bool grows;
-    struct jinja_joined *j = room_behind(run, a, b.n, &grows);
-    size_t cap;
+    const bool grows = find_joined(run, a);
+    struct jinja_joined *j = &run->joined[0];
 
     if (!jinja_spend(run, 1 + b.n / 64))
         return JINJA_UNDEFINED;
-    if (j == NULL) {
-        cap = grows && a.n < CHAT_MAX_MEMORY / 4 ? 2 * a.n + b.n : a.n + b.n;
-        j = &run->joined[run->next_joined++ % JINJA_JOINED];
-        *j = (struct jinja_joined){jinja_alloc(&run->memory, cap + 1), a.n, cap};
-        if (!jinja_spend(run, a.n / 64) || j->p == NULL) {
-            *j = (struct jinja_joined){NULL, 0, 0};
+    if (!grows || b.n > j->cap - j->n) {
+        const size_t room = grows && a.n < CHAT_MAX_MEMORY / 4 ? a.n : 0;
+        char *p = jinja_alloc(&run->memory, a.n + b.n + room + 1);
+
+        if (!jinja_spend(run, a.n / 64) || p == NULL)
             return JINJA_UNDEFINED;
-        }
         if (a.n)
-            memcpy(j->p, a.p, a.n);
+            memcpy(p, a.p, a.n);
+        *j = (struct jinja_joined){p, a.n, a.n + b.n + room};
     }
     if (b.n)
         memcpy(j->p + j->n, b.p, b.n);

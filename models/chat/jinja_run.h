@@ -14,7 +14,7 @@
 
 enum jinja_flow { FLOW_ON, FLOW_BREAK, FLOW_CONTINUE };
 
-#define JINJA_JOINED 4
+#define JINJA_JOINED 8
 /* A text that + or ~ made, with room behind it. */
 struct jinja_joined {
     char *p;
@@ -38,8 +38,7 @@ struct jinja_run {
     struct chat_spans *spans;  /* NULL: nobody asks */
     struct jinja_text counted; /* the text whose characters were counted last */
     size_t n_counted;
-    struct jinja_joined joined[JINJA_JOINED]; /* the last few, in turn */
-    unsigned next_joined;
+    struct jinja_joined joined[JINJA_JOINED]; /* the last few, latest first */
 };
 
 /* Keeps the first fault, with the place. */

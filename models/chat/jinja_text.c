@@ -27,10 +27,11 @@ size_t jinja_char_before(struct jinja_text t, size_t i)
 
 static bool in_set(struct jinja_text t, size_t from, size_t to, const struct jinja_text *set)
 {
+    const unsigned char c = (unsigned char)t.p[from];
     size_t i = from;
 
     if (set == NULL)
-        return jinja_is_space(utf8_next(t.p, t.n, &i));
+        return jinja_is_space(c < 0x80 ? c : utf8_next(t.p, t.n, &i));
     return jinja_text_find(*set, (struct jinja_text){t.p + from, to - from}, 0) != (size_t)-1;
 }
 
@@ -42,7 +43,10 @@ struct jinja_text jinja_strip(struct jinja_text t, const struct jinja_text *set,
     while (left && from < to) {
         size_t next = from;
 
-        utf8_next(t.p, t.n, &next);
+        if ((unsigned char)t.p[from] < 0x80)
+            next++;
+        else
+            utf8_next(t.p, t.n, &next);
         if (!in_set(t, from, next, set))
             break;
         from = next;
