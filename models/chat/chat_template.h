@@ -43,7 +43,8 @@ struct chat_input {
      * with this error. NULL: nobody is asked. */
     enum status (*check)(void *ctx, struct error *err);
     void *check_ctx;
-    int64_t *steps; /* set to the work that a rendering took, of CHAT_MAX_STEPS; may be NULL */
+    int64_t max_steps; /* 0: CHAT_MAX_STEPS */
+    int64_t *steps;    /* set to the steps that a rendering took; may be NULL */
 };
 
 /* Byte ranges of the output that the assistant wrote (and is trained on). */

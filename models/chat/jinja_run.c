@@ -42,6 +42,7 @@ static void check_time(struct jinja_run *run)
 bool jinja_spend(struct jinja_run *run, size_t steps)
 {
     const int64_t before = run->steps / CLOCK_EVERY;
+    const int64_t max = run->in->max_steps ? run->in->max_steps : CHAT_MAX_STEPS;
 
     if (run->st)
         return false;
@@ -50,8 +51,8 @@ bool jinja_spend(struct jinja_run *run, size_t steps)
         jinja_fail(run, STATUS_NO_MEMORY, "no memory to render the template");
     else if (run->memory.full)
         jinja_fail(run, STATUS_LIMIT, "the template needs more than %zu bytes", CHAT_MAX_MEMORY);
-    else if (run->steps > CHAT_MAX_STEPS)
-        jinja_fail(run, STATUS_LIMIT, "the template takes more than %d steps", CHAT_MAX_STEPS);
+    else if (run->steps > max)
+        jinja_fail(run, STATUS_LIMIT, "the template takes more than %lld steps", (long long)max);
     else if (run->steps / CLOCK_EVERY != before)
         check_time(run);
     return run->st == STATUS_OK;
