@@ -81,12 +81,19 @@ static size_t next_tag(const struct reader *r, size_t from, enum tag *tag)
     return r->text.n;
 }
 
-/* A call at `from` within thoughts: whether it is whole, where it ends, and whether it at least
- * starts like one rather than being a tag among words. */
-static bool read_draft(const struct reader *r, size_t from, size_t *end, bool *meant)
+/* Whether the tag at `at` starts a call, rather than being a word among others; *start is behind
+ * the first tag. */
+static bool starts_call(const struct reader *r, size_t at, size_t *start)
 {
-    const bool tagged = call_at(&r->text, from, CALL_OPEN);
-    const size_t start = tagged ? call_skip_space(&r->text, from + strlen(CALL_OPEN)) : from;
+    const struct call_text *t = &r->text;
+
+    *start = call_at(t, at, CALL_OPEN) ? call_skip_space(t, at + strlen(CALL_OPEN)) : at;
+    return call_at(t, *start, FUNCTION_OPEN) || call_at(t, *start, "{") || call_at(t, *start, "[");
+}
+
+/* A call at `from` within thoughts: whether it is whole, and where it ends. */
+static bool read_draft(const struct reader *r, size_t from, size_t *end)
+{
     struct parsed_call call = {0};
     bool whole;
 
@@ -94,10 +101,6 @@ static bool read_draft(const struct reader *r, size_t from, size_t *end, bool *m
                                        : hermes_read_call(&r->text, from, &call);
     whole = call.error == NULL;
     call_deinit(&call);
-    *meant = whole || call_at(&r->text, start, FUNCTION_OPEN) || call_at(&r->text, start, "{") ||
-             call_at(&r->text, start, "[");
-    if (!whole)
-        *end = start + call_at(&r->text, start, FUNCTION_OPEN);
     return whole;
 }
 
@@ -107,24 +110,24 @@ static bool read_draft(const struct reader *r, size_t from, size_t *end, bool *m
 static size_t thoughts_end(const struct reader *r, size_t from, size_t *next)
 {
     const size_t none = r->text.n;
-    size_t at = from, end, first_whole = none, first_meant = none;
+    size_t at = from, end, start, first_whole = none, first_meant = none;
     int drafts = 0;
     enum tag tag;
 
-    for (; (at = next_tag(r, at, &tag)) < none; at = end) {
-        bool meant = false, whole = false;
-
+    for (; !call_is_tiring(&r->text) && (at = next_tag(r, at, &tag)) < none; at = end) {
         end = at + 1;
         if (tag == TAG_END_THINK) {
             *next = at + strlen(THINK_CLOSE);
             return at;
         }
-        if ((tag == TAG_CALL || tag == TAG_FUNCTION) && drafts++ < TOOL_CALLS_MAX)
-            whole = read_draft(r, at, &end, &meant);
-        if (whole && first_whole == none)
-            first_whole = at;
-        if (meant && first_meant == none)
+        if ((tag != TAG_CALL && tag != TAG_FUNCTION) || !starts_call(r, at, &start))
+            continue;
+        if (first_meant == none)
             first_meant = at;
+        if (drafts++ >= TOOL_CALLS_MAX || !read_draft(r, at, &end))
+            end = start + 1; /* a tag in it may be the closing one */
+        else if (first_whole == none)
+            first_whole = at;
     }
     *next = first_whole < none ? first_whole : first_meant;
     return *next;

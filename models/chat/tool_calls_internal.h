@@ -22,6 +22,9 @@ struct call_text {
 size_t call_find(const struct call_text *t, const char *what, size_t from);
 bool call_at(const struct call_text *t, size_t i, const char *what);
 size_t call_skip_space(const struct call_text *t, size_t i);
+/* Text that is full of tags which nothing closes was read often enough: what is looked for is taken
+ * as not there. */
+bool call_is_tiring(const struct call_text *t);
 /* Where a malformed call is over: behind the next `close`, or where the next call opens. */
 size_t call_skip_rest(const struct call_text *t, size_t from, const char *close);
 

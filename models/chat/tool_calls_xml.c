@@ -117,7 +117,7 @@ static size_t find_value_end(const struct xml_reader *x, size_t from)
     const struct call_text *t = x->t;
     int parameters = 0, functions = 0; /* open within the value */
 
-    for (size_t i = from; (i = call_find(t, "<", i)) < t->n; i++) {
+    for (size_t i = from; (i = call_find(t, "<", i)) < t->n && !call_is_tiring(t); i++) {
         if (call_at(t, i, PARAMETER_CLOSE)) {
             if (parameters == 0 && functions == 0 && ends_value(t, i + strlen(PARAMETER_CLOSE)))
                 return i;
