@@ -214,6 +214,27 @@ static void test_steps_grow_with_the_text(void **state)
     }
 }
 
+/* The scope of a pass is used again, unless a macro still looks into it. (In jinja2 such a macro
+ * finds a value called "missing".) */
+static void test_a_macro_keeps_the_pass_it_was_made_in(void **state)
+{
+    struct json *none = jv_array();
+    const struct chat_input in = {.messages = none};
+    struct str out = STR_INIT;
+    struct error err = ERROR_INIT;
+
+    (void)state;
+    assert_int_equal(
+        render("{% set ns = namespace(f=none) %}{% for i in [1, 2, 3] %}{% if loop.first %}"
+               "{% macro f() %}{{ i }}{% endmacro %}{% set ns.f = f %}{% endif %}"
+               "{% set x = i %}{% endfor %}{{ ns.f() }}",
+               &in, &out, &err),
+        STATUS_OK);
+    assert_string_equal(str_cstr(&out), "1");
+    str_deinit(&out);
+    jv_unref(none);
+}
+
 struct patience {
     int left;
 };
@@ -256,6 +277,7 @@ int main(void)
         cmocka_unit_test(test_every_loop_over_values_spends),
         cmocka_unit_test(test_a_template_of_many_names_ends),
         cmocka_unit_test(test_steps_grow_with_the_text),
+        cmocka_unit_test(test_a_macro_keeps_the_pass_it_was_made_in),
         cmocka_unit_test(test_the_caller_ends_a_rendering),
     };
 
