@@ -248,7 +248,7 @@ static enum status still_wanted(void *ctx, struct error *err)
 {
     const struct agent *a = ctx;
 
-    if (a->cancelled || (a->task.scope.cancelled && *a->task.scope.cancelled))
+    if (a->task.scope.cancelled && *a->task.scope.cancelled)
         return error_set(err, STATUS_CANCELLED, "the agent was cancelled");
     if (a->deadline_ms > 0 && agent_now_ms(a) >= a->deadline_ms)
         return error_set(err, STATUS_TIMEOUT, "the time of the agent is over");
