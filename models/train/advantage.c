@@ -38,6 +38,8 @@ struct moments {
  * apart in their last bits when they were added up in another order. */
 static bool is_spread(double least, double most)
 {
+    if (!isfinite(most - least))
+        return most > least; /* its gradient ends the run, which says so */
     return most - least > ADVANTAGE_SAME * fmax(fabs(least), fabs(most));
 }
 

@@ -21,16 +21,12 @@ struct checkpoint_state {
     double best_loss;     /* NaN: none */
     int64_t best_update;  /* -1: none */
     bool probe_held;      /* the skill probe held at the last full measurement */
-    int64_t metrics_bytes[2];
-    struct json *options; /* what a resumed run must repeat: owned */
+    int64_t metrics_bytes[2]; /* of metrics.jsonl and the events, when it was written */
+    struct json *options; /* what a resumed run must repeat (fixed_options.h): owned */
     struct json *extra;   /* what else the trainer must find again: owned, or NULL */
 };
 
 void checkpoint_state_deinit(struct checkpoint_state *s);
-
-/* STATUS_USAGE names the first of `now` that is another in `was`, which `out` was begun with. */
-MUST_CHECK enum status checkpoint_compare_options(const struct json *was, const struct json *now,
-                                                  const char *out, struct error *err);
 
 /* `shape` names the tensors. A checkpoint of the same update that is whole is left as it is. */
 MUST_CHECK enum status checkpoint_write(const struct seams *seams, const char *out,

@@ -13,6 +13,7 @@
 #include "runtime/app/app_model.h"
 #include "runtime/app/app_new_model.h"
 #include "runtime/app/app_tokenizer.h"
+#include "runtime/app/app_training.h"
 #include "runtime/app/table.h"
 #include "runtime/base/memory.h"
 
@@ -34,8 +35,6 @@ static enum status open_source(struct sft_job *j, struct error *err)
     const char *env = option_text(o, OPT_ENV), *data = option_text(o, OPT_DATA);
     enum status st;
 
-    if (!env == !data)
-        return error_set(err, STATUS_USAGE, "give either --data FILE.jsonl or --env ENV");
     if (env) {
         st = app_mix_read(env, &j->mix, err);
         if (st)
@@ -87,6 +86,7 @@ static void fill_options(struct sft_job *j)
         .keep_best = true,
         .recompute = option_flag(o, OPT_RECOMPUTE),
         .resume = option_flag(o, OPT_RESUME),
+        .lr_continue = app_training_continues(a),
         .stop_on =
             strcmp(option_text(o, OPT_STOP_ON), "none") == 0 ? NULL : option_text(o, OPT_STOP_ON),
         .data = j->source,
@@ -147,24 +147,41 @@ static enum status prepare(struct sft_job *j, struct error *err)
     return st;
 }
 
+/* Trains as `a` says. from_folder: its options are those that the folder was begun with. */
+static enum status train(struct sft_job *j, struct app *a, bool from_folder, struct sft_result *r,
+                         struct error *err)
+{
+    enum status st;
+
+    j->app = a;
+    if (!option_text(a->options, OPT_ENV) == !option_text(a->options, OPT_DATA))
+        return error_set(err, STATUS_USAGE, "give either --data FILE.jsonl or --env ENV");
+    st = app_training_model(a, from_folder, &j->model, err);
+    if (!st)
+        st = prepare(j, err);
+    if (!st)
+        st = sft_check_resume(&j->options, j->start, err);
+    if (!st)
+        st = app_training_write(a, j->options.out, err);
+    if (!st)
+        st = sft_run(j->pool, j->start, &j->options, r, err);
+    if (!st)
+        st = app_write_model(a, j->model, r->weights, j->options.out, err);
+    return st;
+}
+
 static int train_main(void *app)
 {
+    struct app *a = app, then = *a;
     struct sft_job j = {.app = app};
-    struct app *a = app;
     struct sft_result r = {0};
     struct error err = ERROR_INIT;
+    bool from_folder = false;
     int code = EXIT_OK;
-    enum status st = STATUS_OK;
+    enum status st = app_training_open(a, &then, &from_folder, &err);
 
-    j.model = app_model_name(a, NULL, "embedded");
-    if (!option_is_set(a->options, OPT_OUT))
-        st = error_set(&err, STATUS_USAGE, "--out DIR is missing: where to write");
     if (!st)
-        st = prepare(&j, &err);
-    if (!st)
-        st = sft_run(j.pool, j.start, &j.options, &r, &err);
-    if (!st)
-        st = app_write_model(a, j.model, r.weights, j.options.out, &err);
+        st = train(&j, &then, from_folder, &r, &err);
     if (st) {
         code = app_fail(a, &err);
     } else {
@@ -178,13 +195,14 @@ static int train_main(void *app)
         j.free_source(j.source);
     pool_free(j.pool);
     tokenizer_free(j.tokenizer);
+    app_training_close(a, &then);
     return st == STATUS_CANCELLED ? EXIT_INTERRUPTED : code;
 }
 
 static const enum option_id sft_options[] = {
     OPT_DATA,       OPT_ENV,          OPT_KIND,        OPT_MODEL,        OPT_OUT,
     OPT_RESUME,     OPT_SEED,         OPT_UPDATES,     OPT_BATCH_TOKENS, OPT_ACCUMULATE,
-    OPT_MAX_LEN,    OPT_LR,           OPT_LR_MIN,      OPT_WARMUP,       OPT_BETA1,
+    OPT_MAX_LEN,    OPT_LR,           OPT_LR_MIN,      OPT_LR_SCHEDULE, OPT_WARMUP,       OPT_BETA1,
     OPT_BETA2,      OPT_WEIGHT_DECAY, OPT_CLIP,        OPT_EVAL_EVERY,   OPT_CHECKPOINT_EVERY,
     OPT_KEEP_LAST,  OPT_RECOMPUTE,    OPT_STOP_ON,     OPT_INIT_LAYERS,  OPT_INIT_HIDDEN,
     OPT_INIT_HEADS, OPT_INIT_FFN,     OPT_THREADS,     OPT_CPU_ISA,      OPT_DEVICE,
