@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "models/train/checkpoint_folder.h"
+#include "runtime/base/memory.h"
 
 #define MAX_TOLD 4 /* differences in one message */
 
@@ -137,6 +138,16 @@ enum status fixed_compare_newest(const char *out, const struct fixed_options *no
 
     jv_unref(was);
     return st;
+}
+
+char *fixed_recorded(const char *out, const char *key)
+{
+    struct json *was = newest_options(out);
+    const char *text = jv_get_string(jv_get(was, key), NULL);
+    char *copy = text ? xstrdup(text) : NULL;
+
+    jv_unref(was);
+    return copy;
 }
 
 enum status fixed_schedule(const char *out, int64_t *updates, struct error *err)

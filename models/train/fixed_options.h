@@ -29,6 +29,8 @@ MUST_CHECK enum status fixed_compare(const struct json *was, const struct fixed_
  * is for checkpoint_read to say), nothing differs. */
 MUST_CHECK enum status fixed_compare_newest(const char *out, const struct fixed_options *now,
                                             struct error *err);
+/* A text among those of the newest checkpoint of `out`: the caller's, or NULL. */
+char *fixed_recorded(const char *out, const char *key);
 /* --lr-schedule continue: *updates, how many are asked for, becomes what the schedule of the folder
  * was made for. It stays where there is no checkpoint. STATUS_USAGE: fewer than that are asked for. */
 MUST_CHECK enum status fixed_schedule(const char *out, int64_t *updates, struct error *err);

@@ -35,6 +35,7 @@ struct sft_options {
     bool resume;         /* go on from out/checkpoints, or begin where there is none */
     const char *stop_on; /* NULL, or "probe": end when the skill probe holds (offcourse 2.6) */
     const struct example_source *data, *held_out; /* held_out may be NULL */
+    const char *tokenizer; /* its hash, which a resumed run must have too; NULL: not checked */
     const struct seams *seams;
     struct log *log;                 /* may be NULL */
     const volatile int *interrupted; /* set by a signal: state is saved, STATUS_CANCELLED */

@@ -52,6 +52,8 @@ static void fix_options(const struct sft_options *o, const struct weights *start
     fixed_init(f);
     sha256_hex(weights_hash(start), hex);
     fixed_put(f, "model", "model that it starts from (--model)", jv_string(hex));
+    if (o->tokenizer)
+        fixed_put(f, "tokenizer", "tokenizer of the model (--model)", jv_string(o->tokenizer));
     fixed_put(f, "data", "data (--data, --env, --kind)", jv_string(o->data->id ? o->data->id : ""));
     fixed_put(f, "data_examples", "number of examples", jv_int(o->data->n));
     fixed_put(f, "seed", "seed (--seed)", jv_int((int64_t)o->seed));

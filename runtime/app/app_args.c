@@ -27,7 +27,7 @@ static bool is_path(enum option_id id, const char *text)
 {
     if (id == OPT_MODEL)
         return strcmp(text, "new") != 0 && strcmp(text, "embedded") != 0;
-    return option_spec(id)->type == OPTION_PATH;
+    return option_spec(id)->type == OPTION_PATH || id == OPT_HOLDOUT;
 }
 
 static void put_text(struct json *args, enum option_id id, const char *text, bool whole_paths)

@@ -181,7 +181,7 @@ static void fill_training(struct grpo_job *j)
     const struct options *o = a->options;
     struct grpo_options *g = &j->options;
 
-    g->seed = option_is_set(o, OPT_SEED) ? option_seed(o, OPT_SEED) : 1;
+    g->seed = app_training_seed(a);
     g->updates = int_or(o, OPT_UPDATES, 60);
     g->groups = (int32_t)option_int(o, OPT_GROUPS);
     g->group_size = (int32_t)option_int(o, OPT_GROUP_SIZE);

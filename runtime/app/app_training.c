@@ -4,8 +4,10 @@
 #include "runtime/app/app_training.h"
 
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "models/train/fixed_options.h"
 #include "runtime/app/app_args.h"
 #include "runtime/app/app_model.h"
 
@@ -108,6 +110,29 @@ enum status app_training_model(const struct app *a, bool from_folder, const char
     }
     *out = name;
     return STATUS_OK;
+}
+
+/* 0.1.0 recorded the data of conversations but no tokenizer. */
+static bool begun_without_tokenizer(const struct app *a)
+{
+    const char *out = option_text(a->options, OPT_OUT);
+    char *data = fixed_recorded(out, "data"), *tokenizer = fixed_recorded(out, "tokenizer");
+    bool without = data && !tokenizer;
+
+    free(data);
+    free(tokenizer);
+    return without;
+}
+
+bool app_training_chats(const struct app *a)
+{
+    return option_is_set(a->options, OPT_DATA) &&
+           !(option_flag(a->options, OPT_RESUME) && begun_without_tokenizer(a));
+}
+
+uint64_t app_training_seed(const struct app *a)
+{
+    return option_is_set(a->options, OPT_SEED) ? option_seed(a->options, OPT_SEED) : 1;
 }
 
 bool app_training_continues(const struct app *a)

@@ -11,6 +11,8 @@ from cli_case import SOURCE, CliCase, main
 
 SFT = "96b7589bad89133aae8dd5a280a191739a101aca1485bade29d5a1cd7cce91ce"
 GRPO = "4e4e1eb2a2b4c32e0bb09020e6cb1163bce767b88a393004710d0b5a853f88d4"
+CHAT = "adf0cb2a2214fb5b5026c75b9669c18a35a2401a8cbd612ef842f5e747503007"
+CHAT_NEW = "d5cd3e975c971e378af533d2fe6c211481d0f55588703f2dac60458bef9a0db7"
 MODEL = ("--model", "sft/model")  # train.json says where it was in 0.1
 
 
@@ -73,6 +75,18 @@ class OldTraining(CliCase):
         # Now they are.
         self.ok("train", "sft", "--out", "sft-killed", "--resume", "--updates", "62", "--lr-schedule", "continue")
         self.assertEqual([u for u, what in self.kinds("sft-killed") if what == "update"], list(range(1, 63)))
+
+    def test_killed_training_on_conversations_goes_on(self):
+        chat = ("--data", "chat.jsonl", "--batch-tokens", "512", "--warmup", "2", "--seed", "4", "--updates", "60",
+                "--checkpoint-every", "4", "--keep-last", "1", "--eval-every", "0")
+        new = ("--model", "new", "--init-layers", "1", "--init-hidden", "16", "--init-heads", "2", "--init-ffn", "32")
+        for out, model, want in (("chat-new-killed", new, CHAT_NEW), ("chat-killed", ("--model", "chat-base"), CHAT)):
+            r = self.ok("train", "sft", *model, *chat, "--out", out, "--resume")
+            self.assertEqual(self.weights(out), want)
+            self.assertEqual([m["update"] for m in self.metrics(out)], list(range(1, 61)))
+            self.assertNotIn("nan", r.err)
+            self.ok("train", "sft", "--out", out, "--resume")
+        self.fails(2, "data (--data, --env, --kind)", "train", "sft", "--out", "chat-killed", "--resume", "--holdout", "0.5")
 
     def test_a_finished_one_is_replayed_and_continued(self):
         self.ok("models", "show", "grpo")
