@@ -16,17 +16,17 @@
 
 struct example_chat_options {
     const char *path;
-    struct tokenizer *tokenizer;  /* lent, and used by the thread that calls get */
-    const char *chat_template;    /* NULL: the default one */
+    struct tokenizer *tokenizer;       /* lent, and used by the thread that calls get */
+    const char *chat_template;         /* NULL: the default one */
     const char *bos_token, *eos_token; /* what the template calls so; NULL: empty. Copied. */
 };
 /* Reads the file whole and checks every line, so that a fault is reported with FILE:LINE before
  * training begins. */
 MUST_CHECK enum status example_chat_new(const struct example_chat_options *o,
                                         struct example_source **out, struct error *err);
-/* Takes a share of the conversations (0 to 1, at least one of them and not all) out of `s`, drawn by
- * the seed, and gives them as *held, which lives as long as s. Once. STATUS_INVALID: there is only
- * one. */
+/* Takes a share of the conversations (0 to 1, at least one of them and not all) out of `s`, drawn
+ * by the seed, and gives them as *held, which lives as long as s. Once. STATUS_INVALID: there is
+ * only one. */
 MUST_CHECK enum status example_chat_hold_out(struct example_source *s, double share, uint64_t seed,
                                              const struct example_source **held, struct error *err);
 void example_chat_free(struct example_source *s);

@@ -11,8 +11,9 @@
 #include "models/engine/engine_internal.h"
 #include "runtime/base/memory.h"
 
-/* Where memory is promised but not given (limits that the plan does not know of), half as many pages
- * as were refused, again and again, down to one context; what was asked for is had or is an error. */
+/* Where memory is promised but not given (limits that the plan does not know of), half as many
+ * pages as were refused, again and again, down to one context; what was asked for is had or is an
+ * error. */
 static enum status build_cache(struct engine *e, const struct engine_options *o,
                                const struct engine_plan *plan, struct error *err)
 {

@@ -22,7 +22,7 @@ struct engine_options {
     const struct embedded_file *(*embedded)(int32_t i);
     /* Already loaded: nothing is read, and `model` is only its name. A reference is taken. */
     struct weights *weights;
-    int32_t n_threads;       /* 0: all cores */
+    int32_t n_threads; /* 0: all cores */
     /* 0: a quarter of free memory, at most what max_sessions need; less where that is not to be
      * had, down to one context. */
     int64_t kv_bytes;

@@ -77,7 +77,8 @@ static int64_t at_most(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* What a limit of this process leaves (`ulimit -v`, `ulimit -d`), of what /proc says it has taken. */
+/* What a limit of this process leaves (`ulimit -v`, `ulimit -d`), of what /proc says it has taken.
+ */
 static int64_t left_by_limit(int limit, const char *key)
 {
     struct rlimit r;

@@ -29,10 +29,10 @@
 #define ADVANTAGE_SAME 1e-9 /* of the largest reward's size: less than this apart is equal */
 
 enum advantage_kind {
-    ADVANTAGE_TRL,        /* (r - mean) / (std n-1 + 1e-4) */
-    ADVANTAGE_VERL,       /* (r - mean) / (std n-1 + 1e-6); NeMo without leave-one-out */
-    ADVANTAGE_NEMO_LOO,   /* baseline and std n-1 of the others, 1e-6; undivided where they are equal
-                           */
+    ADVANTAGE_TRL,      /* (r - mean) / (std n-1 + 1e-4) */
+    ADVANTAGE_VERL,     /* (r - mean) / (std n-1 + 1e-6); NeMo without leave-one-out */
+    ADVANTAGE_NEMO_LOO, /* baseline and std n-1 of the others, 1e-6; undivided where they are equal
+                         */
     ADVANTAGE_TORCHTITAN, /* (r - mean) / (std n + 1e-6) */
     ADVANTAGE_DR_GRPO,    /* r - mean */
     ADVANTAGE_RLOO,       /* r - mean of the others */
@@ -45,8 +45,8 @@ bool advantage_of_name(const char *name, enum advantage_kind *out);
 /* out (n), not reward itself. */
 void advantage_group(enum advantage_kind kind, const double *reward, int32_t n, double *out);
 
-/* Do the rewards of a group (NaN left out) differ by more than ADVANTAGE_SAME? Groups without spread
- * teach nothing and are counted. */
+/* Do the rewards of a group (NaN left out) differ by more than ADVANTAGE_SAME? Groups without
+ * spread teach nothing and are counted. */
 bool advantage_has_spread(const double *reward, int32_t n);
 
 /* Divides by the standard deviation (n-1) over a whole batch, plus eps: advantages that were

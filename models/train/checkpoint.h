@@ -16,14 +16,14 @@ struct checkpoint_state {
     int64_t update;       /* updates done */
     int64_t next_example; /* position of the data */
     int64_t tokens, trained_tokens, n_truncated, n_skipped;
-    double loss;          /* of the last update */
-    double held_out_loss; /* last measured; NaN: never */
-    double best_loss;     /* NaN: none */
-    int64_t best_update;  /* -1: none */
-    bool probe_held;      /* the skill probe held at the last full measurement */
+    double loss;              /* of the last update */
+    double held_out_loss;     /* last measured; NaN: never */
+    double best_loss;         /* NaN: none */
+    int64_t best_update;      /* -1: none */
+    bool probe_held;          /* the skill probe held at the last full measurement */
     int64_t metrics_bytes[2]; /* of metrics.jsonl and the events, when it was written */
-    struct json *options; /* what a resumed run must repeat (fixed_options.h): owned */
-    struct json *extra;   /* what else the trainer must find again: owned, or NULL */
+    struct json *options;     /* what a resumed run must repeat (fixed_options.h): owned */
+    struct json *extra;       /* what else the trainer must find again: owned, or NULL */
 };
 
 void checkpoint_state_deinit(struct checkpoint_state *s);

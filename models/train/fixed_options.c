@@ -85,7 +85,8 @@ enum status fixed_compare(const struct json *was, const struct fixed_options *no
         updates = updates || strcmp(key, "updates") == 0;
         if (n++ >= MAX_TOLD)
             continue;
-        str_printf(&text, "%s%s was ", n > 1 ? "; " : "", jv_get_string(jv_get(now->words, key), key));
+        str_printf(&text, "%s%s was ", n > 1 ? "; " : "",
+                   jv_get_string(jv_get(now->words, key), key));
         put_value(old, names, &text);
         str_puts(&text, " and is now ");
         put_value(value, names, &text);

@@ -153,7 +153,8 @@ static enum status run(struct grpo_trainer *t, struct error *err)
     bool over = t->state.update >= t->o->updates, better = false;
     enum status st = STATUS_OK;
 
-    /* What a run that goes on finds done, and what an interruption left out, is in its checkpoint. */
+    /* What a run that goes on finds done, and what an interruption left out, is in its checkpoint.
+     */
     if (t->state.update == 0 && !t->progress.has_probe)
         st = grpo_check_skill(t, &over, err);
     if (!st && wants_measure(t, over))

@@ -93,8 +93,8 @@ struct grpo_result {
     struct weights *weights; /* the best by validation, else the last: a reference */
 };
 
-/* STATUS_USAGE when o->out holds a run that these options cannot go on with, in words; grpo_run finds
- * the same, but later. */
+/* STATUS_USAGE when o->out holds a run that these options cannot go on with, in words; grpo_run
+ * finds the same, but later. */
 MUST_CHECK enum status grpo_check_resume(const struct grpo_options *o, const struct weights *start,
                                          struct error *err);
 /* STATUS_CANCELLED when interrupted: the state is saved. */

@@ -51,7 +51,7 @@ static enum status check_numbers(const struct grpo_options *o, struct error *err
 }
 
 enum status grpo_check_options(const struct grpo_options *o, const struct weights *start,
-                                 struct error *err)
+                               struct error *err)
 {
     const struct model_config *c = weights_config(start);
     enum status st;

@@ -78,7 +78,8 @@ static enum status resume(struct grpo_trainer *t, const struct fixed_options *no
     int64_t from = checkpoint_before(o->out, update);
     enum status st;
 
-    if (from < 0) /* a replay from the start has no checkpoint to read, yet must be of the same run */
+    if (from <
+        0) /* a replay from the start has no checkpoint to read, yet must be of the same run */
         return t->writes ? STATUS_OK : fixed_compare_newest(o->out, now, err);
     if (t->writes && !o->resume) {
         error_set(err, STATUS_USAGE, "%s holds a training that was begun", o->out);

@@ -20,8 +20,8 @@ struct metrics {
 };
 
 /* keep[i] bytes of each file stay; {0, 0} for a new run. STATUS_CONFIG names a file that is shorter
- * than that or has no line's end there: another program changed it, and what would be written behind
- * could not be read. Neither file is changed then. One that is missing begins anew. */
+ * than that or has no line's end there: another program changed it, and what would be written
+ * behind could not be read. Neither file is changed then. One that is missing begins anew. */
 MUST_CHECK enum status metrics_open(struct metrics *m, const struct seams *seams, const char *out,
                                     const int64_t keep[2], struct error *err);
 void metrics_close(struct metrics *m); /* also of a zeroed one */

@@ -48,8 +48,8 @@ struct sft_result {
     struct weights *weights; /* the last version: a reference */
 };
 
-/* STATUS_USAGE when o->out holds a run that these options cannot go on with, in words; sft_run finds
- * the same, but later. */
+/* STATUS_USAGE when o->out holds a run that these options cannot go on with, in words; sft_run
+ * finds the same, but later. */
 MUST_CHECK enum status sft_check_resume(const struct sft_options *o, const struct weights *start,
                                         struct error *err);
 MUST_CHECK enum status sft_run(struct pool *pool, struct weights *start,

@@ -74,16 +74,17 @@ static enum status check_ends(struct app *a, const struct app_examples *x, const
         found = !st && ends_a_reply(c, &ex);
     }
     if (!st && !found)
-        log_write(a->log, LOG_WARN,
-                  "no reply in the data ends with an end token of the model (eos_token_id): it will "
-                  "not learn when to stop; its chat template should write one");
+        log_write(
+            a->log, LOG_WARN,
+            "no reply in the data ends with an end token of the model (eos_token_id): it will "
+            "not learn when to stop; its chat template should write one");
     free(ex.ids);
     free(ex.train);
     return st;
 }
 
-/* 0.1.0 knew neither a template in tokenizer_config.json nor bos_token and eos_token: a training that
- * it began goes on with what it saw. */
+/* 0.1.0 knew neither a template in tokenizer_config.json nor bos_token and eos_token: a training
+ * that it began goes on with what it saw. */
 static enum status open_chat(struct app *a, const char *model, struct tokenizer *tokenizer,
                              const struct weights *start, struct app_examples *x, struct error *err)
 {
@@ -95,7 +96,8 @@ static enum status open_chat(struct app *a, const char *model, struct tokenizer 
 
     if (chats && strcmp(weights_config(start)->codec, "compact") == 0) {
         (void)error_set(err, STATUS_USAGE,
-                        "--data: model %s speaks the compact codec of environments, not chat", model);
+                        "--data: model %s speaks the compact codec of environments, not chat",
+                        model);
         error_hint(err, "--model new makes one that chats; --env trains this one");
         return STATUS_USAGE;
     }
@@ -126,8 +128,9 @@ enum status app_examples_open(struct app *a, const char *model, struct tokenizer
     if (!env)
         return open_chat(a, model, tokenizer, start, out, err);
     if (option_is_set(a->options, OPT_HOLDOUT))
-        return error_set(err, STATUS_USAGE,
-                         "--holdout is for --data: an environment never runs out of fresh examples");
+        return error_set(
+            err, STATUS_USAGE,
+            "--holdout is for --data: an environment never runs out of fresh examples");
     st = app_mix_read(env, &out->mix, err);
     if (st)
         return st;

@@ -24,13 +24,13 @@
 #define CHAT_CONTEXT 4096 /* of one that chats: a prompt with tools is some thousand bytes */
 
 /* What a new model that chats has beside the bytes: the words of the default template, one token
- * each. Those that end or begin a turn are special; those that its tool calls are parsed by are not,
- * since special tokens are left out of what a model is read to have said. */
+ * each. Those that end or begin a turn are special; those that its tool calls are parsed by are
+ * not, since special tokens are left out of what a model is read to have said. */
 static const struct added_token chat_tokens[] = {
-    {"<|endoftext|>", true},    {"<|im_start|>", true},      {"<|im_end|>", true},
-    {"<tool_call>", false},     {"</tool_call>", false},     {"<tool_response>", false},
-    {"</tool_response>", false}, {"<tools>", false},          {"</tools>", false},
-    {"<think>", false},         {"</think>", false},
+    {"<|endoftext|>", true},     {"<|im_start|>", true},  {"<|im_end|>", true},
+    {"<tool_call>", false},      {"</tool_call>", false}, {"<tool_response>", false},
+    {"</tool_response>", false}, {"<tools>", false},      {"</tools>", false},
+    {"<think>", false},          {"</think>", false},
 };
 
 /* Bytes, then the words of the default chat template or of the environments. */
@@ -107,8 +107,8 @@ static enum status from_nothing(struct app *a, struct tokenizer **tokenizer,
     if (!st)
         st = app_engine_options(a, "new", folder, &eo, err);
     if (!st)
-        st = weights_init(eo.backend, arch_find(c.architecture), &c, app_training_seed(a),
-                          weights, err);
+        st = weights_init(eo.backend, arch_find(c.architecture), &c, app_training_seed(a), weights,
+                          err);
     str_deinit(&text);
     return st;
 }
@@ -276,9 +276,8 @@ enum status app_write_model(struct app *a, const char *model, struct weights *we
     struct export_file files[N_FILES];
     size_t n = 0;
     char dir[1100];
-    enum status st =
-        strcmp(model, "new") == 0 ? new_files(a, weights, texts, err)
-                                  : old_files(a, model, names, texts, err);
+    enum status st = strcmp(model, "new") == 0 ? new_files(a, weights, texts, err)
+                                               : old_files(a, model, names, texts, err);
 
     if (!st)
         st = add_default_template(a, model, &texts[2], err);

@@ -102,7 +102,8 @@ enum status app_training_model(const struct app *a, bool from_folder, const char
     const char *name = app_model_name(a, NULL, from_folder ? "embedded" : NULL);
 
     if (!name) {
-        (void)error_set(err, STATUS_USAGE, "--model is required: the model that training starts from");
+        (void)error_set(err, STATUS_USAGE,
+                        "--model is required: the model that training starts from");
         error_hint(err, strcmp(a->command->name, "train sft") == 0
                             ? "embedded, a folder, hf:ORG/NAME, or new: random weights"
                             : "embedded, a folder or hf:ORG/NAME");

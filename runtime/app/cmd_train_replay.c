@@ -62,8 +62,8 @@ static int replay_main(void *app)
     return code;
 }
 
-static const enum option_id replay_options[] = {OPT_MODEL,   OPT_THREADS,   OPT_CPU_ISA,
-                                                OPT_DEVICE,  OPT_KV_MEMORY, OPT_END};
+static const enum option_id replay_options[] = {OPT_MODEL,  OPT_THREADS,   OPT_CPU_ISA,
+                                                OPT_DEVICE, OPT_KV_MEMORY, OPT_END};
 const struct command_spec cmd_train_replay = {
     "train replay",
     "learn",

@@ -62,8 +62,8 @@ static void fill_options(struct sft_job *j)
         .interrupted = a->interrupted,
     };
     if (j->options.max_len == 0)
-        j->options.max_len =
-            env ? app_mix_context(&j->examples.mix) : weights_config(j->start)->max_position_embeddings;
+        j->options.max_len = env ? app_mix_context(&j->examples.mix)
+                                 : weights_config(j->start)->max_position_embeddings;
 }
 
 static void report(struct sft_job *j, const struct sft_result *r)
@@ -169,14 +169,24 @@ static int train_main(void *app)
     return st == STATUS_CANCELLED ? EXIT_INTERRUPTED : code;
 }
 
-static const enum option_id sft_options[] = {
-    OPT_DATA,       OPT_HOLDOUT,      OPT_ENV,          OPT_KIND,        OPT_MODEL,        OPT_OUT,
-    OPT_RESUME,     OPT_SEED,         OPT_UPDATES,     OPT_BATCH_TOKENS, OPT_ACCUMULATE,
-    OPT_MAX_LEN,    OPT_LR,           OPT_LR_MIN,      OPT_LR_SCHEDULE, OPT_WARMUP,       OPT_BETA1,
-    OPT_BETA2,      OPT_WEIGHT_DECAY, OPT_CLIP,        OPT_EVAL_EVERY,   OPT_CHECKPOINT_EVERY,
-    OPT_KEEP_LAST,  OPT_RECOMPUTE,    OPT_STOP_ON,     OPT_INIT_LAYERS,  OPT_INIT_HIDDEN,
-    OPT_INIT_HEADS, OPT_INIT_FFN,     OPT_THREADS,     OPT_CPU_ISA,      OPT_DEVICE,
-    OPT_KV_MEMORY,  OPT_CONTEXT,      OPT_WEIGHT_TYPE, OPT_END};
+static const enum option_id sft_options[] = {OPT_DATA,         OPT_HOLDOUT,
+                                             OPT_ENV,          OPT_KIND,
+                                             OPT_MODEL,        OPT_OUT,
+                                             OPT_RESUME,       OPT_SEED,
+                                             OPT_UPDATES,      OPT_BATCH_TOKENS,
+                                             OPT_ACCUMULATE,   OPT_MAX_LEN,
+                                             OPT_LR,           OPT_LR_MIN,
+                                             OPT_LR_SCHEDULE,  OPT_WARMUP,
+                                             OPT_BETA1,        OPT_BETA2,
+                                             OPT_WEIGHT_DECAY, OPT_CLIP,
+                                             OPT_EVAL_EVERY,   OPT_CHECKPOINT_EVERY,
+                                             OPT_KEEP_LAST,    OPT_RECOMPUTE,
+                                             OPT_STOP_ON,      OPT_INIT_LAYERS,
+                                             OPT_INIT_HIDDEN,  OPT_INIT_HEADS,
+                                             OPT_INIT_FFN,     OPT_THREADS,
+                                             OPT_CPU_ISA,      OPT_DEVICE,
+                                             OPT_KV_MEMORY,    OPT_CONTEXT,
+                                             OPT_WEIGHT_TYPE,  OPT_END};
 const struct command_spec cmd_train_sft = {
     "train sft",
     "learn",

@@ -117,8 +117,8 @@ enum status plot_training(struct plot_set *set, const char *dir, struct log *log
         *err = first;
         st = STATUS_CORRUPT;
     } else if (n_bad > 0 && log) {
-        log_write(log, LOG_WARN, "%s; %lld of %lld lines cannot be read and are left out", first.message,
-                  (long long)n_bad, (long long)n_lines);
+        log_write(log, LOG_WARN, "%s; %lld of %lld lines cannot be read and are left out",
+                  first.message, (long long)n_bad, (long long)n_lines);
     }
     (void)snprintf(set->title, sizeof(set->title), "%s", dir);
     free(text);

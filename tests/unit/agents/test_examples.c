@@ -307,7 +307,8 @@ static void test_a_share_is_held_out(void **state)
 
     (void)state;
     for (int i = 0; i < 20; i++)
-        str_printf(&lines, "{\"messages\":[{\"role\":\"assistant\",\"content\":\"%c\"}]}\n", 'a' + i);
+        str_printf(&lines, "{\"messages\":[{\"role\":\"assistant\",\"content\":\"%c\"}]}\n",
+                   'a' + i);
     write_file(path, str_cstr(&lines));
     fake_model_init(&m, NULL, policy_plain);
     o = (struct example_chat_options){path, m.tokenizer, chat_text, NULL, "<|end|>"};

@@ -103,9 +103,9 @@ static void equal_others_divide_nothing(void **state)
         enum advantage_kind kind;
         double first, others;
     } want[] = {
-        {ADVANTAGE_NEMO_LOO, -.95, .377963},        {ADVANTAGE_RLOO, -.95, .135714},
-        {ADVANTAGE_DR_GRPO, -.83125, .11875},       {ADVANTAGE_VERL, -2.474866, .353552},
-        {ADVANTAGE_TRL, -2.474137, .353448},        {ADVANTAGE_TORCHTITAN, -2.645743, .377963},
+        {ADVANTAGE_NEMO_LOO, -.95, .377963},         {ADVANTAGE_RLOO, -.95, .135714},
+        {ADVANTAGE_DR_GRPO, -.83125, .11875},        {ADVANTAGE_VERL, -2.474866, .353552},
+        {ADVANTAGE_TRL, -2.474137, .353448},         {ADVANTAGE_TORCHTITAN, -2.645743, .377963},
         {ADVANTAGE_MAX_RL, -1, .142857142857142857},
     };
 
@@ -162,8 +162,7 @@ static void max_rl_keeps_its_sign_below_zero(void **state)
         {.4, -.6, -.6, -.6},      /* mean below 0 */
         {1, -1, 1e-9, -1e-9},     /* mean 0 */
         {.5, -.49, .001, -.0109}, /* near 0 */
-        {.994, -.006, -.009, -.003},
-        {.2, .1, .3, -.05},
+        {.994, -.006, -.009, -.003}, {.2, .1, .3, -.05},
     };
     const double failed[4] = {-.006, -.009, 0, -.003};
     double a[8];

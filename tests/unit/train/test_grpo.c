@@ -542,7 +542,8 @@ static void test_another_tokenizer_is_refused(void **state)
     r.o.resume = true;
     r.o.tokenizer = "bbbb";
     assert_int_equal(run_once(&r, 1, &out, &err), STATUS_USAGE);
-    assert_non_null(strstr(err.message, "tokenizer of the model (--model) was aaaa and is now bbbb"));
+    assert_non_null(
+        strstr(err.message, "tokenizer of the model (--model) was aaaa and is now bbbb"));
     run_free(&r);
 }
 
