@@ -272,9 +272,10 @@ static enum status open_rollouts(struct grpo_job *j, struct error *err)
 
     for (int32_t k = 0; k < j->mix.n; k++)
         if (j->options.credit.kind == CREDIT_GIGPO && !j->mix.env[k]->anchor)
-            return error_set(err, STATUS_UNSUPPORTED,
-                             "--credit gigpo compares equal states, which %s does not tell",
-                             j->mix.env[k]->name);
+            return error_set(
+                err, STATUS_UNSUPPORTED,
+                "--credit gigpo compares equal states, and %s has no fingerprint of its states",
+                j->mix.env[k]->name);
     return rollouts_new(&r, &j->rollouts, err);
 }
 

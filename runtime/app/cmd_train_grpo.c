@@ -121,7 +121,8 @@ const struct command_spec cmd_train_grpo = {
     "hotter than the model is used, so that rare slips are met often enough to learn from.\nThe "
     "result depends on options alone, not on threads or interruptions; `train replay` runs an "
     "update "
-    "again.\nSeveral environments are played in one batch, groups dealt in turn; validation is the "
+    "again. With --resume all other options are taken from --out.\nSeveral environments are played "
+    "in one batch, groups dealt in turn; validation is the "
     "mean over them, and each has\nits noise: --noise-schedule "
     "'ledger=0:0.2,30:0.05;courier=0:0.1' "
     "(a part without a name is for the others).",

@@ -212,7 +212,7 @@ class Grpo(CliCase):
         self.fails(2, "task", *other, "--out", "a", "--resume")
         base = ("--model", "mixed/model")
         self.fails(2, "twice", "train", "grpo", *base, "--env", "ledger,ledger", "--out", "m")
-        self.fails(2, "says nothing of courier", "train", "grpo", *base, "--env", "ledger,courier", "--out", "m", "--noise-schedule",
+        self.fails(2, "no part for courier", "train", "grpo", *base, "--env", "ledger,courier", "--out", "m", "--noise-schedule",
                    "ledger=0:0.1")
         self.fails(2, "not an environment of --env", "train", "grpo", *base, "--env", "ledger", "--out", "m", "--noise-schedule",
                    "courier=0:0.1")
