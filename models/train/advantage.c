@@ -73,12 +73,13 @@ static double sample_std(const struct moments *m)
     return m->n > 1 ? sqrt(m->squares / (m->n - 1)) : 0;
 }
 
-static double leave_one_out(const double *reward, int32_t n, int32_t i, bool divide)
+static double leave_one_out(const double *reward, int32_t n, int32_t i, int32_t n_all, bool divide)
 {
     struct moments others = moments_of(reward, n, i);
     double centred = reward[i] - others.mean, std = sample_std(&others);
 
-    return divide && std > 0 ? centred / (std + 1e-6) : centred;
+    /* n would be out of reach of rewards 0 and 1, which pass sqrt(n) nowhere. */
+    return divide && std > fabs(centred) / n_all ? centred / (std + 1e-6) : centred;
 }
 
 /* Among rewards from 0 on the mean is the larger divisor: it is at least most / n. */
@@ -99,11 +100,11 @@ static double advantage_of(enum advantage_kind kind, const double *reward, int32
     case ADVANTAGE_VERL:
         return centred / (sample_std(m) + 1e-6);
     case ADVANTAGE_NEMO_LOO:
-        return leave_one_out(reward, n, i, true);
+        return leave_one_out(reward, n, i, m->n, true);
     case ADVANTAGE_TORCHTITAN:
         return centred / (sqrt(m->squares / m->n) + 1e-6);
     case ADVANTAGE_RLOO:
-        return leave_one_out(reward, n, i, false);
+        return leave_one_out(reward, n, i, m->n, false);
     case ADVANTAGE_MAX_RL:
         return max_rl(centred, m);
     default:

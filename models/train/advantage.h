@@ -13,6 +13,11 @@
  * rewards gives exactly 0 in every convention, and nothing is divided by a deviation that rounding
  * made (NVIDIA-NeMo/RL issue 4158: -0.95 / (1e-16 + 1e-6)).
  *
+ * A deviation of the whole group bounds what it divides by sqrt(n); that of the others bounds
+ * nothing. So leave-one-out does not divide where the others differ from each other by less than an
+ * n-th of how far r is from them (the costs of a few calls among seven successes): no advantage is
+ * larger than n then. Rewards 0 and 1 never come there.
+ *
  * max_rl is derived for rewards 0 and 1, where the mean is the share of successes (huggingface/trl
  * issue 5026). It divides by the mean or by (largest - smallest reward) / n, whichever is larger.
  * Among rewards of at least 0 that is always the mean; where costs made some negative it keeps the

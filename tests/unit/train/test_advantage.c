@@ -125,6 +125,34 @@ static void equal_others_divide_nothing(void **state)
     }
 }
 
+/* Seven successes that differ by the cost of a call: next to a failure they are equal. */
+static void nearly_equal_others_divide_nothing(void **state)
+{
+    const double r[8] = {-.009, .991, .988, .991, .991, .994, .991, .988};
+    double a[8], mean = (.991 * 4 + .988 * 2 + .994) / 7;
+
+    (void)state;
+    advantage_group(ADVANTAGE_NEMO_LOO, r, 8, a);
+    NEAR(a[0], -.009 - mean, 1e-9);
+    for (int i = 1; i < 8; i++)
+        assert_true(a[i] > .3 && a[i] < .45);
+    /* Of zeros and ones the formula stands, whatever their number. */
+    for (int n = 3; n <= 64; n++)
+        for (int k = 1; k < n; k++) {
+            double b[64], out[64];
+
+            for (int i = 0; i < n; i++)
+                b[i] = i < k;
+            advantage_group(ADVANTAGE_NEMO_LOO, b, n, out);
+            for (int i = 0; i < n; i++) {
+                double p = (double)(k - (i < k)) / (n - 1);
+                double std = sqrt(p * (1 - p) * (n - 1) / (n - 2));
+
+                NEAR(out[i], std > 0 ? (b[i] - p) / (std + 1e-6) : b[i] - p, 1e-9);
+            }
+        }
+}
+
 /* Each of these is one reward, added up in several ways. */
 static void rounding_alone_is_no_spread(void **state)
 {
@@ -229,6 +257,7 @@ int main(void)
         cmocka_unit_test(a_missing_reward_is_left_out_and_gets_nothing),
         cmocka_unit_test(groups_that_cannot_teach_give_zero),
         cmocka_unit_test(equal_others_divide_nothing),
+        cmocka_unit_test(nearly_equal_others_divide_nothing),
         cmocka_unit_test(rounding_alone_is_no_spread),
         cmocka_unit_test(max_rl_keeps_its_sign_below_zero),
         cmocka_unit_test(batch_scaling_keeps_proportions_between_groups),
