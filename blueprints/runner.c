@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "blueprints/node_table.h"
+#include "blueprints/runner_root.h"
 #include "blueprints/runner_state.h"
 #include "blueprints/step.h"
 #include "runtime/store/query.h"
@@ -187,7 +189,9 @@ static void conclude(struct runner *r, const char *status)
     const char *words = NULL;
 
     begin_conclusion(r, status);
-    if (r->root_ended) {
+    if (r->failed.status) {
+        words = r->failed.message;
+    } else if (r->root_ended) {
         words = r->root->error;
         r->result.output = r->root->value;
         if (r->root->end != STEP_OK)
@@ -206,6 +210,9 @@ static void conclude_root(struct runner *r)
         begin_conclusion(r, "error");
         r->result.err = r->fatal;
         report_end(r);
+    } else if (r->failed.status) {
+        r->result.err = r->failed;
+        conclude(r, "error");
     } else if (r->root->state == FRAME_INTERRUPTED) {
         begin_conclusion(r, "running");
         journal_when_durable(r->run, on_durable, r);
@@ -326,6 +333,16 @@ static void fatal(struct frame_host *h, const struct error *err)
     runner_interrupt(r);
 }
 
+static void fail(struct frame_host *h, const struct error *err)
+{
+    struct runner *r = runner_of(h);
+
+    if (h->broken || r->failed.status)
+        return;
+    r->failed = *err;
+    runner_interrupt(r);
+}
+
 static bool can_stop(const struct runner *r)
 {
     return r->phase == RUNNER_ACTIVE && !r->root_ended;
@@ -369,7 +386,7 @@ static void on_step(struct frame_host *h, const struct frame *f, enum step_state
 }
 
 static const struct frame_host_ops frame_ops = {
-    .wake = wake, .fatal = fatal, .on_step = on_step, .role = runner_role};
+    .wake = wake, .fatal = fatal, .fail = fail, .on_step = on_step, .role = runner_role};
 
 static void host_frames(struct runner *r)
 {
@@ -381,6 +398,7 @@ static void host_frames(struct runner *r)
                             .loop = h->loop,
                             .seams = h->seams,
                             .run = r->run,
+                            .repair = jv_get(run_config(r->run), "repair"),
                             .tools = h->tools,
                             .agents = h->agents,
                             .budget = &r->budget,
@@ -436,6 +454,29 @@ static enum status prepare(struct runner *r, const struct json *inputs, struct e
     return st ? st : runner_make_roles(r, r->plan, err);
 }
 
+static void on_wall(void *ctx)
+{
+    struct frame *root = ctx;
+
+    frame_drop_timer(root);
+    frame_time_out(root);
+}
+
+static void begin_root(struct runner *r)
+{
+    struct frame *f = runner_root_new(&r->frames, r->plan, r->inputs);
+    int64_t wall_ms = r->plan->budget.wall_ms, left = wall_ms - r->budget.wall_before_ms;
+
+    r->root = f;
+    if (wall_ms > 0) {
+        left = left > 0 ? left : 0;
+        f->deadline_ms = f->ends_ms = r->budget.began_ms + left;
+        f->time_words = run_budget_wall_words(wall_ms);
+        f->timer = loop_timer_new(r->host.loop, left, on_wall, f);
+    }
+    f->ops->begin(f);
+}
+
 enum status runner_start(const struct runner_host *h, const struct plan *plan, struct run *run,
                          const struct json *inputs, runner_done done, void *ctx,
                          struct runner **out, struct error *err)
@@ -460,7 +501,7 @@ enum status runner_start(const struct runner_host *h, const struct plan *plan, s
     if (run_is_resumed(run) && !r->had_ended)
         run_set_status(run, "running", NULL, NULL);
     r->tick = loop_tick_new(h->loop, on_tick, r);
-    runner_root_new(r);
+    begin_root(r);
     set_poll(r);
     if (cancelled)
         runner_cancel(r);

@@ -58,6 +58,8 @@ void run_close(struct run *r);
 const char *run_uuid(const struct run *r);
 uint64_t run_seed(const struct run *r);
 struct json *run_config(const struct run *r); /* lent */
+/* Another one from here on. Part of the open transaction. */
+void run_set_config(struct run *r, const struct json *config);
 bool run_is_resumed(const struct run *r);
 /* The run's last status, output and words. Part of the open transaction. */
 void run_set_status(struct run *r, const char *status, const struct json *output,
