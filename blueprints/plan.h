@@ -105,6 +105,8 @@ struct plan_step {
 
 struct plan {
     const char *name, *file;
+    const char *folder; /* absolute: what the file's paths are relative to; NULL: the working
+                         * folder (a run begun by 0.1) */
     struct plan_input *input;
     int32_t n_inputs;
     struct json *models; /* object: key -> model name */

@@ -27,6 +27,8 @@ MUST_CHECK enum status plan_files_resolve(const char *from, const char *referenc
                                           struct error *err);
 /* The name for messages: with the folder as the user gave it. */
 void plan_files_display(const struct plan_files *f, const char *name, struct str *out);
+/* The absolute folder of the file `name`, in the arena; NULL: a record of 0.1 does not tell. */
+const char *plan_files_folder(const struct plan_files *f, const char *name, struct arena *arena);
 /* All that was read: new reference. */
 struct json *plan_files_effective(const struct plan_files *f, const char *root);
 

@@ -440,20 +440,6 @@ static enum status take_up(struct runner *r, struct error *err)
     return st;
 }
 
-static enum status prepare(struct runner *r, const struct json *inputs, struct error *err)
-{
-    struct plan_check check = {.tools = r->host.tools,
-                               .unattended = r->host.unattended,
-                               .resumed = run_is_resumed(r->run)};
-    enum status st = take_up(r, err);
-
-    if (!st)
-        st = plan_inputs(r->plan, inputs, &r->inputs, err);
-    if (!st)
-        st = blueprint_check(r->plan, &check, err);
-    return st ? st : runner_make_roles(r, r->plan, err);
-}
-
 static void on_wall(void *ctx)
 {
     struct frame *root = ctx;
@@ -477,35 +463,50 @@ static void begin_root(struct runner *r)
     f->ops->begin(f);
 }
 
-enum status runner_start(const struct runner_host *h, const struct plan *plan, struct run *run,
-                         const struct json *inputs, runner_done done, void *ctx,
-                         struct runner **out, struct error *err)
+enum status runner_new(const struct runner_host *h, const struct plan *plan, struct runner **out,
+                       struct error *err)
 {
+    struct plan_check check = {
+        .tools = h->tools, .unattended = h->unattended, .resumed = h->resumed};
     struct runner *r = xcalloc(1, sizeof(*r));
-    bool cancelled = false;
     enum status st;
 
     r->host = *h;
     r->plan = plan;
-    r->run = run;
-    r->done = done;
-    r->ctx = ctx;
-    host_frames(r);
-    st = prepare(r, inputs, err);
-    if (!st && run_is_resumed(run)) /* an owner that died may not have come to it */
-        st = run_poll_cancelled(run, &cancelled, err);
+    st = blueprint_check(plan, &check, err);
+    if (!st)
+        st = runner_make_roles(r, plan, err);
     if (st) {
         runner_free(r);
         return st;
     }
+    *out = r;
+    return STATUS_OK;
+}
+
+enum status runner_start(struct runner *r, struct run *run, struct json *inputs, runner_done done,
+                         void *ctx, struct error *err)
+{
+    bool cancelled = false;
+    enum status st;
+
+    r->run = run;
+    r->done = done;
+    r->ctx = ctx;
+    host_frames(r);
+    st = take_up(r, err);
+    if (!st && run_is_resumed(run)) /* an owner that died may not have come to it */
+        st = run_poll_cancelled(run, &cancelled, err);
+    if (st)
+        return st;
+    r->inputs = jv_ref(inputs);
     if (run_is_resumed(run) && !r->had_ended)
         run_set_status(run, "running", NULL, NULL);
-    r->tick = loop_tick_new(h->loop, on_tick, r);
+    r->tick = loop_tick_new(r->host.loop, on_tick, r);
     begin_root(r);
     set_poll(r);
     if (cancelled)
         runner_cancel(r);
-    *out = r;
     return STATUS_OK;
 }
 

@@ -57,7 +57,7 @@ static enum status make_role(struct runner *r, const struct plan *p, const struc
     role->max_reply_tokens = a->max_tokens;
     st = find_tools(r, p, a, role, err);
     if (!st)
-        st = r->host.model(r->host.ctx, a->role, plan_agent_model(p, a), &role->model, err);
+        st = r->host.model(r->host.ctx, p, a, &role->model, err);
     if (st) {
         role_free(role);
         return st;

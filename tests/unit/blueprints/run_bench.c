@@ -397,11 +397,12 @@ void run_bench_close_in(struct run_bench *b)
     free(b->agents);
 }
 
-static enum status give_model(void *ctx, const char *role, const char *name, struct model **out,
-                              struct error *err)
+static enum status give_model(void *ctx, const struct plan *p, const struct plan_agent *a,
+                              struct model **out, struct error *err)
 {
+    const char *name = plan_agent_model(p, a);
+
     (void)ctx;
-    (void)role;
     if (strcmp(name, "./none") == 0)
         return error_set(err, STATUS_NOT_FOUND, "no model %s", name);
     *out = NULL; /* pretended agents have no use for one */
@@ -457,14 +458,20 @@ static void drive(struct run_bench *b, const struct json *inputs)
                             .stay = b->stay             ? RUNNER_STAY_ALL
                                     : b->stay_for_waits ? RUNNER_STAY_WAITS
                                                         : RUNNER_STAY_WORK,
+                            .resumed = run_is_resumed(b->run),
                             .unattended = b->unattended,
                             .max_steps = b->max_steps};
+    struct json *complete = NULL;
     struct error err = ERROR_INIT;
 
     forget(b);
-    if (runner_start(&h, b->plan, b->run, inputs, on_done, b, &b->runner, &err)) {
+    if (plan_inputs(b->plan, inputs, &complete, &err) ||
+        runner_new(&h, b->plan, &b->runner, &err) ||
+        runner_start(b->runner, b->run, complete, on_done, b, &err)) {
         b->status = xstrdup(status_name(err.status));
         b->error = xstrdup(err.message);
+        runner_free(b->runner);
+        b->runner = NULL;
     } else {
         if (b->stop_after_ms || b->while_running)
             b->stop_timer =
@@ -474,6 +481,7 @@ static void drive(struct run_bench *b, const struct json *inputs)
         b->stop_timer = NULL;
     }
     assert_null(b->runner);
+    jv_unref(complete);
     run_close(b->run);
     b->run = NULL;
     plan_free(b->plan);

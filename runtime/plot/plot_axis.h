@@ -1,10 +1,10 @@
 /* plot_axis.h - where values lie on a panel, for plot.c and plot_layout.c.
  * SPDX-License-Identifier: Apache-2.0
  */
-#ifndef TROUPE_RUNTIME_APP_PLOT_AXIS_H
-#define TROUPE_RUNTIME_APP_PLOT_AXIS_H
+#ifndef TROUPE_RUNTIME_PLOT_PLOT_AXIS_H
+#define TROUPE_RUNTIME_PLOT_PLOT_AXIS_H
 
-#include "runtime/app/plot.h"
+#include "runtime/plot/plot.h"
 
 /* x in decades where the axis is logarithmic. */
 struct plot_range {

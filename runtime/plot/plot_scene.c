@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/app/plot_scene.h"
 #include "runtime/base/memory.h"
+#include "runtime/plot/plot_scene.h"
 
 /* Curves are told apart also by those who see fewer colours: after Okabe and Ito 2008, the yellow
  * and pink darker on light pages, all lighter on dark ones. */

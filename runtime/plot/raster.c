@@ -2,7 +2,7 @@
  * share of four scan lines in it.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "runtime/app/raster.h"
+#include "runtime/plot/raster.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,11 +1,11 @@
-/* plot_read.h - where curves come from: the metrics of a training, or evaluations in the store.
+/* plot_read.h - where curves come from: the metrics of a training, or recorded evaluations.
  * SPDX-License-Identifier: Apache-2.0
  */
-#ifndef TROUPE_RUNTIME_APP_PLOT_READ_H
-#define TROUPE_RUNTIME_APP_PLOT_READ_H
+#ifndef TROUPE_RUNTIME_PLOT_PLOT_READ_H
+#define TROUPE_RUNTIME_PLOT_PLOT_READ_H
 
-#include "runtime/app/app.h"
-#include "runtime/app/plot.h"
+#include "runtime/base/json.h"
+#include "runtime/plot/plot.h"
 
 /* DIR/metrics.jsonl, also while it is written. */
 MUST_CHECK enum status plot_training(struct plot_set *set, const char *dir, struct error *err);
@@ -15,8 +15,12 @@ MUST_CHECK enum status plot_training(struct plot_set *set, const char *dir, stru
  * their horizons are one curve. */
 struct plot_horizons;
 struct plot_horizons *plot_horizons_new(struct plot_set *set);
-MUST_CHECK enum status plot_horizons_add(struct plot_horizons *h, struct store_reader *q,
-                                         const char *run, struct error *err);
+struct plot_evaluation {
+    const char *name;                 /* of the run: where config says no more */
+    const struct json *config, *rows; /* as the store has them: troupe.eval/1 */
+};
+MUST_CHECK enum status plot_horizons_add(struct plot_horizons *h, const struct plot_evaluation *e,
+                                         struct error *err);
 void plot_horizons_end(struct plot_horizons *h); /* ceilings and notes; frees h */
 
 #endif

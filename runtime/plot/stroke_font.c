@@ -8,7 +8,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "runtime/app/stroke_font.h"
+#include "runtime/plot/stroke_font.h"
 
 #include <math.h>
 #include <string.h>

@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "runtime/app/plot_axis.h"
-#include "runtime/app/plot_scene.h"
-#include "runtime/app/stroke_font.h"
+#include "runtime/plot/plot_axis.h"
+#include "runtime/plot/plot_scene.h"
+#include "runtime/plot/stroke_font.h"
 
 #define LEFT   58 /* of the frame, for the numbers */
 #define RIGHT  22

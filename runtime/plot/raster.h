@@ -1,8 +1,8 @@
 /* raster.h - a picture of pixels, drawn with soft edges. One thread.
  * SPDX-License-Identifier: Apache-2.0
  */
-#ifndef TROUPE_RUNTIME_APP_RASTER_H
-#define TROUPE_RUNTIME_APP_RASTER_H
+#ifndef TROUPE_RUNTIME_PLOT_RASTER_H
+#define TROUPE_RUNTIME_PLOT_RASTER_H
 
 #include <stdint.h>
 

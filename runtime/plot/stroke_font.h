@@ -1,8 +1,8 @@
 /* stroke_font.h - letters drawn by lines, for pictures that are made without a font of the system.
  * SPDX-License-Identifier: Apache-2.0
  */
-#ifndef TROUPE_RUNTIME_APP_STROKE_FONT_H
-#define TROUPE_RUNTIME_APP_STROKE_FONT_H
+#ifndef TROUPE_RUNTIME_PLOT_STROKE_FONT_H
+#define TROUPE_RUNTIME_PLOT_STROKE_FONT_H
 
 #include <stdbool.h>
 #include <stdint.h>

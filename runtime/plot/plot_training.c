@@ -6,8 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/app/plot_read.h"
 #include "runtime/base/memory.h"
+#include "runtime/base/seams.h"
+#include "runtime/plot/plot_read.h"
 
 #define MAX_METRICS ((size_t)1 << 30)
 

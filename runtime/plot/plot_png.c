@@ -5,14 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/app/plot_scene.h"
+#include "runtime/plot/plot_scene.h"
 
 #ifdef TROUPE_WITH_PNG
 #include <png.h>
 
-#include "runtime/app/raster.h"
-#include "runtime/app/stroke_font.h"
 #include "runtime/base/memory.h"
+#include "runtime/plot/raster.h"
+#include "runtime/plot/stroke_font.h"
 
 #define SCALE 2.
 #define DASH  6. /* on, and GAP off: as in the SVG */

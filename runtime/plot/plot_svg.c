@@ -6,7 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "runtime/app/plot_scene.h"
+#include "runtime/plot/plot_scene.h"
 
 static void put_text(const char *text, struct str *out)
 {

@@ -2,8 +2,8 @@
  * picture: plot_scene.h.
  * SPDX-License-Identifier: Apache-2.0
  */
-#ifndef TROUPE_RUNTIME_APP_PLOT_H
-#define TROUPE_RUNTIME_APP_PLOT_H
+#ifndef TROUPE_RUNTIME_PLOT_PLOT_H
+#define TROUPE_RUNTIME_PLOT_PLOT_H
 
 #include <stdbool.h>
 #include <stdint.h>

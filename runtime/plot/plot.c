@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/app/plot.h"
-#include "runtime/app/plot_axis.h"
 #include "runtime/base/memory.h"
+#include "runtime/plot/plot.h"
+#include "runtime/plot/plot_axis.h"
 
 #define LABEL 9 /* columns of the numbers at the left */
 

@@ -4,10 +4,10 @@
  * Units are those of SVG: one is 1/96 inch at the usual size; y goes down.
  * SPDX-License-Identifier: Apache-2.0
  */
-#ifndef TROUPE_RUNTIME_APP_PLOT_SCENE_H
-#define TROUPE_RUNTIME_APP_PLOT_SCENE_H
+#ifndef TROUPE_RUNTIME_PLOT_PLOT_SCENE_H
+#define TROUPE_RUNTIME_PLOT_PLOT_SCENE_H
 
-#include "runtime/app/plot.h"
+#include "runtime/plot/plot.h"
 
 /* Colours by meaning; which they are follows from the page, light or dark. */
 enum plot_ink {

@@ -1,4 +1,4 @@
-/* plot_horizon.c - success against horizon, from evaluations in the store.
+/* plot_horizon.c - success against horizon, from recorded evaluations.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <math.h>
@@ -6,9 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/app/plot_read.h"
 #include "runtime/base/memory.h"
-#include "runtime/store/query.h"
+#include "runtime/plot/plot_read.h"
 
 #define MAX_CEILINGS  64
 #define CEILING_STEPS 96 /* points of the curve */
@@ -31,11 +30,6 @@ struct plot_horizons {
     struct rates rates[PLOT_MAX_PANELS];
     struct curve curve[PLOT_MAX_PANELS * PLOT_MAX_SERIES];
     int32_t n_curves;
-    /* of the run that is read */
-    const char *run;
-    bool is_eval;
-    enum status status;
-    struct error *err;
 };
 
 struct plot_horizons *plot_horizons_new(struct plot_set *set)
@@ -62,16 +56,16 @@ static void short_name(const char *model, char *out, size_t n)
     (void)snprintf(out, n, "%.*s", (int)(end - from), model + from);
 }
 
-static void put_name(const struct run_row *r, const struct json *row, struct str *out)
+static void put_name(const struct plot_evaluation *e, const struct json *row, struct str *out)
 {
-    const char *expert = jv_get_string(jv_get(r->config, "expert"), NULL);
-    const char *ablation = jv_get_string(jv_get(r->config, "ablation"), "none");
-    const char *profile = jv_get_string(jv_get(r->config, "profile"), "std");
-    const char *faults = jv_get_string(jv_get(r->config, "faults"), NULL);
+    const char *expert = jv_get_string(jv_get(e->config, "expert"), NULL);
+    const char *ablation = jv_get_string(jv_get(e->config, "ablation"), "none");
+    const char *profile = jv_get_string(jv_get(e->config, "profile"), "std");
+    const char *faults = jv_get_string(jv_get(e->config, "faults"), NULL);
     double t = jv_get_number(jv_get(row, "temperature"), 0);
     char model[48];
 
-    short_name(jv_get_string(jv_get(r->config, "model"), r->name), model, sizeof(model));
+    short_name(jv_get_string(jv_get(e->config, "model"), e->name), model, sizeof(model));
     if (expert)
         str_printf(out, "script %s", expert);
     else
@@ -86,7 +80,7 @@ static void put_name(const struct run_row *r, const struct json *row, struct str
         str_printf(out, ", faults %s", faults);
 }
 
-static void put_identity(const struct plot_panel *panel, const struct run_row *r,
+static void put_identity(const struct plot_panel *panel, const struct plot_evaluation *e,
                          const struct json *row, struct str *out)
 {
     static const char *const keys[] = {"expert",   "model_hash", "profile",
@@ -94,7 +88,7 @@ static void put_identity(const struct plot_panel *panel, const struct run_row *r
 
     str_printf(out, "%s\n%g\n", panel->title, jv_get_number(jv_get(row, "temperature"), 0));
     for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
-        const struct json *v = jv_get(r->config, keys[i]);
+        const struct json *v = jv_get(e->config, keys[i]);
 
         str_printf(out, "%s\n%lld\n", jv_get_string(v, ""), (long long)jv_get_int(v, 0));
     }
@@ -115,19 +109,19 @@ static bool is_taken(const struct plot_horizons *h, const char *title, const cha
 /* The curve that this row belongs to; NULL when the panel is full. Others of the same name are
  * numbered. */
 static struct plot_series *series_of(struct plot_horizons *h, struct plot_panel *panel,
-                                     const struct run_row *r, const struct json *row)
+                                     const struct plot_evaluation *e, const struct json *row)
 {
     struct str identity = STR_INIT;
     struct str base = STR_INIT, name = STR_INIT;
     struct plot_series *s = NULL;
 
-    put_identity(panel, r, row, &identity);
+    put_identity(panel, e, row, &identity);
     for (int32_t i = 0; i < h->n_curves; i++)
         if (strcmp(str_cstr(&h->curve[i].identity), str_cstr(&identity)) == 0) {
             str_deinit(&identity);
             return plot_series(panel, h->curve[i].name);
         }
-    put_name(r, row, &base);
+    put_name(e, row, &base);
     str_puts(&name, str_cstr(&base));
     for (int32_t k = 2; is_taken(h, panel->title, str_cstr(&name)); k++) {
         str_clear(&name);
@@ -187,16 +181,17 @@ static struct plot_panel *horizon_panel(struct plot_set *set, const char *env, d
     return panel;
 }
 
-static enum status add_row(struct plot_horizons *h, const struct run_row *r, const struct json *row)
+static enum status add_row(struct plot_horizons *h, const struct plot_evaluation *e,
+                           const struct json *row, struct error *err)
 {
     double horizon = jv_get_number(jv_get(row, "horizon"), NAN);
     double p = jv_get_number(jv_get(row, "p"), NAN);
-    const char *env = jv_get_string(jv_get(r->config, "env"), r->name);
+    const char *env = jv_get_string(jv_get(e->config, "env"), e->name);
     struct plot_panel *panel = horizon_panel(h->set, env, p);
-    struct plot_series *s = panel ? series_of(h, panel, r, row) : NULL;
+    struct plot_series *s = panel ? series_of(h, panel, e, row) : NULL;
 
     if (!s)
-        return error_set(h->err, STATUS_LIMIT,
+        return error_set(err, STATUS_LIMIT,
                          "a picture holds %d panels of %d curves each; give fewer runs",
                          PLOT_MAX_PANELS, PLOT_MAX_SERIES - 1);
     if (has_point(s, horizon))
@@ -209,35 +204,13 @@ static enum status add_row(struct plot_horizons *h, const struct run_row *r, con
     return STATUS_OK;
 }
 
-static bool add_run(void *ctx, const struct run_row *r)
-{
-    struct plot_horizons *h = ctx;
-    const struct json *rows = jv_get(r->output, "rows");
-
-    /* That of a blueprint has no horizon. */
-    h->is_eval = strcmp(r->kind, "eval") == 0 && jv_get(r->config, "env") && jv_size(rows) > 0;
-    for (size_t i = 0; h->is_eval && i < jv_size(rows) && !h->status; i++)
-        h->status = add_row(h, r, jv_at(rows, i));
-    return false;
-}
-
-enum status plot_horizons_add(struct plot_horizons *h, struct store_reader *q, const char *run,
+enum status plot_horizons_add(struct plot_horizons *h, const struct plot_evaluation *e,
                               struct error *err)
 {
-    char uuid[37];
-    enum status st = query_resolve_run(q, run, uuid, err);
+    enum status st = STATUS_OK;
 
-    h->is_eval = false;
-    h->status = STATUS_OK;
-    h->err = err;
-    if (!st)
-        st = query_run(q, uuid, add_run, h, err);
-    if (!st)
-        st = h->status;
-    if (!st && !h->is_eval)
-        st =
-            error_set(err, STATUS_USAGE,
-                      "run %s is no finished evaluation; a training is drawn from its folder", run);
+    for (size_t i = 0; i < jv_size(e->rows) && !st; i++)
+        st = add_row(h, e, jv_at(e->rows, i), err);
     return st;
 }
 

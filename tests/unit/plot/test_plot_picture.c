@@ -12,10 +12,10 @@
 
 #include <cmocka.h>
 
-#include "runtime/app/plot_scene.h"
-#include "runtime/app/raster.h"
-#include "runtime/app/stroke_font.h"
 #include "runtime/base/memory.h"
+#include "runtime/plot/plot_scene.h"
+#include "runtime/plot/raster.h"
+#include "runtime/plot/stroke_font.h"
 
 #define SIDE 40
 
