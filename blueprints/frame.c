@@ -16,10 +16,9 @@
 static const unsigned may_follow[FRAME_N_STATES] = {
     [FRAME_QUEUED] = TO(WORKING) | TO(ENDED) | TO(INTERRUPTED),
     [FRAME_BACKOFF] = TO(QUEUED) | TO(ENDED) | TO(INTERRUPTED),
-    [FRAME_WORKING] = TO(WAITING) | TO(SUSPENDED) | TO(STOPPING) | TO(ENDED) | TO(INTERRUPTED),
+    [FRAME_WORKING] = TO(WAITING) | TO(STOPPING) | TO(ENDED) | TO(INTERRUPTED),
     /* An answer may let the work go on, end the step, or lead to another attempt. */
     [FRAME_WAITING] = TO(WORKING) | TO(QUEUED) | TO(STOPPING) | TO(ENDED) | TO(INTERRUPTED),
-    [FRAME_SUSPENDED] = TO(STOPPING) | TO(ENDED) | TO(INTERRUPTED),
     [FRAME_STOPPING] = TO(ENDED) | TO(INTERRUPTED),
     /* Another attempt, or the question whether a call happened. */
     [FRAME_ENDED] = TO(BACKOFF) | TO(WORKING) | TO(INTERRUPTED),

@@ -40,7 +40,6 @@ enum frame_state {
     FRAME_BACKOFF,     /* between two attempts; a timer runs */
     FRAME_WORKING,     /* a call, an agent or children are under way */
     FRAME_WAITING,     /* for an answer or a time, which a row of the store names */
-    FRAME_SUSPENDED,   /* for an answer that only a resume can take up */
     FRAME_STOPPING,    /* was asked to end early; frame_end follows */
     FRAME_ENDED,       /* how the attempt ended is in it; the pump records that */
     FRAME_INTERRUPTED, /* given up because the process ends; a resume begins it again */
@@ -100,6 +99,7 @@ struct frame {
     int32_t n_again; /* times that this attempt was begun again under its key, after a time-out */
     enum frame_record record;
     bool recovered;           /* an earlier process began it, and how it ended is not known */
+    bool was_asking;          /* ... and its tool waited for an answer */
     bool not_retryable;       /* another attempt would end alike */
     int64_t started_ms;       /* first start of this attempt; wall clock */
     int64_t deadline_ms;      /* wall clock; 0: none. The tightest around */
@@ -121,7 +121,6 @@ struct frame {
     /* What the parent sees; NULL: the step failed. */
     struct json *value;
     struct cancelled_step *cancelled; /* below it, or it itself */
-    struct question *question;        /* open, or NULL */
 };
 
 /* What all frames of a run share; the runner fills it in and answers. */

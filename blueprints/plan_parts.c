@@ -7,8 +7,8 @@
 
 #include "blueprints/plan_load.h"
 #include "runtime/base/map.h"
+#include "runtime/base/schema.h"
 #include "runtime/base/text.h"
-#include "tools/schema.h"
 
 #define FILE_SCHEME "file://"
 

@@ -142,7 +142,6 @@ static enum status value_of(struct plan_loader *l, const struct yaml_node *node,
 static enum status load_common(struct plan_loader *l, const struct yaml_node *node,
                                struct plan_step *s)
 {
-    static const char *const effects[] = {"none", "read", "idempotent", "once"};
     static const char *const on_error[] = {"fail", "continue"};
     int after = 0;
     enum status st = value_of(l, node, "in", &s->in);
@@ -156,7 +155,7 @@ static enum status load_common(struct plan_loader *l, const struct yaml_node *no
     if (!st)
         st = part_duration(l, node, "timeout", &s->timeout_ms);
     if (!st)
-        st = part_word(l, node, "effect", effects, ARRAY_LEN(effects), &s->effect);
+        st = part_word(l, node, "effect", effect_words, N_EFFECTS, &s->effect);
     if (!st)
         st = part_word(l, node, "on_error", on_error, ARRAY_LEN(on_error), &after);
     s->on_error = on_error[after];

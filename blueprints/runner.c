@@ -105,7 +105,7 @@ static void look(const struct frame *f, struct runner_open *out)
         look(c, out);
     if (!frame_is_leaf(f) && f->state != FRAME_BACKOFF)
         return;
-    if (f->state == FRAME_SUSPENDED || (f->state == FRAME_WAITING && due == 0))
+    if (f->state == FRAME_WAITING && due == 0)
         out->n_unlimited++;
     else if (f->state == FRAME_WAITING && f->step->kind == PLAN_WAIT)
         out->n_waits++;
@@ -224,7 +224,7 @@ static void conclude_root(struct runner *r)
 /* Nothing works, so the run waits: may the process leave it there? */
 static bool leaves(const struct runner *r, const struct runner_open *open)
 {
-    if (r->leaving || r->frames.n_in[FRAME_SUSPENDED] > 0 || r->host.stay == RUNNER_STAY_WORK)
+    if (r->leaving || r->host.stay == RUNNER_STAY_WORK)
         return true;
     return r->host.stay == RUNNER_STAY_WAITS && open->n_waits == 0;
 }

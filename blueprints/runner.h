@@ -81,14 +81,9 @@ struct runner_open {
     int64_t n_working;   /* calls, agents, retries to come */
     int64_t n_waits;     /* steps `wait` */
     int64_t n_questions; /* with a deadline, of their own or of a step around them */
-    int64_t n_unlimited; /* questions without one, and agents that wait for an answer */
+    int64_t n_unlimited; /* questions without one */
     int64_t next_due_ms; /* the earliest deadline, end of a wait or retry; wall clock; 0: none */
 };
 void runner_look(const struct runner *r, struct runner_open *out);
-
-/* An answer from the command line, for the question of a wait row: one of its options by its text,
- * else the text itself. STATUS_USAGE names the options. */
-MUST_CHECK enum status runner_answer_from_text(const struct json *prompt, const char *text,
-                                               struct json **out, struct error *err);
 
 #endif

@@ -172,6 +172,8 @@ static bool follow_record(struct frame *f, struct step_record *rec)
     case STEP_GOES_ON:
         f->started_ms = rec->t0_ms;
         f->recovered = true;
+        f->was_asking = rec->state == STEP_WAITING &&
+                        strcmp(jv_get_string(jv_get(rec->out, "asks"), ""), "tool") == 0;
         return false;
     case STEP_BEGINS_ANEW:
         f->attempt = rec->attempt < f->first_attempt ? f->first_attempt : rec->attempt + 1;

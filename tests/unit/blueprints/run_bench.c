@@ -77,7 +77,7 @@ struct agent {
     agent_done done;
     void *ctx;
     struct loop_timer *timer;
-    bool over, cancelled;
+    bool over, cancelled, asks;
 };
 
 static int64_t number(const struct agent *a, const char *key)
@@ -102,13 +102,15 @@ static void agent_ends(void *ctx)
         return;
     loop_timer_free(a->timer);
     a->timer = NULL;
+    if (!a->cancelled && jv_get_bool(jv_get(a->task.input, "wait"), false) &&
+        run_bench_effects(a->host->b, "answered") == 0) {
+        a->asks = true;
+        a->task.on_asking(a->ctx, true, 0);
+        return;
+    }
     a->over = true;
     a->host->b->n_active--;
-    if (jv_get_bool(jv_get(a->task.input, "wait"), false) &&
-        run_bench_effects(a->host->b, "answered") == 0) {
-        r.state = STEP_WAITING;
-        error_set(&r.err, STATUS_WAITING, "waits as told");
-    } else if (a->cancelled) {
+    if (a->cancelled) {
         r.state = STEP_CANCELLED;
         error_set(&r.err, STATUS_CANCELLED, "the agent was cancelled");
     } else if (attempt_of(a->task.scope.path) < number(a, "fail")) {
@@ -167,11 +169,21 @@ void agent_cancel(struct agent *a)
     a->timer = loop_timer_new(a->host->b->loop, 0, agent_ends, a);
 }
 
+void agent_poll(struct agent *a)
+{
+    if (!a->asks || run_bench_effects(a->host->b, "answered") == 0)
+        return;
+    a->asks = false;
+    a->task.on_asking(a->ctx, false, 0);
+    agent_ends(a);
+}
+
 void agent_free(struct agent *a)
 {
     if (!a)
         return;
-    assert_true(a->over);
+    assert_true(a->over || a->asks);
+    a->host->b->n_active -= !a->over;
     loop_timer_free(a->timer);
     free(a);
 }

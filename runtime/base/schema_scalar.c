@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "runtime/base/pattern.h"
+#include "runtime/base/schema_walk.h"
 #include "runtime/base/text.h"
-#include "tools/schema_walk.h"
 
 static bool is_number(const struct json *v)
 {

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "runtime/base/memory.h"
-#include "tools/schema_walk.h"
+#include "runtime/base/schema_walk.h"
 
 #define SHOWN 3 /* alternatives whose complaints a message repeats */
 

@@ -7,13 +7,16 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#ifndef TROUPE_TOOLS_SCHEMA_H
-#define TROUPE_TOOLS_SCHEMA_H
+#ifndef TROUPE_RUNTIME_BASE_SCHEMA_H
+#define TROUPE_RUNTIME_BASE_SCHEMA_H
 
 #include "runtime/base/json.h"
 
 /* Is the schema one that we can check? Names the first keyword that we cannot. */
 MUST_CHECK enum status schema_supported(const struct json *schema, struct error *err);
+/* For schemas of others: one that can be checked and refuses nothing that theirs allows. New; the
+ * schema itself where all of it can be checked, `true` where nothing can. */
+struct json *schema_lenient(struct json *schema);
 /* `at` is the path's first word ("arguments"). STATUS_INVALID with the place in err->where. */
 MUST_CHECK enum status schema_check(const struct json *schema, const struct json *value,
                                     const char *at, struct error *err);

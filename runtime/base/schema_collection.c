@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "runtime/base/map.h"
-#include "tools/schema_walk.h"
+#include "runtime/base/schema_walk.h"
 
 #define MAX_NAMES 64 /* named in a message, and searched for the nearest */
 

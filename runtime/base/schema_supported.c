@@ -8,36 +8,19 @@
 
 #include "runtime/base/memory.h"
 #include "runtime/base/pattern.h"
-#include "tools/schema_walk.h"
-
-enum form {
-    ANY,
-    TYPES,
-    LIST,
-    NUMBER,
-    POSITIVE,
-    COUNT,
-    BOOLEAN,
-    PATTERN,
-    STRINGS,
-    SCHEMA,
-    SCHEMAS,
-    SCHEMAS_BY_NAME,
-    REF,
-    IGNORED
-};
+#include "runtime/base/schema_walk.h"
 
 static const struct {
     const char *spelling;
-    enum form form;
+    enum schema_form form;
 } known[] = {
-#define KEYWORD(spelling, check, argument) {spelling, argument},
-#define ANNOTATION(spelling)               {spelling, IGNORED},
-#include "tools/schema_keywords.def"
+#define KEYWORD(spelling, check, argument) {spelling, SCHEMA_##argument},
+#define ANNOTATION(spelling)               {spelling, SCHEMA_IGNORED},
+#include "runtime/base/schema_keywords.def"
 #undef KEYWORD
 #undef ANNOTATION
-    {"$defs", SCHEMAS_BY_NAME},
-    {"definitions", SCHEMAS_BY_NAME}, /* the older drafts' word for $defs */
+    {"$defs", SCHEMA_SCHEMAS_BY_NAME},
+    {"definitions", SCHEMA_SCHEMAS_BY_NAME}, /* the older drafts' word for $defs */
 };
 
 static const char *const types[] = {"null",   "boolean", "integer", "number",
@@ -100,13 +83,13 @@ static enum status survey_pattern(const struct survey *s, const struct json *v,
 }
 
 static enum status survey_many(const struct survey *s, const struct json *v,
-                               const struct schema_place *at, enum form form)
+                               const struct schema_place *at, enum schema_form form)
 {
     const char *name;
     struct json *schema;
     enum status st = STATUS_OK;
 
-    if (form == SCHEMAS) {
+    if (form == SCHEMA_SCHEMAS) {
         if (jv_kind(v) != JV_ARRAY || jv_size(v) == 0)
             return refuse(s, at, "expected a list of schemas");
         for (size_t i = 0; !st && i < jv_size(v); i++) {
@@ -127,48 +110,49 @@ static enum status survey_many(const struct survey *s, const struct json *v,
 }
 
 static enum status survey_number(const struct survey *s, const struct json *v,
-                                 const struct schema_place *at, enum form form)
+                                 const struct schema_place *at, enum schema_form form)
 {
     bool is_number = jv_kind(v) == JV_INT || jv_kind(v) == JV_REAL;
 
     if (!is_number)
         return refuse(s, at, "expected a number");
-    if (form == POSITIVE && !(jv_get_number(v, 0) > 0))
+    if (form == SCHEMA_POSITIVE && !(jv_get_number(v, 0) > 0))
         return refuse(s, at, "expected a number above 0");
-    if (form == COUNT && (jv_kind(v) != JV_INT || jv_get_int(v, -1) < 0))
+    if (form == SCHEMA_COUNT && (jv_kind(v) != JV_INT || jv_get_int(v, -1) < 0))
         return refuse(s, at, "expected a count");
     return STATUS_OK;
 }
 
 static enum status survey_argument(const struct survey *s, const struct json *v,
-                                   const struct schema_place *at, enum form form)
+                                   const struct schema_place *at, enum schema_form form)
 {
     switch (form) {
-    case ANY:
-    case IGNORED:
+    case SCHEMA_UNKNOWN:
+    case SCHEMA_ANY:
+    case SCHEMA_IGNORED:
         break;
-    case TYPES:
+    case SCHEMA_TYPES:
         if (!is_type_name(v) && !all_in(v, is_type_name))
             return refuse(s, at, "expected the name of a type, or a list of them");
         break;
-    case LIST:
+    case SCHEMA_LIST:
         return jv_kind(v) == JV_ARRAY ? STATUS_OK : refuse(s, at, "expected a list");
-    case NUMBER:
-    case POSITIVE:
-    case COUNT:
+    case SCHEMA_NUMBER:
+    case SCHEMA_POSITIVE:
+    case SCHEMA_COUNT:
         return survey_number(s, v, at, form);
-    case BOOLEAN:
+    case SCHEMA_BOOLEAN:
         return jv_kind(v) == JV_BOOL ? STATUS_OK : refuse(s, at, "expected true or false");
-    case PATTERN:
+    case SCHEMA_PATTERN:
         return survey_pattern(s, v, at);
-    case STRINGS:
+    case SCHEMA_STRINGS:
         return all_in(v, is_string) ? STATUS_OK : refuse(s, at, "expected a list of names");
-    case SCHEMA:
+    case SCHEMA_SCHEMA:
         return survey_schema(s, v, at);
-    case SCHEMAS:
-    case SCHEMAS_BY_NAME:
+    case SCHEMA_SCHEMAS:
+    case SCHEMA_SCHEMAS_BY_NAME:
         return survey_many(s, v, at, form);
-    case REF:
+    case SCHEMA_REF:
         if (!is_string(v) || !schema_resolve(s->root, jv_get_string(v, "")))
             return refuse(s, at,
                           "only references to what stands in the same document are followed");
@@ -190,17 +174,33 @@ static enum status survey_schema(const struct survey *s, const struct json *sche
         return refuse(s, at, "expected a schema: an object, true or false");
     for (void *it = NULL; !st && (it = jv_next(schema, it, &spelling, &v));) {
         struct schema_place keyword = {.up = at, .key = spelling};
-        size_t k = 0;
+        enum schema_form form = schema_form_of(spelling);
 
-        while (k < ARRAY_LEN(known) && strcmp(known[k].spelling, spelling) != 0)
-            k++;
-        if (k < ARRAY_LEN(known))
-            st = survey_argument(s, v, &keyword, known[k].form);
         /* $id at the root names the document; deeper it would change what references mean. */
+        if (form != SCHEMA_UNKNOWN)
+            st = survey_argument(s, v, &keyword, form);
         else if (strcmp(spelling, "$id") != 0 || schema != s->root)
             st = refuse(s, &keyword, "this keyword is not supported");
     }
     return st;
+}
+
+enum schema_form schema_form_of(const char *keyword)
+{
+    for (size_t k = 0; k < ARRAY_LEN(known); k++) {
+        if (strcmp(known[k].spelling, keyword) == 0)
+            return known[k].form;
+    }
+    return SCHEMA_UNKNOWN;
+}
+
+bool schema_argument_is_sound(const struct json *root, const struct json *argument,
+                              enum schema_form form)
+{
+    const struct survey s = {.root = root};
+    const struct schema_place at = {.key = "schema"};
+
+    return survey_argument(&s, argument, &at, form) == STATUS_OK;
 }
 
 enum status schema_supported(const struct json *schema, struct error *err)

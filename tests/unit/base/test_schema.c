@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-#include "tools/schema.h"
+#include "runtime/base/schema.h"
 
 static struct json *parse(const char *text)
 {
@@ -277,6 +277,84 @@ static void hostile_schemas_end(void **state)
     str_deinit(&wide);
 }
 
+/* What foreign schemas say and we cannot check must not refuse what they allow. */
+static const struct {
+    const char *schema, *fits, *misfit; /* misfit NULL: nothing is refused */
+} lenient[] = {
+    {"{\"type\":\"string\",\"contentSchema\":{}}", "\"a\"", "1"},
+    {"{\"$anchor\":\"a\",\"properties\":{\"n\":{\"type\":\"integer\",\"x-unit\":\"m\"}}}",
+     "{\"n\":1}", "{\"n\":\"1\"}"},
+    {"{\"if\":{},\"then\":false,\"else\":false,\"type\":\"object\"}", "{}", "[]"},
+    {"{\"dependentRequired\":{\"a\":[\"b\"]},\"propertyNames\":{\"maxLength\":1},"
+     "\"required\":[\"a\"]}",
+     "{\"a\":1}", "{}"},
+    {"{\"contains\":{\"type\":\"string\"},\"minContains\":2,\"minItems\":1}", "[1]", "[]"},
+    /* what another keyword left over is not known without it */
+    {"{\"patternProperties\":{\"^x\":{}},\"additionalProperties\":false,\"properties\":{\"n\":{"
+     "\"type\":\"integer\"}}}",
+     "{\"x1\":true}", "{\"n\":true}"},
+    {"{\"properties\":{\"n\":{}},\"unevaluatedProperties\":false,\"minProperties\":1}", "{\"m\":1}",
+     "{}"},
+    {"{\"properties\":{\"n\":{\"minLengt\":3}},\"additionalProperties\":false}", "{\"n\":1}",
+     "{\"m\":1}"},
+    {"{\"items\":[{\"type\":\"integer\"}],\"additionalItems\":false}", "[\"a\",2]", NULL},
+    {"{\"prefixItems\":[],\"items\":false}", "[1]", NULL},
+    /* a weaker schema must not become a stronger one around it */
+    {"{\"not\":{\"type\":\"object\",\"propertyNames\":{\"const\":\"a\"}}}", "{\"b\":1}", NULL},
+    {"{\"not\":{\"type\":\"object\"},\"$dynamicAnchor\":\"x\"}", "1", "{}"},
+    {"{\"oneOf\":[{\"type\":\"object\",\"contains\":1},{\"type\":\"object\"},{\"type\":"
+     "\"null\"}]}",
+     "{}", "3"},
+    {"{\"oneOf\":[{\"type\":\"integer\"},{\"minimum\":2}],\"$vocabulary\":{}}", "1", "3"},
+    {"{\"oneOf\":[{\"if\":{}}],\"allOf\":[{\"type\":\"string\"}]}", "\"a\"", "1"},
+    {"{\"allOf\":[{\"type\":\"string\"}],\"oneOf\":[{\"if\":{},\"maxLength\":1}]}", "\"a\"",
+     "\"ab\""},
+    /* references */
+    {"{\"$defs\":{\"n\":{\"type\":\"integer\",\"if\":{}}},\"items\":{\"$ref\":\"#/$defs/n\"}}",
+     "[1]", "[\"a\"]"},
+    {"{\"items\":{\"$ref\":\"https://example.org/x\"},\"minItems\":1}", "[1]", "[]"},
+    {"{\"if\":{\"type\":\"string\"},\"items\":{\"$ref\":\"#/if\"},\"minItems\":1}", "[1]", "[]"},
+    {"{\"items\":{\"$id\":\"https://example.org/x\",\"type\":\"string\"},\"minItems\":1}", "[1]",
+     "[]"},
+    /* values that are no schema, of this draft or of any */
+    {"{\"minimum\":1,\"exclusiveMinimum\":true}", "1", "0"},
+    {"{\"type\":\"file\",\"required\":true,\"pattern\":\"(\"}", "1", NULL},
+    {"{\"properties\":{\"n\":7},\"required\":[\"n\"]}", "{\"n\":1}", "{}"},
+    {"17", "{}", NULL},
+};
+
+static void lenient_schemas_refuse_only_what_they_know(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(lenient) / sizeof(lenient[0]); i++) {
+        struct json *schema = parse(lenient[i].schema), *less = schema_lenient(schema);
+        struct json *fits = parse(lenient[i].fits);
+        struct error err = ERROR_INIT;
+
+        if (schema_supported(less, &err))
+            fail_msg("%s: %s %s", lenient[i].schema, err.where, err.message);
+        if (schema_check(less, fits, "arguments", &err))
+            fail_msg("%s refuses %s: %s", lenient[i].schema, lenient[i].fits, err.message);
+        if (lenient[i].misfit) {
+            struct json *misfit = parse(lenient[i].misfit);
+
+            if (!schema_check(less, misfit, "arguments", NULL))
+                fail_msg("%s takes %s", lenient[i].schema, lenient[i].misfit);
+            jv_unref(misfit);
+        }
+        jv_unref(schema);
+        jv_unref(less);
+        jv_unref(fits);
+    }
+    {
+        struct json *schema = parse("{\"type\":\"object\"}"), *less = schema_lenient(schema);
+
+        assert_ptr_equal(schema, less); /* nothing to leave out */
+        jv_unref(schema);
+        jv_unref(less);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -286,6 +364,7 @@ int main(void)
         cmocka_unit_test(combinations),
         cmocka_unit_test(what_cannot_be_checked_is_refused_by_name),
         cmocka_unit_test(hostile_schemas_end),
+        cmocka_unit_test(lenient_schemas_refuse_only_what_they_know),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

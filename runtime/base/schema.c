@@ -2,13 +2,13 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "tools/schema.h"
+#include "runtime/base/schema.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "runtime/base/memory.h"
-#include "tools/schema_walk.h"
+#include "runtime/base/schema_walk.h"
 
 /* Schemas come from servers that we do not know: a walk is bounded whatever they say. */
 #define MAX_STEPS 200000
@@ -20,7 +20,7 @@ static const struct {
 } keywords[] = {
 #define KEYWORD(spelling, check, argument) {spelling, schema_check_##check},
 #define ANNOTATION(spelling)
-#include "tools/schema_keywords.def"
+#include "runtime/base/schema_keywords.def"
 #undef KEYWORD
 #undef ANNOTATION
 };

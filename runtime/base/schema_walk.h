@@ -5,10 +5,10 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#ifndef TROUPE_TOOLS_SCHEMA_WALK_H
-#define TROUPE_TOOLS_SCHEMA_WALK_H
+#ifndef TROUPE_RUNTIME_BASE_SCHEMA_WALK_H
+#define TROUPE_RUNTIME_BASE_SCHEMA_WALK_H
 
-#include "tools/schema.h"
+#include "runtime/base/schema.h"
 
 /* Where a value stands; linked on the stack, spelled out only for an error. */
 struct schema_place {
@@ -45,10 +45,33 @@ const char *schema_describe(const struct json *value, char out[SCHEMA_WORDS]);
 const struct json *schema_resolve(const struct json *root, const char *ref);
 bool schema_same(const struct json *a, const struct json *b); /* 1 and 1.0 are the same number */
 
+/* What the value of a keyword must be. */
+enum schema_form {
+    SCHEMA_UNKNOWN, /* not a keyword of ours */
+    SCHEMA_ANY,
+    SCHEMA_TYPES,
+    SCHEMA_LIST,
+    SCHEMA_NUMBER,
+    SCHEMA_POSITIVE,
+    SCHEMA_COUNT,
+    SCHEMA_BOOLEAN,
+    SCHEMA_PATTERN,
+    SCHEMA_STRINGS,
+    SCHEMA_SCHEMA,
+    SCHEMA_SCHEMAS,
+    SCHEMA_SCHEMAS_BY_NAME,
+    SCHEMA_REF,
+    SCHEMA_IGNORED, /* says nothing about a value */
+};
+enum schema_form schema_form_of(const char *keyword);
+/* All that is below it too. */
+bool schema_argument_is_sound(const struct json *root, const struct json *argument,
+                              enum schema_form form);
+
 #define KEYWORD(spelling, check, argument)                                                         \
     enum status schema_check_##check(struct schema_walk *w, const struct schema_case *c);
 #define ANNOTATION(spelling)
-#include "tools/schema_keywords.def"
+#include "runtime/base/schema_keywords.def"
 #undef KEYWORD
 #undef ANNOTATION
 
