@@ -192,15 +192,24 @@ static void decide_unfinished(struct frame *f, const struct step_record *rec,
     str_deinit(&reason);
 }
 
+/* A value is computed anew where it differs: nobody needs to decide. */
+static bool is_value_as_before(const struct frame *f)
+{
+    struct plan_place was = counterpart(f);
+
+    return f->step->kind == PLAN_VALUE && !f->not_retryable &&
+           !(was.step && was.step->kind != PLAN_VALUE);
+}
+
 static void compare_leaf(struct frame *f, const struct step_record *rec)
 {
     struct comparison *c = comparison_of(f);
     enum step_verdict verdict = step_judge(f, rec);
 
-    if (f->step->kind == PLAN_VALUE && !is_kept(c, f->path) && !f->not_retryable) {
+    if (is_value_as_before(f) && !is_kept(c, f->path)) {
         if (!step_record_has_value(f, rec) && !step_record_is_open(rec))
             begin_again(c, f->path, rec->attempt + 1);
-        frame_end(f, STEP_OK, jv_ref(f->in), NULL); /* computed anew where it differs */
+        frame_end(f, STEP_OK, jv_ref(f->in), NULL);
     } else if (verdict == STEP_BEGINS_ANEW &&
                jv_get_int(jv_get(c->again, f->path), 0) > rec->attempt) {
         return; /* an earlier repair decided, and it has not come to it */

@@ -25,10 +25,11 @@ void repair_rows_free(struct map *rows)
         map_free(rows, free_row);
 }
 
-/* A turn, a model call or a tool call of an agent: names of steps have no ':'. */
-static bool is_of_agent(const char *path)
+/* A turn, a model call or a tool call of an agent (names of steps have no ':'), or what a call that
+ * was given up gave later. */
+static bool is_within_step(const struct step_row *s)
 {
-    return strchr(path_last(path), ':') != NULL;
+    return strchr(path_last(s->path), ':') || strcmp(s->kind, "late") == 0;
 }
 
 static bool take(void *ctx, const struct step_row *s)
@@ -36,7 +37,7 @@ static bool take(void *ctx, const struct step_row *s)
     struct map *rows = ctx;
     struct repair_row *row;
 
-    if (is_of_agent(s->path))
+    if (is_within_step(s))
         return true;
     row = map_get(rows, s->path);
     if (row && row->rec.attempt > s->attempt)

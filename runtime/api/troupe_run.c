@@ -107,6 +107,7 @@ struct troupe_run *troupe_run_prepare(struct troupe *t, const struct troupe_run_
 
     r->t = t;
     r->timeout_ms = o->timeout_ms;
+    r->stay = o->stay;
     r->listener = o->listener;
     r->models = run_models_new(t, o->model, o->n_models);
     return r;
@@ -131,6 +132,7 @@ enum status troupe_run_check(struct troupe_run *r, const char *root, struct erro
                                   .store = r->t->store,
                                   .seams = r->t->seams,
                                   .model = give_model,
+                                  .stay = r->stay,
                                   .resumed = r->own_plan != NULL,
                                   .on_step = on_step,
                                   .ctx = r};
