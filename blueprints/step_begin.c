@@ -153,6 +153,7 @@ static void disagree(struct frame *f)
 static void take_record(struct frame *f, struct step_record *rec)
 {
     f->record = RECORD_END;
+    f->not_retryable = f->not_retryable || jv_get_bool(jv_get(rec->out, "not_retryable"), false);
     frame_end(f, rec->state, rec->out, rec->err ? "%s" : NULL, rec->err ? rec->err : "");
     f->error_has_path = f->step->n_children > 0 || f->step->sub;
     rec->out = NULL;

@@ -46,6 +46,15 @@ static void decide_end(struct frame *f)
 
 /* ---- the record */
 
+/* Recorded with the end, so that a resumed run does not try again what cannot get better. */
+static void note_not_retryable(struct frame *f)
+{
+    if (f->end != STEP_ERROR || !f->not_retryable || !f->step || f->step->retry.max == 0 || f->out)
+        return;
+    f->out = jv_object();
+    jv_set_bool(f->out, "not_retryable", true);
+}
+
 /* A cancelled frame leaves its record, and those below it, to its parent. */
 static void propagate_cancelled(struct frame *f)
 {
@@ -79,6 +88,7 @@ static void put_record(struct frame *f)
     if (was_cancelled) {
         propagate_cancelled(f);
     } else if (f->record == RECORD_INTENT && f->step) {
+        note_not_retryable(f);
         step_record_cancelled(f);
         step_record_end(f);
     }
