@@ -39,9 +39,8 @@ struct runner_host {
 #define RUNNER_MAX_STEPS 1000000
 
 struct runner_result {
-    /* "ok", "error", "timeout", "budget", "cancelled", "rejected"; "waiting" and "running" (it was
-     * interrupted) when the run is not over: resume goes on. */
-    const char *status;
+    /* RUN_WAITING, or RUN_INTERRUPTED, when the run is not over: resume goes on. */
+    enum run_status status;
     struct json *output; /* lent for the call */
     struct error err;
     int64_t steps, tok_in, tok_out, wall_ms; /* of this process */
@@ -55,8 +54,7 @@ typedef void (*runner_done)(void *ctx, struct runner *r, const struct runner_res
 MUST_CHECK enum status runner_new(const struct runner_host *h, const struct plan *plan,
                                   struct runner **out, struct error *err);
 /* inputs: as plan_inputs made them; a reference is taken. The run row's config holds {"plan":
- * effective, "inputs": ...}; a resumed run gets both from there. A run that has ended is refused
- * (STATUS_USAGE), unless it ended `ok`: then its result comes again, and nothing is written. done
+ * effective, "inputs": ...}; a resumed run gets both from there. done
  * is called from the loop, once, when what it reports is durable; the caller drains
  * store_reply_box. Until then the runner holds the loop open, posts what it writes once a turn, and
  * looks for a cancellation. */
@@ -65,11 +63,11 @@ MUST_CHECK enum status runner_start(struct runner *r, struct run *run, struct js
 /* Ends the run as cancelled; done follows. */
 void runner_cancel(struct runner *r);
 /* The process ends (Ctrl-C): what is in flight is given up, nothing more is recorded of it, and
- * done follows with "running"; the run can be resumed. */
+ * done follows with RUN_INTERRUPTED; the run can be resumed. */
 void runner_interrupt(struct runner *r);
-/* The time of the whole run is over: it ends as "timeout", with these words as its error. */
+/* The time of the whole run is over: it ends as RUN_TIMEOUT, with these words as its error. */
 void runner_time_out(struct runner *r, const char *words);
-/* Done with "waiting" as soon as nothing but questions and waits is open: for a caller that no
+/* Done with RUN_WAITING as soon as nothing but questions and waits is open: for a caller that no
  * longer stays. */
 void runner_leave(struct runner *r);
 /* After done, allowed inside it; or one that was never started. */

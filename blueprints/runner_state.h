@@ -35,7 +35,6 @@ struct runner {
     enum runner_phase phase;
     bool root_ended; /* and its end is recorded */
     bool leaving;    /* runner_leave */
-    bool had_ended;  /* ok, in an earlier process: only its result is given again */
     /* Asked of the loop or the store, which cannot be taken back; NULL: nothing. */
     struct runner_call *pump, *check;
     struct error fatal;  /* why nothing more is recorded */

@@ -17,7 +17,8 @@
 
 /* The run as it ended. */
 struct ended {
-    char kind[16], status[24];
+    char kind[16];
+    enum run_status status;
     struct json *config;
     struct plan *plan; /* as it was begun or last repaired */
 };
@@ -27,27 +28,23 @@ static bool read_row(void *ctx, const struct run_row *row)
     struct ended *e = ctx;
 
     snprintf(e->kind, sizeof(e->kind), "%s", row->kind);
-    snprintf(e->status, sizeof(e->status), "%s", row->status);
+    e->status = row->status;
     e->config = row->config ? jv_deep_copy(row->config) : NULL;
     return false;
 }
 
 static enum status can_be_repaired(const struct ended *e, const char *uuid, struct error *err)
 {
-    static const char *const repairable[] = {"error", "timeout", "budget"};
-    const char *status = e->status;
-
     if (strcmp(e->kind, "run") != 0)
         return error_set(err, STATUS_USAGE, "%s is not a run of a blueprint (%s)", uuid, e->kind);
-    for (size_t i = 0; i < ARRAY_LEN(repairable); i++)
-        if (strcmp(status, repairable[i]) == 0)
-            return STATUS_OK;
-    if (strcmp(status, "running") == 0 || strcmp(status, "waiting") == 0) {
+    if (run_status_is_repairable(e->status))
+        return STATUS_OK;
+    if (run_status_is_final(e->status)) {
+        error_set(err, STATUS_USAGE, "run %s has ended: %s", uuid, run_status_word(e->status));
+        error_hint(err, "--from-failed takes runs that ended in error, timeout or budget");
+    } else {
         error_set(err, STATUS_USAGE, "run %s has not ended", uuid);
         error_hint(err, "`troupe resume %s` goes on with it", uuid);
-    } else {
-        error_set(err, STATUS_USAGE, "run %s has ended: %s", uuid, status);
-        error_hint(err, "--from-failed takes runs that ended in error, timeout or budget");
     }
     return STATUS_USAGE;
 }
@@ -124,27 +121,27 @@ static struct json *words_of(const char *const *list, int32_t n)
     return words;
 }
 
-/* The run is taken, and goes on with what was decided: one transaction, on disk before anything
- * runs. */
+/* The run is taken, and goes on with what was decided, which is on disk before anything runs. A
+ * process that dies in between leaves a run that ends as it did before, and can be repaired. */
 static enum status reopen(struct troupe_run *r, const char *uuid, const struct ended *e,
                           const struct troupe_repair *how, const struct repair *repair,
                           const char *root, struct error *err)
 {
     struct json *changed = jv_object(), *entry = jv_object(), *config;
-    enum status st = troupe_run_hold(r, uuid, err);
+    enum status st = run_reopen(r->t->store, uuid, &r->run, err);
 
     if (!st) {
+        snprintf(r->uuid, sizeof(r->uuid), "%s", uuid);
         jv_set_adopt(changed, "plan", jv_deep_copy(r->plan->effective));
         jv_set_adopt(changed, "inputs", jv_deep_copy(r->inputs));
         jv_set_string(changed, "root", root);
         run_models_describe(r->models, r->plan, changed);
         jv_set_int(entry, "at_ms", seams_wall_ms(r->t->seams));
-        jv_set_string(entry, "status", e->status);
+        jv_set_string(entry, "status", run_status_word(e->status));
         jv_set_adopt(entry, "redo", words_of(how->redo, how->n_redo));
         jv_set_adopt(entry, "keep", words_of(how->keep, how->n_keep));
         config = repair_config(e->config, changed, repair, entry);
         run_set_config(r->run, config);
-        run_set_status(r->run, "running", NULL, NULL);
         st = journal_sync(r->run, err);
         jv_unref(config);
     }

@@ -65,7 +65,7 @@ static void on_done(void *ctx, struct runner *runner, const struct runner_result
     struct troupe_run *r = ctx;
 
     (void)runner;
-    r->result.status = strcmp(result->status, "running") == 0 ? "interrupted" : result->status;
+    r->result.status = result->status;
     r->result.output = result->output ? jv_ref(result->output) : NULL;
     r->result.err = result->err;
     r->result.wall_ms = result->wall_ms;

@@ -110,7 +110,7 @@ static bool add_head(void *ctx, const struct run_row *r)
     struct json *h = v->head;
 
     jv_set_string(h, "run", r->uuid);
-    jv_set_string(h, "status", app_run_status(r));
+    jv_set_string(h, "status", run_status_word(r->status));
     jv_set_string(h, "kind", r->kind);
     jv_set_string(h, "name", r->name);
     jv_set_bool(h, "owned", r->owned);
@@ -129,7 +129,7 @@ static bool add_head(void *ctx, const struct run_row *r)
         jv_set_adopt(h, "config", jv_deep_copy(r->config));
     if (r->output)
         jv_set_adopt(h, "output", jv_deep_copy(r->output));
-    v->ended = strcmp(app_run_status(r), "running") != 0;
+    v->ended = r->status != RUN_RUNNING;
     return true;
 }
 
@@ -138,7 +138,7 @@ static bool add_wait(void *ctx, const struct wait_row *w)
     struct show_view *v = ctx;
     struct json *o;
 
-    if (w->answer)
+    if (!w->is_open)
         return true;
     o = jv_object();
     jv_set_string(o, "path", w->path);

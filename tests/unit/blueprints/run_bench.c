@@ -434,7 +434,7 @@ static void on_done(void *ctx, struct runner *r, const struct runner_result *res
     struct run_bench *b = ctx;
 
     assert_ptr_equal(r, b->runner);
-    b->status = xstrdup(result->status);
+    b->status = xstrdup(run_status_word(result->status));
     b->output = result->output ? jv_dump(result->output) : NULL;
     b->error = xstrdup(result->err.message);
     b->result = *result;

@@ -381,7 +381,7 @@ static void what_was_spent_counts_after_a_resume(void **state)
         b->stop_after_ms = 60;
         b->stop_keep = true;
         run_bench_run(b, texts[i], NULL);
-        assert_string_equal(b->status, "running");
+        assert_string_equal(b->status, "interrupted");
         b->stop_after_ms = 0;
         run_bench_resume(b, false);
         assert_string_equal(b->status, "budget");
@@ -502,7 +502,7 @@ static void an_interrupted_run_goes_on_where_it_was(void **state)
     check(b,
           &(struct run_case){HEAD AGENTS "steps: {a: {agent: a, in: {say: 1}}, b: {agent: a, in: "
                                          "{say: 2, ms: 300}}}\noutput: [\"${a}\", \"${b}\"]\n",
-                             NULL, "running", NULL, NULL});
+                             NULL, "interrupted", NULL, NULL});
     run_bench_step(b, "b", &step);
     assert_string_equal(str_cstr(&step), "started 0 1");
     b->stop_after_ms = 0;
@@ -527,7 +527,7 @@ static void a_changed_blueprint_is_refused(void **state)
     check(b,
           &(struct run_case){HEAD AGENTS "steps: {a: {agent: a, in: {say: 1}}, b: {agent: a, in: "
                                          "{say: 2, ms: 300}}}\n",
-                             NULL, "running", NULL, NULL});
+                             NULL, "interrupted", NULL, NULL});
     b->stop_after_ms = 0;
     blueprint_dir_write("main.yaml", changed, strlen(changed));
     run_bench_resume(b, true);
