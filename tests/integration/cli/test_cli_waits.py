@@ -82,6 +82,24 @@ class Waits(CliCase):
         self.assertTrue(due.startswith('"' + time.strftime("%Y-%m-%dT%H:%M", time.gmtime(began + 4))), due)
         self.assertEqual(self.steps()["first"].get("tries", 1), 1)
 
+    def test_nobody_answers_a_time(self):
+        self.write("p.yaml", """schema: blueprint/v1
+steps: {both: {parallel: {branches: {pause: {wait: {for: 1h}}, ask: {human: {prompt: "go?", options: [yes, no]}}}}}}
+""")
+        p = self.start("run", "p.yaml")
+        end = time.time() + 60
+        while time.time() < end and len(self.run_cli("show", "last", "--json").out.split('"kind":"timer"')) < 2:
+            time.sleep(0.05)
+        self.fails(1, "waits for a time", "answer", "last/both/pause", "yes")
+        self.ok("answer", "last", "yes")  # the question is the only one
+        end = time.time() + 60
+        while time.time() < end and self.steps()["both/ask"]["status"] != "ok":  # noticed while it stays
+            time.sleep(0.05)
+        self.assertEqual(self.steps()["both/ask"]["status"], "ok")
+        self.ok("cancel", "last")
+        p.communicate(timeout=60)
+        self.assertEqual(self.steps()["both/pause"]["status"], "cancelled")
+
     def test_a_time_that_is_over_is_not_waited_for(self):
         self.write("u.yaml", 'schema: blueprint/v1\nsteps: {w: {wait: {until: "2001-02-03T04:05:06+01:00"}}}\n')
         self.assertEqual(self.ok("run", "u.yaml").out, '"2001-02-03T03:05:06Z"\n')
