@@ -402,8 +402,19 @@ static void on_step(struct frame_host *h, const struct frame *f, enum step_state
         host->on_step(host->ctx, f->path, plan_kind_name(f->step->kind), state);
 }
 
-static const struct frame_host_ops frame_ops = {
-    .wake = wake, .fatal = fatal, .fail = fail, .on_step = on_step, .role = runner_role};
+static void on_text(struct frame_host *h, const char *path, const char *text, size_t n)
+{
+    const struct runner_host *host = &runner_of(h)->host;
+
+    host->on_text(host->ctx, path, text, n);
+}
+
+static const struct frame_host_ops frame_ops = {.wake = wake,
+                                                .fatal = fatal,
+                                                .fail = fail,
+                                                .on_step = on_step,
+                                                .on_text = on_text,
+                                                .role = runner_role};
 
 static void host_frames(struct runner *r)
 {
@@ -418,6 +429,7 @@ static void host_frames(struct runner *r)
                             .repair = jv_get(run_config(r->run), "repair"),
                             .tools = h->tools,
                             .agents = h->agents,
+                            .streams = h->on_text != NULL,
                             .budget = &r->budget,
                             .max_frames = h->max_steps > 0 ? h->max_steps : RUNNER_MAX_STEPS};
 }

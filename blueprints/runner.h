@@ -9,7 +9,7 @@
 #ifndef TROUPE_BLUEPRINTS_RUNNER_H
 #define TROUPE_BLUEPRINTS_RUNNER_H
 
-#include "agents/turn.h"
+#include "agents/agent.h"
 #include "blueprints/plan.h"
 
 /* When the runner is done with "waiting": resume goes on later. */
@@ -30,6 +30,8 @@ struct runner_host {
                          struct model **out, struct error *err);
     /* Progress: a step began or ended. May be NULL. */
     void (*on_step)(void *ctx, const char *path, const char *kind, enum step_state state);
+    /* Provisional text of the model call at `path`. May be NULL. */
+    void (*on_text)(void *ctx, const char *path, const char *text, size_t n);
     void *ctx;
     enum runner_stay stay;
     bool resumed;    /* steps of it have run */

@@ -79,8 +79,11 @@ static bool add_step(void *ctx, const struct step_row *s)
     jv_set_string(o, "status", step_state_name(s->state));
     if (s->tries > 1)
         jv_set_int(o, "tries", s->tries);
-    if (s->err && s->state == STEP_OK) { /* only a loop whose `until` never held has words */
+    if (s->err && strncmp(s->err, AGENT_CUT, strlen(AGENT_CUT)) == 0)
+        jv_set_bool(o, "length", true);
+    else if (s->err && s->state == STEP_OK) /* only a loop whose `until` never held has words */
         jv_set_bool(o, "exhausted", true);
+    if (s->err && s->state == STEP_OK) {
         jv_set_string(o, "note", s->err);
     } else if (s->err) {
         jv_set_string(o, "error", s->err);

@@ -101,6 +101,7 @@ struct step_record {
     struct json *out; /* new reference or NULL */
     char *err;        /* malloc'd or NULL */
     int64_t t0_ms, t1_ms;
+    int64_t tok_in, tok_out; /* 0: none, or not recorded */
 };
 void step_record_deinit(struct step_record *s);
 

@@ -29,6 +29,8 @@ static enum status record_of(struct store_reader *q, const struct step_cells *ro
         .effect = (enum effect)row->effect,
         .t0_ms = row->t0,
         .t1_ms = row->t1 == CELL_NULL ? 0 : row->t1,
+        .tok_in = row->tok_in == CELL_NULL ? 0 : row->tok_in,
+        .tok_out = row->tok_out == CELL_NULL ? 0 : row->tok_out,
     };
     enum status st = cell_json(q, row->out_small, row->out, &s.out, err);
 

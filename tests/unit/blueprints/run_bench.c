@@ -169,6 +169,11 @@ void agent_cancel(struct agent *a)
     a->timer = loop_timer_new(a->host->b->loop, 0, agent_ends, a);
 }
 
+void agent_interrupt(struct agent *a)
+{
+    agent_cancel(a);
+}
+
 void agent_poll(struct agent *a)
 {
     if (!a->asks || run_bench_effects(a->host->b, "answered") == 0)
