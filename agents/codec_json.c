@@ -15,7 +15,6 @@
 
 #include "agents/codec_json.h"
 #include "runtime/base/memory.h"
-#include "runtime/base/text.h"
 #include "tools/schema.h"
 
 static struct json_codec *codec_of(const struct agent *a)

@@ -12,7 +12,7 @@
 #include "agents/codec_json.h"
 #include "runtime/base/map.h"
 #include "runtime/base/memory.h"
-#include "runtime/base/text.h"
+#include "runtime/base/unicode.h"
 #include "tools/schema.h"
 
 static struct json_codec *codec_of(const struct agent *a)

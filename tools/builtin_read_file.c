@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "runtime/base/memory.h"
-#include "runtime/base/text.h"
+#include "runtime/base/utf8.h"
 #include "tools/beneath.h"
 #include "tools/builtin.h"
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "runtime/base/pattern.h"
-#include "runtime/base/text.h"
+#include "runtime/base/utf8.h"
 #include "tools/schema_walk.h"
 
 static bool is_number(const struct json *v)

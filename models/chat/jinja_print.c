@@ -7,7 +7,7 @@
 
 #include "models/chat/jinja_text.h"
 #include "runtime/base/memory.h"
-#include "runtime/base/text.h"
+#include "runtime/base/utf8.h"
 
 #define MAX_DEPTH 100
 

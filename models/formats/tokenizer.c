@@ -11,7 +11,7 @@
 
 #include "models/formats/tokenizer_internal.h"
 #include "runtime/base/memory.h"
-#include "runtime/base/text.h"
+#include "runtime/base/unicode.h"
 
 #define MAX_TEXT ((size_t)256 << 20) /* positions inside are 32 bits wide */
 

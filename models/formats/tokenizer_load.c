@@ -12,7 +12,7 @@
 #include "models/formats/tokenizer_internal.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/seams.h"
-#include "runtime/base/text.h"
+#include "runtime/base/unicode.h"
 
 /* What is known of one id while loading. Texts are lent by the JSON. */
 struct entry {

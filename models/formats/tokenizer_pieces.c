@@ -6,7 +6,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "models/formats/tokenizer_internal.h"
-#include "runtime/base/text.h"
+#include "runtime/base/utf8.h"
 
 static enum status split_at(struct tokenizer *t, int level, const char *text, size_t n,
                             struct token_ids *out, struct error *err);

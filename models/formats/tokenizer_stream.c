@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "models/formats/tokenizer.h"
-#include "runtime/base/text.h"
+#include "runtime/base/unicode.h"
 
 /* Bytes that the sequence which starts with `lead` has; 0 for no lead byte. */
 static int sequence_length(uint8_t lead)

@@ -13,7 +13,6 @@
 #include "runtime/base/hash.h"
 #include "runtime/base/json.h"
 #include "runtime/base/memory.h"
-#include "runtime/base/text.h"
 
 #define PREFIX "step-"
 

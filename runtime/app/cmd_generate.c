@@ -11,6 +11,7 @@
 #include "runtime/app/app_tokenizer.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/text.h"
+#include "runtime/base/unicode.h"
 
 struct generation {
     struct app *app;

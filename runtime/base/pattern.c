@@ -15,7 +15,7 @@
 
 #include "runtime/base/memory.h"
 #include "runtime/base/seams.h"
-#include "runtime/base/text.h"
+#include "runtime/base/utf8.h"
 
 #define PATTERN_MAX_BYTES ((size_t)16 << 10)
 #define PARENS_MAX        100

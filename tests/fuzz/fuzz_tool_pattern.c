@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/base/text.h"
+#include "runtime/base/utf8.h"
 #include "tools/schema.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);

@@ -19,7 +19,7 @@
 #include "runtime/base/memory.h"
 #include "runtime/base/rng.h"
 #include "runtime/base/seams.h"
-#include "runtime/base/text.h"
+#include "runtime/base/unicode.h"
 
 static char *read_fixture(const char *name, const char *ending, size_t *n)
 {
