@@ -23,7 +23,8 @@ struct chat_examples {
     struct example_source source;
     char *path, *text, *bos, *eos;
     char id[80]; /* SHA-256 of file and template */
-    struct tokenizer *tokenizer;
+    const struct tokenizer *tokenizer;
+    struct tokenizer_scratch *scratch;
     struct chat_template *template;
     struct chat_line *line; /* (source.n) */
     struct token_ids ids;   /* scratch */
@@ -133,8 +134,8 @@ static enum status put(struct chat_examples *x, size_t from, size_t to, bool tra
     enum status st;
 
     token_ids_clear(&x->ids);
-    st = tokenizer_encode(x->tokenizer, str_cstr(&x->rendered) + from, to - from, true, &x->ids,
-                          err);
+    st = tokenizer_encode(x->tokenizer, x->scratch, str_cstr(&x->rendered) + from, to - from, true,
+                          &x->ids, err);
     for (size_t i = 0; i < x->ids.n && !st; i++) {
         if (ex->n == ex->cap) {
             ex->truncated = true;
@@ -207,7 +208,7 @@ static void name_data(struct chat_examples *x, size_t n, const char *template)
     x->source.id = x->id;
 }
 
-enum status example_chat_new(const char *path, struct tokenizer *tokenizer,
+enum status example_chat_new(const char *path, const struct tokenizer *tokenizer,
                              const char *chat_template, struct example_source **out,
                              struct error *err)
 {
@@ -218,6 +219,7 @@ enum status example_chat_new(const char *path, struct tokenizer *tokenizer,
 
     x->path = xstrdup(path);
     x->tokenizer = tokenizer;
+    x->scratch = tokenizer_scratch_new();
     x->rendered = (struct str){.max = CHAT_MAX_OUTPUT};
     token_ids_init(&x->ids, TOKEN_IDS_MAX_DEFAULT);
     x->source = (struct example_source){.ctx = x, .get = get};
@@ -254,6 +256,7 @@ void example_chat_free(struct example_source *s)
     chat_template_free(x->template);
     token_ids_deinit(&x->ids);
     str_deinit(&x->rendered);
+    tokenizer_scratch_free(x->scratch);
     free(x->line);
     free(x->text);
     free(x->path);

@@ -15,9 +15,8 @@
 #define EXAMPLE_CHAT_MAX_FILE ((size_t)8 << 30)
 
 /* Reads the file whole and checks every line, so that a fault is told with FILE:LINE before
- * training begins. chat_template NULL: the default one. The tokenizer is lent, and used by the
- * thread that calls get. */
-MUST_CHECK enum status example_chat_new(const char *path, struct tokenizer *tokenizer,
+ * training begins. chat_template NULL: the default one. The tokenizer is lent. */
+MUST_CHECK enum status example_chat_new(const char *path, const struct tokenizer *tokenizer,
                                         const char *chat_template, struct example_source **out,
                                         struct error *err);
 /* What the template calls bos_token and eos_token; without it they are empty. Copied. */
