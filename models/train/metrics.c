@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "models/train/tfevents.h"
+#include "runtime/base/file_open.h"
 #include "runtime/base/memory.h"
 
 #define MAX_TAG 256
@@ -38,13 +39,13 @@ static enum status append(struct metrics *m, int which, const struct str *bytes,
  * changed by someone else, and is kept as it is. */
 static enum status open_at(struct metrics *m, int which, int64_t keep, struct error *err)
 {
-    struct stat st;
+    struct stat info;
+    enum status st = file_open(m->path[which], O_WRONLY | O_CREAT, 0666, &m->fd[which], &info, err);
 
-    m->fd[which] = open(m->path[which], O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
-    if (m->fd[which] < 0 || fstat(m->fd[which], &st))
-        return error_errno(err, errno, "opening %s", m->path[which]);
-    if (keep > st.st_size)
-        keep = st.st_size;
+    if (st)
+        return st;
+    if (keep > info.st_size)
+        keep = info.st_size;
     if (ftruncate(m->fd[which], keep) || lseek(m->fd[which], keep, SEEK_SET) < 0)
         return error_errno(err, errno, "cutting %s back", m->path[which]);
     m->bytes[which] = keep;

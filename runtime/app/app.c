@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "runtime/base/home.h"
 #include "runtime/base/json.h"
 
 int app_exit_of(enum status st)
@@ -140,19 +141,23 @@ static bool find_upward(char *out, size_t n)
     }
 }
 
-void app_store_path(const struct app *a, char *out, size_t n)
+enum status app_store_path(const struct app *a, char *out, size_t n, struct error *err)
 {
-    const char *given = option_text(a->options, OPT_STORE), *xdg = getenv("XDG_DATA_HOME"),
-               *home = getenv("HOME");
+    const char *given = option_text(a->options, OPT_STORE), *xdg = getenv("XDG_DATA_HOME");
+    char home[1024];
+    enum status st = STATUS_OK;
 
     if (given)
         snprintf(out, n, "%s", given);
     else if (find_upward(out, n))
-        return;
+        return STATUS_OK;
     else if (xdg && *xdg)
         snprintf(out, n, "%s/troupe/store.db", xdg);
+    else if ((st = home_folder(home, sizeof(home), err)) == STATUS_OK)
+        snprintf(out, n, "%s/.local/share/troupe/store.db", home);
     else
-        snprintf(out, n, "%s/.local/share/troupe/store.db", home ? home : "");
+        error_hint(err, "--store FILE names a store");
+    return st;
 }
 
 enum status app_store(struct app *a, bool create, struct store **out, struct error *err)
@@ -160,7 +165,9 @@ enum status app_store(struct app *a, bool create, struct store **out, struct err
     char path[1100];
 
     if (!a->store) {
-        app_store_path(a, path, sizeof(path));
+        enum status st = app_store_path(a, path, sizeof(path), err);
+        if (st)
+            return st;
         if (!create && !file_exists(path)) {
             error_set(err, STATUS_NOT_FOUND, "there is no store at %s", path);
             error_hint(err, "`troupe run` makes one; --store names another");
@@ -168,7 +175,7 @@ enum status app_store(struct app *a, bool create, struct store **out, struct err
         }
         struct store_options o = {
             .path = path, .durability = STORE_FULL, .create = create, .seams = a->seams};
-        enum status st = store_open(&o, &a->store, err);
+        st = store_open(&o, &a->store, err);
         if (st)
             return st;
     }

@@ -69,8 +69,9 @@ struct json *app_document(const char *name);
 /* The store of this invocation; `create`: also when there is none yet. Lent. */
 MUST_CHECK enum status app_store(struct app *a, bool create, struct store **out, struct error *err);
 MUST_CHECK enum status app_reader(struct app *a, struct store_reader **out, struct error *err);
-/* The path by the rules of cli.md section 3. */
-void app_store_path(const struct app *a, char *out, size_t n);
+/* --store, else .troupe/store.db of a folder above, else the user's: XDG_DATA_HOME, else the home
+ * folder. */
+MUST_CHECK enum status app_store_path(const struct app *a, char *out, size_t n, struct error *err);
 int32_t app_threads(const struct app *a); /* --threads, or all cores */
 /* --seed, or one that is drawn now. */
 uint64_t app_seed(const struct app *a);

@@ -57,6 +57,15 @@ BANNED = {
 }
 SEAMED = {"clock_gettime": "seams.h", "gettimeofday": "seams.h", "time": "seams.h", "getrandom": "seams.h",
           "getentropy": "seams.h"}
+# Files that others name are opened by runtime/base/file_open.h: regular files, without waiting. open() elsewhere:
+OPENS = {
+    "runtime/base/file_open.c": "the one place",
+    "runtime/base/seams_file.c": "a temporary file of ours, made with O_EXCL",
+    "runtime/store/store_backup.c": "syncs the copy that was just written",
+    "runtime/app/app_detach.c": "/dev/null",
+    "tools/beneath.c": "openat2 below a root, O_NONBLOCK; what it gives is checked",
+    "tools/builtin_write_file.c": "a temporary file of ours, made with O_EXCL below the root",
+}
 LONG_LINES, LONG_FUNCTION = 1200, 70
 
 
@@ -177,6 +186,22 @@ def lint_calls(root, _):
                     yield f"{name}:{i}: {call}() only behind {SEAMED[call]}"
             if re.search(r"\b(TODO|FIXME|XXX)\b", line):
                 yield f"{name}:{i}: unfinished by its own words"
+
+
+def lint_opens(root, _):
+    """Nothing that a FIFO, a device or a folder in a file's place could hold up: see file_open.h."""
+    for name in tracked(root, ".c", ".h", ".cu", ".inc"):
+        if not name.startswith(FOLDERS) or name in OPENS:
+            continue
+        text = code_only(read(root, name))
+        for m in re.finditer(r"(?<![\w.>])(open|open64|openat|openat2|creat|fopen|fopen64|freopen|mkfifo)\s*\(([^;]*);",
+                             text):
+            if "O_DIRECTORY" not in m.group(2):
+                line = text.count("\n", 0, m.start()) + 1
+                yield f"{name}:{line}: {m.group(1)}() opens anything; use runtime/base/file_open.h"
+    for name in OPENS:
+        if not os.path.exists(os.path.join(root, name)):
+            yield f"tests/lint/lint.py:1: {name} is not there any more"
 
 
 def lint_globals(root, build):
