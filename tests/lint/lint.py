@@ -182,6 +182,8 @@ def lint_calls(root, _):
                 call = m.group(1)
                 if call in BANNED and not re.search(r"(MUST_CHECK|enum|void|int|static).*\b" + call + r"\s*\(", line):
                     yield f"{name}:{i}: {call}() is banned; use {BANNED[call]}"
+                if call == "pthread_create" and name != "runtime/base/thread.c":
+                    yield f"{name}:{i}: pthread_create() leaves signals to chance; use runtime/base/thread.h"
                 if call in SEAMED and not name.startswith("runtime/base/seams"):
                     yield f"{name}:{i}: {call}() only behind {SEAMED[call]}"
             if re.search(r"\b(TODO|FIXME|XXX)\b", line):
