@@ -6,7 +6,7 @@
 
 #include "blueprints/expr_ast.h"
 #include "runtime/base/pattern.h"
-#include "runtime/base/text.h"
+#include "runtime/base/utf8.h"
 
 /* Both must be strings; the cost is that of reading the first. */
 static enum status two_strings(struct expr_eval *ev, const char *name, struct json *const *args)

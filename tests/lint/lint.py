@@ -66,6 +66,9 @@ OPENS = {
     "tools/beneath.c": "openat2 below a root, O_NONBLOCK; what it gives is checked",
     "tools/builtin_write_file.c": "a temporary file of ours, made with O_EXCL below the root",
 }
+# Files of one folder that all need each other in the link: so many at most. Larger ones are to shrink, not to grow.
+CIRCLE_FILES = 5
+LARGER_CIRCLES = {"agents": 8, "models/chat": 8}
 LONG_LINES, LONG_FUNCTION = 1200, 70
 
 
@@ -228,6 +231,52 @@ def lint_globals(root, build):
                     if ".data.rel.ro" in row or ".tbss" in row or ".tdata" in row or ".rodata" in row:
                         continue
                     yield f"{os.path.join(rel, f)}: mutable file-scope variable {parts[2]}"
+    if not found:
+        yield f"{build}: no object files to read"
+
+
+def circles(needs):
+    """Strongly connected components of more than one node (Tarjan 1972)."""
+    order, low, stack, found = {}, {}, [], []
+
+    def visit(v):
+        order[v] = low[v] = len(order)
+        stack.append(v)
+        for w in needs[v]:
+            if w not in order:
+                visit(w)
+            if w in stack:
+                low[v] = min(low[v], low[w])
+        if low[v] == order[v]:
+            i = stack.index(v)
+            found.append(sorted(stack[i:]))
+            del stack[i:]
+    for v in sorted(needs):
+        if v not in order:
+            visit(v)
+    return [c for c in found if len(c) > 1]
+
+
+def lint_circles(_, build):
+    """A folder whose files all need each other cannot be read, or tested, in parts."""
+    found = False
+    for d, _, files in sorted(os.walk(build)):
+        rel = os.path.relpath(d, build)
+        objects = [f for f in sorted(files) if f.endswith(".c.o")]
+        if not rel.startswith(FOLDERS) or not objects:
+            continue
+        found = True
+        home, wants = {}, {}
+        for f in objects:
+            rows = [r.split() for r in subprocess.run(["nm", os.path.join(d, f)], capture_output=True,
+                                                      text=True).stdout.splitlines()]
+            home.update({r[2]: f for r in rows if len(r) == 3 and r[1] in "TDRB"})
+            wants[f] = {r[1] for r in rows if len(r) == 2 and r[0] == "U"}
+        needs = {f: {home[s] for s in wants[f] if s in home} - {f} for f in objects}
+        folder = rel.split("/CMakeFiles")[0]
+        for circle in circles(needs):
+            if len(circle) > LARGER_CIRCLES.get(folder, CIRCLE_FILES):
+                yield f"{folder}: {len(circle)} files need each other: {', '.join(f[:-2] for f in circle)}"
     if not found:
         yield f"{build}: no object files to read"
 
