@@ -266,12 +266,14 @@ def lint_circles(_, build):
         if not rel.startswith(FOLDERS) or not objects:
             continue
         found = True
-        home, wants = {}, {}
-        for f in objects:
-            rows = [r.split() for r in subprocess.run(["nm", os.path.join(d, f)], capture_output=True,
-                                                      text=True).stdout.splitlines()]
-            home.update({r[2]: f for r in rows if len(r) == 3 and r[1] in "TDRB"})
-            wants[f] = {r[1] for r in rows if len(r) == 2 and r[0] == "U"}
+        home, wants = {}, {f: set() for f in objects}
+        for row in subprocess.run(["nm", "-A"] + objects, cwd=d, capture_output=True, text=True).stdout.splitlines():
+            f, rest = row.split(":", 1)
+            kind, symbol = rest.split()[-2:]
+            if kind == "U":
+                wants[f].add(symbol)
+            elif kind in "TDRB":
+                home[symbol] = f
         needs = {f: {home[s] for s in wants[f] if s in home} - {f} for f in objects}
         folder = rel.split("/CMakeFiles")[0]
         for circle in circles(needs):
