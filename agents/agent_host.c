@@ -194,7 +194,7 @@ void agent_host_free(struct agent_host *h)
     free(h);
 }
 
-/* Timers of a host without a loop. */
+/* Timers of a host without a loop; calls of tools have their own. */
 static void sweep_deadlines(struct agent_host *h)
 {
     int64_t now = seams_wall_ms(h->o.seams);
@@ -203,10 +203,12 @@ static void sweep_deadlines(struct agent_host *h)
         return;
     h->next_sweep_ms = now + SWEEP_MS;
     for (struct agent *a = h->all; a; a = a->next) {
-        if (a->deadline_ms > 0 && now >= a->deadline_ms && !a->timed_out) {
+        bool over = a->deadline_ms > 0 && now >= a->deadline_ms;
+
+        if (over)
             a->timed_out = true;
+        if (over || a->step)
             agent_make_ready(a);
-        }
     }
 }
 

@@ -12,6 +12,7 @@
 
 #include "agents/codec.h"
 #include "agents/rollout.h"
+#include "agents/tool_step.h"
 #include "agents/turn.h"
 #include "models/formats/token_ids.h"
 #include "models/formats/tokenizer.h"
@@ -39,7 +40,7 @@ enum agent_state {
     AGENT_REASON,    /* the prompt stands; to call the model */
     AGENT_REASONING, /* waits for the model */
     AGENT_ACT,       /* pending[at] is next */
-    AGENT_ACTING,    /* waits for a tool, or for durability before it */
+    AGENT_ACTING,    /* waits for `step` */
     AGENT_END,       /* result stands; done is due */
     AGENT_OVER,      /* done was called */
 };
@@ -124,12 +125,9 @@ struct agent {
     /* ---- acting */
     struct pending_call *pending;
     int32_t n_pending, pending_cap, at;
-    struct tool_call tool_call;
-    char idem[65];
-    bool tool_started, tool_finished;
-    bool asking;  /* the call under way is ops->status */
-    bool durable; /* the intent is, or need not be */
-    enum status durable_status;
+    struct tool_step *step; /* the call under way, or NULL */
+    bool step_done;
+    bool asks;           /* it waits for a person's answer */
     struct str feed;     /* compact: what the environment said since the last call */
     struct json *answer; /* the final one, when there is no environment */
 
@@ -157,6 +155,7 @@ bool turn_reason(struct agent *a);
 bool turn_reasoning(struct agent *a);
 bool turn_act(struct agent *a);
 bool turn_acting(struct agent *a);
+void turn_drop_step(struct agent *a); /* the call under way, if there is one, is left */
 
 /* Counts the reply in a->call; *more: it is to be asked for once again. */
 MUST_CHECK enum status vote_count(struct agent *a, bool *more, struct error *err);

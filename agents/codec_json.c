@@ -15,7 +15,7 @@
 
 #include "agents/codec_json.h"
 #include "runtime/base/memory.h"
-#include "tools/schema.h"
+#include "runtime/base/schema.h"
 
 static struct json_codec *codec_of(const struct agent *a)
 {
@@ -334,7 +334,7 @@ static void tell(struct agent *a, const struct pending_call *p, const struct jso
         c->boundary = jv_deep_copy(result);
         return;
     }
-    put_value(&text, result);
+    tool_result_show(result, &text);
     if (p->unreadable) {
         /* There is no call that a tool could answer. */
         json_add_message(c, "user", str_cstr(&text), text.len);

@@ -12,8 +12,8 @@
 #include "agents/codec_json.h"
 #include "runtime/base/map.h"
 #include "runtime/base/memory.h"
+#include "runtime/base/schema.h"
 #include "runtime/base/unicode.h"
-#include "tools/schema.h"
 
 static struct json_codec *codec_of(const struct agent *a)
 {

@@ -170,7 +170,6 @@ static void free_reply(struct agent *a)
     free(a->call.text);
     jv_unref(a->call.tool_calls);
     free(a->stream.id);
-    tool_call_deinit(&a->tool_call);
 }
 
 void agent_free(struct agent *a)
@@ -179,7 +178,8 @@ void agent_free(struct agent *a)
 
     if (!a)
         return;
-    assert(!a->in_flight && (!a->tool_started || a->tool_finished));
+    assert(!a->in_flight);
+    turn_drop_step(a);
     m = a->task.role->model;
     agent_not_ready(a);
     if (a->prev)
@@ -217,8 +217,8 @@ static void stop_work(struct agent *a)
     a->stopped = true;
     if (a->state == AGENT_REASONING && a->in_flight)
         m->ops->cancel(m, &a->call);
-    if (a->state == AGENT_ACTING && a->tool_started && !a->tool_finished)
-        tool_call_cancel(&a->tool_call);
+    if (a->state == AGENT_ACTING)
+        tool_step_stop(a->step, a->timed_out ? STEP_TIMEOUT : STEP_CANCELLED);
 }
 
 /* What answers at once only raises its flag: done never comes from in here. */
@@ -233,6 +233,12 @@ void agent_cancel(struct agent *a)
     stop_work(a);
     a->advancing = advancing;
     agent_make_ready(a);
+}
+
+void agent_poll(struct agent *a)
+{
+    if (a->asks)
+        agent_make_ready(a);
 }
 
 bool agent_end(struct agent *a, enum status st, const struct error *err)

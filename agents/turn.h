@@ -58,6 +58,10 @@ struct agent_task {
     struct env_params env_params;
     struct rollout_writer *record; /* NULL: none; else begun by the caller */
     struct env_watch *watch;       /* NULL: nobody looks on */
+    /* With done's ctx: a call waits for a person's answer, at most until due_ms (0: for ever), or
+     * no longer; agent_poll looks whether it is there. NULL: an agent that has to wait ends with
+     * STEP_WAITING. */
+    void (*on_asking)(void *ctx, bool asking, int64_t due_ms);
 };
 
 struct agent_result {
@@ -83,7 +87,10 @@ MUST_CHECK enum status agent_start(struct agent_host *h, const struct agent_task
 /* Still calls done, with STEP_CANCELLED, but not from in here. Steps in flight stay `started` in
  * the journal, so that a later resume takes them up. */
 void agent_cancel(struct agent *a);
-void agent_free(struct agent *a); /* after done, or in it; NULL is fine */
+/* Looks for an answer that another process gave. */
+void agent_poll(struct agent *a);
+/* After done, in it, or while it waits for an answer; NULL is fine. */
+void agent_free(struct agent *a);
 
 struct agent_host_options {
     struct loop *loop;              /* NULL: a driver drains with agent_host_poll */

@@ -138,16 +138,7 @@ static void on_done(void *ctx, struct agent *a, const struct agent_result *r)
     struct agent_work *w = ctx;
     struct frame *f = w->f;
 
-    if (r->state == STEP_WAITING) {
-        /* One of its calls asks; when there is an answer the agent is begun anew. */
-        agent_free(a);
-        w->agent = NULL;
-        if (frame_is_stopping(f))
-            frame_end(f, STEP_CANCELLED, NULL, NULL);
-        else
-            step_suspend(f);
-        return;
-    }
+    (void)a;
     f->used.tok_in = r->tok_in;
     f->used.tok_out = r->tok_out;
     f->used.steps = r->turns;
@@ -159,6 +150,19 @@ static void on_done(void *ctx, struct agent *a, const struct agent_result *r)
                   r->err.message);
     else
         frame_end(f, r->state, NULL, NULL);
+}
+
+/* One of its calls waits for a person. */
+static void on_asking(void *ctx, bool asking, int64_t due_ms)
+{
+    struct frame *f = ((struct agent_work *)ctx)->f;
+
+    if (frame_is_stopping(f))
+        return;
+    if (asking)
+        step_record_waiting(f, due_ms);
+    else
+        step_record_going_on(f);
 }
 
 static struct env_params params_of(const struct json *env)
@@ -198,6 +202,7 @@ static void fill_task(struct agent_work *w, const struct plan_agent *a)
     w->task.input = jv_kind(input) == JV_NULL ? NULL : input;
     w->task.schema = f->step->schema;
     w->task.env_ops = f->step->env;
+    w->task.on_asking = on_asking;
     if (f->step->env)
         w->task.env_params = params_of(env);
 }
@@ -229,6 +234,11 @@ static void cancel(struct frame *f)
         frame_end(f, STEP_CANCELLED, NULL, NULL);
 }
 
+static void poll(struct frame *f)
+{
+    agent_poll(((struct agent_work *)f->node)->agent);
+}
+
 static void release(struct frame *f)
 {
     struct agent_work *w = f->node;
@@ -242,4 +252,4 @@ static void release(struct frame *f)
 }
 
 const struct node_ops node_agent_ops = {
-    .prepare = prepare, .begin = begin, .cancel = cancel, .release = release};
+    .prepare = prepare, .begin = begin, .cancel = cancel, .poll = poll, .release = release};

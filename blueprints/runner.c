@@ -103,8 +103,10 @@ static void look(const struct frame *f, struct runner_open *out)
         look(c, out);
     if (!frame_is_leaf(f) && f->state != FRAME_BACKOFF)
         return;
-    if (f->state == FRAME_SUSPENDED || (f->state == FRAME_WAITING && due == 0))
+    if (f->state == FRAME_WAITING && due == 0)
         out->n_unlimited++;
+    else if (f->state == FRAME_WAITING && f->step->kind == PLAN_WAIT)
+        out->n_waits++;
     else if (f->state == FRAME_WAITING)
         out->n_questions++;
     else
@@ -215,7 +217,7 @@ static void conclude_root(struct runner *r)
 /* Nothing works, so the run waits: may the process leave it there? */
 static bool leaves(const struct runner *r, const struct runner_open *open)
 {
-    if (r->leaving || r->frames.n_in[FRAME_SUSPENDED] > 0 || r->host.stay == RUNNER_STAY_WORK)
+    if (r->leaving || r->host.stay == RUNNER_STAY_WORK)
         return true;
     return r->host.stay == RUNNER_STAY_WAITS && open->n_waits == 0;
 }
@@ -420,49 +422,50 @@ static enum status take_up(struct runner *r, struct error *err)
     return st;
 }
 
-static enum status prepare(struct runner *r, const struct json *inputs, struct error *err)
+enum status runner_new(const struct runner_host *h, const struct plan *plan, struct runner **out,
+                       struct error *err)
 {
-    struct plan_check check = {.tools = r->host.tools,
-                               .unattended = r->host.unattended,
-                               .resumed = run_is_resumed(r->run)};
-    enum status st = take_up(r, err);
-
-    if (!st)
-        st = plan_inputs(r->plan, inputs, &r->inputs, err);
-    if (!st)
-        st = blueprint_check(r->plan, &check, err);
-    return st ? st : runner_make_roles(r, r->plan, err);
-}
-
-enum status runner_start(const struct runner_host *h, const struct plan *plan, struct run *run,
-                         const struct json *inputs, runner_done done, void *ctx,
-                         struct runner **out, struct error *err)
-{
+    struct plan_check check = {
+        .tools = h->tools, .unattended = h->unattended, .resumed = h->resumed};
     struct runner *r = xcalloc(1, sizeof(*r));
-    bool cancelled = false;
     enum status st;
 
     r->host = *h;
     r->plan = plan;
-    r->run = run;
-    r->done = done;
-    r->ctx = ctx;
-    host_frames(r);
-    st = prepare(r, inputs, err);
-    if (!st && run_is_resumed(run)) /* an owner that died may not have come to it */
-        st = run_poll_cancelled(run, &cancelled, err);
+    st = blueprint_check(plan, &check, err);
+    if (!st)
+        st = runner_make_roles(r, plan, err);
     if (st) {
         runner_free(r);
         return st;
     }
+    *out = r;
+    return STATUS_OK;
+}
+
+enum status runner_start(struct runner *r, struct run *run, struct json *inputs, runner_done done,
+                         void *ctx, struct error *err)
+{
+    bool cancelled = false;
+    enum status st;
+
+    r->run = run;
+    r->done = done;
+    r->ctx = ctx;
+    host_frames(r);
+    st = take_up(r, err);
+    if (!st && run_is_resumed(run)) /* an owner that died may not have come to it */
+        st = run_poll_cancelled(run, &cancelled, err);
+    if (st)
+        return st;
+    r->inputs = jv_ref(inputs);
     if (run_is_resumed(run) && !r->had_ended)
         run_set_status(run, "running", NULL, NULL);
-    r->tick = loop_tick_new(h->loop, on_tick, r);
+    r->tick = loop_tick_new(r->host.loop, on_tick, r);
     runner_root_new(r);
     set_poll(r);
     if (cancelled)
         runner_cancel(r);
-    *out = r;
     return STATUS_OK;
 }
 

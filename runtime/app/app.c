@@ -105,19 +105,26 @@ static bool is_stream(const struct app *a)
            (option_flag(a->options, OPT_STREAM) || option_flag(a->options, OPT_FOLLOW));
 }
 
+struct json *app_error_json(const struct error *err)
+{
+    struct json *e = jv_object();
+
+    jv_set_string(e, "code", status_name(err->status));
+    jv_set_string(e, "message", err->message);
+    jv_set_string(e, "where", err->where);
+    if (err->hint[0])
+        jv_set_string(e, "hint", err->hint);
+    return e;
+}
+
 int app_fail(struct app *a, const struct error *err)
 {
     app_print_error(a, err);
     if (a->json) {
-        struct json *doc = jv_object(), *e = jv_object();
+        struct json *doc = jv_object();
         if (is_stream(a))
             jv_set_string(doc, "type", "result");
-        jv_set_string(e, "code", status_name(err->status));
-        jv_set_string(e, "message", err->message);
-        jv_set_string(e, "where", err->where);
-        if (err->hint[0])
-            jv_set_string(e, "hint", err->hint);
-        jv_set_adopt(doc, "error", e);
+        jv_set_adopt(doc, "error", app_error_json(err));
         app_print_json(doc);
     }
     return app_exit_of(err->status);
@@ -160,12 +167,24 @@ enum status app_store_path(const struct app *a, char *out, size_t n, struct erro
     return st;
 }
 
+enum status app_store_options(const struct app *a, char path[APP_PATH_MAX],
+                              struct store_options *out, struct error *err)
+{
+    enum status st = app_store_path(a, path, APP_PATH_MAX, err);
+
+    if (!st)
+        *out = (struct store_options){
+            .path = path, .durability = STORE_FULL, .create = true, .seams = a->seams};
+    return st;
+}
+
 enum status app_store(struct app *a, bool create, struct store **out, struct error *err)
 {
-    char path[1100];
+    char path[APP_PATH_MAX];
 
-    if (!a->store) {
-        enum status st = app_store_path(a, path, sizeof(path), err);
+    if (!troupe_store(a->troupe)) {
+        struct store_options o;
+        enum status st = app_store_options(a, path, &o, err);
         if (st)
             return st;
         if (!create && !file_exists(path)) {
@@ -173,13 +192,12 @@ enum status app_store(struct app *a, bool create, struct store **out, struct err
             error_hint(err, "`troupe run` makes one; --store names another");
             return STATUS_NOT_FOUND;
         }
-        struct store_options o = {
-            .path = path, .durability = STORE_FULL, .create = create, .seams = a->seams};
-        st = store_open(&o, &a->store, err);
+        o.create = create;
+        st = troupe_open_store(a->troupe, &o, err);
         if (st)
             return st;
     }
-    *out = a->store;
+    *out = troupe_store(a->troupe);
     return STATUS_OK;
 }
 
@@ -188,11 +206,7 @@ enum status app_reader(struct app *a, struct store_reader **out, struct error *e
     struct store *s;
     enum status st = app_store(a, false, &s, err);
 
-    if (!st && !a->reader)
-        st = store_reader_open(s, &a->reader, err);
-    if (!st)
-        *out = a->reader;
-    return st;
+    return st ? st : troupe_reader(a->troupe, out, err);
 }
 
 int32_t app_threads(const struct app *a)

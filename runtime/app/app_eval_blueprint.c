@@ -11,7 +11,6 @@
 
 #include "agents/eval.h"
 #include "runtime/app/app_eval.h"
-#include "runtime/app/app_new_run.h"
 #include "runtime/app/app_run.h"
 #include "runtime/app/table.h"
 #include "runtime/base/memory.h"
@@ -19,9 +18,10 @@
 struct blueprint_eval {
     struct app *app;
     struct plan *plan;
-    struct json *inputs;
-    const char *model; /* as named */
-    struct run *run;   /* the evaluation itself */
+    struct json *inputs;    /* as given */
+    const char *model;      /* as recorded */
+    struct app_drive drive; /* of each run */
+    struct troupe_run *run; /* the evaluation itself: never started */
     uint64_t seed;
     int64_t episodes;
     struct json *runs; /* array of {run, seed, status, success, verdict} */
@@ -85,17 +85,18 @@ static void count_end(struct blueprint_eval *v, const char *uuid, uint64_t seed,
 /* One run, from its row to its end; what it could not even begin is an error of the whole. */
 static enum status play_one(struct blueprint_eval *v, uint64_t seed, struct error *err)
 {
-    struct new_run how = {.kind = "run", .seed = seed};
+    const struct troupe_run_spec spec = {
+        .kind = "run", .plan = v->plan, .inputs = v->inputs, .seed = seed};
     struct store_reader *q = NULL;
     struct ending end = {.verdict = NULL};
-    struct run *run = NULL;
+    struct troupe_run *run = NULL;
     char uuid[37];
-    enum status st = app_new_run(v->app, v->plan, v->inputs, &how, &run, err);
+    enum status st = troupe_run_new(v->app->troupe, &spec, &v->drive.options, &run, err);
 
     if (st)
         return st;
-    snprintf(uuid, sizeof(uuid), "%s", run_uuid(run));
-    (void)app_drive_run(v->app, v->plan, run, v->inputs, false, NULL); /* its end is in the store */
+    snprintf(uuid, sizeof(uuid), "%s", troupe_run_uuid(run));
+    (void)app_drive(&v->drive, run); /* its end is in the store */
     st = app_reader(v->app, &q, err);
     if (!st)
         st = query_run(q, uuid, read_end, &end, err);
@@ -112,18 +113,24 @@ static enum status begin(struct blueprint_eval *v, const char *path, struct erro
 {
     struct app *a = v->app;
     struct json *more = jv_object();
-    struct new_run how = {.kind = "eval", .seed = v->seed, .more = more};
+    char store_path[APP_PATH_MAX];
+    struct store_options store;
+    struct troupe_run_spec spec = {.kind = "eval", .seed = v->seed, .more = more, .store = &store};
     enum status st = eval_check_seed(v->seed, v->episodes, err);
 
+    if (!st)
+        st = app_store_options(a, store_path, &store, err);
     if (!st)
         st = app_load_plan(a, path, &v->plan, &v->inputs, err);
     if (!st) {
         jv_set_string(more, "blueprint", v->plan->name);
         jv_set_int(more, "episodes", v->episodes);
-        st = app_new_run(a, v->plan, v->inputs, &how, &v->run, err);
+        spec.plan = v->plan;
+        spec.inputs = v->inputs;
+        st = troupe_run_new(a->troupe, &spec, &v->drive.options, &v->run, err);
     }
     if (!st)
-        v->model = jv_get_string(jv_get(run_config(v->run), "model"), "");
+        v->model = jv_get_string(jv_get(run_config(troupe_run_row(v->run)), "model"), "");
     jv_unref(more);
     return st;
 }
@@ -160,11 +167,12 @@ static void put_output(const struct blueprint_eval *v, struct json *o)
 static enum status conclude(struct blueprint_eval *v, const char *status, struct error *err)
 {
     struct json *output = jv_object();
+    struct run *row = troupe_run_row(v->run);
 
     put_output(v, output);
-    run_set_status(v->run, status, output, NULL);
+    run_set_status(row, status, output, NULL);
     jv_unref(output);
-    return journal_sync(v->run, err);
+    return journal_sync(row, err);
 }
 
 static void put_table(const struct blueprint_eval *v, struct str *out)
@@ -203,7 +211,7 @@ static void put_table(const struct blueprint_eval *v, struct str *out)
 
 static int print(const struct blueprint_eval *v)
 {
-    const char *uuid = run_uuid(v->run);
+    const char *uuid = troupe_run_uuid(v->run);
     struct str out = STR_INIT;
     int code;
 
@@ -268,7 +276,11 @@ int app_eval_blueprint(struct app *a, const char *path)
                                .statuses = jv_object()};
     struct error err = ERROR_INIT;
     int code;
-    enum status st = begin(&v, path, &err);
+    enum status st;
+
+    app_drive_init(&v.drive, a);
+    v.drive.quiet = true;
+    st = begin(&v, path, &err);
 
     if (!st) {
         st = play(&v, &err);
@@ -278,7 +290,8 @@ int app_eval_blueprint(struct app *a, const char *path)
             st = conclude(&v, "ok", &err);
     }
     code = st ? app_fail(a, &err) : print(&v);
-    run_close(v.run);
+    troupe_run_free(v.run);
+    app_drive_deinit(&v.drive);
     jv_unref(v.runs);
     jv_unref(v.statuses);
     jv_unref(v.inputs);

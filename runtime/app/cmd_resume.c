@@ -31,26 +31,17 @@ static bool read_head(void *ctx, const struct run_row *r)
 static enum status resume_run(struct app *a, const char *uuid, struct json *list, int *code,
                               struct error *err)
 {
-    struct store *s;
-    struct run *run = NULL;
-    struct plan *plan = NULL;
-    enum status st = app_store(a, false, &s, err);
+    struct app_drive d;
+    struct troupe_run *run = NULL;
+    enum status st;
 
+    app_drive_init(&d, a);
+    d.list = list;
+    st = troupe_run_take(a->troupe, uuid, &d.options, &run, err);
     if (!st)
-        st = run_take(s, uuid, &run, err);
-    if (st)
-        return st;
-    const struct json *config = run_config(run);
-    st = blueprint_from_effective(jv_get(config, "plan"), &plan, err);
-    if (st) {
-        run_close(run);
-        return st;
-    }
-    struct json *inputs = jv_ref(jv_get(config, "inputs"));
-    *code = app_drive_run(a, plan, run, inputs, true, list); /* closes the run */
-    jv_unref(inputs);
-    plan_free(plan);
-    return STATUS_OK;
+        *code = app_drive(&d, run);
+    app_drive_deinit(&d);
+    return st;
 }
 
 static enum status resume_one(struct app *a, struct store_reader *q, const char *uuid,

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agents/question.h"
 #include "blueprints/runner.h"
 #include "runtime/app/app.h"
 #include "runtime/app/app_run.h"
@@ -239,7 +240,7 @@ static int answer_main(void *app)
     if (!st)
         st = only_wait(q, uuid, &wait, &err);
     if (!st)
-        st = runner_answer_from_text(wait.prompt, options_arg(a->options, 1), &answer, &err);
+        st = question_read_answer(wait.prompt, options_arg(a->options, 1), &answer, &err);
     if (!st)
         st = store_answer(s, uuid, wait.path, answer, &err);
     jv_unref(answer);

@@ -10,6 +10,7 @@
 #include "runtime/app/app_run.h"
 #include "runtime/app/app_tokenizer.h"
 #include "runtime/app/show.h"
+#include "runtime/app/show_messages.h"
 #include "runtime/base/memory.h"
 
 static struct json *ints(const int32_t *v, int32_t n)
@@ -78,8 +79,12 @@ static bool add_step(void *ctx, const struct step_row *s)
     jv_set_string(o, "status", step_state_name(s->state));
     if (s->tries > 1)
         jv_set_int(o, "tries", s->tries);
-    if (s->err)
+    if (s->err && s->state == STEP_OK) { /* only a loop whose `until` never held has words */
+        jv_set_bool(o, "exhausted", true);
+        jv_set_string(o, "note", s->err);
+    } else if (s->err) {
         jv_set_string(o, "error", s->err);
+    }
     jv_set_int(o, "seq", s->seq);
     jv_set_int(o, "began_ms", s->t0_ms);
     if (s->t1_ms)
@@ -247,12 +252,14 @@ enum status show_load(struct show_view *v, struct store_reader *q, const char *u
     v->steps = jv_array();
     v->episodes = jv_array();
     v->waits = jv_array();
-    v->verdict = v->episode = NULL;
+    v->verdict = v->episode = v->threads = NULL;
     v->tokenizer = NULL;
     v->last_seq = after;
     st = query_run(q, uuid, add_head, v, err);
     if (!st)
         st = query_steps(q, uuid, path, after, v->tokens, add_step, v, err);
+    if (!st && v->messages)
+        st = show_load_messages(q, uuid, path, &v->threads, err);
     if (!st)
         st = query_waits(q, uuid, add_wait, v, err);
     if (!st)
@@ -272,9 +279,10 @@ void show_deinit(struct show_view *v)
     jv_unref(v->steps);
     jv_unref(v->episodes);
     jv_unref(v->waits);
+    jv_unref(v->threads);
     jv_unref(v->verdict);
     jv_unref(v->episode);
     tokenizer_free(v->tokenizer);
-    v->head = v->steps = v->episodes = v->episode = v->waits = v->verdict = NULL;
+    v->head = v->steps = v->episodes = v->episode = v->waits = v->threads = v->verdict = NULL;
     v->tokenizer = NULL;
 }

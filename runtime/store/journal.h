@@ -15,11 +15,9 @@
 #ifndef TROUPE_RUNTIME_STORE_JOURNAL_H
 #define TROUPE_RUNTIME_STORE_JOURNAL_H
 
+#include "runtime/base/effect.h"
 #include "runtime/base/json.h"
 #include "runtime/store/store.h"
-
-/* What a repeated call would do; the same values as in a tool's declaration. */
-enum effect { EFFECT_NONE, EFFECT_READ, EFFECT_IDEMPOTENT, EFFECT_ONCE };
 
 enum step_state {
     STEP_STARTED,
@@ -54,6 +52,15 @@ MUST_CHECK enum status run_take(struct store *s, const char *uuid, struct run **
                                 struct error *err);
 /* Flushes, waits for durability and gives the lock back. */
 void run_close(struct run *r);
+
+/* For whoever holds on to a run that somebody else closes: `closing` is called before the run's
+ * last words are written, and the watch is over then. */
+struct run_watch {
+    struct run_watch *next, **link; /* link NULL: not watching */
+    void (*closing)(struct run_watch *w);
+};
+void run_watch(struct run *r, struct run_watch *w, void (*closing)(struct run_watch *w));
+void run_unwatch(struct run_watch *w); /* one that never watched is fine */
 
 const char *run_uuid(const struct run *r);
 uint64_t run_seed(const struct run *r);

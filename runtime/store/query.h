@@ -47,6 +47,17 @@ MUST_CHECK enum status query_steps(struct store_reader *q, const char *uuid, con
                                    bool (*row)(void *ctx, const struct step_row *s), void *ctx,
                                    struct error *err);
 
+/* One message of a conversation, which is named by the path of its agent's step. */
+struct message_row {
+    const char *thread, *role; /* role: system, user, assistant, tool */
+    int64_t seq;
+    const struct json *body; /* may be NULL */
+};
+/* By thread, then in order; `under` as of query_steps. */
+MUST_CHECK enum status query_messages(struct store_reader *q, const char *uuid, const char *under,
+                                      bool (*row)(void *ctx, const struct message_row *m),
+                                      void *ctx, struct error *err);
+
 struct wait_row {
     const char *run, *path, *kind;
     const struct json *prompt, *answer;

@@ -140,12 +140,38 @@ enum status run_create(struct store *s, const struct run_spec *spec, struct run 
     return STATUS_OK;
 }
 
+void run_watch(struct run *r, struct run_watch *w, void (*closing)(struct run_watch *w))
+{
+    w->closing = closing;
+    w->next = r->watches;
+    w->link = &r->watches;
+    if (w->next)
+        w->next->link = &w->next;
+    r->watches = w;
+}
+
+void run_unwatch(struct run_watch *w)
+{
+    if (!w->link)
+        return;
+    *w->link = w->next;
+    if (w->next)
+        w->next->link = w->link;
+    w->link = NULL;
+}
+
 void run_close(struct run *r)
 {
     struct error ignored = ERROR_INIT;
 
     if (!r)
         return;
+    while (r->watches) {
+        struct run_watch *w = r->watches;
+
+        run_unwatch(w);
+        w->closing(w);
+    }
     if (journal_sync(r, &ignored))
         error_clear(&ignored); /* it was or will be told to whoever waits for durability */
     run_free(r);

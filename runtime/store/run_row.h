@@ -65,6 +65,7 @@ struct run {
     struct store_reader *reader; /* made when the disk is first read */
     struct hash_set before;      /* paths of steps, waits and threads that stood there at take */
     struct hash_set touched;     /* the same, written since */
+    struct run_watch *watches;   /* whoever wants to know that it is closed */
 };
 
 /* The open transaction, made when there is none. */

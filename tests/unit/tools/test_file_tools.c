@@ -93,13 +93,14 @@ static int tear_down(void **state)
 static char *call_with(struct world *w, const char *tool, struct json *adopt_args,
                        enum tool_outcome *outcome)
 {
-    struct tool_call c = {.tool = tool_registry_find(w->r, tool), .arguments = adopt_args};
+    struct tool_call *c = tool_call_new(
+        &(struct tool_call_spec){.tool = tool_registry_find(w->r, tool), .arguments = adopt_args});
     char *text;
 
-    tool_call_start(&c);
-    *outcome = c.outcome;
-    text = jv_dump(c.result);
-    tool_call_deinit(&c);
+    tool_call_start(c);
+    *outcome = c->outcome;
+    text = jv_dump(c->result.value);
+    tool_call_free(c);
     jv_unref(adopt_args);
     return text;
 }
