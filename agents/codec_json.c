@@ -87,6 +87,12 @@ static void begin_messages(struct agent *a, const struct json *observation)
             str_puts(&text, "\n\n");
         put_value(&text, observation);
     }
+    if (t->schema && !t->env_ops && t->scope.prompt_format != 1) {
+        str_puts(&text,
+                 "\n\nThe final answer must be one JSON value that fits this JSON Schema, and "
+                 "nothing else: ");
+        jv_write(t->schema, 0, &text);
+    }
     json_add_message(c, "user", str_cstr(&text), text.len);
     str_deinit(&text);
 }
@@ -317,9 +323,12 @@ static void save_prompt(struct agent *a, bool saved)
     }
 }
 
-void json_call_id(const struct agent *a, int32_t i, char out[JSON_CALL_ID])
+const char *json_call_id(const struct agent *a, int32_t i, char out[JSON_CALL_ID])
 {
+    if (a->pending[i].id)
+        return a->pending[i].id;
     (void)snprintf(out, JSON_CALL_ID, "call_%lld_%d", (long long)a->turn, i);
+    return out;
 }
 
 static void tell(struct agent *a, const struct pending_call *p, const struct json *result)
@@ -339,9 +348,8 @@ static void tell(struct agent *a, const struct pending_call *p, const struct jso
         /* There is no call that a tool could answer. */
         json_add_message(c, "user", str_cstr(&text), text.len);
     } else {
-        json_call_id(a, a->at, id);
         m = json_message(c, "tool", str_cstr(&text), text.len);
-        jv_set_string(m, "tool_call_id", id);
+        jv_set_string(m, "tool_call_id", json_call_id(a, a->at, id));
         jv_set_string(m, "name", p->name);
         jv_append_adopt(c->messages, m);
     }
@@ -375,11 +383,12 @@ static enum status replay_output(struct agent *a, const struct json *out, struct
     if (!text)
         return error_set(err, STATUS_CORRUPT, "the reply recorded at %s has no content",
                          str_cstr(&a->path));
-    free(a->call.text);
-    jv_unref(a->call.tool_calls);
+    model_call_clear_text(&a->call);
     a->call.text = xstrdup(text);
+    if (jv_get(out, "reasoning"))
+        a->call.reasoning = xstrdup(jv_get_string(jv_get(out, "reasoning"), ""));
     a->call.tool_calls = jv_get(out, "tool_calls") ? jv_ref(jv_get(out, "tool_calls")) : NULL;
-    a->call.finish = FINISH_STOP;
+    a->call.finish = jv_get(out, "finish") ? FINISH_LENGTH : FINISH_STOP;
     return STATUS_OK;
 }
 

@@ -80,6 +80,16 @@ struct tool_step *tool_step_new(const struct tool_step_spec *spec)
     return s;
 }
 
+bool tool_step_has_ended(const struct tool_step *s)
+{
+    return s->state == TOOL_STEP_ENDED;
+}
+
+bool tool_step_is_asking(const struct tool_step *s)
+{
+    return s->state == TOOL_STEP_UNCERTAIN || s->state == TOOL_STEP_ASKING;
+}
+
 const struct tool_step_result *tool_step_result(const struct tool_step *s)
 {
     assert(s->state == TOOL_STEP_ENDED);

@@ -75,6 +75,8 @@ void tool_step_stop(struct tool_step *s, enum step_state why);
 void tool_step_poll(struct tool_step *s);
 /* NULL is fine. One that has not ended is left: `done` never comes. */
 void tool_step_free(struct tool_step *s);
+bool tool_step_has_ended(const struct tool_step *s);
+bool tool_step_is_asking(const struct tool_step *s); /* it waits for a person's answer */
 const struct tool_step_result *tool_step_result(const struct tool_step *s); /* after done */
 
 #endif

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agents/agent_state.h"
+#include "agents/turn.h"
 #include "runtime/base/memory.h"
 #include "runtime/store/path.h"
 
@@ -31,7 +31,7 @@ static enum effect effect_of(const struct pending_call *p)
 /* The path of pending[at] into a->path. */
 static void step_path(struct agent *a, const struct pending_call *p)
 {
-    agent_turn_path(a);
+    turn_path(a);
     path_tool(&a->path, str_cstr(&a->base), a->at, p->name);
 }
 
@@ -60,7 +60,7 @@ static void told(struct agent *a)
 {
     a->at++;
     a->result.calls++;
-    a->state = AGENT_ACT;
+    agent_set_state(a, AGENT_ACT);
 }
 
 /* ---- the environment */
@@ -121,7 +121,7 @@ static enum status check_replay(const struct agent *a, const struct step_record 
 {
     if (jv_equal(s->out, result))
         return STATUS_OK;
-    return error_set(err, STATUS_CORRUPT,
+    return error_set(err, STATUS_CONFIG,
                      "the environment answers the call %s otherwise than it is recorded",
                      str_cstr(&a->path));
 }
@@ -214,7 +214,6 @@ static void on_done(void *ctx, struct tool_step *s)
     struct agent *a = ctx;
 
     (void)s;
-    a->step_done = true;
     agent_advance(a); /* or, inside a move, seen by turn_acting */
 }
 
@@ -223,7 +222,6 @@ static void on_asking(void *ctx, struct tool_step *s, bool asking, int64_t due_m
     struct agent *a = ctx;
 
     (void)s;
-    a->asks = asking;
     if (a->task.on_asking)
         a->task.on_asking(a->ctx, asking, due_ms);
     else
@@ -249,7 +247,6 @@ static bool begin_tool(struct agent *a, const struct pending_call *p,
 {
     const char *asked = before ? jv_get_string(jv_get(before->out, "asks"), "") : "";
 
-    a->step_done = a->asks = false;
     a->step = tool_step_new(&(struct tool_step_spec){
         .tool = p->tool,
         .arguments = p->arguments,
@@ -266,7 +263,7 @@ static bool begin_tool(struct agent *a, const struct pending_call *p,
         .done = on_done,
         .asking = on_asking,
         .ctx = a});
-    a->state = AGENT_ACTING;
+    agent_set_state(a, AGENT_ACTING);
     if (a->host->box)
         loop_box_hold(a->host->box, 1);
     tool_step_start(a->step);
@@ -303,7 +300,6 @@ void turn_drop_step(struct agent *a)
         return;
     tool_step_free(a->step);
     a->step = NULL;
-    a->asks = false;
     if (a->host->box)
         loop_box_hold(a->host->box, -1);
 }
@@ -321,8 +317,8 @@ static bool take_outcome(struct agent *a)
             journal_message(a->task.scope.run, a->task.scope.path, "tool", r->out);
         return take_result(a, p, r->out);
     }
-    if (a->cancelled || a->timed_out) {
-        a->state = AGENT_PERCEIVE; /* which says why */
+    if (a->stop) {
+        agent_set_state(a, AGENT_PERCEIVE); /* which says why */
         return true;
     }
     if (r->state == STEP_TIMEOUT)
@@ -334,11 +330,10 @@ bool turn_acting(struct agent *a)
 {
     bool more;
 
-    if (!a->step_done)
-        tool_step_poll(a->step);
-    if (a->step_done)
+    tool_step_poll(a->step);
+    if (tool_step_has_ended(a->step))
         more = take_outcome(a);
-    else if (a->asks && !a->task.on_asking)
+    else if (tool_step_is_asking(a->step) && !a->task.on_asking)
         more = agent_end(
             a,
             error_set(&a->result.err, STATUS_WAITING, "%s waits for an answer", str_cstr(&a->path)),
@@ -363,7 +358,7 @@ bool turn_act(struct agent *a)
 
     if (a->at >= a->n_pending || a->env_over || a->restart) {
         a->turn++;
-        a->state = AGENT_PERCEIVE;
+        agent_set_state(a, AGENT_PERCEIVE);
         return true;
     }
     p = &a->pending[a->at];

@@ -315,6 +315,15 @@ bool frame_is_exhausted(const struct frame *f)
     return f->end == STEP_OK && f->error && f->step && f->step->kind == PLAN_LOOP;
 }
 
+const char *frame_state_word(const struct frame *f)
+{
+    bool is_agent = f->step && f->step->kind == PLAN_AGENT;
+
+    return is_agent && f->error && strncmp(f->error, AGENT_CUT, strlen(AGENT_CUT)) == 0
+               ? "length"
+               : step_state_name(f->end);
+}
+
 int64_t frame_now(const struct frame *f)
 {
     return seams_wall_ms(f->host->seams);

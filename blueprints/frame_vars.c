@@ -41,7 +41,7 @@ void frame_bind(struct frame *f, const char *name, struct json *adopt_value)
 void frame_bind_child(struct frame *f, const char *name, const struct frame *child)
 {
     frame_bind(f, name, jv_ref(child->value));
-    jv_set_string(jv_get(f->inner, "state"), name, step_state_name(child->end));
+    jv_set_string(jv_get(f->inner, "state"), name, frame_state_word(child));
     if (child->step->kind == PLAN_LOOP)
         jv_set_bool(jv_get(f->inner, "exhausted"), name, frame_is_exhausted(child));
 }

@@ -95,6 +95,7 @@ struct plan_step {
     bool wait_is_for;
     struct plan *sub;    /* PLAN_BLUEPRINT */
     struct json *schema; /* the answer must fit */
+    bool may_be_cut;     /* agent: an answer that ends at max_tokens is one */
     struct plan_retry retry;
     struct plan_budget budget;
     int64_t timeout_ms;           /* 0: none; of a human step: until its deadline */

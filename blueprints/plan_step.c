@@ -307,11 +307,16 @@ static enum status load_agent(struct plan_loader *l, const struct yaml_node *nod
 {
     const char *names[MAX_STEP_KEYS];
     const struct plan *p = l->plan;
+    static const char *const on_length[] = {"fail", "continue"};
+    int cut = 0;
     const char *near;
     enum status st = part_string(l, node, "agent", &s->agent);
 
+    if (!st)
+        st = part_word(l, node, "on_length", on_length, ARRAY_LEN(on_length), &cut);
     if (st)
         return st;
+    s->may_be_cut = cut == 1;
     if (!plan_agent_find(p, s->agent)) {
         size_t n = 0;
 

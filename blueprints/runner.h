@@ -9,7 +9,7 @@
 #ifndef TROUPE_BLUEPRINTS_RUNNER_H
 #define TROUPE_BLUEPRINTS_RUNNER_H
 
-#include "agents/turn.h"
+#include "agents/agent.h"
 #include "blueprints/plan.h"
 
 /* When the runner is done with "waiting": resume goes on later. */
@@ -30,6 +30,8 @@ struct runner_host {
                          struct model **out, struct error *err);
     /* Progress: a step began or ended. May be NULL. */
     void (*on_step)(void *ctx, const char *path, const char *kind, enum step_state state);
+    /* Provisional text of the model call at `path`. May be NULL. */
+    void (*on_text)(void *ctx, const char *path, const char *text, size_t n);
     void *ctx;
     enum runner_stay stay;
     bool resumed;    /* steps of it have run */
@@ -39,9 +41,9 @@ struct runner_host {
 #define RUNNER_MAX_STEPS 1000000
 
 struct runner_result {
-    /* "ok", "error", "timeout", "budget", "cancelled", "rejected"; "waiting" and "running" (it was
-     * interrupted) when the run is not over: resume goes on. */
-    const char *status;
+    /* RUN_WAITING, or RUN_RUNNING (it was interrupted), when the run is not over: resume goes on.
+     */
+    enum run_status status;
     struct json *output; /* lent for the call */
     struct error err;
     int64_t steps, tok_in, tok_out, wall_ms; /* of this process */
@@ -65,11 +67,11 @@ MUST_CHECK enum status runner_start(struct runner *r, struct run *run, struct js
 /* Ends the run as cancelled; done follows. */
 void runner_cancel(struct runner *r);
 /* The process ends (Ctrl-C): what is in flight is given up, nothing more is recorded of it, and
- * done follows with "running"; the run can be resumed. */
+ * done follows with RUN_RUNNING; the run can be resumed. */
 void runner_interrupt(struct runner *r);
-/* The time of the whole run is over: it ends as "timeout", with these words as its error. */
+/* The time of the whole run is over: it ends as RUN_TIMEOUT, with these words as its error. */
 void runner_time_out(struct runner *r, const char *words);
-/* Done with "waiting" as soon as nothing but questions and waits is open: for a caller that no
+/* Done with RUN_WAITING as soon as nothing but questions and waits is open: for a caller that no
  * longer stays. */
 void runner_leave(struct runner *r);
 /* After done, allowed inside it; or one that was never started. */

@@ -35,6 +35,7 @@ void troupe_free(struct troupe *t)
     if (t->store)
         store_set_wake(t->store, NULL, NULL);
     store_close(t->store);
+    store_close(t->look);
     loop_tick_free(t->tick);
     loop_free(t->loop);
     free(t);
@@ -51,21 +52,21 @@ enum status troupe_open_store(struct troupe *t, const struct store_options *o, s
 {
     enum status st = STATUS_OK;
 
-    if (!t->store)
-        st = store_open(o, &t->store, err);
-    if (!st && t->loop)
+    if (!t->store && !(t->look && o->read_only))
+        st = store_open(o, o->read_only ? &t->look : &t->store, err);
+    if (!st && t->store && t->loop)
         store_set_wake(t->store, wake, t->loop);
     return st;
 }
 
 struct store *troupe_store(const struct troupe *t)
 {
-    return t->store;
+    return t->store ? t->store : t->look;
 }
 
 enum status troupe_reader(struct troupe *t, struct store_reader **out, struct error *err)
 {
-    enum status st = t->reader ? STATUS_OK : store_reader_open(t->store, &t->reader, err);
+    enum status st = t->reader ? STATUS_OK : store_reader_open(troupe_store(t), &t->reader, err);
 
     if (!st)
         *out = t->reader;

@@ -29,7 +29,8 @@ void troupe_free(struct troupe *t);
 /* From now on messages go here. */
 void troupe_set_log(struct troupe *t, struct log *log);
 
-/* Opens the store, once: a second call must name the same file. */
+/* Opens the store, once: a second call must name the same file. One that was opened for reading
+ * alone may be opened for writing later. */
 MUST_CHECK enum status troupe_open_store(struct troupe *t, const struct store_options *o,
                                          struct error *err);
 struct store *troupe_store(const struct troupe *t); /* NULL: not opened yet */
@@ -105,10 +106,8 @@ struct run *troupe_run_row(const struct troupe_run *r);         /* lent */
 const struct plan *troupe_run_plan(const struct troupe_run *r); /* lent */
 
 struct troupe_result {
-    /* "ok", "error", "timeout", "budget", "cancelled", "rejected"; "waiting" and "interrupted" when
-     * the run is not over. */
-    const char *status;
-    struct json *output; /* lent; may be NULL */
+    enum run_status status; /* RUN_WAITING and RUN_INTERRUPTED: it is not over */
+    struct json *output;    /* lent; may be NULL */
     struct error err;
     int64_t n_steps, tok_in, tok_out; /* of the whole run, as query.h counts them */
     int64_t wall_ms;                  /* of this process */

@@ -22,7 +22,7 @@ struct copy {
 
 static bool is_result(const struct step_row *s)
 {
-    static const char *const kinds[] = {"model", "tool", "human"};
+    static const char *const kinds[] = {"model", "tool", "human", "question"};
 
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
         if (strcmp(s->kind, kinds[i]) == 0)
@@ -73,6 +73,7 @@ static bool copy_step(void *ctx, const struct step_row *s)
 struct head {
     struct json *config;
     uint64_t seed;
+    int32_t prompt_format;
 };
 
 static bool copy_head(void *ctx, const struct run_row *row)
@@ -81,6 +82,7 @@ static bool copy_head(void *ctx, const struct run_row *row)
 
     h->config = row->config ? jv_deep_copy(row->config) : NULL;
     h->seed = row->seed;
+    h->prompt_format = row->prompt_format;
     return false;
 }
 
@@ -127,7 +129,7 @@ enum status troupe_run_fork(struct troupe *t, const struct troupe_fork *fork,
     if (!st)
         st = troupe_run_check(r, root, err);
     if (!st)
-        st = troupe_run_create(r, "run", h.seed, root, NULL, err);
+        st = troupe_run_create(r, "run", h.seed, h.prompt_format, root, NULL, err);
     if (!st)
         st = copy_steps(r, fork, err);
     free(root);

@@ -10,7 +10,8 @@
 struct troupe {
     const struct seams *seams;
     struct log *log;
-    struct store *store;
+    struct store *store; /* the one that may be written, once it is asked for */
+    struct store *look;  /* opened for reading alone, or NULL */
     struct store_reader *reader;
     struct model_set *models;
     struct loop *loop;

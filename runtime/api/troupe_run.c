@@ -65,7 +65,7 @@ static void on_done(void *ctx, struct runner *runner, const struct runner_result
     struct troupe_run *r = ctx;
 
     (void)runner;
-    r->result.status = strcmp(result->status, "running") == 0 ? "interrupted" : result->status;
+    r->result.status = result->status == RUN_RUNNING ? RUN_INTERRUPTED : result->status;
     r->result.output = result->output ? jv_ref(result->output) : NULL;
     r->result.err = result->err;
     r->result.wall_ms = result->wall_ms;
@@ -93,11 +93,8 @@ static void on_limit(void *ctx)
 
 static enum status open_agents(struct troupe_run *r, struct error *err)
 {
-    struct agent_host_options o = {
-        .loop = r->t->loop, .registry = r->tools, .seams = r->t->seams, .ctx = r};
+    struct agent_host_options o = {.loop = r->t->loop, .registry = r->tools, .seams = r->t->seams};
 
-    if (r->listener.on_text)
-        o.on_text = on_text;
     return agent_host_new(&o, &r->agents, err);
 }
 
@@ -133,6 +130,7 @@ enum status troupe_run_check(struct troupe_run *r, const char *root, struct erro
                                   .model = give_model,
                                   .resumed = r->own_plan != NULL,
                                   .on_step = on_step,
+                                  .on_text = r->listener.on_text ? on_text : NULL,
                                   .ctx = r};
     return runner_new(&h, r->plan, &r->runner, err);
 }

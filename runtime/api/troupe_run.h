@@ -37,10 +37,10 @@ struct troupe_run *troupe_run_prepare(struct troupe *t, const struct troupe_run_
 /* Tools, models and a runner for r->plan: all that can fail before there is a row. */
 MUST_CHECK enum status troupe_run_check(struct troupe_run *r, const char *root, struct error *err);
 /* Creates the row of a checked run: its configuration is the plan, its inputs, models and root,
- * and `more`. */
+ * and `more`. prompt_format: as of struct run_spec, 0 for a new run. */
 MUST_CHECK enum status troupe_run_create(struct troupe_run *r, const char *kind, uint64_t seed,
-                                         const char *root, const struct json *more,
-                                         struct error *err);
+                                         int32_t prompt_format, const char *root,
+                                         const struct json *more, struct error *err);
 /* Takes the row for a checked run. */
 MUST_CHECK enum status troupe_run_hold(struct troupe_run *r, const char *uuid, struct error *err);
 

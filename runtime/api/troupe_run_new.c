@@ -39,11 +39,16 @@ static struct json *config_of(const struct troupe_run *r, const char *root, cons
 }
 
 enum status troupe_run_create(struct troupe_run *r, const char *kind, uint64_t seed,
-                              const char *root, const struct json *more, struct error *err)
+                              int32_t prompt_format, const char *root, const struct json *more,
+                              struct error *err)
 {
     const struct model *m = run_models_first(r->models);
     struct json *config = config_of(r, root, more);
-    struct run_spec spec = {.kind = kind, .name = r->plan->name, .config = config, .seed = seed};
+    struct run_spec spec = {.kind = kind,
+                            .name = r->plan->name,
+                            .config = config,
+                            .seed = seed,
+                            .prompt_format = prompt_format};
     enum status st;
 
     if (m) {
@@ -74,7 +79,7 @@ enum status troupe_run_new(struct troupe *t, const struct troupe_run_spec *spec,
     if (!st && spec->store)
         st = troupe_open_store(t, spec->store, err);
     if (!st)
-        st = troupe_run_create(r, spec->kind, spec->seed, root, spec->more, err);
+        st = troupe_run_create(r, spec->kind, spec->seed, 0, root, spec->more, err);
     free(root);
     if (st) {
         troupe_run_free(r);

@@ -178,33 +178,64 @@ enum status app_store_options(const struct app *a, char path[APP_PATH_MAX],
     return st;
 }
 
+static enum status no_store(const char *path, struct error *err)
+{
+    error_set(err, STATUS_NOT_FOUND, "there is no store at %s", path);
+    error_hint(err, "`troupe run` makes one; --store names another");
+    return STATUS_NOT_FOUND;
+}
+
 enum status app_store(struct app *a, bool create, struct store **out, struct error *err)
 {
     char path[APP_PATH_MAX];
 
-    if (!troupe_store(a->troupe)) {
+    if (!a->writes) {
         struct store_options o;
         enum status st = app_store_options(a, path, &o, err);
         if (st)
             return st;
-        if (!create && !file_exists(path)) {
-            error_set(err, STATUS_NOT_FOUND, "there is no store at %s", path);
-            error_hint(err, "`troupe run` makes one; --store names another");
-            return STATUS_NOT_FOUND;
-        }
+        if (!create && !file_exists(path))
+            return no_store(path, err);
         o.create = create;
         st = troupe_open_store(a->troupe, &o, err);
         if (st)
             return st;
+        struct store *s = troupe_store(a->troupe);
+        a->writes = true;
+        if (store_migrated_from(s))
+            log_write(a->log, LOG_INFO, "%s was brought to store version %d; %s is what it was",
+                      store_path(s), STORE_SCHEMA_VERSION, store_migrated_from(s));
     }
     *out = troupe_store(a->troupe);
     return STATUS_OK;
 }
 
+enum status app_look(struct app *a, struct store **out, struct error *err)
+{
+    char path[APP_PATH_MAX];
+    enum status st = STATUS_OK;
+
+    if (!troupe_store(a->troupe)) {
+        struct store_options o;
+
+        st = app_store_options(a, path, &o, err);
+        if (st)
+            return st;
+        if (!file_exists(path))
+            return no_store(path, err);
+        o.create = false;
+        o.read_only = true;
+        st = troupe_open_store(a->troupe, &o, err);
+    }
+    if (!st)
+        *out = troupe_store(a->troupe);
+    return st;
+}
+
 enum status app_reader(struct app *a, struct store_reader **out, struct error *err)
 {
     struct store *s;
-    enum status st = app_store(a, false, &s, err);
+    enum status st = app_look(a, &s, err);
 
     return st ? st : troupe_reader(a->troupe, out, err);
 }

@@ -46,7 +46,8 @@ struct app {
     int32_t n_commands;
     const struct seams *seams;
     struct log *log;
-    struct troupe *troupe; /* its store is opened by app_store */
+    struct troupe *troupe; /* its store is opened by app_store or app_look */
+    bool writes;           /* app_store has opened it */
     struct app_signal *signal;
     volatile int *interrupted; /* signal->signo, for the parts that poll it */
     bool json;
@@ -70,6 +71,9 @@ struct json *app_document(const char *name);
 
 /* The store of this invocation; `create`: also when there is none yet. Lent. */
 MUST_CHECK enum status app_store(struct app *a, bool create, struct store **out, struct error *err);
+/* The same for reading alone: waits for no writer, changes nothing. */
+MUST_CHECK enum status app_look(struct app *a, struct store **out, struct error *err);
+/* A reader of the store that is open, else of app_look's. */
 /* The same options for who opens it later; `path` is written. */
 MUST_CHECK enum status app_store_options(const struct app *a, char path[APP_PATH_MAX],
                                          struct store_options *out, struct error *err);

@@ -31,7 +31,7 @@ struct blueprint_eval {
 
 /* How one run ended, as it stands in the store. */
 struct ending {
-    char status[24];
+    enum run_status status;
     struct json *verdict; /* or NULL */
     int64_t steps, tokens, wall_ms;
 };
@@ -40,7 +40,7 @@ static bool read_end(void *ctx, const struct run_row *r)
 {
     struct ending *e = ctx;
 
-    snprintf(e->status, sizeof(e->status), "%s", app_run_status(r));
+    e->status = r->status;
     e->steps = r->n_steps;
     e->tokens = r->tok_in + r->tok_out;
     e->wall_ms = r->ended_ms ? r->ended_ms - r->created_ms : 0;
@@ -62,8 +62,9 @@ static bool read_verdict(void *ctx, const struct step_row *s)
 static void count_end(struct blueprint_eval *v, const char *uuid, uint64_t seed,
                       const struct ending *e)
 {
-    bool ok = strcmp(e->status, "ok") == 0;
+    bool ok = e->status == RUN_OK;
     bool success = ok && (!e->verdict || jv_get_bool(jv_get(e->verdict, "success"), false));
+    const char *word = run_status_word(e->status);
     struct json *o = jv_object();
 
     v->n++;
@@ -73,10 +74,10 @@ static void count_end(struct blueprint_eval *v, const char *uuid, uint64_t seed,
     v->steps += e->steps;
     v->tokens += e->tokens;
     v->wall_ms += e->wall_ms;
-    jv_set_int(v->statuses, e->status, jv_get_int(jv_get(v->statuses, e->status), 0) + 1);
+    jv_set_int(v->statuses, word, jv_get_int(jv_get(v->statuses, word), 0) + 1);
     jv_set_string(o, "run", uuid);
     jv_set_adopt(o, "seed", jv_int((int64_t)seed));
-    jv_set_string(o, "status", e->status);
+    jv_set_string(o, "status", word);
     jv_set_bool(o, "success", success);
     jv_set_adopt(o, "verdict", e->verdict ? jv_ref(e->verdict) : jv_null());
     jv_append_adopt(v->runs, o);
@@ -103,7 +104,7 @@ static enum status play_one(struct blueprint_eval *v, uint64_t seed, struct erro
     if (!st)
         st = query_steps(q, uuid, NULL, -1, false, read_verdict, &end, err);
     /* One that a signal broke off has not ended; it can be resumed by itself. */
-    if (!st && !(*v->app->interrupted && strcmp(end.status, "interrupted") == 0))
+    if (!st && !(*v->app->interrupted && end.status == RUN_INTERRUPTED))
         count_end(v, uuid, seed, &end);
     jv_unref(end.verdict);
     return st;
@@ -164,7 +165,7 @@ static void put_output(const struct blueprint_eval *v, struct json *o)
     jv_set_adopt(o, "runs", jv_ref(v->runs));
 }
 
-static enum status conclude(struct blueprint_eval *v, const char *status, struct error *err)
+static enum status conclude(struct blueprint_eval *v, enum run_status status, struct error *err)
 {
     struct json *output = jv_object();
     struct run *row = troupe_run_row(v->run);
@@ -257,7 +258,7 @@ static enum status play(struct blueprint_eval *v, struct error *err)
 }
 
 /* What there is stays with it; the failure that led here is the one to be told. */
-static void give_up(struct blueprint_eval *v, const char *status)
+static void give_up(struct blueprint_eval *v, enum run_status status)
 {
     struct error own = ERROR_INIT;
 
@@ -285,9 +286,9 @@ int app_eval_blueprint(struct app *a, const char *path)
     if (!st) {
         st = play(&v, &err);
         if (st)
-            give_up(&v, st == STATUS_CANCELLED ? "cancelled" : "error");
+            give_up(&v, st == STATUS_CANCELLED ? RUN_CANCELLED : RUN_ERROR);
         else
-            st = conclude(&v, "ok", &err);
+            st = conclude(&v, RUN_OK, &err);
     }
     code = st ? app_fail(a, &err) : print(&v);
     troupe_run_free(v.run);

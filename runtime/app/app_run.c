@@ -10,20 +10,18 @@
 #include "runtime/base/memory.h"
 #include "runtime/loop/loop.h"
 
-int app_exit_of_status(const char *status)
+int app_exit_of_status(enum run_status status)
 {
-    if (strcmp(status, "ok") == 0)
+    switch (status) {
+    case RUN_OK:
         return EXIT_OK;
-    if (strcmp(status, "waiting") == 0)
+    case RUN_WAITING:
         return EXIT_WAITING;
-    if (strcmp(status, "timeout") == 0)
+    case RUN_TIMEOUT:
         return EXIT_TIME;
-    return EXIT_NOT_OK;
-}
-
-const char *app_run_status(const struct run_row *r)
-{
-    return strcmp(r->status, "running") == 0 && !r->owned ? "interrupted" : r->status;
+    default:
+        return EXIT_NOT_OK;
+    }
 }
 
 /* ---- from the command line */
@@ -131,7 +129,7 @@ static struct json *result_document(const struct app_drive *d, const struct trou
     if (d->stream_json)
         jv_set_string(doc, "type", "result");
     jv_set_string(doc, "run", troupe_run_uuid(r));
-    jv_set_string(doc, "status", result->status);
+    jv_set_string(doc, "status", run_status_word(result->status));
     jv_set_adopt(doc, "output", result->output ? jv_ref(result->output) : jv_null());
     jv_set_int(doc, "steps", result->n_steps);
     jv_set_int(doc, "tokens", result->tok_in + result->tok_out);
@@ -158,7 +156,7 @@ static int print_text(const struct app_drive *d, const struct troupe_run *r)
     str_deinit(&out);
     format_duration_ms(result->wall_ms, took, sizeof(took));
     log_write(d->app->log, LOG_INFO, "run %s: %s, %lld steps, %lld tokens, %s", troupe_run_uuid(r),
-              result->status, (long long)result->n_steps,
+              run_status_word(result->status), (long long)result->n_steps,
               (long long)(result->tok_in + result->tok_out), took);
     return code;
 }
@@ -177,10 +175,10 @@ static int print_result(const struct app_drive *d, const struct troupe_run *r)
         jv_append_adopt(d->list, result_document(d, r));
     else
         code = a->json ? app_print_json(result_document(d, r)) : print_text(d, r);
-    if (strcmp(result->status, "waiting") == 0)
+    if (result->status == RUN_WAITING)
         log_write(a->log, LOG_INFO, "answer with `troupe answer %s VALUE`, then `troupe resume %s`",
                   uuid, uuid);
-    if (strcmp(result->status, "interrupted") == 0)
+    if (result->status == RUN_INTERRUPTED)
         log_write(a->log, LOG_INFO, "interrupted; `troupe resume %s` goes on", uuid);
     return code;
 }
@@ -189,9 +187,9 @@ static int exit_code(const struct app_drive *d, const struct troupe_result *resu
 {
     int code = app_exit_of_status(result->status);
 
-    if (strcmp(result->status, "interrupted") == 0 && *d->app->interrupted)
+    if (result->status == RUN_INTERRUPTED && *d->app->interrupted)
         return 128 + *d->app->interrupted;
-    if (result->err.status == STATUS_CONFIG && strcmp(result->status, "error") == 0)
+    if (result->err.status == STATUS_CONFIG && result->status == RUN_ERROR)
         return EXIT_CONFIG; /* the blueprint no longer fits what was recorded */
     return code ? code : printed;
 }

@@ -31,10 +31,7 @@ int app_drive(struct app_drive *d, struct troupe_run *adopt_r);
 /* Runs the loop until no run is under way; a signal leaves them for a later resume. */
 MUST_CHECK enum status app_run_loop(struct app *a, struct error *err);
 
-/* The status that people and programs are shown: a run that says "running" and that no process
- * holds any more is "interrupted". */
-const char *app_run_status(const struct run_row *r);
 /* The exit code for a run's last status. */
-int app_exit_of_status(const char *status);
+int app_exit_of_status(enum run_status status);
 
 #endif

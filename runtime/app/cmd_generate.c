@@ -135,7 +135,7 @@ static enum status run_call(struct generation *g, struct error *err)
     size_t max = (size_t)option_int(o, OPT_MAX_TOKENS);
     const char **stops = xcalloc((size_t)option_count(o, OPT_STOP) + 1, sizeof(*stops));
     struct mailbox *reply = mailbox_new(NULL, NULL);
-    enum status st = g->model->ops->session_open(g->model, &g->session, err);
+    enum status st = g->model->ops->session_open(g->model, NULL, &g->session, err);
 
     g->ids = mem_alloc(max, sizeof(*g->ids));
     g->logp = mem_alloc(max, sizeof(*g->logp));

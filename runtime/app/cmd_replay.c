@@ -26,7 +26,7 @@ static bool copy_head(void *ctx, const struct run_row *row)
     struct source *s = ctx;
 
     snprintf(s->kind, sizeof(s->kind), "%s", row->kind);
-    s->running = strcmp(row->status, "running") == 0;
+    s->running = row->status == RUN_RUNNING || row->status == RUN_INTERRUPTED;
     return true;
 }
 
@@ -153,7 +153,11 @@ static int replay_main(void *app)
                                .live = option_flag(a->options, OPT_LIVE)};
     struct error err = ERROR_INIT;
     int code;
-    enum status st = app_reader(a, &fork.from, &err);
+    struct store *store;
+    enum status st = fork.live ? app_store(a, false, &store, &err) : STATUS_OK;
+
+    if (!st)
+        st = app_reader(a, &fork.from, &err);
 
     app_drive_init(&d, a);
     if (!st)

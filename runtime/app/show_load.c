@@ -79,8 +79,11 @@ static bool add_step(void *ctx, const struct step_row *s)
     jv_set_string(o, "status", step_state_name(s->state));
     if (s->tries > 1)
         jv_set_int(o, "tries", s->tries);
-    if (s->err && s->state == STEP_OK) { /* only a loop whose `until` never held has words */
+    if (s->err && strncmp(s->err, AGENT_CUT, strlen(AGENT_CUT)) == 0)
+        jv_set_bool(o, "length", true);
+    else if (s->err && s->state == STEP_OK) /* only a loop whose `until` never held has words */
         jv_set_bool(o, "exhausted", true);
+    if (s->err && s->state == STEP_OK) {
         jv_set_string(o, "note", s->err);
     } else if (s->err) {
         jv_set_string(o, "error", s->err);
@@ -110,7 +113,7 @@ static bool add_head(void *ctx, const struct run_row *r)
     struct json *h = v->head;
 
     jv_set_string(h, "run", r->uuid);
-    jv_set_string(h, "status", app_run_status(r));
+    jv_set_string(h, "status", run_status_word(r->status));
     jv_set_string(h, "kind", r->kind);
     jv_set_string(h, "name", r->name);
     jv_set_bool(h, "owned", r->owned);
@@ -129,7 +132,7 @@ static bool add_head(void *ctx, const struct run_row *r)
         jv_set_adopt(h, "config", jv_deep_copy(r->config));
     if (r->output)
         jv_set_adopt(h, "output", jv_deep_copy(r->output));
-    v->ended = strcmp(app_run_status(r), "running") != 0;
+    v->ended = r->status != RUN_RUNNING;
     return true;
 }
 
@@ -138,7 +141,7 @@ static bool add_wait(void *ctx, const struct wait_row *w)
     struct show_view *v = ctx;
     struct json *o;
 
-    if (w->answer)
+    if (!w->is_open)
         return true;
     o = jv_object();
     jv_set_string(o, "path", w->path);

@@ -1,4 +1,4 @@
-/* query_messages.c - the conversations of a run.
+/* query_messages.c - the conversations of a run, thread by thread.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -15,8 +15,8 @@ struct message_query {
 static enum status each_message(void *ctx, sqlite3_stmt *st, bool *go, struct error *err)
 {
     const struct message_query *mq = ctx;
-    struct msg_cells c;
     struct json *body = NULL;
+    struct msg_cells c;
     enum status status = msg_row_read(st, mq->uuid, &c, err);
 
     if (status || !path_is_under(cell_cstr(c.thread), mq->under))

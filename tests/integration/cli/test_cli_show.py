@@ -11,8 +11,8 @@ steps:
   items: {map: [1, 2], max_parallel: 1, do: {inner: {value: "${item}"}, again: {loop: {max: 2}, value: "${round}"}}}
   both: {parallel: {branches: {left: {value: 1}, right: {do: {deep: {value: 2}}}}}}
   sub: {blueprint: file://sub.yaml}
-  flaky: {tool: calculator, in: {expression: "1 / 0"}, retry: {max: 1, backoff: 1}, on_error: continue}
-  group: {do: {fails: {tool: calculator, in: {expression: "1 / 0"}}}, retry: {max: 1, backoff: 1}, on_error: continue}
+  flaky: {tool: read_file, in: {path: absent.txt}, retry: {max: 1, backoff: 1}, on_error: continue}
+  group: {do: {fails: {tool: read_file, in: {path: absent.txt}}}, retry: {max: 1, backoff: 1}, on_error: continue}
 """
 SUB = """schema: blueprint/v1
 steps:

@@ -169,6 +169,11 @@ void agent_cancel(struct agent *a)
     a->timer = loop_timer_new(a->host->b->loop, 0, agent_ends, a);
 }
 
+void agent_interrupt(struct agent *a)
+{
+    agent_cancel(a);
+}
+
 void agent_poll(struct agent *a)
 {
     if (!a->asks || run_bench_effects(a->host->b, "answered") == 0)
@@ -434,7 +439,7 @@ static void on_done(void *ctx, struct runner *r, const struct runner_result *res
     struct run_bench *b = ctx;
 
     assert_ptr_equal(r, b->runner);
-    b->status = xstrdup(result->status);
+    b->status = xstrdup(run_status_word(result->status));
     b->output = result->output ? jv_dump(result->output) : NULL;
     b->error = xstrdup(result->err.message);
     b->result = *result;
