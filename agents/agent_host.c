@@ -160,6 +160,7 @@ enum status agent_host_new(const struct agent_host_options *o, struct agent_host
 
     (void)err;
     h->o = *o;
+    h->scratch = tokenizer_scratch_new();
     if (o->loop) {
         h->box = loop_box_new(o->loop, handle_replies, h);
         h->stream_box = loop_box_new(o->loop, show_streams, h);
@@ -186,6 +187,7 @@ void agent_host_free(struct agent_host *h)
         mailbox_free(h->stream);
     }
     codec_json_forget(h);
+    tokenizer_scratch_free(h->scratch);
     free(h);
 }
 

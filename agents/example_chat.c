@@ -27,7 +27,8 @@ struct chat_examples {
     struct example_source source, held; /* held: the lines behind those of source */
     char *path, *text, *bos, *eos;
     char id[80]; /* SHA-256 of file, template and what is held out */
-    struct tokenizer *tokenizer;
+    const struct tokenizer *tokenizer;
+    struct tokenizer_scratch *scratch;
     struct chat_template *template;
     struct chat_line *line; /* (source.n + held.n) */
     struct token_ids ids;   /* scratch */
@@ -137,8 +138,8 @@ static enum status put(struct chat_examples *x, size_t from, size_t to, bool tra
     enum status st;
 
     token_ids_clear(&x->ids);
-    st = tokenizer_encode(x->tokenizer, str_cstr(&x->rendered) + from, to - from, true, &x->ids,
-                          err);
+    st = tokenizer_encode(x->tokenizer, x->scratch, str_cstr(&x->rendered) + from, to - from, true,
+                          &x->ids, err);
     for (size_t i = 0; i < x->ids.n && !st; i++) {
         if (ex->n == ex->cap) {
             ex->truncated = true;
@@ -238,6 +239,7 @@ enum status example_chat_new(const struct example_chat_options *o, struct exampl
 
     x->path = xstrdup(o->path);
     x->tokenizer = o->tokenizer;
+    x->scratch = tokenizer_scratch_new();
     x->bos = o->bos_token ? xstrdup(o->bos_token) : NULL;
     x->eos = o->eos_token ? xstrdup(o->eos_token) : NULL;
     x->rendered = (struct str){.max = CHAT_MAX_OUTPUT};
@@ -315,6 +317,7 @@ void example_chat_free(struct example_source *s)
     chat_template_free(x->template);
     token_ids_deinit(&x->ids);
     str_deinit(&x->rendered);
+    tokenizer_scratch_free(x->scratch);
     free(x->line);
     free(x->text);
     free(x->path);

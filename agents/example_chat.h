@@ -16,7 +16,7 @@
 
 struct example_chat_options {
     const char *path;
-    struct tokenizer *tokenizer;       /* lent, and used by the thread that calls get */
+    const struct tokenizer *tokenizer; /* lent */
     const char *chat_template;         /* NULL: the default one */
     const char *bos_token, *eos_token; /* what the template calls so; NULL: empty. Copied. */
 };

@@ -5,11 +5,11 @@
 #include "models/engine/engine.h"
 
 #include <assert.h>
-#include <signal.h>
 #include <stdlib.h>
 
 #include "models/engine/engine_internal.h"
 #include "runtime/base/memory.h"
+#include "runtime/base/thread.h"
 
 /* Where memory is promised but not given (limits that the plan does not know of), half as many
  * pages as were refused, again and again, down to one context; what was asked for is had or is an
@@ -96,15 +96,8 @@ static void fill_info(struct engine *e)
 
 static enum status start_thread(struct engine *e, struct error *err)
 {
-    sigset_t all;
-    sigset_t before;
-    int failed;
+    int failed = thread_start(&e->thread, engine_main, e);
 
-    /* Signals go to the threads that expect them. */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    failed = pthread_create(&e->thread, NULL, engine_main, e);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (failed)
         return error_errno(err, failed, "starting the engine's thread");
     e->has_thread = true;

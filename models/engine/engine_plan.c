@@ -10,7 +10,6 @@
 
 #include "models/engine/engine_internal.h"
 #include "runtime/base/seams.h"
-#include "runtime/base/text.h"
 
 #define MAX_SESSIONS_DEFAULT   1024
 #define MAX_BATCH_ROWS_DEFAULT 512

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "models/train/tfevents.h"
+#include "runtime/base/file_open.h"
 #include "runtime/base/memory.h"
 
 #define MAX_TAG 256
@@ -38,22 +39,22 @@ static enum status append(struct metrics *m, int which, const struct str *bytes,
 static enum status open_at(struct metrics *m, int which, int64_t keep, struct error *err)
 {
     const char *path = m->path[which];
-    struct stat st;
+    struct stat info;
+    enum status st = file_open(path, O_RDWR | O_CREAT, 0666, &m->fd[which], &info, err);
     char last = '\n';
 
-    m->fd[which] = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (m->fd[which] < 0 || fstat(m->fd[which], &st))
-        return error_errno(err, errno, "opening %s", path);
-    if (st.st_size == 0)
+    if (st)
+        return st;
+    if (info.st_size == 0)
         keep = 0;
-    if (which == 0 && keep > 0 && keep <= st.st_size && pread(m->fd[0], &last, 1, keep - 1) != 1)
+    if (which == 0 && keep > 0 && keep <= info.st_size && pread(m->fd[0], &last, 1, keep - 1) != 1)
         return error_errno(err, errno, "reading %s", path);
-    if (keep > st.st_size || last != '\n') {
+    if (keep > info.st_size || last != '\n') {
         (void)error_set(err, STATUS_CONFIG,
                         "%s was changed by another program: the checkpoint was written after %lld "
                         "bytes of it, %s",
                         path, (long long)keep,
-                        keep > st.st_size ? "and it has fewer" : "where no line ends");
+                        keep > info.st_size ? "and it has fewer" : "where no line ends");
         error_hint(err, "put the file back as it was, or move it away: a new one is begun");
         return STATUS_CONFIG;
     }

@@ -15,7 +15,6 @@
 #include "runtime/app/app_new_model.h"
 #include "runtime/app/app_training.h"
 #include "runtime/base/memory.h"
-#include "runtime/base/text.h"
 
 #define TASK_MAX     1024
 #define CHAT_MAX_LEN 4096 /* ids of a chain of a chat model, unless told otherwise */

@@ -66,14 +66,16 @@ static int list(struct app *a)
 /* Rewrites the user's file with one line changed; other lines stay as they are. */
 static enum status set_value(struct app *a, const char *name, const char *value, struct error *err)
 {
-    char path[512], *old = NULL, *slash;
+    char path[1200], *old = NULL, *slash;
     size_t n = 0, len = strlen(name);
     struct str text = STR_INIT;
     struct yaml *check = NULL;
     bool found = false;
     enum status st;
 
-    options_user_file(path, sizeof(path));
+    st = options_user_file(path, sizeof(path), err);
+    if (st)
+        return st;
     if (file_exists(path)) {
         st = file_read(path, 65536, &old, &n, err);
         if (st)

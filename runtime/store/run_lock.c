@@ -8,6 +8,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "runtime/base/file_open.h"
+
 static int lock_op(int fd, int cmd, short type, off_t at, off_t n)
 {
     struct flock l = {.l_type = type, .l_whence = SEEK_SET, .l_start = at, .l_len = n};
@@ -23,11 +25,11 @@ static int lock_op(int fd, int cmd, short type, off_t at, off_t n)
 
 enum status run_lock_take(const char *owners_path, int64_t id, int *fd, struct error *err)
 {
-    int f = open(owners_path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    int e;
+    int e, f = -1;
+    enum status st = file_open(owners_path, O_RDWR | O_CREAT, 0644, &f, NULL, err);
 
-    if (f < 0)
-        return error_errno(err, errno, "%s", owners_path);
+    if (st)
+        return st;
     e = lock_op(f, F_OFD_SETLK, F_WRLCK, (off_t)id, 1);
     if (e == 0) {
         *fd = f;
@@ -41,7 +43,9 @@ enum status run_lock_take(const char *owners_path, int64_t id, int *fd, struct e
 
 int run_lock_probe_open(const char *owners_path)
 {
-    return open(owners_path, O_RDONLY | O_CLOEXEC);
+    int fd = -1;
+
+    return file_open(owners_path, O_RDONLY, 0, &fd, NULL, NULL) ? -1 : fd;
 }
 
 bool run_lock_is_held(int probe_fd, int64_t id)

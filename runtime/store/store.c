@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "runtime/base/file_open.h"
 #include "runtime/base/memory.h"
 #include "runtime/store/journal.h"
 #include "runtime/store/run_lock.h"
@@ -71,11 +72,13 @@ static struct store *store_new(const struct store_options *o)
 static int begins_with(const char *path, const char *magic, size_t n_magic)
 {
     char head[sizeof(MAGIC)];
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, head, n_magic);
+    int fd = -1;
+    ssize_t n = -1;
 
-    if (fd >= 0)
+    if (file_open(path, O_RDONLY, 0, &fd, NULL, NULL) == STATUS_OK) {
+        n = read(fd, head, n_magic);
         close(fd);
+    }
     if (n <= 0)
         return -1;
     return n == (ssize_t)n_magic && memcmp(head, magic, n_magic) == 0;
@@ -85,6 +88,13 @@ static int begins_with(const char *path, const char *magic, size_t n_magic)
  * store, and what cannot be read is told of by SQLite. */
 static enum status refuse_other_files(const char *path, struct error *err)
 {
+    int fd = -1;
+    enum status st = file_open(path, O_RDONLY, 0, &fd, NULL, err);
+
+    if (st == STATUS_OK)
+        close(fd);
+    if (st == STATUS_INVALID)
+        return st;
     if (begins_with(path, MAGIC, sizeof(MAGIC)) != 0)
         return STATUS_OK;
     (void)error_set(err, STATUS_CONFIG, "%s is not a database, so it cannot be a store", path);
@@ -95,10 +105,12 @@ static enum status refuse_other_files(const char *path, struct error *err)
 
 static enum status open_lock(struct store *s, struct error *err)
 {
-    if (s->lock_fd < 0)
-        s->lock_fd = open(s->lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (s->lock_fd < 0)
-        return error_errno(err, errno, "%s", s->lock_path);
+    if (s->lock_fd < 0) {
+        enum status st = file_open(s->lock_path, O_RDWR | O_CREAT, 0644, &s->lock_fd, NULL, err);
+
+        if (st)
+            return st;
+    }
     return file_lock_take(s->lock_fd, err);
 }
 

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "runtime/base/memory.h"
+#include "runtime/base/thread.h"
 #include "runtime/store/run_lock.h"
 #include "runtime/store/run_row.h"
 #include "runtime/store/store_internal.h"
@@ -388,7 +389,7 @@ enum status store_thread_start(struct store *s, struct error *err)
     s->checkpoint_at = CHECKPOINT_PAGES;
     s->wal_dirty = true; /* what another process may have left */
     sqlite3_wal_hook(s->db.handle, count_pages, s);
-    e = pthread_create(&s->thread, NULL, store_thread, s);
+    e = thread_start(&s->thread, store_thread, s);
     if (e)
         return error_errno(err, e, "starting the store thread");
     s->has_thread = true;
