@@ -6,10 +6,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "runtime/base/memory.h"
@@ -53,6 +51,7 @@ static struct store *store_new(const struct store_options *o)
         s->options.zstd_above_bytes = ZSTD_ABOVE_DEFAULT;
     s->lock_path = path_with(o->path, ".lock");
     s->owners_path = path_with(o->path, ".owners");
+    s->wal_path = path_with(o->path, "-wal");
     s->seams = o->seams ? o->seams : seams_real();
     s->lock_fd = -1;
     pthread_mutex_init(&s->wake_lock, NULL);
@@ -93,13 +92,13 @@ static enum status refuse_other_files(const char *path, struct error *err)
     return STATUS_CONFIG;
 }
 
-static enum status open_lock(struct store *s, struct error *err)
+static enum status open_lock(struct store *s, int64_t wait_ms, struct error *err)
 {
     if (s->lock_fd < 0)
-        s->lock_fd = open(s->lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+        s->lock_fd = open(s->lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (s->lock_fd < 0)
         return error_errno(err, errno, "%s", s->lock_path);
-    return file_lock_take(s->lock_fd, err);
+    return file_lock_take(s->lock_fd, store_now_ms(s), wait_ms, err);
 }
 
 /* A store gets its first page, and the mark that says WAL, under a rollback journal. Whoever died
@@ -118,7 +117,7 @@ static void undo_half_made(struct store *s)
     free(name);
     if (is_journal < 0 || (!is_journal && begins_with(s->path, MAGIC, sizeof(MAGIC)) != 1))
         return;
-    if (open_lock(s, &ignored))
+    if (open_lock(s, 0, &ignored))
         return;
     if (db_open(&db, s->path, store_vfs_name(s->vfs), DB_WRITE, &ignored) == STATUS_OK) {
         (void)!db_query_int(&db, "SELECT count(*) FROM sqlite_schema", &tables, &ignored);
@@ -137,8 +136,7 @@ static enum status look_first(struct store *s, bool *is_empty, struct error *err
     *is_empty = !file_exists(s->path);
     if (*is_empty)
         return STATUS_OK;
-    if (!s->options.read_only)
-        undo_half_made(s);
+    undo_half_made(s);
     st = refuse_other_files(s->path, err);
     if (st == STATUS_OK)
         st = db_open(&db, s->path, store_vfs_name(s->vfs), DB_READ, err);
@@ -163,10 +161,23 @@ static enum status make_folders(const char *path, struct error *err)
     return st;
 }
 
+/* Prompts and results are the user's alone; what SQLite puts beside the file gets its mode. */
+static enum status make_private(const char *path, struct error *err)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+    if (fd < 0)
+        return error_errno(err, errno, "%s", path);
+    close(fd);
+    return STATUS_OK;
+}
+
 static enum status open_writer(struct store *s, bool is_empty, struct error *err)
 {
-    enum status st =
-        db_open(&s->db, s->path, store_vfs_name(s->vfs), is_empty ? DB_CREATE : DB_WRITE, err);
+    enum status st = is_empty ? make_private(s->path, err) : STATUS_OK;
+
+    if (st == STATUS_OK)
+        st = db_open(&s->db, s->path, store_vfs_name(s->vfs), is_empty ? DB_CREATE : DB_WRITE, err);
 
     if (st)
         return st;
@@ -196,10 +207,12 @@ static enum status open_for_writing(struct store *s, bool is_empty, struct error
         if (st)
             return st;
     }
-    st = open_lock(s, err);
+    st = open_lock(s, STORE_WAIT_MS, err);
     if (st)
         return st;
     st = open_writer(s, is_empty, err);
+    if (st == STATUS_OK)
+        st = store_files_note(s, err);
     file_lock_release(s->lock_fd);
     return st ? st : store_thread_start(s, err);
 }
@@ -248,6 +261,7 @@ void store_close(struct store *s)
     free(s->path);
     free(s->lock_path);
     free(s->owners_path);
+    free(s->wal_path);
     free(s->migrated_from);
     free(s);
 }
@@ -265,15 +279,6 @@ const char *store_migrated_from(const struct store *s)
 int64_t store_now_ms(const struct store *s)
 {
     return seams_wall_ms(s->seams);
-}
-
-void store_time_words(int64_t ms, char out[32])
-{
-    time_t s = (time_t)(ms / 1000);
-    struct tm tm;
-
-    if (!gmtime_r(&s, &tm) || strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
-        (void)snprintf(out, 32, "%lld ms", (long long)ms);
 }
 
 struct mailbox *store_reply_box(struct store *s)

@@ -70,7 +70,14 @@ static enum status copy_to(struct store *s, const char *tmp, struct error *err)
         st = db_query_int(&q->db, "SELECT count(*) FROM meta", &version, err);
     }
     if (st == STATUS_OK) {
-        st = db_open(&to, tmp, NULL, DB_CREATE, err);
+        int fd = open(tmp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600); /* the user's alone */
+
+        if (fd < 0)
+            st = error_errno(err, errno, "%s", tmp);
+        else
+            close(fd);
+        if (st == STATUS_OK)
+            st = db_open(&to, tmp, NULL, DB_CREATE, err);
         if (st == STATUS_OK) {
             st = db_exec(&to, "PRAGMA synchronous = OFF", err); /* synced as a whole below */
             if (st == STATUS_OK)

@@ -5,6 +5,7 @@
 #include "runtime/store/store_db.h"
 
 #include <string.h>
+#include <sys/resource.h>
 
 #include "runtime/store/store.h"
 #include "runtime/store/store_columns.h"
@@ -67,6 +68,19 @@ enum status db_status_of(int rc)
     }
 }
 
+/* A limit on the size of files looks like a full or broken disk to SQLite. */
+static void hint_at_limits(int rc, struct error *err)
+{
+    struct rlimit limit;
+
+    if ((rc & 0xff) != SQLITE_FULL && (rc & 0xff) != SQLITE_IOERR)
+        return;
+    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+        error_hint(err,
+                   "a file may have at most %llu bytes here: the file size limit (`ulimit -f`)",
+                   (unsigned long long)limit.rlim_cur);
+}
+
 enum status db_error(struct store_db *db, int rc, const char *what, struct error *err)
 {
     const char *path = db->handle ? sqlite3_db_filename(db->handle, "main") : NULL;
@@ -74,8 +88,10 @@ enum status db_error(struct store_db *db, int rc, const char *what, struct error
 
     if (db->handle && (sqlite3_extended_errcode(db->handle) & 0xff) == (rc & 0xff))
         words = sqlite3_errmsg(db->handle);
-    return error_set(err, db_status_of(rc), "store %s: %s: %s (%d)", path ? path : "", what, words,
-                     rc);
+    (void)error_set(err, db_status_of(rc), "store %s: %s: %s (%d)", path ? path : "", what, words,
+                    rc);
+    hint_at_limits(rc, err);
+    return db_status_of(rc);
 }
 
 static enum status set_pragmas(struct store_db *db, enum db_mode mode, struct error *err)
@@ -113,8 +129,11 @@ enum status db_open(struct store_db *db, const char *path, const char *vfs, enum
         flags |= SQLITE_OPEN_CREATE;
     rc = sqlite3_open_v2(path, &db->handle, flags, vfs);
     if (rc != SQLITE_OK) {
-        st = error_set(err, db_status_of(rc), "store %s: cannot be opened: %s", path,
-                       db->handle ? sqlite3_errmsg(db->handle) : sqlite3_errstr(rc));
+        int e = db->handle ? sqlite3_system_errno(db->handle) : 0;
+
+        st = error_set(err, db_status_of(rc), "store %s: cannot be opened: %s%s%s", path,
+                       db->handle ? sqlite3_errmsg(db->handle) : sqlite3_errstr(rc), e ? ": " : "",
+                       e ? strerror(e) : "");
         db_close(db);
         return st;
     }
