@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "runtime/base/memory.h"
@@ -38,6 +39,15 @@ static char *path_with(const char *path, const char *tail)
     str_puts(&s, path);
     str_puts(&s, tail);
     return str_take(&s);
+}
+
+char *folder_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    if (!slash)
+        return xstrdup(".");
+    return slash == path ? xstrdup("/") : xstrndup(path, (size_t)(slash - path));
 }
 
 static struct store *store_new(const struct store_options *o)
@@ -126,6 +136,29 @@ static void undo_half_made(struct store *s)
     file_lock_release(s->lock_fd);
 }
 
+/* Reading a store with a log takes an index beside it, which SQLite makes. Where nothing can be made
+ * it is read without one, if the log is empty. */
+static enum status choose_look(struct store *s, struct error *err)
+{
+    char *folder = folder_of(s->path), *index = path_with(s->path, "-shm");
+    bool can_write = access(folder, W_OK) == 0, has_index = access(index, R_OK) == 0;
+    struct stat log;
+    enum status st = STATUS_OK;
+
+    s->look_mode = DB_READ;
+    if (s->options.read_only && !can_write && (stat(s->wal_path, &log) || log.st_size == 0)) {
+        s->look_mode = DB_FROZEN;
+    } else if (s->options.read_only && !can_write && !has_index) {
+        (void)error_set(err, STATUS_IO, "%s holds what is not in %s yet, and %s cannot be written",
+                        s->wal_path, s->path, folder);
+        error_hint(err, "copy the two, with %s.owners where it is, to a folder that can", s->path);
+        st = STATUS_IO;
+    }
+    free(folder);
+    free(index);
+    return st;
+}
+
 /* A look that cannot change anything: a read-only connection never checkpoints, so a
  * store of a newer version keeps every byte. */
 static enum status look_first(struct store *s, bool *is_empty, struct error *err)
@@ -136,10 +169,14 @@ static enum status look_first(struct store *s, bool *is_empty, struct error *err
     *is_empty = !file_exists(s->path);
     if (*is_empty)
         return STATUS_OK;
-    undo_half_made(s);
+    st = choose_look(s, err);
+    if (st)
+        return st;
+    if (s->look_mode != DB_FROZEN)
+        undo_half_made(s);
     st = refuse_other_files(s->path, err);
     if (st == STATUS_OK)
-        st = db_open(&db, s->path, store_vfs_name(s->vfs), DB_READ, err);
+        st = db_open(&db, s->path, store_vfs_name(s->vfs), s->look_mode, err);
     if (st)
         return st;
     st = store_schema_check(&db, s->path, is_empty, err);
@@ -302,7 +339,7 @@ enum status store_reader_open(struct store *s, struct store_reader **out, struct
 
     r->store = s;
     str_init(&r->text, (size_t)1 << 30);
-    st = db_open(&r->db, s->path, store_vfs_name(s->vfs), DB_READ, err);
+    st = db_open(&r->db, s->path, store_vfs_name(s->vfs), s->look_mode, err);
     if (st == STATUS_OK)
         st = store_schema_check(&r->db, s->path, &is_empty, err);
     if (st) {

@@ -31,16 +31,6 @@ static enum status copy_pages(struct store_db *from, struct store_db *to, struct
     return rc == SQLITE_DONE ? STATUS_OK : db_error(to, rc, "copying pages", err);
 }
 
-/* The folder of a path, malloc'd. */
-static char *folder_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-
-    if (!slash)
-        return xstrdup(".");
-    return slash == path ? xstrdup("/") : xstrndup(path, (size_t)(slash - path));
-}
-
 static enum status sync_path(const struct seams *seams, const char *path, int flags,
                              struct error *err)
 {

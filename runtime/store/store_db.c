@@ -106,13 +106,25 @@ static enum status set_pragmas(struct store_db *db, enum db_mode mode, struct er
 
     if (st)
         return st;
-    if (mode == DB_READ)
+    if (mode <= DB_FROZEN)
         return db_exec(db, "PRAGMA cache_size = -8000;", err);
     /* One place decides when to checkpoint: store_thread.c. */
     return db_exec(db,
                    "PRAGMA cache_size = -32000; PRAGMA wal_autocheckpoint = 0;"
                    "PRAGMA journal_size_limit = 67108864;",
                    err);
+}
+
+static void frozen_uri(const char *path, struct str *out)
+{
+    str_puts(out, "file:");
+    for (const char *p = path; *p; p++) {
+        if (*p == '%' || *p == '?' || *p == '#')
+            str_printf(out, "%%%02X", (unsigned char)*p);
+        else
+            str_putc(out, *p);
+    }
+    str_puts(out, "?immutable=1");
 }
 
 enum status db_open(struct store_db *db, const char *path, const char *vfs, enum db_mode mode,
@@ -122,12 +134,19 @@ enum status db_open(struct store_db *db, const char *path, const char *vfs, enum
     int rc;
     enum status st;
 
+    struct str uri = STR_INIT;
+
     *db = (struct store_db){.zstd_above_bytes = 512, .version = STORE_SCHEMA_VERSION};
     str_init(&db->scratch, (size_t)1 << 30);
-    flags |= mode == DB_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
+    flags |= mode <= DB_FROZEN ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
     if (mode == DB_CREATE)
         flags |= SQLITE_OPEN_CREATE;
-    rc = sqlite3_open_v2(path, &db->handle, flags, vfs);
+    if (mode == DB_FROZEN) {
+        flags |= SQLITE_OPEN_URI;
+        frozen_uri(path, &uri);
+    }
+    rc = sqlite3_open_v2(mode == DB_FROZEN ? str_cstr(&uri) : path, &db->handle, flags, vfs);
+    str_deinit(&uri);
     if (rc != SQLITE_OK) {
         int e = db->handle ? sqlite3_system_errno(db->handle) : 0;
 

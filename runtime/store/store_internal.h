@@ -31,6 +31,7 @@ struct store {
     struct file_id file, wal_file; /* what the paths named when it was opened for writing */
     char *migrated_from;           /* the copy from before; NULL: it was of this version */
     struct store_options options;
+    enum db_mode look_mode; /* DB_READ; DB_FROZEN in a folder that cannot be written */
     const struct seams *seams;
     struct store_vfs *vfs;
     int lock_fd;           /* STORE.lock; -1 when read only */
@@ -57,6 +58,8 @@ struct store {
 
 /* Seconds are not enough for ids and times of steps: milliseconds since the epoch. */
 int64_t store_now_ms(const struct store *s);
+
+char *folder_of(const char *path); /* malloc'd */
 
 /* store_thread.c */
 MUST_CHECK enum status store_thread_start(struct store *s, struct error *err);

@@ -6,6 +6,8 @@ SPDX-License-Identifier: Apache-2.0
 import fcntl
 import json
 import os
+import pathlib
+import random
 import resource
 import shutil
 import signal
@@ -32,6 +34,9 @@ F_OFD_SETLK = 37
 
 
 class StoreLimits(CliCase):
+    FLIPS = int(os.environ.get("TROUPE_FLIPS", "150"))
+    SEED = int(os.environ.get("TROUPE_FLIP_SEED", "7"))
+
     def setUp(self):
         super().setUp()
         self.write("s.json", SCRIPT)
@@ -117,6 +122,64 @@ class StoreLimits(CliCase):
             for tail in ("", "-wal", "-shm", ".lock", ".owners"):
                 if os.path.exists(os.path.join(self.dir, "s.db" + tail)):
                     os.unlink(os.path.join(self.dir, "s.db" + tail))
+
+    def test_a_folder_that_cannot_be_written_can_be_read(self):
+        self.waiting()
+        whole = self.ok("show", "last", "--json", "--store", "s.db").out
+        ro = os.path.join(self.dir, "ro#1")
+        os.mkdir(ro)
+        shutil.copy(os.path.join(self.dir, "s.db"), os.path.join(ro, "s.db"))
+        for name in ("", "s.db"):
+            os.chmod(os.path.join(ro, name), 0o555 if not name else 0o444)
+            if os.getuid() == 0:
+                os.chown(os.path.join(ro, name), 65534, 65534)
+        os.chmod(self.dir, 0o755)
+
+        def look(*args):
+            return subprocess.run([TROUPE, *args, "--store", os.path.join(ro, "s.db")], cwd="/", env=self.env, text=True,
+                                  timeout=60, capture_output=True, stdin=subprocess.DEVNULL,
+                                  user=65534 if os.getuid() == 0 else None)
+
+        r = look("version")
+        if r.returncode:
+            self.skipTest("the program cannot be run by another user here")
+        r = look("show", "last", "--json")
+        self.assertEqual((r.returncode, r.stdout), (0, whole), r.stderr)
+        self.assertEqual(look("runs").returncode, 0)
+        self.assertEqual(sorted(os.listdir(ro)), ["s.db"])
+        os.chmod(ro, 0o755)
+        with open(os.path.join(ro, "s.db-wal"), "wb") as f:  # content that is not in the file yet
+            f.write(b"x" * 5000)
+        os.chmod(ro, 0o555)
+        r = look("runs")
+        self.assertEqual(r.returncode, 1)
+        self.assertIn("s.db-wal holds what is not in", r.stderr)
+        os.chmod(ro, 0o755)
+
+    def test_what_is_printed_is_checked(self):
+        """A flipped bit is an error, or it changes nothing that is printed."""
+        self.write("many.yaml", WORK % 12)
+        self.ok("run", "many.yaml", "--store", "s.db", "--quiet", "--seed", "1")
+        self.ok("eval", "ledger", "--store", "s.db", "--horizon", "3", "--episodes", "4", "--quiet", "--expert", "plain")
+        self.waiting()
+        whole = pathlib.Path(self.dir, "s.db").read_bytes()
+        looks = [("runs", "--json"), ("show", "last", "--json")]
+        looks += [("show", r["run"], "--tokens", "--messages", "--json")
+                  for r in self.ok("runs", "--json", "--store", "s.db").json()["runs"]]
+        want = [self.ok(*look, "--store", "f.db" if i < 0 else "s.db").out for i, look in enumerate(looks)]
+        chance = random.Random(self.SEED)
+        altered = []
+        for _ in range(self.FLIPS):
+            at, bit = chance.randrange(len(whole)), 1 << chance.randrange(8)
+            pathlib.Path(self.dir, "s.db").write_bytes(whole[:at] + bytes([whole[at] ^ bit]) + whole[at + 1:])
+            for tail in ("-wal", "-shm"):
+                pathlib.Path(self.dir, "s.db" + tail).unlink(missing_ok=True)
+            i = chance.randrange(len(looks))
+            r = self.run_cli(*looks[i], "--store", "s.db")
+            self.assertGreaterEqual(r.code, 0, (at, bit, looks[i]))
+            if r.code == 0 and r.out != want[i]:
+                altered.append((at, bit, looks[i], whole[max(0, at - 20):at + 20]))
+        self.assertEqual(altered, [])
 
     # ---- limits of the process
 
