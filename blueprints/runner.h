@@ -59,8 +59,8 @@ MUST_CHECK enum status runner_new(const struct runner_host *h, const struct plan
 /* inputs: as plan_inputs made them; a reference is taken. The run row's config holds {"plan":
  * effective, "inputs": ...}; a resumed run gets both from there. A run that has ended is refused
  * (STATUS_USAGE), unless it ended `ok`: then its result comes again, and nothing is written. done
- * is called from the loop, once, when what it reports is durable; the caller drains
- * store_reply_box. Until then the runner holds the loop open, posts what it writes once a turn, and
+ * is called from the loop, once, when what it reports is durable; the loop handles the store's
+ * replies (store_set_reply_box). Until then the runner holds the loop open, posts what it writes once a turn, and
  * looks for a cancellation. */
 MUST_CHECK enum status runner_start(struct runner *r, struct run *run, struct json *inputs,
                                     runner_done done, void *ctx, struct error *err);

@@ -18,20 +18,6 @@
 
 #define ZSTD_ABOVE_DEFAULT 512
 
-static void wake_owner(void *ctx)
-{
-    struct store *s = ctx;
-    void (*wake)(void *ctx);
-    void *wake_ctx;
-
-    pthread_mutex_lock(&s->wake_lock);
-    wake = s->wake;
-    wake_ctx = s->wake_ctx;
-    pthread_mutex_unlock(&s->wake_lock);
-    if (wake)
-        wake(wake_ctx);
-}
-
 static char *path_with(const char *path, const char *tail)
 {
     struct str s = STR_INIT;
@@ -64,9 +50,8 @@ static struct store *store_new(const struct store_options *o)
     s->wal_path = path_with(o->path, "-wal");
     s->seams = o->seams ? o->seams : seams_real();
     s->lock_fd = -1;
-    pthread_mutex_init(&s->wake_lock, NULL);
     s->box = mailbox_new(NULL, NULL);
-    s->reply = mailbox_new(wake_owner, s);
+    s->reply = s->own_reply = mailbox_new(NULL, NULL);
     atomic_init(&s->commits, 0);
     atomic_init(&s->transactions, 0);
     return s;
@@ -136,8 +121,8 @@ static void undo_half_made(struct store *s)
     file_lock_release(s->lock_fd);
 }
 
-/* Reading a store with a log takes an index beside it, which SQLite makes. Where nothing can be made
- * it is read without one, if the log is empty. */
+/* Reading a store with a log takes an index beside it, which SQLite makes. Where nothing can be
+ * made it is read without one, if the log is empty. */
 static enum status choose_look(struct store *s, struct error *err)
 {
     char *folder = folder_of(s->path), *index = path_with(s->path, "-shm");
@@ -293,8 +278,7 @@ void store_close(struct store *s)
     if (s->lock_fd >= 0)
         close(s->lock_fd);
     mailbox_free(s->box);
-    mailbox_free(s->reply);
-    pthread_mutex_destroy(&s->wake_lock);
+    mailbox_free(s->own_reply);
     free(s->path);
     free(s->lock_path);
     free(s->owners_path);
@@ -323,12 +307,9 @@ struct mailbox *store_reply_box(struct store *s)
     return s->reply;
 }
 
-void store_set_wake(struct store *s, void (*wake)(void *ctx), void *ctx)
+void store_set_reply_box(struct store *s, struct mailbox *box)
 {
-    pthread_mutex_lock(&s->wake_lock);
-    s->wake = wake;
-    s->wake_ctx = ctx;
-    pthread_mutex_unlock(&s->wake_lock);
+    s->reply = box ? box : s->own_reply;
 }
 
 enum status store_reader_open(struct store *s, struct store_reader **out, struct error *err)

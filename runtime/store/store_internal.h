@@ -34,15 +34,11 @@ struct store {
     enum db_mode look_mode; /* DB_READ; DB_FROZEN in a folder that cannot be written */
     const struct seams *seams;
     struct store_vfs *vfs;
-    int lock_fd;           /* STORE.lock; -1 when read only */
-    struct mailbox *box;   /* transactions for the store thread */
-    struct mailbox *reply; /* completions for the loop */
+    int lock_fd;                       /* STORE.lock; -1 when read only */
+    struct mailbox *box;               /* transactions for the store thread */
+    struct mailbox *reply, *own_reply; /* completions for the loop; the loop's thread */
     pthread_t thread;
     bool has_thread;
-
-    pthread_mutex_t wake_lock; /* guards the two below */
-    void (*wake)(void *ctx);
-    void *wake_ctx;
 
     /* the store thread's */
     struct store_db db;
