@@ -362,7 +362,9 @@ static void open_store(struct run_bench *b)
                                            .write_hook_ctx = b},
                    &b->store, &err))
         fail_msg("%s", err.message);
-    store_set_wake(b->store, wake, b->loop);
+    if (!b->replies)
+        b->replies = mailbox_new(wake, b->loop);
+    store_set_reply_box(b->store, b->replies);
     str_deinit(&path);
 }
 
@@ -410,6 +412,7 @@ void run_bench_close_in(struct run_bench *b)
     loop_tick_free(b->drain);
     loop_free(b->loop);
     store_close(b->store);
+    mailbox_free(b->replies);
     tool_registry_free(b->tools);
     free(b->agents);
 }
