@@ -60,6 +60,7 @@ static void on_deadline(void *ctx)
 
 struct question *question_open(const struct question_spec *s, question_answered answered, void *ctx)
 {
+    assert(s->run && s->path && answered);
     struct question *q = xcalloc(1, sizeof(*q));
     int64_t left = s->deadline_ms - seams_wall_ms(s->seams);
 
