@@ -107,7 +107,8 @@ static void open_scene(struct scene *s, enum manner manner, struct tool_ops ops)
     struct tool_declaration d = {
         .name = "pay", .description = "Pays.", .source = "test", .input_schema = "{}"};
 
-    *s = (struct scene){.seams = *seams_real(), .now = 1000, .manner = manner, .ops = ops};
+    *s = (struct scene){
+        .seams = *seams_real(), .now = seams_wall_ms(seams_real()), .manner = manner, .ops = ops};
     s->ops.free = tool_release;
     s->seams.clock.ctx = s;
     s->seams.clock.wall_ms = wall_ms;
@@ -257,7 +258,7 @@ static void begin_recovered(struct scene *s, struct run *run)
                                      .effect = EFFECT_ONCE,
                                      .records = true,
                                      .recovered = true,
-                                     .started_ms = 1000});
+                                     .started_ms = s->now});
 }
 
 /* A tool that does not say what happened cannot tell: then a person is asked, and when nobody says
