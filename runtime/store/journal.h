@@ -158,7 +158,7 @@ void journal_wait_close(struct run *r, const char *path, int32_t attempt);
  * journal_wait_answer tells which of the two it was; an answer that another process was told is
  * taken is never passed over. */
 void journal_wait_expire(struct run *r, const char *path, int32_t attempt);
-/* *answer NULL: not answered, or later than its deadline. */
+/* *answer NULL: not answered, later than its deadline, or closed. */
 MUST_CHECK enum status journal_wait_answer(struct run *r, const char *path, int32_t attempt,
                                            struct json **answer, struct error *err);
 /* From any process, without holding the run. STATUS_INVALID when the time to answer is over, the

@@ -113,6 +113,10 @@ static void agent_ends(void *ctx)
     if (a->cancelled) {
         r.state = STEP_CANCELLED;
         error_set(&r.err, STATUS_CANCELLED, "the agent was cancelled");
+    } else if (jv_get_bool(jv_get(a->task.input, "misfit"), false) &&
+               run_bench_effects(a->host->b, "fits") == 0) {
+        r.state = STEP_ERROR;
+        error_set(&r.err, STATUS_CONFIG, "not as it was recorded");
     } else if (attempt_of(a->task.scope.path) < number(a, "fail")) {
         r.state = STEP_ERROR;
         error_set(&r.err, STATUS_FAILED, "failed as told");
