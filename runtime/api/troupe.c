@@ -54,6 +54,9 @@ enum status troupe_open_store(struct troupe *t, const struct store_options *o, s
 
     if (!t->store && !(t->look && o->read_only))
         st = store_open(o, o->read_only ? &t->look : &t->store, err);
+    if (st && st != STATUS_BUSY && st != STATUS_CONFIG && st != STATUS_CORRUPT && err &&
+        !err->hint[0])
+        error_hint(err, "--store FILE (or TROUPE_STORE) names a place that can be written");
     if (!st && t->store && t->loop)
         store_set_wake(t->store, wake, t->loop);
     return st;
