@@ -106,6 +106,8 @@ void app_drive_init(struct app_drive *d, struct app *a)
     d->options.model = d->model;
     d->options.n_models = n;
     d->options.root = option_text(o, OPT_ROOT);
+    /* A step `wait` is waited for, unless other runs follow. */
+    d->options.stay = option_flag(o, OPT_ALL) ? RUNNER_STAY_WORK : RUNNER_STAY_WAITS;
     if (option_is_set(o, OPT_TIMEOUT))
         d->options.timeout_ms = option_int(o, OPT_TIMEOUT);
     d->options.listener = (struct troupe_listener){.ctx = d, .on_step = on_step};

@@ -231,6 +231,27 @@ static void retries_are_counted(void **state)
     assert_int_equal(run_bench_effects(b, "flaky a"), 2);
 }
 
+static void nor_is_it_tried_again_after_a_resume(void **state)
+{
+    struct run_bench *b = *state;
+    struct str step = STR_INIT;
+
+    run_bench_run(b,
+                  HEAD "steps:\n  both:\n    parallel:\n      branches:\n"
+                       "        a: {tool: echo, in: {text: \"${5}\"}, retry: {max: 3, backoff: 1}, "
+                       "on_error: continue}\n"
+                       "        ask: {human: {prompt: go, options: [yes]}}\n",
+                  NULL);
+    assert_string_equal(b->status, "waiting");
+    for (int i = 0; i < 2; i++) {
+        run_bench_step(b, "both/a", &step);
+        assert_string_equal(str_cstr(&step), "error 0 1");
+        run_bench_resume(b, false);
+        assert_string_equal(b->status, "waiting");
+    }
+    str_deinit(&step);
+}
+
 static const struct run_case timeouts[] = {
     {HEAD "steps: {a: {tool: slow, timeout: 30ms}}\n", NULL, "timeout", NULL,
      "a: the time for this step is over"},
@@ -360,7 +381,7 @@ static void what_was_spent_counts_after_a_resume(void **state)
         b->stop_after_ms = 60;
         b->stop_keep = true;
         run_bench_run(b, texts[i], NULL);
-        assert_string_equal(b->status, "running");
+        assert_string_equal(b->status, "interrupted");
         b->stop_after_ms = 0;
         run_bench_resume(b, false);
         assert_string_equal(b->status, "budget");
@@ -481,7 +502,7 @@ static void an_interrupted_run_goes_on_where_it_was(void **state)
     check(b,
           &(struct run_case){HEAD AGENTS "steps: {a: {agent: a, in: {say: 1}}, b: {agent: a, in: "
                                          "{say: 2, ms: 300}}}\noutput: [\"${a}\", \"${b}\"]\n",
-                             NULL, "running", NULL, NULL});
+                             NULL, "interrupted", NULL, NULL});
     run_bench_step(b, "b", &step);
     assert_string_equal(str_cstr(&step), "started 0 1");
     b->stop_after_ms = 0;
@@ -506,7 +527,7 @@ static void a_changed_blueprint_is_refused(void **state)
     check(b,
           &(struct run_case){HEAD AGENTS "steps: {a: {agent: a, in: {say: 1}}, b: {agent: a, in: "
                                          "{say: 2, ms: 300}}}\n",
-                             NULL, "running", NULL, NULL});
+                             NULL, "interrupted", NULL, NULL});
     b->stop_after_ms = 0;
     blueprint_dir_write("main.yaml", changed, strlen(changed));
     run_bench_resume(b, true);
@@ -561,6 +582,7 @@ int main(void)
         ON_BENCH(a_map_keeps_to_its_limit_and_its_order),
         ON_BENCH(a_retried_step_has_its_attempt_in_the_paths_below),
         ON_BENCH(retries_are_counted),
+        ON_BENCH(nor_is_it_tried_again_after_a_resume),
         ON_BENCH(a_step_ends_when_its_time_is_over),
         ON_BENCH(a_timeout_is_tried_again_as_the_effect_allows),
         ON_BENCH(only_what_can_change_is_tried_again),
