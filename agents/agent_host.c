@@ -86,6 +86,7 @@ static void handle_replies(void *ctx, struct mail *m)
         struct mail *next = m->next;
         struct agent *a = CONTAINER_OF(m, struct agent, call.mail);
 
+        assert(a->in_flight && a->state == AGENT_REASONING);
         a->in_flight = false;
         if (h->box)
             loop_box_hold(h->box, -1);
@@ -120,6 +121,7 @@ void agent_make_ready(struct agent *a)
 
     if (a->is_ready)
         return;
+    assert(a->state < AGENT_OVER);
     a->is_ready = true;
     h->n_ready++;
     a->ready_prev = h->ready_last;
@@ -143,6 +145,7 @@ void agent_not_ready(struct agent *a)
         return;
     a->is_ready = false;
     h->n_ready--;
+    assert(h->n_ready >= 0);
     if (a->ready_prev)
         a->ready_prev->ready_next = a->ready_next;
     else

@@ -56,10 +56,10 @@ typedef void (*runner_done)(void *ctx, struct runner *r, const struct runner_res
 MUST_CHECK enum status runner_new(const struct runner_host *h, const struct plan *plan,
                                   struct runner **out, struct error *err);
 /* inputs: as plan_inputs made them; a reference is taken. The run row's config holds {"plan":
- * effective, "inputs": ...}; a resumed run gets both from there. done
- * is called from the loop, once, when what it reports is durable; the caller drains
- * store_reply_box. Until then the runner holds the loop open, posts what it writes once a turn, and
- * looks for a cancellation. */
+ * effective, "inputs": ...}; a resumed run gets both from there. done is called from the loop,
+ * once, when what it reports is durable; the loop handles the store's replies
+ * (store_set_reply_box). Until then the runner holds the loop open, posts what it writes once a
+ * turn, and looks for a cancellation. */
 MUST_CHECK enum status runner_start(struct runner *r, struct run *run, struct json *inputs,
                                     runner_done done, void *ctx, struct error *err);
 /* Ends the run as cancelled; done follows. */

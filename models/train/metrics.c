@@ -40,8 +40,8 @@ static enum status open_at(struct metrics *m, int which, int64_t keep, struct er
 {
     const char *path = m->path[which];
     struct stat info;
-    char last = '\n';
     enum status st = file_open(path, O_RDWR | O_CREAT, 0666, &m->fd[which], &info, err);
+    char last = '\n';
 
     if (st)
         return st;

@@ -193,6 +193,8 @@ static int exit_code(const struct app_drive *d, const struct troupe_result *resu
         return 128 + *d->app->interrupted;
     if (result->err.status == STATUS_CONFIG && result->status == RUN_ERROR)
         return EXIT_CONFIG; /* the blueprint no longer fits what was recorded */
+    if (result->err.status == STATUS_BUSY && result->status == RUN_ERROR)
+        return EXIT_BUSY; /* another process keeps the store */
     return code ? code : printed;
 }
 

@@ -539,6 +539,20 @@ static void a_changed_blueprint_is_refused(void **state)
     assert_string_equal(b->status, "ok");
 }
 
+/* An agent whose record does not fit what comes out now: the run stops, and is as it was. */
+static void a_record_that_does_not_fit_ends_no_run(void **state)
+{
+    struct run_bench *b = *state;
+
+    check(b, &(struct run_case){HEAD AGENTS "steps: {a: {agent: a, in: {say: 1, misfit: true}, "
+                                            "retry: {max: 2}, on_error: continue}}\n",
+                                NULL, "error", NULL, "not as it was recorded"});
+    assert_int_equal(b->result.err.status, STATUS_CONFIG);
+    run_bench_note(b, "fits");
+    run_bench_resume(b, false);
+    assert_string_equal(b->status, "ok");
+}
+
 static void what_is_missing_fails_before_the_first_step(void **state)
 {
     static const struct run_case cases[] = {
@@ -597,6 +611,7 @@ int main(void)
         ON_BENCH(another_process_may_cancel),
         ON_BENCH(an_interrupted_run_goes_on_where_it_was),
         ON_BENCH(a_changed_blueprint_is_refused),
+        ON_BENCH(a_record_that_does_not_fit_ends_no_run),
         ON_BENCH(what_is_missing_fails_before_the_first_step),
         ON_BENCH(progress_is_told_in_order),
     };

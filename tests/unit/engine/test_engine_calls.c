@@ -32,6 +32,42 @@ static int64_t page_bytes(void)
     return (int64_t)2 * c.n_layers * c.n_kv_heads * c.head_dim * KV_PAGE_TOKENS * 4;
 }
 
+/* What the contract has and this engine does not is refused by name, not left out. */
+static void what_the_engine_cannot_do_is_refused_by_name(void **state)
+{
+    static const int32_t prompt[] = {1, 2, 3};
+    const struct model_session_options adapter = {.adapter = "clerk"};
+    struct engine_options o = tiny_options(*state);
+    struct json *schema = jv_object();
+    struct error err = ERROR_INIT;
+    struct model_session *s;
+    struct ask a;
+    struct bed b;
+
+    bed_open(&b, &o);
+    assert_int_equal(b.model->ops->session_open(b.model, &adapter, &s, &err), STATUS_UNSUPPORTED);
+    assert_non_null(strstr(err.message, "adapters (\"clerk\")"));
+    s = bed_session(&b);
+    for (int i = 0; i < 2; i++) {
+        ask_init(&a, &b, s, 0, prompt, 3, 4);
+        a.call.response_schema = i == 0 ? schema : NULL;
+        a.call.tool_choice = i == 1 ? "required" : NULL;
+        ask_run(&a, &b);
+        assert_int_equal(a.call.status, STATUS_UNSUPPORTED);
+        assert_true(a.call.not_retryable);
+        assert_non_null(strstr(a.call.err.message, i == 0 ? "response_schema" : "tool_choice"));
+    }
+    ask_init(&a, &b, s, 0, prompt, 3, 4);
+    ask_run(&a, &b);
+    assert_int_equal(a.call.status, STATUS_OK);
+    assert_int_equal(a.call.usage.prompt, 3);
+    assert_int_equal(a.call.usage.completion, a.call.n_ids);
+    assert_false(a.call.usage.estimated);
+    jv_unref(schema);
+    bed_end(&b, s);
+    bed_close(&b);
+}
+
 static void bad_arguments_answer_what_is_wrong(void **state)
 {
     static const int32_t good[] = {1, 2, 3};
@@ -686,6 +722,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bad_arguments_answer_what_is_wrong),
+        cmocka_unit_test(what_the_engine_cannot_do_is_refused_by_name),
         cmocka_unit_test(a_reply_ends_where_it_should),
         cmocka_unit_test(out_of_pages_is_an_error_of_that_call),
         cmocka_unit_test(idle_sessions_give_up_pages),
