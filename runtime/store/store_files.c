@@ -26,12 +26,28 @@ static bool is_same(const char *path, const struct file_id *was)
     return look(path, &is) && is.dev == was->dev && is.ino == was->ino;
 }
 
+static enum status gone(const char *path, struct error *err)
+{
+    return error_set(err, STATUS_IO,
+                     "the file %s is gone: it was deleted or replaced while it was in use", path);
+}
+
 enum status store_files_note(struct store *s, struct error *err)
 {
     s->wal_file = (struct file_id){0}; /* SQLite makes it when it is first needed */
     if (look(s->path, &s->file))
         return STATUS_OK;
     return error_set(err, STATUS_IO, "the file of the store, %s, is gone", s->path);
+}
+
+enum status store_file_explain(const struct store *s, enum status st, struct error *err)
+{
+    struct file_id log;
+    bool has_file = is_same(s->path, &s->file);
+
+    if (!s->has_thread || (has_file && look(s->wal_path, &log)))
+        return st;
+    return gone(has_file ? s->wal_path : s->path, err);
 }
 
 enum status store_files_check(struct store *s, struct error *err)
@@ -42,7 +58,5 @@ enum status store_files_check(struct store *s, struct error *err)
         (void)look(s->wal_path, &s->wal_file);
     if (has_file && is_same(s->wal_path, &s->wal_file))
         return STATUS_OK;
-    return error_set(err, STATUS_IO,
-                     "the file %s is gone: it was deleted or replaced while it was in use",
-                     has_file ? s->wal_path : s->path);
+    return gone(has_file ? s->wal_path : s->path, err);
 }

@@ -73,6 +73,8 @@ struct store_reader {
 /* store_files.c: STATUS_IO once a path no longer names the file that is written. */
 MUST_CHECK enum status store_files_note(struct store *s, struct error *err);
 MUST_CHECK enum status store_files_check(struct store *s, struct error *err);
+/* After a failure to read: the same when that is why; else st and err as they are. Any thread. */
+enum status store_file_explain(const struct store *s, enum status st, struct error *err);
 
 /* migrate.c: s->db is of an older version, STORE.lock is held. */
 MUST_CHECK enum status store_migrate(struct store *s, struct error *err);
