@@ -337,7 +337,7 @@ enum status store_reader_open(struct store *s, struct store_reader **out, struct
         st = store_schema_check(&r->db, s->path, &is_empty, err);
     if (st) {
         store_reader_close(r);
-        return st;
+        return store_file_explain(s, st, err);
     }
     *out = r;
     return STATUS_OK;
