@@ -243,6 +243,18 @@ static const char *suffix_of(const struct agent *a, const struct json_codec *c)
     return reply_has_end(a) ? end + n : end;
 }
 
+/* A template may take long, and no timer fires while it runs. */
+static enum status still_wanted(void *ctx, struct error *err)
+{
+    const struct agent *a = ctx;
+
+    if (a->task.scope.cancelled && *a->task.scope.cancelled)
+        return error_set(err, STATUS_CANCELLED, "the agent was cancelled");
+    if (a->deadline_ms > 0 && agent_now_ms(a) >= a->deadline_ms)
+        return error_set(err, STATUS_TIMEOUT, "the time of the agent is over");
+    return STATUS_OK;
+}
+
 static enum status render(struct agent *a, struct error *err)
 {
     struct json_codec *c = codec_of(a);
@@ -252,7 +264,9 @@ static enum status render(struct agent *a, struct error *err)
                             .tools = c->tools,
                             .add_generation_prompt = true,
                             .eos_token = eos,
-                            .now_ms = agent_now_ms(a)};
+                            .now_ms = agent_now_ms(a),
+                            .check = still_wanted,
+                            .check_ctx = a};
     size_t n = 0;
     const char *bytes = m->n_eos > 0 ? tokenizer_bytes(m->tokenizer, m->eos_id[0], &n) : NULL;
 

@@ -74,7 +74,7 @@ struct model_call {
     int32_t max_tokens;
     const int32_t *stop_id; /* besides the model's own end ids */
     int32_t n_stop_id;
-    const char *const *stop_text; /* the reply ends before or after it, as found; kept in ids */
+    const char *const *stop_text; /* the reply ends with it; kept in ids, cut from text */
     int32_t n_stop_text;
     int32_t priority;    /* higher first; live runs above training */
     int64_t deadline_ms; /* the caller cancels then; for models that pass it on. 0: none */

@@ -207,7 +207,7 @@ static enum status open_engine(const struct model_set *s, const char *name, stru
     enum status st = model_engine_options(&s->o, name, folder, &eo, err);
 
     if (!st)
-        st = engine_plan(&eo, false, &plan, err);
+        st = engine_plan(&eo, &plan, err);
     if (st)
         return st;
     log_plan(s->log, name, &plan);

@@ -168,7 +168,7 @@ static int show_main(void *app)
     if (!st)
         st = app_engine_options(a, name, folder, &eo, &err);
     if (!st)
-        st = engine_plan(&eo, false, &plan, &err);
+        st = engine_plan(&eo, &plan, &err);
     if (st)
         return app_fail(a, &err);
     struct json *doc = app_document("model"), *config = config_json(&c), *value;

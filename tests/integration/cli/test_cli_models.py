@@ -3,8 +3,10 @@
 SPDX-License-Identifier: Apache-2.0
 """
 import os
+import resource
+import subprocess
 
-from cli_case import SOURCE, CliCase, main
+from cli_case import SOURCE, TROUPE, CliCase, main
 
 PROMPT = "ORDd+7|GETd;>59|"
 
@@ -14,7 +16,7 @@ class Models(CliCase):
         r = self.ok("generate", "--model", "embedded", "--prompt", PROMPT, "--max-tokens", "8", "--stop", ";",
                     "--json").json()
         self.assertEqual(r["schema"], "troupe.generate/1")
-        self.assertEqual(r["text"], "SETd66;")
+        self.assertEqual(r["text"], "SETd66")
         self.assertEqual(len(r["ids"]), len(r["logp"]))
         self.assertEqual(r["finish"], "stop")
         self.assertTrue(all(p <= 0 for p in r["logp"]))
@@ -22,7 +24,23 @@ class Models(CliCase):
                         "8", "--stop", ";", "--json").json()
         self.assertEqual(again["ids"], r["ids"])
         self.assertEqual(again["logp"], r["logp"])
-        self.assertEqual(self.ok("generate", "--prompt", PROMPT, "--max-tokens", "8", "--stop", ";").out, "SETd66;\n")
+        self.assertEqual(self.ok("generate", "--prompt", PROMPT, "--max-tokens", "8", "--stop", ";").out, "SETd66\n")
+
+    def test_a_stop_text_ends_the_reply_and_is_not_shown(self):
+        def text(*options):
+            return self.ok("generate", "--model", "embedded", "--prompt", PROMPT, "--max-tokens", "8", *options)
+
+        whole = text("--json").json()
+        self.assertTrue(whole["text"].startswith("SETd66;"))
+        for stops, want, n_ids in ((["Td6"], "SE", 3), (["66;x", "d66"], "SET", 4), (["6;", "66"], "SETd", 4),
+                                   (["S"], "", 1), (["6x", "x"], whole["text"], len(whole["ids"]))):
+            options = [o for s in stops for o in ("--stop", s)]
+            r = text(*options, "--json").json()
+            self.assertEqual(r["text"], want)
+            self.assertEqual(r["ids"], whole["ids"][:n_ids], "the ids keep the stop text")
+            self.assertEqual(r["finish"], "length" if want == whole["text"] else "stop")
+            self.assertEqual(text(*options).out, want + "\n")
+            self.assertEqual(text(*options, "--stream").out, want + "\n")
 
     def test_the_same_seed_gives_the_same_tokens_on_any_threads_and_instruction_set(self):
         base = None
@@ -36,6 +54,25 @@ class Models(CliCase):
                 got = (r.json()["ids"], r.json()["logp"])
                 base = base or got
                 self.assertEqual(got, base, f"{isa} on {threads} threads")
+
+    def test_it_takes_what_memory_there_is(self):
+        """Pages for all sessions would be 2 GiB; the process may have less."""
+        def few(mib):
+            return lambda: resource.setrlimit(resource.RLIMIT_AS, (mib << 20, mib << 20))
+
+        def run(mib, *args):
+            done = subprocess.run([TROUPE, *args], cwd=self.dir, env={**self.env, "MALLOC_ARENA_MAX": "2"}, text=True,
+                                  capture_output=True, timeout=120, preexec_fn=few(mib))
+            return done.returncode, done.stdout, done.stderr
+
+        if run(700, "version")[0] != 0:
+            self.skipTest("sanitizers reserve more addresses than that")
+        args = ("generate", "--model", "embedded", "--prompt", PROMPT, "--max-tokens", "8", "--stop", ";")
+        for mib in (1500, 700):
+            self.assertEqual(run(mib, *args)[:2], (0, "SETd66;\n"))
+        code, _, err = run(700, *args, "--kv-memory", "2g")  # what is asked for is had, or an error
+        self.assertEqual(code, 1)
+        self.assertIn("MiB are available", err)
 
     def test_mistakes(self):
         self.fails(2, "either --prompt", "generate")

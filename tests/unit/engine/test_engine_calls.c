@@ -590,7 +590,7 @@ static void what_does_not_fit_is_refused_before_weights_are_read(void **state)
     o.backend = cpu_backend(cpu_isa_best());
     assert_int_equal(engine_open(&o, &e, &err), STATUS_NO_MEMORY);
     assert_non_null(strstr(err.message, "weights"));
-    assert_int_equal(engine_plan(&o, false, &plan, &err), STATUS_NO_MEMORY);
+    assert_int_equal(engine_plan(&o, &plan, &err), STATUS_NO_MEMORY);
     assert_true(plan.weights_bytes > (int64_t)1 << 40);
     o.memory_bytes = (int64_t)1 << 44; /* enough: only now are the weights missed */
     o.kv_bytes = 64 << 20;
@@ -602,6 +602,78 @@ static void what_does_not_fit_is_refused_before_weights_are_read(void **state)
     assert_int_equal(engine_open(&o, &e, &err), STATUS_NOT_FOUND);
     unlink(path);
     rmdir(dir);
+}
+
+/* The backend, but no allocation above `most` bytes succeeds. */
+static int64_t most;
+static void *bounded_alloc(void *ctx, size_t bytes)
+{
+    return (int64_t)bytes > most ? NULL : cpu_backend(cpu_isa_best())->alloc(ctx, bytes);
+}
+
+static void pages_that_nobody_asked_for_give_way(void **state)
+{
+    struct backend bounded = *cpu_backend(cpu_isa_best());
+    struct weights *w = tiny_weights(&bounded, 3);
+    struct engine_options o = tiny_options(w);
+    struct error err = ERROR_INIT;
+    struct engine *e = NULL;
+    struct engine_stats stats;
+    int32_t one = TINY_CONTEXT / KV_PAGE_TOKENS;
+
+    (void)state;
+    o.backend = &bounded;
+    bounded.alloc = bounded_alloc;
+    o.context = TINY_CONTEXT;
+    o.kv_bytes = 0;
+    o.memory_bytes = (int64_t)1 << 34;
+    /* The machine gives less than it says: pages are halved until they are given. */
+    most = 1 << 18;
+    assert_int_equal(engine_open(&o, &e, &err), STATUS_OK);
+    engine_stats(e, &stats);
+    assert_true(stats.pages_total >= one);
+    engine_close(e);
+    o.kv_bytes = 64 << 20; /* asked for: had, or an error */
+    assert_int_equal(engine_open(&o, &e, &err), STATUS_NO_MEMORY);
+    o.kv_bytes = 0;
+    most = 64; /* not one context */
+    assert_int_equal(engine_open(&o, &e, &err), STATUS_NO_MEMORY);
+    assert_non_null(strstr(err.message, "KV pages"));
+    weights_unref(w);
+}
+
+static void the_plan_leaves_room_for_the_rest(void **state)
+{
+    struct weights *w = tiny_weights(cpu_backend(cpu_isa_best()), 3);
+    struct engine_options o = tiny_options(w);
+    struct engine_plan full, p;
+    struct error err = ERROR_INIT;
+    int32_t one = TINY_CONTEXT / KV_PAGE_TOKENS;
+    int64_t rest, page;
+
+    (void)state;
+    o.memory_bytes = (int64_t)1 << 34;
+    assert_int_equal(engine_plan(&o, &full, &err), STATUS_OK);
+    assert_int_equal(full.n_pages, 64 * one); /* of all sessions */
+    page = full.kv_bytes / full.n_pages;
+    rest = full.total_bytes - full.kv_bytes;
+    /* A quarter of what is free would be enough for all; what the others leave is not. */
+    o.max_sessions = 1 << 20;
+    o.memory_bytes = full.total_bytes;
+    assert_int_equal(engine_plan(&o, &p, &err), STATUS_NO_MEMORY); /* sessions alone are more */
+    o.max_sessions = 64;
+    o.memory_bytes = rest + 2 * one * page;
+    assert_int_equal(engine_plan(&o, &p, &err), STATUS_OK);
+    assert_true(p.total_bytes <= o.memory_bytes);
+    assert_true(p.n_pages >= one && p.n_pages < full.n_pages);
+    o.memory_bytes = p.total_bytes - p.kv_bytes + one * page;
+    assert_int_equal(engine_plan(&o, &p, &err), STATUS_OK);
+    assert_true(p.n_pages >= one);
+    o.memory_bytes = (p.total_bytes - p.kv_bytes) / 2;
+    assert_int_equal(engine_plan(&o, &p, &err), STATUS_NO_MEMORY);
+    assert_int_equal(p.n_pages, one);
+    assert_non_null(strstr(err.message, "KV pages for a context of 256"));
+    weights_unref(w);
 }
 
 int main(void)
@@ -622,6 +694,8 @@ int main(void)
         cmocka_unit_test(exclusive_runs_between_batches),
         cmocka_unit_test(large_models_split_columns),
         cmocka_unit_test(broken_weights_are_an_error),
+        cmocka_unit_test(pages_that_nobody_asked_for_give_way),
+        cmocka_unit_test(the_plan_leaves_room_for_the_rest),
         cmocka_unit_test(what_does_not_fit_is_refused_before_weights_are_read),
     };
 
