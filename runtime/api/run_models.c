@@ -114,18 +114,40 @@ static void recorded_name(const struct run_models *m, const struct plan *p,
         str_puts(out, plan_agent_model(p, a));
 }
 
+/* The name of what it gets in this process. */
+static void name_now(const struct run_models *m, const struct plan *p, const struct plan_agent *a,
+                     const char *was, struct str *out)
+{
+    struct choice c = {0, NULL};
+
+    for (int32_t i = 0; i < m->n_given; i++)
+        choose(&c, m->given[i], p, a);
+    model_name_absolute(c.name ? c.name : was, NULL, out);
+}
+
+bool run_models_differ(const struct run_models *m, const struct plan *p, const struct plan_agent *a)
+{
+    struct str was = STR_INIT, is = STR_INIT;
+    const char *was_hex, *is_hex;
+
+    recorded_name(m, p, a, &was);
+    name_now(m, p, a, str_cstr(&was), &is);
+    was_hex = jv_get_string(jv_get(jv_get(m->config, "weights"), str_cstr(&was)), NULL);
+    is_hex = jv_get_string(jv_get(m->weights, str_cstr(&is)), NULL);
+    str_deinit(&was);
+    str_deinit(&is);
+    return was_hex && is_hex && strcmp(was_hex, is_hex) != 0;
+}
+
 enum status run_models_open(struct run_models *m, const struct plan *p, const struct plan_agent *a,
                             struct model **out, struct error *err)
 {
     struct str was = STR_INIT, is = STR_INIT;
-    struct choice c = {0, NULL};
     const char *was_hex;
     enum status st;
 
     recorded_name(m, p, a, &was);
-    for (int32_t i = 0; i < m->n_given; i++)
-        choose(&c, m->given[i], p, a);
-    model_name_absolute(c.name ? c.name : str_cstr(&was), NULL, &is);
+    name_now(m, p, a, str_cstr(&was), &is);
     st = troupe_model(m->t, str_cstr(&is), out, err);
     was_hex = jv_get_string(jv_get(jv_get(m->config, "weights"), str_cstr(&was)), NULL);
     if (!st && !m->others)

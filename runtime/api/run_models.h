@@ -28,6 +28,9 @@ MUST_CHECK enum status run_models_check(const struct run_models *m, const struct
 MUST_CHECK enum status run_models_open(struct run_models *m, const struct plan *p,
                                        const struct plan_agent *a, struct model **out,
                                        struct error *err);
+/* Has an agent whose model is open another one than the recorded? */
+bool run_models_differ(const struct run_models *m, const struct plan *p,
+                       const struct plan_agent *a);
 /* The first that was opened, or NULL. */
 const struct model *run_models_first(const struct run_models *m);
 /* For the record: "model" (of the first agent), "models" (what was given) and "weights" (of all

@@ -22,7 +22,7 @@ struct copy {
 
 static bool is_result(const struct step_row *s)
 {
-    static const char *const kinds[] = {"model", "tool", "human", "question"};
+    static const char *const kinds[] = {"model", "tool", "human", "wait", "question"};
 
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
         if (strcmp(s->kind, kinds[i]) == 0)

@@ -134,7 +134,14 @@ static enum status reopen(struct troupe_run *r, const char *uuid, const struct e
     return st;
 }
 
-static enum status compare(const struct troupe_run *r, struct store_reader *q, const char *uuid,
+static bool other_model(void *ctx, const struct plan *p, const struct plan_agent *a)
+{
+    const struct troupe_run *r = ctx;
+
+    return run_models_differ(r->models, p, a);
+}
+
+static enum status compare(struct troupe_run *r, struct store_reader *q, const char *uuid,
                            const struct ended *e, const struct troupe_repair *how,
                            struct repair *out, struct error *err)
 {
@@ -146,6 +153,8 @@ static enum status compare(const struct troupe_run *r, struct store_reader *q, c
                                                 .rules = jv_get(e->config, "repair"),
                                                 .tools = r->tools,
                                                 .seams = r->t->seams,
+                                                .other_model = other_model,
+                                                .ctx = r,
                                                 .redo = how->redo,
                                                 .n_redo = (size_t)how->n_redo,
                                                 .keep = how->keep,
