@@ -112,6 +112,7 @@ struct troupe_result {
     struct error err;
     int64_t n_steps, tok_in, tok_out; /* of the whole run, as query.h counts them */
     int64_t wall_ms;                  /* of this process */
+    int64_t next_due_ms; /* waiting: when it goes on by itself (wall clock); 0: never */
 };
 /* After on_end; lent for the life of r. */
 const struct troupe_result *troupe_run_result(const struct troupe_run *r);

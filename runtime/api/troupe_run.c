@@ -69,6 +69,7 @@ static void on_done(void *ctx, struct runner *runner, const struct runner_result
     r->result.output = result->output ? jv_ref(result->output) : NULL;
     r->result.err = result->err;
     r->result.wall_ms = result->wall_ms;
+    r->result.next_due_ms = result->next_due_ms;
     count(r);
     loop_timer_free(r->limit);
     r->limit = NULL;

@@ -14,12 +14,15 @@ MUST_CHECK enum status app_load_plan(struct app *a, const char *path, struct pla
 struct app_drive {
     struct app *app;
     bool quiet;        /* nothing is printed, neither progress nor result */
+    bool asks;         /* a question is asked on the terminal; the run goes on with the answer */
     struct json *list; /* where the document goes instead of standard output, or NULL */
     struct troupe_run_options options; /* made by app_drive_init */
     /* ---- private */
     const char **model;
     int64_t steps_seen;
     bool stream_json;
+    bool unwritten; /* standard output took no more: nothing else is tried */
+    char last_byte; /* of the text on standard error */
 };
 /* Reads the invocation's options; lives as long as the run. */
 void app_drive_init(struct app_drive *d, struct app *a);

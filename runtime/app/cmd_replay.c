@@ -87,11 +87,11 @@ static int compare(struct app *a, struct store_reader *q, const char *uuid, stru
             jv_set_int(doc, "steps", (int64_t)jv_size(one.steps));
             jv_set_int(doc, "different", n);
             jv_set_string(doc, "report", str_cstr(&report));
-            app_print_json(doc);
+            code = app_print_json(doc);
         } else {
-            app_print(&report);
+            code = app_print(&report);
         }
-        code = n ? EXIT_NOT_OK : EXIT_OK;
+        code = n ? EXIT_NOT_OK : code;
     }
     str_deinit(&report);
     show_deinit(&one);

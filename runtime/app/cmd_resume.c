@@ -7,6 +7,7 @@
 
 #include "blueprints/plan.h"
 #include "runtime/api/troupe_repair.h"
+#include "runtime/app/app_ask.h"
 #include "runtime/app/app_eval.h"
 #include "runtime/app/app_run.h"
 #include "runtime/base/memory.h"
@@ -38,6 +39,7 @@ static enum status resume_run(struct app *a, const char *uuid, struct json *list
 
     app_drive_init(&d, a);
     d.list = list;
+    d.asks = !option_flag(a->options, OPT_ALL) && app_can_ask(a);
     st = troupe_run_take(a->troupe, uuid, &d.options, &run, err);
     if (!st)
         *code = app_drive(&d, run);
@@ -187,7 +189,7 @@ static enum status resume_all(struct app *a, struct store_reader *q, int *code, 
     if (!st && a->json) {
         doc = app_document("resume");
         jv_set_adopt(doc, "runs", jv_ref(list));
-        app_print_json(doc);
+        *code = app_print_json(doc) && !*code ? EXIT_FAILED : *code;
     }
     jv_unref(list);
     free(f.uuid);
