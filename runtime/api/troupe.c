@@ -124,7 +124,7 @@ enum status troupe_drive(struct troupe *t, struct error *err)
     struct loop *loop;
     enum status st = troupe_loop(t, &loop, err);
 
-    if (!st && t->first)
+    if (!st && (t->first || t->watching))
         loop_run(loop);
     return st;
 }

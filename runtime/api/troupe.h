@@ -117,7 +117,7 @@ struct troupe_result {
 /* After on_end; lent for the life of r. */
 const struct troupe_result *troupe_run_result(const struct troupe_run *r);
 
-/* Runs the loop until no run of this process is under way. */
+/* Runs the loop until no run of this process is under way and no watch looks (troupe_watch.h). */
 MUST_CHECK enum status troupe_drive(struct troupe *t, struct error *err);
 /* Leaves all runs so that a later resume goes on with them (Ctrl-C, SIGTERM). */
 void troupe_interrupt(struct troupe *t);

@@ -219,7 +219,7 @@ void troupe_run_leave(struct troupe_run *r)
         at = &(*at)->next;
     *at = r->next;
     r->under_way = false;
-    if (!r->t->first && !r->t->watching)
+    if (!r->t->first && (!r->t->watching || r->t->interrupted))
         loop_stop(r->t->loop);
 }
 
@@ -230,4 +230,6 @@ void troupe_interrupt(struct troupe *t)
         next = r->next; /* one with nothing in flight leaves at once */
         troupe_run_interrupt(r);
     }
+    if (!t->first && t->loop)
+        loop_stop(t->loop);
 }

@@ -29,9 +29,9 @@ struct troupe_run {
     struct troupe_result result;
 };
 
-/* The absolute path of the file tools' folder: given, else recorded in config (NULL: none), else
- * the working folder; malloc'd. */
-MUST_CHECK enum status troupe_run_root(const char *given, const struct json *config, char **out,
+/* The absolute path of the file tools' folder: given, else recorded, else (both NULL) the working
+ * folder; malloc'd. */
+MUST_CHECK enum status troupe_run_root(const char *given, const char *recorded, char **out,
                                        struct error *err);
 /* An object with nothing in it yet but how it is driven. */
 struct troupe_run *troupe_run_prepare(struct troupe *t, const struct troupe_run_options *o);

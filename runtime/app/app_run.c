@@ -62,12 +62,13 @@ enum status app_load_plan(struct app *a, const char *path, struct plan **plan, s
 
 /* ---- while it runs */
 
-static void print_event(struct app_drive *d, const char *type, const char *path, const char *key,
-                        struct json *adopt_value)
+static void print_event(struct app_drive *d, const struct troupe_run *r, const char *type,
+                        const char *path, const char *key, struct json *adopt_value)
 {
     struct json *o = jv_object();
 
     jv_set_string(o, "type", type);
+    jv_set_string(o, "run", troupe_run_uuid(r));
     jv_set_string(o, "path", path);
     jv_set_adopt(o, key, adopt_value);
     if (d->unwritten)
@@ -81,10 +82,9 @@ static void on_step(void *ctx, struct troupe_run *r, const char *path, const cha
 {
     struct app_drive *d = ctx;
 
-    (void)r;
     d->steps_seen += state != STEP_STARTED;
     if (d->stream_json)
-        print_event(d, "step", path, "status", jv_string(step_state_name(state)));
+        print_event(d, r, "step", path, "status", jv_string(step_state_name(state)));
     if (!d->options.listener.on_text) /* which writes where the progress would stand */
         log_progress(d->app->log, "%lld steps done, at %s (%s)", (long long)d->steps_seen, path,
                      kind);
@@ -94,9 +94,8 @@ static void on_text(void *ctx, struct troupe_run *r, const char *path, const cha
 {
     struct app_drive *d = ctx;
 
-    (void)r;
     if (d->stream_json) {
-        print_event(d, "text", path, "text", jv_string_n(text, n));
+        print_event(d, r, "text", path, "text", jv_string_n(text, n));
         return;
     }
     while (n > 0) {
@@ -192,7 +191,7 @@ static int print_text(const struct app_drive *d, const struct troupe_run *r)
     return code;
 }
 
-static int print_result(const struct app_drive *d, const struct troupe_run *r)
+int app_drive_print(const struct app_drive *d, const struct troupe_run *r)
 {
     const struct troupe_result *result = troupe_run_result(r);
     const char *uuid = troupe_run_uuid(r);
@@ -294,7 +293,7 @@ int app_drive(struct app_drive *d, struct troupe_run *adopt_r)
         log_write(a->log, LOG_INFO, "run %s, seed %llu", troupe_run_uuid(adopt_r),
                   (unsigned long long)run_seed(troupe_run_row(adopt_r)));
     st = drive(d, &adopt_r, &err);
-    code = st ? app_fail(a, &err) : d->quiet ? EXIT_OK : print_result(d, adopt_r);
+    code = st ? app_fail(a, &err) : d->quiet ? EXIT_OK : app_drive_print(d, adopt_r);
     if (!st)
         code = exit_code(d, troupe_run_result(adopt_r), code);
     troupe_run_free(adopt_r);

@@ -123,6 +123,10 @@ static bool add_head(void *ctx, const struct run_row *r)
         jv_set_string(h, "error", r->error);
     if (r->backend)
         jv_set_string(h, "backend", r->backend);
+    if (r->source)
+        jv_set_string(h, "source", r->source);
+    if (r->root)
+        jv_set_string(h, "root", r->root);
     jv_set_int(h, "tokens", r->tok_in + r->tok_out);
     jv_set_int(h, "tokens_in", r->tok_in);
     jv_set_int(h, "tokens_out", r->tok_out);

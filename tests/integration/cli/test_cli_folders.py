@@ -87,8 +87,9 @@ class Folders(CliCase):
         self.write("plans/say.json", script("x"))
         self.write("other.json", script("y"))
         self.assertEqual(self.run_cli("run", "plans/write.yaml").code, 4)
-        config = self.ok("show", "last", "--json").json()["config"]
-        self.assertEqual(config["root"], self.top)
+        doc = self.ok("show", "last", "--json").json()
+        self.assertEqual((doc["root"], doc["source"]), (self.top, os.path.join(self.top, "plans/write.yaml")))
+        config = doc["config"]
         self.assertEqual(config["plan"]["folder"], os.path.join(self.top, "plans"))
         self.assertEqual(list(config["weights"]), [f"script:{self.top}/plans/say.json"])
         self.assertEqual(self.run_cli("run", "plans/write.yaml", "--model", "script:other.json").code, 4)
