@@ -165,6 +165,9 @@ MUST_CHECK enum status plan_inputs(const struct plan *p, const struct json *give
  * JSON. */
 MUST_CHECK enum status plan_input_from_text(const struct plan *p, const char *name,
                                             const char *text, struct json **out, struct error *err);
+/* "NAME=VALUE" (--var), by the input's declared type, into `inputs`. */
+MUST_CHECK enum status plan_input_assign(const struct plan *p, const char *text,
+                                         struct json *inputs, struct error *err);
 /* The model that an agent of the plan names, behind `models`. */
 const char *plan_agent_model(const struct plan *p, const struct plan_agent *a);
 const struct plan_agent *plan_agent_find(const struct plan *p, const char *name); /* or NULL */

@@ -18,6 +18,7 @@ struct run_models {
     struct troupe *t;
     const char *const *given;
     int32_t n_given;
+    bool defaults;
     const struct json *config; /* of the record, or NULL */
     bool others;
     struct json *weights; /* of all that were opened */
@@ -25,13 +26,14 @@ struct run_models {
     char *first_name;
 };
 
-struct run_models *run_models_new(struct troupe *t, const char *const *given, int32_t n_given)
+struct run_models *run_models_new(struct troupe *t, const struct troupe_run_options *o)
 {
     struct run_models *m = xcalloc(1, sizeof(*m));
 
     m->t = t;
-    m->given = given;
-    m->n_given = n_given;
+    m->given = o->model;
+    m->n_given = o->n_models;
+    m->defaults = o->models_are_defaults;
     m->weights = jv_object();
     return m;
 }
@@ -210,7 +212,7 @@ enum status run_models_check(const struct run_models *m, const struct plan *p, s
     for (int32_t i = 0; !st && i < m->n_given; i++) {
         const char *eq = model_role_end(m->given[i]);
         char *name = eq ? xstrndup(m->given[i], (size_t)(eq - m->given[i])) : NULL;
-        bool known = !eq;
+        bool known = !eq || m->defaults;
 
         for (size_t k = 0; k < all.n && !known; k++)
             known = strcmp(all.name[k], name) == 0;

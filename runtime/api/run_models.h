@@ -11,8 +11,9 @@
 struct troupe;
 struct run_models;
 
-/* given: "M" or "NAME=M" (troupe.h); lent. */
-struct run_models *run_models_new(struct troupe *t, const char *const *given, int32_t n_given);
+struct troupe_run_options;
+/* o->model is what is given: "M" or "NAME=M" (troupe.h); lent. */
+struct run_models *run_models_new(struct troupe *t, const struct troupe_run_options *o);
 void run_models_free(struct run_models *m);
 /* From here on a model is compared with that of the record; its configuration is lent. With
  * `others` other weights are allowed (a fork). */

@@ -68,6 +68,7 @@ struct troupe_run_options {
      * and one for a NAME before one for all. A path is relative to the working folder. */
     const char *const *model;
     int32_t n_models;
+    bool models_are_defaults; /* a NAME that this blueprint does not have is passed over */
     const char *root;      /* of the file tools; NULL: the recorded one, else the working folder */
     int64_t timeout_ms;    /* of this process's work on it; 0: none */
     enum runner_stay stay; /* while it only waits */

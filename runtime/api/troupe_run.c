@@ -107,7 +107,7 @@ struct troupe_run *troupe_run_prepare(struct troupe *t, const struct troupe_run_
     r->timeout_ms = o->timeout_ms;
     r->stay = o->stay;
     r->listener = o->listener;
-    r->models = run_models_new(t, o->model, o->n_models);
+    r->models = run_models_new(t, o);
     return r;
 }
 

@@ -8,9 +8,11 @@
 
 #include "runtime/api/troupe_run.h"
 
-enum status troupe_run_root(const char *given, const char *recorded, char **out, struct error *err)
+enum status troupe_run_root(const char *given, const struct json *config, const char *begun,
+                            char **out, struct error *err)
 {
-    const char *root = given ? given : recorded ? recorded : ".";
+    const char *recorded = jv_get_string(jv_get(config, "root"), begun ? begun : ".");
+    const char *root = given ? given : recorded;
     char *real = realpath(root, NULL);
 
     if (!real) {
@@ -84,7 +86,7 @@ enum status troupe_run_new(struct troupe *t, const struct troupe_run_spec *spec,
     r->plan = spec->plan;
     st = plan_inputs(spec->plan, spec->inputs, &r->inputs, err);
     if (!st)
-        st = troupe_run_root(o->root, NULL, &root, err);
+        st = troupe_run_root(o->root, NULL, NULL, &root, err);
     if (!st)
         st = troupe_run_check(r, root, err);
     if (!st && spec->store)
@@ -122,7 +124,7 @@ enum status troupe_run_take(struct troupe *t, const char *uuid, const struct tro
         r->plan = r->own_plan;
         r->inputs = jv_ref(jv_get(run_config(r->run), "inputs"));
         run_models_recorded(r->models, run_config(r->run), false);
-        st = troupe_run_root(o->root, run_root(r->run), &root, err);
+        st = troupe_run_root(o->root, run_config(r->run), run_root(r->run), &root, err);
     }
     if (!st)
         st = troupe_run_check(r, root, err);

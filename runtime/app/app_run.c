@@ -32,23 +32,6 @@ int app_exit_of_status(enum run_status status)
 
 /* ---- from the command line */
 
-/* --var NAME=VALUE, by the input's declared type. */
-static enum status take_var(const struct plan *plan, const char *text, struct json *inputs,
-                            struct error *err)
-{
-    const char *eq = strchr(text, '=');
-    struct json *value = NULL;
-
-    if (!eq || eq == text)
-        return error_set(err, STATUS_USAGE, "--var \"%s\": expected NAME=VALUE", text);
-    char *name = xstrndup(text, (size_t)(eq - text));
-    enum status st = plan_input_from_text(plan, name, eq + 1, &value, err);
-    if (!st)
-        jv_set_adopt(inputs, name, value);
-    free(name);
-    return st;
-}
-
 enum status app_load_plan(struct app *a, const char *path, struct plan **plan, struct json **given,
                           struct error *err)
 {
@@ -56,7 +39,7 @@ enum status app_load_plan(struct app *a, const char *path, struct plan **plan, s
 
     *given = jv_object();
     for (int32_t i = 0; !st && i < option_count(a->options, OPT_VAR); i++)
-        st = take_var(*plan, option_text_at(a->options, OPT_VAR, i), *given, err);
+        st = plan_input_assign(*plan, option_text_at(a->options, OPT_VAR, i), *given, err);
     return st;
 }
 
@@ -120,6 +103,7 @@ void app_drive_init(struct app_drive *d, struct app *a)
         d->model[i] = option_text_at(o, OPT_MODEL, i);
     d->options.model = d->model;
     d->options.n_models = n;
+    d->options.models_are_defaults = strcmp(option_origin(o, OPT_MODEL), "flag") != 0;
     d->options.root = option_text(o, OPT_ROOT);
     /* A step `wait` is waited for, unless other runs follow. */
     d->options.stay = option_flag(o, OPT_ALL) ? RUNNER_STAY_WORK : RUNNER_STAY_WAITS;
