@@ -89,6 +89,8 @@ class Examples(unittest.TestCase):
         files = [p for p in glob.glob(os.path.join(EXAMPLES, "**"), recursive=True) if os.path.isfile(p)]
         texts = {p: read(p) for p in files + glob.glob(os.path.join(DOCS, "*.md"))}
         for path in files:
+            if path.endswith(".session"):
+                continue
             base = os.path.basename(path)
             with self.subTest(file=os.path.relpath(path, DOCS)):
                 self.assertTrue(any(base in text for p, text in texts.items() if p != path), "nothing names it")
