@@ -22,7 +22,6 @@ int64_t agent_now_ms(const struct agent *a)
 static void show_stream(struct agent *a)
 {
     struct agent_stream *s = &a->stream;
-    const struct agent_host_options *o = &a->host->o;
     int32_t n = atomic_load_explicit(&s->n, memory_order_acquire);
     struct str text = STR_INIT;
 
@@ -30,7 +29,7 @@ static void show_stream(struct agent *a)
         token_stream_push(&s->text, a->task.role->model->info.tokenizer, s->id[s->n_shown++], true,
                           &text);
     if (text.len > 0)
-        o->on_text(o->ctx, str_cstr(&a->path), str_cstr(&text), text.len);
+        a->task.on_text(a->ctx, str_cstr(&a->path), str_cstr(&text), text.len);
     str_deinit(&text);
 }
 
@@ -65,7 +64,6 @@ void agent_on_token(struct model_call *c, int32_t id, float logp)
 void agent_stream_flush(struct agent *a)
 {
     struct str text = STR_INIT;
-    const struct agent_host_options *o = &a->host->o;
 
     if (!a->call.on_token)
         return;
@@ -73,7 +71,7 @@ void agent_stream_flush(struct agent *a)
     show_stream(a);
     token_stream_finish(&a->stream.text, &text);
     if (text.len > 0)
-        o->on_text(o->ctx, str_cstr(&a->path), str_cstr(&text), text.len);
+        a->task.on_text(a->ctx, str_cstr(&a->path), str_cstr(&text), text.len);
     str_deinit(&text);
     a->stream.text = TOKEN_STREAM_INIT;
     a->stream.n_shown = 0;
@@ -89,7 +87,6 @@ static void handle_replies(void *ctx, struct mail *m)
         struct agent *a = CONTAINER_OF(m, struct agent, call.mail);
 
         a->in_flight = false;
-        a->answered = true;
         if (h->box)
             loop_box_hold(h->box, -1);
         agent_advance(a);
@@ -192,7 +189,7 @@ void agent_host_free(struct agent_host *h)
     free(h);
 }
 
-/* Timers of a host without a loop. */
+/* Timers of a host without a loop; calls of tools have their own. */
 static void sweep_deadlines(struct agent_host *h)
 {
     int64_t now = seams_wall_ms(h->o.seams);
@@ -201,10 +198,12 @@ static void sweep_deadlines(struct agent_host *h)
         return;
     h->next_sweep_ms = now + SWEEP_MS;
     for (struct agent *a = h->all; a; a = a->next) {
-        if (a->deadline_ms > 0 && now >= a->deadline_ms && !a->timed_out) {
-            a->timed_out = true;
+        bool over = a->deadline_ms > 0 && now >= a->deadline_ms;
+
+        if (over)
+            agent_stop(a, AGENT_STOP_TIMEOUT);
+        else if (a->step)
             agent_make_ready(a);
-        }
     }
 }
 

@@ -10,9 +10,10 @@
 
 #include <stdatomic.h>
 
+#include "agents/agent.h"
 #include "agents/codec.h"
 #include "agents/rollout.h"
-#include "agents/turn.h"
+#include "agents/tool_step.h"
 #include "models/formats/token_ids.h"
 #include "models/formats/tokenizer.h"
 
@@ -38,9 +39,17 @@ enum agent_state {
     AGENT_REASON,    /* the prompt stands; to call the model */
     AGENT_REASONING, /* waits for the model */
     AGENT_ACT,       /* pending[at] is next */
-    AGENT_ACTING,    /* waits for a tool, or for durability before it */
+    AGENT_ACTING,    /* waits for `step` */
     AGENT_END,       /* result stands; done is due */
     AGENT_OVER,      /* done was called */
+};
+
+/* In the order in which one replaces another. */
+enum agent_stop {
+    AGENT_STOP_NONE,
+    AGENT_STOP_TIMEOUT,
+    AGENT_STOP_CANCEL,
+    AGENT_STOP_INTERRUPT, /* the process ends, the agent does not: a resume goes on */
 };
 
 /* One call of a reply. */
@@ -49,6 +58,7 @@ struct pending_call {
     struct env_call env;    /* of the environment's tools */
     struct tool *tool;      /* others */
     const char *name;       /* lent by the codec until the next reply */
+    const char *id;         /* the same: the model's own; NULL: it gave none */
     struct json *arguments; /* owned; NULL in the compact codec */
     char *error;            /* owned: words for the model; nothing is executed */
     bool unreadable;        /* not even a call: answered as a user would */
@@ -88,9 +98,8 @@ struct agent {
     const struct codec *codec;
     void *codec_state;
     enum agent_state state;
-    bool cancelled, timed_out;
-    bool stopped;        /* what was in flight when it was cancelled or timed out was told so */
-    int64_t deadline_ms; /* the tightest; 0: none */
+    enum agent_stop stop; /* why it was asked to end */
+    int64_t deadline_ms;  /* the tightest; 0: none */
     struct loop_timer *timer;
 
     struct env *env;
@@ -113,7 +122,7 @@ struct agent {
     /* ---- reasoning */
     struct model_session *session;
     struct model_call call;
-    bool in_flight, answered;
+    bool in_flight;
     int32_t reply_cap; /* of ids, logp, logp_sampled */
     int64_t reserved;  /* tokens in the budget for the call in flight */
     struct agent_stream stream;
@@ -123,12 +132,9 @@ struct agent {
     /* ---- acting */
     struct pending_call *pending;
     int32_t n_pending, pending_cap, at;
-    struct tool_call tool_call;
-    char idem[65];
-    bool tool_started, tool_finished;
-    bool asking;  /* the call under way is ops->status */
-    bool durable; /* the intent is, or need not be */
-    enum status durable_status;
+    struct tool_step *step; /* the call under way, or NULL */
+    bool step_done;
+    bool asks;           /* it waits for a person's answer */
     struct str feed;     /* compact: what the environment said since the last call */
     struct json *answer; /* the final one, when there is no environment */
 
@@ -142,27 +148,16 @@ void agent_stream_flush(struct agent *a); /* shows what is there, then ends the 
 void agent_on_token(struct model_call *c, int32_t id, float logp);
 int64_t agent_now_ms(const struct agent *a);
 
+/* agent.c */
+/* A later reason replaces an earlier one. */
+void agent_stop(struct agent *a, enum agent_stop why);
+
 /* turn.c */
 void agent_advance(struct agent *a);
+void agent_set_state(struct agent *a, enum agent_state to); /* asserts that it may follow */
 /* Ends the agent; err may be NULL. Always false: nothing more to do in this state. */
 bool agent_end(struct agent *a, enum status st, const struct error *err);
-/* path/turn:n of the current turn into a->base. */
-void agent_turn_path(struct agent *a);
 
-/* turn_perceive.c, turn_reason.c, turn_act.c: one move; false when there is nothing to do before
- * something arrives (or the agent ended). */
-bool turn_perceive(struct agent *a);
-bool turn_reason(struct agent *a);
-bool turn_reasoning(struct agent *a);
-bool turn_act(struct agent *a);
-bool turn_acting(struct agent *a);
-
-/* Counts the reply in a->call; *more: it is to be asked for once again. */
-MUST_CHECK enum status vote_count(struct agent *a, bool *more, struct error *err);
-/* The call id of the next sample. */
-uint64_t vote_call_id(const struct agent *a, uint64_t call_id);
-/* The winner becomes a->call's reply. Returns how many of its ids the session does not have. */
-int32_t vote_decide(struct agent *a);
 void vote_clear(struct agent_vote *v); /* keeps its memory for the next call */
 
 /* Room for one more call of a reply, zeroed; the list is emptied by pending_clear. */

@@ -15,8 +15,8 @@
 
 #include "agents/codec_json.h"
 #include "runtime/base/memory.h"
+#include "runtime/base/schema.h"
 #include "runtime/base/text.h"
-#include "tools/schema.h"
 
 static struct json_codec *codec_of(const struct agent *a)
 {
@@ -87,6 +87,12 @@ static void begin_messages(struct agent *a, const struct json *observation)
         if (text.len > 0)
             str_puts(&text, "\n\n");
         put_value(&text, observation);
+    }
+    if (t->schema && !t->env_ops && t->scope.prompt_format != 1) {
+        str_puts(&text,
+                 "\n\nThe final answer must be one JSON value that fits this JSON Schema, and "
+                 "nothing else: ");
+        jv_write(t->schema, 0, &text);
     }
     json_add_message(c, "user", str_cstr(&text), text.len);
     str_deinit(&text);
@@ -237,6 +243,18 @@ static const char *suffix_of(const struct agent *a, const struct json_codec *c)
     return reply_has_end(a) ? end + n : end;
 }
 
+/* A template may take long, and no timer fires while it runs. */
+static enum status still_wanted(void *ctx, struct error *err)
+{
+    const struct agent *a = ctx;
+
+    if (a->task.scope.cancelled && *a->task.scope.cancelled)
+        return error_set(err, STATUS_CANCELLED, "the agent was cancelled");
+    if (a->deadline_ms > 0 && agent_now_ms(a) >= a->deadline_ms)
+        return error_set(err, STATUS_TIMEOUT, "the time of the agent is over");
+    return STATUS_OK;
+}
+
 static enum status render(struct agent *a, struct error *err)
 {
     struct json_codec *c = codec_of(a);
@@ -246,7 +264,9 @@ static enum status render(struct agent *a, struct error *err)
                             .tools = c->tools,
                             .add_generation_prompt = true,
                             .eos_token = eos,
-                            .now_ms = agent_now_ms(a)};
+                            .now_ms = agent_now_ms(a),
+                            .check = still_wanted,
+                            .check_ctx = a};
     size_t n = 0;
     const char *bytes = m->n_eos > 0 ? tokenizer_bytes(m->tokenizer, m->eos_id[0], &n) : NULL;
 
@@ -319,9 +339,12 @@ static void save_prompt(struct agent *a, bool saved)
     }
 }
 
-void json_call_id(const struct agent *a, int32_t i, char out[JSON_CALL_ID])
+const char *json_call_id(const struct agent *a, int32_t i, char out[JSON_CALL_ID])
 {
+    if (a->pending[i].id)
+        return a->pending[i].id;
     (void)snprintf(out, JSON_CALL_ID, "call_%lld_%d", (long long)a->turn, i);
+    return out;
 }
 
 static void tell(struct agent *a, const struct pending_call *p, const struct json *result)
@@ -336,14 +359,13 @@ static void tell(struct agent *a, const struct pending_call *p, const struct jso
         c->boundary = jv_deep_copy(result);
         return;
     }
-    put_value(&text, result);
+    tool_result_show(result, &text);
     if (p->unreadable) {
         /* There is no call that a tool could answer. */
         json_add_message(c, "user", str_cstr(&text), text.len);
     } else {
-        json_call_id(a, a->at, id);
         m = json_message(c, "tool", str_cstr(&text), text.len);
-        jv_set_string(m, "tool_call_id", id);
+        jv_set_string(m, "tool_call_id", json_call_id(a, a->at, id));
         jv_set_string(m, "name", p->name);
         jv_append_adopt(c->messages, m);
     }
@@ -377,11 +399,12 @@ static enum status replay_output(struct agent *a, const struct json *out, struct
     if (!text)
         return error_set(err, STATUS_CORRUPT, "the reply recorded at %s has no content",
                          str_cstr(&a->path));
-    free(a->call.text);
-    jv_unref(a->call.tool_calls);
+    model_call_clear_text(&a->call);
     a->call.text = xstrdup(text);
+    if (jv_get(out, "reasoning"))
+        a->call.reasoning = xstrdup(jv_get_string(jv_get(out, "reasoning"), ""));
     a->call.tool_calls = jv_get(out, "tool_calls") ? jv_ref(jv_get(out, "tool_calls")) : NULL;
-    a->call.finish = FINISH_STOP;
+    a->call.finish = jv_get(out, "finish") ? FINISH_LENGTH : FINISH_STOP;
     return STATUS_OK;
 }
 

@@ -41,7 +41,8 @@ struct json *json_message(const struct json_codec *c, const char *role, const ch
 void json_add_message(struct json_codec *c, const char *role, const char *content, size_t n);
 
 #define JSON_CALL_ID 48
-void json_call_id(const struct agent *a, int32_t i, char out[JSON_CALL_ID]);
+/* Of pending[i]: the model's own, or one made in `out`. */
+const char *json_call_id(const struct agent *a, int32_t i, char out[JSON_CALL_ID]);
 
 /* codec_json_reply.c */
 MUST_CHECK enum status codec_json_read_reply(struct agent *a, struct error *err);

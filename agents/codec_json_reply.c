@@ -12,8 +12,8 @@
 #include "agents/codec_json.h"
 #include "runtime/base/map.h"
 #include "runtime/base/memory.h"
+#include "runtime/base/schema.h"
 #include "runtime/base/text.h"
-#include "tools/schema.h"
 
 static struct json_codec *codec_of(const struct agent *a)
 {
@@ -70,14 +70,16 @@ static bool is_env_tool(const struct agent *a, const char *name)
     return false;
 }
 
-/* `arguments` NULL stands for none. */
-static void add_call(struct agent *a, const char *name, const struct json *arguments)
+/* `arguments` NULL stands for none; `id` is the model's own, or NULL. */
+static void add_call(struct agent *a, const char *name, const struct json *arguments,
+                     const char *id)
 {
     struct pending_call *p = pending_add(a);
     struct tool *tool = role_tool(a, name);
     struct error err = ERROR_INIT;
 
     p->name = name;
+    p->id = id;
     p->arguments = arguments ? jv_deep_copy(arguments) : jv_object();
     if (is_env_tool(a, name) || (a->env && !tool)) {
         p->is_env = true;
@@ -133,7 +135,7 @@ static enum status parse_text(struct agent *a, struct error *err)
         if (call->error)
             add_unreadable(a, call->raw, call->error);
         else
-            add_call(a, call->name, call->arguments);
+            add_call(a, call->name, call->arguments, NULL);
     }
     return STATUS_OK;
 }
@@ -148,7 +150,7 @@ static void take_calls(struct agent *a)
         const struct json *arguments = jv_get(call, "arguments");
 
         if (name && (!arguments || jv_kind(arguments) == JV_OBJECT))
-            add_call(a, name, arguments);
+            add_call(a, name, arguments, jv_get_string(jv_get(call, "id"), NULL));
         else
             add_unreadable(a, name ? name : "", "a call needs a name and an object of arguments");
     }
@@ -168,9 +170,8 @@ static struct json *call_message(const struct agent *a, int32_t i)
     const struct json_codec *c = codec_of(a);
     const struct pending_call *p = &a->pending[i];
     struct json *call = jv_object(), *f = jv_object(), *guarded;
-    char *text = jv_dump(p->arguments), id[JSON_CALL_ID];
+    char *text = jv_dump(p->arguments), made[JSON_CALL_ID];
 
-    json_call_id(a, i, id);
     jv_set_string(f, "name", p->name);
     jv_set_string(f, "arguments", text);
     free(text);
@@ -179,7 +180,7 @@ static struct json *call_message(const struct agent *a, int32_t i)
         jv_unref(f);
         f = guarded;
     }
-    jv_set_string(call, "id", id);
+    jv_set_string(call, "id", json_call_id(a, i, made));
     jv_set_string(call, "type", "function");
     jv_set_adopt(call, "function", f);
     return call;
@@ -191,6 +192,8 @@ static struct json *call_said(const struct pending_call *p)
 
     jv_set_string(v, "name", p->name);
     jv_set_adopt(v, "arguments", jv_ref(p->arguments));
+    if (p->id)
+        jv_set_string(v, "id", p->id);
     return v;
 }
 
@@ -199,6 +202,7 @@ static void remember(struct agent *a)
 {
     struct json_codec *c = codec_of(a);
     struct json *m, *said = jv_object(), *calls = jv_array(), *plain = jv_array();
+    const char *reasoning = c->chat ? c->reply.reasoning : a->call.reasoning;
     struct str content = STR_INIT;
 
     str_puts(&content, content_of(a));
@@ -215,12 +219,15 @@ static void remember(struct agent *a)
     m = json_message(c, "assistant", str_cstr(&content), content.len);
     jv_set_string(said, "content", str_cstr(&content));
     str_deinit(&content);
-    if (c->reply.reasoning) {
-        struct json *text = jv_string(c->reply.reasoning);
+    if (reasoning) {
+        struct json *text = jv_string(reasoning);
 
-        jv_set_adopt(m, "reasoning_content", chat_guard_json(&c->chat->guard, text));
+        jv_set_adopt(m, "reasoning_content",
+                     c->chat ? chat_guard_json(&c->chat->guard, text) : jv_ref(text));
         jv_set_adopt(said, "reasoning", text);
     }
+    if (!c->chat && a->call.finish == FINISH_LENGTH)
+        jv_set_string(said, "finish", model_finish_name(a->call.finish));
     if (jv_size(calls) > 0) {
         jv_set_adopt(m, "tool_calls", jv_ref(calls));
         jv_set_adopt(said, "tool_calls", jv_ref(plain));
@@ -257,12 +264,34 @@ static enum status answer_json(const char *text, const struct json *schema, stru
     return st;
 }
 
+/* An answer that was cut is none, unless the task says so; what cut it may be the budget. */
+static enum status check_end(struct agent *a, struct error *err)
+{
+    bool ids = a->task.role->model->info.takes_ids;
+    enum status st;
+
+    a->result.cut_at = 0;
+    if (a->call.finish != FINISH_LENGTH)
+        return STATUS_OK;
+    st = budget_fits(a->task.scope.budget, agent_now_ms(a), 1, 0, 0, err);
+    a->result.cut_at = ids ? a->call.n_ids : a->call.usage.completion;
+    if (st || a->task.may_be_cut)
+        return st;
+    return error_set(err, STATUS_LIMIT,
+                     AGENT_CUT "the reply was cut after %lld tokens (max_tokens, or the end of the "
+                               "context)",
+                     (long long)a->result.cut_at);
+}
+
 static enum status take_answer(struct agent *a, struct error *err)
 {
     struct json_codec *c = codec_of(a);
     struct error why = ERROR_INIT;
     struct str text = STR_INIT;
+    enum status st = check_end(a, err);
 
+    if (st)
+        return st;
     if (!a->task.schema) {
         a->answer = jv_string(content_of(a));
         return STATUS_OK;

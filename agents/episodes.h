@@ -9,8 +9,8 @@
 #ifndef TROUPE_AGENTS_EPISODES_H
 #define TROUPE_AGENTS_EPISODES_H
 
+#include "agents/agent.h"
 #include "agents/rollout.h"
-#include "agents/turn.h"
 
 #define EPISODE_PATH 96
 

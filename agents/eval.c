@@ -284,7 +284,7 @@ static enum status conclude(struct evaluation *e, const struct eval_row *rows, s
         jv_append_adopt(list, eval_row_json(e->o, &rows[r]));
     jv_set_adopt(output, "rows", list);
     jv_set_adopt(output, "horizons", eval_horizons_json(rows, e->o->n_rows));
-    run_set_status(e->run, "ok", output, NULL);
+    run_set_status(e->run, RUN_OK, output, NULL);
     jv_unref(output);
     return journal_sync(e->run, err);
 }

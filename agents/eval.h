@@ -13,8 +13,8 @@
 #ifndef TROUPE_AGENTS_EVAL_H
 #define TROUPE_AGENTS_EVAL_H
 
+#include "agents/agent.h"
 #include "agents/eval_horizon.h"
-#include "agents/turn.h"
 #include "runtime/base/log.h"
 
 struct eval_row_spec {

@@ -12,7 +12,7 @@
 #ifndef TROUPE_AGENTS_ROLLOUT_H
 #define TROUPE_AGENTS_ROLLOUT_H
 
-#include "agents/turn.h"
+#include "agents/agent.h"
 #include "runtime/store/query.h"
 
 /* What all calls of an episode share. Strings are lent. */

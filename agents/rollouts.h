@@ -18,7 +18,7 @@
 #ifndef TROUPE_AGENTS_ROLLOUTS_H
 #define TROUPE_AGENTS_ROLLOUTS_H
 
-#include "agents/turn.h"
+#include "agents/agent.h"
 #include "models/train/rollout_source.h"
 #include "runtime/base/log.h"
 #include "runtime/store/store.h"

@@ -41,6 +41,7 @@ struct rollouts_store {
     struct store *store; /* NULL: nothing is kept */
     const char *name;    /* of the environment */
     struct run *run;     /* of the update at hand; NULL: none */
+    bool ok;             /* its last episodes ended well; its status when it closes */
     int64_t update;
     int32_t keep;
     char (*uuid)[37]; /* (n_uuids) oldest first: those that are there */

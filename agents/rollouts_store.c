@@ -28,7 +28,7 @@ static enum status find_runs(struct rollouts_store *s, struct error *err)
     if (st)
         return st;
     s->uuid = xcalloc(1, sizeof(*s->uuid));
-    st = query_runs(q, NULL, 0, take_uuid, s, err);
+    st = query_runs(q, 0, 0, take_uuid, s, err);
     store_reader_close(q);
     for (int32_t i = 0; i < s->n_uuids / 2; i++) {
         char other[37];
@@ -131,13 +131,15 @@ enum status rollouts_store_end(struct rollouts_store *s, bool ok, struct error *
 {
     if (!s->run)
         return STATUS_OK;
-    run_set_status(s->run, ok ? "ok" : "cancelled", NULL, NULL);
+    s->ok = ok;
     return journal_sync(s->run, err);
 }
 
 void rollouts_store_close(struct rollouts_store *s)
 {
-    if (s->run)
-        run_close(s->run);
+    if (!s->run)
+        return;
+    run_set_status(s->run, s->ok ? RUN_OK : RUN_CANCELLED, NULL, NULL);
+    run_close(s->run);
     s->run = NULL;
 }

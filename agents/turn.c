@@ -1,4 +1,4 @@
-/* turn.c - the state machine of an agent: begins, moves as far as it can, ends.
+/* turn.c - the state machine of an agent: moves as far as it can, ends.
  *
  * Every move returns whether another can follow at once, so that a long replay is a loop and not a
  * recursion. Callbacks that arrive while the machine moves (a tool that finishes inside its start)
@@ -11,263 +11,68 @@
 #include <string.h>
 
 #include "agents/agent_state.h"
+#include "agents/turn.h"
 #include "runtime/base/memory.h"
 #include "runtime/store/path.h"
 
-static void on_deadline(void *ctx)
+void agent_set_state(struct agent *a, enum agent_state to)
 {
-    struct agent *a = ctx;
+#define TO(state) (1U << AGENT_##state)
+    static const unsigned next[] = {
+        [AGENT_BEGIN] = TO(PERCEIVE),
+        [AGENT_PERCEIVE] = TO(REASON) | TO(END),
+        [AGENT_REASON] = TO(REASONING) | TO(ACT) | TO(END), /* at once where it is recorded */
+        [AGENT_REASONING] = TO(REASONING) | TO(ACT) | TO(PERCEIVE) | TO(END),
+        [AGENT_ACT] = TO(ACT) | TO(ACTING) | TO(PERCEIVE) | TO(END),
+        [AGENT_ACTING] = TO(ACT) | TO(PERCEIVE) | TO(END),
+        [AGENT_END] = TO(OVER),
+        [AGENT_OVER] = 0,
+    };
+#undef TO
 
-    loop_timer_free(a->timer);
-    a->timer = NULL;
-    a->timed_out = true;
-    agent_make_ready(a);
-}
-
-static void set_deadline(struct agent *a)
-{
-    int64_t budget = budget_deadline_ms(a->task.scope.budget);
-    int64_t left;
-
-    a->deadline_ms = a->task.scope.deadline_ms;
-    if (budget > 0 && (a->deadline_ms == 0 || budget < a->deadline_ms))
-        a->deadline_ms = budget;
-    if (a->deadline_ms == 0 || !a->host->o.loop)
-        return;
-    left = a->deadline_ms - agent_now_ms(a);
-    a->timer = loop_timer_new(a->host->o.loop, left > 0 ? left : 0, on_deadline, a);
-}
-
-static enum status choose_codec(struct agent *a, struct error *err)
-{
-    const struct model_info *m = &a->task.role->model->info;
-
-    if (!m->codec || strcmp(m->codec, "json") == 0) {
-        a->codec = &codec_json;
-        return STATUS_OK;
-    }
-    if (strcmp(m->codec, "compact") != 0)
-        return error_set(err, STATUS_UNSUPPORTED, "model %s speaks the codec \"%s\"", m->name,
-                         m->codec);
-    if (!a->task.env_ops)
-        return error_set(err, STATUS_UNSUPPORTED,
-                         "model %s knows only environments (codec compact); this step has none",
-                         m->name);
-    if (!m->takes_ids || !m->tokenizer)
-        return error_set(err, STATUS_UNSUPPORTED, "model %s has no tokens", m->name);
-    a->codec = &codec_compact;
-    return STATUS_OK;
-}
-
-static int32_t reply_tokens(const struct agent *a)
-{
-    if (a->task.role->max_reply_tokens > 0)
-        return a->task.role->max_reply_tokens;
-    if (a->codec->compact && a->task.env_ops->max_reply_tokens > 0)
-        return a->task.env_ops->max_reply_tokens;
-    return AGENT_REPLY_TOKENS;
-}
-
-static enum status make_buffers(struct agent *a, struct error *err)
-{
-    struct model_call *c = &a->call;
-    size_t cap = (size_t)reply_tokens(a);
-
-    a->reply_cap = (int32_t)cap;
-    if (!a->task.role->model->info.takes_ids)
-        return STATUS_OK;
-    c->ids = mem_alloc(cap, sizeof(*c->ids));
-    c->logp = mem_alloc(cap, sizeof(*c->logp));
-    c->logp_sampled = mem_alloc(cap, sizeof(*c->logp_sampled));
-    if (a->host->o.on_text)
-        a->stream.id = mem_alloc(cap, sizeof(*a->stream.id));
-    if (!c->ids || !c->logp || !c->logp_sampled || (a->host->o.on_text && !a->stream.id))
-        return error_set(err, STATUS_NO_MEMORY, "no memory for replies of %zu tokens", cap);
-    return STATUS_OK;
-}
-
-/* The call's fields that stay the same for the whole conversation. */
-static void prepare_call(struct agent *a)
-{
-    struct model_call *c = &a->call;
-
-    c->reply = a->host->reply;
-    c->seed = a->task.scope.sample_seed;
-    c->sampling = a->task.role->sampling;
-    c->priority = a->task.scope.run ? 1 : 0;
-    if (a->stream.id)
-        c->on_token = agent_on_token;
-}
-
-static enum status set_up(struct agent *a, struct error *err)
-{
-    const struct agent_task *t = &a->task;
-    enum status st = choose_codec(a, err);
-
-    if (!st)
-        st = make_buffers(a, err);
-    if (st)
-        return st;
-    a->wants_paths = t->scope.run || !t->role->model->info.takes_ids || a->host->o.on_text != NULL;
-    if (!t->scope.run)
-        a->call_base = rollout_call_base(t->scope.path, t->scope.attempt);
-    prepare_call(a);
-    if (t->env_ops)
-        st = t->env_ops->create(&t->env_params, &a->env, err);
-    if (!st && a->env && t->watch && t->watch->saw)
-        t->watch->saw(t->watch->ctx, a->env, NULL);
-    return st ? st : a->codec->begin(a, err);
-}
-
-static void link_agent(struct agent *a)
-{
-    struct agent_host *h = a->host;
-
-    a->next = h->all;
-    if (h->all)
-        h->all->prev = a;
-    h->all = a;
-}
-
-enum status agent_start(struct agent_host *h, const struct agent_task *t, agent_done done,
-                        void *ctx, struct agent **out, struct error *err)
-{
-    struct agent *a = mem_alloc(1, sizeof(*a));
-    enum status st;
-
-    if (!a)
-        return error_set(err, STATUS_NO_MEMORY, "no memory for an agent");
-    a->host = h;
-    a->task = *t;
-    a->done = done;
-    a->ctx = ctx;
-    a->new_chain = true;
-    a->stream.text = TOKEN_STREAM_INIT;
-    token_ids_init(&a->chain, TOKEN_IDS_MAX_DEFAULT);
-    a->path = a->parent = a->base = a->reply_text = a->feed = STR_INIT;
-    link_agent(a);
-    st = set_up(a, err);
-    if (st) {
-        error_note(err, "agent %s", t->role->name ? t->role->name : "");
-        agent_free(a);
-        return st;
-    }
-    set_deadline(a);
-    agent_make_ready(a);
-    *out = a;
-    return STATUS_OK;
-}
-
-static void free_reply(struct agent *a)
-{
-    pending_clear(a);
-    vote_clear(&a->vote);
-    free(a->vote.sample);
-    free(a->pending);
-    free(a->call.ids);
-    free(a->call.logp);
-    free(a->call.logp_sampled);
-    free(a->call.text);
-    jv_unref(a->call.tool_calls);
-    free(a->stream.id);
-    tool_call_deinit(&a->tool_call);
-}
-
-void agent_free(struct agent *a)
-{
-    struct model *m;
-
-    if (!a)
-        return;
-    assert(!a->in_flight && (!a->tool_started || a->tool_finished));
-    m = a->task.role->model;
-    agent_not_ready(a);
-    if (a->prev)
-        a->prev->next = a->next;
-    else
-        a->host->all = a->next;
-    if (a->next)
-        a->next->prev = a->prev;
-    loop_timer_free(a->timer);
-    if (a->session)
-        m->ops->session_close(m, a->session);
-    if (a->codec)
-        a->codec->end(a);
-    if (a->env)
-        a->task.env_ops->free(a->env);
-    free_reply(a);
-    token_ids_deinit(&a->chain);
-    str_deinit(&a->path);
-    str_deinit(&a->parent);
-    str_deinit(&a->base);
-    str_deinit(&a->reply_text);
-    str_deinit(&a->feed);
-    jv_unref(a->answer);
-    jv_unref(a->result.output);
-    free(a);
-}
-
-/* Asks what is in flight to end soon; its answer moves the machine on. */
-static void stop_work(struct agent *a)
-{
-    struct model *m = a->task.role->model;
-
-    if (a->stopped)
-        return;
-    a->stopped = true;
-    if (a->state == AGENT_REASONING && a->in_flight)
-        m->ops->cancel(m, &a->call);
-    if (a->state == AGENT_ACTING && a->tool_started && !a->tool_finished)
-        tool_call_cancel(&a->tool_call);
-}
-
-/* What answers at once only raises its flag: done never comes from in here. */
-void agent_cancel(struct agent *a)
-{
-    bool advancing = a->advancing;
-
-    if (a->cancelled || a->state >= AGENT_END)
-        return;
-    a->cancelled = true;
-    a->advancing = true;
-    stop_work(a);
-    a->advancing = advancing;
-    agent_make_ready(a);
+    (void)next; /* without asserts */
+    assert(next[a->state] & (1U << to));
+    assert(!a->in_flight || to == AGENT_REASONING); /* only that state waits for the model */
+    assert(to != AGENT_ACTING || a->step);
+    a->state = to;
 }
 
 bool agent_end(struct agent *a, enum status st, const struct error *err)
 {
-    a->state = AGENT_END;
+    agent_set_state(a, AGENT_END);
     a->result.state = step_state_of(st);
     if (err && err != &a->result.err)
         a->result.err = *err;
     return false;
 }
 
-static bool is_cancelled(const struct agent *a)
-{
-    return a->cancelled || (a->task.scope.cancelled && *a->task.scope.cancelled);
-}
-
 /* Between moves, with nothing in flight. */
 static bool must_stop(struct agent *a)
 {
-    if (is_cancelled(a)) {
-        error_set(&a->result.err, STATUS_CANCELLED, "the agent was cancelled");
-        return !agent_end(a, STATUS_CANCELLED, NULL);
+    struct error *err = &a->result.err;
+
+    if (a->task.scope.cancelled && *a->task.scope.cancelled && a->stop < AGENT_STOP_CANCEL)
+        a->stop = AGENT_STOP_CANCEL;
+    switch (a->stop) {
+    case AGENT_STOP_NONE:
+        return false;
+    case AGENT_STOP_TIMEOUT:
+        return !agent_end(a, error_set(err, STATUS_TIMEOUT, "the time of the agent is over"), NULL);
+    case AGENT_STOP_CANCEL:
+        break;
+    case AGENT_STOP_INTERRUPT:
+        agent_end(a, error_set(err, STATUS_CANCELLED, "the agent was interrupted"), NULL);
+        a->result.state = STEP_STARTED; /* it has not ended */
+        return true;
     }
-    if (a->timed_out) {
-        error_set(&a->result.err, STATUS_TIMEOUT, "the time of the agent is over");
-        return !agent_end(a, STATUS_TIMEOUT, NULL);
-    }
-    return false;
+    return !agent_end(a, error_set(err, STATUS_CANCELLED, "the agent was cancelled"), NULL);
 }
 
 static bool move(struct agent *a)
 {
     switch (a->state) {
     case AGENT_BEGIN:
-        a->state = AGENT_PERCEIVE;
+        agent_set_state(a, AGENT_PERCEIVE);
         return true;
     case AGENT_PERCEIVE:
         return !must_stop(a) && turn_perceive(a);
@@ -290,7 +95,7 @@ static void give_result(struct agent *a)
 {
     struct agent_result *r = &a->result;
 
-    a->state = AGENT_OVER;
+    agent_set_state(a, AGENT_OVER);
     loop_timer_free(a->timer);
     a->timer = NULL;
     r->turns = a->turn;
@@ -314,8 +119,6 @@ void agent_advance(struct agent *a)
     if (a->advancing || a->state == AGENT_OVER)
         return;
     a->advancing = true;
-    if (a->timed_out)
-        stop_work(a);
     while (move(a))
         continue;
     a->advancing = false;
@@ -323,26 +126,7 @@ void agent_advance(struct agent *a)
         give_result(a); /* a may be gone after this */
 }
 
-void agent_turn_path(struct agent *a)
+void turn_path(struct agent *a)
 {
     path_turn(&a->base, a->task.scope.path, a->turn);
-}
-
-struct pending_call *pending_add(struct agent *a)
-{
-    if (a->n_pending == a->pending_cap) {
-        a->pending_cap = a->pending_cap ? 2 * a->pending_cap : 1;
-        a->pending = xrealloc(a->pending, (size_t)a->pending_cap * sizeof(*a->pending));
-    }
-    a->pending[a->n_pending] = (struct pending_call){.is_env = false};
-    return &a->pending[a->n_pending++];
-}
-
-void pending_clear(struct agent *a)
-{
-    for (int32_t i = 0; i < a->n_pending; i++) {
-        jv_unref(a->pending[i].arguments);
-        free(a->pending[i].error);
-    }
-    a->n_pending = a->at = 0;
 }

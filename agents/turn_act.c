@@ -1,9 +1,7 @@
 /* turn_act.c - the last third of a turn: the calls of the reply, one after the other.
  *
  * Calls of the environment are answered at once; on replay they are played again and must answer
- * what the record says. Other tools are asynchronous and obey the commit rule: before an
- * `idempotent` or `once` effect its intent is durable, and a `once` effect that may have happened
- * is never repeated: its tool is asked, else a human.
+ * what the record says. Other tools are asynchronous: tool_step.h.
  *
  * A step boundary ends the reply: what the model asked for behind it belonged to a context that is
  * gone.
@@ -13,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agents/agent_state.h"
+#include "agents/turn.h"
 #include "runtime/base/memory.h"
 #include "runtime/store/path.h"
 
@@ -33,7 +31,7 @@ static enum effect effect_of(const struct pending_call *p)
 /* The path of pending[at] into a->path. */
 static void step_path(struct agent *a, const struct pending_call *p)
 {
-    agent_turn_path(a);
+    turn_path(a);
     path_tool(&a->path, str_cstr(&a->base), a->at, p->name);
 }
 
@@ -62,8 +60,7 @@ static void told(struct agent *a)
 {
     a->at++;
     a->result.calls++;
-    a->tool_started = a->tool_finished = false;
-    a->state = AGENT_ACT;
+    agent_set_state(a, AGENT_ACT);
 }
 
 /* ---- the environment */
@@ -124,7 +121,7 @@ static enum status check_replay(const struct agent *a, const struct step_record 
 {
     if (jv_equal(s->out, result))
         return STATUS_OK;
-    return error_set(err, STATUS_CORRUPT,
+    return error_set(err, STATUS_CONFIG,
                      "the environment answers the call %s otherwise than it is recorded",
                      str_cstr(&a->path));
 }
@@ -212,87 +209,23 @@ static bool act_refused(struct agent *a, const struct pending_call *p, bool foun
     return true;
 }
 
-static void tool_done(struct tool_call *c)
-{
-    struct agent *a = c->caller;
-
-    a->tool_finished = true;
-    agent_advance(a); /* or, inside start(), seen by turn_acting */
-}
-
-static void start_tool(struct agent *a, const struct pending_call *p)
-{
-    struct tool_call *c = &a->tool_call;
-    struct sha256 idem;
-
-    tool_call_deinit(c);
-    *c = (struct tool_call){.tool = p->tool,
-                            .arguments = p->arguments,
-                            .path = a->wants_paths ? str_cstr(&a->path) : NULL,
-                            .deadline_ms = a->deadline_ms,
-                            .done = tool_done,
-                            .caller = a};
-    if (a->task.scope.run && p->tool->effect >= EFFECT_IDEMPOTENT) {
-        idem = journal_idem(a->task.scope.run, str_cstr(&a->path), 0);
-        sha256_hex(&idem, a->idem);
-        c->idem = a->idem;
-    }
-    a->tool_started = true;
-    if (a->asking)
-        p->tool->ops->status(p->tool, c);
-    else
-        tool_call_start(c);
-}
-
-static void on_durable(void *ctx, enum status st, const struct error *err)
+static void on_done(void *ctx, struct tool_step *s)
 {
     struct agent *a = ctx;
 
-    a->durable = true;
-    a->durable_status = st;
-    if (st && err)
-        a->result.err = *err;
-    agent_advance(a);
+    (void)s;
+    agent_advance(a); /* or, inside a move, seen by turn_acting */
 }
 
-/* May a `once` effect have happened before a crash? Its tool may know, else a human must. */
-static enum status look_back(struct agent *a, const struct pending_call *p, struct error *err)
+static void on_asking(void *ctx, struct tool_step *s, bool asking, int64_t due_ms)
 {
-    struct json *answer = NULL;
-    struct json *prompt;
-    const char *path = str_cstr(&a->path);
-    enum status st;
+    struct agent *a = ctx;
 
-    if (p->tool->ops->status) {
-        a->asking = true;
-        return STATUS_OK;
-    }
-    st = journal_wait_answer(a->task.scope.run, path, 0, &answer, err);
-    if (st)
-        return st;
-    if (!answer) {
-        prompt = jv_object();
-        jv_set_string(prompt, "question",
-                      "The process ended while this call was under way, and its effect may have "
-                      "happened. done: it has; repeat: it has not, call again; fail: give up.");
-        jv_set_string(prompt, "tool", p->name);
-        journal_wait(a->task.scope.run, path, 0, "effect", prompt, 0);
-        jv_unref(prompt);
-        return error_set(err, STATUS_WAITING, "%s: did the effect of %s happen?", path, p->name);
-    }
-    if (strcmp(jv_get_string(answer, ""), "repeat") != 0) {
-        bool done = strcmp(jv_get_string(answer, ""), "done") == 0;
-        struct json *result = done ? jv_object() : error_value("the call was given up");
-
-        if (done)
-            jv_set_bool(result, "ok", true);
-        a->tool_call.tool = p->tool;
-        a->tool_call.result = result;
-        a->tool_call.outcome = done ? TOOL_OK : TOOL_ERROR;
-        a->tool_started = a->tool_finished = true;
-    }
-    jv_unref(answer);
-    return STATUS_OK;
+    (void)s;
+    if (a->task.on_asking)
+        a->task.on_asking(a->ctx, asking, due_ms);
+    else
+        agent_make_ready(a); /* turn_acting ends it */
 }
 
 /* Steps that the journal has finished: their result is used, nothing happens again. */
@@ -308,35 +241,39 @@ static bool replay_tool(struct agent *a, const struct pending_call *p, const str
                      NULL);
 }
 
-static bool begin_tool(struct agent *a, const struct pending_call *p, bool started_before)
+/* before NULL: it was never begun. */
+static bool begin_tool(struct agent *a, const struct pending_call *p,
+                       const struct step_record *before)
 {
-    enum effect effect = p->tool->effect;
-    enum status st = STATUS_OK;
+    const char *asked = before ? jv_get_string(jv_get(before->out, "asks"), "") : "";
 
-    a->asking = false;
-    a->durable = true;
-    a->durable_status = STATUS_OK;
-    tool_call_deinit(&a->tool_call);
-    if (a->task.scope.run) {
-        if (started_before && effect == EFFECT_ONCE)
-            st = look_back(a, p, &a->result.err);
-        if (st)
-            return agent_end(a, st, NULL);
-        intend(a, p, p->arguments);
-        a->durable = effect < EFFECT_IDEMPOTENT;
-    }
-    a->state = AGENT_ACTING;
+    a->step = tool_step_new(&(struct tool_step_spec){
+        .tool = p->tool,
+        .arguments = p->arguments,
+        .run = a->task.scope.run,
+        .path = a->wants_paths ? str_cstr(&a->path) : NULL,
+        .effect = p->tool->effect,
+        .records = true,
+        .recovered = before != NULL,
+        .was_asking = before && before->state == STEP_WAITING && strcmp(asked, "tool") == 0,
+        .started_ms = before ? before->t0_ms : 0,
+        .deadline_ms = a->deadline_ms,
+        .loop = a->host->o.loop,
+        .seams = a->host->o.seams,
+        .done = on_done,
+        .asking = on_asking,
+        .ctx = a});
+    agent_set_state(a, AGENT_ACTING);
     if (a->host->box)
         loop_box_hold(a->host->box, 1);
-    if (!a->durable)
-        journal_when_durable(a->task.scope.run, on_durable, a);
-    return true; /* turn_acting looks whether it may start */
+    tool_step_start(a->step);
+    return true; /* turn_acting looks whether it has ended */
 }
 
 static bool act_tool(struct agent *a, const struct pending_call *p)
 {
     struct step_record s = {.state = STEP_STARTED};
-    bool found = false, more;
+    bool found = false, ended, more;
     enum status st = STATUS_OK;
 
     if (a->wants_paths)
@@ -345,98 +282,65 @@ static bool act_tool(struct agent *a, const struct pending_call *p)
         st = journal_find(a->task.scope.run, str_cstr(&a->path), &found, &s, &a->result.err);
     if (st)
         return agent_end(a, st, NULL);
+    ended = found && s.state != STEP_STARTED && s.state != STEP_WAITING;
     if (p->error)
-        more = act_refused(a, p, found && s.state != STEP_STARTED);
-    else if (found && s.state != STEP_STARTED)
+        more = act_refused(a, p, ended);
+    else if (ended)
         more = replay_tool(a, p, &s);
     else
-        more = begin_tool(a, p, found);
+        more = begin_tool(a, p, found ? &s : NULL);
     if (found)
         step_record_deinit(&s);
     return more;
 }
 
-static bool take_outcome(struct agent *a)
+void turn_drop_step(struct agent *a)
 {
-    struct tool_call *c = &a->tool_call;
-    const struct pending_call *p = &a->pending[a->at];
-    struct error *err = &a->result.err;
-    bool run = a->task.scope.run != NULL;
-    const char *words = jv_get_string(jv_get(c->result, "error"), NULL);
-
-    switch (c->outcome) {
-    case TOOL_OK:
-    case TOOL_ERROR:
-        if (run)
-            finish(a, c->outcome == TOOL_OK ? STEP_OK : STEP_ERROR, c->result, words);
-        return take_result(a, p, c->result);
-    case TOOL_TIMEOUT:
-        if (run)
-            finish(a, STEP_TIMEOUT, NULL, words ? words : "the tool did not answer in time");
-        return agent_end(a,
-                         error_set(err, STATUS_TIMEOUT, "tool %s: %s", p->name,
-                                   words ? words : "no answer in time"),
-                         NULL);
-    case TOOL_CANCELLED:
-        break;
-    case TOOL_SUSPENDED:
-        if (run)
-            journal_wait(a->task.scope.run, str_cstr(&a->path), 0, "tool", c->result, 0);
-        return agent_end(a, error_set(err, STATUS_WAITING, "tool %s waits", p->name), NULL);
-    }
-    if (!a->cancelled && !a->timed_out)
-        return agent_end(a, error_set(err, STATUS_CANCELLED, "tool %s was cancelled", p->name),
-                         NULL);
-    a->state = AGENT_PERCEIVE; /* which says why */
-    return true;
+    if (!a->step)
+        return;
+    tool_step_free(a->step);
+    a->step = NULL;
+    if (a->host->box)
+        loop_box_hold(a->host->box, -1);
 }
 
-/* A tool that was asked: TOOL_OK is the result of what had happened, TOOL_ERROR says that nothing
- * had, and anything else that it cannot tell. */
-static bool take_status(struct agent *a)
+static bool take_outcome(struct agent *a)
 {
+    const struct tool_step_result *r = tool_step_result(a->step);
     const struct pending_call *p = &a->pending[a->at];
+    struct error *err = &a->result.err;
 
-    a->asking = false;
-    if (a->tool_call.outcome == TOOL_OK)
-        return true;
-    if (a->tool_call.outcome == TOOL_ERROR) {
-        a->tool_started = a->tool_finished = false;
+    if (r->fatal.status)
+        return agent_end(a, r->fatal.status, &r->fatal);
+    if (r->state == STEP_OK || r->state == STEP_ERROR) {
+        if (a->task.scope.run)
+            journal_message(a->task.scope.run, a->task.scope.path, "tool", r->out);
+        return take_result(a, p, r->out);
+    }
+    if (a->stop) {
+        agent_set_state(a, AGENT_PERCEIVE); /* which says why */
         return true;
     }
-    return agent_end(a,
-                     error_set(&a->result.err, STATUS_WAITING,
-                               "%s: did the effect of %s happen? Its tool cannot tell",
-                               str_cstr(&a->path), p->name),
-                     NULL);
+    if (r->state == STEP_TIMEOUT)
+        return agent_end(a, error_set(err, STATUS_TIMEOUT, "tool %s: %s", p->name, r->error), NULL);
+    return agent_end(a, error_set(err, STATUS_CANCELLED, "tool %s was cancelled", p->name), NULL);
 }
 
 bool turn_acting(struct agent *a)
 {
-    const struct pending_call *p = &a->pending[a->at];
-    bool more = true;
+    bool more;
 
-    if (!a->durable)
+    tool_step_poll(a->step);
+    if (tool_step_has_ended(a->step))
+        more = take_outcome(a);
+    else if (tool_step_is_asking(a->step) && !a->task.on_asking)
+        more = agent_end(
+            a,
+            error_set(&a->result.err, STATUS_WAITING, "%s waits for an answer", str_cstr(&a->path)),
+            NULL);
+    else
         return false;
-    if (!a->tool_started && (a->durable_status || a->cancelled || a->timed_out)) {
-        /* Nothing has begun: the intent stands, a resume goes on from here. */
-        a->state = AGENT_PERCEIVE;
-        more = a->durable_status ? agent_end(a, a->durable_status, NULL) : true;
-    } else {
-        if (!a->tool_started)
-            start_tool(a, p);
-        if (!a->tool_finished)
-            return false;
-        if (a->asking) {
-            more = take_status(a);
-            if (more)
-                return true; /* finished with a result, or to be started */
-        } else {
-            more = take_outcome(a);
-        }
-    }
-    if (a->host->box)
-        loop_box_hold(a->host->box, -1);
+    turn_drop_step(a);
     return more;
 }
 
@@ -454,7 +358,7 @@ bool turn_act(struct agent *a)
 
     if (a->at >= a->n_pending || a->env_over || a->restart) {
         a->turn++;
-        a->state = AGENT_PERCEIVE;
+        agent_set_state(a, AGENT_PERCEIVE);
         return true;
     }
     p = &a->pending[a->at];

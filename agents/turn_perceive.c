@@ -3,13 +3,19 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "agents/agent_state.h"
+#include "agents/turn.h"
 
 /* A new turn costs a step; its tokens are asked for when the prompt stands. */
 static enum status may_begin(const struct agent *a, struct error *err)
 {
     const struct budget *b = a->task.scope.budget;
+    int32_t most = a->task.max_model_calls;
 
+    if (most > 0 && a->turn >= most)
+        return error_set(err, STATUS_BUDGET,
+                         "the limit of %d model calls is reached: an agent without a budget; "
+                         "`budget: {steps: N}` sets another",
+                         (int)most);
     return b ? budget_fits(b, agent_now_ms(a), 1, 1, 0, err) : STATUS_OK;
 }
 
@@ -24,6 +30,6 @@ bool turn_perceive(struct agent *a)
         st = a->codec->perceive(a, &a->result.err);
     if (st)
         return agent_end(a, st, NULL);
-    a->state = AGENT_REASON;
+    agent_set_state(a, AGENT_REASON);
     return true;
 }

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agents/agent_state.h"
+#include "agents/turn.h"
 #include "runtime/base/memory.h"
 #include "runtime/store/path.h"
 
@@ -23,11 +23,26 @@ static int32_t n_fed(const struct agent *a)
     return model_of(a)->info.takes_ids ? (int32_t)a->chain.n - a->prefix_len : 0;
 }
 
+/* What the call has cost: of ids those that are new, of text what the model says. */
+static int64_t tokens_in(const struct agent *a)
+{
+    return model_of(a)->info.takes_ids ? n_fed(a) : a->call.usage.prompt;
+}
+
+static int64_t tokens_out(const struct agent *a)
+{
+    return model_of(a)->info.takes_ids ? a->call.n_ids : a->call.usage.completion;
+}
+
 /* As many as the budget has, at least 1; the rest of it is asked for by turn_perceive. */
 static enum status reserve(struct agent *a, struct error *err)
 {
     struct budget *b = a->task.scope.budget;
-    int64_t fed = n_fed(a), left = budget_tokens_left(b);
+    bool ids = model_of(a)->info.takes_ids;
+    struct model_usage guess =
+        b && !ids ? model_usage_estimate(a->call.messages, a->call.tools, NULL, NULL)
+                  : (struct model_usage){0};
+    int64_t fed = ids ? n_fed(a) : guess.prompt, left = budget_tokens_left(b);
     int64_t wanted = a->reply_cap;
 
     if (fed + 1 > left) {
@@ -46,12 +61,10 @@ static enum status reserve(struct agent *a, struct error *err)
 
 static void settle(struct agent *a)
 {
-    int64_t used = n_fed(a) + a->call.n_ids;
-
-    budget_spend(a->task.scope.budget, used - a->reserved, 0, 0);
+    budget_spend(a->task.scope.budget, tokens_in(a) + tokens_out(a) - a->reserved, 0, 0);
     a->reserved = 0;
-    a->result.tok_in += n_fed(a);
-    a->result.tok_out += a->call.n_ids;
+    a->result.tok_in += tokens_in(a);
+    a->result.tok_out += tokens_out(a);
 }
 
 static void fill_record(const struct agent *a, struct token_record *t)
@@ -88,8 +101,8 @@ static void journal_reply(struct agent *a)
     const struct model_call *c = &a->call;
     struct step_result r = {.path = str_cstr(&a->path),
                             .state = step_state_of(c->status),
-                            .tok_in = n_fed(a),
-                            .tok_out = c->n_ids};
+                            .tok_in = tokens_in(a),
+                            .tok_out = tokens_out(a)};
     struct json *out = NULL, *message = NULL;
     struct token_record t;
 
@@ -147,7 +160,7 @@ static bool take_reply(struct agent *a, bool replayed)
         a->parent = a->path;
         a->path = swap;
     }
-    a->state = AGENT_ACT;
+    agent_set_state(a, AGENT_ACT);
     return true;
 }
 
@@ -158,9 +171,9 @@ static enum status check_record(const struct agent *a, const struct token_record
 
     if (t->prefix_len != a->prefix_len || t->n_delta != n_fed(a) ||
         (bytes > 0 && memcmp(t->delta, a->chain.id + a->prefix_len, bytes) != 0))
-        return error_set(err, STATUS_CORRUPT,
+        return error_set(err, STATUS_CONFIG,
                          "the prompt that was recorded at %s is not the one that comes out now: "
-                         "template, tokenizer or environment have changed",
+                         "this release, the template, the tokenizer or the environment is another",
                          str_cstr(&a->path));
     if (t->finish < FINISH_NONE || t->finish > FINISH_ERROR)
         return error_set(err, STATUS_CORRUPT, "the record at %s ends in an unknown way",
@@ -238,6 +251,8 @@ static bool replay(struct agent *a, const struct step_record *s)
         return agent_end(a, error_set(err, st, "%s", s->err ? s->err : step_state_name(s->state)),
                          NULL);
     a->call.n_ids = 0;
+    a->call.usage =
+        (struct model_usage){.prompt = (int32_t)s->tok_in, .completion = (int32_t)s->tok_out};
     st = model_of(a)->info.takes_ids ? replay_tokens(a, err)
                                      : a->codec->replay_output(a, s->out, err);
     if (st)
@@ -250,7 +265,7 @@ static enum status open_session(struct agent *a, struct error *err)
 {
     struct model *m = model_of(a);
 
-    return a->session ? STATUS_OK : m->ops->session_open(m, &a->session, err);
+    return a->session ? STATUS_OK : m->ops->session_open(m, NULL, &a->session, err);
 }
 
 static void start_call(struct agent *a)
@@ -258,10 +273,7 @@ static void start_call(struct agent *a)
     struct model *m = model_of(a);
     struct model_call *c = &a->call;
 
-    free(c->text);
-    jv_unref(c->tool_calls);
-    c->text = NULL;
-    c->tool_calls = NULL;
+    model_call_clear_text(c);
     c->session = a->session;
     c->path = a->wants_paths ? str_cstr(&a->path) : NULL;
     c->cancelled = false;
@@ -273,9 +285,8 @@ static void start_call(struct agent *a)
     }
     c->call_id = vote_call_id(a, a->task.scope.run ? journal_call_id(str_cstr(&a->path), 0)
                                                    : rollout_call_id(a->call_base, a->turn));
-    a->state = AGENT_REASONING;
+    agent_set_state(a, AGENT_REASONING);
     a->in_flight = true;
-    a->answered = false;
     if (a->host->box)
         loop_box_hold(a->host->box, 1);
     m->ops->start(m, c);
@@ -283,7 +294,7 @@ static void start_call(struct agent *a)
 
 static enum status find_step(struct agent *a, struct step_record *s, bool *found, struct error *err)
 {
-    agent_turn_path(a);
+    turn_path(a);
     path_model(&a->path, str_cstr(&a->base), 0);
     return a->task.scope.run ? journal_find(a->task.scope.run, str_cstr(&a->path), found, s, err)
                              : STATUS_OK;
@@ -328,14 +339,16 @@ static bool failed(struct agent *a)
 
     settle(a);
     if (c->status == STATUS_CANCELLED) {
-        a->state = AGENT_PERCEIVE; /* which sees why */
-        if (!a->cancelled && !a->timed_out)
+        agent_set_state(a, AGENT_PERCEIVE); /* which sees why */
+        if (!a->stop)
             return agent_end(a, STATUS_CANCELLED, &c->err);
         return true;
     }
     if (a->task.scope.run)
         journal_reply(a);
     error_note(&c->err, "model %s", model_of(a)->info.name);
+    a->result.not_retryable = c->not_retryable;
+    a->result.retry_after_ms = c->retry_after_ms;
     return agent_end(a, c->status, &c->err);
 }
 
@@ -351,9 +364,8 @@ bool turn_reasoning(struct agent *a)
 {
     bool more = false;
 
-    if (!a->answered)
+    if (a->in_flight)
         return false;
-    a->answered = false;
     agent_stream_flush(a);
     if (a->call.status)
         return failed(a);

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agents/agent_state.h"
+#include "agents/turn.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/rng.h"
 

@@ -34,7 +34,7 @@ bool block_child_ended(struct block *b, struct frame *f, struct frame *child)
         frame_end_like(f, child);
         return false;
     }
-    frame_bind(f, child->step->id, jv_ref(child->value), step_state_name(child->end));
+    frame_bind_child(f, child->step->id, child);
     jv_unref(b->last);
     b->last = jv_ref(child->value);
     if (b->next == b->n)

@@ -16,10 +16,9 @@
 static const unsigned may_follow[FRAME_N_STATES] = {
     [FRAME_QUEUED] = TO(WORKING) | TO(ENDED) | TO(INTERRUPTED),
     [FRAME_BACKOFF] = TO(QUEUED) | TO(ENDED) | TO(INTERRUPTED),
-    [FRAME_WORKING] = TO(WAITING) | TO(SUSPENDED) | TO(STOPPING) | TO(ENDED) | TO(INTERRUPTED),
+    [FRAME_WORKING] = TO(WAITING) | TO(STOPPING) | TO(ENDED) | TO(INTERRUPTED),
     /* An answer may let the work go on, end the step, or lead to another attempt. */
     [FRAME_WAITING] = TO(WORKING) | TO(QUEUED) | TO(STOPPING) | TO(ENDED) | TO(INTERRUPTED),
-    [FRAME_SUSPENDED] = TO(STOPPING) | TO(ENDED) | TO(INTERRUPTED),
     [FRAME_STOPPING] = TO(ENDED) | TO(INTERRUPTED),
     /* Another attempt, or the question whether a call happened. */
     [FRAME_ENDED] = TO(BACKOFF) | TO(WORKING) | TO(INTERRUPTED),
@@ -308,6 +307,20 @@ bool frame_is_stopping(const struct frame *f)
 void frame_fatal(struct frame *f, const struct error *err)
 {
     f->host->ops->fatal(f->host, err);
+}
+
+bool frame_is_exhausted(const struct frame *f)
+{
+    return f->end == STEP_OK && f->error && f->step && f->step->kind == PLAN_LOOP;
+}
+
+const char *frame_state_word(const struct frame *f)
+{
+    bool is_agent = f->step && f->step->kind == PLAN_AGENT;
+
+    return is_agent && f->error && strncmp(f->error, AGENT_CUT, strlen(AGENT_CUT)) == 0
+               ? "length"
+               : step_state_name(f->end);
 }
 
 int64_t frame_now(const struct frame *f)

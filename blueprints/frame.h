@@ -10,7 +10,7 @@
 #ifndef TROUPE_BLUEPRINTS_FRAME_H
 #define TROUPE_BLUEPRINTS_FRAME_H
 
-#include "agents/turn.h"
+#include "agents/agent.h"
 #include "blueprints/plan.h"
 #include "runtime/base/memory.h"
 #include "runtime/store/path.h"
@@ -40,7 +40,6 @@ enum frame_state {
     FRAME_BACKOFF,     /* between two attempts; a timer runs */
     FRAME_WORKING,     /* a call, an agent or children are under way */
     FRAME_WAITING,     /* for an answer or a time, which a row of the store names */
-    FRAME_SUSPENDED,   /* for an answer that only a resume can take up */
     FRAME_STOPPING,    /* was asked to end early; frame_end follows */
     FRAME_ENDED,       /* how the attempt ended is in it; the pump records that */
     FRAME_INTERRUPTED, /* given up because the process ends; a resume begins it again */
@@ -100,9 +99,12 @@ struct frame {
     int32_t n_again; /* times that this attempt was begun again under its key, after a time-out */
     enum frame_record record;
     bool recovered;           /* an earlier process began it, and how it ended is not known */
+    bool was_asking;          /* ... and its tool waited for an answer */
     bool not_retryable;       /* another attempt would end alike */
+    int64_t retry_after_ms;   /* and not before this has passed; 0: not said */
     int64_t started_ms;       /* first start of this attempt; wall clock */
     int64_t deadline_ms;      /* wall clock; 0: none. The tightest around */
+    int64_t ends_ms;          /* when this one's own time is over; wall clock; 0: none */
     int64_t due_ms;           /* while waiting: when it ends by itself; 0: never */
     struct budget budget;     /* where the step has one */
     struct budget *spends;    /* this one's or the nearest around */
@@ -120,7 +122,6 @@ struct frame {
     /* What the parent sees; NULL: the step failed. */
     struct json *value;
     struct cancelled_step *cancelled; /* below it, or it itself */
-    struct question *question;        /* open, or NULL */
 };
 
 /* What all frames of a run share; the runner fills it in and answers. */
@@ -130,6 +131,7 @@ struct frame_host_ops {
      * journal, and resume goes on once the cause is gone. */
     void (*fatal)(struct frame_host *h, const struct error *err);
     void (*on_step)(struct frame_host *h, const struct frame *f, enum step_state state);
+    void (*on_text)(struct frame_host *h, const char *path, const char *text, size_t n);
     const struct agent_role *(*role)(const struct frame_host *h, const struct plan *p,
                                      const struct plan_agent *a);
 };
@@ -143,7 +145,8 @@ struct frame_host {
     struct agent_host *agents;
     struct run_budget *budget;
     int64_t max_frames;
-    bool broken; /* fatal was called: nothing more is recorded */
+    bool streams; /* somebody listens to on_text */
+    bool broken;  /* fatal was called: nothing more is recorded */
     /* The run was left waiting, so what it waited for and the limits around that went on. */
     bool was_waiting;
     /* frame.c's own. */
@@ -186,5 +189,10 @@ int64_t frame_now(const struct frame *f); /* wall clock, ms */
 /* What stands before the names of children: the path, with the attempt when there is one. */
 void frame_base(const struct frame *f, struct str *out);
 bool frame_is_leaf(const struct frame *f);
+/* A loop whose `until` never held. It ended ok, and alone among the steps that did it has words:
+ * so it is recorded. */
+bool frame_is_exhausted(const struct frame *f);
+/* The end of the step as expressions see it: "length" of an answer that was cut, ok or not. */
+const char *frame_state_word(const struct frame *f);
 
 #endif

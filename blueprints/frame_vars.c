@@ -10,6 +10,7 @@ struct json *vars_new(const struct json *inputs)
 
     jv_set_adopt(v, "inputs", jv_deep_copy(inputs));
     jv_set_adopt(v, "state", jv_object());
+    jv_set_adopt(v, "exhausted", jv_object());
     return v;
 }
 
@@ -22,6 +23,7 @@ struct json *vars_copy(const struct json *vars)
     for (void *it = NULL; (it = jv_next(vars, it, &name, &value)) != NULL;)
         jv_set_adopt(copy, name, jv_ref(value));
     jv_set_adopt(copy, "state", jv_deep_copy(jv_get(vars, "state")));
+    jv_set_adopt(copy, "exhausted", jv_deep_copy(jv_get(vars, "exhausted")));
     return copy;
 }
 
@@ -31,11 +33,17 @@ void frame_open_scope(struct frame *f)
     f->inner = vars_copy(f->vars);
 }
 
-void frame_bind(struct frame *f, const char *name, struct json *adopt_value, const char *state)
+void frame_bind(struct frame *f, const char *name, struct json *adopt_value)
 {
     jv_set_adopt(f->inner, name, adopt_value);
-    if (state)
-        jv_set_string(jv_get(f->inner, "state"), name, state);
+}
+
+void frame_bind_child(struct frame *f, const char *name, const struct frame *child)
+{
+    frame_bind(f, name, jv_ref(child->value));
+    jv_set_string(jv_get(f->inner, "state"), name, frame_state_word(child));
+    if (child->step->kind == PLAN_LOOP)
+        jv_set_bool(jv_get(f->inner, "exhausted"), name, frame_is_exhausted(child));
 }
 
 enum status vars_eval(const struct json *vars, const struct plan_value *v, struct json **out,

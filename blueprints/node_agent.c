@@ -138,27 +138,41 @@ static void on_done(void *ctx, struct agent *a, const struct agent_result *r)
     struct agent_work *w = ctx;
     struct frame *f = w->f;
 
-    if (r->state == STEP_WAITING) {
-        /* One of its calls asks; when there is an answer the agent is begun anew. */
-        agent_free(a);
-        w->agent = NULL;
-        if (frame_is_stopping(f))
-            frame_end(f, STEP_CANCELLED, NULL, NULL);
-        else
-            step_suspend(f);
-        return;
-    }
+    (void)a;
     f->used.tok_in = r->tok_in;
     f->used.tok_out = r->tok_out;
     f->used.steps = r->turns;
     f->used.calls = r->calls;
-    if (r->state == STEP_OK)
+    f->not_retryable = r->not_retryable;
+    f->retry_after_ms = r->retry_after_ms;
+    if (r->err.status == STATUS_CONFIG) /* what is recorded stays as it is */
+        frame_fatal(f, &r->err);
+    if (r->state == STEP_STARTED) /* interrupted, as the frame knows */
+        frame_end(f, STEP_CANCELLED, NULL, NULL);
+    else if (r->state == STEP_OK && r->cut_at > 0)
+        frame_end(f, STEP_OK, jv_ref(r->output),
+                  AGENT_CUT "the reply was cut after %lld tokens, which `on_length` allows",
+                  (long long)r->cut_at);
+    else if (r->state == STEP_OK)
         frame_end(f, STEP_OK, r->output ? jv_ref(r->output) : jv_null(), NULL);
     else if (r->err.message[0])
         frame_end(f, r->state, NULL, "%s%s%s", r->err.where, r->err.where[0] ? ": " : "",
                   r->err.message);
     else
         frame_end(f, r->state, NULL, NULL);
+}
+
+/* One of its calls waits for a person. */
+static void on_asking(void *ctx, bool asking, int64_t due_ms)
+{
+    struct frame *f = ((struct agent_work *)ctx)->f;
+
+    if (frame_is_stopping(f))
+        return;
+    if (asking)
+        step_record_waiting(f, due_ms);
+    else
+        step_record_going_on(f);
 }
 
 static struct env_params params_of(const struct json *env)
@@ -171,6 +185,18 @@ static struct env_params params_of(const struct json *env)
                                .profile = hard ? ENV_HARD : ENV_STD,
                                .task_seed = seed,
                                .fault_seed = env_fault_seed(seed)};
+}
+
+static void on_text(void *ctx, const char *path, const char *text, size_t n)
+{
+    struct frame_host *h = ((struct agent_work *)ctx)->f->host;
+
+    h->ops->on_text(h, path, text, n);
+}
+
+static bool is_limited(const struct plan_budget *b)
+{
+    return b->tokens || b->steps || b->calls || b->wall_ms;
 }
 
 static void fill_task(struct agent_work *w, const struct plan_agent *a)
@@ -198,6 +224,12 @@ static void fill_task(struct agent_work *w, const struct plan_agent *a)
     w->task.input = jv_kind(input) == JV_NULL ? NULL : input;
     w->task.schema = f->step->schema;
     w->task.env_ops = f->step->env;
+    w->task.may_be_cut = f->step->may_be_cut;
+    if (!f->step->env && !is_limited(&a->budget) && !is_limited(&f->step->budget))
+        w->task.max_model_calls = AGENT_MAX_MODEL_CALLS;
+    w->task.on_asking = on_asking;
+    if (f->host->streams)
+        w->task.on_text = on_text;
     if (f->step->env)
         w->task.env_params = params_of(env);
 }
@@ -223,10 +255,17 @@ static void cancel(struct frame *f)
 {
     struct agent_work *w = f->node;
 
-    if (w && w->agent)
-        agent_cancel(w->agent); /* on_done follows */
+    if (w && w->agent && f->stop == STOP_INTERRUPT)
+        agent_interrupt(w->agent); /* on_done follows */
+    else if (w && w->agent)
+        agent_cancel(w->agent);
     else
         frame_end(f, STEP_CANCELLED, NULL, NULL);
+}
+
+static void poll(struct frame *f)
+{
+    agent_poll(((struct agent_work *)f->node)->agent);
 }
 
 static void release(struct frame *f)
@@ -242,4 +281,4 @@ static void release(struct frame *f)
 }
 
 const struct node_ops node_agent_ops = {
-    .prepare = prepare, .begin = begin, .cancel = cancel, .release = release};
+    .prepare = prepare, .begin = begin, .cancel = cancel, .poll = poll, .release = release};

@@ -1,7 +1,8 @@
 /* node_loop.c - loop: its step again and again, until the condition holds or the rounds are over.
  *
- * The loop's id names the value of the last round, null before the first. It ends ok also when
- * `max` is reached; whoever minds asks state or the value.
+ * The loop's id names the value of the last round, null before the first. Where `max` is reached
+ * and `until` never held, it is exhausted: it ends ok, which `exhausted.ID` tells from a loop whose
+ * condition held, or with on_max: fail as an error.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -13,7 +14,7 @@ static void begin_round(struct frame *f, int32_t round)
     struct str path = STR_INIT;
     struct frame *child;
 
-    frame_bind(f, "round", jv_int(round), NULL);
+    frame_bind(f, "round", jv_int(round));
     frame_base(f, &base);
     path_index(&path, str_cstr(&base), round);
     child = frame_new(f, f->plan, f->step->child, str_cstr(&path), round);
@@ -33,8 +34,21 @@ static enum status prepare(struct frame *f, struct json **in, struct error *err)
 static void begin(struct frame *f)
 {
     frame_open_scope(f);
-    frame_bind(f, f->step->id, jv_null(), NULL);
+    frame_bind(f, f->step->id, jv_null());
     begin_round(f, 0);
+}
+
+static void end_at_max(struct frame *f, const struct frame *child)
+{
+    int32_t n = f->step->max_rounds;
+
+    if (!f->step->until)
+        frame_end(f, STEP_OK, jv_ref(child->value), NULL);
+    else if (f->step->fail_at_max)
+        frame_end(f, STEP_ERROR, NULL, "`until` did not hold in %d rounds", n);
+    else
+        frame_end(f, STEP_OK, jv_ref(child->value), "exhausted: `until` did not hold in %d rounds",
+                  n);
 }
 
 static void child_ended(struct frame *f, struct frame *child)
@@ -48,13 +62,15 @@ static void child_ended(struct frame *f, struct frame *child)
         frame_end_like(f, child);
         return;
     }
-    frame_bind(f, f->step->id, jv_ref(child->value), step_state_name(child->end));
+    frame_bind_child(f, f->step->id, child);
     if (f->step->until)
         st = vars_eval_bool(f, f->inner, f->step->until, "until", &holds, &err);
     if (st)
         frame_end_error(f, st, &err);
-    else if (holds || over)
+    else if (holds)
         frame_end(f, STEP_OK, jv_ref(child->value), NULL);
+    else if (over)
+        end_at_max(f, child);
     else
         begin_round(f, child->index + 1);
 }

@@ -36,6 +36,9 @@ struct plan_value;
 MUST_CHECK enum status plan_value_eval(const struct plan_value *v, const struct json *vars,
                                        struct json **out, struct error *err);
 
+/* What it always is, lent; NULL where it holds an expression. */
+const struct json *plan_value_constant(const struct plan_value *v);
+
 /* The bounds of plan_value_eval, for values from elsewhere. */
 bool plan_value_fits(const struct json *v);
 
@@ -86,9 +89,13 @@ struct plan_step {
     int32_t n_children;
     struct plan_step *otherwise; /* else of if */
     int32_t n_otherwise;
+    bool fail_at_max;         /* loop: an `until` that never held is an error */
     struct plan_value *value; /* PLAN_VALUE: computed */
-    struct plan *sub;         /* PLAN_BLUEPRINT */
-    struct json *schema;      /* the answer must fit */
+    struct plan_value *wait;  /* PLAN_WAIT: how long, or until when */
+    bool wait_is_for;
+    struct plan *sub;    /* PLAN_BLUEPRINT */
+    struct json *schema; /* the answer must fit */
+    bool may_be_cut;     /* agent: an answer that ends at max_tokens is one */
     struct plan_retry retry;
     struct plan_budget budget;
     int64_t timeout_ms;           /* 0: none; of a human step: until its deadline */
@@ -99,6 +106,8 @@ struct plan_step {
 
 struct plan {
     const char *name, *file;
+    const char *folder; /* absolute: what the file's paths are relative to; NULL: the working
+                         * folder (a run begun by 0.1) */
     struct plan_input *input;
     int32_t n_inputs;
     struct json *models; /* object: key -> model name */
@@ -137,6 +146,11 @@ struct plan_check {
 };
 MUST_CHECK enum status blueprint_check(const struct plan *p, const struct plan_check *c,
                                        struct error *err);
+
+/* Of a step `wait`: a duration with its unit in milliseconds, or a time of RFC 3339 in
+ * milliseconds since the epoch. STATUS_INVALID says what it takes. */
+MUST_CHECK enum status plan_wait_ms(bool is_for, const struct json *v, int64_t *out,
+                                    struct error *err);
 
 /* What a step may do outside: what it declares, else the strongest of what stands inside it. */
 enum effect plan_step_effect(const struct plan *p, const struct plan_step *s,

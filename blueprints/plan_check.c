@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "blueprints/plan_load.h"
-#include "tools/schema.h"
+#include "runtime/base/schema.h"
 
 static enum status check_tool(const struct plan *p, const struct plan_check *c,
                               const struct yaml_node *at, const char *name, struct error *err)
@@ -142,7 +142,6 @@ enum effect plan_step_effect(const struct plan *p, const struct plan_step *s,
 static enum status check_retry(const struct plan *p, const struct plan_check *c,
                                const struct plan_step *s, struct error *err)
 {
-    static const char *const names[] = {"none", "read", "idempotent", "once"};
     enum effect effect = plan_step_effect(p, s, c->tools);
 
     if (s->retry.max == 0 || s->kind == PLAN_TOOL || effect <= EFFECT_READ)
@@ -151,7 +150,7 @@ static enum status check_retry(const struct plan *p, const struct plan_check *c,
         err, p->yaml, yaml_get(s->node, "retry"),
         "`retry` here would repeat effects (%s) that have happened: put it on the tool's "
         "step, or declare `effect: read` if that is safe",
-        names[effect]);
+        effect_words[effect]);
 }
 
 /* The same for the inputs of a blueprint inside; that their names fit was checked when it was read.

@@ -19,9 +19,10 @@
 #define EFFECTIVE       "blueprint-effective/1"
 
 struct plan_files {
-    char *folder; /* real path, or NULL: only what is in texts */
-    char *given;  /* the folder as the user named it, with '/', or "" */
-    char *root;   /* the root file's name */
+    char *folder;  /* real path; NULL in records of 0.1 */
+    bool recorded; /* nothing is read: only what is in texts */
+    char *given;   /* the folder as the user named it, with '/', or "" */
+    char *root;    /* the root file's name */
     struct json *texts;
     size_t total;
 };
@@ -63,6 +64,7 @@ enum status plan_files_from_effective(const struct json *effective, struct plan_
 {
     const char *schema = jv_get_string(jv_get(effective, "schema"), "");
     const char *name = jv_get_string(jv_get(effective, "blueprint"), NULL);
+    const char *folder = jv_get_string(jv_get(effective, "folder"), NULL);
     struct json *texts = jv_get(effective, "files");
     struct plan_files *f;
 
@@ -71,6 +73,9 @@ enum status plan_files_from_effective(const struct json *effective, struct plan_
                          "this is no effective configuration of a blueprint (%s)", EFFECTIVE);
     f = xcalloc(1, sizeof(*f));
     f->texts = jv_ref(texts);
+    f->recorded = true;
+    if (folder)
+        f->folder = xstrdup(folder);
     f->given = xstrdup("");
     f->root = xstrdup(name);
     *out = f;
@@ -107,7 +112,7 @@ static enum status read_text(struct plan_files *f, const char *name, struct erro
     size_t n = 0;
     enum status st;
 
-    if (!f->folder)
+    if (f->recorded)
         return error_set(err, STATUS_CONFIG, "%s is not among the files of this run", name);
     if (jv_size(f->texts) == MAX_FILES)
         return error_set(err, STATUS_LIMIT, "a blueprint reads at most %d files", MAX_FILES);
@@ -190,6 +195,15 @@ enum status plan_files_resolve(const char *from, const char *reference, struct a
     return STATUS_OK;
 }
 
+const char *plan_files_folder(const struct plan_files *f, const char *name, struct arena *arena)
+{
+    const char *slash = strrchr(name, '/');
+
+    if (!f->folder || !slash)
+        return f->folder ? arena_strdup(arena, f->folder) : NULL;
+    return arena_printf(arena, "%s/%.*s", f->folder, (int)(slash - name), name);
+}
+
 void plan_files_display(const struct plan_files *f, const char *name, struct str *out)
 {
     str_puts(out, f->given);
@@ -202,6 +216,8 @@ struct json *plan_files_effective(const struct plan_files *f, const char *root)
 
     jv_set_string(v, "schema", EFFECTIVE);
     jv_set_string(v, "blueprint", root);
+    if (f->folder)
+        jv_set_string(v, "folder", f->folder);
     jv_set_adopt(v, "files", jv_ref(f->texts));
     return v;
 }

@@ -292,6 +292,7 @@ enum status plan_load(struct plan_files *files, const char *name, int depth, str
     plan_files_display(files, name, &display);
     p->file = arena_strdup(p->arena, str_cstr(&display));
     p->name = name_of(p->arena, name);
+    p->folder = plan_files_folder(files, name, p->arena);
     str_deinit(&display);
     st = plan_files_text(files, name, &text, err);
     if (!st)
@@ -314,9 +315,13 @@ static enum status load_root(struct plan_files *files, const char *root, struct 
     enum status st = plan_load(files, root, 0, &p, err);
 
     if (!st) {
-        p->effective = plan_files_effective(files, root);
-        jv_write_canonical(p->effective, &canonical);
+        struct json *texts = plan_files_effective(files, root);
+
+        jv_remove(texts, "folder"); /* the same texts elsewhere are the same blueprint */
+        jv_write_canonical(texts, &canonical);
         p->hash = sha256_of(str_cstr(&canonical), canonical.len);
+        p->effective = plan_files_effective(files, root);
+        jv_unref(texts);
         *out = p;
     }
     str_deinit(&canonical);

@@ -27,6 +27,8 @@ MUST_CHECK enum status plan_files_resolve(const char *from, const char *referenc
                                           struct error *err);
 /* The name for messages: with the folder as the user gave it. */
 void plan_files_display(const struct plan_files *f, const char *name, struct str *out);
+/* The absolute folder of the file `name`, in the arena; NULL: a record of 0.1 does not tell. */
+const char *plan_files_folder(const struct plan_files *f, const char *name, struct arena *arena);
 /* All that was read: new reference. */
 struct json *plan_files_effective(const struct plan_files *f, const char *root);
 
@@ -75,6 +77,8 @@ MUST_CHECK enum status part_schema(struct plan_loader *l, const struct yaml_node
 const char *part_file_reference(const struct yaml_node *scalar);
 MUST_CHECK enum status part_include(struct plan_loader *l, const struct yaml_node *scalar,
                                     const char **text);
+
+#define PLAN_MAX_DURATION_MS ((int64_t)366 * 24 * 3600 * 1000)
 
 /* ---- plan_value.c */
 MUST_CHECK enum status plan_value_load(struct plan_loader *l, const struct yaml_node *node,

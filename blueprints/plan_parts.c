@@ -7,11 +7,10 @@
 
 #include "blueprints/plan_load.h"
 #include "runtime/base/map.h"
+#include "runtime/base/schema.h"
 #include "runtime/base/text.h"
-#include "tools/schema.h"
 
-#define FILE_SCHEME     "file://"
-#define MAX_DURATION_MS ((int64_t)366 * 24 * 3600 * 1000)
+#define FILE_SCHEME "file://"
 
 struct json *plan_keep(struct plan_loader *l, struct json *adopt)
 {
@@ -162,7 +161,7 @@ enum status part_duration(struct plan_loader *l, const struct yaml_node *map, co
         return PLAN_FAULT(l, node,
                           "`%s` takes a duration with its unit (ms, s, m, h, d), as in 90s, got %s",
                           key, found(l, node));
-    if (ms <= 0 || ms > MAX_DURATION_MS)
+    if (ms <= 0 || ms > PLAN_MAX_DURATION_MS)
         return PLAN_FAULT(l, node, "`%s` takes a duration above 0 and up to 366d, got %s", key,
                           found(l, node));
     *out_ms = ms;

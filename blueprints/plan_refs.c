@@ -1,9 +1,9 @@
 /* plan_refs.c - every name that an expression reads must be there when it is read.
  *
- * A step sees inputs, state, the steps above it in its own list and in the lists around it; the
- * body of a map sees item and index, the body of a loop sees round and the loop's own id: the last
- * round's value. What stands inside a list is not seen from outside. An id that is visible cannot
- * be given again.
+ * A step sees inputs, state, exhausted, the steps above it in its own list and in the lists around
+ * it; the body of a map sees item and index, the body of a loop sees round and the loop's own id:
+ * the last round's value. What stands inside a list is not seen from outside. An id that is visible
+ * cannot be given again.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -91,19 +91,20 @@ static enum status fault(struct scope_check *c, const char *name, const struct y
             "step `%.80s` is not visible here: a step sees those above it, not "
             "those below or inside another one",
             name);
-    names = xcalloc(c->n + 2, sizeof(*names));
+    names = xcalloc(c->n + 3, sizeof(*names));
     names[0] = "inputs";
     names[1] = "state";
+    names[2] = "exhausted";
     for (size_t i = 0; i < c->n; i++)
-        names[i + 2] = c->name[i];
-    near = nearest_word(name, names, c->n + 2);
+        names[i + 3] = c->name[i];
+    near = nearest_word(name, names, c->n + 3);
     free(names);
     if (near)
         return yaml_error_within(c->l->err, p->yaml, at, column,
                                  "nothing is named `%.80s`; did you mean `%s`?", name, near);
     return yaml_error_within(
         c->l->err, p->yaml, at, column,
-        "nothing is named `%.80s`; there are inputs, state and the steps above", name);
+        "nothing is named `%.80s`; there are inputs, state, exhausted and the steps above", name);
 }
 
 /* `inputs.FIELD`, where FIELD is not declared. */
@@ -132,7 +133,7 @@ static enum status check_reference(void *ctx, struct expr_reference r, const str
 
     if (strcmp(name, "inputs") == 0)
         return r.field ? check_input(c, r.field, at) : STATUS_OK;
-    if (strcmp(name, "state") == 0 ||
+    if (strcmp(name, "state") == 0 || strcmp(name, "exhausted") == 0 ||
         (c->in_map && (strcmp(name, "item") == 0 || strcmp(name, "index") == 0)) ||
         (c->in_loop && strcmp(name, "round") == 0) || is_visible(c, name))
         return STATUS_OK;
@@ -141,9 +142,9 @@ static enum status check_reference(void *ctx, struct expr_reference r, const str
 
 static enum status check_values(struct scope_check *c, const struct plan_step *s)
 {
-    const struct plan_value *values[] = {s->in,       s->env_horizon, s->env_noise,
-                                         s->env_seed, s->env_profile, s->prompt,
-                                         s->over,     s->cond,        s->value};
+    const struct plan_value *values[] = {s->in,          s->env_horizon, s->env_noise, s->env_seed,
+                                         s->env_profile, s->prompt,      s->over,      s->cond,
+                                         s->value,       s->wait};
     enum status st = STATUS_OK;
 
     for (size_t i = 0; !st && i < ARRAY_LEN(values); i++)

@@ -142,7 +142,6 @@ static enum status value_of(struct plan_loader *l, const struct yaml_node *node,
 static enum status load_common(struct plan_loader *l, const struct yaml_node *node,
                                struct plan_step *s)
 {
-    static const char *const effects[] = {"none", "read", "idempotent", "once"};
     static const char *const on_error[] = {"fail", "continue"};
     int after = 0;
     enum status st = value_of(l, node, "in", &s->in);
@@ -156,7 +155,7 @@ static enum status load_common(struct plan_loader *l, const struct yaml_node *no
     if (!st)
         st = part_duration(l, node, "timeout", &s->timeout_ms);
     if (!st)
-        st = part_word(l, node, "effect", effects, ARRAY_LEN(effects), &s->effect);
+        st = part_word(l, node, "effect", effect_words, N_EFFECTS, &s->effect);
     if (!st)
         st = part_word(l, node, "on_error", on_error, ARRAY_LEN(on_error), &after);
     s->on_error = on_error[after];
@@ -212,8 +211,8 @@ static bool is_name(const char *id)
 
 static enum status check_id(struct plan_loader *l, const struct yaml_node *key, const char *id)
 {
-    static const char *const reserved[] = {"inputs", "state", "item",  "index", "round",
-                                           "memory", "true",  "false", "null",  "in"};
+    static const char *const reserved[] = {"inputs", "state", "exhausted", "item", "index", "round",
+                                           "memory", "true",  "false",     "null", "in"};
 
     for (size_t i = 0; i < ARRAY_LEN(reserved); i++) {
         if (strcmp(id, reserved[i]) == 0)
@@ -308,11 +307,16 @@ static enum status load_agent(struct plan_loader *l, const struct yaml_node *nod
 {
     const char *names[MAX_STEP_KEYS];
     const struct plan *p = l->plan;
+    static const char *const on_length[] = {"fail", "continue"};
+    int cut = 0;
     const char *near;
     enum status st = part_string(l, node, "agent", &s->agent);
 
+    if (!st)
+        st = part_word(l, node, "on_length", on_length, ARRAY_LEN(on_length), &cut);
     if (st)
         return st;
+    s->may_be_cut = cut == 1;
     if (!plan_agent_find(p, s->agent)) {
         size_t n = 0;
 
@@ -440,9 +444,11 @@ static enum status load_map(struct plan_loader *l, const struct yaml_node *node,
 static enum status load_loop(struct plan_loader *l, const struct yaml_node *node,
                              struct plan_step *s)
 {
-    static const char *const keys[] = {"until", "max"};
+    static const char *const keys[] = {"until", "max", "on_max"};
+    static const char *const on_max[] = {"continue", "fail"};
     const struct yaml_node *loop = yaml_get(node, "loop");
     int64_t max = 0;
+    int at_max = 0;
     enum status st = part_mapping(l, loop, "`loop`");
 
     if (!st)
@@ -454,6 +460,37 @@ static enum status load_loop(struct plan_loader *l, const struct yaml_node *node
     s->max_rounds = (int32_t)max;
     if (!st && yaml_get(loop, "until"))
         st = plan_value_load_condition(l, yaml_get(loop, "until"), &s->until);
+    if (!st)
+        st = part_word(l, loop, "on_max", on_max, ARRAY_LEN(on_max), &at_max);
+    if (!st && yaml_get(loop, "on_max") && !s->until)
+        st = PLAN_FAULT(l, yaml_get(loop, "on_max"),
+                        "`on_max` needs `until`: a loop without it ends at `max`");
+    s->fail_at_max = at_max == 1;
+    return st;
+}
+
+static enum status load_wait(struct plan_loader *l, const struct yaml_node *node,
+                             struct plan_step *s)
+{
+    static const char *const keys[] = {"for", "until"};
+    const struct yaml_node *wait = yaml_get(node, "wait");
+    struct error fault = ERROR_INIT;
+    const struct json *constant;
+    int64_t ms;
+    enum status st = part_mapping(l, wait, "`wait`");
+
+    if (!st)
+        st = yaml_check_keys(l->plan->yaml, wait, keys, ARRAY_LEN(keys), l->err);
+    if (st)
+        return st;
+    s->wait_is_for = yaml_get(wait, "for") != NULL;
+    if (yaml_size(wait) != 1)
+        return PLAN_FAULT(l, wait, "`wait` takes one of `for` (a duration) and `until` (a time)");
+    wait = yaml_get(wait, s->wait_is_for ? "for" : "until");
+    st = plan_value_load(l, wait, &s->wait);
+    constant = st ? NULL : plan_value_constant(s->wait);
+    if (constant && plan_wait_ms(s->wait_is_for, constant, &ms, &fault))
+        st = PLAN_FAULT(l, wait, "%s", fault.message);
     return st;
 }
 

@@ -218,6 +218,11 @@ static enum status eval(const struct plan_value *v, const struct json *vars, str
     return STATUS_OK;
 }
 
+const struct json *plan_value_constant(const struct plan_value *v)
+{
+    return v && v->kind == VALUE_CONSTANT ? v->constant : NULL;
+}
+
 /* Counts bytes and depth as they would be written, and stops at the limits: values share their
  * parts by reference, so that a small tree can stand for a huge text. */
 static bool fits(const struct json *v, int depth, size_t *room)

@@ -103,8 +103,10 @@ static void look(const struct frame *f, struct runner_open *out)
         look(c, out);
     if (!frame_is_leaf(f) && f->state != FRAME_BACKOFF)
         return;
-    if (f->state == FRAME_SUSPENDED || (f->state == FRAME_WAITING && due == 0))
+    if (f->state == FRAME_WAITING && due == 0)
         out->n_unlimited++;
+    else if (f->state == FRAME_WAITING && f->step->kind == PLAN_WAIT)
+        out->n_waits++;
     else if (f->state == FRAME_WAITING)
         out->n_questions++;
     else
@@ -138,7 +140,7 @@ static void on_durable(void *ctx, enum status status, const struct error *err)
     struct runner *r = ctx;
 
     if (status) {
-        r->result.status = "error";
+        r->result.status = RUN_ERROR;
         r->result.output = NULL;
         if (err)
             r->result.err = *err;
@@ -146,6 +148,24 @@ static void on_durable(void *ctx, enum status status, const struct error *err)
             error_set(&r->result.err, status, "the store did not take the end of the run");
     }
     report_end(r);
+}
+
+static enum run_status end_of(const struct runner *r)
+{
+    switch (r->root->end) {
+    case STEP_OK:
+        return RUN_OK;
+    case STEP_TIMEOUT:
+        return RUN_TIMEOUT;
+    case STEP_BUDGET:
+        return RUN_BUDGET;
+    case STEP_CANCELLED:
+        return RUN_CANCELLED;
+    case STEP_REJECTED:
+        return RUN_REJECTED;
+    default:
+        return RUN_ERROR;
+    }
 }
 
 static enum status status_of(enum step_state end)
@@ -166,7 +186,7 @@ static enum status status_of(enum step_state end)
     }
 }
 
-static void begin_conclusion(struct runner *r, const char *status)
+static void begin_conclusion(struct runner *r, enum run_status status)
 {
     struct runner_result *result = &r->result;
 
@@ -180,7 +200,7 @@ static void begin_conclusion(struct runner *r, const char *status)
 }
 
 /* The run has ended, or waits: into its row. */
-static void conclude(struct runner *r, const char *status)
+static void conclude(struct runner *r, enum run_status status)
 {
     const char *words = NULL;
 
@@ -189,7 +209,8 @@ static void conclude(struct runner *r, const char *status)
         words = r->root->error;
         r->result.output = r->root->value;
         if (r->root->end != STEP_OK)
-            error_set(&r->result.err, status_of(r->root->end), "%s", words ? words : status);
+            error_set(&r->result.err, status_of(r->root->end), "%s",
+                      words ? words : run_status_word(status));
     }
     if (!r->had_ended) {
         run_budget_write(&r->budget, r->run, r->host.seams);
@@ -201,21 +222,21 @@ static void conclude(struct runner *r, const char *status)
 static void conclude_root(struct runner *r)
 {
     if (r->fatal.status) {
-        begin_conclusion(r, "error");
+        begin_conclusion(r, RUN_ERROR);
         r->result.err = r->fatal;
         report_end(r);
     } else if (r->root->state == FRAME_INTERRUPTED) {
-        begin_conclusion(r, "running");
+        begin_conclusion(r, RUN_RUNNING);
         journal_when_durable(r->run, on_durable, r);
     } else {
-        conclude(r, step_state_name(r->root->end));
+        conclude(r, end_of(r));
     }
 }
 
 /* Nothing works, so the run waits: may the process leave it there? */
 static bool leaves(const struct runner *r, const struct runner_open *open)
 {
-    if (r->leaving || r->frames.n_in[FRAME_SUSPENDED] > 0 || r->host.stay == RUNNER_STAY_WORK)
+    if (r->leaving || r->host.stay == RUNNER_STAY_WORK)
         return true;
     return r->host.stay == RUNNER_STAY_WAITS && open->n_waits == 0;
 }
@@ -242,7 +263,7 @@ static void consider_end(struct runner *r)
     if (!leaves(r, &open))
         return;
     r->result.next_due_ms = open.next_due_ms;
-    conclude(r, "waiting");
+    conclude(r, RUN_WAITING);
 }
 
 /* ---- while it runs */
@@ -366,8 +387,15 @@ static void on_step(struct frame_host *h, const struct frame *f, enum step_state
         host->on_step(host->ctx, f->path, plan_kind_name(f->step->kind), state);
 }
 
+static void on_text(struct frame_host *h, const char *path, const char *text, size_t n)
+{
+    const struct runner_host *host = &runner_of(h)->host;
+
+    host->on_text(host->ctx, path, text, n);
+}
+
 static const struct frame_host_ops frame_ops = {
-    .wake = wake, .fatal = fatal, .on_step = on_step, .role = runner_role};
+    .wake = wake, .fatal = fatal, .on_step = on_step, .on_text = on_text, .role = runner_role};
 
 static void host_frames(struct runner *r)
 {
@@ -381,21 +409,16 @@ static void host_frames(struct runner *r)
                             .run = r->run,
                             .tools = h->tools,
                             .agents = h->agents,
+                            .streams = h->on_text != NULL,
                             .budget = &r->budget,
                             .max_frames = h->max_steps > 0 ? h->max_steps : RUNNER_MAX_STEPS};
 }
 
-struct left {
-    struct json *counters;
-    char status[24];
-};
-
-static bool take_row(void *ctx, const struct run_row *row)
+static bool take_status(void *ctx, const struct run_row *row)
 {
-    struct left *left = ctx;
+    enum run_status *status = ctx;
 
-    left->counters = row->budget ? jv_deep_copy(row->budget) : NULL;
-    snprintf(left->status, sizeof(left->status), "%s", row->status);
+    *status = row->status;
     return false;
 }
 
@@ -403,66 +426,66 @@ static bool take_row(void *ctx, const struct run_row *row)
 static enum status take_up(struct runner *r, struct error *err)
 {
     struct store_reader *q = NULL;
-    struct left left = {0};
+    enum run_status was = RUN_RUNNING;
     enum status st = STATUS_OK;
 
     if (run_is_resumed(r->run))
         st = store_reader_open(r->host.store, &q, err);
     if (q)
-        st = query_run(q, run_uuid(r->run), take_row, &left, err);
-    run_budget_init(&r->budget, r->plan, r->host.seams, left.counters);
-    jv_unref(left.counters);
-    r->frames.was_waiting = strcmp(left.status, "waiting") == 0;
-    r->had_ended = strcmp(left.status, "ok") == 0;
-    if (!st && q && !r->had_ended && !r->frames.was_waiting && strcmp(left.status, "running") != 0)
-        st = error_set(err, STATUS_USAGE, "the run has ended: %s", left.status);
+        st = query_run(q, run_uuid(r->run), take_status, &was, err);
+    run_budget_init(&r->budget, r->plan, r->host.seams, run_budget(r->run));
+    r->frames.was_waiting = was == RUN_WAITING;
+    r->had_ended = was == RUN_OK;
+    if (!st && !r->had_ended && run_status_is_final(was))
+        st = error_set(err, STATUS_USAGE, "the run has ended: %s", run_status_word(was));
     store_reader_close(q);
     return st;
 }
 
-static enum status prepare(struct runner *r, const struct json *inputs, struct error *err)
+enum status runner_new(const struct runner_host *h, const struct plan *plan, struct runner **out,
+                       struct error *err)
 {
-    struct plan_check check = {.tools = r->host.tools,
-                               .unattended = r->host.unattended,
-                               .resumed = run_is_resumed(r->run)};
-    enum status st = take_up(r, err);
-
-    if (!st)
-        st = plan_inputs(r->plan, inputs, &r->inputs, err);
-    if (!st)
-        st = blueprint_check(r->plan, &check, err);
-    return st ? st : runner_make_roles(r, r->plan, err);
-}
-
-enum status runner_start(const struct runner_host *h, const struct plan *plan, struct run *run,
-                         const struct json *inputs, runner_done done, void *ctx,
-                         struct runner **out, struct error *err)
-{
+    struct plan_check check = {
+        .tools = h->tools, .unattended = h->unattended, .resumed = h->resumed};
     struct runner *r = xcalloc(1, sizeof(*r));
-    bool cancelled = false;
     enum status st;
 
     r->host = *h;
     r->plan = plan;
-    r->run = run;
-    r->done = done;
-    r->ctx = ctx;
-    host_frames(r);
-    st = prepare(r, inputs, err);
-    if (!st && run_is_resumed(run)) /* an owner that died may not have come to it */
-        st = run_poll_cancelled(run, &cancelled, err);
+    st = blueprint_check(plan, &check, err);
+    if (!st)
+        st = runner_make_roles(r, plan, err);
     if (st) {
         runner_free(r);
         return st;
     }
+    *out = r;
+    return STATUS_OK;
+}
+
+enum status runner_start(struct runner *r, struct run *run, struct json *inputs, runner_done done,
+                         void *ctx, struct error *err)
+{
+    bool cancelled = false;
+    enum status st;
+
+    r->run = run;
+    r->done = done;
+    r->ctx = ctx;
+    host_frames(r);
+    st = take_up(r, err);
+    if (!st && run_is_resumed(run)) /* an owner that died may not have come to it */
+        st = run_poll_cancelled(run, &cancelled, err);
+    if (st)
+        return st;
+    r->inputs = jv_ref(inputs);
     if (run_is_resumed(run) && !r->had_ended)
-        run_set_status(run, "running", NULL, NULL);
-    r->tick = loop_tick_new(h->loop, on_tick, r);
+        run_set_status(run, RUN_RUNNING, NULL, NULL);
+    r->tick = loop_tick_new(r->host.loop, on_tick, r);
     runner_root_new(r);
     set_poll(r);
     if (cancelled)
         runner_cancel(r);
-    *out = r;
     return STATUS_OK;
 }
 

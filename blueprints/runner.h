@@ -9,7 +9,7 @@
 #ifndef TROUPE_BLUEPRINTS_RUNNER_H
 #define TROUPE_BLUEPRINTS_RUNNER_H
 
-#include "agents/turn.h"
+#include "agents/agent.h"
 #include "blueprints/plan.h"
 
 /* When the runner is done with "waiting": resume goes on later. */
@@ -25,22 +25,25 @@ struct runner_host {
     struct tool_registry *tools;
     struct store *store;
     const struct seams *seams;
-    /* The model for a name of the plan (after --model overrides); lent; asked once a role. */
-    enum status (*model)(void *ctx, const char *role, const char *name, struct model **out,
-                         struct error *err);
+    /* The model of an agent of p (the run's plan or one below it); lent; asked once an agent. */
+    enum status (*model)(void *ctx, const struct plan *p, const struct plan_agent *a,
+                         struct model **out, struct error *err);
     /* Progress: a step began or ended. May be NULL. */
     void (*on_step)(void *ctx, const char *path, const char *kind, enum step_state state);
+    /* Provisional text of the model call at `path`. May be NULL. */
+    void (*on_text)(void *ctx, const char *path, const char *text, size_t n);
     void *ctx;
     enum runner_stay stay;
+    bool resumed;    /* steps of it have run */
     bool unattended; /* nobody answers: every question needs a default, or the run does not begin */
     int64_t max_steps; /* of a run, each item and round counted; 0: RUNNER_MAX_STEPS */
 };
 #define RUNNER_MAX_STEPS 1000000
 
 struct runner_result {
-    /* "ok", "error", "timeout", "budget", "cancelled", "rejected"; "waiting" and "running" (it was
-     * interrupted) when the run is not over: resume goes on. */
-    const char *status;
+    /* RUN_WAITING, or RUN_RUNNING (it was interrupted), when the run is not over: resume goes on.
+     */
+    enum run_status status;
     struct json *output; /* lent for the call */
     struct error err;
     int64_t steps, tok_in, tok_out, wall_ms; /* of this process */
@@ -49,27 +52,30 @@ struct runner_result {
 struct runner;
 typedef void (*runner_done)(void *ctx, struct runner *r, const struct runner_result *result);
 
-/* inputs: an object, checked against plan->input (STATUS_USAGE names the input). The run row's
- * config holds
- * {"plan": effective, "inputs": ..., "options": ...}; a resumed run gets both from there. Models
- * are opened and tools looked up here, so that what is missing fails before the first step. A run
- * that has ended is refused (STATUS_USAGE), unless it ended `ok`: then its result comes again, and
- * nothing is written. done is called from the loop, once, when what it
- * reports is durable; the caller drains store_reply_box. */
-MUST_CHECK enum status runner_start(const struct runner_host *h, const struct plan *plan,
-                                    struct run *run, const struct json *inputs, runner_done done,
-                                    void *ctx, struct runner **out, struct error *err);
+/* Checks the plan against the tools that are there and asks for its models: what is missing fails
+ * here, before there is a run. plan is lent for the runner's life. */
+MUST_CHECK enum status runner_new(const struct runner_host *h, const struct plan *plan,
+                                  struct runner **out, struct error *err);
+/* inputs: as plan_inputs made them; a reference is taken. The run row's config holds {"plan":
+ * effective, "inputs": ...}; a resumed run gets both from there. A run that has ended is refused
+ * (STATUS_USAGE), unless it ended `ok`: then its result comes again, and nothing is written. done
+ * is called from the loop, once, when what it reports is durable; the caller drains
+ * store_reply_box. Until then the runner holds the loop open, posts what it writes once a turn, and
+ * looks for a cancellation. */
+MUST_CHECK enum status runner_start(struct runner *r, struct run *run, struct json *inputs,
+                                    runner_done done, void *ctx, struct error *err);
 /* Ends the run as cancelled; done follows. */
 void runner_cancel(struct runner *r);
 /* The process ends (Ctrl-C): what is in flight is given up, nothing more is recorded of it, and
- * done follows with "running"; the run can be resumed. */
+ * done follows with RUN_RUNNING; the run can be resumed. */
 void runner_interrupt(struct runner *r);
-/* The time of the whole run is over: it ends as "timeout", with these words as its error. */
+/* The time of the whole run is over: it ends as RUN_TIMEOUT, with these words as its error. */
 void runner_time_out(struct runner *r, const char *words);
-/* Done with "waiting" as soon as nothing but questions and waits is open: for a caller that no
+/* Done with RUN_WAITING as soon as nothing but questions and waits is open: for a caller that no
  * longer stays. */
 void runner_leave(struct runner *r);
-void runner_free(struct runner *r); /* after done; allowed inside it */
+/* After done, allowed inside it; or one that was never started. */
+void runner_free(struct runner *r);
 
 /* What a run that goes on has open. A run in which only n_unlimited is not 0 can only be moved by
  * an answer. */
@@ -77,14 +83,9 @@ struct runner_open {
     int64_t n_working;   /* calls, agents, retries to come */
     int64_t n_waits;     /* steps `wait` */
     int64_t n_questions; /* with a deadline, of their own or of a step around them */
-    int64_t n_unlimited; /* questions without one, and agents that wait for an answer */
+    int64_t n_unlimited; /* questions without one */
     int64_t next_due_ms; /* the earliest deadline, end of a wait or retry; wall clock; 0: none */
 };
 void runner_look(const struct runner *r, struct runner_open *out);
-
-/* An answer from the command line, for the question of a wait row: one of its options by its text,
- * else the text itself. STATUS_USAGE names the options. */
-MUST_CHECK enum status runner_answer_from_text(const struct json *prompt, const char *text,
-                                               struct json **out, struct error *err);
 
 #endif

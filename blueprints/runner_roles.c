@@ -30,13 +30,15 @@ static enum status find_tools(const struct runner *r, const struct plan *p,
         if (!t)
             return yaml_error(err, p->yaml, yaml_at(yaml_get(a->node, "tools"), (size_t)i),
                               "no tool `%.80s`", a->tools[i]);
-        role->tools[role->n_tools++] = t;
+        role->tools[role->n_tools++] = tool_ref(t);
     }
     return STATUS_OK;
 }
 
 static void role_free(struct agent_role *role)
 {
+    for (int32_t i = 0; i < role->n_tools; i++)
+        tool_unref(role->tools[i]);
     free(role->tools);
     free(role);
 }
@@ -57,7 +59,7 @@ static enum status make_role(struct runner *r, const struct plan *p, const struc
     role->max_reply_tokens = a->max_tokens;
     st = find_tools(r, p, a, role, err);
     if (!st)
-        st = r->host.model(r->host.ctx, a->role, plan_agent_model(p, a), &role->model, err);
+        st = r->host.model(r->host.ctx, p, a, &role->model, err);
     if (st) {
         role_free(role);
         return st;

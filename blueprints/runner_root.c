@@ -58,7 +58,7 @@ void runner_root_new(struct runner *r)
     r->root = f;
     if (p->budget.wall_ms > 0) {
         left = left > 0 ? left : 0;
-        f->deadline_ms = r->budget.began_ms + left;
+        f->deadline_ms = f->ends_ms = r->budget.began_ms + left;
         f->time_words = run_budget_wall_words(p->budget.wall_ms);
         f->timer = loop_timer_new(r->host.loop, left, on_wall, f);
     }

@@ -30,8 +30,10 @@ void step_record_cancelled(struct frame *f);
 void step_report(const struct frame *f, enum step_state state);
 /* The step waits for an answer or a time. */
 void step_record_waiting(struct frame *f, int64_t due_ms);
-/* It waits for an answer that only a resume can take up. */
-void step_suspend(struct frame *f);
+/* The same of one whose record says so already. */
+void step_wait(struct frame *f, int64_t due_ms);
+/* The answer is there, and the attempt goes on. */
+void step_record_going_on(struct frame *f);
 /* The attempt is over with these words; another one begins at once. */
 void step_begin_again(struct frame *f, const char *why);
 /* What the attempt left, so that another can begin. */

@@ -75,8 +75,37 @@ static void set_limits(struct frame *f)
         free(f->time_words);
         f->time_words = run_budget_wall_words(limits.wall_ms);
     }
-    f->deadline_ms = tighter(f->deadline_ms, frame_now(f) + ms);
+    f->ends_ms = frame_now(f) + ms;
+    f->deadline_ms = tighter(f->deadline_ms, f->ends_ms);
     f->timer = loop_timer_new(f->host->loop, ms, on_time, f);
+}
+
+/* The outermost step around f whose time is over. */
+static struct frame *overdue_around(const struct frame *f)
+{
+    struct frame *overdue = NULL;
+
+    for (struct frame *up = f->parent; up; up = up->parent) {
+        if (up->ends_ms && frame_now(f) >= up->ends_ms)
+            overdue = up;
+    }
+    return overdue;
+}
+
+/* Nothing begins after its time. What an earlier process left open is taken up all the same, so
+ * that it ends and what it waited for is closed. */
+static bool ends_as_overdue(struct frame *f)
+{
+    struct frame *overdue = overdue_around(f);
+
+    if (!overdue)
+        return false;
+    if (f->recovered) {
+        frame_set_state(f, FRAME_WORKING);
+        step_intend(f);
+    }
+    frame_time_out(overdue);
+    return true;
 }
 
 static void begin_attempt(struct frame *f)
@@ -87,6 +116,8 @@ static void begin_attempt(struct frame *f)
 
     if (!f->recovered)
         f->started_ms = frame_now(f);
+    if (ends_as_overdue(f))
+        return;
     set_limits(f);
     frame_set_state(f, FRAME_WORKING);
     step_intend(f);
@@ -119,6 +150,8 @@ static bool take_record(struct frame *f, struct step_record *rec)
     /* Cancelled with the step around it, which has not ended: it runs again too. */
     if (rec->state == STEP_STARTED || rec->state == STEP_WAITING || rec->state == STEP_CANCELLED) {
         f->recovered = true;
+        f->was_asking = rec->state == STEP_WAITING &&
+                        strcmp(jv_get_string(jv_get(rec->out, "asks"), ""), "tool") == 0;
         return false;
     }
     f->record = RECORD_END;

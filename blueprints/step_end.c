@@ -123,6 +123,9 @@ static void retry(struct frame *f, bool same)
     for (int32_t i = 0; i < f->attempt + f->n_again && ms < BACKOFF_MOST_MS; i++)
         ms *= f->step->retry.backoff;
     ms = ms < BACKOFF_MOST_MS ? ms : BACKOFF_MOST_MS;
+    if (f->retry_after_ms > ms)
+        ms = (double)f->retry_after_ms;
+    f->retry_after_ms = 0;
     step_reset(f);
     f->attempt += same ? 0 : 1;
     f->n_again += same ? 1 : 0;
@@ -157,7 +160,7 @@ static void set_value(struct frame *f)
         f->value = f->out ? jv_ref(f->out) : jv_null();
     } else if (goes_on && f->stop < STOP_CANCEL) {
         f->value = jv_object();
-        jv_set_string(f->value, "status", step_state_name(f->end));
+        jv_set_string(f->value, "status", frame_state_word(f));
         jv_set_string(f->value, "error", f->error ? f->error : "");
     }
 }

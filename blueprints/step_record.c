@@ -22,13 +22,12 @@ void step_report(const struct frame *f, enum step_state state)
     f->host->ops->on_step(f->host, f, state);
 }
 
-void step_intend(struct frame *f)
+static void write_intent(struct frame *f)
 {
     enum plan_kind kind = f->step->kind;
     bool shows_input =
         kind == PLAN_AGENT || kind == PLAN_TOOL || kind == PLAN_HUMAN || kind == PLAN_BLUEPRINT;
 
-    assert(f->record == RECORD_NONE);
     journal_intend(f->host->run, &(struct step_intent){.path = f->path,
                                                        .attempt = f->attempt,
                                                        .kind = plan_kind_name(kind),
@@ -36,6 +35,12 @@ void step_intend(struct frame *f)
                                                        .effect = step_effect(f),
                                                        .args = shows_input ? f->in : NULL,
                                                        .in_hash = f->in_hash});
+}
+
+void step_intend(struct frame *f)
+{
+    assert(f->record == RECORD_NONE);
+    write_intent(f);
     f->record = RECORD_INTENT;
     step_report(f, STEP_STARTED);
 }
@@ -72,20 +77,26 @@ void step_record_cancelled(struct frame *f)
     }
 }
 
-void step_record_waiting(struct frame *f, int64_t due_ms)
+void step_wait(struct frame *f, int64_t due_ms)
 {
     f->due_ms = due_ms;
     frame_set_state(f, FRAME_WAITING);
-    write_state(f, STEP_WAITING);
     step_report(f, STEP_WAITING);
+    f->host->ops->wake(f->host); /* nothing else may be at work */
 }
 
-void step_suspend(struct frame *f)
+void step_record_waiting(struct frame *f, int64_t due_ms)
 {
-    frame_set_state(f, FRAME_SUSPENDED);
     write_state(f, STEP_WAITING);
-    step_report(f, STEP_WAITING);
-    f->host->ops->wake(f->host);
+    step_wait(f, due_ms);
+}
+
+void step_record_going_on(struct frame *f)
+{
+    assert(f->record == RECORD_INTENT);
+    f->due_ms = 0;
+    frame_set_state(f, FRAME_WORKING);
+    write_intent(f);
 }
 
 void step_reset(struct frame *f)
@@ -101,10 +112,10 @@ void step_reset(struct frame *f)
     f->error = NULL;
     f->error_has_path = false;
     f->record = RECORD_NONE;
-    f->recovered = false;
+    f->recovered = f->was_asking = false;
     f->end = STEP_STARTED;
     f->stop = STOP_NONE;
-    f->due_ms = 0;
+    f->due_ms = f->ends_ms = 0;
     f->used = (struct frame_usage){0};
 }
 

@@ -5,7 +5,10 @@
  * answer comes through `reply` on the thread that drains it. A model that `takes_ids` is fed
  * exact token ids (token in, token out); another gets messages and gives text.
  *
- * Sessions and calls of one model are used from one thread (the loop's, or a driver's) at a time.
+ * A session and its calls are used from one thread at a time (a loop's, or a driver's); sessions of
+ * one model may belong to different threads. A reply is posted from any thread.
+ *
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_MODELS_MODEL_H
 #define TROUPE_MODELS_MODEL_H
@@ -43,6 +46,19 @@ struct sampling {
 struct model;
 struct model_session;
 
+/* Tokens of one call. */
+struct model_usage {
+    int32_t prompt;     /* read, from pages or anew */
+    int32_t cached;     /* of the prompt, served from pages */
+    int32_t completion; /* sampled, thoughts included */
+    int32_t reasoning;  /* of the completion */
+    bool estimated;     /* of a model without tokens: model_usage_estimate */
+};
+/* For models that have text alone: a quarter of the bytes, rounded up, of all messages (their
+ * content and calls), of the tools and of the reply. */
+struct model_usage model_usage_estimate(const struct json *messages, const struct json *tools,
+                                        const char *text, const struct json *tool_calls);
+
 struct model_call {
     struct mail mail;      /* first: the reply is this mail */
     struct mailbox *reply; /* where it is posted when done */
@@ -58,9 +74,13 @@ struct model_call {
     int32_t max_tokens;
     const int32_t *stop_id; /* besides the model's own end ids */
     int32_t n_stop_id;
-    const char *const *stop_text; /* the reply ends before or after it, as found; kept in ids */
+    const char *const *stop_text; /* the reply ends with it; kept in ids, cut from text */
     int32_t n_stop_text;
-    int32_t priority; /* higher first; live runs above training */
+    int32_t priority;    /* higher first; live runs above training */
+    int64_t deadline_ms; /* the caller cancels then; for models that pass it on. 0: none */
+    /* A model that cannot do these answers STATUS_UNSUPPORTED by name. */
+    const struct json *response_schema; /* the text must fit; NULL: any */
+    const char *tool_choice;            /* NULL: the model's; "none", "required" or a tool's name */
     /* Called on the model's thread with each new token when not NULL; must only copy and post. */
     void (*on_token)(struct model_call *c, int32_t id, float logp);
     /* ---- answered */
@@ -73,9 +93,12 @@ struct model_call {
     int32_t n_ids;
     bool processed;          /* a processor changed the distribution of some token */
     char *text;              /* models that give text: malloc'd, the caller frees */
-    struct json *tool_calls; /* the same: [{name, arguments}], new reference or NULL */
+    char *reasoning;         /* the same: thoughts that are not part of the text; or NULL */
+    struct json *tool_calls; /* the same: [{name, arguments, id?}], new reference or NULL */
     int64_t policy_version;
-    int32_t cached_tokens;                /* of the prompt, served from pages */
+    struct model_usage usage;
+    bool not_retryable;                   /* of an error: the same call would fail alike */
+    int64_t retry_after_ms;               /* of an error: how long to wait at least; 0: not said */
     int64_t queued_us, first_us, done_us; /* durations since the start of the call */
     void *caller;                         /* the caller's context */
     void *state;                          /* the model's, while it runs */
@@ -96,9 +119,14 @@ struct model_info {
     int32_t n_eos;
 };
 
+struct model_session_options {
+    const char *adapter; /* a small change of the weights, by name; NULL: none */
+};
+
 struct model_ops {
-    MUST_CHECK enum status (*session_open)(struct model *m, struct model_session **out,
-                                           struct error *err);
+    /* o NULL: all defaults. What the model cannot do is STATUS_UNSUPPORTED by name. */
+    MUST_CHECK enum status (*session_open)(struct model *m, const struct model_session_options *o,
+                                           struct model_session **out, struct error *err);
     /* A second session on the same positions, by reference to its pages. */
     MUST_CHECK enum status (*session_fork)(struct model *m, struct model_session *from,
                                            struct model_session **out, struct error *err);
@@ -112,5 +140,10 @@ struct model {
     const struct model_ops *ops;
     struct model_info info;
 };
+
+/* What a model sets before it begins a call: nothing is answered yet. */
+void model_call_reset(struct model_call *c);
+/* The text, thoughts and calls of the last answer are freed. */
+void model_call_clear_text(struct model_call *c);
 
 #endif

@@ -7,11 +7,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <stdbool.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "runtime/base/memory.h"
 
 /* The kernel answers EAGAIN when a rename raced with "..": then another try is right (openat2(2)).
  */
@@ -71,13 +75,15 @@ enum status beneath_open(int root, const char *path, int flags, int *fd, struct 
 }
 
 /* Opens `name`, one component, beneath dir and gives dir up; makes it where it is missing. */
-static enum status descend(int *dir, const char *name, struct error *err)
+static enum status descend(int *dir, const char *name, int32_t *n_made, struct error *err)
 {
     int next = -1;
     enum status st = beneath_open(*dir, name, O_PATH | O_DIRECTORY, &next, err);
 
     if (st == STATUS_NOT_FOUND) {
-        if (mkdirat(*dir, name, 0777) && errno != EEXIST)
+        if (!mkdirat(*dir, name, 0777))
+            (*n_made)++;
+        else if (errno != EEXIST)
             return error_errno(err, errno, "making the directory \"%.200s\"", name);
         st = beneath_open(*dir, name, O_PATH | O_DIRECTORY, &next, err);
     }
@@ -88,39 +94,99 @@ static enum status descend(int *dir, const char *name, struct error *err)
     return STATUS_OK;
 }
 
-enum status beneath_parent(int root, const char *path, int *fd, const char **name,
-                           struct error *err)
+/* The next component of the directory part, which ends at `last`; false: there is none. */
+static bool next_component(const char **at, const char *last, char out[256], size_t *n)
 {
-    const char *last = strrchr(path, '/');
-    char component[256];
-    int dir = -1;
-    enum status st;
+    while (*at < last && **at == '/')
+        (*at)++;
+    *n = strcspn(*at, "/");
+    if (*at >= last)
+        return false;
+    if (*n < 256) {
+        memcpy(out, *at, *n);
+        out[*n] = '\0';
+    }
+    *at += *n;
+    return true;
+}
 
-    last = last ? last + 1 : path;
+/* Before anything is made: whatever the path holds must be a path that can be taken. */
+static enum status check_path(const char *path, const char *last, struct error *err)
+{
+    char component[256];
+    size_t n;
+
     if (path[0] == '/')
         return refuse(EXDEV, path, err);
     if (!*last || strcmp(last, ".") == 0 || strcmp(last, "..") == 0)
         return error_set(err, STATUS_INVALID, "\"%.200s\" names no file", path);
-    st = beneath_open(root, ".", O_PATH | O_DIRECTORY, &dir, err);
-    for (const char *at = path; !st && at < last;) {
-        size_t n = strcspn(at, "/");
-
-        if (n >= sizeof(component)) {
-            st = refuse(ENAMETOOLONG, path, err);
-            break;
-        }
-        memcpy(component, at, n);
-        component[n] = '\0';
-        at += n + 1;
-        if (n > 0)
-            st = descend(&dir, component, err);
+    if (strlen(last) >= sizeof(component) || strlen(path) > BENEATH_MAX_PATH)
+        return refuse(ENAMETOOLONG, path, err);
+    for (const char *at = path; next_component(&at, last, component, &n);) {
+        if (n >= sizeof(component))
+            return refuse(ENAMETOOLONG, path, err);
+        if (strcmp(component, "..") == 0)
+            return refuse(EXDEV, path, err);
     }
+    return STATUS_OK;
+}
+
+static const char *last_name(const char *path)
+{
+    const char *last = strrchr(path, '/');
+
+    return last ? last + 1 : path;
+}
+
+enum status beneath_parent(int root, const char *path, int *fd, const char **name, int32_t *n_made,
+                           struct error *err)
+{
+    const char *last = last_name(path);
+    char component[256];
+    int dir = -1;
+    size_t n;
+    enum status st = check_path(path, last, err);
+
+    *n_made = 0;
+    if (!st)
+        st = beneath_open(root, ".", O_PATH | O_DIRECTORY, &dir, err);
+    for (const char *at = path; !st && next_component(&at, last, component, &n);)
+        st = descend(&dir, component, n_made, err);
     if (st) {
         if (dir >= 0)
             close(dir);
+        beneath_unmake(root, path, *n_made);
+        *n_made = 0;
         return st;
     }
     *fd = dir;
     *name = last;
     return STATUS_OK;
+}
+
+void beneath_unmake(int root, const char *path, int32_t n_made)
+{
+    char *prefix = xstrndup(path, (size_t)(last_name(path) - path)), *name;
+    int dir;
+
+    for (size_t n = strlen(prefix); n_made > 0 && n > 0; n = strlen(prefix)) {
+        if (prefix[n - 1] == '/') {
+            prefix[n - 1] = '\0';
+            continue;
+        }
+        name = prefix + (last_name(prefix) - prefix);
+        if (strcmp(name, ".") != 0) {
+            char *made = xstrdup(name);
+
+            *name = '\0';
+            if (!beneath_open(root, *prefix ? prefix : ".", O_PATH | O_DIRECTORY, &dir, NULL)) {
+                (void)unlinkat(dir, made, AT_REMOVEDIR); /* not while others use it */
+                close(dir);
+            }
+            n_made--;
+            free(made);
+        }
+        *name = '\0';
+    }
+    free(prefix);
 }

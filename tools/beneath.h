@@ -9,6 +9,7 @@
 #define TROUPE_TOOLS_BENEATH_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "runtime/base/status.h"
 
@@ -21,8 +22,11 @@ MUST_CHECK enum status beneath_root(const char *path, int *fd, struct error *err
 MUST_CHECK enum status beneath_open(int root, const char *path, int flags, int *fd,
                                     struct error *err);
 /* The directory of `path`, which is made with its parents where it is missing, and the last name
- * in `name`. "x/", "..", "." and "" name no file. */
+ * in `name`. "x/", "..", "." and "" name no file. *n_made: how many directories were made, for
+ * beneath_unmake; a path that is refused leaves none. */
 MUST_CHECK enum status beneath_parent(int root, const char *path, int *fd, const char **name,
-                                      struct error *err);
+                                      int32_t *n_made, struct error *err);
+/* Removes the last n_made directories of the path again, as far as they are empty. */
+void beneath_unmake(int root, const char *path, int32_t n_made);
 
 #endif

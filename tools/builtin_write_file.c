@@ -1,7 +1,8 @@
 /* builtin_write_file.c - writes a whole file inside the root: old or new, never half.
  *
- * The text goes into a new file beside its target and is renamed over it, all relative to one
- * descriptor of the directory. A rename replaces a link, it never follows one.
+ * The text goes into a new file in the root (part_file.h), or beside its target where that is
+ * another file system, and is renamed over it, all relative to descriptors of directories. A rename
+ * replaces a link, it never follows one. A call that fails leaves no folder that it made.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -13,6 +14,7 @@
 
 #include "tools/beneath.h"
 #include "tools/builtin.h"
+#include "tools/part_file.h"
 
 static const struct tool_declaration declaration = {
     .name = "write_file",
@@ -56,27 +58,45 @@ static enum status fill(const struct seams *seams, int fd, const char *text, siz
     return errnum ? error_errno(err, errnum, "writing") : STATUS_OK;
 }
 
-static enum status replace(const struct seams *seams, int dir, const char *name, const char *text,
-                           size_t n, struct error *err)
-{
-    char aside[48];
+struct text {
+    const char *bytes;
+    size_t n;
     mode_t mode;
-    int fd;
-    enum status st = look_at_target(dir, name, &mode, err);
+};
 
+/* By a file in `aside`. *elsewhere: it cannot be made there, or not be put in place from there. */
+static enum status write_by(const struct seams *seams, int aside, int dir, const char *name,
+                            const struct text *t, bool *elsewhere, struct error *err)
+{
+    char part[PART_FILE_NAME];
+    int fd;
+    enum status st = part_file_open(seams, aside, part, &fd, err);
+
+    *elsewhere = st != STATUS_OK;
     if (st)
         return st;
-    (void)snprintf(aside, sizeof(aside), ".%016llx.part",
-                   (unsigned long long)seams_random_u64(seams));
-    fd = openat(dir, aside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return error_errno(err, errno, "making a file beside \"%.200s\"", name);
-    st = fill(seams, fd, text, n, mode, err);
-    close(fd);
-    if (!st && renameat(dir, aside, dir, name))
+    st = fill(seams, fd, t->bytes, t->n, t->mode, err);
+    if (!st && renameat(aside, part, dir, name)) {
+        *elsewhere = errno == EXDEV;
         st = error_errno(err, errno, "putting \"%.200s\" in place", name);
+    }
     if (st)
-        (void)unlinkat(dir, aside, 0);
+        (void)unlinkat(aside, part, 0);
+    close(fd);
+    return st;
+}
+
+static enum status replace(const struct file_root *root, int dir, const char *name,
+                           const char *bytes, size_t n, struct error *err)
+{
+    struct text t = {.bytes = bytes, .n = n};
+    bool elsewhere = false;
+    enum status st = look_at_target(dir, name, &t.mode, err);
+
+    if (!st)
+        st = write_by(root->seams, root->fd, dir, name, &t, &elsewhere, err);
+    if (elsewhere)
+        st = write_by(root->seams, dir, dir, name, &t, &elsewhere, err);
     return st;
 }
 
@@ -98,18 +118,20 @@ static void start(struct tool *t, struct tool_call *c)
     struct error err = ERROR_INIT;
     const char *path, *name;
     struct json *result;
+    int32_t n_made = 0;
     int dir;
     enum status st = file_tool_path(c, "", &path, &err);
 
     if (!st)
-        st = beneath_parent(root->fd, path, &dir, &name, &err);
+        st = beneath_parent(root->fd, path, &dir, &name, &n_made, &err);
     if (!st) {
-        st = replace(root->seams, dir, name, jv_get_string(text, ""), jv_string_len(text), &err);
+        st = replace(root, dir, name, jv_get_string(text, ""), jv_string_len(text), &err);
         if (!st)
             st = sync_directory(root->seams, dir, &err);
         close(dir);
     }
     if (st) {
+        beneath_unmake(root->fd, path, n_made);
         file_tool_fail(c, &err);
         return;
     }
@@ -123,5 +145,9 @@ enum status builtin_write_file(const struct tool_registry_options *o, struct too
 {
     static const struct tool_ops ops = {.start = start, .free = file_tool_free};
 
-    return file_tool_new(o, &declaration, &ops, out, err);
+    enum status st = file_tool_new(o, &declaration, &ops, out, err);
+
+    if (!st)
+        part_files_sweep(((const struct file_root *)(*out)->ctx)->fd);
+    return st;
 }

@@ -4,6 +4,7 @@
  */
 #include "tools/registry.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +18,7 @@ struct tool_registry {
     struct map *by_name;
     struct tool **tools;
     size_t n, cap;
+    uint64_t generation;
 };
 
 static const struct {
@@ -61,19 +63,13 @@ enum status tool_registry_new(const struct tool_registry_options *o, struct tool
     return st;
 }
 
-static void discard(struct tool *t)
-{
-    if (t->ops->free)
-        t->ops->free(t);
-}
-
 void tool_registry_free(struct tool_registry *r)
 {
     if (!r)
         return;
     map_free(r->by_name, NULL);
     for (size_t i = r->n; i > 0; i--)
-        discard(r->tools[i - 1]);
+        tool_unref(r->tools[i - 1]);
     free(r->tools);
     free(r);
 }
@@ -100,7 +96,7 @@ enum status tool_registry_adopt(struct tool_registry *r, struct tool *t, struct 
     else if (r->n >= MAX_TOOLS)
         st = error_set(err, STATUS_LIMIT, "more than %d tools", MAX_TOOLS);
     if (st) {
-        discard(t);
+        tool_unref(t);
         return st;
     }
     if (r->n == r->cap) {
@@ -110,7 +106,47 @@ enum status tool_registry_adopt(struct tool_registry *r, struct tool *t, struct 
     }
     r->tools[r->n++] = t;
     (void)map_put(r->by_name, t->name, t);
+    r->generation++;
     return STATUS_OK;
+}
+
+enum status tool_registry_update(struct tool_registry *r, struct tool *t, struct tool **out,
+                                 struct error *err)
+{
+    struct tool *old = tool_registry_find(r, t->name);
+    enum status st;
+
+    if (old && memcmp(old->hash.byte, t->hash.byte, sizeof(t->hash.byte)) == 0) {
+        tool_unref(t);
+        *out = old;
+        return STATUS_OK;
+    }
+    if (old && strcmp(old->source, t->source) == 0)
+        tool_registry_retire(r, old);
+    st = tool_registry_adopt(r, t, err);
+    if (!st)
+        *out = t;
+    return st;
+}
+
+void tool_registry_retire(struct tool_registry *r, struct tool *t)
+{
+    size_t i = 0;
+
+    while (i < r->n && r->tools[i] != t)
+        i++;
+    assert(i < r->n && !t->retired);
+    memmove(r->tools + i, r->tools + i + 1, (r->n - i - 1) * sizeof(*r->tools));
+    r->n--;
+    (void)map_remove(r->by_name, t->name);
+    r->generation++;
+    t->retired = true;
+    tool_unref(t);
+}
+
+uint64_t tool_registry_generation(const struct tool_registry *r)
+{
+    return r->generation;
 }
 
 struct tool *tool_registry_find(const struct tool_registry *r, const char *name)

@@ -1,31 +1,57 @@
-/* tool.c - a tool from its declaration, and the life of a call: arguments checked, started,
- * finished exactly once.
+/* tool.c - a tool from its declaration, counted.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "tools/tool.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "runtime/base/memory.h"
-#include "tools/schema.h"
+#include "runtime/base/schema.h"
 
-static enum status parse_schema(const char *tool, const char *text, struct json **out,
-                                struct error *err)
+/* *out: as declared; *checks: what of it can be checked. */
+static enum status take_schema(const struct tool_declaration *d, const char *text,
+                               struct json *parsed, struct json **out, struct json **checks,
+                               struct error *err)
 {
-    enum status st;
+    enum status st = STATUS_OK;
 
-    if (!text)
-        return STATUS_OK;
-    st = jv_parse(text, strlen(text), tool, out, err);
-    if (!st)
+    if (parsed)
+        *out = jv_ref(parsed);
+    else if (text)
+        st = jv_parse(text, strlen(text), d->name, out, err);
+    if (!st && *out && d->foreign)
+        *checks = schema_lenient(*out);
+    else if (!st && *out) {
         st = schema_supported(*out, err);
+        *checks = jv_ref(*out);
+    }
     if (st)
-        error_note(err, "schema of tool %s", tool);
+        error_note(err, "schema of tool %s", d->name);
     return st;
+}
+
+/* Over everything that a model or a caller could notice. */
+static struct sha256 hash_of(const struct tool *t)
+{
+    struct json *v = jv_array();
+    struct str text = STR_INIT;
+    struct sha256 h;
+
+    jv_append_adopt(v, jv_string(t->name));
+    jv_append_adopt(v, jv_string(t->description));
+    jv_append_adopt(v, jv_string(t->source));
+    jv_append_adopt(v, t->input_schema ? jv_ref(t->input_schema) : jv_null());
+    jv_append_adopt(v, t->output_schema ? jv_ref(t->output_schema) : jv_null());
+    jv_append_adopt(v, jv_int(t->effect));
+    jv_append_adopt(v, jv_int(t->access));
+    jv_write_canonical(v, &text);
+    h = sha256_of(str_cstr(&text), text.len);
+    str_deinit(&text);
+    jv_unref(v);
+    return h;
 }
 
 enum status tool_new(const struct tool_declaration *d, const struct tool_ops *ops, void *ctx,
@@ -41,14 +67,33 @@ enum status tool_new(const struct tool_declaration *d, const struct tool_ops *op
     t->effect = d->effect;
     t->access = d->access;
     t->ctx = ctx;
-    st = parse_schema(d->name, d->input_schema, &t->input_schema, err);
+    t->refs = 1;
+    st = take_schema(d, d->input_schema, d->input, &t->input_schema, &t->checks_input, err);
     if (!st)
-        st = parse_schema(d->name, d->output_schema, &t->output_schema, err);
-    if (st)
+        st = take_schema(d, d->output_schema, d->output, &t->output_schema, &t->checks_output, err);
+    if (st) {
         ops->free(t);
-    else
-        *out = t;
-    return st;
+        return st;
+    }
+    t->hash = hash_of(t);
+    *out = t;
+    return STATUS_OK;
+}
+
+struct tool *tool_ref(struct tool *t)
+{
+    assert(t->refs > 0);
+    t->refs++;
+    return t;
+}
+
+void tool_unref(struct tool *t)
+{
+    if (!t)
+        return;
+    assert(t->refs > 0);
+    if (--t->refs == 0 && t->ops->free)
+        t->ops->free(t);
 }
 
 void tool_release(struct tool *t)
@@ -58,61 +103,7 @@ void tool_release(struct tool *t)
     free((void *)(uintptr_t)t->source);
     jv_unref(t->input_schema);
     jv_unref(t->output_schema);
+    jv_unref(t->checks_input);
+    jv_unref(t->checks_output);
     free(t);
-}
-
-static struct json *error_value(const char *text)
-{
-    struct json *v = jv_object();
-
-    jv_set_string(v, "error", text);
-    return v;
-}
-
-void tool_call_start(struct tool_call *c)
-{
-    struct error err = ERROR_INIT;
-    /* Models leave out arguments where there is nothing to say; NULL reads as empty. */
-    struct json *empty = c->arguments ? NULL : jv_object();
-    enum status st =
-        schema_check(c->tool->input_schema, empty ? empty : c->arguments, "arguments", &err);
-
-    assert(!c->result);
-    jv_unref(empty);
-    if (st)
-        tool_call_finish_error(c, "%s%s%s", err.where, err.where[0] ? ": " : "", err.message);
-    else
-        c->tool->ops->start(c->tool, c);
-}
-
-void tool_call_finish(struct tool_call *c, enum tool_outcome outcome, struct json *adopt_result)
-{
-    assert(!c->result); /* exactly once */
-    c->outcome = outcome;
-    c->result = adopt_result ? adopt_result : jv_null();
-    if (c->done)
-        c->done(c);
-}
-
-void tool_call_finish_error(struct tool_call *c, const char *fmt, ...)
-{
-    char text[1024];
-    va_list ap;
-
-    va_start(ap, fmt);
-    (void)vsnprintf(text, sizeof(text), fmt, ap);
-    va_end(ap);
-    tool_call_finish(c, TOOL_ERROR, error_value(text));
-}
-
-void tool_call_cancel(struct tool_call *c)
-{
-    if (c->tool->ops->cancel)
-        c->tool->ops->cancel(c->tool, c);
-}
-
-void tool_call_deinit(struct tool_call *c)
-{
-    jv_unref(c->result);
-    c->result = NULL;
 }

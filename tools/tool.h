@@ -1,20 +1,25 @@
 /* tool.h - what an agent may call: one struct for built-in, environment and MCP tools.
  *
- * A call is asynchronous from the first day: the tool's start() runs on the loop
- * thread and returns at once; somebody later calls tool_call_finish exactly once, on
- * the loop thread (inside start() is allowed). Arguments were checked against the input
- * schema before start() sees them. Effects drive retry and resume (store/journal.h).
+ * A call is asynchronous: the tool's start() runs on the loop thread and returns at once; somebody
+ * later calls tool_call_finish exactly once, on the loop thread (inside start() is allowed).
+ * Arguments were checked against the input schema before start() sees them. Effects decide what
+ * happens after a crash (base/effect.h).
+ *
+ * Tools are counted. A registry, a list of tools and a call hold a reference each; ops->free runs
+ * when the last is given back. All of this belongs to one thread, the loop's.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_TOOLS_TOOL_H
 #define TROUPE_TOOLS_TOOL_H
 
+#include "runtime/base/effect.h"
+#include "runtime/base/hash.h"
 #include "runtime/base/json.h"
 #include "runtime/base/seams.h"
-#include "runtime/store/journal.h"
+#include "tools/tool_result.h"
 
-/* What a call touches; the policy reads these bits. */
+/* What a call touches, as the tool declares it. It is shown and kept; nothing is refused by it. */
 enum tool_access {
     TOOL_READS_PRIVATE = 1,
     TOOL_READS_UNTRUSTED = 2,
@@ -30,67 +35,123 @@ enum tool_outcome {
     TOOL_ERROR, /* the tool says no, or failed: the model is told */
     TOOL_TIMEOUT,
     TOOL_CANCELLED,
-    TOOL_SUSPENDED, /* waits for an approval or an answer */
 };
 
 struct tool_ops {
     void (*start)(struct tool *t, struct tool_call *c);
     /* Asks for an early end; the tool still finishes the call. NULL: not possible. */
     void (*cancel)(struct tool *t, struct tool_call *c);
-    /* For `once` tools: did the effect under this key happen? NULL: cannot tell. */
+    /* For `once` tools: did the effect under this key happen? TOOL_OK with its result: it did;
+     * TOOL_ERROR: it did not; anything else: it cannot tell. NULL: never can. */
     void (*status)(struct tool *t, struct tool_call *c);
     /* Frees the tool itself too (tool_release does it for one of tool_new). NULL: static. */
     void (*free)(struct tool *t);
 };
 
-/* Owned by the registry; strings and schemas are the tool's. */
+/* Strings and schemas are the tool's. */
 struct tool {
     const struct tool_ops *ops;
     const char *name; /* [A-Za-z0-9_-]{1,64} */
     const char *description;
-    const char *source;         /* "built-in", an environment's or a server's name */
-    struct json *input_schema;  /* JSON Schema 2020-12 subset: tools/schema.h */
-    struct json *output_schema; /* may be NULL */
+    const char *source;                        /* "built-in", an environment's or a server's name */
+    struct json *input_schema;                 /* as declared: what models are shown */
+    struct json *output_schema;                /* the same; may be NULL */
+    struct json *checks_input, *checks_output; /* what of them is checked: base/schema.h */
     enum effect effect;
-    unsigned access; /* enum tool_access bits */
+    unsigned access;    /* enum tool_access bits */
+    struct sha256 hash; /* of the declaration */
     void *ctx;
+    int32_t refs;
+    bool retired; /* its name was taken away: no call begins any more */
 };
 
-struct tool_call {
-    struct tool *tool;
-    const struct json *arguments; /* lent by the caller until finish */
-    const char *path;             /* of the step, lent */
-    const char *idem;             /* hex key of the effect, lent; NULL for none and read */
-    int64_t deadline_ms;          /* wall clock; 0: none */
-    /* Set by tool_call_finish. */
-    enum tool_outcome outcome;
-    struct json *result; /* owned by the call; {"error": ...} for TOOL_ERROR */
-    void (*done)(struct tool_call *c);
-    void *caller; /* the caller's context */
-    void *state;  /* the tool's, between start and finish */
-};
-
-/* What tool_new makes a tool from; all texts are copied. */
+/* What tool_new makes a tool from; texts are copied. A schema is given as JSON text or parsed
+ * (lent; a reference is taken). */
 struct tool_declaration {
     const char *name, *description, *source;
-    const char *input_schema;  /* JSON text */
-    const char *output_schema; /* JSON text or NULL */
+    const char *input_schema, *output_schema; /* JSON text; NULL: see below */
+    struct json *input, *output;              /* parsed; no output: any result */
+    bool foreign; /* from a server: what of its schemas we do not know is not checked */
     enum effect effect;
     unsigned access;
 };
-/* Parses the schemas and asks schema_supported. ops->free is called also on failure, so that ctx
- * has one owner; it must end in tool_release. */
+/* One reference. ops->free is called also on failure, so that ctx has one owner; it must end in
+ * tool_release. A schema of our own that cannot be checked is STATUS_UNSUPPORTED. */
 MUST_CHECK enum status tool_new(const struct tool_declaration *d, const struct tool_ops *ops,
                                 void *ctx, struct tool **out, struct error *err);
-/* Frees the struct, its strings and its schemas, all of them malloc'd; not ctx. */
+struct tool *tool_ref(struct tool *t);
+void tool_unref(struct tool *t); /* NULL is fine */
+/* For ops->free: frees the struct, its strings and its schemas, all of them malloc'd; not ctx. */
 void tool_release(struct tool *t);
 
+/* What a call in progress may do beyond finishing; the caller's. */
+struct tool_host {
+    /* Puts a question to a person: {text, options?, default?}, lent. A tool asks before its effect,
+     * one question after the other: a call whose process ended while a question was open is
+     * started again, and then the question of the same number has the answer that was given
+     * meanwhile. `answered` comes once, perhaps from inside, unless the call is finished first:
+     * one of the options where there are some; NULL: nobody answers. */
+    void (*ask)(struct tool_call *c, const struct json *prompt, int64_t deadline_ms,
+                void (*answered)(struct tool_call *c, const struct json *answer));
+    void (*progress)(struct tool_call *c, double done, double total, const char *words);
+    void (*log)(struct tool_call *c, const char *level, const char *text);
+};
+
+enum tool_call_state {
+    TOOL_CALL_NEW,
+    TOOL_CALL_OPEN, /* the tool has it */
+    TOOL_CALL_FINISHED,
+};
+
+struct tool_call {
+    enum tool_call_state state_now;
+    struct tool *tool;
+    const struct json *arguments; /* NULL reads as {} */
+    const char *path;             /* of the step, or NULL */
+    const char *idem;             /* hex key of the effect; NULL for none and read */
+    int64_t deadline_ms;          /* wall clock; 0: none */
+    const struct tool_host *host; /* never NULL */
+    /* Set by tool_call_finish. */
+    enum tool_outcome outcome;
+    struct tool_result result; /* of TOOL_OK and TOOL_ERROR; {"error": ...} for the latter */
+    bool not_retryable;        /* the same arguments would end alike */
+    void (*done)(struct tool_call *c);
+    void *caller;     /* the caller's context */
+    void *state;      /* the tool's, between start and finish */
+    bool asks_status; /* started by tool_call_ask_status */
+    bool abandoned;
+};
+
+struct tool_call_spec {
+    struct tool *tool;            /* a reference is taken, as of arguments; texts are copied */
+    struct json *arguments;       /* may be NULL */
+    const char *path, *idem;      /* may be NULL */
+    int64_t deadline_ms;          /* told to the tool; the caller's timer sees to it */
+    const struct tool_host *host; /* lent; NULL: nobody to ask */
+    void (*done)(struct tool_call *c);
+    void *caller;
+};
+struct tool_call *tool_call_new(const struct tool_call_spec *s);
+/* The caller's last word. A call that the tool still has is abandoned: done never comes, and the
+ * object goes when the tool finishes it. NULL is fine. */
+void tool_call_free(struct tool_call *c);
+
 /* Checks arguments, then starts. Bad arguments finish at once with TOOL_ERROR and words that a
- * model can act on: {"error": "arguments.key: expected string, got integer 5"}. */
+ * model can act on: {"error": "arguments.key: expected string, got integer 5"}. So does a tool that
+ * was retired. */
 void tool_call_start(struct tool_call *c);
-void tool_call_finish(struct tool_call *c, enum tool_outcome outcome, struct json *adopt_result);
+/* Asks the tool whether the effect under the call's key happened. */
+void tool_call_ask_status(struct tool_call *c);
+void tool_call_cancel(struct tool_call *c); /* does nothing for a tool without a cancel */
+
+/* ---- for tools: exactly one of these ends a call, after which neither it nor the tool may be
+ * touched. A value that does not fit the tool's own output schema is told as an error. */
+void tool_call_finish(struct tool_call *c, enum tool_outcome outcome, struct json *adopt_value);
+/* Content blocks (tool_result.h), with or without a value. */
+void tool_call_finish_content(struct tool_call *c, enum tool_outcome outcome,
+                              struct json *adopt_content, struct json *adopt_value);
 void tool_call_finish_error(struct tool_call *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
-void tool_call_cancel(struct tool_call *c);
-void tool_call_deinit(struct tool_call *c); /* releases result */
+/* The same, where a repetition of the same arguments could never end otherwise. */
+void tool_call_refuse(struct tool_call *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "models/chat/chat_render.h"
+#include "models/chat/jinja_builtin.h"
 #include "models/chat/jinja_eval.h"
 #include "models/chat/jinja_lexer.h"
 #include "runtime/base/memory.h"
@@ -161,7 +162,7 @@ static enum status run_template(const struct chat_template *t, const struct chat
                             .out = text,
                             .main = text,
                             .spans = spans,
-                            .now_ms = in->now_ms,
+                            .in = in,
                             .started_us = seams_mono_us(seams_real())};
 
     jinja_memory_init(&run.memory, CHAT_MAX_MEMORY);
@@ -172,6 +173,8 @@ static enum status run_template(const struct chat_template *t, const struct chat
     }
     jinja_spend(&run, 1); /* a region that filled up in the last step */
     jinja_memory_deinit(&run.memory);
+    if (in->steps)
+        *in->steps = run.steps;
     return run.st;
 }
 

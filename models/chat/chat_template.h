@@ -39,6 +39,12 @@ struct chat_input {
     bool add_generation_prompt;
     const char *bos_token, *eos_token; /* NULL: the empty string */
     int64_t now_ms;                    /* for strftime_now; wall clock, UTC */
+    /* Asked every few microseconds while a template runs: what is not STATUS_OK ends the rendering
+     * with this error. NULL: nobody is asked. */
+    enum status (*check)(void *ctx, struct error *err);
+    void *check_ctx;
+    int64_t max_steps; /* 0: CHAT_MAX_STEPS */
+    int64_t *steps;    /* set to the steps that a rendering took; may be NULL */
 };
 
 /* Byte ranges of the output that the assistant wrote (and is trained on). */

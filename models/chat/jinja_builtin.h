@@ -8,21 +8,7 @@
 #define TROUPE_MODELS_CHAT_JINJA_BUILTIN_H
 
 #include "models/chat/jinja_value.h"
-
-struct jinja_named {
-    struct jinja_text name;
-    struct jinja_value value;
-};
-struct jinja_args {
-    const struct jinja_value *value;
-    size_t n;
-    const struct jinja_named *named;
-    size_t n_named;
-};
-
-/* By position or by name; NULL: not given. `position` (size_t)-1: only by name. */
-const struct jinja_value *jinja_arg(const struct jinja_args *args, size_t position,
-                                    const char *name);
+#include "runtime/base/json.h"
 
 struct jinja_filter {
     const char *name;
@@ -37,8 +23,8 @@ struct jinja_test {
 const struct jinja_filter *jinja_find_filter(struct jinja_text name); /* NULL: unknown */
 const struct jinja_test *jinja_find_test(struct jinja_text name);
 jinja_function jinja_find_global(struct jinja_text name);
+struct jinja_value jinja_from_json(struct jinja_run *run, const struct json *j);
 
-bool jinja_has_method(const struct jinja_value *self, struct jinja_text name);
 struct jinja_value jinja_call_method(struct jinja_run *run, const struct jinja_method *method,
                                      const struct jinja_args *args);
 

@@ -1,4 +1,4 @@
-/* jinja_eval.c - statements, scopes and the limits of a rendering.
+/* jinja_eval.c - statements and scopes.
  *
  * Scopes are those of Jinja: a loop's body and a macro have their own, "if" has
  * none; what is set in a loop is gone after the iteration (hence namespace()).
@@ -6,64 +6,13 @@
  */
 #include "models/chat/jinja_eval.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "models/chat/jinja_text.h"
+#include "models/chat/jinja_access.h"
+#include "models/chat/jinja_builtin.h"
+#include "models/chat/jinja_dict.h"
+#include "models/chat/jinja_print.h"
 #include "runtime/base/memory.h"
-#include "runtime/base/seams.h"
-
-#define MAX_RECURSION 500 /* of the evaluator: height of expressions times depth of macros */
-#define MAX_US        10000000
-#define CLOCK_EVERY   256 /* steps */
-
-void jinja_fail(struct jinja_run *run, enum status st, const char *fmt, ...)
-{
-    char text[512];
-    va_list ap;
-
-    if (run->st)
-        return;
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
-    va_end(ap);
-    run->st = error_at(run->err, st, run->name, run->line, 0, "%s", text);
-}
-
-bool jinja_spend(struct jinja_run *run, size_t steps)
-{
-    const int64_t before = run->steps / CLOCK_EVERY;
-
-    if (run->st)
-        return false;
-    run->steps += (int64_t)(steps < CHAT_MAX_STEPS ? steps : CHAT_MAX_STEPS);
-    if (run->memory.exhausted)
-        jinja_fail(run, STATUS_NO_MEMORY, "no memory to render the template");
-    else if (run->memory.full)
-        jinja_fail(run, STATUS_LIMIT, "the template needs more than %zu bytes", CHAT_MAX_MEMORY);
-    else if (run->steps > CHAT_MAX_STEPS)
-        jinja_fail(run, STATUS_LIMIT, "the template takes more than %d steps", CHAT_MAX_STEPS);
-    else if (run->steps / CLOCK_EVERY != before &&
-             seams_mono_us(seams_real()) - run->started_us > MAX_US)
-        jinja_fail(run, STATUS_LIMIT, "the template takes more than %d s", MAX_US / 1000000);
-    return run->st == STATUS_OK;
-}
-
-bool jinja_go_down(struct jinja_run *run)
-{
-    if (run->depth >= MAX_RECURSION)
-        jinja_fail(run, STATUS_LIMIT, "the template is nested too deep");
-    if (run->st)
-        return false;
-    run->depth++;
-    return true;
-}
-
-void jinja_go_up(struct jinja_run *run)
-{
-    run->depth--;
-}
 
 struct jinja_scope *jinja_scope_new(struct jinja_run *run, struct jinja_scope *parent)
 {
@@ -79,49 +28,16 @@ struct jinja_scope *jinja_scope_new(struct jinja_run *run, struct jinja_scope *p
 void jinja_bind(struct jinja_run *run, struct jinja_scope *s, struct jinja_text name,
                 struct jinja_value v)
 {
+    jinja_spend(run, s->n / 16);
     for (size_t i = 0; i < s->n; i++)
         if (jinja_text_equal(s->binding[i].name, name)) {
             s->binding[i].value = v;
             return;
         }
-    if (s->n == s->cap) {
-        const size_t cap = s->cap ? s->cap * 2 : 4;
-        struct jinja_binding *more = jinja_alloc(&run->memory, cap * sizeof(*more));
-
-        if (more == NULL) {
-            jinja_spend(run, 1);
-            return;
-        }
-        if (s->n)
-            memcpy(more, s->binding, s->n * sizeof(*more));
-        s->binding = more;
-        s->cap = cap;
-    }
-    s->binding[s->n++] = (struct jinja_binding){name, v};
-}
-
-struct jinja_value jinja_take_text(struct jinja_run *run, struct str *s)
-{
-    struct jinja_value v = JINJA_UNDEFINED;
-
-    if (!str_ok(s))
-        jinja_fail(run, STATUS_LIMIT, "a text of the template passes %zu bytes", s->max);
+    if (jinja_make_room(&run->memory, (void **)&s->binding, s->n, &s->cap, sizeof(*s->binding)))
+        s->binding[s->n++] = (struct jinja_binding){name, v};
     else
-        v = jinja_string_copy(&run->memory, str_cstr(s), s->len);
-    str_deinit(s);
-    jinja_spend(run, 1);
-    return v;
-}
-
-struct jinja_value jinja_to_text(struct jinja_run *run, const struct jinja_value *v)
-{
-    struct str s;
-
-    if (v->type == JT_STRING)
-        return *v;
-    str_init(&s, CHAT_MAX_OUTPUT);
-    jinja_put_value(&s, v, false);
-    return jinja_take_text(run, &s);
+        jinja_spend(run, 1);
 }
 
 struct jinja_value jinja_capture(struct jinja_run *run, const struct jinja_node *body)
@@ -156,24 +72,38 @@ static void bind_targets(struct jinja_run *run, struct jinja_scope *scope,
         jinja_bind(run, scope, n->items[i]->text, parts->item[i]);
 }
 
+/* The scope of a loop's next pass. The last one is taken again unless a macro still looks into it,
+ * so that a long loop needs no more memory than a short one. */
+static bool enter_pass(struct jinja_run *run, struct jinja_scope *outer, struct jinja_scope *last)
+{
+    if (last && !last->kept) {
+        last->n = 0;
+        run->scope = last;
+    } else {
+        run->scope = jinja_scope_new(run, outer);
+    }
+    return run->scope != NULL;
+}
+
 /* The items that pass the loop's condition. */
 static const struct jinja_list *filter_items(struct jinja_run *run, const struct jinja_node *n,
                                              const struct jinja_list *items)
 {
     struct jinja_scope *outer = run->scope;
     struct jinja_value kept = jinja_list(&run->memory);
+    struct jinja_scope *pass = NULL;
 
     if (n->b == NULL || kept.type != JT_LIST)
         return items;
     for (size_t i = 0; i < items->n && jinja_spend(run, 1); i++) {
-        struct jinja_value pass;
+        struct jinja_value wanted;
 
-        run->scope = jinja_scope_new(run, outer);
-        if (run->scope == NULL)
+        if (!enter_pass(run, outer, pass))
             break;
-        bind_targets(run, run->scope, n, items->item[i]);
-        pass = jinja_eval(run, n->b);
-        if (jinja_truth(&pass))
+        pass = run->scope;
+        bind_targets(run, pass, n, items->item[i]);
+        wanted = jinja_eval(run, n->b);
+        if (jinja_truth(&wanted))
             jinja_push(&run->memory, kept.as.list, items->item[i]);
     }
     run->scope = outer;
@@ -182,7 +112,7 @@ static const struct jinja_list *filter_items(struct jinja_run *run, const struct
 
 static void exec_for(struct jinja_run *run, const struct jinja_node *n)
 {
-    struct jinja_scope *outer = run->scope;
+    struct jinja_scope *outer = run->scope, *pass = NULL;
     struct jinja_value over = jinja_eval(run, n->a), loop_value = {.type = JT_LOOP};
     const struct jinja_list *items = jinja_items(run, &over);
     struct jinja_loop *loop = jinja_alloc(&run->memory, sizeof(*loop));
@@ -193,11 +123,11 @@ static void exec_for(struct jinja_run *run, const struct jinja_node *n)
     *loop = (struct jinja_loop){items, 0};
     loop_value.as.loop = loop;
     for (; loop->index < items->n && jinja_spend(run, 1); loop->index++) {
-        run->scope = jinja_scope_new(run, outer);
-        if (run->scope == NULL)
+        if (!enter_pass(run, outer, pass))
             break;
-        bind_targets(run, run->scope, n, items->item[loop->index]);
-        jinja_bind(run, run->scope, JINJA_TEXT("loop"), loop_value);
+        pass = run->scope;
+        bind_targets(run, pass, n, items->item[loop->index]);
+        jinja_bind(run, pass, JINJA_TEXT("loop"), loop_value);
         jinja_exec(run, n->c);
         if (run->flow == FLOW_BREAK)
             break;
@@ -236,7 +166,7 @@ static void set_member(struct jinja_run *run, const struct jinja_node *target, s
     if (of.type != JT_NAMESPACE)
         jinja_fail(run, STATUS_INVALID, "only members of a namespace can be set");
     else
-        jinja_set(&run->memory, of.as.dict, jinja_string(target->text), v);
+        jinja_dict_set(run, of.as.dict, jinja_string(target->text), v);
 }
 
 static void exec_set(struct jinja_run *run, const struct jinja_node *n)
@@ -260,6 +190,8 @@ static void exec_macro(struct jinja_run *run, const struct jinja_node *n)
         return;
     *m = (struct jinja_macro){n, run->scope};
     v.as.macro = m;
+    for (struct jinja_scope *s = run->scope; s && !s->kept; s = s->parent)
+        s->kept = true;
     jinja_bind(run, run->scope, n->text, v);
 }
 
@@ -288,7 +220,7 @@ static void exec_output(struct jinja_run *run, const struct jinja_node *n)
     const struct jinja_value v = jinja_eval(run, n->a);
 
     if (run->st == STATUS_OK)
-        jinja_put_value(run->out, &v, false);
+        jinja_put_value(run, run->out, &v);
 }
 
 static void exec_one(struct jinja_run *run, const struct jinja_node *n)
@@ -357,6 +289,7 @@ static struct jinja_value call_macro(struct jinja_run *run, const struct jinja_m
         const struct jinja_node *p = m->node->items[i];
         const struct jinja_value *given = i < args->n ? &args->value[i] : NULL;
 
+        jinja_spend(run, args->n_named / 16);
         for (size_t k = 0; k < args->n_named && given == NULL; k++)
             if (jinja_text_equal(args->named[k].name, p->text))
                 given = &args->named[k].value;

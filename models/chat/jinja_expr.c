@@ -1,9 +1,12 @@
 /* jinja_expr.c - the value of an expression.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <string.h>
-
+#include "models/chat/jinja_access.h"
+#include "models/chat/jinja_builtin.h"
+#include "models/chat/jinja_compare.h"
+#include "models/chat/jinja_dict.h"
 #include "models/chat/jinja_eval.h"
+#include "models/chat/jinja_ops.h"
 
 static struct jinja_value find_name(struct jinja_run *run, struct jinja_text name)
 {
@@ -45,7 +48,7 @@ static struct jinja_value eval_dict(struct jinja_run *run, const struct jinja_no
 
         if (key.type == JT_LIST || key.type == JT_DICT)
             jinja_fail(run, STATUS_INVALID, "a %s cannot be a key", jinja_type_name(key.type));
-        jinja_set(&run->memory, v.as.dict, key, jinja_eval(run, n->items[i + 1]));
+        jinja_dict_set(run, v.as.dict, key, jinja_eval(run, n->items[i + 1]));
     }
     return v;
 }

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "models/chat/jinja_access.h"
+#include "models/chat/jinja_print.h"
 #include "models/chat/jinja_text.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/text.h"
@@ -59,7 +61,7 @@ struct jinja_value jinja_replace(struct jinja_run *run, struct jinja_text t, str
 
     str_init(&s, CHAT_MAX_OUTPUT);
     jinja_spend(run, t.n / 64);
-    while (max != 0 && jinja_spend(run, 1) && str_ok(&s)) {
+    while (max != 0 && jinja_spend(run, 1 + with.n / 64) && str_ok(&s)) {
         const size_t found = jinja_text_find(t, old, at);
         size_t end;
 
@@ -83,6 +85,16 @@ struct jinja_value jinja_replace(struct jinja_run *run, struct jinja_text t, str
     }
     str_append(&s, t.p + at, t.n - at);
     return jinja_take_text(run, &s);
+}
+
+struct jinja_value jinja_stripped(struct jinja_run *run, struct jinja_text t,
+                                  const struct jinja_text *set, bool left, bool right)
+{
+    const size_t set_steps = set ? set->n / 64 : 0;
+
+    if (!jinja_spend(run, t.n / 64 * (1 + set_steps)))
+        return JINJA_UNDEFINED;
+    return jinja_string(jinja_strip(t, set, left, right));
 }
 
 static JINJA_FILTER(filter_abs)
@@ -201,6 +213,7 @@ static JINJA_FILTER(filter_indent)
     if (run->st)
         return JINJA_UNDEFINED;
     str_init(&s, CHAT_MAX_OUTPUT);
+    jinja_spend(run, text.as.text.n / 64);
     for (size_t i = 0; i <= text.as.text.n && jinja_spend(run, i == line) && str_ok(&s); i++) {
         const bool end = i == text.as.text.n || text.as.text.p[i] == '\n';
 
@@ -223,8 +236,7 @@ static JINJA_FILTER(filter_length)
     (void)args;
     switch (in->type) {
     case JT_STRING:
-        jinja_spend(run, in->as.text.n / 64);
-        return jinja_int((int64_t)jinja_char_count(in->as.text));
+        return jinja_int((int64_t)jinja_n_chars(run, in->as.text));
     case JT_LIST:
         return jinja_int((int64_t)in->as.list->n);
     case JT_DICT:
@@ -292,9 +304,8 @@ static JINJA_FILTER(filter_trim)
 
     if (run->st)
         return JINJA_UNDEFINED;
-    jinja_spend(run, text.as.text.n / 64);
-    return jinja_string(jinja_strip(
-        text.as.text, set && set->type == JT_STRING ? &set->as.text : NULL, true, true));
+    return jinja_stripped(run, text.as.text, set && set->type == JT_STRING ? &set->as.text : NULL,
+                          true, true);
 }
 
 static JINJA_FILTER(filter_tojson)
@@ -318,7 +329,7 @@ static JINJA_FILTER(filter_tojson)
         style.key_separator = separators->as.list->item[1].as.text;
     }
     str_init(&s, CHAT_MAX_OUTPUT);
-    if (!jinja_put_json(&s, in, &style) && str_ok(&s))
+    if (!jinja_put_json(run, &s, in, &style) && str_ok(&s))
         jinja_fail(run, STATUS_INVALID, "a value of type %s is not JSON, or holds something else",
                    jinja_type_name(in->type));
     return jinja_take_text(run, &s);

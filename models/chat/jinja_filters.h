@@ -4,7 +4,8 @@
 #ifndef TROUPE_MODELS_CHAT_JINJA_FILTERS_H
 #define TROUPE_MODELS_CHAT_JINJA_FILTERS_H
 
-#include "models/chat/jinja_eval.h"
+#include "models/chat/jinja_builtin.h"
+#include "models/chat/jinja_run.h"
 
 #define JINJA_FILTER(name)                                                                         \
     struct jinja_value name(struct jinja_run *run, const struct jinja_value *in,                   \
@@ -30,6 +31,9 @@ JINJA_FILTER(jinja_filter_unique);
 
 /* Texts with their ASCII letters changed: 'u' upper, 'l' lower, 'c' capitalize, 't' title. */
 struct jinja_value jinja_change_case(struct jinja_run *run, struct jinja_text t, char how);
+/* Without characters of `set` (NULL: white space) at the left, the right or both. */
+struct jinja_value jinja_stripped(struct jinja_run *run, struct jinja_text t,
+                                  const struct jinja_text *set, bool left, bool right);
 /* Replaces at most `max` times (-1: all). */
 struct jinja_value jinja_replace(struct jinja_run *run, struct jinja_text t, struct jinja_text old,
                                  struct jinja_text with, int64_t max);

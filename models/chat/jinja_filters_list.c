@@ -6,7 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "models/chat/jinja_access.h"
+#include "models/chat/jinja_compare.h"
+#include "models/chat/jinja_dict.h"
 #include "models/chat/jinja_filters.h"
+#include "models/chat/jinja_ops.h"
+#include "models/chat/jinja_print.h"
 #include "models/chat/jinja_text.h"
 #include "runtime/base/memory.h"
 
@@ -45,20 +50,28 @@ static struct jinja_value by_attribute(struct jinja_run *run, const struct jinja
     return attribute && attribute->type != JT_NONE ? deep_attribute(run, item, attribute) : *item;
 }
 
+/* The first item, or the last one; of a text, without a list of all its characters. */
+static struct jinja_value one_end(struct jinja_run *run, const struct jinja_value *in, bool last)
+{
+    const struct jinja_value place = jinja_int(last ? -1 : 0);
+    const struct jinja_list *l;
+
+    if (in->type == JT_STRING)
+        return in->as.text.n ? jinja_subscript(run, in, &place) : JINJA_UNDEFINED;
+    l = jinja_items(run, in);
+    return l && l->n ? l->item[last ? l->n - 1 : 0] : JINJA_UNDEFINED;
+}
+
 JINJA_FILTER(jinja_filter_first)
 {
-    const struct jinja_list *l = jinja_items(run, in);
-
     (void)args;
-    return l && l->n ? l->item[0] : JINJA_UNDEFINED;
+    return one_end(run, in, false);
 }
 
 JINJA_FILTER(jinja_filter_last)
 {
-    const struct jinja_list *l = jinja_items(run, in);
-
     (void)args;
-    return l && l->n ? l->item[l->n - 1] : JINJA_UNDEFINED;
+    return one_end(run, in, true);
 }
 
 JINJA_FILTER(jinja_filter_list)
@@ -112,8 +125,8 @@ JINJA_FILTER(jinja_filter_join)
         const struct jinja_value v = by_attribute(run, &l->item[i], attribute);
 
         if (i && with)
-            jinja_put_value(&s, with, false);
-        jinja_put_value(&s, &v, false);
+            jinja_put_value(run, &s, with);
+        jinja_put_value(run, &s, &v);
     }
     return jinja_take_text(run, &s);
 }
@@ -228,7 +241,7 @@ static int compare_entries(const void *a, const void *b, void *ctx)
     const struct sort_order *o = ctx;
     const int tie = x->place < y->place ? -1 : 1;
 
-    if (!jinja_spend(o->run, 1))
+    if (o->run->st)
         return tie;
     if (jinja_compare(o->run, OP_LT, &x->key, &y->key))
         return o->reverse ? 1 : -1;
@@ -251,8 +264,13 @@ static struct jinja_value sorted(struct jinja_run *run, const struct jinja_list 
     const struct jinja_value out = jinja_list(&run->memory);
     struct sort_order order = {run, reverse};
     struct sort_entry *entry;
+    size_t rounds = 1;
 
     if (l == NULL || out.type != JT_LIST)
+        return out;
+    while (l->n >> rounds)
+        rounds++;
+    if (!jinja_spend(run, l->n * rounds)) /* what the sort will compare */
         return out;
     entry = mem_alloc(l->n + 1, sizeof(*entry));
     if (entry == NULL) {
@@ -266,7 +284,7 @@ static struct jinja_value sorted(struct jinja_run *run, const struct jinja_list 
     for (size_t i = 0; i < l->n; i++)
         jinja_push(&run->memory, out.as.list, entry[i].item);
     free(entry);
-    jinja_spend(run, l->n);
+    jinja_spend(run, 1);
     return out;
 }
 
@@ -299,15 +317,21 @@ JINJA_FILTER(jinja_filter_unique)
     const struct jinja_list *l = jinja_items(run, in);
     const struct jinja_value *attribute = jinja_arg(args, 1, "attribute");
     const bool with_case = flag(args, 0, "case_sensitive");
-    const struct jinja_value out = jinja_list(&run->memory), keys = jinja_list(&run->memory);
+    const struct jinja_value out = jinja_list(&run->memory), lists = jinja_list(&run->memory);
+    const struct jinja_value seen = jinja_dict(&run->memory);
 
-    for (size_t i = 0; l && i < l->n && keys.type == JT_LIST && jinja_spend(run, 1); i++) {
+    for (size_t i = 0; l && i < l->n && seen.type == JT_DICT && jinja_spend(run, 1); i++) {
         const struct jinja_value key =
             sort_key(run, by_attribute(run, &l->item[i], attribute), with_case);
+        const bool is_list = key.type == JT_LIST || key.type == JT_DICT;
 
-        if (jinja_compare(run, OP_IN, &key, &keys))
+        if (is_list ? jinja_compare(run, OP_IN, &key, &lists)
+                    : jinja_dict_find(run, seen.as.dict, &key) != NULL)
             continue;
-        jinja_push(&run->memory, keys.as.list, key);
+        if (is_list)
+            jinja_push(&run->memory, lists.as.list, key);
+        else
+            jinja_dict_add(run, seen.as.dict, key, JINJA_NONE);
         jinja_push(&run->memory, out.as.list, l->item[i]);
     }
     return out;

@@ -4,21 +4,12 @@
 #include <string.h>
 #include <time.h>
 
-#include "models/chat/jinja_eval.h"
+#include "models/chat/jinja_builtin.h"
+#include "models/chat/jinja_dict.h"
+#include "models/chat/jinja_print.h"
 #include "runtime/base/memory.h"
 
 #define MAX_RANGE 100000 /* as Jinja's sandbox */
-
-const struct jinja_value *jinja_arg(const struct jinja_args *args, size_t position,
-                                    const char *name)
-{
-    if (position < args->n)
-        return &args->value[position];
-    for (size_t i = 0; i < args->n_named && name; i++)
-        if (jinja_text_is(args->named[i].name, name))
-            return &args->named[i].value;
-    return NULL;
-}
 
 static struct jinja_value global_raise(struct jinja_run *run, const struct jinja_args *args)
 {
@@ -34,7 +25,7 @@ static struct jinja_value global_raise(struct jinja_run *run, const struct jinja
 static struct jinja_value global_strftime(struct jinja_run *run, const struct jinja_args *args)
 {
     const struct jinja_value *format = jinja_arg(args, 0, "format");
-    const time_t now = (time_t)(run->now_ms / 1000);
+    const time_t now = (time_t)(run->in->now_ms / 1000);
     char pattern[128], text[512];
     struct tm parts;
     size_t n;
@@ -92,10 +83,10 @@ static struct jinja_value make_dict(struct jinja_run *run, const struct jinja_ar
         return v;
     for (size_t i = 0; from && from->type == JT_DICT && i < from->as.dict->n; i++)
         if (jinja_spend(run, 1))
-            jinja_set(&run->memory, v.as.dict, from->as.dict->member[i].key,
-                      from->as.dict->member[i].value);
+            jinja_dict_set(run, v.as.dict, from->as.dict->member[i].key,
+                           from->as.dict->member[i].value);
     for (size_t i = 0; i < args->n_named; i++)
-        jinja_set(&run->memory, v.as.dict, jinja_string(args->named[i].name), args->named[i].value);
+        jinja_dict_set(run, v.as.dict, jinja_string(args->named[i].name), args->named[i].value);
     return v;
 }
 
@@ -153,9 +144,8 @@ struct jinja_value jinja_from_json(struct jinja_run *run, const struct json *j)
         v = jinja_dict(&run->memory);
         for (void *it = NULL; v.type == JT_DICT && (it = jv_next(j, it, &key, &member));)
             if (jinja_spend(run, 1)) /* keys of an object differ */
-                jinja_add(&run->memory, v.as.dict,
-                          jinja_string((struct jinja_text){key, strlen(key)}),
-                          jinja_from_json(run, member));
+                jinja_dict_add(run, v.as.dict, jinja_string((struct jinja_text){key, strlen(key)}),
+                               jinja_from_json(run, member));
         return v;
     }
     return v;

@@ -3,6 +3,8 @@
  */
 #include <string.h>
 
+#include "models/chat/jinja_access.h"
+#include "models/chat/jinja_dict.h"
 #include "models/chat/jinja_filters.h"
 #include "models/chat/jinja_text.h"
 #include "runtime/base/memory.h"
@@ -33,7 +35,8 @@ static bool has_affix(struct jinja_run *run, const struct jinja_value *self,
     if (with && with->type == JT_STRING)
         return start ? jinja_starts_with(self->as.text, with->as.text)
                      : jinja_ends_with(self->as.text, with->as.text);
-    for (size_t i = 0; with && with->type == JT_LIST && i < with->as.list->n; i++) {
+    for (size_t i = 0; with && with->type == JT_LIST && i < with->as.list->n && jinja_spend(run, 1);
+         i++) {
         const struct jinja_value *one = &with->as.list->item[i];
 
         if (one->type == JT_STRING && (start ? jinja_starts_with(self->as.text, one->as.text)
@@ -58,8 +61,7 @@ JINJA_METHOD(text_endswith)
 static struct jinja_value stripped(struct jinja_run *run, const struct jinja_value *self,
                                    const struct jinja_args *args, bool left, bool right)
 {
-    jinja_spend(run, self->as.text.n / 64);
-    return jinja_string(jinja_strip(self->as.text, text_arg(args, 0, "chars"), left, right));
+    return jinja_stripped(run, self->as.text, text_arg(args, 0, "chars"), left, right);
 }
 
 JINJA_METHOD(text_strip)
@@ -137,10 +139,15 @@ JINJA_METHOD(text_split)
 }
 
 /* The last place where `what` ends at or before `end`, or (size_t)-1. */
-static size_t find_last(struct jinja_text t, struct jinja_text what, size_t end)
+static size_t find_last(struct jinja_run *run, struct jinja_text t, struct jinja_text what,
+                        size_t end)
 {
     for (size_t i = end; i >= what.n; i--) {
-        if (memcmp(t.p + i - what.n, what.p, what.n) == 0)
+        const char *at = t.p + i - what.n;
+
+        if (*at != *what.p || !jinja_spend(run, what.n / 64))
+            continue;
+        if (memcmp(at, what.p, what.n) == 0)
             return i - what.n;
     }
     return (size_t)-1;
@@ -155,7 +162,7 @@ JINJA_METHOD(text_rsplit)
     const struct jinja_value backwards[3] = {JINJA_NONE, JINJA_NONE, jinja_int(-1)};
     size_t end = t.n;
 
-    jinja_spend(run, t.n / 16);
+    jinja_spend(run, t.n / 64);
     if (max < 0)
         return text_split(run, self, args);
     if (separator == NULL || separator->n == 0) {
@@ -163,7 +170,7 @@ JINJA_METHOD(text_rsplit)
         return parts;
     }
     for (; max > 0 && jinja_spend(run, 1); max--) {
-        const size_t found = find_last(t, *separator, end);
+        const size_t found = find_last(run, t, *separator, end);
 
         if (found == (size_t)-1)
             break;
@@ -242,6 +249,7 @@ JINJA_METHOD(text_find)
     found = jinja_text_find(self->as.text, *what, 0);
     if (found == (size_t)-1)
         return jinja_int(-1);
+    jinja_spend(run, found / 64);
     return jinja_int((int64_t)jinja_char_count((struct jinja_text){self->as.text.p, found}));
 }
 
@@ -255,7 +263,8 @@ JINJA_METHOD(text_count)
         jinja_fail(run, STATUS_INVALID, "count needs a text");
         return JINJA_UNDEFINED;
     }
-    for (size_t at = 0; (at = jinja_text_find(self->as.text, *what, at)) != (size_t)-1;) {
+    for (size_t at = 0;
+         jinja_spend(run, 1) && (at = jinja_text_find(self->as.text, *what, at)) != (size_t)-1;) {
         at += what->n;
         n++;
     }
@@ -276,9 +285,8 @@ JINJA_METHOD(text_join)
 
 JINJA_METHOD(text_isdigit)
 {
-    bool yes = self->as.text.n > 0;
+    bool yes = self->as.text.n > 0 && jinja_spend(run, self->as.text.n / 64);
 
-    (void)run;
     (void)args;
     for (size_t i = 0; i < self->as.text.n && yes; i++)
         yes = self->as.text.p[i] >= '0' && self->as.text.p[i] <= '9';
@@ -288,9 +296,8 @@ JINJA_METHOD(text_isdigit)
 JINJA_METHOD(dict_get)
 {
     const struct jinja_value *key = jinja_arg(args, 0, NULL), *otherwise = jinja_arg(args, 1, NULL);
-    const struct jinja_value *v = key ? jinja_find_value(self->as.dict, key) : NULL;
+    const struct jinja_value *v = key ? jinja_dict_find(run, self->as.dict, key) : NULL;
 
-    jinja_spend(run, self->as.dict->n / 16);
     return v ? *v : otherwise ? *otherwise : JINJA_NONE;
 }
 
@@ -333,39 +340,15 @@ struct method {
 static const struct method *find_method(enum jinja_type type, struct jinja_text name)
 {
     static const struct method table[] = {
-        {JT_STRING, "capitalize", text_capitalize},
-        {JT_STRING, "count", text_count},
-        {JT_STRING, "endswith", text_endswith},
-        {JT_STRING, "find", text_find},
-        {JT_STRING, "isdigit", text_isdigit},
-        {JT_STRING, "join", text_join},
-        {JT_STRING, "lower", text_lower},
-        {JT_STRING, "lstrip", text_lstrip},
-        {JT_STRING, "replace", text_replace},
-        {JT_STRING, "rsplit", text_rsplit},
-        {JT_STRING, "rstrip", text_rstrip},
-        {JT_STRING, "split", text_split},
-        {JT_STRING, "splitlines", text_splitlines},
-        {JT_STRING, "startswith", text_startswith},
-        {JT_STRING, "strip", text_strip},
-        {JT_STRING, "title", text_title},
-        {JT_STRING, "upper", text_upper},
-        {JT_DICT, "get", dict_get},
-        {JT_DICT, "items", dict_items},
-        {JT_DICT, "keys", dict_keys},
-        {JT_DICT, "values", dict_values},
-        {JT_LOOP, "cycle", loop_cycle},
+#define METHOD(type, name, function) {type, name, function},
+#include "models/chat/jinja_methods.def"
+#undef METHOD
     };
 
     for (size_t i = 0; i < ARRAY_LEN(table); i++)
         if (table[i].type == type && jinja_text_is(name, table[i].name))
             return &table[i];
     return NULL;
-}
-
-bool jinja_has_method(const struct jinja_value *self, struct jinja_text name)
-{
-    return find_method(self->type, name) != NULL;
 }
 
 struct jinja_value jinja_call_method(struct jinja_run *run, const struct jinja_method *method,

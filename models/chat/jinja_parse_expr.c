@@ -126,18 +126,26 @@ static struct jinja_node *constant(struct jinja_parser *p, struct jinja_value v)
 /* Adjacent strings are one. */
 static struct jinja_node *parse_string(struct jinja_parser *p)
 {
-    struct jinja_node *n = constant(p, p->token->value);
+    const struct jinja_token *first = p->token;
+    struct jinja_node *n = constant(p, first->value);
+    size_t bytes = first->value.as.text.n;
+    char *all;
 
-    while (p->st == STATUS_OK && p->token->kind == TOKEN_STRING) {
-        const struct jinja_text a = n->value.as.text, b = p->token->value.as.text;
-        char *both = jinja_alloc(p->memory, a.n + b.n + 1);
+    if (p->st || p->token->kind != TOKEN_STRING)
+        return n;
+    for (; p->token->kind == TOKEN_STRING; p->token++)
+        bytes += p->token->value.as.text.n;
+    all = jinja_alloc(p->memory, bytes + 1);
+    if (all == NULL) {
+        jinja_parse_fail(p, STATUS_LIMIT, "the template is too large");
+        return n;
+    }
+    n->value = jinja_string((struct jinja_text){all, bytes});
+    for (const struct jinja_token *t = first; t < p->token; t++) {
+        const struct jinja_text part = t->value.as.text;
 
-        if (both == NULL)
-            break;
-        memcpy(both, a.p, a.n);
-        memcpy(both + a.n, b.p, b.n);
-        n->value = jinja_string((struct jinja_text){both, a.n + b.n});
-        p->token++;
+        memcpy(all, part.p, part.n);
+        all += part.n;
     }
     return n;
 }

@@ -1,11 +1,12 @@
-/* jinja_print.c - values as text: Python's str() and repr(), and json.dumps().
+/* jinja_print.c - values as text.
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "models/chat/jinja_print.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "models/chat/jinja_text.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/text.h"
 
@@ -44,24 +45,28 @@ static void put_quoted(struct str *out, struct jinja_text t)
     str_putc(out, quote);
 }
 
-static void put_at(struct str *out, const struct jinja_value *v, bool quoted, int depth);
+static void put_at(struct jinja_run *run, struct str *out, const struct jinja_value *v, bool quoted,
+                   int depth);
 
-static void put_list(struct str *out, const struct jinja_list *l, int depth)
+static void put_list(struct jinja_run *run, struct str *out, const struct jinja_list *l, int depth)
 {
     str_putc(out, l->tuple ? '(' : '[');
-    for (size_t i = 0; i < l->n && str_ok(out); i++) {
+    for (size_t i = 0; i < l->n && run->st == STATUS_OK && str_ok(out); i++) {
         str_puts(out, i ? ", " : "");
-        put_at(out, &l->item[i], true, depth + 1);
+        put_at(run, out, &l->item[i], true, depth + 1);
     }
     str_puts(out, l->tuple && l->n == 1 ? ",)" : l->tuple ? ")" : "]");
 }
 
-static void put_at(struct str *out, const struct jinja_value *v, bool quoted, int depth)
+static void put_at(struct jinja_run *run, struct str *out, const struct jinja_value *v, bool quoted,
+                   int depth)
 {
     if (depth > MAX_DEPTH) {
         str_puts(out, "...");
         return;
     }
+    if (!jinja_spend(run, 1 + (v->type == JT_STRING ? v->as.text.n / 64 : 0)))
+        return;
     switch (v->type) {
     case JT_UNDEFINED:
         if (quoted)
@@ -86,16 +91,16 @@ static void put_at(struct str *out, const struct jinja_value *v, bool quoted, in
             str_append(out, v->as.text.p, v->as.text.n);
         return;
     case JT_LIST:
-        put_list(out, v->as.list, depth);
+        put_list(run, out, v->as.list, depth);
         return;
     case JT_DICT:
     case JT_NAMESPACE:
         str_putc(out, '{');
-        for (size_t i = 0; i < v->as.dict->n && str_ok(out); i++) {
+        for (size_t i = 0; i < v->as.dict->n && run->st == STATUS_OK && str_ok(out); i++) {
             str_puts(out, i ? ", " : "");
-            put_at(out, &v->as.dict->member[i].key, true, depth + 1);
+            put_at(run, out, &v->as.dict->member[i].key, true, depth + 1);
             str_puts(out, ": ");
-            put_at(out, &v->as.dict->member[i].value, true, depth + 1);
+            put_at(run, out, &v->as.dict->member[i].value, true, depth + 1);
         }
         str_putc(out, '}');
         return;
@@ -105,9 +110,20 @@ static void put_at(struct str *out, const struct jinja_value *v, bool quoted, in
     }
 }
 
-void jinja_put_value(struct str *out, const struct jinja_value *v, bool quoted)
+void jinja_put_value(struct jinja_run *run, struct str *out, const struct jinja_value *v)
 {
-    put_at(out, v, quoted, 0);
+    put_at(run, out, v, false, 0);
+}
+
+struct jinja_value jinja_to_text(struct jinja_run *run, const struct jinja_value *v)
+{
+    struct str s;
+
+    if (v->type == JT_STRING)
+        return *v;
+    str_init(&s, CHAT_MAX_OUTPUT);
+    jinja_put_value(run, &s, v);
+    return jinja_take_text(run, &s);
 }
 
 static void put_json_text(struct str *out, struct jinja_text t, bool ascii)
@@ -136,6 +152,7 @@ static void put_json_text(struct str *out, struct jinja_text t, bool ascii)
 }
 
 struct json_out {
+    struct jinja_run *run;
     struct str *out;
     const struct jinja_json_style *style;
 };
@@ -203,6 +220,7 @@ static bool put_json_members(const struct json_out *o, const struct jinja_member
 static bool put_json_dict(const struct json_out *o, const struct jinja_dict *d, int depth)
 {
     const struct jinja_member **member;
+    size_t key_bytes = 0, rounds = 0;
     bool ok;
 
     if (d->n == 0) {
@@ -215,8 +233,13 @@ static bool put_json_dict(const struct json_out *o, const struct jinja_dict *d, 
     ok = true;
     for (size_t i = 0; i < d->n; i++) {
         member[i] = &d->member[i];
-        ok = ok && member[i]->key.type == JT_STRING;
+        ok = ok && member[i]->key.type == JT_STRING &&
+             jinja_spend(o->run, 1 + member[i]->key.as.text.n / 64);
+        key_bytes += ok ? member[i]->key.as.text.n : 0;
     }
+    while (o->style->sort_keys && d->n >> rounds)
+        rounds++;
+    ok = ok && jinja_spend(o->run, rounds * (d->n + key_bytes / 64));
     if (ok && o->style->sort_keys)
         qsort(member, d->n, sizeof(*member), by_key);
     str_putc(o->out, '{');
@@ -229,7 +252,8 @@ static bool put_json_dict(const struct json_out *o, const struct jinja_dict *d, 
 
 static bool put_json_at(const struct json_out *o, const struct jinja_value *v, int depth)
 {
-    if (depth > MAX_DEPTH)
+    if (depth > MAX_DEPTH ||
+        !jinja_spend(o->run, 1 + (v->type == JT_STRING ? v->as.text.n / 64 : 0)))
         return false;
     switch (v->type) {
     case JT_NONE:
@@ -256,10 +280,10 @@ static bool put_json_at(const struct json_out *o, const struct jinja_value *v, i
     }
 }
 
-bool jinja_put_json(struct str *out, const struct jinja_value *v,
+bool jinja_put_json(struct jinja_run *run, struct str *out, const struct jinja_value *v,
                     const struct jinja_json_style *style)
 {
-    const struct json_out o = {out, style};
+    const struct json_out o = {run, out, style};
 
     return put_json_at(&o, v, 0);
 }

@@ -1,7 +1,8 @@
 /* jinja_tests.c - what may follow "is".
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "models/chat/jinja_eval.h"
+#include "models/chat/jinja_builtin.h"
+#include "models/chat/jinja_compare.h"
 #include "runtime/base/memory.h"
 
 #define JINJA_TEST(name)                                                                           \
@@ -173,8 +174,10 @@ JINJA_TEST(is_divisible)
     return remainder_is(run, in, jinja_as_int(operand(run, args)), 0);
 }
 
-static bool has_letters(const struct jinja_value *v, char from, char to)
+static bool has_letters(struct jinja_run *run, const struct jinja_value *v, char from, char to)
 {
+    if (v->type == JT_STRING)
+        jinja_spend(run, v->as.text.n / 64);
     for (size_t i = 0; v->type == JT_STRING && i < v->as.text.n; i++)
         if (v->as.text.p[i] >= from && v->as.text.p[i] <= to)
             return true;
@@ -183,16 +186,14 @@ static bool has_letters(const struct jinja_value *v, char from, char to)
 
 JINJA_TEST(is_lower)
 {
-    (void)run;
     (void)args;
-    return has_letters(in, 'a', 'z') && !has_letters(in, 'A', 'Z');
+    return has_letters(run, in, 'a', 'z') && !has_letters(run, in, 'A', 'Z');
 }
 
 JINJA_TEST(is_upper)
 {
-    (void)run;
     (void)args;
-    return has_letters(in, 'A', 'Z') && !has_letters(in, 'a', 'z');
+    return has_letters(run, in, 'A', 'Z') && !has_letters(run, in, 'a', 'z');
 }
 
 const struct jinja_test *jinja_find_test(struct jinja_text name)

@@ -14,11 +14,12 @@ bool jinja_is_space(uint32_t c)
            c == 0x202f || c == 0x205f || c == 0x3000;
 }
 
-/* The start of the character that ends at byte i (above 0). */
-static size_t char_before(struct jinja_text t, size_t i)
+size_t jinja_char_before(struct jinja_text t, size_t i)
 {
     size_t back = i - 1;
 
+    if (i == 0)
+        return 0;
     while (back > 0 && i - back < 4 && ((unsigned char)t.p[back] & 0xc0) == 0x80)
         back--;
     return back;
@@ -26,10 +27,11 @@ static size_t char_before(struct jinja_text t, size_t i)
 
 static bool in_set(struct jinja_text t, size_t from, size_t to, const struct jinja_text *set)
 {
+    const unsigned char c = (unsigned char)t.p[from];
     size_t i = from;
 
     if (set == NULL)
-        return jinja_is_space(utf8_next(t.p, t.n, &i));
+        return jinja_is_space(c < 0x80 ? c : utf8_next(t.p, t.n, &i));
     return jinja_text_find(*set, (struct jinja_text){t.p + from, to - from}, 0) != (size_t)-1;
 }
 
@@ -41,13 +43,16 @@ struct jinja_text jinja_strip(struct jinja_text t, const struct jinja_text *set,
     while (left && from < to) {
         size_t next = from;
 
-        utf8_next(t.p, t.n, &next);
+        if ((unsigned char)t.p[from] < 0x80)
+            next++;
+        else
+            utf8_next(t.p, t.n, &next);
         if (!in_set(t, from, next, set))
             break;
         from = next;
     }
     while (right && to > from) {
-        const size_t back = char_before(t, to);
+        const size_t back = jinja_char_before(t, to);
 
         if (back < from || !in_set(t, back, to, set))
             break;

@@ -9,7 +9,6 @@
 #include "runtime/base/memory.h"
 
 #define BLOCK_BYTES ((size_t)16 << 10)
-#define EQUAL_DEPTH 100
 
 struct jinja_block {
     struct jinja_block *next;
@@ -122,8 +121,7 @@ struct jinja_value jinja_dict(struct jinja_memory *m)
     return (struct jinja_value){.type = JT_DICT, .as.dict = d};
 }
 
-/* Twice the room in a new place; the old one stays in the region until the end. */
-static bool make_room(struct jinja_memory *m, void **items, size_t n, size_t *cap, size_t size)
+bool jinja_make_room(struct jinja_memory *m, void **items, size_t n, size_t *cap, size_t size)
 {
     const size_t more = *cap ? *cap * 2 : 4;
     void *p;
@@ -146,43 +144,18 @@ static bool make_room(struct jinja_memory *m, void **items, size_t n, size_t *ca
 
 void jinja_push(struct jinja_memory *m, struct jinja_list *l, struct jinja_value v)
 {
-    if (make_room(m, (void **)&l->item, l->n, &l->cap, sizeof(v)))
+    if (jinja_make_room(m, (void **)&l->item, l->n, &l->cap, sizeof(v)))
         l->item[l->n++] = v;
 }
 
-void jinja_set(struct jinja_memory *m, struct jinja_dict *d, struct jinja_value key,
-               struct jinja_value v)
+const struct jinja_value *jinja_arg(const struct jinja_args *args, size_t position,
+                                    const char *name)
 {
-    struct jinja_value *old = jinja_find_value(d, &key);
-
-    if (old)
-        *old = v;
-    else
-        jinja_add(m, d, key, v);
-}
-
-void jinja_add(struct jinja_memory *m, struct jinja_dict *d, struct jinja_value key,
-               struct jinja_value v)
-{
-    if (make_room(m, (void **)&d->member, d->n, &d->cap, sizeof(*d->member)))
-        d->member[d->n++] = (struct jinja_member){key, v};
-}
-
-struct jinja_value *jinja_find(const struct jinja_dict *d, struct jinja_text key)
-{
-    for (size_t i = 0; i < d->n; i++)
-        if (d->member[i].key.type == JT_STRING && jinja_text_equal(d->member[i].key.as.text, key))
-            return &d->member[i].value;
-    return NULL;
-}
-
-struct jinja_value *jinja_find_value(const struct jinja_dict *d, const struct jinja_value *key)
-{
-    if (key->type == JT_STRING)
-        return jinja_find(d, key->as.text);
-    for (size_t i = 0; i < d->n; i++)
-        if (jinja_equal(&d->member[i].key, key))
-            return &d->member[i].value;
+    if (position < args->n)
+        return &args->value[position];
+    for (size_t i = 0; i < args->n_named && name; i++)
+        if (jinja_text_is(args->named[i].name, name))
+            return &args->named[i].value;
     return NULL;
 }
 
@@ -241,60 +214,4 @@ const char *jinja_type_name(enum jinja_type t)
                                         "macro",     "function", "method"};
 
     return names[t];
-}
-
-static bool equal_at(const struct jinja_value *a, const struct jinja_value *b, int depth);
-
-static bool equal_lists(const struct jinja_list *a, const struct jinja_list *b, int depth)
-{
-    if (a->n != b->n)
-        return false;
-    for (size_t i = 0; i < a->n; i++)
-        if (!equal_at(&a->item[i], &b->item[i], depth))
-            return false;
-    return true;
-}
-
-static bool equal_dicts(const struct jinja_dict *a, const struct jinja_dict *b, int depth)
-{
-    if (a->n != b->n)
-        return false;
-    for (size_t i = 0; i < a->n; i++) {
-        const struct jinja_value *other = jinja_find_value(b, &a->member[i].key);
-
-        if (other == NULL || !equal_at(&a->member[i].value, other, depth))
-            return false;
-    }
-    return true;
-}
-
-static bool equal_at(const struct jinja_value *a, const struct jinja_value *b, int depth)
-{
-    if (depth > EQUAL_DEPTH)
-        return false;
-    if (jinja_is_number(a) && jinja_is_number(b)) {
-        if (a->type == JT_FLOAT || b->type == JT_FLOAT)
-            return jinja_as_real(a) == jinja_as_real(b);
-        return jinja_as_int(a) == jinja_as_int(b);
-    }
-    if (a->type != b->type)
-        return false;
-    switch (a->type) {
-    case JT_UNDEFINED:
-    case JT_NONE:
-        return true;
-    case JT_STRING:
-        return jinja_text_equal(a->as.text, b->as.text);
-    case JT_LIST:
-        return equal_lists(a->as.list, b->as.list, depth + 1);
-    case JT_DICT:
-        return equal_dicts(a->as.dict, b->as.dict, depth + 1);
-    default:
-        return a->as.dict == b->as.dict;
-    }
-}
-
-bool jinja_equal(const struct jinja_value *a, const struct jinja_value *b)
-{
-    return equal_at(a, b, 0);
 }

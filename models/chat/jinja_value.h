@@ -77,9 +77,11 @@ struct jinja_list {
 struct jinja_member {
     struct jinja_value key, value;
 };
-struct jinja_dict { /* in order of insertion; small, so searched from the front */
+struct jinja_dict { /* in order of insertion; see jinja_dict.h */
     struct jinja_member *member;
     size_t n, cap;
+    uint32_t *slot; /* a hash table of places in `member`, each plus 1; NULL while it is small */
+    size_t n_slots; /* a power of two */
 };
 
 struct jinja_loop {
@@ -90,6 +92,18 @@ struct jinja_loop {
 struct jinja_method {
     struct jinja_value self;
     struct jinja_text name;
+};
+
+/* What a function, filter or test is called with. */
+struct jinja_named {
+    struct jinja_text name;
+    struct jinja_value value;
+};
+struct jinja_args {
+    const struct jinja_value *value;
+    size_t n;
+    const struct jinja_named *named;
+    size_t n_named;
 };
 
 #define JINJA_UNDEFINED ((struct jinja_value){.type = JT_UNDEFINED})
@@ -103,16 +117,15 @@ struct jinja_value jinja_string(struct jinja_text t); /* lent */
 struct jinja_value jinja_string_copy(struct jinja_memory *m, const char *p, size_t n);
 struct jinja_value jinja_list(struct jinja_memory *m); /* empty */
 struct jinja_value jinja_dict(struct jinja_memory *m);
-/* Do nothing when the region is full (m->full is set then). */
+/* Does nothing when the region is full (m->full is set then). */
 void jinja_push(struct jinja_memory *m, struct jinja_list *l, struct jinja_value v);
-void jinja_set(struct jinja_memory *m, struct jinja_dict *d, struct jinja_value key,
-               struct jinja_value v);
-/* A member whose key is known to be new: no search. */
-void jinja_add(struct jinja_memory *m, struct jinja_dict *d, struct jinja_value key,
-               struct jinja_value v);
-/* NULL: not there. */
-struct jinja_value *jinja_find(const struct jinja_dict *d, struct jinja_text key);
-struct jinja_value *jinja_find_value(const struct jinja_dict *d, const struct jinja_value *key);
+/* Twice the room for *items, of which n are used; false when the region is full. The old place
+ * stays in the region until the end. */
+bool jinja_make_room(struct jinja_memory *m, void **items, size_t n, size_t *cap, size_t size);
+
+/* By position or by name; NULL: not given. `position` (size_t)-1: only by name. */
+const struct jinja_value *jinja_arg(const struct jinja_args *args, size_t position,
+                                    const char *name);
 
 bool jinja_text_is(struct jinja_text t, const char *s);
 bool jinja_text_equal(struct jinja_text a, struct jinja_text b);
@@ -121,7 +134,5 @@ bool jinja_is_number(const struct jinja_value *v); /* booleans too, as in Python
 double jinja_as_real(const struct jinja_value *v);
 int64_t jinja_as_int(const struct jinja_value *v);
 const char *jinja_type_name(enum jinja_type t);
-/* Deep; values that nest beyond 100 levels count as different. */
-bool jinja_equal(const struct jinja_value *a, const struct jinja_value *b);
 
 #endif

@@ -1,15 +1,14 @@
 /* tool_calls.c - a model's text into reasoning, content and calls.
  *
  * Tags inside a call are part of its arguments; tags inside reasoning start
- * nothing. What cannot be placed stays in the content, except a tag of thoughts or
+ * nothing, unless the reasoning never ends: then it ends where the call begins.
+ * What cannot be placed stays in the content, except a tag of thoughts or
  * calls without its partner.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "models/chat/tool_calls.h"
 
 #include <ctype.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,52 +30,6 @@ struct reader {
     int32_t n_calls;
 };
 
-/* Not memmem: the sanitizer's version reads all of the haystack each time. */
-size_t call_find(const struct call_text *t, const char *what, size_t from)
-{
-    while (from < t->n) {
-        const char *first = memchr(t->p + from, what[0], t->n - from);
-
-        if (first == NULL)
-            break;
-        from = (size_t)(first - t->p);
-        if (call_at(t, from, what))
-            return from;
-        from++;
-    }
-    return t->n;
-}
-
-bool call_at(const struct call_text *t, size_t i, const char *what)
-{
-    const size_t n = strlen(what);
-
-    return i <= t->n && n <= t->n - i && memcmp(t->p + i, what, n) == 0;
-}
-
-size_t call_skip_space(const struct call_text *t, size_t i)
-{
-    while (i < t->n && isspace((unsigned char)t->p[i]))
-        i++;
-    return i;
-}
-
-void call_error(struct parsed_call *call, const char *fmt, ...)
-{
-    struct str s = STR_INIT;
-    va_list ap;
-
-    if (call->error)
-        return;
-    va_start(ap, fmt);
-    str_vprintf(&s, fmt, ap);
-    va_end(ap);
-    call->error = xstrdup(str_cstr(&s));
-    str_deinit(&s);
-    jv_unref(call->arguments);
-    call->arguments = NULL;
-}
-
 enum tool_call_format tool_calls_format_of(const char *chat_template)
 {
     return chat_template && strstr(chat_template, "<function=") ? TOOL_CALLS_XML
@@ -85,12 +38,8 @@ enum tool_call_format tool_calls_format_of(const char *chat_template)
 
 void parsed_reply_deinit(struct parsed_reply *r)
 {
-    for (int32_t i = 0; i < r->n_calls; i++) {
-        free(r->call[i].name);
-        free(r->call[i].error);
-        free(r->call[i].raw);
-        jv_unref(r->call[i].arguments);
-    }
+    for (int32_t i = 0; i < r->n_calls; i++)
+        call_deinit(&r->call[i]);
     free(r->call);
     free(r->content);
     free(r->reasoning);
@@ -105,21 +54,102 @@ static void add_reasoning(struct reader *r, size_t from, size_t to)
     str_append(&r->reasoning, r->text.p + from, to - from);
 }
 
+enum tag { TAG_THINK, TAG_END_THINK, TAG_CALL, TAG_END_CALL, TAG_FUNCTION, TAG_NONE };
+
+/* The tag at i, of those that the format knows. */
+static enum tag tag_at(const struct reader *r, size_t i)
+{
+    static const char *const tags[] = {THINK_OPEN, THINK_CLOSE, CALL_OPEN, CALL_CLOSE,
+                                       FUNCTION_OPEN};
+    const int n = r->format == TOOL_CALLS_NONE ? 2 : r->format == TOOL_CALLS_XML ? 5 : 4;
+
+    for (int k = 0; k < n; k++)
+        if (call_at(&r->text, i, tags[k]))
+            return (enum tag)k;
+    return TAG_NONE;
+}
+
+/* The next tag outside of calls: its place, or the end of the text. One pass over all of it. */
+static size_t next_tag(const struct reader *r, size_t from, enum tag *tag)
+{
+    for (; (from = call_find(&r->text, "<", from)) < r->text.n; from++) {
+        *tag = tag_at(r, from);
+        if (*tag != TAG_NONE)
+            return from;
+    }
+    *tag = TAG_NONE;
+    return r->text.n;
+}
+
+/* Whether the tag at `at` starts a call, rather than being a word among others; *start is behind
+ * the first tag. */
+static bool starts_call(const struct reader *r, size_t at, size_t *start)
+{
+    const struct call_text *t = &r->text;
+
+    *start = call_at(t, at, CALL_OPEN) ? call_skip_space(t, at + strlen(CALL_OPEN)) : at;
+    return call_at(t, *start, FUNCTION_OPEN) || call_at(t, *start, "{") || call_at(t, *start, "[");
+}
+
+/* A call at `from` within thoughts: whether it is whole, and where it ends. */
+static bool read_draft(const struct reader *r, size_t from, size_t *end)
+{
+    struct parsed_call call = {0};
+    bool whole;
+
+    *end = r->format == TOOL_CALLS_XML ? xml_read_call(&r->text, from, r->tools, &call)
+                                       : hermes_read_call(&r->text, from, &call);
+    whole = call.error == NULL;
+    call_deinit(&call);
+    return whole;
+}
+
+/* Where thoughts that begin at `from` are over, and where reading goes on: at their closing tag,
+ * but not one in the arguments of a call that is drafted. Thoughts that never close end at the
+ * first whole call in them, else at the first that starts like one; without any, with the text. */
+static size_t thoughts_end(const struct reader *r, size_t from, size_t *next)
+{
+    const size_t none = r->text.n;
+    size_t at = from, end, start, first_whole = none, first_meant = none;
+    int drafts = 0;
+    enum tag tag;
+
+    for (; !call_is_tiring(&r->text) && (at = next_tag(r, at, &tag)) < none; at = end) {
+        end = at + 1;
+        if (tag == TAG_END_THINK) {
+            *next = at + strlen(THINK_CLOSE);
+            return at;
+        }
+        if ((tag != TAG_CALL && tag != TAG_FUNCTION) || !starts_call(r, at, &start))
+            continue;
+        if (first_meant == none)
+            first_meant = at;
+        if (drafts++ >= TOOL_CALLS_MAX || !read_draft(r, at, &end))
+            end = start + 1; /* a tag in it may be the closing one */
+        else if (first_whole == none)
+            first_whole = at;
+    }
+    *next = first_whole < none ? first_whole : first_meant;
+    return *next;
+}
+
 /* Thoughts that open the text: announced by the prompt, by a tag, or only by their end. Returns
  * where they are over. */
 static size_t read_first_thoughts(struct reader *r, bool in_reasoning)
 {
     const struct call_text *t = &r->text;
     const size_t start = call_skip_space(t, 0), close = call_find(t, THINK_CLOSE, 0);
-    size_t from = 0;
+    const char *function = r->format == TOOL_CALLS_XML ? FUNCTION_OPEN : CALL_OPEN;
+    size_t from = 0, next, end;
 
     if (call_at(t, start, THINK_OPEN))
         from = start + strlen(THINK_OPEN);
-    else if (!in_reasoning &&
-             (close == t->n || call_find(t, CALL_OPEN, 0) < close)) /* an argument may hold one */
+    else if (!in_reasoning && (close == t->n || call_find(t, CALL_OPEN, 0) < close ||
+                               call_find(t, function, 0) < close)) /* an argument may hold one */
         return 0;
-    add_reasoning(r, from, close < from ? t->n : close);
-    return close == t->n ? t->n : close + strlen(THINK_CLOSE);
+    end = thoughts_end(r, from, &next);
+    add_reasoning(r, from, end);
+    return next;
 }
 
 /* A slot for one more call; NULL when the last one was used already. */
@@ -170,39 +200,6 @@ static size_t read_stray_close(struct reader *r, size_t from, size_t at)
     return end;
 }
 
-enum tag { TAG_THINK, TAG_END_THINK, TAG_CALL, TAG_END_CALL, TAG_FUNCTION, TAG_NONE };
-
-/* The tag at i, of those that the format knows. */
-static enum tag tag_at(const struct reader *r, size_t i)
-{
-    static const char *const tags[] = {THINK_OPEN, THINK_CLOSE, CALL_OPEN, CALL_CLOSE,
-                                       "<function="};
-    const int n = r->format == TOOL_CALLS_NONE ? 2 : r->format == TOOL_CALLS_XML ? 5 : 4;
-
-    for (int k = 0; k < n; k++)
-        if (call_at(&r->text, i, tags[k]))
-            return (enum tag)k;
-    return TAG_NONE;
-}
-
-/* The next tag outside of calls: its place, or the end of the text. One pass over all of it. */
-static size_t next_tag(const struct reader *r, size_t from, enum tag *tag)
-{
-    *tag = TAG_NONE;
-    while (from < r->text.n) {
-        const char *open = memchr(r->text.p + from, '<', r->text.n - from);
-
-        if (open == NULL)
-            break;
-        from = (size_t)(open - r->text.p);
-        *tag = tag_at(r, from);
-        if (*tag != TAG_NONE)
-            return from;
-        from++;
-    }
-    return r->text.n;
-}
-
 static void read_rest(struct reader *r, size_t from)
 {
     while (from < r->text.n) {
@@ -213,9 +210,8 @@ static void read_rest(struct reader *r, size_t from)
         str_append(&r->content, r->text.p + from, at - from);
         switch (tag) {
         case TAG_THINK:
-            close = call_find(&r->text, THINK_CLOSE, at);
+            close = thoughts_end(r, at + strlen(THINK_OPEN), &from);
             add_reasoning(r, at + strlen(THINK_OPEN), close);
-            from = close == r->text.n ? close : close + strlen(THINK_CLOSE);
             break;
         case TAG_END_THINK:
             from = at + strlen(THINK_CLOSE);
@@ -273,6 +269,7 @@ enum status tool_calls_parse(enum tool_call_format format, const char *text, siz
                              struct error *err)
 {
     struct reader r = {.format = format, .tools = tools};
+    size_t visited = 0;
     char *copy;
     enum status st = STATUS_OK;
 
@@ -289,10 +286,10 @@ enum status tool_calls_parse(enum tool_call_format format, const char *text, siz
         free(r.call);
         r.call = NULL;
     } else {
-        r.text = (struct call_text){copy, n};
+        r.text = (struct call_text){copy, n, &visited};
         read_rest(&r, read_first_thoughts(&r, in_reasoning));
         *out = (struct parsed_reply){trimmed(&r.content), r.thought ? trimmed(&r.reasoning) : NULL,
-                                     r.call, r.n_calls};
+                                     r.call, r.n_calls, visited};
         if (!str_ok(&r.content) || !str_ok(&r.reasoning)) {
             st = error_set(err, STATUS_NO_MEMORY, "no memory for a reply of %zu bytes", n);
             parsed_reply_deinit(out);

@@ -36,14 +36,16 @@ struct parsed_reply {
     char *reasoning; /* NULL: none */
     struct parsed_call *call;
     int32_t n_calls;
+    size_t visited; /* bytes looked at: a small multiple of the text's, whatever it holds */
 };
 
 /* By what the template shows the model; HERMES when it says nothing. */
 enum tool_call_format tool_calls_format_of(const char *chat_template);
 
 /* `in_reasoning`: the prompt ended inside <think>, so the text starts with thoughts. A </think>
- * without a start ends reasoning all the same. `tools` (OpenAI form, may be NULL) gives the XML
- * grammar the types of its parameters. Text must be valid UTF-8 (utf8_clean it first). */
+ * without a start ends reasoning all the same. A call within thoughts is a draft, unless the
+ * thoughts never end: then it is a call. `tools` (OpenAI form, may be NULL) gives the XML grammar
+ * the types of its parameters. Text must be valid UTF-8 (utf8_clean it first). */
 MUST_CHECK enum status tool_calls_parse(enum tool_call_format format, const char *text, size_t n,
                                         bool in_reasoning, const struct json *tools,
                                         struct parsed_reply *out, struct error *err);

@@ -12,59 +12,57 @@
 
 #define FORM "{\"name\": ..., \"arguments\": {...}} between " CALL_OPEN " and " CALL_CLOSE
 
-/* Where the object or array that starts at i ends; 0 when its brackets do not match up. */
+/* Where the object or array that starts at i ends; 0 when its brackets do not match up. A tag or a
+ * backslash outside of strings is no JSON and ends the search, so that of many calls that are never
+ * closed each is read up to the next. */
 static size_t json_end(const struct call_text *t, size_t i)
 {
-    size_t depth = 0;
+    const size_t from = i;
+    size_t depth = 0, end = 0;
 
-    for (; i < t->n; i++) {
+    for (; i < t->n && end == 0; i++) {
         const char c = t->p[i];
 
         if (c == '"') {
             for (i++; i < t->n && t->p[i] != '"'; i++)
                 i += t->p[i] == '\\';
-            if (i >= t->n)
-                return 0;
         } else if (c == '{' || c == '[') {
             depth++;
         } else if (c == '}' || c == ']') {
             if (depth == 0)
-                return 0;
+                break;
             if (--depth == 0)
-                return i + 1;
-        } else if (depth == 0) {
-            return 0;
+                end = i + 1;
+        } else if (depth == 0 || c == '<' || c == '\\') {
+            break;
         }
     }
-    return 0;
-}
-
-/* Where a call that is not JSON is over: behind its closing tag, or where the next one opens. */
-static size_t give_up_at(const struct call_text *t, size_t from)
-{
-    const size_t close = call_find(t, CALL_CLOSE, from), open = call_find(t, CALL_OPEN, from);
-
-    if (open < close)
-        return open;
-    return close == t->n ? t->n : close + strlen(CALL_CLOSE);
+    *t->visited += (i < t->n ? i : t->n) - (from < t->n ? from : t->n);
+    return end;
 }
 
 /* An object, or a text that holds one; NULL (and an error) for all else. */
 static struct json *read_arguments(struct parsed_call *call, const struct json *v)
 {
     struct json *object = NULL;
+    struct error err = ERROR_INIT;
+    enum status st = STATUS_OK;
 
     if (jv_kind(v) == JV_NULL)
         return jv_object();
     if (jv_kind(v) == JV_OBJECT)
         return jv_ref((struct json *)(uintptr_t)v);
-    if (jv_kind(v) == JV_STRING &&
-        jv_parse(jv_get_string(v, ""), jv_string_len(v), "arguments", &object, NULL) == STATUS_OK &&
-        jv_kind(object) == JV_OBJECT)
+    if (jv_kind(v) == JV_STRING)
+        st = jv_parse(jv_get_string(v, ""), jv_string_len(v), "arguments", &object, &err);
+    if (jv_kind(object) == JV_OBJECT)
         return object;
     jv_unref(object);
-    call_error(call, "\"arguments\" of the call must be an object, not a value of type %s.",
-               jv_kind_name(jv_kind(v)));
+    if (st && jv_get_string(v, "")[0] == '{')
+        call_error(call, "The \"arguments\" of the call cannot be read (%s): %s.", err.where,
+                   err.message);
+    else
+        call_error(call, "\"arguments\" of the call must be an object, not a value of type %s.",
+                   jv_kind_name(jv_kind(v)));
     return NULL;
 }
 
@@ -99,12 +97,12 @@ size_t hermes_read_call(const struct call_text *t, size_t from, struct parsed_ca
 
     if (end == 0) {
         call_error(call, "The tool call is not complete JSON. Write it as " FORM ".");
-        return give_up_at(t, start);
+        return call_skip_rest(t, start, CALL_CLOSE);
     }
     if (!call_at(t, after, CALL_CLOSE) && after < t->n) {
-        call_error(call, "Behind the JSON of the tool call stands something other than " CALL_CLOSE
+        call_error(call, "After the JSON of the tool call comes something other than " CALL_CLOSE
                          ". Write each call as " FORM ".");
-        return give_up_at(t, end);
+        return call_skip_rest(t, end, CALL_CLOSE);
     }
     if (jv_parse(t->p + start, end - start, "call", &v, &err))
         call_error(call, "The tool call cannot be read (%s): %s. Write it as " FORM ".", err.where,

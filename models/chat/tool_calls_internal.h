@@ -7,19 +7,26 @@
 #include "models/chat/tool_calls.h"
 #include "runtime/base/str.h"
 
-#define CALL_OPEN  "<tool_call>"
-#define CALL_CLOSE "</tool_call>"
+#define CALL_OPEN     "<tool_call>"
+#define CALL_CLOSE    "</tool_call>"
+#define FUNCTION_OPEN "<function="
 
-/* A text being read from i on. */
+/* A text being read. */
 struct call_text {
     const char *p;
     size_t n;
+    size_t *visited; /* bytes looked at so far, the same one again counted again */
 };
 
 /* First place of `what` at or after `from`; n when there is none. */
 size_t call_find(const struct call_text *t, const char *what, size_t from);
 bool call_at(const struct call_text *t, size_t i, const char *what);
 size_t call_skip_space(const struct call_text *t, size_t i);
+/* Text that is full of tags which nothing closes was read often enough: what is looked for is taken
+ * as not there. */
+bool call_is_tiring(const struct call_text *t);
+/* Where a malformed call is over: behind the next `close`, or where the next call opens. */
+size_t call_skip_rest(const struct call_text *t, size_t from, const char *close);
 
 /* Each reads one call that starts at `from` and returns where it ends; a malformed one gets an
  * error. `call` is zeroed; its raw text is filled by the caller. */
@@ -27,7 +34,15 @@ size_t hermes_read_call(const struct call_text *t, size_t from, struct parsed_ca
 size_t xml_read_call(const struct call_text *t, size_t from, const struct json *tools,
                      struct parsed_call *call);
 
+/* The declaration of a tool: {"name", "parameters", ...}, or NULL. */
+const struct json *call_tool(const struct json *tools, const char *tool);
+/* The schema of one of its parameters, or NULL. */
+const struct json *call_parameter(const struct json *parameters, const char *key);
+/* A text as the value that the schema of its parameter allows, else as a text. */
+struct json *call_value(const struct json *parameters, const char *key, const char *p, size_t n);
+
 /* Keeps the first. Words for the model. */
 void call_error(struct parsed_call *call, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void call_deinit(struct parsed_call *call);
 
 #endif

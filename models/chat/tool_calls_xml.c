@@ -1,104 +1,137 @@
 /* tool_calls_xml.c - <function=NAME><parameter=KEY>VALUE</parameter></function> in <tool_call>
  * tags.
  *
- * Values are texts; the tool's schema says which of them are numbers, booleans,
- * objects. A value that does not read as its type stays a text: the check of the
- * arguments then tells the model what was expected. One newline at each end of a
- * value belongs to the form.
+ * Values are not escaped, so a value may hold tags of this form as long as they come in pairs.
+ * Where they do not, a closing tag was forgotten, and the call is an error: a parameter or a call
+ * that follows never becomes part of a value. One line end (\n or \r\n) at each end of a value
+ * belongs to the form. tool_calls_schema.c says what kind of value a text is.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "models/chat/tool_calls_internal.h"
 #include "runtime/base/memory.h"
 
-#define FUNCTION_OPEN   "<function="
 #define FUNCTION_CLOSE  "</function>"
-#define PARAMETER_OPEN  "<parameter="
+#define PARAMETER       "<parameter"
+#define PARAMETER_OPEN  PARAMETER "="
 #define PARAMETER_CLOSE "</parameter>"
+#define MAX_NAME        256
+#define MAX_OPEN        64
 #define FORM            CALL_OPEN "<function=NAME><parameter=KEY>VALUE</parameter></function>" CALL_CLOSE
 
-/* The schema of one parameter of a tool, or NULL. */
-static const struct json *find_schema(const struct json *tools, const char *tool, const char *key)
-{
-    for (size_t i = 0; jv_kind(tools) == JV_ARRAY && i < jv_size(tools); i++) {
-        const struct json *f = jv_get(jv_at(tools, i), "function");
+struct xml_reader {
+    const struct call_text *t;
+    const struct json *tools, *parameters; /* all; of the tool that is called, or NULL */
+    struct parsed_call *call;
+};
 
-        if (f == NULL)
-            f = jv_at(tools, i);
-        if (strcmp(jv_get_string(jv_get(f, "name"), ""), tool) == 0)
-            return jv_get(jv_get(jv_get(f, "parameters"), "properties"), key);
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r';
+}
+
+/* Behind the name of a tag like <parameter=NAME> whose name starts at i; 0 when it is none. */
+static size_t name_end(const struct call_text *t, size_t i)
+{
+    const size_t from = i;
+
+    while (i < t->n && i - from < MAX_NAME && !strchr("<>\n\"'", t->p[i]))
+        i++;
+    return i > from && i < t->n && t->p[i] == '>' ? i : 0;
+}
+
+/* "<parameter=" or "<parameter " at i. */
+static bool at_parameter(const struct call_text *t, size_t i)
+{
+    const size_t next = i + strlen(PARAMETER);
+
+    return call_at(t, i, PARAMETER) && next < t->n && (t->p[next] == '=' || is_blank(t->p[next]));
+}
+
+/* <parameter=NAME> or <parameter name="NAME"> at i. Within a line of a value the first form counts
+ * only with a name that this tool knows. */
+static bool opens_parameter(const struct xml_reader *x, size_t from, size_t i)
+{
+    const struct call_text *t = x->t;
+    const size_t name = i + strlen(PARAMETER_OPEN), end = name_end(t, name);
+    size_t line = i;
+    bool known;
+    char *key;
+
+    if (!at_parameter(t, i))
+        return false;
+    if (t->p[name - 1] != '=') {
+        const char *close =
+            memchr(t->p + name, '>', t->n - name < MAX_NAME ? t->n - name : MAX_NAME);
+
+        return close && close[-1] != '/';
     }
-    return NULL;
+    if (end == 0)
+        return false;
+    while (line > from && is_blank(t->p[line - 1]))
+        line--;
+    if (x->parameters == NULL || line == from || t->p[line - 1] == '\n')
+        return true;
+    key = xstrndup(t->p + name, end - name);
+    known = call_parameter(x->parameters, key) != NULL;
+    free(key);
+    return known;
 }
 
-#define KIND(k) (1u << (k))
-
-static unsigned kinds_of_name(const char *type)
+/* <function=NAME> at i, of a tool that there is. */
+static bool opens_function(const struct xml_reader *x, size_t i)
 {
-    static const struct {
-        const char *name;
-        unsigned kinds;
-    } types[] = {
-        {"string", KIND(JV_STRING)}, {"integer", KIND(JV_INT)},
-        {"boolean", KIND(JV_BOOL)},  {"number", KIND(JV_INT) | KIND(JV_REAL)},
-        {"array", KIND(JV_ARRAY)},   {"object", KIND(JV_OBJECT)},
-        {"null", KIND(JV_NULL)},
-    };
+    const size_t name = i + strlen(FUNCTION_OPEN), end = name_end(x->t, name);
+    bool known;
+    char *tool;
 
-    for (size_t i = 0; i < ARRAY_LEN(types); i++)
-        if (strcmp(types[i].name, type) == 0)
-            return types[i].kinds;
-    return 0;
+    if (!call_at(x->t, i, FUNCTION_OPEN) || end == 0)
+        return false;
+    tool = xstrndup(x->t->p + name, end - name);
+    known = jv_size(x->tools) == 0 || call_tool(x->tools, tool) != NULL;
+    free(tool);
+    return known;
 }
 
-/* The kinds that a schema allows, from "type" (one or several) and one level of anyOf and oneOf. */
-static unsigned kinds_of(const struct json *schema, int depth)
+/* Whether a closing tag that ends at i closes a value: a tag of the form follows. */
+static bool ends_value(const struct call_text *t, size_t i)
 {
-    static const char *const unions[] = {"anyOf", "oneOf"};
-    const struct json *type = jv_get(schema, "type");
-    unsigned kinds = kinds_of_name(jv_get_string(type, ""));
-
-    for (size_t i = 0; jv_kind(type) == JV_ARRAY && i < jv_size(type); i++)
-        kinds |= kinds_of_name(jv_get_string(jv_at(type, i), ""));
-    for (size_t u = 0; depth == 0 && u < ARRAY_LEN(unions); u++) {
-        const struct json *list = jv_get(schema, unions[u]);
-
-        for (size_t i = 0; jv_kind(list) == JV_ARRAY && i < jv_size(list); i++)
-            kinds |= kinds_of(jv_at(list, i), 1);
-    }
-    return kinds;
+    i = call_skip_space(t, i);
+    return i == t->n || at_parameter(t, i) || call_at(t, i, FUNCTION_CLOSE) ||
+           call_at(t, i, CALL_CLOSE);
 }
 
-static struct json *typed_value(const char *p, size_t n, unsigned kinds)
+static bool ends_call(const struct call_text *t, size_t i)
 {
-    struct json *v = NULL;
-
-    if ((kinds & KIND(JV_BOOL)) && n == 4 && strncasecmp(p, "true", 4) == 0)
-        return jv_bool(true); /* Python's True */
-    if ((kinds & KIND(JV_BOOL)) && n == 5 && strncasecmp(p, "false", 5) == 0)
-        return jv_bool(false);
-    if ((kinds & ~KIND(JV_STRING)) && jv_parse(p, n, "value", &v, NULL) == STATUS_OK) {
-        if (kinds & KIND(jv_kind(v)))
-            return v;
-        jv_unref(v);
-    }
-    return jv_string_n(p, n);
+    i = call_skip_space(t, i);
+    return i == t->n || call_at(t, i, CALL_CLOSE) || call_at(t, i, CALL_OPEN);
 }
 
-/* A closing tag counts when the next parameter, or the end of the function, follows: any other is
- * part of the value. Returns t->n when there is none. */
-static size_t find_value_end(const struct call_text *t, size_t from)
+/* The closing tag of the value that starts at `from`, or n: the first that closes no parameter
+ * opened within the value and stands before the next parameter or the end of the call; one before
+ * anything else is part of the value. */
+static size_t find_value_end(const struct xml_reader *x, size_t from)
 {
-    for (size_t at = call_find(t, PARAMETER_CLOSE, from); at < t->n;
-         at = call_find(t, PARAMETER_CLOSE, at + 1)) {
-        const size_t next = call_skip_space(t, at + strlen(PARAMETER_CLOSE));
+    const struct call_text *t = x->t;
+    int parameters = 0, functions = 0; /* open within the value */
 
-        if (next == t->n || call_at(t, next, PARAMETER_OPEN) || call_at(t, next, FUNCTION_CLOSE) ||
-            call_at(t, next, CALL_CLOSE))
-            return at;
+    for (size_t i = from; (i = call_find(t, "<", i)) < t->n && !call_is_tiring(t); i++) {
+        if (call_at(t, i, PARAMETER_CLOSE)) {
+            if (parameters == 0 && functions == 0 && ends_value(t, i + strlen(PARAMETER_CLOSE)))
+                return i;
+            parameters -= parameters > 0;
+        } else if (call_at(t, i, FUNCTION_CLOSE)) {
+            if (functions == 0 && ends_call(t, i + strlen(FUNCTION_CLOSE)))
+                break;
+            functions -= functions > 0;
+        } else {
+            parameters += opens_parameter(x, from, i);
+            functions += opens_function(x, i);
+        }
+        if (parameters + functions > MAX_OPEN)
+            break;
     }
     return t->n;
 }
@@ -119,10 +152,24 @@ static char *read_name(const struct call_text *t, size_t from, size_t *end)
     return last > from ? xstrndup(t->p + from, last - from) : NULL;
 }
 
-/* Reads one parameter at i; returns where it ends, or t->n after an error. */
-static size_t read_parameter(const struct call_text *t, size_t i, const struct json *tools,
-                             struct parsed_call *call)
+/* One at each end, if there is one. */
+static void strip_line_ends(const struct call_text *t, size_t *from, size_t *to)
 {
+    if (*to - *from > 1 && call_at(t, *from, "\r\n"))
+        *from += 2;
+    else if (*to > *from && t->p[*from] == '\n')
+        *from += 1;
+    if (*to - *from > 1 && call_at(t, *to - 2, "\r\n"))
+        *to -= 2;
+    else if (*to > *from && t->p[*to - 1] == '\n')
+        *to -= 1;
+}
+
+/* Reads one parameter at i; returns where it ends, or t->n after an error. */
+static size_t read_parameter(const struct xml_reader *x, size_t i)
+{
+    const struct call_text *t = x->t;
+    struct parsed_call *call = x->call;
     size_t from, to, end;
     char *key = read_name(t, i + strlen(PARAMETER_OPEN), &from);
 
@@ -130,51 +177,42 @@ static size_t read_parameter(const struct call_text *t, size_t i, const struct j
         call_error(call, "A parameter of the tool call has no name. Write calls as " FORM ".");
         return t->n;
     }
-    to = find_value_end(t, from);
+    to = find_value_end(x, from);
     end = to + strlen(PARAMETER_CLOSE);
     if (to == t->n) {
-        call_error(
-            call, "The parameter \"%.200s\" of the tool call is not closed by " PARAMETER_CLOSE ".",
-            key);
+        call_error(call,
+                   "The parameter \"%.200s\" of the tool call is not closed by " PARAMETER_CLOSE
+                   ". Close each parameter before the next one; a value may hold such tags only "
+                   "in pairs.",
+                   key);
         end = t->n;
     } else if (jv_get(call->arguments, key)) {
         call_error(call, "The parameter \"%.200s\" is given twice.", key);
     } else {
-        from += from < to && t->p[from] == '\n';
-        to -= to > from && t->p[to - 1] == '\n';
-        jv_set_adopt(
-            call->arguments, key,
-            typed_value(t->p + from, to - from, kinds_of(find_schema(tools, call->name, key), 0)));
+        strip_line_ends(t, &from, &to);
+        jv_set_adopt(call->arguments, key, call_value(x->parameters, key, t->p + from, to - from));
     }
     free(key);
     return end;
 }
 
-/* Behind a call, good or bad: its closing tag, or where the next one opens. */
-static size_t skip_rest(const struct call_text *t, size_t from, bool tagged)
-{
-    const char *close_tag = tagged ? CALL_CLOSE : FUNCTION_CLOSE;
-    const size_t close = call_find(t, close_tag, from), open = call_find(t, CALL_OPEN, from);
-
-    if (open < close)
-        return open;
-    return close == t->n ? t->n : close + strlen(close_tag);
-}
-
 static size_t read_function(const struct call_text *t, size_t i, const struct json *tools,
                             struct parsed_call *call)
 {
+    struct xml_reader x = {t, tools, NULL, call};
+
     call->name = read_name(t, i + strlen(FUNCTION_OPEN), &i);
     if (call->name == NULL) {
         call_error(call, "The tool call has no function name. Write it as " FORM ".");
         return t->n;
     }
     call->arguments = jv_object();
+    x.parameters = jv_get(call_tool(tools, call->name), "parameters");
     for (;;) {
         i = call_skip_space(t, i);
         if (!call_at(t, i, PARAMETER_OPEN))
             break;
-        i = read_parameter(t, i, tools, call);
+        i = read_parameter(&x, i);
         if (call->error)
             return i;
     }
@@ -193,22 +231,23 @@ size_t xml_read_call(const struct call_text *t, size_t from, const struct json *
 {
     const bool tagged = call_at(t, from, CALL_OPEN);
     const size_t start = tagged ? call_skip_space(t, from + strlen(CALL_OPEN)) : from;
+    const char *close = tagged ? CALL_CLOSE : FUNCTION_CLOSE;
     size_t end, after;
 
     if (!call_at(t, start, FUNCTION_OPEN)) {
         call_error(call, "The tool call does not start with " FUNCTION_OPEN
                          "NAME>. Write it as " FORM ".");
-        return skip_rest(t, start, tagged);
+        return call_skip_rest(t, start, close);
     }
     end = read_function(t, start, tools, call);
     if (call->error)
-        return skip_rest(t, start, tagged);
+        return call_skip_rest(t, start, close);
     after = call_skip_space(t, end);
     if (call_at(t, after, CALL_CLOSE)) /* also when only the opening tag was forgotten */
         return after + strlen(CALL_CLOSE);
     if (tagged && after < t->n) {
-        call_error(call, "Behind " FUNCTION_CLOSE " stands something other than " CALL_CLOSE ".");
-        return skip_rest(t, end, tagged);
+        call_error(call, "After " FUNCTION_CLOSE " comes something other than " CALL_CLOSE ".");
+        return call_skip_rest(t, end, close);
     }
     return end;
 }

@@ -38,6 +38,13 @@ static enum status check_call(const struct engine *e, const struct model_session
 {
     enum status st;
 
+    if (c->response_schema)
+        return error_set(err, STATUS_UNSUPPORTED,
+                         "the engine cannot hold a reply to a schema (response_schema)");
+    if (c->tool_choice)
+        return error_set(err, STATUS_UNSUPPORTED,
+                         "the engine cannot hold a reply to a tool (tool_choice \"%.80s\")",
+                         c->tool_choice);
     if (x->no_memory)
         return error_set(err, STATUS_NO_MEMORY, "no memory to fork the session");
     if (c->max_tokens < 1)
@@ -107,12 +114,15 @@ void engine_begin_call(struct engine *e, struct model_session *x)
     c->status = set_up(e, x, c, &c->err);
     if (c->status) {
         c->finish = FINISH_ERROR;
+        c->not_retryable = c->status == STATUS_INVALID || c->status == STATUS_LIMIT ||
+                           c->status == STATUS_UNSUPPORTED;
         engine_answer(e, x);
     } else if (e->stopping || atomic_load(&x->cancel)) {
         c->finish = FINISH_CANCELLED;
         engine_answer(e, x);
     } else {
         take_prompt(e, x, c);
+        c->usage.prompt = x->n_ids;
         scheduler_enqueue(&e->sched, x);
     }
 }
@@ -124,6 +134,7 @@ void engine_answer(struct engine *e, struct model_session *x)
     if (c->finish == FINISH_CANCELLED)
         c->status = error_set(&c->err, STATUS_CANCELLED, "the call was cancelled");
     c->policy_version = weights_version(x->weights);
+    c->usage.completion = c->n_ids;
     c->done_us = seams_mono_us(seams_real()) - x->started_us;
     weights_unref(x->weights);
     stop_rules_free(x->stop);

@@ -58,8 +58,12 @@ void engine_free_session(struct engine *e, struct model_session *x)
     free(x);
 }
 
-static enum status open_session(struct model *m, struct model_session **out, struct error *err)
+static enum status open_session(struct model *m, const struct model_session_options *o,
+                                struct model_session **out, struct error *err)
 {
+    if (o && o->adapter)
+        return error_set(err, STATUS_UNSUPPORTED, "the engine has no adapters (\"%.80s\")",
+                         o->adapter);
     return session_new(engine_of(m), out, err);
 }
 
@@ -94,16 +98,7 @@ static void start(struct model *m, struct model_call *c)
 {
     struct model_session *x = c->session;
 
-    c->status = STATUS_OK;
-    error_clear(&c->err);
-    c->finish = FINISH_NONE;
-    c->n_ids = 0;
-    c->processed = false;
-    c->text = NULL;
-    c->tool_calls = NULL;
-    c->cached_tokens = 0;
-    c->queued_us = c->first_us = c->done_us = 0;
-    c->cancelled = false;
+    model_call_reset(c);
     if (atomic_exchange(&x->in_flight, true)) {
         c->status = error_set(&c->err, STATUS_BUSY, "the session has a call in flight");
         c->finish = FINISH_ERROR;

@@ -159,7 +159,7 @@ static void match(struct scheduler *s, struct model_session *x)
         session_match(x, s->kv, s->tree);
     if (!x->matched) {
         /* Of this call's prompt; a preempted call that comes back does not count again. */
-        x->call->cached_tokens = x->kv_len;
+        x->call->usage.cached = x->kv_len;
         s->n_prefix_hit_tokens += x->kv_len - before_match;
         x->matched = true;
     }

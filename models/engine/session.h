@@ -63,7 +63,7 @@ struct model_session {
     int32_t n_streamed; /* tokens that on_token has had */
     float inv_t;
     bool streams; /* the call has an on_token */
-    bool matched; /* the prefix tree was asked: cached_tokens is set */
+    bool matched; /* the prefix tree was asked: usage.cached is set */
     bool timed;   /* its first token was seen */
     bool ended;   /* the call's finish and status stand; to be answered */
 };

@@ -111,10 +111,7 @@ void script_delay_free(struct script_delay *d)
     while (d->first) {
         struct model_call *c = take_first(d);
 
-        free(c->text);
-        jv_unref(c->tool_calls);
-        c->text = NULL;
-        c->tool_calls = NULL;
+        model_call_clear_text(c);
         c->finish = FINISH_CANCELLED;
         c->status = error_set(&c->err, STATUS_CANCELLED, "the model was closed");
         post(c);

@@ -24,10 +24,13 @@ static struct script_model *script_of(struct model *m)
 }
 
 /* A session keeps nothing, since the reply depends on the path alone: one byte, as a handle. */
-static enum status session_open(struct model *m, struct model_session **out, struct error *err)
+static enum status session_open(struct model *m, const struct model_session_options *o,
+                                struct model_session **out, struct error *err)
 {
     (void)m;
-    (void)err;
+    if (o && o->adapter)
+        return error_set(err, STATUS_UNSUPPORTED, "a scripted model has no adapters (\"%.80s\")",
+                         o->adapter);
     *out = xmalloc(1);
     return STATUS_OK;
 }
@@ -36,7 +39,7 @@ static enum status session_fork(struct model *m, struct model_session *from,
                                 struct model_session **out, struct error *err)
 {
     (void)from;
-    return session_open(m, out, err);
+    return session_open(m, NULL, out, err);
 }
 
 static void session_close(struct model *m, struct model_session *s)
@@ -51,17 +54,8 @@ static int64_t fill_answer(const struct script_model *s, struct model_call *c)
     const char *path = c->path ? c->path : "";
     const struct script_reply *r = script_file_find(&s->file, path);
 
-    c->status = STATUS_OK;
-    error_clear(&c->err);
+    model_call_reset(c);
     c->finish = FINISH_STOP;
-    c->n_ids = 0;
-    c->processed = false;
-    c->text = NULL;
-    c->tool_calls = NULL;
-    c->policy_version = 0;
-    c->cached_tokens = 0;
-    c->queued_us = c->first_us = c->done_us = 0;
-    c->cancelled = false;
     if (!r) {
         c->finish = FINISH_ERROR;
         c->status = error_at(&c->err, STATUS_NOT_FOUND, s->path, 0, 0,
@@ -80,6 +74,7 @@ static int64_t fill_answer(const struct script_model *s, struct model_call *c)
     /* A copy: counts of references are not shared between threads. */
     if (r->tool_calls)
         c->tool_calls = jv_deep_copy(r->tool_calls);
+    c->usage = model_usage_estimate(c->messages, c->tools, c->text, c->tool_calls);
     return r->delay_ms;
 }
 
@@ -101,12 +96,9 @@ static void cancel(struct model *m, struct model_call *c)
 
     if (!s->delay || !script_delay_remove(s->delay, c))
         return; /* its answer is on the way, and the call no longer ours */
-    free(c->text);
-    jv_unref(c->tool_calls);
-    c->text = NULL;
-    c->tool_calls = NULL;
+    model_call_clear_text(c);
+    model_call_reset(c);
     c->cancelled = true;
-    c->done_us = 0;
     c->finish = FINISH_CANCELLED;
     c->status = error_set(&c->err, STATUS_CANCELLED, "the call was cancelled");
     mailbox_post(c->reply, &c->mail);

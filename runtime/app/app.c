@@ -104,19 +104,26 @@ static bool is_stream(const struct app *a)
            (option_flag(a->options, OPT_STREAM) || option_flag(a->options, OPT_FOLLOW));
 }
 
+struct json *app_error_json(const struct error *err)
+{
+    struct json *e = jv_object();
+
+    jv_set_string(e, "code", status_name(err->status));
+    jv_set_string(e, "message", err->message);
+    jv_set_string(e, "where", err->where);
+    if (err->hint[0])
+        jv_set_string(e, "hint", err->hint);
+    return e;
+}
+
 int app_fail(struct app *a, const struct error *err)
 {
     app_print_error(a, err);
     if (a->json) {
-        struct json *doc = jv_object(), *e = jv_object();
+        struct json *doc = jv_object();
         if (is_stream(a))
             jv_set_string(doc, "type", "result");
-        jv_set_string(e, "code", status_name(err->status));
-        jv_set_string(e, "message", err->message);
-        jv_set_string(e, "where", err->where);
-        if (err->hint[0])
-            jv_set_string(e, "hint", err->hint);
-        jv_set_adopt(doc, "error", e);
+        jv_set_adopt(doc, "error", app_error_json(err));
         app_print_json(doc);
     }
     return app_exit_of(err->status);
@@ -155,37 +162,67 @@ void app_store_path(const struct app *a, char *out, size_t n)
         snprintf(out, n, "%s/.local/share/troupe/store.db", home ? home : "");
 }
 
+struct store_options app_store_options(const struct app *a, char path[APP_PATH_MAX])
+{
+    app_store_path(a, path, APP_PATH_MAX);
+    return (struct store_options){
+        .path = path, .durability = STORE_FULL, .create = true, .seams = a->seams};
+}
+
+static enum status no_store(const char *path, struct error *err)
+{
+    error_set(err, STATUS_NOT_FOUND, "there is no store at %s", path);
+    error_hint(err, "`troupe run` makes one; --store names another");
+    return STATUS_NOT_FOUND;
+}
+
 enum status app_store(struct app *a, bool create, struct store **out, struct error *err)
 {
-    char path[1100];
+    char path[APP_PATH_MAX];
 
-    if (!a->store) {
-        app_store_path(a, path, sizeof(path));
-        if (!create && !file_exists(path)) {
-            error_set(err, STATUS_NOT_FOUND, "there is no store at %s", path);
-            error_hint(err, "`troupe run` makes one; --store names another");
-            return STATUS_NOT_FOUND;
-        }
-        struct store_options o = {
-            .path = path, .durability = STORE_FULL, .create = create, .seams = a->seams};
-        enum status st = store_open(&o, &a->store, err);
+    if (!a->writes) {
+        struct store_options o = app_store_options(a, path);
+        if (!create && !file_exists(path))
+            return no_store(path, err);
+        o.create = create;
+        enum status st = troupe_open_store(a->troupe, &o, err);
         if (st)
             return st;
+        struct store *s = troupe_store(a->troupe);
+        a->writes = true;
+        if (store_migrated_from(s))
+            log_write(a->log, LOG_INFO, "%s was brought to store version %d; %s is what it was",
+                      store_path(s), STORE_SCHEMA_VERSION, store_migrated_from(s));
     }
-    *out = a->store;
+    *out = troupe_store(a->troupe);
     return STATUS_OK;
+}
+
+enum status app_look(struct app *a, struct store **out, struct error *err)
+{
+    char path[APP_PATH_MAX];
+    enum status st = STATUS_OK;
+
+    if (!troupe_store(a->troupe)) {
+        struct store_options o = app_store_options(a, path);
+
+        if (!file_exists(path))
+            return no_store(path, err);
+        o.create = false;
+        o.read_only = true;
+        st = troupe_open_store(a->troupe, &o, err);
+    }
+    if (!st)
+        *out = troupe_store(a->troupe);
+    return st;
 }
 
 enum status app_reader(struct app *a, struct store_reader **out, struct error *err)
 {
     struct store *s;
-    enum status st = app_store(a, false, &s, err);
+    enum status st = app_look(a, &s, err);
 
-    if (!st && !a->reader)
-        st = store_reader_open(s, &a->reader, err);
-    if (!st)
-        *out = a->reader;
-    return st;
+    return st ? st : troupe_reader(a->troupe, out, err);
 }
 
 int32_t app_threads(const struct app *a)

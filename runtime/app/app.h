@@ -1,5 +1,5 @@
-/* app.h - what every command shares: options, seams, log, the store and models, opened when asked
- * for.
+/* app.h - what every command shares: options, seams, log, and the runtime behind them
+ * (api/troupe.h).
  *
  * The only place that sees everything. A command is one file (cmd_NAME.c) and one line in
  * commands.def; it returns the exit code of cli.md.
@@ -7,14 +7,15 @@
 #ifndef TROUPE_RUNTIME_APP_APP_H
 #define TROUPE_RUNTIME_APP_APP_H
 
-#include "models/model.h"
+#include "runtime/api/troupe.h"
 #include "runtime/base/log.h"
 #include "runtime/base/seams.h"
 #include "runtime/base/str.h"
 #include "runtime/config/options.h"
 #include "runtime/store/store.h"
 
-#define APP_VERSION "0.1.0"
+#define APP_VERSION  "0.1.0"
+#define APP_PATH_MAX 1100
 
 enum app_exit {
     EXIT_OK = 0,
@@ -29,7 +30,6 @@ enum app_exit {
     EXIT_TERMINATED = 143,
 };
 
-struct app_models;
 struct loop;
 
 /* Written by the handler of SIGINT and SIGTERM, which stands from the first line of main to the
@@ -42,16 +42,19 @@ struct app_signal {
 struct app {
     const struct options *options;
     const struct command_spec *command;
+    const struct command_spec *const *commands; /* (n_commands) all, in the order of the help */
+    int32_t n_commands;
     const struct seams *seams;
     struct log *log;
-    struct store *store;         /* app_store opens it */
-    struct store_reader *reader; /* app_reader */
-    struct app_models *models;   /* app_model.h */
+    struct troupe *troupe; /* its store is opened by app_store or app_look */
+    bool writes;           /* app_store has opened it */
     struct app_signal *signal;
     volatile int *interrupted; /* signal->signo, for the parts that poll it */
     bool json;
 };
 
+/* {"code", "message", "where", "hint"?} */
+struct json *app_error_json(const struct error *err);
 /* Prints the error as cli.md says (with --json also as a document) and gives the exit code. */
 int app_fail(struct app *a, const struct error *err);
 /* The part of it that goes to standard error. */
@@ -68,14 +71,16 @@ struct json *app_document(const char *name);
 
 /* The store of this invocation; `create`: also when there is none yet. Lent. */
 MUST_CHECK enum status app_store(struct app *a, bool create, struct store **out, struct error *err);
+/* The same for reading alone: waits for no writer, changes nothing. */
+MUST_CHECK enum status app_look(struct app *a, struct store **out, struct error *err);
+/* A reader of the store that is open, else of app_look's. */
+/* The same options for who opens it later; `path` is written. */
+struct store_options app_store_options(const struct app *a, char path[APP_PATH_MAX]);
 MUST_CHECK enum status app_reader(struct app *a, struct store_reader **out, struct error *err);
 /* The path by the rules of cli.md section 3. */
 void app_store_path(const struct app *a, char *out, size_t n);
 int32_t app_threads(const struct app *a); /* --threads, or all cores */
 /* --seed, or one that is drawn now. */
 uint64_t app_seed(const struct app *a);
-
-/* Table of all commands. */
-const struct command_spec *const *app_commands(int32_t *n);
 
 #endif

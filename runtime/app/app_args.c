@@ -108,15 +108,13 @@ static int split_command(char *words, char **argv)
     return 2;
 }
 
-enum status app_args_read(const char *file, struct options **out,
+enum status app_args_read(const struct app *a, const char *file, struct options **out,
                           const struct command_spec **command, struct error *err)
 {
     char *argv[MAX_ARGS + 4] = {(char *)(uintptr_t) "troupe"}, *words = NULL;
     struct json *doc = NULL;
     const struct json *args;
     int argc = 1;
-    int32_t n_commands;
-    const struct command_spec *const *commands = app_commands(&n_commands);
     enum status st = jv_parse_file(file, MAX_BYTES, &doc, err);
 
     if (st)
@@ -129,7 +127,7 @@ enum status app_args_read(const char *file, struct options **out,
         argc += split_command(words, argv + 1);
         for (size_t i = 0; i < jv_size(args); i++)
             argv[argc++] = (char *)(uintptr_t)jv_get_string(jv_at(args, i), "");
-        st = options_parse(argc, argv, commands, n_commands, out, command, err);
+        st = options_parse(argc, argv, a->commands, a->n_commands, out, command, err);
         if (st)
             error_note(err, "%s", file);
     }

@@ -13,7 +13,7 @@ MUST_CHECK enum status app_args_write(const struct app *a, const enum option_id 
                                       const char *file, struct error *err);
 /* Reads them as if they had just been given. The options are the caller's; what environment and
  * configuration files say now is not looked at where the file says something. */
-MUST_CHECK enum status app_args_read(const char *file, struct options **out,
+MUST_CHECK enum status app_args_read(const struct app *a, const char *file, struct options **out,
                                      const struct command_spec **command, struct error *err);
 
 #endif

@@ -82,7 +82,7 @@ static enum status find_old(struct store *s, struct old_runs *out, struct error 
 
     if (st)
         return st;
-    st = query_runs(q, NULL, 0, take_old, out, err);
+    st = query_runs(q, 0, 0, take_old, out, err);
     store_reader_close(q);
     return st;
 }

@@ -144,6 +144,7 @@ enum status app_detached(struct app *a, struct detached *d, const char *uuid, st
         return st;
     log_free(a->log);
     a->log = log_new(STDERR_FILENO, LOG_INFO, false);
+    troupe_set_log(a->troupe, a->log);
     while (write(d->tell, uuid, UUID_BYTES) < 0 && errno == EINTR)
         ; /* fewer than PIPE_BUF: all or nothing; a parent that is gone is no reason to stop */
     close(d->tell);

@@ -11,7 +11,6 @@
 
 #include "agents/eval.h"
 #include "runtime/app/app_eval.h"
-#include "runtime/app/app_new_run.h"
 #include "runtime/app/app_run.h"
 #include "runtime/app/table.h"
 #include "runtime/base/memory.h"
@@ -19,9 +18,10 @@
 struct blueprint_eval {
     struct app *app;
     struct plan *plan;
-    struct json *inputs;
-    const char *model; /* as named */
-    struct run *run;   /* the evaluation itself */
+    struct json *inputs;    /* as given */
+    const char *model;      /* as recorded */
+    struct app_drive drive; /* of each run */
+    struct troupe_run *run; /* the evaluation itself: never started */
     uint64_t seed;
     int64_t episodes;
     struct json *runs; /* array of {run, seed, status, success, verdict} */
@@ -31,7 +31,7 @@ struct blueprint_eval {
 
 /* How one run ended, as it stands in the store. */
 struct ending {
-    char status[24];
+    enum run_status status;
     struct json *verdict; /* or NULL */
     int64_t steps, tokens, wall_ms;
 };
@@ -40,7 +40,7 @@ static bool read_end(void *ctx, const struct run_row *r)
 {
     struct ending *e = ctx;
 
-    snprintf(e->status, sizeof(e->status), "%s", app_run_status(r));
+    e->status = r->status;
     e->steps = r->n_steps;
     e->tokens = r->tok_in + r->tok_out;
     e->wall_ms = r->ended_ms ? r->ended_ms - r->created_ms : 0;
@@ -62,8 +62,9 @@ static bool read_verdict(void *ctx, const struct step_row *s)
 static void count_end(struct blueprint_eval *v, const char *uuid, uint64_t seed,
                       const struct ending *e)
 {
-    bool ok = strcmp(e->status, "ok") == 0;
+    bool ok = e->status == RUN_OK;
     bool success = ok && (!e->verdict || jv_get_bool(jv_get(e->verdict, "success"), false));
+    const char *word = run_status_word(e->status);
     struct json *o = jv_object();
 
     v->n++;
@@ -73,10 +74,10 @@ static void count_end(struct blueprint_eval *v, const char *uuid, uint64_t seed,
     v->steps += e->steps;
     v->tokens += e->tokens;
     v->wall_ms += e->wall_ms;
-    jv_set_int(v->statuses, e->status, jv_get_int(jv_get(v->statuses, e->status), 0) + 1);
+    jv_set_int(v->statuses, word, jv_get_int(jv_get(v->statuses, word), 0) + 1);
     jv_set_string(o, "run", uuid);
     jv_set_adopt(o, "seed", jv_int((int64_t)seed));
-    jv_set_string(o, "status", e->status);
+    jv_set_string(o, "status", word);
     jv_set_bool(o, "success", success);
     jv_set_adopt(o, "verdict", e->verdict ? jv_ref(e->verdict) : jv_null());
     jv_append_adopt(v->runs, o);
@@ -85,24 +86,25 @@ static void count_end(struct blueprint_eval *v, const char *uuid, uint64_t seed,
 /* One run, from its row to its end; what it could not even begin is an error of the whole. */
 static enum status play_one(struct blueprint_eval *v, uint64_t seed, struct error *err)
 {
-    struct new_run how = {.kind = "run", .seed = seed};
+    const struct troupe_run_spec spec = {
+        .kind = "run", .plan = v->plan, .inputs = v->inputs, .seed = seed};
     struct store_reader *q = NULL;
     struct ending end = {.verdict = NULL};
-    struct run *run = NULL;
+    struct troupe_run *run = NULL;
     char uuid[37];
-    enum status st = app_new_run(v->app, v->plan, v->inputs, &how, &run, err);
+    enum status st = troupe_run_new(v->app->troupe, &spec, &v->drive.options, &run, err);
 
     if (st)
         return st;
-    snprintf(uuid, sizeof(uuid), "%s", run_uuid(run));
-    (void)app_drive_run(v->app, v->plan, run, v->inputs, false, NULL); /* its end is in the store */
+    snprintf(uuid, sizeof(uuid), "%s", troupe_run_uuid(run));
+    (void)app_drive(&v->drive, run); /* its end is in the store */
     st = app_reader(v->app, &q, err);
     if (!st)
         st = query_run(q, uuid, read_end, &end, err);
     if (!st)
         st = query_steps(q, uuid, NULL, -1, false, read_verdict, &end, err);
     /* One that a signal broke off has not ended; it can be resumed by itself. */
-    if (!st && !(*v->app->interrupted && strcmp(end.status, "interrupted") == 0))
+    if (!st && !(*v->app->interrupted && end.status == RUN_INTERRUPTED))
         count_end(v, uuid, seed, &end);
     jv_unref(end.verdict);
     return st;
@@ -112,7 +114,9 @@ static enum status begin(struct blueprint_eval *v, const char *path, struct erro
 {
     struct app *a = v->app;
     struct json *more = jv_object();
-    struct new_run how = {.kind = "eval", .seed = v->seed, .more = more};
+    char store_path[APP_PATH_MAX];
+    const struct store_options store = app_store_options(a, store_path);
+    struct troupe_run_spec spec = {.kind = "eval", .seed = v->seed, .more = more, .store = &store};
     enum status st = eval_check_seed(v->seed, v->episodes, err);
 
     if (!st)
@@ -120,10 +124,12 @@ static enum status begin(struct blueprint_eval *v, const char *path, struct erro
     if (!st) {
         jv_set_string(more, "blueprint", v->plan->name);
         jv_set_int(more, "episodes", v->episodes);
-        st = app_new_run(a, v->plan, v->inputs, &how, &v->run, err);
+        spec.plan = v->plan;
+        spec.inputs = v->inputs;
+        st = troupe_run_new(a->troupe, &spec, &v->drive.options, &v->run, err);
     }
     if (!st)
-        v->model = jv_get_string(jv_get(run_config(v->run), "model"), "");
+        v->model = jv_get_string(jv_get(run_config(troupe_run_row(v->run)), "model"), "");
     jv_unref(more);
     return st;
 }
@@ -157,14 +163,15 @@ static void put_output(const struct blueprint_eval *v, struct json *o)
     jv_set_adopt(o, "runs", jv_ref(v->runs));
 }
 
-static enum status conclude(struct blueprint_eval *v, const char *status, struct error *err)
+static enum status conclude(struct blueprint_eval *v, enum run_status status, struct error *err)
 {
     struct json *output = jv_object();
+    struct run *row = troupe_run_row(v->run);
 
     put_output(v, output);
-    run_set_status(v->run, status, output, NULL);
+    run_set_status(row, status, output, NULL);
     jv_unref(output);
-    return journal_sync(v->run, err);
+    return journal_sync(row, err);
 }
 
 static void put_table(const struct blueprint_eval *v, struct str *out)
@@ -203,7 +210,7 @@ static void put_table(const struct blueprint_eval *v, struct str *out)
 
 static int print(const struct blueprint_eval *v)
 {
-    const char *uuid = run_uuid(v->run);
+    const char *uuid = troupe_run_uuid(v->run);
     struct str out = STR_INIT;
     int code;
 
@@ -249,7 +256,7 @@ static enum status play(struct blueprint_eval *v, struct error *err)
 }
 
 /* What there is stays with it; the failure that led here is the one to be told. */
-static void give_up(struct blueprint_eval *v, const char *status)
+static void give_up(struct blueprint_eval *v, enum run_status status)
 {
     struct error own = ERROR_INIT;
 
@@ -268,17 +275,22 @@ int app_eval_blueprint(struct app *a, const char *path)
                                .statuses = jv_object()};
     struct error err = ERROR_INIT;
     int code;
-    enum status st = begin(&v, path, &err);
+    enum status st;
+
+    app_drive_init(&v.drive, a);
+    v.drive.quiet = true;
+    st = begin(&v, path, &err);
 
     if (!st) {
         st = play(&v, &err);
         if (st)
-            give_up(&v, st == STATUS_CANCELLED ? "cancelled" : "error");
+            give_up(&v, st == STATUS_CANCELLED ? RUN_CANCELLED : RUN_ERROR);
         else
-            st = conclude(&v, "ok", &err);
+            st = conclude(&v, RUN_OK, &err);
     }
     code = st ? app_fail(a, &err) : print(&v);
-    run_close(v.run);
+    troupe_run_free(v.run);
+    app_drive_deinit(&v.drive);
     jv_unref(v.runs);
     jv_unref(v.statuses);
     jv_unref(v.inputs);

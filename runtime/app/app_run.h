@@ -1,21 +1,37 @@
-/* app_run.h - one blueprint run in this process: loop, agents, tools, models, output.
- */
+/* app_run.h - a blueprint from the command line: loaded, driven, its result printed. */
 #ifndef TROUPE_RUNTIME_APP_APP_RUN_H
 #define TROUPE_RUNTIME_APP_APP_RUN_H
 
-#include "blueprints/runner.h"
 #include "runtime/app/app.h"
 #include "runtime/store/query.h"
 
-/* Drives `run` (created or taken; closed here) to its end or to a wait, prints what cli.md says for
- * `run` (nothing when `print` is false; into the array `list` instead when there is one) and gives
- * the exit code. */
-int app_drive_run(struct app *a, const struct plan *plan, struct run *run,
-                  const struct json *inputs, bool print, struct json *list);
-/* The status that people and programs are shown: a run that says "running" and that no process
- * holds any more is "interrupted". */
-const char *app_run_status(const struct run_row *r);
+/* The blueprint and its inputs as given (--var). Both are the caller's, also the plan of a failure
+ * over an input. */
+MUST_CHECK enum status app_load_plan(struct app *a, const char *path, struct plan **plan,
+                                     struct json **given, struct error *err);
+
+/* One run in the foreground: progress goes to standard error, streamed text where cli.md says. */
+struct app_drive {
+    struct app *app;
+    bool quiet;        /* nothing is printed, neither progress nor result */
+    struct json *list; /* where the document goes instead of standard output, or NULL */
+    struct troupe_run_options options; /* made by app_drive_init */
+    /* ---- private */
+    const char **model;
+    int64_t steps_seen;
+    bool stream_json;
+};
+/* Reads the invocation's options; lives as long as the run. */
+void app_drive_init(struct app_drive *d, struct app *a);
+void app_drive_deinit(struct app_drive *d);
+/* Drives r (adopted) to its end or to a wait, prints what cli.md says for `run` and gives the exit
+ * code. */
+int app_drive(struct app_drive *d, struct troupe_run *adopt_r);
+
+/* Runs the loop until no run is under way; a signal leaves them for a later resume. */
+MUST_CHECK enum status app_run_loop(struct app *a, struct error *err);
+
 /* The exit code for a run's last status. */
-int app_exit_of_status(const char *status);
+int app_exit_of_status(enum run_status status);
 
 #endif

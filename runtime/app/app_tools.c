@@ -3,23 +3,11 @@
  */
 #include "runtime/app/app_tools.h"
 
-#include "tools/environments/env_tools.h"
-
 enum status app_tools(struct app *a, struct tool_registry **out, struct error *err)
 {
     const char *root = option_text(a->options, OPT_ROOT);
-    struct tool_registry_options o = {.root = root ? root : ".", .seams = a->seams};
-    struct tool_registry *r = NULL;
-    enum status st = tool_registry_new(&o, &r, err);
 
-    if (!st)
-        st = env_register_tools(r, err);
-    if (st) {
-        tool_registry_free(r);
-        return st;
-    }
-    *out = r;
-    return STATUS_OK;
+    return troupe_tools(a->troupe, root ? root : ".", out, err);
 }
 
 enum status app_tool(struct tool_registry *r, const char *name, struct tool **out,

@@ -78,7 +78,7 @@ static void look_at_store(struct app *a, struct findings *f)
         note(f, "store", true, "%s (made by the first run)", path);
         return;
     }
-    if (app_store(a, false, &s, &err) || store_stats(s, &stats, &err)) {
+    if (app_look(a, &s, &err) || store_stats(s, &stats, &err)) {
         note(f, "store", false, "%s: %s", path, err.message);
         f->bad++;
         return;

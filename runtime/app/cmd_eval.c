@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "runtime/api/run_models.h"
 #include "runtime/app/app_env.h"
 #include "runtime/app/app_eval.h"
 #include "runtime/app/app_model.h"
@@ -131,8 +132,8 @@ enum status app_resume_eval(struct app *a, const char *uuid, const struct json *
     if (!st && !o.expert)
         st = app_model(a, is, &o.model, err);
     if (!st && !o.expert)
-        st = app_same_weights(was, jv_get_string(jv_get(config, "model_hash"), NULL), is, o.model,
-                              err);
+        st = check_same_weights(was, jv_get_string(jv_get(config, "model_hash"), NULL), is, o.model,
+                                err);
     if (!st)
         st = app_store(a, false, &o.store, err);
     if (!st)

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "models/engine/stop.h"
 #include "models/formats/tokenizer.h"
 #include "runtime/app/app_model.h"
 #include "runtime/app/app_tokenizer.h"
@@ -21,7 +22,10 @@ struct generation {
     float *logp, *logp_sampled;
     struct model_call call;
     struct model_session *session;
+    const char **stops; /* texts of the options */
     struct token_stream stream;
+    struct str held; /* streamed text that may be the start of a stop text */
+    bool stopped;    /* a stop text was found: nothing more is shown */
 };
 
 /* "1,2,3" */
@@ -80,6 +84,25 @@ static enum status read_prompt(struct generation *g, struct error *err)
     return st;
 }
 
+/* Moves from `held` to `out` what is no part of a stop text; at the end, all of it. */
+static void release_text(struct generation *g, bool end, struct str *out)
+{
+    const struct model_call *c = &g->call;
+    const size_t n = g->held.len;
+    const char *text = str_cstr(&g->held);
+    size_t keep = stop_text_cut(text, n, c->stop_text, c->n_stop_text);
+    struct str rest = STR_INIT;
+
+    g->stopped = g->stopped || keep < n;
+    if (keep == n && !end)
+        keep -= stop_text_held(text, n, c->stop_text, c->n_stop_text);
+    str_append(out, text, keep);
+    if (!g->stopped)
+        str_append(&rest, text + keep, n - keep);
+    str_deinit(&g->held);
+    g->held = rest;
+}
+
 /* Runs on the engine's thread, one token at a time, alone on standard output. */
 static void on_token(struct model_call *c, int32_t id, float logp)
 {
@@ -87,12 +110,15 @@ static void on_token(struct model_call *c, int32_t id, float logp)
     struct str out = STR_INIT;
 
     (void)logp;
-    token_stream_push(&g->stream, g->tokenizer, id, true, &out);
+    if (g->stopped)
+        return;
+    token_stream_push(&g->stream, g->tokenizer, id, true, &g->held);
+    release_text(g, false, &out);
     app_print(&out);
     str_deinit(&out);
 }
 
-static void fill_call(struct generation *g, struct mailbox *reply, const char **stops)
+static void fill_call(struct generation *g, struct mailbox *reply)
 {
     const struct options *o = g->app->options;
     struct model_call *c = &g->call;
@@ -111,9 +137,10 @@ static void fill_call(struct generation *g, struct mailbox *reply, const char **
     c->sampling.top_k = (int32_t)option_int(o, OPT_TOP_K);
     c->sampling.repetition_penalty = (float)option_number(o, OPT_REPETITION_PENALTY);
     c->max_tokens = (int32_t)option_int(o, OPT_MAX_TOKENS);
+    g->stops = xcalloc((size_t)option_count(o, OPT_STOP) + 1, sizeof(*g->stops));
     for (int32_t i = 0; i < option_count(o, OPT_STOP); i++)
-        stops[i] = option_text_at(o, OPT_STOP, i);
-    c->stop_text = stops;
+        g->stops[i] = option_text_at(o, OPT_STOP, i);
+    c->stop_text = g->stops;
     c->n_stop_text = option_count(o, OPT_STOP);
     c->ids = g->ids;
     c->logp = g->logp;
@@ -127,9 +154,8 @@ static enum status run_call(struct generation *g, struct error *err)
 {
     const struct options *o = g->app->options;
     size_t max = (size_t)option_int(o, OPT_MAX_TOKENS);
-    const char **stops = xcalloc((size_t)option_count(o, OPT_STOP) + 1, sizeof(*stops));
     struct mailbox *reply = mailbox_new(NULL, NULL);
-    enum status st = g->model->ops->session_open(g->model, &g->session, err);
+    enum status st = g->model->ops->session_open(g->model, NULL, &g->session, err);
 
     g->ids = mem_alloc(max, sizeof(*g->ids));
     g->logp = mem_alloc(max, sizeof(*g->logp));
@@ -138,7 +164,7 @@ static enum status run_call(struct generation *g, struct error *err)
         st = error_set(err, STATUS_NO_MEMORY, "--max-tokens %zu: no memory", max);
     if (!st) {
         bool asked = false;
-        fill_call(g, reply, stops);
+        fill_call(g, reply);
         g->model->ops->start(g->model, &g->call);
         while (!mailbox_wait(reply, 100))
             if (*g->app->interrupted && !asked) {
@@ -152,7 +178,6 @@ static enum status run_call(struct generation *g, struct error *err)
     if (g->session)
         g->model->ops->session_close(g->model, g->session);
     mailbox_free(reply);
-    free(stops);
     return st;
 }
 
@@ -186,6 +211,14 @@ static int print_json(const struct generation *g, double tokens_per_s, const cha
     return app_print_json(doc);
 }
 
+static void finish_stream(struct generation *g, struct str *out)
+{
+    if (g->stopped)
+        return;
+    token_stream_finish(&g->stream, &g->held);
+    release_text(g, true, out);
+}
+
 static int print_result(struct generation *g)
 {
     const struct model_call *c = &g->call;
@@ -194,7 +227,8 @@ static int print_result(struct generation *g)
     int code;
 
     tokenizer_decode(g->tokenizer, c->ids, (size_t)c->n_ids, true, &text);
-    utf8_clean(str_cstr(&text), text.len, &clean);
+    utf8_clean(str_cstr(&text),
+               stop_text_cut(str_cstr(&text), text.len, c->stop_text, c->n_stop_text), &clean);
     if (g->app->json) {
         code = print_json(g, rate, str_cstr(&clean));
     } else {
@@ -209,7 +243,7 @@ static int print_result(struct generation *g)
                 jv_unref(s);
             }
         else if (c->on_token)
-            token_stream_finish(&g->stream, &out);
+            finish_stream(g, &out);
         else
             str_puts(&out, str_cstr(&clean));
         if (!option_flag(g->app->options, OPT_LOGPROBS))
@@ -227,7 +261,8 @@ static int print_result(struct generation *g)
 static int generate_main(void *app)
 {
     struct app *a = app;
-    struct generation g = {.app = a, .prompt = TOKEN_IDS_INIT, .stream = TOKEN_STREAM_INIT};
+    struct generation g = {
+        .app = a, .prompt = TOKEN_IDS_INIT, .stream = TOKEN_STREAM_INIT, .held = STR_INIT};
     const char *name = app_model_name(a, NULL, "embedded");
     struct error err = ERROR_INIT;
     int code;
@@ -248,6 +283,8 @@ static int generate_main(void *app)
     free(g.ids);
     free(g.logp);
     free(g.logp_sampled);
+    free(g.stops);
+    str_deinit(&g.held);
     token_ids_deinit(&g.prompt);
     tokenizer_free(g.tokenizer);
     return *a->interrupted ? EXIT_INTERRUPTED : code;

@@ -10,33 +10,31 @@
 #include "runtime/base/map.h"
 #include "runtime/base/memory.h"
 
-static const struct command_spec *find_command(const char *first, const char *second)
+static const struct command_spec *find_command(const struct app *a, const char *first,
+                                               const char *second)
 {
-    int32_t n;
-    const struct command_spec *const *all = app_commands(&n);
     size_t len = strlen(first);
 
-    for (int32_t i = 0; i < n; i++) {
-        const char *name = all[i]->name;
+    for (int32_t i = 0; i < a->n_commands; i++) {
+        const char *name = a->commands[i]->name;
         if (second ? strncmp(name, first, len) == 0 && name[len] == ' ' &&
                          strcmp(name + len + 1, second) == 0
                    : strcmp(name, first) == 0)
-            return all[i];
+            return a->commands[i];
     }
     return NULL;
 }
 
-static const char *nearest_command(const char *first, const char *second)
+static const char *nearest_command(const struct app *a, const char *first, const char *second)
 {
-    int32_t n;
-    const struct command_spec *const *all = app_commands(&n);
-    const char **names = xcalloc((size_t)n, sizeof(*names));
+    size_t n = (size_t)a->n_commands;
+    const char **names = xcalloc(n, sizeof(*names));
     char said[128];
 
-    for (int32_t i = 0; i < n; i++)
-        names[i] = all[i]->name;
+    for (size_t i = 0; i < n; i++)
+        names[i] = a->commands[i]->name;
     snprintf(said, sizeof(said), "%s%s%s", first, second ? " " : "", second ? second : "");
-    const char *near = nearest_word(said, names, (size_t)n);
+    const char *near = nearest_word(said, names, n);
     free(names);
     return near;
 }
@@ -44,10 +42,8 @@ static const char *nearest_command(const char *first, const char *second)
 static int help_main(void *app)
 {
     struct app *a = app;
-    int32_t n;
-    const struct command_spec *const *all = app_commands(&n);
     const char *first = options_arg(a->options, 0), *second = options_arg(a->options, 1);
-    const struct command_spec *c = first ? find_command(first, second) : NULL;
+    const struct command_spec *c = first ? find_command(a, first, second) : NULL;
     struct str s = STR_INIT;
     struct error err = ERROR_INIT;
     int code;
@@ -55,17 +51,17 @@ static int help_main(void *app)
     if (first && !c) {
         error_set(&err, STATUS_USAGE, "there is no command `%s%s%s`", first, second ? " " : "",
                   second ? second : "");
-        const char *near = nearest_command(first, second);
+        const char *near = nearest_command(a, first, second);
         error_hint(&err, "%s%s%s`troupe help` lists all commands",
                    near ? "did you mean `troupe help " : "", near ? near : "", near ? "`? " : "");
         return app_fail(a, &err);
     }
     if (option_flag(a->options, OPT_MAN))
-        help_man(all, n, APP_VERSION, &s);
+        help_man(a->commands, a->n_commands, APP_VERSION, &s);
     else if (c)
         help_command(c, &s);
     else
-        help_overview(all, n, &s);
+        help_overview(a->commands, a->n_commands, &s);
     code = app_print(&s);
     str_deinit(&s);
     return code;
@@ -99,14 +95,12 @@ const struct command_spec cmd_version = {"version", "host", "", "prints the vers
 static int completion_main(void *app)
 {
     struct app *a = app;
-    int32_t n;
-    const struct command_spec *const *all = app_commands(&n);
     const char *shell = options_arg(a->options, 0);
     struct str s = STR_INIT;
     struct error err = ERROR_INIT;
     int code;
 
-    if (!help_completion(shell, all, n, &s)) {
+    if (!help_completion(shell, a->commands, a->n_commands, &s)) {
         error_set(&err, STATUS_USAGE, "no completion for \"%s\"", shell);
         error_hint(&err, "bash, zsh and fish are known");
         return app_fail(a, &err);

@@ -5,9 +5,10 @@
 #include <string.h>
 
 #include "runtime/app/app.h"
-#include "runtime/app/plot_read.h"
-#include "runtime/app/plot_scene.h"
 #include "runtime/base/memory.h"
+#include "runtime/plot/plot_read.h"
+#include "runtime/plot/plot_scene.h"
+#include "runtime/store/query.h"
 
 #define WIDTH  78
 #define HEIGHT 9
@@ -43,6 +44,44 @@ static enum status write_picture(const struct app *a, const struct plot_set *set
     return st;
 }
 
+struct reading {
+    struct plot_horizons *horizons;
+    bool is_eval;
+    enum status status;
+    struct error *err;
+};
+
+static bool read_run(void *ctx, const struct run_row *r)
+{
+    struct reading *to = ctx;
+    const struct plot_evaluation e = {
+        .name = r->name, .config = r->config, .rows = jv_get(r->output, "rows")};
+
+    /* The evaluation of a blueprint has no horizon. */
+    to->is_eval = strcmp(r->kind, "eval") == 0 && jv_get(r->config, "env") && jv_size(e.rows) > 0;
+    if (to->is_eval)
+        to->status = plot_horizons_add(to->horizons, &e, to->err);
+    return false;
+}
+
+static enum status add_run(struct plot_horizons *horizons, struct store_reader *q, const char *run,
+                           struct error *err)
+{
+    struct reading to = {.horizons = horizons, .err = err};
+    char uuid[37];
+    enum status st = query_resolve_run(q, run, uuid, err);
+
+    if (!st)
+        st = query_run(q, uuid, read_run, &to, err);
+    if (st || to.status)
+        return st ? st : to.status;
+    return to.is_eval ? STATUS_OK
+                      : error_set(err, STATUS_USAGE,
+                                  "run %s is not a finished evaluation; a training is drawn from "
+                                  "its folder",
+                                  run);
+}
+
 static enum status read_all(struct plot_set *set, struct app *a, struct error *err)
 {
     struct plot_horizons *horizons = plot_horizons_new(set);
@@ -58,7 +97,7 @@ static enum status read_all(struct plot_set *set, struct app *a, struct error *e
         }
         st = app_reader(a, &q, err);
         if (!st)
-            st = plot_horizons_add(horizons, q, arg, err);
+            st = add_run(horizons, q, arg, err);
     }
     plot_horizons_end(horizons);
     for (int32_t i = 0, any = 0; i <= set->n && !st; i++) {

@@ -10,75 +10,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "blueprints/plan.h"
+#include "runtime/api/troupe_fork.h"
 #include "runtime/app/app_model.h"
 #include "runtime/app/app_run.h"
 #include "runtime/app/show.h"
 #include "runtime/base/memory.h"
-#include "runtime/store/query.h"
-
-struct replay {
-    struct app *app;
-    struct run *to;
-    const char *from; /* --from PATH: this step and what began after it is not copied */
-    bool reached;
-    int64_t copied;
-};
-
-static bool is_result(const struct step_row *s)
-{
-    static const char *const kinds[] = {"model", "tool", "human"};
-
-    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
-        if (strcmp(s->kind, kinds[i]) == 0)
-            return s->state != STEP_STARTED && s->state != STEP_WAITING;
-    return false;
-}
-
-/* Is `path` the step `from`, or beneath it? */
-static bool at_or_below(const char *path, const char *from)
-{
-    size_t n = strlen(from);
-
-    return strncmp(path, from, n) == 0 &&
-           (path[n] == 0 || path[n] == '/' || path[n] == '[' || path[n] == '@');
-}
-
-static bool copy_step(void *ctx, const struct step_row *s)
-{
-    struct replay *r = ctx;
-
-    if (r->from && at_or_below(s->path, r->from))
-        r->reached = true;
-    if (r->reached || !is_result(s))
-        return !r->reached;
-    struct step_intent intent = {.path = s->path,
-                                 .attempt = s->attempt,
-                                 .kind = s->kind,
-                                 .name = s->name,
-                                 .effect = s->effect,
-                                 .args = s->args,
-                                 .in_hash = s->in_hash};
-    struct step_result result = {.path = s->path,
-                                 .attempt = s->attempt,
-                                 .state = s->state,
-                                 .out = s->out,
-                                 .err = s->err,
-                                 .tok_in = s->tok_in,
-                                 .tok_out = s->tok_out};
-    journal_intend(r->to, &intent);
-    if (s->tokens)
-        journal_tokens(r->to, s->tokens);
-    journal_finish(r->to, &result);
-    if (++r->copied % 256 == 0)
-        journal_flush(r->to);
-    return true;
-}
 
 struct source {
-    struct json *config;
-    uint64_t seed;
-    char kind[16], name[256];
+    char kind[16];
     bool running; /* it has not ended: what it recorded is not all */
 };
 
@@ -86,74 +25,30 @@ static bool copy_head(void *ctx, const struct run_row *row)
 {
     struct source *s = ctx;
 
-    s->config = row->config ? jv_deep_copy(row->config) : NULL;
-    s->seed = row->seed;
     snprintf(s->kind, sizeof(s->kind), "%s", row->kind);
-    snprintf(s->name, sizeof(s->name), "%s", row->name);
-    s->running = strcmp(row->status, "running") == 0;
+    s->running = row->status == RUN_RUNNING || row->status == RUN_INTERRUPTED;
     return true;
 }
 
-/* A fork may go on with another --model: its configuration says so, with the weights. */
-static enum status take_models(struct app *a, struct json *config, struct error *err)
+/* A runtime of its own with a store that is thrown away. */
+static enum status open_scratch(struct app *a, char dir[64], struct troupe **out, struct error *err)
 {
-    struct json *models = jv_get(config, "models"), *weights = jv_get(config, "weights");
-    enum status st = STATUS_OK;
-
-    for (int32_t i = 0; !st && i < option_count(a->options, OPT_MODEL); i++) {
-        const char *given = option_text_at(a->options, OPT_MODEL, i),
-                   *eq = app_model_role_end(given);
-        const char *name = eq ? eq + 1 : given;
-        struct model *m;
-
-        st = app_model(a, name, &m, err);
-        if (!st && models)
-            jv_append_adopt(models, jv_string(given));
-        if (!st && weights)
-            app_note_weights(weights, name, m);
-    }
-    return st;
-}
-
-/* A new run in `store` that holds the recorded results; taken as a resumed run takes it. */
-static enum status copy_run(struct replay *r, struct store_reader *q, const char *uuid,
-                            struct store *store, const struct source *source, char copy[37],
-                            struct run **out, struct error *err)
-{
-    struct run_spec spec = {
-        .kind = "run", .name = source->name, .config = source->config, .seed = source->seed};
-    enum status st = run_create(store, &spec, &r->to, err);
-
-    if (st)
-        return st;
-    snprintf(copy, 37, "%s", run_uuid(r->to));
-    st = query_steps(q, uuid, NULL, -1, true, copy_step, r, err);
-    if (!st)
-        st = journal_sync(r->to, err);
-    if (!st && r->from && !r->reached)
-        st = error_set(err, STATUS_NOT_FOUND, "the run has no step %s", r->from);
-    run_close(r->to);
-    if (!st) {
-        st = run_take(store, copy, out, err);
-    } else {
-        struct error ignored = ERROR_INIT;
-        if (store_remove_run(store, copy, &ignored)) /* half a copy is nobody's run */
-            error_clear(&ignored);
-    }
-    return st;
-}
-
-static enum status open_scratch(struct app *a, char dir[64], struct store **out, struct error *err)
-{
+    const struct troupe_options to = {
+        .seams = a->seams, .log = a->log, .model = app_model_options(a->options)};
     char path[96];
+    enum status st;
 
     snprintf(dir, 64, "/tmp/troupe-replay-XXXXXX");
-    if (!mkdtemp(dir))
-        return error_errno(err, 0, "cannot make a scratch folder %s", dir);
+    if (!mkdtemp(dir)) {
+        dir[0] = 0;
+        return error_errno(err, 0, "cannot make a scratch folder in /tmp");
+    }
     snprintf(path, sizeof(path), "%s/store.db", dir);
-    struct store_options o = {
+    const struct store_options o = {
         .path = path, .durability = STORE_NORMAL, .create = true, .seams = a->seams};
-    return store_open(&o, out, err);
+    *out = troupe_new(&to);
+    st = troupe_open_store(*out, &o, err);
+    return st;
 }
 
 static void remove_scratch(const char *dir)
@@ -204,75 +99,80 @@ static int compare(struct app *a, struct store_reader *q, const char *uuid, stru
     return code;
 }
 
-static int replay_recorded(struct app *a, struct replay *r, const struct source *source,
-                           struct store_reader *q, const char *uuid, struct plan *plan)
+/* The copy is driven in the scratch store; a->troupe keeps the original open. */
+static int replay_recorded(struct app *a, struct app_drive *d, struct troupe_fork *fork)
 {
-    struct store *original = a->store, *scratch = NULL;
+    struct troupe *original = a->troupe, *scratch = NULL;
     struct store_reader *q2 = NULL;
-    struct run *run = NULL;
-    char dir[64] = "", copy[37];
+    struct troupe_run *run = NULL;
+    char dir[64] = "", copy[37] = "";
     struct error err = ERROR_INIT;
-    int code;
+    int code = EXIT_OK;
     enum status st = open_scratch(a, dir, &scratch, &err);
 
     if (!st)
-        st = copy_run(r, q, uuid, scratch, source, copy, &run, &err);
+        st = troupe_run_fork(scratch, fork, &d->options, &run, &err);
     if (!st) {
-        a->store = scratch; /* the driver records into the copy's store */
-        code = app_drive_run(a, plan, run, jv_get(source->config, "inputs"), false, NULL);
-        a->store = original;
-        st = store_reader_open(scratch, &q2, &err);
+        snprintf(copy, sizeof(copy), "%s", troupe_run_uuid(run));
+        d->quiet = true;
+        a->troupe = scratch;
+        (void)app_drive(d, run); /* how it ended is compared too */
+        a->troupe = original;
+        st = troupe_reader(scratch, &q2, &err);
     }
-    code = st ? app_fail(a, &err) : compare(a, q, uuid, q2, copy, &err);
-    store_reader_close(q2);
-    store_close(scratch);
+    code = st ? app_fail(a, &err) : compare(a, fork->from, fork->uuid, q2, copy, &err);
+    troupe_free(scratch);
     if (dir[0])
         remove_scratch(dir);
     return code;
 }
 
+static enum status check_source(struct app *a, const struct source *source, const char *uuid,
+                                struct error *err)
+{
+    if (strcmp(source->kind, "run") != 0)
+        return error_set(err, STATUS_USAGE,
+                         "%s is not a blueprint's run; `troupe show` looks at it", uuid);
+    if (source->running && !option_flag(a->options, OPT_LIVE)) {
+        error_set(err, STATUS_USAGE, "%s has not ended: there is no whole run to compare", uuid);
+        error_hint(err, "`troupe resume %s` ends it first", uuid);
+        return STATUS_USAGE;
+    }
+    return STATUS_OK;
+}
+
 static int replay_main(void *app)
 {
     struct app *a = app;
-    struct replay r = {.app = a, .from = option_text(a->options, OPT_FROM)};
-    struct source source = {0};
-    struct store *store;
-    struct store_reader *q = NULL;
-    struct plan *plan = NULL;
-    struct run *run = NULL;
-    char uuid[37], copy[37];
+    struct app_drive d;
+    struct source source = {.running = false};
+    struct troupe_run *run = NULL;
+    char uuid[37];
+    struct troupe_fork fork = {.uuid = uuid,
+                               .path = option_text(a->options, OPT_FROM),
+                               .live = option_flag(a->options, OPT_LIVE)};
     struct error err = ERROR_INIT;
     int code;
-    enum status st = app_store(a, false, &store, &err);
+    struct store *store;
+    enum status st = fork.live ? app_store(a, false, &store, &err) : STATUS_OK;
 
     if (!st)
-        st = app_reader(a, &q, &err);
+        st = app_reader(a, &fork.from, &err);
+
+    app_drive_init(&d, a);
     if (!st)
-        st = query_resolve_run(q, options_arg(a->options, 0), uuid, &err);
+        st = query_resolve_run(fork.from, options_arg(a->options, 0), uuid, &err);
     if (!st)
-        st = query_run(q, uuid, copy_head, &source, &err);
-    if (!st && strcmp(source.kind, "run") != 0)
-        st = error_set(&err, STATUS_USAGE, "%s is not a blueprint's run; `troupe show` looks at it",
-                       uuid);
-    if (!st && source.running && !option_flag(a->options, OPT_LIVE)) {
-        st = error_set(&err, STATUS_USAGE, "%s has not ended: there is no whole run to compare",
-                       uuid);
-        error_hint(&err, "`troupe resume %s` ends it first", uuid);
-    }
+        st = query_run(fork.from, uuid, copy_head, &source, &err);
     if (!st)
-        st = blueprint_from_effective(jv_get(source.config, "plan"), &plan, &err);
-    if (!st && option_flag(a->options, OPT_LIVE))
-        st = take_models(a, source.config, &err);
-    if (!st && option_flag(a->options, OPT_LIVE))
-        st = copy_run(&r, q, uuid, store, &source, copy, &run, &err);
+        st = check_source(a, &source, uuid, &err);
+    if (!st && fork.live)
+        st = troupe_run_fork(a->troupe, &fork, &d.options, &run, &err);
     if (st)
         code = app_fail(a, &err);
-    else if (run)
-        code = app_drive_run(a, plan, run, jv_get(source.config, "inputs"), true, NULL);
     else
-        code = replay_recorded(a, &r, &source, q, uuid, plan);
-    plan_free(plan);
-    jv_unref(source.config);
+        code = fork.live ? app_drive(&d, run) : replay_recorded(a, &d, &fork);
+    app_drive_deinit(&d);
     return code;
 }
 

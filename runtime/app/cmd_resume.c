@@ -13,7 +13,7 @@
 
 struct head {
     char kind[16];
-    bool ended;
+    enum run_status status;
     struct json *config;
 };
 
@@ -22,7 +22,7 @@ static bool read_head(void *ctx, const struct run_row *r)
     struct head *h = ctx;
 
     snprintf(h->kind, sizeof(h->kind), "%s", r->kind);
-    h->ended = strcmp(r->status, "running") != 0 && strcmp(r->status, "waiting") != 0;
+    h->status = r->status;
     h->config = r->config ? jv_deep_copy(r->config) : NULL;
     return true;
 }
@@ -31,26 +31,17 @@ static bool read_head(void *ctx, const struct run_row *r)
 static enum status resume_run(struct app *a, const char *uuid, struct json *list, int *code,
                               struct error *err)
 {
-    struct store *s;
-    struct run *run = NULL;
-    struct plan *plan = NULL;
-    enum status st = app_store(a, false, &s, err);
+    struct app_drive d;
+    struct troupe_run *run = NULL;
+    enum status st;
 
+    app_drive_init(&d, a);
+    d.list = list;
+    st = troupe_run_take(a->troupe, uuid, &d.options, &run, err);
     if (!st)
-        st = run_take(s, uuid, &run, err);
-    if (st)
-        return st;
-    const struct json *config = run_config(run);
-    st = blueprint_from_effective(jv_get(config, "plan"), &plan, err);
-    if (st) {
-        run_close(run);
-        return st;
-    }
-    struct json *inputs = jv_ref(jv_get(config, "inputs"));
-    *code = app_drive_run(a, plan, run, inputs, true, list); /* closes the run */
-    jv_unref(inputs);
-    plan_free(plan);
-    return STATUS_OK;
+        *code = app_drive(&d, run);
+    app_drive_deinit(&d);
+    return st;
 }
 
 static enum status resume_one(struct app *a, struct store_reader *q, const char *uuid,
@@ -59,13 +50,16 @@ static enum status resume_one(struct app *a, struct store_reader *q, const char 
     struct head h = {0};
     enum status st = query_run(q, uuid, read_head, &h, err);
 
-    if (!st && strcmp(h.kind, "run") == 0) {
+    if (!st && run_status_is_final(h.status)) {
+        st = error_set(err, STATUS_USAGE, "%s has ended (%s)", uuid, run_status_word(h.status));
+        error_hint(err, "`troupe replay %s --live` forks a new run from it", uuid);
+    } else if (!st && strcmp(h.kind, "run") == 0) {
         st = resume_run(a, uuid, list, code, err);
-    } else if (!st && strcmp(h.kind, "eval") == 0 && !h.ended) {
+    } else if (!st && strcmp(h.kind, "eval") == 0) {
         st = app_resume_eval(a, uuid, h.config, list, code, err);
     } else if (!st) {
-        st = error_set(err, STATUS_USAGE, "%s (%s) %s", uuid, h.kind,
-                       h.ended ? "has ended" : "is no run that this can go on with");
+        st = error_set(err, STATUS_USAGE, "%s (%s) is no run that this can go on with", uuid,
+                       h.kind);
         error_hint(err, "`troupe show %s` looks at it", uuid);
     }
     jv_unref(h.config);
@@ -82,8 +76,7 @@ static bool collect(void *ctx, const struct run_row *r)
     struct found *f = ctx;
     bool known = strcmp(r->kind, "run") == 0 || strcmp(r->kind, "eval") == 0;
 
-    if (!known || r->owned ||
-        (strcmp(r->status, "running") != 0 && strcmp(r->status, "waiting") != 0))
+    if (!known || r->owned)
         return true;
     f->uuid = xrealloc(f->uuid, (f->n + 1) * sizeof(*f->uuid));
     snprintf(f->uuid[f->n++], sizeof(*f->uuid), "%s", r->uuid);
@@ -95,7 +88,7 @@ static enum status resume_all(struct app *a, struct store_reader *q, int *code, 
 {
     struct json *list = a->json ? jv_array() : NULL, *doc;
     struct found f = {0};
-    enum status st = query_runs(q, NULL, 0, collect, &f, err);
+    enum status st = query_runs(q, RUN_STATUS_OPEN, 0, collect, &f, err);
 
     for (size_t i = f.n; !st && i-- > 0 && !*a->interrupted;) {
         struct error own = ERROR_INIT;
@@ -123,6 +116,7 @@ static int resume_main(void *app)
     struct app *a = app;
     const char *which = options_arg(a->options, 0);
     bool all = option_flag(a->options, OPT_ALL);
+    struct store *s;
     struct store_reader *q;
     char uuid[37];
     struct error err = ERROR_INIT;
@@ -131,6 +125,8 @@ static int resume_main(void *app)
 
     if (all && which)
         st = error_set(&err, STATUS_USAGE, "resume takes RUN or --all, not both");
+    if (!st)
+        st = app_store(a, false, &s, &err);
     if (!st)
         st = app_reader(a, &q, &err);
     if (!st && all) {

@@ -7,44 +7,56 @@
 
 #include "blueprints/plan.h"
 #include "runtime/app/app_detach.h"
-#include "runtime/app/app_new_run.h"
 #include "runtime/app/app_run.h"
 #include "runtime/app/app_tools.h"
 #include "runtime/base/memory.h"
 
 /* Everything up to the row: what is wrong until then leaves no run behind. */
-static enum status begin_run(struct app *a, struct plan **plan, struct json **inputs,
-                             struct run **run, struct error *err)
+static enum status begin_run(struct app_drive *d, struct plan **plan, struct troupe_run **run,
+                             struct error *err)
 {
-    struct new_run how = {.kind = "run", .seed = app_seed(a)};
-    enum status st = app_load_plan(a, options_arg(a->options, 0), plan, inputs, err);
+    struct app *a = d->app;
+    char path[APP_PATH_MAX];
+    const struct store_options store = app_store_options(a, path);
+    struct troupe_run_spec spec = {.kind = "run", .seed = app_seed(a), .store = &store};
+    struct json *given = NULL;
+    enum status st = app_load_plan(a, options_arg(a->options, 0), plan, &given, err);
 
-    return st ? st : app_new_run(a, *plan, *inputs, &how, run, err);
+    spec.plan = *plan;
+    spec.inputs = given;
+    if (!st)
+        st = troupe_run_new(a->troupe, &spec, &d->options, run, err);
+    jv_unref(given);
+    return st;
 }
 
 static int run_main(void *app)
 {
     struct app *a = app;
-    struct detached d = DETACHED_INIT;
+    struct detached detached = DETACHED_INIT;
+    struct app_drive d;
     struct plan *plan = NULL;
-    struct run *run = NULL;
-    struct json *inputs = NULL;
+    struct troupe_run *run = NULL;
     struct error err = ERROR_INIT;
     int code = EXIT_OK;
     enum status st = STATUS_OK;
 
     if (option_flag(a->options, OPT_DETACH)) {
-        st = app_detach(a, &d, &code, &err);
-        if (st || d.is_parent)
+        st = app_detach(a, &detached, &code, &err);
+        if (st || detached.is_parent)
             return st ? app_fail(a, &err) : code;
     }
-    st = begin_run(a, &plan, &inputs, &run, &err);
+    app_drive_init(&d, a);
+    st = begin_run(&d, &plan, &run, &err);
     if (!st)
-        st = app_detached(a, &d, run_uuid(run), &err);
-    if (st)
-        run_close(run);
-    code = st ? app_fail(a, &err) : app_drive_run(a, plan, run, inputs, true, NULL);
-    jv_unref(inputs);
+        st = app_detached(a, &detached, troupe_run_uuid(run), &err);
+    if (st) {
+        code = app_fail(a, &err);
+        troupe_run_free(run);
+    } else {
+        code = app_drive(&d, run);
+    }
+    app_drive_deinit(&d);
     plan_free(plan);
     return code;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agents/question.h"
 #include "blueprints/runner.h"
 #include "runtime/app/app.h"
 #include "runtime/app/app_run.h"
@@ -17,28 +18,32 @@ struct listing {
     struct app *app;
     struct table *table;
     struct json *rows;
-    const char *status; /* only these, or NULL */
     int64_t now_ms;
 };
 
-/* Every status that a list shows. */
-static const char *const statuses[] = {"running", "interrupted", "waiting",  "ok",       "error",
-                                       "timeout", "budget",      "rejected", "cancelled"};
-
-static enum status check_status(const char *said, struct error *err)
+/* --status as a set of one, or of all. */
+static enum status take_status(const char *said, uint32_t *out, struct error *err)
 {
-    const char *near;
+    const char *words[RUN_STATUS_N], *near;
+    struct str list = STR_INIT;
+    enum run_status status;
 
-    for (size_t i = 0; said && i < ARRAY_LEN(statuses); i++)
-        if (strcmp(statuses[i], said) == 0)
-            return STATUS_OK;
+    *out = 0;
     if (!said)
         return STATUS_OK;
-    near = nearest_word(said, statuses, ARRAY_LEN(statuses));
+    if (run_status_from_word(said, strlen(said), &status)) {
+        *out = RUN_STATUS_BIT(status);
+        return STATUS_OK;
+    }
+    for (int i = 0; i < RUN_STATUS_N; i++) {
+        words[i] = run_status_word((enum run_status)i);
+        str_printf(&list, "%s%s", i ? ", " : "", words[i]);
+    }
+    near = nearest_word(said, words, RUN_STATUS_N);
     error_set(err, STATUS_USAGE, "--status: \"%s\" is no status of a run", said);
-    error_hint(
-        err, "%s%s%srunning, interrupted, waiting, ok, error, timeout, budget, rejected, cancelled",
-        near ? "did you mean " : "", near ? near : "", near ? "? There are " : "");
+    error_hint(err, "%s%s%s%s", near ? "did you mean " : "", near ? near : "",
+               near ? "? There are " : "", str_cstr(&list));
+    str_deinit(&list);
     return STATUS_USAGE;
 }
 
@@ -49,7 +54,7 @@ static struct json *run_json(const struct run_row *r)
     jv_set_string(o, "run", r->uuid);
     jv_set_string(o, "kind", r->kind);
     jv_set_string(o, "name", r->name);
-    jv_set_string(o, "status", app_run_status(r));
+    jv_set_string(o, "status", run_status_word(r->status));
     jv_set_bool(o, "owned", r->owned);
     if (r->error)
         jv_set_string(o, "error", r->error);
@@ -72,8 +77,6 @@ static bool list_run(void *ctx, const struct run_row *r)
     struct store_reader *q;
     char id[37] = "";
 
-    if (l->status && strcmp(l->status, app_run_status(r)) != 0)
-        return true;
     if (l->rows) {
         jv_append_adopt(l->rows, run_json(r));
         return true;
@@ -84,7 +87,8 @@ static bool list_run(void *ctx, const struct run_row *r)
     format_duration_ms((r->ended_ms ? r->ended_ms : l->now_ms) - r->created_ms, took, sizeof(took));
     snprintf(steps, sizeof(steps), "%lld", (long long)r->n_steps);
     snprintf(tokens, sizeof(tokens), "%lld", (long long)r->tok_out);
-    const char *cells[] = {id, r->kind, r->name, app_run_status(r), created, took, steps, tokens};
+    const char *cells[] = {id,      r->kind, r->name, run_status_word(r->status),
+                           created, took,    steps,   tokens};
     table_row(l->table, cells);
     return true;
 }
@@ -98,12 +102,12 @@ static int runs_main(void *app)
     struct store_reader *q;
     struct error err = ERROR_INIT;
     struct str out = STR_INIT;
+    uint32_t statuses;
     int64_t since = 0;
     int code;
     enum status st;
 
-    l.status = option_text(a->options, OPT_STATUS);
-    st = check_status(l.status, &err);
+    st = take_status(option_text(a->options, OPT_STATUS), &statuses, &err);
     if (!st)
         st = app_reader(a, &q, &err);
     if (option_is_set(a->options, OPT_SINCE))
@@ -113,7 +117,7 @@ static int runs_main(void *app)
     else
         l.table = table_new(columns, 8);
     if (!st)
-        st = query_runs(q, NULL, since, list_run, &l, &err);
+        st = query_runs(q, statuses, since, list_run, &l, &err);
     if (st) {
         code = app_fail(a, &err);
         jv_unref(l.rows);
@@ -183,24 +187,24 @@ const struct command_spec cmd_cancel = {
     1,
     cancel_main};
 
-/* The only open question of a run. */
+/* The only open question of a run; where there is none, the last that was. */
 struct open_wait {
     const char *only; /* NULL: any */
     char path[1024];
     struct json *prompt;
-    int n;
+    int n; /* open ones */
 };
 
 static bool note_wait(void *ctx, const struct wait_row *w)
 {
     struct open_wait *o = ctx;
 
-    if (w->answer || (o->only && strcmp(o->only, w->path) != 0))
+    if ((o->only && strcmp(o->only, w->path) != 0) || (o->n > 0 && !w->is_open))
         return true;
     snprintf(o->path, sizeof(o->path), "%s", w->path);
     jv_unref(o->prompt);
     o->prompt = w->prompt ? jv_deep_copy(w->prompt) : NULL;
-    o->n++;
+    o->n += w->is_open;
     return true;
 }
 
@@ -209,7 +213,8 @@ static enum status only_wait(struct store_reader *q, const char *uuid, struct op
 {
     enum status st = query_waits(q, uuid, note_wait, o, err);
 
-    if (!st && o->n == 0)
+    /* The store tells why a closed one takes no answer. */
+    if (!st && !o->path[0])
         st = error_set(err, STATUS_NOT_FOUND, "%s waits for nothing%s%s", uuid,
                        o->only ? " at " : "", o->only ? o->only : "");
     if (!st && o->n > 1) {
@@ -238,8 +243,10 @@ static int answer_main(void *app)
         st = query_resolve_run(q, prefix, uuid, &err);
     if (!st)
         st = only_wait(q, uuid, &wait, &err);
-    if (!st)
-        st = runner_answer_from_text(wait.prompt, options_arg(a->options, 1), &answer, &err);
+    if (!st && wait.n == 0) /* it is refused, whatever is said */
+        answer = jv_null();
+    else if (!st)
+        st = question_read_answer(wait.prompt, options_arg(a->options, 1), &answer, &err);
     if (!st)
         st = store_answer(s, uuid, wait.path, answer, &err);
     jv_unref(answer);

@@ -11,7 +11,7 @@ static int check_main(void *app)
     struct store *s;
     struct str report = STR_INIT;
     struct error err = ERROR_INIT;
-    enum status st = app_store(a, false, &s, &err);
+    enum status st = app_look(a, &s, &err);
     int code;
 
     if (st) /* also when it is too damaged to be opened: there is no report then */
@@ -49,7 +49,7 @@ static int backup_main(void *app)
     struct app *a = app;
     struct store *s;
     struct error err = ERROR_INIT;
-    enum status st = app_store(a, false, &s, &err);
+    enum status st = app_look(a, &s, &err);
 
     if (!st)
         st = store_backup(s, options_arg(a->options, 0), &err);
@@ -84,7 +84,7 @@ static int stats_main(void *app)
     struct store_stats stats;
     struct error err = ERROR_INIT;
     struct str out = STR_INIT;
-    enum status st = app_store(a, false, &s, &err);
+    enum status st = app_look(a, &s, &err);
     struct json *doc;
     int code;
 

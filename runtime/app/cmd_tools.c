@@ -4,18 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agents/tool_step.h"
 #include "runtime/app/app.h"
 #include "runtime/app/app_tools.h"
 #include "runtime/app/table.h"
 #include "runtime/base/json.h"
 #include "runtime/loop/loop.h"
-
-static const char *effect_word(enum effect e)
-{
-    static const char *const words[] = {"none", "read", "idempotent", "once"};
-
-    return words[e];
-}
 
 static struct json *describe(const struct tool *t)
 {
@@ -24,7 +18,7 @@ static struct json *describe(const struct tool *t)
     jv_set_string(o, "name", t->name);
     jv_set_string(o, "description", t->description);
     jv_set_string(o, "source", t->source);
-    jv_set_string(o, "effect", effect_word(t->effect));
+    jv_set_string(o, "effect", effect_words[t->effect]);
     jv_set_adopt(o, "input_schema", t->input_schema ? jv_ref(t->input_schema) : jv_object());
     if (t->output_schema)
         jv_set_adopt(o, "output_schema", jv_ref(t->output_schema));
@@ -56,7 +50,7 @@ static int list_main(void *app)
             const struct tool *tool = tool_registry_at(r, i);
             struct str what = STR_INIT;
             format_one_line(tool->description, 72, &what);
-            const char *cells[] = {tool->name, tool->source, effect_word(tool->effect),
+            const char *cells[] = {tool->name, tool->source, effect_words[tool->effect],
                                    str_cstr(&what)};
             table_row(t, cells);
             str_deinit(&what);
@@ -98,7 +92,7 @@ static int show_main(void *app)
         code = app_print_json(doc);
     } else {
         str_printf(&out, "%s (%s, effect %s)\n%s\n\narguments\n", t->name, t->source,
-                   effect_word(t->effect), t->description);
+                   effect_words[t->effect], t->description);
         jv_write(t->input_schema, 2, &out);
         str_putc(&out, '\n');
         code = app_print(&out);
@@ -111,30 +105,72 @@ static int show_main(void *app)
 const struct command_spec cmd_tools_show = {"tools show", "tools", "NAME", "explains a tool", NULL,
                                             list_options, 1,       1,      show_main};
 
-static void call_done(struct tool_call *c)
+struct tool_run {
+    struct loop *loop;
+    struct app *app;
+    bool done;
+};
+
+static void call_done(void *ctx, struct tool_step *s)
 {
-    loop_stop(c->caller);
+    struct tool_run *t = ctx;
+
+    (void)s;
+    t->done = true;
+    loop_stop(t->loop);
 }
 
-/* Runs one call on a loop of its own; an answer within start() never needs the loop. */
-static enum status call_tool(struct app *a, struct tool *t, const struct json *arguments,
-                             struct tool_call *c, struct error *err)
+static void call_note(void *ctx, const char *text)
 {
-    struct loop *loop = NULL;
-    enum status st = loop_new(a->seams, &loop, err);
+    struct tool_run *t = ctx;
+
+    log_write(t->app->log, LOG_INFO, "%s", text);
+}
+
+static int print_result(struct app *a, const struct tool_step_result *r)
+{
+    struct str out = STR_INIT;
+    int code;
+
+    if (a->json) {
+        struct json *doc = app_document("tool_call");
+        jv_set_bool(doc, "ok", r->state == STEP_OK);
+        jv_set_adopt(doc, "result", r->out ? jv_ref(r->out) : jv_null());
+        code = app_print_json(doc);
+    } else {
+        jv_write(r->out, 2, &out);
+        str_putc(&out, '\n');
+        code = app_print(&out);
+    }
+    str_deinit(&out);
+    return !code && r->state != STEP_OK ? EXIT_FAILED : code;
+}
+
+/* One call on a loop of its own; nothing is recorded, and nobody is asked. */
+static enum status call_tool(struct app *a, struct tool *t, struct json *arguments, int *code,
+                             struct error *err)
+{
+    struct tool_run run = {.app = a};
+    struct tool_step *s;
+    enum status st = loop_new(a->seams, &run.loop, err);
 
     if (st)
         return st;
-    c->tool = t;
-    c->arguments = arguments;
-    c->path = "call";
-    c->outcome = TOOL_SUSPENDED;
-    c->done = call_done;
-    c->caller = loop;
-    tool_call_start(c);
-    if (c->outcome == TOOL_SUSPENDED)
-        loop_run(loop);
-    loop_free(loop);
+    s = tool_step_new(&(struct tool_step_spec){.tool = t,
+                                               .arguments = arguments,
+                                               .path = "call",
+                                               .effect = t->effect,
+                                               .loop = run.loop,
+                                               .seams = a->seams,
+                                               .done = call_done,
+                                               .note = call_note,
+                                               .ctx = &run});
+    tool_step_start(s);
+    if (!run.done)
+        loop_run(run.loop);
+    *code = print_result(a, tool_step_result(s));
+    tool_step_free(s);
+    loop_free(run.loop);
     return STATUS_OK;
 }
 
@@ -146,9 +182,7 @@ static int call_main(void *app)
     struct error err = ERROR_INIT;
     struct tool *t = NULL;
     struct json *arguments = NULL;
-    struct tool_call c = {0};
-    struct str out = STR_INIT;
-    int code;
+    int code = EXIT_OK;
     enum status st = app_tools(a, &r, &err);
 
     if (!st)
@@ -158,24 +192,10 @@ static int call_main(void *app)
     if (st == STATUS_INVALID)
         st = err.status = STATUS_USAGE;
     if (!st)
-        st = call_tool(a, t, arguments, &c, &err);
-    if (st) {
+        st = call_tool(a, t, arguments, &code, &err);
+    if (st)
         code = app_fail(a, &err);
-    } else if (a->json) {
-        struct json *doc = app_document("tool_call");
-        jv_set_bool(doc, "ok", c.outcome == TOOL_OK);
-        jv_set_adopt(doc, "result", c.result ? jv_ref(c.result) : jv_null());
-        code = app_print_json(doc);
-    } else {
-        jv_write(c.result, 2, &out);
-        str_putc(&out, '\n');
-        code = app_print(&out);
-    }
-    if (!st && !code && c.outcome != TOOL_OK)
-        code = EXIT_FAILED;
-    tool_call_deinit(&c);
     jv_unref(arguments);
-    str_deinit(&out);
     tool_registry_free(r);
     return code;
 }

@@ -41,7 +41,7 @@ static enum status read_run(struct app *a, const char *dir, struct app *then, st
     enum status st;
 
     str_printf(&path, "%s/train.json", dir);
-    st = app_args_read(str_cstr(&path), &options, &command, err);
+    st = app_args_read(a, str_cstr(&path), &options, &command, err);
     str_deinit(&path);
     if (st)
         return st;

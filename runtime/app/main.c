@@ -9,6 +9,7 @@
 
 #include "runtime/app/app.h"
 #include "runtime/app/app_model.h"
+#include "runtime/base/memory.h"
 #include "runtime/loop/loop.h"
 
 #define C(name) extern const struct command_spec name;
@@ -77,23 +78,16 @@ static int final_code(int code, int signo)
     return signo && ended ? 128 + signo : code;
 }
 
-const struct command_spec *const *app_commands(int32_t *n)
-{
-    *n = (int32_t)(sizeof(commands) / sizeof(commands[0]));
-    return commands;
-}
-
 static void app_deinit(struct app *a)
 {
-    app_models_free(a);
-    store_reader_close(a->reader);
-    store_close(a->store);
+    troupe_free(a->troupe);
     log_free(a->log);
 }
 
 int main(int argc, char **argv)
 {
-    struct app a = {.seams = seams_real()};
+    struct app a = {
+        .seams = seams_real(), .commands = commands, .n_commands = (int32_t)ARRAY_LEN(commands)};
     struct options *options = NULL;
     struct error err = ERROR_INIT;
     struct app_signal caught_here = {0};
@@ -105,8 +99,7 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i++)
         a.json |= strcmp(argv[i], "--json") == 0; /* errors of parsing obey it too */
     enum status st =
-        options_parse(argc, argv, commands, (int32_t)(sizeof(commands) / sizeof(*commands)),
-                      &options, &a.command, &err);
+        options_parse(argc, argv, a.commands, a.n_commands, &options, &a.command, &err);
     if (st) {
         a.log = log_new(STDERR_FILENO, LOG_WARN, false);
         code = app_fail(&a, &err);
@@ -125,10 +118,13 @@ int main(int argc, char **argv)
         if (a.command)
             help_command(a.command, &s);
         else
-            help_overview(commands, (int32_t)(sizeof(commands) / sizeof(*commands)), &s);
+            help_overview(a.commands, a.n_commands, &s);
         code = app_print(&s);
         str_deinit(&s);
     } else {
+        const struct troupe_options o = {
+            .seams = a.seams, .log = a.log, .model = app_model_options(options)};
+        a.troupe = troupe_new(&o);
         code = a.command->main(&a);
     }
     app_deinit(&a);

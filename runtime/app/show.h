@@ -22,6 +22,7 @@ struct show_view {
     struct json *episodes; /* of an evaluation shown whole, or NULL */
     struct json *episode;  /* the one that is shown, as `env verify` takes it, or NULL */
     struct json *waits;
+    struct json *threads;        /* show_messages.h; NULL unless messages are asked for */
     struct tokenizer *tokenizer; /* of the run's model where it can be found, or NULL */
     int64_t last_seq;
     bool ended;

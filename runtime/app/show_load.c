@@ -10,6 +10,7 @@
 #include "runtime/app/app_run.h"
 #include "runtime/app/app_tokenizer.h"
 #include "runtime/app/show.h"
+#include "runtime/app/show_messages.h"
 #include "runtime/base/memory.h"
 
 static struct json *ints(const int32_t *v, int32_t n)
@@ -78,8 +79,15 @@ static bool add_step(void *ctx, const struct step_row *s)
     jv_set_string(o, "status", step_state_name(s->state));
     if (s->tries > 1)
         jv_set_int(o, "tries", s->tries);
-    if (s->err)
+    if (s->err && strncmp(s->err, AGENT_CUT, strlen(AGENT_CUT)) == 0)
+        jv_set_bool(o, "length", true);
+    else if (s->err && s->state == STEP_OK) /* only a loop whose `until` never held has words */
+        jv_set_bool(o, "exhausted", true);
+    if (s->err && s->state == STEP_OK) {
+        jv_set_string(o, "note", s->err);
+    } else if (s->err) {
         jv_set_string(o, "error", s->err);
+    }
     jv_set_int(o, "seq", s->seq);
     jv_set_int(o, "began_ms", s->t0_ms);
     if (s->t1_ms)
@@ -105,7 +113,7 @@ static bool add_head(void *ctx, const struct run_row *r)
     struct json *h = v->head;
 
     jv_set_string(h, "run", r->uuid);
-    jv_set_string(h, "status", app_run_status(r));
+    jv_set_string(h, "status", run_status_word(r->status));
     jv_set_string(h, "kind", r->kind);
     jv_set_string(h, "name", r->name);
     jv_set_bool(h, "owned", r->owned);
@@ -124,7 +132,7 @@ static bool add_head(void *ctx, const struct run_row *r)
         jv_set_adopt(h, "config", jv_deep_copy(r->config));
     if (r->output)
         jv_set_adopt(h, "output", jv_deep_copy(r->output));
-    v->ended = strcmp(app_run_status(r), "running") != 0;
+    v->ended = r->status != RUN_RUNNING;
     return true;
 }
 
@@ -133,7 +141,7 @@ static bool add_wait(void *ctx, const struct wait_row *w)
     struct show_view *v = ctx;
     struct json *o;
 
-    if (w->answer)
+    if (!w->is_open)
         return true;
     o = jv_object();
     jv_set_string(o, "path", w->path);
@@ -247,12 +255,14 @@ enum status show_load(struct show_view *v, struct store_reader *q, const char *u
     v->steps = jv_array();
     v->episodes = jv_array();
     v->waits = jv_array();
-    v->verdict = v->episode = NULL;
+    v->verdict = v->episode = v->threads = NULL;
     v->tokenizer = NULL;
     v->last_seq = after;
     st = query_run(q, uuid, add_head, v, err);
     if (!st)
         st = query_steps(q, uuid, path, after, v->tokens, add_step, v, err);
+    if (!st && v->messages)
+        st = show_load_messages(q, uuid, path, &v->threads, err);
     if (!st)
         st = query_waits(q, uuid, add_wait, v, err);
     if (!st)
@@ -272,9 +282,10 @@ void show_deinit(struct show_view *v)
     jv_unref(v->steps);
     jv_unref(v->episodes);
     jv_unref(v->waits);
+    jv_unref(v->threads);
     jv_unref(v->verdict);
     jv_unref(v->episode);
     tokenizer_free(v->tokenizer);
-    v->head = v->steps = v->episodes = v->episode = v->waits = v->verdict = NULL;
+    v->head = v->steps = v->episodes = v->episode = v->waits = v->threads = v->verdict = NULL;
     v->tokenizer = NULL;
 }

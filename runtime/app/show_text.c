@@ -7,6 +7,8 @@
 
 #include "models/formats/tokenizer.h"
 #include "runtime/app/show.h"
+#include "runtime/app/show_messages.h"
+#include "runtime/app/show_tree.h"
 #include "runtime/app/table.h"
 #include "runtime/base/map.h"
 
@@ -19,6 +21,8 @@ struct json *show_document(const struct show_view *v)
     for (void *it = NULL; (it = jv_next(v->head, it, &key, &value));)
         jv_set_adopt(doc, key, jv_ref(value));
     jv_set_adopt(doc, "steps", jv_ref(v->steps));
+    if (v->messages)
+        jv_set_adopt(doc, "threads", jv_ref(v->threads));
     if (jv_size(v->episodes) > 0)
         jv_set_adopt(doc, "episodes", jv_ref(v->episodes));
     if (v->episode)
@@ -27,21 +31,6 @@ struct json *show_document(const struct show_view *v)
         jv_set_adopt(doc, "waits", jv_ref(v->waits));
     jv_set_adopt(doc, "verdict", v->verdict ? jv_ref(v->verdict) : jv_null());
     return doc;
-}
-
-/* What stands before `path` among the steps shown: how many ancestors, and where the rest begins.
- */
-static const char *below_ancestors(const struct map *shown, const char *path, int *depth)
-{
-    const char *rest = path;
-
-    *depth = 0;
-    for (const char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/'))
-        if (map_get_n(shown, path, (size_t)(slash - path))) {
-            rest = slash + 1;
-            ++*depth;
-        }
-    return rest;
 }
 
 /* Printable text of one token, blanks and control bytes visible. */
@@ -108,6 +97,10 @@ static void put_outcome(const struct json *s, struct str *out)
         str_puts(out, "  ");
         put_value(output, 100, out);
     }
+    if (jv_get(s, "note")) {
+        str_puts(out, "  ");
+        format_one_line(jv_get_string(jv_get(s, "note"), ""), 120, out);
+    }
     if (error) {
         str_puts(out, "  ! ");
         format_one_line(error, 120, out);
@@ -115,14 +108,11 @@ static void put_outcome(const struct json *s, struct str *out)
     str_putc(out, '\n');
 }
 
-static void put_step(const struct show_view *v, const struct map *shown, const struct json *s,
+/* label: its path, or the part of it that the tree does not show already. */
+static void put_step(const struct show_view *v, const struct json *s, const char *label, int indent,
                      struct str *out)
 {
-    int depth;
-    const char *rest = below_ancestors(shown, jv_get_string(jv_get(s, "path"), ""), &depth);
-    int indent = 2 + 2 * depth;
-
-    str_printf(out, "%*s%s", indent, "", rest);
+    str_printf(out, "%*s%s", indent, "", label);
     if (jv_get_int(jv_get(s, "attempt"), 0) > 0)
         str_printf(out, " @%lld", (long long)jv_get_int(jv_get(s, "attempt"), 0));
     str_printf(out, "  %s", jv_get_string(jv_get(s, "status"), ""));
@@ -136,17 +126,41 @@ static void put_step(const struct show_view *v, const struct map *shown, const s
     put_outcome(s, out);
     if (jv_get(s, "tokens"))
         put_tokens(v, jv_get(s, "tokens"), indent + 2, out);
+    if (v->messages)
+        show_put_messages(v->threads, s, indent + 2, out);
 }
 
-static void put_steps(const struct show_view *v, struct str *out)
+/* Is the step a turn of a conversation that is shown? */
+static bool is_in_thread(const struct map *threads, const struct show_node *n)
 {
-    struct map *shown = map_new();
+    const char *path = jv_get_string(jv_get(n->step, "path"), "");
 
-    for (size_t i = 0; i < jv_size(v->steps); i++)
-        map_put(shown, jv_get_string(jv_get(jv_at(v->steps, i), "path"), ""), v->steps);
-    for (size_t i = 0; i < jv_size(v->steps); i++)
-        put_step(v, shown, jv_at(v->steps, i), out);
-    map_free(shown, NULL);
+    return n->label > path && map_get_n(threads, path, (size_t)(n->label - path) - 1);
+}
+
+static void put_tree(const struct show_view *v, struct str *out)
+{
+    struct show_node *tree = show_tree(v->steps);
+    struct map *threads = map_new();
+
+    for (size_t i = 0; i < jv_size(v->threads); i++)
+        map_put(threads, jv_get_string(jv_get(jv_at(v->threads, i), "path"), ""), v->threads);
+    for (size_t i = 0; i < jv_size(v->steps); i++) {
+        if (!is_in_thread(threads, &tree[i]))
+            put_step(v, tree[i].step, tree[i].label, 2 + 2 * tree[i].depth, out);
+    }
+    map_free(threads, NULL);
+    free(tree);
+}
+
+/* As they come, so each with its whole path. */
+static void put_list(const struct show_view *v, struct str *out)
+{
+    for (size_t i = 0; i < jv_size(v->steps); i++) {
+        const struct json *s = jv_at(v->steps, i);
+
+        put_step(v, s, jv_get_string(jv_get(s, "path"), ""), 2, out);
+    }
 }
 
 static void put_head(const struct show_view *v, struct str *out)
@@ -184,7 +198,7 @@ void show_text(const struct show_view *v, struct str *out)
     put_head(v, out);
     if (jv_size(v->steps) > 0)
         str_puts(out, "\n");
-    put_steps(v, out);
+    put_tree(v, out);
     for (size_t i = 0; i < jv_size(v->episodes) && jv_size(v->steps) == 0; i++) {
         const struct json *e = jv_at(v->episodes, i);
         str_printf(
@@ -218,7 +232,7 @@ int show_stream(const struct show_view *v, bool json, bool last)
         str_putc(&out, '\n');
     }
     if (!json)
-        put_steps(v, &out);
+        put_list(v, &out);
     if (last && json) {
         jv_set_string(v->head, "type", "result");
         jv_set_string(v->head, "schema", "troupe.show/1");

@@ -37,6 +37,29 @@ static struct json *made(json_t *v)
     return cooked(v);
 }
 
+/* What jansson refuses. Some of it is JSON all the same, and must not be called anything else. */
+static enum status parse_fault(const json_error_t *fault, const char *name, struct error *err)
+{
+    const long line = fault->line, column = fault->column;
+    const char *near = strstr(fault->text, "near ");
+
+    switch (json_error_code(fault)) {
+    case json_error_null_character:
+    case json_error_null_byte_in_key:
+        return error_at(err, STATUS_INVALID, name, line, column,
+                        "a text must not hold the character NUL (\\u0000)");
+    case json_error_numeric_overflow:
+        return error_at(err, STATUS_INVALID, name, line, column,
+                        "a number is too large: integers have at most 64 bits "
+                        "(-9223372036854775808 to 9223372036854775807), others go to 1.8e308");
+    case json_error_duplicate_key:
+        return error_at(err, STATUS_INVALID, name, line, column,
+                        "an object has a duplicate key, %s", near ? near : "which is not allowed");
+    default:
+        return error_at(err, STATUS_INVALID, name, line, column, "not valid JSON: %s", fault->text);
+    }
+}
+
 enum status jv_parse(const char *bytes, size_t n, const char *name, struct json **out,
                      struct error *err)
 {
@@ -60,8 +83,7 @@ enum status jv_parse_max(const char *bytes, size_t n, size_t max_bytes, const ch
     if (!v && json_error_code(&fault) == json_error_out_of_memory)
         return error_at(err, STATUS_NO_MEMORY, name, 0, 0, "no memory for %zu bytes of JSON", n);
     if (!v)
-        return error_at(err, STATUS_INVALID, name, fault.line, fault.column, "not valid JSON: %s",
-                        fault.text);
+        return parse_fault(&fault, name, err);
     *out = cooked(v);
     return STATUS_OK;
 }

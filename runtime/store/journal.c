@@ -1,4 +1,4 @@
-/* journal.c - intend, finish, messages, waits: what a run writes.
+/* journal.c - intend, finish, messages: what a run writes.
  *
  * Each of these is an operation of the run's open transaction: arguments are copied on
  * the loop thread, SQL runs on the store thread, which also counts seq and messages, so
@@ -15,6 +15,7 @@
 #include "runtime/store/blob.h"
 #include "runtime/store/run_row.h"
 #include "runtime/store/store_internal.h"
+#include "runtime/store/wait_rows.h"
 
 const char *step_state_name(enum step_state s)
 {
@@ -92,11 +93,32 @@ struct intend_op {
     int64_t t0;
 };
 
+/* How often the step's attempt was started. */
+static enum status read_tries(struct txn_context *c, struct step_cells *row, struct error *err)
+{
+    sqlite3_stmt *st = db_stmt(c->db, STMT_STEP_TRIES, err);
+    enum status status;
+    bool there;
+
+    if (!st)
+        return STATUS_FAILED;
+    bind_int(st, 1, c->run->id);
+    bind_text(st, 2, row->path);
+    bind_int(st, 3, row->attempt);
+    status = db_step(c->db, st, &there, err);
+    if (status)
+        return status;
+    row->tries = there ? cell_int(st, 0) : 1;
+    sqlite3_reset(st);
+    return STATUS_OK;
+}
+
 static enum status count_try(struct txn_context *c, const struct step_cells *row, struct error *err)
 {
     /* The result half of a step that has none. */
     struct step_cells started = {.path = row->path,
                                  .attempt = row->attempt,
+                                 .tries = row->tries + 1,
                                  .out = CELL_NULL,
                                  .t1 = CELL_NULL,
                                  .tok_in = CELL_NULL,
@@ -109,6 +131,8 @@ static enum status count_try(struct txn_context *c, const struct step_cells *row
     bind_text(st, 2, row->path);
     bind_int(st, 3, row->attempt);
     bind_int(st, 4, (int64_t)step_sum_result(&started));
+    bind_int(st, 5, started.tries);
+    c->run->has_tries = true;
     return db_run(c->db, st, err);
 }
 
@@ -141,6 +165,7 @@ static enum status apply_intend(struct txn_context *c, const void *arg, struct e
         .kind = txn_cell(c->txn, op->kind),
         .name = txn_cell(c->txn, op->name),
         .effect = op->effect,
+        .tries = 1,
         .state = STEP_STARTED,
         .out = CELL_NULL,
         .t0 = op->t0,
@@ -166,8 +191,10 @@ static enum status apply_intend(struct txn_context *c, const void *arg, struct e
     status = db_run(c->db, st, err);
     if (status)
         return status;
-    if (sqlite3_changes(c->db->handle) == 0)
-        return count_try(c, &row, err);
+    if (sqlite3_changes(c->db->handle) == 0) {
+        status = read_tries(c, &row, err);
+        return status ? status : count_try(c, &row, err);
+    }
     c->run->next_seq++;
     return STATUS_OK;
 }
@@ -205,6 +232,7 @@ static enum status apply_finish(struct txn_context *c, const void *arg, struct e
     struct step_cells row = {
         .path = txn_cell(c->txn, op->path),
         .attempt = op->attempt,
+        .tries = 1,
         .state = op->state,
         .err = txn_cell(c->txn, op->err),
         .t1 = op->t1,
@@ -217,6 +245,8 @@ static enum status apply_finish(struct txn_context *c, const void *arg, struct e
     if (!st)
         return STATUS_FAILED;
     status = blob_put_text(c->db, txn_cell(c->txn, op->out), &row.out_small, &row.out, err);
+    if (status == STATUS_OK && c->run->has_tries)
+        status = read_tries(c, &row, err);
     if (status)
         return status;
     bind_int(st, 1, c->run->id);
@@ -234,7 +264,9 @@ static enum status apply_finish(struct txn_context *c, const void *arg, struct e
     if (status == STATUS_OK && sqlite3_changes(c->db->handle) != 1)
         return error_set(err, STATUS_FAILED, "step %s attempt %d was finished without an intent",
                          cell_cstr(row.path), op->attempt);
-    return status;
+    if (status || row.state == STEP_STARTED || row.state == STEP_WAITING)
+        return status;
+    return wait_close_under(c, row.path, row.attempt, row.state, err);
 }
 
 void journal_finish(struct run *r, const struct step_result *s)
@@ -297,53 +329,4 @@ void journal_message(struct run *r, const char *thread, const char *role, const 
     op->role = txn_put_words(t, role);
     op->body = txn_put_json(t, body);
     hash_set_add(&r->touched, run_thing_hash(RUN_THREAD, thread));
-}
-
-struct wait_op {
-    struct txn_text path, kind, prompt;
-    int32_t attempt;
-    int64_t deadline;
-};
-
-/* A wait that stands there already keeps its answer: the question is asked once. */
-static enum status apply_wait(struct txn_context *c, const void *arg, struct error *err)
-{
-    const struct wait_op *op = arg;
-    struct wait_cells row = {
-        .run = c->run->id,
-        .path = txn_cell(c->txn, op->path),
-        .attempt = op->attempt,
-        .kind = txn_cell(c->txn, op->kind),
-        .prompt = txn_cell(c->txn, op->prompt),
-        .deadline = op->deadline,
-        .answered = CELL_NULL,
-    };
-    sqlite3_stmt *st = db_stmt(c->db, STMT_WAIT_PUT, err);
-
-    if (!st)
-        return STATUS_FAILED;
-    bind_int(st, 1, row.run);
-    bind_text(st, 2, row.path);
-    bind_int(st, 3, row.attempt);
-    bind_text(st, 4, row.kind);
-    bind_text(st, 5, row.prompt);
-    bind_int(st, 6, row.deadline);
-    sqlite3_bind_int64(st, 7, sum_of_halves(wait_sum_question(&row), wait_sum_answer(&row)));
-    return db_run(c->db, st, err);
-}
-
-void journal_wait(struct run *r, const char *path, int32_t attempt, const char *kind,
-                  const struct json *prompt, int64_t deadline_ms)
-{
-    struct txn *t = run_txn(r);
-    struct wait_op *op = txn_add(t, apply_wait, sizeof(*op));
-
-    if (!op)
-        return;
-    op->path = txn_put_words(t, path);
-    op->kind = txn_put_words(t, kind);
-    op->prompt = prompt ? txn_put_json(t, prompt) : txn_put_words(t, "null");
-    op->attempt = attempt;
-    op->deadline = deadline_ms > 0 ? deadline_ms : CELL_NULL;
-    hash_set_add(&r->touched, run_thing_hash(RUN_WAIT, path));
 }

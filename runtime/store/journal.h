@@ -15,11 +15,14 @@
 #ifndef TROUPE_RUNTIME_STORE_JOURNAL_H
 #define TROUPE_RUNTIME_STORE_JOURNAL_H
 
+#include "runtime/base/effect.h"
 #include "runtime/base/json.h"
+#include "runtime/store/run_status.h"
 #include "runtime/store/store.h"
 
-/* What a repeated call would do; the same values as in a tool's declaration. */
-enum effect { EFFECT_NONE, EFFECT_READ, EFFECT_IDEMPOTENT, EFFECT_ONCE };
+/* How this program renders prompts. A run keeps the number that it was begun with; release 0.1
+ * had 1. Whoever renders for an older run renders as it was, or refuses by name. */
+#define RUN_PROMPT_FORMAT 2
 
 enum step_state {
     STEP_STARTED,
@@ -34,7 +37,8 @@ enum step_state {
 const char *step_state_name(enum step_state s); /* "started", "ok", "error", ... */
 enum step_state step_state_of(enum status st);
 
-struct run; /* one open run: id, epoch, lock, open transaction */
+struct episode_row; /* query.h */
+struct run;         /* one open run: id, epoch, lock, open transaction */
 
 struct run_spec {
     const char *kind; /* "run", "eval", "train" */
@@ -43,24 +47,46 @@ struct run_spec {
     uint64_t seed;
     const struct sha256 *model_hash, *env_hash; /* may be NULL */
     const char *backend;                        /* may be NULL */
+    const char *root, *source; /* absolute folder of file tools, blueprint's file; may be NULL */
+    int32_t prompt_format;     /* 0: RUN_PROMPT_FORMAT; a copy has that of its original */
 };
 
-/* Creates the row (durable before it returns) and takes its lock. */
+/* Creates the row (durable before it returns) and takes its lock. A path that is not absolute is
+ * STATUS_INVALID. */
 MUST_CHECK enum status run_create(struct store *s, const struct run_spec *spec, struct run **out,
                                   struct error *err);
 /* Takes a run that nobody holds: epoch + 1. STATUS_BUSY when its owner lives;
- * STATUS_CORRUPT when a payload's checksum is wrong. */
+ * STATUS_CORRUPT when a payload's checksum is wrong; STATUS_INVALID when it has ended. */
 MUST_CHECK enum status run_take(struct store *s, const char *uuid, struct run **out,
                                 struct error *err);
+/* The same for a run that ended in error, timeout or budget, to repair it: it runs again, and its
+ * output and error are gone. One that ended otherwise, or has not, is STATUS_INVALID. */
+MUST_CHECK enum status run_reopen(struct store *s, const char *uuid, struct run **out,
+                                  struct error *err);
 /* Flushes, waits for durability and gives the lock back. */
 void run_close(struct run *r);
+
+/* For whoever holds on to a run that somebody else closes: `closing` is called before the run's
+ * last words are written, and the watch is over then. */
+struct run_watch {
+    struct run_watch *next, **link; /* link NULL: not watching */
+    void (*closing)(struct run_watch *w);
+};
+void run_watch(struct run *r, struct run_watch *w, void (*closing)(struct run_watch *w));
+void run_unwatch(struct run_watch *w); /* one that never watched is fine */
 
 const char *run_uuid(const struct run *r);
 uint64_t run_seed(const struct run *r);
 struct json *run_config(const struct run *r); /* lent */
+struct json *run_budget(const struct run *r); /* counters when it was taken; lent, may be NULL */
+const char *run_root(const struct run *r);    /* absolute, or NULL: none, or a run of 0.1 */
+const char *run_source(const struct run *r);  /* the same of the blueprint's file */
+int32_t run_prompt_format(const struct run *r);
 bool run_is_resumed(const struct run *r);
-/* The run's last status, output and words. Part of the open transaction. */
-void run_set_status(struct run *r, const char *status, const struct json *output,
+/* The run's status, output and words. Part of the open transaction. A final status closes what
+ * still waits; from the next transaction on nothing of the run is written any more (its
+ * transactions fail with STATUS_INVALID). */
+void run_set_status(struct run *r, enum run_status status, const struct json *output,
                     const char *error_text);
 void run_set_budget(struct run *r, const struct json *counters);
 
@@ -73,6 +99,7 @@ struct step_record {
     struct json *out; /* new reference or NULL */
     char *err;        /* malloc'd or NULL */
     int64_t t0_ms, t1_ms;
+    int64_t tok_in, tok_out; /* 0: none, or not recorded */
 };
 void step_record_deinit(struct step_record *s);
 
@@ -109,16 +136,33 @@ void journal_message(struct run *r, const char *thread, const char *role, const 
 MUST_CHECK enum status journal_messages(struct run *r, const char *thread, struct json **out,
                                         struct error *err);
 
-/* Waits: a row that any process may answer. */
+/* Posts one episode in one transaction, after what is open. rec is copied here and compressed on
+ * the store thread; an episode of the same path is replaced. */
+void journal_episode(struct run *r, const struct episode_row *e);
+
+/* Waits: a row that any process may answer until deadline_ms (0: for ever). It is open until the
+ * step of that path and attempt, one above it, or the run ends: journal_finish and run_set_status
+ * close it. One that is open keeps its answer, one that is closed is asked anew. prompt: an
+ * object with text, options and default, each of which may be missing. */
 void journal_wait(struct run *r, const char *path, int32_t attempt, const char *kind,
                   const struct json *prompt, int64_t deadline_ms);
-/* *answer NULL: still open. */
+/* Its answer was used while its step goes on: another question may follow at this path. */
+void journal_wait_close(struct run *r, const char *path, int32_t attempt);
+/* Its deadline has come: closed unless it was answered in time. Once that is durable,
+ * journal_wait_answer tells which of the two it was; an answer that another process was told is
+ * taken is never passed over. */
+void journal_wait_expire(struct run *r, const char *path, int32_t attempt);
+/* *answer NULL: not answered, or later than its deadline. */
 MUST_CHECK enum status journal_wait_answer(struct run *r, const char *path, int32_t attempt,
                                            struct json **answer, struct error *err);
-/* From any process, without holding the run. */
+/* From any process, without holding the run. STATUS_INVALID when the time to answer is over, the
+ * step or the run has ended, or it was answered already; the words say which. */
 MUST_CHECK enum status store_answer(struct store *s, const char *uuid, const char *path,
                                     const struct json *answer, struct error *err);
-/* Marks a run for cancellation; its owner sees it at its next poll. */
+/* Deletes a run that nobody holds; its content goes with the next store_gc. */
+MUST_CHECK enum status store_remove_run(struct store *s, const char *uuid, struct error *err);
+/* Marks a run for cancellation; its owner sees it at its next poll. One that nobody holds ends
+ * here. STATUS_INVALID when it has ended. */
 MUST_CHECK enum status store_cancel(struct store *s, const char *uuid, struct error *err);
 MUST_CHECK enum status run_poll_cancelled(struct run *r, bool *cancelled, struct error *err);
 

@@ -1,4 +1,4 @@
-/* journal_find.c - what stands in the journal already: steps, messages, answers.
+/* journal_find.c - what stands in the journal already: steps and messages.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -29,6 +29,8 @@ static enum status record_of(struct store_reader *q, const struct step_cells *ro
         .effect = (enum effect)row->effect,
         .t0_ms = row->t0,
         .t1_ms = row->t1 == CELL_NULL ? 0 : row->t1,
+        .tok_in = row->tok_in == CELL_NULL ? 0 : row->tok_in,
+        .tok_out = row->tok_out == CELL_NULL ? 0 : row->tok_out,
     };
     enum status st = cell_json(q, row->out_small, row->out, &s.out, err);
 
@@ -119,38 +121,6 @@ enum status journal_messages(struct run *r, const char *thread, struct json **ou
         jv_unref(list);
     else
         *out = list;
-    return status;
-}
-
-/* Asked again and again while others of the run write: it never waits for them. A
- * question that is not on disk yet has no answer. */
-enum status journal_wait_answer(struct run *r, const char *path, int32_t attempt,
-                                struct json **answer, struct error *err)
-{
-    struct store_reader *q;
-    struct wait_cells row;
-    sqlite3_stmt *st;
-    enum status status = run_reader(r, &q, err);
-    bool there;
-
-    *answer = NULL;
-    if (status)
-        return status;
-    st = db_stmt(&q->db, STMT_WAIT_GET, err);
-    if (!st)
-        return STATUS_FAILED;
-    bind_int(st, 1, r->writer->id);
-    bind_words(st, 2, path);
-    bind_int(st, 3, attempt);
-    status = db_step(&q->db, st, &there, err);
-    if (status)
-        return status;
-    if (there) {
-        status = wait_row_read(st, run_uuid(r), &row, err);
-        if (status == STATUS_OK && row.answer.data)
-            status = jv_parse(row.answer.data, row.answer.n, "answer", answer, err);
-    }
-    sqlite3_reset(st);
     return status;
 }
 

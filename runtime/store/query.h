@@ -1,7 +1,8 @@
-/* query.h - what is in the store: runs, steps, messages, tokens, episodes.
+/* query.h - what is in the store: runs, steps, questions, tokens, episodes.
  *
  * Read-only, on a reader of the calling thread's own. Rows are handed to a callback that
- * returns false to stop. Strings live for the call.
+ * returns false to stop. Strings live for the call. Every row is checked against its sum before
+ * it is handed over: STATUS_CORRUPT names the first that differs.
  */
 #ifndef TROUPE_RUNTIME_STORE_QUERY_H
 #define TROUPE_RUNTIME_STORE_QUERY_H
@@ -10,8 +11,10 @@
 #include "runtime/store/token_record.h"
 
 struct run_row {
-    const char *uuid, *kind, *name, *status, *error, *backend;
-    const struct json *config, *output, *budget; /* may be NULL */
+    const char *uuid, *kind, *name, *error, *backend, *root, *source; /* from error on: or NULL */
+    const struct json *config, *output, *budget;                      /* may be NULL */
+    enum run_status status; /* RUN_INTERRUPTED: it runs, but no living process holds it */
+    int32_t prompt_format;
     uint64_t seed;
     int64_t epoch, created_ms, ended_ms, n_steps, tok_in, tok_out;
     bool owned; /* some living process holds it */
@@ -23,8 +26,8 @@ MUST_CHECK enum status query_resolve_run(struct store_reader *q, const char *pre
  */
 MUST_CHECK enum status query_short_id(struct store_reader *q, const char *uuid, char out[37],
                                       struct error *err);
-/* Newest first; status NULL and since 0 mean all. */
-MUST_CHECK enum status query_runs(struct store_reader *q, const char *status, int64_t since_ms,
+/* Newest first. statuses: a set of RUN_STATUS_BIT, 0 for all; since 0: all. */
+MUST_CHECK enum status query_runs(struct store_reader *q, uint32_t statuses, int64_t since_ms,
                                   bool (*row)(void *ctx, const struct run_row *r), void *ctx,
                                   struct error *err);
 MUST_CHECK enum status query_run(struct store_reader *q, const char *uuid,
@@ -47,15 +50,35 @@ MUST_CHECK enum status query_steps(struct store_reader *q, const char *uuid, con
                                    bool (*row)(void *ctx, const struct step_row *s), void *ctx,
                                    struct error *err);
 
+struct message_row {
+    const char *thread, *role; /* thread: the path of the agent's step */
+    int64_t seq;               /* within the thread, from 0 */
+    const struct json *body;   /* may be NULL */
+};
+/* By thread, in order; `under` NULL or a path prefix of threads. */
+MUST_CHECK enum status query_messages(struct store_reader *q, const char *uuid, const char *under,
+                                      bool (*row)(void *ctx, const struct message_row *m),
+                                      void *ctx, struct error *err);
+
 struct wait_row {
-    const char *run, *path, *kind;
-    const struct json *prompt, *answer;
+    const char *run, *run_name, *path, *kind;
+    const struct json *prompt, *answer; /* answer NULL: none, or one that came too late */
     int32_t attempt;
-    int64_t deadline_ms;
+    int64_t deadline_ms;       /* 0: none */
+    bool is_open;              /* not answered, its step and its run go on */
+    int64_t closed_ms;         /* 0: its step goes on */
+    enum step_state closed_as; /* how its step ended, once closed_ms is set */
 };
 MUST_CHECK enum status query_waits(struct store_reader *q, const char *uuid,
                                    bool (*row)(void *ctx, const struct wait_row *w), void *ctx,
                                    struct error *err);
+/* The open ones of all runs, by run, the oldest run first. */
+MUST_CHECK enum status query_open_waits(struct store_reader *q,
+                                        bool (*row)(void *ctx, const struct wait_row *w), void *ctx,
+                                        struct error *err);
+/* Has anybody (this process too) written since this reader was last asked? The first time: true. It
+ * reads one number of the log's index, so that it may be asked many times a second. */
+MUST_CHECK enum status query_has_changed(struct store_reader *q, bool *changed, struct error *err);
 
 struct episode_row {
     const char *path;
@@ -66,13 +89,9 @@ struct episode_row {
     size_t rec_bytes;
     int64_t t0_ms, t1_ms;
 };
-/* Posts one episode in one transaction, after what is open. rec is copied here and compressed on
- * the store thread; an episode of the same path is replaced. */
-void journal_episode(struct run *r, const struct episode_row *e);
 MUST_CHECK enum status query_episodes(struct store_reader *q, const char *uuid, const char *under,
                                       bool with_rec,
                                       bool (*row)(void *ctx, const struct episode_row *e),
                                       void *ctx, struct error *err);
-MUST_CHECK enum status store_remove_run(struct store *s, const char *uuid, struct error *err);
 
 #endif

@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <string.h>
 #include <unistd.h>
 
 #include "runtime/store/query_internal.h"
@@ -31,6 +32,7 @@ static enum status count_steps(struct store_reader *q, int64_t run, struct count
 
 struct run_query {
     struct store_reader *q;
+    uint32_t statuses; /* 0: all */
     int probe_fd;
     bool (*row)(void *ctx, const struct run_row *r);
     void *ctx;
@@ -44,8 +46,14 @@ static enum status give_run(const struct run_query *rq, sqlite3_stmt *st, bool *
     struct run_cells c;
     struct counts n = {0, 0, 0};
     struct run_row r;
+    enum run_status stands = RUN_RUNNING;
     enum status status = run_row_read(st, &c, err);
 
+    if (status == STATUS_OK && !run_status_from_word(cell_cstr(c.status), c.status.n, &stands))
+        status = error_set(err, STATUS_CONFIG,
+                           "run %s has the status `%.40s`, which this program "
+                           "does not know",
+                           cell_cstr(c.uuid), cell_cstr(c.status));
     if (status == STATUS_OK)
         status = count_steps(rq->q, c.id, &n, err);
     if (status == STATUS_OK)
@@ -59,9 +67,12 @@ static enum status give_run(const struct run_query *rq, sqlite3_stmt *st, bool *
             .uuid = cell_cstr(c.uuid),
             .kind = cell_cstr(c.kind),
             .name = cell_cstr(c.name),
-            .status = cell_cstr(c.status),
+            .status = stands,
             .error = c.error.data,
             .backend = c.backend.data,
+            .root = c.root.data,
+            .source = c.source.data,
+            .prompt_format = (int32_t)c.prompt_format,
             .config = config,
             .output = output,
             .budget = budget,
@@ -74,7 +85,9 @@ static enum status give_run(const struct run_query *rq, sqlite3_stmt *st, bool *
             .tok_out = n.tok_out,
             .owned = run_lock_is_held(rq->probe_fd, c.id),
         };
-        *go = rq->row(rq->ctx, &r);
+        if (stands == RUN_RUNNING && !r.owned)
+            r.status = RUN_INTERRUPTED;
+        *go = (rq->statuses && !(rq->statuses & RUN_STATUS_BIT(r.status))) || rq->row(rq->ctx, &r);
     }
     jv_unref(config);
     jv_unref(output);
@@ -82,11 +95,11 @@ static enum status give_run(const struct run_query *rq, sqlite3_stmt *st, bool *
     return status;
 }
 
-static enum status give_runs(struct store_reader *q, sqlite3_stmt *st,
+static enum status give_runs(struct store_reader *q, sqlite3_stmt *st, uint32_t statuses,
                              bool (*row)(void *ctx, const struct run_row *r), void *ctx, int64_t *n,
                              struct error *err)
 {
-    struct run_query rq = {q, run_lock_probe_open(q->store->owners_path), row, ctx};
+    struct run_query rq = {q, statuses, run_lock_probe_open(q->store->owners_path), row, ctx};
     enum status status = STATUS_OK;
     bool there = true, go = true;
 
@@ -106,19 +119,25 @@ static enum status give_runs(struct store_reader *q, sqlite3_stmt *st,
     return status;
 }
 
-enum status query_runs(struct store_reader *q, const char *status, int64_t since_ms,
+enum status query_runs(struct store_reader *q, uint32_t statuses, int64_t since_ms,
                        bool (*row)(void *ctx, const struct run_row *r), void *ctx,
                        struct error *err)
 {
-    sqlite3_stmt *st = db_stmt(&q->db, status ? STMT_RUN_BY_STATUS : STMT_RUN_ALL, err);
+    sqlite3_stmt *st = db_stmt(&q->db, statuses ? STMT_RUN_BY_STATUS : STMT_RUN_ALL, err);
     int64_t n;
+    int i = 1;
 
     if (!st)
         return STATUS_FAILED;
-    bind_int(st, 1, since_ms);
-    if (status)
-        bind_words(st, 2, status);
-    return give_runs(q, st, row, ctx, &n, err);
+    bind_int(st, i, since_ms);
+    for (int s = 0; statuses && s < RUN_STATUS_N; s++) {
+        bool wanted = statuses & RUN_STATUS_BIT(s) ||
+                      (s == RUN_RUNNING && statuses & RUN_STATUS_BIT(RUN_INTERRUPTED));
+
+        if (s != RUN_INTERRUPTED) /* stored as running */
+            bind_words(st, ++i, wanted ? run_status_word((enum run_status)s) : NULL);
+    }
+    return give_runs(q, st, statuses, row, ctx, &n, err);
 }
 
 enum status query_run(struct store_reader *q, const char *uuid,
@@ -131,7 +150,7 @@ enum status query_run(struct store_reader *q, const char *uuid,
     if (!st)
         return STATUS_FAILED;
     bind_words(st, 1, uuid);
-    status = give_runs(q, st, row, ctx, &n, err);
+    status = give_runs(q, st, 0, row, ctx, &n, err);
     if (status == STATUS_OK && n == 0)
         return error_set(err, STATUS_NOT_FOUND, "there is no run %s", uuid);
     return status;

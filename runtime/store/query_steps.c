@@ -1,4 +1,4 @@
-/* query_steps.c - steps in the order of their intents, and open questions.
+/* query_steps.c - steps in the order of their intents.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -90,57 +90,4 @@ enum status query_steps(struct store_reader *q, const char *uuid, const char *un
     status = query_each(q, st, each_step, &sq, err);
     arena_free(sq.arena);
     return status;
-}
-
-struct wait_query {
-    const char *uuid;
-    bool (*row)(void *ctx, const struct wait_row *w);
-    void *ctx;
-};
-
-static enum status each_wait(void *ctx, sqlite3_stmt *st, bool *go, struct error *err)
-{
-    const struct wait_query *wq = ctx;
-    struct wait_cells c;
-    struct json *prompt = NULL, *answer = NULL;
-    enum status status = wait_row_read(st, wq->uuid, &c, err);
-
-    if (status == STATUS_OK)
-        status = jv_parse(c.prompt.data, c.prompt.n, "prompt", &prompt, err);
-    if (status == STATUS_OK && c.answer.data)
-        status = jv_parse(c.answer.data, c.answer.n, "answer", &answer, err);
-    if (status == STATUS_OK) {
-        struct wait_row w = {
-            .run = wq->uuid,
-            .path = cell_cstr(c.path),
-            .kind = cell_cstr(c.kind),
-            .prompt = prompt,
-            .answer = answer,
-            .attempt = (int32_t)c.attempt,
-            .deadline_ms = cell_or_zero(c.deadline),
-        };
-
-        *go = wq->row(wq->ctx, &w);
-    }
-    jv_unref(prompt);
-    jv_unref(answer);
-    return status;
-}
-
-enum status query_waits(struct store_reader *q, const char *uuid,
-                        bool (*row)(void *ctx, const struct wait_row *w), void *ctx,
-                        struct error *err)
-{
-    struct wait_query wq = {.uuid = uuid, .row = row, .ctx = ctx};
-    sqlite3_stmt *st;
-    int64_t id;
-    enum status status = query_run_id(q, uuid, &id, err);
-
-    if (status)
-        return status;
-    st = db_stmt(&q->db, STMT_WAIT_ALL, err);
-    if (!st)
-        return STATUS_FAILED;
-    bind_int(st, 1, id);
-    return query_each(q, st, each_wait, &wq, err);
 }

@@ -8,20 +8,55 @@
 
 #include "runtime/store/row_sum.h"
 
+static void add_run_identity_v1(struct row_sum *s, const struct run_cells *r)
+{
+    row_sum_init(s);
+    row_sum_cell(s, r->uuid);
+    row_sum_cell(s, r->kind);
+    row_sum_cell(s, r->name);
+    row_sum_int(s, r->config);
+    row_sum_int(s, r->seed);
+    row_sum_cell(s, r->model_hash);
+    row_sum_cell(s, r->backend);
+    row_sum_cell(s, r->env_hash);
+    row_sum_int(s, r->created);
+}
+
+uint32_t run_sum_identity_v1(const struct run_cells *r)
+{
+    struct row_sum s;
+
+    add_run_identity_v1(&s, r);
+    return row_sum_finish(&s);
+}
+
 uint32_t run_sum_identity(const struct run_cells *r)
 {
     struct row_sum s;
 
-    row_sum_init(&s);
-    row_sum_cell(&s, r->uuid);
-    row_sum_cell(&s, r->kind);
-    row_sum_cell(&s, r->name);
-    row_sum_int(&s, r->config);
-    row_sum_int(&s, r->seed);
-    row_sum_cell(&s, r->model_hash);
-    row_sum_cell(&s, r->backend);
-    row_sum_cell(&s, r->env_hash);
-    row_sum_int(&s, r->created);
+    add_run_identity_v1(&s, r);
+    row_sum_int(&s, r->id);
+    row_sum_int(&s, r->prompt_format);
+    row_sum_cell(&s, r->root);
+    row_sum_cell(&s, r->source);
+    return row_sum_finish(&s);
+}
+
+static void add_run_change_v1(struct row_sum *s, const struct run_cells *r)
+{
+    row_sum_init(s);
+    row_sum_cell(s, r->status);
+    row_sum_cell(s, r->budget);
+    row_sum_int(s, r->output);
+    row_sum_cell(s, r->error);
+    row_sum_int(s, r->ended);
+}
+
+uint32_t run_sum_change_v1(const struct run_cells *r)
+{
+    struct row_sum s;
+
+    add_run_change_v1(&s, r);
     return row_sum_finish(&s);
 }
 
@@ -29,12 +64,8 @@ uint32_t run_sum_change(const struct run_cells *r)
 {
     struct row_sum s;
 
-    row_sum_init(&s);
-    row_sum_cell(&s, r->status);
-    row_sum_cell(&s, r->budget);
-    row_sum_int(&s, r->output);
-    row_sum_cell(&s, r->error);
-    row_sum_int(&s, r->ended);
+    add_run_change_v1(&s, r);
+    row_sum_int(&s, r->epoch);
     return row_sum_finish(&s);
 }
 
@@ -59,20 +90,36 @@ uint32_t step_sum_intent(const struct step_cells *c)
 }
 
 /* The path again, so that a result cannot stand under another step's intent. */
+static void add_step_result_v1(struct row_sum *s, const struct step_cells *c)
+{
+    row_sum_init(s);
+    row_sum_cell(s, c->path);
+    row_sum_int(s, c->attempt);
+    row_sum_int(s, c->state);
+    row_sum_cell(s, c->out_small);
+    row_sum_int(s, c->out);
+    row_sum_cell(s, c->err);
+    row_sum_int(s, c->t1);
+    row_sum_int(s, c->tok_in);
+    row_sum_int(s, c->tok_out);
+}
+
+uint32_t step_sum_result_v1(const struct step_cells *c)
+{
+    struct row_sum s;
+
+    add_step_result_v1(&s, c);
+    return row_sum_finish(&s);
+}
+
+/* One try, which nearly every step has, is summed as in version 1: those rows need no rewriting. */
 uint32_t step_sum_result(const struct step_cells *c)
 {
     struct row_sum s;
 
-    row_sum_init(&s);
-    row_sum_cell(&s, c->path);
-    row_sum_int(&s, c->attempt);
-    row_sum_int(&s, c->state);
-    row_sum_cell(&s, c->out_small);
-    row_sum_int(&s, c->out);
-    row_sum_cell(&s, c->err);
-    row_sum_int(&s, c->t1);
-    row_sum_int(&s, c->tok_in);
-    row_sum_int(&s, c->tok_out);
+    add_step_result_v1(&s, c);
+    if (c->tries != 1)
+        row_sum_int(&s, c->tries);
     return row_sum_finish(&s);
 }
 
@@ -90,14 +137,29 @@ uint32_t wait_sum_question(const struct wait_cells *w)
     return row_sum_finish(&s);
 }
 
+static void add_wait_answer_v1(struct row_sum *s, const struct wait_cells *w)
+{
+    row_sum_init(s);
+    row_sum_cell(s, w->path);
+    row_sum_cell(s, w->answer);
+    row_sum_int(s, w->answered);
+}
+
+uint32_t wait_sum_answer_v1(const struct wait_cells *w)
+{
+    struct row_sum s;
+
+    add_wait_answer_v1(&s, w);
+    return row_sum_finish(&s);
+}
+
 uint32_t wait_sum_answer(const struct wait_cells *w)
 {
     struct row_sum s;
 
-    row_sum_init(&s);
-    row_sum_cell(&s, w->path);
-    row_sum_cell(&s, w->answer);
-    row_sum_int(&s, w->answered);
+    add_wait_answer_v1(&s, w);
+    row_sum_int(&s, w->closed);
+    row_sum_int(&s, w->closed_as);
     return row_sum_finish(&s);
 }
 
@@ -182,9 +244,14 @@ enum status run_row_read(sqlite3_stmt *st, struct run_cells *r, struct error *er
         .error = cell_text(st, 13),
         .created = cell_int(st, 14),
         .ended = cell_int(st, 15),
-        .sum = cell_int(st, 16),
+        .prompt_format = cell_int(st, 16),
+        .root = cell_text(st, 17),
+        .source = cell_text(st, 18),
+        .sums = cell_int(st, 19),
+        .version = cell_int(st, 20),
     };
-    if (r->sum == sum_of_halves(run_sum_identity(r), run_sum_change(r)))
+    if (r->sums == (r->version == 1 ? sum_of_halves(run_sum_identity_v1(r), run_sum_change_v1(r))
+                                    : sum_of_halves(run_sum_identity(r), run_sum_change(r))))
         return STATUS_OK;
     return bad_sum(err, "run", cell_cstr(r->uuid), "name", r->name, "epoch", r->epoch);
 }
@@ -214,8 +281,10 @@ enum status step_row_read(sqlite3_stmt *st, const char *run, struct step_cells *
         .tok_in = cell_int(st, 18),
         .tok_out = cell_int(st, 19),
         .sum = cell_int(st, 20),
+        .version = cell_int(st, 21),
     };
-    if (s->sum == sum_of_halves(step_sum_intent(s), step_sum_result(s)))
+    if (s->sum == sum_of_halves(step_sum_intent(s),
+                                s->version == 1 ? step_sum_result_v1(s) : step_sum_result(s)))
         return STATUS_OK;
     return bad_sum(err, "step", run, "path", s->path, "attempt", s->attempt);
 }
@@ -248,9 +317,13 @@ enum status wait_row_read(sqlite3_stmt *st, const char *run, struct wait_cells *
         .deadline = cell_int(st, 5),
         .answer = cell_text(st, 6),
         .answered = cell_int(st, 7),
-        .sum = cell_int(st, 8),
+        .closed = cell_int(st, 8),
+        .closed_as = cell_int(st, 9),
+        .sums = cell_int(st, 10),
+        .version = cell_int(st, 11),
     };
-    if (w->sum == sum_of_halves(wait_sum_question(w), wait_sum_answer(w)))
+    if (w->sums == sum_of_halves(wait_sum_question(w),
+                                 w->version == 1 ? wait_sum_answer_v1(w) : wait_sum_answer(w)))
         return STATUS_OK;
     return bad_sum(err, "wait", run, "path", w->path, "attempt", w->attempt);
 }

@@ -18,7 +18,11 @@ struct run_cells {
     struct cell model_hash, backend, env_hash, budget;
     int64_t output;
     struct cell error;
-    int64_t created, ended, sum;
+    int64_t created, ended;
+    int64_t prompt_format;
+    struct cell root, source;
+    int64_t sums;
+    int64_t version;
 };
 struct step_cells {
     int64_t run;
@@ -32,6 +36,7 @@ struct step_cells {
     int64_t out;
     struct cell err;
     int64_t t0, t1, tok_in, tok_out, sum;
+    int64_t version; /* of the store that it was read from */
 };
 struct msg_cells {
     int64_t run;
@@ -47,7 +52,8 @@ struct wait_cells {
     struct cell kind, prompt;
     int64_t deadline;
     struct cell answer;
-    int64_t answered, sum;
+    int64_t answered, closed, closed_as, sums;
+    int64_t version;
 };
 struct tok_cells {
     int64_t run;
@@ -66,13 +72,18 @@ struct episode_cells {
 };
 
 /* Identity and change, intent and result, question and answer have a half each, so that
- * the second can be rewritten without reading the first. */
+ * the second can be rewritten without reading the first. What ends in _v1 is the sum of
+ * version 1 of the store, over fewer columns. */
 uint32_t run_sum_identity(const struct run_cells *r);
+uint32_t run_sum_identity_v1(const struct run_cells *r);
 uint32_t run_sum_change(const struct run_cells *r);
+uint32_t run_sum_change_v1(const struct run_cells *r);
 uint32_t step_sum_intent(const struct step_cells *s);
 uint32_t step_sum_result(const struct step_cells *s);
+uint32_t step_sum_result_v1(const struct step_cells *s);
 uint32_t wait_sum_question(const struct wait_cells *w);
 uint32_t wait_sum_answer(const struct wait_cells *w);
+uint32_t wait_sum_answer_v1(const struct wait_cells *w);
 uint32_t msg_sum(const struct msg_cells *m);
 uint32_t tok_sum(const struct tok_cells *t);
 uint32_t episode_sum(const struct episode_cells *e);

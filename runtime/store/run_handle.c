@@ -10,6 +10,7 @@
 #include "runtime/store/run_lock.h"
 #include "runtime/store/run_row.h"
 #include "runtime/store/store_internal.h"
+#include "runtime/store/wait_rows.h"
 
 struct run *run_new(struct store *s, struct run_writer *w)
 {
@@ -29,6 +30,9 @@ void run_free(struct run *r)
     hash_set_deinit(&r->before);
     hash_set_deinit(&r->touched);
     jv_unref(r->config);
+    jv_unref(r->budget);
+    free(r->root);
+    free(r->source);
     /* Here and not with the last reference: the store thread may still hold one for a moment,
      * and the next owner must not find the run held. */
     if (r->writer->lock_fd >= 0)
@@ -39,19 +43,57 @@ void run_free(struct run *r)
 }
 
 struct create_op {
-    struct txn_text kind, name, config, model_hash, backend, env_hash;
-    int64_t seed, created;
+    struct txn_text kind, name, config, model_hash, backend, env_hash, root, source;
+    int64_t seed, created, prompt_format;
 };
+
+static enum status next_id(struct store_db *db, int64_t *id, struct error *err)
+{
+    sqlite3_stmt *st = db_stmt(db, STMT_RUN_NEXT_ID, err);
+    enum status status;
+    bool row;
+
+    if (!st)
+        return STATUS_FAILED;
+    status = db_step(db, st, &row, err);
+    if (status)
+        return status;
+    *id = cell_int(st, 0);
+    sqlite3_reset(st);
+    return STATUS_OK;
+}
+
+static void bind_run(sqlite3_stmt *st, const struct run_cells *row)
+{
+    bind_text(st, 1, row->uuid);
+    bind_text(st, 2, row->kind);
+    bind_text(st, 3, row->name);
+    bind_text(st, 4, row->status);
+    bind_int(st, 5, row->config);
+    sqlite3_bind_int64(st, 6, row->seed); /* any 64 bits, CELL_NULL's too */
+    bind_bytes(st, 7, row->model_hash);
+    bind_text(st, 8, row->backend);
+    bind_bytes(st, 9, row->env_hash);
+    bind_int(st, 10, row->created);
+    bind_int(st, 11, row->prompt_format);
+    bind_text(st, 12, row->root);
+    bind_text(st, 13, row->source);
+    sqlite3_bind_int64(st, 14, sum_of_halves(run_sum_identity(row), run_sum_change(row)));
+    bind_int(st, 15, row->id);
+}
 
 static enum status insert_run(struct txn_context *c, const struct create_op *op, int64_t *id,
                               struct error *err)
 {
-    struct run_cells row = run_change_cells(&c->run->change);
+    struct run_cells row = run_change_cells(c->run);
     sqlite3_stmt *st = db_stmt(c->db, STMT_RUN_PUT, err);
     enum status status;
 
     if (!st)
         return STATUS_FAILED;
+    status = next_id(c->db, &row.id, err);
+    if (status)
+        return status;
     row.uuid = cell_words(c->run->uuid);
     row.kind = txn_cell(c->txn, op->kind);
     row.name = txn_cell(c->txn, op->name);
@@ -60,25 +102,18 @@ static enum status insert_run(struct txn_context *c, const struct create_op *op,
     row.backend = txn_cell(c->txn, op->backend);
     row.env_hash = txn_cell(c->txn, op->env_hash);
     row.created = op->created;
+    row.prompt_format = op->prompt_format;
+    row.root = txn_cell(c->txn, op->root);
+    row.source = txn_cell(c->txn, op->source);
     row.config = CELL_NULL;
     if (op->config.at != TXN_NO_TEXT) {
         status = blob_put(c->db, txn_cell(c->txn, op->config), &row.config, err);
         if (status)
             return status;
     }
-    bind_text(st, 1, row.uuid);
-    bind_text(st, 2, row.kind);
-    bind_text(st, 3, row.name);
-    bind_text(st, 4, row.status);
-    bind_int(st, 5, row.config);
-    sqlite3_bind_int64(st, 6, row.seed); /* any 64 bits, CELL_NULL's too */
-    bind_bytes(st, 7, row.model_hash);
-    bind_text(st, 8, row.backend);
-    bind_bytes(st, 9, row.env_hash);
-    bind_int(st, 10, row.created);
-    sqlite3_bind_int64(st, 11, sum_of_halves(run_sum_identity(&row), run_sum_change(&row)));
+    bind_run(st, &row);
     status = db_run(c->db, st, err);
-    *id = sqlite3_last_insert_rowid(c->db->handle);
+    *id = row.id;
     return status;
 }
 
@@ -96,13 +131,23 @@ static enum status apply_create(struct txn_context *c, const void *arg, struct e
     if (st)
         return st;
     w->id = id;
-    w->epoch = 1;
     return STATUS_OK;
 }
 
 static struct txn_text put_hash(struct txn *t, const struct sha256 *h)
 {
     return txn_put(t, h ? h->byte : NULL, sizeof(h->byte));
+}
+
+static enum status check_paths(const struct run_spec *spec, struct error *err)
+{
+    const char *const path[] = {spec->root, spec->source};
+
+    for (size_t i = 0; i < ARRAY_LEN(path); i++) {
+        if (path[i] && path[i][0] != '/')
+            return error_set(err, STATUS_INVALID, "a run records absolute paths, not %s", path[i]);
+    }
+    return STATUS_OK;
 }
 
 enum status run_create(struct store *s, const struct run_spec *spec, struct run **out,
@@ -112,12 +157,17 @@ enum status run_create(struct store *s, const struct run_spec *spec, struct run 
     struct run *r;
     struct txn *t;
     struct create_op *op;
-    enum status st;
+    enum status st = check_paths(spec, err);
 
+    if (st)
+        return st;
     seams_uuid7(s->seams, uuid);
     r = run_new(s, run_writer_new(uuid));
     r->seed = spec->seed;
     r->config = spec->config ? jv_deep_copy(spec->config) : NULL;
+    r->root = spec->root ? xstrdup(spec->root) : NULL;
+    r->source = spec->source ? xstrdup(spec->source) : NULL;
+    r->prompt_format = spec->prompt_format ? spec->prompt_format : RUN_PROMPT_FORMAT;
     t = txn_new_for_run(s, r->writer);
     op = txn_add(t, apply_create, sizeof(*op));
     if (op) {
@@ -127,6 +177,9 @@ enum status run_create(struct store *s, const struct run_spec *spec, struct run 
         op->model_hash = put_hash(t, spec->model_hash);
         op->backend = txn_put_words(t, spec->backend);
         op->env_hash = put_hash(t, spec->env_hash);
+        op->root = txn_put_words(t, spec->root);
+        op->source = txn_put_words(t, spec->source);
+        op->prompt_format = r->prompt_format;
         op->seed = (int64_t)spec->seed;
         op->created = store_now_ms(s);
     }
@@ -140,12 +193,38 @@ enum status run_create(struct store *s, const struct run_spec *spec, struct run 
     return STATUS_OK;
 }
 
+void run_watch(struct run *r, struct run_watch *w, void (*closing)(struct run_watch *w))
+{
+    w->closing = closing;
+    w->next = r->watches;
+    w->link = &r->watches;
+    if (w->next)
+        w->next->link = &w->next;
+    r->watches = w;
+}
+
+void run_unwatch(struct run_watch *w)
+{
+    if (!w->link)
+        return;
+    *w->link = w->next;
+    if (w->next)
+        w->next->link = w->link;
+    w->link = NULL;
+}
+
 void run_close(struct run *r)
 {
     struct error ignored = ERROR_INIT;
 
     if (!r)
         return;
+    while (r->watches) {
+        struct run_watch *w = r->watches;
+
+        run_unwatch(w);
+        w->closing(w);
+    }
     if (journal_sync(r, &ignored))
         error_clear(&ignored); /* it was or will be told to whoever waits for durability */
     run_free(r);
@@ -166,13 +245,34 @@ struct json *run_config(const struct run *r)
     return r->config;
 }
 
+struct json *run_budget(const struct run *r)
+{
+    return r->budget;
+}
+
+const char *run_root(const struct run *r)
+{
+    return r->root;
+}
+
+const char *run_source(const struct run *r)
+{
+    return r->source;
+}
+
+int32_t run_prompt_format(const struct run *r)
+{
+    return r->prompt_format;
+}
+
 bool run_is_resumed(const struct run *r)
 {
     return r->is_resumed;
 }
 
 struct change_op {
-    struct txn_text status, output, error, budget; /* budget alone, or the other three */
+    struct txn_text output, error, budget; /* budget alone, or the others */
+    int32_t status;                        /* enum run_status */
     int64_t ended;
 };
 
@@ -190,7 +290,7 @@ static enum status apply_status(struct txn_context *c, const void *arg, struct e
     sqlite3_stmt *mark;
     enum status st;
 
-    replace(&change->status, txn_cell(c->txn, op->status));
+    change->status = (enum run_status)op->status;
     replace(&change->error, txn_cell(c->txn, op->error));
     change->output = CELL_NULL;
     if (op->output.at != TXN_NO_TEXT) {
@@ -202,6 +302,10 @@ static enum status apply_status(struct txn_context *c, const void *arg, struct e
     st = run_writer_store_change(c->run, c->db, err);
     if (st || op->ended == CELL_NULL)
         return st;
+    if (c->run->n_waits > 0)
+        st = wait_close_all(c, c->run->id, change->status, err);
+    if (st)
+        return st;
     mark = db_stmt(c->db, STMT_META_DELETE, err);
     if (!mark)
         return STATUS_FAILED;
@@ -210,7 +314,7 @@ static enum status apply_status(struct txn_context *c, const void *arg, struct e
     return db_run(c->db, mark, err);
 }
 
-void run_set_status(struct run *r, const char *status, const struct json *output,
+void run_set_status(struct run *r, enum run_status status, const struct json *output,
                     const char *error_text)
 {
     struct txn *t = run_txn(r);
@@ -218,7 +322,7 @@ void run_set_status(struct run *r, const char *status, const struct json *output
 
     if (!op)
         return;
-    op->status = txn_put_words(t, status);
+    op->status = (int32_t)status;
     op->output = txn_put_json(t, output);
     op->error = txn_put_words(t, error_text);
     op->ended = run_status_is_final(status) ? store_now_ms(r->store) : CELL_NULL;

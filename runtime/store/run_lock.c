@@ -49,6 +49,16 @@ bool run_lock_is_held(int probe_fd, int64_t id)
     return probe_fd >= 0 && lock_op(probe_fd, F_OFD_GETLK, F_WRLCK, (off_t)id, 1) == EAGAIN;
 }
 
+bool run_lock_any_is_held(const char *owners_path)
+{
+    int fd = run_lock_probe_open(owners_path);
+    bool is_held = fd >= 0 && lock_op(fd, F_OFD_GETLK, F_WRLCK, 0, 0) == EAGAIN;
+
+    if (fd >= 0)
+        close(fd);
+    return is_held;
+}
+
 enum status file_lock_take(int fd, struct error *err)
 {
     int e = lock_op(fd, F_OFD_SETLKW, F_WRLCK, 0, 0);

@@ -21,6 +21,9 @@ MUST_CHECK enum status run_lock_take(const char *owners_path, int64_t id, int *f
 int run_lock_probe_open(const char *owners_path);
 bool run_lock_is_held(int probe_fd, int64_t id);
 
+/* Does anybody own any run? */
+bool run_lock_any_is_held(const char *owners_path);
+
 /* The whole file, waiting: STORE.lock. */
 MUST_CHECK enum status file_lock_take(int fd, struct error *err);
 void file_lock_release(int fd);

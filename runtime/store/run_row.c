@@ -19,7 +19,7 @@ struct run_writer *run_writer_new(const char *uuid)
     (void)snprintf(w->uuid, sizeof(w->uuid), "%s", uuid);
     w->lock_fd = -1;
     w->threads = map_new();
-    w->change.status = xstrdup("running");
+    w->epoch = 1;
     w->change.output = CELL_NULL;
     w->change.ended = CELL_NULL;
     return w;
@@ -36,7 +36,6 @@ void run_writer_unref(struct run_writer *w)
     if (!w || atomic_fetch_sub_explicit(&w->refs, 1, memory_order_acq_rel) != 1)
         return;
     map_free(w->threads, NULL);
-    free(w->change.status);
     free(w->change.budget);
     free(w->change.error);
     free(w);
@@ -60,22 +59,34 @@ static char *copy_cell(struct cell c)
     return c.data ? xstrndup(c.data, c.n) : NULL;
 }
 
-void run_change_from_row(struct run_change *c, const struct run_cells *row)
+enum status run_writer_from_row(struct run_writer *w, const struct run_cells *row,
+                                struct error *err)
 {
-    free(c->status);
+    struct run_change *c = &w->change;
+
+    if (!run_status_from_word(cell_cstr(row->status), row->status.n, &c->status))
+        return error_set(err, STATUS_CONFIG,
+                         "run %s has the status `%.40s`, which this program "
+                         "does not know",
+                         w->uuid, cell_cstr(row->status));
+    w->id = row->id;
+    w->epoch = row->epoch;
     free(c->budget);
     free(c->error);
-    c->status = copy_cell(row->status);
     c->budget = copy_cell(row->budget);
     c->error = copy_cell(row->error);
     c->output = row->output;
     c->ended = row->ended;
+    return STATUS_OK;
 }
 
-struct run_cells run_change_cells(const struct run_change *c)
+struct run_cells run_change_cells(const struct run_writer *w)
 {
+    const struct run_change *c = &w->change;
+
     return (struct run_cells){
-        .status = cell_words(c->status),
+        .status = cell_words(run_status_word(c->status)),
+        .epoch = w->epoch,
         .budget = cell_words(c->budget),
         .error = cell_words(c->error),
         .output = c->output,
@@ -83,10 +94,19 @@ struct run_cells run_change_cells(const struct run_change *c)
     };
 }
 
+enum status run_refuse_ended(const char *uuid, const char *status, struct error *err)
+{
+    (void)error_set(err, STATUS_INVALID, "run %s has ended (%s)", uuid, status);
+    error_hint(err, "`troupe show %s` looks at it; `troupe replay %s --live` forks a new run", uuid,
+               uuid);
+    return STATUS_INVALID;
+}
+
 enum status run_writer_store_change(struct run_writer *w, struct store_db *db, struct error *err)
 {
-    struct run_cells row = run_change_cells(&w->change);
+    struct run_cells row = run_change_cells(w);
     sqlite3_stmt *st = db_stmt(db, STMT_RUN_CHANGE, err);
+    enum status status;
 
     if (!st)
         return STATUS_FAILED;
@@ -97,12 +117,10 @@ enum status run_writer_store_change(struct run_writer *w, struct store_db *db, s
     bind_text(st, 5, row.error);
     bind_int(st, 6, row.ended);
     bind_int(st, 7, (int64_t)run_sum_change(&row));
-    return db_run(db, st, err);
-}
-
-bool run_status_is_final(const char *status)
-{
-    return strcmp(status, "running") != 0 && strcmp(status, "waiting") != 0;
+    status = db_run(db, st, err);
+    if (status == STATUS_OK && sqlite3_changes(db->handle) != 1)
+        return error_set(err, STATUS_INVALID, "run %s has ended already", w->uuid);
+    return status;
 }
 
 void run_cancel_key(const char *uuid, char out[48])

@@ -18,8 +18,9 @@
 
 /* The columns of `run` that change; the store thread rewrites all of them together. */
 struct run_change {
-    char *status, *budget, *error; /* malloc'd; budget and error may be NULL */
-    int64_t output, ended;         /* CELL_NULL when none */
+    enum run_status status;
+    char *budget, *error;  /* malloc'd, may be NULL */
+    int64_t output, ended; /* CELL_NULL when none */
 };
 
 struct run_writer {
@@ -29,9 +30,12 @@ struct run_writer {
     char uuid[37];
     int64_t id; /* 0: its row is still to be written */
     int64_t epoch;
-    int lock_fd; /* its byte of the owners file, closed by run_free; -1: not held */
+    bool is_taking; /* an ended run is being opened again: until that is done */
+    int lock_fd;    /* its byte of the owners file, closed by run_free; -1: not held */
     /* the store thread's, once the run is open */
     int64_t next_seq, next_tok;
+    int64_t n_waits;     /* open ones */
+    bool has_tries;      /* some step was started more than once */
     struct map *threads; /* name -> next message number, as a pointer */
     struct run_change change;
     enum status failed; /* of its first transaction that failed: all later ones do too */
@@ -44,12 +48,14 @@ void run_writer_unref(struct run_writer *w); /* NULL is fine */
 /* The next number of a thread's messages, counted up. */
 int64_t run_writer_next_message(struct run_writer *w, const char *thread);
 void run_writer_set_next_message(struct run_writer *w, const char *thread, int64_t next);
-/* Writes w->change. */
+/* Writes w->change; a run that has ended is STATUS_INVALID. */
 MUST_CHECK enum status run_writer_store_change(struct run_writer *w, struct store_db *db,
                                                struct error *err);
-void run_change_from_row(struct run_change *c, const struct run_cells *row);
-struct run_cells run_change_cells(const struct run_change *c);
-bool run_status_is_final(const char *status);
+MUST_CHECK enum status run_writer_from_row(struct run_writer *w, const struct run_cells *row,
+                                           struct error *err);
+/* "run X has ended (cancelled)" as STATUS_INVALID. */
+enum status run_refuse_ended(const char *uuid, const char *status, struct error *err);
+struct run_cells run_change_cells(const struct run_writer *w);
 /* The key of a run's cancellation mark in `meta`. */
 void run_cancel_key(const char *uuid, char out[48]);
 
@@ -57,14 +63,17 @@ void run_cancel_key(const char *uuid, char out[48]);
 struct run {
     struct store *store;
     struct run_writer *writer;
-    struct txn *open; /* NULL: nothing was added since the last flush */
-    uint64_t posted;  /* number of the last transaction given away */
-    struct json *config;
+    struct txn *open;             /* NULL: nothing was added since the last flush */
+    uint64_t posted;              /* number of the last transaction given away */
+    struct json *config, *budget; /* budget: as it stood when the run was taken */
+    char *root, *source;          /* may be NULL */
     uint64_t seed;
+    int32_t prompt_format;
     bool is_resumed;
     struct store_reader *reader; /* made when the disk is first read */
     struct hash_set before;      /* paths of steps, waits and threads that stood there at take */
     struct hash_set touched;     /* the same, written since */
+    struct run_watch *watches;   /* whoever wants to know that it is closed */
 };
 
 /* The open transaction, made when there is none. */

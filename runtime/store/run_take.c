@@ -60,6 +60,7 @@ static enum status take_step(struct store_reader *q, sqlite3_stmt *st, struct ru
     if (status)
         return status;
     hash_set_add(&r->before, run_thing_hash(RUN_STEP, cell_cstr(s.path)));
+    r->writer->has_tries |= s.tries != 1;
     if (s.seq >= r->writer->next_seq)
         r->writer->next_seq = s.seq + 1;
     status = check_blob(q, s.args, err);
@@ -88,9 +89,11 @@ static enum status take_wait(struct store_reader *q, sqlite3_stmt *st, struct ru
     enum status status = wait_row_read(st, r->writer->uuid, &w, err);
 
     (void)q;
-    if (status == STATUS_OK)
-        hash_set_add(&r->before, run_thing_hash(RUN_WAIT, cell_cstr(w.path)));
-    return status;
+    if (status)
+        return status;
+    hash_set_add(&r->before, run_thing_hash(RUN_WAIT, cell_cstr(w.path)));
+    r->writer->n_waits += w.closed == CELL_NULL;
+    return STATUS_OK;
 }
 
 static enum status take_tokens(struct store_reader *q, sqlite3_stmt *st, struct run *r,
@@ -132,11 +135,16 @@ static enum status load_run_row(struct store_reader *q, struct run *r, struct er
     if (!found)
         return error_set(err, STATUS_NOT_FOUND, "there is no run %s", r->writer->uuid);
     status = run_row_read(st, &row, err);
+    if (status == STATUS_OK)
+        status = run_writer_from_row(r->writer, &row, err);
     if (status == STATUS_OK) {
-        r->writer->epoch = row.epoch;
         r->seed = (uint64_t)row.seed;
-        run_change_from_row(&r->writer->change, &row);
+        r->prompt_format = (int32_t)row.prompt_format;
+        r->root = row.root.data ? xstrndup(row.root.data, row.root.n) : NULL;
+        r->source = row.source.data ? xstrndup(row.source.data, row.source.n) : NULL;
     }
+    if (status == STATUS_OK && row.budget.data)
+        status = jv_parse(row.budget.data, row.budget.n, "budget", &r->budget, err);
     if (status == STATUS_OK && row.output != CELL_NULL)
         status = of_row(check_blob(q, row.output, err), err, "output of run", row.uuid, row.epoch);
     if (status == STATUS_OK && row.config != CELL_NULL) {
@@ -184,31 +192,61 @@ static enum status find_id(struct store_reader *q, const char *uuid, int64_t *id
     return found ? STATUS_OK : error_set(err, STATUS_NOT_FOUND, "there is no run %s", uuid);
 }
 
+/* arg: does it run again after it ended? */
 static enum status apply_take(struct txn_context *c, const void *arg, struct error *err)
 {
-    sqlite3_stmt *st = db_stmt(c->db, STMT_RUN_TAKE, err);
+    const bool *again = arg;
+    sqlite3_stmt *st = db_stmt(c->db, *again ? STMT_RUN_REOPEN : STMT_RUN_TAKE, err);
+    int64_t epoch = c->run->epoch;
+    struct run_cells row;
     enum status status;
 
-    (void)arg;
     if (!st)
         return STATUS_FAILED;
+    if (*again) {
+        c->run->change.status = RUN_RUNNING;
+        c->run->change.output = c->run->change.ended = CELL_NULL;
+        free(c->run->change.error);
+        c->run->change.error = NULL;
+    }
+    c->run->epoch++;
+    row = run_change_cells(c->run);
     bind_int(st, 1, c->run->id);
-    bind_int(st, 2, c->run->epoch);
+    bind_int(st, 2, epoch);
+    bind_int(st, 3, (int64_t)run_sum_change(&row));
+    if (*again)
+        bind_text(st, 4, row.status);
     status = db_run(c->db, st, err);
     if (status)
         return status;
     if (sqlite3_changes(c->db->handle) != 1)
         return error_set(err, STATUS_BUSY, "run %s was taken by another process", c->run->uuid);
-    c->run->epoch++;
+    return STATUS_OK;
+}
+
+/* End states are final here, for whoever comes. */
+static enum status check_end(const struct run *r, bool again, struct error *err)
+{
+    enum run_status is = r->writer->change.status;
+
+    if (!again && run_status_is_final(is))
+        return run_refuse_ended(run_uuid(r), run_status_word(is), err);
+    if (again && !run_status_is_final(is))
+        return error_set(err, STATUS_INVALID, "run %s has not ended (%s)", run_uuid(r),
+                         run_status_word(is));
+    if (again && !run_status_is_repairable(is))
+        return run_refuse_ended(run_uuid(r), run_status_word(is), err);
     return STATUS_OK;
 }
 
 /* The lock first, then the rows: nobody else writes them from here on. */
-enum status run_take(struct store *s, const char *uuid, struct run **out, struct error *err)
+static enum status take(struct store *s, const char *uuid, bool again, struct run **out,
+                        struct error *err)
 {
     struct run *r = run_new(s, run_writer_new(uuid));
     struct store_reader *q = NULL;
     struct txn *t;
+    bool *op;
     enum status st = store_reader_open(s, &q, err);
 
     if (st == STATUS_OK)
@@ -217,14 +255,16 @@ enum status run_take(struct store *s, const char *uuid, struct run **out, struct
         st = run_lock_take(s->owners_path, r->writer->id, &r->writer->lock_fd, err);
     if (st == STATUS_OK)
         st = run_load(q, r, err);
+    if (st == STATUS_OK)
+        st = check_end(r, again, err);
     if (st == STATUS_OK) {
         t = txn_new_for_run(s, r->writer);
-        if (txn_add(t, apply_take, 0)) {
-            st = txn_post_wait(t, err);
-        } else {
-            txn_free(t);
-            st = error_set(err, STATUS_NO_MEMORY, "no memory to take a run");
-        }
+        op = txn_add(t, apply_take, sizeof(*op));
+        if (op)
+            *op = again;
+        r->writer->is_taking = again;
+        st = txn_post_wait(t, err);
+        r->writer->is_taking = false;
     }
     if (st) {
         error_note(err, "taking run %s", uuid);
@@ -236,4 +276,14 @@ enum status run_take(struct store *s, const char *uuid, struct run **out, struct
     r->reader = q;
     *out = r;
     return STATUS_OK;
+}
+
+enum status run_take(struct store *s, const char *uuid, struct run **out, struct error *err)
+{
+    return take(s, uuid, false, out, err);
+}
+
+enum status run_reopen(struct store *s, const char *uuid, struct run **out, struct error *err)
+{
+    return take(s, uuid, true, out, err);
 }

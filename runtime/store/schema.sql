@@ -1,11 +1,11 @@
--- schema.sql - the store, version 1 (PRAGMA user_version). Forward migrations only,
--- each one a numbered file next to this one, applied after a backup.
+-- schema.sql - the store, version 2 (PRAGMA user_version). An older store is brought here by
+-- migrate.c, one step a version, after a backup; STMTs of readers know version 1 too.
 --
 -- One journal serves blueprints, agents and tools: `step`. A trajectory is a query
 -- over step, msg and tok, not a second record. Payload columns carry either the
 -- value itself (at most 256 bytes, in *_small) or a blob id, never both. `sum` is CRC-32C over
 -- the row's columns (rows.c), so that a flipped byte is found and named. Where a row is
--- written twice, what the second write changes has the upper 32 bits.
+-- written twice it is `sums`: what the second write changes has the upper 32 bits.
 
 CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY) STRICT;
 
@@ -33,8 +33,11 @@ CREATE TABLE run (
     output INTEGER REFERENCES blob(id),
     error TEXT,
     created INTEGER NOT NULL,    -- ms since the epoch
-    ended INTEGER,
-    sum INTEGER NOT NULL
+    ended INTEGER,               -- once set, the row never changes again
+    prompt_format INTEGER NOT NULL, -- how prompts are rendered: RUN_PROMPT_FORMAT of its program
+    root TEXT,                   -- absolute: the folder that file tools see; NULL: none, or unknown (0.1)
+    source TEXT,                 -- absolute: the blueprint's file; NULL: none, or unknown (0.1)
+    sums INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX run_by_status ON run(status, id);
 
@@ -55,7 +58,7 @@ CREATE TABLE step (
     err TEXT,
     t0 INTEGER NOT NULL, t1 INTEGER,
     tok_in INTEGER, tok_out INTEGER,
-    sum INTEGER NOT NULL,
+    sums INTEGER NOT NULL,
     PRIMARY KEY (run, path, attempt)
 ) STRICT, WITHOUT ROWID;
 
@@ -78,7 +81,9 @@ CREATE TABLE wait (
     deadline INTEGER,            -- ms since the epoch
     answer TEXT,                 -- JSON; NULL while open
     answered INTEGER,
-    sum INTEGER NOT NULL,
+    closed INTEGER,              -- ms since the epoch: its step or its run ended; NULL while open
+    closed_as INTEGER,           -- enum step_state: how
+    sums INTEGER NOT NULL,
     PRIMARY KEY (run, path, attempt)
 ) STRICT, WITHOUT ROWID;
 

@@ -6,8 +6,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "runtime/base/memory.h"
@@ -178,6 +180,8 @@ static enum status open_writer(struct store *s, bool is_empty, struct error *err
         st = store_schema_check(&s->db, s->path, &is_empty, err);
     if (st == STATUS_OK && is_empty)
         return store_schema_create(&s->db, err);
+    if (st == STATUS_OK && s->db.version < STORE_SCHEMA_VERSION)
+        st = store_migrate(s, err);
     /* A backup leaves WAL, so that it is one file. Put in the store's place it must come back: a
      * rollback journal's deletion, which commits, is not synced, and a power failure undoes it. */
     return st ? st : db_exec(&s->db, "PRAGMA journal_mode = WAL", err);
@@ -244,6 +248,7 @@ void store_close(struct store *s)
     free(s->path);
     free(s->lock_path);
     free(s->owners_path);
+    free(s->migrated_from);
     free(s);
 }
 
@@ -252,9 +257,23 @@ const char *store_path(const struct store *s)
     return s->path;
 }
 
+const char *store_migrated_from(const struct store *s)
+{
+    return s->migrated_from;
+}
+
 int64_t store_now_ms(const struct store *s)
 {
     return seams_wall_ms(s->seams);
+}
+
+void store_time_words(int64_t ms, char out[32])
+{
+    time_t s = (time_t)(ms / 1000);
+    struct tm tm;
+
+    if (!gmtime_r(&s, &tm) || strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+        (void)snprintf(out, 32, "%lld ms", (long long)ms);
 }
 
 struct mailbox *store_reply_box(struct store *s)
@@ -273,13 +292,16 @@ void store_set_wake(struct store *s, void (*wake)(void *ctx), void *ctx)
 enum status store_reader_open(struct store *s, struct store_reader **out, struct error *err)
 {
     struct store_reader *r = xcalloc(1, sizeof(*r));
+    bool is_empty;
     enum status st;
 
     r->store = s;
     str_init(&r->text, (size_t)1 << 30);
     st = db_open(&r->db, s->path, store_vfs_name(s->vfs), DB_READ, err);
+    if (st == STATUS_OK)
+        st = store_schema_check(&r->db, s->path, &is_empty, err);
     if (st) {
-        free(r);
+        store_reader_close(r);
         return st;
     }
     *out = r;

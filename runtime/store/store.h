@@ -21,7 +21,7 @@
 #include "runtime/base/status.h"
 #include "runtime/base/str.h"
 
-#define STORE_SCHEMA_VERSION 1
+#define STORE_SCHEMA_VERSION 2
 #define STORE_INLINE_BYTES   256
 
 enum store_durability { STORE_FULL, STORE_NORMAL };
@@ -45,13 +45,17 @@ struct store_options {
 struct store;
 
 /* A store of a newer version, and a file that is no database, are STATUS_CONFIG and are left
- * untouched. */
+ * untouched. One of an older version is brought to this one when it is opened for writing, after a
+ * copy to PATH.before-vN (STATUS_BUSY while somebody works on one of its runs); for reading it
+ * stays as it is. */
 MUST_CHECK enum status store_open(const struct store_options *o, struct store **out,
                                   struct error *err);
 /* Commits what is queued first and delivers the replies that nobody has drained. Runs and
  * readers are closed before. */
 void store_close(struct store *s);
 const char *store_path(const struct store *s);
+/* Where the copy from before is, when opening brought the store to a newer version; else NULL. */
+const char *store_migrated_from(const struct store *s);
 
 /* ---- writing */
 struct txn;

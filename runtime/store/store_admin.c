@@ -11,6 +11,7 @@
 #include "runtime/store/run_lock.h"
 #include "runtime/store/run_row.h"
 #include "runtime/store/store_internal.h"
+#include "runtime/store/wait_rows.h"
 
 struct admin_op {
     struct txn_text uuid, path, answer;
@@ -55,30 +56,34 @@ static enum status get_run(struct txn_context *c, struct cell uuid, sqlite3_stmt
     return status;
 }
 
-static enum status find_open_wait(struct txn_context *c, int64_t run, struct cell path,
-                                  int64_t *attempt, struct error *err)
+/* The wait that an answer is for, when it takes one now. Only its keys are left in *wait. */
+static enum status find_open_wait(struct txn_context *c, const struct run_cells *run,
+                                  struct wait_cells *wait, struct error *err)
 {
     sqlite3_stmt *st = db_stmt(c->db, STMT_WAIT_LATEST, err);
-    struct wait_cells row;
+    bool has_ended = run->ended != CELL_NULL, there;
+    struct wait_cells row = {.closed = CELL_NULL};
     enum status status;
-    bool there;
 
     if (!st)
         return STATUS_FAILED;
-    bind_int(st, 1, run);
-    bind_text(st, 2, path);
+    bind_int(st, 1, run->id);
+    bind_text(st, 2, wait->path);
     status = db_step(c->db, st, &there, err);
     if (status)
         return status;
-    if (!there) {
-        status = error_set(err, STATUS_NOT_FOUND, "nothing waits at %s", cell_cstr(path));
-    } else {
-        status = wait_row_read(st, "", &row, err);
-        *attempt = row.attempt;
-        if (status == STATUS_OK && row.answer.data)
-            status = error_set(err, STATUS_INVALID, "%s was answered already", cell_cstr(path));
+    if (there) {
+        status = wait_row_read(st, cell_cstr(run->uuid), &row, err);
+        if (status == STATUS_OK)
+            status = wait_check_open(&row, wait->answered, err);
     }
     sqlite3_reset(st);
+    if (status == STATUS_OK && has_ended)
+        return run_refuse_ended(cell_cstr(run->uuid), cell_cstr(run->status), err);
+    if (status == STATUS_OK && !there)
+        return error_set(err, STATUS_NOT_FOUND, "nothing waits at %s", cell_cstr(wait->path));
+    wait->run = run->id;
+    wait->attempt = row.attempt;
     return status;
 }
 
@@ -89,6 +94,8 @@ static enum status apply_answer(struct txn_context *c, const void *arg, struct e
         .path = txn_cell(c->txn, op->path),
         .answer = txn_cell(c->txn, op->answer),
         .answered = store_now_ms(c->store),
+        .closed = CELL_NULL,
+        .closed_as = CELL_NULL,
     };
     struct run_cells run;
     sqlite3_stmt *st;
@@ -96,20 +103,9 @@ static enum status apply_answer(struct txn_context *c, const void *arg, struct e
 
     if (status)
         return status;
-    sqlite3_reset(st);
-    status = find_open_wait(c, run.id, wait.path, &wait.attempt, err);
-    if (status)
-        return status;
-    st = db_stmt(c->db, STMT_WAIT_ANSWER, err);
-    if (!st)
-        return STATUS_FAILED;
-    bind_int(st, 1, run.id);
-    bind_text(st, 2, wait.path);
-    bind_int(st, 3, wait.attempt);
-    bind_text(st, 4, wait.answer);
-    bind_int(st, 5, wait.answered);
-    bind_int(st, 6, (int64_t)wait_sum_answer(&wait));
-    return db_run(c->db, st, err);
+    status = find_open_wait(c, &run, &wait, err);
+    sqlite3_reset(st); /* the cells of the run's row lived until here */
+    return status ? status : wait_row_change(c->db, &wait, err);
 }
 
 enum status store_answer(struct store *s, const char *uuid, const char *path,
@@ -140,16 +136,14 @@ static enum status end_cancelled(struct txn_context *c, const char *uuid,
                                  const struct run_cells *row, struct error *err)
 {
     struct run_writer *w = run_writer_new(uuid);
-    enum status st;
+    enum status st = run_writer_from_row(w, row, err);
 
-    w->id = row->id;
-    run_change_from_row(&w->change, row);
-    free(w->change.status);
-    w->change.status = xstrdup("cancelled");
+    w->change.status = RUN_CANCELLED;
     w->change.ended = store_now_ms(c->store);
-    st = run_writer_store_change(w, c->db, err);
+    if (st == STATUS_OK)
+        st = run_writer_store_change(w, c->db, err);
     run_writer_unref(w);
-    return st;
+    return st ? st : wait_close_all(c, row->id, RUN_CANCELLED, err);
 }
 
 static enum status apply_cancel(struct txn_context *c, const void *arg, struct error *err)
@@ -164,8 +158,10 @@ static enum status apply_cancel(struct txn_context *c, const void *arg, struct e
 
     if (status)
         return status;
+    /* The row is changed while the statement that lends its cells stands on it: allowed, since it
+     * is the last row that the statement looks at. */
     if (row.ended != CELL_NULL)
-        status = error_set(err, STATUS_INVALID, "run %s has ended already", cell_cstr(uuid));
+        status = run_refuse_ended(cell_cstr(uuid), cell_cstr(row.status), err);
     else if (run_lock_take(c->store->owners_path, row.id, &fd, &held))
         status = mark_cancelled(c, cell_cstr(uuid), err);
     else

@@ -6,15 +6,36 @@
 
 #include <string.h>
 
+#include "runtime/store/store.h"
+#include "runtime/store/store_columns.h"
+
 /* How long a statement waits for a lock of another process before it gives up. Writers
  * queue on STORE.lock, so this only meets strangers (the sqlite3 shell, a backup tool). */
 #define BUSY_WAIT_MS 10000
 
-static const char *const statement_text[STMT_N] = {
 #define STMT(name, sql) [STMT_##name] = sql,
+
+#define RUN_COLUMNS  RUN_COLUMNS_V2
+#define STEP_COLUMNS STEP_COLUMNS_V2
+#define WAIT_COLUMNS WAIT_COLUMNS_V2
+#define WAIT_CLOSED  "closed"
+static const char *const statement_text[STMT_N] = {
 #include "runtime/store/store_sql.def"
-#undef STMT
 };
+#undef RUN_COLUMNS
+#undef STEP_COLUMNS
+#undef WAIT_COLUMNS
+#undef WAIT_CLOSED
+
+/* Those that read; a store of version 1 is never written. */
+#define RUN_COLUMNS  RUN_COLUMNS_V1
+#define STEP_COLUMNS STEP_COLUMNS_V1
+#define WAIT_COLUMNS WAIT_COLUMNS_V1
+#define WAIT_CLOSED  WAIT_CLOSED_V1
+static const char *const statement_text_v1[STMT_N] = {
+#include "runtime/store/store_sql.def"
+};
+#undef STMT
 
 enum status db_status_of(int rc)
 {
@@ -85,7 +106,7 @@ enum status db_open(struct store_db *db, const char *path, const char *vfs, enum
     int rc;
     enum status st;
 
-    *db = (struct store_db){.zstd_above_bytes = 512};
+    *db = (struct store_db){.zstd_above_bytes = 512, .version = STORE_SCHEMA_VERSION};
     str_init(&db->scratch, (size_t)1 << 30);
     flags |= mode == DB_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
     if (mode == DB_CREATE)
@@ -151,8 +172,8 @@ sqlite3_stmt *db_stmt(struct store_db *db, enum stmt_id id, struct error *err)
 
     if (db->stmt[id])
         return db->stmt[id];
-    rc = sqlite3_prepare_v3(db->handle, statement_text[id], -1, SQLITE_PREPARE_PERSISTENT,
-                            &db->stmt[id], NULL);
+    rc = sqlite3_prepare_v3(db->handle, (db->version == 1 ? statement_text_v1 : statement_text)[id],
+                            -1, SQLITE_PREPARE_PERSISTENT, &db->stmt[id], NULL);
     if (rc != SQLITE_OK) {
         (void)db_error(db, rc, "preparing a statement", err);
         return NULL;

@@ -35,6 +35,7 @@ struct cell {
 
 struct store_db {
     sqlite3 *handle;
+    int version; /* of the store, PRAGMA user_version: what its statements are made for */
     sqlite3_stmt *stmt[STMT_N];
     ZSTD_CCtx *pack;   /* made on first use */
     ZSTD_DCtx *unpack; /* made on first use */

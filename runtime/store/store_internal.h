@@ -17,6 +17,7 @@ struct store {
     /* set at open, read by any thread */
     char *path;
     char *lock_path, *owners_path;
+    char *migrated_from; /* the copy from before; NULL: it was of this version */
     struct store_options options;
     const struct seams *seams;
     struct store_vfs *vfs;
@@ -44,6 +45,8 @@ struct store {
 
 /* Seconds are not enough for ids and times of steps: milliseconds since the epoch. */
 int64_t store_now_ms(const struct store *s);
+/* For messages: "2026-11-28T05:07:35Z". */
+void store_time_words(int64_t ms, char out[32]);
 
 /* store_thread.c */
 MUST_CHECK enum status store_thread_start(struct store *s, struct error *err);
@@ -54,10 +57,15 @@ void store_thread_post(struct store *s, struct txn *t);
 struct store_reader {
     struct store *store;
     struct store_db db;
-    struct str text; /* the last blob that was read */
+    struct str text;      /* the last blob that was read */
+    int64_t seen_version; /* query_has_changed; 0: never asked */
 };
 
-/* store_schema.c: creates the schema in an empty file, refuses what is not ours. */
+/* migrate.c: s->db is of an older version, STORE.lock is held. */
+MUST_CHECK enum status store_migrate(struct store *s, struct error *err);
+
+/* store_schema.c: creates the schema in an empty file, refuses what is not ours; notes the version
+ * in db. */
 MUST_CHECK enum status store_schema_check(struct store_db *db, const char *path, bool *is_empty,
                                           struct error *err);
 MUST_CHECK enum status store_schema_create(struct store_db *db, struct error *err);

@@ -53,9 +53,10 @@ enum status store_schema_check(struct store_db *db, const char *path, bool *is_e
         error_hint(err, "use the newer program, or another --store");
         return STATUS_CONFIG;
     }
-    if (m.version != STORE_SCHEMA_VERSION)
+    if (m.version < 1)
         return error_set(err, STATUS_CONFIG, "%s has the unknown store version %lld", path,
                          (long long)m.version);
+    db->version = (int)m.version;
     return STATUS_OK;
 }
 

@@ -9,6 +9,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "runtime/base/memory.h"
@@ -88,10 +89,12 @@ static bool is_pause(const struct txn *t)
     return txn_is_empty(t) && t->status == STATUS_OK;
 }
 
-/* The run must still be ours: another process that took it over raised its epoch. */
+/* The run must still be ours (another process that took it over raised its epoch), and must not
+ * have ended. */
 static enum status check_epoch(struct store *s, struct run_writer *w, struct error *err)
 {
     sqlite3_stmt *st = db_stmt(&s->db, STMT_RUN_EPOCH, err);
+    char ended[24] = "";
     int64_t epoch = -1;
     bool row;
     enum status status;
@@ -104,11 +107,15 @@ static enum status check_epoch(struct store *s, struct run_writer *w, struct err
         return status;
     if (row)
         epoch = sqlite3_column_int64(st, 0);
+    if (row && cell_int(st, 2) != CELL_NULL)
+        (void)snprintf(ended, sizeof(ended), "%s", cell_cstr(cell_text(st, 1)));
     sqlite3_reset(st);
     if (!row)
         return error_set(err, STATUS_NOT_FOUND, "run %s was removed", w->uuid);
     if (epoch != w->epoch)
         return error_set(err, STATUS_BUSY, "run %s was taken over by another process", w->uuid);
+    if (ended[0] && !w->is_taking)
+        return run_refuse_ended(w->uuid, ended, err);
     return STATUS_OK;
 }
 

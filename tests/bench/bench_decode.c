@@ -184,7 +184,7 @@ static enum status open_clients(const struct bench *b, struct model *m, struct m
     for (int64_t i = 0; i < n; i++) {
         struct client *k = &clients[i];
         size_t most = (size_t)(b->tokens > TURN_REPLY ? b->tokens : TURN_REPLY);
-        enum status st = m->ops->session_open(m, &k->session, err);
+        enum status st = m->ops->session_open(m, NULL, &k->session, err);
 
         if (st)
             return st;

@@ -159,7 +159,7 @@ static void start_calls(struct bench *b)
 
         *c = (struct model_call){.reply = b->reply, .ids = ids, .logp = logp};
         c->logp_sampled = sampled;
-        must(m->ops->session_open(m, &c->session, &err), &err);
+        must(m->ops->session_open(m, NULL, &c->session, &err), &err);
         c->delta = b->ids + i / b->group * b->prompt;
         c->n_delta = (int32_t)b->prompt;
         c->seed = 1;

@@ -22,7 +22,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 
     if (jv_parse(chat, sizeof(chat) - 1, "chat", &messages, NULL) == STATUS_OK &&
         chat_template_new((const char *)bytes, n, "fuzz", &t, NULL) == STATUS_OK) {
-        const struct chat_input in = {.messages = messages, .eos_token = "<e>"};
+        const struct chat_input in = {
+            .messages = messages, .eos_token = "<e>", .max_steps = 200000};
 
         if (chat_render_spans(t, &in, &out, &spans, NULL) == STATUS_OK)
             for (size_t i = 0; i < spans.n; i++)

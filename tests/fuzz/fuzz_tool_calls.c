@@ -1,5 +1,5 @@
-/* fuzz_tool_calls.c - any text as a model's reply: taken apart, and every call whole or in error.
- * SPDX-License-Identifier: Apache-2.0
+/* fuzz_tool_calls.c - any text as a model's reply: taken apart in a few passes, and every call
+ * whole or in error. SPDX-License-Identifier: Apache-2.0
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -14,7 +14,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     static const char schema[] =
         "[{\"function\":{\"name\":\"f\",\"parameters\":{\"properties\":{\"a\":{\"type\":"
         "\"integer\"},"
-        "\"b\":{\"type\":[\"object\",\"null\"]},\"c\":{\"anyOf\":[{\"type\":\"boolean\"}]}}}}}]";
+        "\"b\":{\"type\":[\"object\",\"null\"]},\"c\":{\"anyOf\":[{\"type\":\"boolean\"}]},"
+        "\"d\":{\"$ref\":\"#/$defs/x\"},\"e\":{\"enum\":[1,\"1\",null]}},"
+        "\"$defs\":{\"x\":{\"oneOf\":[{\"$ref\":\"#/$defs/x\"},{\"const\":2}]}}}}}]";
     struct json *tools = NULL;
     struct parsed_reply r;
 
@@ -23,6 +25,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     /* The first byte chooses the format and whether the prompt ended in thoughts. */
     if (tool_calls_parse((enum tool_call_format)(bytes[0] % 3), (const char *)bytes + 1, n - 1,
                          bytes[0] & 4, tools, &r, NULL) == STATUS_OK) {
+        if (r.visited > 32 * n + (1 << 20))
+            __builtin_trap();
         for (int32_t i = 0; i < r.n_calls; i++)
             if ((r.call[i].error == NULL) == (r.call[i].arguments == NULL) || !r.call[i].name ||
                 !r.call[i].raw || (!r.call[i].error && r.call[i].name[0] == '\0'))

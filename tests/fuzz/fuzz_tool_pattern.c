@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/base/schema.h"
 #include "runtime/base/text.h"
-#include "tools/schema.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 

@@ -81,6 +81,10 @@ n is odd|n is even|8 is divisibleby 4|8 is divisibleby(3)|n is eq 7|n is ne(7)|n
 l is not string and n is odd|not l is string|dict(a=1)|namespace(a=1).a
 strftime_now('%d %b %Y')|strftime_now('%Y-%m-%d %H:%M')|"a" "b"|'\\x41\\u00e9\\101\\n\\q'|True and None|[1,2,]|{'a':1,}
 rows[0].k~rows[1]['k']|d.two.1.x
+uni[::-1]|uni[::2]|uni[1::3]|uni[::-2]|uni[3:0:-1]|uni[-2::-1]|uni[4:]|uni[:-9]|s[::5]|s[::-5]|s[20::-3]|s[::50]|s[::-50]
+'abcab'.rsplit('ab',1)|'aXbXc'.rsplit('X',1)|'aaaa'.rsplit('aa',1)|'abc'.rsplit('abcd',1)|uni.find('\u00e9')|uni.count('\u4f60')
+1 in {1.0:'a'}|{1:'a',true:'b',1.0:'c'}|{'a':[1,{'b':2}]} == {'a':[1,{'b':2.0}]}|{'a':1,'b':2} == {'b':2,'a':1}|[1,'1',none] == [true,'1',none]
+'ab' < 'abc'|'b' > 'abc'|[s,d] == [s,d]|d == rows|''.strip('x')|'xyxa'.strip('yx')|uni.strip('\u4f60')|'\u00e9a\u00e9'.strip('\u00e9')
 none is defined|d.q|'%s'|s is defined and s|n+t|t+t|f//1|-f|+n|- n + 1|n-1|n -1|(n)-1
 """
 # The pipe separates cases above, so filters have a list of their own.
@@ -95,6 +99,10 @@ FILTERED = [
     "{{ rows|selectattr('k','equalto','a')|list|length }}{{ rows|map(attribute='on',default='?')|list }}",
     "{{ l|select('odd')|list }}{{ l|reject('odd')|list }}{{ l|select('in',[1,2])|list }}{{ [0,1,'']|select|list }}",
     "{{ [1,2,1,3,2]|unique|list }}{{ ['a','A','b']|unique|list }}{{ l|max }}{{ l|min }}{{ l|reverse|list }}{{ s|reverse }}",
+    "{{ uni|reverse }}{{ uni|first }}{{ uni|last }}{{ e|first }}{{ e|last }}{{ s|first }}{{ s|last }}{{ d|first }}",
+    "{{ [1,true,1.0,'1',none,'a','A',2]|unique|list }}{{ range(40)|map('string')|unique|list|length }}",
+    "{{ ['b','B','a','A']|sort }}{{ ['b','B','a','A']|sort(reverse=true) }}{{ rows|unique(attribute='on')|list|length }}",
+    "{{ 'xyxa'|trim('yx') }}{{ text|trim|length }}{{ ('a' * 70)|replace('a','bc')|length }}",
     "{{ d|items|list }}{{ d|dictsort }}{{ l|list }}{{ d|list }}{{ 'abc'|list }}",
     "{{ undefined_name|default('x') }}|{{ e|default('x') }}|{{ e|default('x',true) }}|{{ z|default('x') }}|"
     "{{ z|d('x',boolean=true) }}|{{ undefined_name|default }}|{{ d.nope|default([]) }}",
@@ -113,6 +121,21 @@ FILTERED = [
     "{{ [1,2,3]|first|string + 'x' }}{{ (l|length > 2) and 'y' }}{{ l|length + 1 }}{{ -l|first }}",
 ]
 STATEMENTS = [
+    # texts that grow piece by piece, from one start in two ways
+    "{% set ns = namespace(a='', b='') %}{% for w in words %}{% set ns.b = ns.a + '<' %}{% set ns.a = ns.a + w + '-' %}"
+    "{% endfor %}{{ ns.a }}|{{ ns.b }}",
+    "{% set ns = namespace(a='x') %}{% for i in range(12) %}{% set ns.a = ns.a ~ (ns.a ~ i) %}{% endfor %}{{ ns.a }}",
+    "{% set p = s + '1' %}{% set q = p + '2' %}{% set r = p + '3' %}{{ p }}{{ q }}{{ r }}{{ p + q + p }}",
+    # dicts that are too large to be searched from the front
+    "{% set ns = namespace(n=0) %}{% set big = dict(a0=0,a1=1,a2=2,a3=3,a4=4,a5=5,a6=6,a7=7,a8=8,a9=9,b0=0,b1=1,b2=2,"
+    "b3=3,b4=4,b5=5,b6=6,b7=7,b8=8,b9=9,c0=0,c1=1) %}{{ big.b9 }}{{ big['c1'] }}{{ big.get('c2','-') }}{{ big.zz is defined }}"
+    "{% for k, v in big.items() %}{{ k }}{{ v }}{% endfor %}{{ dict(big, a0=9).a0 }}{{ 'b3' in big }}{{ 3 in big }}",
+    "{% set m = {0:0,1:1,2:2,3:3,4:4,5:5,6:6,7:7,8:8,9:9,10:10,11:11,12:12,13:13,14:14,15:15,16:16,17:17,'17':'t',none:1} %}"
+    "{{ m[17] }}{{ m[17.0] }}{{ m['17'] }}{{ m[none] }}{{ m[true] }}{{ m.get(18) }}{{ m == dict(m) }}",
+    # the scope of each pass is new, and macros look into the one they were made in
+    "{% for i in l %}{% if loop.first %}{% set x = 'set' %}{% endif %}[{{ x }}]{% endfor %}",
+    "{% for i in l %}{% macro f() %}{{ i }}{% endmacro %}{% set y = f() %}{{ y }}{{ f() }}{% endfor %}",
+    "{% for i in l if i > 1 %}{% for j in l if j != i %}{{ i }}{{ j }}{{ loop.index }},{% endfor %}{% endfor %}",
     "a\n{% if t %}\n  b\n{% endif %}\nc", "  {% if t %}x{% endif %}  \n  {{ n }}  \n", "{%- if t -%}\n x \n{%- endif -%}\n y",
     "a\n  {# note #}\nb {#- x -#} c", "  {%+ if t %}x{% endif +%}\ny", "{{- s -}}  z", "a  {{- n -}}  b", "x{# }} #}y\n\n",
     "{% raw %}{{ n }} {% if %}{% endraw %}\nq", "  {%- raw -%}  r  {%- endraw -%}  q", "a\n\n", "a\n\n\n", "\na", "",

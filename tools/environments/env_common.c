@@ -7,8 +7,8 @@
 #include "runtime/base/map.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/rng.h"
+#include "runtime/base/schema.h"
 #include "tools/environments/env_list.h"
-#include "tools/schema.h"
 
 static const struct env_ops *const environments[] = {
 #define ENVIRONMENT(name) &name##_env,

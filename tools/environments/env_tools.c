@@ -10,10 +10,10 @@
 
 static void start(struct tool *t, struct tool_call *c)
 {
-    tool_call_finish_error(c,
-                           "%s acts on an episode of the environment %s and there is none here; "
-                           "run an agent step with \"env: {name: %s}\", or troupe eval",
-                           t->name, t->source, t->source);
+    tool_call_refuse(c,
+                     "%s acts on an episode of the environment %s and there is none here; "
+                     "run an agent step with \"env: {name: %s}\", or troupe eval",
+                     t->name, t->source, t->source);
 }
 
 static enum status register_one(struct tool_registry *r, const struct env_ops *env,

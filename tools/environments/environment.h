@@ -12,9 +12,9 @@
 #ifndef TROUPE_TOOLS_ENVIRONMENTS_ENVIRONMENT_H
 #define TROUPE_TOOLS_ENVIRONMENTS_ENVIRONMENT_H
 
+#include "runtime/base/effect.h"
 #include "runtime/base/json.h"
 #include "runtime/base/str.h"
-#include "runtime/store/journal.h"
 
 enum env_profile { ENV_STD, ENV_HARD };
 enum env_ablation {

@@ -141,7 +141,7 @@ static void *work(void *ctx)
         int32_t ids[TURNS * (PROMPT + REPLY)], n = 0;
         struct error err = ERROR_INIT;
 
-        if (l->model->ops->session_open(l->model, &s, &err))
+        if (l->model->ops->session_open(l->model, NULL, &s, &err))
             break;
         for (int32_t turn = 0; turn < TURNS; turn++)
             ask(l, box, s, ids, &n, turn);

@@ -63,8 +63,8 @@ class CliCase(unittest.TestCase):
             time.sleep(0.05)
         self.fail(f"no run has recorded anything within {seconds} s")
 
-    def run_cli(self, *args, stdin=None, timeout=240, **more):
-        return Result(subprocess.run([TROUPE, *map(str, args)], cwd=self.dir, env={**self.env, **more}, text=True,
+    def run_cli(self, *args, stdin=None, timeout=240, cwd=None, **more):
+        return Result(subprocess.run([TROUPE, *map(str, args)], cwd=cwd or self.dir, env={**self.env, **more}, text=True,
                                      input=stdin if stdin is not None else "", capture_output=True, timeout=timeout))
 
     def ok(self, *args, **more):

@@ -126,7 +126,7 @@ class Contract(CliCase):
         self.assertEqual(self.fails(3, "division", "run", path, "--quiet").err.count("run "), 0)
 
     def test_a_model_for_one_role_is_not_one_for_all(self):
-        self.ok("run", LEDGER, "--var", "horizon=2", "--model", "nobody=embedded")
+        self.fails(2, ["--model nobody=", "there are: bookkeeper"], "run", LEDGER, "--var", "horizon=2", "--model", "nobody=embedded")
         self.fails(1, "nowhere", "run", LEDGER, "--var", "horizon=2", "--model", "bookkeeper=nowhere")
 
     def test_quiet_says_only_what_is_wrong(self):

@@ -141,7 +141,7 @@ class Eval(CliCase):
         # Equal to the evaluation of the environment: the same tasks and faults, greedy as it is.
         again = self.ok("eval", LEDGER, "--episodes", "12", "--var", "horizon=5", "--var", "noise=0.1", "--json").json()
         self.assertEqual([x["success"] for x in again["runs"]], [x["success"] for x in runs])
-        self.fails(2, "no finished evaluation", "plot", doc["run"])
+        self.fails(2, "not a finished evaluation", "plot", doc["run"])
         text = self.ok("eval", LEDGER, "--episodes", "3", "--var", "horizon=2").out
         for word in ("blueprint ledger, model embedded", "95 %", "verdicts", "success: the run ended ok"):
             self.assertIn(word, text)

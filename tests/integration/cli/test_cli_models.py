@@ -14,7 +14,7 @@ class Models(CliCase):
         r = self.ok("generate", "--model", "embedded", "--prompt", PROMPT, "--max-tokens", "8", "--stop", ";",
                     "--json").json()
         self.assertEqual(r["schema"], "troupe.generate/1")
-        self.assertEqual(r["text"], "SETd66;")
+        self.assertEqual(r["text"], "SETd66")
         self.assertEqual(len(r["ids"]), len(r["logp"]))
         self.assertEqual(r["finish"], "stop")
         self.assertTrue(all(p <= 0 for p in r["logp"]))
@@ -22,7 +22,23 @@ class Models(CliCase):
                         "8", "--stop", ";", "--json").json()
         self.assertEqual(again["ids"], r["ids"])
         self.assertEqual(again["logp"], r["logp"])
-        self.assertEqual(self.ok("generate", "--prompt", PROMPT, "--max-tokens", "8", "--stop", ";").out, "SETd66;\n")
+        self.assertEqual(self.ok("generate", "--prompt", PROMPT, "--max-tokens", "8", "--stop", ";").out, "SETd66\n")
+
+    def test_a_stop_text_ends_the_reply_and_is_not_shown(self):
+        def text(*options):
+            return self.ok("generate", "--model", "embedded", "--prompt", PROMPT, "--max-tokens", "8", *options)
+
+        whole = text("--json").json()
+        self.assertTrue(whole["text"].startswith("SETd66;"))
+        for stops, want, n_ids in ((["Td6"], "SE", 3), (["66;x", "d66"], "SET", 4), (["6;", "66"], "SETd", 4),
+                                   (["S"], "", 1), (["6x", "x"], whole["text"], len(whole["ids"]))):
+            options = [o for s in stops for o in ("--stop", s)]
+            r = text(*options, "--json").json()
+            self.assertEqual(r["text"], want)
+            self.assertEqual(r["ids"], whole["ids"][:n_ids], "the ids keep the stop text")
+            self.assertEqual(r["finish"], "length" if want == whole["text"] else "stop")
+            self.assertEqual(text(*options).out, want + "\n")
+            self.assertEqual(text(*options, "--stream").out, want + "\n")
 
     def test_the_same_seed_gives_the_same_tokens_on_any_threads_and_instruction_set(self):
         base = None

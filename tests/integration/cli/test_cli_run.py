@@ -15,6 +15,15 @@ steps:
   say: {value: "${ask}"}
 output: "${say}"
 """
+SCRIPT = '{"model": "script", "replies": [], "default": {"text": "hello"}}'
+AGENTS = """schema: blueprint/v1
+agents: {one: {}, two: {}, three: {}, four: {}}
+steps:
+  a: {agent: one, env: {name: ledger, horizon: 2}}
+  b: {agent: two, env: {name: ledger, horizon: 2}}
+  c: {agent: three, in: hi}
+  d: {agent: four, in: hi}
+"""
 
 
 def without_times(steps):
@@ -75,6 +84,16 @@ class Run(CliCase):
         self.assertEqual(done["output"], "yes")
         self.assertEqual(self.run_cli("answer", run, "no").code != 0, True)
 
+    def test_each_model_is_opened_once_a_run(self):
+        base = os.path.join(SOURCE, "models/embedded/base")
+        self.write("reply.json", SCRIPT)
+        path = self.write("agents.yaml", AGENTS)
+        r = self.ok("run", path, "--verbose", "--model", f"one={base}", "--model", f"two={base}/", "--model", "three=script:reply.json",
+                    "--model", f"four=script:{self.dir}/./reply.json")
+        self.assertEqual(r.err.count("MiB = weights"), 1, r.err)
+        self.assertEqual(sorted(line.split("model ")[1] for line in r.err.splitlines() if " is open" in line),
+                         sorted([f"{base} is open", f"script:{self.dir}/reply.json is open"]))
+
     def test_bad_inputs_are_named(self):
         self.fails(2, ["horizn", "horizon"], "run", LEDGER, "--var", "horizn=3")
         self.fails(2, "horizon", "run", LEDGER, "--var", "horizon=many")
@@ -99,11 +118,11 @@ class Run(CliCase):
     def test_time_limit_ends_the_run(self):
         r = self.run_cli("run", LEDGER, "--var", "horizon=100000", "--timeout", "1s", "--store", "t.db", "--json")
         self.assertEqual(r.code, 124, r.err)
-        self.assertEqual((r.json()["status"], r.json()["message"]), ("timeout", "time limit of 1 s reached"))
-        self.assertIn("troupe: time limit of 1 s reached", r.err)
+        self.assertEqual((r.json()["status"], r.json()["error"]["message"]), ("timeout", "time limit of 1s reached"))
+        self.assertIn("troupe: time limit of 1s reached", r.err)
         self.assertNotIn("cancelled", r.err)
         shown = self.ok("show", "last", "--json", "--store", "t.db").json()
-        self.assertEqual((shown["status"], shown["error"]), ("timeout", "time limit of 1 s reached"))
+        self.assertEqual((shown["status"], shown["error"]), ("timeout", "time limit of 1s reached"))
         self.assertEqual(len(self.ok("runs", "--status", "timeout", "--json", "--store", "t.db").json()["runs"]), 1)
         self.assertEqual(self.ok("run", LEDGER, "--var", "horizon=1", "--timeout", "10m", "--store", "t.db", "--json").json()["status"],
                          "ok")

@@ -218,7 +218,7 @@ static void end_run(struct doing *d, struct power_run *r)
     struct json *v = power_work_value((int)(r - d->w->run), 9);
 
     d->w->n_txns++;
-    run_set_status(r->run, "ok", v, NULL);
+    run_set_status(r->run, RUN_OK, v, NULL);
     raise_count(d, r, POWER_ENDED);
     jv_unref(v);
     sync_all(d);

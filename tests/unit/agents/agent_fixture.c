@@ -17,8 +17,10 @@ static struct fake_model *fake_of(struct model *m)
     return (struct fake_model *)(void *)m;
 }
 
-static enum status open_session(struct model *m, struct model_session **out, struct error *err)
+static enum status open_session(struct model *m, const struct model_session_options *o,
+                                struct model_session **out, struct error *err)
 {
+    (void)o;
     struct model_session *s = xcalloc(1, sizeof(*s));
 
     (void)err;
@@ -92,7 +94,10 @@ static void reply_text(struct fake_model *f, struct model_call *c)
     c->text = xstrdup(jv_get_string(jv_get(v, "content"), ""));
     if (jv_get(v, "tool_calls"))
         c->tool_calls = jv_ref(jv_get(v, "tool_calls"));
-    c->finish = FINISH_STOP;
+    if (jv_get(v, "reasoning"))
+        c->reasoning = xstrdup(jv_get_string(jv_get(v, "reasoning"), ""));
+    c->usage = model_usage_estimate(c->messages, c->tools, c->text, c->tool_calls);
+    c->finish = jv_get(v, "finish") ? FINISH_LENGTH : FINISH_STOP;
     jv_unref(v);
 }
 
@@ -115,11 +120,7 @@ static void start(struct model *m, struct model_call *c)
 {
     struct fake_model *f = fake_of(m);
 
-    c->status = STATUS_OK;
-    error_clear(&c->err);
-    c->n_ids = 0;
-    c->finish = FINISH_NONE;
-    c->cancelled = false;
+    model_call_reset(c);
     f->n_calls++;
     if (f->hold > 0 && f->n_calls >= f->hold) {
         assert_null(f->held);

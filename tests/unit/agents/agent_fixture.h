@@ -10,8 +10,8 @@
 #ifndef TROUPE_TESTS_AGENT_FIXTURE_H
 #define TROUPE_TESTS_AGENT_FIXTURE_H
 
+#include "agents/agent.h"
 #include "agents/rollout.h"
-#include "agents/turn.h"
 #include "models/formats/token_ids.h"
 #include "models/formats/tokenizer.h"
 #include "tests/unit/store/store_fixture.h"
@@ -32,8 +32,9 @@ struct fake_model {
     int32_t fail_at;     /* the n-th call (from 1) fails ... */
     enum status fail_as; /* ... with this */
     struct model_call *held;
-    struct json *(*talk)(struct fake_model *m,
-                         const struct model_call *c); /* text models: {content, tool_calls} */
+    struct json *(*talk)(
+        struct fake_model *m,
+        const struct model_call *c); /* text models: {content, tool_calls, reasoning, finish} */
     bool processed;
 };
 

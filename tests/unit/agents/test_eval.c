@@ -287,6 +287,17 @@ static void test_resume_plays_only_what_is_missing(void **state)
     fake_model_deinit(&i.m);
 }
 
+/* An evaluation that was interrupted before its first episode: something to go on with. */
+static void begin_eval(struct eval_options o, char uuid[37])
+{
+    static volatile int at_once = 1;
+    struct eval_row ignored[2];
+    struct error err = ERROR_INIT;
+
+    o.interrupted = &at_once;
+    assert_int_equal(eval_run(&o, ignored, uuid, &err), STATUS_CANCELLED);
+}
+
 static void test_resume_refuses_another_question(void **state)
 {
     static const struct eval_row_spec row[] = {{.horizon = 9, .noise = .1, .episodes = 2},
@@ -301,6 +312,10 @@ static void test_resume_refuses_another_question(void **state)
     fake_model_init(&m, "compact", policy_plain);
     o.model = &m.model;
     assert_ok(eval_run(&o, &r, uuid, why));
+    o.resume = uuid;
+    assert_int_equal(eval_run(&o, &r, again, &err), STATUS_INVALID); /* it has ended */
+    o.resume = NULL;
+    begin_eval(o, uuid);
     o.resume = uuid;
     m.model.info.hash.byte[3] = 1;
     assert_int_equal(eval_run(&o, &r, again, &err), STATUS_CONFIG);
@@ -370,6 +385,7 @@ static void test_a_vote_takes_what_most_say(void **state)
     assert_int_equal(one.len, other.len);
     assert_memory_equal(one.data, other.data, one.len);
 
+    begin_eval(o, uuid);
     o.resume = uuid;
     o.votes = 5;
     assert_int_equal(eval_run(&o, &again, uuid, &err), STATUS_CONFIG);
@@ -423,11 +439,13 @@ static void test_a_choice_of_faults_is_recorded(void **state)
     /* Other kinds at the same moments: whoever never looks fails the same episodes. */
     assert_int_equal(r.n_success, all.n_success);
     assert_true(r.ceiling == all.ceiling);
+    begin_eval(o, uuid);
     o.resume = uuid;
-    assert_ok(eval_run(&o, &r, again, why));
     o.faults = 0;
     assert_int_equal(eval_run(&o, &r, again, &err), STATUS_CONFIG);
     assert_non_null(strstr(err.message, "faults \"target\", not null"));
+    o.faults = 4;
+    assert_ok(eval_run(&o, &r, again, why));
     records_of(f, uuid, &rec); /* they can be read */
     str_deinit(&rec);
     fake_model_deinit(&m);

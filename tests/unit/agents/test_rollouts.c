@@ -496,11 +496,11 @@ static void newest_updates_stay_in_the_store(void **state)
         success += p.set.member[i].reward == 1;
     rollouts_free(s);
     assert_ok(store_reader_open(f->store, &q, why));
-    assert_ok(query_runs(q, NULL, 0, count_run, updates, why));
+    assert_ok(query_runs(q, 0, 0, count_run, updates, why));
     assert_int_equal(updates[0], 2);
     assert_int_equal(updates[1], 9);
     assert_int_equal(updates[2], 8);
-    assert_ok(query_runs(q, NULL, 0, take_uuid, uuid, why));
+    assert_ok(query_runs(q, 0, 0, take_uuid, uuid, why));
     assert_ok(query_episodes(q, uuid, NULL, true, see_episode, &seen, why));
     store_reader_close(q);
     assert_int_equal(seen.n, 2 * GROUPS * SIZE);

@@ -298,7 +298,7 @@ static void test_refuses_what_cannot_begin(void **state)
 
 static void collect(void *ctx, const char *path, const char *text, size_t n)
 {
-    struct str *s = ctx;
+    struct str *s = ((struct play *)ctx)->ctx;
 
     if (strcmp(path, "play/turn:0/model:0") == 0)
         str_append(s, text, n);
@@ -308,8 +308,8 @@ static void test_streams_text_by_path(void **state)
 {
     struct fake_model m;
     struct str said = STR_INIT;
-    struct agent_host_options o = {.seams = seams_real(), .on_text = collect, .ctx = &said};
-    struct play p = {.host = NULL};
+    struct agent_host_options o = {.seams = seams_real()};
+    struct play p = {.ctx = &said};
     struct agent_role role;
     struct agent_task t;
 
@@ -318,6 +318,7 @@ static void test_streams_text_by_path(void **state)
     fake_model_init(&m, "compact", policy_plain);
     role = fake_role(&m);
     t = ledger_task(&role, "play", 4, 0);
+    t.on_text = collect;
     play_agent(&p, &t);
     assert_true(p.result.verdict.success);
     assert_int_equal(said.len, 5);

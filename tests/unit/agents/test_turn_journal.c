@@ -273,7 +273,7 @@ static void test_replay_notices_another_world(void **state)
     t.env_params.task_seed = 99;
     play_agent(&p, &t);
     assert_int_equal(p.result.state, STEP_ERROR);
-    assert_int_equal(p.result.err.status, STATUS_CORRUPT);
+    assert_int_equal(p.result.err.status, STATUS_CONFIG);
     assert_non_null(strstr(p.result.err.message, "play/turn:0"));
     play_deinit(&p);
     run_close(run);
@@ -323,7 +323,7 @@ static void test_replay_notices_another_tokenizer(void **state)
     role.model = &other.model;
     play_agent(&p, &t);
     assert_int_equal(p.result.state, STEP_ERROR);
-    assert_int_equal(p.result.err.status, STATUS_CORRUPT);
+    assert_int_equal(p.result.err.status, STATUS_CONFIG);
     assert_non_null(strstr(p.result.err.message, "tokenizer"));
     assert_int_equal(other.n_calls, 0);
     play_deinit(&p);

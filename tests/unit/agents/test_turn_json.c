@@ -234,6 +234,33 @@ static void test_answer_is_the_text(void **state)
     fake_model_deinit(&m);
 }
 
+/* Nothing else runs while a template does, so it looks at the clock itself. */
+static void test_the_deadline_ends_a_slow_template(void **state)
+{
+    static const char slow[] = "{% for a in range(3000) %}{% for b in range(3000) %}{% endfor %}"
+                               "{% endfor %}{{ messages[0].content }}";
+    struct fake_model m;
+    struct play p = {.host = new_host()};
+    struct agent_role role;
+    struct json *input = jv_string("What is 6 * 7?");
+    struct agent_task t;
+
+    (void)state;
+    fake_model_init(&m, NULL, policy_talker);
+    m.model.info.chat_template = slow;
+    role = fake_role(&m);
+    t = (struct agent_task){
+        .role = &role,
+        .scope = {.path = "ask", .deadline_ms = seams_wall_ms(seams_real()) + 30},
+        .input = input};
+    play_agent(&p, &t);
+    assert_int_equal(p.result.state, STEP_TIMEOUT);
+    assert_int_equal(m.n_calls, 0); /* the model was never asked */
+    jv_unref(input);
+    play_deinit(&p);
+    fake_model_deinit(&m);
+}
+
 static void policy_counts_ends(struct fake_model *m, const char *context,
                                const struct model_call *c, struct str *out)
 {
@@ -364,6 +391,7 @@ int main(void)
         cmocka_unit_test(test_ids_model_keeps_its_own_ids),
         cmocka_unit_test(test_mistakes_are_told_to_the_model),
         cmocka_unit_test(test_answer_is_the_text),
+        cmocka_unit_test(test_the_deadline_ends_a_slow_template),
         cmocka_unit_test(test_users_cannot_spell_special_tokens),
         cmocka_unit_test(test_answer_must_fit_its_schema),
         cmocka_unit_test(test_nothing_to_do_is_refused),

@@ -6,6 +6,8 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "agents/question.h"
+#include "agents/tool_step.h"
 #include "runtime/base/memory.h"
 #include "tests/unit/agents/agent_fixture.h"
 
@@ -168,7 +170,6 @@ static void test_outcomes(void **state)
         {TOOL_ERROR, STEP_OK, "{\"error\":\"no such account\"}"},
         {TOOL_TIMEOUT, STEP_TIMEOUT, NULL},
         {TOOL_CANCELLED, STEP_CANCELLED, NULL},
-        {TOOL_SUSPENDED, STEP_WAITING, NULL},
     };
 
     (void)state;
@@ -355,11 +356,10 @@ static void test_idempotent_effect_is_repeated_under_its_key(void **state)
 static void test_once_asks_its_tool(void **state)
 {
     static const struct {
-        enum tool_outcome known;
+        enum tool_outcome known; /* TOOL_TIMEOUT: it cannot tell */
         enum step_state state;
         int32_t n_starts;
-    } cases[] = {
-        {TOOL_OK, STEP_OK, 0}, {TOOL_ERROR, STEP_OK, 1}, {TOOL_SUSPENDED, STEP_WAITING, 0}};
+    } cases[] = {{TOOL_OK, STEP_OK, 0}, {TOOL_ERROR, STEP_OK, 1}, {TOOL_TIMEOUT, STEP_WAITING, 0}};
     struct store_fixture *f = *state;
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -379,6 +379,47 @@ static void test_once_asks_its_tool(void **state)
     }
 }
 
+struct found_wait {
+    const char *path;
+    struct json *prompt;
+};
+
+static bool find_wait(void *ctx, const struct wait_row *w)
+{
+    struct found_wait *found = ctx;
+
+    if (strcmp(w->path, found->path) == 0 && !w->answer)
+        found->prompt = jv_deep_copy(w->prompt);
+    return true;
+}
+
+/* Answers as `troupe answer` does; false: the words are refused. */
+static bool answer_in_words(struct store_fixture *f, const char *uuid, const char *path,
+                            const char *words)
+{
+    struct found_wait found = {.path = path};
+    struct store_reader *q = NULL;
+    struct json *answer = NULL;
+    struct error err = ERROR_INIT;
+    bool taken;
+
+    (void)fixture_open(f);
+    assert_ok(store_reader_open(f->store, &q, why));
+    assert_ok(query_waits(q, uuid, find_wait, &found, why));
+    store_reader_close(q);
+    assert_non_null(found.prompt);
+    taken = question_read_answer(found.prompt, words, &answer, &err) == STATUS_OK;
+    if (taken)
+        assert_ok(store_answer(f->store, uuid, path, answer, why));
+    else
+        assert_non_null(strstr(err.message, "done, repeat, fail"));
+    fixture_close(f);
+    jv_unref(answer);
+    jv_unref(found.prompt);
+    return taken;
+}
+
+/* Where nobody can tell but a person: by a tool without a status, and by one that does not know. */
 static void test_once_asks_a_human(void **state)
 {
     static const struct {
@@ -388,34 +429,265 @@ static void test_once_asks_a_human(void **state)
     } cases[] = {{"done", 0, "{\"ok\":true}"},
                  {"repeat", 1, "{\"paid\":\"Ann\"}"},
                  {"fail", 0, "{\"error\":\"the call was given up\"}"}};
+    static const char path[] = "pay/turn:0/tool:0:pay";
     struct store_fixture *f = *state;
 
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct test_tool t = {.finish_at_once = true};
-        struct json *answer = jv_string(cases[i].answer);
+    for (size_t i = 0; i < 2 * ARRAY_LEN(cases); i++) {
+        const struct tool_ops *ops = i < ARRAY_LEN(cases) ? &plain_ops : &asked_ops;
+        const char *answer = cases[i % ARRAY_LEN(cases)].answer;
+        const char *words = cases[i % ARRAY_LEN(cases)].said;
+        int32_t n_starts = cases[i % ARRAY_LEN(cases)].n_starts;
+        struct test_tool t = {.finish_at_once = true, .known = TOOL_TIMEOUT};
         struct agent_result r;
         char uuid[37], said[64];
 
-        die_paying(f, EFFECT_ONCE, &plain_ops, uuid);
+        die_paying(f, EFFECT_ONCE, ops, uuid);
+        make_tool(&t, EFFECT_ONCE, ops);
+        for (int again = 0; again < 2; again++) {
+            resume(f, &t, uuid, &r, said);
+            assert_int_equal(r.state, STEP_WAITING);
+        }
+        assert_int_equal(t.n_starts, 0);
+        assert_false(answer_in_words(f, uuid, path, "Done"));
+        assert_true(answer_in_words(f, uuid, path, answer));
+        for (int again = 0; again < 2; again++) { /* the second time it is in the journal */
+            resume(f, &t, uuid, &r, said);
+            assert_int_equal(r.state, STEP_OK);
+            assert_string_equal(said, words);
+            assert_int_equal(t.n_starts, n_starts);
+        }
+        tool_release(t.tool);
+    }
+}
+
+/* Stored by somebody who did not look at the options: it decides nothing, and it is asked again. */
+static void test_other_words_decide_nothing(void **state)
+{
+    struct store_fixture *f = *state;
+    struct test_tool t = {.finish_at_once = true};
+    struct json *wrong = jv_string("Done");
+    struct agent_result r;
+    char uuid[37], said[64];
+
+    die_paying(f, EFFECT_ONCE, &plain_ops, uuid);
+    make_tool(&t, EFFECT_ONCE, &plain_ops);
+    resume(f, &t, uuid, &r, said);
+    (void)fixture_open(f);
+    assert_ok(store_answer(f->store, uuid, "pay/turn:0/tool:0:pay", wrong, why));
+    fixture_close(f);
+    resume(f, &t, uuid, &r, said);
+    assert_int_equal(r.state, STEP_WAITING);
+    assert_int_equal(t.n_starts, 0);
+    assert_true(answer_in_words(f, uuid, "pay/turn:0/tool:0:pay/effect:1", "done"));
+    resume(f, &t, uuid, &r, said);
+    assert_int_equal(r.state, STEP_OK);
+    assert_string_equal(said, "{\"ok\":true}");
+    jv_unref(wrong);
+    tool_release(t.tool);
+}
+
+/* Takes the run up in a process that dies inside the tool again. */
+static void die_repeating(struct store_fixture *f, const char *uuid)
+{
+    int status;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        struct test_tool t = {.die = true};
+        struct agent_result r;
+        char said[64];
+
         make_tool(&t, EFFECT_ONCE, &plain_ops);
         resume(f, &t, uuid, &r, said);
-        assert_int_equal(r.state, STEP_WAITING);
+        _exit(2);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status));
+}
+
+/* "repeat" is said of one time, not of all. */
+static void test_a_repeat_that_is_interrupted_asks_again(void **state)
+{
+    struct store_fixture *f = *state;
+    struct test_tool t = {.finish_at_once = true};
+    struct agent_result r;
+    char uuid[37], said[64];
+
+    die_paying(f, EFFECT_ONCE, &plain_ops, uuid);
+    make_tool(&t, EFFECT_ONCE, &plain_ops);
+    resume(f, &t, uuid, &r, said);
+    assert_int_equal(r.state, STEP_WAITING);
+    assert_true(answer_in_words(f, uuid, "pay/turn:0/tool:0:pay", "repeat"));
+    die_repeating(f, uuid);
+    resume(f, &t, uuid, &r, said);
+    assert_int_equal(r.state, STEP_WAITING);
+    assert_int_equal(t.n_starts, 0);
+    assert_true(answer_in_words(f, uuid, "pay/turn:0/tool:0:pay/effect:1", "done"));
+    resume(f, &t, uuid, &r, said);
+    assert_int_equal(r.state, STEP_OK);
+    assert_string_equal(said, "{\"ok\":true}");
+    assert_int_equal(t.n_starts, 0);
+    tool_release(t.tool);
+}
+
+/* ---- a tool that asks while it has the call */
+
+static void asker_told(struct tool_call *c, const struct json *answer)
+{
+    struct test_tool *t = c->tool->ctx;
+    struct json *v = jv_object();
+
+    t->open = NULL;
+    jv_set_string(v, "paid", jv_get_string(answer, "nobody answered"));
+    tool_call_finish(c, TOOL_OK, v);
+}
+
+static void asker_start(struct tool *tool, struct tool_call *c)
+{
+    struct test_tool *t = tool->ctx;
+    struct json *prompt = fixture_json("{\"text\":\"Pay Ann?\",\"options\":[\"yes\",\"no\"]}");
+
+    t->n_starts++;
+    c->host->ask(c, prompt, 0, asker_told);
+    jv_unref(prompt);
+}
+
+static void test_the_answer_reaches_the_tool_that_asked(void **state)
+{
+    static const struct tool_ops ops = {.start = asker_start, .free = tool_release};
+    static const enum effect effects[] = {EFFECT_NONE, EFFECT_IDEMPOTENT, EFFECT_ONCE};
+    static const char path[] = "pay/turn:0/tool:0:pay/ask:1";
+    struct store_fixture *f = *state;
+
+    for (size_t i = 0; i < ARRAY_LEN(effects); i++) {
+        struct test_tool t = {.n_asked = 0};
+        struct json *wrong = jv_string("Yes"), *right = jv_string("yes");
+        struct agent_result r;
+        char uuid[37], said[64];
+        struct run *run;
+        struct play p;
+
+        make_tool(&t, effects[i], &ops);
+        t.store = fixture_open(f);
+        run = fixture_run(t.store);
+        (void)snprintf(uuid, sizeof(uuid), "%s", run_uuid(run));
+        pay(&t, run, &p);
+        assert_int_equal(p.result.state, STEP_WAITING);
+        play_deinit(&p);
+        run_close(run);
+        fixture_close(f);
         resume(f, &t, uuid, &r, said);
         assert_int_equal(r.state, STEP_WAITING);
-        assert_int_equal(t.n_starts, 0);
         (void)fixture_open(f);
-        assert_ok(store_answer(f->store, uuid, "pay/turn:0/tool:0:pay", answer, why));
+        assert_ok(store_answer(f->store, uuid, path, wrong, why));
+        fixture_close(f);
+        resume(f, &t, uuid, &r, said); /* none of the options: it stays open */
+        assert_int_equal(r.state, STEP_WAITING);
+        (void)fixture_open(f);
+        assert_ok(store_answer(f->store, uuid, path, right, why));
         fixture_close(f);
         resume(f, &t, uuid, &r, said);
         assert_int_equal(r.state, STEP_OK);
-        assert_string_equal(said, cases[i].said);
-        assert_int_equal(t.n_starts, cases[i].n_starts);
-        resume(f, &t, uuid, &r, said); /* now it is in the journal */
-        assert_string_equal(said, cases[i].said);
-        assert_int_equal(t.n_starts, cases[i].n_starts);
-        jv_unref(answer);
+        assert_string_equal(said, "{\"paid\":\"yes\"}");
+        assert_int_equal(t.n_starts, 4);
+        resume(f, &t, uuid, &r, said);
+        assert_int_equal(t.n_starts, 4);
+        jv_unref(wrong);
+        jv_unref(right);
         tool_release(t.tool);
     }
+}
+
+static void test_without_a_journal_nobody_answers(void **state)
+{
+    static const struct tool_ops ops = {.start = asker_start, .free = tool_release};
+    struct test_tool t = {.n_asked = 0};
+    struct play p;
+
+    (void)state;
+    make_tool(&t, EFFECT_NONE, &ops);
+    pay(&t, NULL, &p);
+    assert_int_equal(p.result.state, STEP_OK);
+    assert_string_equal(jv_get_string(p.result.output, ""), "{\"paid\":\"nobody answered\"}");
+    play_deinit(&p);
+    tool_release(t.tool);
+}
+
+/* ---- a tool that hangs and cannot be cancelled */
+
+static void test_a_hanging_call_is_left_at_the_deadline(void **state)
+{
+    static const struct tool_ops ops = {.start = start, .free = tool_release};
+    struct store_fixture *f = *state;
+    struct test_tool t = {.store = fixture_open(f)};
+    struct run *run = fixture_run(t.store);
+    struct agent_host_options ho = {.seams = seams_real()};
+    struct play p = {.run = run};
+    struct fake_model m;
+    struct agent_role role;
+    struct json *input = jv_string("Pay Ann.");
+    struct agent_task task;
+    struct step_record rec;
+    int64_t began = seams_wall_ms(seams_real());
+    bool found = false;
+
+    make_tool(&t, EFFECT_NONE, &ops);
+    t.uuid = run_uuid(run);
+    assert_ok(agent_host_new(&ho, &p.host, why));
+    fake_text_model_init(&m, talk_pay);
+    role = fake_role(&m);
+    role.tools = &t.tool;
+    role.n_tools = 1;
+    task = (struct agent_task){.role = &role,
+                               .scope = {.path = "pay", .run = run, .deadline_ms = began + 200},
+                               .input = input};
+    play_agent(&p, &task);
+    assert_int_equal(p.result.state, STEP_TIMEOUT);
+    assert_in_range(seams_wall_ms(seams_real()) - began, 200, 5000);
+    assert_non_null(t.open); /* the tool still has it */
+    assert_ok(journal_find(run, "pay/turn:0/tool:0:pay", &found, &rec, why));
+    assert_int_equal(rec.state, STEP_TIMEOUT);
+    step_record_deinit(&rec);
+    finish(&t, t.open);
+    assert_ok(journal_find(run, "pay/turn:0/tool:0:pay/late", &found, &rec, why));
+    assert_true(found);
+    assert_int_equal(rec.state, STEP_OK);
+    assert_string_equal(jv_get_string(jv_get(rec.out, "paid"), ""), "Ann");
+    step_record_deinit(&rec);
+    jv_unref(input);
+    play_deinit(&p);
+    fake_model_deinit(&m);
+    run_close(run);
+    fixture_close(f);
+    tool_release(t.tool);
+}
+
+/* A result that comes when the run is closed is dropped. */
+static void test_a_call_may_outlive_its_run(void **state)
+{
+    static const struct tool_ops ops = {.start = start, .free = tool_release};
+    struct store_fixture *f = *state;
+    struct test_tool t = {.store = fixture_open(f)};
+    struct run *run = fixture_run(t.store);
+    struct tool_step *s;
+    struct json *arguments = fixture_json("{\"to\":\"Ann\"}");
+
+    make_tool(&t, EFFECT_NONE, &ops);
+    t.uuid = run_uuid(run);
+    s = tool_step_new(&(struct tool_step_spec){.tool = t.tool,
+                                               .arguments = arguments,
+                                               .run = run,
+                                               .path = "pay",
+                                               .records = true,
+                                               .seams = seams_real()});
+    tool_step_start(s);
+    assert_non_null(t.open);
+    tool_step_free(s);
+    run_close(run);
+    finish(&t, t.open);
+    jv_unref(arguments);
+    tool_release(t.tool);
+    fixture_close(f);
 }
 
 int main(void)
@@ -429,6 +701,12 @@ int main(void)
         STORE_TEST(test_idempotent_effect_is_repeated_under_its_key),
         STORE_TEST(test_once_asks_its_tool),
         STORE_TEST(test_once_asks_a_human),
+        STORE_TEST(test_other_words_decide_nothing),
+        STORE_TEST(test_a_repeat_that_is_interrupted_asks_again),
+        STORE_TEST(test_the_answer_reaches_the_tool_that_asked),
+        cmocka_unit_test(test_without_a_journal_nobody_answers),
+        STORE_TEST(test_a_hanging_call_is_left_at_the_deadline),
+        STORE_TEST(test_a_call_may_outlive_its_run),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

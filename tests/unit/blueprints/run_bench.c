@@ -77,7 +77,7 @@ struct agent {
     agent_done done;
     void *ctx;
     struct loop_timer *timer;
-    bool over, cancelled;
+    bool over, cancelled, asks;
 };
 
 static int64_t number(const struct agent *a, const char *key)
@@ -102,13 +102,15 @@ static void agent_ends(void *ctx)
         return;
     loop_timer_free(a->timer);
     a->timer = NULL;
+    if (!a->cancelled && jv_get_bool(jv_get(a->task.input, "wait"), false) &&
+        run_bench_effects(a->host->b, "answered") == 0) {
+        a->asks = true;
+        a->task.on_asking(a->ctx, true, 0);
+        return;
+    }
     a->over = true;
     a->host->b->n_active--;
-    if (jv_get_bool(jv_get(a->task.input, "wait"), false) &&
-        run_bench_effects(a->host->b, "answered") == 0) {
-        r.state = STEP_WAITING;
-        error_set(&r.err, STATUS_WAITING, "waits as told");
-    } else if (a->cancelled) {
+    if (a->cancelled) {
         r.state = STEP_CANCELLED;
         error_set(&r.err, STATUS_CANCELLED, "the agent was cancelled");
     } else if (attempt_of(a->task.scope.path) < number(a, "fail")) {
@@ -167,11 +169,26 @@ void agent_cancel(struct agent *a)
     a->timer = loop_timer_new(a->host->b->loop, 0, agent_ends, a);
 }
 
+void agent_interrupt(struct agent *a)
+{
+    agent_cancel(a);
+}
+
+void agent_poll(struct agent *a)
+{
+    if (!a->asks || run_bench_effects(a->host->b, "answered") == 0)
+        return;
+    a->asks = false;
+    a->task.on_asking(a->ctx, false, 0);
+    agent_ends(a);
+}
+
 void agent_free(struct agent *a)
 {
     if (!a)
         return;
-    assert_true(a->over);
+    assert_true(a->over || a->asks);
+    a->host->b->n_active -= !a->over;
     loop_timer_free(a->timer);
     free(a);
 }
@@ -397,11 +414,12 @@ void run_bench_close_in(struct run_bench *b)
     free(b->agents);
 }
 
-static enum status give_model(void *ctx, const char *role, const char *name, struct model **out,
-                              struct error *err)
+static enum status give_model(void *ctx, const struct plan *p, const struct plan_agent *a,
+                              struct model **out, struct error *err)
 {
+    const char *name = plan_agent_model(p, a);
+
     (void)ctx;
-    (void)role;
     if (strcmp(name, "./none") == 0)
         return error_set(err, STATUS_NOT_FOUND, "no model %s", name);
     *out = NULL; /* pretended agents have no use for one */
@@ -421,7 +439,7 @@ static void on_done(void *ctx, struct runner *r, const struct runner_result *res
     struct run_bench *b = ctx;
 
     assert_ptr_equal(r, b->runner);
-    b->status = xstrdup(result->status);
+    b->status = xstrdup(run_status_word(result->status));
     b->output = result->output ? jv_dump(result->output) : NULL;
     b->error = xstrdup(result->err.message);
     b->result = *result;
@@ -454,15 +472,23 @@ static void drive(struct run_bench *b, const struct json *inputs)
                             .model = give_model,
                             .on_step = on_step,
                             .ctx = b,
-                            .stay = b->stay ? RUNNER_STAY_ALL : RUNNER_STAY_WORK,
+                            .stay = b->stay             ? RUNNER_STAY_ALL
+                                    : b->stay_for_waits ? RUNNER_STAY_WAITS
+                                                        : RUNNER_STAY_WORK,
+                            .resumed = run_is_resumed(b->run),
                             .unattended = b->unattended,
                             .max_steps = b->max_steps};
+    struct json *complete = NULL;
     struct error err = ERROR_INIT;
 
     forget(b);
-    if (runner_start(&h, b->plan, b->run, inputs, on_done, b, &b->runner, &err)) {
+    if (plan_inputs(b->plan, inputs, &complete, &err) ||
+        runner_new(&h, b->plan, &b->runner, &err) ||
+        runner_start(b->runner, b->run, complete, on_done, b, &err)) {
         b->status = xstrdup(status_name(err.status));
         b->error = xstrdup(err.message);
+        runner_free(b->runner);
+        b->runner = NULL;
     } else {
         if (b->stop_after_ms || b->while_running)
             b->stop_timer =
@@ -472,6 +498,7 @@ static void drive(struct run_bench *b, const struct json *inputs)
         b->stop_timer = NULL;
     }
     assert_null(b->runner);
+    jv_unref(complete);
     run_close(b->run);
     b->run = NULL;
     plan_free(b->plan);

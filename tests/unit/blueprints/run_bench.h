@@ -34,7 +34,7 @@ struct run_bench {
     struct tool_call *late[8]; /* calls that nobody waits for any more; they end with the bench */
     int n_late;
     int n_flaky, n_active, most_active;
-    bool stay, unattended, trace;
+    bool stay, stay_for_waits, unattended, trace;
     _Atomic int full; /* the disk takes no more */
     int64_t max_steps;
     int64_t stop_after_ms; /* 0: never */

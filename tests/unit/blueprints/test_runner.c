@@ -77,6 +77,9 @@ static const struct run_case kinds[] = {
     {HEAD "steps: {a: {loop: {until: \"a >= 4\", max: 10}, value: \"${a == null ? 1 : a * 2}\"}}\n",
      NULL, "ok", "4", NULL},
     {HEAD "steps: {a: {loop: {max: 3}, value: \"${round}\"}}\n", NULL, "ok", "2", NULL},
+    {HEAD "inputs: {t: {type: string, default: \"2001-02-03T04:05:06.5+01:00\"}}\n"
+          "steps: {a: {wait: {until: \"${inputs.t}\"}}}\n",
+     NULL, "ok", "\"2001-02-03T03:05:06.500Z\"", NULL},
     {HEAD "steps: {a: {loop: {until: \"${round == 1}\", max: 9}, do: {b: {value: 5}, "
           "c: {value: \"${b + round}\"}}}}\n",
      NULL, "ok", "6", NULL},
@@ -133,6 +136,9 @@ static const struct run_case failures[] = {
      NULL, NULL},
     {HEAD "steps: {a: {map: \"${'abc'}\", value: 1}}\n", NULL, "error", NULL, NULL},
     {HEAD "steps: {a: {map: \"${100001}\", value: 1}}\n", NULL, "error", NULL, NULL},
+    {HEAD "steps: {a: {loop: {until: \"a > 5\", max: 3, on_max: fail}, value: \"${round}\"}}\n",
+     NULL, "error", NULL, "a: `until` did not hold in 3 rounds"},
+    {HEAD "steps: {a: {value: soon}, b: {wait: {until: \"${a}\"}}}\n", NULL, "error", NULL, NULL},
     /* A failure that is taken by name. */
     {HEAD "steps: {a: {tool: flaky, in: {fail: 9}, on_error: continue}}\n", NULL, "ok",
      "{\"status\":\"error\",\"error\":\"not yet\"}", NULL},
@@ -264,6 +270,31 @@ static void a_timeout_is_tried_again_as_the_effect_allows(void **state)
     run_bench_step(b, "a", &step);
     assert_string_equal(str_cstr(&step), "timeout 0 2");
     str_deinit(&step);
+}
+
+/* What the same arguments can never change is tried once; what may pass is tried again. */
+static void only_what_can_change_is_tried_again(void **state)
+{
+    static const char *const cases[][2] = {
+        {"steps: {a: {tool: flaky, in: \"${[1]}\", retry: {max: 3, backoff: 1}}}\n", "error 0 1"},
+        {"steps: {a: {tool: calculator, in: {expression: \"1 / 0\"}, retry: {max: 3, backoff: "
+         "1}}}\n",
+         "error 0 1"},
+        {"steps: {a: {tool: flaky, in: {fail: 9}, retry: {max: 1, backoff: 1}}}\n", "error 1 1"},
+    };
+    struct run_bench *b = *state;
+    struct str step = STR_INIT, text = STR_INIT;
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        str_clear(&text);
+        str_puts(&text, HEAD);
+        str_puts(&text, cases[i][0]);
+        check(b, &(struct run_case){str_cstr(&text), NULL, "error", NULL, NULL});
+        run_bench_step(b, "a", &step);
+        assert_string_equal(str_cstr(&step), cases[i][1]);
+    }
+    str_deinit(&step);
+    str_deinit(&text);
 }
 
 static void a_once_call_whose_time_is_over_asks(void **state)
@@ -532,6 +563,7 @@ int main(void)
         ON_BENCH(retries_are_counted),
         ON_BENCH(a_step_ends_when_its_time_is_over),
         ON_BENCH(a_timeout_is_tried_again_as_the_effect_allows),
+        ON_BENCH(only_what_can_change_is_tried_again),
         ON_BENCH(a_once_call_whose_time_is_over_asks),
         ON_BENCH(a_spent_budget_ends_the_step_that_wants_more),
         ON_BENCH(what_was_spent_counts_after_a_resume),

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agents/question.h"
 #include "runtime/base/memory.h"
 #include "runtime/store/query.h"
 #include "tests/unit/blueprints/run_bench.h"
@@ -276,11 +277,11 @@ static void an_answer_from_the_command_line_is_one_of_the_options(void **state)
 
         assert_int_equal(jv_parse(cases[i].prompt, strlen(cases[i].prompt), "p", &prompt, NULL),
                          STATUS_OK);
-        st = runner_answer_from_text(prompt, cases[i].text, &answer, &err);
+        st = question_read_answer(prompt, cases[i].text, &answer, &err);
         assert_int_equal(st, cases[i].answer ? STATUS_OK : STATUS_USAGE);
         text = st ? NULL : jv_dump(answer);
         if (st)
-            assert_string_equal(err.message, "\"no\" is no answer here; there are: yes, 2, true");
+            assert_string_equal(err.message, "\"no\" is not one of the answers: yes, 2, true");
         else
             assert_string_equal(text, cases[i].answer);
         free(text);

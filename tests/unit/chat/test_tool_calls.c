@@ -14,7 +14,6 @@
 #include "models/chat/chat_template.h"
 #include "models/chat/tool_calls.h"
 #include "runtime/base/memory.h"
-#include "runtime/base/seams.h"
 
 #define TOOLS                                                                                      \
     "[{\"type\":\"function\",\"function\":{\"name\":\"set\",\"parameters\":{\"type\":\"object\","  \
@@ -169,11 +168,7 @@ static const struct sample HERMES[] = {
     {CALL("{\"name\":\"f\",\"arguments\":[1]}"), "", NULL, {{"f", NULL, "type array"}}, false},
     {CALL("{\"name\":\"f\",\"arguments\":\"x\"}"), "", NULL, {{"f", NULL, "type string"}}, false},
     {CALL("[{\"name\":\"f\",\"arguments\":{}}]"), "", NULL, {{"", NULL, "one JSON object"}}, false},
-    {CALL("{\"name\":\"f\",\"arguments\":{}} {}"),
-     "",
-     NULL,
-     {{"", NULL, "Behind the JSON"}},
-     false},
+    {CALL("{\"name\":\"f\",\"arguments\":{}} {}"), "", NULL, {{"", NULL, "After the JSON"}}, false},
     {"<tool_call>{\"name\":\"f\"<tool_call>{\"name\":\"g\",\"arguments\":{}}</tool_call>",
      "",
      NULL,
@@ -251,11 +246,7 @@ static const struct sample XML[] = {
     {"<tool_call><function=set>" ARG("key", "1"), "", NULL, {{"set", NULL, "not closed"}}, false},
     {FN("set", ARG("key", "1") ARG("key", "2")), "", NULL, {{"set", NULL, "twice"}}, false},
     {FN("set", "words"), "", NULL, {{"set", NULL, "not closed"}}, false},
-    {CALL("<function=set></function> more"),
-     "",
-     NULL,
-     {{"set", NULL, "Behind </function>"}},
-     false},
+    {CALL("<function=set></function> more"), "", NULL, {{"set", NULL, "After </function>"}}, false},
     {"</tool_call>", "", NULL, {{"", NULL, "without a <tool_call>"}}, false},
     {"<tool_call><function=set><tool_call><function=x></function></tool_call>",
      "",
@@ -279,6 +270,130 @@ static void test_calls_stay_text_without_a_format(void **state)
     check_sample(TOOL_CALLS_NONE, &s, 0);
 }
 
+#define PUT_JSON "<tool_call>\n{\"name\": \"put\", \"arguments\": {\"n\": 1}}\n</tool_call>"
+#define PUT_XML                                                                                    \
+    "<tool_call>\n<function=put>\n<parameter=n>\n1\n</parameter>\n</function>\n</tool_call>"
+#define PUT                                                                                        \
+    {                                                                                              \
+        "put", "{\"n\":1}", NULL                                                                   \
+    }
+#define PUT_TEXT                                                                                   \
+    {                                                                                              \
+        "put", "{\"n\":\"1\"}", NULL                                                               \
+    } /* no tool says that n is a number */
+
+/* Thoughts that never close end where the call begins; with a closing tag the call was a draft. */
+static const struct sample HERMES_THOUGHTS[] = {
+    {"I should look first.\n" PUT_JSON, "", "I should look first.", {PUT}, true},
+    {"<think>I should look first.\n" PUT_JSON, "", "I should look first.", {PUT}, false},
+    {"<think>a</think>b<think>c" PUT_JSON "d", "bd", "a\nc", {PUT}, false},
+    {PUT_JSON, "", "", {PUT}, true},
+    {"one" PUT_JSON "two" PUT_JSON, "two", "one", {PUT, PUT}, true},
+    /* drafts */
+    {"plan " PUT_JSON "</think>real answer", "real answer", "plan " PUT_JSON, {{0}}, true},
+    {"plan " PUT_JSON "</think>" PUT_JSON, "", "plan " PUT_JSON, {PUT}, true},
+    {"<think>plan <tool_call>{\"name\":</think>x", "x", "plan <tool_call>{\"name\":", {{0}}, false},
+    /* the closing tag is in an argument */
+    {"so: <tool_call>{\"name\":\"w\",\"arguments\":{\"t\":\"</think>\"}}</tool_call>",
+     "",
+     "so:",
+     {{"w", "{\"t\":\"</think>\"}", NULL}},
+     true},
+    {"so: <tool_call>{\"name\":\"w\",\"arguments\":{\"t\":\"</think>\"}}</tool_call></think>x",
+     "x",
+     "so: <tool_call>{\"name\":\"w\",\"arguments\":{\"t\":\"</think>\"}}</tool_call>",
+     {{0}},
+     true},
+    /* words about calls are no call, what starts like one is never dropped */
+    {"I may use <tool_call> tags", "", "I may use <tool_call> tags", {{0}}, true},
+    {"I may use <tool_call> tags. " PUT_JSON, "", "I may use <tool_call> tags.", {PUT}, true},
+    {"so: <tool_call>{\"name\": \"put\", ", "", "so:", {{"", NULL, "not complete"}}, true},
+    {"<think>so: <tool_call>\n{'name': 'put'}</tool_call>",
+     "",
+     "so:",
+     {{"", NULL, "cannot be read"}},
+     false},
+};
+
+static const struct sample XML_THOUGHTS[] = {
+    {"I should look first.\n" PUT_XML, "", "I should look first.", {PUT_TEXT}, true},
+    {"<think>x\n<function=put><parameter=n>1</parameter></function>",
+     "",
+     "x",
+     {{"put", "{\"n\":\"1\"}", NULL}},
+     false},
+    {"plan " PUT_XML "</think>real answer", "real answer", "plan " PUT_XML, {{0}}, true},
+    {"plan <tool_call><function=put></think>" PUT_XML,
+     "",
+     "plan <tool_call><function=put>",
+     {PUT_TEXT},
+     true},
+    {"so: <tool_call><function=put><parameter=s>a</think>b</parameter></function></tool_call>",
+     "",
+     "so:",
+     {{"put", "{\"s\":\"a</think>b\"}", NULL}},
+     true},
+    {"<function=put><parameter=s>a</think>b</parameter></function>",
+     "",
+     NULL,
+     {{"put", "{\"s\":\"a</think>b\"}", NULL}},
+     false},
+    {"so: <function=put><parameter=n>1", "", "so:", {{"put", NULL, "not closed"}}, true},
+    {"so: <tool_call><function=put></function> more</tool_call>",
+     "",
+     "so:",
+     {{"put", NULL, "After </function>"}},
+     true},
+    {"I write <tool_call> and then", "", "I write <tool_call> and then", {{0}}, true},
+};
+
+static void test_calls_in_thoughts(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(HERMES_THOUGHTS); i++)
+        check_sample(TOOL_CALLS_HERMES, &HERMES_THOUGHTS[i], i);
+    for (size_t i = 0; i < ARRAY_LEN(XML_THOUGHTS); i++)
+        check_sample(TOOL_CALLS_XML, &XML_THOUGHTS[i], i);
+}
+
+/* Words that a model can act on: JSON that is valid is not called anything else, and no flag of a
+ * library is named. */
+static void test_words_about_arguments(void **state)
+{
+    static const struct {
+        const char *call, *say;
+    } cases[] = {
+        {"{\"name\":\"put\",\"arguments\":{\"s\":\"a\\u0000b\"}}",
+         "must not hold the character NUL"},
+        {"{\"name\":\"put\",\"arguments\":{\"a\\u0000b\":1}}", "must not hold the character NUL"},
+        {"{\"name\":\"put\",\"arguments\":{\"n\":12345678901234567890}}", "at most 64 bits"},
+        {"{\"name\":\"put\",\"arguments\":{\"n\":-12345678901234567890}}", "at most 64 bits"},
+        {"{\"name\":\"put\",\"arguments\":{\"n\":1e999}}", "1.8e308"},
+        {"{\"name\":\"put\",\"arguments\":{\"n\":1,\"n\":2}}", "duplicate key, near"},
+        {"{\"name\":\"put\",\"arguments\":\"{\\\"n\\\":12345678901234567890}\"}",
+         "at most 64 bits"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct parsed_reply r;
+        struct str text = STR_INIT;
+        const char *words;
+
+        str_printf(&text, "<tool_call>%s</tool_call>", cases[i].call);
+        assert_int_equal(
+            tool_calls_parse(TOOL_CALLS_HERMES, text.data, text.len, false, NULL, &r, NULL),
+            STATUS_OK);
+        assert_int_equal(r.n_calls, 1);
+        words = r.call[0].error;
+        if (!words || !strstr(words, cases[i].say) || strstr(words, "not valid") ||
+            strstr(words, "JSON_"))
+            fail_msg("%s: \"%s\"", cases[i].call, words ? words : "no error");
+        parsed_reply_deinit(&r);
+        str_deinit(&text);
+    }
+}
+
 static void test_too_many_calls(void **state)
 {
     struct str text = STR_INIT;
@@ -296,35 +411,66 @@ static void test_too_many_calls(void **state)
     str_deinit(&text);
 }
 
-/* A megabyte of tags takes one pass, not one for each. */
+/* What is looked at in n bytes of one thing again and again. */
+static size_t visited(enum tool_call_format format, const char *unit, size_t n, bool in_reasoning)
+{
+    struct str text = STR_INIT;
+    struct parsed_reply r;
+    size_t bytes;
+
+    while (text.len < n)
+        str_puts(&text, unit);
+    assert_int_equal(tool_calls_parse(format, text.data, text.len, in_reasoning, NULL, &r, NULL),
+                     STATUS_OK);
+    bytes = r.visited;
+    parsed_reply_deinit(&r);
+    str_deinit(&text);
+    return bytes;
+}
+
+/* A megabyte of tags takes a few passes, not one for each tag. */
 static void test_walls_of_tags(void **state)
 {
-    static const char *const units[] = {"<think>",
-                                        "</think>",
-                                        "<tool_call>",
-                                        "</tool_call>",
-                                        "<",
-                                        "<function=",
-                                        "<tool_call>{",
-                                        "<parameter=a>",
-                                        "<tool_call><function=a><parameter=b></parameter>x"};
-    const int64_t before = seams_mono_us(seams_real());
+    static const char *const units[] = {
+        "<think>",
+        "</think>",
+        "<tool_call>",
+        "</tool_call>",
+        "<",
+        "<function=",
+        "<function=a>",
+        "</function>",
+        "<tool_call>{",
+        "<tool_call>{\"",
+        "<tool_call>{\"a\":\"",
+        "\"<tool_call>{\"",
+        "<think><tool_call>{\"name\":\"",
+        "<parameter=",
+        "<parameter=a>",
+        "<parameter a=",
+        "</parameter>",
+        "<tool_call><function=a>",
+        "<tool_call><function=a><parameter=b>",
+        "<tool_call><function=a><parameter=b></parameter>x",
+        "<tool_call><function=a><parameter=b></parameter>x</function>",
+        "<tool_call><function=a><parameter=b></parameter>x</function>y",
+        "<think><function=a><parameter=b>",
+        "words and more words, a long answer. ",
+    };
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(units); i++)
-        for (int format = TOOL_CALLS_NONE; format <= TOOL_CALLS_XML; format++) {
-            struct str text = STR_INIT;
-            struct parsed_reply r;
+        for (int format = TOOL_CALLS_NONE; format <= TOOL_CALLS_XML; format++)
+            for (int thinking = 0; thinking < 2; thinking++) {
+                const size_t small =
+                    visited((enum tool_call_format)format, units[i], 32768, thinking);
+                const size_t large =
+                    visited((enum tool_call_format)format, units[i], 1048576, thinking);
 
-            while (text.len < 1u << 20)
-                str_puts(&text, units[i]);
-            assert_int_equal(tool_calls_parse((enum tool_call_format)format, text.data, text.len,
-                                              false, NULL, &r, NULL),
-                             STATUS_OK);
-            parsed_reply_deinit(&r);
-            str_deinit(&text);
-        }
-    assert_true(seams_mono_us(seams_real()) - before < 20000000);
+                if (large > 36 * small || large > 20 * (size_t)1048576)
+                    fail_msg("\"%s\", format %d: %zu bytes seen in 32 KiB, %zu in 1 MiB", units[i],
+                             format, small, large);
+            }
 }
 
 static void test_bad_bytes(void **state)
@@ -357,6 +503,8 @@ int main(void)
         cmocka_unit_test(test_hermes),
         cmocka_unit_test(test_xml),
         cmocka_unit_test(test_calls_stay_text_without_a_format),
+        cmocka_unit_test(test_calls_in_thoughts),
+        cmocka_unit_test(test_words_about_arguments),
         cmocka_unit_test(test_too_many_calls),
         cmocka_unit_test(test_walls_of_tags),
         cmocka_unit_test(test_bad_bytes),

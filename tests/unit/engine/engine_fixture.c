@@ -73,7 +73,7 @@ struct model_session *bed_session(struct bed *b)
     struct error err = ERROR_INIT;
     struct model_session *s;
 
-    if (b->model->ops->session_open(b->model, &s, &err))
+    if (b->model->ops->session_open(b->model, NULL, &s, &err))
         fail_msg("%s", err.message);
     return s;
 }

@@ -168,7 +168,7 @@ static void prefix_hit_counts_and_agrees(void **state)
         assert_same_reply(&a, &p->want[last]);
         /* All full pages but the one with the last id. */
         assert_int_equal(
-            a.call.cached_tokens,
+            a.call.usage.cached,
             round == 0 ? 0 : (cases[last].n_prompt - 1) / KV_PAGE_TOKENS * KV_PAGE_TOKENS);
         bed_end(&b, s);
     }

@@ -308,9 +308,10 @@ static void sessions_have_a_limit(void **state)
     bed_open(&b, &o);
     s[0] = bed_session(&b);
     s[1] = bed_session(&b);
-    assert_int_equal(b.model->ops->session_open(b.model, &more, &err), STATUS_LIMIT);
+    assert_int_equal(b.model->ops->session_open(b.model, NULL, &more, &err), STATUS_LIMIT);
     bed_end(&b, s[0]);
-    while (b.model->ops->session_open(b.model, &more, &err)) /* the engine's thread frees it soon */
+    while (b.model->ops->session_open(b.model, NULL, &more,
+                                      &err)) /* the engine's thread frees it soon */
         usleep(100);
     bed_end(&b, more);
     bed_close(&b); /* s[1] is freed with the engine */
@@ -403,7 +404,7 @@ static void new_weights_kill_old_keys(void **state)
     bed_wait(&b, 2);
     assert_same_reply(&a, &cold);
     assert_same_reply(&c, &cold);
-    assert_int_equal(a.call.cached_tokens, 0); /* c may find pages that a computed just now */
+    assert_int_equal(a.call.usage.cached, 0); /* c may find pages that a computed just now */
     bed_end(&b, s);
     bed_end(&b, t);
     bed_close(&b);

@@ -124,6 +124,29 @@ static void ids_end_a_reply(void **state)
     assert_int_equal(ends_after(&spec, reply, 4), -1);
 }
 
+static void what_is_shown_ends_before_a_text(void **state)
+{
+    static const struct {
+        const char *reply, *text[2];
+        size_t cut, held;
+    } cases[] = {
+        {"abc;d", {";", NULL}, 3, 0},    {"abc", {";", NULL}, 3, 0},    {"", {";", NULL}, 0, 0},
+        {"ab;;", {";;", NULL}, 2, 1},    {"ab", {"bcd", NULL}, 2, 1},   {"abc", {"bcd", "c"}, 2, 2},
+        {"xabcd", {"bc", "abcd"}, 1, 0}, {"aaa", {"aaaa", NULL}, 3, 3}, {"b", {"bcd", "bx"}, 1, 1},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const size_t n = strlen(cases[i].reply);
+        const int32_t n_text = cases[i].text[1] ? 2 : 1;
+
+        assert_int_equal(stop_text_cut(cases[i].reply, n, cases[i].text, n_text), cases[i].cut);
+        assert_int_equal(stop_text_held(cases[i].reply, n, cases[i].text, n_text), cases[i].held);
+        assert_int_equal(stop_text_cut(cases[i].reply, n, NULL, 0), n);
+        assert_int_equal(stop_text_held(cases[i].reply, n, NULL, 0), 0);
+    }
+}
+
 static void what_cannot_be_used_is_named(void **state)
 {
     char longest[STOP_MAX_TEXT_BYTES + 2];
@@ -160,6 +183,7 @@ int main(void)
         cmocka_unit_test(texts_across_tokens),
         cmocka_unit_test(as_a_plain_search_finds_them),
         cmocka_unit_test(ids_end_a_reply),
+        cmocka_unit_test(what_is_shown_ends_before_a_text),
         cmocka_unit_test(what_cannot_be_used_is_named),
     };
 

@@ -5,8 +5,8 @@
  */
 #include "tests/unit/environments/ledger_play.h"
 
+#include "runtime/base/schema.h"
 #include "tools/environments/env_tools.h"
-#include "tools/schema.h"
 
 static void environments_are_listed(void **state)
 {
@@ -161,7 +161,7 @@ static void tools_are_in_the_registry(void **state)
     struct tool_registry *r = NULL;
     struct tool *t;
     struct json *args;
-    struct tool_call call;
+    struct tool_call *call;
     char *text;
 
     (void)state;
@@ -173,13 +173,13 @@ static void tools_are_in_the_registry(void **state)
     assert_int_equal(t->effect, EFFECT_NONE);
     args = jv_object();
     jv_set_string(args, "key", "a");
-    call = (struct tool_call){.tool = t, .arguments = args};
-    tool_call_start(&call);
-    assert_int_equal(call.outcome, TOOL_ERROR);
-    text = jv_dump(call.result);
+    call = tool_call_new(&(struct tool_call_spec){.tool = t, .arguments = args});
+    tool_call_start(call);
+    assert_int_equal(call->outcome, TOOL_ERROR);
+    text = jv_dump(call->result.value);
     assert_non_null(strstr(text, "episode of the environment ledger"));
     free(text);
-    tool_call_deinit(&call);
+    tool_call_free(call);
     jv_unref(args);
     tool_registry_free(r);
 }

@@ -10,7 +10,7 @@
 
 #include "runtime/base/memory.h"
 
-#include "tools/schema.h"
+#include "runtime/base/schema.h"
 
 /* Length in tokens of the embedded vocabulary: its words one each, all else a byte each. */
 static int32_t n_tokens(const char *text)

@@ -145,7 +145,7 @@ static void ask(struct model *m, struct mailbox *box, const char *path, struct m
     struct error err = ERROR_INIT;
     struct model_session *s;
 
-    assert_int_equal(m->ops->session_open(m, &s, &err), STATUS_OK);
+    assert_int_equal(m->ops->session_open(m, NULL, &s, &err), STATUS_OK);
     memset(c, 0, sizeof(*c));
     c->reply = box;
     c->session = s;

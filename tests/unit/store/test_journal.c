@@ -308,7 +308,7 @@ static void test_waits_are_answered(void **state)
 
 static bool see_status(void *ctx, const struct run_row *row)
 {
-    (void)snprintf(ctx, 32, "%s%s", row->status, row->owned ? " owned" : "");
+    (void)snprintf(ctx, 32, "%s%s", run_status_word(row->status), row->owned ? " owned" : "");
     return true;
 }
 
@@ -338,14 +338,14 @@ static void test_cancelling(void **state)
     expect_status(f, uuid, "running owned");
     assert_ok(run_poll_cancelled(r, &cancelled, why));
     assert_true(cancelled);
-    run_set_status(r, "cancelled", NULL, "by request");
+    run_set_status(r, RUN_CANCELLED, NULL, "by request");
     run_close(r);
     expect_status(f, uuid, "cancelled");
     assert_int_equal(store_cancel(f->store, uuid, &err), STATUS_INVALID);
     r = fixture_run(f->store);
     memcpy(uuid, run_uuid(r), sizeof(uuid));
     run_close(r);
-    expect_status(f, uuid, "running");
+    expect_status(f, uuid, "interrupted");
     assert_ok(store_cancel(f->store, uuid, why)); /* nobody is there: it ends at once */
     expect_status(f, uuid, "cancelled");
     assert_ok(store_check(f->store, &STR_INIT, why));

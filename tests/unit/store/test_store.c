@@ -54,7 +54,7 @@ static void test_files_of_others_are_untouched(void **state)
         enum status status;
         const char *words;
     } cases[] = {
-        {63, 2, STATUS_CONFIG, "newer version"},   {63, 0, STATUS_CONFIG, "unknown store version"},
+        {63, 3, STATUS_CONFIG, "newer version"},   {63, 0, STATUS_CONFIG, "unknown store version"},
         {60, 1, STATUS_CONFIG, "newer version"},   {71, 'x', STATUS_CONFIG, "another program"},
         {0, 'x', STATUS_CONFIG, "not a database"},
     };

@@ -110,7 +110,7 @@ static bool hash_episode(void *ctx, const struct episode_row *e)
 
 static bool hash_run(void *ctx, const struct run_row *r)
 {
-    str_printf(ctx, "%s %s %s %s ", r->uuid, r->kind, r->name, r->status);
+    str_printf(ctx, "%s %s %s %s ", r->uuid, r->kind, r->name, run_status_word(r->status));
     if (r->config)
         jv_write(r->config, 0, ctx);
     return true;

@@ -63,8 +63,8 @@ static bool list_run(void *ctx, const struct run_row *r)
     size_t n = strlen(l->text);
 
     (void)snprintf(l->text + n, sizeof(l->text) - n, "%s:%s:%lld:%lld:%lld:%s%s ", r->name,
-                   r->status, (long long)r->n_steps, (long long)r->tok_in, (long long)r->tok_out,
-                   jv_get_string(r->output, "-"), r->owned ? ":owned" : "");
+                   run_status_word(r->status), (long long)r->n_steps, (long long)r->tok_in,
+                   (long long)r->tok_out, jv_get_string(r->output, "-"), r->owned ? ":owned" : "");
     return --l->stop_after != 0;
 }
 
@@ -90,22 +90,22 @@ static void test_runs(void **state)
     fixture_finish(a, "m", 0, STEP_OK, "1");
     fixture_intend(a, "t", 0, EFFECT_NONE, NULL); /* a tool: its tokens do not count */
     fixture_finish(a, "t", 0, STEP_OK, "1");
-    run_set_status(a, "ok", output, NULL);
+    run_set_status(a, RUN_OK, output, NULL);
     jv_unref(output);
-    memcpy(uuid, run_uuid(a), sizeof(uuid));
     run_close(a);
-    run_set_status(b, "waiting", NULL, NULL);
+    memcpy(uuid, run_uuid(b), sizeof(uuid));
+    run_set_status(b, RUN_WAITING, NULL, NULL);
     assert_ok(journal_sync(b, why));
-    assert_ok(query_runs(q, NULL, 0, list_run, &l, why));
+    assert_ok(query_runs(q, 0, 0, list_run, &l, why));
     assert_string_equal(l.text, "b:waiting:0:0:0:-:owned a:ok:2:12:34:done ");
     l = (struct list){.text = ""};
-    assert_ok(query_runs(q, "ok", 0, list_run, &l, why));
+    assert_ok(query_runs(q, RUN_STATUS_BIT(RUN_OK), 0, list_run, &l, why));
     assert_string_equal(l.text, "a:ok:2:12:34:done ");
     l = (struct list){.text = "", .stop_after = 1};
-    assert_ok(query_runs(q, NULL, 0, list_run, &l, why));
+    assert_ok(query_runs(q, 0, 0, list_run, &l, why));
     assert_string_equal(l.text, "b:waiting:0:0:0:-:owned ");
     l = (struct list){.text = ""};
-    assert_ok(query_runs(q, NULL, INT64_MAX, list_run, &l, why));
+    assert_ok(query_runs(q, 0, INT64_MAX, list_run, &l, why));
     assert_string_equal(l.text, "");
     store_reader_close(q);
     run_close(b);
@@ -192,12 +192,12 @@ static void test_waits(void **state)
     struct json *p = jv_string("sure?");
     struct list l = {.text = ""};
 
-    journal_wait(r, "a", 0, "human", p, 99);
+    journal_wait(r, "a", 0, "human", p, INT64_C(9999999999999));
     journal_wait(r, "b", 1, "timer", NULL, 0);
     assert_ok(journal_sync(r, why));
     assert_ok(store_answer(f->store, run_uuid(r), "a", p, why));
     assert_ok(query_waits(q, run_uuid(r), list_wait, &l, why));
-    assert_string_equal(l.text, "a@0:human:sure?:99:sure? b@1:timer::0:open ");
+    assert_string_equal(l.text, "a@0:human:sure?:9999999999999:sure? b@1:timer::0:open ");
     jv_unref(p);
     store_reader_close(q);
     run_close(r);

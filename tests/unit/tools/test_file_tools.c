@@ -10,9 +10,11 @@
 
 #include <cmocka.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tools/part_file.h"
 #include "tools/registry.h"
 
 #define SECRET "the marker that must never be read"
@@ -93,13 +96,14 @@ static int tear_down(void **state)
 static char *call_with(struct world *w, const char *tool, struct json *adopt_args,
                        enum tool_outcome *outcome)
 {
-    struct tool_call c = {.tool = tool_registry_find(w->r, tool), .arguments = adopt_args};
+    struct tool_call *c = tool_call_new(
+        &(struct tool_call_spec){.tool = tool_registry_find(w->r, tool), .arguments = adopt_args});
     char *text;
 
-    tool_call_start(&c);
-    *outcome = c.outcome;
-    text = jv_dump(c.result);
-    tool_call_deinit(&c);
+    tool_call_start(c);
+    *outcome = c->outcome;
+    text = jv_dump(c->result.value);
+    tool_call_free(c);
     jv_unref(adopt_args);
     return text;
 }
@@ -353,6 +357,128 @@ static void a_failed_write_leaves_the_old_file(void **state)
                   "{\"name\":\"dir\",\"type\":\"directory\"}],\"more\":false}");
 }
 
+/* How many names there are below dir, folders too. */
+static int n_below(const char *dir)
+{
+    struct dirent *e;
+    DIR *d = opendir(dir);
+    int n = 0;
+
+    assert_non_null(d);
+    while ((e = readdir(d)) != NULL) {
+        char path[256];
+
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+            continue;
+        n++;
+        path_in(path, dir, e->d_name);
+        if (e->d_type == DT_DIR)
+            n += n_below(path);
+    }
+    closedir(d);
+    return n;
+}
+
+static void nothing_is_made_for_a_refused_path(void **state)
+{
+    char wide[300], deep[5000];
+    const char *const paths[] = {"new/../a.txt", "new/more/../../../x",
+                                 "new/",         "new/more/..",
+                                 "new/more/.",   wide,
+                                 deep,           "/new/x",
+                                 "a.txt/new/x",  "dir/new/../x"};
+    struct world *w = *state;
+    int before = n_below(w->root);
+
+    (void)snprintf(wide, sizeof(wide), "new/%0260d/x", 0);
+    (void)snprintf(deep, sizeof(deep), "new/%04900d", 0);
+    for (size_t i = 0; i < sizeof(deep) - 8; i++)
+        if (i % 100 == 50 && deep[i] == '0')
+            deep[i] = '/';
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        assert_answer(w, "write_file", paths[i], "error");
+        assert_int_equal(n_below(w->root), before);
+    }
+}
+
+static void a_failed_write_leaves_no_folders(void **state)
+{
+    struct world *w = *state;
+    struct seams seams = *seams_real();
+    struct tool_registry_options o = {.root = w->root, .seams = &seams};
+    struct error err = ERROR_INIT;
+    int before = n_below(w->root);
+
+    seams.file.write_all = full_disk;
+    tool_registry_free(w->r);
+    assert_int_equal(tool_registry_new(&o, &w->r, &err), STATUS_OK);
+    assert_answer(w, "write_file", "new/more/./last/x.txt", "error");
+    assert_answer(w, "write_file", "dir/new/x.txt", "error");
+    assert_int_equal(n_below(w->root), before);
+}
+
+static int die_writing(void *ctx, int fd, const void *bytes, size_t n)
+{
+    (void)ctx;
+    (void)fd;
+    (void)bytes;
+    (void)n;
+    kill(getpid(), SIGKILL);
+    return 0;
+}
+
+/* Killed in the midst of a write: the next start removes what it left, and nothing else. */
+static void what_a_killed_write_left_is_swept(void **state)
+{
+    static const char *const others[] = {".troupe-0123456789abcdef.part2", ".troupe-0123.part",
+                                         ".0123456789abcdef.part",
+                                         "x.troupe-0123456789abcdef.part"};
+    struct world *w = *state;
+    struct tool_registry_options o = {.root = w->root, .seams = seams_real()};
+    struct error err = ERROR_INIT;
+    char path[256], held[PART_FILE_NAME];
+    int before, how, root, fd = -1;
+
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        put(w->root, others[i], "mine", 4);
+    path_in(path, w->root, ".troupe-00000000000000aa.part");
+    assert_int_equal(symlink("a.txt", path), 0);
+    path_in(path, w->root, ".troupe-00000000000000bb.part");
+    assert_int_equal(mkdir(path, 0755), 0);
+    before = n_below(w->root);
+    for (int i = 0; i < 3; i++) {
+        pid_t child = fork();
+
+        if (child == 0) {
+            struct seams seams = *seams_real();
+            enum tool_outcome outcome;
+
+            seams.file.write_all = die_writing;
+            o.seams = &seams;
+            tool_registry_free(w->r);
+            if (tool_registry_new(&o, &w->r, &err))
+                _exit(1);
+            free(call_path(w, "write_file", i == 1 ? "dir/c.txt" : "c.txt", &outcome));
+            _exit(2);
+        }
+        assert_int_equal(waitpid(child, &how, 0), child);
+        assert_true(WIFSIGNALED(how));
+    }
+    assert_int_equal(n_below(w->root), before + 1); /* each start swept what the one before left */
+    root = open(w->root, O_RDONLY | O_DIRECTORY);
+    assert_int_equal(part_file_open(seams_real(), root, held, &fd, &err), STATUS_OK);
+    tool_registry_free(w->r);
+    assert_int_equal(tool_registry_new(&o, &w->r, &err), STATUS_OK);
+    assert_int_equal(n_below(w->root), before + 1); /* ours alone, which somebody holds */
+    path_in(path, w->root, held);
+    assert_int_equal(access(path, F_OK), 0);
+    close(fd);
+    close(root);
+    tool_registry_free(w->r);
+    assert_int_equal(tool_registry_new(&o, &w->r, &err), STATUS_OK);
+    assert_int_equal(n_below(w->root), before);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -364,6 +490,9 @@ int main(void)
         FILES(only_regular_files_are_read),
         FILES(a_parent_swapped_for_a_link_lets_nothing_out),
         FILES(a_failed_write_leaves_the_old_file),
+        FILES(nothing_is_made_for_a_refused_path),
+        FILES(a_failed_write_leaves_no_folders),
+        FILES(what_a_killed_write_left_is_swept),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/base/schema.h"
 #include "tools/registry.h"
-#include "tools/schema.h"
 
 static struct tool_registry *new_registry(const char *root)
 {
@@ -31,17 +31,18 @@ static char *call(struct tool_registry *r, const char *name, const char *argumen
 {
     struct error err = ERROR_INIT;
     struct json *args = NULL;
-    struct tool_call c = {.tool = tool_registry_find(r, name)};
+    struct tool_call *c;
     char *text;
 
-    assert_non_null(c.tool);
+    assert_non_null(tool_registry_find(r, name));
     if (arguments)
         assert_int_equal(jv_parse(arguments, strlen(arguments), "a", &args, &err), STATUS_OK);
-    c.arguments = args;
-    tool_call_start(&c);
-    *outcome = c.outcome;
-    text = jv_dump(c.result);
-    tool_call_deinit(&c);
+    c = tool_call_new(
+        &(struct tool_call_spec){.tool = tool_registry_find(r, name), .arguments = args});
+    tool_call_start(c);
+    *outcome = c->outcome;
+    text = jv_dump(c->result.value);
+    tool_call_free(c);
     jv_unref(args);
     return text;
 }
@@ -185,34 +186,202 @@ static enum status adopt_slow(struct tool_registry *r, struct slow *s, const cha
     return st ? st : tool_registry_adopt(r, t, err);
 }
 
+static struct tool_call *slow_call(struct tool_registry *r, struct slow *s)
+{
+    return tool_call_new(&(struct tool_call_spec){
+        .tool = tool_registry_find(r, "slow"), .done = slow_done, .caller = s});
+}
+
 static void calls_finish_when_they_like(void **state)
 {
     struct tool_registry *r = new_registry(NULL);
     struct error err = ERROR_INIT;
     struct slow s = {0};
-    struct tool_call c;
+    struct tool_call *c;
 
     (void)state;
     assert_int_equal(adopt_slow(r, &s, "slow", "{}", &err), STATUS_OK);
-    c = (struct tool_call){.tool = tool_registry_find(r, "slow"), .done = slow_done, .caller = &s};
-    tool_call_start(&c);
+    c = slow_call(r, &s);
+    tool_call_start(c);
     assert_int_equal(s.done, 0);
-    assert_ptr_equal(s.waiting, &c);
-    tool_call_finish(&c, TOOL_OK, jv_int(7));
+    assert_ptr_equal(s.waiting, c);
+    tool_call_finish(c, TOOL_OK, jv_int(7));
     assert_int_equal(s.done, 1);
-    assert_int_equal(jv_get_int(c.result, 0), 7);
-    tool_call_deinit(&c);
-    tool_call_start(&c);
-    tool_call_cancel(&c);
+    assert_int_equal(jv_get_int(c->result.value, 0), 7);
+    tool_call_free(c);
+    c = slow_call(r, &s);
+    tool_call_start(c);
+    tool_call_cancel(c);
     assert_int_equal(s.cancelled, 1);
     assert_int_equal(s.done, 2);
-    assert_int_equal(c.outcome, TOOL_CANCELLED);
-    tool_call_deinit(&c);
-    /* A tool without a cancel is left alone. */
-    c = (struct tool_call){.tool = tool_registry_find(r, "echo")};
-    tool_call_cancel(&c);
+    assert_int_equal(c->outcome, TOOL_CANCELLED);
+    tool_call_cancel(c); /* it has ended */
+    assert_int_equal(s.cancelled, 1);
+    tool_call_free(c);
+    /* One that nobody waits for goes when the tool finishes it. */
+    c = slow_call(r, &s);
+    tool_call_start(c);
+    tool_call_free(c);
     tool_registry_free(r);
+    assert_int_equal(s.freed, 0);
+    tool_call_finish(s.waiting, TOOL_OK, jv_int(8));
+    assert_int_equal(s.done, 2);
     assert_int_equal(s.freed, 1);
+}
+
+/* A name that is taken away: what is in flight ends, what begins is refused, and the tool lives as
+ * long as somebody holds it. */
+static void a_retired_tool_starts_no_call(void **state)
+{
+    struct tool_registry *r = new_registry(NULL);
+    struct slow s = {0};
+    struct tool *t;
+    struct tool_call *before, *after;
+    uint64_t generation;
+
+    (void)state;
+    assert_int_equal(adopt_slow(r, &s, "slow", "{}", NULL), STATUS_OK);
+    generation = tool_registry_generation(r);
+    t = tool_ref(tool_registry_find(r, "slow")); /* a list's */
+    before = slow_call(r, &s);
+    after = slow_call(r, &s);
+    tool_call_start(before);
+    tool_registry_retire(r, t);
+    assert_true(tool_registry_generation(r) > generation);
+    assert_null(tool_registry_find(r, "slow"));
+    assert_int_equal(tool_registry_size(r), 2);
+    tool_call_start(after);
+    assert_int_equal(after->outcome, TOOL_ERROR);
+    assert_true(after->not_retryable);
+    assert_string_equal(jv_get_string(jv_get(after->result.value, "error"), ""),
+                        "test no longer offers the tool slow");
+    tool_call_finish(before, TOOL_OK, NULL);
+    assert_int_equal(before->outcome, TOOL_OK);
+    tool_call_free(after);
+    tool_call_free(before);
+    assert_int_equal(s.freed, 0);
+    tool_unref(t);
+    assert_int_equal(s.freed, 1);
+    assert_int_equal(adopt_slow(r, &s, "slow", "{}", NULL), STATUS_OK); /* the name is free */
+    tool_registry_free(r);
+    assert_int_equal(s.freed, 2);
+}
+
+static struct tool *update_slow(struct tool_registry *r, struct slow *s, const char *schema)
+{
+    struct tool_declaration d = {
+        .name = "slow", .description = "waits", .source = "test", .input_schema = schema};
+    struct tool *t = NULL, *now = NULL;
+
+    assert_int_equal(tool_new(&d, &slow_ops, s, &t, NULL), STATUS_OK);
+    assert_int_equal(tool_registry_update(r, t, &now, NULL), STATUS_OK);
+    return now;
+}
+
+static void a_list_that_is_heard_again_changes_only_what_changed(void **state)
+{
+    struct tool_registry *r = new_registry(NULL);
+    struct slow s = {0};
+    struct tool *first = update_slow(r, &s, "{\"type\":\"object\"}");
+    uint64_t generation = tool_registry_generation(r);
+    struct tool *now;
+
+    (void)state;
+    for (int i = 0; i < 10000; i++)
+        assert_ptr_equal(update_slow(r, &s, "{ \"type\" : \"object\" }"), first);
+    assert_int_equal(s.freed, 10000);
+    assert_int_equal(tool_registry_size(r), 3);
+    assert_int_equal(tool_registry_generation(r), generation);
+    now = update_slow(r, &s, "{}");
+    assert_int_equal(s.freed, 10001); /* nobody held the first */
+    assert_ptr_equal(tool_registry_find(r, "slow"), now);
+    assert_int_equal(tool_registry_size(r), 3);
+    assert_true(tool_registry_generation(r) > generation);
+    tool_registry_free(r);
+}
+
+/* Schemas that are given parsed, and those of others. */
+static void foreign_schemas_do_not_cost_the_tool(void **state)
+{
+    struct tool_registry *r = new_registry(NULL);
+    struct slow s = {0};
+    struct error err = ERROR_INIT;
+    struct json *schema = NULL, *shown;
+    const char *text =
+        "{\"type\":\"object\",\"properties\":{\"n\":{\"type\":\"integer\"}},"
+        "\"patternProperties\":{\"^x\":{}},\"additionalProperties\":false,\"if\":{}}";
+    struct tool_declaration d = {.name = "slow", .description = "waits", .source = "test"};
+    struct tool *t = NULL;
+
+    (void)state;
+    assert_int_equal(jv_parse(text, strlen(text), "s", &schema, &err), STATUS_OK);
+    d.input = schema;
+    assert_int_equal(tool_new(&d, &slow_ops, &s, &t, &err), STATUS_UNSUPPORTED);
+    d.foreign = true;
+    assert_int_equal(tool_new(&d, &slow_ops, &s, &t, &err), STATUS_OK);
+    assert_int_equal(tool_registry_adopt(r, t, &err), STATUS_OK);
+    shown = tool_json(t);
+    assert_true(jv_equal(jv_get(jv_get(shown, "function"), "parameters"), schema));
+    jv_unref(shown);
+    assert_call(r, "slow", "{\"n\":\"one\"}", TOOL_ERROR,
+                "{\"error\":\"arguments.n: expected integer, got string \\\"one\\\"\"}");
+    {
+        struct tool_call *c;
+        struct json *args = jv_object();
+
+        jv_set_int(args, "x1", 1);
+        c = tool_call_new(&(struct tool_call_spec){.tool = t, .arguments = args});
+        tool_call_start(c);
+        assert_ptr_equal(s.waiting, c); /* it may know patterns that we do not */
+        tool_call_finish(c, TOOL_OK, NULL);
+        tool_call_free(c);
+        jv_unref(args);
+    }
+    jv_unref(schema);
+    tool_registry_free(r);
+}
+
+static void what_a_tool_promises_is_checked(void **state)
+{
+    static const struct {
+        const char *value;
+        enum tool_outcome outcome;
+        const char *words;
+    } cases[] = {
+        {"{\"n\":1}", TOOL_OK, NULL},
+        {"{\"n\":\"1\"}", TOOL_ERROR,
+         "slow gave a result that it does not declare: result.n: expected integer, got string "
+         "\"1\""},
+        {"{}", TOOL_ERROR,
+         "slow gave a result that it does not declare: result: missing required field \"n\" "
+         "(integer)"},
+    };
+    struct slow s = {0};
+    struct tool_declaration d = {.name = "slow",
+                                 .description = "waits",
+                                 .source = "test",
+                                 .input_schema = "{}",
+                                 .output_schema = "{\"required\":[\"n\"],\"properties\":{\"n\":{"
+                                                  "\"type\":\"integer\"}}}"};
+    struct tool *t = NULL;
+
+    (void)state;
+    assert_int_equal(tool_new(&d, &slow_ops, &s, &t, NULL), STATUS_OK);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct tool_call *c = tool_call_new(&(struct tool_call_spec){.tool = t});
+        struct json *v = NULL;
+
+        assert_int_equal(jv_parse(cases[i].value, strlen(cases[i].value), "v", &v, NULL),
+                         STATUS_OK);
+        tool_call_start(c);
+        tool_call_finish(c, TOOL_OK, v);
+        assert_int_equal(c->outcome, cases[i].outcome);
+        if (cases[i].words)
+            assert_string_equal(jv_get_string(jv_get(c->result.value, "error"), ""),
+                                cases[i].words);
+        tool_call_free(c);
+    }
+    tool_unref(t);
 }
 
 static void what_the_registry_refuses_it_frees(void **state)
@@ -251,6 +420,10 @@ int main(void)
         cmocka_unit_test(arguments_are_checked_first),
         cmocka_unit_test(a_tool_shows_itself_to_a_chat_template),
         cmocka_unit_test(calls_finish_when_they_like),
+        cmocka_unit_test(a_retired_tool_starts_no_call),
+        cmocka_unit_test(a_list_that_is_heard_again_changes_only_what_changed),
+        cmocka_unit_test(foreign_schemas_do_not_cost_the_tool),
+        cmocka_unit_test(what_a_tool_promises_is_checked),
         cmocka_unit_test(what_the_registry_refuses_it_frees),
     };
 

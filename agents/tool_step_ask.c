@@ -1,0 +1,313 @@
+/* tool_step_ask.c - the questions of a call: of its tool, and whether its effect happened.
+ *
+ * The first question about an effect stands under the step's own path, later ones (after a repeat
+ * that was interrupted again) under PATH/effect:N. One that was acted upon leaves a step there, so
+ * that its answer counts once. Questions of the tool stand under PATH/ask:N.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <assert.h>
+#include <string.h>
+
+#include "agents/tool_step_state.h"
+#include "runtime/base/memory.h"
+
+#define ASK_MS ((int64_t)7 * 24 * 3600 * 1000)
+
+static void set_asking(struct tool_step *s, bool asking, int64_t due_ms)
+{
+    if (s->spec.asking && !s->left)
+        s->spec.asking(s->spec.ctx, s, asking, due_ms);
+}
+
+void tool_step_drop_question(struct tool_step *s)
+{
+    jv_unref(s->answer);
+    s->answer = NULL;
+    if (!s->question)
+        return;
+    question_close(s->question);
+    s->question = NULL;
+    jv_unref(s->prompt);
+    s->prompt = NULL;
+    set_asking(s, false, 0);
+}
+
+/* So that whoever takes the run up again knows what for. */
+static void record_waiting(struct tool_step *s, const char *what)
+{
+    struct json *out = jv_object();
+
+    jv_set_string(out, "asks", what);
+    journal_finish(
+        s->spec.run,
+        &(struct step_result){
+            .path = s->spec.path, .attempt = s->spec.attempt, .state = STEP_WAITING, .out = out});
+    s->recorded_waiting = true;
+    jv_unref(out);
+}
+
+static void put(struct tool_step *s, const char *path, int32_t attempt, const char *kind,
+                int64_t deadline_ms, question_answered answered)
+{
+    s->question = question_open(&(struct question_spec){.run = s->spec.run,
+                                                        .path = path,
+                                                        .attempt = attempt,
+                                                        .kind = kind,
+                                                        .prompt = s->prompt,
+                                                        .deadline_ms = deadline_ms,
+                                                        .loop = s->spec.loop,
+                                                        .seams = s->spec.seams},
+                                answered, s);
+}
+
+/* ---- did it happen? */
+
+static void effect_path(const struct tool_step *s, int32_t i, struct str *out)
+{
+    str_clear(out);
+    str_printf(out, "%s/effect:%d", str_cstr(&s->base), (int)i);
+}
+
+/* The answer has been acted upon: the next time is another question. */
+static void use_up(struct tool_step *s, const struct json *answer, enum step_state state)
+{
+    struct str path = STR_INIT;
+
+    effect_path(s, s->n_asked, &path);
+    journal_intend(s->spec.run, &(struct step_intent){.path = str_cstr(&path), .kind = "question"});
+    journal_finish(s->spec.run,
+                   &(struct step_result){.path = str_cstr(&path), .state = state, .out = answer});
+    str_deinit(&path);
+    s->n_asked++;
+}
+
+/* Counts those that were used up. */
+static enum status find_turn(struct tool_step *s, struct error *err)
+{
+    struct step_record rec;
+    struct str path = STR_INIT;
+    bool found = true;
+    enum status st = STATUS_OK;
+
+    while (!st && found) {
+        effect_path(s, s->n_asked, &path);
+        st = journal_find(s->spec.run, str_cstr(&path), &found, &rec, err);
+        if (!st && found) {
+            step_record_deinit(&rec);
+            s->n_asked++;
+        }
+    }
+    str_deinit(&path);
+    return st;
+}
+
+static void on_word(void *ctx, const struct json *answer, const struct error *err)
+{
+    struct tool_step *s = ctx;
+    const char *word = jv_get_string(answer, "fail");
+    struct json *out;
+
+    if (err) {
+        tool_step_fail(s, err->status, err);
+        return;
+    }
+    if (answer && !question_takes(s->prompt, answer)) {
+        use_up(s, answer, STEP_REJECTED);
+        tool_step_drop_question(s);
+        tool_step_ask_person(s);
+        return;
+    }
+    if (strcmp(word, "repeat") == 0) {
+        use_up(s, answer, STEP_OK);
+        tool_step_drop_question(s);
+        tool_step_call(s);
+        return;
+    }
+    s->result.assumed = strcmp(word, "done") == 0;
+    out = jv_object();
+    if (s->result.assumed) {
+        jv_set_bool(out, "ok", true);
+        tool_step_end(s, STEP_OK, out, NULL);
+    } else {
+        s->result.not_retryable = true;
+        jv_set_string(out, "error", "the call was given up");
+        tool_step_end(s, STEP_ERROR, out, "the call was given up");
+    }
+}
+
+static struct json *effect_prompt(const struct tool_step *s)
+{
+    static const char *const options[] = {"done", "repeat", "fail"};
+    struct json *prompt = jv_object(), *list = jv_array();
+    struct str text = STR_INIT;
+
+    str_printf(&text,
+               "The call of %s in step %s may have taken effect, or not. done: it has, go on "
+               "without its result; repeat: it has not, call again; fail: give up.",
+               s->spec.tool->name, s->spec.path);
+    jv_set_string(prompt, "text", str_cstr(&text));
+    for (size_t i = 0; i < ARRAY_LEN(options); i++)
+        jv_append_adopt(list, jv_string(options[i]));
+    jv_set_adopt(prompt, "options", list);
+    jv_set_string(prompt, "default", "fail");
+    jv_set_string(prompt, "tool", s->spec.tool->name);
+    if (s->spec.arguments)
+        jv_set_adopt(prompt, "arguments", jv_ref(s->spec.arguments));
+    str_deinit(&text);
+    return prompt;
+}
+
+void tool_step_ask_person(struct tool_step *s)
+{
+    int64_t from = s->spec.started_ms > 0 ? s->spec.started_ms : seams_wall_ms(s->spec.seams);
+    struct error err = ERROR_INIT;
+    struct str path = STR_INIT;
+
+    if (find_turn(s, &err)) {
+        tool_step_fail(s, err.status, &err);
+        return;
+    }
+    if (s->state != TOOL_STEP_UNCERTAIN)
+        tool_step_move(s, TOOL_STEP_UNCERTAIN);
+    s->prompt = effect_prompt(s);
+    effect_path(s, s->n_asked, &path);
+    record_waiting(s, "effect");
+    put(s, s->n_asked ? str_cstr(&path) : s->spec.path, s->n_asked ? 0 : s->spec.attempt, "effect",
+        from + ASK_MS, on_word);
+    str_deinit(&path);
+    set_asking(s, true, from + ASK_MS);
+    question_look(s->question); /* it may have been asked before, and answered since */
+}
+
+/* ---- of the tool */
+
+static void give_answer(struct tool_step *s)
+{
+    void (*answered)(struct tool_call *, const struct json *) = s->answered;
+    struct json *answer = s->answer;
+
+    s->answer = NULL;
+    s->answered = NULL;
+    tool_step_move(s, TOOL_STEP_CALLING);
+    answered(s->call, answer);
+    jv_unref(answer);
+}
+
+static void on_durable(void *ctx, enum status status, const struct error *err)
+{
+    struct tool_step *s = ctx;
+
+    if (s->state == TOOL_STEP_RESUMING && !s->left) {
+        if (status)
+            tool_step_fail(s, status, err);
+        else
+            give_answer(s);
+    }
+    tool_step_unref(s);
+}
+
+static void ask_for_tool(struct tool_step *s, int64_t deadline_ms);
+
+static void on_answer(void *ctx, const struct json *answer, const struct error *err)
+{
+    struct tool_step *s = ctx;
+    bool keyed = s->spec.effect >= EFFECT_IDEMPOTENT;
+
+    if (err) {
+        tool_step_fail(s, err->status, err);
+        return;
+    }
+    if (answer && !question_takes(s->prompt, answer)) {
+        question_close(s->question);
+        s->question = NULL;
+        s->n_refused++;
+        ask_for_tool(s, s->ask_deadline_ms);
+        return;
+    }
+    tool_step_drop_question(s);
+    s->answer = answer ? jv_deep_copy(answer) : NULL;
+    tool_step_intend(s); /* it goes on: after a crash from here on the effect may have happened */
+    s->recorded_waiting = false;
+    if (!keyed) {
+        give_answer(s);
+        return;
+    }
+    tool_step_move(s, TOOL_STEP_RESUMING);
+    s->refs++;
+    journal_when_durable(s->spec.run, on_durable, s);
+}
+
+static void ask_for_tool(struct tool_step *s, int64_t deadline_ms)
+{
+    struct str path = STR_INIT;
+
+    s->ask_deadline_ms = deadline_ms;
+    str_printf(&path, "%s/ask:%d", str_cstr(&s->base), (int)s->n_asked);
+    put(s, str_cstr(&path), s->n_refused, "tool", deadline_ms, on_answer);
+    str_deinit(&path);
+    question_look(s->question);
+}
+
+static void ask(struct tool_call *c, const struct json *prompt, int64_t deadline_ms,
+                void (*answered)(struct tool_call *c, const struct json *answer))
+{
+    struct tool_step *s = c->caller;
+
+    if (!s->spec.run || s->left || s->stopping || c != s->call || s->state != TOOL_STEP_CALLING) {
+        answered(c, NULL);
+        return;
+    }
+    s->answered = answered;
+    s->prompt = jv_deep_copy(prompt);
+    jv_set_string(s->prompt, "tool", s->spec.tool->name);
+    s->n_asked++;
+    s->n_refused = 0;
+    tool_step_move(s, TOOL_STEP_ASKING);
+    record_waiting(s, "tool");
+    set_asking(s, true, deadline_ms);
+    ask_for_tool(s, deadline_ms);
+}
+
+void tool_step_answer_nobody(struct tool_step *s)
+{
+    void (*answered)(struct tool_call *, const struct json *) = s->answered;
+
+    s->answered = NULL;
+    tool_step_drop_question(s);
+    if (answered)
+        answered(s->call, NULL);
+}
+
+/* ---- what else a tool may say */
+
+static void note(struct tool_call *c, struct str *text)
+{
+    struct tool_step *s = c->caller;
+
+    if (s->spec.note && !s->left)
+        s->spec.note(s->spec.ctx, str_cstr(text));
+    str_deinit(text);
+}
+
+static void progress(struct tool_call *c, double done, double total, const char *words)
+{
+    struct str text = STR_INIT;
+
+    str_printf(&text, "%s: %g", c->tool->name, done);
+    if (total > 0)
+        str_printf(&text, " of %g", total);
+    if (words)
+        str_printf(&text, ", %s", words);
+    note(c, &text);
+}
+
+static void log_line(struct tool_call *c, const char *level, const char *words)
+{
+    struct str text = STR_INIT;
+
+    str_printf(&text, "%s: %s: %s", c->tool->name, level, words);
+    note(c, &text);
+}
+
+const struct tool_host tool_step_host = {.ask = ask, .progress = progress, .log = log_line};

@@ -1,0 +1,271 @@
+/* model_set.c - see model_set.h.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "runtime/api/model_set.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kernels/cpu/cpu_backend.h"
+#include "models/script/script_model.h"
+#include "runtime/base/map.h"
+#include "runtime/base/memory.h"
+#include "runtime/base/seams.h"
+
+struct opened {
+    struct model *model;
+    struct engine *engine; /* NULL: a script */
+};
+struct model_set {
+    struct model_options o;
+    struct log *log;
+    struct map *by_name; /* absolute name -> struct opened * */
+};
+
+static void free_opened(void *p)
+{
+    struct opened *o = p;
+
+    if (o->engine)
+        engine_close(o->engine);
+    else if (o->model)
+        o->model->ops->close(o->model);
+    free(o);
+}
+
+struct model_set *model_set_new(const struct model_options *o, struct log *log)
+{
+    struct model_set *s = xcalloc(1, sizeof(*s));
+
+    s->o = *o;
+    s->log = log;
+    s->by_name = map_new();
+    return s;
+}
+
+void model_set_log(struct model_set *s, struct log *log)
+{
+    s->log = log;
+}
+
+void model_set_free(struct model_set *s)
+{
+    if (!s)
+        return;
+    map_free(s->by_name, free_opened);
+    free(s);
+}
+
+/* hf:ORG/NAME in the local cache: hub/models--ORG--NAME/snapshots/REV. Nothing is downloaded. */
+static enum status find_hf(const char *name, char out[MODEL_FOLDER_MAX], struct error *err)
+{
+    const char *hub = getenv("HF_HUB_CACHE"), *hf = getenv("HF_HOME"), *home = getenv("HOME");
+    const char *slash = strchr(name, '/');
+    char base[512], *rev = NULL;
+    size_t n = 0;
+
+    if (!slash || strchr(slash + 1, '/'))
+        return error_set(err, STATUS_USAGE, "hf:%s: expected hf:ORG/NAME", name);
+    if (hub && *hub)
+        snprintf(base, sizeof(base), "%s", hub);
+    else if (hf && *hf)
+        snprintf(base, sizeof(base), "%s/hub", hf);
+    else
+        snprintf(base, sizeof(base), "%s/.cache/huggingface/hub", home ? home : "");
+    snprintf(out, MODEL_FOLDER_MAX, "%s/models--%.*s--%s/refs/main", base, (int)(slash - name),
+             name, slash + 1);
+    enum status st = file_read(out, 256, &rev, &n, err);
+    if (st) {
+        error_note(err, "hf:%s is not in the local cache", name);
+        error_hint(err,
+                   "nothing is downloaded by itself; fetch the model with your usual tool first");
+        return st;
+    }
+    rev[strcspn(rev, "\r\n \t")] = 0;
+    snprintf(out, MODEL_FOLDER_MAX, "%s/models--%.*s--%s/snapshots/%s", base, (int)(slash - name),
+             name, slash + 1, rev);
+    free(rev);
+    return STATUS_OK;
+}
+
+/* What `train` wrote may be named as a whole: its model is in OUT/model. */
+static void enter_output(char folder[MODEL_FOLDER_MAX])
+{
+    char inside[1100];
+
+    snprintf(inside, sizeof(inside), "%s/config.json", folder);
+    if (file_exists(inside))
+        return;
+    snprintf(inside, sizeof(inside), "%s/model/config.json", folder);
+    if (file_exists(inside) && strlen(folder) + sizeof("/model") <= MODEL_FOLDER_MAX)
+        memcpy(folder + strlen(folder), "/model", sizeof("/model"));
+}
+
+static bool is(const char *value, const char *word)
+{
+    return value && strcmp(value, word) == 0;
+}
+
+static const struct backend *find_backend(const struct model_options *o, struct error *err)
+{
+    enum cpu_isa best = cpu_isa_best(), isa = best;
+
+    if (is(o->device, "cuda")) {
+        error_set(err, STATUS_UNSUPPORTED, "--device cuda: this build has no CUDA plug-in");
+        error_hint(err, "`troupe doctor` says what was found; --device cpu works everywhere");
+        return NULL;
+    }
+    for (int i = 0; i < CPU_ISA_N; i++)
+        if (is(o->cpu_isa, cpu_isa_name((enum cpu_isa)i)))
+            isa = (enum cpu_isa)i;
+    if (isa > best) {
+        error_set(err, STATUS_UNSUPPORTED, "--cpu-isa %s: this CPU has only %s", o->cpu_isa,
+                  cpu_isa_name(best));
+        return NULL;
+    }
+    return cpu_backend(isa);
+}
+
+enum status model_engine_options(const struct model_options *o, const char *name,
+                                 char folder[MODEL_FOLDER_MAX], struct engine_options *out,
+                                 struct error *err)
+{
+    enum status st;
+
+    *out = ENGINE_OPTIONS_DEFAULT;
+    snprintf(folder, MODEL_FOLDER_MAX, "%s", name);
+    if (strncmp(name, "hf:", 3) == 0) {
+        st = find_hf(name + 3, folder, err);
+        if (st)
+            return st;
+    } else {
+        enter_output(folder);
+    }
+    out->model = folder;
+    out->embedded = embedded_file_at;
+    out->backend = find_backend(o, err);
+    if (!out->backend)
+        return STATUS_UNSUPPORTED;
+    out->n_threads = o->n_threads;
+    out->kv_bytes = o->kv_bytes;
+    out->context = o->context;
+    if (is(o->weight_type, "f32"))
+        out->weight_dtype = DTYPE_F32;
+    else if (is(o->weight_type, "bf16"))
+        out->weight_dtype = DTYPE_BF16;
+    return STATUS_OK;
+}
+
+/* Does the name stand for something else than a path? */
+static bool is_bare(const char *name)
+{
+    return strcmp(name, "embedded") == 0 || strncmp(name, "hf:", 3) == 0 || strstr(name, "://");
+}
+
+void model_name_absolute(const char *name, const char *base, struct str *out)
+{
+    const char *path = strncmp(name, "script:", 7) == 0 ? name + 7 : name;
+    char here[PATH_MAX], *real;
+    struct str joined = STR_INIT;
+
+    if (is_bare(name)) {
+        str_puts(out, name);
+        return;
+    }
+    if (*path != '/' && !base)
+        base = getcwd(here, sizeof(here)) ? here : ".";
+    if (*path != '/')
+        str_printf(&joined, "%s/", base);
+    str_puts(&joined, path);
+    real = realpath(str_cstr(&joined), NULL); /* what is not there is named all the same */
+    str_append(out, name, (size_t)(path - name));
+    str_puts(out, real ? real : str_cstr(&joined));
+    free(real);
+    str_deinit(&joined);
+}
+
+static void log_plan(struct log *log, const char *name, const struct engine_plan *p)
+{
+    log_write(
+        log, LOG_DEBUG,
+        "%s: %.1f MiB = weights %.1f + KV %.1f (%d pages) + activations %.1f + sessions %.1f; "
+        "available %.0f MiB; context %d",
+        name, (double)p->total_bytes / 1048576, (double)p->weights_bytes / 1048576,
+        (double)p->kv_bytes / 1048576, p->n_pages, (double)p->activations_bytes / 1048576,
+        (double)p->sessions_bytes / 1048576, (double)p->available_bytes / 1048576, p->context);
+}
+
+static enum status open_engine(const struct model_set *s, const char *name, struct opened *o,
+                               struct error *err)
+{
+    struct engine_options eo;
+    struct engine_plan plan;
+    char folder[MODEL_FOLDER_MAX];
+    enum status st = model_engine_options(&s->o, name, folder, &eo, err);
+
+    if (!st)
+        st = engine_plan(&eo, false, &plan, err);
+    if (st)
+        return st;
+    log_plan(s->log, name, &plan);
+    st = engine_open(&eo, &o->engine, err);
+    if (!st)
+        o->model = engine_model(o->engine);
+    return st;
+}
+
+static enum status open_new(struct model_set *s, const char *name, struct opened **out,
+                            struct error *err)
+{
+    struct opened *o = xcalloc(1, sizeof(*o));
+    enum status st;
+
+    if (strncmp(name, "script:", 7) == 0)
+        st = script_model_open(name + 7, &o->model, err);
+    else if (strstr(name, "://"))
+        st = error_set(err, STATUS_UNSUPPORTED, "--model %s: remote servers are not built in yet",
+                       name);
+    else
+        st = open_engine(s, name, o, err);
+    if (st) {
+        if (!err->hint[0])
+            error_hint(err, "--model takes embedded, a folder, hf:ORG/NAME or script:FILE");
+        free(o);
+        return st;
+    }
+    log_write(s->log, LOG_DEBUG, "model %s is open", name);
+    map_put(s->by_name, name, o);
+    *out = o;
+    return STATUS_OK;
+}
+
+enum status model_set_open(struct model_set *s, const char *name, struct model **out,
+                           struct error *err)
+{
+    struct str whole = STR_INIT;
+    struct opened *o;
+    enum status st = STATUS_OK;
+
+    model_name_absolute(name, NULL, &whole);
+    o = map_get(s->by_name, str_cstr(&whole));
+    if (!o)
+        st = open_new(s, str_cstr(&whole), &o, err);
+    str_deinit(&whole);
+    if (!st)
+        *out = o->model;
+    return st;
+}
+
+struct engine *model_set_engine(const struct model_set *s, const struct model *m)
+{
+    const char *key;
+    void *value;
+
+    for (size_t i = 0; map_next(s->by_name, &i, &key, &value);)
+        if (((struct opened *)value)->model == m)
+            return ((struct opened *)value)->engine;
+    return NULL;
+}

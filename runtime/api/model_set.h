@@ -1,0 +1,43 @@
+/* model_set.h - models by name: embedded, a folder, hf:ORG/NAME, script:FILE. Each opened once.
+ *
+ * Two names of one folder are one model. One thread at a time.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_RUNTIME_API_MODEL_SET_H
+#define TROUPE_RUNTIME_API_MODEL_SET_H
+
+#include "models/engine/engine.h"
+#include "runtime/base/log.h"
+#include "runtime/base/str.h"
+
+#define MODEL_FOLDER_MAX 1024
+
+/* How models are opened; a zero is the default. Texts are lent for the life of the set. */
+struct model_options {
+    const char *device;      /* "cpu" */
+    const char *cpu_isa;     /* "best", "plain", "avx2", "avx512" */
+    const char *weight_type; /* "stored", "f32", "bf16" */
+    int32_t n_threads, context;
+    int64_t kv_bytes;
+};
+
+struct model_set;
+struct model_set *model_set_new(const struct model_options *o, struct log *log); /* log: lent */
+void model_set_log(struct model_set *s, struct log *log);                        /* from now on */
+void model_set_free(struct model_set *s); /* closes all; after their sessions */
+/* Opens `name`, or finds it open. Lent. */
+MUST_CHECK enum status model_set_open(struct model_set *s, const char *name, struct model **out,
+                                      struct error *err);
+/* The engine behind a model of the set, or NULL for a script. */
+struct engine *model_set_engine(const struct model_set *s, const struct model *m);
+
+/* What the engine is opened with for `name`; `folder` is where its files lie. */
+MUST_CHECK enum status model_engine_options(const struct model_options *o, const char *name,
+                                            char folder[MODEL_FOLDER_MAX],
+                                            struct engine_options *out, struct error *err);
+/* The name with its path made absolute: `name` is relative to the folder `base` (NULL: to the
+ * working folder). Names that hold no path stay as they are. */
+void model_name_absolute(const char *name, const char *base, struct str *out);
+
+#endif

@@ -1,0 +1,139 @@
+/* troupe.c - opening: store, reader, models, tools, loop; and driving what is under way.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdlib.h>
+
+#include "runtime/api/troupe_internal.h"
+#include "runtime/base/memory.h"
+#include "runtime/loop/loop.h"
+#include "runtime/store/journal.h"
+#include "tools/environments/env_tools.h"
+
+struct troupe *troupe_new(const struct troupe_options *o)
+{
+    struct troupe *t = xcalloc(1, sizeof(*t));
+
+    t->seams = o->seams;
+    t->log = o->log;
+    t->models = model_set_new(&o->model, o->log);
+    return t;
+}
+
+void troupe_set_log(struct troupe *t, struct log *log)
+{
+    t->log = log;
+    model_set_log(t->models, log);
+}
+
+void troupe_free(struct troupe *t)
+{
+    if (!t)
+        return;
+    model_set_free(t->models);
+    store_reader_close(t->reader);
+    if (t->store)
+        store_set_wake(t->store, NULL, NULL);
+    store_close(t->store);
+    store_close(t->look);
+    loop_tick_free(t->tick);
+    loop_free(t->loop);
+    free(t);
+}
+
+/* ---- the store */
+
+static void wake(void *ctx)
+{
+    loop_wake(ctx);
+}
+
+enum status troupe_open_store(struct troupe *t, const struct store_options *o, struct error *err)
+{
+    enum status st = STATUS_OK;
+
+    if (!t->store && !(t->look && o->read_only))
+        st = store_open(o, o->read_only ? &t->look : &t->store, err);
+    if (!st && t->store && t->loop)
+        store_set_wake(t->store, wake, t->loop);
+    return st;
+}
+
+struct store *troupe_store(const struct troupe *t)
+{
+    return t->store ? t->store : t->look;
+}
+
+enum status troupe_reader(struct troupe *t, struct store_reader **out, struct error *err)
+{
+    enum status st = t->reader ? STATUS_OK : store_reader_open(troupe_store(t), &t->reader, err);
+
+    if (!st)
+        *out = t->reader;
+    return st;
+}
+
+/* ---- models and tools */
+
+enum status troupe_model(struct troupe *t, const char *name, struct model **out, struct error *err)
+{
+    return model_set_open(t->models, name, out, err);
+}
+
+struct engine *troupe_model_engine(const struct troupe *t, const struct model *m)
+{
+    return model_set_engine(t->models, m);
+}
+
+enum status troupe_tools(struct troupe *t, const char *root, struct tool_registry **out,
+                         struct error *err)
+{
+    struct tool_registry_options o = {.root = root, .seams = t->seams};
+    struct tool_registry *r = NULL;
+    enum status st = tool_registry_new(&o, &r, err);
+
+    if (!st)
+        st = env_register_tools(r, err);
+    if (st) {
+        tool_registry_free(r);
+        return st;
+    }
+    *out = r;
+    return STATUS_OK;
+}
+
+/* ---- the loop */
+
+/* Once a turn: what the store has committed. Runners post what they wrote themselves. */
+static void each_turn(void *ctx)
+{
+    struct troupe *t = ctx;
+
+    if (t->store)
+        store_drain_replies(store_reply_box(t->store));
+}
+
+enum status troupe_loop(struct troupe *t, struct loop **out, struct error *err)
+{
+    enum status st = t->loop ? STATUS_OK : loop_new(t->seams, &t->loop, err);
+
+    if (st)
+        return st;
+    if (!t->tick) {
+        t->tick = loop_tick_new(t->loop, each_turn, t);
+        if (t->store)
+            store_set_wake(t->store, wake, t->loop);
+    }
+    *out = t->loop;
+    return STATUS_OK;
+}
+
+enum status troupe_drive(struct troupe *t, struct error *err)
+{
+    struct loop *loop;
+    enum status st = troupe_loop(t, &loop, err);
+
+    if (!st && t->first)
+        loop_run(loop);
+    return st;
+}

@@ -1,0 +1,24 @@
+/* troupe_internal.h - what the files of runtime/api share.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_RUNTIME_API_TROUPE_INTERNAL_H
+#define TROUPE_RUNTIME_API_TROUPE_INTERNAL_H
+
+#include "runtime/api/troupe.h"
+
+struct troupe {
+    const struct seams *seams;
+    struct log *log;
+    struct store *store; /* the one that may be written, once it is asked for */
+    struct store *look;  /* opened for reading alone, or NULL */
+    struct store_reader *reader;
+    struct model_set *models;
+    struct loop *loop;
+    struct loop_tick *tick;
+    struct troupe_run *first; /* runs under way */
+    bool interrupted;
+    bool watching; /* the loop does not end with the last run */
+};
+
+#endif

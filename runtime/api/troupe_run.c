@@ -1,0 +1,230 @@
+/* troupe_run.c - one run of a blueprint: prepared, begun, ended.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/api/troupe_run.h"
+#include "runtime/base/memory.h"
+#include "runtime/base/time_text.h"
+#include "runtime/loop/loop.h"
+#include "runtime/store/query.h"
+
+/* ---- what the runner tells */
+
+static void on_step(void *ctx, const char *path, const char *kind, enum step_state state)
+{
+    struct troupe_run *r = ctx;
+
+    if (r->listener.on_step)
+        r->listener.on_step(r->listener.ctx, r, path, kind, state);
+}
+
+static void on_text(void *ctx, const char *path, const char *text, size_t n)
+{
+    struct troupe_run *r = ctx;
+
+    r->listener.on_text(r->listener.ctx, r, path, text, n);
+}
+
+static enum status give_model(void *ctx, const struct plan *p, const struct plan_agent *a,
+                              struct model **out, struct error *err)
+{
+    struct troupe_run *r = ctx;
+
+    return run_models_open(r->models, p, a, out, err);
+}
+
+static bool take_counts(void *ctx, const struct run_row *row)
+{
+    struct troupe_result *result = ctx;
+
+    result->n_steps = row->n_steps;
+    result->tok_in = row->tok_in;
+    result->tok_out = row->tok_out;
+    return false;
+}
+
+/* What is counted is what the store has: the same number wherever it is shown. */
+static void count(struct troupe_run *r)
+{
+    struct store_reader *q;
+    struct error ignored = ERROR_INIT;
+    enum status st = troupe_reader(r->t, &q, &ignored);
+
+    if (!st)
+        st = query_run(q, r->uuid, take_counts, &r->result, &ignored);
+    if (st)
+        log_write(r->t->log, LOG_WARN, "cannot count the steps of run %s: %s", r->uuid,
+                  ignored.message);
+}
+
+static void on_done(void *ctx, struct runner *runner, const struct runner_result *result)
+{
+    struct troupe_run *r = ctx;
+
+    (void)runner;
+    r->result.status = result->status == RUN_RUNNING ? RUN_INTERRUPTED : result->status;
+    r->result.output = result->output ? jv_ref(result->output) : NULL;
+    r->result.err = result->err;
+    r->result.wall_ms = result->wall_ms;
+    count(r);
+    loop_timer_free(r->limit);
+    r->limit = NULL;
+    troupe_run_leave(r);
+    if (r->listener.on_end)
+        r->listener.on_end(r->listener.ctx, r);
+}
+
+static void on_limit(void *ctx)
+{
+    struct troupe_run *r = ctx;
+    struct str words = STR_INIT;
+
+    str_puts(&words, "time limit of ");
+    duration_put(&words, r->timeout_ms);
+    str_puts(&words, " reached");
+    runner_time_out(r->runner, str_cstr(&words));
+    str_deinit(&words);
+}
+
+/* ---- life */
+
+static enum status open_agents(struct troupe_run *r, struct error *err)
+{
+    struct agent_host_options o = {.loop = r->t->loop, .registry = r->tools, .seams = r->t->seams};
+
+    return agent_host_new(&o, &r->agents, err);
+}
+
+struct troupe_run *troupe_run_prepare(struct troupe *t, const struct troupe_run_options *o)
+{
+    struct troupe_run *r = xcalloc(1, sizeof(*r));
+
+    r->t = t;
+    r->timeout_ms = o->timeout_ms;
+    r->listener = o->listener;
+    r->models = run_models_new(t, o->model, o->n_models);
+    return r;
+}
+
+enum status troupe_run_check(struct troupe_run *r, const char *root, struct error *err)
+{
+    struct loop *loop = NULL;
+    enum status st = troupe_loop(r->t, &loop, err);
+
+    if (!st)
+        st = troupe_tools(r->t, root, &r->tools, err);
+    if (!st)
+        st = open_agents(r, err);
+    if (!st)
+        st = run_models_check(r->models, r->plan, err);
+    if (st)
+        return st;
+    const struct runner_host h = {.loop = loop,
+                                  .agents = r->agents,
+                                  .tools = r->tools,
+                                  .store = r->t->store,
+                                  .seams = r->t->seams,
+                                  .model = give_model,
+                                  .resumed = r->own_plan != NULL,
+                                  .on_step = on_step,
+                                  .on_text = r->listener.on_text ? on_text : NULL,
+                                  .ctx = r};
+    return runner_new(&h, r->plan, &r->runner, err);
+}
+
+enum status troupe_run_start(struct troupe_run *r, struct error *err)
+{
+    enum status st = runner_start(r->runner, r->run, r->inputs, on_done, r, err);
+
+    if (st)
+        return st;
+    if (r->timeout_ms)
+        r->limit = loop_timer_new(r->t->loop, r->timeout_ms, on_limit, r);
+    troupe_run_enter(r);
+    return STATUS_OK;
+}
+
+void troupe_run_cancel(struct troupe_run *r)
+{
+    if (r->under_way)
+        runner_cancel(r->runner);
+}
+
+void troupe_run_interrupt(struct troupe_run *r)
+{
+    if (r->under_way)
+        runner_interrupt(r->runner);
+}
+
+void troupe_run_free(struct troupe_run *r)
+{
+    if (!r)
+        return;
+    runner_free(r->runner);
+    run_close(r->run);
+    agent_host_free(r->agents);
+    tool_registry_free(r->tools);
+    loop_timer_free(r->limit);
+    run_models_free(r->models);
+    jv_unref(r->inputs);
+    jv_unref(r->result.output);
+    plan_free(r->own_plan);
+    free(r);
+}
+
+const char *troupe_run_uuid(const struct troupe_run *r)
+{
+    return r->uuid;
+}
+
+struct run *troupe_run_row(const struct troupe_run *r)
+{
+    return r->run;
+}
+
+const struct plan *troupe_run_plan(const struct troupe_run *r)
+{
+    return r->plan;
+}
+
+const struct troupe_result *troupe_run_result(const struct troupe_run *r)
+{
+    return &r->result;
+}
+
+/* ---- those under way */
+
+void troupe_run_enter(struct troupe_run *r)
+{
+    struct troupe *t = r->t;
+
+    r->under_way = true;
+    r->next = t->first;
+    t->first = r;
+    if (t->interrupted)
+        troupe_run_interrupt(r);
+}
+
+void troupe_run_leave(struct troupe_run *r)
+{
+    struct troupe_run **at = &r->t->first;
+
+    while (*at != r)
+        at = &(*at)->next;
+    *at = r->next;
+    r->under_way = false;
+    if (!r->t->first && !r->t->watching)
+        loop_stop(r->t->loop);
+}
+
+void troupe_interrupt(struct troupe *t)
+{
+    t->interrupted = true;
+    for (struct troupe_run *r = t->first, *next; r; r = next) {
+        next = r->next; /* one with nothing in flight leaves at once */
+        troupe_run_interrupt(r);
+    }
+}

@@ -1,0 +1,51 @@
+/* troupe_run.h - a run in this process: what the files of runtime/api share about it.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_RUNTIME_API_TROUPE_RUN_H
+#define TROUPE_RUNTIME_API_TROUPE_RUN_H
+
+#include "blueprints/runner.h"
+#include "runtime/api/run_models.h"
+#include "runtime/api/troupe_internal.h"
+
+struct troupe_run {
+    struct troupe *t;
+    struct troupe_run *next; /* among those under way */
+    bool under_way;          /* started, and not yet over */
+    int64_t timeout_ms;
+    struct troupe_listener listener;
+    const struct plan *plan;
+    struct plan *own_plan; /* the same, where it came from a record */
+    struct json *inputs;
+    struct run_models *models;
+    struct tool_registry *tools;
+    struct agent_host *agents;
+    struct runner *runner; /* NULL for a row that is never started */
+    struct run *run;
+    char uuid[37];
+    struct loop_timer *limit;
+    struct troupe_result result;
+};
+
+/* The absolute path of the file tools' folder: given, else recorded in config (NULL: none), else
+ * the working folder; malloc'd. */
+MUST_CHECK enum status troupe_run_root(const char *given, const struct json *config, char **out,
+                                       struct error *err);
+/* An object with nothing in it yet but how it is driven. */
+struct troupe_run *troupe_run_prepare(struct troupe *t, const struct troupe_run_options *o);
+/* Tools, models and a runner for r->plan: all that can fail before there is a row. */
+MUST_CHECK enum status troupe_run_check(struct troupe_run *r, const char *root, struct error *err);
+/* Creates the row of a checked run: its configuration is the plan, its inputs, models and root,
+ * and `more`. prompt_format: as of struct run_spec, 0 for a new run. */
+MUST_CHECK enum status troupe_run_create(struct troupe_run *r, const char *kind, uint64_t seed,
+                                         int32_t prompt_format, const char *root,
+                                         const struct json *more, struct error *err);
+/* Takes the row for a checked run. */
+MUST_CHECK enum status troupe_run_hold(struct troupe_run *r, const char *uuid, struct error *err);
+
+/* Counts it among those under way, and no more. */
+void troupe_run_enter(struct troupe_run *r);
+void troupe_run_leave(struct troupe_run *r);
+
+#endif

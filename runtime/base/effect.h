@@ -1,0 +1,14 @@
+/* effect.h - what a repeated call would do: the one list of effects and their words.
+ *
+ * `none` and `read` may run again, `idempotent` again under the same key, `once` never. The values
+ * are stored in the journal; the words are those of blueprints and of `troupe tools`.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_RUNTIME_BASE_EFFECT_H
+#define TROUPE_RUNTIME_BASE_EFFECT_H
+
+enum effect { EFFECT_NONE, EFFECT_READ, EFFECT_IDEMPOTENT, EFFECT_ONCE, N_EFFECTS };
+extern const char *const effect_words[N_EFFECTS];
+
+#endif

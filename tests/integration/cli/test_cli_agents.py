@@ -1,0 +1,91 @@
+"""test_cli_agents.py - agents and tools from the command line: limits, first prompts, retries, files.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+import json
+import os
+
+from cli_case import CliCase, main
+
+ECHO = [{"name": "echo", "arguments": {"text": "again"}}]
+
+
+def script(default, **more):
+    return json.dumps({"model": "script", "replies": [], "default": default, **more})
+
+
+class Agents(CliCase):
+    def agent(self, default, agent="{tools: [echo]}", step="{agent: a, in: hi}"):
+        self.write("model.json", script(default))
+        return self.write("a.yaml", "schema: blueprint/v1\nmodels: {m: 'script:./model.json'}\n"
+                          f"agents: {{a: {agent}}}\nsteps:\n  s: {step}\n".replace("a: {", "a: {model: m, ", 1))
+
+    def test_a_model_that_always_calls_ends_after_25_calls(self):
+        path = self.agent({"tool_calls": ECHO})
+        r = self.run_cli("run", path, "--timeout", "20s", "--json")
+        self.assertEqual(r.code, 3, r.err)
+        self.assertEqual(r.json()["status"], "budget")
+        self.assertIn("the limit of 25 model calls", r.err + r.out)
+        steps = self.ok("show", "last", "--json").json()["steps"]
+        self.assertEqual(sum(s["kind"] == "model" for s in steps), 25)
+
+    def test_a_budget_of_the_agent_sets_another_limit(self):
+        path = self.agent({"tool_calls": ECHO}, agent="{tools: [echo], budget: {steps: 40}}")
+        r = self.run_cli("run", path, "--timeout", "20s", "--json")
+        self.assertEqual(r.json()["status"], "budget", r.err)
+        steps = self.ok("show", "last", "--json").json()["steps"]
+        self.assertEqual(sum(s["kind"] == "model" for s in steps), 40)
+
+    def test_text_models_spend_the_tokens_of_a_budget(self):
+        path = self.agent({"tool_calls": ECHO}, agent="{tools: [echo], budget: {tokens: 900}}")
+        r = self.run_cli("run", path, "--timeout", "20s", "--json")
+        self.assertEqual(r.json()["status"], "budget", r.err)
+        self.assertIn("budget of 900 tokens", r.err + r.out)
+        self.assertTrue(400 < r.json()["tokens"] <= 900, r.out)
+
+    def test_the_schema_of_the_answer_is_in_the_first_prompt(self):
+        path = self.agent({"text": "{\"n\": 1}"}, agent="{}",
+                          step="{agent: a, in: hi, schema: {type: object, required: [n]}}")
+        self.ok("run", path)
+        shown = self.ok("show", "last", "--messages").out
+        self.assertIn('{"type":"object","required":["n"]}', shown)
+
+    def test_only_what_can_change_is_tried_again(self):
+        for arguments in ("{expression: '1 / 0'}", "{expression: 7}"):
+            path = self.write("t.yaml", "schema: blueprint/v1\ninputs: {x: {type: object}}\nsteps:\n"
+                              "  s: {tool: calculator, in: '${inputs.x}', retry: {max: 3, backoff: 1}}\n")
+            value = json.dumps({"expression": "1 / 0" if "1 /" in arguments else 7})
+            r = self.run_cli("run", path, "--var", f"x={value}", "--json")
+            self.assertEqual(r.code, 3, r.err)
+            steps = self.ok("show", "last", "--json").json()["steps"]
+            self.assertEqual([s["attempt"] for s in steps if s["path"].startswith("s")], [0])
+
+
+class Files(CliCase):
+    def names(self):
+        return sorted(os.path.relpath(os.path.join(d, n), self.root)
+                      for d, dirs, files in os.walk(self.root) for n in dirs + files)
+
+    def setUp(self):
+        super().setUp()
+        self.root = os.path.join(self.dir, "root")
+        os.mkdir(self.root)
+
+    def test_nothing_is_made_for_a_refused_path(self):
+        for path in ("new/../x", "new/more/..", "new/" + 300 * "x" + "/y", "a/b/../../../c"):
+            r = self.run_cli("tools", "call", "write_file", json.dumps({"path": path, "text": ""}), "--root", self.root)
+            self.assertEqual(r.code, 1, r.out)
+            self.assertEqual(self.names(), [], path)
+        self.ok("tools", "call", "write_file", '{"path": "new/x", "text": "1"}', "--root", self.root)
+        self.assertEqual(self.names(), ["new", "new/x"])
+
+    def test_what_a_killed_write_left_is_swept_at_the_next_start(self):
+        for name in (".troupe-0123456789abcdef.part", "mine.part"):
+            with open(os.path.join(self.root, name), "w", encoding="utf-8") as f:
+                f.write("half")
+        self.ok("tools", "list", "--root", self.root)
+        self.assertEqual(self.names(), ["mine.part"])
+
+
+if __name__ == "__main__":
+    main()

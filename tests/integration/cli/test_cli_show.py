@@ -1,0 +1,66 @@
+"""test_cli_show.py - what show prints: the tree of every kind of step, and conversations.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+import json
+
+from cli_case import CliCase, main
+
+TREE = """schema: blueprint/v1
+steps:
+  items: {map: [1, 2], max_parallel: 1, do: {inner: {value: "${item}"}, again: {loop: {max: 2}, value: "${round}"}}}
+  both: {parallel: {branches: {left: {value: 1}, right: {do: {deep: {value: 2}}}}}}
+  sub: {blueprint: file://sub.yaml}
+  flaky: {tool: read_file, in: {path: absent.txt}, retry: {max: 1, backoff: 1}, on_error: continue}
+  group: {do: {fails: {tool: read_file, in: {path: absent.txt}}}, retry: {max: 1, backoff: 1}, on_error: continue}
+"""
+SUB = """schema: blueprint/v1
+steps:
+  own: {do: {leaf: {value: 3}}}
+"""
+TALK = """schema: blueprint/v1
+models: {m: script:talk.json}
+agents: {clerk: {role: clerk, model: m, prompt: Be brief., tools: [calculator], budget: {steps: 4}}}
+steps:
+  ask: {agent: clerk, in: {question: "1 + 2?"}}
+"""
+TALK_SCRIPT = {"model": "script", "replies": [
+    {"path": "ask/turn:0/*", "tool_calls": [{"name": "calculator", "arguments": {"expression": "1 + 2"}}]},
+    {"path": "ask/turn:1/*", "text": "It is\n3."}]}
+
+
+class Show(CliCase):
+    def test_every_step_is_below_the_one_it_is_part_of(self):
+        self.write("sub.yaml", SUB)
+        self.ok("run", self.write("tree.yaml", TREE))
+        lines = self.ok("show", "last").out.split("\n\n", 1)[1].splitlines()
+        tree = [(len(x) - len(x.lstrip()), " ".join(x.split()[:2] if x.split()[1].startswith("@") else x.split()[:1]))
+                for x in lines if x]
+        self.assertEqual(tree, [
+            (2, "items"), (4, "[0]"), (6, "inner"), (6, "again"), (8, "[0]"), (8, "[1]"),
+            (4, "[1]"), (6, "inner"), (6, "again"), (8, "[0]"), (8, "[1]"),
+            (2, "both"), (4, "left"), (4, "right"), (6, "deep"),
+            (2, "sub"), (4, "own"), (6, "leaf"),
+            (2, "flaky"), (2, "flaky @1"),
+            (2, "group"), (4, "fails"), (2, "group @1"), (4, "fails")])
+
+    def test_messages_are_the_conversation(self):
+        self.write("talk.json", json.dumps(TALK_SCRIPT))
+        self.ok("run", self.write("talk.yaml", TALK))
+        text = self.ok("show", "last", "--messages").out
+        self.assertIn("    system: Be brief.\n"
+                      "    user: {\"question\":\"1 + 2?\"}\n"
+                      "    assistant: \n"
+                      "      calls calculator {\"expression\":\"1 + 2\"}\n"
+                      "    tool: {\"value\":3}\n"
+                      "    assistant: It is\n"
+                      "      3.\n", text)
+        threads = self.ok("show", "last", "--messages", "--json").json()["threads"]
+        self.assertEqual([(t["path"], [m["role"] for m in t["messages"]]) for t in threads],
+                         [("ask", ["system", "user", "assistant", "tool", "assistant"])])
+        self.assertEqual(threads[0]["messages"][3]["content"], {"value": 3})
+        self.assertNotIn("threads", self.ok("show", "last", "--json").json())
+
+
+if __name__ == "__main__":
+    main()
