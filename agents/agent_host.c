@@ -86,6 +86,7 @@ static void handle_replies(void *ctx, struct mail *m)
         struct mail *next = m->next;
         struct agent *a = CONTAINER_OF(m, struct agent, call.mail);
 
+        assert(a->in_flight && a->state == AGENT_REASONING);
         a->in_flight = false;
         if (h->box)
             loop_box_hold(h->box, -1);
@@ -120,6 +121,7 @@ void agent_make_ready(struct agent *a)
 
     if (a->is_ready)
         return;
+    assert(a->state < AGENT_OVER);
     a->is_ready = true;
     h->n_ready++;
     a->ready_prev = h->ready_last;
@@ -143,6 +145,7 @@ void agent_not_ready(struct agent *a)
         return;
     a->is_ready = false;
     h->n_ready--;
+    assert(h->n_ready >= 0);
     if (a->ready_prev)
         a->ready_prev->ready_next = a->ready_next;
     else
@@ -160,6 +163,7 @@ enum status agent_host_new(const struct agent_host_options *o, struct agent_host
 
     (void)err;
     h->o = *o;
+    h->scratch = tokenizer_scratch_new();
     if (o->loop) {
         h->box = loop_box_new(o->loop, handle_replies, h);
         h->stream_box = loop_box_new(o->loop, show_streams, h);
@@ -186,6 +190,7 @@ void agent_host_free(struct agent_host *h)
         mailbox_free(h->stream);
     }
     codec_json_forget(h);
+    tokenizer_scratch_free(h->scratch);
     free(h);
 }
 

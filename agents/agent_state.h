@@ -31,6 +31,7 @@ struct agent_host {
     bool pumping_due;      /* a deferred call is on its way */
     int64_t next_sweep_ms; /* driver: when deadlines are looked at again */
     struct chat_cache *chats;
+    struct tokenizer_scratch *scratch; /* of the thread that owns the host */
 };
 
 enum agent_state {

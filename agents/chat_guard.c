@@ -135,8 +135,8 @@ struct json *chat_guard_json(const struct chat_guard *g, const struct json *v)
     return jv_deep_copy(v);
 }
 
-enum status chat_guard_encode(struct tokenizer *t, const char *text, size_t n,
-                              struct token_ids *out, struct error *err)
+enum status chat_guard_encode(const struct tokenizer *t, struct tokenizer_scratch *scratch,
+                              const char *text, size_t n, struct token_ids *out, struct error *err)
 {
     const char *end = text + n;
     bool plain = false;
@@ -146,28 +146,31 @@ enum status chat_guard_encode(struct tokenizer *t, const char *text, size_t n,
         const char *mark = memmem(text, (size_t)(end - text), plain ? CLOSE : OPEN, MARK_LEN);
         const char *stop = mark ? mark : end;
 
-        st = tokenizer_encode(t, text, (size_t)(stop - text), !plain, out, err);
+        st = tokenizer_encode(t, scratch, text, (size_t)(stop - text), !plain, out, err);
         text = mark ? mark + MARK_LEN : end;
         plain = !plain;
     }
     return st;
 }
 
+/* No part of the text is searched twice: it may hold very many marked tokens before the one. */
 const char *chat_guard_find(const char *text, const char *token, size_t n_token)
 {
     const char *end = text + strlen(text);
+    const char *at = memmem(text, (size_t)(end - text), token, n_token);
 
-    while (text < end) {
-        const char *at = memmem(text, (size_t)(end - text), token, n_token);
+    while (at) {
         const char *open = memmem(text, (size_t)(end - text), OPEN, MARK_LEN);
         const char *close;
 
-        if (!at || !open || at < open)
+        if (!open || at < open)
             return at;
         close = memmem(open, (size_t)(end - open), CLOSE, MARK_LEN);
         if (!close)
             return NULL;
         text = close + MARK_LEN;
+        if (at < text)
+            at = memmem(text, (size_t)(end - text), token, n_token);
     }
     return NULL;
 }

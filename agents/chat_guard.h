@@ -29,8 +29,9 @@ void chat_guard_text(const struct chat_guard *g, const char *text, size_t n, str
 /* A copy with every string of it guarded, keys too: new. */
 struct json *chat_guard_json(const struct chat_guard *g, const struct json *v);
 /* Appends the ids of rendered text. */
-MUST_CHECK enum status chat_guard_encode(struct tokenizer *t, const char *text, size_t n,
-                                         struct token_ids *out, struct error *err);
+MUST_CHECK enum status chat_guard_encode(const struct tokenizer *t,
+                                         struct tokenizer_scratch *scratch, const char *text,
+                                         size_t n, struct token_ids *out, struct error *err);
 /* The first `token` in rendered text that is not between marks; NULL: none. */
 const char *chat_guard_find(const char *text, const char *token, size_t n_token);
 

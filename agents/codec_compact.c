@@ -12,7 +12,7 @@
 #include "runtime/base/memory.h"
 
 struct compact {
-    struct tokenizer *tokenizer;
+    const struct tokenizer *tokenizer;
     int32_t stop;
 };
 
@@ -22,8 +22,7 @@ static enum status begin(struct agent *a, struct error *err)
     struct compact *c = xcalloc(1, sizeof(*c));
 
     a->codec_state = c;
-    /* Encoding uses scratch space of the tokenizer, which this thread owns between calls. */
-    c->tokenizer = (struct tokenizer *)(uintptr_t)m->tokenizer;
+    c->tokenizer = m->tokenizer;
     c->stop = tokenizer_id_of(m->tokenizer, a->task.env_ops->compact_stop);
     if (c->stop < 0)
         return error_set(err, STATUS_UNSUPPORTED,
@@ -55,7 +54,8 @@ static enum status perceive(struct agent *a, struct error *err)
     a->prefix_len = (int32_t)a->chain.n;
     if (!str_ok(&a->feed))
         return error_set(err, STATUS_NO_MEMORY, "no memory for what the environment says");
-    st = tokenizer_encode(c->tokenizer, str_cstr(&a->feed), a->feed.len, true, &a->chain, err);
+    st = tokenizer_encode(c->tokenizer, a->host->scratch, str_cstr(&a->feed), a->feed.len, true,
+                          &a->chain, err);
     str_clear(&a->feed);
     return st;
 }

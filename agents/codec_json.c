@@ -16,7 +16,6 @@
 #include "agents/codec_json.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/schema.h"
-#include "runtime/base/text.h"
 
 static struct json_codec *codec_of(const struct agent *a)
 {
@@ -279,8 +278,7 @@ static enum status render(struct agent *a, struct error *err)
 static enum status perceive_ids(struct agent *a, struct error *err)
 {
     struct json_codec *c = codec_of(a);
-    /* Encoding uses scratch space of the tokenizer, which this thread owns between calls. */
-    struct tokenizer *t = (struct tokenizer *)(uintptr_t)a->task.role->model->info.tokenizer;
+    const struct tokenizer *t = a->task.role->model->info.tokenizer;
     const char *suffix;
     struct str swap;
     enum status st = render(a, err);
@@ -295,7 +293,7 @@ static enum status perceive_ids(struct agent *a, struct error *err)
         suffix = str_cstr(&c->text);
     }
     a->prefix_len = (int32_t)a->chain.n;
-    st = chat_guard_encode(t, suffix, strlen(suffix), &a->chain, err);
+    st = chat_guard_encode(t, a->host->scratch, suffix, strlen(suffix), &a->chain, err);
     swap = c->rendered;
     c->rendered = c->text;
     c->text = swap;

@@ -13,7 +13,7 @@
 #include "runtime/base/map.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/schema.h"
-#include "runtime/base/text.h"
+#include "runtime/base/unicode.h"
 
 static struct json_codec *codec_of(const struct agent *a)
 {

@@ -141,6 +141,19 @@ void episodes_free(struct episodes *d)
     free(d);
 }
 
+void episodes_progress(const struct episodes *d, struct episodes_progress *out)
+{
+    *out = (struct episodes_progress){.episodes = 0};
+    for (int32_t i = 0; i < d->o.in_flight; i++) {
+        const struct episode *e = &d->place[i];
+
+        if (!e->agent || !e->agent->env)
+            continue;
+        out->episodes += (double)e->env->steps_done(e->agent->env) / e->params.horizon;
+        out->tok_out += e->agent->result.tok_out;
+    }
+}
+
 static void stop_all(struct episodes *d)
 {
     d->stopping = true;

@@ -53,6 +53,13 @@ struct episodes_options {
 void episode_record(struct run *run, const struct episode *e, enum step_state state,
                     const struct env_verdict *v, struct json *verdict, int64_t now_ms);
 
+/* How far those in flight are, together; also from inside `tick`. */
+struct episodes_progress {
+    double episodes; /* each the share of its steps that are done */
+    int64_t tok_out;
+};
+void episodes_progress(const struct episodes *d, struct episodes_progress *out);
+
 MUST_CHECK enum status episodes_new(const struct episodes_options *o, struct episodes **out,
                                     struct error *err);
 void episodes_free(struct episodes *d);

@@ -23,9 +23,9 @@ struct evaluation {
     struct episode script;   /* its place */
     int32_t r;               /* the row that is played */
     struct eval_row_spec spec;
-    uint8_t *is_done; /* (spec.episodes) */
-    int32_t next;     /* episode to look at */
-    int32_t n_over;
+    uint8_t *is_done;        /* (spec.episodes) */
+    int32_t next;            /* episode to look at */
+    int32_t n_over, n_found; /* n_found: over before this process began */
     struct eval_tally tally;
     enum status status; /* the first that could not even begin */
     struct error err;
@@ -37,21 +37,29 @@ static bool interrupted(const struct evaluation *e)
     return e->o->interrupted && *e->o->interrupted;
 }
 
+/* Episodes of a model run in step with each other and end together, so those in flight count by
+ * their steps. */
 static void progress(struct evaluation *e)
 {
     int64_t now = seams_mono_us(e->o->seams);
-    double s = (double)(now - e->began_us) / 1e6;
-    double share = (double)e->n_over / (double)e->spec.episodes;
+    double s = (double)(now - e->began_us) / 1e6, n = e->spec.episodes, done, rest;
+    struct episodes_progress p = {.episodes = 0};
     char left[32] = "?";
 
     if (!e->o->log || now - e->told_us < PROGRESS_US)
         return;
     e->told_us = now;
-    if (share > 0)
-        (void)snprintf(left, sizeof(left), "%.0f", s / share - s);
-    log_progress(e->o->log, "%s H=%d: %d/%d episodes, %lld right, %.0f tokens/s, %s s left",
-                 e->o->env->name, e->spec.horizon, e->n_over, e->spec.episodes,
-                 (long long)e->tally.n_success, (double)e->tally.tok_out / (s > 0 ? s : 1), left);
+    if (e->driver)
+        episodes_progress(e->driver, &p);
+    done = e->n_over - e->n_found + p.episodes; /* in this process */
+    rest = n - e->n_over - p.episodes;
+    if (done > 0)
+        (void)snprintf(left, sizeof(left), "%.0f", s / done * (rest > 0 ? rest : 0));
+    log_progress(e->o->log,
+                 "%s H=%d: %.0f %% of %d episodes (%d over, %lld right), %.0f tokens/s, %s s left",
+                 e->o->env->name, e->spec.horizon, 100 * (n - rest) / n, e->spec.episodes,
+                 e->n_over, (long long)e->tally.n_success,
+                 (double)(e->tally.tok_out + p.tok_out) / (s > 0 ? s : 1), left);
 }
 
 /* The next episode that the store does not have, or -1. */
@@ -205,7 +213,7 @@ static enum status begin_row(struct evaluation *e, int32_t r, struct error *err)
     eval_params(e->o, &e->spec, 0, &params);
     e->spec.noise = params.noise;
     e->tally = (struct eval_tally){.n = 0};
-    e->next = e->n_over = 0;
+    e->next = e->n_over = e->n_found = 0;
     free(e->is_done);
     e->is_done = mem_alloc((size_t)e->spec.episodes, 1);
     if (!e->is_done)
@@ -223,6 +231,7 @@ static enum status play_row(struct evaluation *e, int32_t r, struct eval_row *ro
     if (!st) {
         for (int32_t i = 0; i < e->spec.episodes; i++)
             e->n_over += e->is_done[i];
+        e->n_found = e->n_over;
         st = e->o->expert ? play_scripts(e, err) : play_model(e, err);
     }
     /* Also when it failed: what was played is on disk before anybody is told anything. */

@@ -6,13 +6,17 @@
  */
 #include "agents/example_chat.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "models/chat/chat_template.h"
 #include "runtime/base/json.h"
 #include "runtime/base/memory.h"
+#include "runtime/base/rng.h"
 #include "runtime/base/seams.h"
+
+#define HOLD_OUT_STREAM 0x686f6c64u /* what Philox's counter says it is for */
 
 struct chat_line {
     size_t from, n;
@@ -20,12 +24,13 @@ struct chat_line {
 };
 
 struct chat_examples {
-    struct example_source source;
+    struct example_source source, held; /* held: the lines behind those of source */
     char *path, *text, *bos, *eos;
-    char id[80]; /* SHA-256 of file and template */
-    struct tokenizer *tokenizer;
+    char id[80]; /* SHA-256 of file, template and what is held out */
+    const struct tokenizer *tokenizer;
+    struct tokenizer_scratch *scratch;
     struct chat_template *template;
-    struct chat_line *line; /* (source.n) */
+    struct chat_line *line; /* (source.n + held.n) */
     struct token_ids ids;   /* scratch */
     struct str rendered;    /* scratch */
 };
@@ -133,8 +138,8 @@ static enum status put(struct chat_examples *x, size_t from, size_t to, bool tra
     enum status st;
 
     token_ids_clear(&x->ids);
-    st = tokenizer_encode(x->tokenizer, str_cstr(&x->rendered) + from, to - from, true, &x->ids,
-                          err);
+    st = tokenizer_encode(x->tokenizer, x->scratch, str_cstr(&x->rendered) + from, to - from, true,
+                          &x->ids, err);
     for (size_t i = 0; i < x->ids.n && !st; i++) {
         if (ex->n == ex->cap) {
             ex->truncated = true;
@@ -175,7 +180,7 @@ static enum status get(void *ctx, uint64_t seed, int64_t index, double progress,
 
     (void)seed;
     (void)progress;
-    if (index < 0 || index >= x->source.n)
+    if (index < 0 || index >= x->source.n + x->held.n)
         return error_set(err, STATUS_INVALID, "%s has no example %lld", x->path, (long long)index);
     l = &x->line[index];
     st = parse(x, l, &v, err);
@@ -194,36 +199,55 @@ static enum status get(void *ctx, uint64_t seed, int64_t index, double progress,
     return st ? in_line(x, l, &inner, st, err) : STATUS_OK;
 }
 
-static void name_data(struct chat_examples *x, size_t n, const char *template)
+static enum status get_held(void *ctx, uint64_t seed, int64_t index, double progress,
+                            struct example *ex, struct error *err)
 {
-    struct hasher *h = hasher_new();
-    struct sha256 sum;
+    struct chat_examples *x = ctx;
 
-    hasher_add(h, x->text, n);
-    hasher_add(h, template, strlen(template));
-    sum = hasher_finish(h);
+    return get(ctx, seed, index < 0 ? index : x->source.n + index, progress, ex, err);
+}
+
+static void set_id(struct chat_examples *x, struct hasher *h)
+{
+    struct sha256 sum = hasher_finish(h);
+
     memcpy(x->id, "chat:", 5);
     sha256_hex(&sum, x->id + 5);
     x->source.id = x->id;
 }
 
-enum status example_chat_new(const char *path, struct tokenizer *tokenizer,
-                             const char *chat_template, struct example_source **out,
+static void name_data(struct chat_examples *x, size_t n, const char *template)
+{
+    struct hasher *h = hasher_new();
+
+    hasher_add(h, x->text, n);
+    hasher_add(h, template, strlen(template));
+    if (x->bos || x->eos) { /* with the NUL at their ends, so that they stay apart */
+        hasher_add(h, x->bos ? x->bos : "", x->bos ? strlen(x->bos) + 1 : 1);
+        hasher_add(h, x->eos ? x->eos : "", x->eos ? strlen(x->eos) + 1 : 1);
+    }
+    set_id(x, h);
+}
+
+enum status example_chat_new(const struct example_chat_options *o, struct example_source **out,
                              struct error *err)
 {
     struct chat_examples *x = xcalloc(1, sizeof(*x));
-    const char *template = chat_template ? chat_template : chat_template_default();
+    const char *template = o->chat_template ? o->chat_template : chat_template_default();
     size_t n = 0;
     enum status st;
 
-    x->path = xstrdup(path);
-    x->tokenizer = tokenizer;
+    x->path = xstrdup(o->path);
+    x->tokenizer = o->tokenizer;
+    x->scratch = tokenizer_scratch_new();
+    x->bos = o->bos_token ? xstrdup(o->bos_token) : NULL;
+    x->eos = o->eos_token ? xstrdup(o->eos_token) : NULL;
     x->rendered = (struct str){.max = CHAT_MAX_OUTPUT};
     token_ids_init(&x->ids, TOKEN_IDS_MAX_DEFAULT);
     x->source = (struct example_source){.ctx = x, .get = get};
     st = chat_template_new(template, strlen(template), "chat_template", &x->template, err);
     if (!st)
-        st = file_read(path, EXAMPLE_CHAT_MAX_FILE, &x->text, &n, err);
+        st = file_read(o->path, EXAMPLE_CHAT_MAX_FILE, &x->text, &n, err);
     if (!st)
         st = find_lines(x, n, err);
     if (st) {
@@ -235,14 +259,53 @@ enum status example_chat_new(const char *path, struct tokenizer *tokenizer,
     return STATUS_OK;
 }
 
-void example_chat_tokens(struct example_source *s, const char *bos, const char *eos)
+/* Of n lines the next is taken by the chance that all n_held are found (Knuth, 3.4.2, algorithm S):
+ * those that are held out go behind the others, each kind in the file's order. */
+static void part_lines(struct chat_examples *x, int64_t n_held, uint64_t seed,
+                       struct chat_line *held)
+{
+    int64_t n = x->source.n, kept = 0, taken = 0;
+
+    for (int64_t i = 0; i < n; i++) {
+        struct rng_block r = rng_philox(seed, (uint32_t)i, (uint32_t)(i >> 32), 0, HOLD_OUT_STREAM);
+        uint64_t word = ((uint64_t)r.word[0] << 32) | r.word[1];
+
+        if ((int64_t)(word % (uint64_t)(n - i)) < n_held - taken)
+            held[taken++] = x->line[i];
+        else
+            x->line[kept++] = x->line[i];
+    }
+    memcpy(x->line + kept, held, (size_t)n_held * sizeof(*held));
+}
+
+enum status example_chat_hold_out(struct example_source *s, double share, uint64_t seed,
+                                  const struct example_source **out, struct error *err)
 {
     struct chat_examples *x = s->ctx;
+    int64_t n = x->source.n, n_held = (int64_t)(share * (double)n + .5);
+    struct chat_line *held;
+    struct hasher *h;
+    char text[32];
 
-    free(x->bos);
-    free(x->eos);
-    x->bos = bos ? xstrdup(bos) : NULL;
-    x->eos = eos ? xstrdup(eos) : NULL;
+    if (n < 2)
+        return error_set(err, STATUS_INVALID, "%s holds one conversation: none can be held out",
+                         x->path);
+    n_held = n_held < 1 ? 1 : n_held > n - 1 ? n - 1 : n_held;
+    held = mem_alloc((size_t)n_held, sizeof(*held));
+    if (!held)
+        return error_set(err, STATUS_NO_MEMORY, "no memory for %lld conversations",
+                         (long long)n_held);
+    part_lines(x, n_held, seed, held);
+    free(held);
+    x->source.n = n - n_held;
+    x->held = (struct example_source){.ctx = x, .n = n_held, .get = get_held};
+    h = hasher_new();
+    hasher_add(h, x->id, strlen(x->id));
+    (void)snprintf(text, sizeof(text), " less %lld", (long long)n_held);
+    hasher_add(h, text, strlen(text));
+    set_id(x, h);
+    *out = &x->held;
+    return STATUS_OK;
 }
 
 void example_chat_free(struct example_source *s)
@@ -254,6 +317,7 @@ void example_chat_free(struct example_source *s)
     chat_template_free(x->template);
     token_ids_deinit(&x->ids);
     str_deinit(&x->rendered);
+    tokenizer_scratch_free(x->scratch);
     free(x->line);
     free(x->text);
     free(x->path);

@@ -14,14 +14,21 @@
 
 #define EXAMPLE_CHAT_MAX_FILE ((size_t)8 << 30)
 
-/* Reads the file whole and checks every line, so that a fault is told with FILE:LINE before
- * training begins. chat_template NULL: the default one. The tokenizer is lent, and used by the
- * thread that calls get. */
-MUST_CHECK enum status example_chat_new(const char *path, struct tokenizer *tokenizer,
-                                        const char *chat_template, struct example_source **out,
-                                        struct error *err);
-/* What the template calls bos_token and eos_token; without it they are empty. Copied. */
-void example_chat_tokens(struct example_source *s, const char *bos, const char *eos);
+struct example_chat_options {
+    const char *path;
+    const struct tokenizer *tokenizer; /* lent */
+    const char *chat_template;         /* NULL: the default one */
+    const char *bos_token, *eos_token; /* what the template calls so; NULL: empty. Copied. */
+};
+/* Reads the file whole and checks every line, so that a fault is reported with FILE:LINE before
+ * training begins. */
+MUST_CHECK enum status example_chat_new(const struct example_chat_options *o,
+                                        struct example_source **out, struct error *err);
+/* Takes a share of the conversations (0 to 1, at least one of them and not all) out of `s`, drawn
+ * by the seed, and gives them as *held, which lives as long as s. Once. STATUS_INVALID: there is
+ * only one. */
+MUST_CHECK enum status example_chat_hold_out(struct example_source *s, double share, uint64_t seed,
+                                             const struct example_source **held, struct error *err);
 void example_chat_free(struct example_source *s);
 
 #endif

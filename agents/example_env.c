@@ -16,7 +16,8 @@ struct env_examples {
     struct example_source source;
     const struct env_ops *env;
     char *kind;
-    struct tokenizer *tokenizer;
+    const struct tokenizer *tokenizer;
+    struct tokenizer_scratch *scratch;
     char *id;
     struct token_ids ids; /* scratch */
 };
@@ -32,7 +33,7 @@ static enum status put(struct env_examples *x, const char *text, bool trained, s
     enum status st;
 
     token_ids_clear(&x->ids);
-    st = tokenizer_encode(x->tokenizer, text, strlen(text), true, &x->ids, err);
+    st = tokenizer_encode(x->tokenizer, x->scratch, text, strlen(text), true, &x->ids, err);
     for (size_t i = 0; i < x->ids.n && !st; i++) {
         if (ex->n == ex->cap) {
             ex->truncated = true;
@@ -76,7 +77,8 @@ static enum status probe(void *ctx, int32_t i, struct example *ex, int32_t *want
     if (st)
         return st;
     token_ids_clear(&x->ids);
-    st = tokenizer_encode(x->tokenizer, p.expected, strlen(p.expected), true, &x->ids, err);
+    st = tokenizer_encode(x->tokenizer, x->scratch, p.expected, strlen(p.expected), true, &x->ids,
+                          err);
     if (!st && (ex->truncated || x->ids.n > (size_t)want_cap))
         st = error_set(err, STATUS_LIMIT, "probe %d of %s does not fit into %d and %d tokens", i,
                        x->env->name, ex->cap, want_cap);
@@ -112,7 +114,7 @@ static enum status check_kind(const struct env_ops *env, const char *kind, struc
 }
 
 enum status example_env_new(const struct env_ops *env, const char *kind,
-                            struct tokenizer *tokenizer, struct example_source **out,
+                            const struct tokenizer *tokenizer, struct example_source **out,
                             struct error *err)
 {
     struct env_examples *x;
@@ -131,6 +133,7 @@ enum status example_env_new(const struct env_ops *env, const char *kind,
     str_printf(&id, "env:%s:%s:%d", env->name, kind ? kind : "", DEMO_VERSION);
     x->id = str_take(&id);
     x->tokenizer = tokenizer;
+    x->scratch = tokenizer_scratch_new();
     token_ids_init(&x->ids, TOKEN_IDS_MAX_DEFAULT);
     x->source = (struct example_source){.ctx = x, .n = 0, .get = get};
     if (env->probe) {
@@ -149,6 +152,7 @@ void example_env_free(struct example_source *s)
 
     if (!x)
         return;
+    tokenizer_scratch_free(x->scratch);
     free(x->kind);
     free(x->id);
     token_ids_deinit(&x->ids);

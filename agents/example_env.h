@@ -16,8 +16,8 @@
 /* kind: NULL for the default mixture, else one of the environment's (STATUS_USAGE names them). The
  * tokenizer is lent, and used by the thread that calls get and probe. */
 MUST_CHECK enum status example_env_new(const struct env_ops *env, const char *kind,
-                                       struct tokenizer *tokenizer, struct example_source **out,
-                                       struct error *err);
+                                       const struct tokenizer *tokenizer,
+                                       struct example_source **out, struct error *err);
 void example_env_free(struct example_source *s);
 
 #endif

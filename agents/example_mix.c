@@ -100,7 +100,7 @@ static double probe_need(void *ctx, const char *category)
 }
 
 static enum status open_parts(struct mix *m, const struct env_ops *const *env, const char *kind,
-                              struct tokenizer *tokenizer, struct error *err)
+                              const struct tokenizer *tokenizer, struct error *err)
 {
     struct str id = STR_INIT;
     enum status st = STATUS_OK;
@@ -118,7 +118,7 @@ static enum status open_parts(struct mix *m, const struct env_ops *const *env, c
 }
 
 enum status example_mix_new(const struct env_ops *const *env, int32_t n, const char *kind,
-                            struct tokenizer *tokenizer, struct example_source **out,
+                            const struct tokenizer *tokenizer, struct example_source **out,
                             struct error *err)
 {
     struct mix *m = xcalloc(1, sizeof(*m));

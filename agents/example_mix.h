@@ -13,7 +13,7 @@
 
 /* kind: as for one; every environment must have it. The list is copied, the tokenizer lent. */
 MUST_CHECK enum status example_mix_new(const struct env_ops *const *env, int32_t n,
-                                       const char *kind, struct tokenizer *tokenizer,
+                                       const char *kind, const struct tokenizer *tokenizer,
                                        struct example_source **out, struct error *err);
 void example_mix_free(struct example_source *s);
 

@@ -15,6 +15,7 @@ struct question {
     char *path;
     int32_t attempt;
     int64_t deadline_ms;
+    bool must_sync; /* what is on disk is the question before */
     const struct seams *seams;
     struct loop_timer *timer;
     question_answered answered; /* NULL: it was called */
@@ -32,20 +33,34 @@ static void tell(struct question *q, const struct json *answer, const struct err
     answered(q->ctx, answer, err);
 }
 
-/* An answer that came in the last moment counts. */
+/* Waits for the disk only where the row was just asked anew, and when its time is over: then no
+ * answer that another process was told is taken may be passed over. */
+static enum status look(struct question *q, bool is_over, struct json **answer, struct error *err)
+{
+    enum status st = STATUS_OK;
+
+    if (is_over)
+        journal_wait_expire(q->run, q->path, q->attempt);
+    if (is_over || q->must_sync)
+        st = journal_sync(q->run, err);
+    if (st)
+        return st;
+    q->must_sync = false;
+    return journal_wait_answer(q->run, q->path, q->attempt, answer, err);
+}
+
 void question_look(struct question *q)
 {
+    bool is_over = q->deadline_ms > 0 && seams_wall_ms(q->seams) >= q->deadline_ms;
     struct json *answer = NULL;
     struct error err = ERROR_INIT;
     bool failed;
 
     if (!q->answered)
         return;
-    failed = journal_wait_answer(q->run, q->path, q->attempt, &answer, &err) != STATUS_OK;
-    if (failed || answer)
+    failed = look(q, is_over, &answer, &err) != STATUS_OK;
+    if (failed || answer || is_over)
         tell(q, answer, failed ? &err : NULL);
-    else if (q->deadline_ms > 0 && seams_wall_ms(q->seams) >= q->deadline_ms)
-        tell(q, NULL, NULL);
     jv_unref(answer);
 }
 
@@ -60,6 +75,7 @@ static void on_deadline(void *ctx)
 
 struct question *question_open(const struct question_spec *s, question_answered answered, void *ctx)
 {
+    assert(s->run && s->path && answered);
     struct question *q = xcalloc(1, sizeof(*q));
     int64_t left = s->deadline_ms - seams_wall_ms(s->seams);
 
@@ -70,6 +86,9 @@ struct question *question_open(const struct question_spec *s, question_answered 
     q->seams = s->seams;
     q->answered = answered;
     q->ctx = ctx;
+    q->must_sync = s->anew;
+    if (s->anew)
+        journal_wait_close(s->run, s->path, s->attempt);
     journal_wait(s->run, s->path, s->attempt, s->kind, s->prompt, s->deadline_ms);
     if (s->loop && s->deadline_ms > 0)
         q->timer = loop_timer_new(s->loop, left > 0 ? left : 0, on_deadline, q);

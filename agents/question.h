@@ -24,6 +24,7 @@ struct question_spec {
     const char *kind;          /* "human", "effect", "tool" */
     const struct json *prompt; /* {text, options?, default?, ...} */
     int64_t deadline_ms;       /* wall clock; 0: none */
+    bool anew;                 /* it was answered, and that counts no more: asked once again */
     struct loop *loop;         /* NULL: question_look sees to the deadline */
     const struct seams *seams;
 };

@@ -4,6 +4,8 @@
  */
 #include "agents/scope.h"
 
+#include <assert.h>
+
 static bool is_over(int64_t used, int64_t more, int64_t limit)
 {
     return limit > 0 && more > 0 && used > limit - more;
@@ -42,6 +44,8 @@ void budget_spend(struct budget *b, int64_t tokens, int64_t steps, int64_t calls
         b->tokens += tokens;
         b->steps += steps;
         b->calls += calls;
+        assert(b->tokens >= 0 && b->steps >= 0 &&
+               b->calls >= 0); /* no more given back than taken */
     }
 }
 

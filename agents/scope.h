@@ -41,7 +41,7 @@ struct scope {
     struct budget *budget; /* may be NULL */
     int64_t deadline_ms;   /* wall clock; 0: none */
     const bool *cancelled; /* may be NULL */
-    int32_t prompt_format; /* how prompts are made: 1 as release 0.1 did, for its runs; 0: as now */
+    int32_t prompt_format; /* of the run: 1 was begun by release 0.1, whose prompts it keeps */
 };
 
 #endif

@@ -1,8 +1,8 @@
-/* tool_step_ask.c - the questions of a call: of its tool, and whether its effect happened.
+/* tool_step_ask.c - the questions of a call: whether its effect happened, under the step's own
+ * path, and those of its tool, under PATH/ask:N.
  *
- * The first question about an effect stands under the step's own path, later ones (after a repeat
- * that was interrupted again) under PATH/effect:N. One that was acted upon leaves a step there, so
- * that its answer counts once. Questions of the tool stand under PATH/ask:N.
+ * The answer to the former counts once: it is closed when it was used. Those of a tool stay until
+ * the step ends, since a call that is started again asks again.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -47,12 +47,13 @@ static void record_waiting(struct tool_step *s, const char *what)
     jv_unref(out);
 }
 
-static void put(struct tool_step *s, const char *path, int32_t attempt, const char *kind,
+static void put(struct tool_step *s, const char *path, int32_t attempt, bool anew, const char *kind,
                 int64_t deadline_ms, question_answered answered)
 {
     s->question = question_open(&(struct question_spec){.run = s->spec.run,
                                                         .path = path,
                                                         .attempt = attempt,
+                                                        .anew = anew,
                                                         .kind = kind,
                                                         .prompt = s->prompt,
                                                         .deadline_ms = deadline_ms,
@@ -63,44 +64,7 @@ static void put(struct tool_step *s, const char *path, int32_t attempt, const ch
 
 /* ---- did it happen? */
 
-static void effect_path(const struct tool_step *s, int32_t i, struct str *out)
-{
-    str_clear(out);
-    str_printf(out, "%s/effect:%d", str_cstr(&s->base), (int)i);
-}
-
-/* The answer has been acted upon: the next time is another question. */
-static void use_up(struct tool_step *s, const struct json *answer, enum step_state state)
-{
-    struct str path = STR_INIT;
-
-    effect_path(s, s->n_asked, &path);
-    journal_intend(s->spec.run, &(struct step_intent){.path = str_cstr(&path), .kind = "question"});
-    journal_finish(s->spec.run,
-                   &(struct step_result){.path = str_cstr(&path), .state = state, .out = answer});
-    str_deinit(&path);
-    s->n_asked++;
-}
-
-/* Counts those that were used up. */
-static enum status find_turn(struct tool_step *s, struct error *err)
-{
-    struct step_record rec;
-    struct str path = STR_INIT;
-    bool found = true;
-    enum status st = STATUS_OK;
-
-    while (!st && found) {
-        effect_path(s, s->n_asked, &path);
-        st = journal_find(s->spec.run, str_cstr(&path), &found, &rec, err);
-        if (!st && found) {
-            step_record_deinit(&rec);
-            s->n_asked++;
-        }
-    }
-    str_deinit(&path);
-    return st;
-}
+static void ask_person(struct tool_step *s, bool anew);
 
 static void on_word(void *ctx, const struct json *answer, const struct error *err)
 {
@@ -113,13 +77,12 @@ static void on_word(void *ctx, const struct json *answer, const struct error *er
         return;
     }
     if (answer && !question_takes(s->prompt, answer)) {
-        use_up(s, answer, STEP_REJECTED);
         tool_step_drop_question(s);
-        tool_step_ask_person(s);
+        ask_person(s, true);
         return;
     }
     if (strcmp(word, "repeat") == 0) {
-        use_up(s, answer, STEP_OK);
+        journal_wait_close(s->spec.run, s->spec.path, s->spec.attempt);
         tool_step_drop_question(s);
         tool_step_call(s);
         return;
@@ -158,26 +121,22 @@ static struct json *effect_prompt(const struct tool_step *s)
     return prompt;
 }
 
-void tool_step_ask_person(struct tool_step *s)
+static void ask_person(struct tool_step *s, bool anew)
 {
     int64_t from = s->spec.started_ms > 0 ? s->spec.started_ms : seams_wall_ms(s->spec.seams);
-    struct error err = ERROR_INIT;
-    struct str path = STR_INIT;
 
-    if (find_turn(s, &err)) {
-        tool_step_fail(s, err.status, &err);
-        return;
-    }
     if (s->state != TOOL_STEP_UNCERTAIN)
         tool_step_move(s, TOOL_STEP_UNCERTAIN);
     s->prompt = effect_prompt(s);
-    effect_path(s, s->n_asked, &path);
     record_waiting(s, "effect");
-    put(s, s->n_asked ? str_cstr(&path) : s->spec.path, s->n_asked ? 0 : s->spec.attempt, "effect",
-        from + ASK_MS, on_word);
-    str_deinit(&path);
+    put(s, s->spec.path, s->spec.attempt, anew, "effect", from + ASK_MS, on_word);
     set_asking(s, true, from + ASK_MS);
     question_look(s->question); /* it may have been asked before, and answered since */
+}
+
+void tool_step_ask_person(struct tool_step *s)
+{
+    ask_person(s, false);
 }
 
 /* ---- of the tool */
@@ -207,7 +166,7 @@ static void on_durable(void *ctx, enum status status, const struct error *err)
     tool_step_unref(s);
 }
 
-static void ask_for_tool(struct tool_step *s, int64_t deadline_ms);
+static void ask_for_tool(struct tool_step *s, bool anew);
 
 static void on_answer(void *ctx, const struct json *answer, const struct error *err)
 {
@@ -221,8 +180,7 @@ static void on_answer(void *ctx, const struct json *answer, const struct error *
     if (answer && !question_takes(s->prompt, answer)) {
         question_close(s->question);
         s->question = NULL;
-        s->n_refused++;
-        ask_for_tool(s, s->ask_deadline_ms);
+        ask_for_tool(s, true);
         return;
     }
     tool_step_drop_question(s);
@@ -238,13 +196,12 @@ static void on_answer(void *ctx, const struct json *answer, const struct error *
     journal_when_durable(s->spec.run, on_durable, s);
 }
 
-static void ask_for_tool(struct tool_step *s, int64_t deadline_ms)
+static void ask_for_tool(struct tool_step *s, bool anew)
 {
     struct str path = STR_INIT;
 
-    s->ask_deadline_ms = deadline_ms;
     str_printf(&path, "%s/ask:%d", str_cstr(&s->base), (int)s->n_asked);
-    put(s, str_cstr(&path), s->n_refused, "tool", deadline_ms, on_answer);
+    put(s, str_cstr(&path), 0, anew, "tool", s->ask_deadline_ms, on_answer);
     str_deinit(&path);
     question_look(s->question);
 }
@@ -262,11 +219,11 @@ static void ask(struct tool_call *c, const struct json *prompt, int64_t deadline
     s->prompt = jv_deep_copy(prompt);
     jv_set_string(s->prompt, "tool", s->spec.tool->name);
     s->n_asked++;
-    s->n_refused = 0;
+    s->ask_deadline_ms = deadline_ms;
     tool_step_move(s, TOOL_STEP_ASKING);
     record_waiting(s, "tool");
     set_asking(s, true, deadline_ms);
-    ask_for_tool(s, deadline_ms);
+    ask_for_tool(s, false);
 }
 
 void tool_step_answer_nobody(struct tool_step *s)

@@ -27,9 +27,8 @@ struct tool_step {
     /* ---- questions */
     struct question *question; /* open, or NULL */
     struct json *prompt;       /* of it */
-    int32_t n_asked;           /* questions of the tool, or about the effect, so far */
+    int32_t n_asked;           /* questions of the tool so far */
     int64_t ask_deadline_ms;   /* of the tool's question */
-    int32_t n_refused;         /* answers to the one at hand that were none of its options */
     void (*answered)(struct tool_call *c, const struct json *answer); /* the tool's */
     struct json *answer;                                              /* on its way to the tool */
 };

@@ -8,6 +8,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -245,6 +246,7 @@ static bool replay_tool(struct agent *a, const struct pending_call *p, const str
 static bool begin_tool(struct agent *a, const struct pending_call *p,
                        const struct step_record *before)
 {
+    assert(!a->step && p->tool && !p->error);
     const char *asked = before ? jv_get_string(jv_get(before->out, "asks"), "") : "";
 
     a->step = tool_step_new(&(struct tool_step_spec){
@@ -306,6 +308,7 @@ void turn_drop_step(struct agent *a)
 
 static bool take_outcome(struct agent *a)
 {
+    assert(a->state == AGENT_ACTING && a->at < a->n_pending);
     const struct tool_step_result *r = tool_step_result(a->step);
     const struct pending_call *p = &a->pending[a->at];
     struct error *err = &a->result.err;

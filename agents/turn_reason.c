@@ -6,6 +6,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,6 +54,7 @@ static enum status reserve(struct agent *a, struct error *err)
     }
     if (wanted > left - fed)
         wanted = left - fed;
+    assert(wanted > 0);
     a->call.max_tokens = (int32_t)wanted;
     a->reserved = fed + wanted;
     budget_spend(b, a->reserved, 1, 0);
@@ -61,6 +63,7 @@ static enum status reserve(struct agent *a, struct error *err)
 
 static void settle(struct agent *a)
 {
+    assert(a->reserved >= 0 && tokens_in(a) >= 0 && tokens_out(a) >= 0);
     budget_spend(a->task.scope.budget, tokens_in(a) + tokens_out(a) - a->reserved, 0, 0);
     a->reserved = 0;
     a->result.tok_in += tokens_in(a);
@@ -273,6 +276,9 @@ static void start_call(struct agent *a)
     struct model *m = model_of(a);
     struct model_call *c = &a->call;
 
+    assert(!a->in_flight && a->session);
+    assert(a->session_len >= 0 && (size_t)a->session_len <= a->chain.n);
+    assert(a->prefix_len >= 0 && (size_t)a->prefix_len <= a->chain.n);
     model_call_clear_text(c);
     c->session = a->session;
     c->path = a->wants_paths ? str_cstr(&a->path) : NULL;

@@ -7,6 +7,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,6 +54,7 @@ static const struct vote_sample *winner(const struct agent_vote *v)
 {
     const struct vote_sample *best = &v->sample[0];
 
+    assert(v->n_different > 0);
     for (int32_t i = 1; i < v->n_different; i++)
         if (v->sample[i].n_votes > best->n_votes)
             best = &v->sample[i];

@@ -6,6 +6,7 @@
 
 #include "blueprints/expr_ast.h"
 #include "runtime/base/text.h"
+#include "runtime/base/unicode.h"
 
 enum status expr_fault(struct error *err, const char *text, size_t n, size_t at, enum status status,
                        const char *fmt, ...)

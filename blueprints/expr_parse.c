@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "blueprints/expr_ast.h"
-#include "runtime/base/text.h"
+#include "runtime/base/utf8.h"
 
 #define OP_IN          OP2('i', 'n')
 #define N_CHAIN_LEVELS 5

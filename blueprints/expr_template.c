@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "blueprints/expr_ast.h"
-#include "runtime/base/text.h"
+#include "runtime/base/utf8.h"
 
 #define TEMPLATE_MAX_PIECES 1024
 

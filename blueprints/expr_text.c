@@ -6,7 +6,7 @@
 
 #include "blueprints/expr_ast.h"
 #include "runtime/base/pattern.h"
-#include "runtime/base/text.h"
+#include "runtime/base/utf8.h"
 
 /* Both must be strings; the cost is that of reading the first. */
 static enum status two_strings(struct expr_eval *ev, const char *name, struct json *const *args)
@@ -64,8 +64,8 @@ enum status expr_fn_matches(struct expr_eval *ev, struct json *const *args, stru
         return st;
     st = pattern_compile(jv_get_string(args[1], ""), jv_string_len(args[1]), &p, &fault);
     if (!st)
-        st = pattern_find(p, jv_get_string(args[0], ""), jv_string_len(args[0]), 0, &found, &from,
-                          &to, &fault);
+        st = pattern_find(p, NULL, jv_get_string(args[0], ""), jv_string_len(args[0]), 0, &found,
+                          &from, &to, &fault);
     pattern_free(p);
     if (st)
         return expr_eval_fault(ev, st, "matches: %s", fault.message);

@@ -95,7 +95,7 @@ struct frame {
     int64_t n_items_around;       /* maps and loops around this step */
     int64_t item_around;          /* the index in the innermost of them */
 
-    int32_t attempt;
+    int32_t attempt, first_attempt; /* the first is above 0 where a repair began the step anew */
     int32_t n_again; /* times that this attempt was begun again under its key, after a time-out */
     enum frame_record record;
     bool recovered;           /* an earlier process began it, and how it ended is not known */
@@ -130,6 +130,8 @@ struct frame_host_ops {
     /* The journal or the blueprint cannot be used: the run stops without another word in the
      * journal, and resume goes on once the cause is gone. */
     void (*fatal)(struct frame_host *h, const struct error *err);
+    /* The run stops, and ends as `error` with these words. */
+    void (*fail)(struct frame_host *h, const struct error *err);
     void (*on_step)(struct frame_host *h, const struct frame *f, enum step_state state);
     void (*on_text)(struct frame_host *h, const char *path, const char *text, size_t n);
     const struct agent_role *(*role)(const struct frame_host *h, const struct plan *p,
@@ -147,6 +149,8 @@ struct frame_host {
     int64_t max_frames;
     bool streams; /* somebody listens to on_text */
     bool broken;  /* fatal was called: nothing more is recorded */
+    bool at_once; /* every item of a `map` begins at once: nothing is done (repair.c) */
+    const struct json *repair; /* what a repair of the run decided (step_judge.c), or NULL; lent */
     /* The run was left waiting, so what it waited for and the limits around that went on. */
     bool was_waiting;
     /* frame.c's own. */

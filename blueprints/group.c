@@ -17,7 +17,8 @@ static void fill(struct group *g, struct frame *f)
 void group_begin(struct group *g, struct frame *f, int32_t n, int32_t limit,
                  struct frame *(*make)(struct frame *f, int32_t i))
 {
-    *g = (struct group){.n = n, .limit = limit, .make = make, .failed_index = n};
+    *g = (struct group){
+        .n = n, .limit = f->host->at_once ? n : limit, .make = make, .failed_index = n};
     g->value = xcalloc((size_t)n + 1, sizeof(*g->value)); /* n is at most PLAN_MAX_ITEMS */
     fill(g, f);
 }

@@ -220,12 +220,14 @@ static void fill_task(struct agent_work *w, const struct plan_agent *a)
                                    .fault_seed = env_fault_seed(task_seed),
                                    .sample_seed = run_seed(f->host->run),
                                    .budget = &w->budget,
-                                   .deadline_ms = f->deadline_ms};
+                                   .deadline_ms = f->deadline_ms,
+                                   .prompt_format = run_prompt_format(f->host->run)};
     w->task.input = jv_kind(input) == JV_NULL ? NULL : input;
     w->task.schema = f->step->schema;
     w->task.env_ops = f->step->env;
     w->task.may_be_cut = f->step->may_be_cut;
-    if (!f->step->env && !is_limited(&a->budget) && !is_limited(&f->step->budget))
+    if (!f->step->env && !is_limited(&a->budget) && !is_limited(&f->step->budget) &&
+        w->task.scope.prompt_format != 1) /* release 0.1 had no such limit */
         w->task.max_model_calls = AGENT_MAX_MODEL_CALLS;
     w->task.on_asking = on_asking;
     if (f->host->streams)

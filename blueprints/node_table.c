@@ -1,8 +1,8 @@
-/* node_table.c - what each kind of step does, from kinds.def.
+/* node_table.c - see node_table.h; from kinds.def.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "blueprints/runner_state.h"
+#include "blueprints/node_table.h"
 
 #define KIND(id, word, keys) extern const struct node_ops node_##word##_ops;
 #include "blueprints/kinds.def"

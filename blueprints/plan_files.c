@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "blueprints/plan_load.h"
-#include "runtime/base/text.h"
+#include "runtime/base/utf8.h"
 
 #define MAX_FILES       64
 #define MAX_FILE_BYTES  ((size_t)256 << 10)

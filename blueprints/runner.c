@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "blueprints/node_table.h"
+#include "blueprints/runner_root.h"
 #include "blueprints/runner_state.h"
 #include "blueprints/step.h"
 #include "runtime/store/query.h"
@@ -63,7 +65,7 @@ static void pump(void *ctx)
                 break;
             pump_frame(r, f);
         }
-        if (r->budget.changed && !r->had_ended)
+        if (r->budget.changed)
             run_budget_write(&r->budget, r->run, r->host.seams);
     }
     free(c);
@@ -205,17 +207,17 @@ static void conclude(struct runner *r, enum run_status status)
     const char *words = NULL;
 
     begin_conclusion(r, status);
-    if (r->root_ended) {
+    if (r->failed.status) {
+        words = r->failed.message;
+    } else if (r->root_ended) {
         words = r->root->error;
         r->result.output = r->root->value;
         if (r->root->end != STEP_OK)
             error_set(&r->result.err, status_of(r->root->end), "%s",
                       words ? words : run_status_word(status));
     }
-    if (!r->had_ended) {
-        run_budget_write(&r->budget, r->run, r->host.seams);
-        run_set_status(r->run, status, r->result.output, words);
-    }
+    run_budget_write(&r->budget, r->run, r->host.seams);
+    run_set_status(r->run, status, r->result.output, words);
     journal_when_durable(r->run, on_durable, r);
 }
 
@@ -225,8 +227,11 @@ static void conclude_root(struct runner *r)
         begin_conclusion(r, RUN_ERROR);
         r->result.err = r->fatal;
         report_end(r);
+    } else if (r->failed.status) {
+        r->result.err = r->failed;
+        conclude(r, RUN_ERROR);
     } else if (r->root->state == FRAME_INTERRUPTED) {
-        begin_conclusion(r, RUN_RUNNING);
+        begin_conclusion(r, RUN_INTERRUPTED);
         journal_when_durable(r->run, on_durable, r);
     } else {
         conclude(r, end_of(r));
@@ -345,6 +350,16 @@ static void fatal(struct frame_host *h, const struct error *err)
     runner_interrupt(r);
 }
 
+static void fail(struct frame_host *h, const struct error *err)
+{
+    struct runner *r = runner_of(h);
+
+    if (h->broken || r->failed.status)
+        return;
+    r->failed = *err;
+    runner_interrupt(r);
+}
+
 static bool can_stop(const struct runner *r)
 {
     return r->phase == RUNNER_ACTIVE && !r->root_ended;
@@ -394,8 +409,12 @@ static void on_text(struct frame_host *h, const char *path, const char *text, si
     host->on_text(host->ctx, path, text, n);
 }
 
-static const struct frame_host_ops frame_ops = {
-    .wake = wake, .fatal = fatal, .on_step = on_step, .on_text = on_text, .role = runner_role};
+static const struct frame_host_ops frame_ops = {.wake = wake,
+                                                .fatal = fatal,
+                                                .fail = fail,
+                                                .on_step = on_step,
+                                                .on_text = on_text,
+                                                .role = runner_role};
 
 static void host_frames(struct runner *r)
 {
@@ -407,6 +426,7 @@ static void host_frames(struct runner *r)
                             .loop = h->loop,
                             .seams = h->seams,
                             .run = r->run,
+                            .repair = jv_get(run_config(r->run), "repair"),
                             .tools = h->tools,
                             .agents = h->agents,
                             .streams = h->on_text != NULL,
@@ -435,11 +455,31 @@ static enum status take_up(struct runner *r, struct error *err)
         st = query_run(q, run_uuid(r->run), take_status, &was, err);
     run_budget_init(&r->budget, r->plan, r->host.seams, run_budget(r->run));
     r->frames.was_waiting = was == RUN_WAITING;
-    r->had_ended = was == RUN_OK;
-    if (!st && !r->had_ended && run_status_is_final(was))
-        st = error_set(err, STATUS_USAGE, "the run has ended: %s", run_status_word(was));
     store_reader_close(q);
     return st;
+}
+
+static void on_wall(void *ctx)
+{
+    struct frame *root = ctx;
+
+    frame_drop_timer(root);
+    frame_time_out(root);
+}
+
+static void begin_root(struct runner *r)
+{
+    struct frame *f = runner_root_new(&r->frames, r->plan, r->inputs);
+    int64_t wall_ms = r->plan->budget.wall_ms, left = wall_ms - r->budget.wall_before_ms;
+
+    r->root = f;
+    if (wall_ms > 0) {
+        left = left > 0 ? left : 0;
+        f->deadline_ms = f->ends_ms = r->budget.began_ms + left;
+        f->time_words = run_budget_wall_words(wall_ms);
+        f->timer = loop_timer_new(r->host.loop, left, on_wall, f);
+    }
+    f->ops->begin(f);
 }
 
 enum status runner_new(const struct runner_host *h, const struct plan *plan, struct runner **out,
@@ -479,10 +519,10 @@ enum status runner_start(struct runner *r, struct run *run, struct json *inputs,
     if (st)
         return st;
     r->inputs = jv_ref(inputs);
-    if (run_is_resumed(run) && !r->had_ended)
+    if (run_is_resumed(run))
         run_set_status(run, RUN_RUNNING, NULL, NULL);
     r->tick = loop_tick_new(r->host.loop, on_tick, r);
-    runner_root_new(r);
+    begin_root(r);
     set_poll(r);
     if (cancelled)
         runner_cancel(r);

@@ -41,8 +41,7 @@ struct runner_host {
 #define RUNNER_MAX_STEPS 1000000
 
 struct runner_result {
-    /* RUN_WAITING, or RUN_RUNNING (it was interrupted), when the run is not over: resume goes on.
-     */
+    /* RUN_WAITING, or RUN_INTERRUPTED, when the run is not over: resume goes on. */
     enum run_status status;
     struct json *output; /* lent for the call */
     struct error err;
@@ -57,17 +56,16 @@ typedef void (*runner_done)(void *ctx, struct runner *r, const struct runner_res
 MUST_CHECK enum status runner_new(const struct runner_host *h, const struct plan *plan,
                                   struct runner **out, struct error *err);
 /* inputs: as plan_inputs made them; a reference is taken. The run row's config holds {"plan":
- * effective, "inputs": ...}; a resumed run gets both from there. A run that has ended is refused
- * (STATUS_USAGE), unless it ended `ok`: then its result comes again, and nothing is written. done
- * is called from the loop, once, when what it reports is durable; the caller drains
- * store_reply_box. Until then the runner holds the loop open, posts what it writes once a turn, and
- * looks for a cancellation. */
+ * effective, "inputs": ...}; a resumed run gets both from there. done is called from the loop,
+ * once, when what it reports is durable; the loop handles the store's replies
+ * (store_set_reply_box). Until then the runner holds the loop open, posts what it writes once a
+ * turn, and looks for a cancellation. */
 MUST_CHECK enum status runner_start(struct runner *r, struct run *run, struct json *inputs,
                                     runner_done done, void *ctx, struct error *err);
 /* Ends the run as cancelled; done follows. */
 void runner_cancel(struct runner *r);
 /* The process ends (Ctrl-C): what is in flight is given up, nothing more is recorded of it, and
- * done follows with RUN_RUNNING; the run can be resumed. */
+ * done follows with RUN_INTERRUPTED; the run can be resumed. */
 void runner_interrupt(struct runner *r);
 /* The time of the whole run is over: it ends as RUN_TIMEOUT, with these words as its error. */
 void runner_time_out(struct runner *r, const char *words);

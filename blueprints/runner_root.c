@@ -2,11 +2,18 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "blueprints/runner_root.h"
+
 #include <stdlib.h>
 
 #include "blueprints/block.h"
 #include "blueprints/frame_vars.h"
-#include "blueprints/runner_state.h"
+
+static void begin(struct frame *f)
+{
+    f->node = xcalloc(1, sizeof(struct block));
+    block_begin(f->node, f, f->plan, f->plan->step, f->plan->n_steps);
+}
 
 static void child_ended(struct frame *f, struct frame *child)
 {
@@ -35,32 +42,16 @@ static void release(struct frame *f)
     free(f->node);
 }
 
-static const struct node_ops root_ops = {.child_ended = child_ended, .release = release};
+static const struct node_ops root_ops = {
+    .begin = begin, .child_ended = child_ended, .release = release};
 
-static void on_wall(void *ctx)
+struct frame *runner_root_new(struct frame_host *h, const struct plan *plan,
+                              const struct json *inputs)
 {
-    struct frame *f = ctx;
+    struct frame *f = frame_new_root(h, plan, &root_ops);
 
-    frame_drop_timer(f);
-    frame_time_out(f);
-}
-
-void runner_root_new(struct runner *r)
-{
-    const struct plan *p = r->plan;
-    struct frame *f = frame_new_root(&r->frames, p, &root_ops);
-    int64_t left = p->budget.wall_ms - r->budget.wall_before_ms;
-
-    f->vars = vars_new(r->inputs);
-    f->spends = &r->budget.live;
+    f->vars = vars_new(inputs);
+    f->spends = &h->budget->live;
     f->record = RECORD_INTENT; /* the run's row */
-    f->node = xcalloc(1, sizeof(struct block));
-    r->root = f;
-    if (p->budget.wall_ms > 0) {
-        left = left > 0 ? left : 0;
-        f->deadline_ms = f->ends_ms = r->budget.began_ms + left;
-        f->time_words = run_budget_wall_words(p->budget.wall_ms);
-        f->timer = loop_timer_new(r->host.loop, left, on_wall, f);
-    }
-    block_begin(f->node, f, p, p->step, p->n_steps);
+    return f;
 }

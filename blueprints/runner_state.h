@@ -35,10 +35,10 @@ struct runner {
     enum runner_phase phase;
     bool root_ended; /* and its end is recorded */
     bool leaving;    /* runner_leave */
-    bool had_ended;  /* ok, in an earlier process: only its result is given again */
     /* Asked of the loop or the store, which cannot be taken back; NULL: nothing. */
     struct runner_call *pump, *check;
-    struct error fatal; /* why nothing more is recorded */
+    struct error fatal;  /* why nothing more is recorded */
+    struct error failed; /* why the run stops, and ends as `error` */
     struct run_budget budget;
     struct loop_timer *poll;
     struct loop_tick *tick;
@@ -50,11 +50,5 @@ MUST_CHECK enum status runner_make_roles(struct runner *r, const struct plan *p,
 const struct agent_role *runner_role(const struct frame_host *h, const struct plan *p,
                                      const struct plan_agent *a);
 void runner_free_roles(struct runner *r);
-
-/* ---- runner_root.c: the frame of the run itself */
-void runner_root_new(struct runner *r);
-
-/* ---- node_table.c: the kinds of steps, by enum plan_kind */
-extern const struct node_ops *const node_table[PLAN_N_KINDS];
 
 #endif

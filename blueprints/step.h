@@ -13,10 +13,28 @@
 
 /* ---- step_begin.c: a QUEUED frame, for the pump */
 void step_begin(struct frame *f);
+/* Evaluates what the step reads, and its in_hash. */
+MUST_CHECK enum status step_prepare(struct frame *f, struct error *err);
+
+/* ---- step_judge.c */
+enum step_verdict {
+    STEP_IS_DONE,     /* as recorded */
+    STEP_GOES_ON,     /* it was begun, and goes on or begins again under its attempt */
+    STEP_BEGINS_ANEW, /* as another attempt */
+    STEP_DISAGREES    /* it was done, or may have been, with other inputs */
+};
+enum step_verdict step_judge(const struct frame *f, const struct step_record *rec);
+/* Records of attempts before this one no longer count. */
+int32_t step_first_attempt(const struct frame *f);
+bool step_record_is_open(const struct step_record *rec); /* it has not ended */
+/* It ended, and steps after it have read its value. */
+bool step_record_has_value(const struct frame *f, const struct step_record *rec);
 
 /* ---- step_end.c: a frame that is ENDED or INTERRUPTED, for the pump; frees it, unless it is the
  * root or another attempt follows */
 void step_finish(struct frame *f);
+/* What the parent sees of an ended step. */
+void step_set_value(struct frame *f);
 
 /* ---- step_record.c */
 /* The effect of this step: declared, or of what is in it. */

@@ -131,10 +131,18 @@ static void begin_attempt(struct frame *f)
 
 /* ---- what the journal has */
 
-static void blueprint_changed(struct frame *f)
+static void disagree(struct frame *f)
 {
     struct error err = ERROR_INIT;
 
+    if (f->host->repair) {
+        error_set(&err, STATUS_CONFIG, "step `%s` was done with other inputs than it has now",
+                  f->path);
+        error_hint(&err, "resume with --from-failed and --redo %.60s, or --keep to keep its result",
+                   f->path);
+        f->host->ops->fail(f->host, &err);
+        return;
+    }
     error_set(&err, STATUS_CONFIG,
               "blueprint changed: step `%s` (%s, line %d) was begun with other inputs", f->path,
               f->plan->file, f->step->line);
@@ -142,47 +150,61 @@ static void blueprint_changed(struct frame *f)
     frame_fatal(f, &err);
 }
 
-/* True: the frame has ended as recorded. */
-static bool take_record(struct frame *f, struct step_record *rec)
+static void take_record(struct frame *f, struct step_record *rec)
 {
+    f->record = RECORD_END;
+    f->not_retryable = f->not_retryable || jv_get_bool(jv_get(rec->out, "not_retryable"), false);
+    frame_end(f, rec->state, rec->out, rec->err ? "%s" : NULL, rec->err ? rec->err : "");
+    f->error_has_path = f->step->n_children > 0 || f->step->sub;
+    rec->out = NULL;
+}
+
+/* True: there is nothing to begin. */
+static bool follow_record(struct frame *f, struct step_record *rec)
+{
+    enum step_verdict verdict = step_judge(f, rec);
+
     f->attempt = rec->attempt;
-    f->started_ms = rec->t0_ms;
-    /* Cancelled with the step around it, which has not ended: it runs again too. */
-    if (rec->state == STEP_STARTED || rec->state == STEP_WAITING || rec->state == STEP_CANCELLED) {
+    switch (verdict) {
+    case STEP_IS_DONE:
+        f->started_ms = rec->t0_ms;
+        take_record(f, rec);
+        return true;
+    case STEP_GOES_ON:
+        f->started_ms = rec->t0_ms;
         f->recovered = true;
         f->was_asking = rec->state == STEP_WAITING &&
                         strcmp(jv_get_string(jv_get(rec->out, "asks"), ""), "tool") == 0;
         return false;
+    case STEP_BEGINS_ANEW:
+        f->attempt = rec->attempt < f->first_attempt ? f->first_attempt : rec->attempt + 1;
+        return false;
+    case STEP_DISAGREES:
+        break;
     }
-    f->record = RECORD_END;
-    frame_end(f, rec->state, rec->out, rec->err ? "%s" : NULL, rec->err ? rec->err : "");
-    f->error_has_path = f->step->n_children > 0 || f->step->sub;
-    rec->out = NULL;
+    disagree(f);
     return true;
 }
 
-/* Looks the step up. True: nothing is left to begin. */
+/* Looks the step up. True: there is nothing to begin. */
 static bool find(struct frame *f)
 {
     struct step_record rec = {0};
     struct error err = ERROR_INIT;
-    bool found = false, ended = true;
+    bool found = false, ended = false;
 
     if (journal_find(f->host->run, f->path, &found, &rec, &err)) {
         frame_fatal(f, &err);
         return true;
     }
-    if (!found)
-        return false;
-    if (memcmp(rec.in_hash, f->in_hash, sizeof(f->in_hash)) != 0)
-        blueprint_changed(f);
-    else
-        ended = take_record(f, &rec);
+    f->first_attempt = step_first_attempt(f);
+    if (found)
+        ended = follow_record(f, &rec);
     step_record_deinit(&rec);
     return ended;
 }
 
-static bool prepare(struct frame *f, struct error *err)
+enum status step_prepare(struct frame *f, struct error *err)
 {
     enum status st;
 
@@ -194,7 +216,7 @@ static bool prepare(struct frame *f, struct error *err)
     if (st)
         f->in = jv_null();
     hash_inputs(f);
-    return st == STATUS_OK;
+    return st;
 }
 
 void step_begin(struct frame *f)
@@ -205,7 +227,7 @@ void step_begin(struct frame *f)
     assert(f->state == FRAME_QUEUED && f->stop == STOP_NONE && f->record == RECORD_NONE);
     assert(!f->child && !f->node && !f->timer);
     if (first)
-        f->not_retryable = !prepare(f, &err);
+        f->not_retryable = step_prepare(f, &err) != STATUS_OK;
     if (first && find(f))
         return;
     if (!f->not_retryable) {

@@ -46,6 +46,15 @@ static void decide_end(struct frame *f)
 
 /* ---- the record */
 
+/* Recorded with the end, so that a resumed run does not try again what cannot get better. */
+static void note_not_retryable(struct frame *f)
+{
+    if (f->end != STEP_ERROR || !f->not_retryable || !f->step || f->step->retry.max == 0 || f->out)
+        return;
+    f->out = jv_object();
+    jv_set_bool(f->out, "not_retryable", true);
+}
+
 /* A cancelled frame leaves its record, and those below it, to its parent. */
 static void propagate_cancelled(struct frame *f)
 {
@@ -79,6 +88,7 @@ static void put_record(struct frame *f)
     if (was_cancelled) {
         propagate_cancelled(f);
     } else if (f->record == RECORD_INTENT && f->step) {
+        note_not_retryable(f);
         step_record_cancelled(f);
         step_record_end(f);
     }
@@ -96,12 +106,18 @@ static bool is_tool_with(const struct frame *f, enum effect effect)
     return f->step && f->step->kind == PLAN_TOOL && step_effect(f) == effect;
 }
 
+/* Tries after the first; a repair gives all of them anew. */
+static int32_t tries_again(const struct frame *f)
+{
+    return f->attempt - f->first_attempt + f->n_again;
+}
+
 /* May the step be tried again? *same: under the same key. */
 static bool may_retry(const struct frame *f, bool *same)
 {
     *same = f->end == STEP_TIMEOUT && is_tool_with(f, EFFECT_IDEMPOTENT);
     if (!f->step || f->state != FRAME_ENDED || f->stop > STOP_TIMEOUT || f->not_retryable ||
-        f->attempt + f->n_again >= f->step->retry.max)
+        tries_again(f) >= f->step->retry.max)
         return false;
     return f->end == STEP_ERROR ||
            (f->end == STEP_TIMEOUT && (step_effect(f) <= EFFECT_READ || *same));
@@ -120,7 +136,7 @@ static void retry(struct frame *f, bool same)
 {
     double ms = BACKOFF_FIRST_MS;
 
-    for (int32_t i = 0; i < f->attempt + f->n_again && ms < BACKOFF_MOST_MS; i++)
+    for (int32_t i = 0; i < tries_again(f) && ms < BACKOFF_MOST_MS; i++)
         ms *= f->step->retry.backoff;
     ms = ms < BACKOFF_MOST_MS ? ms : BACKOFF_MOST_MS;
     if (f->retry_after_ms > ms)
@@ -152,7 +168,7 @@ static void ask_what_happened(struct frame *f)
 
 /* ---- what the parent sees */
 
-static void set_value(struct frame *f)
+void step_set_value(struct frame *f)
 {
     bool goes_on = f->step && strcmp(f->step->on_error, "continue") == 0;
 
@@ -197,7 +213,7 @@ void step_finish(struct frame *f)
     }
     if (f->state == FRAME_ENDED && f->record == RECORD_INTENT && f->step)
         step_report(f, f->end);
-    set_value(f);
+    step_set_value(f);
     if (f->parent)
         propagate_end(f);
 }

@@ -5,11 +5,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "runtime/base/file_open.h"
 #include "runtime/base/memory.h"
-#include "runtime/base/text.h"
+#include "runtime/base/utf8.h"
 #include "tools/beneath.h"
 #include "tools/builtin.h"
 
@@ -44,14 +46,11 @@ static enum status open_regular(int root, const char *path, int *fd, int64_t *si
 
     if (st)
         return st;
-    if (fstat(*fd, &s))
-        st = error_errno(err, errno, "looking at \"%.200s\"", path);
-    else if (!S_ISREG(s.st_mode))
-        st = error_set(err, STATUS_INVALID, "\"%.200s\" is not a regular file", path);
-    else
-        *size = (int64_t)s.st_size;
+    st = file_check_regular(*fd, path, &s, err);
     if (st)
         close(*fd);
+    else
+        *size = (int64_t)s.st_size;
     return st;
 }
 
@@ -73,11 +72,17 @@ static enum status read_part(int fd, int64_t offset, char *bytes, size_t n, size
     return STATUS_OK;
 }
 
-/* Characters are not cut: a part ends before one that does not fit. */
-static enum status trim_to_text(const char *bytes, size_t *n, bool is_end, struct error *err)
+/* Characters are not cut: a part ends before one that does not fit. A NUL is valid UTF-8, but no
+ * text has one. */
+static enum status trim_to_text(const char *bytes, size_t *n, bool is_end, int64_t size,
+                                struct error *err)
 {
     size_t valid = utf8_valid_prefix(bytes, *n);
 
+    if (memchr(bytes, '\0', *n))
+        return error_set(err, STATUS_INVALID,
+                         "a binary file of %lld bytes (it holds NUL bytes), not text",
+                         (long long)size);
     if (valid < *n && (is_end || *n - valid > 3))
         return error_set(err, STATUS_INVALID, "not UTF-8 text (byte %zu of this part)", valid);
     *n = valid;
@@ -101,7 +106,7 @@ static enum status read_text(int fd, int64_t size, const struct tool_call *c, st
         return error_set(err, STATUS_NO_MEMORY, "no memory for %zu bytes", max);
     st = read_part(fd, offset, bytes, max, &n, err);
     if (!st)
-        st = trim_to_text(bytes, &n, offset + (int64_t)n >= size, err);
+        st = trim_to_text(bytes, &n, offset + (int64_t)n >= size, size, err);
     if (!st) {
         *out = jv_object();
         jv_set_adopt(*out, "text", jv_string_n(bytes, n));

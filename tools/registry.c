@@ -107,6 +107,7 @@ enum status tool_registry_adopt(struct tool_registry *r, struct tool *t, struct 
     r->tools[r->n++] = t;
     (void)map_put(r->by_name, t->name, t);
     r->generation++;
+    assert(map_size(r->by_name) == r->n && !t->retired);
     return STATUS_OK;
 }
 
@@ -141,6 +142,7 @@ void tool_registry_retire(struct tool_registry *r, struct tool *t)
     (void)map_remove(r->by_name, t->name);
     r->generation++;
     t->retired = true;
+    assert(map_size(r->by_name) == r->n);
     tool_unref(t);
 }
 

@@ -283,6 +283,13 @@ const struct arch *weights_arch(const struct weights *w)
     return w->arch;
 }
 
+enum dtype weights_kv_dtype(const struct weights *w)
+{
+    int32_t head = w->arch->head(&w->config);
+
+    return weights_at(w, head)->m.dtype == DTYPE_F32 ? DTYPE_F32 : DTYPE_BF16;
+}
+
 const struct backend *weights_backend(const struct weights *w)
 {
     return w->backend;

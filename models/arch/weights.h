@@ -56,6 +56,10 @@ int64_t weights_n_params(const struct weights *w);               /* tied tensors
 int64_t weights_flat_offset(const struct weights *w, int32_t i); /* of tensor i in a flat array */
 void weights_to_flat(const struct weights *w, float *flat);
 
+/* What keys and values are rounded to by default, in the engine and in training alike, so that
+ * their log-probs agree: float for float weights, else bf16. */
+enum dtype weights_kv_dtype(const struct weights *w);
+
 /* Bytes a load would take, from config alone: for the memory plan. */
 int64_t weights_plan_bytes(const struct arch *a, const struct model_config *c, enum dtype dtype);
 

@@ -12,7 +12,7 @@
 #include "models/chat/jinja_lexer.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/seams.h"
-#include "runtime/base/text.h"
+#include "runtime/base/utf8.h"
 
 #define PARSE_MEMORY ((size_t)128 << 20)
 

@@ -8,6 +8,7 @@
 #include "models/chat/jinja_text.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/text.h"
+#include "runtime/base/unicode.h"
 
 #define MAX_BRACKETS 256
 

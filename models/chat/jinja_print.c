@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "runtime/base/memory.h"
-#include "runtime/base/text.h"
+#include "runtime/base/utf8.h"
 
 #define MAX_DEPTH 100
 

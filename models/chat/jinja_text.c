@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "runtime/base/text.h"
+#include "runtime/base/utf8.h"
 
 bool jinja_is_space(uint32_t c)
 {

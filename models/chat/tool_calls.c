@@ -14,7 +14,7 @@
 
 #include "models/chat/tool_calls_internal.h"
 #include "runtime/base/memory.h"
-#include "runtime/base/text.h"
+#include "runtime/base/unicode.h"
 
 #define THINK_OPEN  "<think>"
 #define THINK_CLOSE "</think>"

@@ -5,11 +5,34 @@
 #include "models/engine/engine.h"
 
 #include <assert.h>
-#include <signal.h>
 #include <stdlib.h>
 
 #include "models/engine/engine_internal.h"
 #include "runtime/base/memory.h"
+#include "runtime/base/thread.h"
+
+/* Where memory is promised but not given (limits that the plan does not know of), half as many
+ * pages as were refused, again and again, down to one context; what was asked for is had or is an
+ * error. */
+static enum status build_cache(struct engine *e, const struct engine_options *o,
+                               const struct engine_plan *plan, struct error *err)
+{
+    int32_t least = kv_pages_for(plan->context), n = plan->n_pages;
+
+    for (;;) {
+        struct error refused = ERROR_INIT;
+        enum status st =
+            kv_cache_new(o->backend, &e->source.config, o->kv_dtype, n, &e->kv, &refused);
+
+        if (!st)
+            return STATUS_OK;
+        if (st != STATUS_NO_MEMORY || o->kv_bytes > 0 || n <= least) {
+            *err = refused;
+            return st;
+        }
+        n = n / 2 > least ? n / 2 : least;
+    }
+}
 
 static enum status build_memory(struct engine *e, const struct engine_options *o,
                                 const struct engine_plan *plan, struct error *err)
@@ -19,7 +42,7 @@ static enum status build_memory(struct engine *e, const struct engine_options *o
 
     e->context = plan->context;
     e->max_sessions = o->max_sessions;
-    st = kv_cache_new(o->backend, c, o->kv_dtype, plan->n_pages, &e->kv, err);
+    st = build_cache(e, o, plan, err);
     if (!st && !o->no_prefix_cache)
         st = prefix_tree_new(e->kv, &e->tree, err);
     if (!st)
@@ -73,15 +96,8 @@ static void fill_info(struct engine *e)
 
 static enum status start_thread(struct engine *e, struct error *err)
 {
-    sigset_t all;
-    sigset_t before;
-    int failed;
+    int failed = thread_start(&e->thread, engine_main, e);
 
-    /* Signals go to the threads that expect them. */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    failed = pthread_create(&e->thread, NULL, engine_main, e);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (failed)
         return error_errno(err, failed, "starting the engine's thread");
     e->has_thread = true;
@@ -97,15 +113,16 @@ static enum status build(struct engine *e, const struct engine_options *asked, s
     if (st)
         return st;
     engine_options_resolve(asked, &e->source.config, &o);
-    st = engine_plan_of(&e->source, &o, false, &plan, err);
+    st = engine_plan_of(&e->source, &o, &plan, err);
     if (!st)
         st = engine_source_texts(&e->source, &o, err);
     if (!st)
         st = engine_source_weights(&e->source, &o, &e->weights, err);
-    if (!st && asked->kv_dtype == DTYPE_N && engine_kv_dtype(e->weights) != o.kv_dtype) {
-        o.kv_dtype = engine_kv_dtype(e->weights);
+    /* Files may store another dtype than config.json says. */
+    if (!st && asked->kv_dtype == DTYPE_N && weights_kv_dtype(e->weights) != o.kv_dtype) {
+        o.kv_dtype = weights_kv_dtype(e->weights);
         o.memory_bytes = plan.available_bytes; /* of before the weights were read */
-        st = engine_plan_of(&e->source, &o, false, &plan, err);
+        st = engine_plan_of(&e->source, &o, &plan, err);
     }
     if (!st)
         st = pool_new(o.n_threads, &e->pool, err);

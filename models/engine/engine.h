@@ -22,8 +22,10 @@ struct engine_options {
     const struct embedded_file *(*embedded)(int32_t i);
     /* Already loaded: nothing is read, and `model` is only its name. A reference is taken. */
     struct weights *weights;
-    int32_t n_threads;       /* 0: all cores */
-    int64_t kv_bytes;        /* 0: a quarter of free memory, at most what max_sessions need */
+    int32_t n_threads; /* 0: all cores */
+    /* 0: a quarter of free memory, at most what max_sessions need; less where that is not to be
+     * had, down to one context. */
+    int64_t kv_bytes;
     int32_t max_sessions;    /* resident sequences; default 1024 */
     int32_t max_batch_rows;  /* rows of one pass; default 512 */
     int32_t group_rows;      /* rows of one cache-sized group; 0: by the model's size */
@@ -41,12 +43,12 @@ struct engine_options {
 
 /* What will be taken, before a weight is touched. */
 struct engine_plan {
-    int64_t weights_bytes, kv_bytes, activations_bytes, sessions_bytes, optimiser_bytes,
-        total_bytes, available_bytes;
+    int64_t weights_bytes, kv_bytes, activations_bytes, sessions_bytes, total_bytes,
+        available_bytes;
     int32_t n_pages, context;
 };
-MUST_CHECK enum status engine_plan(const struct engine_options *o, bool training,
-                                   struct engine_plan *out, struct error *err);
+MUST_CHECK enum status engine_plan(const struct engine_options *o, struct engine_plan *out,
+                                   struct error *err);
 
 struct engine;
 /* STATUS_NO_MEMORY when the plan does not fit, before weights are read. */
@@ -58,8 +60,7 @@ struct model *engine_model(struct engine *e); /* lent: the vtable */
 /* The version that new calls pin: a reference. */
 struct weights *engine_weights(struct engine *e);
 /* Calls that the engine takes from now on use w (reference taken); KV and prefix entries of the old
- * version die with it. Returns when that holds; also from inside engine_run_exclusive. `training`
- * versions serve only calls that ask for them (issue of the trainer). */
+ * version die with it. Returns when that holds; also from inside engine_run_exclusive. */
 void engine_publish(struct engine *e, struct weights *w);
 
 /* Runs fn on the engine thread between batches, with the pool to itself; returns when done. */

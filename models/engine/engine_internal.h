@@ -74,13 +74,9 @@ struct engine {
 /* Every 0 and DTYPE_N replaced by what it stands for, kv_bytes excepted. */
 void engine_options_resolve(const struct engine_options *in, const struct model_config *c,
                             struct engine_options *out);
-/* What keys and values are rounded to by default: training does the same, so that log-probs agree.
- * Files may store another dtype than config.json says, so it is known for sure once they are read.
- */
-enum dtype engine_kv_dtype(const struct weights *w);
 /* `o` is resolved. */
 MUST_CHECK enum status engine_plan_of(const struct engine_source *s, const struct engine_options *o,
-                                      bool training, struct engine_plan *out, struct error *err);
+                                      struct engine_plan *out, struct error *err);
 
 /* ---- engine_call.c: a call from its message to its answer; engine thread */
 void engine_begin_call(struct engine *e, struct model_session *x);

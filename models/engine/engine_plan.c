@@ -6,27 +6,16 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "models/engine/engine_internal.h"
 #include "runtime/base/seams.h"
-#include "runtime/base/text.h"
 
 #define MAX_SESSIONS_DEFAULT   1024
 #define MAX_BATCH_ROWS_DEFAULT 512
 #define PREFILL_CHUNK_DEFAULT  256
+#define PAGE_IDS_BYTES         (KV_PAGE_TOKENS * 4 + 4) /* a session's ids of a page, and its number */
 #define KV_SHARE               4 /* of free memory, one part in this many goes to KV by default */
-/* Rows of a training micro-batch that the plan reckons with: 16 sequences of 256 tokens. */
-#define TRAINING_ROWS 4096
-/* Gradients keep all their shards while that is less than this, else one at a time. */
-#define SHARDED_GRADIENT_BYTES ((int64_t)64 << 20)
-
-static int64_t optimiser_bytes(int64_t n_params)
-{
-    int64_t shards = n_params * GRADIENT_SHARDS * 4;
-
-    /* fp32 master and two moments. */
-    return n_params * 12 + (shards <= SHARDED_GRADIENT_BYTES ? shards : n_params * 4);
-}
 
 static int32_t cores(void)
 {
@@ -35,13 +24,6 @@ static int32_t cores(void)
     if (sched_getaffinity(0, sizeof(set), &set) != 0)
         return 1;
     return CPU_COUNT(&set);
-}
-
-enum dtype engine_kv_dtype(const struct weights *w)
-{
-    int32_t head = weights_arch(w)->head(weights_config(w));
-
-    return weights_at(w, head)->m.dtype == DTYPE_F32 ? DTYPE_F32 : DTYPE_BF16;
 }
 
 void engine_options_resolve(const struct engine_options *in, const struct model_config *c,
@@ -57,7 +39,7 @@ void engine_options_resolve(const struct engine_options *in, const struct model_
     if (out->prefill_chunk <= 0)
         out->prefill_chunk = PREFILL_CHUNK_DEFAULT;
     if (out->kv_dtype == DTYPE_N && in->weights)
-        out->kv_dtype = engine_kv_dtype(in->weights);
+        out->kv_dtype = weights_kv_dtype(in->weights);
     if (out->kv_dtype == DTYPE_N) {
         enum dtype of_weights = in->weight_dtype == DTYPE_N ? c->dtype : in->weight_dtype;
 
@@ -89,7 +71,28 @@ static int64_t number_in(const char *path, const char *key)
     return value;
 }
 
-/* What the kernel calls available, and not more than the control group (v2) leaves. */
+static int64_t at_most(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* What a limit of this process leaves (`ulimit -v`, `ulimit -d`), of what /proc says it has taken.
+ */
+static int64_t left_by_limit(int limit, const char *key)
+{
+    struct rlimit r;
+    int64_t kib;
+
+    if (getrlimit((__rlimit_resource_t)limit, &r) || r.rlim_cur == RLIM_INFINITY)
+        return INT64_MAX;
+    kib = number_in("/proc/self/status", key);
+    if (kib < 0 || r.rlim_cur > INT64_MAX)
+        return INT64_MAX;
+    return (int64_t)r.rlim_cur > kib * 1024 ? (int64_t)r.rlim_cur - kib * 1024 : 0;
+}
+
+/* What the kernel calls available, and not more than the control group (v2) and the limits of this
+ * process leave. */
 static int64_t available_bytes(void)
 {
     int64_t kib = number_in("/proc/meminfo", "MemAvailable:");
@@ -97,16 +100,19 @@ static int64_t available_bytes(void)
     int64_t max = number_in("/sys/fs/cgroup/memory.max", "");
     int64_t current = number_in("/sys/fs/cgroup/memory.current", "");
 
-    if (max >= 0 && current >= 0 && max - current < bytes)
-        bytes = max > current ? max - current : 0;
-    return bytes;
+    if (max >= 0 && current >= 0)
+        bytes = at_most(bytes, max > current ? max - current : 0);
+    bytes = at_most(bytes, left_by_limit(RLIMIT_AS, "VmSize:"));
+    return at_most(bytes, left_by_limit(RLIMIT_DATA, "VmData:"));
 }
 
-static int64_t at_most(int64_t a, int64_t b)
+static double mib(int64_t bytes)
 {
-    return a < b ? a : b;
+    return (double)bytes / (1 << 20);
 }
 
+/* Pages that are asked for or, where nothing is asked, a share of what is free. A context that is
+ * asked for has its pages in any case; the model's own is cut to them. */
 static enum status plan_pages(const struct model_config *c, const struct engine_options *o,
                               struct engine_plan *p, struct error *err)
 {
@@ -119,26 +125,44 @@ static enum status plan_pages(const struct model_config *c, const struct engine_
     if (o->context > c->max_position_embeddings)
         return error_set(err, STATUS_INVALID, "a context of %d, the model was made for %d",
                          (int)o->context, (int)c->max_position_embeddings);
+    if (o->kv_bytes <= 0 && o->context > 0 && pages < kv_pages_for(context))
+        pages = kv_pages_for(context);
     if (pages < 1)
         return error_set(err, STATUS_NO_MEMORY,
                          "%" PRId64 " bytes for KV, one page of this model takes %" PRId64, bytes,
                          page_bytes);
     p->n_pages = (int32_t)pages;
-    p->kv_bytes = pages * page_bytes;
     p->context = (int32_t)(o->context > 0 ? context : at_most(context, pages * KV_PAGE_TOKENS));
     return STATUS_OK;
 }
 
-static double mib(int64_t bytes)
+static void add_up(const struct engine_options *o, int64_t page_bytes, struct engine_plan *p)
 {
-    return (double)bytes / (1 << 20);
+    p->kv_bytes = p->n_pages * page_bytes;
+    /* Ids stand beside the pages that hold them. */
+    p->sessions_bytes =
+        o->max_sessions * (int64_t)sizeof(struct model_session) + p->n_pages * PAGE_IDS_BYTES;
+    p->total_bytes = p->weights_bytes + p->kv_bytes + p->activations_bytes + p->sessions_bytes;
+}
+
+/* Pages that nobody asked for give way, down to those of one context. */
+static void shrink_pages(const struct engine_options *o, int64_t page_bytes, struct engine_plan *p)
+{
+    int64_t too_much = p->total_bytes - p->available_bytes, each = page_bytes + PAGE_IDS_BYTES;
+    int64_t least = kv_pages_for(p->context), pages = p->n_pages - (too_much + each - 1) / each;
+
+    if (o->kv_bytes > 0 || too_much <= 0)
+        return;
+    p->n_pages = (int32_t)(pages > least ? pages : least);
+    add_up(o, page_bytes, p);
 }
 
 enum status engine_plan_of(const struct engine_source *s, const struct engine_options *o,
-                           bool training, struct engine_plan *out, struct error *err)
+                           struct engine_plan *out, struct error *err)
 {
     const struct model_config *c = &s->config;
     struct step_shape shape = step_shape_of(c, o->n_threads, o->group_rows, o->max_batch_rows);
+    int64_t page_bytes = kv_page_bytes(c, o->kv_dtype);
     struct engine_plan p = {0};
     enum status st;
 
@@ -150,30 +174,21 @@ enum status engine_plan_of(const struct engine_source *s, const struct engine_op
         p.weights_bytes = weights_plan_bytes(s->arch, c, o->weight_dtype);
     p.activations_bytes = step_plan_bytes(&shape, s->arch, c) +
                           (int64_t)p.context * c->head_dim * 4; /* cos and sin, D/2 each */
-    /* Ids stand beside the pages that hold them. */
-    p.sessions_bytes = (int64_t)o->max_sessions * (int64_t)sizeof(struct model_session) +
-                       (int64_t)p.n_pages * (KV_PAGE_TOKENS * 4 + 4);
-    if (training) {
-        p.optimiser_bytes = optimiser_bytes(model_config_n_parameters(c));
-        p.activations_bytes += (int64_t)s->arch->acts_bytes(c, TRAINING_ROWS, false) +
-                               (int64_t)s->arch->back_scratch_bytes(c, TRAINING_ROWS);
-    }
-    p.total_bytes =
-        p.weights_bytes + p.kv_bytes + p.activations_bytes + p.sessions_bytes + p.optimiser_bytes;
+    add_up(o, page_bytes, &p);
+    shrink_pages(o, page_bytes, &p);
     *out = p;
     if (p.total_bytes <= p.available_bytes)
         return STATUS_OK;
     error_set(err, STATUS_NO_MEMORY,
-              "the model needs %.1f MiB (weights %.1f, KV %.1f, activations %.1f, sessions %.1f, "
-              "optimiser %.1f), %.1f MiB are available",
-              mib(p.total_bytes), mib(p.weights_bytes), mib(p.kv_bytes), mib(p.activations_bytes),
-              mib(p.sessions_bytes), mib(p.optimiser_bytes), mib(p.available_bytes));
-    error_hint(err, "give fewer bytes to KV, a shorter context, or take a smaller model");
+              "the model needs %.1f MiB (weights %.1f, KV pages for a context of %d %.1f, "
+              "activations %.1f, sessions %.1f), %.1f MiB are available",
+              mib(p.total_bytes), mib(p.weights_bytes), (int)p.context, mib(p.kv_bytes),
+              mib(p.activations_bytes), mib(p.sessions_bytes), mib(p.available_bytes));
+    error_hint(err, "a shorter --context, a smaller --kv-memory or a smaller model needs less");
     return STATUS_NO_MEMORY;
 }
 
-enum status engine_plan(const struct engine_options *o, bool training, struct engine_plan *out,
-                        struct error *err)
+enum status engine_plan(const struct engine_options *o, struct engine_plan *out, struct error *err)
 {
     struct engine_source s = {0};
     struct engine_options resolved;
@@ -181,7 +196,7 @@ enum status engine_plan(const struct engine_options *o, bool training, struct en
 
     if (!st) {
         engine_options_resolve(o, &s.config, &resolved);
-        st = engine_plan_of(&s, &resolved, training, out, err);
+        st = engine_plan_of(&s, &resolved, out, err);
     }
     engine_source_deinit(&s);
     return st;

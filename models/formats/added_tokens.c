@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "runtime/base/memory.h"
-#include "runtime/base/text.h"
+#include "runtime/base/utf8.h"
 
 #define NONE (-1)
 

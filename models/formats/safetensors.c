@@ -13,22 +13,20 @@
 #include <unistd.h>
 
 #include "models/formats/safetensors_internal.h"
+#include "runtime/base/file_open.h"
 #include "runtime/base/memory.h"
 
 enum status safetensors_map_file(struct safetensors_file *f, const char *path, struct error *err)
 {
     struct stat info;
     void *p;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int fd = -1;
+    enum status st = file_open(path, O_RDONLY, 0, &fd, &info, err);
 
     f->name = xstrdup(path);
     f->base = xstrdup(strrchr(path, '/') ? strrchr(path, '/') + 1 : path);
-    if (fd < 0)
-        return error_errno(err, errno, "cannot open %s", path);
-    if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
-        close(fd);
-        return error_set(err, STATUS_INVALID, "%s is not a regular file", path);
-    }
+    if (st)
+        return st;
     f->n_bytes = (size_t)info.st_size;
     if (f->n_bytes == 0) {
         close(fd);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "models/formats/safetensors_internal.h"
+#include "runtime/base/file_open.h"
 #include "runtime/base/memory.h"
 
 #define CHUNK_ELEMENTS 32768
@@ -191,19 +192,21 @@ static enum status write_plan(const char *path, const struct plan *p, const stru
                          SAFETENSORS_MAX_HEADER);
     }
     str_printf(&temporary, "%s.tmp", path);
-    fd = open(str_cstr(&temporary), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    e = fd < 0 ? errno : write_body(fd, p, &header, seams);
-    if (fd >= 0 && close(fd) != 0 && e == 0)
+    st = file_open(str_cstr(&temporary), O_WRONLY | O_CREAT | O_TRUNC, 0644, &fd, NULL, err);
+    if (st)
+        goto done;
+    e = write_body(fd, p, &header, seams);
+    if (close(fd) != 0 && e == 0)
         e = errno;
     if (e == 0)
         e = seams->file.rename(seams->file.ctx, str_cstr(&temporary), path);
     if (e != 0) {
         st = error_errno(err, e, "cannot write %s", path);
-        if (fd >= 0)
-            unlink(str_cstr(&temporary));
+        unlink(str_cstr(&temporary));
     } else if ((e = sync_folder_of(path, seams)) != 0) {
         st = error_errno(err, e, "cannot sync the folder of %s", path);
     }
+done:
     str_deinit(&header);
     str_deinit(&temporary);
     return st;

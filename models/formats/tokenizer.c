@@ -11,7 +11,7 @@
 
 #include "models/formats/tokenizer_internal.h"
 #include "runtime/base/memory.h"
-#include "runtime/base/text.h"
+#include "runtime/base/unicode.h"
 
 #define MAX_TEXT ((size_t)256 << 20) /* positions inside are 32 bits wide */
 
@@ -23,9 +23,6 @@ void tokenizer_free(struct tokenizer *t)
         pattern_free(t->split[i]);
     added_tokens_free(t->added);
     added_tokens_free(t->added_normal);
-    str_deinit(&t->normal);
-    free(t->bpe.symbol);
-    free(t->bpe.heap);
     free(t->start);
     free(t->bytes);
     free(t->flags);
@@ -34,97 +31,117 @@ void tokenizer_free(struct tokenizer *t)
     free(t);
 }
 
-static enum status encode_bytes(const struct tokenizer *t, const char *text, size_t n,
-                                struct token_ids *out, struct error *err)
+struct tokenizer_scratch *tokenizer_scratch_new(void)
 {
-    enum status st = token_ids_reserve(out, n, err);
+    struct tokenizer_scratch *s = xcalloc(1, sizeof(*s));
+
+    str_init(&s->normal, (size_t)1 << 30);
+    return s;
+}
+
+void tokenizer_scratch_free(struct tokenizer_scratch *s)
+{
+    if (s == NULL)
+        return;
+    str_deinit(&s->normal);
+    free(s->bpe.symbol);
+    free(s->bpe.heap);
+    pattern_scratch_free(s->pattern);
+    free(s);
+}
+
+static enum status encode_bytes(const struct encoding *e, const char *text, size_t n)
+{
+    struct token_ids *out = e->out;
+    enum status st = token_ids_reserve(out, n, e->err);
 
     if (st)
         return st;
     for (size_t i = 0; i < n; i++)
-        out->id[out->n + i] = t->byte_id[(uint8_t)text[i]];
+        out->id[out->n + i] = e->t->byte_id[(uint8_t)text[i]];
     out->n += n;
     return STATUS_OK;
 }
 
 /* Text without added tokens. */
-static enum status encode_text(struct tokenizer *t, const char *text, size_t n,
-                               struct token_ids *out, struct error *err)
+static enum status encode_text(const struct encoding *e, const char *text, size_t n)
 {
     char *spaced;
     enum status st;
 
     if (n == 0)
         return STATUS_OK;
-    if (t->plain_bytes)
-        return encode_bytes(t, text, n, out, err);
-    if (!t->add_prefix_space || text[0] == ' ')
-        return tokenizer_encode_plain(t, text, n, out, err);
+    if (e->t->plain_bytes)
+        return encode_bytes(e, text, n);
+    if (!e->t->add_prefix_space || text[0] == ' ')
+        return tokenizer_encode_plain(e, text, n);
     spaced = mem_alloc(n + 1, 1);
     if (spaced == NULL)
-        return error_set(err, STATUS_NO_MEMORY, "no memory to tokenise %zu bytes", n);
+        return error_set(e->err, STATUS_NO_MEMORY, "no memory to tokenise %zu bytes", n);
     spaced[0] = ' ';
     memcpy(spaced + 1, text, n);
-    st = tokenizer_encode_plain(t, spaced, n + 1, out, err);
+    st = tokenizer_encode_plain(e, spaced, n + 1);
     free(spaced);
     return st;
 }
 
-static enum status encode_normalised(struct tokenizer *t, const char *text, size_t n,
-                                     bool parse_special, struct token_ids *out, struct error *err)
+static enum status encode_normalised(const struct encoding *e, const char *text, size_t n,
+                                     bool parse_special)
 {
     struct added_match m;
     size_t at = 0;
     enum status st = STATUS_OK;
 
-    while (st == STATUS_OK && t->added_normal &&
-           added_tokens_find(t->added_normal, text, n, at, parse_special, &m)) {
-        st = encode_text(t, text + at, m.from - at, out, err);
+    while (st == STATUS_OK && e->t->added_normal &&
+           added_tokens_find(e->t->added_normal, text, n, at, parse_special, &m)) {
+        st = encode_text(e, text + at, m.from - at);
         if (st == STATUS_OK)
-            st = token_ids_push(out, m.id, err);
+            st = token_ids_push(e->out, m.id, e->err);
         at = m.to;
     }
-    return st ? st : encode_text(t, text + at, n - at, out, err);
+    return st ? st : encode_text(e, text + at, n - at);
 }
 
 /* NFC of the parts that are UTF-8; other bytes stay. */
-static enum status normalise(struct tokenizer *t, const char *text, size_t n, struct error *err)
+static enum status normalise(const struct encoding *e, const char *text, size_t n)
 {
+    struct str *normal = &e->scratch->normal;
     enum status st = STATUS_OK;
 
-    str_clear(&t->normal);
+    str_clear(normal);
     while (n > 0 && st == STATUS_OK) {
         size_t valid = utf8_valid_prefix(text, n);
 
-        st = utf8_nfc(text, valid, &t->normal, err);
+        st = utf8_nfc(text, valid, normal, e->err);
         if (valid < n)
-            str_putc(&t->normal, text[valid++]);
+            str_putc(normal, text[valid++]);
         text += valid;
         n -= valid;
     }
-    if (st == STATUS_OK && !str_ok(&t->normal))
-        st = error_set(err, STATUS_LIMIT, "the text is too long to be normalised");
+    if (st == STATUS_OK && !str_ok(normal))
+        st = error_set(e->err, STATUS_LIMIT, "the text is too long to be normalised");
     return st;
 }
 
-static enum status encode_between(struct tokenizer *t, const char *text, size_t n,
-                                  bool parse_special, struct token_ids *out, struct error *err)
+static enum status encode_between(const struct encoding *e, const char *text, size_t n,
+                                  bool parse_special)
 {
+    const struct str *normal = &e->scratch->normal;
     enum status st;
 
     if (n == 0)
         return STATUS_OK;
-    if (!t->nfc)
-        return encode_normalised(t, text, n, parse_special, out, err);
-    st = normalise(t, text, n, err);
-    if (st)
-        return st;
-    return encode_normalised(t, str_cstr(&t->normal), t->normal.len, parse_special, out, err);
+    if (!e->t->nfc)
+        return encode_normalised(e, text, n, parse_special);
+    st = normalise(e, text, n);
+    return st ? st : encode_normalised(e, str_cstr(normal), normal->len, parse_special);
 }
 
-enum status tokenizer_encode(struct tokenizer *t, const char *text, size_t n, bool parse_special,
-                             struct token_ids *out, struct error *err)
+enum status tokenizer_encode(const struct tokenizer *t, struct tokenizer_scratch *scratch,
+                             const char *text, size_t n, bool parse_special, struct token_ids *out,
+                             struct error *err)
 {
+    const struct encoding e = {.t = t, .scratch = scratch, .out = out, .err = err};
     struct added_match m;
     size_t at = 0;
     const size_t had = out->n;
@@ -134,13 +151,13 @@ enum status tokenizer_encode(struct tokenizer *t, const char *text, size_t n, bo
         return error_set(err, STATUS_LIMIT, "a text to be tokenised has at most %zu bytes",
                          MAX_TEXT);
     while (st == STATUS_OK && added_tokens_find(t->added, text, n, at, parse_special, &m)) {
-        st = encode_between(t, text + at, m.from - at, parse_special, out, err);
+        st = encode_between(&e, text + at, m.from - at, parse_special);
         if (st == STATUS_OK)
             st = token_ids_push(out, m.id, err);
         at = m.to;
     }
     if (st == STATUS_OK)
-        st = encode_between(t, text + at, n - at, parse_special, out, err);
+        st = encode_between(&e, text + at, n - at, parse_special);
     if (st)
         out->n = had;
     return st;

@@ -5,8 +5,8 @@
  * Any bytes can be encoded, valid UTF-8 or not, and decode to themselves when
  * there is no normaliser.
  *
- * Encoding uses scratch space inside the tokenizer: one thread at a time. All
- * functions that take it const are safe from any thread.
+ * A loaded tokenizer is read-only: any number of threads may use it at once, each that encodes
+ * with a scratch of its own.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_MODELS_FORMATS_TOKENIZER_H
@@ -35,15 +35,23 @@ MUST_CHECK enum status tokenizer_load_dir(const char *dir, struct tokenizer **ou
                                           struct error *err); /* DIR/tokenizer.json */
 void tokenizer_free(struct tokenizer *t);
 
+/* What encoding writes to; grows as needed and serves any number of tokenizers, one thread at a
+ * time. */
+struct tokenizer_scratch;
+struct tokenizer_scratch *tokenizer_scratch_new(void);
+void tokenizer_scratch_free(struct tokenizer_scratch *s);
+
 /* Appends. parse_special false treats the text of special tokens as plain text (user input, tool
  * output); added tokens that are not special are found either way, as with split_special_tokens in
  * transformers. Allocates nothing when the tokenizer is plain bytes and `out` has room for n. */
-MUST_CHECK enum status tokenizer_encode(struct tokenizer *t, const char *text, size_t n,
-                                        bool parse_special, struct token_ids *out,
+MUST_CHECK enum status tokenizer_encode(const struct tokenizer *t,
+                                        struct tokenizer_scratch *scratch, const char *text,
+                                        size_t n, bool parse_special, struct token_ids *out,
                                         struct error *err);
 
-int32_t tokenizer_size(const struct tokenizer *t); /* ids are 0 .. size-1, all of them used */
-/* Bytes of one token, lent; NULL for an id outside. */
+int32_t tokenizer_size(const struct tokenizer *t); /* ids are 0 .. size-1 */
+/* Bytes of one token, lent; none (*n is 0) for an id that the file leaves out, NULL for an id
+ * outside. */
 const char *tokenizer_bytes(const struct tokenizer *t, int32_t id, size_t *n);
 bool tokenizer_is_special(const struct tokenizer *t, int32_t id);
 bool tokenizer_is_added(const struct tokenizer *t, int32_t id);

@@ -110,9 +110,10 @@ static void merge_all(const struct tokenizer *t, struct bpe_symbol *symbol, uint
     }
 }
 
-enum status bpe_encode(struct tokenizer *t, const char *piece, size_t n, struct token_ids *out,
-                       struct error *err)
+enum status bpe_encode(const struct encoding *e, const char *piece, size_t n)
 {
+    const struct tokenizer *t = e->t;
+    struct bpe_scratch *scratch = &e->scratch->bpe;
     struct bpe_symbol *symbol;
     size_t n_heap = 0;
     int32_t whole;
@@ -121,20 +122,20 @@ enum status bpe_encode(struct tokenizer *t, const char *piece, size_t n, struct 
     if (n == 0)
         return STATUS_OK;
     if (n == 1)
-        return token_ids_push(out, t->byte_id[(uint8_t)piece[0]], err);
+        return token_ids_push(e->out, t->byte_id[(uint8_t)piece[0]], e->err);
     if (t->ignore_merges && (whole = tokenizer_find_vocab(t, piece, n)) >= 0)
-        return token_ids_push(out, whole, err);
-    if (!scratch_fits(&t->bpe, n))
-        return error_set(err, STATUS_NO_MEMORY, "no memory to tokenise %zu bytes", n);
-    symbol = t->bpe.symbol;
+        return token_ids_push(e->out, whole, e->err);
+    if (!scratch_fits(scratch, n))
+        return error_set(e->err, STATUS_NO_MEMORY, "no memory to tokenise %zu bytes", n);
+    symbol = scratch->symbol;
     for (size_t i = 0; i < n; i++)
         symbol[i] = (struct bpe_symbol){.id = t->byte_id[(uint8_t)piece[i]],
                                         .prev = (int32_t)i - 1,
                                         .next = i + 1 < n ? (int32_t)i + 1 : -1};
     for (size_t i = 0; i < n; i++)
-        queue_pair(t, symbol, (int32_t)i, t->bpe.heap, &n_heap);
-    merge_all(t, symbol, t->bpe.heap, n_heap);
+        queue_pair(t, symbol, (int32_t)i, scratch->heap, &n_heap);
+    merge_all(t, symbol, scratch->heap, n_heap);
     for (int32_t i = 0; i >= 0 && st == STATUS_OK; i = symbol[i].next)
-        st = token_ids_push(out, symbol[i].id, err);
+        st = token_ids_push(e->out, symbol[i].id, e->err);
     return st;
 }

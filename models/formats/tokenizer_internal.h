@@ -20,7 +20,7 @@ struct merge_slot {
     int32_t merged; /* the id of both together */
 };
 
-/* Scratch of one piece; grown, never shrunk. Symbols are a doubly linked list. */
+/* Of one piece; grown, never shrunk. Symbols are a doubly linked list. */
 struct bpe_symbol {
     int32_t id, prev, next; /* -1: no neighbour */
     int32_t rank, merged;   /* of the pair with `next` */
@@ -29,6 +29,12 @@ struct bpe_scratch {
     struct bpe_symbol *symbol;
     uint64_t *heap; /* rank << 32 | position: the lowest first */
     size_t cap, heap_cap;
+};
+
+struct tokenizer_scratch {
+    struct str normal; /* normalised text */
+    struct bpe_scratch bpe;
+    struct pattern_scratch *pattern; /* NULL until a pattern is run */
 };
 
 enum token_flag { TOKEN_SPECIAL = 1, TOKEN_ADDED = 2 };
@@ -48,11 +54,18 @@ struct tokenizer {
     struct added_tokens *added;        /* found in the text as it comes */
     struct added_tokens *added_normal; /* found after normalisation */
     struct pattern *split[TOKENIZER_MAX_SPLITS];
+    bool only_matches[TOKENIZER_MAX_SPLITS]; /* what is between a pattern's matches is dropped */
     int n_splits;
     bool nfc, ignore_merges, add_prefix_space;
-    bool plain_bytes;  /* nothing merges and nothing is normalised: a byte is a token */
-    struct str normal; /* scratch */
-    struct bpe_scratch bpe;
+    bool plain_bytes; /* nothing merges and nothing is normalised: a byte is a token */
+};
+
+/* One call of tokenizer_encode. */
+struct encoding {
+    const struct tokenizer *t;
+    struct tokenizer_scratch *scratch;
+    struct token_ids *out;
+    struct error *err;
 };
 
 /* Reads normalizer, pre_tokenizer and decoder (tokenizer_parts.c). */
@@ -63,10 +76,8 @@ int32_t tokenizer_find_vocab(const struct tokenizer *t, const char *bytes, size_
 
 /* Splits valid UTF-8 by the patterns and merges each piece (tokenizer_pieces.c, tokenizer_bpe.c).
  */
-MUST_CHECK enum status tokenizer_encode_plain(struct tokenizer *t, const char *text, size_t n,
-                                              struct token_ids *out, struct error *err);
-MUST_CHECK enum status bpe_encode(struct tokenizer *t, const char *piece, size_t n,
-                                  struct token_ids *out, struct error *err);
+MUST_CHECK enum status tokenizer_encode_plain(const struct encoding *e, const char *text, size_t n);
+MUST_CHECK enum status bpe_encode(const struct encoding *e, const char *piece, size_t n);
 const struct merge_slot *bpe_find_merge(const struct tokenizer *t, int32_t left, int32_t right);
 
 #endif

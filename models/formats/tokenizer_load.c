@@ -1,7 +1,8 @@
 /* tokenizer_load.c - tokenizer.json to tables: vocabulary, merges, added tokens.
  *
- * The file is hostile: ids must be unique and without gaps, since they are rows of
- * the embedding; every merge must name tokens that exist; lengths are capped.
+ * The file is hostile: ids must be unique, since they are rows of the embedding; every merge must
+ * name tokens that exist; lengths are capped. Ids may be left out, as some families do before
+ * their special tokens: nothing encodes to such an id and it decodes to nothing.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <stdio.h>
@@ -12,7 +13,9 @@
 #include "models/formats/tokenizer_internal.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/seams.h"
-#include "runtime/base/text.h"
+#include "runtime/base/unicode.h"
+
+#define MANY_UNUSED ((size_t)4096)
 
 /* What is known of one id while loading. Texts are lent by the JSON. */
 struct entry {
@@ -26,7 +29,6 @@ struct loader {
     struct json *root;
     const struct json *vocab, *merges, *added;
     struct entry *entry;
-    size_t n_max; /* entries allocated: as many as there are tokens in the file */
     struct error *err;
 };
 
@@ -38,11 +40,6 @@ static enum status place(struct loader *l, int64_t id, const char *text, unsigne
     if (strlen(text) == 0 || strlen(text) > 2 * TOKENIZER_MAX_TOKEN_BYTES)
         return error_set(l->err, STATUS_LIMIT, "%s: token %lld is %s (at most %d bytes)", l->name,
                          (long long)id, text[0] ? "too long" : "empty", TOKENIZER_MAX_TOKEN_BYTES);
-    /* Every id below the number of tokens is needed, so a larger one leaves a gap. */
-    if ((size_t)id >= l->n_max)
-        return error_set(l->err, STATUS_INVALID,
-                         "%s: token \"%.100s\": id %lld leaves a gap: there are only %zu tokens",
-                         l->name, text, (long long)id, l->n_max);
     if (l->entry[id].text && strcmp(l->entry[id].text, text) != 0)
         return error_set(l->err, STATUS_INVALID,
                          "%s: id %lld is given twice, to \"%.100s\" and to \"%.100s\"", l->name,
@@ -51,6 +48,35 @@ static enum status place(struct loader *l, int64_t id, const char *text, unsigne
     l->entry[id].flags |= (uint8_t)flags;
     if (id >= l->t->n_ids)
         l->t->n_ids = (int32_t)id + 1;
+    return STATUS_OK;
+}
+
+/* Space for every id. A file that leaves out more ids than it has, and many, is a mistake or an
+ * attack on memory. */
+static enum status make_entries(struct loader *l)
+{
+    const size_t n_tokens = jv_size(l->vocab) + jv_size(l->added);
+    int64_t last = 0;
+    struct json *id;
+
+    for (void *it = NULL; (it = jv_next(l->vocab, it, NULL, &id));)
+        last = jv_get_int(id, 0) > last ? jv_get_int(id, 0) : last;
+    for (size_t i = 0; i < jv_size(l->added); i++) {
+        const int64_t one = jv_get_int(jv_get(jv_at(l->added, i), "id"), 0);
+
+        last = one > last ? one : last;
+    }
+    if (last >= TOKENIZER_MAX_IDS)
+        return error_set(l->err, STATUS_INVALID, "%s: id %lld is out of range", l->name,
+                         (long long)last);
+    if ((size_t)last > 2 * n_tokens + MANY_UNUSED)
+        return error_set(l->err, STATUS_INVALID,
+                         "%s: ids go up to %lld, but there are only %zu tokens", l->name,
+                         (long long)last, n_tokens);
+    l->entry = mem_alloc((size_t)last + 1, sizeof(*l->entry));
+    if (l->entry == NULL)
+        return error_set(l->err, STATUS_NO_MEMORY, "%s: no memory for %lld tokens", l->name,
+                         (long long)last + 1);
     return STATUS_OK;
 }
 
@@ -115,16 +141,6 @@ static enum status read_added(struct loader *l)
     return st;
 }
 
-static enum status check_gaps(const struct loader *l)
-{
-    for (int32_t id = 0; id < l->t->n_ids; id++)
-        if (l->entry[id].text == NULL)
-            return error_set(l->err, STATUS_INVALID,
-                             "%s: no token has id %d, though ids go up to %d", l->name, id,
-                             l->t->n_ids - 1);
-    return STATUS_OK;
-}
-
 /* Bytes of a token of the vocabulary: each character stands for one byte; a text with any other
  * character is meant as it is. `out` has room for the text. */
 static size_t unmap_bytes(const char *text, char *out)
@@ -150,7 +166,7 @@ static enum status fill_bytes(struct loader *l)
     size_t total = 0, at = 0;
 
     for (int32_t id = 0; id < t->n_ids; id++)
-        total += strlen(l->entry[id].text); /* at most the size of the file */
+        total += l->entry[id].text ? strlen(l->entry[id].text) : 0; /* at most the file's size */
     t->start = mem_alloc((size_t)t->n_ids + 1, sizeof(*t->start));
     t->bytes = mem_alloc(total + 1, 1);
     t->flags = mem_alloc((size_t)t->n_ids, 1);
@@ -159,9 +175,11 @@ static enum status fill_bytes(struct loader *l)
                          t->n_ids);
     for (int32_t id = 0; id < t->n_ids; id++) {
         const char *text = l->entry[id].text;
-        size_t n;
+        size_t n = 0;
 
-        if (l->entry[id].flags & TOKEN_ADDED) {
+        if (text == NULL) {
+            /* an id that is left out */
+        } else if (l->entry[id].flags & TOKEN_ADDED) {
             n = strlen(text);
             memcpy(t->bytes + at, text, n);
         } else {
@@ -204,7 +222,7 @@ static enum status index_bytes(struct loader *l)
         size_t n = 0, i;
         const char *bytes = tokenizer_bytes(t, id, &n);
 
-        if ((t->flags[id] & TOKEN_ADDED) || tokenizer_find_vocab(t, bytes, n) >= 0)
+        if (n == 0 || (t->flags[id] & TOKEN_ADDED) || tokenizer_find_vocab(t, bytes, n) >= 0)
             continue;
         i = (size_t)fnv1a64(bytes, n) & t->by_bytes_mask;
         while (t->by_bytes[i] >= 0)
@@ -353,16 +371,11 @@ static enum status read_tables(struct loader *l)
     if (st)
         return st;
     l->t->ignore_merges = jv_get_bool(jv_get(model, "ignore_merges"), false);
-    l->n_max = jv_size(l->vocab) + jv_size(l->added);
-    l->entry = mem_alloc(l->n_max + 1, sizeof(*l->entry));
-    if (l->entry == NULL)
-        return error_set(l->err, STATUS_NO_MEMORY, "%s: no memory for %zu tokens", l->name,
-                         l->n_max);
-    st = read_vocab(l);
+    st = make_entries(l);
+    if (st == STATUS_OK)
+        st = read_vocab(l);
     if (st == STATUS_OK)
         st = read_added(l);
-    if (st == STATUS_OK)
-        st = check_gaps(l);
     if (st == STATUS_OK)
         st = find_byte_tokens(l);
     if (st == STATUS_OK)
@@ -386,7 +399,6 @@ enum status tokenizer_from_json(const char *text, size_t n, const char *name,
     if (st)
         return st;
     t = l.t = xcalloc(1, sizeof(*t));
-    str_init(&t->normal, (size_t)1 << 30);
     st = read_tables(&l);
     if (st == STATUS_OK) {
         t->plain_bytes = t->n_merges == 0 && !t->ignore_merges && !t->nfc && !t->add_prefix_space;

@@ -68,7 +68,7 @@ static void rewrite_spaces(const char *regex, struct str *out)
     }
 }
 
-static enum status add_split(const struct parts *p, const char *regex)
+static enum status add_split(const struct parts *p, const char *regex, bool only_matches)
 {
     struct str text = STR_INIT;
     enum status st;
@@ -82,7 +82,7 @@ static enum status add_split(const struct parts *p, const char *regex)
     else
         st = pattern_compile(str_cstr(&text), text.len, &p->t->split[p->t->n_splits], p->err);
     if (st == STATUS_OK)
-        p->t->n_splits++;
+        p->t->only_matches[p->t->n_splits++] = only_matches;
     else
         error_note(p->err, "%s: pre_tokenizer", p->name);
     str_deinit(&text);
@@ -93,14 +93,17 @@ static enum status read_split(const struct parts *p, const struct json *part)
 {
     const char *regex = jv_get_string(jv_get(jv_get(part, "pattern"), "Regex"), NULL);
     const char *behavior = jv_get_string(jv_get(part, "behavior"), "?");
+    const bool invert = jv_get_bool(jv_get(part, "invert"), false);
 
     if (regex == NULL)
         return refuse(p, "pre_tokenizer: Split", "a pattern other than Regex");
-    if (strcmp(behavior, "Isolated") != 0)
+    if (strcmp(behavior, "Isolated") == 0) /* the same pieces, whichever of them are delimiters */
+        return add_split(p, regex, false);
+    if (strcmp(behavior, "Removed") != 0)
         return refuse(p, "pre_tokenizer: Split: behavior", behavior);
-    if (jv_get_bool(jv_get(part, "invert"), false))
-        return refuse(p, "pre_tokenizer: Split", "invert");
-    return add_split(p, regex);
+    if (!invert)
+        return refuse(p, "pre_tokenizer: Split: behavior", "Removed without invert");
+    return add_split(p, regex, true);
 }
 
 static enum status read_byte_level(const struct parts *p, const struct json *part, bool alone)
@@ -109,7 +112,7 @@ static enum status read_byte_level(const struct parts *p, const struct json *par
     if (p->t->add_prefix_space && !alone)
         return refuse(p, "pre_tokenizer: ByteLevel in a Sequence", "add_prefix_space");
     if (jv_get_bool(jv_get(part, "use_regex"), true))
-        return add_split(p, GPT2_PATTERN);
+        return add_split(p, GPT2_PATTERN, false);
     return STATUS_OK;
 }
 
@@ -117,7 +120,7 @@ static enum status read_digits(const struct parts *p, const struct json *part)
 {
     const bool each = jv_get_bool(jv_get(part, "individual_digits"), false);
 
-    return add_split(p, each ? "\\p{N}" : "\\p{N}+");
+    return add_split(p, each ? "\\p{N}" : "\\p{N}+", false);
 }
 
 static enum status read_pre_tokenizer(const struct parts *p, const struct json *part)

@@ -1,26 +1,25 @@
 /* tokenizer_pieces.c - text to pieces by the pre-tokenizer's patterns, piece by piece to BPE.
  *
  * Each pattern splits what the one before it left: matches and what stands
- * between them are pieces of their own ("Isolated"). Bytes that are not UTF-8 never
+ * between them are pieces of their own ("Isolated"), or the matches alone ("Removed", inverted).
+ * Bytes that are not UTF-8 never
  * reach a pattern: each is a piece.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "models/formats/tokenizer_internal.h"
-#include "runtime/base/text.h"
+#include "runtime/base/utf8.h"
 
-static enum status split_at(struct tokenizer *t, int level, const char *text, size_t n,
-                            struct token_ids *out, struct error *err);
+static enum status split_at(const struct encoding *e, int level, const char *text, size_t n);
 
 /* One piece of this level goes to the next pattern, or to BPE after the last. Recursion is at most
  * TOKENIZER_MAX_SPLITS deep. */
-static enum status pass_on(struct tokenizer *t, int level, const char *piece, size_t n,
-                           struct token_ids *out, struct error *err)
+static enum status pass_on(const struct encoding *e, int level, const char *piece, size_t n)
 {
     if (n == 0)
         return STATUS_OK;
-    if (level == t->n_splits)
-        return bpe_encode(t, piece, n, out, err);
-    return split_at(t, level, piece, n, out, err);
+    if (level == e->t->n_splits)
+        return bpe_encode(e, piece, n);
+    return split_at(e, level, piece, n);
 }
 
 static size_t char_after(const char *text, size_t n, size_t i)
@@ -30,42 +29,44 @@ static size_t char_after(const char *text, size_t n, size_t i)
     return i;
 }
 
-static enum status split_at(struct tokenizer *t, int level, const char *text, size_t n,
-                            struct token_ids *out, struct error *err)
+static enum status split_at(const struct encoding *e, int level, const char *text, size_t n)
 {
+    const bool only_matches = e->t->only_matches[level];
     size_t done = 0, at = 0, from, to;
     bool found = true;
     enum status st = STATUS_OK;
 
     while (at < n) {
-        st = pattern_find(t->split[level], text, n, at, &found, &from, &to, err);
+        st = pattern_find(e->t->split[level], e->scratch->pattern, text, n, at, &found, &from, &to,
+                          e->err);
         if (st || !found)
             break;
-        if (from > done)
-            st = pass_on(t, level + 1, text + done, from - done, out, err);
+        if (from > done && !only_matches)
+            st = pass_on(e, level + 1, text + done, from - done);
         if (st == STATUS_OK)
-            st = pass_on(t, level + 1, text + from, to - from, out, err);
+            st = pass_on(e, level + 1, text + from, to - from);
         if (st)
             return st;
         done = to;
         at = to > from ? to : char_after(text, n, to); /* an empty match still moves on */
     }
-    if (st == STATUS_OK)
-        st = pass_on(t, level + 1, text + done, n - done, out, err);
+    if (st == STATUS_OK && !only_matches)
+        st = pass_on(e, level + 1, text + done, n - done);
     return st;
 }
 
-enum status tokenizer_encode_plain(struct tokenizer *t, const char *text, size_t n,
-                                   struct token_ids *out, struct error *err)
+enum status tokenizer_encode_plain(const struct encoding *e, const char *text, size_t n)
 {
     enum status st = STATUS_OK;
 
+    if (e->t->n_splits > 0 && !e->scratch->pattern)
+        st = pattern_scratch_new(&e->scratch->pattern, e->err);
     while (n > 0 && st == STATUS_OK) {
         size_t valid = utf8_valid_prefix(text, n);
 
-        st = pass_on(t, 0, text, valid, out, err);
+        st = pass_on(e, 0, text, valid);
         if (st == STATUS_OK && valid < n)
-            st = token_ids_push(out, t->byte_id[(uint8_t)text[valid++]], err);
+            st = token_ids_push(e->out, e->t->byte_id[(uint8_t)text[valid++]], e->err);
         text += valid;
         n -= valid;
     }

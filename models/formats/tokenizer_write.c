@@ -8,7 +8,7 @@
 #include "models/formats/byte_chars.h"
 #include "models/formats/tokenizer.h"
 #include "runtime/base/json.h"
-#include "runtime/base/text.h"
+#include "runtime/base/unicode.h"
 
 #define N_BYTES 256
 

@@ -5,12 +5,12 @@
 #include "models/script/script_delay.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "runtime/base/memory.h"
 #include "runtime/base/seams.h"
+#include "runtime/base/thread.h"
 
 struct script_delay {
     pthread_t thread;
@@ -75,8 +75,6 @@ enum status script_delay_new(struct script_delay **out, struct error *err)
 {
     struct script_delay *d = xcalloc(1, sizeof(*d));
     pthread_condattr_t attr;
-    sigset_t all;
-    sigset_t before;
     int failed;
 
     d->last = &d->first;
@@ -85,10 +83,7 @@ enum status script_delay_new(struct script_delay **out, struct error *err)
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&d->changed, &attr);
     pthread_condattr_destroy(&attr);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    failed = pthread_create(&d->thread, NULL, delay_main, d);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    failed = thread_start(&d->thread, delay_main, d);
     if (failed) {
         pthread_cond_destroy(&d->changed);
         pthread_mutex_destroy(&d->lock);

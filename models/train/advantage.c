@@ -31,20 +31,37 @@ bool advantage_of_name(const char *name, enum advantage_kind *out)
 struct moments {
     int32_t n;
     double mean, squares; /* sum of squared deviations */
+    double least, most;
 };
 
-/* Of all rewards that are there, leaving out index `skip` (-1: none). Two passes, in order. */
+/* Do least and most differ by more than rounding does? Numbers that stand for the same reward come
+ * apart in their last bits when they were added up in another order. */
+static bool is_spread(double least, double most)
+{
+    if (!isfinite(most - least))
+        return most > least; /* its gradient ends the run, which says so */
+    return most - least > ADVANTAGE_SAME * fmax(fabs(least), fabs(most));
+}
+
+/* Of all rewards that are there, leaving out index `skip` (-1: none). Two passes, in order. The
+ * deviation of equal rewards is 0, and their mean one of them: neither is what rounding left. */
 static struct moments moments_of(const double *reward, int32_t n, int32_t skip)
 {
-    struct moments m = {0};
+    struct moments m = {.least = INFINITY, .most = -INFINITY};
 
     for (int32_t i = 0; i < n; i++)
         if (i != skip && !isnan(reward[i])) {
             m.mean += reward[i];
+            m.least = fmin(m.least, reward[i]);
+            m.most = fmax(m.most, reward[i]);
             m.n++;
         }
     if (m.n > 0)
         m.mean /= m.n;
+    if (!is_spread(m.least, m.most)) {
+        m.mean = m.n > 0 ? m.most : 0;
+        return m;
+    }
     for (int32_t i = 0; i < n; i++)
         if (i != skip && !isnan(reward[i]))
             m.squares += (reward[i] - m.mean) * (reward[i] - m.mean);
@@ -56,14 +73,22 @@ static double sample_std(const struct moments *m)
     return m->n > 1 ? sqrt(m->squares / (m->n - 1)) : 0;
 }
 
-static double leave_one_out(const double *reward, int32_t n, int32_t i, bool divide)
+static double leave_one_out(const double *reward, int32_t n, int32_t i, int32_t n_all, bool divide)
 {
     struct moments others = moments_of(reward, n, i);
     double centred = reward[i] - others.mean, std = sample_std(&others);
 
-    return divide && std > 0 ? centred / (std + 1e-6) : centred;
+    /* n would be out of reach of rewards 0 and 1, which pass sqrt(n) nowhere. */
+    return divide && std > fabs(centred) / n_all ? centred / (std + 1e-6) : centred;
 }
 
+/* Among rewards from 0 on the mean is the larger divisor: it is at least most / n. */
+static double max_rl(double centred, const struct moments *m)
+{
+    return m->most > 0 ? centred / fmax(m->mean, (m->most - m->least) / m->n) : 0;
+}
+
+/* m, of the whole group, has spread. */
 static double advantage_of(enum advantage_kind kind, const double *reward, int32_t n, int32_t i,
                            const struct moments *m)
 {
@@ -75,13 +100,13 @@ static double advantage_of(enum advantage_kind kind, const double *reward, int32
     case ADVANTAGE_VERL:
         return centred / (sample_std(m) + 1e-6);
     case ADVANTAGE_NEMO_LOO:
-        return leave_one_out(reward, n, i, true);
+        return leave_one_out(reward, n, i, m->n, true);
     case ADVANTAGE_TORCHTITAN:
         return centred / (sqrt(m->squares / m->n) + 1e-6);
     case ADVANTAGE_RLOO:
-        return leave_one_out(reward, n, i, false);
+        return leave_one_out(reward, n, i, m->n, false);
     case ADVANTAGE_MAX_RL:
-        return m->mean != 0 ? centred / m->mean : 0;
+        return max_rl(centred, m);
     default:
         return centred;
     }
@@ -90,24 +115,22 @@ static double advantage_of(enum advantage_kind kind, const double *reward, int32
 void advantage_group(enum advantage_kind kind, const double *reward, int32_t n, double *out)
 {
     struct moments all = moments_of(reward, n, -1);
+    bool spread = is_spread(all.least, all.most);
 
     for (int32_t i = 0; i < n; i++)
-        out[i] = isnan(reward[i]) || all.n < 2 ? 0 : advantage_of(kind, reward, n, i, &all);
+        out[i] = spread && !isnan(reward[i]) ? advantage_of(kind, reward, n, i, &all) : 0;
 }
 
 bool advantage_has_spread(const double *reward, int32_t n)
 {
-    double first = NAN;
+    double least = INFINITY, most = -INFINITY;
 
-    for (int32_t i = 0; i < n; i++) {
-        if (isnan(reward[i]))
-            continue;
-        if (isnan(first))
-            first = reward[i];
-        else if (reward[i] != first)
-            return true;
-    }
-    return false;
+    for (int32_t i = 0; i < n; i++)
+        if (!isnan(reward[i])) {
+            least = fmin(least, reward[i]);
+            most = fmax(most, reward[i]);
+        }
+    return is_spread(least, most);
 }
 
 void advantage_scale_batch(double *advantage, const uint8_t *valid, int64_t n, double eps)
@@ -140,7 +163,7 @@ void advantage_gdpo(const double *component, int32_t n_components, const double 
         const double *r = component + (int64_t)k * n;
         struct moments m = moments_of(r, n, -1);
         for (int32_t i = 0; i < n; i++)
-            if (!isnan(r[i]) && m.n > 1)
+            if (!isnan(r[i]) && is_spread(m.least, m.most))
                 out[i] += weight[k] * advantage_of(ADVANTAGE_TRL, r, n, i, &m);
     }
 }

@@ -8,6 +8,21 @@
  *
  * A reward that is NaN is missing: it is left out of the statistics and its advantage is 0. A group
  * with fewer than two rewards has no baseline: all its advantages are 0 (verl would give r itself).
+ *
+ * Rewards of a group that differ by rounding alone (ADVANTAGE_SAME) are equal: a group of equal
+ * rewards gives exactly 0 in every convention, and nothing is divided by a deviation that rounding
+ * made (NVIDIA-NeMo/RL issue 4158: -0.95 / (1e-16 + 1e-6)).
+ *
+ * A deviation of the whole group bounds what it divides by sqrt(n); that of the others bounds
+ * nothing. So leave-one-out does not divide where the others differ from each other by less than an
+ * n-th of how far r is from them (the costs of a few calls among seven successes): no advantage is
+ * larger than n then. Rewards 0 and 1 never come there.
+ *
+ * max_rl is derived for rewards 0 and 1, where the mean is the share of successes (huggingface/trl
+ * issue 5026). It divides by the mean or by (largest - smallest reward) / n, whichever is larger.
+ * Among rewards of at least 0 that is always the mean; where costs made some negative it keeps the
+ * sign of r - mean and the bound n - 1, which binary rewards have. A group without any reward above
+ * 0 has no success and gives 0, as a group of zeros does.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_MODELS_TRAIN_ADVANTAGE_H
@@ -16,15 +31,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define ADVANTAGE_SAME 1e-9 /* of the largest reward's size: less than this apart is equal */
+
 enum advantage_kind {
-    ADVANTAGE_TRL,        /* (r - mean) / (std n-1 + 1e-4) */
-    ADVANTAGE_VERL,       /* (r - mean) / (std n-1 + 1e-6); NeMo without leave-one-out */
-    ADVANTAGE_NEMO_LOO,   /* baseline and std n-1 of the others, 1e-6; undivided where that std is 0
-                           */
+    ADVANTAGE_TRL,      /* (r - mean) / (std n-1 + 1e-4) */
+    ADVANTAGE_VERL,     /* (r - mean) / (std n-1 + 1e-6); NeMo without leave-one-out */
+    ADVANTAGE_NEMO_LOO, /* baseline and std n-1 of the others, 1e-6; undivided where they are equal
+                         */
     ADVANTAGE_TORCHTITAN, /* (r - mean) / (std n + 1e-6) */
     ADVANTAGE_DR_GRPO,    /* r - mean */
     ADVANTAGE_RLOO,       /* r - mean of the others */
-    ADVANTAGE_MAX_RL,     /* (r - mean) / mean; 0 where the mean is 0 */
+    ADVANTAGE_MAX_RL,     /* (r - mean) / mean; see above for rewards below 0 */
     ADVANTAGE_N
 };
 const char *advantage_name(enum advantage_kind kind); /* "trl", "verl", ... as options spell it */
@@ -33,8 +50,8 @@ bool advantage_of_name(const char *name, enum advantage_kind *out);
 /* out (n), not reward itself. */
 void advantage_group(enum advantage_kind kind, const double *reward, int32_t n, double *out);
 
-/* Do the rewards of a group (NaN left out) differ at all? Groups without spread teach nothing and
- * are counted. */
+/* Do the rewards of a group (NaN left out) differ by more than ADVANTAGE_SAME? Groups without
+ * spread teach nothing and are counted. */
 bool advantage_has_spread(const double *reward, int32_t n);
 
 /* Divides by the standard deviation (n-1) over a whole batch, plus eps: advantages that were

@@ -20,39 +20,6 @@ void checkpoint_state_deinit(struct checkpoint_state *s)
     s->options = s->extra = NULL;
 }
 
-/* Numbers are compared as numbers: 1.0 is written as an integer by some. */
-static bool same_value(const struct json *a, const struct json *b)
-{
-    if (jv_kind(a) == JV_REAL || jv_kind(b) == JV_REAL)
-        return jv_get_number(a, NAN) == jv_get_number(b, NAN);
-    return jv_equal(a, b);
-}
-
-enum status checkpoint_compare_options(const struct json *was, const struct json *now,
-                                       const char *out, struct error *err)
-{
-    enum status st = STATUS_OK;
-    struct json *value;
-    const char *key;
-
-    for (void *it = NULL; !st && (it = jv_next(now, it, &key, &value));) {
-        struct json *old = jv_get(was, key);
-        struct str a = STR_INIT, b = STR_INIT;
-
-        if (same_value(old, value))
-            continue;
-        jv_write(old, 0, &a);
-        jv_write(value, 0, &b);
-        st = error_set(err, STATUS_USAGE,
-                       "%s was begun with %s %s, which is now %s: it cannot be resumed", out, key,
-                       str_cstr(&a), str_cstr(&b));
-        error_hint(err, "repeat the old value, or give another folder");
-        str_deinit(&a);
-        str_deinit(&b);
-    }
-    return st;
-}
-
 static struct json *state_to_json(const struct checkpoint_state *s, const struct optimizer *o)
 {
     struct json *doc = jv_object();

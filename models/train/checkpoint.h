@@ -16,21 +16,17 @@ struct checkpoint_state {
     int64_t update;       /* updates done */
     int64_t next_example; /* position of the data */
     int64_t tokens, trained_tokens, n_truncated, n_skipped;
-    double loss;          /* of the last update */
-    double held_out_loss; /* last measured; NaN: never */
-    double best_loss;     /* NaN: none */
-    int64_t best_update;  /* -1: none */
-    bool probe_held;      /* the skill probe held at the last full measurement */
-    int64_t metrics_bytes[2];
-    struct json *options; /* what a resumed run must repeat: owned */
-    struct json *extra;   /* what else the trainer must find again: owned, or NULL */
+    double loss;              /* of the last update */
+    double held_out_loss;     /* last measured; NaN: never */
+    double best_loss;         /* NaN: none */
+    int64_t best_update;      /* -1: none */
+    bool probe_held;          /* the skill probe held at the last full measurement */
+    int64_t metrics_bytes[2]; /* of metrics.jsonl and the events, when it was written */
+    struct json *options;     /* what a resumed run must repeat (fixed_options.h): owned */
+    struct json *extra;       /* what else the trainer must find again: owned, or NULL */
 };
 
 void checkpoint_state_deinit(struct checkpoint_state *s);
-
-/* STATUS_USAGE names the first of `now` that is another in `was`, which `out` was begun with. */
-MUST_CHECK enum status checkpoint_compare_options(const struct json *was, const struct json *now,
-                                                  const char *out, struct error *err);
 
 /* `shape` names the tensors. A checkpoint of the same update that is whole is left as it is. */
 MUST_CHECK enum status checkpoint_write(const struct seams *seams, const char *out,

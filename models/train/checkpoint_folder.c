@@ -10,10 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "runtime/base/file_open.h"
 #include "runtime/base/hash.h"
 #include "runtime/base/json.h"
 #include "runtime/base/memory.h"
-#include "runtime/base/text.h"
 
 #define PREFIX "step-"
 
@@ -79,14 +79,14 @@ static enum status hash_file(const char *path, struct sha256 *hash, int64_t *byt
                              struct error *err)
 {
     enum { PIECE = 1 << 18 };
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct hasher *h;
     char *piece;
     ssize_t n;
-    int e;
+    int e, fd = -1;
+    enum status st = file_open(path, O_RDONLY, 0, &fd, NULL, err);
 
-    if (fd < 0)
-        return error_errno(err, errno, "opening %s", path);
+    if (st)
+        return st;
     h = hasher_new();
     piece = xmalloc(PIECE);
     *bytes = 0;

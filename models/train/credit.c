@@ -64,18 +64,23 @@ static bool same_group(const struct entry *a, const struct entry *b)
     return a->group == b->group && a->anchor[0] == b->anchor[0] && a->anchor[1] == b->anchor[1];
 }
 
-/* Least squares within groups: sum (v - mean)(n - mean) over sum (n - mean)^2. */
+/* Least squares within groups: sum (v - mean)(n - mean) over sum (n - mean)^2. Groups whose calls
+ * are all alike say nothing of it, not even by what rounding left of their deviations. */
 static double slope_on_calls(const struct entries *list)
 {
     double both = 0, squares = 0;
 
     for (int32_t i = 0, end; i < list->n; i = end) {
-        double v = 0, n = 0;
+        double v = 0, n = 0, least = INFINITY, most = -INFINITY;
 
         for (end = i; end < list->n && same_group(&list->e[i], &list->e[end]); end++) {
             v += list->e[end].verdict;
             n += list->e[end].calls;
+            least = fmin(least, list->e[end].calls);
+            most = fmax(most, list->e[end].calls);
         }
+        if (most - least <= ADVANTAGE_SAME * fabs(most))
+            continue;
         v /= end - i;
         n /= end - i;
         for (int32_t k = i; k < end && !isnan(v); k++) {

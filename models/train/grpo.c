@@ -11,15 +11,18 @@
 #include "models/train/grpo_trainer.h"
 
 /* Linear from lr/warmup to lr, then half a cosine to lr_min (Loshchilov and Hutter 2017). */
-static double rate(const struct grpo_options *o, int64_t update)
+static double rate(const struct grpo_trainer *t, int64_t update)
 {
+    const struct grpo_options *o = t->o;
     double at;
 
+    if (update >= t->schedule)
+        return o->lr_min;
     if (update < o->warmup)
         return o->lr * (double)(update + 1) / (double)o->warmup;
-    if (o->updates <= o->warmup + 1)
+    if (t->schedule <= o->warmup + 1)
         return o->lr;
-    at = (double)(update - o->warmup) / (double)(o->updates - o->warmup - 1);
+    at = (double)(update - o->warmup) / (double)(t->schedule - o->warmup - 1);
     return o->lr_min + 0.5 * (o->lr - o->lr_min) * (1.0 + cos(3.14159265358979323846 * at));
 }
 
@@ -66,7 +69,7 @@ static enum status one_update(struct grpo_trainer *t, struct error *err)
 
     memset(&t->last, 0, sizeof(t->last));
     memset(&t->update, 0, sizeof(t->update));
-    t->lr = rate(t->o, t->state.update);
+    t->lr = rate(t, t->state.update);
     st = grpo_play(t, &taught, err);
     if (st)
         return st;
@@ -150,13 +153,14 @@ static enum status run(struct grpo_trainer *t, struct error *err)
     bool over = t->state.update >= t->o->updates, better = false;
     enum status st = STATUS_OK;
 
-    if (t->state.update == 0) {
+    /* What a run that goes on finds done, and what an interruption left out, is in its checkpoint.
+     */
+    if (t->state.update == 0 && !t->progress.has_probe)
         st = grpo_check_skill(t, &over, err);
-        if (!st && wants_measure(t, false))
-            st = grpo_measure(t, &better, err);
-        if (!st && better)
-            st = grpo_save(t, err);
-    }
+    if (!st && wants_measure(t, over))
+        st = grpo_measure(t, &better, err);
+    if (!st && better)
+        st = grpo_save(t, err);
     while (!st && !over) {
         if (interrupted(t))
             return stop_here(t, err);

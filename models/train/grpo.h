@@ -53,6 +53,9 @@ struct grpo_options {
     int32_t
         max_refills;   /* more groups played when too few have spread: at most so often an update */
     double lr, lr_min; /* cosine from lr to lr_min over the updates */
+    /* The schedule that `out` was begun with stays, for fewer updates than are asked for now; later
+     * ones are trained at lr_min. Without a checkpoint in `out` it changes nothing. */
+    bool lr_continue;
     int64_t warmup;
     double beta1, beta2, eps, weight_decay, clip;
     float temperature;
@@ -90,6 +93,10 @@ struct grpo_result {
     struct weights *weights; /* the best by validation, else the last: a reference */
 };
 
+/* STATUS_USAGE when o->out holds a run that these options cannot go on with, in words; grpo_run
+ * finds the same, but later. */
+MUST_CHECK enum status grpo_check_resume(const struct grpo_options *o, const struct weights *start,
+                                         struct error *err);
 /* STATUS_CANCELLED when interrupted: the state is saved. */
 MUST_CHECK enum status grpo_run(struct pool *pool, struct weights *start,
                                 const struct grpo_options *o, struct grpo_result *out,

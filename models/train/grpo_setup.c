@@ -20,161 +20,14 @@ void grpo_exclusive(struct grpo_trainer *t, void (*fn)(void *arg, struct lane la
         fn(arg, (struct lane){.pool = t->pool});
 }
 
-static enum status check_phases(const struct grpo_options *o, struct error *err)
-{
-    if (o->n_phases < 1 || o->n_phases > GRPO_MAX_PHASES || o->phase[0].from != 0)
-        return error_set(err, STATUS_USAGE, "a schedule has 1 to %d phases, the first from 0",
-                         GRPO_MAX_PHASES);
-    if (o->n_tasks < 0 || o->n_tasks > GRPO_MAX_TASKS)
-        return error_set(err, STATUS_USAGE, "a mixed run has at most %d tasks", GRPO_MAX_TASKS);
-    if (o->groups < o->n_tasks)
-        return error_set(err, STATUS_USAGE, "%d groups an update cannot play %d tasks each",
-                         o->groups, o->n_tasks);
-    for (int32_t i = 0; i < o->n_phases; i++) {
-        if (o->phase[i].horizon < 1)
-            return error_set(err, STATUS_USAGE, "a horizon of %d steps", o->phase[i].horizon);
-        if (i > 0 && o->phase[i].from <= o->phase[i - 1].from)
-            return error_set(err, STATUS_USAGE, "phases must begin one after the other");
-    }
-    return STATUS_OK;
-}
-
-static enum status check_numbers(const struct grpo_options *o, struct error *err)
-{
-    if (o->updates < 1 || o->groups < 1 || o->minibatch_chains < 1 || o->epochs < 1 ||
-        o->max_chains < 0 || o->max_refills < 0)
-        return error_set(err, STATUS_USAGE,
-                         "updates, groups, minibatch and epochs must be at least 1");
-    if (o->group_size < 2)
-        return error_set(err, STATUS_USAGE,
-                         "a group of %d has no baseline: at least 2 rollouts a task are needed",
-                         o->group_size);
-    if (!(o->lr > 0) || !(o->lr_min >= 0) || o->lr_min > o->lr || o->warmup < 0)
-        return error_set(err, STATUS_USAGE,
-                         "lr must be above 0, lr_min from 0 to lr, warmup at least 0");
-    if (!(o->beta1 >= 0 && o->beta1 < 1) || !(o->beta2 >= 0 && o->beta2 < 1) || !(o->eps > 0))
-        return error_set(err, STATUS_USAGE, "beta1 and beta2 must be in [0, 1), eps above 0");
-    if (!(o->weight_decay >= 0) || !(o->clip >= 0))
-        return error_set(err, STATUS_USAGE, "weight_decay and clip must be at least 0");
-    if (!(o->temperature > 0))
-        return error_set(err, STATUS_USAGE,
-                         "a temperature above 0 is needed: equal rollouts teach nothing");
-    if (!(o->policy.clip_low >= 0) || !(o->policy.clip_high >= 0))
-        return error_set(err, STATUS_USAGE, "the clip range must be at least 0");
-    return STATUS_OK;
-}
-
-static enum status check_options(const struct grpo_options *o, const struct weights *start,
-                                 struct error *err)
-{
-    const struct model_config *c = weights_config(start);
-    enum status st;
-
-    if (!o->out || !*o->out)
-        return error_set(err, STATUS_USAGE, "no folder to write to");
-    st = check_numbers(o, err);
-    if (!st)
-        st = check_phases(o, err);
-    if (st)
-        return st;
-    if (o->max_len < 2 || o->max_len > c->max_position_embeddings + 1)
-        return error_set(err, STATUS_USAGE,
-                         "max_len must be 2 to %d, which the model has positions for",
-                         c->max_position_embeddings + 1);
-    if (strncmp(weights_backend(start)->name, "cpu", 3) != 0)
-        return error_set(err, STATUS_UNSUPPORTED, "training runs on the CPU, not on %s",
-                         weights_backend(start)->name);
-    if (o->log && o->lr > 5e-4)
-        log_write(o->log, LOG_WARN,
-                  "a learning rate of %g: above 5e-4 reinforcement has destroyed skills; watch the "
-                  "probe",
-                  o->lr);
-    return STATUS_OK;
-}
-
-static void fix_credit(const struct grpo_options *o, struct json *doc)
-{
-    jv_set_string(doc, "credit", credit_name(o->credit.kind));
-    jv_set_int(doc, "norm", o->credit.norm);
-    jv_set_string(doc, "advantage", advantage_name(o->credit.advantage));
-    jv_set_real(doc, "call_cost", o->credit.call_cost);
-    jv_set_real(doc, "call_target", o->credit.call_target);
-    jv_set_real(doc, "call_price_rate", o->credit.call_price_rate);
-    jv_set_real(doc, "gamma", o->credit.gamma);
-    jv_set_real(doc, "gigpo_weight", o->credit.gigpo_weight);
-    jv_set_bool(doc, "drop_agreed", o->credit.drop_agreed);
-    jv_set_bool(doc, "mask_truncated", o->credit.mask_truncated);
-    jv_set_int(doc, "overlong_max", o->credit.overlong_max);
-    jv_set_int(doc, "overlong_soft", o->credit.overlong_soft);
-    jv_set_bool(doc, "shuffle", o->credit.shuffle);
-}
-
-static void fix_policy(const struct grpo_options *o, struct json *doc)
-{
-    jv_set_string(doc, "objective", policy_objective_name(o->policy.objective));
-    jv_set_int(doc, "aggregation", o->policy.aggregation);
-    jv_set_real(doc, "clip_low", o->policy.clip_low);
-    jv_set_real(doc, "clip_high", o->policy.clip_high);
-    jv_set_real(doc, "dual_clip", o->policy.dual_clip);
-    jv_set_int(doc, "kl", o->policy.kl);
-    jv_set_real(doc, "kl_beta", o->policy.kl_beta);
-    jv_set_int(doc, "max_completion", o->policy.max_completion);
-}
-
-/* What decides the bits. Threads, measuring and keeping do not. */
-static struct json *fixed_options(const struct grpo_options *o, const struct weights *start)
-{
-    struct json *doc = jv_object(), *phases = jv_array();
-    char hex[65];
-
-    sha256_hex(weights_hash(start), hex);
-    jv_set_string(doc, "model", hex);
-    if (o->tokenizer)
-        jv_set_string(doc, "tokenizer", o->tokenizer);
-    jv_set_string(doc, "task", o->task ? o->task : "");
-    jv_set_int(doc, "seed", (int64_t)o->seed);
-    jv_set_int(doc, "updates", o->updates);
-    jv_set_int(doc, "groups", o->groups);
-    jv_set_int(doc, "group_size", o->group_size);
-    jv_set_bool(doc, "shared_faults", o->shared_faults);
-    for (int32_t i = 0; i < o->n_phases; i++) {
-        struct json *phase = jv_object();
-
-        jv_set_int(phase, "from", o->phase[i].from);
-        jv_set_real(phase, "noise", o->phase[i].noise[0]);
-        for (int32_t k = 1; k < o->n_tasks; k++) {
-            char key[32];
-
-            (void)snprintf(key, sizeof(key), "noise_%d", k);
-            jv_set_real(phase, key, o->phase[i].noise[k]);
-        }
-        jv_set_int(phase, "horizon", o->phase[i].horizon);
-        jv_append_adopt(phases, phase);
-    }
-    jv_set_adopt(doc, "phases", phases);
-    fix_credit(o, doc);
-    fix_policy(o, doc);
-    jv_set_int(doc, "minibatch", o->minibatch_chains);
-    jv_set_int(doc, "max_chains", o->max_chains);
-    jv_set_int(doc, "epochs", o->epochs);
-    jv_set_int(doc, "max_refills", o->max_refills);
-    jv_set_real(doc, "lr", o->lr);
-    jv_set_real(doc, "lr_min", o->lr_min);
-    jv_set_int(doc, "warmup", o->warmup);
-    jv_set_real(doc, "beta1", o->beta1);
-    jv_set_real(doc, "beta2", o->beta2);
-    jv_set_real(doc, "eps", o->eps);
-    jv_set_real(doc, "weight_decay", o->weight_decay);
-    jv_set_real(doc, "clip", o->clip);
-    jv_set_real(doc, "temperature", (double)o->temperature);
-    return doc;
-}
-
-static struct json *progress_to_json(const struct grpo_progress *p, int32_t n_categories)
+/* updates: how many were asked for, which may be more than the schedule of the options is for. */
+static struct json *progress_to_json(const struct grpo_progress *p, int64_t updates,
+                                     int32_t n_categories)
 {
     struct json *doc = jv_object(), *probe = jv_array();
 
     jv_set_int(doc, "rollouts", p->rollouts);
+    jv_set_int(doc, "updates", updates);
     jv_set_real(doc, "first_success", p->first_success);
     jv_set_real(doc, "best_success", p->best_success);
     jv_set_int(doc, "best_update", p->best_update);
@@ -217,46 +70,25 @@ static int64_t checkpoint_before(const char *out, int64_t update)
     return found;
 }
 
-/* A replay that begins at the start has no checkpoint to read, yet must be of the same run. */
-static enum status compare_with_newest(struct grpo_trainer *t, struct error *err)
-{
-    int64_t last = checkpoint_last(t->o->out);
-    struct str path = STR_INIT;
-    struct json *doc = NULL;
-    enum status st;
-
-    if (last < 0)
-        return STATUS_OK;
-    checkpoint_path(&path, t->o->out, last);
-    str_puts(&path, "/state.json");
-    st = jv_parse_file(str_cstr(&path), CHECKPOINT_MAX_STATE, &doc, err);
-    if (!st)
-        st = checkpoint_compare_options(jv_get(doc, "options"), t->state.options, t->o->out, err);
-    jv_unref(doc);
-    str_deinit(&path);
-    return st;
-}
-
-static enum status resume(struct grpo_trainer *t, int64_t update, struct error *err)
+static enum status resume(struct grpo_trainer *t, const struct fixed_options *now, int64_t update,
+                          struct error *err)
 {
     const struct grpo_options *o = t->o;
     const struct lane lane = {0};
     int64_t from = checkpoint_before(o->out, update);
-    struct json *now;
     enum status st;
 
-    if (from < 0)
-        return t->writes ? STATUS_OK : compare_with_newest(t, err);
+    if (from <
+        0) /* a replay from the start has no checkpoint to read, yet must be of the same run */
+        return t->writes ? STATUS_OK : fixed_compare_newest(o->out, now, err);
     if (t->writes && !o->resume) {
         error_set(err, STATUS_USAGE, "%s holds a training that was begun", o->out);
-        error_hint(err, "go on with resume, or give another folder");
+        error_hint(err, "go on with --resume, or give another folder");
         return STATUS_USAGE;
     }
-    now = jv_ref(t->state.options);
     st = checkpoint_read(o->out, from, &t->state, &t->optimizer, t->work, err);
     if (!st)
-        st = checkpoint_compare_options(t->state.options, now, o->out, err);
-    jv_unref(now);
+        st = fixed_compare(t->state.options, now, o->out, err);
     if (st)
         return st;
     progress_from_json(t->state.extra, &t->progress);
@@ -265,6 +97,24 @@ static enum status resume(struct grpo_trainer *t, int64_t update, struct error *
         log_write(o->log, LOG_INFO, "going on from update %lld of %lld", (long long)from,
                   (long long)o->updates);
     return STATUS_OK;
+}
+
+/* The state of the run: its options, and what a checkpoint has of it. */
+static enum status open_state(struct grpo_trainer *t, int64_t update, struct error *err)
+{
+    const struct grpo_options *o = t->o;
+    struct fixed_options now;
+    enum status st;
+
+    t->schedule = o->updates;
+    st = o->lr_continue ? fixed_schedule(o->out, &t->schedule, err) : STATUS_OK;
+    if (st)
+        return st;
+    grpo_fix_options(o, t->start, t->schedule, &now);
+    t->state.options = jv_ref(now.values);
+    st = resume(t, &now, update, err);
+    fixed_deinit(&now);
+    return st;
 }
 
 /* Multiplications and additions of the products of one row. */
@@ -326,15 +176,14 @@ enum status grpo_open(struct grpo_trainer *t, struct pool *pool, struct weights 
     t->progress = (struct grpo_progress){
         .first_success = NAN, .best_success = NAN, .best_update = -1, .evaluated = -1};
     t->ended = "updates";
-    st = check_options(o, start, err);
+    st = grpo_check_options(o, start, err);
     if (!st && writes)
         st = dir_make(o->out, err);
     if (!st)
         st = open_memory(t, err);
     if (st)
         return st;
-    t->state.options = fixed_options(o, start);
-    st = resume(t, update, err);
+    st = open_state(t, update, err);
     if (!st && writes)
         st = metrics_open(&t->metrics, o->seams, o->out, t->state.metrics_bytes, err);
     if (!st)
@@ -378,7 +227,7 @@ enum status grpo_save(struct grpo_trainer *t, struct error *err)
     t->state.metrics_bytes[0] = t->metrics.bytes[0];
     t->state.metrics_bytes[1] = t->metrics.bytes[1];
     jv_unref(t->state.extra);
-    t->state.extra = progress_to_json(&t->progress, t->probe.n_categories);
+    t->state.extra = progress_to_json(&t->progress, t->o->updates, t->probe.n_categories);
     if (!st)
         st = checkpoint_write(t->o->seams, t->o->out, &t->state, &t->optimizer, t->work, err);
     if (!st)

@@ -7,6 +7,7 @@
 #define TROUPE_MODELS_TRAIN_GRPO_TRAINER_H
 
 #include "models/train/checkpoint.h"
+#include "models/train/fixed_options.h"
 #include "models/train/grpo.h"
 #include "models/train/metrics.h"
 #include "models/train/skill_probe.h"
@@ -33,6 +34,7 @@ struct grpo_trainer {
     struct weights *work;   /* only this holds it */
     struct weights *served; /* published last */
     int64_t first_version;
+    int64_t schedule; /* updates that the learning rate's schedule is made for */
     struct optimizer optimizer;
     struct sharded_pass *pass;
     float *grad;
@@ -61,6 +63,13 @@ struct grpo_trainer {
     bool warned_cut, warned_gap, warned_clip, warned_long;
     const char *ended;
 };
+
+/* ---- grpo_options.c */
+MUST_CHECK enum status grpo_check_options(const struct grpo_options *o, const struct weights *start,
+                                          struct error *err);
+/* What decides the bits. Threads, measuring and keeping do not. f is the caller's to free. */
+void grpo_fix_options(const struct grpo_options *o, const struct weights *start, int64_t schedule,
+                      struct fixed_options *f);
 
 /* ---- grpo_setup.c */
 /* update: the checkpoint to begin from at the latest, -1: the newest. writes: see above. */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "models/train/tfevents.h"
+#include "runtime/base/file_open.h"
 #include "runtime/base/memory.h"
 
 #define MAX_TAG 256
@@ -34,20 +35,39 @@ static enum status append(struct metrics *m, int which, const struct str *bytes,
     return STATUS_OK;
 }
 
-/* What a crash left behind the checkpoint's length is cut off; a file that is shorter than that was
- * changed by someone else, and is kept as it is. */
+/* Opens, and checks that the file can be cut to `keep` bytes. */
 static enum status open_at(struct metrics *m, int which, int64_t keep, struct error *err)
 {
-    struct stat st;
+    const char *path = m->path[which];
+    struct stat info;
+    enum status st = file_open(path, O_RDWR | O_CREAT, 0666, &m->fd[which], &info, err);
+    char last = '\n';
 
-    m->fd[which] = open(m->path[which], O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
-    if (m->fd[which] < 0 || fstat(m->fd[which], &st))
-        return error_errno(err, errno, "opening %s", m->path[which]);
-    if (keep > st.st_size)
-        keep = st.st_size;
-    if (ftruncate(m->fd[which], keep) || lseek(m->fd[which], keep, SEEK_SET) < 0)
-        return error_errno(err, errno, "cutting %s back", m->path[which]);
+    if (st)
+        return st;
+    if (info.st_size == 0)
+        keep = 0;
+    if (which == 0 && keep > 0 && keep <= info.st_size && pread(m->fd[0], &last, 1, keep - 1) != 1)
+        return error_errno(err, errno, "reading %s", path);
+    if (keep > info.st_size || last != '\n') {
+        (void)error_set(err, STATUS_CONFIG,
+                        "%s was changed by another program: the checkpoint was written after %lld "
+                        "bytes of it, %s",
+                        path, (long long)keep,
+                        keep > info.st_size ? "and it has fewer" : "where no line ends");
+        error_hint(err, "put the file back as it was, or move it away: a new one is begun");
+        return STATUS_CONFIG;
+    }
     m->bytes[which] = keep;
+    return STATUS_OK;
+}
+
+/* What was written after the checkpoint is cut off. */
+static enum status cut(struct metrics *m, int which, struct error *err)
+{
+    if (ftruncate(m->fd[which], m->bytes[which]) ||
+        lseek(m->fd[which], m->bytes[which], SEEK_SET) < 0)
+        return error_errno(err, errno, "cutting %s back", m->path[which]);
     return STATUS_OK;
 }
 
@@ -67,6 +87,8 @@ enum status metrics_open(struct metrics *m, const struct seams *seams, const cha
         m->path[i] = str_take(&path);
         st = open_at(m, i, keep[i], err);
     }
+    for (int i = 0; i < 2 && !st; i++)
+        st = cut(m, i, err);
     if (!st && m->bytes[1] == 0) {
         struct str header = STR_INIT;
 

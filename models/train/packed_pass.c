@@ -23,13 +23,6 @@ struct packed_pass {
     struct head_loss head;
 };
 
-enum dtype train_kv_dtype(const struct weights *w)
-{
-    int32_t head = weights_arch(w)->head(weights_config(w));
-
-    return weights_at(w, head)->m.dtype == DTYPE_F32 ? DTYPE_F32 : DTYPE_BF16;
-}
-
 static size_t page_elements(const struct model_config *c)
 {
     return (size_t)c->n_kv_heads * (size_t)c->head_dim * KV_PAGE_TOKENS;
@@ -40,7 +33,7 @@ int64_t packed_pass_bytes(const struct weights *w, const struct packed_pass_shap
     const struct model_config *c = weights_config(w);
     const struct arch *a = weights_arch(w);
     size_t pool = (size_t)row_batch_pages(s->max_rows) * page_elements(c) * (size_t)c->n_layers * 2;
-    size_t total = pool * dtype_size(train_kv_dtype(w)) + a->scratch_bytes(c, s->max_rows);
+    size_t total = pool * dtype_size(weights_kv_dtype(w)) + a->scratch_bytes(c, s->max_rows);
 
     total += 2 * (size_t)s->max_rows * (size_t)c->hidden_size * sizeof(float);
     total += (size_t)s->max_pos * (size_t)c->head_dim * sizeof(float);
@@ -65,7 +58,7 @@ static bool alloc_pages(struct packed_pass *p, const struct weights *w)
     bool ok = true;
 
     for (int32_t l = 0; l < p->n_layers; l++) {
-        p->kv[l].dtype = train_kv_dtype(w);
+        p->kv[l].dtype = weights_kv_dtype(w);
         p->kv[l].k = pass_alloc(p, n * dtype_size(p->kv[l].dtype), &ok);
         p->kv[l].v = pass_alloc(p, n * dtype_size(p->kv[l].dtype), &ok);
         if (!p->shape.training)

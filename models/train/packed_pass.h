@@ -49,7 +49,4 @@ void packed_pass_train(struct packed_pass *p, const struct weights *w, struct la
                        const struct row_batch *b, float temperature, const float *coef,
                        const struct head_output *out, float *grad);
 
-/* What keys and values are rounded to: float for float weights, else bf16. */
-enum dtype train_kv_dtype(const struct weights *w);
-
 #endif

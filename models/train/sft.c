@@ -49,6 +49,9 @@ static enum status save(struct trainer *t, struct error *err)
 
     t->state.metrics_bytes[0] = t->metrics.bytes[0];
     t->state.metrics_bytes[1] = t->metrics.bytes[1];
+    jv_unref(t->state.extra); /* how many were asked for: the options have the schedule's */
+    t->state.extra = jv_object();
+    jv_set_int(t->state.extra, "updates", t->o->updates);
     if (!st)
         st = checkpoint_write(t->o->seams, t->o->out, &t->state, &t->optimizer, t->work, err);
     if (!st)

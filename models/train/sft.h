@@ -24,6 +24,9 @@ struct sft_options {
     int32_t accumulate;   /* micro-batches an update */
     int32_t max_len;      /* of an example */
     double lr, lr_min;    /* linear warm-up, then cosine to lr_min */
+    /* The schedule that `out` was begun with stays, for fewer updates than are asked for now; later
+     * ones are trained at lr_min. Without a checkpoint in `out` it changes nothing. */
+    bool lr_continue;
     int64_t warmup;
     double beta1, beta2, eps, weight_decay, clip; /* clip of the global norm; 0: none */
     int32_t eval_every, n_eval_batches;  /* held-out examples: HELD_OUT_FIRST on; 0: never */
@@ -32,6 +35,7 @@ struct sft_options {
     bool resume;         /* go on from out/checkpoints, or begin where there is none */
     const char *stop_on; /* NULL, or "probe": end when the skill probe holds (offcourse 2.6) */
     const struct example_source *data, *held_out; /* held_out may be NULL */
+    const char *tokenizer; /* its hash, which a resumed run must have too; NULL: not checked */
     const struct seams *seams;
     struct log *log;                 /* may be NULL */
     const volatile int *interrupted; /* set by a signal: state is saved, STATUS_CANCELLED */
@@ -44,6 +48,10 @@ struct sft_result {
     struct weights *weights; /* the last version: a reference */
 };
 
+/* STATUS_USAGE when o->out holds a run that these options cannot go on with, in words; sft_run
+ * finds the same, but later. */
+MUST_CHECK enum status sft_check_resume(const struct sft_options *o, const struct weights *start,
+                                        struct error *err);
 MUST_CHECK enum status sft_run(struct pool *pool, struct weights *start,
                                const struct sft_options *o, struct sft_result *out,
                                struct error *err);

@@ -44,53 +44,65 @@ static enum status check_options(const struct sft_options *o, const struct weigh
 }
 
 /* What decides the bits. Threads, recomputation, measuring and keeping do not. */
-static struct json *fixed_options(const struct sft_options *o, const struct weights *start)
+static void fix_options(const struct sft_options *o, const struct weights *start, int64_t schedule,
+                        struct fixed_options *f)
 {
-    struct json *doc = jv_object();
     char hex[65];
 
+    fixed_init(f);
     sha256_hex(weights_hash(start), hex);
-    jv_set_string(doc, "model", hex);
-    jv_set_string(doc, "data", o->data->id ? o->data->id : "");
-    jv_set_int(doc, "data_examples", o->data->n);
-    jv_set_int(doc, "seed", (int64_t)o->seed);
-    jv_set_int(doc, "updates", o->updates);
-    jv_set_int(doc, "batch_tokens", o->batch_tokens);
-    jv_set_int(doc, "accumulate", o->accumulate);
-    jv_set_int(doc, "max_len", o->max_len);
-    jv_set_real(doc, "lr", o->lr);
-    jv_set_real(doc, "lr_min", o->lr_min);
-    jv_set_int(doc, "warmup", o->warmup);
-    jv_set_real(doc, "beta1", o->beta1);
-    jv_set_real(doc, "beta2", o->beta2);
-    jv_set_real(doc, "eps", o->eps);
-    jv_set_real(doc, "weight_decay", o->weight_decay);
-    jv_set_real(doc, "clip", o->clip);
-    return doc;
+    fixed_put(f, "model", "model that it starts from (--model)", jv_string(hex));
+    if (o->tokenizer)
+        fixed_put(f, "tokenizer", "tokenizer of the model (--model)", jv_string(o->tokenizer));
+    fixed_put(f, "data", "data (--data, --env, --kind)", jv_string(o->data->id ? o->data->id : ""));
+    fixed_put(f, "data_examples", "number of examples", jv_int(o->data->n));
+    fixed_put(f, "seed", "seed (--seed)", jv_int((int64_t)o->seed));
+    fixed_put(f, "updates", "number of updates (--updates)", jv_int(schedule));
+    fixed_put(f, "batch_tokens", "tokens of a batch (--batch-tokens)", jv_int(o->batch_tokens));
+    fixed_put(f, "accumulate", "batches of an update (--accumulate)", jv_int(o->accumulate));
+    fixed_put(f, "max_len", "longest example (--max-len)", jv_int(o->max_len));
+    fixed_put(f, "lr", "learning rate (--lr)", jv_real(o->lr));
+    fixed_put(f, "lr_min", "last learning rate (--lr-min)", jv_real(o->lr_min));
+    fixed_put(f, "warmup", "warm-up (--warmup)", jv_int(o->warmup));
+    fixed_put(f, "beta1", "AdamW's first moment (--beta1)", jv_real(o->beta1));
+    fixed_put(f, "beta2", "AdamW's second moment (--beta2)", jv_real(o->beta2));
+    fixed_put(f, "eps", "AdamW's epsilon", jv_real(o->eps));
+    fixed_put(f, "weight_decay", "weight decay (--weight-decay)", jv_real(o->weight_decay));
+    fixed_put(f, "clip", "clip of the gradient (--clip)", jv_real(o->clip));
 }
 
-static enum status resume(struct trainer *t, struct error *err)
+enum status sft_check_resume(const struct sft_options *o, const struct weights *start,
+                             struct error *err)
+{
+    struct fixed_options f;
+    int64_t schedule = o->updates;
+    enum status st = o->lr_continue ? fixed_schedule(o->out, &schedule, err) : STATUS_OK;
+
+    if (st)
+        return st;
+    fix_options(o, start, schedule, &f);
+    st = fixed_compare_newest(o->out, &f, err);
+    fixed_deinit(&f);
+    return st;
+}
+
+static enum status resume(struct trainer *t, const struct fixed_options *now, struct error *err)
 {
     const struct sft_options *o = t->o;
     const struct lane lane = {.pool = t->pool};
-    struct json *now = jv_ref(t->state.options);
     int64_t last = checkpoint_last(o->out);
     enum status st;
 
-    if (last < 0) {
-        jv_unref(now);
+    if (last < 0)
         return STATUS_OK;
-    }
     if (!o->resume) {
-        jv_unref(now);
         error_set(err, STATUS_USAGE, "%s holds a training that was begun", o->out);
-        error_hint(err, "go on with resume, or give another folder");
+        error_hint(err, "go on with --resume, or give another folder");
         return STATUS_USAGE;
     }
     st = checkpoint_read(o->out, last, &t->state, &t->optimizer, t->work, err);
     if (!st)
-        st = checkpoint_compare_options(t->state.options, now, o->out, err);
-    jv_unref(now);
+        st = fixed_compare(t->state.options, now, o->out, err);
     if (st)
         return st;
     t->data.next = t->state.next_example;
@@ -101,6 +113,24 @@ static enum status resume(struct trainer *t, struct error *err)
         log_write(o->log, LOG_INFO, "going on from update %lld of %lld", (long long)last,
                   (long long)o->updates);
     return STATUS_OK;
+}
+
+/* The state of the run: its options, and what a checkpoint has of it. */
+static enum status open_state(struct trainer *t, const struct weights *start, struct error *err)
+{
+    const struct sft_options *o = t->o;
+    struct fixed_options now;
+    enum status st;
+
+    t->schedule = o->updates;
+    st = o->lr_continue ? fixed_schedule(o->out, &t->schedule, err) : STATUS_OK;
+    if (st)
+        return st;
+    fix_options(o, start, t->schedule, &now);
+    t->state.options = jv_ref(now.values);
+    st = resume(t, &now, err);
+    fixed_deinit(&now);
+    return st;
 }
 
 static void tell_memory(const struct trainer *t, const struct sharded_pass_options *p)
@@ -161,8 +191,7 @@ enum status trainer_open(struct trainer *t, struct pool *pool, struct weights *s
         st = open_memory(t, start, err);
     if (st)
         return st;
-    t->state.options = fixed_options(o, start);
-    st = resume(t, err);
+    st = open_state(t, start, err);
     if (!st)
         st = metrics_open(&t->metrics, o->seams, o->out, t->state.metrics_bytes, err);
     if (!st)

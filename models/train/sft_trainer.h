@@ -6,6 +6,7 @@
 
 #include "models/train/checkpoint.h"
 #include "models/train/example_order.h"
+#include "models/train/fixed_options.h"
 #include "models/train/metrics.h"
 #include "models/train/optimizer.h"
 #include "models/train/sft.h"
@@ -17,6 +18,7 @@ struct trainer {
     struct pool *pool;
     struct weights *work; /* fp32 master rounded; only this holds it until the end */
     int64_t first_version;
+    int64_t schedule; /* updates that learning rate and curriculum are made for */
     struct optimizer optimizer;
     struct sharded_pass *pass;
     float *grad;
@@ -37,7 +39,7 @@ MUST_CHECK enum status trainer_open(struct trainer *t, struct pool *pool, struct
 void trainer_close(struct trainer *t); /* also half-built */
 
 /* ---- sft_update.c */
-double sft_lr(const struct sft_options *o, int64_t update); /* update from 0 */
+double sft_lr(const struct sft_options *o, int64_t schedule, int64_t update); /* update from 0 */
 /* STATUS_CANCELLED: interrupted between micro-batches, as if it had not begun. */
 MUST_CHECK enum status trainer_update(struct trainer *t, struct error *err);
 

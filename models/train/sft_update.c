@@ -7,15 +7,15 @@
 #include "models/train/sft_trainer.h"
 
 /* Linear from lr/warmup to lr, then half a cosine to lr_min (Loshchilov and Hutter 2017). */
-double sft_lr(const struct sft_options *o, int64_t update)
+double sft_lr(const struct sft_options *o, int64_t schedule, int64_t update)
 {
     double at;
 
+    if (update >= schedule)
+        return o->lr_min;
     if (update < o->warmup)
         return o->lr * (double)(update + 1) / (double)o->warmup;
-    if (o->updates <= o->warmup)
-        return o->lr;
-    at = (double)(update - o->warmup) / (double)(o->updates - o->warmup);
+    at = (double)(update - o->warmup) / (double)(schedule - o->warmup);
     return o->lr_min + 0.5 * (o->lr - o->lr_min) * (1.0 + cos(3.14159265358979323846 * at));
 }
 
@@ -53,7 +53,8 @@ static enum status accumulate(struct trainer *t, double *loss, int64_t *n_rows, 
                               struct error *err)
 {
     const struct sft_options *o = t->o;
-    double progress = (double)t->state.update / (double)o->updates;
+    int64_t done = t->state.update < t->schedule ? t->state.update : t->schedule;
+    double progress = (double)done / (double)t->schedule;
     int64_t rows = (o->batch_tokens + o->accumulate - 1) / o->accumulate;
 
     memset(t->grad, 0, (size_t)t->optimizer.n_params * sizeof(float));
@@ -111,7 +112,7 @@ enum status trainer_update(struct trainer *t, struct error *err)
         t->data.n_skipped = before.n_skipped;
         return st;
     }
-    step.lr = t->lr = sft_lr(o, t->state.update);
+    step.lr = t->lr = sft_lr(o, t->schedule, t->state.update);
     step.scale = 1.0 / (double)n_trained;
     t->grad_norm = optimizer_step(&t->optimizer, t->pool, &step, t->grad);
     if (!isfinite(t->grad_norm) || !isfinite(loss)) {

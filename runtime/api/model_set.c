@@ -11,6 +11,7 @@
 
 #include "kernels/cpu/cpu_backend.h"
 #include "models/script/script_model.h"
+#include "runtime/base/home.h"
 #include "runtime/base/map.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/seams.h"
@@ -62,10 +63,11 @@ void model_set_free(struct model_set *s)
 /* hf:ORG/NAME in the local cache: hub/models--ORG--NAME/snapshots/REV. Nothing is downloaded. */
 static enum status find_hf(const char *name, char out[MODEL_FOLDER_MAX], struct error *err)
 {
-    const char *hub = getenv("HF_HUB_CACHE"), *hf = getenv("HF_HOME"), *home = getenv("HOME");
+    const char *hub = getenv("HF_HUB_CACHE"), *hf = getenv("HF_HOME");
     const char *slash = strchr(name, '/');
-    char base[512], *rev = NULL;
+    char base[512], home[440], *rev = NULL;
     size_t n = 0;
+    enum status st;
 
     if (!slash || strchr(slash + 1, '/'))
         return error_set(err, STATUS_USAGE, "hf:%s: expected hf:ORG/NAME", name);
@@ -73,11 +75,13 @@ static enum status find_hf(const char *name, char out[MODEL_FOLDER_MAX], struct 
         snprintf(base, sizeof(base), "%s", hub);
     else if (hf && *hf)
         snprintf(base, sizeof(base), "%s/hub", hf);
+    else if ((st = home_folder(home, sizeof(home), err)) == STATUS_OK)
+        snprintf(base, sizeof(base), "%s/.cache/huggingface/hub", home);
     else
-        snprintf(base, sizeof(base), "%s/.cache/huggingface/hub", home ? home : "");
+        return st;
     snprintf(out, MODEL_FOLDER_MAX, "%s/models--%.*s--%s/refs/main", base, (int)(slash - name),
              name, slash + 1);
-    enum status st = file_read(out, 256, &rev, &n, err);
+    st = file_read(out, 256, &rev, &n, err);
     if (st) {
         error_note(err, "hf:%s is not in the local cache", name);
         error_hint(err,
@@ -207,7 +211,7 @@ static enum status open_engine(const struct model_set *s, const char *name, stru
     enum status st = model_engine_options(&s->o, name, folder, &eo, err);
 
     if (!st)
-        st = engine_plan(&eo, false, &plan, err);
+        st = engine_plan(&eo, &plan, err);
     if (st)
         return st;
     log_plan(s->log, name, &plan);

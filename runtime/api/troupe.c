@@ -32,21 +32,14 @@ void troupe_free(struct troupe *t)
         return;
     model_set_free(t->models);
     store_reader_close(t->reader);
-    if (t->store)
-        store_set_wake(t->store, NULL, NULL);
-    store_close(t->store);
+    store_close(t->store); /* its last replies are handled here */
     store_close(t->look);
-    loop_tick_free(t->tick);
+    loop_box_free(t->replies);
     loop_free(t->loop);
     free(t);
 }
 
 /* ---- the store */
-
-static void wake(void *ctx)
-{
-    loop_wake(ctx);
-}
 
 enum status troupe_open_store(struct troupe *t, const struct store_options *o, struct error *err)
 {
@@ -54,8 +47,8 @@ enum status troupe_open_store(struct troupe *t, const struct store_options *o, s
 
     if (!t->store && !(t->look && o->read_only))
         st = store_open(o, o->read_only ? &t->look : &t->store, err);
-    if (!st && t->store && t->loop)
-        store_set_wake(t->store, wake, t->loop);
+    if (!st && t->store && t->replies)
+        store_set_reply_box(t->store, loop_box_mailbox(t->replies));
     return st;
 }
 
@@ -104,13 +97,11 @@ enum status troupe_tools(struct troupe *t, const char *root, struct tool_registr
 
 /* ---- the loop */
 
-/* Once a turn: what the store has committed. Runners post what they wrote themselves. */
-static void each_turn(void *ctx)
+/* What the store has committed. Runners post what they wrote themselves. */
+static void on_replies(void *ctx, struct mail *all)
 {
-    struct troupe *t = ctx;
-
-    if (t->store)
-        store_drain_replies(store_reply_box(t->store));
+    (void)ctx;
+    store_take_replies(all);
 }
 
 enum status troupe_loop(struct troupe *t, struct loop **out, struct error *err)
@@ -119,10 +110,10 @@ enum status troupe_loop(struct troupe *t, struct loop **out, struct error *err)
 
     if (st)
         return st;
-    if (!t->tick) {
-        t->tick = loop_tick_new(t->loop, each_turn, t);
+    if (!t->replies) {
+        t->replies = loop_box_new(t->loop, on_replies, t);
         if (t->store)
-            store_set_wake(t->store, wake, t->loop);
+            store_set_reply_box(t->store, loop_box_mailbox(t->replies));
     }
     *out = t->loop;
     return STATUS_OK;

@@ -11,7 +11,7 @@
 #ifndef TROUPE_RUNTIME_API_TROUPE_H
 #define TROUPE_RUNTIME_API_TROUPE_H
 
-#include "blueprints/plan.h"
+#include "blueprints/runner.h"
 #include "runtime/api/model_set.h"
 #include "runtime/store/store.h"
 
@@ -68,8 +68,9 @@ struct troupe_run_options {
      * and one for a NAME before one for all. A path is relative to the working folder. */
     const char *const *model;
     int32_t n_models;
-    const char *root;   /* of the file tools; NULL: the recorded one, else the working folder */
-    int64_t timeout_ms; /* of this process's work on it; 0: none */
+    const char *root;      /* of the file tools; NULL: the recorded one, else the working folder */
+    int64_t timeout_ms;    /* of this process's work on it; 0: none */
+    enum runner_stay stay; /* while it only waits */
     struct troupe_listener listener;
 };
 

@@ -15,7 +15,7 @@ struct troupe {
     struct store_reader *reader;
     struct model_set *models;
     struct loop *loop;
-    struct loop_tick *tick;
+    struct loop_box *replies; /* of the store */
     struct troupe_run *first; /* runs under way */
     bool interrupted;
     bool watching; /* the loop does not end with the last run */

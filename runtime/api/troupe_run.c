@@ -65,7 +65,7 @@ static void on_done(void *ctx, struct runner *runner, const struct runner_result
     struct troupe_run *r = ctx;
 
     (void)runner;
-    r->result.status = result->status == RUN_RUNNING ? RUN_INTERRUPTED : result->status;
+    r->result.status = result->status;
     r->result.output = result->output ? jv_ref(result->output) : NULL;
     r->result.err = result->err;
     r->result.wall_ms = result->wall_ms;
@@ -104,6 +104,7 @@ struct troupe_run *troupe_run_prepare(struct troupe *t, const struct troupe_run_
 
     r->t = t;
     r->timeout_ms = o->timeout_ms;
+    r->stay = o->stay;
     r->listener = o->listener;
     r->models = run_models_new(t, o->model, o->n_models);
     return r;
@@ -128,6 +129,7 @@ enum status troupe_run_check(struct troupe_run *r, const char *root, struct erro
                                   .store = r->t->store,
                                   .seams = r->t->seams,
                                   .model = give_model,
+                                  .stay = r->stay,
                                   .resumed = r->own_plan != NULL,
                                   .on_step = on_step,
                                   .on_text = r->listener.on_text ? on_text : NULL,

@@ -14,6 +14,7 @@ struct troupe_run {
     struct troupe_run *next; /* among those under way */
     bool under_way;          /* started, and not yet over */
     int64_t timeout_ms;
+    enum runner_stay stay;
     struct troupe_listener listener;
     const struct plan *plan;
     struct plan *own_plan; /* the same, where it came from a record */

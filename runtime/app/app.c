@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "runtime/base/home.h"
 #include "runtime/base/json.h"
 
 int app_exit_of(enum status st)
@@ -147,26 +148,34 @@ static bool find_upward(char *out, size_t n)
     }
 }
 
-void app_store_path(const struct app *a, char *out, size_t n)
+enum status app_store_path(const struct app *a, char *out, size_t n, struct error *err)
 {
-    const char *given = option_text(a->options, OPT_STORE), *xdg = getenv("XDG_DATA_HOME"),
-               *home = getenv("HOME");
+    const char *given = option_text(a->options, OPT_STORE), *xdg = getenv("XDG_DATA_HOME");
+    char home[1024];
+    enum status st = STATUS_OK;
 
     if (given)
         snprintf(out, n, "%s", given);
     else if (find_upward(out, n))
-        return;
+        return STATUS_OK;
     else if (xdg && *xdg)
         snprintf(out, n, "%s/troupe/store.db", xdg);
+    else if ((st = home_folder(home, sizeof(home), err)) == STATUS_OK)
+        snprintf(out, n, "%s/.local/share/troupe/store.db", home);
     else
-        snprintf(out, n, "%s/.local/share/troupe/store.db", home ? home : "");
+        error_hint(err, "--store FILE names a store");
+    return st;
 }
 
-struct store_options app_store_options(const struct app *a, char path[APP_PATH_MAX])
+enum status app_store_options(const struct app *a, char path[APP_PATH_MAX],
+                              struct store_options *out, struct error *err)
 {
-    app_store_path(a, path, APP_PATH_MAX);
-    return (struct store_options){
-        .path = path, .durability = STORE_FULL, .create = true, .seams = a->seams};
+    enum status st = app_store_path(a, path, APP_PATH_MAX, err);
+
+    if (!st)
+        *out = (struct store_options){
+            .path = path, .durability = STORE_FULL, .create = true, .seams = a->seams};
+    return st;
 }
 
 static enum status no_store(const char *path, struct error *err)
@@ -181,11 +190,14 @@ enum status app_store(struct app *a, bool create, struct store **out, struct err
     char path[APP_PATH_MAX];
 
     if (!a->writes) {
-        struct store_options o = app_store_options(a, path);
+        struct store_options o;
+        enum status st = app_store_options(a, path, &o, err);
+        if (st)
+            return st;
         if (!create && !file_exists(path))
             return no_store(path, err);
         o.create = create;
-        enum status st = troupe_open_store(a->troupe, &o, err);
+        st = troupe_open_store(a->troupe, &o, err);
         if (st)
             return st;
         struct store *s = troupe_store(a->troupe);
@@ -204,8 +216,11 @@ enum status app_look(struct app *a, struct store **out, struct error *err)
     enum status st = STATUS_OK;
 
     if (!troupe_store(a->troupe)) {
-        struct store_options o = app_store_options(a, path);
+        struct store_options o;
 
+        st = app_store_options(a, path, &o, err);
+        if (st)
+            return st;
         if (!file_exists(path))
             return no_store(path, err);
         o.create = false;

@@ -75,10 +75,12 @@ MUST_CHECK enum status app_store(struct app *a, bool create, struct store **out,
 MUST_CHECK enum status app_look(struct app *a, struct store **out, struct error *err);
 /* A reader of the store that is open, else of app_look's. */
 /* The same options for who opens it later; `path` is written. */
-struct store_options app_store_options(const struct app *a, char path[APP_PATH_MAX]);
+MUST_CHECK enum status app_store_options(const struct app *a, char path[APP_PATH_MAX],
+                                         struct store_options *out, struct error *err);
 MUST_CHECK enum status app_reader(struct app *a, struct store_reader **out, struct error *err);
-/* The path by the rules of cli.md section 3. */
-void app_store_path(const struct app *a, char *out, size_t n);
+/* --store, else .troupe/store.db of a folder above, else the user's: XDG_DATA_HOME, else the home
+ * folder. */
+MUST_CHECK enum status app_store_path(const struct app *a, char *out, size_t n, struct error *err);
 int32_t app_threads(const struct app *a); /* --threads, or all cores */
 /* --seed, or one that is drawn now. */
 uint64_t app_seed(const struct app *a);

@@ -22,25 +22,28 @@ static bool is_in(enum option_id id, const enum option_id *list)
     return false;
 }
 
-/* A model is a folder only when there is one. */
-static bool is_path(enum option_id id)
+/* A model is a folder only when there is one, and "new" and "embedded" are names before that. */
+static bool is_path(enum option_id id, const char *text)
 {
-    return option_spec(id)->type == OPTION_PATH || id == OPT_MODEL;
+    if (id == OPT_MODEL)
+        return strcmp(text, "new") != 0 && strcmp(text, "embedded") != 0;
+    return option_spec(id)->type == OPTION_PATH || id == OPT_HOLDOUT;
 }
 
-static void put_text(struct json *args, enum option_id id, const char *text)
+static void put_text(struct json *args, enum option_id id, const char *text, bool whole_paths)
 {
     struct str arg = STR_INIT;
     char whole[PATH_MAX];
 
-    if (is_path(id) && realpath(text, whole))
+    if (whole_paths && is_path(id, text) && realpath(text, whole))
         text = whole;
     str_printf(&arg, "--%s=%s", option_spec(id)->name, text);
     jv_append_adopt(args, jv_string(str_cstr(&arg)));
     str_deinit(&arg);
 }
 
-static void put_option(const struct options *o, enum option_id id, struct json *args)
+static void put_option(const struct options *o, enum option_id id, bool whole_paths,
+                       struct json *args)
 {
     char number[64];
 
@@ -66,12 +69,12 @@ static void put_option(const struct options *o, enum option_id id, struct json *
         break;
     default:
         for (int32_t i = 0; i < option_count(o, id); i++)
-            put_text(args, id, option_text_at(o, id, i));
+            put_text(args, id, option_text_at(o, id, i), whole_paths);
         if (option_count(o, id) == 0)
-            put_text(args, id, option_text(o, id));
+            put_text(args, id, option_text(o, id), whole_paths);
         return;
     }
-    put_text(args, id, number);
+    put_text(args, id, number, whole_paths);
 }
 
 enum status app_args_write(const struct app *a, const enum option_id *without, const char *file,
@@ -85,7 +88,7 @@ enum status app_args_write(const struct app *a, const enum option_id *without, c
     jv_set_string(doc, "command", a->command->name);
     for (const enum option_id *id = a->command->options; *id != OPT_END; id++)
         if (option_is_set(a->options, *id) && !is_in(*id, without))
-            put_option(a->options, *id, args);
+            put_option(a->options, *id, true, args);
     jv_set_adopt(doc, "args", args);
     jv_write(doc, 2, &text);
     str_putc(&text, '\n');
@@ -108,18 +111,55 @@ static int split_command(char *words, char **argv)
     return 2;
 }
 
-enum status app_args_read(const struct app *a, const char *file, struct options **out,
-                          const struct command_spec **command, struct error *err)
+/* Is this the option of "--NAME=VALUE" or "--NAME"? */
+static bool is_of(const char *arg, enum option_id id)
+{
+    const char *name = option_spec(id)->name;
+    size_t n = strlen(name);
+
+    return strncmp(arg, "--", 2) == 0 && strncmp(arg + 2, name, n) == 0 &&
+           (arg[2 + n] == 0 || arg[2 + n] == '=');
+}
+
+static bool is_flag(const struct options *now, enum option_id id)
+{
+    return now && strcmp(option_origin(now, id), "flag") == 0;
+}
+
+/* What the file says, but for what is of here and now; then that. */
+static struct json *merge(const struct json *stored, const struct options *now,
+                          const enum option_id *here)
+{
+    struct json *args = jv_array();
+
+    for (size_t i = 0; i < jv_size(stored); i++) {
+        const char *arg = jv_get_string(jv_at(stored, i), "");
+        bool ours = false;
+
+        for (int id = 0; id < OPT_N && !ours; id++)
+            ours = is_of(arg, (enum option_id)id) &&
+                   (is_in((enum option_id)id, here) || is_flag(now, (enum option_id)id));
+        if (!ours)
+            jv_append_adopt(args, jv_string(arg));
+    }
+    for (int id = 0; id < OPT_N; id++)
+        if (is_flag(now, (enum option_id)id))
+            put_option(now, (enum option_id)id, false, args);
+    return args;
+}
+
+enum status app_args_read(const struct app *a, const char *file, const enum option_id *here,
+                          struct options **out, const struct command_spec **command,
+                          struct error *err)
 {
     char *argv[MAX_ARGS + 4] = {(char *)(uintptr_t) "troupe"}, *words = NULL;
-    struct json *doc = NULL;
-    const struct json *args;
+    struct json *doc = NULL, *args = NULL;
     int argc = 1;
     enum status st = jv_parse_file(file, MAX_BYTES, &doc, err);
 
     if (st)
         return st;
-    args = jv_get(doc, "args");
+    args = merge(jv_get(doc, "args"), a->options, here);
     if (!jv_get_string(jv_get(doc, "command"), NULL) || jv_size(args) > MAX_ARGS)
         st = error_set(err, STATUS_CORRUPT, "%s does not say what was run", file);
     if (!st) {
@@ -132,6 +172,7 @@ enum status app_args_read(const struct app *a, const char *file, struct options 
             error_note(err, "%s", file);
     }
     free(words);
+    jv_unref(args);
     jv_unref(doc);
     return st;
 }

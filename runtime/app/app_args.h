@@ -11,9 +11,12 @@
  * paths. */
 MUST_CHECK enum status app_args_write(const struct app *a, const enum option_id *without,
                                       const char *file, struct error *err);
-/* Reads them as if they had just been given. The options are the caller's; what environment and
- * configuration files say now is not looked at where the file says something. */
-MUST_CHECK enum status app_args_read(const struct app *a, const char *file, struct options **out,
+/* Reads them as if they had just been given, together with the flags of `a`, which go before what
+ * the file says. Of the options in `here` (ends with OPT_END) the file is not asked. The options
+ * are the caller's; what environment and configuration files say is looked at where neither says
+ * something. */
+MUST_CHECK enum status app_args_read(const struct app *a, const char *file,
+                                     const enum option_id *here, struct options **out,
                                      const struct command_spec **command, struct error *err);
 
 #endif

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "runtime/base/file_open.h"
 #include "runtime/base/json.h"
 
 #define UUID_BYTES 36
@@ -117,11 +118,11 @@ enum status app_detach(struct app *a, struct detached *d, int *code, struct erro
 static enum status redirect(const char *log, struct error *err)
 {
     int nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
-    int to = open(log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-    enum status st = STATUS_OK;
+    int to = -1;
+    enum status st = file_open(log, O_WRONLY | O_APPEND | O_CREAT, 0600, &to, NULL, err);
 
-    if (nowhere < 0 || to < 0 || dup2(nowhere, STDIN_FILENO) < 0 ||
-        dup2(nowhere, STDOUT_FILENO) < 0 || dup2(to, STDERR_FILENO) < 0)
+    if (!st && (nowhere < 0 || dup2(nowhere, STDIN_FILENO) < 0 ||
+                dup2(nowhere, STDOUT_FILENO) < 0 || dup2(to, STDERR_FILENO) < 0))
         st = error_errno(err, 0, "cannot write messages to %s", log);
     if (nowhere > STDERR_FILENO)
         close(nowhere);
@@ -137,7 +138,9 @@ enum status app_detached(struct app *a, struct detached *d, const char *uuid, st
 
     if (d->tell < 0)
         return STATUS_OK;
-    app_store_path(a, store, sizeof(store));
+    st = app_store_path(a, store, sizeof(store), err);
+    if (st)
+        return st;
     (void)snprintf(log, sizeof(log), "%s.log", store);
     st = redirect(log, err);
     if (st)

@@ -115,10 +115,12 @@ static enum status begin(struct blueprint_eval *v, const char *path, struct erro
     struct app *a = v->app;
     struct json *more = jv_object();
     char store_path[APP_PATH_MAX];
-    const struct store_options store = app_store_options(a, store_path);
+    struct store_options store;
     struct troupe_run_spec spec = {.kind = "eval", .seed = v->seed, .more = more, .store = &store};
     enum status st = eval_check_seed(v->seed, v->episodes, err);
 
+    if (!st)
+        st = app_store_options(a, store_path, &store, err);
     if (!st)
         st = app_load_plan(a, path, &v->plan, &v->inputs, err);
     if (!st) {

@@ -13,8 +13,8 @@
 #include "runtime/app/app_env.h"
 #include "runtime/app/app_model.h"
 #include "runtime/app/app_new_model.h"
+#include "runtime/app/app_training.h"
 #include "runtime/base/memory.h"
-#include "runtime/base/text.h"
 
 #define TASK_MAX     1024
 #define CHAT_MAX_LEN 4096 /* ids of a chain of a chat model, unless told otherwise */
@@ -180,7 +180,7 @@ static void fill_training(struct grpo_job *j)
     const struct options *o = a->options;
     struct grpo_options *g = &j->options;
 
-    g->seed = option_is_set(o, OPT_SEED) ? option_seed(o, OPT_SEED) : 1;
+    g->seed = app_training_seed(a);
     g->updates = int_or(o, OPT_UPDATES, 60);
     g->groups = (int32_t)option_int(o, OPT_GROUPS);
     g->group_size = (int32_t)option_int(o, OPT_GROUP_SIZE);
@@ -204,6 +204,7 @@ static void fill_training(struct grpo_job *j)
     g->probe_floor = option_number(o, OPT_PROBE_FLOOR);
     g->patience = (int32_t)option_int(o, OPT_PATIENCE);
     g->resume = option_flag(o, OPT_RESUME);
+    g->lr_continue = app_training_continues(a);
     g->recompute = option_flag(o, OPT_RECOMPUTE);
     g->max_len = (int32_t)option_int(o, OPT_MAX_LEN);
     if (g->max_len == 0) /* the environment knows its compact text, not what a template makes */
@@ -270,9 +271,10 @@ static enum status open_rollouts(struct grpo_job *j, struct error *err)
 
     for (int32_t k = 0; k < j->mix.n; k++)
         if (j->options.credit.kind == CREDIT_GIGPO && !j->mix.env[k]->anchor)
-            return error_set(err, STATUS_UNSUPPORTED,
-                             "--credit gigpo compares equal states, which %s does not tell",
-                             j->mix.env[k]->name);
+            return error_set(
+                err, STATUS_UNSUPPORTED,
+                "--credit gigpo compares equal states, and %s has no fingerprint of its states",
+                j->mix.env[k]->name);
     return rollouts_new(&r, &j->rollouts, err);
 }
 
@@ -299,8 +301,8 @@ static void name_task(struct grpo_job *j)
     j->options.task = str_cstr(&j->task);
 }
 
-enum status grpo_job_open(struct grpo_job *j, struct app *a, const char *out, bool writes,
-                          struct error *err)
+enum status grpo_job_open(struct grpo_job *j, struct app *a, const char *out, bool from_folder,
+                          bool writes, struct error *err)
 {
     const char *env = option_text(a->options, OPT_ENV);
     enum status st;
@@ -308,17 +310,20 @@ enum status grpo_job_open(struct grpo_job *j, struct app *a, const char *out, bo
     memset(j, 0, sizeof(*j));
     str_init(&j->task, TASK_MAX);
     j->app = a;
-    j->model = app_model_name(a, NULL, "embedded");
     if (!env)
-        return error_set(err, STATUS_USAGE, "--env ENV is missing: where to act");
+        return error_set(err, STATUS_USAGE, "--env ENV is required: the environment to act in");
+    st = app_mix_read(env, &j->mix, err);
+    if (!st)
+        st = app_training_model(a, from_folder, &j->model, err);
+    if (st)
+        return st;
     if (strcmp(j->model, "new") == 0) {
         (void)error_set(err, STATUS_USAGE,
-                        "--model new: what never acts rightly by chance finds nothing to learn");
+                        "--model new: random weights never earn a reward to learn from");
         error_hint(err, "begin with `troupe train sft --model new --env %s`", env);
         return STATUS_USAGE;
     }
-    st = app_mix_read(env, &j->mix, err);
-    if (!st && j->mix.n > 1 && option_number(a->options, OPT_CALL_TARGET) > 0)
+    if (j->mix.n > 1 && option_number(a->options, OPT_CALL_TARGET) > 0)
         st = error_set(err, STATUS_USAGE,
                        "--call-target is of one environment: how many calls a step takes differs");
     if (!st)
@@ -406,6 +411,7 @@ const enum option_id grpo_job_options[] = {OPT_ENV,
                                            OPT_TEMPERATURE,
                                            OPT_LR,
                                            OPT_LR_MIN,
+                                           OPT_LR_SCHEDULE,
                                            OPT_WARMUP,
                                            OPT_BETA1,
                                            OPT_BETA2,

@@ -27,9 +27,10 @@ struct grpo_job {
     struct grpo_options options;
 };
 
-/* out: the folder, which is not always --out. writes: false opens no store. */
+/* out: the folder, which is not always --out. from_folder: a's options are those of a folder
+ * (app_training.h). writes: false opens no store. */
 MUST_CHECK enum status grpo_job_open(struct grpo_job *j, struct app *a, const char *out,
-                                     bool writes, struct error *err);
+                                     bool from_folder, bool writes, struct error *err);
 void grpo_job_close(struct grpo_job *j); /* also half-built */
 extern const enum option_id grpo_job_options[];
 

@@ -26,7 +26,7 @@ enum status app_mix_read(const char *names, struct app_mix *out, struct error *e
             st = error_set(err, STATUS_USAGE, "--env: at most %d environments", GRPO_MAX_TASKS);
         for (int32_t i = 0; i < out->n && !st; i++)
             if (out->env[i] == env)
-                st = error_set(err, STATUS_USAGE, "--env: %s stands there twice", w);
+                st = error_set(err, STATUS_USAGE, "--env: %s is given twice", w);
         if (!st)
             out->env[out->n++] = env;
     }
@@ -171,7 +171,7 @@ static enum status read_part(const struct app_mix *m, char *part, struct schedul
         if (strcmp(m->env[k]->name, part) != 0)
             continue;
         if (noise[k].n > 0)
-            return error_set(err, STATUS_USAGE, "--noise-schedule: %s stands there twice", part);
+            return error_set(err, STATUS_USAGE, "--noise-schedule: %s is given twice", part);
         return read_schedule(OPT_NOISE_SCHEDULE, equals + 1, &noise[k], err);
     }
     return error_set(err, STATUS_USAGE, "--noise-schedule: \"%s\" is not an environment of --env",
@@ -193,7 +193,7 @@ static enum status read_noise(const struct app_mix *m, const struct options *o,
         if (noise[k].n > 0)
             continue;
         if (others.n == 0)
-            st = error_set(err, STATUS_USAGE, "--noise-schedule says nothing of %s",
+            st = error_set(err, STATUS_USAGE, "--noise-schedule has no part for %s",
                            m->env[k]->name);
         noise[k] = others;
     }

@@ -8,29 +8,60 @@
 #include <string.h>
 
 #include "models/arch/arch.h"
+#include "models/chat/chat_template.h"
 #include "models/formats/safetensors.h"
 #include "models/formats/tokenizer_write.h"
 #include "models/train/model_export.h"
 #include "runtime/app/app_model.h"
 #include "runtime/app/app_tokenizer.h"
+#include "runtime/app/app_training.h"
 #include "runtime/base/hash.h"
 #include "runtime/base/memory.h"
 #include "tools/environments/environment.h"
 
-#define NEW_CONTEXT 1024 /* positions of a model made here */
-#define NEW_VOCAB   320  /* 256 bytes, the words of the environments, padding */
+#define ENV_CONTEXT  1024 /* positions of a new model that acts in environments */
+#define ENV_VOCAB    320  /* 256 bytes, the words of the environments, padding */
+#define CHAT_CONTEXT 4096 /* of one that chats: a prompt with tools is some thousand bytes */
 
-/* The embedded byte tokenizer: bytes, then the environments' words. */
-static enum status byte_tokenizer_text(struct str *out, struct error *err)
+/* What a new model that chats has beside the bytes: the words of the default template, one token
+ * each. Those that end or begin a turn are special; those that its tool calls are parsed by are
+ * not, since special tokens are left out of what a model is read to have said. */
+static const struct added_token chat_tokens[] = {
+    {"<|endoftext|>", true},     {"<|im_start|>", true},  {"<|im_end|>", true},
+    {"<tool_call>", false},      {"</tool_call>", false}, {"<tool_response>", false},
+    {"</tool_response>", false}, {"<tools>", false},      {"</tools>", false},
+    {"<think>", false},          {"</think>", false},
+};
+
+/* Bytes, then the words of the default chat template or of the environments. */
+static enum status byte_tokenizer_text(bool chat, struct str *out, struct error *err)
 {
-    struct added_token added[NEW_VOCAB - 256];
+    struct added_token added[ENV_VOCAB - 256];
     int32_t n = 0;
 
-    for (; n < NEW_VOCAB - 256 && env_vocabulary_word(n); n++) {
+    if (chat)
+        return tokenizer_write_bytes(chat_tokens, ARRAY_LEN(chat_tokens), out, err);
+    for (; n < ENV_VOCAB - 256 && env_vocabulary_word(n); n++) {
         const char *word = env_vocabulary_word(n);
         added[n] = (struct added_token){.content = word, .special = word[0] == '<'};
     }
     return tokenizer_write_bytes(added, n, out, err);
+}
+
+static void set_tokens(const struct options *o, const struct tokenizer *t, bool chat,
+                       struct model_config *c)
+{
+    int32_t context = (int32_t)option_int(o, OPT_CONTEXT);
+
+    snprintf(c->codec, sizeof(c->codec), chat ? "json" : "compact");
+    c->vocab_size = chat ? tokenizer_size(t) : ENV_VOCAB;
+    c->max_position_embeddings = !chat ? ENV_CONTEXT : context > 0 ? context : CHAT_CONTEXT;
+    c->bos_id = chat ? -1 : tokenizer_id_of(t, "<|bos|>");
+    c->pad_id = tokenizer_id_of(t, chat ? "<|endoftext|>" : "<|pad|>");
+    c->n_eos = 1;
+    c->eos_id[0] = tokenizer_id_of(t, chat ? "<|im_end|>" : "<|end|>");
+    if (chat)
+        c->eos_id[c->n_eos++] = c->pad_id;
 }
 
 static enum status new_config(struct app *a, const struct tokenizer *t, struct model_config *c,
@@ -41,7 +72,6 @@ static enum status new_config(struct app *a, const struct tokenizer *t, struct m
     memset(c, 0, sizeof(*c));
     snprintf(c->architecture, sizeof(c->architecture), "Qwen3ForCausalLM");
     snprintf(c->model_type, sizeof(c->model_type), "qwen3");
-    snprintf(c->codec, sizeof(c->codec), "compact");
     c->hidden_size = (int32_t)option_int(o, OPT_INIT_HIDDEN);
     c->intermediate_size = (int32_t)option_int(o, OPT_INIT_FFN);
     c->n_layers = (int32_t)option_int(o, OPT_INIT_LAYERS);
@@ -52,17 +82,12 @@ static enum status new_config(struct app *a, const struct tokenizer *t, struct m
                          "--init-hidden %d is not a multiple of twice --init-heads %d",
                          c->hidden_size, c->n_heads);
     c->head_dim = c->hidden_size / c->n_heads;
-    c->vocab_size = NEW_VOCAB;
-    c->max_position_embeddings = NEW_CONTEXT;
     c->rms_norm_eps = 1e-6f;
     c->rope_theta = 10000;
     c->initializer_range = 0.02;
     c->tie_word_embeddings = true;
     c->dtype = DTYPE_F32;
-    c->bos_id = tokenizer_id_of(t, "<|bos|>");
-    c->pad_id = tokenizer_id_of(t, "<|pad|>");
-    c->n_eos = 1;
-    c->eos_id[0] = tokenizer_id_of(t, "<|end|>");
+    set_tokens(o, t, app_training_chats(a), c);
     return model_config_check(c, "--init", err);
 }
 
@@ -73,8 +98,7 @@ static enum status from_nothing(struct app *a, struct tokenizer **tokenizer,
     struct engine_options eo;
     struct model_config c;
     char folder[1024];
-    uint64_t seed = option_is_set(a->options, OPT_SEED) ? option_seed(a->options, OPT_SEED) : 1;
-    enum status st = byte_tokenizer_text(&text, err);
+    enum status st = byte_tokenizer_text(app_training_chats(a), &text, err);
 
     if (!st)
         st = tokenizer_from_json(str_cstr(&text), text.len, "the byte tokenizer", tokenizer, err);
@@ -83,7 +107,8 @@ static enum status from_nothing(struct app *a, struct tokenizer **tokenizer,
     if (!st)
         st = app_engine_options(a, "new", folder, &eo, err);
     if (!st)
-        st = weights_init(eo.backend, arch_find(c.architecture), &c, seed, weights, err);
+        st = weights_init(eo.backend, arch_find(c.architecture), &c, app_training_seed(a), weights,
+                          err);
     str_deinit(&text);
     return st;
 }
@@ -154,17 +179,68 @@ static void model_card(struct app *a, const char *model, const struct weights *w
                        ? "Reinforced (GRPO) by the verifier of"
                        : "Data: demonstrations of",
                    option_text(a->options, OPT_ENV));
+    else if (app_training_chats(a))
+        str_puts(out, "\nData: conversations, rendered by its chat template.\n");
 }
 
-static enum status new_files(struct str *texts, struct error *err)
+static enum status new_files(const struct app *a, const struct weights *w, struct str *texts,
+                             struct error *err)
 {
-    struct tokenizer_config_text t = {.bos_token = "<|bos|>",
-                                      .eos_token = "<|end|>",
-                                      .pad_token = "<|pad|>",
-                                      .model_max_length = NEW_CONTEXT};
+    bool chat = app_training_chats(a);
+    struct tokenizer_config_text t = {
+        .bos_token = chat ? NULL : "<|bos|>",
+        .eos_token = chat ? "<|im_end|>" : "<|end|>",
+        .pad_token = chat ? "<|endoftext|>" : "<|pad|>",
+        .model_max_length = weights_config(w)->max_position_embeddings};
 
     tokenizer_write_config(&t, &texts[1]);
-    return byte_tokenizer_text(&texts[0], err);
+    return byte_tokenizer_text(chat, &texts[0], err);
+}
+
+enum status app_model_texts(struct app *a, const char *model, struct tokenizer_config *out,
+                            struct error *err)
+{
+    char folder[1024], *text = NULL;
+    struct engine_options eo;
+    struct error missing = ERROR_INIT;
+    size_t n = 0;
+    enum status st;
+
+    memset(out, 0, sizeof(*out));
+    if (strcmp(model, "new") == 0) {
+        out->eos_token = xstrdup("<|im_end|>");
+        return STATUS_OK;
+    }
+    if (strcmp(model, "embedded") != 0) {
+        st = app_engine_options(a, model, folder, &eo, err);
+        return st ? st : tokenizer_config_load_dir(folder, out, err);
+    }
+    st = app_model_file(a, model, "tokenizer_config.json", TOKENIZER_MAX_FILE, &text, &n, &missing);
+    if (!st)
+        st = tokenizer_config_parse(text, n, "embedded tokenizer_config.json", out, err);
+    else if (st == STATUS_NOT_FOUND)
+        st = STATUS_OK;
+    else
+        *err = missing;
+    free(text);
+    return st;
+}
+
+/* A model that learned conversations by the default template has it in its folder, so that others
+ * render as it was trained. */
+static enum status add_default_template(struct app *a, const char *model, struct str *template,
+                                        struct error *err)
+{
+    struct tokenizer_config texts = {0};
+    enum status st = STATUS_OK;
+
+    if (!app_training_chats(a) || template->len > 0)
+        return STATUS_OK;
+    st = app_model_texts(a, model, &texts, err);
+    if (!st && !texts.chat_template)
+        str_puts(template, chat_template_default());
+    tokenizer_config_deinit(&texts);
+    return st;
 }
 
 #define N_FILES 4
@@ -200,9 +276,11 @@ enum status app_write_model(struct app *a, const char *model, struct weights *we
     struct export_file files[N_FILES];
     size_t n = 0;
     char dir[1100];
-    enum status st =
-        strcmp(model, "new") == 0 ? new_files(texts, err) : old_files(a, model, names, texts, err);
+    enum status st = strcmp(model, "new") == 0 ? new_files(a, weights, texts, err)
+                                               : old_files(a, model, names, texts, err);
 
+    if (!st)
+        st = add_default_template(a, model, &texts[2], err);
     model_card(a, model, weights, &texts[N_FILES - 1]);
     for (int i = 0; i < N_FILES; i++)
         if (texts[i].len > 0)

@@ -106,6 +106,8 @@ void app_drive_init(struct app_drive *d, struct app *a)
     d->options.model = d->model;
     d->options.n_models = n;
     d->options.root = option_text(o, OPT_ROOT);
+    /* A step `wait` is waited for, unless other runs follow. */
+    d->options.stay = option_flag(o, OPT_ALL) ? RUNNER_STAY_WORK : RUNNER_STAY_WAITS;
     if (option_is_set(o, OPT_TIMEOUT))
         d->options.timeout_ms = option_int(o, OPT_TIMEOUT);
     d->options.listener = (struct troupe_listener){.ctx = d, .on_step = on_step};
@@ -191,6 +193,8 @@ static int exit_code(const struct app_drive *d, const struct troupe_result *resu
         return 128 + *d->app->interrupted;
     if (result->err.status == STATUS_CONFIG && result->status == RUN_ERROR)
         return EXIT_CONFIG; /* the blueprint no longer fits what was recorded */
+    if (result->err.status == STATUS_BUSY && result->status == RUN_ERROR)
+        return EXIT_BUSY; /* another process keeps the store */
     return code ? code : printed;
 }
 

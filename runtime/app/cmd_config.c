@@ -27,8 +27,40 @@ static int find_option(const char *name, struct error *err)
     }
     const char *near = nearest_word(name, names, n);
     error_set(err, STATUS_USAGE, "there is no setting \"%s\"", name);
-    error_hint(err, "%s%s`troupe config` lists all", near ? near : "", near ? "? " : "");
+    error_hint(err, "%s%s%s`troupe config` lists all", near ? "did you mean " : "",
+               near ? near : "", near ? "? " : "");
     return -1;
+}
+
+/* A value as JSON: numbers as such; sizes and times with a unit, and lists, as text. */
+static struct json *value_json(enum option_id id, const char *text)
+{
+    struct json *v = NULL;
+
+    switch (option_spec(id)->type) {
+    case OPTION_INT:
+    case OPTION_NUMBER:
+    case OPTION_NUMBERS:
+    case OPTION_DURATION:
+    case OPTION_BYTES:
+    case OPTION_SEED:
+        if (text && jv_parse(text, strlen(text), "value", &v, NULL) == STATUS_OK &&
+            (jv_kind(v) == JV_INT || jv_kind(v) == JV_REAL))
+            return v;
+        jv_unref(v);
+        break;
+    default:
+        break;
+    }
+    return text ? jv_string(text) : jv_null();
+}
+
+static int print_setting(const char *name, enum option_id id, const char *text)
+{
+    struct json *doc = app_document("setting");
+
+    jv_set_adopt(doc, name, value_json(id, text));
+    return app_print_json(doc);
 }
 
 static int list(struct app *a)
@@ -48,7 +80,7 @@ static int list(struct app *a)
                                option_origin(a->options, (enum option_id)id), s->help};
         table_row(t, cells);
         if (value)
-            jv_set_string(values, s->name, value);
+            jv_set_adopt(values, s->name, value_json((enum option_id)id, value));
     }
     jv_set_adopt(doc, "values", values);
     if (a->json) {
@@ -66,14 +98,16 @@ static int list(struct app *a)
 /* Rewrites the user's file with one line changed; other lines stay as they are. */
 static enum status set_value(struct app *a, const char *name, const char *value, struct error *err)
 {
-    char path[512], *old = NULL, *slash;
+    char path[1200], *old = NULL, *slash;
     size_t n = 0, len = strlen(name);
     struct str text = STR_INIT;
     struct yaml *check = NULL;
     bool found = false;
     enum status st;
 
-    options_user_file(path, sizeof(path));
+    st = options_user_file(path, sizeof(path), err);
+    if (st)
+        return st;
     if (file_exists(path)) {
         st = file_read(path, 65536, &old, &n, err);
         if (st)
@@ -146,7 +180,7 @@ static int config_main(void *app)
             return app_fail(a, &err);
         const char *text = option_text(a->options, (enum option_id)id);
         if (a->json)
-            return app_print_done(a, "setting", name, text ? text : "");
+            return print_setting(name, (enum option_id)id, text);
         str_printf(&out, "%s\n", text ? text : "");
         code = app_print(&out);
         str_deinit(&out);
@@ -155,7 +189,8 @@ static int config_main(void *app)
     if (strcmp(verb, "set") == 0 && name && value) {
         if (try_value(name, value, &err) || set_value(a, name, value, &err))
             return app_fail(a, &err);
-        return app_print_done(a, "setting", name, value);
+        return a->json ? print_setting(name, (enum option_id)find_option(name, &err), value)
+                       : EXIT_OK;
     }
     error_set(&err, STATUS_USAGE, "usage: troupe config [get NAME | set NAME VALUE]");
     return app_fail(a, &err);

@@ -73,7 +73,11 @@ static void look_at_store(struct app *a, struct findings *f)
     struct store_stats stats;
     struct error err = ERROR_INIT;
 
-    app_store_path(a, path, sizeof(path));
+    if (app_store_path(a, path, sizeof(path), &err)) {
+        note(f, "store", false, "%s", err.message);
+        f->bad++;
+        return;
+    }
     if (!file_exists(path)) {
         note(f, "store", true, "%s (made by the first run)", path);
         return;

@@ -12,11 +12,12 @@
 #include "runtime/app/app_tokenizer.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/text.h"
+#include "runtime/base/unicode.h"
 
 struct generation {
     struct app *app;
     struct model *model;
-    struct tokenizer *tokenizer; /* own copy: encoding uses scratch inside */
+    struct tokenizer *tokenizer; /* own copy */
     struct token_ids prompt;
     int32_t *ids;
     float *logp, *logp_sampled;
@@ -65,7 +66,9 @@ static enum status read_prompt(struct generation *g, struct error *err)
 {
     const struct options *o = g->app->options;
     const char *text = option_text(o, OPT_PROMPT), *ids = option_text(o, OPT_IDS);
+    struct tokenizer_scratch *scratch;
     struct str from_stdin = STR_INIT;
+    size_t n = text ? strlen(text) : 0;
     enum status st = STATUS_OK;
 
     if (!text == !ids)
@@ -75,9 +78,12 @@ static enum status read_prompt(struct generation *g, struct error *err)
     if (strcmp(text, "-") == 0) {
         st = read_stdin(&from_stdin, err);
         text = str_cstr(&from_stdin);
+        n = from_stdin.len;
     }
+    scratch = tokenizer_scratch_new();
     if (!st)
-        st = tokenizer_encode(g->tokenizer, text, strlen(text), true, &g->prompt, err);
+        st = tokenizer_encode(g->tokenizer, scratch, text, n, true, &g->prompt, err);
+    tokenizer_scratch_free(scratch);
     if (!st && g->prompt.n == 0)
         st = error_set(err, STATUS_USAGE, "--prompt is empty");
     str_deinit(&from_stdin);

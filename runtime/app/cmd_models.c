@@ -9,6 +9,7 @@
 #include "runtime/app/app_model.h"
 #include "runtime/app/app_tokenizer.h"
 #include "runtime/app/table.h"
+#include "runtime/base/home.h"
 #include "runtime/base/memory.h"
 
 struct model_list {
@@ -63,15 +64,18 @@ static void add_model(struct model_list *l, const char *name)
 /* Entries models--ORG--NAME of the Hugging Face cache. */
 static void add_cached(struct model_list *l)
 {
-    const char *hub = getenv("HF_HUB_CACHE"), *hf = getenv("HF_HOME"), *home = getenv("HOME");
-    char base[512];
+    const char *hub = getenv("HF_HUB_CACHE"), *hf = getenv("HF_HOME");
+    char base[512], home[440];
+    struct error no_home = ERROR_INIT;
 
     if (hub && *hub)
         snprintf(base, sizeof(base), "%s", hub);
     else if (hf && *hf)
         snprintf(base, sizeof(base), "%s/hub", hf);
+    else if (home_folder(home, sizeof(home), &no_home) == STATUS_OK)
+        snprintf(base, sizeof(base), "%s/.cache/huggingface/hub", home);
     else
-        snprintf(base, sizeof(base), "%s/.cache/huggingface/hub", home ? home : "");
+        return;
     DIR *d = opendir(base);
     for (struct dirent *e; d && (e = readdir(d));) {
         char name[300];
@@ -168,7 +172,7 @@ static int show_main(void *app)
     if (!st)
         st = app_engine_options(a, name, folder, &eo, &err);
     if (!st)
-        st = engine_plan(&eo, false, &plan, &err);
+        st = engine_plan(&eo, &plan, &err);
     if (st)
         return app_fail(a, &err);
     struct json *doc = app_document("model"), *config = config_json(&c), *value;

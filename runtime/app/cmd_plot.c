@@ -92,7 +92,7 @@ static enum status read_all(struct plot_set *set, struct app *a, struct error *e
         const char *arg = options_arg(a->options, i);
 
         if (file_exists(arg)) {
-            st = plot_training(set, arg, err);
+            st = plot_training(set, arg, a->log, err);
             continue;
         }
         st = app_reader(a, &q, err);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "blueprints/plan.h"
+#include "runtime/api/troupe_repair.h"
 #include "runtime/app/app_eval.h"
 #include "runtime/app/app_run.h"
 #include "runtime/base/memory.h"
@@ -66,6 +67,88 @@ static enum status resume_one(struct app *a, struct store_reader *q, const char 
     return st;
 }
 
+/* ---- --from-failed */
+
+static const char **texts_of(const struct app *a, enum option_id id, int32_t *n)
+{
+    const char **list;
+
+    *n = option_count(a->options, id);
+    list = xcalloc((size_t)*n + 1, sizeof(*list));
+    for (int32_t i = 0; i < *n; i++)
+        list[i] = option_text_at(a->options, id, i);
+    return list;
+}
+
+/* Finished steps that need a decision, each with its reason. */
+static int print_disagreement(struct app *a, const struct json *disagree, const struct error *err)
+{
+    struct json *doc;
+
+    app_print_error(a, err);
+    for (size_t i = 0; i < jv_size(disagree); i++) {
+        const struct json *one = jv_at(disagree, i);
+
+        fprintf(stderr, "  %s: %s\n", jv_get_string(jv_get(one, "path"), ""),
+                jv_get_string(jv_get(one, "reason"), ""));
+    }
+    if (a->json) {
+        doc = jv_object();
+        jv_set_adopt(doc, "error", app_error_json(err));
+        jv_set_adopt(doc, "steps", jv_deep_copy(disagree));
+        app_print_json(doc);
+    }
+    return EXIT_CONFIG;
+}
+
+static enum status repair_with(struct app *a, const char *uuid, struct troupe_repair *how,
+                               int *code, struct error *err)
+{
+    struct json *disagree = NULL;
+    struct troupe_run *run = NULL;
+    struct app_drive d;
+    enum status st;
+
+    app_drive_init(&d, a);
+    st = troupe_run_repair(a->troupe, uuid, how, &d.options, &disagree, &run, err);
+    if (!st)
+        *code = app_drive(&d, run);
+    else if (disagree)
+        *code = print_disagreement(a, disagree, err);
+    app_drive_deinit(&d);
+    st = disagree ? STATUS_OK : st;
+    jv_unref(disagree);
+    return st;
+}
+
+static enum status repair_run(struct app *a, const char *uuid, int *code, struct error *err)
+{
+    const char *file = option_text(a->options, OPT_BLUEPRINT);
+    struct troupe_repair how = {NULL};
+    struct plan *plan = NULL;
+    struct store *s;
+    enum status st = file ? blueprint_load(file, &plan, err) : STATUS_OK;
+    const char **var = texts_of(a, OPT_VAR, &how.n_vars);
+    const char **redo = texts_of(a, OPT_REDO, &how.n_redo);
+    const char **keep = texts_of(a, OPT_KEEP, &how.n_keep);
+
+    how.plan = plan;
+    how.var = var;
+    how.redo = redo;
+    how.keep = keep;
+    if (!st)
+        st = app_store(a, false, &s, err);
+    if (!st)
+        st = repair_with(a, uuid, &how, code, err);
+    plan_free(plan);
+    free(var);
+    free(redo);
+    free(keep);
+    return st;
+}
+
+/* ---- all */
+
 struct found {
     char (*uuid)[37];
     size_t n;
@@ -111,6 +194,22 @@ static enum status resume_all(struct app *a, struct store_reader *q, int *code, 
     return st;
 }
 
+static enum status check_repair_options(const struct app *a, struct error *err)
+{
+    static const enum option_id repairs[] = {OPT_BLUEPRINT, OPT_VAR, OPT_REDO, OPT_KEEP};
+
+    if (option_flag(a->options, OPT_FROM_FAILED))
+        return option_flag(a->options, OPT_ALL)
+                   ? error_set(err, STATUS_USAGE, "--from-failed repairs one run: name it")
+                   : STATUS_OK;
+    for (size_t i = 0; i < ARRAY_LEN(repairs); i++)
+        if (option_is_set(a->options, repairs[i]))
+            return error_set(err, STATUS_USAGE,
+                             "--blueprint, --var, --redo and --keep repair a run that failed: add "
+                             "--from-failed");
+    return STATUS_OK;
+}
+
 static int resume_main(void *app)
 {
     struct app *a = app;
@@ -126,6 +225,8 @@ static int resume_main(void *app)
     if (all && which)
         st = error_set(&err, STATUS_USAGE, "resume takes RUN or --all, not both");
     if (!st)
+        st = check_repair_options(a, &err);
+    if (!st)
         st = app_store(a, false, &s, &err);
     if (!st)
         st = app_reader(a, &q, &err);
@@ -133,22 +234,30 @@ static int resume_main(void *app)
         st = resume_all(a, q, &code, &err);
     } else if (!st) {
         st = query_resolve_run(q, which ? which : "last", uuid, &err);
-        if (!st)
+        if (!st && option_flag(a->options, OPT_FROM_FAILED))
+            st = repair_run(a, uuid, &code, &err);
+        else if (!st)
             st = resume_one(a, q, uuid, NULL, &code, &err);
     }
     return st ? app_fail(a, &err) : code;
 }
 
 static const enum option_id resume_options[] = {
-    OPT_ALL,       OPT_STREAM,  OPT_TIMEOUT, OPT_ROOT,  OPT_DEVICE, OPT_THREADS,
-    OPT_KV_MEMORY, OPT_CONTEXT, OPT_CPU_ISA, OPT_MODEL, OPT_END};
+    OPT_ALL,     OPT_FROM_FAILED, OPT_BLUEPRINT, OPT_VAR,    OPT_REDO,    OPT_KEEP,
+    OPT_STREAM,  OPT_TIMEOUT,     OPT_ROOT,      OPT_DEVICE, OPT_THREADS, OPT_KV_MEMORY,
+    OPT_CONTEXT, OPT_CPU_ISA,     OPT_MODEL,     OPT_END};
 const struct command_spec cmd_resume = {
     "resume",
     "work",
-    "[RUN | --all]",
+    "[RUN [--from-failed] | --all]",
     "goes on with interrupted or waiting runs and evaluations",
     "Steps and episodes that are recorded are not done again. The blueprint and inputs are those "
-    "stored with the\nrun; a model with other weights than it was begun with is refused.",
+    "stored with the\nrun; a model with other weights than it was begun with is "
+    "refused.\n--from-failed goes on with a run that ended in error, timeout or budget: finished "
+    "steps stay where path, inputs "
+    "and\ndefinition agree with the blueprint, failed ones get a new attempt. What no longer "
+    "agrees is named, and\nneeds --redo or --keep (exit code 78 until then). --model may name "
+    "another model.",
     resume_options,
     0,
     1,

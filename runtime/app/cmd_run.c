@@ -17,11 +17,13 @@ static enum status begin_run(struct app_drive *d, struct plan **plan, struct tro
 {
     struct app *a = d->app;
     char path[APP_PATH_MAX];
-    const struct store_options store = app_store_options(a, path);
+    struct store_options store;
     struct troupe_run_spec spec = {.kind = "run", .seed = app_seed(a), .store = &store};
     struct json *given = NULL;
     enum status st = app_load_plan(a, options_arg(a->options, 0), plan, &given, err);
 
+    if (!st)
+        st = app_store_options(a, path, &store, err);
     spec.plan = *plan;
     spec.inputs = given;
     if (!st)

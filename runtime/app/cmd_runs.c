@@ -201,6 +201,8 @@ static bool note_wait(void *ctx, const struct wait_row *w)
 
     if ((o->only && strcmp(o->only, w->path) != 0) || (o->n > 0 && !w->is_open))
         return true;
+    if (!o->only && strcmp(w->kind, "timer") == 0) /* nobody answers it */
+        return true;
     snprintf(o->path, sizeof(o->path), "%s", w->path);
     jv_unref(o->prompt);
     o->prompt = w->prompt ? jv_deep_copy(w->prompt) : NULL;

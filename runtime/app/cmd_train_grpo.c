@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "runtime/app/app_args.h"
 #include "runtime/app/app_grpo.h"
 #include "runtime/app/app_new_model.h"
+#include "runtime/app/app_training.h"
 #include "runtime/app/table.h"
 
 static void report(const struct grpo_job *j, const struct grpo_result *r)
@@ -58,62 +58,41 @@ static int print_json(const struct grpo_job *j, const struct grpo_result *r)
     return app_print_json(doc);
 }
 
-/* OUT/train.json: what `train replay` needs. One that is there says how the run was begun. */
-static enum status write_args(struct app *a, const char *out, struct error *err)
+/* Trains as `a` says. from_folder: its options are those that the folder was begun with. */
+static enum status train(struct grpo_job *j, struct app *a, bool from_folder, struct grpo_result *r,
+                         struct error *err)
 {
-    static const enum option_id without[] = {OPT_RESUME, OPT_OUT, OPT_END};
-    struct str path = STR_INIT;
-    enum status st = STATUS_OK;
+    const char *out = option_text(a->options, OPT_OUT);
+    enum status st = option_one(a->options, OPT_TEMPERATURE, err);
 
-    str_printf(&path, "%s/train.json", out);
-    if (!option_flag(a->options, OPT_RESUME) || !file_exists(str_cstr(&path)))
-        st = app_args_write(a, without, str_cstr(&path), err);
-    str_deinit(&path);
+    if (!st)
+        st = grpo_job_open(j, a, out, from_folder, true, err);
+    if (!st)
+        st = grpo_check_resume(&j->options, j->start, err);
+    if (!st)
+        st = app_training_write(a, out, err);
+    if (!st)
+        st = grpo_run(j->pool, j->start, &j->options, r, err);
+    if (!st) /* the model that is written at the end counts too */
+        st = disk_budget_make_room(&j->budget, 4 * weights_n_params(r->weights), r->best_update,
+                                   err);
+    if (!st)
+        st = app_write_model(a, j->model, r->weights, out, err);
     return st;
-}
-
-/* A folder that holds a training already must not lose the words that it was begun with. */
-static enum status check_out(const struct app *a, const char *out, struct error *err)
-{
-    struct str path = STR_INIT;
-    bool begun;
-
-    str_printf(&path, "%s/checkpoints", out);
-    begun = file_exists(str_cstr(&path));
-    str_deinit(&path);
-    if (!begun || option_flag(a->options, OPT_RESUME))
-        return STATUS_OK;
-    (void)error_set(err, STATUS_USAGE, "%s holds a training that was begun", out);
-    error_hint(err, "go on with --resume, or give another folder");
-    return STATUS_USAGE;
 }
 
 static int train_main(void *app)
 {
+    struct app *a = app, then = *a;
     struct grpo_job j = {.app = app};
-    struct app *a = app;
-    const char *out = option_text(a->options, OPT_OUT);
+    bool from_folder = false;
     struct grpo_result r = {0};
     struct error err = ERROR_INIT;
     int code = EXIT_OK;
-    enum status st = STATUS_OK;
+    enum status st = app_training_open(a, &then, &from_folder, &err);
 
-    if (!option_is_set(a->options, OPT_OUT))
-        st = error_set(&err, STATUS_USAGE, "--out DIR is missing: where to write");
     if (!st)
-        st = option_one(a->options, OPT_TEMPERATURE, &err);
-    if (!st)
-        st = check_out(a, out, &err);
-    if (!st)
-        st = grpo_job_open(&j, a, out, true, &err);
-    if (!st)
-        st = write_args(a, out, &err);
-    if (!st)
-        st = grpo_run(j.pool, j.start, &j.options, &r, &err);
-    if (!st) /* the model that is written at the end counts too */
-        st = disk_budget_make_room(&j.budget, 4 * weights_n_params(r.weights), r.best_update, &err);
-    if (!st)
-        st = app_write_model(a, j.model, r.weights, out, &err);
+        st = train(&j, &then, from_folder, &r, &err);
     if (st) {
         code = app_fail(a, &err);
     } else {
@@ -123,6 +102,7 @@ static int train_main(void *app)
     }
     weights_unref(r.weights);
     grpo_job_close(&j);
+    app_training_close(a, &then);
     return st == STATUS_CANCELLED ? EXIT_INTERRUPTED : code;
 }
 
@@ -141,7 +121,8 @@ const struct command_spec cmd_train_grpo = {
     "hotter than the model is used, so that rare slips are met often enough to learn from.\nThe "
     "result depends on options alone, not on threads or interruptions; `train replay` runs an "
     "update "
-    "again.\nSeveral environments are played in one batch, groups dealt in turn; validation is the "
+    "again. With --resume all other options are taken from --out.\nSeveral environments are played "
+    "in one batch, groups dealt in turn; validation is the "
     "mean over them, and each has\nits noise: --noise-schedule "
     "'ledger=0:0.2,30:0.05;courier=0:0.1' "
     "(a part without a name is for the others).",

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "runtime/app/app_args.h"
 #include "runtime/app/app_grpo.h"
+#include "runtime/app/app_training.h"
 #include "runtime/base/text.h"
 
 static int print_replay(const struct app *a, int64_t update, const struct grpo_replayed *r)
@@ -32,27 +32,6 @@ static int print_replay(const struct app *a, int64_t update, const struct grpo_r
     return code ? code : equal ? EXIT_OK : EXIT_NOT_OK;
 }
 
-/* The options of the run, and ours for where and how it computes. */
-static enum status read_run(struct app *a, const char *dir, struct app *then, struct error *err)
-{
-    const struct command_spec *command = NULL;
-    struct options *options = NULL;
-    struct str path = STR_INIT;
-    enum status st;
-
-    str_printf(&path, "%s/train.json", dir);
-    st = app_args_read(a, str_cstr(&path), &options, &command, err);
-    str_deinit(&path);
-    if (st)
-        return st;
-    *then = *a;
-    then->options = options;
-    then->command = command;
-    if (!command || strcmp(command->name, "train grpo") != 0)
-        st = error_set(err, STATUS_USAGE, "%s is no run of train grpo", dir);
-    return st;
-}
-
 static int replay_main(void *app)
 {
     struct app *a = app, then = {0};
@@ -62,32 +41,36 @@ static int replay_main(void *app)
     const char *dir = options_arg(a->options, 0);
     int64_t update = 0;
     enum status st = STATUS_OK;
+    bool read = false;
     int code;
 
     if (!text_to_i64(options_arg(a->options, 1), &update) || update < 1)
         st = error_set(&err, STATUS_USAGE, "\"%s\" is no update: they are counted from 1",
                        options_arg(a->options, 1));
     if (!st)
-        st = read_run(a, dir, &then, &err);
+        st = app_training_read(a, dir, "train grpo", &then, &read, &err);
+    if (!st && !read)
+        st = error_set(&err, STATUS_NOT_FOUND, "%s has no train.json: it is no run of train grpo",
+                       dir);
     if (!st)
-        st = grpo_job_open(&j, &then, dir, false, &err);
+        st = grpo_job_open(&j, &then, dir, true, false, &err);
     if (!st)
         st = grpo_replay(j.pool, j.start, &j.options, update, &r, &err);
     code = st ? app_fail(a, &err) : print_replay(a, update, &r);
     grpo_job_close(&j);
-    if (then.options)
-        options_free((struct options *)(uintptr_t)then.options);
+    app_training_close(a, &then);
     return code;
 }
 
-static const enum option_id replay_options[] = {OPT_END};
+static const enum option_id replay_options[] = {OPT_MODEL,  OPT_THREADS,   OPT_CPU_ISA,
+                                                OPT_DEVICE, OPT_KV_MEMORY, OPT_END};
 const struct command_spec cmd_train_replay = {
     "train replay",
     "learn",
     "DIR UPDATE",
     "plays one update of a reinforcement run again and compares the weights bit for bit",
     "Begins at the newest kept checkpoint before it (--keep-last keeps more of them). Ends with 3 "
-    "when the weights differ.",
+    "when the weights differ.\nOptions are taken from DIR; --model says where its model is now.",
     replay_options,
     2,
     2,

@@ -1,20 +1,16 @@
 /* cmd_train_sft.c - train sft: supervised training on demonstrations or chat data, into a model
  * folder. SPDX-License-Identifier: Apache-2.0
  */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "agents/example_chat.h"
-#include "agents/example_mix.h"
-#include "models/formats/safetensors.h"
 #include "models/train/sft.h"
-#include "runtime/app/app_mix.h"
-#include "runtime/app/app_model.h"
+#include "runtime/app/app_examples.h"
 #include "runtime/app/app_new_model.h"
-#include "runtime/app/app_tokenizer.h"
+#include "runtime/app/app_training.h"
 #include "runtime/app/table.h"
-#include "runtime/base/memory.h"
 
 struct sft_job {
     struct app *app;
@@ -22,42 +18,10 @@ struct sft_job {
     struct tokenizer *tokenizer;
     struct weights *start;
     struct pool *pool;
-    struct app_mix mix; /* with --env */
-    struct example_source *source;
-    void (*free_source)(struct example_source *s);
+    char tokenizer_hash[65];
+    struct app_examples examples;
     struct sft_options options;
 };
-
-static enum status open_source(struct sft_job *j, struct error *err)
-{
-    const struct options *o = j->app->options;
-    const char *env = option_text(o, OPT_ENV), *data = option_text(o, OPT_DATA);
-    enum status st;
-
-    if (!env == !data)
-        return error_set(err, STATUS_USAGE, "give either --data FILE.jsonl or --env ENV");
-    if (env) {
-        st = app_mix_read(env, &j->mix, err);
-        if (st)
-            return st;
-        j->free_source = example_mix_free;
-        return example_mix_new(j->mix.env, j->mix.n, option_text(o, OPT_KIND), j->tokenizer,
-                               &j->source, err);
-    }
-    char *template = NULL;
-    size_t n = 0;
-    struct error none = ERROR_INIT;
-    st = app_model_file(j->app, j->model, "chat_template.jinja", (size_t)1 << 20, &template, &n,
-                        &none);
-    if (st && st != STATUS_NOT_FOUND) {
-        *err = none;
-        return st;
-    }
-    j->free_source = example_chat_free;
-    st = example_chat_new(data, j->tokenizer, template, &j->source, err);
-    free(template);
-    return st;
-}
 
 static void fill_options(struct sft_job *j)
 {
@@ -67,7 +31,7 @@ static void fill_options(struct sft_job *j)
 
     j->options = (struct sft_options){
         .out = option_text(o, OPT_OUT),
-        .seed = option_is_set(o, OPT_SEED) ? option_seed(o, OPT_SEED) : 1,
+        .seed = app_training_seed(a),
         .updates = option_int(o, OPT_UPDATES),
         .batch_tokens = (int32_t)option_int(o, OPT_BATCH_TOKENS),
         .accumulate = (int32_t)option_int(o, OPT_ACCUMULATE),
@@ -87,29 +51,32 @@ static void fill_options(struct sft_job *j)
         .keep_best = true,
         .recompute = option_flag(o, OPT_RECOMPUTE),
         .resume = option_flag(o, OPT_RESUME),
+        .lr_continue = app_training_continues(a),
         .stop_on =
             strcmp(option_text(o, OPT_STOP_ON), "none") == 0 ? NULL : option_text(o, OPT_STOP_ON),
-        .data = j->source,
-        .held_out = env ? j->source : NULL, /* an environment never runs out of fresh examples */
+        .data = j->examples.data,
+        .held_out = j->examples.held_out,
+        .tokenizer = app_training_chats(a) ? j->tokenizer_hash : NULL,
         .seams = a->seams,
         .log = a->log,
         .interrupted = a->interrupted,
     };
     if (j->options.max_len == 0)
-        j->options.max_len =
-            env ? app_mix_context(&j->mix) : weights_config(j->start)->max_position_embeddings;
+        j->options.max_len = env ? app_mix_context(&j->examples.mix)
+                                 : weights_config(j->start)->max_position_embeddings;
 }
 
 static void report(struct sft_job *j, const struct sft_result *r)
 {
-    char took[32];
+    char took[32], held_out[48] = "";
 
     format_duration_ms((int64_t)(r->wall_s * 1000), took, sizeof(took));
-    log_write(
-        j->app->log, LOG_INFO,
-        "%lld updates, %lld tokens (%lld trained), loss %.4f, held out %.4f, %.0f tokens/s, %s",
-        (long long)r->updates, (long long)r->tokens, (long long)r->trained_tokens, r->loss,
-        r->held_out_loss, r->tokens_per_s, took);
+    if (!isnan(r->held_out_loss))
+        snprintf(held_out, sizeof(held_out), ", held out %.4f", r->held_out_loss);
+    log_write(j->app->log, LOG_INFO,
+              "%lld updates, %lld tokens (%lld trained), loss %.4f%s, %.0f tokens/s, %s",
+              (long long)r->updates, (long long)r->tokens, (long long)r->trained_tokens, r->loss,
+              held_out, r->tokens_per_s, took);
     if (r->n_truncated > 0)
         log_write(j->app->log, LOG_WARN, "%lld examples were longer than --max-len %d and were cut",
                   (long long)r->n_truncated, j->options.max_len);
@@ -136,35 +103,56 @@ static int print_json(const struct sft_job *j, const struct sft_result *r)
 
 static enum status prepare(struct sft_job *j, struct error *err)
 {
+    struct sha256 hash;
     enum status st = app_new_model(j->app, j->model, &j->tokenizer, &j->start, err);
 
     if (!st)
-        st = open_source(j, err);
+        st = app_examples_open(j->app, j->model, j->tokenizer, j->start, &j->examples, err);
     if (!st)
         st = pool_new(app_threads(j->app), &j->pool, err);
+    if (st)
+        return st;
+    hash = tokenizer_hash(j->tokenizer);
+    sha256_hex(&hash, j->tokenizer_hash);
+    fill_options(j);
+    return STATUS_OK;
+}
+
+/* Trains as `a` says. from_folder: its options are those that the folder was begun with. */
+static enum status train(struct sft_job *j, struct app *a, bool from_folder, struct sft_result *r,
+                         struct error *err)
+{
+    enum status st;
+
+    j->app = a;
+    if (!option_text(a->options, OPT_ENV) == !option_text(a->options, OPT_DATA))
+        return error_set(err, STATUS_USAGE, "give either --data FILE.jsonl or --env ENV");
+    st = app_training_model(a, from_folder, &j->model, err);
     if (!st)
-        fill_options(j);
+        st = prepare(j, err);
+    if (!st)
+        st = sft_check_resume(&j->options, j->start, err);
+    if (!st)
+        st = app_training_write(a, j->options.out, err);
+    if (!st)
+        st = sft_run(j->pool, j->start, &j->options, r, err);
+    if (!st)
+        st = app_write_model(a, j->model, r->weights, j->options.out, err);
     return st;
 }
 
 static int train_main(void *app)
 {
+    struct app *a = app, then = *a;
     struct sft_job j = {.app = app};
-    struct app *a = app;
     struct sft_result r = {0};
     struct error err = ERROR_INIT;
+    bool from_folder = false;
     int code = EXIT_OK;
-    enum status st = STATUS_OK;
+    enum status st = app_training_open(a, &then, &from_folder, &err);
 
-    j.model = app_model_name(a, NULL, "embedded");
-    if (!option_is_set(a->options, OPT_OUT))
-        st = error_set(&err, STATUS_USAGE, "--out DIR is missing: where to write");
     if (!st)
-        st = prepare(&j, &err);
-    if (!st)
-        st = sft_run(j.pool, j.start, &j.options, &r, &err);
-    if (!st)
-        st = app_write_model(a, j.model, r.weights, j.options.out, &err);
+        st = train(&j, &then, from_folder, &r, &err);
     if (st) {
         code = app_fail(a, &err);
     } else {
@@ -174,21 +162,31 @@ static int train_main(void *app)
     }
     weights_unref(r.weights);
     weights_unref(j.start);
-    if (j.source)
-        j.free_source(j.source);
+    app_examples_close(&j.examples);
     pool_free(j.pool);
     tokenizer_free(j.tokenizer);
+    app_training_close(a, &then);
     return st == STATUS_CANCELLED ? EXIT_INTERRUPTED : code;
 }
 
-static const enum option_id sft_options[] = {
-    OPT_DATA,       OPT_ENV,          OPT_KIND,        OPT_MODEL,        OPT_OUT,
-    OPT_RESUME,     OPT_SEED,         OPT_UPDATES,     OPT_BATCH_TOKENS, OPT_ACCUMULATE,
-    OPT_MAX_LEN,    OPT_LR,           OPT_LR_MIN,      OPT_WARMUP,       OPT_BETA1,
-    OPT_BETA2,      OPT_WEIGHT_DECAY, OPT_CLIP,        OPT_EVAL_EVERY,   OPT_CHECKPOINT_EVERY,
-    OPT_KEEP_LAST,  OPT_RECOMPUTE,    OPT_STOP_ON,     OPT_INIT_LAYERS,  OPT_INIT_HIDDEN,
-    OPT_INIT_HEADS, OPT_INIT_FFN,     OPT_THREADS,     OPT_CPU_ISA,      OPT_DEVICE,
-    OPT_KV_MEMORY,  OPT_CONTEXT,      OPT_WEIGHT_TYPE, OPT_END};
+static const enum option_id sft_options[] = {OPT_DATA,         OPT_HOLDOUT,
+                                             OPT_ENV,          OPT_KIND,
+                                             OPT_MODEL,        OPT_OUT,
+                                             OPT_RESUME,       OPT_SEED,
+                                             OPT_UPDATES,      OPT_BATCH_TOKENS,
+                                             OPT_ACCUMULATE,   OPT_MAX_LEN,
+                                             OPT_LR,           OPT_LR_MIN,
+                                             OPT_LR_SCHEDULE,  OPT_WARMUP,
+                                             OPT_BETA1,        OPT_BETA2,
+                                             OPT_WEIGHT_DECAY, OPT_CLIP,
+                                             OPT_EVAL_EVERY,   OPT_CHECKPOINT_EVERY,
+                                             OPT_KEEP_LAST,    OPT_RECOMPUTE,
+                                             OPT_STOP_ON,      OPT_INIT_LAYERS,
+                                             OPT_INIT_HIDDEN,  OPT_INIT_HEADS,
+                                             OPT_INIT_FFN,     OPT_THREADS,
+                                             OPT_CPU_ISA,      OPT_DEVICE,
+                                             OPT_KV_MEMORY,    OPT_CONTEXT,
+                                             OPT_WEIGHT_TYPE,  OPT_END};
 const struct command_spec cmd_train_sft = {
     "train sft",
     "learn",

@@ -50,6 +50,7 @@ static void catch_signals(struct app_signal *here)
     sigaction(SIGTERM, &sa, NULL);
     sa.sa_handler = SIG_IGN;
     sigaction(SIGPIPE, &sa, NULL);
+    sigaction(SIGXFSZ, &sa, NULL); /* a limit on the size of files is an error of the write */
 }
 
 /* From here on a signal finds nothing left to save, and no frame to note it in. */

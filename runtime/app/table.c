@@ -9,7 +9,7 @@
 #include <time.h>
 
 #include "runtime/base/memory.h"
-#include "runtime/base/text.h"
+#include "runtime/base/unicode.h"
 
 struct table {
     int32_t n;

@@ -17,7 +17,7 @@
 #include "runtime/base/json_scan.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/seams.h"
-#include "runtime/base/text.h"
+#include "runtime/base/unicode.h"
 
 /* jansson is not const-correct; its reading functions do not write. */
 static json_t *raw(const struct json *v)

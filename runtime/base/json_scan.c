@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "runtime/base/json.h"
-#include "runtime/base/text.h"
+#include "runtime/base/utf8.h"
 
 /* Line and column (in characters, from 1) of an offset in valid UTF-8. */
 static enum status fault_at(struct error *err, enum status status, const char *bytes, size_t offset,

@@ -19,7 +19,7 @@
 #include "runtime/base/memory.h"
 #include "runtime/base/seams.h"
 #include "runtime/base/str.h"
-#include "runtime/base/text.h"
+#include "runtime/base/unicode.h"
 
 #define LINE_MAX_BYTES    ((size_t)16 << 10)
 #define REDRAW_US         50000    /* an eye sees no more than 20 a second */

@@ -15,26 +15,29 @@
 
 #include "runtime/base/memory.h"
 #include "runtime/base/seams.h"
-#include "runtime/base/text.h"
+#include "runtime/base/utf8.h"
 
 #define PATTERN_MAX_BYTES ((size_t)16 << 10)
 #define PARENS_MAX        100
 #define STEPS_MAX         1000000 /* from one start position: a few ms */
+#define STEPS_PER_BYTE    8       /* more for a long subject: one pass of a few alternatives */
 #define DEPTH_MAX         10000
 #define HEAP_MAX_KIB      (16 << 10)
 #define JIT_STACK_START   ((size_t)32 << 10)
 #define JIT_STACK_MAX     ((size_t)1 << 20)
-#define WINDOW_FIRST      ((size_t)256)
-#define WINDOW_QUICK_US   1000 /* a window done in less is followed by one twice as wide */
+#define WINDOW_FIRST      ((size_t)256) /* where a start position has STEPS_MAX; less where more */
+#define WINDOW_QUICK_US   1000          /* a window done in less is followed by one twice as wide */
 #define SEARCH_MAX_US     2000000
 
-/* Holds scratch for matching, so one thread at a time uses it. */
 struct pattern {
     pcre2_code *code;
+    bool jit;
+};
+
+struct pattern_scratch {
     pcre2_match_context *limits;
     pcre2_match_data *match;
-    pcre2_jit_stack *stack; /* NULL without JIT */
-    bool jit;
+    pcre2_jit_stack *stack; /* NULL: JIT code uses 32 KiB of our own stack */
 };
 
 /* Windows would change what \G means, and \C (refused by PCRE2 below) would cut
@@ -88,41 +91,50 @@ enum status pattern_compile(const char *regex, size_t n, struct pattern **out, s
         return error_set(err, STATUS_UNSUPPORTED, "regular expression: \\G is not supported");
     p = xcalloc(1, sizeof(*p));
     st = compile_code(p, regex, n, err);
-    if (st)
-        goto fail;
-    st = STATUS_NO_MEMORY;
-    p->limits = pcre2_match_context_create(NULL);
-    p->match = pcre2_match_data_create(1, NULL); /* only the whole match is asked for */
-    if (!p->limits || !p->match) {
-        error_set(err, st, "no memory for a regular expression");
-        goto fail;
+    if (st) {
+        pattern_free(p);
+        return st;
     }
-    pcre2_set_match_limit(p->limits, STEPS_MAX);
-    pcre2_set_depth_limit(p->limits, DEPTH_MAX);
-    pcre2_set_heap_limit(p->limits, HEAP_MAX_KIB);
     /* Where the system forbids writable code, the interpreter does the same work. */
     p->jit = pcre2_jit_compile(p->code, PCRE2_JIT_COMPLETE) == 0;
-    if (p->jit) {
-        p->stack = pcre2_jit_stack_create(JIT_STACK_START, JIT_STACK_MAX, NULL);
-        pcre2_jit_stack_assign(p->limits, NULL, p->stack); /* NULL: 32 KiB of our own stack */
-    }
     *out = p;
     return STATUS_OK;
-
-fail:
-    pattern_free(p);
-    return st;
 }
 
 void pattern_free(struct pattern *p)
 {
     if (!p)
         return;
-    pcre2_match_data_free(p->match);
-    pcre2_match_context_free(p->limits);
-    pcre2_jit_stack_free(p->stack);
     pcre2_code_free(p->code);
     free(p);
+}
+
+enum status pattern_scratch_new(struct pattern_scratch **out, struct error *err)
+{
+    struct pattern_scratch *s = xcalloc(1, sizeof(*s));
+
+    s->limits = pcre2_match_context_create(NULL);
+    s->match = pcre2_match_data_create(1, NULL); /* only the whole match is asked for */
+    if (!s->limits || !s->match) {
+        pattern_scratch_free(s);
+        return error_set(err, STATUS_NO_MEMORY, "no memory for a regular expression");
+    }
+    pcre2_set_depth_limit(s->limits, DEPTH_MAX);
+    pcre2_set_heap_limit(s->limits, HEAP_MAX_KIB);
+    s->stack = pcre2_jit_stack_create(JIT_STACK_START, JIT_STACK_MAX, NULL);
+    pcre2_jit_stack_assign(s->limits, NULL, s->stack);
+    *out = s;
+    return STATUS_OK;
+}
+
+void pattern_scratch_free(struct pattern_scratch *s)
+{
+    if (!s)
+        return;
+    pcre2_match_data_free(s->match);
+    pcre2_match_context_free(s->limits);
+    pcre2_jit_stack_free(s->stack);
+    free(s);
 }
 
 static enum status match_failed(int code, struct error *err)
@@ -146,13 +158,14 @@ static enum status match_failed(int code, struct error *err)
 }
 
 /* One window: start positions from `start` to `last`. */
-static int match_window(struct pattern *p, const char *text, size_t n, size_t start, size_t last)
+static int match_window(const struct pattern *p, struct pattern_scratch *s, const char *text,
+                        size_t n, size_t start, size_t last)
 {
-    pcre2_set_offset_limit(p->limits, last);
+    pcre2_set_offset_limit(s->limits, last);
     if (p->jit)
-        return pcre2_jit_match(p->code, (PCRE2_SPTR)text, n, start, 0, p->match, p->limits);
-    return pcre2_match(p->code, (PCRE2_SPTR)text, n, start, PCRE2_NO_UTF_CHECK, p->match,
-                       p->limits);
+        return pcre2_jit_match(p->code, (PCRE2_SPTR)text, n, start, 0, s->match, s->limits);
+    return pcre2_match(p->code, (PCRE2_SPTR)text, n, start, PCRE2_NO_UTF_CHECK, s->match,
+                       s->limits);
 }
 
 /* The first character boundary at or after i. */
@@ -163,22 +176,23 @@ static size_t boundary(const char *text, size_t n, size_t i)
     return i;
 }
 
-enum status pattern_find(struct pattern *p, const char *text, size_t n, size_t start, bool *found,
-                         size_t *from, size_t *to, struct error *err)
+static enum status find_with(const struct pattern *p, struct pattern_scratch *s, const char *text,
+                             size_t n, size_t start, bool *found, size_t *from, size_t *to,
+                             struct error *err)
 {
-    size_t window = WINDOW_FIRST;
+    uint64_t steps = STEPS_MAX + STEPS_PER_BYTE * (uint64_t)(n - start);
+    size_t window = WINDOW_FIRST * STEPS_MAX / steps + 1; /* a window's steps stay bounded */
     int64_t began_us = 0;
     int64_t before_us = 0;
 
-    text = n ? text : "";
-    *found = false;
+    pcre2_set_match_limit(s->limits, steps < UINT32_MAX ? (uint32_t)steps : UINT32_MAX);
     while (start <= n) {
         size_t last = n - start < window ? n : start + window;
-        int code = match_window(p, text, n, start, last);
+        int code = match_window(p, s, text, n, start, last);
         int64_t now_us;
 
         if (code >= 0) {
-            const PCRE2_SIZE *bounds = pcre2_get_ovector_pointer(p->match);
+            const PCRE2_SIZE *bounds = pcre2_get_ovector_pointer(s->match);
 
             *found = true;
             *from = bounds[0];
@@ -200,4 +214,22 @@ enum status pattern_find(struct pattern *p, const char *text, size_t n, size_t s
         start = boundary(text, n, last + 1);
     }
     return STATUS_OK;
+}
+
+enum status pattern_find(const struct pattern *p, struct pattern_scratch *scratch, const char *text,
+                         size_t n, size_t start, bool *found, size_t *from, size_t *to,
+                         struct error *err)
+{
+    struct pattern_scratch *own = NULL;
+    enum status st = STATUS_OK;
+
+    *found = false;
+    if (start > n)
+        return STATUS_OK;
+    if (!scratch)
+        st = pattern_scratch_new(&own, err);
+    if (!st)
+        st = find_with(p, scratch ? scratch : own, n ? text : "", n, start, found, from, to, err);
+    pattern_scratch_free(own);
+    return st;
 }

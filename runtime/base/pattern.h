@@ -1,7 +1,10 @@
 /* pattern.h - regular expressions (PCRE2, JIT where it works) under limits.
  *
  * Patterns may be foreign: compiled length, match steps and depth are bounded, and
- * a match that passes a bound is STATUS_LIMIT, never a hang. Subjects are valid UTF-8.
+ * a match that passes a bound is STATUS_LIMIT, never a hang. The bound on steps grows with the
+ * subject, so that an alternative that reads a long run once and gives it up never meets it.
+ * Subjects are valid UTF-8. A compiled pattern is read-only: any thread may match with it, each
+ * with its own scratch.
  */
 #ifndef TROUPE_RUNTIME_BASE_PATTERN_H
 #define TROUPE_RUNTIME_BASE_PATTERN_H
@@ -15,8 +18,16 @@ struct pattern;
 MUST_CHECK enum status pattern_compile(const char *regex, size_t n, struct pattern **out,
                                        struct error *err);
 void pattern_free(struct pattern *p);
-/* First match at or after `start`; *found says whether there is one; bounds in bytes. */
-MUST_CHECK enum status pattern_find(struct pattern *p, const char *text, size_t n, size_t start,
-                                    bool *found, size_t *from, size_t *to, struct error *err);
+
+/* What matching writes to; serves any number of patterns, one thread at a time. */
+struct pattern_scratch;
+MUST_CHECK enum status pattern_scratch_new(struct pattern_scratch **out, struct error *err);
+void pattern_scratch_free(struct pattern_scratch *s);
+
+/* First match at or after `start`; *found says whether there is one; bounds in bytes.
+ * scratch NULL: made for this call. */
+MUST_CHECK enum status pattern_find(const struct pattern *p, struct pattern_scratch *scratch,
+                                    const char *text, size_t n, size_t start, bool *found,
+                                    size_t *from, size_t *to, struct error *err);
 
 #endif

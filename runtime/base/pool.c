@@ -13,13 +13,13 @@
 #include <fenv.h>
 #include <limits.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
 #include "runtime/base/futex.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/seams.h"
+#include "runtime/base/thread.h"
 
 /* A sleeping barrier costs about 19 us, so longer spinning cannot win, and it would
  * starve the tools that share the cores. */
@@ -140,8 +140,6 @@ static void wait_for_workers(struct pool *p)
 enum status pool_new(int32_t n_threads, struct pool **out, struct error *err)
 {
     struct pool *p;
-    sigset_t all;
-    sigset_t before;
     int failed = 0;
 
     if (n_threads < 1 || n_threads > THREADS_MAX)
@@ -153,19 +151,15 @@ enum status pool_new(int32_t n_threads, struct pool **out, struct error *err)
     p->n_threads = n_threads;
     p->workers = xcalloc((size_t)n_threads, sizeof(*p->workers));
 
-    /* Signals go to the threads that expect them, so workers are born with all blocked. */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
     for (int32_t i = 1; i < n_threads && !failed; i++) {
         struct pool_worker *w = &p->workers[p->n_started];
 
         w->pool = p;
         w->number = i;
-        failed = pthread_create(&w->thread, NULL, worker_main, w);
+        failed = thread_start(&w->thread, worker_main, w);
         if (!failed)
             p->n_started++;
     }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (failed) {
         pool_free(p);
         return error_errno(err, failed, "starting %d threads", (int)n_threads);

@@ -7,7 +7,7 @@
 
 #include "runtime/base/pattern.h"
 #include "runtime/base/schema_walk.h"
-#include "runtime/base/text.h"
+#include "runtime/base/utf8.h"
 
 static bool is_number(const struct json *v)
 {
@@ -210,8 +210,8 @@ enum status schema_check_pattern(struct schema_walk *w, const struct schema_case
         return STATUS_OK;
     st = pattern_compile(regex, jv_string_len(c->argument), &p, w->err);
     if (!st)
-        st = pattern_find(p, jv_get_string(c->value, ""), jv_string_len(c->value), 0, &found, &from,
-                          &to, w->err);
+        st = pattern_find(p, NULL, jv_get_string(c->value, ""), jv_string_len(c->value), 0, &found,
+                          &from, &to, w->err);
     pattern_free(p);
     if (st)
         return STATUS_LIMIT; /* what cannot be decided is refused, also under `not` */

@@ -50,7 +50,8 @@ void seams_uuid7(const struct seams *s, char out[37]);
  * crash the old or the new file is there, whole. */
 MUST_CHECK enum status file_write_atomic(const struct seams *s, const char *path, const void *bytes,
                                          size_t n, struct error *err);
-/* The whole file, NUL-terminated, malloc'd; more than max_bytes is refused. */
+/* The whole file, NUL-terminated, malloc'd; more than max_bytes is refused, and what is no regular
+ * file (file_open.h). */
 MUST_CHECK enum status file_read(const char *path, size_t max_bytes, char **out, size_t *n,
                                  struct error *err);
 bool file_exists(const char *path);

@@ -10,11 +10,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "runtime/base/file_open.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/seams.h"
 #include "runtime/base/str.h"
 
-/* What file_read asks for when the size is not known (a pipe, /proc). */
+/* What file_read asks for when the size is not known (/proc). */
 #define READ_CHUNK ((size_t)64 << 10)
 
 /* Opens path.tmp afresh. An old one is left from a crash, or is a trap in a folder
@@ -86,7 +87,7 @@ done:
     return st;
 }
 
-/* Reads on until the end, whatever fstat said: a file may grow, a pipe has no size.
+/* Reads on until the end, whatever fstat said: a file may grow, one of /proc has no size.
  * On success *buffer holds *len bytes and has room for one more. */
 static enum status read_all(int fd, size_t expected, size_t max_bytes, char **buffer, size_t *len,
                             struct error *err)
@@ -120,18 +121,14 @@ static enum status read_all(int fd, size_t expected, size_t max_bytes, char **bu
 enum status file_read(const char *path, size_t max_bytes, char **out, size_t *n, struct error *err)
 {
     struct stat st;
-    enum status status;
     char *buffer = NULL;
     size_t len = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = -1;
+    enum status status = file_open(path, O_RDONLY, 0, &fd, &st, err);
 
-    if (fd < 0)
-        return error_errno(err, errno, "opening %s", path);
-    if (fstat(fd, &st)) {
-        status = error_errno(err, errno, "reading");
-    } else if (S_ISDIR(st.st_mode)) {
-        status = error_errno(err, EISDIR, "reading");
-    } else if (st.st_size > 0 && (uintmax_t)st.st_size > max_bytes) {
+    if (status)
+        return status;
+    if (st.st_size > 0 && (uintmax_t)st.st_size > max_bytes) {
         status = error_set(err, STATUS_LIMIT, "larger than %zu bytes", max_bytes);
     } else {
         size_t expected = st.st_size > 0 ? (size_t)st.st_size : 0;

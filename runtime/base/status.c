@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "runtime/base/text.h"
+#include "runtime/base/utf8.h"
 
 /* Copies what fits, and never ends in half a UTF-8 sequence: messages travel on
  * as JSON. */

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "runtime/base/memory.h"
-#include "runtime/base/text.h"
+#include "runtime/base/utf8.h"
 
 #define STR_FIRST_CAP 64
 
@@ -178,7 +178,9 @@ void str_put_json_string(struct str *s, const char *utf8, size_t n)
 
         if (c >= 0x80) {
             /* What is not UTF-8 must not reach a peer as JSON. */
-            if (utf8_next(utf8, n, &i) != 0xfffd || i - at == 3)
+            bool is_text = utf8_next(utf8, n, &i) != UTF8_REPLACEMENT;
+
+            if (is_text || (i - at == 3 && memcmp(utf8 + at, "\xef\xbf\xbd", 3) == 0))
                 continue;
             str_append(s, utf8 + from, at - from);
             str_append(s, "\xef\xbf\xbd", 3);

@@ -11,6 +11,7 @@
 
 #include "runtime/base/seams.h"
 #include "runtime/base/text.h"
+#include "runtime/base/utf8.h"
 #include "runtime/base/yaml_node.h"
 
 #define ARENA_BLOCK ((size_t)8 << 10)

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "runtime/base/str.h"
-#include "runtime/base/text.h"
+#include "runtime/base/unicode.h"
 #include "runtime/base/yaml_node.h"
 
 #define EXCERPT_INDENT "    "

@@ -90,8 +90,9 @@ const char *option_text_at(const struct options *o, enum option_id id, int32_t i
 const char *option_origin(const struct options *o,
                           enum option_id id); /* "flag", "TROUPE_X", file, "default" */
 
-/* The user's configuration file, whether or not it is there. */
-void options_user_file(char *out, size_t n);
+/* The user's configuration file, whether or not it is there. STATUS_NOT_FOUND: no folder of the
+ * user's is known (home.h). */
+MUST_CHECK enum status options_user_file(char *out, size_t n, struct error *err);
 
 /* ---- documents made from the tables */
 struct str;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "runtime/base/home.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/seams.h"
 #include "runtime/base/yaml.h"
@@ -110,23 +111,28 @@ out:
     return st;
 }
 
-void options_user_file(char *out, size_t n)
+enum status options_user_file(char *out, size_t n, struct error *err)
 {
-    const char *xdg = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+    const char *xdg = getenv("XDG_CONFIG_HOME");
+    char home[1024];
+    enum status st = STATUS_OK;
 
     if (xdg && *xdg)
         snprintf(out, n, "%s/troupe/config.yaml", xdg);
-    else
-        snprintf(out, n, "%s/.config/troupe/config.yaml", home ? home : "");
+    else if ((st = home_folder(home, sizeof(home), err)) == STATUS_OK)
+        snprintf(out, n, "%s/.config/troupe/config.yaml", home);
+    return st;
 }
 
 enum status options_read_files(struct options *o, struct error *err)
 {
-    char user[512];
+    char user[1200];
+    struct error no_home = ERROR_INIT;
     enum status st = read_file(o, "troupe.yaml", err);
 
     if (st)
         return st;
-    options_user_file(user, sizeof(user));
+    if (options_user_file(user, sizeof(user), &no_home))
+        return STATUS_OK; /* nobody's file is no fault */
     return read_file(o, user, err);
 }

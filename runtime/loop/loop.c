@@ -6,7 +6,10 @@
  */
 #include "runtime/loop/loop_internal.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "runtime/base/memory.h"
 
@@ -38,11 +41,38 @@ static void woken(uv_async_t *async)
     (void)async; /* waking is all: prepare handles and boxes do the work */
 }
 
+/* libuv needs these for a loop, and ends the process where it cannot get them. */
+static enum status check_descriptors(struct error *err)
+{
+    enum { NEEDED = 12 };
+    int fd[NEEDED], n = 0, e = 0;
+
+    while (n < NEEDED && e == 0) {
+        fd[n] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        if (fd[n] < 0)
+            e = errno;
+        else
+            n++;
+    }
+    while (n > 0)
+        close(fd[--n]);
+    if (e == 0)
+        return STATUS_OK;
+    (void)error_errno(err, e, "an event loop needs %d more file descriptors", NEEDED);
+    error_hint(err, "`ulimit -n` shows how many a process may have");
+    return STATUS_LIMIT;
+}
+
 enum status loop_new(const struct seams *seams, struct loop **out, struct error *err)
 {
-    struct loop *l = xcalloc(1, sizeof(*l));
-    int rc = uv_loop_init(&l->uv);
+    struct loop *l;
+    enum status st = check_descriptors(err);
+    int rc;
 
+    if (st)
+        return st;
+    l = xcalloc(1, sizeof(*l));
+    rc = uv_loop_init(&l->uv);
     if (rc) {
         free(l);
         return error_set(err, STATUS_FAILED, "cannot make an event loop: %s", uv_strerror(rc));

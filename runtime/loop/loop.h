@@ -13,6 +13,7 @@
 struct loop;
 struct loop_timer;
 struct loop_box;
+struct loop_fd;
 struct loop_tick;
 
 MUST_CHECK enum status loop_new(const struct seams *seams, struct loop **out, struct error *err);
@@ -37,7 +38,20 @@ void loop_defer(struct loop *l, void (*fn)(void *ctx), void *ctx);
 /* Once, after delay_ms; freeing it cancels. */
 struct loop_timer *loop_timer_new(struct loop *l, int64_t delay_ms, void (*fn)(void *ctx),
                                   void *ctx);
+/* Again and again, the first time after every_ms (at least 1). It holds the loop open. */
+struct loop_timer *loop_timer_every(struct loop *l, int64_t every_ms, void (*fn)(void *ctx),
+                                    void *ctx);
 void loop_timer_free(struct loop_timer *t);
+
+/* Watches a descriptor (a pipe, a socket; not a regular file, which is always ready). It stays the
+ * caller's, who frees the watch before closing it. fn gets what it is ready for; a descriptor that
+ * failed or was hung up is ready for all that is wanted. Wanting something holds the loop open. */
+enum loop_ready { LOOP_READ = 1, LOOP_WRITE = 2 };
+MUST_CHECK enum status loop_fd_new(struct loop *l, int fd, void (*fn)(void *ctx, int ready),
+                                   void *ctx, struct loop_fd **out, struct error *err);
+void loop_fd_want(struct loop_fd *w, int ready); /* 0: nothing for now */
+void loop_fd_free(struct loop_fd *w);            /* allowed inside fn */
+
 /* After every turn of the loop, before it waits: journals flush here. */
 struct loop_tick *loop_tick_new(struct loop *l, void (*fn)(void *ctx), void *ctx);
 void loop_tick_free(struct loop_tick *t);

@@ -1,4 +1,4 @@
-/* loop_timer.c - one-shot timers.
+/* loop_timer.c - timers, once or again and again.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <stdlib.h>
@@ -19,8 +19,8 @@ static void fire(uv_timer_t *timer)
     t->fn(t->ctx); /* may free t */
 }
 
-struct loop_timer *loop_timer_new(struct loop *l, int64_t delay_ms, void (*fn)(void *ctx),
-                                  void *ctx)
+static struct loop_timer *start(struct loop *l, int64_t first_ms, int64_t every_ms,
+                                void (*fn)(void *ctx), void *ctx)
 {
     struct loop_timer *t = xcalloc(1, sizeof(*t));
 
@@ -29,8 +29,22 @@ struct loop_timer *loop_timer_new(struct loop *l, int64_t delay_ms, void (*fn)(v
     uv_timer_init(&l->uv, &t->timer);
     t->timer.data = t;
     uv_update_time(&l->uv);
-    uv_timer_start(&t->timer, fire, delay_ms < 0 ? 0 : (uint64_t)delay_ms, 0);
+    uv_timer_start(&t->timer, fire, first_ms < 0 ? 0 : (uint64_t)first_ms, (uint64_t)every_ms);
     return t;
+}
+
+struct loop_timer *loop_timer_new(struct loop *l, int64_t delay_ms, void (*fn)(void *ctx),
+                                  void *ctx)
+{
+    return start(l, delay_ms, 0, fn, ctx);
+}
+
+struct loop_timer *loop_timer_every(struct loop *l, int64_t every_ms, void (*fn)(void *ctx),
+                                    void *ctx)
+{
+    int64_t ms = every_ms < 1 ? 1 : every_ms;
+
+    return start(l, ms, ms, fn, ctx);
 }
 
 static void free_data(uv_handle_t *h)

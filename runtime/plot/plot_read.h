@@ -5,10 +5,13 @@
 #define TROUPE_RUNTIME_PLOT_PLOT_READ_H
 
 #include "runtime/base/json.h"
+#include "runtime/base/log.h"
 #include "runtime/plot/plot.h"
 
-/* DIR/metrics.jsonl, also while it is written. */
-MUST_CHECK enum status plot_training(struct plot_set *set, const char *dir, struct error *err);
+/* DIR/metrics.jsonl, also while it is written. Lines that cannot be read are left out, with a
+ * warning (log may be NULL); a file of nothing else is STATUS_CORRUPT. */
+MUST_CHECK enum status plot_training(struct plot_set *set, const char *dir, struct log *log,
+                                     struct error *err);
 
 /* Evaluations, drawn together: a panel for each environment and rate of faults, in it a curve for
  * each model as it was evaluated (temperature, ablation, tasks). Runs that differ in nothing but

@@ -88,12 +88,13 @@ static void add_line(struct plot_set *set, const struct json *line)
     }
 }
 
-enum status plot_training(struct plot_set *set, const char *dir, struct error *err)
+enum status plot_training(struct plot_set *set, const char *dir, struct log *log, struct error *err)
 {
     struct str path = STR_INIT;
+    struct error first = ERROR_INIT;
     char *text = NULL;
     size_t n = 0;
-    int64_t n_lines = 0;
+    int64_t n_lines = 0, n_bad = 0;
     enum status st;
 
     str_printf(&path, "%s/metrics.jsonl", dir);
@@ -103,16 +104,21 @@ enum status plot_training(struct plot_set *set, const char *dir, struct error *e
         struct error bad = ERROR_INIT;
 
         end = at + strcspn(at, "\n");
-        if (jv_parse(at, (size_t)(end - at), str_cstr(&path), &line, &bad)) {
-            if (*end == 0)
-                break; /* it is being written */
-            st = error_set(err, STATUS_CORRUPT, "%s:%lld: %s", str_cstr(&path),
-                           (long long)n_lines + 1, bad.message);
-        } else {
-            add_line(set, line);
-        }
-        jv_unref(line);
         n_lines++;
+        if (!jv_parse(at, (size_t)(end - at), str_cstr(&path), &line, &bad))
+            add_line(set, line);
+        else if (*end && n_bad++ == 0) /* the last may be in the midst of being written */
+            (void)error_set(&first, STATUS_CORRUPT, "%s:%lld: %s", str_cstr(&path),
+                            (long long)n_lines, bad.message);
+        jv_unref(line);
+    }
+    /* A line that was cut by another program does not take the others with it. */
+    if (n_bad > 0 && n_bad == n_lines) {
+        *err = first;
+        st = STATUS_CORRUPT;
+    } else if (n_bad > 0 && log) {
+        log_write(log, LOG_WARN, "%s; %lld of %lld lines cannot be read and are left out",
+                  first.message, (long long)n_bad, (long long)n_lines);
     }
     (void)snprintf(set->title, sizeof(set->title), "%s", dir);
     free(text);

@@ -51,6 +51,10 @@ struct run_spec {
     int32_t prompt_format;     /* 0: RUN_PROMPT_FORMAT; a copy has that of its original */
 };
 
+/* The same without waiting: `created` is called on the loop, with the run (the caller's from then
+ * on), or with NULL and what went wrong. */
+typedef void (*run_created)(void *ctx, struct run *r, enum status status, const struct error *err);
+void run_create_later(struct store *s, const struct run_spec *spec, run_created created, void *ctx);
 /* Creates the row (durable before it returns) and takes its lock. A path that is not absolute is
  * STATUS_INVALID. */
 MUST_CHECK enum status run_create(struct store *s, const struct run_spec *spec, struct run **out,
@@ -78,6 +82,8 @@ void run_unwatch(struct run_watch *w); /* one that never watched is fine */
 const char *run_uuid(const struct run *r);
 uint64_t run_seed(const struct run *r);
 struct json *run_config(const struct run *r); /* lent */
+/* Another one from here on. Part of the open transaction. */
+void run_set_config(struct run *r, const struct json *config);
 struct json *run_budget(const struct run *r); /* counters when it was taken; lent, may be NULL */
 const char *run_root(const struct run *r);    /* absolute, or NULL: none, or a run of 0.1 */
 const char *run_source(const struct run *r);  /* the same of the blueprint's file */
@@ -152,7 +158,7 @@ void journal_wait_close(struct run *r, const char *path, int32_t attempt);
  * journal_wait_answer tells which of the two it was; an answer that another process was told is
  * taken is never passed over. */
 void journal_wait_expire(struct run *r, const char *path, int32_t attempt);
-/* *answer NULL: not answered, or later than its deadline. */
+/* *answer NULL: not answered, later than its deadline, or closed. */
 MUST_CHECK enum status journal_wait_answer(struct run *r, const char *path, int32_t attempt,
                                            struct json **answer, struct error *err);
 /* From any process, without holding the run. STATUS_INVALID when the time to answer is over, the
@@ -177,9 +183,10 @@ void journal_flush(struct run *r);
 void journal_when_durable(struct run *r, txn_done then, void *ctx);
 /* Blocks until durable; for the end of a command. */
 MUST_CHECK enum status journal_sync(struct run *r, struct error *err);
-/* The mailbox through which completions come back (the loop drains it). */
+/* Where completions come back: the mailbox of the loop that drives the runs (loop_box), whose
+ * handler calls store_take_replies. Set by the loop's owner, and set back to NULL before that box
+ * goes: then the store has one of its own, for whoever asks it by store_drain_replies. */
+void store_set_reply_box(struct store *s, struct mailbox *box);
 struct mailbox *store_reply_box(struct store *s);
-/* Called once by the owner of the loop: how to wake it when completions are there. */
-void store_set_wake(struct store *s, void (*wake)(void *ctx), void *ctx);
 
 #endif

@@ -159,7 +159,8 @@ enum status journal_wait_answer(struct run *r, const char *path, int32_t attempt
         return status;
     if (there) {
         status = wait_row_read(st, run_uuid(r), &row, err);
-        if (status == STATUS_OK && wait_has_answer(&row))
+        /* One of a closed question was used. */
+        if (status == STATUS_OK && row.closed == CELL_NULL && wait_has_answer(&row))
             status = jv_parse(row.answer.data, row.answer.n, "answer", answer, err);
     }
     sqlite3_reset(st);

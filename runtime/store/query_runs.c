@@ -12,22 +12,38 @@ struct counts {
     int64_t n_steps, tok_in, tok_out;
 };
 
-static enum status count_steps(struct store_reader *q, int64_t run, struct counts *out,
-                               struct error *err)
+/* Each row is checked, since sums over them are shown. */
+static enum status count_steps(struct store_reader *q, int64_t run, const char *uuid,
+                               struct counts *out, struct error *err)
 {
-    sqlite3_stmt *st = db_stmt(&q->db, STMT_RUN_COUNTS, err);
-    enum status status;
-    bool row;
+    sqlite3_stmt *st = db_stmt(&q->db, STMT_STEP_ALL, err);
+    struct counts n = {0, 0, 0};
+    struct step_cells c;
+    int64_t last = -1;
+    enum status status = STATUS_OK;
+    bool row = true;
 
     if (!st)
         return STATUS_FAILED;
     bind_int(st, 1, run);
-    status = db_step(&q->db, st, &row, err);
-    if (status)
-        return status;
-    *out = (struct counts){cell_int(st, 0), cell_int(st, 1), cell_int(st, 2)};
+    while (status == STATUS_OK) {
+        status = db_step(&q->db, st, &row, err);
+        if (status || !row)
+            break;
+        status = step_row_read(st, uuid, &c, err);
+        n.n_steps++;
+        last = c.seq > last ? c.seq : last;
+        if (strcmp(cell_cstr(c.kind), "model") == 0) {
+            n.tok_in += cell_or_zero(c.tok_in);
+            n.tok_out += cell_or_zero(c.tok_out);
+        }
+    }
     sqlite3_reset(st);
-    return STATUS_OK;
+    if (status == STATUS_OK && n.n_steps != last + 1) /* seq has no gaps */
+        status = error_set(err, STATUS_CORRUPT, "run %s has %lld of its %lld steps", uuid,
+                           (long long)n.n_steps, (long long)last + 1);
+    *out = n;
+    return status;
 }
 
 struct run_query {
@@ -55,7 +71,7 @@ static enum status give_run(const struct run_query *rq, sqlite3_stmt *st, bool *
                            "does not know",
                            cell_cstr(c.uuid), cell_cstr(c.status));
     if (status == STATUS_OK)
-        status = count_steps(rq->q, c.id, &n, err);
+        status = count_steps(rq->q, c.id, cell_cstr(c.uuid), &n, err);
     if (status == STATUS_OK)
         status = cell_json(rq->q, (struct cell){NULL, 0}, c.config, &config, err);
     if (status == STATUS_OK)

@@ -11,6 +11,7 @@ struct step_query {
     struct store_reader *q;
     const char *uuid, *under;
     int64_t run;
+    int64_t next; /* seq has no gaps */
     bool with_tokens;
     struct arena *arena; /* one row's token record */
     bool (*row)(void *ctx, const struct step_row *s);
@@ -61,10 +62,14 @@ static enum status give_step(const struct step_query *sq, const struct step_cell
 
 static enum status each_step(void *ctx, sqlite3_stmt *st, bool *go, struct error *err)
 {
-    const struct step_query *sq = ctx;
+    struct step_query *sq = ctx;
     struct step_cells c;
     enum status status = step_row_read(st, sq->uuid, &c, err);
 
+    if (status == STATUS_OK && c.seq != sq->next)
+        status = error_set(err, STATUS_CORRUPT, "run %s: step %lld is missing", sq->uuid,
+                           (long long)sq->next);
+    sq->next = c.seq + 1;
     if (status || !path_is_under(cell_cstr(c.path), sq->under))
         return status;
     return give_step(sq, &c, go, err);
@@ -74,8 +79,13 @@ enum status query_steps(struct store_reader *q, const char *uuid, const char *un
                         bool with_tokens, bool (*row)(void *ctx, const struct step_row *s),
                         void *ctx, struct error *err)
 {
-    struct step_query sq = {
-        .q = q, .uuid = uuid, .under = under, .with_tokens = with_tokens, .row = row, .ctx = ctx};
+    struct step_query sq = {.q = q,
+                            .uuid = uuid,
+                            .under = under,
+                            .next = after + 1,
+                            .with_tokens = with_tokens,
+                            .row = row,
+                            .ctx = ctx};
     sqlite3_stmt *st;
     enum status status = query_run_id(q, uuid, &sq.run, err);
 

@@ -150,17 +150,14 @@ static enum status check_paths(const struct run_spec *spec, struct error *err)
     return STATUS_OK;
 }
 
-enum status run_create(struct store *s, const struct run_spec *spec, struct run **out,
-                       struct error *err)
+/* A run without a row yet, and the transaction that makes the row. */
+static struct run *draft(struct store *s, const struct run_spec *spec, struct txn **out)
 {
     char uuid[37];
     struct run *r;
     struct txn *t;
     struct create_op *op;
-    enum status st = check_paths(spec, err);
 
-    if (st)
-        return st;
     seams_uuid7(s->seams, uuid);
     r = run_new(s, run_writer_new(uuid));
     r->seed = spec->seed;
@@ -183,6 +180,20 @@ enum status run_create(struct store *s, const struct run_spec *spec, struct run 
         op->seed = (int64_t)spec->seed;
         op->created = store_now_ms(s);
     }
+    *out = t;
+    return r;
+}
+
+enum status run_create(struct store *s, const struct run_spec *spec, struct run **out,
+                       struct error *err)
+{
+    enum status st = check_paths(spec, err);
+    struct run *r;
+    struct txn *t;
+
+    if (st)
+        return st;
+    r = draft(s, spec, &t);
     st = txn_post_wait(t, err);
     if (st) {
         error_note(err, "creating a run");
@@ -211,6 +222,35 @@ void run_unwatch(struct run_watch *w)
     if (w->next)
         w->next->link = w->link;
     w->link = NULL;
+}
+
+struct creation {
+    struct run *run;
+    run_created created;
+    void *ctx;
+};
+
+static void on_created(void *ctx, enum status status, const struct error *err)
+{
+    struct creation c = *(struct creation *)ctx;
+
+    free(ctx);
+    if (status)
+        run_free(c.run);
+    c.created(c.ctx, status ? NULL : c.run, status, err);
+}
+
+void run_create_later(struct store *s, const struct run_spec *spec, run_created created, void *ctx)
+{
+    struct creation *c = xcalloc(1, sizeof(*c));
+    struct error err = ERROR_INIT;
+    enum status bad = check_paths(spec, &err);
+    struct txn *t;
+
+    *c = (struct creation){draft(s, spec, &t), created, ctx};
+    if (bad)
+        txn_fail(t, bad, &err);
+    txn_post(t, store_reply_box(s), on_created, c);
 }
 
 void run_close(struct run *r)

@@ -6,7 +6,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "runtime/base/file_open.h"
 
 static int lock_op(int fd, int cmd, short type, off_t at, off_t n)
 {
@@ -23,11 +27,11 @@ static int lock_op(int fd, int cmd, short type, off_t at, off_t n)
 
 enum status run_lock_take(const char *owners_path, int64_t id, int *fd, struct error *err)
 {
-    int f = open(owners_path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    int e;
+    int e, f = -1;
+    enum status st = file_open(owners_path, O_RDWR | O_CREAT, 0600, &f, NULL, err);
 
-    if (f < 0)
-        return error_errno(err, errno, "%s", owners_path);
+    if (st)
+        return st;
     e = lock_op(f, F_OFD_SETLK, F_WRLCK, (off_t)id, 1);
     if (e == 0) {
         *fd = f;
@@ -41,7 +45,9 @@ enum status run_lock_take(const char *owners_path, int64_t id, int *fd, struct e
 
 int run_lock_probe_open(const char *owners_path)
 {
-    return open(owners_path, O_RDONLY | O_CLOEXEC);
+    int fd = -1;
+
+    return file_open(owners_path, O_RDONLY, 0, &fd, NULL, NULL) ? -1 : fd;
 }
 
 bool run_lock_is_held(int probe_fd, int64_t id)
@@ -59,14 +65,68 @@ bool run_lock_any_is_held(const char *owners_path)
     return is_held;
 }
 
-enum status file_lock_take(int fd, struct error *err)
-{
-    int e = lock_op(fd, F_OFD_SETLKW, F_WRLCK, 0, 0);
+/* "PID MILLISECONDS", blanks to LINE_BYTES, a newline. */
+#define LINE_BYTES 40
 
-    return e ? error_errno(err, e, "locking the store") : STATUS_OK;
+static void write_holder(int fd, int64_t now_ms)
+{
+    char line[LINE_BYTES + 2];
+    int n = snprintf(line, sizeof(line), "%ld %lld", (long)getpid(), (long long)now_ms);
+
+    (void)snprintf(line + n, sizeof(line) - (size_t)n, "%*s\n", LINE_BYTES - n, "");
+    /* A full disk takes no line; the lock holds all the same. */
+    if (pwrite(fd, line, LINE_BYTES + 1, 0) < 0)
+        return;
+}
+
+static enum status name_holder(int fd, struct error *err)
+{
+    char line[LINE_BYTES + 1] = "", when[32];
+    long pid = 0;
+    long long since = 0;
+
+    if (pread(fd, line, LINE_BYTES, 0) < 0 || sscanf(line, "%ld %lld", &pid, &since) != 2)
+        return error_set(err, STATUS_BUSY, "another process is writing to the store");
+    store_time_words(since, when);
+    (void)error_set(err, STATUS_BUSY, "process %ld has been writing to the store since %s", pid,
+                    when);
+    error_hint(err,
+               "try again; one that was stopped (`ps -o stat= %ld` says T) goes on after "
+               "`kill -CONT %ld`",
+               pid, pid);
+    return STATUS_BUSY;
+}
+
+/* Asked for again and again, since the kernel's waiting has no limit: the pauses grow to a few
+ * milliseconds. */
+enum status file_lock_take(int fd, int64_t now_ms, int64_t wait_ms, struct error *err)
+{
+    int64_t left_us = wait_ms * 1000, pause_us = 50;
+    int e;
+
+    while ((e = lock_op(fd, F_OFD_SETLK, F_WRLCK, 0, 0)) == EAGAIN || e == EACCES) {
+        if (left_us <= 0)
+            return name_holder(fd, err);
+        (void)nanosleep(&(struct timespec){.tv_nsec = pause_us * 1000}, NULL);
+        left_us -= pause_us;
+        pause_us = pause_us < 5000 ? pause_us * 3 / 2 : pause_us;
+    }
+    if (e)
+        return error_errno(err, e, "locking the store");
+    write_holder(fd, now_ms);
+    return STATUS_OK;
 }
 
 void file_lock_release(int fd)
 {
     (void)lock_op(fd, F_OFD_SETLK, F_UNLCK, 0, 0);
+}
+
+void store_time_words(int64_t ms, char out[32])
+{
+    time_t s = (time_t)(ms / 1000);
+    struct tm tm;
+
+    if (!gmtime_r(&s, &tm) || strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+        (void)snprintf(out, 32, "%lld ms", (long long)ms);
 }

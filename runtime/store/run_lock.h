@@ -21,11 +21,15 @@ MUST_CHECK enum status run_lock_take(const char *owners_path, int64_t id, int *f
 int run_lock_probe_open(const char *owners_path);
 bool run_lock_is_held(int probe_fd, int64_t id);
 
+/* For messages: "2026-11-28T05:07:35Z". */
+void store_time_words(int64_t ms, char out[32]);
+
 /* Does anybody own any run? */
 bool run_lock_any_is_held(const char *owners_path);
 
-/* The whole file, waiting: STORE.lock. */
-MUST_CHECK enum status file_lock_take(int fd, struct error *err);
+/* The whole file, STORE.lock, whose first line then says who has it and since when (now_ms, since
+ * the epoch): a kernel lock does not tell. After wait_ms STATUS_BUSY names the holder. */
+MUST_CHECK enum status file_lock_take(int fd, int64_t now_ms, int64_t wait_ms, struct error *err);
 void file_lock_release(int fd);
 
 #endif

@@ -6,32 +6,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "runtime/base/file_open.h"
 #include "runtime/base/memory.h"
 #include "runtime/store/journal.h"
 #include "runtime/store/run_lock.h"
 #include "runtime/store/store_internal.h"
 
 #define ZSTD_ABOVE_DEFAULT 512
-
-static void wake_owner(void *ctx)
-{
-    struct store *s = ctx;
-    void (*wake)(void *ctx);
-    void *wake_ctx;
-
-    pthread_mutex_lock(&s->wake_lock);
-    wake = s->wake;
-    wake_ctx = s->wake_ctx;
-    pthread_mutex_unlock(&s->wake_lock);
-    if (wake)
-        wake(wake_ctx);
-}
 
 static char *path_with(const char *path, const char *tail)
 {
@@ -40,6 +26,15 @@ static char *path_with(const char *path, const char *tail)
     str_puts(&s, path);
     str_puts(&s, tail);
     return str_take(&s);
+}
+
+char *folder_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    if (!slash)
+        return xstrdup(".");
+    return slash == path ? xstrdup("/") : xstrndup(path, (size_t)(slash - path));
 }
 
 static struct store *store_new(const struct store_options *o)
@@ -53,11 +48,11 @@ static struct store *store_new(const struct store_options *o)
         s->options.zstd_above_bytes = ZSTD_ABOVE_DEFAULT;
     s->lock_path = path_with(o->path, ".lock");
     s->owners_path = path_with(o->path, ".owners");
+    s->wal_path = path_with(o->path, "-wal");
     s->seams = o->seams ? o->seams : seams_real();
     s->lock_fd = -1;
-    pthread_mutex_init(&s->wake_lock, NULL);
     s->box = mailbox_new(NULL, NULL);
-    s->reply = mailbox_new(wake_owner, s);
+    s->reply = s->own_reply = mailbox_new(NULL, NULL);
     atomic_init(&s->commits, 0);
     atomic_init(&s->transactions, 0);
     return s;
@@ -71,11 +66,13 @@ static struct store *store_new(const struct store_options *o)
 static int begins_with(const char *path, const char *magic, size_t n_magic)
 {
     char head[sizeof(MAGIC)];
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, head, n_magic);
+    int fd = -1;
+    ssize_t n = -1;
 
-    if (fd >= 0)
+    if (file_open(path, O_RDONLY, 0, &fd, NULL, NULL) == STATUS_OK) {
+        n = read(fd, head, n_magic);
         close(fd);
+    }
     if (n <= 0)
         return -1;
     return n == (ssize_t)n_magic && memcmp(head, magic, n_magic) == 0;
@@ -85,6 +82,13 @@ static int begins_with(const char *path, const char *magic, size_t n_magic)
  * store, and what cannot be read is told of by SQLite. */
 static enum status refuse_other_files(const char *path, struct error *err)
 {
+    int fd = -1;
+    enum status st = file_open(path, O_RDONLY, 0, &fd, NULL, err);
+
+    if (st == STATUS_OK)
+        close(fd);
+    if (st == STATUS_INVALID)
+        return st;
     if (begins_with(path, MAGIC, sizeof(MAGIC)) != 0)
         return STATUS_OK;
     (void)error_set(err, STATUS_CONFIG, "%s is not a database, so it cannot be a store", path);
@@ -93,13 +97,15 @@ static enum status refuse_other_files(const char *path, struct error *err)
     return STATUS_CONFIG;
 }
 
-static enum status open_lock(struct store *s, struct error *err)
+static enum status open_lock(struct store *s, int64_t wait_ms, struct error *err)
 {
-    if (s->lock_fd < 0)
-        s->lock_fd = open(s->lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (s->lock_fd < 0)
-        return error_errno(err, errno, "%s", s->lock_path);
-    return file_lock_take(s->lock_fd, err);
+    if (s->lock_fd < 0) {
+        enum status st = file_open(s->lock_path, O_RDWR | O_CREAT, 0600, &s->lock_fd, NULL, err);
+
+        if (st)
+            return st;
+    }
+    return file_lock_take(s->lock_fd, store_now_ms(s), wait_ms, err);
 }
 
 /* A store gets its first page, and the mark that says WAL, under a rollback journal. Whoever died
@@ -118,13 +124,36 @@ static void undo_half_made(struct store *s)
     free(name);
     if (is_journal < 0 || (!is_journal && begins_with(s->path, MAGIC, sizeof(MAGIC)) != 1))
         return;
-    if (open_lock(s, &ignored))
+    if (open_lock(s, 0, &ignored))
         return;
     if (db_open(&db, s->path, store_vfs_name(s->vfs), DB_WRITE, &ignored) == STATUS_OK) {
         (void)!db_query_int(&db, "SELECT count(*) FROM sqlite_schema", &tables, &ignored);
         db_close(&db);
     }
     file_lock_release(s->lock_fd);
+}
+
+/* Reading a store with a log takes an index beside it, which SQLite makes. Where nothing can be
+ * made it is read without one, if the log is empty. */
+static enum status choose_look(struct store *s, struct error *err)
+{
+    char *folder = folder_of(s->path), *index = path_with(s->path, "-shm");
+    bool can_write = access(folder, W_OK) == 0, has_index = access(index, R_OK) == 0;
+    struct stat log;
+    enum status st = STATUS_OK;
+
+    s->look_mode = DB_READ;
+    if (s->options.read_only && !can_write && (stat(s->wal_path, &log) || log.st_size == 0)) {
+        s->look_mode = DB_FROZEN;
+    } else if (s->options.read_only && !can_write && !has_index) {
+        (void)error_set(err, STATUS_IO, "%s holds what is not in %s yet, and %s cannot be written",
+                        s->wal_path, s->path, folder);
+        error_hint(err, "copy the two, with %s.owners where it is, to a folder that can", s->path);
+        st = STATUS_IO;
+    }
+    free(folder);
+    free(index);
+    return st;
 }
 
 /* A look that cannot change anything: a read-only connection never checkpoints, so a
@@ -137,11 +166,14 @@ static enum status look_first(struct store *s, bool *is_empty, struct error *err
     *is_empty = !file_exists(s->path);
     if (*is_empty)
         return STATUS_OK;
-    if (!s->options.read_only)
+    st = choose_look(s, err);
+    if (st)
+        return st;
+    if (s->look_mode != DB_FROZEN)
         undo_half_made(s);
     st = refuse_other_files(s->path, err);
     if (st == STATUS_OK)
-        st = db_open(&db, s->path, store_vfs_name(s->vfs), DB_READ, err);
+        st = db_open(&db, s->path, store_vfs_name(s->vfs), s->look_mode, err);
     if (st)
         return st;
     st = store_schema_check(&db, s->path, is_empty, err);
@@ -163,10 +195,23 @@ static enum status make_folders(const char *path, struct error *err)
     return st;
 }
 
+/* Prompts and results are the user's alone; what SQLite puts beside the file gets its mode. */
+static enum status make_private(const char *path, struct error *err)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+    if (fd < 0)
+        return error_errno(err, errno, "%s", path);
+    close(fd);
+    return STATUS_OK;
+}
+
 static enum status open_writer(struct store *s, bool is_empty, struct error *err)
 {
-    enum status st =
-        db_open(&s->db, s->path, store_vfs_name(s->vfs), is_empty ? DB_CREATE : DB_WRITE, err);
+    enum status st = is_empty ? make_private(s->path, err) : STATUS_OK;
+
+    if (st == STATUS_OK)
+        st = db_open(&s->db, s->path, store_vfs_name(s->vfs), is_empty ? DB_CREATE : DB_WRITE, err);
 
     if (st)
         return st;
@@ -196,10 +241,12 @@ static enum status open_for_writing(struct store *s, bool is_empty, struct error
         if (st)
             return st;
     }
-    st = open_lock(s, err);
+    st = open_lock(s, STORE_WAIT_MS, err);
     if (st)
         return st;
     st = open_writer(s, is_empty, err);
+    if (st == STATUS_OK)
+        st = store_files_note(s, err);
     file_lock_release(s->lock_fd);
     return st ? st : store_thread_start(s, err);
 }
@@ -243,11 +290,11 @@ void store_close(struct store *s)
     if (s->lock_fd >= 0)
         close(s->lock_fd);
     mailbox_free(s->box);
-    mailbox_free(s->reply);
-    pthread_mutex_destroy(&s->wake_lock);
+    mailbox_free(s->own_reply);
     free(s->path);
     free(s->lock_path);
     free(s->owners_path);
+    free(s->wal_path);
     free(s->migrated_from);
     free(s);
 }
@@ -267,26 +314,14 @@ int64_t store_now_ms(const struct store *s)
     return seams_wall_ms(s->seams);
 }
 
-void store_time_words(int64_t ms, char out[32])
-{
-    time_t s = (time_t)(ms / 1000);
-    struct tm tm;
-
-    if (!gmtime_r(&s, &tm) || strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
-        (void)snprintf(out, 32, "%lld ms", (long long)ms);
-}
-
 struct mailbox *store_reply_box(struct store *s)
 {
     return s->reply;
 }
 
-void store_set_wake(struct store *s, void (*wake)(void *ctx), void *ctx)
+void store_set_reply_box(struct store *s, struct mailbox *box)
 {
-    pthread_mutex_lock(&s->wake_lock);
-    s->wake = wake;
-    s->wake_ctx = ctx;
-    pthread_mutex_unlock(&s->wake_lock);
+    s->reply = box ? box : s->own_reply;
 }
 
 enum status store_reader_open(struct store *s, struct store_reader **out, struct error *err)
@@ -297,7 +332,7 @@ enum status store_reader_open(struct store *s, struct store_reader **out, struct
 
     r->store = s;
     str_init(&r->text, (size_t)1 << 30);
-    st = db_open(&r->db, s->path, store_vfs_name(s->vfs), DB_READ, err);
+    st = db_open(&r->db, s->path, store_vfs_name(s->vfs), s->look_mode, err);
     if (st == STATUS_OK)
         st = store_schema_check(&r->db, s->path, &is_empty, err);
     if (st) {

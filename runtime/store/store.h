@@ -71,6 +71,8 @@ void txn_post(struct txn *t, struct mailbox *reply, txn_done done, void *ctx);
 /* Posts and waits; for commands and tests, never on the loop thread during a run. */
 MUST_CHECK enum status txn_post_wait(struct txn *t, struct error *err);
 void store_drain_replies(struct mailbox *reply);
+struct mail;
+void store_take_replies(struct mail *all); /* what was taken from that mailbox */
 
 /* ---- reading: a connection of the calling thread's own */
 struct store_reader;

@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "runtime/base/memory.h"
@@ -76,6 +77,9 @@ static enum status find_open_wait(struct txn_context *c, const struct run_cells 
         status = wait_row_read(st, cell_cstr(run->uuid), &row, err);
         if (status == STATUS_OK)
             status = wait_check_open(&row, wait->answered, err);
+        if (status == STATUS_OK && strcmp(cell_cstr(row.kind), "timer") == 0)
+            status = error_set(err, STATUS_INVALID, "%s waits for a time, not for an answer",
+                               cell_cstr(wait->path));
     }
     sqlite3_reset(st);
     if (status == STATUS_OK && has_ended)

@@ -31,16 +31,6 @@ static enum status copy_pages(struct store_db *from, struct store_db *to, struct
     return rc == SQLITE_DONE ? STATUS_OK : db_error(to, rc, "copying pages", err);
 }
 
-/* The folder of a path, malloc'd. */
-static char *folder_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-
-    if (!slash)
-        return xstrdup(".");
-    return slash == path ? xstrdup("/") : xstrndup(path, (size_t)(slash - path));
-}
-
 static enum status sync_path(const struct seams *seams, const char *path, int flags,
                              struct error *err)
 {
@@ -70,7 +60,14 @@ static enum status copy_to(struct store *s, const char *tmp, struct error *err)
         st = db_query_int(&q->db, "SELECT count(*) FROM meta", &version, err);
     }
     if (st == STATUS_OK) {
-        st = db_open(&to, tmp, NULL, DB_CREATE, err);
+        int fd = open(tmp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600); /* the user's alone */
+
+        if (fd < 0)
+            st = error_errno(err, errno, "%s", tmp);
+        else
+            close(fd);
+        if (st == STATUS_OK)
+            st = db_open(&to, tmp, NULL, DB_CREATE, err);
         if (st == STATUS_OK) {
             st = db_exec(&to, "PRAGMA synchronous = OFF", err); /* synced as a whole below */
             if (st == STATUS_OK)

@@ -5,6 +5,7 @@
 #include "runtime/store/store_db.h"
 
 #include <string.h>
+#include <sys/resource.h>
 
 #include "runtime/store/store.h"
 #include "runtime/store/store_columns.h"
@@ -67,6 +68,19 @@ enum status db_status_of(int rc)
     }
 }
 
+/* A limit on the size of files looks like a full or broken disk to SQLite. */
+static void hint_at_limits(int rc, struct error *err)
+{
+    struct rlimit limit;
+
+    if ((rc & 0xff) != SQLITE_FULL && (rc & 0xff) != SQLITE_IOERR)
+        return;
+    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+        error_hint(err,
+                   "a file may have at most %llu bytes here: the file size limit (`ulimit -f`)",
+                   (unsigned long long)limit.rlim_cur);
+}
+
 enum status db_error(struct store_db *db, int rc, const char *what, struct error *err)
 {
     const char *path = db->handle ? sqlite3_db_filename(db->handle, "main") : NULL;
@@ -74,8 +88,10 @@ enum status db_error(struct store_db *db, int rc, const char *what, struct error
 
     if (db->handle && (sqlite3_extended_errcode(db->handle) & 0xff) == (rc & 0xff))
         words = sqlite3_errmsg(db->handle);
-    return error_set(err, db_status_of(rc), "store %s: %s: %s (%d)", path ? path : "", what, words,
-                     rc);
+    (void)error_set(err, db_status_of(rc), "store %s: %s: %s (%d)", path ? path : "", what, words,
+                    rc);
+    hint_at_limits(rc, err);
+    return db_status_of(rc);
 }
 
 static enum status set_pragmas(struct store_db *db, enum db_mode mode, struct error *err)
@@ -90,13 +106,25 @@ static enum status set_pragmas(struct store_db *db, enum db_mode mode, struct er
 
     if (st)
         return st;
-    if (mode == DB_READ)
+    if (mode <= DB_FROZEN)
         return db_exec(db, "PRAGMA cache_size = -8000;", err);
     /* One place decides when to checkpoint: store_thread.c. */
     return db_exec(db,
                    "PRAGMA cache_size = -32000; PRAGMA wal_autocheckpoint = 0;"
                    "PRAGMA journal_size_limit = 67108864;",
                    err);
+}
+
+static void frozen_uri(const char *path, struct str *out)
+{
+    str_puts(out, "file:");
+    for (const char *p = path; *p; p++) {
+        if (*p == '%' || *p == '?' || *p == '#')
+            str_printf(out, "%%%02X", (unsigned char)*p);
+        else
+            str_putc(out, *p);
+    }
+    str_puts(out, "?immutable=1");
 }
 
 enum status db_open(struct store_db *db, const char *path, const char *vfs, enum db_mode mode,
@@ -106,15 +134,25 @@ enum status db_open(struct store_db *db, const char *path, const char *vfs, enum
     int rc;
     enum status st;
 
+    struct str uri = STR_INIT;
+
     *db = (struct store_db){.zstd_above_bytes = 512, .version = STORE_SCHEMA_VERSION};
     str_init(&db->scratch, (size_t)1 << 30);
-    flags |= mode == DB_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
+    flags |= mode <= DB_FROZEN ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
     if (mode == DB_CREATE)
         flags |= SQLITE_OPEN_CREATE;
-    rc = sqlite3_open_v2(path, &db->handle, flags, vfs);
+    if (mode == DB_FROZEN) {
+        flags |= SQLITE_OPEN_URI;
+        frozen_uri(path, &uri);
+    }
+    rc = sqlite3_open_v2(mode == DB_FROZEN ? str_cstr(&uri) : path, &db->handle, flags, vfs);
+    str_deinit(&uri);
     if (rc != SQLITE_OK) {
-        st = error_set(err, db_status_of(rc), "store %s: cannot be opened: %s", path,
-                       db->handle ? sqlite3_errmsg(db->handle) : sqlite3_errstr(rc));
+        int e = db->handle ? sqlite3_system_errno(db->handle) : 0;
+
+        st = error_set(err, db_status_of(rc), "store %s: cannot be opened: %s%s%s", path,
+                       db->handle ? sqlite3_errmsg(db->handle) : sqlite3_errstr(rc), e ? ": " : "",
+                       e ? strerror(e) : "");
         db_close(db);
         return st;
     }

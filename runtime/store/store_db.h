@@ -43,7 +43,8 @@ struct store_db {
     int32_t zstd_above_bytes; /* -1: never */
 };
 
-enum db_mode { DB_READ, DB_WRITE, DB_CREATE };
+/* DB_FROZEN: nobody can write it, so that no lock and no index of a log is needed. */
+enum db_mode { DB_READ, DB_FROZEN, DB_WRITE, DB_CREATE };
 
 /* vfs NULL: SQLite's own. Sets what every connection has; the schema is not looked at. */
 MUST_CHECK enum status db_open(struct store_db *db, const char *path, const char *vfs,

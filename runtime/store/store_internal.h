@@ -7,29 +7,38 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/types.h>
 
 #include "runtime/store/store.h"
 #include "runtime/store/store_db.h"
 #include "runtime/store/store_vfs.h"
 #include "runtime/store/txn.h"
 
+/* So long a command waits for another process's writing before it says who that is, and ends. A
+ * run that is under way is more patient: a collection or a copy of a large store takes a while. */
+#define STORE_WAIT_MS     2000
+#define STORE_RUN_WAIT_MS 30000
+
+struct file_id {
+    dev_t dev;
+    ino_t ino;
+};
+
 struct store {
     /* set at open, read by any thread */
     char *path;
-    char *lock_path, *owners_path;
-    char *migrated_from; /* the copy from before; NULL: it was of this version */
+    char *lock_path, *owners_path, *wal_path;
+    struct file_id file, wal_file; /* what the paths named when it was opened for writing */
+    char *migrated_from;           /* the copy from before; NULL: it was of this version */
     struct store_options options;
+    enum db_mode look_mode; /* DB_READ; DB_FROZEN in a folder that cannot be written */
     const struct seams *seams;
     struct store_vfs *vfs;
-    int lock_fd;           /* STORE.lock; -1 when read only */
-    struct mailbox *box;   /* transactions for the store thread */
-    struct mailbox *reply; /* completions for the loop */
+    int lock_fd;                       /* STORE.lock; -1 when read only */
+    struct mailbox *box;               /* transactions for the store thread */
+    struct mailbox *reply, *own_reply; /* completions for the loop; the loop's thread */
     pthread_t thread;
     bool has_thread;
-
-    pthread_mutex_t wake_lock; /* guards the two below */
-    void (*wake)(void *ctx);
-    void *wake_ctx;
 
     /* the store thread's */
     struct store_db db;
@@ -45,8 +54,8 @@ struct store {
 
 /* Seconds are not enough for ids and times of steps: milliseconds since the epoch. */
 int64_t store_now_ms(const struct store *s);
-/* For messages: "2026-11-28T05:07:35Z". */
-void store_time_words(int64_t ms, char out[32]);
+
+char *folder_of(const char *path); /* malloc'd */
 
 /* store_thread.c */
 MUST_CHECK enum status store_thread_start(struct store *s, struct error *err);
@@ -60,6 +69,10 @@ struct store_reader {
     struct str text;      /* the last blob that was read */
     int64_t seen_version; /* query_has_changed; 0: never asked */
 };
+
+/* store_files.c: STATUS_IO once a path no longer names the file that is written. */
+MUST_CHECK enum status store_files_note(struct store *s, struct error *err);
+MUST_CHECK enum status store_files_check(struct store *s, struct error *err);
 
 /* migrate.c: s->db is of an older version, STORE.lock is held. */
 MUST_CHECK enum status store_migrate(struct store *s, struct error *err);

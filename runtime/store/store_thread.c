@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "runtime/base/memory.h"
+#include "runtime/base/thread.h"
 #include "runtime/store/run_lock.h"
 #include "runtime/store/run_row.h"
 #include "runtime/store/store_internal.h"
@@ -213,6 +214,8 @@ static enum status write_batch(struct store *s, struct batch *b, struct error *e
     if (st == STATUS_OK && n_kept > 0) {
         st = db_run_id(&s->db, STMT_COMMIT, err);
         if (st == STATUS_OK)
+            st = store_files_check(s, err); /* a deleted file takes commits, too */
+        if (st == STATUS_OK)
             atomic_fetch_add_explicit(&s->commits, 1, memory_order_relaxed);
     }
     roll_back(s);
@@ -267,13 +270,14 @@ static void run_batch(struct store *s)
     struct txn *t;
     enum status st;
 
-    st = file_lock_take(s->lock_fd, &err);
+    st = file_lock_take(s->lock_fd, store_now_ms(s),
+                        peek(s)->run ? STORE_RUN_WAIT_MS : STORE_WAIT_MS, &err);
     if (st == STATUS_OK) {
         st = write_batch(s, &b, &err);
         file_lock_release(s->lock_fd);
     }
-    if (b.n == 0) { /* not even begun: whoever is first must hear of it */
-        t = peek(s);
+    /* Not even begun: all that is queued hears of it, so that each does not wait as long again. */
+    while (st && (t = peek(s)) && t->kind == TXN_WRITE) {
         drop_head(s);
         batch_add(&b, t);
     }
@@ -293,7 +297,7 @@ static void run_alone(struct store *s, struct txn *t)
     if (st)
         err = s->stopped_by;
     else
-        st = file_lock_take(s->lock_fd, &err);
+        st = file_lock_take(s->lock_fd, store_now_ms(s), STORE_WAIT_MS, &err);
     if (st == STATUS_OK) {
         st = apply(s, t, &err);
         roll_back(s);
@@ -324,8 +328,13 @@ static void checkpoint(struct store *s, int mode)
     struct error err = ERROR_INIT;
     int in_log = 0, done = 0, rc;
 
-    if (s->stopped || file_lock_take(s->lock_fd, &err))
+    if (s->stopped)
         return;
+    if (file_lock_take(s->lock_fd, store_now_ms(s), 0, &err)) { /* there is no hurry */
+        s->checkpoint_at = s->wal_pages + CHECKPOINT_PAGES;
+        s->wal_dirty = false;
+        return;
+    }
     sqlite3_busy_timeout(s->db.handle, 0);
     rc = sqlite3_wal_checkpoint_v2(s->db.handle, NULL, mode, &in_log, &done);
     sqlite3_busy_timeout(s->db.handle, 10000);
@@ -388,7 +397,7 @@ enum status store_thread_start(struct store *s, struct error *err)
     s->checkpoint_at = CHECKPOINT_PAGES;
     s->wal_dirty = true; /* what another process may have left */
     sqlite3_wal_hook(s->db.handle, count_pages, s);
-    e = pthread_create(&s->thread, NULL, store_thread, s);
+    e = thread_start(&s->thread, store_thread, s);
     if (e)
         return error_errno(err, e, "starting the store thread");
     s->has_thread = true;

@@ -181,8 +181,11 @@ void txn_post(struct txn *t, struct mailbox *reply, txn_done done, void *ctx)
 
 void store_drain_replies(struct mailbox *reply)
 {
-    struct mail *m = mailbox_take(reply);
+    store_take_replies(mailbox_take(reply));
+}
 
+void store_take_replies(struct mail *m)
+{
     while (m) {
         struct txn *t = CONTAINER_OF(m, struct txn, mail);
 

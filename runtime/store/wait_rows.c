@@ -10,6 +10,7 @@
 
 #include "runtime/base/memory.h"
 #include "runtime/store/path.h"
+#include "runtime/store/run_lock.h"
 #include "runtime/store/run_row.h"
 #include "runtime/store/store_internal.h"
 

@@ -498,12 +498,13 @@ static void bench_full(struct bench *b)
     struct many *all = xcalloc(1, sizeof(*all));
     struct one_of_many one[N_RUNS];
     struct wake w = {.is_set = false};
+    struct mailbox *box = mailbox_new(wake_up, &w);
     double t0, cpu, wall = 0;
 
     pthread_mutex_init(&w.lock, NULL);
     pthread_cond_init(&w.there, NULL);
     open_store(b, STORE_FULL, slow_sync, NULL);
-    store_set_wake(b->store, wake_up, &w);
+    store_set_reply_box(b->store, box);
     for (int32_t i = 0; i < N_RUNS; i++)
         maker_init(&all->maker[i], b->store, EFFECT_IDEMPOTENT, SHORT_TOKENS);
     t0 = seconds(CLOCK_MONOTONIC);
@@ -529,8 +530,8 @@ static void bench_full(struct bench *b)
     figure(b, "full_cpu_us_step", cpu * 1e6 / (double)all->n_steps, "us", "  CPU a step there");
     for (int32_t i = 0; i < N_RUNS; i++)
         maker_deinit(&all->maker[i]);
-    store_set_wake(b->store, NULL, NULL);
     (void)close_store(b);
+    mailbox_free(box);
     free(all);
 }
 

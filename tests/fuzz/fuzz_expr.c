@@ -8,7 +8,7 @@
 
 #include "blueprints/expr.h"
 #include "blueprints/plan.h"
-#include "runtime/base/text.h"
+#include "runtime/base/utf8.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "runtime/base/json.h"
-#include "runtime/base/text.h"
+#include "runtime/base/utf8.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 

@@ -11,12 +11,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 
 static void use(struct tokenizer *t, const char *text, size_t n, bool special)
 {
+    struct tokenizer_scratch *scratch = tokenizer_scratch_new();
     struct token_ids ids;
     struct token_stream stream = TOKEN_STREAM_INIT;
     struct str out = STR_INIT;
 
     token_ids_init(&ids, 1 << 20);
-    if (tokenizer_encode(t, text, n, special, &ids, NULL) == STATUS_OK)
+    if (tokenizer_encode(t, scratch, text, n, special, &ids, NULL) == STATUS_OK)
         for (size_t i = 0; i < ids.n; i++) {
             if (ids.id[i] < 0 || ids.id[i] >= tokenizer_size(t))
                 __builtin_trap();
@@ -25,6 +26,7 @@ static void use(struct tokenizer *t, const char *text, size_t n, bool special)
     token_stream_finish(&stream, &out);
     tokenizer_decode(t, ids.id, ids.n, special, &out);
     token_ids_deinit(&ids);
+    tokenizer_scratch_free(scratch);
     str_deinit(&out);
 }
 

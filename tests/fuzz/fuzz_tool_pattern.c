@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "runtime/base/schema.h"
-#include "runtime/base/text.h"
+#include "runtime/base/utf8.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "blueprints/plan.h"
-#include "runtime/base/text.h"
+#include "runtime/base/utf8.h"
 #include "runtime/base/yaml.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);

@@ -30,8 +30,7 @@ MAY = {
     "models/engine": ["models/arch", "models/formats", "models/model.h", "kernels"],
     "models/remote": ["models/formats", "models/chat", "models/model.h", "runtime/http", "runtime/loop"],
     "models/script": ["models/model.h"],
-    "models/train": ["models/engine", "models/arch", "models/formats", "models/model.h", "kernels",
-                     "kernels/cpu/fma_peak.h"],
+    "models/train": ["models/engine", "models/arch", "models/formats", "models/model.h", "kernels"],
     "models/embedded": ["models/engine", "models/formats"],
     "tools": ["runtime/loop", "runtime/http"],
     "tools/environments": ["tools"],
@@ -59,6 +58,18 @@ BANNED = {
 }
 SEAMED = {"clock_gettime": "seams.h", "gettimeofday": "seams.h", "time": "seams.h", "getrandom": "seams.h",
           "getentropy": "seams.h"}
+# Files that others name are opened by runtime/base/file_open.h: regular files, without waiting. open() elsewhere:
+OPENS = {
+    "runtime/base/file_open.c": "the one place",
+    "runtime/base/seams_file.c": "a temporary file of ours, made with O_EXCL",
+    "runtime/store/store_backup.c": "syncs the copy that was just written",
+    "runtime/app/app_detach.c": "/dev/null",
+    "tools/beneath.c": "openat2 below a root, O_NONBLOCK; what it gives is checked",
+    "tools/part_file.c": "made with O_EXCL below the root; swept with O_NONBLOCK and checked",
+}
+# Files of one folder that all need each other in the link: so many at most. Larger ones are to shrink, not to grow.
+CIRCLE_FILES = 5
+LARGER_CIRCLES = {"agents": 9, "models/chat": 8}
 LONG_LINES, LONG_FUNCTION = 1200, 70
 
 
@@ -175,10 +186,28 @@ def lint_calls(root, _):
                 call = m.group(1)
                 if call in BANNED and not re.search(r"(MUST_CHECK|enum|void|int|static).*\b" + call + r"\s*\(", line):
                     yield f"{name}:{i}: {call}() is banned; use {BANNED[call]}"
+                if call == "pthread_create" and name != "runtime/base/thread.c":
+                    yield f"{name}:{i}: pthread_create() leaves signals to chance; use runtime/base/thread.h"
                 if call in SEAMED and not name.startswith("runtime/base/seams"):
                     yield f"{name}:{i}: {call}() only behind {SEAMED[call]}"
             if re.search(r"\b(TODO|FIXME|XXX)\b", line):
                 yield f"{name}:{i}: unfinished by its own words"
+
+
+def lint_opens(root, _):
+    """Nothing that a FIFO, a device or a folder in a file's place could hold up: see file_open.h."""
+    for name in tracked(root, ".c", ".h", ".cu", ".inc"):
+        if not name.startswith(FOLDERS) or name in OPENS:
+            continue
+        text = code_only(read(root, name))
+        for m in re.finditer(r"(?<![\w.>])(open|open64|openat|openat2|creat|fopen|fopen64|freopen|mkfifo)\s*\(([^;]*);",
+                             text):
+            if "O_DIRECTORY" not in m.group(2):
+                line = text.count("\n", 0, m.start()) + 1
+                yield f"{name}:{line}: {m.group(1)}() opens anything; use runtime/base/file_open.h"
+    for name in OPENS:
+        if not os.path.exists(os.path.join(root, name)):
+            yield f"tests/lint/lint.py:1: {name} is not there any more"
 
 
 def lint_globals(root, build):
@@ -203,6 +232,54 @@ def lint_globals(root, build):
                     if ".data.rel.ro" in row or ".tbss" in row or ".tdata" in row or ".rodata" in row:
                         continue
                     yield f"{os.path.join(rel, f)}: mutable file-scope variable {parts[2]}"
+    if not found:
+        yield f"{build}: no object files to read"
+
+
+def circles(needs):
+    """Strongly connected components of more than one node (Tarjan 1972)."""
+    order, low, stack, found = {}, {}, [], []
+
+    def visit(v):
+        order[v] = low[v] = len(order)
+        stack.append(v)
+        for w in needs[v]:
+            if w not in order:
+                visit(w)
+            if w in stack:
+                low[v] = min(low[v], low[w])
+        if low[v] == order[v]:
+            i = stack.index(v)
+            found.append(sorted(stack[i:]))
+            del stack[i:]
+    for v in sorted(needs):
+        if v not in order:
+            visit(v)
+    return [c for c in found if len(c) > 1]
+
+
+def lint_circles(_, build):
+    """A folder whose files all need each other cannot be read, or tested, in parts."""
+    found = False
+    for d, _, files in sorted(os.walk(build)):
+        rel = os.path.relpath(d, build)
+        objects = [f for f in sorted(files) if f.endswith(".c.o")]
+        if not rel.startswith(FOLDERS) or not objects:
+            continue
+        found = True
+        home, wants = {}, {f: set() for f in objects}
+        for row in subprocess.run(["nm", "-A"] + objects, cwd=d, capture_output=True, text=True).stdout.splitlines():
+            f, rest = row.split(":", 1)
+            kind, symbol = rest.split()[-2:]
+            if kind == "U":
+                wants[f].add(symbol)
+            elif kind in "TDRB":
+                home[symbol] = f
+        needs = {f: {home[s] for s in wants[f] if s in home} - {f} for f in objects}
+        folder = rel.split("/CMakeFiles")[0]
+        for circle in circles(needs):
+            if len(circle) > LARGER_CIRCLES.get(folder, CIRCLE_FILES):
+                yield f"{folder}: {len(circle)} files need each other: {', '.join(f[:-2] for f in circle)}"
     if not found:
         yield f"{build}: no object files to read"
 

@@ -28,6 +28,9 @@ QWEN = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L
         r"|\s*[\r\n]+|\s+(?!\S)|\s+")
 LLAMA = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
          r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")
+OMNI = (r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+        r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+        r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+")
 
 CORPUS = [
     "The quick brown fox jumps over the lazy dog. It's what they've always done, isn't it?",
@@ -99,6 +102,17 @@ def chat_tokens(tok):
                                                               "<think>", "</think>")])
 
 
+def leave_ids_out(tok):
+    """Special tokens whose ids do not follow on the others, as some families number them."""
+    doc = json.loads(tok.to_str())
+    n = len(doc["model"]["vocab"])
+    for text, id in (("<|im_start|>", n + 3), ("<|im_end|>", n + 40)):
+        doc["model"]["vocab"][text] = id
+        doc["added_tokens"].append({"id": id, "content": text, "single_word": False, "lstrip": False,
+                                    "rstrip": False, "normalized": False, "special": True})
+    return Tokenizer.from_str(json.dumps(doc))
+
+
 def make_tokenizers():
     qwen = train(split_then_bytes(QWEN), 460, normalizers.NFC())
     chat_tokens(qwen)
@@ -111,6 +125,9 @@ def make_tokenizers():
             text["model"]["vocab"][word] = len(text["model"]["vocab"])
     llama = Tokenizer.from_str(json.dumps(text))
     chat_tokens(llama)
+    omni = leave_ids_out(train(pre_tokenizers.Sequence([
+        pre_tokenizers.Split(Regex(OMNI), "removed", invert=True),
+        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]), 380))
     gpt2 = train(pre_tokenizers.ByteLevel(add_prefix_space=True), 400)
     chat_tokens(gpt2)
     gpt2.add_tokens([AddedToken("<mask>", lstrip=True, normalized=False),
@@ -120,7 +137,7 @@ def make_tokenizers():
         pre_tokenizers.Digits(individual_digits=True),
         pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)]), 300)
     chat_tokens(digits)
-    return {"qwen": qwen, "llama": llama, "gpt2": gpt2, "digits": digits}
+    return {"qwen": qwen, "llama": llama, "gpt2": gpt2, "digits": digits, "omni": omni}
 
 
 def old_style(text):

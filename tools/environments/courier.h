@@ -117,9 +117,10 @@ bool courier_at_wall(struct courier_cell cell, enum courier_dir dir);
 /* One of the two to four cells beside this one. */
 struct courier_cell courier_neighbour(struct courier_cell cell, uint32_t bits);
 /* Moves of at most four cells, east and west first, the longest first: how the scripts go, and the
- * fewest there are. courier_next_move wants two different cells. */
+ * fewest there are. courier_way, the first of them, wants two different cells; *n cells. */
 int32_t courier_distance(struct courier_cell from, struct courier_cell to);
-void courier_next_move(struct courier_cell from, struct courier_cell to, struct env_call *out);
+enum courier_dir courier_way(struct courier_cell from, struct courier_cell to, int32_t *n);
+char courier_dir_letter(enum courier_dir dir);
 struct courier_leg courier_leg_at(uint64_t task_seed, int32_t step);
 /* Moves of leg `step` when all goes well. */
 int32_t courier_leg_moves(uint64_t task_seed, int32_t step);
@@ -198,6 +199,8 @@ void courier_policy_call(const struct courier *c, const struct courier_policy *p
                          struct env_call *out);
 void courier_expert(const struct env *e, const char *how, struct env_call *out);
 void courier_make_call(enum courier_tool tool, struct env_call *out);
+/* The first move of courier_way as a call. */
+void courier_next_move(struct courier_cell from, struct courier_cell to, struct env_call *out);
 void courier_make_parcel_call(enum courier_tool tool, int32_t parcel, struct env_call *out);
 #define COURIER_N_EXPERTS 6
 extern const char *const courier_experts[COURIER_N_EXPERTS]; /* the first two without a cue */

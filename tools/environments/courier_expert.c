@@ -39,6 +39,17 @@ void courier_make_call(enum courier_tool tool, struct env_call *out)
     *out = (struct env_call){.tool = (int32_t)tool};
 }
 
+void courier_next_move(struct courier_cell from, struct courier_cell to, struct env_call *out)
+{
+    int32_t n;
+    enum courier_dir dir = courier_way(from, to, &n);
+
+    courier_make_call(COURIER_MOVE, out);
+    out->arg[0].is_text = true;
+    out->arg[0].text[0] = courier_dir_letter(dir);
+    out->arg[1].number = n;
+}
+
 void courier_make_parcel_call(enum courier_tool tool, int32_t parcel, struct env_call *out)
 {
     courier_make_call(tool, out);

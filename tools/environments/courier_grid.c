@@ -58,21 +58,21 @@ int32_t courier_distance(struct courier_cell from, struct courier_cell to)
     return strides(from.x, to.x) + strides(from.y, to.y);
 }
 
-void courier_next_move(struct courier_cell from, struct courier_cell to, struct env_call *out)
+enum courier_dir courier_way(struct courier_cell from, struct courier_cell to, int32_t *n)
 {
     int32_t dx = to.x - from.x, dy = to.y - from.y;
     int32_t d = dx != 0 ? dx : dy;
-    enum courier_dir dir;
 
-    if (dx != 0)
-        dir = dx > 0 ? COURIER_EAST : COURIER_WEST;
-    else
-        dir = dy > 0 ? COURIER_SOUTH : COURIER_NORTH;
     d = d < 0 ? -d : d;
-    courier_make_call(COURIER_MOVE, out);
-    out->arg[0].is_text = true;
-    out->arg[0].text[0] = dirs[dir].letter[0];
-    out->arg[1].number = d > COURIER_STRIDE ? COURIER_STRIDE : d;
+    *n = d > COURIER_STRIDE ? COURIER_STRIDE : d;
+    if (dx != 0)
+        return dx > 0 ? COURIER_EAST : COURIER_WEST;
+    return dy > 0 ? COURIER_SOUTH : COURIER_NORTH;
+}
+
+char courier_dir_letter(enum courier_dir dir)
+{
+    return dirs[dir].letter[0];
 }
 
 bool courier_read_dir(const struct env_value *v, enum courier_dir *out)

@@ -11,7 +11,7 @@ enum status courier_alloc(const struct courier_rules *rules, const struct env_pa
                           struct courier **out, struct error *err)
 {
     struct courier *c = xcalloc(1, sizeof(*c));
-    enum status st = env_init(&c->base, rules->name, p, rules->noise, err);
+    enum status st = env_init(&c->base, rules->name, COURIER_N_FAULTS, p, rules->noise, err);
     int64_t reference = 0;
 
     if (st)

@@ -8,10 +8,9 @@
 
 #include "runtime/base/memory.h"
 
-enum status env_check_params(const char *name, const struct env_params *p, struct error *err)
+static enum status check_params(const char *name, int32_t n_faults, const struct env_params *p,
+                                struct error *err)
 {
-    const struct env_ops *ops = p->faults ? env_find(name) : NULL;
-
     if (p->horizon < 1 || p->horizon > ENV_MAX_HORIZON)
         return error_set(err, STATUS_INVALID, "%s: horizon %d is not in 1..%d", name, p->horizon,
                          ENV_MAX_HORIZON);
@@ -23,15 +22,15 @@ enum status env_check_params(const char *name, const struct env_params *p, struc
         return error_set(err, STATUS_INVALID, "%s: no profile %d", name, (int)p->profile);
     if ((int)p->ablation < ENV_ABLATE_NONE || p->ablation >= ENV_ABLATIONS)
         return error_set(err, STATUS_INVALID, "%s: no ablation %d", name, (int)p->ablation);
-    if (p->faults & ~env_all_faults(ops ? ops->n_faults : 0))
+    if (p->faults & ~env_all_faults(n_faults))
         return error_set(err, STATUS_INVALID, "%s: no kinds of faults 0x%x", name, p->faults);
     return STATUS_OK;
 }
 
-enum status env_init(struct env *e, const char *name, const struct env_params *p,
+enum status env_init(struct env *e, const char *name, int32_t n_faults, const struct env_params *p,
                      double default_noise, struct error *err)
 {
-    enum status st = env_check_params(name, p, err);
+    enum status st = check_params(name, n_faults, p, err);
 
     if (st)
         return st;

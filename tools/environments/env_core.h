@@ -37,12 +37,11 @@ struct env {
     uint8_t *flags;           /* (horizon) of ended steps */
 };
 
-/* Also what an instance cannot have: asked before anything is allocated. */
-MUST_CHECK enum status env_check_params(const char *name, const struct env_params *p,
-                                        struct error *err);
-/* Checks, fills in the noise where it is below 0, and gets the flags. */
-MUST_CHECK enum status env_init(struct env *e, const char *name, const struct env_params *p,
-                                double default_noise, struct error *err);
+/* Checks the parameters (n_faults: how many kinds this environment has), fills in the noise where
+ * it is below 0, and gets the flags. */
+MUST_CHECK enum status env_init(struct env *e, const char *name, int32_t n_faults,
+                                const struct env_params *p, double default_noise,
+                                struct error *err);
 void env_deinit(struct env *e);
 
 void env_begin_step(struct env *e, bool carried);

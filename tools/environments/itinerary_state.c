@@ -11,7 +11,7 @@
 enum status itinerary_alloc(const struct env_params *p, struct itinerary **out, struct error *err)
 {
     struct itinerary *t = xcalloc(1, sizeof(*t));
-    enum status st = env_init(&t->base, "itinerary", p, ITINERARY_NOISE, err);
+    enum status st = env_init(&t->base, "itinerary", ITINERARY_N_FAULTS, p, ITINERARY_NOISE, err);
 
     if (st) {
         free(t);

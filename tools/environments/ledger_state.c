@@ -35,7 +35,7 @@ enum status ledger_alloc(const struct ledger_rules *rules, const struct env_para
                          struct ledger **out, struct error *err)
 {
     struct ledger *l = xcalloc(1, sizeof(*l));
-    enum status st = env_init(&l->base, rules->name, p, rules->noise, err);
+    enum status st = env_init(&l->base, rules->name, LEDGER_N_FAULTS, p, rules->noise, err);
 
     if (st) {
         free(l);

@@ -44,6 +44,7 @@ class Basics(CliCase):
         self.write("troupe.yaml", "threads: 4\n")
         self.assertEqual(self.ok("config", "get", "threads", TROUPE_THREADS="").out, "4\n")
         self.fails(2, "there is no setting", "config", "set", "thread", "3")
+        self.fails(2, ["there is no setting", "did you mean threads?"], "config", "get", "threats")
         self.fails(2, "not a whole number", "config", "set", "threads", "many")
         self.write("troupe.yaml", "thread: 4\n")
         self.fails(78, ["troupe.yaml:1:1", "threads"], "config")

@@ -47,8 +47,10 @@ class Contract(CliCase):
         run = self.ok("run", LEDGER, "--var", "horizon=2", "--json").json()["run"]
         self.assertEqual(self.ok("store", "backup", "b.db", "--json").json()["schema"], "troupe.store_backup/1")
         self.assertEqual(self.ok("init", "i", "--json").json()["schema"], "troupe.init/1")
-        self.assertEqual(self.ok("config", "set", "context", "64", "--json").json()["context"], "64")
-        self.assertEqual(self.ok("config", "get", "context", "--json").json()["context"], "64")
+        self.assertEqual(self.ok("config", "set", "context", "64", "--json").json()["context"], 64)
+        self.assertEqual(self.ok("config", "get", "context", "--json").json()["context"], 64)
+        values = self.ok("config", "--json", TROUPE_THREADS="3").json()["values"]
+        self.assertEqual((values["threads"], values["context"], values["top-p"], values["horizon"]), (3, 64, 1, "10,30,100"))
         self.assertEqual(self.ok("rm", run, "--json").json(), {"schema": "troupe.rm/1", "run": run})
         self.assertEqual(self.ok("resume", "--all", "--json").json(), {"schema": "troupe.resume/1", "runs": []})
         path = self.write("ask.yaml", ASK)

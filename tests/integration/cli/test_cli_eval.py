@@ -3,9 +3,12 @@
 SPDX-License-Identifier: Apache-2.0
 """
 import os
+import pty
+import re
 import signal
+import subprocess
 
-from cli_case import SOURCE, CliCase, main
+from cli_case import SOURCE, TROUPE, CliCase, main
 
 LEDGER = os.path.join(SOURCE, "blueprints/shipped/ledger.yaml")
 
@@ -41,6 +44,29 @@ class Eval(CliCase):
                         "--threads", threads, "--json").json()["rows"][0]
             rows.append({k: r[k] for k in ("success", "recovered", "false_alarm", "calls_per_step")})
         self.assertEqual(rows[0], rows[1])
+
+    def test_the_live_line_moves(self):
+        """Episodes run in step with each other and end together: their steps move the line."""
+        ours, theirs = pty.openpty()
+        child = subprocess.Popen([TROUPE, "eval", "ledger", "--model", "embedded", "--horizon", "100", "--episodes", "100"],
+                                 cwd=self.dir, env={**self.env, "TERM": "xterm"}, stdin=subprocess.DEVNULL,
+                                 stdout=subprocess.DEVNULL, stderr=theirs)
+        self.started.append(child)
+        os.close(theirs)
+        seen = b""
+        while True:
+            try:
+                part = os.read(ours, 4096)
+            except OSError:  # the other end is closed
+                break
+            if not part:
+                break
+            seen += part
+        os.close(ours)
+        self.assertEqual(child.wait(timeout=60), 0)
+        shares = [int(n) for n in re.findall(r"H=100: (\d+) % of 100 episodes", seen.decode())]
+        self.assertEqual(shares, sorted(shares))
+        self.assertTrue([s for s in shares if 0 < s < 100], seen.decode())
 
     def test_scripts_are_controls(self):
         plain = self.ok("eval", "ledger", "--expert", "plain", "--horizon", "100", "--episodes", "2000", "--json").json()["rows"][0]

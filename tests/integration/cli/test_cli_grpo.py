@@ -89,17 +89,87 @@ class Grpo(CliCase):
         with open(path, encoding="utf-8") as f:
             text = f.read()
         self.write("r/train.json", text.replace("--seed=4", "--seed=5"))
-        self.fails(2, "seed 4, which is now 5", "train", "replay", "r", "5")
+        self.fails(2, "seed (--seed) was 4 and is now 5", "train", "replay", "r", "5")
 
     def test_a_run_that_was_begun_goes_on_only_as_it_was(self):
         self.ok("train", "grpo", *SMALL, "--updates", "2", "--out", "x")
         self.fails(2, "--resume", "train", "grpo", *SMALL, "--updates", "2", "--out", "x")
-        self.fails(2, "call_cost 0.003, which is now 0.1", "train", "grpo", *SMALL, "--updates", "2", "--out", "x",
-                   "--resume", "--call-cost", "0.1")
+        self.fails(2, "cost of a call (--call-cost) was 0.003 and is now 0.1", "train", "grpo", *SMALL, "--updates", "2",
+                   "--out", "x", "--resume", "--call-cost", "0.1")
+        # A refused one changes nothing of what the folder says.
+        self.ok("train", "grpo", "--out", "x", "--resume")
+
+    def test_the_folder_knows_its_options(self):
+        args = ("train", "grpo", *SMALL, "--updates", "9")
+        self.ok(*args, "--out", "one")
+        child = self.start(*args, "--out", "two")
+        until = time.time() + 60
+        while time.time() < until and child.poll() is None:
+            try:
+                if sum("weights" in m for m in self.metrics("two")) >= 3:
+                    break
+            except (OSError, ValueError):
+                pass
+        child.kill()
+        child.communicate(timeout=60)
+        self.ok("train", "grpo", "--out", "two", "--resume", "--keep-last", "7", "--threads", "1")
+        self.assertEqual(self.weights("one"), self.weights("two"))
+        with open(os.path.join(self.dir, "two/train.json"), encoding="utf-8") as f:
+            args = json.load(f)["args"]
+        self.assertIn("--updates=9", args)
+        self.assertIn("--keep-last=7", args)
+        self.fails(2, "was not begun by `troupe train sft`", "train", "sft", "--out", "two", "--resume")
+
+    def test_a_finished_run_goes_on_at_the_last_rate(self):
+        self.ok("train", "grpo", *SMALL, "--updates", "4", "--warmup", "1", "--lr", "2e-4", "--lr-min", "3e-5", "--out", "a")
+        begun = [m["weights"] for m in self.metrics("a") if "weights" in m]
+        r = self.fails(2, "number of updates (--updates) was 4 and is now 7", "train", "grpo", "--out", "a", "--resume",
+                       "--updates", "7")
+        self.assertIn("--lr-schedule continue", r.err)
+        self.fails(2, "--resume", "train", "grpo", *SMALL, "--lr-schedule", "continue", "--out", "b")
+        self.fails(2, "would end inside it", "train", "grpo", "--out", "a", "--resume", "--updates", "3", "--lr-schedule",
+                   "continue")
+        self.ok("train", "grpo", "--out", "a", "--resume", "--updates", "7", "--lr-schedule", "continue")
+        updates = [m for m in self.metrics("a") if "weights" in m]
+        self.assertEqual([m["update"] for m in updates], list(range(1, 8)))
+        self.assertEqual([m["weights"] for m in updates][:4], begun)
+        self.assertEqual([m["lr"] for m in updates if "lr" in m][3:], [3e-5] * 4)
+        # Both numbers are there, and the longer run goes on by itself.
+        with open(os.path.join(self.dir, "a/checkpoints/step-0000000007/state.json"), encoding="utf-8") as f:
+            state = json.load(f)
+        self.assertEqual((state["options"]["updates"], state["extra"]["updates"]), (4, 7))
+        for u in (3, 7):
+            self.assertTrue(self.ok("train", "replay", "a", u, "--json").json()["equal"])
+        self.ok("train", "grpo", "--out", "a", "--resume", "--updates", "9")
+        self.assertEqual([m["update"] for m in self.metrics("a") if "weights" in m], list(range(1, 10)))
+
+    def test_metrics_that_another_program_cut_are_refused_by_name(self):
+        self.ok("train", "grpo", *SMALL, "--updates", "2", "--out", "x")
+        path = os.path.join(self.dir, "x/metrics.jsonl")
+        with open(path, "rb") as f:
+            whole = f.read()
+        for bad in (whole[:len(whole) // 2], whole[:-1] + b" "):
+            with open(path, "wb") as f:
+                f.write(bad)
+            self.fails(78, "metrics.jsonl was changed by another program", "train", "grpo", "--out", "x", "--resume", "--updates",
+                       "4", "--lr-schedule", "continue")
+            with open(path, "rb") as f:
+                self.assertEqual(f.read(), bad)
+        with open(path, "wb") as f:
+            f.write(whole + b'{"update":3,"rew')
+        self.ok("train", "grpo", "--out", "x", "--resume", "--updates", "4", "--lr-schedule", "continue")
+        self.assertEqual([m["update"] for m in self.metrics("x") if "weights" in m], [1, 2, 3, 4])
+        with open(path, "rb") as f:
+            self.assertTrue(f.read().startswith(whole))
+
+    def test_a_model_to_start_from_is_required(self):
+        for command in (("train", "grpo"), ("train", "sft")):
+            self.fails(2, "--model is required", *command, "--env", "ledger", "--out", "n", "--updates", "1")
+            self.assertFalse(os.path.exists(os.path.join(self.dir, "n")))
 
     def test_faults_are_held_out_and_fixed(self):
         self.ok("train", "grpo", *SMALL, "--updates", "2", "--out", "f", "--faults", "lost,value")
-        self.fails(2, "task", "train", "grpo", *SMALL, "--updates", "2", "--out", "f", "--resume")
+        self.fails(2, "task", "train", "grpo", *SMALL, "--updates", "2", "--out", "f", "--resume", "--faults", "all")
         self.assertTrue(self.ok("train", "replay", "f", "2", "--json").json()["equal"])
         self.fails(2, "its kinds are", "train", "grpo", *SMALL, "--out", "m", "--faults", "all,lost")
 
@@ -140,10 +210,11 @@ class Grpo(CliCase):
         # Another mixture is another run.
         other = tuple("courier,ledger" if a == "ledger,courier" else a for a in mixed)
         self.fails(2, "task", *other, "--out", "a", "--resume")
-        self.fails(2, "twice", "train", "grpo", "--env", "ledger,ledger", "--out", "m")
-        self.fails(2, "says nothing of courier", "train", "grpo", "--env", "ledger,courier", "--out", "m", "--noise-schedule",
+        base = ("--model", "mixed/model")
+        self.fails(2, "twice", "train", "grpo", *base, "--env", "ledger,ledger", "--out", "m")
+        self.fails(2, "no part for courier", "train", "grpo", *base, "--env", "ledger,courier", "--out", "m", "--noise-schedule",
                    "ledger=0:0.1")
-        self.fails(2, "not an environment of --env", "train", "grpo", "--env", "ledger", "--out", "m", "--noise-schedule",
+        self.fails(2, "not an environment of --env", "train", "grpo", *base, "--env", "ledger", "--out", "m", "--noise-schedule",
                    "courier=0:0.1")
         self.fails(2, "2 groups an update", "train", "grpo", "--model", "mixed/model", "--env", "ledger,courier,itinerary", "--groups",
                    "2", "--out", "m")
@@ -188,7 +259,7 @@ class Grpo(CliCase):
         self.fails(2, "out of range", "train", "grpo", "--env", "ledger", "--out", "m", "--group-size", "1")
         self.fails(2, "--noise-schedule", "train", "grpo", *SMALL, "--out", "m", "--noise-schedule", "5:0.1")
         self.fails(2, "--horizon-schedule", "train", "grpo", "--env", "ledger", "--out", "m",
-                   "--horizon-schedule", "0:5,zwei")
+                   "--model", "base/model", "--horizon-schedule", "0:5,zwei")
         self.fails(2, "train sft", "train", "grpo", *NEW[:2], "--env", "ledger", "--out", "m")
         self.fails(2, "temperature", "train", "grpo", *SMALL, "--out", "m", "--temperature", "0")
         self.fails(1, "train.json", "train", "replay", "nowhere", "1")

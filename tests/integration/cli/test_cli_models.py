@@ -3,8 +3,10 @@
 SPDX-License-Identifier: Apache-2.0
 """
 import os
+import resource
+import subprocess
 
-from cli_case import SOURCE, CliCase, main
+from cli_case import SOURCE, TROUPE, CliCase, main
 
 PROMPT = "ORDd+7|GETd;>59|"
 
@@ -52,6 +54,25 @@ class Models(CliCase):
                 got = (r.json()["ids"], r.json()["logp"])
                 base = base or got
                 self.assertEqual(got, base, f"{isa} on {threads} threads")
+
+    def test_it_takes_what_memory_there_is(self):
+        """Pages for all sessions would be 2 GiB; the process may have less."""
+        def few(mib):
+            return lambda: resource.setrlimit(resource.RLIMIT_AS, (mib << 20, mib << 20))
+
+        def run(mib, *args):
+            done = subprocess.run([TROUPE, *args], cwd=self.dir, env={**self.env, "MALLOC_ARENA_MAX": "2"}, text=True,
+                                  capture_output=True, timeout=120, preexec_fn=few(mib))
+            return done.returncode, done.stdout, done.stderr
+
+        if run(700, "version")[0] != 0:
+            self.skipTest("sanitizers reserve more addresses than that")
+        args = ("generate", "--model", "embedded", "--prompt", PROMPT, "--max-tokens", "8", "--stop", ";")
+        for mib in (1500, 700):
+            self.assertEqual(run(mib, *args)[:2], (0, "SETd66;\n"))
+        code, _, err = run(700, *args, "--kv-memory", "2g")  # what is asked for is had, or an error
+        self.assertEqual(code, 1)
+        self.assertIn("MiB are available", err)
 
     def test_mistakes(self):
         self.fails(2, "either --prompt", "generate")

@@ -104,6 +104,7 @@ class Plot(CliCase):
         lines = [{"update": u, "groups": 3, "reward": u / 10, "calls_per_step": 3 + u / 10} for u in range(1, 6)]
         lines += [{"update": u, "success": .5, "success_low": .4, "success_high": .6, "ceiling": .366} for u in (0, 5)]
         text = "".join(json.dumps(line) + "\n" for line in lines)
+        lines_text = text
         self.write("t/metrics.jsonl", text + '{"update": 6, "rew')  # the last is being written
         self.assertIn("update 5", self.ok("plot", "t").out)
         self.ok("plot", "t", "--out", "t.svg")
@@ -119,6 +120,12 @@ class Plot(CliCase):
             self.assertIn(word, text)
         self.write("t/metrics.jsonl", "no JSON\n" + text)
         self.fails(1, "metrics.jsonl:1", "plot", "t")
+        # A line that was cut does not take the others with it.
+        self.write("t/metrics.jsonl", lines_text[:-20] + lines_text)
+        r = self.ok("plot", "t")
+        self.assertIn("metrics.jsonl:7", r.err)
+        self.assertIn("1 of 13 lines", r.err)
+        self.assertIn("update 5", r.out)
 
     def test_mistakes(self):
         run = self.evaluate("plain", "3")

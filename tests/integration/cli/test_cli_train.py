@@ -43,6 +43,20 @@ class Train(CliCase):
         self.assertGreater(r["trained_tokens"], 0)
         self.assertLess(r["trained_tokens"], r["tokens"])
 
+    def test_the_folder_knows_its_options(self):
+        self.ok("train", "sft", *SMALL, "--updates", "6", "--out", "a", "--lr-min", "1e-4")
+        self.fails(2, "begun", "train", "sft", *SMALL, "--updates", "6", "--out", "a", "--lr-min", "1e-4")
+        self.fails(2, "seed (--seed) was 4 and is now 5", "train", "sft", "--out", "a", "--resume", "--seed", "5")
+        before = self.weights("a")
+        self.ok("train", "sft", "--out", "a", "--resume")
+        self.assertEqual(self.weights("a"), before)
+        self.fails(2, ["number of updates (--updates) was 6 and is now 8", "--lr-schedule continue"], "train", "sft", "--out", "a",
+                   "--resume", "--updates", "8")
+        self.ok("train", "sft", "--out", "a", "--resume", "--updates", "8", "--lr-schedule", "continue")
+        with open(os.path.join(self.dir, "a/metrics.jsonl"), encoding="utf-8") as f:
+            lines = [json.loads(line) for line in f]
+        self.assertEqual([m["lr"] for m in lines if m.get("lr") and m["update"] > 6], [1e-4, 1e-4])
+
     def test_mistakes(self):
         self.fails(2, "--out", "train", "sft", "--env", "ledger")
         self.fails(2, "--data", "train", "sft", "--out", "x")

@@ -25,6 +25,7 @@ struct power_vfs {
     size_t tail_at;    /* where struct tail stands in a file */
     pthread_mutex_t lock;
     struct power_draw draw;
+    bool has_database; /* its creation is in the log */
     struct power_event *event;
     size_t n, cap;
     unsigned char *bytes;
@@ -130,6 +131,10 @@ static int power_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int f
         return v->real->xOpen(v->real, name, f, flags, out_flags); /* temporary */
     pthread_mutex_lock(&v->lock);
     is_there = file_exists(name); /* to xAccess an empty file is none */
+    if (file == POWER_DATABASE) { /* the store makes it, before it is opened */
+        is_there = v->has_database;
+        v->has_database = true;
+    }
     rc = v->real->xOpen(v->real, name, f, flags, out_flags);
     if (rc == SQLITE_OK) {
         *t = (struct tail){.vfs = v, .real = f->pMethods, .methods = *f->pMethods, .file = file};
@@ -207,7 +212,8 @@ size_t power_vfs_start(struct power_vfs *v, const char *path)
     char *bytes = NULL;
     size_t n = 0;
 
-    if (file_exists(path) && file_read(path, (size_t)1 << 30, &bytes, &n, &err) == STATUS_OK) {
+    v->has_database = file_exists(path);
+    if (v->has_database && file_read(path, (size_t)1 << 30, &bytes, &n, &err) == STATUS_OK) {
         note(v, (struct power_event){.kind = POWER_CREATE, .file = POWER_DATABASE}, NULL);
         note(v, (struct power_event){.kind = POWER_WRITE, .file = POWER_DATABASE, .n = n}, bytes);
         note(v, (struct power_event){.kind = POWER_SYNC, .file = POWER_DATABASE}, NULL);

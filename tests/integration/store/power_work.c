@@ -204,7 +204,7 @@ static void act_together(struct doing *d)
     str_printf(&name, "%s.lock", d->options.path);
     fd = open(str_cstr(&name), O_RDWR | O_CLOEXEC);
     assert_true(fd >= 0);
-    assert_ok(file_lock_take(fd, why));
+    assert_ok(file_lock_take(fd, 0, 1000, why));
     while (n-- > 0 && (r = draw_run(d)) != NULL)
         act(d, r);
     file_lock_release(fd);

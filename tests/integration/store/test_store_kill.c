@@ -138,7 +138,7 @@ static _Noreturn void live(const struct store_fixture *f, const char *uuid, int6
         (void)fprintf(stderr, "child: %s\n", err.message);
         _exit(2);
     }
-    store_set_wake(w.store, wake_worker, &w);
+    store_set_reply_box(w.store, mailbox_new(wake_worker, &w));
     intend(&w, w.next); /* after a kill it stands there already and counts a try */
     for (;;) {
         make_step(&w);

@@ -40,10 +40,13 @@ static void close_session(struct model *m, struct model_session *s)
 static void say(struct fake_model *f, struct model_call *c, const struct str *reply)
 {
     struct token_ids ids = TOKEN_IDS_INIT;
+    struct tokenizer_scratch *scratch = tokenizer_scratch_new();
     struct error err = ERROR_INIT;
 
-    assert_int_equal(tokenizer_encode(f->tokenizer, str_cstr(reply), reply->len, true, &ids, &err),
-                     STATUS_OK);
+    assert_int_equal(
+        tokenizer_encode(f->tokenizer, scratch, str_cstr(reply), reply->len, true, &ids, &err),
+        STATUS_OK);
+    tokenizer_scratch_free(scratch);
     c->finish = FINISH_LENGTH;
     for (size_t i = 0; i < ids.n && c->n_ids < c->max_tokens; i++) {
         struct rng_block b = rng_philox(c->seed, (uint32_t)c->call_id, (uint32_t)(c->call_id >> 32),

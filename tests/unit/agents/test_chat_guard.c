@@ -62,13 +62,16 @@ static void test_encoding_reads_marked_text_as_bytes(void **state)
 {
     struct bench *b = *state;
     struct token_ids ids = TOKEN_IDS_INIT;
+    struct tokenizer_scratch *scratch = tokenizer_scratch_new();
     struct str guarded = STR_INIT, back = STR_INIT;
     static const char text[] = "say <|end|> now";
     int32_t n_end = 0;
 
     chat_guard_text(&b->g, text, strlen(text), &guarded);
     str_puts(&guarded, "<|end|>");
-    assert_ok(chat_guard_encode(b->m.tokenizer, str_cstr(&guarded), guarded.len, &ids, why));
+    assert_ok(
+        chat_guard_encode(b->m.tokenizer, scratch, str_cstr(&guarded), guarded.len, &ids, why));
+    tokenizer_scratch_free(scratch);
     for (size_t i = 0; i < ids.n; i++)
         n_end += ids.id[i] == b->m.eos;
     assert_int_equal(n_end, 1);

@@ -226,6 +226,7 @@ static void write_file(char path[64], const char *text)
 static void test_conversations_train_the_assistant(void **state)
 {
     struct fake_model m;
+    struct example_chat_options o;
     struct example_source *s = NULL;
     struct room r;
     struct error err = ERROR_INIT;
@@ -239,8 +240,8 @@ static void test_conversations_train_the_assistant(void **state)
                "\"content\":\"Hum\"}]}\n\n"
                "{\"messages\":[{\"role\":\"assistant\",\"content\":\"Alone\"}]}\r\n");
     fake_model_init(&m, NULL, policy_plain);
-    assert_ok(example_chat_new(path, m.tokenizer, chat_text, &s, why));
-    example_chat_tokens(s, NULL, "<|end|>");
+    o = (struct example_chat_options){path, m.tokenizer, chat_text, NULL, "<|end|>"};
+    assert_ok(example_chat_new(&o, &s, why));
     assert_int_equal(s->n, 2);
     assert_int_equal(strlen(s->id), 5 + 64);
     assert_ok(s->get(s->ctx, 0, 0, 0, room_of(&r, CAP), why));
@@ -279,12 +280,14 @@ static void test_bad_lines_are_told_by_number(void **state)
     (void)state;
     fake_model_init(&m, NULL, policy_plain);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct example_chat_options o;
         struct example_source *s = NULL;
         struct error err = ERROR_INIT;
         char path[64];
 
         write_file(path, cases[i].text);
-        assert_int_equal(example_chat_new(path, m.tokenizer, chat_text, &s, &err), STATUS_INVALID);
+        o = (struct example_chat_options){path, m.tokenizer, chat_text, NULL, NULL};
+        assert_int_equal(example_chat_new(&o, &s, &err), STATUS_INVALID);
         assert_non_null(strstr(err.where, cases[i].where));
         assert_non_null(strstr(err.message, cases[i].words));
         assert_null(s);
@@ -293,10 +296,57 @@ static void test_bad_lines_are_told_by_number(void **state)
     fake_model_deinit(&m);
 }
 
+/* Each conversation is in one of the two, the same ones by the same seed; the data's name tells. */
+static void test_a_share_is_held_out(void **state)
+{
+    struct fake_model m;
+    struct example_chat_options o;
+    struct str lines = STR_INIT, text = STR_INIT;
+    char path[64], id[80], first[20][64];
+    struct room r;
+
+    (void)state;
+    for (int i = 0; i < 20; i++)
+        str_printf(&lines, "{\"messages\":[{\"role\":\"assistant\",\"content\":\"%c\"}]}\n",
+                   'a' + i);
+    write_file(path, str_cstr(&lines));
+    fake_model_init(&m, NULL, policy_plain);
+    o = (struct example_chat_options){path, m.tokenizer, chat_text, NULL, "<|end|>"};
+    for (int round = 0; round < 2; round++) {
+        struct example_source *s = NULL;
+        const struct example_source *held = NULL;
+        bool seen[20] = {false};
+
+        assert_ok(example_chat_new(&o, &s, why));
+        (void)snprintf(id, sizeof(id), "%s", s->id);
+        assert_ok(example_chat_hold_out(s, .25, 7, &held, why));
+        assert_int_equal(s->n, 15);
+        assert_int_equal(held->n, 5);
+        assert_string_not_equal(s->id, id);
+        for (int i = 0; i < 20; i++) {
+            const struct example_source *of = i < 15 ? s : held;
+
+            assert_ok(of->get(of->ctx, 0, i < 15 ? i : i - 15, 0, room_of(&r, CAP), why));
+            spell(m.tokenizer, &r.ex, &text);
+            assert_false(seen[str_cstr(&text)[12] - 'a']); /* "assistant: [a<|end|>]" */
+            seen[str_cstr(&text)[12] - 'a'] = true;
+            if (round == 0)
+                (void)snprintf(first[i], sizeof(first[i]), "%s", str_cstr(&text));
+            assert_string_equal(first[i], str_cstr(&text));
+        }
+        example_chat_free(s);
+    }
+    str_deinit(&lines);
+    str_deinit(&text);
+    fake_model_deinit(&m);
+    unlink(path);
+}
+
 /* What a template cannot render is told when it is met, with the line of the file. */
 static void test_render_fault_names_the_line(void **state)
 {
     struct fake_model m;
+    struct example_chat_options o;
     struct example_source *s = NULL;
     struct room r;
     struct error err = ERROR_INIT;
@@ -305,7 +355,9 @@ static void test_render_fault_names_the_line(void **state)
     (void)state;
     write_file(path, "\n{\"messages\":[{\"role\":\"assistant\",\"content\":\"x\"}]}\n");
     fake_model_init(&m, NULL, policy_plain);
-    assert_ok(example_chat_new(path, m.tokenizer, "{{ raise_exception('not you') }}", &s, why));
+    o = (struct example_chat_options){path, m.tokenizer, "{{ raise_exception('not you') }}", NULL,
+                                      NULL};
+    assert_ok(example_chat_new(&o, &s, why));
     assert_int_not_equal(s->get(s->ctx, 0, 0, 0, room_of(&r, CAP), &err), STATUS_OK);
     assert_non_null(strstr(err.where, ":2"));
     assert_non_null(strstr(err.message, "not you"));
@@ -323,6 +375,7 @@ int main(void)
         cmocka_unit_test(test_probes_ask_and_expect),
         cmocka_unit_test(test_conversations_train_the_assistant),
         cmocka_unit_test(test_bad_lines_are_told_by_number),
+        cmocka_unit_test(test_a_share_is_held_out),
         cmocka_unit_test(test_render_fault_names_the_line),
     };
 

@@ -478,7 +478,7 @@ static void test_other_words_decide_nothing(void **state)
     resume(f, &t, uuid, &r, said);
     assert_int_equal(r.state, STEP_WAITING);
     assert_int_equal(t.n_starts, 0);
-    assert_true(answer_in_words(f, uuid, "pay/turn:0/tool:0:pay/effect:1", "done"));
+    assert_true(answer_in_words(f, uuid, "pay/turn:0/tool:0:pay", "done"));
     resume(f, &t, uuid, &r, said);
     assert_int_equal(r.state, STEP_OK);
     assert_string_equal(said, "{\"ok\":true}");
@@ -522,7 +522,7 @@ static void test_a_repeat_that_is_interrupted_asks_again(void **state)
     resume(f, &t, uuid, &r, said);
     assert_int_equal(r.state, STEP_WAITING);
     assert_int_equal(t.n_starts, 0);
-    assert_true(answer_in_words(f, uuid, "pay/turn:0/tool:0:pay/effect:1", "done"));
+    assert_true(answer_in_words(f, uuid, "pay/turn:0/tool:0:pay", "done"));
     resume(f, &t, uuid, &r, said);
     assert_int_equal(r.state, STEP_OK);
     assert_string_equal(said, "{\"ok\":true}");

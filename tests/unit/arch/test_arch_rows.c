@@ -69,7 +69,7 @@ static void hand_open(struct hand *h, enum cpu_isa isa, enum dtype dtype, uint64
         h->w = in_bf16(h->w, isa);
     n = (size_t)(N_SEQ * N_PAGES) * KV_PAGE_TOKENS * (size_t)(h->c.n_kv_heads * h->c.head_dim);
     for (int l = 0; l < 2; l++) {
-        h->kv[l].dtype = train_kv_dtype(h->w);
+        h->kv[l].dtype = weights_kv_dtype(h->w);
         h->kv[l].k = b->alloc(b->ctx, n * sizeof(float));
         h->kv[l].v = b->alloc(b->ctx, n * sizeof(float));
         memset(h->kv[l].k, 0xff, n * sizeof(float)); /* NaN: nothing may read what nobody wrote */

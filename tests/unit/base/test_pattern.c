@@ -65,8 +65,8 @@ static void matches_have_bounds_in_bytes(void **state)
         bool found = false;
         struct error err = ERROR_INIT;
 
-        if (pattern_find(p, cases[i].text, strlen(cases[i].text), cases[i].start, &found, &from,
-                         &to, &err))
+        if (pattern_find(p, NULL, cases[i].text, strlen(cases[i].text), cases[i].start, &found,
+                         &from, &to, &err))
             fail_msg("%s: %s", cases[i].regex, err.message);
         if (found != (cases[i].from >= 0))
             fail_msg("%s on %s: %d", cases[i].regex, cases[i].text, found);
@@ -126,7 +126,7 @@ static void hostile_patterns_end_at_a_limit(void **state)
         size_t from, to;
         bool found;
         struct error err = ERROR_INIT;
-        enum status st = pattern_find(p, text, n, 0, &found, &from, &to, &err);
+        enum status st = pattern_find(p, NULL, text, n, 0, &found, &from, &to, &err);
 
         if (st != STATUS_LIMIT)
             fail_msg("%s gave %s", regexes[i], status_name(st));
@@ -152,7 +152,7 @@ static void quadratic_searches_end_too(void **state)
     memset(text, 'a', n);
     text[n - 1] = 'c'; /* PCRE2 looks for the last letter first: it must be there */
     text[n - 2] = 'd'; /* out of reach for all but the last start */
-    assert_int_equal(pattern_find(p, text, n, 0, &found, &from, &to, &err), STATUS_LIMIT);
+    assert_int_equal(pattern_find(p, NULL, text, n, 0, &found, &from, &to, &err), STATUS_LIMIT);
     assert_non_null(strstr(err.message, "too long"));
     assert_true(seams_mono_us(seams_real()) - began < 30000000);
     pattern_free(p);
@@ -178,15 +178,18 @@ static void long_subjects_are_searched_whole(void **state)
         str_append(&t, s.data, at + 2);
         str_puts(&t, "needle");
         str_append(&t, s.data, 1000);
-        assert_int_equal(pattern_find(word, t.data, t.len, 0, &found, &from, &to, NULL), STATUS_OK);
+        assert_int_equal(pattern_find(word, NULL, t.data, t.len, 0, &found, &from, &to, NULL),
+                         STATUS_OK);
         assert_true(found);
         assert_int_equal(from, at + 2);
         assert_int_equal(to, at + 8);
         str_deinit(&t);
     }
-    assert_int_equal(pattern_find(word, s.data, s.len, 0, &found, &from, &to, NULL), STATUS_OK);
+    assert_int_equal(pattern_find(word, NULL, s.data, s.len, 0, &found, &from, &to, NULL),
+                     STATUS_OK);
     assert_false(found);
-    assert_int_equal(pattern_find(end, s.data, s.len, 0, &found, &from, &to, NULL), STATUS_OK);
+    assert_int_equal(pattern_find(end, NULL, s.data, s.len, 0, &found, &from, &to, NULL),
+                     STATUS_OK);
     assert_true(found);
     assert_int_equal(from, s.len);
     str_deinit(&s);
@@ -194,15 +197,38 @@ static void long_subjects_are_searched_whole(void **state)
     pattern_free(end);
 }
 
+#define QWEN_SPLIT                                                                                 \
+    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| "                          \
+    "?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+
+/* An alternative that reads the run and gives it up takes as many steps as the run is long. */
+static void a_run_of_blanks_has_no_limit(void **state)
+{
+    struct pattern *p = compiled(QWEN_SPLIT);
+    const size_t n = (size_t)8 << 20;
+    char *text = xmalloc(n);
+    size_t from, to;
+    bool found;
+    struct error err = ERROR_INIT;
+
+    (void)state;
+    memset(text, ' ', n);
+    assert_int_equal(pattern_find(p, NULL, text, n, 0, &found, &from, &to, &err), STATUS_OK);
+    assert_true(found);
+    assert_int_equal(to - from, n);
+    text[n - 1] = 'x'; /* the last blank belongs to the word */
+    assert_int_equal(pattern_find(p, NULL, text, n, 0, &found, &from, &to, &err), STATUS_OK);
+    assert_int_equal(to - from, n - 2);
+    pattern_free(p);
+    free(text);
+}
+
 /* The split of a Qwen tokenizer, walked over a text. */
 static void a_tokenizer_pattern_splits(void **state)
 {
-    static const char regex[] =
-        "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| "
-        "?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
     static const char *const pieces[] = {"I",  "'ll", " pay", " ", "4", "2", " \xe2\x82\xac!!\n",
                                          "  ", " ok"};
-    struct pattern *p = compiled(regex);
+    struct pattern *p = compiled(QWEN_SPLIT);
     struct str s = STR_INIT;
     size_t at = 0;
 
@@ -213,7 +239,8 @@ static void a_tokenizer_pattern_splits(void **state)
         size_t from, to;
         bool found;
 
-        assert_int_equal(pattern_find(p, s.data, s.len, at, &found, &from, &to, NULL), STATUS_OK);
+        assert_int_equal(pattern_find(p, NULL, s.data, s.len, at, &found, &from, &to, NULL),
+                         STATUS_OK);
         assert_true(found);
         assert_int_equal(from, at);
         if (to - from != strlen(pieces[i]))
@@ -233,6 +260,7 @@ int main(void)
         cmocka_unit_test(hostile_patterns_end_at_a_limit),
         cmocka_unit_test(quadratic_searches_end_too),
         cmocka_unit_test(long_subjects_are_searched_whole),
+        cmocka_unit_test(a_run_of_blanks_has_no_limit),
         cmocka_unit_test(a_tokenizer_pattern_splits),
     };
 

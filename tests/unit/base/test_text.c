@@ -1,4 +1,4 @@
-/* test_text.c - UTF-8 is judged by the standard, and numbers are taken whole or not at all.
+/* test_text.c - numbers are taken whole or not at all.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -9,129 +9,8 @@
 
 #include <cmocka.h>
 
-#include <string.h>
-
 #include "runtime/base/memory.h"
 #include "runtime/base/text.h"
-
-static void valid_prefixes(void **state)
-{
-    static const struct {
-        const char *bytes;
-        size_t valid; /* of the whole string */
-    } cases[] = {
-        {"", 0},
-        {"plain ascii, longer than eight bytes", 36},
-        {"\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80", 9},
-        {"\xf4\x8f\xbf\xbf", 4},
-        {"\xed\x9f\xbf\xee\x80\x80", 6},
-        {"a\x80", 1},
-        {"a\xc3", 1},
-        {"aaaaaaaa\xe2\x82", 8},
-        {"\xc0\x80", 0},
-        {"\xc1\xbf", 0},
-        {"\xe0\x9f\xbf", 0},
-        {"\xed\xa0\x80", 0},
-        {"\xf0\x8f\xbf\xbf", 0},
-        {"\xf4\x90\x80\x80", 0},
-        {"\xf5\x80\x80\x80", 0},
-        {"\xff", 0},
-        {"\xe2\x28\xa1", 0},
-        {"\xf0\x9f\x98 ", 0},
-    };
-
-    (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-        assert_int_equal(utf8_valid_prefix(cases[i].bytes, strlen(cases[i].bytes)), cases[i].valid);
-}
-
-static void invalid_bytes_are_replaced_one_by_one(void **state)
-{
-    static const struct {
-        const char *bytes;
-        const char *clean;
-    } cases[] = {{"", ""},
-                 {"ok \xc3\xa4", "ok \xc3\xa4"},
-                 {"\xff", "\xef\xbf\xbd"},
-                 {"a\xe2\x82z", "a\xef\xbf\xbd\xef\xbf\xbdz"},
-                 {"\xc3", "\xef\xbf\xbd"}};
-    struct str s = STR_INIT;
-
-    (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        str_clear(&s);
-        utf8_clean(cases[i].bytes, strlen(cases[i].bytes), &s);
-        assert_string_equal(str_cstr(&s), cases[i].clean);
-    }
-    str_deinit(&s);
-}
-
-static void every_code_point_comes_back(void **state)
-{
-    struct str s = STR_INIT;
-
-    (void)state;
-    for (uint32_t c = 0; c <= 0x10ffff; c += c < 0x3000 ? 1 : 61) {
-        size_t i = 0;
-        uint32_t expected = c >= 0xd800 && c <= 0xdfff ? 0xfffd : c;
-
-        str_clear(&s);
-        utf8_put(&s, c);
-        assert_int_equal(utf8_valid_prefix(s.data, s.len), s.len);
-        assert_int_equal(utf8_next(s.data, s.len, &i), expected);
-        assert_int_equal(i, s.len);
-    }
-    str_clear(&s);
-    utf8_put(&s, 0x110000);
-    assert_string_equal(str_cstr(&s), "\xef\xbf\xbd");
-    str_deinit(&s);
-}
-
-static void widths(void **state)
-{
-    static const struct {
-        const char *text;
-        size_t columns;
-    } cases[] = {{"", 0},
-                 {"abc", 3},
-                 {"\xc3\xa4", 1},
-                 {"e\xcc\x81", 1},
-                 {"\xe6\xbc\xa2\xe5\xad\x97", 4},
-                 {"\xf0\x9f\x98\x80", 2},
-                 {"a\nb", 2}};
-
-    (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-        assert_int_equal(utf8_width(cases[i].text, strlen(cases[i].text)), cases[i].columns);
-}
-
-static void nfc(void **state)
-{
-    static const struct {
-        const char *in;
-        const char *out;
-    } cases[] = {{"", ""},
-                 {"ascii", "ascii"},
-                 {"e\xcc\x81", "\xc3\xa9"},
-                 {"\xc3\xa9", "\xc3\xa9"},
-                 {"\xe1\x84\x92\xe1\x85\xa1\xe1\x86\xab", "\xed\x95\x9c"},
-                 {"\xe2\x84\xa6", "\xce\xa9"},
-                 {"\xef\xac\x81", "\xef\xac\x81"}}; /* a ligature: NFC keeps it */
-    struct str s = STR_INIT;
-    struct error err = ERROR_INIT;
-
-    (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        str_clear(&s);
-        assert_int_equal(utf8_nfc(cases[i].in, strlen(cases[i].in), &s, &err), STATUS_OK);
-        assert_string_equal(str_cstr(&s), cases[i].out);
-    }
-    str_clear(&s);
-    assert_int_equal(utf8_nfc("\0\xc3\xa9", 3, &s, &err), STATUS_OK);
-    assert_int_equal(s.len, 3);
-    assert_int_equal(utf8_nfc("\xc3", 1, &s, &err), STATUS_INVALID);
-    str_deinit(&s);
-}
 
 static void signed_numbers(void **state)
 {
@@ -280,15 +159,8 @@ static void sizes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(valid_prefixes),
-        cmocka_unit_test(invalid_bytes_are_replaced_one_by_one),
-        cmocka_unit_test(every_code_point_comes_back),
-        cmocka_unit_test(widths),
-        cmocka_unit_test(nfc),
-        cmocka_unit_test(signed_numbers),
-        cmocka_unit_test(unsigned_numbers),
-        cmocka_unit_test(doubles),
-        cmocka_unit_test(durations),
+        cmocka_unit_test(signed_numbers), cmocka_unit_test(unsigned_numbers),
+        cmocka_unit_test(doubles),        cmocka_unit_test(durations),
         cmocka_unit_test(sizes),
     };
 

@@ -113,6 +113,10 @@ static void agent_ends(void *ctx)
     if (a->cancelled) {
         r.state = STEP_CANCELLED;
         error_set(&r.err, STATUS_CANCELLED, "the agent was cancelled");
+    } else if (jv_get_bool(jv_get(a->task.input, "misfit"), false) &&
+               run_bench_effects(a->host->b, "fits") == 0) {
+        r.state = STEP_ERROR;
+        error_set(&r.err, STATUS_CONFIG, "not as it was recorded");
     } else if (attempt_of(a->task.scope.path) < number(a, "fail")) {
         r.state = STEP_ERROR;
         error_set(&r.err, STATUS_FAILED, "failed as told");
@@ -362,7 +366,9 @@ static void open_store(struct run_bench *b)
                                            .write_hook_ctx = b},
                    &b->store, &err))
         fail_msg("%s", err.message);
-    store_set_wake(b->store, wake, b->loop);
+    if (!b->replies)
+        b->replies = mailbox_new(wake, b->loop);
+    store_set_reply_box(b->store, b->replies);
     str_deinit(&path);
 }
 
@@ -410,6 +416,7 @@ void run_bench_close_in(struct run_bench *b)
     loop_tick_free(b->drain);
     loop_free(b->loop);
     store_close(b->store);
+    mailbox_free(b->replies);
     tool_registry_free(b->tools);
     free(b->agents);
 }

@@ -24,6 +24,7 @@ struct run_bench {
     const char *folder; /* blueprint_dir */
     struct store *store;
     struct loop *loop;
+    struct mailbox *replies;
     struct loop_tick *drain;
     struct tool_registry *tools;
     struct agent_host *agents;

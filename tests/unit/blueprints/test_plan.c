@@ -188,7 +188,8 @@ static const struct bad bad_files[] = {
      "`item` has a meaning of its own and cannot name a step"},
     {HEAD "steps: {a: {agnet: x}}\n", "2:13",
      "unknown key \"agnet\"; did you mean \"agent\"? Allowed: agent, tool, human, map, loop, if, "
-     "parallel, blueprint, value, do, wait, in, schema, env, retry, timeout, budget, on_error, "
+     "parallel, blueprint, value, do, wait, in, schema, env, on_length, retry, timeout, budget, "
+     "on_error, "
      "effect, "
      "max_parallel"},
     {HEAD "steps: {a: {retry: {max: 1}}}\n", "2:12",

@@ -231,6 +231,27 @@ static void retries_are_counted(void **state)
     assert_int_equal(run_bench_effects(b, "flaky a"), 2);
 }
 
+static void nor_is_it_tried_again_after_a_resume(void **state)
+{
+    struct run_bench *b = *state;
+    struct str step = STR_INIT;
+
+    run_bench_run(b,
+                  HEAD "steps:\n  both:\n    parallel:\n      branches:\n"
+                       "        a: {tool: echo, in: {text: \"${5}\"}, retry: {max: 3, backoff: 1}, "
+                       "on_error: continue}\n"
+                       "        ask: {human: {prompt: go, options: [yes]}}\n",
+                  NULL);
+    assert_string_equal(b->status, "waiting");
+    for (int i = 0; i < 2; i++) {
+        run_bench_step(b, "both/a", &step);
+        assert_string_equal(str_cstr(&step), "error 0 1");
+        run_bench_resume(b, false);
+        assert_string_equal(b->status, "waiting");
+    }
+    str_deinit(&step);
+}
+
 static const struct run_case timeouts[] = {
     {HEAD "steps: {a: {tool: slow, timeout: 30ms}}\n", NULL, "timeout", NULL,
      "a: the time for this step is over"},
@@ -360,7 +381,7 @@ static void what_was_spent_counts_after_a_resume(void **state)
         b->stop_after_ms = 60;
         b->stop_keep = true;
         run_bench_run(b, texts[i], NULL);
-        assert_string_equal(b->status, "running");
+        assert_string_equal(b->status, "interrupted");
         b->stop_after_ms = 0;
         run_bench_resume(b, false);
         assert_string_equal(b->status, "budget");
@@ -481,7 +502,7 @@ static void an_interrupted_run_goes_on_where_it_was(void **state)
     check(b,
           &(struct run_case){HEAD AGENTS "steps: {a: {agent: a, in: {say: 1}}, b: {agent: a, in: "
                                          "{say: 2, ms: 300}}}\noutput: [\"${a}\", \"${b}\"]\n",
-                             NULL, "running", NULL, NULL});
+                             NULL, "interrupted", NULL, NULL});
     run_bench_step(b, "b", &step);
     assert_string_equal(str_cstr(&step), "started 0 1");
     b->stop_after_ms = 0;
@@ -506,7 +527,7 @@ static void a_changed_blueprint_is_refused(void **state)
     check(b,
           &(struct run_case){HEAD AGENTS "steps: {a: {agent: a, in: {say: 1}}, b: {agent: a, in: "
                                          "{say: 2, ms: 300}}}\n",
-                             NULL, "running", NULL, NULL});
+                             NULL, "interrupted", NULL, NULL});
     b->stop_after_ms = 0;
     blueprint_dir_write("main.yaml", changed, strlen(changed));
     run_bench_resume(b, true);
@@ -514,6 +535,20 @@ static void a_changed_blueprint_is_refused(void **state)
     assert_int_equal(b->result.err.status, STATUS_CONFIG);
     assert_non_null(strstr(b->error, "blueprint changed: step `a` ("));
     /* Nothing was written: with the stored plan it still ends well. */
+    run_bench_resume(b, false);
+    assert_string_equal(b->status, "ok");
+}
+
+/* An agent whose record does not fit what comes out now: the run stops, and is as it was. */
+static void a_record_that_does_not_fit_ends_no_run(void **state)
+{
+    struct run_bench *b = *state;
+
+    check(b, &(struct run_case){HEAD AGENTS "steps: {a: {agent: a, in: {say: 1, misfit: true}, "
+                                            "retry: {max: 2}, on_error: continue}}\n",
+                                NULL, "error", NULL, "not as it was recorded"});
+    assert_int_equal(b->result.err.status, STATUS_CONFIG);
+    run_bench_note(b, "fits");
     run_bench_resume(b, false);
     assert_string_equal(b->status, "ok");
 }
@@ -561,6 +596,7 @@ int main(void)
         ON_BENCH(a_map_keeps_to_its_limit_and_its_order),
         ON_BENCH(a_retried_step_has_its_attempt_in_the_paths_below),
         ON_BENCH(retries_are_counted),
+        ON_BENCH(nor_is_it_tried_again_after_a_resume),
         ON_BENCH(a_step_ends_when_its_time_is_over),
         ON_BENCH(a_timeout_is_tried_again_as_the_effect_allows),
         ON_BENCH(only_what_can_change_is_tried_again),
@@ -575,6 +611,7 @@ int main(void)
         ON_BENCH(another_process_may_cancel),
         ON_BENCH(an_interrupted_run_goes_on_where_it_was),
         ON_BENCH(a_changed_blueprint_is_refused),
+        ON_BENCH(a_record_that_does_not_fit_ends_no_run),
         ON_BENCH(what_is_missing_fails_before_the_first_step),
         ON_BENCH(progress_is_told_in_order),
     };

@@ -104,7 +104,7 @@ static void an_interrupted_wait_goes_on(void **state)
     b->stop_after_ms = 100;
     b->stop_keep = true;
     run_bench_run(b, pause_text, NULL);
-    assert_string_equal(b->status, "running");
+    assert_string_equal(b->status, "interrupted");
     b->stop_after_ms = 0;
     run_bench_resume(b, false);
     assert_string_equal(b->status, "ok");

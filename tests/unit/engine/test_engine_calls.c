@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,42 @@ static int64_t page_bytes(void)
     struct model_config c = tiny_config();
 
     return (int64_t)2 * c.n_layers * c.n_kv_heads * c.head_dim * KV_PAGE_TOKENS * 4;
+}
+
+/* What the contract has and this engine does not is refused by name, not left out. */
+static void what_the_engine_cannot_do_is_refused_by_name(void **state)
+{
+    static const int32_t prompt[] = {1, 2, 3};
+    const struct model_session_options adapter = {.adapter = "clerk"};
+    struct engine_options o = tiny_options(*state);
+    struct json *schema = jv_object();
+    struct error err = ERROR_INIT;
+    struct model_session *s;
+    struct ask a;
+    struct bed b;
+
+    bed_open(&b, &o);
+    assert_int_equal(b.model->ops->session_open(b.model, &adapter, &s, &err), STATUS_UNSUPPORTED);
+    assert_non_null(strstr(err.message, "adapters (\"clerk\")"));
+    s = bed_session(&b);
+    for (int i = 0; i < 2; i++) {
+        ask_init(&a, &b, s, 0, prompt, 3, 4);
+        a.call.response_schema = i == 0 ? schema : NULL;
+        a.call.tool_choice = i == 1 ? "required" : NULL;
+        ask_run(&a, &b);
+        assert_int_equal(a.call.status, STATUS_UNSUPPORTED);
+        assert_true(a.call.not_retryable);
+        assert_non_null(strstr(a.call.err.message, i == 0 ? "response_schema" : "tool_choice"));
+    }
+    ask_init(&a, &b, s, 0, prompt, 3, 4);
+    ask_run(&a, &b);
+    assert_int_equal(a.call.status, STATUS_OK);
+    assert_int_equal(a.call.usage.prompt, 3);
+    assert_int_equal(a.call.usage.completion, a.call.n_ids);
+    assert_false(a.call.usage.estimated);
+    jv_unref(schema);
+    bed_end(&b, s);
+    bed_close(&b);
 }
 
 static void bad_arguments_answer_what_is_wrong(void **state)
@@ -188,6 +225,7 @@ struct streamed {
     struct ask ask; /* first: the callback's call is inside */
     struct bed *bed;
     int32_t n, cancel_at;
+    bool faults_blocked;
     int32_t ids[REPLY_MAX];
     float logp[REPLY_MAX];
 };
@@ -195,7 +233,10 @@ struct streamed {
 static void on_token(struct model_call *c, int32_t id, float logp)
 {
     struct streamed *s = (struct streamed *)(void *)c;
+    sigset_t mask;
 
+    pthread_sigmask(SIG_SETMASK, NULL, &mask);
+    s->faults_blocked |= sigismember(&mask, SIGSEGV) || sigismember(&mask, SIGBUS);
     s->ids[s->n] = id;
     s->logp[s->n] = logp;
     s->n++;
@@ -216,6 +257,7 @@ static void streaming_gives_every_token_in_order(void **state)
     st.ask.call.on_token = on_token;
     ask_run(&st.ask, &b);
     assert_int_equal(st.n, 50);
+    assert_false(st.faults_blocked); /* a host's crash handler runs on the engine's thread too */
     assert_memory_equal(st.ids, st.ask.ids, 50 * sizeof(int32_t));
     assert_memory_equal(st.logp, st.ask.logp, 50 * sizeof(float));
     assert_true(st.ask.call.first_us <= st.ask.call.done_us);
@@ -590,7 +632,7 @@ static void what_does_not_fit_is_refused_before_weights_are_read(void **state)
     o.backend = cpu_backend(cpu_isa_best());
     assert_int_equal(engine_open(&o, &e, &err), STATUS_NO_MEMORY);
     assert_non_null(strstr(err.message, "weights"));
-    assert_int_equal(engine_plan(&o, false, &plan, &err), STATUS_NO_MEMORY);
+    assert_int_equal(engine_plan(&o, &plan, &err), STATUS_NO_MEMORY);
     assert_true(plan.weights_bytes > (int64_t)1 << 40);
     o.memory_bytes = (int64_t)1 << 44; /* enough: only now are the weights missed */
     o.kv_bytes = 64 << 20;
@@ -604,10 +646,83 @@ static void what_does_not_fit_is_refused_before_weights_are_read(void **state)
     rmdir(dir);
 }
 
+/* The backend, but no allocation above `most` bytes succeeds. */
+static int64_t most;
+static void *bounded_alloc(void *ctx, size_t bytes)
+{
+    return (int64_t)bytes > most ? NULL : cpu_backend(cpu_isa_best())->alloc(ctx, bytes);
+}
+
+static void pages_that_nobody_asked_for_give_way(void **state)
+{
+    struct backend bounded = *cpu_backend(cpu_isa_best());
+    struct weights *w = tiny_weights(&bounded, 3);
+    struct engine_options o = tiny_options(w);
+    struct error err = ERROR_INIT;
+    struct engine *e = NULL;
+    struct engine_stats stats;
+    int32_t one = TINY_CONTEXT / KV_PAGE_TOKENS;
+
+    (void)state;
+    o.backend = &bounded;
+    bounded.alloc = bounded_alloc;
+    o.context = TINY_CONTEXT;
+    o.kv_bytes = 0;
+    o.memory_bytes = (int64_t)1 << 34;
+    /* The machine gives less than it says: pages are halved until they are given. */
+    most = 1 << 18;
+    assert_int_equal(engine_open(&o, &e, &err), STATUS_OK);
+    engine_stats(e, &stats);
+    assert_true(stats.pages_total >= one);
+    engine_close(e);
+    o.kv_bytes = 64 << 20; /* asked for: had, or an error */
+    assert_int_equal(engine_open(&o, &e, &err), STATUS_NO_MEMORY);
+    o.kv_bytes = 0;
+    most = 64; /* not one context */
+    assert_int_equal(engine_open(&o, &e, &err), STATUS_NO_MEMORY);
+    assert_non_null(strstr(err.message, "KV pages"));
+    weights_unref(w);
+}
+
+static void the_plan_leaves_room_for_the_rest(void **state)
+{
+    struct weights *w = tiny_weights(cpu_backend(cpu_isa_best()), 3);
+    struct engine_options o = tiny_options(w);
+    struct engine_plan full, p;
+    struct error err = ERROR_INIT;
+    int32_t one = TINY_CONTEXT / KV_PAGE_TOKENS;
+    int64_t rest, page;
+
+    (void)state;
+    o.memory_bytes = (int64_t)1 << 34;
+    assert_int_equal(engine_plan(&o, &full, &err), STATUS_OK);
+    assert_int_equal(full.n_pages, 64 * one); /* of all sessions */
+    page = full.kv_bytes / full.n_pages;
+    rest = full.total_bytes - full.kv_bytes;
+    /* A quarter of what is free would be enough for all; what the others leave is not. */
+    o.max_sessions = 1 << 20;
+    o.memory_bytes = full.total_bytes;
+    assert_int_equal(engine_plan(&o, &p, &err), STATUS_NO_MEMORY); /* sessions alone are more */
+    o.max_sessions = 64;
+    o.memory_bytes = rest + 2 * one * page;
+    assert_int_equal(engine_plan(&o, &p, &err), STATUS_OK);
+    assert_true(p.total_bytes <= o.memory_bytes);
+    assert_true(p.n_pages >= one && p.n_pages < full.n_pages);
+    o.memory_bytes = p.total_bytes - p.kv_bytes + one * page;
+    assert_int_equal(engine_plan(&o, &p, &err), STATUS_OK);
+    assert_true(p.n_pages >= one);
+    o.memory_bytes = (p.total_bytes - p.kv_bytes) / 2;
+    assert_int_equal(engine_plan(&o, &p, &err), STATUS_NO_MEMORY);
+    assert_int_equal(p.n_pages, one);
+    assert_non_null(strstr(err.message, "KV pages for a context of 256"));
+    weights_unref(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bad_arguments_answer_what_is_wrong),
+        cmocka_unit_test(what_the_engine_cannot_do_is_refused_by_name),
         cmocka_unit_test(a_reply_ends_where_it_should),
         cmocka_unit_test(out_of_pages_is_an_error_of_that_call),
         cmocka_unit_test(idle_sessions_give_up_pages),
@@ -622,6 +737,8 @@ int main(void)
         cmocka_unit_test(exclusive_runs_between_batches),
         cmocka_unit_test(large_models_split_columns),
         cmocka_unit_test(broken_weights_are_an_error),
+        cmocka_unit_test(pages_that_nobody_asked_for_give_way),
+        cmocka_unit_test(the_plan_leaves_room_for_the_rest),
         cmocka_unit_test(what_does_not_fit_is_refused_before_weights_are_read),
     };
 

@@ -4,6 +4,7 @@
  */
 #include "tests/unit/store/store_fixture.h"
 
+#include "runtime/base/mailbox.h"
 #include "runtime/base/memory.h"
 
 /* A clock that the test sets. */
@@ -329,6 +330,50 @@ static void test_records_of_a_run(void **state)
     jv_unref(spent);
 }
 
+struct made {
+    struct run *run;
+    enum status status;
+    int n;
+};
+
+static void on_made(void *ctx, struct run *r, enum status status, const struct error *err)
+{
+    struct made *m = ctx;
+
+    assert_int_equal(status, err ? err->status : STATUS_OK);
+    m->run = r;
+    m->status = status;
+    m->n++;
+}
+
+static void drain_until_made(struct store_fixture *f, const struct made *m)
+{
+    while (m->n == 0) {
+        store_take_replies(mailbox_wait(store_reply_box(f->store), -1));
+    }
+}
+
+static void test_a_run_is_created_without_waiting(void **state)
+{
+    struct store_fixture *f = *state;
+    struct run_spec spec = {.kind = "run", .name = "x", .seed = 3};
+    struct made m = {.n = 0}, bad = {.n = 0};
+
+    fixture_open(f);
+    run_create_later(f->store, &spec, on_made, &m);
+    assert_int_equal(m.n, 0);
+    drain_until_made(f, &m);
+    assert_non_null(m.run);
+    fixture_intend(m.run, "a", 0, EFFECT_NONE, NULL);
+    run_close(m.run);
+    spec.source = "not/absolute";
+    run_create_later(f->store, &spec, on_made, &bad);
+    drain_until_made(f, &bad);
+    assert_null(bad.run);
+    assert_int_equal(bad.status, STATUS_INVALID);
+    assert_ok(store_check(f->store, &STR_INIT, why));
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -341,6 +386,7 @@ int main(void)
         STORE_TEST(test_cancelled_while_nobody_holds_it),
         STORE_TEST(test_news_are_noticed),
         STORE_TEST(test_records_of_a_run),
+        STORE_TEST(test_a_run_is_created_without_waiting),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

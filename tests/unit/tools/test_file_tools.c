@@ -191,8 +191,10 @@ static void long_files_come_in_parts(void **state)
     text = call_with(w, "read_file", args, &outcome);
     assert_string_equal(text, "{\"error\":\"offset 19 is past the end at 18\"}");
     free(text);
-    put(w->root, "binary", "\x00\xff\xfe", 3);
+    put(w->root, "binary", "\x7f\x45LF\xff\xfe", 6);
     assert_answer(w, "read_file", "binary", "not UTF-8 text");
+    put(w->root, "binary", "text\x00more", 9); /* a NUL is valid UTF-8 */
+    assert_answer(w, "read_file", "binary", "a binary file of 9 bytes");
 }
 
 static void paths_do_not_lead_out(void **state)

@@ -221,6 +221,32 @@ static void a_price_is_found_that_favours_nobody(void **state)
     rollout_set_deinit(&s);
 }
 
+/* Calls that are equal but for rounding have no slope: 1 + .1 * 2 and .1 * 12 differ in the last
+ * bit, and a verdict over that would be a price of 1e15. */
+static void calls_that_are_alike_have_no_price(void **state)
+{
+    struct credit_options o = group_norm(CREDIT_GIGPO, ADVANTAGE_DR_GRPO);
+    struct rollout_set s = {0};
+    struct credit_stats stats;
+    double a[SIZE * STEPS];
+
+    (void)state;
+    o.gamma = .1;
+    o.call_target = 1;
+    fill(&s, 0, verdicts, outcomes);
+    for (int32_t m = 0; m < SIZE; m++) {
+        s.chain[m * STEPS].calls = m % 2 ? 1 : 0;
+        s.chain[m * STEPS + 1].calls = m % 2 ? 2 : 12;
+        s.chain[m * STEPS + 1].anchor[0] = (uint8_t)(1 + m); /* alone in its state */
+        s.member[m].steps = STEPS;
+    }
+    assign(&o, &s, 1, a, &stats);
+    NEAR(stats.call_cost, 0, 0);
+    for (int32_t c = 0; c < SIZE * STEPS; c++)
+        assert_true(fabs(a[c]) < 5);
+    rollout_set_deinit(&s);
+}
+
 /* What all did alike is left out, though one of them asked more; the deviation stays the batch's.
  */
 static void verdicts_that_agree_teach_nothing(void **state)
@@ -396,6 +422,7 @@ int main(void)
         cmocka_unit_test(equal_states_are_compared_by_their_returns),
         cmocka_unit_test(a_batch_norm_keeps_a_cost_small),
         cmocka_unit_test(a_price_is_found_that_favours_nobody),
+        cmocka_unit_test(calls_that_are_alike_have_no_price),
         cmocka_unit_test(verdicts_that_agree_teach_nothing),
         cmocka_unit_test(who_failed_outside_leaves_the_baseline_to_the_rest),
         cmocka_unit_test(long_chains_cost),

@@ -36,6 +36,7 @@ struct run {
     /* what evaluate answers, by update; and how often it was asked */
     const double *success;
     int32_t n_evaluations;
+    int64_t cancel_at; /* an evaluation of this update is interrupted; 0: none */
 };
 
 static enum status evaluate(void *ctx, int64_t update, double *success, struct json **more,
@@ -43,7 +44,8 @@ static enum status evaluate(void *ctx, int64_t update, double *success, struct j
 {
     struct run *r = CONTAINER_OF((struct toy_rollouts *)ctx, struct run, toy);
 
-    (void)err;
+    if (r->cancel_at > 0 && update == r->cancel_at)
+        return error_set(err, STATUS_CANCELLED, "interrupted");
     *success = r->success[update];
     *more = jv_object();
     jv_set_int(*more, "asked", ++r->n_evaluations);
@@ -386,7 +388,7 @@ static void test_an_update_is_replayed_bit_for_bit(void **state)
     /* Other options give other weights, and are refused. */
     r.o.lr = 2e-2;
     assert_int_equal(grpo_replay(pool, r.start, &r.o, 5, &again, &err), STATUS_USAGE);
-    assert_non_null(strstr(err.message, "lr 0.01, which is now 0.02"));
+    assert_non_null(strstr(err.message, "learning rate (--lr) was 0.01 and is now 0.02"));
     r.o.lr = 1e-2;
     assert_int_equal(grpo_replay(pool, r.start, &r.o, 7, &again, &err), STATUS_USAGE);
     pool_free(pool);
@@ -407,11 +409,11 @@ static void test_changed_options_are_refused_by_name(void **state)
     r.o.resume = true;
     r.o.credit.call_cost = .5;
     assert_int_equal(run_once(&r, 1, &out, &err), STATUS_USAGE);
-    assert_non_null(strstr(err.message, "call_cost"));
+    assert_non_null(strstr(err.message, "cost of a call (--call-cost) was 0.0 and is now 0.5"));
     r.o.credit.call_cost = 0;
     r.o.phase[0].noise[0] = .25;
     assert_int_equal(run_once(&r, 1, &out, &err), STATUS_USAGE);
-    assert_non_null(strstr(err.message, "phases"));
+    assert_non_null(strstr(err.message, "curriculum (--noise-schedule, --horizon-schedule)"));
     run_free(&r);
 }
 
@@ -466,7 +468,7 @@ static void test_a_mixed_run_tells_of_each_task(void **state)
     two.o.phase[0].noise[1] = .5;
     two.o.resume = true;
     assert_int_equal(run_once(&two, 1, &out, &err), STATUS_USAGE);
-    assert_non_null(strstr(err.message, "phases"));
+    assert_non_null(strstr(err.message, "curriculum (--noise-schedule, --horizon-schedule)"));
     run_free(&one);
     run_free(&two);
     run_init(&two, 1);
@@ -540,7 +542,8 @@ static void test_another_tokenizer_is_refused(void **state)
     r.o.resume = true;
     r.o.tokenizer = "bbbb";
     assert_int_equal(run_once(&r, 1, &out, &err), STATUS_USAGE);
-    assert_non_null(strstr(err.message, "tokenizer \"aaaa\", which is now \"bbbb\""));
+    assert_non_null(
+        strstr(err.message, "tokenizer of the model (--model) was aaaa and is now bbbb"));
     run_free(&r);
 }
 
@@ -675,6 +678,33 @@ static void test_the_best_by_validation_is_given_and_patience_ends(void **state)
     run_free(&r);
 }
 
+/* What was interrupted while it was measured is measured when it goes on, and nothing twice. */
+static void test_an_interrupted_measurement_is_made_up_for(void **state)
+{
+    static const double success[5] = {.1, .2, .3, .4, .5};
+    struct run r;
+    struct grpo_result out;
+    struct error err = ERROR_INIT;
+
+    (void)state;
+    for (int64_t at = 2; at <= 4; at += 2) {
+        run_init(&r, 4);
+        r.o.evaluate = evaluate;
+        r.o.eval_every = 2;
+        r.success = success;
+        r.cancel_at = at;
+        assert_int_equal(run_once(&r, 1, &out, &err), STATUS_CANCELLED);
+        r.cancel_at = 0;
+        r.o.resume = true;
+        must(run_once(&r, 1, &out, &err), &err);
+        assert_int_equal(out.best_update, 4);
+        assert_true(out.best_success == .5);
+        assert_int_equal(r.n_evaluations, 3); /* at 0, 2 and 4 */
+        weights_unref(out.weights);
+        run_free(&r);
+    }
+}
+
 static void test_wrong_use_is_refused(void **state)
 {
     struct run r;
@@ -722,6 +752,7 @@ int main(void)
         cmocka_unit_test(test_log_probs_that_differ_are_told),
         cmocka_unit_test(test_a_skill_that_drops_stops_the_run),
         cmocka_unit_test(test_the_best_by_validation_is_given_and_patience_ends),
+        cmocka_unit_test(test_an_interrupted_measurement_is_made_up_for),
         cmocka_unit_test(test_wrong_use_is_refused),
     };
 

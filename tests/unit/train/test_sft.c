@@ -280,12 +280,12 @@ static void test_changed_options_are_refused_by_name(void **state)
     r.o.lr = 2e-2;
     error_clear(&err);
     assert_int_equal(run_once(&r, 1, &out, &err), STATUS_USAGE);
-    assert_non_null(strstr(err.message, "lr 0.01, which is now 0.02"));
+    assert_non_null(strstr(err.message, "learning rate (--lr) was 0.01 and is now 0.02"));
     r.o.lr = 1e-2;
     r.o.seed = 78;
     error_clear(&err);
     assert_int_equal(run_once(&r, 1, &out, &err), STATUS_USAGE);
-    assert_non_null(strstr(err.message, "seed 77, which is now 78"));
+    assert_non_null(strstr(err.message, "seed (--seed) was 77 and is now 78"));
     r.o.seed = 77;
     weights_unref(r.start);
     r.start = tiny_weights(&c, cpu_isa_best(), 41);

@@ -1,0 +1,167 @@
+/* fixed_options.c - see fixed_options.h.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "models/train/fixed_options.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "models/train/checkpoint_folder.h"
+#include "runtime/base/memory.h"
+
+#define MAX_TOLD 4 /* differences in one message */
+
+void fixed_init(struct fixed_options *f)
+{
+    *f = (struct fixed_options){jv_object(), jv_object(), jv_object()};
+}
+
+void fixed_deinit(struct fixed_options *f)
+{
+    jv_unref(f->values);
+    jv_unref(f->words);
+    jv_unref(f->names);
+    memset(f, 0, sizeof(*f));
+}
+
+void fixed_put(struct fixed_options *f, const char *key, const char *words, struct json *adopt)
+{
+    jv_set_adopt(f->values, key, adopt);
+    jv_set_string(f->words, key, words);
+}
+
+void fixed_put_named(struct fixed_options *f, const char *key, const char *words, int value,
+                     const char *const *names)
+{
+    struct json *list = jv_array();
+
+    for (; *names; names++)
+        jv_append_adopt(list, jv_string(*names));
+    fixed_put(f, key, words, jv_int(value));
+    jv_set_adopt(f->names, key, list);
+}
+
+/* Numbers are compared as numbers: 1.0 is written as an integer by some. */
+static bool same_value(const struct json *a, const struct json *b)
+{
+    if (jv_kind(a) == JV_REAL || jv_kind(b) == JV_REAL)
+        return jv_get_number(a, NAN) == jv_get_number(b, NAN);
+    return jv_equal(a, b);
+}
+
+/* Hashes are cut; what is not there is called so. */
+static void put_value(const struct json *value, const struct json *names, struct str *out)
+{
+    const char *text = jv_get_string(value, NULL);
+    int64_t number = jv_get_int(value, -1);
+
+    if (names && number >= 0 && (size_t)number < jv_size(names))
+        str_puts(out, jv_get_string(jv_at(names, (size_t)number), ""));
+    else if (text && strlen(text) == 64)
+        str_append(out, text, 12);
+    else if (text)
+        str_puts(out, text);
+    else if (value)
+        jv_write(value, 0, out);
+    else
+        str_puts(out, "unset");
+}
+
+enum status fixed_compare(const struct json *was, const struct fixed_options *now, const char *out,
+                          struct error *err)
+{
+    struct str text = STR_INIT;
+    struct json *value;
+    const char *key;
+    int32_t n = 0;
+    bool updates = false;
+
+    for (void *it = NULL; (it = jv_next(now->values, it, &key, &value));) {
+        const struct json *old = jv_get(was, key), *names = jv_get(now->names, key);
+
+        if (same_value(old, value))
+            continue;
+        updates = updates || strcmp(key, "updates") == 0;
+        if (n++ >= MAX_TOLD)
+            continue;
+        str_printf(&text, "%s%s was ", n > 1 ? "; " : "",
+                   jv_get_string(jv_get(now->words, key), key));
+        put_value(old, names, &text);
+        str_puts(&text, " and is now ");
+        put_value(value, names, &text);
+    }
+    if (n > MAX_TOLD)
+        str_printf(&text, "; and %d more differ", n - MAX_TOLD);
+    if (n > 0) {
+        (void)error_set(err, STATUS_USAGE, "%s cannot go on with other options: %s", out,
+                        str_cstr(&text));
+        if (updates)
+            error_hint(err, "the learning rate follows a schedule over --updates; with "
+                            "--lr-schedule continue that schedule stays, and later updates are "
+                            "trained at --lr-min");
+        else
+            error_hint(err, "--resume takes what is not given from the folder; or give another "
+                            "folder with --out");
+    }
+    str_deinit(&text);
+    return n > 0 ? STATUS_USAGE : STATUS_OK;
+}
+
+/* The options in the newest checkpoint whose state can be read: the caller's, or NULL. */
+static struct json *newest_options(const char *out)
+{
+    struct str path = STR_INIT;
+    struct json *options = NULL;
+    size_t n;
+    int64_t *list = checkpoint_list(out, &n);
+
+    while (n-- > 0 && !options) {
+        struct error ignored = ERROR_INIT;
+        struct json *doc = NULL;
+
+        checkpoint_path(&path, out, list[n]);
+        str_puts(&path, "/state.json");
+        if (!jv_parse_file(str_cstr(&path), CHECKPOINT_MAX_STATE, &doc, &ignored))
+            options = jv_ref(jv_get(doc, "options"));
+        jv_unref(doc);
+    }
+    str_deinit(&path);
+    free(list);
+    return options;
+}
+
+enum status fixed_compare_newest(const char *out, const struct fixed_options *now,
+                                 struct error *err)
+{
+    struct json *was = newest_options(out);
+    enum status st = was ? fixed_compare(was, now, out, err) : STATUS_OK;
+
+    jv_unref(was);
+    return st;
+}
+
+char *fixed_recorded(const char *out, const char *key)
+{
+    struct json *was = newest_options(out);
+    const char *text = jv_get_string(jv_get(was, key), NULL);
+    char *copy = text ? xstrdup(text) : NULL;
+
+    jv_unref(was);
+    return copy;
+}
+
+enum status fixed_schedule(const char *out, int64_t *updates, struct error *err)
+{
+    struct json *was = newest_options(out);
+    int64_t schedule = jv_get_int(jv_get(was, "updates"), *updates);
+
+    jv_unref(was);
+    if (schedule > *updates)
+        return error_set(err, STATUS_USAGE,
+                         "the learning rate of %s has a schedule of %lld updates; --updates %lld "
+                         "would end inside it",
+                         out, (long long)schedule, (long long)*updates);
+    *updates = schedule;
+    return STATUS_OK;
+}

@@ -1,0 +1,192 @@
+/* grpo_options.c - what a run may be asked, and what a resumed run must repeat.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "models/train/grpo_trainer.h"
+
+static enum status check_phases(const struct grpo_options *o, struct error *err)
+{
+    if (o->n_phases < 1 || o->n_phases > GRPO_MAX_PHASES || o->phase[0].from != 0)
+        return error_set(err, STATUS_USAGE, "a schedule has 1 to %d phases, the first from 0",
+                         GRPO_MAX_PHASES);
+    if (o->n_tasks < 0 || o->n_tasks > GRPO_MAX_TASKS)
+        return error_set(err, STATUS_USAGE, "a mixed run has at most %d tasks", GRPO_MAX_TASKS);
+    if (o->groups < o->n_tasks)
+        return error_set(err, STATUS_USAGE, "%d groups an update cannot play %d tasks each",
+                         o->groups, o->n_tasks);
+    for (int32_t i = 0; i < o->n_phases; i++) {
+        if (o->phase[i].horizon < 1)
+            return error_set(err, STATUS_USAGE, "a horizon of %d steps", o->phase[i].horizon);
+        if (i > 0 && o->phase[i].from <= o->phase[i - 1].from)
+            return error_set(err, STATUS_USAGE, "phases must begin one after the other");
+    }
+    return STATUS_OK;
+}
+
+static enum status check_numbers(const struct grpo_options *o, struct error *err)
+{
+    if (o->updates < 1 || o->groups < 1 || o->minibatch_chains < 1 || o->epochs < 1 ||
+        o->max_chains < 0 || o->max_refills < 0)
+        return error_set(err, STATUS_USAGE,
+                         "updates, groups, minibatch and epochs must be at least 1");
+    if (o->group_size < 2)
+        return error_set(err, STATUS_USAGE,
+                         "a group of %d has no baseline: at least 2 rollouts a task are needed",
+                         o->group_size);
+    if (!(o->lr > 0) || !(o->lr_min >= 0) || o->lr_min > o->lr || o->warmup < 0)
+        return error_set(err, STATUS_USAGE,
+                         "lr must be above 0, lr_min from 0 to lr, warmup at least 0");
+    if (!(o->beta1 >= 0 && o->beta1 < 1) || !(o->beta2 >= 0 && o->beta2 < 1) || !(o->eps > 0))
+        return error_set(err, STATUS_USAGE, "beta1 and beta2 must be in [0, 1), eps above 0");
+    if (!(o->weight_decay >= 0) || !(o->clip >= 0))
+        return error_set(err, STATUS_USAGE, "weight_decay and clip must be at least 0");
+    if (!(o->temperature > 0))
+        return error_set(err, STATUS_USAGE,
+                         "a temperature above 0 is needed: equal rollouts teach nothing");
+    if (!(o->policy.clip_low >= 0) || !(o->policy.clip_high >= 0))
+        return error_set(err, STATUS_USAGE, "the clip range must be at least 0");
+    return STATUS_OK;
+}
+
+enum status grpo_check_options(const struct grpo_options *o, const struct weights *start,
+                               struct error *err)
+{
+    const struct model_config *c = weights_config(start);
+    enum status st;
+
+    if (!o->out || !*o->out)
+        return error_set(err, STATUS_USAGE, "no folder to write to");
+    st = check_numbers(o, err);
+    if (!st)
+        st = check_phases(o, err);
+    if (st)
+        return st;
+    if (o->max_len < 2 || o->max_len > c->max_position_embeddings + 1)
+        return error_set(err, STATUS_USAGE,
+                         "max_len must be 2 to %d, which the model has positions for",
+                         c->max_position_embeddings + 1);
+    if (strncmp(weights_backend(start)->name, "cpu", 3) != 0)
+        return error_set(err, STATUS_UNSUPPORTED, "training runs on the CPU, not on %s",
+                         weights_backend(start)->name);
+    if (o->log && o->lr > 5e-4)
+        log_write(o->log, LOG_WARN,
+                  "a learning rate of %g: above 5e-4 reinforcement has destroyed skills; watch the "
+                  "probe",
+                  o->lr);
+    return STATUS_OK;
+}
+
+/* Values that are stored by number. */
+static const char *const norm_names[] = {"group", "batch", NULL};
+static const char *const aggregation_names[] = {"token", "sequence", "constant", NULL};
+static const char *const kl_names[] = {"none", "k1", "k2", "k3", "k3_nemo", NULL};
+
+static void fix_credit(const struct credit_options *c, struct fixed_options *f)
+{
+    fixed_put(f, "credit", "credit (--credit)", jv_string(credit_name(c->kind)));
+    fixed_put_named(f, "norm", "norm of advantages (--norm)", c->norm, norm_names);
+    fixed_put(f, "advantage", "convention of advantages (--advantage)",
+              jv_string(advantage_name(c->advantage)));
+    fixed_put(f, "call_cost", "cost of a call (--call-cost)", jv_real(c->call_cost));
+    fixed_put(f, "call_target", "wanted calls a step (--call-target)", jv_real(c->call_target));
+    fixed_put(f, "call_price_rate", "rate of the price of calls (--call-price-rate)",
+              jv_real(c->call_price_rate));
+    fixed_put(f, "gamma", "discount (--gamma)", jv_real(c->gamma));
+    fixed_put(f, "gigpo_weight", "weight of equal states (--gigpo-weight)",
+              jv_real(c->gigpo_weight));
+    fixed_put(f, "drop_agreed", "leaving out of agreed verdicts (--train-agreed)",
+              jv_bool(c->drop_agreed));
+    fixed_put(f, "mask_truncated", "leaving out of truncated rollouts (--mask-truncated)",
+              jv_bool(c->mask_truncated));
+    fixed_put(f, "overlong_max", "length that costs (--overlong)", jv_int(c->overlong_max));
+    fixed_put(f, "overlong_soft", "length from which it costs (--overlong)",
+              jv_int(c->overlong_soft));
+    fixed_put(f, "shuffle", "shuffling of advantages (--shuffle-advantages)", jv_bool(c->shuffle));
+}
+
+static void fix_policy(const struct policy_options *p, struct fixed_options *f)
+{
+    fixed_put(f, "objective", "objective (--objective)",
+              jv_string(policy_objective_name(p->objective)));
+    fixed_put_named(f, "aggregation", "aggregation of losses (--aggregation)", p->aggregation,
+                    aggregation_names);
+    fixed_put(f, "clip_low", "lower clip range (--clip-low)", jv_real(p->clip_low));
+    fixed_put(f, "clip_high", "upper clip range (--clip-high)", jv_real(p->clip_high));
+    fixed_put(f, "dual_clip", "dual clip (--dual-clip)", jv_real(p->dual_clip));
+    fixed_put_named(f, "kl", "KL term (--kl)", p->kl, kl_names);
+    fixed_put(f, "kl_beta", "weight of the KL term (--kl-beta)", jv_real(p->kl_beta));
+    fixed_put(f, "max_completion", "longest chain (--max-len)", jv_int(p->max_completion));
+}
+
+static struct json *phases_json(const struct grpo_options *o)
+{
+    struct json *phases = jv_array();
+
+    for (int32_t i = 0; i < o->n_phases; i++) {
+        struct json *phase = jv_object();
+
+        jv_set_int(phase, "from", o->phase[i].from);
+        jv_set_real(phase, "noise", o->phase[i].noise[0]);
+        for (int32_t k = 1; k < o->n_tasks; k++) {
+            char key[32];
+
+            (void)snprintf(key, sizeof(key), "noise_%d", k);
+            jv_set_real(phase, key, o->phase[i].noise[k]);
+        }
+        jv_set_int(phase, "horizon", o->phase[i].horizon);
+        jv_append_adopt(phases, phase);
+    }
+    return phases;
+}
+
+void grpo_fix_options(const struct grpo_options *o, const struct weights *start, int64_t schedule,
+                      struct fixed_options *f)
+{
+    char hex[65];
+
+    fixed_init(f);
+    sha256_hex(weights_hash(start), hex);
+    fixed_put(f, "model", "model that it starts from (--model)", jv_string(hex));
+    if (o->tokenizer)
+        fixed_put(f, "tokenizer", "tokenizer of the model (--model)", jv_string(o->tokenizer));
+    fixed_put(f, "task", "task (--env, --faults, --profile, --no-budget)",
+              jv_string(o->task ? o->task : ""));
+    fixed_put(f, "seed", "seed (--seed)", jv_int((int64_t)o->seed));
+    fixed_put(f, "updates", "number of updates (--updates)", jv_int(schedule));
+    fixed_put(f, "groups", "tasks of an update (--groups)", jv_int(o->groups));
+    fixed_put(f, "group_size", "rollouts of a task (--group-size)", jv_int(o->group_size));
+    fixed_put(f, "shared_faults", "shared faults (--shared-faults)", jv_bool(o->shared_faults));
+    fixed_put(f, "phases", "curriculum (--noise-schedule, --horizon-schedule)", phases_json(o));
+    fix_credit(&o->credit, f);
+    fix_policy(&o->policy, f);
+    fixed_put(f, "minibatch", "chains of a step (--minibatch)", jv_int(o->minibatch_chains));
+    fixed_put(f, "max_chains", "chains of an update (--max-chains)", jv_int(o->max_chains));
+    fixed_put(f, "epochs", "epochs (--epochs)", jv_int(o->epochs));
+    fixed_put(f, "max_refills", "refills (--refills)", jv_int(o->max_refills));
+    fixed_put(f, "lr", "learning rate (--lr)", jv_real(o->lr));
+    fixed_put(f, "lr_min", "last learning rate (--lr-min)", jv_real(o->lr_min));
+    fixed_put(f, "warmup", "warm-up (--warmup)", jv_int(o->warmup));
+    fixed_put(f, "beta1", "AdamW's first moment (--beta1)", jv_real(o->beta1));
+    fixed_put(f, "beta2", "AdamW's second moment (--beta2)", jv_real(o->beta2));
+    fixed_put(f, "eps", "AdamW's epsilon", jv_real(o->eps));
+    fixed_put(f, "weight_decay", "weight decay (--weight-decay)", jv_real(o->weight_decay));
+    fixed_put(f, "clip", "clip of the gradient (--clip)", jv_real(o->clip));
+    fixed_put(f, "temperature", "temperature (--temperature)", jv_real((double)o->temperature));
+}
+
+enum status grpo_check_resume(const struct grpo_options *o, const struct weights *start,
+                              struct error *err)
+{
+    struct fixed_options f;
+    int64_t schedule = o->updates;
+    enum status st = o->lr_continue ? fixed_schedule(o->out, &schedule, err) : STATUS_OK;
+
+    if (st)
+        return st;
+    grpo_fix_options(o, start, schedule, &f);
+    st = fixed_compare_newest(o->out, &f, err);
+    fixed_deinit(&f);
+    return st;
+}

@@ -1,0 +1,151 @@
+/* app_examples.c - see app_examples.h.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "runtime/app/app_examples.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "agents/example_chat.h"
+#include "agents/example_mix.h"
+#include "runtime/app/app_new_model.h"
+#include "runtime/app/app_training.h"
+#include "runtime/base/memory.h"
+#include "runtime/base/text.h"
+
+#define LOOKED_AT 8 /* conversations of which one should end as the model's replies do */
+
+/* The only place where 0.1.0 looked for a template. */
+static bool is_jinja_file(const char *name)
+{
+    const char *slash = name ? strrchr(name, '/') : NULL;
+
+    return name && strcmp(slash ? slash + 1 : name, "chat_template.jinja") == 0;
+}
+
+static enum status hold_out(struct app *a, const struct example_chat_options *o,
+                            struct app_examples *x, struct error *err)
+{
+    const char *text = option_text(a->options, OPT_HOLDOUT);
+    struct example_chat_options other = *o;
+    double share;
+    enum status st;
+
+    if (!text)
+        return STATUS_OK;
+    if (text_to_double(text, &share)) {
+        if (!(share > 0 && share < 1))
+            return error_set(err, STATUS_USAGE, "--holdout %s: a share is above 0 and below 1",
+                             text);
+        return example_chat_hold_out(x->data, share, app_training_seed(a), &x->held_out, err);
+    }
+    other.path = text;
+    st = example_chat_new(&other, &x->own_held_out, err);
+    if (st)
+        error_note(err, "--holdout");
+    x->held_out = x->own_held_out;
+    return st;
+}
+
+static bool ends_a_reply(const struct model_config *c, const struct example *ex)
+{
+    for (int32_t i = 0; i < ex->n; i++)
+        for (int32_t k = 0; ex->train[i] && k < c->n_eos; k++)
+            if (ex->ids[i] == c->eos_id[k])
+                return true;
+    return false;
+}
+
+/* A model whose end token is never trained does not learn to end its replies. */
+static enum status check_ends(struct app *a, const struct app_examples *x, const struct weights *w,
+                              struct error *err)
+{
+    const struct model_config *c = weights_config(w);
+    struct example ex = {.cap = c->max_position_embeddings};
+    bool found = false;
+    enum status st = STATUS_OK;
+
+    ex.ids = mem_alloc((size_t)ex.cap, sizeof(*ex.ids));
+    ex.train = mem_alloc((size_t)ex.cap, sizeof(*ex.train));
+    if (!ex.ids || !ex.train)
+        st = error_set(err, STATUS_NO_MEMORY, "no memory for an example of %d ids", ex.cap);
+    for (int64_t i = 0; i < x->data->n && i < LOOKED_AT && !found && !st; i++) {
+        st = x->data->get(x->data->ctx, 0, i, 0, &ex, err);
+        found = !st && ends_a_reply(c, &ex);
+    }
+    if (!st && !found)
+        log_write(
+            a->log, LOG_WARN,
+            "no reply in the data ends with an end token of the model (eos_token_id): it will "
+            "not learn when to stop; its chat template should write one");
+    free(ex.ids);
+    free(ex.train);
+    return st;
+}
+
+/* 0.1.0 knew neither a template in tokenizer_config.json nor bos_token and eos_token: a training
+ * that it began goes on with what it saw. */
+static enum status open_chat(struct app *a, const char *model, struct tokenizer *tokenizer,
+                             const struct weights *start, struct app_examples *x, struct error *err)
+{
+    struct tokenizer_config texts = {0};
+    struct example_chat_options o = {.path = option_text(a->options, OPT_DATA),
+                                     .tokenizer = tokenizer};
+    bool chats = app_training_chats(a);
+    enum status st;
+
+    if (chats && strcmp(weights_config(start)->codec, "compact") == 0) {
+        (void)error_set(err, STATUS_USAGE,
+                        "--data: model %s speaks the compact codec of environments, not chat",
+                        model);
+        error_hint(err, "--model new makes one that chats; --env trains this one");
+        return STATUS_USAGE;
+    }
+    st = app_model_texts(a, model, &texts, err);
+    if (st)
+        return st;
+    if (chats || is_jinja_file(texts.template_name))
+        o.chat_template = texts.chat_template;
+    o.bos_token = chats ? texts.bos_token : NULL;
+    o.eos_token = chats ? texts.eos_token : NULL;
+    x->free_source = example_chat_free;
+    st = example_chat_new(&o, &x->data, err);
+    if (!st)
+        st = hold_out(a, &o, x, err);
+    if (!st && chats)
+        st = check_ends(a, x, start, err);
+    tokenizer_config_deinit(&texts);
+    return st;
+}
+
+enum status app_examples_open(struct app *a, const char *model, struct tokenizer *tokenizer,
+                              const struct weights *start, struct app_examples *out,
+                              struct error *err)
+{
+    const char *env = option_text(a->options, OPT_ENV);
+    enum status st;
+
+    if (!env)
+        return open_chat(a, model, tokenizer, start, out, err);
+    if (option_is_set(a->options, OPT_HOLDOUT))
+        return error_set(
+            err, STATUS_USAGE,
+            "--holdout is for --data: an environment never runs out of fresh examples");
+    st = app_mix_read(env, &out->mix, err);
+    if (st)
+        return st;
+    out->free_source = example_mix_free;
+    st = example_mix_new(out->mix.env, out->mix.n, option_text(a->options, OPT_KIND), tokenizer,
+                         &out->data, err);
+    out->held_out = out->data;
+    return st;
+}
+
+void app_examples_close(struct app_examples *x)
+{
+    if (x->data)
+        x->free_source(x->data);
+    if (x->own_held_out)
+        x->free_source(x->own_held_out);
+    memset(x, 0, sizeof(*x));
+}

@@ -1,0 +1,142 @@
+/* app_training.c - see app_training.h.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "runtime/app/app_training.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "models/train/fixed_options.h"
+#include "runtime/app/app_args.h"
+#include "runtime/app/app_model.h"
+
+static void path_of(const char *dir, struct str *out)
+{
+    str_printf(out, "%s/train.json", dir);
+}
+
+enum status app_training_write(const struct app *a, const char *out, struct error *err)
+{
+    static const enum option_id without[] = {OPT_RESUME, OPT_OUT, OPT_END};
+    struct str path = STR_INIT;
+    enum status st;
+
+    path_of(out, &path);
+    st = dir_make(out, err);
+    if (!st)
+        st = app_args_write(a, without, str_cstr(&path), err);
+    str_deinit(&path);
+    return st;
+}
+
+enum status app_training_read(const struct app *a, const char *dir, const char *command,
+                              struct app *then, bool *found, struct error *err)
+{
+    static const enum option_id here[] = {OPT_THREADS, OPT_CPU_ISA, OPT_DEVICE, OPT_KV_MEMORY,
+                                          OPT_END};
+    const struct command_spec *begun = NULL;
+    struct options *options = NULL;
+    struct str path = STR_INIT;
+    enum status st = STATUS_OK;
+
+    *then = *a;
+    path_of(dir, &path);
+    *found = file_exists(str_cstr(&path));
+    if (*found)
+        st = app_args_read(a, str_cstr(&path), here, &options, &begun, err);
+    str_deinit(&path);
+    if (st || !*found)
+        return st;
+    then->options = options;
+    then->command = begun;
+    if (begun && strcmp(begun->name, command) == 0)
+        return STATUS_OK;
+    app_training_close(a, then);
+    return error_set(err, STATUS_USAGE, "%s was not begun by `troupe %s`", dir, command);
+}
+
+/* A folder that holds a training must not lose the words that it was begun with. */
+static bool is_begun(const char *out)
+{
+    struct str path = STR_INIT;
+    bool begun;
+
+    str_printf(&path, "%s/checkpoints", out);
+    begun = file_exists(str_cstr(&path));
+    str_deinit(&path);
+    return begun;
+}
+
+enum status app_training_open(const struct app *a, struct app *then, bool *from_folder,
+                              struct error *err)
+{
+    const char *out = option_text(a->options, OPT_OUT);
+
+    *from_folder = false;
+    if (!out)
+        return error_set(err, STATUS_USAGE, "--out DIR is required: the folder to write");
+    if (option_flag(a->options, OPT_RESUME))
+        return app_training_read(a, out, a->command->name, then, from_folder, err);
+    if (app_training_continues(a)) {
+        (void)error_set(err, STATUS_USAGE, "--lr-schedule continue is for --resume");
+        return STATUS_USAGE;
+    }
+    if (!is_begun(out))
+        return STATUS_OK;
+    (void)error_set(err, STATUS_USAGE, "%s holds a training that was begun", out);
+    error_hint(err, "go on with --resume, or give another folder");
+    return STATUS_USAGE;
+}
+
+void app_training_close(const struct app *a, struct app *then)
+{
+    if (then->options && then->options != a->options)
+        options_free((struct options *)(uintptr_t)then->options);
+    then->options = NULL;
+}
+
+enum status app_training_model(const struct app *a, bool from_folder, const char **out,
+                               struct error *err)
+{
+    const char *name = app_model_name(a, NULL, from_folder ? "embedded" : NULL);
+
+    if (!name) {
+        (void)error_set(err, STATUS_USAGE,
+                        "--model is required: the model that training starts from");
+        error_hint(err, strcmp(a->command->name, "train sft") == 0
+                            ? "embedded, a folder, hf:ORG/NAME, or new: random weights"
+                            : "embedded, a folder or hf:ORG/NAME");
+        return STATUS_USAGE;
+    }
+    *out = name;
+    return STATUS_OK;
+}
+
+/* 0.1.0 recorded the data of conversations but no tokenizer. */
+static bool begun_without_tokenizer(const struct app *a)
+{
+    const char *out = option_text(a->options, OPT_OUT);
+    char *data = fixed_recorded(out, "data"), *tokenizer = fixed_recorded(out, "tokenizer");
+    bool without = data && !tokenizer;
+
+    free(data);
+    free(tokenizer);
+    return without;
+}
+
+bool app_training_chats(const struct app *a)
+{
+    return option_is_set(a->options, OPT_DATA) &&
+           !(option_flag(a->options, OPT_RESUME) && begun_without_tokenizer(a));
+}
+
+uint64_t app_training_seed(const struct app *a)
+{
+    return option_is_set(a->options, OPT_SEED) ? option_seed(a->options, OPT_SEED) : 1;
+}
+
+bool app_training_continues(const struct app *a)
+{
+    return strcmp(option_text(a->options, OPT_LR_SCHEDULE), "continue") == 0;
+}

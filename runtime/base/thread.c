@@ -1,0 +1,26 @@
+/* thread.c - threads with the right signals.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "runtime/base/thread.h"
+
+#include <signal.h>
+
+#include "runtime/base/memory.h"
+
+/* Raised in the thread that is at fault. Blocked, they end the process without any handler. */
+static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT};
+
+int thread_start(pthread_t *out, void *(*run)(void *), void *arg)
+{
+    sigset_t blocked, before;
+    int failed;
+
+    sigfillset(&blocked);
+    for (size_t i = 0; i < ARRAY_LEN(faults); i++)
+        sigdelset(&blocked, faults[i]);
+    pthread_sigmask(SIG_SETMASK, &blocked, &before);
+    failed = pthread_create(out, NULL, run, arg);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return failed;
+}

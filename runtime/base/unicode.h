@@ -1,0 +1,26 @@
+/* unicode.h - text by Unicode's rules: replacement of what is invalid, width, NFC.
+ *
+ * The only place that sees utf8proc. utf8.h has what needs no tables.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_RUNTIME_BASE_UNICODE_H
+#define TROUPE_RUNTIME_BASE_UNICODE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "runtime/base/status.h"
+#include "runtime/base/str.h"
+#include "runtime/base/utf8.h"
+
+void utf8_put(struct str *out, uint32_t code_point);
+/* Appends text with one U+FFFD for each maximal subpart that is not valid (utf8.h). */
+void utf8_clean(const char *bytes, size_t n, struct str *out);
+/* Columns on a terminal. */
+size_t utf8_width(const char *bytes, size_t n);
+/* NFC of valid UTF-8 (STATUS_INVALID else); pure ASCII is copied. Time grows as n log n, whatever
+ * the text is (unicode_nfc.c). */
+MUST_CHECK enum status utf8_nfc(const char *bytes, size_t n, struct str *out, struct error *err);
+
+#endif

@@ -1,0 +1,103 @@
+"""test_cli_old_training.py - training folders that 0.1.0 wrote go on, bit for bit (tests/fixtures/v0.1/training).
+
+SPDX-License-Identifier: Apache-2.0
+"""
+import hashlib
+import json
+import os
+import tarfile
+
+from cli_case import SOURCE, CliCase, main
+
+SFT = "96b7589bad89133aae8dd5a280a191739a101aca1485bade29d5a1cd7cce91ce"
+GRPO = "4e4e1eb2a2b4c32e0bb09020e6cb1163bce767b88a393004710d0b5a853f88d4"
+CHAT = "adf0cb2a2214fb5b5026c75b9669c18a35a2401a8cbd612ef842f5e747503007"
+CHAT_NEW = "d5cd3e975c971e378af533d2fe6c211481d0f55588703f2dac60458bef9a0db7"
+MODEL = ("--model", "sft/model")  # train.json says where it was in 0.1
+
+
+class OldTraining(CliCase):
+    def setUp(self):
+        super().setUp()
+        with tarfile.open(os.path.join(SOURCE, "tests/fixtures/v0.1/training/folders.tar.gz")) as tar:
+            tar.extractall(self.dir)
+
+    def ok(self, *args, **more):
+        r = super().ok(*args, **more)
+        self.assertNotIn("corrupt", (r.out + r.err).lower())
+        return r
+
+    def weights(self, out):
+        with open(os.path.join(self.dir, out, "model/model.safetensors"), "rb") as f:
+            return hashlib.sha256(f.read()).hexdigest()
+
+    def metrics(self, out):
+        with open(os.path.join(self.dir, out, "metrics.jsonl"), encoding="utf-8") as f:
+            return [json.loads(line) for line in f]
+
+    def kinds(self, out):
+        """(update, what its line is about) of all lines."""
+        return [(m["update"], "probe" if "full" in m else "eval" if "episodes" in m or "held_out_loss" in m else "update")
+                for m in self.metrics(out)]
+
+    def test_they_are_drawn(self):
+        for out in ("grpo", "grpo-killed", "grpo-killed-early", "sft", "sft-killed"):
+            r = self.ok("plot", out)
+            self.assertNotIn("warning", r.err)
+        r = self.ok("plot", "grpo-cut")  # a line was cut by another program, and 0.1 wrote on behind it
+        self.assertIn("1 of 22 lines", r.err)
+        self.assertIn("update 12", r.out)
+
+    def test_killed_reinforcement_goes_on(self):
+        for out, kept in (("grpo-killed", 4), ("grpo-killed-early", 0)):
+            with open(os.path.join(self.dir, out, "metrics.jsonl"), "rb") as f:
+                before = f.read()
+            self.ok("train", "grpo", "--out", out, "--resume", *MODEL)
+            self.assertEqual(self.weights(out), GRPO)
+            want = [(0, "probe"), (0, "eval")]
+            for u in range(1, 13):
+                want += [(u, "update"), (u, "probe")] + ([(u, "eval")] if u % 4 == 0 else [])
+            self.assertEqual(self.kinds(out), want)  # none is missing, none is there twice
+            with open(os.path.join(self.dir, out, "metrics.jsonl"), "rb") as f:
+                lines = f.read().splitlines()
+            n = sum(m["update"] <= kept for m in self.metrics(out))
+            self.assertEqual(lines[:n], before.splitlines()[:n])
+            self.assertNotIn("warning", self.ok("plot", out).err)
+            self.assertTrue(self.ok("train", "replay", out, "11", "--json").json()["equal"])
+
+    def test_killed_supervision_goes_on(self):
+        args = ("--model", "new", "--init-layers", "1", "--init-hidden", "16", "--init-heads", "2", "--init-ffn", "32", "--env",
+                "ledger", "--batch-tokens", "4096", "--warmup", "2", "--seed", "4", "--eval-every", "4", "--updates", "60",
+                "--checkpoint-every", "4")  # 0.1 did not write them down
+        self.ok("train", "sft", *args, "--out", "sft-killed", "--resume")
+        self.assertEqual(self.weights("sft-killed"), SFT)
+        self.assertEqual([u for u, what in self.kinds("sft-killed") if what == "update"], list(range(1, 61)))
+        # Now they are.
+        self.ok("train", "sft", "--out", "sft-killed", "--resume", "--updates", "62", "--lr-schedule", "continue")
+        self.assertEqual([u for u, what in self.kinds("sft-killed") if what == "update"], list(range(1, 63)))
+
+    def test_killed_training_on_conversations_goes_on(self):
+        chat = ("--data", "chat.jsonl", "--batch-tokens", "512", "--warmup", "2", "--seed", "4", "--updates", "60",
+                "--checkpoint-every", "4", "--keep-last", "1", "--eval-every", "0")
+        new = ("--model", "new", "--init-layers", "1", "--init-hidden", "16", "--init-heads", "2", "--init-ffn", "32")
+        for out, model, want in (("chat-new-killed", new, CHAT_NEW), ("chat-killed", ("--model", "chat-base"), CHAT)):
+            r = self.ok("train", "sft", *model, *chat, "--out", out, "--resume")
+            self.assertEqual(self.weights(out), want)
+            self.assertEqual([m["update"] for m in self.metrics(out)], list(range(1, 61)))
+            self.assertNotIn("nan", r.err)
+            self.ok("train", "sft", "--out", out, "--resume")
+        self.fails(2, "data (--data, --env, --kind)", "train", "sft", "--out", "chat-killed", "--resume", "--holdout", "0.5")
+
+    def test_a_finished_one_is_replayed_and_continued(self):
+        self.ok("models", "show", "grpo")
+        self.assertTrue(self.ok("train", "replay", "grpo", "3", *MODEL, "--json").json()["equal"])
+        runs = self.ok("runs", "--store", "grpo/rollouts.db", "--json").json()["runs"]
+        self.assertTrue(any(r["kind"] == "train" for r in runs))
+        self.ok("train", "grpo", "--out", "grpo", "--resume", *MODEL)
+        self.ok("train", "grpo", "--out", "grpo", "--resume", *MODEL, "--updates", "10", "--lr-schedule", "continue")
+        self.assertEqual([u for u, what in self.kinds("grpo") if what == "update"], list(range(1, 11)))
+        self.assertTrue(self.ok("train", "replay", "grpo", "10", "--json").json()["equal"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,241 @@
+"""test_cli_repair.py - resume --from-failed: a run that failed is repaired, and goes on with what it has.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+import json
+import os
+import signal
+import time
+
+from cli_case import CliCase, main
+
+REPORT = """schema: blueprint/v1
+inputs: {{file: {{type: string, default: notes.txt}}}}
+agents:
+  planner: {{model: "script:say.json", prompt: "{prompt}"}}
+  writer: {{model: "script:say.json"}}
+steps:
+  plan: {{agent: planner, in: go}}
+{mark}  notes: {{tool: read_file, in: {{path: "${{inputs.file}}"}}}}
+  write: {{agent: writer, in: {{plan: "${{plan}}", notes: "${{notes}}"}}}}
+output: "${{write}}"
+"""
+MARK = '  mark: {tool: write_file, in: {path: mark.txt, text: "${plan}"}}\n'
+
+
+def report(prompt="Plan.", mark=MARK):
+    return REPORT.format(prompt=prompt, mark=mark)
+
+
+def script(plan="a plan", write="a report", delay=0, error=None):
+    return json.dumps({"model": "script", "delay_ms": delay,
+                       "replies": [{"path": "plan*/**", "text": plan}] + ([{"path": "write*/**", "error": error}] if error else []),
+                       "default": {"text": write}})
+
+
+class Repair(CliCase):
+    def show(self):
+        return self.ok("show", "last", "--json").json()
+
+    def attempts(self, *paths):
+        """The last attempt of each step and how it ended."""
+        last = {s["path"]: (s["attempt"], s["status"]) for s in self.show()["steps"]}
+        return [last.get(p) for p in paths]
+
+    def text(self, name):
+        with open(os.path.join(self.dir, name), encoding="utf-8") as f:
+            return f.read()
+
+    def failed(self, **changed):
+        """A run that ended since notes.txt is not there; what it wrote is taken away, so that doing it again is seen."""
+        self.write("report.yaml", report())
+        self.write("say.json", script(**changed))
+        self.assertEqual(self.run_cli("run", "report.yaml", "--root", ".").code, 3)
+        self.assertEqual(self.attempts("plan", "mark", "notes", "write"), [(0, "ok"), (0, "ok"), (0, "error"), None])
+        os.remove(os.path.join(self.dir, "mark.txt"))
+
+    def test_a_failed_step_runs_again_and_finished_ones_stay(self):
+        self.failed()
+        self.assertEqual(self.run_cli("resume", "last", "--from-failed").code, 3)  # nothing was repaired
+        self.write("notes.txt", "notes")
+        r = self.ok("resume", "last", "--from-failed", "--json").json()
+        self.assertEqual((r["status"], r["output"]), ("ok", "a report"))
+        self.assertEqual(self.attempts("plan", "mark", "notes", "write"), [(0, "ok"), (0, "ok"), (2, "ok"), (0, "ok")])
+        self.assertFalse(os.path.exists(os.path.join(self.dir, "mark.txt")))
+        history = self.show()["config"]["history"]
+        self.assertEqual([h["status"] for h in history], ["error", "error"])
+        self.ok("store", "check")
+
+    def test_another_input_reaches_the_failed_step_alone(self):
+        self.failed()
+        self.write("other.txt", "other")
+        self.ok("resume", "last", "--from-failed", "--var", "file=other.txt")
+        self.assertEqual(self.attempts("plan", "mark", "notes"), [(0, "ok"), (0, "ok"), (1, "ok")])
+        doc = self.show()
+        self.assertEqual(doc["config"]["inputs"], {"file": "other.txt"})
+        self.assertEqual(doc["config"]["history"][0]["inputs"], {"file": "notes.txt"})
+
+    def test_a_changed_prompt_asks_for_redo_or_keep(self):
+        for option, attempt in (("--keep", 0), ("--redo", 1)):
+            self.failed()
+            self.write("notes.txt", "notes")
+            self.write("report.yaml", report(prompt="Plan well."))
+            before = self.show()
+            r = self.fails(78, ["plan", "`prompt` of agent `planner` differs", "--redo PATH"],
+                           "resume", "last", "--from-failed", "--blueprint", "report.yaml", "--json")
+            self.assertEqual([s["path"] for s in r.json()["steps"]], ["plan"])
+            self.assertEqual(self.show(), before)  # nothing was changed
+            self.ok("resume", "last", "--from-failed", "--blueprint", "report.yaml", option, "plan")
+            self.assertEqual(self.attempts("plan", "mark"), [(attempt, "ok"), (0, "ok")])  # the same plan: mark stays
+            self.assertIn("Plan well.", json.dumps(self.show()["config"]["plan"]))
+            os.remove(os.path.join(self.dir, "notes.txt"))
+
+    def test_what_read_another_value_is_named_when_it_is_reached(self):
+        self.failed()
+        self.write("notes.txt", "notes")
+        self.write("better.json", script(plan="a better plan"))
+        args = ("resume", "last", "--from-failed", "--model", "script:better.json")
+        self.fails(78, ["`mark` was done with other inputs", "--redo mark"], *args, "--redo", "plan")
+        self.assertEqual(self.show()["status"], "error")
+        self.assertEqual(self.attempts("plan", "mark"), [(1, "ok"), (0, "ok")])
+        self.fails(78, "mark", *args)
+        self.ok(*args, "--redo", "mark")
+        self.assertEqual(self.text("mark.txt"), "a better plan")
+        self.assertEqual(self.attempts("plan", "mark", "write"), [(1, "ok"), (1, "ok"), (0, "ok")])
+
+    def test_a_kept_result_stays_through_later_repairs(self):
+        self.failed()
+        self.write("better.json", script(plan="a better plan"))
+        args = ("resume", "last", "--from-failed", "--model", "script:better.json")
+        self.assertEqual(self.run_cli(*args, "--redo", "plan", "--keep", "mark").code, 3)  # notes.txt is not there
+        self.write("notes.txt", "notes")
+        self.ok(*args)
+        self.assertEqual(self.attempts("plan", "mark"), [(1, "ok"), (0, "ok")])
+
+    def test_a_step_that_is_gone_or_another_kind_asks(self):
+        self.failed()
+        self.write("notes.txt", "notes")
+        self.write("report.yaml", report(mark=""))
+        args = ("resume", "last", "--from-failed", "--blueprint", "report.yaml")
+        self.fails(78, ["mark", "no such step any more"], *args)
+        self.ok(*args, "--keep", "mark")
+        os.remove(os.path.join(self.dir, "notes.txt"))
+        self.failed()
+        self.write("notes.txt", "notes")
+        self.write("report.yaml", report(mark='  mark: {value: "${plan}"}\n'))
+        self.fails(78, ["mark", "it was a step `tool`"], *args)
+        self.ok(*args, "--redo", "mark")
+
+    def test_another_model_takes_over_from_one_that_failed(self):
+        self.write("notes.txt", "notes")
+        self.write("report.yaml", report())
+        self.write("say.json", script(error="overloaded"))
+        self.assertEqual(self.run_cli("run", "report.yaml", "--root", ".").code, 3)
+        self.write("good.json", script(write="from the other"))
+        r = self.ok("resume", "last", "--from-failed", "--model", "writer=script:good.json", "--json").json()
+        self.assertEqual(r["output"], "from the other")
+        self.assertEqual(self.attempts("plan", "write"), [(0, "ok"), (1, "ok")])
+        config = self.show()["config"]
+        self.assertIn("good.json", json.dumps(config["weights"]))
+        self.assertNotIn("good.json", json.dumps(config["history"]))
+
+    def test_only_the_failed_items_run_again(self):
+        self.write("inner.yaml", """schema: blueprint/v1
+inputs: {name: {type: string, required: true}}
+steps:
+  before: {tool: echo, in: {text: "${inputs.name}"}}
+  read: {tool: read_file, in: {path: "${inputs.name}"}}
+output: "${read.text}"
+""")
+        self.write("many.yaml", """schema: blueprint/v1
+steps:
+  both:
+    parallel:
+      branches:
+        files: {map: [a.txt, b.txt, c.txt], max_parallel: 1, blueprint: file://inner.yaml, in: {name: "${item}"}}
+        side: {do: {one: {tool: echo, in: {text: one}}, two: {value: 2}}}
+  rounds: {loop: {max: 2}, do: {r: {tool: read_file, in: {path: "r${round}.txt"}}}}
+""")
+        for name in ("a.txt", "c.txt", "r0.txt"):
+            self.write(name, name)
+        self.assertEqual(self.run_cli("run", "many.yaml", "--root", ".").code, 3)
+        self.write("b.txt", "b")
+        self.assertEqual(self.run_cli("resume", "last", "--from-failed").code, 3)  # now the second round
+        self.write("r1.txt", "r1")
+        self.ok("resume", "last", "--from-failed")
+        self.assertEqual(self.attempts("both/files[0]/read", "both/files[1]/before", "both/files[1]/read", "both/files[2]/read",
+                                       "both/side/one", "rounds[0]/r", "rounds[1]/r", "both", "both/files[1]", "rounds"),
+                         [(0, "ok"), (0, "ok"), (1, "ok"), (0, "ok"), (0, "ok"), (0, "ok"), (1, "ok"), (0, "ok"), (0, "ok"), (0, "ok")])
+        tries = {s["path"]: s.get("tries", 1) for s in self.show()["steps"]}
+        self.assertEqual([tries[p] for p in ("both/files[0]/read", "both/files[1]/before", "both/side/one", "rounds[0]/r")], [1] * 4)
+
+    def test_redo_takes_a_step_with_all_that_is_in_it(self):
+        self.write("many.yaml", """schema: blueprint/v1
+steps:
+  each: {map: 3, do: {one: {tool: echo, in: {text: "${item}"}}, two: {value: "${one}"}}}
+  last: {tool: read_file, in: {path: last.txt}}
+""".replace('"${item}"', '"item ${item}"'))
+        self.assertEqual(self.run_cli("run", "many.yaml", "--root", ".").code, 3)
+        self.write("last.txt", "there")
+        self.fails(2, "no such step", "resume", "last", "--from-failed", "--redo", "eac")
+        self.ok("resume", "last", "--from-failed", "--redo", "each", "--keep", "each[1]")
+        self.assertEqual(self.attempts("each[0]/one", "each[1]/one", "each[2]/one"), [(1, "ok"), (0, "ok"), (1, "ok")])
+
+    def test_a_spent_budget_and_a_time_limit_are_repaired(self):
+        self.write("say.json", script())
+        head = "schema: blueprint/v1\nbudget: {calls: %d}\nsteps:\n"
+        steps = "".join(f'  s{i}: {{tool: echo, in: {{text: "{i}"}}}}\n' for i in range(3))
+        self.write("b.yaml", head % 2 + steps)
+        self.assertEqual(self.run_cli("run", "b.yaml").code, 3)
+        self.assertEqual(self.show()["status"], "budget")
+        self.write("b.yaml", head % 5 + steps)
+        self.ok("resume", "last", "--from-failed", "--blueprint", "b.yaml")
+        self.assertEqual(self.attempts("s0", "s1", "s2"), [(0, "ok"), (0, "ok"), (1, "ok")])
+        self.write("notes.txt", "notes")
+        self.write("report.yaml", report())
+        self.write("say.json", script(delay=2000))
+        self.assertEqual(self.run_cli("run", "report.yaml", "--root", ".", "--timeout", "500ms").code, 124)
+        self.write("say.json", script())
+        self.ok("resume", "last", "--from-failed")
+
+    def test_what_ended_otherwise_stays_ended(self):
+        ask = 'schema: blueprint/v1\nsteps: {ask: {human: {prompt: "go?", options: [yes, no]}}, act: {tool: write_file, in: {path: did.txt, text: x}}}\n'
+        self.write("ask.yaml", ask)
+        self.assertEqual(self.run_cli("run", "ask.yaml", "--root", ".").code, 4)
+        self.fails(2, "has not ended", "resume", "last", "--from-failed")
+        self.ok("cancel", "last")
+        self.fails(2, "cancelled", "resume", "last", "--from-failed")
+        self.assertNotEqual(self.run_cli("resume", "last").code, 0)
+        self.assertEqual(self.show()["status"], "cancelled")
+        self.assertEqual(self.run_cli("run", "ask.yaml", "--root", ".").code, 4)
+        self.ok("answer", "last", "no")
+        self.assertEqual(self.run_cli("resume", "last").code, 3)
+        self.fails(2, "rejected", "resume", "last", "--from-failed")
+        self.assertNotEqual(self.run_cli("resume", "last").code, 0)
+        self.assertFalse(os.path.exists(os.path.join(self.dir, "did.txt")))
+        self.write("one.yaml", "schema: blueprint/v1\nsteps: {a: {value: 1}}\n")
+        self.ok("run", "one.yaml")
+        self.fails(2, "has ended: ok", "resume", "last", "--from-failed")
+        self.fails(2, "--from-failed", "resume", "last", "--redo", "a")
+
+    def test_a_repaired_run_survives_being_killed(self):
+        slow = script(write="slow", delay=1500)
+        self.failed()
+        self.write("notes.txt", "notes")
+        self.write("slow.json", slow)
+        for _ in range(2):
+            p = self.start("resume", "last", *(["--from-failed", "--model", "script:slow.json", "--redo", "mark"]
+                                               if _ == 0 else []))
+            end = time.time() + 60
+            while time.time() < end and self.attempts("write") == [None]:
+                time.sleep(0.05)
+            time.sleep(0.2)
+            p.send_signal(signal.SIGKILL)
+            p.communicate()
+        self.assertEqual(self.ok("resume", "last", "--json").json()["output"], "slow")
+        self.assertEqual(self.attempts("plan", "mark", "notes", "write"), [(0, "ok"), (1, "ok"), (1, "ok"), (0, "ok")])
+        self.ok("store", "check")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,222 @@
+"""test_cli_store_limits.py - the store under hard conditions: somebody keeps its lock, it is deleted, replaced or
+read-only, descriptors or file sizes are limited.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+import fcntl
+import json
+import os
+import pathlib
+import random
+import resource
+import shutil
+import signal
+import stat
+import struct
+import subprocess
+import time
+
+from cli_case import TROUPE, CliCase, main
+
+SCRIPT = json.dumps({"model": "script", "delay_ms": 20, "replies": [], "default": {"text": "done"}})
+WORK = """schema: blueprint/v1
+models: {m: "script:s.json"}
+agents: {a: {role: a, model: m}}
+steps:
+  work: {map: %d, max_parallel: 1, agent: a, in: {task: "${item}"}}
+output: "${size(work)}"
+"""
+ASK = """schema: blueprint/v1
+steps:
+  ask: {human: {prompt: "Go?", options: [yes, no]}}
+"""
+F_OFD_SETLK = 37
+
+
+class StoreLimits(CliCase):
+    FLIPS = int(os.environ.get("TROUPE_FLIPS", "150"))
+    SEED = int(os.environ.get("TROUPE_FLIP_SEED", "7"))
+
+    def setUp(self):
+        super().setUp()
+        self.write("s.json", SCRIPT)
+        self.write("work.yaml", WORK % 400)
+        self.write("short.yaml", WORK % 2)
+        self.write("ask.yaml", ASK)
+
+    def waiting(self):
+        self.assertEqual(self.run_cli("run", "ask.yaml", "--store", "s.db", "--quiet").code, 4)
+
+    def mode(self, name):
+        return stat.S_IMODE(os.stat(os.path.join(self.dir, name)).st_mode)
+
+    # ---- who has the lock
+
+    def test_readers_never_wait_and_writers_say_for_whom(self):
+        self.waiting()
+        with open(os.path.join(self.dir, "s.db.lock"), "r+", encoding="utf-8") as lock:
+            fcntl.fcntl(lock, F_OFD_SETLK, struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+            lock.write("4242 1700000000000\n")
+            lock.flush()
+            for args in (("runs",), ("show", "last"), ("store", "check"), ("store", "stats"), ("replay", "last")):
+                began = time.time()
+                code = self.run_cli(*args, "--store", "s.db").code
+                self.assertIn(code, (0, 2), args)
+                self.assertLess(time.time() - began, 2 + 2 * (args[0] == "replay"), args)
+            for args in (("answer", "last", "yes"), ("cancel", "last"), ("resume", "last"), ("run", "ask.yaml"), ("rm", "last"),
+                         ("store", "gc")):
+                began = time.time()
+                r = self.fails(75, ["process 4242", "since 2023-11-14T22:13:20Z"], *args, "--store", "s.db", timeout=20)
+                self.assertGreater(time.time() - began, 1.5, r.err)
+        self.ok("cancel", "last", "--store", "s.db")
+
+    def test_a_stopped_owner_keeps_nobody_from_looking(self):
+        p = self.start("run", "work.yaml", "--store", "s.db", "--quiet")
+        self.until_recorded("--store", "s.db", n=3)
+        with open(os.path.join(self.dir, "s.db.lock"), encoding="utf-8") as lock:
+            self.assertEqual(lock.read().split()[0], str(p.pid), "the holder's number is in the lock file")
+        try:
+            for _ in range(20):  # now and then it is stopped with the lock held
+                p.send_signal(signal.SIGSTOP)
+                self.ok("runs", "--store", "s.db", timeout=10)
+                self.ok("show", "last", "--json", "--store", "s.db", timeout=10)
+                p.send_signal(signal.SIGCONT)
+                time.sleep(0.013)
+        finally:
+            p.send_signal(signal.SIGCONT)
+        p.kill()
+        p.communicate()
+
+    # ---- the files
+
+    def test_files_are_the_users_alone(self):
+        p = self.start("run", "work.yaml", "--store", "s.db", "--quiet")
+        self.until_recorded("--store", "s.db")
+        for tail in ("", "-wal", "-shm", ".lock", ".owners"):
+            self.assertEqual(self.mode("s.db" + tail), 0o600, tail)
+        p.kill()
+        p.communicate()
+        self.ok("store", "backup", "copy.db", "--store", "s.db")
+        self.assertEqual(self.mode("copy.db"), 0o600)
+
+    def test_a_store_that_is_deleted_or_replaced_is_an_error(self):
+        def delete():
+            for tail in ("", "-wal", "-shm", ".lock", ".owners"):
+                os.unlink(os.path.join(self.dir, "s.db" + tail))
+
+        def delete_log():
+            os.unlink(os.path.join(self.dir, "s.db-wal"))
+
+        def replace():
+            shutil.copy(os.path.join(self.dir, "s.db"), os.path.join(self.dir, "t.db"))
+            os.replace(os.path.join(self.dir, "t.db"), os.path.join(self.dir, "s.db"))
+
+        for harm in (delete, delete_log, replace):
+            p = self.start("run", "work.yaml", "--store", "s.db", "--quiet")
+            self.until_recorded("--store", "s.db", n=2)
+            harm()
+            _, err = p.communicate(timeout=60)
+            self.assertNotEqual(p.returncode, 0, harm)
+            self.assertGreater(p.returncode, 0, harm)
+            self.assertIn("is gone", err)
+            for tail in ("", "-wal", "-shm", ".lock", ".owners"):
+                if os.path.exists(os.path.join(self.dir, "s.db" + tail)):
+                    os.unlink(os.path.join(self.dir, "s.db" + tail))
+
+    def test_a_folder_that_cannot_be_written_can_be_read(self):
+        self.waiting()
+        whole = self.ok("show", "last", "--json", "--store", "s.db").out
+        ro = os.path.join(self.dir, "ro#1")
+        os.mkdir(ro)
+        shutil.copy(os.path.join(self.dir, "s.db"), os.path.join(ro, "s.db"))
+        for name in ("", "s.db"):
+            os.chmod(os.path.join(ro, name), 0o555 if not name else 0o444)
+            if os.getuid() == 0:
+                os.chown(os.path.join(ro, name), 65534, 65534)
+        os.chmod(self.dir, 0o755)
+
+        def look(*args):
+            return subprocess.run([TROUPE, *args, "--store", os.path.join(ro, "s.db")], cwd="/", env=self.env, text=True,
+                                  timeout=60, capture_output=True, stdin=subprocess.DEVNULL,
+                                  user=65534 if os.getuid() == 0 else None)
+
+        r = look("version")
+        if r.returncode:
+            self.skipTest("the program cannot be run by another user here")
+        r = look("show", "last", "--json")
+        self.assertEqual((r.returncode, r.stdout), (0, whole), r.stderr)
+        self.assertEqual(look("runs").returncode, 0)
+        self.assertEqual(sorted(os.listdir(ro)), ["s.db"])
+        os.chmod(ro, 0o755)
+        with open(os.path.join(ro, "s.db-wal"), "wb") as f:  # content that is not in the file yet
+            f.write(b"x" * 5000)
+        os.chmod(ro, 0o555)
+        r = look("runs")
+        self.assertEqual(r.returncode, 1)
+        self.assertIn("s.db-wal holds what is not in", r.stderr)
+        os.chmod(ro, 0o755)
+
+    def test_what_is_printed_is_checked(self):
+        """A flipped bit is an error, or it changes nothing that is printed."""
+        self.write("many.yaml", WORK % 12)
+        self.ok("run", "many.yaml", "--store", "s.db", "--quiet", "--seed", "1")
+        self.ok("eval", "ledger", "--store", "s.db", "--horizon", "3", "--episodes", "4", "--quiet", "--expert", "plain")
+        self.waiting()
+        whole = pathlib.Path(self.dir, "s.db").read_bytes()
+        looks = [("runs", "--json"), ("show", "last", "--json")]
+        looks += [("show", r["run"], "--tokens", "--messages", "--json")
+                  for r in self.ok("runs", "--json", "--store", "s.db").json()["runs"]]
+        want = [self.ok(*look, "--store", "f.db" if i < 0 else "s.db").out for i, look in enumerate(looks)]
+        chance = random.Random(self.SEED)
+        altered = []
+        for _ in range(self.FLIPS):
+            at, bit = chance.randrange(len(whole)), 1 << chance.randrange(8)
+            pathlib.Path(self.dir, "s.db").write_bytes(whole[:at] + bytes([whole[at] ^ bit]) + whole[at + 1:])
+            for tail in ("-wal", "-shm"):
+                pathlib.Path(self.dir, "s.db" + tail).unlink(missing_ok=True)
+            i = chance.randrange(len(looks))
+            r = self.run_cli(*looks[i], "--store", "s.db")
+            self.assertGreaterEqual(r.code, 0, (at, bit, looks[i]))
+            if r.code == 0 and r.out != want[i]:
+                altered.append((at, bit, looks[i], whole[max(0, at - 20):at + 20]))
+        self.assertEqual(altered, [])
+
+    # ---- limits of the process
+
+    def limited(self, which, n, *args):
+        return subprocess.run([TROUPE, *args], cwd=self.dir, env={**self.env, "ASAN_OPTIONS": "detect_leaks=0"}, text=True, timeout=60,
+                              capture_output=True, stdin=subprocess.DEVNULL,
+                              preexec_fn=lambda: resource.setrlimit(which, (n, n)))
+
+    def test_few_descriptors_are_an_error_with_words(self):
+        self.ok("run", "short.yaml", "--store", "s.db", "--quiet")
+        codes = set()
+        for n in [*range(3, 41)]:
+            for args in (("run", "short.yaml", "--quiet", "--store", "s.db"), ("show", "last", "--store", "s.db")):
+                r = self.limited(resource.RLIMIT_NOFILE, n, *args)
+                self.assertGreaterEqual(r.returncode, 0, f"{n} descriptors, {args}: signal {-r.returncode}\n{r.stderr}")
+                self.assertNotIn("ssertion", r.stderr)
+                if r.returncode == 127 or "shared libraries" in r.stderr or "libasan" in r.stderr:
+                    continue  # the program itself could not be loaded
+                if r.returncode not in (0, 4):
+                    self.assertTrue(r.stderr.startswith("troupe: ") or "troupe: " in r.stderr, f"{n}: {r.stderr}")
+                codes.add((args[0], r.returncode))
+        self.assertIn(("run", 0), codes)
+        self.assertIn(("run", 1), codes)
+        self.ok("store", "check", "--store", "s.db")
+
+    def test_a_limit_on_file_sizes_is_an_error_with_words(self):
+        self.ok("run", "short.yaml", "--store", "s.db", "--quiet")
+        told = 0
+        for n in (1, 4096, 20000, 60000, 120000):
+            r = self.limited(resource.RLIMIT_FSIZE, n, "run", "work.yaml", "--quiet", "--store", "s.db")
+            self.assertGreater(r.returncode, 0, f"{n}: {r.stderr}")
+            self.assertIn("troupe: ", r.stderr)
+            told += "file size" in r.stderr or "too large" in r.stderr
+        self.assertGreater(told, 0)
+        self.ok("store", "check", "--store", "s.db")
+        self.ok("runs", "--store", "s.db")
+
+
+if __name__ == "__main__":
+    main()

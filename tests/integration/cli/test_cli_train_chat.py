@@ -1,0 +1,134 @@
+"""test_cli_train_chat.py - train sft on conversations: a folder that chats and calls tools, a share that is held out,
+and templates where models keep them.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+import json
+import os
+import shutil
+
+from cli_case import CliCase, main
+
+SMALL = ("--init-layers", "2", "--init-hidden", "64", "--init-heads", "4", "--init-ffn", "128", "--seed", "4")
+TINY = ("--init-layers", "1", "--init-hidden", "32", "--init-heads", "2", "--init-ffn", "64", "--seed", "4", "--warmup", "2")
+BLUEPRINT = """schema: blueprint/v1
+inputs:
+  word: {type: string, default: ping}
+agents:
+  bot: {model: ./m, prompt: "You echo.", tools: [echo]}
+  plain: {model: ./m}
+steps:
+  talk: {agent: bot, in: "${inputs.word}"}
+  chat: {agent: plain, in: "say ${inputs.word}"}
+output: ["${talk}", "${chat}"]
+"""
+
+
+def lines(rows):
+    return "".join(json.dumps(r) + "\n" for r in rows)
+
+
+class TrainChat(CliCase):
+    def conversations(self):
+        """A word is echoed by a tool, and reported; without the tool it is said again."""
+        shown = self.ok("tools", "show", "echo", "--json").json()
+        tool = {"type": "function",
+                "function": {"name": "echo", "description": shown["description"], "parameters": shown["input_schema"]}}
+        rows = []
+        for word in ("ping", "pong"):
+            call = {"id": "call_0_0", "type": "function", "function": {"name": "echo", "arguments": {"text": word}}}
+            rows.append({"tools": [tool], "messages": [
+                {"role": "system", "content": "You echo."}, {"role": "user", "content": word},
+                {"role": "assistant", "content": "", "tool_calls": [call]},
+                {"role": "tool", "content": json.dumps({"text": word}, separators=(",", ":"))},
+                {"role": "assistant", "content": f"It says {word}."}]})
+            rows.append({"messages": [{"role": "user", "content": f"say {word}"}, {"role": "assistant", "content": word}]})
+        return rows
+
+    def test_a_new_model_chats_and_calls_tools(self):
+        self.write("d.jsonl", lines(self.conversations()))
+        r = self.ok("train", "sft", "--model", "new", *SMALL, "--data", "d.jsonl", "--updates", "200", "--batch-tokens", "2048",
+                    "--lr", "5e-3", "--warmup", "20", "--eval-every", "0", "--out", "m")
+        self.assertNotIn("nan", r.err)
+        self.assertNotIn("warning", r.err)
+        with open(os.path.join(self.dir, "m/model/config.json"), encoding="utf-8") as f:
+            config = json.load(f)
+        with open(os.path.join(self.dir, "m/model/tokenizer.json"), encoding="utf-8") as f:
+            ids = {t["content"]: t["id"] for t in json.load(f)["added_tokens"]}
+        self.assertEqual(config["troupe"]["codec"], "json")
+        self.assertIn(ids["<|im_end|>"], config["eos_token_id"])
+        with open(os.path.join(self.dir, "m/model/chat_template.jinja"), encoding="utf-8") as f:
+            self.assertIn("<|im_end|>", f.read())
+        self.write("b.yaml", BLUEPRINT)
+        for word in ("ping", "pong"):
+            r = self.ok("run", "b.yaml", "--var", f"word={word}", "--json").json()
+            self.assertEqual(r["output"], [f"It says {word}.", word])
+            steps = json.dumps(self.ok("show", r["run"], "--json").json()["steps"])
+            self.assertIn("echo", steps)  # the tool was called
+
+    def test_conversations_are_held_out(self):
+        rows = [{"messages": [{"role": "user", "content": f"add {i} and 1"}, {"role": "assistant", "content": str(i + 1)}]}
+                for i in range(20)]
+        self.write("d.jsonl", lines(rows))
+        self.write("h.jsonl", lines(rows[:3]))
+        sft = ("train", "sft", "--model", "new", *TINY, "--data", "d.jsonl", "--updates", "4", "--batch-tokens", "256",
+               "--eval-every", "2")
+        plain = self.ok(*sft, "--out", "plain", "--json")
+        self.assertIsNone(plain.json()["held_out_loss"])
+        self.assertNotIn("nan", plain.err)
+        self.assertNotIn("held out", plain.err)
+        share = self.ok(*sft, "--out", "share", "--holdout", "0.25", "--json")
+        self.assertGreater(share.json()["held_out_loss"], 0)
+        self.assertIn("held out", share.err)
+        with open(os.path.join(self.dir, "share/checkpoints/step-0000000004/state.json"), encoding="utf-8") as f:
+            self.assertEqual(json.load(f)["options"]["data_examples"], 15)
+        other = self.ok(*sft, "--out", "file", "--holdout", "h.jsonl", "--json")
+        self.assertGreater(other.json()["held_out_loss"], 0)
+        # What is measured beside is not trained: the weights are those of the training without it.
+        with open(os.path.join(self.dir, "plain/model/model.safetensors"), "rb") as a, \
+                open(os.path.join(self.dir, "file/model/model.safetensors"), "rb") as b:
+            self.assertEqual(a.read(), b.read())
+        self.ok("train", "sft", "--out", "share", "--resume")
+        self.fails(2, "data (--data", "train", "sft", "--out", "share", "--resume", "--holdout", "0.5")
+        self.fails(2, "above 0 and below 1", *sft, "--out", "x", "--holdout", "1.5")
+        self.fails(1, "none.jsonl", *sft, "--out", "x", "--holdout", "none.jsonl")
+        self.fails(2, "--holdout is for --data", "train", "sft", "--model", "new", "--env", "ledger", "--holdout", "0.1", "--out", "x")
+        self.fails(2, "compact codec", "train", "sft", "--model", "embedded", "--data", "d.jsonl", "--out", "x")
+
+    def test_a_template_is_found_where_the_model_has_it(self):
+        self.write("d.jsonl", lines([{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}]))
+        sft = ("train", "sft", *TINY, "--data", "d.jsonl", "--updates", "1", "--batch-tokens", "64", "--eval-every", "0")
+        self.ok(*sft, "--model", "new", "--out", "base")
+        ends = "{% for m in messages %}{{ m.role }}: {{ m.content + eos_token }}\n{% endfor %}" \
+               "{% if add_generation_prompt %}assistant: {% endif %}"
+        found = "{{ raise_exception('the one that was found') }}"
+        other = "{{ raise_exception('another') }}"
+        lists = [{"name": "tool_use", "template": other}, {"name": "default", "template": found}]
+        for n, (config, jinja) in enumerate(((found, None), (lists, None), (other, found))):
+            folder = os.path.join(self.dir, f"t{n}")
+            shutil.copytree(os.path.join(self.dir, "base/model"), folder)
+            os.remove(os.path.join(folder, "chat_template.jinja"))
+            path = os.path.join(folder, "tokenizer_config.json")
+            with open(path, encoding="utf-8") as f:
+                doc = json.load(f)
+            doc["chat_template"] = config
+            self.write(path, json.dumps(doc))
+            if jinja:
+                self.write(os.path.join(folder, "chat_template.jinja"), jinja)
+            self.fails(1, "the one that was found", *sft, "--model", f"t{n}", "--out", f"o{n}")
+        # Its eos_token ends what the assistant says, and is trained; the template goes along.
+        doc["chat_template"] = ends
+        os.remove(os.path.join(folder, "chat_template.jinja"))
+        self.write(path, json.dumps(doc))
+        r = self.ok(*sft, "--model", "t2", "--out", "e", "--json")
+        self.assertEqual(r.json()["trained_tokens"] % 2, 0)  # "b" and the end
+        self.assertNotIn("warning", r.err)
+        with open(os.path.join(self.dir, "e/model/tokenizer_config.json"), encoding="utf-8") as f:
+            self.assertEqual(json.load(f)["chat_template"], ends)
+        doc["chat_template"] = ends.replace("+ eos_token ", "")
+        self.write(path, json.dumps(doc))
+        self.assertIn("will not learn when to stop", self.ok(*sft, "--model", "t2", "--out", "f").err)
+
+
+if __name__ == "__main__":
+    main()
