@@ -4,6 +4,8 @@
  */
 #include "blueprints/block.h"
 
+#include <assert.h>
+
 #include "blueprints/frame_vars.h"
 
 static void begin_next(struct block *b, struct frame *f)
@@ -30,6 +32,7 @@ void block_begin(struct block *b, struct frame *f, const struct plan *plan,
 
 bool block_child_ended(struct block *b, struct frame *f, struct frame *child)
 {
+    assert(b->next > 0 && b->next <= b->n && child->step == &b->step[b->next - 1]);
     if (!child->value) {
         frame_end_like(f, child);
         return false;

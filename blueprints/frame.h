@@ -193,8 +193,7 @@ int64_t frame_now(const struct frame *f); /* wall clock, ms */
 /* What stands before the names of children: the path, with the attempt when there is one. */
 void frame_base(const struct frame *f, struct str *out);
 bool frame_is_leaf(const struct frame *f);
-/* A loop whose `until` never held. It ended ok, and alone among the steps that did it has words:
- * so it is recorded. */
+/* A loop whose `until` never held. It ended ok, and has words, which alone record it. */
 bool frame_is_exhausted(const struct frame *f);
 /* The end of the step as expressions see it: "length" of an answer that was cut, ok or not. */
 const char *frame_state_word(const struct frame *f);

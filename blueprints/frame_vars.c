@@ -4,6 +4,8 @@
  */
 #include "blueprints/frame_vars.h"
 
+#include <assert.h>
+
 struct json *vars_new(const struct json *inputs)
 {
     struct json *v = jv_object();
@@ -35,6 +37,7 @@ void frame_open_scope(struct frame *f)
 
 void frame_bind(struct frame *f, const char *name, struct json *adopt_value)
 {
+    assert(f->inner); /* else the parent's names would change */
     jv_set_adopt(f->inner, name, adopt_value);
 }
 

@@ -4,6 +4,7 @@
  */
 #include "blueprints/group.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 static void fill(struct group *g, struct frame *f)
@@ -48,6 +49,7 @@ static void note_failure(struct group *g, struct frame *f, struct frame *child)
 
 bool group_child_ended(struct group *g, struct frame *f, struct frame *child)
 {
+    assert(g->n_active > 0 && g->n_active <= g->limit && child->index < g->next);
     g->n_active--;
     if (child->value)
         g->value[child->index] = jv_ref(child->value);

@@ -81,7 +81,7 @@ static void poll(struct frame *f)
 
 static void begin(struct frame *f)
 {
-    int64_t deadline_ms = f->started_ms + f->step->timeout_ms;
+    int64_t ms = f->step->timeout_ms, deadline_ms = ms ? f->started_ms + ms : 0;
 
     f->node = question_open(&(struct question_spec){.run = f->host->run,
                                                     .path = f->path,

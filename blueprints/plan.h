@@ -98,8 +98,9 @@ struct plan_step {
     bool may_be_cut;     /* agent: an answer that ends at max_tokens is one */
     struct plan_retry retry;
     struct plan_budget budget;
-    int64_t timeout_ms;           /* 0: none; of a human step: until its deadline */
-    int effect;                   /* enum effect, or -1: the tool's */
+    int64_t
+        timeout_ms; /* 0: none; of a human step: until its deadline (7 days unless the file says) */
+    int effect;     /* enum effect, or -1: the tool's */
     const char *on_error;         /* "fail" (default), "continue" */
     const struct yaml_node *node; /* for messages; lent by plan->yaml */
 };
@@ -140,7 +141,7 @@ struct plan_check {
     bool resumed; /* steps of it have run: faults that a step would find by itself do not stop it */
     /* Can this model play the agent, in an environment or without one? An error says why not. NULL:
      * models are not looked at. */
-    enum status (*model)(void *ctx, const struct plan_agent *a, const char *model, bool in_env,
+    enum status (*model)(void *ctx, const struct plan *p, const struct plan_agent *a, bool in_env,
                          struct error *err);
     void *ctx;
 };
@@ -164,6 +165,9 @@ MUST_CHECK enum status plan_inputs(const struct plan *p, const struct json *give
  * JSON. */
 MUST_CHECK enum status plan_input_from_text(const struct plan *p, const char *name,
                                             const char *text, struct json **out, struct error *err);
+/* "NAME=VALUE" (--var), by the input's declared type, into `inputs`. */
+MUST_CHECK enum status plan_input_assign(const struct plan *p, const char *text,
+                                         struct json *inputs, struct error *err);
 /* The model that an agent of the plan names, behind `models`. */
 const char *plan_agent_model(const struct plan *p, const struct plan_agent *a);
 const struct plan_agent *plan_agent_find(const struct plan *p, const char *name); /* or NULL */

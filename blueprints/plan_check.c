@@ -195,7 +195,7 @@ static enum status check_model(const struct plan *p, const struct plan_check *c,
     struct error fault = ERROR_INIT;
     const struct yaml_node *at;
 
-    if (!c->model || !a || !c->model(c->ctx, a, plan_agent_model(p, a), s->env != NULL, &fault))
+    if (!c->model || !a || !c->model(c->ctx, p, a, s->env != NULL, &fault))
         return STATUS_OK;
     at = yaml_get(a->node, "model");
     return yaml_error(err, p->yaml, at ? at : yaml_get(s->node, "agent"),

@@ -105,3 +105,21 @@ enum status plan_input_from_text(const struct plan *p, const char *name, const c
     *out = v;
     return STATUS_OK;
 }
+
+enum status plan_input_assign(const struct plan *p, const char *text, struct json *inputs,
+                              struct error *err)
+{
+    const char *eq = strchr(text, '=');
+    struct json *value = NULL;
+    enum status st;
+    char *name;
+
+    if (!eq || eq == text)
+        return error_set(err, STATUS_USAGE, "--var \"%s\": expected NAME=VALUE", text);
+    name = xstrndup(text, (size_t)(eq - text));
+    st = plan_input_from_text(p, name, eq + 1, &value, err);
+    if (!st)
+        jv_set_adopt(inputs, name, value);
+    free(name);
+    return st;
+}

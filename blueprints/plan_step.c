@@ -403,7 +403,7 @@ static enum status load_human(struct plan_loader *l, const struct yaml_node *nod
                               struct plan_step *s)
 {
     static const char *const keys[] = {"prompt", "options", "reject", "timeout", "on_timeout"};
-    const struct yaml_node *human = yaml_get(node, "human");
+    const struct yaml_node *human = yaml_get(node, "human"), *timeout;
     enum status st = part_mapping(l, human, "`human`");
 
     if (!st)
@@ -417,8 +417,14 @@ static enum status load_human(struct plan_loader *l, const struct yaml_node *nod
     if (!st)
         st = answer_list(l, human, "reject", &s->reject);
     s->timeout_ms = DEFAULT_HUMAN_MS;
-    if (!st)
+    timeout = st ? NULL : yaml_get(human, "timeout");
+    if (timeout && strcmp(yaml_text_of(timeout), "none") == 0)
+        s->timeout_ms = 0;
+    else if (!st)
         st = part_duration(l, human, "timeout", &s->timeout_ms);
+    if (!st && s->timeout_ms == 0 && yaml_get(human, "on_timeout"))
+        st = PLAN_FAULT(l, yaml_get(human, "on_timeout"),
+                        "`on_timeout` is never taken where `timeout` is none");
     return st ? st : check_answers(l, human, s);
 }
 

@@ -175,6 +175,14 @@ static void end_finished(struct frame *f, const struct step_record *rec, enum st
     end_as_recorded(f, rec);
 }
 
+static bool has_other_model(const struct frame *f)
+{
+    const struct repair_spec *s = comparison_of(f)->spec;
+
+    return f->step->kind == PLAN_AGENT && s->other_model &&
+           s->other_model(s->ctx, f->plan, plan_agent_find(f->plan, f->step->agent));
+}
+
 /* A leaf that has not ended, or failed. */
 static void decide_unfinished(struct frame *f, const struct step_record *rec,
                               enum step_verdict verdict)
@@ -183,7 +191,7 @@ static void decide_unfinished(struct frame *f, const struct step_record *rec,
     struct str reason = STR_INIT;
     bool differs = definition_differs(f, &reason) || verdict == STEP_DISAGREES;
 
-    if (!step_record_is_open(rec) || is_redone(c, f->path) ||
+    if (!step_record_is_open(rec) || is_redone(c, f->path) || has_other_model(f) ||
         (differs && step_effect(f) <= EFFECT_READ))
         begin_again(c, f->path, rec->attempt + 1);
     else if (differs)
@@ -263,6 +271,7 @@ static void compare_step(struct frame *f)
         return;
     row->seen = true;
     f->attempt = row->rec.attempt;
+    assert(f->state == FRAME_QUEUED && !f->host->run);
     f->not_retryable = step_prepare(f, &unused) != STATUS_OK;
     if (frame_is_leaf(f))
         compare_leaf(f, &row->rec);
@@ -276,6 +285,7 @@ static void compare_end(struct frame *f)
     struct comparison *c = comparison_of(f);
     struct str base = STR_INIT;
 
+    assert(f->state == FRAME_ENDED && !f->child);
     step_set_value(f);
     if (!f->value)
         return;

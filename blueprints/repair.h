@@ -27,6 +27,10 @@ struct repair_spec {
     const struct json *rules;     /* of an earlier repair: "repair" of the run's config, or NULL */
     const struct tool_registry *tools; /* for effects; NULL: all are `none` */
     const struct seams *seams;
+    /* Has this agent another model than the recorded? Then one that was cut short begins anew.
+     * NULL: none has. */
+    bool (*other_model)(void *ctx, const struct plan *p, const struct plan_agent *a);
+    void *ctx;
     const char *const *redo, *const *keep;
     size_t n_redo, n_keep;
 };

@@ -19,6 +19,7 @@ void run_budget_open(struct frame *f, const struct plan_budget *limits)
 {
     const struct json *before = jv_get(f->host->budget->open, f->path);
 
+    assert(f->spends != &f->budget); /* that of a step around it */
     if (limits->tokens == 0 && limits->steps == 0 && limits->calls == 0 && limits->wall_ms == 0)
         return;
     f->budget = (struct budget){.parent = f->spends,

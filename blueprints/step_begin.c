@@ -198,6 +198,7 @@ static bool find(struct frame *f)
         return true;
     }
     f->first_attempt = step_first_attempt(f);
+    f->attempt = f->first_attempt;
     if (found)
         ended = follow_record(f, &rec);
     step_record_deinit(&rec);

@@ -60,6 +60,7 @@ static void propagate_cancelled(struct frame *f)
 {
     struct cancelled_step **end = &f->cancelled;
 
+    assert(f->end == STEP_CANCELLED && f->stop >= STOP_CANCEL);
     if (f->record == RECORD_INTENT && f->step) {
         struct cancelled_step *c = xcalloc(1, sizeof(*c));
 
@@ -172,6 +173,7 @@ void step_set_value(struct frame *f)
 {
     bool goes_on = f->step && strcmp(f->step->on_error, "continue") == 0;
 
+    assert(!f->value);
     if (f->end == STEP_OK) {
         f->value = f->out ? jv_ref(f->out) : jv_null();
     } else if (goes_on && f->stop < STOP_CANCEL) {

@@ -4,17 +4,15 @@
 #include "runtime/api/model_set.h"
 
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "kernels/cpu/cpu_backend.h"
 #include "models/script/script_model.h"
-#include "runtime/base/home.h"
+#include "runtime/api/model_file.h"
 #include "runtime/base/map.h"
 #include "runtime/base/memory.h"
-#include "runtime/base/seams.h"
 
 struct opened {
     struct model *model;
@@ -60,54 +58,6 @@ void model_set_free(struct model_set *s)
     free(s);
 }
 
-/* hf:ORG/NAME in the local cache: hub/models--ORG--NAME/snapshots/REV. Nothing is downloaded. */
-static enum status find_hf(const char *name, char out[MODEL_FOLDER_MAX], struct error *err)
-{
-    const char *hub = getenv("HF_HUB_CACHE"), *hf = getenv("HF_HOME");
-    const char *slash = strchr(name, '/');
-    char base[512], home[440], *rev = NULL;
-    size_t n = 0;
-    enum status st;
-
-    if (!slash || strchr(slash + 1, '/'))
-        return error_set(err, STATUS_USAGE, "hf:%s: expected hf:ORG/NAME", name);
-    if (hub && *hub)
-        snprintf(base, sizeof(base), "%s", hub);
-    else if (hf && *hf)
-        snprintf(base, sizeof(base), "%s/hub", hf);
-    else if ((st = home_folder(home, sizeof(home), err)) == STATUS_OK)
-        snprintf(base, sizeof(base), "%s/.cache/huggingface/hub", home);
-    else
-        return st;
-    snprintf(out, MODEL_FOLDER_MAX, "%s/models--%.*s--%s/refs/main", base, (int)(slash - name),
-             name, slash + 1);
-    st = file_read(out, 256, &rev, &n, err);
-    if (st) {
-        error_note(err, "hf:%s is not in the local cache", name);
-        error_hint(err,
-                   "nothing is downloaded by itself; fetch the model with your usual tool first");
-        return st;
-    }
-    rev[strcspn(rev, "\r\n \t")] = 0;
-    snprintf(out, MODEL_FOLDER_MAX, "%s/models--%.*s--%s/snapshots/%s", base, (int)(slash - name),
-             name, slash + 1, rev);
-    free(rev);
-    return STATUS_OK;
-}
-
-/* What `train` wrote may be named as a whole: its model is in OUT/model. */
-static void enter_output(char folder[MODEL_FOLDER_MAX])
-{
-    char inside[1100];
-
-    snprintf(inside, sizeof(inside), "%s/config.json", folder);
-    if (file_exists(inside))
-        return;
-    snprintf(inside, sizeof(inside), "%s/model/config.json", folder);
-    if (file_exists(inside) && strlen(folder) + sizeof("/model") <= MODEL_FOLDER_MAX)
-        memcpy(folder + strlen(folder), "/model", sizeof("/model"));
-}
-
 static bool is(const char *value, const char *word)
 {
     return value && strcmp(value, word) == 0;
@@ -137,17 +87,11 @@ enum status model_engine_options(const struct model_options *o, const char *name
                                  char folder[MODEL_FOLDER_MAX], struct engine_options *out,
                                  struct error *err)
 {
-    enum status st;
+    enum status st = model_folder(name, folder, err);
 
+    if (st)
+        return st;
     *out = ENGINE_OPTIONS_DEFAULT;
-    snprintf(folder, MODEL_FOLDER_MAX, "%s", name);
-    if (strncmp(name, "hf:", 3) == 0) {
-        st = find_hf(name + 3, folder, err);
-        if (st)
-            return st;
-    } else {
-        enter_output(folder);
-    }
     out->model = folder;
     out->embedded = embedded_file_at;
     out->backend = find_backend(o, err);

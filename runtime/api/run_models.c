@@ -18,6 +18,7 @@ struct run_models {
     struct troupe *t;
     const char *const *given;
     int32_t n_given;
+    bool defaults;
     const struct json *config; /* of the record, or NULL */
     bool others;
     struct json *weights; /* of all that were opened */
@@ -25,13 +26,14 @@ struct run_models {
     char *first_name;
 };
 
-struct run_models *run_models_new(struct troupe *t, const char *const *given, int32_t n_given)
+struct run_models *run_models_new(struct troupe *t, const struct troupe_run_options *o)
 {
     struct run_models *m = xcalloc(1, sizeof(*m));
 
     m->t = t;
-    m->given = given;
-    m->n_given = n_given;
+    m->given = o->model;
+    m->n_given = o->n_models;
+    m->defaults = o->models_are_defaults;
     m->weights = jv_object();
     return m;
 }
@@ -112,18 +114,40 @@ static void recorded_name(const struct run_models *m, const struct plan *p,
         str_puts(out, plan_agent_model(p, a));
 }
 
+/* The name of what it gets in this process. */
+static void name_now(const struct run_models *m, const struct plan *p, const struct plan_agent *a,
+                     const char *was, struct str *out)
+{
+    struct choice c = {0, NULL};
+
+    for (int32_t i = 0; i < m->n_given; i++)
+        choose(&c, m->given[i], p, a);
+    model_name_absolute(c.name ? c.name : was, NULL, out);
+}
+
+bool run_models_differ(const struct run_models *m, const struct plan *p, const struct plan_agent *a)
+{
+    struct str was = STR_INIT, is = STR_INIT;
+    const char *was_hex, *is_hex;
+
+    recorded_name(m, p, a, &was);
+    name_now(m, p, a, str_cstr(&was), &is);
+    was_hex = jv_get_string(jv_get(jv_get(m->config, "weights"), str_cstr(&was)), NULL);
+    is_hex = jv_get_string(jv_get(m->weights, str_cstr(&is)), NULL);
+    str_deinit(&was);
+    str_deinit(&is);
+    return was_hex && is_hex && strcmp(was_hex, is_hex) != 0;
+}
+
 enum status run_models_open(struct run_models *m, const struct plan *p, const struct plan_agent *a,
                             struct model **out, struct error *err)
 {
     struct str was = STR_INIT, is = STR_INIT;
-    struct choice c = {0, NULL};
     const char *was_hex;
     enum status st;
 
     recorded_name(m, p, a, &was);
-    for (int32_t i = 0; i < m->n_given; i++)
-        choose(&c, m->given[i], p, a);
-    model_name_absolute(c.name ? c.name : str_cstr(&was), NULL, &is);
+    name_now(m, p, a, str_cstr(&was), &is);
     st = troupe_model(m->t, str_cstr(&is), out, err);
     was_hex = jv_get_string(jv_get(jv_get(m->config, "weights"), str_cstr(&was)), NULL);
     if (!st && !m->others)
@@ -210,7 +234,7 @@ enum status run_models_check(const struct run_models *m, const struct plan *p, s
     for (int32_t i = 0; !st && i < m->n_given; i++) {
         const char *eq = model_role_end(m->given[i]);
         char *name = eq ? xstrndup(m->given[i], (size_t)(eq - m->given[i])) : NULL;
-        bool known = !eq;
+        bool known = !eq || m->defaults;
 
         for (size_t k = 0; k < all.n && !known; k++)
             known = strcmp(all.name[k], name) == 0;

@@ -11,8 +11,9 @@
 struct troupe;
 struct run_models;
 
-/* given: "M" or "NAME=M" (troupe.h); lent. */
-struct run_models *run_models_new(struct troupe *t, const char *const *given, int32_t n_given);
+struct troupe_run_options;
+/* o->model is what is given: "M" or "NAME=M" (troupe.h); lent. */
+struct run_models *run_models_new(struct troupe *t, const struct troupe_run_options *o);
 void run_models_free(struct run_models *m);
 /* From here on a model is compared with that of the record; its configuration is lent. With
  * `others` other weights are allowed (a fork). */
@@ -27,6 +28,9 @@ MUST_CHECK enum status run_models_check(const struct run_models *m, const struct
 MUST_CHECK enum status run_models_open(struct run_models *m, const struct plan *p,
                                        const struct plan_agent *a, struct model **out,
                                        struct error *err);
+/* Has an agent whose model is open another one than the recorded? */
+bool run_models_differ(const struct run_models *m, const struct plan *p,
+                       const struct plan_agent *a);
 /* The first that was opened, or NULL. */
 const struct model *run_models_first(const struct run_models *m);
 /* For the record: "model" (of the first agent), "models" (what was given) and "weights" (of all

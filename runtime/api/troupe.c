@@ -47,6 +47,9 @@ enum status troupe_open_store(struct troupe *t, const struct store_options *o, s
 
     if (!t->store && !(t->look && o->read_only))
         st = store_open(o, o->read_only ? &t->look : &t->store, err);
+    if (st && st != STATUS_BUSY && st != STATUS_CONFIG && st != STATUS_CORRUPT && err &&
+        !err->hint[0])
+        error_hint(err, "--store FILE (or TROUPE_STORE) names a place that can be written");
     if (!st && t->store && t->replies)
         store_set_reply_box(t->store, loop_box_mailbox(t->replies));
     return st;
@@ -124,7 +127,7 @@ enum status troupe_drive(struct troupe *t, struct error *err)
     struct loop *loop;
     enum status st = troupe_loop(t, &loop, err);
 
-    if (!st && t->first)
+    if (!st && (t->first || t->watching))
         loop_run(loop);
     return st;
 }

@@ -68,6 +68,7 @@ struct troupe_run_options {
      * and one for a NAME before one for all. A path is relative to the working folder. */
     const char *const *model;
     int32_t n_models;
+    bool models_are_defaults; /* a NAME that this blueprint does not have is passed over */
     const char *root;      /* of the file tools; NULL: the recorded one, else the working folder */
     int64_t timeout_ms;    /* of this process's work on it; 0: none */
     enum runner_stay stay; /* while it only waits */
@@ -112,11 +113,12 @@ struct troupe_result {
     struct error err;
     int64_t n_steps, tok_in, tok_out; /* of the whole run, as query.h counts them */
     int64_t wall_ms;                  /* of this process */
+    int64_t next_due_ms; /* waiting: when it goes on by itself (wall clock); 0: never */
 };
 /* After on_end; lent for the life of r. */
 const struct troupe_result *troupe_run_result(const struct troupe_run *r);
 
-/* Runs the loop until no run of this process is under way. */
+/* Runs the loop until no run of this process is under way and no watch looks (troupe_watch.h). */
 MUST_CHECK enum status troupe_drive(struct troupe *t, struct error *err);
 /* Leaves all runs so that a later resume goes on with them (Ctrl-C, SIGTERM). */
 void troupe_interrupt(struct troupe *t);

@@ -22,7 +22,7 @@ struct copy {
 
 static bool is_result(const struct step_row *s)
 {
-    static const char *const kinds[] = {"model", "tool", "human", "question"};
+    static const char *const kinds[] = {"model", "tool", "human", "wait", "question"};
 
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
         if (strcmp(s->kind, kinds[i]) == 0)
@@ -74,6 +74,7 @@ struct head {
     struct json *config;
     uint64_t seed;
     int32_t prompt_format;
+    char *root;
 };
 
 static bool copy_head(void *ctx, const struct run_row *row)
@@ -83,6 +84,7 @@ static bool copy_head(void *ctx, const struct run_row *row)
     h->config = row->config ? jv_deep_copy(row->config) : NULL;
     h->seed = row->seed;
     h->prompt_format = row->prompt_format;
+    h->root = row->root ? xstrdup(row->root) : NULL;
     return false;
 }
 
@@ -124,7 +126,7 @@ enum status troupe_run_fork(struct troupe *t, const struct troupe_fork *fork,
         r->plan = r->own_plan;
         r->inputs = jv_ref(jv_get(h.config, "inputs"));
         run_models_recorded(r->models, h.config, fork->live);
-        st = troupe_run_root(o->root, h.config, &root, err);
+        st = troupe_run_root(o->root, h.config, h.root, &root, err);
     }
     if (!st)
         st = troupe_run_check(r, root, err);
@@ -133,6 +135,7 @@ enum status troupe_run_fork(struct troupe *t, const struct troupe_fork *fork,
     if (!st)
         st = copy_steps(r, fork, err);
     free(root);
+    free(h.root);
     jv_unref(h.config);
     run_models_recorded(r->models, NULL, false);
     if (st) {

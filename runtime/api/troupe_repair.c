@@ -20,6 +20,7 @@ struct ended {
     char kind[16];
     enum run_status status;
     struct json *config;
+    char *root;        /* as it was begun; may be NULL */
     struct plan *plan; /* as it was begun or last repaired */
 };
 
@@ -30,6 +31,7 @@ static bool read_row(void *ctx, const struct run_row *row)
     snprintf(e->kind, sizeof(e->kind), "%s", row->kind);
     e->status = row->status;
     e->config = row->config ? jv_deep_copy(row->config) : NULL;
+    e->root = row->root ? xstrdup(row->root) : NULL;
     return false;
 }
 
@@ -51,24 +53,6 @@ static enum status can_be_repaired(const struct ended *e, const char *uuid, stru
 
 /* ---- inputs */
 
-static enum status take_var(const struct plan *plan, const char *text, struct json *inputs,
-                            struct error *err)
-{
-    const char *eq = strchr(text, '=');
-    struct json *value = NULL;
-    enum status st;
-    char *name;
-
-    if (!eq || eq == text)
-        return error_set(err, STATUS_USAGE, "--var \"%s\": expected NAME=VALUE", text);
-    name = xstrndup(text, (size_t)(eq - text));
-    st = plan_input_from_text(plan, name, eq + 1, &value, err);
-    if (!st)
-        jv_set_adopt(inputs, name, value);
-    free(name);
-    return st;
-}
-
 /* Those recorded that the blueprint still has, then those given. */
 static enum status make_inputs(struct troupe_run *r, const struct json *recorded,
                                const struct troupe_repair *how, struct error *err)
@@ -83,7 +67,7 @@ static enum status make_inputs(struct troupe_run *r, const struct json *recorded
             jv_set_adopt(given, r->plan->input[i].name, jv_deep_copy(value));
     }
     for (int32_t i = 0; !st && i < how->n_vars; i++)
-        st = take_var(r->plan, how->var[i], given, err);
+        st = plan_input_assign(r->plan, how->var[i], given, err);
     if (!st)
         st = plan_inputs(r->plan, given, &r->inputs, err);
     jv_unref(given);
@@ -150,7 +134,14 @@ static enum status reopen(struct troupe_run *r, const char *uuid, const struct e
     return st;
 }
 
-static enum status compare(const struct troupe_run *r, struct store_reader *q, const char *uuid,
+static bool other_model(void *ctx, const struct plan *p, const struct plan_agent *a)
+{
+    const struct troupe_run *r = ctx;
+
+    return run_models_differ(r->models, p, a);
+}
+
+static enum status compare(struct troupe_run *r, struct store_reader *q, const char *uuid,
                            const struct ended *e, const struct troupe_repair *how,
                            struct repair *out, struct error *err)
 {
@@ -162,6 +153,8 @@ static enum status compare(const struct troupe_run *r, struct store_reader *q, c
                                                 .rules = jv_get(e->config, "repair"),
                                                 .tools = r->tools,
                                                 .seams = r->t->seams,
+                                                .other_model = other_model,
+                                                .ctx = r,
                                                 .redo = how->redo,
                                                 .n_redo = (size_t)how->n_redo,
                                                 .keep = how->keep,
@@ -195,7 +188,7 @@ static enum status repair(struct troupe_run *r, struct store_reader *q, const ch
     enum status st = blueprint_from_effective(jv_get(e->config, "plan"), &e->plan, err);
 
     if (!st)
-        st = troupe_run_root(given_root, e->config, &root, err);
+        st = troupe_run_root(given_root, e->config, e->root, &root, err);
     if (!st)
         st = prepare(r, e, how, root, err);
     if (!st)
@@ -232,6 +225,7 @@ enum status troupe_run_repair(struct troupe *t, const char *uuid, const struct t
         st = repair(r, q, uuid, &e, how, o->root, disagree, err);
     run_models_recorded(r->models, NULL, false);
     jv_unref(e.config);
+    free(e.root);
     plan_free(e.plan);
     if (st) {
         troupe_run_free(r);

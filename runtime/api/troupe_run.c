@@ -69,6 +69,7 @@ static void on_done(void *ctx, struct runner *runner, const struct runner_result
     r->result.output = result->output ? jv_ref(result->output) : NULL;
     r->result.err = result->err;
     r->result.wall_ms = result->wall_ms;
+    r->result.next_due_ms = result->next_due_ms;
     count(r);
     loop_timer_free(r->limit);
     r->limit = NULL;
@@ -106,7 +107,7 @@ struct troupe_run *troupe_run_prepare(struct troupe *t, const struct troupe_run_
     r->timeout_ms = o->timeout_ms;
     r->stay = o->stay;
     r->listener = o->listener;
-    r->models = run_models_new(t, o->model, o->n_models);
+    r->models = run_models_new(t, o);
     return r;
 }
 
@@ -218,7 +219,7 @@ void troupe_run_leave(struct troupe_run *r)
         at = &(*at)->next;
     *at = r->next;
     r->under_way = false;
-    if (!r->t->first && !r->t->watching)
+    if (!r->t->first && (!r->t->watching || r->t->interrupted))
         loop_stop(r->t->loop);
 }
 
@@ -229,4 +230,6 @@ void troupe_interrupt(struct troupe *t)
         next = r->next; /* one with nothing in flight leaves at once */
         troupe_run_interrupt(r);
     }
+    if (!t->first && t->loop)
+        loop_stop(t->loop);
 }

@@ -8,10 +8,11 @@
 
 #include "runtime/api/troupe_run.h"
 
-enum status troupe_run_root(const char *given, const struct json *config, char **out,
-                            struct error *err)
+enum status troupe_run_root(const char *given, const struct json *config, const char *begun,
+                            char **out, struct error *err)
 {
-    const char *root = given ? given : jv_get_string(jv_get(config, "root"), ".");
+    const char *recorded = jv_get_string(jv_get(config, "root"), begun ? begun : ".");
+    const char *root = given ? given : recorded;
     char *real = realpath(root, NULL);
 
     if (!real) {
@@ -24,18 +25,26 @@ enum status troupe_run_root(const char *given, const struct json *config, char *
 }
 
 /* What is stored with the run: the plan itself, its inputs, and what shapes its results. */
-static struct json *config_of(const struct troupe_run *r, const char *root, const struct json *more)
+static struct json *config_of(const struct troupe_run *r, const struct json *more)
 {
     struct json *config = jv_object(), *value;
     const char *key;
 
     jv_set_adopt(config, "plan", jv_deep_copy(r->plan->effective));
     jv_set_adopt(config, "inputs", jv_deep_copy(r->inputs));
-    jv_set_string(config, "root", root);
     run_models_describe(r->models, r->plan, config);
     for (void *it = NULL; (it = jv_next(more, it, &key, &value));)
         jv_set_adopt(config, key, jv_deep_copy(value));
     return config;
+}
+
+/* The blueprint's file, absolute; NULL: a plan of 0.1, which does not tell. */
+static const char *source_of(const struct plan *p, struct str *out)
+{
+    if (!p->folder)
+        return NULL;
+    str_printf(out, "%s/%s", p->folder, jv_get_string(jv_get(p->effective, "blueprint"), ""));
+    return str_cstr(out);
 }
 
 enum status troupe_run_create(struct troupe_run *r, const char *kind, uint64_t seed,
@@ -43,11 +52,14 @@ enum status troupe_run_create(struct troupe_run *r, const char *kind, uint64_t s
                               struct error *err)
 {
     const struct model *m = run_models_first(r->models);
-    struct json *config = config_of(r, root, more);
+    struct str source = STR_INIT;
+    struct json *config = config_of(r, more);
     struct run_spec spec = {.kind = kind,
                             .name = r->plan->name,
                             .config = config,
                             .seed = seed,
+                            .root = root,
+                            .source = source_of(r->plan, &source),
                             .prompt_format = prompt_format};
     enum status st;
 
@@ -59,6 +71,7 @@ enum status troupe_run_create(struct troupe_run *r, const char *kind, uint64_t s
     if (!st)
         snprintf(r->uuid, sizeof(r->uuid), "%s", run_uuid(r->run));
     jv_unref(config);
+    str_deinit(&source);
     return st;
 }
 
@@ -73,7 +86,7 @@ enum status troupe_run_new(struct troupe *t, const struct troupe_run_spec *spec,
     r->plan = spec->plan;
     st = plan_inputs(spec->plan, spec->inputs, &r->inputs, err);
     if (!st)
-        st = troupe_run_root(o->root, NULL, &root, err);
+        st = troupe_run_root(o->root, NULL, NULL, &root, err);
     if (!st)
         st = troupe_run_check(r, root, err);
     if (!st && spec->store)
@@ -111,7 +124,7 @@ enum status troupe_run_take(struct troupe *t, const char *uuid, const struct tro
         r->plan = r->own_plan;
         r->inputs = jv_ref(jv_get(run_config(r->run), "inputs"));
         run_models_recorded(r->models, run_config(r->run), false);
-        st = troupe_run_root(o->root, run_config(r->run), &root, err);
+        st = troupe_run_root(o->root, run_config(r->run), run_root(r->run), &root, err);
     }
     if (!st)
         st = troupe_run_check(r, root, err);

@@ -43,6 +43,9 @@ static int write_all(const char *bytes, size_t n)
         ssize_t w = write(STDOUT_FILENO, bytes, n);
         if (w < 0 && errno == EINTR)
             continue;
+        if (w < 0 && errno != EPIPE) /* a reader that has seen enough is no fault */
+            dprintf(STDERR_FILENO, "troupe: cannot write to standard output: %s\n",
+                    strerror(errno));
         if (w < 0)
             return EXIT_FAILED;
         bytes += w;

@@ -60,7 +60,8 @@ int app_fail(struct app *a, const struct error *err);
 /* The part of it that goes to standard error. */
 void app_print_error(struct app *a, const struct error *err);
 int app_exit_of(enum status st);
-/* Writes all of s to standard output; a closed pipe is EXIT_FAILED without words. */
+/* Writes all of s to standard output. EXIT_FAILED, after words on standard error unless the reader
+ * has closed the pipe. */
 int app_print(const struct str *s);
 /* Prints a JSON document (adopts it) and gives EXIT_OK. */
 int app_print_json(struct json *adopt_document);
@@ -73,10 +74,10 @@ struct json *app_document(const char *name);
 MUST_CHECK enum status app_store(struct app *a, bool create, struct store **out, struct error *err);
 /* The same for reading alone: waits for no writer, changes nothing. */
 MUST_CHECK enum status app_look(struct app *a, struct store **out, struct error *err);
-/* A reader of the store that is open, else of app_look's. */
-/* The same options for who opens it later; `path` is written. */
+/* The options of app_store for who opens it later; `path` is written. */
 MUST_CHECK enum status app_store_options(const struct app *a, char path[APP_PATH_MAX],
                                          struct store_options *out, struct error *err);
+/* A reader of the store that is open, else of app_look's. */
 MUST_CHECK enum status app_reader(struct app *a, struct store_reader **out, struct error *err);
 /* --store, else .troupe/store.db of a folder above, else the user's: XDG_DATA_HOME, else the home
  * folder. */

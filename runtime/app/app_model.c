@@ -31,6 +31,21 @@ enum status app_engine_options(struct app *a, const char *name, char folder[1024
     return model_engine_options(&o, name, folder, out, err);
 }
 
+enum status app_model_is_one(const struct app *a, struct error *err)
+{
+    bool flag = strcmp(option_origin(a->options, OPT_MODEL), "flag") == 0;
+
+    for (int32_t i = 0; flag && i < option_count(a->options, OPT_MODEL); i++) {
+        const char *given = option_text_at(a->options, OPT_MODEL, i);
+
+        if (model_role_end(given))
+            return error_set(err, STATUS_USAGE,
+                             "--model %.80s: NAME=M is for blueprints; here it is --model M",
+                             given);
+    }
+    return STATUS_OK;
+}
+
 const char *app_model_name(const struct app *a, const char *role, const char *otherwise)
 {
     const char *all = otherwise;

@@ -3,10 +3,16 @@
  */
 #include "runtime/app/app_run.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "runtime/api/troupe_wait.h"
+#include "runtime/app/app_ask.h"
 #include "runtime/app/table.h"
+#include "runtime/app/wait_text.h"
 #include "runtime/base/memory.h"
 #include "runtime/loop/loop.h"
 
@@ -26,23 +32,6 @@ int app_exit_of_status(enum run_status status)
 
 /* ---- from the command line */
 
-/* --var NAME=VALUE, by the input's declared type. */
-static enum status take_var(const struct plan *plan, const char *text, struct json *inputs,
-                            struct error *err)
-{
-    const char *eq = strchr(text, '=');
-    struct json *value = NULL;
-
-    if (!eq || eq == text)
-        return error_set(err, STATUS_USAGE, "--var \"%s\": expected NAME=VALUE", text);
-    char *name = xstrndup(text, (size_t)(eq - text));
-    enum status st = plan_input_from_text(plan, name, eq + 1, &value, err);
-    if (!st)
-        jv_set_adopt(inputs, name, value);
-    free(name);
-    return st;
-}
-
 enum status app_load_plan(struct app *a, const char *path, struct plan **plan, struct json **given,
                           struct error *err)
 {
@@ -50,21 +39,25 @@ enum status app_load_plan(struct app *a, const char *path, struct plan **plan, s
 
     *given = jv_object();
     for (int32_t i = 0; !st && i < option_count(a->options, OPT_VAR); i++)
-        st = take_var(*plan, option_text_at(a->options, OPT_VAR, i), *given, err);
+        st = plan_input_assign(*plan, option_text_at(a->options, OPT_VAR, i), *given, err);
     return st;
 }
 
 /* ---- while it runs */
 
-static void print_event(const char *type, const char *path, const char *key,
-                        struct json *adopt_value)
+static void print_event(struct app_drive *d, const struct troupe_run *r, const char *type,
+                        const char *path, const char *key, struct json *adopt_value)
 {
     struct json *o = jv_object();
 
     jv_set_string(o, "type", type);
+    jv_set_string(o, "run", troupe_run_uuid(r));
     jv_set_string(o, "path", path);
     jv_set_adopt(o, key, adopt_value);
-    (void)app_print_json(o); /* a reader that is gone is told of at the end */
+    if (d->unwritten)
+        jv_unref(o);
+    else
+        d->unwritten = app_print_json(o) != EXIT_OK;
 }
 
 static void on_step(void *ctx, struct troupe_run *r, const char *path, const char *kind,
@@ -72,26 +65,31 @@ static void on_step(void *ctx, struct troupe_run *r, const char *path, const cha
 {
     struct app_drive *d = ctx;
 
-    (void)r;
     d->steps_seen += state != STEP_STARTED;
     if (d->stream_json)
-        print_event("step", path, "status", jv_string(step_state_name(state)));
-    log_progress(d->app->log, "%lld steps done, at %s (%s)", (long long)d->steps_seen, path, kind);
+        print_event(d, r, "step", path, "status", jv_string(step_state_name(state)));
+    if (!d->options.listener.on_text) /* which writes where the progress would stand */
+        log_progress(d->app->log, "%lld steps done, at %s (%s)", (long long)d->steps_seen, path,
+                     kind);
 }
 
 static void on_text(void *ctx, struct troupe_run *r, const char *path, const char *text, size_t n)
 {
     struct app_drive *d = ctx;
-    struct str s = STR_INIT;
 
-    (void)r;
     if (d->stream_json) {
-        print_event("text", path, "text", jv_string_n(text, n));
+        print_event(d, r, "text", path, "text", jv_string_n(text, n));
         return;
     }
-    str_append(&s, text, n);
-    app_print(&s);
-    str_deinit(&s);
+    while (n > 0) {
+        ssize_t w = write(STDERR_FILENO, text, n);
+
+        if (w < 0 && errno != EINTR)
+            return; /* provisional text that nobody sees */
+        d->last_byte = w > 0 ? text[w - 1] : d->last_byte;
+        text += w > 0 ? w : 0;
+        n -= w > 0 ? (size_t)w : 0;
+    }
 }
 
 void app_drive_init(struct app_drive *d, struct app *a)
@@ -105,6 +103,7 @@ void app_drive_init(struct app_drive *d, struct app *a)
         d->model[i] = option_text_at(o, OPT_MODEL, i);
     d->options.model = d->model;
     d->options.n_models = n;
+    d->options.models_are_defaults = strcmp(option_origin(o, OPT_MODEL), "flag") != 0;
     d->options.root = option_text(o, OPT_ROOT);
     /* A step `wait` is waited for, unless other runs follow. */
     d->options.stay = option_flag(o, OPT_ALL) ? RUNNER_STAY_WORK : RUNNER_STAY_WAITS;
@@ -123,6 +122,17 @@ void app_drive_deinit(struct app_drive *d)
 
 /* ---- the result */
 
+static void put_waits(struct app *a, const char *uuid, struct json *doc)
+{
+    struct json *waits = NULL;
+    struct error err = ERROR_INIT;
+
+    if (troupe_waits(a->troupe, uuid, &waits, &err))
+        log_write(a->log, LOG_WARN, "cannot read what the run waits for: %s", err.message);
+    else
+        jv_set_adopt(doc, "waits", waits);
+}
+
 static struct json *result_document(const struct app_drive *d, const struct troupe_run *r)
 {
     const struct troupe_result *result = troupe_run_result(r);
@@ -140,6 +150,8 @@ static struct json *result_document(const struct app_drive *d, const struct trou
     jv_set_real(doc, "wall_s", (double)result->wall_ms / 1000);
     if (result->err.message[0])
         jv_set_adopt(doc, "error", app_error_json(&result->err));
+    if (result->status == RUN_WAITING)
+        put_waits(d->app, troupe_run_uuid(r), doc);
     return doc;
 }
 
@@ -163,7 +175,7 @@ static int print_text(const struct app_drive *d, const struct troupe_run *r)
     return code;
 }
 
-static int print_result(const struct app_drive *d, const struct troupe_run *r)
+int app_drive_print(const struct app_drive *d, const struct troupe_run *r)
 {
     const struct troupe_result *result = troupe_run_result(r);
     const char *uuid = troupe_run_uuid(r);
@@ -171,15 +183,20 @@ static int print_result(const struct app_drive *d, const struct troupe_run *r)
     int code = EXIT_OK;
 
     log_progress_end(a->log);
+    if (d->last_byte && d->last_byte != '\n')
+        dprintf(STDERR_FILENO, "\n");
     if (result->err.message[0])
         app_print_error(a, &result->err);
-    if (d->list)
+    if (d->unwritten)
+        code = EXIT_FAILED;
+    else if (d->list)
         jv_append_adopt(d->list, result_document(d, r));
     else
         code = a->json ? app_print_json(result_document(d, r)) : print_text(d, r);
-    if (result->status == RUN_WAITING)
-        log_write(a->log, LOG_INFO, "answer with `troupe answer %s VALUE`, then `troupe resume %s`",
-                  uuid, uuid);
+    if (result->status == RUN_WAITING) {
+        wait_print_all(a, uuid);
+        log_write(a->log, LOG_INFO, "`troupe resume %s` goes on once it is answered", uuid);
+    }
     if (result->status == RUN_INTERRUPTED)
         log_write(a->log, LOG_INFO, "interrupted; `troupe resume %s` goes on", uuid);
     return code;
@@ -225,6 +242,30 @@ enum status app_run_loop(struct app *a, struct error *err)
     return st;
 }
 
+/* Until it ends or is left waiting; one whose question was answered on the terminal goes on. */
+static enum status drive(struct app_drive *d, struct troupe_run **run, struct error *err)
+{
+    struct app *a = d->app;
+    char uuid[37];
+    enum status st;
+
+    for (;;) {
+        st = troupe_run_start(*run, err);
+        if (!st)
+            st = app_run_loop(a, err);
+        if (st || !d->asks || troupe_run_result(*run)->status != RUN_WAITING)
+            return st;
+        snprintf(uuid, sizeof(uuid), "%s", troupe_run_uuid(*run));
+        if (!app_ask(a, uuid))
+            return STATUS_OK;
+        troupe_run_free(*run);
+        *run = NULL;
+        st = troupe_run_take(a->troupe, uuid, &d->options, run, err);
+        if (st)
+            return st;
+    }
+}
+
 int app_drive(struct app_drive *d, struct troupe_run *adopt_r)
 {
     struct app *a = d->app;
@@ -235,10 +276,8 @@ int app_drive(struct app_drive *d, struct troupe_run *adopt_r)
     if (!d->quiet)
         log_write(a->log, LOG_INFO, "run %s, seed %llu", troupe_run_uuid(adopt_r),
                   (unsigned long long)run_seed(troupe_run_row(adopt_r)));
-    st = troupe_run_start(adopt_r, &err);
-    if (!st)
-        st = app_run_loop(a, &err);
-    code = st ? app_fail(a, &err) : d->quiet ? EXIT_OK : print_result(d, adopt_r);
+    st = drive(d, &adopt_r, &err);
+    code = st ? app_fail(a, &err) : d->quiet ? EXIT_OK : app_drive_print(d, adopt_r);
     if (!st)
         code = exit_code(d, troupe_run_result(adopt_r), code);
     troupe_run_free(adopt_r);

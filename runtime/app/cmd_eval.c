@@ -83,6 +83,9 @@ static int eval_main(void *app)
         return app_fail(a, &err);
     if (blueprint)
         return app_eval_blueprint(a, options_arg(a->options, 0));
+    st = app_model_is_one(a, &err);
+    if (st)
+        return app_fail(a, &err);
     o.env = app_env(options_arg(a->options, 0), &err);
     if (!o.env)
         return app_fail(a, &err);

@@ -18,7 +18,8 @@
 
 struct source {
     char kind[16];
-    bool running; /* it has not ended: what it recorded is not all */
+    bool running;  /* it has not ended: what it recorded is not all */
+    bool repaired; /* its records are of more than one blueprint, model or input */
 };
 
 static bool copy_head(void *ctx, const struct run_row *row)
@@ -26,6 +27,7 @@ static bool copy_head(void *ctx, const struct run_row *row)
     struct source *s = ctx;
 
     snprintf(s->kind, sizeof(s->kind), "%s", row->kind);
+    s->repaired = jv_get(row->config, "repair") != NULL;
     s->running = row->status == RUN_RUNNING || row->status == RUN_INTERRUPTED;
     return true;
 }
@@ -87,11 +89,11 @@ static int compare(struct app *a, struct store_reader *q, const char *uuid, stru
             jv_set_int(doc, "steps", (int64_t)jv_size(one.steps));
             jv_set_int(doc, "different", n);
             jv_set_string(doc, "report", str_cstr(&report));
-            app_print_json(doc);
+            code = app_print_json(doc);
         } else {
-            app_print(&report);
+            code = app_print(&report);
         }
-        code = n ? EXIT_NOT_OK : EXIT_OK;
+        code = n ? EXIT_NOT_OK : code;
     }
     str_deinit(&report);
     show_deinit(&one);
@@ -133,6 +135,11 @@ static enum status check_source(struct app *a, const struct source *source, cons
     if (strcmp(source->kind, "run") != 0)
         return error_set(err, STATUS_USAGE,
                          "%s is not a blueprint's run; `troupe show` looks at it", uuid);
+    if (source->repaired && !option_flag(a->options, OPT_LIVE)) {
+        error_set(err, STATUS_USAGE, "%s was repaired: it cannot be done again as one run", uuid);
+        error_hint(err, "`troupe replay %s --live --from PATH` forks it", uuid);
+        return STATUS_USAGE;
+    }
     if (source->running && !option_flag(a->options, OPT_LIVE)) {
         error_set(err, STATUS_USAGE, "%s has not ended: there is no whole run to compare", uuid);
         error_hint(err, "`troupe resume %s` ends it first", uuid);

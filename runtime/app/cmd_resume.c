@@ -7,8 +7,10 @@
 
 #include "blueprints/plan.h"
 #include "runtime/api/troupe_repair.h"
+#include "runtime/app/app_ask.h"
 #include "runtime/app/app_eval.h"
 #include "runtime/app/app_run.h"
+#include "runtime/app/app_watch.h"
 #include "runtime/base/memory.h"
 #include "runtime/store/query.h"
 
@@ -38,6 +40,7 @@ static enum status resume_run(struct app *a, const char *uuid, struct json *list
 
     app_drive_init(&d, a);
     d.list = list;
+    d.asks = !option_flag(a->options, OPT_ALL) && app_can_ask(a);
     st = troupe_run_take(a->troupe, uuid, &d.options, &run, err);
     if (!st)
         *code = app_drive(&d, run);
@@ -187,7 +190,7 @@ static enum status resume_all(struct app *a, struct store_reader *q, int *code, 
     if (!st && a->json) {
         doc = app_document("resume");
         jv_set_adopt(doc, "runs", jv_ref(list));
-        app_print_json(doc);
+        *code = app_print_json(doc) && !*code ? EXIT_FAILED : *code;
     }
     jv_unref(list);
     free(f.uuid);
@@ -214,7 +217,7 @@ static int resume_main(void *app)
 {
     struct app *a = app;
     const char *which = options_arg(a->options, 0);
-    bool all = option_flag(a->options, OPT_ALL);
+    bool all = option_flag(a->options, OPT_ALL), watch = option_flag(a->options, OPT_WATCH);
     struct store *s;
     struct store_reader *q;
     char uuid[37];
@@ -224,12 +227,16 @@ static int resume_main(void *app)
 
     if (all && which)
         st = error_set(&err, STATUS_USAGE, "resume takes RUN or --all, not both");
+    if (!st && watch && !all)
+        st = error_set(&err, STATUS_USAGE, "--watch is for --all");
     if (!st)
         st = check_repair_options(a, &err);
     if (!st)
         st = app_store(a, false, &s, &err);
     if (!st)
         st = app_reader(a, &q, &err);
+    if (!st && watch)
+        return app_watch(a);
     if (!st && all) {
         st = resume_all(a, q, &code, &err);
     } else if (!st) {
@@ -243,13 +250,13 @@ static int resume_main(void *app)
 }
 
 static const enum option_id resume_options[] = {
-    OPT_ALL,     OPT_FROM_FAILED, OPT_BLUEPRINT, OPT_VAR,    OPT_REDO,    OPT_KEEP,
-    OPT_STREAM,  OPT_TIMEOUT,     OPT_ROOT,      OPT_DEVICE, OPT_THREADS, OPT_KV_MEMORY,
-    OPT_CONTEXT, OPT_CPU_ISA,     OPT_MODEL,     OPT_END};
+    OPT_ALL,     OPT_WATCH,     OPT_IN_FLIGHT, OPT_FROM_FAILED, OPT_BLUEPRINT, OPT_VAR,
+    OPT_REDO,    OPT_KEEP,      OPT_STREAM,    OPT_TIMEOUT,     OPT_ROOT,      OPT_DEVICE,
+    OPT_THREADS, OPT_KV_MEMORY, OPT_CONTEXT,   OPT_CPU_ISA,     OPT_MODEL,     OPT_END};
 const struct command_spec cmd_resume = {
     "resume",
     "work",
-    "[RUN [--from-failed] | --all]",
+    "[RUN [--from-failed] | --all [--watch]]",
     "goes on with interrupted or waiting runs and evaluations",
     "Steps and episodes that are recorded are not done again. The blueprint and inputs are those "
     "stored with the\nrun; a model with other weights than it was begun with is "
@@ -257,7 +264,8 @@ const struct command_spec cmd_resume = {
     "steps stay where path, inputs "
     "and\ndefinition agree with the blueprint, failed ones get a new attempt. What no longer "
     "agrees is named, and\nneeds --redo or --keep (exit code 78 until then). --model may name "
-    "another model.",
+    "another model.\n--watch keeps the deadlines of all runs, takes answers that other commands "
+    "give, and ends when no run is open but\nfor questions without a deadline, which it names.",
     resume_options,
     0,
     1,

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "blueprints/plan.h"
+#include "runtime/api/model_file.h"
+#include "runtime/app/app_ask.h"
 #include "runtime/app/app_detach.h"
 #include "runtime/app/app_run.h"
 #include "runtime/app/app_tools.h"
@@ -56,6 +58,7 @@ static int run_main(void *app)
         code = app_fail(a, &err);
         troupe_run_free(run);
     } else {
+        d.asks = !option_flag(a->options, OPT_DETACH) && app_can_ask(a);
         code = app_drive(&d, run);
     }
     app_drive_deinit(&d);
@@ -79,18 +82,26 @@ const struct command_spec cmd_run = {"run",
                                      1,
                                      run_main};
 
+static enum status check_agent_model(void *ctx, const struct plan *p, const struct plan_agent *a,
+                                     bool in_env, struct error *err)
+{
+    (void)ctx;
+    return model_check(plan_agent_model(p, a), p->folder, in_env, err);
+}
+
 static int validate_main(void *app)
 {
     struct app *a = app;
     struct plan *plan = NULL;
     struct tool_registry *tools = NULL;
     struct error err = ERROR_INIT;
+    int code = EXIT_OK;
     enum status st = blueprint_load(options_arg(a->options, 0), &plan, &err);
 
     if (!st)
         st = app_tools(a, &tools, &err);
     if (!st) {
-        const struct plan_check check = {.tools = tools};
+        const struct plan_check check = {.tools = tools, .model = check_agent_model};
         st = blueprint_check(plan, &check, &err);
     }
     tool_registry_free(tools);
@@ -105,13 +116,13 @@ static int validate_main(void *app)
         jv_set_int(doc, "steps", plan->n_steps);
         jv_set_int(doc, "agents", plan->n_agents);
         jv_set_adopt(doc, "effective", jv_ref(plan->effective));
-        app_print_json(doc);
+        code = app_print_json(doc);
     } else {
         log_write(a->log, LOG_INFO, "%s: sound, %d steps, %d agents, %d inputs", plan->name,
                   plan->n_steps, plan->n_agents, plan->n_inputs);
     }
     plan_free(plan);
-    return EXIT_OK;
+    return code;
 }
 
 const struct command_spec cmd_validate = {

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agents/question.h"
-#include "blueprints/runner.h"
 #include "runtime/app/app.h"
 #include "runtime/app/app_run.h"
 #include "runtime/app/table.h"
@@ -61,6 +59,7 @@ static struct json *run_json(const struct run_row *r)
     jv_set_adopt(o, "seed", jv_int((int64_t)r->seed));
     jv_set_int(o, "epoch", r->epoch);
     jv_set_int(o, "steps", r->n_steps);
+    jv_set_int(o, "tokens", r->tok_in + r->tok_out);
     jv_set_int(o, "tokens_in", r->tok_in);
     jv_set_int(o, "tokens_out", r->tok_out);
     jv_set_int(o, "created_ms", r->created_ms);
@@ -86,7 +85,7 @@ static bool list_run(void *ctx, const struct run_row *r)
     format_time_ms(r->created_ms, created, sizeof(created));
     format_duration_ms((r->ended_ms ? r->ended_ms : l->now_ms) - r->created_ms, took, sizeof(took));
     snprintf(steps, sizeof(steps), "%lld", (long long)r->n_steps);
-    snprintf(tokens, sizeof(tokens), "%lld", (long long)r->tok_out);
+    snprintf(tokens, sizeof(tokens), "%lld", (long long)(r->tok_in + r->tok_out));
     const char *cells[] = {id,      r->kind, r->name, run_status_word(r->status),
                            created, took,    steps,   tokens};
     table_row(l->table, cells);
@@ -186,89 +185,3 @@ const struct command_spec cmd_cancel = {
     1,
     1,
     cancel_main};
-
-/* The only open question of a run; where there is none, the last that was. */
-struct open_wait {
-    const char *only; /* NULL: any */
-    char path[1024];
-    struct json *prompt;
-    int n; /* open ones */
-};
-
-static bool note_wait(void *ctx, const struct wait_row *w)
-{
-    struct open_wait *o = ctx;
-
-    if ((o->only && strcmp(o->only, w->path) != 0) || (o->n > 0 && !w->is_open))
-        return true;
-    if (!o->only && strcmp(w->kind, "timer") == 0) /* nobody answers it */
-        return true;
-    snprintf(o->path, sizeof(o->path), "%s", w->path);
-    jv_unref(o->prompt);
-    o->prompt = w->prompt ? jv_deep_copy(w->prompt) : NULL;
-    o->n += w->is_open;
-    return true;
-}
-
-static enum status only_wait(struct store_reader *q, const char *uuid, struct open_wait *o,
-                             struct error *err)
-{
-    enum status st = query_waits(q, uuid, note_wait, o, err);
-
-    /* The store tells why a closed one takes no answer. */
-    if (!st && !o->path[0])
-        st = error_set(err, STATUS_NOT_FOUND, "%s waits for nothing%s%s", uuid,
-                       o->only ? " at " : "", o->only ? o->only : "");
-    if (!st && o->n > 1) {
-        st =
-            error_set(err, STATUS_USAGE, "%s waits for %d answers; name one: RUN/PATH", uuid, o->n);
-        error_hint(err, "`troupe show %s` lists them", uuid);
-    }
-    return st;
-}
-
-static int answer_main(void *app)
-{
-    struct app *a = app;
-    const char *what = options_arg(a->options, 0), *slash = strchr(what, '/');
-    char *prefix = slash ? xstrndup(what, (size_t)(slash - what)) : xstrdup(what), uuid[37];
-    struct open_wait wait = {.only = slash ? slash + 1 : NULL};
-    struct store *s;
-    struct store_reader *q;
-    struct json *answer = NULL;
-    struct error err = ERROR_INIT;
-    enum status st = app_store(a, false, &s, &err);
-
-    if (!st)
-        st = app_reader(a, &q, &err);
-    if (!st)
-        st = query_resolve_run(q, prefix, uuid, &err);
-    if (!st)
-        st = only_wait(q, uuid, &wait, &err);
-    if (!st && wait.n == 0) /* it is refused, whatever is said */
-        answer = jv_null();
-    else if (!st)
-        st = question_read_answer(wait.prompt, options_arg(a->options, 1), &answer, &err);
-    if (!st)
-        st = store_answer(s, uuid, wait.path, answer, &err);
-    jv_unref(answer);
-    jv_unref(wait.prompt);
-    free(prefix);
-    if (st)
-        return app_fail(a, &err);
-    log_write(a->log, LOG_INFO, "answered; `troupe resume %s` goes on if no process holds the run",
-              uuid);
-    return app_print_done(a, "answer", "run", uuid);
-}
-
-const struct command_spec cmd_answer = {
-    "answer",
-    "work",
-    "RUN[/PATH] VALUE",
-    "answers a waiting question or approval",
-    "VALUE is one of the options by its text, else text. Without a PATH the run must wait for one "
-    "thing only.",
-    NULL,
-    2,
-    2,
-    answer_main};

@@ -45,6 +45,7 @@ static int diff_main(struct app *a, struct show_view *v, struct store_reader *q,
     char uuid2[37];
     struct str out = STR_INIT;
     int64_t n_different = 0;
+    int code;
     enum status st = query_resolve_run(q, option_text(a->options, OPT_DIFF), uuid2, err);
 
     if (!st)
@@ -61,13 +62,13 @@ static int diff_main(struct app *a, struct show_view *v, struct store_reader *q,
         jv_set_string(doc, "other", uuid2);
         jv_set_int(doc, "different", n_different);
         jv_set_string(doc, "report", str_cstr(&out));
-        app_print_json(doc);
+        code = app_print_json(doc);
     } else {
-        app_print(&out);
+        code = app_print(&out);
     }
     str_deinit(&out);
     show_deinit(&other);
-    return n_different ? EXIT_NOT_OK : EXIT_OK;
+    return n_different ? EXIT_NOT_OK : code;
 }
 
 static int show_main(void *app)

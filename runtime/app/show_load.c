@@ -6,6 +6,7 @@
 
 #include "agents/rollout.h"
 #include "models/formats/tokenizer.h"
+#include "runtime/api/troupe_wait.h"
 #include "runtime/app/app_episode.h"
 #include "runtime/app/app_run.h"
 #include "runtime/app/app_tokenizer.h"
@@ -122,6 +123,11 @@ static bool add_head(void *ctx, const struct run_row *r)
         jv_set_string(h, "error", r->error);
     if (r->backend)
         jv_set_string(h, "backend", r->backend);
+    if (r->source)
+        jv_set_string(h, "source", r->source);
+    if (r->root)
+        jv_set_string(h, "root", r->root);
+    jv_set_int(h, "tokens", r->tok_in + r->tok_out);
     jv_set_int(h, "tokens_in", r->tok_in);
     jv_set_int(h, "tokens_out", r->tok_out);
     jv_set_int(h, "n_steps", r->n_steps);
@@ -139,17 +145,9 @@ static bool add_head(void *ctx, const struct run_row *r)
 static bool add_wait(void *ctx, const struct wait_row *w)
 {
     struct show_view *v = ctx;
-    struct json *o;
 
-    if (!w->is_open)
-        return true;
-    o = jv_object();
-    jv_set_string(o, "path", w->path);
-    jv_set_string(o, "kind", w->kind);
-    jv_set_adopt(o, "prompt", w->prompt ? jv_deep_copy(w->prompt) : jv_null());
-    if (w->deadline_ms)
-        jv_set_int(o, "deadline_ms", w->deadline_ms);
-    jv_append_adopt(v->waits, o);
+    if (wait_is_question(w))
+        jv_append_adopt(v->waits, wait_document(w));
     return true;
 }
 

@@ -10,6 +10,7 @@
 #include "runtime/app/show_messages.h"
 #include "runtime/app/show_tree.h"
 #include "runtime/app/table.h"
+#include "runtime/app/wait_text.h"
 #include "runtime/base/map.h"
 
 struct json *show_document(const struct show_view *v)
@@ -175,11 +176,13 @@ static void put_head(const struct show_view *v, struct str *out)
         sizeof(took));
     str_printf(
         out,
-        "%s  %s %s  %s  seed %lld\nbegun %s, took %s, %lld steps, %lld tokens fed, %lld sampled\n",
+        "%s  %s %s  %s  seed %lld\nbegun %s, took %s, %lld steps, %lld tokens (%lld fed, %lld "
+        "sampled)\n",
         jv_get_string(jv_get(h, "run"), ""), jv_get_string(jv_get(h, "kind"), ""),
         jv_get_string(jv_get(h, "name"), ""), jv_get_string(jv_get(h, "status"), ""),
         (long long)jv_get_int(jv_get(h, "seed"), 0), began, jv_get(h, "ended_ms") ? took : "-",
         (long long)jv_get_int(jv_get(h, "n_steps"), 0),
+        (long long)jv_get_int(jv_get(h, "tokens"), 0),
         (long long)jv_get_int(jv_get(h, "tokens_in"), 0),
         (long long)jv_get_int(jv_get(h, "tokens_out"), 0));
     if (jv_get(h, "error"))
@@ -208,10 +211,9 @@ void show_text(const struct show_view *v, struct str *out)
             (long long)jv_get_int(jv_get(e, "steps"), 0));
     }
     for (size_t i = 0; i < jv_size(v->waits); i++) {
-        const struct json *w = jv_at(v->waits, i);
-        text = jv_dump(jv_get(w, "prompt"));
-        str_printf(out, "\nwaits at %s: %s\n", jv_get_string(jv_get(w, "path"), ""), text);
-        free(text);
+        str_putc(out, '\n');
+        wait_put_text(jv_at(v->waits, i), jv_get_string(jv_get(v->head, "run"), ""),
+                      jv_size(v->waits) > 1, seams_wall_ms(v->app->seams), out);
     }
     if (v->verdict) {
         text = jv_dump(v->verdict);

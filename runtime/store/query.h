@@ -10,6 +10,9 @@
 #include "runtime/store/journal.h"
 #include "runtime/store/token_record.h"
 
+/* What is counted of a run is the same wherever it is shown. Steps are the rows of its journal:
+ * each attempt of each step, of what is inside an agent too (turns, model and tool calls). Tokens
+ * are those of its model calls: fed (in) and sampled (out). */
 struct run_row {
     const char *uuid, *kind, *name, *error, *backend, *root, *source; /* from error on: or NULL */
     const struct json *config, *output, *budget;                      /* may be NULL */

@@ -198,12 +198,12 @@ static enum status make_folders(const char *path, struct error *err)
 /* Prompts and results are the user's alone; what SQLite puts beside the file gets its mode. */
 static enum status make_private(const char *path, struct error *err)
 {
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int fd = -1;
+    enum status st = file_open(path, O_RDWR | O_CREAT, 0600, &fd, NULL, err);
 
-    if (fd < 0)
-        return error_errno(err, errno, "%s", path);
-    close(fd);
-    return STATUS_OK;
+    if (!st)
+        close(fd);
+    return st;
 }
 
 static enum status open_writer(struct store *s, bool is_empty, struct error *err)
@@ -337,7 +337,7 @@ enum status store_reader_open(struct store *s, struct store_reader **out, struct
         st = store_schema_check(&r->db, s->path, &is_empty, err);
     if (st) {
         store_reader_close(r);
-        return st;
+        return store_file_explain(s, st, err);
     }
     *out = r;
     return STATUS_OK;

@@ -26,23 +26,54 @@ static bool is_same(const char *path, const struct file_id *was)
     return look(path, &is) && is.dev == was->dev && is.ino == was->ino;
 }
 
+static enum status gone(const char *path, struct error *err)
+{
+    return error_set(err, STATUS_IO,
+                     "the file %s is gone: it was deleted or replaced while it was in use", path);
+}
+
+/* Which of the two is gone, or NULL. */
+static const char *which_is_gone(const struct store *s)
+{
+    struct file_id log;
+    ino_t was = atomic_load_explicit(&s->log_inode, memory_order_relaxed);
+
+    if (!is_same(s->path, &s->file))
+        return s->path;
+    if (was && !(look(s->wal_path, &log) && log.ino == was))
+        return s->wal_path;
+    return NULL;
+}
+
+static void note_log(struct store *s)
+{
+    struct file_id log;
+
+    if (look(s->wal_path, &log))
+        atomic_store_explicit(&s->log_inode, log.ino, memory_order_relaxed);
+}
+
 enum status store_files_note(struct store *s, struct error *err)
 {
-    s->wal_file = (struct file_id){0}; /* SQLite makes it when it is first needed */
-    if (look(s->path, &s->file))
-        return STATUS_OK;
-    return error_set(err, STATUS_IO, "the file of the store, %s, is gone", s->path);
+    if (!look(s->path, &s->file))
+        return gone(s->path, err);
+    note_log(s);
+    return STATUS_OK;
+}
+
+enum status store_file_explain(const struct store *s, enum status st, struct error *err)
+{
+    const char *path = s->has_thread ? which_is_gone(s) : NULL;
+
+    return path ? gone(path, err) : st;
 }
 
 enum status store_files_check(struct store *s, struct error *err)
 {
-    bool has_file = is_same(s->path, &s->file);
+    const char *path;
 
-    if (s->wal_file.ino == 0)
-        (void)look(s->wal_path, &s->wal_file);
-    if (has_file && is_same(s->wal_path, &s->wal_file))
-        return STATUS_OK;
-    return error_set(err, STATUS_IO,
-                     "the file %s is gone: it was deleted or replaced while it was in use",
-                     has_file ? s->wal_path : s->path);
+    if (atomic_load_explicit(&s->log_inode, memory_order_relaxed) == 0)
+        note_log(s);
+    path = which_is_gone(s);
+    return path ? gone(path, err) : STATUS_OK;
 }

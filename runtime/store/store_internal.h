@@ -28,7 +28,8 @@ struct store {
     /* set at open, read by any thread */
     char *path;
     char *lock_path, *owners_path, *wal_path;
-    struct file_id file, wal_file; /* what the paths named when it was opened for writing */
+    struct file_id file;     /* what the path named when it was opened for writing */
+    _Atomic ino_t log_inode; /* the same of the log beside it; 0: SQLite has not made it yet */
     char *migrated_from;           /* the copy from before; NULL: it was of this version */
     struct store_options options;
     enum db_mode look_mode; /* DB_READ; DB_FROZEN in a folder that cannot be written */
@@ -73,6 +74,8 @@ struct store_reader {
 /* store_files.c: STATUS_IO once a path no longer names the file that is written. */
 MUST_CHECK enum status store_files_note(struct store *s, struct error *err);
 MUST_CHECK enum status store_files_check(struct store *s, struct error *err);
+/* After a failure to read: the same when that is why; else st and err as they are. Any thread. */
+enum status store_file_explain(const struct store *s, enum status st, struct error *err);
 
 /* migrate.c: s->db is of an older version, STORE.lock is held. */
 MUST_CHECK enum status store_migrate(struct store *s, struct error *err);

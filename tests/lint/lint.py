@@ -64,12 +64,13 @@ OPENS = {
     "runtime/base/seams_file.c": "a temporary file of ours, made with O_EXCL",
     "runtime/store/store_backup.c": "syncs the copy that was just written",
     "runtime/app/app_detach.c": "/dev/null",
+    "runtime/loop/loop.c": "/dev/null, to count descriptors",
     "tools/beneath.c": "openat2 below a root, O_NONBLOCK; what it gives is checked",
     "tools/part_file.c": "made with O_EXCL below the root; swept with O_NONBLOCK and checked",
 }
 # Files of one folder that all need each other in the link: so many at most. Larger ones are to shrink, not to grow.
 CIRCLE_FILES = 5
-LARGER_CIRCLES = {"agents": 9, "models/chat": 8}
+LARGER_CIRCLES = {"agents": 9}
 LONG_LINES, LONG_FUNCTION = 1200, 70
 
 

@@ -6,9 +6,10 @@ SPDX-License-Identifier: Apache-2.0
 import json
 import os
 import signal
+import subprocess
 import time
 
-from cli_case import SOURCE, CliCase, main
+from cli_case import SOURCE, TROUPE, CliCase, main
 
 LEDGER = os.path.join(SOURCE, "blueprints/shipped/ledger.yaml")
 ASK = """schema: blueprint/v1
@@ -126,6 +127,48 @@ class Contract(CliCase):
         self.assertIn("\ntroupe: a: fault.yaml:3:18: division by zero\n", "\n" + r.err)
         self.assertIn("troupe: a: fault.yaml", self.fails(3, "division", "run", path, "--json").err)
         self.assertEqual(self.fails(3, "division", "run", path, "--quiet").err.count("run "), 0)
+
+    def test_a_failed_run_has_its_error_in_the_document(self):
+        path = self.write("fault.yaml", FAULT)
+        doc = self.fails(3, "division by zero", "run", path, "--json").json()
+        self.assertEqual(set(doc["error"]) - {"hint"}, {"code", "message", "where"})
+        self.assertIn("division by zero", doc["error"]["message"])
+        self.assertNotIn("message", doc)
+
+    def test_a_blueprint_that_cannot_be_used_is_78(self):
+        self.write("bad.yaml", "schema: blueprint/v1\nstep: {}\n")
+        for name in ("none.yaml", "bad.yaml"):
+            for command in ("run", "validate"):
+                doc = self.fails(78, name, command, name, "--json").json()
+                self.assertEqual(doc["error"]["code"], "config")
+
+    def test_a_spent_wall_budget_says_which_and_how_much(self):
+        path = self.write("wall.yaml", "schema: blueprint/v1\nbudget: {wall: 300ms}\nsteps:\n  b: {wait: {for: 1h}}\n")
+        r = self.fails(124, "wall budget of 300ms", "run", path, "--json").json()
+        self.assertEqual((r["status"], r["error"]["code"]), ("timeout", "timeout"))
+        self.assertIn("wall budget of 300ms", r["error"]["message"])
+
+    def test_an_interrupted_run_says_interrupted(self):
+        p = self.start("run", LEDGER, "--var", "horizon=100000", "--json")
+        self.until_recorded()
+        p.send_signal(signal.SIGINT)
+        out, err = p.communicate(timeout=60)
+        self.assertEqual((p.returncode, json.loads(out)["status"]), (130, "interrupted"))
+        self.assertIn("troupe resume", err)
+
+    def test_what_cannot_be_written_is_said(self):
+        run = self.ok("run", LEDGER, "--var", "horizon=2", "--json").json()["run"]
+        commands = (["run", LEDGER, "--var", "horizon=2"], ["run", LEDGER, "--var", "horizon=2", "--json"],
+                    ["run", LEDGER, "--var", "horizon=2", "--json", "--stream"], ["runs"], ["show", "last"], ["show", "last", "--json"],
+                    ["eval", "ledger", "--episodes", "2", "--horizon", "2"], ["resume", "--all", "--json"], ["inbox", "--json"],
+                    ["validate", LEDGER, "--json"], ["help"], ["version"], ["tools", "list"], ["env", "list"], ["config"],
+                    ["replay", run, "--json"], ["show", run, "--diff", run, "--json"])
+        for command in commands:
+            with open("/dev/full", "w") as full:
+                p = subprocess.run([TROUPE, *command], cwd=self.dir, env=self.env, stdin=subprocess.DEVNULL, stdout=full,
+                                   stderr=subprocess.PIPE, text=True, timeout=120)
+            self.assertEqual(p.returncode, 1, command)
+            self.assertEqual(p.stderr.count("cannot write to standard output: No space left on device"), 1, (command, p.stderr))
 
     def test_a_model_for_one_role_is_not_one_for_all(self):
         self.fails(2, ["--model nobody=", "there are: bookkeeper"], "run", LEDGER, "--var", "horizon=2", "--model", "nobody=embedded")

@@ -103,7 +103,7 @@ class Detach(CliCase):
         where = ("--detach", "--store", self.store)
         self.fails(78, ["bad.yaml:", "stepz"], "run", self.write("bad.yaml", "schema: blueprint/v1\nstepz: {}\n"),
                    *where)
-        self.fails(1, "nothere.yaml", "run", "nothere.yaml", *where)
+        self.fails(78, "nothere.yaml", "run", "nothere.yaml", *where)
         r = self.fails(2, "horizon", "run", LEDGER, "--var", "horizn=3", "--json", *where)
         self.assertEqual(r.json()["error"]["code"], "usage")
         self.fails(2, "--stream", "run", LEDGER, "--stream", *where)

@@ -29,28 +29,30 @@ class Files(CliCase):
         self.assertIn(r.code, (1, 2, 78), f"{args}\n{r.out}\n{r.err}")
         self.assertIn(f"{path} is a FIFO", r.err)
 
-    def model(self, name, fifo):
+    def model(self, source, name, fifo):
         folder = os.path.join(self.dir, name)
-        shutil.copytree(BASE, folder)
+        shutil.copytree(source, folder)
         self.fifo(name, fifo)
         return folder
 
     def test_a_model_folder(self):
-        for i, name in enumerate(("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json",
-                                  "model.safetensors", "model.safetensors.index.json", "chat_template.jinja")):
-            folder = self.model(f"m{i}", name)
+        for i, name in enumerate(("config.json", "generation_config.json", "tokenizer.json", "model.safetensors",
+                                  "model.safetensors.index.json")):
+            folder = self.model(BASE, f"m{i}", name)
             with self.subTest(name):
                 if name == "model.safetensors.index.json":
                     os.unlink(os.path.join(folder, "model.safetensors"))
-                if name in ("chat_template.jinja", "tokenizer_config.json"):
-                    self.write("chat.jsonl", '{"messages": [{"role": "user", "content": "a"}, '
-                                             '{"role": "assistant", "content": "b"}]}\n')
-                    self.refused(f"{folder}/{name}", "train", "sft", "--model", folder, "--data", "chat.jsonl",
-                                 "--updates", "1", "--out", f"o{i}")
-                else:
-                    self.refused(f"{folder}/{name}", "generate", "--model", folder, "--prompt", "x", "--max-tokens", "1")
-                if name == "config.json":
-                    self.refused(f"{folder}/{name}", "models", "show", folder)
+                self.refused(f"{folder}/{name}", "generate", "--model", folder, "--prompt", "x", "--max-tokens", "1")
+        self.refused(f"{self.dir}/m0/config.json", "models", "show", os.path.join(self.dir, "m0"))
+
+    def test_the_template_of_a_model_that_chats(self):
+        self.write("chat.jsonl", '{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}\n' * 4)
+        args = ("--data", "chat.jsonl", "--updates", "1", "--batch-tokens", "256")
+        self.ok("train", "sft", *SMALL, *args, "--out", "chat")
+        for i, name in enumerate(("tokenizer_config.json", "chat_template.jinja")):
+            folder = self.model(os.path.join(self.dir, "chat/model"), f"c{i}", name)
+            with self.subTest(name):
+                self.refused(f"{folder}/{name}", "train", "sft", "--model", folder, *args, "--out", f"o{i}")
 
     def test_a_blueprint_and_what_it_names(self):
         self.fifo("b.yaml")

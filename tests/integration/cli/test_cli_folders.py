@@ -87,8 +87,9 @@ class Folders(CliCase):
         self.write("plans/say.json", script("x"))
         self.write("other.json", script("y"))
         self.assertEqual(self.run_cli("run", "plans/write.yaml").code, 4)
-        config = self.ok("show", "last", "--json").json()["config"]
-        self.assertEqual(config["root"], self.top)
+        doc = self.ok("show", "last", "--json").json()
+        self.assertEqual((doc["root"], doc["source"]), (self.top, os.path.join(self.top, "plans/write.yaml")))
+        config = doc["config"]
         self.assertEqual(config["plan"]["folder"], os.path.join(self.top, "plans"))
         self.assertEqual(list(config["weights"]), [f"script:{self.top}/plans/say.json"])
         self.assertEqual(self.run_cli("run", "plans/write.yaml", "--model", "script:other.json").code, 4)
@@ -126,7 +127,16 @@ class Folders(CliCase):
         r = self.fails(2, ["--model wrter=", "did you mean writer", "author", "cheap"], "run", "p.yaml", "--model", "wrter=script:b.json", "--json")
         self.assertEqual(r.json()["error"]["code"], "usage")
         self.fails(2, ["--model nobody=", "there are: writer, author, cheap"], "run", "p.yaml", "--model", "nobody=embedded")
-        self.assertEqual(self.ok("runs", "--json").json()["runs"].__len__(), 4)
+        self.assertEqual(len(self.ok("runs", "--json").json()["runs"]), 4)
+        # From a file or the environment it is a default, for those blueprints that have the name.
+        self.assertEqual(self.ok("run", "p.yaml", TROUPE_MODEL="nobody=script:b.json").out, '"A"\n')
+        self.assertEqual(self.ok("run", "p.yaml", TROUPE_MODEL="author=script:b.json").out, '"B"\n')
+        self.fails(2, "NAME=M is for blueprints", "eval", "ledger", "--model", "nobody=embedded", "--episodes", "1")
+        self.fails(2, "NAME=M is for blueprints", "generate", "--model", "nobody=embedded", "--prompt", "x")
+
+    def test_a_place_that_cannot_be_written_says_what_to_do(self):
+        self.write("p.yaml", "schema: blueprint/v1\nsteps:\n  a: {value: 1}\n")
+        self.fails(1, ["/proc/nowhere", "--store FILE"], "run", "p.yaml", "--store", "/proc/nowhere/s.db")
 
 
 if __name__ == "__main__":

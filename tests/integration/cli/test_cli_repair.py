@@ -195,8 +195,14 @@ steps:
         self.write("report.yaml", report())
         self.write("say.json", script(delay=2000))
         self.assertEqual(self.run_cli("run", "report.yaml", "--root", ".", "--timeout", "500ms").code, 124)
+        self.assertEqual(self.attempts("plan"), [(0, "cancelled")])
+        self.ok("resume", "last", "--from-failed")  # the same model: its attempt goes on
+        self.assertEqual(self.attempts("plan", "write"), [(0, "ok"), (0, "ok")])
+        self.assertEqual(self.run_cli("run", "report.yaml", "--root", ".", "--timeout", "500ms").code, 124)
         self.write("say.json", script())
         self.ok("resume", "last", "--from-failed")
+        self.assertEqual(self.attempts("plan", "write"), [(1, "ok"), (0, "ok")])
+        self.fails(2, "was repaired", "replay", "last")
 
     def test_what_ended_otherwise_stays_ended(self):
         ask = 'schema: blueprint/v1\nsteps: {ask: {human: {prompt: "go?", options: [yes, no]}}, act: {tool: write_file, in: {path: did.txt, text: x}}}\n'

@@ -67,6 +67,32 @@ class Run(CliCase):
         self.assertEqual(d["different"], 0, d)
         self.assertGreater(d["steps"], 10)
 
+    def test_steps_and_tokens_are_the_same_wherever_they_are_shown(self):
+        doc = self.ok("eval", LEDGER, "--var", "horizon=4", "--episodes", "1", "--json").json()
+        again = ("run", LEDGER, "--var", "horizon=4", "--seed", str(doc["seed"]))
+        said, run = self.ok(*again).err, self.ok(*again, "--json").json()
+        shown = self.ok("show", run["run"], "--tokens", "--json").json()
+        listed = next(x for x in self.ok("runs", "--json").json()["runs"] if x["run"] == run["run"])
+        fed = sum(len(s["tokens"]["prompt_delta"]) for s in shown["steps"] if s["kind"] == "model")
+        sampled = sum(len(s["tokens"]["ids"]) for s in shown["steps"] if s["kind"] == "model")
+        want = (len(shown["steps"]), fed + sampled)
+        self.assertGreater(want[0], 8)
+        self.assertEqual((run["steps"], run["tokens"], run["tokens_in"], run["tokens_out"]), (*want, fed, sampled))
+        self.assertEqual((listed["steps"], listed["tokens"], listed["tokens_in"], listed["tokens_out"]), (*want, fed, sampled))
+        self.assertEqual((shown["n_steps"], shown["tokens"]), want)
+        self.assertEqual((doc["rows"][0]["steps_per_run"], doc["rows"][0]["tokens_per_run"]), want)
+        self.assertIn("%d steps, %d tokens" % want, said)
+        self.assertIn("%d steps, %d tokens" % want, self.ok("show", run["run"]).out)
+        self.assertEqual(self.ok("runs").out.splitlines()[1].split()[-2:], [str(n) for n in want])
+
+    def test_streamed_tokens_go_to_standard_error(self):
+        r = self.ok("run", LEDGER, "--var", "horizon=3", "--seed", "1", "--stream")
+        self.assertEqual(json.loads(r.out)["episodes"], 1)
+        texts = [json.loads(line) for line in self.ok("run", LEDGER, "--var", "horizon=3", "--seed", "1", "--stream", "--json").out.splitlines()]
+        said = "".join(t["text"] for t in texts if t["type"] == "text")
+        self.assertGreater(len(said), 20)
+        self.assertIn(said, r.err)
+
     def test_streams_are_lines_whose_last_is_the_result(self):
         r = self.ok("run", LEDGER, "--var", "horizon=3", "--seed", "1", "--json", "--stream")
         lines = [json.loads(line) for line in r.out.splitlines()]

@@ -58,6 +58,9 @@ class Waits(CliCase):
         began = time.time()
         out = self.ok("run", "p.yaml", "--root", ".").out
         self.assertGreaterEqual(time.time() - began, 2)
+        began = time.time()
+        self.ok("replay", "last")  # a time that has passed is taken from the record
+        self.assertLess(time.time() - began, 1.8)
         self.assertRegex(out, r'^"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z"\n$')
 
     def test_a_wait_needs_no_process(self):

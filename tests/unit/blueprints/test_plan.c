@@ -470,13 +470,13 @@ static void a_blueprint_inside_gets_its_inputs(void **state)
     }
 }
 
-static void a_missing_blueprint_is_not_found(void **state)
+static void a_missing_blueprint_cannot_be_used(void **state)
 {
     struct plan *p = NULL;
     struct error err = ERROR_INIT;
 
     (void)state;
-    assert_int_equal(blueprint_load("/nowhere/x.yaml", &p, &err), STATUS_NOT_FOUND);
+    assert_int_equal(blueprint_load("/nowhere/x.yaml", &p, &err), STATUS_CONFIG);
     assert_string_equal(err.message,
                         "cannot open blueprint /nowhere/x.yaml: No such file or directory");
 }
@@ -559,13 +559,12 @@ static void an_input_on_the_command_line_has_its_type(void **state)
     plan_free(p);
 }
 
-static enum status only_present_models(void *ctx, const struct plan_agent *a, const char *model,
+static enum status only_present_models(void *ctx, const struct plan *p, const struct plan_agent *a,
                                        bool in_env, struct error *err)
 {
     (void)ctx;
-    (void)a;
     (void)in_env;
-    if (strcmp(model, "./absent") == 0)
+    if (strcmp(plan_agent_model(p, a), "./absent") == 0)
         return error_set(err, STATUS_NOT_FOUND, "it is not there");
     return STATUS_OK;
 }
@@ -644,7 +643,7 @@ int main(void)
         IN_FOLDER(includes_stay_in_the_folder),
         IN_FOLDER(a_fault_in_an_included_blueprint_names_that_file),
         IN_FOLDER(a_blueprint_inside_gets_its_inputs),
-        IN_FOLDER(a_missing_blueprint_is_not_found),
+        IN_FOLDER(a_missing_blueprint_cannot_be_used),
         IN_FOLDER(inputs_are_checked_and_completed),
         IN_FOLDER(an_input_on_the_command_line_has_its_type),
         IN_FOLDER(tools_effects_and_questions_are_checked_where_it_runs),

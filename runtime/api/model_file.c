@@ -1,0 +1,147 @@
+/* model_file.c - see model_file.h.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "runtime/api/model_file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "models/script/script_model.h"
+#include "runtime/base/home.h"
+#include "runtime/base/memory.h"
+#include "runtime/base/seams.h"
+
+#define CONFIG_MAX ((size_t)1 << 20)
+
+/* hf:ORG/NAME in the local cache: hub/models--ORG--NAME/snapshots/REV. Nothing is downloaded. */
+static enum status find_hf(const char *name, char out[MODEL_FOLDER_MAX], struct error *err)
+{
+    const char *hub = getenv("HF_HUB_CACHE"), *hf = getenv("HF_HOME");
+    const char *slash = strchr(name, '/');
+    char base[512], home[440], *rev = NULL;
+    size_t n = 0;
+    enum status st;
+
+    if (!slash || strchr(slash + 1, '/'))
+        return error_set(err, STATUS_USAGE, "hf:%s: expected hf:ORG/NAME", name);
+    if (hub && *hub)
+        snprintf(base, sizeof(base), "%s", hub);
+    else if (hf && *hf)
+        snprintf(base, sizeof(base), "%s/hub", hf);
+    else if ((st = home_folder(home, sizeof(home), err)) == STATUS_OK)
+        snprintf(base, sizeof(base), "%s/.cache/huggingface/hub", home);
+    else
+        return st;
+    snprintf(out, MODEL_FOLDER_MAX, "%s/models--%.*s--%s/refs/main", base, (int)(slash - name),
+             name, slash + 1);
+    st = file_read(out, 256, &rev, &n, err);
+    if (st) {
+        error_note(err, "hf:%s is not in the local cache", name);
+        error_hint(err,
+                   "nothing is downloaded by itself; fetch the model with your usual tool first");
+        return st;
+    }
+    rev[strcspn(rev, "\r\n \t")] = 0;
+    snprintf(out, MODEL_FOLDER_MAX, "%s/models--%.*s--%s/snapshots/%s", base, (int)(slash - name),
+             name, slash + 1, rev);
+    free(rev);
+    return STATUS_OK;
+}
+
+/* What `train` wrote may be named as a whole: its model is in OUT/model. */
+static void enter_output(char folder[MODEL_FOLDER_MAX])
+{
+    char inside[1100];
+
+    snprintf(inside, sizeof(inside), "%s/config.json", folder);
+    if (file_exists(inside))
+        return;
+    snprintf(inside, sizeof(inside), "%s/model/config.json", folder);
+    if (file_exists(inside) && strlen(folder) + sizeof("/model") <= MODEL_FOLDER_MAX)
+        memcpy(folder + strlen(folder), "/model", sizeof("/model"));
+}
+
+enum status model_folder(const char *name, char out[MODEL_FOLDER_MAX], struct error *err)
+{
+    if (strncmp(name, "hf:", 3) == 0)
+        return find_hf(name + 3, out, err);
+    snprintf(out, MODEL_FOLDER_MAX, "%s", name);
+    enter_output(out);
+    return STATUS_OK;
+}
+
+static enum status embedded_file(const char *file, char **out, size_t *n, struct error *err)
+{
+    for (int32_t i = 0; embedded_file_at(i); i++) {
+        const struct embedded_file *f = embedded_file_at(i);
+
+        if (strcmp(f->name, file) != 0)
+            continue;
+        *out = xcalloc(1, f->n + 1);
+        memcpy(*out, f->bytes, f->n);
+        *n = f->n;
+        return STATUS_OK;
+    }
+    return error_set(err, STATUS_NOT_FOUND, "the embedded model has no %s", file);
+}
+
+enum status model_file(const char *name, const char *file, size_t max_bytes, char **out, size_t *n,
+                       struct error *err)
+{
+    char folder[MODEL_FOLDER_MAX], path[MODEL_FOLDER_MAX + 128];
+    enum status st;
+
+    if (strcmp(name, "embedded") == 0)
+        return embedded_file(file, out, n, err);
+    st = model_folder(name, folder, err);
+    if (st)
+        return st;
+    snprintf(path, sizeof(path), "%s/%s", folder, file);
+    return file_read(path, max_bytes, out, n, err);
+}
+
+static enum status check_script(const char *path, struct error *err)
+{
+    struct model *m;
+    enum status st = script_model_open(path, &m, err);
+
+    if (!st)
+        m->ops->close(m);
+    return st;
+}
+
+static enum status check_folder(const char *name, bool in_env, struct error *err)
+{
+    struct json *config = NULL;
+    char *text = NULL;
+    size_t n = 0;
+    enum status st = model_file(name, "config.json", CONFIG_MAX, &text, &n, err);
+
+    if (!st)
+        st = jv_parse(text, n, "config.json", &config, err);
+    if (!st && !in_env &&
+        strcmp(jv_get_string(jv_get(jv_get(config, "troupe"), "codec"), ""), "compact") == 0)
+        st = error_set(err, STATUS_CONFIG,
+                       "model %s has learned an environment's own calls, and answers nothing else",
+                       name);
+    free(text);
+    jv_unref(config);
+    return st;
+}
+
+enum status model_check(const char *name, const char *base, bool in_env, struct error *err)
+{
+    struct str whole = STR_INIT;
+    enum status st = STATUS_OK;
+
+    model_name_absolute(name, base, &whole);
+    name = str_cstr(&whole);
+    if (strncmp(name, "script:", 7) == 0)
+        st = check_script(name + 7, err);
+    else if (!strstr(name, "://"))
+        st = check_folder(name, in_env, err);
+    str_deinit(&whole);
+    return st;
+}

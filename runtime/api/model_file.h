@@ -1,0 +1,22 @@
+/* model_file.h - the files of a model by name, without opening the model.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_RUNTIME_API_MODEL_FILE_H
+#define TROUPE_RUNTIME_API_MODEL_FILE_H
+
+#include "runtime/api/model_set.h"
+
+/* Where the files of `name` lie: a folder, what is in it as `train` writes it, or an entry of the
+ * local Hugging Face cache (hf:ORG/NAME). Nothing is downloaded. "embedded" stays as it is. */
+MUST_CHECK enum status model_folder(const char *name, char out[MODEL_FOLDER_MAX],
+                                    struct error *err);
+/* One file of a model: embedded or from its folder; malloc'd. STATUS_NOT_FOUND when it has none. */
+MUST_CHECK enum status model_file(const char *name, const char *file, size_t max_bytes, char **out,
+                                  size_t *n, struct error *err);
+/* Is there such a model, and can it play an agent, in an environment or without one? `name` is
+ * relative to the folder `base` (NULL: to the working folder). */
+MUST_CHECK enum status model_check(const char *name, const char *base, bool in_env,
+                                   struct error *err);
+
+#endif

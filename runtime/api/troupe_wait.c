@@ -1,0 +1,158 @@
+/* troupe_wait.c - see troupe_wait.h.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "runtime/api/troupe_wait.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "agents/question.h"
+#include "runtime/base/memory.h"
+#include "runtime/base/time_text.h"
+#include "runtime/store/query.h"
+
+bool wait_is_question(const struct wait_row *w)
+{
+    return w->is_open && strcmp(w->kind, "timer") != 0;
+}
+
+static struct json *or_null(struct json *v)
+{
+    return v ? jv_deep_copy(v) : jv_null();
+}
+
+struct json *wait_document(const struct wait_row *w)
+{
+    struct json *o = jv_object();
+    struct str deadline = STR_INIT;
+
+    if (w->deadline_ms)
+        time_put_rfc3339(&deadline, w->deadline_ms);
+    jv_set_string(o, "path", w->path);
+    jv_set_string(o, "kind", w->kind);
+    jv_set_adopt(o, "prompt", or_null(jv_get(w->prompt, "text")));
+    jv_set_adopt(o, "options", or_null(jv_get(w->prompt, "options")));
+    jv_set_adopt(o, "default", or_null(jv_get(w->prompt, "default")));
+    jv_set_adopt(o, "deadline", w->deadline_ms ? jv_string(str_cstr(&deadline)) : jv_null());
+    str_deinit(&deadline);
+    return o;
+}
+
+static bool add_open(void *ctx, const struct wait_row *w)
+{
+    if (wait_is_question(w))
+        jv_append_adopt(ctx, wait_document(w));
+    return true;
+}
+
+enum status troupe_waits(struct troupe *t, const char *uuid, struct json **out, struct error *err)
+{
+    struct store_reader *q;
+    struct json *list = jv_array();
+    enum status st = troupe_reader(t, &q, err);
+
+    if (!st)
+        st = query_waits(q, uuid, add_open, list, err);
+    if (st) {
+        jv_unref(list);
+        return st;
+    }
+    *out = list;
+    return STATUS_OK;
+}
+
+static bool add_of_all(void *ctx, const struct wait_row *w)
+{
+    struct json *o;
+
+    if (!wait_is_question(w))
+        return true;
+    o = wait_document(w);
+    jv_set_string(o, "run", w->run);
+    jv_set_string(o, "name", w->run_name);
+    jv_append_adopt(ctx, o);
+    return true;
+}
+
+enum status troupe_inbox(struct troupe *t, struct json **out, struct error *err)
+{
+    struct json *list = jv_array();
+    struct store_reader *q;
+    enum status st = troupe_reader(t, &q, err);
+
+    if (!st)
+        st = query_open_waits(q, add_of_all, list, err);
+    if (st) {
+        jv_unref(list);
+        return st;
+    }
+    *out = list;
+    return STATUS_OK;
+}
+
+/* ---- answering */
+
+/* The only open question; where there is none, the last that was. */
+struct wanted {
+    const char *path; /* NULL: any */
+    char *found;
+    struct json *prompt;
+    int n_open;
+};
+
+static bool find_wait(void *ctx, const struct wait_row *w)
+{
+    struct wanted *o = ctx;
+
+    if ((o->path && strcmp(o->path, w->path) != 0) || (o->n_open > 0 && !wait_is_question(w)))
+        return true;
+    if (!o->path && strcmp(w->kind, "timer") == 0) /* nobody answers it */
+        return true;
+    free(o->found);
+    jv_unref(o->prompt);
+    o->found = xstrdup(w->path);
+    o->prompt = w->prompt ? jv_deep_copy(w->prompt) : NULL;
+    o->n_open += wait_is_question(w);
+    return true;
+}
+
+static enum status only_wait(struct store_reader *q, const char *uuid, struct wanted *o,
+                             struct error *err)
+{
+    enum status st = query_waits(q, uuid, find_wait, o, err);
+
+    /* The store says why a closed one takes no answer. */
+    if (!st && !o->found)
+        return error_set(err, STATUS_NOT_FOUND, "%s waits for nothing%s%s", uuid,
+                         o->path ? " at " : "", o->path ? o->path : "");
+    if (!st && o->n_open > 1) {
+        (void)error_set(err, STATUS_USAGE, "%s waits for %d answers; name one: RUN/PATH", uuid,
+                        o->n_open);
+        error_hint(err, "`troupe inbox` lists them");
+        return STATUS_USAGE;
+    }
+    return st;
+}
+
+enum status troupe_answer(struct troupe *t, const char *uuid, const char *path, const char *text,
+                          struct error *err)
+{
+    struct wanted wanted = {.path = path};
+    struct store_reader *q;
+    struct json *answer = NULL;
+    enum status st = troupe_reader(t, &q, err);
+
+    if (!st)
+        st = only_wait(q, uuid, &wanted, err);
+    if (!st && wanted.n_open == 0) /* it is refused, whatever is said */
+        answer = jv_null();
+    else if (!st)
+        st = question_read_answer(wanted.prompt, text, &answer, err);
+    if (!st)
+        st = store_answer(troupe_store(t), uuid, wanted.found, answer, err);
+    jv_unref(answer);
+    jv_unref(wanted.prompt);
+    free(wanted.found);
+    return st;
+}

@@ -1,0 +1,31 @@
+/* troupe_wait.h - what runs wait for: open questions, and their answers.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_RUNTIME_API_TROUPE_WAIT_H
+#define TROUPE_RUNTIME_API_TROUPE_WAIT_H
+
+#include "runtime/api/troupe.h"
+
+struct wait_row;
+
+/* Is it open, and can somebody answer it? A timer is nobody's question. */
+bool wait_is_question(const struct wait_row *w);
+/* {"path", "kind", "prompt": text, "options": array or null, "default": value or null, "deadline":
+ * RFC 3339 in UTC or null}: new. */
+struct json *wait_document(const struct wait_row *w);
+
+/* The open questions of a run: a new array of such documents. The store is open. */
+MUST_CHECK enum status troupe_waits(struct troupe *t, const char *uuid, struct json **out,
+                                    struct error *err);
+/* Those of all runs, the oldest run first, each with "run" and "name" too. */
+MUST_CHECK enum status troupe_inbox(struct troupe *t, struct json **out, struct error *err);
+
+/* Answers the question at `path` (NULL: the only one that is open) with one of its options by its
+ * text, else with the text itself. STATUS_USAGE names the options, STATUS_NOT_FOUND: nothing waits
+ * there; a question that is closed refuses with the reason. A process that drives the run takes the
+ * answer within a second. The store is open for writing. */
+MUST_CHECK enum status troupe_answer(struct troupe *t, const char *uuid, const char *path,
+                                     const char *text, struct error *err);
+
+#endif

@@ -1,0 +1,387 @@
+/* troupe_watch.c - see troupe_watch.h.
+ *
+ * What is known of a run is only when it is due and how many answers it had when it was last
+ * driven; the store says all else at the next look, also what other processes did meanwhile.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "runtime/api/troupe_watch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/api/troupe_run.h"
+#include "runtime/base/map.h"
+#include "runtime/base/memory.h"
+#include "runtime/loop/loop.h"
+#include "runtime/store/query.h"
+
+#define LOOK_MS       500   /* an answer or the death of an owner is noticed within a second */
+#define MOST_PAUSE_MS 60000 /* between two drives of a run that is due and does not move */
+
+enum known {
+    KNOWN_NEW,    /* how long it waits is not known: it is driven once to find out */
+    KNOWN_DRIVEN, /* by us */
+    KNOWN_WAITS,
+    KNOWN_LEFT, /* it cannot go on */
+};
+
+struct watched {
+    enum known known;
+    int64_t epoch;     /* after our last take: another one means that somebody else drove it */
+    int64_t n_answers; /* when it was last driven */
+    int64_t due_ms;    /* as the run said itself; 0: never */
+    int64_t driven_ms; /* when it last stopped */
+    int64_t pause_ms;  /* until it is driven again; grows while it is due and does not move */
+    /* of the last look that found it open */
+    uint64_t look;
+    int64_t epoch_seen, n_answers_seen;
+};
+
+struct troupe_watch {
+    struct troupe *t;
+    struct troupe_watch_options o;
+    struct map *runs; /* uuid -> struct watched * */
+    struct loop_timer *timer;
+    int32_t n_driven;
+    uint64_t look;
+    /* of the look under way */
+    char (*ready)[37]; /* to be taken, the oldest first */
+    size_t n_ready;
+    bool is_open;    /* something will move by itself, or is somebody else's */
+    bool is_foreign; /* some run is held, and only its lock says when that ends */
+    int64_t next_ms; /* wall clock: when something is due; 0: nothing */
+};
+
+static void look(void *ctx);
+
+static void look_after(struct troupe_watch *w, int64_t ms)
+{
+    loop_timer_free(w->timer);
+    w->timer = loop_timer_new(w->t->loop, ms, look, w);
+}
+
+static struct watched *known_of(struct troupe_watch *w, const char *uuid)
+{
+    struct watched *k = map_get(w->runs, uuid);
+
+    if (!k) {
+        k = xcalloc(1, sizeof(*k));
+        map_put(w->runs, uuid, k);
+    }
+    return k;
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+/* ---- driving */
+
+static bool read_open(void *ctx, const struct run_row *r)
+{
+    *(bool *)ctx = !run_status_is_final(r->status);
+    return false;
+}
+
+/* Did it stop for a reason that its record does not have? */
+static bool is_left(struct troupe_watch *w, const struct troupe_run *r)
+{
+    struct store_reader *q;
+    struct error ignored = ERROR_INIT;
+    bool open = false;
+
+    if (troupe_run_result(r)->status != RUN_ERROR)
+        return false;
+    return troupe_reader(w->t, &q, &ignored) ||
+           query_run(q, troupe_run_uuid(r), read_open, &open, &ignored) || open;
+}
+
+static void leave(struct troupe_watch *w, const char *uuid, const struct error *err)
+{
+    known_of(w, uuid)->known = KNOWN_LEFT;
+    if (w->o.on_left)
+        w->o.on_left(w->o.ctx, uuid, err);
+}
+
+static void on_end(void *ctx, struct troupe_run *r)
+{
+    struct troupe_watch *w = ctx;
+    const struct troupe_listener *l = &w->o.run.listener;
+    const struct troupe_result *result = troupe_run_result(r);
+    struct watched *k = known_of(w, troupe_run_uuid(r));
+
+    k->known = KNOWN_WAITS; /* if it has ended, it is not found open again */
+    k->due_ms = result->next_due_ms;
+    k->driven_ms = seams_wall_ms(w->t->seams);
+    if (k->due_ms > k->driven_ms)
+        k->pause_ms = 0;
+    w->n_driven--;
+    if (l->on_end)
+        l->on_end(l->ctx, r);
+    if (is_left(w, r))
+        leave(w, troupe_run_uuid(r), &result->err);
+    troupe_run_free(r);
+    if (!w->t->interrupted)
+        look_after(w, 0); /* its place is free */
+}
+
+static void on_step(void *ctx, struct troupe_run *r, const char *path, const char *kind,
+                    enum step_state state)
+{
+    const struct troupe_listener *l = &((struct troupe_watch *)ctx)->o.run.listener;
+
+    l->on_step(l->ctx, r, path, kind, state);
+}
+
+static void on_text(void *ctx, struct troupe_run *r, const char *path, const char *text, size_t n)
+{
+    const struct troupe_listener *l = &((struct troupe_watch *)ctx)->o.run.listener;
+
+    l->on_text(l->ctx, r, path, text, n);
+}
+
+/* One that another process was faster to take is looked at again. */
+static void drive(struct troupe_watch *w, const char *uuid)
+{
+    const struct troupe_listener *l = &w->o.run.listener;
+    struct watched *k = known_of(w, uuid);
+    struct troupe_run_options o = w->o.run;
+    struct troupe_run *r = NULL;
+    struct error err = ERROR_INIT;
+    enum status st;
+
+    o.stay = RUNNER_STAY_WORK;
+    o.listener = (struct troupe_listener){.ctx = w,
+                                          .on_step = l->on_step ? on_step : NULL,
+                                          .on_text = l->on_text ? on_text : NULL,
+                                          .on_end = on_end};
+    st = troupe_run_take(w->t, uuid, &o, &r, &err);
+    if (!st)
+        st = troupe_run_start(r, &err);
+    if (st) {
+        troupe_run_free(r);
+        if (st != STATUS_BUSY)
+            leave(w, uuid, &err);
+        return;
+    }
+    k->known = KNOWN_DRIVEN;
+    k->epoch = k->epoch_seen + 1;
+    k->n_answers = k->n_answers_seen;
+    k->pause_ms = k->pause_ms == 0 ? LOOK_MS : 2 * k->pause_ms;
+    k->pause_ms = k->pause_ms > MOST_PAUSE_MS ? MOST_PAUSE_MS : k->pause_ms;
+    w->n_driven++;
+}
+
+/* ---- looking */
+
+struct waits {
+    int64_t n_answers;
+    int64_t due_ms; /* the earliest deadline of what is open */
+};
+
+static bool count_wait(void *ctx, const struct wait_row *row)
+{
+    struct waits *waits = ctx;
+
+    waits->n_answers += row->answer != NULL;
+    if (row->is_open)
+        waits->due_ms = earlier(waits->due_ms, row->deadline_ms);
+    return true;
+}
+
+struct open_run {
+    char uuid[37];
+    bool runs, owned; /* else it waits; some living process holds it */
+    int64_t epoch;
+};
+struct open_runs {
+    struct open_run *run;
+    size_t n;
+};
+
+static bool collect(void *ctx, const struct run_row *r)
+{
+    struct open_runs *all = ctx;
+    struct open_run *run;
+
+    if (strcmp(r->kind, "run") != 0)
+        return true;
+    all->run = xrealloc(all->run, (all->n + 1) * sizeof(*all->run));
+    run = &all->run[all->n++];
+    run->runs = r->status != RUN_WAITING;
+    run->owned = r->owned;
+    run->epoch = r->epoch;
+    memcpy(run->uuid, r->uuid, sizeof(run->uuid));
+    return true;
+}
+
+/* When a run that nobody holds is to be driven (wall clock); 0: it only waits for an answer. */
+static int64_t due_at(struct watched *k, const struct open_run *r, const struct waits *waits)
+{
+    int64_t due = earlier(k->due_ms, waits->due_ms), again = k->driven_ms + k->pause_ms;
+
+    if (k->epoch != r->epoch) /* somebody else has driven it */
+        k->known = KNOWN_NEW;
+    if (k->known == KNOWN_NEW || waits->n_answers != k->n_answers) {
+        k->pause_ms = 0;
+        return 1; /* long ago */
+    }
+    if (r->runs)
+        return again;
+    return due == 0 || due > again ? due : again;
+}
+
+static enum status see(struct troupe_watch *w, struct store_reader *q, const struct open_run *r,
+                       struct error *err)
+{
+    struct watched *k = known_of(w, r->uuid);
+    struct waits waits = {0, 0};
+    int64_t due;
+    enum status st;
+
+    k->look = w->look;
+    if (r->owned && k->known != KNOWN_DRIVEN)
+        k->known = KNOWN_NEW;
+    if (k->known == KNOWN_LEFT)
+        return STATUS_OK;
+    if (k->known == KNOWN_DRIVEN || r->owned) {
+        w->is_open = w->is_foreign = true;
+        return STATUS_OK;
+    }
+    st = query_waits(q, r->uuid, count_wait, &waits, err);
+    if (st)
+        return st;
+    k->epoch_seen = r->epoch;
+    k->n_answers_seen = waits.n_answers;
+    due = due_at(k, r, &waits);
+    if (due == 0)
+        return STATUS_OK;
+    w->is_open = true;
+    w->next_ms = earlier(w->next_ms, due);
+    if (due > seams_wall_ms(w->t->seams))
+        return STATUS_OK;
+    w->ready = xrealloc(w->ready, (w->n_ready + 1) * sizeof(*w->ready));
+    memcpy(w->ready[w->n_ready++], r->uuid, sizeof(*w->ready));
+    return STATUS_OK;
+}
+
+static enum status see_all(struct troupe_watch *w, struct error *err)
+{
+    struct open_runs open = {NULL, 0};
+    struct store_reader *q;
+    enum status st = troupe_reader(w->t, &q, err);
+
+    if (!st)
+        st = query_runs(q, RUN_STATUS_OPEN, 0, collect, &open, err);
+    for (size_t i = 0; !st && i < open.n; i++)
+        st = see(w, q, &open.run[i], err);
+    free(open.run);
+    return st;
+}
+
+/* Those that are open no more are forgotten. */
+static void forget(struct troupe_watch *w)
+{
+    struct map *rest = map_new();
+    const char *uuid;
+    void *k;
+
+    for (size_t i = 0; map_next(w->runs, &i, &uuid, &k);)
+        if (((struct watched *)k)->look == w->look)
+            map_put(rest, uuid, k);
+        else
+            free(k);
+    map_free(w->runs, NULL);
+    w->runs = rest;
+}
+
+static void take_ready(struct troupe_watch *w)
+{
+    int32_t most = w->o.at_once > 0 ? w->o.at_once : TROUPE_WATCH_AT_ONCE;
+
+    /* Newest first, as the store gives them. */
+    for (size_t i = w->n_ready; i-- > 0 && w->n_driven < most;)
+        drive(w, w->ready[i]);
+    w->n_ready = 0;
+}
+
+/* Nothing can have changed but by a commit, by time, or by the end of another process. */
+static bool is_news(struct troupe_watch *w)
+{
+    struct store_reader *q;
+    struct error ignored = ERROR_INIT;
+    bool changed = true;
+
+    if (troupe_reader(w->t, &q, &ignored) || query_has_changed(q, &changed, &ignored) || changed)
+        return true;
+    return w->is_foreign || (w->next_ms != 0 && w->next_ms <= seams_wall_ms(w->t->seams));
+}
+
+static void look_closely(struct troupe_watch *w)
+{
+    struct error err = ERROR_INIT;
+
+    w->look++;
+    w->is_open = w->is_foreign = false;
+    w->next_ms = 0;
+    if (see_all(w, &err)) {
+        log_write(w->t->log, LOG_WARN, "cannot look at the runs: %s", err.message);
+        w->is_open = w->is_foreign = true; /* the next look may find what this one did not */
+    } else {
+        forget(w);
+        take_ready(w);
+    }
+    w->n_ready = 0;
+}
+
+static void look(void *ctx)
+{
+    struct troupe_watch *w = ctx;
+    int64_t left;
+
+    loop_timer_free(w->timer);
+    w->timer = NULL;
+    if (w->t->interrupted)
+        return;
+    if (is_news(w))
+        look_closely(w);
+    left = w->next_ms ? w->next_ms - seams_wall_ms(w->t->seams) : LOOK_MS;
+    if (w->is_open || w->n_driven > 0 || !w->o.on_idle)
+        look_after(w, left > 0 && left < LOOK_MS ? left : LOOK_MS);
+    else
+        w->o.on_idle(w->o.ctx);
+}
+
+/* ---- life */
+
+enum status troupe_watch_start(struct troupe *t, const struct troupe_watch_options *o,
+                               struct troupe_watch **out, struct error *err)
+{
+    struct troupe_watch *w;
+    struct loop *loop;
+    enum status st = troupe_loop(t, &loop, err);
+
+    if (st)
+        return st;
+    w = xcalloc(1, sizeof(*w));
+    w->t = t;
+    w->o = *o;
+    w->runs = map_new();
+    t->watching = true;
+    look_after(w, 0);
+    *out = w;
+    return STATUS_OK;
+}
+
+void troupe_watch_free(struct troupe_watch *w)
+{
+    if (!w)
+        return;
+    w->t->watching = false;
+    loop_timer_free(w->timer);
+    map_free(w->runs, free);
+    free(w->ready);
+    free(w);
+}

@@ -1,0 +1,11 @@
+/* app_watch.h - `resume --all --watch`: keeps all runs of the store going until none is open. */
+#ifndef TROUPE_RUNTIME_APP_APP_WATCH_H
+#define TROUPE_RUNTIME_APP_APP_WATCH_H
+
+#include "runtime/app/app.h"
+
+/* The store is open. Prints each run as it ends, and at the end the questions without a deadline
+ * that are left. Gives the exit code. */
+int app_watch(struct app *a);
+
+#endif

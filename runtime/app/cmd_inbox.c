@@ -1,0 +1,111 @@
+/* cmd_inbox.c - inbox: the open questions of all runs; answer: answers one.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/api/troupe_wait.h"
+#include "runtime/app/app.h"
+#include "runtime/app/wait_text.h"
+#include "runtime/base/memory.h"
+#include "runtime/store/query.h"
+
+static enum status put_all(struct app *a, struct store_reader *q, const struct json *waits,
+                           struct str *out, struct error *err)
+{
+    int64_t now_ms = seams_wall_ms(a->seams);
+    const char *last = "";
+    char id[37];
+    enum status st = STATUS_OK;
+
+    for (size_t i = 0; !st && i < jv_size(waits); i++) {
+        const struct json *w = jv_at(waits, i);
+        const char *run = jv_get_string(jv_get(w, "run"), "");
+
+        st = query_short_id(q, run, id, err);
+        if (!st && strcmp(last, run) != 0)
+            str_printf(out, "%s%s (%s)\n", i ? "\n" : "", id, jv_get_string(jv_get(w, "name"), ""));
+        if (!st)
+            wait_put_text(w, id, true, now_ms, out);
+        last = run;
+    }
+    return st;
+}
+
+static int inbox_main(void *app)
+{
+    struct app *a = app;
+    struct store_reader *q;
+    struct json *waits = NULL, *doc;
+    struct str out = STR_INIT;
+    struct error err = ERROR_INIT;
+    int code;
+    enum status st = app_reader(a, &q, &err);
+
+    if (!st)
+        st = troupe_inbox(a->troupe, &waits, &err);
+    if (!st && !a->json)
+        st = put_all(a, q, waits, &out, &err);
+    if (st) {
+        code = app_fail(a, &err);
+    } else if (a->json) {
+        doc = app_document("inbox");
+        jv_set_adopt(doc, "waits", jv_ref(waits));
+        code = app_print_json(doc);
+    } else {
+        code = app_print(&out);
+        if (jv_size(waits) == 0)
+            log_write(a->log, LOG_INFO, "no run waits for an answer");
+    }
+    jv_unref(waits);
+    str_deinit(&out);
+    return code;
+}
+
+const struct command_spec cmd_inbox = {
+    "inbox",
+    "work",
+    "",
+    "open questions and approvals of all runs",
+    "Each with its deadline, what is taken when nobody answers, and the command to answer.",
+    NULL,
+    0,
+    0,
+    inbox_main};
+
+static int answer_main(void *app)
+{
+    struct app *a = app;
+    const char *what = options_arg(a->options, 0), *slash = strchr(what, '/');
+    char *prefix = slash ? xstrndup(what, (size_t)(slash - what)) : xstrdup(what), uuid[37];
+    struct store *s;
+    struct store_reader *q;
+    struct error err = ERROR_INIT;
+    enum status st = app_store(a, false, &s, &err);
+
+    if (!st)
+        st = app_reader(a, &q, &err);
+    if (!st)
+        st = query_resolve_run(q, prefix, uuid, &err);
+    if (!st)
+        st = troupe_answer(a->troupe, uuid, slash ? slash + 1 : NULL, options_arg(a->options, 1),
+                           &err);
+    free(prefix);
+    if (st)
+        return app_fail(a, &err);
+    log_write(a->log, LOG_INFO, "answered; `troupe resume %s` goes on if no process holds the run",
+              uuid);
+    return app_print_done(a, "answer", "run", uuid);
+}
+
+const struct command_spec cmd_answer = {
+    "answer",
+    "work",
+    "RUN[/PATH] VALUE",
+    "answers a waiting question or approval",
+    "VALUE is one of the options by its text, else text. Without a PATH the run must wait for one "
+    "thing only.",
+    NULL,
+    2,
+    2,
+    answer_main};

@@ -1,0 +1,92 @@
+/* wait_text.c - see wait_text.h.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "runtime/app/wait_text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "runtime/api/troupe_wait.h"
+#include "runtime/app/table.h"
+#include "runtime/base/time_text.h"
+#include "runtime/store/query.h"
+
+/* An option or a default as it is typed. */
+static void put_value(const struct json *v, struct str *out)
+{
+    if (jv_kind(v) == JV_STRING)
+        str_puts(out, jv_get_string(v, ""));
+    else
+        jv_write(v, 0, out);
+}
+
+static void put_options(const struct json *options, struct str *out)
+{
+    for (size_t i = 0; i < jv_size(options); i++) {
+        str_puts(out, i ? ", " : "  one of: ");
+        put_value(jv_at(options, i), out);
+    }
+    if (jv_size(options))
+        str_putc(out, '\n');
+}
+
+/* "until 2026-03-01 08:00:00 (59 m 12 s), then: no" */
+static void put_deadline(const struct json *w, int64_t now_ms, struct str *out)
+{
+    const struct json *otherwise = jv_get(w, "default");
+    char when[32], left[32];
+    int64_t ms;
+
+    if (!time_from_rfc3339(jv_get_string(jv_get(w, "deadline"), ""), &ms))
+        return;
+    format_time_ms(ms, when, sizeof(when));
+    format_duration_ms(ms - now_ms, left, sizeof(left));
+    str_printf(out, "  until %s", when);
+    if (ms > now_ms)
+        str_printf(out, " (%s from now)", left);
+    if (jv_kind(otherwise) != JV_NULL) {
+        str_puts(out, ", then: ");
+        put_value(otherwise, out);
+    }
+    str_putc(out, '\n');
+}
+
+void wait_put_text(const struct json *w, const char *run, bool with_path, int64_t now_ms,
+                   struct str *out)
+{
+    const char *path = jv_get_string(jv_get(w, "path"), "");
+
+    str_printf(out, "%s asks: ", path);
+    put_value(jv_get(w, "prompt"), out);
+    str_putc(out, '\n');
+    put_options(jv_get(w, "options"), out);
+    put_deadline(w, now_ms, out);
+    if (run)
+        str_printf(out, "  troupe answer %s%s%s VALUE\n", run, with_path ? "/" : "",
+                   with_path ? path : "");
+}
+
+void wait_print_all(struct app *a, const char *uuid)
+{
+    struct json *waits = NULL;
+    struct store_reader *q;
+    struct str text = STR_INIT;
+    char id[37];
+    struct error err = ERROR_INIT;
+    enum status st = troupe_reader(a->troupe, &q, &err);
+
+    if (!st)
+        st = query_short_id(q, uuid, id, &err);
+    if (!st)
+        st = troupe_waits(a->troupe, uuid, &waits, &err);
+    for (size_t i = 0; i < jv_size(waits); i++)
+        wait_put_text(jv_at(waits, i), id, jv_size(waits) > 1, seams_wall_ms(a->seams), &text);
+    if (st)
+        log_write(a->log, LOG_WARN, "cannot read what the run waits for: %s", err.message);
+    if (text.len)
+        dprintf(STDERR_FILENO, "%s", str_cstr(&text));
+    str_deinit(&text);
+    jv_unref(waits);
+}

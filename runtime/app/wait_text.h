@@ -1,0 +1,14 @@
+/* wait_text.h - an open question for people: what is asked, until when, and how to answer. */
+#ifndef TROUPE_RUNTIME_APP_WAIT_TEXT_H
+#define TROUPE_RUNTIME_APP_WAIT_TEXT_H
+
+#include "runtime/app/app.h"
+
+/* Appends the lines of one question (a document of api/troupe_wait.h). `run`: how the command names
+ * the run; NULL: no command. The path is part of it when `with_path`. */
+void wait_put_text(const struct json *w, const char *run, bool with_path, int64_t now_ms,
+                   struct str *out);
+/* The lines of all open questions of a run, on standard error, also with --quiet. */
+void wait_print_all(struct app *a, const char *uuid);
+
+#endif
