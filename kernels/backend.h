@@ -7,7 +7,7 @@
  * load (backend_supports). An op that a backend lacks is NULL there.
  *
  * The bits of an output row depend on that row's inputs alone: not on R, on the
- * lane's threads or on the instruction set. The rules (DESIGN.md, "The engine"):
+ * lane's threads or on the instruction set. The rules (docs/architecture.md, "Exact bits"):
  *  - a product is one FMA chain per output element, from +0 (or from the stored
  *    accumulator), in the order of the reduction index;
  *  - other reductions: element i goes to virtual lane i % 16, lanes are summed

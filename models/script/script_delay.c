@@ -1,4 +1,4 @@
-/* script_delay.c - one queue, since every call waits equally long.
+/* script_delay.c - one queue, in the order in which the calls are due.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -13,11 +13,10 @@
 #include "runtime/base/thread.h"
 
 struct script_delay {
-    int64_t delay_us;
     pthread_t thread;
     pthread_mutex_t lock; /* of all below */
     pthread_cond_t changed;
-    struct mail *first; /* of calls; done_us holds when each is due */
+    struct mail *first; /* of calls: done_us holds when each is due, first_us its delay */
     struct mail **last;
     bool stop;
 };
@@ -42,8 +41,10 @@ static struct model_call *take_first(struct script_delay *d)
     return call_of(m);
 }
 
-static void post(struct model_call *c, int64_t started_us)
+static void post(struct model_call *c)
 {
+    int64_t started_us = c->done_us - c->first_us;
+
     c->done_us = now_us() - started_us;
     mailbox_post(c->reply, &c->mail);
 }
@@ -63,20 +64,19 @@ static void *delay_main(void *arg)
 
             pthread_cond_timedwait(&d->changed, &d->lock, &until);
         } else {
-            post(take_first(d), due - d->delay_us);
+            post(take_first(d));
         }
     }
     pthread_mutex_unlock(&d->lock);
     return NULL;
 }
 
-enum status script_delay_new(int64_t delay_ms, struct script_delay **out, struct error *err)
+enum status script_delay_new(struct script_delay **out, struct error *err)
 {
     struct script_delay *d = xcalloc(1, sizeof(*d));
     pthread_condattr_t attr;
     int failed;
 
-    d->delay_us = delay_ms * 1000;
     d->last = &d->first;
     pthread_mutex_init(&d->lock, NULL);
     pthread_condattr_init(&attr);
@@ -109,22 +109,29 @@ void script_delay_free(struct script_delay *d)
         model_call_clear_text(c);
         c->finish = FINISH_CANCELLED;
         c->status = error_set(&c->err, STATUS_CANCELLED, "the model was closed");
-        post(c, c->done_us - d->delay_us);
+        post(c);
     }
     pthread_cond_destroy(&d->changed);
     pthread_mutex_destroy(&d->lock);
     free(d);
 }
 
-void script_delay_post(struct script_delay *d, struct model_call *c)
+void script_delay_post(struct script_delay *d, struct model_call *c, int64_t delay_ms)
 {
-    c->mail.next = NULL;
-    c->done_us = now_us() + d->delay_us;
+    struct mail **link;
+
+    c->first_us = delay_ms * 1000;
+    c->done_us = now_us() + c->first_us;
     pthread_mutex_lock(&d->lock);
-    if (!d->first)
+    link = &d->first;
+    while (*link && call_of(*link)->done_us <= c->done_us)
+        link = &(*link)->next;
+    if (link == &d->first)
         pthread_cond_signal(&d->changed);
-    *d->last = &c->mail;
-    d->last = &c->mail.next;
+    c->mail.next = *link;
+    *link = &c->mail;
+    if (!c->mail.next)
+        d->last = &c->mail.next;
     pthread_mutex_unlock(&d->lock);
 }
 

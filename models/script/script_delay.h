@@ -8,13 +8,12 @@
 #include "models/model.h"
 
 struct script_delay;
-MUST_CHECK enum status script_delay_new(int64_t delay_ms, struct script_delay **out,
-                                        struct error *err);
+MUST_CHECK enum status script_delay_new(struct script_delay **out, struct error *err);
 /* What still waits is posted as cancelled. */
 void script_delay_free(struct script_delay *d);
-/* Takes a call whose answer is complete, and posts it when its time has come. The mail node links
- * it meanwhile. */
-void script_delay_post(struct script_delay *d, struct model_call *c);
+/* Takes a call whose answer is complete, and posts it delay_ms later. The mail node links it
+ * meanwhile. */
+void script_delay_post(struct script_delay *d, struct model_call *c, int64_t delay_ms);
 /* True when the call was still waiting: it is the caller's again. */
 bool script_delay_remove(struct script_delay *d, struct model_call *c);
 

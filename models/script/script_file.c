@@ -93,10 +93,35 @@ static enum status check_tool_calls(const struct json *calls, const char *file, 
     return STATUS_OK;
 }
 
-static enum status read_reply(const struct json *v, bool has_path, struct script_reply *r,
-                              const char *file, const char *entry, struct error *err)
+static enum status delay_of(const struct json *object, int64_t otherwise, int64_t *out,
+                            const char *file, const char *entry, struct error *err)
 {
-    static const char *const keys[] = {"text", "tool_calls", "error", "path"};
+    const struct json *v = jv_get(object, "delay_ms");
+
+    *out = v ? jv_get_int(v, -1) : otherwise;
+    if (*out < 0 || *out > DELAY_MAX_MS)
+        return wrong(err, file, entry, "\"delay_ms\" must be an integer from 0 to %d",
+                     DELAY_MAX_MS);
+    return STATUS_OK;
+}
+
+static enum status finish_of(const struct json *object, bool *cut, const char *file,
+                             const char *entry, struct error *err)
+{
+    const char *word = NULL;
+    enum status st = string_of(object, "finish", &word, file, entry, err);
+
+    *cut = word && strcmp(word, "length") == 0;
+    if (!st && word && !*cut && strcmp(word, "stop") != 0)
+        st = wrong(err, file, entry, "\"finish\" must be \"stop\" or \"length\"");
+    return st;
+}
+
+static enum status read_reply(struct script_file *f, const struct json *v, bool has_path,
+                              struct script_reply *r, const char *file, const char *entry,
+                              struct error *err)
+{
+    static const char *const keys[] = {"text", "tool_calls", "error", "finish", "delay_ms", "path"};
     enum status st;
 
     if (jv_kind(v) != JV_OBJECT)
@@ -108,6 +133,11 @@ static enum status read_reply(const struct json *v, bool has_path, struct script
         st = string_of(v, "text", &r->text, file, entry, err);
     if (!st)
         st = string_of(v, "error", &r->error, file, entry, err);
+    if (!st)
+        st = finish_of(v, &r->cut, file, entry, err);
+    if (!st)
+        st = delay_of(v, f->delay_ms, &r->delay_ms, file, entry, err);
+    f->has_delay |= r->delay_ms > 0;
     r->tool_calls = jv_get(v, "tool_calls");
     if (!st && r->tool_calls)
         st = check_tool_calls(r->tool_calls, file, entry, err);
@@ -127,7 +157,6 @@ static enum status read_root(struct script_file *f, const char *file, struct err
     static const char *const keys[] = {"model", "replies", "default", "delay_ms"};
     const struct json *replies = jv_get(f->root, "replies");
     const struct json *otherwise = jv_get(f->root, "default");
-    const struct json *delay = jv_get(f->root, "delay_ms");
     char entry[32];
     enum status st;
 
@@ -140,19 +169,19 @@ static enum status read_root(struct script_file *f, const char *file, struct err
         return wrong(err, file, "model", "must be \"script\"");
     if (jv_kind(replies) != JV_ARRAY)
         return wrong(err, file, "replies", "must be an array");
-    f->delay_ms = jv_get_int(delay, delay ? -1 : 0);
-    if (f->delay_ms < 0 || f->delay_ms > DELAY_MAX_MS)
-        return wrong(err, file, "delay_ms", "must be an integer from 0 to %d", DELAY_MAX_MS);
+    st = delay_of(f->root, 0, &f->delay_ms, file, "script", err);
+    if (st)
+        return st;
     f->reply = mem_alloc(jv_size(replies), sizeof(*f->reply));
     if (!f->reply)
         return error_set(err, STATUS_NO_MEMORY, "no memory for %zu replies", jv_size(replies));
     for (; (size_t)f->n < jv_size(replies) && !st; f->n++) {
         snprintf(entry, sizeof(entry), "replies[%d]", (int)f->n);
-        st = read_reply(jv_at(replies, (size_t)f->n), true, &f->reply[f->n], file, entry, err);
+        st = read_reply(f, jv_at(replies, (size_t)f->n), true, &f->reply[f->n], file, entry, err);
     }
     f->has_default = otherwise != NULL;
     if (!st && otherwise)
-        st = read_reply(otherwise, false, &f->otherwise, file, "default", err);
+        st = read_reply(f, otherwise, false, &f->otherwise, file, "default", err);
     return st;
 }
 

@@ -4,12 +4,14 @@
  *    "replies": [{"path": "main/turn:0/model:0", "text": "..."},
  *                {"path": "**\/model:*", "tool_calls": [{"name": "add", "arguments": {"a": 1}}]},
  *                {"path": "*", "error": "..."}],
+ *                {"path": "cut", "text": "half an ans", "finish": "length", "delay_ms": 500}],
  *    "default": {"text": "..."},
  *    "delay_ms": 20}
  *
  * The first reply whose pattern matches the call's path answers it, else the default. A reply
- * has text, tool_calls or both, or an error. Unknown keys are refused. (The backslash above
- * keeps this comment open; a file has none.)
+ * has text, tool_calls or both, or an error; "finish" is "stop" (the default) or "length", as of a
+ * reply that max_tokens has cut; its delay_ms goes before that of the file. Unknown keys are
+ * refused. (The backslash above keeps this comment open; a file has none.)
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -25,6 +27,8 @@ struct script_reply {
     const char *text;        /* NULL: none */
     struct json *tool_calls; /* NULL: none */
     const char *error;       /* NULL: none */
+    bool cut;                /* "finish": "length" */
+    int64_t delay_ms;
 };
 
 struct script_file {
@@ -33,7 +37,8 @@ struct script_file {
     int32_t n;
     bool has_default;
     struct script_reply otherwise;
-    int64_t delay_ms;
+    bool has_delay;     /* some reply comes late */
+    int64_t delay_ms;   /* of replies that do not say */
     struct sha256 hash; /* of the file's bytes */
 };
 

@@ -13,7 +13,7 @@
 struct script_model {
     struct model model;
     struct script_file file;
-    struct script_delay *delay; /* NULL: answers at once */
+    struct script_delay *delay; /* NULL: every answer comes at once */
     char *name;
     const char *path; /* inside name */
 };
@@ -48,7 +48,8 @@ static void session_close(struct model *m, struct model_session *s)
     free(s);
 }
 
-static void fill_answer(const struct script_model *s, struct model_call *c)
+/* How late the answer comes, in ms. */
+static int64_t fill_answer(const struct script_model *s, struct model_call *c)
 {
     const char *path = c->path ? c->path : "";
     const struct script_reply *r = script_file_find(&s->file, path);
@@ -59,28 +60,32 @@ static void fill_answer(const struct script_model *s, struct model_call *c)
         c->finish = FINISH_ERROR;
         c->status = error_at(&c->err, STATUS_NOT_FOUND, s->path, 0, 0,
                              "no reply for \"%s\", and no default", path);
-        return;
+        return 0;
     }
     if (r->error) {
         c->finish = FINISH_ERROR;
         c->status = error_set(&c->err, STATUS_FAILED, "%s", r->error);
-        return;
+        return r->delay_ms;
     }
+    if (r->cut)
+        c->finish = FINISH_LENGTH;
     if (r->text)
         c->text = xstrdup(r->text);
     /* A copy: counts of references are not shared between threads. */
     if (r->tool_calls)
         c->tool_calls = jv_deep_copy(r->tool_calls);
     c->usage = model_usage_estimate(c->messages, c->tools, c->text, c->tool_calls);
+    return r->delay_ms;
 }
 
 static void start(struct model *m, struct model_call *c)
 {
     struct script_model *s = script_of(m);
 
-    fill_answer(s, c);
-    if (s->delay)
-        script_delay_post(s->delay, c);
+    int64_t delay_ms = fill_answer(s, c);
+
+    if (delay_ms > 0)
+        script_delay_post(s->delay, c, delay_ms);
     else
         mailbox_post(c->reply, &c->mail);
 }
@@ -124,8 +129,8 @@ enum status script_model_open(const char *path, struct model **out, struct error
     struct str name = STR_INIT;
     enum status st = script_file_load(path, &s->file, err);
 
-    if (!st && s->file.delay_ms > 0)
-        st = script_delay_new(s->file.delay_ms, &s->delay, err);
+    if (!st && s->file.has_delay)
+        st = script_delay_new(&s->delay, err);
     if (st) {
         script_file_deinit(&s->file);
         free(s);

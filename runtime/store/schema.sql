@@ -43,7 +43,7 @@ CREATE INDEX run_by_status ON run(status, id);
 
 CREATE TABLE step (
     run INTEGER NOT NULL REFERENCES run(id) ON DELETE CASCADE,
-    path TEXT NOT NULL,          -- DESIGN.md, "Recording": plan/turn:2/tool:0:search
+    path TEXT NOT NULL,          -- docs/architecture.md, "Recording": plan/turn:2/tool:0:search
     attempt INTEGER NOT NULL,
     seq INTEGER NOT NULL,        -- order of intents within the run, no gaps
     kind TEXT NOT NULL,          -- step, agent, model, tool, human, map, loop, if, parallel, blueprint

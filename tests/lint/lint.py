@@ -159,7 +159,7 @@ def lint_files(root, _):
             yield f"{folder}/README.md:40: longer than 40 lines"
     for entry in sorted(os.listdir(root)):
         if os.path.isdir(os.path.join(root, entry)) and not entry.startswith(".") and \
-                entry not in FOLDERS + ("tests", "build", "out"):
+                entry not in FOLDERS + ("tests", "docs", "build", "out"):
             yield f"{entry}: not one of the top-level folders"
 
 

@@ -260,6 +260,35 @@ static void delayed_answers_can_be_cancelled(void **state)
     mailbox_free(box);
 }
 
+static void a_reply_may_be_cut_and_come_late(void **state)
+{
+    struct model *m = must_load("{\"model\": \"script\", \"replies\": ["
+                                "{\"path\": \"slow\", \"text\": \"s\", \"delay_ms\": 60},"
+                                "{\"path\": \"cut\", \"text\": \"half an\", \"finish\": \"length\","
+                                " \"delay_ms\": 20},"
+                                "{\"path\": \"now\", \"text\": \"n\", \"finish\": \"stop\"}]}");
+    struct mailbox *box = mailbox_new(NULL, NULL);
+    struct model_call slow, cut, now;
+
+    (void)state;
+    ask(m, box, "slow", &slow);
+    ask(m, box, "cut", &cut);
+    ask(m, box, "now", &now);
+    assert_ptr_equal(mailbox_take(box), &now.mail);
+    assert_int_equal(now.finish, FINISH_STOP);
+    assert_ptr_equal(mailbox_wait(box, 5000), &cut.mail); /* begun later, due sooner */
+    assert_int_equal(cut.finish, FINISH_LENGTH);
+    assert_string_equal(cut.text, "half an");
+    assert_true(cut.done_us >= 20000);
+    assert_ptr_equal(mailbox_wait(box, 5000), &slow.mail);
+    assert_true(slow.done_us >= 60000);
+    end(m, &slow);
+    end(m, &cut);
+    end(m, &now);
+    m->ops->close(m);
+    mailbox_free(box);
+}
+
 static void what_is_wrong_is_named(void **state)
 {
     static const struct {
@@ -272,6 +301,12 @@ static void what_is_wrong_is_named(void **state)
         {"{\"model\": \"script\", \"replies\": [], \"delay\": 1}", "unknown key \"delay\""},
         {"{\"model\": \"script\", \"replies\": [], \"delay_ms\": -1}", "delay_ms"},
         {"{\"model\": \"script\", \"replies\": [], \"delay_ms\": \"1\"}", "delay_ms"},
+        {"{\"model\": \"script\", \"replies\": [{\"path\": \"a\", \"text\": \"b\", "
+         "\"delay_ms\": 1e9}]}",
+         "replies[0]: \"delay_ms\""},
+        {"{\"model\": \"script\", \"replies\": [{\"path\": \"a\", \"text\": \"b\", "
+         "\"finish\": \"cut\"}]}",
+         "replies[0]: \"finish\" must be"},
         {"{\"model\": \"script\", \"replies\": [1]}", "replies[0]: must be an object"},
         {"{\"model\": \"script\", \"replies\": [{\"text\": \"x\"}]}",
          "replies[0]: \"path\" is missing"},
@@ -322,6 +357,7 @@ int main(void)
         cmocka_unit_test(replies_by_path),
         cmocka_unit_test(no_reply_is_an_error_with_the_path),
         cmocka_unit_test(delayed_answers_can_be_cancelled),
+        cmocka_unit_test(a_reply_may_be_cut_and_come_late),
         cmocka_unit_test(what_is_wrong_is_named),
     };
 

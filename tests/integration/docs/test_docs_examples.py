@@ -1,0 +1,107 @@
+"""test_docs_examples.py - what the guide shows is what the program does.
+
+usage: test_docs_examples.py TROUPE SOURCE_DIR
+
+- Each docs/examples/**/*.session is run: a line `$ COMMAND` runs in a copy of its folder, and what
+  the command writes to standard output must be the lines below it. `...` stands for any text within
+  a line, a line of it alone for any lines. A last line `[N]` is the exit code (else 0).
+- Each code block of docs/*.md that follows a line `<!-- examples/FILE -->` must stand in that file
+  as it is.
+- Each file under docs/examples is named by a page of the guide, by a session or by another example.
+SPDX-License-Identifier: Apache-2.0
+"""
+import glob
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+TROUPE = os.path.abspath(sys.argv[1])
+SOURCE = os.path.abspath(sys.argv[2])
+DOCS = os.path.join(SOURCE, "docs")
+EXAMPLES = os.path.join(DOCS, "examples")
+
+
+def read(path):
+    with open(path, encoding="utf-8") as f:
+        return f.read()
+
+
+def steps_of(text):
+    """[(command, expected lines, exit code)] of a session."""
+    steps = []
+    for line in text.splitlines():
+        if line.startswith("$ "):
+            steps.append([line[2:], [], 0])
+        elif line.startswith("> ") and not steps[-1][1]:
+            steps[-1][0] += "\n" + line[2:]
+        elif re.fullmatch(r"\[\d+\]", line):
+            steps[-1][2] = int(line[1:-1])
+        elif steps:
+            steps[-1][1].append(line)
+    return steps
+
+
+def pattern_of(lines):
+    out = ""
+    for line in lines:
+        if line == "...":
+            out += r"(?:.*\n)*?"
+        else:
+            out += ".*?".join(re.escape(part) for part in line.split("...")) + r"\n"
+    return out
+
+
+class Examples(unittest.TestCase):
+    maxDiff = None
+
+    def run_session(self, path):
+        with tempfile.TemporaryDirectory(prefix="troupe-docs-") as home:
+            folder = os.path.join(home, "work")
+            shutil.copytree(os.path.dirname(path), folder)
+            os.mkdir(os.path.join(home, "bin"))
+            os.symlink(TROUPE, os.path.join(home, "bin", "troupe"))
+            env = {k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}
+            env.update(PATH=os.path.join(home, "bin") + ":" + os.environ["PATH"], HOME=home, NO_COLOR="1",
+                       TROUPE_THREADS="2", LC_ALL="C.UTF-8")
+            for command, expected, code in steps_of(read(path)):
+                r = subprocess.run(["bash", "-c", command], cwd=folder, env=env, text=True, capture_output=True,
+                                   stdin=subprocess.DEVNULL, timeout=240)
+                self.assertEqual(r.returncode, code, f"$ {command}\n{r.stdout}{r.stderr}")
+                while expected and not expected[-1]:
+                    expected.pop()
+                if not re.fullmatch(pattern_of(expected), r.stdout):
+                    self.assertEqual(r.stdout, "\n".join(expected) + "\n", f"$ {command}\n{r.stderr}")
+
+    def test_every_block_of_the_guide_stands_in_its_file(self):
+        for page in sorted(glob.glob(os.path.join(DOCS, "*.md"))):
+            blocks = re.findall(r"<!-- (examples/\S+) -->\n+```\w*\n(.*?)```", read(page), flags=re.S)
+            for name, block in blocks:
+                with self.subTest(page=os.path.basename(page), file=name):
+                    path = os.path.join(DOCS, name)
+                    self.assertTrue(os.path.exists(path), f"{name} is missing")
+                    self.assertIn("\n" + block, "\n" + read(path))
+
+    def test_every_example_is_used(self):
+        files = [p for p in glob.glob(os.path.join(EXAMPLES, "**"), recursive=True) if os.path.isfile(p)]
+        texts = {p: read(p) for p in files + glob.glob(os.path.join(DOCS, "*.md"))}
+        for path in files:
+            if path.endswith(".session"):
+                continue
+            base = os.path.basename(path)
+            with self.subTest(file=os.path.relpath(path, DOCS)):
+                self.assertTrue(any(base in text for p, text in texts.items() if p != path), "nothing names it")
+
+
+def add_session(path):
+    name = "test_session_" + re.sub(r"\W+", "_", os.path.relpath(path, EXAMPLES)[:-len(".session")])
+    setattr(Examples, name, lambda self: self.run_session(path))
+
+
+if __name__ == "__main__":
+    for session in sorted(glob.glob(os.path.join(EXAMPLES, "**", "*.session"), recursive=True)):
+        add_session(session)
+    unittest.main(argv=sys.argv[:1], verbosity=2)
