@@ -4,10 +4,10 @@
  * pointer, row-major, last index contiguous. R rows, C channels (hidden), H query
  * heads, G key/value heads, D head size, F feed-forward size, V vocabulary.
  * Ops allocate nothing, return nothing and cannot fail: shapes are checked once, at
- * load (backend_supports). An op that a backend lacks is NULL there.
+ * load. An op that a backend lacks is NULL there.
  *
  * The bits of an output row depend on that row's inputs alone: not on R, on the
- * lane's threads or on the instruction set. The rules (DESIGN.md, "The engine"):
+ * lane's threads or on the instruction set. The rules:
  *  - a product is one FMA chain per output element, from +0 (or from the stored
  *    accumulator), in the order of the reduction index;
  *  - other reductions: element i goes to virtual lane i % 16, lanes are summed

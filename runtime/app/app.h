@@ -2,7 +2,8 @@
  * (api/troupe.h).
  *
  * The only place that sees everything. A command is one file (cmd_NAME.c) and one line in
- * commands.def; it returns the exit code of cli.md.
+ * commands.def; it returns one of enum app_exit.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_RUNTIME_APP_APP_H
 #define TROUPE_RUNTIME_APP_APP_H
@@ -55,7 +56,8 @@ struct app {
 
 /* {"code", "message", "where", "hint"?} */
 struct json *app_error_json(const struct error *err);
-/* Prints the error as cli.md says (with --json also as a document) and gives the exit code. */
+/* Prints "troupe: WHERE: MESSAGE" and the hint (with --json also as a document) and gives the exit
+ * code. */
 int app_fail(struct app *a, const struct error *err);
 /* The part of it that goes to standard error. */
 void app_print_error(struct app *a, const struct error *err);
@@ -73,10 +75,10 @@ struct json *app_document(const char *name);
 MUST_CHECK enum status app_store(struct app *a, bool create, struct store **out, struct error *err);
 /* The same for reading alone: waits for no writer, changes nothing. */
 MUST_CHECK enum status app_look(struct app *a, struct store **out, struct error *err);
-/* A reader of the store that is open, else of app_look's. */
-/* The same options for who opens it later; `path` is written. */
+/* The options of app_store for who opens it later; `path` is written. */
 MUST_CHECK enum status app_store_options(const struct app *a, char path[APP_PATH_MAX],
                                          struct store_options *out, struct error *err);
+/* A reader of the store that is open, else of app_look's. */
 MUST_CHECK enum status app_reader(struct app *a, struct store_reader **out, struct error *err);
 /* --store, else .troupe/store.db of a folder above, else the user's: XDG_DATA_HOME, else the home
  * folder. */
