@@ -124,16 +124,6 @@ void loop_wake(struct loop *l)
     uv_async_send(&l->wake);
 }
 
-int64_t loop_now_ms(const struct loop *l)
-{
-    return seams_wall_ms(l->seams);
-}
-
-void *loop_uv(struct loop *l)
-{
-    return &l->uv;
-}
-
 void loop_defer(struct loop *l, void (*fn)(void *ctx), void *ctx)
 {
     struct loop_deferred *d = xcalloc(1, sizeof(*d));
