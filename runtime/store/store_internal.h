@@ -30,7 +30,7 @@ struct store {
     char *lock_path, *owners_path, *wal_path;
     struct file_id file;     /* what the path named when it was opened for writing */
     _Atomic ino_t log_inode; /* the same of the log beside it; 0: SQLite has not made it yet */
-    char *migrated_from;           /* the copy from before; NULL: it was of this version */
+    char *migrated_from;     /* the copy from before; NULL: it was of this version */
     struct store_options options;
     enum db_mode look_mode; /* DB_READ; DB_FROZEN in a folder that cannot be written */
     const struct seams *seams;
