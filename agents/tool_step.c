@@ -109,7 +109,7 @@ static void on_timer(void *ctx)
     look_at_clock(s);
 }
 
-void tool_step_wake_at(struct tool_step *s, int64_t at_ms)
+static void tool_step_wake_at(struct tool_step *s, int64_t at_ms)
 {
     int64_t left = at_ms - seams_wall_ms(s->spec.seams);
 

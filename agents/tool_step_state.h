@@ -36,7 +36,6 @@ struct tool_step {
 /* tool_step.c */
 void tool_step_move(struct tool_step *s, enum tool_step_state to);
 void tool_step_unref(struct tool_step *s);
-void tool_step_wake_at(struct tool_step *s, int64_t at_ms);
 void tool_step_intend(struct tool_step *s);
 void tool_step_call(struct tool_step *s);
 /* words are copied. */

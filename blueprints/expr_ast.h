@@ -150,8 +150,6 @@ MUST_CHECK enum status expr_eval_spend(struct expr_eval *ev, size_t n);
 /* The operators of a chain, in expr_operator.c. New reference. */
 MUST_CHECK enum status expr_operator(struct expr_eval *ev, int op, const struct json *a,
                                      const struct json *b, struct json **out);
-/* `a == b`: numbers by value, all else by type and content. */
-bool expr_equal(const struct json *a, const struct json *b);
 /* < 0, 0, > 0 for two numbers or two strings. False: these have no order. */
 bool expr_compare(const struct json *a, const struct json *b, int *out);
 /* The steps that walking v costs. */

@@ -64,7 +64,7 @@ static int compare_strings(const struct json *a, const struct json *b)
 }
 
 /* Collections are compared without limit on depth by jv_equal, which JSON's own limit bounds. */
-bool expr_equal(const struct json *a, const struct json *b)
+static bool expr_equal(const struct json *a, const struct json *b)
 {
     if (is_number(a) && is_number(b))
         return compare_numbers(a, b) == 0;

@@ -140,7 +140,7 @@ static void retry(struct frame *f, bool same)
     for (int32_t i = 0; i < tries_again(f) && ms < BACKOFF_MOST_MS; i++)
         ms *= f->step->retry.backoff;
     ms = ms < BACKOFF_MOST_MS ? ms : BACKOFF_MOST_MS;
-    if (f->retry_after_ms > ms)
+    if ((double)f->retry_after_ms > ms)
         ms = (double)f->retry_after_ms;
     f->retry_after_ms = 0;
     step_reset(f);

@@ -4,7 +4,7 @@
  * pointer, row-major, last index contiguous. R rows, C channels (hidden), H query
  * heads, G key/value heads, D head size, F feed-forward size, V vocabulary.
  * Ops allocate nothing, return nothing and cannot fail: shapes are checked once, at
- * load (backend_supports). An op that a backend lacks is NULL there.
+ * load. An op that a backend lacks is NULL there.
  *
  * The bits of an output row depend on that row's inputs alone: not on R, on the
  * lane's threads or on the instruction set. The rules (docs/architecture.md, "Exact bits"):

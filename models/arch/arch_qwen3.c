@@ -103,8 +103,10 @@ uintptr_t qwen3_carve(uintptr_t at, int64_t n_floats, float **out)
     return at + (((uintptr_t)n_floats * sizeof(float) + 63) & ~(uintptr_t)63);
 }
 
-uintptr_t qwen3_carve_layer(const struct model_config *c, int32_t n_rows, uintptr_t at,
-                            struct qwen3_layer *o)
+/* A layer's whole set carved from `at`, for recomputation; returns the end. From 0 it
+ * counts bytes. */
+static uintptr_t qwen3_carve_layer(const struct model_config *c, int32_t n_rows, uintptr_t at,
+                                   struct qwen3_layer *o)
 {
     int64_t R = n_rows, C = c->hidden_size, F = c->intermediate_size;
     int64_t Q = (int64_t)c->n_heads * c->head_dim, K = (int64_t)c->n_kv_heads * c->head_dim;

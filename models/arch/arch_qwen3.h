@@ -72,10 +72,6 @@ void qwen3_rows_init(const struct arch_pass *p, struct qwen3_rows *rows);
 /* One layer; `last` narrows to rows->out after the keys are written. */
 void qwen3_layer_forward(const struct arch_pass *p, const struct qwen3_rows *rows, int32_t l,
                          const struct qwen3_layer *b);
-/* A layer's whole set carved from `at`, for recomputation; returns the end. From 0 it
- * counts bytes. */
-uintptr_t qwen3_carve_layer(const struct model_config *c, int32_t n_rows, uintptr_t at,
-                            struct qwen3_layer *out);
 uintptr_t qwen3_carve(uintptr_t at, int64_t n_floats, float **out);
 
 void qwen3_backward(const struct arch_pass *p, const float *d_hidden, float *const *dk,

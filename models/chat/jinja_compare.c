@@ -80,7 +80,9 @@ static bool equal_at(struct jinja_run *run, const struct jinja_value *a,
     }
 }
 
-bool jinja_equal(struct jinja_run *run, const struct jinja_value *a, const struct jinja_value *b)
+/* Deep; values that nest beyond 100 levels count as different. */
+static bool jinja_equal(struct jinja_run *run, const struct jinja_value *a,
+                        const struct jinja_value *b)
 {
     return equal_at(run, a, b, 0);
 }

@@ -7,8 +7,6 @@
 #include "models/chat/jinja_ast.h"
 #include "models/chat/jinja_run.h"
 
-/* Deep; values that nest beyond 100 levels count as different. */
-bool jinja_equal(struct jinja_run *run, const struct jinja_value *a, const struct jinja_value *b);
 /* OP_EQ to OP_NOT_IN. */
 bool jinja_compare(struct jinja_run *run, enum jinja_op op, const struct jinja_value *a,
                    const struct jinja_value *b);

@@ -40,7 +40,8 @@ void jinja_bind(struct jinja_run *run, struct jinja_scope *s, struct jinja_text 
         jinja_spend(run, 1);
 }
 
-struct jinja_value jinja_capture(struct jinja_run *run, const struct jinja_node *body)
+/* Runs a body with its output caught. */
+static struct jinja_value jinja_capture(struct jinja_run *run, const struct jinja_node *body)
 {
     struct str *outer = run->out, s;
 

@@ -30,8 +30,6 @@ struct jinja_scope *jinja_scope_new(struct jinja_run *run, struct jinja_scope *p
 void jinja_bind(struct jinja_run *run, struct jinja_scope *scope, struct jinja_text name,
                 struct jinja_value v);
 
-/* Runs a body with its output caught. */
-struct jinja_value jinja_capture(struct jinja_run *run, const struct jinja_node *body);
 struct jinja_value jinja_call(struct jinja_run *run, const struct jinja_value *callee,
                               const struct jinja_args *args);
 

@@ -7,7 +7,7 @@
 
 #include "runtime/base/utf8.h"
 
-bool jinja_is_space(uint32_t c)
+static bool jinja_is_space(uint32_t c)
 {
     return (c >= 9 && c <= 13) || (c >= 0x1c && c <= 0x20) || c == 0x85 || c == 0xa0 ||
            c == 0x1680 || (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 ||

@@ -6,7 +6,6 @@
 
 #include "models/chat/jinja_value.h"
 
-bool jinja_is_space(uint32_t c);                      /* str.isspace() */
 size_t jinja_space_prefix(struct jinja_text t);       /* bytes of white space at the start */
 size_t jinja_space_suffix_start(struct jinja_text t); /* length without white space at the end */
 

@@ -214,8 +214,9 @@ bool scheduler_admit(struct scheduler *s)
         list_remove(&s->waiting, x);
         insert_running(s, x);
         /* Taken now, so that the next admission sees fewer free pages. */
-        if (!session_reserve_pages(x, s->kv, x->n_ids))
-            assert(!"room_for made room");
+        bool reserved = session_reserve_pages(x, s->kv, x->n_ids);
+        assert(reserved); /* room_for made room */
+        (void)reserved;
     }
     return true;
 }
@@ -241,9 +242,11 @@ static void look_ahead(struct scheduler *s, struct model_session *x)
     if (n > x->max_ids - 1)
         n = x->max_ids - 1; /* the last token is never fed */
     /* A convenience: never at the cost of another session. */
-    if (make_room_in_tree(s, session_pages_wanted(x, s->kv, n)) &&
-        !session_reserve_pages(x, s->kv, n))
-        assert(!"room was made");
+    if (make_room_in_tree(s, session_pages_wanted(x, s->kv, n))) {
+        bool reserved = session_reserve_pages(x, s->kv, n);
+        assert(reserved); /* room was made */
+        (void)reserved;
+    }
 }
 
 int32_t scheduler_plan(struct scheduler *s)

@@ -3,6 +3,7 @@
  * The log-ratio is clamped to +-20 before exp, as NeMo and verl do: beyond it the weights have left
  * the sampled policy anyway and the alarm on KL is what matters. SPDX-License-Identifier:
  * Apache-2.0
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "models/train/policy_loss.h"
 

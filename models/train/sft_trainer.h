@@ -39,7 +39,6 @@ MUST_CHECK enum status trainer_open(struct trainer *t, struct pool *pool, struct
 void trainer_close(struct trainer *t); /* also half-built */
 
 /* ---- sft_update.c */
-double sft_lr(const struct sft_options *o, int64_t schedule, int64_t update); /* update from 0 */
 /* STATUS_CANCELLED: interrupted between micro-batches, as if it had not begun. */
 MUST_CHECK enum status trainer_update(struct trainer *t, struct error *err);
 

@@ -7,7 +7,7 @@
 #include "models/train/sft_trainer.h"
 
 /* Linear from lr/warmup to lr, then half a cosine to lr_min (Loshchilov and Hutter 2017). */
-double sft_lr(const struct sft_options *o, int64_t schedule, int64_t update)
+static double sft_lr(const struct sft_options *o, int64_t schedule, int64_t update)
 {
     double at;
 

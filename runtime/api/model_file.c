@@ -4,6 +4,7 @@
  */
 #include "runtime/api/model_file.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,24 +16,60 @@
 
 #define CONFIG_MAX ((size_t)1 << 20)
 
+static enum status hf_cache(char *out, size_t n, struct error *err)
+{
+    const char *hub = getenv("HF_HUB_CACHE"), *hf = getenv("HF_HOME");
+    char home[440];
+    enum status st;
+
+    if (hub && *hub) {
+        snprintf(out, n, "%s", hub);
+    } else if (hf && *hf) {
+        snprintf(out, n, "%s/hub", hf);
+    } else {
+        st = home_folder(home, sizeof(home), err);
+        if (st)
+            return st;
+        snprintf(out, n, "%s/.cache/huggingface/hub", home);
+    }
+    return STATUS_OK;
+}
+
+/* Entries models--ORG--NAME. */
+void model_cache_each(void (*each)(void *ctx, const char *name), void *ctx)
+{
+    char base[512];
+    struct error no_home = ERROR_INIT;
+
+    if (hf_cache(base, sizeof(base), &no_home))
+        return;
+    DIR *d = opendir(base);
+    for (struct dirent *e; d && (e = readdir(d));) {
+        char name[300];
+        const char *sep =
+            strncmp(e->d_name, "models--", 8) == 0 ? strstr(e->d_name + 8, "--") : NULL;
+        if (!sep)
+            continue;
+        snprintf(name, sizeof(name), "hf:%.*s/%s", (int)(sep - e->d_name - 8), e->d_name + 8,
+                 sep + 2);
+        each(ctx, name);
+    }
+    if (d)
+        closedir(d);
+}
+
 /* hf:ORG/NAME in the local cache: hub/models--ORG--NAME/snapshots/REV. Nothing is downloaded. */
 static enum status find_hf(const char *name, char out[MODEL_FOLDER_MAX], struct error *err)
 {
-    const char *hub = getenv("HF_HUB_CACHE"), *hf = getenv("HF_HOME");
     const char *slash = strchr(name, '/');
-    char base[512], home[440], *rev = NULL;
+    char base[512], *rev = NULL;
     size_t n = 0;
     enum status st;
 
     if (!slash || strchr(slash + 1, '/'))
         return error_set(err, STATUS_USAGE, "hf:%s: expected hf:ORG/NAME", name);
-    if (hub && *hub)
-        snprintf(base, sizeof(base), "%s", hub);
-    else if (hf && *hf)
-        snprintf(base, sizeof(base), "%s/hub", hf);
-    else if ((st = home_folder(home, sizeof(home), err)) == STATUS_OK)
-        snprintf(base, sizeof(base), "%s/.cache/huggingface/hub", home);
-    else
+    st = hf_cache(base, sizeof(base), err);
+    if (st)
         return st;
     snprintf(out, MODEL_FOLDER_MAX, "%s/models--%.*s--%s/refs/main", base, (int)(slash - name),
              name, slash + 1);

@@ -2,7 +2,8 @@
  * (api/troupe.h).
  *
  * The only place that sees everything. A command is one file (cmd_NAME.c) and one line in
- * commands.def; it returns the exit code of cli.md.
+ * commands.def; it returns one of enum app_exit.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_RUNTIME_APP_APP_H
 #define TROUPE_RUNTIME_APP_APP_H
@@ -55,7 +56,8 @@ struct app {
 
 /* {"code", "message", "where", "hint"?} */
 struct json *app_error_json(const struct error *err);
-/* Prints the error as cli.md says (with --json also as a document) and gives the exit code. */
+/* Prints "troupe: WHERE: MESSAGE" and the hint (with --json also as a document) and gives the exit
+ * code. */
 int app_fail(struct app *a, const struct error *err);
 /* The part of it that goes to standard error. */
 void app_print_error(struct app *a, const struct error *err);

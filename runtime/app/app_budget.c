@@ -48,7 +48,8 @@ static int64_t bytes_below(const char *dir, int depth)
     return sum;
 }
 
-int64_t folder_bytes(const char *dir)
+/* All files below a folder. */
+static int64_t folder_bytes(const char *dir)
 {
     return bytes_below(dir, 2); /* OUT/checkpoints/step-N/FILE is the deepest that is written */
 }

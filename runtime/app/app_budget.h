@@ -23,7 +23,5 @@ struct disk_budget {
  * whose checkpoint stays; -1: none. */
 MUST_CHECK enum status disk_budget_make_room(struct disk_budget *b, int64_t need, int64_t best,
                                              struct error *err);
-/* All files below a folder. */
-int64_t folder_bytes(const char *dir);
 
 #endif

@@ -52,6 +52,13 @@ enum status app_horizons(const struct app *a, int32_t *out, int32_t max, int32_t
     return st;
 }
 
+double app_noise(const struct app *a)
+{
+    if (option_is_set(a->options, OPT_NOISE))
+        return option_number(a->options, OPT_NOISE);
+    return -1;
+}
+
 enum env_profile app_profile(const struct app *a)
 {
     return strcmp(option_text(a->options, OPT_PROFILE), "hard") == 0 ? ENV_HARD : ENV_STD;

@@ -3,6 +3,7 @@
  * {"env", "task_seed", "fault_seed", "horizon", "noise", "profile", "faults", "ablation",
  *  "calls": [{"name", "arguments"}, ...], "verdict"}
  * Seeds are whole numbers, or text where they pass 2^63-1.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_RUNTIME_APP_APP_EPISODE_H
 #define TROUPE_RUNTIME_APP_APP_EPISODE_H

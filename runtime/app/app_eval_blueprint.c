@@ -269,9 +269,7 @@ static void give_up(struct blueprint_eval *v, enum run_status status)
 int app_eval_blueprint(struct app *a, const char *path)
 {
     struct blueprint_eval v = {.app = a,
-                               .seed = option_is_set(a->options, OPT_SEED)
-                                           ? option_seed(a->options, OPT_SEED)
-                                           : ENV_SEED_REPORTED,
+                               .seed = option_seed(a->options, OPT_SEED),
                                .episodes = option_int(a->options, OPT_EPISODES),
                                .runs = jv_array(),
                                .statuses = jv_object()};

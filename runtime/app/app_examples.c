@@ -37,7 +37,8 @@ static enum status hold_out(struct app *a, const struct example_chat_options *o,
         if (!(share > 0 && share < 1))
             return error_set(err, STATUS_USAGE, "--holdout %s: a share is above 0 and below 1",
                              text);
-        return example_chat_hold_out(x->data, share, app_training_seed(a), &x->held_out, err);
+        return example_chat_hold_out(x->data, share, option_seed(a->options, OPT_SEED),
+                                     &x->held_out, err);
     }
     other.path = text;
     st = example_chat_new(&other, &x->own_held_out, err);

@@ -19,18 +19,6 @@
 #define TASK_MAX     1024
 #define CHAT_MAX_LEN 4096 /* ids of a chain of a chat model, unless told otherwise */
 
-/* ---- options whose default is another than that of supervised training */
-
-static double number_or(const struct options *o, enum option_id id, double otherwise)
-{
-    return option_is_set(o, id) ? option_number(o, id) : otherwise;
-}
-
-static int64_t int_or(const struct options *o, enum option_id id, int64_t otherwise)
-{
-    return option_is_set(o, id) ? option_int(o, id) : otherwise;
-}
-
 /* A choice's index among its words. */
 static int choice(const struct options *o, enum option_id id)
 {
@@ -180,8 +168,8 @@ static void fill_training(struct grpo_job *j)
     const struct options *o = a->options;
     struct grpo_options *g = &j->options;
 
-    g->seed = app_training_seed(a);
-    g->updates = int_or(o, OPT_UPDATES, 60);
+    g->seed = option_seed(a->options, OPT_SEED);
+    g->updates = option_int(o, OPT_UPDATES);
     g->groups = (int32_t)option_int(o, OPT_GROUPS);
     g->group_size = (int32_t)option_int(o, OPT_GROUP_SIZE);
     g->shared_faults = option_flag(o, OPT_SHARED_FAULTS);
@@ -189,17 +177,17 @@ static void fill_training(struct grpo_job *j)
     g->max_chains = (int32_t)option_int(o, OPT_MAX_CHAINS);
     g->epochs = (int32_t)option_int(o, OPT_EPOCHS);
     g->max_refills = (int32_t)option_int(o, OPT_REFILLS);
-    g->lr = number_or(o, OPT_LR, 1e-4);
-    g->lr_min = number_or(o, OPT_LR_MIN, 1e-5);
-    g->warmup = int_or(o, OPT_WARMUP, 5);
+    g->lr = option_number(o, OPT_LR);
+    g->lr_min = option_number(o, OPT_LR_MIN);
+    g->warmup = option_int(o, OPT_WARMUP);
     g->beta1 = option_number(o, OPT_BETA1);
-    g->beta2 = number_or(o, OPT_BETA2, .95);
+    g->beta2 = option_number(o, OPT_BETA2);
     g->eps = 1e-8;
-    g->weight_decay = number_or(o, OPT_WEIGHT_DECAY, 0);
+    g->weight_decay = option_number(o, OPT_WEIGHT_DECAY);
     g->clip = option_number(o, OPT_CLIP);
-    g->temperature = (float)number_or(o, OPT_TEMPERATURE, 1.2);
-    g->eval_every = (int32_t)int_or(o, OPT_EVAL_EVERY, 20);
-    g->checkpoint_every = (int32_t)int_or(o, OPT_CHECKPOINT_EVERY, 10);
+    g->temperature = (float)option_number(o, OPT_TEMPERATURE);
+    g->eval_every = (int32_t)option_int(o, OPT_EVAL_EVERY);
+    g->checkpoint_every = (int32_t)option_int(o, OPT_CHECKPOINT_EVERY);
     g->keep_last = (int32_t)option_int(o, OPT_KEEP_LAST);
     g->probe_floor = option_number(o, OPT_PROBE_FLOOR);
     g->patience = (int32_t)option_int(o, OPT_PATIENCE);

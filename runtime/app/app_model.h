@@ -1,4 +1,6 @@
-/* app_model.h - models as the command line names them. */
+/* app_model.h - models as the command line names them.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 #ifndef TROUPE_RUNTIME_APP_APP_MODEL_H
 #define TROUPE_RUNTIME_APP_APP_MODEL_H
 

@@ -107,8 +107,8 @@ static enum status from_nothing(struct app *a, struct tokenizer **tokenizer,
     if (!st)
         st = app_engine_options(a, "new", folder, &eo, err);
     if (!st)
-        st = weights_init(eo.backend, arch_find(c.architecture), &c, app_training_seed(a), weights,
-                          err);
+        st = weights_init(eo.backend, arch_find(c.architecture), &c,
+                          option_seed(a->options, OPT_SEED), weights, err);
     str_deinit(&text);
     return st;
 }

@@ -1,4 +1,5 @@
 /* app_new_model.h - weights to train from, and the folder that training writes.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_RUNTIME_APP_APP_NEW_MODEL_H
 #define TROUPE_RUNTIME_APP_APP_NEW_MODEL_H

@@ -16,7 +16,8 @@
 #include "runtime/base/memory.h"
 #include "runtime/loop/loop.h"
 
-int app_exit_of_status(enum run_status status)
+/* The exit code for a run's last status. */
+static int app_exit_of_status(enum run_status status)
 {
     switch (status) {
     case RUN_OK:
@@ -226,6 +227,7 @@ static void look_for_signal(void *ctx)
         troupe_interrupt(a->troupe);
 }
 
+/* Runs the loop until no run is under way; a signal leaves them for a later resume. */
 enum status app_run_loop(struct app *a, struct error *err)
 {
     struct loop_tick *tick;

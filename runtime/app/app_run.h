@@ -1,4 +1,6 @@
-/* app_run.h - a blueprint from the command line: loaded, driven, its result printed. */
+/* app_run.h - a blueprint from the command line: loaded, driven, its result printed.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 #ifndef TROUPE_RUNTIME_APP_APP_RUN_H
 #define TROUPE_RUNTIME_APP_APP_RUN_H
 
@@ -10,7 +12,8 @@
 MUST_CHECK enum status app_load_plan(struct app *a, const char *path, struct plan **plan,
                                      struct json **given, struct error *err);
 
-/* One run in the foreground: progress goes to standard error, streamed text where cli.md says. */
+/* One run in the foreground: progress goes to standard error; with --stream the text of replies
+ * goes to standard output, with --json too as a line each. */
 struct app_drive {
     struct app *app;
     bool quiet;        /* nothing is printed, neither progress nor result */
@@ -27,7 +30,7 @@ struct app_drive {
 /* Reads the invocation's options; lives as long as the run. */
 void app_drive_init(struct app_drive *d, struct app *a);
 void app_drive_deinit(struct app_drive *d);
-/* Drives r (adopted) to its end or to a wait, prints what cli.md says for `run` and gives the exit
+/* Drives r (adopted) to its end or to a wait, prints what `troupe run` prints and gives the exit
  * code. */
 int app_drive(struct app_drive *d, struct troupe_run *adopt_r);
 
@@ -36,8 +39,5 @@ int app_drive_print(const struct app_drive *d, const struct troupe_run *r);
 
 /* Runs the loop until no run is under way; a signal leaves them for a later resume. */
 MUST_CHECK enum status app_run_loop(struct app *a, struct error *err);
-
-/* The exit code for a run's last status. */
-int app_exit_of_status(enum run_status status);
 
 #endif

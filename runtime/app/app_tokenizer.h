@@ -1,4 +1,6 @@
-/* app_tokenizer.h - the tokenizer of a model by name, without opening the model. */
+/* app_tokenizer.h - the tokenizer of a model by name, without opening the model.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 #ifndef TROUPE_RUNTIME_APP_APP_TOKENIZER_H
 #define TROUPE_RUNTIME_APP_APP_TOKENIZER_H
 

@@ -1,4 +1,6 @@
-/* app_tools.h - the registry of an invocation: built-in and environment tools. */
+/* app_tools.h - the registry of an invocation: built-in and environment tools.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 #ifndef TROUPE_RUNTIME_APP_APP_TOOLS_H
 #define TROUPE_RUNTIME_APP_APP_TOOLS_H
 

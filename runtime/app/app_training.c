@@ -131,11 +131,6 @@ bool app_training_chats(const struct app *a)
            !(option_flag(a->options, OPT_RESUME) && begun_without_tokenizer(a));
 }
 
-uint64_t app_training_seed(const struct app *a)
-{
-    return option_is_set(a->options, OPT_SEED) ? option_seed(a->options, OPT_SEED) : 1;
-}
-
 bool app_training_continues(const struct app *a)
 {
     return strcmp(option_text(a->options, OPT_LR_SCHEDULE), "continue") == 0;

@@ -29,7 +29,6 @@ MUST_CHECK enum status app_training_model(const struct app *a, bool from_folder,
 /* Does this training teach to chat? It does with --data; but one that 0.1.0 began goes on as it
  * was, with the tokenizer of environments when it is new, and rendered as it was then. */
 bool app_training_chats(const struct app *a);
-uint64_t app_training_seed(const struct app *a); /* --seed, or 1 */
 /* --lr-schedule continue. */
 bool app_training_continues(const struct app *a);
 

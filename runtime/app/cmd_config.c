@@ -199,7 +199,7 @@ static int config_main(void *app)
 const struct command_spec cmd_config = {
     "config",
     "host",
-    "[get NAME | set NAME VALUE]",
+    "[get OPTION | set OPTION VALUE]",
     "shows settings and where they come from, or changes the user's file",
     "Order: flag, TROUPE_NAME in the environment, ./troupe.yaml, the user's file, the default.",
     NULL,

@@ -145,23 +145,20 @@ static int tasks_main(void *app)
     struct app *a = app;
     struct error err = ERROR_INIT;
     const struct env_ops *e = app_env(options_arg(a->options, 0), &err);
-    const char *how =
-        option_is_set(a->options, OPT_EXPERT) ? option_text(a->options, OPT_EXPERT) : "check";
+    const char *how = option_text(a->options, OPT_EXPERT);
     struct json *rows = jv_array();
     struct str out = STR_INIT, text = STR_INIT;
     int32_t horizon[16], n_horizons;
     enum status st = app_horizons(a, horizon, 16, &n_horizons, &err);
-    uint64_t seed = option_is_set(a->options, OPT_SEED) ? option_seed(a->options, OPT_SEED) : 0;
+    uint64_t seed = option_seed(a->options, OPT_SEED);
     int code;
 
     for (int64_t i = 0; e && !st && i < option_int(a->options, OPT_COUNT); i++) {
         struct env_params p = {.horizon = horizon[0],
-                               .noise = -1,
+                               .noise = app_noise(a),
                                .task_seed = seed + (uint64_t)i,
                                .fault_seed = seed + (uint64_t)i};
         struct json *o = jv_object();
-        if (option_is_set(a->options, OPT_NOISE))
-            p.noise = option_number(a->options, OPT_NOISE);
         p.profile = app_profile(a);
         jv_set_adopt(o, "seed", jv_int((int64_t)p.task_seed));
         str_clear(&text);

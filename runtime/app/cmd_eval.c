@@ -22,7 +22,6 @@ static enum status fill_rows(struct app *a, struct eval_row_spec *spec, int32_t 
 
     if (st)
         return st;
-    n_temperatures = n_temperatures > 0 ? n_temperatures : 1; /* greedy */
     if (n_temperatures > 1 && option_is_set(a->options, OPT_EXPERT))
         return error_set(err, STATUS_USAGE, "a script has no temperature, let alone %d",
                          n_temperatures);
@@ -32,9 +31,7 @@ static enum status fill_rows(struct app *a, struct eval_row_spec *spec, int32_t 
     *n = n_horizons * n_temperatures;
     for (int32_t i = 0; i < *n; i++)
         spec[i] = (struct eval_row_spec){.horizon = horizon[i % n_horizons],
-                                         .noise = option_is_set(a->options, OPT_NOISE)
-                                                      ? option_number(a->options, OPT_NOISE)
-                                                      : -1,
+                                         .noise = app_noise(a),
                                          .temperature = (float)temperature[i / n_horizons],
                                          .episodes = (int32_t)option_int(a->options, OPT_EPISODES)};
     return STATUS_OK;
@@ -95,8 +92,7 @@ static int eval_main(void *app)
     o.expert = option_text(a->options, OPT_EXPERT);
     o.votes = (int32_t)option_int(a->options, OPT_VOTE);
     o.in_flight = (int32_t)option_int(a->options, OPT_IN_FLIGHT);
-    o.seed =
-        option_is_set(a->options, OPT_SEED) ? option_seed(a->options, OPT_SEED) : ENV_SEED_REPORTED;
+    o.seed = option_seed(a->options, OPT_SEED);
     if (!st)
         st = fill_rows(a, spec, &o.n_rows, &err);
     if (!st)

@@ -136,8 +136,7 @@ static void fill_call(struct generation *g, struct mailbox *reply)
     c->path = "generate";
     c->seed = app_seed(g->app);
     c->sampling = SAMPLING_DEFAULT;
-    c->sampling.temperature =
-        option_is_set(o, OPT_TEMPERATURE) ? (float)option_number(o, OPT_TEMPERATURE) : 0.0f;
+    c->sampling.temperature = (float)option_number(o, OPT_TEMPERATURE);
     c->sampling.top_p = (float)option_number(o, OPT_TOP_P);
     c->sampling.min_p = (float)option_number(o, OPT_MIN_P);
     c->sampling.top_k = (int32_t)option_int(o, OPT_TOP_K);
@@ -322,7 +321,7 @@ const struct command_spec cmd_generate = {"generate",
                                           "models",
                                           "",
                                           "completes a text or ids: the engine without agents",
-                                          "Greedy unless --temperature is given. The same seed "
+                                          "The same seed "
                                           "gives the same tokens, whatever the threads.",
                                           generate_options,
                                           0,

@@ -1,4 +1,4 @@
-/* cmd_help.c - help, version and completion: what the tables know.
+/* cmd_help.c - help and version: what the tables know.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <stdio.h>
@@ -27,14 +27,13 @@ static const struct command_spec *find_command(const struct app *a, const char *
 
 static const char *nearest_command(const struct app *a, const char *first, const char *second)
 {
-    size_t n = (size_t)a->n_commands;
-    const char **names = xcalloc(n, sizeof(*names));
+    const char **names = xcalloc((size_t)a->n_commands, sizeof(*names));
     char said[128];
 
-    for (size_t i = 0; i < n; i++)
+    for (int32_t i = 0; i < a->n_commands; i++)
         names[i] = a->commands[i]->name;
     snprintf(said, sizeof(said), "%s%s%s", first, second ? " " : "", second ? second : "");
-    const char *near = nearest_word(said, names, n);
+    const char *near = nearest_word(said, names, (size_t)a->n_commands);
     free(names);
     return near;
 }
@@ -48,7 +47,8 @@ static int help_main(void *app)
     struct error err = ERROR_INIT;
     int code;
 
-    if (first && !c) {
+    if (first && !c && (second || !help_group(first, a->commands, a->n_commands, &s))) {
+        str_deinit(&s);
         error_set(&err, STATUS_USAGE, "there is no command `%s%s%s`", first, second ? " " : "",
                   second ? second : "");
         const char *near = nearest_command(a, first, second);
@@ -60,7 +60,7 @@ static int help_main(void *app)
         help_man(a->commands, a->n_commands, APP_VERSION, &s);
     else if (c)
         help_command(c, &s);
-    else
+    else if (!first)
         help_overview(a->commands, a->n_commands, &s);
     code = app_print(&s);
     str_deinit(&s);
@@ -69,8 +69,9 @@ static int help_main(void *app)
 
 static const enum option_id help_options[] = {OPT_MAN, OPT_END};
 const struct command_spec cmd_help = {
-    "help", "host", "[COMMAND]", "explains a command, or lists all", NULL, help_options,
-    0,      2,      help_main};
+    "help",   "host",       "[COMMAND]", "explains a command, a group of them, or lists all",
+    NULL,     help_options, 0,           2,
+    help_main};
 
 static int version_main(void *app)
 {
@@ -91,25 +92,3 @@ static int version_main(void *app)
 
 const struct command_spec cmd_version = {"version", "host", "", "prints the version", NULL,
                                          NULL,      0,      0,  version_main};
-
-static int completion_main(void *app)
-{
-    struct app *a = app;
-    const char *shell = options_arg(a->options, 0);
-    struct str s = STR_INIT;
-    struct error err = ERROR_INIT;
-    int code;
-
-    if (!help_completion(shell, a->commands, a->n_commands, &s)) {
-        error_set(&err, STATUS_USAGE, "no completion for \"%s\"", shell);
-        error_hint(&err, "bash, zsh and fish are known");
-        return app_fail(a, &err);
-    }
-    code = app_print(&s);
-    str_deinit(&s);
-    return code;
-}
-
-const struct command_spec cmd_completion = {
-    "completion",   "host", "SHELL", "prints completion for bash, zsh or fish", NULL, NULL, 1, 1,
-    completion_main};

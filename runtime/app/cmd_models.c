@@ -1,7 +1,6 @@
 /* cmd_models.c - models list and show: what is there, what is in it.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,34 +60,9 @@ static void add_model(struct model_list *l, const char *name)
     jv_append_adopt(l->rows, o);
 }
 
-/* Entries models--ORG--NAME of the Hugging Face cache. */
-static void add_cached(struct model_list *l)
+static void add_named(void *ctx, const char *name)
 {
-    const char *hub = getenv("HF_HUB_CACHE"), *hf = getenv("HF_HOME");
-    char base[512], home[440];
-    struct error no_home = ERROR_INIT;
-
-    if (hub && *hub)
-        snprintf(base, sizeof(base), "%s", hub);
-    else if (hf && *hf)
-        snprintf(base, sizeof(base), "%s/hub", hf);
-    else if (home_folder(home, sizeof(home), &no_home) == STATUS_OK)
-        snprintf(base, sizeof(base), "%s/.cache/huggingface/hub", home);
-    else
-        return;
-    DIR *d = opendir(base);
-    for (struct dirent *e; d && (e = readdir(d));) {
-        char name[300];
-        const char *sep =
-            strncmp(e->d_name, "models--", 8) == 0 ? strstr(e->d_name + 8, "--") : NULL;
-        if (!sep)
-            continue;
-        snprintf(name, sizeof(name), "hf:%.*s/%s", (int)(sep - e->d_name - 8), e->d_name + 8,
-                 sep + 2);
-        add_model(l, name);
-    }
-    if (d)
-        closedir(d);
+    add_model(ctx, name);
 }
 
 static int list_main(void *app)
@@ -102,7 +76,7 @@ static int list_main(void *app)
 
     if (embedded_file_at(0))
         add_model(&l, "embedded");
-    add_cached(&l);
+    model_cache_each(add_named, &l);
     if (a->json) {
         struct json *doc = app_document("models");
         jv_set_adopt(doc, "models", jv_ref(l.rows));

@@ -102,7 +102,7 @@ static int show_main(void *app)
     return code;
 }
 
-const struct command_spec cmd_tools_show = {"tools show", "tools", "NAME", "explains a tool", NULL,
+const struct command_spec cmd_tools_show = {"tools show", "tools", "TOOL", "explains a tool", NULL,
                                             list_options, 1,       1,      show_main};
 
 struct tool_run {
@@ -201,4 +201,4 @@ static int call_main(void *app)
 }
 
 const struct command_spec cmd_tools_call = {
-    "tools call", "tools", "NAME JSON", "calls a tool", NULL, list_options, 2, 2, call_main};
+    "tools call", "tools", "TOOL JSON", "calls a tool", NULL, list_options, 2, 2, call_main};

@@ -31,7 +31,7 @@ static void fill_options(struct sft_job *j)
 
     j->options = (struct sft_options){
         .out = option_text(o, OPT_OUT),
-        .seed = app_training_seed(a),
+        .seed = option_seed(a->options, OPT_SEED),
         .updates = option_int(o, OPT_UPDATES),
         .batch_tokens = (int32_t)option_int(o, OPT_BATCH_TOKENS),
         .accumulate = (int32_t)option_int(o, OPT_ACCUMULATE),

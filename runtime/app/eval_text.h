@@ -1,4 +1,6 @@
-/* eval_text.h - an evaluation as a table for people, or as a document. */
+/* eval_text.h - an evaluation as a table for people, or as a document.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 #ifndef TROUPE_RUNTIME_APP_EVAL_TEXT_H
 #define TROUPE_RUNTIME_APP_EVAL_TEXT_H
 

@@ -2,6 +2,7 @@
  *
  * Both kinds of record give the same steps: journaled runs from the step and tok tables, episodes
  * by unpacking their record.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_RUNTIME_APP_SHOW_H
 #define TROUPE_RUNTIME_APP_SHOW_H

@@ -1,4 +1,6 @@
-/* table.h - aligned columns for people: header, rows of text, widths by display. */
+/* table.h - aligned columns for people: header, rows of text, widths by display.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 #ifndef TROUPE_RUNTIME_APP_TABLE_H
 #define TROUPE_RUNTIME_APP_TABLE_H
 

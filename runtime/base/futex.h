@@ -2,6 +2,7 @@
  *
  * Linux only, like the program. The word is an ordinary atomic: all ordering comes from the
  * atomic operations around these calls, which ThreadSanitizer understands.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_RUNTIME_BASE_FUTEX_H
 #define TROUPE_RUNTIME_BASE_FUTEX_H

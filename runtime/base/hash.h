@@ -1,4 +1,6 @@
-/* hash.h - SHA-256 for content and identity; CRC-32C for framing; FNV-1a/64 for tables. */
+/* hash.h - SHA-256 for content and identity; CRC-32C for framing; FNV-1a/64 for tables.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 #ifndef TROUPE_RUNTIME_BASE_HASH_H
 #define TROUPE_RUNTIME_BASE_HASH_H
 

@@ -6,6 +6,7 @@
  * give one reference, released by jv_unref (NULL is fine). "adopt" takes over the
  * reference of the value that it is given, also when it fails.
  * The prefix is jv_ since jansson owns json_ in the link.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_RUNTIME_BASE_JSON_H
 #define TROUPE_RUNTIME_BASE_JSON_H

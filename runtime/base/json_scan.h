@@ -1,4 +1,5 @@
 /* json_scan.h - what is checked of JSON text before jansson sees it; for json.c alone.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_RUNTIME_BASE_JSON_SCAN_H
 #define TROUPE_RUNTIME_BASE_JSON_SCAN_H

@@ -3,6 +3,7 @@
  * A log belongs to the app and is handed down. Calls are safe from any thread.
  * While a progress line stands on a terminal it is erased before a message and
  * drawn again after it. Secrets never reach a log.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_RUNTIME_BASE_LOG_H
 #define TROUPE_RUNTIME_BASE_LOG_H

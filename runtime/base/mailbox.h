@@ -3,6 +3,7 @@
  * Any thread posts; one thread takes. The request owns its node, so posting never
  * fails, blocks or allocates. Messages of one poster keep their order. The
  * wake function is called on the poster's thread when the queue was empty before.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_RUNTIME_BASE_MAILBOX_H
 #define TROUPE_RUNTIME_BASE_MAILBOX_H

@@ -2,6 +2,7 @@
  *
  * Iteration order is insertion order, so that nothing depends on a hash seed.
  * Keys are copied; values are the caller's. Deleting keeps the order of the rest.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_RUNTIME_BASE_MAP_H
 #define TROUPE_RUNTIME_BASE_MAP_H

@@ -4,6 +4,7 @@
  * cleanly when nothing is left (the store is crash-safe). Anything sized by
  * input, by a model or by a peer uses mem_alloc, which may return NULL and can
  * be made to fail by a test. An arena serves one turn or one request.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_RUNTIME_BASE_MEMORY_H
 #define TROUPE_RUNTIME_BASE_MEMORY_H

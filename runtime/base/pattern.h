@@ -5,6 +5,7 @@
  * subject, so that an alternative that reads a long run once and gives it up never meets it.
  * Subjects are valid UTF-8. A compiled pattern is read-only: any thread may match with it, each
  * with its own scratch.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_RUNTIME_BASE_PATTERN_H
 #define TROUPE_RUNTIME_BASE_PATTERN_H

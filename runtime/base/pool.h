@@ -4,6 +4,7 @@
  * t % n_threads), so results never depend on timing. The caller is worker 0. A
  * waiting worker spins at most 20 us, then sleeps. pool_run is called from one
  * thread at a time and does not nest.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_RUNTIME_BASE_POOL_H
 #define TROUPE_RUNTIME_BASE_POOL_H

@@ -2,6 +2,7 @@
  *
  * Counter-based: the same key and counter give the same words, whatever the
  * batch, the thread or the device. Nothing here has state.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_RUNTIME_BASE_RNG_H
 #define TROUPE_RUNTIME_BASE_RNG_H

@@ -3,8 +3,8 @@
  * Product code reaches the clock, true randomness, durable files and its own
  * death only through these tables, so that a test can drive a whole run with a
  * seeded clock and injected faults. seams_real() is the operating system.
- * (The network, child processes and the model have tables of their own where
- * they live: runtime/http, runtime/loop/child.h, models/model.h.)
+ * (The model has a table of its own: models/model.h.)
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_RUNTIME_BASE_SEAMS_H
 #define TROUPE_RUNTIME_BASE_SEAMS_H

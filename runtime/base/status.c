@@ -41,7 +41,8 @@ static void make_valid(char *text)
     }
 }
 
-enum status error_vset(struct error *err, enum status status, const char *fmt, va_list ap)
+PRINTF_LIKE(3, 0)
+static enum status error_vset(struct error *err, enum status status, const char *fmt, va_list ap)
 {
     /* Wider than the field, so that copy_cut sees where a sequence was cut. */
     char text[sizeof(err->message) + 8];

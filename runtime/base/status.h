@@ -4,6 +4,7 @@
  * last. The place that finds the fault fills err; callers may add a note; only
  * an edge (CLI, HTTP, JSON-RPC, tool result) prints or maps it. err may be NULL
  * where the caller does not care for the words.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_RUNTIME_BASE_STATUS_H
 #define TROUPE_RUNTIME_BASE_STATUS_H
@@ -50,8 +51,6 @@ struct error {
  * `return error_set(err, STATUS_INVALID, "...")`. */
 enum status error_set(struct error *err, enum status status, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
-enum status error_vset(struct error *err, enum status status, const char *fmt, va_list ap)
-    PRINTF_LIKE(3, 0);
 /* The same with a place. column 0 leaves the column out; line 0 the line too. */
 enum status error_at(struct error *err, enum status status, const char *file, long line,
                      long column, const char *fmt, ...) PRINTF_LIKE(6, 7);

@@ -3,6 +3,7 @@
  * Always ends in a NUL that is not counted. A str that would pass its maximum,
  * or that finds no memory, sets `failed` and stays as it was: build first, check
  * str_ok() once at the end.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_RUNTIME_BASE_STR_H
 #define TROUPE_RUNTIME_BASE_STR_H

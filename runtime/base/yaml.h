@@ -4,6 +4,7 @@
  * keys and aliases to collections are refused. Scalars are typed like JSON: only
  * true, false, null (and empty), and JSON numbers when unquoted; `no` and `on` are strings.
  * Every node knows its place, and yaml_error() shows the line with a caret.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_RUNTIME_BASE_YAML_H
 #define TROUPE_RUNTIME_BASE_YAML_H

@@ -91,8 +91,9 @@ static void put_excerpt(struct str *out, const struct yaml *y, int line, int col
     str_putc(out, '^');
 }
 
-enum status yaml_vfault(struct error *err, const struct yaml *y, enum status status, int line,
-                        int column, const char *fmt, va_list ap)
+PRINTF_LIKE(6, 0)
+static enum status yaml_vfault(struct error *err, const struct yaml *y, enum status status,
+                               int line, int column, const char *fmt, va_list ap)
 {
     struct str excerpt = STR_INIT;
     struct str message = STR_INIT;

@@ -1,4 +1,5 @@
 /* yaml_node.h - what a parsed document is made of; for the yaml_*.c files alone.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_RUNTIME_BASE_YAML_NODE_H
 #define TROUPE_RUNTIME_BASE_YAML_NODE_H
@@ -49,8 +50,6 @@ enum yaml_type yaml_type_of(const struct yaml_node *scalar, int64_t *integer, do
 /* yaml_error for a place without a node, and with another status. */
 enum status yaml_fault(struct error *err, const struct yaml *y, enum status status, int line,
                        int column, const char *fmt, ...) PRINTF_LIKE(6, 7);
-enum status yaml_vfault(struct error *err, const struct yaml *y, enum status status, int line,
-                        int column, const char *fmt, va_list ap) PRINTF_LIKE(6, 0);
 /* Fills line_starts; every position in the file is found through them. */
 void yaml_index_lines(struct yaml *y);
 /* The first byte of a line (from 1). */

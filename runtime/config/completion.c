@@ -1,85 +1,277 @@
-/* completion.c - shell completion, from the tables of commands and options.
+/* completion.c - the words that may follow, from the tables of commands and options.
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "runtime/config/completion.h"
+
+#include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
-#include "runtime/base/str.h"
-#include "runtime/config/options.h"
+#include "runtime/config/options_internal.h"
 
-static void put_flags(const struct command_spec *c, struct str *out)
+#define KIND_MAX 40
+#define ARGS_MAX 4 /* positional words that are looked at */
+
+void completion_offer(struct completion *c, const char *word, const char *about)
 {
-    for (const enum option_id *id = c->options; id && *id != OPT_END; id++)
-        str_printf(out, "--%s ", option_spec(*id)->name);
-    str_puts(out, "--store --json --quiet --verbose --help");
+    if (strncmp(word, c->typed, strlen(c->typed)) != 0)
+        return;
+    str_append(c->out, c->head, c->head_n);
+    str_puts(c->out, word);
+    if (about)
+        str_printf(c->out, "\t%s", about);
+    str_putc(c->out, '\n');
 }
 
-static void put_bash(const struct command_spec *const *commands, int32_t n, struct str *out)
+/* The first words of all commands, each once. */
+static void offer_commands(struct completion *c)
 {
-    str_puts(out, "_troupe() {\n  local cur=${COMP_WORDS[COMP_CWORD]} words=\n"
-                  "  case \"${COMP_WORDS[1]} ${COMP_WORDS[2]}\" in\n");
-    for (int32_t i = 0; i < n; i++)
-        if (strchr(commands[i]->name, ' ')) {
-            str_printf(out, "    '%s') words='", commands[i]->name);
-            put_flags(commands[i], out);
-            str_puts(out, "';;\n");
-        }
-    for (int32_t i = 0; i < n; i++)
-        if (!strchr(commands[i]->name, ' ')) {
-            str_printf(out, "    '%s '*) words='", commands[i]->name);
-            put_flags(commands[i], out);
-            str_puts(out, "';;\n");
-        }
-    str_puts(out, "  esac\n  if [ \"$COMP_CWORD\" = 1 ]; then words='");
-    for (int32_t i = 0; i < n; i++) {
-        size_t first = strcspn(commands[i]->name, " ");
-        if (i > 0 && strncmp(commands[i - 1]->name, commands[i]->name, first) == 0 &&
-            commands[i - 1]->name[first] == ' ')
+    for (int32_t i = 0; i < c->n_commands; i++) {
+        const char *name = c->commands[i]->name;
+        size_t n = strcspn(name, " ");
+        char word[KIND_MAX];
+
+        if (i > 0 && strncmp(c->commands[i - 1]->name, name, n) == 0 &&
+            c->commands[i - 1]->name[n] == ' ')
             continue;
-        str_append(out, commands[i]->name, first);
-        str_putc(out, ' ');
-    }
-    str_puts(out, "'; fi\n  if [ \"$COMP_CWORD\" = 2 ]; then case ${COMP_WORDS[1]} in\n");
-    for (int32_t i = 0; i < n; i++) {
-        const char *space = strchr(commands[i]->name, ' ');
-        if (space)
-            str_printf(out, "    %.*s) words=\"$words %s\";;&\n", (int)(space - commands[i]->name),
-                       commands[i]->name, space + 1);
-    }
-    str_puts(out,
-             "  esac; fi\n  case $cur in -*) ;; *) COMPREPLY=($(compgen -f -- \"$cur\"));; esac\n"
-             "  COMPREPLY+=($(compgen -W \"$words\" -- \"$cur\"))\n}\n"
-             "complete -o filenames -F _troupe troupe\n");
-}
-
-static void put_fish(const struct command_spec *const *commands, int32_t n, struct str *out)
-{
-    for (int32_t i = 0; i < n; i++) {
-        const struct command_spec *c = commands[i];
-        const char *space = strchr(c->name, ' ');
-        int first = (int)strcspn(c->name, " ");
-        if (space)
-            str_printf(out,
-                       "complete -c troupe -n '__fish_seen_subcommand_from %.*s' -a %s -d '%s'\n",
-                       first, c->name, space + 1, c->summary);
-        str_printf(out, "complete -c troupe -n __fish_use_subcommand -a %.*s\n", first, c->name);
-        for (const enum option_id *id = c->options; id && *id != OPT_END; id++)
-            str_printf(out, "complete -c troupe -n '__fish_seen_subcommand_from %.*s' -l %s\n",
-                       first, c->name, option_spec(*id)->name);
+        snprintf(word, sizeof(word), "%.*s", (int)n, name);
+        completion_offer(c, word, name[n] ? NULL : c->commands[i]->summary);
     }
 }
 
-bool help_completion(const char *shell, const struct command_spec *const *commands, int32_t n,
-                     struct str *out)
+static bool offer_second_words(struct completion *c, const char *first)
 {
-    if (strcmp(shell, "bash") == 0) {
-        put_bash(commands, n, out);
-    } else if (strcmp(shell, "zsh") == 0) {
-        str_puts(out, "#compdef troupe\nautoload -U +X bashcompinit && bashcompinit\n");
-        put_bash(commands, n, out);
-    } else if (strcmp(shell, "fish") == 0) {
-        put_fish(commands, n, out);
+    size_t n = strlen(first);
+    bool any = false;
+
+    for (int32_t i = 0; i < c->n_commands; i++) {
+        const char *name = c->commands[i]->name;
+
+        if (strncmp(name, first, n) != 0 || name[n] != ' ')
+            continue;
+        completion_offer(c, name + n + 1, c->commands[i]->summary);
+        any = true;
+    }
+    return any;
+}
+
+static void offer_settings(struct completion *c)
+{
+    for (int id = 0; id < OPT_N; id++)
+        if (option_spec((enum option_id)id)->flags & OPTION_IN_FILE)
+            completion_offer(c, option_spec((enum option_id)id)->name,
+                             option_spec((enum option_id)id)->help);
+}
+
+/* One alternative of a METAVAR, n bytes: "ENV", "RUN[/PATH]", "cpu". */
+static void offer_kind(struct completion *c, const char *text, size_t n)
+{
+    char word[KIND_MAX];
+    size_t len = 0;
+
+    while (len < n && len + 1 < sizeof(word) && text[len] != '[' && text[len] != ',' &&
+           text[len] != '.' && (len == 0 || !isdigit((unsigned char)text[len]) || islower(*text)))
+        len++;
+    snprintf(word, sizeof(word), "%.*s", (int)len, text);
+    if (islower((unsigned char)word[0]))
+        completion_offer(c, word, NULL);
+    else if (!isupper((unsigned char)word[0]))
+        return; /* an option in the usage, or a sample: "1,2,3" */
+    else if (strcmp(word, "FILE") == 0 || strcmp(word, "BLUEPRINT") == 0)
+        c->files = true;
+    else if (strcmp(word, "DIR") == 0)
+        c->folders = true;
+    else if (strcmp(word, "COMMAND") == 0)
+        offer_commands(c);
+    else if (strcmp(word, "OPTION") == 0)
+        offer_settings(c);
+    else
+        c->names(c, word);
+}
+
+/* "ENV|BLUEPRINT" */
+static void offer_alternatives(struct completion *c, const char *text, size_t n)
+{
+    while (n > 0) {
+        const char *bar = memchr(text, '|', n);
+        size_t len = bar ? (size_t)(bar - text) : n;
+
+        offer_kind(c, text, len);
+        len += bar != NULL;
+        text += len;
+        n -= len;
+    }
+}
+
+/* What comes before the part that is being completed: "a,b," of a list, "ROLE=" of a model. */
+static void skip_head(struct completion *c, const char *metavar)
+{
+    const char *last = NULL;
+
+    if (strstr(metavar, ",..."))
+        last = strrchr(c->typed, ',');
+    else if (strncmp(metavar, "[ROLE=]", 7) == 0 && !strchr(c->typed, '/'))
+        last = strchr(c->typed, '=');
+    if (last) {
+        c->head_n += (size_t)(last + 1 - c->typed);
+        c->typed = last + 1;
+    }
+}
+
+static void offer_values(struct completion *c, enum option_id id)
+{
+    const struct option_spec s = option_for(c->command, id);
+    const char *metavar = s.metavar ? s.metavar : "true|false";
+
+    if (c->head_n == 0)
+        c->head = c->typed;
+    skip_head(c, metavar);
+    if (strncmp(metavar, "[ROLE=]", 7) == 0)
+        metavar += 7;
+    offer_alternatives(c, metavar, strlen(metavar));
+    if (s.type == OPTION_PATH && !c->files)
+        c->folders = true;
+}
+
+/* Positional word number `at` of "[get OPTION | set OPTION VALUE]": that of each sequence whose
+ * words in small letters are on the line. */
+static void offer_argument(struct completion *c, const char *const *args, int32_t at)
+{
+    const char *text = c->command->args;
+    bool fits = true;
+
+    for (int32_t i = 0;; i++) {
+        text += strspn(text, " [");
+        size_t n = strcspn(text, " ");
+        if (n == 0)
+            return;
+        size_t len = n > 3 && strncmp(text + n - 3, "...", 3) == 0 ? n - 3 : n;
+        bool repeats = len < n && i < at;
+
+        if (text[len - 1] == ']' && !memchr(text, '[', len))
+            len--;
+        if (n == 1 && *text == '|') {
+            i = -1;
+            fits = true;
+        } else if (fits && (i == at || repeats)) {
+            offer_alternatives(c, text, len);
+        } else if (i < at && i < ARGS_MAX && islower((unsigned char)*text)) {
+            fits &= strlen(args[i]) == len && strncmp(args[i], text, len) == 0;
+        }
+        text += n;
+    }
+}
+
+static void offer_options(struct completion *c)
+{
+    const enum option_id *lists[] = {c->command->options, options_general};
+
+    for (int k = 0; k < 2; k++)
+        for (const enum option_id *id = lists[k]; id && *id != OPT_END; id++) {
+            const struct option_spec s = option_for(c->command, *id);
+            char word[KIND_MAX];
+
+            snprintf(word, sizeof(word), "--%s", s.name);
+            completion_offer(c, word, s.help);
+        }
+}
+
+/* The option of "--name" or "--name=..."; OPT_N for none. */
+static enum option_id option_named(const char *word)
+{
+    size_t n = strcspn(word + 2, "=");
+
+    for (int id = 0; id < OPT_N; id++)
+        if (strlen(option_spec((enum option_id)id)->name) == n &&
+            strncmp(option_spec((enum option_id)id)->name, word + 2, n) == 0)
+            return (enum option_id)id;
+    return OPT_N;
+}
+
+/* What is behind the command's own words. */
+static void complete_rest(struct completion *c, int32_t from)
+{
+    const char *args[ARGS_MAX];
+    int32_t n_args = 0;
+    bool only_args = false;
+    const char *equals;
+
+    for (int32_t i = from; i < c->n_words - 1; i++) {
+        const char *w = c->words[i];
+
+        if (only_args || strncmp(w, "--", 2) != 0) {
+            if (n_args < ARGS_MAX)
+                args[n_args] = w;
+            if (n_args++ == 0 && strncmp(c->command->args, "ENV", 3) == 0)
+                c->env = w;
+            continue;
+        }
+        only_args = w[2] == 0;
+        enum option_id id = only_args ? OPT_N : option_named(w);
+        if (id == OPT_N || option_spec(id)->type == OPTION_FLAG)
+            continue;
+        const char *value = strchr(w, '=');
+        if (!value && ++i == c->n_words - 1) {
+            offer_values(c, id);
+            return;
+        }
+        value = value ? value + 1 : c->words[i];
+        c->env = id == OPT_ENV ? value : c->env;
+        c->store = id == OPT_STORE ? value : c->store;
+    }
+    equals = strncmp(c->typed, "--", 2) == 0 ? strchr(c->typed, '=') : NULL;
+    if (equals && !only_args) {
+        enum option_id id = option_named(c->typed);
+        c->head_n = (size_t)(equals + 1 - c->typed);
+        c->typed = equals + 1;
+        if (id != OPT_N)
+            offer_values(c, id);
+    } else if (c->typed[0] == '-' && !only_args) {
+        offer_options(c);
     } else {
-        return false;
+        offer_argument(c, args, n_args);
     }
-    return true;
+}
+
+static void complete(struct completion *c)
+{
+    if (c->n_words > 1 && strcmp(c->words[0], "help") == 0 && c->typed[0] != '-') {
+        if (c->n_words == 2)
+            offer_commands(c);
+        else if (c->n_words == 3)
+            (void)offer_second_words(c, c->words[1]);
+        return;
+    }
+    if (c->n_words == 1) {
+        offer_commands(c);
+        completion_offer(c, "--help", NULL);
+        completion_offer(c, "--version", NULL);
+        return;
+    }
+    if (c->n_words == 2 && offer_second_words(c, c->words[0]))
+        return;
+    for (int32_t i = 0; i < c->n_commands; i++) {
+        const char *name = c->commands[i]->name;
+        size_t n = strlen(c->words[0]);
+
+        if (strncmp(name, c->words[0], n) != 0 ||
+            !(name[n] == 0 ||
+              (name[n] == ' ' && c->n_words > 2 && strcmp(name + n + 1, c->words[1]) == 0)))
+            continue;
+        c->command = c->commands[i];
+        complete_rest(c, name[n] ? 2 : 1);
+        return;
+    }
+}
+
+void completion_run(struct completion *c)
+{
+    if (c->n_words == 0)
+        return;
+    c->typed = c->head = c->words[c->n_words - 1];
+    complete(c);
+    if (c->files)
+        str_puts(c->out, ":files\n");
+    else if (c->folders)
+        str_puts(c->out, ":folders\n");
 }

@@ -1,18 +1,26 @@
-/* help.c - overview, help of a command and the manual page, from the tables.
+/* help.c - overview, help of a command and of a group, from the tables.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "runtime/base/str.h"
-#include "runtime/config/options.h"
+#include "runtime/config/options_internal.h"
 
-static const enum option_id general[] = {OPT_STORE,   OPT_JSON, OPT_QUIET,
-                                         OPT_VERBOSE, OPT_HELP, OPT_END};
+#define HELP_COLUMNS 100
+#define HELP_INDENT  34 /* where the text of an option begins */
 
 static void put_usage(const struct command_spec *c, struct str *out)
 {
     str_printf(out, "troupe %s%s%s", c->name, *c->args ? " " : "", c->args);
+}
+
+static void put_line(const struct command_spec *c, struct str *out)
+{
+    char left[64];
+
+    snprintf(left, sizeof(left), "%s %s", c->name, c->args);
+    str_printf(out, "  %-28s  %s\n", left, c->summary);
 }
 
 void help_overview(const struct command_spec *const *commands, int32_t n, struct str *out)
@@ -26,9 +34,7 @@ void help_overview(const struct command_spec *const *commands, int32_t n, struct
             group = commands[i]->group;
             str_printf(out, "\n%s\n", group);
         }
-        char left[64];
-        snprintf(left, sizeof(left), "%s %s", commands[i]->name, commands[i]->args);
-        str_printf(out, "  %-28s  %s\n", left, commands[i]->summary);
+        put_line(commands[i], out);
     }
     str_puts(
         out,
@@ -37,16 +43,45 @@ void help_overview(const struct command_spec *const *commands, int32_t n, struct
         "`last`.\n");
 }
 
-static void put_option(const struct option_spec *s, struct str *out)
+/* Words of `text` in lines of at most HELP_COLUMNS, each begun with `indent` blanks; the first
+ * line stands at column `at` already. */
+static void put_wrapped(const char *text, int indent, int at, struct str *out)
 {
-    char left[80];
+    while (*text) {
+        int n = (int)strcspn(text, " ");
 
-    snprintf(left, sizeof(left), "--%s%s%s", s->name, s->metavar ? " " : "",
-             s->metavar ? s->metavar : "");
-    str_printf(out, "  %-30s  %s", left, s->help);
-    if (s->otherwise && strcmp(s->otherwise, "0") != 0)
-        str_printf(out, " [%s]", s->otherwise);
+        if (at > indent && at + 1 + n > HELP_COLUMNS) {
+            str_printf(out, "\n%*s", indent, "");
+            at = indent;
+        } else if (at > indent) {
+            str_putc(out, ' ');
+            at++;
+        }
+        str_append(out, text, (size_t)n);
+        at += n;
+        text += n;
+        text += strspn(text, " ");
+    }
     str_putc(out, '\n');
+}
+
+static void put_option(const struct command_spec *c, enum option_id id, struct str *out)
+{
+    const struct option_spec s = option_for(c, id);
+    struct str text = STR_INIT;
+    char left[160];
+    int n = snprintf(left, sizeof(left), "  --%s%s%s", s.name, s.metavar ? " " : "",
+                     s.metavar ? s.metavar : "");
+
+    str_puts(out, left);
+    if (n + 2 > HELP_INDENT) /* too long to have the text beside it */
+        str_printf(out, "\n%*s", HELP_INDENT, "");
+    else
+        str_printf(out, "%*s", HELP_INDENT - n, "");
+    str_printf(&text, "%s%s%s%s", s.help, s.otherwise ? " [" : "", s.otherwise ? s.otherwise : "",
+               s.otherwise ? "]" : "");
+    put_wrapped(str_cstr(&text), HELP_INDENT, HELP_INDENT, out);
+    str_deinit(&text);
 }
 
 void help_command(const struct command_spec *c, struct str *out)
@@ -57,78 +92,30 @@ void help_command(const struct command_spec *c, struct str *out)
     if (c->details)
         str_printf(out, "\n%s\n", c->details);
     if (c->options && *c->options != OPT_END) {
-        str_puts(out, "\noptions\n");
+        str_puts(out, "\noptions, with their [default]\n");
         for (const enum option_id *id = c->options; *id != OPT_END; id++)
-            put_option(option_spec(*id), out);
+            put_option(c, *id, out);
     }
     str_puts(out, "\ngeneral options\n");
-    for (const enum option_id *id = general; *id != OPT_END; id++)
-        put_option(option_spec(*id), out);
+    for (const enum option_id *id = options_general; *id != OPT_END; id++)
+        put_option(c, *id, out);
 }
 
-/* Text with roff's special characters escaped. */
-static void put_roff(const char *text, struct str *out)
+bool help_group(const char *word, const struct command_spec *const *commands, int32_t n,
+                struct str *out)
 {
-    bool line_start = true;
+    size_t first = strlen(word);
+    bool any = false;
 
-    for (; *text; text++) {
-        if (*text == '\\')
-            str_puts(out, "\\e");
-        else if (*text == '-')
-            str_puts(out, "\\-");
-        else if (line_start && (*text == '.' || *text == '\''))
-            str_printf(out, "\\&%c", *text);
-        else
-            str_putc(out, *text);
-        line_start = *text == '\n';
-    }
-}
-
-static void put_roff_options(const enum option_id *id, struct str *out)
-{
-    for (; id && *id != OPT_END; id++) {
-        const struct option_spec *s = option_spec(*id);
-        str_puts(out, ".TP\n.B ");
-        put_roff("--", out);
-        put_roff(s->name, out);
-        if (s->metavar) {
-            str_putc(out, ' ');
-            put_roff(s->metavar, out);
-        }
-        str_putc(out, '\n');
-        put_roff(s->help, out);
-        str_putc(out, '\n');
-    }
-}
-
-void help_man(const struct command_spec *const *commands, int32_t n, const char *version,
-              struct str *out)
-{
-    str_printf(out, ".TH TROUPE 1 \"\" \"troupe %s\" \"Troupe manual\"\n.SH NAME\n", version);
-    str_puts(out, "troupe \\- agents that share one model, work through tools and learn\n"
-                  ".SH SYNOPSIS\n.B troupe\nCOMMAND [ARGUMENTS] [OPTIONS]\n.SH COMMANDS\n");
     for (int32_t i = 0; i < n; i++) {
-        const struct command_spec *c = commands[i];
-        str_puts(out, ".SS ");
-        put_roff("troupe ", out);
-        put_roff(c->name, out);
-        str_putc(out, ' ');
-        put_roff(c->args, out);
-        str_putc(out, '\n');
-        put_roff(c->summary, out);
-        str_putc(out, '\n');
-        if (c->details) {
-            str_puts(out, ".PP\n");
-            put_roff(c->details, out);
-            str_putc(out, '\n');
-        }
-        put_roff_options(c->options, out);
+        if (strncmp(commands[i]->name, word, first) != 0 || commands[i]->name[first] != ' ')
+            continue;
+        if (!any)
+            str_printf(out, "usage: troupe %s COMMAND [ARGUMENTS] [OPTIONS]\n\n", word);
+        any = true;
+        put_line(commands[i], out);
     }
-    str_puts(out, ".SH GENERAL OPTIONS\n");
-    put_roff_options(general, out);
-    str_puts(out,
-             ".SH EXIT STATUS\n0 done; 1 failure; 2 wrong use; 3 the run ended in something "
-             "other than ok; 4 the run waits for an answer; 75 in use elsewhere; 78 configuration, "
-             "blueprint or store cannot be used; 124 time limit; 130 interrupted; 143 terminated.\n"
-             ".SH FILES\n./troupe.yaml, $XDG_CONFIG_HOME/troupe/config.yaml, .troupe/store.db\n");
+    if (any)
+        str_printf(out, "\n`troupe help %s COMMAND` explains one.\n", word);
+    return any;
 }

@@ -10,9 +10,8 @@
 #include "runtime/base/memory.h"
 #include "runtime/config/options_internal.h"
 
-/* Options that every command takes. */
-static const enum option_id general[] = {OPT_STORE,   OPT_JSON, OPT_QUIET,
-                                         OPT_VERBOSE, OPT_HELP, OPT_END};
+const enum option_id options_general[] = {OPT_STORE,   OPT_JSON, OPT_QUIET,
+                                          OPT_VERBOSE, OPT_HELP, OPT_END};
 
 void options_free(struct options *o)
 {
@@ -69,6 +68,17 @@ static const struct command_spec *find_command(int argc, char **argv,
     return NULL;
 }
 
+/* Does some command begin with this word and have a second? */
+static bool is_group(const char *word, const struct command_spec *const *commands, int32_t n)
+{
+    size_t first = strlen(word);
+
+    for (int32_t i = 0; i < n; i++)
+        if (strncmp(commands[i]->name, word, first) == 0 && commands[i]->name[first] == ' ')
+            return true;
+    return false;
+}
+
 /* "models" alone: names the words that may follow. */
 static enum status want_second_word(const char *word, const struct command_spec *const *commands,
                                     int32_t n, struct error *err)
@@ -92,8 +102,7 @@ static enum status unknown_command(int argc, char **argv,
 {
     const char **names;
     char said[128], both[128];
-    size_t first = strlen(argv[1]);
-    bool group = false;
+    bool group = is_group(argv[1], commands, n);
     enum status st;
 
     if (argv[1][0] == '-') {
@@ -101,9 +110,6 @@ static enum status unknown_command(int argc, char **argv,
         error_hint(err, "options stand behind the command; `troupe help` lists all commands");
         return st;
     }
-
-    for (int32_t i = 0; i < n; i++)
-        group |= strncmp(commands[i]->name, argv[1], first) == 0 && commands[i]->name[first] == ' ';
     if (group && (argc <= 2 || argv[2][0] == '-'))
         return want_second_word(argv[1], commands, n, err);
     snprintf(said, sizeof(said), "%s%s%s", argv[1], group ? " " : "", group ? argv[2] : "");
@@ -133,7 +139,7 @@ static enum status unknown_option(const struct command_spec *c, const char *name
 
     snprintf(said, sizeof(said), "%.*s", (int)n, name);
     for (int id = 0; id < OPT_N; id++)
-        if (lists(general, (enum option_id)id) || lists(c->options, (enum option_id)id))
+        if (lists(options_general, (enum option_id)id) || lists(c->options, (enum option_id)id))
             names[count++] = option_spec((enum option_id)id)->name;
     const char *near = nearest_word(said, names, count);
     st = error_set(err, STATUS_USAGE, "`troupe %s` takes no option --%s", c->name, said);
@@ -159,7 +165,7 @@ static enum status take_option(struct options *o, const struct command_spec *c, 
                           option_spec((enum option_id)id)->name[n] != 0))
         id++;
     if (id == OPT_N ||
-        !(lists(general, (enum option_id)id) || lists(c->options, (enum option_id)id)))
+        !(lists(options_general, (enum option_id)id) || lists(c->options, (enum option_id)id)))
         return unknown_option(c, name, n, err);
     const struct option_spec *s = option_spec((enum option_id)id);
     snprintf(where, sizeof(where), "--%s", s->name);
@@ -195,6 +201,38 @@ static enum status check_args(const struct options *o, const struct command_spec
     return STATUS_OK;
 }
 
+static bool asks_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+/* The command that argv names; `--help run` and `env --help` are `help run` and `help env`. */
+static const struct command_spec *named_command(struct options *o, int argc, char **argv,
+                                                const struct command_spec *const *commands,
+                                                int32_t n, int *n_words)
+{
+    char version[] = "version", help[] = "help", *alone[] = {argv[0], help};
+    const struct command_spec *c;
+
+    if (asks_help(argv[1])) {
+        c = find_command(2, alone, commands, n, n_words);
+        *n_words = 1;
+        return c;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        alone[1] = version;
+        return find_command(2, alone, commands, n, n_words);
+    }
+    c = find_command(argc, argv, commands, n, n_words);
+    if (!c && argc > 2 && asks_help(argv[2]) && is_group(argv[1], commands, n)) {
+        c = find_command(2, alone, commands, n, n_words);
+        *n_words = 2;
+        if (c)
+            o->arg[o->n_args++] = argv[1];
+    }
+    return c;
+}
+
 enum status options_parse(int argc, char **argv, const struct command_spec *const *commands,
                           int32_t n_commands, struct options **out,
                           const struct command_spec **command, struct error *err)
@@ -203,25 +241,20 @@ enum status options_parse(int argc, char **argv, const struct command_spec *cons
     const struct command_spec *c = NULL;
     int words = 0;
     enum status st = STATUS_OK;
+    bool only_args = false;
 
     o->arg = xcalloc((size_t)argc + 1, sizeof(*o->arg));
-    if (argc > 1 && strcmp(argv[1], "--help") != 0 && strcmp(argv[1], "--version") != 0) {
-        c = find_command(argc, argv, commands, n_commands, &words);
-        if (!c)
-            st = unknown_command(argc, argv, commands, n_commands, err);
-    } else if (argc > 1 && strcmp(argv[1], "--version") == 0) {
-        for (int32_t i = 0; i < n_commands; i++)
-            if (strcmp(commands[i]->name, "version") == 0)
-                c = commands[i];
-        words = 1;
-    }
-    bool only_args = false;
+    if (argc > 1)
+        c = named_command(o, argc, argv, commands, n_commands, &words);
+    if (argc > 1 && !c && !asks_help(argv[1]))
+        st = unknown_command(argc, argv, commands, n_commands, err);
+    o->command = c;
     for (int i = words + 1; c && !st && i < argc; i++) {
         if (!only_args && strcmp(argv[i], "--") == 0)
             only_args = true;
         else if (!only_args && strncmp(argv[i], "--", 2) == 0)
             st = take_option(o, c, argc, argv, &i, err);
-        else if (!only_args && argv[i][0] == '-' && argv[i][1] == 'h' && !argv[i][2])
+        else if (!only_args && strcmp(argv[i], "-h") == 0)
             st = option_take(o, OPT_HELP, "true", "-h", err);
         else if (!only_args && argv[i][0] == '-' && isalpha((unsigned char)argv[i][1]))
             st = unknown_option(c, argv[i] + 1, strlen(argv[i] + 1), err);

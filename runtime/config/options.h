@@ -3,6 +3,7 @@
  * A value is looked for in this order: flag, TROUPE_<OPTION>, ./troupe.yaml,
  * $XDG_CONFIG_HOME/troupe/config.yaml, the table's default. Values are checked when they are read
  * (type and range), with the place named: "--lr", "TROUPE_LR" or FILE:LINE:COLUMN.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_RUNTIME_CONFIG_OPTIONS_H
 #define TROUPE_RUNTIME_CONFIG_OPTIONS_H
@@ -31,11 +32,13 @@ enum option_type {
 
 enum option_id {
 #define O(id, name, type, otherwise, metavar, min, max, flags, help) OPT_##id,
-#define F                                                            0
-#define R                                                            0
+#define D(command, id, otherwise, metavar, help)
+#define F 0
+#define R 0
 #include "runtime/config/options.def"
 #undef F
 #undef R
+#undef D
 #undef O
     OPT_N
 };
@@ -51,11 +54,16 @@ struct option_spec {
 };
 const struct option_spec *option_spec(enum option_id id);
 
+struct command_spec;
+/* The same as one command takes it: with a default, a METAVAR and words of its own where
+ * options.def gives them. */
+struct option_spec option_for(const struct command_spec *c, enum option_id id);
+
 /* A command: what the program offers, one line in its owner's table. */
 struct command_spec {
     const char *name;              /* "models list": up to two words */
     const char *group;             /* "work", "look", "learn", ... */
-    const char *args;              /* "BLUEPRINT", "[RUN]", "" */
+    const char *args;              /* "BLUEPRINT", "[RUN]", "": also what completion offers */
     const char *summary;           /* one line */
     const char *details;           /* paragraphs for --help and the man page, or NULL */
     const enum option_id *options; /* ends with OPT_END; the general ones are implied */
@@ -98,10 +106,11 @@ MUST_CHECK enum status options_user_file(char *out, size_t n, struct error *err)
 struct str;
 void help_overview(const struct command_spec *const *commands, int32_t n, struct str *out);
 void help_command(const struct command_spec *c, struct str *out);
+/* The commands that begin with `word` ("env"); false when there is none. */
+bool help_group(const char *word, const struct command_spec *const *commands, int32_t n,
+                struct str *out);
+/* The manual page, as roff. */
 void help_man(const struct command_spec *const *commands, int32_t n, const char *version,
               struct str *out);
-/* shell: "bash", "zsh", "fish"; false for another. */
-bool help_completion(const char *shell, const struct command_spec *const *commands, int32_t n,
-                     struct str *out);
 
 #endif

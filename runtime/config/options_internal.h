@@ -1,8 +1,13 @@
-/* options_internal.h - the values behind struct options, shared by its files. */
+/* options_internal.h - the values behind struct options, shared by its files.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 #ifndef TROUPE_RUNTIME_CONFIG_OPTIONS_INTERNAL_H
 #define TROUPE_RUNTIME_CONFIG_OPTIONS_INTERNAL_H
 
 #include "runtime/config/options.h"
+
+/* Options that every command takes; ends with OPT_END. */
+extern const enum option_id options_general[];
 
 struct option_value {
     char **text; /* (n) */
@@ -14,6 +19,7 @@ struct option_value {
 };
 
 struct options {
+    const struct command_spec *command; /* whose defaults count; NULL: none was named */
     struct option_value value[OPT_N];
     const char **arg;
     int32_t n_args;

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,17 +14,45 @@
 #define F OPTION_IN_FILE
 #define R OPTION_REPEATS
 static const struct option_spec specs[OPT_N] = {
+#define D(command, id, otherwise, metavar, help)
 #define O(id, name, type, otherwise, metavar, min, max, flags, help)                               \
     {name, OPTION_##type, otherwise, metavar, min, max, flags, help},
 #include "runtime/config/options.def"
 #undef O
+#undef D
 };
 #undef F
 #undef R
 
+static const struct {
+    const char *command;
+    enum option_id id;
+    const char *otherwise, *metavar, *help;
+} own[] = {
+#define O(id, name, type, otherwise, metavar, min, max, flags, help)
+#define D(command, id, otherwise, metavar, help) {command, OPT_##id, otherwise, metavar, help},
+#include "runtime/config/options.def"
+#undef D
+#undef O
+};
+
 const struct option_spec *option_spec(enum option_id id)
 {
     return &specs[id];
+}
+
+struct option_spec option_for(const struct command_spec *c, enum option_id id)
+{
+    struct option_spec s = specs[id];
+
+    for (size_t i = 0; c && i < sizeof(own) / sizeof(own[0]); i++) {
+        if (own[i].id != id || strcmp(own[i].command, c->name) != 0)
+            continue;
+        s.otherwise = own[i].otherwise ? own[i].otherwise : s.otherwise;
+        s.metavar = own[i].metavar ? own[i].metavar : s.metavar;
+        s.help = own[i].help ? own[i].help : s.help;
+    }
+    return s;
 }
 
 /* Is `word` one of "a|b|c"? */
@@ -50,6 +79,31 @@ static enum status bad_value(const struct option_spec *s, const char *text, cons
     enum status st = error_set(err, STATUS_USAGE, "%s: \"%s\" is not %s", where, text, expected);
 
     error_hint(err, "--%s: %s", s->name, s->help);
+    return st;
+}
+
+#define CHOICES_MAX 16
+
+/* Names the nearest of "a|b|c". */
+static enum status bad_choice(const struct option_spec *s, const char *text, const char *where,
+                              struct error *err)
+{
+    enum status st = bad_value(s, text, where, s->metavar, err);
+    char words[300];
+    const char *word[CHOICES_MAX], *near;
+    size_t n = 0;
+
+    snprintf(words, sizeof(words), "%s", s->metavar);
+    for (char *at = words; at && n < CHOICES_MAX; n++) {
+        char *bar = strchr(at, '|');
+        if (bar)
+            *bar++ = 0;
+        word[n] = at;
+        at = bar;
+    }
+    near = nearest_word(text, word, n);
+    if (near)
+        error_hint(err, "did you mean %s? --%s: %s", near, s->name, s->help);
     return st;
 }
 
@@ -142,7 +196,7 @@ static enum status check_value(const struct option_spec *s, struct option_value 
         return STATUS_OK;
     case OPTION_CHOICE:
         if (!is_choice(s->metavar, text))
-            return bad_value(s, text, where, s->metavar, err);
+            return bad_choice(s, text, where, err);
         return STATUS_OK;
     case OPTION_NUMBERS:
         return check_numbers(s, v, text, where, err);
@@ -157,13 +211,13 @@ static enum status check_value(const struct option_spec *s, struct option_value 
 enum status option_take(struct options *o, enum option_id id, const char *text, const char *where,
                         struct error *err)
 {
-    const struct option_spec *s = &specs[id];
+    const struct option_spec s = option_for(o->command, id);
     struct option_value *v = &o->value[id];
-    enum status st = check_value(s, v, text, where, err);
+    enum status st = check_value(&s, v, text, where, err);
 
     if (st)
         return st;
-    if (v->n > 0 && !(s->flags & OPTION_REPEATS)) {
+    if (v->n > 0 && !(s.flags & OPTION_REPEATS)) {
         free(v->text[0]);
         v->n = 0;
     }
@@ -175,10 +229,10 @@ enum status option_take(struct options *o, enum option_id id, const char *text, 
 enum status options_defaults(struct options *o, struct error *err)
 {
     for (int id = 0; id < OPT_N; id++) {
-        if (o->value[id].n > 0 || !specs[id].otherwise)
+        const char *text = option_for(o->command, (enum option_id)id).otherwise;
+        if (o->value[id].n > 0 || !text)
             continue;
-        enum status st =
-            option_take(o, (enum option_id)id, specs[id].otherwise, "the default", err);
+        enum status st = option_take(o, (enum option_id)id, text, "the default", err);
         if (st)
             return st;
     }

@@ -7,8 +7,8 @@
 #include "runtime/loop/loop_internal.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "runtime/base/memory.h"
@@ -48,7 +48,7 @@ static enum status check_descriptors(struct error *err)
     int fd[NEEDED], n = 0, e = 0;
 
     while (n < NEEDED && e == 0) {
-        fd[n] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        fd[n] = eventfd(0, EFD_CLOEXEC);
         if (fd[n] < 0)
             e = errno;
         else
@@ -122,16 +122,6 @@ void loop_stop(struct loop *l)
 void loop_wake(struct loop *l)
 {
     uv_async_send(&l->wake);
-}
-
-int64_t loop_now_ms(const struct loop *l)
-{
-    return seams_wall_ms(l->seams);
-}
-
-void *loop_uv(struct loop *l)
-{
-    return &l->uv;
 }
 
 void loop_defer(struct loop *l, void (*fn)(void *ctx), void *ctx)

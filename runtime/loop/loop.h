@@ -2,6 +2,7 @@
  *
  * The loop owns timers and mailboxes whose mail is handled on its thread. Everything
  * here is called on the loop's thread, except loop_wake and what mailbox.h allows.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_RUNTIME_LOOP_LOOP_H
 #define TROUPE_RUNTIME_LOOP_LOOP_H
@@ -21,9 +22,7 @@ void loop_free(struct loop *l); /* all handles closed first by their owners */
 /* Runs until loop_stop, or until nothing holds it open. */
 void loop_run(struct loop *l);
 void loop_stop(struct loop *l);
-void loop_wake(struct loop *l);            /* any thread, and signal handlers */
-int64_t loop_now_ms(const struct loop *l); /* wall clock of the seam */
-void *loop_uv(struct loop *l);             /* uv_loop_t *, for runtime/http */
+void loop_wake(struct loop *l); /* any thread, and signal handlers */
 
 /* Mail handled on the loop: handler gets all that is there, oldest first. A box holds the loop open
  * only while loop_box_hold(+1) says that mail is expected. */

@@ -2,6 +2,7 @@
  * page, which follows the reader's preference of light or dark where that is told, so it can stand
  * on either. Where it is not told (or not understood), it is light. SPDX-License-Identifier:
  * Apache-2.0
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include <math.h>
 #include <stdio.h>

@@ -11,6 +11,7 @@
  *
  * Attempt rises only after a known failure. After a crash it stays, and `tries`
  * counts. The whole of this header is called on the loop thread.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_RUNTIME_STORE_JOURNAL_H
 #define TROUPE_RUNTIME_STORE_JOURNAL_H

@@ -127,11 +127,6 @@ enum status query_run_id(struct store_reader *q, const char *uuid, int64_t *id, 
     return row ? STATUS_OK : error_set(err, STATUS_NOT_FOUND, "there is no run %s", uuid);
 }
 
-char *cell_copy(struct cell c)
-{
-    return c.data ? xstrndup(c.data, c.n) : NULL;
-}
-
 int64_t cell_or_zero(int64_t v)
 {
     return v == CELL_NULL ? 0 : v;

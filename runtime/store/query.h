@@ -3,6 +3,7 @@
  * Read-only, on a reader of the calling thread's own. Rows are handed to a callback that
  * returns false to stop. Strings live for the call. Every row is checked against its sum before
  * it is handed over: STATUS_CORRUPT names the first that differs.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_RUNTIME_STORE_QUERY_H
 #define TROUPE_RUNTIME_STORE_QUERY_H

@@ -16,8 +16,6 @@ typedef enum status (*query_row)(void *ctx, sqlite3_stmt *st, bool *go, struct e
 /* Steps a bound statement through its rows and resets it. */
 MUST_CHECK enum status query_each(struct store_reader *q, sqlite3_stmt *st, query_row row,
                                   void *ctx, struct error *err);
-/* malloc'd, or NULL for NULL. */
-char *cell_copy(struct cell c);
 int64_t cell_or_zero(int64_t v);
 
 #endif

@@ -22,7 +22,7 @@ static void add_run_identity_v1(struct row_sum *s, const struct run_cells *r)
     row_sum_int(s, r->created);
 }
 
-uint32_t run_sum_identity_v1(const struct run_cells *r)
+static uint32_t run_sum_identity_v1(const struct run_cells *r)
 {
     struct row_sum s;
 
@@ -52,7 +52,7 @@ static void add_run_change_v1(struct row_sum *s, const struct run_cells *r)
     row_sum_int(s, r->ended);
 }
 
-uint32_t run_sum_change_v1(const struct run_cells *r)
+static uint32_t run_sum_change_v1(const struct run_cells *r)
 {
     struct row_sum s;
 
@@ -104,7 +104,7 @@ static void add_step_result_v1(struct row_sum *s, const struct step_cells *c)
     row_sum_int(s, c->tok_out);
 }
 
-uint32_t step_sum_result_v1(const struct step_cells *c)
+static uint32_t step_sum_result_v1(const struct step_cells *c)
 {
     struct row_sum s;
 
@@ -145,7 +145,7 @@ static void add_wait_answer_v1(struct row_sum *s, const struct wait_cells *w)
     row_sum_int(s, w->answered);
 }
 
-uint32_t wait_sum_answer_v1(const struct wait_cells *w)
+static uint32_t wait_sum_answer_v1(const struct wait_cells *w)
 {
     struct row_sum s;
 

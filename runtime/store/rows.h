@@ -72,18 +72,14 @@ struct episode_cells {
 };
 
 /* Identity and change, intent and result, question and answer have a half each, so that
- * the second can be rewritten without reading the first. What ends in _v1 is the sum of
+ * the second can be rewritten without reading the first. What ends in _v1 (rows.c) is the sum of
  * version 1 of the store, over fewer columns. */
 uint32_t run_sum_identity(const struct run_cells *r);
-uint32_t run_sum_identity_v1(const struct run_cells *r);
 uint32_t run_sum_change(const struct run_cells *r);
-uint32_t run_sum_change_v1(const struct run_cells *r);
 uint32_t step_sum_intent(const struct step_cells *s);
 uint32_t step_sum_result(const struct step_cells *s);
-uint32_t step_sum_result_v1(const struct step_cells *s);
 uint32_t wait_sum_question(const struct wait_cells *w);
 uint32_t wait_sum_answer(const struct wait_cells *w);
-uint32_t wait_sum_answer_v1(const struct wait_cells *w);
 uint32_t msg_sum(const struct msg_cells *m);
 uint32_t tok_sum(const struct tok_cells *t);
 uint32_t episode_sum(const struct episode_cells *e);

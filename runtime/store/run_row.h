@@ -90,7 +90,4 @@ MUST_CHECK enum status run_reader(struct run *r, struct store_reader **out, stru
 struct run *run_new(struct store *s, struct run_writer *w); /* adopts w */
 void run_free(struct run *r);                               /* without waiting for anything */
 
-/* Reads and checks every row of the run of w->id into a new handle. */
-MUST_CHECK enum status run_load(struct store_reader *q, struct run *r, struct error *err);
-
 #endif

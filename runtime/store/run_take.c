@@ -157,7 +157,8 @@ static enum status load_run_row(struct store_reader *q, struct run *r, struct er
     return status;
 }
 
-enum status run_load(struct store_reader *q, struct run *r, struct error *err)
+/* Reads and checks every row of the run of w->id into a new handle. */
+static enum status run_load(struct store_reader *q, struct run *r, struct error *err)
 {
     enum status st = load_run_row(q, r, err);
 

@@ -1,5 +1,6 @@
 -- schema.sql - the store, version 2 (PRAGMA user_version). An older store is brought here by
 -- migrate.c, one step a version, after a backup; STMTs of readers know version 1 too.
+-- SPDX-License-Identifier: Apache-2.0
 --
 -- One journal serves blueprints, agents and tools: `step`. A trajectory is a query
 -- over step, msg and tok, not a second record. Payload columns carry either the
@@ -43,12 +44,12 @@ CREATE INDEX run_by_status ON run(status, id);
 
 CREATE TABLE step (
     run INTEGER NOT NULL REFERENCES run(id) ON DELETE CASCADE,
-    path TEXT NOT NULL,          -- docs/architecture.md, "Recording": plan/turn:2/tool:0:search
+    path TEXT NOT NULL,          -- path.h: plan/turn:2/tool:0:search
     attempt INTEGER NOT NULL,
     seq INTEGER NOT NULL,        -- order of intents within the run, no gaps
     kind TEXT NOT NULL,          -- step, agent, model, tool, human, map, loop, if, parallel, blueprint
     name TEXT,                   -- tool or agent name
-    effect INTEGER NOT NULL,     -- enum tool_effect
+    effect INTEGER NOT NULL,     -- enum effect
     tries INTEGER NOT NULL,      -- starts of this attempt
     state INTEGER NOT NULL,      -- enum step_state
     in_hash BLOB,                -- rolling hash of the inputs, first 16 bytes

@@ -4,7 +4,6 @@
  */
 #include "runtime/store/store.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -201,7 +200,7 @@ static enum status make_private(const char *path, struct error *err)
     int fd = -1;
     enum status st = file_open(path, O_RDWR | O_CREAT, 0600, &fd, NULL, err);
 
-    if (!st)
+    if (st == STATUS_OK)
         close(fd);
     return st;
 }

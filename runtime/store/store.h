@@ -8,6 +8,7 @@
  * kernel lock on its byte of STORE.owners, so that resume after kill -9 is immediate.
  *
  * An fsync error stops all further writes: every later transaction fails with it.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_RUNTIME_STORE_STORE_H
 #define TROUPE_RUNTIME_STORE_STORE_H

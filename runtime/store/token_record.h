@@ -3,6 +3,7 @@
  * Token in, token out: prompts are stored as the delta after prefix_len positions of the
  * parent call; nothing is re-tokenised later. About 8 bytes a sampled token: ids as
  * varints, log-probs as raw f32.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_RUNTIME_STORE_TOKEN_RECORD_H
 #define TROUPE_RUNTIME_STORE_TOKEN_RECORD_H

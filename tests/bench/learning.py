@@ -7,6 +7,7 @@ evaluation stands in OUT/store.db before a line of the table is printed. The wor
 
     learning.py ledger|ledger_cue|courier|itinerary [--out DIR] [--seeds 1,2,3,4,5] [--threads N]
                 [--program build/release/runtime/app/troupe] [--rows short|full] [--train-only]
+SPDX-License-Identifier: Apache-2.0
 """
 import argparse
 import json

@@ -5,6 +5,7 @@ The same model (random weights), the same 16 sequences of 256 tokens, AdamW, cli
 scaled_dot_product_attention. Prints tokens/s for 1 and 2 threads. Run side by side with bench_train:
 
     python3 tests/bench/torch_baseline.py [SECONDS [SEQUENCES LENGTH]]
+SPDX-License-Identifier: Apache-2.0
 """
 import sys
 import time

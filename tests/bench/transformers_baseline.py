@@ -12,6 +12,7 @@ their ratio. Rates are tokens/s and tokens per CPU second of the process.
 
     transformers_baseline.py [--sessions 1,64,256] [--threads 2] [--tokens 128] [--seconds 3]
                              [--only generate|loop] [--ours build/release/tests/bench/bench_decode] [--json]
+SPDX-License-Identifier: Apache-2.0
 """
 import argparse
 import json

@@ -7,6 +7,7 @@ the loss (mean over trained positions of both sequences) and its gradient for ev
 Run where torch and transformers are installed (made with torch 2.15, transformers 5.23, CPU):
 
     python3 tests/parity/make_qwen3_vectors.py
+SPDX-License-Identifier: Apache-2.0
 """
 import copy
 import os

@@ -16,7 +16,7 @@
 #define CUE_NOISE   0.05
 #define PLAIN_NOISE 0.01
 
-const struct courier_rules courier_rules_cue = {
+static const struct courier_rules courier_rules_cue = {
     .name = "courier",
     .id = 0,
     .noise = CUE_NOISE,

@@ -47,7 +47,7 @@ struct courier_rules {
     /* Shares of the mixture's trained decisions that look, on long legs and on others. */
     double looks_long, looks_short;
 };
-extern const struct courier_rules courier_rules_cue, courier_rules_plain;
+extern const struct courier_rules courier_rules_plain;
 
 struct courier_cell {
     uint8_t x, y;
@@ -183,8 +183,6 @@ size_t courier_ok_text(const struct courier_rules *rules, struct courier_leg leg
 /* A reading: the leg once more, from the cell where the courier really is. */
 size_t courier_reading_text(const struct courier_rules *rules, struct courier_cell shown,
                             struct courier_leg leg, char out[COURIER_TEXT]);
-size_t courier_reply_text(const struct courier *c, const struct courier_reply *r,
-                          char out[COURIER_TEXT]);
 size_t courier_call_text(const struct env_call *call, char out[COURIER_TEXT]);
 bool courier_read_dir(const struct env_value *v, enum courier_dir *out);
 

@@ -62,8 +62,8 @@ size_t courier_ok_text(const struct courier_rules *rules, struct courier_leg leg
     return text_finish(out, text_put(out, ">OK", 3), !rules->cue ? '|' : leg.gusty ? '7' : '0');
 }
 
-size_t courier_reply_text(const struct courier *c, const struct courier_reply *r,
-                          char out[COURIER_TEXT])
+static size_t courier_reply_text(const struct courier *c, const struct courier_reply *r,
+                                 char out[COURIER_TEXT])
 {
     char *at = text_put(out, ">", 1);
 

@@ -42,7 +42,7 @@ int32_t env_bytes_i32(struct env_bytes *io, int32_t v, int32_t min, int32_t max)
     return min;
 }
 
-void env_bytes_count(struct env_bytes *io, int32_t *v)
+static void env_bytes_count(struct env_bytes *io, int32_t *v)
 {
     *v = env_bytes_i32(io, *v, 0, INT32_MAX);
 }

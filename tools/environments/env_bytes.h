@@ -21,7 +21,6 @@ struct env_bytes {
 /* Each writes the value, or reads it and notes when it is out of bounds (both ends inclusive). */
 uint64_t env_bytes_bits(struct env_bytes *io, uint64_t v, size_t n_bytes);
 int32_t env_bytes_i32(struct env_bytes *io, int32_t v, int32_t min, int32_t max);
-void env_bytes_count(struct env_bytes *io, int32_t *v);
 void env_bytes_i8(struct env_bytes *io, int8_t *v, int32_t min, int32_t max);
 void env_bytes_u8(struct env_bytes *io, uint8_t *v, int32_t max);
 void env_bytes_bool(struct env_bytes *io, bool *v);

@@ -33,7 +33,7 @@ struct ledger_rules {
     char risky_letter, calm_letter;
     double looks; /* share of the mixture's trained decisions that look (ledger_demo.c) */
 };
-extern const struct ledger_rules ledger_rules_plain, ledger_rules_cue, ledger_rules_swapped;
+extern const struct ledger_rules ledger_rules_plain;
 
 struct ledger_order {
     uint8_t key;

@@ -16,10 +16,10 @@
 #define RULES                                                                                      \
     .noise = NOISE, .calm = 1.0 / 50, .budget_tenths = 33, .cue = true, .looks = LEDGER_BLIND_LOOKS
 
-const struct ledger_rules ledger_rules_cue = {
+static const struct ledger_rules ledger_rules_cue = {
     RULES, .name = "ledger_cue", .id = 1, .risky_letter = 'b', .calm_letter = 'a',
 };
-const struct ledger_rules ledger_rules_swapped = {
+static const struct ledger_rules ledger_rules_swapped = {
     RULES, .name = "ledger_cue_swapped", .id = 2, .risky_letter = 'a', .calm_letter = 'b',
 };
 

@@ -21,7 +21,8 @@ class Basics(CliCase):
     def test_manual_and_completion_come_from_the_tables(self):
         self.assertIn(".SS troupe eval", self.ok("help", "--man").out)
         for shell in ("bash", "zsh", "fish"):
-            self.assertIn("horizon", self.ok("completion", shell).out)
+            self.assertIn("troupe", self.ok("completion", shell).out)
+        self.assertIn("--horizon\t", self.ok("completion", "words", "--", "eval", "--h").out)
         self.fails(2, "no completion", "completion", "dos")
 
     def test_version(self):

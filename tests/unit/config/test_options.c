@@ -100,9 +100,10 @@ static void mistakes_are_named(void **state)
         {"run a --threads 99999", "out of range", ""},
         {"run a --threads 1x", "not a whole number", ""},
         {"run a --device gpu", "not cpu|cuda", ""},
+        {"run a --device cudo", "not cpu|cuda", "did you mean cuda?"},
         {"run a --timeout soon", "not a duration", ""},
         {"run a --lr nan", "not a number", ""},
-        {"run a --temperature 0,x", "\"0,x\" is not a number, nor numbers", "0,1"},
+        {"run a --temperature 0,x", "\"0,x\" is not a number, nor numbers as in 0,1", ""},
         {"run a --temperature 0,,1", "is not a number", ""},
         {"run a --temperature 0,", "is not a number", ""},
         {"run a --temperature ,", "is not a number", ""},
@@ -185,11 +186,66 @@ static void documents_name_every_command_and_option(void **state)
     help_man(commands, 2, "1", &s);
     assert_non_null(strstr(str_cstr(&s), ".TH TROUPE"));
     str_clear(&s);
-    assert_true(help_completion("bash", commands, 2, &s));
-    assert_true(help_completion("fish", commands, 2, &s));
-    assert_true(help_completion("zsh", commands, 2, &s));
-    assert_false(help_completion("dos", commands, 2, &s));
+    str_clear(&s);
+    assert_true(help_group("models", commands, 2, &s));
+    assert_non_null(strstr(str_cstr(&s), "lists models"));
+    assert_false(help_group("model", commands, 2, &s));
+    assert_false(help_group("run", commands, 2, &s));
     str_deinit(&s);
+}
+
+/* A command's own default and words, from the D lines of options.def. */
+static void a_command_may_have_a_default_of_its_own(void **state)
+{
+    static const enum option_id ids[] = {OPT_UPDATES, OPT_LR, OPT_CLIP, OPT_END};
+    static const struct command_spec sft = {"train sft", "", "", "", NULL, ids, 0, 0, NULL},
+                                     grpo = {"train grpo", "", "", "", NULL, ids, 0, 0, NULL};
+    static const struct command_spec *const both[] = {&sft, &grpo};
+    static const int64_t updates[] = {1000, 60};
+    static const double lr[] = {2e-3, 1e-4};
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        char program[] = "troupe", train[] = "train", kind[2][8] = {"sft", "grpo"};
+        char *argv[] = {program, train, kind[i], NULL};
+        struct options *o = NULL;
+        const struct command_spec *c = NULL;
+        struct str s = STR_INIT;
+
+        assert_int_equal(options_parse(3, argv, both, 2, &o, &c, NULL), STATUS_OK);
+        assert_ptr_equal(c, both[i]);
+        assert_int_equal(option_int(o, OPT_UPDATES), updates[i]);
+        assert_true(option_number(o, OPT_LR) == lr[i] && option_number(o, OPT_CLIP) == 1);
+        assert_false(option_is_set(o, OPT_UPDATES));
+        help_command(c, &s);
+        assert_non_null(strstr(str_cstr(&s), i ? "steps [60]" : "steps [1000]"));
+        assert_non_null(strstr(str_cstr(&s), i ? "warm-up [1e-4]" : "warm-up [2e-3]"));
+        str_deinit(&s);
+        options_free(o);
+    }
+}
+
+static void help_is_asked_for_in_three_ways(void **state)
+{
+    static const struct command_spec help = {"help", "", "[COMMAND]", "", NULL, NULL, 0, 2, NULL};
+    static const struct command_spec *const all[] = {&run_spec, &list_spec, &help};
+    static char lines[][3][8] = {{"--help", "run", ""}, {"-h", "run", ""}, {"help", "run", ""}};
+
+    (void)state;
+    for (int i = 0; i < 6; i++) {
+        char program[] = "troupe", models[] = "models", *argv[4] = {program};
+        struct options *o = NULL;
+        const struct command_spec *c = NULL;
+
+        argv[1] = i < 3 ? lines[i][0] : i < 5 ? models : lines[0][0];
+        argv[2] = i < 3 ? lines[i][1] : lines[i < 5 ? i - 3 : 0][0];
+        assert_int_equal(options_parse(i < 5 ? 3 : 2, argv, all, 3, &o, &c, NULL), STATUS_OK);
+        assert_ptr_equal(c, &help);
+        if (i < 5)
+            assert_string_equal(options_arg(o, 0), i < 3 ? "run" : "models");
+        assert_int_equal(options_n_args(o), i < 5);
+        options_free(o);
+    }
 }
 
 int main(void)
@@ -200,6 +256,8 @@ int main(void)
         cmocka_unit_test(mistakes_are_named),
         cmocka_unit_test(flag_beats_environment_beats_file),
         cmocka_unit_test(documents_name_every_command_and_option),
+        cmocka_unit_test(a_command_may_have_a_default_of_its_own),
+        cmocka_unit_test(help_is_asked_for_in_three_ways),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

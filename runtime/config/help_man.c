@@ -1,0 +1,246 @@
+/* help_man.c - the manual page troupe(1), from the tables of commands and options.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <ctype.h>
+#include <string.h>
+
+#include "runtime/base/str.h"
+#include "runtime/config/options_internal.h"
+
+struct entry {
+    const char *term, *text;
+};
+
+/* Each is tried by a test: the command and its options must exist. */
+static const struct entry examples[] = {
+    {"troupe run blueprints/shipped/ledger.yaml --var horizon=100 --seed 7",
+     "Run a workflow. It is recorded step by step and survives a crash."},
+    {"troupe resume last", "Go on with the newest run after Ctrl-C, a crash or a question."},
+    {"troupe show last --tokens", "Show every step of it, with the tokens of every model call."},
+    {"troupe answer last yes", "Answer the question that a run waits for."},
+    {"troupe eval ledger --model embedded --horizon 10,30,100",
+     "Measure a model: a table of success with intervals. It is recorded."},
+    {"troupe train sft --env ledger --model new --out out/base",
+     "Train a model from random weights on an environment's demonstrations."},
+    {"troupe train grpo --env ledger --model out/base --out out/trained",
+     "Improve it by reinforcement. Add --resume to go on after an interruption."},
+    {"troupe plot out/trained --out curves.svg", "Draw the curves of a training."},
+    {"troupe generate --model embedded --prompt 'ORDd+7|' --max-tokens 8",
+     "Complete a text with the engine alone, without agents."},
+    {"troupe config set threads 4", "Keep a setting in the user's file."},
+};
+
+static const struct entry exits[] = {
+    {"0", "Done. A run ended ok, also when its verdict is a failure: that is a result."},
+    {"1", "The program or its surroundings failed."},
+    {"2", "Wrong use: an unknown option or a bad value."},
+    {"3", "The run ended in something other than ok: error, budget, rejected, cancelled."},
+    {"4", "The run waits for an answer."},
+    {"75", "The store or the run is in use elsewhere. Try again."},
+    {"78", "Configuration, blueprint or store cannot be used."},
+    {"124", "The time limit of --timeout."},
+    {"130", "Interrupted (SIGINT). What was done is saved."},
+    {"143", "Terminated (SIGTERM). What was done is saved."},
+};
+
+static const struct entry variables[] = {
+    {"XDG_CONFIG_HOME", "Where the user's config.yaml is: troupe/config.yaml below it; default "
+                        "~/.config."},
+    {"XDG_DATA_HOME", "Where the user's store is: troupe/store.db below it; default "
+                      "~/.local/share."},
+    {"HF_HUB_CACHE, HF_HOME", "The Hugging Face cache in which hf:ORG/NAME is looked for: "
+                              "$HF_HUB_CACHE, else $HF_HOME/hub, else ~/.cache/huggingface/hub. "
+                              "Nothing is downloaded."},
+    {"TERM", "On a terminal other than dumb, progress is one line that is written over."},
+};
+
+static const struct entry files[] = {
+    {"./troupe.yaml", "Settings of the working folder: a mapping of the options named under "
+                      "ENVIRONMENT."},
+    {"$XDG_CONFIG_HOME/troupe/config.yaml", "Settings of the user, in the same form. `troupe "
+                                            "config set` writes it."},
+    {".troupe/store.db", "The store of a project (SQLite): the nearest one from the working "
+                         "folder upward is used. `troupe init` makes one."},
+    {"$XDG_DATA_HOME/troupe/store.db", "The store where there is none of a project."},
+    {"STORE.log", "Messages of a run that --detach put into the background, beside the store."},
+};
+
+/* Text with roff's special characters escaped. Lines that begin with a blank are kept apart by
+ * roff itself. */
+static void put_roff(const char *text, struct str *out)
+{
+    bool line_start = true;
+
+    for (; *text; text++) {
+        if (*text == '\\')
+            str_puts(out, "\\e");
+        else if (*text == '-')
+            str_puts(out, "\\-");
+        else if (*text == '~')
+            str_puts(out, "\\(ti");
+        else if (*text == '^')
+            str_puts(out, "\\(ha");
+        else if (*text == '`')
+            str_puts(out, "\\(ga");
+        else if (*text == '\'')
+            str_puts(out, "\\(aq");
+        else if (line_start && *text == '.')
+            str_puts(out, "\\&.");
+        else
+            str_putc(out, *text);
+        line_start = *text == '\n';
+    }
+}
+
+/* .TP, the term in bold, its text. */
+static void put_entries(const struct entry *e, size_t n, struct str *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        str_puts(out, ".TP\n\\fB");
+        put_roff(e[i].term, out);
+        str_puts(out, "\\fR\n");
+        put_roff(e[i].text, out);
+        str_putc(out, '\n');
+    }
+}
+
+static void put_command(const struct command_spec *c, struct str *out)
+{
+    str_puts(out, ".SS troupe ");
+    put_roff(c->name, out);
+    str_puts(out, *c->args ? " " : "");
+    put_roff(c->args, out);
+    str_putc(out, '\n');
+    put_roff(c->summary, out);
+    str_putc(out, '\n');
+    if (c->details) {
+        str_puts(out, ".PP\n");
+        put_roff(c->details, out);
+        str_putc(out, '\n');
+    }
+    if (!c->options || *c->options == OPT_END)
+        return;
+    str_puts(out, ".PP\nOptions:");
+    for (const enum option_id *id = c->options; *id != OPT_END; id++) {
+        str_puts(out, id == c->options ? " \\fB\\-\\-" : ", \\fB\\-\\-");
+        put_roff(option_spec(*id)->name, out);
+        str_puts(out, "\\fR");
+    }
+    str_puts(out, ".\n");
+}
+
+static void put_option_text(const struct option_spec *s, struct str *out)
+{
+    put_roff(s->help, out);
+    if (s->otherwise) {
+        str_puts(out, " [");
+        put_roff(s->otherwise, out);
+        str_putc(out, ']');
+    }
+    str_putc(out, '\n');
+}
+
+static bool takes(const struct command_spec *c, enum option_id id)
+{
+    for (const enum option_id *i = c->options; i && *i != OPT_END; i++)
+        if (*i == id)
+            return true;
+    return false;
+}
+
+static void put_option(enum option_id id, const struct command_spec *const *commands, int32_t n,
+                       struct str *out)
+{
+    const struct option_spec *s = option_spec(id);
+
+    str_puts(out, ".TP\n\\fB\\-\\-");
+    put_roff(s->name, out);
+    str_puts(out, "\\fR");
+    if (s->metavar) {
+        str_puts(out, " \\fI");
+        put_roff(s->metavar, out);
+        str_puts(out, "\\fR");
+    }
+    str_putc(out, '\n');
+    put_option_text(s, out);
+    for (int32_t i = 0; i < n; i++) {
+        const struct option_spec own = option_for(commands[i], id);
+
+        if (!takes(commands[i], id) || (own.help == s->help && own.otherwise == s->otherwise))
+            continue;
+        str_puts(out, ".br\n\\fB");
+        put_roff(commands[i]->name, out);
+        str_puts(out, "\\fR: ");
+        put_option_text(&own, out);
+    }
+}
+
+static void put_options(const struct command_spec *const *commands, int32_t n, struct str *out)
+{
+    str_puts(out, ".SH OPTIONS\nEvery command takes these:\n");
+    for (const enum option_id *id = options_general; *id != OPT_END; id++)
+        put_option(*id, commands, n, out);
+    str_puts(out, ".PP\nThe others are taken by the commands that name them above. The default is "
+                  "in brackets.\n");
+    for (int id = 0; id < OPT_N; id++)
+        for (int32_t i = 0; i < n; i++)
+            if (takes(commands[i], (enum option_id)id)) {
+                put_option((enum option_id)id, commands, n, out);
+                break;
+            }
+}
+
+static void put_environment(struct str *out)
+{
+    str_puts(out, ".SH ENVIRONMENT\n.TP\n\\fBTROUPE_\\fR\\fIOPTION\\fR\nThe value of an option "
+                  "that is not given on the command line:");
+    const char *before = " TROUPE_";
+    for (int id = 0; id < OPT_N; id++) {
+        const struct option_spec *s = option_spec((enum option_id)id);
+
+        if (!(s->flags & OPTION_IN_FILE))
+            continue;
+        str_puts(out, before);
+        before = ", TROUPE_";
+        for (const char *c = s->name; *c; c++)
+            str_putc(out, *c == '-' ? '_' : (char)toupper((unsigned char)*c));
+    }
+    str_puts(out, ".\n");
+    put_entries(variables, sizeof(variables) / sizeof(variables[0]), out);
+}
+
+void help_man(const struct command_spec *const *commands, int32_t n, const char *version,
+              struct str *out)
+{
+    str_printf(out, ".TH TROUPE 1 \"\" \"troupe %s\" \"Troupe manual\"\n.SH NAME\n", version);
+    str_puts(out,
+             "troupe \\- agents that share one model, work through tools and learn\n"
+             ".SH SYNOPSIS\n\\fBtroupe\\fR \\fICOMMAND\\fR [\\fIARGUMENTS\\fR] [\\fIOPTIONS\\fR]\n"
+             ".br\n\\fBtroupe help\\fR [\\fICOMMAND\\fR]\n"
+             ".SH DESCRIPTION\n"
+             "Troupe runs agents that share one resident model, work through tools and follow "
+             "workflows (blueprints). Every step is recorded in one SQLite file, the store, so "
+             "that a run survives a crash, can be shown token by token, and can be learned from. "
+             "The same program evaluates models in environments with exact verdicts, and trains "
+             "them.\n.PP\n"
+             "A model is always named by \\fB\\-\\-model\\fR: \\fBembedded\\fR (inside the "
+             "program), a folder, \\fBhf:\\fR\\fIORG/NAME\\fR (the local Hugging Face cache) or "
+             "\\fBscript:\\fR\\fIFILE\\fR (scripted replies). A \\fIRUN\\fR is a unique prefix of "
+             "its id, or \\fBlast\\fR.\n.PP\n"
+             "The result goes to standard output, progress and messages to standard error. With "
+             "\\fB\\-\\-json\\fR the result is one JSON document.\n"
+             ".SH COMMANDS\n");
+    for (int32_t i = 0; i < n; i++)
+        put_command(commands[i], out);
+    put_options(commands, n, out);
+    str_puts(out, ".SH EXAMPLES\n");
+    put_entries(examples, sizeof(examples) / sizeof(examples[0]), out);
+    str_puts(out, ".SH EXIT STATUS\n");
+    put_entries(exits, sizeof(exits) / sizeof(exits[0]), out);
+    put_environment(out);
+    str_puts(out, ".SH FILES\n");
+    put_entries(files, sizeof(files) / sizeof(files[0]), out);
+    str_puts(out,
+             ".SH SEE ALSO\n.BR sqlite3 (1)\n.PP\n`\\fBtroupe help\\fR \\fICOMMAND\\fR' prints "
+             "the same about one command.\n");
+}
