@@ -297,6 +297,9 @@ def lint_readme(root, _):
                     continue  # a pattern: cmd_NAME.c
                 if "/" not in path and (path in bases or path in FOREIGN):
                     continue
+                first = os.path.normpath(path).split("/")[0]
+                if folder == "docs" and m.group(1) and first not in FOLDERS + ("examples", "tests", "docs"):
+                    continue  # of the reader's world, or of a run: both/sum
                 if os.path.exists(os.path.join(root, path + ".c")):
                     continue  # a program by its source
                 if not any(os.path.exists(os.path.join(root, p)) for p in (path, os.path.join(folder, path))):
