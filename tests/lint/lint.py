@@ -72,7 +72,7 @@ LONG_LINES, LONG_FUNCTION = 1200, 70
 SPDX = "SPDX-License-Identifier: Apache-2.0"
 # What a tracked file outside tests/fixtures may be, by the end of its name.
 SUFFIXES = (".c", ".h", ".cu", ".inc", ".def", ".sql", ".py", ".sh", ".md", ".txt", ".yaml", ".json", ".jsonl",
-            ".jinja", ".safetensors", ".svg", ".gitignore", ".clang-format")
+            ".jinja", ".csv", ".session", ".safetensors", ".svg", ".gitignore", ".clang-format")
 PLAIN = ("LICENSE", "dev", ".ci/run")
 # Files that comments may name though no tracked file has that name: of others, and of users.
 ELSEWHERE = ("config.json", "tokenizer.json", "tokenizer_config.json", "generation_config.json", "train.json",
