@@ -86,7 +86,7 @@ static const char *const kl_names[] = {"none", "k1", "k2", "k3", "k3_nemo", NULL
 static void fix_credit(const struct credit_options *c, struct fixed_options *f)
 {
     fixed_put(f, "credit", "credit (--credit)", jv_string(credit_name(c->kind)));
-    fixed_put_named(f, "norm", "norm of advantages (--norm)", c->norm, norm_names);
+    fixed_put_named(f, "norm", "norm of advantages (--norm)", (int)c->norm, norm_names);
     fixed_put(f, "advantage", "convention of advantages (--advantage)",
               jv_string(advantage_name(c->advantage)));
     fixed_put(f, "call_cost", "cost of a call (--call-cost)", jv_real(c->call_cost));
@@ -110,12 +110,12 @@ static void fix_policy(const struct policy_options *p, struct fixed_options *f)
 {
     fixed_put(f, "objective", "objective (--objective)",
               jv_string(policy_objective_name(p->objective)));
-    fixed_put_named(f, "aggregation", "aggregation of losses (--aggregation)", p->aggregation,
+    fixed_put_named(f, "aggregation", "aggregation of losses (--aggregation)", (int)p->aggregation,
                     aggregation_names);
     fixed_put(f, "clip_low", "lower clip range (--clip-low)", jv_real(p->clip_low));
     fixed_put(f, "clip_high", "upper clip range (--clip-high)", jv_real(p->clip_high));
     fixed_put(f, "dual_clip", "dual clip (--dual-clip)", jv_real(p->dual_clip));
-    fixed_put_named(f, "kl", "KL term (--kl)", p->kl, kl_names);
+    fixed_put_named(f, "kl", "KL term (--kl)", (int)p->kl, kl_names);
     fixed_put(f, "kl_beta", "weight of the KL term (--kl-beta)", jv_real(p->kl_beta));
     fixed_put(f, "max_completion", "longest chain (--max-len)", jv_int(p->max_completion));
 }

@@ -20,19 +20,15 @@ static enum status hf_cache(char *out, size_t n, struct error *err)
 {
     const char *hub = getenv("HF_HUB_CACHE"), *hf = getenv("HF_HOME");
     char home[440];
-    enum status st;
+    enum status st = STATUS_OK;
 
-    if (hub && *hub) {
+    if (hub && *hub)
         snprintf(out, n, "%s", hub);
-    } else if (hf && *hf) {
+    else if (hf && *hf)
         snprintf(out, n, "%s/hub", hf);
-    } else {
-        st = home_folder(home, sizeof(home), err);
-        if (st)
-            return st;
+    else if ((st = home_folder(home, sizeof(home), err)) == STATUS_OK)
         snprintf(out, n, "%s/.cache/huggingface/hub", home);
-    }
-    return STATUS_OK;
+    return st;
 }
 
 /* Entries models--ORG--NAME. */
@@ -40,10 +36,8 @@ void model_cache_each(void (*each)(void *ctx, const char *name), void *ctx)
 {
     char base[512];
     struct error no_home = ERROR_INIT;
+    DIR *d = hf_cache(base, sizeof(base), &no_home) ? NULL : opendir(base);
 
-    if (hf_cache(base, sizeof(base), &no_home))
-        return;
-    DIR *d = opendir(base);
     for (struct dirent *e; d && (e = readdir(d));) {
         char name[300];
         const char *sep =

@@ -11,6 +11,8 @@
  * local Hugging Face cache (hf:ORG/NAME). Nothing is downloaded. "embedded" stays as it is. */
 MUST_CHECK enum status model_folder(const char *name, char out[MODEL_FOLDER_MAX],
                                     struct error *err);
+/* Each model of the local Hugging Face cache, as hf:ORG/NAME. */
+void model_cache_each(void (*each)(void *ctx, const char *name), void *ctx);
 /* One file of a model: embedded or from its folder; malloc'd. STATUS_NOT_FOUND when it has none. */
 MUST_CHECK enum status model_file(const char *name, const char *file, size_t max_bytes, char **out,
                                   size_t *n, struct error *err);

@@ -32,8 +32,6 @@ MUST_CHECK enum status model_set_open(struct model_set *s, const char *name, str
 /* The engine behind a model of the set, or NULL for a script. */
 struct engine *model_set_engine(const struct model_set *s, const struct model *m);
 
-/* Each model of the local Hugging Face cache, as hf:ORG/NAME. */
-void model_cache_each(void (*each)(void *ctx, const char *name), void *ctx);
 /* What the engine is opened with for `name`; `folder` is where its files lie. */
 MUST_CHECK enum status model_engine_options(const struct model_options *o, const char *name,
                                             char folder[MODEL_FOLDER_MAX],

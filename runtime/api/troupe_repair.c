@@ -184,7 +184,7 @@ static enum status repair(struct troupe_run *r, struct store_reader *q, const ch
                           struct ended *e, const struct troupe_repair *how, const char *given_root,
                           struct json **disagree, struct error *err)
 {
-    struct repair decided = {NULL};
+    struct repair decided = {0};
     char *root = NULL;
     enum status st = blueprint_from_effective(jv_get(e->config, "plan"), &e->plan, err);
 

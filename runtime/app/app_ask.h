@@ -1,4 +1,6 @@
-/* app_ask.h - asks a waiting run's question on the terminal. */
+/* app_ask.h - asks a waiting run's question on the terminal.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 #ifndef TROUPE_RUNTIME_APP_APP_ASK_H
 #define TROUPE_RUNTIME_APP_APP_ASK_H
 

@@ -1,4 +1,6 @@
-/* app_watch.h - `resume --all --watch`: keeps all runs of the store going until none is open. */
+/* app_watch.h - `resume --all --watch`: keeps all runs of the store going until none is open.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 #ifndef TROUPE_RUNTIME_APP_APP_WATCH_H
 #define TROUPE_RUNTIME_APP_APP_WATCH_H
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/api/model_file.h"
 #include "runtime/api/troupe.h"
 #include "runtime/app/app_env.h"
 #include "runtime/app/app_model.h"

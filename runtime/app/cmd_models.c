@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/api/model_file.h"
 #include "runtime/app/app_model.h"
 #include "runtime/app/app_tokenizer.h"
 #include "runtime/app/table.h"

@@ -127,7 +127,7 @@ static enum status repair_with(struct app *a, const char *uuid, struct troupe_re
 static enum status repair_run(struct app *a, const char *uuid, int *code, struct error *err)
 {
     const char *file = option_text(a->options, OPT_BLUEPRINT);
-    struct troupe_repair how = {NULL};
+    struct troupe_repair how = {0};
     struct plan *plan = NULL;
     struct store *s;
     enum status st = file ? blueprint_load(file, &plan, err) : STATUS_OK;

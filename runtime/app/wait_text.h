@@ -1,4 +1,6 @@
-/* wait_text.h - an open question for people: what is asked, until when, and how to answer. */
+/* wait_text.h - an open question for people: what is asked, until when, and how to answer.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 #ifndef TROUPE_RUNTIME_APP_WAIT_TEXT_H
 #define TROUPE_RUNTIME_APP_WAIT_TEXT_H
 

@@ -72,7 +72,7 @@ LONG_LINES, LONG_FUNCTION = 1200, 70
 SPDX = "SPDX-License-Identifier: Apache-2.0"
 # What a tracked file outside tests/fixtures may be, by the end of its name.
 SUFFIXES = (".c", ".h", ".cu", ".inc", ".def", ".sql", ".py", ".sh", ".md", ".txt", ".yaml", ".json", ".jsonl",
-            ".jinja", ".safetensors", ".svg", ".gitignore", ".clang-format")
+            ".jinja", ".csv", ".session", ".safetensors", ".svg", ".gitignore", ".clang-format")
 PLAIN = ("LICENSE", "dev", ".ci/run")
 # Files that comments may name though no tracked file has that name: of others, and of users.
 ELSEWHERE = ("config.json", "tokenizer.json", "tokenizer_config.json", "generation_config.json", "train.json",
@@ -297,6 +297,9 @@ def lint_readme(root, _):
                     continue  # a pattern: cmd_NAME.c
                 if "/" not in path and (path in bases or path in FOREIGN):
                     continue
+                first = os.path.normpath(path).split("/")[0]
+                if folder == "docs" and m.group(1) and first not in FOLDERS + ("examples", "tests", "docs"):
+                    continue  # of the reader's world, or of a run: both/sum
                 if os.path.exists(os.path.join(root, path + ".c")):
                     continue  # a program by its source
                 if not any(os.path.exists(os.path.join(root, p)) for p in (path, os.path.join(folder, path))):

@@ -1,4 +1,7 @@
-"""metrics.py FILE KEY... : prints these members of each line of metrics that has them."""
+"""metrics.py FILE KEY... : prints these members of each line of metrics that has them.
+
+SPDX-License-Identifier: Apache-2.0
+"""
 import json
 import sys
 

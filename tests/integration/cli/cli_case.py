@@ -5,6 +5,7 @@ SPDX-License-Identifier: Apache-2.0
 """
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -52,6 +53,15 @@ class CliCase(unittest.TestCase):
                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.started.append(p)
         return p
+
+    def until_main(self, p):
+        """Until the program catches SIGINT: before that the system itself ends it."""
+        def catches():
+            with open(f"/proc/{p.pid}/status", encoding="ascii") as f:
+                return any(line.startswith("SigCgt") and int(line.split()[1], 16) >> (signal.SIGINT - 1) & 1 for line in f)
+
+        while p.poll() is None and not catches():
+            time.sleep(0.001)
 
     def until_recorded(self, *where, n=1, seconds=60):
         """Waits until the newest run has recorded n steps or episodes: however slow this build is."""

@@ -94,7 +94,7 @@ class Basics(CliCase):
         self.write("bad.yaml", text.replace("steps:", "stepz:", 1))
         r = self.fails(78, ["bad.yaml:", "stepz", "steps", "^"], "validate", "bad.yaml")
         self.assertNotIn("ASan", r.err)
-        self.fails(1, "nothere.yaml", "run", "nothere.yaml")
+        self.fails(78, "nothere.yaml", "run", "nothere.yaml")
 
     def test_there_is_no_store_before_the_first_run(self):
         self.fails(1, "there is no store", "runs")
