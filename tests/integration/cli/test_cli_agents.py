@@ -64,6 +64,7 @@ class Agents(CliCase):
             self.assertEqual(self.run_cli("run", path, "--var", f"x={value}").code, 3)
             steps = self.ok("show", "last", "--json").json()["steps"]
             self.assertEqual([s["path"] for s in steps], ["d", "d/s"])
+            self.assertNotIn("not_retryable", self.ok("show", "last").out)  # no result of the call
 
 
 class Files(CliCase):

@@ -310,7 +310,7 @@ static void only_what_can_change_is_tried_again(void **state)
         {"steps: {a: {do: {v: {value: 1}, t: {tool: flaky, in: \"${[v]}\"}}, retry: {max: 1}}}\n",
          "error 0 1"},
         {"steps: {a: {if: {cond: \"${true}\", then: {l: {loop: {max: 2}, do: {t: {tool: flaky, in: "
-         "\"${[1]}\"}}}}, retry: {max: 1}}}\n",
+         "\"${[1]}\"}}}}}, retry: {max: 1}}}\n",
          "error 0 1"},
         {"steps: {a: {parallel: {branches: {e: {tool: echo, in: {text: x}}, m: {map: 2, value: "
          "\"${1 / index}\"}}}, retry: {max: 1, backoff: 1}}}\n",
