@@ -247,22 +247,3 @@ void agent_poll(struct agent *a)
     if (a->state == AGENT_ACTING)
         agent_make_ready(a); /* turn_acting looks */
 }
-
-struct pending_call *pending_add(struct agent *a)
-{
-    if (a->n_pending == a->pending_cap) {
-        a->pending_cap = a->pending_cap ? 2 * a->pending_cap : 1;
-        a->pending = xrealloc(a->pending, (size_t)a->pending_cap * sizeof(*a->pending));
-    }
-    a->pending[a->n_pending] = (struct pending_call){.is_env = false};
-    return &a->pending[a->n_pending++];
-}
-
-void pending_clear(struct agent *a)
-{
-    for (int32_t i = 0; i < a->n_pending; i++) {
-        jv_unref(a->pending[i].arguments);
-        free(a->pending[i].error);
-    }
-    a->n_pending = a->at = 0;
-}

@@ -1,8 +1,8 @@
 /* agent_host.c - where replies of models come back: a box on the loop, or a driver's own mailbox.
  *
  * Mail of model calls is the call itself (its first member), and the call is a member of its agent.
- * Streamed tokens have a box of their own: a model posts an agent's stream mail before the reply,
- * so emptying that box first shows every token before the reply is handled.
+ * Streamed tokens have a box of their own (agent_stream.c): a model posts an agent's stream mail
+ * before the reply, so emptying that box first shows every token before the reply is handled.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -13,70 +13,6 @@
 #include "runtime/base/memory.h"
 
 #define SWEEP_MS 50 /* how late a driver may notice a deadline */
-
-int64_t agent_now_ms(const struct agent *a)
-{
-    return seams_wall_ms(a->host->o.seams);
-}
-
-static void show_stream(struct agent *a)
-{
-    struct agent_stream *s = &a->stream;
-    int32_t n = atomic_load_explicit(&s->n, memory_order_acquire);
-    struct str text = STR_INIT;
-
-    while (s->n_shown < n)
-        token_stream_push(&s->text, a->task.role->model->info.tokenizer, s->id[s->n_shown++], true,
-                          &text);
-    if (text.len > 0)
-        a->task.on_text(a->ctx, str_cstr(&a->path), str_cstr(&text), text.len);
-    str_deinit(&text);
-}
-
-static void show_streams(void *ctx, struct mail *m)
-{
-    (void)ctx;
-    while (m) {
-        struct mail *next = m->next;
-        struct agent_stream *s = CONTAINER_OF(m, struct agent_stream, mail);
-
-        atomic_store(&s->posted, false);
-        show_stream(CONTAINER_OF(s, struct agent, stream));
-        m = next;
-    }
-}
-
-void agent_on_token(struct model_call *c, int32_t id, float logp)
-{
-    struct agent *a = CONTAINER_OF(c, struct agent, call);
-    struct agent_stream *s = &a->stream;
-    int32_t n = atomic_load_explicit(&s->n, memory_order_relaxed);
-
-    (void)logp;
-    if (n >= a->reply_cap)
-        return;
-    s->id[n] = id;
-    atomic_store_explicit(&s->n, n + 1, memory_order_release);
-    if (!atomic_exchange(&s->posted, true))
-        mailbox_post(a->host->stream, &s->mail);
-}
-
-void agent_stream_flush(struct agent *a)
-{
-    struct str text = STR_INIT;
-
-    if (!a->call.on_token)
-        return;
-    show_streams(a->host, mailbox_take(a->host->stream));
-    show_stream(a);
-    token_stream_finish(&a->stream.text, &text);
-    if (text.len > 0)
-        a->task.on_text(a->ctx, str_cstr(&a->path), str_cstr(&text), text.len);
-    str_deinit(&text);
-    a->stream.text = TOKEN_STREAM_INIT;
-    a->stream.n_shown = 0;
-    atomic_store(&a->stream.n, 0);
-}
 
 static void handle_replies(void *ctx, struct mail *m)
 {
@@ -115,47 +51,6 @@ static void pump_deferred(void *ctx)
     pump(h);
 }
 
-void agent_make_ready(struct agent *a)
-{
-    struct agent_host *h = a->host;
-
-    if (a->is_ready)
-        return;
-    assert(a->state < AGENT_OVER);
-    a->is_ready = true;
-    h->n_ready++;
-    a->ready_prev = h->ready_last;
-    a->ready_next = NULL;
-    if (h->ready_last)
-        h->ready_last->ready_next = a;
-    else
-        h->ready = a;
-    h->ready_last = a;
-    if (h->o.loop && !h->pumping_due) {
-        h->pumping_due = true;
-        loop_defer(h->o.loop, pump_deferred, h);
-    }
-}
-
-void agent_not_ready(struct agent *a)
-{
-    struct agent_host *h = a->host;
-
-    if (!a->is_ready)
-        return;
-    a->is_ready = false;
-    h->n_ready--;
-    assert(h->n_ready >= 0);
-    if (a->ready_prev)
-        a->ready_prev->ready_next = a->ready_next;
-    else
-        h->ready = a->ready_next;
-    if (a->ready_next)
-        a->ready_next->ready_prev = a->ready_prev;
-    else
-        h->ready_last = a->ready_prev;
-}
-
 enum status agent_host_new(const struct agent_host_options *o, struct agent_host **out,
                            struct error *err)
 {
@@ -163,10 +58,11 @@ enum status agent_host_new(const struct agent_host_options *o, struct agent_host
 
     (void)err;
     h->o = *o;
+    h->pump = pump_deferred;
     h->scratch = tokenizer_scratch_new();
     if (o->loop) {
         h->box = loop_box_new(o->loop, handle_replies, h);
-        h->stream_box = loop_box_new(o->loop, show_streams, h);
+        h->stream_box = loop_box_new(o->loop, agent_streams_show, h);
         h->reply = loop_box_mailbox(h->box);
         h->stream = loop_box_mailbox(h->stream_box);
     } else {
@@ -221,7 +117,7 @@ void agent_host_poll(struct agent_host *h, int64_t timeout_ms)
     if (timeout_ms < 0 || timeout_ms > SWEEP_MS)
         timeout_ms = SWEEP_MS;
     m = mailbox_wait(h->reply, h->ready ? 0 : timeout_ms);
-    show_streams(h, mailbox_take(h->stream));
+    agent_streams_show(h, mailbox_take(h->stream));
     handle_replies(h, m);
     pump(h);
     sweep_deadlines(h);

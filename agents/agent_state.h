@@ -1,7 +1,7 @@
 /* agent_state.h - struct agent and its host, for the files of agents/ that drive them.
  *
  * Everything here belongs to one thread: the loop's, or the driver's that polls the host. Only
- * on_token (agent_host.c) runs on the model's thread; it touches nothing but `stream`.
+ * on_token (agent_stream.c) runs on the model's thread; it touches nothing but `stream`.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -28,8 +28,9 @@ struct agent_host {
     struct agent *all;                 /* doubly linked */
     struct agent *ready, *ready_last;  /* to be advanced at the next turn or poll */
     int32_t n_ready;
-    bool pumping_due;      /* a deferred call is on its way */
-    int64_t next_sweep_ms; /* driver: when deadlines are looked at again */
+    bool pumping_due;         /* a deferred call is on its way */
+    void (*pump)(void *host); /* that call */
+    int64_t next_sweep_ms;    /* driver: when deadlines are looked at again */
     struct chat_cache *chats;
     struct tokenizer_scratch *scratch; /* of the thread that owns the host */
 };
@@ -142,12 +143,21 @@ struct agent {
     struct agent_result result;
 };
 
-/* agent_host.c */
+/* agent_stream.c */
+void agent_stream_flush(struct agent *a); /* shows what is there, then ends the text */
+void agent_streams_show(void *host, struct mail *m);
+void agent_on_token(struct model_call *c, int32_t id, float logp);
+
+/* agent_state.c */
 void agent_make_ready(struct agent *a);
 void agent_not_ready(struct agent *a);
-void agent_stream_flush(struct agent *a); /* shows what is there, then ends the text */
-void agent_on_token(struct model_call *c, int32_t id, float logp);
 int64_t agent_now_ms(const struct agent *a);
+void agent_set_state(struct agent *a, enum agent_state to); /* asserts that it may follow */
+/* Ends the agent; err may be NULL. Always false: nothing more to do in this state. */
+bool agent_end(struct agent *a, enum status st, const struct error *err);
+/* Room for one more call of a reply, zeroed; the list is emptied by pending_clear. */
+struct pending_call *pending_add(struct agent *a);
+void pending_clear(struct agent *a);
 
 /* agent.c */
 /* A later reason replaces an earlier one. */
@@ -155,14 +165,7 @@ void agent_stop(struct agent *a, enum agent_stop why);
 
 /* turn.c */
 void agent_advance(struct agent *a);
-void agent_set_state(struct agent *a, enum agent_state to); /* asserts that it may follow */
-/* Ends the agent; err may be NULL. Always false: nothing more to do in this state. */
-bool agent_end(struct agent *a, enum status st, const struct error *err);
 
 void vote_clear(struct agent_vote *v); /* keeps its memory for the next call */
-
-/* Room for one more call of a reply, zeroed; the list is emptied by pending_clear. */
-struct pending_call *pending_add(struct agent *a);
-void pending_clear(struct agent *a);
 
 #endif

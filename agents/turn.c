@@ -15,37 +15,6 @@
 #include "runtime/base/memory.h"
 #include "runtime/store/path.h"
 
-void agent_set_state(struct agent *a, enum agent_state to)
-{
-#define TO(state) (1U << AGENT_##state)
-    static const unsigned next[] = {
-        [AGENT_BEGIN] = TO(PERCEIVE),
-        [AGENT_PERCEIVE] = TO(REASON) | TO(END),
-        [AGENT_REASON] = TO(REASONING) | TO(ACT) | TO(END), /* at once where it is recorded */
-        [AGENT_REASONING] = TO(REASONING) | TO(ACT) | TO(PERCEIVE) | TO(END),
-        [AGENT_ACT] = TO(ACT) | TO(ACTING) | TO(PERCEIVE) | TO(END),
-        [AGENT_ACTING] = TO(ACT) | TO(PERCEIVE) | TO(END),
-        [AGENT_END] = TO(OVER),
-        [AGENT_OVER] = 0,
-    };
-#undef TO
-
-    (void)next; /* without asserts */
-    assert(next[a->state] & (1U << to));
-    assert(!a->in_flight || to == AGENT_REASONING); /* only that state waits for the model */
-    assert(to != AGENT_ACTING || a->step);
-    a->state = to;
-}
-
-bool agent_end(struct agent *a, enum status st, const struct error *err)
-{
-    agent_set_state(a, AGENT_END);
-    a->result.state = step_state_of(st);
-    if (err && err != &a->result.err)
-        a->result.err = *err;
-    return false;
-}
-
 /* Between moves, with nothing in flight. */
 static bool must_stop(struct agent *a)
 {
@@ -124,9 +93,4 @@ void agent_advance(struct agent *a)
     a->advancing = false;
     if (a->state == AGENT_END)
         give_result(a); /* a may be gone after this */
-}
-
-void turn_path(struct agent *a)
-{
-    path_turn(&a->base, a->task.scope.path, a->turn);
 }

@@ -15,7 +15,7 @@
 #include "runtime/config/options.h"
 #include "runtime/store/store.h"
 
-#define APP_VERSION  "0.1.0"
+#define APP_VERSION  "0.2.0" /* as in CMakeLists.txt */
 #define APP_PATH_MAX 1100
 
 enum app_exit {

@@ -218,8 +218,8 @@ def lint_references(root, _):
             for m in re.finditer(r"(?<![\w./*~$<-])((?:[\w-]+/)*[\w-]+\.(?:[ch]|cu|md|py|sh|def|sql))(?![\w*-]|\.\w)", line):
                 path = m.group(1)
                 base = os.path.basename(path)
-                if base in ELSEWHERE or re.search(r"[A-Z]{2}", base) and not base.endswith(".md"):
-                    continue  # a pattern: cmd_NAME.c
+                if base in ELSEWHERE or base.index(".") == 1 or re.search(r"[A-Z]{2}", base) and not base.endswith(".md"):
+                    continue  # a pattern: cmd_NAME.c; an expression: a.c
                 if base not in bases or ("/" in path and not any(n == path or n.endswith("/" + path) for n in names)):
                     yield f"{name}:{i}: {path} is not there"
 
