@@ -192,7 +192,7 @@ class Eval(CliCase):
         self.fails(2, "below 2^20", "eval", LEDGER, "--seed", "7")
         self.fails(2, "horizn", "eval", LEDGER, "--var", "horizn=1")
         self.fails(2, "did you mean ledger", "eval", "legder")
-        self.fails(1, "nowhere.yaml", "eval", "nowhere.yaml")
+        self.fails(78, "nowhere.yaml", "eval", "nowhere.yaml")
         self.fails(1, "no/such/model", "eval", LEDGER, "--model", "no/such/model")
         self.assertEqual(self.run_cli("runs", "--json").code, 1)  # nothing was recorded: there is no store
 

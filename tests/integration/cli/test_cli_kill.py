@@ -75,8 +75,8 @@ class Kill(CliCase):
         return kills
 
     def test_two_resumers_at_once(self):
-        p = self.start("run", LEDGER, "--var", "horizon=400", "--seed", "9", "--store", "r.db", "--quiet")
-        time.sleep(2)
+        p = self.start("run", LEDGER, "--var", "horizon=3000", "--seed", "9", "--store", "r.db", "--quiet")
+        self.until_recorded("--store", "r.db", n=50)
         p.send_signal(signal.SIGKILL)
         p.communicate()
         both = [self.start("resume", "last", "--store", "r.db", "--quiet") for _ in range(2)]
