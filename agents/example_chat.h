@@ -1,8 +1,8 @@
 /* example_chat.h - a JSONL file of conversations as examples for supervised training.
  *
- * A line is {"messages": [...], "tools": [...]?} as in the OpenAI API. It is rendered with the
- * model's own template, and only what the assistant says is trained. Pieces are encoded apart where
- * the assistant begins and ends, as they are when the model acts.
+ * A line is {"messages": [...], "tools": [...]?} as in the OpenAI API (example_chat_check.h). It is
+ * rendered with the model's own template, and only what the assistant says is trained. Pieces are
+ * encoded apart where the assistant begins and ends, as they are when the model acts.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

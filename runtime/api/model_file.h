@@ -8,7 +8,9 @@
 #include "runtime/api/model_set.h"
 
 /* Where the files of `name` lie: a folder, what is in it as `train` writes it, or an entry of the
- * local Hugging Face cache (hf:ORG/NAME). Nothing is downloaded. "embedded" stays as it is. */
+ * local Hugging Face cache (hf:ORG/NAME). Nothing is downloaded. "embedded" and "new" stay as they
+ * are. STATUS_NOT_FOUND when there is no such folder, or a training in it has no model yet;
+ * STATUS_USAGE for a script. */
 MUST_CHECK enum status model_folder(const char *name, char out[MODEL_FOLDER_MAX],
                                     struct error *err);
 /* Each model of the local Hugging Face cache, as hf:ORG/NAME. */

@@ -20,6 +20,8 @@ MUST_CHECK enum status app_training_open(const struct app *a, struct app *then, 
  * command. */
 MUST_CHECK enum status app_training_read(const struct app *a, const char *dir, const char *command,
                                          struct app *then, bool *found, struct error *err);
+/* Prints why a training ended, and how to go on with one that was interrupted; the exit code. */
+int app_training_failed(struct app *a, enum status st, struct error *err);
 void app_training_close(const struct app *a, struct app *then);
 
 /* --model, which training must be given. from_folder: of options that app_training_read found,

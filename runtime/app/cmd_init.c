@@ -30,7 +30,7 @@ static enum status write_new(struct app *a, const char *dir, const char *name, c
 
     snprintf(path, sizeof(path), "%s/%s", dir, name);
     if (file_exists(path) && !option_flag(a->options, OPT_FORCE)) {
-        log_write(a->log, LOG_INFO, "%s stands already and is left as it is", path);
+        log_write(a->log, LOG_INFO, "%s exists already and is left as it is", path);
         return STATUS_OK;
     }
     enum status st = file_write_atomic(a->seams, path, text, strlen(text), err);

@@ -15,6 +15,8 @@
 bool time_from_rfc3339(const char *s, int64_t *out_ms);
 /* In UTC, with milliseconds where they are not 0. Years 0 to 9999. */
 void time_put_rfc3339(struct str *out, int64_t ms);
+/* For people: in local time with its offset, as in 2026-11-28 01:56:16-05:00. */
+void time_put_local(struct str *out, int64_t ms);
 /* What text_to_duration_ms reads, in the largest unit that is whole: "250ms", "90s", "10m". */
 void duration_put(struct str *out, int64_t ms);
 

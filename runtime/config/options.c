@@ -85,7 +85,7 @@ static enum status want_second_word(const char *word, const struct command_spec 
 {
     char list[200] = "";
     size_t first = strlen(word), used = 0;
-    enum status st = error_set(err, STATUS_USAGE, "`%s` wants a second word", word);
+    enum status st = error_set(err, STATUS_USAGE, "`%s` needs a second word", word);
 
     for (int32_t i = 0; i < n; i++)
         if (strncmp(commands[i]->name, word, first) == 0 && commands[i]->name[first] == ' ' &&
@@ -196,8 +196,9 @@ static enum status check_args(const struct options *o, const struct command_spec
         return STATUS_USAGE;
     }
     if (o->n_args > c->max_args)
-        return error_set(err, STATUS_USAGE, "`troupe %s` does not take \"%s\"; usage: troupe %s %s",
-                         c->name, o->arg[c->max_args], c->name, c->args);
+        return error_set(err, STATUS_USAGE,
+                         "`troupe %s` does not take \"%s\"; usage: troupe %s%s%s", c->name,
+                         o->arg[c->max_args], c->name, *c->args ? " " : "", c->args);
     return STATUS_OK;
 }
 

@@ -145,7 +145,7 @@ def lint_files(root, _):
     for name in tracked(root, ".c", ".h", ".cu", ".py", ".sh"):
         base = os.path.basename(name)
         if base in seen:
-            yield f"{name}:1: base name stands already at {seen[base]}"
+            yield f"{name}:1: the base name is already used by {seen[base]}"
         seen[base] = name
         text = read(root, name)
         n = text.count("\n")

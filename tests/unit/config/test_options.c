@@ -90,7 +90,7 @@ static void mistakes_are_named(void **state)
     } cases[] = {
         {"rum a", "there is no command `rum`", "`troupe run`"},
         {"models lits", "there is no command `models lits`", "models list"},
-        {"models", "`models` wants a second word", "models list"},
+        {"models", "`models` needs a second word", "models list"},
         {"run", "`troupe run` needs BLUEPRINT", "troupe help run"},
         {"run a b", "does not take \"b\"", ""},
         {"run a --sede 3", "takes no option --sede", "--seed"},
