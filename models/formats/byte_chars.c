@@ -1,4 +1,4 @@
-/* byte_chars.c - the map between bytes and the characters that stand for them.
+/* byte_chars.c - the map between bytes and their printable characters.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "models/formats/byte_chars.h"
