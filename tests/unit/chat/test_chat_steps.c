@@ -100,7 +100,7 @@ static void test_every_loop_over_values_spends(void **state)
 static void test_a_template_of_many_names_ends(void **state)
 {
     static const struct {
-        const char *before, *unit, *behind, *after; /* the number stands between unit and behind */
+        const char *before, *unit, *behind, *after; /* the number is between unit and behind */
         enum status status;
     } cases[] = {
         {"", "{% set a", " = 1 %}", "", STATUS_LIMIT}, /* scopes are searched from the front */
