@@ -184,7 +184,7 @@ static void test_missing_files_and_manifest(void **state)
         error_clear(&err);
         assert_int_equal(read_back(&f, 12, &err), STATUS_CORRUPT);
         assert_string_equal(err.where, str_cstr(&path));
-        assert_string_equal(err.hint, ""); /* there is no older one to offer */
+        assert_string_equal(err.hint, ""); /* without an older one */
         /* Writing the same update again replaces what is not whole. */
         must(checkpoint_write(seams_real(), f.out, &f.s, &f.o, f.w, &err), &err);
         must(read_back(&f, 12, &err), &err);

@@ -125,7 +125,7 @@ static void equal_states_are_compared_by_their_returns(void **state)
     struct rollout_set s = {0};
     struct credit_stats stats;
     double a[SIZE * STEPS], returns[SIZE][STEPS];
-    /* All begin alike; at step 1 members 0 and 1 stand on course, 3 beside it, and 2 alone. */
+    /* All begin alike; at step 1 members 0 and 1 are on course, 3 is next to it, and 2 is alone. */
     static const uint8_t anchor[SIZE][STEPS] = {{1, 2}, {1, 2}, {1, 3}, {1, 4}};
 
     (void)state;
@@ -194,7 +194,8 @@ static void a_price_is_found_that_favours_nobody(void **state)
 
     (void)state;
     fill(&s, 0, verdicts, outcomes);
-    for (int32_t m = 0; m < SIZE; m++) /* whoever was right had called more, and one in vain */
+    for (int32_t m = 0; m < SIZE;
+         m++) /* members that were right called more, and one called in vain */
         for (int32_t i = 0; i < STEPS; i++)
             s.chain[m * STEPS + i].calls = 3 + (verdicts[m][i] > 0 || m == 2);
     assign(&o, &s, 1, a, &stats);

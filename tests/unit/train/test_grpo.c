@@ -158,7 +158,7 @@ static double metric(const struct run *r, int64_t update, const char *key)
         jv_unref(doc);
     }
     free(text);
-    assert_true(n <= 1); /* no update stands there twice */
+    assert_true(n <= 1); /* no update appears twice */
     return found;
 }
 
@@ -438,8 +438,8 @@ static void test_groups_without_spread_are_refilled_then_skipped(void **state)
     run_free(&r);
 }
 
-/* Two tasks in a batch: the bits are those of one (the toy plays both alike), each is told of, and
- * refills go on dealing where the groups ended. */
+/* Two tasks in a batch: the bits are those of one (the toy plays both alike), each is reported, and
+ * refills continue where the groups ended. */
 static void test_a_mixed_run_tells_of_each_task(void **state)
 {
     struct run one, two;
@@ -527,7 +527,7 @@ static void test_verdicts_that_are_no_number_teach_nothing(void **state)
     }
 }
 
-/* Another tokenizer under the same weights: what was begun with ids of the one is not gone on with
+/* Another tokenizer under the same weights: a run that began with ids of one is not resumed with
  * ids of the other. */
 static void test_another_tokenizer_is_refused(void **state)
 {

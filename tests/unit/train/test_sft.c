@@ -128,7 +128,7 @@ static void assert_same_checkpoints(const struct run *a, const struct run *b, in
     }
 }
 
-/* Each update stands in metrics.jsonl once, in order. */
+/* Each update is in metrics.jsonl once, in order. */
 static void check_metrics(const struct run *r, int64_t updates)
 {
     char *text = read_text(r->out, "metrics.jsonl");
