@@ -1,4 +1,4 @@
-/* test_safetensors.c - the reader: good files of every shape, and every way in which one can lie.
+/* test_safetensors.c - the reader: valid files of every shape, and every kind of invalid file.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <setjmp.h>
@@ -16,8 +16,8 @@
 #include "models/formats/safetensors.h"
 #include "runtime/base/memory.h"
 
-/* A file: length, header, n zero bytes of data. malloc'd in its exact size, so that ASan sees any
- * read beside it. */
+/* A file: length, header, n zero bytes of data. malloc'd in its exact size, so that ASan detects
+ * any read outside it. */
 static uint8_t *make_file(const char *header, size_t data_bytes, size_t *n)
 {
     const size_t h = strlen(header);
