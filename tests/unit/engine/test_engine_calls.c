@@ -86,7 +86,7 @@ static void bad_arguments_answer_what_is_wrong(void **state)
         {0, 0, 4, NULL, 1, STATUS_INVALID, "empty"},
         {0, -1, 4, good, 1, STATUS_INVALID, "n_delta"},
         {0, 2, 4, NULL, 1, STATUS_INVALID, "n_delta"},
-        {8, 3, 4, good, 1, STATUS_INVALID, "keep is 8, the session has 7"},
+        {8, 3, 4, good, 1, STATUS_INVALID, "keep is 8, but the session has 7"},
         {-1, 3, 4, good, 1, STATUS_INVALID, "keep"},
         {0, 3, 0, good, 1, STATUS_INVALID, "max_tokens"},
         {0, 3, 4, good, 0, STATUS_INVALID, "top_p"},
