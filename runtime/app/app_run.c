@@ -134,14 +134,14 @@ static void put_waits(struct app *a, const char *uuid, struct json *doc)
         jv_set_adopt(doc, "waits", waits);
 }
 
-static struct json *result_document(const struct app_drive *d, const struct troupe_run *r)
+static struct json *result_document(const struct app_drive *d, const char *uuid,
+                                    const struct troupe_result *result)
 {
-    const struct troupe_result *result = troupe_run_result(r);
     struct json *doc = app_document("run");
 
     if (d->stream_json)
         jv_set_string(doc, "type", "result");
-    jv_set_string(doc, "run", troupe_run_uuid(r));
+    jv_set_string(doc, "run", uuid);
     jv_set_string(doc, "status", run_status_word(result->status));
     jv_set_adopt(doc, "output", result->output ? jv_ref(result->output) : jv_null());
     jv_set_int(doc, "steps", result->n_steps);
@@ -152,13 +152,13 @@ static struct json *result_document(const struct app_drive *d, const struct trou
     if (result->err.message[0])
         jv_set_adopt(doc, "error", app_error_json(&result->err));
     if (result->status == RUN_WAITING)
-        put_waits(d->app, troupe_run_uuid(r), doc);
+        put_waits(d->app, uuid, doc);
     return doc;
 }
 
-static int print_text(const struct app_drive *d, const struct troupe_run *r)
+static int print_text(const struct app_drive *d, const char *uuid,
+                      const struct troupe_result *result)
 {
-    const struct troupe_result *result = troupe_run_result(r);
     struct str out = STR_INIT;
     char took[32];
     int code;
@@ -170,16 +170,14 @@ static int print_text(const struct app_drive *d, const struct troupe_run *r)
     code = app_print(&out);
     str_deinit(&out);
     format_duration_ms(result->wall_ms, took, sizeof(took));
-    log_write(d->app->log, LOG_INFO, "run %s: %s, %lld steps, %lld tokens, %s", troupe_run_uuid(r),
+    log_write(d->app->log, LOG_INFO, "run %s: %s, %lld steps, %lld tokens, %s", uuid,
               run_status_word(result->status), (long long)result->n_steps,
               (long long)(result->tok_in + result->tok_out), took);
     return code;
 }
 
-int app_drive_print(const struct app_drive *d, const struct troupe_run *r)
+int app_drive_print(const struct app_drive *d, const char *uuid, const struct troupe_result *result)
 {
-    const struct troupe_result *result = troupe_run_result(r);
-    const char *uuid = troupe_run_uuid(r);
     struct app *a = d->app;
     int code = EXIT_OK;
 
@@ -191,9 +189,10 @@ int app_drive_print(const struct app_drive *d, const struct troupe_run *r)
     if (d->unwritten)
         code = EXIT_FAILED;
     else if (d->list)
-        jv_append_adopt(d->list, result_document(d, r));
+        jv_append_adopt(d->list, result_document(d, uuid, result));
     else
-        code = a->json ? app_print_json(result_document(d, r)) : print_text(d, r);
+        code = a->json ? app_print_json(result_document(d, uuid, result))
+                       : print_text(d, uuid, result);
     if (result->status == RUN_WAITING) {
         wait_print_all(a, uuid);
         log_write(a->log, LOG_INFO, "`troupe resume %s` goes on once it is answered", uuid);
@@ -279,7 +278,9 @@ int app_drive(struct app_drive *d, struct troupe_run *adopt_r)
         log_write(a->log, LOG_INFO, "run %s, seed %llu", troupe_run_uuid(adopt_r),
                   (unsigned long long)run_seed(troupe_run_row(adopt_r)));
     st = drive(d, &adopt_r, &err);
-    code = st ? app_fail(a, &err) : d->quiet ? EXIT_OK : app_drive_print(d, adopt_r);
+    code = st         ? app_fail(a, &err)
+           : d->quiet ? EXIT_OK
+                      : app_drive_print(d, troupe_run_uuid(adopt_r), troupe_run_result(adopt_r));
     if (!st)
         code = exit_code(d, troupe_run_result(adopt_r), code);
     troupe_run_free(adopt_r);

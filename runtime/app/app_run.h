@@ -34,8 +34,10 @@ void app_drive_deinit(struct app_drive *d);
  * code. */
 int app_drive(struct app_drive *d, struct troupe_run *adopt_r);
 
-/* Prints how r ended, or appends its document to d->list; EXIT_FAILED when it cannot be written. */
-int app_drive_print(const struct app_drive *d, const struct troupe_run *r);
+/* Prints how a run ended, or appends its document to d->list; EXIT_FAILED when it cannot be
+ * written. */
+int app_drive_print(const struct app_drive *d, const char *uuid,
+                    const struct troupe_result *result);
 
 /* Runs the loop until no run is under way; a signal leaves them for a later resume. */
 MUST_CHECK enum status app_run_loop(struct app *a, struct error *err);

@@ -30,7 +30,7 @@ static void on_end(void *ctx, struct troupe_run *r)
         wait_print_all(w->app, troupe_run_uuid(r));
         return;
     }
-    code = app_drive_print(&w->drive, r);
+    code = app_drive_print(&w->drive, troupe_run_uuid(r), troupe_run_result(r));
     w->code = code ? code : w->code;
 }
 

@@ -48,13 +48,46 @@ static enum status resume_run(struct app *a, const char *uuid, struct json *list
     return st;
 }
 
+/* A run that has ended ok has nothing left to do, so its result comes again: whoever resumes after
+ * a crash need not know whether the run was done before it. */
+static bool print_row(void *ctx, const struct run_row *r)
+{
+    struct app_drive *d = ctx;
+    const struct troupe_result result = {.status = r->status,
+                                         .output = r->output ? jv_deep_copy(r->output) : NULL,
+                                         .n_steps = r->n_steps,
+                                         .tok_in = r->tok_in,
+                                         .tok_out = r->tok_out,
+                                         .wall_ms = r->ended_ms - r->created_ms};
+
+    d->unwritten = app_drive_print(d, r->uuid, &result) != EXIT_OK;
+    jv_unref(result.output);
+    return false;
+}
+
+static enum status print_ended(struct app *a, struct store_reader *q, const char *uuid,
+                               struct json *list, int *code, struct error *err)
+{
+    struct app_drive d;
+    enum status st;
+
+    app_drive_init(&d, a);
+    d.list = list;
+    st = query_run(q, uuid, print_row, &d, err);
+    *code = d.unwritten ? EXIT_FAILED : EXIT_OK;
+    app_drive_deinit(&d);
+    return st;
+}
+
 static enum status resume_one(struct app *a, struct store_reader *q, const char *uuid,
                               struct json *list, int *code, struct error *err)
 {
     struct head h = {0};
     enum status st = query_run(q, uuid, read_head, &h, err);
 
-    if (!st && run_status_is_final(h.status)) {
+    if (!st && h.status == RUN_OK && strcmp(h.kind, "run") == 0) {
+        st = print_ended(a, q, uuid, list, code, err);
+    } else if (!st && run_status_is_final(h.status)) {
         st = error_set(err, STATUS_USAGE, "%s has ended (%s)", uuid, run_status_word(h.status));
         error_hint(err, "`troupe replay %s --live` forks a new run from it", uuid);
     } else if (!st && strcmp(h.kind, "run") == 0) {

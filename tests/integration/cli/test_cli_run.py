@@ -120,6 +120,13 @@ class Run(CliCase):
         self.assertEqual(sorted(line.split("model ")[1] for line in r.err.splitlines() if " is open" in line),
                          sorted([f"{base} is open", f"script:{self.dir}/reply.json is open"]))
 
+    def test_a_run_that_ended_ok_gives_its_result_again(self):
+        path = self.write("v.yaml", "schema: blueprint/v1\nsteps: {a: {value: 7}}\n")
+        r = self.ok("run", path, "--json").json()
+        again = self.ok("resume", r["run"], "--json").json()
+        self.assertEqual({k: v for k, v in again.items() if k != "wall_s"}, {k: v for k, v in r.items() if k != "wall_s"})
+        self.assertEqual(self.ok("resume", "last").out, "7\n")
+
     def test_bad_inputs_are_named(self):
         self.fails(2, ["horizn", "horizon"], "run", LEDGER, "--var", "horizn=3")
         self.fails(2, "horizon", "run", LEDGER, "--var", "horizon=many")
