@@ -1,4 +1,4 @@
-/* block.h - steps one after the other, each seeing those before it.
+/* block.h - runs steps one after the other; each sees those before it.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

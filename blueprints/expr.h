@@ -16,15 +16,15 @@
 #include "runtime/base/json.h"
 
 struct expr;
-/* err->where gets the column within the text: "1:COLUMN"; callers add their place. */
+/* err->where gets the column within the text: "1:COLUMN"; the caller adds its own place. */
 MUST_CHECK enum status expr_parse(const char *text, size_t n, struct expr **out, struct error *err);
 void expr_free(struct expr *e);
 /* vars: an object whose members are the names in scope. New reference. A missing field is an error
  * that names it and the nearest one. */
 MUST_CHECK enum status expr_eval(const struct expr *e, const struct json *vars, struct json **out,
                                  struct error *err);
-/* What the expression reads of the names in scope (steps, inputs, item), for validation: each name,
- * and each pair of a name and the field that is read of it (`inputs.topic`, `inputs['topic']`). */
+/* The names in scope that the expression reads (steps, inputs, item), for validation: each name,
+ * and each pair of a name and a field of it (`inputs.topic`, `inputs['topic']`). */
 struct expr_reference {
     const char *name, *field; /* field NULL: the name itself */
 };

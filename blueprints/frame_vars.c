@@ -37,7 +37,7 @@ void frame_open_scope(struct frame *f)
 
 void frame_bind(struct frame *f, const char *name, struct json *adopt_value)
 {
-    assert(f->inner); /* else the parent's names would change */
+    assert(f->inner); /* else the names of the parent would change */
     jv_set_adopt(f->inner, name, adopt_value);
 }
 

@@ -22,7 +22,7 @@ enum status troupe_run_root(const char *given, const char *recorded, char **out,
     return STATUS_OK;
 }
 
-/* What is stored with the run: the plan itself, its inputs, and what shapes its results. */
+/* The configuration stored with the run: the plan, its inputs, and all else that shapes results. */
 static struct json *config_of(const struct troupe_run *r, const struct json *more)
 {
     struct json *config = jv_object(), *value;

@@ -34,7 +34,7 @@ static void on_end(void *ctx, struct troupe_run *r)
     w->code = code ? code : w->code;
 }
 
-static void on_left(void *ctx, const char *uuid, const struct error *err)
+static void on_stuck(void *ctx, const char *uuid, const struct error *err)
 {
     struct watching *w = ctx;
 
@@ -110,7 +110,7 @@ int app_watch(struct app *a)
 {
     struct watching w = {.app = a};
     struct troupe_watch_options o = {.at_once = (int32_t)option_int(a->options, OPT_IN_FLIGHT),
-                                     .on_left = on_left,
+                                     .on_stuck = on_stuck,
                                      .on_idle = on_idle,
                                      .ctx = &w};
     struct troupe_watch *watch = NULL;

@@ -121,7 +121,7 @@ class Completion(CliCase):
         r = self.shell("zsh", "-n", script)
         self.assertEqual((r.returncode, r.stderr), (0, ""))
         self.write("flow.yaml", "")
-        for line, want, never in (("troupe ", ("eval", "plays many episodes"), ("flow.yaml",)),
+        for line, want, never in (("troupe ", ("eval", "play many episodes"), ("flow.yaml",)),
                                   ("troupe eval ledger --dev", ("--device",), ()),
                                   ("troupe eval ledger --profile ", ("std", "hard"), ("flow.yaml",)),
                                   ("troupe env show ", ("ledger", "courier"), ("flow.yaml",)),

@@ -118,7 +118,7 @@ class Grpo(CliCase):
             args = json.load(f)["args"]
         self.assertIn("--updates=9", args)
         self.assertIn("--keep-last=7", args)
-        self.fails(2, "was not begun by `troupe train sft`", "train", "sft", "--out", "two", "--resume")
+        self.fails(2, "was not started by `troupe train sft`", "train", "sft", "--out", "two", "--resume")
 
     def test_a_finished_run_goes_on_at_the_last_rate(self):
         self.ok("train", "grpo", *SMALL, "--updates", "4", "--warmup", "1", "--lr", "2e-4", "--lr-min", "3e-5", "--out", "a")
@@ -255,7 +255,7 @@ class Grpo(CliCase):
     def test_mistakes(self):
         self.fails(2, "--out", "train", "grpo", "--env", "ledger")
         self.fails(2, "--env", "train", "grpo", "--out", "m")
-        self.fails(2, "no environment", "train", "grpo", "--env", "leger", "--out", "m")
+        self.fails(2, "unknown environment", "train", "grpo", "--env", "leger", "--out", "m")
         self.fails(2, "out of range", "train", "grpo", "--env", "ledger", "--out", "m", "--group-size", "1")
         self.fails(2, "--noise-schedule", "train", "grpo", *SMALL, "--out", "m", "--noise-schedule", "5:0.1")
         self.fails(2, "--horizon-schedule", "train", "grpo", "--env", "ledger", "--out", "m",

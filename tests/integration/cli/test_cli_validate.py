@@ -21,7 +21,7 @@ class Validate(CliCase):
 
     def test_an_input_that_does_not_exist(self):
         self.refused(HEAD + "inputs: {topic: {type: string, default: x}}\nsteps: {a: {value: 'on ${inputs.tpoic}'}}\n",
-                     "3:", "no input `tpoic`", "did you mean `topic`?")
+                     "3:", "unknown input `tpoic`", "did you mean `topic`?")
 
     def test_arguments_that_do_not_fit(self):
         self.refused(HEAD + "steps: {a: {tool: echo, in: {text: 5}}}\n", "2:", "echo", "expected string, got integer")

@@ -258,18 +258,18 @@ static void nor_is_it_tried_again_after_a_resume(void **state)
 
 static const struct run_case timeouts[] = {
     {HEAD "steps: {a: {tool: slow, timeout: 30ms}}\n", NULL, "timeout", NULL,
-     "a: the time for this step is over"},
+     "a: the step ran out of time"},
     {HEAD AGENTS "steps: {a: {agent: a, in: {hang: true}, timeout: 30ms}}\n", NULL, "timeout", NULL,
-     "a: the time for this step is over"},
+     "a: the step ran out of time"},
     {HEAD AGENTS "steps: {a: {do: {b: {map: 3, agent: a, in: {hang: true}}}, timeout: 30ms}}\n",
-     NULL, "timeout", NULL, "a: the time for this step is over"},
+     NULL, "timeout", NULL, "a: the step ran out of time"},
     {HEAD "budget: {wall: 30ms}\nsteps: {a: {tool: slow}}\n", NULL, "timeout", NULL, NULL},
     {HEAD "steps: {a: {tool: slow, budget: {wall: 30ms}}}\n", NULL, "timeout", NULL, NULL},
     {HEAD "steps: {a: {tool: slow, timeout: 30ms, on_error: continue}}\noutput: \"${state.a}\"\n",
      NULL, "ok", "\"timeout\"", NULL},
     /* A tool that cannot be cancelled is left behind. */
     {HEAD "steps: {a: {tool: blind, in: {late: true}, effect: read, timeout: 30ms}}\n", NULL,
-     "timeout", NULL, "a: the time for this step is over"},
+     "timeout", NULL, "a: the step ran out of time"},
 };
 
 static void a_step_ends_when_its_time_is_over(void **state)

@@ -185,7 +185,7 @@ static struct runner_open seen;
 static void look_and_leave(struct run_bench *b)
 {
     runner_look(b->runner, &seen);
-    runner_leave(b->runner);
+    runner_suspend(b->runner);
 }
 
 static void who_stays_can_see_what_is_open_and_leave(void **state)
