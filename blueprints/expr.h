@@ -4,7 +4,7 @@
  * && || !, + - * / %, `in`, `? :`, has(x.y), the macros all, exists, filter and map
  * (list.filter(x, x.n > 1)), and the functions of functions.def (a.f(b) is f(a, b)). No I/O; at
  * most 4 KiB of text, depth 32 and 100,000 evaluation steps: each node that is evaluated is one,
- * and a function costs by the size of what it reads. `${...}` in a
+ * and a function costs by the size of its arguments. `${...}` in a
  * string is an expression; a string that is one expression keeps its type, others become text;
  * `$${` is a literal `${`.
  *

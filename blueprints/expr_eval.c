@@ -1,7 +1,7 @@
 /* expr_eval.c - walks the tree of an expression over the variables in scope.
  *
  * Values are shared by reference and never changed here. Each node costs a step, and operators cost
- * by the size of what they touch, so that no expression runs for long, whatever its inputs.
+ * by the size of their operands, so that no expression runs for long, whatever its inputs.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -461,7 +461,7 @@ static enum status eval(struct expr_eval *ev, const struct expr_node *n, struct 
     case NODE_INDEX:
         break; /* only inside a path */
     }
-    return expr_eval_fault(ev, STATUS_FAILED, "an expression's tree is damaged");
+    return expr_eval_fault(ev, STATUS_FAILED, "internal error: damaged expression tree");
 }
 
 enum status expr_eval(const struct expr *e, const struct json *vars, struct json **out,

@@ -78,8 +78,8 @@ enum status expr_fn_to_json(struct expr_eval *ev, struct json *const *args, stru
     if (str_ok(&text))
         *out = jv_string_n(str_cstr(&text), text.len);
     else
-        st =
-            expr_eval_fault(ev, STATUS_LIMIT, "to_json() gives more than %zu bytes", EXPR_MAX_TEXT);
+        st = expr_eval_fault(ev, STATUS_LIMIT, "the result of to_json() is larger than %zu bytes",
+                             EXPR_MAX_TEXT);
     str_deinit(&text);
     return st;
 }

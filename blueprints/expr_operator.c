@@ -183,7 +183,7 @@ static enum status join_strings(struct expr_eval *ev, const struct json *a, cons
     if (st)
         return st;
     if (n > EXPR_MAX_TEXT)
-        return expr_eval_fault(ev, STATUS_LIMIT, "`+` gives text of more than %zu bytes",
+        return expr_eval_fault(ev, STATUS_LIMIT, "the result of `+` is longer than %zu bytes",
                                EXPR_MAX_TEXT);
     str_init(&text, EXPR_MAX_TEXT + 1);
     str_append(&text, jv_get_string(a, ""), jv_string_len(a));
@@ -206,7 +206,7 @@ static enum status join_lists(struct expr_eval *ev, const struct json *a, const 
     if (st)
         return st;
     if (n > EXPR_MAX_LIST)
-        return expr_eval_fault(ev, STATUS_LIMIT, "`+` gives a list of more than %zu items",
+        return expr_eval_fault(ev, STATUS_LIMIT, "the result of `+` has more than %zu items",
                                EXPR_MAX_LIST);
     list = jv_array();
     for (size_t i = 0; i < jv_size(a); i++)

@@ -150,13 +150,13 @@ struct frame_host {
     bool streams; /* on_text has a listener */
     bool broken;  /* fatal was called: nothing more is recorded */
     bool at_once; /* every item of a `map` begins at once: nothing is done (repair.c) */
-    const struct json *repair; /* what a repair of the run decided (step_judge.c), or NULL; lent */
+    const struct json *repair; /* decisions of a repair (step_judge.c), or NULL; lent */
     /* The run was waiting, so the clocks of its waits and of the limits around them went on. */
     bool was_waiting;
     /* frame.c's own. */
     struct frame *ready_first, *ready_last;
     int64_t n_frames; /* made so far */
-    /* How many are in each state; WORKING and STOPPING count leaves alone. */
+    /* How many are in each state; WORKING and STOPPING count only leaves. */
     int64_t n_in[FRAME_N_STATES];
 };
 

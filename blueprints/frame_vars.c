@@ -67,7 +67,7 @@ enum status vars_eval_bool(const struct frame *f, const struct json *vars,
 
     if (!st && jv_kind(value) != JV_BOOL)
         st = error_at(err, STATUS_INVALID, f->plan->file, f->step->line, f->step->column,
-                      "`%s` gives true or false, got %s", what, jv_kind_name(jv_kind(value)));
+                      "`%s` must be true or false, got %s", what, jv_kind_name(jv_kind(value)));
     if (!st)
         *out = jv_get_bool(value, false);
     jv_unref(value);

@@ -1,4 +1,4 @@
-/* plan.h - a blueprint, read and checked: what runner.h executes.
+/* plan.h - a blueprint, loaded and checked, for runner.h to run.
  *
  * The language: README.md here. blueprint_load reads the file (and what it names by file://),
  * refuses unknown keys, unknown names and ill-typed values with file, line, column, caret and the
@@ -158,8 +158,7 @@ MUST_CHECK enum status plan_wait_ms(bool is_for, const struct json *v, int64_t *
 enum effect plan_step_effect(const struct plan *p, const struct plan_step *s,
                              const struct tool_registry *tools);
 
-/* Is it computed from the values of the run alone? Then it comes out alike however often it runs.
- */
+/* Does its result depend only on values of the run? Then every attempt gives the same result. */
 bool plan_step_is_computed(const struct plan_step *s);
 
 /* Checks the given inputs against the declarations and adds defaults: a new object. STATUS_USAGE

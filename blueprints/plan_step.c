@@ -413,7 +413,7 @@ static enum status load_human(struct plan_loader *l, const struct yaml_node *nod
     if (!st)
         st = yaml_check_keys(l->plan->yaml, human, keys, ARRAY_LEN(keys), l->err);
     if (!st && !yaml_get(human, "prompt"))
-        st = PLAN_FAULT(l, human, "`human` needs `prompt`: what to ask");
+        st = PLAN_FAULT(l, human, "`human` needs `prompt`: the question");
     if (!st)
         st = value_of(l, human, "prompt", &s->prompt);
     if (!st)

@@ -136,7 +136,7 @@ static void disagree(struct frame *f)
     struct error err = ERROR_INIT;
 
     if (f->host->repair) {
-        error_set(&err, STATUS_CONFIG, "step `%s` was done with other inputs than it has now",
+        error_set(&err, STATUS_CONFIG, "step `%s` has ended, but with other inputs than it has now",
                   f->path);
         error_hint(&err,
                    "resume with --from-failed and --redo %.60s, or with --keep to keep its result",

@@ -54,7 +54,7 @@ static bool has_retry(const struct frame *f)
     return false;
 }
 
-/* Recorded with the end, so that a resumed run does not try again what cannot get better. */
+/* Recorded with the end, so that a resumed run does not repeat an attempt that must fail again. */
 static void note_not_retryable(struct frame *f)
 {
     if (f->end != STEP_ERROR || !f->not_retryable || f->out || !has_retry(f))

@@ -29,11 +29,12 @@ struct troupe_run {
     struct troupe_result result;
 };
 
-/* The absolute path of the file tools' folder: given, else as the record has it, else (both NULL)
- * the working folder; malloc'd. */
+/* The absolute folder of the file tools: the given one, else the recorded one, else (both NULL) the
+ * working folder; malloc'd. */
 MUST_CHECK enum status troupe_run_root(const char *given, const char *recorded, char **out,
                                        struct error *err);
-/* The blueprint's file, absolute, in `out`; NULL: a plan of 0.1, which does not tell. */
+/* The absolute path of the blueprint's file, in `out`; NULL: a plan of 0.1, which does not have it.
+ */
 const char *troupe_run_source(const struct plan *p, struct str *out);
 /* A new object that has only its options. */
 struct troupe_run *troupe_run_prepare(struct troupe *t, const struct troupe_run_options *o);

@@ -15,7 +15,7 @@ enum status troupe_run_root(const char *given, const char *recorded, char **out,
 
     if (!real) {
         (void)error_errno(err, errno, "the root of the file tools, %s", root);
-        error_hint(err, "--root names another folder");
+        error_hint(err, "choose another folder with --root");
         return err->status;
     }
     *out = real;

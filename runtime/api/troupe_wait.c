@@ -124,11 +124,11 @@ static enum status only_wait(struct store_reader *q, const char *uuid, struct wa
 
     /* The store gives the reason why a closed question takes no answer. */
     if (!st && !o->found)
-        return error_set(err, STATUS_NOT_FOUND, "%s waits for nothing%s%s", uuid,
+        return error_set(err, STATUS_NOT_FOUND, "%s has no open question%s%s", uuid,
                          o->path ? " at " : "", o->path ? o->path : "");
     if (!st && o->n_open > 1) {
-        (void)error_set(err, STATUS_USAGE, "%s waits for %d answers; name one: RUN/PATH", uuid,
-                        o->n_open);
+        (void)error_set(err, STATUS_USAGE, "%s has %d open questions; choose one with RUN/PATH",
+                        uuid, o->n_open);
         error_hint(err, "`troupe inbox` lists them");
         return STATUS_USAGE;
     }

@@ -178,7 +178,7 @@ static void drive(struct troupe_watch *w, const char *uuid)
 
 struct waits {
     int64_t n_answers;
-    int64_t due_ms; /* the earliest deadline of what is open */
+    int64_t due_ms; /* the earliest deadline of open waits */
 };
 
 static bool count_wait(void *ctx, const struct wait_row *row)

@@ -166,11 +166,10 @@ const struct command_spec cmd_completion = {
     "host",
     "bash|zsh|fish",
     "print a completion script for a shell",
-    "In bash: source <(troupe completion bash). In zsh, after compinit: source <(troupe completion "
-    "zsh).\nIn fish: troupe completion fish | source. An installed troupe needs none of "
-    "these.\nThe "
-    "scripts call `troupe completion words -- WORD...`, which prints the completions of the last "
-    "WORD.",
+    "In bash: source <(troupe completion bash). In zsh, after compinit: source <(troupe "
+    "completion zsh).\nIn fish: troupe completion fish | source. An installed troupe needs none "
+    "of these.\nThe scripts call `troupe completion words -- WORD...`, which prints the "
+    "completions of the last WORD.",
     NULL,
     1,
     INT32_MAX,

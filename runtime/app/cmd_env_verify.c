@@ -78,15 +78,13 @@ static const char *difference(const struct json *recorded, const struct json *ve
     return NULL;
 }
 
-static void tell_calls(const struct verification *v, long line, const struct replay *r)
+static void warn_of_calls(const struct verification *v, long line, const struct replay *r)
 {
     if (r->n_unread > 0)
-        log_write(
-            v->app->log, LOG_WARN,
-            "%s:%ld: the environment does not understand %lld calls; they count; the first is "
-            "number %lld: %s",
-            v->file, line, (long long)r->n_unread, (long long)r->first_unread_at,
-            r->first_unread.message);
+        log_write(v->app->log, LOG_WARN,
+                  "%s:%ld: %lld calls are not understood, but count; the first is number %lld: %s",
+                  v->file, line, (long long)r->n_unread, (long long)r->first_unread_at,
+                  r->first_unread.message);
     if (r->n_after > 0)
         log_write(v->app->log, LOG_WARN,
                   "%s:%ld: %lld calls after the end of the episode are ignored", v->file, line,
@@ -140,7 +138,7 @@ static enum status verify_one(struct verification *v, const struct json *doc, lo
         snprintf(err->where, sizeof(err->where), "%s:%ld", v->file, line);
         return st;
     }
-    tell_calls(v, line, &r);
+    warn_of_calls(v, line, &r);
     put_result(v, line, &p, &r, jv_kind(recorded) == JV_OBJECT ? recorded : NULL);
     return STATUS_OK;
 }
@@ -184,8 +182,8 @@ static enum status verify_lines(struct verification *v, const char *bytes, size_
     return st;
 }
 
-/* One document over any number of lines, or one a line. If the first line is a whole document, it
- * is one a line. */
+/* One document over any number of lines, or one per line: decided by whether the first
+ * line is a whole document. */
 static enum status verify_bytes(struct verification *v, const char *bytes, size_t n,
                                 struct error *err)
 {
@@ -260,17 +258,15 @@ const struct command_spec cmd_env_verify = {
     "learn",
     "ENV FILE",
     "replay the calls of an episode and print the verdict",
-    "FILE holds one episode as JSON, or one a line:\n"
+    "FILE contains one episode as JSON, or one per line:\n"
     "  {\"task_seed\": 2097152, \"horizon\": 10, \"calls\": [{\"name\": \"next\", \"arguments\": "
     "{}}, ...]}\n"
     "\"fault_seed\", \"noise\", \"profile\", \"faults\" and \"ablation\" are optional.\n"
     "The output of `troupe show RUN/row[0]/episode[0] --json` is such a file; `jq -c .episode` "
-    "makes "
-    "one line\nof it. A call that the environment does not understand counts, as it does when a "
-    "model "
-    "makes it. Model output\nthat is not a call has the name \"invalid\". The exit code is 0 for "
-    "any "
-    "verdict, and 3 when the file holds a\nrecorded verdict and the new one differs.",
+    "makes one line\nof it. A call "
+    "that the environment does not understand counts, as it does when a model makes it. Model "
+    "output\nthat is not a call has the name \"invalid\". The exit code is 0 for any verdict, and "
+    "3 when the file holds a\nrecorded verdict and the new one differs.",
     NULL,
     2,
     2,

@@ -139,11 +139,9 @@ const struct command_spec cmd_plot = {
     "DIR|RUN...",
     "plot the curves of a training, or success against horizon of evaluations",
     "DIR is a folder that `train` wrote: its metrics.jsonl is plotted, also while the training "
-    "runs. "
-    "Evaluations (by\nid, as `runs` shows them) are plotted together: one success curve a model, "
-    "with "
-    "its interval, and the ceiling\nfor a policy that never looks back. --out writes a picture "
-    "(FILE.svg or FILE.png) instead of text.",
+    "runs. Evaluations (by\nid, as `runs` shows them) are plotted together: one success curve for "
+    "each model, with its interval, and the ceiling\nfor a policy that never looks back. --out "
+    "writes a picture (FILE.svg or FILE.png) instead of text.",
     plot_options,
     1,
     32,

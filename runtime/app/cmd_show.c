@@ -107,9 +107,8 @@ const struct command_spec cmd_show = {
     "RUN[/PATH]",
     "show a run as a tree of steps",
     "--tokens adds the exact ids of each model call (prompt and sampled), their log-probabilities "
-    "and "
-    "masks, the tool\ncalls and the verdict. An evaluation is a run too: PATH names one of its "
-    "episodes (row[0]/episode[3]). The\n\"episode\" in that document is input for `troupe env "
+    "and masks, the tool\ncalls and the verdict. An evaluation is a run too: PATH names one of "
+    "its episodes (row[0]/episode[3]). The\n\"episode\" in that document is input for `troupe env "
     "verify`.",
     show_options,
     1,

@@ -113,16 +113,13 @@ const struct command_spec cmd_train_grpo = {
     "train by reinforcement in an environment (GRPO); write a Hugging Face folder",
     "Each update plays --groups tasks --group-size times with the current model and compares the "
     "rollouts of each\ntask: it trains on how much better or worse each did than the others. "
-    "Training tasks "
-    "have seeds below 2^20; validation,\nwhich chooses the best checkpoint, uses seeds from 2^20 "
-    "to "
-    "2^21. The result depends on the options alone, not on\nthreads or interruptions; `train "
-    "replay` "
-    "repeats an update. --resume takes all other options from --out.\nSeveral environments share a "
-    "batch: groups are dealt in turn, and validation is the mean over them. Each can have\nits own "
-    "noise: --noise-schedule 'ledger=0:0.2,30:0.05;courier=0:0.1' (a part without a name is for "
-    "the "
-    "rest).",
+    "Training tasks have seeds below 2^20;\nvalidation, which chooses the best checkpoint, uses "
+    "seeds from 2^20 to 2^21. The result depends on the options\nalone, not on threads or "
+    "interruptions; `train replay` repeats an update. --resume takes all other options from\n"
+    "--out. Several environments share a batch: groups are dealt in turn, and validation is the "
+    "mean over "
+    "them. Each\ncan have its own noise: --noise-schedule 'ledger=0:0.2,30:0.05;courier=0:0.1' (a "
+    "part without a name is for the rest).",
     grpo_job_options,
     0,
     0,

@@ -70,9 +70,8 @@ const struct command_spec cmd_train_replay = {
     "DIR UPDATE",
     "repeat one update of a GRPO training and compare the weights bit for bit",
     "It starts at the newest kept checkpoint before UPDATE (--keep-last keeps more of them). The "
-    "exit "
-    "code is 3 when\nthe weights differ. Options come from DIR; --model gives the new place of its "
-    "model.",
+    "exit code is 3 when\nthe weights differ. Options come from DIR; --model gives the new place "
+    "of its model.",
     replay_options,
     2,
     2,

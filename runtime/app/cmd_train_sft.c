@@ -192,7 +192,7 @@ const struct command_spec cmd_train_sft = {
     "learn",
     "",
     "train on demonstrations or chat data; write a Hugging Face folder",
-    "--data takes chat messages, one object a line, rendered with the model's own template. Only "
+    "--data takes chat messages, one object per line, rendered with the model's own template. Only "
     "tokens of the\nassistant are trained. --env takes the demonstrations of an environment, or of "
     "several in turn. --model new starts\nfrom random weights (--init-...) with the embedded byte "
     "tokenizer. The result depends on options and data alone,\nnot on threads or interruptions.",

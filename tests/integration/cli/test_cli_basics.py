@@ -57,7 +57,7 @@ class Basics(CliCase):
         r = self.ok("tools", "call", "calculator", '{"expression": "6*7"}', "--json").json()
         self.assertTrue(r["ok"])
         self.assertIn("42", json.dumps(r["result"]))
-        self.fails(2, ["no tool", "calculator"], "tools", "call", "calculater", "{}")
+        self.fails(2, ["unknown tool", "calculator"], "tools", "call", "calculater", "{}")
         r = self.run_cli("tools", "call", "calculator", "{}", "--json")
         self.assertEqual(r.code, 1)
         self.assertIn("expression", json.dumps(r.json()["result"]))

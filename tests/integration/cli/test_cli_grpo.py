@@ -240,7 +240,7 @@ class Grpo(CliCase):
         self.assertLess(len(runs["bound"]), len(runs["free"]))
         self.assertIn("update[11]/group[0]/member[0]", self.ok("show", runs["bound"][0]["run"], "--store", "bound/rollouts.db").out)
         self.ok("store", "check", "--store", "bound/rollouts.db")
-        # Where what must stay does not fit, it is told, and a larger budget goes on from there.
+        # If the files that are always kept do not fit, the error says so, and a larger budget continues.
         r = self.fails(1, "--disk-budget 100000", *args, "--out", "small", "--disk-budget", "100000")
         self.assertIn("--resume", r.err)
         self.ok(*args, "--out", "small", "--disk-budget", str(budget), "--resume")

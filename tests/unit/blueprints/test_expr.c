@@ -392,7 +392,7 @@ static void limits_are_kept(void **state)
         {"[1].map(x, ", 32, "1", ")", STATUS_LIMIT},
         {"", 31, "[1]", ".map(x, x)", STATUS_OK},
         {"", 32, "[1]", ".map(x, x)", STATUS_LIMIT},
-        {"1 + ", 1000, "1", "", STATUS_OK}, /* a chain is no nesting */
+        {"1 + ", 1000, "1", "", STATUS_OK}, /* a chain is not nesting */
         {"", 1200, "inputs", ".a", STATUS_INVALID},
         {"1 + ", 1023, "10", "", STATUS_OK},
         {"1 + ", 1024, "1", "", STATUS_LIMIT}, /* 4,097 bytes */

@@ -153,7 +153,7 @@ static void the_effective_configuration_gives_the_same_plan(void **state)
 }
 
 struct bad {
-    const char *text, *where, *message; /* the message's first line; "..." stands for any end */
+    const char *text, *where, *message; /* the message's first line; "..." matches any end */
 };
 
 static bool is_message(const char *got, const char *expected)
@@ -244,7 +244,7 @@ static const struct bad bad_files[] = {
      NULL},
     {HEAD "steps: {a: {tool: echo, in: [1]}}\n", "2:29",
      "`in` of a tool must be a mapping of arguments"},
-    {HEAD "steps: {a: {human: {options: [a]}}}\n", "2:20", "`human` needs `prompt`: what to ask"},
+    {HEAD "steps: {a: {human: {options: [a]}}}\n", "2:20", "`human` needs `prompt`: the question"},
     {HEAD "steps: {a: {human: {prompt: x, options: [a], on_timeout: b}}}\n", "2:58",
      "`on_timeout` is not one of `options`"},
     {HEAD "steps: {a: {human: {prompt: x, options: [a], reject: [b]}}}\n", "2:55",

@@ -137,7 +137,7 @@ static void waits_end_with_what_is_around_them(void **state)
         run_bench_step(b, cases[i].path, &step);
         assert_string_equal(str_cstr(&step), cases[i].step);
     }
-    assert_string_equal(b->error, "the wall budget of 100ms is spent");
+    assert_string_equal(b->error, "the wall budget of 100ms is used up");
     str_deinit(&step);
 }
 
