@@ -1,4 +1,4 @@
-"""test_cli_files.py - files that the user names: what is no regular file is refused at once, and where the user's own are.
+"""test_cli_files.py - file arguments: files that are not regular are refused, and the folders of the user.
 
 SPDX-License-Identifier: Apache-2.0
 """

@@ -106,7 +106,7 @@ class Repair(CliCase):
         self.write("notes.txt", "notes")
         self.write("better.json", script(plan="a better plan"))
         args = ("resume", "last", "--from-failed", "--model", "script:better.json")
-        self.fails(78, ["`mark` was done with other inputs", "--redo mark"], *args, "--redo", "plan")
+        self.fails(78, ["`mark` has ended, but with other inputs", "--redo mark"], *args, "--redo", "plan")
         self.assertEqual(self.show()["status"], "error")
         self.assertEqual(self.attempts("plan", "mark"), [(1, "ok"), (0, "ok")])
         self.fails(78, "mark", *args)
