@@ -18,6 +18,8 @@ void block_begin(struct block *b, struct frame *f, const struct plan *plan,
                  const struct plan_step *step, int32_t n);
 /* True: the block is over, and b->last is its value; a failed step has ended f already. */
 bool block_child_ended(struct block *b, struct frame *f, struct frame *child);
+/* Are its first n steps computed? What follows from them comes out alike in another attempt. */
+bool block_is_computed(const struct block *b, int32_t n);
 void block_deinit(struct block *b);
 
 #endif

@@ -12,8 +12,8 @@
 
 struct group {
     int32_t n, next, n_active, limit;
-    struct json **value; /* (n) */
-    bool failed;
+    struct json **value;        /* (n) */
+    bool failed, not_retryable; /* one of them would fail alike in another attempt */
     int32_t failed_index;
     enum step_state failed_end;
     char *failed_error;

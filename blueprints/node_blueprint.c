@@ -44,6 +44,7 @@ static void child_ended(struct frame *f, struct frame *child)
         return;
     }
     st = vars_eval(f->inner, sub->output, &out, &err);
+    f->not_retryable = st && block_is_computed(b, b->n);
     if (st)
         frame_end_error(f, st, &err);
     else

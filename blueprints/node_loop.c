@@ -58,7 +58,10 @@ static void child_ended(struct frame *f, struct frame *child)
     bool holds = false;
     enum status st = STATUS_OK;
 
+    /* What follows from its rounds alone comes out alike; so does the first round's failure. */
+    f->not_retryable = plan_step_is_computed(f->step->child);
     if (!child->value) {
+        f->not_retryable = child->not_retryable && (f->not_retryable || child->index == 0);
         frame_end_like(f, child);
         return;
     }

@@ -157,6 +157,10 @@ MUST_CHECK enum status plan_wait_ms(bool is_for, const struct json *v, int64_t *
 enum effect plan_step_effect(const struct plan *p, const struct plan_step *s,
                              const struct tool_registry *tools);
 
+/* Is it computed from the values of the run alone? Then it comes out alike however often it runs.
+ */
+bool plan_step_is_computed(const struct plan_step *s);
+
 /* Checks what was given against the declarations and adds defaults: a new object. STATUS_USAGE
  * names the input. */
 MUST_CHECK enum status plan_inputs(const struct plan *p, const struct json *given,

@@ -138,6 +138,32 @@ enum effect plan_step_effect(const struct plan *p, const struct plan_step *s,
     return (enum effect)(s->effect >= 0 ? s->effect : inner_effect(p, s, tools));
 }
 
+static bool are_computed(const struct plan_step *s, int32_t n)
+{
+    for (int32_t i = 0; i < n; i++)
+        if (!plan_step_is_computed(&s[i]))
+            return false;
+    return true;
+}
+
+bool plan_step_is_computed(const struct plan_step *s)
+{
+    switch (s->kind) {
+    case PLAN_VALUE:
+        return true;
+    case PLAN_DO:
+    case PLAN_IF:
+    case PLAN_MAP:
+    case PLAN_LOOP:
+    case PLAN_PARALLEL:
+        return are_computed(s->child, s->n_children) && are_computed(s->otherwise, s->n_otherwise);
+    case PLAN_BLUEPRINT:
+        return are_computed(s->sub->step, s->sub->n_steps);
+    default:
+        return false;
+    }
+}
+
 /* A retried step has new paths below it, so new keys: what already happened would happen again. */
 static enum status check_retry(const struct plan *p, const struct plan_check *c,
                                const struct plan_step *s, struct error *err)

@@ -46,10 +46,8 @@ enum status plan_files_open(const char *path, struct plan_files **out, const cha
     char *real;
 
     real = realpath(path, NULL);
-    if (!real) {
-        (void)error_errno(err, errno, "cannot open blueprint %s", path);
-        return err ? err->status = STATUS_CONFIG : STATUS_CONFIG;
-    }
+    if (!real)
+        return error_errno(err, errno, "cannot open blueprint %s", path);
     f = xcalloc(1, sizeof(*f));
     f->texts = jv_object();
     f->given = xstrndup(path, slash ? (size_t)(slash - path) + 1 : 0);

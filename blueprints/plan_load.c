@@ -335,7 +335,9 @@ enum status blueprint_load(const char *path, struct plan **out, struct error *er
     const char *root = NULL;
     enum status st = plan_files_open(path, &files, &root, err);
 
-    return st ? st : load_root(files, root, out, err);
+    if (!st)
+        st = load_root(files, root, out, err);
+    return error_as_config(st, err);
 }
 
 enum status blueprint_from_effective(const struct json *effective, struct plan **out,

@@ -217,6 +217,8 @@ static void compare_leaf(struct frame *f, const struct step_record *rec)
     if (is_value_as_before(f) && !is_kept(c, f->path)) {
         if (!step_record_has_value(f, rec) && !step_record_is_open(rec))
             begin_again(c, f->path, rec->attempt + 1);
+        else if (verdict == STEP_IS_DONE)
+            c->out->n_kept++;
         frame_end(f, STEP_OK, jv_ref(f->in), NULL);
     } else if (verdict == STEP_BEGINS_ANEW &&
                jv_get_int(jv_get(c->again, f->path), 0) > rec->attempt) {

@@ -46,10 +46,19 @@ static void decide_end(struct frame *f)
 
 /* ---- the record */
 
+/* Is there a `retry` on the step, or on one around it? */
+static bool has_retry(const struct frame *f)
+{
+    for (; f; f = f->parent)
+        if (f->step && f->step->retry.max > 0)
+            return true;
+    return false;
+}
+
 /* Recorded with the end, so that a resumed run does not try again what cannot get better. */
 static void note_not_retryable(struct frame *f)
 {
-    if (f->end != STEP_ERROR || !f->not_retryable || !f->step || f->step->retry.max == 0 || f->out)
+    if (f->end != STEP_ERROR || !f->not_retryable || f->out || !has_retry(f))
         return;
     f->out = jv_object();
     jv_set_bool(f->out, "not_retryable", true);

@@ -126,7 +126,7 @@ enum status troupe_run_fork(struct troupe *t, const struct troupe_fork *fork,
         r->plan = r->own_plan;
         r->inputs = jv_ref(jv_get(h.config, "inputs"));
         run_models_recorded(r->models, h.config, fork->live);
-        st = troupe_run_root(o->root, h.config, h.root, &root, err);
+        st = troupe_run_root(o->root, h.root, &root, err);
     }
     if (!st)
         st = troupe_run_check(r, root, err);

@@ -112,23 +112,24 @@ static enum status reopen(struct troupe_run *r, const char *uuid, const struct e
                           const char *root, struct error *err)
 {
     struct json *changed = jv_object(), *entry = jv_object(), *config;
+    struct str source = STR_INIT;
     enum status st = run_reopen(r->t->store, uuid, &r->run, err);
 
     if (!st) {
         snprintf(r->uuid, sizeof(r->uuid), "%s", uuid);
         jv_set_adopt(changed, "plan", jv_deep_copy(r->plan->effective));
         jv_set_adopt(changed, "inputs", jv_deep_copy(r->inputs));
-        jv_set_string(changed, "root", root);
         run_models_describe(r->models, r->plan, changed);
         jv_set_int(entry, "at_ms", seams_wall_ms(r->t->seams));
         jv_set_string(entry, "status", run_status_word(e->status));
         jv_set_adopt(entry, "redo", words_of(how->redo, how->n_redo));
         jv_set_adopt(entry, "keep", words_of(how->keep, how->n_keep));
         config = repair_config(e->config, changed, repair, entry);
-        run_set_config(r->run, config);
+        run_set_config(r->run, config, root, troupe_run_source(r->plan, &source));
         st = journal_sync(r->run, err);
         jv_unref(config);
     }
+    str_deinit(&source);
     jv_unref(entry);
     jv_unref(changed);
     return st;
@@ -188,7 +189,7 @@ static enum status repair(struct troupe_run *r, struct store_reader *q, const ch
     enum status st = blueprint_from_effective(jv_get(e->config, "plan"), &e->plan, err);
 
     if (!st)
-        st = troupe_run_root(given_root, e->config, e->root, &root, err);
+        st = troupe_run_root(given_root, e->root, &root, err);
     if (!st)
         st = prepare(r, e, how, root, err);
     if (!st)

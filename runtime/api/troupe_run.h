@@ -29,10 +29,12 @@ struct troupe_run {
     struct troupe_result result;
 };
 
-/* The absolute path of the file tools' folder: given, else of a repair (in config), else as the run
- * was begun, else (all NULL) the working folder; malloc'd. */
-MUST_CHECK enum status troupe_run_root(const char *given, const struct json *config,
-                                       const char *begun, char **out, struct error *err);
+/* The absolute path of the file tools' folder: given, else as the record has it, else (both NULL)
+ * the working folder; malloc'd. */
+MUST_CHECK enum status troupe_run_root(const char *given, const char *recorded, char **out,
+                                       struct error *err);
+/* The blueprint's file, absolute, in `out`; NULL: a plan of 0.1, which does not tell. */
+const char *troupe_run_source(const struct plan *p, struct str *out);
 /* An object with nothing in it yet but how it is driven. */
 struct troupe_run *troupe_run_prepare(struct troupe *t, const struct troupe_run_options *o);
 /* Tools, models and a runner for r->plan: all that can fail before there is a row. */

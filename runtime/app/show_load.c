@@ -70,7 +70,8 @@ static bool add_step(void *ctx, const struct step_row *s)
 {
     struct show_view *v = ctx;
     struct json *o = jv_object();
-    const struct json *verdict = s->out ? jv_get(s->out, "verdict") : NULL;
+    bool is_final = s->state == STEP_ERROR && jv_get_bool(jv_get(s->out, "not_retryable"), false);
+    const struct json *result = is_final ? NULL : s->out, *verdict = jv_get(result, "verdict");
 
     jv_set_string(o, "path", s->path);
     jv_set_int(o, "attempt", s->attempt);
@@ -94,9 +95,11 @@ static bool add_step(void *ctx, const struct step_row *s)
     if (s->t1_ms)
         jv_set_int(o, "ended_ms", s->t1_ms);
     if (strcmp(s->kind, "tool") == 0)
-        jv_set_adopt(o, "call", call_json(s->name, s->args, s->out));
-    else if (s->out)
-        jv_set_adopt(o, "output", jv_deep_copy(s->out));
+        jv_set_adopt(o, "call", call_json(s->name, s->args, result));
+    else if (result)
+        jv_set_adopt(o, "output", jv_deep_copy(result));
+    if (is_final)
+        jv_set_bool(o, "not_retryable", true);
     if (s->tokens)
         jv_set_adopt(o, "tokens", tokens_json(s->tokens));
     if (verdict && jv_kind(verdict) == JV_OBJECT) {

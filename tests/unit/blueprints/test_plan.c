@@ -387,7 +387,7 @@ static void a_file_has_a_greatest_size_and_depth(void **state)
     assert_int_equal(load(str_cstr(&s), &p, &err), STATUS_OK);
     plan_free(p);
     str_putc(&s, 'x');
-    assert_int_equal(load(str_cstr(&s), &p, &err), STATUS_LIMIT);
+    assert_int_equal(load(str_cstr(&s), &p, &err), STATUS_CONFIG);
     assert_string_equal(err.message, "65537 bytes of YAML, at most 65536 are taken");
     for (int depth = 32; depth <= 33; depth++) {
         str_clear(&s);
@@ -401,7 +401,7 @@ static void a_file_has_a_greatest_size_and_depth(void **state)
             assert_int_equal(load(str_cstr(&s), &p, &err), STATUS_OK);
             plan_free(p);
         } else {
-            assert_int_equal(load(str_cstr(&s), &p, &err), STATUS_LIMIT);
+            assert_int_equal(load(str_cstr(&s), &p, &err), STATUS_CONFIG);
             assert_non_null(strstr(err.message, "nested deeper than 32 levels"));
         }
     }

@@ -240,11 +240,15 @@ static void nor_is_it_tried_again_after_a_resume(void **state)
                   HEAD "steps:\n  both:\n    parallel:\n      branches:\n"
                        "        a: {tool: echo, in: {text: \"${5}\"}, retry: {max: 3, backoff: 1}, "
                        "on_error: continue}\n"
+                       "        d: {do: {t: {tool: flaky, in: \"${[1]}\"}}, retry: {max: 3, "
+                       "backoff: 1}, on_error: continue}\n"
                        "        ask: {human: {prompt: go, options: [yes]}}\n",
                   NULL);
     assert_string_equal(b->status, "waiting");
     for (int i = 0; i < 2; i++) {
         run_bench_step(b, "both/a", &step);
+        assert_string_equal(str_cstr(&step), "error 0 1");
+        run_bench_step(b, "both/d", &step);
         assert_string_equal(str_cstr(&step), "error 0 1");
         run_bench_resume(b, false);
         assert_string_equal(b->status, "waiting");
@@ -302,6 +306,25 @@ static void only_what_can_change_is_tried_again(void **state)
          "1}}}\n",
          "error 0 1"},
         {"steps: {a: {tool: flaky, in: {fail: 9}, retry: {max: 1, backoff: 1}}}\n", "error 1 1"},
+        /* what is around it */
+        {"steps: {a: {do: {v: {value: 1}, t: {tool: flaky, in: \"${[v]}\"}}, retry: {max: 1}}}\n",
+         "error 0 1"},
+        {"steps: {a: {if: {cond: \"${true}\", then: {l: {loop: {max: 2}, do: {t: {tool: flaky, in: "
+         "\"${[1]}\"}}}}}, retry: {max: 1}}}\n",
+         "error 0 1"},
+        {"steps: {a: {parallel: {branches: {e: {tool: echo, in: {text: x}}, m: {map: 2, value: "
+         "\"${1 / index}\"}}}, retry: {max: 1, backoff: 1}}}\n",
+         "error 0 1"},
+        {"steps: {a: {do: {l: {loop: {max: 2, until: \"${l > 9}\", on_max: fail}, value: "
+         "\"${round}\"}}, retry: {max: 1}}}\n",
+         "error 0 1"},
+        /* what came before it may come out otherwise */
+        {"steps: {a: {do: {e: {tool: echo, in: {text: x}}, t: {tool: flaky, in: \"${[e]}\"}}, "
+         "retry: {max: 1, backoff: 1}}}\n",
+         "error 1 1"},
+        {"steps: {a: {do: {l: {loop: {max: 2, until: \"${false}\", on_max: fail}, tool: echo, in: "
+         "{text: x}}}, retry: {max: 1, backoff: 1}}}\n",
+         "error 1 1"},
     };
     struct run_bench *b = *state;
     struct str step = STR_INIT, text = STR_INIT;
