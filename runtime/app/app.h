@@ -15,7 +15,6 @@
 #include "runtime/config/options.h"
 #include "runtime/store/store.h"
 
-#define APP_VERSION  "0.2.0" /* as in CMakeLists.txt */
 #define APP_PATH_MAX 1100
 
 enum app_exit {
