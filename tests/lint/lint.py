@@ -318,29 +318,31 @@ def word_table(root):
         elif verb == "quoted":
             quoted[parts[0]] = [w.strip() for w in parts[1].split(",")]
         elif line and verb != "#":
-            raise SystemExit(f"tests/lint/words.txt: {line}")
+            raise SystemExit(f"tests/lint/words.txt: unknown line: {line}")
     return plain, quoted
 
 
 def lint_words(root, _):
-    """Plain English, also in the parts of a name, split at `_`. "There is no" and "is no longer" are allowed."""
+    """Plain English, also in the parts of a name, split at `_`; in tests, whose names are sentences, only as a
+    word of its own. "There is no" and "is no longer" are allowed."""
     plain, quoted = word_table(root)
-    pattern = re.compile(r"(?<![^\W_])(?<!there )(" + "|".join(plain) + r")(?![^\W_])(?! longer)", flags=re.I)
+    word = r"(?<!there )(" + "|".join(plain) + r")(?! longer)"
+    parts, whole = re.compile(rf"(?<![^\W_]){word}(?![^\W_])", flags=re.I), re.compile(rf"\b{word}\b", flags=re.I)
     for name in tracked(root, ".c", ".h", ".cu", ".inc", ".def", ".sql", ".md", ".py", ".sh"):
         if name.startswith("tests/fixtures/"):
             continue
         found = set()
         for i, line in enumerate(read(root, name).splitlines(), 1):
-            for m in pattern.finditer(line):
-                word = m.group(1).lower()
-                found.add(word)
-                if word not in quoted.get(name, []):
-                    yield f"{name}:{i}: `{word}` is not plain English here; use: {plain[word]}"
-        for word in set(quoted.get(name, [])) - found:
-            yield f"tests/lint/words.txt: {name} does not quote `{word}` any more"
+            for m in (whole if name.startswith("tests/") else parts).finditer(line):
+                used = m.group(1).lower()
+                found.add(used)
+                if used not in quoted.get(name, []):
+                    yield f"{name}:{i}: `{used}` is not plain English; use instead: {plain[used]}"
+        for unused in sorted(set(quoted.get(name, [])) - found):
+            yield f"tests/lint/words.txt:1: {name} does not contain `{unused}` any more"
     for name in quoted:
         if not os.path.exists(os.path.join(root, name)):
-            yield f"tests/lint/words.txt: {name} is missing"
+            yield f"tests/lint/words.txt:1: {name} does not exist"
 
 
 def lint_format(root, _):
