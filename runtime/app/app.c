@@ -183,7 +183,7 @@ enum status app_store_options(const struct app *a, char path[APP_PATH_MAX],
 
 static enum status no_store(const char *path, struct error *err)
 {
-    error_set(err, STATUS_NOT_FOUND, "there is no store at %s", path);
+    error_set(err, STATUS_NOT_FOUND, "no store at %s", path);
     error_hint(err, "`troupe run` makes one; --store names another");
     return STATUS_NOT_FOUND;
 }

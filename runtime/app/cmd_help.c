@@ -49,7 +49,7 @@ static int help_main(void *app)
 
     if (first && !c && (second || !help_group(first, a->commands, a->n_commands, &s))) {
         str_deinit(&s);
-        error_set(&err, STATUS_USAGE, "there is no command `%s%s%s`", first, second ? " " : "",
+        error_set(&err, STATUS_USAGE, "unknown command `%s%s%s`", first, second ? " " : "",
                   second ? second : "");
         const char *near = nearest_command(a, first, second);
         error_hint(&err, "%s%s%s`troupe help` lists all commands",

@@ -1,7 +1,7 @@
 /* options_files.c - options from the environment and from configuration files.
  *
- * Order of precedence: what is set already stays; so flags come first, then the environment,
- * then ./troupe.yaml, then the user's file.
+ * Order of precedence: flags, the environment, ./troupe.yaml, the user's file. A value that is
+ * already set is kept.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <ctype.h>
@@ -67,7 +67,7 @@ static enum status take_node(struct options *o, int id, const struct yaml *y,
         snprintf(where, sizeof(where), "%s:%d:%d", yaml_name(y), yaml_line(item),
                  yaml_column(item));
         enum status st = option_take(o, (enum option_id)id, yaml_text_of(item), where, err);
-        if (st) { /* the command line is right; the configuration cannot be used */
+        if (st) { /* not the command line: the configuration is wrong */
             err->status = STATUS_CONFIG;
             return STATUS_CONFIG;
         }
@@ -92,7 +92,7 @@ static enum status read_file(struct options *o, const char *path, struct error *
     if (!root || (yaml_node_kind(root) == YAML_SCALAR && !*yaml_text_of(root)))
         goto out; /* an empty file, or comments alone */
     if (yaml_node_kind(root) != YAML_MAPPING) {
-        st = yaml_error(err, y, root, "a configuration file is a mapping of options");
+        st = yaml_error(err, y, root, "a configuration file must be a mapping of options");
         goto out;
     }
     for (int id = 0; id < OPT_N; id++)
@@ -133,6 +133,6 @@ enum status options_read_files(struct options *o, struct error *err)
     if (st)
         return st;
     if (options_user_file(user, sizeof(user), &no_home))
-        return STATUS_OK; /* nobody's file is no fault */
+        return STATUS_OK; /* the user has no home folder */
     return read_file(o, user, err);
 }

@@ -16,7 +16,7 @@ class Basics(CliCase):
         self.assertIn("--horizon", self.ok("help", "eval").out)
         self.assertIn("--horizon", self.ok("eval", "--help").out)
         self.assertEqual(self.ok().out, r.out)
-        self.fails(2, "there is no command", "help", "nothing")
+        self.fails(2, "unknown command", "help", "nothing")
 
     def test_manual_and_completion_come_from_the_tables(self):
         self.assertIn(".SS troupe eval", self.ok("help", "--man").out)
@@ -31,11 +31,11 @@ class Basics(CliCase):
         self.assertEqual(self.ok("--version").out, self.ok("version").out)
 
     def test_mistakes_name_the_nearest(self):
-        self.fails(2, ["there is no command `evl`", "troupe eval"], "evl")
+        self.fails(2, ["unknown command `evl`", "troupe eval"], "evl")
         self.fails(2, ["no option --horzion", "--horizon"], "eval", "ledger", "--horzion", "3")
         self.fails(2, ["no environment", "ledger"], "eval", "legder")
         self.fails(2, "not a number of steps", "eval", "ledger", "--horizon", "ten")
-        r = self.fails(2, "there is no command", "evl", "--json")
+        r = self.fails(2, "unknown command", "evl", "--json")
         self.assertEqual(r.json()["error"]["code"], "usage")
 
     def test_settings_come_from_flag_environment_and_files(self):
@@ -97,7 +97,7 @@ class Basics(CliCase):
         self.fails(78, "nothere.yaml", "run", "nothere.yaml")
 
     def test_there_is_no_store_before_the_first_run(self):
-        self.fails(1, "there is no store", "runs")
+        self.fails(1, "no store at", "runs")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ struct node {
     size_t n_pending, cap_pending;
 };
 
-/* A file's name, from then on; node -1: it is gone. */
+/* A file's name, from then on; node -1: it is deleted. */
 struct naming {
     enum power_file file;
     int node;

@@ -1,6 +1,6 @@
 /* power_disk.h - what a disk may hold when the power fails at a place in the log.
  *
- * What was written before the last sync of its file stands there. Of what came after, each sector
+ * All data written before the last sync of its file is there. Of later data, each sector
  * of 512 bytes may hold any of the versions that it went through; the size of a file and the
  * names in the folder may be those of any moment since they were last synced. That is what a
  * disk promises that answers a sync truthfully and writes sectors whole; where a file grew and

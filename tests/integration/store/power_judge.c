@@ -83,7 +83,7 @@ static bool see_step(void *ctx, const struct step_row *s)
 
     (void)snprintf(path, sizeof(path), POWER_STEP_PATH, (int)k);
     if (strcmp(s->path, path) != 0 || s->seq != k || !s->args) {
-        complain(j, "another step stands where this one should:", path);
+        complain(j, "another step is in the place of this one:", path);
     } else if (s->state == STEP_OK) {
         if (j->seen[j->run][POWER_DONE]++ != k)
             complain(j, "was finished before the step before it:", path);
@@ -129,7 +129,7 @@ static bool see_message(void *ctx, const struct message_row *m)
     return true;
 }
 
-/* It goes on: one more step, which then stands there. */
+/* The run continues: one more step is written and read back. */
 static void go_on(struct judge *j, struct run *r)
 {
     struct error err = ERROR_INIT;

@@ -1,7 +1,7 @@
 /* power_judge.h - is what a crash left what the store promised?
  *
  * The image is opened as any store is, checked by store_check, and every run in it is taken and
- * read back: what stands there has the value that was written, steps follow each other without a
+ * read back: what is there has the value that was written, steps follow each other without a
  * gap, a step is finished (state, output and token record) or only intended. The counts then say
  * which transactions are there; these must be the first so many of all.
  *

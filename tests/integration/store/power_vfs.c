@@ -1,6 +1,6 @@
 /* power_vfs.c - a file layer of SQLite that notes what goes to the disk, and in which order.
  *
- * A file is the system's with three of its methods replaced; what we know of it stands behind it.
+ * A file is the system's with three of its methods replaced; its own state follows it.
  * Folders are synced where SQLite's own layer does it: after the first sync of a journal or log
  * that was opened for creation, and after a deletion that asks for it (os_unix.c, unixSync and
  * unixDelete).
@@ -22,7 +22,7 @@
 struct power_vfs {
     sqlite3_vfs base;  /* first: what SQLite holds */
     sqlite3_vfs *real; /* the system's */
-    size_t tail_at;    /* where struct tail stands in a file */
+    size_t tail_at;    /* offset of struct tail in a file */
     pthread_mutex_t lock;
     struct power_draw draw;
     bool has_database; /* its creation is in the log */

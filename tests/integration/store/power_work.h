@@ -64,7 +64,7 @@ struct power_work {
 
 enum power_kind_of_work {
     POWER_WORK_SHORT,
-    POWER_WORK_LONG,    /* so many commits that SQLite's log is copied and begins anew */
+    POWER_WORK_LONG,    /* so many commits that SQLite's log is copied and restarted */
     POWER_WORK_RESTORED /* in a store that was a backup */
 };
 

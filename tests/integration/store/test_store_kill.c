@@ -32,7 +32,7 @@ struct worker {
     struct store *store;
     struct run *run;
     int pipe;
-    int64_t next;   /* the step whose intent stands */
+    int64_t next;   /* the step whose intent is written */
     int64_t n_told; /* acknowledged in this life, and before */
     pthread_mutex_t lock;
     pthread_cond_t there;
@@ -72,7 +72,7 @@ static void intend(struct worker *w, int64_t k)
     fixture_intend(w->run, path, 0, EFFECT_IDEMPOTENT, "{\"x\":1}");
 }
 
-static void told(void *ctx, enum status status, const struct error *err)
+static void on_durable(void *ctx, enum status status, const struct error *err)
 {
     struct ack *a = ctx;
 
@@ -102,7 +102,7 @@ static void make_step(struct worker *w)
     jv_unref(v);
     *a = (struct ack){w, w->next};
     intend(w, ++w->next);
-    journal_when_durable(w->run, told, a);
+    journal_when_durable(w->run, on_durable, a);
 }
 
 static void wake_worker(void *ctx)
@@ -139,7 +139,7 @@ static _Noreturn void live(const struct store_fixture *f, const char *uuid, int6
         _exit(2);
     }
     store_set_reply_box(w.store, mailbox_new(wake_worker, &w));
-    intend(&w, w.next); /* after a kill it stands there already and counts a try */
+    intend(&w, w.next); /* after a kill it is already there and counts a try */
     for (;;) {
         make_step(&w);
         while (w.next - w.n_told >= N_IN_FLIGHT)
@@ -154,7 +154,7 @@ struct life {
     int64_t n_tries; /* of the step that was open */
 };
 
-/* Everything that a kill may leave behind, checked; what stands there comes back. */
+/* Checks everything that a kill may leave behind, and reads back what is there. */
 static struct life examine(struct store_fixture *f, const char *uuid, int64_t acknowledged)
 {
     struct run *r = NULL;

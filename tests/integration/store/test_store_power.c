@@ -24,13 +24,13 @@
 #include "tests/integration/store/power_judge.h"
 #include "tests/integration/store/power_work.h"
 
-#define IMAGES        240
-#define IMAGES_SOAK   20000
-#define IMAGES_A_LAP  30 /* of one log */
-#define IMAGES_TEETH  40
-#define SEED_TEETH    1
-#define FINDINGS_TOLD 5
-#define DEAF_TO_ALL   ((1u << POWER_FILES) - 1)
+#define IMAGES           240
+#define IMAGES_SOAK      20000
+#define IMAGES_A_LAP     30 /* of one log */
+#define IMAGES_TEETH     40
+#define SEED_TEETH       1
+#define FINDINGS_PRINTED 5
+#define DEAF_TO_ALL      ((1u << POWER_FILES) - 1)
 
 struct tally {
     int64_t n_images, n_lost, n_corrupt, n_lost_txns;
@@ -42,7 +42,7 @@ struct series {
     enum store_durability durability;
     unsigned deaf_to;
     bool may_lose; /* promises are not held against it */
-    bool tells;    /* findings are printed: there should be none */
+    bool prints;   /* findings are printed: there should be none */
     uint64_t seed;
 };
 
@@ -85,10 +85,10 @@ static size_t draw_position(const struct power_work *w, struct power_vfs *log,
     return first;
 }
 
-static void tell(const struct series *s, struct tally *t, uint32_t lap, size_t position, int shape,
-                 const struct str *report)
+static void print_findings(const struct series *s, struct tally *t, uint32_t lap, size_t position,
+                           int shape, const struct str *report)
 {
-    if (s->tells && t->n_lost + t->n_corrupt <= FINDINGS_TOLD)
+    if (s->prints && t->n_lost + t->n_corrupt <= FINDINGS_PRINTED)
         print_error("%s, seed %llu, lap %u, before event %zu, shape %d:\n%s", s->name,
                     (unsigned long long)s->seed, (unsigned)lap, position, shape, str_cstr(report));
 }
@@ -105,7 +105,7 @@ static void judge_image(struct store_fixture *f, const struct series *s, const s
     t->n_lost += outcome == POWER_LOST;
     t->n_corrupt += outcome == POWER_CORRUPT;
     if (outcome == POWER_CORRUPT || (outcome == POWER_LOST && !s->may_lose))
-        tell(s, t, lap, position, shape, &report);
+        print_findings(s, t, lap, position, shape, &report);
     str_deinit(&report);
 }
 
@@ -170,7 +170,7 @@ static uint64_t seed_asked(void)
 
 static void test_full_loses_nothing(void **state)
 {
-    struct series s = {.name = "FULL", .durability = STORE_FULL, .tells = true};
+    struct series s = {.name = "FULL", .durability = STORE_FULL, .prints = true};
     struct tally t;
 
     s.seed = seed_asked();
@@ -182,7 +182,7 @@ static void test_full_loses_nothing(void **state)
 static void test_normal_loses_only_the_last(void **state)
 {
     struct series s = {
-        .name = "NORMAL", .durability = STORE_NORMAL, .may_lose = true, .tells = true};
+        .name = "NORMAL", .durability = STORE_NORMAL, .may_lose = true, .prints = true};
     struct tally t;
 
     s.seed = seed_asked();

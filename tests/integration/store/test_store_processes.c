@@ -160,7 +160,7 @@ static void test_many_create_a_store(void **state)
 }
 
 /* Takes the run when the pipe `go` closes: 0 taken, 75 busy. Holds it until `hold` closes. */
-static int try_to_take(const struct store_fixture *f, const char *uuid, int go, int told, int hold)
+static int try_to_take(const struct store_fixture *f, const char *uuid, int go, int reply, int hold)
 {
     struct store_options o = {.path = f->path, .durability = STORE_NORMAL};
     struct store *s = NULL;
@@ -172,7 +172,7 @@ static int try_to_take(const struct store_fixture *f, const char *uuid, int go, 
     (void)!read(go, &byte, 1);
     if (st == STATUS_OK)
         st = run_take(s, uuid, &r, &err);
-    if (write(told, &byte, 1) != 1)
+    if (write(reply, &byte, 1) != 1)
         return 9;
     (void)!read(hold, &byte, 1);
     run_close(r);
@@ -182,12 +182,12 @@ static int try_to_take(const struct store_fixture *f, const char *uuid, int go, 
 
 static void one_race(struct store_fixture *f, const char *uuid)
 {
-    int go[2], told[2], hold[2], n_taken = 0, n_busy = 0;
+    int go[2], reply[2], hold[2], n_taken = 0, n_busy = 0;
     pid_t child[2];
     char byte;
 
     assert_int_equal(pipe(go), 0);
-    assert_int_equal(pipe(told), 0);
+    assert_int_equal(pipe(reply), 0);
     assert_int_equal(pipe(hold), 0);
     for (int i = 0; i < 2; i++) {
         child[i] = fork();
@@ -195,12 +195,12 @@ static void one_race(struct store_fixture *f, const char *uuid)
         if (child[i] == 0) {
             close(go[1]);
             close(hold[1]);
-            _exit(try_to_take(f, uuid, go[0], told[1], hold[0]));
+            _exit(try_to_take(f, uuid, go[0], reply[1], hold[0]));
         }
     }
     close(go[1]); /* both start */
     for (int i = 0; i < 2; i++)
-        assert_int_equal(read(told[0], &byte, 1), 1);
+        assert_int_equal(read(reply[0], &byte, 1), 1);
     close(hold[1]); /* both have tried: the winner may let go */
     for (int i = 0; i < 2; i++) {
         int status = 0;
@@ -211,8 +211,8 @@ static void one_race(struct store_fixture *f, const char *uuid)
         n_busy += WEXITSTATUS(status) == 75;
     }
     close(go[0]);
-    close(told[0]);
-    close(told[1]);
+    close(reply[0]);
+    close(reply[1]);
     close(hold[0]);
     assert_int_equal(n_taken, 1);
     assert_int_equal(n_busy, 1);
