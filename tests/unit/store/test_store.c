@@ -249,7 +249,7 @@ static void test_backup_while_written(void **state)
 /* A file may grow before the data written to it arrives: then it contains anything. */
 static void test_journal_that_did_not_arrive(void **state)
 {
-    static const char noise[] = "earlier contents of the disk ";
+    static const char noise[] = "earlier contents of the disk";
     struct store_fixture *f = *state;
     struct run *r = fixture_run(fixture_open(f));
     char name[160], uuid[37];
