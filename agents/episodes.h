@@ -35,8 +35,9 @@ struct episode {
 struct episodes_options {
     const struct env_ops *env; /* of an episode that is given no other */
     struct model *model;
-    int32_t in_flight; /* at once, at most */
-    int32_t votes;     /* samples of each model call (agent_role.votes) */
+    int32_t in_flight;     /* at once, at most */
+    int32_t votes;         /* samples of each model call (agent_role.votes) */
+    int32_t prompt_format; /* of the run that they are recorded in (agents/scope.h) */
     const struct seams *seams;
     void *ctx;
     /* The next one to be played; false: there is none. */

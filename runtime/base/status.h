@@ -57,6 +57,9 @@ enum status error_at(struct error *err, enum status status, const char *file, lo
 /* From errno: ENOSPC becomes STATUS_DISK_FULL, ENOENT STATUS_NOT_FOUND, ENOMEM
  * STATUS_NO_MEMORY, all else STATUS_IO. The text of errno is appended. */
 enum status error_errno(struct error *err, int errnum, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* For readers of configuration: turns every error into STATUS_CONFIG and keeps its message.
+ * STATUS_OK, STATUS_NO_MEMORY and STATUS_CANCELLED are unchanged. */
+enum status error_as_config(enum status st, struct error *err);
 /* Puts context before the message: "opening model x: " + message. */
 void error_note(struct error *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void error_hint(struct error *err, const char *fmt, ...) PRINTF_LIKE(2, 3);

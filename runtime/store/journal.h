@@ -82,8 +82,9 @@ void run_unwatch(struct run_watch *w); /* fine for one that never watched */
 const char *run_uuid(const struct run *r);
 uint64_t run_seed(const struct run *r);
 struct json *run_config(const struct run *r); /* borrowed */
-/* Replaces the configuration. Part of the open transaction. */
-void run_set_config(struct run *r, const struct json *config);
+/* Replaces the configuration, and root and source (absolute; NULL: unchanged). Part of the open
+ * transaction. */
+void run_set_config(struct run *r, const struct json *config, const char *root, const char *source);
 struct json *run_budget(const struct run *r); /* counters at take; borrowed, may be NULL */
 const char *run_root(const struct run *r);    /* absolute, or NULL: none, or a run of 0.1 */
 const char *run_source(const struct run *r);  /* the same for the blueprint's file */

@@ -99,7 +99,7 @@ class Completion(CliCase):
         self.assertTrue(any(run.startswith(word) and len(word) >= 6 for word in offered), offered)
         self.assertEqual(len(self.bash("resume", run[:3])), 1)
         self.assertEqual(self.bash("show", run[:-1]), [run])
-        self.assertEqual(self.bash("answer", run[:3]), [])  # it waits for nothing
+        self.assertEqual(self.bash("answer", run[:3]), [])  # it has no open question
         self.ok("store", "backup", "other.db")
         self.assertEqual(self.bash("show", "--store", "other.db", run[:3]), self.bash("show", run[:3]))
 
@@ -121,7 +121,7 @@ class Completion(CliCase):
         r = self.shell("zsh", "-n", script)
         self.assertEqual((r.returncode, r.stderr), (0, ""))
         self.write("flow.yaml", "")
-        for line, want, never in (("troupe ", ("eval", "plays many episodes"), ("flow.yaml",)),
+        for line, want, never in (("troupe ", ("eval", "play many episodes"), ("flow.yaml",)),
                                   ("troupe eval ledger --dev", ("--device",), ()),
                                   ("troupe eval ledger --profile ", ("std", "hard"), ("flow.yaml",)),
                                   ("troupe env show ", ("ledger", "courier"), ("flow.yaml",)),

@@ -171,7 +171,7 @@ class Contract(CliCase):
             self.assertEqual(p.stderr.count("cannot write to standard output: No space left on device"), 1, (command, p.stderr))
 
     def test_a_model_for_one_role_is_not_one_for_all(self):
-        self.fails(2, ["--model nobody=", "there are: bookkeeper"], "run", LEDGER, "--var", "horizon=2", "--model", "nobody=embedded")
+        self.fails(2, ["--model nobody=", "the names are: bookkeeper"], "run", LEDGER, "--var", "horizon=2", "--model", "nobody=embedded")
         self.fails(1, "nowhere", "run", LEDGER, "--var", "horizon=2", "--model", "bookkeeper=nowhere")
 
     def test_quiet_says_only_what_is_wrong(self):

@@ -33,7 +33,7 @@ def processes_of(word):
 class Detach(CliCase):
     def setUp(self):
         super().setUp()
-        self.store = os.path.join(self.dir, "d.db")  # whole, so that our processes are told apart
+        self.store = os.path.join(self.dir, "d.db")  # absolute, to identify the processes of this test
 
     def tearDown(self):
         for pid in processes_of(self.store):

@@ -178,7 +178,7 @@ class Eval(CliCase):
         r = self.ok("eval", odd, "--episodes", "4", "--var", "n=1", "--json").json()["rows"][0]
         self.assertEqual((r["success"], r["with_verdict"], r["statuses"]), (1, 0, {"ok": 4}))
         r = self.ok("eval", odd, "--episodes", "4")
-        self.assertIn("ended otherwise: 4 error", r.out)
+        self.assertIn("other ends: 4 error", r.out)
         wait = self.write("wait.yaml", "schema: blueprint/v1\nsteps:\n  ask: {human: {prompt: 'Go on?', options: [yes, no]}}\n"
                           'output: "${ask}"\n')
         r = self.ok("eval", wait, "--episodes", "2", "--json").json()["rows"][0]

@@ -126,7 +126,7 @@ class Folders(CliCase):
             self.assertEqual(self.ok("run", "p.yaml", "--model", f"{name}=script:b.json").out, '"B"\n', name)
         r = self.fails(2, ["--model wrter=", "did you mean writer", "author", "cheap"], "run", "p.yaml", "--model", "wrter=script:b.json", "--json")
         self.assertEqual(r.json()["error"]["code"], "usage")
-        self.fails(2, ["--model nobody=", "there are: writer, author, cheap"], "run", "p.yaml", "--model", "nobody=embedded")
+        self.fails(2, ["--model nobody=", "the names are: writer, author, cheap"], "run", "p.yaml", "--model", "nobody=embedded")
         self.assertEqual(len(self.ok("runs", "--json").json()["runs"]), 4)
         # From a file or the environment it is a default, for those blueprints that have the name.
         self.assertEqual(self.ok("run", "p.yaml", TROUPE_MODEL="nobody=script:b.json").out, '"A"\n')

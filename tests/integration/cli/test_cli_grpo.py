@@ -118,7 +118,7 @@ class Grpo(CliCase):
             args = json.load(f)["args"]
         self.assertIn("--updates=9", args)
         self.assertIn("--keep-last=7", args)
-        self.fails(2, "was not begun by `troupe train sft`", "train", "sft", "--out", "two", "--resume")
+        self.fails(2, "was not started by `troupe train sft`", "train", "sft", "--out", "two", "--resume")
 
     def test_a_finished_run_goes_on_at_the_last_rate(self):
         self.ok("train", "grpo", *SMALL, "--updates", "4", "--warmup", "1", "--lr", "2e-4", "--lr-min", "3e-5", "--out", "a")
@@ -240,7 +240,7 @@ class Grpo(CliCase):
         self.assertLess(len(runs["bound"]), len(runs["free"]))
         self.assertIn("update[11]/group[0]/member[0]", self.ok("show", runs["bound"][0]["run"], "--store", "bound/rollouts.db").out)
         self.ok("store", "check", "--store", "bound/rollouts.db")
-        # Where what must stay does not fit, it is told, and a larger budget goes on from there.
+        # If the files that are always kept do not fit, the error says so, and a larger budget continues.
         r = self.fails(1, "--disk-budget 100000", *args, "--out", "small", "--disk-budget", "100000")
         self.assertIn("--resume", r.err)
         self.ok(*args, "--out", "small", "--disk-budget", str(budget), "--resume")
@@ -255,7 +255,7 @@ class Grpo(CliCase):
     def test_mistakes(self):
         self.fails(2, "--out", "train", "grpo", "--env", "ledger")
         self.fails(2, "--env", "train", "grpo", "--out", "m")
-        self.fails(2, "no environment", "train", "grpo", "--env", "leger", "--out", "m")
+        self.fails(2, "unknown environment", "train", "grpo", "--env", "leger", "--out", "m")
         self.fails(2, "out of range", "train", "grpo", "--env", "ledger", "--out", "m", "--group-size", "1")
         self.fails(2, "--noise-schedule", "train", "grpo", *SMALL, "--out", "m", "--noise-schedule", "5:0.1")
         self.fails(2, "--horizon-schedule", "train", "grpo", "--env", "ledger", "--out", "m",

@@ -68,7 +68,7 @@ class Questions(CliCase):
     def test_each_of_several_is_answered_by_its_path(self):
         doc = self.waits("two.yaml", TWO, "--json").json()
         self.assertEqual([w["path"] for w in doc["waits"]], ["both/left", "both/right"])
-        self.fails(2, ["2 answers", "troupe inbox"], "answer", "last", "1")
+        self.fails(2, ["2 open questions", "troupe inbox"], "answer", "last", "1")
         self.ok("answer", "last/both/left", "2")
         self.ok("answer", "last", "text")
         self.assertEqual(self.ok("resume", "last", "--json").json()["output"], {"left": 2, "right": "text"})

@@ -207,13 +207,13 @@ class StoreLimits(CliCase):
 
     def test_a_limit_on_file_sizes_is_an_error_with_words(self):
         self.ok("run", "short.yaml", "--store", "s.db", "--quiet")
-        told = 0
+        reported = 0
         for n in (1, 4096, 20000, 60000, 120000):
             r = self.limited(resource.RLIMIT_FSIZE, n, "run", "work.yaml", "--quiet", "--store", "s.db")
             self.assertGreater(r.returncode, 0, f"{n}: {r.stderr}")
             self.assertIn("troupe: ", r.stderr)
-            told += "file size" in r.stderr or "too large" in r.stderr
-        self.assertGreater(told, 0)
+            reported += "file size" in r.stderr or "too large" in r.stderr
+        self.assertGreater(reported, 0)
         self.ok("store", "check", "--store", "s.db")
         self.ok("runs", "--store", "s.db")
 

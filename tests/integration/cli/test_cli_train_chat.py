@@ -22,6 +22,9 @@ steps:
   chat: {agent: plain, in: "say ${inputs.word}"}
 output: ["${talk}", "${chat}"]
 """
+# Two lists whose places share children: few values, 2^60 places to compare.
+ENDLESS = ("{% set ns = namespace(l=[1], m=[1]) %}{% for i in range(60) %}{% set ns.l = [ns.l, ns.l] %}"
+           "{% set ns.m = [ns.m, ns.m] %}{% endfor %}{{ ns.l == ns.m }}")
 
 
 def lines(rows):
@@ -65,6 +68,11 @@ class TrainChat(CliCase):
             self.assertEqual(r["output"], [f"It says {word}.", word])
             steps = json.dumps(self.ok("show", r["run"], "--json").json()["steps"])
             self.assertIn("echo", steps)  # the tool was called
+        with open(os.path.join(self.dir, "m/model/chat_template.jinja"), "w", encoding="utf-8") as f:
+            f.write(ENDLESS)
+        r = self.run_cli("run", "b.yaml", timeout=120)  # comparing two lists of 2^60 places ends all the same
+        self.assertEqual(r.code, 3, r.err)
+        self.assertIn("steps", r.err)
 
     def test_conversations_are_held_out(self):
         rows = [{"messages": [{"role": "user", "content": f"add {i} and 1"}, {"role": "assistant", "content": str(i + 1)}]}

@@ -86,13 +86,13 @@ class Verify(CliCase):
             ({**good, "env": "courier"}, "this is an episode of courier, not of ledger"),
             ({**good, "calls": {}}, '"calls": expected a list'),
             ({**good, "calls": [{"name": "next"}, {"arguments": {}}]}, 'number 2 has no "name"'),
-            ({**good, "calls": [{"name": "next", "arguments": 3}]}, '"arguments" is no object'),
+            ({**good, "calls": [{"name": "next", "arguments": 3}]}, '"arguments" is not an object'),
             ("[1,2]", "expected an episode as an object, got array"),
             ('{"task_seed": 1,', "not valid JSON"),
         )
         for doc, words in cases:
             self.fails(1, ["episodes.jsonl:2", words], "env", "verify", "ledger", self.lines(good, doc))
-        self.fails(1, "holds no episode", "env", "verify", "ledger", self.write("empty.jsonl", " \n\n"))
+        self.fails(1, "contains no episode", "env", "verify", "ledger", self.write("empty.jsonl", " \n\n"))
         self.fails(1, "nowhere.jsonl", "env", "verify", "ledger", "nowhere.jsonl")
         self.fails(2, "did you mean ledger", "env", "verify", "leger", self.lines(good))
         self.fails(2, "ENV FILE", "env", "verify", "ledger")

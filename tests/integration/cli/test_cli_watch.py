@@ -108,7 +108,7 @@ class Watch(CliCase):
         r = self.ok(*WATCH)
         self.assertEqual([x["run"] for x in r.json()["runs"]], [soon])
         self.assertEqual([(w["run"], w["path"], w["deadline"]) for w in r.json()["waits"]], [(never, "ask", None)])
-        self.assertIn(f"run {never} waits for an answer at ask, without a deadline", r.err)
+        self.assertIn(f"run {never} is waiting for an answer at ask, without a deadline", r.err)
         self.assertEqual(self.status(never), "waiting")
 
     def test_timers_go_on(self):
@@ -179,7 +179,7 @@ class Watch(CliCase):
         r = self.fails(1, ["slow.json", f"run {lost} cannot go on"], *WATCH)
         self.assertEqual([x["run"] for x in r.json()["runs"]], [soon])
         self.assertEqual(self.status(lost), "interrupted")
-        self.fails(2, "--watch is for --all", "resume", "last", "--watch")
+        self.fails(2, "--watch needs --all", "resume", "last", "--watch")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 usage: test_docs_examples.py TROUPE SOURCE_DIR
 
 - Each docs/examples/**/*.session is run: a line `$ COMMAND` runs in a copy of its folder, and what
-  the command writes to standard output must be the lines below it. `...` stands for any text within
+  the command writes to standard output must be the lines below it. `...` matches any text within
   a line, a line of it alone for any lines. A last line `[N]` is the exit code (else 0).
 - Each code block of docs/*.md that follows a line `<!-- examples/FILE -->` must stand in that file
   as it is.

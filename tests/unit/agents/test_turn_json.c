@@ -211,6 +211,46 @@ static void policy_talker(struct fake_model *m, const char *context, const struc
     str_puts(out, "  It is 42. <|end|>");
 }
 
+/* A template has the same texts here as in training; a run that release 0.1 began has its own: the
+ * bytes of the first end id, and no bos_token. */
+static const char tokens_text[] = "{{ bos_token }}|{{ messages[0].content }}|{{ eos_token }}";
+
+static void policy_tokens(struct fake_model *m, const char *context, const struct model_call *c,
+                          struct str *out)
+{
+    (void)c;
+    m->fail_at = strcmp(context, "<s>|hi|</s>") == 0   ? -2
+                 : strcmp(context, "|hi|<|end|>") == 0 ? -1
+                                                       : 0;
+    str_puts(out, "done<|end|>");
+}
+
+static void test_a_template_has_the_texts_of_the_folder(void **state)
+{
+    (void)state;
+    for (int32_t format = 0; format <= 2; format++) {
+        struct fake_model m;
+        struct play p = {.host = new_host()};
+        struct json *input = jv_string("hi");
+        struct agent_role role;
+        struct agent_task t;
+
+        fake_model_init(&m, NULL, policy_tokens);
+        m.model.info.chat_template = tokens_text;
+        m.model.info.bos_token = "<s>";
+        m.model.info.eos_token = "</s>";
+        role = fake_role(&m);
+        t = (struct agent_task){
+            .role = &role, .input = input, .scope = {.path = "x", .prompt_format = format}};
+        play_agent(&p, &t);
+        assert_int_equal(p.result.state, STEP_OK);
+        assert_int_equal(m.fail_at, format == 1 ? -1 : -2);
+        jv_unref(input);
+        play_deinit(&p);
+        fake_model_deinit(&m);
+    }
+}
+
 static void test_answer_is_the_text(void **state)
 {
     struct fake_model m;
@@ -390,6 +430,7 @@ int main(void)
         cmocka_unit_test(test_text_model_plays_the_ledger),
         cmocka_unit_test(test_ids_model_keeps_its_own_ids),
         cmocka_unit_test(test_mistakes_are_told_to_the_model),
+        cmocka_unit_test(test_a_template_has_the_texts_of_the_folder),
         cmocka_unit_test(test_answer_is_the_text),
         cmocka_unit_test(test_the_deadline_ends_a_slow_template),
         cmocka_unit_test(test_users_cannot_spell_special_tokens),
