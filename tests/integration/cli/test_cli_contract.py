@@ -29,7 +29,7 @@ class Contract(CliCase):
     def test_a_file_that_is_no_database_is_no_store(self):
         path = self.write("notes.txt", "what I meant to remember, which is longer than a header\n")
         for args in (("runs",), ("show", "last"), ("store", "check"), ("eval", "ledger", "--expert", "plain", "--episodes", "1")):
-            r = self.fails(78, ["notes.txt is not a database", "--store names another"], *args, "--store", path, "--json")
+            r = self.fails(78, ["notes.txt is not a store", "with --store"], *args, "--store", path, "--json")
             self.assertEqual(r.json()["error"]["code"], "config")
         with open(path, encoding="utf-8") as f:
             self.assertIn("meant to remember", f.read())
@@ -186,7 +186,7 @@ class Contract(CliCase):
         self.fails(2, "`troupe help eval`", "help", "evl")
         self.fails(2, ["training", "2097152"], "eval", "ledger", "--seed", "5")
         self.fails(1, ["nowhere", "embedded, a folder"], "eval", "ledger", "--model", "nowhere")
-        r = self.fails(1, "there is no run", "show", "nope", "--json", "--store", self.make_store())
+        r = self.fails(1, "not found", "show", "nope", "--json", "--store", self.make_store())
         self.assertIn("troupe runs", r.json()["error"]["hint"])
 
     def make_store(self):

@@ -36,7 +36,7 @@ class Manual(CliCase):
         for words in (["env", "--help"], ["env", "-h"], ["--help", "env"]):
             self.assertEqual(self.ok(*words).out, group)
         self.fails(2, "unknown command `env lits`", "help", "env", "lits")
-        self.fails(2, "wants a second word", "env")
+        self.fails(2, "needs a subcommand", "env")
 
     def test_help_says_what_is_in_force(self):
         grpo = self.ok("help", "train", "grpo").out

@@ -118,7 +118,7 @@ class StoreLimits(CliCase):
             _, err = p.communicate(timeout=60)
             self.assertNotEqual(p.returncode, 0, harm)
             self.assertGreater(p.returncode, 0, harm)
-            self.assertIn("is gone", err)
+            self.assertIn("was deleted or replaced", err)
             for tail in ("", "-wal", "-shm", ".lock", ".owners"):
                 if os.path.exists(os.path.join(self.dir, "s.db" + tail)):
                     os.unlink(os.path.join(self.dir, "s.db" + tail))
@@ -153,7 +153,7 @@ class StoreLimits(CliCase):
         os.chmod(ro, 0o555)
         r = look("runs")
         self.assertEqual(r.returncode, 1)
-        self.assertIn("s.db-wal holds what is not in", r.stderr)
+        self.assertIn("s.db-wal contains changes that are not in", r.stderr)
         os.chmod(ro, 0o755)
 
     def test_what_is_printed_is_checked(self):

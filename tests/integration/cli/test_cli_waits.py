@@ -93,8 +93,8 @@ steps: {both: {parallel: {branches: {pause: {wait: {for: 1h}}, ask: {human: {pro
         end = time.time() + 60
         while time.time() < end and len(self.run_cli("show", "last", "--json").out.split('"kind":"timer"')) < 2:
             time.sleep(0.05)
-        self.fails(1, "waits for a time", "answer", "last/both/pause", "yes")
-        self.ok("answer", "last", "yes")  # it is the only question
+        self.fails(1, "waits for a timer", "answer", "last/both/pause", "yes")
+        self.ok("answer", "last", "yes")  # the question is the only one
         end = time.time() + 60
         while time.time() < end and self.steps()["both/ask"]["status"] != "ok":  # the running process notices the answer
             time.sleep(0.05)

@@ -177,7 +177,7 @@ static const struct bad bad_files[] = {
     {HEAD "steps: {a: {value: 1}}\nsteps: {}\n", "3:1",
      "duplicate key \"steps\", first given on line 2"},
     {HEAD "steps:\n\ta: {value: 1}\n", "3:1",
-     "a tab is used for indentation; YAML takes spaces only"},
+     "a tab is used for indentation; YAML allows only spaces"},
     {HEAD, "1:1", "a blueprint needs `steps`"},
     {HEAD "steps: {}\n", "2:8", "a list of steps must not be empty"},
     {HEAD "steps: 5\n", "2:8", "`steps` must be a mapping of keys to values, got integer \"5\""},
@@ -391,7 +391,7 @@ static void a_file_has_a_greatest_size_and_depth(void **state)
     plan_free(p);
     str_putc(&s, 'x');
     assert_int_equal(load(str_cstr(&s), &p, &err), STATUS_CONFIG);
-    assert_string_equal(err.message, "65537 bytes of YAML, at most 65536 are taken");
+    assert_string_equal(err.message, "65537 bytes of YAML; at most 65536 are allowed");
     for (int depth = 32; depth <= 33; depth++) {
         str_clear(&s);
         str_puts(&s, HEAD "steps: {a: {value: ");

@@ -365,8 +365,9 @@ static void test_words_about_arguments(void **state)
         const char *call, *say;
     } cases[] = {
         {"{\"name\":\"put\",\"arguments\":{\"s\":\"a\\u0000b\"}}",
-         "must not hold the character NUL"},
-        {"{\"name\":\"put\",\"arguments\":{\"a\\u0000b\":1}}", "must not hold the character NUL"},
+         "must not contain the character NUL"},
+        {"{\"name\":\"put\",\"arguments\":{\"a\\u0000b\":1}}",
+         "must not contain the character NUL"},
         {"{\"name\":\"put\",\"arguments\":{\"n\":12345678901234567890}}", "at most 64 bits"},
         {"{\"name\":\"put\",\"arguments\":{\"n\":-12345678901234567890}}", "at most 64 bits"},
         {"{\"name\":\"put\",\"arguments\":{\"n\":1e999}}", "1.8e308"},

@@ -96,7 +96,7 @@ static void each_place_offers_what_fits(void **state)
         {"resume l", "last\n"},
         {"plot out ", "0192aa\ta run\nlast\n:folders\n"},
         {"models show e", "embedded\n:folders\n"},
-        {"eval ledger --dev", "--device\twhere the model computes\n"},
+        {"eval ledger --dev", "--device\tdevice that the model runs on\n"},
         {"eval ledger --device ", "cpu\ncuda\n"},
         {"eval ledger --device=c", "--device=cpu\n--device=cuda\n"},
         {"eval ledger --device cu", "cuda\n"},
