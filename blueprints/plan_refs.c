@@ -107,23 +107,48 @@ static enum status fault(struct scope_check *c, const char *name, const struct y
         "unknown name `%.80s`; the names are inputs, state, exhausted and the steps above", name);
 }
 
+/* Of MAP.FIELD: characters before FIELD in the scalar's text. */
+static size_t field_column(const struct yaml_node *at, const char *map, const char *field)
+{
+    struct str name = STR_INIT;
+    bool found;
+
+    str_printf(&name, "%s.%s", map, field);
+    found = strstr(yaml_text_of(at), str_cstr(&name)) != NULL;
+    str_deinit(&name);
+    return column_of(at, map) + (found ? strlen(map) + 1 : 0);
+}
+
 /* `inputs.FIELD`, where FIELD is not declared. */
 static enum status check_input(struct scope_check *c, const char *field, const struct yaml_node *at)
 {
     const struct plan *p = c->l->plan;
     struct error fault = ERROR_INIT;
-    struct str name = STR_INIT;
-    const char *found;
 
     if (plan_input_find(p, field))
         return STATUS_OK;
     plan_input_unknown(p, field, &fault);
-    str_printf(&name, "inputs.%s", field);
-    found = strstr(yaml_text_of(at), str_cstr(&name));
-    str_deinit(&name);
-    return yaml_error_within(c->l->err, p->yaml, at,
-                             column_of(at, "inputs") + (found ? strlen("inputs.") : 0), "%s",
+    return yaml_error_within(c->l->err, p->yaml, at, field_column(at, "inputs", field), "%s",
                              fault.message);
+}
+
+/* `state.ID` and `exhausted.ID` have the steps that are visible. */
+static enum status check_step_field(struct scope_check *c, struct expr_reference r,
+                                    const struct yaml_node *at)
+{
+    const struct plan *p = c->l->plan;
+    size_t column = field_column(at, r.name, r.field);
+    const char *near;
+
+    if (is_visible(c, r.field))
+        return STATUS_OK;
+    near = c->n ? nearest_word(r.field, c->name, c->n) : NULL;
+    if (near)
+        return yaml_error_within(c->l->err, p->yaml, at, column,
+                                 "`%s` has no step `%.80s`; did you mean `%s`?", r.name, r.field,
+                                 near);
+    return yaml_error_within(c->l->err, p->yaml, at, column,
+                             "`%s` has no step `%.80s` here: it has those above", r.name, r.field);
 }
 
 static enum status check_reference(void *ctx, struct expr_reference r, const struct yaml_node *at)
@@ -133,8 +158,9 @@ static enum status check_reference(void *ctx, struct expr_reference r, const str
 
     if (strcmp(name, "inputs") == 0)
         return r.field ? check_input(c, r.field, at) : STATUS_OK;
-    if (strcmp(name, "state") == 0 || strcmp(name, "exhausted") == 0 ||
-        (c->in_map && (strcmp(name, "item") == 0 || strcmp(name, "index") == 0)) ||
+    if (strcmp(name, "state") == 0 || strcmp(name, "exhausted") == 0)
+        return r.field ? check_step_field(c, r, at) : STATUS_OK;
+    if ((c->in_map && (strcmp(name, "item") == 0 || strcmp(name, "index") == 0)) ||
         (c->in_loop && strcmp(name, "round") == 0) || is_visible(c, name))
         return STATUS_OK;
     return fault(c, name, at);

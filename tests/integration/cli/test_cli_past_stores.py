@@ -176,7 +176,11 @@ class BroughtForward(Unpacked):
     def test_ended_runs_stay_ended(self):
         for name in ("ended-cancelled", "ended-error", "ended-timeout", "ended-ok"):
             self.unpack(name)
-            self.here(2, "resume", "last")
+            before = self.here(0, "show", "last", "--json").json()
+            resumed = self.here(0 if name == "ended-ok" else 2, "resume", "last", "--json")
+            if name == "ended-ok":  # its result comes again, and nothing runs
+                self.assertEqual(resumed.json()["output"], before["output"])
+                self.assertEqual(len(self.here(0, "show", "last", "--json").json()["steps"]), len(before["steps"]))
             self.here(1, "answer", "last/second", "left")
             self.here(1, "cancel", "last")
             self.assertEqual(self.here(0, "runs", "--json").json()["runs"][0]["status"], MANIFEST[name]["status"])

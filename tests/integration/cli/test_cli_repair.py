@@ -66,6 +66,17 @@ class Repair(CliCase):
         self.assertEqual([h["status"] for h in history], ["error", "error"])
         self.ok("store", "check")
 
+    def test_another_root_and_file_are_in_the_record(self):
+        self.failed()
+        os.mkdir(os.path.join(self.dir, "other"))
+        self.write("other/notes.txt", "notes")
+        self.write("again.yaml", report() + "# moved\n")
+        self.ok("resume", "last", "--from-failed", "--root", "other", "--blueprint", "again.yaml")
+        doc = self.show()
+        self.assertEqual((doc["root"], doc["source"]), tuple(os.path.join(self.dir, n) for n in ("other", "again.yaml")))
+        self.assertNotIn("root", doc["config"])
+        self.ok("store", "check")
+
     def test_another_input_reaches_the_failed_step_alone(self):
         self.failed()
         self.write("other.txt", "other")
