@@ -84,7 +84,7 @@ class Grpo(CliCase):
         self.assertEqual(before, sorted(os.listdir(os.path.join(self.dir, "r"))))
         self.assertEqual(len([m for m in self.metrics("r") if "weights" in m]), 5)
         self.fails(2, "updates 1 to 5", "train", "replay", "r", "6")
-        # Told another learning rate, it is another run.
+        # With another learning rate it is another training.
         path = os.path.join(self.dir, "r/train.json")
         with open(path, encoding="utf-8") as f:
             text = f.read()
