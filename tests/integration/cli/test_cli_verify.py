@@ -1,4 +1,4 @@
-"""test_cli_verify.py - env verify: recorded episodes play again to their verdicts; files of all kinds of wrong.
+"""test_cli_verify.py - env verify: recorded episodes give their verdicts again; all kinds of invalid files.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -41,7 +41,7 @@ class Verify(CliCase):
         self.ok("eval", "ledger", "--model", "embedded", "--horizon", "8", "--episodes", "4", "--temperature", "3")
         shown = [self.ok("show", f"last/row[0]/episode[{i}]", "--json").json() for i in range(4)]
         calls = [c for s in shown for c in s["episode"]["calls"]]
-        self.assertIn("invalid", {c["name"] for c in calls})  # so hot that not all are calls
+        self.assertIn("invalid", {c["name"] for c in calls})  # the temperature is so high that some calls are invalid
         r = self.ok("env", "verify", "ledger", self.lines(*shown), "--json").json()
         self.assertEqual(r["different"], 0)
         self.assertEqual(sum(e["verdict"]["calls"] for e in r["episodes"]), len(calls))
@@ -57,7 +57,7 @@ class Verify(CliCase):
         self.assertIn("2 calls are not understood", r.err)
         self.assertIn("did you mean \"next\"", r.err)
 
-    def test_another_verdict_than_recorded_is_told(self):
+    def test_a_different_verdict_than_recorded_is_reported(self):
         self.ok("eval", "ledger", "--expert", "check", "--horizon", "3", "--episodes", "1")
         e = self.ok("show", "last/row[0]/episode[0]", "--json").json()["episode"]
         e["verdict"]["calls"] += 1
