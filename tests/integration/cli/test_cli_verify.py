@@ -81,7 +81,7 @@ class Verify(CliCase):
             ({**good, "fault_seed": 1.5}, '"fault_seed": expected a whole number'),
             ({**good, "noise": 2}, "noise 2 is above"),
             ({**good, "profile": "soft"}, 'unknown profile "soft"'),
-            ({**good, "ablation": "x"}, 'no ablation "x"'),
+            ({**good, "ablation": "x"}, 'unknown ablation "x"'),
             ({**good, "faults": "wind"}, "wind"),
             ({**good, "env": "courier"}, "this is an episode of courier, not of ledger"),
             ({**good, "calls": {}}, '"calls": expected a list'),
