@@ -128,7 +128,7 @@ class Repair(CliCase):
         self.write("notes.txt", "notes")
         self.write("report.yaml", report(mark=""))
         args = ("resume", "last", "--from-failed", "--blueprint", "report.yaml")
-        self.fails(78, ["mark", "no such step any more"], *args)
+        self.fails(78, ["mark", "no longer has this step"], *args)
         self.ok(*args, "--keep", "mark")
         os.remove(os.path.join(self.dir, "notes.txt"))
         self.failed()

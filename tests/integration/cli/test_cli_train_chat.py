@@ -135,7 +135,7 @@ class TrainChat(CliCase):
             self.assertEqual(json.load(f)["chat_template"], ends)
         doc["chat_template"] = ends.replace("+ eos_token ", "")
         self.write(path, json.dumps(doc))
-        self.assertIn("will not learn when to stop", self.ok(*sft, "--model", "t2", "--out", "f").err)
+        self.assertIn("will not learn to end a reply", self.ok(*sft, "--model", "t2", "--out", "f").err)
 
 
 if __name__ == "__main__":

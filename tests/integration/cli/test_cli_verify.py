@@ -67,7 +67,7 @@ class Verify(CliCase):
         del e["verdict"]
         e["calls"].append({"name": "next", "arguments": {}})
         r = self.ok("env", "verify", "ledger", self.lines(e))
-        self.assertIn("1 calls come after the end", r.err)
+        self.assertIn("1 calls after the end", r.err)
 
     def test_files_that_are_wrong_are_named_by_line(self):
         good = {**TASK, "calls": []}
@@ -80,8 +80,8 @@ class Verify(CliCase):
             ({**good, "task_seed": -1}, '"task_seed": expected a whole number'),
             ({**good, "fault_seed": 1.5}, '"fault_seed": expected a whole number'),
             ({**good, "noise": 2}, "noise 2 is above"),
-            ({**good, "profile": "soft"}, 'no profile "soft"'),
-            ({**good, "ablation": "x"}, 'no ablation "x"'),
+            ({**good, "profile": "soft"}, 'unknown profile "soft"'),
+            ({**good, "ablation": "x"}, 'unknown ablation "x"'),
             ({**good, "faults": "wind"}, "wind"),
             ({**good, "env": "courier"}, "this is an episode of courier, not of ledger"),
             ({**good, "calls": {}}, '"calls": expected a list'),
