@@ -45,14 +45,14 @@ static enum status choose_codec(struct agent *a, struct error *err)
         return STATUS_OK;
     }
     if (strcmp(m->codec, "compact") != 0)
-        return error_set(err, STATUS_UNSUPPORTED, "model %s speaks the codec \"%s\"", m->name,
+        return error_set(err, STATUS_UNSUPPORTED, "model %s uses the unknown codec \"%s\"", m->name,
                          m->codec);
     if (!a->task.env_ops)
         return error_set(err, STATUS_UNSUPPORTED,
-                         "model %s knows only environments (codec compact); this step has none",
-                         m->name);
+                         "model %s works only in an environment, and this step has none", m->name);
     if (!m->takes_ids || !m->tokenizer)
-        return error_set(err, STATUS_UNSUPPORTED, "model %s has no tokens", m->name);
+        return error_set(err, STATUS_UNSUPPORTED,
+                         "model %s has no tokenizer, which the codec compact needs", m->name);
     a->codec = &codec_compact;
     return STATUS_OK;
 }

@@ -150,8 +150,7 @@ static enum status begin(struct agent *a, struct error *err)
     c->rendered = c->text = STR_INIT;
     if (!t->input && !t->env_ops && !t->role->prompt)
         return error_set(err, STATUS_INVALID,
-                         "there is nothing to do: neither an input, nor a prompt, nor an "
-                         "environment");
+                         "the agent has no input, no prompt and no environment");
     if (t->role->model->info.takes_ids) {
         st = chat_cache_get(a->host, t->role->model, &c->chat, err);
         if (st)
@@ -250,7 +249,7 @@ static enum status still_wanted(void *ctx, struct error *err)
     if (a->task.scope.cancelled && *a->task.scope.cancelled)
         return error_set(err, STATUS_CANCELLED, "the agent was cancelled");
     if (a->deadline_ms > 0 && agent_now_ms(a) >= a->deadline_ms)
-        return error_set(err, STATUS_TIMEOUT, "the time of the agent is over");
+        return error_set(err, STATUS_TIMEOUT, "the agent's time limit was reached");
     return STATUS_OK;
 }
 

@@ -299,7 +299,8 @@ static enum status take_answer(struct agent *a, struct error *err)
     if (!answer_json(content_of(a), a->task.schema, &a->answer, &why))
         return STATUS_OK;
     if (++c->n_repairs > JSON_MAX_REPAIRS)
-        return error_set(err, STATUS_INVALID, "after %d tries the answer does not fit: %s%s%s",
+        return error_set(err, STATUS_INVALID,
+                         "the answer does not fit the schema after %d tries: %s%s%s",
                          JSON_MAX_REPAIRS, why.where, why.where[0] ? ": " : "", why.message);
     str_printf(&text,
                "The answer must be one JSON value that fits the schema, and nothing else. "

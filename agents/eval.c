@@ -171,7 +171,7 @@ static void episode_over(void *ctx, struct episode *s, const struct agent_result
     e->tally.tok_in += r->tok_in;
     e->tally.tok_out += r->tok_out;
     if (r->state != STEP_OK && e->o->log)
-        log_write(e->o->log, LOG_WARN, "%s failed outside of the policy: %s", s->path,
+        log_write(e->o->log, LOG_WARN, "%s failed for a reason outside the policy: %s", s->path,
                   r->err.message);
     eval_after_of(e->o->env, env, &after);
     record_episode(e, s, r->state, r->has_verdict ? &r->verdict : NULL, &after);

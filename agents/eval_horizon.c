@@ -217,12 +217,12 @@ static const char *not_determined(const struct horizon_point *p, int32_t n)
         mixed += p[i].n_success > 0 && p[i].n_success < p[i].n;
     }
     if (total == 0)
-        return "no episode counts";
+        return "there are no episodes to count";
     if (successes == total)
         return "all episodes succeeded";
     if (successes == 0)
         return "no episode succeeded";
-    return mixed < 2 ? "a fit needs two horizons with successes and failures both" : NULL;
+    return mixed < 2 ? "a fit needs two horizons with both successes and failures" : NULL;
 }
 
 void horizon_fit(const struct horizon_point *point, int32_t n, struct horizon_fit *out)
@@ -238,6 +238,6 @@ void horizon_fit(const struct horizon_point *point, int32_t n, struct horizon_fi
     bracket(p, count, out);
     if (!out->why &&
         (!fit_curve(p, count, false, &out->logistic) || !fit_curve(p, count, true, &out->weibull)))
-        out->why = "success does not fall with the horizon";
+        out->why = "the success rate does not fall with the horizon";
     out->determined = !out->why;
 }

@@ -58,7 +58,7 @@ static enum status check_messages(const struct chat_examples *x, const struct ch
 
     if (jv_kind(messages) != JV_ARRAY || jv_size(messages) == 0)
         return at_line(x, l, err, STATUS_INVALID,
-                       "expected an object with \"messages\", a list that is not empty");
+                       "expected an object with \"messages\", a non-empty list");
     if (tools && jv_kind(tools) != JV_ARRAY && jv_kind(tools) != JV_NULL)
         return at_line(x, l, err, STATUS_INVALID, "\"tools\" is not a list");
     for (size_t i = 0; i < jv_size(messages); i++) {
@@ -71,7 +71,7 @@ static enum status check_messages(const struct chat_examples *x, const struct ch
     }
     if (!speaks)
         return at_line(x, l, err, STATUS_INVALID,
-                       "there is no message of the assistant, so nothing to train");
+                       "there is no assistant message, so there is nothing to train on");
     return STATUS_OK;
 }
 
@@ -128,7 +128,7 @@ static enum status find_lines(struct chat_examples *x, size_t n, struct error *e
         from += len + 1;
     }
     if (!st && x->source.n == 0)
-        st = error_set(err, STATUS_INVALID, "%s holds no conversation", x->path);
+        st = error_set(err, STATUS_INVALID, "%s contains no conversations", x->path);
     return st;
 }
 
@@ -288,8 +288,8 @@ enum status example_chat_hold_out(struct example_source *s, double share, uint64
     char text[32];
 
     if (n < 2)
-        return error_set(err, STATUS_INVALID, "%s holds one conversation: none can be held out",
-                         x->path);
+        return error_set(err, STATUS_INVALID,
+                         "%s has only one conversation, so none can be held out", x->path);
     n_held = n_held < 1 ? 1 : n_held > n - 1 ? n - 1 : n_held;
     held = mem_alloc((size_t)n_held, sizeof(*held));
     if (!held)

@@ -80,7 +80,8 @@ static enum status probe(void *ctx, int32_t i, struct example *ex, int32_t *want
     st = tokenizer_encode(x->tokenizer, x->scratch, p.expected, strlen(p.expected), true, &x->ids,
                           err);
     if (!st && (ex->truncated || x->ids.n > (size_t)want_cap))
-        st = error_set(err, STATUS_LIMIT, "probe %d of %s does not fit into %d and %d tokens", i,
+        st = error_set(err, STATUS_LIMIT,
+                       "probe %d of %s is longer than %d tokens, or its answer than %d", i,
                        x->env->name, ex->cap, want_cap);
     if (st)
         return st;
@@ -107,8 +108,9 @@ static enum status check_kind(const struct env_ops *env, const char *kind, struc
         }
         str_printf(&list, "%s%s", i ? ", " : "", env->demo_kinds[i]);
     }
-    (void)error_set(err, STATUS_USAGE, "%s has no demonstrations \"%s\": %s", env->name, kind,
-                    str_cstr(&list));
+    (void)error_set(err, STATUS_USAGE,
+                    "%s has no demonstrations of the kind \"%s\"; the kinds are: %s", env->name,
+                    kind, str_cstr(&list));
     str_deinit(&list);
     return STATUS_USAGE;
 }

@@ -397,7 +397,7 @@ static enum status close_record(struct unpacker *u, struct error *err)
     str_deinit(&u->parent);
     arena_free(u->arena);
     if (u->bad)
-        return error_set(err, STATUS_CORRUPT, "the record of an episode is damaged");
+        return error_set(err, STATUS_CORRUPT, "an episode record is damaged");
     return STATUS_OK;
 }
 

@@ -151,11 +151,12 @@ static bool tick(void *ctx)
 static enum status check_request(const struct rollout_request *q, struct error *err)
 {
     if (q->n_groups < 1 || q->group_size < 1 || q->n_groups > INT32_MAX / q->group_size)
-        return error_set(err, STATUS_INVALID, "%d groups of %d", q->n_groups, q->group_size);
+        return error_set(err, STATUS_INVALID, "cannot play %d groups of %d rollouts", q->n_groups,
+                         q->group_size);
     for (int32_t g = 0; g < q->n_groups; g++)
         if (q->task_seed[g] >= ENV_SEED_VALIDATION)
             return error_set(err, STATUS_INVALID,
-                             "task seed %llu is not for training: those are below 2^20",
+                             "task seed %llu is not for training: training seeds are below 2^20",
                              (unsigned long long)q->task_seed[g]);
     return STATUS_OK;
 }
@@ -196,11 +197,12 @@ static enum status collect(struct rollouts *r, struct rollout_set *out, struct e
 
     if (r->n_failed == r->n_played) {
         *err = r->first_failure;
-        error_note(err, "all %d rollouts failed outside of the policy", r->n_played);
-        return err->status ? err->status : error_set(err, STATUS_FAILED, "no rollout was played");
+        error_note(err, "all %d rollouts failed for reasons outside the policy", r->n_played);
+        return err->status ? err->status : error_set(err, STATUS_FAILED, "no rollout finished");
     }
     if (r->n_failed > 0 && r->o.log)
-        log_write(r->o.log, LOG_WARN, "%s: %d of %d rollouts failed outside of the policy (%s)",
+        log_write(r->o.log, LOG_WARN,
+                  "%s: %d of %d rollouts failed for reasons outside the policy (%s)",
                   r->request->path, r->n_failed, r->n_played, r->first_failure.message);
     for (int32_t i = 0; i < r->n_played && !st; i++) {
         st = rollouts_add_chains(&r->played[i], out, err);
@@ -245,8 +247,8 @@ static enum status check_env(const struct env_ops *env, struct error *err)
     for (int32_t i = 0; i < env->n_tools; i++)
         if (env->tools[i].effect >= EFFECT_IDEMPOTENT)
             return error_set(err, STATUS_UNSUPPORTED,
-                             "tool %s has effects outside of the environment: it cannot be trained "
-                             "with",
+                             "tool %s has effects outside the environment, so training cannot use "
+                             "it",
                              env->tools[i].name);
     return STATUS_OK;
 }
@@ -268,7 +270,7 @@ enum status rollouts_new(const struct rollouts_options *o, struct rollout_source
 
     if (!o->model->info.takes_ids)
         return error_set(err, STATUS_UNSUPPORTED,
-                         "model %s gives text without ids: there is nothing to train on",
+                         "model %s gives no token ids, so there is nothing to train on",
                          o->model->info.name);
     for (int32_t k = 0; k < o->n_env; k++) {
         st = check_env(o->env[k], err);

@@ -77,12 +77,12 @@ static enum status check_record(struct builder *b, const struct token_record *t)
             "cannot replay",
             t->path);
     if (b->version >= 0 && b->version != t->policy_version)
-        return error_set(b->err, STATUS_INVALID, "%s: the weights changed within the episode",
+        return error_set(b->err, STATUS_INVALID, "%s: the weights changed during the episode",
                          t->path);
     b->version = t->policy_version;
     if (t->parent && b->last_step >= 0 && t->prefix_len > b->out->chain[b->out->n_chains - 1].n)
-        return error_set(b->err, STATUS_CORRUPT, "%s goes on from ids that are not recorded",
-                         t->path);
+        return error_set(b->err, STATUS_CORRUPT,
+                         "%s continues from token ids that are not recorded", t->path);
     return STATUS_OK;
 }
 
@@ -148,7 +148,7 @@ enum status rollouts_add_chains(const struct played *p, struct rollout_set *out,
         st = b.status;
     close_chain(&b);
     if (!st && b.version >= 0 && out->policy_version >= 0 && out->policy_version != b.version)
-        st = error_set(err, STATUS_INVALID, "the weights changed while rollouts were played");
+        st = error_set(err, STATUS_INVALID, "the weights changed between the rollouts");
     if (b.version >= 0)
         out->policy_version = b.version;
     return st;

@@ -94,8 +94,8 @@ static void on_word(void *ctx, const struct json *answer, const struct error *er
         tool_step_end(s, STEP_OK, out, NULL);
     } else {
         s->result.not_retryable = true;
-        jv_set_string(out, "error", "the call was given up");
-        tool_step_end(s, STEP_ERROR, out, "the call was given up");
+        jv_set_string(out, "error", "the call was abandoned");
+        tool_step_end(s, STEP_ERROR, out, "the call was abandoned");
     }
 }
 

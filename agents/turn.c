@@ -26,7 +26,8 @@ static bool must_stop(struct agent *a)
     case AGENT_STOP_NONE:
         return false;
     case AGENT_STOP_TIMEOUT:
-        return !agent_end(a, error_set(err, STATUS_TIMEOUT, "the time of the agent is over"), NULL);
+        return !agent_end(a, error_set(err, STATUS_TIMEOUT, "the agent's time limit was reached"),
+                          NULL);
     case AGENT_STOP_CANCEL:
         break;
     case AGENT_STOP_INTERRUPT:

@@ -123,7 +123,7 @@ static enum status check_replay(const struct agent *a, const struct step_record 
     if (jv_equal(s->out, result))
         return STATUS_OK;
     return error_set(err, STATUS_CONFIG,
-                     "the environment answers the call %s otherwise than it is recorded",
+                     "the environment's answer to the call %s differs from the recorded one",
                      str_cstr(&a->path));
 }
 

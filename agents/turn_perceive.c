@@ -13,8 +13,8 @@ static enum status may_begin(const struct agent *a, struct error *err)
 
     if (most > 0 && a->turn >= most)
         return error_set(err, STATUS_BUDGET,
-                         "the limit of %d model calls is reached: an agent without a budget; "
-                         "`budget: {steps: N}` sets another",
+                         "the limit of %d model calls is reached; set another with "
+                         "`budget: {steps: N}`",
                          (int)most);
     return b ? budget_fits(b, agent_now_ms(a), 1, 1, 0, err) : STATUS_OK;
 }

@@ -174,12 +174,13 @@ static enum status check_record(const struct agent *a, const struct token_record
 
     if (t->prefix_len != a->prefix_len || t->n_delta != n_fed(a) ||
         (bytes > 0 && memcmp(t->delta, a->chain.id + a->prefix_len, bytes) != 0))
-        return error_set(err, STATUS_CONFIG,
-                         "the prompt that was recorded at %s is not the one that comes out now: "
-                         "this release, the template, the tokenizer or the environment is another",
-                         str_cstr(&a->path));
+        return error_set(
+            err, STATUS_CONFIG,
+            "the prompt recorded at %s differs from the prompt built now: the release, "
+            "the template, the tokenizer or the environment has changed",
+            str_cstr(&a->path));
     if (t->finish < FINISH_NONE || t->finish > FINISH_ERROR)
-        return error_set(err, STATUS_CORRUPT, "the record at %s ends in an unknown way",
+        return error_set(err, STATUS_CORRUPT, "the record at %s has an unknown finish reason",
                          str_cstr(&a->path));
     return STATUS_OK;
 }
@@ -208,7 +209,7 @@ static enum status replay_tokens(struct agent *a, struct error *err)
         journal_find_tokens(a->task.scope.run, str_cstr(&a->path), 0, arena, &found, &t, err);
 
     if (!st && !found)
-        st = error_set(err, STATUS_CORRUPT, "the tokens of %s are not in the store",
+        st = error_set(err, STATUS_CORRUPT, "the tokens of %s are missing from the store",
                        str_cstr(&a->path));
     if (!st)
         st = check_record(a, &t, err);

@@ -38,16 +38,16 @@ static enum status refuse(int errnum, const char *path, struct error *err)
         return error_set(err, STATUS_INVALID,
                          "\"%.200s\" passes through a symbolic link; links are not followed", path);
     case ENOENT:
-        return error_set(err, STATUS_NOT_FOUND, "\"%.200s\" is not there", path);
+        return error_set(err, STATUS_NOT_FOUND, "\"%.200s\" does not exist", path);
     case ENOTDIR:
-        return error_set(err, STATUS_INVALID, "\"%.200s\" passes through, or is, no directory",
-                         path);
+        return error_set(err, STATUS_INVALID,
+                         "\"%.200s\" is not a directory, or leads through a file", path);
     case EISDIR:
         return error_set(err, STATUS_INVALID, "\"%.200s\" is a directory", path);
     case ENOSYS:
         return error_set(
             err, STATUS_UNSUPPORTED,
-            "this kernel has no openat2 (Linux 5.6), without which files are not safe");
+            "the file tools need openat2, which this kernel lacks (Linux 5.6 and later have it)");
     default:
         return error_errno(err, errnum, "opening \"%.200s\"", path);
     }
@@ -84,7 +84,7 @@ static enum status descend(int *dir, const char *name, int32_t *n_made, struct e
         if (!mkdirat(*dir, name, 0777))
             (*n_made)++;
         else if (errno != EEXIST)
-            return error_errno(err, errno, "making the directory \"%.200s\"", name);
+            return error_errno(err, errno, "creating the directory \"%.200s\"", name);
         st = beneath_open(*dir, name, O_PATH | O_DIRECTORY, &next, err);
     }
     if (st)
@@ -119,7 +119,7 @@ static enum status check_path(const char *path, const char *last, struct error *
     if (path[0] == '/')
         return refuse(EXDEV, path, err);
     if (!*last || strcmp(last, ".") == 0 || strcmp(last, "..") == 0)
-        return error_set(err, STATUS_INVALID, "\"%.200s\" names no file", path);
+        return error_set(err, STATUS_INVALID, "\"%.200s\" does not name a file", path);
     if (strlen(last) >= sizeof(component) || strlen(path) > BENEATH_MAX_PATH)
         return refuse(ENAMETOOLONG, path, err);
     for (const char *at = path; next_component(&at, last, component, &n);) {

@@ -46,7 +46,7 @@ enum status file_tool_path(const struct tool_call *c, const char *otherwise, con
     const char *text = jv_get_string(path, otherwise);
 
     if (path && strlen(text) != jv_string_len(path))
-        return error_set(err, STATUS_INVALID, "a path holds no NUL");
+        return error_set(err, STATUS_INVALID, "a path must not contain NUL");
     *out = text;
     return STATUS_OK;
 }

@@ -81,7 +81,7 @@ static enum status trim_to_text(const char *bytes, size_t *n, bool is_end, int64
 
     if (memchr(bytes, '\0', *n))
         return error_set(err, STATUS_INVALID,
-                         "a binary file of %lld bytes (it holds NUL bytes), not text",
+                         "a binary file of %lld bytes (it contains NUL bytes), not text",
                          (long long)size);
     if (valid < *n && (is_end || *n - valid > 3))
         return error_set(err, STATUS_INVALID, "not UTF-8 text (byte %zu of this part)", valid);

@@ -38,9 +38,9 @@ static enum status look_at_target(int dir, const char *name, mode_t *mode, struc
 
     *mode = 0644;
     if (fstatat(dir, name, &s, AT_SYMLINK_NOFOLLOW))
-        return errno == ENOENT ? STATUS_OK : error_errno(err, errno, "looking at \"%.200s\"", name);
+        return errno == ENOENT ? STATUS_OK : error_errno(err, errno, "checking \"%.200s\"", name);
     if (!S_ISREG(s.st_mode))
-        return error_set(err, STATUS_INVALID, "\"%.200s\" is there and not a regular file", name);
+        return error_set(err, STATUS_INVALID, "\"%.200s\" exists and is not a regular file", name);
     *mode = s.st_mode & 0777;
     return STATUS_OK;
 }
@@ -78,7 +78,7 @@ static enum status write_by(const struct seams *seams, int aside, int dir, const
     st = fill(seams, fd, t->bytes, t->n, t->mode, err);
     if (!st && renameat(aside, part, dir, name)) {
         *elsewhere = errno == EXDEV;
-        st = error_errno(err, errno, "putting \"%.200s\" in place", name);
+        st = error_errno(err, errno, "renaming the new file to \"%.200s\"", name);
     }
     if (st)
         (void)unlinkat(aside, part, 0);

@@ -99,9 +99,9 @@ const char *calc_operate(char op, struct calc_number a, struct calc_number b,
     if ((op == '/' || op == '\\' || op == '%') && y == 0)
         return "division by zero";
     if (op == '^' && x == 0 && y < 0)
-        return "zero has no negative power";
+        return "zero cannot be raised to a negative power";
     if (op == '^' && x < 0 && y != floor(y))
-        return "a negative number has no power with a fraction";
+        return "a negative number cannot be raised to a fraction";
     if (a.is_integer && b.is_integer && operate_exactly(op, a.integer, b.integer, &exact)) {
         *out = calc_integer(exact);
         return NULL;

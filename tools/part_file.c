@@ -43,7 +43,7 @@ enum status part_file_open(const struct seams *seams, int dir, char name[PART_FI
                        (unsigned long long)seams_random_u64(seams));
         got = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (got < 0 && errno != EEXIST)
-            return error_errno(err, errno, "making a file to write into");
+            return error_errno(err, errno, "creating a temporary file");
         if (got >= 0 && holds(got)) {
             *fd = got;
             return STATUS_OK;
@@ -51,7 +51,8 @@ enum status part_file_open(const struct seams *seams, int dir, char name[PART_FI
         if (got >= 0)
             close(got); /* it was swept before it was locked */
     }
-    return error_set(err, STATUS_IO, "no name for a file to write into after %d tries", TRIES);
+    return error_set(err, STATUS_IO, "found no unused name for a temporary file in %d tries",
+                     TRIES);
 }
 
 static bool is_part_name(const char *name)

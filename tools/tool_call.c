@@ -148,8 +148,9 @@ void tool_call_finish_content(struct tool_call *c, enum tool_outcome outcome,
     c->result = (struct tool_result){.value = adopt_value, .content = adopt_content};
     /* That an effect happened is true whatever its result looks like. */
     if (outcome == TOOL_OK && !c->asks_status && check_result(c, &err)) {
-        (void)snprintf(text, sizeof(text), "%s gave a result that it does not declare: %s%s%s",
-                       c->tool->name, err.where, err.where[0] ? ": " : "", err.message);
+        (void)snprintf(text, sizeof(text),
+                       "the result of %s does not fit its output schema: %s%s%s", c->tool->name,
+                       err.where, err.where[0] ? ": " : "", err.message);
         tool_result_deinit(&c->result);
         c->result.value = error_value(text);
         outcome = TOOL_ERROR;

@@ -163,17 +163,17 @@ enum status env_frame_open(const struct env_frame *f, const void *bytes, size_t 
         return error_set(err, STATUS_CORRUPT, "not a snapshot of the environment %s", f->name);
     if (version != f->version)
         return error_set(err, STATUS_UNSUPPORTED,
-                         "a snapshot of %s in version %u; this build reads version %u", f->name,
+                         "the snapshot of %s has version %u; this build reads version %u", f->name,
                          (unsigned)version, f->version);
     io->at = n - 4;
     if (env_bytes_bits(io, 0, 4) != crc32c(0, bytes, n - 4))
-        return error_set(err, STATUS_CORRUPT, "a snapshot of %s whose checksum is wrong", f->name);
+        return error_set(err, STATUS_CORRUPT, "the snapshot of %s has a wrong checksum", f->name);
     io->n = n - 4;
     io->at = 8;
     *params = (struct env_params){0};
     env_bytes_params(io, params);
     if (io->bad || !(params->noise >= 0))
-        return error_set(err, STATUS_CORRUPT, "a snapshot of %s with impossible parameters",
+        return error_set(err, STATUS_CORRUPT, "the snapshot of %s has impossible parameters",
                          f->name);
     return STATUS_OK;
 }
@@ -182,7 +182,8 @@ enum status env_frame_finish(const struct env_frame *f, const struct env_bytes *
                              struct error *err)
 {
     if (io->bad || io->at != io->n)
-        return error_set(err, STATUS_CORRUPT, "a snapshot of %s with an impossible state", f->name);
+        return error_set(err, STATUS_CORRUPT, "the snapshot of %s has an impossible state",
+                         f->name);
     return STATUS_OK;
 }
 

@@ -22,8 +22,8 @@ static enum status unknown(const struct env_ops *ops, const char *word, size_t n
     struct str list = STR_INIT;
 
     env_faults_text(ops, UINT32_MAX, &list);
-    (void)error_set(err, STATUS_USAGE, "%s has no faults \"%.*s\"; its kinds are %s", ops->name,
-                    n > 64 ? 64 : (int)n, word, str_cstr(&list));
+    (void)error_set(err, STATUS_USAGE, "%s has no kind of fault \"%.*s\"; its kinds are: %s",
+                    ops->name, n > 64 ? 64 : (int)n, word, str_cstr(&list));
     str_deinit(&list);
     return STATUS_USAGE;
 }

@@ -273,7 +273,7 @@ static void test_bad_lines_are_told_by_number(void **state)
         {"{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}\n", ":1", "nothing to train"},
         {"{\"messages\":[{\"role\":\"assistant\",\"content\":\"x\"}],\"tools\":7}\n", ":1",
          "tools"},
-        {"\n\n", "", "holds no conversation"},
+        {"\n\n", "", "contains no conversations"},
     };
     struct fake_model m;
 

@@ -286,7 +286,7 @@ static void silence_is_not_waited_for(void **state)
     assert_int_equal(s.n_done, 1);
     assert_false(s.asking);
     assert_int_equal(s.state, STEP_ERROR);
-    assert_string_equal(s.out, "the call was given up");
+    assert_string_equal(s.out, "the call was abandoned");
     assert_true(tool_step_result(s.step)->not_retryable);
     assert_int_equal(s.n_starts, 0);
     close_scene(&s);

@@ -428,7 +428,7 @@ static void test_once_asks_a_human(void **state)
         const char *said;
     } cases[] = {{"done", 0, "{\"ok\":true}"},
                  {"repeat", 1, "{\"paid\":\"Ann\"}"},
-                 {"fail", 0, "{\"error\":\"the call was given up\"}"}};
+                 {"fail", 0, "{\"error\":\"the call was abandoned\"}"}};
     static const char path[] = "pay/turn:0/tool:0:pay";
     struct store_fixture *f = *state;
 
