@@ -1,8 +1,8 @@
 /* codec_compact.c - the environment's own text as tokens: one call a reply, a context a step.
  *
- * What the environment says is encoded and fed; the model writes one call up to the stop token. At
- * a step's boundary the context begins again with the new step's text, so that its length never
- * grows with the horizon. Nothing here allocates once the buffers have grown.
+ * The environment's text is encoded and fed; the model writes one call up to the stop token. At a
+ * step's boundary the context restarts with the new step's text, so that its length does not grow
+ * with the horizon. Nothing here allocates once the buffers have grown.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -76,7 +76,7 @@ static enum status read_reply(struct agent *a, struct error *err)
     return STATUS_OK;
 }
 
-/* The ids are the conversation; there are no messages beside them. */
+/* The ids are the conversation; there are no messages. */
 static void save_prompt(struct agent *a, bool saved)
 {
     (void)a;

@@ -1,5 +1,5 @@
-/* eval_config.c - what an evaluation was asked, checked, stored with its run, and compared when it
- * is resumed.
+/* eval_config.c - the options of an evaluation: checked, stored with its run, and compared on a
+ * resume.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -133,7 +133,7 @@ enum status eval_check(const struct eval_options *o, struct error *err)
     return STATUS_OK;
 }
 
-/* Only what is not the default, so that an evaluation from before there was a choice goes on. */
+/* Only values other than the default, so that evaluations from before the option still resume. */
 static void put_faults(struct json *v, const struct eval_options *o)
 {
     struct str words = STR_INIT;
@@ -203,8 +203,8 @@ static enum status compare_value(const struct json *was, const struct json *is, 
     return st;
 }
 
-/* Both ways: what is not the default stands there only when it was asked for. A model is known by
- * its weights: its name may be another way to the same folder. */
+/* Compares both ways, because default values are not stored. A model is identified by its weights:
+ * its name may be another path to the same folder. */
 static enum status compare(const struct json *was, const struct json *is, struct error *err)
 {
     const char *key = NULL;
@@ -286,7 +286,7 @@ static void read_verdict(const struct json *v, struct env_verdict *out)
     };
 }
 
-/* Records from before this was counted have none: they are then left out of it. */
+/* Older records do not have these counts and are left out of them. */
 static void read_after(const struct json *v, struct eval_after *out)
 {
     *out = (struct eval_after){

@@ -1,4 +1,4 @@
-/* eval_resume.c - what an evaluation was asked, read back from what is stored with its run.
+/* eval_resume.c - reads the options of an evaluation from its run.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -10,7 +10,7 @@
 #include "runtime/base/memory.h"
 
 #define MAX_PIECES   256
-#define DEMO_VERSION 1 /* rises when demonstrations of one index change */
+#define DEMO_VERSION 1 /* increases when the demonstration of an index changes */
 
 struct env_examples {
     struct example_source source;
@@ -22,11 +22,12 @@ struct env_examples {
     struct token_ids ids; /* scratch */
 };
 
-/* Recovery stays near the comparison that training left, and a hole in it is learned around, but
- * sums are what no look back can see: OffCourse, section 2.6. */
+/* The share of right answers that the probe needs. Reinforcement works around a few gaps in the
+ * comparison. Sums must all be right, because a look cannot show a wrong sum: OffCourse, section
+ * 2.6. */
 #define NEED_MISMATCH .997
 
-/* Appends text; what does not fit is left out and told. */
+/* Appends text; text that does not fit is left out, and `truncated` is set. */
 static enum status put(struct env_examples *x, const char *text, bool trained, struct example *ex,
                        struct error *err)
 {
@@ -39,7 +40,7 @@ static enum status put(struct env_examples *x, const char *text, bool trained, s
             ex->truncated = true;
             break;
         }
-        /* The first token of a sequence has nothing before it to be predicted from. */
+        /* The first token of a sequence cannot be predicted: nothing comes before it. */
         ex->train[ex->n] = trained && ex->n > 0;
         ex->ids[ex->n++] = x->ids.id[i];
     }

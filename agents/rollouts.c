@@ -1,7 +1,7 @@
-/* rollouts.c - plays a request of the trainer: starts, collects, and puts in order.
+/* rollouts.c - plays a request of the trainer: starts the episodes, collects and orders them.
  *
- * Episodes end in any order; each keeps its packed record until all have ended, and only then are
- * chains made of them in the order (group, member, step), so that company changes no bit.
+ * Episodes end in any order. Each keeps its packed record until all have ended; then the chains are
+ * made in the order (group, member, step), so that the result does not depend on timing.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -22,7 +22,7 @@ struct rollouts {
     struct str name; /* of all environments */
     struct episodes *driver;
     struct rollouts_store store;
-    /* ---- of the request at hand */
+    /* ---- of the current request */
     const struct rollout_request *request;
     struct played *played; /* (n_played) group by group */
     int32_t n_played, cap_played, next;
@@ -31,7 +31,7 @@ struct rollouts {
     struct error first_failure;
 };
 
-/* ---- what is seen of an episode while it is played */
+/* ---- observing an episode */
 
 static void open_step(struct played *p, const struct env *e)
 {
@@ -52,7 +52,7 @@ static void open_step(struct played *p, const struct env *e)
         memset(m->anchor, 0, sizeof(m->anchor));
 }
 
-static void saw(void *ctx, const struct env *e, const struct env_effect *fx)
+static void on_event(void *ctx, const struct env *e, const struct env_effect *fx)
 {
     struct played *p = ctx;
 
@@ -74,7 +74,7 @@ static void saw(void *ctx, const struct env *e, const struct env_effect *fx)
     p->step_after[p->n_calls] = p->n_steps - 1;
 }
 
-/* ---- the driver's questions */
+/* ---- callbacks of the driver */
 
 static bool next(void *ctx, struct episode *e)
 {
@@ -100,11 +100,11 @@ static bool next(void *ctx, struct episode *e)
             q->fault_seed[p->group] + (q->shared_faults ? 0 : (uint64_t)(uint32_t)p->member),
     };
     e->sample_seed = q->sample_seed;
-    e->watch = (struct env_watch){.ctx = p, .saw = saw};
+    e->watch = (struct env_watch){.ctx = p, .on_event = on_event};
     return true;
 }
 
-/* A budget or the context ended it, or something that the policy cannot help. */
+/* Did a budget or the context end it, or a failure outside the policy? */
 static enum rollout_status status_of(const struct agent_result *r)
 {
     if (r->state == STEP_OK)

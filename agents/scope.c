@@ -1,4 +1,4 @@
-/* scope.c - budgets: what may still be spent, here and in every parent.
+/* scope.c - budgets: what remains, here and in every parent.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -46,7 +46,7 @@ void budget_spend(struct budget *b, int64_t tokens, int64_t steps, int64_t calls
         b->steps += steps;
         b->calls += calls;
         assert(b->tokens >= 0 && b->steps >= 0 &&
-               b->calls >= 0); /* no more given back than taken */
+               b->calls >= 0); /* not more returned than reserved */
     }
 }
 

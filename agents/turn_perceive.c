@@ -1,11 +1,11 @@
-/* turn_perceive.c - the first third of a turn: is there anything left to do, may it be paid for,
- * and what does the model see.
+/* turn_perceive.c - the first third of a turn: checks for an end and the budget, then builds the
+ * prompt.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "agents/turn.h"
 
-/* A new turn costs a step; its tokens are asked for when the prompt stands. */
+/* A new turn costs a step; its tokens are checked when the prompt is complete. */
 static enum status may_begin(const struct agent *a, struct error *err)
 {
     const struct budget *b = a->task.scope.budget;

@@ -34,7 +34,7 @@ static void skip_blanks(struct reader *r)
         r->at++;
 }
 
-/* The next character that counts, or NUL at the end. */
+/* The next character that is not a space, or NUL at the end. */
 static char peek(struct reader *r)
 {
     skip_blanks(r);
@@ -219,7 +219,7 @@ static enum status read_signed(struct reader *r, struct calc_number *out)
         struct calc_number v = *out;
 
         *out = calc_integer(0);
-        /* 0 - 0.0 would lose the sign of a zero that nobody asked for: fine. */
+        /* 0 - x loses the sign of a zero; that is fine. */
         st = operate(r, '-', r->at, v, out);
     }
     return st;

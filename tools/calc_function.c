@@ -9,7 +9,7 @@
 #include "runtime/base/memory.h"
 #include "tools/calc.h"
 
-enum rule { ANY, NOT_NEGATIVE, POSITIVE, UNIT }; /* what a function of one real takes */
+enum rule { ANY, NOT_NEGATIVE, POSITIVE, UNIT }; /* the domain of a function of one real */
 
 struct calc_function {
     const char *name;
@@ -82,7 +82,7 @@ static const char *do_gcd(const struct calc_number *a, int32_t n, struct calc_nu
     return NULL;
 }
 
-/* To an integer where it fits 64 bits; integers pass unchanged. */
+/* To an integer if it fits in 64 bits; integers pass unchanged. */
 static const char *to_integer(struct calc_number a, double (*how)(double), struct calc_number *out)
 {
     double v;

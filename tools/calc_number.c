@@ -21,7 +21,7 @@ double calc_as_real(struct calc_number v)
     return v.is_integer ? (double)v.integer : v.real;
 }
 
-/* Rounded down; INT64_MIN / -1 does not fit and is left to doubles by the caller. */
+/* Rounded down. INT64_MIN / -1 does not fit; the caller uses doubles for it. */
 static int64_t divide_down(int64_t a, int64_t b)
 {
     return a / b - (a % b != 0 && (a < 0) != (b < 0));
@@ -42,7 +42,7 @@ static bool power(int64_t base, int64_t exponent, int64_t *out)
     return true;
 }
 
-/* False: not exact in 64 bits; doubles take over. b is not 0 where it divides. */
+/* False: not exact in 64 bits, use doubles. A divisor b is not 0. */
 static bool operate_exactly(char op, int64_t a, int64_t b, int64_t *out)
 {
     switch (op) {

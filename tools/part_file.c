@@ -1,7 +1,7 @@
-/* part_file.c - making them, and sweeping up those of processes that died.
+/* part_file.c - creates temporary files, and removes those of dead processes.
  *
- * The lock decides: whoever sweeps takes it before it removes the name, and whoever makes the file
- * looks, once it has the lock, whether the name is still there.
+ * The sweep locks a file before it removes the name. The process that created the file checks,
+ * after it has the lock, that the name still exists.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -21,14 +21,14 @@
 #define DIGITS 16
 #define TRIES  16
 
-/* Locked, and its name still there? */
+/* Is it locked, and does its name still exist? */
 static bool holds(int fd)
 {
     struct stat s;
 
     while (flock(fd, LOCK_EX)) {
         if (errno != EINTR)
-            return true; /* a file system without locks: nobody can sweep it either */
+            return true; /* a file system without locks: the sweep skips it too */
     }
     return fstat(fd, &s) || s.st_nlink > 0;
 }

@@ -176,7 +176,7 @@ const char *tool_registry_nearest(const struct tool_registry *r, const char *nam
         names[i] = r->tools[i]->name;
     near = nearest_word(name, names, r->n);
     free(names);
-    return near; /* one of the tools' own strings */
+    return near; /* a tool's own string */
 }
 
 struct json *tool_json(const struct tool *t)

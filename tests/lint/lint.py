@@ -65,7 +65,7 @@ OPENS = {
     "runtime/store/store_backup.c": "syncs the copy that was just written",
     "runtime/app/app_detach.c": "/dev/null",
     "runtime/loop/loop.c": "/dev/null, to count descriptors",
-    "tools/beneath.c": "openat2 below a root, O_NONBLOCK; what it gives is checked",
+    "tools/root_dir.c": "openat2 below a root, O_NONBLOCK; what it gives is checked",
     "tools/part_file.c": "made with O_EXCL below the root; swept with O_NONBLOCK and checked",
 }
 LONG_LINES, LONG_FUNCTION = 1200, 70

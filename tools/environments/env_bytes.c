@@ -1,4 +1,4 @@
-/* env_bytes.c - fields of an episode written and read back under bounds; frames with a checksum.
+/* env_bytes.c - writes and reads the fields of an episode with bounds; frames with a checksum.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -91,7 +91,7 @@ void env_bytes_params(struct env_bytes *io, struct env_params *p)
     p->horizon = env_bytes_i32(io, p->horizon, 1, ENV_MAX_HORIZON);
     noise = env_bytes_bits(io, noise, 8);
     memcpy(&p->noise, &noise, sizeof(noise));
-    /* Two in one field: as it was before there were kinds to choose among. */
+    /* Two values in one field: compatible with snapshots from before --faults. */
     both = env_bytes_i32(io, (int32_t)p->profile + PROFILES * (int32_t)p->faults, 0, INT32_MAX);
     p->profile = (enum env_profile)(both % PROFILES);
     p->faults = (uint32_t)(both / PROFILES);

@@ -1,4 +1,4 @@
-/* env_core.c - steps, calls, looks and deeds, counted alike in every environment.
+/* env_core.c - counts steps, calls, looks and actions, the same way in every environment.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -93,7 +93,7 @@ bool env_count_call(struct env *e, int32_t cap, struct env_effect *fx, const cha
     return false;
 }
 
-void env_saw(struct env *e, bool match)
+void env_looked(struct env *e, bool match)
 {
     e->pending = match ? ENV_MATCHED : ENV_MISMATCHED;
 }

@@ -1,4 +1,4 @@
-/* env_tools.c - puts the environments' tools into the registry.
+/* env_tools.c - adds the environments' tools to the registry.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -532,7 +532,7 @@ static void test_a_repeat_that_is_interrupted_asks_again(void **state)
 
 /* ---- a tool that asks while it has the call */
 
-static void asker_told(struct tool_call *c, const struct json *answer)
+static void asker_answered(struct tool_call *c, const struct json *answer)
 {
     struct test_tool *t = c->tool->ctx;
     struct json *v = jv_object();
@@ -548,7 +548,7 @@ static void asker_start(struct tool *tool, struct tool_call *c)
     struct json *prompt = fixture_json("{\"text\":\"Pay Ann?\",\"options\":[\"yes\",\"no\"]}");
 
     t->n_starts++;
-    c->host->ask(c, prompt, 0, asker_told);
+    c->host->ask(c, prompt, 0, asker_answered);
     jv_unref(prompt);
 }
 
