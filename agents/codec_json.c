@@ -257,16 +257,19 @@ static enum status render(struct agent *a, struct error *err)
 {
     struct json_codec *c = codec_of(a);
     const struct model_info *m = &a->task.role->model->info;
+    bool as_01 = a->task.scope.prompt_format == 1;
     char eos[TOKENIZER_MAX_TOKEN_BYTES + 1] = "";
     struct chat_input in = {.messages = c->messages,
                             .tools = c->tools,
                             .add_generation_prompt = true,
-                            .eos_token = eos,
+                            .bos_token = as_01 ? NULL : m->bos_token,
+                            .eos_token = as_01 ? eos : m->eos_token,
                             .now_ms = agent_now_ms(a),
                             .check = still_wanted,
                             .check_ctx = a};
     size_t n = 0;
-    const char *bytes = m->n_eos > 0 ? tokenizer_bytes(m->tokenizer, m->eos_id[0], &n) : NULL;
+    const char *bytes =
+        as_01 && m->n_eos > 0 ? tokenizer_bytes(m->tokenizer, m->eos_id[0], &n) : NULL;
 
     if (bytes && n < sizeof(eos))
         memcpy(eos, bytes, n);

@@ -74,6 +74,7 @@ static void fill_place(struct episodes *d, struct episode *e)
                            .task_seed = e->params.task_seed,
                            .fault_seed = e->params.fault_seed,
                            .sample_seed = e->sample_seed,
+                           .prompt_format = d->o.prompt_format,
                            .deadline_ms = d->timeout_ms > 0 ? e->t0_ms + d->timeout_ms : 0};
         st = agent_start(d->host, &task, episode_over, e, &e->agent, &failed.err);
         if (!st)

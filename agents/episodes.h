@@ -35,8 +35,9 @@ struct episode {
 struct episodes_options {
     const struct env_ops *env; /* the default of an episode */
     struct model *model;
-    int32_t in_flight; /* at once, at most */
-    int32_t votes;     /* samples of each model call (agent_role.votes) */
+    int32_t in_flight;     /* at once, at most */
+    int32_t votes;         /* samples of each model call (agent_role.votes) */
+    int32_t prompt_format; /* of the run that they are recorded in (agents/scope.h) */
     const struct seams *seams;
     void *ctx;
     /* Fills in the next episode; false: there is none. */

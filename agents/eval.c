@@ -265,6 +265,7 @@ static enum status open_evaluation(struct evaluation *e, struct error *err)
                                  .model = e->o->model,
                                  .in_flight = in_flight(e->o),
                                  .votes = e->o->votes,
+                                 .prompt_format = e->run ? run_prompt_format(e->run) : 0,
                                  .seams = e->o->seams,
                                  .ctx = e,
                                  .next = next_episode,

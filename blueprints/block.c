@@ -30,10 +30,19 @@ void block_begin(struct block *b, struct frame *f, const struct plan *plan,
     begin_next(b, f);
 }
 
+bool block_is_computed(const struct block *b, int32_t n)
+{
+    for (int32_t i = 0; i < n; i++)
+        if (!plan_step_is_computed(&b->step[i]))
+            return false;
+    return true;
+}
+
 bool block_child_ended(struct block *b, struct frame *f, struct frame *child)
 {
     assert(b->next > 0 && b->next <= b->n && child->step == &b->step[b->next - 1]);
     if (!child->value) {
+        f->not_retryable = child->not_retryable && block_is_computed(b, b->next - 1);
         frame_end_like(f, child);
         return false;
     }

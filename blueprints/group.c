@@ -35,7 +35,10 @@ static void note_failure(struct group *g, struct frame *f, struct frame *child)
                 frame_cancel(c);
         }
     }
-    if (child->stop >= STOP_CANCEL || child->index >= g->failed_index)
+    if (child->stop >= STOP_CANCEL)
+        return;
+    g->not_retryable = g->not_retryable || (child->end == STEP_ERROR && child->not_retryable);
+    if (child->index >= g->failed_index)
         return;
     g->failed_index = child->index;
     g->failed_end = child->end;
@@ -60,6 +63,7 @@ bool group_child_ended(struct group *g, struct frame *f, struct frame *child)
         return false;
     if (!g->failed)
         return true;
+    f->not_retryable = g->not_retryable;
     frame_end(f, g->failed_end, NULL, "%s", g->failed_error);
     f->error_has_path = true;
     return false;

@@ -115,6 +115,7 @@ struct model_info {
     int32_t context, vocab;
     const struct tokenizer *tokenizer; /* NULL for text models */
     const char *chat_template;         /* NULL: the default */
+    const char *bos_token, *eos_token; /* what the template calls so; NULL: empty */
     const int32_t *eos_id;
     int32_t n_eos;
 };

@@ -89,6 +89,8 @@ static void fill_info(struct engine *e)
         .vocab = c->vocab_size,
         .tokenizer = e->source.tokenizer,
         .chat_template = e->source.texts.chat_template,
+        .bos_token = e->source.texts.bos_token,
+        .eos_token = e->source.texts.eos_token,
         .eos_id = c->eos_id,
         .n_eos = c->n_eos,
     };

@@ -8,23 +8,21 @@
 
 #include "runtime/api/troupe_run.h"
 
-enum status troupe_run_root(const char *given, const struct json *config, const char *begun,
-                            char **out, struct error *err)
+enum status troupe_run_root(const char *given, const char *recorded, char **out, struct error *err)
 {
-    const char *recorded = jv_get_string(jv_get(config, "root"), begun ? begun : ".");
-    const char *root = given ? given : recorded;
+    const char *root = given ? given : recorded ? recorded : ".";
     char *real = realpath(root, NULL);
 
     if (!real) {
         (void)error_errno(err, errno, "the root of the file tools, %s", root);
-        error_hint(err, "--root names another folder");
+        error_hint(err, "choose another folder with --root");
         return err->status;
     }
     *out = real;
     return STATUS_OK;
 }
 
-/* What is stored with the run: the plan itself, its inputs, and what shapes its results. */
+/* The configuration stored with the run: the plan, its inputs, and all else that shapes results. */
 static struct json *config_of(const struct troupe_run *r, const struct json *more)
 {
     struct json *config = jv_object(), *value;
@@ -38,8 +36,7 @@ static struct json *config_of(const struct troupe_run *r, const struct json *mor
     return config;
 }
 
-/* The blueprint's file, absolute; NULL: a plan of 0.1, which does not tell. */
-static const char *source_of(const struct plan *p, struct str *out)
+const char *troupe_run_source(const struct plan *p, struct str *out)
 {
     if (!p->folder)
         return NULL;
@@ -59,7 +56,7 @@ enum status troupe_run_create(struct troupe_run *r, const char *kind, uint64_t s
                             .config = config,
                             .seed = seed,
                             .root = root,
-                            .source = source_of(r->plan, &source),
+                            .source = troupe_run_source(r->plan, &source),
                             .prompt_format = prompt_format};
     enum status st;
 
@@ -86,7 +83,7 @@ enum status troupe_run_new(struct troupe *t, const struct troupe_run_spec *spec,
     r->plan = spec->plan;
     st = plan_inputs(spec->plan, spec->inputs, &r->inputs, err);
     if (!st)
-        st = troupe_run_root(o->root, NULL, NULL, &root, err);
+        st = troupe_run_root(o->root, NULL, &root, err);
     if (!st)
         st = troupe_run_check(r, root, err);
     if (!st && spec->store)
@@ -124,7 +121,7 @@ enum status troupe_run_take(struct troupe *t, const char *uuid, const struct tro
         r->plan = r->own_plan;
         r->inputs = jv_ref(jv_get(run_config(r->run), "inputs"));
         run_models_recorded(r->models, run_config(r->run), false);
-        st = troupe_run_root(o->root, run_config(r->run), run_root(r->run), &root, err);
+        st = troupe_run_root(o->root, run_root(r->run), &root, err);
     }
     if (!st)
         st = troupe_run_check(r, root, err);

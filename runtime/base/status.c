@@ -125,6 +125,15 @@ enum status error_errno(struct error *err, int errnum, const char *fmt, ...)
     return error_set(err, status, "%.700s: error %d", text, errnum);
 }
 
+enum status error_as_config(enum status st, struct error *err)
+{
+    if (st == STATUS_OK || st == STATUS_NO_MEMORY || st == STATUS_CANCELLED)
+        return st;
+    if (err)
+        err->status = STATUS_CONFIG;
+    return STATUS_CONFIG;
+}
+
 void error_note(struct error *err, const char *fmt, ...)
 {
     char note[sizeof(err->message)];

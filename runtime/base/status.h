@@ -57,6 +57,9 @@ enum status error_at(struct error *err, enum status status, const char *file, lo
 /* From errno: ENOSPC becomes STATUS_DISK_FULL, ENOENT STATUS_NOT_FOUND, ENOMEM
  * STATUS_NO_MEMORY, all else STATUS_IO. The text of errno is appended. */
 enum status error_errno(struct error *err, int errnum, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* For what reads a configuration: whatever was wrong, and with its words, it cannot be used.
+ * STATUS_OK, STATUS_NO_MEMORY and STATUS_CANCELLED stay. */
+enum status error_as_config(enum status st, struct error *err);
 /* Add context in front: "opening model x: " + message. */
 void error_note(struct error *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void error_hint(struct error *err, const char *fmt, ...) PRINTF_LIKE(2, 3);

@@ -67,10 +67,8 @@ static enum status take_node(struct options *o, int id, const struct yaml *y,
         snprintf(where, sizeof(where), "%s:%d:%d", yaml_name(y), yaml_line(item),
                  yaml_column(item));
         enum status st = option_take(o, (enum option_id)id, yaml_text_of(item), where, err);
-        if (st) { /* the command line is right; the configuration cannot be used */
-            err->status = STATUS_CONFIG;
-            return STATUS_CONFIG;
-        }
+        if (st)
+            return st;
     }
     o->value[id].origin = xstrdup(yaml_name(y));
     return STATUS_OK;
@@ -87,7 +85,7 @@ static enum status read_file(struct options *o, const char *path, struct error *
         return STATUS_OK;
     st = yaml_parse_file(path, &y, err);
     if (st)
-        return st;
+        goto out;
     const struct yaml_node *root = yaml_root(y);
     if (!root || (yaml_node_kind(root) == YAML_SCALAR && !*yaml_text_of(root)))
         goto out; /* an empty file, or comments alone */
@@ -108,7 +106,7 @@ static enum status read_file(struct options *o, const char *path, struct error *
     }
 out:
     yaml_free(y);
-    return st;
+    return error_as_config(st, err);
 }
 
 enum status options_user_file(char *out, size_t n, struct error *err)

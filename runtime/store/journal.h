@@ -83,8 +83,9 @@ void run_unwatch(struct run_watch *w); /* one that never watched is fine */
 const char *run_uuid(const struct run *r);
 uint64_t run_seed(const struct run *r);
 struct json *run_config(const struct run *r); /* lent */
-/* Another one from here on. Part of the open transaction. */
-void run_set_config(struct run *r, const struct json *config);
+/* Another one from here on, with another root and source (absolute; NULL: as they were). Part of
+ * the open transaction. */
+void run_set_config(struct run *r, const struct json *config, const char *root, const char *source);
 struct json *run_budget(const struct run *r); /* counters when it was taken; lent, may be NULL */
 const char *run_root(const struct run *r);    /* absolute, or NULL: none, or a run of 0.1 */
 const char *run_source(const struct run *r);  /* the same of the blueprint's file */

@@ -87,7 +87,7 @@ static enum status refuse_other_files(const char *path, struct error *err)
     if (st == STATUS_OK)
         close(fd);
     if (st == STATUS_INVALID)
-        return st;
+        return error_as_config(st, err);
     if (begins_with(path, MAGIC, sizeof(MAGIC)) != 0)
         return STATUS_OK;
     (void)error_set(err, STATUS_CONFIG, "%s is not a database, so it cannot be a store", path);

@@ -59,6 +59,12 @@ class Agents(CliCase):
             self.assertEqual(r.code, 3, r.err)
             steps = self.ok("show", "last", "--json").json()["steps"]
             self.assertEqual([s["attempt"] for s in steps if s["path"].startswith("s")], [0])
+            path = self.write("d.yaml", "schema: blueprint/v1\ninputs: {x: {type: object}}\nsteps:\n"
+                              "  d: {do: {s: {tool: calculator, in: '${inputs.x}'}}, retry: {max: 2, backoff: 1}}\n")
+            self.assertEqual(self.run_cli("run", path, "--var", f"x={value}").code, 3)
+            steps = self.ok("show", "last", "--json").json()["steps"]
+            self.assertEqual([s["path"] for s in steps], ["d", "d/s"])
+            self.assertNotIn("not_retryable", self.ok("show", "last").out)  # no result of the call
 
 
 class Files(CliCase):

@@ -1,5 +1,5 @@
-"""test_cli_train_chat.py - train sft on conversations: a folder that chats and calls tools, a share that is held out,
-and templates where models keep them.
+"""test_cli_train_chat.py - train sft on conversations: the model chats and calls tools, a share is held out, and
+templates are found in the files of models.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -22,6 +22,9 @@ steps:
   chat: {agent: plain, in: "say ${inputs.word}"}
 output: ["${talk}", "${chat}"]
 """
+# Two lists whose places share children: few values, 2^60 places to compare.
+ENDLESS = ("{% set ns = namespace(l=[1], m=[1]) %}{% for i in range(60) %}{% set ns.l = [ns.l, ns.l] %}"
+           "{% set ns.m = [ns.m, ns.m] %}{% endfor %}{{ ns.l == ns.m }}")
 
 
 def lines(rows):
@@ -30,7 +33,7 @@ def lines(rows):
 
 class TrainChat(CliCase):
     def conversations(self):
-        """A word is echoed by a tool, and reported; without the tool it is said again."""
+        """Conversations in which the model calls a tool to echo a word, or without tools repeats it."""
         shown = self.ok("tools", "show", "echo", "--json").json()
         tool = {"type": "function",
                 "function": {"name": "echo", "description": shown["description"], "parameters": shown["input_schema"]}}
@@ -65,6 +68,11 @@ class TrainChat(CliCase):
             self.assertEqual(r["output"], [f"It says {word}.", word])
             steps = json.dumps(self.ok("show", r["run"], "--json").json()["steps"])
             self.assertIn("echo", steps)  # the tool was called
+        with open(os.path.join(self.dir, "m/model/chat_template.jinja"), "w", encoding="utf-8") as f:
+            f.write(ENDLESS)
+        r = self.run_cli("run", "b.yaml", timeout=120)  # comparing two lists of 2^60 places ends all the same
+        self.assertEqual(r.code, 3, r.err)
+        self.assertIn("steps", r.err)
 
     def test_conversations_are_held_out(self):
         rows = [{"messages": [{"role": "user", "content": f"add {i} and 1"}, {"role": "assistant", "content": str(i + 1)}]}
@@ -84,7 +92,7 @@ class TrainChat(CliCase):
             self.assertEqual(json.load(f)["options"]["data_examples"], 15)
         other = self.ok(*sft, "--out", "file", "--holdout", "h.jsonl", "--json")
         self.assertGreater(other.json()["held_out_loss"], 0)
-        # What is measured beside is not trained: the weights are those of the training without it.
+        # Held-out conversations are not trained: the weights equal those of a training without them.
         with open(os.path.join(self.dir, "plain/model/model.safetensors"), "rb") as a, \
                 open(os.path.join(self.dir, "file/model/model.safetensors"), "rb") as b:
             self.assertEqual(a.read(), b.read())
@@ -116,7 +124,7 @@ class TrainChat(CliCase):
             if jinja:
                 self.write(os.path.join(folder, "chat_template.jinja"), jinja)
             self.fails(1, "the one that was found", *sft, "--model", f"t{n}", "--out", f"o{n}")
-        # Its eos_token ends what the assistant says, and is trained; the template goes along.
+        # Its eos_token ends messages of the assistant and is trained; the template is copied.
         doc["chat_template"] = ends
         os.remove(os.path.join(folder, "chat_template.jinja"))
         self.write(path, json.dumps(doc))

@@ -26,7 +26,7 @@ struct met {
     int32_t step;
 };
 
-/* A model that is told by the test what to call; the leader asks the world's own script. */
+/* A model that makes the test's calls; the leader asks the environment's own script. */
 struct player {
     struct fake_model m; /* first */
     const struct env_ops *ops;
@@ -154,7 +154,7 @@ static void forget(struct player *p)
 
 /* ---- twins */
 
-/* Tools whose answer may tell what the world truly is. */
+/* Tools whose answer may depend on the true state. */
 static bool reads(const struct env_ops *ops, const struct env_call *c)
 {
     static const char *const word[] = {"get", "check", "where", "pickup", "bookings", "cancel"};
@@ -416,7 +416,7 @@ static struct json *leak_index(struct env *e, const struct env_call *c, struct e
     return r;
 }
 
-/* Where the account stands before it is read. */
+/* The account's value before it is read. */
 static void leak_state_compact(struct env *e, const struct env_call *c, struct env_effect *fx,
                                struct str *out)
 {

@@ -1,5 +1,5 @@
-/* test_turn_json.c - an agent with JSON tool calls: in the ledger, with mistakes it is told of, and
- * with its own earlier ids kept.
+/* test_turn_json.c - an agent with JSON tool calls: in the ledger, with mistakes that are reported
+ * to it, and with its own earlier ids kept.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -144,9 +144,9 @@ static void test_ids_model_keeps_its_own_ids(void **state)
     fake_model_deinit(&m);
 }
 
-/* Each mistake once, in order; the model repairs itself by what it is told. */
+/* Each mistake once, in order; the model corrects itself from the error. */
 static const struct {
-    const char *call, *told;
+    const char *call, *error;
 } mistakes[] = {
     {"{\"name\": \"get\", \"arguments\": {\"key\": ", NULL},
     {"{\"name\": \"grab\", \"arguments\": {\"key\": \"a\"}}", "unknown tool"},
@@ -165,8 +165,8 @@ static void policy_mistaken(struct fake_model *m, const char *context, const str
         last = user;
     if (i > 0 && i <= 4) {
         assert_non_null(strstr(last, "error"));
-        if (mistakes[i - 1].told)
-            assert_non_null(strstr(last, mistakes[i - 1].told));
+        if (mistakes[i - 1].error)
+            assert_non_null(strstr(last, mistakes[i - 1].error));
     }
     if (i < 4) {
         str_printf(out, "<tool_call>\n%s\n</tool_call><|end|>", mistakes[i].call);
@@ -209,6 +209,46 @@ static void policy_talker(struct fake_model *m, const char *context, const struc
     (void)c;
     assert_string_equal(context, "<|bos|>user\nWhat is 6 * 7?<|end|>\n<|bos|>assistant\n");
     str_puts(out, "  It is 42. <|end|>");
+}
+
+/* A template has the same texts here as in training; a run that release 0.1 began has its own: the
+ * bytes of the first end id, and no bos_token. */
+static const char tokens_text[] = "{{ bos_token }}|{{ messages[0].content }}|{{ eos_token }}";
+
+static void policy_tokens(struct fake_model *m, const char *context, const struct model_call *c,
+                          struct str *out)
+{
+    (void)c;
+    m->fail_at = strcmp(context, "<s>|hi|</s>") == 0   ? -2
+                 : strcmp(context, "|hi|<|end|>") == 0 ? -1
+                                                       : 0;
+    str_puts(out, "done<|end|>");
+}
+
+static void test_a_template_has_the_texts_of_the_folder(void **state)
+{
+    (void)state;
+    for (int32_t format = 0; format <= 2; format++) {
+        struct fake_model m;
+        struct play p = {.host = new_host()};
+        struct json *input = jv_string("hi");
+        struct agent_role role;
+        struct agent_task t;
+
+        fake_model_init(&m, NULL, policy_tokens);
+        m.model.info.chat_template = tokens_text;
+        m.model.info.bos_token = "<s>";
+        m.model.info.eos_token = "</s>";
+        role = fake_role(&m);
+        t = (struct agent_task){
+            .role = &role, .input = input, .scope = {.path = "x", .prompt_format = format}};
+        play_agent(&p, &t);
+        assert_int_equal(p.result.state, STEP_OK);
+        assert_int_equal(m.fail_at, format == 1 ? -1 : -2);
+        jv_unref(input);
+        play_deinit(&p);
+        fake_model_deinit(&m);
+    }
 }
 
 static void test_answer_is_the_text(void **state)
@@ -390,6 +430,7 @@ int main(void)
         cmocka_unit_test(test_text_model_plays_the_ledger),
         cmocka_unit_test(test_ids_model_keeps_its_own_ids),
         cmocka_unit_test(test_mistakes_are_told_to_the_model),
+        cmocka_unit_test(test_a_template_has_the_texts_of_the_folder),
         cmocka_unit_test(test_answer_is_the_text),
         cmocka_unit_test(test_the_deadline_ends_a_slow_template),
         cmocka_unit_test(test_users_cannot_spell_special_tokens),

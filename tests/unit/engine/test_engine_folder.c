@@ -153,6 +153,8 @@ static void a_folder_gives_what_its_weights_give(void **state)
     assert_non_null(b.model->info.tokenizer);
     assert_string_equal(b.model->info.codec, "compact");
     assert_string_equal(b.model->info.chat_template, "{{ messages }}");
+    assert_string_equal(b.model->info.eos_token, "<|end|>");
+    assert_null(b.model->info.bos_token);
     assert_string_equal(b.model->info.name, f->dir);
     assert_int_equal(b.model->info.n_eos, 1);
     assert_int_equal(b.model->info.eos_id[0], 256);

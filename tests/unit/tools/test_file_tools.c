@@ -168,7 +168,7 @@ static void long_files_come_in_parts(void **state)
     struct json *args;
     char *text;
 
-    /* 17 bytes of which the last character (3 bytes) stands across the cut at 16. */
+    /* 17 bytes; the last character (3 bytes) crosses the cut at 16. */
     put(w->root, "long", "0123456789abcd\xe2\x82\xac!", 18);
     args = jv_object();
     jv_set_string(args, "path", "long");

@@ -1,0 +1,69 @@
+"""test_cli_validate.py - what `validate` finds without running anything: names, arguments, models, effects; each with its
+place, and `run` refuses the same before it begins.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+import json
+import os
+
+from cli_case import CliCase, main
+
+HEAD = "schema: blueprint/v1\n"
+AGENT = HEAD + "models: {m: '%s'}\nagents: {bot: {model: m, tools: [echo]}}\nsteps:\n  s: {agent: bot, %s}\n"
+
+
+class Validate(CliCase):
+    def refused(self, text, place, *words):
+        self.write("b.yaml", text)
+        for command in ("validate", "run"):
+            self.fails(78, [f"b.yaml:{place}", *words], command, "b.yaml")
+        self.assertFalse(os.path.exists(os.path.join(self.dir, ".local")))  # no store, no run
+
+    def test_an_input_that_does_not_exist(self):
+        self.refused(HEAD + "inputs: {topic: {type: string, default: x}}\nsteps: {a: {value: 'on ${inputs.tpoic}'}}\n",
+                     "3:", "unknown input `tpoic`", "did you mean `topic`?")
+
+    def test_the_state_of_a_step_that_does_not_exist(self):
+        self.refused(HEAD + "steps: {ask: {value: 1}, a: {value: 'on ${state.aks}'}}\n",
+                     "2:", "no step `aks`", "did you mean `ask`?")
+
+    def test_arguments_that_do_not_fit(self):
+        self.refused(HEAD + "steps: {a: {tool: echo, in: {text: 5}}}\n", "2:", "echo", "expected string, got integer")
+        self.refused(HEAD + "steps: {a: {tool: echo, in: {txet: x}}}\n", "2:", "txet")
+        self.refused(HEAD + "steps: {a: {tool: echo, in: {}}}\n", "2:", "text")
+
+    def test_a_model_that_is_not_there(self):
+        for name in ("./nowhere", "script:./nowhere.json", "./nowhere.gguf"):
+            self.write("b.yaml", AGENT % (name, "in: hi"))
+            r = self.fails(78, ["b.yaml:", "agent `bot`", "nowhere", "No such file"], "validate", "b.yaml")
+            self.assertIn("^", r.err)
+        self.write("bad.json", "{")
+        self.write("b.yaml", AGENT % ("script:./bad.json", "in: hi"))
+        self.fails(78, ["b.yaml:", "bad.json"], "validate", "b.yaml")
+
+    def test_a_model_of_another_kind(self):
+        self.write("b.yaml", AGENT % ("embedded", "in: hi"))
+        self.fails(78, ["b.yaml:3:", "agent `bot`", "embedded"], "validate", "b.yaml")
+        self.write("b.yaml", (AGENT % ("embedded", "env: {name: ledger, horizon: 2}")).replace(", tools: [echo]", ""))
+        self.ok("validate", "b.yaml")
+
+    def test_a_model_is_looked_for_beside_its_blueprint(self):
+        os.mkdir(os.path.join(self.dir, "plans"))
+        self.write("plans/m.json", json.dumps({"model": "script", "replies": [], "default": {"text": "x"}}))
+        self.write("plans/b.yaml", AGENT % ("script:./m.json", "in: hi"))
+        self.ok("validate", "plans/b.yaml")
+        self.write("plans/c.yaml", HEAD + "steps: {sub: {blueprint: file://b.yaml}}\n")
+        self.ok("validate", "plans/c.yaml")
+        os.remove(os.path.join(self.dir, "plans/m.json"))
+        self.fails(78, ["b.yaml:", "m.json"], "validate", "plans/c.yaml")
+
+    def test_an_effect_that_means_nothing(self):
+        self.write("m.json", json.dumps({"model": "script", "replies": [], "default": {"text": "x"}}))
+        self.refused(AGENT % ("script:./m.json", "in: hi, effect: once"), "5:", "`effect: once`", "agent")
+
+    def test_an_expression_without_quotes_in_a_flow_map(self):
+        self.refused(HEAD + "steps: {a: {value: ${1}}}\n", "2:", "needs quotes")
+
+
+if __name__ == "__main__":
+    main()
