@@ -145,7 +145,7 @@ static void time_outs_come_or_stay_away(void **state)
     }
 }
 
-/* Whoever never looks lies on the ceiling, whichever kind strikes. */
+/* A policy that never looks lies on the ceiling, whichever kind strikes. */
 static void the_ceiling_holds_for_each_kind(void **state)
 {
     (void)state;
