@@ -93,8 +93,8 @@ class Eval(CliCase):
         undo = [self.ok(*common, "--expert", "check", "--faults", f, "--ablate", "undo").json()["rows"][0]["success"]
                 for f in ("lost", "target")]
         self.assertGreaterEqual(undo[0], undo[1])
-        self.fails(2, "its kinds are lost,value,target", "eval", "ledger", "--faults", "short")
-        self.fails(2, "its kinds are short,far,aside", "eval", "courier", "--faults", "lost")
+        self.fails(2, "its kinds are: lost,value,target", "eval", "ledger", "--faults", "short")
+        self.fails(2, "its kinds are: short,far,aside", "eval", "courier", "--faults", "lost")
         self.assertIn("absent day late timeout", self.ok("env", "show", "itinerary").out)
 
     def test_a_vote_is_the_same_whatever_is_in_flight(self):

@@ -220,7 +220,7 @@ class Grpo(CliCase):
                    "2", "--out", "m")
         self.ok("train", "grpo", "--model", "mixed/model", "--env", "ledger,itinerary", "--faults", "absent,lost", "--updates", "1",
                 "--groups", "2", "--group-size", "2", "--horizon-schedule", "1", "--eval-every", "0", "--out", "h")
-        self.fails(2, "no faults", "train", "grpo", "--model", "mixed/model", "--env", "ledger,itinerary", "--faults", "absent,far",
+        self.fails(2, "no kind of fault", "train", "grpo", "--model", "mixed/model", "--env", "ledger,itinerary", "--faults", "absent,far",
                    "--out", "m")
 
     def size(self, out):
