@@ -169,12 +169,15 @@ class StoreLimits(CliCase):
         want = [self.ok(*look, "--store", "f.db" if i < 0 else "s.db").out for i, look in enumerate(looks)]
         chance = random.Random(self.SEED)
         altered = []
-        for _ in range(self.FLIPS):
-            at, bit = chance.randrange(len(whole)), 1 << chance.randrange(8)
+        flips = [(chance.randrange(len(whole)), 1 << chance.randrange(8), chance.randrange(len(looks)))
+                 for _ in range(self.FLIPS)]
+        # What says how a step's row is to be read stands before its path; `runs` counts these rows.
+        row = whole.index(b"work[0]/turn:0")
+        flips += [(at, 1 << bit, 0) for at in range(row - 8, row) for bit in range(8)]
+        for at, bit, i in flips:
             pathlib.Path(self.dir, "s.db").write_bytes(whole[:at] + bytes([whole[at] ^ bit]) + whole[at + 1:])
             for tail in ("-wal", "-shm"):
                 pathlib.Path(self.dir, "s.db" + tail).unlink(missing_ok=True)
-            i = chance.randrange(len(looks))
             r = self.run_cli(*looks[i], "--store", "s.db")
             self.assertGreaterEqual(r.code, 0, (at, bit, looks[i]))
             if r.code == 0 and r.out != want[i]:
