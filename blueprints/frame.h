@@ -100,6 +100,7 @@ struct frame {
     enum frame_record record;
     bool recovered;           /* an earlier process began it, and how it ended is not known */
     bool was_asking;          /* ... and its tool waited for an answer */
+    bool had_ended;           /* ... or it ended, and a repair goes through it once more */
     bool not_retryable;       /* another attempt would end alike */
     int64_t retry_after_ms;   /* and not before this has passed; 0: not said */
     int64_t started_ms;       /* first start of this attempt; wall clock */
@@ -151,6 +152,7 @@ struct frame_host {
     bool broken;  /* fatal was called: nothing more is recorded */
     bool at_once; /* every item of a `map` begins at once: nothing is done (repair.c) */
     const struct json *repair; /* what a repair of the run decided (step_judge.c), or NULL; lent */
+    int64_t repaired_ms;       /* when the run was last repaired; wall clock; 0: never */
     /* The run was left waiting, so what it waited for and the limits around that went on. */
     bool was_waiting;
     /* frame.c's own. */
