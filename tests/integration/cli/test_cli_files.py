@@ -79,6 +79,18 @@ class Files(CliCase):
         self.refused(store, "runs", "--store", store, code=78)
         self.refused(store, "store", "check", "--store", store, code=78)
 
+    def test_what_lies_beside_a_store(self):
+        self.write("one.yaml", "schema: blueprint/v1\nsteps: {a: {value: 1}}\n")
+        for tail in ("-journal", "-wal", "-shm"):
+            for there in (False, True):
+                store = os.path.join(self.dir, f"s{tail}{there}.db")
+                if there:
+                    self.ok("run", "one.yaml", "--store", store)
+                path = self.fifo(f"s{tail}{there}.db{tail}")
+                for args in (("runs",), ("run", "one.yaml")) if there else (("run", "one.yaml"),):
+                    with self.subTest(tail=tail, there=there, args=args):
+                        self.refused(path, *args, "--store", store, code=78)
+
     def test_a_training_folder(self):
         args = ("train", "sft", *SMALL, "--env", "ledger", "--batch-tokens", "256", "--updates", "2", "--out", "t")
         self.ok(*args)

@@ -235,6 +235,35 @@ steps:
         self.fails(2, "has ended: ok", "resume", "last", "--from-failed")
         self.fails(2, "--from-failed", "resume", "last", "--redo", "a")
 
+    def repaired_late(self, steps):
+        """A run that failed, and is repaired when the times in it have passed."""
+        self.write("late.yaml", "schema: blueprint/v1\ninputs: {d: {type: integer, default: 0}}\nsteps:\n" + steps)
+        self.assertEqual(self.run_cli("run", "late.yaml").code, 3)
+        time.sleep(5.1)
+        self.assertEqual(self.run_cli("resume", "last", "--from-failed", "--var", "d=2").code, 4)
+
+    def test_the_time_of_finished_steps_does_not_go_on(self):
+        self.repaired_late("  outer: {do: {inner: {do: {v: {tool: echo, in: {text: hi}}}}}, timeout: 5s}\n"
+                           '  half: {value: "${6 / inputs.d}"}\n'
+                           "  ask: {human: {prompt: q, options: [yes, no]}}\n")
+        self.ok("answer", "last", "yes")
+        self.assertEqual(self.ok("resume", "last", "--json").json()["output"], "yes")
+        self.assertEqual(self.attempts("outer", "outer/inner"), [(0, "ok"), (0, "ok")])
+
+    def test_the_time_of_a_failed_step_counts_from_its_repair(self):
+        self.repaired_late('  outer:\n    do:\n      half: {value: "${6 / inputs.d}"}\n'
+                           "      ask: {human: {prompt: q, options: [yes, no]}}\n"
+                           '      after: {do: {v: {tool: echo, in: {text: "${ask}"}}}}\n    timeout: 5s\n')
+        self.ok("answer", "last", "yes")
+        self.assertEqual(self.ok("resume", "last", "--json").json()["output"], {"text": "yes"})
+
+    def test_a_question_that_was_cancelled_can_be_answered_again(self):
+        self.repaired_late("  both:\n    parallel:\n      branches:\n"
+                           '        x: {do: {p: {wait: {for: 100ms}}, half: {value: "${6 / inputs.d}"}}}\n'
+                           "        y: {human: {prompt: q, options: [yes, no], timeout: 5s, on_timeout: no, reject: []}}\n")
+        self.ok("answer", "last", "yes")
+        self.assertEqual(self.ok("resume", "last", "--json").json()["output"], {"x": 3, "y": "yes"})
+
     def test_a_repaired_run_survives_being_killed(self):
         slow = script(write="slow", delay=1500)
         self.failed()
