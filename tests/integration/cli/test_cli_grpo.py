@@ -127,7 +127,7 @@ class Grpo(CliCase):
                        "--updates", "7")
         self.assertIn("--lr-schedule continue", r.err)
         self.fails(2, "--resume", "train", "grpo", *SMALL, "--lr-schedule", "continue", "--out", "b")
-        self.fails(2, "would end inside it", "train", "grpo", "--out", "a", "--resume", "--updates", "3", "--lr-schedule",
+        self.fails(2, "has a schedule of 4 updates, but --updates is 3", "train", "grpo", "--out", "a", "--resume", "--updates", "3", "--lr-schedule",
                    "continue")
         self.ok("train", "grpo", "--out", "a", "--resume", "--updates", "7", "--lr-schedule", "continue")
         updates = [m for m in self.metrics("a") if "weights" in m]
@@ -216,7 +216,7 @@ class Grpo(CliCase):
                    "ledger=0:0.1")
         self.fails(2, "not an environment of --env", "train", "grpo", *base, "--env", "ledger", "--out", "m", "--noise-schedule",
                    "courier=0:0.1")
-        self.fails(2, "2 groups an update", "train", "grpo", "--model", "mixed/model", "--env", "ledger,courier,itinerary", "--groups",
+        self.fails(2, "2 groups per update are too few for 3 tasks", "train", "grpo", "--model", "mixed/model", "--env", "ledger,courier,itinerary", "--groups",
                    "2", "--out", "m")
         self.ok("train", "grpo", "--model", "mixed/model", "--env", "ledger,itinerary", "--faults", "absent,lost", "--updates", "1",
                 "--groups", "2", "--group-size", "2", "--horizon-schedule", "1", "--eval-every", "0", "--out", "h")
