@@ -181,7 +181,7 @@ class Grpo(CliCase):
                  "0:0.3;courier=0:0.1,2:0.05", "--horizon-schedule", "2", "--seed", "4", "--overlong", "60", "--train-agreed",
                  "--group-size", "3", "--eval-horizon", "2", "--eval-episodes", "4", "--eval-every", "2", "--checkpoint-every", "2",
                  "--updates", "4")
-        self.fails(2, "--call-target is of one environment", *mixed, "--call-target", "4", "--out", "x")
+        self.fails(2, "--call-target works with one environment only", *mixed, "--call-target", "4", "--out", "x")
         self.ok(*mixed, "--out", "a", "--threads", "1", TROUPE_THREADS="")
         lines = self.metrics("a")
         updates = [m for m in lines if "weights" in m]
@@ -232,7 +232,7 @@ class Grpo(CliCase):
         free = self.size("free")
         budget = free * 6 // 10
         r = self.ok(*args, "--out", "bound", "--disk-budget", str(budget), "--json")
-        self.assertIn("oldest recorded rollouts are removed", r.err)
+        self.assertIn("removing the oldest recorded rollouts", r.err)
         self.assertLessEqual(self.size("bound"), budget)
         self.assertEqual(self.weights("free"), self.weights("bound"))
         runs = {out: [x for x in self.ok("runs", "--store", out + "/rollouts.db", "--json").json()["runs"] if x["kind"] == "train"]
