@@ -1,4 +1,4 @@
-/* wait_text.h - an open question for people: what is asked, until when, and how to answer.
+/* wait_text.h - an open question as text: the question, its deadline, and how to answer.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_RUNTIME_APP_WAIT_TEXT_H
@@ -6,8 +6,8 @@
 
 #include "runtime/app/app.h"
 
-/* Appends the lines of one question (a document of api/troupe_wait.h). `run`: how the command names
- * the run; NULL: no command. The path is part of it when `with_path`. */
+/* Appends the lines of one question (a document of api/troupe_wait.h). `run`: the name of the
+ * run for the `troupe answer` line; NULL: no such line. with_path: that line contains the path. */
 void wait_put_text(const struct json *w, const char *run, bool with_path, int64_t now_ms,
                    struct str *out);
 /* The lines of all open questions of a run, on standard error, also with --quiet. */

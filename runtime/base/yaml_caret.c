@@ -207,6 +207,8 @@ enum status yaml_check_keys(const struct yaml *y, const struct yaml_node *mappin
     if (near)
         yaml_error(err, y, bad, "unknown key \"%.80s\"; did you mean \"%s\"? Allowed: %s",
                    bad->text, near, str_cstr(&list));
+    else if (n_allowed == 0)
+        yaml_error(err, y, bad, "unknown key \"%.80s\": none is allowed here", bad->text);
     else
         yaml_error(err, y, bad, "unknown key \"%.80s\". Allowed: %s", bad->text, str_cstr(&list));
     str_deinit(&list);

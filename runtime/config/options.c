@@ -120,9 +120,9 @@ static enum status unknown_command(int argc, char **argv,
     snprintf(both, sizeof(both), "%s %s", argv[1], argc > 2 ? argv[2] : "");
     if (!near && argc > 2 && argv[2][0] != '-')
         near = nearest_word(both, names, (size_t)n); /* "trian sft" */
-    st = error_set(err, STATUS_USAGE, "there is no command `%s`", said);
+    st = error_set(err, STATUS_USAGE, "unknown command `%s`", said);
     if (near)
-        error_hint(err, "did you mean `troupe %s`? `troupe help` lists all", near);
+        error_hint(err, "did you mean `troupe %s`? `troupe help` lists all commands", near);
     else
         error_hint(err, "`troupe help` lists all commands");
     free(names);

@@ -1,4 +1,4 @@
-"""test_cli_files.py - files that the user names: what is no regular file is refused at once, and where the user's own are.
+"""test_cli_files.py - files that the user names: anything but a regular file is refused immediately; where the user's files are.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -13,7 +13,7 @@ from cli_case import SOURCE, CliCase, main
 
 BASE = os.path.join(SOURCE, "models/embedded/base")
 SMALL = ("--model", "new", "--init-hidden", "32", "--init-heads", "2", "--init-ffn", "64", "--init-layers", "1")
-SECONDS = 60  # a program that waits for a FIFO waits for ever
+SECONDS = 60  # a program that opens a FIFO would block forever
 
 
 class Files(CliCase):

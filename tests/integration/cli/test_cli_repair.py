@@ -1,4 +1,4 @@
-"""test_cli_repair.py - resume --from-failed: a run that failed is repaired, and goes on with what it has.
+"""test_cli_repair.py - resume --from-failed: a failed run is repaired and continues with its finished steps.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -38,7 +38,7 @@ class Repair(CliCase):
         return self.ok("show", "last", "--json").json()
 
     def attempts(self, *paths):
-        """The last attempt of each step and how it ended."""
+        """The last attempt of each step, and its status."""
         last = {s["path"]: (s["attempt"], s["status"]) for s in self.show()["steps"]}
         return [last.get(p) for p in paths]
 
@@ -47,7 +47,7 @@ class Repair(CliCase):
             return f.read()
 
     def failed(self, **changed):
-        """A run that ended since notes.txt is not there; what it wrote is taken away, so that doing it again is seen."""
+        """A run that failed because notes.txt is missing. Its written file is deleted, to see whether the step runs again."""
         self.write("report.yaml", report())
         self.write("say.json", script(**changed))
         self.assertEqual(self.run_cli("run", "report.yaml", "--root", ".").code, 3)
@@ -64,6 +64,17 @@ class Repair(CliCase):
         self.assertFalse(os.path.exists(os.path.join(self.dir, "mark.txt")))
         history = self.show()["config"]["history"]
         self.assertEqual([h["status"] for h in history], ["error", "error"])
+        self.ok("store", "check")
+
+    def test_another_root_and_file_are_in_the_record(self):
+        self.failed()
+        os.mkdir(os.path.join(self.dir, "other"))
+        self.write("other/notes.txt", "notes")
+        self.write("again.yaml", report() + "# moved\n")
+        self.ok("resume", "last", "--from-failed", "--root", "other", "--blueprint", "again.yaml")
+        doc = self.show()
+        self.assertEqual((doc["root"], doc["source"]), tuple(os.path.join(self.dir, n) for n in ("other", "again.yaml")))
+        self.assertNotIn("root", doc["config"])
         self.ok("store", "check")
 
     def test_another_input_reaches_the_failed_step_alone(self):
@@ -86,7 +97,7 @@ class Repair(CliCase):
             self.assertEqual([s["path"] for s in r.json()["steps"]], ["plan"])
             self.assertEqual(self.show(), before)  # nothing was changed
             self.ok("resume", "last", "--from-failed", "--blueprint", "report.yaml", option, "plan")
-            self.assertEqual(self.attempts("plan", "mark"), [(attempt, "ok"), (0, "ok")])  # the same plan: mark stays
+            self.assertEqual(self.attempts("plan", "mark"), [(attempt, "ok"), (0, "ok")])  # the same plan: mark keeps its result
             self.assertIn("Plan well.", json.dumps(self.show()["config"]["plan"]))
             os.remove(os.path.join(self.dir, "notes.txt"))
 
@@ -95,7 +106,7 @@ class Repair(CliCase):
         self.write("notes.txt", "notes")
         self.write("better.json", script(plan="a better plan"))
         args = ("resume", "last", "--from-failed", "--model", "script:better.json")
-        self.fails(78, ["`mark` was done with other inputs", "--redo mark"], *args, "--redo", "plan")
+        self.fails(78, ["`mark` has ended, but with other inputs", "--redo mark"], *args, "--redo", "plan")
         self.assertEqual(self.show()["status"], "error")
         self.assertEqual(self.attempts("plan", "mark"), [(1, "ok"), (0, "ok")])
         self.fails(78, "mark", *args)
@@ -107,7 +118,7 @@ class Repair(CliCase):
         self.failed()
         self.write("better.json", script(plan="a better plan"))
         args = ("resume", "last", "--from-failed", "--model", "script:better.json")
-        self.assertEqual(self.run_cli(*args, "--redo", "plan", "--keep", "mark").code, 3)  # notes.txt is not there
+        self.assertEqual(self.run_cli(*args, "--redo", "plan", "--keep", "mark").code, 3)  # notes.txt is missing
         self.write("notes.txt", "notes")
         self.ok(*args)
         self.assertEqual(self.attempts("plan", "mark"), [(1, "ok"), (0, "ok")])
@@ -196,7 +207,7 @@ steps:
         self.write("say.json", script(delay=2000))
         self.assertEqual(self.run_cli("run", "report.yaml", "--root", ".", "--timeout", "500ms").code, 124)
         self.assertEqual(self.attempts("plan"), [(0, "cancelled")])
-        self.ok("resume", "last", "--from-failed")  # the same model: its attempt goes on
+        self.ok("resume", "last", "--from-failed")  # the same model: its attempt continues
         self.assertEqual(self.attempts("plan", "write"), [(0, "ok"), (0, "ok")])
         self.assertEqual(self.run_cli("run", "report.yaml", "--root", ".", "--timeout", "500ms").code, 124)
         self.write("say.json", script())

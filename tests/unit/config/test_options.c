@@ -88,8 +88,8 @@ static void mistakes_are_named(void **state)
     static const struct {
         const char *line, *message, *hint;
     } cases[] = {
-        {"rum a", "there is no command `rum`", "`troupe run`"},
-        {"models lits", "there is no command `models lits`", "models list"},
+        {"rum a", "unknown command `rum`", "`troupe run`"},
+        {"models lits", "unknown command `models lits`", "models list"},
         {"models", "`models` wants a second word", "models list"},
         {"run", "`troupe run` needs BLUEPRINT", "troupe help run"},
         {"run a b", "does not take \"b\"", ""},
