@@ -16,7 +16,7 @@
 #include "runtime/base/rng.h"
 #include "runtime/base/seams.h"
 
-#define HOLD_OUT_STREAM 0x686f6c64u /* what Philox's counter says it is for */
+#define HOLD_OUT_STREAM 0x686f6c64u /* the purpose, in Philox's counter */
 
 struct chat_line {
     size_t from, n;
@@ -24,9 +24,9 @@ struct chat_line {
 };
 
 struct chat_examples {
-    struct example_source source, held; /* held: the lines behind those of source */
+    struct example_source source, held; /* held: the lines after those of source */
     char *path, *text, *bos, *eos;
-    char id[80]; /* SHA-256 of file, template and what is held out */
+    char id[80]; /* SHA-256 of file and template, and the number held out */
     const struct tokenizer *tokenizer;
     struct tokenizer_scratch *scratch;
     struct chat_template *template;
@@ -41,7 +41,7 @@ static enum status at_line(const struct chat_examples *x, const struct chat_line
     return error_at(err, st, x->path, l->number, 0, "%s", words);
 }
 
-/* Words and place inside the line stay in the message; the place is the file's. */
+/* The message keeps the place inside the line; the error's place is the line of the file. */
 static enum status in_line(const struct chat_examples *x, const struct chat_line *l,
                            const struct error *inner, enum status st, struct error *err)
 {
@@ -58,7 +58,7 @@ static enum status check_messages(const struct chat_examples *x, const struct ch
 
     if (jv_kind(messages) != JV_ARRAY || jv_size(messages) == 0)
         return at_line(x, l, err, STATUS_INVALID,
-                       "expected an object with \"messages\", a list that is not empty");
+                       "expected an object with \"messages\", a non-empty list");
     if (tools && jv_kind(tools) != JV_ARRAY && jv_kind(tools) != JV_NULL)
         return at_line(x, l, err, STATUS_INVALID, "\"tools\" is not a list");
     for (size_t i = 0; i < jv_size(messages); i++) {
@@ -71,7 +71,7 @@ static enum status check_messages(const struct chat_examples *x, const struct ch
     }
     if (!speaks)
         return at_line(x, l, err, STATUS_INVALID,
-                       "there is no message of the assistant, so nothing to train");
+                       "there is no assistant message, so there is nothing to train on");
     return STATUS_OK;
 }
 
@@ -128,7 +128,7 @@ static enum status find_lines(struct chat_examples *x, size_t n, struct error *e
         from += len + 1;
     }
     if (!st && x->source.n == 0)
-        st = error_set(err, STATUS_INVALID, "%s holds no conversation", x->path);
+        st = error_set(err, STATUS_INVALID, "%s contains no conversations", x->path);
     return st;
 }
 
@@ -145,7 +145,7 @@ static enum status put(struct chat_examples *x, size_t from, size_t to, bool tra
             ex->truncated = true;
             break;
         }
-        /* The first token of a sequence has nothing before it to be predicted from. */
+        /* The first token of a sequence cannot be predicted: nothing comes before it. */
         ex->train[ex->n] = trained && ex->n > 0;
         ex->ids[ex->n++] = x->ids.id[i];
     }
@@ -222,7 +222,7 @@ static void name_data(struct chat_examples *x, size_t n, const char *template)
 
     hasher_add(h, x->text, n);
     hasher_add(h, template, strlen(template));
-    if (x->bos || x->eos) { /* with the NUL at their ends, so that they stay apart */
+    if (x->bos || x->eos) { /* with their NUL, so that they stay separate */
         hasher_add(h, x->bos ? x->bos : "", x->bos ? strlen(x->bos) + 1 : 1);
         hasher_add(h, x->eos ? x->eos : "", x->eos ? strlen(x->eos) + 1 : 1);
     }
@@ -259,8 +259,8 @@ enum status example_chat_new(const struct example_chat_options *o, struct exampl
     return STATUS_OK;
 }
 
-/* Of n lines the next is taken by the chance that all n_held are found (Knuth, 3.4.2, algorithm S):
- * those that are held out go behind the others, each kind in the file's order. */
+/* Selects n_held of n lines at random (Knuth, 3.4.2, algorithm S). Held-out lines go after the
+ * others; both stay in the file's order. */
 static void part_lines(struct chat_examples *x, int64_t n_held, uint64_t seed,
                        struct chat_line *held)
 {
@@ -288,8 +288,8 @@ enum status example_chat_hold_out(struct example_source *s, double share, uint64
     char text[32];
 
     if (n < 2)
-        return error_set(err, STATUS_INVALID, "%s holds one conversation: none can be held out",
-                         x->path);
+        return error_set(err, STATUS_INVALID,
+                         "%s has only one conversation, so none can be held out", x->path);
     n_held = n_held < 1 ? 1 : n_held > n - 1 ? n - 1 : n_held;
     held = mem_alloc((size_t)n_held, sizeof(*held));
     if (!held)

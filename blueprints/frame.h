@@ -100,6 +100,7 @@ struct frame {
     enum frame_record record;
     bool recovered;           /* an earlier process began it, and its end is not recorded */
     bool was_asking;          /* ... and its tool waited for an answer */
+    bool had_ended;           /* ... or it ended, and a repair runs it again */
     bool not_retryable;       /* another attempt would end the same way */
     int64_t retry_after_ms;   /* wait at least this long before another attempt; 0: not given */
     int64_t started_ms;       /* first start of this attempt; wall clock */
@@ -151,6 +152,7 @@ struct frame_host {
     bool broken;  /* fatal was called: nothing more is recorded */
     bool at_once; /* every item of a `map` begins at once: nothing is done (repair.c) */
     const struct json *repair; /* decisions of a repair (step_judge.c), or NULL; lent */
+    int64_t repaired_ms;       /* when the run was last repaired; wall clock; 0: never */
     /* The run was waiting, so the clocks of its waits and of the limits around them went on. */
     bool was_waiting;
     /* frame.c's own. */

@@ -107,7 +107,7 @@ static enum status fault(struct scope_check *c, const char *name, const struct y
         "unknown name `%.80s`; the names are inputs, state, exhausted and the steps above", name);
 }
 
-/* Of MAP.FIELD: characters before FIELD in the scalar's text. */
+/* For MAP.FIELD: characters before FIELD in the text of the scalar. */
 static size_t field_column(const struct yaml_node *at, const char *map, const char *field)
 {
     struct str name = STR_INIT;
@@ -132,7 +132,7 @@ static enum status check_input(struct scope_check *c, const char *field, const s
                              fault.message);
 }
 
-/* `state.ID` and `exhausted.ID` have the steps that are visible. */
+/* `state.ID` and `exhausted.ID` exist for visible steps. */
 static enum status check_step_field(struct scope_check *c, struct expr_reference r,
                                     const struct yaml_node *at)
 {
@@ -148,7 +148,8 @@ static enum status check_step_field(struct scope_check *c, struct expr_reference
                                  "`%s` has no step `%.80s`; did you mean `%s`?", r.name, r.field,
                                  near);
     return yaml_error_within(c->l->err, p->yaml, at, column,
-                             "`%s` has no step `%.80s` here: it has those above", r.name, r.field);
+                             "`%s` has no step `%.80s` here; it has the steps above", r.name,
+                             r.field);
 }
 
 static enum status check_reference(void *ctx, struct expr_reference r, const struct yaml_node *at)

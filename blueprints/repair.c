@@ -443,3 +443,11 @@ struct json *repair_config(const struct json *was, const struct json *changed,
     jv_set_adopt(config, "repair", jv_deep_copy(r->rules));
     return config;
 }
+
+int64_t repair_at_ms(const struct json *config)
+{
+    const struct json *history = jv_get(config, "history");
+    size_t n = jv_size(history);
+
+    return n > 0 ? jv_get_int(jv_get(jv_at(history, n - 1), "at_ms"), 0) : 0;
+}

@@ -55,4 +55,7 @@ void repair_deinit(struct repair *r);
 struct json *repair_config(const struct json *was, const struct json *changed,
                            const struct repair *r, const struct json *entry);
 
+/* When the run of this configuration was last repaired; wall clock; 0: never. */
+int64_t repair_at_ms(const struct json *config);
+
 #endif

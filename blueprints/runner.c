@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "blueprints/node_table.h"
+#include "blueprints/repair.h"
 #include "blueprints/runner_root.h"
 #include "blueprints/runner_state.h"
 #include "blueprints/step.h"
@@ -394,6 +395,7 @@ static void host_frames(struct runner *r)
                             .seams = h->seams,
                             .run = r->run,
                             .repair = jv_get(run_config(r->run), "repair"),
+                            .repaired_ms = repair_at_ms(run_config(r->run)),
                             .tools = h->tools,
                             .agents = h->agents,
                             .streams = h->on_text != NULL,

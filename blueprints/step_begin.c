@@ -43,12 +43,12 @@ static int64_t tighter(int64_t a, int64_t b)
 }
 
 /* A time-out counts while a process works on the step. Around a question or a wait it also counts
- * while the run waits. */
+ * while the run waits. A step that had ended waits for nothing. */
 static int64_t time_left(const struct frame *f, int64_t ms)
 {
     int64_t left = ms;
 
-    if (f->recovered && f->host->was_waiting && !frame_is_leaf(f))
+    if (f->recovered && f->host->was_waiting && !frame_is_leaf(f) && !f->had_ended)
         left -= frame_now(f) - f->started_ms;
     return left > 0 ? left : 0;
 }
@@ -160,6 +160,15 @@ static void take_record(struct frame *f, struct step_record *rec)
     rec->out = NULL;
 }
 
+/* Between the end of a run and its repair nobody works on it, and nobody can answer: time counts
+ * from the repair on. Only a `wait` is for a time of day. */
+static int64_t goes_on_from(const struct frame *f, const struct step_record *rec)
+{
+    int64_t repaired_ms = f->host->repaired_ms;
+
+    return f->step->kind != PLAN_WAIT && repaired_ms > rec->t0_ms ? repaired_ms : rec->t0_ms;
+}
+
 /* True: there is nothing to begin. */
 static bool follow_record(struct frame *f, struct step_record *rec)
 {
@@ -172,8 +181,9 @@ static bool follow_record(struct frame *f, struct step_record *rec)
         take_record(f, rec);
         return true;
     case STEP_GOES_ON:
-        f->started_ms = rec->t0_ms;
+        f->started_ms = goes_on_from(f, rec);
         f->recovered = true;
+        f->had_ended = !step_record_is_open(rec);
         f->was_asking = rec->state == STEP_WAITING &&
                         strcmp(jv_get_string(jv_get(rec->out, "asks"), ""), "tool") == 0;
         return false;

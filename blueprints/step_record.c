@@ -112,7 +112,7 @@ void step_reset(struct frame *f)
     f->error = NULL;
     f->error_has_path = false;
     f->record = RECORD_NONE;
-    f->recovered = f->was_asking = false;
+    f->recovered = f->was_asking = f->had_ended = false;
     f->end = STEP_STARTED;
     f->stop = STOP_NONE;
     f->due_ms = f->ends_ms = 0;

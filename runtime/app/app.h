@@ -1,8 +1,6 @@
-/* app.h - common to all commands: options, seams, log, and the runtime behind them
- * (api/troupe.h).
+/* app.h - common to all commands: options, seams, log, and the runtime (api/troupe.h).
  *
- * A command is one file (cmd_NAME.c) and one line in
- * commands.def; it returns one of enum app_exit.
+ * A command is one file (cmd_NAME.c) and one line in commands.def; it returns one of enum app_exit.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_RUNTIME_APP_APP_H
@@ -36,8 +34,8 @@ struct loop;
  * else may install one. */
 struct app_signal {
     volatile int signo; /* the first that arrived, or 0 */
-    struct loop
-        *volatile wake; /* the loop to wake; its owner sets it, and clears it before freeing it */
+    /* The loop to wake; its owner sets it, and clears it before freeing the loop. */
+    struct loop *volatile wake;
 };
 
 struct app {

@@ -16,8 +16,7 @@
 #include "runtime/base/json.h"
 
 #define UUID_BYTES 36
-#define LOOK_MS                                                                                    \
-    100 /* interval for checking signals: one that arrives just before poll would be late */
+#define LOOK_MS    100 /* signals are checked this often: one just before poll would be late */
 
 static int print_begun(struct app *a, const char *uuid)
 {

@@ -22,5 +22,7 @@ MUST_CHECK enum status file_open(const char *path, int flags, mode_t mode, int *
 /* The same check for a descriptor that is open already; `name` is for the message. */
 MUST_CHECK enum status file_check_regular(int fd, const char *name, struct stat *info,
                                           struct error *err);
+/* The same for a name that another library opens; one that nothing has is fine. */
+MUST_CHECK enum status file_check_named(const char *path, struct error *err);
 
 #endif

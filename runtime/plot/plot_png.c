@@ -144,7 +144,7 @@ enum status plot_png(const struct plot_scene *s, struct str *out, struct error *
 {
     (void)s;
     (void)out;
-    (void)error_set(err, STATUS_UNSUPPORTED, "this build of troupe has no libpng");
+    (void)error_set(err, STATUS_UNSUPPORTED, "troupe was built without libpng");
     error_hint(err, "write FILE.svg, or install libpng-dev and build again");
     return STATUS_UNSUPPORTED;
 }

@@ -77,6 +77,21 @@ static int begins_with(const char *path, const char *magic, size_t n_magic)
     return n == (ssize_t)n_magic && memcmp(head, magic, n_magic) == 0;
 }
 
+/* SQLite opens these itself, and would wait at a FIFO without end. */
+static enum status check_beside(const char *path, struct error *err)
+{
+    static const char *const tails[] = {"-journal", "-wal", "-shm"};
+    enum status st = STATUS_OK;
+
+    for (size_t i = 0; st == STATUS_OK && i < ARRAY_LEN(tails); i++) {
+        char *name = path_with(path, tails[i]);
+
+        st = file_check_named(name, err);
+        free(name);
+    }
+    return error_as_config(st, err);
+}
+
 /* Tells a wrong file from a damaged store. An empty file may become a store; SQLite reports a file
  * that cannot be read. */
 static enum status refuse_other_files(const char *path, struct error *err)
@@ -160,11 +175,11 @@ static enum status choose_look(struct store *s, struct error *err)
 static enum status look_first(struct store *s, bool *is_empty, struct error *err)
 {
     struct store_db db;
-    enum status st;
+    enum status st = check_beside(s->path, err);
 
     *is_empty = !file_exists(s->path);
-    if (*is_empty)
-        return STATUS_OK;
+    if (st || *is_empty)
+        return st;
     st = choose_look(s, err);
     if (st)
         return st;

@@ -1,4 +1,4 @@
-"""test_cli_basics.py - help, mistakes, settings, tools, environments: no model, no run.
+"""test_cli_basics.py - help, wrong usage, settings, tools, environments; without a model or a run.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -62,7 +62,7 @@ class Basics(CliCase):
         self.assertEqual(r.code, 1)
         self.assertIn("expression", json.dumps(r.json()["result"]))
 
-    def test_file_tools_stay_beneath_the_root(self):
+    def test_file_tools_stay_below_the_root(self):
         os.mkdir(os.path.join(self.dir, "in"))
         self.write("in/a.txt", "hello")
         self.write("secret.txt", "no")

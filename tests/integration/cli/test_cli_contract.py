@@ -1,5 +1,5 @@
-"""test_cli_contract.py - what scripts rely on: one document with --json, streams that end with a result, words for
-mistakes, statuses, exit codes of signals.
+"""test_cli_contract.py - the interface for scripts: one document with --json, streams that end with a result, error
+messages, statuses, exit codes of signals.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -76,7 +76,7 @@ class Contract(CliCase):
         self.assertEqual((last["type"], last["error"]["code"]), ("result", "config"))
         self.assertIn("bad.yaml:2:1", last["error"]["where"])
 
-    def test_follow_tells_of_every_end(self):
+    def test_follow_reports_every_end(self):
         run = self.ok("run", LEDGER, "--var", "horizon=250", "--detach").out.strip()
         lines = [json.loads(x) for x in self.ok("show", run, "--follow", "--json").out.splitlines()]
         whole = self.ok("show", run, "--json").json()

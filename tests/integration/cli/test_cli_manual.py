@@ -1,4 +1,4 @@
-"""test_cli_manual.py - help in all its forms, the manual page, and what `cmake --install` puts in place.
+"""test_cli_manual.py - all forms of help, the manual page, and the files that `cmake --install` installs.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -76,7 +76,7 @@ class Manual(CliCase):
             help_text = self.ok("help", *command).out
             for name in names:
                 self.assertIn(f"  {name}", help_text, line)
-            self.ok(*words[1:], "--help")  # parses, but for what it is about
+            self.ok(*words[1:], "--help")  # the command line is valid without its operands
             for word in words:
                 if word.startswith("blueprints/"):
                     self.assertTrue(os.path.exists(os.path.join(SOURCE, word)), line)

@@ -1,4 +1,4 @@
-"""test_cli_questions.py - questions: what is asked, until when and how to answer; on a terminal they are asked.
+"""test_cli_questions.py - questions: the text, the deadline and the command to answer; on a terminal they are asked there.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -92,7 +92,7 @@ class Questions(CliCase):
     # ---- on a terminal
 
     def terminal(self, *args):
-        """Starts the program with a terminal for input and messages; the result goes into a file."""
+        """Starts the program with a terminal for input and messages; its standard output is a file."""
         master, slave = pty.openpty()
         out = open(os.path.join(self.dir, "out"), "w+", encoding="utf-8")
         p = subprocess.Popen([TROUPE, *args], cwd=self.dir, env=self.env, stdin=slave, stdout=out, stderr=slave)

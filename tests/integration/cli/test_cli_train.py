@@ -1,4 +1,4 @@
-"""test_cli_train.py - train sft from the command line: from nothing, resumed, used; and its mistakes.
+"""test_cli_train.py - train sft from the command line: from random weights, resumed, used; and wrong usage.
 
 SPDX-License-Identifier: Apache-2.0
 """

@@ -309,7 +309,7 @@ static const struct bad bad_files[] = {
     {HEAD "steps: {ask: {value: 1}, a: {value: \"x ${state.aks}\"}}\n", "2:48",
      "`state` has no step `aks`; did you mean `ask`?"},
     {HEAD "steps: {a: {value: \"${exhausted.b}\"}, b: {value: 1}}\n", "2:33",
-     "`exhausted` has no step `b` here: it has those above"},
+     "`exhausted` has no step `b` here; it has the steps above"},
     {HEAD "inputs: {topic: {type: string}}\nsteps: {a: {value: \"${inputs['zzzz']}\"}}\n", "3:23",
      "unknown input `zzzz`; the inputs are: topic"},
     {HEAD "steps: {a: {loop: {until: \"has(inputs.x)\", max: 2}, value: 1}}\n", "2:39",

@@ -368,19 +368,19 @@ static const struct run_case budgets[] = {
     {HEAD AGENTS "budget: {tokens: 100}\n"
                  "steps: {a: {agent: a, in: {spend: 60}}, b: {agent: a, in: {spend: 60}}, "
                  "c: {agent: a, in: {spend: 1}}}\n",
-     NULL, "budget", NULL, "c: the budget of 100 tokens is spent"},
+     NULL, "budget", NULL, "c: the budget of 100 tokens is used up"},
     {HEAD AGENTS "budget: {tokens: 100}\n"
                  "steps: {a: {agent: a, in: {spend: 100}}, b: {value: 1}}\n",
      NULL, "ok", "1", NULL},
     {HEAD "budget: {calls: 2}\nsteps: {a: {map: 5, max_parallel: 1, tool: echo, in: {text: x}}}\n",
-     NULL, "budget", NULL, "a[2]: the budget of 2 tool calls is spent"},
+     NULL, "budget", NULL, "a[2]: the budget of 2 tool calls is used up"},
     {HEAD "steps: {a: {do: {b: {map: 5, max_parallel: 1, tool: echo, in: {text: x}}}, budget: "
           "{steps: 3}, on_error: continue}, c: {tool: echo, in: {text: y}}}\n"
           "output: \"${state.a}\"\n",
      NULL, "ok", "\"budget\"", NULL},
     {HEAD AGENTS "budget: {tokens: 1000}\nsteps: {a: {do: {b: {map: 3, max_parallel: 1, agent: a, "
                  "in: {spend: 400}}}, budget: {tokens: 500}}}\n",
-     NULL, "budget", NULL, "a/b[2]: the budget of 500 tokens is spent"},
+     NULL, "budget", NULL, "a/b[2]: the budget of 500 tokens is used up"},
 };
 
 static void a_spent_budget_ends_the_step_that_wants_more(void **state)
@@ -408,7 +408,7 @@ static void what_was_spent_counts_after_a_resume(void **state)
         b->stop_after_ms = 0;
         run_bench_resume(b, false);
         assert_string_equal(b->status, "budget");
-        assert_non_null(strstr(b->error, "c: the budget of 100 tokens is spent"));
+        assert_non_null(strstr(b->error, "c: the budget of 100 tokens is used up"));
     }
 }
 
