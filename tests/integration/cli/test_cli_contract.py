@@ -180,7 +180,7 @@ class Contract(CliCase):
 
     def test_mistakes_are_answered_with_what_was_meant(self):
         self.fails(2, "`troupe train sft`", "trian", "sft")
-        self.fails(2, "behind the command", "--json", "runs")
+        self.fails(2, "come after the command", "--json", "runs")
         self.fails(2, "takes no option --x", "run", LEDGER, "-x")
         self.fails(2, ["`troupe run` needs BLUEPRINT", "troupe help run"], "run")
         self.fails(2, "`troupe help eval`", "help", "evl")

@@ -42,7 +42,7 @@ class Manual(CliCase):
         grpo = self.ok("help", "train", "grpo").out
         self.assertRegex(grpo, r"--updates N .*\[60\]")
         self.assertRegex(self.ok("help", "train", "sft").out, r"--updates N .*\[1000\]")
-        self.assertRegex(self.ok("help", "plot").out, r"--out FILE +write a picture")
+        self.assertRegex(self.ok("help", "plot").out, r"--out FILE +write an image")
         seed = re.search(r"--seed N(.*?)\n  --", self.ok("help", "eval").out, flags=re.S).group(1)
         self.assertIn("[2097152]", seed)
         self.assertNotIn("drawn", seed)

@@ -141,7 +141,7 @@ class BroughtForward(Unpacked):
         with open(self.file(".owners"), "w", encoding="utf-8") as owners:  # the lock that a process of 0.1 has on run 1
             fcntl.fcntl(owners, 37, struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 1, 1, 0))  # F_OFD_SETLK
             for args in (("answer", "last", "left"), ("resume", "last"), ("cancel", "last")):
-                self.assertIn("at work on one of its runs", self.here(75, *args).err)
+                self.assertIn("working on one of its runs", self.here(75, *args).err)
             self.here(0, "runs")
         self.assertEqual(self.bytes_of("", "-wal"), before)
         self.here(0, "cancel", "last")
