@@ -45,14 +45,14 @@ static enum status choose_codec(struct agent *a, struct error *err)
         return STATUS_OK;
     }
     if (strcmp(m->codec, "compact") != 0)
-        return error_set(err, STATUS_UNSUPPORTED, "model %s speaks the codec \"%s\"", m->name,
+        return error_set(err, STATUS_UNSUPPORTED, "model %s uses the unknown codec \"%s\"", m->name,
                          m->codec);
     if (!a->task.env_ops)
         return error_set(err, STATUS_UNSUPPORTED,
-                         "model %s knows only environments (codec compact); this step has none",
-                         m->name);
+                         "model %s works only in an environment, and this step has none", m->name);
     if (!m->takes_ids || !m->tokenizer)
-        return error_set(err, STATUS_UNSUPPORTED, "model %s has no tokens", m->name);
+        return error_set(err, STATUS_UNSUPPORTED,
+                         "model %s has no tokenizer, which the codec compact needs", m->name);
     a->codec = &codec_compact;
     return STATUS_OK;
 }
@@ -112,8 +112,8 @@ static enum status set_up(struct agent *a, struct error *err)
     prepare_call(a);
     if (t->env_ops)
         st = t->env_ops->create(&t->env_params, &a->env, err);
-    if (!st && a->env && t->watch && t->watch->saw)
-        t->watch->saw(t->watch->ctx, a->env, NULL);
+    if (!st && a->env && t->watch && t->watch->on_event)
+        t->watch->on_event(t->watch->ctx, a->env, NULL);
     return st ? st : a->codec->begin(a, err);
 }
 
@@ -204,8 +204,8 @@ void agent_free(struct agent *a)
     free(a);
 }
 
-/* Asks what is in flight to end soon; its answer moves the machine on. What answers at once only
- * raises its flag: done never comes from in here. */
+/* Asks the call in flight to stop; its answer moves the machine on. An answer that comes at once
+ * only sets its flag: done is never called from in here. */
 static void stop_work(struct agent *a)
 {
     struct model *m = a->task.role->model;
@@ -245,5 +245,5 @@ void agent_interrupt(struct agent *a)
 void agent_poll(struct agent *a)
 {
     if (a->state == AGENT_ACTING)
-        agent_make_ready(a); /* turn_acting looks */
+        agent_make_ready(a); /* turn_acting checks it */
 }

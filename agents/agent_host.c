@@ -1,4 +1,4 @@
-/* agent_host.c - where replies of models come back: a box on the loop, or a driver's own mailbox.
+/* agent_host.c - receives the models' replies: in a box on the loop, or in a driver's mailbox.
  *
  * Mail of model calls is the call itself (its first member), and the call is a member of its agent.
  * Streamed tokens have a box of their own (agent_stream.c): a model posts an agent's stream mail
@@ -31,8 +31,8 @@ static void handle_replies(void *ctx, struct mail *m)
     }
 }
 
-/* Advances as many as were ready when it began; what becomes ready meanwhile waits for the next
- * turn. Each is taken out of the list before it moves: it may free itself. */
+/* Advances the agents that are ready now; those that become ready meanwhile wait for the next turn.
+ * Each is removed from the list before it moves, because it may free itself. */
 static void pump(struct agent_host *h)
 {
     for (int32_t n = h->n_ready; n > 0 && h->ready; n--) {
@@ -90,7 +90,7 @@ void agent_host_free(struct agent_host *h)
     free(h);
 }
 
-/* Timers of a host without a loop; calls of tools have their own. */
+/* Timers of a host without a loop; tool calls have their own. */
 static void sweep_deadlines(struct agent_host *h)
 {
     int64_t now = seams_wall_ms(h->o.seams);

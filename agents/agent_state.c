@@ -1,5 +1,5 @@
-/* agent_state.c - what every part of an agent does to it: its state, its end, its place among those
- * that are ready, the calls of its reply.
+/* agent_state.c - shared operations on an agent: its state, its end, the ready list, the calls of
+ * its reply.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -23,7 +23,7 @@ void agent_set_state(struct agent *a, enum agent_state to)
     static const unsigned next[] = {
         [AGENT_BEGIN] = TO(PERCEIVE),
         [AGENT_PERCEIVE] = TO(REASON) | TO(END),
-        [AGENT_REASON] = TO(REASONING) | TO(ACT) | TO(END), /* at once where it is recorded */
+        [AGENT_REASON] = TO(REASONING) | TO(ACT) | TO(END), /* at once if it is recorded */
         [AGENT_REASONING] = TO(REASONING) | TO(ACT) | TO(PERCEIVE) | TO(END),
         [AGENT_ACT] = TO(ACT) | TO(ACTING) | TO(PERCEIVE) | TO(END),
         [AGENT_ACTING] = TO(ACT) | TO(PERCEIVE) | TO(END),

@@ -17,7 +17,7 @@
 #include "models/formats/token_ids.h"
 #include "models/formats/tokenizer.h"
 
-#define AGENT_REPLY_TOKENS 512 /* when neither role nor environment say */
+#define AGENT_REPLY_TOKENS 512 /* unless the role or the environment sets it */
 
 struct chat_cache; /* codec_json.c: a model's template, parsed once */
 
@@ -36,13 +36,13 @@ struct agent_host {
 };
 
 enum agent_state {
-    AGENT_BEGIN,     /* nothing was done yet */
-    AGENT_PERCEIVE,  /* to build the next prompt */
-    AGENT_REASON,    /* the prompt stands; to call the model */
+    AGENT_BEGIN,     /* nothing done yet */
+    AGENT_PERCEIVE,  /* next: build the prompt */
+    AGENT_REASON,    /* the prompt is ready; next: call the model */
     AGENT_REASONING, /* waits for the model */
     AGENT_ACT,       /* pending[at] is next */
     AGENT_ACTING,    /* waits for `step` */
-    AGENT_END,       /* result stands; done is due */
+    AGENT_END,       /* the result is ready; next: call done */
     AGENT_OVER,      /* done was called */
 };
 
@@ -51,7 +51,7 @@ enum agent_stop {
     AGENT_STOP_NONE,
     AGENT_STOP_TIMEOUT,
     AGENT_STOP_CANCEL,
-    AGENT_STOP_INTERRUPT, /* the process ends, the agent does not: a resume goes on */
+    AGENT_STOP_INTERRUPT, /* the process ends; a resume continues the agent */
 };
 
 /* One call of a reply. */
@@ -62,15 +62,15 @@ struct pending_call {
     const char *name;       /* lent by the codec until the next reply */
     const char *id;         /* the same: the model's own; NULL: it gave none */
     struct json *arguments; /* owned; NULL in the compact codec */
-    char *error;            /* owned: words for the model; nothing is executed */
-    bool unreadable;        /* not even a call: answered as a user would */
+    char *error;            /* owned: the message for the model; nothing is executed */
+    bool unreadable;        /* not a call at all: answered with a user message */
 };
 
-/* Tokens on their way to on_text: written by the model's thread, read by ours. */
+/* Tokens for on_text: written by the model's thread, read by ours. */
 struct agent_stream {
     struct mail mail;
     _Atomic bool posted;
-    _Atomic int32_t n; /* of `id` that stand */
+    _Atomic int32_t n; /* valid entries of `id` */
     int32_t *id;       /* (reply_cap) */
     int32_t n_shown;
     struct token_stream text;
@@ -106,16 +106,16 @@ struct agent {
 
     struct env *env;
     bool env_over; /* done, or capped */
-    bool restart;  /* the context begins anew with what came last */
+    bool restart;  /* the context restarts with the latest text */
 
     /* ---- the conversation */
     int64_t turn;
     struct token_ids chain; /* ids of this chain: all prompts and replies so far */
     int32_t prefix_len;     /* of the chain, before this call's delta */
     int32_t session_len;    /* positions of the chain that the session has */
-    int32_t n_unsaid;       /* ids of the reply that it has not: another sample won */
+    int32_t n_unsaid;       /* ids of the reply that it lacks: another sample won */
     bool new_chain;         /* this call's record has no parent */
-    struct str path;        /* of the step at hand, when somebody wants it */
+    struct str path;        /* of the current step, if wants_paths */
     struct str parent;      /* path of the model call before */
     struct str base;        /* scratch: path of the turn */
     bool wants_paths;
@@ -137,14 +137,14 @@ struct agent {
     struct tool_step *step; /* the call under way, or NULL */
     bool step_done;
     bool asks;           /* it waits for a person's answer */
-    struct str feed;     /* compact: what the environment said since the last call */
-    struct json *answer; /* the final one, when there is no environment */
+    struct str feed;     /* compact: the environment's text since the last call */
+    struct json *answer; /* the final one, without an environment */
 
     struct agent_result result;
 };
 
 /* agent_stream.c */
-void agent_stream_flush(struct agent *a); /* shows what is there, then ends the text */
+void agent_stream_flush(struct agent *a); /* shows the pending text, then ends it */
 void agent_streams_show(void *host, struct mail *m);
 void agent_on_token(struct model_call *c, int32_t id, float logp);
 
@@ -153,7 +153,7 @@ void agent_make_ready(struct agent *a);
 void agent_not_ready(struct agent *a);
 int64_t agent_now_ms(const struct agent *a);
 void agent_set_state(struct agent *a, enum agent_state to); /* asserts that it may follow */
-/* Ends the agent; err may be NULL. Always false: nothing more to do in this state. */
+/* Ends the agent; err may be NULL. Always returns false: there is nothing more to do. */
 bool agent_end(struct agent *a, enum status st, const struct error *err);
 /* Room for one more call of a reply, zeroed; the list is emptied by pending_clear. */
 struct pending_call *pending_add(struct agent *a);

@@ -1,4 +1,4 @@
-/* agent_stream.c - tokens of a reply on their way to whoever listens, as text.
+/* agent_stream.c - streams the tokens of a reply as text.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

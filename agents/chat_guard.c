@@ -1,5 +1,5 @@
-/* chat_guard.c - marks round special tokens in foreign text: put in before rendering, read and
- * dropped when encoding.
+/* chat_guard.c - marks around special tokens in foreign text: added before rendering, removed when
+ * encoding.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -67,7 +67,7 @@ static bool is_mark(const char *text, size_t n)
 
 void chat_guard_text(const struct chat_guard *g, const char *text, size_t n, struct str *out)
 {
-    size_t from = 0, i = 0; /* what is not yet copied begins at from */
+    size_t from = 0, i = 0; /* text from `from` on is not copied yet */
 
     while (i < n) {
         size_t len = special_at(g, text + i, n - i);
@@ -153,7 +153,7 @@ enum status chat_guard_encode(const struct tokenizer *t, struct tokenizer_scratc
     return st;
 }
 
-/* No part of the text is searched twice: it may hold very many marked tokens before the one. */
+/* Searches no part of the text twice: it may contain many marked tokens before the match. */
 const char *chat_guard_find(const char *text, const char *token, size_t n_token)
 {
     const char *end = text + strlen(text);

@@ -1,9 +1,9 @@
-/* chat_guard.h - what users and tools say stays text, also where it spells a special token.
+/* chat_guard.h - text of users and tools stays text, even if it spells a special token.
  *
  * A template mixes its own special tokens with foreign text in one string. Before it is rendered,
  * special tokens spelled out in foreign text are put between two marks (private-use characters,
- * which foreign text itself loses); when the string is encoded, what stands between marks is read
- * as plain text and the marks are dropped. So nobody ends a turn but the template and the model.
+ * which are removed from the foreign text itself). When the string is encoded, text between marks
+ * is read as plain text and the marks are dropped. So only the template and the model end a turn.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -13,7 +13,7 @@
 #include "models/formats/tokenizer.h"
 #include "runtime/base/json.h"
 
-/* A zeroed one knows no special tokens and only takes marks away. */
+/* A zeroed guard has no special tokens and only removes marks. */
 struct chat_guard {
     const char **special; /* (n) lent by the tokenizer */
     size_t *special_len;
@@ -26,7 +26,7 @@ void chat_guard_init(struct chat_guard *g, const struct tokenizer *t);
 void chat_guard_deinit(struct chat_guard *g);
 /* Appends foreign text with its special tokens marked. */
 void chat_guard_text(const struct chat_guard *g, const char *text, size_t n, struct str *out);
-/* A copy with every string of it guarded, keys too: new. */
+/* A new copy with every string guarded, including keys. */
 struct json *chat_guard_json(const struct chat_guard *g, const struct json *v);
 /* Appends the ids of rendered text. */
 MUST_CHECK enum status chat_guard_encode(const struct tokenizer *t,

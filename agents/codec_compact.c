@@ -1,8 +1,8 @@
 /* codec_compact.c - the environment's own text as tokens: one call a reply, a context a step.
  *
- * What the environment says is encoded and fed; the model writes one call up to the stop token. At
- * a step's boundary the context begins again with the new step's text, so that its length never
- * grows with the horizon. Nothing here allocates once the buffers have grown.
+ * The environment's text is encoded and fed; the model writes one call up to the stop token. At a
+ * step's boundary the context restarts with the new step's text, so that its length does not grow
+ * with the horizon. Nothing here allocates once the buffers have grown.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -26,7 +26,7 @@ static enum status begin(struct agent *a, struct error *err)
     c->stop = tokenizer_id_of(m->tokenizer, a->task.env_ops->compact_stop);
     if (c->stop < 0)
         return error_set(err, STATUS_UNSUPPORTED,
-                         "model %s has no token \"%s\", with which calls of %s end", m->name,
+                         "model %s has no token \"%s\", which ends every call in %s", m->name,
                          a->task.env_ops->compact_stop, a->task.env_ops->name);
     a->call.stop_id = &c->stop;
     a->call.n_stop_id = 1;
@@ -53,7 +53,7 @@ static enum status perceive(struct agent *a, struct error *err)
     }
     a->prefix_len = (int32_t)a->chain.n;
     if (!str_ok(&a->feed))
-        return error_set(err, STATUS_NO_MEMORY, "no memory for what the environment says");
+        return error_set(err, STATUS_NO_MEMORY, "no memory for the text of the environment");
     st = tokenizer_encode(c->tokenizer, a->host->scratch, str_cstr(&a->feed), a->feed.len, true,
                           &a->chain, err);
     str_clear(&a->feed);
@@ -76,7 +76,7 @@ static enum status read_reply(struct agent *a, struct error *err)
     return STATUS_OK;
 }
 
-/* The ids are the conversation; there are no messages beside them. */
+/* The ids are the conversation; there are no messages. */
 static void save_prompt(struct agent *a, bool saved)
 {
     (void)a;

@@ -1,10 +1,10 @@
 /* codec_json.c - messages and JSON tool calls, for any model that was taught them.
  *
- * For models that take messages the list is handed over as it is. For models that take ids it is
- * rendered with the model's own template, and the ids that the model itself sampled are kept: the
- * rendered text is cut behind the end of the last reply, and only what follows is encoded and put
- * behind the chain. Where the rendered text no longer begins with what was rendered before (the
- * template rewrites history, or a step's boundary cut it), a new chain begins.
+ * Models that take messages get the list as it is. For models that take ids it is rendered with the
+ * model's own template, and the ids that the model itself sampled are kept: only the rendered text
+ * after the end of the last reply is encoded and appended to the chain. If the rendered text no
+ * longer begins with the last rendered text (the template rewrites history, or a step's boundary
+ * cut it), a new chain begins.
  * Source: Troupe's notes on token-in, token-out training, section 4.
  *
  * SPDX-License-Identifier: Apache-2.0
@@ -26,7 +26,7 @@ struct json *json_message(const struct json_codec *c, const char *role, const ch
                           size_t n)
 {
     static const struct chat_guard none = {.n = 0};
-    bool author = strcmp(role, "system") == 0; /* whose words may hold special tokens */
+    bool author = strcmp(role, "system") == 0; /* may use special tokens */
     struct json *m = jv_object();
     struct str text = STR_INIT;
 
@@ -58,7 +58,7 @@ static void put_value(struct str *out, const struct json *v)
         jv_write(v, 0, out);
 }
 
-/* [system,] task and what the environment shows now. */
+/* [system,] the task and the current observation of the environment. */
 static void begin_messages(struct agent *a, const struct json *observation)
 {
     struct json_codec *c = codec_of(a);
@@ -67,7 +67,7 @@ static void begin_messages(struct agent *a, const struct json *observation)
 
     jv_unref(c->messages);
     c->messages = jv_array();
-    /* A role that is only told what to be is told it as the task: templates want a user. */
+    /* Templates need a user message: a role with only a prompt gets it as the task. */
     if (t->role->prompt && (t->input || observation))
         str_puts(&text, t->role->prompt);
     if (t->env_ops && t->env_ops->instructions) {
@@ -150,8 +150,7 @@ static enum status begin(struct agent *a, struct error *err)
     c->rendered = c->text = STR_INIT;
     if (!t->input && !t->env_ops && !t->role->prompt)
         return error_set(err, STATUS_INVALID,
-                         "there is nothing to do: neither an input, nor a prompt, nor an "
-                         "environment");
+                         "the agent has no input, no prompt and no environment");
     if (t->role->model->info.takes_ids) {
         st = chat_cache_get(a->host, t->role->model, &c->chat, err);
         if (st)
@@ -222,7 +221,7 @@ static const char *find_end(const struct agent *a, const char *from, size_t *n)
     return best;
 }
 
-/* What of the new text stands behind the model's last reply; NULL: the chain is broken. */
+/* The part of the new text after the model's last reply; NULL: the chain is broken. */
 static const char *suffix_of(const struct agent *a, const struct json_codec *c)
 {
     const char *text = str_cstr(&c->text), *end;
@@ -235,7 +234,7 @@ static const char *suffix_of(const struct agent *a, const struct json_codec *c)
     end = find_end(a, text, &n);
     if (!end)
         return NULL;
-    /* Thoughts that the template left out are in the chain but no longer in the history. */
+    /* Reasoning that the template left out is in the chain, but no longer in the history. */
     if (c->reply.reasoning && c->reply.reasoning[0] &&
         !memmem(text, (size_t)(end - text), c->reply.reasoning, strlen(c->reply.reasoning)))
         return NULL;
@@ -250,7 +249,7 @@ static enum status still_wanted(void *ctx, struct error *err)
     if (a->task.scope.cancelled && *a->task.scope.cancelled)
         return error_set(err, STATUS_CANCELLED, "the agent was cancelled");
     if (a->deadline_ms > 0 && agent_now_ms(a) >= a->deadline_ms)
-        return error_set(err, STATUS_TIMEOUT, "the time of the agent is over");
+        return error_set(err, STATUS_TIMEOUT, "the agent's time limit was reached");
     return STATUS_OK;
 }
 
@@ -348,7 +347,7 @@ const char *json_call_id(const struct agent *a, int32_t i, char out[JSON_CALL_ID
     return out;
 }
 
-static void tell(struct agent *a, const struct pending_call *p, const struct json *result)
+static void add_result(struct agent *a, const struct pending_call *p, const struct json *result)
 {
     struct json_codec *c = codec_of(a);
     struct str text = STR_INIT;
@@ -362,7 +361,7 @@ static void tell(struct agent *a, const struct pending_call *p, const struct jso
     }
     tool_result_show(result, &text);
     if (p->unreadable) {
-        /* There is no call that a tool could answer. */
+        /* There is no call for a tool to answer. */
         json_add_message(c, "user", str_cstr(&text), text.len);
     } else {
         m = json_message(c, "tool", str_cstr(&text), text.len);
@@ -380,8 +379,8 @@ static struct json *message(struct agent *a)
     return said ? jv_ref(said) : NULL;
 }
 
-/* The same object is the body of the message: the store keeps one copy. A model that takes ids has
- * its words in its tokens. */
+/* The same object is the body of the message, so that the store keeps one copy. The text of a model
+ * that takes ids is in its tokens. */
 static struct json *step_output(struct agent *a)
 {
     struct json *v;
@@ -415,7 +414,7 @@ const struct codec codec_json = {
     .end = end,
     .perceive = perceive,
     .read_reply = codec_json_read_reply,
-    .tell = tell,
+    .add_result = add_result,
     .save_prompt = save_prompt,
     .step_output = step_output,
     .message = message,

@@ -25,19 +25,19 @@ MUST_CHECK enum status chat_cache_get(struct agent_host *h, const struct model *
 
 struct json_codec {
     struct json *messages, *tools; /* as the OpenAI API has them; tools NULL: none */
-    struct json *unsaved;          /* system and user messages that no intent has taken along */
+    struct json *unsaved;          /* system and user messages that are not journaled yet */
     struct json *said;             /* {content, reasoning?, tool_calls?: [{name, arguments}]} */
-    struct json *boundary;         /* the observation that the next context begins with */
+    struct json *boundary;         /* the first observation of the next context */
     const struct chat_cache *chat; /* NULL: the model takes messages */
-    struct str rendered, text;     /* the last prompt and the one being made */
+    struct str rendered, text;     /* the last prompt and the next one */
     struct parsed_reply reply;     /* of models that take ids */
     int32_t n_repairs;
 };
 
-/* New: {role, content}. Foreign text: special tokens that it spells stay text. */
+/* New: {role, content}. Special tokens in foreign text stay text. */
 struct json *json_message(const struct json_codec *c, const char *role, const char *content,
                           size_t n);
-/* What an end user or the harness says: into the prompt, and to be journaled. */
+/* Adds a message of the user or of the harness to the prompt, and marks it to be journaled. */
 void json_add_message(struct json_codec *c, const char *role, const char *content, size_t n);
 
 #define JSON_CALL_ID 48

@@ -1,8 +1,8 @@
-/* codec_json_reply.c - what a model said becomes calls, or the answer.
+/* codec_json_reply.c - turns a model's reply into calls, or into the answer.
  *
- * Nothing that a model writes is a failure of ours: an unreadable call, an unknown tool, arguments
- * of the wrong type and an answer that does not fit its schema are told to the model in words that
- * it can act on.
+ * A wrong reply is not a failure of the agent. An unreadable call, an unknown tool, arguments of
+ * the wrong type and an answer that does not fit its schema get an error message that the model can
+ * act on.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -70,7 +70,7 @@ static bool is_env_tool(const struct agent *a, const char *name)
     return false;
 }
 
-/* `arguments` NULL stands for none; `id` is the model's own, or NULL. */
+/* `arguments` NULL means none; `id` is the model's own, or NULL. */
 static void add_call(struct agent *a, const char *name, const struct json *arguments,
                      const char *id)
 {
@@ -197,7 +197,7 @@ static struct json *call_said(const struct pending_call *p)
     return v;
 }
 
-/* What the journal keeps, and the message that the next prompt shows. */
+/* The output in the journal, and the message in the next prompt. */
 static void remember(struct agent *a)
 {
     struct json_codec *c = codec_of(a);
@@ -209,7 +209,7 @@ static void remember(struct agent *a)
     for (int32_t i = 0; i < a->n_pending; i++) {
         const struct pending_call *p = &a->pending[i];
 
-        if (p->unreadable) { /* stays among the words */
+        if (p->unreadable) { /* stays in the text */
             str_puts(&content, jv_get_string(jv_get(p->arguments, "text"), ""));
             continue;
         }
@@ -238,7 +238,7 @@ static void remember(struct agent *a)
     c->said = said;
 }
 
-/* JSON in the content, with or without a fence around it. */
+/* The JSON in the content, with or without a code fence around it. */
 static enum status answer_json(const char *text, const struct json *schema, struct json **out,
                                struct error *err)
 {
@@ -264,7 +264,7 @@ static enum status answer_json(const char *text, const struct json *schema, stru
     return st;
 }
 
-/* An answer that was cut is none, unless the task says so; what cut it may be the budget. */
+/* A truncated answer is an error unless the task allows it; the budget may be the cause. */
 static enum status check_end(struct agent *a, struct error *err)
 {
     bool ids = a->task.role->model->info.takes_ids;
@@ -299,7 +299,8 @@ static enum status take_answer(struct agent *a, struct error *err)
     if (!answer_json(content_of(a), a->task.schema, &a->answer, &why))
         return STATUS_OK;
     if (++c->n_repairs > JSON_MAX_REPAIRS)
-        return error_set(err, STATUS_INVALID, "after %d tries the answer does not fit: %s%s%s",
+        return error_set(err, STATUS_INVALID,
+                         "the answer does not fit the schema after %d tries: %s%s%s",
                          JSON_MAX_REPAIRS, why.where, why.where[0] ? ": " : "", why.message);
     str_printf(&text,
                "The answer must be one JSON value that fits the schema, and nothing else. "

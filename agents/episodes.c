@@ -17,7 +17,7 @@ struct episodes {
     struct agent_host *host;
     struct agent_role role;
     int64_t timeout_ms;
-    struct episode *place; /* (o.in_flight) */
+    struct episode *place; /* (o.in_flight) slots */
     int32_t n_playing;
     bool stopping;
 };
@@ -51,7 +51,7 @@ static void open_record(struct episodes *d, struct episode *e)
     rollout_begin(&e->record, &head);
 }
 
-/* Those that cannot begin are over at once; another takes the place. */
+/* An episode that cannot start ends at once; another one takes its slot. */
 static void fill_place(struct episodes *d, struct episode *e)
 {
     struct agent_result failed = {.state = STEP_ERROR};

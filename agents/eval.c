@@ -1,7 +1,7 @@
 /* eval.c - plays the episodes of an evaluation, many at once, from one thread.
  *
- * Episodes of a model are driven by episodes.h; one that ends is posted to the store. Scripts
- * (controls) are played one after the other, since they wait for nobody.
+ * Episodes of a model are played through episodes.h, and saved when they end. Scripts (controls)
+ * are played one after the other, because they never wait.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -19,17 +19,17 @@
 struct evaluation {
     const struct eval_options *o;
     struct run *run;
-    struct episodes *driver; /* NULL: a script acts */
-    struct episode script;   /* its place */
+    struct episodes *driver; /* NULL: a script plays */
+    struct episode script;   /* its slot */
     int32_t r;               /* the row that is played */
     struct eval_row_spec spec;
     uint8_t *is_done;        /* (spec.episodes) */
-    int32_t next;            /* episode to look at */
+    int32_t next;            /* the next episode */
     int32_t n_over, n_found; /* n_found: over before this process began */
     struct eval_tally tally;
-    enum status status; /* the first that could not even begin */
+    enum status status; /* of the first episode that could not start */
     struct error err;
-    int64_t began_us, told_us;
+    int64_t began_us, logged_us;
 };
 
 static bool interrupted(const struct evaluation *e)
@@ -37,8 +37,7 @@ static bool interrupted(const struct evaluation *e)
     return e->o->interrupted && *e->o->interrupted;
 }
 
-/* Episodes of a model run in step with each other and end together, so those in flight count by
- * their steps. */
+/* Episodes of a model run in parallel and end together, so those in flight count by their steps. */
 static void progress(struct evaluation *e)
 {
     int64_t now = seams_mono_us(e->o->seams);
@@ -46,9 +45,9 @@ static void progress(struct evaluation *e)
     struct episodes_progress p = {.episodes = 0};
     char left[32] = "?";
 
-    if (!e->o->log || now - e->told_us < PROGRESS_US)
+    if (!e->o->log || now - e->logged_us < PROGRESS_US)
         return;
-    e->told_us = now;
+    e->logged_us = now;
     if (e->driver)
         episodes_progress(e->driver, &p);
     done = e->n_over - e->n_found + p.episodes; /* in this process */
@@ -171,14 +170,14 @@ static void episode_over(void *ctx, struct episode *s, const struct agent_result
     e->tally.tok_in += r->tok_in;
     e->tally.tok_out += r->tok_out;
     if (r->state != STEP_OK && e->o->log)
-        log_write(e->o->log, LOG_WARN, "%s failed outside of the policy: %s", s->path,
+        log_write(e->o->log, LOG_WARN, "%s failed for a reason outside the policy: %s", s->path,
                   r->err.message);
     eval_after_of(e->o->env, env, &after);
     record_episode(e, s, r->state, r->has_verdict ? &r->verdict : NULL, &after);
     count_end(e, r->state, &r->verdict, &after);
 }
 
-/* What is stopped is not recorded: a resume plays it again from its seeds. */
+/* A stopped episode is not recorded: a resume plays it again from its seeds. */
 static bool stops(void *ctx)
 {
     struct evaluation *e = ctx;
@@ -234,7 +233,7 @@ static enum status play_row(struct evaluation *e, int32_t r, struct eval_row *ro
         e->n_found = e->n_over;
         st = e->o->expert ? play_scripts(e, err) : play_model(e, err);
     }
-    /* Also when it failed: what was played is on disk before anybody is told anything. */
+    /* Also after a failure: the played episodes are on disk before this returns. */
     if (!st)
         st = journal_sync(e->run, err);
     if (st)
@@ -285,7 +284,7 @@ static void close_evaluation(struct evaluation *e)
     run_close(e->run);
 }
 
-/* The table stays with the run. */
+/* The table is stored with the run. */
 static enum status conclude(struct evaluation *e, const struct eval_row *rows, struct error *err)
 {
     struct json *output = jv_object(), *list = jv_array();

@@ -1,11 +1,11 @@
-/* eval.h - many episodes of an environment at once, always recorded, and the table over them.
+/* eval.h - evaluates a policy on many recorded episodes of an environment, and makes the table.
  *
- * Episodes are independent: row[r]/episode[i], tasks from the seed on. Each is one packed record
- * and one transaction; a row is given back only after its episodes are durable. A kill loses only
- * those in flight; resume runs just the missing ones.
+ * Episodes are independent: row[r]/episode[i]. Each is one packed record and one transaction; a row
+ * is returned only after its episodes are durable. A kill loses only the episodes in flight; resume
+ * plays only the missing ones.
  *
- * Seeds: episode i of every row has task seed `seed + i` and a fault seed derived from that alone,
- * so that rows and policies meet the same tasks and the same faults. Sampling is keyed by `seed`,
+ * Seeds: episode i of every row has the task seed `seed + i` and a fault seed derived from it
+ * alone, so that all rows and policies get the same tasks and faults. Sampling is keyed by `seed`,
  * with call ids from the episode's path (rollout.h).
  *
  * SPDX-License-Identifier: Apache-2.0
@@ -29,11 +29,11 @@ struct eval_options {
     enum env_ablation ablation;
     uint32_t faults; /* kinds that strike (env_params); 0: all */
     struct model *model;
-    const char *expert; /* NULL: the model acts; else one of env->experts: a script (control) */
+    const char *expert; /* NULL: the model plays; else a script of env->experts (control) */
     const struct eval_row_spec *row;
     int32_t n_rows;
-    uint64_t seed;     /* tasks seed .. seed + episodes - 1; below 2^20 is refused */
-    int32_t votes;     /* control: samples of each call, the most frequent counts; 0, 1: off */
+    uint64_t seed;     /* tasks seed .. seed + episodes - 1; must be at least 2^20 */
+    int32_t votes;     /* control: samples of each call for a vote; 0, 1: no vote */
     int32_t in_flight; /* 0: 128 */
     struct store *store;
     const char *resume; /* uuid of an interrupted evaluation or NULL */
@@ -41,34 +41,34 @@ struct eval_options {
     struct log *log;                 /* may be NULL */
     const volatile int *interrupted; /* may be NULL */
 };
-/* Rates over nothing (recovered errors where none happened) are NaN, in JSON null. */
+/* A rate without a denominator (recovered errors if there were none) is NaN, null in JSON. */
 struct eval_row {
     struct eval_row_spec spec;              /* noise filled in */
-    int64_t n, n_success, n_failed_outside; /* the last: timeouts and errors, left out of n */
+    int64_t n, n_success, n_failed_outside; /* the last: timeouts and errors, not counted in n */
     double success, success_low, success_high, ceiling; /* Wilson, 95 % */
     double step_accuracy, recovered, detection, false_alarm, own_slips, calls_per_step;
-    /* Accuracy of steps that follow a wrong one and a right one, and the first minus the second:
-     * do errors breed errors? (Newcombe's interval, 95 %.) */
+    /* Accuracy of steps after a wrong step and after a right one, and their difference: do errors
+     * lead to more errors? (Newcombe's interval, 95 %.) */
     double after_wrong, after_right, self_conditioning, self_low, self_high;
     int64_t tok_in, tok_out;     /* of this process, as are the next two */
     double wall_s, tokens_per_s; /* sampled tokens */
 };
-/* rows (n_rows) is filled in order. Writes the run's uuid as soon as there is one. Interrupted:
+/* Fills rows (n_rows) in order, and uuid as soon as the run exists. If interrupted it returns
  * STATUS_CANCELLED, and the run can be resumed. */
 MUST_CHECK enum status eval_run(const struct eval_options *o, struct eval_row *rows, char uuid[37],
                                 struct error *err);
 
-/* To resume: fills of o what is stored with the run (config lives at least as long as o); the
- * model, the store and the rest are the caller's. `row` has room for max_rows. */
+/* For a resume: fills in the options that are stored with the run (config must outlive o). The
+ * caller sets the model, the store and the others. `row` has room for max_rows. */
 MUST_CHECK enum status eval_options_read(const struct json *config, struct eval_options *o,
                                          struct eval_row_spec *row, int32_t max_rows,
                                          struct error *err);
 
-/* Tasks seed .. seed + episodes - 1 are not for training, and are numbers of 64 bits. */
+/* Checks that tasks seed .. seed + episodes - 1 are not for training and fit in 64 bits. */
 MUST_CHECK enum status eval_check_seed(uint64_t seed, int64_t episodes, struct error *err);
 void wilson_interval(int64_t successes, int64_t n, double *low, double *high);
 struct json *eval_row_json(const struct eval_options *o, const struct eval_row *row);
-/* One entry for each temperature and rate of faults among the rows, in their order. */
+/* One entry for each temperature and noise among the rows, in their order. */
 struct eval_horizons {
     float temperature;
     double noise;

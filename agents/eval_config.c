@@ -1,5 +1,5 @@
-/* eval_config.c - what an evaluation was asked, checked, stored with its run, and compared when it
- * is resumed.
+/* eval_config.c - the options of an evaluation: checked, stored with its run, and compared on a
+ * resume.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -46,12 +46,14 @@ static enum status check_row(const struct eval_options *o, int32_t r, struct err
     enum status st;
 
     if (row->episodes < 1)
-        return error_set(err, STATUS_USAGE, "row %d: %d episodes", r, row->episodes);
+        return error_set(err, STATUS_USAGE, "row %d: expected at least 1 episode, got %d", r,
+                         row->episodes);
     st = eval_check_seed(o->seed, row->episodes, err);
     if (st)
         return st;
     if (!(row->temperature >= 0))
-        return error_set(err, STATUS_USAGE, "row %d: temperature %g", r, (double)row->temperature);
+        return error_set(err, STATUS_USAGE, "row %d: the temperature %g is below 0", r,
+                         (double)row->temperature);
     eval_params(o, row, 0, &params);
     st = o->env->create(&params, &env, err);
     if (!st)
@@ -70,8 +72,8 @@ static enum status check_expert(const struct eval_options *o, struct error *err)
         }
         str_printf(&list, "%s%s", i ? ", " : "", o->env->experts[i]);
     }
-    (void)error_set(err, STATUS_USAGE, "%s has no script \"%.64s\": %s", o->env->name, o->expert,
-                    str_cstr(&list));
+    (void)error_set(err, STATUS_USAGE, "%s has no script \"%.64s\"; its scripts are: %s",
+                    o->env->name, o->expert, str_cstr(&list));
     str_deinit(&list);
     return STATUS_USAGE;
 }
@@ -79,28 +81,30 @@ static enum status check_expert(const struct eval_options *o, struct error *err)
 static enum status check_votes(const struct eval_options *o, struct error *err)
 {
     if (o->expert)
-        return error_set(err, STATUS_USAGE, "a script says the same each time: no vote");
+        return error_set(err, STATUS_USAGE,
+                         "a vote needs a model: a script gives the same reply each time");
     if (!o->model->info.takes_ids)
-        return error_set(err, STATUS_UNSUPPORTED, "model %s gives text without ids: no vote",
+        return error_set(err, STATUS_UNSUPPORTED,
+                         "a vote needs token ids, which model %s does not give",
                          o->model->info.name);
     for (int32_t r = 0; r < o->n_rows; r++)
         if (o->row[r].temperature <= 0)
-            return error_set(err, STATUS_USAGE,
-                             "a vote of %d greedy samples is one sample: give a temperature",
-                             o->votes);
+            return error_set(
+                err, STATUS_USAGE,
+                "%d greedy samples are all the same: a vote needs a temperature above 0", o->votes);
     return STATUS_OK;
 }
 
 enum status eval_check_seed(uint64_t seed, int64_t episodes, struct error *err)
 {
     if (seed < ENV_SEED_VALIDATION) {
-        (void)error_set(err, STATUS_USAGE, "seed %llu is below 2^20: those tasks are for training",
+        (void)error_set(err, STATUS_USAGE, "seed %llu is below 2^20, which is for training tasks",
                         (unsigned long long)seed);
-        error_hint(err, "take one from 2^21 = %llu on", (unsigned long long)ENV_SEED_REPORTED);
+        error_hint(err, "use 2^21 = %llu or above", (unsigned long long)ENV_SEED_REPORTED);
         return STATUS_USAGE;
     }
     if (seed > UINT64_MAX - (uint64_t)episodes)
-        return error_set(err, STATUS_USAGE, "the seeds of %lld episodes pass 2^64",
+        return error_set(err, STATUS_USAGE, "the seeds of %lld episodes would exceed 2^64",
                          (long long)episodes);
     return STATUS_OK;
 }
@@ -112,7 +116,7 @@ enum status eval_check(const struct eval_options *o, struct error *err)
     if (st)
         return st;
     if (!o->expert && !o->model)
-        return error_set(err, STATUS_USAGE, "neither a model nor a script is to act");
+        return error_set(err, STATUS_USAGE, "an evaluation needs a model or a script");
     st = o->expert ? check_expert(o, err) : STATUS_OK;
     if (st)
         return st;
@@ -129,7 +133,7 @@ enum status eval_check(const struct eval_options *o, struct error *err)
     return STATUS_OK;
 }
 
-/* Only what is not the default, so that an evaluation from before there was a choice goes on. */
+/* Only values other than the default, so that evaluations from before the option still resume. */
 static void put_faults(struct json *v, const struct eval_options *o)
 {
     struct str words = STR_INIT;
@@ -192,15 +196,15 @@ static enum status compare_value(const struct json *was, const struct json *is, 
     jv_write_canonical(jv_get(was, key), &a);
     jv_write_canonical(jv_get(is, key), &b);
     if (strcmp(str_cstr(&a), str_cstr(&b)) != 0)
-        st = error_set(err, STATUS_CONFIG, "the evaluation was begun with %s %.200s, not %.200s",
+        st = error_set(err, STATUS_CONFIG, "the evaluation was started with %s %.200s, not %.200s",
                        key, str_cstr(&a), str_cstr(&b));
     str_deinit(&a);
     str_deinit(&b);
     return st;
 }
 
-/* Both ways: what is not the default stands there only when it was asked for. A model is known by
- * its weights: its name may be another way to the same folder. */
+/* Compares both ways, because default values are not stored. A model is identified by its weights:
+ * its name may be another path to the same folder. */
 static enum status compare(const struct json *was, const struct json *is, struct error *err)
 {
     const char *key = NULL;
@@ -282,7 +286,7 @@ static void read_verdict(const struct json *v, struct env_verdict *out)
     };
 }
 
-/* Records from before this was counted have none: they are then left out of it. */
+/* Older records do not have these counts and are left out of them. */
 static void read_after(const struct json *v, struct eval_after *out)
 {
     *out = (struct eval_after){

@@ -83,7 +83,7 @@ static void score(const struct sample *s, const double b[2], double u[2], double
     }
 }
 
-/* b at the optimum and the covariance v of it (cc, cs, ss); false: it was not found. */
+/* b at the optimum and its covariance v (cc, cs, ss); false: not found. */
 static bool solve(const struct sample *s, double b[2], double v[3])
 {
     double u[2], m[3], det, now = log_likelihood(s, b);
@@ -109,7 +109,7 @@ static bool solve(const struct sample *s, double b[2], double v[3])
             next[1] = b[1] + share * step[1];
             then = log_likelihood(s, next);
         }
-        if (!(then >= now)) /* rounding is all that is left */
+        if (!(then >= now)) /* only rounding error remains */
             return true;
         memcpy(b, next, sizeof(next));
         now = then;
@@ -117,7 +117,7 @@ static bool solve(const struct sample *s, double b[2], double v[3])
     return true;
 }
 
-/* Where c + s (x - mean x) is `eta`, and between which x that cannot be told apart from it. */
+/* The x where c + s (x - mean x) is `eta`, and its confidence interval. */
 static void invert(const struct sample *s, const double b[2], const double v[3], double eta,
                    double *at, double *low, double *high)
 {
@@ -133,7 +133,7 @@ static void invert(const struct sample *s, const double b[2], const double v[3],
     *high = exp(s->mean_x + (-h + sqrt(under)) / a);
 }
 
-/* False: no optimum, or success does not fall with the horizon. */
+/* False: no optimum, or the success rate does not fall with the horizon. */
 static bool fit_curve(const struct horizon_point *p, int32_t n, bool is_weibull,
                       struct horizon_curve *out)
 {
@@ -175,7 +175,7 @@ static int by_horizon(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Ascending, one a horizon, without those that nothing was played at; returns how many. */
+/* Sorts and merges by horizon, leaves out those without episodes; returns their number. */
 static int32_t gather(const struct horizon_point *p, int32_t n, struct horizon_point *out)
 {
     int32_t kept = 0, distinct = 0;
@@ -217,12 +217,12 @@ static const char *not_determined(const struct horizon_point *p, int32_t n)
         mixed += p[i].n_success > 0 && p[i].n_success < p[i].n;
     }
     if (total == 0)
-        return "no episode counts";
+        return "there are no episodes to count";
     if (successes == total)
         return "all episodes succeeded";
     if (successes == 0)
         return "no episode succeeded";
-    return mixed < 2 ? "a fit needs two horizons with successes and failures both" : NULL;
+    return mixed < 2 ? "a fit needs two horizons with both successes and failures" : NULL;
 }
 
 void horizon_fit(const struct horizon_point *point, int32_t n, struct horizon_fit *out)
@@ -238,6 +238,6 @@ void horizon_fit(const struct horizon_point *point, int32_t n, struct horizon_fi
     bracket(p, count, out);
     if (!out->why &&
         (!fit_curve(p, count, false, &out->logistic) || !fit_curve(p, count, true, &out->weibull)))
-        out->why = "success does not fall with the horizon";
+        out->why = "the success rate does not fall with the horizon";
     out->determined = !out->why;
 }

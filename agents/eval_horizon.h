@@ -1,6 +1,6 @@
-/* eval_horizon.h - how far a policy gets: the horizon H at which it still succeeds with chance q.
+/* eval_horizon.h - the horizon H at which a policy still succeeds with probability q.
  *
- * Two curves are fitted to successes of n episodes at several horizons, each by maximum likelihood
+ * Two curves are fitted to the successes of n episodes at several horizons, by maximum likelihood
  * of the binomial:
  *
  *   logistic  P(H) = 1 / (1 + exp(-(c + s ln H)))   ln H_q = (ln(q / (1 - q)) - c) / s,  s < 0
@@ -13,11 +13,11 @@
  * It is linear in ln H too: ln(-ln S) = k ln H - k ln a, the complementary log-log link of
  * failures.
  *
- * Both have one optimum, and a finite one when two horizons have successes and failures both. With
- * less there is no number: then only between which measured horizons the share is passed is told.
- * Intervals (95 %) are Fieller's, as for a median dose (D. Finney, "Probit Analysis", 1971): ends
- * that the data leave open are NaN. They take rows as independent, though rows of one evaluation
- * share their tasks: the slope is known a little better than they say, the level a little worse.
+ * Both have one optimum, which is finite if two horizons have both successes and failures. With
+ * less data there is no fit, and only the measured horizons around each share are reported.
+ * Intervals (95 %) are Fieller's, as for a median dose (D. Finney, "Probit Analysis", 1971); an
+ * unbounded end is NaN. They treat rows as independent, although rows of one evaluation share their
+ * tasks: the slope is a little more certain than they say, the level a little less.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -42,13 +42,13 @@ struct horizon_curve {
 struct horizon_fit {
     bool determined;
     const char *why;                        /* not determined: why, a static text; else NULL */
-    double least, most;                     /* horizons that were measured */
+    double least, most;                     /* the measured horizons */
     struct horizon_curve logistic, weibull; /* when determined */
-    /* As measured: at or above the share up to `passed`, below it from `missed` on; 0: nowhere. */
+    /* As measured: at or above the share up to `passed`, below it from `missed` on; 0: none. */
     double passed[HORIZON_SHARES], missed[HORIZON_SHARES];
 };
 
-/* Points in any order, of one policy; equal horizons count together. At most HORIZON_MAX_POINTS. */
+/* Points of one policy in any order; equal horizons are merged. At most HORIZON_MAX_POINTS. */
 #define HORIZON_MAX_POINTS 64
 void horizon_fit(const struct horizon_point *point, int32_t n, struct horizon_fit *out);
 

@@ -8,9 +8,9 @@
 #include "agents/eval.h"
 #include "runtime/store/query.h"
 
-/* Steps by what the one before them was. */
+/* Steps grouped by whether the step before was right. */
 struct eval_after {
-    int64_t wrong, wrong_right; /* steps after a wrong one; of these right */
+    int64_t wrong, wrong_right; /* steps after a wrong one; how many were right */
     int64_t right, right_right;
 };
 
@@ -27,7 +27,7 @@ struct eval_tally {
 void eval_tally_add(struct eval_tally *t, const struct env_verdict *v,
                     const struct eval_after *after);
 void eval_after_of(const struct env_ops *ops, const struct env *env, struct eval_after *out);
-/* What is stored of an episode: its verdict, and `after` beside it. */
+/* The stored form of an episode: its verdict and `after`. */
 struct json *eval_verdict_json(const struct env_verdict *v, const struct eval_after *after);
 /* Fills all of row but spec, ceiling and times. */
 void eval_tally_row(const struct eval_tally *t, struct eval_row *row);
@@ -36,12 +36,12 @@ void eval_tally_row(const struct eval_tally *t, struct eval_row *row);
 MUST_CHECK enum status eval_check(const struct eval_options *o, struct error *err);
 void eval_params(const struct eval_options *o, const struct eval_row_spec *row, int32_t episode,
                  struct env_params *out);
-/* Mean over the row's tasks: where the risk depends on the task, so does the ceiling. */
+/* Mean over the row's tasks: the ceiling depends on the task if the risk does. */
 double eval_ceiling(const struct eval_options *o, const struct eval_row_spec *row);
-/* Creates the run, or takes the one to resume and compares its configuration. */
+/* Creates the run, or opens the one to resume and compares its configuration. */
 MUST_CHECK enum status eval_open_run(const struct eval_options *o, struct run **out,
                                      struct error *err);
-/* Marks (episodes bytes) what the store has of row r, and counts it. */
+/* Sets is_done (one byte per episode) for the stored episodes of row r, and tallies them. */
 MUST_CHECK enum status eval_load_row(const struct eval_options *o, const char *uuid, int32_t r,
                                      uint8_t *is_done, struct eval_tally *t, struct error *err);
 

@@ -1,4 +1,4 @@
-/* eval_resume.c - what an evaluation was asked, read back from what is stored with its run.
+/* eval_resume.c - reads the options of an evaluation from its run.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -9,8 +9,8 @@
 
 static enum status bad(const char *what, struct error *err)
 {
-    return error_set(err, STATUS_CONFIG, "the stored configuration has no %s that is known here",
-                     what);
+    return error_set(err, STATUS_CONFIG,
+                     "this release does not know the %s of the stored configuration", what);
 }
 
 static enum status read_words(const struct json *config, struct eval_options *o, struct error *err)

@@ -1,4 +1,4 @@
-/* eval_stats.c - what the table says of a row: rates over its episodes, and how sure they are.
+/* eval_stats.c - the statistics of a row: rates over its episodes, and their intervals.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -24,7 +24,7 @@ void wilson_interval(int64_t successes, int64_t n, double *low, double *high)
     scale = 1 + Z95 * Z95 / (double)n;
     centre = (p + Z95 * Z95 / (2 * (double)n)) / scale;
     half = Z95 / scale * sqrt(p * (1 - p) / (double)n + Z95 * Z95 / (4 * (double)n * (double)n));
-    /* At the ends the bound is the end itself; rounding would leave it a hair beside. */
+    /* At 0 and n the bound is exactly 0 or 1; rounding would miss it slightly. */
     *low = successes <= 0 || centre < half ? 0 : centre - half;
     *high = successes >= n || centre + half > 1 ? 1 : centre + half;
 }
@@ -82,7 +82,7 @@ static double rate(int64_t of, int64_t n)
 }
 
 /* The interval of a difference of two shares: Newcombe, Statistics in Medicine 17 (1998), method 10
- * (from the two Wilson intervals). Steps of one episode are taken as independent. */
+ * (from the two Wilson intervals). Steps of one episode are treated as independent. */
 static void self_conditioning(const struct eval_after *a, struct eval_row *row)
 {
     double l1, u1, l2, u2, p1 = rate(a->wrong_right, a->wrong), p2 = rate(a->right_right, a->right);

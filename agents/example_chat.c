@@ -17,7 +17,7 @@
 #include "runtime/base/rng.h"
 #include "runtime/base/seams.h"
 
-#define HOLD_OUT_STREAM 0x686f6c64u /* what Philox's counter says it is for */
+#define HOLD_OUT_STREAM 0x686f6c64u /* the purpose, in Philox's counter */
 
 struct chat_line {
     size_t from, n;
@@ -25,9 +25,9 @@ struct chat_line {
 };
 
 struct chat_examples {
-    struct example_source source, held; /* held: the lines behind those of source */
+    struct example_source source, held; /* held: the lines after those of source */
     char *path, *text, *bos, *eos;
-    char id[80]; /* SHA-256 of file, template and what is held out */
+    char id[80]; /* SHA-256 of file and template, and the number held out */
     const struct tokenizer *tokenizer;
     struct tokenizer_scratch *scratch;
     struct chat_template *template;
@@ -36,7 +36,7 @@ struct chat_examples {
     struct str rendered;    /* scratch */
 };
 
-/* Words and place inside the line stay in the message; the place is the file's. */
+/* The message keeps the place inside the line; the error's place is the line of the file. */
 static enum status in_line(const struct chat_examples *x, const struct chat_line *l,
                            const struct error *inner, enum status st, struct error *err)
 {
@@ -101,7 +101,7 @@ static enum status find_lines(struct chat_examples *x, size_t n, struct error *e
         from += len + 1;
     }
     if (!st && x->source.n == 0)
-        st = error_set(err, STATUS_INVALID, "%s holds no conversation", x->path);
+        st = error_set(err, STATUS_INVALID, "%s contains no conversations", x->path);
     return st;
 }
 
@@ -118,7 +118,7 @@ static enum status put(struct chat_examples *x, size_t from, size_t to, bool tra
             ex->truncated = true;
             break;
         }
-        /* The first token of a sequence has nothing before it to be predicted from. */
+        /* The first token of a sequence cannot be predicted: nothing comes before it. */
         ex->train[ex->n] = trained && ex->n > 0;
         ex->ids[ex->n++] = x->ids.id[i];
     }
@@ -195,7 +195,7 @@ static void name_data(struct chat_examples *x, size_t n, const char *template)
 
     hasher_add(h, x->text, n);
     hasher_add(h, template, strlen(template));
-    if (x->bos || x->eos) { /* with the NUL at their ends, so that they stay apart */
+    if (x->bos || x->eos) { /* with their NUL, so that they stay separate */
         hasher_add(h, x->bos ? x->bos : "", x->bos ? strlen(x->bos) + 1 : 1);
         hasher_add(h, x->eos ? x->eos : "", x->eos ? strlen(x->eos) + 1 : 1);
     }
@@ -232,8 +232,8 @@ enum status example_chat_new(const struct example_chat_options *o, struct exampl
     return STATUS_OK;
 }
 
-/* Of n lines the next is taken by the chance that all n_held are found (Knuth, 3.4.2, algorithm S):
- * those that are held out go behind the others, each kind in the file's order. */
+/* Selects n_held of n lines at random (Knuth, 3.4.2, algorithm S). Held-out lines go after the
+ * others; both stay in the file's order. */
 static void part_lines(struct chat_examples *x, int64_t n_held, uint64_t seed,
                        struct chat_line *held)
 {
@@ -261,8 +261,8 @@ enum status example_chat_hold_out(struct example_source *s, double share, uint64
     char text[32];
 
     if (n < 2)
-        return error_set(err, STATUS_INVALID, "%s holds one conversation: none can be held out",
-                         x->path);
+        return error_set(err, STATUS_INVALID,
+                         "%s has only one conversation, so none can be held out", x->path);
     n_held = n_held < 1 ? 1 : n_held > n - 1 ? n - 1 : n_held;
     held = mem_alloc((size_t)n_held, sizeof(*held));
     if (!held)

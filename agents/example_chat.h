@@ -1,8 +1,8 @@
 /* example_chat.h - a JSONL file of conversations as examples for supervised training.
  *
- * A line is {"messages": [...], "tools": [...]?} as in the OpenAI API (example_chat_check.h). It is
- * rendered with the model's own template, and only what the assistant says is trained. Pieces are
- * encoded apart where the assistant begins and ends, as they are when the model acts.
+ * A line is {"messages": [...], "tools": [...]?} as in the OpenAI API. It is rendered with the
+ * model's own template, and only assistant text is trained on. Text before, inside and after an
+ * assistant message is encoded separately, as at inference.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -18,15 +18,15 @@ struct example_chat_options {
     const char *path;
     const struct tokenizer *tokenizer; /* lent */
     const char *chat_template;         /* NULL: the default one */
-    const char *bos_token, *eos_token; /* what the template calls so; NULL: empty. Copied. */
+    const char *bos_token, *eos_token; /* the template's variables; NULL: empty. Copied. */
 };
-/* Reads the file whole and checks every line, so that a fault is reported with FILE:LINE before
- * training begins. */
+/* Reads the whole file and checks every line, so that errors are reported with FILE:LINE before
+ * training starts. */
 MUST_CHECK enum status example_chat_new(const struct example_chat_options *o,
                                         struct example_source **out, struct error *err);
-/* Takes a share of the conversations (0 to 1, at least one of them and not all) out of `s`, drawn
- * by the seed, and gives them as *held, which lives as long as s. Once. STATUS_INVALID: there is
- * only one. */
+/* Moves a share of the conversations (0 to 1; at least one, not all), drawn by the seed, from `s`
+ * to *held, which lives as long as s. Call it once. STATUS_INVALID: there is only one
+ * conversation. */
 MUST_CHECK enum status example_chat_hold_out(struct example_source *s, double share, uint64_t seed,
                                              const struct example_source **held, struct error *err);
 void example_chat_free(struct example_source *s);

@@ -108,7 +108,7 @@ enum status example_chat_check(const struct json *line, struct error *err)
         return st;
     if (jv_kind(messages) != JV_ARRAY || jv_size(messages) == 0)
         return error_set(err, STATUS_INVALID,
-                         "expected an object with \"messages\", a list that is not empty");
+                         "expected an object with \"messages\", a non-empty list");
     if (tools && jv_kind(tools) != JV_ARRAY && jv_kind(tools) != JV_NULL)
         return error_set(err, STATUS_INVALID, "\"tools\" is not a list");
     for (size_t i = 0; i < jv_size(messages); i++) {
@@ -121,6 +121,6 @@ enum status example_chat_check(const struct json *line, struct error *err)
     }
     if (!speaks)
         return error_set(err, STATUS_INVALID,
-                         "there is no message of the assistant, so nothing to train");
+                         "there is no assistant message, so there is nothing to train on");
     return STATUS_OK;
 }

@@ -10,7 +10,7 @@
 #include "runtime/base/memory.h"
 
 #define MAX_PIECES   256
-#define DEMO_VERSION 1 /* rises when demonstrations of one index change */
+#define DEMO_VERSION 1 /* increases when the demonstration of an index changes */
 
 struct env_examples {
     struct example_source source;
@@ -22,11 +22,12 @@ struct env_examples {
     struct token_ids ids; /* scratch */
 };
 
-/* Recovery stays near the comparison that training left, and a hole in it is learned around, but
- * sums are what no look back can see: OffCourse, section 2.6. */
+/* The share of right answers that the probe needs. Reinforcement works around a few gaps in the
+ * comparison. Sums must all be right, because a look cannot show a wrong sum: OffCourse, section
+ * 2.6. */
 #define NEED_MISMATCH .997
 
-/* Appends text; what does not fit is left out and told. */
+/* Appends text; text that does not fit is left out, and `truncated` is set. */
 static enum status put(struct env_examples *x, const char *text, bool trained, struct example *ex,
                        struct error *err)
 {
@@ -39,7 +40,7 @@ static enum status put(struct env_examples *x, const char *text, bool trained, s
             ex->truncated = true;
             break;
         }
-        /* The first token of a sequence has nothing before it to be predicted from. */
+        /* The first token of a sequence cannot be predicted: nothing comes before it. */
         ex->train[ex->n] = trained && ex->n > 0;
         ex->ids[ex->n++] = x->ids.id[i];
     }
@@ -80,7 +81,8 @@ static enum status probe(void *ctx, int32_t i, struct example *ex, int32_t *want
     st = tokenizer_encode(x->tokenizer, x->scratch, p.expected, strlen(p.expected), true, &x->ids,
                           err);
     if (!st && (ex->truncated || x->ids.n > (size_t)want_cap))
-        st = error_set(err, STATUS_LIMIT, "probe %d of %s does not fit into %d and %d tokens", i,
+        st = error_set(err, STATUS_LIMIT,
+                       "probe %d of %s is longer than %d tokens, or its answer than %d", i,
                        x->env->name, ex->cap, want_cap);
     if (st)
         return st;
@@ -107,8 +109,9 @@ static enum status check_kind(const struct env_ops *env, const char *kind, struc
         }
         str_printf(&list, "%s%s", i ? ", " : "", env->demo_kinds[i]);
     }
-    (void)error_set(err, STATUS_USAGE, "%s has no demonstrations \"%s\": %s", env->name, kind,
-                    str_cstr(&list));
+    (void)error_set(err, STATUS_USAGE,
+                    "%s has no demonstrations of the kind \"%s\"; the kinds are: %s", env->name,
+                    kind, str_cstr(&list));
     str_deinit(&list);
     return STATUS_USAGE;
 }

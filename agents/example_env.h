@@ -1,8 +1,8 @@
 /* example_env.h - an environment's demonstrations as examples for supervised training.
  *
- * An example is one demonstration: its pieces encoded one after the other, trained where the expert
- * speaks and the piece is not masked. Endless: index and seed choose the demonstration, progress
- * the place in the curriculum. The probe is the environment's.
+ * An example is one demonstration: its pieces are encoded in order, and the expert's pieces are
+ * trained on unless they are masked. The source is endless: index and seed select the
+ * demonstration, progress the place in the curriculum. The probe is the environment's.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -13,8 +13,8 @@
 #include "models/train/example_source.h"
 #include "tools/environments/environment.h"
 
-/* kind: NULL for the default mixture, else one of the environment's (STATUS_USAGE names them). The
- * tokenizer is lent, and used by the thread that calls get and probe. */
+/* kind: NULL for the default mixture, else one of the environment's kinds (the STATUS_USAGE error
+ * lists them). The tokenizer is lent and used by the thread that calls get and probe. */
 MUST_CHECK enum status example_env_new(const struct env_ops *env, const char *kind,
                                        const struct tokenizer *tokenizer,
                                        struct example_source **out, struct error *err);

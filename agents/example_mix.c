@@ -16,7 +16,7 @@ struct part {
     struct example_source *source;
 };
 
-/* A name that was made of an environment's and its category's. */
+/* A category's name, made from its environment's name and its own. */
 struct category {
     const char *own; /* lent by the part */
     int32_t part;

@@ -1,4 +1,4 @@
-/* question.c - asking, looking for the answer, and its deadline.
+/* question.c - asks a question and checks for its answer and its deadline.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -15,14 +15,14 @@ struct question {
     char *path;
     int32_t attempt;
     int64_t deadline_ms;
-    bool must_sync; /* what is on disk is the question before */
+    bool must_sync; /* the disk still has the previous question */
     const struct seams *seams;
     struct loop_timer *timer;
-    question_answered answered; /* NULL: it was called */
+    question_answered answered; /* NULL: it has been called */
     void *ctx;
 };
 
-static void tell(struct question *q, const struct json *answer, const struct error *err)
+static void deliver(struct question *q, const struct json *answer, const struct error *err)
 {
     question_answered answered = q->answered;
 
@@ -33,8 +33,8 @@ static void tell(struct question *q, const struct json *answer, const struct err
     answered(q->ctx, answer, err);
 }
 
-/* Waits for the disk only where the row was just asked anew, and when its time is over: then no
- * answer that another process was told is taken may be passed over. */
+/* Syncs only if the row was just asked again, or if the deadline has passed: an answer that the
+ * store has already accepted from another process must not be lost. */
 static enum status look(struct question *q, bool is_over, struct json **answer, struct error *err)
 {
     enum status st = STATUS_OK;
@@ -60,7 +60,7 @@ void question_look(struct question *q)
         return;
     failed = look(q, is_over, &answer, &err) != STATUS_OK;
     if (failed || answer || is_over)
-        tell(q, answer, failed ? &err : NULL);
+        deliver(q, answer, failed ? &err : NULL);
     jv_unref(answer);
 }
 
@@ -86,8 +86,8 @@ struct question *question_open(const struct question_spec *s, question_answered 
     q->seams = s->seams;
     q->answered = answered;
     q->ctx = ctx;
-    q->must_sync = s->anew;
-    if (s->anew)
+    q->must_sync = s->ask_again;
+    if (s->ask_again)
         journal_wait_close(s->run, s->path, s->attempt);
     journal_wait(s->run, s->path, s->attempt, s->kind, s->prompt, s->deadline_ms);
     if (s->loop && s->deadline_ms > 0)

@@ -1,4 +1,4 @@
-/* rollout.c - packs an episode while it is played: appends to one buffer, formats nothing.
+/* rollout.c - packs an episode during play: appends to one buffer, formats nothing.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -138,7 +138,7 @@ void rollout_begin(struct rollout_writer *w, const struct rollout_head *h)
         put_words(out, h->env->name);
         put_signed(out, h->params.horizon);
         put_double(out, h->params.noise);
-        /* Both in one number, which without a choice of faults is the profile's. */
+        /* Profile and faults in one number; with all kinds of faults it is the profile. */
         put_number(out,
                    (uint64_t)h->params.profile + ROLLOUT_PROFILES * (uint64_t)h->params.faults);
         put_number(out, (uint64_t)h->params.ablation);
@@ -192,7 +192,7 @@ void rollout_env_call(struct rollout_writer *w, const struct env_call *c, const 
         for (int32_t i = 0; i < ENV_MAX_ARGS; i++) {
             const struct env_value *v = &c->arg[i];
 
-            /* One number says what it is: 0 number 0, 1 text follows, 2 number follows. */
+            /* A tag: 0 is the number 0, 1 a text follows, 2 a number follows. */
             put_number(out, v->is_text ? 1 : v->number ? 2 : 0);
             if (v->is_text)
                 put_words(out, v->text);

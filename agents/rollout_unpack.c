@@ -1,8 +1,8 @@
-/* rollout_unpack.c - a packed episode back into steps; believes nothing of what it reads.
+/* rollout_unpack.c - unpacks an episode into steps; its input is untrusted.
  *
- * Every count is checked against the bytes that are left before anything is reserved for it, so
- * that a hostile record costs at most a small multiple of its own size. What an entry unpacks to
- * lives in an arena that is reset before the next one.
+ * Every count is checked against the remaining bytes before memory is allocated for it, so that a
+ * hostile record costs at most a small multiple of its own size. An unpacked entry lives in an
+ * arena that is reset before the next one.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -15,15 +15,15 @@
 
 #define MAX_POSITIONS (1 << 30)
 
-/* What is left to read; `bad` stays once it is set, and everything reads as 0 then. */
+/* The remaining bytes. Once `bad` is set it stays set, and everything reads as 0. */
 struct unpacker {
     const unsigned char *at, *end;
     bool bad;
     struct arena *arena;
     struct rollout_head head;
     struct str head_path, path, parent;
-    int64_t turn;      /* that is open; -1 before the first */
-    int32_t tool;      /* next index within it */
+    int64_t turn;      /* the open turn; -1 before the first */
+    int32_t tool;      /* the next index in it */
     int32_t positions; /* of the chain so far */
     int64_t policy_version;
 };
@@ -90,7 +90,7 @@ static size_t get_count(struct unpacker *u, size_t each)
     return u->bad ? 0 : (size_t)n;
 }
 
-/* Any bytes: what a model wrote may be no text at all. A 0 follows them. */
+/* Any bytes: a model's output may not be valid text. Adds a NUL. */
 static const char *get_bytes(struct unpacker *u, size_t *n_out)
 {
     size_t n = get_count(u, 1);
@@ -352,7 +352,7 @@ static void get_tool(struct unpacker *u, struct rollout_step *s)
     s->path = str_cstr(&u->path);
 }
 
-/* A script that acts without a model has no turns: each of its calls is one. */
+/* A script without a model has no turns: each of its calls is one. */
 static void open_turn_without_model(struct unpacker *u)
 {
     if (u->positions < 0) {
@@ -397,7 +397,7 @@ static enum status close_record(struct unpacker *u, struct error *err)
     str_deinit(&u->parent);
     arena_free(u->arena);
     if (u->bad)
-        return error_set(err, STATUS_CORRUPT, "the record of an episode is damaged");
+        return error_set(err, STATUS_CORRUPT, "an episode record is damaged");
     return STATUS_OK;
 }
 

@@ -1,7 +1,7 @@
-/* rollouts.c - plays a request of the trainer: starts, collects, and puts in order.
+/* rollouts.c - plays a request of the trainer: starts the episodes, collects and orders them.
  *
- * Episodes end in any order; each keeps its packed record until all have ended, and only then are
- * chains made of them in the order (group, member, step), so that company changes no bit.
+ * Episodes end in any order. Each keeps its packed record until all have ended; then the chains are
+ * made in the order (group, member, step), so that the result does not depend on timing.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -22,7 +22,7 @@ struct rollouts {
     struct str name; /* of all environments */
     struct episodes *driver;
     struct rollouts_store store;
-    /* ---- of the request at hand */
+    /* ---- of the current request */
     const struct rollout_request *request;
     struct played *played; /* (n_played) group by group */
     int32_t n_played, cap_played, next;
@@ -31,7 +31,7 @@ struct rollouts {
     struct error first_failure;
 };
 
-/* ---- what is seen of an episode while it is played */
+/* ---- observing an episode */
 
 static void open_step(struct played *p, const struct env *e)
 {
@@ -52,7 +52,7 @@ static void open_step(struct played *p, const struct env *e)
         memset(m->anchor, 0, sizeof(m->anchor));
 }
 
-static void saw(void *ctx, const struct env *e, const struct env_effect *fx)
+static void on_event(void *ctx, const struct env *e, const struct env_effect *fx)
 {
     struct played *p = ctx;
 
@@ -74,7 +74,7 @@ static void saw(void *ctx, const struct env *e, const struct env_effect *fx)
     p->step_after[p->n_calls] = p->n_steps - 1;
 }
 
-/* ---- the driver's questions */
+/* ---- callbacks of the driver */
 
 static bool next(void *ctx, struct episode *e)
 {
@@ -100,11 +100,11 @@ static bool next(void *ctx, struct episode *e)
             q->fault_seed[p->group] + (q->shared_faults ? 0 : (uint64_t)(uint32_t)p->member),
     };
     e->sample_seed = q->sample_seed;
-    e->watch = (struct env_watch){.ctx = p, .saw = saw};
+    e->watch = (struct env_watch){.ctx = p, .on_event = on_event};
     return true;
 }
 
-/* A budget or the context ended it, or something that the policy cannot help. */
+/* Did a budget or the context end it, or a failure outside the policy? */
 static enum rollout_status status_of(const struct agent_result *r)
 {
     if (r->state == STEP_OK)
@@ -151,11 +151,12 @@ static bool tick(void *ctx)
 static enum status check_request(const struct rollout_request *q, struct error *err)
 {
     if (q->n_groups < 1 || q->group_size < 1 || q->n_groups > INT32_MAX / q->group_size)
-        return error_set(err, STATUS_INVALID, "%d groups of %d", q->n_groups, q->group_size);
+        return error_set(err, STATUS_INVALID, "cannot play %d groups of %d rollouts", q->n_groups,
+                         q->group_size);
     for (int32_t g = 0; g < q->n_groups; g++)
         if (q->task_seed[g] >= ENV_SEED_VALIDATION)
             return error_set(err, STATUS_INVALID,
-                             "task seed %llu is not for training: those are below 2^20",
+                             "task seed %llu is not for training: training seeds are below 2^20",
                              (unsigned long long)q->task_seed[g]);
     return STATUS_OK;
 }
@@ -196,11 +197,12 @@ static enum status collect(struct rollouts *r, struct rollout_set *out, struct e
 
     if (r->n_failed == r->n_played) {
         *err = r->first_failure;
-        error_note(err, "all %d rollouts failed outside of the policy", r->n_played);
-        return err->status ? err->status : error_set(err, STATUS_FAILED, "no rollout was played");
+        error_note(err, "all %d rollouts failed for reasons outside the policy", r->n_played);
+        return err->status ? err->status : error_set(err, STATUS_FAILED, "no rollout finished");
     }
     if (r->n_failed > 0 && r->o.log)
-        log_write(r->o.log, LOG_WARN, "%s: %d of %d rollouts failed outside of the policy (%s)",
+        log_write(r->o.log, LOG_WARN,
+                  "%s: %d of %d rollouts failed for reasons outside the policy (%s)",
                   r->request->path, r->n_failed, r->n_played, r->first_failure.message);
     for (int32_t i = 0; i < r->n_played && !st; i++) {
         st = rollouts_add_chains(&r->played[i], out, err);
@@ -245,8 +247,8 @@ static enum status check_env(const struct env_ops *env, struct error *err)
     for (int32_t i = 0; i < env->n_tools; i++)
         if (env->tools[i].effect >= EFFECT_IDEMPOTENT)
             return error_set(err, STATUS_UNSUPPORTED,
-                             "tool %s has effects outside of the environment: it cannot be trained "
-                             "with",
+                             "tool %s has effects outside the environment, so training cannot use "
+                             "it",
                              env->tools[i].name);
     return STATUS_OK;
 }
@@ -268,7 +270,7 @@ enum status rollouts_new(const struct rollouts_options *o, struct rollout_source
 
     if (!o->model->info.takes_ids)
         return error_set(err, STATUS_UNSUPPORTED,
-                         "model %s gives text without ids: there is nothing to train on",
+                         "model %s gives no token ids, so there is nothing to train on",
                          o->model->info.name);
     for (int32_t k = 0; k < o->n_env; k++) {
         st = check_env(o->env[k], err);

@@ -1,17 +1,17 @@
 /* rollouts.h - the trainer's rollout source, played by agents: groups of episodes, many at once.
  *
- * The same agent loop that users run plays every episode; its packed record is what the chains are
- * made of, so that training sees exactly what was fed and sampled. A call whose prompt continues
- * the one before extends its chain; a context that begins again (or was rewritten) opens another.
+ * Episodes are played by the same agent loop that users run. The chains are made from its packed
+ * records, so that training sees exactly the ids that were fed and sampled. A call whose prompt
+ * continues the previous one extends its chain; a restarted or rewritten context opens a new one.
  *
- * Several environments are played in one batch: group g of a run, counted over the refills of an
- * update, plays environment g modulo their number.
+ * A batch may mix environments: group g of a run, counted over the refills of an update, plays
+ * environment g modulo their number.
  *
- * Seeds: the episode path is REQUEST/group[g]/member[i] and keys the sampling; faults are those of
- * the group's seed, plus the member's index when they are private. Task seeds must be below 2^20.
+ * Seeds: the episode path is REQUEST/group[g]/member[i] and keys the sampling. The fault seed is
+ * the group's, plus the member's index if faults are private. Task seeds must be below 2^20.
  *
- * With a store, each episode is one transaction in a run of its update; only the newest updates
- * stay. All calls come from one thread.
+ * With a store, each update is a run and each episode one of its transactions; only the newest
+ * updates are kept. All calls come from one thread.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -31,9 +31,9 @@ struct rollouts_options {
     bool unbounded;       /* no budget of calls over an episode (ENV_ABLATE_BUDGET) */
     struct model *model;  /* takes ids */
     int32_t in_flight;    /* 0: ROLLOUTS_IN_FLIGHT */
-    int64_t timeout_ms;   /* of an episode, which is then masked; 0: none */
+    int64_t timeout_ms;   /* of an episode, which is masked after it; 0: none */
     struct store *store;  /* NULL: nothing is recorded */
-    int32_t keep_updates; /* whose episodes stay in the store; 0: all */
+    int32_t keep_updates; /* how many updates' episodes stay in the store; 0: all */
     const struct seams *seams;
     struct log *log;                 /* may be NULL */
     const volatile int *interrupted; /* may be NULL */

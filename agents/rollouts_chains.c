@@ -1,4 +1,4 @@
-/* rollouts_chains.c - the packed record of an episode as chains of ids, with what was sampled.
+/* rollouts_chains.c - turns the packed record of an episode into chains of ids and samples.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -10,8 +10,8 @@
 struct builder {
     const struct played *played;
     struct rollout_set *out;
-    int32_t n_calls;   /* of the environment, so far in the record */
-    int32_t last_step; /* of the chain that is open */
+    int32_t n_calls;   /* calls of the environment so far in the record */
+    int32_t last_step; /* of the open chain */
     int64_t version;   /* of the first call; -1: none yet */
     enum status status;
     struct error *err;
@@ -24,7 +24,7 @@ static int32_t step_now(const struct builder *b)
     return b->n_calls <= p->n_calls ? p->step_after[b->n_calls] : p->n_steps - 1;
 }
 
-/* The verdict on the steps that the chain went through: their mean where it is more than one. */
+/* The verdict on the steps of the chain: their mean if there is more than one. */
 static void close_chain(struct builder *b)
 {
     const struct played *p = b->played;
@@ -53,8 +53,8 @@ static enum status open_chain(struct builder *b, const struct token_record *t)
     if (st)
         return st;
     memcpy(b->out->chain[b->out->n_chains - 1].anchor, b->played->step[step].anchor, 16);
-    /* History that was rewritten: what stays of it was trained in its own chain. Token by token,
-     * since the array that they lie in may move. */
+    /* Rewritten history: the part that remains was trained in its own chain. Copied token by token,
+     * because the array may move. */
     for (int32_t i = 0; i < t->prefix_len && !st; i++) {
         int32_t id = b->out->ids[from + i];
 
@@ -77,12 +77,12 @@ static enum status check_record(struct builder *b, const struct token_record *t)
             "cannot replay",
             t->path);
     if (b->version >= 0 && b->version != t->policy_version)
-        return error_set(b->err, STATUS_INVALID, "%s: the weights changed within the episode",
+        return error_set(b->err, STATUS_INVALID, "%s: the weights changed during the episode",
                          t->path);
     b->version = t->policy_version;
     if (t->parent && b->last_step >= 0 && t->prefix_len > b->out->chain[b->out->n_chains - 1].n)
-        return error_set(b->err, STATUS_CORRUPT, "%s goes on from ids that are not recorded",
-                         t->path);
+        return error_set(b->err, STATUS_CORRUPT,
+                         "%s continues from token ids that are not recorded", t->path);
     return STATUS_OK;
 }
 
@@ -148,7 +148,7 @@ enum status rollouts_add_chains(const struct played *p, struct rollout_set *out,
         st = b.status;
     close_chain(&b);
     if (!st && b.version >= 0 && out->policy_version >= 0 && out->policy_version != b.version)
-        st = error_set(err, STATUS_INVALID, "the weights changed while rollouts were played");
+        st = error_set(err, STATUS_INVALID, "the weights changed between the rollouts");
     if (b.version >= 0)
         out->policy_version = b.version;
     return st;

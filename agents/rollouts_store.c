@@ -1,4 +1,4 @@
-/* rollouts_store.c - episodes of training on disk: throw-away, and never more than the newest.
+/* rollouts_store.c - episodes of training in the store; only those of the newest updates are kept.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -19,7 +19,7 @@ static bool take_uuid(void *ctx, const struct run_row *r)
     return true;
 }
 
-/* What an earlier process left there, oldest first. */
+/* The runs of an earlier process, oldest first. */
 static enum status find_runs(struct rollouts_store *s, struct error *err)
 {
     struct store_reader *q = NULL;
@@ -54,7 +54,7 @@ static enum status remove_oldest(struct rollouts_store *s, struct error *err)
     return st;
 }
 
-/* The one rate, or one for each environment of a mixed run. */
+/* The rate, or one rate for each environment of a mixed run. */
 static void put_noise(struct json *config, const struct rollout_request *r)
 {
     struct json *list;

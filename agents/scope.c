@@ -1,4 +1,4 @@
-/* scope.c - budgets: what may still be spent, here and in every parent.
+/* scope.c - budgets: what remains, here and in every parent.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -13,7 +13,8 @@ static bool is_over(int64_t used, int64_t more, int64_t limit)
 
 static enum status spent(const char *what, int64_t limit, struct error *err)
 {
-    return error_set(err, STATUS_BUDGET, "the budget of %lld %s is spent", (long long)limit, what);
+    return error_set(err, STATUS_BUDGET, "the budget of %lld %s is used up", (long long)limit,
+                     what);
 }
 
 enum status budget_fits(const struct budget *b, int64_t now_ms, int64_t tokens, int64_t steps,
@@ -27,7 +28,7 @@ enum status budget_fits(const struct budget *b, int64_t now_ms, int64_t tokens, 
         if (is_over(b->calls, calls, b->calls_limit))
             return spent("tool calls", b->calls_limit, err);
         if (b->wall_ms_limit > 0 && now_ms - b->started_ms >= b->wall_ms_limit)
-            return error_set(err, STATUS_TIMEOUT, "the wall time of %lld ms is over",
+            return error_set(err, STATUS_TIMEOUT, "the wall time budget of %lld ms is used up",
                              (long long)b->wall_ms_limit);
     }
     return STATUS_OK;
@@ -45,7 +46,7 @@ void budget_spend(struct budget *b, int64_t tokens, int64_t steps, int64_t calls
         b->steps += steps;
         b->calls += calls;
         assert(b->tokens >= 0 && b->steps >= 0 &&
-               b->calls >= 0); /* no more given back than taken */
+               b->calls >= 0); /* not more returned than reserved */
     }
 }
 

@@ -1,7 +1,7 @@
-/* scope.h - what is handed down from a run to a step, an agent, a turn, a call.
+/* scope.h - the context passed from a run to a step, an agent, a turn, a call.
  *
- * Each layer makes a child with one more path segment (store/path.h) and, where it is tighter,
- * a budget or a deadline of its own. A scope is owned by its layer and outlives its children.
+ * Each layer makes a child scope with one more path segment (store/path.h) and, if it is tighter,
+ * its own budget or deadline. A scope is owned by its layer and outlives its children.
  * A budget belongs to the thread of its run (the loop's, or a driver's).
  *
  * SPDX-License-Identifier: Apache-2.0
@@ -11,8 +11,8 @@
 
 #include "runtime/store/journal.h"
 
-/* Counters are reserved at intent and settled at finish; limit 0 means none. A child's spending
- * counts in all of its parents. */
+/* Amounts are reserved at intent and corrected at finish; limit 0 means none. A child's use counts
+ * in all of its parents. */
 struct budget {
     struct budget *parent;
     int64_t tokens, tokens_limit; /* sampled and fed */
@@ -20,17 +20,17 @@ struct budget {
     int64_t calls, calls_limit;   /* tool calls */
     int64_t started_ms, wall_ms_limit;
 };
-/* STATUS_BUDGET (or STATUS_TIMEOUT for wall time) with the limit's name where something is used up,
- * here or in a parent; else STATUS_OK. NULL has no limits. */
+/* STATUS_BUDGET (STATUS_TIMEOUT for wall time), with the limit's name, if this budget or a parent
+ * is used up. NULL has no limits. */
 MUST_CHECK enum status budget_check(const struct budget *b, int64_t now_ms, struct error *err);
-/* The same where so much more would not fit; 0 of something asks nothing of it. */
+/* The same if these amounts would not fit; an amount of 0 is not checked. */
 MUST_CHECK enum status budget_fits(const struct budget *b, int64_t now_ms, int64_t tokens,
                                    int64_t steps, int64_t calls, struct error *err);
 /* Negative amounts give back what was reserved. */
 void budget_spend(struct budget *b, int64_t tokens, int64_t steps, int64_t calls);
-/* What is left of the tightest; INT64_MAX when there is no limit. */
+/* The remaining tokens of the tightest limit; INT64_MAX: no limit. */
 int64_t budget_tokens_left(const struct budget *b);
-/* Wall clock at which the tightest wall time is over; 0: none. */
+/* Wall clock at which the tightest wall time ends; 0: none. */
 int64_t budget_deadline_ms(const struct budget *b);
 
 struct scope {
@@ -41,7 +41,7 @@ struct scope {
     struct budget *budget; /* may be NULL */
     int64_t deadline_ms;   /* wall clock; 0: none */
     const bool *cancelled; /* may be NULL */
-    int32_t prompt_format; /* of the run: 1 was begun by release 0.1, whose prompts it keeps */
+    int32_t prompt_format; /* of the run; 1: started by release 0.1, keeps its prompts */
 };
 
 #endif

@@ -1,7 +1,7 @@
 /* tool_step.c - the life of a call: recovered, saved, called, stopped, ended.
  *
- * An object is counted: its owner, a call that the tool still has and a word that the store still
- * owes hold it. What they say after the end changes nothing.
+ * An object is reference counted: its owner, an open call and an open store request hold it. Their
+ * results after the end are ignored.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -13,8 +13,8 @@
 #include "runtime/base/memory.h"
 #include "runtime/store/path.h"
 
-#define GRACE_MS  1000  /* for a tool that was asked to end */
-#define STATUS_MS 30000 /* for one that was asked what happened */
+#define GRACE_MS  1000  /* for a tool to stop after a cancel */
+#define STATUS_MS 30000 /* for a tool to report the status of an effect */
 #define LATE      "the tool did not answer in time"
 
 void tool_step_move(struct tool_step *s, enum tool_step_state to)
@@ -146,7 +146,7 @@ void tool_step_end(struct tool_step *s, enum step_state state, struct json *adop
                                                           .state = state,
                                                           .out = r->out,
                                                           .err = r->error});
-    if (!s->left)
+    if (!s->abandoned)
         s->spec.done(s->spec.ctx, s);
 }
 
@@ -184,7 +184,7 @@ static void end_by_outcome(struct tool_step *s, const struct tool_call *c)
     jv_unref(out);
 }
 
-/* What came too late stands beside the step, for whoever looks into what happened. */
+/* Records a late result next to the step, for later inspection. */
 static void record_late(struct tool_step *s, const struct tool_call *c)
 {
     struct json *out;
@@ -212,7 +212,7 @@ static void on_call_done(struct tool_call *c)
 {
     struct tool_step *s = c->caller;
 
-    if (s->left || s->state == TOOL_STEP_ENDED)
+    if (s->abandoned || s->state == TOOL_STEP_ENDED)
         record_late(s, c);
     else
         end_by_outcome(s, c);
@@ -258,7 +258,7 @@ static void on_durable(void *ctx, enum status status, const struct error *err)
 {
     struct tool_step *s = ctx;
 
-    if (s->state == TOOL_STEP_SAVING && !s->left) {
+    if (s->state == TOOL_STEP_SAVING && !s->abandoned) {
         if (status)
             tool_step_fail(s, status, err);
         else
@@ -281,7 +281,7 @@ void tool_step_call(struct tool_step *s)
 {
     const struct tool_step_spec *spec = &s->spec;
 
-    /* An owner that records has intended already, but for one that was waiting since. */
+    /* An owner that journals has written the intent, unless the step was waiting. */
     if (spec->run && (spec->records || s->recorded_waiting))
         tool_step_intend(s);
     if (!spec->run || spec->effect < EFFECT_IDEMPOTENT) {
@@ -299,14 +299,14 @@ static void on_status(struct tool_call *c)
 {
     struct tool_step *s = c->caller;
 
-    if (c != s->call) { /* its time was over */
+    if (c != s->call) { /* it timed out */
         tool_call_free(c);
         tool_step_unref(s);
         return;
     }
     tool_step_wake_at(s, 0);
-    if (s->left || s->state != TOOL_STEP_CHECKING) {
-        assert(s->left || s->state == TOOL_STEP_ENDED);
+    if (s->abandoned || s->state != TOOL_STEP_CHECKING) {
+        assert(s->abandoned || s->state == TOOL_STEP_ENDED);
     } else if (c->outcome == TOOL_OK) { /* it did, and this is its result */
         end_by_outcome(s, c);
     } else {
@@ -348,7 +348,7 @@ void tool_step_start(struct tool_step *s)
 
 /* ---- an early end */
 
-/* The tool keeps the call; it is no longer waited for. */
+/* Stops waiting for the call, which the tool keeps. */
 static void abandon(struct tool_step *s)
 {
     tool_step_end(s, s->stopping, NULL, s->stopping == STEP_TIMEOUT ? LATE : NULL);
@@ -362,7 +362,7 @@ static void stop_call(struct tool_step *s, enum step_state why)
     s->refs++;
     tool_call_cancel(s->call);
     if (s->state != TOOL_STEP_ENDED && has_call(s))
-        tool_step_answer_nobody(s); /* it waits in vain */
+        tool_step_answer_nobody(s); /* no answer will come */
     if (s->state != TOOL_STEP_ENDED && !s->spec.tool->ops->cancel)
         abandon(s);
     else if (s->state != TOOL_STEP_ENDED)
@@ -377,7 +377,7 @@ static void look_at_clock(struct tool_step *s)
     s->wake_ms = 0;
     s->refs++;
     if (s->state == TOOL_STEP_CHECKING) {
-        s->call = NULL; /* on_status gives it back */
+        s->call = NULL; /* on_status frees it */
         tool_step_ask_person(s);
     } else if (s->stopping) {
         abandon(s);
@@ -413,7 +413,7 @@ void tool_step_free(struct tool_step *s)
 {
     if (!s)
         return;
-    s->left = true;
+    s->abandoned = true;
     tool_step_wake_at(s, 0);
     if (s->state != TOOL_STEP_ENDED && has_call(s)) {
         tool_call_cancel(s->call);

@@ -1,8 +1,8 @@
-/* tool_step_ask.c - the questions of a call: whether its effect happened, under the step's own
- * path, and those of its tool, under PATH/ask:N.
+/* tool_step_ask.c - the questions of a call: whether its effect happened (under the step's own
+ * path), and the tool's own (under PATH/ask:N).
  *
- * The answer to the former counts once: it is closed when it was used. Those of a tool stay until
- * the step ends, since a call that is started again asks again.
+ * The answer to the first is used once, then the question is closed. The tool's questions stay
+ * until the step ends, because a restarted call asks them again.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -16,7 +16,7 @@
 
 static void set_asking(struct tool_step *s, bool asking, int64_t due_ms)
 {
-    if (s->spec.asking && !s->left)
+    if (s->spec.asking && !s->abandoned)
         s->spec.asking(s->spec.ctx, s, asking, due_ms);
 }
 
@@ -33,7 +33,7 @@ void tool_step_drop_question(struct tool_step *s)
     set_asking(s, false, 0);
 }
 
-/* So that whoever takes the run up again knows what for. */
+/* Journals the kind of the question, for a resume. */
 static void record_waiting(struct tool_step *s, const char *what)
 {
     struct json *out = jv_object();
@@ -47,13 +47,13 @@ static void record_waiting(struct tool_step *s, const char *what)
     jv_unref(out);
 }
 
-static void put(struct tool_step *s, const char *path, int32_t attempt, bool anew, const char *kind,
-                int64_t deadline_ms, question_answered answered)
+static void put(struct tool_step *s, const char *path, int32_t attempt, bool again,
+                const char *kind, int64_t deadline_ms, question_answered answered)
 {
     s->question = question_open(&(struct question_spec){.run = s->spec.run,
                                                         .path = path,
                                                         .attempt = attempt,
-                                                        .anew = anew,
+                                                        .ask_again = again,
                                                         .kind = kind,
                                                         .prompt = s->prompt,
                                                         .deadline_ms = deadline_ms,
@@ -64,7 +64,7 @@ static void put(struct tool_step *s, const char *path, int32_t attempt, bool ane
 
 /* ---- did it happen? */
 
-static void ask_person(struct tool_step *s, bool anew);
+static void ask_person(struct tool_step *s, bool again);
 
 static void on_word(void *ctx, const struct json *answer, const struct error *err)
 {
@@ -94,8 +94,8 @@ static void on_word(void *ctx, const struct json *answer, const struct error *er
         tool_step_end(s, STEP_OK, out, NULL);
     } else {
         s->result.not_retryable = true;
-        jv_set_string(out, "error", "the call was given up");
-        tool_step_end(s, STEP_ERROR, out, "the call was given up");
+        jv_set_string(out, "error", "the call was abandoned");
+        tool_step_end(s, STEP_ERROR, out, "the call was abandoned");
     }
 }
 
@@ -121,7 +121,7 @@ static struct json *effect_prompt(const struct tool_step *s)
     return prompt;
 }
 
-static void ask_person(struct tool_step *s, bool anew)
+static void ask_person(struct tool_step *s, bool again)
 {
     int64_t from = s->spec.started_ms > 0 ? s->spec.started_ms : seams_wall_ms(s->spec.seams);
 
@@ -129,7 +129,7 @@ static void ask_person(struct tool_step *s, bool anew)
         tool_step_move(s, TOOL_STEP_UNCERTAIN);
     s->prompt = effect_prompt(s);
     record_waiting(s, "effect");
-    put(s, s->spec.path, s->spec.attempt, anew, "effect", from + ASK_MS, on_word);
+    put(s, s->spec.path, s->spec.attempt, again, "effect", from + ASK_MS, on_word);
     set_asking(s, true, from + ASK_MS);
     question_look(s->question); /* it may have been asked before, and answered since */
 }
@@ -139,7 +139,7 @@ void tool_step_ask_person(struct tool_step *s)
     ask_person(s, false);
 }
 
-/* ---- of the tool */
+/* ---- the tool's questions */
 
 static void give_answer(struct tool_step *s)
 {
@@ -157,7 +157,7 @@ static void on_durable(void *ctx, enum status status, const struct error *err)
 {
     struct tool_step *s = ctx;
 
-    if (s->state == TOOL_STEP_RESUMING && !s->left) {
+    if (s->state == TOOL_STEP_RESUMING && !s->abandoned) {
         if (status)
             tool_step_fail(s, status, err);
         else
@@ -166,7 +166,7 @@ static void on_durable(void *ctx, enum status status, const struct error *err)
     tool_step_unref(s);
 }
 
-static void ask_for_tool(struct tool_step *s, bool anew);
+static void ask_for_tool(struct tool_step *s, bool again);
 
 static void on_answer(void *ctx, const struct json *answer, const struct error *err)
 {
@@ -185,7 +185,7 @@ static void on_answer(void *ctx, const struct json *answer, const struct error *
     }
     tool_step_drop_question(s);
     s->answer = answer ? jv_deep_copy(answer) : NULL;
-    tool_step_intend(s); /* it goes on: after a crash from here on the effect may have happened */
+    tool_step_intend(s); /* it continues: after a crash from here on the effect may have happened */
     s->recorded_waiting = false;
     if (!keyed) {
         give_answer(s);
@@ -196,12 +196,12 @@ static void on_answer(void *ctx, const struct json *answer, const struct error *
     journal_when_durable(s->spec.run, on_durable, s);
 }
 
-static void ask_for_tool(struct tool_step *s, bool anew)
+static void ask_for_tool(struct tool_step *s, bool again)
 {
     struct str path = STR_INIT;
 
     str_printf(&path, "%s/ask:%d", str_cstr(&s->base), (int)s->n_asked);
-    put(s, str_cstr(&path), 0, anew, "tool", s->ask_deadline_ms, on_answer);
+    put(s, str_cstr(&path), 0, again, "tool", s->ask_deadline_ms, on_answer);
     str_deinit(&path);
     question_look(s->question);
 }
@@ -211,7 +211,8 @@ static void ask(struct tool_call *c, const struct json *prompt, int64_t deadline
 {
     struct tool_step *s = c->caller;
 
-    if (!s->spec.run || s->left || s->stopping || c != s->call || s->state != TOOL_STEP_CALLING) {
+    if (!s->spec.run || s->abandoned || s->stopping || c != s->call ||
+        s->state != TOOL_STEP_CALLING) {
         answered(c, NULL);
         return;
     }
@@ -236,13 +237,13 @@ void tool_step_answer_nobody(struct tool_step *s)
         answered(s->call, NULL);
 }
 
-/* ---- what else a tool may say */
+/* ---- progress and log lines */
 
 static void note(struct tool_call *c, struct str *text)
 {
     struct tool_step *s = c->caller;
 
-    if (s->spec.note && !s->left)
+    if (s->spec.note && !s->abandoned)
         s->spec.note(s->spec.ctx, str_cstr(text));
     str_deinit(text);
 }

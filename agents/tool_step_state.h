@@ -14,12 +14,12 @@ struct tool_step {
     struct run_watch watch;
     enum tool_step_state state;
     int32_t refs;
-    bool left;                /* its owner is gone */
-    bool recorded_waiting;    /* the journal says that it waits */
-    enum step_state stopping; /* why the tool was asked to end; STEP_STARTED (0): it was not */
-    struct str path, base;    /* base: the path with the attempt, under which questions stand */
-    struct tool_call *call;   /* the tool's work, or the question about its status; or NULL */
-    int64_t wake_ms;          /* when something is over; 0: nothing */
+    bool abandoned;           /* its owner has freed it */
+    bool recorded_waiting;    /* the journal has the step as waiting */
+    enum step_state stopping; /* why it is being stopped; STEP_STARTED (0): it is not */
+    struct str path, base;    /* base: the path with the attempt, the parent of questions */
+    struct tool_call *call;   /* the call, or the query of its status; or NULL */
+    int64_t wake_ms;          /* the next deadline; 0: none */
     struct loop_timer *timer;
     struct tool_step_result result;
     char *words; /* result.error */
@@ -38,7 +38,7 @@ void tool_step_move(struct tool_step *s, enum tool_step_state to);
 void tool_step_unref(struct tool_step *s);
 void tool_step_intend(struct tool_step *s);
 void tool_step_call(struct tool_step *s);
-/* words are copied. */
+/* `words` is copied. */
 void tool_step_end(struct tool_step *s, enum step_state state, struct json *adopt_out,
                    const char *words);
 void tool_step_fail(struct tool_step *s, enum status status, const struct error *err);

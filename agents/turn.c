@@ -1,8 +1,8 @@
-/* turn.c - the state machine of an agent: moves as far as it can, ends.
+/* turn.c - the state machine of an agent: moves as far as possible, and ends the agent.
  *
  * Every move returns whether another can follow at once, so that a long replay is a loop and not a
- * recursion. Callbacks that arrive while the machine moves (a tool that finishes inside its start)
- * only raise a flag; the move that waits for it sees the flag when its turn comes.
+ * recursion. Callbacks that arrive during a move (a tool that finishes inside its start) only set a
+ * flag; the move that waits for it checks the flag.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -26,7 +26,8 @@ static bool must_stop(struct agent *a)
     case AGENT_STOP_NONE:
         return false;
     case AGENT_STOP_TIMEOUT:
-        return !agent_end(a, error_set(err, STATUS_TIMEOUT, "the time of the agent is over"), NULL);
+        return !agent_end(a, error_set(err, STATUS_TIMEOUT, "the agent's time limit was reached"),
+                          NULL);
     case AGENT_STOP_CANCEL:
         break;
     case AGENT_STOP_INTERRUPT:
@@ -71,7 +72,7 @@ static void give_result(struct agent *a)
     if (r->state == STEP_OK && a->env) {
         a->task.env_ops->verify(a->env, &r->verdict);
         r->has_verdict = true;
-        /* An episode's owner takes the struct; only a step's output is written as JSON. */
+        /* An episode's owner reads the struct; only a step's output is written as JSON. */
         if (!a->task.record) {
             r->output = jv_object();
             jv_set_adopt(r->output, "verdict", env_verdict_json(&r->verdict));
@@ -92,5 +93,5 @@ void agent_advance(struct agent *a)
         continue;
     a->advancing = false;
     if (a->state == AGENT_END)
-        give_result(a); /* a may be gone after this */
+        give_result(a); /* may free a */
 }

@@ -1,7 +1,7 @@
 /* turn.h - the moves of an agent's state machine (turn.c): perceive, reason, act.
  *
- * A move returns whether another can follow at once; false when there is nothing to do before
- * something arrives, or when the agent has ended.
+ * A move returns true if the next move can follow at once; false if the agent must wait or has
+ * ended.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -15,12 +15,12 @@ bool turn_reason(struct agent *a);
 bool turn_reasoning(struct agent *a);
 bool turn_act(struct agent *a);
 bool turn_acting(struct agent *a);
-void turn_drop_step(struct agent *a); /* the call under way, if there is one, is left */
+void turn_drop_step(struct agent *a); /* abandons the call in flight, if there is one */
 
 /* The path of the current turn, scope/turn:n, into a->base. */
 void turn_path(struct agent *a);
 
-/* turn_vote.c. Counts the reply in a->call; *more: it is to be asked for once again. */
+/* turn_vote.c. Counts the reply in a->call; *more: another sample is needed. */
 MUST_CHECK enum status vote_count(struct agent *a, bool *more, struct error *err);
 /* The call id of the next sample. */
 uint64_t vote_call_id(const struct agent *a, uint64_t call_id);

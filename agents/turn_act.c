@@ -1,10 +1,9 @@
 /* turn_act.c - the last third of a turn: the calls of the reply, one after the other.
  *
- * Calls of the environment are answered at once; on replay they are played again and must answer
- * what the record says. Other tools are asynchronous: tool_step.h.
+ * Calls of the environment return at once; on replay they are executed again and must give the
+ * recorded result. Other tools are asynchronous: tool_step.h.
  *
- * A step boundary ends the reply: what the model asked for behind it belonged to a context that is
- * gone.
+ * A step boundary ends the reply: later calls in it belong to a context that has ended.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -56,8 +55,8 @@ static void finish(struct agent *a, enum step_state state, const struct json *ou
         journal_message(a->task.scope.run, a->task.scope.path, "tool", out);
 }
 
-/* The result is with the codec; on to the next call. */
-static void told(struct agent *a)
+/* The codec has the result; continues with the next call. */
+static void next_call(struct agent *a)
 {
     a->at++;
     a->result.calls++;
@@ -72,7 +71,7 @@ static struct json *play_json(struct agent *a, const struct pending_call *p, str
 
     if (!p->error)
         return result;
-    /* The call counted; the model is told what was wrong with it. */
+    /* The call counts, and the model gets its error. */
     jv_unref(result);
     return error_value(p->error);
 }
@@ -83,11 +82,11 @@ static void after_env(struct agent *a, const struct env_effect *fx)
 
     a->env_over = fx->done;
     a->restart = fx->step_boundary;
-    if (w && w->saw)
-        w->saw(w->ctx, a->env, fx);
+    if (w && w->on_event)
+        w->on_event(w->ctx, a->env, fx);
 }
 
-/* Only for whoever watches: 0 without a clock to ask. */
+/* Only for a watch; else 0. */
 static int64_t watch_us(const struct agent *a)
 {
     return a->task.watch ? seams_mono_us(a->host->o.seams) : 0;
@@ -105,7 +104,7 @@ static void record_call(struct agent *a, const struct pending_call *p, const str
         rollout_tool(w, p->name, p->arguments, result);
 }
 
-/* What the journal keeps as arguments and result of a compact call. */
+/* A compact call in the journal: its arguments and result. */
 static struct json *compact_arguments(const struct agent *a, const struct pending_call *p)
 {
     struct json *v;
@@ -123,11 +122,11 @@ static enum status check_replay(const struct agent *a, const struct step_record 
     if (jv_equal(s->out, result))
         return STATUS_OK;
     return error_set(err, STATUS_CONFIG,
-                     "the environment answers the call %s otherwise than it is recorded",
+                     "the environment's answer to the call %s differs from the recorded one",
                      str_cstr(&a->path));
 }
 
-/* With a journal: find, or intend and finish in one go, since nothing lies between. */
+/* With a journal: finds the step, or writes intent and finish together. */
 static enum status journal_env_call(struct agent *a, const struct pending_call *p,
                                     const struct json *result, struct error *err)
 {
@@ -177,11 +176,11 @@ static bool act_env(struct agent *a, const struct pending_call *p)
         record_call(a, p, result, from);
     after_env(a, &fx);
     if (!st && !a->codec->compact)
-        a->codec->tell(a, p, result);
+        a->codec->add_result(a, p, result);
     jv_unref(result);
     if (st)
         return agent_end(a, st, NULL);
-    told(a);
+    next_call(a);
     return true;
 }
 
@@ -191,12 +190,12 @@ static bool take_result(struct agent *a, const struct pending_call *p, const str
 {
     if (a->task.record)
         rollout_tool(a->task.record, p->name, p->arguments, result);
-    a->codec->tell(a, p, result);
-    told(a);
+    a->codec->add_result(a, p, result);
+    next_call(a);
     return true;
 }
 
-/* A call that is refused before it begins: unknown tool, unreadable arguments. */
+/* A call that is refused before it starts: unknown tool, unreadable arguments. */
 static bool act_refused(struct agent *a, const struct pending_call *p, bool found)
 {
     struct json *result = error_value(p->error);
@@ -215,7 +214,7 @@ static void on_done(void *ctx, struct tool_step *s)
     struct agent *a = ctx;
 
     (void)s;
-    agent_advance(a); /* or, inside a move, seen by turn_acting */
+    agent_advance(a); /* inside a move, turn_acting checks it instead */
 }
 
 static void on_asking(void *ctx, struct tool_step *s, bool asking, int64_t due_ms)
@@ -229,7 +228,7 @@ static void on_asking(void *ctx, struct tool_step *s, bool asking, int64_t due_m
         agent_make_ready(a); /* turn_acting ends it */
 }
 
-/* Steps that the journal has finished: their result is used, nothing happens again. */
+/* Finished steps in the journal: uses their result, executes nothing. */
 static bool replay_tool(struct agent *a, const struct pending_call *p, const struct step_record *s)
 {
     struct error *err = &a->result.err;
@@ -242,7 +241,7 @@ static bool replay_tool(struct agent *a, const struct pending_call *p, const str
                      NULL);
 }
 
-/* before NULL: it was never begun. */
+/* before NULL: never started. */
 static bool begin_tool(struct agent *a, const struct pending_call *p,
                        const struct step_record *before)
 {
@@ -269,7 +268,7 @@ static bool begin_tool(struct agent *a, const struct pending_call *p,
     if (a->host->box)
         loop_box_hold(a->host->box, 1);
     tool_step_start(a->step);
-    return true; /* turn_acting looks whether it has ended */
+    return true; /* turn_acting checks whether it has ended */
 }
 
 static bool act_tool(struct agent *a, const struct pending_call *p)

@@ -1,11 +1,11 @@
-/* turn_perceive.c - the first third of a turn: is there anything left to do, may it be paid for,
- * and what does the model see.
+/* turn_perceive.c - the first third of a turn: checks for an end and the budget, then builds the
+ * prompt.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "agents/turn.h"
 
-/* A new turn costs a step; its tokens are asked for when the prompt stands. */
+/* A new turn costs a step; its tokens are checked when the prompt is complete. */
 static enum status may_begin(const struct agent *a, struct error *err)
 {
     const struct budget *b = a->task.scope.budget;
@@ -13,8 +13,8 @@ static enum status may_begin(const struct agent *a, struct error *err)
 
     if (most > 0 && a->turn >= most)
         return error_set(err, STATUS_BUDGET,
-                         "the limit of %d model calls is reached: an agent without a budget; "
-                         "`budget: {steps: N}` sets another",
+                         "the limit of %d model calls is reached; set another with "
+                         "`budget: {steps: N}`",
                          (int)most);
     return b ? budget_fits(b, agent_now_ms(a), 1, 1, 0, err) : STATUS_OK;
 }

@@ -1,8 +1,8 @@
 /* turn_reason.c - the second third of a turn: one model call, from the journal or from the model.
  *
- * The chain (a->chain) holds the ids of the whole context. Its record stores only the delta behind
- * prefix_len; the model is fed from session_len on, which is less after a resume, when the session
- * has nothing yet. Both give the same bits, so that a resumed run goes on as if nothing had been.
+ * The chain (a->chain) holds the ids of the whole context. Its record stores only the delta from
+ * prefix_len on; the model is fed from session_len on, which is less after a resume, when the
+ * session is empty. Both give the same bits, so that a resumed run continues without a difference.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -24,7 +24,7 @@ static int32_t n_fed(const struct agent *a)
     return model_of(a)->info.takes_ids ? (int32_t)a->chain.n - a->prefix_len : 0;
 }
 
-/* What the call has cost: of ids those that are new, of text what the model says. */
+/* The cost of the call: the new ids, or the usage that a text model reports. */
 static int64_t tokens_in(const struct agent *a)
 {
     return model_of(a)->info.takes_ids ? n_fed(a) : a->call.usage.prompt;
@@ -35,7 +35,7 @@ static int64_t tokens_out(const struct agent *a)
     return model_of(a)->info.takes_ids ? a->call.n_ids : a->call.usage.completion;
 }
 
-/* As many as the budget has, at least 1; the rest of it is asked for by turn_perceive. */
+/* As many tokens as the budget allows, at least 1; turn_perceive checks the other limits. */
 static enum status reserve(struct agent *a, struct error *err)
 {
     struct budget *b = a->task.scope.budget;
@@ -61,7 +61,7 @@ static enum status reserve(struct agent *a, struct error *err)
     return STATUS_OK;
 }
 
-static void settle(struct agent *a)
+static void charge(struct agent *a)
 {
     assert(a->reserved >= 0 && tokens_in(a) >= 0 && tokens_out(a) >= 0);
     budget_spend(a->task.scope.budget, tokens_in(a) + tokens_out(a) - a->reserved, 0, 0);
@@ -98,7 +98,7 @@ static void fill_record(const struct agent *a, struct token_record *t)
     };
 }
 
-/* Also of a call that failed by itself. One that was stopped stays open: a resume asks again. */
+/* Also for a failed call. A stopped call stays open, and a resume calls the model again. */
 static void journal_reply(struct agent *a)
 {
     const struct model_call *c = &a->call;
@@ -135,15 +135,15 @@ static void record_reply(struct agent *a)
     rollout_model(a->task.record, &t, a->new_chain, a->call.text);
 }
 
-/* The reply stands in a->call, whether it was sampled now or long ago. What the journal gets goes
- * into the same transaction as what follows from it. */
+/* The reply is in a->call, either sampled now or from the journal. Its journal entry is in the same
+ * transaction as the steps that follow from it. */
 static bool take_reply(struct agent *a, bool replayed)
 {
     struct error *err = &a->result.err;
     bool ids = model_of(a)->info.takes_ids;
     enum status st;
 
-    settle(a);
+    charge(a);
     if (a->task.record)
         record_reply(a);
     pending_clear(a);
@@ -174,12 +174,13 @@ static enum status check_record(const struct agent *a, const struct token_record
 
     if (t->prefix_len != a->prefix_len || t->n_delta != n_fed(a) ||
         (bytes > 0 && memcmp(t->delta, a->chain.id + a->prefix_len, bytes) != 0))
-        return error_set(err, STATUS_CONFIG,
-                         "the prompt that was recorded at %s is not the one that comes out now: "
-                         "this release, the template, the tokenizer or the environment is another",
-                         str_cstr(&a->path));
+        return error_set(
+            err, STATUS_CONFIG,
+            "the prompt recorded at %s differs from the prompt built now: the release, "
+            "the template, the tokenizer or the environment has changed",
+            str_cstr(&a->path));
     if (t->finish < FINISH_NONE || t->finish > FINISH_ERROR)
-        return error_set(err, STATUS_CORRUPT, "the record at %s ends in an unknown way",
+        return error_set(err, STATUS_CORRUPT, "the record at %s has an unknown finish reason",
                          str_cstr(&a->path));
     return STATUS_OK;
 }
@@ -208,7 +209,7 @@ static enum status replay_tokens(struct agent *a, struct error *err)
         journal_find_tokens(a->task.scope.run, str_cstr(&a->path), 0, arena, &found, &t, err);
 
     if (!st && !found)
-        st = error_set(err, STATUS_CORRUPT, "the tokens of %s are not in the store",
+        st = error_set(err, STATUS_CORRUPT, "the tokens of %s are missing from the store",
                        str_cstr(&a->path));
     if (!st)
         st = check_record(a, &t, err);
@@ -243,7 +244,7 @@ static enum status state_of_record(enum step_state s)
     return (size_t)s < ARRAY_LEN(st) ? st[s] : STATUS_FAILED;
 }
 
-/* A step that the journal has: its reply is used as if it had just come. */
+/* A finished step in the journal: uses its reply like a new one. */
 static bool replay(struct agent *a, const struct step_record *s)
 {
     struct error *err = &a->result.err;
@@ -338,14 +339,14 @@ bool turn_reason(struct agent *a)
     return false;
 }
 
-/* A call that failed. What we stopped ourselves is told as what stopped it. */
+/* A failed call. If we stopped it ourselves, the error is the reason for the stop. */
 static bool failed(struct agent *a)
 {
     struct model_call *c = &a->call;
 
-    settle(a);
+    charge(a);
     if (c->status == STATUS_CANCELLED) {
-        agent_set_state(a, AGENT_PERCEIVE); /* which sees why */
+        agent_set_state(a, AGENT_PERCEIVE); /* reports the reason */
         if (!a->stop)
             return agent_end(a, STATUS_CANCELLED, &c->err);
         return true;
@@ -358,7 +359,7 @@ static bool failed(struct agent *a)
     return agent_end(a, c->status, &c->err);
 }
 
-/* The session has the prompt and the sample before; the last id of the prompt is read again. */
+/* The session has the prompt and the last sample; the prompt's last id is read again. */
 static bool ask_again(struct agent *a)
 {
     a->session_len = (int32_t)a->chain.n - 1;

@@ -1,9 +1,9 @@
-/* turn_vote.c - one model call asked several times: the reply that most samples agree on counts.
+/* turn_vote.c - samples one model call several times; the most frequent reply wins.
  *
- * Voting per call is the control that needs no training (MAKER, arXiv 2511.09030, there first to be
- * ahead by k). A sample's call id is derived from the call's and its number, so that company
- * changes no bit; the first is what a call without a vote draws. The prompt is read once: each
- * further sample starts behind it, from its last id on.
+ * Voting per call is the control that needs no training (MAKER, arXiv 2511.09030, which stops at a
+ * lead of k votes). A sample's call id is derived from the call's and its number, so that the
+ * result does not depend on the batch; the first sample is that of a call without a vote. The
+ * prompt is read once: each further sample starts from its last id.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -21,7 +21,7 @@ static bool same_reply(const struct vote_sample *s, const struct model_call *c)
            (c->n_ids == 0 || memcmp(s->ids, c->ids, (size_t)c->n_ids * sizeof(*c->ids)) == 0);
 }
 
-/* Equal replies share a place, in the order in which they came first. */
+/* Equal replies share an entry; entries are in the order of their first reply. */
 static enum status count_sample(struct agent_vote *v, const struct model_call *c, struct error *err)
 {
     size_t n = (size_t)c->n_ids;
@@ -49,7 +49,7 @@ static enum status count_sample(struct agent_vote *v, const struct model_call *c
     return STATUS_OK;
 }
 
-/* Ties: the one that came first. */
+/* Ties: the first one. */
 static const struct vote_sample *winner(const struct agent_vote *v)
 {
     const struct vote_sample *best = &v->sample[0];
@@ -82,7 +82,7 @@ enum status vote_count(struct agent *a, bool *more, struct error *err)
         return st;
     v->n_asked++;
     v->n_ids += a->call.n_ids;
-    /* What more than half have said can no longer lose. */
+    /* A reply with more than half of the votes cannot lose. */
     *more = v->n_asked < n && 2 * winner(v)->n_votes <= n;
     return STATUS_OK;
 }
@@ -106,7 +106,7 @@ int32_t vote_decide(struct agent *a)
     memcpy(c->logp_sampled, w->logp_sampled, n * sizeof(*c->logp_sampled));
     c->n_ids = w->n_ids;
     c->finish = w->finish;
-    /* The cost of those that lost; the winner's is settled like any reply's. */
+    /* The cost of the losing samples; charge() adds the winner's. */
     a->result.tok_in += extra;
     a->result.tok_out += others;
     budget_spend(a->task.scope.budget, others + extra, extra, 0);

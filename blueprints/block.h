@@ -1,4 +1,4 @@
-/* block.h - steps one after the other, each seeing those before it.
+/* block.h - runs steps one after the other; each sees those before it.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -18,7 +18,8 @@ void block_begin(struct block *b, struct frame *f, const struct plan *plan,
                  const struct plan_step *step, int32_t n);
 /* True: the block is over, and b->last is its value; a failed step has ended f already. */
 bool block_child_ended(struct block *b, struct frame *f, struct frame *child);
-/* Are its first n steps computed? What follows from them comes out alike in another attempt. */
+/* Are its first n steps computed (plan_step_is_computed)? Then another attempt gives the same
+ * result. */
 bool block_is_computed(const struct block *b, int32_t n);
 void block_deinit(struct block *b);
 

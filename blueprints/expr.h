@@ -4,7 +4,7 @@
  * && || !, + - * / %, `in`, `? :`, has(x.y), the macros all, exists, filter and map
  * (list.filter(x, x.n > 1)), and the functions of functions.def (a.f(b) is f(a, b)). No I/O; at
  * most 4 KiB of text, depth 32 and 100,000 evaluation steps: each node that is evaluated is one,
- * and a function costs by the size of what it reads. `${...}` in a
+ * and a function costs by the size of its arguments. `${...}` in a
  * string is an expression; a string that is one expression keeps its type, others become text;
  * `$${` is a literal `${`.
  *
@@ -16,15 +16,15 @@
 #include "runtime/base/json.h"
 
 struct expr;
-/* err->where gets the column within the text: "1:COLUMN"; callers add their place. */
+/* err->where gets the column within the text: "1:COLUMN"; the caller adds its own place. */
 MUST_CHECK enum status expr_parse(const char *text, size_t n, struct expr **out, struct error *err);
 void expr_free(struct expr *e);
 /* vars: an object whose members are the names in scope. New reference. A missing field is an error
  * that names it and the nearest one. */
 MUST_CHECK enum status expr_eval(const struct expr *e, const struct json *vars, struct json **out,
                                  struct error *err);
-/* What the expression reads of the names in scope (steps, inputs, item), for validation: each name,
- * and each pair of a name and the field that is read of it (`inputs.topic`, `inputs['topic']`). */
+/* The names in scope that the expression reads (steps, inputs, item), for validation: each name,
+ * and each pair of a name and a field of it (`inputs.topic`, `inputs['topic']`). */
 struct expr_reference {
     const char *name, *field; /* field NULL: the name itself */
 };

@@ -16,7 +16,7 @@
 #define EXPR_MAX_DEPTH 32
 #define EXPR_MAX_STEPS 100000
 #define EXPR_MAX_ARGS  3
-/* What one `+` or one template may build. */
+/* Limits of the result of one `+` or one template. */
 #define EXPR_MAX_TEXT ((size_t)1 << 20)
 #define EXPR_MAX_LIST ((size_t)100000)
 
@@ -44,9 +44,9 @@ struct expr_token {
 struct expr_lexer {
     const char *text;
     size_t n;
-    size_t at; /* behind the current token */
+    size_t at; /* after the current token */
     struct arena *arena;
-    struct expr_token token; /* the one to look at */
+    struct expr_token token; /* the current one */
     struct error *err;
 };
 
@@ -130,11 +130,11 @@ void expr_node_add(struct expr *e, struct expr_node *n, int op, struct expr_node
 void expr_add_reference(struct expr *e, const char *name, const char *field);
 
 /* Parses one expression from text[from]; with `brace` it ends at an unmatched '}', else at the
- * end of the text. *to: just behind it (behind the brace). Places count from `text`. */
+ * end of the text. *to: just after it (after the brace). Places count from `text`. */
 MUST_CHECK enum status expr_parse_within(const char *text, size_t n, size_t from, bool brace,
                                          size_t *to, struct expr **out, struct error *err);
 
-/* One evaluation: its variables and what is left of its steps. */
+/* One evaluation: its variables and the remaining steps. */
 struct expr_eval {
     const struct expr *expr;
     const struct json *vars;
@@ -157,8 +157,8 @@ size_t expr_cost(const struct json *v);
 enum status expr_wrong_type(struct expr_eval *ev, const char *takes, const struct json *got);
 /* Values inside v, counted up to `most`; text counts by its length. */
 size_t expr_weight(const struct json *v, size_t most);
-/* Appends the text form of a value: strings as they are, all else as JSON. What would pass
- * EXPR_MAX_TEXT makes `out` fail without being walked to its end. */
+/* Appends the text form of a value: strings as they are, all else as JSON. A value that
+ * would exceed EXPR_MAX_TEXT makes `out` fail early. */
 void expr_put_text(struct str *out, const struct json *v);
 
 #endif

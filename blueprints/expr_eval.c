@@ -1,7 +1,7 @@
 /* expr_eval.c - walks the tree of an expression over the variables in scope.
  *
  * Values are shared by reference and never changed here. Each node costs a step, and operators cost
- * by the size of what they touch, so that no expression runs long whatever its inputs are.
+ * by the size of their operands, so that no expression runs for long, whatever its inputs.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -11,7 +11,7 @@
 #include "blueprints/expr_ast.h"
 #include "runtime/base/map.h"
 
-#define MAX_NAMED 64 /* names that a message about a missing one looks at */
+#define MAX_NAMED 64 /* names that a message about an unknown name considers */
 
 static enum status eval(struct expr_eval *ev, const struct expr_node *n, struct json **out);
 
@@ -34,7 +34,7 @@ enum status expr_eval_fault(struct expr_eval *ev, enum status status, const char
 enum status expr_eval_spend(struct expr_eval *ev, size_t n)
 {
     if (n > (size_t)ev->steps)
-        return expr_eval_fault(ev, STATUS_LIMIT, "the expression takes more than %d steps",
+        return expr_eval_fault(ev, STATUS_LIMIT, "the expression needs more than %d steps",
                                EXPR_MAX_STEPS);
     ev->steps -= (int)n;
     return STATUS_OK;
@@ -62,13 +62,13 @@ static enum status no_field(struct expr_eval *ev, const struct json *object, con
     const char *near;
     enum status st;
 
-    str_init(&list, 400); /* more would push the rest out of the message */
+    str_init(&list, 400); /* more would not fit into the message */
     near = members_of(object, name, &list);
     if (near)
         st = expr_eval_fault(ev, STATUS_INVALID, "no field `%.80s`; did you mean `%.80s`?", name,
                              near);
     else if (list.len)
-        st = expr_eval_fault(ev, STATUS_INVALID, "no field `%.80s`; there are: %s", name,
+        st = expr_eval_fault(ev, STATUS_INVALID, "no field `%.80s`; the fields are: %s", name,
                              str_cstr(&list));
     else
         st = expr_eval_fault(ev, STATUS_INVALID, "no field `%.80s`; the map is empty", name);
@@ -82,7 +82,7 @@ static enum status field_of(struct expr_eval *ev, const struct json *v, const ch
     struct json *member;
 
     if (jv_kind(v) != JV_OBJECT)
-        return expr_eval_fault(ev, STATUS_INVALID, "field `%.80s` of a value of type %s", name,
+        return expr_eval_fault(ev, STATUS_INVALID, "no field `%.80s` in a value of type %s", name,
                                jv_kind_name(jv_kind(v)));
     member = jv_get(v, name);
     if (!member)
@@ -100,19 +100,20 @@ static enum status index_of(struct expr_eval *ev, const struct json *v, const st
     if (jv_kind(v) == JV_OBJECT && jv_kind(index) == JV_STRING)
         return field_of(ev, v, jv_get_string(index, ""), out);
     if (jv_kind(v) != JV_ARRAY)
-        return expr_eval_fault(ev, STATUS_INVALID, "an index of type %s into a value of type %s",
+        return expr_eval_fault(ev, STATUS_INVALID,
+                               "cannot use an index of type %s on a value of type %s",
                                jv_kind_name(jv_kind(index)), jv_kind_name(jv_kind(v)));
     if (jv_kind(index) != JV_INT)
-        return expr_eval_fault(ev, STATUS_INVALID, "the index of a list is an integer, got %s",
+        return expr_eval_fault(ev, STATUS_INVALID, "the index of a list must be an integer, got %s",
                                jv_kind_name(jv_kind(index)));
     if (i < 0 || (uint64_t)i >= n)
-        return expr_eval_fault(ev, STATUS_INVALID, "index %lld of a list of %zu",
+        return expr_eval_fault(ev, STATUS_INVALID, "index %lld is outside a list of %zu items",
                                (long long)jv_get_int(index, 0), n);
     *out = jv_at(v, (size_t)i);
     return STATUS_OK;
 }
 
-/* One access of a path: *v, owned, becomes what it leads to. */
+/* One access of a path: replaces *v (owned) by the accessed value. */
 static enum status follow(struct expr_eval *ev, const struct expr_node *access, struct json **v)
 {
     struct json *index = NULL;
@@ -185,11 +186,11 @@ static enum status eval_root(struct expr_eval *ev, const struct expr_node *n, st
     str_init(&list, 400);
     near = members_of(ev->vars, n->name, &list);
     if (near)
-        st = expr_eval_fault(ev, STATUS_INVALID, "nothing is named `%.80s`; did you mean `%.80s`?",
+        st = expr_eval_fault(ev, STATUS_INVALID, "unknown name `%.80s`; did you mean `%.80s`?",
                              n->name, near);
     else
-        st = expr_eval_fault(ev, STATUS_INVALID, "nothing is named `%.80s`; there are: %s", n->name,
-                             list.len ? str_cstr(&list) : "no names");
+        st = expr_eval_fault(ev, STATUS_INVALID, "unknown name `%.80s`; the names are: %s", n->name,
+                             list.len ? str_cstr(&list) : "(none)");
     str_deinit(&list);
     return st;
 }
@@ -226,10 +227,10 @@ static enum status eval_map(struct expr_eval *ev, const struct expr_node *n, str
         st = eval(ev, n->child[i], &key);
         ev->at = n->child[i]->at;
         if (!st && jv_kind(key) != JV_STRING)
-            st = expr_eval_fault(ev, STATUS_INVALID, "the key of a map is a string, got %s",
+            st = expr_eval_fault(ev, STATUS_INVALID, "the key of a map must be a string, got %s",
                                  jv_kind_name(jv_kind(key)));
         if (!st && jv_get(map, jv_get_string(key, "")))
-            st = expr_eval_fault(ev, STATUS_INVALID, "the key `%.80s` stands twice in a map",
+            st = expr_eval_fault(ev, STATUS_INVALID, "duplicate key `%.80s` in a map",
                                  jv_get_string(key, ""));
         if (!st)
             st = eval(ev, n->child[i + 1], &value);
@@ -277,7 +278,7 @@ static enum status eval_bool(struct expr_eval *ev, const struct expr_node *n, co
     return st;
 }
 
-/* && and ||: what stands right of the deciding operand is not evaluated. */
+/* && and ||: operands to the right of the deciding one are not evaluated. */
 static enum status eval_logic(struct expr_eval *ev, const struct expr_node *n, struct json **out)
 {
     bool stop_at = n->op[0] == OP2('|', '|');
@@ -348,7 +349,7 @@ static enum status eval_unary(struct expr_eval *ev, const struct expr_node *n, s
     return st;
 }
 
-/* One element of a macro; *done says that the rest decides nothing more. */
+/* One element of a macro; *done: the remaining elements do not matter. */
 static enum status macro_step(struct expr_eval *ev, const struct expr_node *n, struct json *element,
                               struct json *list, bool *result, bool *done)
 {
@@ -460,7 +461,7 @@ static enum status eval(struct expr_eval *ev, const struct expr_node *n, struct 
     case NODE_INDEX:
         break; /* only inside a path */
     }
-    return expr_eval_fault(ev, STATUS_FAILED, "an expression's tree is damaged");
+    return expr_eval_fault(ev, STATUS_FAILED, "internal error: damaged expression tree");
 }
 
 enum status expr_eval(const struct expr *e, const struct json *vars, struct json **out,

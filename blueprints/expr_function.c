@@ -1,5 +1,5 @@
-/* expr_function.c - the table of functions.def, and those that take a value of any type; all are
- * pure, bounded and without I/O. Those of text are in expr_text.c, those of lists in expr_list.c.
+/* expr_function.c - the table of functions.def, and the functions that take a value of any type.
+ * All are pure, bounded and without I/O. Text: expr_text.c; lists: expr_list.c.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -58,7 +58,8 @@ enum status expr_fn_string(struct expr_eval *ev, struct json *const *args, struc
     if (str_ok(&text))
         st = expr_eval_spend(ev, text.len / 1024);
     else
-        st = expr_eval_fault(ev, STATUS_LIMIT, "string() gives more than %zu bytes", EXPR_MAX_TEXT);
+        st = expr_eval_fault(ev, STATUS_LIMIT, "the result of string() is larger than %zu bytes",
+                             EXPR_MAX_TEXT);
     if (!st)
         *out = jv_string_n(str_cstr(&text), text.len);
     str_deinit(&text);
@@ -77,8 +78,8 @@ enum status expr_fn_to_json(struct expr_eval *ev, struct json *const *args, stru
     if (str_ok(&text))
         *out = jv_string_n(str_cstr(&text), text.len);
     else
-        st =
-            expr_eval_fault(ev, STATUS_LIMIT, "to_json() gives more than %zu bytes", EXPR_MAX_TEXT);
+        st = expr_eval_fault(ev, STATUS_LIMIT, "the result of to_json() is larger than %zu bytes",
+                             EXPR_MAX_TEXT);
     str_deinit(&text);
     return st;
 }
@@ -117,7 +118,7 @@ enum status expr_fn_int(struct expr_eval *ev, struct json *const *args, struct j
         return STATUS_OK;
     case JV_STRING:
         if (!text_to_i64(jv_get_string(args[0], ""), &i))
-            return expr_eval_fault(ev, STATUS_INVALID, "\"%.40s\" is no integer",
+            return expr_eval_fault(ev, STATUS_INVALID, "\"%.40s\" is not an integer",
                                    jv_get_string(args[0], ""));
         *out = jv_int(i);
         return STATUS_OK;
@@ -134,7 +135,7 @@ enum status expr_fn_double(struct expr_eval *ev, struct json *const *args, struc
     double d = jv_get_number(args[0], 0);
 
     if (jv_kind(args[0]) == JV_STRING && !text_to_double(jv_get_string(args[0], ""), &d))
-        return expr_eval_fault(ev, STATUS_INVALID, "\"%.40s\" is no number",
+        return expr_eval_fault(ev, STATUS_INVALID, "\"%.40s\" is not a number",
                                jv_get_string(args[0], ""));
     if (jv_kind(args[0]) != JV_STRING && jv_kind(args[0]) != JV_INT && jv_kind(args[0]) != JV_REAL)
         return expr_wrong_type(ev, "double takes a number or a string", args[0]);

@@ -72,7 +72,7 @@ static enum status lex_number(struct expr_lexer *l)
         }
     }
     if (is_name_start(peek(l, 0)))
-        return FAULT(l, l->at, "a number ends in a letter");
+        return FAULT(l, l->at, "a letter directly after a number");
     copy = arena_strndup(l->arena, l->text + from, l->at - from);
     t->kind = real ? TOKEN_DOUBLE : TOKEN_INT;
     if (real ? !text_to_double(copy, &t->real) : !text_to_i64(copy, &t->integer))
@@ -89,7 +89,7 @@ static int hex_value(char c)
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/* What stands after a backslash. */
+/* The characters after a backslash. */
 static enum status lex_escape(struct expr_lexer *l, struct str *out)
 {
     static const char from[] = "nrt\\'\"", to[] = "\n\r\t\\'\"";
@@ -105,13 +105,13 @@ static enum status lex_escape(struct expr_lexer *l, struct str *out)
     }
     if (c != 'u')
         return FAULT(l, at - 1,
-                     "unknown escape in a string; there are \\n \\r \\t \\\\ \\' \\\" "
+                     "unknown escape in a string; the escapes are \\n \\r \\t \\\\ \\' \\\" "
                      "\\uXXXX");
     for (int i = 0; i < 4; i++, l->at++) {
         int digit = hex_value(peek(l, 0));
 
         if (digit < 0)
-            return FAULT(l, at - 1, "\\u is followed by four hexadecimal digits");
+            return FAULT(l, at - 1, "\\u needs four hexadecimal digits");
         code = code * 16 + (uint32_t)digit;
     }
     if (code == 0 || (code >= 0xd800 && code <= 0xdfff))
@@ -137,7 +137,7 @@ static enum status lex_string(struct expr_lexer *l)
         }
     }
     if (!st && l->at >= l->n)
-        st = FAULT(l, from, "the string that begins here does not end");
+        st = FAULT(l, from, "this string has no closing quote");
     l->at++;
     l->token.kind = TOKEN_STRING;
     l->token.text = arena_strndup(l->arena, str_cstr(&text), text.len);
@@ -159,13 +159,12 @@ static enum status lex_operator(struct expr_lexer *l)
         }
     }
     if (c == '=' || c == '&' || c == '|')
-        return FAULT(l, l->at, "a single '%c' means nothing here; did you mean '%c%c'?", c, c, c);
+        return FAULT(l, l->at, "unexpected single '%c'; did you mean '%c%c'?", c, c, c);
     if (!strchr("()[]{}.,:?+-*/%!<>", c)) {
         size_t end = l->at;
 
         utf8_next(l->text, l->n, &end);
-        return FAULT(l, l->at, "an expression cannot hold the character '%.*s'", (int)(end - l->at),
-                     l->text + l->at);
+        return FAULT(l, l->at, "unexpected character '%.*s'", (int)(end - l->at), l->text + l->at);
     }
     l->token.op = c;
     l->at++;

@@ -1,6 +1,6 @@
 /* expr_operator.c - comparison, arithmetic and `in` on two values.
  *
- * Integers are 64 bits and checked; an integer beside a double becomes a double. Values of
+ * Integers are 64 bits and checked; an integer with a double becomes a double. Values of
  * different types are unequal, and ordering them is an error.
  *
  * SPDX-License-Identifier: Apache-2.0
@@ -26,7 +26,7 @@ static enum status bad_types(struct expr_eval *ev, int op, const struct json *a,
                            jv_kind_name(jv_kind(a)), jv_kind_name(jv_kind(b)));
 }
 
-/* Exact: an integer above 2^53 is not rounded to meet a double. */
+/* Exact: an integer above 2^53 is not rounded to a double. */
 static int compare_int_real(int64_t i, double d)
 {
     if (d >= 9223372036854775808.0)
@@ -63,7 +63,8 @@ static int compare_strings(const struct json *a, const struct json *b)
     return n < m ? -1 : n > m;
 }
 
-/* Collections are compared without limit on depth by jv_equal, which JSON's own limit bounds. */
+/* Collections are compared without limit on depth by jv_equal, which the depth limit of JSON
+ * bounds. */
 static bool expr_equal(const struct json *a, const struct json *b)
 {
     if (is_number(a) && is_number(b))
@@ -182,7 +183,7 @@ static enum status join_strings(struct expr_eval *ev, const struct json *a, cons
     if (st)
         return st;
     if (n > EXPR_MAX_TEXT)
-        return expr_eval_fault(ev, STATUS_LIMIT, "`+` gives text of more than %zu bytes",
+        return expr_eval_fault(ev, STATUS_LIMIT, "the result of `+` is longer than %zu bytes",
                                EXPR_MAX_TEXT);
     str_init(&text, EXPR_MAX_TEXT + 1);
     str_append(&text, jv_get_string(a, ""), jv_string_len(a));
@@ -205,7 +206,7 @@ static enum status join_lists(struct expr_eval *ev, const struct json *a, const 
     if (st)
         return st;
     if (n > EXPR_MAX_LIST)
-        return expr_eval_fault(ev, STATUS_LIMIT, "`+` gives a list of more than %zu items",
+        return expr_eval_fault(ev, STATUS_LIMIT, "the result of `+` has more than %zu items",
                                EXPR_MAX_LIST);
     list = jv_array();
     for (size_t i = 0; i < jv_size(a); i++)

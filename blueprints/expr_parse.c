@@ -34,7 +34,7 @@ static bool is_op(const struct parser *p, int op)
     return p->lex.token.kind == TOKEN_OPERATOR && p->lex.token.op == op;
 }
 
-/* What stands here, for messages. */
+/* The current token, for messages. */
 static const char *found(const struct parser *p)
 {
     const struct expr_token *t = &p->lex.token;
@@ -101,7 +101,7 @@ static enum status parse_has(struct parser *p, size_t at, struct expr_node **out
     return STATUS_OK;
 }
 
-/* The variable of a macro: a name that is no literal, and the comma behind it. */
+/* The variable of a macro: a name that is not a literal, and the comma after it. */
 static enum status parse_variable(struct parser *p, const struct expr_macro *m, const char **out)
 {
     const struct expr_token *t = &p->lex.token;
@@ -117,7 +117,7 @@ static enum status parse_variable(struct parser *p, const struct expr_macro *m, 
     return st;
 }
 
-/* range.macro(variable, body): the body sees the variable, which hides a name alike. */
+/* range.macro(variable, body): the body sees the variable, which hides an equal name. */
 static enum status parse_macro(struct parser *p, const struct expr_macro *m, size_t at,
                                struct expr_node *range, struct expr_node **out)
 {
@@ -164,11 +164,11 @@ static enum status parse_call(struct parser *p, const char *name, size_t at,
         return parse_macro(p, expr_macro_find(name), at, receiver, out);
     f = expr_function_find(name, &near);
     if (!f && expr_macro_find(name))
-        return FAULT(p, at, "%s follows a list: %s", name, expr_macro_find(name)->usage);
+        return FAULT(p, at, "%s needs a list before it: %s", name, expr_macro_find(name)->usage);
     if (!f && near)
-        return FAULT(p, at, "no function `%.60s`; did you mean `%s`?", name, near);
+        return FAULT(p, at, "unknown function `%.60s`; did you mean `%s`?", name, near);
     if (!f)
-        return FAULT(p, at, "no function `%.60s`", name);
+        return FAULT(p, at, "unknown function `%.60s`", name);
     call = expr_node_new(p->expr, NODE_CALL, at);
     call->function = f;
     if (receiver)
@@ -249,7 +249,7 @@ static enum status parse_primary(struct parser *p, struct expr_node **out)
     return st ? st : expect(p, ')');
 }
 
-/* `.name` or `[index]` behind *out, which then becomes a path or a call. */
+/* `.name` or `[index]` after *out, which then becomes a path or a call. */
 static enum status parse_access(struct parser *p, struct expr_node **out)
 {
     struct expr_node *base = *out;
@@ -321,7 +321,7 @@ static enum status parse_unary(struct parser *p, struct expr_node **out)
         st = parse_primary(p, &value);
         while (!st && (is_op(p, '.') || is_op(p, '['))) {
             st = parse_access(p, &value);
-            /* A call takes what stands before it as an argument: that nests too. */
+            /* The value before a call becomes its argument, which is nesting too. */
             if (!st && (value->kind == NODE_CALL || value->kind == NODE_MACRO) &&
                 ++calls + p->depth > EXPR_MAX_DEPTH)
                 st = expr_fault(p->lex.err, p->lex.text, p->lex.n, value->at, STATUS_LIMIT,
@@ -336,7 +336,7 @@ static enum status parse_unary(struct parser *p, struct expr_node **out)
     return st;
 }
 
-/* The operator of this precedence that stands here, or 0. Level 0 is the loosest. */
+/* The current token if it is an operator of this precedence, else 0. Level 0 is the loosest. */
 static int chain_operator(const struct parser *p, int level)
 {
     static const int ops[N_CHAIN_LEVELS][8] = {
@@ -469,7 +469,7 @@ enum status expr_parse(const char *text, size_t n, struct expr **out, struct err
 
     if (n > EXPR_MAX_BYTES)
         return expr_fault(err, "", 0, 0, STATUS_LIMIT,
-                          "%zu bytes of expression, at most %zu are taken", n, EXPR_MAX_BYTES);
+                          "the expression has %zu bytes; the limit is %zu", n, EXPR_MAX_BYTES);
     if (n && (memchr(text, '\0', n) || utf8_valid_prefix(text, n) != n))
         return expr_fault(err, "", 0, 0, STATUS_INVALID,
                           "an expression must be valid UTF-8 without NUL");

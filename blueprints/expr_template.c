@@ -144,7 +144,7 @@ enum status expr_template_eval(const struct expr_template *t, const struct json 
     for (size_t i = 0; !st && i < t->n; i++)
         st = put_piece(&t->piece[i], vars, &text, err);
     if (!st && !str_ok(&text))
-        st = expr_fault(err, "", 0, 0, STATUS_LIMIT, "the text grows beyond %zu bytes",
+        st = expr_fault(err, "", 0, 0, STATUS_LIMIT, "the text is longer than %zu bytes",
                         EXPR_MAX_TEXT);
     if (!st)
         *out = jv_string_n(str_cstr(&text), text.len);

@@ -175,8 +175,8 @@ enum status expr_fn_split(struct expr_eval *ev, struct json *const *args, struct
         st = expr_eval_spend(ev, jv_size(list) % 16 == 0);
         end = last ? n : next_part(s, n, at, sep, m);
         if (!st && jv_size(list) == EXPR_MAX_LIST)
-            st =
-                expr_eval_fault(ev, STATUS_LIMIT, "split gives more than %zu parts", EXPR_MAX_LIST);
+            st = expr_eval_fault(ev, STATUS_LIMIT, "the result of split has more than %zu parts",
+                                 EXPR_MAX_LIST);
         if (!st)
             jv_append_adopt(list, jv_string_n(s + at, end - at));
         more = end < n && !last;
@@ -207,7 +207,8 @@ static enum status join_item(struct expr_eval *ev, const struct json *list, size
         str_append(text, jv_get_string(sep, ""), jv_string_len(sep));
     str_append(text, jv_get_string(item, ""), jv_string_len(item));
     if (!str_ok(text))
-        return expr_eval_fault(ev, STATUS_LIMIT, "join gives more than %zu bytes", EXPR_MAX_TEXT);
+        return expr_eval_fault(ev, STATUS_LIMIT, "the result of join is longer than %zu bytes",
+                               EXPR_MAX_TEXT);
     return STATUS_OK;
 }
 

@@ -12,7 +12,7 @@
 
 #define TO(state) (1u << FRAME_##state)
 
-/* For each state those that may follow. */
+/* For each state, the states that may follow. */
 static const unsigned may_follow[FRAME_N_STATES] = {
     [FRAME_QUEUED] = TO(WORKING) | TO(ENDED) | TO(INTERRUPTED),
     [FRAME_BACKOFF] = TO(QUEUED) | TO(ENDED) | TO(INTERRUPTED),
@@ -191,7 +191,7 @@ void frame_end(struct frame *f, enum step_state end, struct json *adopt_out, con
     struct str text;
     va_list ap;
 
-    if (has_ended(f)) { /* a late result after a cancel that was not waited for */
+    if (has_ended(f)) { /* a late result after a cancel */
         jv_unref(adopt_out);
         return;
     }
@@ -214,7 +214,7 @@ void frame_end(struct frame *f, enum step_state end, struct json *adopt_out, con
         f->end = end;
         frame_set_state(f, FRAME_ENDED);
     }
-    enqueue(f); /* or it is there already: an end overtakes a begin that has not come yet */
+    enqueue(f); /* or it is queued already: then it ends before it begins */
 }
 
 void frame_end_error(struct frame *f, enum status status, const struct error *err)
@@ -276,7 +276,7 @@ static void stop(struct frame *f, enum frame_stop why)
     if (f->stop >= why)
         return;
     f->stop = why;
-    /* It failed, but the pump has not come to it: what follows from that is left to the resume. */
+    /* It failed, but the pump has not handled it: the resume does. */
     if (why == STOP_INTERRUPT && f->state == FRAME_ENDED && f->end != STEP_OK) {
         f->end = STEP_STARTED;
         frame_set_state(f, FRAME_INTERRUPTED);

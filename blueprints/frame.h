@@ -1,9 +1,9 @@
-/* frame.h - one step in progress: the object, the tree of them, the queue of those to be handled.
+/* frame.h - one step in progress: the frame, the tree of frames, the queue of those to handle.
  *
  * Frames form a tree on the heap, so that nesting costs no C stack. The queue holds frames that
  * have something to do: begin, or end. The pump (runner.c) takes them one after the other on the
  * loop's thread and is the only place where frames are freed; callbacks of tools, agents and timers
- * only note what came and wake the pump.
+ * only store the result and wake the pump.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -23,14 +23,14 @@ struct node_ops {
     enum status (*prepare)(struct frame *f, struct json **in, struct error *err);
     /* The attempt begins. Sooner or later frame_end. */
     void (*begin)(struct frame *f);
-    /* A child has ended (its value, or why not, is in it) and is freed next. NULL: a leaf. */
+    /* A child has ended (with its value or error) and is freed next. NULL: a leaf. */
     void (*child_ended)(struct frame *f, struct frame *child);
     /* A leaf is asked to end early; it still calls frame_end. NULL: a container, whose children
      * are asked. */
     void (*cancel)(struct frame *f);
-    /* Looks whether what it waits for has come; called now and then while it waits. May be NULL. */
+    /* Checks whether the wait is over; called from time to time while it waits. May be NULL. */
     void (*poll)(struct frame *f);
-    /* f->node, and what is open on its behalf. NULL: nothing to free. */
+    /* Frees f->node and all that it opened. NULL: nothing to free. */
     void (*release)(struct frame *f);
 };
 
@@ -39,22 +39,22 @@ enum frame_state {
     FRAME_QUEUED,      /* its attempt begins when the pump comes to it */
     FRAME_BACKOFF,     /* between two attempts; a timer runs */
     FRAME_WORKING,     /* a call, an agent or children are under way */
-    FRAME_WAITING,     /* for an answer or a time, which a row of the store names */
+    FRAME_WAITING,     /* for an answer or a time; a row in the store has which */
     FRAME_STOPPING,    /* was asked to end early; frame_end follows */
-    FRAME_ENDED,       /* how the attempt ended is in it; the pump records that */
-    FRAME_INTERRUPTED, /* given up because the process ends; a resume begins it again */
+    FRAME_ENDED,       /* has the end of the attempt, which the pump records */
+    FRAME_INTERRUPTED, /* stopped because the process ends; a resume begins it again */
     FRAME_N_STATES
 };
 
 /* Why a frame was asked to end early. A later reason replaces an earlier one. */
 enum frame_stop {
     STOP_NONE,
-    STOP_TIMEOUT,  /* its own time is over */
-    STOP_CANCEL,   /* what is around it ends: it counts as cancelled */
+    STOP_TIMEOUT,  /* its own time-out has passed */
+    STOP_CANCEL,   /* the step around it ends: this one counts as cancelled */
     STOP_INTERRUPT /* the process ends: the step does not */
 };
 
-/* What the journal has of the attempt. */
+/* The state of the attempt in the journal. */
 enum frame_record {
     RECORD_NONE,
     RECORD_INTENT, /* of this process */
@@ -87,7 +87,7 @@ struct frame {
     const struct node_ops *ops;
     void *node;                   /* the node's own */
     const struct plan_step *step; /* NULL: the run itself */
-    const struct plan *plan;      /* whose agents and models are meant */
+    const struct plan *plan;      /* the one that defines its agents and models */
     char *path;                   /* "" for the run itself */
     int32_t index;                /* in the parent: item, round or branch */
     struct json *vars;            /* the names that this step's own expressions see */
@@ -95,21 +95,22 @@ struct frame {
     int64_t n_items_around;       /* maps and loops around this step */
     int64_t item_around;          /* the index in the innermost of them */
 
-    int32_t attempt, first_attempt; /* the first is above 0 where a repair began the step anew */
+    int32_t attempt, first_attempt; /* the first is above 0 if a repair began the step again */
     int32_t n_again; /* times that this attempt was begun again under its key, after a time-out */
     enum frame_record record;
-    bool recovered;           /* an earlier process began it, and how it ended is not known */
+    bool recovered;           /* an earlier process began it, and its end is not recorded */
     bool was_asking;          /* ... and its tool waited for an answer */
-    bool not_retryable;       /* another attempt would end alike */
-    int64_t retry_after_ms;   /* and not before this has passed; 0: not said */
+    bool had_ended;           /* ... or it ended, and a repair runs it again */
+    bool not_retryable;       /* another attempt would end the same way */
+    int64_t retry_after_ms;   /* wait at least this long before another attempt; 0: not given */
     int64_t started_ms;       /* first start of this attempt; wall clock */
-    int64_t deadline_ms;      /* wall clock; 0: none. The tightest around */
-    int64_t ends_ms;          /* when this one's own time is over; wall clock; 0: none */
+    int64_t deadline_ms;      /* wall clock; 0: none. The earliest of this step and those around */
+    int64_t ends_ms;          /* its own time-out; wall clock; 0: none */
     int64_t due_ms;           /* while waiting: when it ends by itself; 0: never */
     struct budget budget;     /* where the step has one */
     struct budget *spends;    /* this one's or the nearest around */
     struct loop_timer *timer; /* time-out of the attempt, or the wait before the next */
-    char *time_words;         /* what is said when its time is over; NULL: the usual */
+    char *time_words;         /* the message of a time-out; NULL: the default */
     struct json *in;
     uint8_t in_hash[16];
 
@@ -117,7 +118,7 @@ struct frame {
     enum step_state end;
     struct json *out;
     char *error;
-    bool error_has_path; /* the text names its step already */
+    bool error_has_path; /* the text already names its step */
     struct frame_usage used;
     /* What the parent sees; NULL: the step failed. */
     struct json *value;
@@ -127,10 +128,10 @@ struct frame {
 /* What all frames of a run share; the runner fills it in and answers. */
 struct frame_host_ops {
     void (*wake)(struct frame_host *h); /* there is something in the queue */
-    /* The journal or the blueprint cannot be used: the run stops without another word in the
-     * journal, and resume goes on once the cause is gone. */
+    /* The journal or the blueprint cannot be used. The run stops and records nothing more; resume
+     * goes on when the cause is removed. */
     void (*fatal)(struct frame_host *h, const struct error *err);
-    /* The run stops, and ends as `error` with these words. */
+    /* The run stops, and ends as `error` with this message. */
     void (*fail)(struct frame_host *h, const struct error *err);
     void (*on_step)(struct frame_host *h, const struct frame *f, enum step_state state);
     void (*on_text)(struct frame_host *h, const char *path, const char *text, size_t n);
@@ -147,16 +148,17 @@ struct frame_host {
     struct agent_host *agents;
     struct run_budget *budget;
     int64_t max_frames;
-    bool streams; /* somebody listens to on_text */
+    bool streams; /* on_text has a listener */
     bool broken;  /* fatal was called: nothing more is recorded */
     bool at_once; /* every item of a `map` begins at once: nothing is done (repair.c) */
-    const struct json *repair; /* what a repair of the run decided (step_judge.c), or NULL; lent */
-    /* The run was left waiting, so what it waited for and the limits around that went on. */
+    const struct json *repair; /* decisions of a repair (step_judge.c), or NULL; lent */
+    int64_t repaired_ms;       /* when the run was last repaired; wall clock; 0: never */
+    /* The run was waiting, so the clocks of its waits and of the limits around them went on. */
     bool was_waiting;
     /* frame.c's own. */
     struct frame *ready_first, *ready_last;
     int64_t n_frames; /* made so far */
-    /* How many are in each state; WORKING and STOPPING count leaves alone. */
+    /* How many are in each state; WORKING and STOPPING count only leaves. */
     int64_t n_in[FRAME_N_STATES];
 };
 
@@ -167,20 +169,20 @@ struct frame *frame_new(struct frame *parent, const struct plan *plan, const str
 struct frame *frame_new_root(struct frame_host *h, const struct plan *plan,
                              const struct node_ops *ops);
 void frame_free_tree(struct frame *f);
-/* The first of the queue, which it leaves; or NULL. */
+/* Removes the first of the queue; NULL if it is empty. */
 struct frame *frame_take_ready(struct frame_host *h);
 
-/* The attempt has ended. Takes out over. fmt NULL: no words. After frame_interrupt only what ended
- * well has ended: all else is interrupted. Ignored when it has ended already. */
+/* The attempt has ended. fmt NULL: no message. After frame_interrupt only an ok end counts; any
+ * other becomes interrupted. Ignored if the attempt has ended already. */
 void frame_end(struct frame *f, enum step_state end, struct json *adopt_out, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
 void frame_end_error(struct frame *f, enum status status, const struct error *err);
 /* As the child did. */
 void frame_end_like(struct frame *f, const struct frame *child);
 
-/* Each asks f and all below to end: frame_end follows, perhaps at once. */
+/* These ask f and all frames below it to end; frame_end follows, maybe at once. */
 void frame_cancel(struct frame *f);
-void frame_time_out(struct frame *f); /* its own time is over: it ends as `timeout` */
+void frame_time_out(struct frame *f); /* its time-out has passed: it ends as `timeout` */
 void frame_interrupt(struct frame *f);
 bool frame_is_stopping(const struct frame *f);
 
@@ -190,12 +192,12 @@ void frame_enqueue_begin(struct frame *f);
 void frame_drop_timer(struct frame *f);
 void frame_fatal(struct frame *f, const struct error *err);
 int64_t frame_now(const struct frame *f); /* wall clock, ms */
-/* What stands before the names of children: the path, with the attempt when there is one. */
+/* The prefix of the paths of children: its own path, with the attempt if it is above 0. */
 void frame_base(const struct frame *f, struct str *out);
 bool frame_is_leaf(const struct frame *f);
-/* A loop whose `until` never held. It ended ok, and has words, which alone record it. */
+/* A loop whose `until` never held. It ended ok, and only its message records it. */
 bool frame_is_exhausted(const struct frame *f);
-/* The end of the step as expressions see it: "length" of an answer that was cut, ok or not. */
+/* The end of the step as expressions see it; "length" for an answer that was cut, ok or not. */
 const char *frame_state_word(const struct frame *f);
 
 #endif

@@ -37,7 +37,7 @@ void frame_open_scope(struct frame *f)
 
 void frame_bind(struct frame *f, const char *name, struct json *adopt_value)
 {
-    assert(f->inner); /* else the parent's names would change */
+    assert(f->inner); /* else the names of the parent would change */
     jv_set_adopt(f->inner, name, adopt_value);
 }
 
@@ -67,7 +67,7 @@ enum status vars_eval_bool(const struct frame *f, const struct json *vars,
 
     if (!st && jv_kind(value) != JV_BOOL)
         st = error_at(err, STATUS_INVALID, f->plan->file, f->step->line, f->step->column,
-                      "`%s` gives true or false, got %s", what, jv_kind_name(jv_kind(value)));
+                      "`%s` must be true or false, got %s", what, jv_kind_name(jv_kind(value)));
     if (!st)
         *out = jv_get_bool(value, false);
     jv_unref(value);

@@ -1,8 +1,8 @@
 /* frame_vars.h - the names that a step's expressions see.
  *
- * One JSON object a scope: inputs, state (how each step ended), exhausted (whether a loop reached
- * `max` while its `until` never held), the steps above, item, index, round. A frame that binds
- * names has a copy for its children, which is shallow: values are shared.
+ * One JSON object for each scope: inputs, state (how each step ended), exhausted (whether a loop
+ * reached `max` while its `until` never held), the steps above, item, index, round. A frame that
+ * binds names has a copy for its children, which is shallow: values are shared.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -13,7 +13,7 @@
 
 struct json *vars_new(const struct json *inputs);
 struct json *vars_copy(const struct json *vars);
-/* From here on f may bind names, which its children see. Anew at every attempt. */
+/* From here on f may bind names, which its children see. Each attempt opens a new scope. */
 void frame_open_scope(struct frame *f);
 void frame_bind(struct frame *f, const char *name, struct json *adopt_value);
 /* The value of an ended child and how it ended. */

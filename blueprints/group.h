@@ -1,7 +1,7 @@
-/* group.h - steps at once: at most `limit` under way, values joined in order.
+/* group.h - runs steps at once, at most `limit` at a time, and collects their values in order.
  *
- * After the first failure nothing more begins and what is under way is cancelled. The group then
- * fails like the first of those (by index) that failed of itself.
+ * After the first failure no other step begins, and the running ones are cancelled. The group then
+ * fails like the first step (by index) that failed by itself.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -13,7 +13,7 @@
 struct group {
     int32_t n, next, n_active, limit;
     struct json **value;        /* (n) */
-    bool failed, not_retryable; /* one of them would fail alike in another attempt */
+    bool failed, not_retryable; /* another attempt of one of them would fail the same way */
     int32_t failed_index;
     enum step_state failed_end;
     char *failed_error;
@@ -21,7 +21,7 @@ struct group {
 };
 void group_begin(struct group *g, struct frame *f, int32_t n, int32_t limit,
                  struct frame *(*make)(struct frame *f, int32_t i));
-/* True when all are done and none failed: the values are there. Ends f after a failure. */
+/* True when all have ended ok and the values are complete. Ends f after a failure. */
 bool group_child_ended(struct group *g, struct frame *f, struct frame *child);
 void group_deinit(struct group *g);
 

@@ -1,4 +1,4 @@
-/* node_agent.c - agent: one agent at its task, in an environment where the step names one.
+/* node_agent.c - agent: runs one agent on its task, in an environment if the step names one.
  *
  * The agent records its own turns, model calls and tool calls under the step's path, and takes them
  * from the journal when the step is resumed.
@@ -19,14 +19,13 @@ struct agent_work {
     struct agent *agent;
     struct agent_task task;
     struct budget budget; /* of the role */
-    struct str path;      /* with the attempt: the agent's steps stand below it */
+    struct str path;      /* with the attempt; prefix of the agent's steps */
 };
 
 /* ---- what it reads */
 
-/* Without one of its own, a step has the run's seed, plus the index of the item around it: the
- * tasks that `eval` has from that seed on. Deeper down the path decides, so that no two are alike.
- */
+/* The default seed is that of the run plus the index of the item around the step, which gives the
+ * tasks of `eval` from that seed on. In nested maps it comes from the path, so that all differ. */
 static uint64_t seed_of(const struct frame *f)
 {
     uint64_t seed = run_seed(f->host->run);
@@ -119,9 +118,9 @@ static void on_done(void *ctx, struct agent *a, const struct agent_result *r)
     f->used.calls = r->calls;
     f->not_retryable = r->not_retryable;
     f->retry_after_ms = r->retry_after_ms;
-    if (r->err.status == STATUS_CONFIG) /* what is recorded stays as it is */
+    if (r->err.status == STATUS_CONFIG) /* the record does not change */
         frame_fatal(f, &r->err);
-    if (r->state == STEP_STARTED) /* interrupted, as the frame knows */
+    if (r->state == STEP_STARTED) /* interrupted; the frame knows */
         frame_end(f, STEP_CANCELLED, NULL, NULL);
     else if (r->state == STEP_OK && r->cut_at > 0)
         frame_end(f, STEP_OK, jv_ref(r->output),

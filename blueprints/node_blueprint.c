@@ -1,4 +1,5 @@
-/* node_blueprint.c - blueprint: another file's steps inside this run, with names of their own.
+/* node_blueprint.c - blueprint: runs the steps of another file inside this run, with their own
+ * names.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -7,7 +8,7 @@
 #include "blueprints/block.h"
 #include "blueprints/frame_vars.h"
 
-/* What it reads are its complete inputs. */
+/* It reads its complete inputs. */
 static enum status prepare(struct frame *f, struct json **in, struct error *err)
 {
     struct json *given = NULL;

@@ -1,4 +1,4 @@
-/* node_do.c - do: a list of steps as one, whose value is that of the last.
+/* node_do.c - do: runs a list of steps as one step; its value is that of the last one.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -1,8 +1,8 @@
-/* node_human.c - human: a question that is open until someone answers or its time is over.
+/* node_human.c - human: a question that is open until its answer or its deadline.
  *
- * Any process may answer it, and an answer reaches only its own branch. Its deadline counts from
- * the first asking, also through restarts. An answer that is none of the options ends the attempt,
- * and the question is asked again as the next one.
+ * Any process may answer it, and the answer moves only this branch. The deadline counts from the
+ * first time that the question was asked, also across restarts. An answer that is not an option
+ * ends the attempt, and the next attempt asks again.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -53,7 +53,7 @@ static void on_answer(void *ctx, const struct json *answer, const struct error *
     else if (!answer)
         accept_answer(f, s->on_timeout, "nobody answered in time, and the default is");
     else if (!question_takes(f->in, answer))
-        step_begin_again(f, "the answer is none of the options");
+        step_begin_again(f, "the answer is not one of the options");
     else
         accept_answer(f, answer, "the answer was");
 }
@@ -93,7 +93,7 @@ static void begin(struct frame *f)
                                                     .seams = f->host->seams},
                             on_answer, f);
     step_record_waiting(f, deadline_ms);
-    if (f->recovered) /* asked before: it may have its answer, or be over */
+    if (f->recovered) /* asked before: it may be answered or past its deadline */
         poll(f);
 }
 

@@ -1,4 +1,4 @@
-/* node_if.c - if: one of two lists of steps; its value is that of the last step taken, or null.
+/* node_if.c - if: runs one of two lists of steps; its value is that of the last step, or null.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

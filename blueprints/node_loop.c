@@ -1,8 +1,8 @@
-/* node_loop.c - loop: its step again and again, until the condition holds or the rounds are over.
+/* node_loop.c - loop: repeats its step until the condition holds or the rounds are used up.
  *
- * The loop's id names the value of the last round, null before the first. Where `max` is reached
- * and `until` never held, it is exhausted: it ends ok, which `exhausted.ID` tells from a loop whose
- * condition held, or with on_max: fail as an error.
+ * The id of the loop is the value of the last round, and null before the first. A loop that reaches
+ * `max` while `until` never held is exhausted: it ends ok and `exhausted.ID` is true, or with
+ * on_max: fail it ends as an error.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -58,7 +58,8 @@ static void child_ended(struct frame *f, struct frame *child)
     bool holds = false;
     enum status st = STATUS_OK;
 
-    /* What follows from its rounds alone comes out alike; so does the first round's failure. */
+    /* Computed rounds give the same result in every attempt; so does a failure of the first round.
+     */
     f->not_retryable = plan_step_is_computed(f->step->child);
     if (!child->value) {
         f->not_retryable = child->not_retryable && (f->not_retryable || child->index == 0);

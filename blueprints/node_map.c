@@ -1,4 +1,5 @@
-/* node_map.c - map: one step for every item of a list, several at once; a list of values in order.
+/* node_map.c - map: runs a step for every item of a list, several at once; its value is the list of
+ * values.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -1,4 +1,5 @@
-/* node_parallel.c - parallel: branches at once; an object of their values by name.
+/* node_parallel.c - parallel: runs branches at once; its value is an object of their values by
+ * name.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -1,4 +1,4 @@
-/* node_table.h - what each kind of step does, by enum plan_kind.
+/* node_table.h - the operations of each kind of step, by enum plan_kind.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -1,7 +1,7 @@
-/* node_tool.c - tool: one call, by the protocol of agents/tool_step.h.
+/* node_tool.c - tool: one call, with the protocol of agents/tool_step.h.
  *
- * The step's own record is step_*.c's; what happens between its intent and its end, questions and
- * what a crash left uncertain included, is the call's.
+ * step_*.c records the begin and the end of the step. All in between belongs to the call, also
+ * questions and calls that a crash left uncertain.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -55,7 +55,7 @@ static void begin(struct frame *f)
     struct tool *tool = tool_registry_find(f->host->tools, f->step->tool);
 
     if (!tool) {
-        frame_end(f, STEP_ERROR, NULL, "no tool `%s`", f->step->tool);
+        frame_end(f, STEP_ERROR, NULL, "unknown tool `%s`", f->step->tool);
         return;
     }
     budget_spend(f->spends, 0, 1, 1);
@@ -70,7 +70,7 @@ static void begin(struct frame *f)
         .was_asking = f->was_asking,
         .started_ms = f->started_ms,
         .deadline_ms = f->timer ? f->deadline_ms : f->parent->deadline_ms,
-        /* The frame's own timer is gone when a call whose time was over is repeated. */
+        /* The frame has no timer when a call is repeated after a time-out. */
         .timeout_ms = f->timer ? 0 : f->step->timeout_ms,
         .loop = f->host->loop,
         .seams = f->host->seams,

@@ -1,4 +1,4 @@
-/* node_value.c - value: computes, does nothing.
+/* node_value.c - value: evaluates an expression.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -1,7 +1,7 @@
-/* node_wait.c - wait: until a time, or for some time from the first start of the step on.
+/* node_wait.c - wait: waits until a time, or for a duration from the first start of the step.
  *
- * The time counts whether or not a process is there: a resume after it goes straight on. Its row
- * among the waits says until when; nobody answers it. Its value is the time that it waited for.
+ * The time also counts while no process runs: a resume after that time goes on at once. A wait row
+ * has the time; it takes no answer. The value is the time that it waited for.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -59,7 +59,7 @@ static void on_time(void *ctx)
 
     loop_timer_free(f->node);
     f->node = NULL;
-    poll_time(f); /* where the clock was set back it is not over yet, and is polled for */
+    poll_time(f); /* if the clock was set back, the time is not reached yet: poll */
 }
 
 static void wait_until(struct frame *f, int64_t due_ms)
@@ -84,7 +84,7 @@ static void begin(struct frame *f)
     struct error ignored = ERROR_INIT;
     enum status st = plan_wait_ms(f->step->wait_is_for, jv_get(f->in, word_of(f)), &ms, &ignored);
 
-    assert(st == STATUS_OK); /* prepare has looked */
+    assert(st == STATUS_OK); /* checked in prepare */
     (void)st;
     due = f->step->wait_is_for ? f->started_ms + ms : ms;
     if (!end_if_over(f, due))

@@ -1,4 +1,4 @@
-/* plan.h - a blueprint, read and checked: what runner.h executes.
+/* plan.h - a blueprint, loaded and checked, for runner.h to run.
  *
  * The language: README.md here. blueprint_load reads the file (and what it names by file://),
  * refuses unknown keys, unknown names and ill-typed values with file, line, column, caret and the
@@ -29,14 +29,14 @@ enum plan_kind {
 };
 const char *plan_kind_name(enum plan_kind k); /* "agent", as in the file */
 
-/* Any value of the file whose strings may hold ${...}. */
+/* Any value of the file whose strings may contain ${...}. */
 struct plan_value;
-/* New reference. A fault names its place in the file, with the caret under it. What comes out is at
+/* New reference. A fault names its place in the file, with the caret under it. The value is at
  * most JSON_MAX_BYTES long and JSON_MAX_DEPTH deep. */
 MUST_CHECK enum status plan_value_eval(const struct plan_value *v, const struct json *vars,
                                        struct json **out, struct error *err);
 
-/* What it always is, lent; NULL where it holds an expression. */
+/* The constant value, lent; NULL if it contains an expression. */
 const struct json *plan_value_constant(const struct plan_value *v);
 
 /* The bounds of plan_value_eval, for values from elsewhere. */
@@ -95,7 +95,7 @@ struct plan_step {
     bool wait_is_for;
     struct plan *sub;    /* PLAN_BLUEPRINT */
     struct json *schema; /* the answer must fit */
-    bool may_be_cut;     /* agent: an answer that ends at max_tokens is one */
+    bool may_be_cut;     /* agent: an answer that max_tokens cut is accepted */
     struct plan_retry retry;
     struct plan_budget budget;
     int64_t
@@ -107,7 +107,7 @@ struct plan_step {
 
 struct plan {
     const char *name, *file;
-    const char *folder; /* absolute: what the file's paths are relative to; NULL: the working
+    const char *folder; /* absolute: paths in the file are relative to it; NULL: the working
                          * folder (a run begun by 0.1) */
     struct plan_input *input;
     int32_t n_inputs;
@@ -118,7 +118,7 @@ struct plan {
     struct plan_step *step;
     int32_t n_steps;
     struct plan_value *output; /* NULL: the last step's */
-    struct sha256 hash;        /* of the text and of all that it names */
+    struct sha256 hash;        /* of the text and of all files that it includes */
     struct json *effective; /* the whole configuration, stored with each run; NULL in a sub-plan */
 
     /* Private. */
@@ -129,18 +129,19 @@ struct plan {
 };
 
 MUST_CHECK enum status blueprint_load(const char *path, struct plan **out, struct error *err);
-/* From the stored effective configuration of a run (resume): exactly what ran before. */
+/* From the effective configuration stored with a run (resume): exactly the same blueprint. */
 MUST_CHECK enum status blueprint_from_effective(const struct json *effective, struct plan **out,
                                                 struct error *err);
 void plan_free(struct plan *p);
 
-/* What can be checked only where it shall run. */
+/* Checks that depend on where the blueprint runs. */
 struct plan_check {
-    const struct tool_registry *tools; /* NULL: tools are not looked at */
+    const struct tool_registry *tools; /* NULL: tools are not checked */
     bool unattended;                   /* every question needs a default */
-    bool resumed; /* steps of it have run: faults that a step would find by itself do not stop it */
-    /* Can this model play the agent, in an environment or without one? An error says why not. NULL:
-     * models are not looked at. */
+    bool
+        resumed; /* some steps have run: errors that a step would find by itself are not reported */
+    /* Can this model run the agent, in an environment or without one? NULL: models are not
+     * checked. */
     enum status (*model)(void *ctx, const struct plan *p, const struct plan_agent *a, bool in_env,
                          struct error *err);
     void *ctx;
@@ -156,26 +157,25 @@ MUST_CHECK enum status plan_env_check(const char *key, const struct json *v, str
 MUST_CHECK enum status plan_wait_ms(bool is_for, const struct json *v, int64_t *out,
                                     struct error *err);
 
-/* What a step may do outside: what it declares, else the strongest of what stands inside it. */
+/* The effect of a step: the declared one, else the strongest of the steps inside it. */
 enum effect plan_step_effect(const struct plan *p, const struct plan_step *s,
                              const struct tool_registry *tools);
 
-/* Is it computed from the values of the run alone? Then it comes out alike however often it runs.
- */
+/* Does its result depend only on values of the run? Then every attempt gives the same result. */
 bool plan_step_is_computed(const struct plan_step *s);
 
-/* Checks what was given against the declarations and adds defaults: a new object. STATUS_USAGE
+/* Checks the given inputs against the declarations and adds defaults: a new object. STATUS_USAGE
  * names the input. */
 MUST_CHECK enum status plan_inputs(const struct plan *p, const struct json *given,
                                    struct json **out, struct error *err);
-/* One input from text (--var name=text), by its declared type: text as it stands for a string, else
+/* One input from text (--var name=text), by its declared type: the text itself for a string, else
  * JSON. */
 MUST_CHECK enum status plan_input_from_text(const struct plan *p, const char *name,
                                             const char *text, struct json **out, struct error *err);
 /* "NAME=VALUE" (--var), by the input's declared type, into `inputs`. */
 MUST_CHECK enum status plan_input_assign(const struct plan *p, const char *text,
                                          struct json *inputs, struct error *err);
-/* The model that an agent of the plan names, behind `models`. */
+/* The name of the model of an agent, looked up in `models`. */
 const char *plan_agent_model(const struct plan *p, const struct plan_agent *a);
 const struct plan_agent *plan_agent_find(const struct plan *p, const char *name); /* or NULL */
 

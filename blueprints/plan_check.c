@@ -1,5 +1,5 @@
-/* plan_check.c - what can be checked only where a blueprint shall run: tools and their arguments,
- * models, effects, questions.
+/* plan_check.c - checks that depend on where a blueprint runs: tools and their arguments, models,
+ * effects, questions.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -18,20 +18,19 @@ static enum status check_tool(const struct plan *p, const struct plan_check *c,
         return STATUS_OK;
     near = tool_registry_nearest(c->tools, name);
     if (near)
-        return yaml_error(err, p->yaml, at, "no tool `%.80s`; did you mean `%s`?", name, near);
-    return yaml_error(err, p->yaml, at, "no tool `%.80s`; `troupe tools list` shows what is there",
+        return yaml_error(err, p->yaml, at, "unknown tool `%.80s`; did you mean `%s`?", name, near);
+    return yaml_error(err, p->yaml, at, "unknown tool `%.80s`; `troupe tools list` lists all tools",
                       name);
 }
 
 static enum status misfit(const struct plan *p, const struct yaml_node *at, const char *tool,
                           const struct error *fault, struct error *err)
 {
-    return yaml_error(err, p->yaml, at, "tool `%.80s` does not take this: %s%s%s", tool,
+    return yaml_error(err, p->yaml, at, "wrong arguments for tool `%.80s`: %s%s%s", tool,
                       fault->where, *fault->where ? ": " : "", fault->message);
 }
 
-/* One argument that is written out, against the schema of its own. A schema that refers elsewhere
- * is left to the call. */
+/* Checks one constant argument against its schema. A schema with a $ref is checked by the call. */
 static enum status check_argument(const struct plan *p, const struct tool *t, const char *key,
                                   const struct plan_value *v, struct error *err)
 {
@@ -50,7 +49,7 @@ static enum status check_argument(const struct plan *p, const struct tool *t, co
     return st;
 }
 
-/* The keys of a mapping: those that the tool needs, and where it says so no others. */
+/* Checks the keys of the arguments: required ones, and unknown ones if the schema forbids them. */
 static enum status check_keys(const struct plan *p, const struct tool *t,
                               const struct plan_value *in, struct error *err)
 {
@@ -79,8 +78,7 @@ static enum status check_keys(const struct plan *p, const struct tool *t,
     return st;
 }
 
-/* What the file itself says of a call's arguments must fit; what is computed is checked when the
- * step runs. */
+/* Checks the constant arguments of a call. Computed ones are checked when the step runs. */
 static enum status check_arguments(const struct plan *p, const struct plan_check *c,
                                    const struct plan_step *s, struct error *err)
 {
@@ -114,7 +112,7 @@ static int tool_effect(const struct tool_registry *tools, const char *name)
     return t ? (int)t->effect : EFFECT_NONE;
 }
 
-/* Of what stands inside the step, whatever the step itself declares. */
+/* The strongest effect of the steps inside, ignoring what the step itself declares. */
 static int inner_effect(const struct plan *p, const struct plan_step *s,
                         const struct tool_registry *tools)
 {
@@ -164,7 +162,7 @@ bool plan_step_is_computed(const struct plan_step *s)
     }
 }
 
-/* A retried step has new paths below it, so new keys: what already happened would happen again. */
+/* A retry gives new paths below the step, so new keys: effects would be repeated. */
 static enum status check_retry(const struct plan *p, const struct plan_check *c,
                                const struct plan_step *s, struct error *err)
 {
@@ -174,8 +172,8 @@ static enum status check_retry(const struct plan *p, const struct plan_check *c,
         return STATUS_OK;
     return yaml_error(
         err, p->yaml, yaml_get(s->node, "retry"),
-        "`retry` here would repeat effects (%s) that have happened: put it on the tool's "
-        "step, or declare `effect: read` if that is safe",
+        "`retry` here would repeat effects (%s): put it on the step of the tool, or declare "
+        "`effect: read` if that is safe",
         effect_words[effect]);
 }
 
@@ -202,15 +200,15 @@ static enum status check_sub_inputs(const struct plan *p, const struct plan_step
     return st;
 }
 
-/* Only a tool's call has a key under which it is repeated or asked about after a crash. */
+/* Only the call of a tool has a key for repeating it or asking about it after a crash. */
 static enum status check_effect(const struct plan *p, const struct plan_step *s, struct error *err)
 {
     if (s->effect <= EFFECT_READ || s->kind == PLAN_TOOL)
         return STATUS_OK;
     return yaml_error(
         err, p->yaml, yaml_get(s->node, "effect"),
-        "`effect: %s` has no meaning on a step of kind `%s`: the calls inside it have "
-        "effects of their own",
+        "`effect: %s` is not allowed on a step of kind `%s`: the calls inside it declare "
+        "their own effects",
         s->effect == EFFECT_ONCE ? "once" : "idempotent", plan_kind_name(s->kind));
 }
 
@@ -260,7 +258,7 @@ static enum status check_step(const struct plan *p, const struct plan_check *c,
         st = check_model(p, c, s, err);
     if (!st && s->kind == PLAN_HUMAN && c->unattended && !s->on_timeout)
         st = yaml_error(err, p->yaml, yaml_get(s->node, "human"),
-                        "nobody is there to answer step `%s`: it needs `on_timeout`", s->id);
+                        "nobody can answer step `%s` here: it needs `on_timeout`", s->id);
     if (!st)
         st = check_retry(p, c, s, err);
     if (!st)

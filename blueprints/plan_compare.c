@@ -20,7 +20,7 @@ struct plan_place plan_place_in(const struct plan *plan, const struct plan_step 
 
 static bool list_has(const struct plan_step *list, int32_t n, const char *path);
 
-/* path: what follows a step's own segment. */
+/* path: the part after the segment of the step. */
 static bool step_has(const struct plan_step *s, const char *path)
 {
     bool repeats = s->kind == PLAN_MAP || s->kind == PLAN_LOOP;

@@ -1,4 +1,4 @@
-/* plan_compare.h - the same step in two readings of a blueprint.
+/* plan_compare.h - compares a step in two versions of a blueprint.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -8,7 +8,7 @@
 #include "blueprints/plan.h"
 
 struct plan_place {
-    const struct plan *plan;      /* whose agents are meant */
+    const struct plan *plan;      /* the one that defines its agents */
     const struct plan_step *step; /* NULL: there is none */
 };
 
@@ -17,8 +17,8 @@ struct plan_place plan_place_in(const struct plan *plan, const struct plan_step 
                                 const char *id);
 /* Does a path of a run, like "each[2]/write@1", name a step of the plan? */
 bool plan_has_path(const struct plan *plan, const char *path);
-/* Why a result of `was` is none of `now`, beside their inputs; appended to `reason`. False: it is.
- * What only says how a step is run (retry, timeout, budget, on_error, the model) does not count. */
+/* True: a result of `was` is not valid for `now`; appends the reason. Inputs are not compared, nor
+ * is how the step runs (retry, timeout, budget, on_error, the model). */
 bool plan_step_differs(struct plan_place was, struct plan_place now, struct str *reason);
 
 #endif

@@ -1,7 +1,6 @@
-/* plan_files.c - the texts of a blueprint, all from one folder tree.
+/* plan_files.c - the files of a blueprint, all from one folder tree.
  *
- * Every text is read once and kept: it is what the run stores, and what resume reads instead of the
- * disk.
+ * Every file is read once and kept. The run stores the texts, and resume reads them from the store.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -69,8 +68,8 @@ enum status plan_files_from_effective(const struct json *effective, struct plan_
     struct plan_files *f;
 
     if (strcmp(schema, EFFECTIVE) != 0 || !name || jv_kind(texts) != JV_OBJECT)
-        return error_set(err, STATUS_CONFIG,
-                         "this is no effective configuration of a blueprint (%s)", EFFECTIVE);
+        return error_set(err, STATUS_CONFIG, "not the effective configuration of a blueprint (%s)",
+                         EFFECTIVE);
     f = xcalloc(1, sizeof(*f));
     f->texts = jv_ref(texts);
     f->recorded = true;
@@ -83,7 +82,7 @@ enum status plan_files_from_effective(const struct json *effective, struct plan_
     return STATUS_OK;
 }
 
-/* The real path of a name, which must lie in the folder whatever its links say. */
+/* The real path of a name. It must be in the folder after links are resolved. */
 static enum status locate(const struct plan_files *f, const char *name, char **out,
                           struct error *err)
 {
@@ -99,7 +98,7 @@ static enum status locate(const struct plan_files *f, const char *name, char **o
         return error_errno(err, errno, "cannot open %s", name);
     if (strncmp(real, f->folder, n) != 0 || (real[n] != '/' && n > 1)) {
         free(real);
-        return error_set(err, STATUS_CONFIG, "%s lies outside the blueprint's folder", name);
+        return error_set(err, STATUS_CONFIG, "%s is outside the folder of the blueprint", name);
     }
     *out = real;
     return STATUS_OK;
@@ -115,14 +114,14 @@ static enum status read_text(struct plan_files *f, const char *name, struct erro
     if (f->recorded)
         return error_set(err, STATUS_CONFIG, "%s is not among the files of this run", name);
     if (jv_size(f->texts) == MAX_FILES)
-        return error_set(err, STATUS_LIMIT, "a blueprint reads at most %d files", MAX_FILES);
+        return error_set(err, STATUS_LIMIT, "a blueprint may have at most %d files", MAX_FILES);
     st = locate(f, name, &path, err);
     if (!st)
         st = file_read(path, MAX_FILE_BYTES, &bytes, &n, err);
     if (!st && (utf8_valid_prefix(bytes, n) != n || (n && memchr(bytes, '\0', n))))
-        st = error_set(err, STATUS_CONFIG, "%s is not text in UTF-8", name);
+        st = error_set(err, STATUS_CONFIG, "%s is not UTF-8 text", name);
     if (!st && n > MAX_TOTAL_BYTES - f->total)
-        st = error_set(err, STATUS_LIMIT, "the files of a blueprint are more than %zu bytes",
+        st = error_set(err, STATUS_LIMIT, "the files of a blueprint are larger than %zu bytes",
                        MAX_TOTAL_BYTES);
     if (!st) {
         f->total += n;
@@ -145,7 +144,7 @@ enum status plan_files_text(struct plan_files *f, const char *name, const char *
     return st;
 }
 
-/* Drops "." and takes back "..": -1 when that would leave the folder. */
+/* Resolves "." and "..": -1 if the result is outside the folder. */
 static int normalise(char *path)
 {
     char *part[128];
@@ -183,13 +182,13 @@ enum status plan_files_resolve(const char *from, const char *reference, struct a
 
     if (*reference == '/')
         return error_set(err, STATUS_CONFIG,
-                         "file:// takes a path from the blueprint's folder on, got %.80s",
+                         "file:// takes a path relative to the folder of the blueprint, got %.80s",
                          reference);
     if (strlen(reference) > 1024)
         return error_set(err, STATUS_LIMIT, "the name of a file is longer than 1024 bytes");
     joined = arena_printf(arena, "%.*s%s", slash ? (int)(slash - from) + 1 : 0, from, reference);
     if (normalise(joined))
-        return error_set(err, STATUS_CONFIG, "%.80s lies outside the blueprint's folder",
+        return error_set(err, STATUS_CONFIG, "%.80s is outside the folder of the blueprint",
                          *reference ? reference : "file://");
     *name = joined;
     return STATUS_OK;

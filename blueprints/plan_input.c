@@ -1,4 +1,4 @@
-/* plan_input.c - the inputs of a run against what the blueprint declares.
+/* plan_input.c - checks the inputs of a run against the declarations of the blueprint.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -31,11 +31,12 @@ enum status plan_input_unknown(const struct plan *p, const char *name, struct er
     }
     near = n ? nearest_word(name, names, n) : NULL;
     if (near)
-        error_set(err, STATUS_USAGE, "no input `%.80s`; did you mean `%s`?", name, near);
+        error_set(err, STATUS_USAGE, "unknown input `%.80s`; did you mean `%s`?", name, near);
     else if (n)
-        error_set(err, STATUS_USAGE, "no input `%.80s`; there are: %s", name, str_cstr(&list));
+        error_set(err, STATUS_USAGE, "unknown input `%.80s`; the inputs are: %s", name,
+                  str_cstr(&list));
     else
-        error_set(err, STATUS_USAGE, "no input `%.80s`; this blueprint takes none", name);
+        error_set(err, STATUS_USAGE, "unknown input `%.80s`; this blueprint has no inputs", name);
     str_deinit(&list);
     return STATUS_USAGE;
 }
@@ -55,7 +56,7 @@ enum status plan_inputs(const struct plan *p, const struct json *given, struct j
     const char *name;
 
     if (given && jv_kind(given) != JV_OBJECT)
-        st = error_set(err, STATUS_USAGE, "inputs are an object, got %s",
+        st = error_set(err, STATUS_USAGE, "inputs must be an object, got %s",
                        jv_kind_name(jv_kind(given)));
     for (void *it = NULL; !st && (it = jv_next(given, it, &name, NULL)) != NULL;) {
         if (!plan_input_find(p, name))
@@ -65,7 +66,7 @@ enum status plan_inputs(const struct plan *p, const struct json *given, struct j
         const struct plan_input *in = &p->input[i];
         struct json *v = jv_get(given, in->name);
 
-        if (v && jv_kind(v) == JV_NULL && !in->required) /* as this function writes it itself */
+        if (v && jv_kind(v) == JV_NULL && !in->required) /* this function writes it so */
             v = NULL;
         if (!v && in->required)
             st = error_set(err, STATUS_USAGE, "input `%s` (%s) is missing", in->name, in->type);

@@ -44,7 +44,7 @@ static enum status check_schema(struct plan_loader *l, const struct yaml_node *r
     const struct yaml_node *schema = yaml_get(root, "schema");
 
     if (!schema)
-        return PLAN_FAULT(l, root, "a blueprint begins with `schema: %s`", SCHEMA);
+        return PLAN_FAULT(l, root, "a blueprint must begin with `schema: %s`", SCHEMA);
     if (yaml_node_kind(schema) != YAML_SCALAR || strcmp(yaml_text_of(schema), SCHEMA) != 0)
         return PLAN_FAULT(l, schema, "unknown schema \"%.40s\"; this program reads %s",
                           yaml_text_of(schema), SCHEMA);
@@ -78,9 +78,9 @@ static enum status load_input(struct plan_loader *l, const struct yaml_node *nod
     if (st || !otherwise)
         return st;
     if (in->required)
-        return PLAN_FAULT(l, otherwise, "input `%s` is required, so it has no use for a default",
+        return PLAN_FAULT(l, otherwise, "input `%s` is required, so it cannot have a default",
                           in->name);
-    /* The default is checked as if it had been given. */
+    /* Checks the default like a given value. */
     in->otherwise = plan_keep(l, yaml_to_json(otherwise));
     given = jv_object();
     jv_set_adopt(given, in->name, jv_ref(in->otherwise));
@@ -149,14 +149,14 @@ static enum status load_tools(struct plan_loader *l, const struct yaml_node *nod
         const struct yaml_node *at = yaml_at(list, i);
 
         if (yaml_node_kind(at) != YAML_SCALAR || !*yaml_text_of(at))
-            return PLAN_FAULT(l, at, "a tool is named by text");
+            return PLAN_FAULT(l, at, "the name of a tool must be text");
         names[a->n_tools++] = yaml_text_of(at);
     }
     a->tools = names;
     return STATUS_OK;
 }
 
-/* A key of `models`, or what reads as the name of a model: "embedded", a path, a URL, kind:name. */
+/* A key of `models`, or the name of a model: "embedded", a path, a URL, kind:name. */
 static enum status check_model(struct plan_loader *l, const struct yaml_node *node,
                                const char *model)
 {
@@ -174,12 +174,12 @@ static enum status check_model(struct plan_loader *l, const struct yaml_node *no
     }
     near = nearest_word(model, names, n);
     if (near)
-        return PLAN_FAULT(l, node, "no model `%.80s` under `models`; did you mean `%s`?", model,
-                          near);
-    return PLAN_FAULT(l, node,
-                      "no model `%.80s` under `models`; a model is embedded, a folder (./NAME), "
-                      "script:FILE or URL#NAME",
-                      model);
+        return PLAN_FAULT(l, node, "unknown model `%.80s`; did you mean `%s`?", model, near);
+    return PLAN_FAULT(
+        l, node,
+        "unknown model `%.80s`; a model is a key of `models`, embedded, a folder (./NAME), "
+        "script:FILE or URL#NAME",
+        model);
 }
 
 static enum status load_agent(struct plan_loader *l, const struct yaml_node *node,
@@ -217,7 +217,7 @@ static enum status load_agent(struct plan_loader *l, const struct yaml_node *nod
     if (!st && a->prompt && !part_file_reference(yaml_get(node, "prompt")) &&
         strstr(a->prompt, "${"))
         st = PLAN_FAULT(l, yaml_get(node, "prompt"),
-                        "a prompt is the same for every call; values go into `in` of the step");
+                        "a prompt cannot contain ${...}; pass values with `in` of the step");
     return st;
 }
 
@@ -317,7 +317,7 @@ static enum status load_root(struct plan_files *files, const char *root, struct 
     if (!st) {
         struct json *texts = plan_files_effective(files, root);
 
-        jv_remove(texts, "folder"); /* the same texts elsewhere are the same blueprint */
+        jv_remove(texts, "folder"); /* the same texts in another folder are the same blueprint */
         jv_write_canonical(texts, &canonical);
         p->hash = sha256_of(str_cstr(&canonical), canonical.len);
         p->effective = plan_files_effective(files, root);

@@ -1,4 +1,4 @@
-/* plan_load.h - what the plan_*.c files share while a blueprint is read; for them alone.
+/* plan_load.h - shared by the plan_*.c files while they read a blueprint; private to them.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -8,8 +8,8 @@
 #include "blueprints/plan.h"
 #include "runtime/base/memory.h"
 
-/* The texts of a blueprint: the root file and what is named by file://, all inside the root
- * file's folder. They are read from disk, or come from an effective configuration. */
+/* The texts of a blueprint: the root file and the files named by file://, all in the folder
+ * of the root file. They are read from disk, or come from an effective configuration. */
 struct plan_files;
 /* *root: the root file's name within its folder; lent. */
 MUST_CHECK enum status plan_files_open(const char *path, struct plan_files **out, const char **root,
@@ -21,15 +21,15 @@ void plan_files_free(struct plan_files *f);
 /* The text of `name` (relative to the folder, as the functions here give it); lent. */
 MUST_CHECK enum status plan_files_text(struct plan_files *f, const char *name, const char **text,
                                        struct error *err);
-/* The name of what `from` calls `reference`; in the arena. */
+/* Resolves `reference` relative to the file `from`; the name is in the arena. */
 MUST_CHECK enum status plan_files_resolve(const char *from, const char *reference,
                                           struct arena *arena, const char **name,
                                           struct error *err);
 /* The name for messages: with the folder as the user gave it. */
 void plan_files_display(const struct plan_files *f, const char *name, struct str *out);
-/* The absolute folder of the file `name`, in the arena; NULL: a record of 0.1 does not tell. */
+/* The absolute folder of the file `name`, in the arena; NULL: a record of 0.1 does not have it. */
 const char *plan_files_folder(const struct plan_files *f, const char *name, struct arena *arena);
-/* All that was read: new reference. */
+/* All files that were read: new reference. */
 struct json *plan_files_effective(const struct plan_files *f, const char *root);
 
 struct plan_loader {
@@ -43,7 +43,7 @@ struct plan_loader {
 MUST_CHECK enum status plan_load(struct plan_files *files, const char *name, int depth,
                                  struct plan **out, struct error *err);
 
-/* ---- plan_parts.c: typed parts of a mapping. A key that is absent leaves *out. */
+/* ---- plan_parts.c: typed parts of a mapping. *out is unchanged if the key is absent. */
 #define PLAN_FAULT(l, node, ...) yaml_error((l)->err, (l)->plan->yaml, (node), __VA_ARGS__)
 
 /* Takes the reference over and lends it for the plan's life. */
@@ -73,7 +73,7 @@ MUST_CHECK enum status part_word(struct plan_loader *l, const struct yaml_node *
 /* A JSON Schema: a mapping, or file:// of JSON. */
 MUST_CHECK enum status part_schema(struct plan_loader *l, const struct yaml_node *map,
                                    struct json **out);
-/* The part behind file://, or NULL. */
+/* The part after file://, or NULL. */
 const char *part_file_reference(const struct yaml_node *scalar);
 MUST_CHECK enum status part_include(struct plan_loader *l, const struct yaml_node *scalar,
                                     const char **text);
@@ -96,7 +96,8 @@ MUST_CHECK enum status plan_value_each_reference(const struct plan_value *v, pla
                                                  void *ctx);
 /* New reference; NULL when any part of it is an expression. */
 struct json *plan_value_literal(const struct plan_value *v);
-/* The i-th member of a mapping of the file, lent; NULL behind the last, and for all else. */
+/* The i-th member of a mapping of the file, lent; NULL after the last one, and if v is not a
+ * mapping. */
 const struct plan_value *plan_value_member(const struct plan_value *v, size_t i, const char **key);
 const struct yaml_node *plan_value_node(const struct plan_value *v); /* for messages */
 

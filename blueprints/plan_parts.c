@@ -18,7 +18,7 @@ struct json *plan_keep(struct plan_loader *l, struct json *adopt)
     return adopt;
 }
 
-/* What stands there, for messages. */
+/* The node, for messages. */
 static const char *found(struct plan_loader *l, const struct yaml_node *node)
 {
     struct json *v;
@@ -38,7 +38,7 @@ enum status part_mapping(struct plan_loader *l, const struct yaml_node *node, co
 {
     if (node && yaml_node_kind(node) == YAML_MAPPING)
         return STATUS_OK;
-    return PLAN_FAULT(l, node, "%s is a mapping of keys to values, got %s", what,
+    return PLAN_FAULT(l, node, "%s must be a mapping of keys to values, got %s", what,
                       node ? found(l, node) : "nothing");
 }
 
@@ -156,7 +156,7 @@ enum status part_duration(struct plan_loader *l, const struct yaml_node *map, co
 
     if (!node)
         return STATUS_OK;
-    /* Bare numbers are refused here: nobody knows whether they are seconds. */
+    /* A number without a unit is refused because its meaning is not clear. */
     if (n == 0 || (text[n - 1] >= '0' && text[n - 1] <= '9') || !text_to_duration_ms(text, &ms))
         return PLAN_FAULT(l, node,
                           "`%s` takes a duration with its unit (ms, s, m, h, d), as in 90s, got %s",
@@ -203,7 +203,7 @@ enum status part_retry(struct plan_loader *l, const struct yaml_node *map, struc
     if (!st)
         st = yaml_check_keys(l->plan->yaml, node, keys, ARRAY_LEN(keys), l->err);
     if (!st && !yaml_get(node, "max"))
-        st = PLAN_FAULT(l, node, "`retry` needs `max`: how many tries follow the first");
+        st = PLAN_FAULT(l, node, "`retry` needs `max`: the number of tries after the first");
     if (!st)
         st = part_int(l, node, "max", 0, 100, &max);
     if (!st)

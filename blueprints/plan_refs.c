@@ -1,9 +1,9 @@
-/* plan_refs.c - every name that an expression reads must be there when it is read.
+/* plan_refs.c - checks that every name in an expression is visible where it is read.
  *
  * A step sees inputs, state, exhausted, the steps above it in its own list and in the lists around
  * it; the body of a map sees item and index, the body of a loop sees round and the loop's own id:
- * the last round's value. What stands inside a list is not seen from outside. An id that is visible
- * cannot be given again.
+ * the last round's value. Steps inside a list are not visible from outside. A visible id
+ * cannot be used again.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -80,16 +80,16 @@ static enum status fault(struct scope_check *c, const char *name, const struct y
     const char *near;
 
     if (strcmp(name, "item") == 0 || strcmp(name, "index") == 0)
-        return yaml_error_within(c->l->err, p->yaml, at, column,
-                                 "`%s` is only there inside a `map`", name);
+        return yaml_error_within(c->l->err, p->yaml, at, column, "`%s` exists only inside a `map`",
+                                 name);
     if (strcmp(name, "round") == 0)
         return yaml_error_within(c->l->err, p->yaml, at, column,
-                                 "`round` is only there inside a `loop`");
+                                 "`round` exists only inside a `loop`");
     if (is_step_somewhere(p->step, p->n_steps, name))
         return yaml_error_within(
             c->l->err, p->yaml, at, column,
-            "step `%.80s` is not visible here: a step sees those above it, not "
-            "those below or inside another one",
+            "step `%.80s` is not visible here: a step sees the steps above it, not "
+            "those below it or inside another step",
             name);
     names = xcalloc(c->n + 3, sizeof(*names));
     names[0] = "inputs";
@@ -101,10 +101,22 @@ static enum status fault(struct scope_check *c, const char *name, const struct y
     free(names);
     if (near)
         return yaml_error_within(c->l->err, p->yaml, at, column,
-                                 "nothing is named `%.80s`; did you mean `%s`?", name, near);
+                                 "unknown name `%.80s`; did you mean `%s`?", name, near);
     return yaml_error_within(
         c->l->err, p->yaml, at, column,
-        "nothing is named `%.80s`; there are inputs, state, exhausted and the steps above", name);
+        "unknown name `%.80s`; the names are inputs, state, exhausted and the steps above", name);
+}
+
+/* For MAP.FIELD: characters before FIELD in the text of the scalar. */
+static size_t field_column(const struct yaml_node *at, const char *map, const char *field)
+{
+    struct str name = STR_INIT;
+    bool found;
+
+    str_printf(&name, "%s.%s", map, field);
+    found = strstr(yaml_text_of(at), str_cstr(&name)) != NULL;
+    str_deinit(&name);
+    return column_of(at, map) + (found ? strlen(map) + 1 : 0);
 }
 
 /* `inputs.FIELD`, where FIELD is not declared. */
@@ -112,18 +124,32 @@ static enum status check_input(struct scope_check *c, const char *field, const s
 {
     const struct plan *p = c->l->plan;
     struct error fault = ERROR_INIT;
-    struct str name = STR_INIT;
-    const char *found;
 
     if (plan_input_find(p, field))
         return STATUS_OK;
     plan_input_unknown(p, field, &fault);
-    str_printf(&name, "inputs.%s", field);
-    found = strstr(yaml_text_of(at), str_cstr(&name));
-    str_deinit(&name);
-    return yaml_error_within(c->l->err, p->yaml, at,
-                             column_of(at, "inputs") + (found ? strlen("inputs.") : 0), "%s",
+    return yaml_error_within(c->l->err, p->yaml, at, field_column(at, "inputs", field), "%s",
                              fault.message);
+}
+
+/* `state.ID` and `exhausted.ID` exist for visible steps. */
+static enum status check_step_field(struct scope_check *c, struct expr_reference r,
+                                    const struct yaml_node *at)
+{
+    const struct plan *p = c->l->plan;
+    size_t column = field_column(at, r.name, r.field);
+    const char *near;
+
+    if (is_visible(c, r.field))
+        return STATUS_OK;
+    near = c->n ? nearest_word(r.field, c->name, c->n) : NULL;
+    if (near)
+        return yaml_error_within(c->l->err, p->yaml, at, column,
+                                 "`%s` has no step `%.80s`; did you mean `%s`?", r.name, r.field,
+                                 near);
+    return yaml_error_within(c->l->err, p->yaml, at, column,
+                             "`%s` has no step `%.80s` here; it has the steps above", r.name,
+                             r.field);
 }
 
 static enum status check_reference(void *ctx, struct expr_reference r, const struct yaml_node *at)
@@ -133,8 +159,9 @@ static enum status check_reference(void *ctx, struct expr_reference r, const str
 
     if (strcmp(name, "inputs") == 0)
         return r.field ? check_input(c, r.field, at) : STATUS_OK;
-    if (strcmp(name, "state") == 0 || strcmp(name, "exhausted") == 0 ||
-        (c->in_map && (strcmp(name, "item") == 0 || strcmp(name, "index") == 0)) ||
+    if (strcmp(name, "state") == 0 || strcmp(name, "exhausted") == 0)
+        return r.field ? check_step_field(c, r, at) : STATUS_OK;
+    if ((c->in_map && (strcmp(name, "item") == 0 || strcmp(name, "index") == 0)) ||
         (c->in_loop && strcmp(name, "round") == 0) || is_visible(c, name))
         return STATUS_OK;
     return fault(c, name, at);
@@ -202,8 +229,8 @@ static enum status walk_list(struct scope_check *c, const struct plan_step *s, i
 
     for (int32_t i = 0; !st && i < n; i++) {
         if (is_visible(c, s[i].id))
-            return PLAN_FAULT(c->l, s[i].node, "a step `%s` is visible here already: ids differ",
-                              s[i].id);
+            return PLAN_FAULT(c->l, s[i].node,
+                              "duplicate id `%s`: another step visible here has it", s[i].id);
         st = walk_step(c, &s[i]);
         show(c, s[i].id);
     }

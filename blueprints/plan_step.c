@@ -1,4 +1,4 @@
-/* plan_step.c - steps, by kind: which keys each may have (kinds.def), and what they hold.
+/* plan_step.c - steps, by kind: which keys each may have (kinds.def), and their values.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -38,7 +38,7 @@ const char *plan_kind_name(enum plan_kind k)
 
 /* ---- keys */
 
-/* The words of a list divided by blanks, appended to keys. */
+/* Appends the words of a list, which are separated by blanks, to keys. */
 static void add_keys(struct plan_loader *l, const char *list, const char **keys, size_t *n)
 {
     char *rest = arena_strdup(l->plan->arena, list);
@@ -85,7 +85,7 @@ static enum status check_keys(struct plan_loader *l, const struct yaml_node *nod
     return yaml_check_keys(l->plan->yaml, node, keys, n, l->err);
 }
 
-/* A step without a kind: a misspelt word, or nothing at all. */
+/* A step without a kind: misspelt or missing. */
 static enum status no_kind(struct plan_loader *l, const struct yaml_node *node, const char *id)
 {
     const char *keys[MAX_STEP_KEYS];
@@ -101,12 +101,12 @@ static enum status no_kind(struct plan_loader *l, const struct yaml_node *node, 
         add_keys(l, kinds[k].keys, keys, &n);
     st = yaml_check_keys(l->plan->yaml, node, keys, n, l->err);
     if (!st)
-        st = PLAN_FAULT(l, node, "step `%s` has no kind: one of %s", id, str_cstr(&list));
+        st = PLAN_FAULT(l, node, "step `%s` has no kind; the kinds are: %s", id, str_cstr(&list));
     str_deinit(&list);
     return st;
 }
 
-/* What the step is, and what repeats it (PLAN_N_KINDS: nothing). */
+/* The kind of the step, and the kind that repeats it (PLAN_N_KINDS: none). */
 static enum status find_kind(struct plan_loader *l, const struct yaml_node *node, const char *id,
                              enum plan_kind *kind, enum plan_kind *repeat)
 {
@@ -119,21 +119,22 @@ static enum status find_kind(struct plan_loader *l, const struct yaml_node *node
             continue;
         if (*which != PLAN_N_KINDS)
             return PLAN_FAULT(l, key_node(node, kinds[k].word),
-                              "a step is one thing: `%s` stands beside `%s`%s", kinds[k].word,
-                              kinds[*which].word, repeats ? "; put one of them into `do`" : "");
+                              "a step has one kind, but this one has `%s` and `%s`%s",
+                              kinds[k].word, kinds[*which].word,
+                              repeats ? "; put one of them into `do`" : "");
         *which = k;
     }
     if (*kind == PLAN_N_KINDS && *repeat == PLAN_N_KINDS)
         return no_kind(l, node, id);
     if (*kind == PLAN_N_KINDS)
         return PLAN_FAULT(l, node,
-                          "`%s` of step `%s` repeats nothing: beside it stands the step to repeat, "
-                          "as `agent`, `tool` or `do`",
+                          "`%s` of step `%s` has nothing to repeat: add `agent`, `tool`, `do` or "
+                          "another kind",
                           kinds[*repeat].word, id);
     return check_keys(l, node, *kind, *repeat);
 }
 
-/* ---- what all kinds share */
+/* ---- keys of all kinds */
 
 static enum status value_of(struct plan_loader *l, const struct yaml_node *node, const char *key,
                             struct plan_value **out)
@@ -187,7 +188,7 @@ static enum status load_step(struct plan_loader *l, const char *id, const struct
     enum status st;
 
     if (yaml_node_kind(node) != YAML_MAPPING)
-        return PLAN_FAULT(l, node, "step `%s` is a mapping, as in {agent: planner}", id);
+        return PLAN_FAULT(l, node, "step `%s` must be a mapping, as in {agent: planner}", id);
     st = find_kind(l, node, id, &kind, &repeat);
     if (st)
         return st;
@@ -220,14 +221,15 @@ static enum status check_id(struct plan_loader *l, const struct yaml_node *key, 
 
     for (size_t i = 0; i < ARRAY_LEN(reserved); i++) {
         if (strcmp(id, reserved[i]) == 0)
-            return PLAN_FAULT(l, key, "`%s` has a meaning of its own and cannot name a step", id);
+            return PLAN_FAULT(l, key, "`%s` is a reserved word and cannot be the id of a step", id);
     }
     if (is_name(id))
         return STATUS_OK;
-    return PLAN_FAULT(l, key,
-                      "\"%.80s\" cannot name a step: letters, digits and _, at most %d, no digit "
-                      "first",
-                      id, MAX_ID_BYTES);
+    return PLAN_FAULT(
+        l, key,
+        "\"%.80s\" cannot be the id of a step: use letters, digits and _, at most %d, not "
+        "a digit first",
+        id, MAX_ID_BYTES);
 }
 
 enum status plan_steps_load(struct plan_loader *l, const struct yaml_node *mapping,
@@ -235,13 +237,13 @@ enum status plan_steps_load(struct plan_loader *l, const struct yaml_node *mappi
 {
     const struct yaml_node *key, *value;
     struct plan_step *steps;
-    enum status st = part_mapping(l, mapping, "a list of steps");
+    enum status st = part_mapping(l, mapping, "`steps`");
     const char *id;
 
     if (st)
         return st;
     if (yaml_size(mapping) == 0)
-        return PLAN_FAULT(l, mapping, "there are no steps here");
+        return PLAN_FAULT(l, mapping, "a list of steps must not be empty");
     steps = arena_alloc(l->plan->arena, yaml_size(mapping) * sizeof(*steps));
     for (size_t i = 0; !st && (id = yaml_key_at(mapping, i, &key, &value)) != NULL; i++) {
         st = check_id(l, key, id);
@@ -303,10 +305,11 @@ static enum status load_env(struct plan_loader *l, const struct yaml_node *node,
     s->env = find_env(name, &list, &near);
     if (!s->env && near)
         st = PLAN_FAULT(l, yaml_get(env, "name"),
-                        "no environment `%.80s`; did you mean `%s`? There are: %s", name, near,
-                        str_cstr(&list));
+                        "unknown environment `%.80s`; did you mean `%s`? The environments are: %s",
+                        name, near, str_cstr(&list));
     else if (!s->env)
-        st = PLAN_FAULT(l, yaml_get(env, "name"), "no environment `%.80s`; there are: %s", name,
+        st = PLAN_FAULT(l, yaml_get(env, "name"),
+                        "unknown environment `%.80s`; the environments are: %s", name,
                         str_cstr(&list));
     str_deinit(&list);
     if (!st)
@@ -340,9 +343,10 @@ static enum status load_agent(struct plan_loader *l, const struct yaml_node *nod
             names[n++] = p->agent[i].name;
         near = n ? nearest_word(s->agent, names, n) : NULL;
         if (near)
-            return PLAN_FAULT(l, yaml_get(node, "agent"), "no agent `%.80s`; did you mean `%s`?",
-                              s->agent, near);
-        return PLAN_FAULT(l, yaml_get(node, "agent"), "no agent `%.80s` under `agents`", s->agent);
+            return PLAN_FAULT(l, yaml_get(node, "agent"),
+                              "unknown agent `%.80s`; did you mean `%s`?", s->agent, near);
+        return PLAN_FAULT(l, yaml_get(node, "agent"),
+                          "unknown agent `%.80s`; it is not in `agents`", s->agent);
     }
     return load_env(l, node, s);
 }
@@ -354,7 +358,7 @@ static enum status load_tool(struct plan_loader *l, const struct yaml_node *node
     enum status st = part_string(l, node, "tool", &s->tool);
 
     if (!st && in && yaml_node_kind(in) == YAML_SEQUENCE)
-        st = PLAN_FAULT(l, in, "`in` of a tool is a mapping of arguments");
+        st = PLAN_FAULT(l, in, "`in` of a tool must be a mapping of arguments");
     return st;
 }
 
@@ -371,7 +375,7 @@ static enum status answer_list(struct plan_loader *l, const struct yaml_node *hu
         return PLAN_FAULT(l, list, "`%s` takes a list of answers, as in [yes, no]", key);
     for (size_t i = 0; !st && i < yaml_size(list); i++) {
         if (yaml_node_kind(yaml_at(list, i)) != YAML_SCALAR)
-            st = PLAN_FAULT(l, yaml_at(list, i), "an answer is text, a number, true or false");
+            st = PLAN_FAULT(l, yaml_at(list, i), "an answer must be text, a number, true or false");
     }
     *out = plan_keep(l, yaml_to_json(list));
     return st;
@@ -399,7 +403,7 @@ static enum status check_answers(struct plan_loader *l, const struct yaml_node *
             return PLAN_FAULT(l, yaml_at(yaml_get(human, "reject"), i),
                               "`reject` names an answer that is not one of `options`");
     }
-    /* A gate in the file is a gate in the run: `no` stops unless the file says otherwise. */
+    /* The answer `no` rejects unless the file sets `reject`. */
     if (!s->reject) {
         s->reject = plan_keep(l, jv_array());
         no = jv_string("no");
@@ -425,7 +429,7 @@ static enum status load_human(struct plan_loader *l, const struct yaml_node *nod
     if (!st)
         st = yaml_check_keys(l->plan->yaml, human, keys, ARRAY_LEN(keys), l->err);
     if (!st && !yaml_get(human, "prompt"))
-        st = PLAN_FAULT(l, human, "`human` needs `prompt`: what to ask");
+        st = PLAN_FAULT(l, human, "`human` needs `prompt`: the question");
     if (!st)
         st = value_of(l, human, "prompt", &s->prompt);
     if (!st)
@@ -440,7 +444,7 @@ static enum status load_human(struct plan_loader *l, const struct yaml_node *nod
         st = part_duration(l, human, "timeout", &s->timeout_ms);
     if (!st && s->timeout_ms == 0 && yaml_get(human, "on_timeout"))
         st = PLAN_FAULT(l, yaml_get(human, "on_timeout"),
-                        "`on_timeout` is never taken where `timeout` is none");
+                        "`on_timeout` has no effect with `timeout: none`");
     return st ? st : check_answers(l, human, s);
 }
 
@@ -458,7 +462,7 @@ static enum status load_map(struct plan_loader *l, const struct yaml_node *node,
     jv_unref(v);
     if (text || (kind != JV_STRING && kind != JV_INT && kind != JV_ARRAY))
         return PLAN_FAULT(l, over,
-                          "`map` takes a list, a number of items, or ${...} that gives one");
+                          "`map` takes a list, a number of items, or ${...} for one of these");
     if (n < 0 || n > PLAN_MAX_ITEMS)
         return PLAN_FAULT(l, over, "`map` takes 0 to %d items, got %lld", PLAN_MAX_ITEMS,
                           (long long)n);
@@ -480,7 +484,7 @@ static enum status load_loop(struct plan_loader *l, const struct yaml_node *node
     if (!st)
         st = yaml_check_keys(l->plan->yaml, loop, keys, ARRAY_LEN(keys), l->err);
     if (!st && !yaml_get(loop, "max"))
-        st = PLAN_FAULT(l, loop, "`loop` needs `max`: how many rounds at most");
+        st = PLAN_FAULT(l, loop, "`loop` needs `max`: the largest number of rounds");
     if (!st)
         st = part_int(l, loop, "max", 1, PLAN_MAX_ROUNDS, &max);
     s->max_rounds = (int32_t)max;
@@ -555,7 +559,8 @@ static enum status load_parallel(struct plan_loader *l, const struct yaml_node *
     return st;
 }
 
-/* What is given to a blueprint inside this one, by name; types are known only when it runs. */
+/* Checks the names of the inputs of a blueprint inside this one; types are known only at run time.
+ */
 static enum status check_sub_inputs(struct plan_loader *l, const struct yaml_node *at,
                                     const struct yaml_node *in, const struct plan *sub)
 {
@@ -585,14 +590,15 @@ static enum status load_blueprint(struct plan_loader *l, const struct yaml_node 
     if (!reference)
         return PLAN_FAULT(l, at, "`blueprint` takes file://NAME.yaml");
     if (in && yaml_node_kind(in) == YAML_SEQUENCE)
-        return PLAN_FAULT(l, in, "`in` of a blueprint is a mapping of its inputs");
+        return PLAN_FAULT(l, in, "`in` of a blueprint must be a mapping of its inputs");
     if (l->depth + 1 > PLAN_MAX_SUB_DEPTH)
         return PLAN_FAULT(l, at,
                           "blueprints are nested deeper than %d levels; does one run itself?",
                           PLAN_MAX_SUB_DEPTH);
     if (plan_files_resolve(l->file, reference, l->plan->arena, &s->blueprint, &fault))
         return PLAN_FAULT(l, at, "%s", fault.message);
-    /* A file that cannot be read is a fault of this line; one that is wrong names its own. */
+    /* A file that cannot be read is an error of this line; an error in the file names its own line.
+     */
     if (plan_files_text(l->files, s->blueprint, &reference, &fault))
         return PLAN_FAULT(l, at, "%s", fault.message);
     if (plan_load(l->files, s->blueprint, l->depth + 1, &s->sub, l->err))

@@ -1,7 +1,7 @@
-/* plan_value.c - values of a blueprint whose strings may hold ${...}.
+/* plan_value.c - values of a blueprint whose strings may contain ${...}.
  *
- * What holds no expression is one JSON constant. Values live in the plan's arena; what they own
- * outside it is released by plan_value_deinit, along the list plan->values.
+ * A value without an expression is one JSON constant. Values are in the arena of the plan;
+ * plan_value_deinit frees what they own outside it, along the list plan->values.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -50,7 +50,7 @@ struct plan_value *plan_value_next(struct plan_value *v)
     return v->next;
 }
 
-/* An expression's fault, whose place counts characters of the scalar, becomes one of the file. */
+/* Turns the place of an error, in characters of the scalar, into a place in the file. */
 static enum status place_fault(const struct yaml *yaml, const struct yaml_node *node,
                                enum status status, const struct error *fault, struct error *err)
 {
@@ -132,7 +132,7 @@ enum status plan_value_load_condition(struct plan_loader *l, const struct yaml_n
     struct plan_value *v;
 
     if (yaml_node_kind(node) != YAML_SCALAR)
-        return PLAN_FAULT(l, node, "a condition is an expression");
+        return PLAN_FAULT(l, node, "a condition must be an expression");
     if (strncmp(text, "${", 2) == 0)
         return load_text(l, node, out);
     v = value_new(l, VALUE_EXPR, node);
@@ -239,7 +239,7 @@ const struct json *plan_value_constant(const struct plan_value *v)
 }
 
 /* Counts bytes and depth as they would be written, and stops at the limits: values share their
- * parts by reference, so that a small tree can stand for a huge text. */
+ * parts by reference, so that a small tree can have a huge text. */
 static bool fits(const struct json *v, int depth, size_t *room)
 {
     size_t own = jv_string_len(v) + 2;

@@ -1,4 +1,4 @@
-/* plan_wait.c - how long a step `wait` waits, or until when.
+/* plan_wait.c - the duration or the end of a step `wait`.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -9,7 +9,7 @@
 #include "runtime/base/text.h"
 #include "runtime/base/time_text.h"
 
-/* A number without its unit is refused: nobody knows whether it is seconds. */
+/* A number without a unit is refused because its meaning is not clear. */
 static bool read_duration(const char *text, int64_t *ms)
 {
     size_t n = strlen(text);

@@ -1,8 +1,8 @@
-/* repair.c - goes through a blueprint with what is recorded, and decides about each step.
+/* repair.c - walks a blueprint together with the record of its run, and decides about each step.
  *
- * The frames and nodes are those of a run, but only containers begin: a leaf that is finished ends
- * as recorded, any other stays where it is. A step that is to be done again gives its old value for
- * the comparison, so that what follows is compared too.
+ * Frames and nodes are those of a run, but only containers begin. A finished leaf ends as recorded;
+ * any other leaf stays as it is. A step that will be done again has its old value during the
+ * comparison, so that the steps after it are compared too.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -26,7 +26,7 @@ struct comparison {
     struct map *rows;
     struct json *again, *keep; /* of out->rules; lent */
     struct repair *out;
-    /* What stands before the children of each container that has ended -> the address of how. */
+    /* Path prefix of the children of each ended container -> the address of its end. */
     struct map *ended;
     char gone_through, as_recorded;
     struct run_budget budget;
@@ -47,7 +47,7 @@ static struct comparison *comparison_of(const struct frame *f)
 
 /* ---- redo and keep */
 
-/* The longest of the paths that holds this one; 0: none does. */
+/* The length of the longest of the paths that contains this one; 0: none. */
 static size_t covered_by(const char *const *paths, size_t n, const char *path)
 {
     size_t longest = 0;
@@ -86,7 +86,7 @@ static enum status check_paths(const struct comparison *c, const char *option,
             found = path_is_under(path, paths[i]);
         if (!found) {
             error_set(err, STATUS_USAGE, "%s %.120s: the run has no such step", option, paths[i]);
-            error_hint(err, "`troupe show %.36s` lists the steps that it has", c->spec->uuid);
+            error_hint(err, "`troupe show %.36s` lists the steps", c->spec->uuid);
             return STATUS_USAGE;
         }
     }
@@ -135,7 +135,7 @@ static struct plan_place counterpart(const struct frame *f)
                          otherwise ? up.step->n_otherwise : up.step->n_children, f->step->id);
 }
 
-/* Where it was not in the blueprint before, nothing can differ. */
+/* A step that the old blueprint did not have cannot differ. */
 static bool definition_differs(const struct frame *f, struct str *reason)
 {
     struct plan_place was = counterpart(f);
@@ -196,11 +196,11 @@ static void decide_unfinished(struct frame *f, const struct step_record *rec,
         begin_again(c, f->path, rec->attempt + 1);
     else if (differs)
         disagree(c, f->path,
-                 "it was begun as another, and nobody knows whether it happened: --redo alone");
+                 "its definition changed, and it may have had its effect: only --redo is possible");
     str_deinit(&reason);
 }
 
-/* A value is computed anew where it differs: nobody needs to decide. */
+/* A value that differs is computed again; this needs no decision. */
 static bool is_value_as_before(const struct frame *f)
 {
     struct plan_place was = counterpart(f);
@@ -220,9 +220,9 @@ static void compare_leaf(struct frame *f, const struct step_record *rec)
         else if (verdict == STEP_IS_DONE)
             c->out->n_kept++;
         frame_end(f, STEP_OK, jv_ref(f->in), NULL);
-    } else if (verdict == STEP_BEGINS_ANEW &&
+    } else if (verdict == STEP_NEW_ATTEMPT &&
                jv_get_int(jv_get(c->again, f->path), 0) > rec->attempt) {
-        return; /* an earlier repair decided, and it has not come to it */
+        return; /* an earlier repair decided, and the run has not reached it yet */
     } else if (step_record_has_value(f, rec)) {
         end_finished(f, rec, verdict);
     } else {
@@ -256,7 +256,7 @@ static void compare_container(struct frame *f, const struct step_record *rec)
         end_as_recorded(f, rec);
         return;
     }
-    /* All of its tries anew; and a failure that was handled is looked into. */
+    /* It gets all its tries again, also if its failure was handled. */
     if (rec->state != STEP_OK && !step_record_is_open(rec))
         jv_set_int(c->again, f->path, rec->attempt);
     frame_set_state(f, FRAME_WORKING);
@@ -269,7 +269,7 @@ static void compare_step(struct frame *f)
     struct repair_row *row = map_get(c->rows, f->path);
     struct error unused = ERROR_INIT;
 
-    if (!row) /* nor is there anything below it */
+    if (!row) /* and no step below it either */
         return;
     row->seen = true;
     f->attempt = row->rec.attempt;
@@ -281,7 +281,7 @@ static void compare_step(struct frame *f)
         compare_container(f, &row->rec);
 }
 
-/* One that failed here, as by its condition, stays where it is: so it will when it runs. */
+/* A step that fails here, for example by its condition, will fail the same way when it runs. */
 static void compare_end(struct frame *f)
 {
     struct comparison *c = comparison_of(f);
@@ -303,9 +303,9 @@ static void compare_end(struct frame *f)
     frame_free_tree(f);
 }
 
-/* ---- what is gone */
+/* ---- removed steps */
 
-/* Of an attempt of a step around it that is not its latest. */
+/* Does the path belong to an attempt that is not the latest of a step around it? */
 static bool is_outdated(const struct comparison *c, const char *path)
 {
     for (size_t n = 1; path[n]; n++) {
@@ -318,7 +318,7 @@ static bool is_outdated(const struct comparison *c, const char *path)
     return false;
 }
 
-/* Has what is around it ended here, so that nothing comes to this step any more? */
+/* Has a step around it ended here, so that this step is not reached? */
 static bool is_passed(const struct comparison *c, const char *path)
 {
     const void *end = map_get(c->ended, "");
@@ -343,9 +343,9 @@ static void compare_unseen(struct comparison *c)
             jv_get(c->keep, path) || is_outdated(c, path))
             continue;
         if (!plan_has_path(c->spec->now, path))
-            disagree(c, path, "the blueprint has no such step any more");
+            disagree(c, path, "the blueprint no longer has this step");
         else if (is_passed(c, path))
-            disagree(c, path, "the run does not come to it any more");
+            disagree(c, path, "the run no longer reaches this step");
     }
 }
 
@@ -442,4 +442,12 @@ struct json *repair_config(const struct json *was, const struct json *changed,
     jv_append_adopt(history, one);
     jv_set_adopt(config, "repair", jv_deep_copy(r->rules));
     return config;
+}
+
+int64_t repair_at_ms(const struct json *config)
+{
+    const struct json *history = jv_get(config, "history");
+    size_t n = jv_size(history);
+
+    return n > 0 ? jv_get_int(jv_get(jv_at(history, n - 1), "at_ms"), 0) : 0;
 }

@@ -1,13 +1,12 @@
-/* repair.h - going on with a run that ended in error, timeout or budget.
+/* repair.h - repairs a run that ended in error, timeout or budget, so that it can go on.
  *
- * The blueprint is gone through with what is recorded, and nothing is done: a step that ended well
- * stays where its path, its inputs and its definition (kind, agent, prompt, schema) agree with the
- * blueprint as it is now; a failed one gets a new attempt. What no longer agrees is named, and
- * needs a decision: `redo` does it again, `keep` keeps its result whatever its inputs, until a
- * later redo. Both name a step with all that is in it; the longer path decides. Only what can be
- * known before anything runs is compared here: where a step that is done again gives another value,
- * the run ends with STATUS_CONFIG at the first finished step that reads it, which needs the same
- * decision.
+ * Compares the blueprint with the record and runs nothing. A step that ended ok is kept if its
+ * path, its inputs and its definition (kind, agent, prompt, schema) match the current blueprint. A
+ * failed step gets a new attempt. A finished step that no longer matches needs a decision: `redo`
+ * does it again, `keep` keeps its result for any inputs, until a later redo. Both apply to a step
+ * and all steps in it; the longer path decides. The comparison sees only values that are known
+ * before the run goes on: if a step that is done again gives another value, the run ends with
+ * STATUS_CONFIG at the first finished step that reads it, and that step needs the same decision.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -22,13 +21,13 @@ struct store_reader;
 struct repair_spec {
     struct store_reader *reader;
     const char *uuid;
-    const struct plan *was, *now; /* as the run was begun or last repaired, and as it shall go on */
+    const struct plan *was, *now; /* at the start or the last repair, and from now on */
     const struct json *inputs;    /* of `now`, complete */
     const struct json *rules;     /* of an earlier repair: "repair" of the run's config, or NULL */
     const struct tool_registry *tools; /* for effects; NULL: all are `none` */
     const struct seams *seams;
-    /* Has this agent another model than the recorded? Then one that was cut short begins anew.
-     * NULL: none has. */
+    /* Does this agent have another model than the recorded one? Then an interrupted agent begins
+     * again. NULL: none has. */
     bool (*other_model)(void *ctx, const struct plan *p, const struct plan_agent *a);
     void *ctx;
     const char *const *redo, *const *keep;
@@ -39,20 +38,24 @@ struct repair {
     /* For "repair" in the run's config, where the runner finds it: {"again": {path: attempt},
      * "keep": {path: attempt}}. */
     struct json *rules;
-    /* [{"path", "reason"}]: as long as it is not empty the run cannot go on. */
+    /* [{"path", "reason"}]; the run cannot go on unless it is empty. */
     struct json *disagree;
-    int64_t n_kept;  /* finished steps that stay */
+    int64_t n_kept;  /* finished steps that are kept */
     int64_t n_again; /* steps that get a new attempt */
 };
 
-/* STATUS_USAGE: a path of redo or keep names nothing that this can be asked of. */
+/* STATUS_USAGE: a path of redo or keep is not a step that can be redone or kept. */
 MUST_CHECK enum status repair_compare(const struct repair_spec *s, struct repair *out,
                                       struct error *err);
 void repair_deinit(struct repair *r);
 
-/* The configuration with which the run goes on: `changed` (plan, inputs, models, ...) over the
- * run's own, the rules, and one more entry of "history" with what is replaced. New reference. */
+/* The configuration with which the run goes on: that of the run with `changed` (plan, inputs,
+ * models,
+ * ...) and the rules, and a new entry in "history" with the replaced values. New reference. */
 struct json *repair_config(const struct json *was, const struct json *changed,
                            const struct repair *r, const struct json *entry);
+
+/* When the run of this configuration was last repaired; wall clock; 0: never. */
+int64_t repair_at_ms(const struct json *config);
 
 #endif

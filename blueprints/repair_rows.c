@@ -25,8 +25,8 @@ void repair_rows_free(struct map *rows)
         map_free(rows, free_row);
 }
 
-/* A turn, a model call or a tool call of an agent (names of steps have no ':'), or what a call that
- * was given up gave later. */
+/* A turn, a model call or a tool call of an agent (names of steps have no ':'), or the late result
+ * of a call that was given up. */
 static bool is_within_step(const struct step_row *s)
 {
     return strchr(path_last(s->path), ':') || strcmp(s->kind, "late") == 0;

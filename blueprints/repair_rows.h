@@ -11,10 +11,10 @@
 struct repair_row {
     struct step_record rec; /* of the latest attempt */
     char *kind;
-    bool seen; /* the comparison came to it */
+    bool seen; /* the comparison reached it */
 };
 
-/* path -> struct repair_row *, in the order of the first intents; what agents do in their turns is
+/* path -> struct repair_row *, in the order of the first intents; the steps of agents are
  * left out. */
 MUST_CHECK enum status repair_rows_load(struct store_reader *q, const char *uuid, struct map **out,
                                         struct error *err);

@@ -19,7 +19,7 @@ void run_budget_open(struct frame *f, const struct plan_budget *limits)
 {
     const struct json *before = jv_get(f->host->budget->open, f->path);
 
-    assert(f->spends != &f->budget); /* that of a step around it */
+    assert(f->spends != &f->budget); /* it belongs to a step around f */
     if (limits->tokens == 0 && limits->steps == 0 && limits->calls == 0 && limits->wall_ms == 0)
         return;
     f->budget = (struct budget){.parent = f->spends,
@@ -122,6 +122,6 @@ char *run_budget_wall_words(int64_t wall_ms)
 
     str_puts(&words, "the wall budget of ");
     duration_put(&words, wall_ms);
-    str_puts(&words, " is spent");
+    str_puts(&words, " is used up");
     return str_take(&words);
 }

@@ -1,7 +1,7 @@
-/* run_budget.h - what a run has spent, kept in its row so that a resumed run goes on counting.
+/* run_budget.h - the usage of a run, kept in its row so that a resumed run goes on counting.
  *
- * Live counters (struct budget) move as agents and tools work. Only what ended steps have used is
- * written: a step in flight when the process dies is replayed or run again and spends again.
+ * Live counters (struct budget) move as agents and tools work. Only the usage of ended steps is
+ * written: a step in flight when the process dies is replayed or run again and counts again.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -25,14 +25,14 @@ void run_budget_init(struct run_budget *b, const struct plan *plan, const struct
 void run_budget_deinit(struct run_budget *b);
 /* Into the run's open transaction. */
 void run_budget_write(struct run_budget *b, struct run *run, const struct seams *seams);
-/* "the wall budget of 10m is spent"; malloc'd. */
+/* "the wall budget of 10m is used up"; malloc'd. */
 char *run_budget_wall_words(int64_t wall_ms);
 
-/* f's own limits, where it has some, from what it had used when it was last under way. */
+/* Sets the limits of f, if it has any, and its usage so far. */
 void run_budget_open(struct frame *f, const struct plan_budget *limits);
-/* What an ended attempt has used. */
+/* Adds the usage of an ended attempt. */
 void run_budget_add(struct frame *f);
-/* f has ended; a step that begins again later starts from nothing. */
+/* f has ended; a step that begins again later starts at 0. */
 void run_budget_close(struct frame *f);
 
 #endif

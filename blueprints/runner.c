@@ -1,4 +1,4 @@
-/* runner.c - starts a run, pumps its frames, stops it, and says how it ended.
+/* runner.c - starts a run, pumps its frames, stops it, and reports its end.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -10,16 +10,17 @@
 #include <string.h>
 
 #include "blueprints/node_table.h"
+#include "blueprints/repair.h"
 #include "blueprints/runner_root.h"
 #include "blueprints/runner_state.h"
 #include "blueprints/step.h"
 #include "runtime/store/query.h"
 
-#define POLL_MS   200 /* how late another process's answer or cancel is noticed */
-#define PUMP_MOST 512 /* events at one turn of the loop */
+#define POLL_MS   200 /* how often to look for an answer or a cancel of another process */
+#define PUMP_MOST 512 /* at most so many events in one turn of the loop */
 
-/* What was asked of the loop or the store cannot be taken back, so it finds out here whether its
- * runner is still there. */
+/* A request to the loop or the store cannot be cancelled, so its callback checks here whether the
+ * runner still exists. */
 struct runner_call {
     struct runner *r;
 };
@@ -48,10 +49,10 @@ static void pump_frame(struct runner *r, struct frame *f)
         return;
     }
     r->root_ended = f == r->root;
-    step_finish(f); /* f is gone after this, unless it is the root */
+    step_finish(f); /* frees f, unless it is the root */
 }
 
-/* While it pumps, r->pump is set, so that nothing else is asked of the loop. */
+/* r->pump is set while it pumps, so that no second call is posted to the loop. */
 static void pump(void *ctx)
 {
     struct runner_call *c = ctx;
@@ -77,7 +78,7 @@ static void pump(void *ctx)
     if (r->frames.ready_first && !r->root_ended)
         r->frames.ops->wake(&r->frames);
     else
-        consider_end(r); /* r may be gone after this */
+        consider_end(r); /* may free r */
 }
 
 static void wake(struct frame_host *h)
@@ -115,7 +116,7 @@ static void on_durable(void *ctx, enum status status, const struct error *err)
         if (err)
             r->result.err = *err;
         else
-            error_set(&r->result.err, status, "the store did not take the end of the run");
+            error_set(&r->result.err, status, "the store did not record the end of the run");
     }
     report_end(r);
 }
@@ -169,7 +170,7 @@ static void begin_conclusion(struct runner *r, enum run_status status)
     result->wall_ms = seams_wall_ms(r->host.seams) - r->budget.began_ms;
 }
 
-/* The run has ended, or waits: into its row. */
+/* The run has ended, or waits: writes it to its row. */
 static void conclude(struct runner *r, enum run_status status)
 {
     const char *words = NULL;
@@ -206,10 +207,10 @@ static void conclude_root(struct runner *r)
     }
 }
 
-/* Nothing works, so the run waits: may the process leave it there? */
-static bool leaves(const struct runner *r, const struct runner_open *open)
+/* No step is working, so the run waits. May the runner end as waiting? */
+static bool may_suspend(const struct runner *r, const struct runner_open *open)
 {
-    if (r->leaving || r->host.stay == RUNNER_STAY_WORK)
+    if (r->suspending || r->host.stay == RUNNER_STAY_WORK)
         return true;
     return r->host.stay == RUNNER_STAY_WAITS && open->n_waits == 0;
 }
@@ -233,7 +234,7 @@ static void consider_end(struct runner *r)
     runner_look(r, &open);
     assert(open.n_working == 0);
     assert(open.n_waits + open.n_questions + open.n_unlimited > 0);
-    if (!leaves(r, &open))
+    if (!may_suspend(r, &open))
         return;
     r->result.next_due_ms = open.next_due_ms;
     conclude(r, RUN_WAITING);
@@ -254,8 +255,7 @@ static void on_check(void *ctx, enum status status, const struct error *err)
         r->frames.ops->fatal(&r->frames, err);
 }
 
-/* A store that takes nothing any more (a full disk) is noticed while the run works, not only at its
- * end. */
+/* Notices a store that cannot write any more (a full disk) during the run, not only at its end. */
 static void check_store(struct runner *r)
 {
     if (r->check)
@@ -286,7 +286,7 @@ static void on_poll(void *ctx)
     struct error err = ERROR_INIT;
     bool cancelled = false;
 
-    set_poll(r); /* it holds the loop open until the end is reported */
+    set_poll(r); /* keeps the loop running until the end is reported */
     if (r->phase != RUNNER_ACTIVE || frame_is_stopping(r->root))
         return;
     check_store(r);
@@ -354,9 +354,9 @@ void runner_time_out(struct runner *r, const char *words)
     frame_time_out(r->root);
 }
 
-void runner_leave(struct runner *r)
+void runner_suspend(struct runner *r)
 {
-    r->leaving = true;
+    r->suspending = true;
     wake(&r->frames);
 }
 
@@ -395,6 +395,7 @@ static void host_frames(struct runner *r)
                             .seams = h->seams,
                             .run = r->run,
                             .repair = jv_get(run_config(r->run), "repair"),
+                            .repaired_ms = repair_at_ms(run_config(r->run)),
                             .tools = h->tools,
                             .agents = h->agents,
                             .streams = h->on_text != NULL,
@@ -410,7 +411,7 @@ static bool take_status(void *ctx, const struct run_row *row)
     return false;
 }
 
-/* How an earlier process left the run. */
+/* The state in which an earlier process stopped the run. */
 static enum status take_up(struct runner *r, struct error *err)
 {
     struct store_reader *q = NULL;
@@ -482,7 +483,7 @@ enum status runner_start(struct runner *r, struct run *run, struct json *inputs,
     r->ctx = ctx;
     host_frames(r);
     st = take_up(r, err);
-    if (!st && run_is_resumed(run)) /* an owner that died may not have come to it */
+    if (!st && run_is_resumed(run)) /* an owner that died may not have done it */
         st = run_poll_cancelled(run, &cancelled, err);
     if (st)
         return st;

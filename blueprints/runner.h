@@ -1,8 +1,8 @@
-/* runner.h - runs a plan durably: every step is found, intended and finished in the journal.
+/* runner.h - runs a plan durably: looks each step up in the journal, records its begin and its end.
  *
- * The interpreter is deterministic: equal plan, inputs, seed and recorded results give equal steps,
- * so resume is running again with the journal answering what is done. One runner drives one run on
- * the loop; several may run at once.
+ * The interpreter is deterministic: equal plan, inputs, seed and recorded results give equal steps.
+ * So resume runs the plan again and takes finished steps from the journal. One runner drives one
+ * run on the loop; several may run at once.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -12,11 +12,12 @@
 #include "agents/agent.h"
 #include "blueprints/plan.h"
 
-/* When the runner is done with "waiting": resume goes on later. */
+/* When the runner ends with "waiting", so that resume goes on later. */
 enum runner_stay {
-    RUNNER_STAY_WORK,  /* when nothing is left but questions and waits */
-    RUNNER_STAY_WAITS, /* when nothing is left but questions: a step `wait` is waited for */
-    RUNNER_STAY_ALL    /* at runner_leave: answers, deadlines and waits are taken as they come */
+    RUNNER_STAY_WORK,  /* when only questions and waits are open */
+    RUNNER_STAY_WAITS, /* when only questions are open; it waits for a step `wait` */
+    RUNNER_STAY_ALL    /* only after runner_suspend: it handles answers, deadlines and waits as they
+                          come */
 };
 
 struct runner_host {
@@ -28,14 +29,15 @@ struct runner_host {
     /* The model of an agent of p (the run's plan or one below it); lent; asked once an agent. */
     enum status (*model)(void *ctx, const struct plan *p, const struct plan_agent *a,
                          struct model **out, struct error *err);
-    /* Progress: a step began or ended. May be NULL. */
+    /* A step began or ended. May be NULL. */
     void (*on_step)(void *ctx, const char *path, const char *kind, enum step_state state);
     /* Provisional text of the model call at `path`. May be NULL. */
     void (*on_text)(void *ctx, const char *path, const char *text, size_t n);
     void *ctx;
     enum runner_stay stay;
-    bool resumed;    /* steps of it have run */
-    bool unattended; /* nobody answers: every question needs a default, or the run does not begin */
+    bool resumed;      /* steps of it have run */
+    bool unattended;   /* nobody answers: a question without a default is an error before the run
+                          begins */
     int64_t max_steps; /* of a run, each item and round counted; 0: RUNNER_MAX_STEPS */
 };
 #define RUNNER_MAX_STEPS 1000000
@@ -51,8 +53,8 @@ struct runner_result {
 struct runner;
 typedef void (*runner_done)(void *ctx, struct runner *r, const struct runner_result *result);
 
-/* Checks the plan against the tools that are there and asks for its models: what is missing fails
- * here, before there is a run. plan is lent for the runner's life. */
+/* Checks the plan against the tools and opens its models, so that a missing one is an error before
+ * the run exists. plan is lent for the life of the runner. */
 MUST_CHECK enum status runner_new(const struct runner_host *h, const struct plan *plan,
                                   struct runner **out, struct error *err);
 /* inputs: as plan_inputs made them; a reference is taken. The run row's config holds {"plan":
@@ -64,19 +66,18 @@ MUST_CHECK enum status runner_start(struct runner *r, struct run *run, struct js
                                     runner_done done, void *ctx, struct error *err);
 /* Ends the run as cancelled; done follows. */
 void runner_cancel(struct runner *r);
-/* The process ends (Ctrl-C): what is in flight is given up, nothing more is recorded of it, and
- * done follows with RUN_INTERRUPTED; the run can be resumed. */
+/* The process ends (Ctrl-C): calls in flight are stopped and not recorded, and done follows with
+ * RUN_INTERRUPTED. The run can be resumed. */
 void runner_interrupt(struct runner *r);
-/* The time of the whole run is over: it ends as RUN_TIMEOUT, with these words as its error. */
+/* The run has used up its time: it ends as RUN_TIMEOUT with this error message. */
 void runner_time_out(struct runner *r, const char *words);
-/* Done with RUN_WAITING as soon as nothing but questions and waits is open: for a caller that no
- * longer stays. */
-void runner_leave(struct runner *r);
+/* From now on the runner ends with RUN_WAITING as soon as only questions and waits are open. */
+void runner_suspend(struct runner *r);
 /* After done, allowed inside it; or one that was never started. */
 void runner_free(struct runner *r);
 
-/* What a run that goes on has open. A run in which only n_unlimited is not 0 can only be moved by
- * an answer. */
+/* Open steps of a run under way. If only n_unlimited is not 0, the run goes on only after an
+ * answer. */
 struct runner_open {
     int64_t n_working;   /* calls, agents, retries to come */
     int64_t n_waits;     /* steps `wait` */

@@ -1,4 +1,4 @@
-/* runner_look.c - what a run that goes on has open, and when it moves by itself.
+/* runner_look.c - counts the open steps of a run, and finds when it goes on by itself.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -1,4 +1,4 @@
-/* runner_roles.c - models and tools of every agent that a step names, found before the first step.
+/* runner_roles.c - opens models and finds tools of every agent of a step, before the first step.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -29,7 +29,7 @@ static enum status find_tools(const struct runner *r, const struct plan *p,
 
         if (!t)
             return yaml_error(err, p->yaml, yaml_at(yaml_get(a->node, "tools"), (size_t)i),
-                              "no tool `%.80s`", a->tools[i]);
+                              "unknown tool `%.80s`", a->tools[i]);
         role->tools[role->n_tools++] = tool_ref(t);
     }
     return STATUS_OK;

@@ -1,4 +1,4 @@
-/* runner_state.h - what the runner_*.c files share; for them alone.
+/* runner_state.h - shared by the runner_*.c files; private to them.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -17,7 +17,7 @@ struct role_entry {
 
 enum runner_phase {
     RUNNER_ACTIVE,     /* frames are pumped */
-    RUNNER_CONCLUDING, /* how it ended is being made durable */
+    RUNNER_CONCLUDING, /* the end is being written */
     RUNNER_DONE        /* done was called */
 };
 
@@ -34,11 +34,11 @@ struct runner {
     struct frame *root;
     enum runner_phase phase;
     bool root_ended; /* and its end is recorded */
-    bool leaving;    /* runner_leave */
-    /* Asked of the loop or the store, which cannot be taken back; NULL: nothing. */
+    bool suspending; /* runner_suspend */
+    /* Requests to the loop or the store, which cannot be cancelled; NULL: none. */
     struct runner_call *pump, *check;
-    struct error fatal;  /* why nothing more is recorded */
-    struct error failed; /* why the run stops, and ends as `error` */
+    struct error fatal;  /* the reason why nothing more is recorded */
+    struct error failed; /* the error with which the run ends */
     struct run_budget budget;
     struct loop_timer *poll;
     struct loop_tick *tick;

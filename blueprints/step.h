@@ -1,8 +1,8 @@
-/* step.h - how a step begins and ends with the journal: find first, intend before, finish after.
+/* step.h - how a step begins and ends in the journal: look it up, record the begin, record the end.
  *
- * The rules are those of the recording section of the design: an attempt rises only after a known
- * failure; after a crash it stays. A time-out is a known failure where the effect is none or read;
- * an idempotent call is tried again under the same key; a `once` call asks whether it happened.
+ * The attempt number rises only after a known failure; after a crash it stays the same. A time-out
+ * is a known failure where the effect is none or read; an idempotent call is tried again under the
+ * same key; a `once` call asks whether it happened.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -19,8 +19,8 @@ MUST_CHECK enum status step_prepare(struct frame *f, struct error *err);
 /* ---- step_judge.c */
 enum step_verdict {
     STEP_IS_DONE,     /* as recorded */
-    STEP_GOES_ON,     /* it was begun, and goes on or begins again under its attempt */
-    STEP_BEGINS_ANEW, /* as another attempt */
+    STEP_GOES_ON,     /* it has begun, and goes on or begins again with the same attempt */
+    STEP_NEW_ATTEMPT, /* it begins again as another attempt */
     STEP_DISAGREES    /* it was done, or may have been, with other inputs */
 };
 enum step_verdict step_judge(const struct frame *f, const struct step_record *rec);
@@ -37,24 +37,24 @@ void step_finish(struct frame *f);
 void step_set_value(struct frame *f);
 
 /* ---- step_record.c */
-/* The effect of this step: declared, or of what is in it. */
+/* The effect of this step: declared, or that of the steps in it. */
 enum effect step_effect(const struct frame *f);
 const char *step_name(const struct frame *f); /* of its agent, tool or blueprint; or NULL */
 void step_intend(struct frame *f);
 /* The end of f itself, or of a cancelled step below it. */
 void step_record_end(struct frame *f);
 void step_record_cancelled(struct frame *f);
-/* Tells whoever looks on. */
+/* Calls on_step. */
 void step_report(const struct frame *f, enum step_state state);
 /* The step waits for an answer or a time. */
 void step_record_waiting(struct frame *f, int64_t due_ms);
-/* The same of one whose record says so already. */
+/* The same for a step that is already recorded as waiting. */
 void step_wait(struct frame *f, int64_t due_ms);
-/* The answer is there, and the attempt goes on. */
+/* The answer arrived, and the attempt goes on. */
 void step_record_going_on(struct frame *f);
-/* The attempt is over with these words; another one begins at once. */
+/* The attempt ends with this message; another one begins at once. */
 void step_begin_again(struct frame *f, const char *why);
-/* What the attempt left, so that another can begin. */
+/* Clears the results of the attempt, so that another one can begin. */
 void step_reset(struct frame *f);
 
 #endif

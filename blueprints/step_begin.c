@@ -1,4 +1,4 @@
-/* step_begin.c - how a step begins: what it reads, what the journal has, its limits, its intent.
+/* step_begin.c - how a step begins: its inputs, its record in the journal, its limits, its intent.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -9,7 +9,7 @@
 #include "blueprints/run_budget.h"
 #include "blueprints/step.h"
 
-/* SHA-256, its first 16 bytes, of what the step is and of what it reads. */
+/* The first 16 bytes of the SHA-256 of the step's kind, name and inputs. */
 static void hash_inputs(struct frame *f)
 {
     struct json *v = jv_object();
@@ -42,13 +42,13 @@ static int64_t tighter(int64_t a, int64_t b)
     return a == 0 || (b != 0 && b < a) ? b : a;
 }
 
-/* The time of a step counts while a process works on it; around a question or a wait it also
- * counts while the run waits. */
+/* A time-out counts while a process works on the step. Around a question or a wait it also counts
+ * while the run waits. A step that had ended waits for nothing. */
 static int64_t time_left(const struct frame *f, int64_t ms)
 {
     int64_t left = ms;
 
-    if (f->recovered && f->host->was_waiting && !frame_is_leaf(f))
+    if (f->recovered && f->host->was_waiting && !frame_is_leaf(f) && !f->had_ended)
         left -= frame_now(f) - f->started_ms;
     return left > 0 ? left : 0;
 }
@@ -80,7 +80,7 @@ static void set_limits(struct frame *f)
     f->timer = loop_timer_new(f->host->loop, ms, on_time, f);
 }
 
-/* The outermost step around f whose time is over. */
+/* The outermost step around f whose time-out has passed. */
 static struct frame *overdue_around(const struct frame *f)
 {
     struct frame *overdue = NULL;
@@ -92,8 +92,8 @@ static struct frame *overdue_around(const struct frame *f)
     return overdue;
 }
 
-/* Nothing begins after its time. What an earlier process left open is taken up all the same, so
- * that it ends and what it waited for is closed. */
+/* No step begins after its time-out. A step that an earlier process left open does, so that it ends
+ * and its question is closed. */
 static bool ends_as_overdue(struct frame *f)
 {
     struct frame *overdue = overdue_around(f);
@@ -129,16 +129,17 @@ static void begin_attempt(struct frame *f)
         f->ops->begin(f);
 }
 
-/* ---- what the journal has */
+/* ---- the journal */
 
 static void disagree(struct frame *f)
 {
     struct error err = ERROR_INIT;
 
     if (f->host->repair) {
-        error_set(&err, STATUS_CONFIG, "step `%s` was done with other inputs than it has now",
+        error_set(&err, STATUS_CONFIG, "step `%s` has ended, but with other inputs than it has now",
                   f->path);
-        error_hint(&err, "resume with --from-failed and --redo %.60s, or --keep to keep its result",
+        error_hint(&err,
+                   "resume with --from-failed and --redo %.60s, or with --keep to keep its result",
                    f->path);
         f->host->ops->fail(f->host, &err);
         return;
@@ -159,6 +160,15 @@ static void take_record(struct frame *f, struct step_record *rec)
     rec->out = NULL;
 }
 
+/* Between the end of a run and its repair nobody works on it, and nobody can answer: time counts
+ * from the repair on. Only a `wait` is for a time of day. */
+static int64_t goes_on_from(const struct frame *f, const struct step_record *rec)
+{
+    int64_t repaired_ms = f->host->repaired_ms;
+
+    return f->step->kind != PLAN_WAIT && repaired_ms > rec->t0_ms ? repaired_ms : rec->t0_ms;
+}
+
 /* True: there is nothing to begin. */
 static bool follow_record(struct frame *f, struct step_record *rec)
 {
@@ -171,12 +181,13 @@ static bool follow_record(struct frame *f, struct step_record *rec)
         take_record(f, rec);
         return true;
     case STEP_GOES_ON:
-        f->started_ms = rec->t0_ms;
+        f->started_ms = goes_on_from(f, rec);
         f->recovered = true;
+        f->had_ended = !step_record_is_open(rec);
         f->was_asking = rec->state == STEP_WAITING &&
                         strcmp(jv_get_string(jv_get(rec->out, "asks"), ""), "tool") == 0;
         return false;
-    case STEP_BEGINS_ANEW:
+    case STEP_NEW_ATTEMPT:
         f->attempt = rec->attempt < f->first_attempt ? f->first_attempt : rec->attempt + 1;
         return false;
     case STEP_DISAGREES:

@@ -1,5 +1,4 @@
-/* step_end.c - how a step ends: what the end means, its record, another attempt, what its parent
- * sees.
+/* step_end.c - how a step ends: its status, its record, another attempt, its value.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -20,7 +19,7 @@ static void take_words(struct frame *f, const char *words)
     f->error_has_path = false;
 }
 
-/* What the end means, once it is known why. */
+/* The final status of the attempt. */
 static void decide_end(struct frame *f)
 {
     assert(f->state == FRAME_ENDED);
@@ -38,7 +37,7 @@ static void decide_end(struct frame *f)
         f->end = STEP_CANCELLED;
     } else if (f->stop == STOP_TIMEOUT) {
         f->end = STEP_TIMEOUT;
-        take_words(f, f->time_words ? f->time_words : "the time for this step is over");
+        take_words(f, f->time_words ? f->time_words : "the step ran out of time");
     }
     if (f->end != STEP_CANCELLED && !f->error)
         take_words(f, step_state_name(f->end));
@@ -55,7 +54,7 @@ static bool has_retry(const struct frame *f)
     return false;
 }
 
-/* Recorded with the end, so that a resumed run does not try again what cannot get better. */
+/* Recorded with the end, so that a resumed run does not repeat an attempt that must fail again. */
 static void note_not_retryable(struct frame *f)
 {
     if (f->end != STEP_ERROR || !f->not_retryable || f->out || !has_retry(f))
@@ -64,7 +63,7 @@ static void note_not_retryable(struct frame *f)
     jv_set_bool(f->out, "not_retryable", true);
 }
 
-/* A cancelled frame leaves its record, and those below it, to its parent. */
+/* The parent records a cancelled frame and the frames below it. */
 static void propagate_cancelled(struct frame *f)
 {
     struct cancelled_step **end = &f->cancelled;
@@ -87,8 +86,8 @@ static void propagate_cancelled(struct frame *f)
     f->cancelled = NULL;
 }
 
-/* Into the journal, or to where it will be. What is known to have happened is recorded even when
- * the process ends; what was interrupted is not. */
+/* Records the end, or hands it to the parent. A known result is recorded even when the process
+ * ends; an interrupted step is not. */
 static void put_record(struct frame *f)
 {
     bool was_cancelled = f->end == STEP_CANCELLED && f->stop >= STOP_CANCEL;
@@ -116,7 +115,7 @@ static bool is_tool_with(const struct frame *f, enum effect effect)
     return f->step && f->step->kind == PLAN_TOOL && step_effect(f) == effect;
 }
 
-/* Tries after the first; a repair gives all of them anew. */
+/* Tries after the first; a repair gives all of them again. */
 static int32_t tries_again(const struct frame *f)
 {
     return f->attempt - f->first_attempt + f->n_again;
@@ -160,7 +159,7 @@ static void retry(struct frame *f, bool same)
     f->timer = loop_timer_new(f->host->loop, (int64_t)ms, on_backoff, f);
 }
 
-/* A `once` call whose time was over: nobody knows yet whether it happened. */
+/* A `once` call that timed out: it is not known whether it happened. */
 static bool must_ask(const struct frame *f)
 {
     return f->state == FRAME_ENDED && f->end == STEP_TIMEOUT && f->stop <= STOP_TIMEOUT &&

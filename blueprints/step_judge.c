@@ -1,9 +1,9 @@
-/* step_judge.c - what the record of a step means for it now: is it done, does it go on, does it
- * begin anew, or does it no longer agree?
+/* step_judge.c - decides from the record of a step: is it done, does it go on, does it begin
+ * another attempt, or does it no longer match?
  *
- * In a run that was repaired (repair.h) `again` holds the attempt from which on the records of a
- * step count, and `keep` the attempt whose result stands whatever its inputs. The containers of
- * such a run are gone through once more: what they hold may read other values than before.
+ * In a repaired run (repair.h), `again` has the first attempt of a step whose record counts, and
+ * `keep` the attempt whose result counts for any inputs. Containers of such a run begin again,
+ * because the steps in them may read other values than before.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -36,16 +36,16 @@ bool step_record_has_value(const struct frame *f, const struct step_record *rec)
     return rec->state == STEP_OK || strcmp(f->step->on_error, "continue") == 0;
 }
 
-/* A leaf whose inputs are others than those of its record. */
+/* A leaf with other inputs than its record. */
 static enum step_verdict judge_other_inputs(const struct frame *f, const struct step_record *rec)
 {
     if (!f->host->repair)
         return STEP_DISAGREES;
     if (f->step->kind == PLAN_VALUE)
-        return STEP_BEGINS_ANEW;
+        return STEP_NEW_ATTEMPT;
     /* It has not ended, and it does not matter whether it happened. */
     if (step_record_is_open(rec) && step_effect(f) <= EFFECT_READ)
-        return STEP_BEGINS_ANEW;
+        return STEP_NEW_ATTEMPT;
     return STEP_DISAGREES;
 }
 
@@ -55,7 +55,7 @@ enum step_verdict step_judge(const struct frame *f, const struct step_record *re
     enum step_verdict as_recorded = step_record_is_open(rec) ? STEP_GOES_ON : STEP_IS_DONE;
 
     if (rec->attempt < step_first_attempt(f))
-        return STEP_BEGINS_ANEW;
+        return STEP_NEW_ATTEMPT;
     if (rule(f, "keep", -1) == rec->attempt)
         return STEP_IS_DONE;
     if (f->host->repair && !frame_is_leaf(f)) {

@@ -1,4 +1,4 @@
-/* step_record.c - what is written of a step, and reported to whoever looks on.
+/* step_record.c - records a step and calls on_step.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -82,7 +82,7 @@ void step_wait(struct frame *f, int64_t due_ms)
     f->due_ms = due_ms;
     frame_set_state(f, FRAME_WAITING);
     step_report(f, STEP_WAITING);
-    f->host->ops->wake(f->host); /* nothing else may be at work */
+    f->host->ops->wake(f->host); /* nothing else may wake it */
 }
 
 void step_record_waiting(struct frame *f, int64_t due_ms)
@@ -112,7 +112,7 @@ void step_reset(struct frame *f)
     f->error = NULL;
     f->error_has_path = false;
     f->record = RECORD_NONE;
-    f->recovered = f->was_asking = false;
+    f->recovered = f->was_asking = f->had_ended = false;
     f->end = STEP_STARTED;
     f->stop = STOP_NONE;
     f->due_ms = f->ends_ms = 0;

@@ -1,10 +1,10 @@
 /* backend.h - the table of ops that cpu/ and cuda/ fill.
  *
- * An op computes on raw pointers in the backend's memory; shapes stand beside each
- * pointer, row-major, last index contiguous. R rows, C channels (hidden), H query
+ * An op computes on raw pointers in the backend's memory. The comment of each pointer gives
+ * its shape, row-major, last index contiguous. R rows, C channels (hidden), H query
  * heads, G key/value heads, D head size, F feed-forward size, V vocabulary.
  * Ops allocate nothing, return nothing and cannot fail: shapes are checked once, at
- * load. An op that a backend lacks is NULL there.
+ * load. An op that a backend lacks is NULL.
  *
  * The bits of an output row depend on that row's inputs alone: not on R, on the
  * lane's threads or on the instruction set. The rules (docs/architecture.md, "Exact bits"):
@@ -14,9 +14,9 @@
  *    by the tree (l, l+8), (l, l+4), (l, l+2), (l, l+1);
  *  - softmax and log-sum-exp work in fixed blocks (256 keys, 4096 columns), each giving
  *    (max, sum, ...) by the same lanes, merged in block order;
- *  - exp and log are ours; nothing of libm but fmaf and sqrtf.
+ *  - exp and log are those of fmath.h; of libm only fmaf and sqrtf are used.
  *
- * A lane says who executes: one worker alone (pool NULL: small models shard by
+ * A lane says which threads run an op: one worker alone (pool NULL: small models shard by
  * rows, each worker taking its rows through all layers) or a whole pool that
  * splits columns. Lanes never change bits.
  *
@@ -48,7 +48,7 @@ struct lane {
 /* A weight W (n_out, n_in) as in Hugging Face: y = x W^T. `rows` is row-major. `panels`
  * holds the same values packed for `matmul`: panel p has columns (outputs)
  * 32p .. 32p+31, laid out (n_in, 32), zero padded; always f32 or bf16 like dtype (f16
- * is widened to f32 when packed). Memory is the owner's (models/arch/weights.h). */
+ * is widened to f32 when packed). The memory belongs to the owner (models/arch/weights.h). */
 struct matrix {
     int32_t n_out, n_in;
     enum dtype dtype;
@@ -102,7 +102,7 @@ struct backend {
     /* out (R, C) = table[token[r]] */
     void (*embed)(const struct lane *l, const struct matrix *table, const int32_t *token, int32_t R,
                   float *out);
-    /* y (R, n_out) = x (R, n_in) W^T; beta 1 adds to what stands in y (residual), beta 0
+    /* y (R, n_out) = x (R, n_in) W^T; beta 1 adds to y (residual), beta 0
      * overwrites. ld in elements. */
     void (*matmul)(const struct lane *l, const struct matrix *w, const float *x, int64_t ldx,
                    int32_t R, float beta, float *y, int64_t ldy);
@@ -128,13 +128,13 @@ struct backend {
     void (*logsumexp)(const struct lane *l, const float *logits, int64_t ld, int32_t R, int32_t V,
                       const float *inv_temperature, float *lse);
 
-    /* ---- backward: every d_ pointer adds to what stands there unless said otherwise */
+    /* ---- backward: every d_ pointer is added to, unless its comment says otherwise */
     void (*embed_back)(const struct lane *l, const float *dy, const int32_t *token, int32_t R,
                        int32_t C, float *d_table);
     /* dx (R, n_in) = beta*dx + dy (R, n_out) W */
     void (*matmul_dx)(const struct lane *l, const struct matrix *w, const float *dy, int64_t lddy,
                       int32_t R, float beta, float *dx, int64_t lddx);
-    /* dw (n_out, n_in) += dy^T x, one chain over r = 0 .. R-1 from what stands there */
+    /* dw (n_out, n_in) += dy^T x, one chain over r = 0 .. R-1 from the old dw */
     void (*matmul_dw)(const struct lane *l, int32_t n_out, int32_t n_in, const float *dy,
                       int64_t lddy, const float *x, int64_t ldx, int32_t R, float *dw);
     /* dx (R, n) is overwritten (beta 0) or added to (beta 1); dw (n) adds, NULL
@@ -181,11 +181,11 @@ struct backend {
                           float *lse);
 
     /* Floating-point operations a second that the lane's fp32 FMA units reach at best, measured
-     * now (about 10 ms): the yardstick of progress lines. NULL: not known. */
+     * now (about 10 ms); progress lines compare with it. NULL: not known. */
     double (*peak_flops)(const struct lane *l);
 };
 
-/* What a loadable backend is given, and its one exported symbol's type. */
+/* The argument of a loadable backend, and the type of its one exported symbol. */
 struct backend_host {
     uint32_t abi, size_bytes;
     void (*log)(void *ctx, const char *line);

@@ -1,4 +1,4 @@
-/* fmath.h - our exp and log, one value at a time.
+/* fmath.h - exp and log with fixed bits, one value at a time.
  *
  * The same steps as the vector exp of kernels/cpu/v16.h, hence the same bits. About 1 ulp.
  * exp: below -87.33 (where results would be subnormal) 0, above 88.7228 infinity.

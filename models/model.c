@@ -1,4 +1,4 @@
-/* model.c - what all models share: names, an empty answer, tokens of those that have none.
+/* model.c - code for all models: names, an empty answer, an estimate of tokens.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

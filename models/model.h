@@ -1,9 +1,9 @@
-/* model.h - the one way agents reach a model: engine, remote server or script.
+/* model.h - the interface between agents and models: engine, remote server or script.
  *
- * A session is one conversation's sequence; a call appends ids to it and samples a reply. The
- * request owns its mail node and every buffer is the caller's until the call is done; the
- * answer comes through `reply` on the thread that drains it. A model that `takes_ids` is fed
- * exact token ids (token in, token out); another gets messages and gives text.
+ * A session is the sequence of one conversation. A call appends ids to it and samples a reply. The
+ * request owns its mail node. The caller owns every buffer and lends it until the call is done. The
+ * answer is posted to `reply` and handled on the thread that drains it. A model that `takes_ids`
+ * gets exact token ids (token in, token out). Other models get messages and return text.
  *
  * A session and its calls are used from one thread at a time (a loop's, or a driver's); sessions of
  * one model may belong to different threads. A reply is posted from any thread.
@@ -48,13 +48,13 @@ struct model_session;
 
 /* Tokens of one call. */
 struct model_usage {
-    int32_t prompt;     /* read, from pages or anew */
+    int32_t prompt;     /* read: cached or computed */
     int32_t cached;     /* of the prompt, served from pages */
-    int32_t completion; /* sampled, thoughts included */
+    int32_t completion; /* sampled, reasoning included */
     int32_t reasoning;  /* of the completion */
-    bool estimated;     /* of a model without tokens: model_usage_estimate */
+    bool estimated;     /* the model does not count tokens: model_usage_estimate */
 };
-/* For models that have text alone: a quarter of the bytes, rounded up, of all messages (their
+/* For models that return only text: a quarter of the bytes, rounded up, of all messages (their
  * content and calls), of the tools and of the reply. */
 struct model_usage model_usage_estimate(const struct json *messages, const struct json *tools,
                                         const char *text, const struct json *tool_calls);
@@ -62,9 +62,9 @@ struct model_usage model_usage_estimate(const struct json *messages, const struc
 struct model_call {
     struct mail mail;      /* first: the reply is this mail */
     struct mailbox *reply; /* where it is posted when done */
-    /* ---- asked */
+    /* ---- request */
     struct model_session *session;
-    int32_t keep;         /* positions of the session that stay: prefix_len */
+    int32_t keep;         /* positions of the session to keep: the prefix length */
     const int32_t *delta; /* ids appended after `keep`; lent until done */
     int32_t n_delta;
     const struct json *messages, *tools; /* for models that take messages */
@@ -72,18 +72,18 @@ struct model_call {
     uint64_t seed, call_id;              /* Philox key and counter with the position */
     struct sampling sampling;
     int32_t max_tokens;
-    const int32_t *stop_id; /* besides the model's own end ids */
+    const int32_t *stop_id; /* in addition to the model's own end ids */
     int32_t n_stop_id;
     const char *const *stop_text; /* the reply ends with it; kept in ids, cut from text */
     int32_t n_stop_text;
     int32_t priority;    /* higher first; live runs above training */
-    int64_t deadline_ms; /* the caller cancels then; for models that pass it on. 0: none */
-    /* A model that cannot do these answers STATUS_UNSUPPORTED by name. */
+    int64_t deadline_ms; /* the caller cancels then; some models forward it. 0: none */
+    /* A model that lacks one of these answers STATUS_UNSUPPORTED and names it. */
     const struct json *response_schema; /* the text must fit; NULL: any */
     const char *tool_choice;            /* NULL: the model's; "none", "required" or a tool's name */
     /* Called on the model's thread with each new token when not NULL; must only copy and post. */
     void (*on_token)(struct model_call *c, int32_t id, float logp);
-    /* ---- answered */
+    /* ---- answer */
     enum status status;
     struct error err;
     enum model_finish finish;
@@ -93,12 +93,12 @@ struct model_call {
     int32_t n_ids;
     bool processed;          /* a processor changed the distribution of some token */
     char *text;              /* models that give text: malloc'd, the caller frees */
-    char *reasoning;         /* the same: thoughts that are not part of the text; or NULL */
+    char *reasoning;         /* the same: reasoning that is not part of the text; or NULL */
     struct json *tool_calls; /* the same: [{name, arguments, id?}], new reference or NULL */
     int64_t policy_version;
     struct model_usage usage;
-    bool not_retryable;                   /* of an error: the same call would fail alike */
-    int64_t retry_after_ms;               /* of an error: how long to wait at least; 0: not said */
+    bool not_retryable;                   /* of an error: the same call would fail again */
+    int64_t retry_after_ms;               /* of an error: the shortest wait; 0: not given */
     int64_t queued_us, first_us, done_us; /* durations since the start of the call */
     void *caller;                         /* the caller's context */
     void *state;                          /* the model's, while it runs */
@@ -125,10 +125,10 @@ struct model_session_options {
 };
 
 struct model_ops {
-    /* o NULL: all defaults. What the model cannot do is STATUS_UNSUPPORTED by name. */
+    /* o NULL: all defaults. STATUS_UNSUPPORTED names an option that the model lacks. */
     MUST_CHECK enum status (*session_open)(struct model *m, const struct model_session_options *o,
                                            struct model_session **out, struct error *err);
-    /* A second session on the same positions, by reference to its pages. */
+    /* A second session with the same positions, which shares the pages. */
     MUST_CHECK enum status (*session_fork)(struct model *m, struct model_session *from,
                                            struct model_session **out, struct error *err);
     void (*session_close)(struct model *m, struct model_session *s); /* no call in flight */
@@ -142,9 +142,9 @@ struct model {
     struct model_info info;
 };
 
-/* What a model sets before it begins a call: nothing is answered yet. */
+/* A model calls this before it begins a call. Clears the answer. */
 void model_call_reset(struct model_call *c);
-/* The text, thoughts and calls of the last answer are freed. */
+/* Frees the text, reasoning and tool calls of the last answer. */
 void model_call_clear_text(struct model_call *c);
 
 #endif

@@ -13,7 +13,7 @@
 #include "tools/builtin.def"
 #undef BUILTIN
 
-/* The context of a file tool: a descriptor of the root that everything is opened beneath. */
+/* The context of a file tool: the descriptor of its root directory. */
 struct file_root {
     int fd;
     const struct seams *seams;
@@ -26,7 +26,7 @@ void file_tool_free(struct tool *t);
 /* The argument "path", lent. */
 MUST_CHECK enum status file_tool_path(const struct tool_call *c, const char *otherwise,
                                       const char **out, struct error *err);
-/* Finishes the call with the words of err. */
+/* Finishes the call with the message of err. */
 void file_tool_fail(struct tool_call *c, const struct error *err);
 
 #endif

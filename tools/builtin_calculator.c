@@ -30,7 +30,7 @@ static void start(struct tool *t, struct tool_call *c)
 
     (void)t;
     if (calc_evaluate(jv_get_string(text, ""), jv_string_len(text), &value, &err)) {
-        tool_call_refuse(c, "%s", err.message); /* arithmetic does not change */
+        tool_call_refuse(c, "%s", err.message); /* the same expression fails again */
         return;
     }
     result = jv_object();

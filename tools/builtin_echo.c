@@ -1,4 +1,4 @@
-/* builtin_echo.c - gives back what it was given: for tests of everything around a tool.
+/* builtin_echo.c - returns its argument, for tests.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

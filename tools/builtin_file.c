@@ -1,4 +1,4 @@
-/* builtin_file.c - what the file tools share: the root that they are made with.
+/* builtin_file.c - shared by the file tools: their root directory and the path argument.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "runtime/base/memory.h"
-#include "tools/beneath.h"
 #include "tools/builtin.h"
+#include "tools/root_dir.h"
 
 void file_tool_free(struct tool *t)
 {
@@ -23,7 +23,7 @@ enum status file_tool_new(const struct tool_registry_options *o, const struct to
                           const struct tool_ops *ops, struct tool **out, struct error *err)
 {
     struct file_root *root = xcalloc(1, sizeof(*root));
-    enum status st = beneath_root(o->root, &root->fd, err);
+    enum status st = root_dir_open(o->root, &root->fd, err);
 
     root->seams = o->seams ? o->seams : seams_real();
     if (st) {
@@ -38,7 +38,7 @@ void file_tool_fail(struct tool_call *c, const struct error *err)
     tool_call_finish_error(c, "%s", err->message);
 }
 
-/* JSON strings may hold a NUL, which would cut the path short for the kernel. */
+/* JSON strings may contain NUL, which would truncate the path for the kernel. */
 enum status file_tool_path(const struct tool_call *c, const char *otherwise, const char **out,
                            struct error *err)
 {
@@ -46,7 +46,7 @@ enum status file_tool_path(const struct tool_call *c, const char *otherwise, con
     const char *text = jv_get_string(path, otherwise);
 
     if (path && strlen(text) != jv_string_len(path))
-        return error_set(err, STATUS_INVALID, "a path holds no NUL");
+        return error_set(err, STATUS_INVALID, "a path must not contain NUL");
     *out = text;
     return STATUS_OK;
 }

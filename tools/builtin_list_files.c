@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "runtime/base/memory.h"
-#include "tools/beneath.h"
 #include "tools/builtin.h"
+#include "tools/root_dir.h"
 
 #define MAX_NAMES 2000
 
@@ -71,7 +71,7 @@ static struct json *entry_json(int dir, const char *name)
 
     jv_set_string(v, "name", name);
     if (fstatat(dir, name, &s, AT_SYMLINK_NOFOLLOW)) {
-        jv_set_string(v, "type", "other"); /* gone since */
+        jv_set_string(v, "type", "other"); /* deleted meanwhile */
         return v;
     }
     if (S_ISREG(s.st_mode)) {
@@ -86,7 +86,7 @@ static struct json *entry_json(int dir, const char *name)
     return v;
 }
 
-/* Takes fd over. */
+/* Takes over fd. */
 static enum status list(int fd, struct json **out, struct error *err)
 {
     struct names *names;
@@ -122,7 +122,7 @@ static void start(struct tool *t, struct tool_call *c)
     enum status st = file_tool_path(c, ".", &path, &err);
 
     if (!st)
-        st = beneath_open(root->fd, path, O_RDONLY | O_DIRECTORY, &fd, &err);
+        st = root_dir_open_at(root->fd, path, O_RDONLY | O_DIRECTORY, &fd, &err);
     if (!st)
         st = list(fd, &result, &err);
     if (st)

@@ -12,8 +12,8 @@
 #include "runtime/base/file_open.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/utf8.h"
-#include "tools/beneath.h"
 #include "tools/builtin.h"
+#include "tools/root_dir.h"
 
 #define DEFAULT_BYTES ((int64_t)64 << 10)
 
@@ -37,12 +37,12 @@ static const struct tool_declaration declaration = {
     .access = TOOL_READS_PRIVATE,
 };
 
-/* The descriptor of a regular file; everything that follows uses this one alone. */
+/* The descriptor of a regular file; everything later uses only this descriptor. */
 static enum status open_regular(int root, const char *path, int *fd, int64_t *size,
                                 struct error *err)
 {
     struct stat s;
-    enum status st = beneath_open(root, path, O_RDONLY, fd, err);
+    enum status st = root_dir_open_at(root, path, O_RDONLY, fd, err);
 
     if (st)
         return st;
@@ -72,8 +72,8 @@ static enum status read_part(int fd, int64_t offset, char *bytes, size_t n, size
     return STATUS_OK;
 }
 
-/* Characters are not cut: a part ends before one that does not fit. A NUL is valid UTF-8, but no
- * text has one. */
+/* Characters are not split: a part ends before a character that does not fit. NUL is valid UTF-8,
+ * but a sign of a binary file. */
 static enum status trim_to_text(const char *bytes, size_t *n, bool is_end, int64_t size,
                                 struct error *err)
 {
@@ -81,7 +81,7 @@ static enum status trim_to_text(const char *bytes, size_t *n, bool is_end, int64
 
     if (memchr(bytes, '\0', *n))
         return error_set(err, STATUS_INVALID,
-                         "a binary file of %lld bytes (it holds NUL bytes), not text",
+                         "a binary file of %lld bytes (it contains NUL bytes), not text",
                          (long long)size);
     if (valid < *n && (is_end || *n - valid > 3))
         return error_set(err, STATUS_INVALID, "not UTF-8 text (byte %zu of this part)", valid);

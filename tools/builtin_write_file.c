@@ -1,8 +1,9 @@
-/* builtin_write_file.c - writes a whole file inside the root: old or new, never half.
+/* builtin_write_file.c - writes a whole file inside the root, atomically.
  *
- * The text goes into a new file in the root (part_file.h), or beside its target where that is
- * another file system, and is renamed over it, all relative to descriptors of directories. A rename
- * replaces a link, it never follows one. A call that fails leaves no folder that it made.
+ * The text goes into a temporary file in the root (part_file.h), or next to its target if that is
+ * on another file system, which is then renamed to the target. All paths are relative to directory
+ * descriptors. A rename replaces a link and never follows it. A failed call removes the directories
+ * that it created.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -12,9 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tools/beneath.h"
 #include "tools/builtin.h"
 #include "tools/part_file.h"
+#include "tools/root_dir.h"
 
 static const struct tool_declaration declaration = {
     .name = "write_file",
@@ -31,16 +32,16 @@ static const struct tool_declaration declaration = {
     .access = TOOL_WRITES,
 };
 
-/* What stands there now: a regular file lends its mode, anything else is refused. */
+/* An existing regular file gives its mode; anything else that exists is refused. */
 static enum status look_at_target(int dir, const char *name, mode_t *mode, struct error *err)
 {
     struct stat s;
 
     *mode = 0644;
     if (fstatat(dir, name, &s, AT_SYMLINK_NOFOLLOW))
-        return errno == ENOENT ? STATUS_OK : error_errno(err, errno, "looking at \"%.200s\"", name);
+        return errno == ENOENT ? STATUS_OK : error_errno(err, errno, "checking \"%.200s\"", name);
     if (!S_ISREG(s.st_mode))
-        return error_set(err, STATUS_INVALID, "\"%.200s\" is there and not a regular file", name);
+        return error_set(err, STATUS_INVALID, "\"%.200s\" exists and is not a regular file", name);
     *mode = s.st_mode & 0777;
     return STATUS_OK;
 }
@@ -64,7 +65,7 @@ struct text {
     mode_t mode;
 };
 
-/* By a file in `aside`. *elsewhere: it cannot be made there, or not be put in place from there. */
+/* Writes through a temporary file in `aside`. *elsewhere: it cannot be created or renamed there. */
 static enum status write_by(const struct seams *seams, int aside, int dir, const char *name,
                             const struct text *t, bool *elsewhere, struct error *err)
 {
@@ -78,7 +79,7 @@ static enum status write_by(const struct seams *seams, int aside, int dir, const
     st = fill(seams, fd, t->bytes, t->n, t->mode, err);
     if (!st && renameat(aside, part, dir, name)) {
         *elsewhere = errno == EXDEV;
-        st = error_errno(err, errno, "putting \"%.200s\" in place", name);
+        st = error_errno(err, errno, "renaming the new file to \"%.200s\"", name);
     }
     if (st)
         (void)unlinkat(aside, part, 0);
@@ -123,7 +124,7 @@ static void start(struct tool *t, struct tool_call *c)
     enum status st = file_tool_path(c, "", &path, &err);
 
     if (!st)
-        st = beneath_parent(root->fd, path, &dir, &name, &n_made, &err);
+        st = root_dir_parent(root->fd, path, &dir, &name, &n_made, &err);
     if (!st) {
         st = replace(root, dir, name, jv_get_string(text, ""), jv_string_len(text), &err);
         if (!st)
@@ -131,7 +132,7 @@ static void start(struct tool *t, struct tool_call *c)
         close(dir);
     }
     if (st) {
-        beneath_unmake(root->fd, path, n_made);
+        root_dir_remove(root->fd, path, n_made);
         file_tool_fail(c, &err);
         return;
     }

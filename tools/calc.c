@@ -34,7 +34,7 @@ static void skip_blanks(struct reader *r)
         r->at++;
 }
 
-/* The next character that counts, or NUL at the end. */
+/* The next character that is not a space, or NUL at the end. */
 static char peek(struct reader *r)
 {
     skip_blanks(r);
@@ -99,9 +99,9 @@ static enum status read_number(struct reader *r, struct calc_number *out)
         skip_digits(r);
     }
     if (r->at - from >= sizeof(word))
-        return fail(r, from, "a number with too many digits");
+        return fail(r, from, "the number has too many digits");
     if (r->at - from == 1 && r->text[from] == '.')
-        return fail(r, from, "expected a digit beside the point");
+        return fail(r, from, "expected a digit before or after the point");
     memcpy(word, r->text + from, r->at - from);
     word[r->at - from] = '\0';
     *out = (struct calc_number){.is_integer = true};
@@ -109,7 +109,7 @@ static enum status read_number(struct reader *r, struct calc_number *out)
         return STATUS_OK;
     out->is_integer = false;
     if (!text_to_double(word, &out->real))
-        return fail(r, from, "a number that cannot be represented");
+        return fail(r, from, "the number is out of range");
     return STATUS_OK;
 }
 
@@ -219,7 +219,7 @@ static enum status read_signed(struct reader *r, struct calc_number *out)
         struct calc_number v = *out;
 
         *out = calc_integer(0);
-        /* 0 - 0.0 would lose the sign of a zero that nobody asked for: fine. */
+        /* 0 - x loses the sign of a zero; that is fine. */
         st = operate(r, '-', r->at, v, out);
     }
     return st;
@@ -275,7 +275,7 @@ enum status calc_evaluate(const char *text, size_t n, struct calc_number *out, s
     enum status st;
 
     if (n > MAX_BYTES)
-        return error_set(err, STATUS_LIMIT, "%zu bytes of expression, at most %d are taken", n,
+        return error_set(err, STATUS_LIMIT, "the expression has %zu bytes; the limit is %d", n,
                          MAX_BYTES);
     st = read_sum(&r, &value);
     if (st)

@@ -1,7 +1,8 @@
 /* calc.h - arithmetic expressions over 64-bit integers and doubles.
  *
- * Integers stay exact while they fit; a result that does not fit goes on as a double. Division of
- * integers is exact where it comes out even, else a double. // and % round down, as in Python.
+ * Integers are exact while they fit in 64 bits; a larger result becomes a double. Division of
+ * integers gives an integer if there is no remainder, else a double. // and % round down, as in
+ * Python.
  * ^ and ** bind to the right and more tightly than a sign: -2^2 is -4.
  *
  * SPDX-License-Identifier: Apache-2.0
@@ -26,7 +27,7 @@ struct calc_number {
 MUST_CHECK enum status calc_evaluate(const char *text, size_t n, struct calc_number *out,
                                      struct error *err);
 
-/* calc_number.c: the operations. NULL when done, else words for what went wrong. */
+/* calc_number.c: the operations. They return NULL, or an error message. */
 struct calc_number calc_integer(int64_t v);
 struct calc_number calc_real(double v);
 double calc_as_real(struct calc_number v);

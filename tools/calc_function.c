@@ -9,7 +9,7 @@
 #include "runtime/base/memory.h"
 #include "tools/calc.h"
 
-enum rule { ANY, NOT_NEGATIVE, POSITIVE, UNIT }; /* what a function of one real takes */
+enum rule { ANY, NOT_NEGATIVE, POSITIVE, UNIT }; /* the domain of a function of one real */
 
 struct calc_function {
     const char *name;
@@ -82,7 +82,7 @@ static const char *do_gcd(const struct calc_number *a, int32_t n, struct calc_nu
     return NULL;
 }
 
-/* To an integer where it fits 64 bits; integers pass unchanged. */
+/* To an integer if it fits in 64 bits; integers pass unchanged. */
 static const char *to_integer(struct calc_number a, double (*how)(double), struct calc_number *out)
 {
     double v;
@@ -202,13 +202,13 @@ const char *calc_apply(const struct calc_function *f, const struct calc_number *
     if (n_args < f->min_args)
         return f->min_args == 1 ? "expected an argument" : "expected two arguments";
     if (n_args > f->max_args)
-        return f->max_args == 1 ? "expected one argument only" : "too many arguments";
+        return f->max_args == 1 ? "expected only one argument" : "too many arguments";
     if (f->of_many) {
         wrong = f->of_many(args, n_args, out);
     } else {
         x = calc_as_real(args[0]);
         if (f->rule == NOT_NEGATIVE && x < 0)
-            return "expected a number not below 0";
+            return "expected 0 or a number above 0";
         if (f->rule == POSITIVE && x <= 0)
             return "expected a number above 0";
         if (f->rule == UNIT && fabs(x) > 1)

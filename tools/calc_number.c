@@ -21,7 +21,7 @@ double calc_as_real(struct calc_number v)
     return v.is_integer ? (double)v.integer : v.real;
 }
 
-/* Rounded down; INT64_MIN / -1 does not fit and is left to doubles by the caller. */
+/* Rounded down. INT64_MIN / -1 does not fit; the caller uses doubles for it. */
 static int64_t divide_down(int64_t a, int64_t b)
 {
     return a / b - (a % b != 0 && (a < 0) != (b < 0));
@@ -42,7 +42,7 @@ static bool power(int64_t base, int64_t exponent, int64_t *out)
     return true;
 }
 
-/* False: not exact in 64 bits; doubles take over. b is not 0 where it divides. */
+/* False: not exact in 64 bits, use doubles. A divisor b is not 0. */
 static bool operate_exactly(char op, int64_t a, int64_t b, int64_t *out)
 {
     switch (op) {
@@ -99,9 +99,9 @@ const char *calc_operate(char op, struct calc_number a, struct calc_number b,
     if ((op == '/' || op == '\\' || op == '%') && y == 0)
         return "division by zero";
     if (op == '^' && x == 0 && y < 0)
-        return "zero has no negative power";
+        return "zero cannot be raised to a negative power";
     if (op == '^' && x < 0 && y != floor(y))
-        return "a negative number has no power with a fraction";
+        return "a negative number cannot be raised to a fraction";
     if (a.is_integer && b.is_integer && operate_exactly(op, a.integer, b.integer, &exact)) {
         *out = calc_integer(exact);
         return NULL;

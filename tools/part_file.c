@@ -1,7 +1,7 @@
-/* part_file.c - making them, and sweeping up those of processes that died.
+/* part_file.c - creates temporary files, and removes those of dead processes.
  *
- * The lock decides: whoever sweeps takes it before it removes the name, and whoever makes the file
- * looks, once it has the lock, whether the name is still there.
+ * The sweep locks a file before it removes the name. The process that created the file checks,
+ * after it has the lock, that the name still exists.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -21,14 +21,14 @@
 #define DIGITS 16
 #define TRIES  16
 
-/* Locked, and its name still there? */
+/* Is it locked, and does its name still exist? */
 static bool holds(int fd)
 {
     struct stat s;
 
     while (flock(fd, LOCK_EX)) {
         if (errno != EINTR)
-            return true; /* a file system without locks: nobody can sweep it either */
+            return true; /* a file system without locks: the sweep skips it too */
     }
     return fstat(fd, &s) || s.st_nlink > 0;
 }
@@ -43,7 +43,7 @@ enum status part_file_open(const struct seams *seams, int dir, char name[PART_FI
                        (unsigned long long)seams_random_u64(seams));
         got = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (got < 0 && errno != EEXIST)
-            return error_errno(err, errno, "making a file to write into");
+            return error_errno(err, errno, "creating a temporary file");
         if (got >= 0 && holds(got)) {
             *fd = got;
             return STATUS_OK;
@@ -51,7 +51,8 @@ enum status part_file_open(const struct seams *seams, int dir, char name[PART_FI
         if (got >= 0)
             close(got); /* it was swept before it was locked */
     }
-    return error_set(err, STATUS_IO, "no name for a file to write into after %d tries", TRIES);
+    return error_set(err, STATUS_IO, "found no unused name for a temporary file in %d tries",
+                     TRIES);
 }
 
 static bool is_part_name(const char *name)

@@ -1,7 +1,7 @@
-/* part_file.h - a file that is being written: ours by its name, locked while we live.
+/* part_file.h - the temporary file of a write, locked while its process lives.
  *
- * The text of a new file goes into one of these and is renamed over its target. A process that is
- * killed leaves it behind, unlocked; part_files_sweep removes it.
+ * A new file's text is written to a temporary file, which is then renamed to its target. A killed
+ * process leaves an unlocked temporary file behind; part_files_sweep removes it.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -16,7 +16,7 @@
 /* A new, empty file in dir, mode 0600, locked until *fd is closed. */
 MUST_CHECK enum status part_file_open(const struct seams *seams, int dir, char name[PART_FILE_NAME],
                                       int *fd, struct error *err);
-/* Removes regular files of this name in dir, not below it, that no process holds. */
+/* Removes temporary files in dir (not in its subdirectories) that no process has locked. */
 void part_files_sweep(int dir);
 
 #endif

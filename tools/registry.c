@@ -87,11 +87,12 @@ enum status tool_registry_adopt(struct tool_registry *r, struct tool *t, struct 
     enum status st = STATUS_OK;
 
     if (!name_is_sound(t->name))
-        st = error_set(err, STATUS_INVALID,
-                       "\"%.80s\" is no name for a tool: 1 to 64 letters, digits, \"_\" and \"-\"",
-                       t->name);
+        st = error_set(
+            err, STATUS_INVALID,
+            "\"%.80s\" is not a tool name: expected 1 to 64 letters, digits, \"_\" and \"-\"",
+            t->name);
     else if (map_get(r->by_name, t->name))
-        st = error_set(err, STATUS_INVALID, "there is already a tool named %s (from %s)", t->name,
+        st = error_set(err, STATUS_INVALID, "a tool named %s already exists (from %s)", t->name,
                        tool_registry_find(r, t->name)->source);
     else if (r->n >= MAX_TOOLS)
         st = error_set(err, STATUS_LIMIT, "more than %d tools", MAX_TOOLS);
@@ -175,7 +176,7 @@ const char *tool_registry_nearest(const struct tool_registry *r, const char *nam
         names[i] = r->tools[i]->name;
     near = nearest_word(name, names, r->n);
     free(names);
-    return near; /* one of the tools' own strings */
+    return near; /* a tool's own string */
 }
 
 struct json *tool_json(const struct tool *t)

@@ -16,18 +16,18 @@ struct tool_registry_options {
 MUST_CHECK enum status tool_registry_new(const struct tool_registry_options *o,
                                          struct tool_registry **out, struct error *err);
 void tool_registry_free(struct tool_registry *r);
-/* Takes the caller's reference over, also on failure; a name that is taken is STATUS_INVALID. */
+/* Takes over the caller's reference, also on failure. STATUS_INVALID: the name is in use. */
 MUST_CHECK enum status tool_registry_adopt(struct tool_registry *r, struct tool *t,
                                            struct error *err);
-/* The same for a list that is heard again: a tool of this name and source whose declaration is
- * unchanged (equal hash) stays, and the new one is given back; a changed one is retired. *out
- * (lent) is the tool that has the name now. */
+/* The same for a tool list that was fetched again. If a tool of this name and source has the same
+ * declaration (equal hash), it stays and the new one is released; otherwise the old one is
+ * retired. *out (lent) is the tool that has the name now. */
 MUST_CHECK enum status tool_registry_update(struct tool_registry *r, struct tool *t,
                                             struct tool **out, struct error *err);
-/* Takes the name away: no call of the tool begins any more, calls in flight go on, and it is freed
- * when the last of them and the last list have given it back. */
+/* Removes the name: no new call of the tool can start. Calls in flight continue, and the tool is
+ * freed with its last reference. */
 void tool_registry_retire(struct tool_registry *r, struct tool *t);
-/* Rises with every change, for lists that others hold. */
+/* Increases with every change, so that callers can see that their lists are out of date. */
 uint64_t tool_registry_generation(const struct tool_registry *r);
 struct tool *tool_registry_find(const struct tool_registry *r, const char *name); /* or NULL */
 size_t tool_registry_size(const struct tool_registry *r);

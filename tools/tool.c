@@ -1,4 +1,4 @@
-/* tool.c - a tool from its declaration, counted.
+/* tool.c - makes a tool from its declaration; reference counting.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -11,7 +11,7 @@
 #include "runtime/base/memory.h"
 #include "runtime/base/schema.h"
 
-/* *out: as declared; *checks: what of it can be checked. */
+/* *out: as declared; *checks: the parts that can be checked. */
 static enum status take_schema(const struct tool_declaration *d, const char *text,
                                struct json *parsed, struct json **out, struct json **checks,
                                struct error *err)
@@ -33,7 +33,7 @@ static enum status take_schema(const struct tool_declaration *d, const char *tex
     return st;
 }
 
-/* Over everything that a model or a caller could notice. */
+/* Of everything that a model or a caller can see. */
 static struct sha256 hash_of(const struct tool *t)
 {
     struct json *v = jv_array();

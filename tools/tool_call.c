@@ -1,4 +1,4 @@
-/* tool_call.c - the life of a call: arguments checked, started, finished exactly once.
+/* tool_call.c - the life of a call: checks its arguments, starts it, finishes it exactly once.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -71,7 +71,7 @@ void tool_call_free(struct tool_call *c)
 
 static enum status check_arguments(const struct tool_call *c, struct error *err)
 {
-    /* Models leave out arguments where there is nothing to say. */
+    /* Models leave out arguments for a call without any. */
     struct json *empty = c->arguments ? NULL : jv_object();
     enum status st =
         c->tool->checks_input
@@ -128,7 +128,7 @@ static void finish(struct tool_call *c, enum tool_outcome outcome)
         c->done(c);
 }
 
-/* What the tool promised, and did not keep, is no result. */
+/* Is the result valid under the tool's output schema? */
 static enum status check_result(const struct tool_call *c, struct error *err)
 {
     enum status st = c->result.content ? tool_content_check(c->result.content, err) : STATUS_OK;
@@ -146,10 +146,11 @@ void tool_call_finish_content(struct tool_call *c, enum tool_outcome outcome,
 
     assert(c->state_now == TOOL_CALL_OPEN); /* exactly once */
     c->result = (struct tool_result){.value = adopt_value, .content = adopt_content};
-    /* That an effect happened is true whatever its result looks like. */
+    /* A status query is not checked: the effect happened, whatever its result looks like. */
     if (outcome == TOOL_OK && !c->asks_status && check_result(c, &err)) {
-        (void)snprintf(text, sizeof(text), "%s gave a result that it does not declare: %s%s%s",
-                       c->tool->name, err.where, err.where[0] ? ": " : "", err.message);
+        (void)snprintf(text, sizeof(text),
+                       "the result of %s does not fit its output schema: %s%s%s", c->tool->name,
+                       err.where, err.where[0] ? ": " : "", err.message);
         tool_result_deinit(&c->result);
         c->result.value = error_value(text);
         outcome = TOOL_ERROR;

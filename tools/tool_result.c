@@ -131,7 +131,7 @@ void tool_result_show(const struct json *stored, struct str *out)
 {
     const struct json *content = jv_get(stored, CONTENT);
 
-    /* Servers repeat the value as text, for clients that see only text. */
+    /* Servers repeat the value as text, for clients that read only text. */
     if (!content || jv_size(content) == 0)
         show_value(content ? jv_get(stored, "value") : stored, out);
     else

@@ -162,7 +162,7 @@ static void mix_rest(const struct attention_job *j, const struct query_tile *t, 
         mix_range(j, t, b, q, 1, q / t->n, 1, b->least, b->keys[q], false);
 }
 
-/* What the blocks so far add up to. */
+/* The merged result of the blocks so far. */
 struct running {
     float max[QUERIES], sum[QUERIES];
     float o[QUERIES * QUERY_STRIDE];
@@ -208,7 +208,7 @@ static void finish(const struct attention_job *j, const struct query_tile *t,
     }
 }
 
-/* Queries into place, padded with zeros to whole vectors. */
+/* Copies the queries, padded with zeros to whole vectors. */
 static void load_queries(const struct attention_job *j, const struct query_tile *t, struct block *b)
 {
     int32_t D = j->s->head_dim;
@@ -289,8 +289,8 @@ static void attend_tile(const struct attention_job *j, const struct query_tile *
         single[t->heads - 1](j, t);
 }
 
-/* Neighbouring kv heads that go together, and items of so many heads and a row each: numbered
- * heads first, so that a range has neighbouring rows. */
+/* Neighbouring kv heads are processed together. An item is one such group of heads and one row.
+ * Items are numbered by heads first, so that a range has neighbouring rows. */
 static int32_t heads_together(const struct attention_job *j)
 {
     return j->s->n_kv_heads % 4 == 0 ? 4 : j->s->n_kv_heads % 2 == 0 ? 2 : 1;

@@ -84,7 +84,7 @@ V16_INLINE void dots(const float *rows, const float *pages, int32_t D, float *ou
         v16_store(out + q * SPAN + i * 16, acc[q * np + i]);
 }
 
-/* Functions of their own: inlined, they would share registers with the constants of exp. */
+/* Not inlined, because they would then share registers with the constants of exp. */
 #define DOTS(nq, np)                                                                               \
     static __attribute__((noinline)) void dots_##nq##x##np(const float *rows, const float *pages,  \
                                                            int32_t D, float *out)                  \
@@ -309,7 +309,7 @@ static void back_tile(const struct attention_job *j, const struct query_tile *t)
     }
 }
 
-/* A kv head's gradients are its own, so that threads split by kv heads. */
+/* The gradients of a kv head are independent, so threads split by kv heads. */
 static void back_heads(void *ctx, int64_t begin, int64_t end)
 {
     const struct attention_job *j = ctx;

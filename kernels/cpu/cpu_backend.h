@@ -9,9 +9,9 @@
 
 enum cpu_isa { CPU_ISA_PLAIN, CPU_ISA_AVX2, CPU_ISA_AVX512, CPU_ISA_N };
 
-enum cpu_isa cpu_isa_best(void); /* what this CPU and kernel can do */
+enum cpu_isa cpu_isa_best(void); /* the best set of this CPU and kernel */
 const char *cpu_isa_name(enum cpu_isa isa);
-/* A static constant table; an isa that this CPU lacks must not be asked for. */
+/* A static constant table; the CPU must support the isa. */
 const struct backend *cpu_backend(enum cpu_isa isa);
 
 #endif

@@ -14,7 +14,7 @@ struct kv_job {
     float *dk, *dv;                   /* (R, G, D) */
 };
 
-/* Where position pos[row] of kv head g stands: the index of its first key element (its
+/* The place of position pos[row] of kv head g: the index of its first key element (its
  * others follow 16 apart) and of its first value element (its others follow on). */
 static void kv_place(const struct kv_job *j, int64_t row, int32_t g, int64_t *k_at, int64_t *v_at)
 {

@@ -89,8 +89,8 @@ static void copy_b(const struct product *p, int64_t k0, int32_t k, int64_t c, in
     }
 }
 
-/* A panel's width of columns that tiles cannot take as it is: fewer than the tile's, or rows of b
- * to be widened or not padded. */
+/* A panel's width of columns that tiles cannot take directly: fewer than the tile's, or rows of b
+ * that must be widened or padded. */
 static void edge(const struct strip *s, int32_t c, int32_t n)
 {
     const struct product *p = s->p;
@@ -146,7 +146,7 @@ static void strip_columns(const struct strip *s, int32_t c, int32_t end)
         edge(s, c, end - c < MATRIX_PANEL ? end - c : MATRIX_PANEL);
 }
 
-/* Rows are cut evenly into tiles rather than into full ones and a thin rest. */
+/* Rows are split into tiles of equal size, not into full tiles and a small rest. */
 struct row_cut {
     int32_t first, n_tiles, base, more;
 };
@@ -208,7 +208,7 @@ static int64_t grain_of(int64_t each, int64_t least)
     return n > least ? n : least;
 }
 
-/* Threads split the columns, or the rows where columns are too few to go round. */
+/* Threads split the columns, or the rows when there are too few columns. */
 static void run_product(const struct lane *l, struct product *p)
 {
     int64_t n_panels = ((int64_t)p->n + MATRIX_PANEL - 1) / MATRIX_PANEL;

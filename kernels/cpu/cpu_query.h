@@ -2,8 +2,8 @@
  *
  * A query is one head of one row. Queries of a kv head whose rows belong to one sequence (the
  * heads of a group, and neighbouring rows in prefill and training) load each page once for all.
- * Where they are few, as in decoding, those of neighbouring kv heads are taken along, so that there
- * are chains enough to hide the latency of an FMA. Which queries stand together never changes
+ * Where they are few, as in decoding, those of neighbouring kv heads are added, so that there are
+ * enough chains to hide the latency of an FMA. The grouping of queries never changes
  * bits: every number of a query has its own chain.
  *
  * SPDX-License-Identifier: Apache-2.0

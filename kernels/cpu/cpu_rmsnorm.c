@@ -134,7 +134,7 @@ void CPU_OP(rmsnorm_back)(const struct lane *l, const float *x, const float *w, 
                             .R = R,
                             .n = n,
                             .beta = beta};
-    if (dw) /* before dx, which may stand where dy does */
+    if (dw) /* before dx, which may be dy */
         cpu_for(l, ((int64_t)n + 15) / 16, 1, 1, rmsnorm_dw, &j);
     cpu_for(l, R, 16, 1, rmsnorm_dx, &j);
 }

@@ -1,7 +1,7 @@
 /* cpu_softmax.c - log-sum-exp over the vocabulary and the gradient of cross-entropy.
  *
- * Columns are taken in blocks of LSE_BLOCK, each giving (max, sum of exp(x - max)); blocks merge
- * in order, so that a caller who hands in whole blocks at a time gets the same bits.
+ * Columns are taken in blocks of LSE_BLOCK, each giving (max, sum of exp(x - max)); blocks merge in
+ * order, so that a caller that passes whole blocks at a time gets the same bits.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -1,9 +1,9 @@
 /* cpu_tile.c - the inner loops of matrix products.
  *
  * One body, inlined with constant sizes for each entry of the tables below. AVX-512 has 32
- * registers: 14 x 2 accumulators, two vectors of b and one broadcast. AVX2 has 16, and a v16
- * takes two: 6 x 1. Thin tiles take more columns instead, so that there are chains enough (eight
- * or more) to hide the latency of an FMA.
+ * registers: 14 x 2 accumulators, two vectors of b and one broadcast. AVX2 has 16, and a v16 takes
+ * two: 6 x 1. Thin tiles take more columns instead, so that there are enough chains (eight or more)
+ * to hide the latency of an FMA.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -2,7 +2,7 @@
  * registers.
  *
  * A tile adds a (rows, k) times b (k, 16 nv) to y (rows, 16 nv), one FMA chain an element in
- * the order of k, from +0 or from what stands in y. Products with more k than a tile takes go on
+ * the order of k, from +0 or from y. Products with more k than a tile takes continue
  * from y, which changes no bits.
  *
  * SPDX-License-Identifier: Apache-2.0

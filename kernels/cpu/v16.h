@@ -17,7 +17,7 @@
 #include "kernels/fmath.h"
 
 /* Under the sanitizers the plain form keeps its loops in functions of their own: sixteen checked
- * lanes inlined into everything would take the compiler minutes. */
+ * lanes, inlined everywhere, would take minutes to compile. */
 #if defined(V16_OUT_OF_LINE)
 #define V16_INLINE static __attribute__((noinline, unused))
 #else
@@ -28,7 +28,7 @@
 #define V16_WHOLE(n) (__builtin_constant_p(n) && (n) >= 16)
 
 /* Before a loop of constant count that must vanish, so that its vectors stay in registers. The
- * plain form has none to keep, and unrolled it would take the compiler minutes. */
+ * plain form has no registers to keep, and would take minutes to compile when unrolled. */
 #if !defined(CPU_BUILD_AVX512) && !defined(CPU_BUILD_AVX2)
 #define V16_UNROLL
 #elif defined(__clang__)

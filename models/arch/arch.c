@@ -1,4 +1,4 @@
-/* arch.c - the list of architectures, and the table of rotations that they share.
+/* arch.c - the list of architectures, and their common table of rotations.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "models/arch/arch.h"

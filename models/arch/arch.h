@@ -2,11 +2,11 @@
  *
  * One file an architecture (arch_qwen3.c), listed in arch.def. Forward and backward take
  * a list of rows over page tables: decode, chunked prefill, packed training and trees are the
- * same call, so their bits are the same. All on the lane that the caller gives.
+ * same call, so their bits are the same. All run on the lane that the caller passes.
  *
  * Memory: `scratch` is the caller's, at least scratch_bytes(rows), 64-byte aligned; for
- * training the forward keeps what backward needs in `acts`. Nothing here allocates but
- * arch_rope_table.
+ * training the forward stores what backward needs in `acts`. Only arch_rope_table
+ * allocates.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_MODELS_ARCH_ARCH_H
@@ -29,8 +29,8 @@ struct arch_pass {
     struct kv_layer *kv;              /* (L) */
     const float *rope_cos, *rope_sin; /* (max_pos, D/2): arch_rope_table */
     void *scratch;
-    /* Rows whose final hidden state is wanted: (n_out) indices below R, ascending. The
-     * others only leave their keys and values behind. */
+    /* Rows whose final hidden state is wanted: (n_out) indices below R, ascending. For the
+     * other rows only keys and values are written. */
     const int32_t *out_row;
     int32_t n_out;
     float *hidden;  /* (n_out, C): after the final norm */
@@ -41,7 +41,7 @@ struct arch_pass {
 struct arch {
     const char *hf_name; /* "Qwen3ForCausalLM" */
     const char *name;    /* "qwen3" */
-    /* Refuses by name what this architecture or backend cannot do. */
+    /* Fails and names what this architecture or backend does not support. */
     MUST_CHECK enum status (*check)(const struct model_config *c, const struct backend *b,
                                     struct error *err);
     int32_t (*n_tensors)(const struct model_config *c);
@@ -50,7 +50,7 @@ struct arch {
     size_t (*acts_bytes)(const struct model_config *c, int32_t n_rows, bool recompute);
     size_t (*back_scratch_bytes)(const struct model_config *c, int32_t n_rows);
     void (*forward)(const struct arch_pass *p);
-    /* The pass is the one that forward ran, with its acts, scratch and pages as it left them.
+    /* The pass is the one that forward ran, with its acts, scratch and pages unchanged.
      * d_hidden (n_out, C) is the gradient at `hidden`. Adds weight gradients into grad (flat,
      * in the order of tensors). dk, dv: zeroed f32 page pools per layer (L pointers), shaped like
      * kv. */
@@ -60,7 +60,7 @@ struct arch {
     int32_t (*head)(const struct model_config *c);
 };
 
-const struct arch *arch_find(const char *hf_name); /* NULL: not one of ours */
+const struct arch *arch_find(const char *hf_name); /* NULL: not supported */
 /* cos and sin (max_pos, D/2) each, in double, rounded once. Freed by mem_aligned_free(cos); sin
  * points into the same block. */
 MUST_CHECK enum status arch_rope_table(const struct model_config *c, int32_t max_pos, float **cos,

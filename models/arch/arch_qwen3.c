@@ -1,10 +1,10 @@
 /* arch_qwen3.c - Qwen3ForCausalLM: shapes and forward (transformers,
  * models/qwen3/modeling_qwen3.py).
  *
- * RMSNorm, grouped-query attention with RMSNorm over each head's q and k before RoPE in two
- * halves, SwiGLU, no biases, head tied to the embedding or not. Gate and up are two products into
- * the halves of one buffer. In the last layer everything after the keys is computed only for the
- * rows that are wanted, so prefill and masked training do not pay for the others.
+ * RMSNorm, grouped-query attention with RMSNorm over each head's q and k before RoPE in two halves,
+ * SwiGLU, no biases, head tied to the embedding or not. Gate and up are two products into the
+ * halves of one buffer. In the last layer everything after the keys is computed only for the rows
+ * that are wanted, so prefill and masked training skip the others.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "models/arch/arch_qwen3.h"
@@ -94,7 +94,7 @@ static enum status qwen3_check(const struct model_config *c, const struct backen
     return STATUS_OK;
 }
 
-/* ---- buffers: every carve is called twice, once to count and once to hand out, so that sizes and
+/* ---- buffers: every carve is called twice, once to count and once to assign, so that sizes and
  * places cannot disagree */
 
 uintptr_t qwen3_carve(uintptr_t at, int64_t n_floats, float **out)
@@ -173,7 +173,7 @@ void qwen3_kept_final(const struct arch_pass *p, struct qwen3_kept *out)
                out, x_of);
 }
 
-/* What inference uses for every layer, and training for what it does not keep. */
+/* Buffers of inference for every layer, and of training for values that it does not keep. */
 struct scratch {
     float *x, *x_out, *n1_out;
     struct qwen3_layer set;
@@ -359,7 +359,7 @@ void qwen3_layer_forward(const struct arch_pass *p, const struct qwen3_rows *row
     if (b->x2 != b->x)
         gather_rows(p, b->x, picked, out->n, b->x2);
     attend(p, out, l, &shape, b);
-    /* The product adds onto the residual that stands in y: a copy when x2 is kept. */
+    /* The product adds to the residual that is in y: a copy when x2 is kept. */
     if (b->y && b->y != b->x2)
         gather_rows(p, b->x2, rows->all, out->n, b->y);
     feed_forward(p, out->n, l, b);

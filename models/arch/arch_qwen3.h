@@ -1,4 +1,4 @@
-/* arch_qwen3.h - what forward and backward of qwen3 share: tensor order and buffers.
+/* arch_qwen3.h - shared by forward and backward of qwen3: tensor order and buffers.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_MODELS_ARCH_ARCH_QWEN3_H
@@ -59,7 +59,7 @@ struct qwen3_rows {
     bool narrow; /* T < R */
 };
 
-/* What the forward leaves for backward, beside the layers. */
+/* Values that forward stores for backward, in addition to the layers. */
 struct qwen3_kept {
     float *x_final; /* (T, C) input of the final norm */
     float *rstd;    /* (T) */

@@ -22,9 +22,10 @@ struct weight_tensor {
 
 struct weights; /* reference-counted; ref and unref from any thread */
 
-/* From an opened checkpoint: every tensor that the architecture names must be there with the right
- * shape, extra ones are refused by name (except known buffers). Takes the checkpoint over, also
- * when it fails. `dtype`: what products compute from (DTYPE_N: as stored); vectors are always f32.
+/* From an opened checkpoint: every tensor of the architecture must exist with the right
+ * shape. An extra tensor is an error that names it (except known buffers). Takes ownership of the
+ * checkpoint, also on failure. `dtype`: what products compute from (DTYPE_N: as stored); vectors
+ * are always f32.
  */
 struct safetensors;
 MUST_CHECK enum status weights_load(const struct backend *b, const struct arch *a,
@@ -38,7 +39,7 @@ MUST_CHECK enum status weights_init(const struct backend *b, const struct arch *
  * to the dtype that it has in `like`, packed. */
 MUST_CHECK enum status weights_from_flat(const struct weights *like, const float *flat,
                                          int64_t version, struct weights **out, struct error *err);
-/* The same in place, for a trainer that is the only holder of an unpublished version made by
+/* The same in place, for a trainer that holds the only reference to an unpublished version made by
  * weights_from_flat. */
 void weights_set_flat(struct weights *w, const struct lane *l, const float *flat, int64_t version);
 
@@ -56,11 +57,11 @@ int64_t weights_n_params(const struct weights *w);               /* tied tensors
 int64_t weights_flat_offset(const struct weights *w, int32_t i); /* of tensor i in a flat array */
 void weights_to_flat(const struct weights *w, float *flat);
 
-/* What keys and values are rounded to by default, in the engine and in training alike, so that
- * their log-probs agree: float for float weights, else bf16. */
+/* The type that keys and values are rounded to by default, in the engine and in training alike, so
+ * that their log-probs agree: float for float weights, else bf16. */
 enum dtype weights_kv_dtype(const struct weights *w);
 
-/* Bytes a load would take, from config alone: for the memory plan. */
+/* Bytes that a load takes, from the config alone: for the memory plan. */
 int64_t weights_plan_bytes(const struct arch *a, const struct model_config *c, enum dtype dtype);
 
 #endif

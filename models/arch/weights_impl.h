@@ -1,4 +1,4 @@
-/* weights_impl.h - the inside of struct weights, for weights.c and weights_load.c alone.
+/* weights_impl.h - the fields of struct weights, for weights.c and weights_load.c alone.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_MODELS_ARCH_WEIGHTS_IMPL_H
@@ -20,7 +20,7 @@ struct weights {
     struct weight_tensor *tensor; /* (n) */
     struct arch_tensor *shape;    /* (n) names live here */
     int64_t *offset;              /* (n + 1) of each tensor in a flat array */
-    void *rows;                   /* backend memory: rows that are not lent by the checkpoint */
+    void *rows;                   /* backend memory: rows that are not in the checkpoint */
     void *panels;                 /* backend memory: all panels */
     bool owns_all_rows;           /* made from a flat array: may be set again */
     struct safetensors *checkpoint;

@@ -1,4 +1,4 @@
-/* weights_load.c - where the first version of the tensors comes from: a checkpoint, or chance.
+/* weights_load.c - the first version of the tensors: from a checkpoint, or random.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <math.h>
@@ -18,7 +18,7 @@ static bool ends_with(const char *text, const char *end)
     return n >= m && memcmp(text + n - m, end, m) == 0;
 }
 
-/* What exporters leave in files although nothing reads it. */
+/* Buffers that exporters write although nothing reads them. */
 static bool known_buffer(const struct model_config *c, const char *name)
 {
     return ends_with(name, "rotary_emb.inv_freq") ||
@@ -37,15 +37,15 @@ static enum status refuse_extra(const struct weights *w, const struct safetensor
         if (!known) {
             error_at(err, STATUS_UNSUPPORTED, t->file, 0, 0, "tensor \"%s\" is not part of %s",
                      t->name, w->arch->hf_name);
-            error_hint(err, "config.json may name another architecture than the weights");
+            error_hint(err, "config.json may name a different architecture than the weights");
             return STATUS_UNSUPPORTED;
         }
     }
     return STATUS_OK;
 }
 
-/* Rows may stay in the mapped file when ops can read them there: host memory, the dtype as
- * wanted, aligned for it. Vectors are read as float by the ops. */
+/* Rows may stay in the mapped file when ops can read them there: host memory, the right dtype,
+ * aligned for it. Vectors are read as float by the ops. */
 static bool can_lend(const struct weights *w, const struct safetensor *t, enum dtype dtype)
 {
     return strncmp(w->backend->name, "cpu", 3) == 0 && t->dtype == dtype &&

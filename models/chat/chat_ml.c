@@ -1,4 +1,4 @@
-/* chat_ml.c - the template of models that bring none: ChatML, tools in the Hermes form.
+/* chat_ml.c - the template of models without one: ChatML, tools in the Hermes form.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "models/chat/chat_template.h"

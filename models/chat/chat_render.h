@@ -1,4 +1,4 @@
-/* chat_render.h - rendering as chat_spans.c needs it; not for others.
+/* chat_render.h - rendering for chat_spans.c alone.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_MODELS_CHAT_CHAT_RENDER_H

@@ -55,7 +55,7 @@ static bool is_prefix(const struct str *part, const char *whole, size_t n)
 }
 
 /* Where the turn that starts at `from` ends. `limit`: the end of the conversation up to the
- * message, or 0 when that is no prefix of the whole (its last turn is rendered otherwise). */
+ * message, or 0 when that is not a prefix of the whole (its last turn is rendered differently). */
 static size_t turn_end(const char *whole, size_t n, size_t from, size_t limit, const char *eos)
 {
     const size_t to = limit > from ? limit : n, n_eos = eos ? strlen(eos) : 0;
@@ -85,7 +85,7 @@ static enum status find_turn(const struct chat_template *t, const struct chat_in
     if (!is_prefix(part, whole, n))
         return error_set(err, STATUS_UNSUPPORTED,
                          "messages[%zu]: the chat template rewrites earlier turns and has no "
-                         "generation blocks, so the assistant's words cannot be told apart",
+                         "generation blocks, so the assistant's text cannot be located",
                          i);
     from = part->len;
     st = render_first(t, in, i + 1, false, part, err);
@@ -95,7 +95,7 @@ static enum status find_turn(const struct chat_template *t, const struct chat_in
     to = turn_end(whole, n, from, limit, in->eos_token);
     if (to <= from)
         return error_set(err, STATUS_UNSUPPORTED,
-                         "messages[%zu]: the end of the assistant's turn cannot be found", i);
+                         "messages[%zu]: no end of the assistant's turn in the prompt", i);
     return add_span(spans, from, to, err);
 }
 

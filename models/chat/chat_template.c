@@ -70,10 +70,11 @@ enum status chat_template_new(const char *text, size_t n, const char *name,
     enum status st;
 
     if (n > CHAT_MAX_SOURCE)
-        return error_set(err, STATUS_LIMIT, "%s: a chat template has at most %zu bytes", name,
+        return error_set(err, STATUS_LIMIT, "%s: the chat template is longer than %zu bytes", name,
                          CHAT_MAX_SOURCE);
     if (utf8_valid_prefix(text, n) != n || (n && memchr(text, '\0', n)))
-        return error_set(err, STATUS_INVALID, "%s: a chat template is UTF-8 without NUL", name);
+        return error_set(err, STATUS_INVALID,
+                         "%s: the chat template must be valid UTF-8 without NUL", name);
     t = xcalloc(1, sizeof(*t));
     t->name = xstrdup(name);
     jinja_memory_init(&t->memory, PARSE_MEMORY);
@@ -127,7 +128,7 @@ static void parse_arguments(struct json *messages)
                 jv_kind(object) == JV_OBJECT)
                 jv_set_adopt(function, "arguments", object);
             else
-                jv_unref(object); /* what is no object stays a text */
+                jv_unref(object); /* anything but an object stays a string */
         }
     }
 }
@@ -202,7 +203,8 @@ enum status chat_render_marked(const struct chat_template *t, const struct chat_
     if (st == STATUS_OK) {
         str_append(out, str_cstr(&text), text.len);
         if (!str_ok(out))
-            st = error_set(err, STATUS_LIMIT, "%s: the prompt passes %zu bytes", t->name, out->max);
+            st = error_set(err, STATUS_LIMIT, "%s: the prompt is longer than %zu bytes", t->name,
+                           out->max);
     }
     str_deinit(&text);
     jv_unref(copy);

@@ -3,7 +3,7 @@
  * A subset of Jinja 3 as transformers sets it up (trim_blocks, lstrip_blocks, loop
  * controls, tojson without ASCII escapes, raise_exception, strftime_now, generation
  * blocks). Templates are untrusted: source size, nesting, steps, memory and output
- * are capped (STATUS_LIMIT); an error's place is NAME:LINE. A template is
+ * are capped (STATUS_LIMIT); errors name NAME:LINE. A template is
  * immutable once made and may be rendered from several threads at once.
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -29,7 +29,7 @@ struct chat_template;
 MUST_CHECK enum status chat_template_new(const char *text, size_t n, const char *name,
                                          struct chat_template **out, struct error *err);
 void chat_template_free(struct chat_template *t);
-/* ChatML with tools in the Hermes form: for models that bring no template. */
+/* ChatML with tools in the Hermes form: for models without a template. */
 const char *chat_template_default(void);
 
 struct chat_input {
@@ -39,8 +39,8 @@ struct chat_input {
     bool add_generation_prompt;
     const char *bos_token, *eos_token; /* NULL: the empty string */
     int64_t now_ms;                    /* for strftime_now; wall clock, UTC */
-    /* Asked every few microseconds while a template runs: what is not STATUS_OK ends the rendering
-     * with this error. NULL: nobody is asked. */
+    /* Called every few microseconds while a template runs. Any status but STATUS_OK ends the
+     * rendering with this error. May be NULL. */
     enum status (*check)(void *ctx, struct error *err);
     void *check_ctx;
     int64_t max_steps; /* 0: CHAT_MAX_STEPS */
@@ -57,11 +57,11 @@ struct chat_spans {
 };
 void chat_spans_deinit(struct chat_spans *s);
 
-/* Appends to out. tool_calls[].function.arguments given as a JSON text are turned into objects
+/* Appends to out. tool_calls[].function.arguments given as a JSON text are parsed into objects
  * first. */
 MUST_CHECK enum status chat_render(const struct chat_template *t, const struct chat_input *in,
                                    struct str *out, struct error *err);
-/* The same, and where the assistant's words are: from the template's generation blocks, else by
+/* The same, and the spans of the assistant's text: from the template's generation blocks, else by
  * rendering the prefix before each assistant message with the generation prompt. STATUS_UNSUPPORTED
  * when the template has no such blocks and rewrites earlier turns, so that prefixes do not match.
  */

@@ -1,4 +1,4 @@
-/* jinja_access.c - attributes, subscripts, slices, and what a loop runs over, as Python has them.
+/* jinja_access.c - attributes, subscripts, slices, and items of a loop, as Python has them.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "models/chat/jinja_access.h"
@@ -48,7 +48,7 @@ static struct jinja_value loop_attribute(const struct jinja_loop *l, struct jinj
         return l->items->item[i - 1];
     if (jinja_text_is(name, "nextitem") && i + 1 < n)
         return l->items->item[i + 1];
-    if (jinja_text_is(name, "depth")) /* of recursive loops, which there are none of */
+    if (jinja_text_is(name, "depth")) /* only recursive loops have more */
         return jinja_int(1);
     if (jinja_text_is(name, "depth0"))
         return jinja_int(0);
@@ -107,7 +107,7 @@ size_t jinja_n_chars(struct jinja_run *run, struct jinja_text t)
     return run->n_counted;
 }
 
-/* The byte of character i. In a text of single bytes, the usual one, no other is looked at. */
+/* The byte of character i. In a text of single bytes, the usual case, this is O(1). */
 static size_t offset_of(struct jinja_run *run, struct jinja_text t, size_t i)
 {
     const size_t n = jinja_n_chars(run, t);
@@ -211,7 +211,8 @@ struct jinja_value jinja_slice(struct jinja_run *run, const struct jinja_value *
             jinja_fail(run, STATUS_INVALID, "a slice needs integers, not %s",
                        jinja_type_name(part[i].type));
     if (step == 0 || step < -INT32_MAX || step > INT32_MAX)
-        jinja_fail(run, STATUS_INVALID, "a slice cannot have this step");
+        jinja_fail(run, STATUS_INVALID,
+                   "the step of a slice must be a 32-bit integer other than 0");
     if (obj->type != JT_STRING && obj->type != JT_LIST)
         jinja_fail(run, STATUS_INVALID, "a value of type %s cannot be sliced",
                    jinja_type_name(obj->type));

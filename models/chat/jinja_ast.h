@@ -1,6 +1,6 @@
 /* jinja_ast.h - the tree of a template.
  *
- * One node type; which fields are used stands beside each kind. Nodes live in
+ * One node type; the comment of each kind lists its fields. Nodes live in
  * the template's memory and never change once parsed.
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -69,7 +69,7 @@ struct jinja_test;
 struct jinja_node {
     enum jinja_kind kind;
     int32_t line;
-    int32_t height; /* 1 for a leaf: bounds the recursion of whoever walks the tree */
+    int32_t height; /* 1 for a leaf: bounds the recursion of code that walks the tree */
     struct jinja_text text;
     struct jinja_value value;
     struct jinja_node *a, *b, *c, *d;

@@ -1,7 +1,7 @@
 /* jinja_builtin.h - filters, tests, methods and functions, looked up by name.
  *
- * Filters and tests are found while parsing, so that an unknown one is refused
- * before anything runs. To add one: its function and one line in the table.
+ * Filters and tests are found while parsing, so an unknown one is an error
+ * before the template runs. To add one: its function and one line in the table.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_MODELS_CHAT_JINJA_BUILTIN_H

@@ -10,7 +10,7 @@
 /* OP_EQ to OP_NOT_IN. */
 bool jinja_compare(struct jinja_run *run, enum jinja_op op, const struct jinja_value *a,
                    const struct jinja_value *b);
-/* The fault of an operator that does not take a and b; undefined. */
+/* Sets the error of an operator that does not support a and b; returns undefined. */
 struct jinja_value jinja_type_fault(struct jinja_run *run, const char *op,
                                     const struct jinja_value *a, const struct jinja_value *b);
 

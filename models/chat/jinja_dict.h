@@ -1,7 +1,7 @@
 /* jinja_dict.h - the members of dicts and namespaces.
  *
- * A dict keeps the order of insertion; a large one has a hash table beside it. Keys are scalars and
- * compare as in Python: 1, 1.0 and True are one key. A list or a dict is never found. Every
+ * A dict keeps the order of insertion; a large one also has a hash table. Keys are scalars and
+ * compare as in Python: 1, 1.0 and True are one key. A list or a dict is never a key. Every
  * comparison of a key spends steps of the rendering.
  * SPDX-License-Identifier: Apache-2.0
  */

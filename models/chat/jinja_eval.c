@@ -1,7 +1,7 @@
 /* jinja_eval.c - statements and scopes.
  *
  * Scopes are those of Jinja: a loop's body and a macro have their own, "if" has
- * none; what is set in a loop is gone after the iteration (hence namespace()).
+ * none; a variable set in a loop is dropped after the iteration (hence namespace()).
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "models/chat/jinja_eval.h"
@@ -40,7 +40,7 @@ void jinja_bind(struct jinja_run *run, struct jinja_scope *s, struct jinja_text 
         jinja_spend(run, 1);
 }
 
-/* Runs a body with its output caught. */
+/* Runs a body and captures its output. */
 static struct jinja_value jinja_capture(struct jinja_run *run, const struct jinja_node *body)
 {
     struct str *outer = run->out, s;
@@ -66,15 +66,16 @@ static void bind_targets(struct jinja_run *run, struct jinja_scope *scope,
     if (parts == NULL)
         return;
     if (parts->n != n->n_items) {
-        jinja_fail(run, STATUS_INVALID, "%zu values for %zu names", parts->n, n->n_items);
+        jinja_fail(run, STATUS_INVALID, "cannot assign %zu values to %zu names", parts->n,
+                   n->n_items);
         return;
     }
     for (size_t i = 0; i < n->n_items; i++)
         jinja_bind(run, scope, n->items[i]->text, parts->item[i]);
 }
 
-/* The scope of a loop's next pass. The last one is taken again unless a macro still looks into it,
- * so that a long loop needs no more memory than a short one. */
+/* The scope of a loop's next pass. The last one is reused unless a macro still reads it, so that a
+ * long loop needs no more memory than a short one. */
 static bool enter_pass(struct jinja_run *run, struct jinja_scope *outer, struct jinja_scope *last)
 {
     if (last && !last->kept) {
@@ -165,7 +166,7 @@ static void set_member(struct jinja_run *run, const struct jinja_node *target, s
     if (run->st)
         return;
     if (of.type != JT_NAMESPACE)
-        jinja_fail(run, STATUS_INVALID, "only members of a namespace can be set");
+        jinja_fail(run, STATUS_INVALID, "only attributes of a namespace can be set");
     else
         jinja_dict_set(run, of.as.dict, jinja_string(target->text), v);
 }
@@ -270,7 +271,7 @@ void jinja_exec(struct jinja_run *run, const struct jinja_node *n)
         return;
     exec_one(run, n);
     if (!str_ok(run->out))
-        jinja_fail(run, STATUS_LIMIT, "the output passes %zu bytes", run->out->max);
+        jinja_fail(run, STATUS_LIMIT, "the output is longer than %zu bytes", run->out->max);
     jinja_go_up(run);
 }
 
@@ -316,7 +317,7 @@ struct jinja_value jinja_call(struct jinja_run *run, const struct jinja_value *c
     case JT_METHOD:
         return jinja_call_method(run, callee->as.method, args);
     case JT_UNDEFINED:
-        jinja_fail(run, STATUS_INVALID, "'%.*s' is undefined, it cannot be called",
+        jinja_fail(run, STATUS_INVALID, "'%.*s' is undefined and cannot be called",
                    (int)callee->as.text.n, callee->as.text.p ? callee->as.text.p : "");
         return JINJA_UNDEFINED;
     default:

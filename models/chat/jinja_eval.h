@@ -1,4 +1,4 @@
-/* jinja_eval.h - what statements and expressions share: scopes, macros, and each other.
+/* jinja_eval.h - shared by statements and expressions: scopes, macros, evaluation.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_MODELS_CHAT_JINJA_EVAL_H
@@ -15,7 +15,7 @@ struct jinja_scope {
     struct jinja_scope *parent;
     struct jinja_binding *binding;
     size_t n, cap;
-    bool kept; /* a macro was defined in it or below it, which looks into it later */
+    bool kept; /* a macro defined in it or below it may read it later */
 };
 
 struct jinja_macro {

@@ -256,7 +256,7 @@ static JINJA_FILTER(filter_replace)
     const struct jinja_value text = jinja_to_text(run, in);
 
     if (!old || !with || old->type != JT_STRING || with->type != JT_STRING)
-        jinja_fail(run, STATUS_INVALID, "replace needs two texts");
+        jinja_fail(run, STATUS_INVALID, "replace needs two strings");
     if (run->st)
         return JINJA_UNDEFINED;
     return jinja_replace(run, text.as.text, old->as.text, with->as.text,
@@ -330,7 +330,7 @@ static JINJA_FILTER(filter_tojson)
     }
     str_init(&s, CHAT_MAX_OUTPUT);
     if (!jinja_put_json(run, &s, in, &style) && str_ok(&s))
-        jinja_fail(run, STATUS_INVALID, "a value of type %s is not JSON, or holds something else",
+        jinja_fail(run, STATUS_INVALID, "a value of type %s cannot be written as JSON",
                    jinja_type_name(in->type));
     return jinja_take_text(run, &s);
 }

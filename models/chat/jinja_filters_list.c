@@ -27,7 +27,7 @@ static struct jinja_value deep_attribute(struct jinja_run *run, const struct jin
     if (path->type == JT_INT)
         return jinja_subscript(run, obj, path);
     if (path->type != JT_STRING) {
-        jinja_fail(run, STATUS_INVALID, "an attribute is named by a text");
+        jinja_fail(run, STATUS_INVALID, "an attribute name must be a string");
         return JINJA_UNDEFINED;
     }
     rest = path->as.text;
@@ -170,7 +170,7 @@ static struct jinja_value choose(struct jinja_run *run, const struct jinja_value
     struct jinja_args rest = *args;
 
     if (by_attr && args->n == 0) {
-        jinja_fail(run, STATUS_INVALID, "the name of an attribute is missing");
+        jinja_fail(run, STATUS_INVALID, "the attribute name is missing");
         return out;
     }
     rest.value += by_attr;
@@ -179,7 +179,7 @@ static struct jinja_value choose(struct jinja_run *run, const struct jinja_value
         if (rest.value[0].type == JT_STRING)
             test = jinja_find_test(rest.value[0].as.text);
         if (test == NULL)
-            jinja_fail(run, STATUS_UNSUPPORTED, "there is no such test");
+            jinja_fail(run, STATUS_UNSUPPORTED, "unknown test");
         rest.value++;
         rest.n--;
     }

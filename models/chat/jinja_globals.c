@@ -1,4 +1,4 @@
-/* jinja_globals.c - functions that every template has, and JSON as values.
+/* jinja_globals.c - global functions, and conversion of JSON to values.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <string.h>
@@ -56,7 +56,7 @@ static struct jinja_value global_range(struct jinja_run *run, const struct jinja
     for (size_t i = 0; i < args->n && i < 3; i++) {
         if (args->value[i].type != JT_INT || args->value[i].as.integer > INT32_MAX ||
             args->value[i].as.integer < INT32_MIN)
-            jinja_fail(run, STATUS_INVALID, "range needs integers of 32 bits");
+            jinja_fail(run, STATUS_INVALID, "range needs 32-bit integers");
         part[args->n == 1 ? 1 : i] = jinja_as_int(&args->value[i]);
     }
     if (args->n < 1 || args->n > 3 || part[2] == 0)
@@ -116,7 +116,7 @@ jinja_function jinja_find_global(struct jinja_text name)
     return NULL;
 }
 
-/* Texts and keys stay where they are: the JSON outlives the rendering. Depth is bounded by the JSON
+/* Strings and keys are not copied: the JSON outlives the rendering. Depth is bounded by the JSON
  * parser. */
 struct jinja_value jinja_from_json(struct jinja_run *run, const struct json *j)
 {

@@ -311,7 +311,7 @@ static enum status lex_operator(struct lexer *x, char *open, size_t *n_open)
         const char want = c == ')' ? '(' : c == ']' ? '[' : '{';
 
         if (*n_open == 0 || open[*n_open - 1] != want)
-            return fail(x, "a bracket is closed that was not opened");
+            return fail(x, "a closing bracket has no opening bracket");
         (*n_open)--;
     }
     st = emit(x, TOKEN_OPERATOR, x->i, x->i + n, JINJA_UNDEFINED);
@@ -336,7 +336,7 @@ static enum status lex_expression_token(struct lexer *x, char *open, size_t *n_o
     return emit(x, TOKEN_NAME, from, x->i, JINJA_UNDEFINED);
 }
 
-/* What stands between the brackets of a tag; x->i is behind the opening one. */
+/* The tokens between the brackets of a tag; x->i is after the opening one. */
 static enum status lex_inside(struct lexer *x, bool is_output)
 {
     const char *close = is_output ? "}}" : "%}";

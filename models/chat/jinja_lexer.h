@@ -1,4 +1,4 @@
-/* jinja_lexer.h - template source to tokens, with white space already controlled.
+/* jinja_lexer.h - template source to tokens, with white space control applied.
  *
  * trim_blocks and lstrip_blocks are on, as transformers sets them; one newline at
  * the end of the source is dropped; line ends become \n. Rules: jinja2/lexer.py.

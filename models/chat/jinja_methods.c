@@ -44,7 +44,7 @@ static bool has_affix(struct jinja_run *run, const struct jinja_value *self,
             return true;
     }
     if (with == NULL || with->type != JT_LIST)
-        jinja_fail(run, STATUS_INVALID, "startswith and endswith need a text");
+        jinja_fail(run, STATUS_INVALID, "startswith and endswith need a string");
     return false;
 }
 
@@ -125,7 +125,7 @@ JINJA_METHOD(text_split)
     if (separator == NULL)
         return split_at_space(run, t, max);
     if (separator->n == 0)
-        jinja_fail(run, STATUS_INVALID, "split needs a separator that is not empty");
+        jinja_fail(run, STATUS_INVALID, "split needs a non-empty separator");
     for (; max != 0 && jinja_spend(run, 1); max -= max > 0) {
         const size_t found = jinja_text_find(t, *separator, at);
 
@@ -206,7 +206,7 @@ JINJA_METHOD(text_replace)
     const struct jinja_text *old = text_arg(args, 0, "old"), *with = text_arg(args, 1, "new");
 
     if (old == NULL || with == NULL) {
-        jinja_fail(run, STATUS_INVALID, "replace needs two texts");
+        jinja_fail(run, STATUS_INVALID, "replace needs two strings");
         return JINJA_UNDEFINED;
     }
     return jinja_replace(run, self->as.text, *old, *with, count_arg(args, 2, "count"));
@@ -243,7 +243,7 @@ JINJA_METHOD(text_find)
 
     jinja_spend(run, self->as.text.n / 64);
     if (what == NULL) {
-        jinja_fail(run, STATUS_INVALID, "find needs a text");
+        jinja_fail(run, STATUS_INVALID, "find needs a string");
         return JINJA_UNDEFINED;
     }
     found = jinja_text_find(self->as.text, *what, 0);
@@ -260,7 +260,7 @@ JINJA_METHOD(text_count)
 
     jinja_spend(run, self->as.text.n / 64);
     if (what == NULL || what->n == 0) {
-        jinja_fail(run, STATUS_INVALID, "count needs a text");
+        jinja_fail(run, STATUS_INVALID, "count needs a string");
         return JINJA_UNDEFINED;
     }
     for (size_t at = 0;

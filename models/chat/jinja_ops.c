@@ -67,7 +67,7 @@ static struct jinja_value real_result(struct jinja_run *run, enum jinja_op op, d
 static bool int_power(int64_t a, int64_t b, int64_t *out)
 {
     *out = 1;
-    if (a >= -1 && a <= 1) /* 0, 1 and -1 stay in their circle whatever b is */
+    if (a >= -1 && a <= 1) /* powers of 0, 1 and -1 cannot overflow */
         b = b == 0 ? 0 : 2 - b % 2;
     for (; b > 0; b--)
         if (__builtin_mul_overflow(*out, a, out))
@@ -108,7 +108,7 @@ static struct jinja_value arithmetic(struct jinja_run *run, enum jinja_op op,
         (jinja_as_int(b) == 0 && (op == OP_FLOOR_DIVIDE || op == OP_MODULO)))
         return real_result(run, op, jinja_as_real(a), jinja_as_real(b));
     if (!int_result(op, jinja_as_int(a), jinja_as_int(b), &out)) {
-        jinja_fail(run, STATUS_LIMIT, "an integer passes 64 bits");
+        jinja_fail(run, STATUS_LIMIT, "an integer does not fit in 64 bits");
         return JINJA_UNDEFINED;
     }
     return jinja_int(out);

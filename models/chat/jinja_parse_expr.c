@@ -247,7 +247,7 @@ static struct jinja_node *parse_filter(struct jinja_parser *p, struct jinja_node
         return &p->nothing;
     n->builtin.filter = jinja_find_filter(n->text);
     if (n->builtin.filter == NULL)
-        jinja_parse_fail(p, STATUS_UNSUPPORTED, "there is no filter \"%.*s\"",
+        jinja_parse_fail(p, STATUS_UNSUPPORTED, "unknown filter \"%.*s\"",
                          (int)(n->text.n < 64 ? n->text.n : 64), n->text.p);
     if (jinja_take_operator(p, "("))
         parse_arguments(p, n);
@@ -281,7 +281,7 @@ static struct jinja_node *parse_test(struct jinja_parser *p, struct jinja_node *
         return &p->nothing;
     n->builtin.test = jinja_find_test(n->text);
     if (n->builtin.test == NULL)
-        jinja_parse_fail(p, STATUS_UNSUPPORTED, "there is no test \"%.*s\"",
+        jinja_parse_fail(p, STATUS_UNSUPPORTED, "unknown test \"%.*s\"",
                          (int)(n->text.n < 64 ? n->text.n : 64), n->text.p);
     if (jinja_take_operator(p, "("))
         parse_arguments(p, n);

@@ -1,7 +1,7 @@
 /* jinja_parser.c - statements.
  *
- * For, if, set, macro, generation, break, continue. What would read other files
- * (include, import, extends) or is not used by chat templates is refused by name.
+ * For, if, set, macro, generation, break, continue. Statements that read other files (include,
+ * import, extends) or that chat templates do not use are errors that name the statement.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "models/chat/jinja_parser.h"
@@ -237,7 +237,7 @@ static struct jinja_node *parse_set(struct jinja_parser *p)
         return n;
     }
     if (n->n_items != 1)
-        jinja_parse_fail(p, STATUS_INVALID, "a block is set to one name");
+        jinja_parse_fail(p, STATUS_INVALID, "a set block needs exactly one name");
     if (jinja_is_operator(p, "|"))
         jinja_parse_fail(p, STATUS_UNSUPPORTED, "filters of a set block are not supported");
     want_block_end(p);
@@ -290,7 +290,7 @@ static struct jinja_node *parse_generation(struct jinja_parser *p)
 static struct jinja_node *parse_jump(struct jinja_parser *p, enum jinja_kind kind)
 {
     if (p->n_loops == 0)
-        jinja_parse_fail(p, STATUS_INVALID, "break and continue stand in loops");
+        jinja_parse_fail(p, STATUS_INVALID, "break and continue are only allowed in a loop");
     return jinja_node_new(p, kind);
 }
 
@@ -313,7 +313,7 @@ static struct jinja_node *parse_statement(struct jinja_parser *p)
     else if (jinja_take_word(p, "continue"))
         n = parse_jump(p, JN_CONTINUE);
     else
-        jinja_parse_fail(p, STATUS_UNSUPPORTED, "\"%.*s\" is not a statement that is supported",
+        jinja_parse_fail(p, STATUS_UNSUPPORTED, "the statement \"%.*s\" is not supported",
                          (int)(p->token->text.n < 40 ? p->token->text.n : 40), p->token->text.p);
     want_block_end(p);
     return jinja_node_done(p, n);

@@ -1,7 +1,7 @@
-/* jinja_parser.h - what the two halves of the parser share.
+/* jinja_parser.h - shared by the two halves of the parser.
  *
- * The first fault is kept in `st`; after it every function returns some node at
- * once, so that callers need not check each step.
+ * The first error is kept in `st`. After it every function returns a dummy node at
+ * once, so callers need not check each step.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_MODELS_CHAT_JINJA_PARSER_H
@@ -18,7 +18,7 @@ struct jinja_parser {
     int depth;   /* of the recursion */
     int n_loops; /* around this statement, for break and continue */
     bool has_generation;
-    struct jinja_node nothing; /* returned after a fault, or when memory is full */
+    struct jinja_node nothing; /* returned after an error, or when memory is full */
 };
 
 struct jinja_node *jinja_node_new(struct jinja_parser *p, enum jinja_kind kind);
@@ -32,10 +32,10 @@ bool jinja_is_operator(const struct jinja_parser *p, const char *op);
 bool jinja_is_word(const struct jinja_parser *p, const char *word);
 bool jinja_take_operator(struct jinja_parser *p, const char *op); /* true: it was there */
 bool jinja_take_word(struct jinja_parser *p, const char *word);
-void jinja_want_operator(struct jinja_parser *p, const char *op); /* a fault when it is not */
+void jinja_want_operator(struct jinja_parser *p, const char *op); /* an error when it is missing */
 struct jinja_text jinja_want_name(struct jinja_parser *p);
 
-bool jinja_enter(struct jinja_parser *p); /* false, and a fault, when nested too deep */
+bool jinja_enter(struct jinja_parser *p); /* false, and an error, when nested too deeply */
 void jinja_leave(struct jinja_parser *p);
 
 struct jinja_node *jinja_parse_expression(struct jinja_parser *p);

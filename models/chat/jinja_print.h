@@ -16,7 +16,7 @@ struct jinja_json_style {
     bool ensure_ascii, sort_keys;
     struct jinja_text item_separator, key_separator;
 };
-/* json.dumps(v). False when something in it is no JSON, or after a fault. */
+/* json.dumps(v). False when it contains a value that JSON lacks, or after an error. */
 bool jinja_put_json(struct jinja_run *run, struct str *out, const struct jinja_value *v,
                     const struct jinja_json_style *style);
 

@@ -25,7 +25,7 @@ void jinja_fail(struct jinja_run *run, enum status st, const char *fmt, ...)
     run->st = error_at(run->err, st, run->name, run->line, 0, "%s", text);
 }
 
-/* What is looked at only now and then: the clock, and whether the caller still wants the text. */
+/* Checks that run only from time to time: the clock, and the check of the caller. */
 static void check_time(struct jinja_run *run)
 {
     enum status st;
@@ -61,7 +61,7 @@ bool jinja_spend(struct jinja_run *run, size_t steps)
 bool jinja_go_down(struct jinja_run *run)
 {
     if (run->depth >= MAX_RECURSION)
-        jinja_fail(run, STATUS_LIMIT, "the template is nested too deep");
+        jinja_fail(run, STATUS_LIMIT, "the template is nested too deeply");
     if (run->st)
         return false;
     run->depth++;
@@ -78,7 +78,7 @@ struct jinja_value jinja_take_text(struct jinja_run *run, struct str *s)
     struct jinja_value v = JINJA_UNDEFINED;
 
     if (!str_ok(s))
-        jinja_fail(run, STATUS_LIMIT, "a text of the template passes %zu bytes", s->max);
+        jinja_fail(run, STATUS_LIMIT, "a string of the template is longer than %zu bytes", s->max);
     else if (jinja_spend(run, 1 + s->len / 64))
         v = jinja_string_copy(&run->memory, str_cstr(s), s->len);
     str_deinit(s);
@@ -86,8 +86,8 @@ struct jinja_value jinja_take_text(struct jinja_run *run, struct str *s)
     return v;
 }
 
-/* Looks for `a` among the joined texts and moves its entry, or the one that was longest unused, to
- * the front. True: it is `a`. */
+/* Looks for `a` among the joined texts and moves its entry, or the least recently used one, to the
+ * front. True: it is `a`. */
 static bool find_joined(struct jinja_run *run, struct jinja_text a)
 {
     size_t i = 0;

@@ -31,7 +31,7 @@ void jinja_memory_deinit(struct jinja_memory *m)
     }
 }
 
-/* A large piece gets a block of its own, behind the one that is being filled. */
+/* A large piece gets a block of its own, after the one that is being filled. */
 static struct jinja_block *add_block(struct jinja_memory *m, size_t bytes)
 {
     const size_t size = bytes > BLOCK_BYTES / 4 ? bytes : BLOCK_BYTES;

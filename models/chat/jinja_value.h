@@ -1,8 +1,8 @@
 /* jinja_value.h - the values of the template language, and the memory they live in.
  *
  * Values are copied freely; what they point to lives in one region that is freed
- * at once after parsing or rendering. Nothing here can fail the process: a region
- * that is full answers NULL, and constructors then give undefined.
+ * at once after parsing or rendering. A full region returns NULL, and constructors then
+ * return undefined; the process never aborts.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_MODELS_CHAT_JINJA_VALUE_H
@@ -71,7 +71,7 @@ struct jinja_value {
 struct jinja_list {
     struct jinja_value *item;
     size_t n, cap;
-    bool tuple; /* only printing tells them apart */
+    bool tuple; /* only printing differs */
 };
 
 struct jinja_member {
@@ -119,7 +119,7 @@ struct jinja_value jinja_list(struct jinja_memory *m); /* empty */
 struct jinja_value jinja_dict(struct jinja_memory *m);
 /* Does nothing when the region is full (m->full is set then). */
 void jinja_push(struct jinja_memory *m, struct jinja_list *l, struct jinja_value v);
-/* Twice the room for *items, of which n are used; false when the region is full. The old place
+/* Doubles the capacity of *items, of which n are used; false when the region is full. The old array
  * stays in the region until the end. */
 bool jinja_make_room(struct jinja_memory *m, void **items, size_t n, size_t *cap, size_t size);
 

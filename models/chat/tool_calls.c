@@ -1,9 +1,8 @@
 /* tool_calls.c - a model's text into reasoning, content and calls.
  *
- * Tags inside a call are part of its arguments; tags inside reasoning start
- * nothing, unless the reasoning never ends: then it ends where the call begins.
- * What cannot be placed stays in the content, except a tag of thoughts or
- * calls without its partner.
+ * Tags inside a call are part of its arguments; tags inside reasoning are ignored, unless the
+ * reasoning never ends: then it ends where the call begins. Other text stays in the content, except
+ * an unmatched tag of reasoning or of a call.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "models/chat/tool_calls.h"
@@ -81,8 +80,8 @@ static size_t next_tag(const struct reader *r, size_t from, enum tag *tag)
     return r->text.n;
 }
 
-/* Whether the tag at `at` starts a call, rather than being a word among others; *start is behind
- * the first tag. */
+/* Whether the tag at `at` starts a call and is not just part of the text; *start is after the first
+ * tag. */
 static bool starts_call(const struct reader *r, size_t at, size_t *start)
 {
     const struct call_text *t = &r->text;
@@ -91,7 +90,7 @@ static bool starts_call(const struct reader *r, size_t at, size_t *start)
     return call_at(t, *start, FUNCTION_OPEN) || call_at(t, *start, "{") || call_at(t, *start, "[");
 }
 
-/* A call at `from` within thoughts: whether it is whole, and where it ends. */
+/* A call at `from` inside reasoning: whether it is complete, and where it ends. */
 static bool read_draft(const struct reader *r, size_t from, size_t *end)
 {
     struct parsed_call call = {0};
@@ -104,9 +103,10 @@ static bool read_draft(const struct reader *r, size_t from, size_t *end)
     return whole;
 }
 
-/* Where thoughts that begin at `from` are over, and where reading goes on: at their closing tag,
- * but not one in the arguments of a call that is drafted. Thoughts that never close end at the
- * first whole call in them, else at the first that starts like one; without any, with the text. */
+/* Where reasoning that begins at `from` ends, and where reading continues: at its closing tag,
+ * except one in the arguments of a draft call. Reasoning that is never closed ends at the first
+ * complete call in it, else at the first text that starts like a call, else at the end of the
+ * text. */
 static size_t thoughts_end(const struct reader *r, size_t from, size_t *next)
 {
     const size_t none = r->text.n;
@@ -133,8 +133,8 @@ static size_t thoughts_end(const struct reader *r, size_t from, size_t *next)
     return *next;
 }
 
-/* Thoughts that open the text: announced by the prompt, by a tag, or only by their end. Returns
- * where they are over. */
+/* Reasoning at the start of the text: opened by the prompt, by a tag, or only closed by one.
+ * Returns its end. */
 static size_t read_first_thoughts(struct reader *r, bool in_reasoning)
 {
     const struct call_text *t = &r->text;
@@ -152,7 +152,7 @@ static size_t read_first_thoughts(struct reader *r, bool in_reasoning)
     return next;
 }
 
-/* A slot for one more call; NULL when the last one was used already. */
+/* A slot for one more call; NULL when all are used. */
 static struct parsed_call *new_call(struct reader *r)
 {
     if (r->n_calls == TOOL_CALLS_MAX) {
@@ -186,7 +186,7 @@ static size_t read_call(struct reader *r, size_t from)
     return end;
 }
 
-/* A closing tag alone: somebody meant to call something. */
+/* A closing tag alone: the model intended a call. */
 static size_t read_stray_close(struct reader *r, size_t from, size_t at)
 {
     const size_t end = at + strlen(CALL_CLOSE);
@@ -244,7 +244,7 @@ static char *trimmed(const struct str *s)
     return xstrndup(p, n);
 }
 
-/* A model of bytes may write a NUL, which ends no text here. */
+/* A byte-level model may write a NUL, which does not end the text. */
 static char *without_nul(const char *text, size_t *n)
 {
     struct str s;
@@ -274,9 +274,9 @@ enum status tool_calls_parse(enum tool_call_format format, const char *text, siz
     enum status st = STATUS_OK;
 
     if (n > MAX_TEXT)
-        return error_set(err, STATUS_LIMIT, "a reply has at most %zu bytes", MAX_TEXT);
+        return error_set(err, STATUS_LIMIT, "the reply is longer than %zu bytes", MAX_TEXT);
     if (utf8_valid_prefix(text, n) != n)
-        return error_set(err, STATUS_INVALID, "a reply must be valid UTF-8");
+        return error_set(err, STATUS_INVALID, "the reply must be valid UTF-8");
     copy = n ? without_nul(text, &n) : xstrdup("");
     r.call = mem_alloc(TOOL_CALLS_MAX, sizeof(*r.call));
     str_init(&r.content, 3 * MAX_TEXT);

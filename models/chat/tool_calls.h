@@ -1,8 +1,8 @@
-/* tool_calls.h - what a model wrote, taken apart: reasoning, content, tool calls.
+/* tool_calls.h - splits a model's reply into reasoning, content and tool calls.
  *
  * Two grammars cover most families (Hermes JSON: Qwen2.5, Qwen3; XML: Qwen3-Coder,
- * Nemotron 3). A malformed call is never dropped and never a failure of the
- * parser: it comes back as a call with an error text written for the model.
+ * Nemotron 3). A malformed call is never dropped and the parser does
+ * not fail: it returns a call with an error text for the model.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_MODELS_CHAT_TOOL_CALLS_H
@@ -18,7 +18,7 @@
 #define TOOL_CALLS_MAX 128 /* in one reply; the next one is an error of the last */
 
 enum tool_call_format {
-    TOOL_CALLS_NONE,   /* only reasoning is taken out */
+    TOOL_CALLS_NONE,   /* only reasoning is split off */
     TOOL_CALLS_HERMES, /* <tool_call>{"name": ..., "arguments": {...}}</tool_call> */
     TOOL_CALLS_XML /* <tool_call><function=N><parameter=K>V</parameter></function></tool_call> */
 };
@@ -27,7 +27,7 @@ enum tool_call_format {
 struct parsed_call {
     char *name;             /* "" when it could not be read */
     struct json *arguments; /* an object; NULL when malformed */
-    char *error;            /* NULL: well formed; else words that a model can act on */
+    char *error;            /* NULL: well formed; else a message for the model */
     char *raw;              /* the text of the call as written, tags included */
 };
 
@@ -39,12 +39,12 @@ struct parsed_reply {
     size_t visited; /* bytes looked at: a small multiple of the text's, whatever it holds */
 };
 
-/* By what the template shows the model; HERMES when it says nothing. */
+/* The format that the template describes; HERMES when it describes none. */
 enum tool_call_format tool_calls_format_of(const char *chat_template);
 
-/* `in_reasoning`: the prompt ended inside <think>, so the text starts with thoughts. A </think>
- * without a start ends reasoning all the same. A call within thoughts is a draft, unless the
- * thoughts never end: then it is a call. `tools` (OpenAI form, may be NULL) gives the XML grammar
+/* `in_reasoning`: the prompt ended inside <think>, so the text starts with reasoning. A </think>
+ * without a start also ends reasoning. A call inside reasoning is a draft, unless the reasoning
+ * never ends: then it is a call. `tools` (OpenAI form, may be NULL) gives the XML grammar
  * the types of its parameters. Text must be valid UTF-8 (utf8_clean it first). */
 MUST_CHECK enum status tool_calls_parse(enum tool_call_format format, const char *text, size_t n,
                                         bool in_reasoning, const struct json *tools,

@@ -1,8 +1,8 @@
 /* tool_calls_hermes.c - <tool_call>{"name": ..., "arguments": {...}}</tool_call>.
  *
- * The JSON is delimited by its own brackets, so that "</tool_call>" may stand in a
- * string. The closing tag may be missing at the end of the text: it is what the
- * model stopped at.
+ * The JSON is delimited by its own brackets, so that "</tool_call>" may be in a
+ * string. The closing tag may be missing at the end of the text, when the model
+ * stopped at it.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <string.h>
@@ -12,9 +12,9 @@
 
 #define FORM "{\"name\": ..., \"arguments\": {...}} between " CALL_OPEN " and " CALL_CLOSE
 
-/* Where the object or array that starts at i ends; 0 when its brackets do not match up. A tag or a
- * backslash outside of strings is no JSON and ends the search, so that of many calls that are never
- * closed each is read up to the next. */
+/* The end of the object or array that starts at i; 0 when its brackets do not match. A tag or a
+ * backslash outside of strings is not JSON and ends the search, so each of many unclosed calls is
+ * read only up to the next. */
 static size_t json_end(const struct call_text *t, size_t i)
 {
     const size_t from = i;

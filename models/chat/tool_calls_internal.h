@@ -1,4 +1,4 @@
-/* tool_calls_internal.h - what the two grammars of tool calls share.
+/* tool_calls_internal.h - shared by the two grammars of tool calls.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_MODELS_CHAT_TOOL_CALLS_INTERNAL_H
@@ -15,17 +15,16 @@
 struct call_text {
     const char *p;
     size_t n;
-    size_t *visited; /* bytes looked at so far, the same one again counted again */
+    size_t *visited; /* bytes read so far; a byte read again counts again */
 };
 
 /* First place of `what` at or after `from`; n when there is none. */
 size_t call_find(const struct call_text *t, const char *what, size_t from);
 bool call_at(const struct call_text *t, size_t i, const char *what);
 size_t call_skip_space(const struct call_text *t, size_t i);
-/* Text that is full of tags which nothing closes was read often enough: what is looked for is taken
- * as not there. */
+/* True: a text full of unclosed tags was read too often. The search then counts as failed. */
 bool call_is_tiring(const struct call_text *t);
-/* Where a malformed call is over: behind the next `close`, or where the next call opens. */
+/* The end of a malformed call: after the next `close`, or where the next call opens. */
 size_t call_skip_rest(const struct call_text *t, size_t from, const char *close);
 
 /* Each reads one call that starts at `from` and returns where it ends; a malformed one gets an
@@ -41,7 +40,7 @@ const struct json *call_parameter(const struct json *parameters, const char *key
 /* A text as the value that the schema of its parameter allows, else as a text. */
 struct json *call_value(const struct json *parameters, const char *key, const char *p, size_t n);
 
-/* Keeps the first. Words for the model. */
+/* Keeps the first error. The text is for the model. */
 void call_error(struct parsed_call *call, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void call_deinit(struct parsed_call *call);
 

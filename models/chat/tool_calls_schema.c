@@ -1,8 +1,9 @@
-/* tool_calls_schema.c - which value the text of a parameter stands for, by the tool's schema.
+/* tool_calls_schema.c - the value of a parameter's text, by the tool's schema.
  *
- * The schema says it by "type", "enum", "const", "$ref" into itself, or by anyOf, oneOf and allOf
- * of such. A text that is none of what it allows stays a text: the check of the arguments then
- * tells the model what was expected. SPDX-License-Identifier: Apache-2.0
+ * The schema gives the type by "type", "enum", "const", "$ref" into itself, or by anyOf, oneOf and
+ * allOf of such. A text that the schema does not allow stays a string: the check of the arguments
+ * then reports the expected type to the model.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include <string.h>
 #include <strings.h>
@@ -27,7 +28,7 @@ const struct json *call_tool(const struct json *tools, const char *tool)
     return NULL;
 }
 
-/* What "#/a/b" names in `root` (RFC 6901); NULL for all other references. */
+/* The value at "#/a/b" in `root` (RFC 6901); NULL for all other references. */
 static const struct json *find_reference(const struct json *root, const char *ref)
 {
     const struct json *v = root;
@@ -49,14 +50,14 @@ static const struct json *find_reference(const struct json *root, const char *re
     return *ref ? NULL : v;
 }
 
-/* A way through a schema that may refer to itself. */
+/* A walk through a schema that may refer to itself. */
 struct walk {
     const struct json *root;
     int left;  /* schemas that may still be looked at */
     int depth; /* of unions in each other */
 };
 
-/* The schema, or what its "$ref" names; NULL when the walk is over. */
+/* The schema, or the target of its "$ref"; NULL when the walk is over. */
 static const struct json *enter(struct walk *w, const struct json *schema)
 {
     while (schema && w->left-- > 0) {
@@ -71,7 +72,7 @@ static const struct json *enter(struct walk *w, const struct json *schema)
 
 static const char *const UNIONS[] = {"anyOf", "oneOf", "allOf"};
 
-/* Schema i of all that `schema` unites, and NULL behind the last. */
+/* Schema i of the unions of `schema`; NULL after the last. */
 static const struct json *united(const struct walk *w, const struct json *schema, size_t i)
 {
     for (size_t u = 0; w->depth <= MAX_DEPTH && u < ARRAY_LEN(UNIONS); u++) {
@@ -137,7 +138,7 @@ static unsigned kinds_of_value(const struct json *v)
     return jv_kind(v) == JV_REAL ? KIND(JV_REAL) | KIND(JV_INT) : KIND(jv_kind(v));
 }
 
-/* The kinds that a schema allows; 0 when it says nothing of them. */
+/* The kinds that a schema allows; 0 when it does not restrict them. */
 static unsigned kinds_of(struct walk *w, const struct json *schema)
 {
     const struct json *one, *list, *part;

@@ -1,4 +1,4 @@
-/* tool_calls_text.c - looking for tags, and what becomes of a call that cannot be read.
+/* tool_calls_text.c - search for tags, and the end of a call that cannot be read.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <ctype.h>

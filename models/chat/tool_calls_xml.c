@@ -2,9 +2,9 @@
  * tags.
  *
  * Values are not escaped, so a value may hold tags of this form as long as they come in pairs.
- * Where they do not, a closing tag was forgotten, and the call is an error: a parameter or a call
- * that follows never becomes part of a value. One line end (\n or \r\n) at each end of a value
- * belongs to the form. tool_calls_schema.c says what kind of value a text is.
+ * Otherwise a closing tag is missing, and the call is an error: a following parameter or call never
+ * becomes part of a value. One line end (\n or \r\n) at each end of a value belongs to the form.
+ * tool_calls_schema.c decides the type of a value.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <stdlib.h>
@@ -32,7 +32,8 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r';
 }
 
-/* Behind the name of a tag like <parameter=NAME> whose name starts at i; 0 when it is none. */
+/* The place after the name of a tag like <parameter=NAME> whose name starts at i; 0 if it is not
+ * such a tag. */
 static size_t name_end(const struct call_text *t, size_t i)
 {
     const size_t from = i;
@@ -80,7 +81,7 @@ static bool opens_parameter(const struct xml_reader *x, size_t from, size_t i)
     return known;
 }
 
-/* <function=NAME> at i, of a tool that there is. */
+/* <function=NAME> at i, of an existing tool. */
 static bool opens_function(const struct xml_reader *x, size_t i)
 {
     const size_t name = i + strlen(FUNCTION_OPEN), end = name_end(x->t, name);
@@ -110,7 +111,7 @@ static bool ends_call(const struct call_text *t, size_t i)
 }
 
 /* The closing tag of the value that starts at `from`, or n: the first that closes no parameter
- * opened within the value and stands before the next parameter or the end of the call; one before
+ * opened within the value and is before the next parameter or the end of the call; one before
  * anything else is part of the value. */
 static size_t find_value_end(const struct xml_reader *x, size_t from)
 {

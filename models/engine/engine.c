@@ -1,4 +1,4 @@
-/* engine.c - building an engine, and what other threads ask of it.
+/* engine.c - opening and closing an engine, and calls from other threads.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -11,9 +11,9 @@
 #include "runtime/base/memory.h"
 #include "runtime/base/thread.h"
 
-/* Where memory is promised but not given (limits that the plan does not know of), half as many
- * pages as were refused, again and again, down to one context; what was asked for is had or is an
- * error. */
+/* The allocation may fail although the plan fits (limits that the plan does not know of). Then the
+ * number of pages is halved until it succeeds, down to one context. A requested size must succeed.
+ */
 static enum status build_cache(struct engine *e, const struct engine_options *o,
                                const struct engine_plan *plan, struct error *err)
 {
@@ -146,7 +146,7 @@ enum status engine_open(const struct engine_options *o, struct engine **out, str
     e->stop_msg.kind = MSG_STOP;
     e->box = mailbox_new(NULL, NULL);
     pthread_mutex_init(&e->lock, NULL);
-    pthread_cond_init(&e->settled, NULL);
+    pthread_cond_init(&e->done_set, NULL);
     st = build(e, o, err);
     if (st) {
         error_note(err, "opening model %s", e->name);
@@ -179,7 +179,7 @@ void engine_close(struct engine *e)
     weights_unref(e->weights);
     engine_source_deinit(&e->source);
     mailbox_free(e->box);
-    pthread_cond_destroy(&e->settled);
+    pthread_cond_destroy(&e->done_set);
     pthread_mutex_destroy(&e->lock);
     free(e->name);
     free(e);
@@ -206,7 +206,7 @@ static void post_and_wait(struct engine *e, struct engine_msg *m, const bool *do
     mailbox_post(e->box, &m->mail);
     pthread_mutex_lock(&e->lock);
     while (!*done)
-        pthread_cond_wait(&e->settled, &e->lock);
+        pthread_cond_wait(&e->done_set, &e->lock);
     pthread_mutex_unlock(&e->lock);
 }
 

@@ -1,8 +1,8 @@
-/* engine.h - one resident model that serves all agents, and lends itself to training.
+/* engine.h - one resident model that serves all agents and takes part in training.
  *
- * A thread of its own owns the weights' use, the KV pages and the batch. Each step it takes
- * posted calls, admits what fits, runs one forward pass over all rows (decode and chunks of
- * prefill together), samples, and posts what ended. When pages run out the youngest
+ * The engine thread owns the KV pages and the batch. In each step it takes posted calls, admits
+ * those that fit, runs one forward pass over all rows (decode and chunks of prefill together),
+ * samples, and posts the calls that ended. When pages run out the youngest
  * sequence of the lowest priority is preempted and recomputed later, bit for bit.
  *
  * SPDX-License-Identifier: Apache-2.0
@@ -18,13 +18,13 @@ struct embedded_file; /* below */
 struct engine_options {
     const char *model; /* a Hugging Face folder, or "embedded" (bytes below) */
     const struct backend *backend;
-    /* What "embedded" reads: embedded_file_at in the program. NULL: there is no such model. */
+    /* The files of "embedded": embedded_file_at in the program. NULL: no embedded model. */
     const struct embedded_file *(*embedded)(int32_t i);
-    /* Already loaded: nothing is read, and `model` is only its name. A reference is taken. */
+    /* Already loaded: no file is read, and `model` is only its name. A reference is taken. */
     struct weights *weights;
     int32_t n_threads; /* 0: all cores */
-    /* 0: a quarter of free memory, at most what max_sessions need; less where that is not to be
-     * had, down to one context. */
+    /* 0: a quarter of free memory, at most what max_sessions need; less if the allocation fails,
+     * down to one context. */
     int64_t kv_bytes;
     int32_t max_sessions;    /* resident sequences; default 1024 */
     int32_t max_batch_rows;  /* rows of one pass; default 512 */
@@ -34,14 +34,14 @@ struct engine_options {
     enum dtype weight_dtype; /* DTYPE_N: as stored */
     enum dtype kv_dtype;     /* DTYPE_N: f32 for fp32 weights, else bf16 */
     bool no_prefix_cache;
-    int64_t memory_bytes; /* what the plan may take; 0: what the machine has to give */
+    int64_t memory_bytes; /* limit of the plan; 0: the available memory */
 };
 
 /* Start from this: a zero is a valid dtype. */
 #define ENGINE_OPTIONS_DEFAULT                                                                     \
     ((struct engine_options){.weight_dtype = DTYPE_N, .kv_dtype = DTYPE_N})
 
-/* What will be taken, before a weight is touched. */
+/* Memory that the engine will use; computed before weights are read. */
 struct engine_plan {
     int64_t weights_bytes, kv_bytes, activations_bytes, sessions_bytes, total_bytes,
         available_bytes;
@@ -57,21 +57,21 @@ MUST_CHECK enum status engine_open(const struct engine_options *o, struct engine
 void engine_close(struct engine *e);          /* outstanding calls answer FINISH_CANCELLED */
 struct model *engine_model(struct engine *e); /* lent: the vtable */
 
-/* The version that new calls pin: a reference. */
+/* The version that new calls use: a reference. */
 struct weights *engine_weights(struct engine *e);
-/* Calls that the engine takes from now on use w (reference taken); KV and prefix entries of the old
- * version die with it. Returns when that holds; also from inside engine_run_exclusive. */
+/* Calls that the engine takes from now on use w (reference taken). KV and prefix entries of the old
+ * version are dropped. Returns when this is done. May be called inside engine_run_exclusive. */
 void engine_publish(struct engine *e, struct weights *w);
 
-/* Runs fn on the engine thread between batches, with the pool to itself; returns when done. */
+/* Runs fn on the engine thread between batches, with exclusive use of the pool; returns when done.
+ */
 void engine_run_exclusive(struct engine *e, void (*fn)(void *ctx, struct lane lane), void *ctx);
-/* Lent: the workers. Only what runs inside engine_run_exclusive may give them work. */
+/* Lent: the workers. Use them only inside engine_run_exclusive. */
 struct pool *engine_pool(struct engine *e);
 
 struct engine_stats {
     int64_t steps, rows, prefill_tokens, decode_tokens, prefix_hit_tokens, preemptions, calls;
-    int64_t busy_us, forward_us,
-        sample_us; /* of the engine thread; of all workers together, twice */
+    int64_t busy_us, forward_us, sample_us; /* busy: engine thread; others: sum over workers */
     int32_t pages_total, pages_free, pages_cached, sessions, running, queued;
 };
 void engine_stats(struct engine *e, struct engine_stats *out);

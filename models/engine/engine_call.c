@@ -15,7 +15,7 @@ static enum status check_prompt(const struct engine *e, const struct model_sessi
     int64_t n = (int64_t)c->keep + c->n_delta;
 
     if (c->keep < 0 || c->keep > x->n_ids)
-        return error_set(err, STATUS_INVALID, "keep is %d, the session has %d positions",
+        return error_set(err, STATUS_INVALID, "keep is %d, but the session has %d positions",
                          (int)c->keep, (int)x->n_ids);
     if (c->n_delta < 0 || (c->n_delta > 0 && !c->delta))
         return error_set(err, STATUS_INVALID, "n_delta is %d", (int)c->n_delta);
@@ -23,13 +23,13 @@ static enum status check_prompt(const struct engine *e, const struct model_sessi
         return error_set(err, STATUS_INVALID, "the prompt is empty");
     if (n >= e->context)
         return error_set(err, STATUS_LIMIT,
-                         "the prompt has %lld tokens, the context %d with the reply in it",
+                         "the prompt has %lld tokens, but prompt and reply share a context of %d",
                          (long long)n, (int)e->context);
     for (int32_t i = 0; i < c->n_delta; i++)
         if (c->delta[i] < 0 || c->delta[i] >= vocab)
             return error_set(err, STATUS_INVALID,
-                             "token %d of the prompt is %d, the vocabulary has %d", (int)i,
-                             (int)c->delta[i], (int)vocab);
+                             "token %d of the prompt is %d, but the vocabulary has %d tokens",
+                             (int)i, (int)c->delta[i], (int)vocab);
     return STATUS_OK;
 }
 
@@ -40,23 +40,23 @@ static enum status check_call(const struct engine *e, const struct model_session
 
     if (c->response_schema)
         return error_set(err, STATUS_UNSUPPORTED,
-                         "the engine cannot hold a reply to a schema (response_schema)");
+                         "the engine cannot constrain a reply to a schema (response_schema)");
     if (c->tool_choice)
         return error_set(err, STATUS_UNSUPPORTED,
-                         "the engine cannot hold a reply to a tool (tool_choice \"%.80s\")",
+                         "the engine cannot force a tool call (tool_choice \"%.80s\")",
                          c->tool_choice);
     if (x->no_memory)
         return error_set(err, STATUS_NO_MEMORY, "no memory to fork the session");
     if (c->max_tokens < 1)
-        return error_set(err, STATUS_INVALID, "max_tokens is %d, must be at least 1",
+        return error_set(err, STATUS_INVALID, "max_tokens is %d, but must be at least 1",
                          (int)c->max_tokens);
     if (!c->ids || !c->logp || !c->logp_sampled)
-        return error_set(err, STATUS_INVALID, "a call without room for its answer");
+        return error_set(err, STATUS_INVALID, "the call has no buffers for its reply");
     st = check_prompt(e, x, c, err);
     return st ? st : sampling_check(&c->sampling, e->source.config.vocab_size, err);
 }
 
-/* The prompt into the session; nothing that fails after this may leave it half changed. */
+/* Puts the prompt into the session. It must not fail halfway: errors are checked before. */
 static void take_prompt(struct engine *e, struct model_session *x, const struct model_call *c)
 {
     int32_t n = c->keep + c->n_delta;
@@ -65,7 +65,7 @@ static void take_prompt(struct engine *e, struct model_session *x, const struct 
         session_drop_kv(x, e->kv); /* computed by other weights */
         x->kv_serial = x->serial;
     }
-    /* The last id's key is computed again where it is there: its logits are wanted. */
+    /* The last id is computed again even if its key is cached: its logits are needed. */
     session_truncate(x, e->kv, e->tree, c->keep < n ? c->keep : n - 1);
     if (c->n_delta > 0)
         memcpy(x->ids + c->keep, c->delta, (size_t)c->n_delta * sizeof(*x->ids));
@@ -142,10 +142,10 @@ void engine_answer(struct engine *e, struct model_session *x)
     x->stop = NULL;
     x->call = NULL;
     if (x->kv_serial != e->serial)
-        session_drop_kv(x, e->kv); /* new weights came meanwhile */
+        session_drop_kv(x, e->kv); /* new weights were published meanwhile */
     session_trim(x);
     scheduler_add_idle(&e->sched, x);
     atomic_fetch_add_explicit(&e->counters.calls, 1, memory_order_relaxed);
     atomic_store(&x->in_flight, false);
-    mailbox_post(c->reply, &c->mail); /* from here on c and x are the caller's */
+    mailbox_post(c->reply, &c->mail); /* from here on the caller owns c and x */
 }

@@ -13,8 +13,8 @@
 #include "models/engine/engine_step.h"
 #include "models/engine/scheduler.h"
 
-/* On the stack of a thread that waits for `done`. (Not for a mail: whoever posts one still touches
- * the mailbox after the taker has it, so a mailbox of one's own could not be freed here.) */
+/* On the stack of a thread that waits for `done`. (A reply mail would not work: its sender still
+ * uses the mailbox after the mail was taken, so the waiting thread could not free a mailbox.) */
 struct publish_msg {
     struct engine_msg msg;
     struct weights *weights; /* a reference, handed over */
@@ -27,7 +27,7 @@ struct exclusive_msg {
     bool done; /* under the engine's lock */
 };
 
-/* What engine_stats reads from any thread: written by the engine thread once a step. */
+/* Read by engine_stats from any thread; the engine thread writes them once a step. */
 struct engine_counters {
     _Atomic int64_t steps, rows, decode_tokens, prefix_hit_tokens, preemptions, calls;
     _Atomic int64_t busy_us, forward_us, sample_us;
@@ -46,12 +46,12 @@ struct engine {
     int32_t context, max_sessions;
 
     pthread_mutex_t lock;    /* of the next three, and of `done` in messages */
-    pthread_cond_t settled;  /* a `done` was set */
+    pthread_cond_t done_set; /* a `done` was set */
     struct weights *weights; /* the version that new calls pin */
     struct model_session *sessions;
     int32_t n_sessions;
 
-    /* ---- the engine thread's */
+    /* ---- engine thread only */
     struct kv_cache *kv;
     struct prefix_tree *tree;
     float *rope_cos, *rope_sin;
@@ -71,7 +71,7 @@ struct engine {
 };
 
 /* ---- engine_plan.c */
-/* Every 0 and DTYPE_N replaced by what it stands for, kv_bytes excepted. */
+/* Replaces every 0 and DTYPE_N by the value that it selects, except kv_bytes. */
 void engine_options_resolve(const struct engine_options *in, const struct model_config *c,
                             struct engine_options *out);
 /* `o` is resolved. */
@@ -80,7 +80,7 @@ MUST_CHECK enum status engine_plan_of(const struct engine_source *s, const struc
 
 /* ---- engine_call.c: a call from its message to its answer; engine thread */
 void engine_begin_call(struct engine *e, struct model_session *x);
-/* Answers a call whose finish and status stand; the session is in no list, and idle after. */
+/* Answers a call whose finish and status are set. The session is in no list before, idle after. */
 void engine_answer(struct engine *e, struct model_session *x);
 
 /* ---- engine_loop.c */

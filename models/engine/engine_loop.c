@@ -1,4 +1,4 @@
-/* engine_loop.c - the engine thread: messages, then a step, until it is told to stop.
+/* engine_loop.c - the engine thread: messages, then a step, until the stop message.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -19,7 +19,7 @@ static int64_t now_us(void)
     return seams_mono_us(seams_real());
 }
 
-/* A session shows itself to this thread with its first message. */
+/* This thread learns of a session from its first message. */
 static void get_to_know(struct engine *e, struct model_session *x)
 {
     if (x->known)
@@ -55,12 +55,12 @@ void engine_set_weights(struct engine *e, struct weights *w)
     scheduler_new_weights(&e->sched, ++e->serial);
 }
 
-/* The message is gone after this. */
-static void settle(struct engine *e, bool *done)
+/* The waiting thread frees the message after this. */
+static void set_done(struct engine *e, bool *done)
 {
     pthread_mutex_lock(&e->lock);
     *done = true;
-    pthread_cond_broadcast(&e->settled);
+    pthread_cond_broadcast(&e->done_set);
     pthread_mutex_unlock(&e->lock);
 }
 
@@ -86,14 +86,14 @@ static void handle(struct engine *e, struct mail *mail)
         struct publish_msg *p = CONTAINER_OF(m, struct publish_msg, msg);
 
         engine_set_weights(e, p->weights);
-        settle(e, &p->done);
+        set_done(e, &p->done);
         break;
     }
     case MSG_EXCLUSIVE: {
         struct exclusive_msg *x = CONTAINER_OF(m, struct exclusive_msg, msg);
 
         x->fn(x->ctx, (struct lane){.pool = e->pool});
-        settle(e, &x->done);
+        set_done(e, &x->done);
         break;
     }
     case MSG_STOP:
@@ -105,7 +105,7 @@ static void handle(struct engine *e, struct mail *mail)
 static void handle_all(struct engine *e, struct mail *list)
 {
     while (list) {
-        struct mail *next = list->next; /* before its owner gets it back */
+        struct mail *next = list->next; /* before the owner of the session gets it back */
 
         handle(e, list);
         list = next;
@@ -165,7 +165,8 @@ static void stream(struct model_session *x)
         c->on_token(c, c->ids[x->n_streamed], c->logp[x->n_streamed]);
 }
 
-/* Times, streams, and prompts that are now whole: others may share them while this one decodes. */
+/* Records times, streams tokens, and publishes complete prompts, which others may share while this
+ * one decodes. */
 static void look_at_running(struct engine *e, int64_t begin, int64_t end)
 {
     struct scheduler *s = &e->sched;
@@ -193,7 +194,7 @@ static void count(struct engine *e, const struct step_times *t, int64_t us)
     struct engine_counters *c = &e->counters;
     struct scheduler *s = &e->sched;
 
-    /* One writer: a plain add would do, were it not read elsewhere. */
+    /* One writer; atomic only because other threads read it. */
 #define ADD(field, n)                                                                              \
     atomic_store_explicit(&c->field, atomic_load_explicit(&c->field, memory_order_relaxed) + (n),  \
                           memory_order_relaxed)

@@ -62,8 +62,8 @@ static enum status open_session(struct model *m, const struct model_session_opti
                                 struct model_session **out, struct error *err)
 {
     if (o && o->adapter)
-        return error_set(err, STATUS_UNSUPPORTED, "the engine has no adapters (\"%.80s\")",
-                         o->adapter);
+        return error_set(err, STATUS_UNSUPPORTED,
+                         "the engine does not support adapters (\"%.80s\")", o->adapter);
     return session_new(engine_of(m), out, err);
 }
 

@@ -1,4 +1,4 @@
-/* engine_plan.c - what an engine will take of memory, from config.json alone.
+/* engine_plan.c - the memory that an engine needs, from config.json alone.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -14,7 +14,7 @@
 #define MAX_SESSIONS_DEFAULT   1024
 #define MAX_BATCH_ROWS_DEFAULT 512
 #define PREFILL_CHUNK_DEFAULT  256
-#define PAGE_IDS_BYTES         (KV_PAGE_TOKENS * 4 + 4) /* a session's ids of a page, and its number */
+#define PAGE_IDS_BYTES         (KV_PAGE_TOKENS * 4 + 4) /* the ids of a page, and its number */
 #define KV_SHARE               4 /* of free memory, one part in this many goes to KV by default */
 
 static int32_t cores(void)
@@ -76,7 +76,7 @@ static int64_t at_most(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* What a limit of this process leaves (`ulimit -v`, `ulimit -d`), of what /proc says it has taken.
+/* The rest of a limit of this process (`ulimit -v`, `ulimit -d`) after what /proc says is used.
  */
 static int64_t left_by_limit(int limit, const char *key)
 {
@@ -92,7 +92,7 @@ static int64_t left_by_limit(int limit, const char *key)
 }
 
 /* What the kernel calls available, and not more than the control group (v2) and the limits of this
- * process leave. */
+ * process allow. */
 static int64_t available_bytes(void)
 {
     int64_t kib = number_in("/proc/meminfo", "MemAvailable:");
@@ -111,8 +111,8 @@ static double mib(int64_t bytes)
     return (double)bytes / (1 << 20);
 }
 
-/* Pages that are asked for or, where nothing is asked, a share of what is free. A context that is
- * asked for has its pages in any case; the model's own is cut to them. */
+/* The requested pages, or by default a share of free memory. A requested context always gets its
+ * pages; the default context is reduced to fit. */
 static enum status plan_pages(const struct model_config *c, const struct engine_options *o,
                               struct engine_plan *p, struct error *err)
 {
@@ -123,14 +123,16 @@ static enum status plan_pages(const struct model_config *c, const struct engine_
     int64_t pages = at_most(at_most(bytes / page_bytes, useful), INT32_MAX / KV_PAGE_TOKENS);
 
     if (o->context > c->max_position_embeddings)
-        return error_set(err, STATUS_INVALID, "a context of %d, the model was made for %d",
-                         (int)o->context, (int)c->max_position_embeddings);
+        return error_set(err, STATUS_INVALID,
+                         "the context is %d, but the model supports at most %d", (int)o->context,
+                         (int)c->max_position_embeddings);
     if (o->kv_bytes <= 0 && o->context > 0 && pages < kv_pages_for(context))
         pages = kv_pages_for(context);
     if (pages < 1)
         return error_set(err, STATUS_NO_MEMORY,
-                         "%" PRId64 " bytes for KV, one page of this model takes %" PRId64, bytes,
-                         page_bytes);
+                         "the KV cache gets %" PRId64
+                         " bytes, but one page of this model needs %" PRId64,
+                         bytes, page_bytes);
     p->n_pages = (int32_t)pages;
     p->context = (int32_t)(o->context > 0 ? context : at_most(context, pages * KV_PAGE_TOKENS));
     return STATUS_OK;
@@ -139,13 +141,13 @@ static enum status plan_pages(const struct model_config *c, const struct engine_
 static void add_up(const struct engine_options *o, int64_t page_bytes, struct engine_plan *p)
 {
     p->kv_bytes = p->n_pages * page_bytes;
-    /* Ids stand beside the pages that hold them. */
+    /* The ids of a page are kept next to it. */
     p->sessions_bytes =
         o->max_sessions * (int64_t)sizeof(struct model_session) + p->n_pages * PAGE_IDS_BYTES;
     p->total_bytes = p->weights_bytes + p->kv_bytes + p->activations_bytes + p->sessions_bytes;
 }
 
-/* Pages that nobody asked for give way, down to those of one context. */
+/* Drops pages that were not asked for, down to those of one context. */
 static void shrink_pages(const struct engine_options *o, int64_t page_bytes, struct engine_plan *p)
 {
     int64_t too_much = p->total_bytes - p->available_bytes, each = page_bytes + PAGE_IDS_BYTES;
@@ -181,10 +183,10 @@ enum status engine_plan_of(const struct engine_source *s, const struct engine_op
         return STATUS_OK;
     error_set(err, STATUS_NO_MEMORY,
               "the model needs %.1f MiB (weights %.1f, KV pages for a context of %d %.1f, "
-              "activations %.1f, sessions %.1f), %.1f MiB are available",
+              "activations %.1f, sessions %.1f), but %.1f MiB are available",
               mib(p.total_bytes), mib(p.weights_bytes), (int)p.context, mib(p.kv_bytes),
               mib(p.activations_bytes), mib(p.sessions_bytes), mib(p.available_bytes));
-    error_hint(err, "a shorter --context, a smaller --kv-memory or a smaller model needs less");
+    error_hint(err, "use a shorter --context, a smaller --kv-memory or a smaller model");
     return STATUS_NO_MEMORY;
 }
 

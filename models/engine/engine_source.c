@@ -62,14 +62,14 @@ enum status engine_source_config(struct engine_source *s, const struct engine_op
         return STATUS_OK;
     }
     if (!o->model)
-        return error_set(err, STATUS_USAGE, "no model was named");
+        return error_set(err, STATUS_USAGE, "no model is given");
     st = is_embedded(o) ? embedded_config(o, &s->config, err)
                         : model_config_load_dir(o->model, &s->config, err);
     if (st)
         return st;
     s->arch = arch_find(s->config.architecture);
     if (!s->arch) {
-        error_at(err, STATUS_UNSUPPORTED, o->model, 0, 0, "architecture \"%s\" is not one of ours",
+        error_at(err, STATUS_UNSUPPORTED, o->model, 0, 0, "architecture \"%s\" is not supported",
                  s->config.architecture);
         return STATUS_UNSUPPORTED;
     }
@@ -101,7 +101,7 @@ enum status engine_source_texts(struct engine_source *s, const struct engine_opt
     bool there;
 
     if (!o->model || (o->weights && !is_embedded(o) && !file_exists(o->model)))
-        return STATUS_OK; /* bare weights: token ids only */
+        return STATUS_OK; /* without a tokenizer: token ids only */
     if (is_embedded(o))
         return embedded_texts(s, o, err);
     str_printf(&path, "%s/tokenizer.json", o->model);
@@ -113,7 +113,7 @@ enum status engine_source_texts(struct engine_source *s, const struct engine_opt
         st = tokenizer_config_load_dir(o->model, &s->texts, err);
     if (!st && s->tokenizer && tokenizer_size(s->tokenizer) > s->config.vocab_size)
         st = error_at(err, STATUS_INVALID, o->model, 0, 0,
-                      "the tokenizer has %d ids, the model's vocabulary %d",
+                      "the tokenizer has %d ids, but the model's vocabulary has %d",
                       (int)tokenizer_size(s->tokenizer), (int)s->config.vocab_size);
     return st;
 }

@@ -1,4 +1,4 @@
-/* engine_source.h - where a model's files come from: a folder, the binary, or a caller's weights.
+/* engine_source.h - the source of a model's files: a folder, the binary, or the caller's weights.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -17,7 +17,7 @@ struct engine_source {
     struct tokenizer_config texts;
 };
 
-/* config.json alone, and whether its architecture runs on the backend: enough for the plan. */
+/* Reads config.json and checks that the backend runs its architecture: enough for the plan. */
 MUST_CHECK enum status engine_source_config(struct engine_source *s, const struct engine_options *o,
                                             struct error *err);
 /* The tokenizer and its texts. */

@@ -21,7 +21,7 @@
 /* Rows of one group: enough to use the matrix kernels well, few enough that their activations
  * and keys stay in cache (256 sessions in lockstep were a third slower than 16 to 64). */
 #define GROUP_ROWS_DEFAULT 32
-#define GROUP_ROWS_MIN     4 /* fewer rows a worker are not worth waking it */
+#define GROUP_ROWS_MIN     4 /* with fewer rows it is faster not to wake a worker */
 /* Measured on the 0.45 M model: 256 sequences that advance together take 1.6 times the time a token
  * of 32 at a time, each of which runs to its end; the others wait no longer on average. */
 #define RUNNING_A_WORKER 32
@@ -207,8 +207,8 @@ static void sample_row(struct sampler *sampler, struct model_session *x, const f
         return;
     }
     c->status = error_set(&c->err, STATUS_FAILED,
-                          "position %d: the logits leave no token to draw (not a number, or all "
-                          "tokens banned)",
+                          "position %d: no token can be sampled: the logits are NaN, or all tokens "
+                          "are banned",
                           (int)x->n_ids);
     end_with(x, FINISH_ERROR);
 }
@@ -329,7 +329,7 @@ static int32_t further_rows(const struct model_session *x)
                : 0;
 }
 
-/* One pass over a group; how many sequences took part. */
+/* One pass over a group; returns the number of sequences in it. */
 static int32_t run_pass(struct step_worker *w, int32_t first, int32_t end, bool planned)
 {
     struct model_session *const *seq = w->st->seq;
@@ -362,7 +362,7 @@ static void run_group(void *ctx, int32_t task, int32_t worker)
         if (n == 0)
             break;
         passes++;
-        /* Ended calls want their answers, and their places are worth more than a barrier. */
+        /* Ended calls should be answered soon, and their places are worth more than a barrier. */
         if (n < begun - begun / 4)
             atomic_store_explicit(&st->cut, true, memory_order_relaxed);
     }

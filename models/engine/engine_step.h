@@ -3,7 +3,7 @@
  * Small models shard by rows: the sequences are cut into groups whose rows and scratch fit a
  * core's cache, and each worker takes whole groups through all layers, the head and the sampler
  * alone; there is one barrier a step. Large models run as one group whose ops split columns over
- * the pool. Within a step a group may draw several tokens (`passes`), as long as pages are there,
+ * the pool. Within a step a group may draw several tokens (`passes`), as long as there are pages,
  * so that the barrier and the mailbox cost little even for a model that takes 6 us a token.
  *
  * stepper_run is called by the engine thread; while it runs, each sequence belongs to the worker
@@ -22,13 +22,14 @@
 
 /* How a model runs on a number of threads. */
 struct step_shape {
-    bool columns;        /* one group, ops split over the pool */
-    int32_t n_workers;   /* with scratch of their own; 1 when columns */
-    int32_t n_samplers;  /* threads that sample */
-    int32_t group_rows;  /* aimed at */
-    int32_t slice_rows;  /* at most in one forward pass */
-    int32_t max_running; /* sequences at a time: more only push each other's keys out of cache */
-    int32_t logit_rows;  /* at most in one block of logits */
+    bool columns;       /* one group, ops split over the pool */
+    int32_t n_workers;  /* with scratch of their own; 1 when columns */
+    int32_t n_samplers; /* threads that sample */
+    int32_t group_rows; /* target */
+    int32_t slice_rows; /* at most in one forward pass */
+    int32_t
+        max_running;    /* sequences at a time: more would evict each other's keys from the cache */
+    int32_t logit_rows; /* at most in one block of logits */
 };
 struct step_shape step_shape_of(const struct model_config *c, int32_t n_threads, int32_t group_rows,
                                 int32_t max_batch_rows);
@@ -58,8 +59,8 @@ void stepper_deinit(struct stepper *st);
 
 struct step_times {
     int64_t forward_us, sample_us; /* summed over workers */
-    int64_t rows, tokens;          /* passed through the model, drawn */
-    int32_t passes;                /* the most that a group made */
+    int64_t rows, tokens;          /* rows through the model; tokens drawn */
+    int32_t passes;                /* the largest number of a group */
 };
 /* Runs plan_rows rows of each of n sequences, and up to passes - 1 further tokens of those that
  * then decode. */

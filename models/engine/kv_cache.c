@@ -1,6 +1,6 @@
 /* kv_cache.c - a stack of free pages, a count of references for each, one pool a layer.
  *
- * The stack gives the page that was freed last: it is the likeliest to be in a CPU's cache.
+ * The stack gives the page that was freed last: it is the most likely to be in a CPU's cache.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -22,7 +22,7 @@ struct kv_cache;
 
 /* Bytes of one page over all layers, keys and values. */
 int64_t kv_page_bytes(const struct model_config *c, enum dtype dtype);
-/* Pages that n positions take. */
+/* Pages for n positions. */
 static inline int32_t kv_pages_for(int64_t n_positions)
 {
     return (int32_t)((n_positions + KV_PAGE_TOKENS - 1) / KV_PAGE_TOKENS);
@@ -38,14 +38,14 @@ struct kv_layer *kv_cache_layers(struct kv_cache *kv); /* (L), lent: what a forw
 int32_t kv_cache_n_pages(const struct kv_cache *kv);
 int32_t kv_cache_n_free(const struct kv_cache *kv);
 
-/* One page, one reference. KV_PAGE_NONE when all are in use; that is not a fault, the scheduler
+/* One page, one reference. KV_PAGE_NONE when all are in use; this is not an error: the scheduler
  * then evicts or preempts. */
 int32_t kv_page_alloc(struct kv_cache *kv);
 void kv_page_ref(struct kv_cache *kv, int32_t page);
 void kv_page_unref(struct kv_cache *kv, int32_t page); /* the last one returns it */
 int32_t kv_page_refs(const struct kv_cache *kv, int32_t page);
-/* Makes *page one that only the caller holds, by a copy where it is shared. False when there
- * is no page for the copy; *page stays. */
+/* Replaces *page by a copy when it is shared, so that the caller holds the only reference. False:
+ * no free page for the copy, *page is unchanged. */
 MUST_CHECK bool kv_page_own(struct kv_cache *kv, int32_t *page);
 
 #endif

@@ -37,7 +37,7 @@ static inline sample_v4 sample_exp4(sample_v4 x)
     p = p * r + sample_set4(0.5f);
     p = p * r + sample_set4(1.0f);
     p = p * r + sample_set4(1.0f);
-    /* n stands in the low bits of t: shifted into the exponent it multiplies by 2^n. */
+    /* n is in the low bits of t: shifted into the exponent, it multiplies by 2^n. */
     bits = (sample_i4)p + ((sample_i4)t << 23);
     bits &= x >= sample_set4(-87.0f);
     return (sample_v4)bits;

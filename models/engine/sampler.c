@@ -37,7 +37,7 @@ struct sampler {
 
 static enum status bad(struct error *err, const char *field, double value, const char *want)
 {
-    return error_set(err, STATUS_INVALID, "sampling: %s is %g, must be %s", field, value, want);
+    return error_set(err, STATUS_INVALID, "sampling: %s is %g, but must be %s", field, value, want);
 }
 
 enum status sampling_check(const struct sampling *how, int32_t vocab, struct error *err)
@@ -55,12 +55,12 @@ enum status sampling_check(const struct sampling *how, int32_t vocab, struct err
     if (!(how->repetition_penalty >= 0.01f && how->repetition_penalty <= 100))
         return bad(err, "repetition_penalty", (double)how->repetition_penalty, "0.01 to 100");
     if (how->n_bias < 0 || how->n_bias > SAMPLING_MAX_BIAS)
-        return error_set(err, STATUS_INVALID, "sampling: %d biases, at most %d are taken",
+        return error_set(err, STATUS_INVALID, "sampling: %d biases, the limit is %d",
                          (int)how->n_bias, SAMPLING_MAX_BIAS);
     for (int32_t i = 0; i < how->n_bias; i++) {
         if (how->bias_id[i] < 0 || how->bias_id[i] >= vocab)
             return error_set(err, STATUS_INVALID,
-                             "sampling: bias for token %d, the vocabulary has %d",
+                             "sampling: bias for token %d, but the vocabulary has %d tokens",
                              (int)how->bias_id[i], (int)vocab);
         if (!(how->bias[i] <= 1e4f)) /* minus infinity bans a token */
             return error_set(err, STATUS_INVALID, "sampling: bias of token %d is %g",
@@ -116,7 +116,7 @@ void sampler_free(struct sampler *s)
     free(s);
 }
 
-/* Four logits; what lies past the row's end is minus infinity, which nothing draws. */
+/* Four logits; values past the end of the row are minus infinity, which is never drawn. */
 static sample_v4 load4(const float *x, int32_t left)
 {
     sample_v4 v;
@@ -153,7 +153,7 @@ static int32_t argmax(const float *x, int32_t n)
     for (int32_t i = 0; i < n; i++)
         if (x[i] == max)
             return i;
-    return 0; /* all NaN: the caller has looked at lse */
+    return 0; /* all NaN: the caller checked lse */
 }
 
 /* Fills mass and block from n logits; the sum of all. */
@@ -230,7 +230,7 @@ static bool apply_bias_and_penalty(struct sampler *s, const struct sample_row *r
         float x = s->work[id];
 
         if (s->seen[id >> 6] & bit)
-            continue; /* once for each id, however often it stands there */
+            continue; /* once for each id, however often it occurs */
         s->seen[id >> 6] |= bit;
         s->work[id] = x < 0 ? x * how->repetition_penalty : x / how->repetition_penalty;
         changed = true;
@@ -282,7 +282,8 @@ static int32_t cut_top_p(const struct sampler *s, int32_t n, double share, doubl
     return n;
 }
 
-/* Fills `kept`, best first, with what top-k, top-p and min-p leave of the row; how many. */
+/* Fills `kept`, best first, with the tokens that pass top-k, top-p and min-p; returns their number.
+ */
 static int32_t filter(struct sampler *s, const float *logits, const struct sampling *how,
                       float inv_t, float lse)
 {
@@ -301,8 +302,8 @@ static int32_t filter(struct sampler *s, const float *logits, const struct sampl
     while (n < limit) {
         s->kept[n] = pop(s, &left, logits);
         sum += (double)s->mass[s->kept[n++]];
-        /* Nothing further can be kept: with a top-k only its own count ends the popping, since
-         * top-p is a share of what it leaves. */
+        /* No further token can be kept. With top-k only its own count ends the loop, since top-p is
+         * a share of the top-k tokens. */
         if (!has_k && how->top_p < 1 && sum >= (double)how->top_p * total)
             break;
         if (how->top_p >= 1 && s->mass[s->kept[n - 1]] < how->min_p * s->mass[s->kept[0]])

@@ -4,8 +4,8 @@
  * top-p, min-p. Ties go to the lower id everywhere. The draw is a function of (seed, call id,
  * position) and the logits alone, with the same bits on every instruction set.
  *
- * A sampler is scratch of one worker: nothing of a sequence stays in it between calls, so an idle
- * session pays nothing for penalties, and it allocates only when made.
+ * A sampler is scratch of one worker: it keeps nothing of a sequence between calls, so an idle
+ * session costs no memory for penalties. It allocates only in sampler_new.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -17,7 +17,7 @@
 
 struct sampler;
 
-/* Whether these parameters can be used with this vocabulary; the error names the field. */
+/* Checks the parameters for this vocabulary; the error names the field. */
 MUST_CHECK enum status sampling_check(const struct sampling *how, int32_t vocab, struct error *err);
 
 MUST_CHECK enum status sampler_new(const struct backend *b, int32_t vocab, struct sampler **out,
@@ -25,7 +25,7 @@ MUST_CHECK enum status sampler_new(const struct backend *b, int32_t vocab, struc
 void sampler_free(struct sampler *s);
 int64_t sampler_plan_bytes(int32_t vocab);
 
-/* What logits are multiplied by: 1 / temperature, and 1 when greedy. */
+/* The factor of the logits: 1 / temperature, and 1 when greedy. */
 float sampling_inv_temperature(const struct sampling *how);
 
 struct sample_row {
@@ -41,9 +41,9 @@ struct sample {
     int32_t id;
     float logp;         /* full vocabulary, at the sampling temperature */
     float logp_sampled; /* after processors; equal to logp when not processed */
-    bool processed;     /* the distribution drawn from was another than the model's */
+    bool processed;     /* the sampled distribution differs from the model's */
 };
-/* False when the logits leave nothing to draw from (a NaN, or every token banned). */
+/* False: no token can be drawn (a NaN, or every token banned). */
 MUST_CHECK bool sampler_pick(struct sampler *s, const struct sample_row *row, struct sample *out);
 
 #endif

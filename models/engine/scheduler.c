@@ -132,7 +132,7 @@ static void preempt_last(struct scheduler *s)
 {
     struct model_session *x = s->running[--s->n_running];
 
-    publish(s, x); /* what nobody needs before it comes back is found again */
+    publish(s, x); /* pages that are not evicted before it comes back are found again */
     session_drop_kv(x, s->kv);
     x->plan_rows = 0;
     insert_waiting(s, x);
@@ -144,9 +144,9 @@ static void no_pages(const struct scheduler *s, struct model_session *x)
     struct model_call *c = x->call;
 
     c->status = error_set(
-        &c->err, STATUS_LIMIT, "out of KV pages: %d positions take %d pages, the cache has %d",
+        &c->err, STATUS_LIMIT, "out of KV pages: %d positions need %d pages, but the cache has %d",
         (int)x->n_ids + 1, (int)kv_pages_for(x->n_ids + 1), (int)kv_cache_n_pages(s->kv));
-    error_hint(&c->err, "give the cache more bytes, or the model a shorter context");
+    error_hint(&c->err, "use a larger --kv-memory or a shorter --context");
     c->finish = FINISH_ERROR;
     x->ended = true;
 }
@@ -158,7 +158,7 @@ static void match(struct scheduler *s, struct model_session *x)
     if (s->tree && x->serial == s->serial)
         session_match(x, s->kv, s->tree);
     if (!x->matched) {
-        /* Of this call's prompt; a preempted call that comes back does not count again. */
+        /* Of this call's prompt; not counted again after a preemption. */
         x->call->usage.cached = x->kv_len;
         s->n_prefix_hit_tokens += x->kv_len - before_match;
         x->matched = true;
@@ -221,7 +221,7 @@ bool scheduler_admit(struct scheduler *s)
     return true;
 }
 
-/* Pages for the next rows of running[i]. It may preempt any that stand after it. */
+/* Pages for the next rows of running[i]. It may preempt any sequence after it. */
 static bool pages_for_rows(struct scheduler *s, int32_t i, int32_t n)
 {
     struct model_session *x = s->running[i];
@@ -241,7 +241,7 @@ static void look_ahead(struct scheduler *s, struct model_session *x)
 
     if (n > x->max_ids - 1)
         n = x->max_ids - 1; /* the last token is never fed */
-    /* A convenience: never at the cost of another session. */
+    /* Optional: never at the cost of another session. */
     if (make_room_in_tree(s, session_pages_wanted(x, s->kv, n))) {
         bool reserved = session_reserve_pages(x, s->kv, n);
         assert(reserved); /* room was made */
@@ -295,7 +295,7 @@ void scheduler_sweep(struct scheduler *s, void (*fn)(void *ctx, struct model_ses
             continue;
         }
         publish(s, x);
-        session_settle(x, s->kv);
+        session_release_spare(x, s->kv);
         fn(ctx, x);
     }
     s->n_running = n;

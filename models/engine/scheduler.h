@@ -1,12 +1,12 @@
-/* scheduler.h - who runs: admission, rows of the next step, pages, preemption.
+/* scheduler.h - admission, rows of the next step, pages, preemption.
  *
- * Calls wait in order of (priority, arrival) and run until they end. Running sequences stand in
+ * Calls wait in order of (priority, arrival) and run until they end. Running sequences are in
  * the same order, so the last of them is always the one to preempt: the youngest of the lowest
- * priority. A preempted call gives up its pages and waits in its old place; its positions
- * are computed again later, with the same bits. The first running sequence is never preempted,
- * so something always advances.
+ * priority. A preempted call releases its pages and waits in its old place. Its positions
+ * are recomputed later, with the same bits. The first running sequence is never preempted,
+ * so there is always progress.
  *
- * Pages are found in this order: free ones; the prefix tree's that nobody uses; those of idle
+ * Pages are found in this order: free pages; unused pages of the prefix tree; those of idle
  * sessions, longest idle first; those of a preempted sequence.
  *
  * Engine thread only. Internal to models/engine.
@@ -42,22 +42,23 @@ void scheduler_deinit(struct scheduler *s);
 
 void scheduler_add_idle(struct scheduler *s, struct model_session *x);
 void scheduler_remove_idle(struct scheduler *s, struct model_session *x);
-/* A session that is in no list waits. Its call, arrival and pinned weights are set. */
+/* The session is in no list before, and waiting after. Its call, arrival and pinned weights are
+ * set. */
 void scheduler_enqueue(struct scheduler *s, struct model_session *x);
-/* A call that waits no more (cancelled); the session is in no list after. */
+/* Removes a cancelled call; the session is in no list after. */
 void scheduler_remove_waiting(struct scheduler *s, struct model_session *x);
 
-/* Moves waiting calls to running while rows and pages last. A call that cannot run even alone is
- * left at the head with ended and an error set: the caller answers it and calls again. False then.
+/* Moves waiting calls to running while rows and pages last. False: a call that cannot run even
+ * alone is at the head, with ended and an error set; the caller answers it and calls again.
  */
 MUST_CHECK bool scheduler_admit(struct scheduler *s);
 /* Sets plan_rows of every running sequence, with pages for them; returns their sum. A sequence that
- * cannot go on even alone is ended with an error. */
+ * cannot continue even alone is ended with an error. */
 int32_t scheduler_plan(struct scheduler *s);
-/* Takes the ended ones out of running; fn gets each of them, in no list, in their order. */
+/* Removes the ended sequences from running and passes each to fn, in order; they are in no list. */
 void scheduler_sweep(struct scheduler *s, void (*fn)(void *ctx, struct model_session *x),
                      void *ctx);
-/* New weights: idle pages and the tree die; running and waiting calls keep what they have. */
+/* New weights: drops idle pages and the tree; running and waiting calls keep their pages. */
 void scheduler_new_weights(struct scheduler *s, int64_t serial);
 
 #endif

@@ -10,7 +10,7 @@
 
 #include "runtime/base/memory.h"
 
-/* Slack below this is not worth a realloc between two calls. */
+/* Spare memory below this is not worth a realloc between two calls. */
 #define TRIM_SLACK_IDS 1024
 
 bool session_reserve_ids(struct model_session *s, int32_t n)
@@ -154,7 +154,7 @@ void session_publish(struct model_session *s, struct kv_cache *kv, struct prefix
     prefix_tree_touch(t, s->tree_node);
 }
 
-void session_settle(struct model_session *s, struct kv_cache *kv)
+void session_release_spare(struct model_session *s, struct kv_cache *kv)
 {
     drop_pages_from(s, kv, kv_pages_for(s->kv_len));
 }

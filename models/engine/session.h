@@ -39,14 +39,14 @@ struct model_session {
     /* ---- positions. Invariants: kv_len <= n_ids; n_pages covers kv_len; between calls the last id
      * has no key yet when it was sampled. */
     bool known;     /* to the engine thread: it is in a list */
-    bool no_memory; /* a fork that failed: its calls say so */
+    bool no_memory; /* a fork that failed: its calls report it */
     enum session_state state;
     struct model_session *prev, *next; /* of the waiting or the idle list */
     int32_t *ids;                      /* (cap_ids) */
     int32_t n_ids, cap_ids;
     int32_t *page; /* (cap_pages) */
     int32_t n_pages, cap_pages;
-    int32_t kv_len;     /* positions whose keys and values stand in the pages */
+    int32_t kv_len;     /* positions whose keys and values are in the pages */
     int64_t kv_serial;  /* the engine's number of the weights that computed them */
     int32_t tree_pages; /* the first pages that are nodes of the prefix tree ... */
     int32_t tree_node;  /* ... and the node of the last of them */
@@ -60,37 +60,37 @@ struct model_session {
     int64_t started_us;
     int32_t max_ids;    /* the reply ends with this many ids in the sequence */
     int32_t plan_rows;  /* rows of the next step */
-    int32_t n_streamed; /* tokens that on_token has had */
+    int32_t n_streamed; /* tokens passed to on_token */
     float inv_t;
     bool streams; /* the call has an on_token */
     bool matched; /* the prefix tree was asked: usage.cached is set */
     bool timed;   /* its first token was seen */
-    bool ended;   /* the call's finish and status stand; to be answered */
+    bool ended;   /* the call's finish and status are set; to be answered */
 };
 
 /* Space for n ids and their page table; memory is kept until session_trim. */
 MUST_CHECK bool session_reserve_ids(struct model_session *s, int32_t n);
-/* Gives back what is far more than the ids need: an idle session is small. */
+/* Frees memory far beyond what the ids need: an idle session is small. */
 void session_trim(struct model_session *s);
 
-/* The first `keep` ids stay. */
+/* Keeps the first `keep` ids. */
 void session_truncate(struct model_session *s, struct kv_cache *kv, const struct prefix_tree *t,
                       int32_t keep);
-/* The ids stay; their keys must be computed again. */
+/* Keeps the ids; their keys must be recomputed. */
 void session_drop_kv(struct model_session *s, struct kv_cache *kv);
-/* Pages for the first n positions, the one that is written next owned. False when the cache has
- * too few; what it got stays. */
+/* Pages for the first n positions, and a private copy of the one that is written next. False: the
+ * cache has too few; the pages reserved so far are kept. */
 MUST_CHECK bool session_reserve_pages(struct model_session *s, struct kv_cache *kv, int32_t n);
 /* New pages that session_reserve_pages(n) would take. */
 int32_t session_pages_wanted(const struct model_session *s, const struct kv_cache *kv, int32_t n);
-/* Takes over pages of the tree that hold more of its ids than it has. At least the last id is
- * left to compute, for its logits. */
+/* References pages of the tree that hold more of its ids than it has. At least the last id is left
+ * to compute, for its logits. */
 void session_match(struct model_session *s, struct kv_cache *kv, struct prefix_tree *t);
 /* Puts its full pages into the tree; where the tree has a page with the same ids, the session
  * takes that one (the bits are the same). */
 void session_publish(struct model_session *s, struct kv_cache *kv, struct prefix_tree *t);
-/* Gives back pages that were reserved beyond its positions. */
-void session_settle(struct model_session *s, struct kv_cache *kv);
+/* Returns pages that were reserved beyond its positions. */
+void session_release_spare(struct model_session *s, struct kv_cache *kv);
 /* `to` is new and empty: the same positions by reference. False: no memory. */
 MUST_CHECK bool session_share(struct model_session *to, const struct model_session *from,
                               struct kv_cache *kv);

@@ -1,4 +1,4 @@
-/* stop.c - a linear look at a few ids, and one failure table a text.
+/* stop.c - a linear search over a few ids, and one failure table per string.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -40,20 +40,21 @@ static void build_table(struct stop_text *t)
 static enum status check(const struct stop_spec *spec, struct error *err)
 {
     if (spec->n_stop_id < 0 || spec->n_stop_id > STOP_MAX_IDS)
-        return error_set(err, STATUS_INVALID, "%d stop tokens, at most %d are taken",
+        return error_set(err, STATUS_INVALID, "%d stop tokens, the limit is %d",
                          (int)spec->n_stop_id, STOP_MAX_IDS);
     if (spec->n_text < 0 || spec->n_text > STOP_MAX_TEXTS)
-        return error_set(err, STATUS_INVALID, "%d stop strings, at most %d are taken",
-                         (int)spec->n_text, STOP_MAX_TEXTS);
+        return error_set(err, STATUS_INVALID, "%d stop strings, the limit is %d", (int)spec->n_text,
+                         STOP_MAX_TEXTS);
     if (spec->n_text > 0 && !spec->tokenizer)
         return error_set(err, STATUS_UNSUPPORTED,
-                         "stop strings need a tokenizer, this model has none");
+                         "stop strings need a tokenizer, but this model has none");
     for (int32_t i = 0; i < spec->n_text; i++) {
         size_t n = strlen(spec->text[i]);
 
         if (n == 0 || n > STOP_MAX_TEXT_BYTES)
-            return error_set(err, STATUS_INVALID, "stop string %d has %zu bytes, 1 to %d are taken",
-                             (int)i, n, STOP_MAX_TEXT_BYTES);
+            return error_set(err, STATUS_INVALID,
+                             "stop string %d has %zu bytes, but must have 1 to %d", (int)i, n,
+                             STOP_MAX_TEXT_BYTES);
     }
     return STATUS_OK;
 }

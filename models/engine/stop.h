@@ -1,8 +1,8 @@
-/* stop.h - where a reply ends: token ids, or texts found while its tokens are decoded.
+/* stop.h - stop conditions of a reply: token ids, or strings found while its tokens are decoded.
  *
- * A text may lie across tokens: each byte moves one automaton a text (Knuth, Morris and Pratt), so
- * nothing of the reply is kept. The token that completes a text is the reply's last. Rules are
- * owned by one call; used by the worker that runs its sequence.
+ * A stop string may span tokens: each byte moves one automaton per string (Knuth, Morris, Pratt),
+ * so no part of the reply is kept. The token that completes a string is the last of the reply. One
+ * call owns the rules; the worker that runs its sequence uses them.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -35,11 +35,11 @@ void stop_rules_free(struct stop_rules *s);
 /* Takes the next token of the reply; true when it is the last. */
 bool stop_rules_push(struct stop_rules *s, int32_t id);
 
-/* The ids of a reply keep the text that it stopped at; what a reader sees does not. Length of
- * `bytes` before the first of the texts; n when there is none in it. */
+/* The ids of a reply include the stop string; the text for the user does not. Length of `bytes`
+ * before the first stop string; n when there is none. */
 size_t stop_text_cut(const char *bytes, size_t n, const char *const *text, int32_t n_text);
-/* How many bytes at the end may be the start of one of the texts: not to be shown before more of
- * the reply is known. */
+/* How many bytes at the end may be the start of a stop string: do not show them before more of the
+ * reply is known. */
 size_t stop_text_held(const char *bytes, size_t n, const char *const *text, int32_t n_text);
 
 #endif

@@ -49,7 +49,7 @@ static int32_t child_of(const struct added_tokens *a, int32_t parent, uint8_t by
     return i;
 }
 
-/* NONE when there is no memory. */
+/* NONE: no memory. */
 static int32_t new_node(struct added_tokens *a, uint8_t byte)
 {
     if (a->n_nodes == a->cap) {

@@ -17,7 +17,7 @@ struct added_tokens;
 
 enum added_flag {
     ADDED_SPECIAL = 1,
-    ADDED_LSTRIP = 2, /* the match takes the white space before it along */
+    ADDED_LSTRIP = 2, /* the match includes the white space before it */
     ADDED_RSTRIP = 4  /* ... and after it */
 };
 
@@ -28,7 +28,7 @@ struct added_match {
 
 struct added_tokens *added_tokens_new(void);
 void added_tokens_free(struct added_tokens *a);
-/* STATUS_INVALID when the content is there already. */
+/* STATUS_INVALID when the content was added before. */
 MUST_CHECK enum status added_tokens_add(struct added_tokens *a, const char *content, size_t n,
                                         int32_t id, unsigned flags, struct error *err);
 /* The next match at or after `from`. With with_special false the text of special tokens is text. */

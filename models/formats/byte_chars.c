@@ -1,4 +1,4 @@
-/* byte_chars.c - the map between bytes and the characters that stand for them.
+/* byte_chars.c - the map between bytes and their printable characters.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "models/formats/byte_chars.h"
@@ -6,14 +6,14 @@
 #include <stdbool.h>
 
 /* '!'..'~', U+00A1..U+00AC, U+00AE..U+00FF. */
-static bool stands_for_itself(uint32_t c)
+static bool is_printable_byte(uint32_t c)
 {
     return (c >= 33 && c <= 126) || (c >= 161 && c <= 172) || (c >= 174 && c <= 255);
 }
 
 uint32_t byte_char_of(uint8_t byte)
 {
-    if (stands_for_itself(byte))
+    if (is_printable_byte(byte))
         return byte;
     if (byte <= 32)
         return 256u + byte; /* 0..32 are the first 33 */
@@ -24,7 +24,7 @@ uint32_t byte_char_of(uint8_t byte)
 
 int byte_of_char(uint32_t c)
 {
-    if (stands_for_itself(c))
+    if (is_printable_byte(c))
         return (int)c;
     if (c < 256 || c > 256 + 67)
         return -1;

@@ -23,7 +23,7 @@
 #define MAX_VOCAB        4194304
 #define MAX_POSITIONS    16777216
 
-/* A reader keeps the first fault, so that fields can be read one after the other. */
+/* A reader keeps the first error, so fields can be read one after the other. */
 struct reader {
     const char *name; /* of the file */
     const struct json *root;
@@ -42,7 +42,7 @@ static bool is_null(const struct json *v)
     return jv_kind(v) == JV_NULL;
 }
 
-/* An integer in [min, max]. `otherwise` below min says that the field must be there. */
+/* An integer in [min, max]. `otherwise` below min: the field is required. */
 static int32_t read_int(struct reader *r, const char *key, int32_t min, int32_t max,
                         int32_t otherwise)
 {
@@ -122,11 +122,11 @@ static void read_architecture(struct reader *r, struct model_config *c)
         read_text(r, jv_at(list, 0), "architectures", c->architecture, sizeof(c->architecture));
     if (r->st == STATUS_OK && strcmp(c->model_type, "qwen3") != 0)
         r->st = error_set(r->err, STATUS_UNSUPPORTED,
-                          "%s: \"model_type\": \"%s\" is not supported (qwen3 is)", r->name,
+                          "%s: \"model_type\": \"%s\" is not supported, only qwen3", r->name,
                           c->model_type);
     if (r->st == STATUS_OK && strcmp(c->architecture, "Qwen3ForCausalLM") != 0)
         r->st = error_set(r->err, STATUS_UNSUPPORTED,
-                          "%s: \"architectures\": \"%s\" is not supported (Qwen3ForCausalLM is)",
+                          "%s: \"architectures\": \"%s\" is not supported, only Qwen3ForCausalLM",
                           r->name, c->architecture);
 }
 
@@ -145,7 +145,7 @@ static void refuse_rope_type(struct reader *r, const struct json *rope, const ch
     if (strcmp(type, "default") != 0 && r->st == STATUS_OK)
         r->st =
             error_set(r->err, STATUS_UNSUPPORTED,
-                      "%s: \"%s\": type \"%s\" is not supported (default is)", r->name, key, type);
+                      "%s: \"%s\": type \"%s\" is not supported, only default", r->name, key, type);
     if (!is_null(jv_get(rope, "partial_rotary_factor")) &&
         jv_get_number(jv_get(rope, "partial_rotary_factor"), 0) != 1)
         fault(r, STATUS_UNSUPPORTED, key, "a partial_rotary_factor is not supported");
@@ -196,7 +196,7 @@ static void refuse_what_changes_the_pass(struct reader *r)
     refuse_true(r, "use_sliding_window");
     if (strcmp(act, "silu") != 0 && r->st == STATUS_OK)
         r->st = error_set(r->err, STATUS_UNSUPPORTED,
-                          "%s: \"hidden_act\": \"%s\" is not supported (silu is)", r->name, act);
+                          "%s: \"hidden_act\": \"%s\" is not supported, only silu", r->name, act);
     for (size_t i = 0; i < jv_size(types) && jv_kind(types) == JV_ARRAY; i++)
         if (strcmp(jv_get_string(jv_at(types, i), ""), "full_attention") != 0)
             fault(r, STATUS_UNSUPPORTED, "layer_types", "only full_attention is supported");
@@ -338,8 +338,8 @@ static enum status check_range(const char *name, const char *key, int64_t v, int
 {
     if (v >= min && v <= max)
         return STATUS_OK;
-    return error_set(err, STATUS_INVALID, "%s: \"%s\": %lld is not from %lld to %lld", name, key,
-                     (long long)v, (long long)min, (long long)max);
+    return error_set(err, STATUS_INVALID, "%s: \"%s\": %lld is not between %lld and %lld", name,
+                     key, (long long)v, (long long)min, (long long)max);
 }
 
 static enum status check_ids(const struct model_config *c, const char *name, struct error *err)
@@ -386,10 +386,10 @@ enum status model_config_check(const struct model_config *c, const char *name, s
     if (c->head_dim % 2 != 0)
         return error_set(err, STATUS_INVALID, "%s: \"head_dim\": %d is odd", name, c->head_dim);
     if (!(c->rms_norm_eps > 0 && c->rms_norm_eps <= 1))
-        return error_set(err, STATUS_INVALID, "%s: \"rms_norm_eps\": %g is not above 0", name,
+        return error_set(err, STATUS_INVALID, "%s: \"rms_norm_eps\": %g must be above 0", name,
                          (double)c->rms_norm_eps);
     if (!(c->rope_theta > 1 && c->rope_theta <= 1e12))
-        return error_set(err, STATUS_INVALID, "%s: \"rope_theta\": %g is not above 1", name,
+        return error_set(err, STATUS_INVALID, "%s: \"rope_theta\": %g must be above 1", name,
                          c->rope_theta);
     return check_ids(c, name, err);
 }

@@ -1,9 +1,8 @@
 /* model_config.h - config.json (and generation_config.json) as a checked struct.
  *
  * Every number is range-checked here, once, so that loaders may multiply sizes
- * without fear. What this build cannot honour (a RoPE scaling, sliding windows,
- * biases) is refused by name: STATUS_UNSUPPORTED for something known but not
- * built, STATUS_INVALID for nonsense; the error's place is FILE: key.
+ * safely. The error names FILE and key. STATUS_UNSUPPORTED: a feature that this
+ * build lacks (a RoPE scaling, sliding windows, biases). STATUS_INVALID: a bad value.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_MODELS_FORMATS_MODEL_CONFIG_H
@@ -50,14 +49,14 @@ MUST_CHECK enum status model_config_parse(const char *text, size_t n, const char
 MUST_CHECK enum status model_config_parse_generation(const char *text, size_t n, const char *name,
                                                      struct model_config *config,
                                                      struct error *err);
-/* DIR/config.json, and DIR/generation_config.json where there is one. */
+/* DIR/config.json, and DIR/generation_config.json if it exists. */
 MUST_CHECK enum status model_config_load_dir(const char *dir, struct model_config *out,
                                              struct error *err);
-/* Also what a config made by hand must pass. */
+/* The checks alone, for a config that was not parsed. */
 MUST_CHECK enum status model_config_check(const struct model_config *c, const char *name,
                                           struct error *err);
 
-/* Texts that transformers 4.5x and 5.x load (both spellings of what was renamed). */
+/* Texts that transformers 4.5x and 5.x load (renamed fields have both names). */
 void model_config_write(const struct model_config *c, struct str *out);
 void model_config_write_generation(const struct model_config *c, struct str *out);
 

@@ -1,6 +1,6 @@
 /* model_config_write.c - config.json and generation_config.json of what Troupe trained.
  *
- * Fields that transformers 5 renamed stand under both names, so that 4.5x and 5.x
+ * Fields that transformers 5 renamed are written under both names, so that 4.5x and 5.x
  * load the same model from the same text.
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -69,7 +69,7 @@ enum status safetensors_read_files(struct safetensors *set, struct error *err)
         set->file[i].first = set->n_tensors;
         set->n_tensors += set->file[i].count;
         if (set->n_tensors > SAFETENSORS_MAX_TENSORS)
-            return error_set(err, STATUS_LIMIT, "%s: more than %d tensors in all",
+            return error_set(err, STATUS_LIMIT, "%s: more than %d tensors in total",
                              set->file[i].name, SAFETENSORS_MAX_TENSORS);
     }
     set->tensor = mem_alloc((size_t)set->n_tensors + 1, sizeof(*set->tensor));
@@ -182,7 +182,7 @@ enum status safetensors_require(const struct safetensors *st, const char *name, 
     bool same;
 
     if (t == NULL)
-        return error_set(err, STATUS_NOT_FOUND, "%s%s: there is no tensor \"%s\"",
+        return error_set(err, STATUS_NOT_FOUND, "%s%s: no tensor \"%s\"",
                          st->n_files ? st->file[0].name : "",
                          st->n_files > 1 ? " and its shards" : "", name);
     same = t->n_dims == n_dims;
@@ -191,7 +191,7 @@ enum status safetensors_require(const struct safetensors *st, const char *name, 
     if (!same) {
         put_shape(&want, n_dims, shape);
         put_shape(&got, t->n_dims, t->shape);
-        error_set(err, STATUS_INVALID, "%s: tensor \"%s\" has shape %s, the model needs %s",
+        error_set(err, STATUS_INVALID, "%s: tensor \"%s\" has shape %s, but the model needs %s",
                   t->file, name, str_cstr(&got), str_cstr(&want));
         str_deinit(&want);
         str_deinit(&got);
@@ -199,8 +199,8 @@ enum status safetensors_require(const struct safetensors *st, const char *name, 
     }
     if (t->dtype == DTYPE_N)
         return error_set(err, STATUS_UNSUPPORTED,
-                         "%s: tensor \"%s\" has dtype %s; F32, F16 and BF16 are supported", t->file,
-                         name, t->type);
+                         "%s: tensor \"%s\" has dtype %s, but only F32, F16 and BF16 are supported",
+                         t->file, name, t->type);
     *out = t;
     return STATUS_OK;
 }

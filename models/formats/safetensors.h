@@ -1,12 +1,12 @@
 /* safetensors.h - named tensors in files: reader over mmap, atomic writer.
  *
  * A set is one file, a folder (model.safetensors, or the shards that
- * model.safetensors.index.json names) or bytes in memory. The files are hostile:
- * before a tensor is visible its offsets were checked to lie inside the file, to
- * match shape and type without overflow, and to leave no overlap and no hole.
+ * model.safetensors.index.json names) or bytes in memory. The files are untrusted:
+ * before a tensor is visible, its offsets are checked. They must be inside the file and
+ * match shape and type without overflow. Tensors must not overlap or have gaps between them.
  * Everything is read-only and may be used from any thread; names, tensors and
- * data live until safetensors_close(). A mapped file must not be truncated by
- * someone else meanwhile; our own writer replaces files by rename, which is safe.
+ * data live until safetensors_close(). No other program may
+ * truncate a mapped file. The writer below replaces files by rename, which is safe.
  * Format: huggingface/safetensors, README, "Format".
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -33,7 +33,7 @@ struct safetensors;
 struct safetensor {
     const char *name;
     const char *type; /* as in the file: "F32", "BF16", "I64", ... */
-    enum dtype dtype; /* DTYPE_N: a type that nothing here computes with */
+    enum dtype dtype; /* DTYPE_N: a type that the ops do not support */
     int32_t n_dims;   /* 0: a scalar */
     int64_t shape[SAFETENSORS_MAX_DIMS];
     int64_t n_elements;
@@ -54,8 +54,8 @@ void safetensors_close(struct safetensors *st);
 int32_t safetensors_count(const struct safetensors *st);
 const struct safetensor *safetensors_at(const struct safetensors *st, int32_t i); /* file order */
 const struct safetensor *safetensors_find(const struct safetensors *st, const char *name);
-/* A tensor that must be there, in a dtype that we compute with, in exactly this shape; the error
- * says which of these failed, with the file, the name, and what was expected. */
+/* A tensor that must exist, with a supported dtype and exactly this shape. The error names the
+ * file, the tensor and what was expected. */
 MUST_CHECK enum status safetensors_require(const struct safetensors *st, const char *name,
                                            int32_t n_dims, const int64_t *shape,
                                            const struct safetensor **out, struct error *err);
@@ -65,7 +65,7 @@ size_t safetensors_data_bytes(const struct safetensors *st); /* sum over the ten
 /* SHA-256 over the bytes of all files in the order of their names: reads everything. */
 struct sha256 safetensors_hash(const struct safetensors *st);
 
-/* Elements first .. first+n-1 as float, whatever the dtype; the range is the caller's duty. */
+/* Elements first .. first+n-1 as float, whatever the dtype; the caller checks the range. */
 void safetensor_to_f32(const struct safetensor *t, int64_t first, int64_t n, float *out);
 
 /* ---- writing */
@@ -79,15 +79,15 @@ struct safetensor_source {
     const void *data; /* row-major, aligned for its type */
 };
 
-/* One file: written beside `path`, synced, renamed over it. Bytes depend on the arguments alone:
+/* One file: written next to `path`, synced, renamed over it. Bytes depend on the arguments alone:
  * tensors are laid out by dtype, then name, as the reference writer does. `metadata` is an
- * object of strings or NULL; {"format": "pt"} is always in it (transformers asks for it). */
+ * object of strings or NULL; {"format": "pt"} is always in it (transformers requires it). */
 MUST_CHECK enum status safetensors_write(const char *path, const struct safetensor_source *tensors,
                                          int32_t n, const struct json *metadata,
                                          const struct seams *seams, struct error *err);
-/* A folder that exists: model.safetensors, or shards of at most about max_shard_bytes with their
- * index when everything is larger (0: never). The index is renamed last; a leftover of the other
- * layout is removed after that. */
+/* An existing folder: model.safetensors, or shards of at most about max_shard_bytes with their
+ * index when everything is larger (0: never). The index is renamed last; files of the other
+ * layout are removed after that. */
 MUST_CHECK enum status safetensors_write_dir(const char *dir,
                                              const struct safetensor_source *tensors, int32_t n,
                                              size_t max_shard_bytes, const struct json *metadata,

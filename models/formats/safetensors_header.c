@@ -1,9 +1,9 @@
-/* safetensors_header.c - the header of one file, believed only after every check.
+/* safetensors_header.c - the header of one file, used only after every check.
  *
  * Layout: u64 little-endian header length, JSON header, data. An entry is
  * "name": {"dtype", "shape", "data_offsets": [begin, end]}, offsets counted from
- * the end of the header. The reference reader asks for the same: entries lie one
- * behind the other without overlap and without holes, and fill the data exactly.
+ * the end of the header. The reference reader requires the same: entries follow each
+ * other without overlap or gap and fill the data exactly.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "models/formats/safetensors_internal.h"
@@ -61,14 +61,12 @@ enum status safetensors_parse_header(struct safetensors_file *f, struct error *e
                          f->name, f->n_bytes);
     claimed = read_u64_le(f->bytes);
     if (claimed > SAFETENSORS_MAX_HEADER)
-        return error_set(err, STATUS_LIMIT,
-                         "%s: the header claims %llu bytes, at most %zu are read", f->name,
-                         (unsigned long long)claimed, SAFETENSORS_MAX_HEADER);
+        return error_set(err, STATUS_LIMIT, "%s: the header has %llu bytes, the limit is %zu",
+                         f->name, (unsigned long long)claimed, SAFETENSORS_MAX_HEADER);
     if (claimed > f->n_bytes - LENGTH_BYTES)
-        return error_set(
-            err, STATUS_INVALID,
-            "%s: the header claims %llu bytes, but the file ends after %zu (truncated?)", f->name,
-            (unsigned long long)claimed, f->n_bytes - LENGTH_BYTES);
+        return error_set(err, STATUS_INVALID,
+                         "%s: the header has %llu bytes, but the file ends after %zu (truncated?)",
+                         f->name, (unsigned long long)claimed, f->n_bytes - LENGTH_BYTES);
     n = (size_t)claimed;
     text = (const char *)f->bytes + LENGTH_BYTES;
     if (n == 0 || text[0] != '{')
@@ -82,7 +80,7 @@ enum status safetensors_parse_header(struct safetensors_file *f, struct error *e
     if (jv_kind(f->header) != JV_OBJECT)
         return error_set(err, STATUS_INVALID, "%s: the header is not an object", f->name);
     if (jv_size(f->header) > SAFETENSORS_MAX_TENSORS)
-        return error_set(err, STATUS_LIMIT, "%s: %zu tensors, at most %d are read", f->name,
+        return error_set(err, STATUS_LIMIT, "%s: %zu tensors, the limit is %d", f->name,
                          jv_size(f->header), SAFETENSORS_MAX_TENSORS);
     f->count = (int32_t)jv_size(f->header) - (jv_get(f->header, "__metadata__") != NULL);
     return STATUS_OK;
@@ -121,7 +119,7 @@ static enum status read_shape(const struct safetensors_file *f, const struct jso
     for (int32_t i = 0; i < t->n_dims; i++) {
         if (!get_count(shape, (size_t)i, &t->shape[i]))
             return bad(f, t->name, STATUS_INVALID, err,
-                       "\"shape\" holds something other than integers from 0 on");
+                       "\"shape\" contains a value that is not an integer of at least 0");
         if (__builtin_mul_overflow(t->n_elements, t->shape[i], &t->n_elements))
             return bad(f, t->name, STATUS_INVALID, err, "the product of its shape overflows");
     }
@@ -144,7 +142,7 @@ static enum status read_entry(const struct safetensors_file *f, const char *name
 
     *t = (struct safetensor){.name = name, .file = f->name};
     if (strlen(name) == 0 || strlen(name) > MAX_NAME_BYTES)
-        return bad(f, name, STATUS_LIMIT, err, "names have 1 to 1024 bytes");
+        return bad(f, name, STATUS_LIMIT, err, "the name must have 1 to 1024 bytes");
     if (jv_kind(entry) != JV_OBJECT)
         return bad(f, name, STATUS_INVALID, err, "its entry is not an object");
     type = find_type(jv_get_string(jv_get(entry, "dtype"), ""));
@@ -161,7 +159,7 @@ static enum status read_entry(const struct safetensors_file *f, const char *name
         return bad(f, name, STATUS_INVALID, err, "\"data_offsets\" is not [begin, end]");
     if ((uint64_t)end > data_bytes)
         return error_set(err, STATUS_INVALID,
-                         "%s: tensor \"%s\": data ends at %lld, the file holds %zu bytes of data "
+                         "%s: tensor \"%s\": data ends at %lld, but the file has %zu bytes of data "
                          "(truncated?)",
                          f->name, name, (long long)end, data_bytes);
     if ((size_t)(end - begin) != t->bytes)
@@ -204,12 +202,13 @@ static enum status check_layout(const struct safetensors_file *f, const struct s
         if (start < at)
             st = bad(f, sorted[i]->name, STATUS_INVALID, err, "overlaps another tensor");
         else if (start > at)
-            st = bad(f, sorted[i]->name, STATUS_INVALID, err, "a hole stands before its data");
+            st = bad(f, sorted[i]->name, STATUS_INVALID, err, "there is a gap before its data");
         at = start + sorted[i]->bytes;
     }
     if (st == STATUS_OK && at != f->bytes + f->n_bytes)
-        st = error_set(err, STATUS_INVALID, "%s: %zu bytes after the last tensor belong to none",
-                       f->name, (size_t)(f->bytes + f->n_bytes - at));
+        st = error_set(err, STATUS_INVALID,
+                       "%s: %zu bytes after the last tensor belong to no tensor", f->name,
+                       (size_t)(f->bytes + f->n_bytes - at));
     free(sorted);
     return st;
 }

@@ -1,6 +1,6 @@
 /* safetensors_index.c - a folder: one file, or the shards that an index names.
  *
- * The index is {"weight_map": {tensor name: file name}}. It is as hostile as the
+ * The index is {"weight_map": {tensor name: file name}}. It is as untrusted as the
  * files: its names may not leave the folder, and what it says must be so.
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -58,7 +58,7 @@ static enum status list_shards(const char *path, const struct json *weight_map, 
     return st;
 }
 
-/* Every tensor that the index names must be in the file it names. */
+/* Every tensor must be in the file that the index gives for it. */
 static enum status check_index(const char *path, const struct json *weight_map,
                                const struct safetensors *set, struct error *err)
 {
@@ -143,7 +143,7 @@ enum status safetensors_open_dir(const char *dir, struct safetensors **out, stru
         st = open_index(dir, str_cstr(&index), out, err);
     else
         st = error_set(err, STATUS_NOT_FOUND,
-                       "%s holds neither " SAFETENSORS_SINGLE " nor " SAFETENSORS_INDEX, dir);
+                       "%s contains neither " SAFETENSORS_SINGLE " nor " SAFETENSORS_INDEX, dir);
     str_deinit(&single);
     str_deinit(&index);
     return st;

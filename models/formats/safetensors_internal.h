@@ -1,4 +1,4 @@
-/* safetensors_internal.h - what the reader's two halves share: files of a set and its tensors.
+/* safetensors_internal.h - shared by the two halves of the reader: files of a set and its tensors.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_MODELS_FORMATS_SAFETENSORS_INTERNAL_H
@@ -10,10 +10,10 @@
 #define SAFETENSORS_SINGLE "model.safetensors"
 #define SAFETENSORS_INDEX  "model.safetensors.index.json"
 
-/* One file. `header` lends the tensors their names, so it lives as long as they do. */
+/* One file. `header` lends the tensors their names, so both have the same lifetime. */
 struct safetensors_file {
     char *name; /* as shown in messages */
-    char *base; /* without its folder, as the index spells it */
+    char *base; /* without its folder, as in the index */
     const uint8_t *bytes;
     size_t n_bytes;
     bool mapped;
@@ -33,8 +33,8 @@ struct safetensors {
 struct safetensors *safetensors_new(int32_t n_files); /* at most SAFETENSORS_MAX_SHARDS */
 MUST_CHECK enum status safetensors_map_file(struct safetensors_file *f, const char *path,
                                             struct error *err);
-/* All files are mapped: headers first, for their count, then the table in one piece, since
- * pointers into it are handed out. */
+/* All files are mapped. Reads all headers first, to count the tensors, then fills the table in one
+ * block, since callers keep pointers into it. */
 MUST_CHECK enum status safetensors_read_files(struct safetensors *set, struct error *err);
 /* Checks sizes and parses the JSON of the header. */
 MUST_CHECK enum status safetensors_parse_header(struct safetensors_file *f, struct error *err);

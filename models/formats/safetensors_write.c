@@ -1,8 +1,8 @@
-/* safetensors_write.c - tensors to files, whole or not at all, with the same bytes every time.
+/* safetensors_write.c - writes tensors to files atomically, with the same bytes every time.
  *
- * A file is written beside its place, synced and renamed, through the file seam,
- * so that tests can fill the disk. Data is rounded to the file's dtype in chunks:
- * a folder of any size needs one small buffer.
+ * A file is written under a temporary name, synced and renamed, through the file seam, so that
+ * tests can fill the disk. Data is rounded to the file's dtype in chunks: a folder of any size
+ * needs one small buffer.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
@@ -49,16 +49,17 @@ static enum status check_source(const struct safetensor_source *t, struct error 
     int64_t bytes = 8; /* a bound on any element */
 
     if (t->name == NULL || t->name[0] == '\0' || strcmp(t->name, "__metadata__") == 0)
-        return error_set(err, STATUS_INVALID, "a tensor to be written has no usable name");
+        return error_set(err, STATUS_INVALID, "a tensor has no name, or the name __metadata__");
     if (t->dtype >= DTYPE_N || (t->source != t->dtype && t->source != DTYPE_F32))
-        return error_set(err, STATUS_INVALID, "tensor \"%s\": cannot be written as this dtype",
+        return error_set(err, STATUS_INVALID, "tensor \"%s\": cannot be converted to this dtype",
                          t->name);
     if (t->n_dims < 0 || t->n_dims > SAFETENSORS_MAX_DIMS)
         return error_set(err, STATUS_LIMIT, "tensor \"%s\": more than %d dimensions", t->name,
                          SAFETENSORS_MAX_DIMS);
     for (int32_t i = 0; i < t->n_dims; i++)
         if (t->shape[i] < 0 || __builtin_mul_overflow(bytes, t->shape[i] ? t->shape[i] : 1, &bytes))
-            return error_set(err, STATUS_INVALID, "tensor \"%s\": impossible shape", t->name);
+            return error_set(err, STATUS_INVALID,
+                             "tensor \"%s\": the shape is negative or too large", t->name);
     return STATUS_OK;
 }
 
@@ -188,7 +189,7 @@ static enum status write_plan(const char *path, const struct plan *p, const stru
     put_header(&header, p, metadata);
     if (!str_ok(&header)) {
         str_deinit(&header);
-        return error_set(err, STATUS_LIMIT, "%s: the header would pass %zu bytes", path,
+        return error_set(err, STATUS_LIMIT, "%s: the header is longer than %zu bytes", path,
                          SAFETENSORS_MAX_HEADER);
     }
     str_printf(&temporary, "%s.tmp", path);
@@ -319,7 +320,7 @@ static enum status write_shards(const char *dir, const struct plan *p, size_t ma
     return st;
 }
 
-/* A folder must not keep the other layout, whose weights would be older. */
+/* Removes files of the other layout, whose weights would be older. */
 static void remove_leftover(const char *dir, const char *base)
 {
     struct str path = STR_INIT;

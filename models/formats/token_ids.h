@@ -1,6 +1,6 @@
 /* token_ids.h - a growable list of token ids with a maximum.
  *
- * A list that is reserved never allocates while it fills: decoding relies on it.
+ * A reserved list does not allocate while it is filled: decoding relies on that.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_MODELS_FORMATS_TOKEN_IDS_H

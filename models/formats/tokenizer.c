@@ -1,4 +1,4 @@
-/* tokenizer.c - encoding from the outside in, decoding, look-ups.
+/* tokenizer.c - encoding, decoding, look-ups.
  *
  * The order is Hugging Face's: added tokens in the raw text, then normalisation of
  * what is between them, then added tokens marked "normalized", then pieces.
@@ -148,8 +148,7 @@ enum status tokenizer_encode(const struct tokenizer *t, struct tokenizer_scratch
     enum status st = STATUS_OK;
 
     if (n > MAX_TEXT)
-        return error_set(err, STATUS_LIMIT, "a text to be tokenised has at most %zu bytes",
-                         MAX_TEXT);
+        return error_set(err, STATUS_LIMIT, "the text is longer than %zu bytes", MAX_TEXT);
     while (st == STATUS_OK && added_tokens_find(t->added, text, n, at, parse_special, &m)) {
         st = encode_between(&e, text + at, m.from - at, parse_special);
         if (st == STATUS_OK)

@@ -1,9 +1,9 @@
 /* tokenizer.h - text to token ids and back: byte-level BPE from tokenizer.json.
  *
  * Same ids as Hugging Face tokenizers without post-processing (no BOS is added:
- * chat templates write it). What is not understood is refused by name at load.
- * Any bytes can be encoded, valid UTF-8 or not, and decode to themselves when
- * there is no normaliser.
+ * chat templates write it). Loading fails on an unsupported feature and names it.
+ * Any bytes can be encoded, valid UTF-8 or not. Without a normalizer they decode to
+ * the same bytes.
  *
  * A loaded tokenizer is read-only: any number of threads may use it at once, each that encodes
  * with a scratch of its own.
@@ -35,8 +35,8 @@ MUST_CHECK enum status tokenizer_load_dir(const char *dir, struct tokenizer **ou
                                           struct error *err); /* DIR/tokenizer.json */
 void tokenizer_free(struct tokenizer *t);
 
-/* What encoding writes to; grows as needed and serves any number of tokenizers, one thread at a
- * time. */
+/* Scratch memory for encoding. It grows as needed and works with any number of tokenizers, one
+ * thread at a time. */
 struct tokenizer_scratch;
 struct tokenizer_scratch *tokenizer_scratch_new(void);
 void tokenizer_scratch_free(struct tokenizer_scratch *s);
@@ -50,8 +50,8 @@ MUST_CHECK enum status tokenizer_encode(const struct tokenizer *t,
                                         struct error *err);
 
 int32_t tokenizer_size(const struct tokenizer *t); /* ids are 0 .. size-1 */
-/* Bytes of one token, lent; none (*n is 0) for an id that the file leaves out, NULL for an id
- * outside. */
+/* Bytes of one token, lent. *n is 0 for an id that the file does not use. NULL for an id out of
+ * range. */
 const char *tokenizer_bytes(const struct tokenizer *t, int32_t id, size_t *n);
 bool tokenizer_is_special(const struct tokenizer *t, int32_t id);
 bool tokenizer_is_added(const struct tokenizer *t, int32_t id);
@@ -60,12 +60,13 @@ int32_t tokenizer_id_of(const struct tokenizer *t, const char *text);
 int32_t tokenizer_id_of_n(const struct tokenizer *t, const char *bytes, size_t n);
 struct sha256 tokenizer_hash(const struct tokenizer *t); /* of the file as read */
 
-/* Appends the raw bytes; ids outside give nothing. The result need not be valid UTF-8. */
+/* Appends the raw bytes; ids out of range are skipped. The result may be invalid UTF-8. */
 void tokenizer_decode(const struct tokenizer *t, const int32_t *id, size_t n, bool skip_special,
                       struct str *out);
 
-/* Text as it streams: a character cut between two tokens is held back until it is whole; bytes
- * that cannot become one are U+FFFD. All output together equals utf8_clean() of the whole decode.
+/* Streaming output: a character that is split between two tokens is held back until it is complete;
+ * bytes that cannot become a character are U+FFFD. All output together equals utf8_clean() of the
+ * whole decode.
  */
 struct token_stream {
     char held[4];

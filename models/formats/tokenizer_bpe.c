@@ -94,14 +94,14 @@ static void merge_all(const struct tokenizer *t, struct bpe_symbol *symbol, uint
     while (n_heap > 0) {
         const uint64_t top = heap_pop(heap, &n_heap);
         const int32_t i = (int32_t)(uint32_t)top;
-        struct bpe_symbol *s = &symbol[i], *gone;
+        struct bpe_symbol *s = &symbol[i], *removed;
 
         if (s->id < 0 || s->rank != (int32_t)(top >> 32))
             continue;
-        gone = &symbol[s->next];
+        removed = &symbol[s->next];
         s->id = s->merged;
-        s->next = gone->next;
-        gone->id = -1;
+        s->next = removed->next;
+        removed->id = -1;
         if (s->next >= 0)
             symbol[s->next].prev = i;
         queue_pair(t, symbol, i, heap, &n_heap);

@@ -75,7 +75,7 @@ enum status tokenizer_config_parse(const char *text, size_t n, const char *name,
         st = error_set(err, STATUS_INVALID, "%s: is not a JSON object", name);
     template = find_template(jv_get(root, "chat_template"));
     if (st == STATUS_OK && jv_kind(template) != JV_NULL && jv_kind(template) != JV_STRING)
-        st = error_set(err, STATUS_INVALID, "%s: \"chat_template\": is not a text", name);
+        st = error_set(err, STATUS_INVALID, "%s: \"chat_template\": must be a string", name);
     if (st == STATUS_OK && jv_kind(template) == JV_STRING)
         st = take_template(&c, jv_get_string(template, ""), name, err);
     if (st == STATUS_OK) {

@@ -1,6 +1,7 @@
-/* tokenizer_config.h - what tokenizer_config.json and chat_template.jinja add to a tokenizer.
+/* tokenizer_config.h - special tokens and the chat template, from tokenizer_config.json and
+ * chat_template.jinja.
  *
- * Only texts: the template is interpreted by models/chat. Both files may be absent.
+ * Only texts: models/chat interprets the template. Both files are optional.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_MODELS_FORMATS_TOKENIZER_CONFIG_H
@@ -12,7 +13,7 @@
 
 #define CHAT_TEMPLATE_MAX_BYTES ((size_t)1 << 20)
 
-/* All owned; NULL where the file has none. */
+/* All owned; NULL: not in the file. */
 struct tokenizer_config {
     char *bos_token, *eos_token, *pad_token;
     char *chat_template; /* chat_template.jinja wins over tokenizer_config.json */

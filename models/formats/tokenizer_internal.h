@@ -54,7 +54,7 @@ struct tokenizer {
     struct added_tokens *added;        /* found in the text as it comes */
     struct added_tokens *added_normal; /* found after normalisation */
     struct pattern *split[TOKENIZER_MAX_SPLITS];
-    bool only_matches[TOKENIZER_MAX_SPLITS]; /* what is between a pattern's matches is dropped */
+    bool only_matches[TOKENIZER_MAX_SPLITS]; /* text between the matches is dropped */
     int n_splits;
     bool nfc, ignore_merges, add_prefix_space;
     bool plain_bytes; /* nothing merges and nothing is normalised: a byte is a token */

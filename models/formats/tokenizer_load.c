@@ -1,8 +1,8 @@
 /* tokenizer_load.c - tokenizer.json to tables: vocabulary, merges, added tokens.
  *
- * The file is hostile: ids must be unique, since they are rows of the embedding; every merge must
- * name tokens that exist; lengths are capped. Ids may be left out, as some families do before
- * their special tokens: nothing encodes to such an id and it decodes to nothing.
+ * The file is untrusted: ids must be unique, since they are rows of the embedding; every merge must
+ * name tokens that exist; lengths are capped. Ids may be left out, as some families do before their
+ * special tokens: nothing encodes to such an id and it decodes to nothing.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <stdio.h>
@@ -141,7 +141,7 @@ static enum status read_added(struct loader *l)
     return st;
 }
 
-/* Bytes of a token of the vocabulary: each character stands for one byte; a text with any other
+/* Bytes of a token of the vocabulary: each character maps to one byte; a text with any other
  * character is meant as it is. `out` has room for the text. */
 static size_t unmap_bytes(const char *text, char *out)
 {
@@ -186,9 +186,8 @@ static enum status fill_bytes(struct loader *l)
             n = unmap_bytes(text, t->bytes + at);
         }
         if (n > TOKENIZER_MAX_TOKEN_BYTES)
-            return error_set(l->err, STATUS_LIMIT,
-                             "%s: token %d has %zu bytes, at most %d are read", l->name, id, n,
-                             TOKENIZER_MAX_TOKEN_BYTES);
+            return error_set(l->err, STATUS_LIMIT, "%s: token %d has %zu bytes, the limit is %d",
+                             l->name, id, n, TOKENIZER_MAX_TOKEN_BYTES);
         t->flags[id] = l->entry[id].flags;
         t->start[id] = (uint32_t)at;
         at += n;
@@ -246,8 +245,7 @@ static enum status find_byte_tokens(struct loader *l)
         if (!str_ok(&key))
             st = error_set(l->err, STATUS_NO_MEMORY, "%s: no memory for a key", l->name);
         else if (id == NULL)
-            st = error_set(l->err, STATUS_INVALID, "%s: no token stands for byte 0x%02x", l->name,
-                           b);
+            st = error_set(l->err, STATUS_INVALID, "%s: no token for byte 0x%02x", l->name, b);
         else
             l->t->byte_id[b] = (int32_t)jv_get_int(id, 0);
     }
@@ -336,7 +334,7 @@ static enum status check_model(const struct loader *l, const struct json *model)
 
     if (jv_kind(model) != JV_OBJECT || strcmp(type, "BPE") != 0)
         return error_set(l->err, STATUS_UNSUPPORTED,
-                         "%s: model.type: \"%s\" is not supported (BPE is)", l->name,
+                         "%s: model.type: \"%s\" is not supported, only BPE", l->name,
                          jv_kind(model) == JV_OBJECT ? type : "none");
     if (jv_get_bool(jv_get(model, "byte_fallback"), false))
         return error_set(l->err, STATUS_UNSUPPORTED, "%s: model.byte_fallback is not supported",
@@ -354,7 +352,7 @@ static enum status check_model(const struct loader *l, const struct json *model)
     if (l->added && jv_kind(l->added) != JV_ARRAY && jv_kind(l->added) != JV_NULL)
         return error_set(l->err, STATUS_INVALID, "%s: \"added_tokens\" is not an array", l->name);
     if (jv_size(l->added) > TOKENIZER_MAX_ADDED)
-        return error_set(l->err, STATUS_LIMIT, "%s: %zu added tokens, at most %d are read", l->name,
+        return error_set(l->err, STATUS_LIMIT, "%s: %zu added tokens, the limit is %d", l->name,
                          jv_size(l->added), TOKENIZER_MAX_ADDED);
     return STATUS_OK;
 }

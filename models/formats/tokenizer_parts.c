@@ -1,7 +1,7 @@
 /* tokenizer_parts.c - normalizer, pre_tokenizer and decoder of tokenizer.json.
  *
- * What byte-level models use is understood; anything else is refused by name,
- * since a part that is skipped silently gives other ids than the model was trained on.
+ * Supports the parts that byte-level models use. Other parts are errors that name the part: if they
+ * were ignored, the ids would differ from those in training.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <string.h>

@@ -1,6 +1,6 @@
 /* tokenizer_pieces.c - text to pieces by the pre-tokenizer's patterns, piece by piece to BPE.
  *
- * Each pattern splits what the one before it left: matches and what stands
+ * Each pattern splits the pieces of the one before it: matches and the text
  * between them are pieces of their own ("Isolated"), or the matches alone ("Removed", inverted).
  * Bytes that are not UTF-8 never
  * reach a pattern: each is a piece.

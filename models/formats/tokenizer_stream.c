@@ -1,4 +1,4 @@
-/* tokenizer_stream.c - text as tokens come in, never half a character.
+/* tokenizer_stream.c - streaming text, never half a character.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <string.h>
@@ -6,7 +6,7 @@
 #include "models/formats/tokenizer.h"
 #include "runtime/base/unicode.h"
 
-/* Writes out all of the text but a character's beginning at its end, which is held. */
+/* Writes the text except an incomplete character at its end, which is held. */
 static void put_text(struct token_stream *s, const char *bytes, size_t n, struct str *out)
 {
     size_t keep = 0;

@@ -68,7 +68,7 @@ static struct json *added_entry(const struct added_token *a, int32_t id)
     return token;
 }
 
-/* A token of one character would not be told from the byte that it stands for. */
+/* A token of one character would look the same as the token of that byte. */
 static enum status check_added(const struct added_token *added, int32_t n, struct error *err)
 {
     for (int32_t i = 0; i < n; i++) {

@@ -16,7 +16,7 @@
 
 struct added_token {
     const char *content; /* not empty; id 256 + index */
-    bool special;        /* left out by skip_special */
+    bool special;        /* skipped by skip_special */
 };
 
 MUST_CHECK enum status tokenizer_write_bytes(const struct added_token *added, int32_t n,

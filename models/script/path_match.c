@@ -1,7 +1,7 @@
 /* path_match.c - the two-pointer glob, once over segments and once inside one.
  *
- * Each level remembers only its last star, since giving an earlier one more could never help;
- * so the cost is the product of the lengths at worst, whatever the pattern.
+ * Each level backtracks only to its last star: backtracking to an earlier one cannot help. So the
+ * worst-case cost is the product of the lengths.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -27,7 +27,7 @@ static bool segment_match(const char *p, size_t np, const char *s, size_t ns)
 {
     size_t i = 0;
     size_t j = 0;
-    size_t star = SIZE_MAX; /* where the last star stands, and what it was given so far */
+    size_t star = SIZE_MAX; /* the last star, and how much it matches so far */
     size_t given = 0;
 
     while (j < ns) {
@@ -73,7 +73,7 @@ bool path_match(const char *pattern, const char *path)
             s = next_segment(s);
         } else if (has_deep) {
             if (!deep)
-                return true; /* it was the pattern's end: it takes all */
+                return true; /* the end of the pattern: it matches the rest */
             given = next_segment(given);
             s = given;
             p = deep;

@@ -1,8 +1,8 @@
 /* path_match.h - patterns over step paths: `*` is one segment, `**` any number of them.
  *
- * Segments are what stands between slashes. Inside a segment `*` stands for any characters, so
- * `turn:*` is any turn. All else matches itself; there is no escape, since the paths of steps
- * write their own stars escaped.
+ * Slashes separate segments. Inside a segment `*` matches any characters, so `turn:*` is any
+ * turn. Other characters match themselves. An escape is not needed, since the paths of steps escape
+ * their own stars.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

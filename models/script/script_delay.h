@@ -9,12 +9,12 @@
 
 struct script_delay;
 MUST_CHECK enum status script_delay_new(struct script_delay **out, struct error *err);
-/* What still waits is posted as cancelled. */
+/* Posts waiting calls as cancelled. */
 void script_delay_free(struct script_delay *d);
-/* Takes a call whose answer is complete, and posts it delay_ms later. The mail node links it
- * meanwhile. */
+/* Takes a call whose answer is complete and posts it delay_ms later. Until then the queue uses the
+ * mail node. */
 void script_delay_post(struct script_delay *d, struct model_call *c, int64_t delay_ms);
-/* True when the call was still waiting: it is the caller's again. */
+/* True: the call was still waiting, and the caller owns it again. */
 bool script_delay_remove(struct script_delay *d, struct model_call *c);
 
 #endif

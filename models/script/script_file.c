@@ -1,4 +1,4 @@
-/* script_file.c - strict reading: what is wrong is named with the file and the entry.
+/* script_file.c - strict reading: errors name the file and the entry.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -15,7 +15,7 @@
 
 #define DELAY_MAX_MS 600000
 
-/* STATUS_CONFIG at FILE, naming the entry. */
+/* STATUS_CONFIG at FILE; the message names the entry. */
 static enum status wrong(struct error *err, const char *file, const char *entry, const char *fmt,
                          ...) PRINTF_LIKE(4, 5);
 static enum status wrong(struct error *err, const char *file, const char *entry, const char *fmt,
@@ -146,7 +146,7 @@ static enum status read_reply(struct script_file *f, const struct json *v, bool 
     if (has_path && !r->path)
         return wrong(err, file, entry, "\"path\" is missing");
     if (r->error && (r->text || r->tool_calls))
-        return wrong(err, file, entry, "has an error and a reply");
+        return wrong(err, file, entry, "has both an error and a reply");
     if (!r->error && !r->text && !r->tool_calls)
         return wrong(err, file, entry, "needs \"text\", \"tool_calls\" or \"error\"");
     return STATUS_OK;

@@ -9,9 +9,9 @@
  *    "delay_ms": 20}
  *
  * The first reply whose pattern matches the call's path answers it, else the default. A reply
- * has text, tool_calls or both, or an error; "finish" is "stop" (the default) or "length", as of a
- * reply that max_tokens has cut; its delay_ms goes before that of the file. Unknown keys are
- * refused. (The backslash above keeps this comment open; a file has none.)
+ * has text, tool_calls or both, or an error; "finish" is "stop" (the default) or "length", as for a
+ * reply that max_tokens cut off. Its delay_ms overrides that of the file. Unknown keys are
+ * errors. (The backslash above keeps this comment open; a file has none.)
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -32,20 +32,20 @@ struct script_reply {
 };
 
 struct script_file {
-    struct json *root; /* owns what the replies lend */
+    struct json *root; /* owns the strings of the replies */
     struct script_reply *reply;
     int32_t n;
     bool has_default;
     struct script_reply otherwise;
-    bool has_delay;     /* some reply comes late */
-    int64_t delay_ms;   /* of replies that do not say */
+    bool has_delay;     /* some reply has a delay */
+    int64_t delay_ms;   /* of replies without their own */
     struct sha256 hash; /* of the file's bytes */
 };
 
 MUST_CHECK enum status script_file_load(const char *path, struct script_file *out,
                                         struct error *err);
 void script_file_deinit(struct script_file *f);
-/* NULL: nothing matches and there is no default. */
+/* NULL: no match and no default. */
 const struct script_reply *script_file_find(const struct script_file *f, const char *path);
 
 #endif

@@ -23,14 +23,14 @@ static struct script_model *script_of(struct model *m)
     return CONTAINER_OF(m, struct script_model, model);
 }
 
-/* A session keeps nothing, since the reply depends on the path alone: one byte, as a handle. */
+/* A session has no state, since the reply depends on the path alone: one byte, as a handle. */
 static enum status session_open(struct model *m, const struct model_session_options *o,
                                 struct model_session **out, struct error *err)
 {
     (void)m;
     if (o && o->adapter)
-        return error_set(err, STATUS_UNSUPPORTED, "a scripted model has no adapters (\"%.80s\")",
-                         o->adapter);
+        return error_set(err, STATUS_UNSUPPORTED,
+                         "a scripted model does not support adapters (\"%.80s\")", o->adapter);
     *out = xmalloc(1);
     return STATUS_OK;
 }
@@ -48,7 +48,7 @@ static void session_close(struct model *m, struct model_session *s)
     free(s);
 }
 
-/* How late the answer comes, in ms. */
+/* The delay of the answer in ms. */
 static int64_t fill_answer(const struct script_model *s, struct model_call *c)
 {
     const char *path = c->path ? c->path : "";
@@ -95,7 +95,7 @@ static void cancel(struct model *m, struct model_call *c)
     struct script_model *s = script_of(m);
 
     if (!s->delay || !script_delay_remove(s->delay, c))
-        return; /* its answer is on the way, and the call no longer ours */
+        return; /* the answer was posted; the caller owns the call again */
     model_call_clear_text(c);
     model_call_reset(c);
     c->cancelled = true;

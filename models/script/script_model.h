@@ -1,7 +1,7 @@
-/* script_model.h - a model whose replies stand in a file: for tests and demos without weights.
+/* script_model.h - a model whose replies come from a file: for tests and demos without weights.
  *
  * A reply is chosen by the path of the step alone, never by a counter, so that a resumed run
- * gets what it would have got. It takes messages (takes_ids is false) and answers through the
+ * gets the same reply. It takes messages (takes_ids is false) and answers through the
  * call's mailbox, at once or after the file's delay_ms.
  *
  * SPDX-License-Identifier: Apache-2.0

@@ -34,17 +34,17 @@ struct moments {
     double least, most;
 };
 
-/* Do least and most differ by more than rounding does? Numbers that stand for the same reward come
- * apart in their last bits when they were added up in another order. */
+/* Do the smallest and the largest differ by more than rounding? Equal rewards may differ in their
+ * last bits when they were added up in a different order. */
 static bool is_spread(double least, double most)
 {
     if (!isfinite(most - least))
-        return most > least; /* its gradient ends the run, which says so */
+        return most > least; /* its gradient ends the run with an error */
     return most - least > ADVANTAGE_SAME * fmax(fabs(least), fabs(most));
 }
 
-/* Of all rewards that are there, leaving out index `skip` (-1: none). Two passes, in order. The
- * deviation of equal rewards is 0, and their mean one of them: neither is what rounding left. */
+/* Of all valid rewards except index `skip` (-1: none). Two passes, in order. For equal rewards the
+ * deviation is exactly 0 and the mean is one of them, without rounding. */
 static struct moments moments_of(const double *reward, int32_t n, int32_t skip)
 {
     struct moments m = {.least = INFINITY, .most = -INFINITY};
@@ -78,7 +78,7 @@ static double leave_one_out(const double *reward, int32_t n, int32_t i, int32_t 
     struct moments others = moments_of(reward, n, i);
     double centred = reward[i] - others.mean, std = sample_std(&others);
 
-    /* n would be out of reach of rewards 0 and 1, which pass sqrt(n) nowhere. */
+    /* A bound of n: rewards 0 and 1 never exceed sqrt(n). */
     return divide && std > fabs(centred) / n_all ? centred / (std + 1e-6) : centred;
 }
 

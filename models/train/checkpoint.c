@@ -193,7 +193,7 @@ out:
     return st;
 }
 
-/* "... go on from update N" for the newest older one that is whole. */
+/* A hint that names the newest older checkpoint that is intact. */
 static void offer_older(const char *out, const char *damaged, int64_t update, struct error *err)
 {
     size_t n;
@@ -206,7 +206,7 @@ static void offer_older(const char *out, const char *damaged, int64_t update, st
         checkpoint_path(&path, out, list[n]);
         if (checkpoint_verify(str_cstr(&path), NULL))
             continue;
-        error_hint(err, "remove %s to go on from update %lld, which is whole", damaged,
+        error_hint(err, "remove %s to continue from update %lld, which is intact", damaged,
                    (long long)list[n]);
         break;
     }

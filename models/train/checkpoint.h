@@ -1,8 +1,8 @@
-/* checkpoint.h - a training state on disk: whole or not there, and checked byte for byte.
+/* checkpoint.h - a training state on disk: complete or absent, with checksums.
  *
  * OUT/checkpoints/step-N/ holds master weights and both moments (fp32 safetensors with the model's
- * tensor names), state.json, and manifest.json with the SHA-256 of each. It is written beside
- * its place, synced and renamed.
+ * tensor names), state.json, and manifest.json with the SHA-256 of each. It is written under a
+ * temporary name, synced and renamed.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_MODELS_TRAIN_CHECKPOINT_H
@@ -23,25 +23,25 @@ struct checkpoint_state {
     bool probe_held;          /* the skill probe held at the last full measurement */
     int64_t metrics_bytes[2]; /* of metrics.jsonl and the events, when it was written */
     struct json *options;     /* what a resumed run must repeat (fixed_options.h): owned */
-    struct json *extra;       /* what else the trainer must find again: owned, or NULL */
+    struct json *extra;       /* other state of the trainer: owned, or NULL */
 };
 
 void checkpoint_state_deinit(struct checkpoint_state *s);
 
-/* `shape` names the tensors. A checkpoint of the same update that is whole is left as it is. */
+/* `shape` names the tensors. An intact checkpoint of the same update is not rewritten. */
 MUST_CHECK enum status checkpoint_write(const struct seams *seams, const char *out,
                                         const struct checkpoint_state *s, const struct optimizer *o,
                                         const struct weights *shape, struct error *err);
-/* Verifies, then fills state and optimiser (both initialised). STATUS_CORRUPT names the file and
- * offers the newest older checkpoint that is whole. */
+/* Verifies, then fills state and optimiser (both initialised). STATUS_CORRUPT names the file;
+ * the hint names the newest older checkpoint that is intact. */
 MUST_CHECK enum status checkpoint_read(const char *out, int64_t update, struct checkpoint_state *s,
                                        struct optimizer *o, const struct weights *shape,
                                        struct error *err);
-/* The newest, -1: none. */
+/* The update of the newest, -1: none. */
 int64_t checkpoint_last(const char *out);
 /* Keeps the newest n (0: all) and `best` (-1: none). */
 void checkpoint_prune(const char *out, int32_t n, int64_t best);
-/* The oldest that is neither the newest nor the best; false: there is none. */
+/* Removes the oldest that is neither the newest nor the best; false: there is none. */
 bool checkpoint_remove_oldest(const char *out, int64_t best);
 
 #endif

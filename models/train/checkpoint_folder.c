@@ -33,7 +33,7 @@ static int ascending(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* step-0000000012 is 12; anything else is not ours. */
+/* step-0000000012 is 12; anything else is not a checkpoint. */
 static bool parse_name(const char *name, int64_t *update)
 {
     if (strncmp(name, PREFIX, strlen(PREFIX)) != 0)
@@ -159,11 +159,11 @@ static enum status verify_file(const char *dir, const char *name, const struct j
     sha256_hex(&hash, hex);
     if (bytes != jv_get_int(jv_get(entry, "bytes"), -1))
         st = error_at(err, STATUS_CORRUPT, str_cstr(&path), 0, 0,
-                      "has %lld bytes, the manifest says %lld", (long long)bytes,
+                      "has %lld bytes, but the manifest says %lld", (long long)bytes,
                       (long long)jv_get_int(jv_get(entry, "bytes"), -1));
     else if (strcmp(hex, jv_get_string(jv_get(entry, "sha256"), "")) != 0)
         st = error_at(err, STATUS_CORRUPT, str_cstr(&path), 0, 0,
-                      "is damaged: its SHA-256 is not the manifest's");
+                      "is damaged: its SHA-256 differs from the manifest");
 out:
     str_deinit(&path);
     return st;

@@ -1,4 +1,4 @@
-/* credit.c - which reward belongs to which token: step, outcome, GiGPO.
+/* credit.c - credit assignment: step, outcome, GiGPO.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "models/train/credit.h"
@@ -30,11 +30,12 @@ bool credit_of_name(const char *name, enum credit_kind *out)
 
 /* One value to be compared with others of its group. */
 struct entry {
-    int32_t group;            /* of rollouts */
-    uint64_t anchor[2];       /* step index, or the state's hash */
-    int32_t chain;            /* or member, for outcomes */
-    double verdict, calls;    /* before costs */
-    double reward, advantage; /* less what its length costs; calls are priced when all is known */
+    int32_t group;         /* of rollouts */
+    uint64_t anchor[2];    /* step index, or the state's hash */
+    int32_t chain;         /* or member, for outcomes */
+    double verdict, calls; /* before costs */
+    double reward,
+        advantage; /* minus the cost of its length; the price of calls is applied later */
 };
 
 struct entries {
@@ -65,7 +66,7 @@ static bool same_group(const struct entry *a, const struct entry *b)
 }
 
 /* Least squares within groups: sum (v - mean)(n - mean) over sum (n - mean)^2. Groups whose calls
- * are all alike say nothing of it, not even by what rounding left of their deviations. */
+ * are all equal do not count, not even by rounding errors of their deviations. */
 static double slope_on_calls(const struct entries *list)
 {
     double both = 0, squares = 0;
@@ -108,7 +109,7 @@ static double price_of_call(const struct credit_options *o, const struct rollout
     return fmax(0, slope_on_calls(list) + o->call_price_rate * (calls - o->call_target));
 }
 
-/* Sorts, then gives each run of equal keys its advantages; singletons get 0. */
+/* Sorts, then computes the advantages of each run of equal keys; singletons get 0. */
 static enum status compare_within(const struct credit_options *o, const struct rollout_set *s,
                                   struct entries *list, struct credit_stats *stats,
                                   struct error *err)
@@ -153,7 +154,7 @@ static enum status new_entries(struct entries *list, int32_t n, struct error *er
     return list->e ? STATUS_OK : error_set(err, STATUS_NO_MEMORY, "no memory for %d rewards", n);
 }
 
-/* What a chain's length costs, at most 1. */
+/* The cost of a chain's length, at most 1. */
 static double length_cost(const struct credit_options *o, const struct rollout_chain *c)
 {
     return o->overlong_max > 0
@@ -250,7 +251,7 @@ static void fill_values(const struct credit_options *o, const struct rollout_set
     }
 }
 
-/* Deals the advantages anew among the chains (Fisher-Yates by Philox). */
+/* Shuffles the advantages among the chains (Fisher-Yates by Philox). */
 static void shuffle(uint64_t seed, double *advantage, int32_t n)
 {
     for (int32_t i = n - 1; i > 0; i--) {
@@ -312,7 +313,7 @@ enum status credit_assign(const struct credit_options *o, const struct rollout_s
     memset(stats, 0, sizeof(*stats));
     if (n_groups < 1 || group_size < 2)
         return error_set(err, STATUS_INVALID,
-                         "a group of %d has no baseline: at least 2 rollouts a task are needed",
+                         "a group of %d has no baseline: at least 2 rollouts per task are needed",
                          group_size);
     room = mem_alloc(3 * (size_t)s->n_chains + 1, sizeof(*room));
     valid = mem_alloc((size_t)s->n_chains + 1, 1);

@@ -1,14 +1,14 @@
-/* credit.h - which reward belongs to which token: step, outcome, GiGPO.
+/* credit.h - credit assignment: step, outcome, GiGPO.
  *
  *  - outcome: one reward a rollout, the same advantage on all its sampled tokens (GRPO);
- *  - step: the verifier's verdict on each step, less a cost per call, compared within the group at
+ *  - step: the verifier's verdict on each step, minus a cost per call, compared within the group at
  * the same step index (verifiable process reward, arXiv 2605.10325);
  *  - gigpo: outcome advantage plus w times the advantage among steps of the group whose state was
  *    equal (anchor), on discounted step rewards (arXiv 2505.10978).
  *
- * Rollouts that failed outside the policy, and rewards that are NaN, get no advantage and leave the
- * baseline to the rest; what has no spread is counted. Statistics are per rollout, not per row.
- * SPDX-License-Identifier: Apache-2.0
+ * Rollouts that failed outside the policy, and rewards that are NaN, get no advantage and do not
+ * count for the baseline. Groups without spread are counted. Statistics are per rollout, not per
+ * row. SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_MODELS_TRAIN_CREDIT_H
 #define TROUPE_MODELS_TRAIN_CREDIT_H
@@ -30,30 +30,29 @@ struct credit_options {
     double call_cost; /* subtracted from a step's (or the outcome's) reward, per call */
     /* Above 0: instead of call_cost the price of a call is found in each batch,
      *   slope + call_price_rate * (calls a step - call_target), at least 0,
-     * where slope is that of verdicts on calls within the groups (least squares). At the slope more
-     * calls are neither rewarded nor punished on the whole, and what remains to be learned is
-     * *where* they pay; a fixed price ends all looking or makes every step be looked at before
-     * that. The second term holds the average at the target (a proportional form of the Lagrangian
+     * where slope is that of verdicts on calls within the groups (least squares). At this price
+     * more calls have no effect on the reward on average, so the policy learns *where* calls pay. A
+     * fixed price would end all checks, or lead to a check of every step, before that. The
+     * second term keeps the average at the target (a proportional form of the Lagrangian
      * of a budget; Stooke et al., arXiv 2007.03964). */
     double call_target, call_price_rate;
     double gamma;        /* GiGPO */
     double gigpo_weight; /* w */
-    /* Steps (or outcomes) whose verdicts all agree teach nothing, though their costs may differ:
-     * NeMo's dynamic sampling by the reward before shaping. */
+    /* Drops steps (or outcomes) whose verdicts all agree, even if their costs differ: NeMo's
+     * dynamic sampling by the reward before shaping. */
     bool drop_agreed;
     bool mask_truncated;
     int32_t overlong_max, overlong_soft; /* a chain's sampled ids beyond max - soft cost up to 1; 0:
                                           * off (policy_overlong_trl) */
-    bool shuffle; /* control: advantages dealt to the wrong chains; must teach nothing */
+    bool shuffle; /* control: advantages of the wrong chains; must not improve the policy */
     uint64_t shuffle_seed;
 };
 
 struct credit_stats {
-    int32_t n_groups, n_groups_without_spread; /* of what was compared: step groups or rollouts */
+    int32_t n_groups, n_groups_without_spread; /* step groups, or groups of rollouts */
     int32_t n_outside, n_truncated, n_cut;
     double reward_mean, reward_std;
-    double
-        call_cost; /* the price of a call; GiGPO has one of outcomes and one of steps: the latter */
+    double call_cost; /* the price of a call; for GiGPO that of steps, not that of outcomes */
 };
 
 /* advantage (n_chains), one value a chain. STATUS_INVALID when a group has fewer than two members.

@@ -9,7 +9,7 @@
 #include "runtime/base/memory.h"
 #include "runtime/base/rng.h"
 
-#define SHUFFLE_STREAM  0x65706f63u /* what Philox's counter says it is for */
+#define SHUFFLE_STREAM  0x65706f63u /* purpose field of Philox's counter */
 #define MAX_SKIPPED_RUN 100000 /* examples in a row that cannot be trained: the data is wrong */
 
 enum status example_order_init(struct example_order *o, const struct example_source *source,
@@ -53,7 +53,7 @@ static void shuffle_epoch(struct example_order *o, int64_t epoch)
     for (int64_t i = n - 1; i > 0; i--) {
         struct rng_block r =
             rng_philox(o->seed, (uint32_t)i, (uint32_t)(i >> 32), (uint32_t)epoch, SHUFFLE_STREAM);
-        /* 64 bits modulo: the bias of n over 2^64 is nothing. */
+        /* 64 bits modulo: the bias of n over 2^64 is negligible. */
         int64_t j = (int64_t)((((uint64_t)r.word[0] << 32) | r.word[1]) % (uint64_t)(i + 1));
         int64_t swap = o->shuffled[i];
 
@@ -120,7 +120,7 @@ enum status example_order_fill(struct example_order *o, int64_t n_rows, double p
             o->n_skipped++;
             if (++skipped >= MAX_SKIPPED_RUN || (o->source->n && skipped >= o->source->n))
                 return error_set(err, STATUS_INVALID,
-                                 "the last %d examples have no token that can be trained", skipped);
+                                 "the last %d examples have no token to train on", skipped);
             continue;
         }
         skipped = 0;

@@ -1,8 +1,8 @@
-/* example_order.h - which example comes next, and the batches made of them.
+/* example_order.h - the order of examples, and batches of them.
  *
  * The position is one number that counts examples since the start; a finite source is shuffled
- * anew each epoch by its seed. What cannot be trained (a single id, an empty mask) is left out
- * and counted.
+ * again each epoch, by seed and epoch. Examples without a token to train on (a single id, an empty
+ * mask) are skipped and counted.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_MODELS_TRAIN_EXAMPLE_ORDER_H
@@ -17,10 +17,10 @@ struct example_order {
     int32_t vocab;
     bool shuffle;
     int64_t first; /* index of position 0 of an endless source */
-    int64_t next;  /* position of the example to come */
+    int64_t next;  /* position of the next example */
     int64_t n_truncated, n_skipped;
     struct example ex; /* (max_len) */
-    int64_t epoch;     /* that `shuffled` is for; -1: none yet */
+    int64_t epoch;     /* of `shuffled`; -1: none yet */
     int64_t *shuffled; /* (source->n) */
 };
 

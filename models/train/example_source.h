@@ -1,9 +1,9 @@
-/* example_source.h - where supervised training gets its examples; agents/ and data files fill it
- * in.
+/* example_source.h - the source of examples for supervised training; agents/ and data files
+ * implement it.
  *
  * An example is one sequence of ids with a mask: position i is trained to be predicted (from i-1)
- * where train[i] is 1. Sources are addressed by index, never by a cursor, so that a resumed run
- * and a run on other thread counts see the same order. All calls come from the trainer's thread.
+ * where train[i] is 1. Sources are read by index, not with a cursor, so that a resumed run and a
+ * run with other thread counts see the same order. All calls come from the trainer's thread.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_MODELS_TRAIN_EXAMPLE_SOURCE_H
@@ -27,7 +27,7 @@ struct example {
 struct example_source {
     void *ctx;
     int64_t n; /* examples in one epoch, which the trainer shuffles; 0: endless */
-    /* Fills ex. progress 0..1 through the training: curricula follow it. */
+    /* Fills ex. progress: 0..1 through the training, for curricula. */
     enum status (*get)(void *ctx, uint64_t seed, int64_t index, double progress, struct example *ex,
                        struct error *err);
     /* Skill probe after training phases, NULL: none. Counts per category are reported. */
@@ -36,10 +36,10 @@ struct example_source {
      * text lives as long as the source. */
     enum status (*probe)(void *ctx, int32_t i, struct example *ex, int32_t *want, int32_t want_cap,
                          int32_t *n_want, const char **category, struct error *err);
-    /* Share of a category that must be right for the probe to hold; NULL: all of it. */
+    /* Share of a category that must be right to pass the probe; NULL: all of it. */
     double (*probe_need)(void *ctx, const char *category);
     const char
-        *id; /* what the data is (name, version, hash): a resumed run must have the same; or NULL */
+        *id; /* identity of the data (name, version, hash): equal in a resumed run; or NULL */
 };
 
 #endif

@@ -10,7 +10,7 @@
 #include "models/train/checkpoint_folder.h"
 #include "runtime/base/memory.h"
 
-#define MAX_TOLD 4 /* differences in one message */
+#define MAX_SHOWN 4 /* differences in one message */
 
 void fixed_init(struct fixed_options *f)
 {
@@ -42,7 +42,7 @@ void fixed_put_named(struct fixed_options *f, const char *key, const char *words
     jv_set_adopt(f->names, key, list);
 }
 
-/* Numbers are compared as numbers: 1.0 is written as an integer by some. */
+/* Numbers are compared as numbers: some writers store 1.0 as an integer. */
 static bool same_value(const struct json *a, const struct json *b)
 {
     if (jv_kind(a) == JV_REAL || jv_kind(b) == JV_REAL)
@@ -50,7 +50,7 @@ static bool same_value(const struct json *a, const struct json *b)
     return jv_equal(a, b);
 }
 
-/* Hashes are cut; what is not there is called so. */
+/* Hashes are shortened. A missing value prints as such. */
 static void put_value(const struct json *value, const struct json *names, struct str *out)
 {
     const char *text = jv_get_string(value, NULL);
@@ -83,7 +83,7 @@ enum status fixed_compare(const struct json *was, const struct fixed_options *no
         if (same_value(old, value))
             continue;
         updates = updates || strcmp(key, "updates") == 0;
-        if (n++ >= MAX_TOLD)
+        if (n++ >= MAX_SHOWN)
             continue;
         str_printf(&text, "%s%s was ", n > 1 ? "; " : "",
                    jv_get_string(jv_get(now->words, key), key));
@@ -91,18 +91,18 @@ enum status fixed_compare(const struct json *was, const struct fixed_options *no
         str_puts(&text, " and is now ");
         put_value(value, names, &text);
     }
-    if (n > MAX_TOLD)
-        str_printf(&text, "; and %d more differ", n - MAX_TOLD);
+    if (n > MAX_SHOWN)
+        str_printf(&text, "; and %d more differ", n - MAX_SHOWN);
     if (n > 0) {
-        (void)error_set(err, STATUS_USAGE, "%s cannot go on with other options: %s", out,
+        (void)error_set(err, STATUS_USAGE, "%s cannot be resumed with other options: %s", out,
                         str_cstr(&text));
         if (updates)
-            error_hint(err, "the learning rate follows a schedule over --updates; with "
-                            "--lr-schedule continue that schedule stays, and later updates are "
-                            "trained at --lr-min");
+            error_hint(err, "the learning rate follows a schedule over --updates; "
+                            "--lr-schedule continue keeps that schedule and runs later updates "
+                            "at --lr-min");
         else
-            error_hint(err, "--resume takes what is not given from the folder; or give another "
-                            "folder with --out");
+            error_hint(err, "leave these options out to resume with those of the folder, or choose "
+                            "another folder with --out");
     }
     str_deinit(&text);
     return n > 0 ? STATUS_USAGE : STATUS_OK;
@@ -159,8 +159,8 @@ enum status fixed_schedule(const char *out, int64_t *updates, struct error *err)
     jv_unref(was);
     if (schedule > *updates)
         return error_set(err, STATUS_USAGE,
-                         "the learning rate of %s has a schedule of %lld updates; --updates %lld "
-                         "would end inside it",
+                         "the learning rate of %s has a schedule of %lld updates, but --updates is "
+                         "%lld",
                          out, (long long)schedule, (long long)*updates);
     *updates = schedule;
     return STATUS_OK;

@@ -1,7 +1,7 @@
 /* fixed_options.h - the options that decide the bits of a training, which a resumed run must
  * repeat.
  *
- * They are stored in each checkpoint. Each has a key, as it is stored, and words for messages.
+ * They are stored in each checkpoint. Each has the stored key and a label for messages.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_MODELS_TRAIN_FIXED_OPTIONS_H
@@ -12,29 +12,28 @@
 
 struct fixed_options {
     struct json *values; /* key: value */
-    struct json *words;  /* key: what messages call it */
-    struct json *names;  /* key: words for the values 0, 1, ... of some */
+    struct json *words;  /* key: label in messages */
+    struct json *names;  /* key: names of the values 0, 1, ..., for some keys */
 };
 
 void fixed_init(struct fixed_options *f);
 void fixed_deinit(struct fixed_options *f); /* also of a zeroed one */
 void fixed_put(struct fixed_options *f, const char *key, const char *words, struct json *adopt);
-/* A value that is stored as a number; names (ends with NULL) say what it means. */
+/* A value that is stored as a number; names (ends with NULL) are its labels. */
 void fixed_put_named(struct fixed_options *f, const char *key, const char *words, int value,
                      const char *const *names);
 
-/* STATUS_USAGE says in words what differs from `was`, which the folder `out` was begun with. */
+/* STATUS_USAGE lists the differences from `was`, the options that the run in `out` began with. */
 MUST_CHECK enum status fixed_compare(const struct json *was, const struct fixed_options *now,
                                      const char *out, struct error *err);
-/* The same with the newest checkpoint of `out`; where there is none, or none that can be read
- * (which is for checkpoint_read to say), nothing differs. */
+/* The same with the newest checkpoint of `out`; without a checkpoint, or without a readable
+ * one (checkpoint_read reports that), returns STATUS_OK. */
 MUST_CHECK enum status fixed_compare_newest(const char *out, const struct fixed_options *now,
                                             struct error *err);
-/* A text among those of the newest checkpoint of `out`: the caller's, or NULL. */
+/* A string option of the newest checkpoint of `out`: the caller frees it; or NULL. */
 char *fixed_recorded(const char *out, const char *key);
-/* --lr-schedule continue: *updates, how many are asked for, becomes what the schedule of the folder
- * was made for. It stays where there is no checkpoint. STATUS_USAGE: fewer than that are asked for.
- */
+/* --lr-schedule continue: changes *updates, the requested number, to the length of the folder's
+ * schedule. Unchanged without a checkpoint. STATUS_USAGE: the requested number is smaller. */
 MUST_CHECK enum status fixed_schedule(const char *out, int64_t *updates, struct error *err);
 
 #endif

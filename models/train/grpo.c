@@ -63,31 +63,31 @@ static void train(void *arg, struct lane lane)
 static enum status one_update(struct grpo_trainer *t, struct error *err)
 {
     struct training x = {.t = t, .err = err};
-    bool taught = false;
+    bool any_advantage = false;
     int64_t from;
     enum status st;
 
     memset(&t->last, 0, sizeof(t->last));
     memset(&t->update, 0, sizeof(t->update));
     t->lr = rate(t, t->state.update);
-    st = grpo_play(t, &taught, err);
+    st = grpo_play(t, &any_advantage, err);
     if (st)
         return st;
     from = seams_mono_us(t->o->seams);
-    if (taught)
+    if (any_advantage)
         grpo_exclusive(t, train, &x);
     if (x.status)
         return x.status;
     t->state.update++;
-    t->state.n_skipped += !taught;
+    t->state.n_skipped += !any_advantage;
     t->state.loss = t->credit.reward_mean;
     t->state.tokens += t->set.n_sampled;
     t->state.trained_tokens += t->update.n_tokens;
     t->progress.rollouts += t->set.n_members;
-    if (taught)
+    if (any_advantage)
         st = grpo_publish(t, err);
     t->last.train_s = (double)(seams_mono_us(t->o->seams) - from) * 1e-6;
-    return st ? st : grpo_tell(t, taught, err);
+    return st ? st : grpo_report(t, any_advantage, err);
 }
 
 static bool interrupted(const struct grpo_trainer *t)
@@ -108,7 +108,7 @@ static bool wants_measure(const struct grpo_trainer *t, bool last)
            (last || due(t->state.update, o->eval_every));
 }
 
-/* What follows an update: is the skill still there, has it become better, is it time to stop? */
+/* After an update: checks the skill, evaluates, and decides whether to stop. */
 static enum status after_update(struct grpo_trainer *t, bool *over, struct error *err)
 {
     const struct grpo_options *o = t->o;
@@ -133,7 +133,7 @@ static enum status after_update(struct grpo_trainer *t, bool *over, struct error
     return st;
 }
 
-/* The interruption is what is told, unless nothing could be saved. */
+/* The error is the interruption, or the failure to save. */
 static enum status stop_here(struct grpo_trainer *t, struct error *err)
 {
     struct error other = ERROR_INIT;
@@ -153,7 +153,7 @@ static enum status run(struct grpo_trainer *t, struct error *err)
     bool over = t->state.update >= t->o->updates, better = false;
     enum status st = STATUS_OK;
 
-    /* What a run that goes on finds done, and what an interruption left out, is in its checkpoint.
+    /* The checkpoint says what a resumed run has done and what an interruption left out.
      */
     if (t->state.update == 0 && !t->progress.has_probe)
         st = grpo_check_skill(t, &over, err);
@@ -235,7 +235,7 @@ static enum status recorded_hash(const char *dir, int64_t update, char out[65], 
 
         end = at + strcspn(at, "\n");
         if (jv_parse(at, (size_t)(end - at), str_cstr(&path), &line, &bad))
-            continue; /* the end of a file that is being written */
+            continue; /* an incomplete last line */
         if (jv_get_int(jv_get(line, "update"), -1) == update && jv_get(line, "weights"))
             (void)snprintf(out, 65, "%s", jv_get_string(jv_get(line, "weights"), ""));
         jv_unref(line);
@@ -252,8 +252,9 @@ enum status grpo_replay(struct pool *pool, struct weights *start, const struct g
     enum status st;
 
     if (update < 1 || update > o->updates)
-        return error_set(err, STATUS_USAGE, "there are updates 1 to %lld, but not %lld",
-                         (long long)o->updates, (long long)update);
+        return error_set(err, STATUS_USAGE,
+                         "update %lld does not exist; the run has updates 1 to %lld",
+                         (long long)update, (long long)o->updates);
     memset(out, 0, sizeof(*out));
     st = recorded_hash(o->out, update, out->recorded, err);
     if (st)

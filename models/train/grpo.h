@@ -1,15 +1,15 @@
-/* grpo.h - group-relative policy optimisation: play, give credit, update, publish, measure.
+/* grpo.h - group-relative policy optimisation: rollouts, credit, update, publish, evaluate.
  *
  * Each update plays `groups` tasks `group_size` times with the weights that the engine serves,
  * turns verdicts into advantages (credit.h), trains on the chains (grpo_update.h), and publishes
  * the new weights. Seeds of tasks, faults and sampling are derived from (seed, update, group)
- * alone; training seeds stay below 2^20. A checkpoint resumes bit for bit: what was played and not
- * yet trained is played again.
+ * alone; training seeds stay below 2^20. A checkpoint resumes bit for bit: rollouts that were not
+ * trained yet are played again.
  *
  * Safety: an update whose groups all lack spread is reported and skipped; one whose gradient is not
  * finite ends the run with the last good checkpoint; a skill probe that drops below `probe_floor`
- * of its first value stops it; most replies cut, a large KL or a gap between recorded and trained
- * log-probs are warned of. SPDX-License-Identifier: Apache-2.0
+ * of its first value stops it; many truncated replies, a large KL or a gap between recorded
+ * and trained log-probs give warnings. SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_MODELS_TRAIN_GRPO_H
 #define TROUPE_MODELS_TRAIN_GRPO_H
@@ -23,7 +23,7 @@
 
 #define GRPO_MAX_PHASES 8
 #define GRPO_MAX_TASKS  8
-/* Tasks of training: seeds below this. Validation takes those below twice as many. */
+/* Training seeds are below this, validation seeds from here to twice this. */
 #define GRPO_TRAINING_SEEDS ((uint64_t)1 << 20)
 
 /* A curriculum: from update `from` on, this noise and horizon. */
@@ -34,11 +34,11 @@ struct grpo_phase {
 };
 
 struct grpo_options {
-    const char *out;  /* folder: checkpoints, metrics.jsonl, events */
-    const char *task; /* what is played (environment, profile): a resumed run must have the same */
-    const char *tokenizer; /* its hash, which a resumed run must have too; NULL: not known */
-    /* Of a mixed run: group g plays task g % n_tasks, each is told of under its name, and phases
-     * have a noise for each. 0: there is only one. */
+    const char *out;       /* folder: checkpoints, metrics.jsonl, events */
+    const char *task;      /* environment and profile: equal in a resumed run */
+    const char *tokenizer; /* its hash, equal in a resumed run; NULL: not known */
+    /* Of a mixed run: group g plays task g % n_tasks, each is reported under its name, and
+     * phases have a noise for each. 0: there is only one. */
     const char *task_name[GRPO_MAX_TASKS];
     int32_t n_tasks;
     uint64_t seed;
@@ -51,10 +51,10 @@ struct grpo_options {
     struct policy_options policy;
     int32_t minibatch_chains, max_chains, epochs;
     int32_t
-        max_refills;   /* more groups played when too few have spread: at most so often an update */
+        max_refills;   /* at most so many times per update: more groups when too few have spread */
     double lr, lr_min; /* cosine from lr to lr_min over the updates */
-    /* The schedule that `out` was begun with stays, for fewer updates than are asked for now; later
-     * ones are trained at lr_min. Without a checkpoint in `out` it changes nothing. */
+    /* Keeps the schedule that the run in `out` began with, which has fewer updates than now; later
+     * updates are trained at lr_min. No effect without a checkpoint in `out`. */
     bool lr_continue;
     int64_t warmup;
     double beta1, beta2, eps, weight_decay, clip;
@@ -62,20 +62,21 @@ struct grpo_options {
     int32_t max_len; /* ids of the longest chain */
     int32_t eval_every, checkpoint_every, keep_last;
     double probe_floor; /* share of the first probe that must stay right; 0: no check */
-    int32_t patience;   /* evaluations without a better one before it stops; 0: never */
+    int32_t patience;   /* stops after so many evaluations without a better one; 0: never */
     bool resume, recompute;
     const struct rollout_source *rollouts;
     const struct example_source *probe; /* its skill probe, or NULL */
-    /* New weights serve from now on (a reference is taken). */
+    /* The engine uses these weights from now on (a reference is taken). */
     void (*publish)(void *ctx, struct weights *w);
-    /* Runs fn where nothing else computes, with the pool that grpo_run was given; NULL: at once. */
+    /* Runs fn while nothing else computes, with the pool of grpo_run; NULL: fn is called directly.
+     */
     void (*exclusive)(void *ctx, void (*fn)(void *arg, struct lane lane), void *arg);
-    /* Success on validation seeds with the published weights, 0 .. 1, and what else is to stand
-     * in the metrics (new, or NULL). NULL: none. */
+    /* Success on validation seeds with the published weights, 0 .. 1, and further values for the
+     * metrics (new, or NULL). NULL: no evaluation. */
     enum status (*evaluate)(void *ctx, int64_t update, double *success, struct json **more,
                             struct error *err);
-    /* Makes room for so many bytes in `out`, where the checkpoint of update `best` (-1: none) and
-     * the newest stay; its failure ends the run, with what was saved. NULL: no bound. */
+    /* Makes room for `bytes` bytes in `out`, but keeps the checkpoint of update `best` (-1: none)
+     * and the newest. A failure ends the run; earlier checkpoints remain. NULL: no limit. */
     enum status (*make_room)(void *ctx, int64_t bytes, int64_t best, struct error *err);
     void *ctx;
     const struct seams *seams;
@@ -93,8 +94,8 @@ struct grpo_result {
     struct weights *weights; /* the best by validation, else the last: a reference */
 };
 
-/* STATUS_USAGE when o->out holds a run that these options cannot go on with, in words; grpo_run
- * finds the same, but later. */
+/* STATUS_USAGE when the run in o->out cannot be resumed with these options; the error lists the
+ * differences. grpo_run makes the same check, but later. */
 MUST_CHECK enum status grpo_check_resume(const struct grpo_options *o, const struct weights *start,
                                          struct error *err);
 /* STATUS_CANCELLED when interrupted: the state is saved. */
@@ -103,12 +104,12 @@ MUST_CHECK enum status grpo_run(struct pool *pool, struct weights *start,
                                 struct error *err);
 
 struct grpo_replayed {
-    int64_t from; /* the checkpoint that it began at; 0: the start */
+    int64_t from; /* the checkpoint that it started from; 0: the start */
     char recorded[65],
         now[65]; /* SHA-256 of the tensors after the update; "": not in the metrics */
 };
 /* Runs update `update` (from 1) once more, from the newest kept checkpoint before it, and compares
- * the weights with what the metrics recorded. Writes nothing. */
+ * the weights with what the metrics recorded. Writes no files. */
 MUST_CHECK enum status grpo_replay(struct pool *pool, struct weights *start,
                                    const struct grpo_options *o, int64_t update,
                                    struct grpo_replayed *out, struct error *err);

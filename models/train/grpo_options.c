@@ -1,4 +1,4 @@
-/* grpo_options.c - what a run may be asked, and what a resumed run must repeat.
+/* grpo_options.c - the checks of the options, and which of them a resumed run must repeat.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <stdio.h>
@@ -9,18 +9,20 @@
 static enum status check_phases(const struct grpo_options *o, struct error *err)
 {
     if (o->n_phases < 1 || o->n_phases > GRPO_MAX_PHASES || o->phase[0].from != 0)
-        return error_set(err, STATUS_USAGE, "a schedule has 1 to %d phases, the first from 0",
+        return error_set(err, STATUS_USAGE,
+                         "a schedule must have 1 to %d phases and start at update 0",
                          GRPO_MAX_PHASES);
     if (o->n_tasks < 0 || o->n_tasks > GRPO_MAX_TASKS)
         return error_set(err, STATUS_USAGE, "a mixed run has at most %d tasks", GRPO_MAX_TASKS);
     if (o->groups < o->n_tasks)
-        return error_set(err, STATUS_USAGE, "%d groups an update cannot play %d tasks each",
+        return error_set(err, STATUS_USAGE, "%d groups per update are too few for %d tasks",
                          o->groups, o->n_tasks);
     for (int32_t i = 0; i < o->n_phases; i++) {
         if (o->phase[i].horizon < 1)
-            return error_set(err, STATUS_USAGE, "a horizon of %d steps", o->phase[i].horizon);
+            return error_set(err, STATUS_USAGE, "the horizon is %d steps, but must be at least 1",
+                             o->phase[i].horizon);
         if (i > 0 && o->phase[i].from <= o->phase[i - 1].from)
-            return error_set(err, STATUS_USAGE, "phases must begin one after the other");
+            return error_set(err, STATUS_USAGE, "each phase must start after the one before");
     }
     return STATUS_OK;
 }
@@ -33,7 +35,7 @@ static enum status check_numbers(const struct grpo_options *o, struct error *err
                          "updates, groups, minibatch and epochs must be at least 1");
     if (o->group_size < 2)
         return error_set(err, STATUS_USAGE,
-                         "a group of %d has no baseline: at least 2 rollouts a task are needed",
+                         "a group of %d has no baseline: at least 2 rollouts per task are needed",
                          o->group_size);
     if (!(o->lr > 0) || !(o->lr_min >= 0) || o->lr_min > o->lr || o->warmup < 0)
         return error_set(err, STATUS_USAGE,
@@ -43,8 +45,9 @@ static enum status check_numbers(const struct grpo_options *o, struct error *err
     if (!(o->weight_decay >= 0) || !(o->clip >= 0))
         return error_set(err, STATUS_USAGE, "weight_decay and clip must be at least 0");
     if (!(o->temperature > 0))
-        return error_set(err, STATUS_USAGE,
-                         "a temperature above 0 is needed: equal rollouts teach nothing");
+        return error_set(
+            err, STATUS_USAGE,
+            "the temperature must be above 0: rollouts that do not differ give no gradient");
     if (!(o->policy.clip_low >= 0) || !(o->policy.clip_high >= 0))
         return error_set(err, STATUS_USAGE, "the clip range must be at least 0");
     return STATUS_OK;
@@ -57,23 +60,22 @@ enum status grpo_check_options(const struct grpo_options *o, const struct weight
     enum status st;
 
     if (!o->out || !*o->out)
-        return error_set(err, STATUS_USAGE, "no folder to write to");
+        return error_set(err, STATUS_USAGE, "no output folder is given");
     st = check_numbers(o, err);
     if (!st)
         st = check_phases(o, err);
     if (st)
         return st;
     if (o->max_len < 2 || o->max_len > c->max_position_embeddings + 1)
-        return error_set(err, STATUS_USAGE,
-                         "max_len must be 2 to %d, which the model has positions for",
+        return error_set(err, STATUS_USAGE, "max_len must be 2 to %d, the limit of the model",
                          c->max_position_embeddings + 1);
     if (strncmp(weights_backend(start)->name, "cpu", 3) != 0)
         return error_set(err, STATUS_UNSUPPORTED, "training runs on the CPU, not on %s",
                          weights_backend(start)->name);
     if (o->log && o->lr > 5e-4)
         log_write(o->log, LOG_WARN,
-                  "a learning rate of %g: above 5e-4 reinforcement has destroyed skills; watch the "
-                  "probe",
+                  "the learning rate is %g: rates above 5e-4 have destroyed skills in GRPO runs; "
+                  "watch the probe",
                   o->lr);
     return STATUS_OK;
 }
@@ -86,22 +88,24 @@ static const char *const kl_names[] = {"none", "k1", "k2", "k3", "k3_nemo", NULL
 static void fix_credit(const struct credit_options *c, struct fixed_options *f)
 {
     fixed_put(f, "credit", "credit (--credit)", jv_string(credit_name(c->kind)));
-    fixed_put_named(f, "norm", "norm of advantages (--norm)", (int)c->norm, norm_names);
-    fixed_put(f, "advantage", "convention of advantages (--advantage)",
+    fixed_put_named(f, "norm", "normalization of advantages (--norm)", (int)c->norm, norm_names);
+    fixed_put(f, "advantage", "advantage estimator (--advantage)",
               jv_string(advantage_name(c->advantage)));
     fixed_put(f, "call_cost", "cost of a call (--call-cost)", jv_real(c->call_cost));
-    fixed_put(f, "call_target", "wanted calls a step (--call-target)", jv_real(c->call_target));
+    fixed_put(f, "call_target", "target of calls per step (--call-target)",
+              jv_real(c->call_target));
     fixed_put(f, "call_price_rate", "rate of the price of calls (--call-price-rate)",
               jv_real(c->call_price_rate));
     fixed_put(f, "gamma", "discount (--gamma)", jv_real(c->gamma));
     fixed_put(f, "gigpo_weight", "weight of equal states (--gigpo-weight)",
               jv_real(c->gigpo_weight));
-    fixed_put(f, "drop_agreed", "leaving out of agreed verdicts (--train-agreed)",
+    fixed_put(f, "drop_agreed", "dropping of agreed verdicts (--train-agreed)",
               jv_bool(c->drop_agreed));
-    fixed_put(f, "mask_truncated", "leaving out of truncated rollouts (--mask-truncated)",
+    fixed_put(f, "mask_truncated", "masking of truncated rollouts (--mask-truncated)",
               jv_bool(c->mask_truncated));
-    fixed_put(f, "overlong_max", "length that costs (--overlong)", jv_int(c->overlong_max));
-    fixed_put(f, "overlong_soft", "length from which it costs (--overlong)",
+    fixed_put(f, "overlong_max", "length of the full penalty (--overlong)",
+              jv_int(c->overlong_max));
+    fixed_put(f, "overlong_soft", "length where the penalty starts (--overlong)",
               jv_int(c->overlong_soft));
     fixed_put(f, "shuffle", "shuffling of advantages (--shuffle-advantages)", jv_bool(c->shuffle));
 }
@@ -148,31 +152,31 @@ void grpo_fix_options(const struct grpo_options *o, const struct weights *start,
 
     fixed_init(f);
     sha256_hex(weights_hash(start), hex);
-    fixed_put(f, "model", "model that it starts from (--model)", jv_string(hex));
+    fixed_put(f, "model", "initial model (--model)", jv_string(hex));
     if (o->tokenizer)
         fixed_put(f, "tokenizer", "tokenizer of the model (--model)", jv_string(o->tokenizer));
     fixed_put(f, "task", "task (--env, --faults, --profile, --no-budget)",
               jv_string(o->task ? o->task : ""));
     fixed_put(f, "seed", "seed (--seed)", jv_int((int64_t)o->seed));
     fixed_put(f, "updates", "number of updates (--updates)", jv_int(schedule));
-    fixed_put(f, "groups", "tasks of an update (--groups)", jv_int(o->groups));
-    fixed_put(f, "group_size", "rollouts of a task (--group-size)", jv_int(o->group_size));
+    fixed_put(f, "groups", "groups per update (--groups)", jv_int(o->groups));
+    fixed_put(f, "group_size", "rollouts per group (--group-size)", jv_int(o->group_size));
     fixed_put(f, "shared_faults", "shared faults (--shared-faults)", jv_bool(o->shared_faults));
     fixed_put(f, "phases", "curriculum (--noise-schedule, --horizon-schedule)", phases_json(o));
     fix_credit(&o->credit, f);
     fix_policy(&o->policy, f);
-    fixed_put(f, "minibatch", "chains of a step (--minibatch)", jv_int(o->minibatch_chains));
-    fixed_put(f, "max_chains", "chains of an update (--max-chains)", jv_int(o->max_chains));
+    fixed_put(f, "minibatch", "chains per minibatch (--minibatch)", jv_int(o->minibatch_chains));
+    fixed_put(f, "max_chains", "chains per update (--max-chains)", jv_int(o->max_chains));
     fixed_put(f, "epochs", "epochs (--epochs)", jv_int(o->epochs));
     fixed_put(f, "max_refills", "refills (--refills)", jv_int(o->max_refills));
     fixed_put(f, "lr", "learning rate (--lr)", jv_real(o->lr));
-    fixed_put(f, "lr_min", "last learning rate (--lr-min)", jv_real(o->lr_min));
+    fixed_put(f, "lr_min", "final learning rate (--lr-min)", jv_real(o->lr_min));
     fixed_put(f, "warmup", "warm-up (--warmup)", jv_int(o->warmup));
-    fixed_put(f, "beta1", "AdamW's first moment (--beta1)", jv_real(o->beta1));
-    fixed_put(f, "beta2", "AdamW's second moment (--beta2)", jv_real(o->beta2));
-    fixed_put(f, "eps", "AdamW's epsilon", jv_real(o->eps));
+    fixed_put(f, "beta1", "AdamW beta1 (--beta1)", jv_real(o->beta1));
+    fixed_put(f, "beta2", "AdamW beta2 (--beta2)", jv_real(o->beta2));
+    fixed_put(f, "eps", "AdamW epsilon", jv_real(o->eps));
     fixed_put(f, "weight_decay", "weight decay (--weight-decay)", jv_real(o->weight_decay));
-    fixed_put(f, "clip", "clip of the gradient (--clip)", jv_real(o->clip));
+    fixed_put(f, "clip", "gradient clipping (--clip)", jv_real(o->clip));
     fixed_put(f, "temperature", "temperature (--temperature)", jv_real((double)o->temperature));
 }
 

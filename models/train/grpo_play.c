@@ -9,7 +9,7 @@
 #include "runtime/base/memory.h"
 #include "runtime/base/rng.h"
 
-/* Which draws of the run's seed are whose. */
+/* Streams of the run's seed. */
 enum {
     STREAM_TASK = 0x7461736b,
     STREAM_FAULT = 0x666c74,
@@ -92,7 +92,7 @@ static enum status give_credit(struct grpo_trainer *t, struct error *err)
     for (int32_t c = 0; c < t->set.n_chains && !st; c++) {
         if (t->set.chain[c].n <= t->o->max_len)
             continue;
-        t->advantage[c] = 0; /* its verdict counts for the others; there is no room to train it */
+        t->advantage[c] = 0; /* its verdict counts for the group, but it is too long to train */
         t->n_long++;
     }
     return st;
@@ -108,13 +108,13 @@ static int32_t count_flat(const struct grpo_trainer *t)
 
         if (t->advantage[c] == 0 || of == group)
             continue;
-        group = of; /* chains stand in the order of their groups */
+        group = of; /* chains are in the order of their groups */
         flat--;
     }
     return flat;
 }
 
-enum status grpo_play(struct grpo_trainer *t, bool *taught, struct error *err)
+enum status grpo_play(struct grpo_trainer *t, bool *any_advantage, struct error *err)
 {
     int32_t wanted = t->o->groups;
     enum status st;
@@ -128,7 +128,8 @@ enum status grpo_play(struct grpo_trainer *t, bool *taught, struct error *err)
         if (st)
             return st;
         t->n_flat = count_flat(t);
-        /* Half of what was asked for must teach, or as many as are missing are played anew. */
+        /* At least half of the groups must have an advantage. Otherwise one more group is played
+         * for each that is missing. */
         wanted = t->o->groups - (t->n_groups - t->n_flat);
         if (2 * wanted <= t->o->groups || t->n_refills == t->o->max_refills)
             break;
@@ -136,6 +137,6 @@ enum status grpo_play(struct grpo_trainer *t, bool *taught, struct error *err)
     }
     t->last.rollout_s = t->set.rollout_s;
     t->last.env_s = t->set.env_s;
-    *taught = t->n_flat < t->n_groups;
+    *any_advantage = t->n_flat < t->n_groups;
     return STATUS_OK;
 }

@@ -1,4 +1,4 @@
-/* grpo_setup.c - what must stand before the first update: checks, memory, and the state of a run
+/* grpo_setup.c - what the first update needs: checks, memory, and the state of a run
  * that goes on. SPDX-License-Identifier: Apache-2.0
  */
 #include <math.h>
@@ -20,7 +20,7 @@ void grpo_exclusive(struct grpo_trainer *t, void (*fn)(void *arg, struct lane la
         fn(arg, (struct lane){.pool = t->pool});
 }
 
-/* updates: how many were asked for, which may be more than the schedule of the options is for. */
+/* updates: the requested number, which may exceed the schedule of the options. */
 static struct json *progress_to_json(const struct grpo_progress *p, int64_t updates,
                                      int32_t n_categories)
 {
@@ -54,7 +54,7 @@ static void progress_from_json(const struct json *doc, struct grpo_progress *p)
         p->first_probe[i] = jv_get_number(jv_at(probe, i), 1);
 }
 
-/* The newest checkpoint that is not after `update`; -1: none, begin at the start. */
+/* The newest checkpoint up to `update`; -1: none, start from the beginning. */
 static int64_t checkpoint_before(const char *out, int64_t update)
 {
     size_t n;
@@ -78,12 +78,11 @@ static enum status resume(struct grpo_trainer *t, const struct fixed_options *no
     int64_t from = checkpoint_before(o->out, update);
     enum status st;
 
-    if (from <
-        0) /* a replay from the start has no checkpoint to read, yet must be of the same run */
+    if (from < 0) /* a replay from the start reads no checkpoint, but must be of the same run */
         return t->writes ? STATUS_OK : fixed_compare_newest(o->out, now, err);
     if (t->writes && !o->resume) {
-        error_set(err, STATUS_USAGE, "%s holds a training that was begun", o->out);
-        error_hint(err, "go on with --resume, or give another folder");
+        error_set(err, STATUS_USAGE, "%s already contains a training run", o->out);
+        error_hint(err, "continue it with --resume, or choose another folder");
         return STATUS_USAGE;
     }
     st = checkpoint_read(o->out, from, &t->state, &t->optimizer, t->work, err);
@@ -94,12 +93,12 @@ static enum status resume(struct grpo_trainer *t, const struct fixed_options *no
     progress_from_json(t->state.extra, &t->progress);
     weights_set_flat(t->work, &lane, t->optimizer.master, t->first_version + t->state.update);
     if (o->log)
-        log_write(o->log, LOG_INFO, "going on from update %lld of %lld", (long long)from,
+        log_write(o->log, LOG_INFO, "resuming from update %lld of %lld", (long long)from,
                   (long long)o->updates);
     return STATUS_OK;
 }
 
-/* The state of the run: its options, and what a checkpoint has of it. */
+/* Restores the state of the run: checks its options and reads a checkpoint, if there is one. */
 static enum status open_state(struct grpo_trainer *t, int64_t update, struct error *err)
 {
     const struct grpo_options *o = t->o;
@@ -117,7 +116,7 @@ static enum status open_state(struct grpo_trainer *t, int64_t update, struct err
     return st;
 }
 
-/* Multiplications and additions of the products of one row. */
+/* Operations of the products of one row. */
 static double row_flops(const struct weights *w)
 {
     double n = 0;
@@ -220,7 +219,7 @@ enum status grpo_save(struct grpo_trainer *t, struct error *err)
 {
     enum status st = metrics_sync(&t->metrics, err);
 
-    /* Master weights and two moments, and their words. */
+    /* Master weights and two moments, and their text files. */
     if (!st && t->o->make_room)
         st = t->o->make_room(t->o->ctx, 12 * t->optimizer.n_params + CHECKPOINT_WORDS,
                              t->progress.best_update, err);

@@ -12,7 +12,7 @@
 #include "models/train/metrics.h"
 #include "models/train/skill_probe.h"
 
-/* What a run must find again beside weights and counters; in checkpoint_state.extra. */
+/* State to resume with in addition to weights and counters; in checkpoint_state.extra. */
 struct grpo_progress {
     int64_t rollouts;
     double first_success, best_success; /* NaN: never measured */
@@ -38,18 +38,18 @@ struct grpo_trainer {
     struct optimizer optimizer;
     struct sharded_pass *pass;
     float *grad;
-    bool writes; /* false: a replay, which leaves no trace */
+    bool writes; /* false: a replay, which writes no files */
     struct metrics metrics;
     struct checkpoint_state state;
     struct grpo_progress progress;
     struct skill_probe probe;
 
-    /* ---- the update at hand */
+    /* ---- the current update */
     struct rollout_set set, batch; /* all groups; those of one request */
     uint64_t *seeds;               /* (2 * groups) */
     double *advantage;             /* (set.n_chains) */
     int32_t cap_advantage;
-    int32_t n_groups, n_flat, n_refills; /* groups played; without any advantage; requests more */
+    int32_t n_groups, n_flat, n_refills; /* groups played; without any advantage; refill requests */
     int32_t n_long;                      /* chains beyond max_len, which are not trained */
     struct credit_stats credit;
     struct grpo_update_stats update;
@@ -57,7 +57,7 @@ struct grpo_trainer {
     char hash[65]; /* of the weights after it */
 
     /* ---- of this process */
-    struct grpo_times times, last; /* all; the update at hand */
+    struct grpo_times times, last; /* all; the current update */
     double largest_gap, flops, peak_flops, row_flops;
     int64_t begin_us, shown_us, began_update, sampled;
     bool warned_cut, warned_gap, warned_clip, warned_long;
@@ -67,12 +67,13 @@ struct grpo_trainer {
 /* ---- grpo_options.c */
 MUST_CHECK enum status grpo_check_options(const struct grpo_options *o, const struct weights *start,
                                           struct error *err);
-/* What decides the bits. Threads, measuring and keeping do not. f is the caller's to free. */
+/* The options that decide the bits: not threads, evaluation or kept checkpoints. f is the caller's
+ * to free. */
 void grpo_fix_options(const struct grpo_options *o, const struct weights *start, int64_t schedule,
                       struct fixed_options *f);
 
 /* ---- grpo_setup.c */
-/* update: the checkpoint to begin from at the latest, -1: the newest. writes: see above. */
+/* Starts from the newest checkpoint up to `update`, -1: the newest. writes: see above. */
 MUST_CHECK enum status grpo_open(struct grpo_trainer *t, struct pool *pool, struct weights *start,
                                  const struct grpo_options *o, bool writes, int64_t update,
                                  struct error *err);
@@ -86,12 +87,13 @@ MUST_CHECK enum status grpo_best_weights(struct grpo_trainer *t, struct weights 
 void grpo_exclusive(struct grpo_trainer *t, void (*fn)(void *arg, struct lane lane), void *arg);
 
 /* ---- grpo_play.c */
-/* Rollouts of update state.update into set, credit into advantage. *taught: any advantage. */
-MUST_CHECK enum status grpo_play(struct grpo_trainer *t, bool *taught, struct error *err);
+/* Rollouts of update state.update into set, credit into advantage. *any_advantage: any advantage.
+ */
+MUST_CHECK enum status grpo_play(struct grpo_trainer *t, bool *any_advantage, struct error *err);
 const struct grpo_phase *grpo_phase_of(const struct grpo_options *o, int64_t update);
 
-/* ---- grpo_watch.c: what is told and measured */
-MUST_CHECK enum status grpo_tell(struct grpo_trainer *t, bool taught, struct error *err);
+/* ---- grpo_watch.c: reports and measurements */
+MUST_CHECK enum status grpo_report(struct grpo_trainer *t, bool any_advantage, struct error *err);
 MUST_CHECK enum status grpo_measure(struct grpo_trainer *t, bool *better, struct error *err);
 /* *dropped: the skill is below its floor. */
 MUST_CHECK enum status grpo_check_skill(struct grpo_trainer *t, bool *dropped, struct error *err);

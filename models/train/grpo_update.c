@@ -34,7 +34,7 @@ static bool has_reference(const struct grpo_update_options *o)
     return o->reference && o->policy.kl != POLICY_KL_NONE && o->policy.kl_beta != 0;
 }
 
-/* Chains with advantage, shuffled; beyond the cap the tail is left out. */
+/* Chains with advantage, shuffled; the tail beyond the cap is dropped. */
 static void choose_chains(struct update *u, struct grpo_update_stats *stats)
 {
     uint64_t seed = rng_derive(u->o->seed, STREAM_CHAINS ^ (uint64_t)u->o->update);
@@ -116,8 +116,8 @@ static enum status gather(struct update *u, int32_t from, int32_t n, struct erro
     return STATUS_OK;
 }
 
-/* What a minibatch has per token: the recorded log-prob, the advantage, and its share in the mean.
- */
+/* Values per token of a minibatch: the recorded log-prob, the advantage, and its weight in the
+ * mean. */
 static void spread_tokens(struct update *u, int32_t from, int32_t n)
 {
     int64_t total = 0;
@@ -137,7 +137,7 @@ static void spread_tokens(struct update *u, int32_t from, int32_t n)
     }
 }
 
-/* Between forward and backward: each token for itself, which every objective but GSPO allows. */
+/* Called between forward and backward, token by token; not possible for GSPO. */
 static void weigh_tokens(void *ctx, const int64_t *position, const float *logp, int32_t n,
                          float *coef)
 {
@@ -158,7 +158,7 @@ static void weigh_tokens(void *ctx, const int64_t *position, const float *logp, 
     }
 }
 
-/* Over whole chains, from the minibatch's log-probs: what is told, and (coef) for GSPO. */
+/* Over whole chains, from the minibatch's log-probs: the statistics, and (coef) for GSPO. */
 static void weigh_chains(struct update *u, int32_t from, int32_t n, bool coef,
                          struct policy_stats *stats)
 {
@@ -211,11 +211,11 @@ static enum status not_finite(const struct update *u, int32_t from, int32_t n, d
     error_set(
         err, STATUS_FAILED,
         "update %lld: the gradient is not finite (norm %g) over %d chains, from group %d member %d "
-        "step %d to group %d member %d step %d; nothing was changed",
+        "step %d to group %d member %d step %d; the weights are unchanged",
         (long long)u->o->update, norm, n, u->r->member[a->member].group,
         u->r->member[a->member].member, a->step, u->r->member[b->member].group,
         u->r->member[b->member].member, b->step);
-    error_hint(err, "the last good checkpoint stands; a lower --lr or --clip is the usual cure");
+    error_hint(err, "the last checkpoint is still good; a lower --lr or --clip usually helps");
     return STATUS_FAILED;
 }
 
@@ -228,7 +228,8 @@ struct step_context {
     float *grad;
 };
 
-/* Forward, coefficients, backward: in one go where a token's coefficient needs no other's. */
+/* Forward, coefficients, backward: one pass if the coefficient of a token does not depend on other
+ * tokens. */
 static enum status gradient(struct update *u, const struct step_context *x, int32_t from, int32_t n,
                             struct policy_stats *stats, struct error *err)
 {

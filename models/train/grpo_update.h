@@ -1,7 +1,7 @@
 /* grpo_update.h - one update of the policy from one set of rollouts: chains, minibatches, AdamW.
  *
  * Chains without advantage are left out (they would add 0). The first minibatch of an update is
- * trained with the weights that acted, so its log-probs must equal the recorded ones: bit for bit
+ * trained with the weights that sampled, so its log-probs must equal the recorded ones: bit for bit
  * on an exact backend; the largest gap is reported. Order depends on (seed, update) alone.
  *
  * A loss or a gradient that is not finite changes nothing: STATUS_FAILED names the chains.
@@ -32,7 +32,7 @@ struct grpo_update_stats {
     double first_gap;           /* max |logp_train - logp_rollout| before the first step */
     int32_t n_chains, n_without_advantage, n_over_cap, n_steps;
     int64_t n_tokens; /* trained, i.e. sampled tokens of the chains taken, over epochs */
-    int64_t n_rows;   /* that went through forward and backward */
+    int64_t n_rows;   /* through forward and backward */
     double grad_norm; /* the largest of its steps */
 };
 

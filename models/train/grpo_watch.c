@@ -1,4 +1,4 @@
-/* grpo_watch.c - what a run tells of itself: metrics, the live line, warnings, measurements.
+/* grpo_watch.c - what a run reports: metrics, the live line, warnings, measurements.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <math.h>
@@ -65,7 +65,7 @@ static void put_counts(struct json *line, const struct counts *c)
     set_share(line, "calls_per_step", c->calls, c->steps);
 }
 
-/* A mixed run: the same of each environment, under its name. */
+/* In a mixed run: the same values per environment, under its name. */
 static void put_tasks(const struct grpo_trainer *t, const struct grpo_phase *phase,
                       struct json *line)
 {
@@ -161,8 +161,8 @@ static void warn(struct grpo_trainer *t)
     if (!t->warned_cut && t->credit.n_cut > MUCH_CUT * t->set.n_chains) {
         t->warned_cut = true;
         log_write(log, LOG_WARN,
-                  "update %lld: %d of %d replies reached their longest length; the environment's "
-                  "limit on a reply is too short for this model, or it never stops",
+                  "update %lld: %d of %d replies reached the length limit; the environment's limit "
+                  "is too short for this model, or the model never stops",
                   (long long)t->state.update, t->credit.n_cut, t->set.n_chains);
     }
     if (!t->warned_long && t->n_long > 0) {
@@ -170,7 +170,7 @@ static void warn(struct grpo_trainer *t)
         log_write(
             log, LOG_WARN,
             "update %lld: %d of %d chains have more than %d ids and are not trained; a larger "
-            "--max-len takes them",
+            "--max-len includes them",
             (long long)t->state.update, t->n_long, t->set.n_chains, t->o->max_len);
     }
     if (!t->warned_clip && p->n_tokens > 0 &&
@@ -179,14 +179,14 @@ static void warn(struct grpo_trainer *t)
         t->warned_clip = true;
         log_write(log, LOG_WARN,
                   "update %lld: %.0f %% of the tokens were clipped, largest ratio %.3g: a lower "
-                  "--lr or larger --minibatch keeps the policy near the one that acted",
+                  "--lr or larger --minibatch keeps the policy closer to the one that sampled",
                   (long long)t->state.update,
                   100. * (double)(p->n_clipped_low + p->n_clipped_high) / (double)p->n_tokens,
                   p->ratio_max);
     }
 }
 
-enum status grpo_tell(struct grpo_trainer *t, bool taught, struct error *err)
+enum status grpo_report(struct grpo_trainer *t, bool any_advantage, struct error *err)
 {
     struct json *line;
 
@@ -196,19 +196,20 @@ enum status grpo_tell(struct grpo_trainer *t, bool taught, struct error *err)
     t->flops +=
         t->row_flops * ((double)(t->set.n_sampled + t->set.n_fed) + 3. * (double)t->update.n_rows);
     t->sampled += t->set.n_sampled;
-    if (taught)
+    if (any_advantage)
         warn(t);
     else if (t->o->log)
-        log_write(t->o->log, LOG_WARN,
-                  "update %lld: none of %d groups has any spread; nothing to learn, skipped",
-                  (long long)t->state.update, t->n_groups);
+        log_write(
+            t->o->log, LOG_WARN,
+            "update %lld: in each of %d groups all rewards are equal; nothing to learn, skipped",
+            (long long)t->state.update, t->n_groups);
     if (!t->writes)
         return STATUS_OK;
     line = jv_object();
     put_play(t, line);
-    if (taught)
+    if (any_advantage)
         put_update(t, line);
-    jv_set_bool(line, "skipped", !taught);
+    jv_set_bool(line, "skipped", !any_advantage);
     put_times(t, line);
     jv_set_string(line, "weights", t->hash);
     return metrics_write(&t->metrics, t->state.update, "grpo", line, err);
@@ -224,7 +225,7 @@ static void format_left(double seconds, char *out, size_t n)
         snprintf(out, n, "%llds", s);
 }
 
-/* "  ledger .98/.31  courier .80/.02": steps right and looks of each environment. */
+/* "  ledger .98/.31  courier .80/.02": right steps and checks of each environment. */
 static void format_tasks(const struct grpo_trainer *t, char out[TASKS_TEXT])
 {
     size_t at = 0;
@@ -258,7 +259,7 @@ void grpo_show(struct grpo_trainer *t)
         snprintf(peak, sizeof(peak), ", %.0f %% of peak",
                  100. * t->flops / (play + t->times.train_s) / t->peak_flops);
     format_tasks(t, tasks);
-    /* A terminal cuts what does not fit: what is asked for most stands first. */
+    /* A terminal cuts off the end of a long line, so the most important values come first. */
     log_progress(o->log,
                  "update %lld/%lld, %s left  reward %.3f  success %.3f (steps %.3f)  verify %.2f  "
                  "recovered %.2f  false alarms %.3f%s  %.0f tok/s%s  time: rollout %.0f %% "
@@ -293,7 +294,7 @@ enum status grpo_measure(struct grpo_trainer *t, bool *better, struct error *err
     if (isnan(p->first_success))
         p->first_success = success;
     p->since_best = success > p->best_success || isnan(p->best_success) ? 0 : p->since_best + 1;
-    /* Among equals the later one: it has learned more from noisier tasks. */
+    /* Of equal values the later one wins: it has trained on noisier tasks. */
     *better = isnan(p->best_success) || success >= p->best_success;
     if (*better) {
         p->best_success = success;
@@ -346,7 +347,7 @@ static enum status ask_all(struct grpo_trainer *t, bool all, struct error *err)
     return a.status;
 }
 
-/* The sample each time; all questions for the first value, and before anything is stopped. */
+/* Asks the sample each time, and all questions for the first value and before a stop. */
 enum status grpo_check_skill(struct grpo_trainer *t, bool *dropped, struct error *err)
 {
     struct skill_probe *p = &t->probe;
@@ -372,8 +373,8 @@ enum status grpo_check_skill(struct grpo_trainer *t, bool *dropped, struct error
     t->times.eval_s += (double)(seams_mono_us(t->o->seams) - from) * 1e-6;
     if (*dropped && t->o->log)
         log_write(t->o->log, LOG_WARN,
-                  "update %lld: the skill \"%s\" fell to %lld of %lld, less than %.3f of what it "
-                  "was: stopped; a lower --lr keeps it",
+                  "update %lld: the skill \"%s\" fell to %lld of %lld, less than %.3f of its first "
+                  "value: stopped; use a lower --lr",
                   (long long)t->state.update, p->table[which].name,
                   (long long)p->table[which].n_right, (long long)p->table[which].n,
                   t->o->probe_floor);

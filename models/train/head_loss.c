@@ -1,9 +1,9 @@
 /* head_loss.c - see head_loss.h.
  *
- * Chunks are of rows, not of the vocabulary: the log-sum-exp of a row must be the same op
- * over all columns that the sampler calls. A chunk is as small as keeps the product efficient
- * (the head's panels are read once a chunk), so a chunk of a small model stays in the cache and one
- * of a large vocabulary (64 x 152k) takes 39 MB instead of 2.5 GB for 4k rows.
+ * Chunks are of rows, not of the vocabulary: the log-sum-exp of a row must be the same op over all
+ * columns as in the sampler. A chunk is as small as is efficient for the product (the head's panels
+ * are read once a chunk), so a chunk of a small model stays in the cache and one of a large
+ * vocabulary (64 x 152k) takes 39 MB instead of 2.5 GB for 4k rows.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "models/train/head_loss.h"

@@ -50,24 +50,23 @@ static enum status open_at(struct metrics *m, int which, int64_t keep, struct er
     if (which == 0 && keep > 0 && keep <= info.st_size && pread(m->fd[0], &last, 1, keep - 1) != 1)
         return error_errno(err, errno, "reading %s", path);
     if (keep > info.st_size || last != '\n') {
-        (void)error_set(err, STATUS_CONFIG,
-                        "%s was changed by another program: the checkpoint was written after %lld "
-                        "bytes of it, %s",
-                        path, (long long)keep,
-                        keep > info.st_size ? "and it has fewer" : "where no line ends");
-        error_hint(err, "put the file back as it was, or move it away: a new one is begun");
+        (void)error_set(
+            err, STATUS_CONFIG,
+            "%s was changed by another program: at the checkpoint it had %lld bytes, %s", path,
+            (long long)keep, keep > info.st_size ? "now it has fewer" : "but no line ends there");
+        error_hint(err, "restore the file, or move it away to start a new one");
         return STATUS_CONFIG;
     }
     m->bytes[which] = keep;
     return STATUS_OK;
 }
 
-/* What was written after the checkpoint is cut off. */
+/* Cuts off what was written after the checkpoint. */
 static enum status cut(struct metrics *m, int which, struct error *err)
 {
     if (ftruncate(m->fd[which], m->bytes[which]) ||
         lseek(m->fd[which], m->bytes[which], SEEK_SET) < 0)
-        return error_errno(err, errno, "cutting %s back", m->path[which]);
+        return error_errno(err, errno, "truncating %s", m->path[which]);
     return STATUS_OK;
 }
 

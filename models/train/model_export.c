@@ -56,7 +56,7 @@ static enum status write_text(const char *dir, const char *name, const void *byt
     return st;
 }
 
-/* The weights come first and config.json last: a folder that has one is whole. */
+/* The weights come first and config.json last: a folder with one is complete. */
 enum status model_export(const char *dir, const struct weights *w, enum dtype dtype,
                          const struct export_file *files, size_t n_files, const struct seams *seams,
                          struct error *err)

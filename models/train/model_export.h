@@ -1,7 +1,7 @@
 /* model_export.h - trained weights as a Hugging Face folder.
  *
  * model.safetensors, config.json and generation_config.json from the weights; everything else
- * (tokenizer, chat template, model card) is what the caller hands over, byte for byte.
+ * (tokenizer, chat template, model card) comes from the caller, byte for byte.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_MODELS_TRAIN_MODEL_EXPORT_H
@@ -16,7 +16,7 @@ struct export_file {
     size_t n;
 };
 
-/* `dir` is made when missing. dtype DTYPE_N: each tensor as it is held. */
+/* `dir` is created if missing. dtype DTYPE_N: each tensor in its own type. */
 MUST_CHECK enum status model_export(const char *dir, const struct weights *w, enum dtype dtype,
                                     const struct export_file *files, size_t n_files,
                                     const struct seams *seams, struct error *err);

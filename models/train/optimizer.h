@@ -1,7 +1,7 @@
 /* optimizer.h - AdamW over flat arrays: master weights and moments in fp32.
  *
  * Vectors (norms) are not decayed. The global norm is a sum of fixed pieces in order, so
- * that threads change no bit.
+ * the number of threads changes no bit.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_MODELS_TRAIN_OPTIMIZER_H
@@ -34,7 +34,7 @@ MUST_CHECK enum status optimizer_init(struct optimizer *o, const struct weights 
                                       struct error *err);
 void optimizer_deinit(struct optimizer *o); /* also of a zeroed one */
 /* One step; returns the norm of the scaled gradient before clipping. A gradient that is not finite
- * changes nothing and its norm says so. */
+ * changes nothing, and the norm is not finite. */
 double optimizer_step(struct optimizer *o, struct pool *pool, const struct optimizer_step *s,
                       const float *grad);
 

@@ -1,8 +1,7 @@
 /* policy_loss.c - the policy-gradient objective per token, and its derivative.
  *
- * The log-ratio is clamped to +-20 before exp, as NeMo and verl do: beyond it the weights have left
- * the sampled policy anyway and the alarm on KL is what matters. SPDX-License-Identifier:
- * Apache-2.0
+ * The log-ratio is clamped to +-20 before exp, as NeMo and verl do: beyond it the weights are far
+ * from the sampled policy, and the KL warning reports that.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "models/train/policy_loss.h"

@@ -1,7 +1,7 @@
 /* policy_loss.h - the policy-gradient objective per token, and its derivative.
  *
  * Losses are minimised; all in double, from recorded float log-probs. lp = log pi of the weights
- * being trained, old = the same before the update, gen = as recorded while acting (equal to old,
+ * being trained, old = the same before the update, gen = as recorded by the rollout (equal to old,
  * bit for bit, when policy version and backend agree), ref = a reference policy. rho = exp(lp -
  * old). The gradient is given as d loss / d lp: the head multiplies it by d lp / d logits.
  *
@@ -29,7 +29,7 @@ bool policy_objective_of_name(const char *name, enum policy_objective *out);
 
 enum policy_kl { POLICY_KL_NONE, POLICY_KL_K1, POLICY_KL_K2, POLICY_KL_K3, POLICY_KL_K3_NEMO };
 
-/* How token losses become one number. */
+/* How token losses are aggregated. */
 enum policy_aggregation {
     POLICY_TOKEN, /* sum / tokens of the whole batch (NeMo token level, TRL dapo, verl token-mean)
                    */
@@ -54,7 +54,7 @@ struct policy_options {
 struct policy_sequence {
     int32_t n;
     const float *lp, *old, *gen, *ref; /* (n); gen NULL: old; ref NULL: no KL */
-    const float *advantage;            /* (n): per token, so that turns may differ */
+    const float *advantage;            /* (n): per token, so turns may differ */
 };
 
 struct policy_stats {
@@ -69,8 +69,8 @@ struct policy_stats {
  * stats. */
 void policy_sequence_loss(const struct policy_options *o, const struct policy_sequence *s,
                           double *d, struct policy_stats *stats);
-/* What a sequence's derivatives are multiplied by, given the batch's totals (masked sequences count
- * in neither). */
+/* The factor of a sequence's derivatives, given the batch's totals (which exclude masked
+ * sequences). */
 double policy_weight(const struct policy_options *o, int32_t n_tokens_of_sequence,
                      int64_t n_tokens_of_batch, int64_t n_sequences_of_batch);
 

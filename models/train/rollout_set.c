@@ -97,9 +97,10 @@ enum status rollout_set_append(struct rollout_set *s, const struct rollout_set *
     enum status st = STATUS_OK;
 
     if (s->n_members > 0 && s->policy_version != more->policy_version && more->policy_version >= 0)
-        return error_set(err, STATUS_INVALID,
-                         "rollouts of weights version %lld cannot join those of %lld",
-                         (long long)more->policy_version, (long long)s->policy_version);
+        return error_set(
+            err, STATUS_INVALID,
+            "rollouts of weights version %lld cannot be added to those of version %lld",
+            (long long)more->policy_version, (long long)s->policy_version);
     s->policy_version = more->policy_version;
     s->rollout_s += more->rollout_s;
     s->env_s += more->env_s;

@@ -1,10 +1,10 @@
-/* rollout_source.h - where the trainer gets rollouts; agents/ fills it in.
+/* rollout_source.h - the source of rollouts for the trainer; agents/ implements it.
  *
- * The trainer names tasks and seeds; the source plays groups of episodes with the weights that the
- * engine has published, through the same agent loop that users run, records them, and gives back
- * every chain: a sequence of ids as the model saw it, with what it sampled and the log-probs
- * recorded while acting. A chain ends where the context started again; a rollout is one or more
- * chains. Order is (group, member, step), never completion. SPDX-License-Identifier: Apache-2.0
+ * The trainer chooses tasks and seeds. The source plays groups of episodes with the published
+ * weights of the engine, in the same agent loop that users run, records them, and returns every
+ * chain: the sequence of ids that the model had as context, which of them it sampled, and their
+ * recorded log-probs. A chain ends when the context is restarted; a rollout is one or more chains.
+ * Order is (group, member, step), never completion. SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_MODELS_TRAIN_ROLLOUT_SOURCE_H
 #define TROUPE_MODELS_TRAIN_ROLLOUT_SOURCE_H
@@ -16,7 +16,7 @@
 
 enum rollout_status {
     ROLLOUT_COMPLETED,
-    ROLLOUT_TRUNCATED, /* a budget or the length ended it: trained or masked, by option */
+    ROLLOUT_TRUNCATED, /* a budget or the length limit ended it: trained or masked, by option */
     ROLLOUT_OUTSIDE,   /* time-out, server or environment error: masked, never scored 0 */
 };
 
@@ -24,9 +24,9 @@ struct rollout_member {
     int32_t group, member;
     enum rollout_status status;
     int32_t first_chain, n_chains;
-    double reward; /* of the outcome: 1 or 0; NaN when the verifier could not say */
+    double reward; /* of the outcome: 1 or 0; NaN: the verifier has no verdict */
     int32_t calls;
-    /* what the verifier counts, for the live line and metrics */
+    /* counts of the verifier, for the live line and metrics */
     int32_t steps, steps_right, at_risk, recovered, verified, own_slips, false_alarms, match_shown,
         mismatch_shown, repaired;
 };
@@ -36,11 +36,11 @@ struct rollout_chain {
     int32_t step;       /* of the environment */
     int64_t first;      /* token offset in ids, train, logp */
     int32_t n;          /* ids */
-    int32_t n_sampled;  /* of these, what the model sampled */
+    int32_t n_sampled;  /* of these, sampled by the model */
     int32_t calls;      /* tool calls of this step */
     double step_reward; /* the verifier's verdict on this step alone: 1 or 0, or NaN */
     uint8_t anchor[16]; /* equal states have equal anchors (GiGPO) */
-    bool cut;           /* the reply reached its longest length */
+    bool cut;           /* the reply reached the length limit */
 };
 
 /* Zeroed, it is empty. */
@@ -55,12 +55,12 @@ struct rollout_set {
     float *logp;    /* recorded at the sampling temperature; 0 where not sampled */
     int64_t policy_version;
     double rollout_s, env_s;  /* wall time, and the part spent in environments */
-    int64_t n_sampled, n_fed; /* ids that the model drew; ids that it was given */
+    int64_t n_sampled, n_fed; /* ids that the model sampled; ids of its input */
 };
 void rollout_set_clear(struct rollout_set *s); /* keeps the memory */
 void rollout_set_deinit(struct rollout_set *s);
 
-/* ---- for whoever fills one, in the order (group, member, step) */
+/* ---- to fill a set, in the order (group, member, step) */
 /* Copies all but first_chain and n_chains. */
 MUST_CHECK enum status rollout_set_add_member(struct rollout_set *s, const struct rollout_member *m,
                                               struct error *err);
@@ -70,8 +70,8 @@ MUST_CHECK enum status rollout_set_open_chain(struct rollout_set *s, int32_t ste
 /* Ids at the end of the last chain; logp NULL: the model did not sample them. */
 MUST_CHECK enum status rollout_set_put(struct rollout_set *s, const int32_t *ids, const float *logp,
                                        int32_t n, struct error *err);
-/* Copies the rollouts of another set behind these; their groups are counted from first_group on.
- * STATUS_INVALID when other weights acted. */
+/* Appends copies of the rollouts of another set; their groups count from first_group on.
+ * STATUS_INVALID when they have other weights. */
 MUST_CHECK enum status rollout_set_append(struct rollout_set *s, const struct rollout_set *more,
                                           int32_t first_group, struct error *err);
 
@@ -88,9 +88,9 @@ struct rollout_request {
      * NULL: `noise` is that of all. */
     const double *noise_of;
     int32_t n_noise;
-    int32_t first_group; /* groups of this update that were played before: refills go on counting */
+    int32_t first_group; /* groups of this update played before: refills continue the count */
     int32_t horizon;
-    const char *path; /* "update[7]": prefix of the records */
+    const char *path; /* "update[7]": path prefix of the records */
 };
 
 struct rollout_source {

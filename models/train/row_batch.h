@@ -16,7 +16,7 @@ struct row_batch {
     int32_t *token, *seq, *pos; /* (max_rows) */
     int32_t *out_row, *target;  /* (max_rows) the first n_out are used */
     const int32_t **page;       /* (max_rows) by sequence */
-    int32_t *page_id;           /* (max_pages) what page[] points into */
+    int32_t *page_id;           /* (max_pages) page[] points into it */
     void *block;
 };
 
@@ -25,7 +25,7 @@ int32_t row_batch_pages(int32_t max_rows);
 MUST_CHECK enum status row_batch_init(struct row_batch *b, int32_t max_rows, struct error *err);
 void row_batch_deinit(struct row_batch *b);
 void row_batch_clear(struct row_batch *b);
-/* False, and nothing added, when it does not fit. n at least 2; train NULL: all are trained. */
+/* False, with no change, when it does not fit. n at least 2; train NULL: all are trained. */
 bool row_batch_add(struct row_batch *b, const int32_t *ids, const uint8_t *train, int32_t n);
 
 #endif

@@ -1,4 +1,4 @@
-/* sequences.h - token sequences with the mask of what is trained, one after the other.
+/* sequences.h - token sequences with their training masks, one after the other.
  *
  * Grows up to a maximum of tokens; clearing keeps the memory.
  * SPDX-License-Identifier: Apache-2.0

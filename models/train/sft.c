@@ -49,7 +49,7 @@ static enum status save(struct trainer *t, struct error *err)
 
     t->state.metrics_bytes[0] = t->metrics.bytes[0];
     t->state.metrics_bytes[1] = t->metrics.bytes[1];
-    jv_unref(t->state.extra); /* how many were asked for: the options have the schedule's */
+    jv_unref(t->state.extra); /* the requested number; the options have that of the schedule */
     t->state.extra = jv_object();
     jv_set_int(t->state.extra, "updates", t->o->updates);
     if (!st)
@@ -110,7 +110,7 @@ static enum status train(struct trainer *t, struct error *err)
 
             st = save(t, &other);
             if (st)
-                *err = other; /* nothing was saved: that is what must be told */
+                *err = other; /* the failure to save is the error to report */
             return st ? st : STATUS_CANCELLED;
         }
         if (st)

@@ -1,11 +1,11 @@
-/* sft.h - supervised fine-tuning, and training from nothing: cross-entropy over a token mask.
+/* sft.h - supervised fine-tuning, and training from scratch: cross-entropy over a token mask.
  *
  * Bit-exact: the result depends on options and data alone, not on threads or interruptions. Weight
  * gradients add up in GRADIENT_SHARDS shards; sequences are packed with boundaries; a checkpoint
  * holds master weights, AdamW moments, position and schedule, and resumes bit for bit.
  *
- * Writes out/checkpoints, out/metrics.jsonl and out/events.out.tfevents.troupe. The model folder is
- * the caller's to write from the result (model_export.h).
+ * Writes out/checkpoints, out/metrics.jsonl and out/events.out.tfevents.troupe. The caller writes
+ * the model folder from the result (model_export.h).
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_MODELS_TRAIN_SFT_H
@@ -17,25 +17,25 @@
 #include "runtime/base/seams.h"
 
 struct sft_options {
-    const char *out; /* folder; made when missing */
+    const char *out; /* folder; created if missing */
     uint64_t seed;
     int64_t updates;
     int32_t batch_tokens; /* rows of one update, about */
     int32_t accumulate;   /* micro-batches an update */
     int32_t max_len;      /* of an example */
     double lr, lr_min;    /* linear warm-up, then cosine to lr_min */
-    /* The schedule that `out` was begun with stays, for fewer updates than are asked for now; later
-     * ones are trained at lr_min. Without a checkpoint in `out` it changes nothing. */
+    /* Keeps the schedule that the run in `out` began with, which has fewer updates than now; later
+     * updates are trained at lr_min. No effect without a checkpoint in `out`. */
     bool lr_continue;
     int64_t warmup;
     double beta1, beta2, eps, weight_decay, clip; /* clip of the global norm; 0: none */
     int32_t eval_every, n_eval_batches;  /* held-out examples: HELD_OUT_FIRST on; 0: never */
     int32_t checkpoint_every, keep_last; /* 0: only at the end; keep_last 0: all */
     bool keep_best, recompute;
-    bool resume;         /* go on from out/checkpoints, or begin where there is none */
-    const char *stop_on; /* NULL, or "probe": end when the skill probe holds (offcourse 2.6) */
+    bool resume;         /* continue from out/checkpoints, or start if there is none */
+    const char *stop_on; /* NULL, or "probe": end when the skill probe passes */
     const struct example_source *data, *held_out; /* held_out may be NULL */
-    const char *tokenizer; /* its hash, which a resumed run must have too; NULL: not checked */
+    const char *tokenizer; /* its hash, equal in a resumed run; NULL: not checked */
     const struct seams *seams;
     struct log *log;                 /* may be NULL */
     const volatile int *interrupted; /* set by a signal: state is saved, STATUS_CANCELLED */
@@ -48,16 +48,17 @@ struct sft_result {
     struct weights *weights; /* the last version: a reference */
 };
 
-/* STATUS_USAGE when o->out holds a run that these options cannot go on with, in words; sft_run
- * finds the same, but later. */
+/* STATUS_USAGE when the run in o->out cannot be resumed with these options; the error lists the
+ * differences. sft_run makes the same check, but later. */
 MUST_CHECK enum status sft_check_resume(const struct sft_options *o, const struct weights *start,
                                         struct error *err);
 MUST_CHECK enum status sft_run(struct pool *pool, struct weights *start,
                                const struct sft_options *o, struct sft_result *out,
                                struct error *err);
 
-/* log-probs of ids[1..n) given what stands before, by the training forward pass: what the rollout
- * recorded must be equal, bit for bit. logp (n): entry 0 is 0. temperature 0 counts as 1. */
+/* log-probs of ids[1..n) given the ids before each, by the training forward pass. They equal the
+ * recorded log-probs of a rollout, bit for bit. logp (n): entry 0 is 0. temperature 0 counts as 1.
+ */
 MUST_CHECK enum status train_logp(struct pool *pool, struct weights *w, const int32_t *ids,
                                   int32_t n, float temperature, float *logp, struct error *err);
 

@@ -1,4 +1,4 @@
-/* sft_eval.c - what is measured beside the training loss: held-out loss and the skill probe.
+/* sft_eval.c - measurements besides the training loss: held-out loss and the skill probe.
  *
  * The held-out sequences are made once, so every measurement is of the same examples.
  * SPDX-License-Identifier: Apache-2.0

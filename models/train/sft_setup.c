@@ -1,4 +1,4 @@
-/* sft_setup.c - what must stand before the first update: checks, memory, and the state of a run
+/* sft_setup.c - what the first update needs: checks, memory, and the state of a run
  * that goes on.
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -16,13 +16,12 @@ static enum status check_options(const struct sft_options *o, const struct weigh
     const struct model_config *c = weights_config(start);
 
     if (!o->out || !*o->out)
-        return error_set(err, STATUS_USAGE, "no folder to write to");
+        return error_set(err, STATUS_USAGE, "no output folder is given");
     if (o->updates < 1 || o->batch_tokens < 1 || o->accumulate < 1)
         return error_set(err, STATUS_USAGE,
                          "updates, batch_tokens and accumulate must be at least 1");
     if (o->max_len < 2 || o->max_len > c->max_position_embeddings + 1)
-        return error_set(err, STATUS_USAGE,
-                         "max_len must be 2 to %d, which the model has positions for",
+        return error_set(err, STATUS_USAGE, "max_len must be 2 to %d, the limit of the model",
                          c->max_position_embeddings + 1);
     if (!(o->lr > 0) || !(o->lr_min >= 0) || o->lr_min > o->lr || o->warmup < 0)
         return error_set(err, STATUS_USAGE,
@@ -32,8 +31,7 @@ static enum status check_options(const struct sft_options *o, const struct weigh
     if (!(o->weight_decay >= 0) || !(o->clip >= 0))
         return error_set(err, STATUS_USAGE, "weight_decay and clip must be at least 0");
     if (o->stop_on && strcmp(o->stop_on, "probe") != 0)
-        return error_set(err, STATUS_USAGE, "stop_on \"%s\" is not known; \"probe\" is",
-                         o->stop_on);
+        return error_set(err, STATUS_USAGE, "stop_on must be \"probe\", not \"%s\"", o->stop_on);
     if (o->stop_on && (!o->data->probe || o->data->n_probes < 1 || o->eval_every < 1))
         return error_set(err, STATUS_USAGE,
                          "stop_on probe needs data with a skill probe, and eval_every above 0");
@@ -43,7 +41,7 @@ static enum status check_options(const struct sft_options *o, const struct weigh
     return STATUS_OK;
 }
 
-/* What decides the bits. Threads, recomputation, measuring and keeping do not. */
+/* The options that decide the bits: not threads, recomputation, evaluation or kept checkpoints. */
 static void fix_options(const struct sft_options *o, const struct weights *start, int64_t schedule,
                         struct fixed_options *f)
 {
@@ -51,24 +49,24 @@ static void fix_options(const struct sft_options *o, const struct weights *start
 
     fixed_init(f);
     sha256_hex(weights_hash(start), hex);
-    fixed_put(f, "model", "model that it starts from (--model)", jv_string(hex));
+    fixed_put(f, "model", "initial model (--model)", jv_string(hex));
     if (o->tokenizer)
         fixed_put(f, "tokenizer", "tokenizer of the model (--model)", jv_string(o->tokenizer));
     fixed_put(f, "data", "data (--data, --env, --kind)", jv_string(o->data->id ? o->data->id : ""));
     fixed_put(f, "data_examples", "number of examples", jv_int(o->data->n));
     fixed_put(f, "seed", "seed (--seed)", jv_int((int64_t)o->seed));
     fixed_put(f, "updates", "number of updates (--updates)", jv_int(schedule));
-    fixed_put(f, "batch_tokens", "tokens of a batch (--batch-tokens)", jv_int(o->batch_tokens));
-    fixed_put(f, "accumulate", "batches of an update (--accumulate)", jv_int(o->accumulate));
+    fixed_put(f, "batch_tokens", "tokens per batch (--batch-tokens)", jv_int(o->batch_tokens));
+    fixed_put(f, "accumulate", "batches per update (--accumulate)", jv_int(o->accumulate));
     fixed_put(f, "max_len", "longest example (--max-len)", jv_int(o->max_len));
     fixed_put(f, "lr", "learning rate (--lr)", jv_real(o->lr));
-    fixed_put(f, "lr_min", "last learning rate (--lr-min)", jv_real(o->lr_min));
+    fixed_put(f, "lr_min", "final learning rate (--lr-min)", jv_real(o->lr_min));
     fixed_put(f, "warmup", "warm-up (--warmup)", jv_int(o->warmup));
-    fixed_put(f, "beta1", "AdamW's first moment (--beta1)", jv_real(o->beta1));
-    fixed_put(f, "beta2", "AdamW's second moment (--beta2)", jv_real(o->beta2));
-    fixed_put(f, "eps", "AdamW's epsilon", jv_real(o->eps));
+    fixed_put(f, "beta1", "AdamW beta1 (--beta1)", jv_real(o->beta1));
+    fixed_put(f, "beta2", "AdamW beta2 (--beta2)", jv_real(o->beta2));
+    fixed_put(f, "eps", "AdamW epsilon", jv_real(o->eps));
     fixed_put(f, "weight_decay", "weight decay (--weight-decay)", jv_real(o->weight_decay));
-    fixed_put(f, "clip", "clip of the gradient (--clip)", jv_real(o->clip));
+    fixed_put(f, "clip", "gradient clipping (--clip)", jv_real(o->clip));
 }
 
 enum status sft_check_resume(const struct sft_options *o, const struct weights *start,
@@ -96,8 +94,8 @@ static enum status resume(struct trainer *t, const struct fixed_options *now, st
     if (last < 0)
         return STATUS_OK;
     if (!o->resume) {
-        error_set(err, STATUS_USAGE, "%s holds a training that was begun", o->out);
-        error_hint(err, "go on with --resume, or give another folder");
+        error_set(err, STATUS_USAGE, "%s already contains a training run", o->out);
+        error_hint(err, "continue it with --resume, or choose another folder");
         return STATUS_USAGE;
     }
     st = checkpoint_read(o->out, last, &t->state, &t->optimizer, t->work, err);
@@ -110,12 +108,12 @@ static enum status resume(struct trainer *t, const struct fixed_options *now, st
     t->data.n_skipped = t->state.n_skipped;
     weights_set_flat(t->work, &lane, t->optimizer.master, t->first_version + t->state.update);
     if (o->log)
-        log_write(o->log, LOG_INFO, "going on from update %lld of %lld", (long long)last,
+        log_write(o->log, LOG_INFO, "resuming from update %lld of %lld", (long long)last,
                   (long long)o->updates);
     return STATUS_OK;
 }
 
-/* The state of the run: its options, and what a checkpoint has of it. */
+/* Restores the state of the run: checks its options and reads a checkpoint, if there is one. */
 static enum status open_state(struct trainer *t, const struct weights *start, struct error *err)
 {
     const struct sft_options *o = t->o;

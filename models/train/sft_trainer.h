@@ -25,7 +25,7 @@ struct trainer {
     struct example_order data;
     struct sequences batch, held_out;
     struct metrics metrics;
-    struct checkpoint_state state; /* also what is told at the end */
+    struct checkpoint_state state; /* also the source of the result */
     struct skill_probe probe;
     /* Speed: of this process, not of the run. */
     double peak_flops, flops;                                         /* flops: since begin_us */
@@ -44,9 +44,9 @@ MUST_CHECK enum status trainer_update(struct trainer *t, struct error *err);
 
 /* ---- sft_eval.c */
 MUST_CHECK enum status trainer_prepare_eval(struct trainer *t, struct error *err);
-/* Held-out loss into state; NaN stays where there is no held-out data. */
+/* Held-out loss into state; NaN without held-out data. */
 MUST_CHECK enum status trainer_eval(struct trainer *t, struct error *err);
-/* The sample, and all when the sample holds or `full` is asked for. */
+/* Runs the sample, and all questions when the sample passes or `full` is set. */
 MUST_CHECK enum status trainer_probe(struct trainer *t, bool full, struct error *err);
 void trainer_close_eval(struct trainer *t);
 

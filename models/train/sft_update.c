@@ -19,9 +19,8 @@ static double sft_lr(const struct sft_options *o, int64_t schedule, int64_t upda
     return o->lr_min + 0.5 * (o->lr - o->lr_min) * (1.0 + cos(3.14159265358979323846 * at));
 }
 
-/* Multiplications and additions of forward and backward (twice the forward's): products over
- * the rows that run through them, and scores and sums of attention. What recomputation adds is
- * not counted. */
+/* Multiplications and additions of forward and backward (twice the forward's): products over the
+ * rows that run through them, and scores and sums of attention. Recomputation is not counted. */
 static double batch_flops(const struct weights *w, const struct sequences *s)
 {
     const struct model_config *c = weights_config(w);

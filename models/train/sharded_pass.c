@@ -14,7 +14,7 @@
 #define SMALL_GRADIENT_BYTES ((int64_t)64 << 20)
 #define ADD_PIECE            32768 /* elements of a task of the final sum: 8 pieces stay in L2 */
 
-/* What one thread works with. */
+/* The state of one thread. */
 struct worker {
     struct packed_pass *pass;
     struct row_batch batch;
@@ -222,7 +222,7 @@ static void weigh_rows(void *ctx, int32_t first, int32_t n, const float *logp, f
     k->by->weigh(k->by->ctx, k->position + first, logp, n, coef);
 }
 
-/* Runs the group that stands in the worker's batch; adds to the shard's loss. */
+/* Runs the group in the worker's batch; adds to the shard's loss. */
 static void run_group(struct sharded_pass *p, struct worker *k, struct lane lane, float *grad,
                       double *loss)
 {

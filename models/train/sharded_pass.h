@@ -1,11 +1,10 @@
 /* sharded_pass.h - forward, and backward, of many sequences on all threads, with fixed bits.
  *
- * Sequences are dealt to GRADIENT_SHARDS shards by length and index alone; a shard runs its
- * sequences in order, in groups that fit the cache; shards add up in order. Who runs a shard
- * changes nothing. Small models run one shard a thread, each with a gradient of its own; a model
- * whose gradients would be large runs shard after shard on the whole pool, with two.
- * One thread calls at a time.
- * SPDX-License-Identifier: Apache-2.0
+ * Sequences are assigned to GRADIENT_SHARDS shards by length and index alone; a shard runs its
+ * sequences in order, in groups that fit the cache; shards are added in order. The thread
+ * that runs a shard changes no bit. Small models run one shard a thread, each with a gradient of
+ * its own; a model whose gradients would be large runs shard after shard on the whole pool, with
+ * two. One thread calls at a time. SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_MODELS_TRAIN_SHARDED_PASS_H
 #define TROUPE_MODELS_TRAIN_SHARDED_PASS_H
@@ -30,13 +29,13 @@ void sharded_pass_free(struct sharded_pass *p);
 int64_t sharded_pass_bytes(const struct weights *w, const struct sharded_pass_options *o);
 
 struct sharded_pass_output {
-    double loss;    /* sum of -logp over what is trained */
+    double loss;    /* sum of -logp over trained tokens */
     float *logp;    /* (n_tokens) or NULL: 0 where nothing is trained */
     uint8_t *right; /* (n) or NULL: each trained position has the largest logit */
 };
 
-/* Coefficients that depend on the log-probs of the pass itself: coef (n) of the trained tokens that
- * stand at position (n) in the sequences. Called from the pass's threads, for each token once. */
+/* Coefficients that depend on the log-probs of the pass itself: coef (n) of the trained tokens at
+ * position (n) in the sequences. Called from the pass's threads, for each token once. */
 struct token_weigher {
     void (*weigh)(void *ctx, const int64_t *position, const float *logp, int32_t n, float *coef);
     void *ctx;

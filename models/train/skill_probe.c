@@ -27,7 +27,7 @@ static enum status category_index(struct skill_probe *p, const struct example_so
     return STATUS_OK;
 }
 
-/* ids = prompt and reply; trained where the reply stands. */
+/* ids = prompt and reply; only the reply is trained. */
 static enum status add_probe(struct skill_probe *p, const struct example_source *s, int32_t index,
                              struct example *ex, int32_t vocab, struct error *err)
 {

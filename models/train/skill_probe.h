@@ -1,10 +1,9 @@
-/* skill_probe.h - does a model have the skill? Fixed questions with one right answer each.
+/* skill_probe.h - measures a skill of a model: fixed questions with one right answer each.
  *
- * The questions are made once, so every measurement is of the same ones. One is right when each
- * position of the expected reply has the largest logit (the lowest id among equals, as a greedy
- * sampler chooses): teacher-forced, which for a right reply is what decoding gives. Every 16th is a
- * sample that is tried first.
- * SPDX-License-Identifier: Apache-2.0
+ * The questions are made once, so every measurement uses the same ones. An answer is right when
+ * each position of the expected reply has the largest logit (the lowest id among equals, as a
+ * greedy sampler chooses): teacher-forced, which for a right reply equals decoding. Every 16th
+ * question is in a sample that is tried first. SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_MODELS_TRAIN_SKILL_PROBE_H
 #define TROUPE_MODELS_TRAIN_SKILL_PROBE_H
@@ -27,18 +26,18 @@ struct skill_probe {
     uint8_t *category, *sample_category; /* (n) index below n_categories */
     int32_t n_categories;
     struct probe_category table[PROBE_MAX_CATEGORIES];
-    bool full; /* what the table holds is of all probes, not of the sample */
-    bool held; /* and every category has what it needs */
+    bool full; /* the table is of all questions, not of the sample */
+    bool held; /* and every category reaches its `need` */
 };
 
 /* A source without a probe gives none. max_len: ids of the longest question and its answer. */
 MUST_CHECK enum status skill_probe_init(struct skill_probe *p, const struct example_source *s,
                                         int32_t max_len, int32_t vocab, struct error *err);
 void skill_probe_deinit(struct skill_probe *p); /* also of a zeroed one */
-/* All questions, or the sample alone: the table. */
+/* Asks all questions, or the sample alone; fills the table. */
 MUST_CHECK enum status skill_probe_ask(struct skill_probe *p, bool all, struct sharded_pass *pass,
                                        const struct weights *w, struct error *err);
-/* The table as it is written to the metrics: new. */
+/* The table in the form of the metrics: new. */
 struct json *skill_probe_json(const struct skill_probe *p);
 
 #endif

@@ -92,7 +92,7 @@ void tfevents_put_scalar(struct str *out, double wall_s, int64_t step, const cha
     put_key(&event, 2, WIRE_VARINT);
     put_varint(&event, (uint64_t)step);
     put_bytes(&event, 5, str_cstr(&summary), summary.len);
-    if (str_ok(&event) && str_ok(&summary) && str_ok(&entry)) /* a tag of 1 KB is no tag */
+    if (str_ok(&event) && str_ok(&summary) && str_ok(&entry)) /* a tag of 1 KB is skipped */
         put_record(out, &event);
     str_deinit(&event);
     str_deinit(&summary);

@@ -72,8 +72,7 @@ static enum status find_hf(const char *name, char out[MODEL_FOLDER_MAX], struct 
     st = file_read(out, 256, &rev, &n, err);
     if (st) {
         error_note(err, "hf:%s is not in the local cache", name);
-        error_hint(err,
-                   "nothing is downloaded by itself; fetch the model with your usual tool first");
+        error_hint(err, "troupe does not download models; fetch it with your usual tool first");
         return st;
     }
     rev[strcspn(rev, "\r\n \t")] = 0;
@@ -83,7 +82,7 @@ static enum status find_hf(const char *name, char out[MODEL_FOLDER_MAX], struct 
     return STATUS_OK;
 }
 
-/* What `train` wrote may be named as a whole: its model is in OUT/model. */
+/* The name may be the output folder of `train`, whose model is in OUT/model. */
 static void enter_output(char folder[MODEL_FOLDER_MAX])
 {
     char inside[1100];
@@ -110,7 +109,7 @@ static enum status unfinished(const char *folder, struct error *err)
     (void)error_set(err, STATUS_NOT_FOUND,
                     "the training in %s is not finished: it has no model yet", folder);
     text_put_shell_word(folder, &out);
-    error_hint(err, "`troupe %s --resume --out %s` goes on with it",
+    error_hint(err, "`troupe %s --resume --out %s` continues it",
                jv_get_string(jv_get(doc, "command"), "train sft|grpo"), str_cstr(&out));
     str_deinit(&out);
     jv_unref(doc);
@@ -213,9 +212,9 @@ static enum status check_folder(const char *name, bool in_env, struct error *err
         st = jv_parse(text, n, "config.json", &config, err);
     if (!st && !in_env &&
         strcmp(jv_get_string(jv_get(jv_get(config, "troupe"), "codec"), ""), "compact") == 0)
-        st = error_set(err, STATUS_CONFIG,
-                       "model %s has learned an environment's own calls, and answers nothing else",
-                       name);
+        st = error_set(
+            err, STATUS_CONFIG,
+            "model %s knows only the calls of environments; it cannot answer other tasks", name);
     free(text);
     jv_unref(config);
     return st;

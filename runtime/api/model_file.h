@@ -7,10 +7,10 @@
 
 #include "runtime/api/model_set.h"
 
-/* Where the files of `name` lie: a folder, what is in it as `train` writes it, or an entry of the
- * local Hugging Face cache (hf:ORG/NAME). Nothing is downloaded. "embedded" and "new" stay as they
- * are. STATUS_NOT_FOUND when there is no such folder, or a training in it has no model yet;
- * STATUS_USAGE for a script. */
+/* The folder with the files of `name`: a model folder, the output folder of `train`, or an entry of
+ * the local Hugging Face cache (hf:ORG/NAME). Nothing is downloaded. "embedded" and "new"
+ * stay as they are. STATUS_NOT_FOUND: there is no such folder, or the training in it has no model
+ * yet; STATUS_USAGE: a script. */
 MUST_CHECK enum status model_folder(const char *name, char out[MODEL_FOLDER_MAX],
                                     struct error *err);
 /* Each model of the local Hugging Face cache, as hf:ORG/NAME. */
@@ -18,7 +18,7 @@ void model_cache_each(void (*each)(void *ctx, const char *name), void *ctx);
 /* One file of a model: embedded or from its folder; malloc'd. STATUS_NOT_FOUND when it has none. */
 MUST_CHECK enum status model_file(const char *name, const char *file, size_t max_bytes, char **out,
                                   size_t *n, struct error *err);
-/* Is there such a model, and can it play an agent, in an environment or without one? `name` is
+/* Does the model exist, and can it run an agent, in an environment or without one? `name` is
  * relative to the folder `base` (NULL: to the working folder). */
 MUST_CHECK enum status model_check(const char *name, const char *base, bool in_env,
                                    struct error *err);

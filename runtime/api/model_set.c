@@ -69,14 +69,14 @@ static const struct backend *find_backend(const struct model_options *o, struct 
 
     if (is(o->device, "cuda")) {
         error_set(err, STATUS_UNSUPPORTED, "--device cuda: this build has no CUDA plug-in");
-        error_hint(err, "`troupe doctor` says what was found; --device cpu works everywhere");
+        error_hint(err, "`troupe doctor` shows the devices; --device cpu works everywhere");
         return NULL;
     }
     for (int i = 0; i < CPU_ISA_N; i++)
         if (is(o->cpu_isa, cpu_isa_name((enum cpu_isa)i)))
             isa = (enum cpu_isa)i;
     if (isa > best) {
-        error_set(err, STATUS_UNSUPPORTED, "--cpu-isa %s: this CPU has only %s", o->cpu_isa,
+        error_set(err, STATUS_UNSUPPORTED, "--cpu-isa %s: this CPU supports only %s", o->cpu_isa,
                   cpu_isa_name(best));
         return NULL;
     }
@@ -107,7 +107,7 @@ enum status model_engine_options(const struct model_options *o, const char *name
     return STATUS_OK;
 }
 
-/* Does the name stand for something else than a path? */
+/* Is the name something else than a path? */
 static bool is_bare(const char *name)
 {
     return strcmp(name, "embedded") == 0 || strncmp(name, "hf:", 3) == 0 || strstr(name, "://");
@@ -128,7 +128,7 @@ void model_name_absolute(const char *name, const char *base, struct str *out)
     if (*path != '/')
         str_printf(&joined, "%s/", base);
     str_puts(&joined, path);
-    real = realpath(str_cstr(&joined), NULL); /* what is not there is named all the same */
+    real = realpath(str_cstr(&joined), NULL); /* a missing file still gets an absolute name */
     str_append(out, name, (size_t)(path - name));
     str_puts(out, real ? real : str_cstr(&joined));
     free(real);
@@ -174,7 +174,7 @@ static enum status open_new(struct model_set *s, const char *name, struct opened
     if (strncmp(name, "script:", 7) == 0)
         st = script_model_open(name + 7, &o->model, err);
     else if (strstr(name, "://"))
-        st = error_set(err, STATUS_UNSUPPORTED, "--model %s: remote servers are not built in yet",
+        st = error_set(err, STATUS_UNSUPPORTED, "--model %s: remote servers are not supported yet",
                        name);
     else
         st = open_engine(s, name, o, err);

@@ -26,13 +26,13 @@ struct model_set;
 struct model_set *model_set_new(const struct model_options *o, struct log *log); /* log: lent */
 void model_set_log(struct model_set *s, struct log *log);                        /* from now on */
 void model_set_free(struct model_set *s); /* closes all; after their sessions */
-/* Opens `name`, or finds it open. Lent. */
+/* Opens `name` unless it is open. Lent. */
 MUST_CHECK enum status model_set_open(struct model_set *s, const char *name, struct model **out,
                                       struct error *err);
 /* The engine behind a model of the set, or NULL for a script. */
 struct engine *model_set_engine(const struct model_set *s, const struct model *m);
 
-/* What the engine is opened with for `name`; `folder` is where its files lie. */
+/* The options of an engine for `name`; `folder` is set to the folder of its files. */
 MUST_CHECK enum status model_engine_options(const struct model_options *o, const char *name,
                                             char folder[MODEL_FOLDER_MAX],
                                             struct engine_options *out, struct error *err);

@@ -21,7 +21,7 @@ struct run_models {
     bool defaults;
     const struct json *config; /* of the record, or NULL */
     bool others;
-    struct json *weights; /* of all that were opened */
+    struct json *weights; /* of all models opened so far */
     const struct model *first;
     char *first_name;
 };
@@ -65,9 +65,9 @@ const char *model_role_end(const char *given)
     return given[n] == '=' ? given + n : NULL;
 }
 
-/* ---- who gets which */
+/* ---- which agent gets which model */
 
-/* How closely NAME=M means this agent; 0: not at all. */
+/* How specifically NAME=M names this agent; 0: not at all. */
 static int closeness(const char *given, const struct plan *p, const struct plan_agent *a)
 {
     const char *eq = model_role_end(given);
@@ -81,7 +81,7 @@ static int closeness(const char *given, const struct plan *p, const struct plan_
     return best;
 }
 
-/* One list of given models against one agent: the closest, of equally close ones the last. */
+/* Chooses from a list of given models for one agent: the most specific, of equal ones the last. */
 struct choice {
     int closeness;
     const char *name;
@@ -97,7 +97,7 @@ static void choose(struct choice *c, const char *given, const struct plan *p,
         *c = (struct choice){close, eq ? eq + 1 : given};
 }
 
-/* The name as the record has it, without what was given to this process. */
+/* The name in the record, without the options of this process. */
 static void recorded_name(const struct run_models *m, const struct plan *p,
                           const struct plan_agent *a, struct str *out)
 {
@@ -114,7 +114,7 @@ static void recorded_name(const struct run_models *m, const struct plan *p,
         str_puts(out, plan_agent_model(p, a));
 }
 
-/* The name of what it gets in this process. */
+/* The name of the model that it gets in this process. */
 static void name_now(const struct run_models *m, const struct plan *p, const struct plan_agent *a,
                      const char *was, struct str *out)
 {
@@ -163,7 +163,7 @@ enum status run_models_open(struct run_models *m, const struct plan *p, const st
     return st;
 }
 
-/* ---- names that there are */
+/* ---- valid names */
 
 struct names {
     const char *name[MAX_NAMES];
@@ -216,11 +216,11 @@ static enum status unknown_name(const char *name, const struct names *all, struc
                     "--model %.80s=...: the blueprint has no agent, role or model of that name",
                     name);
     if (near)
-        error_hint(err, "did you mean %s? There are: %s", near, str_cstr(&list));
+        error_hint(err, "did you mean %s? The names are: %s", near, str_cstr(&list));
     else if (all->n)
-        error_hint(err, "there are: %s", str_cstr(&list));
+        error_hint(err, "the names are: %s", str_cstr(&list));
     else
-        error_hint(err, "it has none at all");
+        error_hint(err, "it has no agents");
     str_deinit(&list);
     return STATUS_USAGE;
 }
@@ -247,7 +247,7 @@ enum status run_models_check(const struct run_models *m, const struct plan *p, s
 
 /* ---- the record */
 
-/* What was given, "NAME=" and all, with an absolute path. */
+/* The given text, with "NAME=", and with an absolute path. */
 static struct json *absolute_given(const char *given)
 {
     const char *eq = model_role_end(given);
@@ -262,7 +262,7 @@ static struct json *absolute_given(const char *given)
     return v;
 }
 
-/* The name for a run whose steps use no agent: what its agents would get. */
+/* The name for a run without agents: the model that an agent would get. */
 static void put_unused(const struct run_models *m, const struct plan *p, struct json *config)
 {
     const char *name = "embedded", *key;
@@ -312,8 +312,8 @@ enum status check_same_weights(const char *was, const char *was_hex, const char 
     if (!was_hex || strcmp(was_hex, hex) == 0)
         return STATUS_OK;
     (void)error_set(err, STATUS_CONFIG,
-                    "the run was begun with model %s (%s %.12s), not with %s (%s %.12s)", was, what,
-                    was_hex, is, what, hex);
-    error_hint(err, "what is recorded came from the first; --model names one that has it");
+                    "the run was started with model %s (%s %.12s), not with %s (%s %.12s)", was,
+                    what, was_hex, is, what, hex);
+    error_hint(err, "give the same model with --model");
     return STATUS_CONFIG;
 }

@@ -1,4 +1,4 @@
-/* troupe.c - opening: store, reader, models, tools, loop; and driving what is under way.
+/* troupe.c - opens store, reader, models, tools and loop, and drives the runs.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -49,7 +49,7 @@ enum status troupe_open_store(struct troupe *t, const struct store_options *o, s
         st = store_open(o, o->read_only ? &t->look : &t->store, err);
     if (st && st != STATUS_BUSY && st != STATUS_CONFIG && st != STATUS_CORRUPT && err &&
         !err->hint[0])
-        error_hint(err, "--store FILE (or TROUPE_STORE) names a place that can be written");
+        error_hint(err, "choose a writable file with --store FILE or TROUPE_STORE");
     if (!st && t->store && t->replies)
         store_set_reply_box(t->store, loop_box_mailbox(t->replies));
     return st;
@@ -100,7 +100,7 @@ enum status troupe_tools(struct troupe *t, const char *root, struct tool_registr
 
 /* ---- the loop */
 
-/* What the store has committed. Runners post what they wrote themselves. */
+/* Handles the replies of the store. Runners post their own writes. */
 static void on_replies(void *ctx, struct mail *all)
 {
     (void)ctx;

@@ -30,7 +30,7 @@ static bool is_result(const struct step_row *s)
     return false;
 }
 
-/* Is `path` the step `from`, or beneath it? */
+/* Is `path` the step `from`, or below it? */
 static bool at_or_below(const char *path, const char *from)
 {
     size_t n = strlen(from);
@@ -88,7 +88,7 @@ static bool copy_head(void *ctx, const struct run_row *row)
     return false;
 }
 
-/* Fills the row of r, and takes it again as a resumed run is taken. */
+/* Fills the row of r and takes it again, like a resumed run. */
 static enum status copy_steps(struct troupe_run *r, const struct troupe_fork *fork,
                               struct error *err)
 {
@@ -104,7 +104,7 @@ static enum status copy_steps(struct troupe_run *r, const struct troupe_fork *fo
     if (st) {
         struct error ignored = ERROR_INIT;
 
-        if (store_remove_run(r->t->store, r->uuid, &ignored)) /* half a copy is nobody's run */
+        if (store_remove_run(r->t->store, r->uuid, &ignored)) /* half a copy is not a run */
             error_clear(&ignored);
         return st;
     }

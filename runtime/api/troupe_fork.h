@@ -1,7 +1,6 @@
-/* troupe_fork.h - a new run that begins with what another has recorded.
+/* troupe_fork.h - a new run that starts from the record of another.
  *
- * Results of models, tools and people are copied; everything above them is done again by the
- * program.
+ * Results of models, tools and people are copied; the program does everything else again.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -13,13 +12,13 @@
 struct store_reader;
 
 struct troupe_fork {
-    struct store_reader *from; /* where the run `uuid` is read */
+    struct store_reader *from; /* the store with the run `uuid` */
     const char *uuid;
-    const char *path; /* this step and what began after it is not copied; NULL: all is */
-    /* Other models may be given, and stand in the new run's record. Else only the same weights. */
+    const char *path; /* this step and all that began after it are not copied; NULL: copies all */
+    /* Other models are allowed and recorded in the new run. Else the weights must be the same. */
     bool live;
 };
-/* The new run is in the store of t, which may be another one than `from` reads. Not started yet. */
+/* The new run is in the store of t, which may differ from that of `from`. Not started yet. */
 MUST_CHECK enum status troupe_run_fork(struct troupe *t, const struct troupe_fork *fork,
                                        const struct troupe_run_options *o, struct troupe_run **out,
                                        struct error *err);

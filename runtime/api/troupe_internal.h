@@ -1,4 +1,4 @@
-/* troupe_internal.h - what the files of runtime/api share.
+/* troupe_internal.h - shared by the files of runtime/api.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -10,7 +10,7 @@
 struct troupe {
     const struct seams *seams;
     struct log *log;
-    struct store *store; /* the one that may be written, once it is asked for */
+    struct store *store; /* opened for writing, or NULL */
     struct store *look;  /* opened for reading alone, or NULL */
     struct store_reader *reader;
     struct model_set *models;
@@ -18,7 +18,7 @@ struct troupe {
     struct loop_box *replies; /* of the store */
     struct troupe_run *first; /* runs under way */
     bool interrupted;
-    bool watching; /* the loop does not end with the last run */
+    bool watching; /* a watch is active: the loop does not end with the last run */
 };
 
 #endif

@@ -13,7 +13,7 @@
 #include "runtime/base/memory.h"
 #include "runtime/store/query.h"
 
-#define NAMED_MOST 3 /* steps in the message; the list has all */
+#define NAMED_MOST 3 /* steps named in the message; the list has all */
 
 /* The run as it ended. */
 struct ended {
@@ -43,10 +43,10 @@ static enum status can_be_repaired(const struct ended *e, const char *uuid, stru
         return STATUS_OK;
     if (run_status_is_final(e->status)) {
         error_set(err, STATUS_USAGE, "run %s has ended: %s", uuid, run_status_word(e->status));
-        error_hint(err, "--from-failed takes runs that ended in error, timeout or budget");
+        error_hint(err, "--from-failed repairs runs that ended in error, timeout or budget");
     } else {
         error_set(err, STATUS_USAGE, "run %s has not ended", uuid);
-        error_hint(err, "`troupe resume %s` goes on with it", uuid);
+        error_hint(err, "`troupe resume %s` continues it", uuid);
     }
     return STATUS_USAGE;
 }
@@ -63,7 +63,7 @@ static enum status check_decisions(const struct troupe_repair *how, struct error
 
 /* ---- inputs */
 
-/* Those recorded that the blueprint still has, then those given. */
+/* The recorded inputs that the blueprint still has, overridden by the given ones. */
 static enum status make_inputs(struct troupe_run *r, const struct json *recorded,
                                const struct troupe_repair *how, struct error *err)
 {
@@ -84,7 +84,7 @@ static enum status make_inputs(struct troupe_run *r, const struct json *recorded
     return st;
 }
 
-/* ---- what no longer agrees */
+/* ---- steps that no longer match */
 
 static enum status name_them(const struct json *disagree, const char *uuid, struct error *err)
 {
@@ -97,9 +97,11 @@ static enum status name_them(const struct json *disagree, const char *uuid, stru
                    jv_get_string(jv_get(jv_at(disagree, i), "reason"), ""));
     if (jv_size(disagree) > NAMED_MOST)
         str_printf(&words, " and %zu more", jv_size(disagree) - NAMED_MOST);
-    error_set(err, STATUS_CONFIG, "run %.8s has finished steps that no longer agree: %s", uuid,
+    error_set(err, STATUS_CONFIG,
+              "run %.8s has finished steps that no longer match the blueprint: %s", uuid,
               str_cstr(&words));
-    error_hint(err, "for each, --redo PATH does it again, --keep PATH keeps its result");
+    error_hint(err,
+               "for each step, give --redo PATH to do it again or --keep PATH to keep its result");
     str_deinit(&words);
     return STATUS_CONFIG;
 }
@@ -115,8 +117,8 @@ static struct json *words_of(const char *const *list, int32_t n)
     return words;
 }
 
-/* The run is taken, and goes on with what was decided, which is on disk before anything runs. A
- * process that dies in between leaves a run that ends as it did before, and can be repaired. */
+/* Takes the run and writes the decisions to disk before a step runs. If the process dies in
+ * between, the run ends as before and can be repaired again. */
 static enum status reopen(struct troupe_run *r, const char *uuid, const struct ended *e,
                           const struct troupe_repair *how, const struct repair *repair,
                           const char *root, struct error *err)
@@ -211,7 +213,7 @@ static enum status repair(struct troupe_run *r, struct store_reader *q, const ch
     if (!st)
         st = reopen(r, uuid, e, how, &decided, root, err);
     if (!st)
-        log_write(r->t->log, LOG_INFO, "%lld finished steps stay, %lld get a new attempt",
+        log_write(r->t->log, LOG_INFO, "%lld finished steps are kept, %lld get a new attempt",
                   (long long)decided.n_kept, (long long)decided.n_again);
     repair_deinit(&decided);
     free(root);

@@ -1,4 +1,4 @@
-/* troupe_run.c - one run of a blueprint: prepared, begun, ended.
+/* troupe_run.c - prepares, starts and ends one run of a blueprint.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -11,7 +11,7 @@
 #include "runtime/loop/loop.h"
 #include "runtime/store/query.h"
 
-/* ---- what the runner tells */
+/* ---- callbacks of the runner */
 
 static void on_step(void *ctx, const char *path, const char *kind, enum step_state state)
 {
@@ -46,7 +46,7 @@ static bool take_counts(void *ctx, const struct run_row *row)
     return false;
 }
 
-/* What is counted is what the store has: the same number wherever it is shown. */
+/* The numbers come from the store, so that they are the same everywhere. */
 static void count(struct troupe_run *r)
 {
     struct store_reader *q;
@@ -73,7 +73,7 @@ static void on_done(void *ctx, struct runner *runner, const struct runner_result
     count(r);
     loop_timer_free(r->limit);
     r->limit = NULL;
-    troupe_run_leave(r);
+    troupe_run_remove(r);
     if (r->listener.on_end)
         r->listener.on_end(r->listener.ctx, r);
 }
@@ -146,7 +146,7 @@ enum status troupe_run_start(struct troupe_run *r, struct error *err)
         return st;
     if (r->timeout_ms)
         r->limit = loop_timer_new(r->t->loop, r->timeout_ms, on_limit, r);
-    troupe_run_enter(r);
+    troupe_run_add(r);
     return STATUS_OK;
 }
 
@@ -198,9 +198,9 @@ const struct troupe_result *troupe_run_result(const struct troupe_run *r)
     return &r->result;
 }
 
-/* ---- those under way */
+/* ---- runs under way */
 
-void troupe_run_enter(struct troupe_run *r)
+void troupe_run_add(struct troupe_run *r)
 {
     struct troupe *t = r->t;
 
@@ -211,7 +211,7 @@ void troupe_run_enter(struct troupe_run *r)
         troupe_run_interrupt(r);
 }
 
-void troupe_run_leave(struct troupe_run *r)
+void troupe_run_remove(struct troupe_run *r)
 {
     struct troupe_run **at = &r->t->first;
 
@@ -227,7 +227,7 @@ void troupe_interrupt(struct troupe *t)
 {
     t->interrupted = true;
     for (struct troupe_run *r = t->first, *next; r; r = next) {
-        next = r->next; /* one with nothing in flight leaves at once */
+        next = r->next; /* a run with nothing in flight is removed at once */
         troupe_run_interrupt(r);
     }
     if (!t->first && t->loop)

@@ -1,4 +1,4 @@
-/* troupe_run.h - a run in this process: what the files of runtime/api share about it.
+/* troupe_run.h - a run in this process; shared by the files of runtime/api.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -11,13 +11,13 @@
 
 struct troupe_run {
     struct troupe *t;
-    struct troupe_run *next; /* among those under way */
+    struct troupe_run *next; /* in the list of runs under way */
     bool under_way;          /* started, and not yet over */
     int64_t timeout_ms;
     enum runner_stay stay;
     struct troupe_listener listener;
     const struct plan *plan;
-    struct plan *own_plan; /* the same, where it came from a record */
+    struct plan *own_plan; /* the same if it was loaded from a record, else NULL */
     struct json *inputs;
     struct run_models *models;
     struct tool_registry *tools;
@@ -29,15 +29,17 @@ struct troupe_run {
     struct troupe_result result;
 };
 
-/* The absolute path of the file tools' folder: given, else as the record has it, else (both NULL)
- * the working folder; malloc'd. */
+/* The absolute folder of the file tools: the given one, else the recorded one, else (both NULL) the
+ * working folder; malloc'd. */
 MUST_CHECK enum status troupe_run_root(const char *given, const char *recorded, char **out,
                                        struct error *err);
-/* The blueprint's file, absolute, in `out`; NULL: a plan of 0.1, which does not tell. */
+/* The absolute path of the blueprint's file, in `out`; NULL: a plan of 0.1, which does not have it.
+ */
 const char *troupe_run_source(const struct plan *p, struct str *out);
-/* An object with nothing in it yet but how it is driven. */
+/* A new object that has only its options. */
 struct troupe_run *troupe_run_prepare(struct troupe *t, const struct troupe_run_options *o);
-/* Tools, models and a runner for r->plan: all that can fail before there is a row. */
+/* Finds tools, opens models and creates a runner for r->plan: all that can fail before the row
+ * exists. */
 MUST_CHECK enum status troupe_run_check(struct troupe_run *r, const char *root, struct error *err);
 /* Creates the row of a checked run: its configuration is the plan, its inputs, models and root,
  * and `more`. prompt_format: as of struct run_spec, 0 for a new run. */
@@ -47,8 +49,8 @@ MUST_CHECK enum status troupe_run_create(struct troupe_run *r, const char *kind,
 /* Takes the row for a checked run. */
 MUST_CHECK enum status troupe_run_hold(struct troupe_run *r, const char *uuid, struct error *err);
 
-/* Counts it among those under way, and no more. */
-void troupe_run_enter(struct troupe_run *r);
-void troupe_run_leave(struct troupe_run *r);
+/* Adds the run to the list of runs under way, and removes it. */
+void troupe_run_add(struct troupe_run *r);
+void troupe_run_remove(struct troupe_run *r);
 
 #endif

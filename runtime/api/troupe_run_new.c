@@ -15,14 +15,14 @@ enum status troupe_run_root(const char *given, const char *recorded, char **out,
 
     if (!real) {
         (void)error_errno(err, errno, "the root of the file tools, %s", root);
-        error_hint(err, "--root names another folder");
+        error_hint(err, "choose another folder with --root");
         return err->status;
     }
     *out = real;
     return STATUS_OK;
 }
 
-/* What is stored with the run: the plan itself, its inputs, and what shapes its results. */
+/* The configuration stored with the run: the plan, its inputs, and all else that shapes results. */
 static struct json *config_of(const struct troupe_run *r, const struct json *more)
 {
     struct json *config = jv_object(), *value;

@@ -93,7 +93,7 @@ enum status troupe_inbox(struct troupe *t, struct json **out, struct error *err)
 
 /* ---- answering */
 
-/* The only open question; where there is none, the last that was. */
+/* The only open question; without one, the last closed one. */
 struct wanted {
     const char *path; /* NULL: any */
     char *found;
@@ -107,7 +107,7 @@ static bool find_wait(void *ctx, const struct wait_row *w)
 
     if ((o->path && strcmp(o->path, w->path) != 0) || (o->n_open > 0 && !wait_is_question(w)))
         return true;
-    if (!o->path && strcmp(w->kind, "timer") == 0) /* nobody answers it */
+    if (!o->path && strcmp(w->kind, "timer") == 0) /* a timer takes no answer */
         return true;
     free(o->found);
     jv_unref(o->prompt);
@@ -133,7 +133,7 @@ static enum status hint_open(struct store_reader *q, const char *uuid, struct er
     struct str list = STR_INIT;
 
     if (!query_waits(q, uuid, add_path, &list, &ignored) && list.len)
-        error_hint(err, "it waits at: %s", str_cstr(&list));
+        error_hint(err, "its open questions: %s", str_cstr(&list));
     str_deinit(&list);
     return STATUS_NOT_FOUND;
 }
@@ -143,15 +143,15 @@ static enum status only_wait(struct store_reader *q, const char *uuid, struct wa
 {
     enum status st = query_waits(q, uuid, find_wait, o, err);
 
-    /* The store says why a closed one takes no answer. */
+    /* The store gives the reason why a closed question takes no answer. */
     if (!st && !o->found) {
-        (void)error_set(err, STATUS_NOT_FOUND, "%s waits for nothing%s%s", uuid,
+        (void)error_set(err, STATUS_NOT_FOUND, "%s has no open question%s%s", uuid,
                         o->path ? " at " : "", o->path ? o->path : "");
         return hint_open(q, uuid, err);
     }
     if (!st && o->n_open > 1) {
-        (void)error_set(err, STATUS_USAGE, "%s waits for %d answers; name one: RUN/PATH", uuid,
-                        o->n_open);
+        (void)error_set(err, STATUS_USAGE, "%s has %d open questions; choose one with RUN/PATH",
+                        uuid, o->n_open);
         error_hint(err, "`troupe inbox` lists them");
         return STATUS_USAGE;
     }
@@ -168,7 +168,7 @@ enum status troupe_answer(struct troupe *t, const char *uuid, const char *path, 
 
     if (!st)
         st = only_wait(q, uuid, &wanted, err);
-    if (!st && wanted.n_open == 0) /* it is refused, whatever is said */
+    if (!st && wanted.n_open == 0) /* the store refuses every answer */
         answer = jv_null();
     else if (!st)
         st = question_read_answer(wanted.prompt, text, &answer, err);

@@ -1,7 +1,7 @@
 /* troupe_watch.c - see troupe_watch.h.
  *
- * What is known of a run is only when it is due and how many answers it had when it was last
- * driven; the store says all else at the next look, also what other processes did meanwhile.
+ * The watch keeps for each run only when it is due and how many answers it had when it was last
+ * driven. The next look reads the rest from the store, also changes by other processes.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -20,17 +20,17 @@
 #define MOST_PAUSE_MS 60000 /* between two drives of a run that is due and does not move */
 
 enum known {
-    KNOWN_NEW,    /* how long it waits is not known: it is driven once to find out */
+    KNOWN_NEW,    /* its next time is not known: it is driven once to find out */
     KNOWN_DRIVEN, /* by us */
     KNOWN_WAITS,
-    KNOWN_LEFT, /* it cannot go on */
+    KNOWN_STUCK, /* it cannot go on */
 };
 
 struct watched {
     enum known known;
-    int64_t epoch;     /* after our last take: another one means that somebody else drove it */
+    int64_t epoch;     /* after our last take; another value means that another process drove it */
     int64_t n_answers; /* when it was last driven */
-    int64_t due_ms;    /* as the run said itself; 0: never */
+    int64_t due_ms;    /* reported by the run; 0: never */
     int64_t driven_ms; /* when it last stopped */
     int64_t pause_ms;  /* until it is driven again; grows while it is due and does not move */
     /* of the last look that found it open */
@@ -48,9 +48,9 @@ struct troupe_watch {
     /* of the look under way */
     char (*ready)[37]; /* to be taken, the oldest first */
     size_t n_ready;
-    bool is_open;    /* something will move by itself, or is somebody else's */
-    bool is_foreign; /* some run is held, and only its lock says when that ends */
-    int64_t next_ms; /* wall clock: when something is due; 0: nothing */
+    bool is_open;    /* some run goes on by itself, or another process has it */
+    bool is_foreign; /* another process holds a run; only its lock shows when that ends */
+    int64_t next_ms; /* wall clock: the next due time; 0: none */
 };
 
 static void look(void *ctx);
@@ -85,8 +85,8 @@ static bool read_open(void *ctx, const struct run_row *r)
     return false;
 }
 
-/* Did it stop for a reason that its record does not have? */
-static bool is_left(struct troupe_watch *w, const struct troupe_run *r)
+/* Did it stop for a reason that is not in its record? */
+static bool is_stuck(struct troupe_watch *w, const struct troupe_run *r)
 {
     struct store_reader *q;
     struct error ignored = ERROR_INIT;
@@ -98,11 +98,11 @@ static bool is_left(struct troupe_watch *w, const struct troupe_run *r)
            query_run(q, troupe_run_uuid(r), read_open, &open, &ignored) || open;
 }
 
-static void leave(struct troupe_watch *w, const char *uuid, const struct error *err)
+static void give_up(struct troupe_watch *w, const char *uuid, const struct error *err)
 {
-    known_of(w, uuid)->known = KNOWN_LEFT;
-    if (w->o.on_left)
-        w->o.on_left(w->o.ctx, uuid, err);
+    known_of(w, uuid)->known = KNOWN_STUCK;
+    if (w->o.on_stuck)
+        w->o.on_stuck(w->o.ctx, uuid, err);
 }
 
 static void on_end(void *ctx, struct troupe_run *r)
@@ -120,8 +120,8 @@ static void on_end(void *ctx, struct troupe_run *r)
     w->n_driven--;
     if (l->on_end)
         l->on_end(l->ctx, r);
-    if (is_left(w, r))
-        leave(w, troupe_run_uuid(r), &result->err);
+    if (is_stuck(w, r))
+        give_up(w, troupe_run_uuid(r), &result->err);
     troupe_run_free(r);
     if (!w->t->interrupted)
         look_after(w, 0); /* its place is free */
@@ -142,7 +142,7 @@ static void on_text(void *ctx, struct troupe_run *r, const char *path, const cha
     l->on_text(l->ctx, r, path, text, n);
 }
 
-/* One that another process was faster to take is looked at again. */
+/* Takes and starts a run. If another process took it first, the next look sees that. */
 static void drive(struct troupe_watch *w, const char *uuid)
 {
     const struct troupe_listener *l = &w->o.run.listener;
@@ -163,7 +163,7 @@ static void drive(struct troupe_watch *w, const char *uuid)
     if (st) {
         troupe_run_free(r);
         if (st != STATUS_BUSY)
-            leave(w, uuid, &err);
+            give_up(w, uuid, &err);
         return;
     }
     k->known = KNOWN_DRIVEN;
@@ -178,7 +178,7 @@ static void drive(struct troupe_watch *w, const char *uuid)
 
 struct waits {
     int64_t n_answers;
-    int64_t due_ms; /* the earliest deadline of what is open */
+    int64_t due_ms; /* the earliest deadline of open waits */
 };
 
 static bool count_wait(void *ctx, const struct wait_row *row)
@@ -193,7 +193,7 @@ static bool count_wait(void *ctx, const struct wait_row *row)
 
 struct open_run {
     char uuid[37];
-    bool runs, owned; /* else it waits; some living process holds it */
+    bool runs, owned; /* else it waits; a living process holds it */
     int64_t epoch;
 };
 struct open_runs {
@@ -217,12 +217,12 @@ static bool collect(void *ctx, const struct run_row *r)
     return true;
 }
 
-/* When a run that nobody holds is to be driven (wall clock); 0: it only waits for an answer. */
+/* When to drive a run that no process holds (wall clock); 0: it only waits for an answer. */
 static int64_t due_at(struct watched *k, const struct open_run *r, const struct waits *waits)
 {
     int64_t due = earlier(k->due_ms, waits->due_ms), again = k->driven_ms + k->pause_ms;
 
-    if (k->epoch != r->epoch) /* somebody else has driven it */
+    if (k->epoch != r->epoch) /* another process has driven it */
         k->known = KNOWN_NEW;
     if (k->known == KNOWN_NEW || waits->n_answers != k->n_answers) {
         k->pause_ms = 0;
@@ -244,7 +244,7 @@ static enum status see(struct troupe_watch *w, struct store_reader *q, const str
     k->look = w->look;
     if (r->owned && k->known != KNOWN_DRIVEN)
         k->known = KNOWN_NEW;
-    if (k->known == KNOWN_LEFT)
+    if (k->known == KNOWN_STUCK)
         return STATUS_OK;
     if (k->known == KNOWN_DRIVEN || r->owned) {
         w->is_open = w->is_foreign = true;
@@ -281,7 +281,7 @@ static enum status see_all(struct troupe_watch *w, struct error *err)
     return st;
 }
 
-/* Those that are open no more are forgotten. */
+/* Forgets runs that are no longer open. */
 static void forget(struct troupe_watch *w)
 {
     struct map *rest = map_new();
@@ -307,7 +307,7 @@ static void take_ready(struct troupe_watch *w)
     w->n_ready = 0;
 }
 
-/* Nothing can have changed but by a commit, by time, or by the end of another process. */
+/* Only a commit, the time, or the end of another process can change anything. */
 static bool is_news(struct troupe_watch *w)
 {
     struct store_reader *q;

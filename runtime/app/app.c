@@ -43,7 +43,7 @@ static int write_all(const char *bytes, size_t n)
         ssize_t w = write(STDOUT_FILENO, bytes, n);
         if (w < 0 && errno == EINTR)
             continue;
-        if (w < 0 && errno != EPIPE) /* a reader that has seen enough is no fault */
+        if (w < 0 && errno != EPIPE) /* a closed pipe is not an error */
             dprintf(STDERR_FILENO, "troupe: cannot write to standard output: %s\n",
                     strerror(errno));
         if (w < 0)
@@ -101,7 +101,7 @@ void app_print_error(struct app *a, const struct error *err)
         dprintf(STDERR_FILENO, "  %s\n", err->hint);
 }
 
-/* Is what stands on standard output a stream of lines, whose last is the result? */
+/* Is standard output a stream of lines, with the result as the last one? */
 static bool is_stream(const struct app *a)
 {
     return a->options &&
@@ -203,8 +203,8 @@ enum status app_store_options(const struct app *a, char path[APP_PATH_MAX],
 
 static enum status no_store(const char *path, struct error *err)
 {
-    error_set(err, STATUS_NOT_FOUND, "there is no store at %s", path);
-    error_hint(err, "`troupe run` makes one; --store names another");
+    error_set(err, STATUS_NOT_FOUND, "no store at %s", path);
+    error_hint(err, "`troupe run` creates one; --store names another");
     return STATUS_NOT_FOUND;
 }
 
@@ -226,7 +226,7 @@ enum status app_store(struct app *a, bool create, struct store **out, struct err
         struct store *s = troupe_store(a->troupe);
         a->writes = true;
         if (store_migrated_from(s))
-            log_write(a->log, LOG_INFO, "%s was brought to store version %d; %s is what it was",
+            log_write(a->log, LOG_INFO, "%s was upgraded to store version %d; the old file is %s",
                       store_path(s), STORE_SCHEMA_VERSION, store_migrated_from(s));
     }
     *out = troupe_store(a->troupe);
@@ -276,5 +276,5 @@ uint64_t app_seed(const struct app *a)
 {
     if (option_is_set(a->options, OPT_SEED))
         return option_seed(a->options, OPT_SEED);
-    return seams_random_u64(a->seams) >> 16; /* short enough to type again */
+    return seams_random_u64(a->seams) >> 16; /* short enough to type */
 }

@@ -1,8 +1,6 @@
-/* app.h - what every command shares: options, seams, log, and the runtime behind them
- * (api/troupe.h).
+/* app.h - common to all commands: options, seams, log, and the runtime (api/troupe.h).
  *
- * The only place that sees everything. A command is one file (cmd_NAME.c) and one line in
- * commands.def; it returns one of enum app_exit.
+ * A command is one file (cmd_NAME.c) and one line in commands.def; it returns one of enum app_exit.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_RUNTIME_APP_APP_H
@@ -32,11 +30,12 @@ enum app_exit {
 
 struct loop;
 
-/* Written by the handler of SIGINT and SIGTERM, which stands from the first line of main to the
- * last: nothing else may set one. */
+/* Written by the handler of SIGINT and SIGTERM, which main installs first and removes last. Nothing
+ * else may install one. */
 struct app_signal {
-    volatile int signo;         /* the first that came, or 0 */
-    struct loop *volatile wake; /* what to wake; set by whoever runs a loop, NULL before it goes */
+    volatile int signo; /* the first that arrived, or 0 */
+    /* The loop to wake; its owner sets it, and clears it before freeing the loop. */
+    struct loop *volatile wake;
 };
 
 struct app {
@@ -58,15 +57,16 @@ struct json *app_error_json(const struct error *err);
 /* Prints "troupe: WHERE: MESSAGE" and the hint (with --json also as a document) and gives the exit
  * code. */
 int app_fail(struct app *a, const struct error *err);
-/* The part of it that goes to standard error. */
+/* Only the part on standard error. */
 void app_print_error(struct app *a, const struct error *err);
 int app_exit_of(enum status st);
-/* Writes all of s to standard output. EXIT_FAILED, after words on standard error unless the reader
- * has closed the pipe. */
+/* Writes all of s to standard output. EXIT_FAILED, with a message on standard error unless the
+ * reader has closed the pipe. */
 int app_print(const struct str *s);
 /* Prints a JSON document (adopts it) and gives EXIT_OK. */
 int app_print_json(struct json *adopt_document);
-/* With --json {"schema": "troupe.NAME/1", key: value}, for what else says no more than "done". */
+/* With --json prints {"schema": "troupe.NAME/1", key: value}, for commands that have no other
+ * result. */
 int app_print_done(struct app *a, const char *name, const char *key, const char *value);
 /* {"schema": "troupe.NAME/1"} */
 struct json *app_document(const char *name);
@@ -75,16 +75,16 @@ struct json *app_document(const char *name);
 MUST_CHECK enum status app_store(struct app *a, bool create, struct store **out, struct error *err);
 /* The same for reading alone: waits for no writer, changes nothing. */
 MUST_CHECK enum status app_look(struct app *a, struct store **out, struct error *err);
-/* The options of app_store for who opens it later; `path` is written. */
+/* The options of app_store, for a caller that opens the store later; writes `path`. */
 MUST_CHECK enum status app_store_options(const struct app *a, char path[APP_PATH_MAX],
                                          struct store_options *out, struct error *err);
-/* A reader of the store that is open, else of app_look's. */
+/* A reader of the open store; opens it as app_look does if none is open. */
 MUST_CHECK enum status app_reader(struct app *a, struct store_reader **out, struct error *err);
-/* --store, else .troupe/store.db of a folder above, else the user's: XDG_DATA_HOME, else the home
- * folder. */
+/* --store, else the nearest .troupe/store.db from the working folder upward, else the user's store
+ * in XDG_DATA_HOME or the home folder. */
 MUST_CHECK enum status app_store_path(const struct app *a, char *out, size_t n, struct error *err);
 int32_t app_threads(const struct app *a); /* --threads, or all cores */
-/* --seed, or one that is drawn now. */
+/* --seed, or a random one. */
 uint64_t app_seed(const struct app *a);
 
 #endif

@@ -22,7 +22,7 @@ static bool is_in(enum option_id id, const enum option_id *list)
     return false;
 }
 
-/* A model is a folder only when there is one, and "new" and "embedded" are names before that. */
+/* A model is a folder if that folder exists; "new" and "embedded" are always names. */
 static bool is_path(enum option_id id, const char *text)
 {
     if (id == OPT_MODEL)
@@ -126,7 +126,7 @@ static bool is_flag(const struct options *now, enum option_id id)
     return now && strcmp(option_origin(now, id), "flag") == 0;
 }
 
-/* What the file says, but for what is of here and now; then that. */
+/* The arguments of the file without the overridden ones, then those of this invocation. */
 static struct json *merge(const struct json *stored, const struct options *now,
                           const enum option_id *here)
 {
@@ -161,7 +161,7 @@ enum status app_args_read(const struct app *a, const char *file, const enum opti
         return st;
     args = merge(jv_get(doc, "args"), a->options, here);
     if (!jv_get_string(jv_get(doc, "command"), NULL) || jv_size(args) > MAX_ARGS)
-        st = error_set(err, STATUS_CORRUPT, "%s does not say what was run", file);
+        st = error_set(err, STATUS_CORRUPT, "%s does not name the command that was run", file);
     if (!st) {
         words = xstrdup(jv_get_string(jv_get(doc, "command"), ""));
         argc += split_command(words, argv + 1);

@@ -13,7 +13,7 @@
 #include "runtime/app/wait_text.h"
 #include "runtime/base/time_text.h"
 
-#define LOOK_MS    250   /* how late an answer from elsewhere is noticed */
+#define LOOK_MS    250   /* how often to look for an answer from elsewhere */
 #define MAX_ANSWER 65536 /* bytes of a line */
 
 bool app_can_ask(const struct app *a)
@@ -23,7 +23,7 @@ bool app_can_ask(const struct app *a)
 
 enum input { INPUT_NONE, INPUT_LINE, INPUT_END };
 
-/* What was typed within LOOK_MS; a line is without its end. */
+/* Reads a line typed within LOOK_MS, without its end. */
 static enum input read_line(struct str *line)
 {
     struct pollfd p = {.fd = STDIN_FILENO, .events = POLLIN};
@@ -46,7 +46,7 @@ static enum input read_line(struct str *line)
     return INPUT_LINE;
 }
 
-/* Is the question still open, and its time not over? */
+/* Is the question still open and before its deadline? */
 static bool is_still_open(struct app *a, const char *uuid, const char *path)
 {
     struct json *waits = NULL;
@@ -55,7 +55,7 @@ static bool is_still_open(struct app *a, const char *uuid, const char *path)
     int64_t ms;
 
     if (troupe_waits(a->troupe, uuid, &waits, &ignored))
-        return true; /* whoever goes on with the run finds out what is wrong */
+        return true; /* resuming the run will report the error */
     for (size_t i = 0; i < jv_size(waits); i++) {
         const struct json *w = jv_at(waits, i);
 
@@ -121,7 +121,7 @@ bool app_ask(struct app *a, const char *uuid)
     bool goes_on = false;
 
     if (troupe_waits(a->troupe, uuid, &waits, &err))
-        log_write(a->log, LOG_WARN, "cannot read what the run waits for: %s", err.message);
+        log_write(a->log, LOG_WARN, "cannot read the open questions of the run: %s", err.message);
     if (jv_size(waits) > 0)
         goes_on = ask(a, uuid, jv_at(waits, 0));
     jv_unref(waits);

@@ -6,11 +6,11 @@
 
 #include "runtime/app/app.h"
 
-/* Somebody is there: standard input and error are a terminal, and no document is wanted. */
+/* Standard input and error are a terminal, and --json is not given. */
 bool app_can_ask(const struct app *a);
-/* Asks the first open question of a run that nobody holds, until it has an answer, from here or
- * from elsewhere, or its time is over. False: the run stays waiting (end of input, a signal, or
- * nothing is asked). */
+/* Asks the first open question of a run that no process holds, until it is answered, here or
+ * elsewhere, or its deadline passes. False: the run stays waiting (end of input, a signal, or no
+ * open question). */
 bool app_ask(struct app *a, const char *uuid);
 
 #endif

@@ -13,8 +13,8 @@
 #include "runtime/base/memory.h"
 #include "runtime/store/query.h"
 
-/* Removing goes on until this share of the budget is free again, so that the file, which is written
- * anew each time, is not written anew for every update. */
+/* Removes until this share of the budget is free, so that the file is not rewritten for every
+ * update. */
 #define SLACK 8
 
 static bool is_child(const struct dirent *entry)
@@ -54,7 +54,7 @@ static int64_t folder_bytes(const char *dir)
     return bytes_below(dir, 2); /* OUT/checkpoints/step-N/FILE is the deepest that is written */
 }
 
-/* Runs of the store that may go, newest first. */
+/* Runs of the store that may be removed, newest first. */
 struct old_runs {
     char (*uuid)[37];
     size_t n;
@@ -88,7 +88,7 @@ static enum status find_old(struct store *s, struct old_runs *out, struct error 
     return st;
 }
 
-/* What the folder would hold were the store's free pages given back. */
+/* Bytes of the folder without the free pages of the store. */
 static enum status bytes_in_use(const struct disk_budget *b, int64_t *out, struct error *err)
 {
     struct store_stats s = {0};
@@ -109,7 +109,7 @@ static enum status drop_rollouts(struct disk_budget *b, int64_t need, struct err
         st = bytes_in_use(b, &used, err);
     while (!st && n > 0 && used > most) {
         st = store_remove_run(b->store, old.uuid[--n], err);
-        if (st == STATUS_NOT_FOUND || st == STATUS_BUSY) /* gone, or somebody's */
+        if (st == STATUS_NOT_FOUND || st == STATUS_BUSY) /* removed, or held by a process */
             st = STATUS_OK;
         if (!st)
             st = store_gc(b->store, NULL, NULL, err);
@@ -118,9 +118,9 @@ static enum status drop_rollouts(struct disk_budget *b, int64_t need, struct err
     }
     if (!st)
         st = store_compact(b->store, err);
-    if (!st && n < old.n && b->log && !b->told) {
-        b->told = true;
-        log_write(b->log, LOG_INFO, "--disk-budget: the oldest recorded rollouts are removed");
+    if (!st && n < old.n && b->log && !b->logged) {
+        b->logged = true;
+        log_write(b->log, LOG_INFO, "--disk-budget: removing the oldest recorded rollouts");
     }
     free(old.uuid);
     return st;
@@ -144,10 +144,11 @@ enum status disk_budget_make_room(struct disk_budget *b, int64_t need, int64_t b
         return st;
     (void)error_set(
         err, STATUS_DISK_FULL,
-        "--disk-budget %lld: %s holds %lld bytes that must stay (newest rollouts, newest "
-        "and best checkpoint), and %lld more are needed",
+        "--disk-budget %lld is too small: %s needs %lld bytes for the newest rollouts and the "
+        "newest and best checkpoints, and %lld more",
         (long long)b->bytes, b->out, (long long)used, (long long)need);
-    error_hint(err, "go on with --resume and a budget of at least %lld, or fewer --keep-rollouts",
+    error_hint(err,
+               "continue with --resume and a budget of at least %lld, or fewer --keep-rollouts",
                (long long)(used + need));
     return STATUS_DISK_FULL;
 }

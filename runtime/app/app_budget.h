@@ -1,7 +1,7 @@
-/* app_budget.h - how much disk a training folder may take, and what goes first when it is full.
+/* app_budget.h - the disk budget of a training folder, and what is removed when it is full.
  *
- * Recorded episodes go first, the oldest run before the newer ones, then checkpoints, the oldest
- * first. What stays in any case: the newest run of each kind, the newest checkpoint and the best.
+ * Recorded episodes are removed first, then checkpoints, each from the oldest on. The newest run of
+ * each kind, the newest checkpoint and the best one are always kept.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -16,11 +16,11 @@ struct disk_budget {
     int64_t bytes;       /* 0: no bound */
     struct store *store; /* OUT/rollouts.db; may be NULL */
     struct log *log;     /* may be NULL */
-    bool told;
+    bool logged;         /* the removal has been reported */
 };
 
-/* So that `need` more bytes fit. STATUS_DISK_FULL says how much would be enough. best: an update
- * whose checkpoint stays; -1: none. */
+/* Removes files until `need` more bytes fit. STATUS_DISK_FULL: the message says how much would be
+ * enough. best: the update whose checkpoint is kept; -1: none. */
 MUST_CHECK enum status disk_budget_make_room(struct disk_budget *b, int64_t need, int64_t best,
                                              struct error *err);
 

@@ -16,7 +16,7 @@
 #include "runtime/base/json.h"
 
 #define UUID_BYTES 36
-#define LOOK_MS    100 /* between two looks for a signal: one that comes just before poll is late */
+#define LOOK_MS    100 /* signals are checked this often: one just before poll would be late */
 
 static int print_begun(struct app *a, const char *uuid)
 {
@@ -40,16 +40,16 @@ static int print_begun(struct app *a, const char *uuid)
     return code;
 }
 
-/* The id, when the child got as far as that: true. A signal to us goes on to the child. */
+/* True: the child sent the id of its run. Forwards signals to the child. */
 static bool read_uuid(const struct app *a, int from, pid_t child, char uuid[UUID_BYTES + 1])
 {
     size_t n = 0;
-    bool told = false;
+    bool forwarded = false;
 
     for (;;) {
         struct pollfd p = {.fd = from, .events = POLLIN};
-        if (*a->interrupted && !told)
-            told = kill(child, *a->interrupted) == 0;
+        if (*a->interrupted && !forwarded)
+            forwarded = kill(child, *a->interrupted) == 0;
         if (poll(&p, 1, LOOK_MS) <= 0)
             continue;
         ssize_t got = read(from, uuid + n, UUID_BYTES - n);
@@ -73,7 +73,7 @@ static int code_of_child(pid_t child, struct error *err)
         ;
     if (WIFEXITED(how))
         return WEXITSTATUS(how) ? WEXITSTATUS(how) : EXIT_FAILED;
-    (void)error_set(err, STATUS_FAILED, "the run's process was ended by signal %d before it began",
+    (void)error_set(err, STATUS_FAILED, "signal %d ended the run's process before the run began",
                     WTERMSIG(how));
     return EXIT_FAILED;
 }
@@ -85,23 +85,23 @@ enum status app_detach(struct app *a, struct detached *d, int *code, struct erro
     char uuid[UUID_BYTES + 1];
 
     if (option_flag(a->options, OPT_STREAM)) {
-        error_set(err, STATUS_USAGE, "--detach leaves nobody to --stream to");
-        error_hint(err, "`troupe show RUN --follow` watches a run in the background");
+        error_set(err, STATUS_USAGE, "--stream and --detach exclude each other");
+        error_hint(err, "`troupe show RUN --follow` shows a run in the background as it goes");
         return STATUS_USAGE;
     }
     if (pipe2(ends, O_CLOEXEC) < 0)
-        return error_errno(err, 0, "cannot make a pipe");
+        return error_errno(err, 0, "cannot create a pipe");
     child = fork();
     if (child < 0) {
-        (void)error_errno(err, 0, "cannot make a process");
+        (void)error_errno(err, 0, "cannot create a process");
         close(ends[0]);
         close(ends[1]);
         return STATUS_FAILED;
     }
     if (child == 0) {
         close(ends[0]);
-        d->tell = ends[1];
-        setsid(); /* neither Ctrl-C nor the end of the terminal reaches it */
+        d->pipe = ends[1];
+        setsid(); /* Ctrl-C and a closed terminal do not reach it */
         return STATUS_OK;
     }
     d->is_parent = true;
@@ -114,7 +114,7 @@ enum status app_detach(struct app *a, struct detached *d, int *code, struct erro
     return err->status;
 }
 
-/* Standard input and output to nowhere, errors to `log`. */
+/* Standard input and output to /dev/null, errors to `log`. */
 static enum status redirect(const char *log, struct error *err)
 {
     int nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -136,7 +136,7 @@ enum status app_detached(struct app *a, struct detached *d, const char *uuid, st
     char store[1100], log[1110];
     enum status st;
 
-    if (d->tell < 0)
+    if (d->pipe < 0)
         return STATUS_OK;
     st = app_store_path(a, store, sizeof(store), err);
     if (st)
@@ -148,9 +148,9 @@ enum status app_detached(struct app *a, struct detached *d, const char *uuid, st
     log_free(a->log);
     a->log = log_new(STDERR_FILENO, LOG_INFO, false);
     troupe_set_log(a->troupe, a->log);
-    while (write(d->tell, uuid, UUID_BYTES) < 0 && errno == EINTR)
-        ; /* fewer than PIPE_BUF: all or nothing; a parent that is gone is no reason to stop */
-    close(d->tell);
-    d->tell = -1;
+    while (write(d->pipe, uuid, UUID_BYTES) < 0 && errno == EINTR)
+        ; /* shorter than PIPE_BUF, so atomic; goes on if the parent has exited */
+    close(d->pipe);
+    d->pipe = -1;
     return STATUS_OK;
 }

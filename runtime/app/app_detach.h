@@ -1,8 +1,8 @@
-/* app_detach.h - a command that goes on in the background, once what it began stands in the store.
+/* app_detach.h - moves a command into the background once its run is in the store.
  *
- * The process forks before there is any thread (store, engine and loop make theirs later). The
- * child keeps the terminal until the run's row stands, so that whatever is wrong is said as without
- * --detach and with the same exit code; then it tells the parent the run's id and lets go.
+ * The process forks before it has any thread (store, engine and loop start theirs later). The child
+ * keeps the terminal until the row of the run is written, so that errors are printed as without
+ * --detach and give the same exit code. Then it sends the run's id to the parent and detaches.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -13,18 +13,18 @@
 
 struct detached {
     bool is_parent;
-    int tell; /* child: the pipe to the parent, or -1 */
+    int pipe; /* child: to the parent, or -1 */
 };
 #define DETACHED_INIT                                                                              \
     {                                                                                              \
-        .tell = -1                                                                                 \
+        .pipe = -1                                                                                 \
     }
 
-/* Called first of all by a command. In the parent it returns when the child has let go or ended,
- * the id is printed, and *code is what to exit with. */
+/* A command calls it before anything else. In the parent it returns when the child has detached or
+ * ended; then the id is printed and *code is the exit code. */
 MUST_CHECK enum status app_detach(struct app *a, struct detached *d, int *code, struct error *err);
-/* In the child, when the run's row stands: from here on messages go to STORE.log, nothing is read,
- * and nothing stands on standard output. Does nothing when nothing was detached. */
+/* In the child, once the row of the run is written. From here on messages go to STORE.log, and
+ * standard input and output are /dev/null. Does nothing without --detach. */
 MUST_CHECK enum status app_detached(struct app *a, struct detached *d, const char *uuid,
                                     struct error *err);
 

@@ -21,11 +21,11 @@ const struct env_ops *app_env(const char *name, struct error *err)
     for (; n < ARRAY_LEN(names) && env_at((int32_t)n); n++)
         names[n] = env_at((int32_t)n)->name;
     const char *near = nearest_word(name, names, n);
-    error_set(err, STATUS_USAGE, "there is no environment \"%s\"", name);
+    error_set(err, STATUS_USAGE, "unknown environment \"%s\"", name);
     if (near)
-        error_hint(err, "did you mean %s? `troupe env list` shows all", near);
+        error_hint(err, "did you mean %s? `troupe env list` lists all environments", near);
     else
-        error_hint(err, "`troupe env list` shows all");
+        error_hint(err, "`troupe env list` lists all environments");
     return NULL;
 }
 

@@ -7,12 +7,12 @@
 #include "runtime/app/app.h"
 #include "tools/environments/environment.h"
 
-/* The environment by name, or NULL with an error that names the nearest. */
+/* The environment by name, or NULL with an error that names the nearest one. */
 const struct env_ops *app_env(const char *name, struct error *err);
-/* --horizon as numbers, ascending as given; STATUS_USAGE for anything else. */
+/* --horizon as numbers, in the given order. */
 MUST_CHECK enum status app_horizons(const struct app *a, int32_t *out, int32_t max, int32_t *n,
                                     struct error *err);
-double app_noise(const struct app *a); /* -1: the environment's */
+double app_noise(const struct app *a); /* -1: the default of the environment */
 enum env_profile app_profile(const struct app *a);
 enum env_ablation app_ablation(const struct app *a);
 

@@ -60,7 +60,7 @@ static enum status read_seed(const struct json *o, const char *key, uint64_t *ou
     return STATUS_OK;
 }
 
-/* The index of the word among those that there are; absent: 0. */
+/* The index of the word in the list; absent: 0. */
 static enum status read_word(const struct json *o, const char *key, const char *const *words, int n,
                              int *out, struct error *err)
 {
@@ -74,7 +74,7 @@ static enum status read_word(const struct json *o, const char *key, const char *
             *out = i;
             return STATUS_OK;
         }
-    return error_set(err, STATUS_INVALID, "\"%s\": no %s \"%.40s\" is known", key, key,
+    return error_set(err, STATUS_INVALID, "\"%s\": unknown %s \"%.40s\"", key, key,
                      jv_get_string(v, jv_kind_name(jv_kind(v))));
 }
 
@@ -89,7 +89,7 @@ static enum status check_calls(const struct json *calls, struct error *err)
             return error_set(err, STATUS_INVALID, "\"calls\": number %zu has no \"name\"", i + 1);
         if (jv_kind(arguments) != JV_OBJECT && jv_kind(arguments) != JV_NULL)
             return error_set(err, STATUS_INVALID,
-                             "\"calls\": number %zu: \"arguments\" is no object", i + 1);
+                             "\"calls\": number %zu: \"arguments\" is not an object", i + 1);
     }
     return STATUS_OK;
 }
@@ -108,7 +108,7 @@ static enum status read_choices(const struct env_ops *env, const struct json *o,
         st = read_word(o, "ablation", ablations, ENV_ABLATIONS, &ablation, err);
     if (!st)
         st = env_faults_of(env, jv_get_string(jv_get(o, "faults"), "all"), &out->faults, err);
-    if (st) { /* of the file, not of the command line */
+    if (st) { /* an error of the file, not of the command line */
         err->status = STATUS_INVALID;
         return STATUS_INVALID;
     }

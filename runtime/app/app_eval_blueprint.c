@@ -1,8 +1,7 @@
-/* app_eval_blueprint.c - a blueprint run many times: how often it succeeds, and how it ends else.
+/* app_eval_blueprint.c - runs a blueprint many times and counts how the runs end.
  *
- * A run succeeds when it ends ok and its verdict, where it has one (the last that a step left, as
- * `show` tells it), is a success. Whatever else it does counts against it: unlike the episodes of
- * an environment, nothing says what is outside of a blueprint's responsibility.
+ * A run succeeds when it ends ok and its verdict, if it has one (the last of its steps, as `show`
+ * prints it), is a success. Every other end counts as a failure.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <stdio.h>
@@ -31,7 +30,7 @@ struct blueprint_eval {
     int64_t n, n_ok, n_success, n_verdicts, steps, tokens, wall_ms;
 };
 
-/* How one run ended, as it stands in the store. */
+/* How one run ended, as the store has it. */
 struct ending {
     enum run_status status;
     struct json *verdict; /* or NULL */
@@ -89,7 +88,7 @@ static void count_end(struct blueprint_eval *v, const char *uuid, uint64_t seed,
     jv_append_adopt(v->runs, o);
 }
 
-/* One run, from its row to its end; what it could not even begin is an error of the whole. */
+/* One run, from its row to its end. A run that cannot begin is an error of the evaluation. */
 static enum status play_one(struct blueprint_eval *v, uint64_t seed, struct error *err)
 {
     const struct troupe_run_spec spec = {
@@ -109,7 +108,7 @@ static enum status play_one(struct blueprint_eval *v, uint64_t seed, struct erro
         st = query_run(q, uuid, read_end, &end, err);
     if (!st)
         st = query_steps(q, uuid, NULL, -1, false, read_verdict, &end, err);
-    /* One that a signal broke off has not ended; it can be resumed by itself. */
+    /* A run that a signal interrupted has not ended; it can be resumed by its own id. */
     if (!st && !(*v->app->interrupted && end.status == RUN_INTERRUPTED))
         count_end(v, uuid, seed, &end);
     jv_unref(end.verdict);
@@ -166,7 +165,7 @@ static struct json *row_json(const struct blueprint_eval *v)
     return row;
 }
 
-/* {"rows", "runs"}: what is stored with the evaluation and stands in its document. */
+/* {"rows", "runs"}: stored with the evaluation and part of its document. */
 static void put_output(const struct blueprint_eval *v, struct json *o)
 {
     struct json *rows = jv_array();
@@ -213,7 +212,7 @@ static void put_table(const struct blueprint_eval *v, struct str *out)
     table_write(t, out);
     table_free(t);
     if (v->n > v->n_ok) {
-        str_puts(out, "ended otherwise:");
+        str_puts(out, "other ends:");
         for (void *it = NULL; (it = jv_next(v->statuses, it, &key, &value));)
             if (strcmp(key, "ok") != 0)
                 str_printf(out, " %lld %s", (long long)jv_get_int(value, 0), key);
@@ -259,8 +258,8 @@ static int print(const struct blueprint_eval *v)
     str_printf(&out, ", seeds %llu ...\n", (unsigned long long)v->seed);
     put_table(v, &out);
     str_printf(&out,
-               "success: the run ended ok, and so did its verdict where it has one\n"
-               "recorded as %s, which names each run: `troupe show %.36s --json`\n",
+               "success: the run ended ok, and its verdict, if it has one, is a success\n"
+               "recorded as %s, which lists the runs: `troupe show %.36s --json`\n",
                uuid, uuid);
     code = app_print(&out);
     str_deinit(&out);
@@ -273,8 +272,8 @@ static enum status play(struct blueprint_eval *v, struct error *err)
 
     for (int64_t i = 0; !st && i < v->episodes && !*v->app->interrupted; i++) {
         st = play_one(v, v->seed + (uint64_t)i, err);
-        log_progress(v->app->log, "%s: %lld/%lld runs, %lld right", v->plan->name, (long long)v->n,
-                     (long long)v->episodes, (long long)v->n_success);
+        log_progress(v->app->log, "%s: %lld/%lld runs, %lld successes", v->plan->name,
+                     (long long)v->n, (long long)v->episodes, (long long)v->n_success);
     }
     if (!st && *v->app->interrupted)
         st = error_set(err, STATUS_CANCELLED,
@@ -283,7 +282,7 @@ static enum status play(struct blueprint_eval *v, struct error *err)
     return st;
 }
 
-/* What there is stays with it; the failure that led here is the one to be told. */
+/* Stores the results so far. The error that led here is the one to report. */
 static void give_up(struct blueprint_eval *v, enum run_status status)
 {
     struct error own = ERROR_INIT;

@@ -13,9 +13,9 @@
 #include "runtime/base/memory.h"
 #include "runtime/base/text.h"
 
-#define LOOKED_AT 8 /* conversations of which one should end as the model's replies do */
+#define LOOKED_AT 8 /* conversations that are searched for a reply with an end token */
 
-/* The only place where 0.1.0 looked for a template. */
+/* 0.1.0 took a template only from this file. */
 static bool is_jinja_file(const char *name)
 {
     const char *slash = name ? strrchr(name, '/') : NULL;
@@ -35,7 +35,7 @@ static enum status hold_out(struct app *a, const struct example_chat_options *o,
         return STATUS_OK;
     if (text_to_double(text, &share)) {
         if (!(share > 0 && share < 1))
-            return error_set(err, STATUS_USAGE, "--holdout %s: a share is above 0 and below 1",
+            return error_set(err, STATUS_USAGE, "--holdout %s: a share must be above 0 and below 1",
                              text);
         return example_chat_hold_out(x->data, share, option_seed(a->options, OPT_SEED),
                                      &x->held_out, err);
@@ -75,17 +75,17 @@ static enum status check_ends(struct app *a, const struct app_examples *x, const
         found = !st && ends_a_reply(c, &ex);
     }
     if (!st && !found)
-        log_write(
-            a->log, LOG_WARN,
-            "no reply in the data ends with an end token of the model (eos_token_id): it will "
-            "not learn when to stop; its chat template should write one");
+        log_write(a->log, LOG_WARN,
+                  "no reply in the data ends with an end token of the model (eos_token_id), so the "
+                  "model will "
+                  "not learn to end a reply; its chat template should write an end token");
     free(ex.ids);
     free(ex.train);
     return st;
 }
 
-/* 0.1.0 knew neither a template in tokenizer_config.json nor bos_token and eos_token: a training
- * that it began goes on with what it saw. */
+/* 0.1.0 did not read the template, bos_token and eos_token of tokenizer_config.json. A training
+ * that it began goes on without them. */
 static enum status open_chat(struct app *a, const char *model, struct tokenizer *tokenizer,
                              const struct weights *start, struct app_examples *x, struct error *err)
 {
@@ -97,9 +97,9 @@ static enum status open_chat(struct app *a, const char *model, struct tokenizer 
 
     if (chats && strcmp(weights_config(start)->codec, "compact") == 0) {
         (void)error_set(err, STATUS_USAGE,
-                        "--data: model %s speaks the compact codec of environments, not chat",
+                        "--data: model %s uses the compact codec of environments and cannot chat",
                         model);
-        error_hint(err, "--model new makes one that chats; --env trains this one");
+        error_hint(err, "--model new creates a chat model; --env trains this one");
         return STATUS_USAGE;
     }
     st = app_model_texts(a, model, &texts, err);
@@ -129,9 +129,8 @@ enum status app_examples_open(struct app *a, const char *model, struct tokenizer
     if (!env)
         return open_chat(a, model, tokenizer, start, out, err);
     if (option_is_set(a->options, OPT_HOLDOUT))
-        return error_set(
-            err, STATUS_USAGE,
-            "--holdout is for --data: an environment never runs out of fresh examples");
+        return error_set(err, STATUS_USAGE,
+                         "--holdout is for --data: an environment has fresh examples at all times");
     st = app_mix_read(env, &out->mix, err);
     if (st)
         return st;

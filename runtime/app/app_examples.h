@@ -1,5 +1,5 @@
-/* app_examples.h - what supervised training learns from: conversations (--data) or an environment's
- * demonstrations (--env), and what of it is held out.
+/* app_examples.h - the examples of supervised training: conversations (--data) or demonstrations of
+ * an environment (--env), and the held-out part.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_RUNTIME_APP_APP_EXAMPLES_H
@@ -19,7 +19,7 @@ struct app_examples {
     void (*free_source)(struct example_source *s);
 };
 
-/* Of the model that is trained: its name, tokenizer (lent) and weights. */
+/* model, tokenizer (lent) and start: name, tokenizer and weights of the model to train. */
 MUST_CHECK enum status app_examples_open(struct app *a, const char *model,
                                          struct tokenizer *tokenizer, const struct weights *start,
                                          struct app_examples *out, struct error *err);

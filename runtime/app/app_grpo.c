@@ -17,7 +17,7 @@
 #include "runtime/base/memory.h"
 
 #define TASK_MAX     1024
-#define CHAT_MAX_LEN 4096 /* ids of a chain of a chat model, unless told otherwise */
+#define CHAT_MAX_LEN 4096 /* ids of a chain of a chat model, by default */
 
 /* A choice's index among its words. */
 static int choice(const struct options *o, enum option_id id)
@@ -45,7 +45,7 @@ static void fill_credit(const struct options *o, struct credit_options *c)
         .call_price_rate = option_number(o, OPT_CALL_PRICE_RATE),
         .gamma = option_number(o, OPT_GAMMA),
         .gigpo_weight = option_number(o, OPT_GIGPO_WEIGHT),
-        /* A price that is to hold the calls of all steps must reach those that all did right. */
+        /* The price of a call must also apply to groups in which every step was right. */
         .drop_agreed = !option_flag(o, OPT_TRAIN_AGREED) && option_number(o, OPT_CALL_TARGET) <= 0,
         .mask_truncated = option_flag(o, OPT_MASK_TRUNCATED),
         .overlong_max = overlong,
@@ -75,7 +75,7 @@ static void fill_policy(const struct options *o, int32_t max_completion, struct 
     (void)policy_objective_of_name(option_text(o, OPT_OBJECTIVE), &p->objective);
 }
 
-/* ---- what the trainer asks of us */
+/* ---- callbacks of the trainer */
 
 static void publish(void *ctx, struct weights *w)
 {
@@ -91,7 +91,7 @@ static void exclusive(void *ctx, void (*fn)(void *arg, struct lane lane), void *
     engine_run_exclusive(j->engine, fn, arg);
 }
 
-/* The same validation tasks each time, greedily, at the environment's own rate of faults. */
+/* The same validation tasks each time, greedy, with the default noise of the environment. */
 static enum status evaluate_one(const struct grpo_job *j, int32_t k, double *success,
                                 struct json **more, struct error *err)
 {
@@ -121,7 +121,7 @@ static enum status evaluate_one(const struct grpo_job *j, int32_t k, double *suc
     return STATUS_OK;
 }
 
-/* Of a mixed run: the mean over its environments, and the rows under their names. */
+/* Several environments: the mean over them, and their rows by name. */
 static enum status evaluate(void *ctx, int64_t update, double *success, struct json **more,
                             struct error *err)
 {
@@ -195,7 +195,8 @@ static void fill_training(struct grpo_job *j)
     g->lr_continue = app_training_continues(a);
     g->recompute = option_flag(o, OPT_RECOMPUTE);
     g->max_len = (int32_t)option_int(o, OPT_MAX_LEN);
-    if (g->max_len == 0) /* the environment knows its compact text, not what a template makes */
+    if (g->max_len ==
+        0) /* the environment knows the length of its compact text, not that of a chat template */
         g->max_len = strcmp(weights_config(j->start)->codec, "compact") == 0
                          ? app_mix_chain(&j->mix)
                          : CHAT_MAX_LEN;
@@ -259,10 +260,10 @@ static enum status open_rollouts(struct grpo_job *j, struct error *err)
 
     for (int32_t k = 0; k < j->mix.n; k++)
         if (j->options.credit.kind == CREDIT_GIGPO && !j->mix.env[k]->anchor)
-            return error_set(
-                err, STATUS_UNSUPPORTED,
-                "--credit gigpo compares equal states, and %s has no fingerprint of its states",
-                j->mix.env[k]->name);
+            return error_set(err, STATUS_UNSUPPORTED,
+                             "--credit gigpo compares equal states, but environment %s has no "
+                             "fingerprints of states",
+                             j->mix.env[k]->name);
     return rollouts_new(&r, &j->rollouts, err);
 }
 
@@ -299,7 +300,7 @@ enum status grpo_job_open(struct grpo_job *j, struct app *a, const char *out, bo
     str_init(&j->task, TASK_MAX);
     j->app = a;
     if (!env)
-        return error_set(err, STATUS_USAGE, "--env ENV is required: the environment to act in");
+        return error_set(err, STATUS_USAGE, "--env ENV is required: the environment to train in");
     st = app_mix_read(env, &j->mix, err);
     if (!st)
         st = app_training_model(a, from_folder, &j->model, err);
@@ -307,13 +308,14 @@ enum status grpo_job_open(struct grpo_job *j, struct app *a, const char *out, bo
         return st;
     if (strcmp(j->model, "new") == 0) {
         (void)error_set(err, STATUS_USAGE,
-                        "--model new: random weights never earn a reward to learn from");
-        error_hint(err, "begin with `troupe train sft --model new --env %s`", env);
+                        "--model new: random weights earn no reward to learn from");
+        error_hint(err, "start with `troupe train sft --model new --env %s`", env);
         return STATUS_USAGE;
     }
     if (j->mix.n > 1 && option_number(a->options, OPT_CALL_TARGET) > 0)
-        st = error_set(err, STATUS_USAGE,
-                       "--call-target is of one environment: how many calls a step takes differs");
+        st = error_set(
+            err, STATUS_USAGE,
+            "--call-target works with one environment only: calls per step differ between them");
     if (!st)
         st = app_mix_faults(&j->mix, option_text(a->options, OPT_FAULTS), err);
     if (!st)

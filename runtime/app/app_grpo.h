@@ -1,4 +1,4 @@
-/* app_grpo.h - a reinforcement run as the command line describes it: engine, rollouts, validation.
+/* app_grpo.h - a GRPO training from the command line: engine, rollouts, validation.
  * Used by `train grpo` and `train replay`. SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_RUNTIME_APP_APP_GRPO_H
@@ -13,22 +13,22 @@
 struct grpo_job {
     struct app *app;
     const char *model;  /* --model */
-    struct app_mix mix; /* what is played, in training and validation */
-    struct str task;    /* the same in words, as a resumed run must have it */
+    struct app_mix mix; /* the environments of training and validation */
+    struct str task;    /* the same as text, which a resumed training must match */
     struct tokenizer *tokenizer;
     char tokenizer_hash[65];
     struct weights *start;
-    struct engine *engine; /* of its own: versions in training serve nobody else */
+    struct engine *engine; /* used for this training alone */
     struct pool *pool;     /* the engine's, for exclusive use */
-    struct store *store;   /* OUT/rollouts.db, or of a replay: none */
+    struct store *store;   /* OUT/rollouts.db; NULL in a replay */
     struct rollout_source *rollouts;
     struct example_source *probe;
     struct disk_budget budget;
     struct grpo_options options;
 };
 
-/* out: the folder, which is not always --out. from_folder: a's options are those of a folder
- * (app_training.h). writes: false opens no store. */
+/* out: the folder, which is not always --out. from_folder: the options of a come from a folder
+ * (app_training.h). writes false: no store is opened. */
 MUST_CHECK enum status grpo_job_open(struct grpo_job *j, struct app *a, const char *out,
                                      bool from_folder, bool writes, struct error *err);
 void grpo_job_close(struct grpo_job *j); /* also half-built */

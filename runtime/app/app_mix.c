@@ -26,7 +26,7 @@ enum status app_mix_read(const char *names, struct app_mix *out, struct error *e
             st = error_set(err, STATUS_USAGE, "--env: at most %d environments", GRPO_MAX_TASKS);
         for (int32_t i = 0; i < out->n && !st; i++)
             if (out->env[i] == env)
-                st = error_set(err, STATUS_USAGE, "--env: %s is given twice", w);
+                st = error_set(err, STATUS_USAGE, "--env: %s appears twice", w);
         if (!st)
             out->env[out->n++] = env;
     }
@@ -36,7 +36,7 @@ enum status app_mix_read(const char *names, struct app_mix *out, struct error *e
     return st;
 }
 
-/* One word: known to some of them. */
+/* One word of --faults: a kind of fault of at least one environment. */
 static enum status take_word(struct app_mix *m, const char *word, struct error *err)
 {
     struct error first = ERROR_INIT;
@@ -129,7 +129,7 @@ static enum status read_schedule(enum option_id id, char *text, struct schedule 
         if (s->n == GRPO_MAX_PHASES)
             return error_set(err, STATUS_USAGE, "--%s: at most %d phases", name, GRPO_MAX_PHASES);
         if (from != 0 && (s->n == 0 || from <= s->point[s->n - 1].from))
-            return error_set(err, STATUS_USAGE, "--%s begins at update 0 and goes upward", name);
+            return error_set(err, STATUS_USAGE, "--%s must start at update 0 and ascend", name);
         s->point[s->n].from = from;
         s->point[s->n++].value = value;
     }
@@ -155,7 +155,7 @@ static int64_t next_change(const struct schedule *s, int64_t after)
     return INT64_MAX;
 }
 
-/* "ledger=0:0.2" is of ledger; a part without a name of all that have none. */
+/* "ledger=0:0.2" is for ledger; a part without a name is for all the others. */
 static enum status read_part(const struct app_mix *m, char *part, struct schedule *noise,
                              struct schedule *others, struct error *err)
 {
@@ -171,7 +171,7 @@ static enum status read_part(const struct app_mix *m, char *part, struct schedul
         if (strcmp(m->env[k]->name, part) != 0)
             continue;
         if (noise[k].n > 0)
-            return error_set(err, STATUS_USAGE, "--noise-schedule: %s is given twice", part);
+            return error_set(err, STATUS_USAGE, "--noise-schedule: %s appears twice", part);
         return read_schedule(OPT_NOISE_SCHEDULE, equals + 1, &noise[k], err);
     }
     return error_set(err, STATUS_USAGE, "--noise-schedule: \"%s\" is not an environment of --env",
@@ -218,7 +218,7 @@ enum status app_mix_phases(const struct app_mix *m, const struct options *o, str
         struct grpo_phase *phase = &g->phase[g->n_phases];
 
         if (g->n_phases == GRPO_MAX_PHASES)
-            return error_set(err, STATUS_USAGE, "the schedules have more than %d phases together",
+            return error_set(err, STATUS_USAGE, "the schedules have more than %d phases in total",
                              GRPO_MAX_PHASES);
         if (!(steps >= 1 && steps <= 100000))
             return error_set(err, STATUS_USAGE, "--horizon-schedule: %g steps", steps);

@@ -12,20 +12,21 @@
 
 struct app_mix {
     const struct env_ops *env[GRPO_MAX_TASKS];
-    uint32_t faults[GRPO_MAX_TASKS]; /* kinds that strike; 0: all */
+    uint32_t faults[GRPO_MAX_TASKS]; /* kinds that occur; 0: all */
     int32_t n;
 };
 
-/* "ledger,courier": no environment twice. */
+/* "ledger,courier": no duplicates. */
 MUST_CHECK enum status app_mix_read(const char *names, struct app_mix *out, struct error *err);
-/* --faults: each kind must be one of some environment's; those that have none of them keep all. */
+/* --faults: each kind must belong to an environment; an environment with none of them keeps all its
+ * kinds. */
 MUST_CHECK enum status app_mix_faults(struct app_mix *m, const char *words, struct error *err);
-/* The longest step in the compact codec; and with a reply. */
+/* Tokens of the longest step in the compact codec, without and with a reply. */
 int32_t app_mix_context(const struct app_mix *m);
 int32_t app_mix_chain(const struct app_mix *m);
 
 /* --noise-schedule and --horizon-schedule as one list of phases. Noise is one schedule for all, or
- * ENV=SCHEDULE parts between semicolons, of which one without a name is for the others. */
+ * ENV=SCHEDULE parts separated by semicolons; a part without a name is for the others. */
 MUST_CHECK enum status app_mix_phases(const struct app_mix *m, const struct options *o,
                                       struct grpo_options *g, struct error *err);
 

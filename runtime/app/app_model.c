@@ -40,8 +40,7 @@ enum status app_model_is_one(const struct app *a, struct error *err)
 
         if (model_role_end(given))
             return error_set(err, STATUS_USAGE,
-                             "--model %.80s: NAME=M is for blueprints; here it is --model M",
-                             given);
+                             "--model %.80s: NAME=M is for blueprints; use --model M", given);
     }
     return STATUS_OK;
 }

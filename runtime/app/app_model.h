@@ -7,15 +7,15 @@
 #include "runtime/api/model_set.h"
 #include "runtime/app/app.h"
 
-/* How models are opened in this invocation. */
+/* The options of this invocation for opening models. */
 struct model_options app_model_options(const struct options *o);
 /* Opens `name` (or finds it open) with the invocation's options. Lent. */
 MUST_CHECK enum status app_model(struct app *a, const char *name, struct model **out,
                                  struct error *err);
-/* Engine options from the invocation; `folder` is where the model's files lie. */
+/* Engine options from the invocation; `folder` is set to the folder of the model. */
 MUST_CHECK enum status app_engine_options(struct app *a, const char *name, char folder[1024],
                                           struct engine_options *out, struct error *err);
-/* STATUS_USAGE where --model NAME=M is given to what has no agents. */
+/* STATUS_USAGE for --model NAME=M, which is for commands with agents. */
 MUST_CHECK enum status app_model_is_one(const struct app *a, struct error *err);
 /* --model without a role, or `otherwise`. */
 const char *app_model_name(const struct app *a, const char *role, const char *otherwise);

@@ -21,11 +21,11 @@
 
 #define ENV_CONTEXT  1024 /* positions of a new model that acts in environments */
 #define ENV_VOCAB    320  /* 256 bytes, the words of the environments, padding */
-#define CHAT_CONTEXT 4096 /* of one that chats: a prompt with tools is some thousand bytes */
+#define CHAT_CONTEXT 4096 /* of a chat model: a prompt with tools has some thousand bytes */
 
-/* What a new model that chats has beside the bytes: the words of the default template, one token
- * each. Those that end or begin a turn are special; those that its tool calls are parsed by are
- * not, since special tokens are left out of what a model is read to have said. */
+/* Tokens of a new chat model in addition to the bytes: the words of the default template. Those
+ * that begin or end a turn are special. Those around tool calls are not, because special tokens are
+ * removed from a reply before it is parsed. */
 static const struct added_token chat_tokens[] = {
     {"<|endoftext|>", true},     {"<|im_start|>", true},  {"<|im_end|>", true},
     {"<tool_call>", false},      {"</tool_call>", false}, {"<tool_response>", false},
@@ -79,7 +79,7 @@ static enum status new_config(struct app *a, const struct tokenizer *t, struct m
     c->n_kv_heads = c->n_heads;
     if (c->hidden_size % (2 * c->n_heads) != 0)
         return error_set(err, STATUS_USAGE,
-                         "--init-hidden %d is not a multiple of twice --init-heads %d",
+                         "--init-hidden %d is not a multiple of 2 * --init-heads %d",
                          c->hidden_size, c->n_heads);
     c->head_dim = c->hidden_size / c->n_heads;
     c->rms_norm_eps = 1e-6f;
@@ -144,7 +144,7 @@ static enum status from_model(struct app *a, const char *model, struct tokenizer
     if (!st)
         st = app_engine_options(a, model, folder, &eo, err);
     if (!st && !arch_find(c.architecture))
-        st = error_set(err, STATUS_UNSUPPORTED, "%s: architecture %s is not one of ours", model,
+        st = error_set(err, STATUS_UNSUPPORTED, "%s: architecture %s is not supported", model,
                        c.architecture);
     if (!st)
         st = arch_find(c.architecture)->check(&c, eo.backend, err);
@@ -163,7 +163,7 @@ enum status app_new_model(struct app *a, const char *model, struct tokenizer **t
                                      : from_model(a, model, tokenizer, weights, err);
 }
 
-/* The model card of what training wrote: what is known, nothing else. */
+/* The model card. */
 static void model_card(struct app *a, const char *model, const struct weights *w, struct str *out)
 {
     char hex[65];
@@ -226,8 +226,8 @@ enum status app_model_texts(struct app *a, const char *model, struct tokenizer_c
     return st;
 }
 
-/* A model that learned conversations by the default template has it in its folder, so that others
- * render as it was trained. */
+/* A model trained with the default template gets it in its folder, so that other programs render
+ * conversations as in training. */
 static enum status add_default_template(struct app *a, const char *model, struct str *template,
                                         struct error *err)
 {
@@ -245,8 +245,7 @@ static enum status add_default_template(struct app *a, const char *model, struct
 
 #define N_FILES 4
 
-/* The tokenizer's files of the model that training began from; only tokenizer.json must be there.
- */
+/* The tokenizer files of the start model; only tokenizer.json is required. */
 static enum status old_files(struct app *a, const char *model, const char *const *names,
                              struct str *texts, struct error *err)
 {

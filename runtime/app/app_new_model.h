@@ -9,13 +9,13 @@
 #include "models/formats/tokenizer_config.h"
 #include "runtime/app/app.h"
 
-/* `model` "new": random weights of the --init options and a byte tokenizer, with the words of the
- * default chat template (--data) or of the environments (--env) as tokens of their own; else the
- * weights (fp32) and tokenizer of a model. Both are the caller's. */
+/* `model` "new": random weights in the shape of the --init options, and a byte tokenizer that has
+ * the words of the default chat template (--data) or of the environments (--env) as tokens. Else
+ * the weights (fp32) and tokenizer of that model. Both are the caller's. */
 MUST_CHECK enum status app_new_model(struct app *a, const char *model, struct tokenizer **tokenizer,
                                      struct weights **weights, struct error *err);
-/* Chat template, bos_token and eos_token, from chat_template.jinja and tokenizer_config.json; no
- * template: the default one. Closed by tokenizer_config_deinit. */
+/* Chat template, bos_token and eos_token, from chat_template.jinja and tokenizer_config.json. A
+ * model without a template gets the default one. Closed by tokenizer_config_deinit. */
 MUST_CHECK enum status app_model_texts(struct app *a, const char *model,
                                        struct tokenizer_config *out, struct error *err);
 /* OUT/model: config.json, model.safetensors, tokenizer files, a model card. */

@@ -16,7 +16,7 @@
 #include "runtime/base/memory.h"
 #include "runtime/loop/loop.h"
 
-/* The exit code for a run's last status. */
+/* The exit code for the status of a run. */
 static int app_exit_of_status(enum run_status status)
 {
     switch (status) {
@@ -69,8 +69,8 @@ static void on_step(void *ctx, struct troupe_run *r, const char *path, const cha
     d->steps_seen += state != STEP_STARTED;
     if (d->stream_json)
         print_event(d, r, "step", path, "status", jv_string(step_state_name(state)));
-    if (!d->options.listener.on_text) /* which writes where the progress would stand */
-        log_progress(d->app->log, "%lld step%s done, at %s (%s)", (long long)d->steps_seen,
+    if (!d->options.listener.on_text) /* which writes to the same place */
+        log_progress(d->app->log, "%lld step%s done, now at %s (%s)", (long long)d->steps_seen,
                      plural_s(d->steps_seen), path, kind);
 }
 
@@ -86,7 +86,7 @@ static void on_text(void *ctx, struct troupe_run *r, const char *path, const cha
         ssize_t w = write(STDERR_FILENO, text, n);
 
         if (w < 0 && errno != EINTR)
-            return; /* provisional text that nobody sees */
+            return; /* provisional text that is not shown */
         d->last_byte = w > 0 ? text[w - 1] : d->last_byte;
         text += w > 0 ? w : 0;
         n -= w > 0 ? (size_t)w : 0;
@@ -106,7 +106,7 @@ void app_drive_init(struct app_drive *d, struct app *a)
     d->options.n_models = n;
     d->options.models_are_defaults = strcmp(option_origin(o, OPT_MODEL), "flag") != 0;
     d->options.root = option_text(o, OPT_ROOT);
-    /* A step `wait` is waited for, unless other runs follow. */
+    /* Waits for a step `wait`, unless other runs follow. */
     d->options.stay = option_flag(o, OPT_ALL) ? RUNNER_STAY_WORK : RUNNER_STAY_WAITS;
     if (option_is_set(o, OPT_TIMEOUT))
         d->options.timeout_ms = option_int(o, OPT_TIMEOUT);
@@ -129,7 +129,7 @@ static void put_waits(struct app *a, const char *uuid, struct json *doc)
     struct error err = ERROR_INIT;
 
     if (troupe_waits(a->troupe, uuid, &waits, &err))
-        log_write(a->log, LOG_WARN, "cannot read what the run waits for: %s", err.message);
+        log_write(a->log, LOG_WARN, "cannot read the open questions of the run: %s", err.message);
     else
         jv_set_adopt(doc, "waits", waits);
 }
@@ -196,17 +196,15 @@ int app_drive_print(const struct app_drive *d, const char *uuid, const struct tr
                        : print_text(d, uuid, result);
     if (result->status == RUN_WAITING) {
         wait_print_all(a, uuid);
-        log_write(a->log, LOG_INFO, "`troupe resume %s` goes on once it is answered", uuid);
+        log_write(a->log, LOG_INFO, "after the answer, `troupe resume %s` continues the run", uuid);
     }
     /* One that this process could not go on with has not ended. */
     if (run_status_is_repairable(result->status) && result->err.status != STATUS_CONFIG &&
         result->err.status != STATUS_BUSY)
-        log_write(
-            a->log, LOG_INFO,
-            "`troupe resume %s --from-failed` tries what failed again, and keeps what is done",
-            uuid);
+        log_write(a->log, LOG_INFO, "`troupe resume %s --from-failed` tries the failed steps again",
+                  uuid);
     if (result->status == RUN_INTERRUPTED)
-        log_write(a->log, LOG_INFO, "interrupted; `troupe resume %s` goes on", uuid);
+        log_write(a->log, LOG_INFO, "interrupted; `troupe resume %s` continues the run", uuid);
     return code;
 }
 
@@ -217,15 +215,15 @@ static int exit_code(const struct app_drive *d, const struct troupe_result *resu
     if (result->status == RUN_INTERRUPTED && *d->app->interrupted)
         return 128 + *d->app->interrupted;
     if (result->err.status == STATUS_CONFIG && result->status == RUN_ERROR)
-        return EXIT_CONFIG; /* the blueprint no longer fits what was recorded */
+        return EXIT_CONFIG; /* the blueprint no longer matches the record */
     if (result->err.status == STATUS_BUSY && result->status == RUN_ERROR)
-        return EXIT_BUSY; /* another process keeps the store */
+        return EXIT_BUSY; /* another process has locked the store */
     return code ? code : printed;
 }
 
 /* ---- driving */
 
-/* Once a turn: was there a signal? It wakes the loop. */
+/* Once a turn: checks for a signal, which wakes the loop. */
 static void look_for_signal(void *ctx)
 {
     struct app *a = ctx;
@@ -234,7 +232,7 @@ static void look_for_signal(void *ctx)
         troupe_interrupt(a->troupe);
 }
 
-/* Runs the loop until no run is under way; a signal leaves them for a later resume. */
+/* Runs the loop until no run is under way. A signal interrupts the runs. */
 enum status app_run_loop(struct app *a, struct error *err)
 {
     struct loop_tick *tick;
@@ -251,7 +249,7 @@ enum status app_run_loop(struct app *a, struct error *err)
     return st;
 }
 
-/* Until it ends or is left waiting; one whose question was answered on the terminal goes on. */
+/* Drives it until it ends or waits; goes on after an answer on the terminal. */
 static enum status drive(struct app_drive *d, struct troupe_run **run, struct error *err)
 {
     struct app *a = d->app;

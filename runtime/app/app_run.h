@@ -1,4 +1,4 @@
-/* app_run.h - a blueprint from the command line: loaded, driven, its result printed.
+/* app_run.h - loads a blueprint, drives its run and prints the result.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_RUNTIME_APP_APP_RUN_H
@@ -7,13 +7,13 @@
 #include "runtime/app/app.h"
 #include "runtime/store/query.h"
 
-/* The blueprint and its inputs as given (--var). Both are the caller's, also the plan of a failure
- * over an input. */
+/* The blueprint and the given inputs (--var). Both are the caller's; the plan also when an input is
+ * wrong. */
 MUST_CHECK enum status app_load_plan(struct app *a, const char *path, struct plan **plan,
                                      struct json **given, struct error *err);
 
-/* One run in the foreground: progress goes to standard error; with --stream the text of replies
- * goes to standard output, with --json too as a line each. */
+/* One run in the foreground. Progress goes to standard error. With --stream the text of replies
+ * goes to standard output, with --json as one line each. */
 struct app_drive {
     struct app *app;
     bool quiet;        /* nothing is printed, neither progress nor result */
@@ -24,14 +24,14 @@ struct app_drive {
     const char **model;
     int64_t steps_seen;
     bool stream_json;
-    bool unwritten; /* standard output took no more: nothing else is tried */
+    bool unwritten; /* standard output failed: no more output is tried */
     char last_byte; /* of the text on standard error */
 };
 /* Reads the invocation's options; lives as long as the run. */
 void app_drive_init(struct app_drive *d, struct app *a);
 void app_drive_deinit(struct app_drive *d);
-/* Drives r (adopted) to its end or to a wait, prints what `troupe run` prints and gives the exit
- * code. */
+/* Drives r (adopted) until it ends or waits, prints the result as `troupe run` does and returns the
+ * exit code. */
 int app_drive(struct app_drive *d, struct troupe_run *adopt_r);
 
 /* Prints how a run ended, or appends its document to d->list; EXIT_FAILED when it cannot be
@@ -39,7 +39,7 @@ int app_drive(struct app_drive *d, struct troupe_run *adopt_r);
 int app_drive_print(const struct app_drive *d, const char *uuid,
                     const struct troupe_result *result);
 
-/* Runs the loop until no run is under way; a signal leaves them for a later resume. */
+/* Runs the loop until no run is under way. A signal interrupts the runs; they can be resumed. */
 MUST_CHECK enum status app_run_loop(struct app *a, struct error *err);
 
 #endif

@@ -1,4 +1,4 @@
-/* app_tokenizer.c - a model's small files by name: embedded, or from its folder.
+/* app_tokenizer.c - see app_tokenizer.h.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "runtime/app/app_tokenizer.h"

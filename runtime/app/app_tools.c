@@ -17,11 +17,11 @@ enum status app_tool(struct tool_registry *r, const char *name, struct tool **ou
 
     if (!t) {
         const char *near = tool_registry_nearest(r, name);
-        error_set(err, STATUS_USAGE, "there is no tool \"%s\"", name);
+        error_set(err, STATUS_USAGE, "unknown tool \"%s\"", name);
         if (near)
-            error_hint(err, "did you mean %s? `troupe tools list` shows all", near);
+            error_hint(err, "did you mean %s? `troupe tools list` lists all tools", near);
         else
-            error_hint(err, "`troupe tools list` shows all");
+            error_hint(err, "`troupe tools list` lists all tools");
         return STATUS_USAGE;
     }
     *out = t;

@@ -9,7 +9,7 @@
 
 /* --root, or the working folder. The caller's: tool_registry_free. */
 MUST_CHECK enum status app_tools(struct app *a, struct tool_registry **out, struct error *err);
-/* A tool by name, or an error with the nearest. */
+/* A tool by name, or an error that names the nearest one. */
 MUST_CHECK enum status app_tool(struct tool_registry *r, const char *name, struct tool **out,
                                 struct error *err);
 

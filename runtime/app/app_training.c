@@ -54,10 +54,11 @@ enum status app_training_read(const struct app *a, const char *dir, const char *
     if (begun && strcmp(begun->name, command) == 0)
         return STATUS_OK;
     app_training_close(a, then);
-    return error_set(err, STATUS_USAGE, "%s was not begun by `troupe %s`", dir, command);
+    return error_set(err, STATUS_USAGE, "the training in %s was not started by `troupe %s`", dir,
+                     command);
 }
 
-/* A folder that holds a training must not lose the words that it was begun with. */
+/* Does the folder hold a training? Its options must not be overwritten. */
 static bool is_begun(const char *out)
 {
     struct str path = STR_INIT;
@@ -88,7 +89,8 @@ int app_training_failed(struct app *a, enum status st, struct error *err)
 
     if (st == STATUS_CANCELLED && is_begun(out)) {
         text_put_shell_word(out, &word);
-        error_hint(err, "`troupe %s --resume --out %s` goes on", a->command->name, str_cstr(&word));
+        error_hint(err, "`troupe %s --resume --out %s` continues the training", a->command->name,
+                   str_cstr(&word));
     }
     str_deinit(&word);
     code = app_fail(a, err);
@@ -108,13 +110,13 @@ enum status app_training_open(const struct app *a, struct app *then, bool *from_
     if (option_flag(a->options, OPT_RESUME))
         return app_training_read(a, out, a->command->name, then, from_folder, err);
     if (app_training_continues(a)) {
-        (void)error_set(err, STATUS_USAGE, "--lr-schedule continue is for --resume");
+        (void)error_set(err, STATUS_USAGE, "--lr-schedule continue needs --resume");
         return STATUS_USAGE;
     }
     if (!is_begun(out))
         return STATUS_OK;
-    (void)error_set(err, STATUS_USAGE, "%s holds a training that was begun", out);
-    error_hint(err, "go on with --resume, or give another folder");
+    (void)error_set(err, STATUS_USAGE, "%s already contains a training", out);
+    error_hint(err, "continue it with --resume, or give another folder");
     return STATUS_USAGE;
 }
 
@@ -134,8 +136,8 @@ enum status app_training_model(const struct app *a, bool from_folder, const char
         (void)error_set(err, STATUS_USAGE,
                         "--model is required: the model that training starts from");
         error_hint(err, strcmp(a->command->name, "train sft") == 0
-                            ? "embedded, a folder, hf:ORG/NAME, or new: random weights"
-                            : "embedded, a folder or hf:ORG/NAME");
+                            ? "a model is embedded, a folder, hf:ORG/NAME, or new (random weights)"
+                            : "a model is embedded, a folder or hf:ORG/NAME");
         return STATUS_USAGE;
     }
     *out = name;

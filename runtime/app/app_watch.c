@@ -14,12 +14,12 @@
 #include "runtime/store/query.h"
 
 struct watching {
-    struct app_drive drive; /* first: the listener's context. Of every run */
+    struct app_drive drive; /* first: the listener's context; for every run */
     struct app *app;
-    int code; /* of the last that could not go on, or that could not be printed */
+    int code; /* of the last run that could not go on or could not be printed */
 };
 
-/* One that waits has been told of by its question; what is printed are ends. */
+/* Prints the ends of runs. A run that waits has already printed its question. */
 static void on_end(void *ctx, struct troupe_run *r)
 {
     struct watching *w = ctx; /* the drive is its first member */
@@ -34,12 +34,12 @@ static void on_end(void *ctx, struct troupe_run *r)
     w->code = code ? code : w->code;
 }
 
-static void on_left(void *ctx, const char *uuid, const struct error *err)
+static void on_stuck(void *ctx, const char *uuid, const struct error *err)
 {
     struct watching *w = ctx;
 
     app_print_error(w->app, err);
-    log_write(w->app->log, LOG_WARN, "run %s cannot go on, and is left as it is", uuid);
+    log_write(w->app->log, LOG_WARN, "run %s cannot go on and stays as it is", uuid);
     w->code = app_exit_of(err->status);
 }
 
@@ -58,7 +58,7 @@ static bool name_eval(void *ctx, const struct run_row *r)
     struct app *a = ctx;
 
     if (strcmp(r->kind, "eval") == 0)
-        log_write(a->log, LOG_INFO, "evaluation %s is interrupted; `troupe resume %s` goes on",
+        log_write(a->log, LOG_INFO, "evaluation %s is interrupted; `troupe resume %s` continues it",
                   r->uuid, r->uuid);
     return true;
 }
@@ -73,17 +73,17 @@ static void log_waits(struct app *a, const struct json *waits)
 
         if (wait_is_over(w, seams_wall_ms(a->seams)))
             log_write(a->log, LOG_INFO,
-                      "run %s: the time to answer %s is over; `troupe resume %s` goes on", run,
-                      path, run);
+                      "run %s: the time to answer %s is over; `troupe resume %s` continues the run",
+                      run, path, run);
         else
-            log_write(a->log, LOG_INFO, "run %s waits for an answer at %s%s", run, path,
+            log_write(a->log, LOG_INFO, "run %s is waiting for an answer at %s%s", run, path,
                       jv_kind(jv_get(w, "deadline")) == JV_NULL ? ", without a deadline" : "");
     }
     if (jv_size(waits) == 0)
         log_write(a->log, LOG_INFO, "no run is open");
 }
 
-/* What is left: questions that only an answer can end, and evaluations, which are not watched. */
+/* Lists the rest: questions without a deadline, and evaluations, which are not watched. */
 static int print_rest(struct watching *w, struct error *err)
 {
     struct app *a = w->app;
@@ -117,7 +117,7 @@ int app_watch(struct app *a)
 {
     struct watching w = {.app = a};
     struct troupe_watch_options o = {.at_once = (int32_t)option_int(a->options, OPT_IN_FLIGHT),
-                                     .on_left = on_left,
+                                     .on_stuck = on_stuck,
                                      .on_idle = on_idle,
                                      .ctx = &w};
     struct troupe_watch *watch = NULL;

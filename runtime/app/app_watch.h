@@ -1,4 +1,4 @@
-/* app_watch.h - `resume --all --watch`: keeps all runs of the store going until none is open.
+/* app_watch.h - `resume --all --watch`: drives all runs of the store until none is open.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_RUNTIME_APP_APP_WATCH_H
@@ -6,8 +6,8 @@
 
 #include "runtime/app/app.h"
 
-/* The store is open. Prints each run as it ends, and at the end the questions without a deadline
- * that are left. Gives the exit code. */
+/* The store is open. Prints each run as it ends, and finally the open questions without a deadline.
+ * Returns the exit code. */
 int app_watch(struct app *a);
 
 #endif

@@ -1,4 +1,4 @@
-/* cmd_completion.c - completion: the scripts that shells load, and the words for which they ask.
+/* cmd_completion.c - completion: the scripts that shells load, and the words that they offer.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <limits.h>
@@ -42,7 +42,7 @@ static void offer_runs(struct completion *c)
 {
     struct app *a = c->owner;
     struct runs runs = {.completion = c};
-    bool answer = strcmp(c->command->name, "answer") == 0; /* what waits can be answered */
+    bool answer = strcmp(c->command->name, "answer") == 0; /* only waiting runs take an answer */
     struct store_options o = {.path = c->store, .read_only = true, .seams = a->seams};
     struct error ignored = ERROR_INIT;
 
@@ -54,7 +54,7 @@ static void offer_runs(struct completion *c)
     completion_offer(c, "last", "the newest run");
     if (query_runs(runs.reader, answer ? RUN_STATUS_BIT(RUN_WAITING) : 0, 0, offer_run, &runs,
                    &ignored))
-        return; /* what was read is offered */
+        return; /* offer the runs read so far */
 }
 
 static void offer_model(void *ctx, const char *name)
@@ -151,8 +151,8 @@ static int completion_main(void *app)
     if (strcmp(shell, "words") == 0)
         return print_words(a);
     if (!script) {
-        error_set(&err, STATUS_USAGE, "no completion for \"%s\"", shell);
-        error_hint(&err, "bash, zsh and fish are known");
+        error_set(&err, STATUS_USAGE, "no completion for the shell \"%s\"", shell);
+        error_hint(&err, "supported shells: bash, zsh, fish");
         return app_fail(a, &err);
     }
     str_puts(&s, script);
@@ -165,10 +165,11 @@ const struct command_spec cmd_completion = {
     "completion",
     "host",
     "bash|zsh|fish",
-    "prints completion for a shell",
-    "In bash: source <(troupe completion bash). In zsh, after compinit: source <(troupe completion "
-    "zsh).\nIn fish: troupe completion fish | source. What is installed has it in place.\nThe "
-    "scripts ask `troupe completion words -- WORD...`, which prints what the last WORD may become.",
+    "print a completion script for a shell",
+    "In bash: source <(troupe completion bash). In zsh, after compinit: source <(troupe "
+    "completion zsh).\nIn fish: troupe completion fish | source. An installed troupe needs none "
+    "of these.\nThe scripts call `troupe completion words -- WORD...`, which prints the "
+    "completions of the last WORD.",
     NULL,
     1,
     INT32_MAX,

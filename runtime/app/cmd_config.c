@@ -26,8 +26,8 @@ static int find_option(const char *name, struct error *err)
         names[n++] = s->name;
     }
     const char *near = nearest_word(name, names, n);
-    error_set(err, STATUS_USAGE, "there is no setting \"%s\"", name);
-    error_hint(err, "%s%s%s`troupe config` lists all", near ? "did you mean " : "",
+    error_set(err, STATUS_USAGE, "unknown setting \"%s\"", name);
+    error_hint(err, "%s%s%s`troupe config` lists all settings", near ? "did you mean " : "",
                near ? near : "", near ? "? " : "");
     return -1;
 }
@@ -142,7 +142,7 @@ static enum status set_value(struct app *a, const char *name, const char *value,
     return st;
 }
 
-/* The value must be one that the option takes. */
+/* Checks that the option takes this value. */
 static enum status try_value(const char *name, const char *value, struct error *err)
 {
     char flag[128];
@@ -200,8 +200,9 @@ const struct command_spec cmd_config = {
     "config",
     "host",
     "[get OPTION | set OPTION VALUE]",
-    "shows settings and where they come from, or changes the user's file",
-    "Order: flag, TROUPE_NAME in the environment, ./troupe.yaml, the user's file, the default.",
+    "show settings and where they come from, or change the user's file",
+    "The first of these that has a value counts: the flag, TROUPE_NAME in the "
+    "environment,\n./troupe.yaml, the user's file, the default.",
     NULL,
     0,
     3,

@@ -1,4 +1,4 @@
-/* cmd_doctor.c - doctor: what this machine offers and whether the program can use it.
+/* cmd_doctor.c - doctor: what the program found on this machine and what it uses.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <stdio.h>
@@ -79,7 +79,7 @@ static void look_at_store(struct app *a, struct findings *f)
         return;
     }
     if (!file_exists(path)) {
-        note(f, "store", true, "%s (made by the first run)", path);
+        note(f, "store", true, "%s (the first run creates it)", path);
         return;
     }
     if (app_look(a, &s, &err) || store_stats(s, &stats, &err)) {
@@ -95,11 +95,9 @@ static void look_at_store(struct app *a, struct findings *f)
 static void look_at_gpu(struct findings *f)
 {
     if (access("/dev/nvidiactl", F_OK) != 0)
-        note(f, "GPU", false,
-             "no NVIDIA driver here (/dev/nvidiactl is not there): the CPU computes");
+        note(f, "GPU", false, "no NVIDIA driver (/dev/nvidiactl is missing): the CPU is used");
     else
-        note(f, "GPU", false,
-             "a driver is here, but this build has no CUDA plug-in: the CPU computes");
+        note(f, "GPU", false, "driver found, but this build has no CUDA plug-in: the CPU is used");
 }
 
 static int doctor_main(void *app)
@@ -130,5 +128,5 @@ static int doctor_main(void *app)
 }
 
 const struct command_spec cmd_doctor = {
-    "doctor", "host", "",         "says what this machine offers and what is used", NULL, NULL,
+    "doctor", "host", "",         "show what this machine has and what troupe uses", NULL, NULL,
     0,        0,      doctor_main};

@@ -45,7 +45,7 @@ static int list_main(void *app)
 }
 
 const struct command_spec cmd_env_list = {
-    "env list", "learn", "", "lists environments", NULL, NULL, 0, 0, list_main};
+    "env list", "learn", "", "list environments", NULL, NULL, 0, 0, list_main};
 
 static struct json *tool_spec_json(const struct env_tool_spec *t)
 {
@@ -110,10 +110,10 @@ static int show_env_main(void *app)
 }
 
 const struct command_spec cmd_env_show = {
-    "env show", "learn", "ENV",        "explains an environment and its tools", NULL, NULL,
+    "env show", "learn", "ENV",        "describe an environment and its tools", NULL, NULL,
     1,          1,       show_env_main};
 
-/* One task played by the expert: what the model would see and say, in the compact codec. */
+/* One task played by the expert: what a model would read and write, in the compact codec. */
 static enum status play_task(const struct env_ops *e, const struct env_params *p, const char *how,
                              struct json *o, struct str *text, struct error *err)
 {
@@ -185,5 +185,5 @@ static int tasks_main(void *app)
 static const enum option_id tasks_options[] = {OPT_SEED,    OPT_COUNT,  OPT_HORIZON, OPT_NOISE,
                                                OPT_PROFILE, OPT_EXPERT, OPT_END};
 const struct command_spec cmd_env_tasks = {
-    "env tasks", "learn", "ENV",     "prints tasks as the expert plays them", NULL, tasks_options,
+    "env tasks", "learn", "ENV",     "print tasks as the expert solves them", NULL, tasks_options,
     1,           1,       tasks_main};

@@ -1,7 +1,7 @@
 /* cmd_env_verify.c - env verify: plays the calls of an episode again and asks the verifier.
  *
- * Nothing of a model is needed: equal seeds and calls give equal results. What an environment does
- * not understand counts as a call, as it does when a model makes it.
+ * It needs no model: equal seeds and calls give equal results. A call that the environment does not
+ * understand counts, as it does when a model makes it.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <stdio.h>
@@ -23,12 +23,12 @@ struct verification {
     int64_t n, n_success, n_different;
 };
 
-/* What replaying gave beside the verdict. */
+/* The result of a replay, besides the verdict. */
 struct replay {
     struct env_verdict verdict;
     bool done;
     int64_t n_unread; /* calls that were not understood */
-    int64_t n_after;  /* calls after the end: not made */
+    int64_t n_after;  /* calls after the end of the episode: not played */
     struct error first_unread;
     int64_t first_unread_at;
 };
@@ -67,7 +67,7 @@ static enum status replay_calls(const struct env_ops *env, const struct env_para
     return st;
 }
 
-/* Compared in what a verdict has; a record may hold more beside it. NULL: as recorded. */
+/* The first member of the new verdict that differs in the recorded one, or NULL. */
 static const char *difference(const struct json *recorded, const struct json *verdict)
 {
     const char *key;
@@ -79,17 +79,17 @@ static const char *difference(const struct json *recorded, const struct json *ve
     return NULL;
 }
 
-static void tell_calls(const struct verification *v, long line, const struct replay *r)
+static void warn_of_calls(const struct verification *v, long line, const struct replay *r)
 {
     if (r->n_unread > 0)
         log_write(v->app->log, LOG_WARN,
-                  "%s:%ld: %lld calls are not understood, which counts as a call; the first is "
-                  "number %lld: %s",
+                  "%s:%ld: %lld calls are not understood, but count; the first is number %lld: %s",
                   v->file, line, (long long)r->n_unread, (long long)r->first_unread_at,
                   r->first_unread.message);
     if (r->n_after > 0)
-        log_write(v->app->log, LOG_WARN, "%s:%ld: %lld calls come after the end of the episode",
-                  v->file, line, (long long)r->n_after);
+        log_write(v->app->log, LOG_WARN,
+                  "%s:%ld: %lld calls after the end of the episode are ignored", v->file, line,
+                  (long long)r->n_after);
 }
 
 static void put_result(struct verification *v, long line, const struct env_params *p,
@@ -124,7 +124,7 @@ static void put_result(struct verification *v, long line, const struct env_param
     jv_append_adopt(v->results, o);
 }
 
-/* One episode, or a document of `show` that holds one. */
+/* One episode, or a document of `show` that contains one. */
 static enum status verify_one(struct verification *v, const struct json *doc, long line,
                               struct error *err)
 {
@@ -140,7 +140,7 @@ static enum status verify_one(struct verification *v, const struct json *doc, lo
         snprintf(err->where, sizeof(err->where), "%s:%ld", v->file, line);
         return st;
     }
-    tell_calls(v, line, &r);
+    warn_of_calls(v, line, &r);
     put_result(v, line, &p, &r, jv_kind(recorded) == JV_OBJECT ? recorded : NULL);
     return STATUS_OK;
 }
@@ -184,8 +184,8 @@ static enum status verify_lines(struct verification *v, const char *bytes, size_
     return st;
 }
 
-/* One document over as many lines as it likes, or one a line: what the first line alone is tells
- * them apart. */
+/* One document over any number of lines, or one per line: decided by whether the first
+ * line is a whole document. */
 static enum status verify_bytes(struct verification *v, const char *bytes, size_t n,
                                 struct error *err)
 {
@@ -196,7 +196,7 @@ static enum status verify_bytes(struct verification *v, const char *bytes, size_
     enum status st;
 
     if (from >= n)
-        return error_set(err, STATUS_INVALID, "%s holds no episode", v->file);
+        return error_set(err, STATUS_INVALID, "%s contains no episode", v->file);
     if (!end || !jv_parse_max(bytes + from, (size_t)(end - bytes) - from, MAX_BYTES, v->file, &doc,
                               &ignored)) {
         jv_unref(doc);
@@ -259,17 +259,16 @@ const struct command_spec cmd_env_verify = {
     "env verify",
     "learn",
     "ENV FILE",
-    "plays the calls of an episode again and prints the verdict",
-    "FILE holds an episode as JSON, or one a line:\n"
+    "replay the calls of an episode and print the verdict",
+    "FILE contains one episode as JSON, or one per line:\n"
     "  {\"task_seed\": 2097152, \"horizon\": 10, \"calls\": [{\"name\": \"next\", \"arguments\": "
     "{}}, ...]}\n"
-    "and where they are not the default \"fault_seed\", \"noise\", \"profile\", \"faults\", "
-    "\"ablation\".\n"
-    "`troupe show RUN/row[0]/episode[0] --json` is such a file as it is; its member \"episode\" "
-    "(`jq -c .episode`) makes\na line of one. A call that the environment does not understand "
-    "counts, as it does when a model makes it; what\na model wrote that is no call has the name "
-    "\"invalid\". Exit code 0 whatever the verdict; 3 when an episode\nbrings its recorded verdict "
-    "and this one differs.",
+    "\"fault_seed\", \"noise\", \"profile\", \"faults\" and \"ablation\" are optional.\n"
+    "The output of `troupe show RUN/row[0]/episode[0] --json` is such a file; `jq -c .episode` "
+    "makes one line\nof it. A call "
+    "that the environment does not understand counts, as it does when a model makes it. Model "
+    "output\nthat is not a call has the name \"invalid\". The exit code is 0 for any verdict, and "
+    "3 when the file holds a\nrecorded verdict and the new one differs.",
     NULL,
     2,
     2,

@@ -23,11 +23,13 @@ static enum status fill_rows(struct app *a, struct eval_row_spec *spec, int32_t 
     if (st)
         return st;
     if (n_temperatures > 1 && option_is_set(a->options, OPT_EXPERT))
-        return error_set(err, STATUS_USAGE, "a script has no temperature, let alone %d",
+        return error_set(err, STATUS_USAGE,
+                         "a script takes no temperature, but --temperature gives %d",
                          n_temperatures);
     if (n_temperatures > MAX_ROWS || n_horizons > MAX_ROWS / n_temperatures)
-        return error_set(err, STATUS_USAGE, "%d horizons at %d temperatures: at most %d rows",
-                         n_horizons, n_temperatures, MAX_ROWS);
+        return error_set(err, STATUS_USAGE,
+                         "%d horizons at %d temperatures are too many rows: at most %d", n_horizons,
+                         n_temperatures, MAX_ROWS);
     *n = n_horizons * n_temperatures;
     for (int32_t i = 0; i < *n; i++)
         spec[i] = (struct eval_row_spec){.horizon = horizon[i % n_horizons],
@@ -37,7 +39,8 @@ static enum status fill_rows(struct app *a, struct eval_row_spec *spec, int32_t 
     return STATUS_OK;
 }
 
-/* What is neither the name of an environment nor looks like a file is a misspelt environment. */
+/* An argument that is not an environment and does not look like a file is a misspelt environment.
+ */
 static bool is_blueprint(const char *what)
 {
     const char *dot = strrchr(what, '.');
@@ -46,7 +49,7 @@ static bool is_blueprint(const char *what)
                                (dot && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0)));
 }
 
-/* Options on the command line that mean nothing to what is evaluated. */
+/* Refuses options on the command line that do not apply to the argument. */
 static enum status refuse_others(const struct app *a, bool blueprint, struct error *err)
 {
     static const enum option_id of_environments[] = {
@@ -102,7 +105,7 @@ static int eval_main(void *app)
     if (!st)
         st = eval_run(&o, rows, uuid, &err);
     if (st == STATUS_CANCELLED && uuid[0])
-        error_hint(&err, "`troupe resume %s` goes on", uuid);
+        error_hint(&err, "`troupe resume %s` continues it", uuid);
     if (st)
         return app_fail(a, &err);
     return eval_print(a, &o, rows, o.expert ? o.expert : model, uuid, NULL);
@@ -122,10 +125,11 @@ enum status app_resume_eval(struct app *a, const char *uuid, const struct json *
     enum status st;
 
     if (blueprint)
-        return error_set(err, STATUS_UNSUPPORTED,
-                         "the evaluation of blueprint %s does not go on: begin it again; its runs "
-                         "are recorded, each for itself",
-                         blueprint);
+        return error_set(
+            err, STATUS_UNSUPPORTED,
+            "the evaluation of blueprint %s cannot be resumed; start it again; its runs "
+            "are recorded one by one",
+            blueprint);
     st = eval_options_read(config, &o, spec, MAX_ROWS, err);
 
     if (!st && !o.expert)
@@ -151,19 +155,16 @@ const struct command_spec cmd_eval = {
     "eval",
     "learn",
     "ENV|BLUEPRINT",
-    "plays many episodes and prints success with intervals",
-    "A BLUEPRINT (a file) is run EPISODES times, one after the other, with the seeds from SEED on; "
-    "a "
-    "run succeeds when\nit ends ok and its verdict, where it has one, is a success. --var and "
-    "--timeout are for each run.\n"
-    "Several horizons and temperatures (--temperature 0,1) make a row each. H50, H80 and H95 are "
-    "the "
-    "steps at\nwhich a fitted curve passes 50, 80 and 95 %: a logistic in log H, and a Weibull "
-    "(exp(-(H/a)^k); k = 1 is a constant\nhazard). They need two horizons with successes and "
-    "failures both.\n"
-    "Always recorded. Tasks are SEED ... SEED+EPISODES-1. Seeds below 2^20 are for training and "
-    "refused here;\nseeds below 2^21 are for validation while training; what is reported is at or "
-    "above 2^21 (the default).",
+    "play many episodes and print success rates with intervals",
+    "A BLUEPRINT (a file) runs EPISODES times, one run after the other, with SEED, SEED+1 and so "
+    "on. A run is\na success when it ends ok and its verdict, if it has one, is a success. --var "
+    "and --timeout apply to each run.\nSeveral horizons and temperatures (--temperature 0,1) give "
+    "one row each. H50, H80 and H95 are the numbers of\nsteps at which a fitted curve passes 50, "
+    "80 and 95 %: a logistic curve in log H, and a Weibull curve\n(exp(-(H/a)^k); k = 1 is a "
+    "constant hazard). A fit needs two horizons that have both successes and "
+    "failures.\nEvaluations are always recorded. Tasks are SEED ... SEED+EPISODES-1. Seeds below "
+    "2^20 are for training and\nrefused here; seeds below 2^21 are for validation during "
+    "training; use seeds from 2^21 on (the default) for\nresults that you report.",
     eval_options,
     1,
     1,

@@ -26,7 +26,7 @@ struct generation {
     const char **stops; /* texts of the options */
     struct token_stream stream;
     struct str held; /* streamed text that may be the start of a stop text */
-    bool stopped;    /* a stop text was found: nothing more is shown */
+    bool stopped;    /* a stop text was found: no more text is shown */
 };
 
 /* "1,2,3" */
@@ -90,7 +90,7 @@ static enum status read_prompt(struct generation *g, struct error *err)
     return st;
 }
 
-/* Moves from `held` to `out` what is no part of a stop text; at the end, all of it. */
+/* Moves from `held` to `out` all text that cannot be part of a stop text; at the end, all of it. */
 static void release_text(struct generation *g, bool end, struct str *out)
 {
     const struct model_call *c = &g->call;
@@ -279,7 +279,7 @@ static int generate_main(void *app)
         st = app_model(a, name, &g.model, &err);
     if (!st && !g.model->info.takes_ids)
         st = error_set(&err, STATUS_USAGE,
-                       "--model %s gives replies by path; it cannot complete text", name);
+                       "--model %s is a script of replies; it cannot complete text", name);
     if (!st)
         st = app_tokenizer(a, name, &g.tokenizer, &err);
     if (!st)
@@ -320,9 +320,9 @@ static const enum option_id generate_options[] = {OPT_MODEL,
 const struct command_spec cmd_generate = {"generate",
                                           "models",
                                           "",
-                                          "completes a text or ids: the engine without agents",
-                                          "The same seed "
-                                          "gives the same tokens, whatever the threads.",
+                                          "complete a text or token ids: the engine without agents",
+                                          "The same seed gives the same tokens with any number of "
+                                          "threads.",
                                           generate_options,
                                           0,
                                           0,

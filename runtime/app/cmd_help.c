@@ -1,4 +1,4 @@
-/* cmd_help.c - help and version: what the tables know.
+/* cmd_help.c - help and version: from the tables of commands and options.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <stdio.h>
@@ -49,7 +49,7 @@ static int help_main(void *app)
 
     if (first && !c && (second || !help_group(first, a->commands, a->n_commands, &s))) {
         str_deinit(&s);
-        error_set(&err, STATUS_USAGE, "there is no command `%s%s%s`", first, second ? " " : "",
+        error_set(&err, STATUS_USAGE, "unknown command `%s%s%s`", first, second ? " " : "",
                   second ? second : "");
         const char *near = nearest_command(a, first, second);
         error_hint(&err, "%s%s%s`troupe help` lists all commands",
@@ -69,7 +69,7 @@ static int help_main(void *app)
 
 static const enum option_id help_options[] = {OPT_MAN, OPT_END};
 const struct command_spec cmd_help = {
-    "help",   "host",       "[COMMAND]", "explains a command, a group of them, or lists all",
+    "help",   "host",       "[COMMAND]", "explain a command or a group of commands, or list all",
     NULL,     help_options, 0,           2,
     help_main};
 
@@ -90,5 +90,5 @@ static int version_main(void *app)
     return code;
 }
 
-const struct command_spec cmd_version = {"version", "host", "", "prints the version", NULL,
+const struct command_spec cmd_version = {"version", "host", "", "print the version", NULL,
                                          NULL,      0,      0,  version_main};

@@ -50,23 +50,23 @@ static int inbox_main(void *app)
     } else {
         code = app_print(&out);
         if (jv_size(waits) == 0)
-            log_write(a->log, LOG_INFO, "no run waits for an answer");
+            log_write(a->log, LOG_INFO, "no run is waiting for an answer");
     }
     jv_unref(waits);
     str_deinit(&out);
     return code;
 }
 
-const struct command_spec cmd_inbox = {
-    "inbox",
-    "work",
-    "",
-    "open questions and approvals of all runs",
-    "Each with its deadline, what is taken when nobody answers, and the command to answer.",
-    NULL,
-    0,
-    0,
-    inbox_main};
+const struct command_spec cmd_inbox = {"inbox",
+                                       "work",
+                                       "",
+                                       "list the open questions and approvals of all runs",
+                                       "Each is shown with its deadline, its default when nobody "
+                                       "answers, and the command that answers it.",
+                                       NULL,
+                                       0,
+                                       0,
+                                       inbox_main};
 
 static int answer_main(void *app)
 {
@@ -88,8 +88,8 @@ static int answer_main(void *app)
     free(prefix);
     if (st)
         return app_fail(a, &err);
-    log_write(a->log, LOG_INFO, "answered; `troupe resume %s` goes on if no process holds the run",
-              uuid);
+    log_write(a->log, LOG_INFO,
+              "answered; if no process drives the run, `troupe resume %s` continues it", uuid);
     return app_print_done(a, "answer", "run", uuid);
 }
 
@@ -97,9 +97,9 @@ const struct command_spec cmd_answer = {
     "answer",
     "work",
     "RUN[/PATH] VALUE",
-    "answers a waiting question or approval",
-    "VALUE is one of the options by its text, else text. Without a PATH the run must wait for one "
-    "thing only.",
+    "answer a question or approval",
+    "VALUE is one of the question's options, or any text if it has none. Without PATH the run must "
+    "have only\none open question.",
     NULL,
     2,
     2,

@@ -1,4 +1,4 @@
-/* cmd_init.c - init: a folder with a store, a blueprint and settings to begin with.
+/* cmd_init.c - init: sets up a folder: a store, a first blueprint, settings.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <stdio.h>
@@ -20,7 +20,7 @@ static const char blueprint[] =
     "output: \"${book.verdict}\"\n";
 
 static const char settings[] =
-    "# Settings of this folder; `troupe config` lists all and where each comes from.\n"
+    "# Settings for this folder. `troupe config` lists all settings and where each comes from.\n"
     "# threads: 2\n";
 
 static enum status write_new(struct app *a, const char *dir, const char *name, const char *text,
@@ -30,7 +30,7 @@ static enum status write_new(struct app *a, const char *dir, const char *name, c
 
     snprintf(path, sizeof(path), "%s/%s", dir, name);
     if (file_exists(path) && !option_flag(a->options, OPT_FORCE)) {
-        log_write(a->log, LOG_INFO, "%s exists already and is left as it is", path);
+        log_write(a->log, LOG_INFO, "%s already exists and is not changed", path);
         return STATUS_OK;
     }
     enum status st = file_write_atomic(a->seams, path, text, strlen(text), err);
@@ -63,12 +63,12 @@ static int init_main(void *app)
     store_close(s);
     if (st)
         return app_fail(a, &err);
-    log_write(a->log, LOG_INFO, "runs begun in or below %s are recorded in %s", dir, path);
+    log_write(a->log, LOG_INFO, "runs started in %s or below are recorded in %s", dir, path);
     return app_print_done(a, "init", "store", path);
 }
 
 static const enum option_id init_options[] = {OPT_FORCE, OPT_END};
 const struct command_spec cmd_init = {
-    "init",   "host",       "[DIR]", "makes a folder ready: a store, a first blueprint, settings",
+    "init",   "host",       "[DIR]", "set up a folder: a store, a first blueprint, settings",
     NULL,     init_options, 0,       1,
     init_main};

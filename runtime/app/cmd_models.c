@@ -1,4 +1,4 @@
-/* cmd_models.c - models list and show: what is there, what is in it.
+/* cmd_models.c - models list and show: the models on this machine, the shapes of one.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <stdio.h>
@@ -18,7 +18,7 @@ struct model_list {
     struct json *rows;
 };
 
-/* config.json alone tells shapes; weights are not touched. */
+/* Shapes come from config.json; the weights are not read. */
 static enum status read_config(struct app *a, const char *name, struct model_config *c,
                                struct error *err)
 {
@@ -93,7 +93,7 @@ static int list_main(void *app)
 }
 
 const struct command_spec cmd_models_list = {
-    "models list", "models", "", "lists models: the embedded one and the local Hugging Face cache",
+    "models list", "models", "", "list models: the embedded one and the local Hugging Face cache",
     NULL,          NULL,     0,  0,
     list_main};
 
@@ -104,7 +104,7 @@ static void put_plan(const struct engine_plan *p, struct str *out)
     str_printf(out,
                "\nmemory plan\n  weights      %10.2f MiB\n  KV pages     %10.2f MiB (%d pages)\n"
                "  activations  %10.2f MiB\n  sessions     %10.2f MiB\n  total        %10.2f MiB of "
-               "%.0f MiB that are free\n",
+               "%.0f MiB free\n",
                (double)p->weights_bytes / mib, (double)p->kv_bytes / mib, p->n_pages,
                (double)p->activations_bytes / mib, (double)p->sessions_bytes / mib,
                (double)p->total_bytes / mib, (double)p->available_bytes / mib);
@@ -175,6 +175,6 @@ static int show_main(void *app)
 static const enum option_id show_options[] = {OPT_KV_MEMORY, OPT_CONTEXT, OPT_WEIGHT_TYPE,
                                               OPT_CPU_ISA,   OPT_DEVICE,  OPT_END};
 const struct command_spec cmd_models_show = {
-    "models show", "models",     "M", "shows a model's shapes and the memory it would take",
+    "models show", "models",     "M", "show the shapes of a model and the memory that it needs",
     NULL,          show_options, 1,   1,
     show_main};

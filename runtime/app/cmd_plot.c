@@ -29,7 +29,7 @@ static enum status write_picture(const struct app *a, const struct plot_set *set
     enum status st = STATUS_OK;
 
     if (!svg && !ends_in(file, ".png"))
-        return error_set(err, STATUS_USAGE, "--out %s: FILE.svg and FILE.png are written", file);
+        return error_set(err, STATUS_USAGE, "--out %s: expected FILE.svg or FILE.png", file);
     plot_layout(set, &scene);
     if (svg)
         plot_svg(&scene, &out);
@@ -77,7 +77,7 @@ static enum status add_run(struct plot_horizons *horizons, struct store_reader *
         return st ? st : to.status;
     return to.is_eval ? STATUS_OK
                       : error_set(err, STATUS_USAGE,
-                                  "run %s is not a finished evaluation; a training is drawn from "
+                                  "run %s is not a finished evaluation; to plot a training, give "
                                   "its folder",
                                   run);
 }
@@ -103,7 +103,7 @@ static enum status read_all(struct plot_set *set, struct app *a, struct error *e
     for (int32_t i = 0, any = 0; i <= set->n && !st; i++) {
         any += i < set->n && !plot_is_empty(&set->panel[i]);
         if (i == set->n && !any)
-            st = error_set(err, STATUS_NOT_FOUND, "there is nothing to draw yet");
+            st = error_set(err, STATUS_NOT_FOUND, "nothing to plot yet");
     }
     return st;
 }
@@ -137,11 +137,11 @@ const struct command_spec cmd_plot = {
     "plot",
     "learn",
     "DIR|RUN...",
-    "curves of a training, or success against horizon of evaluations",
-    "A folder that `train` wrote is drawn from its metrics.jsonl, also while it grows. Evaluations "
-    "(by id, as `runs` shows\nthem) are drawn together: a curve of success a model, with its "
-    "interval, and the ceiling of never looking back.\n--out FILE.svg or FILE.png writes a "
-    "picture.",
+    "plot the curves of a training, or success against horizon of evaluations",
+    "DIR is a folder that `train` wrote: its metrics.jsonl is plotted, also while the training "
+    "runs. Evaluations (by\nid, as `runs` shows them) are plotted together: one success curve for "
+    "each model, with its interval, and the ceiling\nfor a policy that never looks back. --out "
+    "writes a picture (FILE.svg or FILE.png) instead of text.",
     plot_options,
     1,
     32,

@@ -1,9 +1,8 @@
 /* cmd_replay.c - replay: runs a run again on its recorded results and compares; --live forks it.
  *
- * Results of models, tools and people are copied into a run of its own (in a scratch store, or with
- * --live in the same store, up to PATH); everything above them is done again by the program, so a
- * difference means that the program no longer does what it recorded.
- * SPDX-License-Identifier: Apache-2.0
+ * Results of models, tools and people are copied into a new run (in a scratch store, or with --live
+ * in the same store, up to PATH). The program does everything else again, so a difference means
+ * that it no longer does what it recorded. SPDX-License-Identifier: Apache-2.0
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,8 +17,8 @@
 
 struct source {
     char kind[16];
-    bool running;  /* it has not ended: what it recorded is not all */
-    bool repaired; /* its records are of more than one blueprint, model or input */
+    bool running;  /* it has not ended: its record is not complete */
+    bool repaired; /* its record mixes more than one blueprint, model or input */
 };
 
 static bool copy_head(void *ctx, const struct run_row *row)
@@ -32,7 +31,7 @@ static bool copy_head(void *ctx, const struct run_row *row)
     return true;
 }
 
-/* A runtime of its own with a store that is thrown away. */
+/* A second runtime with a scratch store, which is deleted afterwards. */
 static enum status open_scratch(struct app *a, char dir[64], struct troupe **out, struct error *err)
 {
     const struct troupe_options to = {
@@ -118,7 +117,7 @@ static int replay_recorded(struct app *a, struct app_drive *d, struct troupe_for
         snprintf(copy, sizeof(copy), "%s", troupe_run_uuid(run));
         d->quiet = true;
         a->troupe = scratch;
-        (void)app_drive(d, run); /* how it ended is compared too */
+        (void)app_drive(d, run); /* how it ends is compared too */
         a->troupe = original;
         st = troupe_reader(scratch, &q2, &err);
     }
@@ -134,15 +133,15 @@ static enum status check_source(struct app *a, const struct source *source, cons
 {
     if (strcmp(source->kind, "run") != 0)
         return error_set(err, STATUS_USAGE,
-                         "%s is not a blueprint's run; `troupe show` looks at it", uuid);
+                         "%s is not a run of a blueprint; `troupe show` shows it", uuid);
     if (source->repaired && !option_flag(a->options, OPT_LIVE)) {
-        error_set(err, STATUS_USAGE, "%s was repaired: it cannot be done again as one run", uuid);
+        error_set(err, STATUS_USAGE, "%s was repaired, so it cannot be replayed as one run", uuid);
         error_hint(err, "`troupe replay %s --live --from PATH` forks it", uuid);
         return STATUS_USAGE;
     }
     if (source->running && !option_flag(a->options, OPT_LIVE)) {
-        error_set(err, STATUS_USAGE, "%s has not ended: there is no whole run to compare", uuid);
-        error_hint(err, "`troupe resume %s` ends it first", uuid);
+        error_set(err, STATUS_USAGE, "%s has not ended, so its record is not complete", uuid);
+        error_hint(err, "finish it first with `troupe resume %s`", uuid);
         return STATUS_USAGE;
     }
     return STATUS_OK;
@@ -190,12 +189,10 @@ const struct command_spec cmd_replay = {
     "replay",
     "work",
     "RUN",
-    "runs again on the recorded results and compares; --live forks a new run",
-    "Recorded replies of models, tools and people are taken as they are; all else is done again. "
-    "Exit code "
-    "3 when a\nstep differs. --live with --from PATH begins a new run that keeps what was recorded "
-    "before "
-    "PATH and goes on live.",
+    "replay a run with its recorded results and compare; --live forks a new run",
+    "Replies of models, tools and people come from the record; everything else is done again. The "
+    "exit code is 3\nwhen a step differs. --live --from PATH starts a new run: it keeps what was "
+    "recorded before PATH and continues\nlive from there.",
     replay_options,
     1,
     1,

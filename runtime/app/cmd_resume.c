@@ -1,4 +1,4 @@
-/* cmd_resume.c - resume: goes on with runs and evaluations that were interrupted or waited.
+/* cmd_resume.c - resume: continues runs and evaluations that were interrupted or are waiting.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <stdio.h>
@@ -48,8 +48,8 @@ static enum status resume_run(struct app *a, const char *uuid, struct json *list
     return st;
 }
 
-/* A run that has ended ok has nothing left to do, so its result comes again: whoever resumes after
- * a crash need not know whether the run was done before it. */
+/* A run that has ended ok has nothing left to do, so its result is printed again: the caller who
+ * resumes after a crash need not know whether the run had ended before. */
 static bool print_row(void *ctx, const struct run_row *r)
 {
     struct app_drive *d = ctx;
@@ -90,7 +90,7 @@ static enum status resume_one(struct app *a, struct store_reader *q, const char 
     } else if (!st && run_status_is_final(h.status)) {
         st = error_set(err, STATUS_USAGE, "%s has ended (%s)", uuid, run_status_word(h.status));
         if (strcmp(h.kind, "run") == 0 && run_status_is_repairable(h.status))
-            error_hint(err, "`troupe resume %s --from-failed` goes on with it", uuid);
+            error_hint(err, "`troupe resume %s --from-failed` tries the failed steps again", uuid);
         else
             error_hint(err, "`troupe replay %s --live` forks a new run from it", uuid);
     } else if (!st && strcmp(h.kind, "run") == 0) {
@@ -98,9 +98,8 @@ static enum status resume_one(struct app *a, struct store_reader *q, const char 
     } else if (!st && strcmp(h.kind, "eval") == 0) {
         st = app_resume_eval(a, uuid, h.config, list, code, err);
     } else if (!st) {
-        st = error_set(err, STATUS_USAGE, "%s (%s) is no run that this can go on with", uuid,
-                       h.kind);
-        error_hint(err, "`troupe show %s` looks at it", uuid);
+        st = error_set(err, STATUS_USAGE, "%s (%s) cannot be resumed", uuid, h.kind);
+        error_hint(err, "`troupe show %s` shows it", uuid);
     }
     jv_unref(h.config);
     return st;
@@ -119,7 +118,7 @@ static const char **texts_of(const struct app *a, enum option_id id, int32_t *n)
     return list;
 }
 
-/* Finished steps that need a decision, each with its reason. */
+/* Prints the finished steps that need a decision, each with its reason. */
 static int print_disagreement(struct app *a, const struct json *disagree, const struct error *err)
 {
     struct json *doc;
@@ -205,7 +204,7 @@ static bool collect(void *ctx, const struct run_row *r)
     return true;
 }
 
-/* The oldest first. One that cannot go on is told of and does not keep the others from it. */
+/* The oldest first. One that cannot go on is reported, and the others go on. */
 static enum status resume_all(struct app *a, struct store_reader *q, int *code, struct error *err)
 {
     struct json *list = a->json ? jv_array() : NULL, *doc;
@@ -239,12 +238,12 @@ static enum status check_repair_options(const struct app *a, struct error *err)
 
     if (option_flag(a->options, OPT_FROM_FAILED))
         return option_flag(a->options, OPT_ALL)
-                   ? error_set(err, STATUS_USAGE, "--from-failed repairs one run: name it")
+                   ? error_set(err, STATUS_USAGE, "--from-failed repairs one run: give its id")
                    : STATUS_OK;
     for (size_t i = 0; i < ARRAY_LEN(repairs); i++)
         if (option_is_set(a->options, repairs[i]))
             return error_set(err, STATUS_USAGE,
-                             "--blueprint, --var, --redo and --keep repair a run that failed: add "
+                             "--blueprint, --var, --redo and --keep are for repairs: add "
                              "--from-failed");
     return STATUS_OK;
 }
@@ -262,9 +261,9 @@ static int resume_main(void *app)
     enum status st = STATUS_OK;
 
     if (all && which)
-        st = error_set(&err, STATUS_USAGE, "resume takes RUN or --all, not both");
+        st = error_set(&err, STATUS_USAGE, "give either RUN or --all, not both");
     if (!st && watch && !all)
-        st = error_set(&err, STATUS_USAGE, "--watch is for --all");
+        st = error_set(&err, STATUS_USAGE, "--watch needs --all");
     if (!st)
         st = check_repair_options(a, &err);
     if (!st)
@@ -293,15 +292,15 @@ const struct command_spec cmd_resume = {
     "resume",
     "work",
     "[RUN [--from-failed] | --all [--watch]]",
-    "goes on with interrupted or waiting runs and evaluations",
-    "Steps and episodes that are recorded are not done again. The blueprint and inputs are those "
-    "stored with the\nrun; a model with other weights than it was begun with is "
-    "refused.\n--from-failed goes on with a run that ended in error, timeout or budget: finished "
-    "steps stay where path, inputs "
-    "and\ndefinition agree with the blueprint, failed ones get a new attempt. What no longer "
-    "agrees is named, and\nneeds --redo or --keep (exit code 78 until then). --model may name "
-    "another model.\n--watch keeps the deadlines of all runs, takes answers that other commands "
-    "give, and ends when no run is open but\nfor questions without a deadline, which it names.",
+    "continue runs and evaluations that were interrupted or are waiting",
+    "Recorded steps and episodes are not done again. The blueprint and the inputs come from the "
+    "run's record. A\nmodel with other weights than the recorded ones is refused.\n--from-failed "
+    "continues a run that ended in error, timeout or budget. Finished steps are kept if "
+    "path,\ninputs and definition still match the blueprint; failed steps get a new attempt. "
+    "Steps that no longer match are listed\nand need --redo or --keep (exit code 78 until then). "
+    "--model may name another model.\n--watch keeps the deadlines of all runs and takes answers "
+    "that other commands give. It ends when only questions\nwithout a deadline are open, and "
+    "lists them.",
     resume_options,
     0,
     1,

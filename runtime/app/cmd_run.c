@@ -14,7 +14,7 @@
 #include "runtime/app/table.h"
 #include "runtime/base/memory.h"
 
-/* Everything up to the row: what is wrong until then leaves no run behind. */
+/* Everything up to the row. An error before that leaves no run in the store. */
 static enum status begin_run(struct app_drive *d, struct plan **plan, struct troupe_run **run,
                              struct error *err)
 {
@@ -70,18 +70,19 @@ static int run_main(void *app)
 static const enum option_id run_options[] = {
     OPT_VAR,    OPT_MODEL,   OPT_SEED,      OPT_STREAM,  OPT_DETACH,  OPT_TIMEOUT,     OPT_ROOT,
     OPT_DEVICE, OPT_THREADS, OPT_KV_MEMORY, OPT_CONTEXT, OPT_CPU_ISA, OPT_WEIGHT_TYPE, OPT_END};
-const struct command_spec cmd_run = {"run",
-                                     "work",
-                                     "BLUEPRINT",
-                                     "runs a workflow; its output goes to standard output",
-                                     "Every step is recorded before its effect and after it: a run "
-                                     "survives kill -9 and `troupe resume` "
-                                     "goes on.\nExit code 0: the run ended ok (also when its "
-                                     "verdict is a failure: that is a result).",
-                                     run_options,
-                                     1,
-                                     1,
-                                     run_main};
+const struct command_spec cmd_run = {
+    "run",
+    "work",
+    "BLUEPRINT",
+    "run a workflow; its output goes to standard output",
+    "Every step is recorded before it takes effect and after it. "
+    "After a crash, `troupe resume` continues the run.\nExit code "
+    "0: the run ended ok, also when its verdict is a failure, which "
+    "is a result.",
+    run_options,
+    1,
+    1,
+    run_main};
 
 static enum status check_agent_model(void *ctx, const struct plan *p, const struct plan_agent *a,
                                      bool in_env, struct error *err)
@@ -119,7 +120,7 @@ static int validate_main(void *app)
         jv_set_adopt(doc, "effective", jv_ref(plan->effective));
         code = app_print_json(doc);
     } else {
-        log_write(a->log, LOG_INFO, "%s: sound, %d step%s, %d agent%s, %d input%s", plan->name,
+        log_write(a->log, LOG_INFO, "%s: ok, %d step%s, %d agent%s, %d input%s", plan->name,
                   plan->n_steps, plural_s(plan->n_steps), plan->n_agents, plural_s(plan->n_agents),
                   plan->n_inputs, plural_s(plan->n_inputs));
     }
@@ -128,5 +129,5 @@ static int validate_main(void *app)
 }
 
 const struct command_spec cmd_validate = {
-    "validate", "host", "BLUEPRINT",  "checks a blueprint without running it", NULL, NULL,
+    "validate", "host", "BLUEPRINT",  "check a blueprint without running it", NULL, NULL,
     1,          1,      validate_main};

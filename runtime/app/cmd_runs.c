@@ -39,9 +39,9 @@ static enum status take_status(const char *said, uint32_t *out, struct error *er
         str_printf(&list, "%s%s", i ? ", " : "", words[i]);
     }
     near = nearest_word(said, words, RUN_STATUS_N);
-    error_set(err, STATUS_USAGE, "--status: \"%s\" is no status of a run", said);
+    error_set(err, STATUS_USAGE, "--status: unknown status \"%s\"", said);
     error_hint(err, "%s%s%s%s", near ? "did you mean " : "", near ? near : "",
-               near ? "? There are " : "", str_cstr(&list));
+               near ? "? The statuses are " : "the statuses are ", str_cstr(&list));
     str_deinit(&list);
     return STATUS_USAGE;
 }
@@ -146,7 +146,7 @@ static int runs_main(void *app)
 
 static const enum option_id runs_options[] = {OPT_STATUS, OPT_SINCE, OPT_END};
 const struct command_spec cmd_runs = {
-    "runs", "look", "", "lists runs, the newest first", NULL, runs_options, 0, 0, runs_main};
+    "runs", "look", "", "list runs, newest first", NULL, runs_options, 0, 0, runs_main};
 
 static bool is_ended(void *ctx, const struct run_row *r)
 {
@@ -156,7 +156,8 @@ static bool is_ended(void *ctx, const struct run_row *r)
     return false;
 }
 
-/* What rm and cancel share: find the run, do it, say so; `later` where it has not ended by it. */
+/* The common part of rm and cancel: finds the run, changes it, reports it; `later` if the run has
+ * not ended by then. */
 static int change_run(struct app *a, const char *document,
                       enum status (*change)(struct store *s, const char *uuid, struct error *err),
                       const char *said, const char *later)
@@ -188,22 +189,20 @@ static int rm_main(void *app)
                       NULL);
 }
 
-const struct command_spec cmd_rm = {"rm", "look", "RUN", "deletes a run", NULL,
-                                    NULL, 1,      1,     rm_main};
+const struct command_spec cmd_rm = {"rm", "look", "RUN", "delete a run", NULL, NULL, 1, 1, rm_main};
 
 static int cancel_main(void *app)
 {
-    return change_run(app, "cancel", store_cancel, "cancelled",
-                      "its process stops it before its next step");
+    return change_run(app, "cancel", store_cancel, "cancelled", "will stop before its next step");
 }
 
 const struct command_spec cmd_cancel = {
     "cancel",
     "work",
     "RUN",
-    "stops a run",
-    "The run's owner sees it before its next step; a run that nobody holds is "
-    "marked cancelled at once.",
+    "stop a run",
+    "The process that drives the run stops before the next step. A run that no process drives is "
+    "cancelled at once.",
     NULL,
     1,
     1,

@@ -105,12 +105,11 @@ const struct command_spec cmd_show = {
     "show",
     "look",
     "RUN[/PATH]",
-    "shows a run: its tree of steps",
-    "With --tokens also the exact ids that each model call was fed and sampled, their "
-    "log-probabilities "
-    "and masks,\nthe tool calls and the verdict. An evaluation is a run too: PATH names one of its "
-    "episodes (row[0]/episode[3]);\nits document has \"episode\", which `troupe env verify` plays "
-    "again.",
+    "show a run as a tree of steps",
+    "--tokens adds the exact ids of each model call (prompt and sampled), their log-probabilities "
+    "and masks, the tool\ncalls and the verdict. An evaluation is a run too: PATH names one of "
+    "its episodes (row[0]/episode[3]). The\n\"episode\" in that document is input for `troupe env "
+    "verify`.",
     show_options,
     1,
     1,

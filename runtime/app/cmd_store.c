@@ -14,7 +14,7 @@ static int check_main(void *app)
     enum status st = app_look(a, &s, &err);
     int code;
 
-    if (st) /* also when it is too damaged to be opened: there is no report then */
+    if (st) /* also when the store cannot be opened: then there is no report */
         return app_fail(a, &err);
     st = store_check(s, &report, &err);
     if (st && st != STATUS_CORRUPT) {
@@ -26,7 +26,7 @@ static int check_main(void *app)
         code = app_print_json(doc);
     } else {
         if (!st)
-            str_puts(&report, "the store is sound\n");
+            str_puts(&report, "the store is ok\n");
         code = app_print(&report);
     }
     str_deinit(&report);
@@ -37,8 +37,8 @@ const struct command_spec cmd_store_check = {
     "store check",
     "host",
     "",
-    "reads everything: pages, references, hashes, checksums",
-    "Each finding is a line that names its place. Exit code 1 when there is one.",
+    "check the whole store: pages, references, hashes, checksums",
+    "Each problem is one line that names its place. The exit code is 1 when there is a problem.",
     NULL,
     0,
     0,
@@ -60,7 +60,7 @@ static int backup_main(void *app)
 }
 
 const struct command_spec cmd_store_backup = {
-    "store backup", "host", "FILE", "copies the store while it is in use", NULL, NULL, 1, 1,
+    "store backup", "host", "FILE", "copy the store, also while it is in use", NULL, NULL, 1, 1,
     backup_main};
 
 static const struct {
@@ -111,8 +111,8 @@ static int stats_main(void *app)
     return code;
 }
 
-const struct command_spec cmd_store_stats = {"store stats", "host", "", "sizes and counts", NULL,
-                                             NULL,          0,      0,  stats_main};
+const struct command_spec cmd_store_stats = {
+    "store stats", "host", "", "show sizes and counts", NULL, NULL, 0, 0, stats_main};
 
 static int gc_main(void *app)
 {
@@ -132,10 +132,9 @@ static int gc_main(void *app)
         jv_set_int(doc, "bytes", bytes);
         return app_print_json(doc);
     }
-    log_write(a->log, LOG_INFO, "%lld blobs, %lld bytes given back", (long long)n,
-              (long long)bytes);
+    log_write(a->log, LOG_INFO, "freed %lld blobs, %lld bytes", (long long)n, (long long)bytes);
     return EXIT_OK;
 }
 
 const struct command_spec cmd_store_gc = {
-    "store gc", "host", "", "deletes content that nothing names", NULL, NULL, 0, 0, gc_main};
+    "store gc", "host", "", "delete content that no run refers to", NULL, NULL, 0, 0, gc_main};

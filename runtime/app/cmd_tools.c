@@ -1,4 +1,4 @@
-/* cmd_tools.c - tools list, show and call: one registry for all.
+/* cmd_tools.c - tools list, show and call.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <stdlib.h>
@@ -65,7 +65,7 @@ static int list_main(void *app)
 }
 
 static const enum option_id list_options[] = {OPT_ROOT, OPT_END};
-const struct command_spec cmd_tools_list = {"tools list", "tools", "", "lists tools", NULL,
+const struct command_spec cmd_tools_list = {"tools list", "tools", "", "list tools", NULL,
                                             list_options, 0,       0,  list_main};
 
 static int show_main(void *app)
@@ -102,7 +102,7 @@ static int show_main(void *app)
     return code;
 }
 
-const struct command_spec cmd_tools_show = {"tools show", "tools", "TOOL", "explains a tool", NULL,
+const struct command_spec cmd_tools_show = {"tools show", "tools", "TOOL", "describe a tool", NULL,
                                             list_options, 1,       1,      show_main};
 
 struct tool_run {
@@ -146,7 +146,7 @@ static int print_result(struct app *a, const struct tool_step_result *r)
     return !code && r->state != STEP_OK ? EXIT_FAILED : code;
 }
 
-/* One call on a loop of its own; nothing is recorded, and nobody is asked. */
+/* One call on its own loop. Nothing is recorded, and no approval is asked for. */
 static enum status call_tool(struct app *a, struct tool *t, struct json *arguments, int *code,
                              struct error *err)
 {
@@ -200,5 +200,5 @@ static int call_main(void *app)
     return code;
 }
 
-const struct command_spec cmd_tools_call = {
-    "tools call", "tools", "TOOL JSON", "calls a tool", NULL, list_options, 2, 2, call_main};
+const struct command_spec cmd_tools_call = {"tools call", "tools", "TOOL JSON", "call a tool", NULL,
+                                            list_options, 2,       2,           call_main};

@@ -18,7 +18,7 @@ static void report(const struct grpo_job *j, const struct grpo_result *r)
     format_duration_ms((int64_t)(r->wall_s * 1000), took, sizeof(took));
     log_write(log, LOG_INFO,
               "%lld updates (%lld skipped), %lld rollouts, %lld tokens sampled, %lld trained, %s: "
-              "rollout %.1f s (environment %.1f), training %.1f, measuring %.1f",
+              "rollout %.1f s (environment %.1f), training %.1f, validation %.1f",
               (long long)r->updates, (long long)r->skipped, (long long)r->rollouts,
               (long long)r->sampled_tokens, (long long)r->trained_tokens, took, r->rollout_s,
               r->env_s, r->train_s, r->eval_s);
@@ -28,7 +28,7 @@ static void report(const struct grpo_job *j, const struct grpo_result *r)
         log_write(log, LOG_INFO, "validation success %.3f before, %.3f at update %lld",
                   r->first_success, r->best_success, (long long)r->best_update);
     if (strcmp(r->ended, "updates") != 0)
-        log_write(log, LOG_WARN, "ended early, by %s", r->ended);
+        log_write(log, LOG_WARN, "ended early: %s", r->ended);
     log_write(log, LOG_INFO, "wrote %s/model; `troupe plot %s` shows the curves", j->options.out,
               j->options.out);
 }
@@ -58,7 +58,7 @@ static int print_json(const struct grpo_job *j, const struct grpo_result *r)
     return app_print_json(doc);
 }
 
-/* Trains as `a` says. from_folder: its options are those that the folder was begun with. */
+/* Trains with the options of `a`. from_folder: they are those that the folder was begun with. */
 static enum status train(struct grpo_job *j, struct app *a, bool from_folder, struct grpo_result *r,
                          struct error *err)
 {
@@ -110,17 +110,16 @@ const struct command_spec cmd_train_grpo = {
     "train grpo",
     "learn",
     "",
-    "reinforcement in an environment (GRPO); writes a Hugging Face folder",
-    "Each update plays --groups tasks --group-size times with the model as it is, compares the "
-    "rollouts of a task, and\ntrains on what was better or worse than its like. Tasks come from "
-    "seeds below 2^20; validation, which chooses\nthe best checkpoint, from those below 2^21. "
-    "The result depends\non options alone, not on threads or interruptions; `train replay` runs "
-    "an update again. With --resume all other\noptions are taken from --out. Several environments "
-    "are "
-    "played in one batch, groups dealt in turn;\nvalidation is the "
-    "mean over them, and each has\nits noise: --noise-schedule "
-    "'ledger=0:0.2,30:0.05;courier=0:0.1' "
-    "(a part without a name is for the others).",
+    "train by reinforcement in an environment (GRPO); write a Hugging Face folder",
+    "Each update plays --groups tasks --group-size times with the current model and compares the "
+    "rollouts of each\ntask: it trains on how much better or worse each did than the others. "
+    "Training tasks have seeds below 2^20;\nvalidation, which chooses the best checkpoint, uses "
+    "seeds from 2^20 to 2^21. The result depends on the options\nalone, not on threads or "
+    "interruptions; `train replay` repeats an update. --resume takes all other options from\n"
+    "--out. Several environments share a batch: groups are dealt in turn, and validation is the "
+    "mean over "
+    "them. Each\ncan have its own noise: --noise-schedule 'ledger=0:0.2,30:0.05;courier=0:0.1' (a "
+    "part without a name is for the rest).",
     grpo_job_options,
     0,
     0,

@@ -1,4 +1,4 @@
-/* cmd_train_replay.c - train replay: one update of a reinforcement run again, bit for bit.
+/* cmd_train_replay.c - train replay: repeats one update of a training, bit for bit.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <stdio.h>
@@ -24,7 +24,7 @@ static int print_replay(const struct app *a, int64_t update, const struct grpo_r
         code = app_print_json(doc);
         return code ? code : equal ? EXIT_OK : EXIT_NOT_OK;
     }
-    str_printf(&out, "update %lld, played again from update %lld\nrecorded %s\nnow      %s\n%s\n",
+    str_printf(&out, "update %lld, repeated from update %lld\nrecorded %s\nnow      %s\n%s\n",
                (long long)update, (long long)r->from, r->recorded, r->now,
                equal ? "equal: every weight has the same bits" : "DIFFERENT");
     code = app_print(&out);
@@ -45,13 +45,13 @@ static int replay_main(void *app)
     int code;
 
     if (!text_to_i64(options_arg(a->options, 1), &update) || update < 1)
-        st = error_set(&err, STATUS_USAGE, "\"%s\" is no update: they are counted from 1",
+        st = error_set(&err, STATUS_USAGE, "\"%s\" is not the number of an update (1, 2, ...)",
                        options_arg(a->options, 1));
     if (!st)
         st = app_training_read(a, dir, "train grpo", &then, &read, &err);
     if (!st && !read)
-        st = error_set(&err, STATUS_NOT_FOUND, "%s has no train.json: it is no run of train grpo",
-                       dir);
+        st = error_set(&err, STATUS_NOT_FOUND,
+                       "%s has no train.json: it is not a folder of train grpo", dir);
     if (!st)
         st = grpo_job_open(&j, &then, dir, true, false, &err);
     if (!st)
@@ -68,9 +68,10 @@ const struct command_spec cmd_train_replay = {
     "train replay",
     "learn",
     "DIR UPDATE",
-    "plays one update of a reinforcement run again and compares the weights bit for bit",
-    "Begins at the newest kept checkpoint before it (--keep-last keeps more of them). Ends with 3 "
-    "when the weights differ.\nOptions are taken from DIR; --model says where its model is now.",
+    "repeat one update of a GRPO training and compare the weights bit for bit",
+    "It starts at the newest kept checkpoint before UPDATE (--keep-last keeps more of them). The "
+    "exit code is 3 when\nthe weights differ. Options come from DIR; --model gives the new place "
+    "of its model.",
     replay_options,
     2,
     2,

@@ -118,7 +118,7 @@ static enum status prepare(struct sft_job *j, struct error *err)
     return STATUS_OK;
 }
 
-/* Trains as `a` says. from_folder: its options are those that the folder was begun with. */
+/* Trains with the options of `a`. from_folder: they are those that the folder was begun with. */
 static enum status train(struct sft_job *j, struct app *a, bool from_folder, struct sft_result *r,
                          struct error *err)
 {
@@ -191,14 +191,11 @@ const struct command_spec cmd_train_sft = {
     "train sft",
     "learn",
     "",
-    "supervised training; writes a Hugging Face folder",
-    "--data takes chat messages, one object a line, "
-    "rendered by the model's own template; assistant "
-    "tokens alone\nare trained. --env takes an "
-    "environment's demonstrations, or those of several in turn. --model new begins from "
-    "random weights (--init-...)\nwith the embedded byte "
-    "tokenizer. The result depends on options and "
-    "data alone, not on threads or interruptions.",
+    "train on demonstrations or chat data; write a Hugging Face folder",
+    "--data takes chat messages, one object per line, rendered with the model's own template. Only "
+    "tokens of the\nassistant are trained. --env takes the demonstrations of an environment, or of "
+    "several in turn. --model new starts\nfrom random weights (--init-...) with the embedded byte "
+    "tokenizer. The result depends on options and data alone,\nnot on threads or interruptions.",
     sft_options,
     0,
     0,

@@ -12,7 +12,7 @@
 
 #define CELL 96
 
-/* A share of nothing is no number. */
+/* NaN is a share of nothing. */
 static void put_share(char cell[CELL], int digits, double share)
 {
     if (isnan(share))
@@ -59,7 +59,7 @@ static void put_rows(const struct eval_row *rows, int32_t n, struct str *out)
 
 /* ---- horizons */
 
-/* Three figures of a number of steps; what no run can reach is told as such. */
+/* A number of steps with three digits; beyond any real run: "> 1e9". */
 static void put_steps(double h, char *out, size_t n)
 {
     double unit = pow(10, floor(log10(h)) - 2);
@@ -70,7 +70,7 @@ static void put_steps(double h, char *out, size_t n)
         snprintf(out, n, "%.10g", h >= 1000 ? round(h) : round(h / unit) * unit);
 }
 
-/* "69.1 (61.0-78.2)"; a star where no row was that short or long. */
+/* "69.1 (61.0-78.2)"; with a star outside the range of the rows. */
 static void put_horizon(const struct horizon_fit *f, const struct horizon_curve *c, int k,
                         char cell[CELL])
 {
@@ -86,7 +86,7 @@ static void put_horizon(const struct horizon_fit *f, const struct horizon_curve 
         snprintf(cell, CELL, "%s%s (%s-%s)", at, star, low, high);
 }
 
-/* Nothing fitted: between which horizons that were measured it lies. */
+/* Without a fit: the measured horizons around it. */
 static void put_bracket(const struct horizon_fit *f, int k, char cell[CELL])
 {
     if (f->passed[k] > 0 && f->missed[k] > 0)
@@ -178,10 +178,10 @@ static void put_text(const struct eval_options *o, const struct eval_row *rows, 
     put_horizons(rows, o->n_rows, out);
     str_printf(
         out,
-        "\nceiling: (1-p)^H, what no policy that never looks can pass\n"
-        "self-cond.: accuracy of steps after a wrong one, minus that after a right one\n"
-        "H50, H80, H95: steps at which success is 50, 80, 95 %% (95 %% interval); *: beyond the "
-        "rows\n"
+        "\nceiling: (1-p)^H, the limit for a policy that never looks back\n"
+        "self-cond.: accuracy after a wrong step minus accuracy after a right step\n"
+        "H50, H80, H95: steps at which success is 50, 80, 95 %% (95 %% interval); *: outside "
+        "the rows\n"
         "recorded as %s: `troupe show %.36s`, `troupe show %.36s/row[0]/episode[0] --tokens`\n",
         uuid, uuid, uuid);
 }

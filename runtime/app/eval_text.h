@@ -7,8 +7,8 @@
 #include "agents/eval.h"
 #include "runtime/app/app.h"
 
-/* Prints; with --json the document, or appends that to `list` when there is one. `model` is how it
- * was named. Gives the exit code. */
+/* Prints the table, or with --json the document, or appends the document to `list` unless it is
+ * NULL. `model`: the name as given. Returns the exit code. */
 int eval_print(struct app *a, const struct eval_options *o, const struct eval_row *rows,
                const char *model, const char *uuid, struct json *list);
 

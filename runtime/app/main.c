@@ -22,13 +22,13 @@ static const struct command_spec *const commands[] = {
 #undef C
 };
 
-/* Where the handler leaves the signal's number: in main's frame, found through this pointer, which
- * only the main thread has. */
+/* Where the handler stores the signal number: in main's frame. Only the main thread has this
+ * pointer. */
 static _Thread_local struct app_signal *caught;
 
 static void on_signal(int signo)
 {
-    if (!caught) { /* another thread was interrupted: hand it on to the main thread */
+    if (!caught) { /* another thread got the signal: pass it to the main thread */
         syscall(SYS_tgkill, getpid(), getpid(), signo);
         return;
     }
@@ -50,10 +50,10 @@ static void catch_signals(struct app_signal *here)
     sigaction(SIGTERM, &sa, NULL);
     sa.sa_handler = SIG_IGN;
     sigaction(SIGPIPE, &sa, NULL);
-    sigaction(SIGXFSZ, &sa, NULL); /* a limit on the size of files is an error of the write */
+    sigaction(SIGXFSZ, &sa, NULL); /* a file size limit becomes an error of the write */
 }
 
-/* From here on a signal finds nothing left to save, and no frame to note it in. */
+/* From here on there is nothing left to save, and main's frame ends. */
 static void on_late_signal(int signo)
 {
     _exit(128 + signo);
@@ -69,8 +69,7 @@ static void leave_signals(void)
     sigaction(SIGTERM, &sa, NULL);
 }
 
-/* An interrupt counts until the very end, whatever the command made of it; a failure of the program
- * is told all the same. */
+/* An interrupt decides the exit code until the very end; errors are still printed. */
 static int final_code(int code, int signo)
 {
     bool ended = code == EXIT_OK || code == EXIT_NOT_OK || code == EXIT_WAITING ||
@@ -98,7 +97,7 @@ int main(int argc, char **argv)
     a.signal = &caught_here;
     a.interrupted = &caught_here.signo;
     for (int i = 1; i < argc; i++)
-        a.json |= strcmp(argv[i], "--json") == 0; /* errors of parsing obey it too */
+        a.json |= strcmp(argv[i], "--json") == 0; /* also for errors of parsing */
     enum status st =
         options_parse(argc, argv, a.commands, a.n_commands, &options, &a.command, &err);
     if (st) {

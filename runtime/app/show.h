@@ -1,7 +1,7 @@
-/* show.h - one run or episode as a document: loaded once, then written as text or JSON.
+/* show.h - loads a run or an episode as a document, then writes it as text or JSON.
  *
- * Both kinds of record give the same steps: journaled runs from the step and tok tables, episodes
- * by unpacking their record.
+ * Steps look the same from both: those of a run come from the step and tok tables, those of an
+ * episode from its packed record.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_RUNTIME_APP_SHOW_H
@@ -21,7 +21,7 @@ struct show_view {
     struct json *steps;    /* array, as in troupe.show/1 */
     struct json *verdict;  /* or NULL */
     struct json *episodes; /* of an evaluation shown whole, or NULL */
-    struct json *episode;  /* the one that is shown, as `env verify` takes it, or NULL */
+    struct json *episode;  /* the episode shown, as input for `env verify`, or NULL */
     struct json *waits;
     struct json *threads;        /* show_messages.h; NULL unless messages are asked for */
     struct tokenizer *tokenizer; /* of the run's model where it can be found, or NULL */
@@ -36,11 +36,11 @@ struct json *show_document(const struct show_view *v); /* troupe.show/1: new */
 void show_text(const struct show_view *v, struct str *out);
 /* The steps alone, for --follow; NDJSON with the result last. */
 int show_stream(const struct show_view *v, bool json, bool last);
-/* Prints steps as they are recorded until the run has ended, or nobody holds it any more; gives the
- * exit code. v says how (tokens, json). */
+/* Prints steps as they are recorded until the run ends or no process holds it any more. v gives the
+ * format (tokens, json). Returns the exit code. */
 int show_follow(const struct show_view *v, struct store_reader *q, const char *uuid,
                 const char *path);
-/* Steps by path: what differs in state, result, tokens. Returns how many differ. */
+/* Compares steps by path: state, result, tokens. Returns how many differ. */
 int64_t show_diff(const struct show_view *a, const struct show_view *b, struct str *out);
 
 #endif

@@ -1,10 +1,9 @@
-/* show_follow.c - show --follow: each step when it begins to be seen, and once more when it is
- * over.
+/* show_follow.c - show --follow: prints each step when it begins and again when it ends.
  *
- * Steps have a number in the order in which they began, so new ones are those above the last number
- * seen. Those that had not ended are read again: while the run lasts only within a window behind
- * the newest (a map around 100,000 steps must not make each look read them all), at its end all of
- * them. SPDX-License-Identifier: Apache-2.0
+ * Steps are numbered in the order in which they begin, so the new ones have higher numbers than the
+ * last one printed. Open steps are read again: during the run only those in a window before the
+ * newest one (a map of 100,000 steps must not be read at every look), at the end all of them.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include <string.h>
 #include <time.h>
@@ -13,12 +12,12 @@
 #include "runtime/base/map.h"
 
 #define PAUSE_NS 200000000
-#define WINDOW   1000 /* steps: beyond what is in flight at once, beneath what costs anything */
+#define WINDOW   1000 /* steps: more than are in flight at once, few enough to read quickly */
 
 struct follow {
     struct map *open;     /* path@attempt of steps shown before they ended -> any pointer */
-    int64_t last, oldest; /* numbers: of the newest seen; of the oldest that is open, or last + 1 */
-    struct json *verdict; /* the newest seen, or NULL */
+    int64_t last, oldest; /* numbers of the newest step, and of the oldest open one (or last + 1) */
+    struct json *verdict; /* the newest, or NULL */
 };
 
 static bool is_over(const struct json *step)
@@ -28,7 +27,7 @@ static bool is_over(const struct json *step)
     return strcmp(status, "started") != 0 && strcmp(status, "waiting") != 0;
 }
 
-/* Is the step new, or over since it was shown? Notes which are open. */
+/* Is the step new, or has it ended since it was shown? Notes which are open. */
 static bool is_news(struct follow *f, struct json *step)
 {
     int64_t seq = jv_get_int(jv_get(step, "seq"), 0);
@@ -50,7 +49,7 @@ static bool is_news(struct follow *f, struct json *step)
     return news;
 }
 
-/* Keeps of the steps loaded what has not been shown. */
+/* Removes the steps that have been shown. */
 static void keep_news(struct follow *f, struct show_view *v)
 {
     struct json *news = jv_array();

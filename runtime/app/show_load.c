@@ -1,4 +1,4 @@
-/* show_load.c - from the store to the document that show prints.
+/* show_load.c - loads the document that show prints.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <stdlib.h>
@@ -33,8 +33,8 @@ static struct json *floats(const float *v, int32_t n)
     return a;
 }
 
-/* {prompt_len, prompt_delta, ids, logp, logp_sampled?, mask, policy_version}: mask is 0 over the
- * delta, 1 over what was sampled. */
+/* {prompt_len, prompt_delta, ids, logp, logp_sampled?, mask, policy_version}: mask is 0 for the
+ * delta, 1 for sampled ids. */
 static struct json *tokens_json(const struct token_record *t)
 {
     struct json *o = jv_object(), *mask = jv_array();
@@ -84,7 +84,7 @@ static bool add_step(void *ctx, const struct step_row *s)
         jv_set_int(o, "tries", s->tries);
     if (s->err && strncmp(s->err, AGENT_CUT, strlen(AGENT_CUT)) == 0)
         jv_set_bool(o, "length", true);
-    else if (s->err && s->state == STEP_OK) /* only a loop whose `until` never held has words */
+    else if (s->err && s->state == STEP_OK) /* an exhausted loop is the only ok step with a text */
         jv_set_bool(o, "exhausted", true);
     if (s->err && s->state == STEP_OK) {
         jv_set_string(o, "note", s->err);
@@ -202,7 +202,7 @@ struct episode_load {
     struct error *err;
 };
 
-/* An episode of an environment is shown so that it can be verified again. */
+/* The document has what `env verify` needs. */
 static enum status begin_episode(struct show_view *v, const struct episode_row *e,
                                  struct error *err)
 {

@@ -12,7 +12,7 @@ struct message_load {
     struct json *threads;
 };
 
-/* {"role", ...the body's own members}; a body that is no object is the content. */
+/* {"role", ...the body's own members}; a body that is not an object is the content. */
 static struct json *message_json(const struct message_row *m)
 {
     struct json *o = jv_object(), *value;
@@ -58,7 +58,7 @@ enum status show_load_messages(struct store_reader *q, const char *uuid, const c
     return STATUS_OK;
 }
 
-/* Text, with the lines after the first indented like it. */
+/* Text, with all lines after the first indented. */
 static void put_lines(const char *text, size_t n, int indent, struct str *out)
 {
     for (size_t i = 0; i < n; i++) {

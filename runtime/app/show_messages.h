@@ -1,7 +1,7 @@
-/* show_messages.h - the conversations of a run: what each agent was told and what it said.
+/* show_messages.h - the conversations of the agents of a run.
  *
- * Agents of models that take messages have them, and those of models with a chat template; agents
- * with the compact codec have tokens alone (show --tokens).
+ * Agents have messages when their model takes messages or has a chat template. Agents with the
+ * compact codec have only tokens (show --tokens).
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -15,7 +15,7 @@
  * "content", "tool_calls", ...}]}]; under: as of query_steps. */
 MUST_CHECK enum status show_load_messages(struct store_reader *q, const char *uuid,
                                           const char *under, struct json **out, struct error *err);
-/* The conversation of this step, where it has one, as lines `role: content`. */
+/* The conversation of this step, if it has one, as lines `role: content`. */
 void show_put_messages(const struct json *threads, const struct json *step, int indent,
                        struct str *out);
 

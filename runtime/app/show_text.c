@@ -1,4 +1,4 @@
-/* show_text.c - a run for people: a tree of steps, tokens beneath their calls.
+/* show_text.c - a run as text: a tree of steps, with tokens under their calls.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <stdio.h>
@@ -56,7 +56,7 @@ static void put_tokens(const struct show_view *v, const struct json *t, int inde
     const struct json *delta = jv_get(t, "prompt_delta"), *ids = jv_get(t, "ids"),
                       *logp = jv_get(t, "logp"), *sampled = jv_get(t, "logp_sampled");
 
-    str_printf(out, "%*sprompt %lld (%lld kept)  weights version %lld\n", indent, "",
+    str_printf(out, "%*sprompt %lld (%lld cached)  weights version %lld\n", indent, "",
                (long long)jv_get_int(jv_get(t, "prompt_len"), 0),
                (long long)jv_get_int(jv_get(t, "prefix_len"), 0),
                (long long)jv_get_int(jv_get(t, "policy_version"), 0));
@@ -84,7 +84,7 @@ static void put_value(const struct json *v, size_t width, struct str *out)
     free(text);
 }
 
-/* What the step did: a call and its result, or an output; then what went wrong. */
+/* The call and its result, or the output; then the error. */
 static void put_outcome(const struct json *s, struct str *out)
 {
     const struct json *call = jv_get(s, "call"), *output = jv_get(s, "output");
@@ -155,7 +155,7 @@ static void put_tree(const struct show_view *v, struct str *out)
     free(tree);
 }
 
-/* As they come, so each with its whole path. */
+/* In the order of arrival, each with its whole path. */
 static void put_list(const struct show_view *v, struct str *out)
 {
     for (size_t i = 0; i < jv_size(v->steps); i++) {

@@ -10,7 +10,7 @@
 #include "runtime/base/map.h"
 #include "runtime/base/memory.h"
 
-/* While the tree is built; indices are one more than the step's, so that 0 is none. */
+/* While the tree is built. Indices are one above those of the steps, so that 0 is none. */
 struct branch {
     size_t first, last, next; /* children, and the next of the same parent */
 };
@@ -20,7 +20,7 @@ static const char *path_of(const struct json *step)
     return jv_get_string(jv_get(step, "path"), "");
 }
 
-/* The path that its children have in front: with the attempt, when it is not the first. */
+/* The prefix of its children's paths: the path, with the attempt if it is not the first. */
 static void put_key(const struct json *step, struct str *out)
 {
     int64_t attempt = jv_get_int(jv_get(step, "attempt"), 0);
@@ -31,7 +31,7 @@ static void put_key(const struct json *step, struct str *out)
         str_printf(out, "@%lld", (long long)attempt);
 }
 
-/* The step around `path`: one more than its index, or 0. *label: what the path adds. */
+/* The parent of `path`: one above its index, or 0. *label: the rest of the path. */
 static size_t find_parent(const struct map *by_key, const char *path, const char **label)
 {
     for (size_t n = strlen(path); n > 0; n--) {
@@ -77,7 +77,7 @@ struct show_node *show_tree(const struct json *steps)
         parent[i] = find_parent(by_key, path_of(all[i].step), &all[i].label);
         add_child(b, parent[i], i);
     }
-    for (size_t i = b[0].first; i;) { /* down, else along, else up and along */
+    for (size_t i = b[0].first; i;) { /* first child, else next sibling, else up */
         all[i].depth = parent[i] ? all[parent[i]].depth + 1 : 0;
         out[n_done++] = all[i];
         if (b[i].first) {

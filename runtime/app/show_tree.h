@@ -1,8 +1,8 @@
-/* show_tree.h - the steps of a run in the order of their tree: each below the step that it is part
- * of, and among its like in the order in which they began.
+/* show_tree.h - the steps of a run in tree order: each after its parent, and siblings in the order
+ * in which they began.
  *
- * A step is part of the longest path before its own that is a step too: `plan[3]@1/turn:0` of the
- * second attempt of `plan[3]`, that of `plan`.
+ * The parent is the step with the longest path that is a prefix of this one: `plan[3]@1/turn:0` is
+ * a child of the second attempt of `plan[3]`, which is a child of `plan`.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -13,8 +13,8 @@
 
 struct show_node {
     struct json *step; /* lent */
-    int depth;         /* steps around it */
-    const char *label; /* what its path adds to that of the step around; lent */
+    int depth;         /* number of ancestors */
+    const char *label; /* its path without that of its parent; lent */
 };
 
 /* (jv_size(steps)) nodes, malloc'd; steps as in troupe.show/1. */

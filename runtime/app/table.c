@@ -1,4 +1,4 @@
-/* table.c - aligned columns, durations and times for people.
+/* table.c - see table.h.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "runtime/app/table.h"

@@ -1,4 +1,4 @@
-/* table.h - aligned columns for people: header, rows of text, widths by display.
+/* table.h - tables of text in aligned columns; durations and times as text.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_RUNTIME_APP_TABLE_H
@@ -19,7 +19,7 @@ const char *plural_s(int64_t n);
 /* "3 s", "2 m 05 s", "1 h 02 m"; "2026-11-21 04:05:06+01:00". */
 void format_duration_ms(int64_t ms, char *out, size_t n);
 void format_time_ms(int64_t ms, char *out, size_t n);
-/* One line of at most width columns, control characters as blanks, cut with "...". */
+/* At most `width` columns on one line; control characters become blanks, and "..." marks a cut. */
 void format_one_line(const char *text, size_t width, struct str *out);
 
 #endif

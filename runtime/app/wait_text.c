@@ -13,7 +13,7 @@
 #include "runtime/base/text.h"
 #include "runtime/base/time_text.h"
 
-/* An option or a default as it is typed. */
+/* An option or a default, as the user types it. */
 static void put_value(const struct json *v, struct str *out)
 {
     if (jv_kind(v) == JV_STRING)
@@ -104,7 +104,7 @@ void wait_print_all(struct app *a, const char *uuid)
     for (size_t i = 0; i < jv_size(waits); i++)
         wait_put_text(jv_at(waits, i), uuid, jv_size(waits) > 1, seams_wall_ms(a->seams), &text);
     if (st)
-        log_write(a->log, LOG_WARN, "cannot read what the run waits for: %s", err.message);
+        log_write(a->log, LOG_WARN, "cannot read the open questions of the run: %s", err.message);
     if (text.len)
         dprintf(STDERR_FILENO, "%s", str_cstr(&text));
     str_deinit(&text);

@@ -1,4 +1,4 @@
-/* effect.c - the words of effects.
+/* effect.c - the names of effects.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

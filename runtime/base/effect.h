@@ -1,7 +1,7 @@
-/* effect.h - what a repeated call would do: the one list of effects and their words.
+/* effect.h - the effects of calls: whether a call may be repeated.
  *
- * `none` and `read` may run again, `idempotent` again under the same key, `once` never. The values
- * are stored in the journal; the words are those of blueprints and of `troupe tools`.
+ * `none` and `read` may run again, `idempotent` again with the same key, `once` never. The values
+ * are stored in the journal; the words appear in blueprints and in `troupe tools`.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

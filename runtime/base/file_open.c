@@ -33,6 +33,13 @@ enum status file_check_regular(int fd, const char *name, struct stat *info, stru
     return S_ISREG(info->st_mode) ? STATUS_OK : refuse(name, info->st_mode, err);
 }
 
+enum status file_check_named(const char *path, struct error *err)
+{
+    struct stat info;
+
+    return stat(path, &info) || S_ISREG(info.st_mode) ? STATUS_OK : refuse(path, info.st_mode, err);
+}
+
 enum status file_open(const char *path, int flags, mode_t mode, int *fd, struct stat *info,
                       struct error *err)
 {

@@ -22,8 +22,8 @@ enum status home_folder(char *out, size_t n, struct error *err)
         if (getpwuid_r(getuid(), &entry, text, sizeof(text), &found) || !found ||
             found->pw_dir[0] != '/')
             return error_set(err, STATUS_NOT_FOUND,
-                             "HOME is not set, and the password file names no home folder for "
-                             "user %lu",
+                             "HOME is not set, and the password file has no home folder for user "
+                             "%lu",
                              (unsigned long)getuid());
         home = found->pw_dir;
     }

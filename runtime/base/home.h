@@ -1,4 +1,4 @@
-/* home.h - where the user's own files are.
+/* home.h - the user's home folder.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -9,8 +9,8 @@
 
 #include "runtime/base/status.h"
 
-/* HOME, or where it is not set the home folder of the password file, as a shell's ~ does.
- * STATUS_NOT_FOUND: neither says; then no file may be made from it. */
+/* HOME; if it is not set, the home folder from the password file, like a shell's ~.
+ * STATUS_NOT_FOUND: neither names one. */
 MUST_CHECK enum status home_folder(char *out, size_t n, struct error *err);
 
 #endif

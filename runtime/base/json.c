@@ -1,9 +1,9 @@
 /* json.c - JSON values over jansson: parsing, building, reading. Text is written by
  * json_write.c.
  *
- * struct json is jansson's json_t under our name; it is never defined. jansson answers
- * NULL only to invalid UTF-8, to NaN, and when memory is out: the first two are dealt
- * with before, so that here NULL always means memory.
+ * struct json is jansson's json_t under another name; it is never defined. jansson returns
+ * NULL only for invalid UTF-8, for NaN, and when memory is exhausted. The first two are
+ * excluded before the call, so NULL always means memory.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -20,12 +20,12 @@
 #include "runtime/base/unicode.h"
 
 /* jansson is not const-correct; its reading functions do not write. */
-static json_t *raw(const struct json *v)
+static json_t *to_jansson(const struct json *v)
 {
     return (json_t *)(uintptr_t)v;
 }
 
-static struct json *cooked(json_t *v)
+static struct json *from_jansson(json_t *v)
 {
     return (struct json *)(void *)v;
 }
@@ -34,10 +34,10 @@ static struct json *made(json_t *v)
 {
     if (!v)
         mem_exhausted(sizeof(json_t));
-    return cooked(v);
+    return from_jansson(v);
 }
 
-/* What jansson refuses. Some of it is JSON all the same, and must not be called anything else. */
+/* Some of jansson's errors are about valid JSON; the message must not call it invalid. */
 static enum status parse_fault(const json_error_t *fault, const char *name, struct error *err)
 {
     const long line = fault->line, column = fault->column;
@@ -47,11 +47,11 @@ static enum status parse_fault(const json_error_t *fault, const char *name, stru
     case json_error_null_character:
     case json_error_null_byte_in_key:
         return error_at(err, STATUS_INVALID, name, line, column,
-                        "a text must not hold the character NUL (\\u0000)");
+                        "a string must not contain the character NUL (\\u0000)");
     case json_error_numeric_overflow:
         return error_at(err, STATUS_INVALID, name, line, column,
-                        "a number is too large: integers have at most 64 bits "
-                        "(-9223372036854775808 to 9223372036854775807), others go to 1.8e308");
+                        "a number is too large: integers are limited to 64 bits "
+                        "(-9223372036854775808 to 9223372036854775807), others to 1.8e308");
     case json_error_duplicate_key:
         return error_at(err, STATUS_INVALID, name, line, column,
                         "an object has a duplicate key, %s", near ? near : "which is not allowed");
@@ -74,7 +74,7 @@ enum status jv_parse_max(const char *bytes, size_t n, size_t max_bytes, const ch
     enum status st;
 
     if (n > max_bytes)
-        return error_at(err, STATUS_LIMIT, name, 0, 0, "%zu bytes of JSON, at most %zu are taken",
+        return error_at(err, STATUS_LIMIT, name, 0, 0, "%zu bytes of JSON; at most %zu are allowed",
                         n, max_bytes);
     st = json_scan(bytes, n, name, err);
     if (st)
@@ -84,7 +84,7 @@ enum status jv_parse_max(const char *bytes, size_t n, size_t max_bytes, const ch
         return error_at(err, STATUS_NO_MEMORY, name, 0, 0, "no memory for %zu bytes of JSON", n);
     if (!v)
         return parse_fault(&fault, name, err);
-    *out = cooked(v);
+    *out = from_jansson(v);
     return STATUS_OK;
 }
 
@@ -103,18 +103,18 @@ enum status jv_parse_file(const char *path, size_t max_bytes, struct json **out,
 
 struct json *jv_ref(struct json *v)
 {
-    json_incref(raw(v));
+    json_incref(to_jansson(v));
     return v;
 }
 
 void jv_unref(struct json *v)
 {
-    json_decref(raw(v));
+    json_decref(to_jansson(v));
 }
 
 struct json *jv_deep_copy(const struct json *v)
 {
-    return v ? made(json_deep_copy(raw(v))) : jv_null();
+    return v ? made(json_deep_copy(to_jansson(v))) : jv_null();
 }
 
 bool jv_equal(const struct json *a, const struct json *b)
@@ -123,14 +123,14 @@ bool jv_equal(const struct json *a, const struct json *b)
 
     if (kind == JV_NULL)
         return jv_kind(b) == JV_NULL;
-    return json_equal(raw(a), raw(b)) != 0;
+    return json_equal(to_jansson(a), to_jansson(b)) != 0;
 }
 
 enum jv_kind jv_kind(const struct json *v)
 {
     if (!v)
         return JV_NULL;
-    switch (json_typeof(raw(v))) {
+    switch (json_typeof(to_jansson(v))) {
     case JSON_OBJECT:
         return JV_OBJECT;
     case JSON_ARRAY:
@@ -161,12 +161,12 @@ const char *jv_kind_name(enum jv_kind kind)
 
 struct json *jv_null(void)
 {
-    return cooked(json_null());
+    return from_jansson(json_null());
 }
 
 struct json *jv_bool(bool b)
 {
-    return cooked(json_boolean(b));
+    return from_jansson(json_boolean(b));
 }
 
 struct json *jv_int(int64_t i)
@@ -184,8 +184,8 @@ struct json *jv_string(const char *text)
     return jv_string_n(text, strlen(text));
 }
 
-/* A copy without what jv_parse would refuse: NULs and invalid bytes become U+FFFD.
- * Unbounded, since the length is that of memory that is there already, times three. */
+/* A copy that jv_parse accepts: NULs and invalid bytes become U+FFFD. No limit is needed:
+ * the copy is at most three times as long as the text. */
 static struct str cleaned(const char *text, size_t n)
 {
     struct str out;
@@ -238,56 +238,58 @@ struct json *jv_object(void)
 
 bool jv_get_bool(const struct json *v, bool otherwise)
 {
-    return v && json_is_boolean(raw(v)) ? json_is_true(raw(v)) : otherwise;
+    return v && json_is_boolean(to_jansson(v)) ? json_is_true(to_jansson(v)) : otherwise;
 }
 
 int64_t jv_get_int(const struct json *v, int64_t otherwise)
 {
-    return v && json_is_integer(raw(v)) ? (int64_t)json_integer_value(raw(v)) : otherwise;
+    return v && json_is_integer(to_jansson(v)) ? (int64_t)json_integer_value(to_jansson(v))
+                                               : otherwise;
 }
 
 double jv_get_number(const struct json *v, double otherwise)
 {
-    return v && json_is_number(raw(v)) ? json_number_value(raw(v)) : otherwise;
+    return v && json_is_number(to_jansson(v)) ? json_number_value(to_jansson(v)) : otherwise;
 }
 
 const char *jv_get_string(const struct json *v, const char *otherwise)
 {
-    return v && json_is_string(raw(v)) ? json_string_value(raw(v)) : otherwise;
+    return v && json_is_string(to_jansson(v)) ? json_string_value(to_jansson(v)) : otherwise;
 }
 
 size_t jv_string_len(const struct json *v)
 {
-    return json_string_length(raw(v)); /* 0 for all else */
+    return json_string_length(to_jansson(v)); /* 0 for all else */
 }
 
 size_t jv_size(const struct json *v)
 {
     if (!v)
         return 0;
-    return json_is_array(raw(v)) ? json_array_size(raw(v)) : json_object_size(raw(v));
+    return json_is_array(to_jansson(v)) ? json_array_size(to_jansson(v))
+                                        : json_object_size(to_jansson(v));
 }
 
 struct json *jv_at(const struct json *array, size_t i)
 {
-    return cooked(json_array_get(raw(array), i));
+    return from_jansson(json_array_get(to_jansson(array), i));
 }
 
 struct json *jv_get(const struct json *object, const char *key)
 {
-    return cooked(json_object_get(raw(object), key));
+    return from_jansson(json_object_get(to_jansson(object), key));
 }
 
 void *jv_next(const struct json *object, void *it, const char **key, struct json **value)
 {
     if (!object)
         return NULL;
-    it = it ? json_object_iter_next(raw(object), it) : json_object_iter(raw(object));
+    it = it ? json_object_iter_next(to_jansson(object), it) : json_object_iter(to_jansson(object));
     if (it) {
         if (key)
             *key = json_object_iter_key(it);
         if (value)
-            *value = cooked(json_object_iter_value(it));
+            *value = from_jansson(json_object_iter_value(it));
     }
     return it;
 }
@@ -296,7 +298,7 @@ void jv_append_adopt(struct json *array, struct json *value)
 {
     if (!value)
         value = jv_null();
-    if (json_array_append_new(raw(array), raw(value)) && jv_kind(array) == JV_ARRAY &&
+    if (json_array_append_new(to_jansson(array), to_jansson(value)) && jv_kind(array) == JV_ARRAY &&
         array != value)
         mem_exhausted(sizeof(json_t));
 }
@@ -312,15 +314,15 @@ void jv_set_adopt(struct json *object, const char *key, struct json *value)
         clean = cleaned(key, n);
         key = str_cstr(&clean);
     }
-    if (json_object_set_new_nocheck(raw(object), key, raw(value)) && jv_kind(object) == JV_OBJECT &&
-        object != value)
+    if (json_object_set_new_nocheck(to_jansson(object), key, to_jansson(value)) &&
+        jv_kind(object) == JV_OBJECT && object != value)
         mem_exhausted(sizeof(json_t));
     str_deinit(&clean);
 }
 
 void jv_remove(struct json *object, const char *key)
 {
-    json_object_del(raw(object), key);
+    json_object_del(to_jansson(object), key);
 }
 
 void jv_set_string(struct json *object, const char *key, const char *text)

@@ -1,10 +1,10 @@
 /* json.h - JSON values: an opaque, reference-counted type over jansson.
  *
- * Nothing outside this file sees jansson. jv_parse refuses, before the library
- * sees a byte: more than JSON_MAX_BYTES, depth above JSON_MAX_DEPTH, invalid
- * UTF-8, NUL, duplicate keys, trailing bytes. Getters lend; constructors and jv_ref
- * give one reference, released by jv_unref (NULL is fine). "adopt" takes over the
- * reference of the value that it is given, also when it fails.
+ * Only this module uses jansson. jv_parse rejects more than JSON_MAX_BYTES, depth
+ * above JSON_MAX_DEPTH, invalid UTF-8, NUL, duplicate keys and trailing bytes.
+ * Getters return borrowed references; constructors and jv_ref return a new one, to be
+ * released with jv_unref (NULL is fine). "adopt" takes over the reference to its
+ * argument, also when it fails.
  * The prefix is jv_ since jansson owns json_ in the link.
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -25,11 +25,11 @@ struct json;
 
 enum jv_kind { JV_NULL, JV_BOOL, JV_INT, JV_REAL, JV_STRING, JV_ARRAY, JV_OBJECT };
 
-/* `name` names the source in errors (a file, "arguments", ...): the error's place is
- * name:line:column. Scalars at the top are allowed. */
+/* `name` is the source in errors (a file, "arguments", ...), which are at
+ * name:line:column. The top level may be a scalar. */
 MUST_CHECK enum status jv_parse(const char *bytes, size_t n, const char *name, struct json **out,
                                 struct error *err);
-/* The same with another cap on bytes (datasets, indexes of checkpoints). */
+/* The same with another limit on bytes (datasets, indexes of checkpoints). */
 MUST_CHECK enum status jv_parse_max(const char *bytes, size_t n, size_t max_bytes, const char *name,
                                     struct json **out, struct error *err);
 MUST_CHECK enum status jv_parse_file(const char *path, size_t max_bytes, struct json **out,
@@ -46,14 +46,14 @@ const char *jv_kind_name(enum jv_kind kind); /* "string", "integer", ... */
 struct json *jv_null(void);
 struct json *jv_bool(bool b);
 struct json *jv_int(int64_t i);
-struct json *jv_real(double d); /* null where d is not finite, which JSON cannot say */
-/* Invalid UTF-8 and NUL are replaced by U+FFFD (jv_parse would refuse them); never NULL. */
+struct json *jv_real(double d); /* null if d is not finite */
+/* Invalid UTF-8 and NUL are replaced by U+FFFD (jv_parse would reject them); never NULL. */
 struct json *jv_string(const char *text);
 struct json *jv_string_n(const char *text, size_t n);
 struct json *jv_array(void);
 struct json *jv_object(void);
 
-/* With a default for a value of another kind. */
+/* `otherwise` is returned for a value of another kind. */
 bool jv_get_bool(const struct json *v, bool otherwise);
 int64_t jv_get_int(const struct json *v, int64_t otherwise);
 double jv_get_number(const struct json *v, double otherwise); /* integers too */
@@ -69,14 +69,14 @@ void *jv_next(const struct json *object, void *it, const char **key, struct json
 void jv_append_adopt(struct json *array, struct json *value);
 void jv_set_adopt(struct json *object, const char *key, struct json *value);
 void jv_remove(struct json *object, const char *key);
-/* Shorthands that read well: jv_set_string(o, "name", s). */
+/* Shorthands: jv_set_string(o, "name", s). */
 void jv_set_string(struct json *object, const char *key, const char *text);
 void jv_set_int(struct json *object, const char *key, int64_t i);
 void jv_set_real(struct json *object, const char *key, double d);
 void jv_set_bool(struct json *object, const char *key, bool b);
 
-/* Text through our own writer: floats are the shortest that read back equal.
- * indent 0: one line with no spaces. */
+/* Writes JSON text; floats are the shortest that read back equal. indent 0: one line without
+ * spaces. */
 void jv_write(const struct json *v, int indent, struct str *out);
 /* One line, keys sorted: the form that is hashed. */
 void jv_write_canonical(const struct json *v, struct str *out);

@@ -1,8 +1,8 @@
 /* json_scan.c - one pass over JSON text that bounds what a parser may recurse into.
  *
- * Brackets are counted outside of strings only. Whether the text is JSON at all is not
- * judged here: on broken text the count may be too high, but never too low, since up to
- * the first fault this scan and jansson agree on where strings begin and end.
+ * Brackets are counted outside of strings only. The scan does not check that the text is
+ * JSON: for invalid text the count may be too high, but never too low, because up to the
+ * first error this scan and jansson agree on where strings begin and end.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

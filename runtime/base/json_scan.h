@@ -1,4 +1,4 @@
-/* json_scan.h - what is checked of JSON text before jansson sees it; for json.c alone.
+/* json_scan.h - checks of JSON text before jansson parses it; only for json.c.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_RUNTIME_BASE_JSON_SCAN_H

@@ -1,7 +1,7 @@
 /* json_write.c - JSON values to text.
  *
- * Our own writer instead of json_dumps: floats come out as short as they go, the
- * depth is bounded, and small objects cost no scratch memory.
+ * Used instead of json_dumps: floats are as short as possible, the depth is limited,
+ * and small objects need no scratch memory.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -12,8 +12,8 @@
 #include "runtime/base/json.h"
 #include "runtime/base/memory.h"
 
-/* Parsed values are at most JSON_MAX_DEPTH deep, and what we wrap around them adds a
- * few. A value deeper than this is a fault of ours; the text then fails as a whole. */
+/* Parsed values are at most JSON_MAX_DEPTH deep, plus a few levels around them. A deeper
+ * value is a bug; the whole text then fails. */
 #define WRITE_MAX_DEPTH 512
 
 /* Keys of larger objects are sorted in memory from the heap. */

@@ -1,8 +1,8 @@
-/* log.c - lines for the operator, and one that moves.
+/* log.c - log messages and a progress line.
  *
- * Each line goes out in one write, so that lines of several processes on one
- * terminal do not mix. Control characters are taken out: a message may quote a
- * model or a peer, and must not steer the terminal.
+ * Each line is one write, so that lines of several processes on one terminal do
+ * not mix. Control characters are removed: a message may quote a model or a peer,
+ * and must not control the terminal.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -34,7 +34,7 @@ struct log {
 
     pthread_mutex_t lock; /* for all below */
     struct str live;      /* the progress line; empty: none */
-    bool drawn;           /* it stands on the terminal now */
+    bool drawn;           /* it is on the terminal now */
     bool shown_ever;      /* shown_us means something */
     int64_t shown_us;
 };
@@ -69,7 +69,7 @@ void log_free(struct log *l)
     free(l);
 }
 
-/* A log that cannot be written is no reason to stop working. */
+/* Errors are ignored: work goes on without a log. */
 static void log_send(const struct log *l, const struct str *s)
 {
     const char *p = str_cstr(s);

@@ -1,8 +1,8 @@
-/* log.h - lines for the operator, on stderr.
+/* log.h - log messages and progress, on stderr.
  *
- * A log belongs to the app and is handed down. Calls are safe from any thread.
- * While a progress line stands on a terminal it is erased before a message and
- * drawn again after it. Secrets never reach a log.
+ * A log belongs to the app and is passed down. Calls are safe from any thread.
+ * A progress line on a terminal is erased before a message and drawn again
+ * after it. Secrets are never logged.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_RUNTIME_BASE_LOG_H

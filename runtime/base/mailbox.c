@@ -58,7 +58,7 @@ void mailbox_post(struct mailbox *box, struct mail *m)
     do
         m->next = old;
     while (!atomic_compare_exchange_weak(&box->head, &old, m));
-    /* From here on m may already be taken and freed. Whoever posted into the empty
+    /* From here on m may already be taken and freed. The thread that posted into the empty
      * queue wakes the taker for all that follows. */
     if (!old) {
         if (box->wake)

@@ -1,7 +1,7 @@
-/* map.h - byte-string keys to pointers, in order of insertion.
+/* map.h - byte-string keys to pointers, in insertion order.
  *
  * Iteration order is insertion order, so that nothing depends on a hash seed.
- * Keys are copied; values are the caller's. Deleting keeps the order of the rest.
+ * Keys are copied; values belong to the caller. Removing a key keeps the order of the others.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_RUNTIME_BASE_MAP_H
@@ -16,15 +16,15 @@ void map_free(struct map *m, void (*free_value)(void *)); /* free_value may be N
 size_t map_size(const struct map *m);
 void *map_get(const struct map *m, const char *key); /* NULL: not there */
 void *map_get_n(const struct map *m, const char *key, size_t n);
-/* Returns the value that stood there before, or NULL. */
+/* Returns the previous value, or NULL. */
 void *map_put(struct map *m, const char *key, void *value);
 void *map_put_n(struct map *m, const char *key, size_t n, void *value);
 void *map_remove(struct map *m, const char *key);
 /* for (size_t i = 0; map_next(m, &i, &key, &value);) ; no change while iterating. */
 bool map_next(const struct map *m, size_t *i, const char **key, void **value);
 
-/* The candidate nearest to `word` by edit distance, or NULL when none is near
- * (distance at most 2, or a third of the length). For "did you mean". */
+/* The candidate with the smallest edit distance to `word`, for "did you mean". NULL if none is
+ * within a distance of 2 or a third of the length. */
 const char *nearest_word(const char *word, const char *const *candidates, size_t n);
 
 #endif

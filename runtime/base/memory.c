@@ -1,4 +1,4 @@
-/* memory.c - the allocators behind memory.h.
+/* memory.c - small and large allocation.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -117,7 +117,8 @@ void *mem_aligned_alloc(size_t n, size_t size_bytes)
     if (!may_allocate(n, size_bytes, &total) || total > SIZE_MAX - 2 * TENSOR_ALIGN)
         return NULL;
     /* calloc gives large blocks as untouched zero pages: a reservation costs nothing until it is
-     * used, where memset would touch all of it. The block's own address stands before the tensor.
+     * used, where memset would touch all of it. The block's own address is stored before the
+     * tensor.
      */
     block = calloc(1, total + 2 * TENSOR_ALIGN);
     if (!block)

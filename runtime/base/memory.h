@@ -1,9 +1,9 @@
 /* memory.h - allocation: small, large, and by arena.
  *
- * Small fixed-size allocations use the x-functions, which end the process
- * cleanly when nothing is left (the store is crash-safe). Anything sized by
- * input, by a model or by a peer uses mem_alloc, which may return NULL and can
- * be made to fail by a test. An arena serves one turn or one request.
+ * Small fixed-size allocations use the x-functions, which end the process when
+ * memory is exhausted (the store is crash-safe). Sizes that depend on input, a
+ * model or a peer use mem_alloc, which may return NULL; a test can make it fail.
+ * An arena serves one turn or one request.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_RUNTIME_BASE_MEMORY_H
@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
-/* The object that holds this member. */
+/* The object that contains this member. */
 #define CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 void *xmalloc(size_t size_bytes);
@@ -22,10 +22,10 @@ void *xcalloc(size_t n, size_t size_bytes);
 void *xrealloc(void *p, size_t size_bytes);
 char *xstrdup(const char *s);
 char *xstrndup(const char *s, size_t n);
-/* What they do when there is no memory: one line on stderr, then exit status 1. */
+/* Called by the x-functions when memory is exhausted: one line on stderr, then exit status 1. */
 _Noreturn void mem_exhausted(size_t size_bytes);
 
-/* NULL when there is no memory or n * size overflows. Zeroed. Freed by free(). */
+/* NULL when memory is exhausted or n * size overflows. Zeroed. Freed by free(). */
 void *mem_alloc(size_t n, size_t size_bytes);
 /* Keeps *p on failure and returns false. New space is not zeroed. */
 bool mem_grow(void **p, size_t n, size_t size_bytes);
@@ -33,7 +33,7 @@ bool mem_grow(void **p, size_t n, size_t size_bytes);
 void *mem_aligned_alloc(size_t n, size_t size_bytes);
 void mem_aligned_free(void *p);
 
-/* A test makes the n-th mem_ call from now fail in this thread (0: none). */
+/* For tests: the n-th mem_ call from now fails in this thread (0: none). */
 void mem_fail_after(uint64_t n);
 
 struct arena;

@@ -59,7 +59,7 @@ const char *nearest_word(const char *word, const char *const *candidates, size_t
         if (other > WORD_MAX)
             continue;
         d = edit_distance(word, len, candidates[i], other);
-        /* A word of which no letter is left is no typing error. */
+        /* Not a typing error: no letter is the same. */
         if (d < best_distance && d < (len > other ? len : other)) {
             best = candidates[i];
             best_distance = d;

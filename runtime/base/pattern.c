@@ -1,9 +1,9 @@
-/* pattern.c - PCRE2 under limits.
+/* pattern.c - PCRE2 with limits.
  *
- * PCRE2's match limit counts from every start position anew, so it bounds one
- * position, not a search. A search therefore goes in windows of start positions
- * (offset limit), and between windows a clock is read. Only a pathological pattern ever
- * notices: its search ends as STATUS_LIMIT after seconds instead of hours.
+ * PCRE2's match limit restarts at every start position, so it bounds one position, not
+ * a search. A search therefore runs in windows of start positions (offset limit), and
+ * the clock is read between windows. This affects only pathological patterns: their
+ * search ends as STATUS_LIMIT after seconds instead of hours.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -2,8 +2,8 @@
  *
  * pool_run writes the job, then raises the generation; every worker sees every
  * generation once, runs its share (maybe none) and lowers `busy`. Both sides spin
- * shortly, then sleep on the word that they watch; a side that changes a word
- * makes the system call only when somebody said that he sleeps.
+ * briefly, then sleep on the word that they watch; a side that changes a word makes
+ * the system call only if there are sleepers.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

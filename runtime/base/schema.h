@@ -3,7 +3,7 @@
  * type (also a list), properties, required, additionalProperties, items, prefixItems, enum,
  * const, minimum, maximum, exclusiveMinimum/Maximum, multipleOf, min/maxLength,
  * pattern (under limits), min/maxItems, uniqueItems, anyOf, oneOf, allOf, not, $ref within
- * the document. Messages name the field's path, what was expected and what came.
+ * the document. Messages name the field's path, the expected and the actual value.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -12,12 +12,12 @@
 
 #include "runtime/base/json.h"
 
-/* Is the schema one that we can check? Names the first keyword that we cannot. */
+/* Fails if the schema uses an unsupported keyword; the error names the first one. */
 MUST_CHECK enum status schema_supported(const struct json *schema, struct error *err);
-/* For schemas of others: one that can be checked and refuses nothing that theirs allows. New; the
- * schema itself where all of it can be checked, `true` where nothing can. */
+/* For foreign schemas: a reduced schema that can be checked and allows every value that `schema`
+ * allows. New reference: `schema` itself if all of it can be checked, `true` if nothing can. */
 struct json *schema_lenient(struct json *schema);
-/* `at` is the path's first word ("arguments"). STATUS_INVALID with the place in err->where. */
+/* `at` is the root of the path ("arguments"). STATUS_INVALID with the path in err->where. */
 MUST_CHECK enum status schema_check(const struct json *schema, const struct json *value,
                                     const char *at, struct error *err);
 

@@ -1,9 +1,9 @@
-/* schema_lenient.c - what of a foreign schema can be checked.
+/* schema_lenient.c - reduces a foreign schema to the part that can be checked.
  *
- * A keyword that we do not know, or whose value we cannot read, is left out. What remains must not
- * refuse what the whole schema allows, so some that we know go with it: `not` over a schema that
- * became weaker, `additionalProperties` beside a `patternProperties` that is gone; and `oneOf` over
- * weaker alternatives asks only for any of them.
+ * Unknown keywords and keywords with unreadable values are removed. The reduced schema must not
+ * reject a value that the whole schema allows. So some known keywords are removed as well: `not`
+ * over a schema that became weaker, and `additionalProperties` next to a removed
+ * `patternProperties`. `oneOf` over weaker alternatives becomes `anyOf`.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -66,7 +66,7 @@ static void put_one_of(struct json *out, struct json *alternatives)
     jv_set_adopt(out, "allOf", all);
 }
 
-/* Keywords that speak of what another one has left over. */
+/* Keywords that apply to what other keywords did not match. */
 static void drop_leftovers(const struct json *schema, struct json *out)
 {
     bool names = !jv_get(schema, "patternProperties") &&
@@ -101,7 +101,7 @@ static void keep_keyword(const struct json *root, const char *keyword, struct js
     }
 }
 
-/* What of the schema can be checked: new. *weaker: it may allow more than the schema. */
+/* The part of the schema that can be checked; new. *weaker: it may allow more than the schema. */
 static struct json *keep(const struct json *root, const struct json *schema, bool *weaker)
 {
     struct json *out, *v;
@@ -124,7 +124,7 @@ struct json *schema_lenient(struct json *schema)
 {
     struct json *v = jv_ref(schema);
 
-    /* What was left out may have been what a reference led to: each round leaves out more. */
+    /* A reference may lead to a removed part, so each round removes more. */
     for (int round = 0; round < 8 && schema_supported(v, NULL) != STATUS_OK; round++) {
         bool weaker = false;
         struct json *less = keep(v, v, &weaker);

@@ -1,6 +1,6 @@
-/* schema_supported.c - is a schema one that we can check? Said before it is used, by name.
+/* schema_supported.c - checks that a schema uses only supported keywords.
  *
- * A keyword that we do not know would silently allow what it forbids, so it is refused.
+ * An unknown keyword would silently allow what it forbids, so it is an error.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -154,8 +154,7 @@ static enum status survey_argument(const struct survey *s, const struct json *v,
         return survey_many(s, v, at, form);
     case SCHEMA_REF:
         if (!is_string(v) || !schema_resolve(s->root, jv_get_string(v, "")))
-            return refuse(s, at,
-                          "only references to what stands in the same document are followed");
+            return refuse(s, at, "only references within the same document are followed");
         break;
     }
     return STATUS_OK;

@@ -1,7 +1,7 @@
-/* schema_walk.h - the insides of schema.h: one walk over a value, and the check of each keyword.
+/* schema_walk.h - internals of schema.h: the walk over a value, and the check of each keyword.
  *
- * A check returns STATUS_OK, STATUS_INVALID (the value does not fit; the error says where) or
- * STATUS_LIMIT (the walk took too long or too deep; that ends it whatever the schema says).
+ * A check returns STATUS_OK, STATUS_INVALID (the value does not match; the error says where) or
+ * STATUS_LIMIT (the walk took too many steps or is too deep; this ends the walk).
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -10,7 +10,7 @@
 
 #include "runtime/base/schema.h"
 
-/* Where a value stands; linked on the stack, spelled out only for an error. */
+/* The path of a value, linked on the stack; formatted only for an error. */
 struct schema_place {
     const struct schema_place *up; /* NULL: the first word */
     const char *key;               /* NULL: an item */
@@ -20,10 +20,10 @@ struct schema_place {
 struct schema_walk {
     const struct json *root;
     int32_t steps_left, depth;
-    struct error *err; /* may be NULL; alternatives put a scratch error here */
+    struct error *err; /* may be NULL; alternatives use a scratch error */
 };
 
-/* What a keyword's check is given. */
+/* The arguments of a keyword's check. */
 struct schema_case {
     const struct json *schema;   /* the object that holds the keyword */
     const struct json *argument; /* the keyword's own value */
@@ -41,13 +41,13 @@ enum status schema_misfit(struct schema_walk *w, const struct schema_place *at, 
 /* "integer 5", "string \"abc\"", "array of 3 items": for messages. Returns `out`. */
 #define SCHEMA_WORDS 160
 const char *schema_describe(const struct json *value, char out[SCHEMA_WORDS]);
-/* NULL: it leads nowhere, or outside the document. */
+/* NULL: the target does not exist or is outside the document. */
 const struct json *schema_resolve(const struct json *root, const char *ref);
 bool schema_same(const struct json *a, const struct json *b); /* 1 and 1.0 are the same number */
 
-/* What the value of a keyword must be. */
+/* The form that a keyword's value must have. */
 enum schema_form {
-    SCHEMA_UNKNOWN, /* not a keyword of ours */
+    SCHEMA_UNKNOWN, /* not a supported keyword */
     SCHEMA_ANY,
     SCHEMA_TYPES,
     SCHEMA_LIST,
@@ -61,10 +61,10 @@ enum schema_form {
     SCHEMA_SCHEMAS,
     SCHEMA_SCHEMAS_BY_NAME,
     SCHEMA_REF,
-    SCHEMA_IGNORED, /* says nothing about a value */
+    SCHEMA_IGNORED, /* an annotation */
 };
 enum schema_form schema_form_of(const char *keyword);
-/* All that is below it too. */
+/* Checks nested schemas too. */
 bool schema_argument_is_sound(const struct json *root, const struct json *argument,
                               enum schema_form form);
 

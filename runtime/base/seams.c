@@ -1,4 +1,4 @@
-/* seams.c - the operating system behind the seams, and what is built on them.
+/* seams.c - the seams of the operating system, and functions that use seams.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -1,9 +1,8 @@
-/* seams.h - every source of chance behind one small table each.
+/* seams.h - clock, randomness and durable files as tables of functions.
  *
- * Product code reaches the clock, true randomness, durable files and its own
- * death only through these tables, so that a test can drive a whole run with a
- * seeded clock and injected faults. seams_real() is the operating system.
- * (The model has a table of its own: models/model.h.)
+ * Product code uses them only through these tables, so that a test can drive a
+ * whole run with a seeded clock and injected faults. seams_real() is the
+ * operating system. (The model has a table of its own: models/model.h.)
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_RUNTIME_BASE_SEAMS_H
@@ -24,8 +23,8 @@ struct random_seam {
     void *ctx;
     void (*fill)(void *ctx, void *bytes, size_t n);
 };
-/* What durable writers outside SQLite use (checkpoints, model folders). All
- * return 0 or an errno. */
+/* For durable files outside SQLite (checkpoints, model folders). All return 0
+ * or an errno. */
 struct file_seam {
     void *ctx;
     int (*write_all)(void *ctx, int fd, const void *bytes, size_t n);
@@ -47,11 +46,11 @@ uint64_t seams_random_u64(const struct seams *s);
 void seams_uuid7(const struct seams *s, char out[37]);
 
 /* Writes path.tmp, syncs it, renames it over path and syncs the folder: after a
- * crash the old or the new file is there, whole. */
+ * crash either the old or the new file exists, complete. */
 MUST_CHECK enum status file_write_atomic(const struct seams *s, const char *path, const void *bytes,
                                          size_t n, struct error *err);
-/* The whole file, NUL-terminated, malloc'd; more than max_bytes is refused, and what is no regular
- * file (file_open.h). */
+/* The whole file, NUL-terminated, malloc'd. Fails for more than max_bytes and for anything but a
+ * regular file (file_open.h). */
 MUST_CHECK enum status file_read(const char *path, size_t max_bytes, char **out, size_t *n,
                                  struct error *err);
 bool file_exists(const char *path);

@@ -15,11 +15,11 @@
 #include "runtime/base/seams.h"
 #include "runtime/base/str.h"
 
-/* What file_read asks for when the size is not known (/proc). */
+/* First size of file_read's buffer when the file's size is unknown (/proc). */
 #define READ_CHUNK ((size_t)64 << 10)
 
-/* Opens path.tmp afresh. An old one is left from a crash, or is a trap in a folder
- * that others may write: O_EXCL never follows it. A file that is replaced keeps its mode. */
+/* Creates path.tmp. An old one is a leftover of a crash, or a trap in a folder that others
+ * can write: O_EXCL never follows it. A file that is replaced keeps its mode. */
 static int open_temporary(const char *tmp, const char *path, int *fd)
 {
     struct stat st;
@@ -181,5 +181,5 @@ enum status dir_make(const char *path, struct error *err)
     if (!failed)
         failed = make_one(copy);
     free(copy);
-    return failed ? error_errno(err, failed, "making the folder %s", path) : STATUS_OK;
+    return failed ? error_errno(err, failed, "creating the folder %s", path) : STATUS_OK;
 }

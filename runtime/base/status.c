@@ -1,7 +1,7 @@
 /* status.c - filling in struct error, and the names of the statuses.
  *
- * Words are formatted into a local buffer first, since an argument may well be
- * the old message of the same struct error.
+ * Text is formatted into a local buffer first, since an argument may be the old
+ * message of the same struct error.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -50,8 +50,8 @@ char *str_take(struct str *s)
     return text;
 }
 
-/* Room for n more bytes and the NUL. A failure is kept: what would come after a
- * lost piece is refused as well. */
+/* Room for n more bytes and the NUL. A failure is permanent: later appends fail
+ * as well. */
 static bool str_reserve(struct str *s, size_t n)
 {
     size_t cap;
@@ -128,7 +128,7 @@ void str_vprintf(struct str *s, const char *fmt, va_list ap)
     s->data[s->len] = '\0';
 }
 
-/* One character that JSON does not let stand as it is. */
+/* A character that JSON requires to be escaped. */
 static void put_escape(struct str *s, unsigned char c)
 {
     static const char hex[] = "0123456789abcdef";

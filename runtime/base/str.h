@@ -1,7 +1,7 @@
 /* str.h - a growable byte string with a maximum.
  *
- * Always ends in a NUL that is not counted. A str that would pass its maximum,
- * or that finds no memory, sets `failed` and stays as it was: build first, check
+ * Always ends in a NUL that is not counted. A str that would exceed its maximum, or
+ * that cannot allocate memory, sets `failed` and is unchanged: append first, check
  * str_ok() once at the end.
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -15,7 +15,7 @@
 #include "runtime/base/status.h"
 
 struct str {
-    char *data; /* never NULL to a reader: use str_cstr() */
+    char *data; /* may be NULL: read it with str_cstr() */
     size_t len;
     size_t cap;
     size_t max;
@@ -30,7 +30,7 @@ void str_deinit(struct str *s);
 void str_clear(struct str *s); /* length 0, memory kept, failed reset */
 bool str_ok(const struct str *s);
 const char *str_cstr(const struct str *s);
-char *str_take(struct str *s); /* hands over a malloc'd string; s is empty after */
+char *str_take(struct str *s); /* returns the malloc'd string; s is empty afterwards */
 
 void str_append(struct str *s, const char *bytes, size_t n);
 void str_puts(struct str *s, const char *text);

@@ -52,8 +52,8 @@ static void put_whole(struct str *s, double v)
     str_append(s, ".0", 2);
 }
 
-/* printf's text with a point whatever the host's locale, and with ".0" where
- * nothing else tells it from an integer. */
+/* printf's text with a point in every locale, and with ".0" if it would look
+ * like an integer. */
 static void put_formatted(struct str *s, char *text)
 {
     bool shows_float = false;

@@ -1,7 +1,7 @@
-/* text.c - whole strings to numbers, durations and sizes.
+/* text.c - converts whole strings to numbers, durations and sizes.
  *
- * Strict on purpose: a blank, a sign that means nothing or a trailing byte makes a
- * command line or a config file wrong, and the caller says so.
+ * Strict on purpose: a blank, a meaningless sign or a trailing byte is an error in a
+ * command line or a configuration file.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -100,7 +100,7 @@ bool text_to_duration_ms(const char *s, int64_t *out_ms)
         if (strcmp(s + n, units[i].unit) != 0)
             continue;
         v = round(v * units[i].ms);
-        if (v > 0x1p53) /* 285,000 years: beyond it the double is no longer exact */
+        if (v > 0x1p53) /* 285,000 years: a double is exact up to here */
             return false;
         *out_ms = (int64_t)v;
         return true;

@@ -1,6 +1,6 @@
-/* text.h - whole strings to numbers, durations and sizes; words for a shell.
+/* text.h - converts whole strings to numbers, durations and sizes; quotes words for a shell.
  *
- * No blanks, no trailing bytes, range checked. *out is written on true only.
+ * No blanks, no trailing bytes; the range is checked. *out is set only on true.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -1,4 +1,4 @@
-/* thread.c - threads with the right signals.
+/* thread.c - starting a thread with its signal mask.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -8,7 +8,7 @@
 
 #include "runtime/base/memory.h"
 
-/* Raised in the thread that is at fault. Blocked, they end the process without any handler. */
+/* Raised in the thread that causes them. If they were blocked, no handler would run. */
 static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT};
 
 int thread_start(pthread_t *out, void *(*run)(void *), void *arg)

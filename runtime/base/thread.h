@@ -1,4 +1,4 @@
-/* thread.h - the one way to start a thread.
+/* thread.h - starting a thread.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -7,9 +7,9 @@
 
 #include <pthread.h>
 
-/* Signals from outside go to the threads that expect them: the new thread has them blocked. Those
- * that a fault of its own raises (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT) are
- * not, so that a host's crash handler runs. Returns 0 or an errno. */
+/* The new thread blocks signals from outside, so that the threads that expect them get them. The
+ * signals of its own errors (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT) are not
+ * blocked, so that a host's crash handler runs. Returns 0 or an errno. */
 int thread_start(pthread_t *out, void *(*run)(void *), void *arg);
 
 #endif

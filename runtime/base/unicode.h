@@ -1,6 +1,6 @@
-/* unicode.h - text by Unicode's rules: replacement of what is invalid, width, NFC.
+/* unicode.h - Unicode text: replacement of invalid bytes, width, NFC.
  *
- * The only place that sees utf8proc. utf8.h has what needs no tables.
+ * The only user of utf8proc. utf8.h has the functions that need no tables.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -15,12 +15,12 @@
 #include "runtime/base/utf8.h"
 
 void utf8_put(struct str *out, uint32_t code_point);
-/* Appends text with one U+FFFD for each maximal subpart that is not valid (utf8.h). */
+/* Appends text with one U+FFFD for each invalid maximal subpart (utf8.h). */
 void utf8_clean(const char *bytes, size_t n, struct str *out);
 /* Columns on a terminal. */
 size_t utf8_width(const char *bytes, size_t n);
-/* NFC of valid UTF-8 (STATUS_INVALID else); pure ASCII is copied. Time grows as n log n, whatever
- * the text is (unicode_nfc.c). */
+/* NFC of valid UTF-8 (else STATUS_INVALID); ASCII is copied. At most n log n time for any text
+ * (unicode_nfc.c). */
 MUST_CHECK enum status utf8_nfc(const char *bytes, size_t n, struct str *out, struct error *err);
 
 #endif

@@ -152,6 +152,6 @@ enum status utf8_nfc(const char *bytes, size_t n, struct str *out, struct error 
     free(w.code);
     free(w.sorted);
     if (!room || !str_ok(out))
-        return error_set(err, STATUS_NO_MEMORY, "no room for %zu bytes of normalised text", n);
+        return error_set(err, STATUS_NO_MEMORY, "no memory for %zu bytes of normalized text", n);
     return STATUS_OK;
 }

@@ -1,9 +1,9 @@
-/* utf8.h - UTF-8: checking, reading and writing one character. Depends on nothing.
+/* utf8.h - UTF-8: checking, reading and writing one character. No dependencies.
  *
- * Valid is what the Unicode standard (table 3-7) calls well-formed: no overlong forms, no
- * surrogates, nothing above U+10FFFF. Bytes that are not valid are read as one U+FFFD per "maximal
- * subpart" (section 3.9, "U+FFFD Substitution of Maximal Subparts"), as WHATWG decoders do: the
- * beginning of a cut character is one, any other invalid byte is one.
+ * Valid means well-formed in the sense of the Unicode standard (table 3-7): no overlong forms, no
+ * surrogates, nothing above U+10FFFF. Invalid bytes are read as one U+FFFD per "maximal subpart"
+ * (section 3.9, "U+FFFD Substitution of Maximal Subparts"), like WHATWG decoders: the beginning of
+ * a truncated character is one, any other invalid byte is one.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -28,7 +28,7 @@ size_t utf8_valid_prefix(const char *bytes, size_t n);
 size_t utf8_invalid_prefix(const char *bytes, size_t n, bool *cut);
 /* The character at *i (advances past it), or U+FFFD (advances past what it replaces). */
 uint32_t utf8_next(const char *bytes, size_t n, size_t *i);
-/* Writes a code point, returns its length. What is none becomes U+FFFD. */
+/* Writes a code point, returns its length. An invalid one becomes U+FFFD. */
 size_t utf8_encode(uint32_t code_point, char out[UTF8_MAX_BYTES]);
 
 #endif

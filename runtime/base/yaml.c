@@ -23,7 +23,7 @@ enum status yaml_parse(const char *text, size_t n, const char *name, struct yaml
     enum status st;
 
     if (n > YAML_MAX_BYTES)
-        return error_at(err, STATUS_LIMIT, name, 0, 0, "%zu bytes of YAML, at most %zu are taken",
+        return error_at(err, STATUS_LIMIT, name, 0, 0, "%zu bytes of YAML; at most %zu are allowed",
                         n, YAML_MAX_BYTES);
     if (utf8_valid_prefix(text, n) != n || (n && memchr(text, '\0', n)))
         return error_at(err, STATUS_CONFIG, name, 0, 0, "YAML must be valid UTF-8 without NUL");

@@ -1,9 +1,9 @@
 /* yaml.h - strict YAML with positions, over libyaml's events.
  *
  * At most 64 KiB and depth 32; tabs for indentation, duplicate keys, tags, merge
- * keys and aliases to collections are refused. Scalars are typed like JSON: only
+ * keys and aliases to collections are errors. Scalars are typed like JSON: only
  * true, false, null (and empty), and JSON numbers when unquoted; `no` and `on` are strings.
- * Every node knows its place, and yaml_error() shows the line with a caret.
+ * Every node has its position, and yaml_error() shows the line with a caret.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_RUNTIME_BASE_YAML_H
@@ -16,14 +16,14 @@
 #include "runtime/base/status.h"
 
 struct yaml;      /* a parsed document; owns its nodes and its text */
-struct yaml_node; /* lent by the document */
+struct yaml_node; /* owned by the document */
 
 enum yaml_kind { YAML_SCALAR, YAML_SEQUENCE, YAML_MAPPING };
 
 MUST_CHECK enum status yaml_parse(const char *text, size_t n, const char *name, struct yaml **out,
                                   struct error *err);
 MUST_CHECK enum status yaml_parse_file(const char *path, struct yaml **out, struct error *err);
-/* libyaml exports a yaml_free of its own, so that ours has another name in the link. */
+/* libyaml exports a yaml_free of its own, so this one has another name in the link. */
 #define yaml_free yaml_document_free
 void yaml_free(struct yaml *y);
 const char *yaml_name(const struct yaml *y); /* the file's name as given */
@@ -51,13 +51,13 @@ struct json *yaml_to_json(const struct yaml_node *n);
  * caret under the column. */
 enum status yaml_error(struct error *err, const struct yaml *y, const struct yaml_node *at,
                        const char *fmt, ...) PRINTF_LIKE(4, 5);
-/* The same at a character (from 0) inside a scalar's text. Where the file spells the text otherwise
+/* The same at a character (from 0) inside a scalar's text. If the file writes the text differently
  * (escapes, folded lines), at the scalar's beginning. */
 enum status yaml_error_within(struct error *err, const struct yaml *y,
                               const struct yaml_node *scalar, size_t character, const char *fmt,
                               ...) PRINTF_LIKE(5, 6);
-/* Every key of the mapping must be in `allowed`; else an error that names the key,
- * the nearest allowed one and the whole list. */
+/* Every key of the mapping must be in `allowed`. The error names the key, the
+ * nearest allowed one and all allowed ones. */
 MUST_CHECK enum status yaml_check_keys(const struct yaml *y, const struct yaml_node *mapping,
                                        const char *const *allowed, size_t n_allowed,
                                        struct error *err);

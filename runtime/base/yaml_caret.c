@@ -79,7 +79,7 @@ static void put_excerpt(struct str *out, const struct yaml *y, int line, int col
         if (at < skip)
             continue;
         if (c == '\t')
-            str_putc(out, ' '); /* one column, so that the caret stands right */
+            str_putc(out, ' '); /* one column, so that the caret is in the right place */
         else
             str_append(out, y->text + start, i - start);
         width += columns;
@@ -103,7 +103,7 @@ static enum status yaml_vfault(struct error *err, const struct yaml *y, enum sta
         return status;
     put_excerpt(&excerpt, y, line, column);
     str_vprintf(&message, fmt, ap);
-    /* The words give way to the caret, not the caret to the words. */
+    /* If space is short, the message is cut, not the caret. */
     room = sizeof(err->message) - 1 - excerpt.len;
     if (message.len > room) {
         size_t keep = utf8_valid_prefix(message.data, room - 3);
@@ -194,7 +194,7 @@ enum status yaml_check_keys(const struct yaml *y, const struct yaml_node *mappin
     const char *near;
 
     if (!mapping || mapping->kind != YAML_MAPPING)
-        return yaml_error(err, y, mapping, "a mapping is expected here");
+        return yaml_error(err, y, mapping, "expected a mapping");
     for (size_t i = 0; i < mapping->n && !bad; i++) {
         if (!is_allowed(mapping->keys[i]->text, allowed, n_allowed))
             bad = mapping->keys[i];
@@ -207,6 +207,8 @@ enum status yaml_check_keys(const struct yaml *y, const struct yaml_node *mappin
     if (near)
         yaml_error(err, y, bad, "unknown key \"%.80s\"; did you mean \"%s\"? Allowed: %s",
                    bad->text, near, str_cstr(&list));
+    else if (n_allowed == 0)
+        yaml_error(err, y, bad, "unknown key \"%.80s\": no keys are allowed here", bad->text);
     else
         yaml_error(err, y, bad, "unknown key \"%.80s\". Allowed: %s", bad->text, str_cstr(&list));
     str_deinit(&list);

@@ -1,4 +1,4 @@
-/* yaml_load.c - libyaml's events into nodes, refusing what makes YAML surprising.
+/* yaml_load.c - converts libyaml's events to nodes, and rejects the surprising parts of YAML.
  *
  * Depth is checked at each opening event, long before libyaml's own cost grows: it
  * looks ahead 1024 characters at most.
@@ -67,7 +67,7 @@ static int indenting_tab(struct loader *l, int line)
 static enum status tab_fault(struct loader *l, int line, int column)
 {
     return yaml_fault(l->err, l->y, STATUS_CONFIG, line, column,
-                      "a tab is used for indentation; YAML takes spaces only");
+                      "a tab is used for indentation; YAML allows only spaces");
 }
 
 /* `a: {b: ${x}}`: the brace of a ${...} without quotes opened a mapping. */

@@ -1,4 +1,4 @@
-/* yaml_node.h - what a parsed document is made of; for the yaml_*.c files alone.
+/* yaml_node.h - the structure of a parsed document; only for the yaml_*.c files.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_RUNTIME_BASE_YAML_NODE_H
@@ -24,7 +24,7 @@ struct yaml_node {
     size_t len;
 
     struct yaml_node **values; /* of a collection, n of them */
-    struct yaml_node **keys;   /* of a mapping, beside its values */
+    struct yaml_node **keys;   /* of a mapping, parallel to values */
     size_t n;
     size_t cap;
     struct map *index;           /* of a mapping: key to value */
@@ -42,7 +42,7 @@ struct yaml {
     struct yaml_node *mappings;
 };
 
-/* What a plain scalar means. */
+/* The type of a plain scalar. */
 enum yaml_type { YAML_NULL, YAML_TRUE, YAML_FALSE, YAML_INT, YAML_REAL, YAML_STRING, YAML_RANGE };
 /* YAML_RANGE: a number that fits neither 64 bits nor a double. */
 enum yaml_type yaml_type_of(const struct yaml_node *scalar, int64_t *integer, double *real);

@@ -1,4 +1,4 @@
-/* completion.c - the words that may follow, from the tables of commands and options.
+/* completion.c - candidates for a command line, from the tables of commands and options.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "runtime/config/completion.h"
@@ -10,7 +10,7 @@
 #include "runtime/config/options_internal.h"
 
 #define KIND_MAX 40
-#define ARGS_MAX 4 /* positional words that are looked at */
+#define ARGS_MAX 4 /* positional words that are considered */
 
 void completion_offer(struct completion *c, const char *word, const char *about)
 {
@@ -103,7 +103,7 @@ static void offer_alternatives(struct completion *c, const char *text, size_t n)
     }
 }
 
-/* What comes before the part that is being completed: "a,b," of a list, "ROLE=" of a model. */
+/* Skips the text before the part to complete: "a,b," of a list, "ROLE=" of a model. */
 static void skip_head(struct completion *c, const char *metavar)
 {
     const char *last = NULL;
@@ -133,8 +133,8 @@ static void offer_values(struct completion *c, enum option_id id)
         c->folders = true;
 }
 
-/* Positional word number `at` of "[get OPTION | set OPTION VALUE]": that of each sequence whose
- * words in small letters are on the line. */
+/* Positional word number `at` of "[get OPTION | set OPTION VALUE]", for each sequence whose
+ * lower-case words are on the line. */
 static void offer_argument(struct completion *c, const char *const *args, int32_t at)
 {
     const char *text = c->command->args;
@@ -188,7 +188,7 @@ static enum option_id option_named(const char *word)
     return OPT_N;
 }
 
-/* What is behind the command's own words. */
+/* Completes after the command's own words. */
 static void complete_rest(struct completion *c, int32_t from)
 {
     const char *args[ARGS_MAX];

@@ -1,11 +1,12 @@
-/* completion_script.c - the scripts that the shells load: each asks `troupe completion words`.
+/* completion_script.c - scripts for the shells; each calls `troupe completion words`.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <string.h>
 
 #include "runtime/config/completion.h"
 
-/* bash cuts words at ":" and "=": they are joined for the question, and cut off from the answer. */
+/* bash splits words at ":" and "=". The script joins them for the call and removes the joined part
+ * from the result. */
 static const char bash[] =
     "# bash completion for troupe\n"
     "_troupe() {\n"

@@ -1,4 +1,4 @@
-/* help.c - overview, help of a command and of a group, from the tables.
+/* help.c - the overview, and the help of a command and of a group.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <stdio.h>
@@ -38,13 +38,12 @@ void help_overview(const struct command_spec *const *commands, int32_t n, struct
     }
     str_puts(
         out,
-        "\n`troupe help COMMAND` explains one. A model is always --model: embedded (inside the\n"
-        "program), a folder, hf:ORG/NAME or script:FILE. A RUN is a unique prefix of its id, or "
-        "`last`.\n");
+        "\nRun `troupe help COMMAND` for more information on a command.\n"
+        "A model is given with --model: embedded (inside the program), a folder, hf:ORG/NAME or\n"
+        "script:FILE. A RUN is a unique prefix of a run's id, or `last`.\n");
 }
 
-/* Words of `text` in lines of at most HELP_COLUMNS, each begun with `indent` blanks; the first
- * line stands at column `at` already. */
+/* Wraps `text` to HELP_COLUMNS with an indent of `indent`; the first line starts at column `at`. */
 static void put_wrapped(const char *text, int indent, int at, struct str *out)
 {
     while (*text) {
@@ -74,7 +73,7 @@ static void put_option(const struct command_spec *c, enum option_id id, struct s
                      s.metavar ? s.metavar : "");
 
     str_puts(out, left);
-    if (n + 2 > HELP_INDENT) /* too long to have the text beside it */
+    if (n + 2 > HELP_INDENT) /* too long for text on the same line */
         str_printf(out, "\n%*s", HELP_INDENT, "");
     else
         str_printf(out, "%*s", HELP_INDENT - n, "");
@@ -92,7 +91,7 @@ void help_command(const struct command_spec *c, struct str *out)
     if (c->details)
         str_printf(out, "\n%s\n", c->details);
     if (c->options && *c->options != OPT_END) {
-        str_puts(out, "\noptions, with their [default]\n");
+        str_puts(out, "\noptions [default in brackets]\n");
         for (const enum option_id *id = c->options; *id != OPT_END; id++)
             put_option(c, *id, out);
     }
@@ -116,6 +115,7 @@ bool help_group(const char *word, const struct command_spec *const *commands, in
         put_line(commands[i], out);
     }
     if (any)
-        str_printf(out, "\n`troupe help %s COMMAND` explains one.\n", word);
+        str_printf(out, "\nRun `troupe help %s COMMAND` for more information on a command.\n",
+                   word);
     return any;
 }

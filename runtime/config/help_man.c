@@ -11,62 +11,62 @@ struct entry {
     const char *term, *text;
 };
 
-/* Each is tried by a test: the command and its options must exist. */
+/* A test checks that each command and its options exist. */
 static const struct entry examples[] = {
     {"troupe run blueprints/shipped/ledger.yaml --var horizon=100 --seed 7",
-     "Run a workflow. It is recorded step by step and survives a crash."},
-    {"troupe resume last", "Go on with the newest run after Ctrl-C, a crash or a question."},
-    {"troupe show last --tokens", "Show every step of it, with the tokens of every model call."},
-    {"troupe answer last yes", "Answer the question that a run waits for."},
+     "Run a workflow. Every step is recorded, and the run survives a crash."},
+    {"troupe resume last", "Continue the newest run after Ctrl-C, a crash or a question."},
+    {"troupe show last --tokens", "Show every step of the newest run, with the tokens of every "
+                                  "model call."},
+    {"troupe answer last yes", "Answer the question that the newest run waits for."},
     {"troupe eval ledger --model embedded --horizon 10,30,100",
-     "Measure a model: a table of success with intervals. It is recorded."},
+     "Evaluate a model: print success rates with confidence intervals, and record them."},
     {"troupe train sft --env ledger --model new --out out/base",
      "Train a model from random weights on an environment's demonstrations."},
     {"troupe train grpo --env ledger --model out/base --out out/trained",
-     "Improve it by reinforcement. Add --resume to go on after an interruption."},
-    {"troupe plot out/trained --out curves.svg", "Draw the curves of a training."},
+     "Improve it by reinforcement learning. Add --resume to continue after an interruption."},
+    {"troupe plot out/trained --out curves.svg", "Plot the curves of a training."},
     {"troupe generate --model embedded --prompt 'ORDd+7|' --max-tokens 8",
-     "Complete a text with the engine alone, without agents."},
-    {"troupe config set threads 4", "Keep a setting in the user's file."},
+     "Complete a text with the model alone, without agents."},
+    {"troupe config set threads 4", "Save a setting in the user's configuration file."},
 };
 
 static const struct entry exits[] = {
-    {"0", "Done. A run ended ok, also when its verdict is a failure: that is a result."},
-    {"1", "The program or its surroundings failed."},
-    {"2", "Wrong use: an unknown option or a bad value."},
-    {"3", "The run ended in something other than ok: error, budget, rejected, cancelled."},
+    {"0", "Success. A run that ended ok is a success even if its verdict is a failure."},
+    {"1", "The program or the system failed."},
+    {"2", "Usage error: an unknown option or an invalid value."},
+    {"3", "The run did not end ok: error, budget, rejected or cancelled."},
     {"4", "The run waits for an answer."},
-    {"75", "The store or the run is in use elsewhere. Try again."},
-    {"78", "Configuration, blueprint or store cannot be used."},
-    {"124", "The time limit of --timeout."},
-    {"130", "Interrupted (SIGINT). What was done is saved."},
-    {"143", "Terminated (SIGTERM). What was done is saved."},
+    {"75", "Another process uses the store or the run. Try again."},
+    {"78", "The configuration, the blueprint or the store is invalid."},
+    {"124", "The run exceeded --timeout."},
+    {"130", "Interrupted (SIGINT). Finished work is saved."},
+    {"143", "Terminated (SIGTERM). Finished work is saved."},
 };
 
 static const struct entry variables[] = {
-    {"XDG_CONFIG_HOME", "Where the user's config.yaml is: troupe/config.yaml below it; default "
-                        "~/.config."},
-    {"XDG_DATA_HOME", "Where the user's store is: troupe/store.db below it; default "
+    {"XDG_CONFIG_HOME", "The user's configuration file is troupe/config.yaml in this folder; "
+                        "default ~/.config."},
+    {"XDG_DATA_HOME", "The user's store is troupe/store.db in this folder; default "
                       "~/.local/share."},
-    {"HF_HUB_CACHE, HF_HOME", "The Hugging Face cache in which hf:ORG/NAME is looked for: "
+    {"HF_HUB_CACHE, HF_HOME", "The Hugging Face cache that holds the model hf:ORG/NAME: "
                               "$HF_HUB_CACHE, else $HF_HOME/hub, else ~/.cache/huggingface/hub. "
                               "Nothing is downloaded."},
-    {"TERM", "On a terminal other than dumb, progress is one line that is written over."},
+    {"TERM", "Progress is a single line that is updated in place, unless TERM is dumb."},
 };
 
 static const struct entry files[] = {
-    {"./troupe.yaml", "Settings of the working folder: a mapping of the options named under "
+    {"./troupe.yaml", "Settings of the working folder: a mapping of the options listed under "
                       "ENVIRONMENT."},
-    {"$XDG_CONFIG_HOME/troupe/config.yaml", "Settings of the user, in the same form. `troupe "
-                                            "config set` writes it."},
-    {".troupe/store.db", "The store of a project (SQLite): the nearest one from the working "
-                         "folder upward is used. `troupe init` makes one."},
-    {"$XDG_DATA_HOME/troupe/store.db", "The store where there is none of a project."},
-    {"STORE.log", "Messages of a run that --detach put into the background, beside the store."},
+    {"$XDG_CONFIG_HOME/troupe/config.yaml", "Settings of the user, in the same format. `troupe "
+                                            "config set` writes them."},
+    {".troupe/store.db", "The store of a project (SQLite). The nearest one from the working "
+                         "folder upward is used. `troupe init` creates it."},
+    {"$XDG_DATA_HOME/troupe/store.db", "The user's store, used outside a project."},
+    {"STORE.log", "Messages of runs started with --detach, next to the store."},
 };
 
-/* Text with roff's special characters escaped. Lines that begin with a blank are kept apart by
- * roff itself. */
+/* Escapes roff's special characters. roff itself breaks lines that begin with a blank. */
 static void put_roff(const char *text, struct str *out)
 {
     bool line_start = true;
@@ -177,11 +177,12 @@ static void put_option(enum option_id id, const struct command_spec *const *comm
 
 static void put_options(const struct command_spec *const *commands, int32_t n, struct str *out)
 {
-    str_puts(out, ".SH OPTIONS\nEvery command takes these:\n");
+    str_puts(out, ".SH OPTIONS\nGeneral options, for every command:\n");
     for (const enum option_id *id = options_general; *id != OPT_END; id++)
         put_option(*id, commands, n, out);
-    str_puts(out, ".PP\nThe others are taken by the commands that name them above. The default is "
-                  "in brackets.\n");
+    str_puts(out,
+             ".PP\nThe other options apply to the commands that list them above. Defaults are in "
+             "brackets.\n");
     for (int id = 0; id < OPT_N; id++)
         for (int32_t i = 0; i < n; i++)
             if (takes(commands[i], (enum option_id)id)) {
@@ -218,16 +219,16 @@ void help_man(const struct command_spec *const *commands, int32_t n, const char 
              ".SH SYNOPSIS\n\\fBtroupe\\fR \\fICOMMAND\\fR [\\fIARGUMENTS\\fR] [\\fIOPTIONS\\fR]\n"
              ".br\n\\fBtroupe help\\fR [\\fICOMMAND\\fR]\n"
              ".SH DESCRIPTION\n"
-             "Troupe runs agents that share one resident model, work through tools and follow "
-             "workflows (blueprints). Every step is recorded in one SQLite file, the store, so "
-             "that a run survives a crash, can be shown token by token, and can be learned from. "
-             "The same program evaluates models in environments with exact verdicts, and trains "
-             "them.\n.PP\n"
-             "A model is always named by \\fB\\-\\-model\\fR: \\fBembedded\\fR (inside the "
-             "program), a folder, \\fBhf:\\fR\\fIORG/NAME\\fR (the local Hugging Face cache) or "
+             "Troupe runs agents that share one model, use tools and follow workflows "
+             "(blueprints). Every step is recorded in the store, a SQLite file. A run survives a "
+             "crash, can be inspected token by token, and can be used for training. The same "
+             "program evaluates models in environments with exact verdicts, and trains them.\n"
+             ".PP\n"
+             "A model is given with \\fB\\-\\-model\\fR: \\fBembedded\\fR (inside the program), a "
+             "folder, \\fBhf:\\fR\\fIORG/NAME\\fR (the local Hugging Face cache) or "
              "\\fBscript:\\fR\\fIFILE\\fR (scripted replies). A \\fIRUN\\fR is a unique prefix of "
-             "its id, or \\fBlast\\fR.\n.PP\n"
-             "The result goes to standard output, progress and messages to standard error. With "
+             "a run's id, or \\fBlast\\fR.\n.PP\n"
+             "Results go to standard output, progress and messages to standard error. With "
              "\\fB\\-\\-json\\fR the result is one JSON document.\n"
              ".SH COMMANDS\n");
     for (int32_t i = 0; i < n; i++)
@@ -241,6 +242,6 @@ void help_man(const struct command_spec *const *commands, int32_t n, const char 
     str_puts(out, ".SH FILES\n");
     put_entries(files, sizeof(files) / sizeof(files[0]), out);
     str_puts(out,
-             ".SH SEE ALSO\n.BR sqlite3 (1)\n.PP\n`\\fBtroupe help\\fR \\fICOMMAND\\fR' prints "
-             "the same about one command.\n");
+             ".SH SEE ALSO\n.BR sqlite3 (1)\n.PP\n\\fBtroupe help\\fR \\fICOMMAND\\fR prints the "
+             "help of one command.\n");
 }

@@ -45,7 +45,7 @@ static bool lists(const enum option_id *list, enum option_id id)
     return false;
 }
 
-/* The command whose words begin argv; *n_words says how many. */
+/* The command that argv begins with; *n_words is the number of its words. */
 static const struct command_spec *find_command(int argc, char **argv,
                                                const struct command_spec *const *commands,
                                                int32_t n, int *n_words)
@@ -68,7 +68,7 @@ static const struct command_spec *find_command(int argc, char **argv,
     return NULL;
 }
 
-/* Does some command begin with this word and have a second? */
+/* Is it the first word of commands with two words? */
 static bool is_group(const char *word, const struct command_spec *const *commands, int32_t n)
 {
     size_t first = strlen(word);
@@ -79,13 +79,13 @@ static bool is_group(const char *word, const struct command_spec *const *command
     return false;
 }
 
-/* "models" alone: names the words that may follow. */
-static enum status want_second_word(const char *word, const struct command_spec *const *commands,
-                                    int32_t n, struct error *err)
+/* "models" alone: the error lists the subcommands. */
+static enum status subcommand_missing(const char *word, const struct command_spec *const *commands,
+                                      int32_t n, struct error *err)
 {
     char list[200] = "";
     size_t first = strlen(word), used = 0;
-    enum status st = error_set(err, STATUS_USAGE, "`%s` needs a second word", word);
+    enum status st = error_set(err, STATUS_USAGE, "`troupe %s` needs a subcommand", word);
 
     for (int32_t i = 0; i < n; i++)
         if (strncmp(commands[i]->name, word, first) == 0 && commands[i]->name[first] == ' ' &&
@@ -106,12 +106,12 @@ static enum status unknown_command(int argc, char **argv,
     enum status st;
 
     if (argv[1][0] == '-') {
-        st = error_set(err, STATUS_USAGE, "\"%s\" stands where a command is expected", argv[1]);
-        error_hint(err, "options stand behind the command; `troupe help` lists all commands");
+        st = error_set(err, STATUS_USAGE, "expected a command, not \"%s\"", argv[1]);
+        error_hint(err, "options come after the command; `troupe help` lists all commands");
         return st;
     }
     if (group && (argc <= 2 || argv[2][0] == '-'))
-        return want_second_word(argv[1], commands, n, err);
+        return subcommand_missing(argv[1], commands, n, err);
     snprintf(said, sizeof(said), "%s%s%s", argv[1], group ? " " : "", group ? argv[2] : "");
     names = xcalloc((size_t)n, sizeof(*names));
     for (int32_t i = 0; i < n; i++)
@@ -120,9 +120,9 @@ static enum status unknown_command(int argc, char **argv,
     snprintf(both, sizeof(both), "%s %s", argv[1], argc > 2 ? argv[2] : "");
     if (!near && argc > 2 && argv[2][0] != '-')
         near = nearest_word(both, names, (size_t)n); /* "trian sft" */
-    st = error_set(err, STATUS_USAGE, "there is no command `%s`", said);
+    st = error_set(err, STATUS_USAGE, "unknown command `%s`", said);
     if (near)
-        error_hint(err, "did you mean `troupe %s`? `troupe help` lists all", near);
+        error_hint(err, "did you mean `troupe %s`? `troupe help` lists all commands", near);
     else
         error_hint(err, "`troupe help` lists all commands");
     free(names);
@@ -176,9 +176,9 @@ static enum status take_option(struct options *o, const struct command_spec *c, 
     else if (*i + 1 < argc)
         text = argv[++*i];
     else
-        return error_set(err, STATUS_USAGE, "--%s wants a value (%s)", s->name, s->metavar);
+        return error_set(err, STATUS_USAGE, "--%s needs a value (%s)", s->name, s->metavar);
     if (o->value[id].n > 0 && !(s->flags & OPTION_REPEATS))
-        return error_set(err, STATUS_USAGE, "--%s stands twice", s->name);
+        return error_set(err, STATUS_USAGE, "--%s is given twice", s->name);
     st = option_take(o, (enum option_id)id, text, where, err);
     if (!st && !o->value[id].origin)
         o->value[id].origin = xstrdup("flag");
@@ -192,7 +192,7 @@ static enum status check_args(const struct options *o, const struct command_spec
         return STATUS_OK;
     if (o->n_args < c->min_args) {
         (void)error_set(err, STATUS_USAGE, "`troupe %s` needs %s", c->name, c->args);
-        error_hint(err, "`troupe help %s` explains it", c->name);
+        error_hint(err, "see `troupe help %s`", c->name);
         return STATUS_USAGE;
     }
     if (o->n_args > c->max_args)

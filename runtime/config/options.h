@@ -1,8 +1,9 @@
-/* options.h - one table of options feeds flags, environment, files, help, completion and man page.
+/* options.h - command-line options. One table defines flags, environment, files, help, completion
+ * and man page.
  *
- * A value is looked for in this order: flag, TROUPE_<OPTION>, ./troupe.yaml,
- * $XDG_CONFIG_HOME/troupe/config.yaml, the table's default. Values are checked when they are read
- * (type and range), with the place named: "--lr", "TROUPE_LR" or FILE:LINE:COLUMN.
+ * The sources of a value, in order of precedence: flag, TROUPE_<OPTION>, ./troupe.yaml,
+ * $XDG_CONFIG_HOME/troupe/config.yaml, the table's default. Type and range are checked on reading;
+ * errors name the source: "--lr", "TROUPE_LR" or FILE:LINE:COLUMN.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_RUNTIME_CONFIG_OPTIONS_H
@@ -18,7 +19,7 @@ enum option_type {
     OPTION_FLAG,
     OPTION_INT,
     OPTION_NUMBER,
-    OPTION_NUMBERS, /* "0" or "0,1": each within the range; option_one refuses a list */
+    OPTION_NUMBERS, /* "0" or "0,1": each within the range; option_one rejects a list */
     OPTION_TEXT,
     OPTION_PATH,
     OPTION_CHOICE,
@@ -42,7 +43,7 @@ enum option_id {
 #undef O
     OPT_N
 };
-#define OPT_END OPT_N /* closes a command's list of options */
+#define OPT_END OPT_N /* ends a command's list of options */
 
 struct option_spec {
     const char *name;
@@ -55,15 +56,14 @@ struct option_spec {
 const struct option_spec *option_spec(enum option_id id);
 
 struct command_spec;
-/* The same as one command takes it: with a default, a METAVAR and words of its own where
- * options.def gives them. */
+/* The option with the default, METAVAR and help that options.def sets for this command. */
 struct option_spec option_for(const struct command_spec *c, enum option_id id);
 
-/* A command: what the program offers, one line in its owner's table. */
+/* A command of the program. */
 struct command_spec {
     const char *name;              /* "models list": up to two words */
     const char *group;             /* "work", "look", "learn", ... */
-    const char *args;              /* "BLUEPRINT", "[RUN]", "": also what completion offers */
+    const char *args;              /* "BLUEPRINT", "[RUN]", ""; also used for completion */
     const char *summary;           /* one line */
     const char *details;           /* paragraphs for --help and the man page, or NULL */
     const enum option_id *options; /* ends with OPT_END; the general ones are implied */
@@ -73,8 +73,8 @@ struct command_spec {
 
 struct options; /* the values of one invocation */
 
-/* Reads argv against the commands. STATUS_USAGE names the nearest command or option. Gives the
- * command (NULL when none was named: help) and positional arguments. */
+/* Parses argv. STATUS_USAGE suggests the nearest command or option. *command is NULL when argv
+ * names none. */
 MUST_CHECK enum status options_parse(int argc, char **argv,
                                      const struct command_spec *const *commands, int32_t n_commands,
                                      struct options **out, const struct command_spec **command,
@@ -83,30 +83,30 @@ void options_free(struct options *o);
 int32_t options_n_args(const struct options *o);
 const char *options_arg(const struct options *o, int32_t i); /* NULL past the end */
 
-bool option_is_set(const struct options *o, enum option_id id); /* anywhere but the default */
+bool option_is_set(const struct options *o, enum option_id id); /* not by the default */
 bool option_flag(const struct options *o, enum option_id id);
 int64_t option_int(const struct options *o, enum option_id id); /* INT, BYTES, DURATION */
 uint64_t option_seed(const struct options *o, enum option_id id);
-double option_number(const struct options *o, enum option_id id); /* of NUMBERS the first */
-/* Of NUMBERS: fills up to max, returns how many were given. */
+double option_number(const struct options *o, enum option_id id); /* NUMBERS: the first */
+/* NUMBERS: stores up to max values, returns the number of values given. */
 int32_t option_numbers(const struct options *o, enum option_id id, double *out, int32_t max);
-/* For a command that takes one where the option allows a list. */
+/* STATUS_USAGE when NUMBERS holds more than one value. */
 MUST_CHECK enum status option_one(const struct options *o, enum option_id id, struct error *err);
 const char *option_text(const struct options *o, enum option_id id); /* NULL: not set, no default */
-int32_t option_count(const struct options *o, enum option_id id);    /* of a repeated one */
+int32_t option_count(const struct options *o, enum option_id id);    /* of a repeated option */
 const char *option_text_at(const struct options *o, enum option_id id, int32_t i);
 const char *option_origin(const struct options *o,
                           enum option_id id); /* "flag", "TROUPE_X", file, "default" */
 
-/* The user's configuration file, whether or not it is there. STATUS_NOT_FOUND: no folder of the
- * user's is known (home.h). */
+/* The path of the user's configuration file; the file may not exist. STATUS_NOT_FOUND: the user
+ * has no home folder (home.h). */
 MUST_CHECK enum status options_user_file(char *out, size_t n, struct error *err);
 
-/* ---- documents made from the tables */
+/* ---- help */
 struct str;
 void help_overview(const struct command_spec *const *commands, int32_t n, struct str *out);
 void help_command(const struct command_spec *c, struct str *out);
-/* The commands that begin with `word` ("env"); false when there is none. */
+/* The commands that begin with `word` ("env"); false if none does. */
 bool help_group(const char *word, const struct command_spec *const *commands, int32_t n,
                 struct str *out);
 /* The manual page, as roff. */

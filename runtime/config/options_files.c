@@ -1,7 +1,7 @@
 /* options_files.c - options from the environment and from configuration files.
  *
- * Order of precedence: what is set already stays; so flags come first, then the environment,
- * then ./troupe.yaml, then the user's file.
+ * Order of precedence: flags, the environment, ./troupe.yaml, the user's file. A value that is
+ * already set is kept.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <ctype.h>
@@ -90,7 +90,7 @@ static enum status read_file(struct options *o, const char *path, struct error *
     if (!root || (yaml_node_kind(root) == YAML_SCALAR && !*yaml_text_of(root)))
         goto out; /* an empty file, or comments alone */
     if (yaml_node_kind(root) != YAML_MAPPING) {
-        st = yaml_error(err, y, root, "a configuration file is a mapping of options");
+        st = yaml_error(err, y, root, "a configuration file must be a mapping of options");
         goto out;
     }
     for (int id = 0; id < OPT_N; id++)
@@ -131,6 +131,6 @@ enum status options_read_files(struct options *o, struct error *err)
     if (st)
         return st;
     if (options_user_file(user, sizeof(user), &no_home))
-        return STATUS_OK; /* nobody's file is no fault */
+        return STATUS_OK; /* the user has no home folder */
     return read_file(o, user, err);
 }

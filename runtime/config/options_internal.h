@@ -1,4 +1,4 @@
-/* options_internal.h - the values behind struct options, shared by its files.
+/* options_internal.h - the values in struct options.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_RUNTIME_CONFIG_OPTIONS_INTERNAL_H
@@ -6,7 +6,7 @@
 
 #include "runtime/config/options.h"
 
-/* Options that every command takes; ends with OPT_END. */
+/* The options of every command; ends with OPT_END. */
 extern const enum option_id options_general[];
 
 struct option_value {
@@ -19,16 +19,16 @@ struct option_value {
 };
 
 struct options {
-    const struct command_spec *command; /* whose defaults count; NULL: none was named */
+    const struct command_spec *command; /* its defaults apply; NULL: no command given */
     struct option_value value[OPT_N];
     const char **arg;
     int32_t n_args;
 };
 
-/* Adds one text to an option after checking it; `where` names its place in errors. */
+/* Checks a text and adds it to an option; `where` is its source in errors. */
 MUST_CHECK enum status option_take(struct options *o, enum option_id id, const char *text,
                                    const char *where, struct error *err);
-/* Options that are not set yet, from the environment and the files. */
+/* Set the options that are not set yet, from the environment and the files. */
 MUST_CHECK enum status options_read_environment(struct options *o, struct error *err);
 MUST_CHECK enum status options_read_files(struct options *o, struct error *err);
 MUST_CHECK enum status options_defaults(struct options *o, struct error *err);

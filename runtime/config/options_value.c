@@ -84,7 +84,7 @@ static enum status bad_value(const struct option_spec *s, const char *text, cons
 
 #define CHOICES_MAX 16
 
-/* Names the nearest of "a|b|c". */
+/* Suggests the nearest of "a|b|c". */
 static enum status bad_choice(const struct option_spec *s, const char *text, const char *where,
                               struct error *err)
 {
@@ -147,7 +147,7 @@ static enum status check_number(const struct option_spec *s, struct option_value
     return STATUS_OK;
 }
 
-/* The next of "0,0.5,1" from *at on, which then stands behind it. False: no number. */
+/* The number at *at in "0,0.5,1"; moves *at to the next. False: not a number. */
 static bool next_number(const char **at, double *out)
 {
     char word[64];
@@ -170,7 +170,7 @@ static enum status check_numbers(const struct option_spec *s, struct option_valu
 
     for (bool first = true; first || *at; first = false) {
         if (!next_number(&at, &d) || (n > 0 && text[n - 1] == ','))
-            return bad_value(s, text, where, "a number, nor numbers as in 0,1", err);
+            return bad_value(s, text, where, "a number or a list such as 0,1", err);
         if (!in_range(s, d)) {
             (void)error_set(err, STATUS_USAGE, "%s: %g is out of range (%g to %g)", where, d,
                             s->min, s->max);

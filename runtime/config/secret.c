@@ -1,4 +1,4 @@
-/* secret.c - the one rule for secrets in configuration: they are named, not written down.
+/* secret.c - references to secrets in configuration values.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -42,8 +42,8 @@ static enum status from_file(const char *name, const char *folder, struct str *o
         if (err)
             err->status = st;
     } else if (stat(str_cstr(&path), &info) == 0 && (info.st_mode & 077)) {
-        st = error_set(err, STATUS_CONFIG, "${file:%s}: others may read this file", name);
-        error_hint(err, "`chmod 600 %s` keeps it private", str_cstr(&path));
+        st = error_set(err, STATUS_CONFIG, "${file:%s}: other users can read this file", name);
+        error_hint(err, "run `chmod 600 %s` to make it private", str_cstr(&path));
     } else {
         str_append(out, bytes, strcspn(bytes, "\r\n"));
     }
@@ -64,8 +64,10 @@ static enum status one(const char *text, size_t n, const char *folder, struct st
     else if (strncmp(reference, "file:", 5) == 0 && reference[5])
         st = from_file(reference + 5, folder, out, err);
     else
-        st = error_set(err, STATUS_CONFIG,
-                       "${%.60s} is not a secret's name: ${env:NAME} or ${file:PATH}", reference);
+        st = error_set(
+            err, STATUS_CONFIG,
+            "${%.60s} is not a reference to a secret; expected ${env:NAME} or ${file:PATH}",
+            reference);
     free(reference);
     return st;
 }
@@ -82,7 +84,7 @@ enum status secret_resolve(const char *text, const char *folder, struct str *out
             st = one(text + 2, (size_t)(end - text) - 2, folder, &made, err);
             text = end + 1;
         } else if (text[0] == '$' && text[1] == '{') {
-            st = error_set(err, STATUS_CONFIG, "a `${` has no `}`");
+            st = error_set(err, STATUS_CONFIG, "`${` without a closing `}`");
         } else {
             str_putc(&made, *text);
             text += text[0] == '$' && text[1] == '$' ? 2 : 1;

@@ -1,8 +1,8 @@
-/* secret.h - the one rule for secrets in configuration: they are named, not written down.
+/* secret.h - references to secrets in configuration values.
  *
- * A value may be ${env:NAME}, the environment's variable, or ${file:PATH}, a file's first line, a
- * relative PATH from `folder`. Both may stand inside other text ("Bearer ${env:TOKEN}"); $$ is a
- * dollar. What is resolved never appears in a message, and its owner keeps it out of records.
+ * ${env:NAME} is an environment variable. ${file:PATH} is the first line of a file; a relative PATH
+ * starts at `folder`. Both may be part of other text ("Bearer ${env:TOKEN}"); $$ is a dollar sign.
+ * Resolved values never appear in messages; the caller keeps them out of records.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -14,12 +14,12 @@
 #include "runtime/base/status.h"
 #include "runtime/base/str.h"
 
-/* Appends text with its references resolved to `out`, which on failure is as it was. STATUS_CONFIG:
- * a variable that is not set or empty, a file that cannot be read or that others may read, a
- * reference of another kind. */
+/* Appends text with its references resolved to `out`; on failure `out` is unchanged. STATUS_CONFIG:
+ * a variable that is not set or empty, a file that cannot be read or that other users can read, an
+ * unknown kind of reference. */
 MUST_CHECK enum status secret_resolve(const char *text, const char *folder, struct str *out,
                                       struct error *err);
-/* Does the text name a secret? Then only the text, not what it stands for, is shown and stored. */
+/* Does the text refer to a secret? Then only the text is shown and stored, never the value. */
 bool secret_is_reference(const char *text);
 
 #endif

@@ -1,8 +1,8 @@
-/* child.c - a program of its own process, with pipes, ended for certain.
+/* child.c - child processes with pipes.
  *
- * Its end is noticed by a descriptor of the process (pidfd_open), or where the system has none by
- * asking every few milliseconds. What it wrote before its end is in the pipes by then, so they are
- * read empty and closed: a grandchild that holds them open delays nothing.
+ * A descriptor of the process (pidfd_open) reports its end; on systems without one, the end is
+ * polled every few milliseconds. By then all output is in the pipes, so they are drained and
+ * closed: a grandchild that holds them open causes no delay.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -42,7 +42,7 @@ struct child {
 struct new_process {
     const struct child_spec *spec;
     int pipe[N_PIPES][2];
-    int fault[2]; /* tells the errno of what went wrong */
+    int fault[2]; /* carries the errno of a failure */
     char *const *argv, *const *env;
 };
 

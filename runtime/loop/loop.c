@@ -59,7 +59,7 @@ static enum status check_descriptors(struct error *err)
     if (e == 0)
         return STATUS_OK;
     (void)error_errno(err, e, "an event loop needs %d more file descriptors", NEEDED);
-    error_hint(err, "`ulimit -n` shows how many a process may have");
+    error_hint(err, "`ulimit -n` shows the limit");
     return STATUS_LIMIT;
 }
 
@@ -75,7 +75,7 @@ enum status loop_new(const struct seams *seams, struct loop **out, struct error 
     rc = uv_loop_init(&l->uv);
     if (rc) {
         free(l);
-        return error_set(err, STATUS_FAILED, "cannot make an event loop: %s", uv_strerror(rc));
+        return error_set(err, STATUS_FAILED, "cannot create an event loop: %s", uv_strerror(rc));
     }
     l->seams = seams;
     l->uv.data = l;
@@ -83,7 +83,7 @@ enum status loop_new(const struct seams *seams, struct loop **out, struct error 
     if (rc) {
         uv_loop_close(&l->uv);
         free(l);
-        return error_set(err, STATUS_FAILED, "cannot make a wake handle: %s", uv_strerror(rc));
+        return error_set(err, STATUS_FAILED, "cannot create a wake handle: %s", uv_strerror(rc));
     }
     uv_unref((uv_handle_t *)&l->wake);
     uv_idle_init(&l->uv, &l->idle);

@@ -19,7 +19,7 @@ static void on_ready(uv_poll_t *poll, int status, int events)
     struct loop_fd *w = poll->data;
     int ready = (events & UV_READABLE ? LOOP_READ : 0) | (events & UV_WRITABLE ? LOOP_WRITE : 0);
 
-    if (status < 0) /* what is wrong is told by the read or write that follows */
+    if (status < 0) /* the next read or write reports the error */
         ready = w->wanted;
     w->fn(w->ctx, ready); /* may free w */
 }
@@ -32,7 +32,7 @@ enum status loop_fd_new(struct loop *l, int fd, void (*fn)(void *ctx, int ready)
 
     if (rc) {
         free(w);
-        return error_errno(err, -rc, "descriptor %d cannot be watched", fd);
+        return error_errno(err, -rc, "watching descriptor %d", fd);
     }
     w->fn = fn;
     w->ctx = ctx;

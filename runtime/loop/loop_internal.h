@@ -1,4 +1,4 @@
-/* loop_internal.h - what the files of runtime/loop share: libuv's loop behind struct loop.
+/* loop_internal.h - struct loop, for the files of runtime/loop.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_RUNTIME_LOOP_LOOP_INTERNAL_H

@@ -1,4 +1,4 @@
-/* loop_timer.c - timers, once or again and again.
+/* loop_timer.c - one-shot and repeating timers.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <stdlib.h>

@@ -166,7 +166,7 @@ static void put_dot(struct canvas *c, int32_t x, int32_t y, char letter)
         *cell = (uint8_t)letter;
 }
 
-/* From point to point, a dot a column at least. */
+/* From point to point, at least one dot a column. */
 static void draw_line(struct canvas *c, double x0, double y0, double x1, double y1, char letter)
 {
     double wide = c->columns * (c->dots ? 2 : 1) - 1, high = c->rows * (c->dots ? 4 : 1) - 1;
@@ -231,7 +231,7 @@ void plot_text(const struct plot_panel *p, int32_t width, int32_t height, struct
     if (plot_is_empty(p) || c.columns < 8 || c.rows < 2)
         return;
     c.cell = xcalloc((size_t)c.columns * (size_t)c.rows, 1);
-    for (int32_t i = p->n - 1; i >= 0; i--) /* the first lies on top */
+    for (int32_t i = p->n - 1; i >= 0; i--) /* the first is on top */
         draw_series(&c, p, &r, i);
     str_printf(out, "%s\n", p->title);
     for (int32_t y = 0; y < c.rows; y++) {

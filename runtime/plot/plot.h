@@ -23,7 +23,7 @@ struct plot_series {
 
 struct plot_panel {
     char title[96], x_name[48];
-    char note[160]; /* what y is, how it was measured; may be empty */
+    char note[160]; /* the meaning of y and how it was measured; may be empty */
     bool log_x;
     bool unit_y; /* a share: the axis goes from 0 to 1 */
     bool bars;   /* intervals as bars, points marked; else as a band */
@@ -37,7 +37,7 @@ struct plot_set {
     char title[256]; /* above all panels; may be empty */
 };
 
-/* A new one at the end, or the one of that name; NULL when there is no room for it. */
+/* The one with that name, or a new one at the end; NULL if the limit is reached. */
 struct plot_panel *plot_panel(struct plot_set *set, const char *title);
 struct plot_series *plot_series(struct plot_panel *p, const char *name);
 /* Keeps the order of x. */

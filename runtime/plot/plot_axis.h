@@ -1,4 +1,4 @@
-/* plot_axis.h - where values lie on a panel, for plot.c and plot_layout.c.
+/* plot_axis.h - positions of values on a panel, for plot.c and plot_layout.c.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_RUNTIME_PLOT_PLOT_AXIS_H

@@ -12,14 +12,14 @@
 #define MAX_CEILINGS  64
 #define CEILING_STEPS 96 /* points of the curve */
 
-/* What a panel's ceiling and note are made from. */
+/* Data for the ceiling and the note of a panel. */
 struct rates {
     int32_t n;
     double h[MAX_CEILINGS], rate[MAX_CEILINGS]; /* -log(ceiling) / H, by rising H */
     int64_t least, most;                        /* episodes a point */
 };
 
-/* What makes two runs one curve. */
+/* Rows with the same key are one curve. */
 struct curve {
     char name[96];
     struct str identity;
@@ -127,7 +127,7 @@ static struct plot_series *series_of(struct plot_horizons *h, struct plot_panel 
         str_clear(&name);
         str_printf(&name, "%s (%d)", str_cstr(&base), k);
     }
-    if (panel->n < PLOT_MAX_SERIES - 1) { /* the last place is the ceiling's */
+    if (panel->n < PLOT_MAX_SERIES - 1) { /* the last place is for the ceiling */
         s = plot_series(panel, str_cstr(&name));
         (void)snprintf(h->curve[h->n_curves].name, sizeof(h->curve[0].name), "%s", s->name);
         h->curve[h->n_curves++].identity = identity;
@@ -192,7 +192,7 @@ static enum status add_row(struct plot_horizons *h, const struct plot_evaluation
 
     if (!s)
         return error_set(err, STATUS_LIMIT,
-                         "a picture holds %d panels of %d curves each; give fewer runs",
+                         "a plot has at most %d panels of %d curves each; give fewer runs",
                          PLOT_MAX_PANELS, PLOT_MAX_SERIES - 1);
     if (has_point(s, horizon))
         return STATUS_OK; /* the same tasks again */
@@ -214,10 +214,10 @@ enum status plot_horizons_add(struct plot_horizons *h, const struct plot_evaluat
     return st;
 }
 
-/* ---- what is drawn once all are read */
+/* ---- ceilings and notes */
 
-/* Between horizons that were evaluated the rate a step goes in a line over log H: where it is one
- * rate, as in the ledger, this is (1-p)^H exactly. */
+/* Between measured horizons the rate of a step is linear in log H. If the rate is constant, as in
+ * the ledger, the curve is exactly (1-p)^H. */
 static double rate_at(const struct rates *r, double h)
 {
     for (int32_t i = 0; i + 1 < r->n; i++)

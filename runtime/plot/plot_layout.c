@@ -1,5 +1,5 @@
 /* plot_layout.c - panels as shapes: titles, legends, axes, curves. One panel is drawn large;
- * several stand two beside each other. SPDX-License-Identifier: Apache-2.0
+ * several are drawn in two columns. SPDX-License-Identifier: Apache-2.0
  */
 #include <math.h>
 #include <stdio.h>
@@ -113,7 +113,7 @@ static void put_log_ticks(const struct frame *f, bool named)
         }
 }
 
-/* The places that were measured, where they are few and leave room for their names; else 0. */
+/* Ticks at the measured values if they are few and their labels fit; else returns 0. */
 static int32_t measured_at(const struct frame *f, double x[MAX_NAMED])
 {
     int32_t n = 0;
@@ -280,7 +280,7 @@ static void put_panel(const struct plot_panel *p, double x, double y, double wid
     f.y0 = top + put_legend(&f, top) + 10;
     put_y_axis(&f);
     put_x_axis(&f);
-    /* References lie under measurements, the first curve above all. */
+    /* References below measurements, the first curve on top. */
     for (int32_t i = 0; i < p->n; i++)
         if (p->series[i].dashed)
             put_series(&f, i);
@@ -289,7 +289,7 @@ static void put_panel(const struct plot_panel *p, double x, double y, double wid
             put_series(&f, i);
 }
 
-/* Every panel of a picture is as high as the one that needs most above its frame. */
+/* All panels have the height of the one with the highest legend. */
 static double height_of(const struct plot_set *set, double width, double frame)
 {
     double most = 0;

@@ -30,12 +30,12 @@ static void put_stroke(void *ctx, double x0, double y0, double x1, double y1)
     raster_line(b->r, x0, y0, x1, y1, b->width);
 }
 
-/* One segment of a dashed line; `gone` is how much of the line lies before it. */
-static void put_dashes(struct brush *b, const struct plot_point *p, double gone)
+/* One segment of a dashed line; `before`: the length of the line before it. */
+static void put_dashes(struct brush *b, const struct plot_point *p, double before)
 {
     double dx = p[1].x - p[0].x, dy = p[1].y - p[0].y, length = hypot(dx, dy);
 
-    for (double at = floor(gone / (DASH + GAP)) * (DASH + GAP) - gone; at < length;
+    for (double at = floor(before / (DASH + GAP)) * (DASH + GAP) - before; at < length;
          at += DASH + GAP) {
         double from = fmax(at, 0) / length, to = fmin(at + DASH, length) / length;
 
@@ -47,14 +47,14 @@ static void put_dashes(struct brush *b, const struct plot_point *p, double gone)
 
 static void put_line(struct brush *b, const struct plot_shape *s, const struct plot_point *p)
 {
-    double gone = 0;
+    double before = 0;
 
     for (int32_t i = 0; i + 1 < s->n; i++) {
         if (s->dashed)
-            put_dashes(b, &p[i], gone);
+            put_dashes(b, &p[i], before);
         else
             put_stroke(b, SCALE * p[i].x, SCALE * p[i].y, SCALE * p[i + 1].x, SCALE * p[i + 1].y);
-        gone += hypot(p[i + 1].x - p[i].x, p[i + 1].y - p[i].y);
+        before += hypot(p[i + 1].x - p[i].x, p[i + 1].y - p[i].y);
     }
 }
 
@@ -144,7 +144,7 @@ enum status plot_png(const struct plot_scene *s, struct str *out, struct error *
 {
     (void)s;
     (void)out;
-    (void)error_set(err, STATUS_UNSUPPORTED, "this program was built without libpng");
+    (void)error_set(err, STATUS_UNSUPPORTED, "troupe was built without libpng");
     error_hint(err, "write FILE.svg, or install libpng-dev and build again");
     return STATUS_UNSUPPORTED;
 }

@@ -7,8 +7,8 @@
 #include "runtime/base/memory.h"
 #include "runtime/plot/plot_scene.h"
 
-/* Curves are told apart also by those who see fewer colours: after Okabe and Ito 2008, the yellow
- * and pink darker on light pages, all lighter on dark ones. */
+/* Colours that colour-blind readers can distinguish, after Okabe and Ito 2008. Yellow and pink are
+ * darker on light pages, all are lighter on dark ones. */
 uint32_t plot_ink_rgb(int32_t ink, bool dark)
 {
     static const uint32_t rgb[PLOT_N_INKS][2] = {

@@ -1,5 +1,5 @@
-/* plot_scene.h - a picture as a list of shapes in the order of drawing. plot_layout.c makes it from
- * panels, plot_svg.c and plot_png.c write it down, so that both show the same picture.
+/* plot_scene.h - a picture as a list of shapes in the order of drawing. plot_layout.c creates it
+ * from panels; plot_svg.c and plot_png.c write it, so that both show the same picture.
  *
  * Units are those of SVG: one is 1/96 inch at the usual size; y goes down.
  * SPDX-License-Identifier: Apache-2.0
@@ -9,7 +9,7 @@
 
 #include "runtime/plot/plot.h"
 
-/* Colours by meaning; which they are follows from the page, light or dark. */
+/* Colours by meaning; the actual colour depends on the page, light or dark. */
 enum plot_ink {
     PLOT_INK_PAGE,
     PLOT_INK_TEXT,
@@ -49,7 +49,7 @@ struct plot_scene {
 };
 
 void plot_scene_deinit(struct plot_scene *s);
-/* What follows adds a shape at the end. A line or an area gets its points by plot_scene_to(). */
+/* These functions add a shape at the end. plot_scene_to() adds points to a line or an area. */
 struct plot_shape *plot_scene_path(struct plot_scene *s, enum plot_kind kind, int32_t ink,
                                    double width);
 void plot_scene_to(struct plot_scene *s, double x, double y);
@@ -60,11 +60,11 @@ struct plot_shape *plot_scene_text(struct plot_scene *s, double x, double y, dou
                                    enum plot_anchor anchor, int32_t ink, const char *text);
 const char *plot_scene_words(const struct plot_scene *s, const struct plot_shape *shape);
 
-/* All panels that have points, two beside each other, under the set's title. */
+/* All panels that have points, in two columns, under the title of the set. */
 void plot_layout(const struct plot_set *set, struct plot_scene *out);
 
 void plot_svg(const struct plot_scene *s, struct str *out);
-/* Twice the scene's size in pixels, light. STATUS_UNSUPPORTED where the program was built without
+/* Twice the scene's size in pixels, light. STATUS_UNSUPPORTED: built without
  * libpng. */
 MUST_CHECK enum status plot_png(const struct plot_scene *s, struct str *out, struct error *err);
 

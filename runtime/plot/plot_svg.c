@@ -1,8 +1,6 @@
-/* plot_svg.c - a scene as one SVG document: no scripts, no fonts of its own. It brings its own
- * page, which follows the reader's preference of light or dark where that is told, so it can stand
- * on either. Where it is not told (or not understood), it is light. SPDX-License-Identifier:
- * Apache-2.0
- * SPDX-License-Identifier: Apache-2.0
+/* plot_svg.c - a scene as one SVG document, without scripts or embedded fonts. It has a background
+ * of its own, so it fits on light and dark pages. It is dark if the reader prefers dark and the
+ * viewer supports that preference, else light. SPDX-License-Identifier: Apache-2.0
  */
 #include <math.h>
 #include <stdio.h>

@@ -12,7 +12,7 @@
 
 #define MAX_METRICS ((size_t)1 << 30)
 
-/* Which numbers of metrics.jsonl are drawn, and where. Lines are told apart by `marks`. */
+/* The numbers of metrics.jsonl to plot, and their panels. `marks` identifies the kind of line. */
 static const struct curve {
     const char *panel, *name, *marks, *key;
     bool unit_y;
@@ -41,7 +41,7 @@ static struct plot_panel *update_panel(struct plot_set *set, const char *title, 
     return panel;
 }
 
-/* One environment's row; a mixed run has one a task, each with its own ceiling. */
+/* The row of one environment. A mixed training has one for each task, with its own ceiling. */
 static void add_validation(struct plot_set *set, double update, const char *task,
                            const struct json *row)
 {
@@ -107,17 +107,17 @@ enum status plot_training(struct plot_set *set, const char *dir, struct log *log
         n_lines++;
         if (!jv_parse(at, (size_t)(end - at), str_cstr(&path), &line, &bad))
             add_line(set, line);
-        else if (*end && n_bad++ == 0) /* the last may be in the midst of being written */
+        else if (*end && n_bad++ == 0) /* the last line may be incomplete */
             (void)error_set(&first, STATUS_CORRUPT, "%s:%lld: %s", str_cstr(&path),
                             (long long)n_lines, bad.message);
         jv_unref(line);
     }
-    /* A line that was cut by another program does not take the others with it. */
+    /* A line that another program cut does not spoil the others. */
     if (n_bad > 0 && n_bad == n_lines) {
         *err = first;
         st = STATUS_CORRUPT;
     } else if (n_bad > 0 && log) {
-        log_write(log, LOG_WARN, "%s; %lld of %lld lines cannot be read and are left out",
+        log_write(log, LOG_WARN, "%s; skipped %lld of %lld lines, which cannot be read",
                   first.message, (long long)n_bad, (long long)n_lines);
     }
     (void)snprintf(set->title, sizeof(set->title), "%s", dir);

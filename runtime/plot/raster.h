@@ -1,4 +1,4 @@
-/* raster.h - a picture of pixels, drawn with soft edges. One thread.
+/* raster.h - draws on a pixel image with anti-aliased edges. One thread.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_RUNTIME_PLOT_RASTER_H
@@ -10,17 +10,16 @@
 
 struct raster {
     int32_t width, height;
-    uint8_t *rgb; /* (height, width, 3) */
-    uint8_t
-        *mask; /* (height, width): how much of each pixel the shape covers that is being drawn */
-    int32_t x0, y0, x1, y1; /* where the mask is not 0 */
+    uint8_t *rgb;           /* (height, width, 3) */
+    uint8_t *mask;          /* (height, width): the coverage of each pixel by the current shape */
+    int32_t x0, y0, x1, y1; /* the part where the mask is not 0 */
 };
 
 MUST_CHECK enum status raster_init(struct raster *r, int32_t width, int32_t height, uint32_t rgb,
                                    struct error *err);
 void raster_deinit(struct raster *r);
 
-/* A shape is put together from parts, which may overlap, then painted once. Coordinates are in
+/* A shape is built from parts, which may overlap, and then painted once. Coordinates are in
  * pixels; (0, 0) is the upper left corner of the first. */
 void raster_line(struct raster *r, double x0, double y0, double x1, double y1, double width);
 void raster_disc(struct raster *r, double x, double y, double radius);

@@ -120,7 +120,7 @@ static const struct letter {
     {8, "~0j1m4k7i8l"},                             /* ~ */
 };
 
-/* What is not ASCII is drawn as a box. */
+/* A box, for characters outside ASCII. */
 static const struct letter unknown = {7, "0e0s7s7e0e"};
 
 /* NULL for a blank and for the later bytes of a character. */

@@ -1,8 +1,7 @@
-/* blob.c - content by its hash: stored once, compressed where that helps.
+/* blob.c - content-addressed blobs: stored once, compressed if that saves space.
  *
- * No dictionary: at 1 KB of English zstd alone keeps the store under 1.5 times the text
- * (tests/bench/bench_store), and a dictionary would be one more thing that a damaged page
- * can take with it.
+ * No dictionary: for 1 KB of English, zstd alone keeps the store under 1.5 times the text
+ * (tests/bench/bench_store), and a damaged dictionary would make many blobs unreadable.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -153,7 +152,7 @@ static enum status decode(struct store_db *db, sqlite3_stmt *st, int first, stru
     enum status status = STATUS_OK;
 
     if (!data.data || hash.n != sizeof(now.byte))
-        return error_set(err, STATUS_CORRUPT, "its hash or its content is not there");
+        return error_set(err, STATUS_CORRUPT, "its hash or content is missing");
     if (enc == BLOB_ZSTD) {
         status = blob_decompress(db, data, BLOB_MAX_BYTES, out, err);
     } else if (enc == BLOB_PLAIN) {
@@ -161,13 +160,13 @@ static enum status decode(struct store_db *db, sqlite3_stmt *st, int first, stru
             return error_set(err, STATUS_NO_MEMORY, "no memory for %zu bytes", data.n);
         str_append(out, data.data, data.n);
     } else {
-        status = error_set(err, STATUS_CORRUPT, "its encoding %lld is not known", (long long)enc);
+        status = error_set(err, STATUS_CORRUPT, "unknown encoding %lld", (long long)enc);
     }
     if (status)
         return status;
     now = sha256_of(str_cstr(out), out->len);
     if ((int64_t)out->len != size || memcmp(now.byte, hash.data, sizeof(now.byte)) != 0)
-        return error_set(err, STATUS_CORRUPT, "its content differs from its hash");
+        return error_set(err, STATUS_CORRUPT, "its content does not match its hash");
     return STATUS_OK;
 }
 
@@ -192,7 +191,7 @@ enum status blob_get(struct store_db *db, int64_t id, struct str *out, struct er
     if (row)
         status = decode(db, st, 0, out, err);
     else
-        status = error_set(err, STATUS_CORRUPT, "a row names it, but it is not there");
+        status = error_set(err, STATUS_CORRUPT, "a row refers to it, but it is missing");
     sqlite3_reset(st);
     if (status)
         place(err, id);

@@ -1,4 +1,4 @@
-/* blob.h - content by its hash: stored once, compressed where that helps.
+/* blob.h - content-addressed blobs: stored once, compressed if that saves space.
  *
  * Inside runtime/store only. blob_put belongs to the store thread, inside a transaction.
  *
@@ -14,22 +14,23 @@ enum blob_encoding { BLOB_PLAIN, BLOB_ZSTD };
 /* The id of this content; inserts it when it is new. */
 MUST_CHECK enum status blob_put(struct store_db *db, struct cell content, int64_t *id,
                                 struct error *err);
-/* Small text stands in the row (*small), larger becomes a blob (*id); NULL text is
- * neither. The other of the two is NULL. */
+/* Small text is stored in the row (*small), larger text as a blob (*id); the other of the two is
+ * NULL. Both are NULL for NULL text. */
 MUST_CHECK enum status blob_put_text(struct store_db *db, struct cell text, struct cell *small,
                                      int64_t *id, struct error *err);
 /* Content checked against its hash and size: STATUS_CORRUPT names the blob. `out` is
  * replaced. */
 MUST_CHECK enum status blob_get(struct store_db *db, int64_t id, struct str *out,
                                 struct error *err);
-/* Checks the row that a statement of BLOB_ALL stands on. */
+/* Checks the current row of a BLOB_ALL statement. */
 MUST_CHECK enum status blob_check_row(struct store_db *db, sqlite3_stmt *st, struct str *scratch,
                                       struct error *err);
 
-/* zstd level 3 into db->scratch, a frame that knows its size; *out lives there. */
+/* Compresses with zstd level 3 into db->scratch; the frame contains the size. *out points into
+ * db->scratch. */
 MUST_CHECK enum status blob_compress(struct store_db *db, struct cell content, struct cell *out,
                                      struct error *err);
-/* At most max_bytes come out. */
+/* The result has at most max_bytes. */
 MUST_CHECK enum status blob_decompress(struct store_db *db, struct cell packed, size_t max_bytes,
                                        struct str *out, struct error *err);
 

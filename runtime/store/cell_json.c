@@ -1,4 +1,4 @@
-/* cell_json.c - a value that stands in a row or in a blob, as JSON.
+/* cell_json.c - reading a value in a row or in a blob as JSON.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -6,7 +6,7 @@
 
 #include "runtime/store/blob.h"
 
-/* What was written was already ours: only memory bounds it. */
+/* The program wrote the text itself: only memory limits it. */
 #define VALUE_MAX_BYTES ((size_t)256 << 20)
 
 enum status cell_json(struct store_reader *q, struct cell small, int64_t blob, struct json **out,

@@ -1,4 +1,4 @@
-/* cell_json.h - a value that stands in a row or in a blob, as JSON.
+/* cell_json.h - reading a value in a row or in a blob as JSON.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

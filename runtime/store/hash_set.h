@@ -1,4 +1,4 @@
-/* hash_set.h - a set of 64-bit hashes: eight bytes a member, nothing allocated per member.
+/* hash_set.h - a set of 64-bit hashes: eight bytes per member, no allocation per member.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -13,7 +13,7 @@ struct hash_set {
     uint64_t *slot; /* 0 is empty */
     size_t n, cap;  /* cap is a power of two */
     bool has_zero;
-    bool is_lossy; /* memory ran out: it now answers yes to everything */
+    bool is_lossy; /* memory ran out: every lookup returns true */
 };
 
 void hash_set_add(struct hash_set *s, uint64_t h);

@@ -1,16 +1,15 @@
-/* journal.h - find, intend, finish: how anything durable happens.
+/* journal.h - the journal of a run: find, intend, finish.
  *
- * A run is a row; what it does are steps, named by path and attempt. Whoever does a
- * step asks journal_find first (is it done already?), writes journal_intend before
- * the effect and journal_finish after it. All of these go into the run's open
- * transaction; the loop posts it once a tick (journal_flush), so that the
- * transaction that records a result also holds the next intent, the messages, the
- * budget and what follows. Nobody waits for it, except before an `idempotent` or
- * `once` effect and before anything that counts leaves the process: those use
- * journal_when_durable.
+ * A run is a row; its work consists of steps, named by path and attempt. To do a
+ * step, call journal_find (is it already done?), journal_intend before the effect
+ * and journal_finish after it. All writes go into the run's open transaction; the
+ * loop posts it once per tick (journal_flush), so that the transaction that records
+ * a result also contains the next intent, the messages and the budget. Callers wait
+ * for durability (journal_when_durable) only before an `idempotent` or `once` effect
+ * and before they send a result out of the process.
  *
- * Attempt rises only after a known failure. After a crash it stays, and `tries`
- * counts. The whole of this header is called on the loop thread.
+ * Attempt increases only after a known failure. After a crash it stays the same, and
+ * `tries` increases. All functions are called on the loop thread.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_RUNTIME_STORE_JOURNAL_H
@@ -21,8 +20,8 @@
 #include "runtime/store/run_status.h"
 #include "runtime/store/store.h"
 
-/* How this program renders prompts. A run keeps the number that it was begun with; release 0.1
- * had 1. Whoever renders for an older run renders as it was, or refuses by name. */
+/* The format in which this program renders prompts; release 0.1 had 1. A run keeps the number that
+ * it was started with, and its prompts are always rendered in that format or not at all. */
 #define RUN_PROMPT_FORMAT 2
 
 enum step_state {
@@ -49,51 +48,50 @@ struct run_spec {
     const struct sha256 *model_hash, *env_hash; /* may be NULL */
     const char *backend;                        /* may be NULL */
     const char *root, *source; /* absolute folder of file tools, blueprint's file; may be NULL */
-    int32_t prompt_format;     /* 0: RUN_PROMPT_FORMAT; a copy has that of its original */
+    int32_t prompt_format;     /* 0: RUN_PROMPT_FORMAT; a copy has the value of its original */
 };
 
-/* The same without waiting: `created` is called on the loop, with the run (the caller's from then
- * on), or with NULL and what went wrong. */
+/* run_create without waiting: `created` is called on the loop with the run, which the caller then
+ * owns, or with NULL and the error. */
 typedef void (*run_created)(void *ctx, struct run *r, enum status status, const struct error *err);
 void run_create_later(struct store *s, const struct run_spec *spec, run_created created, void *ctx);
 /* Creates the row (durable before it returns) and takes its lock. A path that is not absolute is
  * STATUS_INVALID. */
 MUST_CHECK enum status run_create(struct store *s, const struct run_spec *spec, struct run **out,
                                   struct error *err);
-/* Takes a run that nobody holds: epoch + 1. STATUS_BUSY when its owner lives;
- * STATUS_CORRUPT when a payload's checksum is wrong; STATUS_INVALID when it has ended. */
+/* Takes over a run without a live owner: epoch + 1. STATUS_BUSY: its owner is alive;
+ * STATUS_CORRUPT: a payload's checksum is wrong; STATUS_INVALID: the run has ended. */
 MUST_CHECK enum status run_take(struct store *s, const char *uuid, struct run **out,
                                 struct error *err);
-/* The same for a run that ended in error, timeout or budget, to repair it: it runs again, and its
- * output and error are gone. One that ended otherwise, or has not, is STATUS_INVALID. */
+/* Takes over a run that ended in error, timeout or budget, to repair it: it runs again, and its
+ * output and error are cleared. STATUS_INVALID for a run in any other state. */
 MUST_CHECK enum status run_reopen(struct store *s, const char *uuid, struct run **out,
                                   struct error *err);
-/* Flushes, waits for durability and gives the lock back. */
+/* Flushes, waits for durability and releases the lock. */
 void run_close(struct run *r);
 
-/* For whoever holds on to a run that somebody else closes: `closing` is called before the run's
- * last words are written, and the watch is over then. */
+/* For a user of a run that another part closes: `closing` is called before the run's last flush.
+ * This ends the watch. */
 struct run_watch {
     struct run_watch *next, **link; /* link NULL: not watching */
     void (*closing)(struct run_watch *w);
 };
 void run_watch(struct run *r, struct run_watch *w, void (*closing)(struct run_watch *w));
-void run_unwatch(struct run_watch *w); /* one that never watched is fine */
+void run_unwatch(struct run_watch *w); /* fine for one that never watched */
 
 const char *run_uuid(const struct run *r);
 uint64_t run_seed(const struct run *r);
-struct json *run_config(const struct run *r); /* lent */
-/* Another one from here on, with another root and source (absolute; NULL: as they were). Part of
- * the open transaction. */
+struct json *run_config(const struct run *r); /* borrowed */
+/* Replaces the configuration, and root and source (absolute; NULL: unchanged). Part of the open
+ * transaction. */
 void run_set_config(struct run *r, const struct json *config, const char *root, const char *source);
-struct json *run_budget(const struct run *r); /* counters when it was taken; lent, may be NULL */
+struct json *run_budget(const struct run *r); /* counters at take; borrowed, may be NULL */
 const char *run_root(const struct run *r);    /* absolute, or NULL: none, or a run of 0.1 */
-const char *run_source(const struct run *r);  /* the same of the blueprint's file */
+const char *run_source(const struct run *r);  /* the same for the blueprint's file */
 int32_t run_prompt_format(const struct run *r);
 bool run_is_resumed(const struct run *r);
-/* The run's status, output and words. Part of the open transaction. A final status closes what
- * still waits; from the next transaction on nothing of the run is written any more (its
- * transactions fail with STATUS_INVALID). */
+/* The run's status, output and error message. Part of the open transaction. A final status closes
+ * the open waits; later transactions of the run fail with STATUS_INVALID. */
 void run_set_status(struct run *r, enum run_status status, const struct json *output,
                     const char *error_text);
 void run_set_budget(struct run *r, const struct json *counters);
@@ -111,8 +109,8 @@ struct step_record {
 };
 void step_record_deinit(struct step_record *s);
 
-/* The latest attempt of a step; *found false: it was never intended. A fresh run does
- * not touch the disk. */
+/* The latest attempt of a step; *found false: it was never intended. A new run does not
+ * read the disk. */
 MUST_CHECK enum status journal_find(struct run *r, const char *path, bool *found,
                                     struct step_record *out, struct error *err);
 
@@ -125,7 +123,7 @@ struct step_intent {
     const struct json *args; /* may be NULL */
     const uint8_t *in_hash;  /* 16 bytes or NULL */
 };
-/* A step already started (after a crash) only counts a try. */
+/* For a step that is already started (after a crash), only counts a try. */
 void journal_intend(struct run *r, const struct step_intent *s);
 
 struct step_result {
@@ -138,43 +136,44 @@ struct step_result {
 };
 void journal_finish(struct run *r, const struct step_result *s);
 
-/* A conversation is a list of references; seq follows by itself. */
+/* Appends a message to a conversation; seq is assigned automatically. */
 void journal_message(struct run *r, const char *thread, const char *role, const struct json *body);
 /* The messages of a thread, in order: new reference to an array. */
 MUST_CHECK enum status journal_messages(struct run *r, const char *thread, struct json **out,
                                         struct error *err);
 
-/* Posts one episode in one transaction, after what is open. rec is copied here and compressed on
- * the store thread; an episode of the same path is replaced. */
+/* Posts one episode in a transaction of its own, after the open one. rec is copied here and
+ * compressed on the store thread; an episode with the same path is replaced. */
 void journal_episode(struct run *r, const struct episode_row *e);
 
-/* Waits: a row that any process may answer until deadline_ms (0: for ever). It is open until the
- * step of that path and attempt, one above it, or the run ends: journal_finish and run_set_status
- * close it. One that is open keeps its answer, one that is closed is asked anew. prompt: an
- * object with text, options and default, each of which may be missing. */
+/* Writes a wait: a row that any process may answer until deadline_ms (0: for ever). It is open
+ * until the step of that path and attempt, a parent step or the run ends: journal_finish and
+ * run_set_status close it. An open wait keeps its answer; a closed one is opened again. prompt: an
+ * object with text, options and default, all optional. */
 void journal_wait(struct run *r, const char *path, int32_t attempt, const char *kind,
                   const struct json *prompt, int64_t deadline_ms);
-/* Its answer was used while its step goes on: another question may follow at this path. */
+/* Closes a wait whose answer is used although its step continues, so that another question may
+ * follow at this path. */
 void journal_wait_close(struct run *r, const char *path, int32_t attempt);
-/* Its deadline has come: closed unless it was answered in time. Once that is durable,
- * journal_wait_answer tells which of the two it was; an answer that another process was told is
- * taken is never passed over. */
+/* Closes a wait whose deadline has passed, unless it was answered in time. Once that is durable,
+ * journal_wait_answer shows which of the two happened; an answer that store_answer has accepted is
+ * never lost. */
 void journal_wait_expire(struct run *r, const char *path, int32_t attempt);
-/* *answer NULL: not answered, later than its deadline, or closed. */
+/* *answer NULL: not answered, answered too late, or closed. */
 MUST_CHECK enum status journal_wait_answer(struct run *r, const char *path, int32_t attempt,
                                            struct json **answer, struct error *err);
-/* From any process, without holding the run. STATUS_INVALID when the time to answer is over, the
- * step or the run has ended, or it was answered already; the words say which. */
+/* From any process, without owning the run. STATUS_INVALID when the deadline has passed, the step
+ * or the run has ended, or the wait is already answered; the message says which. */
 MUST_CHECK enum status store_answer(struct store *s, const char *uuid, const char *path,
                                     const struct json *answer, struct error *err);
-/* Deletes a run that nobody holds; its content goes with the next store_gc. */
+/* Deletes a run without a live owner; the next store_gc deletes its blobs. */
 MUST_CHECK enum status store_remove_run(struct store *s, const char *uuid, struct error *err);
-/* Marks a run for cancellation; its owner sees it at its next poll. One that nobody holds ends
- * here. STATUS_INVALID when it has ended. */
+/* Marks a run for cancellation; its owner sees the mark at its next poll. A run without a live
+ * owner ends at once. STATUS_INVALID when it has ended. */
 MUST_CHECK enum status store_cancel(struct store *s, const char *uuid, struct error *err);
 MUST_CHECK enum status run_poll_cancelled(struct run *r, bool *cancelled, struct error *err);
 
-/* SHA-256 over (run uuid, path, attempt): handed to tools as the key of the effect. */
+/* SHA-256 over (run uuid, path, attempt): the idempotency key that tools get. */
 struct sha256 journal_idem(const struct run *r, const char *path, int32_t attempt);
 /* First 64 bits of SHA-256(path, attempt), without the run: the sampler's call id. */
 uint64_t journal_call_id(const char *path, int32_t attempt);
@@ -185,9 +184,9 @@ void journal_flush(struct run *r);
 void journal_when_durable(struct run *r, txn_done then, void *ctx);
 /* Blocks until durable; for the end of a command. */
 MUST_CHECK enum status journal_sync(struct run *r, struct error *err);
-/* Where completions come back: the mailbox of the loop that drives the runs (loop_box), whose
- * handler calls store_take_replies. Set by the loop's owner, and set back to NULL before that box
- * goes: then the store has one of its own, for whoever asks it by store_drain_replies. */
+/* The mailbox that gets completions: the loop_box of the loop that drives the runs, whose handler
+ * calls store_take_replies. The loop's owner sets it, and resets it to NULL before it frees the
+ * box. With NULL the store uses a mailbox of its own; read it with store_drain_replies. */
 void store_set_reply_box(struct store *s, struct mailbox *box);
 struct mailbox *store_reply_box(struct store *s);
 

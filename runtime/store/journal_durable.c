@@ -27,7 +27,7 @@ static struct txn *detach(struct run *r)
 
 static bool has_open(const struct run *r)
 {
-    /* A transaction that failed while it was built must be told, even when it is empty. */
+    /* A transaction that failed while it was built must be reported, even when it is empty. */
     return r->open && (!txn_is_empty(r->open) || r->open->status);
 }
 

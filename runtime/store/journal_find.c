@@ -1,4 +1,4 @@
-/* journal_find.c - what stands in the journal already: steps and messages.
+/* journal_find.c - reading steps and messages from the journal.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

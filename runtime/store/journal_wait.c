@@ -1,4 +1,4 @@
-/* journal_wait.c - questions of a run: asking, reading the answer, the end of their time.
+/* journal_wait.c - questions of a run: asking, reading the answer, deadlines.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -1,12 +1,12 @@
-/* migrate.c - brings an older store to the version of this program, one step a version.
+/* migrate.c - migrates an older store to the version of this program, one version at a time.
  *
- * Forward only. STORE.lock is held, and no run of the store may have a living owner: an older
- * program would go on to write rows of the old form. (One that only has the store open finds that
- * the columns with the sums have another name, and fails without writing.) The store is copied
- * first, to STORE.before-vN, and the copy is kept. The change itself is one transaction.
+ * Forward only. STORE.lock is held, and no run of the store may have a live owner: an older program
+ * would continue to write rows in the old format. (One that only has the store open finds that the
+ * columns with the sums have another name, and fails without writing.) The store is first copied to
+ * STORE.before-vN, and the copy is kept. The migration itself is one transaction.
  *
- * Sums are checked with the old columns and written anew over the new ones. A row whose old sum
- * was wrong gets a wrong new one, so that damage stays known and the rest can be used.
+ * Sums are checked with the old columns and recomputed over the new ones. A row whose old sum is
+ * wrong gets a wrong new one, so that the damage stays visible and the rest can be used.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -153,11 +153,11 @@ static enum status check_free_space(struct store *s, struct error *err)
     if (there >= need)
         return STATUS_OK;
     (void)error_set(err, STATUS_DISK_FULL,
-                    "%s is of store version %d and has to be brought to %d: that takes %lld bytes "
-                    "for a moment, and %lld are free",
+                    "%s has store version %d and must be migrated to version %d; this needs %lld "
+                    "bytes of disk space, and %lld are free",
                     s->path, (int)s->db.version, STORE_SCHEMA_VERSION, (long long)need,
                     (long long)there);
-    error_hint(err, "`troupe runs` and `troupe show` read it as it is");
+    error_hint(err, "`troupe runs` and `troupe show` can read it without a migration");
     return STATUS_DISK_FULL;
 }
 
@@ -166,11 +166,12 @@ static enum status check_owners(struct store *s, struct error *err)
     if (!run_lock_any_is_held(s->owners_path))
         return STATUS_OK;
     (void)error_set(err, STATUS_BUSY,
-                    "%s is of store version %d and has to be brought to %d, but another process is "
-                    "at work on one of its runs",
+                    "%s has store version %d and must be migrated to version %d, but another "
+                    "process is working on one of its runs",
                     s->path, (int)s->db.version, STORE_SCHEMA_VERSION);
-    error_hint(err,
-               "try again when it has ended; `troupe runs` and `troupe show` read it as it is");
+    error_hint(
+        err, "try again when that process has ended; `troupe runs` and `troupe show` can read the "
+             "store without a migration");
     return STATUS_BUSY;
 }
 
@@ -218,7 +219,7 @@ enum status store_migrate(struct store *s, struct error *err)
         st = step_all(s, err);
     if (st) {
         free(backup);
-        error_note(err, "bringing the store to version %d", STORE_SCHEMA_VERSION);
+        error_note(err, "migrating the store to version %d", STORE_SCHEMA_VERSION);
         return st;
     }
     s->db.version = STORE_SCHEMA_VERSION;

@@ -49,13 +49,15 @@ enum status query_resolve_run(struct store_reader *q, const char *prefix, char u
     if (st)
         return st;
     if (!one[0] || !prefix[0]) {
-        (void)error_set(err, STATUS_NOT_FOUND, "there is no %s%s", last ? "run yet" : "run ",
-                        last ? "" : prefix);
-        error_hint(err, "`troupe runs` lists those of this store");
+        if (last)
+            return error_set(err, STATUS_NOT_FOUND, "the store has no runs yet");
+        (void)error_set(err, STATUS_NOT_FOUND, "run %s not found", prefix);
+        error_hint(err, "`troupe runs` lists the runs of this store");
         return STATUS_NOT_FOUND;
     }
     if (more && strcmp(one, prefix) != 0) {
-        (void)error_set(err, STATUS_INVALID, "%s is the beginning of more than one run", prefix);
+        (void)error_set(err, STATUS_INVALID, "%s is ambiguous: more than one run id begins with it",
+                        prefix);
         error_hint(err, "give more characters of the id");
         return STATUS_INVALID;
     }
@@ -124,7 +126,7 @@ enum status query_run_id(struct store_reader *q, const char *uuid, int64_t *id, 
     if (row)
         *id = sqlite3_column_int64(st, 0);
     sqlite3_reset(st);
-    return row ? STATUS_OK : error_set(err, STATUS_NOT_FOUND, "there is no run %s", uuid);
+    return row ? STATUS_OK : error_set(err, STATUS_NOT_FOUND, "run %s not found", uuid);
 }
 
 int64_t cell_or_zero(int64_t v)

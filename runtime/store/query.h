@@ -1,8 +1,8 @@
-/* query.h - what is in the store: runs, steps, questions, tokens, episodes.
+/* query.h - queries over the store: runs, steps, questions, tokens, episodes.
  *
- * Read-only, on a reader of the calling thread's own. Rows are handed to a callback that
- * returns false to stop. Strings live for the call. Every row is checked against its sum before
- * it is handed over: STATUS_CORRUPT names the first that differs.
+ * Read-only, with a reader that belongs to the calling thread. Rows are passed to a callback that
+ * returns false to stop. Strings are valid during the call. Every row is checked against its sum
+ * first: STATUS_CORRUPT names the first damaged one.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_RUNTIME_STORE_QUERY_H
@@ -11,26 +11,26 @@
 #include "runtime/store/journal.h"
 #include "runtime/store/token_record.h"
 
-/* What is counted of a run is the same wherever it is shown. Steps are the rows of its journal:
- * each attempt of each step, of what is inside an agent too (turns, model and tool calls). Tokens
- * are those of its model calls: fed (in) and sampled (out). */
+/* The counts of a run, the same wherever they are shown. Steps are the rows of its journal: each
+ * attempt of each step, including the steps inside an agent (turns, model and tool calls). Tokens
+ * are those of its model calls: prompt tokens (in) and sampled tokens (out). */
 struct run_row {
     const char *uuid, *kind, *name, *error, *backend, *root, *source; /* from error on: or NULL */
     const struct json *config, *output, *budget;                      /* may be NULL */
-    enum run_status status; /* RUN_INTERRUPTED: it runs, but no living process holds it */
+    enum run_status status; /* RUN_INTERRUPTED: running, but without a live owner */
     int32_t prompt_format;
     uint64_t seed;
     int64_t epoch, created_ms, ended_ms, n_steps, tok_in, tok_out;
-    bool owned; /* some living process holds it */
+    bool owned; /* it has a live owner */
 };
-/* Finds by unique prefix or "last": STATUS_NOT_FOUND, STATUS_INVALID when ambiguous. */
+/* Resolves a unique prefix or "last". STATUS_NOT_FOUND; STATUS_INVALID: ambiguous. */
 MUST_CHECK enum status query_resolve_run(struct store_reader *q, const char *prefix, char uuid[37],
                                          struct error *err);
 /* The shortest prefix, at least 6, that no other run shares (uuid7 heads are alike: may be long).
  */
 MUST_CHECK enum status query_short_id(struct store_reader *q, const char *uuid, char out[37],
                                       struct error *err);
-/* Newest first. statuses: a set of RUN_STATUS_BIT, 0 for all; since 0: all. */
+/* Newest first. statuses: a set of RUN_STATUS_BIT, 0 for all; since_ms 0: all. */
 MUST_CHECK enum status query_runs(struct store_reader *q, uint32_t statuses, int64_t since_ms,
                                   bool (*row)(void *ctx, const struct run_row *r), void *ctx,
                                   struct error *err);
@@ -48,7 +48,7 @@ struct step_row {
     const struct json *args, *out;     /* may be NULL */
     const struct token_record *tokens; /* only when asked for, NULL where there are none */
 };
-/* In the order of intents; `under` NULL or a path prefix; seq above `after`. */
+/* Ordered by seq; `under`: NULL or a path prefix; only seq above `after`. */
 MUST_CHECK enum status query_steps(struct store_reader *q, const char *uuid, const char *under,
                                    int64_t after, bool with_tokens,
                                    bool (*row)(void *ctx, const struct step_row *s), void *ctx,
@@ -66,22 +66,22 @@ MUST_CHECK enum status query_messages(struct store_reader *q, const char *uuid, 
 
 struct wait_row {
     const char *run, *run_name, *path, *kind;
-    const struct json *prompt, *answer; /* answer NULL: none, or one that came too late */
+    const struct json *prompt, *answer; /* answer NULL: none, or too late */
     int32_t attempt;
     int64_t deadline_ms;       /* 0: none */
-    bool is_open;              /* not answered, its step and its run go on */
-    int64_t closed_ms;         /* 0: its step goes on */
-    enum step_state closed_as; /* how its step ended, once closed_ms is set */
+    bool is_open;              /* not answered, and its step and run have not ended */
+    int64_t closed_ms;         /* 0: its step has not ended */
+    enum step_state closed_as; /* how its step ended, if closed_ms is set */
 };
 MUST_CHECK enum status query_waits(struct store_reader *q, const char *uuid,
                                    bool (*row)(void *ctx, const struct wait_row *w), void *ctx,
                                    struct error *err);
-/* The open ones of all runs, by run, the oldest run first. */
+/* The open waits of all runs, by run, the oldest run first. */
 MUST_CHECK enum status query_open_waits(struct store_reader *q,
                                         bool (*row)(void *ctx, const struct wait_row *w), void *ctx,
                                         struct error *err);
-/* Has anybody (this process too) written since this reader was last asked? The first time: true. It
- * reads one number of the log's index, so that it may be asked many times a second. */
+/* Has any process (including this one) written since the last call with this reader? True on the
+ * first call. It reads one number of the WAL index and may be called many times per second. */
 MUST_CHECK enum status query_has_changed(struct store_reader *q, bool *changed, struct error *err);
 
 struct episode_row {

@@ -1,4 +1,4 @@
-/* query_internal.h - what the query files share.
+/* query_internal.h - shared by the query*.c files.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

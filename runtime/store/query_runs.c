@@ -54,7 +54,7 @@ struct run_query {
     void *ctx;
 };
 
-/* Hands over the row that `st` stands on; *go says whether the caller wants more. */
+/* Passes the current row of `st` on; *go says whether the caller wants more. */
 static enum status give_run(const struct run_query *rq, sqlite3_stmt *st, bool *go,
                             struct error *err)
 {
@@ -62,13 +62,11 @@ static enum status give_run(const struct run_query *rq, sqlite3_stmt *st, bool *
     struct run_cells c;
     struct counts n = {0, 0, 0};
     struct run_row r;
-    enum run_status stands = RUN_RUNNING;
+    enum run_status run_status = RUN_RUNNING;
     enum status status = run_row_read(st, &c, err);
 
-    if (status == STATUS_OK && !run_status_from_word(cell_cstr(c.status), c.status.n, &stands))
-        status = error_set(err, STATUS_CONFIG,
-                           "run %s has the status `%.40s`, which this program "
-                           "does not know",
+    if (status == STATUS_OK && !run_status_from_word(cell_cstr(c.status), c.status.n, &run_status))
+        status = error_set(err, STATUS_CONFIG, "run %s has an unknown status, `%.40s`",
                            cell_cstr(c.uuid), cell_cstr(c.status));
     if (status == STATUS_OK)
         status = count_steps(rq->q, c.id, cell_cstr(c.uuid), &n, err);
@@ -83,7 +81,7 @@ static enum status give_run(const struct run_query *rq, sqlite3_stmt *st, bool *
             .uuid = cell_cstr(c.uuid),
             .kind = cell_cstr(c.kind),
             .name = cell_cstr(c.name),
-            .status = stands,
+            .status = run_status,
             .error = c.error.data,
             .backend = c.backend.data,
             .root = c.root.data,
@@ -101,7 +99,7 @@ static enum status give_run(const struct run_query *rq, sqlite3_stmt *st, bool *
             .tok_out = n.tok_out,
             .owned = run_lock_is_held(rq->probe_fd, c.id),
         };
-        if (stands == RUN_RUNNING && !r.owned)
+        if (run_status == RUN_RUNNING && !r.owned)
             r.status = RUN_INTERRUPTED;
         *go = (rq->statuses && !(rq->statuses & RUN_STATUS_BIT(r.status))) || rq->row(rq->ctx, &r);
     }
@@ -168,6 +166,6 @@ enum status query_run(struct store_reader *q, const char *uuid,
     bind_words(st, 1, uuid);
     status = give_runs(q, st, 0, row, ctx, &n, err);
     if (status == STATUS_OK && n == 0)
-        return error_set(err, STATUS_NOT_FOUND, "there is no run %s", uuid);
+        return error_set(err, STATUS_NOT_FOUND, "run %s not found", uuid);
     return status;
 }

@@ -1,4 +1,4 @@
-/* row_sum.h - the checksum of a row: CRC-32C over its columns, each with a frame.
+/* row_sum.h - the checksum of a row: CRC-32C over its columns, each in a frame.
  *
  * A frame is the column's length, so that bytes cannot move from one column to the
  * next unnoticed; NULL has a frame of its own.

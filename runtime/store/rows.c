@@ -89,7 +89,7 @@ uint32_t step_sum_intent(const struct step_cells *c)
     return row_sum_finish(&s);
 }
 
-/* The path again, so that a result cannot stand under another step's intent. */
+/* Includes the path, so that a result cannot be moved to another step. */
 static void add_step_result_v1(struct row_sum *s, const struct step_cells *c)
 {
     row_sum_init(s);
@@ -221,8 +221,7 @@ static enum status bad_sum(struct error *err, const char *table, const char *run
 
     (void)snprintf(where, sizeof(where), "%s run=%s %s=%.120s %s=%lld", table, run, key_name,
                    cell_cstr(key), number_name, (long long)number);
-    return error_at(err, STATUS_CORRUPT, where, 0, 0,
-                    "the checksum of the row differs from its content");
+    return error_at(err, STATUS_CORRUPT, where, 0, 0, "the checksum does not match the row");
 }
 
 enum status run_row_read(sqlite3_stmt *st, struct run_cells *r, struct error *err)

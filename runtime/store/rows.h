@@ -1,8 +1,8 @@
 /* rows.h - the columns of each table as C values, and the checksum over them.
  *
  * Writers fill these structs to compute `sum`; readers fill them from a statement and
- * compare. One definition serves both, so the two cannot drift apart. Cells of a row
- * that was read live until the statement's next step.
+ * compare. Both use the same definition, so they cannot differ. Cells of a row that was
+ * read are valid until the statement's next step.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -59,7 +59,7 @@ struct tok_cells {
     int64_t run;
     struct cell path;
     int64_t attempt, seq;
-    struct cell rec;       /* whole, wherever it stands */
+    struct cell rec;       /* whole, from the row or from pieces */
     int64_t first, pieces; /* CELL_NULL: in the row */
     int64_t sum;
 };
@@ -71,9 +71,9 @@ struct episode_cells {
     int64_t t0, t1, sum;
 };
 
-/* Identity and change, intent and result, question and answer have a half each, so that
- * the second can be rewritten without reading the first. What ends in _v1 (rows.c) is the sum of
- * version 1 of the store, over fewer columns. */
+/* Identity and change, intent and result, question and answer have one half of the sum each, so
+ * that the second can be rewritten without reading the first. Functions that end in _v1 (rows.c)
+ * compute the sums of store version 1, over fewer columns. */
 uint32_t run_sum_identity(const struct run_cells *r);
 uint32_t run_sum_change(const struct run_cells *r);
 uint32_t step_sum_intent(const struct step_cells *s);
@@ -85,9 +85,9 @@ uint32_t tok_sum(const struct tok_cells *t);
 uint32_t episode_sum(const struct episode_cells *e);
 int64_t sum_of_halves(uint32_t low, uint32_t high);
 
-/* Read the row that the statement stands on (columns in the order of store_sql.def) and
- * check its sum: STATUS_CORRUPT names table, run, path and attempt. `run` names the run
- * in that message. The cells are filled in either case. */
+/* Read the statement's current row (columns in the order of store_sql.def) and check its
+ * sum: STATUS_CORRUPT names table, run, path and attempt. `run` is the run's name in that
+ * message. The cells are filled in either case. */
 MUST_CHECK enum status run_row_read(sqlite3_stmt *st, struct run_cells *out, struct error *err);
 MUST_CHECK enum status step_row_read(sqlite3_stmt *st, const char *run, struct step_cells *out,
                                      struct error *err);
@@ -95,7 +95,8 @@ MUST_CHECK enum status msg_row_read(sqlite3_stmt *st, const char *run, struct ms
                                     struct error *err);
 MUST_CHECK enum status wait_row_read(sqlite3_stmt *st, const char *run, struct wait_cells *out,
                                      struct error *err);
-/* db is the statement's, for the pieces; `whole` holds what was put together of them. */
+/* db belongs to the statement and is used to read the pieces; `whole` receives the joined pieces.
+ */
 MUST_CHECK enum status tok_row_read(struct store_db *db, sqlite3_stmt *st, const char *run,
                                     struct str *whole, struct tok_cells *out, struct error *err);
 MUST_CHECK enum status episode_row_read(sqlite3_stmt *st, const char *run,

@@ -1,4 +1,4 @@
-/* run_config.c - another configuration for a run that is open: what a repair goes on with.
+/* run_config.c - replacing the configuration of an open run, for a repair.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -31,7 +31,7 @@ static enum status apply_config(struct txn_context *c, const void *arg, struct e
     if (status)
         return status;
     if (!there)
-        return error_set(err, STATUS_NOT_FOUND, "there is no run %s", c->run->uuid);
+        return error_set(err, STATUS_NOT_FOUND, "run %s not found", c->run->uuid);
     status = run_row_read(get, &row, err);
     if (!status)
         status = blob_put(c->db, txn_cell(c->txn, op->config), &row.config, err);

@@ -145,7 +145,8 @@ static enum status check_paths(const struct run_spec *spec, struct error *err)
 
     for (size_t i = 0; i < ARRAY_LEN(path); i++) {
         if (path[i] && path[i][0] != '/')
-            return error_set(err, STATUS_INVALID, "a run records absolute paths, not %s", path[i]);
+            return error_set(err, STATUS_INVALID, "the path of a run must be absolute, not %s",
+                             path[i]);
     }
     return STATUS_OK;
 }
@@ -266,7 +267,7 @@ void run_close(struct run *r)
         w->closing(w);
     }
     if (journal_sync(r, &ignored))
-        error_clear(&ignored); /* it was or will be told to whoever waits for durability */
+        error_clear(&ignored); /* callers that wait for durability get the error */
     run_free(r);
 }
 

@@ -1,4 +1,4 @@
-/* run_lock.c - who is alive: kernel locks on one byte a run of the owners file.
+/* run_lock.c - live owners of runs: kernel locks on one byte per run of the owners file.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -40,7 +40,7 @@ enum status run_lock_take(const char *owners_path, int64_t id, int *fd, struct e
     }
     close(f);
     if (e == EAGAIN || e == EACCES)
-        return error_set(err, STATUS_BUSY, "the run is held by a living process");
+        return error_set(err, STATUS_BUSY, "another process owns the run");
     return error_errno(err, e, "locking in %s", owners_path);
 }
 
@@ -75,7 +75,7 @@ static void write_holder(int fd, int64_t now_ms)
     int n = snprintf(line, sizeof(line), "%ld %lld", (long)getpid(), (long long)now_ms);
 
     (void)snprintf(line + n, sizeof(line) - (size_t)n, "%*s\n", LINE_BYTES - n, "");
-    /* A full disk takes no line; the lock holds all the same. */
+    /* On a full disk the line is missing; the lock works without it. */
     if (pwrite(fd, line, LINE_BYTES + 1, 0) < 0)
         return;
 }
@@ -91,15 +91,15 @@ static enum status name_holder(int fd, struct error *err)
     store_time_words(since, when);
     (void)error_set(err, STATUS_BUSY, "process %ld has been writing to the store since %s", pid,
                     when);
-    error_hint(err,
-               "try again; one that was stopped (`ps -o stat= %ld` says T) goes on after "
-               "`kill -CONT %ld`",
-               pid, pid);
+    error_hint(
+        err,
+        "try again; if the process is stopped (`ps -o stat= %ld` prints T), continue it with "
+        "`kill -CONT %ld`",
+        pid, pid);
     return STATUS_BUSY;
 }
 
-/* Asked for again and again, since the kernel's waiting has no limit: the pauses grow to a few
- * milliseconds. */
+/* Polls, since the kernel's wait has no timeout; the pauses grow to a few milliseconds. */
 enum status file_lock_take(int fd, int64_t now_ms, int64_t wait_ms, struct error *err)
 {
     int64_t left_us = wait_ms * 1000, pause_us = 50;

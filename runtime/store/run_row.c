@@ -1,4 +1,4 @@
-/* run_row.c - a run as the store thread sees it.
+/* run_row.c - the run of the store thread.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -65,10 +65,8 @@ enum status run_writer_from_row(struct run_writer *w, const struct run_cells *ro
     struct run_change *c = &w->change;
 
     if (!run_status_from_word(cell_cstr(row->status), row->status.n, &c->status))
-        return error_set(err, STATUS_CONFIG,
-                         "run %s has the status `%.40s`, which this program "
-                         "does not know",
-                         w->uuid, cell_cstr(row->status));
+        return error_set(err, STATUS_CONFIG, "run %s has an unknown status, `%.40s`", w->uuid,
+                         cell_cstr(row->status));
     w->id = row->id;
     w->epoch = row->epoch;
     free(c->budget);
@@ -97,7 +95,7 @@ struct run_cells run_change_cells(const struct run_writer *w)
 enum status run_refuse_ended(const char *uuid, const char *status, struct error *err)
 {
     (void)error_set(err, STATUS_INVALID, "run %s has ended (%s)", uuid, status);
-    error_hint(err, "`troupe show %s` looks at it; `troupe replay %s --live` forks a new run", uuid,
+    error_hint(err, "`troupe show %s` shows it; `troupe replay %s --live` forks a new run", uuid,
                uuid);
     return STATUS_INVALID;
 }

@@ -1,7 +1,7 @@
-/* run_row.h - a run as the store thread sees it, and as its owner does.
+/* run_row.h - the run of the store thread, and the run of its owner.
  *
  * Inside runtime/store only. struct run_writer is shared by the owner and every
- * transaction in flight (counted); struct run is the loop's.
+ * transaction in flight (counted); struct run belongs to the loop.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -28,9 +28,9 @@ struct run_writer {
     atomic_uint_fast64_t durable; /* number of the last transaction on disk */
     /* set before the owner sees it */
     char uuid[37];
-    int64_t id; /* 0: its row is still to be written */
+    int64_t id; /* 0: its row is not written yet */
     int64_t epoch;
-    bool is_taking; /* an ended run is being opened again: until that is done */
+    bool is_taking; /* an ended run is being reopened */
     int lock_fd;    /* its byte of the owners file, closed by run_free; -1: not held */
     /* the store thread's, once the run is open */
     int64_t next_seq, next_tok;
@@ -65,27 +65,27 @@ struct run {
     struct run_writer *writer;
     struct txn *open;             /* NULL: nothing was added since the last flush */
     uint64_t posted;              /* number of the last transaction given away */
-    struct json *config, *budget; /* budget: as it stood when the run was taken */
+    struct json *config, *budget; /* budget: as of take */
     char *root, *source;          /* may be NULL */
     uint64_t seed;
     int32_t prompt_format;
     bool is_resumed;
     struct store_reader *reader; /* made when the disk is first read */
-    struct hash_set before;      /* paths of steps, waits and threads that stood there at take */
+    struct hash_set before;      /* paths of steps, waits and threads that existed at take */
     struct hash_set touched;     /* the same, written since */
-    struct run_watch *watches;   /* whoever wants to know that it is closed */
+    struct run_watch *watches;   /* called when the run is closed */
 };
 
 /* The open transaction, made when there is none. */
 struct txn *run_txn(struct run *r);
-/* What a remembered path names: a step and the messages of an agent may share one. */
+/* The kind of object at a path: a step and the messages of an agent may have the same path. */
 enum run_thing { RUN_STEP, RUN_THREAD, RUN_WAIT, RUN_TOKENS };
 uint64_t run_thing_hash(enum run_thing kind, const char *path);
-/* A reader that sees all that concerns this thing: waits for the run's own writes when this
- * process wrote there. *out NULL: nothing of the kind was ever written. */
+/* A reader that sees all writes to this object: waits for the run's own writes if this process
+ * wrote to it. *out NULL: it was never written. */
 MUST_CHECK enum status run_reader_for(struct run *r, enum run_thing kind, const char *path,
                                       struct store_reader **out, struct error *err);
-/* The reader as it is, made when there is none. */
+/* The reader without waiting; opened on first use. */
 MUST_CHECK enum status run_reader(struct run *r, struct store_reader **out, struct error *err);
 struct run *run_new(struct store *s, struct run_writer *w); /* adopts w */
 void run_free(struct run *r);                               /* without waiting for anything */

@@ -1,4 +1,4 @@
-/* run_status.c - how a run stands, and the one table of the words for it.
+/* run_status.c - the status of a run, and its names.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -1,6 +1,6 @@
-/* run_status.h - how a run stands, and the one table of the words for it.
+/* run_status.h - the status of a run, and its names.
  *
- * The words are what the store keeps and what every list, document and option shows.
+ * The store, lists, documents and options all use these names.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -13,9 +13,9 @@
 
 enum run_status {
     RUN_RUNNING,
-    RUN_INTERRUPTED, /* running, but no living process holds it; never stored */
+    RUN_INTERRUPTED, /* running, but without a live owner; never stored */
     RUN_WAITING,
-    /* from here on a run has ended, and only a fork goes on from it */
+    /* final statuses: only a fork or a repair continues such a run */
     RUN_OK,
     RUN_ERROR,
     RUN_TIMEOUT,
@@ -26,13 +26,13 @@ enum run_status {
 };
 
 const char *run_status_word(enum run_status s);
-/* false: no such word. n bytes of text. */
+/* n bytes of text; false: an unknown name. */
 bool run_status_from_word(const char *text, size_t n, enum run_status *out);
 bool run_status_is_final(enum run_status s);
-/* Ended in a way that a repair may go on from: error, timeout, budget. */
+/* Can a repair continue it? Error, timeout and budget. */
 bool run_status_is_repairable(enum run_status s);
 
-/* A set of statuses; 0 stands for all. */
+/* A set of statuses; 0 means all. */
 #define RUN_STATUS_BIT(s) (UINT32_C(1) << (s))
 #define RUN_STATUS_OPEN                                                                            \
     (RUN_STATUS_BIT(RUN_RUNNING) | RUN_STATUS_BIT(RUN_INTERRUPTED) | RUN_STATUS_BIT(RUN_WAITING))

@@ -1,4 +1,4 @@
-/* run_take.c - taking over a run: its lock, its rows checked, its epoch raised.
+/* run_take.c - taking over a run: lock it, check its rows, raise its epoch.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -133,7 +133,7 @@ static enum status load_run_row(struct store_reader *q, struct run *r, struct er
     if (status)
         return status;
     if (!found)
-        return error_set(err, STATUS_NOT_FOUND, "there is no run %s", r->writer->uuid);
+        return error_set(err, STATUS_NOT_FOUND, "run %s not found", r->writer->uuid);
     status = run_row_read(st, &row, err);
     if (status == STATUS_OK)
         status = run_writer_from_row(r->writer, &row, err);
@@ -190,7 +190,7 @@ static enum status find_id(struct store_reader *q, const char *uuid, int64_t *id
     if (found)
         *id = sqlite3_column_int64(st, 0);
     sqlite3_reset(st);
-    return found ? STATUS_OK : error_set(err, STATUS_NOT_FOUND, "there is no run %s", uuid);
+    return found ? STATUS_OK : error_set(err, STATUS_NOT_FOUND, "run %s not found", uuid);
 }
 
 /* arg: does it run again after it ended? */
@@ -225,7 +225,7 @@ static enum status apply_take(struct txn_context *c, const void *arg, struct err
     return STATUS_OK;
 }
 
-/* End states are final here, for whoever comes. */
+/* Rejects a run that has ended, for every caller. */
 static enum status check_end(const struct run *r, bool again, struct error *err)
 {
     enum run_status is = r->writer->change.status;

@@ -77,8 +77,23 @@ static int begins_with(const char *path, const char *magic, size_t n_magic)
     return n == (ssize_t)n_magic && memcmp(head, magic, n_magic) == 0;
 }
 
-/* Said apart from damage: whoever names a wrong file has lost nothing. An empty file may become a
- * store, and what cannot be read is told of by SQLite. */
+/* SQLite opens these itself, and would wait at a FIFO without end. */
+static enum status check_beside(const char *path, struct error *err)
+{
+    static const char *const tails[] = {"-journal", "-wal", "-shm"};
+    enum status st = STATUS_OK;
+
+    for (size_t i = 0; st == STATUS_OK && i < ARRAY_LEN(tails); i++) {
+        char *name = path_with(path, tails[i]);
+
+        st = file_check_named(name, err);
+        free(name);
+    }
+    return error_as_config(st, err);
+}
+
+/* Separates a wrong file from a damaged store. An empty file may become a store; SQLite reports a
+ * file that cannot be read. */
 static enum status refuse_other_files(const char *path, struct error *err)
 {
     int fd = -1;
@@ -90,9 +105,8 @@ static enum status refuse_other_files(const char *path, struct error *err)
         return error_as_config(st, err);
     if (begins_with(path, MAGIC, sizeof(MAGIC)) != 0)
         return STATUS_OK;
-    (void)error_set(err, STATUS_CONFIG, "%s is not a database, so it cannot be a store", path);
-    error_hint(err, "--store names another; a store whose beginning was overwritten comes back "
-                    "from a backup");
+    (void)error_set(err, STATUS_CONFIG, "%s is not a store: it is not a SQLite database", path);
+    error_hint(err, "choose another file with --store; restore a damaged store from a backup");
     return STATUS_CONFIG;
 }
 
@@ -107,11 +121,11 @@ static enum status open_lock(struct store *s, int64_t wait_ms, struct error *err
     return file_lock_take(s->lock_fd, store_now_ms(s), wait_ms, err);
 }
 
-/* A store gets its first page, and the mark that says WAL, under a rollback journal. Whoever died
- * meanwhile, or lost power, leaves it there: with its own beginning and beside it a file that may
- * be anything, or not even that, beside a database. Only a connection that may write can undo it,
- * and what is neither is nobody's journal. What goes wrong here is met again by the look that
- * follows. */
+/* SQLite writes a new store's first page, and the mark for WAL mode, with a rollback journal. After
+ * a crash or a power failure then, a journal with its magic number remains next to a file with any
+ * content, or a journal with other content next to a database. Only a connection that may write can
+ * roll it back. Any other file of that name is not a journal. Errors are ignored here: the check
+ * that follows reports them. */
 static void undo_half_made(struct store *s)
 {
     char *name = path_with(s->path, "-journal");
@@ -132,8 +146,8 @@ static void undo_half_made(struct store *s)
     file_lock_release(s->lock_fd);
 }
 
-/* Reading a store with a log takes an index beside it, which SQLite makes. Where nothing can be
- * made it is read without one, if the log is empty. */
+/* To read a store with a WAL, SQLite creates an index file next to it. Where no file can be
+ * created, the store is read without an index if the WAL is empty. */
 static enum status choose_look(struct store *s, struct error *err)
 {
     char *folder = folder_of(s->path), *index = path_with(s->path, "-shm");
@@ -145,9 +159,10 @@ static enum status choose_look(struct store *s, struct error *err)
     if (s->options.read_only && !can_write && (stat(s->wal_path, &log) || log.st_size == 0)) {
         s->look_mode = DB_FROZEN;
     } else if (s->options.read_only && !can_write && !has_index) {
-        (void)error_set(err, STATUS_IO, "%s holds what is not in %s yet, and %s cannot be written",
+        (void)error_set(err, STATUS_IO,
+                        "%s contains changes that are not in %s yet, and %s is not writable",
                         s->wal_path, s->path, folder);
-        error_hint(err, "copy the two, with %s.owners where it is, to a folder that can", s->path);
+        error_hint(err, "copy both, and %s.owners if it exists, to a writable folder", s->path);
         st = STATUS_IO;
     }
     free(folder);
@@ -155,16 +170,16 @@ static enum status choose_look(struct store *s, struct error *err)
     return st;
 }
 
-/* A look that cannot change anything: a read-only connection never checkpoints, so a
- * store of a newer version keeps every byte. */
+/* Checks the schema without changing the file: a read-only connection never checkpoints,
+ * so a store of a newer version is not modified. */
 static enum status look_first(struct store *s, bool *is_empty, struct error *err)
 {
     struct store_db db;
-    enum status st;
+    enum status st = check_beside(s->path, err);
 
     *is_empty = !file_exists(s->path);
-    if (*is_empty)
-        return STATUS_OK;
+    if (st || *is_empty)
+        return st;
     st = choose_look(s, err);
     if (st)
         return st;
@@ -194,7 +209,7 @@ static enum status make_folders(const char *path, struct error *err)
     return st;
 }
 
-/* Prompts and results are the user's alone; what SQLite puts beside the file gets its mode. */
+/* Only the user may read prompts and results; SQLite gives its files next to it the same mode. */
 static enum status make_private(const char *path, struct error *err)
 {
     int fd = -1;
@@ -219,7 +234,7 @@ static enum status open_writer(struct store *s, bool is_empty, struct error *err
                  s->options.durability == STORE_FULL ? "PRAGMA synchronous = FULL"
                                                      : "PRAGMA synchronous = NORMAL",
                  err);
-    /* Asked again under STORE.lock: another process may have made it meanwhile. */
+    /* Checked again with STORE.lock held: another process may have created it meanwhile. */
     if (st == STATUS_OK)
         st = store_schema_check(&s->db, s->path, &is_empty, err);
     if (st == STATUS_OK && is_empty)
@@ -261,7 +276,7 @@ enum status store_open(const struct store_options *o, struct store **out, struct
     if (st)
         goto fail;
     if (is_empty && (!o->create || o->read_only)) {
-        st = error_set(err, STATUS_NOT_FOUND, "there is no store at %s", o->path);
+        st = error_set(err, STATUS_NOT_FOUND, "no store at %s", o->path);
         goto fail;
     }
     if (!o->read_only) {

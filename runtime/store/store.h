@@ -1,11 +1,11 @@
-/* store.h - the SQLite file that holds everything: one writer thread, many readers.
+/* store.h - the store, a SQLite file: one writer thread, many readers.
  *
- * Every write is a transaction posted to the store thread (struct txn: an owned list
- * of operations in its own SAVEPOINT). The store thread commits what is queued
- * when the last commit returns (group commit without a timer). Readers have
- * connections of their own. Several processes may use one store: each batch and
- * checkpoint holds a lock on STORE.lock; a run's owner is alive while it holds a
- * kernel lock on its byte of STORE.owners, so that resume after kill -9 is immediate.
+ * Every write is a transaction posted to the store thread (struct txn: a list of
+ * operations in its own SAVEPOINT). When a commit returns, the store thread commits
+ * everything queued since (group commit without a timer). Readers have connections
+ * of their own. Several processes may use one store: each batch and checkpoint holds
+ * a lock on STORE.lock; a run's owner is alive while it holds a kernel lock on its
+ * byte of STORE.owners, so that resume after kill -9 is immediate.
  *
  * An fsync error stops all further writes: every later transaction fails with it.
  * SPDX-License-Identifier: Apache-2.0
@@ -30,32 +30,32 @@ enum store_durability { STORE_FULL, STORE_NORMAL };
 struct store_options {
     const char *path;
     enum store_durability durability; /* FULL for runs, NORMAL for throw-away rollouts */
-    bool create;                      /* make the file and its folders when absent */
+    bool create;                      /* create the file and its folders if missing */
     bool read_only;
     int32_t zstd_above_bytes; /* 0: default 512; -1: never */
     const struct seams *seams;
     /* Tests: called in place of fsync (delay, failure); NULL: the real one. */
     int (*sync_hook)(void *ctx);
     void *sync_hook_ctx;
-    /* Tests: called before each write of n bytes (0: a truncation); an errno that is not 0
-     * is what the write then fails with. */
+    /* Tests: called before each write of n bytes (0: a truncation); if it returns an errno
+     * other than 0, the write fails with it. */
     int (*write_hook)(void *ctx, size_t n);
     void *write_hook_ctx;
 };
 
 struct store;
 
-/* A store of a newer version, and a file that is no database, are STATUS_CONFIG and are left
- * untouched. One of an older version is brought to this one when it is opened for writing, after a
- * copy to PATH.before-vN (STATUS_BUSY while somebody works on one of its runs); for reading it
- * stays as it is. */
+/* STATUS_CONFIG for a store of a newer version and for a file that is not a SQLite database; the
+ * file is not changed. A store of an older version is migrated when it is opened for writing, after
+ * a copy to PATH.before-vN (STATUS_BUSY while one of its runs has a live owner); when it is opened
+ * for reading it is not changed. */
 MUST_CHECK enum status store_open(const struct store_options *o, struct store **out,
                                   struct error *err);
-/* Commits what is queued first and delivers the replies that nobody has drained. Runs and
- * readers are closed before. */
+/* Commits everything queued and delivers the remaining replies. The caller closes runs and readers
+ * first. */
 void store_close(struct store *s);
 const char *store_path(const struct store *s);
-/* Where the copy from before is, when opening brought the store to a newer version; else NULL. */
+/* The path of the copy, if opening migrated the store; else NULL. */
 const char *store_migrated_from(const struct store *s);
 
 /* ---- writing */
@@ -66,16 +66,16 @@ typedef void (*txn_done)(void *ctx, enum status status, const struct error *err)
 struct txn *txn_new(struct store *s);
 void txn_free(struct txn *t); /* one that was not posted */
 bool txn_is_empty(const struct txn *t);
-/* Posts and gives the transaction away. done may be NULL. Completion mail goes to `reply`
- * (drain it with store_drain_replies); NULL calls done on the store thread. */
+/* Posts the transaction and takes ownership of it. done may be NULL. Completion mail goes to
+ * `reply` (drain it with store_drain_replies); NULL: done is called on the store thread. */
 void txn_post(struct txn *t, struct mailbox *reply, txn_done done, void *ctx);
 /* Posts and waits; for commands and tests, never on the loop thread during a run. */
 MUST_CHECK enum status txn_post_wait(struct txn *t, struct error *err);
 void store_drain_replies(struct mailbox *reply);
 struct mail;
-void store_take_replies(struct mail *all); /* what was taken from that mailbox */
+void store_take_replies(struct mail *all); /* mail taken from that mailbox */
 
-/* ---- reading: a connection of the calling thread's own */
+/* ---- reading: a connection that belongs to the calling thread */
 struct store_reader;
 MUST_CHECK enum status store_reader_open(struct store *s, struct store_reader **out,
                                          struct error *err);
@@ -83,18 +83,18 @@ void store_reader_close(struct store_reader *r);
 
 /* ---- whole-store commands */
 struct store_stats {
-    int64_t free_bytes; /* of the file: pages of what was deleted */
+    int64_t free_bytes; /* free pages of the file */
     int64_t file_bytes, wal_bytes, n_runs, n_steps, n_blobs, blob_plain_bytes, blob_stored_bytes,
         n_token_records, n_episodes, commits, fsyncs, transactions;
 };
 MUST_CHECK enum status store_stats(struct store *s, struct store_stats *out, struct error *err);
-/* Pages, foreign keys, every blob's hash, every row's checksum, gaps in step.seq. Each
- * finding is a line in `report` that names its place; STATUS_CORRUPT when there is one. */
+/* Checks pages, foreign keys, every blob's hash, every row's checksum and gaps in step.seq. Each
+ * error is a line in `report` that names its place; STATUS_CORRUPT when there is one. */
 MUST_CHECK enum status store_check(struct store *s, struct str *report, struct error *err);
 MUST_CHECK enum status store_backup(struct store *s, const char *to, struct error *err);
-/* Deletes blobs that nothing names; gives back how many and how many bytes. */
+/* Deletes unused blobs; *n and *bytes are their number and size. */
 MUST_CHECK enum status store_gc(struct store *s, int64_t *n, int64_t *bytes, struct error *err);
-/* Gives the pages of what was deleted back to the disk; needs as much space again meanwhile. */
+/* Returns free pages to the file system; temporarily needs the size of the store again. */
 MUST_CHECK enum status store_compact(struct store *s, struct error *err);
 
 #endif

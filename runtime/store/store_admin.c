@@ -1,5 +1,4 @@
-/* store_admin.c - what any process may do to a run without holding it: answer, cancel,
- * remove.
+/* store_admin.c - operations on a run that do not need to own it: answer, cancel, remove.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -49,7 +48,7 @@ static enum status get_run(struct txn_context *c, struct cell uuid, sqlite3_stmt
         return status;
     if (!there) {
         sqlite3_reset(*st);
-        return error_set(err, STATUS_NOT_FOUND, "there is no run %s", cell_cstr(uuid));
+        return error_set(err, STATUS_NOT_FOUND, "run %s not found", cell_cstr(uuid));
     }
     status = run_row_read(*st, row, err);
     if (status)
@@ -78,14 +77,14 @@ static enum status find_open_wait(struct txn_context *c, const struct run_cells 
         if (status == STATUS_OK)
             status = wait_check_open(&row, wait->answered, err);
         if (status == STATUS_OK && strcmp(cell_cstr(row.kind), "timer") == 0)
-            status = error_set(err, STATUS_INVALID, "%s waits for a time, not for an answer",
+            status = error_set(err, STATUS_INVALID, "%s waits for a timer, not for an answer",
                                cell_cstr(wait->path));
     }
     sqlite3_reset(st);
     if (status == STATUS_OK && has_ended)
         return run_refuse_ended(cell_cstr(run->uuid), cell_cstr(run->status), err);
     if (status == STATUS_OK && !there)
-        return error_set(err, STATUS_NOT_FOUND, "nothing waits at %s", cell_cstr(wait->path));
+        return error_set(err, STATUS_NOT_FOUND, "no question is open at %s", cell_cstr(wait->path));
     wait->run = run->id;
     wait->attempt = row.attempt;
     return status;
@@ -135,7 +134,7 @@ static enum status mark_cancelled(struct txn_context *c, const char *uuid, struc
     return db_run(c->db, st, err);
 }
 
-/* Nobody is there to see a mark: the run ends here. */
+/* Without a live owner nobody reads a mark: the run ends here. */
 static enum status end_cancelled(struct txn_context *c, const char *uuid,
                                  const struct run_cells *row, struct error *err)
 {
@@ -162,7 +161,7 @@ static enum status apply_cancel(struct txn_context *c, const void *arg, struct e
 
     if (status)
         return status;
-    /* The row is changed while the statement that lends its cells stands on it: allowed, since it
+    /* The row is changed while a statement that owns its cells is on it: allowed, since it
      * is the last row that the statement looks at. */
     if (row.ended != CELL_NULL)
         status = run_refuse_ended(cell_cstr(uuid), cell_cstr(row.status), err);

@@ -1,8 +1,8 @@
 /* store_backup.c - a copy of the store while it is in use.
  *
- * SQLite's backup interface from a reader that keeps one snapshot, so that writers
- * neither wait nor make the copy start over; the log cannot begin anew meanwhile. The
- * copy appears under its name whole or not at all.
+ * SQLite's backup interface with a reader that keeps one snapshot, so that writers
+ * neither wait nor make the copy restart; the log is not restarted meanwhile. The
+ * copy appears under its name only when it is complete.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -92,7 +92,7 @@ enum status store_backup(struct store *s, const char *to, struct error *err)
 
     str_printf(&tmp, "%s.tmp", to);
     if (file_exists(to)) {
-        st = error_set(err, STATUS_INVALID, "%s is there already", to);
+        st = error_set(err, STATUS_INVALID, "%s already exists", to);
         goto done;
     }
     (void)unlink(str_cstr(&tmp)); /* left by a backup that was killed */

@@ -1,7 +1,7 @@
-/* store_check.c - reads everything, and names the place of what is wrong.
+/* store_check.c - reads the whole store, and names the place of each error.
  *
- * SQLite's own check sees pages and keys but not values: a flipped bit in a text is
- * nothing to it. Rows have sums and blobs hashes for that. A damaged page ends the scan of
+ * SQLite's own check covers pages and keys but not values: it does not detect a flipped bit
+ * in a text. The sums of rows and the hashes of blobs do. A damaged page ends the scan of
  * its table, not of the others.
  *
  * SPDX-License-Identifier: Apache-2.0
@@ -35,7 +35,7 @@ static void found(struct check *c, const struct error *err)
     str_printf(c->report, "%s\n", err->message);
 }
 
-/* The run's uuid, or its number when the run itself is not there. */
+/* The run's uuid, or its number when the run's row is missing. */
 static const char *name_run(struct check *c, int64_t id)
 {
     struct error err;
@@ -75,7 +75,7 @@ static void scan(struct check *c, enum stmt_id id, const char *table, check_row 
     }
 }
 
-/* Who is hurt by a damaged blob. */
+/* The rows that use a damaged blob. */
 static void name_users(struct check *c, int64_t blob)
 {
     struct error err = ERROR_INIT;
@@ -134,8 +134,8 @@ static void check_message(struct check *c, sqlite3_stmt *st)
     if (row.seq != expected) {
         error_clear(&err);
         (void)error_set(&err, STATUS_CORRUPT,
-                        "msg run=%s thread=%s: message %lld stands where %lld should", uuid,
-                        cell_cstr(row.thread), (long long)row.seq, (long long)expected);
+                        "msg run=%s thread=%s: expected message %lld, found %lld", uuid,
+                        cell_cstr(row.thread), (long long)expected, (long long)row.seq);
         found(c, &err);
     }
     c->run = row.run;
@@ -189,9 +189,8 @@ static void check_seq(struct check *c, sqlite3_stmt *st)
     int64_t expected = c->run == run ? c->seq + 1 : 0;
 
     if (seq != expected) {
-        (void)error_set(&err, STATUS_CORRUPT,
-                        "step run=%s: intent %lld stands where %lld should (a gap in seq)",
-                        name_run(c, run), (long long)seq, (long long)expected);
+        (void)error_set(&err, STATUS_CORRUPT, "step run=%s: expected seq %lld, found %lld (a gap)",
+                        name_run(c, run), (long long)expected, (long long)seq);
         found(c, &err);
     }
     c->run = run;

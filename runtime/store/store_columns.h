@@ -1,7 +1,7 @@
 /* store_columns.h - columns of each table in the order in which rows.c reads them.
  *
- * Readers know two versions of the store. In version 1 the columns that came later are constants,
- * or follow from others. The last column is the version, which tells rows.c how the row is summed.
+ * Readers support two versions of the store. For version 1, the later columns are constants or
+ * derived from others. The last column is the version; rows.c selects the checksum by it.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -14,7 +14,7 @@
 #define WAIT_COLUMNS_OLD "run, path, attempt, kind, prompt, deadline, answer, answered, "
 #define RUN_COLUMNS_V1   RUN_COLUMNS_OLD "1, NULL, NULL, sum, 1"
 #define RUN_COLUMNS_V2   RUN_COLUMNS_OLD "prompt_format, root, source, sums, 2"
-/* When and how a wait of version 1 was closed follows from its step and its run. */
+/* For version 1, when and how a wait was closed is derived from its step and its run. */
 #define WAIT_STEP_V1(what)                                                                         \
     "(SELECT " what " FROM step s WHERE s.run = wait.run AND s.path = wait.path"                   \
     " AND s.attempt = wait.attempt AND s.state NOT IN (0, 7))"

@@ -1,7 +1,7 @@
-/* store_compact.c - giving the pages of what was deleted back to the disk.
+/* store_compact.c - returning free pages to the file system.
  *
  * SQLite keeps freed pages for later rows; a bound on disk space needs them back. VACUUM writes the
- * whole file anew, so for a moment there are two of it. It runs alone on the store thread.
+ * whole file again, so for a moment there are two copies. It runs alone on the store thread.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -24,6 +24,6 @@ enum status store_compact(struct store *s, struct error *err)
     (void)txn_add(t, apply_compact, 1);
     st = txn_post_wait(t, err);
     if (st)
-        error_note(err, "giving free pages of the store back");
+        error_note(err, "compacting the store");
     return st;
 }

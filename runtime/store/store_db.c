@@ -10,8 +10,8 @@
 #include "runtime/store/store.h"
 #include "runtime/store/store_columns.h"
 
-/* How long a statement waits for a lock of another process before it gives up. Writers
- * queue on STORE.lock, so this only meets strangers (the sqlite3 shell, a backup tool). */
+/* How long a statement waits for a lock of another process. Writers queue on STORE.lock, so this
+ * only applies to other programs (the sqlite3 shell, a backup tool). */
 #define BUSY_WAIT_MS 10000
 
 #define STMT(name, sql) [STMT_##name] = sql,
@@ -76,8 +76,7 @@ static void hint_at_limits(int rc, struct error *err)
     if ((rc & 0xff) != SQLITE_FULL && (rc & 0xff) != SQLITE_IOERR)
         return;
     if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
-        error_hint(err,
-                   "a file may have at most %llu bytes here: the file size limit (`ulimit -f`)",
+        error_hint(err, "the file size limit is %llu bytes (`ulimit -f`)",
                    (unsigned long long)limit.rlim_cur);
 }
 
@@ -150,7 +149,7 @@ enum status db_open(struct store_db *db, const char *path, const char *vfs, enum
     if (rc != SQLITE_OK) {
         int e = db->handle ? sqlite3_system_errno(db->handle) : 0;
 
-        st = error_set(err, db_status_of(rc), "store %s: cannot be opened: %s%s%s", path,
+        st = error_set(err, db_status_of(rc), "store %s: cannot open: %s%s%s", path,
                        db->handle ? sqlite3_errmsg(db->handle) : sqlite3_errstr(rc), e ? ": " : "",
                        e ? strerror(e) : "");
         db_close(db);

@@ -1,7 +1,7 @@
 /* store_db.h - one SQLite connection with its prepared statements and compressors.
  *
  * Inside runtime/store only. A connection belongs to one thread at a time. Bound bytes
- * must stay until the statement has been run: nothing is copied.
+ * are not copied: they must stay valid until the statement has run.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -43,15 +43,15 @@ struct store_db {
     int32_t zstd_above_bytes; /* -1: never */
 };
 
-/* DB_FROZEN: nobody can write it, so that no lock and no index of a log is needed. */
+/* DB_FROZEN: no process can write the file, so no lock and no WAL index is needed. */
 enum db_mode { DB_READ, DB_FROZEN, DB_WRITE, DB_CREATE };
 
-/* vfs NULL: SQLite's own. Sets what every connection has; the schema is not looked at. */
+/* vfs NULL: SQLite's own. Sets the common pragmas; does not check the schema. */
 MUST_CHECK enum status db_open(struct store_db *db, const char *path, const char *vfs,
                                enum db_mode mode, struct error *err);
 void db_close(struct store_db *db);
 
-/* The status that a result code of SQLite stands for; `what` was being done. */
+/* Fills err for a result code of SQLite; `what` names the operation. */
 enum status db_error(struct store_db *db, int rc, const char *what, struct error *err);
 enum status db_status_of(int rc);
 

@@ -1,7 +1,7 @@
-/* store_files.c - are the files that are written still those that the path names?
+/* store_files.c - checks that the open files are still the files at their paths.
  *
- * A deleted file takes writes and syncs as before, and all of it is gone when it is closed. So it
- * is asked after each commit, before anybody is told that it is durable.
+ * A deleted file still accepts writes and syncs, and its data is lost when it is closed. So the
+ * files are checked after each commit, before the commit is reported as durable.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -26,13 +26,13 @@ static bool is_same(const char *path, const struct file_id *was)
     return look(path, &is) && is.dev == was->dev && is.ino == was->ino;
 }
 
-static enum status gone(const char *path, struct error *err)
+static enum status file_lost(const char *path, struct error *err)
 {
-    return error_set(err, STATUS_IO,
-                     "the file %s is gone: it was deleted or replaced while it was in use", path);
+    return error_set(err, STATUS_IO, "the file %s was deleted or replaced while it was in use",
+                     path);
 }
 
-/* Which of the two is gone, or NULL. */
+/* The file that is missing, or NULL. */
 static const char *which_is_gone(const struct store *s)
 {
     struct file_id log;
@@ -56,7 +56,7 @@ static void note_log(struct store *s)
 enum status store_files_note(struct store *s, struct error *err)
 {
     if (!look(s->path, &s->file))
-        return gone(s->path, err);
+        return file_lost(s->path, err);
     note_log(s);
     return STATUS_OK;
 }
@@ -65,7 +65,7 @@ enum status store_file_explain(const struct store *s, enum status st, struct err
 {
     const char *path = s->has_thread ? which_is_gone(s) : NULL;
 
-    return path ? gone(path, err) : st;
+    return path ? file_lost(path, err) : st;
 }
 
 enum status store_files_check(struct store *s, struct error *err)
@@ -75,5 +75,5 @@ enum status store_files_check(struct store *s, struct error *err)
     if (atomic_load_explicit(&s->log_inode, memory_order_relaxed) == 0)
         note_log(s);
     path = which_is_gone(s);
-    return path ? gone(path, err) : STATUS_OK;
+    return path ? file_lost(path, err) : STATUS_OK;
 }

@@ -1,4 +1,4 @@
-/* store_gc.c - deleting blobs, and pieces of token records, that no row names.
+/* store_gc.c - deleting unused blobs and pieces of token records.
  *
  * Runs alone on the store thread. Foreign keys are off meanwhile: with them on, SQLite
  * would search every table for each blob that goes, and the list was made by that very
@@ -70,7 +70,7 @@ enum status store_gc(struct store *s, int64_t *n, int64_t *bytes, struct error *
         *op = (struct gc_op){.n = &n_gone, .bytes = &bytes_gone};
     st = txn_post_wait(t, err);
     if (st) {
-        error_note(err, "collecting blobs");
+        error_note(err, "deleting unused blobs");
         return st;
     }
     if (n)

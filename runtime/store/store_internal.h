@@ -14,8 +14,8 @@
 #include "runtime/store/store_vfs.h"
 #include "runtime/store/txn.h"
 
-/* So long a command waits for another process's writing before it says who that is, and ends. A
- * run that is under way is more patient: a collection or a copy of a large store takes a while. */
+/* How long a command waits for another process that writes; then it fails and names the process. A
+ * running run waits longer, because gc or a backup of a large store takes a while. */
 #define STORE_WAIT_MS     2000
 #define STORE_RUN_WAIT_MS 30000
 
@@ -28,9 +28,9 @@ struct store {
     /* set at open, read by any thread */
     char *path;
     char *lock_path, *owners_path, *wal_path;
-    struct file_id file;     /* what the path named when it was opened for writing */
-    _Atomic ino_t log_inode; /* the same of the log beside it; 0: SQLite has not made it yet */
-    char *migrated_from;     /* the copy from before; NULL: it was of this version */
+    struct file_id file;     /* the file at `path` when it was opened for writing */
+    _Atomic ino_t log_inode; /* the same for its WAL; 0: SQLite has not created it yet */
+    char *migrated_from;     /* the copy made by a migration, or NULL */
     struct store_options options;
     enum db_mode look_mode; /* DB_READ; DB_FROZEN in a folder that cannot be written */
     const struct seams *seams;
@@ -47,13 +47,13 @@ struct store {
     enum status stopped; /* an I/O error ended all writing */
     struct error stopped_by;
     int wal_pages;     /* in the log after the last commit */
-    int checkpoint_at; /* so many pages call for the next checkpoint */
-    bool wal_dirty;    /* the log is worth emptying when there is nothing else to do */
+    int checkpoint_at; /* pages in the log that trigger the next checkpoint */
+    bool wal_dirty;    /* the log should be truncated when the store is idle */
 
     atomic_int_fast64_t commits, transactions;
 };
 
-/* Seconds are not enough for ids and times of steps: milliseconds since the epoch. */
+/* Milliseconds since the epoch. */
 int64_t store_now_ms(const struct store *s);
 
 char *folder_of(const char *path); /* malloc'd */
@@ -74,14 +74,14 @@ struct store_reader {
 /* store_files.c: STATUS_IO once a path no longer names the file that is written. */
 MUST_CHECK enum status store_files_note(struct store *s, struct error *err);
 MUST_CHECK enum status store_files_check(struct store *s, struct error *err);
-/* After a failure to read: the same when that is why; else st and err as they are. Any thread. */
+/* After a failed read: the same if the file was replaced; else st and err unchanged. Any thread. */
 enum status store_file_explain(const struct store *s, enum status st, struct error *err);
 
 /* migrate.c: s->db is of an older version, STORE.lock is held. */
 MUST_CHECK enum status store_migrate(struct store *s, struct error *err);
 
-/* store_schema.c: creates the schema in an empty file, refuses what is not ours; notes the version
- * in db. */
+/* store_schema.c: creates the schema in an empty file, rejects other files; stores the version in
+ * db. */
 MUST_CHECK enum status store_schema_check(struct store_db *db, const char *path, bool *is_empty,
                                           struct error *err);
 MUST_CHECK enum status store_schema_create(struct store_db *db, struct error *err);

@@ -1,4 +1,4 @@
-/* store_schema.c - creating the schema, and refusing files that are not ours.
+/* store_schema.c - creating the schema, and rejecting files that are not stores.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -11,7 +11,7 @@
 
 extern const char store_schema_text[]; /* schema.sql, embedded by CMakeLists.txt */
 
-/* What tells whose file it is: both marks and whether anything is in it, as of one moment (another
+/* What identifies the file: both marks and whether it is empty, as of one moment (another
  * process may be creating the schema just now: read one by one they need not belong together). */
 struct schema_marks {
     int64_t version, application, tables;
@@ -44,13 +44,13 @@ enum status store_schema_check(struct store_db *db, const char *path, bool *is_e
     if (*is_empty)
         return STATUS_OK;
     if (m.application != APPLICATION_ID)
-        return error_set(err, STATUS_CONFIG, "%s is a database of another program", path);
+        return error_set(err, STATUS_CONFIG, "%s is a SQLite database of another program", path);
     if (m.version > STORE_SCHEMA_VERSION) {
         (void)error_set(err, STATUS_CONFIG,
-                        "%s was written by a newer version (store version %lld, this program "
-                        "knows %d); it was left untouched",
+                        "%s was written by a newer version of the program (store version %lld, "
+                        "this program supports %d); it is unchanged",
                         path, (long long)m.version, STORE_SCHEMA_VERSION);
-        error_hint(err, "use the newer program, or another --store");
+        error_hint(err, "use the newer program, or choose another store with --store");
         return STATUS_CONFIG;
     }
     if (m.version < 1)

@@ -1,4 +1,4 @@
-/* store_stats.c - how much is in the store.
+/* store_stats.c - the size of the store and its tables.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -1,11 +1,11 @@
-/* store_thread.c - the one writer: batches, commits, checkpoints.
+/* store_thread.c - the writer thread: batches, commits, checkpoints.
  *
  * Group commit without a timer: what is queued when the last commit returns is the next
  * batch, and what arrives while the batch is being applied joins it. A batch is one SQLite
- * transaction; every posted transaction in it but the first has a SAVEPOINT, so that a refused one
- * takes nobody along. STORE.lock is held around each batch and checkpoint, so that of all processes
- * one connection at a time writes or checkpoints: SQLite before 3.51.3 can corrupt a log that is
- * restarted while another connection writes (the "WAL-reset" race).
+ * transaction; every posted transaction in it but the first has a SAVEPOINT, so that a failed one
+ * does not affect the others. STORE.lock is held around each batch and checkpoint, so that of all
+ * processes one connection at a time writes or checkpoints: SQLite before 3.51.3 can corrupt a log
+ * that is restarted while another connection writes (the "WAL-reset" race).
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -71,7 +71,8 @@ static void stop_writing(struct store *s, enum status st, const struct error *er
         return;
     s->stopped = st;
     s->stopped_by = *err;
-    error_hint(&s->stopped_by, "nothing was written after this; what was acknowledged is safe");
+    error_hint(&s->stopped_by,
+               "nothing was written after this error; all acknowledged data is safe");
 }
 
 static void fail(struct txn *t, enum status st, const struct error *err)
@@ -276,7 +277,7 @@ static void run_batch(struct store *s)
         st = write_batch(s, &b, &err);
         file_lock_release(s->lock_fd);
     }
-    /* Not even begun: all that is queued hears of it, so that each does not wait as long again. */
+    /* Fails everything that is queued, so that not each transaction waits that long again. */
     while (st && (t = peek(s)) && t->kind == TXN_WRITE) {
         drop_head(s);
         batch_add(&b, t);
@@ -315,14 +316,14 @@ static int count_pages(void *ctx, sqlite3 *db, const char *name, int pages)
 
     (void)db;
     (void)name;
-    if (pages < s->wal_pages) /* the log began anew */
+    if (pages < s->wal_pages) /* the log was restarted */
         s->checkpoint_at = CHECKPOINT_PAGES;
     s->wal_pages = pages;
     s->wal_dirty = true;
     return SQLITE_OK;
 }
 
-/* TRUNCATE waits for nobody: with a reader on an old snapshot it does what it can. */
+/* TRUNCATE does not wait: with a reader on an old snapshot it does as much as possible. */
 static void checkpoint(struct store *s, int mode)
 {
     struct error err = ERROR_INIT;
@@ -330,7 +331,7 @@ static void checkpoint(struct store *s, int mode)
 
     if (s->stopped)
         return;
-    if (file_lock_take(s->lock_fd, store_now_ms(s), 0, &err)) { /* there is no hurry */
+    if (file_lock_take(s->lock_fd, store_now_ms(s), 0, &err)) { /* later is fine */
         s->checkpoint_at = s->wal_pages + CHECKPOINT_PAGES;
         s->wal_dirty = false;
         return;
@@ -341,7 +342,7 @@ static void checkpoint(struct store *s, int mode)
     if (rc != SQLITE_OK && db_status_of(rc) != STATUS_BUSY)
         stop_writing(s, db_error(&s->db, rc, "checkpoint", &err), &err);
     file_lock_release(s->lock_fd);
-    /* When a reader keeps the log from beginning anew, try again after as many more. */
+    /* When a reader keeps the log from being restarted, try again after as many more pages. */
     s->checkpoint_at = s->wal_pages + CHECKPOINT_PAGES;
     s->wal_dirty = mode == SQLITE_CHECKPOINT_PASSIVE;
 }

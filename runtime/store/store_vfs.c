@@ -1,6 +1,6 @@
-/* store_vfs.c - SQLite's file layer with a counter, a seam and nothing else.
+/* store_vfs.c - SQLite's file layer with a counter and fault injection.
  *
- * A file of ours is the system's file behind a head. Methods up to version 2 (shared
+ * A file is the system's file with a header before it. Methods up to version 2 (shared
  * memory) are passed on; memory-mapped reads are not offered, the store does not use them.
  *
  * SPDX-License-Identifier: Apache-2.0
@@ -255,7 +255,7 @@ enum status store_vfs_new(const struct store_options *o, struct store_vfs **out,
     };
     if (sqlite3_vfs_register(&v->base, 0) != SQLITE_OK) {
         free(v);
-        return error_set(err, STATUS_NO_MEMORY, "SQLite refused the file layer");
+        return error_set(err, STATUS_NO_MEMORY, "SQLite cannot register the file layer");
     }
     *out = v;
     return STATUS_OK;

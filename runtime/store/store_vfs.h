@@ -1,7 +1,7 @@
-/* store_vfs.h - SQLite's file layer with a counter, a seam and nothing else.
+/* store_vfs.h - SQLite's file layer with a counter and fault injection.
  *
- * Passes every call on to the system's layer. Counts fsyncs; lets a test stand in for
- * fsync and fail writes. One for each open store, under a name of its own.
+ * Passes every call on to the system's layer. Counts fsyncs; a test can replace fsync
+ * and fail writes. One for each open store, with a unique name.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -17,7 +17,7 @@ struct store_vfs;
 
 MUST_CHECK enum status store_vfs_new(const struct store_options *o, struct store_vfs **out,
                                      struct error *err);
-void store_vfs_free(struct store_vfs *v); /* no connection may be open any more */
+void store_vfs_free(struct store_vfs *v); /* all connections must be closed */
 const char *store_vfs_name(const struct store_vfs *v);
 int64_t store_vfs_fsyncs(const struct store_vfs *v); /* any thread */
 

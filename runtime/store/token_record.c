@@ -1,4 +1,4 @@
-/* token_record.c - the packed form of what a model call fed and sampled.
+/* token_record.c - the packed tokens of a model call.
  *
  * Layout, version 1: one byte version, one byte flags, then in the order of the writer
  * below: varints (LEB128; signed ones zigzag), strings as length and bytes, token ids as
@@ -240,7 +240,7 @@ enum status token_record_unpack(const void *bytes, size_t n, struct arena *a,
     unsigned flags;
 
     if (n < 2 || r.at[0] != RECORD_VERSION || r.at[1] & ~FLAGS_KNOWN)
-        return error_set(err, STATUS_CORRUPT, "a token record has an unknown form");
+        return error_set(err, STATUS_CORRUPT, "a token record has an unknown format");
     flags = r.at[1];
     r.at += 2;
     get_head(&r, flags, &t);

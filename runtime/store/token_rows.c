@@ -1,4 +1,4 @@
-/* token_rows.c - token records in the journal: one row a model call.
+/* token_rows.c - token records in the journal: one row per model call.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -8,7 +8,7 @@
 #include "runtime/store/run_row.h"
 #include "runtime/store/store_internal.h"
 
-/* A record of at most so many bytes stands in its row. */
+/* A longer record is stored in pieces. */
 #define INLINE_BYTES 400
 /* Eight to a page of 4 KB: 4,088 bytes less 2 of pointer, 5 of cell head and 4 of record head
  * each. */
@@ -90,7 +90,7 @@ void journal_tokens(struct run *r, const struct token_record *t)
         return;
     op->path = txn_put_words(txn, t->path);
     op->attempt = t->attempt;
-    rest.path = NULL; /* stands in the row's key */
+    rest.path = NULL; /* it is in the row's key */
     at = txn->text.len;
     token_record_pack(&rest, &txn->text);
     op->rec = txn_text_since(txn, at);

@@ -157,7 +157,7 @@ void txn_fail(struct txn *t, enum status status, const struct error *err)
     if (err && err->status)
         *t->error = *err;
     else
-        (void)error_set(t->error, status, "the store refused a transaction");
+        (void)error_set(t->error, status, "the store rejected a transaction");
 }
 
 void txn_complete(struct txn *t)

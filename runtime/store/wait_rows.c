@@ -1,4 +1,4 @@
-/* wait_rows.c - questions on the store thread: closing them, and why one takes no answer.
+/* wait_rows.c - questions on the store thread: closing them, and rejecting answers.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -169,7 +169,7 @@ enum status wait_check_open(const struct wait_cells *w, int64_t now_ms, struct e
     char when[32], words[128];
 
     if (wait_has_answer(w))
-        return error_set(err, STATUS_INVALID, "%s was answered already: %.*s", cell_cstr(w->path),
+        return error_set(err, STATUS_INVALID, "%s is already answered: %.*s", cell_cstr(w->path),
                          w->answer.n < 200 ? (int)w->answer.n : 200, (const char *)w->answer.data);
     if (is_late) {
         store_time_words(w->deadline, when);
@@ -179,7 +179,7 @@ enum status wait_check_open(const struct wait_cells *w, int64_t now_ms, struct e
     }
     if (w->closed != CELL_NULL)
         return error_set(err, STATUS_INVALID,
-                         "%s takes no answer any more: the step has ended (%s)", cell_cstr(w->path),
-                         step_state_name((enum step_state)w->closed_as));
+                         "%s no longer takes an answer: the step has ended (%s)",
+                         cell_cstr(w->path), step_state_name((enum step_state)w->closed_as));
     return STATUS_OK;
 }

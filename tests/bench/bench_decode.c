@@ -1,9 +1,9 @@
-/* bench_decode.c - tokens a second of the engine, from calls to answers.
+/* bench_decode.c - tokens per second of the engine, from calls to replies.
  *
- * A model of random weights (decoding costs the same whatever they are), fp32, of the embedded
- * model's shape unless told otherwise. Two loads:
- *   decode  every session gets one prompt and a long reply (like generate() of other libraries)
- *   turns   every session alternates a delta of a few tokens and a short reply, as agents do
+ * The model has random weights (the cost does not depend on them), fp32, and by default the shape
+ * of the embedded model. Two loads: decode  every session has one prompt and a long reply (like
+ * generate() of other libraries) turns   every session alternates between a delta of a few tokens
+ * and a short reply, as agents do
  *
  *   bench_decode [--sessions 1,16,64,256] [--threads 1,2] [--load decode|turns] [--tokens 128]
  *                [--prompt 16] [--hidden 128 --layers 2 --heads 4 --kv-heads 4 --head-dim 32
@@ -49,7 +49,7 @@ struct client {
 
 struct figures {
     int64_t tokens;
-    double seconds, cpu_s; /* of the whole process: other load on the machine disturbs it less */
+    double seconds, cpu_s; /* of the whole process; less affected by other load on the machine */
     struct engine_stats stats;
 };
 
@@ -123,7 +123,7 @@ static bool parse(struct bench *b, int argc, char **argv)
             continue;
         }
         if (i + 1 == argc || !parse_option(b, argv[i], argv[i + 1])) {
-            fprintf(stderr, "bench_decode: what is %s?\n", argv[i]);
+            fprintf(stderr, "bench_decode: unknown option %s\n", argv[i]);
             return false;
         }
         i++;
@@ -155,7 +155,7 @@ static enum status make_weights(struct bench *b, struct error *err)
     return weights_init(cpu_backend(cpu_isa_best()), a, &c, 1, &b->weights, err);
 }
 
-/* The next call of a session: a prompt, or a turn's delta after what stands there. */
+/* The next call of a session: a prompt, or the delta of a turn after the existing positions. */
 static void begin(const struct bench *b, struct model *m, struct client *k)
 {
     struct model_call *c = &k->call;
@@ -220,7 +220,7 @@ static double cpu_seconds(void)
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-/* Runs until `seconds` have passed; every session calls again as soon as it was answered. */
+/* Runs for `seconds`; every session calls again as soon as it has its reply. */
 static enum status drive(const struct bench *b, struct model *m, struct mailbox *box,
                          struct client *clients, int64_t n, double seconds, struct figures *f,
                          struct error *err)
@@ -276,7 +276,8 @@ static enum status measure(const struct bench *b, int64_t sessions, int64_t thre
     o.context = b->turns ? TURN_CONTEXT + 1 : (int32_t)(b->prompt + b->tokens + 1);
     o.group_rows = (int32_t)b->group_rows;
     o.max_batch_rows = (int32_t)b->batch_rows;
-    o.no_prefix_cache = !b->prefix_cache; /* nothing repeats here: what it costs to look */
+    o.no_prefix_cache =
+        !b->prefix_cache; /* nothing repeats here: measures the cost of the lookup */
     st = engine_open(&o, &e, err);
     if (!st)
         st = open_clients(b, engine_model(e), box, clients, sessions, err);

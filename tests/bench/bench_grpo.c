@@ -1,9 +1,9 @@
 /* bench_grpo.c - one step of GRPO: 256 completions of 64 tokens on prompts of 64, and the update.
  *
- * 16 prompts, 16 completions each, sampled at temperature 1 by the engine from a random model of
- * the embedded one's shape (what it says does not change the cost); rewards, group advantages,
- * forward, backward, AdamW, publication. The same that a trainer with a generation engine of its
- * own does a step, without environments. Shared: prompts are prefilled once a group.
+ * 16 prompts with 16 completions each, sampled at temperature 1 by the engine from a random model
+ * of the embedded model's shape (the text does not change the cost); rewards, group advantages,
+ * forward, backward, AdamW, publication. A trainer with its own generation engine does the same in
+ * a step without environments. "Shared": each prompt is prefilled once per group.
  *
  *   bench_grpo [--threads 2] [--steps 5] [--prompts 16] [--group 16] [--prompt 64] [--tokens 64]
  *              [--minibatch 256] [--json]

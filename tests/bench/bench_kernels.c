@@ -1,11 +1,11 @@
-/* bench_kernels.c - GFLOP/s and GB/s of the CPU's kernels, beside what the machine can do and
- * beside OpenBLAS.
+/* bench_kernels.c - GFLOP/s and GB/s of the CPU kernels, compared with the peak of the machine
+ * and with OpenBLAS.
  *
  *   bench_kernels [--threads N] [--isa plain|avx2|avx512] [--rounds N] [--only TEXT] [--json]
  *
- * Each case runs in many short samples, ours and OpenBLAS's in turn, and the shortest of each
- * counts: other work on the machine lengthens samples, it never shortens them. OpenBLAS is given W
- * both as checkpoints hold it and transposed beforehand.
+ * Each case runs in many short samples, ours and OpenBLAS in turn, and the shortest of each is the
+ * result: other work on the machine can only make samples longer. OpenBLAS gets W both as in
+ * checkpoints and transposed in advance.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -52,11 +52,11 @@ static bool parse(struct options *o, int argc, char **argv)
     return o->threads >= 1 && o->threads <= 64 && o->rounds >= 1 && o->isa <= cpu_isa_best();
 }
 
-/* Seconds a call, the least over all samples. */
+/* Seconds per call, the minimum over all samples. */
 struct timing {
     double ours;
-    double blas;   /* W as a checkpoint holds it, y = x W^T */
-    double turned; /* W transposed beforehand */
+    double blas;   /* W as in a checkpoint, y = x W^T */
+    double turned; /* W transposed in advance */
 };
 
 typedef void (*run_fn)(struct bench_case *c);
@@ -70,7 +70,7 @@ static double sample(struct bench_case *c, run_fn fn, int repeats)
     return (seconds_now(pool) - t) / repeats;
 }
 
-/* So many calls that a sample takes about a millisecond. */
+/* The number of calls for a sample of about a millisecond. */
 static int repeats_for(struct bench_case *c, run_fn fn)
 {
     double once;

@@ -1,4 +1,4 @@
-/* bench_kernels_blas.c - OpenBLAS at its best, opened at run time.
+/* bench_kernels_blas.c - OpenBLAS with its best settings, loaded at run time.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -16,7 +16,7 @@ void blas_set_core(char **argv)
     if (cpu_isa_best() != CPU_ISA_AVX512 || getenv("OPENBLAS_CORETYPE"))
         return;
     setenv("OPENBLAS_CORETYPE", "SkylakeX", 1);
-    execv("/proc/self/exe", argv); /* returns only where that is not possible: go on without */
+    execv("/proc/self/exe", argv); /* returns only on failure: continue without it */
 }
 
 static void *symbol(void *library, const char *name)

@@ -85,7 +85,7 @@ static float *filled(struct bench_case *c, size_t n, float low, float high)
     if (!p)
         abort();
     for (size_t i = 0; i < n; i++) {
-        x = x * 1664525u + 1013904223u; /* Knuth's constants will do for timing */
+        x = x * 1664525u + 1013904223u; /* Knuth's constants; good enough for timing */
         p[i] = low + (high - low) * (float)(x >> 8) * (1.0f / 16777216.0f);
     }
     return p;
@@ -172,11 +172,11 @@ static void open_attention(struct bench_case *c)
     c->bytes = keys * G * c->k * 2 * (double)dtype_size(c->dtype);
 }
 
-/* Buffers 0: in, 1: out, 2 and on: the rest. */
+/* Buffers 0: in, 1: out, from 2: all others. */
 static void open_rows(struct bench_case *c)
 {
     size_t n = (size_t)c->m * (size_t)c->n * (size_t)(c->op == BENCH_ROPE ? c->k : 1);
-    /* exp counts as the 16 operations it takes */
+    /* exp is 16 operations */
     double per = c->op == BENCH_RMSNORM ? 4
                  : c->op == BENCH_ADAMW ? 13
                  : c->op == BENCH_ROPE  ? 3

@@ -18,7 +18,7 @@ enum bench_op {
     BENCH_MATMUL,
     BENCH_DX,
     BENCH_DW,
-    BENCH_ATTENTION,      /* a = rows, b = positions before each; one sequence a row */
+    BENCH_ATTENTION,      /* a = rows, b = positions before each; one sequence per row */
     BENCH_ATTENTION_MHA,  /* the same with as many kv heads as heads, as in the embedded model */
     BENCH_ATTENTION_ROWS, /* training: a = rows of one sequence */
     BENCH_ATTENTION_BACK,
@@ -38,7 +38,7 @@ struct bench_case {
     enum bench_op op;
     int32_t m, n, k;
     enum dtype dtype;
-    double flops, bytes; /* a call */
+    double flops, bytes; /* per call */
     struct bench_env *env;
     struct matrix w;
     struct attention_shape shape;

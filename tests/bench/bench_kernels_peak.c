@@ -1,4 +1,4 @@
-/* bench_kernels_peak.c - read bandwidth beside the FMA peak.
+/* bench_kernels_peak.c - measures read bandwidth and the FMA peak.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -12,7 +12,7 @@
 #include "kernels/cpu/cpu_backend.h"
 
 enum {
-    READ_FLOATS = 32 * 1024 * 1024, /* 128 MiB a thread: beyond any cache */
+    READ_FLOATS = 32 * 1024 * 1024, /* 128 MiB per thread: larger than any cache */
     SAMPLES = 12
 };
 
@@ -35,7 +35,8 @@ struct peak_job {
 __attribute__((target("avx2"))) static float read_avx2(const float *p, int64_t n)
 {
     __m256i a = _mm256_setzero_si256(), b = a, c = a, d = a;
-    for (int64_t i = 0; i < n; i += 32) { /* xor: one load an instruction, no chain to wait for */
+    for (int64_t i = 0; i < n;
+         i += 32) { /* xor: one load per instruction, without a dependency chain */
         a = _mm256_xor_si256(a, _mm256_loadu_si256((const __m256i_u *)(p + i)));
         b = _mm256_xor_si256(b, _mm256_loadu_si256((const __m256i_u *)(p + i + 8)));
         c = _mm256_xor_si256(c, _mm256_loadu_si256((const __m256i_u *)(p + i + 16)));

@@ -1,4 +1,4 @@
-/* bench_kernels_peak.h - what the machine can do at most, measured in the same run.
+/* bench_kernels_peak.h - the peak of the machine, measured in the same run.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -13,11 +13,11 @@ struct peak {
 };
 
 /* The best of short samples, on all threads of the lane. Call again between other
- * measurements and keep the maximum: the ceiling moves with the clock and the neighbours. */
+ * measurements and keep the maximum: the peak changes with the clock and with other load. */
 struct peak peak_measure(const struct backend *b, const struct lane *l);
 
-/* Wall clock where a pool works; CPU time of the process where one thread does, which leaves out
- * the time that other programs take of its core. */
+/* Wall time with a pool. With one thread, CPU time of the process, which excludes the time that
+ * other programs use its core. */
 double seconds_now(const struct pool *pool);
 
 #endif

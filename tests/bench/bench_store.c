@@ -1,12 +1,12 @@
-/* bench_store.c - what a durable step costs: CPU, fsyncs, bytes.
+/* bench_store.c - the cost of a durable step: CPU, fsyncs, bytes.
  *
  *     bench_store [--json] [--dir FOLDER]
  *
  * A turn is two steps, a model call and a tool call. Two transactions make it durable:
- * the first records the model's result, its tokens, its message and the tool's intent, the
- * second the tool's result, its message, the budget and the next model's intent: one
- * flush a step. "waited" waits for each flush on disk, so that nothing is shared;
- * "running ahead" never waits, as a run of effect `none` does.
+ * the first records the result of the model, its tokens, its message and the intent of the
+ * tool call, the second the result of the tool, its message, the budget and the intent of
+ * the next model call: one flush per step. "waited" waits for each flush, so that steps
+ * share none; "running ahead" never waits, like a run with effect `none`.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -25,12 +25,12 @@
 #include "runtime/store/path.h"
 #include "runtime/store/token_record.h"
 
-#define SLOW_FSYNC_US 6600 /* of a disk that keeps its word */
+#define SLOW_FSYNC_US 6600 /* of a disk with truthful syncs */
 #define N_RUNS        64
 #define REPLY_TOKENS  200
 #define VOCABULARY    151936
 
-/* The commonest words of English, most frequent first; drawn by Zipf's law. */
+/* The most frequent English words, in order; sampled by Zipf's law. */
 static const char words[] =
     "the of and to in a is that for it as was with be by on not he his but at are this have from "
     "or "
@@ -170,7 +170,7 @@ static int64_t file_bytes(const char *path)
     return n;
 }
 
-/* Closes, gives the size of the file, and removes all of it. */
+/* Closes the store, returns the size of its file, and deletes it. */
 static int64_t close_store(struct bench *b)
 {
     static const char *const tail[] = {"", "-wal", "-shm", ".lock", ".owners"};
@@ -209,7 +209,7 @@ static void figure(struct bench *b, const char *key, double value, const char *u
     }
 }
 
-/* ---- one run that makes turns */
+/* ---- one run with many turns */
 
 enum tokens { NO_TOKENS, SHORT_TOKENS, LONG_TOKENS };
 
@@ -250,7 +250,7 @@ static void maker_init(struct maker *m, struct store *s, enum effect effect, enu
     for (int32_t i = 0; i < REPLY_TOKENS; i++) {
         uint32_t word = rng_philox(3, (uint32_t)i, 0, 0, 0).word[0];
 
-        /* Frequent tokens have small ids: squared, so that half lies in the lowest quarter. */
+        /* Frequent tokens have small ids: the square puts half of them in the lowest quarter. */
         m->ids[i] = (int32_t)(rng_unit_float(word) * rng_unit_float(word) * VOCABULARY);
         m->logp[i] = -rng_unit_float(word ^ 0x55555555);
     }
@@ -321,7 +321,7 @@ static void put_tokens(struct maker *m)
     str_puts(&m->parent, str_cstr(&m->model));
 }
 
-/* The model answered: its result, and the intent of the tool call that it asked for. */
+/* The model replied: records its result and the intent of the tool call. */
 static void finish_model(struct maker *m)
 {
     struct json *message = jv_object();
@@ -350,7 +350,7 @@ static void finish_model(struct maker *m)
     jv_unref(message);
 }
 
-/* The tool answered: its result, the budget, and the next model call. */
+/* The tool returned: records its result, the budget and the intent of the next model call. */
 static void finish_tool(struct maker *m)
 {
     journal_finish(m->run, &(struct step_result){
@@ -371,7 +371,7 @@ static void sync_run(struct maker *m)
         die("syncing", &err);
 }
 
-/* Turns until step `to` (two a turn). */
+/* Turns until step `to` (two steps per turn). */
 static void make_steps(struct maker *m, int64_t to, bool waited)
 {
     while (m->n * 2 < to) {
@@ -387,7 +387,7 @@ static void make_steps(struct maker *m, int64_t to, bool waited)
     sync_run(m);
 }
 
-/* CPU microseconds a step between two steps of a run, in the whole process. */
+/* CPU microseconds per step between two steps of a run, for the whole process. */
 static double cpu_between(struct maker *m, int64_t from, int64_t to, bool waited)
 {
     double t0;
@@ -468,7 +468,7 @@ struct one_of_many {
 
 static void tool_may_start(void *ctx, enum status status, const struct error *err);
 
-/* Up to the next effect that must not start before its intent is on disk. */
+/* Runs up to the next effect that must not start before its intent is on disk. */
 static void go_on(struct one_of_many *o)
 {
     struct maker *m = &o->all->maker[o->i];

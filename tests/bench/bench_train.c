@@ -1,8 +1,8 @@
 /* bench_train.c - one training update of the 0.45 M model: 16 sequences of 256 tokens.
  *
- * Forward, loss, backward, norm, AdamW, new panels: what sft_run does for an update, less data
- * and logs. Prints tokens/s for 1 and 2 threads, and tokens per CPU second, which other load
- * disturbs less; torch_baseline.py prints the same for PyTorch. Usage: bench_train [SECONDS
+ * Forward, loss, backward, norm, AdamW, new panels: an update of sft_run without data and logs.
+ * Prints tokens/s for 1 and 2 threads, and tokens per CPU second, which other load affects
+ * less; torch_baseline.py prints the same for PyTorch. Usage: bench_train [SECONDS
  * [SEQUENCES LENGTH]] SPDX-License-Identifier: Apache-2.0
  */
 #include <stdio.h>

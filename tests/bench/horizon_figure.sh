@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# horizon_figure.sh - the picture of README.md: success against horizon in the ledger, by evaluation.
+# horizon_figure.sh - draws the picture in README.md: evaluates success over horizon in the ledger.
 # SPDX-License-Identifier: Apache-2.0
 #
 #   tests/bench/horizon_figure.sh [OUT.svg [MODEL...]]
 #
-# TROUPE=PROGRAM names another build, STORE=FILE keeps the evaluations; THREADS, EPISODES (to 300
-# steps) and EPISODES_LONG (1000 steps) are numbers. The reported seeds are the default of `troupe
-# eval`, so the same models give the same picture on every machine.
+# TROUPE=PROGRAM uses another build, STORE=FILE keeps the evaluations. THREADS, EPISODES (up to 300
+# steps) and EPISODES_LONG (1000 steps) are numbers. It uses the default seeds of `troupe eval`, so
+# the same models give the same picture on every machine.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 troupe=${TROUPE:-build/release/runtime/app/troupe}
@@ -17,7 +17,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 store=${STORE:-$scratch/store.db}
 
-# One run a model and length; `plot` joins those that differ in nothing but their horizons.
+# One run per model and length; `plot` joins runs that differ only in their horizons.
 runs=()
 evaluate() { # MODEL HORIZONS EPISODES
     local json

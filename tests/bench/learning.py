@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""learning.py - the tables of learning: train over seeds, evaluate on reported seeds, controls beside.
+"""learning.py - the tables of training results: trains over seeds, evaluates on reported seeds, runs controls.
 
-A recipe (below) names the supervised start, the reinforcement, the rows that are measured and the
-controls. Everything is kept under --out and not done twice, so an interrupted table goes on; every
-evaluation stands in OUT/store.db before a line of the table is printed. The worst seed counts.
+A recipe (below) sets the supervised start, the GRPO options, the measured rows and the controls.
+Every result is kept in --out and computed once, so an interrupted table continues. Every evaluation
+is recorded in OUT/store.db before its line is printed. The worst seed is the result.
 
     learning.py ledger|ledger_cue|courier|itinerary [--out DIR] [--seeds 1,2,3,4,5] [--threads N]
                 [--program build/release/runtime/app/troupe] [--rows short|full] [--train-only]
@@ -18,7 +18,7 @@ import time
 
 REPORTED = 1 << 21
 
-# Rows: name, options of `troupe eval`, episodes. The first is what the seeds are ranked by.
+# Rows: name, options of `troupe eval`, episodes. The first row ranks the seeds.
 ROWS = {
     "short": [("@100", ["--horizon", "100"], 2000)],
     "full": [
@@ -31,14 +31,14 @@ ROWS = {
         ("@100, p=.1", ["--horizon", "100", "--noise", "0.1"], 300),
     ],
 }
-# The same tasks and faults with something taken away: of the first seed's model.
+# The same tasks and faults without one ability, for the model of the first seed.
 ABLATIONS = [
     ("@100, correction masked", ["--horizon", "100", "--ablate", "mask"], 1000),
-    ("@100, looks muted", ["--horizon", "100", "--ablate", "mute"], 1000),
-    ("@100, looks echo", ["--horizon", "100", "--ablate", "echo"], 1000),
+    ("@100, checks muted", ["--horizon", "100", "--ablate", "mute"], 1000),
+    ("@100, checks echo", ["--horizon", "100", "--ablate", "echo"], 1000),
     ("@100, false alarms", ["--horizon", "100", "--ablate", "alarm"], 300),
 ]
-# Five samples of each call of the start at temperature 1, of which the most frequent counts.
+# The start at temperature 1: five samples of each call, of which the most frequent is used.
 VOTE = ("@100, T=1", ["--horizon", "100", "--temperature", "1", "--vote", "5"], 300)
 
 LOW = ["--lr", "1e-3", "--lr-min", "2e-5"]
@@ -49,10 +49,10 @@ RECIPES = {
     "ledger": {
         "start": [("models/embedded/base", None)],
         "grpo": [],
-        "every": "0",  # no validation: the last model is the one that is measured
+        "every": "0",  # no validation: the last model is measured
         "imitate": ["check"],
         "scripts": ["plain", "check"],
-        # Trained on two kinds of faults, measured on the third.
+        # Train with two kinds of faults, measure with the third.
         "held_out": (["--faults", "lost,value"], ["--faults", "target"]),
     },
     "ledger_cue": {
@@ -63,7 +63,7 @@ RECIPES = {
     },
     "courier": {
         "start": [("new", ["--updates", "3600", "--seed", "1"])],
-        # Many small groups: of more legs a batch, so that its price of a call is less noisy.
+        # Many small groups have more legs per batch, so that the cost of a call is less noisy.
         "grpo": WHEN + ["--call-target", "6.1", "--call-price-rate", "0.2", "--noise-schedule", "0:0.2", "--horizon-schedule",
                         "0:3", "--groups", "64", "--group-size", "8", "--lr", "3e-4", "--updates", "100"],
         "imitate": ["blind", "check"],
@@ -84,7 +84,7 @@ class Lab:
         os.makedirs(self.out, exist_ok=True)
 
     def run(self, *words):
-        """CPU seconds and standard output of one command; its progress goes to ours."""
+        """Runs one command; returns its standard output, CPU seconds and wall seconds."""
         before, begin = os.times(), time.time()
         done = subprocess.run([self.program, *words, "--threads", str(self.threads)], stdout=subprocess.PIPE, text=True)
         after = os.times()
@@ -94,7 +94,7 @@ class Lab:
         return done.stdout, cpu, time.time() - begin
 
     def train(self, name, *words):
-        """The folder of a model, trained unless it is there; what it took is in NAME/took.json."""
+        """Trains a model unless it exists; returns its folder. NAME/took.json records time and result."""
         folder = os.path.join(self.out, name)
         took = os.path.join(folder, "took.json")
         if not os.path.exists(took):
@@ -109,7 +109,7 @@ class Lab:
             return json.load(f)
 
     def measure(self, label, words, row):
-        """One row of `troupe eval`, kept."""
+        """One row of `troupe eval`; it is saved and not measured again."""
         name, options, episodes = row
         path = os.path.join(self.out, "rows.json")
         rows = json.load(open(path)) if os.path.exists(path) else {}
@@ -162,7 +162,7 @@ def controls(lab, recipe, start, row):
 
 
 def unseen(lab, recipe, start, seeds):
-    """Faults of a kind that no training met, and the start beside."""
+    """Measures the start and the models on a kind of fault that was not in their training."""
     seen, met = recipe["held_out"]
     row = ("@100, unseen kind", ["--horizon", "100", *met], 2000)
     show("start (SFT)", row[0], lab.measure("start", ["--model", start], row))

@@ -1,10 +1,10 @@
 #!/bin/sh
-# make_baseline_env.sh - the Python environment of the baselines, outside the tree.
+# make_baseline_env.sh - creates the Python environment of the baselines, outside the tree.
 # SPDX-License-Identifier: Apache-2.0
 #
 #   tests/bench/make_baseline_env.sh [DIR]     then: DIR/bin/python tests/bench/transformers_baseline.py
 #
-# CPU wheels come from where pip finds torch; TORCH_INDEX=URL names an index that has them without CUDA.
+# pip finds the torch wheels; TORCH_INDEX=URL sets an index that has wheels without CUDA.
 set -eu
 dir=${1:-${XDG_CACHE_HOME:-$HOME/.cache}/troupe/baseline-env}
 [ -x "$dir/bin/python" ] || python3 -m venv "$dir"

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """torch_baseline.py - the training step of bench_train.c in PyTorch and transformers.
 
-The same model (random weights), the same 16 sequences of 256 tokens, AdamW, clipping; attention by
-scaled_dot_product_attention. Prints tokens/s for 1 and 2 threads. Run side by side with bench_train:
+The same model (random weights), the same 16 sequences of 256 tokens, AdamW, clipping, and
+scaled_dot_product_attention. Prints tokens/s for 1 and 2 threads. Run it together with bench_train:
 
     python3 tests/bench/torch_baseline.py [SECONDS [SEQUENCES LENGTH]]
 SPDX-License-Identifier: Apache-2.0

@@ -1,17 +1,18 @@
 #!/usr/bin/env python3
-"""torch_recipe.py - the GRPO recipe of `train grpo --env ledger`, written by hand in PyTorch, one thread.
+"""torch_recipe.py - the GRPO recipe of `train grpo --env ledger` in plain PyTorch, one thread.
 
-The same model (the embedded base's weights), the same rules of the ledger, 10 groups of 16 episodes
-of 10 orders an update with private faults, temperature 1.2; the verifier's verdict per order, less
-the cost of calls, against the group's mean over the batch's deviation; orders whose verdicts agree
-are left out; one epoch, minibatches of 512 chains, PPO clip .2/.28, AdamW. Written for speed as far as eager
-PyTorch goes: fused q/k/v and gate/up, a static KV cache, no module calls, the head only where a
-token is sampled, finished episodes leave the batch, chains trained sorted by length. Random numbers
-differ from ours, so episodes do; shapes and shares do not.
+The model is the same (the weights of the embedded base), and so are the rules of the ledger. An update
+has 10 groups of 16 episodes of 10 orders, with separate faults for each episode, at temperature 1.2.
+The advantage of an order is its verdict minus the cost of calls, relative to the group mean, divided by
+the deviation of the batch; orders whose verdicts all agree are excluded. One epoch, minibatches of 512
+chains, PPO clip .2/.28, AdamW. It is as fast as eager PyTorch allows: fused q/k/v and gate/up, a static
+KV cache, no module calls, the head only at sampled tokens, finished episodes are removed from the batch,
+chains are sorted by length for training. Random numbers and therefore episodes differ from ours; shapes
+and proportions are equal.
 
-Prints tokens a CPU second of the process, for rollouts (environment and sampling included) and for
-training (sampled tokens of trained chains). With --ours PROGRAM also those of `troupe train grpo
---threads 1` in the same state of the machine, and the ratios.
+Prints tokens per CPU second of the process, for rollouts (with environment and sampling) and for
+training (sampled tokens of trained chains). With --ours PROGRAM it also measures `troupe train grpo
+--threads 1` in the same state of the machine, and prints the ratios.
 
     torch_recipe.py [--updates 6] [--model models/embedded/base] [--ours build/release/runtime/app/troupe] [--json]
 
@@ -34,7 +35,7 @@ F = torch.nn.functional
 GROUPS, GROUP, HORIZON, TEMPERATURE, COST, MINIBATCH = 10, 16, 10, 1.2, .003, 512
 MAX_CALLS, MAX_REPLY, LENGTH = 10, 8, 160
 LR, WARMUP, CLIP_LOW, CLIP_HIGH = 1e-4, 5, .2, .28
-MICRO_TOKENS = 2048  # of one forward and backward; 1024 to 8192 were tried, this keeps what is worked on in the cache
+MICRO_TOKENS = 2048  # per forward and backward; of 1024 to 8192, this fits the cache best
 
 
 # ---- the environment: the ledger's compact text, as ids
@@ -47,21 +48,21 @@ class Words:
 
 
 class Chain:
-    """One order as the model saw it."""
+    """One order as the model read it."""
 
     def __init__(self, prompt):
-        self.ids, self.at, self.logp = prompt, [], []  # at: where the sampled ids stand
+        self.ids, self.at, self.logp = prompt, [], []  # at: positions of the sampled ids
         self.right, self.calls, self.advantage = False, 0, 0.
 
 
 class Episode:
-    """One ledger: what it says is a list of ids that must be fed next."""
+    """One ledger. Its answers are lists of ids to feed next."""
 
     def __init__(self, w, task, faults, noise):
         self.w, self.noise, self.task, self.faults = w, noise, random.Random(task), random.Random(faults)
         self.account = [self.task.randrange(100) for _ in range(8)]
         self.order = -1
-        self.chains = []  # one an order
+        self.chains = []  # one per order
         self.done = False
         self.begin_order()
 
@@ -91,7 +92,7 @@ class Episode:
         self.account[key] = value
 
     def call(self, ids):
-        """What the call answers; None when it ended the order."""
+        """The answer to a call; None if the call ended the order."""
         w, n = self.w, len(ids)
         key = ids[1] - 97 if n > 2 and 97 <= ids[1] < 105 else None
         value = None
@@ -114,7 +115,7 @@ class Episode:
         return [w.ERR]
 
     def took(self, token, logp):
-        """One sampled id: it must be fed, and what the world answers to a call; True where an order ended."""
+        """Adds one sampled id and, after a call, the answer, to the ids to feed; True if an order ended."""
         chain = self.chains[-1]
         chain.at.append(len(chain.ids))
         chain.ids.append(token)
@@ -172,7 +173,7 @@ class Net:
         return x * cos + torch.cat((-x[..., half:], x[..., :half]), -1) * sin
 
     def step(self, ids, pos, kv):
-        """One id a row at its own position, against the cache; the hidden state of each."""
+        """One id per row at its own position, with the cache; returns the hidden states."""
         B, n = ids.shape[0], int(pos.max()) + 1
         rows = torch.arange(B)
         cos, sin = self.cos[pos][:, None], self.sin[pos][:, None]
@@ -190,7 +191,7 @@ class Net:
         return x
 
     def forward(self, ids):
-        """(B, T) ids from position 0; hidden states. Rows end in padding, which nothing before it sees."""
+        """(B, T) ids from position 0; hidden states. Rows end in padding, which no earlier position attends to."""
         B, T = ids.shape
         cos, sin = self.cos[:T], self.sin[:T]
         x = self.embed[ids]
@@ -216,7 +217,7 @@ def play(net, w, update, noise):
     kv = [tuple(torch.zeros(len(alive), net.H, LENGTH, net.D) for _ in range(2)) for _ in range(net.n_layers)]
     pos = [0] * len(alive)
     while alive:
-        # Who is done feeds id 0 at position 0 until enough others are done as well.
+        # A finished row feeds id 0 at position 0 until enough other rows are finished.
         ids = [0 if e.done else e.pending.pop(0) for e in alive]
         x = net.step(torch.tensor(ids), torch.tensor(pos), kv)
         need = [i for i, e in enumerate(alive) if not e.done and not e.pending]
@@ -224,7 +225,7 @@ def play(net, w, update, noise):
         if not need:
             continue
         logits = net.logits(x[need])
-        # argmax(p / e) with e exponential draws from p, and is cheaper than multinomial
+        # argmax(p / e) with exponential e samples from p, and is cheaper than multinomial
         drawn = (torch.softmax(logits, -1) / torch.empty_like(logits).exponential_(1.0)).argmax(-1)
         logp = torch.log_softmax(logits, -1).gather(1, drawn[:, None])[:, 0]
         for i, token, lp in zip(need, drawn.tolist(), logp.tolist()):
@@ -241,7 +242,7 @@ def play(net, w, update, noise):
 # ---- credit and update
 
 def assign(episodes):
-    """Advantages of the orders whose verdicts do not all agree, as in credit.h (step, batch)."""
+    """Advantages of the orders whose verdicts differ, as in credit.h (step, batch)."""
     cells, kept = {}, []
     for i, e in enumerate(episodes):
         for k, chain in enumerate(e.chains):
@@ -261,7 +262,7 @@ def assign(episodes):
 
 
 def micro_batches(chains):
-    """Chains sorted by length, so that little is padded."""
+    """Chains sorted by length, to reduce padding."""
     chains = sorted(chains, key=lambda c: len(c.ids))
     at = 0
     while at < len(chains):
@@ -327,7 +328,7 @@ def measure(a, folder):
                   f"{sum(c.calls for c in every) / len(every):.2f}, sampled {sum(len(c.at) for c in every)}, "
                   f"trained {trained} of {len(chains)} chains, gap {gap}", flush=True)
         if u == 0:
-            continue  # caches, allocator
+            continue  # warms up caches and allocator
         total["sampled"] += sum(len(c.at) for c in every)
         total["trained"] += trained
         total["rollout_cpu_s"] += middle - begin
@@ -347,7 +348,7 @@ def ours(a, folder):
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         with open(os.path.join(out, "t/metrics.jsonl"), encoding="utf-8") as f:
             lines = [line for line in map(json.loads, f) if "rollout_s" in line][1:]
-    # The program's clock is the wall: what it was given of it is the same for both phases.
+    # The program reports wall time; its share of CPU time is the same in both phases.
     share = (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / wall
     return dict(sampled=sum(m["sampled"] for m in lines), trained=sum(m.get("trained", 0) for m in lines),
                 rollout_cpu_s=share * sum(m["rollout_s"] for m in lines),
@@ -363,7 +364,7 @@ def rates(name, t):
 
 def main():
     p = argparse.ArgumentParser()
-    p.add_argument("--updates", type=int, default=6, help="measured, after one that is not")
+    p.add_argument("--updates", type=int, default=6, help="measured updates, after one that is not measured")
     p.add_argument("--model", default="models/embedded/base")
     p.add_argument("--ours")
     p.add_argument("--verbose", action="store_true")
@@ -375,7 +376,7 @@ def main():
         mine = rates("troupe", ours(a, a.model))
         for phase in ("rollout", "train"):
             mine[f"ratio_{phase}"] = round(mine[f"{phase}_tok_per_cpu_s"] / theirs[f"{phase}_tok_per_cpu_s"], 2)
-        # The whole recipe: their time for our tokens over our time.
+        # The whole recipe: PyTorch's time for our tokens, divided by our time.
         mine["ratio_recipe"] = round(
             (mine["sampled"] / theirs["rollout_tok_per_cpu_s"] + mine["trained"] / theirs["train_tok_per_cpu_s"])
             / (mine["rollout_cpu_s"] + mine["train_cpu_s"]), 2)

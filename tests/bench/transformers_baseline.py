@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""transformers_baseline.py - decoding in transformers, and in a PyTorch loop written by hand.
+"""transformers_baseline.py - decoding in transformers and in a plain PyTorch loop.
 
 The model of bench_decode.c (random weights, the same shape), the same prompts of 16 and replies
-of 128 tokens, sampled at temperature 1 over the full vocabulary. Opponents:
+of 128 tokens, sampled at temperature 1 over the full vocabulary. Baselines:
   generate  transformers' generate(), all sessions as one batch
   loop      the transformer written out in PyTorch: fused q/k/v and gate/up, a static KV cache written
             in place, no module calls, sampling by exponential noise; one batch in lockstep
 
-With --ours PROGRAM each figure is followed by bench_decode's in the same state of the machine, and
-their ratio. Rates are tokens/s and tokens per CPU second of the process.
+With --ours PROGRAM, bench_decode is measured after each figure, in the same state of the machine, and
+the ratio is printed. Rates are tokens/s and tokens per CPU second of the process.
 
     transformers_baseline.py [--sessions 1,64,256] [--threads 2] [--tokens 128] [--seconds 3]
                              [--only generate|loop] [--ours build/release/tests/bench/bench_decode] [--json]
@@ -48,7 +48,7 @@ def generate_run(model, sessions, tokens):
 
 
 class Loop:
-    """The forward pass written out; weights taken from the module."""
+    """The forward pass without modules; the weights are those of the module."""
 
     def __init__(self, model, sessions, tokens):
         c = model.config
@@ -105,7 +105,7 @@ class Loop:
         for _ in range(self.tokens):
             logits = self.forward(ids, pos)
             pos += ids.shape[1]
-            # argmax(p / e) with e exponential draws from p, and is cheaper than multinomial
+            # argmax(p / e) with exponential e samples from p, and is cheaper than multinomial
             ids = (torch.softmax(logits, -1) / self.noise.exponential_(1.0)).argmax(-1, keepdim=True)
 
 

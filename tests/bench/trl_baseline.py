@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""trl_baseline.py - one GRPO step of TRL's GRPOTrainer, beside bench_grpo.
+"""trl_baseline.py - one GRPO step of TRL's GRPOTrainer, compared with bench_grpo.
 
 The model of bench_grpo.c (random weights, the same shape), 16 prompts of 64 ids with 16 completions
 of 64 ids each, sampled at temperature 1 over the full vocabulary; reward, group advantages, one
-update of all 256 (no reference model, no evaluation). TRL generates with transformers here: no
-vLLM on a CPU. Its options are set to what is fastest for it: fp32, no gradient checkpointing, one
-forward of all 256, nothing logged or saved.
+update of all 256 (no reference model, no evaluation). TRL generates with transformers, because
+vLLM does not run on this CPU. Its options are the fastest ones: fp32, no gradient checkpointing, one
+forward of all 256, no logging, no saving.
 
-With --ours PROGRAM each figure is followed by bench_grpo's in the same state of the machine, and
-their ratio, in wall time and in CPU time of the process.
+With --ours PROGRAM, bench_grpo is measured after each figure, in the same state of the machine, and
+the ratios of wall time and CPU time are printed.
 
     trl_baseline.py [--threads 2] [--steps 5] [--batch 256] [--ours build/release/tests/bench/bench_grpo] [--json]
 
@@ -44,7 +44,7 @@ SHAPE = dict(hidden_size=128, intermediate_size=384, num_hidden_layers=2, num_at
 
 
 def make_tokenizer():
-    """A word an id: text in, the same ids out."""
+    """One word per id: encoding the decoded text gives the same ids."""
     t = Tokenizer(models.WordLevel({f"w{i}": i for i in range(VOCAB)}, unk_token="w2"))
     t.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     return PreTrainedTokenizerFast(tokenizer_object=t, pad_token="w0", eos_token="w1", unk_token="w2",
@@ -93,7 +93,7 @@ def make_trainer(a, folder, clock):
 
 
 def watch_generation(trainer):
-    """Seconds of each generation, so that the step can be split; the trainer itself is as it is."""
+    """Measures the seconds of each generation, to split the step; does not change the trainer."""
     spent, inner = [], trainer._generate_and_score_completions
 
     def timed(inputs):

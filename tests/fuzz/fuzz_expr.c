@@ -1,5 +1,5 @@
-/* fuzz_expr.c - any bytes as an expression and as a template: refused with words, or a bounded
- * value.
+/* fuzz_expr.c - any bytes as an expression and as a template: an error with a message, or a
+ * bounded value.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -26,7 +26,7 @@ static struct json *vars(void)
     return v;
 }
 
-/* A refusal has a status, a place and words that can travel as JSON. */
+/* An error has a status, a position and a message that can be written as JSON. */
 static void check_fault(enum status st, const struct error *err)
 {
     size_t words = strlen(err->message);

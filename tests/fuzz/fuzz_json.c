@@ -1,5 +1,5 @@
-/* fuzz_json.c - any bytes as JSON: refused with words and a place, or a value that survives being
- * written and read again, in each of the writer's forms.
+/* fuzz_json.c - any bytes as JSON: an error with a message and a position, or a value that is the
+ * same after it was written and read again, in each form of the writer.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -20,23 +20,23 @@ static void check_fault(enum status st, const struct error *err)
         abort();
 }
 
-/* What was written is read back: the same value, and the same text when written again. */
+/* Reads the text back: the same value, and the same text when written again. */
 static void check_round(const struct json *v, const struct str *text, int indent)
 {
     struct json *again = NULL;
-    struct str twice = STR_INIT;
+    struct str rewritten = STR_INIT;
 
     if (jv_parse_max(str_cstr(text), text->len, SIZE_MAX, "again", &again, NULL))
         abort();
     if (!jv_equal(v, again))
         abort();
     if (indent < 0)
-        jv_write_canonical(again, &twice);
+        jv_write_canonical(again, &rewritten);
     else
-        jv_write(again, indent, &twice);
-    if (twice.len != text->len || memcmp(str_cstr(&twice), str_cstr(text), text->len) != 0)
+        jv_write(again, indent, &rewritten);
+    if (rewritten.len != text->len || memcmp(str_cstr(&rewritten), str_cstr(text), text->len) != 0)
         abort();
-    str_deinit(&twice);
+    str_deinit(&rewritten);
     jv_unref(again);
 }
 

@@ -1,4 +1,4 @@
-/* fuzz_safetensors.c - any bytes as a safetensors file: an error, or tensors that lie inside.
+/* fuzz_safetensors.c - any bytes as a safetensors file: an error, or tensors inside the file.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <stdint.h>
@@ -9,7 +9,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 
-/* Every byte that the set lends is read, so that the sanitizer sees one outside. */
+/* Reads every byte of the tensors, so that the sanitizer finds any outside the file. */
 static void read_all(const struct safetensors *st)
 {
     volatile uint8_t sum = 0;
@@ -36,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     if (safetensors_from_memory("fuzz", bytes, n, &st, &err) == STATUS_OK)
         read_all(st);
     else if (err.message[0] == '\0')
-        __builtin_trap(); /* a failure without words */
+        __builtin_trap(); /* an error without a message */
     safetensors_close(st);
     return 0;
 }

@@ -1,5 +1,5 @@
-/* fuzz_tokenizer.c - any bytes as tokenizer.json; what loads must encode and decode any text.
- * SPDX-License-Identifier: Apache-2.0
+/* fuzz_tokenizer.c - any bytes as tokenizer.json; a tokenizer that loads must encode and decode any
+ * text. SPDX-License-Identifier: Apache-2.0
  */
 #include <stdint.h>
 #include <stdlib.h>

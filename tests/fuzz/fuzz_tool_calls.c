@@ -1,5 +1,5 @@
-/* fuzz_tool_calls.c - any text as a model's reply: taken apart in a few passes, and every call
- * whole or in error. SPDX-License-Identifier: Apache-2.0
+/* fuzz_tool_calls.c - any text as the reply of a model: parsed in a few passes; every call is
+ * complete or an error. SPDX-License-Identifier: Apache-2.0
  */
 #include <stdint.h>
 #include <stdlib.h>

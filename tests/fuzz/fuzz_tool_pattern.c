@@ -1,6 +1,6 @@
-/* fuzz_tool_pattern.c - a tool's schema whose pattern a stranger wrote, and an argument that a
- * model wrote: the first line is the pattern, the rest the text. Refused with words, or decided
- * within the limits of pattern.h, and the same each time.
+/* fuzz_tool_pattern.c - any text as the pattern in a tool's schema, and as an argument of a
+ * call: the first line is the pattern, the rest the argument. The result is an error with a message
+ * or a match within the limits of pattern.h, and the same each time.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -1,5 +1,5 @@
-/* fuzz_unicode.c - any bytes: what is cleaned is valid, character by character and whole agree, NFC
- * is utf8proc's. SPDX-License-Identifier: Apache-2.0
+/* fuzz_unicode.c - any bytes: cleaned text is valid, cleaning by character and as a whole agree,
+ * NFC equals that of utf8proc. SPDX-License-Identifier: Apache-2.0
  */
 #include <stdint.h>
 #include <stdlib.h>

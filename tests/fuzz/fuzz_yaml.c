@@ -1,4 +1,5 @@
-/* fuzz_yaml.c - any bytes as YAML, and as a blueprint: refused with words and a place, or read.
+/* fuzz_yaml.c - any bytes as YAML and as a blueprint: an error with a message and a position, or a
+ * value.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -1,6 +1,6 @@
-"""lint.py - the rules of the house that a program can check.
+"""lint.py - the house rules that a program can check.
 
-usage: lint.py RULE SOURCE_DIR BUILD_DIR. Prints one line a finding, exit status 1 if there is one.
+usage: lint.py RULE SOURCE_DIR BUILD_DIR. Prints one line per finding; exits with 1 if there is one.
 SPDX-License-Identifier: Apache-2.0
 """
 import os
@@ -10,8 +10,8 @@ import sys
 
 FOLDERS = ("runtime", "kernels", "models", "tools", "mcp", "agents", "blueprints")
 
-# Folder -> folders it may include besides itself and runtime/base. Repeats the table of the
-# README ("Which way parts may look"); the longest matching folder decides.
+# Folder -> the folders that it may include, in addition to itself and runtime/base. CONTRIBUTING.md
+# ("Which folders may include which") says the same in words. The longest matching folder applies.
 MAY = {
     "runtime/base": [],
     "runtime/loop": [],
@@ -58,23 +58,24 @@ BANNED = {
 }
 SEAMED = {"clock_gettime": "seams.h", "gettimeofday": "seams.h", "time": "seams.h", "getrandom": "seams.h",
           "getentropy": "seams.h"}
-# Files that others name are opened by runtime/base/file_open.h: regular files, without waiting. open() elsewhere:
+# Files that users name are opened with runtime/base/file_open.h: regular files only, without blocking. Other
+# files may call open() for these reasons:
 OPENS = {
-    "runtime/base/file_open.c": "the one place",
-    "runtime/base/seams_file.c": "a temporary file of ours, made with O_EXCL",
+    "runtime/base/file_open.c": "the implementation",
+    "runtime/base/seams_file.c": "our own temporary file, created with O_EXCL",
     "runtime/store/store_backup.c": "syncs the copy that was just written",
     "runtime/app/app_detach.c": "/dev/null",
     "runtime/loop/loop.c": "/dev/null, to count descriptors",
-    "tools/beneath.c": "openat2 below a root, O_NONBLOCK; what it gives is checked",
-    "tools/part_file.c": "made with O_EXCL below the root; swept with O_NONBLOCK and checked",
+    "tools/root_dir.c": "openat2 below a root, O_NONBLOCK; checks the file type",
+    "tools/part_file.c": "created with O_EXCL below the root; opened with O_NONBLOCK and checked before it is deleted",
 }
 LONG_LINES, LONG_FUNCTION = 1200, 70
 SPDX = "SPDX-License-Identifier: Apache-2.0"
-# What a tracked file outside tests/fixtures may be, by the end of its name.
+# The endings that a tracked file outside tests/fixtures may have.
 SUFFIXES = (".c", ".h", ".cu", ".inc", ".def", ".sql", ".py", ".sh", ".md", ".txt", ".yaml", ".json", ".jsonl",
             ".jinja", ".csv", ".session", ".safetensors", ".svg", ".gitignore", ".clang-format")
 PLAIN = ("LICENSE", "dev", ".ci/run")
-# Files that comments may name though no tracked file has that name: of others, and of users.
+# Files of other projects and of users that comments may name.
 ELSEWHERE = ("config.json", "tokenizer.json", "tokenizer_config.json", "generation_config.json", "train.json",
              "state.json", "package.json", "METADATA.json", "troupe.yaml", "config.yaml", "model.safetensors.index.json",
              "modeling_qwen3.py", "lexer.py", "parser.py", "record_writer.h", "os_unix.c")
@@ -104,7 +105,7 @@ def owner(name):
 
 
 def code_only(text):
-    """Comments and string contents blanked, lines kept."""
+    """The text with comments and string contents replaced by blanks; the lines stay."""
     def blank(m):
         s = m.group(0)
         if s.startswith("/"):
@@ -133,11 +134,11 @@ def lint_includes(root, _):
                                          (a == "tools" and target == "tools/environments" and mine in ("agents", "blueprints"))
                                          for a in MAY.get(mine, [])):
                     continue
-                yield f"{name}:{i}: {mine or name} may not look at {what}"
+                yield f"{name}:{i}: {mine or name} must not include {what}"
             else:
                 for header, homes in FOREIGN.items():
                     if what.startswith(header) and mine not in homes:
-                        yield f"{name}:{i}: <{what}> belongs to {', '.join(homes)} alone"
+                        yield f"{name}:{i}: <{what}> may be included only in {', '.join(homes)}"
 
 
 def lint_files(root, _):
@@ -145,15 +146,15 @@ def lint_files(root, _):
     for name in tracked(root, ".c", ".h", ".cu", ".py", ".sh"):
         base = os.path.basename(name)
         if base in seen:
-            yield f"{name}:1: the base name is already used by {seen[base]}"
+            yield f"{name}:1: the base name is also that of {seen[base]}"
         seen[base] = name
         text = read(root, name)
         n = text.count("\n")
         if n > LONG_LINES:
-            yield f"{name}:{LONG_LINES}: {n} lines; a file over {LONG_LINES} is more than one idea"
+            yield f"{name}:{LONG_LINES}: {n} lines; split a file of more than {LONG_LINES} lines"
         if name.endswith((".c", ".h", ".cu")):
             if not text.startswith("/* "):
-                yield f"{name}:1: opens without a comment that says what it is"
+                yield f"{name}:1: the file does not begin with a comment that says what it is"
             for i, line in enumerate(text.splitlines(), 1):
                 if "\t" in line or line != line.rstrip():
                     yield f"{name}:{i}: tab or trailing blank"
@@ -170,26 +171,26 @@ def lint_files(root, _):
 
 
 def lint_suffixes(root, _):
-    """What an editor or a merge leaves behind is not committed."""
+    """Leftovers of editors and merges are not committed."""
     for name in tracked(root, ""):
         if name in PLAIN or name.startswith("tests/fixtures/"):
             continue
         base = os.path.basename(name)
         if not base.endswith(SUFFIXES):
-            yield f"{name}: an unknown kind of file (tests/lint/lint.py lists those that may be here)"
+            yield f"{name}: unknown kind of file (SUFFIXES in tests/lint/lint.py lists the known ones)"
 
 
 def lint_spdx(root, _):
     for name in tracked(root, ".c", ".h", ".cu", ".inc", ".def", ".sql", ".py", ".sh", "CMakeLists.txt") + ["dev"]:
         text = read(root, name)
-        # Of C the comment that opens the file, of the others its head.
+        # In C the first comment; in other files the first 4,000 characters.
         head = text[:text.find("*/")] if text.startswith("/*") else text[:4000]
         if SPDX not in head:
-            yield f"{name}:1: no line {SPDX}"
+            yield f"{name}:1: missing line {SPDX}"
 
 
 def comments(name, text):
-    """Line number and text of each line of comment; of Markdown every line."""
+    """Line number and text of each comment line; in Markdown, of every line."""
     if name.endswith(".md"):
         yield from enumerate(text.splitlines(), 1)
     elif name.endswith((".py", ".sh", ".txt")) or os.path.basename(name) == "dev":
@@ -207,7 +208,7 @@ def comments(name, text):
 
 
 def lint_references(root, _):
-    """A source file that a comment or a README names is there."""
+    """The source files that comments and READMEs name exist."""
     names = tracked(root, "")
     bases = {os.path.basename(n) for n in names} | set(FOREIGN)
     for name in names:
@@ -221,16 +222,16 @@ def lint_references(root, _):
                 if base in ELSEWHERE or base.index(".") == 1 or re.search(r"[A-Z]{2}", base) and not base.endswith(".md"):
                     continue  # a pattern: cmd_NAME.c; an expression: a.c
                 if base not in bases or ("/" in path and not any(n == path or n.endswith("/" + path) for n in names)):
-                    yield f"{name}:{i}: {path} is not there"
+                    yield f"{name}:{i}: {path} does not exist"
 
 
 def lint_defaults(root, _):
-    """A default that differs by command stands in options.def, where the help reads it too."""
+    """A default that differs by command is in options.def, so that the help shows it."""
     for name in tracked(root, ".c"):
         if name.startswith("runtime/"):
             text = code_only(read(root, name))
             for m in re.finditer(r"option_is_set\([^)]*\)\s*\?[^:;]*:\s*(?:-?[\d.]|\"|[A-Z_]{3})", text):
-                yield f"{name}:{text.count(chr(10), 0, m.start()) + 1}: a default beside the table: a D line in options.def"
+                yield f"{name}:{text.count(chr(10), 0, m.start()) + 1}: a default outside options.def: use a D line there"
 
 
 def lint_functions(root, _):
@@ -243,7 +244,7 @@ def lint_functions(root, _):
             elif line.startswith("}") and start:
                 head = lines[start - 2] if start > 1 else ""
                 if i - start - 1 > LONG_FUNCTION and "=" not in head:
-                    yield f"{name}:{start}: a function of {i - start - 1} lines; {LONG_FUNCTION} is the limit"
+                    yield f"{name}:{start}: function of {i - start - 1} lines; the limit is {LONG_FUNCTION}"
                 start = None
 
 
@@ -258,15 +259,15 @@ def lint_calls(root, _):
                 if call in BANNED and not re.search(r"(MUST_CHECK|enum|void|int|static).*\b" + call + r"\s*\(", line):
                     yield f"{name}:{i}: {call}() is banned; use {BANNED[call]}"
                 if call == "pthread_create" and name != "runtime/base/thread.c":
-                    yield f"{name}:{i}: pthread_create() leaves signals to chance; use runtime/base/thread.h"
+                    yield f"{name}:{i}: pthread_create() does not block signals; use runtime/base/thread.h"
                 if call in SEAMED and not name.startswith("runtime/base/seams"):
-                    yield f"{name}:{i}: {call}() only behind {SEAMED[call]}"
+                    yield f"{name}:{i}: {call}() is banned; use {SEAMED[call]}"
             if re.search(r"\b(TODO|FIXME|XXX)\b", line):
-                yield f"{name}:{i}: unfinished by its own words"
+                yield f"{name}:{i}: unfinished work"
 
 
 def lint_opens(root, _):
-    """Nothing that a FIFO, a device or a folder in a file's place could hold up: see file_open.h."""
+    """A FIFO, a device or a folder in place of a file must not block the program: see file_open.h."""
     for name in tracked(root, ".c", ".h", ".cu", ".inc"):
         if not name.startswith(FOLDERS) or name in OPENS:
             continue
@@ -275,10 +276,10 @@ def lint_opens(root, _):
                              text):
             if "O_DIRECTORY" not in m.group(2):
                 line = text.count("\n", 0, m.start()) + 1
-                yield f"{name}:{line}: {m.group(1)}() opens anything; use runtime/base/file_open.h"
+                yield f"{name}:{line}: {m.group(1)}() also opens FIFOs and devices; use runtime/base/file_open.h"
     for name in OPENS:
         if not os.path.exists(os.path.join(root, name)):
-            yield f"tests/lint/lint.py:1: {name} is not there any more"
+            yield f"tests/lint/lint.py:1: {name} is missing; delete its line in OPENS"
 
 
 def lint_readme(root, _):
@@ -288,7 +289,7 @@ def lint_readme(root, _):
         for i, line in enumerate(read(root, name).splitlines(), 1):
             for m in re.finditer(r"`([\w./-]+/[\w./-]*|[\w-]+\.(?:c|h|md|py|sh|yaml|def|sql|cu))`|\]\(([^)#:]+)\)", line):
                 if m.group(1) and name.startswith("docs/"):
-                    continue  # the guide also names files of users; its examples are run by a test
+                    continue  # the guide also names files of users; a test runs its examples
                 path = (m.group(1) or m.group(2)).rstrip("/")
                 if path.startswith((".troupe", "build", "/", "~", "$", "out/", "DIR")) or "*" in path or \
                         path in ("troupe.yaml", "config.yaml", "config.json", "chat_template.jinja"):
@@ -299,11 +300,49 @@ def lint_readme(root, _):
                     continue
                 first = os.path.normpath(path).split("/")[0]
                 if folder == "docs" and m.group(1) and first not in FOLDERS + ("examples", "tests", "docs"):
-                    continue  # of the reader's world, or of a run: both/sum
+                    continue  # a file of the user, or a path in a run: both/sum
                 if os.path.exists(os.path.join(root, path + ".c")):
-                    continue  # a program by its source
+                    continue  # a program, named after its source file
                 if not any(os.path.exists(os.path.join(root, p)) for p in (path, os.path.join(folder, path))):
-                    yield f"{name}:{i}: {path} is not there"
+                    yield f"{name}:{i}: {path} does not exist"
+
+
+def word_table(root):
+    """The banned words with the plain ones, and the words that a file may quote, from words.txt."""
+    plain, quoted = {}, {}
+    for line in read(root, "tests/lint/words.txt").splitlines():
+        verb, _, rest = line.partition(" ")
+        parts = [p.strip() for p in rest.split(" | ")]
+        if verb == "word":
+            plain[parts[0]] = parts[1]
+        elif verb == "quoted":
+            quoted[parts[0]] = [w.strip() for w in parts[1].split(",")]
+        elif line and verb != "#":
+            raise SystemExit(f"tests/lint/words.txt: unknown line: {line}")
+    return plain, quoted
+
+
+def lint_words(root, _):
+    """Plain English, also in the parts of a name, split at `_`; in tests, whose names are sentences, only as a
+    word of its own. "There is no" and "is no longer" are allowed."""
+    plain, quoted = word_table(root)
+    word = r"(?<!there )(" + "|".join(plain) + r")(?! longer)"
+    parts, whole = re.compile(rf"(?<![^\W_]){word}(?![^\W_])", flags=re.I), re.compile(rf"\b{word}\b", flags=re.I)
+    for name in tracked(root, ".c", ".h", ".cu", ".inc", ".def", ".sql", ".md", ".py", ".sh"):
+        if name.startswith("tests/fixtures/"):
+            continue
+        found = set()
+        for i, line in enumerate(read(root, name).splitlines(), 1):
+            for m in (whole if name.startswith("tests/") else parts).finditer(line):
+                used = m.group(1).lower()
+                found.add(used)
+                if used not in quoted.get(name, []):
+                    yield f"{name}:{i}: `{used}` is not plain English; use instead: {plain[used]}"
+        for unused in sorted(set(quoted.get(name, [])) - found):
+            yield f"tests/lint/words.txt:1: {name} does not contain `{unused}` any more"
+    for name in quoted:
+        if not os.path.exists(os.path.join(root, name)):
+            yield f"tests/lint/words.txt:1: {name} does not exist"
 
 
 def lint_format(root, _):

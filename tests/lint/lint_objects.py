@@ -1,6 +1,6 @@
-"""lint_objects.py - the rules that are read from the object files: globals, circles, exports, asserts.
+"""lint_objects.py - rules that are checked in the object files: globals, circles, exports, asserts.
 
-usage: lint_objects.py RULE SOURCE_DIR BUILD_DIR. Prints one line a finding, exit status 1 if there is one.
+usage: lint_objects.py RULE SOURCE_DIR BUILD_DIR. Prints one line per finding; exits with 1 if there is one.
 SPDX-License-Identifier: Apache-2.0
 """
 import fnmatch
@@ -14,8 +14,8 @@ from lint import FOLDERS, code_only, read, tracked
 DEFINED = set("TDBRVWCGS")
 SANITIZER = ("__asan", "__odr_asan", ".LASAN", "__ubsan", ".Lubsan", "__gcov", "__sancov", "asan.", "tsan.", ".LC")
 
-# A circle is a set of files of which each needs, directly or through others, each other to link. More
-# than CIRCLE files in one are a finding; these few recursions are natural, and may not grow by a file.
+# A circle is a set of files that need each other, directly or through other files, to link. A circle of more
+# than CIRCLE files is a finding. These recursions are allowed, with exactly these files.
 CIRCLE = 5
 NATURAL = {
     "the engine and the table of functions through which models reach it":
@@ -29,21 +29,21 @@ NATURAL = {
     "a schema holds schemas":
         ["*/schema.c", "*/schema_collection.c", "*/schema_combine.c", "*/schema_scalar.c"],
 }
-# Circles that are still to be cut: any file of them, and how many files there are in one at most. A line
-# goes when its circle has gone.
+# Circles that are still to be cut: a pattern that matches all their files, and the largest number of files
+# allowed. Delete a line when its circle is cut.
 OPEN = []
-# Called from outside: by the system's linker, by hosts of the library.
+# Called from outside: by the C runtime and libFuzzer; by programs that use the library.
 ENTRIES = {"main", "LLVMFuzzerTestOneInput"}
 LIBRARY = "runtime/api/"
-# Part of a contract whose users are still to come.
+# Part of a contract that has no user yet.
 CONTRACT = {
-    "tool_call_finish_content": "a tool whose result is content (text, images): those of MCP servers",
+    "tool_call_finish_content": "for tools whose result is content (text, images), such as those of MCP servers",
 }
 
 
 def objects(root, build):
-    """Source file -> its object file, for all sources of ours that were built; what a file that has gone
-    left behind does not count."""
+    """Source file -> its object files, for all our sources that were built. Object files of deleted sources do
+    not count."""
     found = {}
     for d, _, files in os.walk(build):
         rel = os.path.relpath(d, build)
@@ -61,7 +61,7 @@ def objects(root, build):
 
 
 class Symbols:
-    """Which file defines and which files need each symbol."""
+    """Which file defines each symbol, and which files need it."""
 
     def __init__(self, root, build):
         self.files = objects(root, build)
@@ -82,7 +82,7 @@ class Symbols:
                 self.definer[name] = source
 
     def needs(self):
-        """file -> the files of ours that it cannot be linked without."""
+        """File -> our files that it needs to link."""
         graph = {s: set() for s in self.files if s.startswith(FOLDERS)}
         for name, users in self.users.items():
             if name in self.definer:
@@ -137,17 +137,17 @@ def lint_circles(root, build):
             still_open.add(listed)
         if not listed or len(circle) > listed[1]:
             yield f"{circle[0]}: a circle of {len(circle)} files" + \
-                (f", {listed[1]} were known" if listed else "") + ": " + " ".join(circle)
+                (f", at most {listed[1]} are allowed" if listed else "") + ": " + " ".join(circle)
     for pattern, n in OPEN:
         if (pattern, n) not in still_open:
-            yield f"tests/lint/lint_objects.py: {pattern} has no circle of more than {CIRCLE} files left: take it off OPEN"
+            yield f"tests/lint/lint_objects.py: {pattern} has no circle of more than {CIRCLE} files any more: delete its line in OPEN"
 
 
 def lint_exports(root, build):
-    """What a file exports, another one uses; for a test alone only what a header declares."""
+    """Every exported symbol is used in another file. If only tests use it, a header declares it."""
     symbols = Symbols(root, build)
     declared, tables = set(), set()
-    for name in tracked(root, ".def"):  # F(double, ...) is expr_fn_double: external, since the table is made of names
+    for name in tracked(root, ".def"):  # F(double, ...) is expr_fn_double: external, since the table contains the names
         tables |= set(re.findall(r"(?m)^[A-Z]+\((\w+)", read(root, name)))
     for name in tracked(root, ".h", ".inc"):
         if name.startswith(FOLDERS):
@@ -159,13 +159,13 @@ def lint_exports(root, build):
         if name in ENTRIES or definer.startswith(LIBRARY) or any(u.startswith(FOLDERS) for u in users):
             continue
         if not users:
-            yield f"{definer}: nothing uses {name} but this file: make it static, or delete it"
+            yield f"{definer}: only this file uses {name}: make it static, or delete it"
         elif name not in declared and not name.startswith(tuple(SANITIZER)):
-            yield f"{definer}: {name} is used by tests alone, and no header declares it"
+            yield f"{definer}: only tests use {name}, and no header declares it"
 
 
 def lint_globals(root, build):
-    """No mutable file-scope variable: no data or bss symbol in our object files (thread-local is allowed)."""
+    """No mutable file-scope variables: no data or bss symbols in our object files (thread-local is allowed)."""
     tables = {}
     for source, path, kind, name in Symbols(root, build).rows:
         if not source.startswith(FOLDERS) or kind not in "dDbBC" or re.match(r"^(\.?L|__func__|__PRETTY|\*)", name):
@@ -178,15 +178,15 @@ def lint_globals(root, build):
 
 
 def lint_asserts(root, build):
-    """Asserts are on where the tests run, and off in a release."""
+    """Asserts are on in the build that runs the tests, and off in a release."""
     with_asserts = [s for s, _, _, name in Symbols(root, build).rows if name == "__assert_fail" and s.startswith(FOLDERS)]
     if not with_asserts:
-        yield f"{build}: no file of ours calls assert: is NDEBUG set?"
+        yield f"{build}: no file has asserts: is NDEBUG set?"
     release = os.path.join(root, "build", "release")
     if os.path.isdir(release):
         for source, _, _, name in Symbols(root, release).rows:
             if name == "__assert_fail" and source.startswith(FOLDERS):
-                yield f"{release}: {source} has its asserts on"
+                yield f"{release}: asserts are on in {source}"
 
 
 def main():

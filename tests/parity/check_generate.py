@@ -1,10 +1,10 @@
-"""check_generate.py - the same greedy tokens as transformers, from the same folders.
+"""check_generate.py - checks that greedy tokens equal those of transformers, for the same folders.
 
 usage: check_generate.py PATH/TO/troupe MODEL_DIR [N_PROMPTS]
-The bf16 checkpoint is read with --weight-type f32 (the same values, and keys and values kept in f32, as the
-reference keeps them).
-Checks the folder MODEL_DIR (models/embedded/base), then two random checkpoints that it makes in a scratch
-folder: a sharded bf16 one with grouped heads, and an untied one. Prints one line each; exit status 1 if a
+The bf16 checkpoint is read with --weight-type f32 (the same values; keys and values are f32, as in the
+reference).
+Checks the folder MODEL_DIR (models/embedded/base), then two random checkpoints in a temporary
+folder: a sharded bf16 one with grouped heads, and an untied one. Prints one line for each; exits with 1 if a
 token differs. Needs torch and transformers (make_venv.sh); not part of ./dev test.
 SPDX-License-Identifier: Apache-2.0
 """

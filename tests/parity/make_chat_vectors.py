@@ -1,7 +1,7 @@
-"""make_chat_vectors.py - renderings by jinja2, set up as transformers sets it up.
+"""make_chat_vectors.py - renders templates with jinja2, configured as in transformers.
 
 Called by make_format_vectors.py; writes tests/fixtures/chat/vectors.json. The templates are written
-for these tests, in the manner of several model families.
+for these tests, in the style of several model families.
 SPDX-License-Identifier: Apache-2.0
 """
 import datetime

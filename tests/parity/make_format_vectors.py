@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""make_format_vectors.py - what the reference libraries do, for models/formats and models/chat.
+"""make_format_vectors.py - results of the reference libraries, for models/formats and models/chat.
 
 Writes tests/fixtures/{safetensors,tokenizer,chat}. The fixtures are committed; this script is only
 needed to change them:
@@ -8,7 +8,7 @@ needed to change them:
     venv/bin/python tests/parity/make_format_vectors.py
 
 Made with tokenizers 0.23.3, jinja2 3.1.6, safetensors 0.8.0, numpy 2.4.6. Nothing is downloaded:
-tokenizers are trained here on the few lines below, templates are written for the tests.
+the tokenizers are trained on the lines below, and the templates are written for the tests.
 SPDX-License-Identifier: Apache-2.0
 """
 import json

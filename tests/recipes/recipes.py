@@ -1,7 +1,7 @@
-"""recipes.py - applies the recipes to a copy of the tree, builds it and runs the tests that they bring.
+"""recipes.py - applies the recipes to a copy of the tree, builds it and runs their tests.
 
-usage: recipes.py SOURCE_DIR WORK_DIR [RECIPE...]. README.md says what a recipe is. Without TROUPE_SOAK in the
-environment nothing is done (exit status 77: skipped). SPDX-License-Identifier: Apache-2.0
+usage: recipes.py SOURCE_DIR WORK_DIR [RECIPE...]. README.md explains recipes. Without TROUPE_SOAK in the
+environment it does nothing (exit status 77: skipped). SPDX-License-Identifier: Apache-2.0
 """
 import os
 import re
@@ -9,13 +9,13 @@ import shutil
 import subprocess
 import sys
 
-LINES = 10  # that a recipe may add to files which are there
-# In this order: the option belongs to the command.
+LINES = 10  # the most lines that a recipe may add to existing files
+# Order matters: the option belongs to the new command.
 RECIPES = ["tool", "environment", "command", "option", "op", "step_kind"]
 
 
 def copy_tree(source, work):
-    """The files that git knows or would take, as they are now."""
+    """Copies the tracked and the untracked, not ignored files of the working tree."""
     names = subprocess.run(["git", "-C", source, "ls-files", "-co", "--exclude-standard"], capture_output=True, text=True,
                            check=True).stdout.splitlines()
     shutil.rmtree(work, ignore_errors=True)
@@ -27,7 +27,7 @@ def copy_tree(source, work):
 
 
 def change(work, verb, file, where, text):
-    """One line of `steps.txt`; how many lines it added."""
+    """Applies one line of `steps.txt`; returns the number of lines added."""
     path = os.path.join(work, file)
     with open(path, encoding="utf-8") as f:
         old = f.read()
@@ -49,14 +49,14 @@ def change(work, verb, file, where, text):
 
 
 def apply(source, work, name):
-    """Applies a recipe; the tests that it names."""
+    """Applies a recipe; returns the tests that it names."""
     folder = os.path.join(source, "tests", "recipes", name)
     tests, lines, new = [], 0, 0
     for d, _, files in os.walk(os.path.join(folder, "files")):
         for f in files:
             to = os.path.join(work, os.path.relpath(os.path.join(d, f), os.path.join(folder, "files")))
             if os.path.exists(to):
-                raise SystemExit(f"{name}: {to} is there already")
+                raise SystemExit(f"{name}: {to} exists already")
             shutil.copy2(os.path.join(d, f), to)
             new += 1
     with open(os.path.join(folder, "steps.txt"), encoding="utf-8") as f:
@@ -68,9 +68,9 @@ def apply(source, work, name):
                 lines += change(work, verb, *rest.split(" | ", 2))
             elif line and verb != "#":
                 raise SystemExit(f"{name}/steps.txt: {line}")
-    print(f"{name}: {new} new files, {lines} lines in files that are there", flush=True)
+    print(f"{name}: {new} new files, {lines} lines in existing files", flush=True)
     if lines > LINES:
-        raise SystemExit(f"{name}: a recipe of more than {LINES} lines is a design fault")
+        raise SystemExit(f"{name}: it adds more than {LINES} lines to existing files, which shows a design fault")
     return tests
 
 

@@ -1,5 +1,5 @@
 /* courier.c - the entries of the two couriers in environments.def: E2 of "OffCourse", where the
- * weather tells which legs are risky, and its variant without a cue.
+ * weather shows which legs are risky, and its variant without a cue.
  *
  * A fifth of the legs is gusty (p = .05 a move), the others are calm (p = .0002); the noise that a
  * caller gives is the gusty rate, and the calm one stays 1/250 of it. All calls of an episode
@@ -52,7 +52,7 @@ static const struct env_tool_spec courier_tools[COURIER_N_TOOLS] = {
                            "done. \"at\" repeats where your own moves and your last where() put "
                            "you; it is not measured.",
             .input_schema = SCHEMA_NO_ARGS,
-            /* The weather is there in the variant with a cue. */
+            /* Only the variant with a cue has the weather. */
             .output_schema =
                 SCHEMA_RESULTS(SCHEMA_OBJECT("\"at\":" CELL ",\"goto\":" CELL ",\"drop\":" PARCEL
                                              ",\"weather\":{\"enum\":[\"calm\",\"gusty\"]}",

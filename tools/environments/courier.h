@@ -1,14 +1,14 @@
-/* courier.h - the insides of the courier environments, shared by their files and nothing else.
+/* courier.h - the internals of the courier environments, used only by their files.
  *
  * A grid of 16 x 16 cells, x to the east, y to the south; walls clip. The courier begins at (0,0)
- * with all parcels on board. A step is one leg: go to a cell and drop a parcel there. A move tells
- * nothing of where it ended, so an error is carried into all later legs until where() is asked;
- * the budget of calls forbids to ask on every leg.
+ * with all parcels on board. A step is one leg: go to a cell and drop a parcel there. A move does
+ * not report where it ended, so an error carries into all later legs until where() is called; the
+ * budget of calls is too small to call it on every leg.
  * Source: Troupe's "OffCourse" benchmark, E2.
  *
- * What a model believes of its position is `at`: its own moves, as it asked for them, added to
- * (0,0) or to what where() last showed it. It stands in the observation of every leg, since the
- * context begins again there; nothing but the model's own calls and their answers enters.
+ * `at` is the position that the model believes in: the moves that it requested, added to (0,0) or
+ * to the last answer of where(). The observation of every leg contains it, since the context
+ * restarts there. It depends only on the model's own calls and their answers.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -20,9 +20,9 @@
 #define COURIER_SIDE        16
 #define COURIER_CELLS       (COURIER_SIDE * COURIER_SIDE)
 #define COURIER_STRIDE      4  /* cells of the longest move */
-#define COURIER_NAMES       10 /* parcels are called p0 .. p9; the latest of a name is meant */
+#define COURIER_NAMES       10 /* parcels are named p0 .. p9; a name means its latest parcel */
 #define COURIER_GUSTY_IN    5  /* every fifth leg is gusty */
-#define COURIER_FIXED_CALLS 2  /* of a leg beside its moves: drop, next */
+#define COURIER_FIXED_CALLS 2  /* of a leg besides its moves: drop, next */
 /* Eight moves, drop and next are ten; the rest is for looks and repairs. */
 #define COURIER_MAX_CALLS 16
 
@@ -60,22 +60,22 @@ struct courier_leg {
 
 struct courier_step {
     int32_t tries[COURIER_N_TOOLS]; /* earlier calls on each channel: keys the faults */
-    uint8_t planned; /* moves that the leg needs from where it was believed to begin */
-    bool dropped;    /* this leg's parcel lies somewhere */
-    bool looked;     /* asked where since the last move, answered or not */
-    bool differed;   /* where() has shown another cell than was believed */
-    bool refused;    /* an ablation refused a call */
+    uint8_t planned;                /* moves that the leg needs from its believed start */
+    bool dropped;                   /* this leg's parcel lies somewhere */
+    bool looked;                    /* asked where since the last move, answered or not */
+    bool differed;                  /* where() has shown another cell than the believed one */
+    bool refused;                   /* an ablation refused a call */
 };
 
 struct courier {
     struct env base;
     const struct courier_rules *rules;
     struct courier_leg leg;
-    struct courier_cell is, at;    /* the truth; what the model told itself or was told */
+    struct courier_cell is, at;    /* the true cell; the cell that the model believes in */
     int32_t reference_left;        /* calls that the legs after this one need */
     int32_t misplaced;             /* parcels of ended legs that are not in their cells */
     int32_t misplaced_at_start;    /* when this leg began */
-    int32_t latest[COURIER_NAMES]; /* the leg whose parcel bears the name; -1: none yet */
+    int32_t latest[COURIER_NAMES]; /* the leg whose parcel has the name; -1: none yet */
     struct courier_cell *lies;     /* (horizon) where a parcel was dropped */
     uint8_t *down;                 /* (horizon) 1: it lies there; 0: on board */
     struct courier_step now;
@@ -114,10 +114,10 @@ static inline bool courier_same(struct courier_cell a, struct courier_cell b)
 /* courier_grid.c */
 struct courier_cell courier_shift(struct courier_cell from, enum courier_dir dir, int32_t n);
 bool courier_at_wall(struct courier_cell cell, enum courier_dir dir);
-/* One of the two to four cells beside this one. */
+/* One of the two to four neighbours of the cell. */
 struct courier_cell courier_neighbour(struct courier_cell cell, uint32_t bits);
-/* Moves of at most four cells, east and west first, the longest first: how the scripts go, and the
- * fewest there are. courier_way, the first of them, wants two different cells; *n cells. */
+/* The fewest moves (of at most four cells each), in the order of the scripts: east and west first,
+ * the longest first. courier_way is the first of them, *n cells; the two cells must differ. */
 int32_t courier_distance(struct courier_cell from, struct courier_cell to);
 enum courier_dir courier_way(struct courier_cell from, struct courier_cell to, int32_t *n);
 char courier_dir_letter(enum courier_dir dir);
@@ -151,7 +151,7 @@ enum courier_fault_kind {
     COURIER_TRANSIENT,
     COURIER_ERROR_BUT_DONE
 };
-/* Those that --faults chooses among: the first kinds, in their order. */
+/* The kinds for --faults: the first ones, in their order. */
 #define COURIER_N_FAULTS 3
 extern const char *const courier_faults[COURIER_N_FAULTS];
 struct courier_fault {
@@ -160,7 +160,7 @@ struct courier_fault {
 };
 double courier_rate(const struct courier_rules *rules, double noise, bool gusty);
 struct courier_fault courier_move_fault(const struct courier *c, int32_t try_index);
-/* Where a move ends that was struck so. */
+/* Where a move with this fault ends. */
 struct courier_cell courier_strayed(struct courier_cell from, enum courier_dir dir, int32_t n,
                                     struct courier_fault f);
 /* What where() shows; *struck: a fault of the profile changed it. */
@@ -180,18 +180,18 @@ size_t courier_leg_text(const struct courier_rules *rules, struct courier_cell a
                         struct courier_leg leg, char out[COURIER_TEXT]);
 size_t courier_ok_text(const struct courier_rules *rules, struct courier_leg leg,
                        char out[COURIER_TEXT]);
-/* A reading: the leg once more, from the cell where the courier really is. */
+/* A reading: the leg again, from the courier's true cell. */
 size_t courier_reading_text(const struct courier_rules *rules, struct courier_cell shown,
                             struct courier_leg leg, char out[COURIER_TEXT]);
 size_t courier_call_text(const struct env_call *call, char out[COURIER_TEXT]);
 bool courier_read_dir(const struct env_value *v, enum courier_dir *out);
 
-/* courier_expert.c: when a scripted policy looks, which it does before it drops. */
+/* courier_expert.c: when a scripted policy looks, before it drops. */
 struct courier_policy {
     int32_t min_moves; /* on legs of so many moves or more */
     double share;      /* and on this share of those with one less */
     bool cue;          /* instead: on gusty legs */
-    bool counts;       /* never spends on a look what it needs to finish */
+    bool counts;       /* keeps the calls that it needs to finish */
 };
 void courier_policy_call(const struct courier *c, const struct courier_policy *p,
                          struct env_call *out);
@@ -215,7 +215,7 @@ extern const char *const courier_demo_kinds[COURIER_N_DEMO_KINDS]; /* four witho
 int32_t courier_demo(const struct courier_rules *rules, const struct env_demo_spec *spec,
                      struct env_piece *out, int32_t max);
 /* Every move on each axis between every two columns and rows; every target with its own reading,
- * and with that of every cell beside it. */
+ * and with the reading of each neighbour. */
 #define COURIER_N_STEERS     880
 #define COURIER_N_MATCHES    COURIER_CELLS
 #define COURIER_N_MISMATCHES (4 * COURIER_SIDE * (COURIER_SIDE - 1))

@@ -4,14 +4,13 @@
  *   AT0500GOTO0302p7GUSTY|MOVEW2;>OK7MOVES2;>OK7WHERE;>AT0302GOTO0302p7GUSTY|DROPp7;>OK7NEXT;>DONE|
  *
  * Cells are x and y with two digits each. A leg opens a fresh context, so its text has no ">";
- * AT is where the model itself must take its courier to be (courier.h). A reading says the leg once
- * more, from where the courier really is: nothing that the model was not told, and the way back is
- * found as the way there was. (A bare cell had to be compared with digits at a varying distance;
- * a model of two layers did not learn that in ten million tokens.) The answer to a deed ends in the
- * force of the wind, 7 when it is gusty and else 0, since the choice whether to look is made there
- * (ledger.h, ledger_ok_text); digits, because words that are never said lie close together
- * (inferred), and reinforcement could not tell them apart. Without a cue there is no weather, and a
- * "|" instead.
+ * AT is the position that the model believes in (courier.h). A reading repeats the leg from the
+ * courier's true cell, so that the way back is found like the way there; it adds only that cell. (A
+ * bare cell had to be compared with digits at a varying distance; a model of two layers did not
+ * learn that in ten million tokens.) The answer to an action ends in the force of the wind, 7 if it
+ * is gusty and else 0, because the model decides there whether to look (ledger.h, ledger_ok_text).
+ * It is a digit because the embeddings of words that the model never writes lie close together
+ * (inferred), and reinforcement could not separate them. Without a cue there is a "|" instead.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -115,7 +114,7 @@ void courier_render_call(const struct env_call *call, struct str *out)
     str_append(out, text, n);
 }
 
-/* What follows the tool's word, terminator included, is of exactly one length. */
+/* The bytes after each tool's word, with the terminator: the length is fixed. */
 static bool parse_rest(int32_t tool, const char *at, size_t n, struct env_call *out)
 {
     bool bare = tool == COURIER_NEXT || tool == COURIER_WHERE;

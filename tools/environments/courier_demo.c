@@ -1,4 +1,4 @@
-/* courier_demo.c - demonstrations: what the base model learns before it learns from experience.
+/* courier_demo.c - demonstrations for the supervised training of the base model.
  *
  * One demonstration is one leg, from its text to NEXT. Three sorts:
  *   plain  the moves, DROP, NEXT;
@@ -21,11 +21,11 @@
 #define AGAIN       0.35 /* of its later looks: nested repairs */
 #define CHECK_FAILS 0.05 /* of the looks of a check block */
 #define TWO_OFF     0.2  /* of the differences: two cells, as after two errors */
-/* Skill blocks that begin beside the target: the way there is short, and what follows from a
- * reading, the rarest and slowest of the skills, is a larger part of what is learned. */
+/* Skill blocks that begin next to the target: the way is short, so that acting on a reading, the
+ * rarest and slowest of the skills, is a larger part of the training. */
 #define BEGINS_NEAR 0.5
 #define MAX_REPAIRS 2
-/* A look and two moves, twice, and a last look fit under the cap beside so many planned moves. */
+/* The cap allows two repairs (a look and two moves) and a last look besides these planned moves. */
 #define MAX_MOVES_TWO_OFF (COURIER_MAX_CALLS - COURIER_FIXED_CALLS - 3 * MAX_REPAIRS - 1)
 
 const char *const courier_demo_kinds[COURIER_N_DEMO_KINDS] = {"mix",   "plain", "skill",
@@ -74,7 +74,7 @@ static void say_way(struct env_script *s, const struct courier_rules *rules,
     }
 }
 
-/* A cell where errors may have led: beside the target, or beside such a one. */
+/* A cell that errors may have led to: a neighbour of the target, or a neighbour of that. */
 static struct courier_cell stray_cell(struct env_dice *d, struct courier_cell to, bool may_be_far)
 {
     uint32_t first = (uint32_t)(env_roll(d) * 4294967296.0);

@@ -1,6 +1,6 @@
-/* courier_expert.c - the scripted policies. They go by what they believe (courier.h) and look, if
- * they do, when they believe to have arrived, before they drop; what differs they walk off, and
- * look again.
+/* courier_expert.c - the scripted policies. They act on the believed position (courier.h). If they
+ * look, they do it at the believed target before the drop; after a difference they move and look
+ * again.
  *
  *   plain           never looks
  *   check           looks on every leg
@@ -31,7 +31,7 @@ static const struct courier_policy policies[COURIER_N_EXPERTS] = {
 };
 
 #define DRAW_LOOK 0x6c6f6f6bU /* "look": no other draw under the task seed has this */
-/* A look is worth its call only when what it may show can be mended: where, move. */
+/* A look is useful only if an error can still be repaired: where, move. */
 #define COST_OF_LOOK 2
 
 void courier_make_call(enum courier_tool tool, struct env_call *out)
@@ -83,8 +83,8 @@ static bool can_pay_for_look(const struct courier *c)
 void courier_policy_call(const struct courier *c, const struct courier_policy *p,
                          struct env_call *out)
 {
-    /* The last two calls of a leg's cap must be those that end it; a refused repair (ablation
-     * `mask`) leaves nothing else to do. */
+    /* The last two calls under a leg's cap must end the leg; so must a refused repair (ablation
+     * `mask`). */
     bool hurry = c->now.refused || c->base.step_calls >= COURIER_MAX_CALLS - COURIER_FIXED_CALLS;
 
     if (c->now.dropped || c->base.step_calls >= COURIER_MAX_CALLS - 1)

@@ -44,7 +44,7 @@ static struct courier_cell aside(struct courier_cell from, enum courier_dir dir,
     return courier_shift(end, side, 1);
 }
 
-/* A fault ends elsewhere than asked: where a wall would undo it, it goes to the side. */
+/* A fault must change where the move ends: if a wall would undo it, it goes to the side. */
 struct courier_cell courier_strayed(struct courier_cell from, enum courier_dir dir, int32_t n,
                                     struct courier_fault f)
 {
@@ -80,7 +80,7 @@ struct courier_cell courier_reading(const struct courier *c, bool *struck)
             return courier_neighbour(c->is, b.word[2]);
         }
     }
-    /* The ablation `alarm`: a sound reading is shown wrong half of the time. */
+    /* The ablation `alarm`: half of the right readings are shown wrong. */
     if (c->base.params.ablation == ENV_ABLATE_ALARM && courier_same(c->is, c->at)) {
         b = env_draw(&c->base, c->now.tries[COURIER_WHERE], CHANNEL_ALARM);
         if (b.word[0] & 1)

@@ -1,4 +1,4 @@
-/* courier_grid.c - cells, ways between them, and the legs that the task seed draws.
+/* courier_grid.c - cells, ways between them, and the legs drawn from the task seed.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -1,6 +1,6 @@
-/* courier_probe.c - the questions that a base model must answer before reinforcement may begin:
- * every move between any two columns and any two rows, and what follows from a reading at every
- * target: the drop when it agrees, the way back when it is a cell beside it.
+/* courier_probe.c - the questions that a base model must answer before reinforcement starts: every
+ * move between any two columns and any two rows, and the next call after a reading at every target:
+ * the drop if it agrees, the way back if it shows a neighbour.
  *
  * Whether to look is never asked: no question ends at an arrival before a look. Moves are expected
  * as the demonstrations make them: east and west first, the longest first.
@@ -10,7 +10,7 @@
 #include "tools/environments/courier.h"
 #include "tools/environments/env_text.h"
 
-/* Says the way to `to` into out, `n_moves` of it; returns where that leads. */
+/* Writes n_moves of the way to `to` into out; returns where they lead. */
 static struct courier_cell say_way(const struct courier_rules *rules, const struct courier_leg *leg,
                                    struct courier_cell from, int32_t n_moves, struct env_probe *out,
                                    size_t *at)

@@ -33,7 +33,7 @@ static void visit_parcels(struct env_bytes *io, struct courier *c)
     }
 }
 
-/* All but the parameters and what follows from the step (courier_enter_leg). */
+/* All but the parameters and the values that follow from the step (courier_enter_leg). */
 static void visit(struct env_bytes *io, struct courier *c)
 {
     env_bytes_core(io, &c->base, COURIER_MAX_CALLS);
@@ -67,8 +67,8 @@ void courier_snapshot(const struct env *e, struct str *out)
     env_frame_end(out, from);
 }
 
-/* Of the parcels only their number out of place counts: which of them it is decides nothing that
- * is still to come. */
+/* Only the number of misplaced parcels counts: which of them are misplaced has no effect on later
+ * steps. */
 bool courier_anchor(const struct env *e, uint8_t hash[16])
 {
     struct courier copy = *courier_of_const(e);

@@ -1,4 +1,4 @@
-/* courier_state.c - where the courier and its parcels are, and what each call does to them.
+/* courier_state.c - the position of the courier and its parcels, and the effect of each call.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -104,8 +104,8 @@ static void apply_next(struct courier *c, struct courier_reply *out, struct env_
     out->kind = COURIER_SAY_LEG;
 }
 
-/* After a look that differed, to move is to repair; after one that agreed, to move on is the plan
- * unless the courier was there already. */
+/* After a look that differed, a move is a repair. After one that agreed, it follows the plan,
+ * unless the courier was already at its target. */
 static bool move_is_repair(const struct courier *c)
 {
     return c->base.pending == ENV_MISMATCHED || courier_same(c->at, c->leg.to);
@@ -130,7 +130,7 @@ static void apply_move(struct courier *c, const struct env_call *call, struct co
     if (f.kind != COURIER_NO_FAULT)
         env_struck(&c->base);
     c->is = courier_strayed(c->is, dir, n, f);
-    /* The two errors look alike, and neither is counted as a move by whoever was answered so. */
+    /* Both errors look the same, and the model counts neither as a move. */
     if (f.kind == COURIER_TRANSIENT || f.kind == COURIER_ERROR_BUT_DONE) {
         say_error(out, "transient");
         return;
@@ -159,11 +159,11 @@ static void apply_where(struct courier *c, struct courier_reply *out)
         env_struck(&c->base);
     if (!courier_same(out->cell, c->at))
         c->now.differed = true;
-    env_saw(&c->base, courier_same(out->cell, c->at));
+    env_looked(&c->base, courier_same(out->cell, c->at));
     c->at = out->cell;
 }
 
-/* Lets a parcel down here, or takes it up; keeps count of earlier legs' parcels. */
+/* Drops a parcel here, or picks it up; counts the misplaced parcels of earlier legs. */
 static void put_parcel(struct courier *c, int32_t leg, bool down)
 {
     bool ended = leg < c->base.step;
@@ -212,7 +212,7 @@ static bool names_parcel(const struct env_value *v)
            v->text[1] < '0' + COURIER_NAMES && v->text[2] == '\0';
 }
 
-/* Codecs check texts and the JSON codec its schema; a caller of the API may do neither. */
+/* The codecs check their input, but a caller of the API may not. */
 static bool call_is_sound(const struct env_call *call)
 {
     enum courier_dir dir;

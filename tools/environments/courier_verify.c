@@ -33,7 +33,7 @@ void courier_verify(const struct env *e, struct env_verdict *out)
 /* Paths too rare to matter in the eighth digit of a ceiling are left out. */
 #define NEGLIGIBLE 1e-9
 
-/* What is thrown at a move: errors of these kinds, alike, at this rate together. */
+/* The faults of a move: these kinds, equally likely, at this total rate. */
 struct gusts {
     const struct env_params *params;
     double p;
@@ -45,7 +45,8 @@ static bool blows(const struct gusts *g, int32_t kind)
     return kind == COURIER_NO_FAULT || env_has_fault(g->params, kind - COURIER_SHORT);
 }
 
-/* What one move adds to the cells it may end in; either side of the third error. */
+/* Adds the probabilities of one move to the cells where it may end; the third error has two sides.
+ */
 static void spread(double chance, struct courier_cell from, enum courier_dir dir, int32_t n,
                    const struct gusts *g, double *next)
 {
@@ -62,8 +63,8 @@ static void spread(double chance, struct courier_cell from, enum courier_dir dir
     }
 }
 
-/* The chance that a leg's moves end where they should when each may be struck: a wall or a second
- * error undoes some of the first. */
+/* The probability that a leg's moves end at its target if each may have a fault: a wall or a second
+ * error undoes some errors. */
 static double leg_chance(struct courier_cell from, struct courier_cell to, const struct gusts *g)
 {
     double now[COURIER_CELLS] = {0};
@@ -88,9 +89,9 @@ static double leg_chance(struct courier_cell from, struct courier_cell to, const
     return now[to.y * COURIER_SIDE + to.x];
 }
 
-/* The chance of the script that never looks; a little above prod(1-p), since a few errors
- * undo themselves before the parcel is dropped. In profile `hard` an error answer must be taken for
- * done or for not done, and one of the two is wrong. */
+/* The success rate of the script that never looks: a little above prod(1-p), because a few errors
+ * cancel out before the drop. In profile `hard` the script must take an error answer for done or
+ * for not done, and one of the two is wrong. */
 double courier_ceiling(const struct courier_rules *rules, const struct env_params *p)
 {
     double noise = p->noise < 0 ? rules->noise : p->noise;

@@ -1,4 +1,4 @@
-/* env_bytes.c - fields of an episode written and read back under bounds; frames with a checksum.
+/* env_bytes.c - writes and reads the fields of an episode with bounds; frames with a checksum.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -91,7 +91,7 @@ void env_bytes_params(struct env_bytes *io, struct env_params *p)
     p->horizon = env_bytes_i32(io, p->horizon, 1, ENV_MAX_HORIZON);
     noise = env_bytes_bits(io, noise, 8);
     memcpy(&p->noise, &noise, sizeof(noise));
-    /* Two in one field: as it was before there were kinds to choose among. */
+    /* Two values in one field: compatible with snapshots from before --faults. */
     both = env_bytes_i32(io, (int32_t)p->profile + PROFILES * (int32_t)p->faults, 0, INT32_MAX);
     p->profile = (enum env_profile)(both % PROFILES);
     p->faults = (uint32_t)(both / PROFILES);
@@ -163,17 +163,17 @@ enum status env_frame_open(const struct env_frame *f, const void *bytes, size_t 
         return error_set(err, STATUS_CORRUPT, "not a snapshot of the environment %s", f->name);
     if (version != f->version)
         return error_set(err, STATUS_UNSUPPORTED,
-                         "a snapshot of %s in version %u; this build reads version %u", f->name,
+                         "the snapshot of %s has version %u; this build reads version %u", f->name,
                          (unsigned)version, f->version);
     io->at = n - 4;
     if (env_bytes_bits(io, 0, 4) != crc32c(0, bytes, n - 4))
-        return error_set(err, STATUS_CORRUPT, "a snapshot of %s whose checksum is wrong", f->name);
+        return error_set(err, STATUS_CORRUPT, "the snapshot of %s has a wrong checksum", f->name);
     io->n = n - 4;
     io->at = 8;
     *params = (struct env_params){0};
     env_bytes_params(io, params);
     if (io->bad || !(params->noise >= 0))
-        return error_set(err, STATUS_CORRUPT, "a snapshot of %s with impossible parameters",
+        return error_set(err, STATUS_CORRUPT, "the snapshot of %s has impossible parameters",
                          f->name);
     return STATUS_OK;
 }
@@ -182,7 +182,8 @@ enum status env_frame_finish(const struct env_frame *f, const struct env_bytes *
                              struct error *err)
 {
     if (io->bad || io->at != io->n)
-        return error_set(err, STATUS_CORRUPT, "a snapshot of %s with an impossible state", f->name);
+        return error_set(err, STATUS_CORRUPT, "the snapshot of %s has an impossible state",
+                         f->name);
     return STATUS_OK;
 }
 

@@ -1,8 +1,8 @@
-/* env_bytes.h - the state of an episode as checked bytes, and its fingerprint.
+/* env_bytes.h - the state of an episode as checksummed bytes, and its fingerprint.
  *
  * A snapshot is, little endian: magic, version, then fields in the order of the environment's
- * visit(), then CRC-32C of all before. One visit() serves both ways, so that they cannot drift
- * apart. Bytes read back are hostile: checksum first, then every bound.
+ * visit(), then the CRC-32C of everything before. The same visit() reads and writes, so that both
+ * stay equal. Input bytes are untrusted: the checksum is checked first, then every bound.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -18,7 +18,7 @@ struct env_bytes {
     bool bad; /* ran out of bytes, or a value that its field cannot hold */
 };
 
-/* Each writes the value, or reads it and notes when it is out of bounds (both ends inclusive). */
+/* Each writes the value, or reads it and sets `bad` if it is out of bounds (inclusive). */
 uint64_t env_bytes_bits(struct env_bytes *io, uint64_t v, size_t n_bytes);
 int32_t env_bytes_i32(struct env_bytes *io, int32_t v, int32_t min, int32_t max);
 void env_bytes_i8(struct env_bytes *io, int8_t *v, int32_t min, int32_t max);
@@ -30,7 +30,7 @@ void env_bytes_params(struct env_bytes *io, struct env_params *p);
 /* All of the base but the parameters and the budget, which follow from them. */
 void env_bytes_core(struct env_bytes *io, struct env *e, int32_t cap);
 
-/* Writing: what begin returns is handed to end. */
+/* Writing: pass the result of begin to end. */
 size_t env_frame_begin(struct str *out, uint32_t magic, uint32_t version);
 void env_frame_end(struct str *out, size_t from);
 /* Reading: checks magic, version and checksum, then takes the parameters. */
@@ -41,11 +41,11 @@ struct env_frame {
 MUST_CHECK enum status env_frame_open(const struct env_frame *f, const void *bytes, size_t n,
                                       struct env_bytes *io, struct env_params *params,
                                       struct error *err);
-/* STATUS_CORRUPT unless everything was taken and nothing was bad. */
+/* STATUS_CORRUPT if bytes are left or a value was bad. */
 MUST_CHECK enum status env_frame_finish(const struct env_frame *f, const struct env_bytes *io,
                                         struct error *err);
 
-/* The first half of SHA-256 over what `io` wrote; empties and frees its str. */
+/* The first half of the SHA-256 of the bytes that `io` wrote; frees its str. */
 void env_anchor_of(struct env_bytes *io, uint8_t hash[16]);
 
 #endif

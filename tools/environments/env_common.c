@@ -1,4 +1,4 @@
-/* env_common.c - what all environments share: the list, the vocabulary, calls as JSON, verdicts.
+/* env_common.c - shared by all environments: the list, the vocabulary, calls as JSON, verdicts.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -26,7 +26,7 @@ _Static_assert(sizeof(vocabulary) / sizeof(vocabulary[0]) <= 64,
 
 uint64_t env_fault_seed(uint64_t task_seed)
 {
-    return rng_derive(task_seed, 0x6661756c74U); /* "fault": no draw of a task's own uses it */
+    return rng_derive(task_seed, 0x6661756c74U); /* "fault": not used by a task's own draws */
 }
 
 const struct env_ops *env_find(const char *name)
@@ -102,7 +102,7 @@ static enum status read_value(const struct env_tool_spec *spec, int32_t i, const
         memcpy(out->text, text, strlen(text));
         return STATUS_OK;
     }
-    /* JSON Schema takes 66.0 for an integer, and so do we. */
+    /* As in JSON Schema, 66.0 is an integer. */
     if (jv_kind(v) == JV_INT)
         out->number = jv_get_int(v, 0);
     else
@@ -118,7 +118,7 @@ enum status env_call_from_json(const struct env_ops *ops, const char *tool,
     struct env_call call = {.tool = -1};
     enum status st;
 
-    *out = (struct env_call){.tool = -1}; /* may be handed to call(), where it counts */
+    *out = (struct env_call){.tool = -1}; /* call() accepts it and counts it */
     for (int32_t i = 0; i < ops->n_tools; i++) {
         if (strcmp(ops->tools[i].name, tool) == 0) {
             spec = &ops->tools[i];

@@ -1,4 +1,4 @@
-/* env_core.c - steps, calls, looks and deeds, counted alike in every environment.
+/* env_core.c - counts steps, calls, looks and actions, the same way in every environment.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -19,11 +19,11 @@ static enum status check_params(const char *name, int32_t n_faults, const struct
         return error_set(err, STATUS_INVALID, "%s: noise %g is above %g", name, p->noise,
                          ENV_MAX_NOISE);
     if (p->profile != ENV_STD && p->profile != ENV_HARD)
-        return error_set(err, STATUS_INVALID, "%s: no profile %d", name, (int)p->profile);
+        return error_set(err, STATUS_INVALID, "%s: unknown profile %d", name, (int)p->profile);
     if ((int)p->ablation < ENV_ABLATE_NONE || p->ablation >= ENV_ABLATIONS)
-        return error_set(err, STATUS_INVALID, "%s: no ablation %d", name, (int)p->ablation);
+        return error_set(err, STATUS_INVALID, "%s: unknown ablation %d", name, (int)p->ablation);
     if (p->faults & ~env_all_faults(n_faults))
-        return error_set(err, STATUS_INVALID, "%s: no kinds of faults 0x%x", name, p->faults);
+        return error_set(err, STATUS_INVALID, "%s: unknown kinds of faults 0x%x", name, p->faults);
     return STATUS_OK;
 }
 
@@ -93,7 +93,7 @@ bool env_count_call(struct env *e, int32_t cap, struct env_effect *fx, const cha
     return false;
 }
 
-void env_saw(struct env *e, bool match)
+void env_looked(struct env *e, bool match)
 {
     e->pending = match ? ENV_MATCHED : ENV_MISMATCHED;
 }

@@ -1,7 +1,7 @@
-/* env_faults.c - which kinds of faults strike: words and bits.
+/* env_faults.c - the selection of kinds of faults: names and bits.
  *
- * A kind that is held out of training and then met alone shows whether a policy learned to look, or
- * only the faults that it was shown (OffCourse, section 3: shift).
+ * A kind that is held out of training and then tested alone shows whether a policy learned to look
+ * in general, or only for the faults of its training (OffCourse, section 3: shift).
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -22,8 +22,8 @@ static enum status unknown(const struct env_ops *ops, const char *word, size_t n
     struct str list = STR_INIT;
 
     env_faults_text(ops, UINT32_MAX, &list);
-    (void)error_set(err, STATUS_USAGE, "%s has no faults \"%.*s\"; its kinds are %s", ops->name,
-                    n > 64 ? 64 : (int)n, word, str_cstr(&list));
+    (void)error_set(err, STATUS_USAGE, "%s has no kind of fault \"%.*s\"; its kinds are: %s",
+                    ops->name, n > 64 ? 64 : (int)n, word, str_cstr(&list));
     str_deinit(&list);
     return STATUS_USAGE;
 }
@@ -48,7 +48,7 @@ enum status env_faults_of(const struct env_ops *ops, const char *words, uint32_t
         if (!*at)
             break;
     }
-    /* All by their names are all: one way to say it, so that records compare equal. */
+    /* All kinds by name are 0 too, so that records compare equal. */
     *out = faults == env_all_faults(ops->n_faults) ? 0 : faults;
     return STATUS_OK;
 }

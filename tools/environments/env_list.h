@@ -1,4 +1,4 @@
-/* env_list.h - declares what environments.def lists; for env_common.c and the environments.
+/* env_list.h - declares the environments of environments.def, for env_common.c and themselves.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -1,4 +1,4 @@
-/* env_schema.h - the parts of which the environments' tool schemas are spelled.
+/* env_schema.h - the building blocks of the environments' tool schemas.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -11,7 +11,7 @@
     "],\"additionalProperties\":false}"
 #define SCHEMA_ERROR SCHEMA_OBJECT("\"error\":{\"type\":\"string\"}", "\"error\"")
 #define SCHEMA_DONE  SCHEMA_OBJECT("\"done\":{\"const\":true}", "\"done\"")
-/* What a tool answers: one of these, or an error. */
+/* A tool's result: one of these, or an error. */
 #define SCHEMA_RESULT(one)        "{\"anyOf\":[" one "," SCHEMA_ERROR "]}"
 #define SCHEMA_RESULTS(one, two)  "{\"anyOf\":[" one "," two "," SCHEMA_ERROR "]}"
 #define SCHEMA_OK                 SCHEMA_RESULT(SCHEMA_OBJECT("\"ok\":{\"const\":true}", "\"ok\""))

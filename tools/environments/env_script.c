@@ -1,4 +1,4 @@
-/* env_script.c - the dice and the pen of the demonstrations.
+/* env_script.c - random draws and pieces of the demonstrations.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -1,4 +1,4 @@
-/* env_script.h - how demonstrations are made: draws by seed and index, pieces said one by one.
+/* env_script.h - making demonstrations: random draws by seed and index, and a list of pieces.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -20,14 +20,13 @@ struct env_script {
     struct env_piece *out;
     int32_t n, max;
 };
-/* What the world says; what the expert says; text is shorter than a piece. */
+/* Append a piece of the environment or of the expert; text is shorter than a piece. */
 void env_script_world(struct env_script *s, const char *text, size_t n);
 void env_script_expert(struct env_script *s, const char *text, size_t n);
-/* A call whose first token, a word of n_word bytes, is a decision that is not to be trained. */
+/* A call whose first token (a word of n_word bytes) is a decision that is not trained. */
 void env_script_masked(struct env_script *s, const char *text, size_t n, size_t n_word);
 
-/* Curricula: two phases through the training; then the share of demonstrations that show a skill.
- */
+/* Curricula: where the second phase starts; the share of skill demonstrations in each phase. */
 #define ENV_PHASE_2 0.75
 #define ENV_SKILL_1 0.50
 #define ENV_SKILL_2 0.25

@@ -1,4 +1,4 @@
-/* env_text.h - the pieces of which compact texts are built and read; for the codecs.
+/* env_text.h - helpers to build and read compact texts, for the codecs.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* A call's word. Each environment has a table of these, one a tool, in the order of its tools. */
+/* A call's word. Each environment has a table with one word per tool, in the order of its tools. */
 struct env_word {
     const char *text;
     uint8_t len;
@@ -38,7 +38,7 @@ static inline size_t text_finish(const char *start, char *at, char terminator)
     return (size_t)(at - start) + 1;
 }
 
-/* Adds n bytes at *at and a NUL; what does not fit is left out. */
+/* Adds n bytes at *at and a NUL, truncated to the size. */
 static inline void text_append(char *buffer, size_t size, size_t *at, const char *text, size_t n)
 {
     if (n >= size - *at)
@@ -48,7 +48,7 @@ static inline void text_append(char *buffer, size_t size, size_t *at, const char
     buffer[*at] = '\0';
 }
 
-/* The tool whose word begins the text, or -1. No word begins another. */
+/* The tool whose word begins the text, or -1. No word is a prefix of another. */
 static inline int32_t text_tool(const struct env_word *words, int32_t n_words, const char *text,
                                 size_t n)
 {
@@ -64,7 +64,7 @@ static inline bool text_in_range(char c, char first, int32_t n)
     return c >= first && c < first + n;
 }
 
-/* n digits, no more and no less. */
+/* Exactly n digits. */
 static inline bool text_digits(const char *at, size_t n, int64_t *out)
 {
     *out = 0;

@@ -1,4 +1,4 @@
-/* env_tools.c - puts the environments' tools into the registry.
+/* env_tools.c - adds the environments' tools to the registry.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -11,8 +11,8 @@
 static void start(struct tool *t, struct tool_call *c)
 {
     tool_call_refuse(c,
-                     "%s acts on an episode of the environment %s and there is none here; "
-                     "run an agent step with \"env: {name: %s}\", or troupe eval",
+                     "%s needs an episode of the environment %s; use it in an agent step with "
+                     "\"env: {name: %s}\", or in `troupe eval`",
                      t->name, t->source, t->source);
 }
 

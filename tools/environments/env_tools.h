@@ -1,8 +1,8 @@
-/* env_tools.h - the environments' tools as entries of the registry, to be listed and shown.
+/* env_tools.h - the environments' tools in the registry, so that they can be listed.
  *
- * An environment's tool acts on an episode, which the registry does not have: an agent step with an
- * environment calls it through struct env_ops. Here it has a name, "ledger_get", a schema and the
- * environment as its source; a call says where it can be made.
+ * An environment's tool needs an episode, so only an agent step with an environment can call it,
+ * through struct env_ops. The registry has its name ("ledger_get"), its schema and the environment
+ * as its source; a call from there fails and says where to use the tool.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

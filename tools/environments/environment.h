@@ -1,11 +1,11 @@
 /* environment.h - a seeded world with its tools, its verifier and its expert.
  *
- * An environment is in process and single-threaded: each instance belongs to one thread at a
- * time. Equal parameters, seeds and calls give equal results, so a crash is healed by replaying
- * the recorded calls. Faults are exogenous: a counter-based generator keyed by (fault seed,
- * step, try, channel). What the verifier knows never reaches a prompt.
+ * An environment runs in process and is single-threaded: each instance belongs to one thread at a
+ * time. Equal parameters, seeds and calls give equal results, so a resume replays the recorded
+ * calls. Faults are exogenous: a counter-based generator keyed by (fault seed, step, try, channel).
+ * Nothing that only the verifier knows reaches a prompt.
  *
- * Listed in environments.def; reference: "OffCourse" (README.md here).
+ * Environments are listed in environments.def; reference: "OffCourse" (README.md here).
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -19,25 +19,25 @@
 enum env_profile { ENV_STD, ENV_HARD };
 enum env_ablation {
     ENV_ABLATE_NONE,
-    ENV_ABLATE_MASK,   /* what corrects is taken away: undo, a second write */
-    ENV_ABLATE_MUTE,   /* looks after a write are answered "muted" */
-    ENV_ABLATE_ECHO,   /* they are answered with what was asked for: the form without the news */
-    ENV_ABLATE_ALARM,  /* half of the sound looks are shown wrong */
-    ENV_ABLATE_UNDO,   /* the one tool that takes back is taken away; writing again is not */
-    ENV_ABLATE_BUDGET, /* an episode may make any number of calls; a step may not */
+    ENV_ABLATE_MASK,   /* no corrections: no undo, no second write */
+    ENV_ABLATE_MUTE,   /* looks after a write return "muted" */
+    ENV_ABLATE_ECHO,   /* they return the requested value, not the true one */
+    ENV_ABLATE_ALARM,  /* half of the looks at a right value show a wrong one */
+    ENV_ABLATE_UNDO,   /* no undo tool; writing again is still possible */
+    ENV_ABLATE_BUDGET, /* no budget of calls for the episode; the cap of a step stays */
     ENV_ABLATIONS
 };
 const char *env_ablation_name(enum env_ablation a); /* "none" ... */
 
 struct env_params {
     int32_t horizon; /* steps to do: 1 .. 100000 */
-    /* p, the rate of a fault; below 0: the environment's default. Where a cue tells risky steps
-     * from safe ones it is the rate in the risky ones, and the safe rate keeps its proportion. */
+    /* p, the rate of a fault; below 0: the environment's default. If a cue marks risky steps, it is
+     * the rate in those, and the rate in safe steps keeps its proportion. */
     double noise;
     enum env_profile profile;
     enum env_ablation ablation;
-    /* Bit k: faults of kind k of env_ops.faults strike; 0: all kinds. Those that are left share the
-     * whole rate p, so that a ceiling stays what it is. */
+    /* Bit k: faults of kind k of env_ops.faults happen; 0: all kinds. The selected kinds share the
+     * whole rate p, so that the ceiling does not change. */
     uint32_t faults;
     uint64_t task_seed;
     uint64_t fault_seed;
@@ -65,48 +65,47 @@ struct env_call {
     struct env_value arg[ENV_MAX_ARGS];
 };
 
-/* What a call did, beside its result. */
+/* The effects of a call, besides its result. */
 struct env_effect {
     bool done;          /* the episode is over */
-    bool step_boundary; /* a new step began: the rolling context starts again from here */
-    bool ok;            /* the call was understood */
+    bool step_boundary; /* a new step began: the rolling context restarts here */
+    bool ok;            /* the call was valid */
 };
 
 struct env_verdict {
     bool success;
     int32_t steps, steps_right;
-    int32_t calls, faults;            /* exogenous faults that struck */
+    int32_t calls, faults;            /* exogenous faults that happened */
     int32_t own_slips;                /* steps wrong without any fault */
-    int32_t at_risk, recovered;       /* steps with a fault or slip; of these right at the end */
+    int32_t at_risk, recovered;       /* steps with a fault or slip; how many ended right */
     int32_t mismatch_shown, repaired; /* detection */
     int32_t match_shown, false_alarms;
-    bool capped;      /* a step passed its cap on calls */
-    bool over_budget; /* the episode passed its budget of calls; every call answers an error */
+    bool capped;      /* a step exceeded its cap on calls */
+    bool over_budget; /* the episode exceeded its budget of calls; every call returns an error */
 };
 struct json *env_verdict_json(const struct env_verdict *v);
 
-/* A demonstration is a list of pieces: what the environment says (not trained) and what the expert
- * says (trained unless masked). Text in the compact codec; JSON codec pieces are made from calls.
- */
+/* A demonstration is a list of pieces: text of the environment (not trained) and of the expert
+ * (trained unless masked). It is in the compact codec; JSON codec pieces are made from calls. */
 struct env_piece {
     char text[64];
     bool expert;
-    bool masked; /* expert text that must not be trained (the decision to look) */
+    bool masked; /* expert text that is not trained (the decision to look) */
 };
 struct env_demo_spec {
     uint64_t seed;    /* of the whole set */
     uint64_t index;   /* of this demonstration */
-    double progress;  /* 0 .. 1 through the training: curricula follow it */
+    double progress;  /* 0 .. 1, of the training, for curricula */
     const char *kind; /* NULL: the default mixture; else one of demo_kinds */
 };
-/* Fills in up to max pieces; returns how many. A call may be two pieces, so that its first token
- * can be masked alone. No demonstration has more than ENV_MAX_PIECES. */
+/* Fills in up to max pieces and returns their number. A call may be two pieces, so that only its
+ * first token is masked. No demonstration has more than ENV_MAX_PIECES. */
 #define ENV_MAX_PIECES 64
 typedef int32_t (*env_demo_fn)(const struct env_demo_spec *spec, struct env_piece *out,
                                int32_t max);
 
-/* One question of the skill probe: after `prompt` (compact text) a model that has the skill says
- * `expected`. Categories: e.g. "sum", "mismatch", "match". */
+/* One question of the skill probe: a model with the skill continues `prompt` (compact text) with
+ * `expected`. Categories: "sum", "mismatch", "match" and others. */
 struct env_probe {
     char prompt[192], expected[16];
     const char *category;
@@ -116,12 +115,12 @@ struct env_ops {
     const char *name;    /* "ledger" */
     const char *summary; /* one line */
     double default_noise;
-    const char *const *faults; /* words for the kinds that --faults chooses among; at most 16 */
+    const char *const *faults; /* names of the kinds for --faults; at most 16 */
     int32_t n_faults;
     const struct env_tool_spec *tools;
     int32_t n_tools;
-    int32_t max_calls_per_step; /* the cap; more is failure */
-    bool has_budget;            /* calls are bounded over the whole episode too */
+    int32_t max_calls_per_step; /* the cap; one more call fails the episode */
+    bool has_budget;            /* calls are also limited over the whole episode */
     int32_t max_context_tokens; /* of a step in the compact codec */
     int32_t max_reply_tokens;
     const char *instructions; /* the system text of the JSON codec */
@@ -133,11 +132,10 @@ struct env_ops {
     struct json *(*observe)(struct env *e);
     void (*observe_compact)(struct env *e, struct str *out);
 
-    /* JSON codec: result is new. Arguments were checked against the schema. */
+    /* JSON codec: returns a new result. Arguments were checked against the schema. */
     struct json *(*call)(struct env *e, const struct env_call *c, struct env_effect *fx);
     /* Compact codec: reads one call from the model's text (up to the terminator), and writes the
-     * result's text. A text that is no call is a call with tool -1: it counts and is answered ERR.
-     */
+     * result's text. Any other text is a call with tool -1: it counts, and its result is ERR. */
     void (*parse_compact)(const struct env *e, const char *text, size_t n, struct env_call *out);
     void (*call_compact)(struct env *e, const struct env_call *c, struct env_effect *fx,
                          struct str *out);
@@ -147,16 +145,16 @@ struct env_ops {
     bool (*step_right)(const struct env *e, int32_t step);
     int32_t (*steps_done)(const struct env *e);
     int32_t (*calls_made)(const struct env *e); /* of the whole episode, refused ones included */
-    /* A fingerprint for anchors: equal in two instances of one task that are at the same step, in
-     * the same true state, and have been shown the same of it. What is only counted (calls made,
-     * faults met, steps right so far) stays out. False: there is none, the episode is over. */
+    /* A fingerprint for anchors: equal for two instances of one task at the same step, in the same
+     * true state, that have shown the same of it. Counters (calls, faults, right steps) are not
+     * part of it. False: the episode is over. */
     bool (*anchor)(const struct env *e, uint8_t hash[16]);
-    /* prod(1-p): what no policy that never looks can pass. Exact for the task of p->task_seed:
-     * where the risk depends on the task, a table shows the mean over its episodes. */
+    /* prod(1-p): the highest success rate of a policy that never looks. Exact for the task of
+     * p->task_seed; if the risk depends on the task, a table shows the mean over its episodes. */
     double (*ceiling)(const struct env_params *p);
 
-    /* The scripted expert's next call in this state; how: one of experts, of which the first is
-     * "plain" (never looks) and the second "check" (always does). An unknown name is "plain". */
+    /* The scripted expert's next call in this state. how: one of `experts`; the first is "plain"
+     * (never looks) and the second "check" (always looks). An unknown name is "plain". */
     void (*expert)(const struct env *e, const char *how, struct env_call *out);
     const char *const *experts;
     int32_t n_experts;
@@ -166,7 +164,7 @@ struct env_ops {
     int32_t n_probes;
     void (*probe)(int32_t i, struct env_probe *out);
 
-    /* Bytes of the whole state; restore gives an equal instance. */
+    /* Appends the whole state as bytes; restore makes an equal instance. */
     void (*snapshot)(const struct env *e, struct str *out);
     MUST_CHECK enum status (*restore)(const void *bytes, size_t n, struct env **out,
                                       struct error *err);
@@ -179,24 +177,23 @@ struct env_ops {
 const struct env_ops *env_find(const char *name);
 const struct env_ops *env_at(int32_t i); /* NULL past the end */
 
-/* JSON arguments <-> call, by the specs and their schemas; names the field on failure, and then
- * sets out->tool to -1, so that the call can still be handed to call(), where it counts. */
+/* JSON arguments <-> call, by the specs and their schemas. An error names the field and sets
+ * out->tool to -1, so that the call can still be passed to call(), where it counts. */
 MUST_CHECK enum status env_call_from_json(const struct env_ops *ops, const char *tool,
                                           const struct json *arguments, struct env_call *out,
                                           struct error *err);
 struct json *env_call_arguments(const struct env_ops *ops, const struct env_call *c);
 
-/* "lost,target" as bits; "all" and all of them are 0. STATUS_USAGE names the kinds that there are.
- */
+/* "lost,target" as bits; "all", or all kinds, is 0. The STATUS_USAGE error lists the kinds. */
 MUST_CHECK enum status env_faults_of(const struct env_ops *ops, const char *words, uint32_t *out,
                                      struct error *err);
-/* The words of a mask, in the table's order: "all" for 0. */
+/* The names of a mask, in the table's order: "all" for 0. */
 void env_faults_text(const struct env_ops *ops, uint32_t faults, struct str *out);
 
-/* Seeds: training below 2^20, validation below 2^21, reported at or above. */
+/* Seeds: training below 2^20, validation below 2^21, reported results from there on. */
 #define ENV_SEED_VALIDATION ((uint64_t)1 << 20)
 #define ENV_SEED_REPORTED   ((uint64_t)1 << 21)
-/* The fault seed that belongs to a task seed: equal tasks meet equal faults, whoever plays them. */
+/* The fault seed of a task seed: equal tasks get equal faults under every policy. */
 uint64_t env_fault_seed(uint64_t task_seed);
 
 /* Words of the compact codec that are one token each in the embedded vocabulary, all environments

@@ -1,5 +1,5 @@
 /* itinerary.c - the itinerary's entry in environments.def: E3 of "OffCourse". Its tools'
- * declarations, its words to a model, its table of operations.
+ * declarations, its texts for a model, its table of operations.
  *
  * A confirmed booking is absent or on a wrong day, each at p/2 (p = .01); an answer times out
  * although the booking was made, or and it was not, each at 2p but at most .02.
@@ -87,7 +87,7 @@ const struct env_ops itinerary_env = {
     .tools = itinerary_tools,
     .n_tools = ITINERARY_N_TOOLS,
     .max_calls_per_step = ITINERARY_MAX_CALLS,
-    /* A leg (6) and ten searches with four offers each, 6 + 26: nothing is longer. */
+    /* The longest context: a leg (6) and ten searches with four offers each, 6 + 26. */
     .max_context_tokens = 6 + 32 * ITINERARY_MAX_CALLS,
     .max_reply_tokens = 6,
     .instructions =

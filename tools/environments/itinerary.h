@@ -1,9 +1,9 @@
-/* itinerary.h - the insides of the itinerary environment, shared by its files and nothing else.
+/* itinerary.h - the internals of the itinerary environment, used only by its files.
  *
  * Sixteen cities a..p, days 1..30. A step is one leg of a trip: search for offers, book the
- * cheapest that has a seat. A trip has ten legs on rising days, each from where the last one
- * ended; then a new one begins, and the bookings of the old one are out of reach, so that a list
- * stays short however long the episode. Bookings can go wrong unseen, and an answer can be late.
+ * cheapest that has a seat. A trip has ten legs on rising days, each from where the last one ended.
+ * Then a new trip begins, and the bookings of the old one are no longer listed, so that lists stay
+ * short in long episodes. Bookings can fail silently, and an answer can time out.
  * Source: Troupe's "OffCourse" benchmark, E3.
  *
  * SPDX-License-Identifier: Apache-2.0
@@ -22,7 +22,7 @@
 #define ITINERARY_MAX_CALLS 10 /* of one leg; one more fails the episode */
 #define ITINERARY_BOOKINGS  (ITINERARY_TRIP * ITINERARY_MAX_CALLS)
 #define ITINERARY_NOISE     0.01
-/* Timeouts of each of the two sorts come at twice the noise, and never more often than this. */
+/* The rate of each sort of timeout is 2 x the noise, and at most this. */
 #define ITINERARY_MAX_TIMEOUT 0.02
 
 /* Indices into the tools. */
@@ -49,7 +49,7 @@ struct itinerary_offers {
 };
 struct itinerary_booking {
     uint16_t ref; /* 0..999, unique in the trip */
-    uint8_t day;  /* where it really stands */
+    uint8_t day;  /* its true day */
     uint8_t offer;
     uint8_t leg; /* of the trip */
     bool right;  /* the leg's own cheapest offer, on its day */
@@ -60,7 +60,7 @@ struct itinerary_step {
     int32_t tries[ITINERARY_N_TOOLS]; /* earlier calls on each channel: keys the faults */
     struct itinerary_leg searched;    /* what the offers below are for */
     struct itinerary_offers shown;    /* by the last search; none before it */
-    bool harmed;                      /* an earlier leg was right and is no more */
+    bool harmed;                      /* an earlier leg was right and no longer is */
     bool wrote;                       /* a booking was asked for in this leg */
     /* What the scripted experts remember of the replies. */
     bool booked;   /* asked for since the last cancellation of this leg's own */
@@ -77,7 +77,7 @@ struct itinerary_step {
 struct itinerary {
     struct env base;
     struct itinerary_leg leg;
-    int32_t failed_legs; /* of the trips that are over */
+    int32_t failed_legs; /* of the ended trips */
     int32_t n_bookings;  /* of this trip, absent and cancelled ones included */
     struct itinerary_booking booking[ITINERARY_BOOKINGS];
     struct itinerary_step now;
@@ -120,7 +120,7 @@ static inline const struct itinerary *itinerary_of_const(const struct env *e)
 struct itinerary_leg itinerary_leg_at(uint64_t task_seed, int32_t step);
 /* Two to four offers, at least one with a seat, no two of one price; drawn under (a, b). */
 void itinerary_draw_offers(uint64_t seed, uint32_t a, uint32_t b, struct itinerary_offers *out);
-/* What a search for `leg` during step `step` finds; nothing from a city to itself. */
+/* The offers that a search for `leg` finds in step `step`; none from a city to itself. */
 void itinerary_find_offers(uint64_t task_seed, int32_t step, struct itinerary_leg leg,
                            struct itinerary_offers *out);
 /* The index of the cheapest with a seat, or -1. */
@@ -140,7 +140,7 @@ bool itinerary_read_offer(const struct env_value *v, uint8_t *out);
 bool itinerary_read_ref(const struct env_value *v, uint16_t *out);
 
 /* itinerary_verify.c */
-bool itinerary_leg_right(const struct itinerary *t, int32_t leg_of_trip); /* as things stand */
+bool itinerary_leg_right(const struct itinerary *t, int32_t leg_of_trip); /* at the moment */
 void itinerary_end_step(struct itinerary *t);
 void itinerary_end_trip(struct itinerary *t); /* counts its failed legs and forgets its bookings */
 void itinerary_verify(const struct env *e, struct env_verdict *out);
@@ -154,8 +154,8 @@ enum itinerary_fault_kind {
     ITINERARY_TIMEOUT_DONE,
     ITINERARY_TIMEOUT_LOST
 };
-/* Those that --faults chooses among: all kinds, in their order. The first two share the rate p;
- * each sort of time-out has its own, and goes when it is not chosen. */
+/* The kinds for --faults: all, in their order. The first two share the rate p; each sort of timeout
+ * has its own rate, which is 0 if it is not selected. */
 #define ITINERARY_N_SILENT 2
 #define ITINERARY_N_FAULTS 4
 extern const char *const itinerary_faults[ITINERARY_N_FAULTS];
@@ -169,9 +169,9 @@ struct itinerary_fault {
 double itinerary_timeout_rate(double noise);
 struct itinerary_rates itinerary_rates_of(const struct env_params *p, double noise);
 struct itinerary_fault itinerary_book_fault(const struct itinerary *t, int32_t try_index);
-/* Profile `hard`: the cheapest offer's seats are shown as sold. True when it struck. */
+/* Profile `hard`: the cheapest offer is shown as sold out. True if it happened. */
 bool itinerary_stale(const struct itinerary *t, struct itinerary_offers *shown);
-/* The ablation `alarm`: is this sound list shown empty? */
+/* The ablation `alarm`: is this right list shown as empty? */
 bool itinerary_false_alarm(const struct itinerary *t);
 
 /* itinerary_codec.c */

@@ -1,10 +1,10 @@
-/* itinerary_demo.c - demonstrations: what the base model learns before it learns from experience.
+/* itinerary_demo.c - demonstrations for the supervised training of the base model.
  *
  * One demonstration is one leg, from its text to NEXT. Three sorts:
  *   plain  SEARCH, BOOK, NEXT, a timeout taken for done;
  *   skill  a look at the day's list after the booking, and what follows from it:
  *            confirmed and listed    NEXT
- *            confirmed, not listed   CANCEL (it may stand on another day), BOOK, look again
+ *            confirmed, not listed   CANCEL (it may be on another day), BOOK, look again
  *            timeout and listed      NEXT
  *            timeout, not listed     BOOK, look again
  *            listed twice            CANCEL one, look again
@@ -114,7 +114,7 @@ static void say_look(struct lesson *l, bool masked, int32_t n_listed, uint16_t f
     say_reply(l, &reply);
 }
 
-/* Its answer: OK where the booking stood on another day, an error where it stood nowhere. */
+/* Its answer: OK if the booking was on another day, an error if there was none. */
 static void say_cancel(struct lesson *l, uint16_t ref, bool was_there)
 {
     struct itinerary_reply reply = {.kind = was_there ? ITINERARY_SAY_OK : ITINERARY_SAY_ERROR};

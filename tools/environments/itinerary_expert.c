@@ -2,8 +2,8 @@
  * "check" lists the day after every booking, cancels what should not be there, and books again what
  * is missing. Both know only what the tools answered.
  *
- * A booking that was confirmed and is not listed may stand on another day, so its reference is
- * cancelled first, which an absent one answers with an error and no harm.
+ * A booking that was confirmed and is not listed may be on another day, so its reference is
+ * cancelled first; if it is absent, that returns a harmless error.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -58,7 +58,7 @@ void itinerary_make_cancel(uint16_t ref, struct env_call *out)
     set_text(&out->arg[0], 'r', digits, 3);
 }
 
-/* After an answered look: what it showed decides. */
+/* The next call after an answered look. */
 static void mend(const struct itinerary_step *now, uint8_t best_id, struct env_call *out)
 {
     if (now->matched) {
@@ -83,8 +83,8 @@ void itinerary_expert(const struct env *e, const char *how, struct env_call *out
     int32_t best = itinerary_best(&now->shown);
     bool stuck = best < 0 && now->tries[ITINERARY_SEARCH] >= MAX_SEARCHES;
 
-    /* The last call of a leg's cap must be the one that leaves it; a refused repair (ablation
-     * `mask`) leaves nothing to do. */
+    /* The last call under a leg's cap must be NEXT; so must the call after a refused repair
+     * (ablation `mask`). */
     if (e->step_calls >= ITINERARY_MAX_CALLS - 1 || now->refused || stuck)
         itinerary_make_next(out);
     else if (best < 0)

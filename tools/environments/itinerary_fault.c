@@ -8,7 +8,7 @@ const char *const itinerary_faults[ITINERARY_N_FAULTS] = {"absent", "day", "late
 
 #define CHANNEL_ALARM 16 /* the list under the ablation `alarm` */
 
-/* Without noise there are none, and at the default of .01 each sort has .02. */
+/* 0 without noise; .02 for each sort at the default noise of .01. */
 double itinerary_timeout_rate(double noise)
 {
     return 2 * noise < ITINERARY_MAX_TIMEOUT ? 2 * noise : ITINERARY_MAX_TIMEOUT;

@@ -1,7 +1,7 @@
-/* itinerary_probe.c - the questions that a base model must answer before reinforcement may begin:
- * which search, which offer, and what follows from each thing that a look can show.
+/* itinerary_probe.c - the questions that a base model must answer before reinforcement starts:
+ * which search, which offer, and the next call after each possible result of a look.
  *
- * Offers are too many to be asked all; each question draws its own under a fixed seed.
+ * There are too many offers to ask them all; each question draws its own with a fixed seed.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -10,7 +10,7 @@
 
 #define PROBE_SEED 0x70726f6265ULL /* "probe" */
 
-/* What is asked, how often, and what led there. */
+/* The kinds of questions, their numbers, and the calls before them. */
 enum question { SEARCH, OFFER, MATCH, MISMATCH, BOOKED, ABSENT, REBOOK };
 static const struct {
     const char *category;
@@ -79,7 +79,7 @@ static void say_booking(struct pen *p, const struct asked *a, bool late, bool li
     say_reply(p, &list);
 }
 
-/* Writes what led to the question, and what should follow into `then`. */
+/* Writes the calls before the question, and the expected next call into `then`. */
 static void ask(struct pen *p, enum question q, const struct asked *a, int32_t i,
                 struct env_call *then)
 {

@@ -81,8 +81,8 @@ void itinerary_snapshot(const struct env *e, struct str *out)
     env_frame_end(out, from);
 }
 
-/* Bookings that are gone do not count, nor do the references of those that are there: they depend
- * on how many were made before. */
+/* Cancelled bookings do not count, nor do the references of active ones, which depend on how many
+ * were made before. */
 bool itinerary_anchor(const struct env *e, uint8_t hash[16])
 {
     const struct itinerary *t = itinerary_of_const(e);

@@ -1,4 +1,4 @@
-/* itinerary_state.c - what each call does to the bookings of the trip.
+/* itinerary_state.c - the effect of each call on the bookings of the trip.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -132,7 +132,7 @@ static uint16_t new_ref(const struct itinerary *t)
     return ref;
 }
 
-/* The truth about an offer of the last search, whatever was shown of it. */
+/* The true offer of the last search, even if another one was shown. */
 static bool offer_is_right(const struct itinerary *t, uint8_t id, bool *has_seat)
 {
     const struct itinerary_leg *what = &t->now.searched;
@@ -155,7 +155,7 @@ static uint8_t other_day(uint8_t day, uint32_t bits)
     return (uint8_t)(1 + ((uint32_t)day + rng_below(bits, ITINERARY_DAYS - 1)) % ITINERARY_DAYS);
 }
 
-/* Carries a sound request out, as the fault lets it. */
+/* Executes a valid request, with its fault. */
 static void make_booking(struct itinerary *t, uint8_t offer, bool right,
                          struct itinerary_reply *out)
 {
@@ -210,7 +210,7 @@ static void apply_book(struct itinerary *t, const struct env_call *c, struct iti
         say_error(out, "too many bookings");
         return;
     }
-    if (!right && !t->base.fault) /* a stale search is no slip of the model's */
+    if (!right && !t->base.fault) /* a stale search is not the model's slip */
         t->base.slip = true;
     t->now.wrote = t->now.booked = true;
     t->now.looked = t->now.listed = false;
@@ -218,8 +218,7 @@ static void apply_book(struct itinerary *t, const struct env_call *c, struct iti
     make_booking(t, id, right, out);
 }
 
-/* Is what is shown the one booking that was asked for? After a timeout its reference is not known.
- */
+/* Is the list exactly the requested booking? After a timeout its reference is unknown. */
 static bool is_what_was_asked(const struct itinerary_step *now, const struct itinerary_reply *r)
 {
     return r->n == 1 && r->booking[0].offer == now->asked &&
@@ -258,7 +257,7 @@ static void apply_list(struct itinerary *t, uint8_t day, struct itinerary_reply 
     t->now.tries[ITINERARY_LIST]++;
     if (day != t->leg.day || !t->now.wrote)
         return;
-    env_saw(&t->base, match);
+    env_looked(&t->base, match);
     t->now.listed = true;
     t->now.matched = match;
     t->now.n_listed = (uint8_t)out->n;
@@ -291,14 +290,14 @@ static void apply_cancel(struct itinerary *t, const struct env_call *c, struct i
             continue;
         was_right = itinerary_leg_right(t, b->leg);
         b->active = false;
-        /* In this leg it is mended or not by the leg's end; an earlier one has had its end. */
+        /* This leg is judged at its end; an earlier leg has been judged already. */
         if (b->leg != t->base.step % ITINERARY_TRIP && was_right)
             t->now.harmed = true;
         out->kind = ITINERARY_SAY_OK;
     }
 }
 
-/* Codecs check texts and the JSON codec its schema; a caller of the API may do neither. */
+/* The codecs check their input, but a caller of the API may not. */
 static bool call_is_sound(const struct env_call *c)
 {
     uint8_t small;

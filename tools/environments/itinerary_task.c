@@ -1,4 +1,4 @@
-/* itinerary_task.c - what the task seed draws: trips, and the offers that a search finds.
+/* itinerary_task.c - trips, and the offers that a search finds, drawn from the task seed.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -54,7 +54,7 @@ static bool price_taken(const struct itinerary_offers *o, int32_t n, uint8_t pri
 
 void itinerary_draw_offers(uint64_t seed, uint32_t a, uint32_t b, struct itinerary_offers *out)
 {
-    /* Each is prime to ten, so that the ids differ and their order tells nothing. */
+    /* Each is coprime to ten, so that the ids differ and their order gives no hint. */
     static const uint8_t strides[4] = {1, 3, 7, 9};
     struct rng_block head = rng_philox(seed, a, b, 0, DRAW_OFFER);
     uint32_t first = rng_below(head.word[1], DIGITS), stride = strides[head.word[2] & 3];

@@ -1,4 +1,4 @@
-/* itinerary_verify.c - the verdict: exactly one right booking per leg, none besides; and the
+/* itinerary_verify.c - the verdict: exactly one right booking per leg and no others; and the
  * ceiling. Nothing here ever reaches a prompt.
  *
  * SPDX-License-Identifier: Apache-2.0
@@ -30,7 +30,7 @@ void itinerary_end_step(struct itinerary *t)
     env_end_step(&t->base, right);
 }
 
-/* A later leg may have cancelled what an earlier one left; so a trip is judged at its end. */
+/* A later leg may cancel a booking of an earlier one; so a trip is judged at its end. */
 void itinerary_end_trip(struct itinerary *t)
 {
     int32_t n = (t->base.step - 1) % ITINERARY_TRIP + 1;
@@ -45,8 +45,8 @@ void itinerary_verify(const struct env *e, struct env_verdict *out)
     env_verdict_of(e, itinerary_of_const(e)->failed_legs == 0, out);
 }
 
-/* Whoever never looks must take a timeout for done or for not done. The first needs every booking
- * to be made at once or late; the second books again until an answer comes. */
+/* A policy that never looks takes a timeout for done or for not done. The first succeeds if every
+ * booking is made, with or without a timeout; the second books again until an answer comes. */
 double itinerary_ceiling(const struct env_params *p)
 {
     double noise = p->noise < 0 ? ITINERARY_NOISE : p->noise;

@@ -1,4 +1,4 @@
-/* ledger.c - the ledger's entry in environments.def: its tools' declarations, its words to a
+/* ledger.c - the ledger's entry in environments.def: its tools' declarations, its texts for a
  * model, its table of operations.
  *
  * SPDX-License-Identifier: Apache-2.0
@@ -22,7 +22,7 @@ const struct env_tool_spec ledger_tools[LEDGER_N_TOOLS] = {
             .description = "Ends the current order and gives the next one, or says that all are "
                            "done.",
             .input_schema = SCHEMA_NO_ARGS,
-            /* The class is there in the variants with a cue. */
+            /* Only the variants with a cue have the class. */
             .output_schema = SCHEMA_RESULTS(
                 SCHEMA_OBJECT("\"order\":" ORDER ",\"class\":{\"enum\":[\"a\",\"b\"]}",
                               "\"order\""),

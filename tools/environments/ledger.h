@@ -1,9 +1,9 @@
-/* ledger.h - the insides of the ledger environments, shared by their files and nothing else.
+/* ledger.h - the internals of the ledger environments, used only by their files.
  *
  * Eight accounts a..h hold 0..99; sums wrap modulo 100. A step is one order (account, sign,
- * amount 1..9). ledger_apply is the whole meaning of a call; the codecs only translate. The
- * variants differ in their rules alone: `ledger`, and `ledger_cue`, where orders bear a class
- * that tells how risky they are and the budget of calls forbids to look at all of them.
+ * amount 1..9). ledger_apply executes a call; the codecs only translate. The variants differ only
+ * in their rules: `ledger`, and `ledger_cue`, where orders have a class that shows their risk and
+ * the budget of calls is too small to look at all of them.
  * Source: Troupe's "OffCourse" benchmark, E1 and E1-cue.
  *
  * SPDX-License-Identifier: Apache-2.0
@@ -38,7 +38,7 @@ extern const struct ledger_rules ledger_rules_plain;
 struct ledger_order {
     uint8_t key;
     int8_t delta; /* -9..9, never 0 */
-    bool risky;   /* without meaning where there is no cue */
+    bool risky;   /* unused without a cue */
 };
 
 /* What happened within the current order. */
@@ -60,11 +60,11 @@ struct ledger {
     struct ledger_order order;
     uint8_t account[LEDGER_KEYS];
     uint8_t start[LEDGER_KEYS]; /* at the start of this order */
-    uint8_t want[LEDGER_KEYS];  /* what the ledger would hold had all ended orders been right */
+    uint8_t want[LEDGER_KEYS];  /* the values if all ended orders were right */
     struct ledger_step now;
 };
 
-/* The answer to a call, before a codec dresses it. */
+/* The answer to a call, before a codec formats it. */
 enum ledger_answer {
     LEDGER_SAY_ORDER,
     LEDGER_SAY_DONE,
@@ -122,7 +122,7 @@ enum ledger_fault_kind {
     LEDGER_TRANSIENT,
     LEDGER_ERROR_BUT_DONE
 };
-/* Those that --faults chooses among: the first kinds, in their order. */
+/* The kinds for --faults: the first ones, in their order. */
 #define LEDGER_N_FAULTS 3
 extern const char *const ledger_faults[LEDGER_N_FAULTS];
 struct ledger_fault {
@@ -144,27 +144,26 @@ void ledger_call_compact(struct env *e, const struct env_call *c, struct env_eff
 void ledger_parse_compact(const struct env *e, const char *text, size_t n, struct env_call *out);
 void ledger_render_call(const struct env_call *c, struct str *out);
 /* The longest, "CHECKd66;", fits with its NUL; returns the length. Demonstrations and probes are
- * built of these.
- */
+ * built from these. */
 #define LEDGER_TEXT 16
 size_t ledger_order_text(const struct ledger_rules *rules, struct ledger_order order,
                          char out[LEDGER_TEXT]);
-/* l: whose order a reply of the kind ORDER shows; else it may be NULL. */
-/* The answer to a deed. With a cue it ends in the class, which is nothing new, but the choice
- * whether to look is made at that very token: what stands further off, and did not matter while the
- * skills were learned, a small model has learned to ignore, and reinforcement does not find it. */
+/* The answer to an action. With a cue it repeats the class at its end, because the model decides
+ * there whether to look. A small model has learned to ignore the class at a distance, where it did
+ * not matter during supervised training, and reinforcement does not find it there. */
 size_t ledger_ok_text(const struct ledger_rules *rules, struct ledger_order order,
                       char out[LEDGER_TEXT]);
+/* l: the ledger whose order an ORDER reply shows; may be NULL for other kinds. */
 size_t ledger_reply_text(const struct ledger *l, const struct ledger_reply *r,
                          char out[LEDGER_TEXT]);
 size_t ledger_call_text(const struct env_call *c, char out[LEDGER_TEXT]);
 
-/* ledger_expert.c: when a scripted policy looks at what it wrote. */
+/* ledger_expert.c: when a scripted policy checks its own write. */
 struct ledger_policy {
     double share;   /* of the orders, spread evenly: 0 never, 1 always */
-    bool by_class;  /* instead: at the risky ones alone */
-    bool at_random; /* the share is drawn order by order, as by a model without memory */
-    bool counts;    /* never spends on a look what it needs to finish */
+    bool by_class;  /* instead: only the risky ones */
+    bool at_random; /* each order is drawn independently, as by a model without memory */
+    bool counts;    /* keeps the calls that it needs to finish */
 };
 void ledger_policy_call(const struct ledger *l, const struct ledger_policy *p,
                         struct env_call *out);
@@ -173,7 +172,7 @@ void ledger_make_call(enum ledger_tool tool, int32_t key, int32_t value, struct 
 #define LEDGER_N_EXPERTS 6
 extern const char *const ledger_experts[LEDGER_N_EXPERTS]; /* the first two without a cue */
 /* Tuned on training seeds by tests/unit/environments/test_ledger_cue_tuning.c at a horizon of
- * 100: the best shares for who ignores the class, with and without a count of calls. */
+ * 100: the best shares for policies that ignore the class, with and without a count of calls. */
 #define LEDGER_BLIND_SHARE 0.36
 #define LEDGER_BLIND_LOOKS 0.20
 

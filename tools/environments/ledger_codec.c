@@ -102,7 +102,7 @@ void ledger_render_call(const struct env_call *c, struct str *out)
     str_append(out, text, n);
 }
 
-/* What follows the tool's word, terminator included, is of exactly one length. */
+/* The bytes after each tool's word, with the terminator: the length is fixed. */
 static bool parse_rest(int32_t tool, const char *at, size_t n, struct env_call *out)
 {
     if (n != (size_t)has_key(tool) + 2 * (size_t)has_value(tool) + 1 || at[n - 1] != ';')

@@ -1,7 +1,7 @@
-/* ledger_demo.c - demonstrations: what the base model learns before it learns from experience.
+/* ledger_demo.c - demonstrations for the supervised training of the base model.
  *
  * One demonstration is one order, from its text to NEXT. Three sorts:
- *   plain  GET, SET, NEXT: the deed without a look;
+ *   plain  GET, SET, NEXT: the action without a look;
  *   skill  a look after the write, whose result is a match or not, and what follows from it: match,
  *          NEXT; mismatch, UNDO, SET and look again (which may fail again). The token that decides
  *          to look is masked, so that the skill is learned and the habit is not;
@@ -25,7 +25,7 @@
 #define CHECK_FAILS 0.05 /* of the looks of a check block */
 /* GET SET GET, then UNDO SET GET a repair, then NEXT: two repairs are what the cap allows. */
 #define MAX_REPAIRS 2
-/* The class has a stream of its own, so that a cue leaves the other draws as they were. */
+/* The class has its own stream, so that a cue does not change the other draws. */
 #define CLASS_STREAM 0x636c73U
 
 const char *const ledger_demo_kinds[LEDGER_N_DEMO_KINDS] = {"mix",   "plain", "skill",
@@ -73,8 +73,8 @@ static void say_look(struct env_script *s, int32_t key, bool masked)
         env_script_expert(s, text, sizeof(text));
 }
 
-/* What a failed write leaves to be read. A third as after a lost or misdirected write (the old
- * value), a third anything else, a third one digit off: the pairs that are hardest to tell. */
+/* The value that is read after a failed write: a third is the old value (a lost or misdirected
+ * write), a third any other value, a third differs in one digit, which is hardest to see. */
 static int32_t wrong_value(struct env_dice *d, int32_t old, int32_t asked)
 {
     int32_t how = env_roll_below(d, 3);

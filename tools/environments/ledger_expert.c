@@ -1,4 +1,4 @@
-/* ledger_expert.c - the scripted policies, which know only what the tools answered:
+/* ledger_expert.c - the scripted policies, which know only the tools' answers:
  *
  *   plain           never looks at what it wrote
  *   check           always does, and repairs
@@ -27,7 +27,7 @@ static const struct ledger_policy policies[LEDGER_N_EXPERTS] = {
 };
 
 #define DRAW_LOOK 0x6c6f6f6bU /* "look": no other draw under the task seed has this */
-/* A look is worth its call only when what it may show can be mended: get, undo, set. */
+/* A look is useful only if an error can still be repaired: get, undo, set. */
 #define COST_OF_LOOK 3
 
 void ledger_make_call(enum ledger_tool tool, int32_t key, int32_t value, struct env_call *out)
@@ -66,8 +66,8 @@ static enum ledger_tool choose(const struct ledger *l, const struct ledger_polic
 {
     const struct ledger_step *now = &l->now;
 
-    /* The last call of an order's cap must be the one that leaves it; a refused repair (ablation
-     * `mask`) leaves nothing to do. */
+    /* The last call under an order's cap must be next; so must the call after a refused repair
+     * (ablation `mask`). */
     if (l->base.step_calls >= LEDGER_MAX_CALLS - 1 || now->refused)
         return LEDGER_NEXT;
     if (now->seen < 0)

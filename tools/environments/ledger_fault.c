@@ -1,4 +1,4 @@
-/* ledger_fault.c - the exogenous faults: which call they strike and what they do.
+/* ledger_fault.c - the exogenous faults: the calls that they affect, and their effect.
  *
  * Every draw is Philox under the fault seed with the counter (step, try, channel, 0), where `try`
  * counts the earlier calls on that channel in that step. Nothing else enters, so two episodes that
@@ -8,7 +8,7 @@
  */
 #include "tools/environments/ledger.h"
 
-/* Channels are the tools that can fail, and those again for the ablation `alarm`. */
+/* Channels are the tools that can fail, and again the same tools for the ablation `alarm`. */
 #define CHANNEL_ALARM 16
 
 const char *const ledger_faults[LEDGER_N_FAULTS] = {"lost", "value", "target"};
@@ -44,7 +44,7 @@ struct ledger_fault ledger_write_fault(const struct ledger *l, int32_t try_index
     return f;
 }
 
-/* The ablation `alarm`: a sound read-back is shown wrong half of the time. */
+/* The ablation `alarm`: half of the right read-backs are shown wrong. */
 static void ring_alarm(const struct ledger *l, enum ledger_tool channel, int32_t key,
                        int32_t *value)
 {
@@ -68,7 +68,7 @@ int32_t ledger_read(const struct ledger *l, enum ledger_tool channel, int32_t ke
         b = env_draw(&l->base, l->now.tries[channel], (uint32_t)channel);
         if (rng_unit_double(b.word[0], b.word[1]) < ENV_HARD_RATE) {
             *struck = true;
-            /* Stale where there is something older, else wrong. */
+            /* Stale if there is an older value, else wrong. */
             return l->start[key] != value ? l->start[key] : other_value(value, b.word[2]);
         }
     }

@@ -1,8 +1,8 @@
-/* ledger_probe.c - the questions that a base model must answer before reinforcement may begin:
- * all 1,800 sums, all 9,900 mismatching and all 100 matching pairs of written and read.
+/* ledger_probe.c - the questions that a base model must answer before reinforcement starts: all
+ * 1,800 sums, all 9,900 mismatching and all 100 matching pairs of written and read values.
  *
- * Recovery later stays near the skill that is there at the start (OffCourse, section 2.6), so the
- * probe is exhaustive, not sampled.
+ * The later rate of recovery stays near the initial skill (OffCourse, section 2.6), so the probe is
+ * exhaustive, not sampled.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -1,4 +1,4 @@
-/* ledger_state.c - the ledger itself: orders from the task seed, and what each call does.
+/* ledger_state.c - the ledger itself: orders from the task seed, and the effect of each call.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -8,7 +8,7 @@
 #include "runtime/base/memory.h"
 #include "tools/environments/ledger.h"
 
-/* Last counter word under the task seed: orders and opening balances never share a draw. */
+/* Last counter word under the task seed, so that orders and opening balances never share a draw. */
 enum { DRAW_ORDER = 0, DRAW_BALANCE = 1 };
 
 struct ledger_order ledger_order_at(uint64_t task_seed, int32_t step)
@@ -127,7 +127,7 @@ static void apply_set(struct ledger *l, int32_t key, int32_t value, struct ledge
     case LEDGER_TRANSIENT:
         break;
     }
-    /* The two errors look alike: from outside nobody can tell whether it was done. */
+    /* Both errors look the same: nothing shows whether the write was done. */
     l->now.written = f.kind != LEDGER_TRANSIENT && f.kind != LEDGER_ERROR_BUT_DONE;
     if (l->now.written)
         out->kind = LEDGER_SAY_OK;
@@ -165,12 +165,12 @@ static void apply_look(struct ledger *l, enum ledger_tool tool, const struct env
         expected = l->now.asked_value;
     }
     if (l->now.asked_key == key)
-        env_saw(&l->base, out->value == expected);
+        env_looked(&l->base, out->value == expected);
     if (key == l->order.key && l->now.seen < 0 && !l->now.wrote)
         l->now.seen = (int8_t)out->value;
 }
 
-/* Codecs check texts and the JSON codec its schema; a caller of the API may do neither. */
+/* The codecs check their input, but a caller of the API may not. */
 static bool call_is_sound(const struct env_call *c)
 {
     bool has_key = c->tool == LEDGER_GET || c->tool == LEDGER_SET || c->tool == LEDGER_CHECK;
@@ -200,7 +200,7 @@ static void apply_sound(struct ledger *l, const struct env_call *c, struct ledge
         return;
     case LEDGER_SET:
     case LEDGER_UNDO:
-        /* The attempt counts as a repair, also where the ablation takes the tool away. */
+        /* The attempt counts as a repair, even if the ablation removes the tool. */
         env_deed(&l->base, true);
         if (tool == LEDGER_UNDO ? env_no_undo(&l->base)
                                 : l->base.params.ablation == ENV_ABLATE_MASK && l->now.wrote) {

@@ -8,7 +8,7 @@
 
 #include "tools/environments/ledger.h"
 
-/* Right: the order's account moved by its amount since the order began, all others not at all. */
+/* Right: only the order's account changed since the order began, by its amount. */
 static bool delta_is_right(const struct ledger *l)
 {
     for (int32_t k = 0; k < LEDGER_KEYS; k++) {
@@ -33,8 +33,8 @@ void ledger_verify(const struct env *e, struct env_verdict *out)
     env_verdict_of(e, memcmp(l->account, l->want, sizeof(l->want)) == 0, out);
 }
 
-/* Whoever never looks after writing needs one sound write an order and, in profile `hard`, one
- * sound first read. */
+/* A policy that never looks after a write needs one write without a fault per order and, in profile
+ * `hard`, one first read without a fault. */
 double ledger_ceiling(const struct ledger_rules *rules, const struct env_params *p)
 {
     double noise = p->noise < 0 ? rules->noise : p->noise;

@@ -9,7 +9,7 @@
 #include "tests/unit/store/store_fixture.h"
 #include "tools/environments/environment.h"
 
-/* The engine asks for its files by index: there are none. */
+/* The engine asks for files by index; there are none. */
 static const struct embedded_file *no_files(int32_t i)
 {
     (void)i;

@@ -1,4 +1,4 @@
-/* small_engine.h - an engine with a random model of two layers, for agents that babble.
+/* small_engine.h - an engine with a random model of two layers, for agents with random replies.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -10,11 +10,12 @@
 #define SMALL_VOCAB   320
 #define SMALL_CONTEXT 256
 
-/* Compact codec, 256 bytes and the environments' words; a reference for the caller. */
+/* Compact codec: 256 bytes and the words of the environments. New reference. */
 struct weights *small_weights(float initializer_range);
-/* Makes a folder from a template (".../XXXXXX", which is written to) with the tokenizer alone. */
+/* Creates a folder from a template (".../XXXXXX", which is changed) that contains only the
+ * tokenizer. */
 void small_folder(char *template);
-/* Opens an engine on them; the folder must outlive it. */
+/* Opens an engine with them; the folder must exist longer than the engine. */
 struct engine *small_engine(struct weights *w, const char *folder, int32_t n_threads);
 
 #endif

@@ -1,8 +1,8 @@
-/* test_agents_engine.c - agents on the real engine: what an evaluation records does not depend on
- * company or threads, equals the training pass bit for bit, and a run that is taken up again
- * samples what it would have sampled.
+/* test_agents_engine.c - agents on the real engine: the records of an evaluation do not depend on
+ * other sessions or threads, and equal the training pass bit for bit; a resumed run samples the
+ * same tokens as without the interruption.
  *
- * The model is random: it babbles, which is as good as sense for comparing bits.
+ * The model is random: its replies have no meaning, but their bits can be compared.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -95,7 +95,7 @@ static void test_records_do_not_depend_on_company_or_threads(void **state)
     shut_bench(&b);
 }
 
-/* One chain of calls, and the log-probs that were recorded for it. */
+/* One chain of calls, and its recorded log-probs. */
 struct chain {
     struct weights *weights;
     struct pool *pool;

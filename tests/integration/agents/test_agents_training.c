@@ -1,9 +1,9 @@
-/* test_agents_training.c - live calls beside a training on one engine: each is answered by exactly
- * the weights whose version it records, versions only rise, and the training's bits do not know
- * that anybody was there.
+/* test_agents_training.c - model calls during a training on the same engine: each is answered by
+ * exactly the weights whose version it records, versions only rise, and the calls do not change the
+ * bits of the training.
  *
- * The model is random and babbles until each step passes its cap of calls, so that verdicts agree;
- * what it says costs, and there is something to learn.
+ * The model is random and writes random tokens until each step reaches its limit of calls, so that
+ * verdicts agree; the length of its replies has a cost, so that there is a gradient.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -20,17 +20,17 @@
 #define UPDATES 5
 #define PROMPT  5
 #define REPLY   12
-#define TURNS   3 /* calls of a session, so that some go on over a publication */
+#define TURNS   3 /* calls of a session; some run across a publication */
 #define CALLS   3000
 
 struct answer {
     int64_t version;
     int32_t n_context, n_ids;
-    int32_t ids[TURNS * (PROMPT + REPLY)]; /* all of the session's, this reply last */
+    int32_t ids[TURNS * (PROMPT + REPLY)]; /* all ids of the session, this reply last */
     float logp[REPLY];
 };
 
-/* A program beside the training: sessions of its own, on a thread of its own. */
+/* Another user of the engine: its own sessions, on its own thread. */
 struct live {
     struct model *model;
     pthread_t thread;
@@ -201,14 +201,14 @@ static struct sha256 train(struct bench *b)
     assert_ok(grpo_run(b->pool, b->start, &o, &r, why));
     assert_int_equal(r.updates, UPDATES);
     assert_int_equal(r.skipped, 0);
-    assert_true(r.largest_first_gap == 0); /* no call of the training met other weights */
+    assert_true(r.largest_first_gap == 0); /* no call of the training used other weights */
     hash = *weights_hash(r.weights);
     weights_unref(r.weights);
     rollouts_free(rollouts);
     return hash;
 }
 
-/* Bit for bit what the version that was recorded says of these ids. */
+/* Equal bit for bit to the result of the recorded version for these ids. */
 static void check_answers(const struct bench *b, const struct live *l)
 {
     int32_t n_of[UPDATES + 2] = {0}, n_versions = 0, n_across = 0;
@@ -224,7 +224,7 @@ static void check_answers(const struct bench *b, const struct live *l)
         assert_in_range(a->version, last, b->first + UPDATES);
         n_across += i > 0 && a->version != last && a->n_context > PROMPT;
         last = a->version;
-        /* Of each version the first few, and all that followed a publication. */
+        /* The first few of each version, and all after a publication. */
         if (n_of[a->version - b->first]++ > 20)
             continue;
         assert_ok(train_logp(pool, b->published[a->version - b->first], a->ids, n, 1, want, why));

@@ -1,8 +1,8 @@
-/* test_blueprint_crash.c - a run whose process dies at any point goes on as if nothing had been.
+/* test_blueprint_crash.c - a run whose process dies at any point ends as without the crash.
  *
- * The points: each commit of the store, each start and end of an agent, each moment before and
- * after an effect. For every k the run is begun in a process that dies at the k-th of them, then
- * taken up by others that die at the k-th again, until one gets through.
+ * The points are each commit of the store, each start and end of an agent, and each moment before
+ * and after an effect. For every k, the run starts in a process that dies at the k-th point. Other
+ * processes then resume it and also die at their k-th point, until one finishes.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -54,8 +54,8 @@ static bool take_end(void *ctx, const struct run_row *row)
     return false;
 }
 
-/* In a process of its own: opens the store of the folder, begins the run or takes the one that is
- * there, and dies after k points. Exit 0: it ended well. */
+/* In its own process: opens the store of the folder, starts the run or takes the existing one, and
+ * dies after k points. Exit 0: the run ended as ok. */
 static int child(const char *folder, int k)
 {
     struct run_bench b = {.crash_after = 0};
@@ -101,7 +101,7 @@ static bool check_step(void *ctx, const struct step_row *s)
 {
     int *n = ctx;
 
-    /* Everything ended, and in the way of the uninterrupted run. */
+    /* Everything ended in the same way as the uninterrupted run. */
     if (s->state != STEP_OK && !(s->state == STEP_ERROR && strcmp(s->path, "again/b") == 0))
         fail_msg("%s is %s", s->path, step_state_name(s->state));
     ++*n;
@@ -116,7 +116,8 @@ static void check_after(const char *folder, int k)
     int n = 0;
 
     run_bench_open_in(&b, folder);
-    /* Keyed effects once, whatever the number of calls; those without a key once at all. */
+    /* An effect with a key happens once for any number of calls; without a key it is called only
+     * once. */
     if (run_bench_effects(&b, "send ") != 6 || run_bench_effects(&b, "pay ") != 2)
         fail_msg("k = %d: %d sent, %d paid", k, run_bench_effects(&b, "send "),
                  run_bench_effects(&b, "pay "));
@@ -128,7 +129,7 @@ static void check_after(const char *folder, int k)
     run_bench_close_in(&b);
 }
 
-/* Dies after k points, is taken up and dies again after as many, at most `deaths` times. */
+/* Dies after k points, is resumed and dies again after k points, at most `deaths` times. */
 static bool survives(int k, int deaths)
 {
     const char *folder = blueprint_dir_make();
@@ -156,7 +157,7 @@ static void a_run_survives_death_at_every_point(void **state)
     while (survives(k, 1))
         k++;
     printf("%d points\n", k - 1);
-    assert_true(k > 30); /* the points were really met */
+    assert_true(k > 30); /* the run reached the points */
 }
 
 static void a_run_survives_many_deaths(void **state)

@@ -1,4 +1,4 @@
-"""test_shipped_blueprints.py - the shipped blueprints with scripted models: one that does well, one that errs.
+"""test_shipped_blueprints.py - the shipped blueprints with two scripted models each: one without errors, one with errors.
 
 usage: test_shipped_blueprints.py TROUPE SOURCE_DIR
 SPDX-License-Identifier: Apache-2.0
@@ -35,7 +35,7 @@ class Shipped(CliCase):
         self.assertEqual((r["status"], r["output"]), ("ok", answer))
         self.assertEqual({p for p, s in states.items() if s == "error"}, {
             "answer/turn:0/tool:0:read_file", "answer/turn:1/tool:0:read_file", "answer/turn:4/tool:0:calculator"})
-        self.assertIn("answer/turn:6/model:0", states)  # the answer that did not fit was given back
+        self.assertIn("answer/turn:6/model:0", states)  # the answer that did not fit was returned to the model
 
     def test_without_the_file_the_run_says_so(self):
         for name, code in (("stock", 3), ("research", 0)):

@@ -1,4 +1,4 @@
-"""cli_case.py - runs the program in a folder of its own, with nothing of the user's around it.
+"""cli_case.py - runs the program in its own folder, without the user's settings.
 
 Used by test_cli_*.py: `python3 test_cli_x.py PATH/TO/troupe SOURCE_DIR`.
 SPDX-License-Identifier: Apache-2.0
@@ -36,7 +36,7 @@ class CliCase(unittest.TestCase):
         self.started = []
 
     def tearDown(self):
-        for p in self.started:  # a test that failed half-way
+        for p in self.started:  # left by a failed test
             if p.poll() is None:
                 p.kill()
                 p.communicate()
@@ -55,7 +55,7 @@ class CliCase(unittest.TestCase):
         return p
 
     def until_main(self, p):
-        """Until the program catches SIGINT: before that the system itself ends it."""
+        """Waits until the program handles SIGINT: before that, the system ends it."""
         def catches():
             with open(f"/proc/{p.pid}/status", encoding="ascii") as f:
                 return any(line.startswith("SigCgt") and int(line.split()[1], 16) >> (signal.SIGINT - 1) & 1 for line in f)
@@ -64,7 +64,7 @@ class CliCase(unittest.TestCase):
             time.sleep(0.001)
 
     def until_recorded(self, *where, n=1, seconds=60):
-        """Waits until the newest run has recorded n steps or episodes: however slow this build is."""
+        """Waits until the newest run has recorded n steps or episodes."""
         end = time.time() + seconds
         while time.time() < end:
             r = self.run_cli("show", "last", "--json", *where)

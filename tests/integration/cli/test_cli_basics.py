@@ -1,4 +1,4 @@
-"""test_cli_basics.py - help, mistakes, settings, tools, environments: no model, no run.
+"""test_cli_basics.py - help, wrong usage, settings, tools, environments; without a model or a run.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -16,7 +16,7 @@ class Basics(CliCase):
         self.assertIn("--horizon", self.ok("help", "eval").out)
         self.assertIn("--horizon", self.ok("eval", "--help").out)
         self.assertEqual(self.ok().out, r.out)
-        self.fails(2, "there is no command", "help", "nothing")
+        self.fails(2, "unknown command", "help", "nothing")
 
     def test_manual_and_completion_come_from_the_tables(self):
         self.assertIn(".SS troupe eval", self.ok("help", "--man").out)
@@ -31,11 +31,11 @@ class Basics(CliCase):
         self.assertEqual(self.ok("--version").out, self.ok("version").out)
 
     def test_mistakes_name_the_nearest(self):
-        self.fails(2, ["there is no command `evl`", "troupe eval"], "evl")
+        self.fails(2, ["unknown command `evl`", "troupe eval"], "evl")
         self.fails(2, ["no option --horzion", "--horizon"], "eval", "ledger", "--horzion", "3")
-        self.fails(2, ["no environment", "ledger"], "eval", "legder")
+        self.fails(2, ["unknown environment", "ledger"], "eval", "legder")
         self.fails(2, "not a number of steps", "eval", "ledger", "--horizon", "ten")
-        r = self.fails(2, "there is no command", "evl", "--json")
+        r = self.fails(2, "unknown command", "evl", "--json")
         self.assertEqual(r.json()["error"]["code"], "usage")
 
     def test_settings_come_from_flag_environment_and_files(self):
@@ -44,8 +44,8 @@ class Basics(CliCase):
         self.assertEqual(self.ok("config", "get", "threads", TROUPE_THREADS="5").out, "5\n")
         self.write("troupe.yaml", "threads: 4\n")
         self.assertEqual(self.ok("config", "get", "threads", TROUPE_THREADS="").out, "4\n")
-        self.fails(2, "there is no setting", "config", "set", "thread", "3")
-        self.fails(2, ["there is no setting", "did you mean threads?"], "config", "get", "threats")
+        self.fails(2, "unknown setting", "config", "set", "thread", "3")
+        self.fails(2, ["unknown setting", "did you mean threads?"], "config", "get", "threats")
         self.fails(2, "not a whole number", "config", "set", "threads", "many")
         self.write("troupe.yaml", "thread: 4\n")
         self.fails(78, ["troupe.yaml:1:1", "threads"], "config")
@@ -57,12 +57,12 @@ class Basics(CliCase):
         r = self.ok("tools", "call", "calculator", '{"expression": "6*7"}', "--json").json()
         self.assertTrue(r["ok"])
         self.assertIn("42", json.dumps(r["result"]))
-        self.fails(2, ["no tool", "calculator"], "tools", "call", "calculater", "{}")
+        self.fails(2, ["unknown tool", "calculator"], "tools", "call", "calculater", "{}")
         r = self.run_cli("tools", "call", "calculator", "{}", "--json")
         self.assertEqual(r.code, 1)
         self.assertIn("expression", json.dumps(r.json()["result"]))
 
-    def test_file_tools_stay_beneath_the_root(self):
+    def test_file_tools_stay_below_the_root(self):
         os.mkdir(os.path.join(self.dir, "in"))
         self.write("in/a.txt", "hello")
         self.write("secret.txt", "no")
@@ -97,7 +97,7 @@ class Basics(CliCase):
         self.fails(78, "nothere.yaml", "run", "nothere.yaml")
 
     def test_there_is_no_store_before_the_first_run(self):
-        self.fails(1, "there is no store", "runs")
+        self.fails(1, "no store at", "runs")
 
 
 if __name__ == "__main__":

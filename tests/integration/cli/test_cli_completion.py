@@ -1,4 +1,4 @@
-"""test_cli_completion.py - completion as bash and zsh do it, with the scripts that the program prints.
+"""test_cli_completion.py - completion in bash and zsh, with the scripts that the program prints.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -22,7 +22,7 @@ class Completion(CliCase):
         return subprocess.run(argv, cwd=self.dir, env=self.env, input=stdin, capture_output=True, text=True, timeout=60)
 
     def bash(self, *words):
-        """What bash offers for the last of the words, cut as readline cuts them (at ":" and "=")."""
+        """The completions that bash offers for the last word; readline splits words at ":" and "="."""
         script = ("source <(troupe completion bash)\nCOMP_WORDS=(" + " ".join(shlex.quote(w) for w in ("troupe", *words)) +
                   ")\nCOMP_CWORD=$((${#COMP_WORDS[@]} - 1))\n_troupe troupe\nprintf '%s\\n' \"${COMPREPLY[@]}\"\n")
         r = self.shell("bash", "--norc", "-c", script)
@@ -30,7 +30,7 @@ class Completion(CliCase):
         return r.stdout.split("\n")[:-1] if r.stdout != "\n" else []
 
     def zsh(self, line, want):
-        """What an interactive zsh shows from a TAB at the end of the line on, once it has shown all that is wanted."""
+        """The output of an interactive zsh after a TAB at the end of the line, up to the wanted text."""
         main_end, end = pty.openpty()
         p = subprocess.Popen(["zsh", "-f", "-i"], cwd=self.dir, env={**self.env, "TERM": "vt100"}, stdin=end, stdout=end,
                              stderr=end, start_new_session=True)
@@ -42,8 +42,8 @@ class Completion(CliCase):
                                b"bindkey -e; print RE''ADY\n")
             self.read_until(main_end, "READY")
             os.write(main_end, line.encode() + b"\t")
-            shown = self.read_until(main_end, *want)  # it shows no list while keys wait to be read
-            os.write(main_end, b"\x01\x0bprint SH''OWN\n")  # C-a C-k: the line is given up
+            shown = self.read_until(main_end, *want)  # zsh shows no list while input is pending
+            os.write(main_end, b"\x01\x0bprint SH''OWN\n")  # C-a C-k: deletes the line
             return shown + self.read_until(main_end, "SHOWN")
         finally:
             p.kill()
@@ -91,7 +91,7 @@ class Completion(CliCase):
         self.assertEqual(self.bash("tools", "show", "calc"), ["calculator"])
 
     def test_bash_offers_runs(self):
-        self.assertEqual(self.bash("show", ""), [])  # there is no store, and none is made
+        self.assertEqual(self.bash("show", ""), [])  # there is no store, and completion creates none
         self.assertFalse(os.path.exists(os.path.join(self.dir, ".local/share/troupe/store.db")))
         run = self.make_run()
         offered = self.bash("show", "")
@@ -99,7 +99,7 @@ class Completion(CliCase):
         self.assertTrue(any(run.startswith(word) and len(word) >= 6 for word in offered), offered)
         self.assertEqual(len(self.bash("resume", run[:3])), 1)
         self.assertEqual(self.bash("show", run[:-1]), [run])
-        self.assertEqual(self.bash("answer", run[:3]), [])  # it waits for nothing
+        self.assertEqual(self.bash("answer", run[:3]), [])  # it has no open question
         self.ok("store", "backup", "other.db")
         self.assertEqual(self.bash("show", "--store", "other.db", run[:3]), self.bash("show", run[:3]))
 
@@ -121,7 +121,7 @@ class Completion(CliCase):
         r = self.shell("zsh", "-n", script)
         self.assertEqual((r.returncode, r.stderr), (0, ""))
         self.write("flow.yaml", "")
-        for line, want, never in (("troupe ", ("eval", "plays many episodes"), ("flow.yaml",)),
+        for line, want, never in (("troupe ", ("eval", "play many episodes"), ("flow.yaml",)),
                                   ("troupe eval ledger --dev", ("--device",), ()),
                                   ("troupe eval ledger --profile ", ("std", "hard"), ("flow.yaml",)),
                                   ("troupe env show ", ("ledger", "courier"), ("flow.yaml",)),

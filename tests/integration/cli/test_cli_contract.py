@@ -1,5 +1,5 @@
-"""test_cli_contract.py - what scripts rely on: one document with --json, streams that end with a result, words for
-mistakes, statuses, exit codes of signals.
+"""test_cli_contract.py - the interface for scripts: one document with --json, streams that end with a result, error
+messages, statuses, exit codes of signals.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -29,7 +29,7 @@ class Contract(CliCase):
     def test_a_file_that_is_no_database_is_no_store(self):
         path = self.write("notes.txt", "what I meant to remember, which is longer than a header\n")
         for args in (("runs",), ("show", "last"), ("store", "check"), ("eval", "ledger", "--expert", "plain", "--episodes", "1")):
-            r = self.fails(78, ["notes.txt is not a database", "--store names another"], *args, "--store", path, "--json")
+            r = self.fails(78, ["notes.txt is not a store", "with --store"], *args, "--store", path, "--json")
             self.assertEqual(r.json()["error"]["code"], "config")
         with open(path, encoding="utf-8") as f:
             self.assertIn("meant to remember", f.read())
@@ -76,7 +76,7 @@ class Contract(CliCase):
         self.assertEqual((last["type"], last["error"]["code"]), ("result", "config"))
         self.assertIn("bad.yaml:2:1", last["error"]["where"])
 
-    def test_follow_tells_of_every_end(self):
+    def test_follow_reports_every_end(self):
         run = self.ok("run", LEDGER, "--var", "horizon=250", "--detach").out.strip()
         lines = [json.loads(x) for x in self.ok("show", run, "--follow", "--json").out.splitlines()]
         whole = self.ok("show", run, "--json").json()
@@ -171,7 +171,7 @@ class Contract(CliCase):
             self.assertEqual(p.stderr.count("cannot write to standard output: No space left on device"), 1, (command, p.stderr))
 
     def test_a_model_for_one_role_is_not_one_for_all(self):
-        self.fails(2, ["--model nobody=", "there are: bookkeeper"], "run", LEDGER, "--var", "horizon=2", "--model", "nobody=embedded")
+        self.fails(2, ["--model nobody=", "the names are: bookkeeper"], "run", LEDGER, "--var", "horizon=2", "--model", "nobody=embedded")
         self.fails(1, "nowhere", "run", LEDGER, "--var", "horizon=2", "--model", "bookkeeper=nowhere")
 
     def test_quiet_says_only_what_is_wrong(self):
@@ -180,13 +180,13 @@ class Contract(CliCase):
 
     def test_mistakes_are_answered_with_what_was_meant(self):
         self.fails(2, "`troupe train sft`", "trian", "sft")
-        self.fails(2, "behind the command", "--json", "runs")
+        self.fails(2, "come after the command", "--json", "runs")
         self.fails(2, "takes no option --x", "run", LEDGER, "-x")
         self.fails(2, ["`troupe run` needs BLUEPRINT", "troupe help run"], "run")
         self.fails(2, "`troupe help eval`", "help", "evl")
         self.fails(2, ["training", "2097152"], "eval", "ledger", "--seed", "5")
         self.fails(1, ["nowhere", "embedded, a folder"], "eval", "ledger", "--model", "nowhere")
-        r = self.fails(1, "there is no run", "show", "nope", "--json", "--store", self.make_store())
+        r = self.fails(1, "not found", "show", "nope", "--json", "--store", self.make_store())
         self.assertIn("troupe runs", r.json()["error"]["hint"])
 
     def make_store(self):

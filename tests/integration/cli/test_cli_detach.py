@@ -1,4 +1,4 @@
-"""test_cli_detach.py - run --detach: the run goes on when the command that began it has ended.
+"""test_cli_detach.py - run --detach: the run continues after the command that started it has ended.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -18,7 +18,7 @@ output: "${ask}"
 
 
 def processes_of(word):
-    """Ids of processes whose command line has `word`."""
+    """Ids of the processes whose command line contains `word`."""
     found = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -33,7 +33,7 @@ def processes_of(word):
 class Detach(CliCase):
     def setUp(self):
         super().setUp()
-        self.store = os.path.join(self.dir, "d.db")  # whole, so that our processes are told apart
+        self.store = os.path.join(self.dir, "d.db")  # absolute, so that it identifies our processes
 
     def tearDown(self):
         for pid in processes_of(self.store):
@@ -77,7 +77,7 @@ class Detach(CliCase):
         run = self.begin(LEDGER, "--var", "horizon=150", "--seed", "3")
         pid, = processes_of(self.store)
         os.kill(pid, signal.SIGKILL)
-        while os.path.exists(f"/proc/{pid}"):  # it holds the run until the last of it is gone
+        while os.path.exists(f"/proc/{pid}"):  # it keeps the run locked until it has exited
             time.sleep(0.01)
         r = self.ok("resume", run, "--json", "--store", self.store).json()
         self.assertEqual((r["run"], r["status"]), (run, "ok"))

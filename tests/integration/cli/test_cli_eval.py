@@ -1,4 +1,4 @@
-"""test_cli_eval.py - evaluation: fields, the ceiling, records, refusals, ablations on equal faults.
+"""test_cli_eval.py - evaluation: fields, the ceiling, records, wrong usage, ablations with equal faults.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -47,7 +47,7 @@ class Eval(CliCase):
         self.assertEqual(rows[0], rows[1])
 
     def test_the_live_line_moves(self):
-        """Episodes run in step with each other and end together: their steps move the line."""
+        """All episodes run in parallel and end together, so the line counts their steps."""
         ours, theirs = pty.openpty()
         child = subprocess.Popen([TROUPE, "eval", "ledger", "--model", "embedded", "--horizon", "100", "--episodes", "100"],
                                  cwd=self.dir, env={**self.env, "TERM": "xterm"}, stdin=subprocess.DEVNULL,
@@ -58,7 +58,7 @@ class Eval(CliCase):
         while True:
             try:
                 part = os.read(ours, 4096)
-            except OSError:  # the other end is closed
+            except OSError:  # the program has closed its end
                 break
             if not part:
                 break
@@ -89,13 +89,13 @@ class Eval(CliCase):
         common = ("eval", "ledger", "--horizon", "30", "--episodes", "200", "--noise", "0.05", "--json")
         plain = [self.ok(*common, "--expert", "plain", "--faults", f).json() for f in ("all", "lost", "lost,value", "target")]
         self.assertEqual([r["faults"] for r in plain], ["all", "lost", "lost,value", "target"])
-        # The moments and the rate are the same, so is the ceiling, and so is who never looks.
+        # The faults and their rate are the same; so are the ceiling and the result of a policy that never checks.
         self.assertEqual(len({(r["rows"][0]["successes"], r["rows"][0]["ceiling"]) for r in plain}), 1)
         undo = [self.ok(*common, "--expert", "check", "--faults", f, "--ablate", "undo").json()["rows"][0]["success"]
                 for f in ("lost", "target")]
         self.assertGreaterEqual(undo[0], undo[1])
-        self.fails(2, "its kinds are lost,value,target", "eval", "ledger", "--faults", "short")
-        self.fails(2, "its kinds are short,far,aside", "eval", "courier", "--faults", "lost")
+        self.fails(2, "its kinds are: lost,value,target", "eval", "ledger", "--faults", "short")
+        self.fails(2, "its kinds are: short,far,aside", "eval", "courier", "--faults", "lost")
         self.assertIn("absent day late timeout", self.ok("env", "show", "itinerary").out)
 
     def test_a_vote_is_the_same_whatever_is_in_flight(self):
@@ -124,13 +124,13 @@ class Eval(CliCase):
         self.fails(2, "takes one value", "generate", "--prompt", "a", "--temperature", "0,1")
         self.fails(2, "takes one value", "train", "grpo", "--env", "ledger", "--out", "m", "--temperature", "0,1")
 
-    def test_horizons_are_told_where_the_rows_tell_them(self):
+    def test_horizons_are_reported_if_the_rows_determine_them(self):
         common = ("eval", "ledger", "--horizon", "10,30,100", "--episodes", "1000")
         doc = self.ok(*common, "--expert", "plain", "--json").json()
         h = doc["horizons"][0]
         self.assertTrue(h["determined"])
         self.assertIsNone(h["why"])
-        # One fault in a hundred that nobody mends: a half-life of 69 steps, a hazard that stays.
+        # One uncorrected fault per hundred steps: a half-life of 69 steps, a constant hazard.
         for fit in (h["weibull"], h["logistic"]):
             self.assertLess(fit["h50_low"], 69)
             self.assertGreater(fit["h50_high"], 69)
@@ -165,7 +165,7 @@ class Eval(CliCase):
             self.assertEqual(x["success"], x["verdict"]["success"])
         stored = self.ok("show", doc["run"], "--json").json()
         self.assertEqual((stored["kind"], stored["status"], stored["output"]["runs"]), ("eval", "ok", runs))
-        # Equal to the evaluation of the environment: the same tasks and faults, greedy as it is.
+        # Equal to the evaluation of the environment: the same tasks and faults, also greedy.
         again = self.ok("eval", LEDGER, "--episodes", "12", "--var", "horizon=5", "--var", "noise=0.1", "--json").json()
         self.assertEqual([x["success"] for x in again["runs"]], [x["success"] for x in runs])
         self.fails(2, "not a finished evaluation", "plot", doc["run"])
@@ -194,7 +194,7 @@ class Eval(CliCase):
         r = self.ok("eval", odd, "--episodes", "4", "--var", "n=1", "--json").json()["rows"][0]
         self.assertEqual((r["success"], r["with_verdict"], r["statuses"]), (1, 0, {"ok": 4}))
         r = self.ok("eval", odd, "--episodes", "4")
-        self.assertIn("ended otherwise: 4 error\nthe first error: ", r.out)
+        self.assertIn("other ends: 4 error\nthe first error: ", r.out)
         self.assertIn("odd.yaml:4:", r.out)
         wait = self.write("wait.yaml", "schema: blueprint/v1\nsteps:\n  ask: {human: {prompt: 'Go on?', options: [yes, no]}}\n"
                           'output: "${ask}"\n')

@@ -1,4 +1,4 @@
-"""test_cli_files.py - files that the user names: what is no regular file is refused at once, and where the user's own are.
+"""test_cli_files.py - files that the user names: anything but a regular file is refused immediately; where the user's files are.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -13,7 +13,7 @@ from cli_case import SOURCE, CliCase, main
 
 BASE = os.path.join(SOURCE, "models/embedded/base")
 SMALL = ("--model", "new", "--init-hidden", "32", "--init-heads", "2", "--init-ffn", "64", "--init-layers", "1")
-SECONDS = 60  # a program that waits for a FIFO waits for ever
+SECONDS = 60  # a program that opens a FIFO would block forever
 
 
 class Files(CliCase):
@@ -78,6 +78,18 @@ class Files(CliCase):
         store = self.fifo("store.db")
         self.refused(store, "runs", "--store", store, code=78)
         self.refused(store, "store", "check", "--store", store, code=78)
+
+    def test_what_lies_beside_a_store(self):
+        self.write("one.yaml", "schema: blueprint/v1\nsteps: {a: {value: 1}}\n")
+        for tail in ("-journal", "-wal", "-shm"):
+            for there in (False, True):
+                store = os.path.join(self.dir, f"s{tail}{there}.db")
+                if there:
+                    self.ok("run", "one.yaml", "--store", store)
+                path = self.fifo(f"s{tail}{there}.db{tail}")
+                for args in (("runs",), ("run", "one.yaml")) if there else (("run", "one.yaml"),):
+                    with self.subTest(tail=tail, there=there, args=args):
+                        self.refused(path, *args, "--store", store, code=78)
 
     def test_a_training_folder(self):
         args = ("train", "sft", *SMALL, "--env", "ledger", "--batch-tokens", "256", "--updates", "2", "--out", "t")

@@ -1,4 +1,4 @@
-"""test_cli_folders.py - where names lead: a run goes on from any folder, a blueprint names what lies beside it.
+"""test_cli_folders.py - relative paths: a run resumes from any folder, and a blueprint names files relative to its own folder.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -37,7 +37,7 @@ class Folders(CliCase):
         return os.path.join(self.dir, name)
 
     def in_folder(self, name):
-        """The program's working folder from here on."""
+        """Sets the working folder of the program."""
         self.dir = self.make(name)
 
     def setUp(self):
@@ -126,9 +126,9 @@ class Folders(CliCase):
             self.assertEqual(self.ok("run", "p.yaml", "--model", f"{name}=script:b.json").out, '"B"\n', name)
         r = self.fails(2, ["--model wrter=", "did you mean writer", "author", "cheap"], "run", "p.yaml", "--model", "wrter=script:b.json", "--json")
         self.assertEqual(r.json()["error"]["code"], "usage")
-        self.fails(2, ["--model nobody=", "there are: writer, author, cheap"], "run", "p.yaml", "--model", "nobody=embedded")
+        self.fails(2, ["--model nobody=", "the names are: writer, author, cheap"], "run", "p.yaml", "--model", "nobody=embedded")
         self.assertEqual(len(self.ok("runs", "--json").json()["runs"]), 4)
-        # From a file or the environment it is a default, for those blueprints that have the name.
+        # In a file or the environment it is a default for blueprints that use the name.
         self.assertEqual(self.ok("run", "p.yaml", TROUPE_MODEL="nobody=script:b.json").out, '"A"\n')
         self.assertEqual(self.ok("run", "p.yaml", TROUPE_MODEL="author=script:b.json").out, '"B"\n')
         self.fails(2, "NAME=M is for blueprints", "eval", "ledger", "--model", "nobody=embedded", "--episodes", "1")

@@ -1,7 +1,7 @@
 """test_cli_grpo.py - train grpo, train replay and plot from the command line.
 
-The model is random: it babbles until each step passes its cap of calls, so that all verdicts are alike. What differs
-is how much it says; --overlong makes that count, and with --train-agreed there is something to learn.
+The model is random: it writes random tokens until each step reaches its limit of calls, so that all verdicts are equal.
+Only the length of its replies differs; --overlong penalises it, so that with --train-agreed there is a gradient.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -49,7 +49,7 @@ class Grpo(CliCase):
         self.assertEqual(len({m["weights"] for m in updates}), 4)
         self.assertEqual({m["first_gap"] for m in updates}, {0})
         self.assertEqual([m["update"] for m in self.metrics("a") if "success_low" in m], [0, 3, 4])
-        # The newest rollouts can be looked at as any run can.
+        # `show` prints the newest rollouts like any run.
         runs = self.ok("runs", "--store", "a/rollouts.db", "--json").json()["runs"]
         trains = [run for run in runs if run["kind"] == "train"]
         self.assertEqual(len(trains), 4)
@@ -84,7 +84,7 @@ class Grpo(CliCase):
         self.assertEqual(before, sorted(os.listdir(os.path.join(self.dir, "r"))))
         self.assertEqual(len([m for m in self.metrics("r") if "weights" in m]), 5)
         self.fails(2, "updates 1 to 5", "train", "replay", "r", "6")
-        # Told another learning rate, it is another run.
+        # With another learning rate it is another training.
         path = os.path.join(self.dir, "r/train.json")
         with open(path, encoding="utf-8") as f:
             text = f.read()
@@ -96,7 +96,7 @@ class Grpo(CliCase):
         self.fails(2, "--resume", "train", "grpo", *SMALL, "--updates", "2", "--out", "x")
         self.fails(2, "cost of a call (--call-cost) was 0.003 and is now 0.1", "train", "grpo", *SMALL, "--updates", "2",
                    "--out", "x", "--resume", "--call-cost", "0.1")
-        # A refused one changes nothing of what the folder says.
+        # A refused option changes nothing in the folder.
         self.ok("train", "grpo", "--out", "x", "--resume")
 
     def test_the_folder_knows_its_options(self):
@@ -118,7 +118,7 @@ class Grpo(CliCase):
             args = json.load(f)["args"]
         self.assertIn("--updates=9", args)
         self.assertIn("--keep-last=7", args)
-        self.fails(2, "was not begun by `troupe train sft`", "train", "sft", "--out", "two", "--resume")
+        self.fails(2, "was not started by `troupe train sft`", "train", "sft", "--out", "two", "--resume")
 
     def test_a_finished_run_goes_on_at_the_last_rate(self):
         self.ok("train", "grpo", *SMALL, "--updates", "4", "--warmup", "1", "--lr", "2e-4", "--lr-min", "3e-5", "--out", "a")
@@ -127,14 +127,14 @@ class Grpo(CliCase):
                        "--updates", "7")
         self.assertIn("--lr-schedule continue", r.err)
         self.fails(2, "--resume", "train", "grpo", *SMALL, "--lr-schedule", "continue", "--out", "b")
-        self.fails(2, "would end inside it", "train", "grpo", "--out", "a", "--resume", "--updates", "3", "--lr-schedule",
+        self.fails(2, "has a schedule of 4 updates, but --updates is 3", "train", "grpo", "--out", "a", "--resume", "--updates", "3", "--lr-schedule",
                    "continue")
         self.ok("train", "grpo", "--out", "a", "--resume", "--updates", "7", "--lr-schedule", "continue")
         updates = [m for m in self.metrics("a") if "weights" in m]
         self.assertEqual([m["update"] for m in updates], list(range(1, 8)))
         self.assertEqual([m["weights"] for m in updates][:4], begun)
         self.assertEqual([m["lr"] for m in updates if "lr" in m][3:], [3e-5] * 4)
-        # Both numbers are there, and the longer run goes on by itself.
+        # Both numbers are recorded, and the longer run continues without more options.
         with open(os.path.join(self.dir, "a/checkpoints/step-0000000007/state.json"), encoding="utf-8") as f:
             state = json.load(f)
         self.assertEqual((state["options"]["updates"], state["extra"]["updates"]), (4, 7))
@@ -181,7 +181,7 @@ class Grpo(CliCase):
                  "0:0.3;courier=0:0.1,2:0.05", "--horizon-schedule", "2", "--seed", "4", "--overlong", "60", "--train-agreed",
                  "--group-size", "3", "--eval-horizon", "2", "--eval-episodes", "4", "--eval-every", "2", "--checkpoint-every", "2",
                  "--updates", "4")
-        self.fails(2, "--call-target is of one environment", *mixed, "--call-target", "4", "--out", "x")
+        self.fails(2, "--call-target works with one environment", *mixed, "--call-target", "4", "--out", "x")
         self.ok(*mixed, "--out", "a", "--threads", "1", TROUPE_THREADS="")
         lines = self.metrics("a")
         updates = [m for m in lines if "weights" in m]
@@ -197,7 +197,7 @@ class Grpo(CliCase):
         probes = [m for m in lines if any("courier: " in key for key in json.dumps(m).split('"'))]
         self.assertTrue(probes)
         self.assertIn("ledger: sum", json.dumps(probes[0]))
-        # The same bits in two goes, and again in a replay.
+        # The same bits in two parts, and in a replay.
         child = self.start(*mixed, "--out", "b", "--threads", "2", TROUPE_THREADS="")
         time.sleep(0.5)
         child.send_signal(signal.SIGINT)
@@ -207,7 +207,7 @@ class Grpo(CliCase):
         self.assertTrue(self.ok("train", "replay", "a", "3", "--json").json()["equal"])
         names = {run["name"] for run in self.ok("runs", "--store", "a/rollouts.db", "--json").json()["runs"] if run["kind"] == "train"}
         self.assertEqual(names, {"ledger,courier"})
-        # Another mixture is another run.
+        # Another mixture gives another run.
         other = tuple("courier,ledger" if a == "ledger,courier" else a for a in mixed)
         self.fails(2, "task", *other, "--out", "a", "--resume")
         base = ("--model", "mixed/model")
@@ -216,11 +216,11 @@ class Grpo(CliCase):
                    "ledger=0:0.1")
         self.fails(2, "not an environment of --env", "train", "grpo", *base, "--env", "ledger", "--out", "m", "--noise-schedule",
                    "courier=0:0.1")
-        self.fails(2, "2 groups an update", "train", "grpo", "--model", "mixed/model", "--env", "ledger,courier,itinerary", "--groups",
+        self.fails(2, "2 groups per update are too few for 3 tasks", "train", "grpo", "--model", "mixed/model", "--env", "ledger,courier,itinerary", "--groups",
                    "2", "--out", "m")
         self.ok("train", "grpo", "--model", "mixed/model", "--env", "ledger,itinerary", "--faults", "absent,lost", "--updates", "1",
                 "--groups", "2", "--group-size", "2", "--horizon-schedule", "1", "--eval-every", "0", "--out", "h")
-        self.fails(2, "no faults", "train", "grpo", "--model", "mixed/model", "--env", "ledger,itinerary", "--faults", "absent,far",
+        self.fails(2, "no kind of fault", "train", "grpo", "--model", "mixed/model", "--env", "ledger,itinerary", "--faults", "absent,far",
                    "--out", "m")
 
     def size(self, out):
@@ -232,7 +232,7 @@ class Grpo(CliCase):
         free = self.size("free")
         budget = free * 6 // 10
         r = self.ok(*args, "--out", "bound", "--disk-budget", str(budget), "--json")
-        self.assertIn("oldest recorded rollouts are removed", r.err)
+        self.assertIn("removing the oldest recorded rollouts", r.err)
         self.assertLessEqual(self.size("bound"), budget)
         self.assertEqual(self.weights("free"), self.weights("bound"))
         runs = {out: [x for x in self.ok("runs", "--store", out + "/rollouts.db", "--json").json()["runs"] if x["kind"] == "train"]
@@ -240,7 +240,7 @@ class Grpo(CliCase):
         self.assertLess(len(runs["bound"]), len(runs["free"]))
         self.assertIn("update[11]/group[0]/member[0]", self.ok("show", runs["bound"][0]["run"], "--store", "bound/rollouts.db").out)
         self.ok("store", "check", "--store", "bound/rollouts.db")
-        # Where what must stay does not fit, it is told, and a larger budget goes on from there.
+        # If the files that must stay do not fit, there is an error, and a larger budget continues from there.
         r = self.fails(1, "--disk-budget 100000", *args, "--out", "small", "--disk-budget", "100000")
         self.assertIn("--resume", r.err)
         self.ok(*args, "--out", "small", "--disk-budget", str(budget), "--resume")
@@ -255,7 +255,7 @@ class Grpo(CliCase):
     def test_mistakes(self):
         self.fails(2, "--out", "train", "grpo", "--env", "ledger")
         self.fails(2, "--env", "train", "grpo", "--out", "m")
-        self.fails(2, "no environment", "train", "grpo", "--env", "leger", "--out", "m")
+        self.fails(2, "unknown environment", "train", "grpo", "--env", "leger", "--out", "m")
         self.fails(2, "out of range", "train", "grpo", "--env", "ledger", "--out", "m", "--group-size", "1")
         self.fails(2, "--noise-schedule", "train", "grpo", *SMALL, "--out", "m", "--noise-schedule", "5:0.1")
         self.fails(2, "--horizon-schedule", "train", "grpo", "--env", "ledger", "--out", "m",

@@ -1,4 +1,4 @@
-"""test_cli_kill.py - kill -9 in a loop: a run killed anywhere and resumed equals one that was not.
+"""test_cli_kill.py - kill -9 in a loop: a run that was killed anywhere and resumed equals one that was not.
 
 TROUPE_SOAK=1 makes the loop longer.
 SPDX-License-Identifier: Apache-2.0
@@ -56,9 +56,9 @@ class Kill(CliCase):
                 continue
             r = self.run_cli("show", "last", "--tokens", "--json", "--store", "k.db")
             if r.code:
-                continue  # killed before the run's row was there
+                continue  # killed before the row of the run was written
             now = {s["path"]: s for s in r.json()["steps"]}
-            for path, s in before.items():  # what was committed keeps its rows and times
+            for path, s in before.items():  # committed steps keep their rows and times
                 if s["status"] != "started":
                     self.assertEqual(now[path], s)
             before = now

@@ -1,4 +1,4 @@
-"""test_cli_manual.py - help in all its forms, the manual page, and what `cmake --install` puts in place.
+"""test_cli_manual.py - all forms of help, the manual page, and the files that `cmake --install` installs.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -35,14 +35,14 @@ class Manual(CliCase):
             self.assertIn(word, group)
         for words in (["env", "--help"], ["env", "-h"], ["--help", "env"]):
             self.assertEqual(self.ok(*words).out, group)
-        self.fails(2, "there is no command `env lits`", "help", "env", "lits")
-        self.fails(2, "needs a second word", "env")
+        self.fails(2, "unknown command `env lits`", "help", "env", "lits")
+        self.fails(2, "needs a subcommand", "env")
 
     def test_help_says_what_is_in_force(self):
         grpo = self.ok("help", "train", "grpo").out
         self.assertRegex(grpo, r"--updates N .*\[60\]")
         self.assertRegex(self.ok("help", "train", "sft").out, r"--updates N .*\[1000\]")
-        self.assertRegex(self.ok("help", "plot").out, r"--out FILE +write a picture")
+        self.assertRegex(self.ok("help", "plot").out, r"--out FILE +write an image")
         seed = re.search(r"--seed N(.*?)\n  --", self.ok("help", "eval").out, flags=re.S).group(1)
         self.assertIn("[2097152]", seed)
         self.assertNotIn("drawn", seed)
@@ -76,7 +76,7 @@ class Manual(CliCase):
             help_text = self.ok("help", *command).out
             for name in names:
                 self.assertIn(f"  {name}", help_text, line)
-            self.ok(*words[1:], "--help")  # parses, but for what it is about
+            self.ok(*words[1:], "--help")  # the command line is valid without its operands
             for word in words:
                 if word.startswith("blueprints/"):
                     self.assertTrue(os.path.exists(os.path.join(SOURCE, word)), line)

@@ -48,15 +48,15 @@ class Models(CliCase):
             for isa in ("plain", "avx2", "avx512"):
                 r = self.run_cli("generate", "--prompt", PROMPT, "--max-tokens", "40", "--temperature", "1.5", "--seed", "3",
                                  "--cpu-isa", isa, "--threads", threads, "--json")
-                if r.code == 1 and "this CPU has only" in r.err:
+                if r.code == 1 and "this CPU supports only" in r.err:
                     continue
                 self.assertEqual(r.code, 0, r.err)
                 got = (r.json()["ids"], r.json()["logp"])
                 base = base or got
                 self.assertEqual(got, base, f"{isa} on {threads} threads")
 
-    def test_it_takes_what_memory_there_is(self):
-        """Pages for all sessions would be 2 GiB; the process may have less."""
+    def test_it_uses_the_available_memory(self):
+        """Pages for all sessions need 2 GiB; the limit of the process is lower."""
         def few(mib):
             return lambda: resource.setrlimit(resource.RLIMIT_AS, (mib << 20, mib << 20))
 
@@ -70,7 +70,7 @@ class Models(CliCase):
         args = ("generate", "--model", "embedded", "--prompt", PROMPT, "--max-tokens", "8", "--stop", ";")
         for mib in (1500, 700):
             self.assertEqual(run(mib, *args)[:2], (0, "SETd66;\n"))
-        code, _, err = run(700, *args, "--kv-memory", "2g")  # what is asked for is had, or an error
+        code, _, err = run(700, *args, "--kv-memory", "2g")  # an explicit size is used, or is an error
         self.assertEqual(code, 1)
         self.assertIn("MiB are available", err)
 

@@ -1,4 +1,4 @@
-"""test_cli_old_training.py - training folders that 0.1.0 wrote go on, bit for bit (tests/fixtures/v0.1/training).
+"""test_cli_old_training.py - training folders of 0.1.0 continue bit for bit (tests/fixtures/v0.1/training).
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -13,7 +13,7 @@ SFT = "96b7589bad89133aae8dd5a280a191739a101aca1485bade29d5a1cd7cce91ce"
 GRPO = "4e4e1eb2a2b4c32e0bb09020e6cb1163bce767b88a393004710d0b5a853f88d4"
 CHAT = "adf0cb2a2214fb5b5026c75b9669c18a35a2401a8cbd612ef842f5e747503007"
 CHAT_NEW = "d5cd3e975c971e378af533d2fe6c211481d0f55588703f2dac60458bef9a0db7"
-MODEL = ("--model", "sft/model")  # train.json says where it was in 0.1
+MODEL = ("--model", "sft/model")  # its place in 0.1, as recorded in train.json
 
 
 class OldTraining(CliCase):
@@ -36,7 +36,7 @@ class OldTraining(CliCase):
             return [json.loads(line) for line in f]
 
     def kinds(self, out):
-        """(update, what its line is about) of all lines."""
+        """(update, kind of line) of all lines."""
         return [(m["update"], "probe" if "full" in m else "eval" if "episodes" in m or "held_out_loss" in m else "update")
                 for m in self.metrics(out)]
 
@@ -44,7 +44,7 @@ class OldTraining(CliCase):
         for out in ("grpo", "grpo-killed", "grpo-killed-early", "sft", "sft-killed"):
             r = self.ok("plot", out)
             self.assertNotIn("warning", r.err)
-        r = self.ok("plot", "grpo-cut")  # a line was cut by another program, and 0.1 wrote on behind it
+        r = self.ok("plot", "grpo-cut")  # another program truncated a line, and 0.1 appended to it
         self.assertIn("1 of 22 lines", r.err)
         self.assertIn("update 12", r.out)
 
@@ -57,7 +57,7 @@ class OldTraining(CliCase):
             want = [(0, "probe"), (0, "eval")]
             for u in range(1, 13):
                 want += [(u, "update"), (u, "probe")] + ([(u, "eval")] if u % 4 == 0 else [])
-            self.assertEqual(self.kinds(out), want)  # none is missing, none is there twice
+            self.assertEqual(self.kinds(out), want)  # no line is missing or duplicated
             with open(os.path.join(self.dir, out, "metrics.jsonl"), "rb") as f:
                 lines = f.read().splitlines()
             n = sum(m["update"] <= kept for m in self.metrics(out))
@@ -68,11 +68,11 @@ class OldTraining(CliCase):
     def test_killed_supervision_goes_on(self):
         args = ("--model", "new", "--init-layers", "1", "--init-hidden", "16", "--init-heads", "2", "--init-ffn", "32", "--env",
                 "ledger", "--batch-tokens", "4096", "--warmup", "2", "--seed", "4", "--eval-every", "4", "--updates", "60",
-                "--checkpoint-every", "4")  # 0.1 did not write them down
+                "--checkpoint-every", "4")  # 0.1 did not record them
         self.ok("train", "sft", *args, "--out", "sft-killed", "--resume")
         self.assertEqual(self.weights("sft-killed"), SFT)
         self.assertEqual([u for u, what in self.kinds("sft-killed") if what == "update"], list(range(1, 61)))
-        # Now they are.
+        # Now they are recorded.
         self.ok("train", "sft", "--out", "sft-killed", "--resume", "--updates", "62", "--lr-schedule", "continue")
         self.assertEqual([u for u, what in self.kinds("sft-killed") if what == "update"], list(range(1, 63)))
 

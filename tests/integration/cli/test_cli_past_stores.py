@@ -1,6 +1,6 @@
-"""test_cli_past_stores.py - stores of release 0.1 open, are whole, and go on to where 0.1 would have come.
+"""test_cli_past_stores.py - stores of release 0.1 open, are complete, and their runs end as they would have in 0.1.
 
-What may not be gone on with any more must be refused by name (exit 78); nothing is ever called damaged.
+A run that cannot continue must be refused with its reason (exit 78); no store may be reported as damaged.
 SPDX-License-Identifier: Apache-2.0
 """
 import contextlib
@@ -24,14 +24,14 @@ COUNTS = ("horizon", "p", "temperature", "episodes", "successes", "ceiling", "st
 
 
 def value(output):
-    """An output without what is measured in seconds."""
+    """An output without its durations."""
     if isinstance(output, dict) and "rows" in output:
         return [{k: row[k] for k in COUNTS} for row in output["rows"]]
     return output
 
 
 def done(doc):
-    """What is recorded as done: it may never be lost or change."""
+    """The steps that are recorded as done: they must never be lost or change."""
     steps = {(s["path"], s["attempt"]): s for s in doc["steps"] if s["status"] == "ok"}
     return {**steps, **{e["path"]: e for e in doc.get("episodes", [])}}
 
@@ -54,7 +54,7 @@ class Unpacked(CliCase):
 
 class PastStores(Unpacked):
     def look(self, entry, status):
-        """runs, show and check; what show gave."""
+        """Calls runs, show and check; returns the document of show."""
         runs = self.here(0, "runs", "--json").json()["runs"]
         self.assertEqual(runs[0]["status"], status)
         doc = self.here(0, "show", "last", "--json").json()
@@ -66,7 +66,7 @@ class PastStores(Unpacked):
         return doc
 
     def go_on(self, entry):
-        """False: refused by name."""
+        """Continues the run; False if it was refused with its reason."""
         for command, *how in entry["then"]:
             if command == "answer":
                 self.here(0, "answer", "last/" + how[0], how[1])
@@ -98,7 +98,7 @@ def version(path):
 
 
 class BroughtForward(Unpacked):
-    """The first command that writes brings a store to the version of its program."""
+    """The first command that writes converts a store to the version of the program."""
 
     def file(self, tail=""):
         return os.path.join(self.home, "store.db" + tail)
@@ -138,10 +138,10 @@ class BroughtForward(Unpacked):
     def test_refused_while_an_owner_lives(self):
         self.unpack("waiting-answered")
         before = self.bytes_of("", "-wal")
-        with open(self.file(".owners"), "w", encoding="utf-8") as owners:  # as a process of 0.1 holds run 1
+        with open(self.file(".owners"), "w", encoding="utf-8") as owners:  # the lock that a process of 0.1 has on run 1
             fcntl.fcntl(owners, 37, struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 1, 1, 0))  # F_OFD_SETLK
             for args in (("answer", "last", "left"), ("resume", "last"), ("cancel", "last")):
-                self.assertIn("at work on one of its runs", self.here(75, *args).err)
+                self.assertIn("working on one of its runs", self.here(75, *args).err)
             self.here(0, "runs")
         self.assertEqual(self.bytes_of("", "-wal"), before)
         self.here(0, "cancel", "last")
@@ -163,7 +163,7 @@ class BroughtForward(Unpacked):
             shutil.rmtree(self.home)
 
     def test_an_answer_that_came_too_late_does_not_count(self):
-        """0.1 took it; the deadline is a deadline all the same, and the question shows as closed."""
+        """0.1 accepted it; the deadline still counts, and the question is shown as closed."""
         self.unpack("waiting-late")
         r = self.here(1, "answer", "last", "yes")
         for words in ("the time to answer", "the default `no` will be taken"):
@@ -176,7 +176,11 @@ class BroughtForward(Unpacked):
     def test_ended_runs_stay_ended(self):
         for name in ("ended-cancelled", "ended-error", "ended-timeout", "ended-ok"):
             self.unpack(name)
-            self.here(2, "resume", "last")
+            before = self.here(0, "show", "last", "--json").json()
+            resumed = self.here(0 if name == "ended-ok" else 2, "resume", "last", "--json")
+            if name == "ended-ok":  # its result comes again, and nothing runs
+                self.assertEqual(resumed.json()["output"], before["output"])
+                self.assertEqual(len(self.here(0, "show", "last", "--json").json()["steps"]), len(before["steps"]))
             self.here(1, "answer", "last/second", "left")
             self.here(1, "cancel", "last")
             self.assertEqual(self.here(0, "runs", "--json").json()["runs"][0]["status"], MANIFEST[name]["status"])

@@ -1,4 +1,4 @@
-"""test_cli_plot.py - plot: success against horizon, trainings, in the terminal, as SVG and as PNG.
+"""test_cli_plot.py - plot: success over horizon, and trainings, in the terminal, as SVG and as PNG.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -12,7 +12,7 @@ from cli_case import CliCase, main
 
 
 def read_png(path):
-    """(width, height, rows of RGB bytes); only what our writer makes: 8 bits, RGB, not interlaced."""
+    """(width, height, rows of RGB bytes) of a PNG as our writer makes it: 8 bits, RGB, not interlaced."""
     with open(path, "rb") as f:
         data = f.read()
     assert data[:8] == b"\x89PNG\r\n\x1a\n"
@@ -105,14 +105,14 @@ class Plot(CliCase):
         lines += [{"update": u, "success": .5, "success_low": .4, "success_high": .6, "ceiling": .366} for u in (0, 5)]
         text = "".join(json.dumps(line) + "\n" for line in lines)
         lines_text = text
-        self.write("t/metrics.jsonl", text + '{"update": 6, "rew')  # the last is being written
+        self.write("t/metrics.jsonl", text + '{"update": 6, "rew')  # the last line is incomplete
         self.assertIn("update 5", self.ok("plot", "t").out)
         self.ok("plot", "t", "--out", "t.svg")
         svg = self.svg("t.svg")
         self.assertEqual(len(svg.getElementsByTagName("polygon")), 1)
         for word in ("t", "calls a step", "update", "success on validation seeds", "ceiling of never looking back"):
             self.assertIn(word, self.words(svg))
-        # Of several environments each has its curve and its ceiling.
+        # Each of several environments has its curve and its ceiling.
         row = {"success": .5, "success_low": .4, "success_high": .6, "ceiling": .3}
         self.write("t/metrics.jsonl", json.dumps({"update": 3, "success": .5, "tasks": {"ledger": row, "courier": row}}) + "\n")
         text = self.ok("plot", "t").out
@@ -120,7 +120,7 @@ class Plot(CliCase):
             self.assertIn(word, text)
         self.write("t/metrics.jsonl", "no JSON\n" + text)
         self.fails(1, "metrics.jsonl:1", "plot", "t")
-        # A line that was cut does not take the others with it.
+        # A truncated line does not affect the others.
         self.write("t/metrics.jsonl", lines_text[:-20] + lines_text)
         r = self.ok("plot", "t")
         self.assertIn("metrics.jsonl:7", r.err)

@@ -1,4 +1,4 @@
-"""test_cli_questions.py - questions: what is asked, until when and how to answer; on a terminal they are asked.
+"""test_cli_questions.py - questions: the text, the deadline and the command to answer; on a terminal they are asked there.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -70,7 +70,7 @@ class Questions(CliCase):
     def test_each_of_several_is_answered_by_its_path(self):
         doc = self.waits("two.yaml", TWO, "--json").json()
         self.assertEqual([w["path"] for w in doc["waits"]], ["both/left", "both/right"])
-        self.fails(2, ["2 answers", "troupe inbox"], "answer", "last", "1")
+        self.fails(2, ["2 open questions", "troupe inbox"], "answer", "last", "1")
         self.ok("answer", "last/both/left", "2")
         self.ok("answer", "last", "text")
         self.assertEqual(self.ok("resume", "last", "--json").json()["output"], {"left": 2, "right": "text"})
@@ -121,9 +121,9 @@ class Questions(CliCase):
 
     def test_a_second_answer_is_shown_the_first(self):
         run = self.waits("two.yaml", TWO, "--json").json()["run"]
-        self.fails(1, ["waits for nothing at both/wrong", "it waits at: both/left, both/right"], "answer", f"{run}/both/wrong", "1")
+        self.fails(1, ["has no open question at both/wrong", "its open questions: both/left, both/right"], "answer", f"{run}/both/wrong", "1")
         self.ok("answer", f"{run}/both/left", "2")
-        self.fails(1, "both/left was answered already: 2", "answer", f"{run}/both/left", "1")
+        self.fails(1, "both/left is already answered: 2", "answer", f"{run}/both/left", "1")
 
     def test_who_ends_a_cancelled_run(self):
         run = self.waits("ask.yaml", ASK, "--json").json()["run"]
@@ -134,7 +134,7 @@ class Questions(CliCase):
     # ---- on a terminal
 
     def terminal(self, *args):
-        """Starts the program with a terminal for input and messages; the result goes into a file."""
+        """Starts the program with a terminal for input and messages; its standard output is a file."""
         master, slave = pty.openpty()
         out = open(os.path.join(self.dir, "out"), "w+", encoding="utf-8")
         p = subprocess.Popen([TROUPE, *args], cwd=self.dir, env=self.env, stdin=slave, stdout=out, stderr=slave)

@@ -1,4 +1,4 @@
-"""test_cli_repair.py - resume --from-failed: a run that failed is repaired, and goes on with what it has.
+"""test_cli_repair.py - resume --from-failed: a failed run is repaired and continues with its finished steps.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -38,7 +38,7 @@ class Repair(CliCase):
         return self.ok("show", "last", "--json").json()
 
     def attempts(self, *paths):
-        """The last attempt of each step and how it ended."""
+        """The last attempt of each step, and its status."""
         last = {s["path"]: (s["attempt"], s["status"]) for s in self.show()["steps"]}
         return [last.get(p) for p in paths]
 
@@ -47,7 +47,7 @@ class Repair(CliCase):
             return f.read()
 
     def failed(self, **changed):
-        """A run that ended since notes.txt is not there; what it wrote is taken away, so that doing it again is seen."""
+        """A run that failed because notes.txt is missing. Its written file is deleted, to see whether the step runs again."""
         self.write("report.yaml", report())
         self.write("say.json", script(**changed))
         self.assertEqual(self.run_cli("run", "report.yaml", "--root", ".").code, 3)
@@ -79,6 +79,17 @@ class Repair(CliCase):
         self.assertEqual([h["status"] for h in history], ["error", "error"])
         self.ok("store", "check")
 
+    def test_another_root_and_file_are_in_the_record(self):
+        self.failed()
+        os.mkdir(os.path.join(self.dir, "other"))
+        self.write("other/notes.txt", "notes")
+        self.write("again.yaml", report() + "# moved\n")
+        self.ok("resume", "last", "--from-failed", "--root", "other", "--blueprint", "again.yaml")
+        doc = self.show()
+        self.assertEqual((doc["root"], doc["source"]), tuple(os.path.join(self.dir, n) for n in ("other", "again.yaml")))
+        self.assertNotIn("root", doc["config"])
+        self.ok("store", "check")
+
     def test_another_input_reaches_the_failed_step_alone(self):
         self.failed()
         self.write("other.txt", "other")
@@ -99,7 +110,7 @@ class Repair(CliCase):
             self.assertEqual([s["path"] for s in r.json()["steps"]], ["plan"])
             self.assertEqual(self.show(), before)  # nothing was changed
             self.ok("resume", "last", "--from-failed", "--blueprint", "report.yaml", option, "plan")
-            self.assertEqual(self.attempts("plan", "mark"), [(attempt, "ok"), (0, "ok")])  # the same plan: mark stays
+            self.assertEqual(self.attempts("plan", "mark"), [(attempt, "ok"), (0, "ok")])  # the same plan: mark keeps its result
             self.assertIn("Plan well.", json.dumps(self.show()["config"]["plan"]))
             os.remove(os.path.join(self.dir, "notes.txt"))
 
@@ -108,7 +119,7 @@ class Repair(CliCase):
         self.write("notes.txt", "notes")
         self.write("better.json", script(plan="a better plan"))
         args = ("resume", "last", "--from-failed", "--model", "script:better.json")
-        self.fails(78, ["`mark` was done with other inputs", "--redo mark"], *args, "--redo", "plan")
+        self.fails(78, ["`mark` has ended, but with other inputs", "--redo mark"], *args, "--redo", "plan")
         self.assertEqual(self.show()["status"], "error")
         self.assertEqual(self.attempts("plan", "mark"), [(1, "ok"), (0, "ok")])
         self.fails(78, "mark", *args)
@@ -120,7 +131,7 @@ class Repair(CliCase):
         self.failed()
         self.write("better.json", script(plan="a better plan"))
         args = ("resume", "last", "--from-failed", "--model", "script:better.json")
-        self.assertEqual(self.run_cli(*args, "--redo", "plan", "--keep", "mark").code, 3)  # notes.txt is not there
+        self.assertEqual(self.run_cli(*args, "--redo", "plan", "--keep", "mark").code, 3)  # notes.txt is missing
         self.write("notes.txt", "notes")
         self.ok(*args)
         self.assertEqual(self.attempts("plan", "mark"), [(1, "ok"), (0, "ok")])
@@ -130,7 +141,7 @@ class Repair(CliCase):
         self.write("notes.txt", "notes")
         self.write("report.yaml", report(mark=""))
         args = ("resume", "last", "--from-failed", "--blueprint", "report.yaml")
-        self.fails(78, ["mark", "no such step any more"], *args)
+        self.fails(78, ["mark", "no longer has this step"], *args)
         self.ok(*args, "--keep", "mark")
         os.remove(os.path.join(self.dir, "notes.txt"))
         self.failed()
@@ -209,7 +220,7 @@ steps:
         self.write("say.json", script(delay=2000))
         self.assertEqual(self.run_cli("run", "report.yaml", "--root", ".", "--timeout", "500ms").code, 124)
         self.assertEqual(self.attempts("plan"), [(0, "cancelled")])
-        self.ok("resume", "last", "--from-failed")  # the same model: its attempt goes on
+        self.ok("resume", "last", "--from-failed")  # the same model: its attempt continues
         self.assertEqual(self.attempts("plan", "write"), [(0, "ok"), (0, "ok")])
         self.assertEqual(self.run_cli("run", "report.yaml", "--root", ".", "--timeout", "500ms").code, 124)
         self.write("say.json", script())
@@ -236,6 +247,35 @@ steps:
         self.ok("run", "one.yaml")
         self.fails(2, "has ended: ok", "resume", "last", "--from-failed")
         self.fails(2, "--from-failed", "resume", "last", "--redo", "a")
+
+    def repaired_late(self, steps):
+        """A run that failed, and is repaired when the times in it have passed."""
+        self.write("late.yaml", "schema: blueprint/v1\ninputs: {d: {type: integer, default: 0}}\nsteps:\n" + steps)
+        self.assertEqual(self.run_cli("run", "late.yaml").code, 3)
+        time.sleep(5.1)
+        self.assertEqual(self.run_cli("resume", "last", "--from-failed", "--var", "d=2").code, 4)
+
+    def test_the_time_of_finished_steps_does_not_go_on(self):
+        self.repaired_late("  outer: {do: {inner: {do: {v: {tool: echo, in: {text: hi}}}}}, timeout: 5s}\n"
+                           '  half: {value: "${6 / inputs.d}"}\n'
+                           "  ask: {human: {prompt: q, options: [yes, no]}}\n")
+        self.ok("answer", "last", "yes")
+        self.assertEqual(self.ok("resume", "last", "--json").json()["output"], "yes")
+        self.assertEqual(self.attempts("outer", "outer/inner"), [(0, "ok"), (0, "ok")])
+
+    def test_the_time_of_a_failed_step_counts_from_its_repair(self):
+        self.repaired_late('  outer:\n    do:\n      half: {value: "${6 / inputs.d}"}\n'
+                           "      ask: {human: {prompt: q, options: [yes, no]}}\n"
+                           '      after: {do: {v: {tool: echo, in: {text: "${ask}"}}}}\n    timeout: 5s\n')
+        self.ok("answer", "last", "yes")
+        self.assertEqual(self.ok("resume", "last", "--json").json()["output"], {"text": "yes"})
+
+    def test_a_question_that_was_cancelled_can_be_answered_again(self):
+        self.repaired_late("  both:\n    parallel:\n      branches:\n"
+                           '        x: {do: {p: {wait: {for: 100ms}}, half: {value: "${6 / inputs.d}"}}}\n'
+                           "        y: {human: {prompt: q, options: [yes, no], timeout: 5s, on_timeout: no, reject: []}}\n")
+        self.ok("answer", "last", "yes")
+        self.assertEqual(self.ok("resume", "last", "--json").json()["output"], {"x": 3, "y": "yes"})
 
     def test_a_repaired_run_survives_being_killed(self):
         slow = script(write="slow", delay=1500)

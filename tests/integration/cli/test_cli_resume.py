@@ -1,4 +1,4 @@
-"""test_cli_resume.py - going on: interrupted evaluations, other weights refused, a fork that goes on live.
+"""test_cli_resume.py - resume: interrupted evaluations, changed weights refused, a live fork.
 
 SPDX-License-Identifier: Apache-2.0
 """

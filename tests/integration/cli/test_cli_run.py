@@ -132,7 +132,7 @@ class Run(CliCase):
         self.fails(2, "horizon", "run", LEDGER, "--var", "horizon=many")
         self.fails(2, "NAME=VALUE", "run", LEDGER, "--var", "horizon")
         self.fails(1, "nowhere", "run", LEDGER, "--model", "nowhere")
-        self.fails(1, "there is no run", "show", "abcdef", "--store", self.make_store())
+        self.fails(1, "not found", "show", "abcdef", "--store", self.make_store())
 
     def make_store(self):
         self.ok("init", ".")
@@ -173,7 +173,7 @@ class Run(CliCase):
         self.ok("rm", run)
         self.ok("store", "gc")
         self.ok("store", "check")
-        self.fails(1, "there is no run", "show", run)
+        self.fails(1, "not found", "show", run)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""test_cli_show.py - what show prints: the tree of every kind of step, and conversations.
+"""test_cli_show.py - the output of show: the tree for every kind of step, and conversations.
 
 SPDX-License-Identifier: Apache-2.0
 """

@@ -1,5 +1,5 @@
-"""test_cli_store_limits.py - the store under hard conditions: somebody keeps its lock, it is deleted, replaced or
-read-only, descriptors or file sizes are limited.
+"""test_cli_store_limits.py - the store under difficult conditions: another process keeps its lock, it is deleted,
+replaced or read-only, descriptors or file sizes are limited.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -76,7 +76,7 @@ class StoreLimits(CliCase):
         with open(os.path.join(self.dir, "s.db.lock"), encoding="utf-8") as lock:
             self.assertEqual(lock.read().split()[0], str(p.pid), "the holder's number is in the lock file")
         try:
-            for _ in range(20):  # now and then it is stopped with the lock held
+            for _ in range(20):  # sometimes it is stopped while it has the lock
                 p.send_signal(signal.SIGSTOP)
                 self.ok("runs", "--store", "s.db", timeout=10)
                 self.ok("show", "last", "--json", "--store", "s.db", timeout=10)
@@ -118,7 +118,7 @@ class StoreLimits(CliCase):
             _, err = p.communicate(timeout=60)
             self.assertNotEqual(p.returncode, 0, harm)
             self.assertGreater(p.returncode, 0, harm)
-            self.assertIn("is gone", err)
+            self.assertIn("was deleted or replaced", err)
             for tail in ("", "-wal", "-shm", ".lock", ".owners"):
                 if os.path.exists(os.path.join(self.dir, "s.db" + tail)):
                     os.unlink(os.path.join(self.dir, "s.db" + tail))
@@ -148,12 +148,12 @@ class StoreLimits(CliCase):
         self.assertEqual(look("runs").returncode, 0)
         self.assertEqual(sorted(os.listdir(ro)), ["s.db"])
         os.chmod(ro, 0o755)
-        with open(os.path.join(ro, "s.db-wal"), "wb") as f:  # content that is not in the file yet
+        with open(os.path.join(ro, "s.db-wal"), "wb") as f:  # content that is not in the database file yet
             f.write(b"x" * 5000)
         os.chmod(ro, 0o555)
         r = look("runs")
         self.assertEqual(r.returncode, 1)
-        self.assertIn("s.db-wal holds what is not in", r.stderr)
+        self.assertIn("s.db-wal contains changes that are not in", r.stderr)
         os.chmod(ro, 0o755)
 
     def test_what_is_printed_is_checked(self):
@@ -169,12 +169,15 @@ class StoreLimits(CliCase):
         want = [self.ok(*look, "--store", "f.db" if i < 0 else "s.db").out for i, look in enumerate(looks)]
         chance = random.Random(self.SEED)
         altered = []
-        for _ in range(self.FLIPS):
-            at, bit = chance.randrange(len(whole)), 1 << chance.randrange(8)
+        flips = [(chance.randrange(len(whole)), 1 << chance.randrange(8), chance.randrange(len(looks)))
+                 for _ in range(self.FLIPS)]
+        # What says how a step's row is to be read is before its path; `runs` counts these rows.
+        row = whole.index(b"work[0]/turn:0")
+        flips += [(at, 1 << bit, 0) for at in range(row - 8, row) for bit in range(8)]
+        for at, bit, i in flips:
             pathlib.Path(self.dir, "s.db").write_bytes(whole[:at] + bytes([whole[at] ^ bit]) + whole[at + 1:])
             for tail in ("-wal", "-shm"):
                 pathlib.Path(self.dir, "s.db" + tail).unlink(missing_ok=True)
-            i = chance.randrange(len(looks))
             r = self.run_cli(*looks[i], "--store", "s.db")
             self.assertGreaterEqual(r.code, 0, (at, bit, looks[i]))
             if r.code == 0 and r.out != want[i]:
@@ -197,7 +200,7 @@ class StoreLimits(CliCase):
                 self.assertGreaterEqual(r.returncode, 0, f"{n} descriptors, {args}: signal {-r.returncode}\n{r.stderr}")
                 self.assertNotIn("ssertion", r.stderr)
                 if r.returncode == 127 or "shared libraries" in r.stderr or "libasan" in r.stderr:
-                    continue  # the program itself could not be loaded
+                    continue  # the program could not be loaded
                 if r.returncode not in (0, 4):
                     self.assertTrue(r.stderr.startswith("troupe: ") or "troupe: " in r.stderr, f"{n}: {r.stderr}")
                 codes.add((args[0], r.returncode))
@@ -205,15 +208,15 @@ class StoreLimits(CliCase):
         self.assertIn(("run", 1), codes)
         self.ok("store", "check", "--store", "s.db")
 
-    def test_a_limit_on_file_sizes_is_an_error_with_words(self):
+    def test_a_limit_on_file_sizes_is_a_clear_error(self):
         self.ok("run", "short.yaml", "--store", "s.db", "--quiet")
-        told = 0
+        reported = 0
         for n in (1, 4096, 20000, 60000, 120000):
             r = self.limited(resource.RLIMIT_FSIZE, n, "run", "work.yaml", "--quiet", "--store", "s.db")
             self.assertGreater(r.returncode, 0, f"{n}: {r.stderr}")
             self.assertIn("troupe: ", r.stderr)
-            told += "file size" in r.stderr or "too large" in r.stderr
-        self.assertGreater(told, 0)
+            reported += "file size" in r.stderr or "too large" in r.stderr
+        self.assertGreater(reported, 0)
         self.ok("store", "check", "--store", "s.db")
         self.ok("runs", "--store", "s.db")
 

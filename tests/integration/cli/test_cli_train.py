@@ -1,4 +1,4 @@
-"""test_cli_train.py - train sft from the command line: from nothing, resumed, used; and its mistakes.
+"""test_cli_train.py - train sft from the command line: from random weights, resumed, used; and wrong usage.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -68,7 +68,7 @@ class Train(CliCase):
         p.send_signal(signal.SIGINT)
         _, err = p.communicate(timeout=60)
         self.assertEqual(p.returncode, 130, err)
-        self.assertIn("`troupe train sft --resume --out 'my out'` goes on", err)
+        self.assertIn("`troupe train sft --resume --out 'my out'` continues the training", err)
         for args in (("generate", "--prompt", "x"), ("eval", "ledger"), ("train", "sft", "--env", "ledger", "--out", "z")):
             self.fails(1, ["my out is not finished: it has no model yet", "`troupe train sft --resume --out "], *args,
                        "--model", "my out")

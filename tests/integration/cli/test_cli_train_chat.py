@@ -1,5 +1,5 @@
-"""test_cli_train_chat.py - train sft on conversations: a folder that chats and calls tools, a share that is held out,
-and templates where models keep them.
+"""test_cli_train_chat.py - train sft on conversations: the model chats and calls tools, a share is held out, and
+templates are found in the files of models.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -33,7 +33,7 @@ def lines(rows):
 
 class TrainChat(CliCase):
     def conversations(self):
-        """A word is echoed by a tool, and reported; without the tool it is said again."""
+        """Conversations in which the model calls a tool to echo a word, or without tools repeats it."""
         shown = self.ok("tools", "show", "echo", "--json").json()
         tool = {"type": "function",
                 "function": {"name": "echo", "description": shown["description"], "parameters": shown["input_schema"]}}
@@ -92,7 +92,7 @@ class TrainChat(CliCase):
             self.assertEqual(json.load(f)["options"]["data_examples"], 15)
         other = self.ok(*sft, "--out", "file", "--holdout", "h.jsonl", "--json")
         self.assertGreater(other.json()["held_out_loss"], 0)
-        # What is measured beside is not trained: the weights are those of the training without it.
+        # Held-out conversations are not trained: the weights equal those of a training without them.
         with open(os.path.join(self.dir, "plain/model/model.safetensors"), "rb") as a, \
                 open(os.path.join(self.dir, "file/model/model.safetensors"), "rb") as b:
             self.assertEqual(a.read(), b.read())
@@ -143,7 +143,7 @@ class TrainChat(CliCase):
             if jinja:
                 self.write(os.path.join(folder, "chat_template.jinja"), jinja)
             self.fails(1, "the one that was found", *sft, "--model", f"t{n}", "--out", f"o{n}")
-        # Its eos_token ends what the assistant says, and is trained; the template goes along.
+        # Its eos_token ends messages of the assistant and is trained; the template is copied.
         doc["chat_template"] = ends
         os.remove(os.path.join(folder, "chat_template.jinja"))
         self.write(path, json.dumps(doc))
@@ -154,7 +154,7 @@ class TrainChat(CliCase):
             self.assertEqual(json.load(f)["chat_template"], ends)
         doc["chat_template"] = ends.replace("+ eos_token ", "")
         self.write(path, json.dumps(doc))
-        self.assertIn("will not learn when to stop", self.ok(*sft, "--model", "t2", "--out", "f").err)
+        self.assertIn("will not learn to end a reply", self.ok(*sft, "--model", "t2", "--out", "f").err)
 
 
 if __name__ == "__main__":

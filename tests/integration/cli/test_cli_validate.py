@@ -21,7 +21,11 @@ class Validate(CliCase):
 
     def test_an_input_that_does_not_exist(self):
         self.refused(HEAD + "inputs: {topic: {type: string, default: x}}\nsteps: {a: {value: 'on ${inputs.tpoic}'}}\n",
-                     "3:", "no input `tpoic`", "did you mean `topic`?")
+                     "3:", "unknown input `tpoic`", "did you mean `topic`?")
+
+    def test_the_state_of_a_step_that_does_not_exist(self):
+        self.refused(HEAD + "steps: {ask: {value: 1}, a: {value: 'on ${state.aks}'}}\n",
+                     "2:", "no step `aks`", "did you mean `ask`?")
 
     def test_arguments_that_do_not_fit(self):
         self.refused(HEAD + "steps: {a: {tool: echo, in: {text: 5}}}\n", "2:", "echo", "expected string, got integer")

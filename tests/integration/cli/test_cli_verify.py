@@ -1,4 +1,4 @@
-"""test_cli_verify.py - env verify: recorded episodes play again to their verdicts; files of all kinds of wrong.
+"""test_cli_verify.py - env verify: recorded episodes give their verdicts again; all kinds of invalid files.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -41,7 +41,7 @@ class Verify(CliCase):
         self.ok("eval", "ledger", "--model", "embedded", "--horizon", "8", "--episodes", "4", "--temperature", "3")
         shown = [self.ok("show", f"last/row[0]/episode[{i}]", "--json").json() for i in range(4)]
         calls = [c for s in shown for c in s["episode"]["calls"]]
-        self.assertIn("invalid", {c["name"] for c in calls})  # so hot that not all are calls
+        self.assertIn("invalid", {c["name"] for c in calls})  # the temperature is so high that some calls are invalid
         r = self.ok("env", "verify", "ledger", self.lines(*shown), "--json").json()
         self.assertEqual(r["different"], 0)
         self.assertEqual(sum(e["verdict"]["calls"] for e in r["episodes"]), len(calls))
@@ -57,7 +57,7 @@ class Verify(CliCase):
         self.assertIn("2 calls are not understood", r.err)
         self.assertIn("did you mean \"next\"", r.err)
 
-    def test_another_verdict_than_recorded_is_told(self):
+    def test_a_different_verdict_than_recorded_is_reported(self):
         self.ok("eval", "ledger", "--expert", "check", "--horizon", "3", "--episodes", "1")
         e = self.ok("show", "last/row[0]/episode[0]", "--json").json()["episode"]
         e["verdict"]["calls"] += 1
@@ -67,7 +67,7 @@ class Verify(CliCase):
         del e["verdict"]
         e["calls"].append({"name": "next", "arguments": {}})
         r = self.ok("env", "verify", "ledger", self.lines(e))
-        self.assertIn("1 calls come after the end", r.err)
+        self.assertIn("1 calls after the end", r.err)
 
     def test_files_that_are_wrong_are_named_by_line(self):
         good = {**TASK, "calls": []}
@@ -80,19 +80,19 @@ class Verify(CliCase):
             ({**good, "task_seed": -1}, '"task_seed": expected a whole number'),
             ({**good, "fault_seed": 1.5}, '"fault_seed": expected a whole number'),
             ({**good, "noise": 2}, "noise 2 is above"),
-            ({**good, "profile": "soft"}, 'no profile "soft"'),
-            ({**good, "ablation": "x"}, 'no ablation "x"'),
+            ({**good, "profile": "soft"}, 'unknown profile "soft"'),
+            ({**good, "ablation": "x"}, 'unknown ablation "x"'),
             ({**good, "faults": "wind"}, "wind"),
             ({**good, "env": "courier"}, "this is an episode of courier, not of ledger"),
             ({**good, "calls": {}}, '"calls": expected a list'),
             ({**good, "calls": [{"name": "next"}, {"arguments": {}}]}, 'number 2 has no "name"'),
-            ({**good, "calls": [{"name": "next", "arguments": 3}]}, '"arguments" is no object'),
+            ({**good, "calls": [{"name": "next", "arguments": 3}]}, '"arguments" is not an object'),
             ("[1,2]", "expected an episode as an object, got array"),
             ('{"task_seed": 1,', "not valid JSON"),
         )
         for doc, words in cases:
             self.fails(1, ["episodes.jsonl:2", words], "env", "verify", "ledger", self.lines(good, doc))
-        self.fails(1, "holds no episode", "env", "verify", "ledger", self.write("empty.jsonl", " \n\n"))
+        self.fails(1, "contains no episode", "env", "verify", "ledger", self.write("empty.jsonl", " \n\n"))
         self.fails(1, "nowhere.jsonl", "env", "verify", "ledger", "nowhere.jsonl")
         self.fails(2, "did you mean ledger", "env", "verify", "leger", self.lines(good))
         self.fails(2, "ENV FILE", "env", "verify", "ledger")

@@ -1,4 +1,4 @@
-"""test_cli_waits.py - what a run waits for: times, answers until their deadline; what has ended stays so.
+"""test_cli_waits.py - waits: for times, and for answers until a deadline; a run that ended stays ended.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -59,7 +59,7 @@ class Waits(CliCase):
         out = self.ok("run", "p.yaml", "--root", ".").out
         self.assertGreaterEqual(time.time() - began, 2)
         began = time.time()
-        self.ok("replay", "last")  # a time that has passed is taken from the record
+        self.ok("replay", "last")  # a wait that is over is read from the record
         self.assertLess(time.time() - began, 1.8)
         self.assertRegex(out, r'^"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z"\n$')
 
@@ -72,7 +72,7 @@ class Waits(CliCase):
         began = self.steps()["pause"]["began_ms"] / 1000
         p.send_signal(signal.SIGKILL)
         p.communicate()
-        # A process that comes back before the time waits for what is left of it.
+        # A process that resumes earlier waits for the rest of the time.
         p = self.start("resume", "last")
         time.sleep(0.5)
         p.send_signal(signal.SIGINT)
@@ -81,7 +81,7 @@ class Waits(CliCase):
         time.sleep(max(0.0, began + 4.2 - time.time()))
         now = time.time()
         due = self.ok("resume", "last").out
-        self.assertLess(time.time() - now, 2)  # it went straight on
+        self.assertLess(time.time() - now, 2)  # it did not wait
         self.assertTrue(due.startswith('"' + time.strftime("%Y-%m-%dT%H:%M", time.gmtime(began + 4))), due)
         self.assertEqual(self.steps()["first"].get("tries", 1), 1)
 
@@ -93,10 +93,10 @@ steps: {both: {parallel: {branches: {pause: {wait: {for: 1h}}, ask: {human: {pro
         end = time.time() + 60
         while time.time() < end and len(self.run_cli("show", "last", "--json").out.split('"kind":"timer"')) < 2:
             time.sleep(0.05)
-        self.fails(1, "waits for a time", "answer", "last/both/pause", "yes")
+        self.fails(1, "waits for a timer", "answer", "last/both/pause", "yes")
         self.ok("answer", "last", "yes")  # the question is the only one
         end = time.time() + 60
-        while time.time() < end and self.steps()["both/ask"]["status"] != "ok":  # noticed while it stays
+        while time.time() < end and self.steps()["both/ask"]["status"] != "ok":  # the running process notices the answer
             time.sleep(0.05)
         self.assertEqual(self.steps()["both/ask"]["status"], "ok")
         self.ok("cancel", "last")

@@ -47,7 +47,7 @@ class Watch(CliCase):
         return r.json()["run"]
 
     def killed(self, path, steps=1):
-        """A run whose process is gone."""
+        """A run whose process has died."""
         before = len(self.runs())
         p = self.start("run", path)
         end = time.time() + 60
@@ -98,7 +98,7 @@ class Watch(CliCase):
         self.assertEqual([(r["run"], r["status"], r["output"]) for r in doc["runs"]], [(soon, "ok", "no"), (asked, "ok", "yes")])
         self.assertEqual(doc["waits"], [])
         step = self.ok("show", asked, "--json").json()["steps"][0]
-        self.assertLess(step["ended_ms"] / 1000 - before, 3)  # a second, and what the answering process takes
+        self.assertLess(step["ended_ms"] / 1000 - before, 3)  # a second, and the time of the answering process
         self.assertIn("no run is open", err)
         self.assertEqual(json.loads(self.ok(*WATCH).out)["runs"], [])
 
@@ -108,7 +108,7 @@ class Watch(CliCase):
         r = self.ok(*WATCH)
         self.assertEqual([x["run"] for x in r.json()["runs"]], [soon])
         self.assertEqual([(w["run"], w["path"], w["deadline"]) for w in r.json()["waits"]], [(never, "ask", None)])
-        self.assertIn(f"run {never} waits for an answer at ask, without a deadline", r.err)
+        self.assertIn(f"run {never} is waiting for an answer at ask, without a deadline", r.err)
         self.assertEqual(self.status(never), "waiting")
 
     def test_timers_go_on(self):
@@ -130,7 +130,7 @@ class Watch(CliCase):
         run, soon = self.killed(self.slow(4000)), self.waiting("soon", "4s", "no")
         first = self.start(*WATCH)
         self.until_status(run, "running")
-        second = self.start(*WATCH)  # looks on: the first holds the run
+        second = self.start(*WATCH)  # only watches: the first process has the run
         time.sleep(1)
         self.assertIsNone(second.poll())
         os.kill(first.pid, signal.SIGKILL)
@@ -166,7 +166,7 @@ class Watch(CliCase):
             self.assertEqual(len(calls), 3)
             return calls
 
-        # The steps were begun before; that each ends a delay after the one before it shows the order.
+        # All steps began earlier; each ends one delay after the previous one, which shows the order.
         ends = [e for _, e in overlap("--in-flight", "1")]
         self.assertTrue(all(b - a >= 1400 for a, b in zip(sorted(ends), sorted(ends)[1:])), ends)
         ends = sorted(e for _, e in overlap())
@@ -179,7 +179,7 @@ class Watch(CliCase):
         r = self.fails(1, ["slow.json", f"run {lost} cannot go on"], *WATCH)
         self.assertEqual([x["run"] for x in r.json()["runs"]], [soon])
         self.assertEqual(self.status(lost), "interrupted")
-        self.fails(2, "--watch is for --all", "resume", "last", "--watch")
+        self.fails(2, "--watch needs --all", "resume", "last", "--watch")
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
-"""test_docs_examples.py - what the guide shows is what the program does.
+"""test_docs_examples.py - the program does what the guide shows.
 
 usage: test_docs_examples.py TROUPE SOURCE_DIR
 
-- Each docs/examples/**/*.session is run: a line `$ COMMAND` runs in a copy of its folder, and what
-  the command writes to standard output must be the lines below it. `...` stands for any text within
-  a line, a line of it alone for any lines. A last line `[N]` is the exit code (else 0).
-- Each code block of docs/*.md that follows a line `<!-- examples/FILE -->` must stand in that file
-  as it is.
-- Each file under docs/examples is named by a page of the guide, by a session or by another example.
+- Every docs/examples/**/*.session is run: a line `$ COMMAND` runs in a copy of its folder, and its
+  standard output must equal the lines below it. `...` matches any text within a line; a line with
+  only `...` matches any lines. A last line `[N]` is the exit code (default 0).
+- Every code block of docs/*.md that follows a line `<!-- examples/FILE -->` must be in that file,
+  unchanged.
+- A page of the guide, a session or another example names every file in docs/examples.
 SPDX-License-Identifier: Apache-2.0
 """
 import glob
@@ -76,7 +76,7 @@ class Examples(unittest.TestCase):
                 if not re.fullmatch(pattern_of(expected), r.stdout):
                     self.assertEqual(r.stdout, "\n".join(expected) + "\n", f"$ {command}\n{r.stderr}")
 
-    def test_every_block_of_the_guide_stands_in_its_file(self):
+    def test_every_block_of_the_guide_is_in_its_file(self):
         for page in sorted(glob.glob(os.path.join(DOCS, "*.md"))):
             blocks = re.findall(r"<!-- (examples/\S+) -->\n+```\w*\n(.*?)```", read(page), flags=re.S)
             for name, block in blocks:

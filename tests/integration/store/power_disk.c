@@ -1,4 +1,4 @@
-/* power_disk.c - what a disk may hold when the power fails at a place in the log.
+/* power_disk.c - what a disk may contain when the power fails at a position of the log.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -15,7 +15,7 @@
 #include "tests/unit/store/store_fixture.h"
 
 #define SECTOR  512
-#define N_NODES 64 /* files that there ever were; SQLite makes three or four */
+#define N_NODES 64 /* files, including deleted ones; SQLite creates three or four */
 
 struct node {
     unsigned char *bytes; /* as of its last sync */
@@ -24,7 +24,7 @@ struct node {
     size_t n_pending, cap_pending;
 };
 
-/* A file's name, from then on; node -1: it is gone. */
+/* A file's name from this event on; node -1: it was deleted. */
 struct naming {
     enum power_file file;
     int node;
@@ -145,7 +145,8 @@ void power_disk_advance(struct power_disk *d, size_t to)
         apply(d, power_vfs_event(d->log, d->at));
 }
 
-/* How many of the n changes of one thing arrived; by_last: the last one is the file's last. */
+/* How many of the n changes of one item arrived; by_last: the last change is the last of the file.
+ */
 static uint32_t draw_arrived(enum power_shape shape, struct power_draw *draw, uint32_t n,
                              bool by_last)
 {
@@ -167,12 +168,12 @@ static uint32_t draw_arrived(enum power_shape shape, struct power_draw *draw, ui
     }
 }
 
-/* What arrived of one file: of its pending changes of size and name the first n_meta, and of each
- * sector's pending versions the first `arrived`. */
+/* What arrived of one file: the first n_meta of its pending changes of size and name, and the first
+ * `arrived` pending versions of each sector. */
 struct arrival {
     uint32_t n_meta;
     uint32_t *arrived; /* by sector */
-    uint32_t *seen;    /* by sector: versions met so far */
+    uint32_t *seen;    /* by sector: versions seen so far */
     size_t n_sectors;
     bool has_noise;
 };
@@ -230,7 +231,7 @@ static void write_sectors(const struct power_disk *d, const struct power_event *
     }
 }
 
-/* The file grew, its bytes did not come. */
+/* The file grew, but its bytes did not arrive. */
 static void grow_unwritten(struct node *f, size_t len, bool has_noise, struct power_draw *draw)
 {
     size_t from = f->len;

@@ -1,10 +1,10 @@
-/* power_disk.h - what a disk may hold when the power fails at a place in the log.
+/* power_disk.h - what a disk may contain when the power fails at a position of the log.
  *
- * What was written before the last sync of its file stands there. Of what came after, each sector
- * of 512 bytes may hold any of the versions that it went through; the size of a file and the
- * names in the folder may be those of any moment since they were last synced. That is what a
- * disk promises that answers a sync truthfully and writes sectors whole; where a file grew and
- * its new sectors did not arrive there may be zeros or anything.
+ * Data written before the last sync of its file is on disk. Each sector of 512 bytes may contain
+ * any version written since then. The size of a file and the names in the folder may be those of
+ * any moment since their last sync. A disk promises this if it reports syncs truthfully and writes
+ * whole sectors. Where a file grew and its new sectors did not arrive, there may be zeros or any
+ * bytes.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -16,25 +16,25 @@
 
 /* Which of the versions since the last sync a sector gets. */
 enum power_shape {
-    POWER_NONE, /* nothing that was not synced arrived */
+    POWER_NONE, /* only synced data arrived */
     POWER_ALL,
-    POWER_HALF, /* each sector any version */
-    POWER_FEW,  /* one in eight sectors any but the first version */
-    POWER_MOST, /* one in eight sectors any but the last version */
-    POWER_TORN, /* everything but some sectors of each file's last write */
-    POWER_LAST, /* nothing but each file's last write */
+    POWER_HALF, /* any version of each sector */
+    POWER_FEW,  /* one in eight sectors: any version except the first */
+    POWER_MOST, /* one in eight sectors: any version except the last */
+    POWER_TORN, /* everything except some sectors of the last write of each file */
+    POWER_LAST, /* only the last write of each file */
     POWER_SHAPES
 };
 
 struct power_disk;
 
-/* deaf_to: bits 1 << enum power_file, the files whose syncs do nothing; the log is lent. */
+/* deaf_to: bits 1 << enum power_file: files whose syncs do nothing. The log is borrowed. */
 void power_disk_new(const struct power_vfs *log, unsigned deaf_to, struct power_disk **out);
 void power_disk_free(struct power_disk *d);
-/* On to the moment before event `to`; never back. */
+/* Advances to the moment before event `to`; never goes back. */
 void power_disk_advance(struct power_disk *d, size_t to);
-/* Writes what a crash at this moment left: the database at `path`, its log and journal beside it.
- * A file that is not there is removed. */
+/* Writes the state after a crash at this moment: the database at `path`, its log and journal next
+ * to it. A file that does not exist in that state is deleted. */
 void power_disk_crash(const struct power_disk *d, enum power_shape shape, struct power_draw *draw,
                       const char *path);
 

@@ -1,4 +1,5 @@
-/* power_draw.h - numbered draws of the power-loss test: one seed and a stream give the same again.
+/* power_draw.h - numbered random draws of the power-loss test: the same seed and stream give the
+ * same draws.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -9,7 +10,7 @@
 
 struct power_draw {
     uint64_t seed;
-    uint32_t stream, n; /* n: how many were drawn */
+    uint32_t stream, n; /* n: the number of draws so far */
 };
 
 /* Uniform in [0, below); below at least 1. */

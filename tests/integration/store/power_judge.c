@@ -1,4 +1,4 @@
-/* power_judge.c - is what a crash left what the store promised?
+/* power_judge.c - checks that a store after a crash is what it promised.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -21,7 +21,7 @@ struct judge {
     int run;        /* that it is about */
 };
 
-/* The report is empty as long as all is well. */
+/* The report is empty as long as there are no findings. */
 static bool is_well(const struct judge *j)
 {
     return j->report->len == 0;
@@ -55,7 +55,7 @@ static bool see_run(void *ctx, const struct run_row *r)
         if (strcmp(j->w->run[j->run].uuid, r->uuid) == 0)
             break;
     if (j->run == j->w->n_runs) {
-        complain(j, "nobody made run", r->uuid);
+        complain(j, "unknown run", r->uuid);
         return false;
     }
     j->seen[j->run][POWER_MADE] = 1;
@@ -83,7 +83,7 @@ static bool see_step(void *ctx, const struct step_row *s)
 
     (void)snprintf(path, sizeof(path), POWER_STEP_PATH, (int)k);
     if (strcmp(s->path, path) != 0 || s->seq != k || !s->args) {
-        complain(j, "another step stands where this one should:", path);
+        complain(j, "another step is in the place of:", path);
     } else if (s->state == STEP_OK) {
         if (j->seen[j->run][POWER_DONE]++ != k)
             complain(j, "was finished before the step before it:", path);
@@ -129,7 +129,7 @@ static bool see_message(void *ctx, const struct message_row *m)
     return true;
 }
 
-/* It goes on: one more step, which then stands there. */
+/* The run continues: one more step, which must then be recorded. */
 static void go_on(struct judge *j, struct run *r)
 {
     struct error err = ERROR_INIT;
@@ -199,8 +199,8 @@ static void read_back(struct judge *j)
     store_reader_close(j->q);
 }
 
-/* Each count says of a transaction that it is there, and of another that it is not; *last is then
- * the last that can be there. */
+/* Each count shows that one transaction exists and that another does not. *last is then the last
+ * one that can exist. */
 static void compare(struct judge *j, int32_t *last)
 {
     int32_t there = 0;

@@ -1,8 +1,8 @@
-/* power_vfs.c - a file layer of SQLite that notes what goes to the disk, and in which order.
+/* power_vfs.c - a file layer of SQLite that logs all writes and syncs in their order.
  *
- * A file is the system's with three of its methods replaced; what we know of it stands behind it.
- * Folders are synced where SQLite's own layer does it: after the first sync of a journal or log
- * that was opened for creation, and after a deletion that asks for it (os_unix.c, unixSync and
+ * A file is a file of the system's layer with three methods replaced; our data follows it in
+ * memory. Folders are synced where SQLite's own layer does it: after the first sync of a journal or
+ * log that was opened for creation, and after a deletion that asks for it (os_unix.c, unixSync and
  * unixDelete).
  *
  * SPDX-License-Identifier: Apache-2.0
@@ -20,9 +20,9 @@
 #include "tests/integration/store/power_draw.h"
 
 struct power_vfs {
-    sqlite3_vfs base;  /* first: what SQLite holds */
-    sqlite3_vfs *real; /* the system's */
-    size_t tail_at;    /* where struct tail stands in a file */
+    sqlite3_vfs base;  /* must be first: the file of SQLite */
+    sqlite3_vfs *real; /* the system's layer */
+    size_t tail_at;    /* offset of struct tail in a file */
     pthread_mutex_t lock;
     struct power_draw draw;
     bool has_database; /* its creation is in the log */
@@ -32,7 +32,7 @@ struct power_vfs {
     size_t n_bytes, cap_bytes;
 };
 
-/* Behind the system's file. */
+/* Follows the file of the system's layer in memory. */
 struct tail {
     struct power_vfs *vfs;
     const sqlite3_io_methods *real;
@@ -46,13 +46,13 @@ static struct power_vfs *vfs_of(sqlite3_vfs *vfs)
     return (struct power_vfs *)(void *)vfs;
 }
 
-/* The methods that SQLite sees of a file are a member of its tail. */
+/* The methods of a file that SQLite calls are a member of its tail. */
 static struct tail *tail_of(sqlite3_file *f)
 {
     return CONTAINER_OF(f->pMethods, struct tail, methods);
 }
 
-/* The lock is held, so that the order of the log is that of the disk. */
+/* The lock is held, so that the log has the order of the disk. */
 static void note(struct power_vfs *v, struct power_event e, const void *bytes)
 {
     if (v->n == v->cap) {
@@ -106,7 +106,7 @@ static int power_sync(sqlite3_file *f, int flags)
 {
     struct tail *t = tail_of(f);
 
-    (void)flags; /* the size is synced either way: what is left out are times */
+    (void)flags; /* the size is synced either way; only times are not */
     pthread_mutex_lock(&t->vfs->lock);
     note(t->vfs, (struct power_event){.kind = POWER_SYNC, .file = t->file}, NULL);
     if (t->syncs_folder)
@@ -130,8 +130,8 @@ static int power_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int f
     if (!(flags & (SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_WAL | SQLITE_OPEN_MAIN_JOURNAL)))
         return v->real->xOpen(v->real, name, f, flags, out_flags); /* temporary */
     pthread_mutex_lock(&v->lock);
-    is_there = file_exists(name); /* to xAccess an empty file is none */
-    if (file == POWER_DATABASE) { /* the store makes it, before it is opened */
+    is_there = file_exists(name); /* xAccess treats an empty file as missing */
+    if (file == POWER_DATABASE) { /* the store creates it before it is opened */
         is_there = v->has_database;
         v->has_database = true;
     }
@@ -221,7 +221,7 @@ size_t power_vfs_start(struct power_vfs *v, const char *path)
         free(bytes);
     }
     (void)sqlite3_vfs_register(&v->base, 1);
-    sqlite3_randomness(0, NULL); /* forget: the next draw asks us for a seed */
+    sqlite3_randomness(0, NULL); /* resets the generator: the next draw asks us for a seed */
     return v->n;
 }
 

@@ -1,10 +1,10 @@
-/* power_vfs.h - a file layer of SQLite that notes what goes to the disk, and in which order.
+/* power_vfs.h - a file layer of SQLite that logs all writes and syncs in their order.
  *
- * Once started it is SQLite's default layer, so that a store opened meanwhile lies on it.
- * Files are written as ever, but a sync is only noted: the test presumes that the machine stays up
- * while it records. Its random bytes come from a seed, so that one seed gives one log.
+ * After the start it is the default layer of SQLite, so that a store opened then uses it. Files are
+ * written as usual, but a sync is only logged: the test assumes that the machine stays up while it
+ * records. Random bytes come from a seed, so that one seed gives one log.
  *
- * The index in shared memory (-shm) is not noted: it does not outlive a crash.
+ * The index in shared memory (-shm) is not logged: it does not survive a crash.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -30,21 +30,21 @@ struct power_event {
     enum power_file file;
     size_t at;   /* offset; of a truncation the new size */
     size_t n;    /* bytes written */
-    size_t data; /* where they stand in the log's bytes */
+    size_t data; /* offset in the bytes of the log */
 };
 
 struct power_vfs;
 
 void power_vfs_new(uint64_t seed, struct power_vfs **out);
-/* From here on everything is noted; first of all the database at `path`, if there is one, as a file
- * that has long been on the disk. Gives the position after that: no crash comes before it. */
+/* Starts to log. Begins with the database at `path`, if it exists, as a file that is already on
+ * disk. Returns the position after that; no crash comes before it. */
 size_t power_vfs_start(struct power_vfs *v, const char *path);
-/* The system's layer is the default again; the log stays. No connection is open any more. */
+/* Makes the system's layer the default again; the log stays. No connection may be open. */
 void power_vfs_stop(struct power_vfs *v);
-void power_vfs_free(struct power_vfs *v); /* once stopped */
-/* How many events there are; any thread. */
+void power_vfs_free(struct power_vfs *v); /* after the stop */
+/* The number of events; any thread. */
 size_t power_vfs_position(struct power_vfs *v);
-/* Once stopped. Lent. */
+/* After the stop. Borrowed. */
 const struct power_event *power_vfs_event(const struct power_vfs *v, size_t i);
 const unsigned char *power_vfs_bytes(const struct power_vfs *v, const struct power_event *e);
 

@@ -1,4 +1,4 @@
-/* power_work.c - what a store is made to do before the power fails, and what it promised meanwhile.
+/* power_work.c - the work of a store before the power fails, and the promises that it made.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -14,14 +14,14 @@
 #define N_FILLER  2100 /* commits of a page or more: beyond CHECKPOINT_PAGES of store_thread.c */
 #define IDS_MAX   900
 
-/* While the work is done. */
+/* State during the work. */
 struct doing {
     struct power_work *w;
     struct power_vfs *log;
     struct store_options options;
     struct store *store;
     struct power_draw draw;
-    struct power_draw random; /* what the store draws: ids of runs */
+    struct power_draw random; /* random numbers of the store: ids of runs */
     struct seams seams;
 };
 
@@ -58,7 +58,7 @@ static void raise_count(struct doing *d, struct power_run *r, enum power_what wh
     c->txn[c->n++] = d->w->n_txns;
 }
 
-/* All that was posted is durable, as far as the store says. */
+/* The store reports everything posted so far as durable. */
 static void promise(struct doing *d)
 {
     struct power_work *w = d->w;
@@ -70,7 +70,7 @@ static void promise(struct doing *d)
     w->promise[w->n_promises++] = (struct power_promise){power_vfs_position(d->log), w->n_txns};
 }
 
-/* Every run is asked: a promise is given to one run. */
+/* Asks every run, because a promise is made to one run. */
 static void sync_all(struct doing *d)
 {
     for (int i = 0; i < d->w->n_runs; i++)
@@ -175,7 +175,7 @@ static void act(struct doing *d, struct power_run *r)
         spend(d, r);
     if (n_open > 0 && kind > 3)
         finish_step(d, r);
-    if (n_open == 0 || kind > 5) /* with the result comes the next intent, mostly */
+    if (n_open == 0 || kind > 5) /* mostly the next intent comes with the result */
         start_step(d, r);
     else if (kind == 2 || kind == 3)
         spend(d, r);
@@ -193,7 +193,7 @@ static struct power_run *draw_run(struct doing *d)
     return NULL;
 }
 
-/* Several transactions that find themselves in one commit: the writer waits for its lock. */
+/* Several transactions in one commit: the writer waits for its lock. */
 static void act_together(struct doing *d)
 {
     struct str name = STR_INIT;
@@ -256,7 +256,7 @@ static void fill_log(struct doing *d)
     }
 }
 
-/* Something that concerns the whole store, now and then. */
+/* Sometimes, an operation on the whole store. */
 static void tidy(struct doing *d)
 {
     int64_t n, bytes;
@@ -269,7 +269,7 @@ static void tidy(struct doing *d)
         assert_ok(store_gc(d->store, &n, &bytes, why));
         break;
     default:
-        close_store(d); /* copies the log into the database and cuts it */
+        close_store(d); /* copies the log into the database and truncates it */
         open_again(d);
     }
 }
@@ -299,7 +299,7 @@ static void begin(struct doing *d, uint64_t seed)
     d->options.seams = &d->seams;
 }
 
-/* Before the log is started: a store, its backup, and the backup in the store's place. */
+/* Before the log starts: a store, its backup, and the backup in the place of the store. */
 static void restore(struct doing *d)
 {
     static const char *const old[] = {"-wal", "-shm"};
@@ -353,7 +353,7 @@ void power_work_do(struct power_work *w, struct power_vfs *log, const char *path
     if (kind == POWER_WORK_RESTORED)
         restore(&d);
     w->start = power_vfs_start(log, path);
-    promise(&d); /* what a backup held */
+    promise(&d); /* contents of a backup */
     open_again(&d);
     make_run(&d);
     for (int i = 0; i < N_ACTIONS; i++) {

@@ -1,14 +1,14 @@
-/* power_work.h - what a store is made to do before the power fails, and what it promised meanwhile.
+/* power_work.h - the work of a store before the power fails, and the promises that it made.
  *
- * Everything that is written can be counted, and is counted upwards within its run: steps that
- * were intended, steps that were finished, messages, and so on. For each count the number of the
- * transaction is kept that raised it. Transactions are numbered in the order in which they were
- * posted, which is the order in which the store commits them; so what a crash leaves must be what
- * the first so many of them wrote. A promise is a place in the disk's log with the number of the
- * last transaction that was said to be durable when the log was so long.
+ * Everything written has a count within its run: intended steps, finished steps, messages and so
+ * on. For each value of a count, the number of the transaction that reached it is kept.
+ * Transactions are numbered in the order in which they were posted, which is the order of their
+ * commits. So after a crash, the store must contain the writes of a prefix of them. A promise is a
+ * position of the log, and the number of the last transaction that was reported as durable at that
+ * position.
  *
- * One seed gives one log, to the byte, unless the machine stalls for the second after which a store
- * tidies up.
+ * One seed gives one log, to the byte, unless the machine stalls for a second, after which a store
+ * does maintenance.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -29,14 +29,14 @@ enum power_what {
     POWER_MADE,    /* the run itself: 0 or 1 */
     POWER_STARTED, /* steps intended */
     POWER_DONE,    /* steps finished, with output and token record */
-    POWER_SAID,    /* messages, one a finished step and in its transaction */
+    POWER_SAID,    /* messages: one per finished step, in its transaction */
     POWER_SPENT,   /* the counter of its budget */
     POWER_PLAYED,  /* episodes */
     POWER_ENDED,   /* its status and output: 0 or 1 */
     POWER_WHATS
 };
 
-/* txn[i]: who raised the count from i to i + 1. */
+/* txn[i]: the transaction that raised the count from i to i + 1. */
 struct power_count {
     int32_t *txn;
     int32_t n, cap;
@@ -64,20 +64,20 @@ struct power_work {
 
 enum power_kind_of_work {
     POWER_WORK_SHORT,
-    POWER_WORK_LONG,    /* so many commits that SQLite's log is copied and begins anew */
+    POWER_WORK_LONG,    /* enough commits for SQLite to copy its log and start it again */
     POWER_WORK_RESTORED /* in a store that was a backup */
 };
 
-/* Works in the store at `path`, which is made, and closes it. `log` is started and stopped. */
+/* Creates the store at `path`, works in it and closes it. Starts and stops `log`. */
 void power_work_do(struct power_work *w, struct power_vfs *log, const char *path,
                    enum store_durability durability, uint64_t seed, enum power_kind_of_work kind);
 void power_work_deinit(struct power_work *w);
-/* What had been promised when the log was so long. */
+/* The last transaction promised up to this position of the log. */
 int32_t power_work_promised(const struct power_work *w, size_t position);
 
-/* What a run's k-th step gave: short, long or hard to compress. New reference. */
+/* The result of the k-th step of a run: short, long or hard to compress. New reference. */
 struct json *power_work_value(int run, int32_t k);
-/* How many ids its token record has: some records are stored in pieces. */
+/* The number of ids in its token record; some records are stored in pieces. */
 int32_t power_work_n_ids(int32_t k);
 
 #endif

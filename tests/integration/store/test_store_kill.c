@@ -1,12 +1,11 @@
-/* test_store_kill.c - a process that makes steps is killed, again and again.
+/* test_store_kill.c - a process that runs steps is killed many times.
  *
- * A child takes the run and goes on with it: for each step it writes to a pipe once
- * the step is durable. It is killed with SIGKILL at a random time. Then: the run can be
- * taken at once; every acknowledged step is there; seq has no gap; the transaction that
- * finished a step, stored its message and intended the next is there whole or not at all.
- * Now and then the shared index is removed, as by a restart of the machine, or the log is cut at a
- * random place, as by a power failure: then acknowledged steps of this life may be lost, all else
- * holds.
+ * A child takes the run and continues it. For each step it writes to a pipe when the step is
+ * durable. It is killed with SIGKILL at a random time. After that the run can be taken at once,
+ * every acknowledged step exists, seq has no gap, and the transaction that finished a step, stored
+ * its message and intended the next step exists completely or not at all. Sometimes the shared
+ * index is deleted, as after a restart of the machine, or the log is truncated at a random place,
+ * as after a power loss. Then acknowledged steps of this life may be lost; everything else holds.
  * The seed is printed; TROUPE_KILL_SECONDS and TROUPE_KILL_SEED change the loop.
  *
  * SPDX-License-Identifier: Apache-2.0
@@ -24,7 +23,7 @@
 #include "runtime/base/seams.h"
 #include "runtime/base/text.h"
 
-#define N_IN_FLIGHT 4 /* steps that wait for the disk at one time */
+#define N_IN_FLIGHT 4 /* steps that wait for the disk at the same time */
 
 /* ---- the child */
 
@@ -32,8 +31,8 @@ struct worker {
     struct store *store;
     struct run *run;
     int pipe;
-    int64_t next;   /* the step whose intent stands */
-    int64_t n_told; /* acknowledged in this life, and before */
+    int64_t next;           /* the step whose intent is recorded */
+    int64_t n_acknowledged; /* steps acknowledged in this life and before */
     pthread_mutex_t lock;
     pthread_cond_t there;
     bool is_woken;
@@ -49,7 +48,7 @@ static void name_step(int64_t k, char out[48])
     (void)snprintf(out, 48, "work/turn:%lld/tool:0:act", (long long)k);
 }
 
-/* Some values stand in the row, some become blobs, some of those are compressed. */
+/* Some values are in the row, some become blobs, some blobs are compressed. */
 static struct json *value_of(int64_t k)
 {
     struct str s = STR_INIT;
@@ -72,7 +71,7 @@ static void intend(struct worker *w, int64_t k)
     fixture_intend(w->run, path, 0, EFFECT_IDEMPOTENT, "{\"x\":1}");
 }
 
-static void told(void *ctx, enum status status, const struct error *err)
+static void acknowledge(void *ctx, enum status status, const struct error *err)
 {
     struct ack *a = ctx;
 
@@ -82,7 +81,7 @@ static void told(void *ctx, enum status status, const struct error *err)
     }
     if (write(a->w->pipe, &a->step, sizeof(a->step)) != sizeof(a->step))
         _exit(4);
-    a->w->n_told = a->step + 1;
+    a->w->n_acknowledged = a->step + 1;
     free(a);
 }
 
@@ -102,7 +101,7 @@ static void make_step(struct worker *w)
     jv_unref(v);
     *a = (struct ack){w, w->next};
     intend(w, ++w->next);
-    journal_when_durable(w->run, told, a);
+    journal_when_durable(w->run, acknowledge, a);
 }
 
 static void wake_worker(void *ctx)
@@ -129,7 +128,7 @@ static _Noreturn void live(const struct store_fixture *f, const char *uuid, int6
                            enum store_durability durability)
 {
     struct store_options o = {.path = f->path, .durability = durability};
-    struct worker w = {.pipe = pipe, .next = done, .n_told = done};
+    struct worker w = {.pipe = pipe, .next = done, .n_acknowledged = done};
     struct error err = ERROR_INIT;
 
     pthread_mutex_init(&w.lock, NULL);
@@ -139,10 +138,10 @@ static _Noreturn void live(const struct store_fixture *f, const char *uuid, int6
         _exit(2);
     }
     store_set_reply_box(w.store, mailbox_new(wake_worker, &w));
-    intend(&w, w.next); /* after a kill it stands there already and counts a try */
+    intend(&w, w.next); /* after a kill the intent exists already; this counts a try */
     for (;;) {
         make_step(&w);
-        while (w.next - w.n_told >= N_IN_FLIGHT)
+        while (w.next - w.n_acknowledged >= N_IN_FLIGHT)
             wait_for_disk(&w);
     }
 }
@@ -154,7 +153,7 @@ struct life {
     int64_t n_tries; /* of the step that was open */
 };
 
-/* Everything that a kill may leave behind, checked; what stands there comes back. */
+/* Checks everything that a kill may leave; returns the recorded state. */
 static struct life examine(struct store_fixture *f, const char *uuid, int64_t acknowledged)
 {
     struct run *r = NULL;
@@ -188,7 +187,7 @@ static struct life examine(struct store_fixture *f, const char *uuid, int64_t ac
         fail_msg("step %lld was acknowledged, but %lld are there", (long long)acknowledged - 1,
                  (long long)life.n_done);
     if (life.n_done > 0)
-        assert_true(found); /* with the result came the next intent */
+        assert_true(found); /* the next intent is in the same transaction as the result */
     assert_ok(journal_messages(r, "work", &messages, why));
     assert_int_equal(jv_size(messages), life.n_done);
     jv_unref(messages);
@@ -197,7 +196,7 @@ static struct life examine(struct store_fixture *f, const char *uuid, int64_t ac
     return life;
 }
 
-/* Forks a child, kills it after `us`, and gives what it acknowledged. */
+/* Forks a child, kills it after `us`, and returns what it acknowledged. */
 static int64_t one_life(struct store_fixture *f, const char *uuid, int64_t done, uint32_t us,
                         enum store_durability durability)
 {
@@ -225,8 +224,8 @@ static int64_t one_life(struct store_fixture *f, const char *uuid, int64_t done,
     return acknowledged;
 }
 
-/* Nothing of this life has been copied from the log yet (it is shorter than the distance of
- * checkpoints), so any cut is what a power failure at synchronous = NORMAL may leave. */
+/* Nothing of this life has been copied from the log yet (it is shorter than the interval between
+ * checkpoints), so a log cut anywhere is a state that a power loss at NORMAL can leave. */
 static void lose_power(const struct store_fixture *f, bool cut_log, uint32_t chance)
 {
     char name[160];
@@ -257,7 +256,7 @@ static void check_store(struct store_fixture *f)
     fixture_close(f);
 }
 
-/* A run that has grown long costs time to examine: then a new one begins. */
+/* A long run takes time to examine, so a new one begins. */
 static void new_run(struct store_fixture *f, char uuid[37])
 {
     struct run *r = fixture_run(fixture_open(f));
@@ -292,7 +291,7 @@ static void test_kill(void **state)
         life = examine(f, uuid, b.word[3] % 4 == 0 ? done : acknowledged);
         n_kills++;
         if (life.n_done > acknowledged)
-            n_lost_acks += life.n_done - acknowledged; /* done, but nobody heard of it */
+            n_lost_acks += life.n_done - acknowledged; /* done, but not acknowledged */
         total += life.n_done - done;
         done = life.n_done;
         if (i % 16 == 15)

@@ -1,14 +1,14 @@
-/* test_store_power.c - the power fails, at any moment, and the disk kept what it was not asked to
- * lose.
+/* test_store_power.c - the power fails at any moment, and only synced data is certain to be on
+ * disk.
  *
- * SQLite's real file layer cannot be unplugged, so a layer of ours (power_vfs.h) notes every write,
- * truncation and sync of a store at work (power_work.h). From that log come images of what a disk
- * may hold after a crash (power_disk.h); each is opened and judged (power_judge.h).
+ * The real file layer of SQLite cannot simulate that, so our own layer (power_vfs.h) logs every
+ * write, truncation and sync of a store at work (power_work.h). From that log, power_disk.h makes
+ * images of what a disk may contain after a crash; each image is opened and checked
+ * (power_judge.h).
  *
- * At FULL nothing that was promised may be missing. At NORMAL the last promises may, and nothing
- * else. And because a judge that never convicts proves nothing: when the disk ignores syncs, when
- * it ignores those of one file, and when NORMAL is held to what FULL promises, faults must be
- * found.
+ * At FULL no promised transaction may be missing. At NORMAL only the last ones may. The check must
+ * be able to fail: when the disk ignores all syncs, when it ignores those of one file, and when
+ * NORMAL is checked against FULL, it must find faults.
  *
  * TROUPE_POWER_IMAGES (at FULL; a quarter as many at NORMAL) and TROUPE_POWER_SEED change the
  * loop; the seed is printed. TROUPE_SOAK, which ./dev soak sets, makes it long.
@@ -24,29 +24,29 @@
 #include "tests/integration/store/power_judge.h"
 #include "tests/integration/store/power_work.h"
 
-#define IMAGES        240
-#define IMAGES_SOAK   20000
-#define IMAGES_A_LAP  30 /* of one log */
-#define IMAGES_TEETH  40
-#define SEED_TEETH    1
-#define FINDINGS_TOLD 5
-#define DEAF_TO_ALL   ((1u << POWER_FILES) - 1)
+#define IMAGES         240
+#define IMAGES_SOAK    20000
+#define IMAGES_A_LAP   30 /* of one log */
+#define IMAGES_TEETH   40
+#define SEED_TEETH     1
+#define FINDINGS_SHOWN 5
+#define DEAF_TO_ALL    ((1u << POWER_FILES) - 1)
 
 struct tally {
     int64_t n_images, n_lost, n_corrupt, n_lost_txns;
 };
 
-/* How a series of images comes about, and how it is judged. */
+/* How a series of images is made and checked. */
 struct series {
     const char *name;
     enum store_durability durability;
     unsigned deaf_to;
-    bool may_lose; /* promises are not held against it */
-    bool tells;    /* findings are printed: there should be none */
+    bool may_lose; /* the last promised transactions may be missing */
+    bool reports;  /* prints findings: there should be none */
     uint64_t seed;
 };
 
-/* Few are long, since their images are large. */
+/* Few are long, because their images are large. */
 static const enum power_kind_of_work kind_of_lap[] = {
     POWER_WORK_SHORT, POWER_WORK_RESTORED, POWER_WORK_SHORT, POWER_WORK_LONG,
     POWER_WORK_SHORT, POWER_WORK_RESTORED, POWER_WORK_SHORT, POWER_WORK_SHORT,
@@ -67,8 +67,8 @@ static int by_size(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* Half anywhere, the rest next to a sync, or next to a change of the database itself, which is what
- * a long log has few of. */
+/* Half at any position, the rest next to a sync, or next to a change of the database file, which is
+ * rare in a long log. */
 static size_t draw_position(const struct power_work *w, struct power_vfs *log,
                             struct power_draw *draw)
 {
@@ -85,10 +85,10 @@ static size_t draw_position(const struct power_work *w, struct power_vfs *log,
     return first;
 }
 
-static void tell(const struct series *s, struct tally *t, uint32_t lap, size_t position, int shape,
-                 const struct str *report)
+static void report_finding(const struct series *s, struct tally *t, uint32_t lap, size_t position,
+                           int shape, const struct str *report)
 {
-    if (s->tells && t->n_lost + t->n_corrupt <= FINDINGS_TOLD)
+    if (s->reports && t->n_lost + t->n_corrupt <= FINDINGS_SHOWN)
         print_error("%s, seed %llu, lap %u, before event %zu, shape %d:\n%s", s->name,
                     (unsigned long long)s->seed, (unsigned)lap, position, shape, str_cstr(report));
 }
@@ -105,7 +105,7 @@ static void judge_image(struct store_fixture *f, const struct series *s, const s
     t->n_lost += outcome == POWER_LOST;
     t->n_corrupt += outcome == POWER_CORRUPT;
     if (outcome == POWER_CORRUPT || (outcome == POWER_LOST && !s->may_lose))
-        tell(s, t, lap, position, shape, &report);
+        report_finding(s, t, lap, position, shape, &report);
     str_deinit(&report);
 }
 
@@ -170,7 +170,7 @@ static uint64_t seed_asked(void)
 
 static void test_full_loses_nothing(void **state)
 {
-    struct series s = {.name = "FULL", .durability = STORE_FULL, .tells = true};
+    struct series s = {.name = "FULL", .durability = STORE_FULL, .reports = true};
     struct tally t;
 
     s.seed = seed_asked();
@@ -182,7 +182,7 @@ static void test_full_loses_nothing(void **state)
 static void test_normal_loses_only_the_last(void **state)
 {
     struct series s = {
-        .name = "NORMAL", .durability = STORE_NORMAL, .may_lose = true, .tells = true};
+        .name = "NORMAL", .durability = STORE_NORMAL, .may_lose = true, .reports = true};
     struct tally t;
 
     s.seed = seed_asked();
@@ -190,7 +190,7 @@ static void test_normal_loses_only_the_last(void **state)
     assert_int_equal(t.n_corrupt, 0);
 }
 
-/* Each of these is a store or a disk that does not do what it says. */
+/* In each of these, the store or the disk breaks its promise. */
 static void test_faults_are_found(void **state)
 {
     static const struct series wrong[] = {

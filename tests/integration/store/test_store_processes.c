@@ -1,4 +1,4 @@
-/* test_store_processes.c - several processes on one store, and two that want one run.
+/* test_store_processes.c - several processes use one store, and two try to take one run.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -14,7 +14,7 @@
 #define N_RACES     25
 #define N_CREATIONS 60
 
-/* Runs in a child: a run of its own, every step waited for, checkpoints in between. */
+/* Runs in a child: its own run, waits for every step, with checkpoints in between. */
 static int write_run(const struct store_fixture *f, int me)
 {
     struct store_options o = {.path = f->path, .create = true, .durability = STORE_NORMAL};
@@ -95,7 +95,7 @@ static void test_processes_share_a_store(void **state)
     struct runs runs = {.n = 0};
     pid_t child[N_PROCESSES];
 
-    for (int i = 0; i < N_PROCESSES; i++) { /* they race to create it, too */
+    for (int i = 0; i < N_PROCESSES; i++) { /* the processes also race to create it */
         child[i] = fork();
         assert_true(child[i] >= 0);
         if (child[i] == 0)
@@ -133,7 +133,7 @@ static int open_at_once(const struct store_fixture *f, int go)
     return 1;
 }
 
-/* One creates while the others look whose file it is: each finds a store of ours. */
+/* One creates the store while the others check the file: each finds a store of ours. */
 static void test_many_create_a_store(void **state)
 {
     struct store_fixture *f = *state;
@@ -160,7 +160,7 @@ static void test_many_create_a_store(void **state)
 }
 
 /* Takes the run when the pipe `go` closes: 0 taken, 75 busy. Holds it until `hold` closes. */
-static int try_to_take(const struct store_fixture *f, const char *uuid, int go, int told, int hold)
+static int try_to_take(const struct store_fixture *f, const char *uuid, int go, int tried, int hold)
 {
     struct store_options o = {.path = f->path, .durability = STORE_NORMAL};
     struct store *s = NULL;
@@ -172,7 +172,7 @@ static int try_to_take(const struct store_fixture *f, const char *uuid, int go, 
     (void)!read(go, &byte, 1);
     if (st == STATUS_OK)
         st = run_take(s, uuid, &r, &err);
-    if (write(told, &byte, 1) != 1)
+    if (write(tried, &byte, 1) != 1)
         return 9;
     (void)!read(hold, &byte, 1);
     run_close(r);
@@ -182,12 +182,12 @@ static int try_to_take(const struct store_fixture *f, const char *uuid, int go, 
 
 static void one_race(struct store_fixture *f, const char *uuid)
 {
-    int go[2], told[2], hold[2], n_taken = 0, n_busy = 0;
+    int go[2], tried[2], hold[2], n_taken = 0, n_busy = 0;
     pid_t child[2];
     char byte;
 
     assert_int_equal(pipe(go), 0);
-    assert_int_equal(pipe(told), 0);
+    assert_int_equal(pipe(tried), 0);
     assert_int_equal(pipe(hold), 0);
     for (int i = 0; i < 2; i++) {
         child[i] = fork();
@@ -195,13 +195,13 @@ static void one_race(struct store_fixture *f, const char *uuid)
         if (child[i] == 0) {
             close(go[1]);
             close(hold[1]);
-            _exit(try_to_take(f, uuid, go[0], told[1], hold[0]));
+            _exit(try_to_take(f, uuid, go[0], tried[1], hold[0]));
         }
     }
     close(go[1]); /* both start */
     for (int i = 0; i < 2; i++)
-        assert_int_equal(read(told[0], &byte, 1), 1);
-    close(hold[1]); /* both have tried: the winner may let go */
+        assert_int_equal(read(tried[0], &byte, 1), 1);
+    close(hold[1]); /* both have tried: the winner may release the run */
     for (int i = 0; i < 2; i++) {
         int status = 0;
 
@@ -211,8 +211,8 @@ static void one_race(struct store_fixture *f, const char *uuid)
         n_busy += WEXITSTATUS(status) == 75;
     }
     close(go[0]);
-    close(told[0]);
-    close(told[1]);
+    close(tried[0]);
+    close(tried[1]);
     close(hold[0]);
     assert_int_equal(n_taken, 1);
     assert_int_equal(n_busy, 1);
@@ -240,7 +240,8 @@ static void test_two_resumers_one_wins(void **state)
         one_race(f, uuid);
     assert_ok(store_reader_open(fixture_open(f), &q, why));
     assert_ok(query_run(q, uuid, see_epoch, &epoch, why));
-    assert_int_equal(epoch, 1 + N_RACES); /* each take counts once, a refused one never */
+    assert_int_equal(epoch,
+                     1 + N_RACES); /* each successful take counts once, a refused one never */
     store_reader_close(q);
 }
 

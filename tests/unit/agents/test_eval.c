@@ -436,7 +436,7 @@ static void test_a_choice_of_faults_is_recorded(void **state)
     assert_ok(eval_run(&o, &all, uuid, why));
     o.faults = 4;
     assert_ok(eval_run(&o, &r, uuid, why));
-    /* Other kinds at the same moments: whoever never looks fails the same episodes. */
+    /* Other kinds at the same moments: a policy that never looks fails the same episodes. */
     assert_int_equal(r.n_success, all.n_success);
     assert_true(r.ceiling == all.ceiling);
     begin_eval(o, uuid);

@@ -133,7 +133,7 @@ static void test_what_the_data_do_not_say_is_no_number(void **state)
         double passed, missed; /* for one half */
     } cases[] = {
         {{{0}}, 0, "no episode", 0, 0},
-        {{{10, 0, 0}, {30, 0, 0}}, 2, "no episode counts", 0, 0},
+        {{{10, 0, 0}, {30, 0, 0}}, 2, "no episodes to count", 0, 0},
         {{{10, 50, 50}, {30, 50, 50}, {100, 50, 50}}, 3, "all episodes succeeded", 100, 0},
         {{{100, 50, 0}, {10, 50, 0}}, 2, "no episode succeeded", 0, 10},
         {{{10, 50, 50}, {30, 50, 40}, {100, 50, 0}}, 3, "two horizons", 30, 100},

@@ -284,7 +284,7 @@ static void test_bad_lines_are_told_by_number(void **state)
         {"{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}\n", ":1", "nothing to train"},
         {"{\"messages\":[{\"role\":\"assistant\",\"content\":\"x\"}],\"tools\":7}\n", ":1",
          "tools"},
-        {"\n\n", "", "holds no conversation"},
+        {"\n\n", "", "contains no conversations"},
     };
     struct fake_model m;
 
@@ -307,7 +307,7 @@ static void test_bad_lines_are_told_by_number(void **state)
     fake_model_deinit(&m);
 }
 
-/* Each conversation is in one of the two, the same ones by the same seed; the data's name tells. */
+/* Each conversation is in one of the two, by the seed; the data's id shows the split. */
 static void test_a_share_is_held_out(void **state)
 {
     struct fake_model m;
@@ -353,7 +353,7 @@ static void test_a_share_is_held_out(void **state)
     unlink(path);
 }
 
-/* What a template cannot render is told when it is met, with the line of the file. */
+/* A conversation that the template cannot render is reported with its line of the file. */
 static void test_render_fault_names_the_line(void **state)
 {
     struct fake_model m;

@@ -26,7 +26,7 @@ struct met {
     int32_t step;
 };
 
-/* A model that is told by the test what to call; the leader asks the world's own script. */
+/* A model that makes the test's calls; the leader asks the environment's own script. */
 struct player {
     struct fake_model m; /* first */
     const struct env_ops *ops;
@@ -39,7 +39,7 @@ struct player {
     int32_t n;
 };
 
-static void saw(void *ctx, const struct env *e, const struct env_effect *fx)
+static void on_event(void *ctx, const struct env *e, const struct env_effect *fx)
 {
     struct player *p = ctx;
 
@@ -78,8 +78,8 @@ static void meet(struct player *p, char *prompt, char *said)
         .prompt = prompt, .said = said, .hidden = hidden_of(p), .step = p->ops->steps_done(p->env)};
 }
 
-static void policy_told(struct fake_model *m, const char *context, const struct model_call *c,
-                        struct str *out)
+static void policy_answers(struct fake_model *m, const char *context, const struct model_call *c,
+                           struct str *out)
 {
     struct player *p = (struct player *)(void *)m;
     struct str said = STR_INIT;
@@ -89,7 +89,7 @@ static void policy_told(struct fake_model *m, const char *context, const struct 
     p->ops->render_call(&p->call[p->n - 1], out);
 }
 
-static struct json *talk_told(struct fake_model *m, const struct model_call *c)
+static struct json *talk_answers(struct fake_model *m, const struct model_call *c)
 {
     struct player *p = (struct player *)(void *)m;
     const struct env_call *call;
@@ -122,13 +122,13 @@ static void play_through(struct player *p, const struct env_ops *ops, bool compa
 
     memset(p, 0, sizeof(*p));
     if (compact)
-        fake_model_init(&p->m, "compact", policy_told);
+        fake_model_init(&p->m, "compact", policy_answers);
     else
-        fake_text_model_init(&p->m, talk_told);
+        fake_text_model_init(&p->m, talk_answers);
     p->ops = ops;
     p->how = how;
     p->leads = leads;
-    p->watch = (struct env_watch){.ctx = p, .saw = saw};
+    p->watch = (struct env_watch){.ctx = p, .on_event = on_event};
     assert_ok(agent_host_new(&ho, &play.host, why));
     role = fake_role(&p->m);
     t = (struct agent_task){.role = &role,
@@ -154,7 +154,7 @@ static void forget(struct player *p)
 
 /* ---- twins */
 
-/* Tools whose answer may tell what the world truly is. */
+/* Tools whose answer may depend on the true state. */
 static bool reads(const struct env_ops *ops, const struct env_call *c)
 {
     static const char *const word[] = {"get", "check", "where", "pickup", "bookings", "cancel"};
@@ -416,7 +416,7 @@ static struct json *leak_index(struct env *e, const struct env_call *c, struct e
     return r;
 }
 
-/* Where the account stands before it is read. */
+/* The account's value before it is read. */
 static void leak_state_compact(struct env *e, const struct env_call *c, struct env_effect *fx,
                                struct str *out)
 {

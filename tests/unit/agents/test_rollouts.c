@@ -522,7 +522,7 @@ static void wrong_use_is_refused(void **state)
     assert_int_equal(play(&p, &err), STATUS_INVALID);
     assert_non_null(strstr(err.message, "2^20"));
     p.task[1] = ENV_SEED_VALIDATION - 1;
-    p.q.horizon = 0; /* no environment can be made: all fail, and that is told */
+    p.q.horizon = 0; /* no environment can be made: all fail, and the error says so */
     assert_int_not_equal(play(&p, &err), STATUS_OK);
     assert_non_null(strstr(err.message, "horizon"));
     p.q.horizon = HORIZON;
@@ -568,7 +568,7 @@ static void a_world_that_throws_is_masked(void **state)
         assert_true(thrown ? isnan(m->reward) && m->n_chains == 0
                            : m->calls == whole.set.member[i].calls);
     }
-    /* All of them: there is nothing to train on, and the first cause is told. */
+    /* All of them: there is nothing to train on, and the error has the first cause. */
     for (int32_t g = 0; g < GROUPS; g++)
         p.fault[g] = 3;
     p.q.shared_faults = true;

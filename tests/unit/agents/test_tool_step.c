@@ -216,7 +216,7 @@ static void a_call_that_is_stopped_ends_as_it_was_told(void **state)
     }
 }
 
-/* Left by its owner in every state that it can wait in: nothing is told, nothing leaks. */
+/* Freed by its owner in every state that it can wait in: no callback, no leak. */
 static void a_step_may_be_left_at_any_time(void **state)
 {
     static const struct tool_step_spec specs[] = {
@@ -261,8 +261,8 @@ static void begin_recovered(struct scene *s, struct run *run)
                                      .started_ms = s->now});
 }
 
-/* A tool that does not say what happened cannot tell: then a person is asked, and when nobody says
- * anything for a week, the call is given up. What the tool says at last changes nothing. */
+/* If a tool does not answer a status query, a person is asked, and after a week without an answer
+ * the call is abandoned. A late answer of the tool changes nothing. */
 static void silence_is_not_waited_for(void **state)
 {
     struct store_fixture *f = *state;
@@ -286,7 +286,7 @@ static void silence_is_not_waited_for(void **state)
     assert_int_equal(s.n_done, 1);
     assert_false(s.asking);
     assert_int_equal(s.state, STEP_ERROR);
-    assert_string_equal(s.out, "the call was given up");
+    assert_string_equal(s.out, "the call was abandoned");
     assert_true(tool_step_result(s.step)->not_retryable);
     assert_int_equal(s.n_starts, 0);
     close_scene(&s);

@@ -83,7 +83,8 @@ static void policy_endless(struct fake_model *m, const char *context, const stru
         str_putc(out, 'x');
 }
 
-/* What is no call counts, and the cap of the step ends the episode: a result like any other. */
+/* A reply that is not a call counts, and the cap of the step ends the episode as a normal result.
+ */
 static void test_babble_is_the_policys_own_fault(void **state)
 {
     fake_policy policy[2] = {policy_babble, policy_endless};

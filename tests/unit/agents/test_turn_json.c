@@ -1,5 +1,5 @@
-/* test_turn_json.c - an agent with JSON tool calls: in the ledger, with mistakes it is told of, and
- * with its own earlier ids kept.
+/* test_turn_json.c - an agent with JSON tool calls: in the ledger, with mistakes that are reported
+ * to it, and with its own earlier ids kept.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -144,9 +144,9 @@ static void test_ids_model_keeps_its_own_ids(void **state)
     fake_model_deinit(&m);
 }
 
-/* Each mistake once, in order; the model repairs itself by what it is told. */
+/* Each mistake once, in order; the model corrects itself from the error. */
 static const struct {
-    const char *call, *told;
+    const char *call, *error;
 } mistakes[] = {
     {"{\"name\": \"get\", \"arguments\": {\"key\": ", NULL},
     {"{\"name\": \"grab\", \"arguments\": {\"key\": \"a\"}}", "unknown tool"},
@@ -165,8 +165,8 @@ static void policy_mistaken(struct fake_model *m, const char *context, const str
         last = user;
     if (i > 0 && i <= 4) {
         assert_non_null(strstr(last, "error"));
-        if (mistakes[i - 1].told)
-            assert_non_null(strstr(last, mistakes[i - 1].told));
+        if (mistakes[i - 1].error)
+            assert_non_null(strstr(last, mistakes[i - 1].error));
     }
     if (i < 4) {
         str_printf(out, "<tool_call>\n%s\n</tool_call><|end|>", mistakes[i].call);

@@ -82,7 +82,7 @@ static void text_models_spend_tokens(void **state)
     s.t.scope.budget = &b;
     play_agent(&s.p, &s.t);
     assert_int_equal(s.p.result.state, STEP_BUDGET);
-    assert_string_equal(s.p.result.err.message, "the budget of 500 tokens is spent");
+    assert_string_equal(s.p.result.err.message, "the budget of 500 tokens is used up");
     assert_int_equal(b.tokens, s.p.result.tok_in + s.p.result.tok_out);
     assert_in_range(b.tokens, 250, 500);
     assert_in_range(s.m.n_calls, 2, 10);
@@ -167,7 +167,7 @@ static void the_schema_is_in_the_first_prompt(void **state)
         play_agent(&s.p, &s.t);
         assert_int_equal(s.p.result.state, STEP_OK);
         assert_int_equal(s.m.n_calls, 1);
-        /* Runs that release 0.1 began are told as it told them. */
+        /* Runs that release 0.1 began are asked as it asked them. */
         assert_int_equal(s.m.fail_at, format == 1 ? -2 : -1);
         jv_unref(schema);
         close_scene(&s);

@@ -227,14 +227,14 @@ static struct json *talk_mistaken(struct fake_model *m, const struct model_call 
     static const char *const calls[] = {"[{\"name\":\"pax\",\"arguments\":{\"to\":\"Ann\"}}]",
                                         "[{\"name\":\"pay\",\"arguments\":{\"to\":7}}]",
                                         "[{\"name\":\"pay\",\"arguments\":[]}]"};
-    static const char *const told[] = {"did you mean \\\"pay\\\"", "arguments.to",
-                                       "object of arguments"};
+    static const char *const expected[] = {"did you mean \\\"pay\\\"", "arguments.to",
+                                           "object of arguments"};
     size_t n = jv_size(c->messages), i = (size_t)m->n_calls - 1;
     const char *last = jv_get_string(jv_get(jv_at(c->messages, n - 1), "content"), "");
     struct json *v = jv_object();
 
     if (i > 0)
-        assert_non_null(strstr(last, told[i - 1]));
+        assert_non_null(strstr(last, expected[i - 1]));
     if (i < 3)
         jv_set_adopt(v, "tool_calls", fixture_json(calls[i]));
     else
@@ -356,7 +356,7 @@ static void test_idempotent_effect_is_repeated_under_its_key(void **state)
 static void test_once_asks_its_tool(void **state)
 {
     static const struct {
-        enum tool_outcome known; /* TOOL_TIMEOUT: it cannot tell */
+        enum tool_outcome known; /* TOOL_TIMEOUT: it does not know */
         enum step_state state;
         int32_t n_starts;
     } cases[] = {{TOOL_OK, STEP_OK, 0}, {TOOL_ERROR, STEP_OK, 1}, {TOOL_TIMEOUT, STEP_WAITING, 0}};
@@ -419,7 +419,7 @@ static bool answer_in_words(struct store_fixture *f, const char *uuid, const cha
     return taken;
 }
 
-/* Where nobody can tell but a person: by a tool without a status, and by one that does not know. */
+/* Only a person can answer: for a tool without a status, and for one that does not know. */
 static void test_once_asks_a_human(void **state)
 {
     static const struct {
@@ -428,7 +428,7 @@ static void test_once_asks_a_human(void **state)
         const char *said;
     } cases[] = {{"done", 0, "{\"ok\":true}"},
                  {"repeat", 1, "{\"paid\":\"Ann\"}"},
-                 {"fail", 0, "{\"error\":\"the call was given up\"}"}};
+                 {"fail", 0, "{\"error\":\"the call was abandoned\"}"}};
     static const char path[] = "pay/turn:0/tool:0:pay";
     struct store_fixture *f = *state;
 
@@ -532,7 +532,7 @@ static void test_a_repeat_that_is_interrupted_asks_again(void **state)
 
 /* ---- a tool that asks while it has the call */
 
-static void asker_told(struct tool_call *c, const struct json *answer)
+static void asker_answered(struct tool_call *c, const struct json *answer)
 {
     struct test_tool *t = c->tool->ctx;
     struct json *v = jv_object();
@@ -548,7 +548,7 @@ static void asker_start(struct tool *tool, struct tool_call *c)
     struct json *prompt = fixture_json("{\"text\":\"Pay Ann?\",\"options\":[\"yes\",\"no\"]}");
 
     t->n_starts++;
-    c->host->ask(c, prompt, 0, asker_told);
+    c->host->ask(c, prompt, 0, asker_answered);
     jv_unref(prompt);
 }
 

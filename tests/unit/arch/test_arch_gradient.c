@@ -100,7 +100,7 @@ static void check_tensor(struct probe *p, int32_t i, uint64_t seed)
         want += d * (double)p->grad[j];
         size += (double)p->grad[j] * (double)p->grad[j];
     }
-    assert_true(size > 0); /* a gradient that is nowhere would pass for a flat loss */
+    assert_true(size > 0); /* a zero gradient would look like a flat loss */
     slope = (8.0 * (loss_at(p, i, seed, h) - loss_at(p, i, seed, -h)) -
              (loss_at(p, i, seed, 2 * h) - loss_at(p, i, seed, -2 * h))) /
             (12.0 * h);

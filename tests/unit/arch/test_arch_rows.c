@@ -37,7 +37,7 @@ struct hand {
     void *scratch;
 };
 
-/* The same values as a bf16 checkpoint gives them. */
+/* The same values as in a bf16 checkpoint. */
 static struct weights *in_bf16(struct weights *w, enum cpu_isa isa)
 {
     struct safetensors *set = NULL;
@@ -72,14 +72,14 @@ static void hand_open(struct hand *h, enum cpu_isa isa, enum dtype dtype, uint64
         h->kv[l].dtype = weights_kv_dtype(h->w);
         h->kv[l].k = b->alloc(b->ctx, n * sizeof(float));
         h->kv[l].v = b->alloc(b->ctx, n * sizeof(float));
-        memset(h->kv[l].k, 0xff, n * sizeof(float)); /* NaN: nothing may read what nobody wrote */
+        memset(h->kv[l].k, 0xff, n * sizeof(float)); /* NaN: no code may read unwritten values */
         memset(h->kv[l].v, 0xff, n * sizeof(float));
     }
     for (int s = 0; s < N_SEQ; s++) {
         h->table[s] = h->page[s];
         for (int i = 0; i < N_PAGES; i++)
             h->page[s][i] =
-                (i * N_SEQ + s) * 7 % (N_SEQ * N_PAGES); /* no order; 57 is coprime to 7 */
+                (i * N_SEQ + s) * 7 % (N_SEQ * N_PAGES); /* scrambled order; 57 is coprime to 7 */
         for (int i = 0; i < LEN; i++)
             h->ids[s][i] =
                 (int32_t)rng_below(rng_philox(seed, (uint32_t)i, (uint32_t)s, 0, 0).word[0],

@@ -157,7 +157,7 @@ static void test_wrong_checkpoints_are_refused_by_name(void **state)
     assert_int_not_equal(load(dir, &wider, DTYPE_N, &out, &err), STATUS_OK);
     assert_non_null(strstr(err.message, "mlp.gate_proj.weight"));
     error_clear(&err);
-    /* A buffer that nothing reads is let pass. */
+    /* A buffer that nothing reads is accepted. */
     write_changed(dir, w, NULL, "model.layers.0.self_attn.rotary_emb.inv_freq");
     must(load(dir, &c, DTYPE_N, &out, &err), &err);
     weights_unref(out);
@@ -218,7 +218,7 @@ static void test_references_from_many_threads(void **state)
     (void)state;
     for (int i = 0; i < 4; i++)
         assert_int_equal(pthread_create(&thread[i], NULL, hash_and_drop, weights_ref(w)), 0);
-    weights_unref(w); /* the last thread frees it: sanitizers look on */
+    weights_unref(w); /* the last thread frees it: sanitizers check this */
     for (int i = 0; i < 4; i++)
         pthread_join(thread[i], NULL);
 }

@@ -350,7 +350,7 @@ static void unknown_keys_name_the_nearest(void **state)
                                      "model, steps, name\n    modle: y\n    ^");
     assert_int_equal(yaml_check_keys(y, yaml_get(yaml_root(y), "name"), allowed, 3, &err),
                      STATUS_CONFIG);
-    assert_non_null(strstr(err.message, "a mapping is expected"));
+    assert_non_null(strstr(err.message, "expected a mapping"));
     yaml_free(y);
     y = parsed("name: x\nentirely: y\n");
     assert_int_equal(yaml_check_keys(y, yaml_root(y), allowed, 3, &err), STATUS_CONFIG);

@@ -1,4 +1,4 @@
-/* blueprint_dir.c - see blueprint_dir.h. The folder's name stands in the environment, since tests
+/* blueprint_dir.c - see blueprint_dir.h. The name of the folder is in the environment, since tests
  * keep no state of their own.
  *
  * SPDX-License-Identifier: Apache-2.0

@@ -119,7 +119,7 @@ static void agent_ends(void *ctx)
         error_set(&r.err, STATUS_CONFIG, "not as it was recorded");
     } else if (attempt_of(a->task.scope.path) < number(a, "fail")) {
         r.state = STEP_ERROR;
-        error_set(&r.err, STATUS_FAILED, "failed as told");
+        error_set(&r.err, STATUS_FAILED, "failed as requested");
     } else if (a->task.env_ops) {
         struct json *v = jv_object();
 

@@ -2,7 +2,7 @@
  * runner.
  *
  * Agents are pretended: run_bench.c defines agent_start, agent_cancel and agent_free. What one does
- * stands in its `in`: {"say": X} answers X, {"fail": N} fails while the attempt is below N,
+ * is in its `in`: {"say": X} answers X, {"fail": N} fails while the attempt is below N,
  * {"hang": true} ends only when it is cancelled, {"spend": N} uses N tokens, {"wait": true} waits
  * until there is an effect "answered", {"ms": N} takes that long. In an environment it
  * answers with its parameters as verdict.
@@ -47,7 +47,7 @@ struct run_bench {
     /* What came out. */
     char *status, *output, *error;
     struct runner_result result;
-    struct str steps; /* "path kind state\n" as on_step told, when trace is set */
+    struct str steps; /* "path kind state\n" from on_step, when trace is set */
 };
 
 void run_bench_open(struct run_bench *b);

@@ -189,21 +189,22 @@ static const struct fault_case parse_faults[] = {
     {"{'a' 1}", "1:6", "expected `:`, got `1`"},
     {"a.", "1:3", "expected a field's name after `.`, got the end"},
     {"a.1", "1:3", "expected a field's name after `.`, got `1`"},
-    {"a = 1", "1:3", "a single '=' means nothing here; did you mean '=='?"},
-    {"a & b", "1:3", "a single '&' means nothing here; did you mean '&&'?"},
-    {"a # b", "1:3", "an expression cannot hold the character '#'"},
-    {"\xc3\xa9 + 1", "1:1", "an expression cannot hold the character '\xc3\xa9'"},
-    {"'\xc3\xa9' ; 1", "1:5", "an expression cannot hold the character ';'"},
-    {"'abc", "1:1", "the string that begins here does not end"},
-    {"'a\\q'", "1:3", "unknown escape in a string; there are \\n \\r \\t \\\\ \\' \\\" \\uXXXX"},
-    {"'\\u12'", "1:2", "\\u is followed by four hexadecimal digits"},
+    {"a = 1", "1:3", "unexpected single '='; did you mean '=='?"},
+    {"a & b", "1:3", "unexpected single '&'; did you mean '&&'?"},
+    {"a # b", "1:3", "unexpected character '#'"},
+    {"\xc3\xa9 + 1", "1:1", "unexpected character '\xc3\xa9'"},
+    {"'\xc3\xa9' ; 1", "1:5", "unexpected character ';'"},
+    {"'abc", "1:1", "this string has no closing quote"},
+    {"'a\\q'", "1:3",
+     "unknown escape in a string; the escapes are \\n \\r \\t \\\\ \\' \\\" \\uXXXX"},
+    {"'\\u12'", "1:2", "\\u needs four hexadecimal digits"},
     {"'\\ud800'", "1:2", "\\ud800 is not a character"},
     {"9223372036854775808", "1:1", "the number 9223372036854775808 is out of range"},
     {"1e999", "1:1", "the number 1e999 is out of range"},
-    {"12ab", "1:3", "a number ends in a letter"},
-    {"len(a)", "1:1", "no function `len`"},
-    {"sise(a)", "1:1", "no function `sise`; did you mean `size`?"},
-    {"a.startswith('b')", "1:3", "no function `startswith`; did you mean `startsWith`?"},
+    {"12ab", "1:3", "a letter directly after a number"},
+    {"len(a)", "1:1", "unknown function `len`"},
+    {"sise(a)", "1:1", "unknown function `sise`; did you mean `size`?"},
+    {"a.startswith('b')", "1:3", "unknown function `startswith`; did you mean `startsWith`?"},
     {"size()", "1:1", "size takes 1 argument, got 0: size(text, list or map)"},
     {"contains('a')", "1:1", "contains takes 2 arguments, got 1: text.contains(part)"},
     {"has(a)", "1:1", "has() takes one field, as in has(plan.title)"},
@@ -222,8 +223,8 @@ static const struct fault_case parse_faults[] = {
     {"a.map(x, 1, 2, 3)", "1:3",
      "map takes a variable and one or two expressions, got 4: list.map(x, value) or list.map(x, "
      "condition, value)"},
-    {"filter(a, x, x)", "1:1", "filter follows a list: list.filter(x, condition)"},
-    {"a.fliter(x, x)", "1:3", "no function `fliter`; did you mean `filter`?"},
+    {"filter(a, x, x)", "1:1", "filter needs a list before it: list.filter(x, condition)"},
+    {"a.fliter(x, x)", "1:3", "unknown function `fliter`; did you mean `filter`?"},
     {"split('a')", "1:1",
      "split takes 2 or more arguments, got 1: text.split(separator) or text.split(separator, most "
      "parts)"},
@@ -249,18 +250,18 @@ static void a_fault_of_form_names_its_place(void **state)
 }
 
 static const struct fault_case eval_faults[] = {
-    {"plam.title", "1:1", "nothing is named `plam`; did you mean `plan`?"},
-    {"zzzzzz", "1:1", "nothing is named `zzzzzz`; there are: inputs, plan, ok, none, item"},
+    {"plam.title", "1:1", "unknown name `plam`; did you mean `plan`?"},
+    {"zzzzzz", "1:1", "unknown name `zzzzzz`; the names are: inputs, plan, ok, none, item"},
     {"plan.tilte", "1:6", "no field `tilte`; did you mean `title`?"},
-    {"plan.xxxxxxx", "1:6", "no field `xxxxxxx`; there are: queries, title"},
+    {"plan.xxxxxxx", "1:6", "no field `xxxxxxx`; the fields are: queries, title"},
     {"plan['queris']", "1:5", "no field `queris`; did you mean `queries`?"},
     {"{}.a", "1:4", "no field `a`; the map is empty"},
-    {"item.a", "1:6", "field `a` of a value of type integer"},
-    {"none.a", "1:6", "field `a` of a value of type null"},
-    {"plan.queries[2]", "1:13", "index 2 of a list of 2"},
-    {"plan.queries[-1]", "1:13", "index -1 of a list of 2"},
-    {"plan.queries['0']", "1:13", "the index of a list is an integer, got string"},
-    {"plan[0]", "1:5", "an index of type integer into a value of type object"},
+    {"item.a", "1:6", "no field `a` in a value of type integer"},
+    {"none.a", "1:6", "no field `a` in a value of type null"},
+    {"plan.queries[2]", "1:13", "index 2 is outside a list of 2 items"},
+    {"plan.queries[-1]", "1:13", "index -1 is outside a list of 2 items"},
+    {"plan.queries['0']", "1:13", "the index of a list must be an integer, got string"},
+    {"plan[0]", "1:5", "cannot use an index of type integer on a value of type object"},
     {"1 + 'a'", "1:3", "`+` does not take integer and string"},
     {"1 < 'a'", "1:3", "`<` does not take integer and string"},
     {"null <= null", "1:6", "`<=` does not take null and null"},
@@ -278,10 +279,10 @@ static const struct fault_case eval_faults[] = {
     {"-'a'", "1:1", "- takes a number, got string"},
     {"1 ? 2 : 3", "1:1", "? : takes true or false, got integer"},
     {"size(1)", "1:1", "size takes a string, a list or a map, got integer"},
-    {"int('x1')", "1:1", "\"x1\" is no integer"},
+    {"int('x1')", "1:1", "\"x1\" is not an integer"},
     {"int([])", "1:1", "int takes a number, a string or a boolean, got array"},
     {"int(1e30)", "1:1", "the number does not fit into an integer"},
-    {"double('x')", "1:1", "\"x\" is no number"},
+    {"double('x')", "1:1", "\"x\" is not a number"},
     {"double(true)", "1:1", "double takes a number or a string, got boolean"},
     {"contains(1, 'a')", "1:1", "contains takes two strings, got integer"},
     {"sum(1)", "1:1", "sum takes a list of numbers, got integer"},
@@ -290,7 +291,7 @@ static const struct fault_case eval_faults[] = {
     {"[1].filter(x, x)", "1:15", "filter takes true or false, got integer"},
     {"[1].map(x, 1, x)", "1:12", "map takes true or false, got integer"},
     {"[1].map(x, x).map(y, x)", "1:22",
-     "nothing is named `x`; there are: inputs, plan, ok, none, item"},
+     "unknown name `x`; the names are: inputs, plan, ok, none, item"},
     {"['a', 1].join(',')", "1:10",
      "join takes a list of strings, but item 1 is of type integer; list.map(x, string(x)) makes "
      "strings"},
@@ -313,8 +314,8 @@ static const struct fault_case eval_faults[] = {
     {"distinct({})", "1:1", "distinct takes a list, got object"},
     {"parse_json(1)", "1:1", "parse_json takes a string, got integer"},
     {"parse_json('{\"a\": }')", "1:1", NULL},
-    {"{1: 2}", "1:2", "the key of a map is a string, got integer"},
-    {"{'a': 2, 'a': 3}", "1:10", "the key `a` stands twice in a map"},
+    {"{1: 2}", "1:2", "the key of a map must be a string, got integer"},
+    {"{'a': 2, 'a': 3}", "1:10", "duplicate key `a` in a map"},
 };
 
 static void a_fault_of_type_names_its_place(void **state)
@@ -391,7 +392,7 @@ static void limits_are_kept(void **state)
         {"[1].map(x, ", 32, "1", ")", STATUS_LIMIT},
         {"", 31, "[1]", ".map(x, x)", STATUS_OK},
         {"", 32, "[1]", ".map(x, x)", STATUS_LIMIT},
-        {"1 + ", 1000, "1", "", STATUS_OK}, /* a chain is no nesting */
+        {"1 + ", 1000, "1", "", STATUS_OK}, /* a chain is not nesting */
         {"", 1200, "inputs", ".a", STATUS_INVALID},
         {"1 + ", 1023, "10", "", STATUS_OK},
         {"1 + ", 1024, "1", "", STATUS_LIMIT}, /* 4,097 bytes */
@@ -429,7 +430,7 @@ static void an_expression_runs_a_bounded_number_of_steps(void **state)
         assert_int_equal(expr_parse(texts[i], strlen(texts[i]), &e, &err), STATUS_OK);
         if (expr_eval(e, v, &out, &err) != STATUS_LIMIT)
             fail_msg("%s was taken", texts[i]);
-        assert_string_equal(err.message, "the expression takes more than 100000 steps");
+        assert_string_equal(err.message, "the expression needs more than 100000 steps");
         expr_free(e);
     }
     jv_unref(v);

@@ -153,7 +153,7 @@ static void the_effective_configuration_gives_the_same_plan(void **state)
 }
 
 struct bad {
-    const char *text, *where, *message; /* the message's first line; "..." stands for any end */
+    const char *text, *where, *message; /* the message's first line; "..." matches any end */
 };
 
 static bool is_message(const char *got, const char *expected)
@@ -166,10 +166,10 @@ static bool is_message(const char *got, const char *expected)
 }
 
 static const struct bad bad_files[] = {
-    {"steps: {a: {value: 1}}\n", "1:1", "a blueprint begins with `schema: blueprint/v1`"},
+    {"steps: {a: {value: 1}}\n", "1:1", "a blueprint must begin with `schema: blueprint/v1`"},
     {"schema: blueprint/v2\n", "1:9",
      "unknown schema \"blueprint/v2\"; this program reads blueprint/v1"},
-    {"[1]\n", "1:1", "a blueprint is a mapping of keys to values, got a list"},
+    {"[1]\n", "1:1", "a blueprint must be a mapping of keys to values, got a list"},
     {HEAD "stepz: {}\n", "2:1",
      "unknown key \"stepz\"; did you mean \"steps\"? Allowed: schema, inputs, models, agents, "
      "budget, "
@@ -177,15 +177,15 @@ static const struct bad bad_files[] = {
     {HEAD "steps: {a: {value: 1}}\nsteps: {}\n", "3:1",
      "duplicate key \"steps\", first given on line 2"},
     {HEAD "steps:\n\ta: {value: 1}\n", "3:1",
-     "a tab is used for indentation; YAML takes spaces only"},
+     "a tab is used for indentation; YAML allows only spaces"},
     {HEAD, "1:1", "a blueprint needs `steps`"},
-    {HEAD "steps: {}\n", "2:8", "there are no steps here"},
-    {HEAD "steps: 5\n", "2:8", "a list of steps is a mapping of keys to values, got integer \"5\""},
-    {HEAD "steps: {a: 5}\n", "2:12", "step `a` is a mapping, as in {agent: planner}"},
+    {HEAD "steps: {}\n", "2:8", "a list of steps must not be empty"},
+    {HEAD "steps: 5\n", "2:8", "`steps` must be a mapping of keys to values, got integer \"5\""},
+    {HEAD "steps: {a: 5}\n", "2:12", "step `a` must be a mapping, as in {agent: planner}"},
     {HEAD "steps: {1a: {value: 1}}\n", "2:9",
-     "\"1a\" cannot name a step: letters, digits and _, at most 64, no digit first"},
+     "\"1a\" cannot be the id of a step: use letters, digits and _, at most 64, not a digit first"},
     {HEAD "steps: {item: {value: 1}}\n", "2:9",
-     "`item` has a meaning of its own and cannot name a step"},
+     "`item` is a reserved word and cannot be the id of a step"},
     {HEAD "steps: {a: {agnet: x}}\n", "2:13",
      "unknown key \"agnet\"; did you mean \"agent\"? Allowed: agent, tool, human, map, loop, if, "
      "parallel, blueprint, value, do, wait, in, schema, env, on_length, retry, timeout, budget, "
@@ -193,16 +193,15 @@ static const struct bad bad_files[] = {
      "effect, "
      "max_parallel"},
     {HEAD "steps: {a: {retry: {max: 1}}}\n", "2:12",
-     "step `a` has no kind: one of agent, tool, human, map, loop, if, parallel, blueprint, value, "
+     "step `a` has no kind; the kinds are: agent, tool, human, map, loop, if, parallel, blueprint, "
+     "value, "
      "do, wait"},
     {HEAD "steps: {a: {value: 1, tool: echo}}\n", "2:13",
-     "a step is one thing: `value` stands beside `tool`"},
+     "a step has one kind, but this one has `value` and `tool`"},
     {HEAD "steps: {a: {map: 2, loop: {max: 1}, value: 1}}\n", "2:21",
-     "a step is one thing: `loop` stands beside `map`; put one of them into `do`"},
+     "a step has one kind, but this one has `loop` and `map`; put one of them into `do`"},
     {HEAD "steps: {a: {map: 3}}\n", "2:12",
-     "`map` of step `a` repeats nothing: beside it stands the step to repeat, as `agent`, `tool` "
-     "or "
-     "`do`"},
+     "`map` of step `a` has nothing to repeat: add `agent`, `tool`, `do` or another kind"},
     {HEAD "steps: {a: {value: 1, retry: {max: 2}}}\n", "2:23",
      "unknown key \"retry\". Allowed: value, on_error"},
     {HEAD "steps: {a: {map: 3, value: 1, max_paralel: 2}}\n", "2:31",
@@ -210,30 +209,30 @@ static const struct bad bad_files[] = {
      "value, "
      "on_error"},
     {HEAD "steps: {a: {map: abc, value: 1}}\n", "2:18",
-     "`map` takes a list, a number of items, or ${...} that gives one"},
+     "`map` takes a list, a number of items, or ${...} for one of these"},
     {HEAD "steps: {a: {map: 2, max_parallel: 0, value: 1}}\n", "2:35",
      "`max_parallel` takes an integer from 1 to 4096, got integer \"0\""},
     {HEAD AGENT "steps: {a: {agent: plannr}}\n", "3:20",
-     "no agent `plannr`; did you mean `planner`?"},
-    {HEAD "steps: {a: {agent: x}}\n", "2:20", "no agent `x` under `agents`"},
+     "unknown agent `plannr`; did you mean `planner`?"},
+    {HEAD "steps: {a: {agent: x}}\n", "2:20", "unknown agent `x`; it is not in `agents`"},
     {HEAD "agents: {a: {model: embeded}}\nsteps: {a: {value: 1}}\n", "2:21",
-     "no model `embeded` under `models`; did you mean `embedded`?"},
+     "unknown model `embeded`; did you mean `embedded`?"},
     {HEAD "agents: {a: {model: gpt}}\nsteps: {a: {value: 1}}\n", "2:21",
-     "no model `gpt` under `models`; a model is embedded, a folder (./NAME), script:FILE or "
-     "URL#NAME"},
+     "unknown model `gpt`; a model is a key of `models`, embedded, a folder (./NAME), script:FILE "
+     "or URL#NAME"},
     {HEAD "agents: {a: {temperature: hot}}\nsteps: {a: {value: 1}}\n", "2:27",
      "`temperature` takes a number from 0 to 10, got text \"hot\""},
     {HEAD "agents: {a: {prompt: \"Hi ${inputs.x}\"}}\nsteps: {a: {value: 1}}\n", "2:22",
-     "a prompt is the same for every call; values go into `in` of the step"},
+     "a prompt cannot contain ${...}; pass values with `in` of the step"},
     {HEAD "agents: {a: {tools: echo}}\nsteps: {a: {value: 1}}\n", "2:21",
      "`tools` takes a list of names"},
     {HEAD AGENT "steps: {a: {agent: planner, env: {name: leger}}}\n", "3:41",
-     "no environment `leger`; did you mean `ledger`? There are: ledger..."},
+     "unknown environment `leger`; did you mean `ledger`? The environments are: ledger..."},
     {HEAD AGENT "steps: {a: {agent: planner, env: {horizon: 3}}}\n", "3:34", "`env` needs `name`"},
     {HEAD AGENT "steps: {a: {agent: planner, timeout: 60}}\n", "3:38",
      "`timeout` takes a duration with its unit (ms, s, m, h, d), as in 90s, got integer \"60\""},
     {HEAD AGENT "steps: {a: {agent: planner, retry: {backoff: 2}}}\n", "3:36",
-     "`retry` needs `max`: how many tries follow the first"},
+     "`retry` needs `max`: the number of tries after the first"},
     {HEAD AGENT "steps: {a: {agent: planner, retry: {max: many}}}\n", "3:42",
      "`max` takes an integer from 0 to 100, got text \"many\""},
     {HEAD AGENT "steps: {a: {agent: planner, effect: onse}}\n", "3:37",
@@ -244,8 +243,8 @@ static const struct bad bad_files[] = {
     {HEAD AGENT "steps: {a: {agent: planner, schema: {type: object, propertees: {}}}}\n", "3:37",
      NULL},
     {HEAD "steps: {a: {tool: echo, in: [1]}}\n", "2:29",
-     "`in` of a tool is a mapping of arguments"},
-    {HEAD "steps: {a: {human: {options: [a]}}}\n", "2:20", "`human` needs `prompt`: what to ask"},
+     "`in` of a tool must be a mapping of arguments"},
+    {HEAD "steps: {a: {human: {options: [a]}}}\n", "2:20", "`human` needs `prompt`: the question"},
     {HEAD "steps: {a: {human: {prompt: x, options: [a], on_timeout: b}}}\n", "2:58",
      "`on_timeout` is not one of `options`"},
     {HEAD "steps: {a: {human: {prompt: x, options: [a], reject: [b]}}}\n", "2:55",
@@ -254,15 +253,15 @@ static const struct bad bad_files[] = {
      "unknown key \"option\"; did you mean \"options\"? Allowed: prompt, options, reject, timeout, "
      "on_timeout"},
     {HEAD "steps: {a: {loop: {until: \"true\"}, value: 1}}\n", "2:19",
-     "`loop` needs `max`: how many rounds at most"},
+     "`loop` needs `max`: the largest number of rounds"},
     {HEAD "steps: {a: {loop: {max: 2, on_max: fail}, value: 1}}\n", "2:36",
      "`on_max` needs `until`: a loop without it ends at `max`"},
     {HEAD "steps: {a: {loop: {max: 2, until: \"true\", on_max: stop}, value: 1}}\n", "2:51",
      "`on_max` takes one of continue, fail, got text \"stop\""},
     {HEAD "steps: {exhausted: {value: 1}}\n", "2:9",
-     "`exhausted` has a meaning of its own and cannot name a step"},
+     "`exhausted` is a reserved word and cannot be the id of a step"},
     {HEAD "steps: {a: {wait: 5s}}\n", "2:19",
-     "`wait` is a mapping of keys to values, got text \"5s\""},
+     "`wait` must be a mapping of keys to values, got text \"5s\""},
     {HEAD "steps: {a: {wait: {}}}\n", "2:19",
      "`wait` takes one of `for` (a duration) and `until` (a time)"},
     {HEAD "steps: {a: {wait: {for: 1s, until: \"2030-01-01T00:00:00Z\"}}}\n", "2:19",
@@ -276,7 +275,7 @@ static const struct bad bad_files[] = {
     {HEAD "steps: {a: {wait: {for: 1s}, retry: {max: 1}}}\n", "2:30",
      "unknown key \"retry\". Allowed: wait, on_error"},
     {HEAD "steps: {a: {wait: {for: \"${b}\"}}}\n", "2:28",
-     "nothing is named `b`; there are inputs, state, exhausted and the steps above"},
+     "unknown name `b`; the names are inputs, state, exhausted and the steps above"},
     {HEAD "steps: {a: {if: {cond: \"true\"}}}\n", "2:17", "`if` needs `cond` and `then`"},
     {HEAD "steps: {a: {parallel: {a: {value: 1}}}}\n", "2:24",
      "unknown key \"a\". Allowed: branches"},
@@ -284,49 +283,53 @@ static const struct bad bad_files[] = {
     {HEAD "steps: {a: {blueprint: file://none.yaml}}\n", "2:24",
      "cannot open none.yaml: No such file or directory"},
     {HEAD "steps: {a: {blueprint: file://../x.yaml}}\n", "2:24",
-     "../x.yaml lies outside the blueprint's folder"},
+     "../x.yaml is outside the folder of the blueprint"},
     {HEAD "steps: {a: {blueprint: file:///etc/passwd}}\n", "2:24",
-     "file:// takes a path from the blueprint's folder on, got /etc/passwd"},
+     "file:// takes a path relative to the folder of the blueprint, got /etc/passwd"},
     {HEAD "steps: {a: {blueprint: file://main.yaml}}\n", "2:24",
      "blueprints are nested deeper than 8 levels; does one run itself?"},
     {HEAD "steps: {a: {value: \"${1 +}\"}}\n", "2:26", "expected a value, got `}`"},
     {HEAD "steps: {a: {value: \"x ${b.c}\"}}\n", "2:25",
-     "nothing is named `b`; there are inputs, state, exhausted and the steps above"},
+     "unknown name `b`; the names are inputs, state, exhausted and the steps above"},
     {HEAD "steps: {first: {value: 1}, a: {value: \"${firts}\"}}\n", "2:42",
-     "nothing is named `firts`; did you mean `first`?"},
+     "unknown name `firts`; did you mean `first`?"},
     {HEAD "steps:\n  a: {value: \"${b}\"}\n  b: {value: 1}\n", "3:17",
-     "step `b` is not visible here: a step sees those above it, not those below or inside another "
-     "one"},
+     "step `b` is not visible here: a step sees the steps above it, not those below it or "
+     "inside another step"},
     {HEAD "steps:\n  a: {do: {x: {value: 1}}}\n  b: {value: \"${x}\"}\n", "4:17",
-     "step `x` is not visible here: a step sees those above it, not those below or inside another "
-     "one"},
+     "step `x` is not visible here: a step sees the steps above it, not those below it or "
+     "inside another step"},
     {HEAD "steps: {a: {value: \"${a}\"}}\n", "2:23",
-     "step `a` is not visible here: a step sees those above it, not those below or inside another "
-     "one"},
+     "step `a` is not visible here: a step sees the steps above it, not those below it or "
+     "inside another step"},
     {HEAD "steps:\n  a: {value: 1}\n  b: {do: {a: {value: 1}}}\n", "4:15",
-     "a step `a` is visible here already: ids differ"},
+     "duplicate id `a`: another step visible here has it"},
     {HEAD "inputs: {topic: {type: string}}\nsteps: {a: {value: \"on ${inputs.tpoic}\"}}\n", "3:33",
-     "no input `tpoic`; did you mean `topic`?"},
+     "unknown input `tpoic`; did you mean `topic`?"},
+    {HEAD "steps: {ask: {value: 1}, a: {value: \"x ${state.aks}\"}}\n", "2:48",
+     "`state` has no step `aks`; did you mean `ask`?"},
+    {HEAD "steps: {a: {value: \"${exhausted.b}\"}, b: {value: 1}}\n", "2:33",
+     "`exhausted` has no step `b` here; it has the steps above"},
     {HEAD "inputs: {topic: {type: string}}\nsteps: {a: {value: \"${inputs['zzzz']}\"}}\n", "3:23",
-     "no input `zzzz`; there are: topic"},
+     "unknown input `zzzz`; the inputs are: topic"},
     {HEAD "steps: {a: {loop: {until: \"has(inputs.x)\", max: 2}, value: 1}}\n", "2:39",
-     "no input `x`; this blueprint takes none"},
+     "unknown input `x`; this blueprint has no inputs"},
     {HEAD "steps: {index: {value: 1}}\n", "2:9",
-     "`index` has a meaning of its own and cannot name a step"},
+     "`index` is a reserved word and cannot be the id of a step"},
     {HEAD "steps: {memory: {value: 1}}\n", "2:9",
-     "`memory` has a meaning of its own and cannot name a step"},
-    {HEAD "steps: {a: {value: \"${index}\"}}\n", "2:23", "`index` is only there inside a `map`"},
-    {HEAD "steps: {a: {value: \"${item}\"}}\n", "2:23", "`item` is only there inside a `map`"},
-    {HEAD "steps: {a: {value: \"${round}\"}}\n", "2:23", "`round` is only there inside a `loop`"},
+     "`memory` is a reserved word and cannot be the id of a step"},
+    {HEAD "steps: {a: {value: \"${index}\"}}\n", "2:23", "`index` exists only inside a `map`"},
+    {HEAD "steps: {a: {value: \"${item}\"}}\n", "2:23", "`item` exists only inside a `map`"},
+    {HEAD "steps: {a: {value: \"${round}\"}}\n", "2:23", "`round` exists only inside a `loop`"},
     {HEAD "steps: {a: {value: 1}}\noutput: \"${c}\"\n", "3:12",
-     "nothing is named `c`; there are inputs, state, exhausted and the steps above"},
+     "unknown name `c`; the names are inputs, state, exhausted and the steps above"},
     {HEAD "inputs: {x: {default: 1}}\nsteps: {a: {value: 1}}\n", "2:13", "input `x` needs `type`"},
     {HEAD "inputs: {x: {type: int}}\nsteps: {a: {value: 1}}\n", "2:20",
      "`type` takes one of string, integer, number, boolean, array, object, got text \"int\""},
     {HEAD "inputs: {x: {type: integer, default: a}}\nsteps: {a: {value: 1}}\n", "2:38",
      "input `x` is of type integer, got string"},
     {HEAD "inputs: {x: {type: integer, default: 1, required: true}}\nsteps: {a: {value: 1}}\n",
-     "2:38", "input `x` is required, so it has no use for a default"},
+     "2:38", "input `x` is required, so it cannot have a default"},
     {HEAD "budget: {tokens: 0}\nsteps: {a: {value: 1}}\n", "2:18",
      "`tokens` takes an integer from 1 to 1000000000000000, got integer \"0\""},
     {HEAD "budget: {cost: 0}\nsteps: {a: {value: 1}}\n", "2:10",
@@ -388,7 +391,7 @@ static void a_file_has_a_greatest_size_and_depth(void **state)
     plan_free(p);
     str_putc(&s, 'x');
     assert_int_equal(load(str_cstr(&s), &p, &err), STATUS_CONFIG);
-    assert_string_equal(err.message, "65537 bytes of YAML, at most 65536 are taken");
+    assert_string_equal(err.message, "65537 bytes of YAML; at most 65536 are allowed");
     for (int depth = 32; depth <= 33; depth++) {
         str_clear(&s);
         str_puts(&s, HEAD "steps: {a: {value: ");
@@ -421,14 +424,14 @@ static void includes_stay_in_the_folder(void **state)
     blueprint_dir_path("link.md", &link);
     assert_int_equal(symlink("/etc/hostname", str_cstr(&link)), 0);
     assert_int_equal(load(text, &p, &err), STATUS_CONFIG);
-    assert_non_null(strstr(err.message, "link.md lies outside the blueprint's folder"));
+    assert_non_null(strstr(err.message, "link.md is outside the folder of the blueprint"));
     assert_int_equal(unlink(str_cstr(&link)), 0);
     memset(big, 'x', 299999);
     blueprint_dir_write("link.md", big, 299999);
     assert_int_equal(load(text, &p, &err), STATUS_CONFIG);
     blueprint_dir_write("link.md", "\xff\xfe", 2);
     assert_int_equal(load(text, &p, &err), STATUS_CONFIG);
-    assert_non_null(strstr(err.message, "link.md is not text in UTF-8"));
+    assert_non_null(strstr(err.message, "link.md is not UTF-8 text"));
     free(big);
     str_deinit(&link);
 }
@@ -497,8 +500,8 @@ static void inputs_are_checked_and_completed(void **state)
         {"{\"s\":\"a\"}", NULL, "input `i` (integer) is missing"},
         {"{\"s\":1,\"i\":1}", NULL, "input `s` is of type string, got integer"},
         {"{\"s\":\"a\",\"i\":1.5}", NULL, "input `i` is of type integer, got number"},
-        {"{\"s\":\"a\",\"i\":1,\"zz\":1}", NULL, "no input `zz`; there are: s, i, d, o"},
-        {"[]", NULL, "inputs are an object, got array"},
+        {"{\"s\":\"a\",\"i\":1,\"zz\":1}", NULL, "unknown input `zz`; the inputs are: s, i, d, o"},
+        {"[]", NULL, "inputs must be an object, got array"},
     };
     struct plan *p = NULL;
 
@@ -578,25 +581,24 @@ static void tools_effects_and_questions_are_checked_where_it_runs(void **state)
     } cases[] = {
         {HEAD "steps: {a: {tool: echo, in: {text: x}}}\n", false, NULL},
         {HEAD "steps: {a: {tool: ecko, in: {text: x}}}\n", false,
-         "no tool `ecko`; did you mean `echo`?"},
+         "unknown tool `ecko`; did you mean `echo`?"},
         {HEAD "agents: {p: {tools: [calculater]}}\nsteps: {a: {value: 1}}\n", false,
-         "no tool `calculater`; did you mean `calculator`?"},
+         "unknown tool `calculater`; did you mean `calculator`?"},
         {HEAD "steps: {a: {map: 2, do: {b: {if: {cond: \"true\", then: {c: {tool: zzzzzzz}}}}}}}\n",
-         false, "no tool `zzzzzzz`; `troupe tools list` shows what is there"},
-        {HEAD "steps: {a: {tool: echo}}\n", false, "tool `echo` does not take this: in"},
+         false, "unknown tool `zzzzzzz`; `troupe tools list` lists all tools"},
+        {HEAD "steps: {a: {tool: echo}}\n", false, "wrong arguments for tool `echo`: in"},
         {HEAD "steps: {a: {tool: echo, in: {}}}\n", false, "tool `echo` needs the argument `text`"},
         {HEAD "steps: {a: {tool: echo, in: {text: 5}}}\n", false,
-         "tool `echo` does not take this: text: expected string, got integer 5"},
+         "wrong arguments for tool `echo`: text: expected string, got integer 5"},
         {HEAD "steps: {a: {tool: echo, in: {text: \"${1}\"}}}\n", false, NULL},
         {HEAD "steps: {a: {tool: echo, in: \"${parse_json('{}')}\"}}\n", false, NULL},
         {HEAD "steps: {a: {tool: echo, in: {text: x, txet: \"${1}\"}}}\n", false,
          "tool `echo` has no argument `txet`"},
         {HEAD "agents: {p: {}}\nsteps: {a: {agent: p, effect: once}}\n", false,
-         "`effect: once` has no meaning on a step of kind `agent`: the calls inside it have "
-         "effects "
-         "of their own"},
+         "`effect: once` is not allowed on a step of kind `agent`: the calls inside it declare "
+         "their own effects"},
         {HEAD "steps: {a: {do: {b: {value: 1}}, effect: idempotent}}\n", false,
-         "`effect: idempotent` has no meaning on a step of kind `do`"},
+         "`effect: idempotent` is not allowed on a step of kind `do`"},
         {HEAD "agents: {p: {}}\nsteps: {a: {agent: p, effect: read, retry: {max: 1}}}\n", false,
          NULL},
         {HEAD "steps: {a: {tool: echo, in: {text: x}, effect: once}}\n", false, NULL},
@@ -605,7 +607,7 @@ static void tools_effects_and_questions_are_checked_where_it_runs(void **state)
         {HEAD "agents: {p: {model: ./absent}, q: {}}\nsteps: {a: {agent: q}}\n", false, NULL},
         {HEAD "steps: {a: {human: {prompt: x}}}\n", false, NULL},
         {HEAD "steps: {a: {human: {prompt: x}}}\n", true,
-         "nobody is there to answer step `a`: it needs `on_timeout`"},
+         "nobody can answer step `a` here: it needs `on_timeout`"},
         {HEAD "steps: {a: {human: {prompt: x, on_timeout: y}}}\n", true, NULL},
     };
     struct tool_registry *tools = NULL;

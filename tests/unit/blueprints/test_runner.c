@@ -128,9 +128,9 @@ static const struct run_case failures[] = {
     {HEAD "steps: {a: {tool: calculator, in: \"${parse_json('{}')}\"}}\n", NULL, "error", NULL,
      NULL},
     {HEAD AGENTS "steps: {a: {agent: a, in: {fail: 1}}}\n", NULL, "error", NULL,
-     "a: failed as told"},
+     "a: failed as requested"},
     {HEAD AGENTS "steps: {a: {do: {b: {map: 2, agent: a, in: {fail: 1}}}}}\n", NULL, "error", NULL,
-     "a/b[0]: failed as told"},
+     "a/b[0]: failed as requested"},
     {HEAD "steps: {a: {value: \"${{}.x}\"}}\n", NULL, "error", NULL, NULL},
     {HEAD "steps: {a: {value: 1}, b: {if: {cond: a, then: {c: {value: 1}}}}}\n", NULL, "error",
      NULL, NULL},
@@ -143,8 +143,8 @@ static const struct run_case failures[] = {
     {HEAD "steps: {a: {tool: flaky, in: {fail: 9}, on_error: continue}}\n", NULL, "ok",
      "{\"status\":\"error\",\"error\":\"not yet\"}", NULL},
     {HEAD "steps:\n  a: {tool: flaky, in: {fail: 9}, on_error: continue}\n"
-          "  b: {if: {cond: \"state.a == 'error'\", then: {c: {value: \"saw ${a.error}\"}}}}\n",
-     NULL, "ok", "\"saw not yet\"", NULL},
+          "  b: {if: {cond: \"state.a == 'error'\", then: {c: {value: \"got ${a.error}\"}}}}\n",
+     NULL, "ok", "\"got not yet\"", NULL},
     {HEAD "steps: {a: {map: [0, 9, 0], max_parallel: 1, tool: flaky, in: {fail: \"${item}\"}, "
           "on_error: continue}}\noutput: \"${a[1].status}\"\n",
      NULL, "ok", "\"error\"", NULL},
@@ -175,7 +175,7 @@ static void the_first_failure_stops_the_others(void **state)
                                             "        y: {agent: a, in: {fail: 1, ms: 20}}\n"
                                             "        z: {do: {p: {agent: a, in: {hang: true}}}}\n"
                                             "  b: {value: 1}\n",
-                                NULL, "error", NULL, "a/y: failed as told"});
+                                NULL, "error", NULL, "a/y: failed as requested"});
     run_bench_step(b, "a/x", &step);
     assert_string_equal(str_cstr(&step), "cancelled 0 1");
     run_bench_step(b, "a/z/p", &step);
@@ -258,18 +258,18 @@ static void nor_is_it_tried_again_after_a_resume(void **state)
 
 static const struct run_case timeouts[] = {
     {HEAD "steps: {a: {tool: slow, timeout: 30ms}}\n", NULL, "timeout", NULL,
-     "a: the time for this step is over"},
+     "a: the step ran out of time"},
     {HEAD AGENTS "steps: {a: {agent: a, in: {hang: true}, timeout: 30ms}}\n", NULL, "timeout", NULL,
-     "a: the time for this step is over"},
+     "a: the step ran out of time"},
     {HEAD AGENTS "steps: {a: {do: {b: {map: 3, agent: a, in: {hang: true}}}, timeout: 30ms}}\n",
-     NULL, "timeout", NULL, "a: the time for this step is over"},
+     NULL, "timeout", NULL, "a: the step ran out of time"},
     {HEAD "budget: {wall: 30ms}\nsteps: {a: {tool: slow}}\n", NULL, "timeout", NULL, NULL},
     {HEAD "steps: {a: {tool: slow, budget: {wall: 30ms}}}\n", NULL, "timeout", NULL, NULL},
     {HEAD "steps: {a: {tool: slow, timeout: 30ms, on_error: continue}}\noutput: \"${state.a}\"\n",
      NULL, "ok", "\"timeout\"", NULL},
     /* A tool that cannot be cancelled is left behind. */
     {HEAD "steps: {a: {tool: blind, in: {late: true}, effect: read, timeout: 30ms}}\n", NULL,
-     "timeout", NULL, "a: the time for this step is over"},
+     "timeout", NULL, "a: the step ran out of time"},
 };
 
 static void a_step_ends_when_its_time_is_over(void **state)
@@ -368,19 +368,19 @@ static const struct run_case budgets[] = {
     {HEAD AGENTS "budget: {tokens: 100}\n"
                  "steps: {a: {agent: a, in: {spend: 60}}, b: {agent: a, in: {spend: 60}}, "
                  "c: {agent: a, in: {spend: 1}}}\n",
-     NULL, "budget", NULL, "c: the budget of 100 tokens is spent"},
+     NULL, "budget", NULL, "c: the budget of 100 tokens is used up"},
     {HEAD AGENTS "budget: {tokens: 100}\n"
                  "steps: {a: {agent: a, in: {spend: 100}}, b: {value: 1}}\n",
      NULL, "ok", "1", NULL},
     {HEAD "budget: {calls: 2}\nsteps: {a: {map: 5, max_parallel: 1, tool: echo, in: {text: x}}}\n",
-     NULL, "budget", NULL, "a[2]: the budget of 2 tool calls is spent"},
+     NULL, "budget", NULL, "a[2]: the budget of 2 tool calls is used up"},
     {HEAD "steps: {a: {do: {b: {map: 5, max_parallel: 1, tool: echo, in: {text: x}}}, budget: "
           "{steps: 3}, on_error: continue}, c: {tool: echo, in: {text: y}}}\n"
           "output: \"${state.a}\"\n",
      NULL, "ok", "\"budget\"", NULL},
     {HEAD AGENTS "budget: {tokens: 1000}\nsteps: {a: {do: {b: {map: 3, max_parallel: 1, agent: a, "
                  "in: {spend: 400}}}, budget: {tokens: 500}}}\n",
-     NULL, "budget", NULL, "a/b[2]: the budget of 500 tokens is spent"},
+     NULL, "budget", NULL, "a/b[2]: the budget of 500 tokens is used up"},
 };
 
 static void a_spent_budget_ends_the_step_that_wants_more(void **state)
@@ -408,7 +408,7 @@ static void what_was_spent_counts_after_a_resume(void **state)
         b->stop_after_ms = 0;
         run_bench_resume(b, false);
         assert_string_equal(b->status, "budget");
-        assert_non_null(strstr(b->error, "c: the budget of 100 tokens is spent"));
+        assert_non_null(strstr(b->error, "c: the budget of 100 tokens is used up"));
     }
 }
 

@@ -249,7 +249,7 @@ static void an_unattended_run_needs_defaults(void **state)
     b->unattended = true;
     run_bench_run(b, gate, NULL);
     assert_string_equal(b->status, "config");
-    assert_non_null(strstr(b->error, "nobody is there to answer step `ask`"));
+    assert_non_null(strstr(b->error, "nobody can answer step `ask` here"));
     b->stay = true;
     run_bench_run(
         b, HEAD "steps: {x: {value: 1}, ask: {" ASK ", timeout: 50ms, on_timeout: yes}}}\n", NULL);

@@ -137,7 +137,7 @@ static void waits_end_with_what_is_around_them(void **state)
         run_bench_step(b, cases[i].path, &step);
         assert_string_equal(str_cstr(&step), cases[i].step);
     }
-    assert_string_equal(b->error, "the wall budget of 100ms is spent");
+    assert_string_equal(b->error, "the wall budget of 100ms is used up");
     str_deinit(&step);
 }
 
@@ -185,7 +185,7 @@ static struct runner_open seen;
 static void look_and_leave(struct run_bench *b)
 {
     runner_look(b->runner, &seen);
-    runner_leave(b->runner);
+    runner_suspend(b->runner);
 }
 
 static void who_stays_can_see_what_is_open_and_leave(void **state)

@@ -1,4 +1,4 @@
-/* test_chat_steps.c - templates that mean harm end by their steps, and honest ones take steps in
+/* test_chat_steps.c - hostile templates stop at the step limit, and normal ones take steps in
  * proportion to the text.
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -100,7 +100,7 @@ static void test_every_loop_over_values_spends(void **state)
 static void test_a_template_of_many_names_ends(void **state)
 {
     static const struct {
-        const char *before, *unit, *behind, *after; /* the number stands between unit and behind */
+        const char *before, *unit, *behind, *after; /* the number is between unit and behind */
         enum status status;
     } cases[] = {
         {"", "{% set a", " = 1 %}", "", STATUS_LIMIT}, /* scopes are searched from the front */
@@ -214,8 +214,8 @@ static void test_steps_grow_with_the_text(void **state)
     }
 }
 
-/* The scope of a pass is used again, unless a macro still looks into it. (In jinja2 such a macro
- * finds a value called "missing".) */
+/* The scope of a pass is used again, unless a macro still reads it. (In jinja2 such a macro finds a
+ * value called "missing".) */
 static void test_a_macro_keeps_the_pass_it_was_made_in(void **state)
 {
     struct json *none = jv_array();

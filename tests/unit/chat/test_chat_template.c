@@ -1,5 +1,5 @@
-/* test_chat_template.c - the same text as jinja2 set up by transformers, the assistant's spans, and
- * templates that mean harm.
+/* test_chat_template.c - the same text as jinja2 as transformers configures it, the assistant's
+ * spans, and hostile templates.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <setjmp.h>
@@ -41,7 +41,7 @@ static enum status render_text(const char *template, const struct chat_input *in
     return st;
 }
 
-/* Compares with "output", or wants a fault where the reference has "error". */
+/* Compares with "output", or expects an error where the reference has "error". */
 static int differs(const char *what, const struct json *c, const char *template,
                    const struct chat_input *in, bool with_spans)
 {
@@ -296,7 +296,7 @@ static void test_limits_are_errors(void **state)
         {"", 1, "{{ [1]|tojson(indent=9223372036854775807) }}", "", STATUS_OK},
         {"", 1, "{% include 'x' %}", "", STATUS_UNSUPPORTED},
         {"", 1, "{% import 'x' as y %}", "", STATUS_UNSUPPORTED},
-        {"", 1, "{{ ''.__class__ }}", "", STATUS_OK}, /* undefined: there are no such things */
+        {"", 1, "{{ ''.__class__ }}", "", STATUS_OK}, /* undefined: these do not exist */
         {"", 1, "{{ ''.__class__.__mro__ }}", "", STATUS_INVALID},
     };
     struct json *none = jv_array();

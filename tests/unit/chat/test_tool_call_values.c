@@ -1,4 +1,4 @@
-/* test_tool_call_values.c - values of the XML grammar: where each ends, and what kind it is.
+/* test_tool_call_values.c - values of the XML grammar: the end and the type of each.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <setjmp.h>
@@ -69,7 +69,7 @@ static void test_tags_that_are_missing_or_wrong(void **state)
         {CALL("<parameter=s>abc<parameter name=\"n\">5</parameter>\n"), "\\\"s\\\""},
         {"<tool_call><function=put>" ARG("n", "5") "</tool_call></function>",
          "not closed by </function>"},
-        /* ... of the call before: the next call is read for itself */
+        /* ... of the call before: the next call is read on its own */
         {"<tool_call><function=put><parameter=s>abc</function></tool_call>\n" CALL(ARG("s", "x")),
          "{\"put\":{\"s\":\"x\"}}]"},
         {"<tool_call><function=put><parameter=s>abc</tool_call>\n" CALL(ARG("s", "x")),
@@ -93,7 +93,7 @@ static void test_tags_that_are_missing_or_wrong(void **state)
     }
 }
 
-/* Tags in pairs, and those that are only words, stay in the value. */
+/* Tags in pairs, and tags that are only text, stay in the value. */
 static void test_values_that_hold_tags(void **state)
 {
     static const char *const values[] = {

@@ -1,5 +1,5 @@
-/* test_tool_calls.c - replies of models, well formed and not: no call is lost, and each error says
- * what to do.
+/* test_tool_calls.c - replies of models, well formed and malformed: no call is lost, and each error
+ * says what to do.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <setjmp.h>
@@ -22,7 +22,7 @@
     "\"obj\":{\"type\":\"object\"},\"maybe\":{\"type\":[\"integer\",\"null\"]},"                   \
     "\"any\":{\"anyOf\":[{\"type\":\"integer\"},{\"type\":\"string\"}]}}}}}]"
 
-/* One expected call: its JSON {"name", "arguments"} or, for an error, a part of its words. */
+/* One expected call: its JSON {"name", "arguments"} or, for an error, a part of its text. */
 struct want {
     const char *name;
     const char *arguments; /* NULL: malformed */
@@ -228,7 +228,7 @@ static const struct sample XML[] = {
     /* Not its type: stays a text, the check of the arguments says what was expected. */
     {FN("set", ARG("value", "many")), "", NULL, {{"set", "{\"value\":\"many\"}", NULL}}, false},
     {FN("set", ARG("value", "2.5")), "", NULL, {{"set", "{\"value\":\"2.5\"}", NULL}}, false},
-    /* Tags that models forget. */
+    /* Tags that models omit. */
     {"<function=set>" ARG("value", "1") "</function>\n</tool_call>",
      "",
      NULL,
@@ -282,7 +282,8 @@ static void test_calls_stay_text_without_a_format(void **state)
         "put", "{\"n\":\"1\"}", NULL                                                               \
     } /* no tool says that n is a number */
 
-/* Thoughts that never close end where the call begins; with a closing tag the call was a draft. */
+/* Reasoning that is never closed ends where the call begins; with a closing tag the call is a
+ * draft. */
 static const struct sample HERMES_THOUGHTS[] = {
     {"I should look first.\n" PUT_JSON, "", "I should look first.", {PUT}, true},
     {"<think>I should look first.\n" PUT_JSON, "", "I should look first.", {PUT}, false},
@@ -304,7 +305,7 @@ static const struct sample HERMES_THOUGHTS[] = {
      "so: <tool_call>{\"name\":\"w\",\"arguments\":{\"t\":\"</think>\"}}</tool_call>",
      {{0}},
      true},
-    /* words about calls are no call, what starts like one is never dropped */
+    /* text about calls is not a call; text that starts like one is never dropped */
     {"I may use <tool_call> tags", "", "I may use <tool_call> tags", {{0}}, true},
     {"I may use <tool_call> tags. " PUT_JSON, "", "I may use <tool_call> tags.", {PUT}, true},
     {"so: <tool_call>{\"name\": \"put\", ", "", "so:", {{"", NULL, "not complete"}}, true},
@@ -356,16 +357,17 @@ static void test_calls_in_thoughts(void **state)
         check_sample(TOOL_CALLS_XML, &XML_THOUGHTS[i], i);
 }
 
-/* Words that a model can act on: JSON that is valid is not called anything else, and no flag of a
- * library is named. */
+/* Errors that a model can act on: valid JSON is not called invalid, and no flag of a library is
+ * named. */
 static void test_words_about_arguments(void **state)
 {
     static const struct {
         const char *call, *say;
     } cases[] = {
         {"{\"name\":\"put\",\"arguments\":{\"s\":\"a\\u0000b\"}}",
-         "must not hold the character NUL"},
-        {"{\"name\":\"put\",\"arguments\":{\"a\\u0000b\":1}}", "must not hold the character NUL"},
+         "must not contain the character NUL"},
+        {"{\"name\":\"put\",\"arguments\":{\"a\\u0000b\":1}}",
+         "must not contain the character NUL"},
         {"{\"name\":\"put\",\"arguments\":{\"n\":12345678901234567890}}", "at most 64 bits"},
         {"{\"name\":\"put\",\"arguments\":{\"n\":-12345678901234567890}}", "at most 64 bits"},
         {"{\"name\":\"put\",\"arguments\":{\"n\":1e999}}", "1.8e308"},
@@ -411,7 +413,7 @@ static void test_too_many_calls(void **state)
     str_deinit(&text);
 }
 
-/* What is looked at in n bytes of one thing again and again. */
+/* The bytes read in n bytes of one repeated text. */
 static size_t visited(enum tool_call_format format, const char *unit, size_t n, bool in_reasoning)
 {
     struct str text = STR_INIT;

@@ -1,4 +1,4 @@
-/* test_secret.c - what names a secret, what it stands for, and what is refused.
+/* test_secret.c - references to secrets: values and errors.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -86,11 +86,11 @@ static void test_what_is_refused(void **state)
         {"${env:TROUPE_TEST_NONE}", "not set"},
         {"${env:TROUPE_TEST_EMPTY}", "not set"},
         {"${file:none}", "none"},
-        {"${file:open}", "others may read"},
+        {"${file:open}", "other users can read"},
         {"${vault:x}", "${vault:x}"},
         {"${env:}", "${env:}"},
         {"${}", "${}"},
-        {"${env:TROUPE_TEST_SECRET}${", "no `}`"},
+        {"${env:TROUPE_TEST_SECRET}${", "without a closing `}`"},
     };
 
     (void)state;

@@ -235,7 +235,7 @@ static void token_in_token_out(void **state)
         ask_case(&a, &b, s, p, i, 0);
         a.call.max_tokens = first;
         ask_run(&a, &b);
-        /* Nothing new is said: the last id alone is computed again. */
+        /* No new ids: only the last id is computed again. */
         ask_case(&more, &b, s, p, i, 0);
         more.call.keep = cases[i].n_prompt + first;
         more.call.n_delta = 0;

@@ -1,4 +1,4 @@
-/* Calls that are wrong, cancelled, streamed, too many, or under other weights.
+/* Calls that are invalid, cancelled, streamed, too many, or with other weights.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -32,7 +32,7 @@ static int64_t page_bytes(void)
     return (int64_t)2 * c.n_layers * c.n_kv_heads * c.head_dim * KV_PAGE_TOKENS * 4;
 }
 
-/* What the contract has and this engine does not is refused by name, not left out. */
+/* A feature of the interface that the engine lacks is an error that names it; it is not ignored. */
 static void what_the_engine_cannot_do_is_refused_by_name(void **state)
 {
     static const int32_t prompt[] = {1, 2, 3};
@@ -86,7 +86,7 @@ static void bad_arguments_answer_what_is_wrong(void **state)
         {0, 0, 4, NULL, 1, STATUS_INVALID, "empty"},
         {0, -1, 4, good, 1, STATUS_INVALID, "n_delta"},
         {0, 2, 4, NULL, 1, STATUS_INVALID, "n_delta"},
-        {8, 3, 4, good, 1, STATUS_INVALID, "keep is 8, the session has 7"},
+        {8, 3, 4, good, 1, STATUS_INVALID, "keep is 8, but the session has 7"},
         {-1, 3, 4, good, 1, STATUS_INVALID, "keep"},
         {0, 3, 0, good, 1, STATUS_INVALID, "max_tokens"},
         {0, 3, 4, good, 0, STATUS_INVALID, "top_p"},
@@ -112,7 +112,7 @@ static void bad_arguments_answer_what_is_wrong(void **state)
         if (!strstr(a.call.err.message, cases[i].word))
             fail_msg("\"%s\" lacks \"%s\"", a.call.err.message, cases[i].word);
     }
-    ask_init(&a, &b, s, 7, good, 3, 4); /* what was refused changed nothing */
+    ask_init(&a, &b, s, 7, good, 3, 4); /* failed calls changed nothing */
     a.call.logp = NULL;
     ask_run(&a, &b);
     assert_int_equal(a.call.status, STATUS_INVALID);
@@ -179,7 +179,7 @@ static void out_of_pages_is_an_error_of_that_call(void **state)
     assert_int_equal(grows.call.status, STATUS_LIMIT);
     assert_int_equal(grows.call.n_ids, 80 - 70 + 1); /* what was drawn stays */
     assert_int_equal(small.call.status, STATUS_OK);
-    ask_init(&a, &b, s, 0, ids, 40, 20); /* and the session goes on */
+    ask_init(&a, &b, s, 0, ids, 40, 20); /* and the session continues */
     ask_run(&a, &b);
     assert_int_equal(a.call.status, STATUS_OK);
     bed_end(&b, s);
@@ -187,7 +187,8 @@ static void out_of_pages_is_an_error_of_that_call(void **state)
     bed_close(&b);
 }
 
-/* More sessions with positions than the pages hold: the idle ones give way, and come back. */
+/* More sessions with positions than the pages hold: the idle ones lose their pages, and recompute
+ * them. */
 static void idle_sessions_give_up_pages(void **state)
 {
     enum { N = 12 };
@@ -306,7 +307,7 @@ static void cancel_in_flight_still_answers(void **state)
     free(a);
 }
 
-/* Slow enough that the calls cannot all end before somebody acts, however busy the machine. */
+/* Slow enough that the calls cannot all end before the test acts, however busy the machine. */
 static void slow_token(struct model_call *c, int32_t id, float logp)
 {
     (void)c;
@@ -628,13 +629,13 @@ static void what_does_not_fit_is_refused_before_weights_are_read(void **state)
     snprintf(path, sizeof(path), "%s/config.json", dir);
     assert_int_equal(file_write_atomic(seams_real(), path, config, sizeof(config) - 1, &err),
                      STATUS_OK);
-    o.model = dir; /* no weights are there at all */
+    o.model = dir; /* there are no weights */
     o.backend = cpu_backend(cpu_isa_best());
     assert_int_equal(engine_open(&o, &e, &err), STATUS_NO_MEMORY);
     assert_non_null(strstr(err.message, "weights"));
     assert_int_equal(engine_plan(&o, &plan, &err), STATUS_NO_MEMORY);
     assert_true(plan.weights_bytes > (int64_t)1 << 40);
-    o.memory_bytes = (int64_t)1 << 44; /* enough: only now are the weights missed */
+    o.memory_bytes = (int64_t)1 << 44; /* enough memory: now the missing weights are the error */
     o.kv_bytes = 64 << 20;
     assert_int_equal(engine_open(&o, &e, &err), STATUS_NOT_FOUND);
     o.model = "/nonexistent/model";
@@ -669,13 +670,13 @@ static void pages_that_nobody_asked_for_give_way(void **state)
     o.context = TINY_CONTEXT;
     o.kv_bytes = 0;
     o.memory_bytes = (int64_t)1 << 34;
-    /* The machine gives less than it says: pages are halved until they are given. */
+    /* An allocation fails: the number of pages is halved until it succeeds. */
     most = 1 << 18;
     assert_int_equal(engine_open(&o, &e, &err), STATUS_OK);
     engine_stats(e, &stats);
     assert_true(stats.pages_total >= one);
     engine_close(e);
-    o.kv_bytes = 64 << 20; /* asked for: had, or an error */
+    o.kv_bytes = 64 << 20; /* a requested size succeeds or is an error */
     assert_int_equal(engine_open(&o, &e, &err), STATUS_NO_MEMORY);
     o.kv_bytes = 0;
     most = 64; /* not one context */
@@ -699,10 +700,10 @@ static void the_plan_leaves_room_for_the_rest(void **state)
     assert_int_equal(full.n_pages, 64 * one); /* of all sessions */
     page = full.kv_bytes / full.n_pages;
     rest = full.total_bytes - full.kv_bytes;
-    /* A quarter of what is free would be enough for all; what the others leave is not. */
+    /* A quarter of free memory would be enough for all; the rest after the other buffers is not. */
     o.max_sessions = 1 << 20;
     o.memory_bytes = full.total_bytes;
-    assert_int_equal(engine_plan(&o, &p, &err), STATUS_NO_MEMORY); /* sessions alone are more */
+    assert_int_equal(engine_plan(&o, &p, &err), STATUS_NO_MEMORY); /* sessions alone need more */
     o.max_sessions = 64;
     o.memory_bytes = rest + 2 * one * page;
     assert_int_equal(engine_plan(&o, &p, &err), STATUS_OK);

@@ -199,7 +199,7 @@ static void the_embedded_model_is_the_same(void **state)
     assert_same_reply(&want, &got);
     assert_string_equal(b.model->info.chat_template, "{{ messages }}");
     bed_close(&b);
-    embedded[3].n /= 2; /* a broken part is named */
+    embedded[3].n /= 2; /* the error names the broken part */
     assert_int_not_equal(engine_open(&o, &e, &err), STATUS_OK);
     assert_non_null(strstr(err.message, "embedded"));
     for (int i = 0; i < N_FILES; i++)

@@ -120,7 +120,7 @@ static void the_least_recently_used_leaf_goes_first(void **state)
     assert_true(prefix_tree_evict(t, 2));
     assert_int_equal(prefix_tree_find(t, root, ids[1]), PREFIX_NONE);
     assert_int_equal(prefix_tree_find(t, PREFIX_ROOT, ids[0]), root);
-    kv_page_ref(kv, page[0]); /* somebody uses the older one */
+    kv_page_ref(kv, page[0]); /* the older one is in use */
     assert_true(prefix_tree_evict(t, 3));
     assert_int_equal(prefix_tree_find(t, PREFIX_ROOT, ids[2]), PREFIX_NONE);
     assert_false(prefix_tree_evict(t, 4));
@@ -170,7 +170,7 @@ static void sessions_share_what_is_alike(void **state)
     session_match(&c, kv, t);
     assert_int_equal(c.kv_len, 16);
 
-    /* c computes the second page by itself, and gives its copy up for the tree's. */
+    /* c computes the second page itself, and replaces its copy by that of the tree. */
     compute(&c, kv, 32);
     assert_int_not_equal(c.page[1], a.page[1]);
     session_publish(&c, kv, t);

@@ -1,4 +1,4 @@
-/* test_courier_calls.c - what each call does on the grid, what is told and what is not, and how an
+/* test_courier_calls.c - what each call does on the grid, what is shown and what is not, and how an
  * error is carried on.
  *
  * SPDX-License-Identifier: Apache-2.0
@@ -171,8 +171,8 @@ static void a_parcel_taken_away_later_makes_it_wrong(void **state)
     courier()->free(e);
 }
 
-/* An error stays until somebody looks, and what a leg says of the position is what the model told
- * itself, never the truth. */
+/* An error stays until a look, and the position in a leg is the one that the model believes in, not
+ * the true one. */
 static void an_error_is_carried_until_a_look(void **state)
 {
     struct env *e = calm_new(4);

@@ -145,7 +145,7 @@ static void time_outs_come_or_stay_away(void **state)
     }
 }
 
-/* Whoever never looks lies on the ceiling, whichever kind strikes. */
+/* A policy that never looks lies on the ceiling, whichever kind strikes. */
 static void the_ceiling_holds_for_each_kind(void **state)
 {
     (void)state;
@@ -200,8 +200,8 @@ static void no_ablation_changes_what_strikes(void **state)
     }
 }
 
-/* A policy that looks repairs what it was never told of. */
-static void whoever_looks_rises_above_it(void **state)
+/* A policy that looks repairs faults that it was never shown. */
+static void a_policy_that_looks_rises_above_it(void **state)
 {
     struct env_params p = {.horizon = 50, .noise = .05};
 
@@ -249,7 +249,7 @@ static void copies_keep_the_choice(void **state)
     }
 }
 
-/* Undo alone is gone: on the same faults, better than without any correction, worse than with all
+/* Only undo is masked: on the same faults, better than without any correction, worse than with all
  * of it where a fault hits another account. */
 static void undo_masked_lies_between(void **state)
 {
@@ -277,7 +277,7 @@ int main(void)
         cmocka_unit_test(time_outs_come_or_stay_away),
         cmocka_unit_test(the_ceiling_holds_for_each_kind),
         cmocka_unit_test(no_ablation_changes_what_strikes),
-        cmocka_unit_test(whoever_looks_rises_above_it),
+        cmocka_unit_test(a_policy_that_looks_rises_above_it),
         cmocka_unit_test(copies_keep_the_choice),
         cmocka_unit_test(undo_masked_lies_between),
     };

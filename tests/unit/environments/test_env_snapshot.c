@@ -195,7 +195,7 @@ static void play_out(const struct env_ops *ops, struct env *e)
     str_deinit(&out);
 }
 
-/* The checksum is no defence against who can compute it: every field has its bounds. */
+/* A checksum does not stop an attacker who can compute it: every field has bounds. */
 static void lies_under_a_right_checksum_are_harmless(void **state)
 {
     (void)state;
@@ -211,7 +211,7 @@ static void lies_under_a_right_checksum_are_harmless(void **state)
                 char kept = bytes.data[i];
                 struct env *e = NULL;
 
-                /* A longer horizon is no lie, only long. */
+                /* A longer horizon is valid. */
                 if (i >= 9 && i < 12)
                     break;
                 bytes.data[i] = (char)value;

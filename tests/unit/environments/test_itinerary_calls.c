@@ -157,7 +157,7 @@ static void offers_are_few_distinct_and_bookable(void **state)
         assert_rate(count[k], 20000, 1.0 / 3);
     assert_between(play_share(sold_out, n), 0.28, 0.34);
     for (int k = 0; k < 4; k++)
-        assert_true(position[k] > 1000); /* where it stands tells nothing */
+        assert_true(position[k] > 1000); /* its position gives no hint */
 }
 
 static void the_right_offer_is_the_cheapest_with_a_seat(void **state)
@@ -260,9 +260,9 @@ static void faults_do_what_they_are_called(void **state)
         assert_int_equal(r.kind, late ? ITINERARY_SAY_TIMEOUT : ITINERARY_SAY_CONFIRMED);
         assert_int_equal(listed.n, there);
         if (!there && !late) {
-            struct itinerary_reply gone = cancel(e, r.ref);
+            struct itinerary_reply cancelled = cancel(e, r.ref);
 
-            assert_int_equal(gone.kind,
+            assert_int_equal(cancelled.kind,
                              kind == ITINERARY_WRONG_DAY ? ITINERARY_SAY_OK : ITINERARY_SAY_ERROR);
         }
         if (!there) {
@@ -326,7 +326,7 @@ static void a_trip_is_judged_at_its_end(void **state)
     }
 }
 
-/* A stray booking of another leg is no match, whatever the day's list says of its length. */
+/* A stray booking of another leg does not match, whatever the length of the day's list. */
 static void a_stray_is_not_taken_for_ones_own(void **state)
 {
     struct env *e = play_new(itinerary(), (struct env_params){.horizon = 2, .task_seed = 2});
@@ -336,7 +336,7 @@ static void a_stray_is_not_taken_for_ones_own(void **state)
     struct env_call call;
 
     (void)state;
-    t->booking[0].active = false; /* absent, and something else stands there */
+    t->booking[0].active = false; /* absent, and another booking is there */
     t->booking[1] = t->booking[0];
     t->booking[1].ref = (uint16_t)((own + 1) % ITINERARY_REFS);
     t->booking[1].active = true;

@@ -1,4 +1,4 @@
-/* test_ledger_cue.c - the class of an order tells its risk, calls are rationed, and between never
+/* test_ledger_cue.c - the class of an order shows its risk, calls are rationed, and between never
  * looking and looking where it matters there is a gap that only a policy with eyes can close.
  *
  * SPDX-License-Identifier: Apache-2.0

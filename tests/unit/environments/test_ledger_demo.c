@@ -84,7 +84,7 @@ static void read_block(const struct env_demo_spec *spec, struct block *b)
             wrote = false;
             break;
         default:
-            fail_msg("\"%s\" is no call of a demonstration", text);
+            fail_msg("\"%s\" is not a call of a demonstration", text);
         }
         shown = -1;
     }

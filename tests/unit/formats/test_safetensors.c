@@ -1,4 +1,4 @@
-/* test_safetensors.c - the reader: good files of every shape, and every way in which one can lie.
+/* test_safetensors.c - the reader: valid files of every shape, and every kind of invalid file.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <setjmp.h>
@@ -16,8 +16,8 @@
 #include "models/formats/safetensors.h"
 #include "runtime/base/memory.h"
 
-/* A file: length, header, n zero bytes of data. malloc'd in its exact size, so that ASan sees any
- * read beside it. */
+/* A file: length, header, n zero bytes of data. malloc'd in its exact size, so that ASan detects
+ * any read outside it. */
 static uint8_t *make_file(const char *header, size_t data_bytes, size_t *n)
 {
     const size_t h = strlen(header);
@@ -121,7 +121,7 @@ static void test_lies_are_refused_by_name(void **state)
         {"[]", 0, STATUS_INVALID, "does not start with '{'"},
         {"{", 0, STATUS_INVALID, "JSON"},
         {"{}x", 0, STATUS_INVALID, "JSON"},
-        {"{}", 1, STATUS_INVALID, "belong to none"},
+        {"{}", 1, STATUS_INVALID, "belong to no tensor"},
         {"{\"a\":1}", 0, STATUS_INVALID, "not an object"},
         {"{" T("a", "F32", "[1]", 0, 4) "," T("a", "F32", "[1]", 0, 4) "}", 4, STATUS_INVALID,
          "duplicate"},
@@ -148,8 +148,8 @@ static void test_lies_are_refused_by_name(void **state)
         {"{" T("a", "F32", "[1]", 0, 4) "," T("b", "F32", "[1]", 0, 4) "}", 4, STATUS_INVALID,
          "overlaps"},
         {"{" T("a", "F32", "[1]", 0, 4) "," T("b", "F32", "[1]", 8, 12) "}", 12, STATUS_INVALID,
-         "hole"},
-        {"{" T("a", "F32", "[1]", 4, 8) "}", 8, STATUS_INVALID, "hole"},
+         "gap"},
+        {"{" T("a", "F32", "[1]", 4, 8) "}", 8, STATUS_INVALID, "gap"},
         {"{" T("a", "F32", "[1]", 0, 4) "," T("e", "F32", "[0]", 2, 2) "}", 4, STATUS_INVALID,
          "overlaps"},
         {"{\"__metadata__\":{\"a\":1}}", 0, STATUS_INVALID, "not a string"},
@@ -258,7 +258,7 @@ static void test_folders_and_their_index(void **state)
         {"{\"weight_map\":{\"a\":\"/etc/passwd\"}}", STATUS_INVALID, "same folder"},
         {"{\"weight_map\":{\"a\":\".safetensors\"}}", STATUS_INVALID, "same folder"},
         {"{\"weight_map\":{\"a\":7}}", STATUS_INVALID, "same folder"},
-        {"{\"weight_map\":{\"a\":\"gone.safetensors\"}}", STATUS_NOT_FOUND, "gone.safetensors"},
+        {"{\"weight_map\":{\"a\":\"none.safetensors\"}}", STATUS_NOT_FOUND, "none.safetensors"},
         {"{\"weight_map\":{\"a\":\"s1.safetensors\",\"b\":\"s3.safetensors\"}}", STATUS_INVALID,
          "both"},
         {"{\"weight_map\":{}}", STATUS_INVALID, "empty"},

@@ -1,5 +1,5 @@
-/* test_safetensors_write.c - what is written reads back, is the same each time, and is whole or
- * absent when the disk fails.
+/* test_safetensors_write.c - written files can be read back, are the same each time, and are
+ * complete or absent when the disk fails.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <setjmp.h>

@@ -29,7 +29,7 @@
 #define SMALL   ((size_t)8 << 10)
 #define TIMES   8
 #define MOST    (1.5 * TIMES) /* n log n is 1.25 * TIMES here */
-#define OF_TINY 20000         /* blocks: less says nothing */
+#define OF_TINY 20000         /* blocks: fewer are not significant */
 
 struct bench {
     struct tokenizer *qwen, *omni, *gpt2;
@@ -37,7 +37,7 @@ struct bench {
     struct pattern *blank_lines;
 };
 
-/* What is measured: everything it makes is freed by it. */
+/* The measured function; it frees all its memory. */
 typedef void (*routine)(const struct bench *b, const char *text, size_t n);
 
 static const char *const UNITS[] = {

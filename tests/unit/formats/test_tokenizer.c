@@ -366,7 +366,7 @@ static void test_a_token_of_a_mebibyte(void **state)
 }
 
 /* A megabyte without a break must take about a thousand times what a kilobyte takes. */
-/* Ids that no token has: nothing encodes to them, they decode to nothing. */
+/* Ids without a token: no text encodes to them, and they decode to nothing. */
 static void test_ids_may_be_left_out(void **state)
 {
     struct tokenizer *t = load("omni");

@@ -35,7 +35,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* The rule itself: one FMA chain an element, from +0 or what stands there, in the order of k. */
+/* The rule itself: one FMA chain an element, from +0 or the old value, in the order of k. */
 static void chain_matmul(const struct matrix *w, const double *value, const float *x, int64_t ldx,
                          int32_t R, float *y, int64_t ldy)
 {

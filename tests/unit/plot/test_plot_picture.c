@@ -264,7 +264,7 @@ static void the_svg_escapes_words_and_knows_dark_pages(void **state)
     free(set);
 }
 
-/* Every ink is told apart from its page: contrast by relative luminance (WCAG 2.2, 1.4.11: 3 to 1
+/* Every ink is visible on its page: contrast by relative luminance (WCAG 2.2, 1.4.11: 3 to 1
  * for what must be seen; grid lines are meant to be faint). */
 static double luminance(uint32_t rgb)
 {

@@ -317,7 +317,7 @@ static void what_is_wrong_is_named(void **state)
          "unknown key \"txt\""},
         {"{\"model\": \"script\", \"replies\": [{\"path\": \"a\", \"text\": \"x\", \"error\":"
          " \"y\"}]}",
-         "replies[0]: has an error and a reply"},
+         "replies[0]: has both an error and a reply"},
         {"{\"model\": \"script\", \"replies\": [{\"path\": \"a\", \"tool_calls\": {}}]}",
          "replies[0]: \"tool_calls\" must be an array"},
         {"{\"model\": \"script\", \"replies\": [{\"path\": \"a\", \"tool_calls\": [{\"name\":"

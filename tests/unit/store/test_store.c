@@ -54,9 +54,11 @@ static void test_files_of_others_are_untouched(void **state)
         enum status status;
         const char *words;
     } cases[] = {
-        {63, 3, STATUS_CONFIG, "newer version"},   {63, 0, STATUS_CONFIG, "unknown store version"},
-        {60, 1, STATUS_CONFIG, "newer version"},   {71, 'x', STATUS_CONFIG, "another program"},
-        {0, 'x', STATUS_CONFIG, "not a database"},
+        {63, 3, STATUS_CONFIG, "newer version"},
+        {63, 0, STATUS_CONFIG, "unknown store version"},
+        {60, 1, STATUS_CONFIG, "newer version"},
+        {71, 'x', STATUS_CONFIG, "another program"},
+        {0, 'x', STATUS_CONFIG, "not a SQLite database"},
     };
     struct store_fixture *f = *state;
     char *bytes, *after;
@@ -244,10 +246,10 @@ static void test_backup_while_written(void **state)
     fixture_unlink(&copy);
 }
 
-/* A file may grow before what was written to it arrives: then anything stands there. */
+/* A file may grow before the data written to it arrives: then it contains anything. */
 static void test_journal_that_did_not_arrive(void **state)
 {
-    static const char noise[] = "what stood on the disk before";
+    static const char noise[] = "earlier contents of the disk";
     struct store_fixture *f = *state;
     struct run *r = fixture_run(fixture_open(f));
     char name[160], uuid[37];

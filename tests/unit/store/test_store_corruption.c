@@ -203,7 +203,7 @@ static bool flip(struct store_fixture *f, struct sample *s, size_t at, char mask
     fixture_close(f);
     if (checked == STATUS_OK) {
         if (s->read != STATUS_OK || memcmp(&content, &s->content, sizeof(content)) != 0)
-            fail_msg("byte %zu ^ %d: the check saw nothing, but what is read differs", at, mask);
+            fail_msg("byte %zu ^ %d: the check found nothing, but the data differs", at, mask);
         return false;
     }
     assert_int_equal(checked, STATUS_CORRUPT);

@@ -81,7 +81,7 @@ static void test_a_deadline_is_a_deadline(void **state)
     h.ms = 5001;
     answer(f, run_uuid(r), "a", "ended at 1970-01-01T00:00:05Z; the default `no` will be taken");
     answer(f, run_uuid(r), "b", "ended at 1970-01-01T00:00:05Z; nobody answered");
-    answer(f, run_uuid(r), "c", "answered already");
+    answer(f, run_uuid(r), "c", "already answered");
     expect_answer(r, "a", "none");
     expect_answer(r, "c", "yes");
     fixture_finish(r, "a", 0, STEP_OK, "\"no\"");

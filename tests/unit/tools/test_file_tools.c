@@ -168,7 +168,7 @@ static void long_files_come_in_parts(void **state)
     struct json *args;
     char *text;
 
-    /* 17 bytes of which the last character (3 bytes) stands across the cut at 16. */
+    /* 17 bytes; the last character (3 bytes) crosses the cut at 16. */
     put(w->root, "long", "0123456789abcd\xe2\x82\xac!", 18);
     args = jv_object();
     jv_set_string(args, "path", "long");
@@ -234,9 +234,9 @@ static void paths_do_not_lead_out(void **state)
     assert_answer(w, "read_file", "link/secret", "symbolic link");
     assert_answer(w, "list_files", "link", "symbolic link");
     assert_answer(w, "write_file", "up", "not a regular file");
-    assert_answer(w, "read_file", "none", "is not there");
-    assert_answer(w, "read_file", "a.txt/x", "no directory");
-    assert_answer(w, "write_file", "dir/", "names no file");
+    assert_answer(w, "read_file", "none", "does not exist");
+    assert_answer(w, "read_file", "a.txt/x", "is not a directory, or");
+    assert_answer(w, "write_file", "dir/", "does not name a file");
     /* A link within the root that stays within it is refused as well. */
     path_in(link_path, w->root, "alias");
     assert_int_equal(symlink("a.txt", link_path), 0);
@@ -257,7 +257,7 @@ static void only_regular_files_are_read(void **state)
     assert_answer(w, "write_file", "fifo", "not a regular file");
     assert_answer(w, "read_file", "dir", "not a regular file");
     assert_answer(w, "write_file", "dir", "not a regular file");
-    assert_answer(w, "list_files", "a.txt", "no directory");
+    assert_answer(w, "list_files", "a.txt", "is not a directory, or");
     args = jv_object();
     jv_set_adopt(args, "path", jv_string_n("a.txt\0/../..", 12));
     text = call_with(w, "read_file", args, &outcome);

@@ -350,10 +350,11 @@ static void what_a_tool_promises_is_checked(void **state)
     } cases[] = {
         {"{\"n\":1}", TOOL_OK, NULL},
         {"{\"n\":\"1\"}", TOOL_ERROR,
-         "slow gave a result that it does not declare: result.n: expected integer, got string "
+         "the result of slow does not fit its output schema: result.n: expected integer, got "
+         "string "
          "\"1\""},
         {"{}", TOOL_ERROR,
-         "slow gave a result that it does not declare: result: missing required field \"n\" "
+         "the result of slow does not fit its output schema: result: missing required field \"n\" "
          "(integer)"},
     };
     struct slow s = {0};

@@ -136,7 +136,7 @@ static void nearly_equal_others_divide_nothing(void **state)
     NEAR(a[0], -.009 - mean, 1e-9);
     for (int i = 1; i < 8; i++)
         assert_true(a[i] > .3 && a[i] < .45);
-    /* Of zeros and ones the formula stands, whatever their number. */
+    /* For zeros and ones the formula holds, whatever their number. */
     for (int n = 3; n <= 64; n++)
         for (int k = 1; k < n; k++) {
             double b[64], out[64];

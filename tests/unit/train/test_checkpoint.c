@@ -1,5 +1,6 @@
-/* test_checkpoint.c - a damaged byte anywhere in a checkpoint is found, named, and an older one
- * offered. SPDX-License-Identifier: Apache-2.0
+/* test_checkpoint.c - a damaged byte anywhere in a checkpoint is detected; the error names the file
+ * and an older checkpoint.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include <math.h>
 #include <setjmp.h>
@@ -89,7 +90,7 @@ static void test_it_comes_back_as_it_was(void **state)
     f.o.m[3] = 0;
     f.o.n_steps = 0;
     must(read_back(&f, 12, &err), &err);
-    /* What a crash left beside it does not disturb. */
+    /* Leftovers of a crash next to it have no effect. */
     str_printf(&path, "%s/checkpoints/.writing", f.out);
     assert_int_equal(mkdir(str_cstr(&path), 0777), 0);
     str_puts(&path, "/master.safetensors.tmp");
@@ -184,8 +185,8 @@ static void test_missing_files_and_manifest(void **state)
         error_clear(&err);
         assert_int_equal(read_back(&f, 12, &err), STATUS_CORRUPT);
         assert_string_equal(err.where, str_cstr(&path));
-        assert_string_equal(err.hint, ""); /* there is no older one to offer */
-        /* Writing the same update again replaces what is not whole. */
+        assert_string_equal(err.hint, ""); /* without an older one */
+        /* Writing the same update again replaces a damaged checkpoint. */
         must(checkpoint_write(seams_real(), f.out, &f.s, &f.o, f.w, &err), &err);
         must(read_back(&f, 12, &err), &err);
     }

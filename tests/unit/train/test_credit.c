@@ -1,4 +1,4 @@
-/* test_credit.c - whose reward reaches which chain, by hand-made rollouts with known numbers.
+/* test_credit.c - which reward reaches which chain, with hand-made rollouts and known numbers.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <math.h>
@@ -125,7 +125,7 @@ static void equal_states_are_compared_by_their_returns(void **state)
     struct rollout_set s = {0};
     struct credit_stats stats;
     double a[SIZE * STEPS], returns[SIZE][STEPS];
-    /* All begin alike; at step 1 members 0 and 1 stand on course, 3 beside it, and 2 alone. */
+    /* All begin alike; at step 1 members 0 and 1 are on course, 3 is next to it, and 2 is alone. */
     static const uint8_t anchor[SIZE][STEPS] = {{1, 2}, {1, 2}, {1, 3}, {1, 4}};
 
     (void)state;
@@ -194,7 +194,8 @@ static void a_price_is_found_that_favours_nobody(void **state)
 
     (void)state;
     fill(&s, 0, verdicts, outcomes);
-    for (int32_t m = 0; m < SIZE; m++) /* whoever was right had called more, and one in vain */
+    for (int32_t m = 0; m < SIZE;
+         m++) /* members that were right called more, and one called in vain */
         for (int32_t i = 0; i < STEPS; i++)
             s.chain[m * STEPS + i].calls = 3 + (verdicts[m][i] > 0 || m == 2);
     assign(&o, &s, 1, a, &stats);
@@ -215,7 +216,7 @@ static void a_price_is_found_that_favours_nobody(void **state)
     o.call_price_rate = .1;
     assign(&o, &s, 1, a, &stats);
     NEAR(stats.call_cost, both + .1 * (calls / steps - 1), 1e-12);
-    o.call_target = 1000; /* nobody is paid for calling */
+    o.call_target = 1000; /* no member gets a reward for calls */
     assign(&o, &s, 1, a, &stats);
     NEAR(stats.call_cost, 0, 0);
     rollout_set_deinit(&s);
@@ -247,8 +248,8 @@ static void calls_that_are_alike_have_no_price(void **state)
     rollout_set_deinit(&s);
 }
 
-/* What all did alike is left out, though one of them asked more; the deviation stays the batch's.
- */
+/* Equal verdicts are dropped, although one member made more calls; the deviation is still that of
+ * the batch. */
 static void verdicts_that_agree_teach_nothing(void **state)
 {
     static const double right[SIZE][STEPS] = {{1, 1}, {1, 1}, {1, 1}, {1, 1}};
@@ -282,7 +283,7 @@ static void verdicts_that_agree_teach_nothing(void **state)
     }
     o.kind = CREDIT_STEP;
     assign(&o, &s, 2, a, &stats);
-    assert_true(of(a, 0, 0) < of(a, 1, 0)); /* right as well, but dearer */
+    assert_true(of(a, 0, 0) < of(a, 1, 0)); /* also right, but with a higher cost */
     rollout_set_deinit(&s);
 }
 

@@ -1,5 +1,6 @@
-/* test_example_order.c - which example comes when: epochs, skips, refusals, going on from a
- * position. SPDX-License-Identifier: Apache-2.0
+/* test_example_order.c - which example comes when: epochs, skipped examples, errors, resuming from
+ * a position.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -69,7 +70,7 @@ static void test_each_epoch_has_all_in_another_order(void **state)
     }
     assert_memory_not_equal(order[0], order[1], sizeof(order[0]));
     assert_int_equal(o.n_truncated, 3);
-    /* Going on at position 25 is the middle of the third epoch. */
+    /* Position 25 is the middle of the third epoch. */
     assert_int_equal(example_order_init(&from, &source, 5, 8, 50, false, &err), STATUS_OK);
     from.next = 25;
     fill(&from, &s, 2);

@@ -1,5 +1,6 @@
-/* test_grpo.c - a run of reinforcement: it learns, its bits survive interruption, kill, threads and
- * a full disk, and it stops when it must. SPDX-License-Identifier: Apache-2.0
+/* test_grpo.c - a GRPO run: it learns, its bits do not depend on interruption, kill, threads or a
+ * full disk, and it stops when it must.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
 #include <math.h>
@@ -158,7 +159,7 @@ static double metric(const struct run *r, int64_t update, const char *key)
         jv_unref(doc);
     }
     free(text);
-    assert_true(n <= 1); /* no update stands there twice */
+    assert_true(n <= 1); /* no update appears twice */
     return found;
 }
 
@@ -328,8 +329,8 @@ static enum status ask_for_room(void *ctx, int64_t bytes, int64_t best, struct e
     return bytes > s->room ? error_set(err, STATUS_DISK_FULL, "no room") : STATUS_OK;
 }
 
-/* Room is asked for before a checkpoint is written, and after each update; where there is none the
- * run ends as it was saved, and goes on in the same bits. */
+/* Room is asked for before a checkpoint is written, and after each update; without room the run
+ * ends with the saved state, and resumes with the same bits. */
 static void test_without_room_it_ends_as_it_was_saved(void **state)
 {
     struct run whole;
@@ -385,7 +386,7 @@ static void test_an_update_is_replayed_bit_for_bit(void **state)
     must(grpo_replay(pool, r.start, &r.o, 5, &again, &err), &err);
     assert_int_equal(again.from, 4);
     assert_string_equal(again.recorded, again.now);
-    /* Other options give other weights, and are refused. */
+    /* Other options would give other weights; they are an error. */
     r.o.lr = 2e-2;
     assert_int_equal(grpo_replay(pool, r.start, &r.o, 5, &again, &err), STATUS_USAGE);
     assert_non_null(strstr(err.message, "learning rate (--lr) was 0.01 and is now 0.02"));
@@ -438,8 +439,8 @@ static void test_groups_without_spread_are_refilled_then_skipped(void **state)
     run_free(&r);
 }
 
-/* Two tasks in a batch: the bits are those of one (the toy plays both alike), each is told of, and
- * refills go on dealing where the groups ended. */
+/* Two tasks in a batch: the bits are those of one (the toy plays both alike), each is reported, and
+ * refills continue where the groups ended. */
 static void test_a_mixed_run_tells_of_each_task(void **state)
 {
     struct run one, two;
@@ -464,7 +465,7 @@ static void test_a_mixed_run_tells_of_each_task(void **state)
     assert_non_null(strstr(text, "\"rough\":{\"rollouts\":12,"));
     assert_non_null(strstr(text, "\"noise\":0.4}"));
     free(text);
-    /* Another noise of the second task is another run. */
+    /* A different noise of the second task is a different run. */
     two.o.phase[0].noise[1] = .5;
     two.o.resume = true;
     assert_int_equal(run_once(&two, 1, &out, &err), STATUS_USAGE);
@@ -502,7 +503,8 @@ static void test_failures_outside_of_the_policy_are_masked(void **state)
     run_free(&r);
 }
 
-/* A verifier that cannot say, and a group that is empty: the rest teaches, in the same bits. */
+/* A verifier without a verdict, and an empty group: the other groups are trained, with the same
+ * bits. */
 static void test_verdicts_that_are_no_number_teach_nothing(void **state)
 {
     static const enum credit_kind kind[] = {CREDIT_STEP, CREDIT_OUTCOME, CREDIT_GIGPO};
@@ -527,7 +529,7 @@ static void test_verdicts_that_are_no_number_teach_nothing(void **state)
     }
 }
 
-/* Another tokenizer under the same weights: what was begun with ids of the one is not gone on with
+/* A different tokenizer with the same weights: a run that began with ids of one is not resumed with
  * ids of the other. */
 static void test_another_tokenizer_is_refused(void **state)
 {
@@ -591,7 +593,7 @@ static void test_a_gradient_that_is_no_number_ends_the_run(void **state)
     run_free(&r);
 }
 
-static void test_log_probs_that_differ_are_told(void **state)
+static void test_log_probs_that_differ_are_reported(void **state)
 {
     struct run r;
     struct grpo_result out;
@@ -678,7 +680,8 @@ static void test_the_best_by_validation_is_given_and_patience_ends(void **state)
     run_free(&r);
 }
 
-/* What was interrupted while it was measured is measured when it goes on, and nothing twice. */
+/* A run that is interrupted during an evaluation repeats that evaluation when it resumes, and no
+ * other. */
 static void test_an_interrupted_measurement_is_made_up_for(void **state)
 {
     static const double success[5] = {.1, .2, .3, .4, .5};
@@ -749,7 +752,7 @@ int main(void)
         cmocka_unit_test(test_another_tokenizer_is_refused),
         cmocka_unit_test(test_chains_without_room_are_left_out),
         cmocka_unit_test(test_a_gradient_that_is_no_number_ends_the_run),
-        cmocka_unit_test(test_log_probs_that_differ_are_told),
+        cmocka_unit_test(test_log_probs_that_differ_are_reported),
         cmocka_unit_test(test_a_skill_that_drops_stops_the_run),
         cmocka_unit_test(test_the_best_by_validation_is_given_and_patience_ends),
         cmocka_unit_test(test_an_interrupted_measurement_is_made_up_for),

@@ -1,4 +1,4 @@
-/* test_grpo_update.c - one update from rollouts: its gradient, its order, what it leaves out.
+/* test_grpo_update.c - one update from rollouts: its gradient, its order, what it skips.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <math.h>

@@ -1,5 +1,6 @@
-/* test_sft.c - a training run: it learns, and its bits survive interruption, kill, threads, a full
- * disk. SPDX-License-Identifier: Apache-2.0
+/* test_sft.c - a training run: it learns, and its bits do not depend on interruption, kill, threads
+ * or a full disk.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
 #include <math.h>
@@ -128,7 +129,7 @@ static void assert_same_checkpoints(const struct run *a, const struct run *b, in
     }
 }
 
-/* Each update stands in metrics.jsonl once, in order. */
+/* Each update is in metrics.jsonl once, in order. */
 static void check_metrics(const struct run *r, int64_t updates)
 {
     char *text = read_text(r->out, "metrics.jsonl");
@@ -169,7 +170,7 @@ static void test_it_learns_and_stops_on_the_probe(void **state)
     check_metrics(&r, out.updates);
     free(text);
     weights_unref(out.weights);
-    /* What is finished stays finished. */
+    /* A finished run stays finished. */
     r.o.resume = true;
     must(run_once(&r, 1, &out, &err), &err);
     assert_true(out.probe_held);
@@ -274,7 +275,7 @@ static void test_changed_options_are_refused_by_name(void **state)
     (void)state;
     run_init(&r, 2);
     (void)run_hash(&r, 1);
-    assert_int_equal(run_once(&r, 1, &out, &err), STATUS_USAGE); /* begun, and not to be resumed */
+    assert_int_equal(run_once(&r, 1, &out, &err), STATUS_USAGE); /* started, but without --resume */
     assert_non_null(strstr(err.message, r.out));
     r.o.resume = true;
     r.o.lr = 2e-2;

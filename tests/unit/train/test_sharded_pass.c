@@ -51,7 +51,7 @@ static struct result train(const struct weights *w, const struct sequences *s, i
         r.coef[i] = (float)(i % 7) - 2.0f;
     must(pool_new(n_threads, &o.pool, &err), &err);
     must(sharded_pass_new(w, &o, &pass, &err), &err);
-    /* Twice: what the first call left behind must not be seen by the second. */
+    /* Twice: leftovers of the first call must not affect the second. */
     must(sharded_pass_train(pass, w, s, 1.0f, r.coef, &out, r.grad, &err), &err);
     memset(r.grad, 0, (size_t)weights_n_params(w) * sizeof(float));
     must(sharded_pass_train(pass, w, s, 1.0f, r.coef, &out, r.grad, &err), &err);

@@ -1,4 +1,4 @@
-/* builtin_reverse.c - a text backwards, byte by byte.
+/* builtin_reverse.c - reverses a text byte by byte.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* cmd_hello.c - hello: greets, or as JSON.
+/* cmd_hello.c - hello: prints a greeting, or with --json a document.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "runtime/app/app.h"

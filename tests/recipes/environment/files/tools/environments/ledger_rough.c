@@ -1,4 +1,4 @@
-/* ledger_rough.c - the ledger with more noise: one write in twenty goes wrong.
+/* ledger_rough.c - the ledger with more noise: one write in twenty fails.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "tools/environments/env_list.h"

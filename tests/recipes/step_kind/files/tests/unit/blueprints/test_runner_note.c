@@ -1,4 +1,4 @@
-/* test_runner_note.c - a step `note` keeps its text, with what it names filled in.
+/* test_runner_note.c - a step `note` keeps its text, with its expressions evaluated.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <setjmp.h>

@@ -1,8 +1,8 @@
-/* beneath.c - openat2 and the words for its refusals.
+/* root_dir.c - openat2 and the messages for its errors.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "tools/beneath.h"
+#include "tools/root_dir.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,11 +17,10 @@
 
 #include "runtime/base/memory.h"
 
-/* The kernel answers EAGAIN when a rename raced with "..": then another try is right (openat2(2)).
- */
+/* The kernel returns EAGAIN when a rename races with "..": try again (openat2(2)). */
 #define TRIES 64
 
-enum status beneath_root(const char *path, int *fd, struct error *err)
+enum status root_dir_open(const char *path, int *fd, struct error *err)
 {
     *fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (*fd < 0)
@@ -38,22 +37,22 @@ static enum status refuse(int errnum, const char *path, struct error *err)
         return error_set(err, STATUS_INVALID,
                          "\"%.200s\" passes through a symbolic link; links are not followed", path);
     case ENOENT:
-        return error_set(err, STATUS_NOT_FOUND, "\"%.200s\" is not there", path);
+        return error_set(err, STATUS_NOT_FOUND, "\"%.200s\" does not exist", path);
     case ENOTDIR:
-        return error_set(err, STATUS_INVALID, "\"%.200s\" passes through, or is, no directory",
-                         path);
+        return error_set(err, STATUS_INVALID,
+                         "\"%.200s\" is not a directory, or leads through a file", path);
     case EISDIR:
         return error_set(err, STATUS_INVALID, "\"%.200s\" is a directory", path);
     case ENOSYS:
         return error_set(
             err, STATUS_UNSUPPORTED,
-            "this kernel has no openat2 (Linux 5.6), without which files are not safe");
+            "the file tools need openat2, which this kernel lacks (Linux 5.6 and later have it)");
     default:
         return error_errno(err, errnum, "opening \"%.200s\"", path);
     }
 }
 
-enum status beneath_open(int root, const char *path, int flags, int *fd, struct error *err)
+enum status root_dir_open_at(int root, const char *path, int flags, int *fd, struct error *err)
 {
     struct open_how how = {
         .flags = (uint64_t)(unsigned)flags | O_CLOEXEC,
@@ -61,8 +60,9 @@ enum status beneath_open(int root, const char *path, int flags, int *fd, struct 
     };
     long got = -1;
 
-    if (!*path || strlen(path) > BENEATH_MAX_PATH)
-        return error_set(err, STATUS_INVALID, "expected a path of 1 to %d bytes", BENEATH_MAX_PATH);
+    if (!*path || strlen(path) > ROOT_DIR_MAX_PATH)
+        return error_set(err, STATUS_INVALID, "expected a path of 1 to %d bytes",
+                         ROOT_DIR_MAX_PATH);
     if (!(flags & O_PATH))
         how.flags |= O_NOCTTY | O_NONBLOCK;
     errno = EAGAIN;
@@ -74,18 +74,18 @@ enum status beneath_open(int root, const char *path, int flags, int *fd, struct 
     return STATUS_OK;
 }
 
-/* Opens `name`, one component, beneath dir and gives dir up; makes it where it is missing. */
+/* Replaces dir by its directory `name` (one component), created if it is missing. */
 static enum status descend(int *dir, const char *name, int32_t *n_made, struct error *err)
 {
     int next = -1;
-    enum status st = beneath_open(*dir, name, O_PATH | O_DIRECTORY, &next, err);
+    enum status st = root_dir_open_at(*dir, name, O_PATH | O_DIRECTORY, &next, err);
 
     if (st == STATUS_NOT_FOUND) {
         if (!mkdirat(*dir, name, 0777))
             (*n_made)++;
         else if (errno != EEXIST)
-            return error_errno(err, errno, "making the directory \"%.200s\"", name);
-        st = beneath_open(*dir, name, O_PATH | O_DIRECTORY, &next, err);
+            return error_errno(err, errno, "creating the directory \"%.200s\"", name);
+        st = root_dir_open_at(*dir, name, O_PATH | O_DIRECTORY, &next, err);
     }
     if (st)
         return st;
@@ -110,7 +110,7 @@ static bool next_component(const char **at, const char *last, char out[256], siz
     return true;
 }
 
-/* Before anything is made: whatever the path holds must be a path that can be taken. */
+/* Checks the whole path before any directory is created. */
 static enum status check_path(const char *path, const char *last, struct error *err)
 {
     char component[256];
@@ -119,8 +119,8 @@ static enum status check_path(const char *path, const char *last, struct error *
     if (path[0] == '/')
         return refuse(EXDEV, path, err);
     if (!*last || strcmp(last, ".") == 0 || strcmp(last, "..") == 0)
-        return error_set(err, STATUS_INVALID, "\"%.200s\" names no file", path);
-    if (strlen(last) >= sizeof(component) || strlen(path) > BENEATH_MAX_PATH)
+        return error_set(err, STATUS_INVALID, "\"%.200s\" does not name a file", path);
+    if (strlen(last) >= sizeof(component) || strlen(path) > ROOT_DIR_MAX_PATH)
         return refuse(ENAMETOOLONG, path, err);
     for (const char *at = path; next_component(&at, last, component, &n);) {
         if (n >= sizeof(component))
@@ -138,8 +138,8 @@ static const char *last_name(const char *path)
     return last ? last + 1 : path;
 }
 
-enum status beneath_parent(int root, const char *path, int *fd, const char **name, int32_t *n_made,
-                           struct error *err)
+enum status root_dir_parent(int root, const char *path, int *fd, const char **name, int32_t *n_made,
+                            struct error *err)
 {
     const char *last = last_name(path);
     char component[256];
@@ -149,13 +149,13 @@ enum status beneath_parent(int root, const char *path, int *fd, const char **nam
 
     *n_made = 0;
     if (!st)
-        st = beneath_open(root, ".", O_PATH | O_DIRECTORY, &dir, err);
+        st = root_dir_open_at(root, ".", O_PATH | O_DIRECTORY, &dir, err);
     for (const char *at = path; !st && next_component(&at, last, component, &n);)
         st = descend(&dir, component, n_made, err);
     if (st) {
         if (dir >= 0)
             close(dir);
-        beneath_unmake(root, path, *n_made);
+        root_dir_remove(root, path, *n_made);
         *n_made = 0;
         return st;
     }
@@ -164,7 +164,7 @@ enum status beneath_parent(int root, const char *path, int *fd, const char **nam
     return STATUS_OK;
 }
 
-void beneath_unmake(int root, const char *path, int32_t n_made)
+void root_dir_remove(int root, const char *path, int32_t n_made)
 {
     char *prefix = xstrndup(path, (size_t)(last_name(path) - path)), *name;
     int dir;
@@ -179,7 +179,7 @@ void beneath_unmake(int root, const char *path, int32_t n_made)
             char *made = xstrdup(name);
 
             *name = '\0';
-            if (!beneath_open(root, *prefix ? prefix : ".", O_PATH | O_DIRECTORY, &dir, NULL)) {
+            if (!root_dir_open_at(root, *prefix ? prefix : ".", O_PATH | O_DIRECTORY, &dir, NULL)) {
                 (void)unlinkat(dir, made, AT_REMOVEDIR); /* not while others use it */
                 close(dir);
             }
