@@ -106,7 +106,7 @@ enum status app_training_open(const struct app *a, struct app *then, bool *from_
     if (!out)
         return error_set(err, STATUS_USAGE, "--out DIR is required: the folder to write");
     if (option_flag(a->options, OPT_RESUME) && !is_begun(out) && !has_options(out))
-        return error_set(err, STATUS_USAGE, "%s holds no training", out);
+        return error_set(err, STATUS_USAGE, "%s contains no training", out);
     if (option_flag(a->options, OPT_RESUME))
         return app_training_read(a, out, a->command->name, then, from_folder, err);
     if (app_training_continues(a)) {

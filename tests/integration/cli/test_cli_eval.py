@@ -176,7 +176,7 @@ class Eval(CliCase):
     def test_a_blueprint_keeps_its_own_models(self):
         """As `run` does: --model, TROUPE_MODEL and a file override them only where they are given."""
         for name in ("own", "other"):
-            self.write(f"{name}.json", json.dumps({"model": "script", "default": {"text": name}}))
+            self.write(f"{name}.json", json.dumps({"model": "script", "replies": [], "default": {"text": name}}))
         self.write("b.yaml", "schema: blueprint/v1\nmodels: {m: script:own.json}\nagents: {a: {model: m, prompt: hi}}\n"
                    'steps:\n  s: {agent: a, in: x}\noutput: "${s}"\n')
         own, other = (f"script:{os.path.join(os.path.realpath(self.dir), n)}.json" for n in ("own", "other"))

@@ -103,7 +103,7 @@ class Models(CliCase):
 class NoModel(CliCase):
     def test_a_name_that_is_no_model_is_told_why(self):
         self.write("bad.json", "{")
-        self.write("ok.json", '{"model": "script", "default": {"text": "x"}}')
+        self.write("ok.json", '{"model": "script", "replies": [], "default": {"text": "x"}}')
         self.write("b.yaml", 'schema: blueprint/v1\nagents: {a: {model: "script:ok.json"}}\nsteps: {s: {agent: a, in: x}}\n')
         self.fails(1, ["there is no folder ", "nope\n"], "run", "b.yaml", "--model", "./nope")
         self.fails(1, "is not a folder", "run", "b.yaml", "--model", "ok.json")

@@ -48,7 +48,7 @@ class Train(CliCase):
 
     def test_the_folder_knows_its_options(self):
         self.ok("train", "sft", *SMALL, "--updates", "6", "--out", "a", "--lr-min", "1e-4")
-        self.fails(2, "begun", "train", "sft", *SMALL, "--updates", "6", "--out", "a", "--lr-min", "1e-4")
+        self.fails(2, "already contains a training", "train", "sft", *SMALL, "--updates", "6", "--out", "a", "--lr-min", "1e-4")
         self.fails(2, "seed (--seed) was 4 and is now 5", "train", "sft", "--out", "a", "--resume", "--seed", "5")
         before = self.weights("a")
         self.ok("train", "sft", "--out", "a", "--resume")
@@ -72,7 +72,7 @@ class Train(CliCase):
         for args in (("generate", "--prompt", "x"), ("eval", "ledger"), ("train", "sft", "--env", "ledger", "--out", "z")):
             self.fails(1, ["my out is not finished: it has no model yet", "`troupe train sft --resume --out "], *args,
                        "--model", "my out")
-        self.fails(2, "none holds no training", "train", "sft", "--resume", "--out", "none")
+        self.fails(2, "none contains no training", "train", "sft", "--resume", "--out", "none")
         self.assertFalse(os.path.exists(os.path.join(self.dir, "none")))
 
     def test_mistakes(self):
