@@ -252,7 +252,8 @@ enum status grpo_replay(struct pool *pool, struct weights *start, const struct g
     enum status st;
 
     if (update < 1 || update > o->updates)
-        return error_set(err, STATUS_USAGE, "update %lld does not exist; the run has updates 1 to %lld",
+        return error_set(err, STATUS_USAGE,
+                         "update %lld does not exist; the run has updates 1 to %lld",
                          (long long)update, (long long)o->updates);
     memset(out, 0, sizeof(*out));
     st = recorded_hash(o->out, update, out->recorded, err);

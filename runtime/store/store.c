@@ -92,8 +92,8 @@ static enum status check_beside(const char *path, struct error *err)
     return error_as_config(st, err);
 }
 
-/* Tells a wrong file from a damaged store. An empty file may become a store; SQLite reports a file
- * that cannot be read. */
+/* Separates a wrong file from a damaged store. An empty file may become a store; SQLite reports a
+ * file that cannot be read. */
 static enum status refuse_other_files(const char *path, struct error *err)
 {
     int fd = -1;

@@ -171,7 +171,7 @@ class StoreLimits(CliCase):
         altered = []
         flips = [(chance.randrange(len(whole)), 1 << chance.randrange(8), chance.randrange(len(looks)))
                  for _ in range(self.FLIPS)]
-        # What says how a step's row is to be read stands before its path; `runs` counts these rows.
+        # What says how a step's row is to be read is before its path; `runs` counts these rows.
         row = whole.index(b"work[0]/turn:0")
         flips += [(at, 1 << bit, 0) for at in range(row - 8, row) for bit in range(8)]
         for at, bit, i in flips:

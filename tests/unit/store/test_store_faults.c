@@ -207,7 +207,8 @@ static int die_at_sync(void *ctx)
     return die(ctx, 0);
 }
 
-/* Whoever makes the store dies at the n-th write or sync; false when it was made before that. */
+/* The process that makes the store dies at the n-th write or sync; false when it was made before
+ * that. */
 static bool make_and_die(struct store_fixture *f, int n)
 {
     int status = 0;
