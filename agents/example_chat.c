@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agents/example_chat_check.h"
 #include "models/chat/chat_template.h"
 #include "runtime/base/json.h"
 #include "runtime/base/memory.h"
@@ -35,44 +36,15 @@ struct chat_examples {
     struct str rendered;    /* scratch */
 };
 
-static enum status at_line(const struct chat_examples *x, const struct chat_line *l,
-                           struct error *err, enum status st, const char *words)
-{
-    return error_at(err, st, x->path, l->number, 0, "%s", words);
-}
-
 /* The message keeps the place inside the line; the error's place is the line of the file. */
 static enum status in_line(const struct chat_examples *x, const struct chat_line *l,
                            const struct error *inner, enum status st, struct error *err)
 {
-    return error_at(err, st, x->path, l->number, 0, "%s%s%s", inner->where,
-                    inner->where[0] ? ": " : "", inner->message);
-}
-
-static enum status check_messages(const struct chat_examples *x, const struct chat_line *l,
-                                  const struct json *v, struct error *err)
-{
-    const struct json *messages = jv_get(v, "messages");
-    const struct json *tools = jv_get(v, "tools");
-    bool speaks = false;
-
-    if (jv_kind(messages) != JV_ARRAY || jv_size(messages) == 0)
-        return at_line(x, l, err, STATUS_INVALID,
-                       "expected an object with \"messages\", a non-empty list");
-    if (tools && jv_kind(tools) != JV_ARRAY && jv_kind(tools) != JV_NULL)
-        return at_line(x, l, err, STATUS_INVALID, "\"tools\" is not a list");
-    for (size_t i = 0; i < jv_size(messages); i++) {
-        const char *role = jv_get_string(jv_get(jv_at(messages, i), "role"), NULL);
-
-        if (!role)
-            return error_at(err, STATUS_INVALID, x->path, l->number, 0,
-                            "messages[%zu] has no \"role\"", i);
-        speaks = speaks || strcmp(role, "assistant") == 0;
-    }
-    if (!speaks)
-        return at_line(x, l, err, STATUS_INVALID,
-                       "there is no assistant message, so there is nothing to train on");
-    return STATUS_OK;
+    (void)error_at(err, st, x->path, l->number, 0, "%s%s%s", inner->where,
+                   inner->where[0] ? ": " : "", inner->message);
+    if (inner->hint[0])
+        error_hint(err, "%s", inner->hint);
+    return st;
 }
 
 static enum status parse(const struct chat_examples *x, const struct chat_line *l,
@@ -97,10 +69,11 @@ static enum status add_line(struct chat_examples *x, size_t *cap, struct chat_li
                             struct error *err)
 {
     struct json *v = NULL;
+    struct error inner = ERROR_INIT;
     enum status st = parse(x, &l, &v, err);
 
-    if (!st)
-        st = check_messages(x, &l, v, err);
+    if (!st && (st = example_chat_check(v, &inner)) != STATUS_OK)
+        (void)in_line(x, &l, &inner, st, err);
     jv_unref(v);
     if (st)
         return st;

@@ -13,7 +13,6 @@
 #include "runtime/base/rng.h"
 
 #define DEFAULT_HORIZON 10
-#define MAX_HORIZON     100000
 
 struct agent_work {
     struct frame *f;
@@ -41,75 +40,50 @@ static uint64_t seed_of(const struct frame *f)
     return sha256_first64(&h) >> 1; /* fits into a JSON integer */
 }
 
-static enum status eval_int(const struct frame *f, const struct plan_value *v, const char *name,
-                            int64_t least, int64_t most, int64_t *out, struct error *err)
+/* A key of `env`, or null: its default. */
+static enum status eval_key(const struct frame *f, const struct plan_value *v, const char *key,
+                            struct json **out, struct error *err)
 {
     struct json *value = NULL;
+    struct error fault = ERROR_INIT;
     enum status st = v ? vars_eval(f->vars, v, &value, err) : STATUS_OK;
 
-    if (!st && value && jv_kind(value) != JV_NULL) {
-        *out = jv_get_int(value, least);
-        if (jv_kind(value) != JV_INT || *out < least || *out > most)
-            st = error_at(err, STATUS_INVALID, f->plan->file, f->step->line, f->step->column,
-                          "`%s` takes an integer from %lld to %lld", name, (long long)least,
-                          (long long)most);
+    if (!st && plan_env_check(key, value, &fault))
+        st = error_at(err, STATUS_INVALID, f->plan->file, f->step->line, f->step->column, "%s",
+                      fault.message);
+    if (st) {
+        jv_unref(value);
+        return st;
     }
-    jv_unref(value);
-    return st;
-}
-
-static enum status eval_noise(const struct frame *f, double *out, struct error *err)
-{
-    struct json *value = NULL;
-    enum status st = vars_eval(f->vars, f->step->env_noise, &value, err);
-
-    *out = f->step->env->default_noise;
-    if (!st && jv_kind(value) != JV_NULL) {
-        *out = jv_get_number(value, -1);
-        if (!(*out >= 0 && *out <= 1))
-            st = error_at(err, STATUS_INVALID, f->plan->file, f->step->line, f->step->column,
-                          "`noise` takes a number from 0 to 1");
-    }
-    jv_unref(value);
-    return st;
-}
-
-static enum status eval_profile(const struct frame *f, bool *hard, struct error *err)
-{
-    struct json *value = NULL;
-    enum status st = vars_eval(f->vars, f->step->env_profile, &value, err);
-    const char *word = jv_get_string(value, "");
-
-    *hard = !st && strcmp(word, "hard") == 0;
-    if (!st && !*hard && strcmp(word, "std") != 0 && jv_kind(value) != JV_NULL)
-        st = error_at(err, STATUS_INVALID, f->plan->file, f->step->line, f->step->column,
-                      "`profile` takes std or hard");
-    jv_unref(value);
-    return st;
+    *out = value;
+    return STATUS_OK;
 }
 
 static enum status eval_env(const struct frame *f, struct json **out, struct error *err)
 {
-    int64_t horizon = DEFAULT_HORIZON, seed = (int64_t)seed_of(f);
-    double noise = 0;
-    bool hard = false;
-    enum status st = eval_int(f, f->step->env_horizon, "horizon", 1, MAX_HORIZON, &horizon, err);
+    const struct plan_step *s = f->step;
+    struct json *horizon = NULL, *noise = NULL, *seed = NULL, *profile = NULL;
+    enum status st = eval_key(f, s->env_horizon, "horizon", &horizon, err);
 
     if (!st)
-        st = eval_noise(f, &noise, err);
+        st = eval_key(f, s->env_noise, "noise", &noise, err);
     if (!st)
-        st = eval_int(f, f->step->env_seed, "seed", 0, INT64_MAX, &seed, err);
+        st = eval_key(f, s->env_seed, "seed", &seed, err);
     if (!st)
-        st = eval_profile(f, &hard, err);
-    if (st)
-        return st;
-    *out = jv_object();
-    jv_set_string(*out, "name", f->step->env->name);
-    jv_set_int(*out, "horizon", horizon);
-    jv_set_real(*out, "noise", noise);
-    jv_set_string(*out, "profile", hard ? "hard" : "std");
-    jv_set_int(*out, "seed", seed);
-    return STATUS_OK;
+        st = eval_key(f, s->env_profile, "profile", &profile, err);
+    if (!st) {
+        *out = jv_object();
+        jv_set_string(*out, "name", s->env->name);
+        jv_set_int(*out, "horizon", jv_get_int(horizon, DEFAULT_HORIZON));
+        jv_set_real(*out, "noise", jv_get_number(noise, s->env->default_noise));
+        jv_set_string(*out, "profile", jv_get_string(profile, "std"));
+        jv_set_int(*out, "seed", jv_get_int(seed, (int64_t)seed_of(f)));
+    }
+    jv_unref(horizon);
+    jv_unref(noise);
+    jv_unref(seed);
+    jv_unref(profile);
+    return st;
 }
 
 static enum status prepare(struct frame *f, struct json **in, struct error *err)

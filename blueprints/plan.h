@@ -149,6 +149,9 @@ struct plan_check {
 MUST_CHECK enum status blueprint_check(const struct plan *p, const struct plan_check *c,
                                        struct error *err);
 
+/* Of a step's `env`: does its key ("horizon", "noise", "seed", "profile") take this value? null is
+ * its default. STATUS_INVALID says what it takes. */
+MUST_CHECK enum status plan_env_check(const char *key, const struct json *v, struct error *err);
 /* Of a step `wait`: a duration with its unit in milliseconds, or a time of RFC 3339 in
  * milliseconds since the epoch. STATUS_INVALID says what it takes. */
 MUST_CHECK enum status plan_wait_ms(bool is_for, const struct json *v, int64_t *out,

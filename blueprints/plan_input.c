@@ -98,7 +98,20 @@ enum status plan_input_from_text(const struct plan *p, const char *name, const c
         *out = jv_string(text);
         return STATUS_OK;
     }
-    if (jv_parse(text, strlen(text), name, &v, NULL) || !plan_input_takes(in, v)) {
+    if (jv_parse(text, strlen(text), name, &v, NULL)) {
+        bool list = strcmp(in->type, "array") == 0, object = strcmp(in->type, "object") == 0;
+
+        if (!list && !object)
+            return error_set(err, STATUS_USAGE, "input `%s` is of type %s, got \"%.80s\"", name,
+                             in->type, text);
+        (void)error_set(err, STATUS_USAGE, "input `%s` is of type %s, and \"%.80s\" is not JSON",
+                        name, in->type, text);
+        error_hint(err,
+                   list ? "as in --var '%.80s=[\"a\", \"b\"]'" : "as in --var '%.80s={\"a\": 1}'",
+                   name);
+        return STATUS_USAGE;
+    }
+    if (!plan_input_takes(in, v)) {
         jv_unref(v);
         return error_set(err, STATUS_USAGE, "input `%s` is of type %s, got \"%.80s\"", name,
                          in->type, text);

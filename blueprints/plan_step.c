@@ -54,6 +54,18 @@ static void add_keys(struct plan_loader *l, const char *list, const char **keys,
     }
 }
 
+static const struct yaml_node *key_node(const struct yaml_node *mapping, const char *name)
+{
+    const struct yaml_node *key = NULL;
+    const char *text;
+
+    for (size_t i = 0; (text = yaml_key_at(mapping, i, &key, NULL)) != NULL; i++) {
+        if (strcmp(text, name) == 0)
+            return key;
+    }
+    return mapping;
+}
+
 static enum status check_keys(struct plan_loader *l, const struct yaml_node *node,
                               enum plan_kind kind, enum plan_kind repeat)
 {
@@ -66,6 +78,10 @@ static enum status check_keys(struct plan_loader *l, const struct yaml_node *nod
     }
     keys[n++] = kinds[kind].word;
     add_keys(l, kinds[kind].keys, keys, &n);
+    if (kind == PLAN_HUMAN && yaml_get(node, "timeout"))
+        return PLAN_FAULT(l, key_node(node, "timeout"),
+                          "put `timeout` inside `human`: {human: {prompt: ..., timeout: %.40s}}",
+                          yaml_text_of(yaml_get(node, "timeout")));
     return yaml_check_keys(l->plan->yaml, node, keys, n, l->err);
 }
 
@@ -88,18 +104,6 @@ static enum status no_kind(struct plan_loader *l, const struct yaml_node *node, 
         st = PLAN_FAULT(l, node, "step `%s` has no kind; the kinds are: %s", id, str_cstr(&list));
     str_deinit(&list);
     return st;
-}
-
-static const struct yaml_node *key_node(const struct yaml_node *mapping, const char *name)
-{
-    const struct yaml_node *key = NULL;
-    const char *text;
-
-    for (size_t i = 0; (text = yaml_key_at(mapping, i, &key, NULL)) != NULL; i++) {
-        if (strcmp(text, name) == 0)
-            return key;
-    }
-    return mapping;
 }
 
 /* The kind of the step, and the kind that repeats it (PLAN_N_KINDS: none). */
@@ -266,6 +270,18 @@ static const struct env_ops *find_env(const char *name, struct str *list, const 
     return env_find(name);
 }
 
+/* A constant is checked here, what is computed when the step runs. */
+static enum status env_value(struct plan_loader *l, const struct yaml_node *env, const char *key,
+                             struct plan_value **out)
+{
+    struct error fault = ERROR_INIT;
+    enum status st = value_of(l, env, key, out);
+
+    if (!st && *out && plan_env_check(key, plan_value_constant(*out), &fault))
+        st = PLAN_FAULT(l, yaml_get(env, key), "%s", fault.message);
+    return st;
+}
+
 static enum status load_env(struct plan_loader *l, const struct yaml_node *node,
                             struct plan_step *s)
 {
@@ -297,12 +313,12 @@ static enum status load_env(struct plan_loader *l, const struct yaml_node *node,
                         str_cstr(&list));
     str_deinit(&list);
     if (!st)
-        st = value_of(l, env, "horizon", &s->env_horizon);
+        st = env_value(l, env, "horizon", &s->env_horizon);
     if (!st)
-        st = value_of(l, env, "noise", &s->env_noise);
+        st = env_value(l, env, "noise", &s->env_noise);
     if (!st)
-        st = value_of(l, env, "seed", &s->env_seed);
-    return st ? st : value_of(l, env, "profile", &s->env_profile);
+        st = env_value(l, env, "seed", &s->env_seed);
+    return st ? st : env_value(l, env, "profile", &s->env_profile);
 }
 
 static enum status load_agent(struct plan_loader *l, const struct yaml_node *node,
@@ -440,12 +456,16 @@ static enum status load_map(struct plan_loader *l, const struct yaml_node *node,
     int64_t parallel = DEFAULT_PARALLEL;
     enum jv_kind kind = jv_kind(v);
     bool text = kind == JV_STRING && !strstr(yaml_text_of(over), "${");
+    int64_t n = kind == JV_INT ? jv_get_int(v, 0) : 0;
     enum status st;
 
     jv_unref(v);
     if (text || (kind != JV_STRING && kind != JV_INT && kind != JV_ARRAY))
         return PLAN_FAULT(l, over,
                           "`map` takes a list, a number of items, or ${...} for one of these");
+    if (n < 0 || n > PLAN_MAX_ITEMS)
+        return PLAN_FAULT(l, over, "`map` takes 0 to %d items, got %lld", PLAN_MAX_ITEMS,
+                          (long long)n);
     st = part_int(l, node, "max_parallel", 1, PLAN_MAX_PARALLEL, &parallel);
     s->max_parallel = (int32_t)parallel;
     return st ? st : plan_value_load(l, over, &s->over);

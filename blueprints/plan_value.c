@@ -111,6 +111,19 @@ enum status plan_value_load(struct plan_loader *l, const struct yaml_node *node,
     return st;
 }
 
+/* One that refers to nothing has one value. */
+static bool is_never_bool(const struct expr *e)
+{
+    struct json *vars = jv_object(), *value = NULL;
+    struct error ignored = ERROR_INIT;
+    bool never = expr_n_references(e) == 0 && expr_eval(e, vars, &value, &ignored) == STATUS_OK &&
+                 jv_kind(value) != JV_BOOL;
+
+    jv_unref(value);
+    jv_unref(vars);
+    return never;
+}
+
 enum status plan_value_load_condition(struct plan_loader *l, const struct yaml_node *node,
                                       struct plan_value **out)
 {
@@ -125,6 +138,8 @@ enum status plan_value_load_condition(struct plan_loader *l, const struct yaml_n
     v = value_new(l, VALUE_EXPR, node);
     if (expr_parse(text, strlen(text), &v->expr, &fault))
         return place_fault(l->plan->yaml, node, STATUS_CONFIG, &fault, l->err);
+    if (is_never_bool(v->expr))
+        return PLAN_FAULT(l, node, "a condition is true or false, got %.60s", text);
     *out = v;
     return STATUS_OK;
 }

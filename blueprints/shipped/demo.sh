@@ -18,6 +18,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 trained=$(cd "$here/../.." && pwd)/models/embedded/trained
 [[ $trained == "$PWD"/* ]] && trained=${trained#"$PWD"/} # shorter to read
 store=.troupe/store.db
+mkdir -p .troupe
 horizons=10,30,100
 
 say() { printf '%s\n' "$*"; }

@@ -8,11 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "models/script/script_model.h"
 #include "runtime/base/home.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/seams.h"
+#include "runtime/base/text.h"
 
 #define CONFIG_MAX ((size_t)1 << 20)
 
@@ -93,13 +95,70 @@ static void enter_output(char folder[MODEL_FOLDER_MAX])
         memcpy(folder + strlen(folder), "/model", sizeof("/model"));
 }
 
+/* A folder that `train` writes and that has no model yet. */
+static enum status unfinished(const char *folder, struct error *err)
+{
+    struct json *doc = NULL;
+    struct error ignored = ERROR_INIT;
+    struct str out = STR_INIT;
+    char path[MODEL_FOLDER_MAX + 32];
+
+    snprintf(path, sizeof(path), "%s/train.json", folder);
+    if (jv_parse_file(path, CONFIG_MAX, &doc, &ignored))
+        doc = NULL; /* one of 0.1 has none */
+    (void)error_set(err, STATUS_NOT_FOUND,
+                    "the training in %s is not finished: it has no model yet", folder);
+    text_put_shell_word(folder, &out);
+    error_hint(err, "`troupe %s --resume --out %s` continues it",
+               jv_get_string(jv_get(doc, "command"), "train sft|grpo"), str_cstr(&out));
+    str_deinit(&out);
+    jv_unref(doc);
+    return STATUS_NOT_FOUND;
+}
+
+static bool has(const char *folder, const char *name)
+{
+    char path[MODEL_FOLDER_MAX + 32];
+
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    return file_exists(path);
+}
+
+static enum status check_is_there(const char *folder, struct error *err)
+{
+    struct stat s;
+
+    if (stat(folder, &s) != 0) {
+        (void)error_set(err, STATUS_NOT_FOUND, "there is no folder %s", folder);
+        error_hint(err, "a model is embedded, a folder, hf:ORG/NAME or script:FILE");
+        return STATUS_NOT_FOUND;
+    }
+    if (!S_ISDIR(s.st_mode)) {
+        (void)error_set(err, STATUS_INVALID, "%s is not a folder", folder);
+        error_hint(err, "a model is embedded, a folder, hf:ORG/NAME or script:FILE");
+        return STATUS_INVALID;
+    }
+    if (!has(folder, "config.json") && has(folder, "checkpoints"))
+        return unfinished(folder, err);
+    return STATUS_OK;
+}
+
 enum status model_folder(const char *name, char out[MODEL_FOLDER_MAX], struct error *err)
 {
     if (strncmp(name, "hf:", 3) == 0)
         return find_hf(name + 3, out, err);
+    if (strncmp(name, "script:", 7) == 0) {
+        (void)error_set(err, STATUS_USAGE, "%s has no weights: it gives replies from a file", name);
+        error_hint(err, "here a model is embedded, a folder or hf:ORG/NAME");
+        return STATUS_USAGE;
+    }
+    if (strlen(name) >= MODEL_FOLDER_MAX)
+        return error_set(err, STATUS_USAGE, "the name of the model is too long");
     snprintf(out, MODEL_FOLDER_MAX, "%s", name);
+    if (strcmp(name, "embedded") == 0 || strcmp(name, "new") == 0)
+        return STATUS_OK;
     enter_output(out);
-    return STATUS_OK;
+    return check_is_there(out, err);
 }
 
 static enum status embedded_file(const char *file, char **out, size_t *n, struct error *err)

@@ -8,7 +8,9 @@
 #include "runtime/api/model_set.h"
 
 /* The folder with the files of `name`: a model folder, the output folder of `train`, or an entry of
- * the local Hugging Face cache (hf:ORG/NAME). Nothing is downloaded. "embedded" stays as it is. */
+ * the local Hugging Face cache (hf:ORG/NAME). Nothing is downloaded. "embedded" and "new"
+ * stay as they are. STATUS_NOT_FOUND: there is no such folder, or the training in it has no model
+ * yet; STATUS_USAGE: a script. */
 MUST_CHECK enum status model_folder(const char *name, char out[MODEL_FOLDER_MAX],
                                     struct error *err);
 /* Each model of the local Hugging Face cache, as hf:ORG/NAME. */

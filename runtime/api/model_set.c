@@ -179,8 +179,6 @@ static enum status open_new(struct model_set *s, const char *name, struct opened
     else
         st = open_engine(s, name, o, err);
     if (st) {
-        if (!err->hint[0])
-            error_hint(err, "--model takes embedded, a folder, hf:ORG/NAME or script:FILE");
         free(o);
         return st;
     }

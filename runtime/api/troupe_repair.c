@@ -51,6 +51,16 @@ static enum status can_be_repaired(const struct ended *e, const char *uuid, stru
     return STATUS_USAGE;
 }
 
+/* A path is done again or kept, not both. */
+static enum status check_decisions(const struct troupe_repair *how, struct error *err)
+{
+    for (int32_t i = 0; i < how->n_keep; i++)
+        for (int32_t k = 0; k < how->n_redo; k++)
+            if (strcmp(how->keep[i], how->redo[k]) == 0)
+                return error_set(err, STATUS_USAGE, "--keep and --redo both name %s", how->keep[i]);
+    return STATUS_OK;
+}
+
 /* ---- inputs */
 
 /* The recorded inputs that the blueprint still has, overridden by the given ones. */
@@ -217,9 +227,11 @@ enum status troupe_run_repair(struct troupe *t, const char *uuid, const struct t
     struct troupe_run *r = troupe_run_prepare(t, o);
     struct ended e = {.config = NULL};
     struct store_reader *q = NULL;
-    enum status st = troupe_reader(t, &q, err);
+    enum status st = check_decisions(how, err);
 
     *disagree = NULL;
+    if (!st)
+        st = troupe_reader(t, &q, err);
     if (!st)
         st = query_run(q, uuid, read_row, &e, err);
     if (!st)

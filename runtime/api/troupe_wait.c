@@ -117,15 +117,38 @@ static bool find_wait(void *ctx, const struct wait_row *w)
     return true;
 }
 
+static bool add_path(void *ctx, const struct wait_row *w)
+{
+    struct str *list = ctx;
+
+    if (wait_is_question(w))
+        str_printf(list, "%s%s", list->len ? ", " : "", w->path);
+    return true;
+}
+
+/* What can be answered in its place. */
+static enum status hint_open(struct store_reader *q, const char *uuid, struct error *err)
+{
+    struct error ignored = ERROR_INIT;
+    struct str list = STR_INIT;
+
+    if (!query_waits(q, uuid, add_path, &list, &ignored) && list.len)
+        error_hint(err, "its open questions: %s", str_cstr(&list));
+    str_deinit(&list);
+    return STATUS_NOT_FOUND;
+}
+
 static enum status only_wait(struct store_reader *q, const char *uuid, struct wanted *o,
                              struct error *err)
 {
     enum status st = query_waits(q, uuid, find_wait, o, err);
 
     /* The store gives the reason why a closed question takes no answer. */
-    if (!st && !o->found)
-        return error_set(err, STATUS_NOT_FOUND, "%s has no open question%s%s", uuid,
-                         o->path ? " at " : "", o->path ? o->path : "");
+    if (!st && !o->found) {
+        (void)error_set(err, STATUS_NOT_FOUND, "%s has no open question%s%s", uuid,
+                        o->path ? " at " : "", o->path ? o->path : "");
+        return hint_open(q, uuid, err);
+    }
     if (!st && o->n_open > 1) {
         (void)error_set(err, STATUS_USAGE, "%s has %d open questions; choose one with RUN/PATH",
                         uuid, o->n_open);

@@ -170,11 +170,31 @@ enum status app_store_path(const struct app *a, char *out, size_t n, struct erro
     return st;
 }
 
+/* The default places are made; a folder that somebody names must be there, since it may be
+ * misspelt.
+ */
+static enum status check_store_folder(const char *path, struct error *err)
+{
+    const char *slash = strrchr(path, '/');
+    char folder[APP_PATH_MAX];
+
+    if (!slash || slash == path)
+        return STATUS_OK;
+    snprintf(folder, sizeof(folder), "%.*s", (int)(slash - path), path);
+    if (file_exists(folder))
+        return STATUS_OK;
+    error_set(err, STATUS_NOT_FOUND, "--store %s: there is no folder %s", path, folder);
+    error_hint(err, "make the folder, or name another place with --store FILE");
+    return STATUS_NOT_FOUND;
+}
+
 enum status app_store_options(const struct app *a, char path[APP_PATH_MAX],
                               struct store_options *out, struct error *err)
 {
     enum status st = app_store_path(a, path, APP_PATH_MAX, err);
 
+    if (!st && option_text(a->options, OPT_STORE))
+        st = check_store_folder(path, err);
     if (!st)
         *out = (struct store_options){
             .path = path, .durability = STORE_FULL, .create = true, .seams = a->seams};

@@ -17,14 +17,16 @@
 struct blueprint_eval {
     struct app *app;
     struct plan *plan;
-    struct json *inputs;    /* as given */
-    const char *model;      /* as recorded */
-    struct app_drive drive; /* of each run */
-    struct troupe_run *run; /* the evaluation itself: never started */
+    struct json *inputs;       /* as given */
+    const struct json *models; /* the models of its agents, by name; lent */
+    const char *model;         /* of the first agent, as recorded */
+    struct app_drive drive;    /* of each run */
+    struct troupe_run *run;    /* the evaluation itself: never started */
     uint64_t seed;
     int64_t episodes;
     struct json *runs; /* array of {run, seed, status, success, verdict} */
     struct json *statuses;
+    char *first_error; /* of the first run that failed, or NULL */
     int64_t n, n_ok, n_success, n_verdicts, steps, tokens, wall_ms;
 };
 
@@ -32,6 +34,7 @@ struct blueprint_eval {
 struct ending {
     enum run_status status;
     struct json *verdict; /* or NULL */
+    char *error;          /* or NULL */
     int64_t steps, tokens, wall_ms;
 };
 
@@ -40,6 +43,7 @@ static bool read_end(void *ctx, const struct run_row *r)
     struct ending *e = ctx;
 
     e->status = r->status;
+    e->error = r->error ? xstrdup(r->error) : NULL;
     e->steps = r->n_steps;
     e->tokens = r->tok_in + r->tok_out;
     e->wall_ms = r->ended_ms ? r->ended_ms - r->created_ms : 0;
@@ -68,6 +72,8 @@ static void count_end(struct blueprint_eval *v, const char *uuid, uint64_t seed,
 
     v->n++;
     v->n_ok += ok;
+    if (!v->first_error && e->error)
+        v->first_error = xstrdup(e->error);
     v->n_success += success;
     v->n_verdicts += e->verdict != NULL;
     v->steps += e->steps;
@@ -106,6 +112,7 @@ static enum status play_one(struct blueprint_eval *v, uint64_t seed, struct erro
     if (!st && !(*v->app->interrupted && end.status == RUN_INTERRUPTED))
         count_end(v, uuid, seed, &end);
     jv_unref(end.verdict);
+    free(end.error);
     return st;
 }
 
@@ -129,8 +136,12 @@ static enum status begin(struct blueprint_eval *v, const char *path, struct erro
         spec.inputs = v->inputs;
         st = troupe_run_new(a->troupe, &spec, &v->drive.options, &v->run, err);
     }
-    if (!st)
-        v->model = jv_get_string(jv_get(run_config(troupe_run_row(v->run)), "model"), "");
+    if (!st) {
+        const struct json *config = run_config(troupe_run_row(v->run));
+
+        v->models = jv_get(config, "weights");
+        v->model = jv_get_string(jv_get(config, "model"), "");
+    }
     jv_unref(more);
     return st;
 }
@@ -206,7 +217,23 @@ static void put_table(const struct blueprint_eval *v, struct str *out)
             if (strcmp(key, "ok") != 0)
                 str_printf(out, " %lld %s", (long long)jv_get_int(value, 0), key);
         str_putc(out, '\n');
+        if (v->first_error)
+            str_printf(out, "the first error: %s\n", v->first_error);
     }
+}
+
+/* Every model that an agent of it uses. */
+static void put_models(const struct blueprint_eval *v, struct str *out)
+{
+    const char *key;
+    bool first = true;
+
+    for (void *it = NULL; (it = jv_next(v->models, it, &key, NULL)) != NULL; first = false)
+        str_printf(out, "%s%s",
+                   !first                   ? ", "
+                   : jv_size(v->models) > 1 ? ", models "
+                                            : ", model ",
+                   key);
 }
 
 static int print(const struct blueprint_eval *v)
@@ -227,8 +254,7 @@ static int print(const struct blueprint_eval *v)
         return app_print_json(doc);
     }
     str_printf(&out, "blueprint %s", v->plan->name);
-    if (v->plan->n_agents > 0)
-        str_printf(&out, ", model %s", v->model);
+    put_models(v, &out);
     str_printf(&out, ", seeds %llu ...\n", (unsigned long long)v->seed);
     put_table(v, &out);
     str_printf(&out,
@@ -292,6 +318,7 @@ int app_eval_blueprint(struct app *a, const char *path)
     app_drive_deinit(&v.drive);
     jv_unref(v.runs);
     jv_unref(v.statuses);
+    free(v.first_error);
     jv_unref(v.inputs);
     plan_free(v.plan);
     return code;

@@ -70,8 +70,8 @@ static void on_step(void *ctx, struct troupe_run *r, const char *path, const cha
     if (d->stream_json)
         print_event(d, r, "step", path, "status", jv_string(step_state_name(state)));
     if (!d->options.listener.on_text) /* which writes to the same place */
-        log_progress(d->app->log, "%lld steps done, now at %s (%s)", (long long)d->steps_seen, path,
-                     kind);
+        log_progress(d->app->log, "%lld step%s done, now at %s (%s)", (long long)d->steps_seen,
+                     plural_s(d->steps_seen), path, kind);
 }
 
 static void on_text(void *ctx, struct troupe_run *r, const char *path, const char *text, size_t n)
@@ -159,6 +159,7 @@ static struct json *result_document(const struct app_drive *d, const char *uuid,
 static int print_text(const struct app_drive *d, const char *uuid,
                       const struct troupe_result *result)
 {
+    int64_t tokens = result->tok_in + result->tok_out;
     struct str out = STR_INIT;
     char took[32];
     int code;
@@ -170,9 +171,9 @@ static int print_text(const struct app_drive *d, const char *uuid,
     code = app_print(&out);
     str_deinit(&out);
     format_duration_ms(result->wall_ms, took, sizeof(took));
-    log_write(d->app->log, LOG_INFO, "run %s: %s, %lld steps, %lld tokens, %s", uuid,
+    log_write(d->app->log, LOG_INFO, "run %s: %s, %lld step%s, %lld token%s, %s", uuid,
               run_status_word(result->status), (long long)result->n_steps,
-              (long long)(result->tok_in + result->tok_out), took);
+              plural_s(result->n_steps), (long long)tokens, plural_s(tokens), took);
     return code;
 }
 
@@ -197,6 +198,11 @@ int app_drive_print(const struct app_drive *d, const char *uuid, const struct tr
         wait_print_all(a, uuid);
         log_write(a->log, LOG_INFO, "after the answer, `troupe resume %s` continues the run", uuid);
     }
+    /* One that this process could not go on with has not ended. */
+    if (run_status_is_repairable(result->status) && result->err.status != STATUS_CONFIG &&
+        result->err.status != STATUS_BUSY)
+        log_write(a->log, LOG_INFO, "`troupe resume %s --from-failed` tries the failed steps again",
+                  uuid);
     if (result->status == RUN_INTERRUPTED)
         log_write(a->log, LOG_INFO, "interrupted; `troupe resume %s` continues the run", uuid);
     return code;

@@ -10,6 +10,7 @@
 #include "models/train/fixed_options.h"
 #include "runtime/app/app_args.h"
 #include "runtime/app/app_model.h"
+#include "runtime/base/text.h"
 
 static void path_of(const char *dir, struct str *out)
 {
@@ -69,6 +70,33 @@ static bool is_begun(const char *out)
     return begun;
 }
 
+static bool has_options(const char *out)
+{
+    struct str path = STR_INIT;
+    bool found;
+
+    path_of(out, &path);
+    found = file_exists(str_cstr(&path));
+    str_deinit(&path);
+    return found;
+}
+
+int app_training_failed(struct app *a, enum status st, struct error *err)
+{
+    const char *out = option_text(a->options, OPT_OUT);
+    struct str word = STR_INIT;
+    int code;
+
+    if (st == STATUS_CANCELLED && is_begun(out)) {
+        text_put_shell_word(out, &word);
+        error_hint(err, "`troupe %s --resume --out %s` continues the training", a->command->name,
+                   str_cstr(&word));
+    }
+    str_deinit(&word);
+    code = app_fail(a, err);
+    return st == STATUS_CANCELLED ? EXIT_INTERRUPTED : code;
+}
+
 enum status app_training_open(const struct app *a, struct app *then, bool *from_folder,
                               struct error *err)
 {
@@ -77,6 +105,8 @@ enum status app_training_open(const struct app *a, struct app *then, bool *from_
     *from_folder = false;
     if (!out)
         return error_set(err, STATUS_USAGE, "--out DIR is required: the folder to write");
+    if (option_flag(a->options, OPT_RESUME) && !is_begun(out) && !has_options(out))
+        return error_set(err, STATUS_USAGE, "%s holds no training", out);
     if (option_flag(a->options, OPT_RESUME))
         return app_training_read(a, out, a->command->name, then, from_folder, err);
     if (app_training_continues(a)) {

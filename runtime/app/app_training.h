@@ -21,6 +21,8 @@ MUST_CHECK enum status app_training_open(const struct app *a, struct app *then, 
  * another command started the training. */
 MUST_CHECK enum status app_training_read(const struct app *a, const char *dir, const char *command,
                                          struct app *then, bool *found, struct error *err);
+/* Prints why a training ended, and how to go on with one that was interrupted; the exit code. */
+int app_training_failed(struct app *a, enum status st, struct error *err);
 void app_training_close(const struct app *a, struct app *then);
 
 /* --model, which is required. from_folder: the options come from app_training_read; 0.1.0 did not

@@ -68,9 +68,16 @@ static void log_waits(struct app *a, const struct json *waits)
     for (size_t i = 0; i < jv_size(waits); i++) {
         const struct json *w = jv_at(waits, i);
 
-        log_write(a->log, LOG_INFO, "run %s is waiting for an answer at %s%s",
-                  jv_get_string(jv_get(w, "run"), ""), jv_get_string(jv_get(w, "path"), ""),
-                  jv_kind(jv_get(w, "deadline")) == JV_NULL ? ", without a deadline" : "");
+        const char *run = jv_get_string(jv_get(w, "run"), "");
+        const char *path = jv_get_string(jv_get(w, "path"), "");
+
+        if (wait_is_over(w, seams_wall_ms(a->seams)))
+            log_write(a->log, LOG_INFO,
+                      "run %s: the time to answer %s is over; `troupe resume %s` continues the run",
+                      run, path, run);
+        else
+            log_write(a->log, LOG_INFO, "run %s is waiting for an answer at %s%s", run, path,
+                      jv_kind(jv_get(w, "deadline")) == JV_NULL ? ", without a deadline" : "");
     }
     if (jv_size(waits) == 0)
         log_write(a->log, LOG_INFO, "no run is open");

@@ -87,8 +87,9 @@ static void look_at_store(struct app *a, struct findings *f)
         f->bad++;
         return;
     }
-    note(f, "store", true, "%s: %lld runs, %lld steps, %.1f MiB", path, (long long)stats.n_runs,
-         (long long)stats.n_steps, (double)stats.file_bytes / 1048576);
+    note(f, "store", true, "%s: %lld run%s, %lld step%s, %.1f MiB", path, (long long)stats.n_runs,
+         plural_s(stats.n_runs), (long long)stats.n_steps, plural_s(stats.n_steps),
+         (double)stats.file_bytes / 1048576);
 }
 
 static void look_at_gpu(struct findings *f)

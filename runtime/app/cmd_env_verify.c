@@ -10,6 +10,7 @@
 
 #include "runtime/app/app_env.h"
 #include "runtime/app/app_episode.h"
+#include "runtime/app/table.h"
 
 #define MAX_BYTES ((size_t)256 << 20)
 
@@ -101,8 +102,9 @@ static void put_result(struct verification *v, long line, const struct env_param
     v->n++;
     v->n_success += w->success;
     v->n_different += other != NULL;
-    str_printf(&v->text, "%s:%ld: task %llu, %d steps: %s", v->file, line,
-               (unsigned long long)p->task_seed, p->horizon, w->success ? "success" : "failure");
+    str_printf(&v->text, "%s:%ld: task %llu, %d step%s: %s", v->file, line,
+               (unsigned long long)p->task_seed, p->horizon, plural_s(p->horizon),
+               w->success ? "success" : "failure");
     if (!r->done)
         str_puts(&v->text, " (the calls end before the episode does)");
     str_printf(

@@ -10,26 +10,21 @@
 #include "runtime/base/memory.h"
 #include "runtime/store/query.h"
 
-static enum status put_all(struct app *a, struct store_reader *q, const struct json *waits,
-                           struct str *out, struct error *err)
+static void put_all(struct app *a, const struct json *waits, struct str *out)
 {
     int64_t now_ms = seams_wall_ms(a->seams);
     const char *last = "";
-    char id[37];
-    enum status st = STATUS_OK;
 
-    for (size_t i = 0; !st && i < jv_size(waits); i++) {
+    for (size_t i = 0; i < jv_size(waits); i++) {
         const struct json *w = jv_at(waits, i);
         const char *run = jv_get_string(jv_get(w, "run"), "");
 
-        st = query_short_id(q, run, id, err);
-        if (!st && strcmp(last, run) != 0)
-            str_printf(out, "%s%s (%s)\n", i ? "\n" : "", id, jv_get_string(jv_get(w, "name"), ""));
-        if (!st)
-            wait_put_text(w, id, true, now_ms, out);
+        if (strcmp(last, run) != 0)
+            str_printf(out, "%s%s (%s)\n", i ? "\n" : "", run,
+                       jv_get_string(jv_get(w, "name"), ""));
+        wait_put_text(w, run, true, now_ms, out);
         last = run;
     }
-    return st;
 }
 
 static int inbox_main(void *app)
@@ -45,7 +40,7 @@ static int inbox_main(void *app)
     if (!st)
         st = troupe_inbox(a->troupe, &waits, &err);
     if (!st && !a->json)
-        st = put_all(a, q, waits, &out, &err);
+        put_all(a, waits, &out);
     if (st) {
         code = app_fail(a, &err);
     } else if (a->json) {

@@ -89,7 +89,10 @@ static enum status resume_one(struct app *a, struct store_reader *q, const char 
         st = print_ended(a, q, uuid, list, code, err);
     } else if (!st && run_status_is_final(h.status)) {
         st = error_set(err, STATUS_USAGE, "%s has ended (%s)", uuid, run_status_word(h.status));
-        error_hint(err, "`troupe replay %s --live` forks a new run from it", uuid);
+        if (strcmp(h.kind, "run") == 0 && run_status_is_repairable(h.status))
+            error_hint(err, "`troupe resume %s --from-failed` tries the failed steps again", uuid);
+        else
+            error_hint(err, "`troupe replay %s --live` forks a new run from it", uuid);
     } else if (!st && strcmp(h.kind, "run") == 0) {
         st = resume_run(a, uuid, list, code, err);
     } else if (!st && strcmp(h.kind, "eval") == 0) {

@@ -11,6 +11,7 @@
 #include "runtime/app/app_detach.h"
 #include "runtime/app/app_run.h"
 #include "runtime/app/app_tools.h"
+#include "runtime/app/table.h"
 #include "runtime/base/memory.h"
 
 /* Everything up to the row. An error before that leaves no run in the store. */
@@ -119,8 +120,9 @@ static int validate_main(void *app)
         jv_set_adopt(doc, "effective", jv_ref(plan->effective));
         code = app_print_json(doc);
     } else {
-        log_write(a->log, LOG_INFO, "%s: ok, %d steps, %d agents, %d inputs", plan->name,
-                  plan->n_steps, plan->n_agents, plan->n_inputs);
+        log_write(a->log, LOG_INFO, "%s: ok, %d step%s, %d agent%s, %d input%s", plan->name,
+                  plan->n_steps, plural_s(plan->n_steps), plan->n_agents, plural_s(plan->n_agents),
+                  plan->n_inputs, plural_s(plan->n_inputs));
     }
     plan_free(plan);
     return code;

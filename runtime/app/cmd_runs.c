@@ -7,6 +7,7 @@
 
 #include "runtime/app/app.h"
 #include "runtime/app/app_run.h"
+#include "runtime/app/run_summary.h"
 #include "runtime/app/table.h"
 #include "runtime/base/map.h"
 #include "runtime/base/memory.h"
@@ -48,6 +49,7 @@ static enum status take_status(const char *said, uint32_t *out, struct error *er
 static struct json *run_json(const struct run_row *r)
 {
     struct json *o = jv_object();
+    struct run_counts c = run_count(r);
 
     jv_set_string(o, "run", r->uuid);
     jv_set_string(o, "kind", r->kind);
@@ -58,10 +60,12 @@ static struct json *run_json(const struct run_row *r)
         jv_set_string(o, "error", r->error);
     jv_set_adopt(o, "seed", jv_int((int64_t)r->seed));
     jv_set_int(o, "epoch", r->epoch);
-    jv_set_int(o, "steps", r->n_steps);
-    jv_set_int(o, "tokens", r->tok_in + r->tok_out);
-    jv_set_int(o, "tokens_in", r->tok_in);
-    jv_set_int(o, "tokens_out", r->tok_out);
+    if (run_model_name(r->config))
+        jv_set_string(o, "model", run_model_name(r->config));
+    jv_set_int(o, "steps", c.steps < 0 ? 0 : c.steps);
+    jv_set_int(o, "tokens", c.tokens < 0 ? 0 : c.tokens);
+    jv_set_int(o, "tokens_in", c.tok_in < 0 ? 0 : c.tok_in);
+    jv_set_int(o, "tokens_out", c.tok_out < 0 ? 0 : c.tok_out);
     jv_set_int(o, "created_ms", r->created_ms);
     if (r->ended_ms)
         jv_set_int(o, "ended_ms", r->ended_ms);
@@ -71,7 +75,9 @@ static struct json *run_json(const struct run_row *r)
 static bool list_run(void *ctx, const struct run_row *r)
 {
     struct listing *l = ctx;
-    char created[32], took[32], steps[24], tokens[24];
+    struct run_counts c = run_count(r);
+    struct str model = STR_INIT;
+    char created[32], took[32], steps[24] = "-", tokens[24] = "-";
     struct error ignored = ERROR_INIT;
     struct store_reader *q;
     char id[37] = "";
@@ -84,17 +90,22 @@ static bool list_run(void *ctx, const struct run_row *r)
         snprintf(id, sizeof(id), "%s", r->uuid);
     format_time_ms(r->created_ms, created, sizeof(created));
     format_duration_ms((r->ended_ms ? r->ended_ms : l->now_ms) - r->created_ms, took, sizeof(took));
-    snprintf(steps, sizeof(steps), "%lld", (long long)r->n_steps);
-    snprintf(tokens, sizeof(tokens), "%lld", (long long)(r->tok_in + r->tok_out));
-    const char *cells[] = {id,      r->kind, r->name, run_status_word(r->status),
-                           created, took,    steps,   tokens};
+    if (c.steps >= 0)
+        snprintf(steps, sizeof(steps), "%lld", (long long)c.steps);
+    if (c.tokens >= 0)
+        snprintf(tokens, sizeof(tokens), "%lld", (long long)c.tokens);
+    run_put_model(r->config, &model);
+    const char *cells[] = {
+        id,   r->kind, r->name, str_cstr(&model), run_status_word(r->status), created,
+        took, steps,   tokens};
     table_row(l->table, cells);
+    str_deinit(&model);
     return true;
 }
 
 static int runs_main(void *app)
 {
-    static const char *const columns[] = {"run",   "kind",  "name",   "status",
+    static const char *const columns[] = {"run",   "kind",  "name",   "model",  "status",
                                           "begun", ">took", ">steps", ">tokens"};
     struct app *a = app;
     struct listing l = {.app = a, .now_ms = seams_wall_ms(a->seams)};
@@ -114,7 +125,7 @@ static int runs_main(void *app)
     if (a->json)
         l.rows = jv_array();
     else
-        l.table = table_new(columns, 8);
+        l.table = table_new(columns, 9);
     if (!st)
         st = query_runs(q, statuses, since, list_run, &l, &err);
     if (st) {
@@ -137,14 +148,24 @@ static const enum option_id runs_options[] = {OPT_STATUS, OPT_SINCE, OPT_END};
 const struct command_spec cmd_runs = {
     "runs", "look", "", "list runs, newest first", NULL, runs_options, 0, 0, runs_main};
 
-/* The common part of rm and cancel: finds the run, changes it, reports it. */
+static bool is_ended(void *ctx, const struct run_row *r)
+{
+    bool *ended = ctx;
+
+    *ended = run_status_is_final(r->status);
+    return false;
+}
+
+/* The common part of rm and cancel: finds the run, changes it, reports it; `later` if the run has
+ * not ended by then. */
 static int change_run(struct app *a, const char *document,
                       enum status (*change)(struct store *s, const char *uuid, struct error *err),
-                      const char *said)
+                      const char *said, const char *later)
 {
     struct store *s;
     struct store_reader *q;
     char uuid[37];
+    bool ended = true;
     struct error err = ERROR_INIT;
     enum status st = app_store(a, false, &s, &err);
 
@@ -154,22 +175,25 @@ static int change_run(struct app *a, const char *document,
         st = query_resolve_run(q, options_arg(a->options, 0), uuid, &err);
     if (!st)
         st = change(s, uuid, &err);
+    if (!st && later)
+        st = query_run(q, uuid, is_ended, &ended, &err);
     if (st)
         return app_fail(a, &err);
-    log_write(a->log, LOG_INFO, "%s: %s", uuid, said);
+    log_write(a->log, LOG_INFO, "%s: %s", uuid, ended ? said : later);
     return app_print_done(a, document, "run", uuid);
 }
 
 static int rm_main(void *app)
 {
-    return change_run(app, "rm", store_remove_run, "removed; `troupe store gc` frees its space");
+    return change_run(app, "rm", store_remove_run, "removed; `troupe store gc` frees its space",
+                      NULL);
 }
 
 const struct command_spec cmd_rm = {"rm", "look", "RUN", "delete a run", NULL, NULL, 1, 1, rm_main};
 
 static int cancel_main(void *app)
 {
-    return change_run(app, "cancel", store_cancel, "will stop before its next step");
+    return change_run(app, "cancel", store_cancel, "cancelled", "will stop before its next step");
 }
 
 const struct command_spec cmd_cancel = {

@@ -94,7 +94,7 @@ static int train_main(void *app)
     if (!st)
         st = train(&j, &then, from_folder, &r, &err);
     if (st) {
-        code = app_fail(a, &err);
+        code = app_training_failed(a, st, &err);
     } else {
         report(&j, &r);
         if (a->json)
@@ -103,7 +103,7 @@ static int train_main(void *app)
     weights_unref(r.weights);
     grpo_job_close(&j);
     app_training_close(a, &then);
-    return st == STATUS_CANCELLED ? EXIT_INTERRUPTED : code;
+    return code;
 }
 
 const struct command_spec cmd_train_grpo = {

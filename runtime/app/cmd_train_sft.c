@@ -154,7 +154,7 @@ static int train_main(void *app)
     if (!st)
         st = train(&j, &then, from_folder, &r, &err);
     if (st) {
-        code = app_fail(a, &err);
+        code = app_training_failed(a, st, &err);
     } else {
         report(&j, &r);
         if (a->json)
@@ -166,7 +166,7 @@ static int train_main(void *app)
     pool_free(j.pool);
     tokenizer_free(j.tokenizer);
     app_training_close(a, &then);
-    return st == STATUS_CANCELLED ? EXIT_INTERRUPTED : code;
+    return code;
 }
 
 static const enum option_id sft_options[] = {OPT_DATA,         OPT_HOLDOUT,

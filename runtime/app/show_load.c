@@ -10,6 +10,7 @@
 #include "runtime/app/app_episode.h"
 #include "runtime/app/app_run.h"
 #include "runtime/app/app_tokenizer.h"
+#include "runtime/app/run_summary.h"
 #include "runtime/app/show.h"
 #include "runtime/app/show_messages.h"
 #include "runtime/base/memory.h"
@@ -114,6 +115,7 @@ static bool add_step(void *ctx, const struct step_row *s)
 static bool add_head(void *ctx, const struct run_row *r)
 {
     struct show_view *v = ctx;
+    struct run_counts c = run_count(r);
     struct json *h = v->head;
 
     jv_set_string(h, "run", r->uuid);
@@ -130,10 +132,12 @@ static bool add_head(void *ctx, const struct run_row *r)
         jv_set_string(h, "source", r->source);
     if (r->root)
         jv_set_string(h, "root", r->root);
-    jv_set_int(h, "tokens", r->tok_in + r->tok_out);
-    jv_set_int(h, "tokens_in", r->tok_in);
-    jv_set_int(h, "tokens_out", r->tok_out);
-    jv_set_int(h, "n_steps", r->n_steps);
+    if (run_model_name(r->config))
+        jv_set_string(h, "model", run_model_name(r->config));
+    jv_set_int(h, "tokens", c.tokens < 0 ? 0 : c.tokens);
+    jv_set_int(h, "tokens_in", c.tok_in < 0 ? 0 : c.tok_in);
+    jv_set_int(h, "tokens_out", c.tok_out < 0 ? 0 : c.tok_out);
+    jv_set_int(h, "n_steps", c.steps < 0 ? 0 : c.steps);
     jv_set_int(h, "created_ms", r->created_ms);
     if (r->ended_ms)
         jv_set_int(h, "ended_ms", r->ended_ms);
@@ -246,6 +250,20 @@ static void find_tokenizer(struct show_view *v)
         v->tokenizer = NULL; /* ids are shown without text */
 }
 
+/* By number; what they did is what the evaluation did. */
+static void order_episodes(struct show_view *v, const char *path)
+{
+    struct json *sorted = run_sort_episodes(v->episodes);
+    int64_t steps = 0;
+
+    for (size_t i = 0; i < jv_size(sorted); i++)
+        steps += jv_get_int(jv_get(jv_at(sorted, i), "steps"), 0);
+    if (!path && steps > 0)
+        jv_set_int(v->head, "n_steps", steps);
+    jv_unref(v->episodes);
+    v->episodes = sorted;
+}
+
 enum status show_load(struct show_view *v, struct store_reader *q, const char *uuid,
                       const char *path, int64_t after, struct error *err)
 {
@@ -272,6 +290,8 @@ enum status show_load(struct show_view *v, struct store_reader *q, const char *u
         st = l.st;
     if (!st && path && after < 0 && jv_size(v->steps) == 0 && jv_size(v->episodes) == 0)
         st = error_set(err, STATUS_NOT_FOUND, "the run has no step %s", path);
+    if (!st)
+        order_episodes(v, path);
     if (!st)
         find_tokenizer(v);
     return st;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "models/formats/tokenizer.h"
+#include "runtime/app/run_summary.h"
 #include "runtime/app/show.h"
 #include "runtime/app/show_messages.h"
 #include "runtime/app/show_tree.h"
@@ -167,6 +168,8 @@ static void put_list(const struct show_view *v, struct str *out)
 static void put_head(const struct show_view *v, struct str *out)
 {
     const struct json *h = v->head;
+    int64_t steps = jv_get_int(jv_get(h, "n_steps"), 0),
+            tokens = jv_get_int(jv_get(h, "tokens"), 0);
     char began[32], took[32];
     char *text;
 
@@ -174,20 +177,24 @@ static void put_head(const struct show_view *v, struct str *out)
     format_duration_ms(
         jv_get_int(jv_get(h, "ended_ms"), -1) - jv_get_int(jv_get(h, "created_ms"), 0), took,
         sizeof(took));
-    str_printf(
-        out,
-        "%s  %s %s  %s  seed %lld\nbegun %s, took %s, %lld steps, %lld tokens (%lld fed, %lld "
-        "sampled)\n",
-        jv_get_string(jv_get(h, "run"), ""), jv_get_string(jv_get(h, "kind"), ""),
-        jv_get_string(jv_get(h, "name"), ""), jv_get_string(jv_get(h, "status"), ""),
-        (long long)jv_get_int(jv_get(h, "seed"), 0), began, jv_get(h, "ended_ms") ? took : "-",
-        (long long)jv_get_int(jv_get(h, "n_steps"), 0),
-        (long long)jv_get_int(jv_get(h, "tokens"), 0),
-        (long long)jv_get_int(jv_get(h, "tokens_in"), 0),
-        (long long)jv_get_int(jv_get(h, "tokens_out"), 0));
+    str_printf(out, "%s  %s %s  %s  seed %lld\nbegun %s, took %s, %lld step%s, %lld token%s",
+               jv_get_string(jv_get(h, "run"), ""), jv_get_string(jv_get(h, "kind"), ""),
+               jv_get_string(jv_get(h, "name"), ""), jv_get_string(jv_get(h, "status"), ""),
+               (long long)jv_get_int(jv_get(h, "seed"), 0), began,
+               jv_get(h, "ended_ms") ? took : "-", (long long)steps, plural_s(steps),
+               (long long)tokens, plural_s(tokens));
+    if (jv_get_int(jv_get(h, "tokens_in"), 0) > 0 || tokens == 0)
+        str_printf(out, " (%lld fed, %lld sampled)",
+                   (long long)jv_get_int(jv_get(h, "tokens_in"), 0),
+                   (long long)jv_get_int(jv_get(h, "tokens_out"), 0));
+    str_putc(out, '\n');
+    if (jv_get(h, "model"))
+        str_printf(out, "model: %s\n", jv_get_string(jv_get(h, "model"), ""));
     if (jv_get(h, "error"))
         str_printf(out, "error: %s\n", jv_get_string(jv_get(h, "error"), ""));
-    if (jv_get(h, "output")) {
+    if (strcmp(jv_get_string(jv_get(h, "kind"), ""), "eval") == 0) {
+        run_put_rows(jv_get(h, "output"), out); /* all of it is in the document */
+    } else if (jv_get(h, "output")) {
         text = jv_dump(jv_get(h, "output"));
         str_printf(out, "output: %s\n", text);
         free(text);
@@ -204,11 +211,13 @@ void show_text(const struct show_view *v, struct str *out)
     put_tree(v, out);
     for (size_t i = 0; i < jv_size(v->episodes) && jv_size(v->steps) == 0; i++) {
         const struct json *e = jv_at(v->episodes, i);
-        str_printf(
-            out, "  %-28s seed %-10lld %-8s %s  %lld steps\n", jv_get_string(jv_get(e, "path"), ""),
-            (long long)jv_get_int(jv_get(e, "seed"), 0), jv_get_string(jv_get(e, "status"), ""),
-            jv_get_bool(jv_get(e, "success"), false) ? "success" : "failure",
-            (long long)jv_get_int(jv_get(e, "steps"), 0));
+        str_printf(out, "  %-28s seed %-10lld %-8s %s  %lld step%s\n",
+                   jv_get_string(jv_get(e, "path"), ""),
+                   (long long)jv_get_int(jv_get(e, "seed"), 0),
+                   jv_get_string(jv_get(e, "status"), ""),
+                   jv_get_bool(jv_get(e, "success"), false) ? "success" : "failure",
+                   (long long)jv_get_int(jv_get(e, "steps"), 0),
+                   plural_s(jv_get_int(jv_get(e, "steps"), 0)));
     }
     for (size_t i = 0; i < jv_size(v->waits); i++) {
         str_putc(out, '\n');
@@ -285,6 +294,6 @@ int64_t show_diff(const struct show_view *a, const struct show_view *b, struct s
     for (size_t i = 0; map_next(by_path, &i, &key, &value); n++)
         str_printf(out, "%s: only in the second\n", key);
     map_free(by_path, NULL);
-    str_printf(out, "%lld steps differ\n", (long long)n);
+    str_printf(out, n == 1 ? "%lld step differs\n" : "%lld steps differ\n", (long long)n);
     return n;
 }

@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "runtime/base/memory.h"
+#include "runtime/base/time_text.h"
 #include "runtime/base/unicode.h"
 
 struct table {
@@ -85,6 +85,11 @@ void table_free(struct table *t)
     free(t);
 }
 
+const char *plural_s(int64_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
 void format_duration_ms(int64_t ms, char *out, size_t n)
 {
     long long s = ms / 1000;
@@ -103,11 +108,12 @@ void format_duration_ms(int64_t ms, char *out, size_t n)
 
 void format_time_ms(int64_t ms, char *out, size_t n)
 {
-    time_t t = (time_t)(ms / 1000);
-    struct tm tm;
+    struct str text = STR_INIT;
 
-    if (ms <= 0 || !localtime_r(&t, &tm) || strftime(out, n, "%Y-%m-%d %H:%M:%S", &tm) == 0)
-        snprintf(out, n, "-");
+    if (ms > 0)
+        time_put_local(&text, ms);
+    snprintf(out, n, "%s", ms > 0 ? str_cstr(&text) : "-");
+    str_deinit(&text);
 }
 
 void format_one_line(const char *text, size_t width, struct str *out)

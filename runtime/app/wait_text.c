@@ -10,8 +10,8 @@
 
 #include "runtime/api/troupe_wait.h"
 #include "runtime/app/table.h"
+#include "runtime/base/text.h"
 #include "runtime/base/time_text.h"
-#include "runtime/store/query.h"
 
 /* An option or a default, as the user types it. */
 static void put_value(const struct json *v, struct str *out)
@@ -32,7 +32,14 @@ static void put_options(const struct json *options, struct str *out)
         str_putc(out, '\n');
 }
 
-/* "until 2026-03-01 08:00:00 (59 m 12 s), then: no" */
+bool wait_is_over(const struct json *w, int64_t now_ms)
+{
+    int64_t ms;
+
+    return time_from_rfc3339(jv_get_string(jv_get(w, "deadline"), ""), &ms) && ms <= now_ms;
+}
+
+/* "until 2026-03-01 08:00:00+01:00 (59 m 12 s from now), then: no"; "its time was over at ..." */
 static void put_deadline(const struct json *w, int64_t now_ms, struct str *out)
 {
     const struct json *otherwise = jv_get(w, "default");
@@ -43,14 +50,34 @@ static void put_deadline(const struct json *w, int64_t now_ms, struct str *out)
         return;
     format_time_ms(ms, when, sizeof(when));
     format_duration_ms(ms - now_ms, left, sizeof(left));
-    str_printf(out, "  until %s", when);
     if (ms > now_ms)
-        str_printf(out, " (%s from now)", left);
+        str_printf(out, "  until %s (%s from now)", when, left);
+    else
+        str_printf(out, "  its time was over at %s", when);
     if (jv_kind(otherwise) != JV_NULL) {
         str_puts(out, ", then: ");
         put_value(otherwise, out);
     }
     str_putc(out, '\n');
+}
+
+/* What to type: an answer, or what goes on without one. */
+static void put_command(const struct json *w, const char *run, bool with_path, int64_t now_ms,
+                        struct str *out)
+{
+    struct str what = STR_INIT;
+
+    if (wait_is_over(w, now_ms)) {
+        str_printf(out, "  troupe resume %s\n", run);
+        return;
+    }
+    str_puts(&what, run);
+    if (with_path)
+        str_printf(&what, "/%s", jv_get_string(jv_get(w, "path"), ""));
+    str_puts(out, "  troupe answer ");
+    text_put_shell_word(str_cstr(&what), out);
+    str_puts(out, " VALUE\n");
+    str_deinit(&what);
 }
 
 void wait_put_text(const struct json *w, const char *run, bool with_path, int64_t now_ms,
@@ -64,25 +91,18 @@ void wait_put_text(const struct json *w, const char *run, bool with_path, int64_
     put_options(jv_get(w, "options"), out);
     put_deadline(w, now_ms, out);
     if (run)
-        str_printf(out, "  troupe answer %s%s%s VALUE\n", run, with_path ? "/" : "",
-                   with_path ? path : "");
+        put_command(w, run, with_path, now_ms, out);
 }
 
 void wait_print_all(struct app *a, const char *uuid)
 {
     struct json *waits = NULL;
-    struct store_reader *q;
     struct str text = STR_INIT;
-    char id[37];
     struct error err = ERROR_INIT;
-    enum status st = troupe_reader(a->troupe, &q, &err);
+    enum status st = troupe_waits(a->troupe, uuid, &waits, &err);
 
-    if (!st)
-        st = query_short_id(q, uuid, id, &err);
-    if (!st)
-        st = troupe_waits(a->troupe, uuid, &waits, &err);
     for (size_t i = 0; i < jv_size(waits); i++)
-        wait_put_text(jv_at(waits, i), id, jv_size(waits) > 1, seams_wall_ms(a->seams), &text);
+        wait_put_text(jv_at(waits, i), uuid, jv_size(waits) > 1, seams_wall_ms(a->seams), &text);
     if (st)
         log_write(a->log, LOG_WARN, "cannot read the open questions of the run: %s", err.message);
     if (text.len)

@@ -130,3 +130,21 @@ bool text_to_bytes(const char *s, uint64_t *out)
         return false;
     return !__builtin_mul_overflow(v, scale, out);
 }
+
+void text_put_shell_word(const char *word, struct str *out)
+{
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:@%+,-";
+
+    if (*word && word[strspn(word, plain)] == 0) {
+        str_puts(out, word);
+        return;
+    }
+    str_putc(out, '\'');
+    for (; *word; word++)
+        if (*word == '\'')
+            str_puts(out, "'\\''");
+        else
+            str_putc(out, *word);
+    str_putc(out, '\'');
+}

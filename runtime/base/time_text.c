@@ -8,6 +8,7 @@
 #include "runtime/base/time_text.h"
 
 #include <stddef.h>
+#include <time.h>
 
 #define DAY_MS ((int64_t)24 * 3600 * 1000)
 
@@ -124,6 +125,22 @@ void time_put_rfc3339(struct str *out, int64_t ms)
     if (rest % 1000)
         str_printf(out, ".%03d", (int)(rest % 1000));
     str_putc(out, 'Z');
+}
+
+void time_put_local(struct str *out, int64_t ms)
+{
+    time_t t = (time_t)((ms >= 0 ? ms : ms - 999) / 1000);
+    struct tm tm;
+    long minutes;
+
+    if (!localtime_r(&t, &tm)) {
+        time_put_rfc3339(out, ms);
+        return;
+    }
+    minutes = (tm.tm_gmtoff < 0 ? -tm.tm_gmtoff : tm.tm_gmtoff) / 60;
+    str_printf(out, "%04d-%02d-%02d %02d:%02d:%02d%c%02ld:%02ld", tm.tm_year + 1900, tm.tm_mon + 1,
+               tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, tm.tm_gmtoff < 0 ? '-' : '+',
+               minutes / 60, minutes % 60);
 }
 
 void duration_put(struct str *out, int64_t ms)

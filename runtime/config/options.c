@@ -196,8 +196,9 @@ static enum status check_args(const struct options *o, const struct command_spec
         return STATUS_USAGE;
     }
     if (o->n_args > c->max_args)
-        return error_set(err, STATUS_USAGE, "`troupe %s` does not take \"%s\"; usage: troupe %s %s",
-                         c->name, o->arg[c->max_args], c->name, c->args);
+        return error_set(err, STATUS_USAGE,
+                         "`troupe %s` does not take \"%s\"; usage: troupe %s%s%s", c->name,
+                         o->arg[c->max_args], c->name, *c->args ? " " : "", c->args);
     return STATUS_OK;
 }
 

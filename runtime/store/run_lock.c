@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "runtime/base/file_open.h"
+#include "runtime/base/time_text.h"
 
 static int lock_op(int fd, int cmd, short type, off_t at, off_t n)
 {
@@ -124,9 +125,9 @@ void file_lock_release(int fd)
 
 void store_time_words(int64_t ms, char out[32])
 {
-    time_t s = (time_t)(ms / 1000);
-    struct tm tm;
+    struct str text = STR_INIT;
 
-    if (!gmtime_r(&s, &tm) || strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
-        (void)snprintf(out, 32, "%lld ms", (long long)ms);
+    time_put_local(&text, ms);
+    (void)snprintf(out, 32, "%s", str_cstr(&text));
+    str_deinit(&text);
 }

@@ -169,7 +169,8 @@ enum status wait_check_open(const struct wait_cells *w, int64_t now_ms, struct e
     char when[32], words[128];
 
     if (wait_has_answer(w))
-        return error_set(err, STATUS_INVALID, "%s is already answered", cell_cstr(w->path));
+        return error_set(err, STATUS_INVALID, "%s is already answered: %.*s", cell_cstr(w->path),
+                         w->answer.n < 200 ? (int)w->answer.n : 200, (const char *)w->answer.data);
     if (is_late) {
         store_time_words(w->deadline, when);
         say_default(w, w->closed != CELL_NULL, words, sizeof(words));

@@ -16,13 +16,14 @@ class Shipped(CliCase):
     maxDiff = None
 
     def run_shipped(self, name, script=None, code=0, more=()):
-        args = ["run", os.path.join(SHIPPED, name + ".yaml"), "--root", SHIPPED, "--json", *more]
+        args = ["run", f"blueprints/shipped/{name}.yaml", "--json", *more]
+        store = {"TROUPE_STORE": os.path.join(self.dir, "s.db")}
         if script:
             args += ["--model", "script:" + os.path.join(SHIPPED, script + ".json")]
         self.ok("validate", os.path.join(SHIPPED, name + ".yaml"))
-        r = self.run_cli(*args)
+        r = self.run_cli(*args, cwd=SOURCE, **store)  # as its README says
         self.assertEqual(r.code, code, r.out + r.err)
-        steps = self.ok("show", r.json()["run"], "--json").json()["steps"]
+        steps = self.ok("show", r.json()["run"], "--json", **store).json()["steps"]
         return r.json(), {s["path"] + (f"@{s['attempt']}" if s["attempt"] else ""): s["status"] for s in steps}
 
     def test_an_agent_with_tools(self):
@@ -35,6 +36,15 @@ class Shipped(CliCase):
         self.assertEqual({p for p, s in states.items() if s == "error"}, {
             "answer/turn:0/tool:0:read_file", "answer/turn:1/tool:0:read_file", "answer/turn:4/tool:0:calculator"})
         self.assertIn("answer/turn:6/model:0", states)  # the answer that did not fit was returned to the model
+
+    def test_without_the_file_the_run_says_so(self):
+        for name, code in (("stock", 3), ("research", 0)):
+            r = self.run_cli("run", os.path.join(SHIPPED, name + ".yaml"), "--json")
+            self.assertEqual(r.code, code, r.out + r.err)
+            if code:
+                self.assertIn("blueprints/shipped/stock.csv", r.err)
+            else:
+                self.assertEqual(r.json()["output"]["missing"], 2)
 
     def test_a_loop_until_it_is_good(self):
         r, states = self.run_shipped("refine")
@@ -73,7 +83,7 @@ class Shipped(CliCase):
         self.assertNotIn("answers[0]@2", states)
         self.assertNotIn("answers[1]@3", states)
         r, states = self.run_shipped("lookup", "lookup_errs", 3,
-                                     ("--var", "file=stock.csv", "--var", "question=How many plums are there?"))
+                                     ("--var", "file=blueprints/shipped/stock.csv", "--var", "question=How many plums are there?"))
         self.assertEqual((r["status"], states["answer"], states["text"]), ("error", "error", "ok"))
         self.assertIn("length", r["error"]["message"] if isinstance(r.get("error"), dict) else r["message"])
 

@@ -2,6 +2,7 @@
 
 SPDX-License-Identifier: Apache-2.0
 """
+import json
 import os
 import pty
 import re
@@ -172,13 +173,29 @@ class Eval(CliCase):
         for word in ("blueprint ledger, model embedded", "95 %", "verdicts", "success: the run ended ok"):
             self.assertIn(word, text)
 
+    def test_a_blueprint_keeps_its_own_models(self):
+        """As `run` does: --model, TROUPE_MODEL and a file override them only where they are given."""
+        for name in ("own", "other"):
+            self.write(f"{name}.json", json.dumps({"model": "script", "default": {"text": name}}))
+        self.write("b.yaml", "schema: blueprint/v1\nmodels: {m: script:own.json}\nagents: {a: {model: m, prompt: hi}}\n"
+                   'steps:\n  s: {agent: a, in: x}\noutput: "${s}"\n')
+        own, other = (f"script:{os.path.join(os.path.realpath(self.dir), n)}.json" for n in ("own", "other"))
+        for more, env, model in (((), {}, own), (("--model", "script:other.json"), {}, other),
+                                 ((), {"TROUPE_MODEL": "script:other.json"}, other)):
+            doc = self.ok("eval", "b.yaml", "--episodes", "2", *more, "--json", **env).json()
+            self.assertEqual((doc["model"], doc["rows"][0]["success"]), (model, 1))
+            shown = self.ok("show", doc["runs"][0]["run"], "--json").json()
+            self.assertEqual(shown["output"], "own" if model == own else "other")
+            self.assertIn(f"blueprint b, model {model}, seeds", self.ok("eval", "b.yaml", "--episodes", "1", *more, **env).out)
+
     def test_a_run_without_a_verdict_succeeds_by_its_end(self):
         odd = self.write("odd.yaml", 'schema: blueprint/v1\ninputs: {n: {type: integer, default: 0}}\n'
                          'steps:\n  a: {value: "${1/inputs.n}"}\noutput: "${a}"\n')
         r = self.ok("eval", odd, "--episodes", "4", "--var", "n=1", "--json").json()["rows"][0]
         self.assertEqual((r["success"], r["with_verdict"], r["statuses"]), (1, 0, {"ok": 4}))
         r = self.ok("eval", odd, "--episodes", "4")
-        self.assertIn("other ends: 4 error", r.out)
+        self.assertIn("other ends: 4 error\nthe first error: ", r.out)
+        self.assertIn("odd.yaml:4:", r.out)
         wait = self.write("wait.yaml", "schema: blueprint/v1\nsteps:\n  ask: {human: {prompt: 'Go on?', options: [yes, no]}}\n"
                           'output: "${ask}"\n')
         r = self.ok("eval", wait, "--episodes", "2", "--json").json()["rows"][0]

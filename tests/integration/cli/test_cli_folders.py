@@ -136,6 +136,8 @@ class Folders(CliCase):
 
     def test_a_place_that_cannot_be_written_says_what_to_do(self):
         self.write("p.yaml", "schema: blueprint/v1\nsteps:\n  a: {value: 1}\n")
+        self.fails(1, ["there is no folder nowhere", "--store FILE"], "run", "p.yaml", "--store", "nowhere/s.db")
+        self.assertFalse(os.path.exists(os.path.join(self.dir, "nowhere")))
         self.fails(1, ["/proc/nowhere", "--store FILE"], "run", "p.yaml", "--store", "/proc/nowhere/s.db")
 
 

@@ -100,5 +100,19 @@ class Models(CliCase):
         self.assertEqual(self.ok("models", "show", "embedded", "--json").json()["architecture"], "Qwen3ForCausalLM")
 
 
+class NoModel(CliCase):
+    def test_a_name_that_is_no_model_is_told_why(self):
+        self.write("bad.json", "{")
+        self.write("ok.json", '{"model": "script", "default": {"text": "x"}}')
+        self.write("b.yaml", 'schema: blueprint/v1\nagents: {a: {model: "script:ok.json"}}\nsteps: {s: {agent: a, in: x}}\n')
+        self.fails(1, ["there is no folder ", "nope\n"], "run", "b.yaml", "--model", "./nope")
+        self.fails(1, "is not a folder", "run", "b.yaml", "--model", "ok.json")
+        for args in (("train", "sft", "--env", "ledger", "--out", "o"), ("train", "grpo", "--env", "ledger", "--out", "o")):
+            self.fails(2, "script:ok.json has no weights", *args, "--model", "script:ok.json")
+        r = self.run_cli("run", "b.yaml", "--model", "script:bad.json")
+        self.assertIn("bad.json:", r.err)
+        self.assertNotIn("embedded", r.err)
+
+
 if __name__ == "__main__":
     main()

@@ -6,7 +6,9 @@ import datetime
 import json
 import os
 import pty
+import re
 import select
+import shlex
 import signal
 import subprocess
 import time
@@ -88,6 +90,46 @@ class Questions(CliCase):
         self.assertEqual([w["path"] for w in self.ok("inbox", "--json").json()["waits"]], ["ask", "both/left"])
         self.ok("cancel", runs[1])
         self.assertEqual([w["path"] for w in self.ok("inbox", "--json").json()["waits"]], ["both/left"])
+
+    def test_a_command_that_is_printed_stays_right(self):
+        """Also when another run begins that shares its head; a path with brackets is quoted for the shell."""
+        r = self.waits("each.yaml", "schema: blueprint/v1\nsteps:\n  each: {map: 2, human: {prompt: 'Number ${index}?'}}\n"
+                       "output: \"${each}\"\n")
+        text = self.ok("inbox").out
+        for _ in range(3):
+            self.waits("ask.yaml", ASK)
+        for source in (r.err, text):
+            commands = [shlex.split(line) for line in source.splitlines() if "troupe answer" in line]
+            self.assertEqual([c[2].split("/", 1)[1] for c in commands], ["each[0]", "each[1]"], source)
+        self.assertIn("'", next(line for line in text.splitlines() if "troupe answer" in line))
+        for c in commands:
+            self.ok("answer", c[2], "yes")
+        self.assertEqual(self.ok("resume", commands[0][2].split("/")[0], "--json").json()["output"], ["yes", "yes"])
+
+    def test_a_question_whose_time_is_over_takes_no_answer(self):
+        for zone, offset in (("EST5", "-05:00"), ("UTC", "+00:00"), ("IST-5:30", "+05:30")):
+            run = self.waits("soon.yaml", SOON.replace("2s", "1s"), "--json").json()["run"]
+            time.sleep(1.2)
+            for args in (("inbox",), ("show", run)):
+                out = self.ok(*args, TZ=zone).out
+                self.assertRegex(out, "its time was over at 20[0-9-]+ [0-9:]+" + re.escape(offset) + ", then: no")
+                self.assertIn(f"troupe resume {run}", out)
+                self.assertNotIn("troupe answer", out)
+            r = self.fails(1, "the time to answer ask ended at 20", "answer", run, "yes", TZ=zone)
+            self.assertRegex(r.err, r"ended at 20[0-9-]+ [0-9:]+" + re.escape(offset) + ";")
+            self.assertEqual(self.ok("resume", run).out, '"no"\n')
+
+    def test_a_second_answer_is_shown_the_first(self):
+        run = self.waits("two.yaml", TWO, "--json").json()["run"]
+        self.fails(1, ["has no open question at both/wrong", "its open questions: both/left, both/right"], "answer", f"{run}/both/wrong", "1")
+        self.ok("answer", f"{run}/both/left", "2")
+        self.fails(1, "both/left is already answered: 2", "answer", f"{run}/both/left", "1")
+
+    def test_who_ends_a_cancelled_run(self):
+        run = self.waits("ask.yaml", ASK, "--json").json()["run"]
+        r = self.ok("cancel", run)  # no process holds it
+        self.assertIn(f"{run}: cancelled", r.err)
+        self.assertNotIn("stops", r.err)
 
     # ---- on a terminal
 

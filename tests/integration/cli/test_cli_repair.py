@@ -54,6 +54,19 @@ class Repair(CliCase):
         self.assertEqual(self.attempts("plan", "mark", "notes", "write"), [(0, "ok"), (0, "ok"), (0, "error"), None])
         os.remove(os.path.join(self.dir, "mark.txt"))
 
+    def test_it_is_named_where_a_run_failed(self):
+        self.write("report.yaml", report())
+        self.write("say.json", script())
+        r = self.run_cli("run", "report.yaml")
+        run = self.show()["run"]
+        hint = f"`troupe resume {run} --from-failed`"
+        self.assertEqual(r.code, 3)
+        self.assertIn(hint, r.err)
+        self.fails(2, hint, "resume", run)
+        self.fails(2, "--keep and --redo both name plan", "resume", run, "--from-failed", "--keep", "plan", "--redo", "plan")
+        self.write("slow.yaml", "schema: blueprint/v1\nsteps: {a: {wait: {for: 1h}}}\n")
+        self.fails(124, "--from-failed`", "run", "slow.yaml", "--timeout", "100ms")
+
     def test_a_failed_step_runs_again_and_finished_ones_stay(self):
         self.failed()
         self.assertEqual(self.run_cli("resume", "last", "--from-failed").code, 3)  # nothing was repaired

@@ -3,6 +3,7 @@
 SPDX-License-Identifier: Apache-2.0
 """
 import json
+import re
 
 from cli_case import CliCase, main
 
@@ -60,6 +61,32 @@ class Show(CliCase):
                          [("ask", ["system", "user", "assistant", "tool", "assistant"])])
         self.assertEqual(threads[0]["messages"][3]["content"], {"value": 3})
         self.assertNotIn("threads", self.ok("show", "last", "--json").json())
+
+
+class ShowEvaluation(CliCase):
+    def test_an_evaluation_is_for_people(self):
+        doc = self.ok("eval", "ledger", "--horizon", "2", "--episodes", "12", "--json").json()
+        out = self.ok("show", "last").out
+        self.assertEqual([int(n) for n in re.findall(r"episode\[(\d+)\]", out)], list(range(12)))
+        self.assertLess(max(len(line) for line in out.splitlines()), 200)  # no document in one line
+        row = doc["rows"][0]
+        self.assertIn("model: embedded\n", out)
+        self.assertIn(f"{row['successes']} of 12 succeeded", out)
+        self.assertIn(f", 24 steps, {row['tokens_in'] + row['tokens_out']} tokens", out)
+        shown = self.ok("show", "last", "--json").json()
+        self.assertEqual((shown["model"], shown["n_steps"], shown["tokens_in"]), ("embedded", 24, row["tokens_in"]))
+        self.assertEqual(shown["output"]["rows"][0]["successes"], row["successes"])
+        listed, = self.ok("runs", "--json").json()["runs"]
+        self.assertEqual((listed["model"], listed["tokens"]), ("embedded", shown["tokens"]))
+        self.assertRegex(self.ok("runs").out, r"ledger +embedded +ok")
+
+    def test_times_have_their_offset(self):
+        self.write("b.yaml", "schema: blueprint/v1\nsteps: {a: {value: 1}}\n")
+        r = self.ok("run", "b.yaml")
+        self.assertIn("ok, 1 step, 0 tokens,", r.err)
+        for args in (("runs",), ("show", "last")):
+            self.assertRegex(self.ok(*args, TZ="EST5").out, r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d-05:00")
+        self.assertRegex(self.ok("runs").out, r"b +- +ok")  # no agent, no model
 
 
 if __name__ == "__main__":

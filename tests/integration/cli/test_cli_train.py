@@ -2,9 +2,12 @@
 
 SPDX-License-Identifier: Apache-2.0
 """
+import glob
 import hashlib
 import json
 import os
+import signal
+import time
 
 from cli_case import CliCase, main
 
@@ -56,6 +59,21 @@ class Train(CliCase):
         with open(os.path.join(self.dir, "a/metrics.jsonl"), encoding="utf-8") as f:
             lines = [json.loads(line) for line in f]
         self.assertEqual([m["lr"] for m in lines if m.get("lr") and m["update"] > 6], [1e-4, 1e-4])
+
+    def test_an_interrupted_training_says_how_to_go_on(self):
+        p = self.start("train", "sft", *SMALL, "--updates", "100000", "--out", "my out", "--checkpoint-every", "1")
+        end = time.time() + 60
+        while not glob.glob(os.path.join(self.dir, "my out/checkpoints/*")) and time.time() < end:
+            time.sleep(0.02)
+        p.send_signal(signal.SIGINT)
+        _, err = p.communicate(timeout=60)
+        self.assertEqual(p.returncode, 130, err)
+        self.assertIn("`troupe train sft --resume --out 'my out'` continues the training", err)
+        for args in (("generate", "--prompt", "x"), ("eval", "ledger"), ("train", "sft", "--env", "ledger", "--out", "z")):
+            self.fails(1, ["my out is not finished: it has no model yet", "`troupe train sft --resume --out "], *args,
+                       "--model", "my out")
+        self.fails(2, "none holds no training", "train", "sft", "--resume", "--out", "none")
+        self.assertFalse(os.path.exists(os.path.join(self.dir, "none")))
 
     def test_mistakes(self):
         self.fails(2, "--out", "train", "sft", "--env", "ledger")

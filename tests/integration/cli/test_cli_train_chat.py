@@ -103,6 +103,25 @@ class TrainChat(CliCase):
         self.fails(2, "--holdout is for --data", "train", "sft", "--model", "new", "--env", "ledger", "--holdout", "0.1", "--out", "x")
         self.fails(2, "compact codec", "train", "sft", "--model", "embedded", "--data", "d.jsonl", "--out", "x")
 
+    def test_misspelt_roles_and_keys_are_named_with_the_nearest(self):
+        user, bot = {"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}
+        good = {"messages": [user, {"role": "assistant", "content": None, "reasoning_content": "hm", "tool_calls": [
+                    {"id": "1", "type": "function", "function": {"name": "echo", "arguments": {}}}]},
+                {"role": "tool", "content": "{}", "name": "echo", "tool_call_id": "1"}, bot], "tools": []}
+        cases = (({"messages": [{**user, "role": "sistem"}, bot]}, 'd.jsonl:3: messages[0]: unknown role "sistem"', "did you mean system?"),
+                 ({"messages": [user, {**bot, "role": "asistant"}]}, 'messages[1]: unknown role "asistant"', "did you mean assistant?"),
+                 ({"messages": [user, {"role": "assistant", "contents": "b"}]}, 'messages[1]: unknown key "contents"',
+                  "did you mean content?"),
+                 ({"messages": [user, {**bot, "tool_call": []}]}, 'messages[1]: unknown key "tool_call"', "did you mean tool_calls?"),
+                 ({"messages": [user, bot], "tols": []}, 'd.jsonl:3: unknown key "tols"', "did you mean tools?"),
+                 ({"messages": [user, {**bot, "content": ["b"]}]}, 'messages[1]: "content" is not text', "d.jsonl:3"))
+        for case, words, hint in cases:
+            self.write("d.jsonl", lines([good, good, case]))
+            self.fails(1, [words, hint], "train", "sft", "--model", "new", *TINY, "--data", "d.jsonl", "--out", "x")
+        self.write("d.jsonl", lines([good]))
+        self.ok("train", "sft", "--model", "new", *TINY, "--data", "d.jsonl", "--updates", "1", "--batch-tokens", "512",
+                "--eval-every", "0", "--out", "x")
+
     def test_a_template_is_found_where_the_model_has_it(self):
         self.write("d.jsonl", lines([{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}]))
         sft = ("train", "sft", *TINY, "--data", "d.jsonl", "--updates", "1", "--batch-tokens", "64", "--eval-every", "0")

@@ -35,11 +35,32 @@ class Validate(CliCase):
     def test_a_model_that_is_not_there(self):
         for name in ("./nowhere", "script:./nowhere.json", "./nowhere.gguf"):
             self.write("b.yaml", AGENT % (name, "in: hi"))
-            r = self.fails(78, ["b.yaml:", "agent `bot`", "nowhere", "No such file"], "validate", "b.yaml")
+            r = self.fails(78, ["b.yaml:", "agent `bot`", "nowhere", "No such file" if "script" in name else "there is no folder"],
+                           "validate", "b.yaml")
             self.assertIn("^", r.err)
         self.write("bad.json", "{")
         self.write("b.yaml", AGENT % ("script:./bad.json", "in: hi"))
         self.fails(78, ["b.yaml:", "bad.json"], "validate", "b.yaml")
+
+    def test_constants_that_a_step_would_refuse(self):
+        agent = HEAD + "agents: {a: {model: embedded}}\nsteps: {s: {agent: a, env: {name: ledger, %s}}}\n"
+        for key, value, words in (("horizon", "many", "integer from 1 to 100000"), ("horizon", "0", "got 0"), ("noise", "2", "0 to 1"),
+                                  ("seed", "-1", "not negative"), ("profile", "soft", "std or hard")):
+            self.refused(agent % f"{key}: {value}", "3:", f"`{key}` takes", words)
+        self.refused(HEAD + "steps: {s: {map: -1, value: 1}}\n", "2:", "`map` takes 0 to", "got -1")
+        for cond in ("1", "'\"yes\"'", "1 + 1"):
+            self.refused(HEAD + "steps: {s: {if: {cond: %s, then: {a: {value: 1}}}}}\n" % cond, "2:", "a condition is true or false")
+        self.write("b.yaml", agent % "horizon: 3, noise: 0.5, seed: 7, profile: hard")
+        self.ok("validate", "b.yaml")
+
+    def test_a_timeout_beside_human(self):
+        self.refused(HEAD + "steps: {s: {human: {prompt: Go?}, timeout: 1h}}\n", "2:", "put `timeout` inside `human`", "timeout: 1h}")
+
+    def test_a_list_given_as_words(self):
+        self.write("b.yaml", HEAD + "inputs: {tags: {type: array}, more: {type: object}}\nsteps: {s: {value: 1}}\n")
+        self.fails(2, ['"a,b" is not JSON', """--var 'tags=["a", "b"]'"""], "run", "b.yaml", "--var", "tags=a,b")
+        self.fails(2, ["is not JSON", """--var 'more={"a": 1}'"""], "run", "b.yaml", "--var", "more=x")
+        self.ok("run", "b.yaml", "--var", 'tags=["a", "b"]', "--var", 'more={"a": 1}')
 
     def test_a_model_of_another_kind(self):
         self.write("b.yaml", AGENT % ("embedded", "in: hi"))

@@ -1,0 +1,145 @@
+/* run_summary.c - see run_summary.h.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "runtime/app/run_summary.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/memory.h"
+
+/* Adds COUNT, or a mean over the row's runs times their number; unknown stays unknown. */
+static void add(int64_t *sum, const struct json *row, const char *count, const char *mean)
+{
+    const struct json *n = jv_get(row, count), *m = jv_get(row, mean);
+    double runs = (double)jv_get_int(jv_get(row, "episodes"), 0);
+
+    if (!n && !m)
+        *sum = -1;
+    else if (*sum >= 0)
+        *sum += n ? jv_get_int(n, 0) : (int64_t)llround(jv_get_number(m, 0) * runs);
+}
+
+struct run_counts run_count(const struct run_row *r)
+{
+    struct run_counts c = {r->n_steps, r->tok_in, r->tok_out, r->tok_in + r->tok_out};
+    const struct json *rows = jv_get(r->output, "rows");
+
+    if (strcmp(r->kind, "eval") != 0)
+        return c;
+    if (jv_size(rows) == 0)
+        return (struct run_counts){-1, -1, -1, -1};
+    c = (struct run_counts){0, 0, 0, 0};
+    for (size_t i = 0; i < jv_size(rows); i++) {
+        const struct json *row = jv_at(rows, i);
+
+        add(&c.steps, row, "steps", "steps_per_run");
+        add(&c.tok_in, row, "tokens_in", "");
+        add(&c.tok_out, row, "tokens_out", "");
+        add(&c.tokens, row, "", "tokens_per_run");
+    }
+    if (c.tok_in >= 0)
+        c.tokens = c.tok_in + c.tok_out;
+    return c;
+}
+
+const char *run_model_name(const struct json *config)
+{
+    const struct json *weights = jv_get(config, "weights");
+    const char *expert = jv_get_string(jv_get(config, "expert"), NULL);
+
+    if (expert)
+        return expert;
+    if (weights && jv_size(weights) == 0)
+        return NULL; /* no step of it has an agent */
+    return jv_get_string(jv_get(config, "model"), NULL);
+}
+
+void run_put_model(const struct json *config, struct str *out)
+{
+    const char *name = run_model_name(config), *path = name, *from;
+    int parts = 0;
+
+    if (!name) {
+        str_putc(out, '-');
+        return;
+    }
+    if (strncmp(name, "script:", 7) == 0)
+        path = name + 7;
+    else if (strncmp(name, "hf:", 3) == 0)
+        path = name + strlen(name);
+    str_append(out, name, (size_t)(path - name));
+    for (from = path + strlen(path); from > path && parts < 2; from--)
+        parts += from[-1] == '/';
+    if (parts == 2)
+        from++;
+    str_puts(out, from);
+}
+
+void run_put_rows(const struct json *output, struct str *out)
+{
+    const struct json *rows = jv_get(output, "rows");
+
+    for (size_t i = 0; i < jv_size(rows); i++) {
+        const struct json *row = jv_at(rows, i);
+
+        if (jv_get(row, "horizon"))
+            str_printf(out, "horizon %lld, p %g, temperature %g: ",
+                       (long long)jv_get_int(jv_get(row, "horizon"), 0),
+                       jv_get_number(jv_get(row, "p"), 0),
+                       jv_get_number(jv_get(row, "temperature"), 0));
+        str_printf(out, "%lld of %lld succeeded, %.3f (%.3f-%.3f)\n",
+                   (long long)jv_get_int(jv_get(row, "successes"), 0),
+                   (long long)jv_get_int(jv_get(row, "episodes"), 0),
+                   jv_get_number(jv_get(row, "success"), 0),
+                   jv_get_number(jv_get(row, "success_low"), 0),
+                   jv_get_number(jv_get(row, "success_high"), 0));
+    }
+}
+
+/* Digits are compared as numbers, all else byte by byte. */
+static int compare_paths(const char *a, const char *b)
+{
+    while (*a && *b) {
+        if (isdigit((unsigned char)*a) && isdigit((unsigned char)*b)) {
+            size_t n = strspn(a, "0123456789"), m = strspn(b, "0123456789");
+            int order = n != m ? (n < m ? -1 : 1) : strncmp(a, b, n);
+
+            if (order)
+                return order;
+            a += n;
+            b += m;
+        } else if (*a != *b) {
+            break;
+        } else {
+            a++;
+            b++;
+        }
+    }
+    return (unsigned char)*a - (unsigned char)*b;
+}
+
+static int compare(const void *x, const void *y)
+{
+    const struct json *const *a = x, *const *b = y;
+
+    return compare_paths(jv_get_string(jv_get(*a, "path"), ""),
+                         jv_get_string(jv_get(*b, "path"), ""));
+}
+
+struct json *run_sort_episodes(const struct json *episodes)
+{
+    size_t n = jv_size(episodes);
+    struct json **list = xcalloc(n + 1, sizeof(struct json *)), *sorted = jv_array();
+
+    for (size_t i = 0; i < n; i++)
+        list[i] = jv_at(episodes, i);
+    qsort(list, n, sizeof(*list), compare);
+    for (size_t i = 0; i < n; i++)
+        jv_append_adopt(sorted, jv_ref(list[i]));
+    free(list);
+    return sorted;
+}

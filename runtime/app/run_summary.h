@@ -1,0 +1,27 @@
+/* run_summary.h - what a list of runs says of one: its model, and what it counted.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_RUNTIME_APP_RUN_SUMMARY_H
+#define TROUPE_RUNTIME_APP_RUN_SUMMARY_H
+
+#include "runtime/store/query.h"
+
+/* Below 0: not known. */
+struct run_counts {
+    int64_t steps, tok_in, tok_out, tokens;
+};
+/* Of a run, what its journal has. Of an evaluation, what its rows say: an episode or a run of it is
+ * not in its own journal. */
+struct run_counts run_count(const struct run_row *r);
+/* The model of its (first) agent, or the script that acted in its place; NULL: none was used. Lent
+ * by the configuration. */
+const char *run_model_name(const struct json *config);
+/* The same for a column: of a path the last two parts. */
+void run_put_model(const struct json *config, struct str *out);
+/* One line of each row of an evaluation. */
+void run_put_rows(const struct json *output, struct str *out);
+/* The episodes in the order of the numbers in their paths: a new array. */
+struct json *run_sort_episodes(const struct json *episodes);
+
+#endif
