@@ -19,6 +19,12 @@ static void take_words(struct frame *f, const char *words)
     f->error_has_path = false;
 }
 
+/* The work may notice the deadline of its step before the step's own timer does. */
+static bool is_over(const struct frame *f)
+{
+    return f->end == STEP_TIMEOUT && f->ends_ms > 0 && frame_now(f) >= f->ends_ms;
+}
+
 /* The final status of the attempt. */
 static void decide_end(struct frame *f)
 {
@@ -35,7 +41,7 @@ static void decide_end(struct frame *f)
         return;
     if (f->stop == STOP_CANCEL) {
         f->end = STEP_CANCELLED;
-    } else if (f->stop == STOP_TIMEOUT) {
+    } else if (f->stop == STOP_TIMEOUT || is_over(f)) {
         f->end = STEP_TIMEOUT;
         take_words(f, f->time_words ? f->time_words : "the step ran out of time");
     }

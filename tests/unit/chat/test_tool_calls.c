@@ -368,12 +368,12 @@ static void test_words_about_arguments(void **state)
          "must not contain the character NUL"},
         {"{\"name\":\"put\",\"arguments\":{\"a\\u0000b\":1}}",
          "must not contain the character NUL"},
-        {"{\"name\":\"put\",\"arguments\":{\"n\":12345678901234567890}}", "at most 64 bits"},
-        {"{\"name\":\"put\",\"arguments\":{\"n\":-12345678901234567890}}", "at most 64 bits"},
+        {"{\"name\":\"put\",\"arguments\":{\"n\":12345678901234567890}}", "limited to 64 bits"},
+        {"{\"name\":\"put\",\"arguments\":{\"n\":-12345678901234567890}}", "limited to 64 bits"},
         {"{\"name\":\"put\",\"arguments\":{\"n\":1e999}}", "1.8e308"},
         {"{\"name\":\"put\",\"arguments\":{\"n\":1,\"n\":2}}", "duplicate key, near"},
         {"{\"name\":\"put\",\"arguments\":\"{\\\"n\\\":12345678901234567890}\"}",
-         "at most 64 bits"},
+         "limited to 64 bits"},
     };
 
     (void)state;
