@@ -79,7 +79,8 @@ static void test_a_deadline_is_a_deadline(void **state)
     h.ms = 5000; /* the last moment counts */
     answer(f, run_uuid(r), "c", NULL);
     h.ms = 5001;
-    answer(f, run_uuid(r), "a", "ended at 1970-01-01 00:00:05+00:00; the default `no` will be taken");
+    answer(f, run_uuid(r), "a",
+           "ended at 1970-01-01 00:00:05+00:00; the default `no` will be taken");
     answer(f, run_uuid(r), "b", "ended at 1970-01-01 00:00:05+00:00; nobody answered");
     answer(f, run_uuid(r), "c", "already answered");
     expect_answer(r, "a", "none");
