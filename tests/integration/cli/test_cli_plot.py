@@ -131,7 +131,7 @@ class Plot(CliCase):
         run = self.evaluate("plain", "3")
         self.ok("plot", run, "--out", "one.svg")  # a single point
         self.fails(2, ["FILE.svg", "FILE.png"], "plot", run, "--out", "h.pdf")
-        self.fails(1, "no run", "plot", "ffffff")
+        self.fails(1, "run ffffff not found", "plot", "ffffff")
         self.fails(1, "metrics.jsonl", "plot", self.dir)
         self.assertFalse(os.path.exists(os.path.join(self.dir, "h.pdf")))
 
