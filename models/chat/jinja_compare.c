@@ -57,11 +57,8 @@ static bool equal_at(struct jinja_run *run, const struct jinja_value *a,
 {
     if (depth > EQUAL_DEPTH || !jinja_spend(run, 1))
         return false;
-    if (jinja_is_number(a) && jinja_is_number(b)) {
-        if (a->type == JT_FLOAT || b->type == JT_FLOAT)
-            return jinja_as_real(a) == jinja_as_real(b);
-        return jinja_as_int(a) == jinja_as_int(b);
-    }
+    if (jinja_is_number(a) && jinja_is_number(b))
+        return jinja_numbers_equal(a, b);
     if (a->type != b->type)
         return false;
     switch (a->type) {

@@ -13,8 +13,7 @@ static bool same_key(struct jinja_run *run, const struct jinja_value *a,
                      const struct jinja_value *b)
 {
     if (jinja_is_number(a) && jinja_is_number(b))
-        return a->type == JT_FLOAT || b->type == JT_FLOAT ? jinja_as_real(a) == jinja_as_real(b)
-                                                          : jinja_as_int(a) == jinja_as_int(b);
+        return jinja_numbers_equal(a, b);
     if (a->type != b->type)
         return false;
     switch (a->type) {

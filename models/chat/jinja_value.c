@@ -215,3 +215,10 @@ const char *jinja_type_name(enum jinja_type t)
 
     return names[t];
 }
+
+bool jinja_numbers_equal(const struct jinja_value *a, const struct jinja_value *b)
+{
+    if (a->type == JT_FLOAT || b->type == JT_FLOAT)
+        return jinja_as_real(a) == jinja_as_real(b);
+    return jinja_as_int(a) == jinja_as_int(b);
+}

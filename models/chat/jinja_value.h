@@ -132,6 +132,8 @@ bool jinja_text_equal(struct jinja_text a, struct jinja_text b);
 bool jinja_truth(const struct jinja_value *v);
 bool jinja_is_number(const struct jinja_value *v); /* booleans too, as in Python */
 double jinja_as_real(const struct jinja_value *v);
+/* Of two numbers; a float makes both floats. */
+bool jinja_numbers_equal(const struct jinja_value *a, const struct jinja_value *b);
 int64_t jinja_as_int(const struct jinja_value *v);
 const char *jinja_type_name(enum jinja_type t);
 

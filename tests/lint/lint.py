@@ -358,9 +358,9 @@ def lint_format(root, _):
             yield f"{m.group(1)}: not formatted (./dev format)"
 
 
-def main():
+def main(rules):
     rule, root, build = sys.argv[1:4]
-    findings = list(globals()["lint_" + rule](root, build))
+    findings = list(rules["lint_" + rule](root, build))
     for f in findings:
         print(f)
     print(f"lint {rule}: {len(findings)} findings")
@@ -368,4 +368,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(globals()))

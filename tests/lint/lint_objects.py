@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 
-from lint import FOLDERS, code_only, read, tracked
+from lint import FOLDERS, code_only, main, read, tracked
 
 DEFINED = set("TDBRVWCGS")
 SANITIZER = ("__asan", "__odr_asan", ".LASAN", "__ubsan", ".Lubsan", "__gcov", "__sancov", "asan.", "tsan.", ".LC")
@@ -189,14 +189,5 @@ def lint_asserts(root, build):
                 yield f"{release}: asserts are on in {source}"
 
 
-def main():
-    rule, root, build = sys.argv[1:4]
-    findings = list(globals()["lint_" + rule](root, build))
-    for f in findings:
-        print(f)
-    print(f"lint {rule}: {len(findings)} findings")
-    return 1 if findings else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(globals()))

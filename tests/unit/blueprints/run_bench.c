@@ -601,3 +601,19 @@ void run_bench_step(struct run_bench *b, const char *path, struct str *out)
     assert_int_equal(query_steps(q, b->uuid, NULL, -1, false, on_row, &w, NULL), STATUS_OK);
     store_reader_close(q);
 }
+
+int run_bench_setup(void **state)
+{
+    struct run_bench *b = calloc(1, sizeof(*b));
+
+    run_bench_open(b);
+    *state = b;
+    return 0;
+}
+
+int run_bench_teardown(void **state)
+{
+    run_bench_close(*state);
+    free(*state);
+    return 0;
+}

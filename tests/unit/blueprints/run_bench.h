@@ -50,6 +50,9 @@ struct run_bench {
     struct str steps; /* "path kind state\n" from on_step, when trace is set */
 };
 
+/* A bench of its own for each test, as *state: for cmocka. */
+int run_bench_setup(void **state);
+int run_bench_teardown(void **state);
 void run_bench_open(struct run_bench *b);
 void run_bench_close(struct run_bench *b);
 /* The same in a folder of blueprint_dir that is there and stays. */

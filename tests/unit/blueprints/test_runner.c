@@ -18,22 +18,6 @@
 #define HEAD   "schema: blueprint/v1\n"
 #define AGENTS "agents: {a: {}}\n"
 
-static int open_bench(void **state)
-{
-    struct run_bench *b = calloc(1, sizeof(*b));
-
-    run_bench_open(b);
-    *state = b;
-    return 0;
-}
-
-static int close_bench(void **state)
-{
-    run_bench_close(*state);
-    free(*state);
-    return 0;
-}
-
 struct run_case {
     const char *text, *inputs, *status, *output, *error;
 };
@@ -610,7 +594,7 @@ static void progress_is_told_in_order(void **state)
 
 int main(void)
 {
-#define ON_BENCH(test) cmocka_unit_test_setup_teardown(test, open_bench, close_bench)
+#define ON_BENCH(test) cmocka_unit_test_setup_teardown(test, run_bench_setup, run_bench_teardown)
     const struct CMUnitTest tests[] = {
         ON_BENCH(every_kind_of_step_gives_its_value),
         ON_BENCH(a_blueprint_inside_has_names_of_its_own),

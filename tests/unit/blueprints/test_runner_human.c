@@ -21,22 +21,6 @@
 #define HEAD "schema: blueprint/v1\n"
 #define ASK  "human: {prompt: \"Run ${x}?\", options: [yes, edit, no]"
 
-static int open_bench(void **state)
-{
-    struct run_bench *b = calloc(1, sizeof(*b));
-
-    run_bench_open(b);
-    *state = b;
-    return 0;
-}
-
-static int close_bench(void **state)
-{
-    run_bench_close(*state);
-    free(*state);
-    return 0;
-}
-
 static const char gate[] = HEAD "steps:\n  x: {value: it}\n  ask: {" ASK "}}\n"
                                 "  then: {tool: flaky, in: {fail: 0}}\n"
                                 "output: \"${ask}\"\n";
@@ -292,7 +276,7 @@ static void an_answer_from_the_command_line_is_one_of_the_options(void **state)
 
 int main(void)
 {
-#define ON_BENCH(test) cmocka_unit_test_setup_teardown(test, open_bench, close_bench)
+#define ON_BENCH(test) cmocka_unit_test_setup_teardown(test, run_bench_setup, run_bench_teardown)
     const struct CMUnitTest tests[] = {
         ON_BENCH(an_answer_lets_the_run_go_on),
         ON_BENCH(the_question_is_a_row_that_says_what_is_asked),

@@ -21,22 +21,6 @@
 #define HEAD "schema: blueprint/v1\n"
 #define ASK  "human: {prompt: go, options: [yes, no]"
 
-static int open_bench(void **state)
-{
-    struct run_bench *b = calloc(1, sizeof(*b));
-
-    run_bench_open(b);
-    *state = b;
-    return 0;
-}
-
-static int close_bench(void **state)
-{
-    run_bench_close(*state);
-    free(*state);
-    return 0;
-}
-
 static void sleep_ms(int64_t ms)
 {
     usleep((useconds_t)(ms * 1000));
@@ -260,7 +244,7 @@ static void exhausted_and_waits_inside_a_blueprint_survive_a_resume(void **state
 
 int main(void)
 {
-#define ON_BENCH(test) cmocka_unit_test_setup_teardown(test, open_bench, close_bench)
+#define ON_BENCH(test) cmocka_unit_test_setup_teardown(test, run_bench_setup, run_bench_teardown)
     const struct CMUnitTest tests[] = {
         ON_BENCH(a_wait_passes_without_a_process),
         ON_BENCH(who_stays_for_waits_counts_from_the_first_start),

@@ -15,22 +15,6 @@
 #include "tests/unit/blueprints/blueprint_dir.h"
 #include "tests/unit/blueprints/run_bench.h"
 
-static int open_bench(void **state)
-{
-    struct run_bench *b = calloc(1, sizeof(*b));
-
-    run_bench_open(b);
-    *state = b;
-    return 0;
-}
-
-static int close_bench(void **state)
-{
-    run_bench_close(*state);
-    free(*state);
-    return 0;
-}
-
 static void copy_in(const char *name)
 {
     struct str path = STR_INIT;
@@ -88,7 +72,7 @@ static void a_yes_lets_it_compute(void **state)
 
 int main(void)
 {
-#define ON_BENCH(test) cmocka_unit_test_setup_teardown(test, open_bench, close_bench)
+#define ON_BENCH(test) cmocka_unit_test_setup_teardown(test, run_bench_setup, run_bench_teardown)
     const struct CMUnitTest tests[] = {
         ON_BENCH(the_ledger_gives_the_share_of_successes),
         ON_BENCH(a_yes_lets_it_compute),
