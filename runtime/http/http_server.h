@@ -1,0 +1,131 @@
+/* http_server.h - an HTTP/1.1 server on the event loop.
+ *
+ * libwebsockets accepts, encrypts and moves bytes; the head is parsed here (http_head.h), before
+ * anything is routed. A request reaches the handler once its body is complete. The handler replies
+ * now or later: with one body, or with a stream of chunks. Everything is on the loop's thread.
+ *
+ * Nothing that a client sends, or fails to send, ends the process or grows without a limit: see the
+ * limits below. A request that breaks a rule is answered by the server itself.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_RUNTIME_HTTP_HTTP_SERVER_H
+#define TROUPE_RUNTIME_HTTP_HTTP_SERVER_H
+
+#include "runtime/base/log.h"
+#include "runtime/base/seams.h"
+#include "runtime/http/http_head.h"
+
+struct loop;
+struct http_server;
+struct http_call; /* one request and its reply; valid until on_gone returns or the reply has ended */
+
+/* What a route allows; asked when the head is complete, before the body is read. */
+struct http_route {
+    int reject;           /* an HTTP status: answered at once, the body is not read; 0: go on */
+    const char *message;  /* of the rejection */
+    const char *allow;    /* for 405: "GET, POST" */
+    int64_t max_body;     /* bytes; a longer body is 413 */
+    bool is_open;         /* needs no token (/healthz) */
+};
+
+struct http_handler {
+    void *ctx;
+    struct http_route (*route)(void *ctx, const struct http_request *q);
+    /* The request is complete. The reply is given now or later, but exactly once. */
+    void (*serve)(void *ctx, struct http_call *c);
+    /* The body of an error that the server found itself (400, 401, 413, ...), as JSON, appended
+     * to `out`. NULL: {"error":{"message":...}}. */
+    void (*error_body)(void *ctx, const struct http_request *q, int code, const char *message,
+                       struct str *out);
+};
+
+/* A zero is the default in brackets. */
+struct http_limits {
+    int32_t max_connections;          /* [10000] */
+    int32_t max_connections_per_peer; /* [256] off loopback; on loopback only max_connections */
+    int32_t max_streams_per_subject;  /* [1000] streamed replies at a time of one token; more: 429 */
+    int64_t head_ms;                  /* [10000] absolute, from the first byte of a head */
+    int64_t body_ms;                  /* [30000], and a second more for each KiB */
+    int64_t stall_ms;                 /* [30000] a client that reads nothing */
+    int64_t idle_ms;                  /* [75000] between requests */
+    int64_t keep_alive_ms;            /* [15000] between comments in an idle event stream */
+    int64_t backlog_bytes;            /* [256 KiB] unsent bytes of a stream */
+};
+
+/* Who may call. Texts and arrays are lent for the life of the server. */
+struct http_access {
+    /* Is this bearer token valid? Gives the name of its subject (lent). Must take the same time
+     * whether or not it is. NULL: no token is needed. */
+    bool (*token)(void *ctx, const char *token, size_t n, const char **subject);
+    void *ctx;
+    const char *const *host; /* (n_hosts) allowed values of Host besides the address itself */
+    int32_t n_hosts;
+    const char *const *origin; /* (n_origins) allowed values of Origin; any other is 403 */
+    int32_t n_origins;
+};
+
+struct http_server_options {
+    const char *address; /* "127.0.0.1", "::1", "0.0.0.0" */
+    int32_t port;        /* 0: a free one */
+    const char *tls_cert, *tls_key; /* PEM files; NULL: no TLS */
+    struct http_access access;
+    struct http_limits limits;
+    struct http_handler handler;
+    const struct seams *seams;
+    struct log *log; /* lent */
+};
+/* Listens. STATUS_CONFIG: the address is in use or unknown, or the certificate cannot be read. */
+MUST_CHECK enum status http_server_new(struct loop *l, const struct http_server_options *o,
+                                       struct http_server **out, struct error *err);
+int32_t http_server_port(const struct http_server *s);
+/* Reads certificate and key again (SIGHUP); the old ones stay on failure. */
+MUST_CHECK enum status http_server_reload(struct http_server *s, struct error *err);
+/* Accepts no more connections and no more requests (503 with Connection: close); calls that have
+ * begun go on. */
+void http_server_drain(struct http_server *s);
+/* Closes all connections; on_gone comes for each open call. NULL is allowed. */
+void http_server_free(struct http_server *s);
+
+struct http_counts {
+    int64_t connections, requests, streams;    /* now: open connections, open calls, open streams */
+    int64_t accepted, rejected, total, aborted; /* since the start; aborted: the client left */
+    int64_t bytes_in, bytes_out;
+};
+struct http_counts http_server_counts(const struct http_server *s);
+
+/* ---- a call */
+const struct http_request *http_call_request(const struct http_call *c);
+/* Called once if the client leaves (or the server is freed) before the reply has ended; then the
+ * call is gone. May be NULL. */
+void http_call_on_gone(struct http_call *c, void (*fn)(void *ctx), void *ctx);
+
+struct http_reply {
+    int code;
+    const char *type; /* Content-Type; NULL: none */
+    const struct http_field *fields;
+    int32_t n_fields;
+    const char *body; /* (body_bytes) copied */
+    size_t body_bytes;
+};
+/* The whole reply. The call is gone. */
+void http_call_reply(struct http_call *c, const struct http_reply *r);
+void http_call_reply_json(struct http_call *c, int code, const char *json, size_t n);
+/* With the body of handler.error_body. */
+void http_call_fail(struct http_call *c, int code, const char *message);
+
+/* A streamed reply: body and body_bytes of r are not used. Sent in chunks. For "text/event-stream"
+ * the server sends a comment when nothing was written for keep_alive_ms. */
+void http_call_stream(struct http_call *c, const struct http_reply *r);
+/* Copies and queues. false: more than backlog_bytes are unsent; nothing is queued, and the caller
+ * waits for on_drain or ends the call. */
+bool http_call_write(struct http_call *c, const char *bytes, size_t n);
+size_t http_call_backlog(const struct http_call *c);
+/* Called each time that the backlog falls to half of backlog_bytes after a refused write. */
+void http_call_on_drain(struct http_call *c, void (*fn)(void *ctx), void *ctx);
+/* The stream is complete; queued bytes are still sent. The call is gone. */
+void http_call_end(struct http_call *c);
+/* Cuts the connection: the client must not take the stream for a complete one. The call is gone. */
+void http_call_abort(struct http_call *c);
+
+#endif
