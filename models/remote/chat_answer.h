@@ -1,0 +1,39 @@
+/* chat_answer.h - collects the answer of a chat-completions server, whole or from stream chunks.
+ *
+ * A function of documents: no network. Servers differ in every detail; the rules here are those of
+ * docs/remote-models.md, each with a test on a captured stream:
+ * - deltas of a tool call belong together by id, then by index, then by order;
+ * - arguments come whole, in parts or as an object; an empty name may come first;
+ * - the calls decide how the answer ended, not finish_reason;
+ * - `choices` may be null or empty, `usage` may come in any chunk;
+ * - an `error` member inside a stream is an error;
+ * - a stream ends with finish_reason, [DONE] or the end of the body; one with neither of the first
+ *   two was cut off.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_MODELS_REMOTE_CHAT_ANSWER_H
+#define TROUPE_MODELS_REMOTE_CHAT_ANSWER_H
+
+#include "models/model.h"
+#include "models/remote/remote_spec.h"
+
+struct chat_answer;
+struct chat_answer *chat_answer_new(const struct remote_spec *spec, int32_t max_tokens);
+void chat_answer_free(struct chat_answer *a);
+
+/* The data of one event of a stream ("[DONE]" too). New text is added to what chat_answer_news
+ * lends. An error of the server has the status and the retry of remote_error.h. */
+MUST_CHECK enum status chat_answer_event(struct chat_answer *a, const char *data, size_t n,
+                                         struct error *err);
+/* The body of an answer that was not streamed. */
+MUST_CHECK enum status chat_answer_body(struct chat_answer *a, const char *body, size_t n,
+                                        struct error *err);
+/* The text that came since the last call; *n is its length. Lent. */
+const char *chat_answer_news(struct chat_answer *a, size_t *n);
+/* The end of the stream or body: checks the whole and fills the answer of the call (text,
+ * reasoning, tool calls, ids, usage, finish). */
+MUST_CHECK enum status chat_answer_end(struct chat_answer *a, struct model_call *c,
+                                       struct error *err);
+
+#endif
