@@ -220,16 +220,30 @@ static enum status check_folder(const char *name, bool in_env, struct error *err
     return st;
 }
 
-enum status model_check(const char *name, const char *base, bool in_env, struct error *err)
+static enum status check_remote(const struct remote_specs *remote, const char *name,
+                                struct error *err)
+{
+    struct remote_spec spec = {.url = NULL};
+    enum status st =
+        remote_specs_get(remote, name) ? STATUS_OK : remote_spec_from_name(name, &spec, err);
+
+    remote_spec_deinit(&spec);
+    return st;
+}
+
+enum status model_check(const struct remote_specs *remote, const char *name, const char *base,
+                        bool in_env, struct error *err)
 {
     struct str whole = STR_INIT;
     enum status st = STATUS_OK;
 
-    model_name_absolute(name, base, &whole);
+    model_name_absolute(remote, name, base, &whole);
     name = str_cstr(&whole);
     if (strncmp(name, "script:", 7) == 0)
         st = check_script(name + 7, err);
-    else if (!strstr(name, "://"))
+    else if (remote_is_name(remote, name))
+        st = check_remote(remote, name, err);
+    else
         st = check_folder(name, in_env, err);
     str_deinit(&whole);
     return st;

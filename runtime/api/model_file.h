@@ -20,7 +20,7 @@ MUST_CHECK enum status model_file(const char *name, const char *file, size_t max
                                   size_t *n, struct error *err);
 /* Does the model exist, and can it run an agent, in an environment or without one? `name` is
  * relative to the folder `base` (NULL: to the working folder). */
-MUST_CHECK enum status model_check(const char *name, const char *base, bool in_env,
-                                   struct error *err);
+MUST_CHECK enum status model_check(const struct remote_specs *remote, const char *name,
+                                   const char *base, bool in_env, struct error *err);
 
 #endif

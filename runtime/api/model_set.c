@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "kernels/cpu/cpu_backend.h"
+#include "models/remote/remote_model.h"
 #include "models/script/script_model.h"
 #include "runtime/api/model_file.h"
 #include "runtime/base/map.h"
@@ -16,12 +17,14 @@
 
 struct opened {
     struct model *model;
-    struct engine *engine; /* NULL: a script */
+    struct engine *engine; /* NULL: a script or a remote model */
 };
 struct model_set {
     struct model_options o;
     struct log *log;
     struct map *by_name; /* absolute name -> struct opened * */
+    enum status (*servers)(void *ctx, struct remote_servers **out, struct error *err);
+    void *servers_ctx;
 };
 
 static void free_opened(void *p)
@@ -48,6 +51,15 @@ struct model_set *model_set_new(const struct model_options *o, struct log *log)
 void model_set_log(struct model_set *s, struct log *log)
 {
     s->log = log;
+}
+
+void model_set_servers(struct model_set *s,
+                       enum status (*open)(void *ctx, struct remote_servers **out,
+                                           struct error *err),
+                       void *ctx)
+{
+    s->servers = open;
+    s->servers_ctx = ctx;
 }
 
 void model_set_free(struct model_set *s)
@@ -108,18 +120,20 @@ enum status model_engine_options(const struct model_options *o, const char *name
 }
 
 /* Is the name something else than a path? */
-static bool is_bare(const char *name)
+static bool is_bare(const struct remote_specs *remote, const char *name)
 {
-    return strcmp(name, "embedded") == 0 || strncmp(name, "hf:", 3) == 0 || strstr(name, "://");
+    return strcmp(name, "embedded") == 0 || strncmp(name, "hf:", 3) == 0 ||
+           remote_is_name(remote, name);
 }
 
-void model_name_absolute(const char *name, const char *base, struct str *out)
+void model_name_absolute(const struct remote_specs *remote, const char *name, const char *base,
+                         struct str *out)
 {
     const char *path = strncmp(name, "script:", 7) == 0 ? name + 7 : name;
     char here[PATH_MAX], *real;
     struct str joined = STR_INIT;
 
-    if (is_bare(name)) {
+    if (is_bare(remote, name)) {
         str_puts(out, name);
         return;
     }
@@ -165,6 +179,25 @@ static enum status open_engine(const struct model_set *s, const char *name, stru
     return st;
 }
 
+static enum status open_remote(struct model_set *s, const char *name, struct model **out,
+                               struct error *err)
+{
+    const struct remote_spec *spec = remote_specs_get(s->o.remote, name);
+    struct remote_spec own = {.url = NULL};
+    struct remote_servers *servers = NULL;
+    enum status st = spec ? STATUS_OK : remote_spec_from_name(name, &own, err);
+
+    if (!st && !s->servers)
+        st = error_set(err, STATUS_UNSUPPORTED, "model %s: a remote model cannot be used here",
+                       name);
+    if (!st)
+        st = s->servers(s->servers_ctx, &servers, err);
+    if (!st)
+        st = remote_model_open(servers, name, spec ? spec : &own, out, err);
+    remote_spec_deinit(&own);
+    return st;
+}
+
 static enum status open_new(struct model_set *s, const char *name, struct opened **out,
                             struct error *err)
 {
@@ -173,9 +206,8 @@ static enum status open_new(struct model_set *s, const char *name, struct opened
 
     if (strncmp(name, "script:", 7) == 0)
         st = script_model_open(name + 7, &o->model, err);
-    else if (strstr(name, "://"))
-        st = error_set(err, STATUS_UNSUPPORTED, "--model %s: remote servers are not supported yet",
-                       name);
+    else if (remote_is_name(s->o.remote, name))
+        st = open_remote(s, name, &o->model, err);
     else
         st = open_engine(s, name, o, err);
     if (st) {
@@ -195,7 +227,7 @@ enum status model_set_open(struct model_set *s, const char *name, struct model *
     struct opened *o;
     enum status st = STATUS_OK;
 
-    model_name_absolute(name, NULL, &whole);
+    model_name_absolute(s->o.remote, name, NULL, &whole);
     o = map_get(s->by_name, str_cstr(&whole));
     if (!o)
         st = open_new(s, str_cstr(&whole), &o, err);

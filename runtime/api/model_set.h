@@ -1,4 +1,5 @@
-/* model_set.h - models by name: embedded, a folder, hf:ORG/NAME, script:FILE. Each opened once.
+/* model_set.h - models by name: embedded, a folder, hf:ORG/NAME, script:FILE, URL#NAME or a name of
+ * the section `models:`. Each opened once.
  *
  * Two names of one folder are one model. One thread at a time.
  *
@@ -8,6 +9,7 @@
 #define TROUPE_RUNTIME_API_MODEL_SET_H
 
 #include "models/engine/engine.h"
+#include "models/remote/remote_specs.h"
 #include "runtime/base/log.h"
 #include "runtime/base/str.h"
 
@@ -20,11 +22,18 @@ struct model_options {
     const char *weight_type; /* "stored", "f32", "bf16" */
     int32_t n_threads, context;
     int64_t kv_bytes;
+    const struct remote_specs *remote; /* the section `models:`; NULL: none */
 };
 
 struct model_set;
+struct remote_servers; /* models/remote/remote_model.h */
 struct model_set *model_set_new(const struct model_options *o, struct log *log); /* log: lent */
 void model_set_log(struct model_set *s, struct log *log);                        /* from now on */
+/* Remote models need a loop: asked for at the first one. `ctx` outlives the set. */
+void model_set_servers(struct model_set *s,
+                       enum status (*open)(void *ctx, struct remote_servers **out,
+                                           struct error *err),
+                       void *ctx);
 void model_set_free(struct model_set *s); /* closes all; after their sessions */
 /* Opens `name` unless it is open. Lent. */
 MUST_CHECK enum status model_set_open(struct model_set *s, const char *name, struct model **out,
@@ -37,7 +46,8 @@ MUST_CHECK enum status model_engine_options(const struct model_options *o, const
                                             char folder[MODEL_FOLDER_MAX],
                                             struct engine_options *out, struct error *err);
 /* The name with its path made absolute: `name` is relative to the folder `base` (NULL: to the
- * working folder). Names that hold no path stay as they are. */
-void model_name_absolute(const char *name, const char *base, struct str *out);
+ * working folder). Names that hold no path stay as they are; those of `models:` are such names. */
+void model_name_absolute(const struct remote_specs *remote, const char *name, const char *base,
+                         struct str *out);
 
 #endif

@@ -109,7 +109,7 @@ static void recorded_name(const struct run_models *m, const struct plan *p,
     if (c.name)
         str_puts(out, c.name); /* absolute; one of 0.1 as it was given */
     else if (p->folder)
-        model_name_absolute(plan_agent_model(p, a), p->folder, out);
+        model_name_absolute(troupe_remote(m->t), plan_agent_model(p, a), p->folder, out);
     else
         str_puts(out, plan_agent_model(p, a));
 }
@@ -122,7 +122,7 @@ static void name_now(const struct run_models *m, const struct plan *p, const str
 
     for (int32_t i = 0; i < m->n_given; i++)
         choose(&c, m->given[i], p, a);
-    model_name_absolute(c.name ? c.name : was, NULL, out);
+    model_name_absolute(troupe_remote(m->t), c.name ? c.name : was, NULL, out);
 }
 
 bool run_models_differ(const struct run_models *m, const struct plan *p, const struct plan_agent *a)
@@ -248,7 +248,7 @@ enum status run_models_check(const struct run_models *m, const struct plan *p, s
 /* ---- the record */
 
 /* The given text, with "NAME=", and with an absolute path. */
-static struct json *absolute_given(const char *given)
+static struct json *absolute_given(const struct run_models *m, const char *given)
 {
     const char *eq = model_role_end(given);
     struct str s = STR_INIT;
@@ -256,7 +256,7 @@ static struct json *absolute_given(const char *given)
 
     if (eq)
         str_append(&s, given, (size_t)(eq + 1 - given));
-    model_name_absolute(eq ? eq + 1 : given, NULL, &s);
+    model_name_absolute(troupe_remote(m->t), eq ? eq + 1 : given, NULL, &s);
     v = jv_string(str_cstr(&s));
     str_deinit(&s);
     return v;
@@ -272,7 +272,7 @@ static void put_unused(const struct run_models *m, const struct plan *p, struct 
 
     if (jv_next(p->models, NULL, &key, &value))
         name = jv_get_string(value, name);
-    model_name_absolute(name, p->folder, &whole);
+    model_name_absolute(troupe_remote(m->t), name, p->folder, &whole);
     jv_set_string(config, "model", m->first_name ? m->first_name : str_cstr(&whole));
     for (size_t i = 0; !m->first_name && i < jv_size(models); i++)
         if (!model_role_end(jv_get_string(jv_at(models, i), "")))
@@ -288,7 +288,7 @@ void run_models_describe(const struct run_models *m, const struct plan *p, struc
     for (size_t i = 0; i < jv_size(before); i++)
         jv_append_adopt(models, jv_deep_copy(jv_at(before, i)));
     for (int32_t i = 0; i < m->n_given; i++)
-        jv_append_adopt(models, absolute_given(m->given[i]));
+        jv_append_adopt(models, absolute_given(m, m->given[i]));
     jv_set_adopt(config, "models", models);
     jv_set_adopt(config, "weights", jv_ref(m->weights));
     put_unused(m, p, config);

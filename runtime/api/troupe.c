@@ -4,11 +4,38 @@
  */
 #include <stdlib.h>
 
+#include "models/remote/remote_model.h"
 #include "runtime/api/troupe_internal.h"
 #include "runtime/base/memory.h"
+#include "runtime/http/http_client.h"
 #include "runtime/loop/loop.h"
 #include "runtime/store/journal.h"
 #include "tools/environments/env_tools.h"
+
+/* The HTTP client and the servers of remote models; for model_set_servers. */
+static enum status open_servers(void *ctx, struct remote_servers **out, struct error *err)
+{
+    struct troupe *t = ctx;
+    const struct http_client_options o = {.seams = t->seams};
+    struct loop *loop;
+    enum status st = STATUS_OK;
+
+    if (!t->servers) {
+        st = troupe_loop(t, &loop, err);
+        if (!st)
+            st = http_client_new(loop, &o, &t->client, err);
+        if (st)
+            return st;
+        t->servers = remote_servers_new(loop, t->client, t->seams);
+    }
+    *out = t->servers;
+    return st;
+}
+
+const struct remote_specs *troupe_remote(const struct troupe *t)
+{
+    return t->remote;
+}
 
 struct troupe *troupe_new(const struct troupe_options *o)
 {
@@ -16,7 +43,9 @@ struct troupe *troupe_new(const struct troupe_options *o)
 
     t->seams = o->seams;
     t->log = o->log;
+    t->remote = o->model.remote;
     t->models = model_set_new(&o->model, o->log);
+    model_set_servers(t->models, open_servers, t);
     return t;
 }
 
@@ -31,6 +60,8 @@ void troupe_free(struct troupe *t)
     if (!t)
         return;
     model_set_free(t->models);
+    remote_servers_free(t->servers);
+    http_client_free(t->client);
     store_reader_close(t->reader);
     store_close(t->store); /* its last replies are handled here */
     store_close(t->look);

@@ -40,6 +40,8 @@ MUST_CHECK enum status troupe_reader(struct troupe *t, struct store_reader **out
 /* Opens a model unless it is open; lent. */
 MUST_CHECK enum status troupe_model(struct troupe *t, const char *name, struct model **out,
                                     struct error *err);
+/* The remote models of the options, or NULL. */
+const struct remote_specs *troupe_remote(const struct troupe *t);
 struct engine *troupe_model_engine(const struct troupe *t, const struct model *m);
 /* Built-in and environment tools; file tools work in the folder `root`. The caller's. */
 MUST_CHECK enum status troupe_tools(struct troupe *t, const char *root, struct tool_registry **out,

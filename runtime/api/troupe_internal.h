@@ -14,6 +14,9 @@ struct troupe {
     struct store *look;  /* opened for reading alone, or NULL */
     struct store_reader *reader;
     struct model_set *models;
+    const struct remote_specs *remote;
+    struct http_client *client;     /* of the loop; opened for the first remote model */
+    struct remote_servers *servers; /* the same */
     struct loop *loop;
     struct loop_box *replies; /* of the store */
     struct troupe_run *first; /* runs under way */

@@ -45,6 +45,7 @@ struct app {
     int32_t n_commands;
     const struct seams *seams;
     struct log *log;
+    struct remote_specs *remote; /* the section `models:` of the configuration */
     struct troupe *troupe; /* its store is opened by app_store or app_look */
     bool writes;           /* app_store has opened it */
     struct app_signal *signal;

@@ -7,15 +7,36 @@
 
 #include "runtime/api/run_models.h"
 #include "runtime/api/troupe.h"
+#include "runtime/config/sections.h"
 
-struct model_options app_model_options(const struct options *o)
+enum status app_remote_specs(const struct options *o, struct remote_specs **out,
+                             struct error *err)
 {
+    struct remote_specs *s = remote_specs_new();
+    struct section section;
+    enum status st = STATUS_OK;
+
+    for (int32_t i = 0; !st && options_section(o, SECTION_MODELS, i, &section); i++)
+        st = remote_specs_add(s, section.yaml, section.node, section.folder, err);
+    if (st) {
+        remote_specs_free(s);
+        return st;
+    }
+    *out = s;
+    return STATUS_OK;
+}
+
+struct model_options app_model_options(const struct app *a)
+{
+    const struct options *o = a->options;
+
     return (struct model_options){.device = option_text(o, OPT_DEVICE),
                                   .cpu_isa = option_text(o, OPT_CPU_ISA),
                                   .weight_type = option_text(o, OPT_WEIGHT_TYPE),
                                   .n_threads = (int32_t)option_int(o, OPT_THREADS),
                                   .context = (int32_t)option_int(o, OPT_CONTEXT),
-                                  .kv_bytes = option_int(o, OPT_KV_MEMORY)};
+                                  .kv_bytes = option_int(o, OPT_KV_MEMORY),
+                                  .remote = a->remote};
 }
 
 enum status app_model(struct app *a, const char *name, struct model **out, struct error *err)
@@ -26,7 +47,7 @@ enum status app_model(struct app *a, const char *name, struct model **out, struc
 enum status app_engine_options(struct app *a, const char *name, char folder[1024],
                                struct engine_options *out, struct error *err)
 {
-    struct model_options o = app_model_options(a->options);
+    struct model_options o = app_model_options(a);
 
     return model_engine_options(&o, name, folder, out, err);
 }

@@ -8,7 +8,10 @@
 #include "runtime/app/app.h"
 
 /* The options of this invocation for opening models. */
-struct model_options app_model_options(const struct options *o);
+struct model_options app_model_options(const struct app *a);
+/* The remote models of the configuration files. The caller's. */
+MUST_CHECK enum status app_remote_specs(const struct options *o, struct remote_specs **out,
+                                        struct error *err);
 /* Opens `name` (or finds it open) with the invocation's options. Lent. */
 MUST_CHECK enum status app_model(struct app *a, const char *name, struct model **out,
                                  struct error *err);

@@ -35,7 +35,7 @@ static bool copy_head(void *ctx, const struct run_row *row)
 static enum status open_scratch(struct app *a, char dir[64], struct troupe **out, struct error *err)
 {
     const struct troupe_options to = {
-        .seams = a->seams, .log = a->log, .model = app_model_options(a->options)};
+        .seams = a->seams, .log = a->log, .model = app_model_options(a)};
     char path[96];
     enum status st;
 

@@ -87,8 +87,9 @@ const struct command_spec cmd_run = {
 static enum status check_agent_model(void *ctx, const struct plan *p, const struct plan_agent *a,
                                      bool in_env, struct error *err)
 {
-    (void)ctx;
-    return model_check(plan_agent_model(p, a), p->folder, in_env, err);
+    const struct app *app = ctx;
+
+    return model_check(troupe_remote(app->troupe), plan_agent_model(p, a), p->folder, in_env, err);
 }
 
 static int validate_main(void *app)
@@ -103,7 +104,7 @@ static int validate_main(void *app)
     if (!st)
         st = app_tools(a, &tools, &err);
     if (!st) {
-        const struct plan_check check = {.tools = tools, .model = check_agent_model};
+        const struct plan_check check = {.tools = tools, .model = check_agent_model, .ctx = a};
         st = blueprint_check(plan, &check, &err);
     }
     tool_registry_free(tools);

@@ -100,10 +100,13 @@ int main(int argc, char **argv)
         a.json |= strcmp(argv[i], "--json") == 0; /* also for errors of parsing */
     enum status st =
         options_parse(argc, argv, a.commands, a.n_commands, &options, &a.command, &err);
+    if (!st)
+        st = app_remote_specs(options, &a.remote, &err);
     if (st) {
         a.log = log_new(STDERR_FILENO, LOG_WARN, false);
         code = app_fail(&a, &err);
         log_free(a.log);
+        options_free(options);
         return code;
     }
     a.options = options;
@@ -123,11 +126,12 @@ int main(int argc, char **argv)
         str_deinit(&s);
     } else {
         const struct troupe_options o = {
-            .seams = a.seams, .log = a.log, .model = app_model_options(options)};
+            .seams = a.seams, .log = a.log, .model = app_model_options(&a)};
         a.troupe = troupe_new(&o);
         code = a.command->main(&a);
     }
     app_deinit(&a);
+    remote_specs_free(a.remote);
     options_free(options);
     leave_signals();
     return final_code(code, caught_here.signo);

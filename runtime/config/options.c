@@ -23,6 +23,10 @@ void options_free(struct options *o)
         free(o->value[id].text);
         free(o->value[id].origin);
     }
+    for (size_t i = 0; i < CONFIG_FILES; i++) {
+        yaml_free(o->file[i].yaml);
+        free(o->file[i].folder);
+    }
     free(o->arg);
     free(o);
 }

@@ -7,12 +7,14 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "runtime/base/home.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/seams.h"
 #include "runtime/base/yaml.h"
 #include "runtime/config/options_internal.h"
+#include "runtime/config/sections.h"
 
 enum status options_read_environment(struct options *o, struct error *err)
 {
@@ -74,39 +76,97 @@ static enum status take_node(struct options *o, int id, const struct yaml *y,
     return STATUS_OK;
 }
 
-static enum status read_file(struct options *o, const char *path, struct error *err)
+static const char *const section_key[SECTION_N] = {
+#define S(id, key, help) [SECTION_##id] = key,
+#include "runtime/config/sections.def"
+#undef S
+};
+
+static bool is_section(const char *key)
 {
-    struct yaml *y = NULL;
-    const char *allowed[OPT_N];
-    size_t n_allowed = 0;
+    for (size_t i = 0; i < SECTION_N; i++)
+        if (strcmp(section_key[i], key) == 0)
+            return true;
+    return false;
+}
+
+/* The keys of a file: options that files may set, and sections. */
+static enum status unknown_key(const struct yaml *y, const struct yaml_node *root,
+                               struct error *err)
+{
+    const char *allowed[OPT_N + SECTION_N];
+    size_t n = 0;
+
+    for (int id = 0; id < OPT_N; id++)
+        if (option_spec((enum option_id)id)->flags & OPTION_IN_FILE)
+            allowed[n++] = option_spec((enum option_id)id)->name;
+    for (size_t i = 0; i < SECTION_N; i++)
+        allowed[n++] = section_key[i];
+    return yaml_check_keys(y, root, allowed, n, err);
+}
+
+static enum status take_root(struct options *o, const struct yaml *y, const struct yaml_node *root,
+                             struct error *err)
+{
+    enum status st = STATUS_OK;
+
+    for (size_t i = 0; !st && i < yaml_size(root); i++) {
+        const struct yaml_node *key, *value;
+        const char *name = yaml_key_at(root, i, &key, &value);
+        int id = option_by_key(name);
+
+        if (is_section(name))
+            st = yaml_node_kind(value) == YAML_MAPPING
+                     ? STATUS_OK
+                     : yaml_error(err, y, value, "%s must be a mapping", name);
+        else if (id < 0 || !(option_spec((enum option_id)id)->flags & OPTION_IN_FILE))
+            st = unknown_key(y, root, err);
+        else if (!o->value[id].origin)
+            st = take_node(o, id, y, value, err);
+    }
+    return st;
+}
+
+static enum status read_file(struct options *o, struct config_file *f, const char *path,
+                             struct error *err)
+{
+    const struct yaml_node *root;
+    char *slash;
     enum status st;
 
     if (!file_exists(path))
         return STATUS_OK;
-    st = yaml_parse_file(path, &y, err);
+    st = yaml_parse_file(path, &f->yaml, err);
     if (st)
-        goto out;
-    const struct yaml_node *root = yaml_root(y);
-    if (!root || (yaml_node_kind(root) == YAML_SCALAR && !*yaml_text_of(root)))
-        goto out; /* an empty file, or comments alone */
-    if (yaml_node_kind(root) != YAML_MAPPING) {
-        st = yaml_error(err, y, root, "a configuration file must be a mapping of options");
-        goto out;
+        return error_as_config(st, err);
+    root = yaml_root(f->yaml);
+    if (!root || (yaml_node_kind(root) == YAML_SCALAR && !*yaml_text_of(root))) {
+        yaml_free(f->yaml); /* an empty file, or comments alone */
+        f->yaml = NULL;
+        return STATUS_OK;
     }
-    for (int id = 0; id < OPT_N; id++)
-        if (option_spec((enum option_id)id)->flags & OPTION_IN_FILE)
-            allowed[n_allowed++] = option_spec((enum option_id)id)->name;
-    for (size_t i = 0; !st && i < yaml_size(root); i++) {
-        const struct yaml_node *key, *value;
-        int id = option_by_key(yaml_key_at(root, i, &key, &value));
-        if (id < 0 || !(option_spec((enum option_id)id)->flags & OPTION_IN_FILE))
-            st = yaml_check_keys(y, root, allowed, n_allowed, err);
-        else if (!o->value[id].origin)
-            st = take_node(o, id, y, value, err);
+    if (yaml_node_kind(root) != YAML_MAPPING)
+        return yaml_error(err, f->yaml, root, "a configuration file must be a mapping of options");
+    f->folder = realpath(path, NULL);
+    slash = f->folder ? strrchr(f->folder, '/') : NULL;
+    if (slash)
+        slash[slash == f->folder] = 0;
+    return error_as_config(take_root(o, f->yaml, root, err), err);
+}
+
+bool options_section(const struct options *o, enum section_id id, int32_t i, struct section *out)
+{
+    for (size_t k = 0; k < CONFIG_FILES; k++) {
+        const struct config_file *f = &o->file[k];
+        const struct yaml_node *node =
+            f->yaml ? yaml_get(yaml_root(f->yaml), section_key[id]) : NULL;
+
+        if (node && i-- == 0) {
+            *out = (struct section){f->yaml, node, f->folder ? f->folder : "."};
+            return true;
+        }
     }
-out:
-    yaml_free(y);
-    return error_as_config(st, err);
+    return false;
 }
 
 enum status options_user_file(char *out, size_t n, struct error *err)
@@ -126,11 +186,11 @@ enum status options_read_files(struct options *o, struct error *err)
 {
     char user[1200];
     struct error no_home = ERROR_INIT;
-    enum status st = read_file(o, "troupe.yaml", err);
+    enum status st = read_file(o, &o->file[0], "troupe.yaml", err);
 
     if (st)
         return st;
     if (options_user_file(user, sizeof(user), &no_home))
         return STATUS_OK; /* the user has no home folder */
-    return read_file(o, user, err);
+    return read_file(o, &o->file[1], user, err);
 }

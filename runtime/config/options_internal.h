@@ -4,6 +4,7 @@
 #ifndef TROUPE_RUNTIME_CONFIG_OPTIONS_INTERNAL_H
 #define TROUPE_RUNTIME_CONFIG_OPTIONS_INTERNAL_H
 
+#include "runtime/base/yaml.h"
 #include "runtime/config/options.h"
 
 /* The options of every command; ends with OPT_END. */
@@ -18,11 +19,19 @@ struct option_value {
     double d;
 };
 
+/* A configuration file that was read. */
+struct config_file {
+    struct yaml *yaml; /* NULL: it does not exist, or is empty */
+    char *folder;      /* absolute */
+};
+#define CONFIG_FILES 2 /* ./troupe.yaml, the user's */
+
 struct options {
     const struct command_spec *command; /* its defaults apply; NULL: no command given */
     struct option_value value[OPT_N];
     const char **arg;
     int32_t n_args;
+    struct config_file file[CONFIG_FILES];
 };
 
 /* Checks a text and adds it to an option; `where` is its source in errors. */

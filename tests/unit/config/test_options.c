@@ -171,6 +171,47 @@ static void flag_beats_environment_beats_file(void **state)
     rmdir(dir);
 }
 
+/* Each file may have each section; the owner gets the node and the folder of the file. */
+static void a_file_may_have_sections(void **state)
+{
+    char dir[] = "/tmp/troupe-options-XXXXXX", here[4096];
+    struct options *o = NULL;
+    const struct command_spec *c = NULL;
+    struct section s;
+    struct error err = ERROR_INIT;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    assert_int_equal(chdir(dir), 0);
+    assert_non_null(getcwd(here, sizeof(here)));
+    setenv("XDG_CONFIG_HOME", dir, 1);
+    assert_int_equal(dir_make("troupe", NULL), STATUS_OK);
+    write_text("troupe/config.yaml", "models: {b: {url: u}}\n");
+    write_text("troupe.yaml", "threads: 5\nmodels:\n  a: {url: x}\n");
+    assert_int_equal(parse("run a", &o, &c, NULL), STATUS_OK);
+    assert_true(options_section(o, SECTION_MODELS, 0, &s));
+    assert_non_null(yaml_get(s.node, "a"));
+    assert_string_equal(s.folder, here);
+    assert_true(options_section(o, SECTION_MODELS, 1, &s));
+    assert_non_null(yaml_get(s.node, "b"));
+    assert_non_null(strstr(s.folder, "/troupe"));
+    assert_false(options_section(o, SECTION_MODELS, 2, &s));
+    assert_false(options_section(o, SECTION_SERVE, 0, &s));
+    options_free(o);
+
+    write_text("troupe.yaml", "models: fast\n");
+    assert_int_equal(parse("run a", &o, &c, &err), STATUS_CONFIG);
+    assert_non_null(strstr(err.where, "troupe.yaml:1:9"));
+    write_text("troupe.yaml", "model_s: {}\n");
+    assert_int_equal(parse("run a", &o, &c, &err), STATUS_CONFIG);
+    assert_non_null(strstr(err.message, "models"));
+    unlink("troupe.yaml");
+    unlink("troupe/config.yaml");
+    rmdir("troupe");
+    assert_int_equal(chdir("/"), 0);
+    rmdir(dir);
+}
+
 static void documents_name_every_command_and_option(void **state)
 {
     struct str s = STR_INIT;
@@ -255,6 +296,7 @@ int main(void)
         cmocka_unit_test(a_number_may_be_a_list),
         cmocka_unit_test(mistakes_are_named),
         cmocka_unit_test(flag_beats_environment_beats_file),
+        cmocka_unit_test(a_file_may_have_sections),
         cmocka_unit_test(documents_name_every_command_and_option),
         cmocka_unit_test(a_command_may_have_a_default_of_its_own),
         cmocka_unit_test(help_is_asked_for_in_three_ways),
