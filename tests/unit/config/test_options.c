@@ -14,6 +14,7 @@
 #include "runtime/base/seams.h"
 #include "runtime/base/str.h"
 #include "runtime/config/options.h"
+#include "runtime/config/sections.h"
 
 static const enum option_id run_options[] = {
     OPT_MODEL,   OPT_VAR,     OPT_SEED,      OPT_LR,          OPT_DEVICE,

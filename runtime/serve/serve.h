@@ -1,0 +1,47 @@
+/* serve.h - `troupe serve`: the runtime over HTTP.
+ *
+ * One process offers models, agents and blueprints as an OpenAI-compatible server (/v1), runs of
+ * its store (/api), metrics and health. It drives the deadlines, timers, retries and answers of all
+ * runs of the store, as `troupe resume --all --watch` does; other processes may use the store
+ * meanwhile. Nothing is acknowledged before it is durable. Everything is on the loop's thread.
+ *
+ * A route is one file route_*.c plus one line in route.def.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_RUNTIME_SERVE_SERVE_H
+#define TROUPE_RUNTIME_SERVE_SERVE_H
+
+#include "runtime/api/troupe.h"
+#include "runtime/http/http_server.h"
+#include "runtime/serve/serve_config.h"
+
+struct serve;
+
+struct serve_options {
+    struct troupe *troupe; /* its store is open for writing */
+    const struct serve_config *config;
+    const char *address;
+    int32_t port;
+    const char *tls_cert, *tls_key;
+    const char *const *host;   /* (n_hosts) further names for Host */
+    const char *const *origin; /* (n_origins) */
+    int32_t n_hosts, n_origins;
+    const char *token_file; /* SHA-256 of the tokens, one line each; NULL: no token is needed */
+    struct http_limits limits;
+    int32_t max_queue;  /* calls under way and waiting; more: 429. 0: 256 */
+    const char *model;  /* the default model */
+    const struct troupe_run_options *run;
+    struct log *log;
+    const struct seams *seams;
+};
+/* Listens. STATUS_CONFIG: an address that others can reach, without a token or without TLS. */
+MUST_CHECK enum status serve_start(const struct serve_options *o, struct serve **out,
+                                   struct error *err);
+const char *serve_url(const struct serve *s); /* "http://127.0.0.1:8080" */
+/* Accepts nothing more; on_drained when the last call has ended and all runs are stopped for a later
+ * resume, at most after grace_ms. */
+void serve_drain(struct serve *s, int64_t grace_ms, void (*on_drained)(void *ctx), void *ctx);
+void serve_free(struct serve *s);
+
+#endif
