@@ -28,6 +28,7 @@ struct serve_options {
     const char *const *origin; /* (n_origins) */
     int32_t n_hosts, n_origins;
     const char *token_file; /* SHA-256 of the tokens, one line each; NULL: no token is needed */
+    bool behind_proxy;      /* a proxy encrypts and checks: TLS is not demanded */
     struct http_limits limits;
     int32_t max_queue;  /* calls under way and waiting; more: 429. 0: 256 */
     const char *model;  /* the default model */

@@ -1,0 +1,140 @@
+/* serve.c - starts, drains and frees the server.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/memory.h"
+#include "runtime/loop/loop.h"
+#include "runtime/serve/serve_internal.h"
+
+/* ---- who can reach it */
+
+static bool is_loopback(const char *address)
+{
+    return strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0 ||
+           strcmp(address, "localhost") == 0;
+}
+
+static enum status check_exposure(const struct serve_options *o, struct error *err)
+{
+    enum status st;
+
+    if (is_loopback(o->address) || o->behind_proxy)
+        return STATUS_OK;
+    if (!o->token_file)
+        st = error_set(err, STATUS_CONFIG, "others can reach %s: it needs a token", o->address);
+    else if (!o->tls_cert)
+        st = error_set(err, STATUS_CONFIG, "others can reach %s: it needs TLS", o->address);
+    else
+        return STATUS_OK;
+    error_hint(err, "give --tls-cert and --tls-key, or --behind-proxy if a proxy encrypts");
+    return st;
+}
+
+static enum status open_tokens(struct serve *s, struct error *err)
+{
+    return s->o.token_file
+               ? token_file_open(s->o.token_file, s->o.seams, &s->tokens, err)
+               : STATUS_OK;
+}
+
+static void make_url(struct serve *s)
+{
+    bool is_v6 = strchr(s->o.address, ':') != NULL;
+    struct str url = STR_INIT;
+
+    str_printf(&url, "%s://%s%s%s:%d", s->o.tls_cert ? "https" : "http", is_v6 ? "[" : "",
+               s->o.address, is_v6 ? "]" : "", http_server_port(s->http));
+    s->url = str_take(&url);
+}
+
+enum status serve_start(const struct serve_options *o, struct serve **out, struct error *err)
+{
+    struct serve *s = xcalloc(1, sizeof(*s));
+    struct http_server_options h;
+    enum status st = check_exposure(o, err);
+
+    s->o = *o;
+    s->troupe = o->troupe;
+    if (!st)
+        st = troupe_loop(s->troupe, &s->loop, err);
+    if (!st)
+        st = open_tokens(s, err);
+    if (st)
+        goto fail;
+    h = (struct http_server_options){
+        .address = o->address,
+        .port = o->port,
+        .tls_cert = o->tls_cert,
+        .tls_key = o->tls_key,
+        .access = {.token = s->tokens ? token_file_find : NULL,
+                   .ctx = s->tokens,
+                   .host = o->host,
+                   .n_hosts = o->n_hosts,
+                   .origin = o->origin,
+                   .n_origins = o->n_origins},
+        .limits = o->limits,
+        .handler = {.ctx = s,
+                    .route = serve_route,
+                    .serve = serve_dispatch,
+                    .error_body = serve_error_body},
+        .seams = o->seams,
+        .log = o->log,
+    };
+    st = http_server_new(s->loop, &h, &s->http, err);
+    if (st)
+        goto fail;
+    make_url(s);
+    *out = s;
+    return STATUS_OK;
+
+fail:
+    serve_free(s);
+    return st;
+}
+
+const char *serve_url(const struct serve *s)
+{
+    return s->url;
+}
+
+/* ---- the end */
+
+static void drained(void *ctx)
+{
+    struct serve *s = ctx;
+
+    loop_timer_free(s->grace);
+    s->grace = NULL;
+    if (s->on_drained)
+        s->on_drained(s->drained_ctx);
+}
+
+void serve_count(struct serve *s, int32_t delta)
+{
+    s->n_calls += delta;
+    if (s->draining && s->n_calls == 0 && delta < 0)
+        loop_defer(s->loop, drained, s);
+}
+
+void serve_drain(struct serve *s, int64_t grace_ms, void (*on_drained)(void *ctx), void *ctx)
+{
+    s->draining = true;
+    s->on_drained = on_drained;
+    s->drained_ctx = ctx;
+    http_server_drain(s->http);
+    s->grace = loop_timer_new(s->loop, s->n_calls ? grace_ms : 0, drained, s);
+}
+
+void serve_free(struct serve *s)
+{
+    if (!s)
+        return;
+    loop_timer_free(s->grace);
+    http_server_free(s->http);
+    token_file_free(s->tokens);
+    free(s->url);
+    free(s);
+}

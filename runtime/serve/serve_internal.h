@@ -1,0 +1,50 @@
+/* serve_internal.h - struct serve, for the files of runtime/serve.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_RUNTIME_SERVE_SERVE_INTERNAL_H
+#define TROUPE_RUNTIME_SERVE_SERVE_INTERNAL_H
+
+#include "runtime/serve/serve.h"
+#include "runtime/serve/serve_token.h"
+
+struct serve {
+    struct serve_options o;
+    struct troupe *troupe;
+    struct loop *loop;
+    struct http_server *http;
+    struct token_file *tokens; /* NULL: no token is needed */
+    char *url;
+    bool draining;
+    struct loop_timer *grace;
+    void (*on_drained)(void *ctx);
+    void *drained_ctx;
+    /* what is under way and must end before the server has drained */
+    int32_t n_calls;
+};
+
+#define ROUTE_PARTS 3
+/* A request on its route: `part` are the texts of the {parts}, lent until the function returns. */
+typedef void (*route_fn)(struct serve *s, struct http_call *c, const char *const *part);
+
+#define ROUTE(method, path, scopes, max_body, fn)                                                  \
+    void fn(struct serve *s, struct http_call *c, const char *const *part);
+#include "runtime/serve/route.def"
+#undef ROUTE
+
+/* serve_route.c */
+struct http_route serve_route(void *serve, const struct http_request *q);
+void serve_dispatch(void *serve, struct http_call *c);
+
+/* serve_error.c: the body of an error, in the form of the API that the path belongs to. */
+void serve_error_body(void *serve, const struct http_request *q, int code, const char *message,
+                      struct str *out);
+/* Replies with the HTTP code that fits the error. */
+void serve_fail(struct http_call *c, const struct error *err);
+/* Replies with a document (adopted). */
+void serve_reply_json(struct http_call *c, int code, struct json *adopt_document);
+
+/* Something is under way (+1) or has ended (-1): a drained server waits for it. */
+void serve_count(struct serve *s, int32_t delta);
+
+#endif
