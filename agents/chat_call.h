@@ -32,7 +32,7 @@ struct chat_call_spec {
     const struct json *schema;        /* the content must fit; checked at the end. NULL: any */
     struct sampling sampling;
     uint64_t seed, call_id;
-    int32_t max_tokens; /* 0: as many as the context has */
+    int32_t max_tokens;      /* 0: as many as the context has */
     const char *const *stop; /* (n_stop) the reply ends before the first of these */
     int32_t n_stop;
     bool wants_logprobs;
@@ -48,10 +48,11 @@ struct chat_call_spec {
 };
 
 struct chat_result {
-    enum status status; /* STATUS_LIMIT: the prompt does not fit the context (n_prompt, n_context) */
+    enum status
+        status; /* STATUS_LIMIT: the prompt does not fit the context (n_prompt, n_context) */
     struct error err;
     enum model_finish finish;
-    bool has_calls;            /* the reply ended with tool calls */
+    bool has_calls;                  /* the reply ended with tool calls */
     const char *content, *reasoning; /* NULL: none */
     const struct json *tool_calls;   /* [{id, type, function: {name, arguments: TEXT}}], or NULL */
     struct model_usage usage;

@@ -110,21 +110,17 @@ static enum status parse_text(struct agent *a, struct error *err)
 {
     struct json_codec *c = codec_of(a);
     struct str clean = STR_INIT;
-    const char *prompt = str_cstr(&c->rendered);
-    size_t n = c->rendered.len;
-    bool thinking;
+    bool thinking = prompt_opens_reasoning(str_cstr(&c->rendered), c->rendered.len);
     enum status st;
 
     str_clear(&a->reply_text);
     tokenizer_decode(a->task.role->model->info.tokenizer, a->call.ids, (size_t)a->call.n_ids, true,
                      &a->reply_text);
     utf8_clean(str_cstr(&a->reply_text), a->reply_text.len, &clean);
-    while (n > 0 && (prompt[n - 1] == '\n' || prompt[n - 1] == ' '))
-        n--;
-    thinking = n >= 7 && memcmp(prompt + n - 7, "<think>", 7) == 0;
     parsed_reply_deinit(&c->reply);
     c->reply = (struct parsed_reply){.content = NULL};
-    st = tool_calls_parse(c->chat->format, str_cstr(&clean), clean.len, thinking, c->tools,
+    st = tool_calls_parse(c->chat->format, str_cstr(&clean), clean.len,
+                          thinking ? REPLY_STARTS_THINKING : REPLY_STARTS_ANYHOW, c->tools,
                           &c->reply, err);
     str_deinit(&clean);
     if (st)
