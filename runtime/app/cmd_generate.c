@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "models/engine/stop.h"
 #include "models/formats/tokenizer.h"
+#include "models/stop_text.h"
 #include "runtime/app/app_model.h"
 #include "runtime/app/app_tokenizer.h"
 #include "runtime/base/memory.h"

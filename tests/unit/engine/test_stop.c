@@ -13,6 +13,7 @@
 #include "models/engine/stop.h"
 #include "models/formats/tokenizer.h"
 #include "models/formats/tokenizer_write.h"
+#include "models/stop_text.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/rng.h"
 
