@@ -77,9 +77,9 @@ static enum status make_buffers(struct agent *a, struct error *err)
     c->ids = mem_alloc(cap, sizeof(*c->ids));
     c->logp = mem_alloc(cap, sizeof(*c->logp));
     c->logp_sampled = mem_alloc(cap, sizeof(*c->logp_sampled));
-    if (a->task.on_text)
-        a->stream.id = mem_alloc(cap, sizeof(*a->stream.id));
-    if (!c->ids || !c->logp || !c->logp_sampled || (a->task.on_text && !a->stream.id))
+    if (!c->ids || !c->logp || !c->logp_sampled ||
+        (a->task.on_text &&
+         !reply_feed_init(&a->stream.feed, a->host->stream, a->reply_cap, agent_stream_show)))
         return error_set(err, STATUS_NO_MEMORY, "no memory for replies of %zu tokens", cap);
     return STATUS_OK;
 }
@@ -90,10 +90,11 @@ static void prepare_call(struct agent *a)
     struct model_call *c = &a->call;
 
     c->reply = a->host->reply;
+    c->caller = &a->host->agent_takes;
     c->seed = a->task.scope.sample_seed;
     c->sampling = a->task.role->sampling;
     c->priority = a->task.scope.run ? 1 : 0;
-    if (a->stream.id)
+    if (a->stream.feed.show)
         c->on_token = agent_on_token;
 }
 
@@ -166,7 +167,7 @@ static void free_reply(struct agent *a)
     free(a->call.logp);
     free(a->call.logp_sampled);
     model_call_clear_text(&a->call);
-    free(a->stream.id);
+    reply_feed_deinit(&a->stream.feed);
 }
 
 void agent_free(struct agent *a)

@@ -1,8 +1,7 @@
 /* agent_host.c - receives the models' replies: in a box on the loop, or in a driver's mailbox.
  *
- * Mail of model calls is the call itself (its first member), and the call is a member of its agent.
- * Streamed tokens have a box of their own (agent_stream.c): a model posts an agent's stream mail
- * before the reply, so emptying that box first shows every token before the reply is handled.
+ * Mail of model calls is the call itself (its first member), and the call is a member of its agent
+ * or chat_call. Streamed tokens have a box of their own (reply_feed.h).
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -10,9 +9,20 @@
 #include <stdlib.h>
 
 #include "agents/agent_state.h"
+#include "agents/chat_cache.h"
 #include "runtime/base/memory.h"
 
 #define SWEEP_MS 50 /* how late a driver may notice a deadline */
+
+static void agent_take_reply(struct agent_host *h, struct model_call *c)
+{
+    struct agent *a = CONTAINER_OF(c, struct agent, call);
+
+    (void)h;
+    assert(a->in_flight && a->state == AGENT_REASONING);
+    a->in_flight = false;
+    agent_advance(a);
+}
 
 static void handle_replies(void *ctx, struct mail *m)
 {
@@ -20,13 +30,12 @@ static void handle_replies(void *ctx, struct mail *m)
 
     while (m) {
         struct mail *next = m->next;
-        struct agent *a = CONTAINER_OF(m, struct agent, call.mail);
+        struct model_call *c = CONTAINER_OF(m, struct model_call, mail);
+        const struct reply_taker *taker = c->caller;
 
-        assert(a->in_flight && a->state == AGENT_REASONING);
-        a->in_flight = false;
         if (h->box)
             loop_box_hold(h->box, -1);
-        agent_advance(a);
+        taker->take(h, c);
         m = next;
     }
 }
@@ -59,10 +68,12 @@ enum status agent_host_new(const struct agent_host_options *o, struct agent_host
     (void)err;
     h->o = *o;
     h->pump = pump_deferred;
+    h->agent_takes.take = agent_take_reply;
+    h->chat_call_takes.take = chat_call_take_reply;
     h->scratch = tokenizer_scratch_new();
     if (o->loop) {
         h->box = loop_box_new(o->loop, handle_replies, h);
-        h->stream_box = loop_box_new(o->loop, agent_streams_show, h);
+        h->stream_box = loop_box_new(o->loop, reply_feeds_show, h);
         h->reply = loop_box_mailbox(h->box);
         h->stream = loop_box_mailbox(h->stream_box);
     } else {
@@ -77,7 +88,7 @@ void agent_host_free(struct agent_host *h)
 {
     if (!h)
         return;
-    assert(!h->all);
+    assert(!h->all && !h->calls);
     if (h->box) {
         loop_box_free(h->box);
         loop_box_free(h->stream_box);
@@ -85,7 +96,7 @@ void agent_host_free(struct agent_host *h)
         mailbox_free(h->reply);
         mailbox_free(h->stream);
     }
-    codec_json_forget(h);
+    chat_cache_free_all(h);
     tokenizer_scratch_free(h->scratch);
     free(h);
 }
@@ -98,6 +109,7 @@ static void sweep_deadlines(struct agent_host *h)
     if (now < h->next_sweep_ms)
         return;
     h->next_sweep_ms = now + SWEEP_MS;
+    chat_calls_sweep(h, now);
     for (struct agent *a = h->all; a; a = a->next) {
         bool over = a->deadline_ms > 0 && now >= a->deadline_ms;
 
@@ -117,7 +129,7 @@ void agent_host_poll(struct agent_host *h, int64_t timeout_ms)
     if (timeout_ms < 0 || timeout_ms > SWEEP_MS)
         timeout_ms = SWEEP_MS;
     m = mailbox_wait(h->reply, h->ready ? 0 : timeout_ms);
-    agent_streams_show(h, mailbox_take(h->stream));
+    reply_feeds_show(h, mailbox_take(h->stream));
     handle_replies(h, m);
     pump(h);
     sweep_deadlines(h);

@@ -8,10 +8,9 @@
 #ifndef TROUPE_AGENTS_AGENT_STATE_H
 #define TROUPE_AGENTS_AGENT_STATE_H
 
-#include <stdatomic.h>
-
 #include "agents/agent.h"
 #include "agents/codec.h"
+#include "agents/reply_feed.h"
 #include "agents/rollout.h"
 #include "agents/tool_step.h"
 #include "models/formats/token_ids.h"
@@ -19,14 +18,22 @@
 
 #define AGENT_REPLY_TOKENS 512 /* unless the role or the environment sets it */
 
-struct chat_cache; /* codec_json.c: a model's template, parsed once */
+struct chat_cache; /* chat_cache.h */
+struct chat_call;
+
+/* Who gets a model's reply: the `caller` of each call whose reply comes to the host. */
+struct reply_taker {
+    void (*take)(struct agent_host *h, struct model_call *c);
+};
 
 struct agent_host {
     struct agent_host_options o;
     struct loop_box *box, *stream_box; /* with a loop */
     struct mailbox *reply, *stream;    /* theirs, or the driver's own */
-    struct agent *all;                 /* doubly linked */
-    struct agent *ready, *ready_last;  /* to be advanced at the next turn or poll */
+    struct reply_taker agent_takes, chat_call_takes;
+    struct agent *all;                /* doubly linked */
+    struct chat_call *calls;          /* the same */
+    struct agent *ready, *ready_last; /* to be advanced at the next turn or poll */
     int32_t n_ready;
     bool pumping_due;         /* a deferred call is on its way */
     void (*pump)(void *host); /* that call */
@@ -66,12 +73,8 @@ struct pending_call {
     bool unreadable;        /* not a call at all: answered with a user message */
 };
 
-/* Tokens for on_text: written by the model's thread, read by ours. */
 struct agent_stream {
-    struct mail mail;
-    _Atomic bool posted;
-    _Atomic int32_t n; /* valid entries of `id` */
-    int32_t *id;       /* (reply_cap) */
+    struct reply_feed feed;
     int32_t n_shown;
     struct token_stream text;
 };
@@ -145,7 +148,7 @@ struct agent {
 
 /* agent_stream.c */
 void agent_stream_flush(struct agent *a); /* shows the pending text, then ends it */
-void agent_streams_show(void *host, struct mail *m);
+void agent_stream_show(struct reply_feed *f);
 void agent_on_token(struct model_call *c, int32_t id, float logp);
 
 /* agent_state.c */
@@ -165,6 +168,10 @@ void agent_stop(struct agent *a, enum agent_stop why);
 
 /* turn.c */
 void agent_advance(struct agent *a);
+
+/* chat_call.c */
+void chat_call_take_reply(struct agent_host *h, struct model_call *c);
+void chat_calls_sweep(struct agent_host *h, int64_t now_ms); /* driver: stops those that are late */
 
 void vote_clear(struct agent_vote *v); /* keeps its memory for the next call */
 

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agents/codec_json.h"
+#include "agents/agent_state.h"
+#include "agents/chat_cache.h"
 #include "runtime/base/memory.h"
 
 enum status chat_cache_get(struct agent_host *h, const struct model *m,
@@ -37,7 +38,7 @@ enum status chat_cache_get(struct agent_host *h, const struct model *m,
     return STATUS_OK;
 }
 
-void codec_json_forget(struct agent_host *h)
+void chat_cache_free_all(struct agent_host *h)
 {
     while (h->chats) {
         struct chat_cache *c = h->chats;

@@ -40,7 +40,4 @@ struct codec {
 extern const struct codec codec_compact;
 extern const struct codec codec_json;
 
-struct agent_host;
-void codec_json_forget(struct agent_host *h); /* frees the host's parsed templates */
-
 #endif

@@ -58,6 +58,13 @@ static void put_value(struct str *out, const struct json *v)
         jv_write(v, 0, out);
 }
 
+void schema_words(const struct json *schema, struct str *out)
+{
+    str_puts(out, "\n\nThe final answer must be one JSON value that fits this JSON Schema, and "
+                  "nothing else: ");
+    jv_write(schema, 0, out);
+}
+
 /* [system,] the task and the current observation of the environment. */
 static void begin_messages(struct agent *a, const struct json *observation)
 {
@@ -88,10 +95,7 @@ static void begin_messages(struct agent *a, const struct json *observation)
         put_value(&text, observation);
     }
     if (t->schema && !t->env_ops && t->scope.prompt_format != 1) {
-        str_puts(&text,
-                 "\n\nThe final answer must be one JSON value that fits this JSON Schema, and "
-                 "nothing else: ");
-        jv_write(t->schema, 0, &text);
+        schema_words(t->schema, &text);
     }
     json_add_message(c, "user", str_cstr(&text), text.len);
     str_deinit(&text);

@@ -1,4 +1,4 @@
-/* codec_json.h - the insides of the JSON codec, shared by codec_json*.c and chat_cache.c.
+/* codec_json.h - the insides of the JSON codec, shared by codec_json*.c.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -6,20 +6,7 @@
 #define TROUPE_AGENTS_CODEC_JSON_H
 
 #include "agents/agent_state.h"
-#include "agents/chat_guard.h"
-#include "models/chat/chat_template.h"
-#include "models/chat/tool_calls.h"
-
-/* A model's template, parsed once for all agents of a host. */
-struct chat_cache {
-    struct chat_cache *next;
-    const struct model *model;
-    struct chat_template *template;
-    enum tool_call_format format;
-    struct chat_guard guard;
-};
-MUST_CHECK enum status chat_cache_get(struct agent_host *h, const struct model *m,
-                                      const struct chat_cache **out, struct error *err);
+#include "agents/chat_cache.h"
 
 #define JSON_MAX_REPAIRS 3 /* of a final answer that does not fit its schema */
 
@@ -39,6 +26,13 @@ struct json *json_message(const struct json_codec *c, const char *role, const ch
                           size_t n);
 /* Adds a message of the user or of the harness to the prompt, and marks it to be journaled. */
 void json_add_message(struct json_codec *c, const char *role, const char *content, size_t n);
+
+/* Appends what asks a model for an answer that fits. */
+void schema_words(const struct json *schema, struct str *out);
+/* The JSON value of a reply, which is all of the text, or what the first code fence in it holds;
+ * *from, *n: which part. STATUS_INVALID: there is none, or it does not fit. */
+MUST_CHECK enum status json_in_reply(const char *text, const struct json *schema, struct json **out,
+                                     const char **from, size_t *n, struct error *err);
 
 #define JSON_CALL_ID 48
 /* Of pending[i]: the model's own, or one made in `out`. */

@@ -110,21 +110,17 @@ static enum status parse_text(struct agent *a, struct error *err)
 {
     struct json_codec *c = codec_of(a);
     struct str clean = STR_INIT;
-    const char *prompt = str_cstr(&c->rendered);
-    size_t n = c->rendered.len;
-    bool thinking;
+    bool thinking = prompt_opens_reasoning(str_cstr(&c->rendered), c->rendered.len);
     enum status st;
 
     str_clear(&a->reply_text);
     tokenizer_decode(a->task.role->model->info.tokenizer, a->call.ids, (size_t)a->call.n_ids, true,
                      &a->reply_text);
     utf8_clean(str_cstr(&a->reply_text), a->reply_text.len, &clean);
-    while (n > 0 && (prompt[n - 1] == '\n' || prompt[n - 1] == ' '))
-        n--;
-    thinking = n >= 7 && memcmp(prompt + n - 7, "<think>", 7) == 0;
     parsed_reply_deinit(&c->reply);
     c->reply = (struct parsed_reply){.content = NULL};
-    st = tool_calls_parse(c->chat->format, str_cstr(&clean), clean.len, thinking, c->tools,
+    st = tool_calls_parse(c->chat->format, str_cstr(&clean), clean.len,
+                          thinking ? REPLY_STARTS_THINKING : REPLY_STARTS_ANYHOW, c->tools,
                           &c->reply, err);
     str_deinit(&clean);
     if (st)
@@ -238,23 +234,33 @@ static void remember(struct agent *a)
     c->said = said;
 }
 
-/* The JSON in the content, with or without a code fence around it. */
-static enum status answer_json(const char *text, const struct json *schema, struct json **out,
-                               struct error *err)
+/* What is between the first code fence and the next; NULL: no such thing. */
+static const char *fenced(const char *text, size_t *n)
 {
-    const char *from = strstr(text, "```"), *to;
+    const char *from = strstr(text, "```"), *to = NULL;
+
+    from = from ? strchr(from, '\n') : NULL;
+    to = from ? strstr(from, "```") : NULL;
+    *n = to ? (size_t)(to - from) : 0;
+    return to ? from : NULL;
+}
+
+enum status json_in_reply(const char *text, const struct json *schema, struct json **out,
+                          const char **from, size_t *n, struct error *err)
+{
     struct json *v = NULL;
+    const char *inside;
     enum status st;
 
-    if (from) {
-        from = strchr(from, '\n');
-        to = from ? strstr(from, "```") : NULL;
+    *from = text;
+    *n = strlen(text);
+    st = jv_parse(text, *n, "answer", &v, err);
+    inside = st ? fenced(text, n) : NULL;
+    if (inside) {
+        *from = inside;
+        error_clear(err);
+        st = jv_parse(inside, *n, "answer", &v, err);
     }
-    if (!from || !to) {
-        from = text;
-        to = text + strlen(text);
-    }
-    st = jv_parse(from, (size_t)(to - from), "answer", &v, err);
     if (!st)
         st = schema_check(schema, v, "answer", err);
     if (st)
@@ -288,6 +294,8 @@ static enum status take_answer(struct agent *a, struct error *err)
     struct json_codec *c = codec_of(a);
     struct error why = ERROR_INIT;
     struct str text = STR_INIT;
+    const char *from;
+    size_t n;
     enum status st = check_end(a, err);
 
     if (st)
@@ -296,7 +304,7 @@ static enum status take_answer(struct agent *a, struct error *err)
         a->answer = jv_string(content_of(a));
         return STATUS_OK;
     }
-    if (!answer_json(content_of(a), a->task.schema, &a->answer, &why))
+    if (!json_in_reply(content_of(a), a->task.schema, &a->answer, &from, &n, &why))
         return STATUS_OK;
     if (++c->n_repairs > JSON_MAX_REPAIRS)
         return error_set(err, STATUS_INVALID,

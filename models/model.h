@@ -83,6 +83,9 @@ struct model_call {
     const char *tool_choice;            /* NULL: the model's; "none", "required" or a tool's name */
     /* Called on the model's thread with each new token when not NULL; must only copy and post. */
     void (*on_token)(struct model_call *c, int32_t id, float logp);
+    /* The same for models that return text: called with each new part of it. A model may also give
+     * only the whole text, in its answer. */
+    void (*on_text)(struct model_call *c, const char *text, size_t n);
     /* ---- answer */
     enum status status;
     struct error err;

@@ -15,9 +15,7 @@
 #include "runtime/base/memory.h"
 #include "runtime/base/unicode.h"
 
-#define THINK_OPEN  "<think>"
-#define THINK_CLOSE "</think>"
-#define MAX_TEXT    ((size_t)16 << 20)
+#define MAX_TEXT ((size_t)16 << 20)
 
 struct reader {
     enum tool_call_format format;
@@ -33,6 +31,15 @@ enum tool_call_format tool_calls_format_of(const char *chat_template)
 {
     return chat_template && strstr(chat_template, "<function=") ? TOOL_CALLS_XML
                                                                 : TOOL_CALLS_HERMES;
+}
+
+bool prompt_opens_reasoning(const char *prompt, size_t n)
+{
+    const size_t tag = strlen(THINK_OPEN);
+
+    while (n > 0 && isspace((unsigned char)prompt[n - 1]))
+        n--;
+    return n >= tag && memcmp(prompt + n - tag, THINK_OPEN, tag) == 0;
 }
 
 void parsed_reply_deinit(struct parsed_reply *r)
@@ -53,26 +60,11 @@ static void add_reasoning(struct reader *r, size_t from, size_t to)
     str_append(&r->reasoning, r->text.p + from, to - from);
 }
 
-enum tag { TAG_THINK, TAG_END_THINK, TAG_CALL, TAG_END_CALL, TAG_FUNCTION, TAG_NONE };
-
-/* The tag at i, of those that the format knows. */
-static enum tag tag_at(const struct reader *r, size_t i)
-{
-    static const char *const tags[] = {THINK_OPEN, THINK_CLOSE, CALL_OPEN, CALL_CLOSE,
-                                       FUNCTION_OPEN};
-    const int n = r->format == TOOL_CALLS_NONE ? 2 : r->format == TOOL_CALLS_XML ? 5 : 4;
-
-    for (int k = 0; k < n; k++)
-        if (call_at(&r->text, i, tags[k]))
-            return (enum tag)k;
-    return TAG_NONE;
-}
-
 /* The next tag outside of calls: its place, or the end of the text. One pass over all of it. */
-static size_t next_tag(const struct reader *r, size_t from, enum tag *tag)
+static size_t next_tag(const struct reader *r, size_t from, enum reply_tag *tag)
 {
     for (; (from = call_find(&r->text, "<", from)) < r->text.n; from++) {
-        *tag = tag_at(r, from);
+        *tag = reply_tag_at(r->format, &r->text, from);
         if (*tag != TAG_NONE)
             return from;
     }
@@ -112,7 +104,7 @@ static size_t thoughts_end(const struct reader *r, size_t from, size_t *next)
     const size_t none = r->text.n;
     size_t at = from, end, start, first_whole = none, first_meant = none;
     int drafts = 0;
-    enum tag tag;
+    enum reply_tag tag;
 
     for (; !call_is_tiring(&r->text) && (at = next_tag(r, at, &tag)) < none; at = end) {
         end = at + 1;
@@ -133,19 +125,29 @@ static size_t thoughts_end(const struct reader *r, size_t from, size_t *next)
     return *next;
 }
 
-/* Reasoning at the start of the text: opened by the prompt, by a tag, or only closed by one.
- * Returns its end. */
-static size_t read_first_thoughts(struct reader *r, bool in_reasoning)
+/* Whether there is a </think> that is not in the arguments of a call. */
+static bool closes_thoughts_first(const struct reader *r)
 {
     const struct call_text *t = &r->text;
-    const size_t start = call_skip_space(t, 0), close = call_find(t, THINK_CLOSE, 0);
+    const size_t close = call_find(t, THINK_CLOSE, 0);
     const char *function = r->format == TOOL_CALLS_XML ? FUNCTION_OPEN : CALL_OPEN;
+
+    return close < t->n && call_find(t, CALL_OPEN, 0) >= close &&
+           call_find(t, function, 0) >= close;
+}
+
+/* Reasoning at the start of the text: opened by the prompt, by a tag, or only closed by one.
+ * Returns its end. */
+static size_t read_first_thoughts(struct reader *r, enum reply_start start)
+{
+    const struct call_text *t = &r->text;
+    const size_t first = call_skip_space(t, 0);
     size_t from = 0, next, end;
 
-    if (call_at(t, start, THINK_OPEN))
-        from = start + strlen(THINK_OPEN);
-    else if (!in_reasoning && (close == t->n || call_find(t, CALL_OPEN, 0) < close ||
-                               call_find(t, function, 0) < close)) /* an argument may hold one */
+    if (call_at(t, first, THINK_OPEN))
+        from = first + strlen(THINK_OPEN);
+    else if (start == REPLY_STARTS_TALKING ||
+             (start == REPLY_STARTS_ANYHOW && !closes_thoughts_first(r)))
         return 0;
     end = thoughts_end(r, from, &next);
     add_reasoning(r, from, end);
@@ -203,7 +205,7 @@ static size_t read_stray_close(struct reader *r, size_t from, size_t at)
 static void read_rest(struct reader *r, size_t from)
 {
     while (from < r->text.n) {
-        enum tag tag;
+        enum reply_tag tag;
         const size_t at = next_tag(r, from, &tag);
         size_t close;
 
@@ -265,8 +267,8 @@ static char *without_nul(const char *text, size_t *n)
 }
 
 enum status tool_calls_parse(enum tool_call_format format, const char *text, size_t n,
-                             bool in_reasoning, const struct json *tools, struct parsed_reply *out,
-                             struct error *err)
+                             enum reply_start start, const struct json *tools,
+                             struct parsed_reply *out, struct error *err)
 {
     struct reader r = {.format = format, .tools = tools};
     size_t visited = 0;
@@ -287,7 +289,7 @@ enum status tool_calls_parse(enum tool_call_format format, const char *text, siz
         r.call = NULL;
     } else {
         r.text = (struct call_text){copy, n, &visited};
-        read_rest(&r, read_first_thoughts(&r, in_reasoning));
+        read_rest(&r, read_first_thoughts(&r, start));
         *out = (struct parsed_reply){trimmed(&r.content), r.thought ? trimmed(&r.reasoning) : NULL,
                                      r.call, r.n_calls, visited};
         if (!str_ok(&r.content) || !str_ok(&r.reasoning)) {

@@ -42,12 +42,20 @@ struct parsed_reply {
 /* The format that the template describes; HERMES when it describes none. */
 enum tool_call_format tool_calls_format_of(const char *chat_template);
 
-/* `in_reasoning`: the prompt ended inside <think>, so the text starts with reasoning. A </think>
- * without a start also ends reasoning. A call inside reasoning is a draft, unless the reasoning
- * never ends: then it is a call. `tools` (OpenAI form, may be NULL) gives the XML grammar
- * the types of its parameters. Text must be valid UTF-8 (utf8_clean it first). */
+/* What a reply starts with, unless it starts with <think>. */
+enum reply_start {
+    REPLY_STARTS_ANYHOW,   /* reasoning if a </think> without a start follows, else content */
+    REPLY_STARTS_THINKING, /* reasoning: the prompt ended inside <think> */
+    REPLY_STARTS_TALKING,  /* content; a </think> without a start is dropped */
+};
+/* True: the prompt ends with <think>, blanks aside. */
+bool prompt_opens_reasoning(const char *prompt, size_t n);
+
+/* A call inside reasoning is a draft, unless the reasoning never ends: then it is a call. `tools`
+ * (OpenAI form, may be NULL) gives the XML grammar the types of its parameters. Text must be valid
+ * UTF-8 (utf8_clean it first). */
 MUST_CHECK enum status tool_calls_parse(enum tool_call_format format, const char *text, size_t n,
-                                        bool in_reasoning, const struct json *tools,
+                                        enum reply_start start, const struct json *tools,
                                         struct parsed_reply *out, struct error *err);
 void parsed_reply_deinit(struct parsed_reply *r);
 

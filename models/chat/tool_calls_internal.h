@@ -7,6 +7,8 @@
 #include "models/chat/tool_calls.h"
 #include "runtime/base/str.h"
 
+#define THINK_OPEN    "<think>"
+#define THINK_CLOSE   "</think>"
 #define CALL_OPEN     "<tool_call>"
 #define CALL_CLOSE    "</tool_call>"
 #define FUNCTION_OPEN "<function="
@@ -26,6 +28,12 @@ size_t call_skip_space(const struct call_text *t, size_t i);
 bool call_is_tiring(const struct call_text *t);
 /* The end of a malformed call: after the next `close`, or where the next call opens. */
 size_t call_skip_rest(const struct call_text *t, size_t from, const char *close);
+
+enum reply_tag { TAG_THINK, TAG_END_THINK, TAG_CALL, TAG_END_CALL, TAG_FUNCTION, TAG_NONE };
+/* The tag at i, of those that the format knows. */
+enum reply_tag reply_tag_at(enum tool_call_format format, const struct call_text *t, size_t i);
+/* True: what the text has from i on is only the beginning of such a tag. */
+bool reply_tag_cut(enum tool_call_format format, const struct call_text *t, size_t i);
 
 /* Each reads one call that starts at `from` and returns where it ends; a malformed one gets an
  * error. `call` is zeroed; its raw text is filled by the caller. */

@@ -16,6 +16,32 @@ bool call_at(const struct call_text *t, size_t i, const char *what)
     return i <= t->n && n <= t->n - i && memcmp(t->p + i, what, n) == 0;
 }
 
+static const char *const tags[] = {THINK_OPEN, THINK_CLOSE, CALL_OPEN, CALL_CLOSE, FUNCTION_OPEN};
+
+/* How many of them the format knows. */
+static int n_tags(enum tool_call_format format)
+{
+    return format == TOOL_CALLS_NONE ? 2 : format == TOOL_CALLS_XML ? 5 : 4;
+}
+
+enum reply_tag reply_tag_at(enum tool_call_format format, const struct call_text *t, size_t i)
+{
+    for (int k = 0; k < n_tags(format); k++)
+        if (call_at(t, i, tags[k]))
+            return (enum reply_tag)k;
+    return TAG_NONE;
+}
+
+bool reply_tag_cut(enum tool_call_format format, const struct call_text *t, size_t i)
+{
+    const size_t n = t->n - i;
+
+    for (int k = 0; k < n_tags(format); k++)
+        if (n < strlen(tags[k]) && memcmp(t->p + i, tags[k], n) == 0)
+            return true;
+    return false;
+}
+
 /* Not memmem: the sanitizer's version reads all of the haystack each time. */
 static size_t find_either(const struct call_text *t, const char *a, const char *b, size_t from)
 {

@@ -120,30 +120,3 @@ bool stop_rules_push(struct stop_rules *s, int32_t id)
             found = push_byte(&s->text[i], bytes[b]) || found;
     return found;
 }
-
-size_t stop_text_cut(const char *bytes, size_t n, const char *const *text, int32_t n_text)
-{
-    size_t cut = n;
-
-    for (int32_t i = 0; i < n_text && cut > 0; i++) {
-        const char *found = memmem(bytes, n, text[i], strlen(text[i]));
-
-        if (found && (size_t)(found - bytes) < cut)
-            cut = (size_t)(found - bytes);
-    }
-    return cut;
-}
-
-size_t stop_text_held(const char *bytes, size_t n, const char *const *text, int32_t n_text)
-{
-    size_t held = 0;
-
-    for (int32_t i = 0; i < n_text; i++) {
-        const size_t whole = strlen(text[i]);
-
-        for (size_t k = whole > n ? n : whole - 1; k > held; k--)
-            if (memcmp(bytes + n - k, text[i], k) == 0)
-                held = k;
-    }
-    return held;
-}

@@ -35,11 +35,4 @@ void stop_rules_free(struct stop_rules *s);
 /* Takes the next token of the reply; true when it is the last. */
 bool stop_rules_push(struct stop_rules *s, int32_t id);
 
-/* The ids of a reply include the stop string; the text for the user does not. Length of `bytes`
- * before the first stop string; n when there is none. */
-size_t stop_text_cut(const char *bytes, size_t n, const char *const *text, int32_t n_text);
-/* How many bytes at the end may be the start of a stop string: do not show them before more of the
- * reply is known. */
-size_t stop_text_held(const char *bytes, size_t n, const char *const *text, int32_t n_text);
-
 #endif

@@ -5,10 +5,12 @@
 #include "models/script/script_model.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "models/script/script_delay.h"
 #include "models/script/script_file.h"
 #include "runtime/base/memory.h"
+#include "runtime/base/utf8.h"
 
 struct script_model {
     struct model model;
@@ -78,12 +80,28 @@ static int64_t fill_answer(const struct script_model *s, struct model_call *c)
     return r->delay_ms;
 }
 
+#define N_PIECES 4
+
+/* Whole characters, as a server would send them. */
+static void stream_text(struct model_call *c)
+{
+    const size_t n = c->text ? strlen(c->text) : 0, piece = n / N_PIECES + 1;
+
+    for (size_t from = 0, to; from < n; from = to) {
+        to = from;
+        while (to < n && to - from < piece)
+            (void)utf8_next(c->text, n, &to);
+        c->on_text(c, c->text + from, to - from);
+    }
+}
+
 static void start(struct model *m, struct model_call *c)
 {
     struct script_model *s = script_of(m);
-
     int64_t delay_ms = fill_answer(s, c);
 
+    if (c->on_text)
+        stream_text(c);
     if (delay_ms > 0)
         script_delay_post(s->delay, c, delay_ms);
     else

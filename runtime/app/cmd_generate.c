@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "models/engine/stop.h"
 #include "models/formats/tokenizer.h"
+#include "models/stop_text.h"
 #include "runtime/app/app_model.h"
 #include "runtime/app/app_tokenizer.h"
 #include "runtime/base/memory.h"
@@ -25,8 +25,7 @@ struct generation {
     struct model_session *session;
     const char **stops; /* texts of the options */
     struct token_stream stream;
-    struct str held; /* streamed text that may be the start of a stop text */
-    bool stopped;    /* a stop text was found: no more text is shown */
+    struct stop_stream shown; /* of the streamed text */
 };
 
 /* "1,2,3" */
@@ -90,37 +89,17 @@ static enum status read_prompt(struct generation *g, struct error *err)
     return st;
 }
 
-/* Moves from `held` to `out` all text that cannot be part of a stop text; at the end, all of it. */
-static void release_text(struct generation *g, bool end, struct str *out)
-{
-    const struct model_call *c = &g->call;
-    const size_t n = g->held.len;
-    const char *text = str_cstr(&g->held);
-    size_t keep = stop_text_cut(text, n, c->stop_text, c->n_stop_text);
-    struct str rest = STR_INIT;
-
-    g->stopped = g->stopped || keep < n;
-    if (keep == n && !end)
-        keep -= stop_text_held(text, n, c->stop_text, c->n_stop_text);
-    str_append(out, text, keep);
-    if (!g->stopped)
-        str_append(&rest, text + keep, n - keep);
-    str_deinit(&g->held);
-    g->held = rest;
-}
-
 /* Runs on the engine's thread, one token at a time, alone on standard output. */
 static void on_token(struct model_call *c, int32_t id, float logp)
 {
     struct generation *g = c->caller;
-    struct str out = STR_INIT;
+    struct str text = STR_INIT, out = STR_INIT;
 
     (void)logp;
-    if (g->stopped)
-        return;
-    token_stream_push(&g->stream, g->tokenizer, id, true, &g->held);
-    release_text(g, false, &out);
+    token_stream_push(&g->stream, g->tokenizer, id, true, &text);
+    stop_stream_push(&g->shown, str_cstr(&text), text.len, &out);
     app_print(&out);
+    str_deinit(&text);
     str_deinit(&out);
 }
 
@@ -147,6 +126,8 @@ static void fill_call(struct generation *g, struct mailbox *reply)
         g->stops[i] = option_text_at(o, OPT_STOP, i);
     c->stop_text = g->stops;
     c->n_stop_text = option_count(o, OPT_STOP);
+    g->shown.text = c->stop_text;
+    g->shown.n_text = c->n_stop_text;
     c->ids = g->ids;
     c->logp = g->logp;
     c->logp_sampled = g->logp_sampled;
@@ -218,10 +199,12 @@ static int print_json(const struct generation *g, double tokens_per_s, const cha
 
 static void finish_stream(struct generation *g, struct str *out)
 {
-    if (g->stopped)
-        return;
-    token_stream_finish(&g->stream, &g->held);
-    release_text(g, true, out);
+    struct str text = STR_INIT;
+
+    token_stream_finish(&g->stream, &text);
+    stop_stream_push(&g->shown, str_cstr(&text), text.len, out);
+    stop_stream_end(&g->shown, out);
+    str_deinit(&text);
 }
 
 static int print_result(struct generation *g)
@@ -267,7 +250,7 @@ static int generate_main(void *app)
 {
     struct app *a = app;
     struct generation g = {
-        .app = a, .prompt = TOKEN_IDS_INIT, .stream = TOKEN_STREAM_INIT, .held = STR_INIT};
+        .app = a, .prompt = TOKEN_IDS_INIT, .stream = TOKEN_STREAM_INIT, .shown = STOP_STREAM_INIT};
     const char *name = app_model_name(a, NULL, "embedded");
     struct error err = ERROR_INIT;
     int code;
@@ -291,7 +274,7 @@ static int generate_main(void *app)
     free(g.logp);
     free(g.logp_sampled);
     free(g.stops);
-    str_deinit(&g.held);
+    stop_stream_deinit(&g.shown);
     token_ids_deinit(&g.prompt);
     tokenizer_free(g.tokenizer);
     return *a->interrupted ? EXIT_INTERRUPTED : code;

@@ -18,7 +18,8 @@ struct address_policy {
     bool allow_http;     /* without TLS */
     bool allow_loopback; /* 127.0.0.0/8, ::1 */
     bool allow_private;  /* the other ranges that only a local network has; never metadata */
-    const char *const *allow; /* (n_allow) "10.1.2.3", "10.0.0.0/8", "fd00::/8"; more than the above */
+    const char *const
+        *allow; /* (n_allow) "10.1.2.3", "10.0.0.0/8", "fd00::/8"; more than the above */
     int32_t n_allow;
 };
 

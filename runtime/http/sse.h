@@ -19,7 +19,7 @@ struct sse_event {
     const char *id;    /* the last id of the stream, "" before the first */
     const char *data;  /* (n) joined by line feeds; NUL after it */
     size_t n;
-    int64_t retry_ms;  /* -1: not given */
+    int64_t retry_ms; /* -1: not given */
 };
 
 struct sse_parser;

@@ -12,7 +12,7 @@
 
 /* {"error": {"message", "type", "param", "code"}} */
 struct openai_error {
-    int http; /* 400, 404, 429, 500, 503, ... */
+    int http;                /* 400, 404, 429, 500, 503, ... */
     const char *type, *code; /* "invalid_request_error", "model_not_found"; code may be NULL */
     char param[64];          /* "" : null */
     char message[400];

@@ -62,7 +62,9 @@ static void check_sample(enum tool_call_format format, const struct sample *s, s
     assert_int_equal(jv_parse(TOOLS, strlen(TOOLS), "tools", &tools, &err), STATUS_OK);
     while (n < 3 && s->call[n].name)
         n++;
-    if (tool_calls_parse(format, s->text, strlen(s->text), s->in_reasoning, tools, &r, &err))
+    if (tool_calls_parse(format, s->text, strlen(s->text),
+                         s->in_reasoning ? REPLY_STARTS_THINKING : REPLY_STARTS_ANYHOW, tools, &r,
+                         &err))
         fail_msg("sample %zu: %s", at, err.message);
     if (strcmp(r.content, s->content) != 0 || r.n_calls != n ||
         (r.reasoning == NULL) != (s->reasoning == NULL) ||
@@ -383,9 +385,9 @@ static void test_words_about_arguments(void **state)
         const char *words;
 
         str_printf(&text, "<tool_call>%s</tool_call>", cases[i].call);
-        assert_int_equal(
-            tool_calls_parse(TOOL_CALLS_HERMES, text.data, text.len, false, NULL, &r, NULL),
-            STATUS_OK);
+        assert_int_equal(tool_calls_parse(TOOL_CALLS_HERMES, text.data, text.len,
+                                          REPLY_STARTS_ANYHOW, NULL, &r, NULL),
+                         STATUS_OK);
         assert_int_equal(r.n_calls, 1);
         words = r.call[0].error;
         if (!words || !strstr(words, cases[i].say) || strstr(words, "not valid") ||
@@ -404,8 +406,9 @@ static void test_too_many_calls(void **state)
     (void)state;
     for (int i = 0; i < TOOL_CALLS_MAX + 2; i++)
         str_puts(&text, CALL("{\"name\":\"f\",\"arguments\":{}}"));
-    assert_int_equal(
-        tool_calls_parse(TOOL_CALLS_HERMES, text.data, text.len, false, NULL, &r, NULL), STATUS_OK);
+    assert_int_equal(tool_calls_parse(TOOL_CALLS_HERMES, text.data, text.len, REPLY_STARTS_ANYHOW,
+                                      NULL, &r, NULL),
+                     STATUS_OK);
     assert_int_equal(r.n_calls, TOOL_CALLS_MAX);
     assert_non_null(r.call[0].arguments);
     assert_non_null(strstr(r.call[TOOL_CALLS_MAX - 1].error, "at most"));
@@ -422,7 +425,9 @@ static size_t visited(enum tool_call_format format, const char *unit, size_t n, 
 
     while (text.len < n)
         str_puts(&text, unit);
-    assert_int_equal(tool_calls_parse(format, text.data, text.len, in_reasoning, NULL, &r, NULL),
+    assert_int_equal(tool_calls_parse(format, text.data, text.len,
+                                      in_reasoning ? REPLY_STARTS_THINKING : REPLY_STARTS_ANYHOW,
+                                      NULL, &r, NULL),
                      STATUS_OK);
     bytes = r.visited;
     parsed_reply_deinit(&r);
@@ -481,10 +486,12 @@ static void test_bad_bytes(void **state)
     struct error err = ERROR_INIT;
 
     (void)state;
-    assert_int_equal(tool_calls_parse(TOOL_CALLS_HERMES, "\xff", 1, false, NULL, &r, &err),
-                     STATUS_INVALID);
-    assert_int_equal(tool_calls_parse(TOOL_CALLS_HERMES, "a\0b", 3, false, NULL, &r, &err),
-                     STATUS_OK);
+    assert_int_equal(
+        tool_calls_parse(TOOL_CALLS_HERMES, "\xff", 1, REPLY_STARTS_ANYHOW, NULL, &r, &err),
+        STATUS_INVALID);
+    assert_int_equal(
+        tool_calls_parse(TOOL_CALLS_HERMES, "a\0b", 3, REPLY_STARTS_ANYHOW, NULL, &r, &err),
+        STATUS_OK);
     assert_string_equal(r.content, "a\xef\xbf\xbd"
                                    "b");
     parsed_reply_deinit(&r);

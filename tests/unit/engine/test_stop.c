@@ -13,6 +13,7 @@
 #include "models/engine/stop.h"
 #include "models/formats/tokenizer.h"
 #include "models/formats/tokenizer_write.h"
+#include "models/stop_text.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/rng.h"
 
@@ -147,6 +148,39 @@ static void what_is_shown_ends_before_a_text(void **state)
     }
 }
 
+/* Byte by byte: all pieces are what precedes the first stop text, and no byte waits without need.
+ */
+static void a_stream_ends_before_a_text(void **state)
+{
+    static const struct {
+        const char *reply, *text[2], *given, *before_end;
+    } cases[] = {
+        {"abc;d", {";", NULL}, "abc", "abc"},
+        {"abcabd!", {"abd", "ab!"}, "abc", "abc"},
+        {"a\n\nUser", {"\n\nUser:", NULL}, "a\n\nUser", "a"},
+        {"aaab", {"aab", NULL}, "a", "a"},
+        {"", {"x", NULL}, "", ""},
+        {"plain", {NULL, NULL}, "plain", "plain"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct stop_stream s = STOP_STREAM_INIT;
+        struct str out = STR_INIT;
+
+        s.text = cases[i].text;
+        s.n_text = cases[i].text[1] ? 2 : cases[i].text[0] ? 1 : 0;
+        for (const char *p = cases[i].reply; *p; p++)
+            stop_stream_push(&s, p, 1, &out);
+        assert_string_equal(str_cstr(&out), cases[i].before_end);
+        stop_stream_end(&s, &out);
+        assert_string_equal(str_cstr(&out), cases[i].given);
+        assert_int_equal(s.stopped, strlen(cases[i].given) < strlen(cases[i].reply));
+        stop_stream_deinit(&s);
+        str_deinit(&out);
+    }
+}
+
 static void what_cannot_be_used_is_named(void **state)
 {
     char longest[STOP_MAX_TEXT_BYTES + 2];
@@ -184,6 +218,7 @@ int main(void)
         cmocka_unit_test(as_a_plain_search_finds_them),
         cmocka_unit_test(ids_end_a_reply),
         cmocka_unit_test(what_is_shown_ends_before_a_text),
+        cmocka_unit_test(a_stream_ends_before_a_text),
         cmocka_unit_test(what_cannot_be_used_is_named),
     };
 
