@@ -24,7 +24,7 @@ enum http_method {
     HTTP_PATCH,
     HTTP_OTHER, /* any other token, as in "PURGE" */
 };
-const char *http_method_name(enum http_method m); /* "GET" */
+const char *http_method_name(enum http_method m); /* "GET"; "" for HTTP_OTHER */
 
 /* One header field. Texts are lent; a value has no blanks at its ends. */
 struct http_field {

@@ -14,6 +14,7 @@
 
 #include "runtime/base/log.h"
 #include "runtime/base/seams.h"
+#include "runtime/base/str.h"
 #include "runtime/http/http_head.h"
 
 struct loop;
@@ -36,7 +37,7 @@ struct http_handler {
     /* The request is complete. The reply is given now or later, but exactly once. */
     void (*serve)(void *ctx, struct http_call *c);
     /* The body of an error that the server found itself (400, 401, 413, ...), as JSON, appended
-     * to `out`. NULL: {"error":{"message":...}}. */
+     * to `out`. q: NULL if the head was not understood. NULL: {"error":{"message":...}}. */
     void (*error_body)(void *ctx, const struct http_request *q, int code, const char *message,
                        struct str *out);
 };
@@ -46,12 +47,14 @@ struct http_limits {
     int32_t max_connections;          /* [10000] */
     int32_t max_connections_per_peer; /* [256] off loopback; on loopback only max_connections */
     int32_t max_streams_per_subject; /* [1000] streamed replies at a time of one token; more: 429 */
-    int64_t head_ms;                 /* [10000] absolute, from the first byte of a head */
-    int64_t body_ms;                 /* [30000], and a second more for each KiB */
-    int64_t stall_ms;                /* [30000] a client that reads nothing */
-    int64_t idle_ms;                 /* [75000] between requests */
-    int64_t keep_alive_ms;           /* [15000] between comments in an idle event stream */
-    int64_t backlog_bytes;           /* [256 KiB] unsent bytes of a stream */
+    int64_t head_ms;  /* [10000] absolute, from the first byte of a head; of the first one, from
+                       * the start of the connection */
+    int64_t body_ms;  /* [30000], and a second more for each KiB that has come */
+    int64_t stall_ms; /* [30000] a client that reads nothing */
+    int64_t idle_ms;  /* [75000] between requests */
+    int64_t keep_alive_ms; /* [15000] between comments in an idle event stream */
+    int64_t linger_ms;     /* [2000] for a client that still sends after an error was replied */
+    int64_t backlog_bytes; /* [256 KiB] unsent bytes of a stream */
 };
 
 /* Who may call. Texts and arrays are lent for the life of the server. */
@@ -60,9 +63,14 @@ struct http_access {
      * whether or not it is. NULL: no token is needed. */
     bool (*token)(void *ctx, const char *token, size_t n, const char **subject);
     void *ctx;
-    const char *const *host; /* (n_hosts) allowed values of Host besides the address itself */
+    /* (n_hosts) allowed values of Host, with the port unless it is the scheme's; any other is 400.
+     * The address itself is allowed; on loopback also "localhost"; on 0.0.0.0 and :: every IP
+     * address (no name that an attacker owns can be one). */
+    const char *const *host;
     int32_t n_hosts;
-    const char *const *origin; /* (n_origins) allowed values of Origin; any other is 403 */
+    /* (n_origins) allowed values of Origin; any other is 403. That of the server itself is
+     * allowed. */
+    const char *const *origin;
     int32_t n_origins;
 };
 
@@ -76,7 +84,8 @@ struct http_server_options {
     const struct seams *seams;
     struct log *log; /* lent */
 };
-/* Listens. STATUS_CONFIG: the address is in use or unknown, or the certificate cannot be read. */
+/* Listens. Texts, arrays, seams and log of the options are lent for its life. STATUS_CONFIG: the
+ * address is in use or unknown, or the certificate cannot be read. */
 MUST_CHECK enum status http_server_new(struct loop *l, const struct http_server_options *o,
                                        struct http_server **out, struct error *err);
 int32_t http_server_port(const struct http_server *s);
@@ -85,7 +94,8 @@ MUST_CHECK enum status http_server_reload(struct http_server *s, struct error *e
 /* Accepts no more connections and no more requests (503 with Connection: close); calls that have
  * begun go on. */
 void http_server_drain(struct http_server *s);
-/* Closes all connections; on_gone comes for each open call. NULL is allowed. */
+/* Closes all connections; on_gone comes for each open call. Not from inside a callback of this
+ * server. The loop must run, or be freed, afterwards. NULL is allowed. */
 void http_server_free(struct http_server *s);
 
 struct http_counts {
@@ -96,15 +106,16 @@ struct http_counts {
 struct http_counts http_server_counts(const struct http_server *s);
 
 /* ---- a call */
+/* Valid until the reply or http_call_stream: a stream keeps no request in memory. */
 const struct http_request *http_call_request(const struct http_call *c);
 /* Called once if the client leaves (or the server is freed) before the reply has ended; then the
- * call is gone. May be NULL. */
+ * call is gone. A client that closes its write side has left. May be NULL. */
 void http_call_on_gone(struct http_call *c, void (*fn)(void *ctx), void *ctx);
 
 struct http_reply {
-    int code;
-    const char *type; /* Content-Type; NULL: none */
-    const struct http_field *fields;
+    int code;                        /* 200 to 599 */
+    const char *type;                /* Content-Type; NULL: none */
+    const struct http_field *fields; /* not Date, Connection, Content-Length, Transfer-Encoding */
     int32_t n_fields;
     const char *body; /* (body_bytes) copied */
     size_t body_bytes;
@@ -112,14 +123,18 @@ struct http_reply {
 /* The whole reply. The call is gone. */
 void http_call_reply(struct http_call *c, const struct http_reply *r);
 void http_call_reply_json(struct http_call *c, int code, const char *json, size_t n);
-/* With the body of handler.error_body. */
+/* With the body of handler.error_body. message: NULL for the text of the code. */
 void http_call_fail(struct http_call *c, int code, const char *message);
 
-/* A streamed reply: body and body_bytes of r are not used. Sent in chunks. For "text/event-stream"
- * the server sends a comment when nothing was written for keep_alive_ms. */
-void http_call_stream(struct http_call *c, const struct http_reply *r);
-/* Copies and queues. false: more than backlog_bytes are unsent; nothing is queued, and the caller
- * waits for on_drain or ends the call. */
+/* A streamed reply: body and body_bytes of r are not used. Sent in chunks, or up to the end of the
+ * connection in HTTP/1.0. For "text/event-stream" the server sends a comment when nothing was
+ * written for keep_alive_ms. false: the subject has too many streams; 429 was replied, and the call
+ * is gone. If the client sends more requests during a stream, they are dropped, and the connection
+ * closes after it. */
+MUST_CHECK bool http_call_stream(struct http_call *c, const struct http_reply *r);
+/* Copies and queues; what is queued in one turn of the loop goes out in one write. false: n more
+ * bytes would make a backlog of more than backlog_bytes (one write into an empty queue may be
+ * larger); nothing is queued, and the caller waits for on_drain or ends the call. */
 bool http_call_write(struct http_call *c, const char *bytes, size_t n);
 size_t http_call_backlog(const struct http_call *c);
 /* Called each time that the backlog falls to half of backlog_bytes after a refused write. */
