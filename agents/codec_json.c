@@ -65,7 +65,7 @@ void schema_words(const struct json *schema, struct str *out)
     jv_write(schema, 0, out);
 }
 
-/* [system,] the task and the current observation of the environment. */
+/* [system,] what was said before, the task and the current observation of the environment. */
 static void begin_messages(struct agent *a, const struct json *observation)
 {
     struct json_codec *c = codec_of(a);
@@ -85,6 +85,12 @@ static void begin_messages(struct agent *a, const struct json *observation)
     if (text.len > 0)
         json_add_message(c, "system", str_cstr(&text), text.len);
     str_clear(&text);
+    for (size_t i = 0; i < jv_size(t->history); i++) {
+        const struct json *m = jv_at(t->history, i), *content = jv_get(m, "content");
+
+        json_add_message(c, jv_get_string(jv_get(m, "role"), "user"), jv_get_string(content, ""),
+                         jv_string_len(content));
+    }
     if (t->input)
         put_value(&text, t->input);
     else if (!observation)

@@ -86,19 +86,57 @@ static enum status eval_env(const struct frame *f, struct json **out, struct err
     return st;
 }
 
+static bool is_message(const struct json *m)
+{
+    const char *role = jv_get_string(jv_get(m, "role"), "");
+
+    return (strcmp(role, "user") == 0 || strcmp(role, "assistant") == 0) &&
+           jv_kind(jv_get(m, "content")) == JV_STRING && jv_size(m) == 2;
+}
+
+/* New, or NULL if the step has none or its value is null. */
+static enum status eval_history(const struct frame *f, struct json **out, struct error *err)
+{
+    struct json *list = NULL;
+    enum status st =
+        f->step->history ? vars_eval(f->vars, f->step->history, &list, err) : STATUS_OK;
+    size_t i = 0;
+
+    if (!st && jv_kind(list) == JV_ARRAY)
+        while (i < jv_size(list) && is_message(jv_at(list, i)))
+            i++;
+    if (!st && list && jv_kind(list) != JV_NULL &&
+        (jv_kind(list) != JV_ARRAY || i < jv_size(list)))
+        st = error_at(err, STATUS_INVALID, f->plan->file, f->step->line, f->step->column,
+                      "`history` must be a list of messages {role: user or assistant, content: "
+                      "TEXT}; item %zu is not",
+                      i);
+    if (st || jv_kind(list) == JV_NULL) {
+        jv_unref(list);
+        return st;
+    }
+    *out = list;
+    return STATUS_OK;
+}
+
 static enum status prepare(struct frame *f, struct json **in, struct error *err)
 {
-    struct json *input = NULL, *env = NULL;
+    struct json *input = NULL, *history = NULL, *env = NULL;
     enum status st = vars_eval(f->vars, f->step->in, &input, err);
 
+    if (!st)
+        st = eval_history(f, &history, err);
     if (!st && f->step->env)
         st = eval_env(f, &env, err);
     if (st) {
         jv_unref(input);
+        jv_unref(history);
         return st;
     }
     *in = jv_object();
     jv_set_adopt(*in, "in", input);
+    if (history)
+        jv_set_adopt(*in, "history", history);
     if (env)
         jv_set_adopt(*in, "env", env);
     return STATUS_OK;
@@ -196,6 +234,7 @@ static void fill_task(struct agent_work *w, const struct plan_agent *a)
                                    .deadline_ms = f->deadline_ms,
                                    .prompt_format = run_prompt_format(f->host->run)};
     w->task.input = jv_kind(input) == JV_NULL ? NULL : input;
+    w->task.history = jv_get(f->in, "history");
     w->task.schema = f->step->schema;
     w->task.env_ops = f->step->env;
     w->task.may_be_cut = f->step->may_be_cut;

@@ -71,6 +71,7 @@ struct plan_step {
     int line, column;
     struct plan_value *in; /* NULL: none */
     const char *agent, *tool, *blueprint;
+    struct plan_value *history; /* agent: earlier messages, or NULL */
     /* agent with an environment; a NULL value: the default */
     const struct env_ops *env;
     struct plan_value *env_horizon, *env_noise, *env_seed, *env_profile;

@@ -169,9 +169,9 @@ static enum status check_reference(void *ctx, struct expr_reference r, const str
 
 static enum status check_values(struct scope_check *c, const struct plan_step *s)
 {
-    const struct plan_value *values[] = {s->in,          s->env_horizon, s->env_noise, s->env_seed,
-                                         s->env_profile, s->prompt,      s->over,      s->cond,
-                                         s->value,       s->wait};
+    const struct plan_value *values[] = {s->in,       s->history,     s->env_horizon, s->env_noise,
+                                         s->env_seed, s->env_profile, s->prompt,      s->over,
+                                         s->cond,     s->value,       s->wait};
     enum status st = STATUS_OK;
 
     for (size_t i = 0; !st && i < ARRAY_LEN(values); i++)

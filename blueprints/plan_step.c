@@ -336,6 +336,11 @@ static enum status load_agent(struct plan_loader *l, const struct yaml_node *nod
     if (st)
         return st;
     s->may_be_cut = cut == 1;
+    st = value_of(l, node, "history", &s->history);
+    if (!st && s->history && yaml_get(node, "env"))
+        st = PLAN_FAULT(l, yaml_get(node, "history"), "`history` is not for agents with an `env`");
+    if (st)
+        return st;
     if (!plan_agent_find(p, s->agent)) {
         size_t n = 0;
 

@@ -22,7 +22,8 @@
 struct serve_offer {
     char *name;        /* "blueprint/report" */
     struct plan *plan; /* of an agent: one step */
-    char *input;       /* the input that gets the message */
+    char *input;       /* the input that gets the message; NULL: none */
+    bool is_agent;
 };
 struct serve_config {
     struct serve_offer *offer; /* (n_offers) */
@@ -34,6 +35,8 @@ struct serve_config {
 MUST_CHECK enum status serve_config_add(struct serve_config *c, const struct yaml *y,
                                         const struct yaml_node *section, const char *folder,
                                         struct error *err);
+/* By its full name; NULL: not offered. */
+const struct serve_offer *serve_config_find(const struct serve_config *c, const char *name);
 void serve_config_deinit(struct serve_config *c);
 
 #endif
