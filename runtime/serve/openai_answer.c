@@ -124,7 +124,7 @@ static void put_calls(struct str *out, const struct json *calls, bool numbered)
     str_putc(out, ']');
 }
 
-/* Tokens that are no text (special ones) are left out. */
+/* Special tokens are not part of the text and left out. */
 static const char *next_token(const struct openai_choice *c, int32_t *i, size_t *n)
 {
     const char *bytes;

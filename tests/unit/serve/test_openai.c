@@ -270,6 +270,15 @@ static void chat_requests_that_are_refused(void **state)
         {WITH("\"modalities\":[\"audio\"]"), "modalities", NOT},
         {WITH("\"verbosity\":\"low\""), "verbosity", NOT},
         {WITH("\"chat_template_kwargs\":1"), "chat_template_kwargs", TYPE},
+    };
+
+    (void)state;
+    refused(OPENAI_CHAT, bad, ARRAY_LEN(bad));
+}
+
+static void tools_and_formats_that_are_refused(void **state)
+{
+    static const struct bad bad[] = {
         {WITH("\"tool_choice\":\"required\""), "tool_choice", VALUE},
         {WITH("\"tool_choice\":\"any\""), "tool_choice", VALUE},
         {WITH("\"tool_choice\":1"), "tool_choice", TYPE},
@@ -473,6 +482,7 @@ int main(void)
         cmocka_unit_test(prompts_of_completions),
         cmocka_unit_test(messages),
         cmocka_unit_test(chat_requests_that_are_refused),
+        cmocka_unit_test(tools_and_formats_that_are_refused),
         cmocka_unit_test(messages_that_are_refused),
         cmocka_unit_test(completions_that_are_refused),
         cmocka_unit_test(errors_quote_any_text),

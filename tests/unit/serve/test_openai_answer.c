@@ -151,7 +151,7 @@ static void check_chat_logprobs(const struct json *answer, const struct chat_res
     const struct json *list =
         jv_get(jv_get(jv_at(jv_get(answer, "choices"), 0), "logprobs"), "content");
 
-    assert_int_equal(jv_size(list), 4); /* the end token is no text */
+    assert_int_equal(jv_size(list), 4); /* without the end token */
     for (size_t i = 0; i < 4; i++) {
         const struct json *t = jv_at(list, i);
 
