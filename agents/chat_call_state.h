@@ -33,7 +33,8 @@ struct chat_call {
 
     /* ---- chat_call_stream.c: tokens or text, through utf8, stops and split to content */
     struct reply_feed feed;
-    int32_t n_read; /* tokens of the reply that were read */
+    int32_t n_read;      /* tokens of the reply that were read */
+    int32_t n_undecided; /* of them, the last: neither content nor reasoning yet */
     struct token_stream utf8;
     struct stop_stream stops;
     struct reply_stream *split; /* NULL: all text is content */

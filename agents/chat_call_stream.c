@@ -87,9 +87,20 @@ static void read_text(struct chat_call *c, const char *text, size_t n)
     str_deinit(&out);
 }
 
+/* Tokens of a tag, or blanks before it, belong to the reasoning that follows. */
+static void count_reasoning(struct chat_call *c, bool thinks, size_t content_was)
+{
+    c->n_undecided++;
+    if (thinks)
+        c->result.usage.reasoning += c->n_undecided;
+    if (thinks || c->content.len > content_was)
+        c->n_undecided = 0;
+}
+
 static void read_token(struct chat_call *c, int32_t id)
 {
     bool thinks = c->split && reply_stream_is_thinking(c->split);
+    size_t content_was = c->content.len;
     struct str text = STR_INIT;
 
     token_stream_push(&c->utf8, c->spec.model->info.tokenizer, id, true, &text);
@@ -98,7 +109,7 @@ static void read_token(struct chat_call *c, int32_t id)
     read_text(c, str_cstr(&text), text.len);
     str_deinit(&text);
     thinks = thinks || (c->split && reply_stream_is_thinking(c->split));
-    c->result.usage.reasoning += thinks;
+    count_reasoning(c, thinks, content_was);
 }
 
 void chat_call_on_token(struct model_call *m, int32_t id, float logp)

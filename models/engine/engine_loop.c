@@ -192,26 +192,33 @@ static void look_at_running(struct engine *e, int64_t begin, int64_t end)
 static void count(struct engine *e, const struct step_times *t, int64_t us)
 {
     struct engine_counters *c = &e->counters;
-    struct scheduler *s = &e->sched;
 
     /* One writer; atomic only because other threads read it. */
 #define ADD(field, n)                                                                              \
     atomic_store_explicit(&c->field, atomic_load_explicit(&c->field, memory_order_relaxed) + (n),  \
                           memory_order_relaxed)
-#define SET(field, n) atomic_store_explicit(&c->field, (n), memory_order_relaxed)
     ADD(steps, t->passes);
     ADD(rows, t->rows);
     ADD(decode_tokens, t->tokens);
     ADD(forward_us, t->forward_us);
     ADD(sample_us, t->sample_us);
     ADD(busy_us, us);
+#undef ADD
+}
+
+/* How things are now: also when calls and sessions end without a step. */
+static void show_state(struct engine *e)
+{
+    struct engine_counters *c = &e->counters;
+    struct scheduler *s = &e->sched;
+
+#define SET(field, n) atomic_store_explicit(&c->field, (n), memory_order_relaxed)
     SET(prefix_hit_tokens, s->n_prefix_hit_tokens);
     SET(preemptions, s->n_preemptions);
     SET(pages_free, kv_cache_n_free(e->kv));
     SET(pages_cached, e->tree ? prefix_tree_n(e->tree) : 0);
     SET(running, s->n_running);
     SET(queued, s->waiting.n);
-#undef ADD
 #undef SET
 }
 
@@ -254,8 +261,10 @@ void *engine_main(void *engine)
         handle_all(e, busy ? mailbox_take(e->box) : wait_for_mail(e));
         if (e->sched.n_running + e->sched.waiting.n > 0 && !e->stopping)
             step(e);
+        show_state(e);
     }
     end_cancelled(e, true);
     handle_all(e, mailbox_take(e->box));
+    show_state(e);
     return NULL;
 }

@@ -39,6 +39,8 @@ MAY = {
     "blueprints": ["agents", "tools", "runtime/store", "runtime/loop", "models/model.h"],
     "runtime/api": ["runtime/loop", "runtime/store", "kernels", "kernels/cpu", "models", "tools", "tools/environments",
                     "mcp", "agents", "blueprints"],
+    "runtime/serve": ["runtime/loop", "runtime/http", "runtime/store", "runtime/config", "runtime/plot", "runtime/api",
+                      "kernels", "kernels/cpu", "models", "tools", "tools/environments", "mcp", "agents", "blueprints"],
     "runtime/app": [""],
 }
 FOREIGN = {

@@ -18,6 +18,7 @@
 #include "runtime/base/memory.h"
 #include "runtime/base/rng.h"
 #include "runtime/base/seams.h"
+#include "runtime/base/utf8.h"
 
 static void patterns(void **state)
 {
@@ -349,9 +350,56 @@ static void what_is_wrong_is_named(void **state)
     }
 }
 
+struct pieces {
+    struct model_call call; /* first */
+    struct str text;
+    int32_t n;
+};
+
+static void on_text(struct model_call *c, const char *text, size_t n)
+{
+    struct pieces *p = (struct pieces *)(void *)c;
+
+    assert_true(n > 0);
+    assert_int_equal(utf8_valid_prefix(text, n), n);
+    str_append(&p->text, text, n);
+    p->n++;
+}
+
+static void a_reply_streams_in_pieces(void **state)
+{
+    static const char *const texts[] = {"h\u00e9llo, \u20ac and \u20ac\u20ac\u20ac", "x", ""};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        struct mailbox *box = mailbox_new(NULL, NULL);
+        struct str file = STR_INIT;
+        struct pieces p = {.n = 0};
+        struct model *m;
+
+        str_printf(&file,
+                   "{\"model\": \"script\", \"replies\": [], \"default\": {\"text\": \"%s\"}}",
+                   texts[i]);
+        m = must_load(str_cstr(&file));
+        p.call.reply = box;
+        p.call.on_text = on_text;
+        p.text = STR_INIT;
+        m->ops->start(m, &p.call);
+        assert_non_null(mailbox_wait(box, -1));
+        assert_string_equal(str_cstr(&p.text), p.call.text);
+        assert_in_range(p.n, i == 0 ? 2 : strlen(texts[i]), 4);
+        model_call_clear_text(&p.call);
+        m->ops->close(m);
+        mailbox_free(box);
+        str_deinit(&p.text);
+        str_deinit(&file);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_reply_streams_in_pieces),
         cmocka_unit_test(patterns),
         cmocka_unit_test(random_patterns_as_by_trying_everything),
         cmocka_unit_test(replies_by_path),
