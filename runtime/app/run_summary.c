@@ -79,6 +79,14 @@ void run_put_model(const struct json *config, struct str *out)
     str_puts(out, from);
 }
 
+const struct json *run_step_verdict(const struct step_row *s)
+{
+    const struct json *verdict = jv_get(s->out, "verdict");
+    bool played = strcmp(s->kind, "agent") == 0 && jv_get(s->args, "env");
+
+    return played && jv_kind(verdict) == JV_OBJECT ? verdict : NULL;
+}
+
 void run_put_rows(const struct json *output, struct str *out)
 {
     const struct json *rows = jv_get(output, "rows");

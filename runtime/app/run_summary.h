@@ -19,6 +19,9 @@ struct run_counts run_count(const struct run_row *r);
 const char *run_model_name(const struct json *config);
 /* The same for a column: of a path the last two parts. */
 void run_put_model(const struct json *config, struct str *out);
+/* What the environment said of the agent whose step this is, or NULL; lent by the step. Any other
+ * result may have a member "verdict" too, which means nothing here. */
+const struct json *run_step_verdict(const struct step_row *s);
 /* One line of each row of an evaluation. */
 void run_put_rows(const struct json *output, struct str *out);
 /* The episodes in the order of the numbers in their paths: a new array. */

@@ -72,7 +72,7 @@ static bool add_step(void *ctx, const struct step_row *s)
     struct show_view *v = ctx;
     struct json *o = jv_object();
     bool is_final = s->state == STEP_ERROR && jv_get_bool(jv_get(s->out, "not_retryable"), false);
-    const struct json *result = is_final ? NULL : s->out, *verdict = jv_get(result, "verdict");
+    const struct json *result = is_final ? NULL : s->out, *verdict = run_step_verdict(s);
 
     jv_set_string(o, "path", s->path);
     jv_set_int(o, "attempt", s->attempt);
@@ -103,7 +103,7 @@ static bool add_step(void *ctx, const struct step_row *s)
         jv_set_bool(o, "not_retryable", true);
     if (s->tokens)
         jv_set_adopt(o, "tokens", tokens_json(s->tokens));
-    if (verdict && jv_kind(verdict) == JV_OBJECT) {
+    if (verdict) {
         jv_unref(v->verdict);
         v->verdict = jv_deep_copy(verdict);
     }

@@ -29,6 +29,19 @@ TALK_SCRIPT = {"model": "script", "replies": [
     {"path": "ask/turn:0/*", "tool_calls": [{"name": "calculator", "arguments": {"expression": "1 + 2"}}]},
     {"path": "ask/turn:1/*", "text": "It is\n3."}]}
 
+# Results that look like a verdict, before and after the one that is.
+VERDICTS = """schema: blueprint/v1
+models: {m: script:judge.json}
+agents:
+  judge: {role: judge, model: m, prompt: Judge., tools: []}
+  bookkeeper: {role: bookkeeper, model: embedded}
+steps:
+  said: {value: {verdict: {success: false}}}
+  play: {agent: bookkeeper, env: {name: ledger, horizon: 2, noise: 0}}
+  judged: {agent: judge, in: "?", schema: {type: object, required: [verdict], properties: {verdict: {type: object}}}}
+"""
+JUDGE = {"model": "script", "replies": [{"path": "judged/turn:0/*", "text": '{"verdict": {"success": false}}'}]}
+
 
 class Show(CliCase):
     def test_every_step_is_below_the_one_it_is_part_of(self):
@@ -61,6 +74,21 @@ class Show(CliCase):
                          [("ask", ["system", "user", "assistant", "tool", "assistant"])])
         self.assertEqual(threads[0]["messages"][3]["content"], {"value": 3})
         self.assertNotIn("threads", self.ok("show", "last", "--json").json())
+
+    def test_a_verdict_is_that_of_an_environment(self):
+        self.write("judge.json", json.dumps(JUDGE))
+        blueprint = self.write("verdicts.yaml", VERDICTS)
+        self.ok("run", blueprint)
+        shown = self.ok("show", "last", "--json").json()
+        self.assertEqual((shown["verdict"]["success"], shown["verdict"]["steps"]), (True, 2))
+        self.assertIn('\nverdict: {"success":true,', self.ok("show", "last").out)
+        evaluated = self.ok("eval", blueprint, "--episodes", "1", "--json").json()
+        self.assertEqual(evaluated["rows"][0]["successes"], 1)
+        alone = "\n".join(line for line in VERDICTS.splitlines() if "play:" not in line and "bookkeeper:" not in line)
+        self.ok("run", self.write("alone.yaml", alone))
+        self.assertIsNone(self.ok("show", "last", "--json").json()["verdict"])
+        self.assertNotIn("\nverdict:", self.ok("show", "last").out)
+        self.assertIn('{"verdict":{"success":false}}', self.ok("show", "last").out)
 
 
 class ShowEvaluation(CliCase):
