@@ -215,6 +215,7 @@ static enum status resume_all(struct app *a, struct store_reader *q, int *code, 
         struct error own = ERROR_INIT;
         int one = EXIT_OK;
         if (resume_one(a, q, f.uuid[i], list, &one, &own)) {
+            error_note(&own, "run %s", f.uuid[i]);
             app_print_error(a, &own);
             one = app_exit_of(own.status);
         }
@@ -225,7 +226,7 @@ static enum status resume_all(struct app *a, struct store_reader *q, int *code, 
     if (!st && a->json) {
         doc = app_document("resume");
         jv_set_adopt(doc, "runs", jv_ref(list));
-        *code = app_print_json(doc) && !*code ? EXIT_FAILED : *code;
+        *code = app_print_json(doc) ? EXIT_FAILED : *code;
     }
     jv_unref(list);
     free(f.uuid);

@@ -11,9 +11,11 @@
 struct run_counts {
     int64_t steps, tok_in, tok_out, tokens;
 };
-/* Of a run, what its journal has. Of an evaluation, what its rows say: an episode or a run of it is
- * not in its own journal. */
-struct run_counts run_count(const struct run_row *r);
+/* Of a run, what its journal has. Of an evaluation, what its rows or its episodes say: an episode
+ * or a run of it is not in its own journal. q: to look for episodes, or NULL in a callback of
+ * query_run, whose statement the look would disturb. */
+struct run_counts run_count(const struct run_row *r, struct store_reader *q);
+struct json *run_count_json(int64_t count); /* null: not known */
 /* The model of its (first) agent, or the script that acted in its place; NULL: none was used. Lent
  * by the configuration. */
 const char *run_model_name(const struct json *config);

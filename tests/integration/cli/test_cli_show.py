@@ -105,8 +105,23 @@ class ShowEvaluation(CliCase):
         self.assertEqual((shown["model"], shown["n_steps"], shown["tokens_in"]), ("embedded", 24, row["tokens_in"]))
         self.assertEqual(shown["output"]["rows"][0]["successes"], row["successes"])
         listed, = self.ok("runs", "--json").json()["runs"]
-        self.assertEqual((listed["model"], listed["tokens"]), ("embedded", shown["tokens"]))
+        self.assertEqual((listed["model"], listed["tokens"], listed["steps"]), ("embedded", shown["tokens"], 24))
         self.assertRegex(self.ok("runs").out, r"ledger +embedded +ok")
+        self.assertEqual(self.ok("runs").out.splitlines()[1].split()[-2:], ["24", str(shown["tokens"])])
+
+    def test_an_evaluation_that_has_not_ended_says_what_is_known(self):
+        p = self.start("eval", "ledger", "--horizon", "1000", "--episodes", "100000", "--in-flight", "4")
+        self.until_recorded()
+        p.kill()
+        p.communicate()
+        shown = self.ok("show", "last", "--json").json()
+        steps = sum(e["steps"] for e in shown["episodes"])
+        listed, = self.ok("runs", "--json").json()["runs"]
+        for doc, key in ((listed, "steps"), (shown, "n_steps")):
+            self.assertEqual((doc["status"], doc[key], doc["tokens"], doc["tokens_in"]), ("interrupted", steps, None, None))
+        self.assertGreater(steps, 0)
+        self.assertEqual(self.ok("runs").out.splitlines()[1].split()[-2:], [str(steps), "-"])
+        self.assertRegex(self.ok("show", "last").out, rf"\nbegun .*, took -, {steps} steps\nmodel: embedded\n")
 
     def test_times_have_their_offset(self):
         self.write("b.yaml", "schema: blueprint/v1\nsteps: {a: {value: 1}}\n")
