@@ -130,8 +130,9 @@ enum status app_resume_eval(struct app *a, const char *uuid, const struct json *
             "the evaluation of blueprint %s cannot be resumed; start it again; its runs "
             "are recorded one by one",
             blueprint);
-    st = eval_options_read(config, &o, spec, MAX_ROWS, err);
-
+    st = app_model_is_one(a, err);
+    if (!st)
+        st = eval_options_read(config, &o, spec, MAX_ROWS, err);
     if (!st && !o.expert)
         st = app_model(a, is, &o.model, err);
     if (!st && !o.expert)
