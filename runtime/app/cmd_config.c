@@ -181,8 +181,9 @@ const struct command_spec cmd_config = {
     "host",
     "[get OPTION | set OPTION VALUE]",
     "show settings and where they come from, or change the user's file",
-    "The first of these that has a value counts: the flag, TROUPE_NAME in the "
-    "environment,\n./troupe.yaml, the user's file, the default.",
+    "OPTION is the name of an option without its dashes: `troupe config set threads 4`.\nThe "
+    "first of these that has a value counts: the flag, TROUPE_NAME in the environment, "
+    "./troupe.yaml,\nthe user's file, the default.",
     NULL,
     0,
     3,

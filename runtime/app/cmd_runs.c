@@ -187,7 +187,16 @@ static int rm_main(void *app)
                       NULL);
 }
 
-const struct command_spec cmd_rm = {"rm", "look", "RUN", "delete a run", NULL, NULL, 1, 1, rm_main};
+const struct command_spec cmd_rm = {"rm",
+                                    "look",
+                                    "RUN",
+                                    "delete a run",
+                                    "A run that a process drives cannot be deleted. `troupe store "
+                                    "gc` frees its space.",
+                                    NULL,
+                                    1,
+                                    1,
+                                    rm_main};
 
 static int cancel_main(void *app)
 {
@@ -198,9 +207,10 @@ const struct command_spec cmd_cancel = {
     "cancel",
     "work",
     "RUN",
-    "stop a run",
+    "end a run for good",
     "The process that drives the run stops before the next step. A run that no process drives is "
-    "cancelled at once.",
+    "cancelled at once.\nIt cannot be resumed. (Ctrl-C stops `troupe run` so that `troupe resume` "
+    "can continue.)",
     NULL,
     1,
     1,

@@ -106,6 +106,8 @@ static void put_outcome(const struct json *s, struct str *out)
     if (error) {
         str_puts(out, "  ! ");
         format_one_line(error, 120, out);
+        if (jv_get_bool(jv_get(s, "not_retryable"), false))
+            str_puts(out, " (not tried again: it would fail again)");
     }
     str_putc(out, '\n');
 }
