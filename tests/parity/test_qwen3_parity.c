@@ -5,20 +5,12 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "kernels/cpu/cpu_backend.h"
 #include "models/formats/safetensors.h"
 #include "models/train/packed_pass.h"
 #include "runtime/base/memory.h"
+#include "tests/support/check.h"
 
 #define N_SEQUENCES    2
 #define LOGITS_ERROR   1e-5

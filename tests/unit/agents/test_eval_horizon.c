@@ -4,15 +4,10 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "agents/eval_horizon.h"
 #include "runtime/base/rng.h"
+#include "tests/support/check.h"
 
 #define ROWS 5
 static const double horizon[ROWS] = {10, 30, 100, 300, 1000};

@@ -2,15 +2,8 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "agents/scope.h"
+#include "tests/support/check.h"
 
 static void test_no_limits_never_end(void **state)
 {

@@ -3,23 +3,13 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "runtime/api/troupe_fork.h"
 #include "runtime/api/troupe_wait.h"
 #include "runtime/api/troupe_watch.h"
 #include "runtime/base/memory.h"
 #include "runtime/loop/loop.h"
 #include "runtime/store/query.h"
+#include "tests/support/check.h"
 #include "tests/unit/blueprints/blueprint_dir.h"
 
 #define HEAD "schema: blueprint/v1\n"

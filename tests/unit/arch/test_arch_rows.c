@@ -2,15 +2,6 @@
  * chunks, rows of many sequences shuffled together, fewer rows wanted, and the training pass all
  * agree. SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "models/formats/safetensors.h"
 #include "models/train/model_export.h"
 #include "models/train/packed_pass.h"
@@ -18,6 +9,7 @@
 #include "runtime/base/memory.h"
 #include "runtime/base/pool.h"
 #include "runtime/base/rng.h"
+#include "tests/support/check.h"
 #include "tests/unit/train/tiny_model.h"
 #include "tests/unit/train/toy_source.h"
 

@@ -3,20 +3,11 @@
  */
 #include <math.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
 
 #include "models/formats/safetensors.h"
 #include "models/train/model_export.h"
 #include "runtime/base/memory.h"
+#include "tests/support/check.h"
 #include "tests/unit/train/tiny_model.h"
 
 static void make_dir(char *path)

@@ -2,21 +2,11 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "runtime/base/memory.h"
 #include "runtime/base/pattern.h"
 #include "runtime/base/seams.h"
 #include "runtime/base/str.h"
+#include "tests/support/check.h"
 
 static struct pattern *compiled(const char *regex)
 {

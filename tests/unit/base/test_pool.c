@@ -2,21 +2,13 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <fenv.h>
 #include <stdatomic.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #include "runtime/base/memory.h"
 #include "runtime/base/pool.h"
+#include "tests/support/check.h"
 
 #define MAX_TASKS 100
 

@@ -2,20 +2,12 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <stdlib.h>
-#include <string.h>
 #include <utf8proc.h>
 
 #include "runtime/base/memory.h"
 #include "runtime/base/rng.h"
 #include "runtime/base/unicode.h"
+#include "tests/support/check.h"
 
 static void valid_prefixes(void **state)
 {

@@ -2,18 +2,9 @@
  * proportion to the text.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "models/chat/chat_template.h"
 #include "runtime/base/memory.h"
+#include "tests/support/check.h"
 
 static enum status render(const char *template, const struct chat_input *in, struct str *out,
                           struct error *err)

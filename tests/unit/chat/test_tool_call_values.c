@@ -1,17 +1,9 @@
 /* test_tool_call_values.c - values of the XML grammar: the end and the type of each.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "models/chat/tool_calls.h"
 #include "runtime/base/memory.h"
+#include "tests/support/check.h"
 
 /* The calls of a reply as JSON: {"name": arguments, or the error's text}, in a list. */
 static char *calls_of(const char *tools_text, const char *text)

@@ -1,19 +1,10 @@
 /* test_options.c - flags, environment and files: precedence, checks, and words for each mistake.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
 #include "runtime/base/seams.h"
 #include "runtime/base/str.h"
 #include "runtime/config/options.h"
+#include "tests/support/check.h"
 
 static const enum option_id run_options[] = {
     OPT_MODEL,   OPT_VAR,     OPT_SEED,      OPT_LR,          OPT_DEVICE,

@@ -2,19 +2,12 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "models/engine/stop.h"
 #include "models/formats/tokenizer.h"
 #include "models/formats/tokenizer_write.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/rng.h"
+#include "tests/support/check.h"
 
 static struct tokenizer *bytes_and(const char *added)
 {

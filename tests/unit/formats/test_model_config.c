@@ -2,18 +2,10 @@
  * of its range.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "models/formats/model_config.h"
 #include "runtime/base/json.h"
 #include "runtime/base/memory.h"
+#include "tests/support/check.h"
 
 #define BASE                                                                                       \
     "\"architectures\":[\"Qwen3ForCausalLM\"],\"model_type\":\"qwen3\",\"hidden_size\":64,"        \

@@ -1,20 +1,11 @@
 /* test_safetensors.c - the reader: valid files of every shape, and every kind of invalid file.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "models/formats/safetensors.h"
 #include "runtime/base/memory.h"
+#include "tests/support/check.h"
 
 /* A file: length, header, n zero bytes of data. malloc'd in its exact size, so that ASan detects
  * any read outside it. */

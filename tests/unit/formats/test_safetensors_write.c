@@ -2,20 +2,11 @@
  * complete or absent when the disk fails.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "models/formats/safetensors.h"
 #include "runtime/base/memory.h"
+#include "tests/support/check.h"
 
 static const float A[6] = {0, 1, -1.5f, 3.1415927f, 1e-8f, 65504};
 static const uint16_t B[3] = {0x3f80, 0x4000, 0xc000};

@@ -6,17 +6,6 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "models/formats/tokenizer.h"
 #include "runtime/base/json.h"
 #include "runtime/base/memory.h"
@@ -24,6 +13,7 @@
 #include "runtime/base/seams.h"
 #include "runtime/base/unicode.h"
 #include "runtime/base/yaml.h"
+#include "tests/support/check.h"
 #include "tests/unit/formats/work_count.h"
 
 #define SMALL   ((size_t)8 << 10)

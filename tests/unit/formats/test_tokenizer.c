@@ -2,16 +2,6 @@
  * can be wrong.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "models/formats/byte_chars.h"
 #include "models/formats/tokenizer.h"
 #include "models/formats/tokenizer_write.h"
@@ -20,6 +10,7 @@
 #include "runtime/base/rng.h"
 #include "runtime/base/seams.h"
 #include "runtime/base/unicode.h"
+#include "tests/support/check.h"
 
 static char *read_fixture(const char *name, const char *ending, size_t *n)
 {

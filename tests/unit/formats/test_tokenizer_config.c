@@ -1,21 +1,11 @@
 /* test_tokenizer_config.c - special tokens and templates, from either file, and files that are
  * wrong. SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "models/formats/tokenizer_config.h"
 #include "models/formats/tokenizer_write.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/seams.h"
+#include "tests/support/check.h"
 
 static enum status parse(const char *text, struct tokenizer_config *c, struct error *err)
 {

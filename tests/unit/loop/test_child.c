@@ -4,21 +4,12 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <fcntl.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
 
 #include "runtime/base/memory.h"
 #include "runtime/base/str.h"
 #include "runtime/loop/child.h"
+#include "tests/support/check.h"
 
 struct world {
     struct loop *loop;

@@ -2,20 +2,12 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "runtime/base/memory.h"
 #include "runtime/plot/plot_scene.h"
 #include "runtime/plot/raster.h"
 #include "runtime/plot/stroke_font.h"
+#include "tests/support/check.h"
 
 #define SIDE 40
 

@@ -2,22 +2,12 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
 #include "models/script/path_match.h"
 #include "models/script/script_model.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/rng.h"
 #include "runtime/base/seams.h"
+#include "tests/support/check.h"
 
 static void patterns(void **state)
 {

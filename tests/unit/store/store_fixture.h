@@ -5,22 +5,11 @@
 #ifndef TROUPE_TESTS_STORE_FIXTURE_H
 #define TROUPE_TESTS_STORE_FIXTURE_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-#include "runtime/base/json.h"
 #include "runtime/store/journal.h"
 #include "runtime/store/query.h"
 #include "runtime/store/store.h"
 #include "runtime/store/token_record.h"
+#include "tests/support/check.h"
 
 struct store_fixture {
     char folder[64];
@@ -86,25 +75,6 @@ static inline int fixture_teardown(void **state)
 }
 
 #define STORE_TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
-
-static inline struct json *fixture_json(const char *text)
-{
-    struct error err = ERROR_INIT;
-    struct json *v = NULL;
-
-    if (jv_parse(text, strlen(text), "test", &v, &err))
-        fail_msg("%s", err.message);
-    return v;
-}
-
-/* Fails with the words of the error; the call names its struct error `why`. */
-#define assert_ok(call)                                                                            \
-    do {                                                                                           \
-        struct error err_ = ERROR_INIT;                                                            \
-        struct error *why = &err_;                                                                 \
-        if ((call) != STATUS_OK)                                                                   \
-            fail_msg("%s: %s %s", #call, err_.where, err_.message);                                \
-    } while (0)
 
 static inline struct run *fixture_run(struct store *s)
 {

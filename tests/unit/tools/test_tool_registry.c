@@ -2,17 +2,8 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <stdlib.h>
-#include <string.h>
-
 #include "runtime/base/schema.h"
+#include "tests/support/check.h"
 #include "tools/registry.h"
 
 static struct tool_registry *new_registry(const char *root)

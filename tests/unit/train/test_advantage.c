@@ -2,13 +2,9 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 
 #include "models/train/advantage.h"
+#include "tests/support/check.h"
 
 #define NEAR(a, b, eps)                                                                            \
     do {                                                                                           \

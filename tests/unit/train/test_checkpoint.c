@@ -3,21 +3,12 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
-
-#include <cmocka.h>
 
 #include "models/train/checkpoint.h"
 #include "models/train/checkpoint_folder.h"
 #include "runtime/base/memory.h"
+#include "tests/support/check.h"
 #include "tests/unit/train/tiny_model.h"
 #include "tests/unit/train/toy_source.h"
 

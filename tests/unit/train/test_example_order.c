@@ -2,15 +2,8 @@
  * a position.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "models/train/example_order.h"
+#include "tests/support/check.h"
 
 #define N 10
 

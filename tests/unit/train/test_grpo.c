@@ -4,23 +4,14 @@
  */
 #include <errno.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
-
-#include <cmocka.h>
 
 #include "models/train/checkpoint.h"
 #include "models/train/grpo.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/pool.h"
+#include "tests/support/check.h"
 #include "tests/unit/train/tiny_model.h"
 #include "tests/unit/train/toy_rollouts.h"
 #include "tests/unit/train/toy_source.h"

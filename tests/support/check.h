@@ -1,0 +1,40 @@
+/* check.h - cmocka and the headers it needs, and what tests of every folder do: end with the words
+ * of an error, parse JSON, keep files in a folder of their own.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_TESTS_CHECK_H
+#define TROUPE_TESTS_CHECK_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "runtime/base/json.h"
+#include "runtime/base/memory.h"
+
+/* Fails with the words of the error; the call names its struct error `why`. */
+#define assert_ok(call)                                                                            \
+    do {                                                                                           \
+        struct error err_ = ERROR_INIT;                                                            \
+        struct error *why = &err_;                                                                 \
+        if ((call) != STATUS_OK)                                                                   \
+            fail_msg("%s: %s %s", #call, err_.where, err_.message);                                \
+    } while (0)
+
+static inline struct json *fixture_json(const char *text)
+{
+    struct json *v = NULL;
+
+    assert_ok(jv_parse(text, strlen(text), "test", &v, why));
+    return v;
+}
+
+#endif
