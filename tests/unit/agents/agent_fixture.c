@@ -41,11 +41,9 @@ static void say(struct fake_model *f, struct model_call *c, const struct str *re
 {
     struct token_ids ids = TOKEN_IDS_INIT;
     struct tokenizer_scratch *scratch = tokenizer_scratch_new();
-    struct error err = ERROR_INIT;
 
-    assert_int_equal(
-        tokenizer_encode(f->tokenizer, scratch, str_cstr(reply), reply->len, true, &ids, &err),
-        STATUS_OK);
+    assert_ok(
+        tokenizer_encode(f->tokenizer, scratch, str_cstr(reply), reply->len, true, &ids, why));
     tokenizer_scratch_free(scratch);
     c->finish = FINISH_LENGTH;
     for (size_t i = 0; i < ids.n && c->n_ids < c->max_tokens; i++) {
@@ -75,17 +73,16 @@ static void reply_ids(struct fake_model *f, struct model_call *c)
 {
     struct model_session *s = c->session;
     struct str context = STR_INIT, reply = STR_INIT;
-    struct error err = ERROR_INIT;
 
     assert_in_range(c->keep, 0, s->ids.n);
     assert_true(c->keep + c->n_delta > 0);
     s->ids.n = (size_t)c->keep;
-    assert_int_equal(token_ids_append(&s->ids, c->delta, (size_t)c->n_delta, &err), STATUS_OK);
+    assert_ok(token_ids_append(&s->ids, c->delta, (size_t)c->n_delta, why));
     f->n_fed += c->n_delta;
     tokenizer_decode(f->tokenizer, s->ids.id, s->ids.n, false, &context);
     f->policy(f, str_cstr(&context), c, &reply);
     say(f, c, &reply);
-    assert_int_equal(token_ids_append(&s->ids, c->ids, (size_t)c->n_ids, &err), STATUS_OK);
+    assert_ok(token_ids_append(&s->ids, c->ids, (size_t)c->n_ids, why));
     str_deinit(&context);
     str_deinit(&reply);
 }
@@ -158,16 +155,14 @@ void fake_model_init(struct fake_model *m, const char *codec, fake_policy policy
 {
     struct added_token added[64];
     struct str text = STR_INIT;
-    struct error err = ERROR_INIT;
     int32_t n = 0;
 
     for (; n < 64 && env_vocabulary_word(n); n++)
         added[n] = (struct added_token){.content = env_vocabulary_word(n),
                                         .special = env_vocabulary_word(n)[0] == '<'};
     *m = (struct fake_model){.policy = policy};
-    assert_int_equal(tokenizer_write_bytes(added, n, &text, &err), STATUS_OK);
-    assert_int_equal(tokenizer_from_json(str_cstr(&text), text.len, "fake", &m->tokenizer, &err),
-                     STATUS_OK);
+    assert_ok(tokenizer_write_bytes(added, n, &text, why));
+    assert_ok(tokenizer_from_json(str_cstr(&text), text.len, "fake", &m->tokenizer, why));
     str_deinit(&text);
     m->eos = tokenizer_id_of(m->tokenizer, "<|end|>");
     m->model.ops = &fake_ops;

@@ -199,15 +199,14 @@ static void a_run_of_blanks_has_no_limit(void **state)
     char *text = xmalloc(n);
     size_t from, to;
     bool found;
-    struct error err = ERROR_INIT;
 
     (void)state;
     memset(text, ' ', n);
-    assert_int_equal(pattern_find(p, NULL, text, n, 0, &found, &from, &to, &err), STATUS_OK);
+    assert_ok(pattern_find(p, NULL, text, n, 0, &found, &from, &to, why));
     assert_true(found);
     assert_int_equal(to - from, n);
     text[n - 1] = 'x'; /* the last blank belongs to the word */
-    assert_int_equal(pattern_find(p, NULL, text, n, 0, &found, &from, &to, &err), STATUS_OK);
+    assert_ok(pattern_find(p, NULL, text, n, 0, &found, &from, &to, why));
     assert_int_equal(to - from, n - 2);
     pattern_free(p);
     free(text);

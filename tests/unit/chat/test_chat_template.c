@@ -135,14 +135,11 @@ static void test_arguments_as_text_become_objects(void **state)
         "{\"name\":\"h\",\"arguments\":\"no json\"}]}]");
     const struct chat_input in = {.messages = messages};
     struct str out = STR_INIT;
-    struct error err = ERROR_INIT;
 
     (void)state;
-    assert_int_equal(
-        render_text("{% for c in messages[0].tool_calls %}{% set f = c.function or c %}"
-                    "{{ f.arguments | tojson }};{% endfor %}",
-                    &in, &out, NULL, &err),
-        STATUS_OK);
+    assert_ok(render_text("{% for c in messages[0].tool_calls %}{% set f = c.function or c %}"
+                          "{{ f.arguments | tojson }};{% endfor %}",
+                          &in, &out, NULL, why));
     assert_string_equal(str_cstr(&out), "{\"a\": [1, 2]};\"[]\";\"no json\";");
     jv_unref(messages);
     str_deinit(&out);

@@ -541,7 +541,6 @@ static void exclusive_runs_between_batches(void **state)
 static void large_models_split_columns(void **state)
 {
     struct model_config c = tiny_config();
-    struct error err = ERROR_INIT;
     struct ask *a = xcalloc(8, sizeof(*a));
     int32_t ids[40];
     struct weights *w;
@@ -550,9 +549,7 @@ static void large_models_split_columns(void **state)
     c.hidden_size = 512;
     c.n_layers = 1;
     random_ids(4, 40, ids);
-    assert_int_equal(
-        weights_init(cpu_backend(cpu_isa_best()), arch_find(c.architecture), &c, 1, &w, &err),
-        STATUS_OK);
+    assert_ok(weights_init(cpu_backend(cpu_isa_best()), arch_find(c.architecture), &c, 1, &w, why));
     for (int32_t threads = 1; threads <= 2; threads++) {
         struct engine_options o = tiny_options(w);
         struct model_session *s[4];
@@ -582,7 +579,6 @@ static void broken_weights_are_an_error(void **state)
 {
     int64_t n = weights_n_params(*state);
     float *flat = mem_alloc((size_t)n, sizeof(*flat));
-    struct error err = ERROR_INIT;
     static int32_t ids[5];
     struct model_session *s;
     struct weights *broken;
@@ -593,7 +589,7 @@ static void broken_weights_are_an_error(void **state)
     weights_to_flat(*state, flat);
     for (int64_t i = 0; i < n; i++)
         flat[i] = flat[i] / 0.0f; /* infinities and NaNs */
-    assert_int_equal(weights_from_flat(*state, flat, 7, &broken, &err), STATUS_OK);
+    assert_ok(weights_from_flat(*state, flat, 7, &broken, why));
     free(flat);
     o = tiny_options(broken);
     bed_open(&b, &o);

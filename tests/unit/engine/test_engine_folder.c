@@ -28,12 +28,10 @@ struct folder {
 
 static void write_text(const struct folder *f, const char *name, const struct str *text)
 {
-    struct error err = ERROR_INIT;
     char path[80];
 
     snprintf(path, sizeof(path), "%s/%s", f->dir, name);
-    assert_int_equal(file_write_atomic(seams_real(), path, str_cstr(text), text->len, &err),
-                     STATUS_OK);
+    assert_ok(file_write_atomic(seams_real(), path, str_cstr(text), text->len, why));
 }
 
 static void write_tensors(const struct folder *f)
@@ -66,7 +64,6 @@ static int setup(void **state)
         .eos_token = "<|end|>", .chat_template = "{{ messages }}", .model_max_length = 512};
     struct folder *f = xcalloc(1, sizeof(*f));
     struct model_config c = tiny_config();
-    struct error err = ERROR_INIT;
     struct str text = STR_INIT;
 
     snprintf(f->dir, sizeof(f->dir), "/tmp/troupe-model-XXXXXX");
@@ -75,9 +72,8 @@ static int setup(void **state)
     c.n_eos = 1;
     c.eos_id[0] = 256;
     snprintf(c.codec, sizeof(c.codec), "compact");
-    assert_int_equal(weights_init(cpu_backend(cpu_isa_best()), arch_find(c.architecture), &c, 5,
-                                  &f->weights, &err),
-                     STATUS_OK);
+    assert_ok(weights_init(cpu_backend(cpu_isa_best()), arch_find(c.architecture), &c, 5,
+                           &f->weights, why));
     write_tensors(f);
     model_config_write(&c, &text);
     write_text(f, "config.json", &text);
@@ -85,7 +81,7 @@ static int setup(void **state)
     model_config_write_generation(&c, &text);
     write_text(f, "generation_config.json", &text);
     str_clear(&text);
-    assert_int_equal(tokenizer_write_bytes(added, 2, &text, &err), STATUS_OK);
+    assert_ok(tokenizer_write_bytes(added, 2, &text, why));
     write_text(f, "tokenizer.json", &text);
     str_clear(&text);
     tokenizer_write_config(&texts, &text);

@@ -30,7 +30,6 @@ static void rollout_and_training_agree(enum dtype dtype)
 {
     enum { N = 8 };
     struct model_config c = tiny_config();
-    struct error err = ERROR_INIT;
     struct ask *a = xcalloc(N, sizeof(*a));
     static int32_t prompt[N][100];
     struct model_session *s[N];
@@ -40,10 +39,8 @@ static void rollout_and_training_agree(enum dtype dtype)
     struct bed b;
 
     c.dtype = dtype;
-    assert_int_equal(
-        weights_init(cpu_backend(cpu_isa_best()), arch_find(c.architecture), &c, 3, &w, &err),
-        STATUS_OK);
-    assert_int_equal(pool_new(2, &pool, &err), STATUS_OK);
+    assert_ok(weights_init(cpu_backend(cpu_isa_best()), arch_find(c.architecture), &c, 3, &w, why));
+    assert_ok(pool_new(2, &pool, why));
     o = tiny_options(w);
     o.n_threads = 2;
     o.prefill_chunk = 24;

@@ -26,11 +26,10 @@ static struct tokenizer *bytes_and(const char *added)
 /* Pushes tokens until one ends the reply; how many were taken, or -1. */
 static int ends_after(const struct stop_spec *spec, const int32_t *ids, int n)
 {
-    struct error err = ERROR_INIT;
     struct stop_rules *s;
     int at = -1;
 
-    assert_int_equal(stop_rules_new(spec, &s, &err), STATUS_OK);
+    assert_ok(stop_rules_new(spec, &s, why));
     for (int i = 0; i < n && at < 0; i++)
         if (stop_rules_push(s, ids[i]))
             at = i + 1;

@@ -13,10 +13,9 @@
 
 static inline struct env *play_new(const struct env_ops *ops, struct env_params p)
 {
-    struct error err = ERROR_INIT;
     struct env *e = NULL;
 
-    assert_int_equal(ops->create(&p, &e, &err), STATUS_OK);
+    assert_ok(ops->create(&p, &e, why));
     return e;
 }
 

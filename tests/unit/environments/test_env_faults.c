@@ -225,7 +225,6 @@ static void copies_keep_the_choice(void **state)
             .horizon = 20, .noise = .4, .profile = ENV_HARD, .faults = 2, .fault_seed = 8};
         struct env *e = play_new(ops, p), *copy = NULL;
         struct str bytes = STR_INIT, one = STR_INIT, other = STR_INIT, text = STR_INIT;
-        struct error err = ERROR_INIT;
         struct env_effect fx;
         struct env_call call;
 
@@ -234,7 +233,7 @@ static void copies_keep_the_choice(void **state)
             ops->call_compact(e, &call, &fx, &text);
         }
         ops->snapshot(e, &bytes);
-        assert_int_equal(ops->restore(bytes.data, bytes.len, &copy, &err), STATUS_OK);
+        assert_ok(ops->restore(bytes.data, bytes.len, &copy, why));
         assert_int_equal(copy->params.faults, 2);
         assert_int_equal(copy->params.profile, ENV_HARD);
         (void)play_expert(ops, e, "check", &one);

@@ -42,12 +42,11 @@ static void test_reads_what_is_there(void **state)
     const float two[2] = {1.5f, -2.0f};
     struct safetensors *st = NULL;
     const struct safetensor *t;
-    struct error err = ERROR_INIT;
     uint8_t *bytes;
     float out[6];
 
     (void)state;
-    assert_int_equal(open_text(header, 28, &st, &bytes, &err), STATUS_OK);
+    assert_ok(open_text(header, 28, &st, &bytes, why));
     memcpy(bytes + 8 + strlen(header), two, sizeof(two));
     bytes[8 + strlen(header) + 8 + 1] = 0x40; /* b[0] = 0x4000 as bfloat16: 2.0 */
     assert_int_equal(safetensors_count(st), 4);

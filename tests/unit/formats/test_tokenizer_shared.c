@@ -60,7 +60,6 @@ static void two_threads_encode_with_one_tokenizer(void **state)
     const char *root = getenv("TROUPE_SOURCE_DIR");
     struct tokenizer_scratch *s = tokenizer_scratch_new();
     struct tokenizer *t = NULL;
-    struct error err = ERROR_INIT;
     struct work work[2] = {{.wrong = false}};
     pthread_t thread[ARRAY_LEN(work)];
     char path[512], *text = NULL;
@@ -68,8 +67,8 @@ static void two_threads_encode_with_one_tokenizer(void **state)
 
     (void)state;
     snprintf(path, sizeof(path), "%s/tests/fixtures/tokenizer/qwen.json", root ? root : ".");
-    assert_int_equal(file_read(path, TOKENIZER_MAX_FILE, &text, &n, &err), STATUS_OK);
-    assert_int_equal(tokenizer_from_json(text, n, path, &t, &err), STATUS_OK);
+    assert_ok(file_read(path, TOKENIZER_MAX_FILE, &text, &n, why));
+    assert_ok(tokenizer_from_json(text, n, path, &t, why));
     free(text);
     for (size_t k = 0; k < ARRAY_LEN(work); k++) {
         work[k].t = t;

@@ -13,9 +13,7 @@
 
 static void open_raster(struct raster *r)
 {
-    struct error err = ERROR_INIT;
-
-    assert_int_equal(raster_init(r, SIDE, SIDE, 0xffffff, &err), STATUS_OK);
+    assert_ok(raster_init(r, SIDE, SIDE, 0xffffff, why));
 }
 
 /* How much ink is on the page, in pixels: black on white. */

@@ -106,7 +106,6 @@ struct script {
 
 static void load(struct script *s, const char *text)
 {
-    struct error err = ERROR_INIT;
     int fd;
 
     snprintf(s->path, sizeof(s->path), "/tmp/troupe-script-XXXXXX");
@@ -115,7 +114,7 @@ static void load(struct script *s, const char *text)
     fd = mkstemp(s->path);
     assert_true(fd >= 0);
     close(fd);
-    assert_int_equal(file_write_atomic(seams_real(), s->path, text, strlen(text), &err), STATUS_OK);
+    assert_ok(file_write_atomic(seams_real(), s->path, text, strlen(text), why));
     s->status = script_model_open(s->path, &s->model, &s->err);
     unlink(s->path);
 }
@@ -132,10 +131,9 @@ static struct model *must_load(const char *text)
 
 static void ask(struct model *m, struct mailbox *box, const char *path, struct model_call *c)
 {
-    struct error err = ERROR_INIT;
     struct model_session *s;
 
-    assert_int_equal(m->ops->session_open(m, NULL, &s, &err), STATUS_OK);
+    assert_ok(m->ops->session_open(m, NULL, &s, why));
     memset(c, 0, sizeof(*c));
     c->reply = box;
     c->session = s;

@@ -45,7 +45,6 @@ static int set_up(void **state)
 {
     struct world *w = calloc(1, sizeof(*w));
     struct tool_registry_options o;
-    struct error err = ERROR_INIT;
     char path[256];
 
     assert_non_null(w);
@@ -61,7 +60,7 @@ static int set_up(void **state)
     assert_int_equal(mkdir(path, 0755), 0);
     put(path, "b.txt", "inner", 5);
     o = (struct tool_registry_options){.root = w->root, .seams = seams_real()};
-    assert_int_equal(tool_registry_new(&o, &w->r, &err), STATUS_OK);
+    assert_ok(tool_registry_new(&o, &w->r, why));
     *state = w;
     return 0;
 }
@@ -337,11 +336,10 @@ static void a_failed_write_leaves_the_old_file(void **state)
     struct world *w = *state;
     struct seams seams = *seams_real();
     struct tool_registry_options o = {.root = w->root, .seams = &seams};
-    struct error err = ERROR_INIT;
 
     seams.file.write_all = full_disk;
     tool_registry_free(w->r);
-    assert_int_equal(tool_registry_new(&o, &w->r, &err), STATUS_OK);
+    assert_ok(tool_registry_new(&o, &w->r, why));
     assert_answer(w, "write_file", "a.txt", "error");
     assert_answer(w, "read_file", "a.txt", "hello");
     assert_answer(w, "list_files", ".",
@@ -398,12 +396,11 @@ static void a_failed_write_leaves_no_folders(void **state)
     struct world *w = *state;
     struct seams seams = *seams_real();
     struct tool_registry_options o = {.root = w->root, .seams = &seams};
-    struct error err = ERROR_INIT;
     int before = n_below(w->root);
 
     seams.file.write_all = full_disk;
     tool_registry_free(w->r);
-    assert_int_equal(tool_registry_new(&o, &w->r, &err), STATUS_OK);
+    assert_ok(tool_registry_new(&o, &w->r, why));
     assert_answer(w, "write_file", "new/more/./last/x.txt", "error");
     assert_answer(w, "write_file", "dir/new/x.txt", "error");
     assert_int_equal(n_below(w->root), before);
