@@ -275,10 +275,7 @@ void play_done(void *ctx, struct agent *a, const struct agent_result *r)
 
 void play_agent(struct play *p, const struct agent_task *t)
 {
-    struct error err = ERROR_INIT;
-
-    if (agent_start(p->host, t, play_done, p, &p->agent, &err))
-        fail_msg("%s", err.message);
+    assert_ok(agent_start(p->host, t, play_done, p, &p->agent, why));
     while (!p->over && (p->max_polls == 0 || p->n_polls < p->max_polls)) {
         agent_host_poll(p->host, 10);
         if (p->run)

@@ -96,11 +96,9 @@ static struct troupe_run_options options_of(struct bench *b)
 
 static struct plan *load(const char *name, const char *text)
 {
-    struct error err = ERROR_INIT;
     struct plan *p = NULL;
 
-    if (blueprint_load(blueprint_dir_write(name, text, strlen(text)), &p, &err))
-        fail_msg("%s: %s", err.where, err.message);
+    assert_ok(blueprint_load(blueprint_dir_write(name, text, strlen(text)), &p, why));
     return p;
 }
 
@@ -208,10 +206,8 @@ struct late_answer {
 static void answer(void *ctx)
 {
     struct late_answer *late = ctx;
-    struct error err = ERROR_INIT;
 
-    if (troupe_answer(late->b->t, late->uuid, NULL, "yes", &err))
-        fail_msg("%s", err.message);
+    assert_ok(troupe_answer(late->b->t, late->uuid, NULL, "yes", why));
 }
 
 static void leave_waiting(struct bench *b, const char *timeout, char uuid[37])

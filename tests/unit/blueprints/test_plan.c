@@ -114,12 +114,10 @@ static void check_whole(const struct plan *p)
 static void a_whole_blueprint_is_read(void **state)
 {
     struct plan *p = NULL;
-    struct error err = ERROR_INIT;
 
     (void)state;
     write_parts();
-    if (load(whole, &p, &err))
-        fail_msg("%s: %s", err.where, err.message);
+    assert_ok(load(whole, &p, why));
     check_whole(p);
     plan_free(p);
 }

@@ -15,12 +15,10 @@ static struct plan *load(const char *text)
 {
     struct str path = STR_INIT;
     struct plan *p = NULL;
-    struct error err = ERROR_INIT;
 
     blueprint_dir_write("main.yaml", text, strlen(text));
     blueprint_dir_path("main.yaml", &path);
-    if (blueprint_load(str_cstr(&path), &p, &err))
-        fail_msg("%s: %s", err.where, err.message);
+    assert_ok(blueprint_load(str_cstr(&path), &p, why));
     str_deinit(&path);
     return p;
 }

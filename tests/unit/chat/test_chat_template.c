@@ -12,11 +12,9 @@ static struct json *load_vectors(void)
     const char *root = getenv("TROUPE_SOURCE_DIR");
     char path[512];
     struct json *doc = NULL;
-    struct error err = ERROR_INIT;
 
     snprintf(path, sizeof(path), "%s/tests/fixtures/chat/vectors.json", root ? root : ".");
-    if (jv_parse_file(path, (size_t)1 << 24, &doc, &err))
-        fail_msg("%s", err.message);
+    assert_ok(jv_parse_file(path, (size_t)1 << 24, &doc, why));
     return doc;
 }
 
@@ -120,10 +118,8 @@ static void test_families_as_jinja2(void **state)
 static struct json *messages_of(const char *text)
 {
     struct json *v = NULL;
-    struct error err = ERROR_INIT;
 
-    if (jv_parse(text, strlen(text), "messages", &v, &err))
-        fail_msg("%s", err.message);
+    assert_ok(jv_parse(text, strlen(text), "messages", &v, why));
     return v;
 }
 

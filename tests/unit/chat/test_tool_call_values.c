@@ -10,13 +10,10 @@ static char *calls_of(const char *tools_text, const char *text)
 {
     struct json *tools = NULL, *list = jv_array();
     struct parsed_reply r;
-    struct error err = ERROR_INIT;
     char *out;
 
-    if (jv_parse(tools_text, strlen(tools_text), "tools", &tools, &err))
-        fail_msg("%s", err.message);
-    if (tool_calls_parse(TOOL_CALLS_XML, text, strlen(text), false, tools, &r, &err))
-        fail_msg("%s", err.message);
+    assert_ok(jv_parse(tools_text, strlen(tools_text), "tools", &tools, why));
+    assert_ok(tool_calls_parse(TOOL_CALLS_XML, text, strlen(text), false, tools, &r, why));
     for (int32_t i = 0; i < r.n_calls; i++) {
         struct json *one = jv_object();
 

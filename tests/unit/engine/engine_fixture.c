@@ -32,11 +32,9 @@ struct model_config tiny_config(void)
 struct weights *tiny_weights(const struct backend *b, uint64_t seed)
 {
     struct model_config c = tiny_config();
-    struct error err = ERROR_INIT;
     struct weights *w;
 
-    if (weights_init(b, arch_find(c.architecture), &c, seed, &w, &err))
-        fail_msg("%s", err.message);
+    assert_ok(weights_init(b, arch_find(c.architecture), &c, seed, &w, why));
     return w;
 }
 
@@ -54,10 +52,7 @@ struct engine_options tiny_options(struct weights *w)
 
 void bed_open(struct bed *b, const struct engine_options *o)
 {
-    struct error err = ERROR_INIT;
-
-    if (engine_open(o, &b->engine, &err))
-        fail_msg("%s", err.message);
+    assert_ok(engine_open(o, &b->engine, why));
     b->model = engine_model(b->engine);
     b->box = mailbox_new(NULL, NULL);
 }
@@ -70,21 +65,17 @@ void bed_close(struct bed *b)
 
 struct model_session *bed_session(struct bed *b)
 {
-    struct error err = ERROR_INIT;
     struct model_session *s;
 
-    if (b->model->ops->session_open(b->model, NULL, &s, &err))
-        fail_msg("%s", err.message);
+    assert_ok(b->model->ops->session_open(b->model, NULL, &s, why));
     return s;
 }
 
 struct model_session *bed_fork(struct bed *b, struct model_session *from)
 {
-    struct error err = ERROR_INIT;
     struct model_session *s;
 
-    if (b->model->ops->session_fork(b->model, from, &s, &err))
-        fail_msg("%s", err.message);
+    assert_ok(b->model->ops->session_fork(b->model, from, &s, why));
     return s;
 }
 

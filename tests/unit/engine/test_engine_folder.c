@@ -38,7 +38,6 @@ static void write_tensors(const struct folder *f)
 {
     int32_t n = weights_n(f->weights);
     struct safetensor_source *t = xcalloc((size_t)n, sizeof(*t));
-    struct error err = ERROR_INIT;
 
     for (int32_t i = 0; i < n; i++) {
         const struct weight_tensor *w = weights_at(f->weights, i);
@@ -52,8 +51,7 @@ static void write_tensors(const struct folder *f)
         t[i].n_dims = d;
         t[i].data = w->m.rows;
     }
-    if (safetensors_write_dir(f->dir, t, n, 0, NULL, seams_real(), &err))
-        fail_msg("%s", err.message);
+    assert_ok(safetensors_write_dir(f->dir, t, n, 0, NULL, seams_real(), why));
     free(t);
 }
 
@@ -208,7 +206,6 @@ static void bf16_agrees_with_training(void **state)
     static const int32_t prompt[] = {72, 101, 108, 108, 111, 257, 33, 10, 65, 66};
     const struct folder *f = *state;
     struct engine_options o = options(f->dir);
-    struct error err = ERROR_INIT;
     float logp[50];
     int32_t ids[50];
     struct weights *w;
@@ -225,8 +222,7 @@ static void bf16_agrees_with_training(void **state)
         n = 10 + a.call.n_ids;
         memcpy(ids, prompt, sizeof(prompt));
         memcpy(ids + 10, a.ids, (size_t)a.call.n_ids * sizeof(*ids));
-        if (train_logp(NULL, w, ids, n, t == 0 ? 0 : 0.8f, logp, &err))
-            fail_msg("%s", err.message);
+        assert_ok(train_logp(NULL, w, ids, n, t == 0 ? 0 : 0.8f, logp, why));
         assert_memory_equal(logp + 10, a.logp, (size_t)a.call.n_ids * sizeof(*logp));
     }
     weights_unref(w);

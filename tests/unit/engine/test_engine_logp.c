@@ -16,13 +16,11 @@ static void check(struct pool *pool, struct weights *w, const int32_t *prompt, i
 {
     int32_t ids[TINY_CONTEXT];
     float logp[TINY_CONTEXT];
-    struct error err = ERROR_INIT;
     int32_t n = n_prompt + a->call.n_ids;
 
     memcpy(ids, prompt, (size_t)n_prompt * sizeof(*ids));
     memcpy(ids + n_prompt, a->ids, (size_t)a->call.n_ids * sizeof(*ids));
-    if (train_logp(pool, w, ids, n, temperature, logp, &err))
-        fail_msg("%s", err.message);
+    assert_ok(train_logp(pool, w, ids, n, temperature, logp, why));
     assert_memory_equal(logp + n_prompt, a->logp, (size_t)a->call.n_ids * sizeof(*logp));
 }
 

@@ -12,13 +12,11 @@
 static struct tokenizer *bytes_and(const char *added)
 {
     const struct added_token token = {.content = added, .special = false};
-    struct error err = ERROR_INIT;
     struct str text = STR_INIT;
     struct tokenizer *t;
 
-    assert_int_equal(tokenizer_write_bytes(&token, 1, &text, &err), STATUS_OK);
-    if (tokenizer_from_json(str_cstr(&text), text.len, "test", &t, &err))
-        fail_msg("%s", err.message);
+    assert_ok(tokenizer_write_bytes(&token, 1, &text, why));
+    assert_ok(tokenizer_from_json(str_cstr(&text), text.len, "test", &t, why));
     str_deinit(&text);
     return t;
 }

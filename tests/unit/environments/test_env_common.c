@@ -53,7 +53,6 @@ static void answers_fit_their_schemas(void **state)
 
     (void)state;
     for (int i = 0; !fx.done; i++) {
-        struct error err = ERROR_INIT;
         struct json *schema = NULL, *reply;
         const char *text;
 
@@ -64,9 +63,8 @@ static void answers_fit_their_schemas(void **state)
         }
         text = ledger()->tools[call.tool].output_schema;
         reply = ledger()->call(e, &call, &fx);
-        assert_int_equal(jv_parse(text, strlen(text), "schema", &schema, &err), STATUS_OK);
-        if (schema_check(schema, reply, "result", &err))
-            fail_msg("%s: %s", err.where, err.message);
+        assert_ok(jv_parse(text, strlen(text), "schema", &schema, why));
+        assert_ok(schema_check(schema, reply, "result", why));
         jv_unref(schema);
         jv_unref(reply);
     }

@@ -11,11 +11,9 @@
 
 static uint32_t faults_of(const struct env_ops *ops, const char *words)
 {
-    struct error err = ERROR_INIT;
     uint32_t faults = 99;
 
-    if (env_faults_of(ops, words, &faults, &err))
-        fail_msg("%s", err.message);
+    assert_ok(env_faults_of(ops, words, &faults, why));
     return faults;
 }
 

@@ -440,16 +440,14 @@ static struct tokenizer *make_bytes(void)
         {"<|pad|>", true}, {"<|end|>", true}, {"<go>", false}};
     struct str text = STR_INIT;
     struct tokenizer *t = NULL;
-    struct error err = ERROR_INIT;
     char *want;
     size_t n;
 
-    assert_int_equal(tokenizer_write_bytes(added, 3, &text, &err), STATUS_OK);
+    assert_ok(tokenizer_write_bytes(added, 3, &text, why));
     want = read_fixture("bytes", ".json", &n); /* which the reference reads, and gives the ids of */
     assert_string_equal(str_cstr(&text), want);
     free(want);
-    if (tokenizer_from_json(text.data, text.len, "tokenizer.json", &t, &err))
-        fail_msg("%s", err.message);
+    assert_ok(tokenizer_from_json(text.data, text.len, "tokenizer.json", &t, why));
     str_deinit(&text);
     return t;
 }

@@ -75,10 +75,8 @@ static void spawn(struct world *w, const char *const *argv, const char *const *e
                               .on_output = on_output,
                               .on_exit = on_exit_of,
                               .ctx = w};
-    struct error err = ERROR_INIT;
 
-    if (child_spawn(w->loop, &spec, &w->child, &err))
-        fail_msg("%s", err.message);
+    assert_ok(child_spawn(w->loop, &spec, &w->child, why));
 }
 
 static void shell(struct world *w, const char *text)

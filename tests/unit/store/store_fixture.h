@@ -19,12 +19,9 @@ struct store_fixture {
 
 static inline struct store *fixture_open_with(struct store_fixture *f, struct store_options o)
 {
-    struct error err = ERROR_INIT;
-
     o.path = f->path;
     o.create = true;
-    if (store_open(&o, &f->store, &err))
-        fail_msg("%s", err.message);
+    assert_ok(store_open(&o, &f->store, why));
     return f->store;
 }
 

@@ -203,12 +203,10 @@ static bool count_step(void *ctx, const struct step_row *s)
 /* Byte 18 of the header: a store under a rollback journal loses its last commit with the power. */
 static void expect_wal(const struct store_fixture *f)
 {
-    struct error err = ERROR_INIT;
     char *bytes = NULL;
     size_t n = 0;
 
-    if (file_read(f->path, (size_t)1 << 30, &bytes, &n, &err))
-        fail_msg("%s", err.message);
+    assert_ok(file_read(f->path, (size_t)1 << 30, &bytes, &n, why));
     assert_true(n > 18);
     assert_int_equal(bytes[18], 2);
     free(bytes);
