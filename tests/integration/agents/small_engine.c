@@ -42,20 +42,18 @@ struct weights *small_weights(float initializer_range)
     return w;
 }
 
-void small_folder(char *template)
+void small_folder(char path[64])
 {
     struct added_token added[SMALL_VOCAB - 256];
-    struct str text = STR_INIT, path = STR_INIT;
+    struct str text = STR_INIT;
     int32_t n = 0;
 
     for (; n < SMALL_VOCAB - 256 && env_vocabulary_word(n); n++)
         added[n] = (struct added_token){.content = env_vocabulary_word(n),
                                         .special = env_vocabulary_word(n)[0] == '<'};
     assert_ok(tokenizer_write_bytes(added, n, &text, why));
-    assert_non_null(mkdtemp(template));
-    str_printf(&path, "%s/tokenizer.json", template);
-    assert_ok(file_write_atomic(seams_real(), str_cstr(&path), text.data, text.len, why));
-    str_deinit(&path);
+    temp_dir(path);
+    temp_dir_put(path, "tokenizer.json", text.data, text.len);
     str_deinit(&text);
 }
 

@@ -115,17 +115,9 @@ static void test_families_as_jinja2(void **state)
     jv_unref(doc);
 }
 
-static struct json *messages_of(const char *text)
-{
-    struct json *v = NULL;
-
-    assert_ok(jv_parse(text, strlen(text), "messages", &v, why));
-    return v;
-}
-
 static void test_arguments_as_text_become_objects(void **state)
 {
-    struct json *messages = messages_of(
+    struct json *messages = fixture_json(
         "[{\"role\":\"assistant\",\"tool_calls\":[{\"function\":{\"name\":\"f\",\"arguments\":"
         "\"{\\\"a\\\": [1, 2]}\"}},{\"function\":{\"name\":\"g\",\"arguments\":\"[]\"}},"
         "{\"name\":\"h\",\"arguments\":\"no json\"}]}]");
@@ -153,7 +145,7 @@ static void check_span(const struct str *out, const struct chat_span *s, const c
 static void test_spans_by_prefix(void **state)
 {
     struct json *doc = load_vectors();
-    struct json *messages = messages_of(
+    struct json *messages = fixture_json(
         "[{\"role\":\"user\",\"content\":\"a\"},"
         "{\"role\":\"assistant\",\"content\":\"<think>\\nx\\n</think>\\n\\none\"},"
         "{\"role\":\"user\",\"content\":\"b\"},{\"role\":\"assistant\",\"content\":\"two\"}]");
@@ -187,7 +179,7 @@ static void test_spans_by_prefix(void **state)
 static void test_the_default_template(void **state)
 {
     struct json *doc = load_vectors();
-    struct json *messages = messages_of(
+    struct json *messages = fixture_json(
         "[{\"role\":\"system\",\"content\":\"S\"},{\"role\":\"user\",\"content\":\"hi\"},"
         "{\"role\":\"assistant\",\"content\":\"\",\"tool_calls\":[{\"function\":{\"name\":\"f\","
         "\"arguments\":{\"a\":1}}},{\"function\":{\"name\":\"g\",\"arguments\":{}}}]},"
@@ -350,7 +342,7 @@ static void test_sources_that_are_refused(void **state)
 
 static void test_no_memory_is_an_error(void **state)
 {
-    struct json *messages = messages_of("[{\"role\":\"user\",\"content\":\"hi\"}]");
+    struct json *messages = fixture_json("[{\"role\":\"user\",\"content\":\"hi\"}]");
     const struct chat_input in = {.messages = messages, .add_generation_prompt = true};
     int failures = 0;
 

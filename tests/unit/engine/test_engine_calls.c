@@ -11,6 +11,7 @@
 
 #include "runtime/base/memory.h"
 #include "runtime/base/seams.h"
+#include "tests/support/temp_dir.h"
 #include "tests/unit/engine/engine_fixture.h"
 
 static int setup(void **state)
@@ -613,18 +614,15 @@ static void what_does_not_fit_is_refused_before_weights_are_read(void **state)
         " \"vocab_size\": 151936, \"max_position_embeddings\": 40960, \"rms_norm_eps\": 1e-6,"
         " \"rope_theta\": 1000000, \"tie_word_embeddings\": false, \"hidden_act\": \"silu\","
         " \"torch_dtype\": \"bfloat16\"}";
-    char dir[] = "/tmp/troupe-plan-XXXXXX";
-    char path[64];
+    char dir[64];
     struct engine_options o = ENGINE_OPTIONS_DEFAULT;
     struct engine_plan plan;
     struct error err = ERROR_INIT;
     struct engine *e;
 
     (void)state;
-    assert_non_null(mkdtemp(dir));
-    snprintf(path, sizeof(path), "%s/config.json", dir);
-    assert_int_equal(file_write_atomic(seams_real(), path, config, sizeof(config) - 1, &err),
-                     STATUS_OK);
+    temp_dir(dir);
+    temp_dir_put(dir, "config.json", config, sizeof(config) - 1);
     o.model = dir; /* there are no weights */
     o.backend = cpu_backend(cpu_isa_best());
     assert_int_equal(engine_open(&o, &e, &err), STATUS_NO_MEMORY);
@@ -639,8 +637,7 @@ static void what_does_not_fit_is_refused_before_weights_are_read(void **state)
     assert_non_null(strstr(err.message, "/nonexistent/model"));
     o.model = "embedded";
     assert_int_equal(engine_open(&o, &e, &err), STATUS_NOT_FOUND);
-    unlink(path);
-    rmdir(dir);
+    temp_dir_remove(dir);
 }
 
 /* The backend, but no allocation above `most` bytes succeeds. */

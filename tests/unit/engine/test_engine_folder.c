@@ -13,6 +13,7 @@
 #include "models/train/sft.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/seams.h"
+#include "tests/support/temp_dir.h"
 #include "tests/unit/engine/engine_fixture.h"
 
 #define VOCAB 260
@@ -22,17 +23,9 @@ static const char *const names[] = {"config.json", "generation_config.json", "mo
 #define N_FILES 5
 
 struct folder {
-    char dir[32];
+    char dir[64];
     struct weights *weights;
 };
-
-static void write_text(const struct folder *f, const char *name, const struct str *text)
-{
-    char path[80];
-
-    snprintf(path, sizeof(path), "%s/%s", f->dir, name);
-    assert_ok(file_write_atomic(seams_real(), path, str_cstr(text), text->len, why));
-}
 
 static void write_tensors(const struct folder *f)
 {
@@ -64,8 +57,7 @@ static int setup(void **state)
     struct model_config c = tiny_config();
     struct str text = STR_INIT;
 
-    snprintf(f->dir, sizeof(f->dir), "/tmp/troupe-model-XXXXXX");
-    assert_non_null(mkdtemp(f->dir));
+    temp_dir(f->dir);
     c.vocab_size = VOCAB;
     c.n_eos = 1;
     c.eos_id[0] = 256;
@@ -74,16 +66,16 @@ static int setup(void **state)
                            &f->weights, why));
     write_tensors(f);
     model_config_write(&c, &text);
-    write_text(f, "config.json", &text);
+    temp_dir_put(f->dir, "config.json", text.data, text.len);
     str_clear(&text);
     model_config_write_generation(&c, &text);
-    write_text(f, "generation_config.json", &text);
+    temp_dir_put(f->dir, "generation_config.json", text.data, text.len);
     str_clear(&text);
     assert_ok(tokenizer_write_bytes(added, 2, &text, why));
-    write_text(f, "tokenizer.json", &text);
+    temp_dir_put(f->dir, "tokenizer.json", text.data, text.len);
     str_clear(&text);
     tokenizer_write_config(&texts, &text);
-    write_text(f, "tokenizer_config.json", &text);
+    temp_dir_put(f->dir, "tokenizer_config.json", text.data, text.len);
     str_deinit(&text);
     *state = f;
     return 0;
@@ -92,13 +84,8 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct folder *f = *state;
-    char path[80];
 
-    for (int i = 0; i < N_FILES; i++) {
-        snprintf(path, sizeof(path), "%s/%s", f->dir, names[i]);
-        unlink(path);
-    }
-    rmdir(f->dir);
+    temp_dir_remove(f->dir);
     weights_unref(f->weights);
     free(f);
     return 0;
@@ -176,7 +163,7 @@ static void the_embedded_model_is_the_same(void **state)
     struct bed b;
 
     for (int i = 0; i < N_FILES; i++) {
-        char path[80];
+        char path[96];
         char *bytes;
 
         snprintf(path, sizeof(path), "%s/%s", f->dir, names[i]);

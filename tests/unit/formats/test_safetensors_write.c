@@ -6,7 +6,7 @@
 
 #include "models/formats/safetensors.h"
 #include "runtime/base/memory.h"
-#include "tests/support/check.h"
+#include "tests/support/temp_dir.h"
 
 static const float A[6] = {0, 1, -1.5f, 3.1415927f, 1e-8f, 65504};
 static const uint16_t B[3] = {0x3f80, 0x4000, 0xc000};
@@ -30,26 +30,8 @@ struct place {
 
 static void make_place(struct place *p)
 {
-    memcpy(p->dir, "/tmp/troupe-stw-XXXXXX", sizeof("/tmp/troupe-stw-XXXXXX"));
-    assert_non_null(mkdtemp(p->dir));
+    temp_dir(p->dir);
     snprintf(p->path, sizeof(p->path), "%s/model.safetensors", p->dir);
-}
-
-static void remove_place(const struct place *p)
-{
-    static const char *const names[] = {"model.safetensors",
-                                        "model.safetensors.tmp",
-                                        "model.safetensors.index.json",
-                                        "model-00001-of-00003.safetensors",
-                                        "model-00002-of-00003.safetensors",
-                                        "model-00003-of-00003.safetensors"};
-    char path[192];
-
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        snprintf(path, sizeof(path), "%s/%s", p->dir, names[i]);
-        unlink(path);
-    }
-    assert_int_equal(rmdir(p->dir), 0);
 }
 
 static void check_content(const struct safetensors *st)
@@ -99,7 +81,7 @@ static void test_reads_back_and_is_deterministic(void **state)
     assert_memory_equal(&first, &second, sizeof(first));
     safetensors_close(st);
     jv_unref(metadata);
-    remove_place(&p);
+    temp_dir_remove(p.dir);
 }
 
 /* tests/parity/make_format_vectors.py writes the same tensors with the reference library. */
@@ -121,7 +103,7 @@ static void test_same_bytes_as_the_reference(void **state)
     assert_memory_equal(got, want, n_want);
     free(want);
     free(got);
-    remove_place(&p);
+    temp_dir_remove(p.dir);
 }
 
 static void test_shards(void **state)
@@ -150,7 +132,7 @@ static void test_shards(void **state)
     assert_int_equal(safetensors_open_dir(p.dir, &st, &err), STATUS_OK);
     check_content(st);
     safetensors_close(st);
-    remove_place(&p);
+    temp_dir_remove(p.dir);
 }
 
 struct fault {
@@ -208,7 +190,7 @@ static void test_a_full_disk_leaves_the_old_file(void **state)
         assert_int_equal(safetensors_open_file(p.path, &st, &err), STATUS_OK);
         old = safetensors_count(st) == 1;
         safetensors_close(st);
-        remove_place(&p);
+        temp_dir_remove(p.dir);
         if (got == STATUS_OK) {
             assert_false(old);
             break;
@@ -242,7 +224,7 @@ static void test_bad_arguments(void **state)
     bad[0] = tensors[0];
     assert_int_equal(safetensors_write("/nowhere/at/all", bad, 1, NULL, seams_real(), &err),
                      STATUS_NOT_FOUND);
-    remove_place(&p);
+    temp_dir_remove(p.dir);
 }
 
 int main(void)

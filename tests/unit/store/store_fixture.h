@@ -9,7 +9,7 @@
 #include "runtime/store/query.h"
 #include "runtime/store/store.h"
 #include "runtime/store/token_record.h"
-#include "tests/support/check.h"
+#include "tests/support/temp_dir.h"
 
 struct store_fixture {
     char folder[64];
@@ -40,9 +40,9 @@ static inline int fixture_setup(void **state)
 {
     struct store_fixture *f = calloc(1, sizeof(*f));
 
-    (void)snprintf(f->folder, sizeof(f->folder), "/tmp/troupe-store-XXXXXX");
-    if (!f || !mkdtemp(f->folder))
+    if (!f)
         return -1;
+    temp_dir(f->folder);
     (void)snprintf(f->path, sizeof(f->path), "%.63s/store.db", f->folder);
     *state = f;
     return 0;
@@ -65,8 +65,7 @@ static inline int fixture_teardown(void **state)
     struct store_fixture *f = *state;
 
     store_close(f->store);
-    fixture_unlink(f);
-    (void)rmdir(f->folder);
+    temp_dir_remove(f->folder);
     free(f);
     return 0;
 }

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "tests/support/check.h"
+#include "tests/support/temp_dir.h"
 #include "tools/part_file.h"
 #include "tools/registry.h"
 
@@ -29,18 +29,6 @@ static void path_in(char out[256], const char *dir, const char *name)
     (void)snprintf(out, 256, "%s/%s", dir, name);
 }
 
-static void put(const char *dir, const char *name, const char *text, size_t n)
-{
-    char path[256];
-    FILE *f;
-
-    path_in(path, dir, name);
-    f = fopen(path, "w");
-    assert_non_null(f);
-    assert_int_equal(fwrite(text, 1, n, f), n);
-    assert_int_equal(fclose(f), 0);
-}
-
 static int set_up(void **state)
 {
     struct world *w = calloc(1, sizeof(*w));
@@ -48,17 +36,16 @@ static int set_up(void **state)
     char path[256];
 
     assert_non_null(w);
-    (void)snprintf(w->base, sizeof(w->base), "/tmp/troupe-files-XXXXXX");
-    assert_non_null(mkdtemp(w->base));
+    temp_dir(w->base);
     (void)snprintf(w->root, sizeof(w->root), "%s/root", w->base);
     (void)snprintf(w->outside, sizeof(w->outside), "%s/outside", w->base);
     assert_int_equal(mkdir(w->root, 0755), 0);
     assert_int_equal(mkdir(w->outside, 0755), 0);
-    put(w->outside, "secret", SECRET, strlen(SECRET));
-    put(w->root, "a.txt", "hello", 5);
+    temp_dir_put(w->outside, "secret", SECRET, strlen(SECRET));
+    temp_dir_put(w->root, "a.txt", "hello", 5);
     path_in(path, w->root, "dir");
     assert_int_equal(mkdir(path, 0755), 0);
-    put(path, "b.txt", "inner", 5);
+    temp_dir_put(path, "b.txt", "inner", 5);
     o = (struct tool_registry_options){.root = w->root, .seams = seams_real()};
     assert_ok(tool_registry_new(&o, &w->r, why));
     *state = w;
@@ -68,16 +55,9 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct world *w = *state;
-    pid_t child;
-    int how;
 
     tool_registry_free(w->r);
-    child = fork();
-    if (child == 0) {
-        execl("/bin/rm", "rm", "-rf", "--", w->base, (char *)NULL);
-        _exit(127);
-    }
-    assert_int_equal(waitpid(child, &how, 0), child);
+    temp_dir_remove(w->base);
     free(w);
     return 0;
 }
@@ -158,7 +138,7 @@ static void long_files_come_in_parts(void **state)
     char *text;
 
     /* 17 bytes; the last character (3 bytes) crosses the cut at 16. */
-    put(w->root, "long", "0123456789abcd\xe2\x82\xac!", 18);
+    temp_dir_put(w->root, "long", "0123456789abcd\xe2\x82\xac!", 18);
     args = jv_object();
     jv_set_string(args, "path", "long");
     jv_set_int(args, "max_bytes", 16);
@@ -180,9 +160,9 @@ static void long_files_come_in_parts(void **state)
     text = call_with(w, "read_file", args, &outcome);
     assert_string_equal(text, "{\"error\":\"offset 19 is past the end at 18\"}");
     free(text);
-    put(w->root, "binary", "\x7f\x45LF\xff\xfe", 6);
+    temp_dir_put(w->root, "binary", "\x7f\x45LF\xff\xfe", 6);
     assert_answer(w, "read_file", "binary", "not UTF-8 text");
-    put(w->root, "binary", "text\x00more", 9); /* a NUL is valid UTF-8 */
+    temp_dir_put(w->root, "binary", "text\x00more", 9); /* a NUL is valid UTF-8 */
     assert_answer(w, "read_file", "binary", "a binary file of 9 bytes");
 }
 
@@ -285,7 +265,7 @@ static void a_parent_swapped_for_a_link_lets_nothing_out(void **state)
     struct stat st;
 
     path_in(trap, w->root, "dir");
-    put(trap, "secret", "inner", 5);
+    temp_dir_put(trap, "secret", "inner", 5);
     path_in(trap, w->root, "trap");
     assert_int_equal(symlink(w->outside, trap), 0);
     assert_int_equal(pthread_create(&thread, NULL, swap_for_ever, &s), 0);
@@ -429,7 +409,7 @@ static void what_a_killed_write_left_is_swept(void **state)
     int before, how, root, fd = -1;
 
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-        put(w->root, others[i], "mine", 4);
+        temp_dir_put(w->root, others[i], "mine", 4);
     path_in(path, w->root, ".troupe-00000000000000aa.part");
     assert_int_equal(symlink("a.txt", path), 0);
     path_in(path, w->root, ".troupe-00000000000000bb.part");

@@ -12,7 +12,7 @@
 #include "models/train/sft.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/pool.h"
-#include "tests/support/check.h"
+#include "tests/support/temp_dir.h"
 #include "tests/unit/train/tiny_model.h"
 #include "tests/unit/train/toy_source.h"
 
@@ -66,7 +66,7 @@ static enum status run_once(struct run *r, int32_t n_threads, struct sft_result 
     struct pool *pool = NULL;
     enum status st;
 
-    must(pool_new(n_threads, &pool, err), err);
+    assert_ok(pool_new(n_threads, &pool, why));
     st = sft_run(pool, r->start, &r->o, out, err);
     pool_free(pool);
     return st;
@@ -75,10 +75,9 @@ static enum status run_once(struct run *r, int32_t n_threads, struct sft_result 
 static struct sha256 run_hash(struct run *r, int32_t n_threads)
 {
     struct sft_result out = {0};
-    struct error err = ERROR_INIT;
     struct sha256 h;
 
-    must(run_once(r, n_threads, &out, &err), &err);
+    assert_ok(run_once(r, n_threads, &out, why));
     assert_int_equal(out.updates, r->o.updates);
     h = *weights_hash(out.weights);
     weights_unref(out.weights);
@@ -87,12 +86,11 @@ static struct sha256 run_hash(struct run *r, int32_t n_threads)
 
 static char *read_text(const char *dir, const char *name)
 {
-    struct error err = ERROR_INIT;
     char path[256], *text = NULL;
     size_t n;
 
     snprintf(path, sizeof(path), "%s/%s", dir, name);
-    must(file_read(path, (size_t)1 << 24, &text, &n, &err), &err);
+    assert_ok(file_read(path, (size_t)1 << 24, &text, &n, why));
     return text;
 }
 
@@ -101,7 +99,6 @@ static void assert_same_checkpoints(const struct run *a, const struct run *b, in
 {
     for (int i = 0; i < 3; i++) {
         struct str pa = STR_INIT, pb = STR_INIT;
-        struct error err = ERROR_INIT;
         char *ta = NULL, *tb = NULL;
         size_t na = 0, nb = 0;
 
@@ -109,8 +106,8 @@ static void assert_same_checkpoints(const struct run *a, const struct run *b, in
         checkpoint_path(&pb, b->out, update);
         str_printf(&pa, "/%s", checkpoint_file[i]);
         str_printf(&pb, "/%s", checkpoint_file[i]);
-        must(file_read(str_cstr(&pa), (size_t)1 << 24, &ta, &na, &err), &err);
-        must(file_read(str_cstr(&pb), (size_t)1 << 24, &tb, &nb, &err), &err);
+        assert_ok(file_read(str_cstr(&pa), (size_t)1 << 24, &ta, &na, why));
+        assert_ok(file_read(str_cstr(&pb), (size_t)1 << 24, &tb, &nb, why));
         assert_int_equal(na, nb);
         assert_memory_equal(ta, tb, na);
         free(ta);
@@ -128,9 +125,8 @@ static void check_metrics(const struct run *r, int64_t updates)
 
     for (char *line = text, *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
         struct json *doc = NULL;
-        struct error err = ERROR_INIT;
 
-        must(jv_parse(line, (size_t)(end - line), "metrics", &doc, &err), &err);
+        assert_ok(jv_parse(line, (size_t)(end - line), "metrics", &doc, why));
         if (jv_get(doc, "loss"))
             assert_int_equal(jv_get_int(jv_get(doc, "update"), -1), next++);
         jv_unref(doc);
@@ -143,7 +139,6 @@ static void test_it_learns_and_stops_on_the_probe(void **state)
 {
     struct run r;
     struct sft_result out = {0};
-    struct error err = ERROR_INIT;
     char *text;
 
     (void)state;
@@ -151,7 +146,7 @@ static void test_it_learns_and_stops_on_the_probe(void **state)
     r.o.eval_every = 20;
     r.o.n_eval_batches = 1;
     r.o.stop_on = "probe";
-    must(run_once(&r, 2, &out, &err), &err);
+    assert_ok(run_once(&r, 2, &out, why));
     assert_true(out.probe_held);
     assert_true(out.updates < 400 && out.updates % 20 == 0);
     assert_true(out.loss < 0.2 && out.held_out_loss < 0.2);
@@ -163,7 +158,7 @@ static void test_it_learns_and_stops_on_the_probe(void **state)
     weights_unref(out.weights);
     /* A finished run stays finished. */
     r.o.resume = true;
-    must(run_once(&r, 1, &out, &err), &err);
+    assert_ok(run_once(&r, 1, &out, why));
     assert_true(out.probe_held);
     weights_unref(out.weights);
     run_free(&r);
@@ -341,7 +336,6 @@ static void test_last_and_best_are_kept(void **state)
 {
     struct run r;
     struct sft_result out = {0};
-    struct error err = ERROR_INIT;
     int64_t *list;
     size_t n;
 
@@ -352,7 +346,7 @@ static void test_last_and_best_are_kept(void **state)
     r.o.keep_best = true;
     r.o.eval_every = 10;
     r.o.n_eval_batches = 1;
-    must(run_once(&r, 1, &out, &err), &err);
+    assert_ok(run_once(&r, 1, &out, why));
     list = checkpoint_list(r.out, &n);
     assert_true(n == 2 || n == 3);
     assert_int_equal(list[n - 1], 30);
