@@ -178,8 +178,7 @@ void fake_model_init(struct fake_model *m, const char *codec, fake_policy policy
                                         .n_eos = 1};
 }
 
-void fake_text_model_init(struct fake_model *m,
-                          struct json *(*talk)(struct fake_model *m, const struct model_call *c))
+void fake_text_model_init(struct fake_model *m, fake_talk talk)
 {
     *m = (struct fake_model){.talk = talk, .eos = -1};
     m->model.ops = &fake_ops;
@@ -306,4 +305,62 @@ struct agent_task ledger_task(const struct agent_role *role, const char *path, i
         .scope = {.path = path, .task_seed = 5, .fault_seed = 6, .sample_seed = 7},
         .env_ops = env_find("ledger"),
         .env_params = {.horizon = horizon, .noise = noise, .task_seed = 5, .fault_seed = 6}};
+}
+
+static void open_scene(struct scene *s)
+{
+    struct agent_host_options o = {.seams = seams_real()};
+
+    assert_ok(agent_host_new(&o, &s->p.host, why));
+    s->role = fake_role(&s->m);
+}
+
+void scene_ids(struct scene *s, const char *codec, fake_policy policy)
+{
+    memset(s, 0, sizeof(*s));
+    fake_model_init(&s->m, codec, policy);
+    open_scene(s);
+}
+
+void scene_text(struct scene *s, fake_talk talk)
+{
+    memset(s, 0, sizeof(*s));
+    fake_text_model_init(&s->m, talk);
+    open_scene(s);
+}
+
+void scene_ledger(struct scene *s, int32_t horizon, double noise)
+{
+    s->t = ledger_task(&s->role, "play", horizon, noise);
+}
+
+void scene_ask(struct scene *s, const char *path, const char *input)
+{
+    s->input = jv_string(input);
+    s->t = (struct agent_task){.role = &s->role, .scope = {.path = path}, .input = s->input};
+}
+
+void scene_tool(struct scene *s, struct tool *tool)
+{
+    s->tool = tool;
+    s->role.tools = &s->tool;
+    s->role.n_tools = 1;
+}
+
+void scene_journal(struct scene *s, struct run *run)
+{
+    s->p.run = run;
+    s->t.scope.run = run;
+}
+
+void scene_play(struct scene *s)
+{
+    play_agent(&s->p, &s->t);
+}
+
+void scene_close(struct scene *s)
+{
+    play_deinit(&s->p);
+    fake_model_deinit(&s->m);
+    jv_unref(s->input);
 }
