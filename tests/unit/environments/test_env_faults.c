@@ -138,8 +138,8 @@ static void time_outs_come_or_stay_away(void **state)
             seen[itinerary_kind(p, step)]++;
         assert_rate(seen[ITINERARY_ABSENT], n, faults & 1 ? silent : 0);
         assert_rate(seen[ITINERARY_WRONG_DAY], n, faults & 2 ? silent : 0);
-        assert_rate(seen[ITINERARY_TIMEOUT_DONE], n, faults & 4 ? itinerary_timeout_rate(.04) : 0);
-        assert_rate(seen[ITINERARY_TIMEOUT_LOST], n, faults & 8 ? itinerary_timeout_rate(.04) : 0);
+        assert_rate(seen[ITINERARY_TIMEOUT_DONE], n, faults & 4 ? ITINERARY_MAX_TIMEOUT : 0);
+        assert_rate(seen[ITINERARY_TIMEOUT_LOST], n, faults & 8 ? ITINERARY_MAX_TIMEOUT : 0);
     }
 }
 
