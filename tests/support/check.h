@@ -39,4 +39,13 @@ static inline struct json *fixture_json(const char *text)
     return v;
 }
 
+/* The path of a file in the source tree: out. */
+static inline const char *fixture_path(char out[512], const char *name)
+{
+    const char *root = getenv("TROUPE_SOURCE_DIR");
+
+    (void)snprintf(out, 512, "%s/%s", root ? root : ".", name);
+    return out;
+}
+
 #endif

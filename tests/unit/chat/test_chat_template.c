@@ -9,12 +9,11 @@
 
 static struct json *load_vectors(void)
 {
-    const char *root = getenv("TROUPE_SOURCE_DIR");
     char path[512];
     struct json *doc = NULL;
 
-    snprintf(path, sizeof(path), "%s/tests/fixtures/chat/vectors.json", root ? root : ".");
-    assert_ok(jv_parse_file(path, (size_t)1 << 24, &doc, why));
+    assert_ok(jv_parse_file(fixture_path(path, "tests/fixtures/chat/vectors.json"), (size_t)1 << 24,
+                            &doc, why));
     return doc;
 }
 

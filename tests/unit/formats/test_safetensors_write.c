@@ -88,16 +88,14 @@ static void test_reads_back_and_is_deterministic(void **state)
 /* tests/parity/make_format_vectors.py writes the same tensors with the reference library. */
 static void test_same_bytes_as_the_reference(void **state)
 {
-    const char *root = getenv("TROUPE_SOURCE_DIR");
     char path[512], *want = NULL, *got = NULL;
     size_t n_want, n_got;
     struct place p;
 
     (void)state;
     make_place(&p);
-    snprintf(path, sizeof(path), "%s/tests/fixtures/safetensors/mixed.safetensors",
-             root ? root : ".");
-    assert_int_equal(file_read(path, 1 << 20, &want, &n_want, NULL), STATUS_OK);
+    assert_ok(file_read(fixture_path(path, "tests/fixtures/safetensors/mixed.safetensors"), 1 << 20,
+                        &want, &n_want, why));
     assert_int_equal(safetensors_write(p.path, tensors, 4, NULL, seams_real(), NULL), 0);
     assert_int_equal(file_read(p.path, 1 << 20, &got, &n_got, NULL), STATUS_OK);
     assert_int_equal(n_got, n_want);

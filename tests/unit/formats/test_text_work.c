@@ -205,12 +205,10 @@ static void work_grows_with_the_text(void **state)
 
 static void load(const char *name, struct tokenizer **t)
 {
-    const char *root = getenv("TROUPE_SOURCE_DIR");
     char path[512], *text = NULL;
     size_t n;
 
-    snprintf(path, sizeof(path), "%s/tests/fixtures/tokenizer/%s.json", root ? root : ".", name);
-    assert_int_equal(file_read(path, TOKENIZER_MAX_FILE, &text, &n, NULL), STATUS_OK);
+    assert_ok(file_read(fixture_path(path, name), TOKENIZER_MAX_FILE, &text, &n, why));
     assert_int_equal(tokenizer_from_json(text, n, path, t, NULL), STATUS_OK);
     free(text);
 }
@@ -219,9 +217,9 @@ static int set_up(void **state)
 {
     struct bench *b = xcalloc(1, sizeof(*b));
 
-    load("qwen", &b->qwen);
-    load("omni", &b->omni);
-    load("gpt2", &b->gpt2);
+    load("tests/fixtures/tokenizer/qwen.json", &b->qwen);
+    load("tests/fixtures/tokenizer/omni.json", &b->omni);
+    load("tests/fixtures/tokenizer/gpt2.json", &b->gpt2);
     b->scratch = tokenizer_scratch_new();
     assert_int_equal(pattern_compile("\\s*[\\r\\n]+", 11, &b->blank_lines, NULL), STATUS_OK);
     *state = b;

@@ -14,12 +14,10 @@
 
 static char *read_fixture(const char *name, const char *ending, size_t *n)
 {
-    const char *root = getenv("TROUPE_SOURCE_DIR");
-    char path[512], *text = NULL;
+    char file[128], path[512], *text = NULL;
 
-    snprintf(path, sizeof(path), "%s/tests/fixtures/tokenizer/%s%s", root ? root : ".", name,
-             ending);
-    assert_int_equal(file_read(path, (size_t)1 << 24, &text, n, NULL), STATUS_OK);
+    snprintf(file, sizeof(file), "tests/fixtures/tokenizer/%s%s", name, ending);
+    assert_ok(file_read(fixture_path(path, file), (size_t)1 << 24, &text, n, why));
     return text;
 }
 

@@ -57,7 +57,6 @@ static void *encode_often(void *arg)
 
 static void two_threads_encode_with_one_tokenizer(void **state)
 {
-    const char *root = getenv("TROUPE_SOURCE_DIR");
     struct tokenizer_scratch *s = tokenizer_scratch_new();
     struct tokenizer *t = NULL;
     struct work work[2] = {{.wrong = false}};
@@ -66,8 +65,8 @@ static void two_threads_encode_with_one_tokenizer(void **state)
     size_t n;
 
     (void)state;
-    snprintf(path, sizeof(path), "%s/tests/fixtures/tokenizer/qwen.json", root ? root : ".");
-    assert_ok(file_read(path, TOKENIZER_MAX_FILE, &text, &n, why));
+    assert_ok(file_read(fixture_path(path, "tests/fixtures/tokenizer/qwen.json"),
+                        TOKENIZER_MAX_FILE, &text, &n, why));
     assert_ok(tokenizer_from_json(text, n, path, &t, why));
     free(text);
     for (size_t k = 0; k < ARRAY_LEN(work); k++) {
