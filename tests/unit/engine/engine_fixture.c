@@ -7,26 +7,14 @@
 #include <string.h>
 
 #include "runtime/base/rng.h"
+#include "tests/support/small_qwen3.h"
 
 struct model_config tiny_config(void)
 {
-    return (struct model_config){.architecture = "Qwen3ForCausalLM",
-                                 .model_type = "qwen3",
-                                 .hidden_size = 24,
-                                 .intermediate_size = 40,
-                                 .n_layers = 2,
-                                 .n_heads = 4,
-                                 .n_kv_heads = 2,
-                                 .head_dim = 8,
-                                 .vocab_size = TINY_VOCAB,
-                                 .max_position_embeddings = 512,
-                                 .rms_norm_eps = 1e-6f,
-                                 .rope_theta = 10000,
-                                 .initializer_range = 0.5, /* logits that differ clearly */
-                                 .tie_word_embeddings = true,
-                                 .dtype = DTYPE_F32,
-                                 .bos_id = -1,
-                                 .pad_id = -1};
+    struct model_config c = small_qwen3(TINY_VOCAB);
+
+    c.initializer_range = 0.5; /* logits that differ clearly */
+    return c;
 }
 
 struct weights *tiny_weights(const struct backend *b, uint64_t seed)

@@ -6,27 +6,13 @@
 #include "runtime/base/memory.h"
 #include "runtime/base/rng.h"
 #include "tests/support/check.h"
+#include "tests/support/small_qwen3.h"
 
 struct model_config tiny_config(bool tied)
 {
-    struct model_config c = {.hidden_size = 24,
-                             .intermediate_size = 40,
-                             .n_layers = 2,
-                             .n_heads = 4,
-                             .n_kv_heads = 2,
-                             .head_dim = 8,
-                             .vocab_size = 50,
-                             .max_position_embeddings = 512,
-                             .rms_norm_eps = 1e-6f,
-                             .rope_theta = 10000.0,
-                             .initializer_range = 0.02,
-                             .tie_word_embeddings = tied,
-                             .dtype = DTYPE_F32,
-                             .bos_id = -1,
-                             .pad_id = -1};
+    struct model_config c = small_qwen3(50);
 
-    snprintf(c.architecture, sizeof(c.architecture), "Qwen3ForCausalLM");
-    snprintf(c.model_type, sizeof(c.model_type), "qwen3");
+    c.tie_word_embeddings = tied;
     return c;
 }
 
