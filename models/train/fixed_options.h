@@ -30,6 +30,8 @@ MUST_CHECK enum status fixed_compare(const struct json *was, const struct fixed_
  * one (checkpoint_read reports that), returns STATUS_OK. */
 MUST_CHECK enum status fixed_compare_newest(const char *out, const struct fixed_options *now,
                                             struct error *err);
+/* STATUS_USAGE: `out` contains a training already. */
+enum status fixed_refuse(const char *out, struct error *err);
 /* A string option of the newest checkpoint of `out`: the caller frees it; or NULL. */
 char *fixed_recorded(const char *out, const char *key);
 /* --lr-schedule continue: changes *updates, the requested number, to the length of the folder's

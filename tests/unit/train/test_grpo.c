@@ -68,13 +68,9 @@ static void run_init(struct run *r, int64_t updates)
         .max_chains = 40,
         .epochs = 1,
         .max_refills = 1,
-        .lr = 1e-2,
-        .lr_min = 1e-3,
-        .warmup = 1,
-        .beta1 = .9,
-        .beta2 = .95,
-        .eps = 1e-8,
-        .clip = 1,
+        .learning = {.step = {.lr = 1e-2, .beta1 = .9, .beta2 = .95, .eps = 1e-8, .clip = 1},
+                     .lr_min = 1e-3,
+                     .warmup = 1},
         .temperature = 1,
         .max_len = 8,
         .keep_last = 2,
@@ -373,10 +369,10 @@ static void test_an_update_is_replayed_bit_for_bit(void **state)
     assert_int_equal(again.from, 4);
     assert_string_equal(again.recorded, again.now);
     /* Other options would give other weights; they are an error. */
-    r.o.lr = 2e-2;
+    r.o.learning.step.lr = 2e-2;
     assert_int_equal(grpo_replay(pool, r.start, &r.o, 5, &again, &err), STATUS_USAGE);
     assert_non_null(strstr(err.message, "learning rate (--lr) was 0.01 and is now 0.02"));
-    r.o.lr = 1e-2;
+    r.o.learning.step.lr = 1e-2;
     assert_int_equal(grpo_replay(pool, r.start, &r.o, 7, &again, &err), STATUS_USAGE);
     pool_free(pool);
     run_free(&r);
@@ -709,7 +705,7 @@ static void test_wrong_use_is_refused(void **state)
     r.o.phase[0].from = 1;
     assert_int_equal(run_once(&r, 1, &out, &err), STATUS_USAGE);
     r.o.phase[0].from = 0;
-    r.o.lr = NAN;
+    r.o.learning.step.lr = NAN;
     assert_int_equal(run_once(&r, 1, &out, &err), STATUS_USAGE);
     run_free(&r);
 }

@@ -40,14 +40,14 @@ static void run_init(struct run *r, int64_t updates)
                                 .batch_tokens = 300,
                                 .accumulate = 1,
                                 .max_len = 16,
-                                .lr = 1e-2,
-                                .lr_min = 1e-3,
-                                .warmup = 3,
-                                .beta1 = 0.9,
-                                .beta2 = 0.99,
-                                .eps = 1e-8,
-                                .weight_decay = 0.01,
-                                .clip = 1.0,
+                                .learning = {.step = {.lr = 1e-2,
+                                                      .beta1 = 0.9,
+                                                      .beta2 = 0.99,
+                                                      .eps = 1e-8,
+                                                      .weight_decay = 0.01,
+                                                      .clip = 1.0},
+                                             .lr_min = 1e-3,
+                                             .warmup = 3},
                                 .seams = seams_real(),
                                 .data = &r->toy.source,
                                 .held_out = &r->held_out.source,
@@ -264,11 +264,11 @@ static void test_changed_options_are_refused_by_name(void **state)
     assert_int_equal(run_once(&r, 1, &out, &err), STATUS_USAGE); /* started, but without --resume */
     assert_non_null(strstr(err.message, r.out));
     r.o.resume = true;
-    r.o.lr = 2e-2;
+    r.o.learning.step.lr = 2e-2;
     error_clear(&err);
     assert_int_equal(run_once(&r, 1, &out, &err), STATUS_USAGE);
     assert_non_null(strstr(err.message, "learning rate (--lr) was 0.01 and is now 0.02"));
-    r.o.lr = 1e-2;
+    r.o.learning.step.lr = 1e-2;
     r.o.seed = 78;
     error_clear(&err);
     assert_int_equal(run_once(&r, 1, &out, &err), STATUS_USAGE);
@@ -367,9 +367,9 @@ static void test_bad_options_are_refused(void **state)
     r.o.max_len = 100000;
     assert_int_equal(run_once(&r, 1, &out, &err), STATUS_USAGE);
     r.o.max_len = 16;
-    r.o.lr = -1;
+    r.o.learning.step.lr = -1;
     assert_int_equal(run_once(&r, 1, &out, &err), STATUS_USAGE);
-    r.o.lr = 1e-3;
+    r.o.learning.step.lr = 1e-3;
     r.o.stop_on = "moon";
     assert_int_equal(run_once(&r, 1, &out, &err), STATUS_USAGE);
     r.o.stop_on = NULL;
