@@ -366,6 +366,13 @@ static bool find_wait(void *ctx, const struct wait_row *w)
     return true;
 }
 
+static void answer_with(struct store_fixture *f, const char *uuid, const char *path,
+                        const struct json *answer)
+{
+    assert_ok(store_answer(fixture_open(f), uuid, path, answer, why));
+    fixture_close(f);
+}
+
 /* Answers as `troupe answer` does; false: the words are refused. */
 static bool answer_in_words(struct store_fixture *f, const char *uuid, const char *path,
                             const char *words)
@@ -445,9 +452,7 @@ static void test_other_words_decide_nothing(void **state)
     die_paying(f, EFFECT_ONCE, &plain_ops, uuid);
     make_tool(&t, EFFECT_ONCE, &plain_ops);
     resume(f, &t, uuid, &r, said);
-    (void)fixture_open(f);
-    assert_ok(store_answer(f->store, uuid, "pay/turn:0/tool:0:pay", wrong, why));
-    fixture_close(f);
+    answer_with(f, uuid, "pay/turn:0/tool:0:pay", wrong);
     resume(f, &t, uuid, &r, said);
     assert_int_equal(r.state, STEP_WAITING);
     assert_int_equal(t.n_starts, 0);
@@ -551,14 +556,10 @@ static void test_the_answer_reaches_the_tool_that_asked(void **state)
         fixture_close(f);
         resume(f, &t, uuid, &r, said);
         assert_int_equal(r.state, STEP_WAITING);
-        (void)fixture_open(f);
-        assert_ok(store_answer(f->store, uuid, path, wrong, why));
-        fixture_close(f);
+        answer_with(f, uuid, path, wrong);
         resume(f, &t, uuid, &r, said); /* none of the options: it stays open */
         assert_int_equal(r.state, STEP_WAITING);
-        (void)fixture_open(f);
-        assert_ok(store_answer(f->store, uuid, path, right, why));
-        fixture_close(f);
+        answer_with(f, uuid, path, right);
         resume(f, &t, uuid, &r, said);
         assert_int_equal(r.state, STEP_OK);
         assert_string_equal(said, "{\"paid\":\"yes\"}");
