@@ -37,7 +37,7 @@ static void check_stream(enum tool_call_format format, bool in_reasoning, const 
         (void)utf8_next(text, n, &c);
         reply_stream_push(s, text + i, c - i);
     }
-    if (reply_stream_end(s, &r, NULL) == STATUS_OK) {
+    if (reply_stream_end(s, false, &r, NULL) == STATUS_OK) {
         if (strcmp(r.content, str_cstr(&g.part[REPLY_CONTENT])) != 0 ||
             strcmp(r.reasoning ? r.reasoning : "", str_cstr(&g.part[REPLY_REASONING])) != 0)
             __builtin_trap();
@@ -63,11 +63,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 
     if (n == 0 || jv_parse(schema, sizeof(schema) - 1, "schema", &tools, NULL))
         return 0;
-    /* The first byte chooses the format and whether the prompt ended in thoughts. */
+    /* The first byte chooses the format, whether the prompt ended in thoughts, and whether the
+     * reply was cut. */
     format = (enum tool_call_format)(bytes[0] % 3);
     thinking = bytes[0] & 4;
     if (tool_calls_parse(format, (const char *)bytes + 1, n - 1,
-                         thinking ? REPLY_STARTS_THINKING : REPLY_STARTS_ANYHOW, tools, &r,
+                         thinking ? REPLY_STARTS_THINKING : REPLY_STARTS_ANYHOW, bytes[0] & 8, tools, &r,
                          NULL) == STATUS_OK) {
         if (r.visited > 32 * n + (1 << 20))
             __builtin_trap();

@@ -51,10 +51,10 @@ static void check_end(struct reply_stream *s, struct given *g, const char *text,
     struct parsed_reply r, want;
     struct error err = ERROR_INIT;
 
-    assert_int_equal(reply_stream_end(s, &r, &err), STATUS_OK);
+    assert_int_equal(reply_stream_end(s, false, &r, &err), STATUS_OK);
     assert_int_equal(tool_calls_parse(format, text, strlen(text),
-                                      thinking ? REPLY_STARTS_THINKING : REPLY_STARTS_TALKING, NULL,
-                                      &want, &err),
+                                      thinking ? REPLY_STARTS_THINKING : REPLY_STARTS_TALKING, false,
+                                      NULL, &want, &err),
                      STATUS_OK);
     if (strcmp(str_cstr(&g->part[REPLY_CONTENT]), want.content) != 0 ||
         strcmp(str_cstr(&g->part[REPLY_REASONING]), want.reasoning ? want.reasoning : "") != 0)
@@ -225,7 +225,7 @@ static void a_nul_does_not_end_it(void **state)
 
     (void)state;
     reply_stream_push(s, "a\0b", 3);
-    assert_int_equal(reply_stream_end(s, &r, NULL), STATUS_OK);
+    assert_int_equal(reply_stream_end(s, false, &r, NULL), STATUS_OK);
     assert_string_equal(r.content, "a\xef\xbf\xbd"
                                    "b");
     assert_string_equal(str_cstr(&g.part[REPLY_CONTENT]), r.content);
