@@ -262,7 +262,7 @@ int client_open(const struct world *w)
 {
     struct sockaddr_in a = {.sin_family = AF_INET,
                             .sin_port = htons((uint16_t)w->port),
-                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+                            .sin_addr.s_addr = w->address ? w->address : htonl(INADDR_LOOPBACK)};
     struct timeval limit = {5, 0};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 

@@ -16,6 +16,7 @@
 struct world {
     struct http_server_options o; /* set before world_start */
     int64_t max_fds;              /* limit of its descriptors; 0: that of the test */
+    uint32_t address;             /* where clients connect (network order); 0: 127.0.0.1 */
     pid_t pid;
     int ask;
     int32_t port;

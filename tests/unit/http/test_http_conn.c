@@ -72,7 +72,8 @@ static void on_close(void *ctx, enum http_close how)
 static struct http_route route(void *ctx, const struct http_request *q)
 {
     (void)ctx;
-    if (strcmp(q->path, "/open") == 0)
+    if (strcmp(q->path, "/open") == 0 || strcmp(q->path, "/abort") == 0 ||
+        strcmp(q->path, "/burst") == 0)
         return (struct http_route){.is_open = true, .max_body = 100};
     if (strcmp(q->path, "/echo") == 0 && q->method != HTTP_POST && q->method != HTTP_HEAD)
         return (struct http_route){.reject = 405, .message = "POST it", .allow = "POST, HEAD"};
@@ -106,7 +107,12 @@ static void serve(void *ctx, struct http_call *c)
     (void)snprintf(w->subject, sizeof(w->subject), "%s", q->subject);
     assert_non_null(q->body);
     assert_int_equal(q->body[q->body_bytes], '\0');
-    if (strcmp(q->path, "/later") == 0) {
+    if (strcmp(q->path, "/abort") == 0) {
+        http_call_abort(c);
+    } else if (strcmp(q->path, "/burst") == 0) {
+        if (http_call_stream(c, &(struct http_reply){.code = 200}) && http_call_write(c, "all", 3))
+            http_call_end(c);
+    } else if (strcmp(q->path, "/later") == 0) {
         w->call = c;
         http_call_on_gone(c, gone, w);
     } else if (strcmp(q->path, "/stream") == 0 || strcmp(q->path, "/raw") == 0) {
@@ -830,6 +836,20 @@ static void a_stream_is_sent_in_chunks(void **state)
     assert_sent(w, "HTTP/1.1 200 OK");
 }
 
+static void a_stream_may_end_at_once(void **state)
+{
+    struct world *w = *state;
+
+    feeds(w, GET("/burst"));
+    assert_sent(w, "\r\n\r\n3\r\nall\r\n0\r\n\r\n");
+    feeds(w, GET("/burst"));
+    assert_int_equal(count(w, "3\r\nall\r\n0\r\n\r\n"), 2);
+    assert_false(w->closed);
+    feeds(w, GET("/abort") GET("/open"));
+    assert_true(w->closed);
+    assert_int_equal(w->how, HTTP_CLOSE_RESET);
+}
+
 static void idle_event_streams_get_comments(void **state)
 {
     struct world *w = *state;
@@ -1013,7 +1033,9 @@ static const char *const pieces[] = {
     "POST /none HTTP/1.1\r\n" H "Content-Length: 9\r\n\r\n",
     "123456789",
     "GET /stream HTTP/1.0\r\n" H "\r\n",
+    GET("/burst"),
     "GET / HTTP/1.1\r\nHost",
+    GET("/abort"),
     "\r\n",
 };
 
@@ -1112,6 +1134,7 @@ int main(void)
         T(a_client_that_sends_and_does_not_read_is_paused),
         T(a_full_stream_refuses_until_half_is_sent),
         T(a_stream_is_sent_in_chunks),
+        T(a_stream_may_end_at_once),
         T(idle_event_streams_get_comments),
         T(requests_during_a_stream_are_dropped),
         T(a_stream_to_head_has_no_chunks),

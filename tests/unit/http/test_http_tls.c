@@ -24,7 +24,7 @@
 
 struct tls_world {
     struct world w;
-    char folder[64], cert[100], key[100];
+    char folder[64], cert[100], key[100], conf[100];
 };
 
 /* ---- certificates */
@@ -64,6 +64,16 @@ static void write_text(const char *path, const char *text)
     fclose(f);
 }
 
+/* The system's configuration refuses TLS 1.1, whatever the server does. OpenSSL reads it once, at
+ * its first use: before the fork of the first server. */
+static void allow_all_versions(const struct tls_world *t, char path[100])
+{
+    (void)snprintf(path, 100, "%s/openssl.cnf", t->folder);
+    write_text(path, "openssl_conf = init\n[init]\nssl_conf = ssl\n[ssl]\nsystem_default = any\n"
+                     "[any]\nMinProtocol = TLSv1\nCipherString = DEFAULT:@SECLEVEL=0\n");
+    setenv("OPENSSL_CONF", path, 1);
+}
+
 static int setup(void **state)
 {
     struct tls_world *t = calloc(1, sizeof(*t));
@@ -72,6 +82,7 @@ static int setup(void **state)
     assert_non_null(mkdtemp(t->folder));
     (void)snprintf(t->cert, sizeof(t->cert), "%s/cert.pem", t->folder);
     (void)snprintf(t->key, sizeof(t->key), "%s/key.pem", t->folder);
+    allow_all_versions(t, t->conf);
     write_cert(t, 7);
     t->w.o.tls_cert = t->cert;
     t->w.o.tls_key = t->key;
@@ -87,6 +98,7 @@ static int teardown(void **state)
         world_stop(&t->w);
     unlink(t->cert);
     unlink(t->key);
+    unlink(t->conf);
     rmdir(t->folder);
     free(t);
     return 0;
@@ -222,6 +234,7 @@ static void old_versions_are_refused(void **state)
     struct tls_world *t = *state;
     struct client c;
 
+    assert_non_null(getenv("OPENSSL_CONF"));
     world_start(&t->w);
     assert_false(tls_open(t, &c, TLS1_1_VERSION));
     tls_close(&c);
@@ -330,9 +343,12 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(requests_and_replies_go_over_tls),   T(an_idle_connection_outlives_the_handshake),
-        T(old_versions_are_refused),           T(plain_requests_and_silence_do_no_harm),
-        T(a_reload_takes_the_new_certificate), T(files_that_cannot_be_used_are_errors),
+        T(old_versions_are_refused),
+        T(requests_and_replies_go_over_tls),
+        T(an_idle_connection_outlives_the_handshake),
+        T(plain_requests_and_silence_do_no_harm),
+        T(a_reload_takes_the_new_certificate),
+        T(files_that_cannot_be_used_are_errors),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
