@@ -19,6 +19,7 @@
 #include <cmocka.h>
 
 #include "runtime/base/memory.h"
+#include "runtime/base/rng.h"
 #include "runtime/loop/loop.h"
 #include "server_world.h"
 
@@ -433,6 +434,57 @@ static void dripping_clients_are_cut_in_time(void **state)
     world_wait(w, counts.connections, 0);
 }
 
+/* Requests, halves of them, and ends of all kinds at any moment, drawn by a seed. */
+static void random_clients_leave_nothing_behind(void **state)
+{
+    enum { N = 24 };
+    static const char *const paths[] = {"/healthz", "/later", "/events", "/flood",
+                                        "/missing", "/big",   "/later"};
+    struct linger reset = {1, 0};
+    struct world *w = *state;
+    int fds[N];
+
+    world_start(w);
+    memset(fds, -1, sizeof(fds));
+    for (uint32_t i = 0; i < 6000; i++) {
+        struct rng_block b = rng_philox(5, i, 0, 0, 0);
+        const uint32_t *r = b.word;
+        int *fd = &fds[r[0] % N];
+
+        if (*fd < 0)
+            *fd = client_open(w);
+        switch (r[1] % 9) {
+        case 0:
+            close(*fd);
+            *fd = -1;
+            break;
+        case 1:
+            setsockopt(*fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+            close(*fd);
+            *fd = -1;
+            break;
+        case 2:
+            client_send(*fd, "GET /healthz HTT", r[2] % 17);
+            break;
+        case 3:
+            shutdown(*fd, SHUT_WR);
+            break;
+        case 4:
+            (void)world_ask(w, r[2] % 4 ? WORLD_EVENT : WORLD_REPLY);
+            break;
+        default:
+            client_get(w, *fd, paths[r[2] % ARRAY_LEN(paths)]);
+        }
+    }
+    for (int i = 0; i < N; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+    world_wait(w, counts.connections, 0);
+    world_wait(w, counts.streams, 0);
+    world_wait(w, counts.requests, 0);
+    assert_int_equal(client_healthz(w), 200);
+}
+
 /* ---- the end */
 
 static void a_draining_server_ends_what_has_begun(void **state)
@@ -562,6 +614,7 @@ int main(void)
         T(stalled_readers_use_bounded_memory_and_are_cut),
         T(a_stalled_reader_that_sends_costs_no_time),
         T(dripping_clients_are_cut_in_time),
+        T(random_clients_leave_nothing_behind),
         T(a_draining_server_ends_what_has_begun),
         T(a_server_ends_with_connections_open),
         T(addresses_that_cannot_be_used_are_errors),
