@@ -2,7 +2,6 @@
 
 SPDX-License-Identifier: Apache-2.0
 """
-import hashlib
 import json
 import os
 import tarfile
@@ -26,14 +25,6 @@ class OldTraining(CliCase):
         r = super().ok(*args, **more)
         self.assertNotIn("corrupt", (r.out + r.err).lower())
         return r
-
-    def weights(self, out):
-        with open(os.path.join(self.dir, out, "model/model.safetensors"), "rb") as f:
-            return hashlib.sha256(f.read()).hexdigest()
-
-    def metrics(self, out):
-        with open(os.path.join(self.dir, out, "metrics.jsonl"), encoding="utf-8") as f:
-            return [json.loads(line) for line in f]
 
     def kinds(self, out):
         """(update, kind of line) of all lines."""

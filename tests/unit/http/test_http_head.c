@@ -2,19 +2,10 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include <cmocka.h>
-
-#include "runtime/base/memory.h"
 #include "runtime/base/str.h"
 #include "runtime/http/http_head.h"
+#include "tests/support/check.h"
 
 /* In memory of exactly n bytes, so that the sanitizer sees each read after the end. */
 static int64_t parse(const char *bytes, size_t n, char **copy, struct http_request *q)

@@ -5,23 +5,13 @@
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/in.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-#include <cmocka.h>
-
-#include "runtime/base/memory.h"
 #include "runtime/base/rng.h"
 #include "runtime/loop/loop.h"
 #include "server_world.h"
+#include "tests/support/check.h"
 
 static int setup(void **state)
 {

@@ -2,16 +2,6 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -21,10 +11,11 @@
 
 #include "runtime/loop/loop.h"
 #include "server_world.h"
+#include "tests/support/temp_dir.h"
 
 struct tls_world {
     struct world w;
-    char folder[64], cert[100], key[100], conf[100];
+    char folder[64], cert[100], key[100];
 };
 
 /* ---- certificates */
@@ -55,22 +46,17 @@ static void write_cert(struct tls_world *t, long serial)
     EVP_PKEY_free(key);
 }
 
-static void write_text(const char *path, const char *text)
-{
-    FILE *f = fopen(path, "we");
-
-    assert_non_null(f);
-    fputs(text, f);
-    fclose(f);
-}
-
 /* The system's configuration refuses TLS 1.1, whatever the server does. OpenSSL reads it once, at
  * its first use: before the fork of the first server. */
-static void allow_all_versions(const struct tls_world *t, char path[100])
+static void allow_all_versions(const struct tls_world *t)
 {
-    (void)snprintf(path, 100, "%s/openssl.cnf", t->folder);
-    write_text(path, "openssl_conf = init\n[init]\nssl_conf = ssl\n[ssl]\nsystem_default = any\n"
-                     "[any]\nMinProtocol = TLSv1\nCipherString = DEFAULT:@SECLEVEL=0\n");
+    static const char text[] = "openssl_conf = init\n[init]\nssl_conf = ssl\n"
+                               "[ssl]\nsystem_default = any\n"
+                               "[any]\nMinProtocol = TLSv1\nCipherString = DEFAULT:@SECLEVEL=0\n";
+    char path[100];
+
+    temp_dir_put(t->folder, "openssl.cnf", text, sizeof(text) - 1);
+    (void)snprintf(path, sizeof(path), "%s/openssl.cnf", t->folder);
     setenv("OPENSSL_CONF", path, 1);
 }
 
@@ -78,11 +64,10 @@ static int setup(void **state)
 {
     struct tls_world *t = calloc(1, sizeof(*t));
 
-    (void)snprintf(t->folder, sizeof(t->folder), "/tmp/troupe-tls-XXXXXX");
-    assert_non_null(mkdtemp(t->folder));
+    temp_dir(t->folder);
     (void)snprintf(t->cert, sizeof(t->cert), "%s/cert.pem", t->folder);
     (void)snprintf(t->key, sizeof(t->key), "%s/key.pem", t->folder);
-    allow_all_versions(t, t->conf);
+    allow_all_versions(t);
     write_cert(t, 7);
     t->w.o.tls_cert = t->cert;
     t->w.o.tls_key = t->key;
@@ -96,10 +81,7 @@ static int teardown(void **state)
 
     if (t->w.pid)
         world_stop(&t->w);
-    unlink(t->cert);
-    unlink(t->key);
-    unlink(t->conf);
-    rmdir(t->folder);
+    temp_dir_remove(t->folder);
     free(t);
     return 0;
 }
@@ -301,7 +283,7 @@ static void a_reload_takes_the_new_certificate(void **state)
     get(t, &old, "/healthz");
     assert_int_equal(tls_reply(&old, &body, 2), 200);
     /* The old one stays if the new one cannot be used. */
-    write_text(t->cert, "no certificate\n");
+    temp_put(t->cert, "no certificate\n", 15);
     assert_int_equal(world_ask(&t->w, WORLD_RELOAD).reload, STATUS_CONFIG);
     assert_int_equal(serial_of(t), 10);
     unlink(t->cert);

@@ -2,16 +2,11 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
 
 #include "runtime/base/memory.h"
 #include "runtime/loop/loop.h"
 #include "runtime/loop/loop_uv.h"
+#include "tests/support/check.h"
 
 #define N_MAIL 500
 

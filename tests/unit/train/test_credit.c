@@ -2,16 +2,9 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "models/train/credit.h"
+#include "tests/support/check.h"
 
 #define NEAR(a, b, eps)                                                                            \
     do {                                                                                           \
