@@ -99,7 +99,7 @@ void http_conn_cut(struct http_conn *c, enum http_close how)
 
 bool http_conn_has_more(const struct http_conn *c)
 {
-    return c->in.len > c->in_off || c->more.len > 0;
+    return c->in.len > c->in_off || c->more.len > 0 || c->skip > 0;
 }
 
 void http_conn_drop_request(struct http_conn *c)
@@ -285,10 +285,21 @@ static void update_pause(struct http_conn *c)
     c->link.pause(c->link.ctx, pause);
 }
 
+static void drop_skipped(struct http_conn *c)
+{
+    size_t have = c->in.len - c->in_off;
+    size_t n = (uint64_t)c->skip < have ? (size_t)c->skip : have;
+
+    c->in_off += n;
+    c->skip -= (int64_t)n;
+}
+
 /* Goes on as far as the input allows. */
 static void advance(struct http_conn *c)
 {
     for (;;) {
+        if (c->state == CONN_HEAD && c->skip > 0)
+            drop_skipped(c);
         if (c->state == CONN_BODY) {
             if (!take_body(c))
                 break;
@@ -300,6 +311,10 @@ static void advance(struct http_conn *c)
     }
     if (c->state == CONN_HEAD && http_unsent_bytes(c) == 0)
         http_wait_begin(c);
+    if (c->state == CONN_HEAD && c->in.len == c->in_off) { /* an idle connection has no buffer */
+        str_deinit(&c->in);
+        c->in_off = 0;
+    }
     update_pause(c);
 }
 
@@ -407,7 +422,7 @@ static int64_t state_deadline(const struct http_conn *c)
     bool idle = http_unsent_bytes(c) == 0;
 
     if (c->state == CONN_HEAD && idle)
-        return c->since_ms + (c->is_first || c->in.len > c->in_off ? l->head_ms : l->idle_ms);
+        return c->since_ms + (c->is_first || http_conn_has_more(c) ? l->head_ms : l->idle_ms);
     if (c->state == CONN_BODY)
         return c->since_ms + l->body_ms + (int64_t)(c->body.len / 1024) * 1000;
     if (c->state == CONN_STREAM && c->is_events && idle)
@@ -438,7 +453,7 @@ void http_conn_due(struct http_conn *c)
         return;
     if (c->state == CONN_STREAM) {
         (void)http_call_write(&c->call, ":\n\n", 3);
-    } else if (c->state == CONN_BODY || c->in.len > c->in_off) {
+    } else if (c->state == CONN_BODY || http_conn_has_more(c)) {
         c->keep_alive = false;
         http_reply_error(c, 408, "the request did not come in time", NULL, NULL);
     } else {

@@ -53,6 +53,7 @@ struct http_conn {
     struct str in, more;
     size_t in_off; /* bytes of `in` that are used up */
     struct http_request *q;
+    int64_t skip; /* bytes that are still to come of the body of a refused request */
     struct str body;
     struct str out;
     size_t out_off;               /* bytes of `out` that were sent */

@@ -8,6 +8,8 @@
 #include "runtime/base/memory.h"
 #include "runtime/http/http_conn_internal.h"
 
+#define SKIP_MAX ((int64_t)64 << 10)
+
 static struct http_conn *conn_of(struct http_call *c)
 {
     return CONTAINER_OF(c, struct http_conn, call);
@@ -97,13 +99,13 @@ static void reply_fail(struct http_conn *c, int code, const char *message,
     str_deinit(&body);
 }
 
-/* The connection can go on only if the body of the refused request is known to be over. */
+/* The connection goes on after a refusal if the body is known to come, and is short: whether it has
+ * come yet makes no difference. */
 static void skip_body(struct http_conn *c)
 {
-    size_t have = c->in.len - c->in_off;
-
-    if (c->q && c->state == CONN_HEAD && (size_t)c->q->body_bytes <= have) {
-        c->in_off += (size_t)c->q->body_bytes;
+    if (c->q && c->state == CONN_HEAD && c->q->body_bytes <= SKIP_MAX &&
+        (c->q->body_bytes == 0 || !c->q->expects_100)) {
+        c->skip = c->q->body_bytes;
         return;
     }
     c->keep_alive = false;

@@ -79,7 +79,7 @@ void http_shared_drain(struct http_shared *s)
     s->is_draining = true;
     for (struct http_conn *c = s->first; c; c = next) {
         next = c->next;
-        if (c->in.len == c->in_off && http_unsent_bytes(c) == 0)
+        if (!http_conn_has_more(c) && http_unsent_bytes(c) == 0)
             http_conn_cut(c, HTTP_CLOSE);
     }
 }

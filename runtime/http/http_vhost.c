@@ -23,7 +23,8 @@ static _Thread_local struct {
     struct log *log;
     const struct seams *seams;
     int64_t minute;
-    int lines; /* in this minute: peers must not be able to fill the log */
+    int lines;  /* in this minute: peers must not be able to fill the log */
+    bool quiet; /* the caller returns `last` as an error */
     char last[200];
 } lws_sink;
 
@@ -36,7 +37,7 @@ static void on_log(int level, const char *line)
         n = sizeof(lws_sink.last) - 1;
     memcpy(lws_sink.last, line, n);
     lws_sink.last[n] = '\0';
-    if (!lws_sink.log)
+    if (!lws_sink.log || lws_sink.quiet)
         return;
     minute = seams_mono_us(lws_sink.seams) / 60000000;
     if (minute != lws_sink.minute)
@@ -95,7 +96,9 @@ static enum status vhost_new(struct http_server *s, const struct lws_protocols *
         info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
     (void)snprintf(v->name, sizeof(v->name), "troupe-%lld", (long long)s->n_vhosts++);
     lws_sink.last[0] = '\0';
+    lws_sink.quiet = true;
     v->vhost = lws_create_vhost(s->lws, &info);
+    lws_sink.quiet = false;
     if (!v->vhost) {
         st = error_set(err, STATUS_CONFIG, "certificate %s and key %s cannot be used: %s",
                        s->o.tls_cert ? s->o.tls_cert : "-", s->o.tls_key ? s->o.tls_key : "-",

@@ -5,6 +5,7 @@
 
 #include "runtime/base/memory.h"
 #include "runtime/loop/loop.h"
+#include "runtime/loop/loop_uv.h"
 #include "tests/support/check.h"
 
 #define N_MAIL 500
@@ -121,11 +122,38 @@ static void a_loop_that_was_stopped_before_it_ran_is_freed_whole(void **state)
     loop_free(w.loop); /* the leak checker watches */
 }
 
+static void note_1(void *ctx)
+{
+    struct world *w = ctx;
+    w->order[w->n_order++] = 1;
+}
+
+/* More rounds come later; both before the loop ends, and in loop_free. */
+static void calls_after_closing_come_in_the_order_of_their_rounds(void **state)
+{
+    (void)state;
+    for (int runs = 0; runs < 2; runs++) {
+        struct world w = {0};
+
+        assert_int_equal(loop_new(seams_real(), &w.loop, NULL), STATUS_OK);
+        loop_after_close(w.loop, 2, second, &w);
+        loop_after_close(w.loop, 0, note_1, &w);
+        assert_int_equal(w.n_order, 0);
+        if (runs)
+            loop_run(w.loop);
+        loop_free(w.loop);
+        assert_int_equal(w.n_order, 2);
+        assert_int_equal(w.order[0], 1);
+        assert_int_equal(w.order[1], 2);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mail_from_a_thread_arrives_in_order_and_then_the_loop_ends),
         cmocka_unit_test(deferred_calls_run_before_timers_and_ticks_run_each_turn),
+        cmocka_unit_test(calls_after_closing_come_in_the_order_of_their_rounds),
         cmocka_unit_test(a_loop_that_was_stopped_before_it_ran_is_freed_whole),
     };
 
