@@ -60,14 +60,14 @@ static void put_words(const char *text, size_t n, struct str *out)
             blank = shown > 0;
             continue;
         }
-        if (shown == MAX_WORDS) {
+        if (shown >= MAX_WORDS) {
             str_puts(out, " ...");
             return;
         }
         if (blank)
             str_putc(out, ' ');
+        shown += 1 + blank;
         blank = false;
-        shown++;
         str_append(out, bytes, utf8_encode(c, bytes));
     }
 }
