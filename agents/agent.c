@@ -69,17 +69,19 @@ static int32_t reply_tokens(const struct agent *a)
 static enum status make_buffers(struct agent *a, struct error *err)
 {
     struct model_call *c = &a->call;
+    const struct model_info *m = &a->task.role->model->info;
     size_t cap = (size_t)reply_tokens(a);
+    bool streams = a->task.on_text && m->takes_ids;
 
     a->reply_cap = (int32_t)cap;
-    if (!a->task.role->model->info.takes_ids)
+    if (!m->takes_ids && !m->gives_ids)
         return STATUS_OK;
     c->ids = mem_alloc(cap, sizeof(*c->ids));
     c->logp = mem_alloc(cap, sizeof(*c->logp));
     c->logp_sampled = mem_alloc(cap, sizeof(*c->logp_sampled));
-    if (a->task.on_text)
+    if (streams)
         a->stream.id = mem_alloc(cap, sizeof(*a->stream.id));
-    if (!c->ids || !c->logp || !c->logp_sampled || (a->task.on_text && !a->stream.id))
+    if (!c->ids || !c->logp || !c->logp_sampled || (streams && !a->stream.id))
         return error_set(err, STATUS_NO_MEMORY, "no memory for replies of %zu tokens", cap);
     return STATUS_OK;
 }
@@ -95,6 +97,8 @@ static void prepare_call(struct agent *a)
     c->priority = a->task.scope.run ? 1 : 0;
     if (a->stream.id)
         c->on_token = agent_on_token;
+    else if (a->task.on_text)
+        c->on_text = agent_on_text;
 }
 
 static enum status set_up(struct agent *a, struct error *err)
@@ -141,6 +145,8 @@ enum status agent_start(struct agent_host *h, const struct agent_task *t, agent_
     a->ctx = ctx;
     a->new_chain = true;
     a->stream.text = TOKEN_STREAM_INIT;
+    a->stream.said = STR_INIT;
+    pthread_mutex_init(&a->stream.lock, NULL);
     token_ids_init(&a->chain, TOKEN_IDS_MAX_DEFAULT);
     a->path = a->parent = a->base = a->reply_text = a->feed = STR_INIT;
     link_agent(a);
@@ -167,6 +173,8 @@ static void free_reply(struct agent *a)
     free(a->call.logp_sampled);
     model_call_clear_text(&a->call);
     free(a->stream.id);
+    str_deinit(&a->stream.said);
+    pthread_mutex_destroy(&a->stream.lock);
 }
 
 void agent_free(struct agent *a)

@@ -1,13 +1,14 @@
 /* agent_state.h - struct agent and its host, for the files of agents/ that drive them.
  *
  * Everything here belongs to one thread: the loop's, or the driver's that polls the host. Only
- * on_token (agent_stream.c) runs on the model's thread; it touches nothing but `stream`.
+ * on_token and on_text (agent_stream.c) run on the model's thread; they touch nothing but `stream`.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_AGENTS_AGENT_STATE_H
 #define TROUPE_AGENTS_AGENT_STATE_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "agents/agent.h"
@@ -66,7 +67,7 @@ struct pending_call {
     bool unreadable;        /* not a call at all: answered with a user message */
 };
 
-/* Tokens for on_text: written by the model's thread, read by ours. */
+/* Tokens or text for on_text: written by the model's thread, read by ours. */
 struct agent_stream {
     struct mail mail;
     _Atomic bool posted;
@@ -74,6 +75,10 @@ struct agent_stream {
     int32_t *id;       /* (reply_cap) */
     int32_t n_shown;
     struct token_stream text;
+    /* ---- of a model that gives text */
+    pthread_mutex_t lock; /* of said */
+    struct str said;      /* not yet shown */
+    size_t n_shown_bytes;        /* bytes of the reply that were shown */
 };
 
 /* ---- turn_vote.c: several samples of one call */
@@ -127,6 +132,7 @@ struct agent {
     bool in_flight;
     int32_t reply_cap; /* of ids, logp, logp_sampled */
     int64_t reserved;  /* tokens in the budget for the call in flight */
+    int64_t reserved_nano; /* the same for its cost */
     struct agent_stream stream;
     struct str reply_text; /* decoded */
     struct agent_vote vote;
@@ -147,6 +153,7 @@ struct agent {
 void agent_stream_flush(struct agent *a); /* shows the pending text, then ends it */
 void agent_streams_show(void *host, struct mail *m);
 void agent_on_token(struct model_call *c, int32_t id, float logp);
+void agent_on_text(struct model_call *c, const char *text, size_t n);
 
 /* agent_state.c */
 void agent_make_ready(struct agent *a);

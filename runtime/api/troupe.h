@@ -112,6 +112,7 @@ struct troupe_result {
     struct json *output;    /* lent; may be NULL */
     struct error err;
     int64_t n_steps, tok_in, tok_out; /* of the whole run, as query.h counts them */
+    int64_t cost_nano;                /* the same: 1e-9 dollars; 0: none, or not known */
     int64_t wall_ms;                  /* of this process */
     int64_t next_due_ms; /* waiting: when it goes on by itself (wall clock); 0: never */
 };

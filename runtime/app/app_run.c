@@ -11,6 +11,7 @@
 
 #include "runtime/api/troupe_wait.h"
 #include "runtime/app/app_ask.h"
+#include "runtime/app/run_summary.h"
 #include "runtime/app/table.h"
 #include "runtime/app/wait_text.h"
 #include "runtime/base/memory.h"
@@ -148,6 +149,7 @@ static struct json *result_document(const struct app_drive *d, const char *uuid,
     jv_set_int(doc, "tokens", result->tok_in + result->tok_out);
     jv_set_int(doc, "tokens_in", result->tok_in);
     jv_set_int(doc, "tokens_out", result->tok_out);
+    run_set_cost(doc, result->cost_nano);
     jv_set_real(doc, "wall_s", (double)result->wall_ms / 1000);
     if (result->err.message[0])
         jv_set_adopt(doc, "error", app_error_json(&result->err));
@@ -160,7 +162,7 @@ static int print_text(const struct app_drive *d, const char *uuid,
                       const struct troupe_result *result)
 {
     int64_t tokens = result->tok_in + result->tok_out;
-    struct str out = STR_INIT;
+    struct str out = STR_INIT, cost = STR_INIT;
     char took[32];
     int code;
 
@@ -171,9 +173,12 @@ static int print_text(const struct app_drive *d, const char *uuid,
     code = app_print(&out);
     str_deinit(&out);
     format_duration_ms(result->wall_ms, took, sizeof(took));
-    log_write(d->app->log, LOG_INFO, "run %s: %s, %lld step%s, %lld token%s, %s", uuid,
+    run_put_cost(result->cost_nano, &cost);
+    log_write(d->app->log, LOG_INFO, "run %s: %s, %lld step%s, %lld token%s%s, %s", uuid,
               run_status_word(result->status), (long long)result->n_steps,
-              plural_s(result->n_steps), (long long)tokens, plural_s(tokens), took);
+              plural_s(result->n_steps), (long long)tokens, plural_s(tokens), str_cstr(&cost),
+              took);
+    str_deinit(&cost);
     return code;
 }
 

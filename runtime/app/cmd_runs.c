@@ -66,6 +66,7 @@ static struct json *run_json(const struct run_row *r)
     jv_set_int(o, "tokens", c.tokens < 0 ? 0 : c.tokens);
     jv_set_int(o, "tokens_in", c.tok_in < 0 ? 0 : c.tok_in);
     jv_set_int(o, "tokens_out", c.tok_out < 0 ? 0 : c.tok_out);
+    run_set_cost(o, r->cost_nano);
     jv_set_int(o, "created_ms", r->created_ms);
     if (r->ended_ms)
         jv_set_int(o, "ended_ms", r->ended_ms);

@@ -19,6 +19,10 @@ struct run_counts run_count(const struct run_row *r);
 const char *run_model_name(const struct json *config);
 /* The same for a column: of a path the last two parts. */
 void run_put_model(const struct json *config, struct str *out);
+/* ", $0.0123" for the end of a list; nothing for 0. */
+void run_put_cost(int64_t nano, struct str *out);
+/* The member `cost` in dollars; nothing for 0. */
+void run_set_cost(struct json *doc, int64_t nano);
 /* One line of each row of an evaluation. */
 void run_put_rows(const struct json *output, struct str *out);
 /* The episodes in the order of the numbers in their paths: a new array. */

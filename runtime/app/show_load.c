@@ -137,6 +137,7 @@ static bool add_head(void *ctx, const struct run_row *r)
     jv_set_int(h, "tokens", c.tokens < 0 ? 0 : c.tokens);
     jv_set_int(h, "tokens_in", c.tok_in < 0 ? 0 : c.tok_in);
     jv_set_int(h, "tokens_out", c.tok_out < 0 ? 0 : c.tok_out);
+    run_set_cost(h, r->cost_nano);
     jv_set_int(h, "n_steps", c.steps < 0 ? 0 : c.steps);
     jv_set_int(h, "created_ms", r->created_ms);
     if (r->ended_ms)
@@ -188,7 +189,7 @@ static bool add_rollout_step(void *ctx, const struct rollout_step *s)
             jv_append_adopt(jv_get(v->episode, "calls"), jv_deep_copy(call));
         jv_set_adopt(call, "result", parsed(s->result));
         jv_set_adopt(o, "call", call);
-    } else if (v->tokens) {
+    } else if (v->tokens && s->tokens.n_delta + s->tokens.n_ids > 0) {
         jv_set_adopt(o, "tokens", tokens_json(&s->tokens));
     }
     jv_append_adopt(v->steps, o);

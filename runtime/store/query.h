@@ -21,6 +21,7 @@ struct run_row {
     int32_t prompt_format;
     uint64_t seed;
     int64_t epoch, created_ms, ended_ms, n_steps, tok_in, tok_out;
+    int64_t cost_nano; /* of its model calls, 1e-9 dollars; 0: none, or not known */
     bool owned; /* it has a live owner */
 };
 /* Resolves a unique prefix or "last". STATUS_NOT_FOUND; STATUS_INVALID: ambiguous. */
