@@ -542,15 +542,19 @@ enum status http_client_new(struct loop *l, const struct http_client_options *o,
     return st;
 }
 
+static void free_all(struct fetch_list *l)
+{
+    while (l->first)
+        free_fetch(l->first);
+}
+
 void http_client_free(struct http_client *c)
 {
-    struct fetch_list *const lists[] = {&c->waiting, &c->active, &c->ended};
-
     if (!c)
         return;
-    for (size_t i = 0; i < ARRAY_LEN(lists); i++)
-        while (lists[i]->first)
-            free_fetch(lists[i]->first);
+    free_all(&c->waiting);
+    free_all(&c->active);
+    free_all(&c->ended);
     loop_timer_free(c->pump);
     if (c->ops.free)
         c->ops.free(c->ops.ctx);

@@ -22,6 +22,7 @@ struct transfer {
     struct curl_slist *headers, *connect_to;
     size_t body_sent;
     struct http_fields head;
+    size_t head_bytes; /* of all header lines */
     int code;
     bool in_head,
         head_done; /* between a status line and its blank line; the final head is complete */

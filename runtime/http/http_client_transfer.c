@@ -9,6 +9,10 @@
 #include "runtime/base/memory.h"
 #include "runtime/http/http_client_curl.h"
 
+/* Bytes of all header lines of an answer, also those of 1xx heads and trailers; libcurl has a limit
+ * of its own above it. */
+#define HEADS_MAX (256 << 10)
+
 /* ---- callbacks of libcurl; a return value that is wrong to it ends the transfer */
 
 /* The server may have got a request that it did not answer, and only these may then be repeated
@@ -132,6 +136,12 @@ static size_t on_header(char *line, size_t size, size_t n, void *ctx)
 
     if (t->dead)
         return 0;
+    t->head_bytes += bytes;
+    if (t->head_bytes > HEADS_MAX) {
+        t->st = error_set(&t->err, STATUS_LIMIT, "%s: more than %d bytes of header lines",
+                          t->origin, HEADS_MAX);
+        return 0;
+    }
     if (t->head_done)
         return bytes; /* a trailer */
     while (length > 0 && (line[length - 1] == '\n' || line[length - 1] == '\r'))
