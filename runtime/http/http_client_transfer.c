@@ -357,6 +357,12 @@ enum status transfer_result(struct transfer *t, CURLcode rc)
         return STATUS_OK;
     if (rc == CURLE_OK)
         return error_set(&t->err, STATUS_IO, "%s: closed without an answer", t->origin);
+    if (rc == CURLE_OUT_OF_MEMORY && t->sent && !t->head_done) /* libcurl does not say which */
+        return error_set(
+            &t->err, STATUS_LIMIT,
+            "%s: a header line is longer than libcurl allows (100 KiB), or there is no "
+            "memory",
+            t->origin);
     return error_set(&t->err, st, "%s (%s): %s", t->origin, t->hop.address,
                      t->why[0] ? t->why : curl_easy_strerror(rc));
 }
