@@ -21,8 +21,8 @@ struct loop;
 struct name_lookups;
 struct name_lookup;
 
-/* n addresses, the preferred one first (RFC 6724), or n 0 and the reason. STATUS_NOT_FOUND: there
- * is no such name; STATUS_IO: it could not be found out. */
+/* n addresses, the preferred one first (RFC 6724), or n 0 and the reason. STATUS_NOT_FOUND: the
+ * name does not exist; STATUS_IO: it could not be found out. */
 typedef void (*name_found)(void *ctx, enum status st, char (*address)[LOOKUP_TEXT], int32_t n,
                            const struct error *err);
 

@@ -530,6 +530,22 @@ static void test_the_environment_has_no_say(void **state)
     got_deinit(&g);
 }
 
+/* Nothing is under way: kept connections do not keep the loop running. */
+static void test_the_loop_ends(void **state)
+{
+    struct world *w = *state;
+    struct got g = {.code = 0};
+    char url[256];
+
+    bench_start(w->bench, &g, (struct http_fetch_spec){.url = at(w, "/x", url)});
+    g.left = NULL; /* nobody stops it */
+    w->bench->left = 0;
+    loop_run(w->bench->loop);
+    assert_int_equal(g.n_done, 1);
+    assert_int_equal(g.st, STATUS_OK);
+    got_deinit(&g);
+}
+
 static void test_no_memory(void **state)
 {
     struct world *w = *state;
@@ -572,6 +588,7 @@ int main(void)
         T(test_nothing_listens),
         T(test_a_post_is_not_repeated),
         T(test_the_environment_has_no_say),
+        T(test_the_loop_ends),
         T(test_no_memory),
     };
 
