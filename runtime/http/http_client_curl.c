@@ -23,6 +23,7 @@ struct curl_client {
     struct loop_timer *work;
     char *ca_file;
     bool inside;
+    bool unwatched; /* there is a transfer that is */
 };
 
 struct watched {
@@ -53,27 +54,47 @@ static void remove_dead(struct curl_client *c)
     }
 }
 
-/* After each call of libcurl. on_end may cancel and start others. */
+/* on_end may cancel and start others. */
+static void end_transfer(struct transfer *t, CURLcode rc)
+{
+    enum status st = transfer_result(t, rc);
+    struct http_hop hop = t->hop;
+    struct error err = t->err;
+
+    remove_transfer(t);
+    hop.on_end(hop.ctx, st, &err);
+}
+
+/* Those whose socket could not be watched. */
+static void end_unwatched(struct curl_client *c)
+{
+    struct transfer *t = c->all;
+
+    while (c->unwatched && t) {
+        if (t->unwatched) {
+            end_transfer(t, CURLE_OK);
+            t = c->all; /* the list may be another */
+        } else {
+            t = t->next;
+        }
+    }
+    c->unwatched = false;
+}
+
+/* After each call of libcurl. */
 static void settle(struct curl_client *c)
 {
     const CURLMsg *m;
     int left;
 
     remove_dead(c);
+    end_unwatched(c);
     while ((m = curl_multi_info_read(c->multi, &left))) {
         struct transfer *t = NULL;
-        struct http_hop hop;
-        struct error err;
-        enum status st;
 
-        if (m->msg != CURLMSG_DONE ||
-            curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &t) != CURLE_OK)
-            continue;
-        st = transfer_result(t, m->data.result);
-        hop = t->hop;
-        err = t->err;
-        remove_transfer(t);
-        hop.on_end(hop.ctx, st, &err);
+        if (m->msg == CURLMSG_DONE &&
+            curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &t) == CURLE_OK)
+            end_transfer(t, m->data.result);
     }
 }
 
@@ -116,12 +137,21 @@ static void on_ready(void *ctx, int ready)
         (ready & LOOP_READ ? CURL_CSELECT_IN : 0) | (ready & LOOP_WRITE ? CURL_CSELECT_OUT : 0));
 }
 
+static void mark_unwatched(struct curl_client *c, CURL *easy)
+{
+    struct transfer *t = NULL;
+
+    if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, &t) != CURLE_OK || !t || t->st)
+        return;
+    t->st = error_set(&t->err, STATUS_NO_MEMORY, "%s: its socket cannot be watched", t->origin);
+    t->unwatched = c->unwatched = true;
+}
+
 static int set_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *assigned)
 {
     struct curl_client *c = ctx;
     struct watched *w = assigned;
 
-    (void)easy;
     if (what == CURL_POLL_REMOVE) {
         if (w)
             loop_fd_free(w->watch);
@@ -132,7 +162,8 @@ static int set_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *a
         w = mem_alloc(1, sizeof(*w));
         if (!w || loop_fd_new(c->loop, fd, on_ready, w, &w->watch, NULL)) {
             free(w);
-            return -1;
+            mark_unwatched(c, easy);
+            return 0; /* after another value libcurl does nothing for any transfer */
         }
         w->client = c;
         w->fd = fd;

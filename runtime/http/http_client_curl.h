@@ -29,6 +29,7 @@ struct transfer {
     bool sent;
     bool paused, held; /* is to be; libcurl holds back a piece */
     bool dead;         /* cancelled inside libcurl: removed once that returns */
+    bool unwatched;    /* nothing would wake it */
     enum status st;    /* what a callback found wrong, in err; 0: nothing */
     struct error err;
 };

@@ -569,6 +569,35 @@ static void test_no_memory(void **state)
     assert_true(started);
 }
 
+/* Each allocation of a request under way fails once: it ends, and the next one works. */
+static void test_no_memory_on_the_way(void **state)
+{
+    struct world *w = *state;
+    const struct http_field field = {"x", "y"};
+    int n_failed = 0;
+    char url[256];
+
+    for (uint64_t n = 1; n < 25; n++) {
+        struct got bad = {.code = 0}, good = {.code = 0};
+
+        bench_start(
+            w->bench, &bad,
+            (struct http_fetch_spec){.url = at(w, "/html", url), .fields = &field, .n_fields = 1});
+        mem_fail_after(n);
+        bench_run(w->bench);
+        mem_fail_after(0);
+        n_failed += bad.st != STATUS_OK;
+        assert_int_equal(bad.n_done, 1);
+        if (bad.st != STATUS_OK && bad.st != STATUS_NO_MEMORY && bad.st != STATUS_IO)
+            fail_msg("%d: %s %s", (int)n, status_name(bad.st), bad.err.message);
+        bench_fetch(w->bench, &good, (struct http_fetch_spec){.url = at(w, "/x", url)});
+        assert_int_equal(good.st, STATUS_OK);
+        got_deinit(&bad);
+        got_deinit(&good);
+    }
+    assert_true(n_failed > 4);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -590,6 +619,7 @@ int main(void)
         T(test_the_environment_has_no_say),
         T(test_the_loop_ends),
         T(test_no_memory),
+        T(test_no_memory_on_the_way),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
