@@ -263,9 +263,10 @@ static void network_fault(struct remote_call *w, enum status st, const struct er
     } else if (st == STATUS_REJECTED) {
         w->fault = (struct remote_fault){.passes = false};
         w->status = error_set(&w->err, STATUS_FAILED, "%s", words);
-        error_hint(&w->err, "for a server in your own network, set `allow_local: true` in the "
-                            "model's entry of `models:`");
-    } else if (st == STATUS_TIMEOUT || st == STATUS_IO) {
+        if (!w->s.spec->allow_local && strstr(words, "not allowed"))
+            error_hint(&w->err, "for a server in your own network, set `allow_local: true` in its "
+                                "entry of `models:`");
+    } else if (st == STATUS_TIMEOUT || st == STATUS_IO || st == STATUS_NOT_FOUND) {
         w->status = error_set(&w->err, STATUS_IO, "%s", words);
     } else {
         w->fault = (struct remote_fault){.passes = st == STATUS_NO_MEMORY};

@@ -23,7 +23,7 @@ static char *calls_of(const char *tools_text, const char *text)
 
     if (jv_parse(tools_text, strlen(tools_text), "tools", &tools, &err))
         fail_msg("%s", err.message);
-    if (tool_calls_parse(TOOL_CALLS_XML, text, strlen(text), false, tools, &r, &err))
+    if (tool_calls_parse(TOOL_CALLS_XML, text, strlen(text), false, false, tools, &r, &err))
         fail_msg("%s", err.message);
     for (int32_t i = 0; i < r.n_calls; i++) {
         struct json *one = jv_object();
