@@ -69,17 +69,19 @@ static int32_t reply_tokens(const struct agent *a)
 static enum status make_buffers(struct agent *a, struct error *err)
 {
     struct model_call *c = &a->call;
+    const struct model_info *m = &a->task.role->model->info;
     size_t cap = (size_t)reply_tokens(a);
 
     a->reply_cap = (int32_t)cap;
-    if (!a->task.role->model->info.takes_ids)
+    if (a->task.on_text && !reply_feed_init(&a->stream.feed, a->host->stream,
+                                            m->takes_ids ? a->reply_cap : 0, agent_stream_show))
+        return error_set(err, STATUS_NO_MEMORY, "no memory to stream replies of %zu tokens", cap);
+    if (!m->takes_ids && !m->gives_ids)
         return STATUS_OK;
     c->ids = mem_alloc(cap, sizeof(*c->ids));
     c->logp = mem_alloc(cap, sizeof(*c->logp));
     c->logp_sampled = mem_alloc(cap, sizeof(*c->logp_sampled));
-    if (!c->ids || !c->logp || !c->logp_sampled ||
-        (a->task.on_text &&
-         !reply_feed_init(&a->stream.feed, a->host->stream, a->reply_cap, agent_stream_show)))
+    if (!c->ids || !c->logp || !c->logp_sampled)
         return error_set(err, STATUS_NO_MEMORY, "no memory for replies of %zu tokens", cap);
     return STATUS_OK;
 }
@@ -94,8 +96,10 @@ static void prepare_call(struct agent *a)
     c->seed = a->task.scope.sample_seed;
     c->sampling = a->task.role->sampling;
     c->priority = a->task.scope.run ? 1 : 0;
-    if (a->stream.feed.show)
+    if (a->task.on_text && a->task.role->model->info.takes_ids)
         c->on_token = agent_on_token;
+    else if (a->task.on_text)
+        c->on_text = agent_on_text;
 }
 
 static enum status set_up(struct agent *a, struct error *err)
@@ -142,6 +146,7 @@ enum status agent_start(struct agent_host *h, const struct agent_task *t, agent_
     a->ctx = ctx;
     a->new_chain = true;
     a->stream.text = TOKEN_STREAM_INIT;
+    a->stream.said = STR_INIT;
     token_ids_init(&a->chain, TOKEN_IDS_MAX_DEFAULT);
     a->path = a->parent = a->base = a->reply_text = a->feed = STR_INIT;
     link_agent(a);

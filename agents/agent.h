@@ -88,6 +88,7 @@ struct agent_result {
     bool has_verdict;
     struct env_verdict verdict;
     int64_t turns, calls, tok_in, tok_out;
+    int64_t cost_nano; /* of the model calls, 1e-9 dollars; -1: the price of one is not known */
 };
 
 struct agent;

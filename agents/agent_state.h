@@ -1,7 +1,7 @@
 /* agent_state.h - struct agent and its host, for the files of agents/ that drive them.
  *
  * Everything here belongs to one thread: the loop's, or the driver's that polls the host. Only
- * on_token (agent_stream.c) runs on the model's thread; it touches nothing but `stream`.
+ * on_token and on_text (agent_stream.c) run on the model's thread; they touch nothing but `stream`.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -73,10 +73,12 @@ struct pending_call {
     bool unreadable;        /* not a call at all: answered with a user message */
 };
 
+/* Tokens or text for on_text: written by the model's thread, read by ours. */
 struct agent_stream {
     struct reply_feed feed;
     int32_t n_shown;
     struct token_stream text;
+    size_t n_shown_bytes; /* of a model that gives text */
 };
 
 /* ---- turn_vote.c: several samples of one call */
@@ -130,6 +132,7 @@ struct agent {
     bool in_flight;
     int32_t reply_cap; /* of ids, logp, logp_sampled */
     int64_t reserved;  /* tokens in the budget for the call in flight */
+    int64_t reserved_nano; /* the same for its cost */
     struct agent_stream stream;
     struct str reply_text; /* decoded */
     struct agent_vote vote;
@@ -150,6 +153,7 @@ struct agent {
 void agent_stream_flush(struct agent *a); /* shows the pending text, then ends it */
 void agent_stream_show(struct reply_feed *f);
 void agent_on_token(struct model_call *c, int32_t id, float logp);
+void agent_on_text(struct model_call *c, const char *text, size_t n);
 
 /* agent_state.c */
 void agent_make_ready(struct agent *a);

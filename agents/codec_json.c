@@ -319,6 +319,7 @@ static enum status perceive(struct agent *a, struct error *err)
     if (a->restart) {
         begin_messages(a, c->boundary);
         token_ids_clear(&a->chain);
+        a->prefix_len = 0;
         a->restart = false;
     }
     jv_unref(c->boundary);
@@ -327,6 +328,8 @@ static enum status perceive(struct agent *a, struct error *err)
         return perceive_ids(a, err);
     a->call.messages = c->messages;
     a->call.tools = c->tools;
+    if (a->task.schema && !a->task.env_ops && a->task.role->model->info.takes_schema)
+        a->call.response_schema = a->task.schema;
     return STATUS_OK;
 }
 

@@ -136,6 +136,24 @@ static enum status parse_text(struct agent *a, struct error *err)
     return STATUS_OK;
 }
 
+/* Of a model that gives calls: its arguments are a text that is no object of JSON. */
+static void add_unreadable_call(struct agent *a, const char *name, const struct json *arguments)
+{
+    const char *text = jv_get_string(arguments, "");
+    struct str raw = STR_INIT, words = STR_INIT;
+    struct error why = ERROR_INIT;
+    struct json *v = NULL;
+
+    str_printf(&raw, "%s%s%s", name, *name && *text ? " " : "", text);
+    str_puts(&words, "a call needs a name and an object of arguments");
+    if (*text && jv_parse(text, jv_string_len(arguments), "arguments", &v, &why))
+        str_printf(&words, "; %s: %s", why.where, why.message);
+    add_unreadable(a, str_cstr(&raw), str_cstr(&words));
+    jv_unref(v);
+    str_deinit(&raw);
+    str_deinit(&words);
+}
+
 static void take_calls(struct agent *a)
 {
     const struct json *calls = a->call.tool_calls;
@@ -145,10 +163,10 @@ static void take_calls(struct agent *a)
         const char *name = jv_get_string(jv_get(call, "name"), NULL);
         const struct json *arguments = jv_get(call, "arguments");
 
-        if (name && (!arguments || jv_kind(arguments) == JV_OBJECT))
+        if (name && *name && (!arguments || jv_kind(arguments) == JV_OBJECT))
             add_call(a, name, arguments, jv_get_string(jv_get(call, "id"), NULL));
         else
-            add_unreadable(a, name ? name : "", "a call needs a name and an object of arguments");
+            add_unreadable_call(a, name ? name : "", arguments);
     }
 }
 

@@ -45,6 +45,38 @@ void budget_spend(struct budget *b, int64_t tokens, int64_t steps, int64_t calls
     }
 }
 
+enum status budget_cost_fits(const struct budget *b, int64_t nano, struct error *err)
+{
+    for (; b; b = b->parent) {
+        if (is_over(b->cost_nano, nano, b->cost_nano_limit))
+            return error_set(err, STATUS_BUDGET,
+                             "the budget of %.9g dollars is used up: %.9g are spent or reserved, "
+                             "and the next model call may cost %.9g",
+                             1e-9 * (double)b->cost_nano_limit, 1e-9 * (double)b->cost_nano,
+                             1e-9 * (double)nano);
+    }
+    return STATUS_OK;
+}
+
+void budget_spend_cost(struct budget *b, int64_t nano)
+{
+    for (; b; b = b->parent) {
+        b->cost_nano += nano;
+        assert(b->cost_nano >= 0);
+    }
+}
+
+int64_t budget_cost_left(const struct budget *b)
+{
+    int64_t left = INT64_MAX;
+
+    for (; b; b = b->parent) {
+        if (b->cost_nano_limit > 0 && b->cost_nano_limit - b->cost_nano < left)
+            left = b->cost_nano_limit - b->cost_nano;
+    }
+    return left > 0 ? left : 0;
+}
+
 int64_t budget_tokens_left(const struct budget *b)
 {
     int64_t left = INT64_MAX;

@@ -18,6 +18,7 @@ struct budget {
     int64_t tokens, tokens_limit; /* sampled and fed */
     int64_t steps, steps_limit;   /* turns */
     int64_t calls, calls_limit;   /* tool calls */
+    int64_t cost_nano, cost_nano_limit; /* of models that have a price; 1e-9 dollars */
     int64_t started_ms, wall_ms_limit;
 };
 /* STATUS_BUDGET (STATUS_TIMEOUT for wall time), with the limit's name, if these amounts would not
@@ -26,6 +27,11 @@ MUST_CHECK enum status budget_fits(const struct budget *b, int64_t now_ms, int64
                                    int64_t steps, int64_t calls, struct error *err);
 /* Negative amounts give back what was reserved. */
 void budget_spend(struct budget *b, int64_t tokens, int64_t steps, int64_t calls);
+/* STATUS_BUDGET if this cost would not fit. */
+MUST_CHECK enum status budget_cost_fits(const struct budget *b, int64_t nano, struct error *err);
+void budget_spend_cost(struct budget *b, int64_t nano); /* negative: gives back */
+/* What is left of the tightest limit on cost; INT64_MAX: no limit. */
+int64_t budget_cost_left(const struct budget *b);
 /* The remaining tokens of the tightest limit; INT64_MAX: no limit. */
 int64_t budget_tokens_left(const struct budget *b);
 /* Wall clock at which the tightest wall time ends; 0: none. */

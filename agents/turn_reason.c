@@ -19,9 +19,15 @@ static struct model *model_of(const struct agent *a)
     return a->task.role->model;
 }
 
+/* Has the call ids: of a model that takes them, or of an answer of a text model that gave them? */
+static bool has_ids(const struct agent *a)
+{
+    return model_of(a)->info.takes_ids || a->call.n_prompt_ids > 0;
+}
+
 static int32_t n_fed(const struct agent *a)
 {
-    return model_of(a)->info.takes_ids ? (int32_t)a->chain.n - a->prefix_len : 0;
+    return has_ids(a) ? (int32_t)a->chain.n - a->prefix_len : 0;
 }
 
 /* The cost of the call: the new ids, or the usage that a text model reports. */
@@ -33,6 +39,35 @@ static int64_t tokens_in(const struct agent *a)
 static int64_t tokens_out(const struct agent *a)
 {
     return model_of(a)->info.takes_ids ? a->call.n_ids : a->call.usage.completion;
+}
+
+/* The most that the call may cost, with no more tokens than the budget can pay, but at least 1. */
+static enum status reserve_cost(struct agent *a, int64_t fed, int64_t *wanted, struct error *err)
+{
+    struct budget *b = a->task.scope.budget;
+    const struct model_info *m = &model_of(a)->info;
+    struct model_usage u = {.prompt = fed < INT32_MAX ? (int32_t)fed : INT32_MAX, .completion = 1};
+    int64_t least = model_cost_nano(m, &u), left = budget_cost_left(b);
+    enum status st;
+
+    if (least < 0)
+        a->result.not_retryable = true;
+    if (least < 0)
+        return error_set(err, STATUS_INVALID,
+                         "the budget has a `cost`, but the price of model %s is not known; set "
+                         "`price` in its entry of `models:`",
+                         m->name);
+    st = budget_cost_fits(b, least, err);
+    if (st)
+        return st;
+    if (m->price_output > 0 && (double)(left - least) < 1000 * m->price_output * (double)*wanted)
+        *wanted = 1 + (int64_t)((double)(left - least) / (1000 * m->price_output));
+    u.completion = (int32_t)*wanted;
+    a->reserved_nano = model_cost_nano(m, &u);
+    if (a->reserved_nano > left)
+        a->reserved_nano = left; /* rounding */
+    budget_spend_cost(b, a->reserved_nano);
+    return STATUS_OK;
 }
 
 /* As many tokens as the budget allows, at least 1; turn_perceive checks the other limits. */
@@ -54,11 +89,29 @@ static enum status reserve(struct agent *a, struct error *err)
     }
     if (wanted > left - fed)
         wanted = left - fed;
+    if (budget_cost_left(b) < INT64_MAX) {
+        enum status st = reserve_cost(a, fed, &wanted, err);
+
+        if (st)
+            return st;
+    }
     assert(wanted > 0);
     a->call.max_tokens = (int32_t)wanted;
     a->reserved = fed + wanted;
     budget_spend(b, a->reserved, 1, 0);
     return STATUS_OK;
+}
+
+static void charge_cost(struct agent *a)
+{
+    int64_t nano = a->call.usage.cost_nano;
+
+    budget_spend_cost(a->task.scope.budget, (nano > 0 ? nano : 0) - a->reserved_nano);
+    a->reserved_nano = 0;
+    if (nano < 0)
+        a->result.cost_nano = -1;
+    else if (a->result.cost_nano >= 0)
+        a->result.cost_nano += nano;
 }
 
 static void charge(struct agent *a)
@@ -68,12 +121,13 @@ static void charge(struct agent *a)
     a->reserved = 0;
     a->result.tok_in += tokens_in(a);
     a->result.tok_out += tokens_out(a);
+    charge_cost(a);
 }
 
 static void fill_record(const struct agent *a, struct token_record *t)
 {
     const struct model_call *c = &a->call;
-    bool ids = model_of(a)->info.takes_ids;
+    bool ids = has_ids(a);
 
     *t = (struct token_record){
         .path = a->wants_paths ? str_cstr(&a->path) : NULL,
@@ -114,7 +168,7 @@ static void journal_reply(struct agent *a)
     } else {
         out = a->codec->step_output(a);
         message = a->codec->message ? a->codec->message(a) : NULL;
-        if (model_of(a)->info.takes_ids) {
+        if (has_ids(a)) {
             fill_record(a, &t);
             journal_tokens(a->task.scope.run, &t);
         }
@@ -135,15 +189,43 @@ static void record_reply(struct agent *a)
     rollout_model(a->task.record, &t, a->new_chain, a->call.text);
 }
 
+/* A text model gave no ids: the next prompt continues nothing. */
+static void forget_chain(struct agent *a)
+{
+    token_ids_clear(&a->chain);
+    a->prefix_len = 0;
+}
+
+/* The ids of the whole prompt, from a text model: the chain is what they share with the last call,
+ * and the rest is new. */
+static enum status take_prompt_ids(struct agent *a, struct error *err)
+{
+    const struct model_call *c = &a->call;
+    size_t n = (size_t)c->n_prompt_ids, same = 0;
+
+    while (same < n && same < a->chain.n && a->chain.id[same] == c->prompt_ids[same])
+        same++;
+    a->chain.n = same;
+    a->prefix_len = (int32_t)same;
+    a->new_chain = same == 0;
+    return token_ids_append(&a->chain, c->prompt_ids + same, n - same, err);
+}
+
 /* The reply is in a->call, either sampled now or from the journal. Its journal entry is in the same
  * transaction as the steps that follow from it. */
 static bool take_reply(struct agent *a, bool replayed)
 {
     struct error *err = &a->result.err;
-    bool ids = model_of(a)->info.takes_ids;
-    enum status st;
+    bool takes = model_of(a)->info.takes_ids, ids = has_ids(a);
+    enum status st = STATUS_OK;
 
     charge(a);
+    if (ids && !takes)
+        st = take_prompt_ids(a, err);
+    else if (!ids && !replayed)
+        forget_chain(a);
+    if (st)
+        return agent_end(a, st, NULL);
     if (a->task.record)
         record_reply(a);
     pending_clear(a);
@@ -155,7 +237,7 @@ static bool take_reply(struct agent *a, bool replayed)
     if (st)
         return agent_end(a, st, NULL);
     if (!replayed)
-        a->session_len = ids ? (int32_t)a->chain.n - a->n_unsaid : 0;
+        a->session_len = takes ? (int32_t)a->chain.n - a->n_unsaid : 0;
     a->new_chain = false;
     if (a->wants_paths) {
         struct str swap = a->parent;
@@ -229,6 +311,28 @@ static enum status replay_tokens(struct agent *a, struct error *err)
     return st;
 }
 
+/* The chain after a call of a text model: what the next call's prompt may begin with. */
+static enum status replay_chain(struct agent *a, struct error *err)
+{
+    struct arena *arena = arena_new(4096);
+    struct token_record t;
+    bool found = false;
+    enum status st =
+        journal_find_tokens(a->task.scope.run, str_cstr(&a->path), 0, arena, &found, &t, err);
+
+    if (!st && found && t.prefix_len >= 0 && (size_t)t.prefix_len <= a->chain.n) {
+        a->chain.n = (size_t)t.prefix_len;
+        a->prefix_len = t.prefix_len;
+        st = token_ids_append(&a->chain, t.delta, (size_t)t.n_delta, err);
+        if (!st)
+            st = token_ids_append(&a->chain, t.ids, (size_t)t.n_ids, err);
+    } else if (!st) {
+        forget_chain(a);
+    }
+    arena_free(arena);
+    return st;
+}
+
 /* A finished step in the journal: uses its reply like a new one. */
 static bool replay(struct agent *a, const struct step_record *s)
 {
@@ -242,8 +346,11 @@ static bool replay(struct agent *a, const struct step_record *s)
     a->call.n_ids = 0;
     a->call.usage =
         (struct model_usage){.prompt = (int32_t)s->tok_in, .completion = (int32_t)s->tok_out};
+    a->call.usage.cost_nano = model_cost_nano(&model_of(a)->info, &a->call.usage);
     st = model_of(a)->info.takes_ids ? replay_tokens(a, err)
                                      : a->codec->replay_output(a, s->out, err);
+    if (!st && model_of(a)->info.gives_ids)
+        st = replay_chain(a, err);
     if (st)
         return agent_end(a, st, NULL);
     a->reserved = 0;
@@ -270,6 +377,7 @@ static void start_call(struct agent *a)
     c->path = a->wants_paths ? str_cstr(&a->path) : NULL;
     c->cancelled = false;
     c->n_ids = 0;
+    c->n_prompt_ids = 0;
     if (m->info.takes_ids) {
         c->keep = a->session_len;
         c->delta = a->chain.id + a->session_len;
@@ -278,6 +386,7 @@ static void start_call(struct agent *a)
     c->call_id = vote_call_id(a, a->task.scope.run ? journal_call_id(str_cstr(&a->path), 0)
                                                    : rollout_call_id(a->call_base, a->turn));
     agent_set_state(a, AGENT_REASONING);
+    c->deadline_ms = a->deadline_ms;
     a->in_flight = true;
     if (a->host->box)
         loop_box_hold(a->host->box, 1);

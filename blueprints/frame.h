@@ -72,6 +72,7 @@ struct cancelled_step {
 
 struct frame_usage {
     int64_t tok_in, tok_out, steps, calls;
+    int64_t cost_nano; /* -1: not known */
 };
 
 struct frame {

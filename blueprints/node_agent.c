@@ -152,6 +152,7 @@ static void on_done(void *ctx, struct agent *a, const struct agent_result *r)
     (void)a;
     f->used.tok_in = r->tok_in;
     f->used.tok_out = r->tok_out;
+    f->used.cost_nano = r->cost_nano;
     f->used.steps = r->turns;
     f->used.calls = r->calls;
     f->not_retryable = r->not_retryable;
@@ -207,7 +208,7 @@ static void on_text(void *ctx, const char *path, const char *text, size_t n)
 
 static bool is_limited(const struct plan_budget *b)
 {
-    return b->tokens || b->steps || b->calls || b->wall_ms;
+    return b->tokens || b->steps || b->calls || b->wall_ms || b->cost_nano;
 }
 
 static void fill_task(struct agent_work *w, const struct plan_agent *a)
@@ -222,6 +223,7 @@ static void fill_task(struct agent_work *w, const struct plan_agent *a)
                                 .tokens_limit = a->budget.tokens,
                                 .steps_limit = a->budget.steps,
                                 .calls_limit = a->budget.calls,
+                                .cost_nano_limit = a->budget.cost_nano,
                                 .started_ms = frame_now(f),
                                 .wall_ms_limit = a->budget.wall_ms};
     w->task.role = f->host->ops->role(f->host, f->plan, a);

@@ -43,7 +43,7 @@ const struct json *plan_value_constant(const struct plan_value *v);
 bool plan_value_fits(const struct json *v);
 
 struct plan_budget {
-    int64_t tokens, steps, calls, wall_ms; /* 0: none */
+    int64_t tokens, steps, calls, wall_ms, cost_nano; /* 0: none; cost in 1e-9 dollars */
 };
 struct plan_retry {
     int32_t max;    /* tries after the first */

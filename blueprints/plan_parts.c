@@ -172,9 +172,10 @@ enum status part_duration(struct plan_loader *l, const struct yaml_node *map, co
 
 enum status part_budget(struct plan_loader *l, const struct yaml_node *map, struct plan_budget *out)
 {
-    static const char *const keys[] = {"tokens", "steps", "calls", "wall"};
+    static const char *const keys[] = {"tokens", "steps", "calls", "wall", "cost"};
     const struct yaml_node *node = yaml_get(map, "budget");
     const int64_t most = INT64_C(1000000000000000);
+    double dollars = 0;
     enum status st;
 
     if (!node)
@@ -188,6 +189,9 @@ enum status part_budget(struct plan_loader *l, const struct yaml_node *map, stru
         st = part_int(l, node, "steps", 1, most, &out->steps);
     if (!st)
         st = part_int(l, node, "calls", 1, most, &out->calls);
+    if (!st)
+        st = part_number(l, node, "cost", 1e-6, 1e6, &dollars); /* in dollars */
+    out->cost_nano = (int64_t)llround(dollars * 1e9);
     return st ? st : part_duration(l, node, "wall", &out->wall_ms);
 }
 

@@ -20,7 +20,8 @@ void run_budget_open(struct frame *f, const struct plan_budget *limits)
     const struct json *before = jv_get(f->host->budget->open, f->path);
 
     assert(f->spends != &f->budget); /* it belongs to a step around f */
-    if (limits->tokens == 0 && limits->steps == 0 && limits->calls == 0 && limits->wall_ms == 0)
+    if (limits->tokens == 0 && limits->steps == 0 && limits->calls == 0 && limits->wall_ms == 0 &&
+        limits->cost_nano == 0)
         return;
     f->budget = (struct budget){.parent = f->spends,
                                 .tokens = counter(before, "tokens"),
@@ -29,6 +30,8 @@ void run_budget_open(struct frame *f, const struct plan_budget *limits)
                                 .steps_limit = limits->steps,
                                 .calls = counter(before, "calls"),
                                 .calls_limit = limits->calls,
+                                .cost_nano = counter(before, "cost_nano"),
+                                .cost_nano_limit = limits->cost_nano,
                                 .started_ms = frame_now(f),
                                 .wall_ms_limit = limits->wall_ms};
     f->spends = &f->budget;
@@ -45,6 +48,8 @@ static void add_open(struct run_budget *b, const struct frame *f, const char *pa
     jv_set_int(v, "tokens", counter(v, "tokens") + f->used.tok_in + f->used.tok_out);
     jv_set_int(v, "steps", counter(v, "steps") + f->used.steps);
     jv_set_int(v, "calls", counter(v, "calls") + f->used.calls);
+    if (f->used.cost_nano > 0)
+        jv_set_int(v, "cost_nano", counter(v, "cost_nano") + f->used.cost_nano);
 }
 
 void run_budget_add(struct frame *f)
@@ -57,6 +62,10 @@ void run_budget_add(struct frame *f)
     b->tok_out += u->tok_out;
     if (u->tok_in + u->tok_out + u->steps + u->calls == 0)
         return;
+    if (u->cost_nano < 0)
+        b->cost_unknown = true;
+    else
+        b->cost_nano += u->cost_nano;
     b->tokens += u->tok_in + u->tok_out;
     b->steps += u->steps;
     b->calls += u->calls;
@@ -81,6 +90,10 @@ void run_budget_write(struct run_budget *b, struct run *run, const struct seams 
     jv_set_int(v, "tokens", b->tokens);
     jv_set_int(v, "steps", b->steps);
     jv_set_int(v, "calls", b->calls);
+    if (b->cost_nano > 0)
+        jv_set_int(v, "cost_nano", b->cost_nano);
+    if (b->cost_unknown)
+        jv_set_bool(v, "cost_unknown", true);
     jv_set_int(v, "wall_ms", b->wall_before_ms + seams_wall_ms(seams) - b->began_ms);
     if (jv_size(b->open))
         jv_set_adopt(v, "open", jv_deep_copy(b->open));
@@ -98,6 +111,8 @@ void run_budget_init(struct run_budget *b, const struct plan *plan, const struct
                              .tokens = counter(counters, "tokens"),
                              .steps = counter(counters, "steps"),
                              .calls = counter(counters, "calls"),
+                             .cost_nano = counter(counters, "cost_nano"),
+                             .cost_unknown = jv_get_bool(jv_get(counters, "cost_unknown"), false),
                              .wall_before_ms = counter(counters, "wall_ms"),
                              .open = jv_kind(open) == JV_OBJECT ? jv_deep_copy(open) : jv_object()};
     b->live = (struct budget){.tokens = b->tokens,
@@ -106,6 +121,8 @@ void run_budget_init(struct run_budget *b, const struct plan *plan, const struct
                               .steps_limit = limits->steps,
                               .calls = b->calls,
                               .calls_limit = limits->calls,
+                              .cost_nano = b->cost_nano,
+                              .cost_nano_limit = limits->cost_nano,
                               .started_ms = b->began_ms - b->wall_before_ms,
                               .wall_ms_limit = limits->wall_ms};
 }

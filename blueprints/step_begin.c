@@ -63,7 +63,8 @@ static void set_limits(struct frame *f)
     if (sub)
         limits = (struct plan_budget){
             tighter(limits.tokens, sub->budget.tokens), tighter(limits.steps, sub->budget.steps),
-            tighter(limits.calls, sub->budget.calls), tighter(limits.wall_ms, sub->budget.wall_ms)};
+            tighter(limits.calls, sub->budget.calls), tighter(limits.wall_ms, sub->budget.wall_ms),
+            tighter(limits.cost_nano, sub->budget.cost_nano)};
     f->deadline_ms = f->parent->deadline_ms;
     f->spends = f->parent->spends;
     run_budget_open(f, &limits);

@@ -4,6 +4,7 @@
  */
 #include "models/model.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,6 +34,8 @@ void model_call_reset(struct model_call *c)
     c->processed = false;
     c->text = c->reasoning = NULL;
     c->tool_calls = NULL;
+    c->prompt_ids = NULL;
+    c->n_prompt_ids = 0;
     c->policy_version = 0;
     c->usage = (struct model_usage){0};
     c->not_retryable = false;
@@ -46,8 +49,23 @@ void model_call_clear_text(struct model_call *c)
     free(c->text);
     free(c->reasoning);
     jv_unref(c->tool_calls);
+    free(c->prompt_ids);
     c->text = c->reasoning = NULL;
     c->tool_calls = NULL;
+    c->prompt_ids = NULL;
+    c->n_prompt_ids = 0;
+}
+
+/* A dollar for a million tokens is 1,000 of 1e-9 dollars for one. */
+int64_t model_cost_nano(const struct model_info *info, const struct model_usage *u)
+{
+    double cached = info->price_cached >= 0 ? info->price_cached : info->price_input, nano;
+
+    if (info->price_input < 0 || info->price_output < 0)
+        return -1;
+    nano = 1000 * (info->price_input * (u->prompt - u->cached) + cached * u->cached +
+                   info->price_output * u->completion);
+    return nano < 9e18 ? (int64_t)ceil(nano) : INT64_MAX;
 }
 
 static size_t json_bytes(const struct json *v)

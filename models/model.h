@@ -53,6 +53,7 @@ struct model_usage {
     int32_t completion; /* sampled, reasoning included */
     int32_t reasoning;  /* of the completion */
     bool estimated;     /* the model does not count tokens: model_usage_estimate */
+    int64_t cost_nano;  /* 1e-9 dollars; 0: free; -1: not known */
 };
 /* For models that return only text: a quarter of the bytes, rounded up, of all messages (their
  * content and calls), of the tools and of the reply. */
@@ -97,7 +98,11 @@ struct model_call {
     bool processed;          /* a processor changed the distribution of some token */
     char *text;              /* models that give text: malloc'd, the caller frees */
     char *reasoning;         /* the same: reasoning that is not part of the text; or NULL */
-    struct json *tool_calls; /* the same: [{name, arguments, id?}], new reference or NULL */
+    struct json *tool_calls; /* the same: [{name, arguments, id?}], new reference or NULL;
+                                arguments that are not an object are a string with their text */
+    int32_t *prompt_ids;     /* (n_prompt_ids) the same: of the whole prompt, from a model that
+                                gives_ids, together with ids and logp; or NULL */
+    int32_t n_prompt_ids;
     int64_t policy_version;
     struct model_usage usage;
     bool not_retryable;                   /* of an error: the same call would fail again */
@@ -114,6 +119,10 @@ struct model_info {
     const char *codec;   /* from config.json "troupe".codec; NULL: JSON tool calls */
     const char *backend; /* "cpu-avx512" or NULL */
     bool takes_ids;
+    bool gives_ids;    /* of a text model: an answer may have ids; the caller brings buffers */
+    bool takes_schema; /* of a text model: response_schema is more than checked */
+    /* Dollars for a million tokens; 0: free; below 0: not known. */
+    double price_input, price_cached, price_output;
     struct sha256 hash;
     int32_t context, vocab;
     const struct tokenizer *tokenizer; /* NULL for text models */
@@ -145,9 +154,12 @@ struct model {
     struct model_info info;
 };
 
+/* What these tokens cost, in 1e-9 dollars, rounded up; -1: the price is not known. */
+int64_t model_cost_nano(const struct model_info *info, const struct model_usage *u);
+
 /* A model calls this before it begins a call. Clears the answer. */
 void model_call_reset(struct model_call *c);
-/* Frees the text, reasoning and tool calls of the last answer. */
+/* Frees the text, reasoning, tool calls and prompt_ids of the last answer. */
 void model_call_clear_text(struct model_call *c);
 
 #endif

@@ -16,23 +16,31 @@
 #define TROUPE_MODELS_REMOTE_CHAT_ANSWER_H
 
 #include "models/model.h"
-#include "models/remote/remote_spec.h"
+#include "models/remote/remote_error.h"
+
+#define ANSWER_MAX_TEXT ((size_t)16 << 20) /* of the text, and of the reasoning */
 
 struct chat_answer;
 struct chat_answer *chat_answer_new(const struct remote_spec *spec, int32_t max_tokens);
 void chat_answer_free(struct chat_answer *a);
 
 /* The data of one event of a stream ("[DONE]" too). New text is added to what chat_answer_news
- * lends. An error of the server has the status and the retry of remote_error.h. */
+ * lends. After an error, chat_answer_fault has what it allows. */
 MUST_CHECK enum status chat_answer_event(struct chat_answer *a, const char *data, size_t n,
                                          struct error *err);
 /* The body of an answer that was not streamed. */
 MUST_CHECK enum status chat_answer_body(struct chat_answer *a, const char *body, size_t n,
                                         struct error *err);
-/* The text that came since the last call; *n is its length. Lent. */
+/* The text that came since the last call; *n is its length. Lent until the next event. */
 const char *chat_answer_news(struct chat_answer *a, size_t *n);
+/* Is the answer complete, whether or not the stream goes on? A usage may still come until
+ * chat_answer_is_done. */
+bool chat_answer_is_complete(const struct chat_answer *a);
+bool chat_answer_is_done(const struct chat_answer *a); /* [DONE] or a whole body */
+/* Of the last error that one of these functions returned. */
+const struct remote_fault *chat_answer_fault(const struct chat_answer *a);
 /* The end of the stream or body: checks the whole and fills the answer of the call (text,
- * reasoning, tool calls, ids, usage, finish). */
+ * reasoning, tool calls, ids, usage, finish). STATUS_IO: it was cut off. Once. */
 MUST_CHECK enum status chat_answer_end(struct chat_answer *a, struct model_call *c,
                                        struct error *err);
 

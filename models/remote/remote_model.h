@@ -2,9 +2,12 @@
  *
  * It takes messages and returns text, reasoning and tool calls; token ids too if the server gives
  * them (vLLM, SGLang, llama-server). Requests stream. What a server promises is checked when the
- * answer is complete: names and arguments of calls, the schema of a reply, ids against text.
- * Everything is on the thread of the client's loop. Models of one server (one origin) share its
- * limits and its circuit (remote_server.h).
+ * answer is complete: arguments of calls, ids and log-probs, lengths; the agent checks names and schemas.
+ * Sessions and calls may belong to any thread, as those of other models; the work is done on the
+ * thread of the client's loop, which must run (agents without a loop of their own need it on
+ * another thread). on_text is called there too. Opening and closing models, and the functions here,
+ * belong to the loop's thread. Models of one server (one origin) share its limits and its circuit
+ * (remote_server.h).
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -15,6 +18,8 @@
 #include "models/remote/remote_spec.h"
 
 struct http_client;
+struct loop;
+struct seams;
 struct remote_servers; /* shared by all remote models of a process */
 
 struct remote_servers *remote_servers_new(struct loop *l, struct http_client *client,

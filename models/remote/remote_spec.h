@@ -8,6 +8,9 @@
  *       price: {input: 3.00, cached: 0.30, output: 15.00}   # dollars for a million tokens
  *       context: 200000
  *
+ * The keys are those of struct remote_spec; times have their unit (`first_byte: 90s`). Plain http is
+ * for servers on this machine or network (allow_local).
+ *
  * A reference to a secret is kept as text here and resolved for each request, so that the value is
  * in no record, log or error.
  *
@@ -27,12 +30,13 @@ enum remote_reasoning {
     REMOTE_REASONING_PLAIN,   /* "reasoning" */
 };
 
-/* Who gives token ids, and how they are asked for. */
+/* Who gives token ids, and how they are asked for. llama-server gives those of the answer, but not
+ * those of the prompt, so that its calls are recorded as text. */
 enum remote_ids {
     REMOTE_IDS_NONE,
-    REMOTE_IDS_VLLM,   /* return_token_ids: prompt_token_ids, choices[].token_ids */
+    REMOTE_IDS_VLLM,   /* return_token_ids: prompt_token_ids, choices[].token_ids; not streamed
+                          with tools, where vLLM loses ids */
     REMOTE_IDS_SGLANG, /* return_token_ids, return_prompt_token_ids; not streamed */
-    REMOTE_IDS_LLAMA,  /* llama-server: return_tokens of its native interface */
 };
 
 struct remote_spec {
@@ -56,7 +60,12 @@ struct remote_spec {
     enum remote_reasoning reasoning;
     enum remote_ids ids;
 };
+void remote_spec_init(struct remote_spec *s); /* all defaults; no url and no model */
 void remote_spec_deinit(struct remote_spec *s);
+void remote_spec_copy(const struct remote_spec *s, struct remote_spec *out);
+
+/* The most that a call waits by itself for a server that asks it to (Retry-After). */
+#define REMOTE_MAX_WAIT_MS 60000
 
 /* "URL#NAME" with all defaults. STATUS_USAGE. */
 MUST_CHECK enum status remote_spec_from_name(const char *name, struct remote_spec *out,

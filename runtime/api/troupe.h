@@ -114,6 +114,7 @@ struct troupe_result {
     struct json *output;    /* lent; may be NULL */
     struct error err;
     int64_t n_steps, tok_in, tok_out; /* of the whole run, as query.h counts them */
+    int64_t cost_nano;                /* the same: 1e-9 dollars; 0: none, or not known */
     int64_t n_done;      /* steps of the blueprint that ended in this process, so far */
     int64_t n_before;    /* of n_steps, those that had ended when this process took the run */
     int64_t wall_ms;     /* of this process */

@@ -44,6 +44,7 @@ static bool take_counts(void *ctx, const struct run_row *row)
     result->n_steps = row->n_steps;
     result->tok_in = row->tok_in;
     result->tok_out = row->tok_out;
+    result->cost_nano = row->cost_nano;
     return false;
 }
 

@@ -11,6 +11,7 @@
 
 #include "runtime/api/troupe_wait.h"
 #include "runtime/app/app_ask.h"
+#include "runtime/app/run_summary.h"
 #include "runtime/app/table.h"
 #include "runtime/app/wait_text.h"
 #include "runtime/base/memory.h"
@@ -167,6 +168,7 @@ static struct json *result_document(const struct app_drive *d, const char *uuid,
     jv_set_int(doc, "tokens", result->tok_in + result->tok_out);
     jv_set_int(doc, "tokens_in", result->tok_in);
     jv_set_int(doc, "tokens_out", result->tok_out);
+    run_set_cost(doc, result->cost_nano);
     jv_set_real(doc, "wall_s", (double)result->wall_ms / 1000);
     if (result->err.message[0])
         jv_set_adopt(doc, "error", app_error_json(&result->err));
@@ -180,7 +182,7 @@ static int print_text(const struct app_drive *d, const char *uuid,
 {
     int64_t tokens = result->tok_in + result->tok_out;
     int64_t before = d->n_before < 0 ? result->n_before : d->n_before;
-    struct str out = STR_INIT;
+    struct str out = STR_INIT, cost = STR_INIT;
     char took[32], earlier[48] = "";
     int code;
 
@@ -191,11 +193,14 @@ static int print_text(const struct app_drive *d, const char *uuid,
     code = app_print(&out);
     str_deinit(&out);
     format_duration_ms(result->wall_ms, took, sizeof(took));
+    run_put_cost(result->cost_nano, &cost);
     if (before > 0)
         snprintf(earlier, sizeof(earlier), " (%lld done before)", (long long)before);
-    log_write(d->app->log, LOG_INFO, "run %s: %s, %lld step%s%s, %lld token%s, %s", uuid,
+    log_write(d->app->log, LOG_INFO, "run %s: %s, %lld step%s%s, %lld token%s%s, %s", uuid,
               run_status_word(result->status), (long long)result->n_steps,
-              plural_s(result->n_steps), earlier, (long long)tokens, plural_s(tokens), took);
+              plural_s(result->n_steps), earlier, (long long)tokens, plural_s(tokens),
+              str_cstr(&cost), took);
+    str_deinit(&cost);
     return code;
 }
 

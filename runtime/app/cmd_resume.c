@@ -58,6 +58,7 @@ static bool print_row(void *ctx, const struct run_row *r)
                                          .n_steps = r->n_steps,
                                          .tok_in = r->tok_in,
                                          .tok_out = r->tok_out,
+                                         .cost_nano = r->cost_nano,
                                          .wall_ms = r->ended_ms - r->created_ms};
 
     d->unwritten = app_drive_print(d, r->uuid, &result) != EXIT_OK;

@@ -66,6 +66,7 @@ static struct json *run_json(const struct run_row *r, struct store_reader *q)
     jv_set_adopt(o, "tokens", run_count_json(c.tokens));
     jv_set_adopt(o, "tokens_in", run_count_json(c.tok_in));
     jv_set_adopt(o, "tokens_out", run_count_json(c.tok_out));
+    run_set_cost(o, r->cost_nano);
     jv_set_int(o, "created_ms", r->created_ms);
     if (r->ended_ms)
         jv_set_int(o, "ended_ms", r->ended_ms);

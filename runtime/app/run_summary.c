@@ -72,6 +72,20 @@ struct run_counts run_count(const struct run_row *r, struct store_reader *q)
     return c;
 }
 
+void run_put_cost(int64_t nano, struct str *out)
+{
+    if (nano >= 100000)
+        str_printf(out, ", $%.4f", 1e-9 * (double)nano);
+    else if (nano > 0)
+        str_puts(out, ", below $0.0001");
+}
+
+void run_set_cost(struct json *doc, int64_t nano)
+{
+    if (nano > 0)
+        jv_set_real(doc, "cost", (double)nano / 1e9);
+}
+
 struct json *run_count_json(int64_t count)
 {
     return count < 0 ? jv_null() : jv_int(count);

@@ -21,6 +21,10 @@ struct json *run_count_json(int64_t count); /* null: not known */
 const char *run_model_name(const struct json *config);
 /* The same for a column: of a path the last two parts. */
 void run_put_model(const struct json *config, struct str *out);
+/* ", $0.0123" for the end of a list; nothing for 0. */
+void run_put_cost(int64_t nano, struct str *out);
+/* The member `cost` in dollars; nothing for 0. */
+void run_set_cost(struct json *doc, int64_t nano);
 /* What the environment said of the agent whose step this is, or NULL; lent by the step. Any other
  * result may have a member "verdict" too, which means nothing here. */
 const struct json *run_step_verdict(const struct step_row *s);

@@ -138,6 +138,7 @@ static bool add_head(void *ctx, const struct run_row *r)
     jv_set_adopt(h, "tokens_in", run_count_json(c.tok_in));
     jv_set_adopt(h, "tokens_out", run_count_json(c.tok_out));
     jv_set_adopt(h, "n_steps", run_count_json(c.steps));
+    run_set_cost(h, r->cost_nano);
     jv_set_int(h, "created_ms", r->created_ms);
     if (r->ended_ms)
         jv_set_int(h, "ended_ms", r->ended_ms);
@@ -188,7 +189,7 @@ static bool add_rollout_step(void *ctx, const struct rollout_step *s)
             jv_append_adopt(jv_get(v->episode, "calls"), jv_deep_copy(call));
         jv_set_adopt(call, "result", parsed(s->result));
         jv_set_adopt(o, "call", call);
-    } else if (v->tokens) {
+    } else if (v->tokens && s->tokens.n_delta + s->tokens.n_ids > 0) {
         jv_set_adopt(o, "tokens", tokens_json(&s->tokens));
     }
     jv_append_adopt(v->steps, o);

@@ -1,6 +1,7 @@
 /* show_text.c - a run as text: a tree of steps, with tokens under their calls.
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,6 +131,9 @@ static void put_step(const struct show_view *v, const struct json *s, const char
     put_outcome(s, out);
     if (jv_get(s, "tokens"))
         put_tokens(v, jv_get(s, "tokens"), indent + 2, out);
+    else if (v->tokens && strcmp(jv_get_string(jv_get(s, "kind"), ""), "model") == 0 &&
+             strcmp(jv_get_string(jv_get(s, "status"), ""), "ok") == 0)
+        str_printf(out, "%*sno token ids: the model gave only text\n", indent + 2, "");
     if (v->messages)
         show_put_messages(v->threads, s, indent + 2, out);
 }
@@ -192,6 +196,7 @@ static void put_head(const struct show_view *v, struct str *out)
         str_printf(out, " (%lld fed, %lld sampled)",
                    (long long)jv_get_int(jv_get(h, "tokens_in"), 0),
                    (long long)jv_get_int(jv_get(h, "tokens_out"), 0));
+    run_put_cost((int64_t)llround(1e9 * jv_get_number(jv_get(h, "cost"), 0)), out);
     str_putc(out, '\n');
     if (jv_get(h, "model"))
         str_printf(out, "model: %s\n", jv_get_string(jv_get(h, "model"), ""));

@@ -21,6 +21,7 @@ struct run_row {
     int32_t prompt_format;
     uint64_t seed;
     int64_t epoch, created_ms, ended_ms, n_steps, tok_in, tok_out;
+    int64_t cost_nano; /* of its model calls, 1e-9 dollars; 0: none, or not known */
     int64_t n_ended; /* of n_steps */
     bool owned;      /* it has a live owner */
 };

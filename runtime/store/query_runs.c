@@ -55,6 +55,14 @@ struct run_query {
     void *ctx;
 };
 
+/* A price that is not known makes the sum worthless. */
+static int64_t cost_of(const struct json *budget)
+{
+    int64_t nano = jv_get_int(jv_get(budget, "cost_nano"), 0);
+
+    return nano < 0 || jv_get_bool(jv_get(budget, "cost_unknown"), false) ? 0 : nano;
+}
+
 /* Passes the current row of `st` on; *go says whether the caller wants more. */
 static enum status give_run(const struct run_query *rq, sqlite3_stmt *st, bool *go,
                             struct error *err)
@@ -99,6 +107,7 @@ static enum status give_run(const struct run_query *rq, sqlite3_stmt *st, bool *
             .n_ended = n.n_ended,
             .tok_in = n.tok_in,
             .tok_out = n.tok_out,
+            .cost_nano = cost_of(budget),
             .owned = run_lock_is_held(rq->probe_fd, c.id),
         };
         if (run_status == RUN_RUNNING && !r.owned)

@@ -30,7 +30,7 @@ CREATE TABLE run (
     model_hash BLOB,
     backend TEXT,
     env_hash BLOB,
-    budget TEXT,                 -- JSON counters: spent tokens, steps, calls, wall_ms
+    budget TEXT,                 -- JSON counters: spent tokens, steps, calls, cost_nano, wall_ms
     output INTEGER REFERENCES blob(id),
     error TEXT,
     created INTEGER NOT NULL,    -- ms since the epoch

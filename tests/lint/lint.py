@@ -28,7 +28,7 @@ MAY = {
     "models/chat": ["models/formats"],
     "models/arch": ["models/formats", "kernels"],
     "models/engine": ["models/arch", "models/formats", "models/model.h", "kernels"],
-    "models/remote": ["models/formats", "models/chat", "models/model.h", "runtime/http", "runtime/loop"],
+    "models/remote": ["models/model.h", "runtime/http", "runtime/loop", "runtime/config/secret.h"],
     "models/script": ["models/model.h"],
     "models/train": ["models/engine", "models/arch", "models/formats", "models/model.h", "kernels"],
     "models/embedded": ["models/engine", "models/formats"],
