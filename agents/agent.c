@@ -146,7 +146,6 @@ enum status agent_start(struct agent_host *h, const struct agent_task *t, agent_
     a->ctx = ctx;
     a->new_chain = true;
     a->stream.text = TOKEN_STREAM_INIT;
-    a->stream.said = STR_INIT;
     token_ids_init(&a->chain, TOKEN_IDS_MAX_DEFAULT);
     a->path = a->parent = a->base = a->reply_text = a->feed = STR_INIT;
     link_agent(a);

@@ -497,7 +497,7 @@ static void on_counted_piece(void *ctx, enum chat_piece kind, const char *text, 
     assert_int_equal(r->n_ids, t->content.len); /* every token is one byte */
     assert_true(r->logp[r->n_ids - 1] < 0);
     assert_int_equal(r->ids[r->n_ids - 1],
-                     tokenizer_id_of_n(t->spec.model->info.tokenizer, text + n - 1, 1));
+                     tokenizer_id_of(t->spec.model->info.tokenizer, text + n - 1));
     t->n_pieces++;
 }
 

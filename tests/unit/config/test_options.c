@@ -115,6 +115,11 @@ static void mistakes_are_named(void **state)
     }
 }
 
+static void put(const char *path, const char *text)
+{
+    temp_put(path, text, strlen(text));
+}
+
 static void flag_beats_environment_beats_file(void **state)
 {
     char dir[64];
@@ -127,9 +132,8 @@ static void flag_beats_environment_beats_file(void **state)
     assert_int_equal(chdir(dir), 0);
     setenv("XDG_CONFIG_HOME", dir, 1);
     assert_int_equal(dir_make("troupe", NULL), STATUS_OK);
-    temp_put("troupe/config.yaml", "threads: 7\ncpu_isa: plain\ndevice: cuda\n",
-             strlen("threads: 7\ncpu_isa: plain\ndevice: cuda\n"));
-    temp_put("troupe.yaml", "threads: 5\ncpu-isa: avx2\n", strlen("threads: 5\ncpu-isa: avx2\n"));
+    put("troupe/config.yaml", "threads: 7\ncpu_isa: plain\ndevice: cuda\n");
+    put("troupe.yaml", "threads: 5\ncpu-isa: avx2\n");
     setenv("TROUPE_THREADS", "3", 1);
     assert_int_equal(parse("run a --threads 1", &o, &c, NULL), STATUS_OK);
     assert_int_equal(option_int(o, OPT_THREADS), 1);
@@ -145,11 +149,11 @@ static void flag_beats_environment_beats_file(void **state)
     assert_int_equal(option_int(o, OPT_THREADS), 5);
     options_free(o);
 
-    temp_put("troupe.yaml", "thread: 5\n", strlen("thread: 5\n"));
+    put("troupe.yaml", "thread: 5\n");
     assert_int_equal(parse("run a", &o, &c, &err), STATUS_CONFIG);
     assert_non_null(strstr(err.where, "troupe.yaml:1:1"));
     assert_non_null(strstr(err.message, "threads"));
-    temp_put("troupe.yaml", "threads: many\n", strlen("threads: many\n"));
+    put("troupe.yaml", "threads: many\n");
     assert_int_equal(parse("run a", &o, &c, &err), STATUS_CONFIG);
     assert_non_null(strstr(err.message, "troupe.yaml:1:10"));
     assert_int_equal(chdir("/"), 0);
@@ -159,20 +163,20 @@ static void flag_beats_environment_beats_file(void **state)
 /* Each file may have each section; the owner gets the node and the folder of the file. */
 static void a_file_may_have_sections(void **state)
 {
-    char dir[] = "/tmp/troupe-options-XXXXXX", here[4096];
+    char dir[64], here[4096];
     struct options *o = NULL;
     const struct command_spec *c = NULL;
     struct section s;
     struct error err = ERROR_INIT;
 
     (void)state;
-    assert_non_null(mkdtemp(dir));
+    temp_dir(dir);
     assert_int_equal(chdir(dir), 0);
     assert_non_null(getcwd(here, sizeof(here)));
     setenv("XDG_CONFIG_HOME", dir, 1);
     assert_int_equal(dir_make("troupe", NULL), STATUS_OK);
-    write_text("troupe/config.yaml", "models: {b: {url: u}}\n");
-    write_text("troupe.yaml", "threads: 5\nmodels:\n  a: {url: x}\n");
+    put("troupe/config.yaml", "models: {b: {url: u}}\n");
+    put("troupe.yaml", "threads: 5\nmodels:\n  a: {url: x}\n");
     assert_int_equal(parse("run a", &o, &c, NULL), STATUS_OK);
     assert_true(options_section(o, SECTION_MODELS, 0, &s));
     assert_non_null(yaml_get(s.node, "a"));
@@ -184,17 +188,14 @@ static void a_file_may_have_sections(void **state)
     assert_false(options_section(o, SECTION_SERVE, 0, &s));
     options_free(o);
 
-    write_text("troupe.yaml", "models: fast\n");
+    put("troupe.yaml", "models: fast\n");
     assert_int_equal(parse("run a", &o, &c, &err), STATUS_CONFIG);
     assert_non_null(strstr(err.where, "troupe.yaml:1:9"));
-    write_text("troupe.yaml", "model_s: {}\n");
+    put("troupe.yaml", "model_s: {}\n");
     assert_int_equal(parse("run a", &o, &c, &err), STATUS_CONFIG);
     assert_non_null(strstr(err.message, "models"));
-    unlink("troupe.yaml");
-    unlink("troupe/config.yaml");
-    rmdir("troupe");
     assert_int_equal(chdir("/"), 0);
-    rmdir(dir);
+    temp_dir_remove(dir);
 }
 
 static void documents_name_every_command_and_option(void **state)
