@@ -120,8 +120,8 @@ static enum status parse_text(struct agent *a, struct error *err)
     parsed_reply_deinit(&c->reply);
     c->reply = (struct parsed_reply){.content = NULL};
     st = tool_calls_parse(c->chat->format, str_cstr(&clean), clean.len,
-                          thinking ? REPLY_STARTS_THINKING : REPLY_STARTS_ANYHOW, c->tools,
-                          &c->reply, err);
+                          thinking ? REPLY_STARTS_THINKING : REPLY_STARTS_ANYHOW,
+                          a->call.finish == FINISH_LENGTH, c->tools, &c->reply, err);
     str_deinit(&clean);
     if (st)
         return st;

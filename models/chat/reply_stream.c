@@ -230,7 +230,8 @@ static void give_rest(struct reply_stream *s, enum reply_part which, const char 
         give(s, which, whole + given, n - given);
 }
 
-enum status reply_stream_end(struct reply_stream *s, struct parsed_reply *out, struct error *err)
+enum status reply_stream_end(struct reply_stream *s, bool cut, struct parsed_reply *out,
+                             struct error *err)
 {
     const enum reply_start start =
         s->spec.in_reasoning ? REPLY_STARTS_THINKING : REPLY_STARTS_TALKING;
@@ -239,8 +240,8 @@ enum status reply_stream_end(struct reply_stream *s, struct parsed_reply *out, s
     if (!str_ok(&s->text) || !str_ok(&s->part[REPLY_CONTENT].blanks) ||
         !str_ok(&s->part[REPLY_REASONING].blanks))
         return error_set(err, STATUS_NO_MEMORY, "no memory for a reply of %zu bytes", s->text.len);
-    st = tool_calls_parse(s->spec.format, str_cstr(&s->text), s->text.len, start, s->spec.tools,
-                          out, err);
+    st = tool_calls_parse(s->spec.format, str_cstr(&s->text), s->text.len, start, cut,
+                          s->spec.tools, out, err);
     if (st)
         return st;
     give_rest(s, REPLY_REASONING, out->reasoning);

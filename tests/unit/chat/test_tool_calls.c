@@ -2,18 +2,10 @@
  * says what to do.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "models/chat/chat_template.h"
 #include "models/chat/tool_calls.h"
 #include "runtime/base/memory.h"
+#include "tests/support/check.h"
 
 #define TOOLS                                                                                      \
     "[{\"type\":\"function\",\"function\":{\"name\":\"set\",\"parameters\":{\"type\":\"object\","  \
@@ -52,7 +44,7 @@ static void check_call(const struct sample *s, size_t at, const struct parsed_ca
     free(arguments);
 }
 
-static void check_sample(enum tool_call_format format, const struct sample *s, size_t at)
+static void check_reply(enum tool_call_format format, const struct sample *s, bool cut, size_t at)
 {
     struct json *tools = NULL;
     struct parsed_reply r;
@@ -63,8 +55,8 @@ static void check_sample(enum tool_call_format format, const struct sample *s, s
     while (n < 3 && s->call[n].name)
         n++;
     if (tool_calls_parse(format, s->text, strlen(s->text),
-                         s->in_reasoning ? REPLY_STARTS_THINKING : REPLY_STARTS_ANYHOW, tools, &r,
-                         &err))
+                         s->in_reasoning ? REPLY_STARTS_THINKING : REPLY_STARTS_ANYHOW, cut, tools,
+                         &r, &err))
         fail_msg("sample %zu: %s", at, err.message);
     if (strcmp(r.content, s->content) != 0 || r.n_calls != n ||
         (r.reasoning == NULL) != (s->reasoning == NULL) ||
@@ -75,6 +67,11 @@ static void check_sample(enum tool_call_format format, const struct sample *s, s
         check_call(s, at, &r.call[i], &s->call[i]);
     parsed_reply_deinit(&r);
     jv_unref(tools);
+}
+
+static void check_sample(enum tool_call_format format, const struct sample *s, size_t at)
+{
+    check_reply(format, s, false, at);
 }
 
 static void test_reasoning(void **state)
@@ -359,6 +356,31 @@ static void test_calls_in_thoughts(void **state)
         check_sample(TOOL_CALLS_XML, &XML_THOUGHTS[i], i);
 }
 
+/* A reply that ends at a limit: a call in open reasoning is a draft, any other call counts. */
+static void test_calls_in_thoughts_that_were_cut(void **state)
+{
+    static const struct sample samples[] = {
+        {"I should look first.\n" PUT_JSON " or",
+         "",
+         "I should look first.\n" PUT_JSON " or",
+         {{0}},
+         true},
+        {"<think>plan" PUT_JSON, "", "plan" PUT_JSON, {{0}}, false},
+        {"<think>a</think>" PUT_JSON "<think>c" PUT_JSON, "", "a\nc" PUT_JSON, {PUT}, false},
+        {"<think>a</think>b" PUT_JSON "and then", "band then", "a", {PUT}, false},
+        {"so: <tool_call>{\"name\": \"put\", ",
+         "",
+         "so: <tool_call>{\"name\": \"put\",",
+         {{0}},
+         true},
+        {"<tool_call>{\"name\": \"put\", ", "", NULL, {{"", NULL, "not complete"}}, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(samples); i++)
+        check_reply(TOOL_CALLS_HERMES, &samples[i], true, i);
+}
+
 /* Errors that a model can act on: valid JSON is not called invalid, and no flag of a library is
  * named. */
 static void test_words_about_arguments(void **state)
@@ -386,7 +408,7 @@ static void test_words_about_arguments(void **state)
 
         str_printf(&text, "<tool_call>%s</tool_call>", cases[i].call);
         assert_int_equal(tool_calls_parse(TOOL_CALLS_HERMES, text.data, text.len,
-                                          REPLY_STARTS_ANYHOW, NULL, &r, NULL),
+                                          REPLY_STARTS_ANYHOW, false, NULL, &r, NULL),
                          STATUS_OK);
         assert_int_equal(r.n_calls, 1);
         words = r.call[0].error;
@@ -407,7 +429,7 @@ static void test_too_many_calls(void **state)
     for (int i = 0; i < TOOL_CALLS_MAX + 2; i++)
         str_puts(&text, CALL("{\"name\":\"f\",\"arguments\":{}}"));
     assert_int_equal(tool_calls_parse(TOOL_CALLS_HERMES, text.data, text.len, REPLY_STARTS_ANYHOW,
-                                      NULL, &r, NULL),
+                                      false, NULL, &r, NULL),
                      STATUS_OK);
     assert_int_equal(r.n_calls, TOOL_CALLS_MAX);
     assert_non_null(r.call[0].arguments);
@@ -427,7 +449,7 @@ static size_t visited(enum tool_call_format format, const char *unit, size_t n, 
         str_puts(&text, unit);
     assert_int_equal(tool_calls_parse(format, text.data, text.len,
                                       in_reasoning ? REPLY_STARTS_THINKING : REPLY_STARTS_ANYHOW,
-                                      NULL, &r, NULL),
+                                      false, NULL, &r, NULL),
                      STATUS_OK);
     bytes = r.visited;
     parsed_reply_deinit(&r);
@@ -487,10 +509,10 @@ static void test_bad_bytes(void **state)
 
     (void)state;
     assert_int_equal(
-        tool_calls_parse(TOOL_CALLS_HERMES, "\xff", 1, REPLY_STARTS_ANYHOW, NULL, &r, &err),
+        tool_calls_parse(TOOL_CALLS_HERMES, "\xff", 1, REPLY_STARTS_ANYHOW, false, NULL, &r, &err),
         STATUS_INVALID);
     assert_int_equal(
-        tool_calls_parse(TOOL_CALLS_HERMES, "a\0b", 3, REPLY_STARTS_ANYHOW, NULL, &r, &err),
+        tool_calls_parse(TOOL_CALLS_HERMES, "a\0b", 3, REPLY_STARTS_ANYHOW, false, NULL, &r, &err),
         STATUS_OK);
     assert_string_equal(r.content, "a\xef\xbf\xbd"
                                    "b");
@@ -513,6 +535,7 @@ int main(void)
         cmocka_unit_test(test_xml),
         cmocka_unit_test(test_calls_stay_text_without_a_format),
         cmocka_unit_test(test_calls_in_thoughts),
+        cmocka_unit_test(test_calls_in_thoughts_that_were_cut),
         cmocka_unit_test(test_words_about_arguments),
         cmocka_unit_test(test_too_many_calls),
         cmocka_unit_test(test_walls_of_tags),
