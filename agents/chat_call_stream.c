@@ -202,7 +202,8 @@ static enum status end_of_ids(struct chat_call *c, struct error *err)
     str_deinit(&text);
     str_deinit(&rest);
     if (c->split) {
-        st = reply_stream_end(c->split, c->call.finish == FINISH_LENGTH, &c->reply, err);
+        st = reply_stream_end(c->split, c->call.finish == FINISH_LENGTH && !c->stops.stopped,
+                              &c->reply, err);
         if (!st)
             take_parsed_calls(c);
     }

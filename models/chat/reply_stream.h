@@ -31,9 +31,9 @@ void reply_stream_free(struct reply_stream *s); /* NULL is fine */
 void reply_stream_push(struct reply_stream *s, const char *text, size_t n);
 /* True: as far as one can say by now, reasoning goes on. */
 bool reply_stream_is_thinking(const struct reply_stream *s);
-/* No more text follows; `cut` as of tool_calls_parse. On success *out is the whole reply, and all of it was given. */
-MUST_CHECK enum status reply_stream_end(struct reply_stream *s, bool cut,
-                                        struct parsed_reply *out,
+/* No more text follows; `cut` as in tool_calls_parse. On success *out is the whole reply, and all
+ * of it was given. */
+MUST_CHECK enum status reply_stream_end(struct reply_stream *s, bool cut, struct parsed_reply *out,
                                         struct error *err);
 
 #endif

@@ -51,13 +51,12 @@ enum reply_start {
 /* True: the prompt ends with <think>, blanks aside. */
 bool prompt_opens_reasoning(const char *prompt, size_t n);
 
-/* A call inside reasoning is a draft, unless the reasoning never ends: then it is a call. `cut`: the
- * text ends at a limit, so that open reasoning might have gone on, and all of it is reasoning.
+/* A call inside reasoning is a draft, unless the reasoning never ends: then it is a call. `cut`:
+ * the text ends at a limit, so that open reasoning might have gone on, and all of it is reasoning.
  * `tools` (OpenAI form, may be NULL) gives the XML grammar the types of its parameters. Text must
  * be valid UTF-8 (utf8_clean it first). */
 MUST_CHECK enum status tool_calls_parse(enum tool_call_format format, const char *text, size_t n,
-                                        enum reply_start start, bool cut,
-                                        const struct json *tools,
+                                        enum reply_start start, bool cut, const struct json *tools,
                                         struct parsed_reply *out, struct error *err);
 void parsed_reply_deinit(struct parsed_reply *r);
 

@@ -153,6 +153,11 @@ enum status troupe_loop(struct troupe *t, struct loop **out, struct error *err)
     return STATUS_OK;
 }
 
+bool troupe_is_idle(const struct troupe *t)
+{
+    return !t->first;
+}
+
 enum status troupe_drive(struct troupe *t, struct error *err)
 {
     struct loop *loop;

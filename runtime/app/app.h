@@ -36,6 +36,8 @@ struct app_signal {
     volatile int signo; /* the first that arrived, or 0 */
     /* The loop to wake; its owner sets it, and clears it before freeing the loop. */
     struct loop *volatile wake;
+    volatile int hangups;       /* SIGHUPs since catch_hangup */
+    void (*catch_hangup)(void); /* from now on SIGHUP is counted; else it ends the process */
 };
 
 struct app {

@@ -32,11 +32,26 @@ static void on_signal(int signo)
         syscall(SYS_tgkill, getpid(), getpid(), signo);
         return;
     }
+    if (signo == SIGHUP) {
+        caught->hangups++;
+        if (caught->wake)
+            loop_wake(caught->wake);
+        return;
+    }
     if (caught->signo)
         _exit(128 + signo); /* the second Ctrl-C does not wait; the store is crash-safe */
     caught->signo = signo;
     if (caught->wake)
         loop_wake(caught->wake);
+}
+
+static void catch_hangup(void)
+{
+    struct sigaction sa;
+
+    memset(&sa, 0, sizeof(sa));
+    sa.sa_handler = on_signal;
+    sigaction(SIGHUP, &sa, NULL);
 }
 
 static void catch_signals(struct app_signal *here)
@@ -102,6 +117,7 @@ int main(int argc, char **argv)
     int code;
 
     catch_signals(&caught_here);
+    caught_here.catch_hangup = catch_hangup;
     a.signal = &caught_here;
     a.interrupted = &caught_here.signo;
     for (int i = 1; i < argc; i++)

@@ -104,7 +104,7 @@ static bool read_ids(struct openai_prompt *p, const struct json *v, const char *
         return openai_fail(e, 503, "overloaded", NULL, "no memory for a prompt of %zu tokens", n);
     for (size_t i = 0; i < n; i++) {
         const struct json *id = jv_at(v, i);
-        int64_t value;
+        int64_t value = 0;
 
         if (!read_int(id, param, 0, INT32_MAX, &value, e))
             return false;
@@ -159,7 +159,7 @@ static bool read_prompt(struct openai_request *r, const struct json *v, const ch
 static bool read_parallel(struct openai_request *r, const struct json *v, const char *param,
                           struct openai_error *e)
 {
-    bool parallel;
+    bool parallel = true;
 
     (void)r;
     if (!read_bool(v, param, &parallel, e))
@@ -170,7 +170,7 @@ static bool read_parallel(struct openai_request *r, const struct json *v, const 
 static bool read_max_tokens(struct openai_request *r, const struct json *v, const char *param,
                             struct openai_error *e)
 {
-    int64_t n;
+    int64_t n = 0;
 
     if (!read_int(v, param, 1, INT32_MAX, &n, e))
         return false;
@@ -184,7 +184,7 @@ static bool read_max_tokens(struct openai_request *r, const struct json *v, cons
 static bool read_n(struct openai_request *r, const struct json *v, const char *param,
                    struct openai_error *e)
 {
-    int64_t n;
+    int64_t n = 0;
 
     if (!read_int(v, param, 1, MAX_N, &n, e))
         return false;
@@ -195,7 +195,7 @@ static bool read_n(struct openai_request *r, const struct json *v, const char *p
 static bool read_best_of(struct openai_request *r, const struct json *v, const char *param,
                          struct openai_error *e)
 {
-    int64_t n;
+    int64_t n = 0;
 
     if (!read_int(v, param, 1, 20, &n, e))
         return false;
@@ -277,7 +277,7 @@ static bool no_others(struct openai_error *e, const char *param)
 static bool read_logprobs(struct openai_request *r, const struct json *v, const char *param,
                           struct openai_error *e)
 {
-    int64_t others;
+    int64_t others = 0;
 
     if (r->kind == OPENAI_CHAT)
         return read_bool(v, param, &r->logprobs, e);
@@ -292,7 +292,7 @@ static bool read_logprobs(struct openai_request *r, const struct json *v, const 
 static bool read_top_logprobs(struct openai_request *r, const struct json *v, const char *param,
                               struct openai_error *e)
 {
-    int64_t others;
+    int64_t others = 0;
 
     (void)r;
     if (!read_int(v, param, 0, 20, &others, e))
@@ -303,7 +303,7 @@ static bool read_top_logprobs(struct openai_request *r, const struct json *v, co
 static bool read_seed(struct openai_request *r, const struct json *v, const char *param,
                       struct openai_error *e)
 {
-    int64_t seed;
+    int64_t seed = 0;
 
     if (!read_int(v, param, INT64_MIN, INT64_MAX, &seed, e))
         return false;
@@ -336,7 +336,7 @@ static bool read_top_p(struct openai_request *r, const struct json *v, const cha
 static bool read_no_penalty(struct openai_request *r, const struct json *v, const char *param,
                             struct openai_error *e)
 {
-    float penalty;
+    float penalty = 0;
 
     (void)r;
     if (!read_number(v, param, -2, 2, &penalty, e))
@@ -359,7 +359,7 @@ static bool read_logit_bias(struct openai_request *r, const struct json *v, cons
                            jv_size(v));
     for (void *it = NULL; (it = jv_next(v, it, &key, &value));) {
         char at[OPENAI_PATH];
-        int64_t id;
+        int64_t id = 0;
 
         (void)snprintf(at, sizeof(at), "logit_bias.%.40s", key);
         if (!text_to_i64(key, &id) || id < 0 || id > INT32_MAX)
@@ -392,7 +392,7 @@ static bool read_verbosity(struct openai_request *r, const struct json *v, const
 static bool read_top_k(struct openai_request *r, const struct json *v, const char *param,
                        struct openai_error *e)
 {
-    int64_t k;
+    int64_t k = 0;
 
     if (!read_int(v, param, -1, INT32_MAX, &k, e)) /* -1: off, as other servers have it */
         return false;

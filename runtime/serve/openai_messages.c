@@ -20,20 +20,28 @@ struct place {
     char at[OPENAI_PATH];
 };
 
+/* A place that is too long ends in "...". */
+static struct place placed(struct place p, int n)
+{
+    if (n >= (int)sizeof(p.at))
+        memcpy(p.at + sizeof(p.at) - sizeof("..."), "...", sizeof("..."));
+    return p;
+}
+
 static struct place member(const char *at, const char *key)
 {
     struct place p;
+    int n = snprintf(p.at, sizeof(p.at), "%s.%s", at, key);
 
-    (void)snprintf(p.at, sizeof(p.at), "%s.%s", at, key);
-    return p;
+    return placed(p, n);
 }
 
 static struct place element(const char *at, size_t i)
 {
     struct place p;
+    int n = snprintf(p.at, sizeof(p.at), "%s[%zu]", at, i);
 
-    (void)snprintf(p.at, sizeof(p.at), "%s[%zu]", at, i);
-    return p;
+    return placed(p, n);
 }
 
 /* A string with 1 to max bytes; max 0: any. */

@@ -7,7 +7,10 @@
 
 #include "runtime/base/memory.h"
 #include "runtime/loop/loop.h"
-#include "runtime/serve/serve_internal.h"
+#include "runtime/serve/v1.h"
+
+#define MAX_QUEUE 256 /* requests below /v1 under way or waiting */
+#define LOOK_MS   20  /* while it stops */
 
 /* ---- who can reach it */
 
@@ -40,6 +43,13 @@ static enum status open_tokens(struct serve *s, struct error *err)
                : STATUS_OK;
 }
 
+static enum status open_agents(struct serve *s, struct error *err)
+{
+    const struct agent_host_options o = {.loop = s->loop, .seams = s->o.seams};
+
+    return agent_host_new(&o, &s->agents, err);
+}
+
 static void make_url(struct serve *s)
 {
     bool is_v6 = strchr(s->o.address, ':') != NULL;
@@ -58,10 +68,16 @@ enum status serve_start(const struct serve_options *o, struct serve **out, struc
 
     s->o = *o;
     s->troupe = o->troupe;
+    s->max_queue = o->max_queue > 0 ? o->max_queue : MAX_QUEUE;
+    s->began_ms = seams_wall_ms(o->seams);
     if (!st)
         st = troupe_loop(s->troupe, &s->loop, err);
     if (!st)
         st = open_tokens(s, err);
+    if (!st)
+        st = open_agents(s, err);
+    if (!st)
+        st = serve_models_open(s, err);
     if (st)
         goto fail;
     h = (struct http_server_options){
@@ -100,32 +116,72 @@ const char *serve_url(const struct serve *s)
     return s->url;
 }
 
-/* ---- the end */
+void serve_reload(struct serve *s)
+{
+    struct token_file *tokens = NULL;
+    struct error err = ERROR_INIT;
 
-static void drained(void *ctx)
+    if (s->o.tls_cert && http_server_reload(s->http, &err))
+        log_write(s->o.log, LOG_WARN, "the certificate stays as it was: %s", err.message);
+    if (!s->tokens)
+        return;
+    if (token_file_open(s->o.token_file, s->o.seams, &tokens, &err)) {
+        log_write(s->o.log, LOG_WARN, "the tokens stay as they were: %s%s%s", err.where,
+                  err.where[0] ? ": " : "", err.message);
+        return;
+    }
+    token_file_replace(s->tokens, tokens);
+}
+
+/* ---- the end: drain, then stop, then wait until nothing is under way */
+
+/* Runs need a moment to stop, and calls to be cancelled. */
+static void look(void *ctx)
 {
     struct serve *s = ctx;
 
+    if (!troupe_is_idle(s->troupe))
+        return;
+    if (s->http) {
+        http_server_free(s->http); /* on_gone cancels what is left */
+        s->http = NULL;
+    }
+    if (s->n_calls > 0)
+        return;
     loop_timer_free(s->grace);
     s->grace = NULL;
-    if (s->on_drained)
-        s->on_drained(s->drained_ctx);
+    s->on_drained(s->drained_ctx);
+}
+
+static void stop_now(void *ctx)
+{
+    struct serve *s = ctx;
+
+    if (s->stopping)
+        return;
+    s->stopping = true;
+    loop_timer_free(s->grace);
+    s->grace = NULL;
+    troupe_interrupt(s->troupe); /* runs that somebody waits for end with an error */
+    s->grace = loop_timer_every(s->loop, LOOK_MS, look, s);
 }
 
 void serve_count(struct serve *s, int32_t delta)
 {
     s->n_calls += delta;
-    if (s->draining && s->n_calls == 0 && delta < 0)
-        loop_defer(s->loop, drained, s);
+    if (s->draining && !s->stopping && s->n_calls == 0)
+        loop_defer(s->loop, stop_now, s);
 }
 
 void serve_drain(struct serve *s, int64_t grace_ms, void (*on_drained)(void *ctx), void *ctx)
 {
+    if (s->draining)
+        return;
     s->draining = true;
     s->on_drained = on_drained;
     s->drained_ctx = ctx;
     http_server_drain(s->http);
-    s->grace = loop_timer_new(s->loop, s->n_calls ? grace_ms : 0, drained, s);
+    s->grace = loop_timer_new(s->loop, s->n_calls ? grace_ms : 0, stop_now, s);
 }
 
 void serve_free(struct serve *s)
@@ -134,6 +190,8 @@ void serve_free(struct serve *s)
         return;
     loop_timer_free(s->grace);
     http_server_free(s->http);
+    agent_host_free(s->agents);
+    serve_models_close(s);
     token_file_free(s->tokens);
     free(s->url);
     free(s);

@@ -40,9 +40,14 @@ struct serve_options {
 MUST_CHECK enum status serve_start(const struct serve_options *o, struct serve **out,
                                    struct error *err);
 const char *serve_url(const struct serve *s); /* "http://127.0.0.1:8080" */
-/* Accepts nothing more; on_drained when the last call has ended and all runs are stopped for a later
- * resume, at most after grace_ms. */
+/* Reads certificate, key and tokens again (SIGHUP). What cannot be read stays as it was; the log says
+ * so. */
+void serve_reload(struct serve *s);
+/* Accepts nothing more and waits for the calls under way, at most grace_ms; then stops all runs of
+ * the troupe for a later resume, cancels the rest and closes all connections. on_drained: the server
+ * may be freed. */
 void serve_drain(struct serve *s, int64_t grace_ms, void (*on_drained)(void *ctx), void *ctx);
+/* After on_drained; NULL is allowed. */
 void serve_free(struct serve *s);
 
 #endif

@@ -17,15 +17,13 @@ static bool is_v1(const struct http_request *q)
 
 static void put_v1(int code, const char *message, struct str *out)
 {
-    struct openai_error e = {.http = code, .type = "invalid_request_error"};
+    struct openai_error e;
 
-    if (code == 401)
-        e.code = "invalid_api_key";
-    else if (code == 429)
-        e.type = "rate_limit_error", e.code = "rate_limit_exceeded";
-    else if (code >= 500)
-        e.type = "server_error";
-    snprintf(e.message, sizeof(e.message), "%s", message);
+    openai_fail(&e, code,
+                code == 401   ? "invalid_api_key"
+                : code == 429 ? "rate_limit_exceeded"
+                              : NULL,
+                NULL, "%s", message);
     openai_error_body(&e, out);
 }
 

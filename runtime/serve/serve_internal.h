@@ -15,10 +15,14 @@ struct serve {
     struct http_server *http;
     struct token_file *tokens; /* NULL: no token is needed */
     char *url;
-    bool draining;
+    bool draining, stopping;
     struct loop_timer *grace;
     void (*on_drained)(void *ctx);
     void *drained_ctx;
+    struct agent_host *agents;   /* of chat calls */
+    struct served_model *model;  /* (n_models) v1.h */
+    int32_t n_models, n_v1, max_queue;
+    int64_t began_ms;
     /* what is under way and must end before the server has drained */
     int32_t n_calls;
 };

@@ -28,6 +28,7 @@ struct token_file {
     const struct seams *seams;
     struct token *token; /* (n) */
     size_t n;
+    struct token_file *older; /* replaced ones: requests under way have their names */
 };
 
 static const struct {
@@ -181,10 +182,22 @@ enum status token_file_open(const char *path, const struct seams *seams, struct 
 
 void token_file_free(struct token_file *f)
 {
-    if (!f)
-        return;
-    free(f->token);
-    free(f);
+    while (f) {
+        struct token_file *older = f->older;
+
+        free(f->token);
+        free(f);
+        f = older;
+    }
+}
+
+void token_file_replace(struct token_file *f, struct token_file *adopt_by)
+{
+    struct token_file was = *f;
+
+    *f = *adopt_by;
+    *adopt_by = was;
+    f->older = adopt_by;
 }
 
 size_t token_file_count(const struct token_file *f)

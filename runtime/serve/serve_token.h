@@ -32,6 +32,8 @@ struct token_file;
 MUST_CHECK enum status token_file_open(const char *path, const struct seams *seams,
                                        struct token_file **out, struct error *err);
 void token_file_free(struct token_file *f);
+/* f has the tokens of `adopt_by` from now on. Names that were lent stay valid until f is freed. */
+void token_file_replace(struct token_file *f, struct token_file *adopt_by);
 size_t token_file_count(const struct token_file *f);
 
 /* Which token is this? Takes the same time for every text. *name is lent. An expired one is none. */

@@ -23,8 +23,8 @@ static void give(void *ctx, enum reply_part part, const char *text, size_t n)
     str_append(&g->part[part], text, n);
 }
 
-static void check_stream(enum tool_call_format format, bool in_reasoning, const struct json *tools,
-                         const char *text, size_t n)
+static void check_stream(enum tool_call_format format, bool in_reasoning, bool cut,
+                         const struct json *tools, const char *text, size_t n)
 {
     struct given g = {{STR_INIT, STR_INIT}};
     struct reply_stream_spec spec = {
@@ -37,7 +37,7 @@ static void check_stream(enum tool_call_format format, bool in_reasoning, const 
         (void)utf8_next(text, n, &c);
         reply_stream_push(s, text + i, c - i);
     }
-    if (reply_stream_end(s, false, &r, NULL) == STATUS_OK) {
+    if (reply_stream_end(s, cut, &r, NULL) == STATUS_OK) {
         if (strcmp(r.content, str_cstr(&g.part[REPLY_CONTENT])) != 0 ||
             strcmp(r.reasoning ? r.reasoning : "", str_cstr(&g.part[REPLY_REASONING])) != 0)
             __builtin_trap();
@@ -59,7 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     struct json *tools = NULL;
     struct parsed_reply r;
     enum tool_call_format format;
-    bool thinking;
+    bool thinking, cut;
 
     if (n == 0 || jv_parse(schema, sizeof(schema) - 1, "schema", &tools, NULL))
         return 0;
@@ -67,8 +67,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
      * reply was cut. */
     format = (enum tool_call_format)(bytes[0] % 3);
     thinking = bytes[0] & 4;
+    cut = bytes[0] & 8;
     if (tool_calls_parse(format, (const char *)bytes + 1, n - 1,
-                         thinking ? REPLY_STARTS_THINKING : REPLY_STARTS_ANYHOW, bytes[0] & 8, tools, &r,
+                         thinking ? REPLY_STARTS_THINKING : REPLY_STARTS_ANYHOW, cut, tools, &r,
                          NULL) == STATUS_OK) {
         if (r.visited > 32 * n + (1 << 20))
             __builtin_trap();
@@ -77,7 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
                 !r.call[i].raw || (!r.call[i].error && r.call[i].name[0] == '\0'))
                 __builtin_trap();
         parsed_reply_deinit(&r);
-        check_stream(format, thinking, tools, (const char *)bytes + 1, n - 1);
+        check_stream(format, thinking, cut, tools, (const char *)bytes + 1, n - 1);
     }
     jv_unref(tools);
     return 0;

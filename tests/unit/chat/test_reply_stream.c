@@ -2,18 +2,10 @@
  * given as soon as it is certain.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <string.h>
-
 #include "models/chat/reply_stream.h"
-#include "runtime/base/memory.h"
 #include "runtime/base/rng.h"
 #include "runtime/base/unicode.h"
+#include "tests/support/check.h"
 
 struct given {
     struct str part[REPLY_PARTS];
@@ -46,16 +38,14 @@ static void finish(struct reply_stream *s, struct given *g)
 
 /* Ends the stream: the parse of the whole has its content and its reasoning. */
 static void check_end(struct reply_stream *s, struct given *g, const char *text,
-                      enum tool_call_format format, bool thinking)
+                      enum tool_call_format format, bool thinking, bool cut)
 {
     struct parsed_reply r, want;
-    struct error err = ERROR_INIT;
 
-    assert_int_equal(reply_stream_end(s, false, &r, &err), STATUS_OK);
-    assert_int_equal(tool_calls_parse(format, text, strlen(text),
-                                      thinking ? REPLY_STARTS_THINKING : REPLY_STARTS_TALKING, false,
-                                      NULL, &want, &err),
-                     STATUS_OK);
+    assert_ok(reply_stream_end(s, cut, &r, why));
+    assert_ok(tool_calls_parse(format, text, strlen(text),
+                               thinking ? REPLY_STARTS_THINKING : REPLY_STARTS_TALKING, cut, NULL,
+                               &want, why));
     if (strcmp(str_cstr(&g->part[REPLY_CONTENT]), want.content) != 0 ||
         strcmp(str_cstr(&g->part[REPLY_REASONING]), want.reasoning ? want.reasoning : "") != 0)
         fail_msg("\"%s\": gave \"%s\", thinking \"%s\"; is \"%s\", \"%s\"", text,
@@ -67,19 +57,19 @@ static void check_end(struct reply_stream *s, struct given *g, const char *text,
     parsed_reply_deinit(&want);
 }
 
-static void check(const char *text, enum tool_call_format format, bool thinking)
+static void check(const char *text, enum tool_call_format format, bool thinking, bool cut)
 {
     const size_t n = strlen(text);
     struct reply_stream *s;
     struct given g;
 
-    for (size_t cut = 0; cut <= n; cut++) {
-        if (cut < n && ((unsigned char)text[cut] & 0xc0) == 0x80)
+    for (size_t at = 0; at <= n; at++) {
+        if (at < n && ((unsigned char)text[at] & 0xc0) == 0x80)
             continue; /* inside a character */
         s = begin(&g, format, thinking);
-        reply_stream_push(s, text, cut);
-        reply_stream_push(s, text + cut, n - cut);
-        check_end(s, &g, text, format, thinking);
+        reply_stream_push(s, text, at);
+        reply_stream_push(s, text + at, n - at);
+        check_end(s, &g, text, format, thinking, cut);
         finish(s, &g);
     }
     s = begin(&g, format, thinking);
@@ -88,7 +78,7 @@ static void check(const char *text, enum tool_call_format format, bool thinking)
         (void)utf8_next(text, n, &next);
         reply_stream_push(s, text + i, next - i);
     }
-    check_end(s, &g, text, format, thinking);
+    check_end(s, &g, text, format, thinking, cut);
     finish(s, &g);
 }
 
@@ -96,7 +86,8 @@ static void check_all_ways(const char *text)
 {
     for (int format = TOOL_CALLS_NONE; format <= TOOL_CALLS_XML; format++)
         for (int thinking = 0; thinking < 2; thinking++)
-            check(text, (enum tool_call_format)format, thinking);
+            for (int cut = 0; cut < 2; cut++)
+                check(text, (enum tool_call_format)format, thinking, cut);
 }
 
 #define CALL "<tool_call>{\"name\":\"f\",\"arguments\":{\"a\":\"</think>\"}}</tool_call>"
@@ -225,7 +216,7 @@ static void a_nul_does_not_end_it(void **state)
 
     (void)state;
     reply_stream_push(s, "a\0b", 3);
-    assert_int_equal(reply_stream_end(s, false, &r, NULL), STATUS_OK);
+    assert_ok(reply_stream_end(s, false, &r, why));
     assert_string_equal(r.content, "a\xef\xbf\xbd"
                                    "b");
     assert_string_equal(str_cstr(&g.part[REPLY_CONTENT]), r.content);

@@ -55,8 +55,8 @@ static void check_reply(enum tool_call_format format, const struct sample *s, bo
     while (n < 3 && s->call[n].name)
         n++;
     if (tool_calls_parse(format, s->text, strlen(s->text),
-                         s->in_reasoning ? REPLY_STARTS_THINKING : REPLY_STARTS_ANYHOW, cut, tools, &r,
-                         &err))
+                         s->in_reasoning ? REPLY_STARTS_THINKING : REPLY_STARTS_ANYHOW, cut, tools,
+                         &r, &err))
         fail_msg("sample %zu: %s", at, err.message);
     if (strcmp(r.content, s->content) != 0 || r.n_calls != n ||
         (r.reasoning == NULL) != (s->reasoning == NULL) ||

@@ -3,17 +3,8 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "runtime/base/memory.h"
 #include "runtime/serve/openai.h"
+#include "tests/support/check.h"
 
 #define M    "\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]"
 #define P    "\"model\":\"m\",\"prompt\":\"go\""

@@ -2,7 +2,6 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "runtime/base/memory.h"
 #include "runtime/serve/openai.h"
 #include "tests/unit/agents/agent_fixture.h"
 
@@ -182,7 +181,6 @@ static void log_probs(void **state)
     struct openai_choice choice;
     struct agent_host *host;
     struct fake_model m;
-    struct error err = ERROR_INIT;
     struct chat_call_spec spec = {.model = &m.model,
                                   .messages = messages,
                                   .sampling = SAMPLING_DEFAULT,
@@ -191,8 +189,8 @@ static void log_probs(void **state)
 
     (void)state;
     fake_model_init(&m, NULL, say);
-    assert_int_equal(agent_host_new(&o, &host, &err), STATUS_OK);
-    assert_int_equal(chat_call_start(host, &spec, &c, &err), STATUS_OK);
+    assert_ok(agent_host_new(&o, &host, why));
+    assert_ok(chat_call_start(host, &spec, &c, why));
     while (!done)
         agent_host_poll(host, 10);
     openai_choice_of(c, 3, true, &choice);
@@ -203,7 +201,7 @@ static void log_probs(void **state)
         struct str out = STR_INIT;
 
         openai_answer(&h, &choice, 1, &usage, &out);
-        assert_int_equal(jv_parse(str_cstr(&out), out.len, "answer", &v, &err), STATUS_OK);
+        assert_ok(jv_parse(str_cstr(&out), out.len, "answer", &v, why));
         if (kind == OPENAI_CHAT)
             check_chat_logprobs(v, chat_call_result(c));
         else

@@ -1,0 +1,323 @@
+/* cmd_serve.c - serve: the runtime over HTTP, until a signal; serve token: makes a token.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/api/troupe_watch.h"
+#include "runtime/app/app.h"
+#include "runtime/app/app_run.h"
+#include "runtime/base/memory.h"
+#include "runtime/base/text.h"
+#include "runtime/config/sections.h"
+#include "runtime/loop/loop.h"
+#include "runtime/serve/serve.h"
+#include "runtime/serve/serve_token.h"
+
+struct serving {
+    struct app *app;
+    struct app_drive drive; /* options of the runs */
+    struct serve_config config;
+    struct serve *serve;
+    struct troupe_watch *watch;
+    struct loop *loop;
+    int hangups; /* that were handled */
+};
+
+/* ---- tokens */
+
+/* --token-file, else a file beside the user's configuration. */
+static enum status token_path(struct app *a, char out[APP_PATH_MAX], struct error *err)
+{
+    const char *given = option_text(a->options, OPT_TOKEN_FILE);
+    char *slash;
+    enum status st = STATUS_OK;
+
+    if (given) {
+        if (snprintf(out, APP_PATH_MAX, "%s", given) >= APP_PATH_MAX)
+            st = error_set(err, STATUS_USAGE, "--token-file: the path is too long");
+        return st;
+    }
+    st = options_user_file(out, APP_PATH_MAX - 16, err);
+    slash = st ? NULL : strrchr(out, '/');
+    if (slash)
+        strcpy(slash + 1, "tokens");
+    return st;
+}
+
+static void print_token(struct app *a, const char *path, const char *token)
+{
+    struct str out = STR_INIT;
+
+    str_printf(&out, "token %s\n", token);
+    (void)app_print(&out);
+    str_deinit(&out);
+    log_write(a->log, LOG_INFO, "the token is printed only now; %s has its SHA-256", path);
+}
+
+/* At the first start there is no file: one token for everything is made. */
+static enum status first_token(struct app *a, const char *path, struct error *err)
+{
+    struct token_file *f = NULL;
+    char token[TOKEN_TEXT_MAX];
+    bool has_one = false;
+    enum status st = STATUS_OK;
+
+    if (file_exists(path)) {
+        st = token_file_open(path, a->seams, &f, err);
+        has_one = !st && token_file_count(f) > 0;
+        token_file_free(f);
+    }
+    if (st || has_one)
+        return st;
+    st = token_file_add(path, a->seams, "first", TOKEN_ALL, 0, token, err);
+    if (!st)
+        print_token(a, path, token);
+    explicit_bzero(token, sizeof(token));
+    return st;
+}
+
+static int token_main(void *app)
+{
+    struct app *a = app;
+    char path[APP_PATH_MAX], token[TOKEN_TEXT_MAX];
+    int64_t lasts = option_is_set(a->options, OPT_EXPIRES) ? option_int(a->options, OPT_EXPIRES) : 0;
+    unsigned scopes = TOKEN_ALL;
+    struct error err = ERROR_INIT;
+    enum status st = token_path(a, path, &err);
+
+    if (!st && option_text(a->options, OPT_SCOPE))
+        st = token_scopes_parse(option_text(a->options, OPT_SCOPE), &scopes, &err);
+    if (!st)
+        st = token_file_add(path, a->seams, options_arg(a->options, 0), scopes,
+                            lasts ? seams_wall_ms(a->seams) + lasts : 0, token, &err);
+    if (st)
+        return app_fail(a, &err);
+    if (a->json) {
+        struct json *doc = app_document("token");
+
+        jv_set_string(doc, "token", token);
+        jv_set_string(doc, "file", path);
+        return app_print_json(doc);
+    }
+    print_token(a, path, token);
+    explicit_bzero(token, sizeof(token));
+    return EXIT_OK;
+}
+
+static const enum option_id token_options[] = {OPT_TOKEN_FILE, OPT_SCOPE, OPT_EXPIRES, OPT_END};
+const struct command_spec cmd_serve_token = {
+    "serve token",
+    "host",
+    "NAME",
+    "make another token for `troupe serve`",
+    "The token is printed once; the file keeps only its SHA-256. A server that runs reads the file\n"
+    "again on SIGHUP. To revoke a token, delete its line.",
+    token_options,
+    1,
+    1,
+    token_main};
+
+/* ---- options */
+
+static enum status read_config(struct serving *s, struct error *err)
+{
+    struct section section;
+    enum status st = STATUS_OK;
+
+    for (int32_t i = 0; !st && options_section(s->app->options, SECTION_SERVE, i, &section); i++)
+        st = serve_config_add(&s->config, section.yaml, section.node, section.folder, err);
+    return st;
+}
+
+/* ADDRESS:PORT, [V6]:PORT or PORT. */
+static enum status read_listen(const char *text, char address[64], int32_t *port, struct error *err)
+{
+    const char *colon = strrchr(text, ':'), *from = text;
+    size_t n = colon ? (size_t)(colon - text) : 0;
+    int64_t number = 0;
+
+    if (n >= 2 && *from == '[' && from[n - 1] == ']') {
+        from++;
+        n -= 2;
+    } else if (memchr(from, ':', n)) {
+        n = 0;
+        colon = "";
+    }
+    if (!text_to_i64(colon ? colon + 1 : text, &number) || number < 0 || number > 65535 ||
+        n >= 64 || (colon && n == 0))
+        return error_set(err, STATUS_USAGE,
+                         "--listen %.80s: expected ADDRESS:PORT, as in 127.0.0.1:7117 or [::1]:0",
+                         text);
+    memcpy(address, from, n);
+    address[n] = 0;
+    if (!colon)
+        strcpy(address, "127.0.0.1");
+    *port = (int32_t)number;
+    return STATUS_OK;
+}
+
+static int32_t list_of(const struct options *o, enum option_id id, const char **out, int32_t max)
+{
+    int32_t n = option_count(o, id);
+
+    n = n < max ? n : max;
+    for (int32_t i = 0; i < n; i++)
+        out[i] = option_text_at(o, id, i);
+    return n;
+}
+
+/* ---- at work */
+
+static void on_drained(void *ctx)
+{
+    struct serving *s = ctx;
+
+    loop_stop(s->loop);
+}
+
+/* After each turn of the loop: signals. */
+static void look_for_signal(void *ctx)
+{
+    struct serving *s = ctx;
+    struct app *a = s->app;
+
+    if (a->signal->hangups != s->hangups) {
+        s->hangups = a->signal->hangups;
+        serve_reload(s->serve);
+    }
+    if (a->signal->signo && s->serve) {
+        int64_t grace_ms = option_int(a->options, OPT_GRACE);
+
+        serve_drain(s->serve, grace_ms, on_drained, s);
+    }
+}
+
+static void on_stuck(void *ctx, const char *uuid, const struct error *err)
+{
+    struct serving *s = ctx;
+
+    log_write(s->app->log, LOG_WARN, "run %s cannot go on and stays as it is: %s", uuid,
+              err->message);
+}
+
+static enum status watch_runs(struct serving *s, struct error *err)
+{
+    struct app *a = s->app;
+    struct troupe_watch_options o = {.at_once = (int32_t)option_int(a->options, OPT_IN_FLIGHT),
+                                     .on_stuck = on_stuck,
+                                     .ctx = s};
+
+    o.run = s->drive.options;
+    o.run.listener = (struct troupe_listener){.ctx = NULL};
+    return troupe_watch_start(a->troupe, &o, &s->watch, err);
+}
+
+#define LIST_MAX 32
+
+static enum status start(struct serving *s, struct error *err)
+{
+    struct app *a = s->app;
+    const struct options *o = a->options;
+    static const char *host[LIST_MAX], *origin[LIST_MAX];
+    static char tokens[APP_PATH_MAX], address[64];
+    struct serve_options so = {
+        .troupe = a->troupe,
+        .config = &s->config,
+        .tls_cert = option_text(o, OPT_TLS_CERT),
+        .tls_key = option_text(o, OPT_TLS_KEY),
+        .host = host,
+        .n_hosts = list_of(o, OPT_ALLOW_HOST, host, LIST_MAX),
+        .origin = origin,
+        .n_origins = list_of(o, OPT_ALLOW_ORIGIN, origin, LIST_MAX),
+        .behind_proxy = option_flag(o, OPT_BEHIND_PROXY),
+        .limits = {.max_connections = (int32_t)option_int(o, OPT_MAX_CONNECTIONS),
+                   .max_streams_per_subject = (int32_t)option_int(o, OPT_MAX_STREAMS)},
+        .max_queue = (int32_t)option_int(o, OPT_MAX_QUEUE),
+        .model = option_is_set(o, OPT_MODEL) ? option_text(o, OPT_MODEL) : NULL,
+        .run = &s->drive.options,
+        .log = a->log,
+        .seams = a->seams,
+    };
+    enum status st = read_listen(option_text(o, OPT_LISTEN), address, &so.port, err);
+
+    so.address = address;
+    if (!st && !so.tls_cert != !so.tls_key)
+        st = error_set(err, STATUS_USAGE, "--tls-cert and --tls-key belong together");
+    if (!st && !option_flag(o, OPT_NO_TOKEN)) {
+        st = token_path(a, tokens, err);
+        so.token_file = tokens;
+    }
+    if (!st && so.token_file)
+        st = first_token(a, tokens, err);
+    return st ? st : serve_start(&so, &s->serve, err);
+}
+
+static enum status run(struct serving *s, struct error *err)
+{
+    struct app *a = s->app;
+    struct str line = STR_INIT;
+    struct loop_tick *tick;
+    enum status st = STATUS_OK;
+
+    tick = loop_tick_new(s->loop, look_for_signal, s);
+    a->signal->wake = s->loop;
+    str_printf(&line, "listening on %s\n", serve_url(s->serve));
+    if (app_print(&line))
+        st = error_set(err, STATUS_IO, "cannot write standard output");
+    str_deinit(&line);
+    if (!st)
+        loop_run(s->loop);
+    a->signal->wake = NULL;
+    loop_tick_free(tick);
+    return st;
+}
+
+static int serve_main(void *app)
+{
+    struct app *a = app;
+    struct serving s = {.app = a};
+    struct store *store;
+    struct error err = ERROR_INIT;
+    enum status st = read_config(&s, &err);
+
+    app_drive_init(&s.drive, a);
+    a->signal->catch_hangup();
+    if (!st)
+        st = app_store(a, true, &store, &err);
+    if (!st)
+        st = troupe_loop(a->troupe, &s.loop, &err);
+    if (!st)
+        st = start(&s, &err);
+    if (!st)
+        st = watch_runs(&s, &err);
+    if (!st)
+        st = run(&s, &err);
+    troupe_watch_free(s.watch);
+    serve_free(s.serve);
+    serve_config_deinit(&s.config);
+    app_drive_deinit(&s.drive);
+    return st ? app_fail(a, &err) : EXIT_OK;
+}
+
+static const enum option_id serve_options[] = {
+    OPT_LISTEN,      OPT_MODEL,      OPT_TOKEN_FILE,   OPT_NO_TOKEN,     OPT_TLS_CERT,
+    OPT_TLS_KEY,     OPT_ALLOW_HOST, OPT_ALLOW_ORIGIN, OPT_BEHIND_PROXY, OPT_MAX_CONNECTIONS,
+    OPT_MAX_STREAMS, OPT_MAX_QUEUE,  OPT_IN_FLIGHT,    OPT_GRACE,        OPT_ROOT,
+    OPT_DEVICE,      OPT_THREADS,    OPT_KV_MEMORY,    OPT_CONTEXT,      OPT_CPU_ISA,
+    OPT_WEIGHT_TYPE, OPT_END};
+const struct command_spec cmd_serve = {
+    "serve",
+    "host",
+    "",
+    "serve models, agents, blueprints and runs over HTTP",
+    "/v1 is an OpenAI-compatible server for the models, and for the agents and blueprints of the\n"
+    "section `serve:` of troupe.yaml. It also keeps the deadlines, timers and retries of all runs\n"
+    "of the store. Prints `listening on URL` when it is ready, and at the first start a token.\n"
+    "SIGTERM drains: calls under way may finish, runs stop and can be resumed. SIGHUP reads the\n"
+    "certificate and the tokens again.",
+    serve_options,
+    0,
+    0,
+    serve_main};

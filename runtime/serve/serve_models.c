@@ -1,0 +1,119 @@
+/* serve_models.c - the models that a server offers, and the route /v1/models.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/memory.h"
+#include "runtime/serve/v1.h"
+
+struct model *serve_model_find(const struct serve *s, const char *id)
+{
+    for (int32_t i = 0; i < s->n_models; i++)
+        if (strcmp(s->model[i].id, id) == 0)
+            return s->model[i].model;
+    return NULL;
+}
+
+static enum status offer(struct serve *s, const char *id, struct error *err)
+{
+    struct model *m;
+    enum status st;
+
+    if (serve_model_find(s, id))
+        return STATUS_OK;
+    st = troupe_model(s->troupe, id, &m, err);
+    if (st)
+        return st;
+    s->model = xrealloc(s->model, ((size_t)s->n_models + 1) * sizeof(*s->model));
+    s->model[s->n_models++] = (struct served_model){xstrdup(id), m};
+    return STATUS_OK;
+}
+
+struct opening {
+    struct serve *s;
+    enum status st;
+    struct error *err;
+};
+
+static void offer_remote(void *ctx, const char *name, const struct remote_spec *spec)
+{
+    struct opening *o = ctx;
+
+    (void)spec;
+    if (!o->st)
+        o->st = offer(o->s, name, o->err);
+}
+
+enum status serve_models_open(struct serve *s, struct error *err)
+{
+    const struct serve_config *c = s->o.config;
+    struct opening o = {s, STATUS_OK, err};
+
+    if (s->o.model)
+        o.st = offer(s, s->o.model, err);
+    for (int32_t i = 0; c && !o.st && i < c->n_models; i++)
+        o.st = offer(s, c->model[i], err);
+    if (!c || c->n_models == 0)
+        remote_specs_each(troupe_remote(s->troupe), offer_remote, &o);
+    if (!o.st && s->n_models == 0)
+        o.st = offer(s, "embedded", err);
+    return o.st;
+}
+
+void serve_models_close(struct serve *s)
+{
+    for (int32_t i = 0; i < s->n_models; i++)
+        free(s->model[i].id);
+    free(s->model);
+}
+
+/* ---- /v1/models */
+
+static struct json *model_json(const struct serve *s, const char *id, const struct model *m)
+{
+    struct json *o = jv_object();
+
+    jv_set_string(o, "id", id);
+    jv_set_string(o, "object", "model");
+    jv_set_int(o, "created", s->began_ms / 1000);
+    jv_set_string(o, "owned_by", "troupe");
+    if (m && m->info.context > 0)
+        jv_set_int(o, "context_length", m->info.context);
+    return o;
+}
+
+static struct json *find_json(const struct serve *s, const char *id)
+{
+    const struct model *m = serve_model_find(s, id);
+
+    return m || serve_config_find(s->o.config, id) ? model_json(s, id, m) : NULL;
+}
+
+void route_v1_models(struct serve *s, struct http_call *c, const char *const *part)
+{
+    struct json *doc = jv_object(), *list = jv_array();
+
+    (void)part;
+    for (int32_t i = 0; i < s->n_models; i++)
+        jv_append_adopt(list, model_json(s, s->model[i].id, s->model[i].model));
+    for (int32_t i = 0; i < s->o.config->n_offers; i++)
+        jv_append_adopt(list, model_json(s, s->o.config->offer[i].name, NULL));
+    jv_set_string(doc, "object", "list");
+    jv_set_adopt(doc, "data", list);
+    serve_reply_json(c, 200, doc);
+}
+
+void route_v1_model(struct serve *s, struct http_call *c, const char *const *part)
+{
+    struct json *doc = find_json(s, part[0]);
+    struct openai_error e;
+
+    if (doc) {
+        serve_reply_json(c, 200, doc);
+        return;
+    }
+    openai_fail(&e, 404, "model_not_found", "model", "the model \"%.80s\" does not exist", part[0]);
+    v1_fail(c, &e, 0);
+}

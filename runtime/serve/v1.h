@@ -1,0 +1,37 @@
+/* v1.h - requests below /v1: one request is one or several chat calls, or one run.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_RUNTIME_SERVE_V1_H
+#define TROUPE_RUNTIME_SERVE_V1_H
+
+#include "runtime/serve/openai.h"
+#include "runtime/serve/serve_internal.h"
+
+/* A model that is offered under its name. */
+struct served_model {
+    char *id;
+    struct model *model;
+};
+
+/* Opens the models to offer: those of the configuration, else all of `models:` and the default. */
+MUST_CHECK enum status serve_models_open(struct serve *s, struct error *err);
+void serve_models_close(struct serve *s);
+/* NULL: not offered. No name of a request ever opens a file. */
+struct model *serve_model_find(const struct serve *s, const char *id);
+
+/* Replies with the error and retry_after_ms (0: none) as Retry-After. */
+void v1_fail(struct http_call *c, const struct openai_error *e, int64_t retry_after_ms);
+void v1_head(struct serve *s, const struct openai_request *q, const struct model_info *m,
+             struct openai_head *out);
+/* The data of one event of a stream. false: the client does not read; the call is gone. */
+bool v1_event(struct http_call *c, const struct str *data);
+extern const struct http_reply v1_event_stream; /* its head */
+
+/* Both take over the request, also when they fail; it was parsed from c. */
+void v1_model_call(struct serve *s, struct http_call *c, struct openai_request *adopt_q,
+                   struct model *m);
+void v1_offer_call(struct serve *s, struct http_call *c, struct openai_request *adopt_q,
+                   const struct serve_offer *o);
+
+#endif

@@ -1,0 +1,293 @@
+/* v1_model_call.c - a request to a model: one chat call for each choice.
+ *
+ * An error before the first piece is an HTTP error; after it, it is an event of the stream, which
+ * then ends without [DONE]. A client that leaves cancels the calls, which frees their pages.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/memory.h"
+#include "runtime/serve/v1.h"
+
+struct v1_call;
+
+struct v1_choice {
+    struct v1_call *v;
+    int32_t index;
+    struct chat_call *chat;
+    bool is_open;    /* on_done follows */
+    bool begun;      /* a chunk of it was sent */
+    int32_t n_given; /* tokens in the chunks so far */
+    int64_t offset;  /* characters in the chunks so far */
+};
+
+struct v1_call {
+    struct serve *s;
+    struct http_call *http; /* NULL: replied, or the client has left */
+    struct openai_request q;
+    struct openai_head head;
+    struct v1_choice *choice; /* (n) */
+    int32_t n, n_open;
+    bool streams; /* the head of the stream was sent */
+    bool failed;
+    struct openai_error error; /* of the first that failed */
+    int64_t retry_after_ms;
+    struct model_usage usage;
+};
+
+static void free_call(struct v1_call *v)
+{
+    struct serve *s = v->s;
+
+    for (int32_t i = 0; i < v->n; i++)
+        chat_call_free(v->choice[i].chat);
+    openai_request_deinit(&v->q);
+    free(v->choice);
+    free(v);
+    s->n_v1--;
+    serve_count(s, -1);
+}
+
+static void cancel_all(struct v1_call *v)
+{
+    for (int32_t i = 0; i < v->n; i++)
+        if (v->choice[i].is_open)
+            chat_call_cancel(v->choice[i].chat);
+}
+
+static void on_gone(void *ctx)
+{
+    struct v1_call *v = ctx;
+
+    v->http = NULL;
+    cancel_all(v);
+}
+
+/* ---- streams */
+
+/* Sends the head before the first event. */
+static bool open_stream(struct v1_call *v)
+{
+    if (!v->http || v->streams)
+        return v->http != NULL;
+    v->streams = true;
+    if (!http_call_stream(v->http, &v1_event_stream))
+        v->http = NULL;
+    return v->http != NULL;
+}
+
+static void send_event(struct v1_call *v, const struct str *data)
+{
+    if (v->http && !v1_event(v->http, data)) {
+        v->http = NULL; /* it reads nothing */
+        cancel_all(v);
+    }
+}
+
+static int64_t count_chars(const char *text, size_t n)
+{
+    int64_t chars = 0;
+
+    for (size_t i = 0; i < n; i++)
+        chars += ((unsigned char)text[i] & 0xc0) != 0x80;
+    return chars;
+}
+
+static void on_piece(void *ctx, enum chat_piece kind, const char *text, size_t n)
+{
+    struct v1_choice *c = ctx;
+    struct v1_call *v = c->v;
+    struct openai_choice part = {
+        .index = c->index, .begins = !c->begun, .from = c->n_given, .offset = c->offset};
+    struct str data = STR_INIT;
+
+    if (!open_stream(v))
+        return;
+    if (kind == CHAT_CONTENT) {
+        part.content = text;
+        part.content_bytes = n;
+        c->offset += count_chars(text, n);
+    } else {
+        part.reasoning = text;
+        part.reasoning_bytes = n;
+    }
+    c->begun = true;
+    c->n_given = chat_call_result(c->chat)->n_ids;
+    part.to = c->n_given;
+    part.tokens = v->q.logprobs ? c->chat : NULL;
+    openai_chunk(&v->head, &part, &data);
+    send_event(v, &data);
+    str_deinit(&data);
+}
+
+/* The last chunk of a choice: its calls, and why it ended. */
+static void end_choice(struct v1_choice *c)
+{
+    struct v1_call *v = c->v;
+    struct openai_choice part;
+    struct str data = STR_INIT;
+
+    if (!open_stream(v))
+        return;
+    openai_choice_of(c->chat, c->index, v->q.logprobs, &part);
+    part.begins = !c->begun;
+    part.ends = true;
+    part.content = part.reasoning = NULL;
+    part.content_bytes = part.reasoning_bytes = 0;
+    part.from = c->n_given;
+    part.offset = c->offset;
+    openai_chunk(&v->head, &part, &data);
+    send_event(v, &data);
+    str_deinit(&data);
+}
+
+static void end_stream(struct v1_call *v)
+{
+    struct str data = STR_INIT;
+
+    if (v->failed) {
+        openai_error_body(&v->error, &data);
+        send_event(v, &data);
+    } else {
+        if (v->q.include_usage) {
+            openai_usage_chunk(&v->head, &v->usage, &data);
+            send_event(v, &data);
+        }
+        str_clear(&data);
+        str_puts(&data, "[DONE]");
+        send_event(v, &data);
+    }
+    if (v->http)
+        http_call_end(v->http);
+    str_deinit(&data);
+}
+
+/* ---- the end */
+
+static void reply_whole(struct v1_call *v)
+{
+    struct openai_choice *choice = xcalloc((size_t)v->n, sizeof(*choice));
+    struct str body = STR_INIT;
+
+    for (int32_t i = 0; i < v->n; i++)
+        openai_choice_of(v->choice[i].chat, i, v->q.logprobs, &choice[i]);
+    openai_answer(&v->head, choice, v->n, &v->usage, &body);
+    http_call_reply_json(v->http, 200, str_cstr(&body), body.len);
+    str_deinit(&body);
+    free(choice);
+}
+
+static void finish(struct v1_call *v)
+{
+    if (v->http && v->streams)
+        end_stream(v);
+    else if (v->http && v->failed)
+        v1_fail(v->http, &v->error, v->retry_after_ms);
+    else if (v->http)
+        reply_whole(v);
+    free_call(v);
+}
+
+static void on_done(void *ctx, struct chat_call *chat)
+{
+    struct v1_choice *c = ctx;
+    struct v1_call *v = c->v;
+    const struct chat_result *r = chat_call_result(chat);
+
+    v->n_open--;
+    c->is_open = false;
+    if (r->status && !v->failed) {
+        v->failed = true;
+        v->retry_after_ms = r->retry_after_ms;
+        openai_error_of(r, &v->error);
+        cancel_all(v);
+    } else if (!r->status) {
+        openai_usage_add(&v->usage, &r->usage, c->index % v->q.n != 0);
+        if (v->q.stream && !v->failed)
+            end_choice(c);
+    }
+    if (v->n_open == 0)
+        finish(v);
+}
+
+/* ---- the beginning */
+
+static struct chat_call_spec spec_of(const struct v1_call *v, struct model *m, int32_t i)
+{
+    const struct openai_request *q = &v->q;
+    struct chat_call_spec spec = {
+        .model = m,
+        .path = "v1",
+        .messages = q->messages,
+        .tools = q->tools,
+        .template_more = q->template_more,
+        .tool_choice = q->tool_choice,
+        .schema = q->schema,
+        .sampling = q->sampling,
+        .seed = q->has_seed ? q->seed : seams_random_u64(v->s->o.seams),
+        .call_id = (uint64_t)i,
+        .max_tokens = q->max_tokens,
+        .stop = q->stop,
+        .n_stop = q->n_stop,
+        .wants_logprobs = q->logprobs,
+        .priority = 1,
+        .ctx = &v->choice[i],
+        .on_piece = q->stream ? on_piece : NULL,
+        .on_done = on_done,
+    };
+
+    if (q->kind == OPENAI_COMPLETIONS) {
+        const struct openai_prompt *p = &q->prompt[i / q->n];
+
+        spec.prompt = p->text;
+        spec.prompt_bytes = p->text_bytes;
+        spec.prompt_ids = p->ids;
+        spec.n_prompt_ids = p->n_ids;
+        spec.echo = q->echo;
+    }
+    return spec;
+}
+
+static void cannot_start(struct v1_call *v, const struct error *err)
+{
+    struct chat_result r = {.status = err->status, .err = *err};
+
+    if (!v->failed)
+        openai_error_of(&r, &v->error);
+    v->failed = true;
+    v->n_open--;
+}
+
+void v1_model_call(struct serve *s, struct http_call *c, struct openai_request *adopt_q,
+                   struct model *m)
+{
+    struct v1_call *v = xcalloc(1, sizeof(*v));
+    struct error err = ERROR_INIT;
+
+    v->s = s;
+    v->http = c;
+    v->q = *adopt_q;
+    v->q.sampling.bias_id = v->q.bias_id;
+    v->q.sampling.bias = v->q.bias;
+    v->n = v->n_open = v->q.n * (v->q.kind == OPENAI_COMPLETIONS ? v->q.n_prompts : 1);
+    v->choice = xcalloc((size_t)v->n, sizeof(*v->choice));
+    v1_head(s, &v->q, &m->info, &v->head);
+    s->n_v1++;
+    serve_count(s, 1);
+    http_call_on_gone(c, on_gone, v);
+    for (int32_t i = 0; i < v->n; i++) {
+        struct chat_call_spec spec = spec_of(v, m, i);
+
+        v->choice[i] = (struct v1_choice){.v = v, .index = i};
+        if (chat_call_start(s->agents, &spec, &v->choice[i].chat, &err))
+            cannot_start(v, &err);
+        else
+            v->choice[i].is_open = true;
+    }
+    if (v->failed)
+        cancel_all(v);
+    if (v->n_open == 0)
+        finish(v);
+}

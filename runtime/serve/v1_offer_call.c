@@ -1,0 +1,315 @@
+/* v1_offer_call.c - a request to an agent or a blueprint: one durable run in the store.
+ *
+ * The id of the run is in the header X-Troupe-Run. Tools run here, so requests with tools of their
+ * own are refused. The reply has the run's output, which is durable by then. A stream gets it in
+ * one piece when the run ends, since the text of a turn may not be the answer; until then it gets
+ * comments. A client that leaves cancels the run.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/memory.h"
+#include "runtime/serve/v1.h"
+
+struct offer_call {
+    struct serve *s;
+    struct http_call *http; /* NULL: replied, or the client has left */
+    struct openai_request q;
+    struct openai_head head;
+    struct json *inputs;
+    struct troupe_run_options options; /* lent to the run */
+    struct troupe_run *run;
+};
+
+static void free_call(struct offer_call *o)
+{
+    struct serve *s = o->s;
+
+    openai_request_deinit(&o->q);
+    jv_unref(o->inputs);
+    free(o);
+    s->n_v1--;
+    serve_count(s, -1);
+}
+
+static void on_gone(void *ctx)
+{
+    struct offer_call *o = ctx;
+
+    o->http = NULL;
+    troupe_run_cancel(o->run);
+}
+
+/* ---- what the run gets */
+
+static const char *role_of(const struct json *m)
+{
+    return jv_get_string(jv_get(m, "role"), "");
+}
+
+/* The text of a message: of a list of parts, those that are text. */
+static void put_content(const struct json *m, struct str *out)
+{
+    const struct json *content = jv_get(m, "content");
+
+    str_append(out, jv_get_string(content, ""), jv_string_len(content));
+    for (size_t i = 0; jv_kind(content) == JV_ARRAY && i < jv_size(content); i++) {
+        const struct json *text = jv_get(jv_at(content, i), "text");
+
+        str_append(out, jv_get_string(text, ""), jv_string_len(text));
+    }
+}
+
+/* {"role": user or assistant, "content": text}. What a client says as system or developer is not
+ * the role's own prompt, but a text of a user. */
+static struct json *plain_message(const struct json *m)
+{
+    struct json *plain = jv_object();
+    struct str text = STR_INIT;
+
+    put_content(m, &text);
+    jv_set_string(plain, "role", strcmp(role_of(m), "assistant") == 0 ? "assistant" : "user");
+    jv_set_adopt(plain, "content", jv_string_n(str_cstr(&text), text.len));
+    str_deinit(&text);
+    return plain;
+}
+
+static bool check_request(const struct openai_request *q, struct openai_error *e)
+{
+    size_t n = jv_size(q->messages);
+
+    if (q->kind != OPENAI_CHAT)
+        return openai_fail(e, 400, "unsupported_value", "model",
+                           "agents and blueprints are for /v1/chat/completions");
+    if (q->tools)
+        return openai_fail(e, 400, "unsupported_parameter", "tools",
+                           "tools is not supported: an agent or a blueprint has its own tools");
+    if (q->n > 1)
+        return openai_fail(e, 400, "unsupported_parameter", "n", "n must be 1 here");
+    if (q->logprobs)
+        return openai_fail(e, 400, "unsupported_parameter", "logprobs",
+                           "logprobs is not supported for an agent or a blueprint");
+    if (q->schema)
+        return openai_fail(e, 400, "unsupported_parameter", "response_format",
+                           "response_format is not supported: the blueprint says what it gives");
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(role_of(jv_at(q->messages, i)), "tool") == 0)
+            return openai_fail(e, 400, "invalid_value", "messages",
+                               "messages[%zu]: results of tools are not for an agent or a "
+                               "blueprint, which runs its own",
+                               i);
+    if (n == 0 || strcmp(role_of(jv_at(q->messages, n - 1)), "user") != 0)
+        return openai_fail(e, 400, "invalid_value", "messages",
+                           "the last message must be the user's");
+    return true;
+}
+
+static struct json *inputs_of(const struct serve_offer *offer, const struct json *messages)
+{
+    struct json *inputs = jv_object(), *all = jv_array();
+    size_t n = jv_size(messages);
+    struct str last = STR_INIT;
+    bool wants_all = false;
+
+    for (size_t i = 0; i < n; i++)
+        jv_append_adopt(all, plain_message(jv_at(messages, i)));
+    for (int32_t i = 0; offer->input && i < offer->plan->n_inputs; i++)
+        if (strcmp(offer->plan->input[i].name, offer->input) == 0)
+            wants_all = strcmp(offer->plan->input[i].type, "array") == 0;
+    put_content(jv_at(messages, n - 1), &last);
+    if (offer->is_agent) {
+        struct json *history = jv_array();
+
+        for (size_t i = 0; i + 1 < n; i++)
+            jv_append_adopt(history, jv_ref(jv_at(all, i)));
+        jv_set_adopt(inputs, "history", history);
+    }
+    if (offer->input && wants_all)
+        jv_set_adopt(inputs, offer->input, jv_ref(all));
+    else if (offer->input)
+        jv_set_adopt(inputs, offer->input, jv_string_n(str_cstr(&last), last.len));
+    jv_unref(all);
+    str_deinit(&last);
+    return inputs;
+}
+
+/* ---- the end */
+
+static void put_output(const struct json *output, struct str *out)
+{
+    if (jv_kind(output) == JV_STRING)
+        str_append(out, jv_get_string(output, ""), jv_string_len(output));
+    else if (output)
+        jv_write(output, 0, out);
+}
+
+static void error_of(const struct offer_call *o, const struct troupe_result *r,
+                     struct openai_error *e)
+{
+    const char *run = troupe_run_uuid(o->run);
+    const char *why = r->err.message[0] ? r->err.message : run_status_word(r->status);
+
+    if (r->status == RUN_WAITING)
+        openai_fail(e, 409, "run_waiting", NULL,
+                    "run %s waits for an answer of a person; `troupe inbox` shows the question",
+                    run);
+    else if (r->status == RUN_TIMEOUT)
+        openai_fail(e, 504, "run_timeout", NULL, "run %s: %s", run, why);
+    else if (r->status == RUN_BUDGET)
+        openai_fail(e, 429, "run_budget", NULL, "run %s: %s", run, why);
+    else if (r->status == RUN_INTERRUPTED)
+        openai_fail(e, 503, "run_interrupted", NULL,
+                    "the server stops; it continues run %s when it starts again", run);
+    else
+        openai_fail(e, 502, "run_failed", NULL, "run %s: %s", run, why);
+}
+
+static void end_stream(struct offer_call *o, const struct openai_choice *choice,
+                       const struct model_usage *usage)
+{
+    struct openai_choice part = *choice;
+    struct str data = STR_INIT;
+    bool ok;
+
+    part.begins = true;
+    openai_chunk(&o->head, &part, &data);
+    ok = v1_event(o->http, &data);
+    part = (struct openai_choice){.ends = true, .finish = FINISH_STOP};
+    str_clear(&data);
+    openai_chunk(&o->head, &part, &data);
+    ok = ok && v1_event(o->http, &data);
+    str_clear(&data);
+    if (o->q.include_usage) {
+        openai_usage_chunk(&o->head, usage, &data);
+        ok = ok && v1_event(o->http, &data);
+        str_clear(&data);
+    }
+    str_puts(&data, "[DONE]");
+    if (ok && v1_event(o->http, &data))
+        http_call_end(o->http);
+    str_deinit(&data);
+}
+
+static void reply(struct offer_call *o, const struct troupe_result *r)
+{
+    const struct http_field field = {"X-Troupe-Run", troupe_run_uuid(o->run)};
+    struct http_reply head = {
+        .code = 200, .type = "application/json", .fields = &field, .n_fields = 1};
+    struct model_usage usage = {.prompt = (int32_t)r->tok_in, .completion = (int32_t)r->tok_out};
+    struct str text = STR_INIT, body = STR_INIT;
+    struct openai_choice choice = {.finish = FINISH_STOP};
+
+    put_output(r->output, &text);
+    choice.content = str_cstr(&text);
+    choice.content_bytes = text.len;
+    if (o->q.stream) {
+        end_stream(o, &choice, &usage);
+    } else {
+        openai_answer(&o->head, &choice, 1, &usage, &body);
+        head.body = str_cstr(&body);
+        head.body_bytes = body.len;
+        http_call_reply(o->http, &head);
+    }
+    str_deinit(&text);
+    str_deinit(&body);
+}
+
+static void reply_error(struct offer_call *o, const struct openai_error *e)
+{
+    struct str data = STR_INIT;
+
+    if (!o->q.stream) {
+        v1_fail(o->http, e, 0);
+        return;
+    }
+    openai_error_body(e, &data);
+    if (v1_event(o->http, &data))
+        http_call_end(o->http);
+    str_deinit(&data);
+}
+
+static void on_end(void *ctx, struct troupe_run *run)
+{
+    struct offer_call *o = ctx;
+    const struct troupe_result *r = troupe_run_result(run);
+    struct openai_error e;
+
+    if (o->http && r->status == RUN_OK) {
+        reply(o, r);
+    } else if (o->http) {
+        error_of(o, r, &e);
+        reply_error(o, &e);
+    }
+    troupe_run_free(run);
+    free_call(o);
+}
+
+/* ---- the beginning */
+
+static enum status start_run(struct offer_call *o, const struct serve_offer *offer,
+                             struct error *err)
+{
+    struct json *more = jv_object();
+    struct troupe_run_spec spec = {
+        .kind = "run",
+        .plan = offer->plan,
+        .inputs = o->inputs,
+        .seed = o->q.has_seed ? o->q.seed : seams_random_u64(o->s->o.seams) >> 1,
+        .more = more,
+    };
+    enum status st;
+
+    jv_set_string(more, "asked_by", "v1");
+    o->options = *o->s->o.run;
+    o->options.models_are_defaults = true;
+    o->options.stay = RUNNER_STAY_WAITS;
+    o->options.listener = (struct troupe_listener){.ctx = o, .on_end = on_end};
+    st = troupe_run_new(o->s->troupe, &spec, &o->options, &o->run, err);
+    if (!st)
+        st = troupe_run_start(o->run, err);
+    jv_unref(more);
+    return st;
+}
+
+void v1_offer_call(struct serve *s, struct http_call *c, struct openai_request *adopt_q,
+                   const struct serve_offer *offer)
+{
+    struct offer_call *o = xcalloc(1, sizeof(*o));
+    struct openai_error e;
+    struct error err = ERROR_INIT;
+    struct http_reply stream = v1_event_stream;
+    struct http_field fields[3];
+
+    o->s = s;
+    o->http = c;
+    o->q = *adopt_q;
+    v1_head(s, &o->q, NULL, &o->head);
+    s->n_v1++;
+    serve_count(s, 1);
+    if (!check_request(&o->q, &e)) {
+        v1_fail(c, &e, 0);
+        free_call(o);
+        return;
+    }
+    o->inputs = inputs_of(offer, o->q.messages);
+    if (start_run(o, offer, &err)) {
+        openai_fail(&e, err.status == STATUS_INVALID ? 400 : 500, NULL, NULL, "%s", err.message);
+        v1_fail(c, &e, 0);
+        troupe_run_free(o->run);
+        free_call(o);
+        return;
+    }
+    http_call_on_gone(c, on_gone, o);
+    if (!o->q.stream)
+        return;
+    memcpy(fields, stream.fields, 2 * sizeof(*fields));
+    fields[2] = (struct http_field){"X-Troupe-Run", troupe_run_uuid(o->run)};
+    stream.fields = fields;
+    stream.n_fields = 3;
+    if (!http_call_stream(c, &stream)) {
+        o->http = NULL;
+        troupe_run_cancel(o->run);
+    }
+}
