@@ -251,9 +251,11 @@ static bool replay(struct agent *a, const struct step_record *s)
     enum status st = state_of_record(s->state);
 
     budget_spend(a->task.scope.budget, 0, 1, 0);
-    if (st)
-        return agent_end(a, error_set(err, st, "%s", s->err ? s->err : step_state_name(s->state)),
-                         NULL);
+    if (st) {
+        error_set(err, st, "%s", s->err ? s->err : step_state_name(s->state));
+        error_note(err, "model %s", model_of(a)->info.name);
+        return agent_end(a, st, NULL);
+    }
     a->call.n_ids = 0;
     a->call.usage =
         (struct model_usage){.prompt = (int32_t)s->tok_in, .completion = (int32_t)s->tok_out};

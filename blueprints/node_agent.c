@@ -185,7 +185,7 @@ static void fill_task(struct agent_work *w, const struct plan_agent *a)
                                 .steps_limit = a->budget.steps,
                                 .calls_limit = a->budget.calls,
                                 .started_ms = frame_now(f),
-                                .wall_ms_limit = a->budget.wall_ms};
+                                .wall_ms_limit = f->host->replay ? 0 : a->budget.wall_ms};
     w->task.role = f->host->ops->role(f->host, f->plan, a);
     w->task.scope = (struct scope){.run = f->host->run,
                                    .path = str_cstr(&w->path),

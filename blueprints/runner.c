@@ -215,6 +215,19 @@ static bool may_suspend(const struct runner *r, const struct runner_open *open)
     return r->host.stay == RUNNER_STAY_WAITS && open->n_waits == 0;
 }
 
+/* In a replay only held steps are left: what ended them when they were recorded? */
+static void end_held(struct runner *r)
+{
+    struct frame *f = runner_replay_next(r->root);
+
+    if (f)
+        runner_replay_end(f);
+    else if (r->host.replay->run.state == STEP_WAITING)
+        conclude(r, RUN_WAITING);
+    else
+        runner_cancel(r);
+}
+
 static void consider_end(struct runner *r)
 {
     struct runner_open open;
@@ -231,6 +244,10 @@ static void consider_end(struct runner *r)
                                               r->frames.n_in[FRAME_BACKOFF] >
                                           0)
         return;
+    if (r->frames.n_in[FRAME_HELD] > 0) {
+        end_held(r);
+        return;
+    }
     runner_look(r, &open);
     assert(open.n_working == 0);
     assert(open.n_waits + open.n_questions + open.n_unlimited > 0);
@@ -349,9 +366,7 @@ void runner_time_out(struct runner *r, const char *words)
 {
     if (!can_stop(r) || frame_is_stopping(r->root))
         return;
-    free(r->root->time_words);
-    r->root->time_words = xstrdup(words);
-    frame_time_out(r->root);
+    frame_time_out_as(r->root, words);
 }
 
 void runner_suspend(struct runner *r)
@@ -395,6 +410,7 @@ static void host_frames(struct runner *r)
                             .seams = h->seams,
                             .run = r->run,
                             .repair = jv_get(run_config(r->run), "repair"),
+                            .replay = h->replay,
                             .repaired_ms = repair_at_ms(run_config(r->run)),
                             .tools = h->tools,
                             .agents = h->agents,
@@ -423,6 +439,8 @@ static enum status take_up(struct runner *r, struct error *err)
     if (q)
         st = query_run(q, run_uuid(r->run), take_status, &was, err);
     run_budget_init(&r->budget, r->plan, r->host.seams, run_budget(r->run));
+    if (r->host.replay)
+        r->budget.live.wall_ms_limit = 0;
     r->frames.was_waiting = was == RUN_WAITING;
     store_reader_close(q);
     return st;
@@ -439,7 +457,8 @@ static void on_wall(void *ctx)
 static void begin_root(struct runner *r)
 {
     struct frame *f = runner_root_new(&r->frames, r->plan, r->inputs);
-    int64_t wall_ms = r->plan->budget.wall_ms, left = wall_ms - r->budget.wall_before_ms;
+    int64_t wall_ms = r->host.replay ? 0 : r->plan->budget.wall_ms,
+            left = wall_ms - r->budget.wall_before_ms;
 
     r->root = f;
     if (wall_ms > 0) {

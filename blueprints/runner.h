@@ -35,7 +35,8 @@ struct runner_host {
     void (*on_text)(void *ctx, const char *path, const char *text, size_t n);
     void *ctx;
     enum runner_stay stay;
-    bool resumed;      /* steps of it have run */
+    const struct replay *replay; /* the record that the run replays (replay.h), or NULL; lent */
+    bool resumed;                /* steps of it have run */
     bool unattended;   /* nobody answers: a question without a default is an error before the run
                           begins */
     int64_t max_steps; /* of a run, each item and round counted; 0: RUNNER_MAX_STEPS */

@@ -64,10 +64,12 @@ static void set_limits(struct frame *f)
         limits = (struct plan_budget){
             tighter(limits.tokens, sub->budget.tokens), tighter(limits.steps, sub->budget.steps),
             tighter(limits.calls, sub->budget.calls), tighter(limits.wall_ms, sub->budget.wall_ms)};
+    if (f->host->replay) /* the record decides, not the clock */
+        limits.wall_ms = 0;
     f->deadline_ms = f->parent->deadline_ms;
     f->spends = f->parent->spends;
     run_budget_open(f, &limits);
-    if (ms == 0 && limits.wall_ms == 0)
+    if ((ms == 0 && limits.wall_ms == 0) || f->host->replay)
         return;
     ms = ms ? time_left(f, ms) : INT64_MAX;
     if (limits.wall_ms && limits.wall_ms < ms) {
@@ -153,7 +155,11 @@ static void disagree(struct frame *f)
 
 static void take_record(struct frame *f, struct step_record *rec)
 {
+    const struct replay_end *replayed = frame_replayed(f);
+
     f->record = RECORD_END;
+    if (replayed && step_effect(f) == EFFECT_IDEMPOTENT) /* tried again under the same key */
+        f->n_again = replayed->tries - 1;
     f->not_retryable = f->not_retryable || jv_get_bool(jv_get(rec->out, "not_retryable"), false);
     frame_end(f, rec->state, rec->out, rec->err ? "%s" : NULL, rec->err ? rec->err : "");
     f->error_has_path = f->step->n_children > 0 || f->step->sub;
@@ -175,6 +181,10 @@ static bool follow_record(struct frame *f, struct step_record *rec)
     enum step_verdict verdict = step_judge(f, rec);
 
     f->attempt = rec->attempt;
+    if (f->host->replay && step_record_is_open(rec)) {
+        f->record = RECORD_END; /* as it was; it is held */
+        return false;
+    }
     switch (verdict) {
     case STEP_IS_DONE:
         f->started_ms = rec->t0_ms;
@@ -231,6 +241,12 @@ enum status step_prepare(struct frame *f, struct error *err)
     return st;
 }
 
+/* In a replay: it was not begun, or did not end by itself. */
+static bool is_held(const struct frame *f)
+{
+    return f->host->replay && (f->record == RECORD_END || !frame_replayed(f));
+}
+
 void step_begin(struct frame *f)
 {
     struct error err = ERROR_INIT;
@@ -242,6 +258,10 @@ void step_begin(struct frame *f)
         f->not_retryable = step_prepare(f, &err) != STATUS_OK;
     if (first && find(f))
         return;
+    if (is_held(f)) {
+        frame_set_state(f, FRAME_HELD);
+        return;
+    }
     if (!f->not_retryable) {
         begin_attempt(f);
         return;

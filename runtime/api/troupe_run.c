@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "blueprints/replay.h"
 #include "runtime/api/troupe_run.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/time_text.h"
@@ -131,6 +132,7 @@ enum status troupe_run_check(struct troupe_run *r, const char *root, struct erro
                                   .seams = r->t->seams,
                                   .model = give_model,
                                   .stay = r->stay,
+                                  .replay = r->replay,
                                   .resumed = r->own_plan != NULL,
                                   .on_step = on_step,
                                   .on_text = r->listener.on_text ? on_text : NULL,
@@ -175,6 +177,7 @@ void troupe_run_free(struct troupe_run *r)
     jv_unref(r->inputs);
     jv_unref(r->result.output);
     plan_free(r->own_plan);
+    replay_free(r->replay);
     free(r);
 }
 

@@ -88,7 +88,8 @@ class PastStores(Unpacked):
         after = self.look(entry, entry["end"]["status"])
         self.assertEqual({k: v for k, v in done(after).items() if k in before}, before, "nothing done is lost or changed")
         self.assertEqual(value(after.get("output")), value(entry["end"]["output"]))
-        self.here(entry["end"]["replay"], "replay", "last", "--quiet")
+        replay = 0 if entry["end"]["status"] == "timeout" else entry["end"]["replay"]  # 0.1 went by the clock
+        self.here(replay, "replay", "last", "--quiet")
         self.here(0, "store", "check")
 
 
