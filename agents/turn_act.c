@@ -241,6 +241,14 @@ static bool replay_tool(struct agent *a, const struct pending_call *p, const str
                      NULL);
 }
 
+/* Nobody could answer between the end of a run and its repair. */
+static int64_t asked_from(const struct agent *a, const struct step_record *before)
+{
+    int64_t repaired_ms = a->task.scope.repaired_ms;
+
+    return repaired_ms > before->t0_ms ? repaired_ms : before->t0_ms;
+}
+
 /* before NULL: never started. */
 static bool begin_tool(struct agent *a, const struct pending_call *p,
                        const struct step_record *before)
@@ -257,7 +265,7 @@ static bool begin_tool(struct agent *a, const struct pending_call *p,
         .records = true,
         .recovered = before != NULL,
         .was_asking = before && before->state == STEP_WAITING && strcmp(asked, "tool") == 0,
-        .started_ms = before ? before->t0_ms : 0,
+        .started_ms = before ? asked_from(a, before) : 0,
         .deadline_ms = a->deadline_ms,
         .loop = a->host->o.loop,
         .seams = a->host->o.seams,

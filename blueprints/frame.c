@@ -151,6 +151,7 @@ void frame_free_tree(struct frame *f)
     jv_unref(f->in);
     jv_unref(f->out);
     jv_unref(f->value);
+    step_record_deinit(&f->was);
     free(f->error);
     free(f->time_words);
     free(f->path);

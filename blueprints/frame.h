@@ -103,6 +103,7 @@ struct frame {
     bool recovered;           /* an earlier process began it, and its end is not recorded */
     bool was_asking;          /* ... and its tool waited for an answer */
     bool had_ended;           /* ... or it ended, and a repair runs it again */
+    struct step_record was;   /* that end; owned */
     bool not_retryable;       /* another attempt would end the same way */
     int64_t retry_after_ms;   /* wait at least this long before another attempt; 0: not given */
     int64_t started_ms;       /* first start of this attempt; wall clock */

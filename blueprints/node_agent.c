@@ -194,6 +194,7 @@ static void fill_task(struct agent_work *w, const struct plan_agent *a)
                                    .sample_seed = run_seed(f->host->run),
                                    .budget = &w->budget,
                                    .deadline_ms = f->deadline_ms,
+                                   .repaired_ms = f->host->repaired_ms,
                                    .prompt_format = run_prompt_format(f->host->run)};
     w->task.input = jv_kind(input) == JV_NULL ? NULL : input;
     w->task.schema = f->step->schema;

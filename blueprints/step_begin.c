@@ -43,12 +43,12 @@ static int64_t tighter(int64_t a, int64_t b)
 }
 
 /* A time-out counts while a process works on the step. Around a question or a wait it also counts
- * while the run waits. A step that had ended waits for nothing. */
+ * while the run waits. */
 static int64_t time_left(const struct frame *f, int64_t ms)
 {
     int64_t left = ms;
 
-    if (f->recovered && f->host->was_waiting && !frame_is_leaf(f) && !f->had_ended)
+    if (f->recovered && f->host->was_waiting && !frame_is_leaf(f))
         left -= frame_now(f) - f->started_ms;
     return left > 0 ? left : 0;
 }
@@ -167,11 +167,14 @@ static void take_record(struct frame *f, struct step_record *rec)
 }
 
 /* Between the end of a run and its repair nobody works on it, and nobody can answer: time counts
- * from the repair on. Only a `wait` is for a time of day. */
-static int64_t goes_on_from(const struct frame *f, const struct step_record *rec)
+ * from the repair on, and that of a time-out from when the repaired run came to the step. Only a
+ * `wait` is for a time of day. */
+static int64_t goes_on_from(struct frame *f, const struct step_record *rec)
 {
     int64_t repaired_ms = f->host->repaired_ms;
 
+    if (!frame_is_leaf(f) && f->step->timeout_ms > 0 && (f->had_ended || repaired_ms > rec->t0_ms))
+        return run_budget_begun_again(f);
     return f->step->kind != PLAN_WAIT && repaired_ms > rec->t0_ms ? repaired_ms : rec->t0_ms;
 }
 
@@ -191,11 +194,15 @@ static bool follow_record(struct frame *f, struct step_record *rec)
         take_record(f, rec);
         return true;
     case STEP_GOES_ON:
-        f->started_ms = goes_on_from(f, rec);
         f->recovered = true;
         f->had_ended = !step_record_is_open(rec);
+        f->started_ms = goes_on_from(f, rec);
         f->was_asking = rec->state == STEP_WAITING &&
                         strcmp(jv_get_string(jv_get(rec->out, "asks"), ""), "tool") == 0;
+        if (f->had_ended) {
+            f->was = *rec; /* with what it owns */
+            *rec = (struct step_record){.attempt = rec->attempt};
+        }
         return false;
     case STEP_NEW_ATTEMPT:
         f->attempt = rec->attempt < f->first_attempt ? f->first_attempt : rec->attempt + 1;
