@@ -137,10 +137,9 @@ static void pay(struct test_tool *t, struct run *run, struct play *p)
     role = fake_role(&m);
     role.tools = &t->tool;
     role.n_tools = 1;
-    task = (struct agent_task){
-        .role = &role,
-        .scope = {.path = "pay", .run = run, .repaired_ms = t->repaired_ms},
-        .input = input};
+    task = (struct agent_task){.role = &role,
+                               .scope = {.path = "pay", .run = run, .repaired_ms = t->repaired_ms},
+                               .input = input};
     play_agent(p, &task);
     jv_unref(input);
     fake_model_deinit(&m);
