@@ -3,6 +3,7 @@ replaced or read-only, descriptors or file sizes are limited.
 
 SPDX-License-Identifier: Apache-2.0
 """
+import contextlib
 import fcntl
 import json
 import os
@@ -11,6 +12,7 @@ import random
 import resource
 import shutil
 import signal
+import sqlite3
 import stat
 import struct
 import subprocess
@@ -219,6 +221,40 @@ class StoreLimits(CliCase):
         self.assertGreater(reported, 0)
         self.ok("store", "check", "--store", "s.db")
         self.ok("runs", "--store", "s.db")
+
+
+class Damaged(CliCase):
+    """What is wrong is printed as valid UTF-8 (or the text of run_cli cannot be read) without control characters."""
+
+    def damage(self, change):
+        """A waiting run in which some bytes are not text."""
+        self.write("ask.yaml", "schema: blueprint/v1\nsteps: {first: {value: 1}, ask: {human: {prompt: 'go?'}}}\n")
+        store = os.path.join(self.dir, change.split()[3] + ".db")
+        self.assertEqual(self.run_cli("run", "ask.yaml", "--store", store).code, 4)
+        with contextlib.closing(sqlite3.connect(store, isolation_level=None)) as db:
+            self.assertGreater(db.execute(change.replace("BAD", r"CAST(x'61ff1b5b324ae282' AS TEXT)")).rowcount, 0)
+        return store
+
+    def test_bytes_that_are_no_text(self):
+        for change in ("UPDATE run SET uuid = BAD", "UPDATE run SET name = BAD", "UPDATE run SET status = BAD", "UPDATE step SET path = BAD WHERE seq = 0",
+                       "UPDATE step SET kind = BAD", "UPDATE step SET out_small = BAD WHERE seq = 0", "UPDATE wait SET prompt = BAD",
+                       "UPDATE wait SET path = BAD", "UPDATE run SET source = BAD"):
+            store = self.damage(change)
+            for args in (("runs",), ("show", "last"), ("inbox",), ("resume", "last"), ("answer", "last", "x"), ("store", "check"), ("replay", "last")):
+                r = self.run_cli(*args, "--store", store)
+                self.assertNotIn("\x1b", r.out + r.err, (change, args))
+                if args[0] == "store":
+                    self.assertNotEqual(r.code, 0, change)
+            os.unlink(store)
+
+    def test_names_of_files_that_are_no_text(self):
+        for args in (("run", "\udcff\x1b.yaml"), ("validate", "\udcff\x1b.yaml"), ("runs", "--store", "\udcff\x1b/s.db"),
+                     ("generate", "--model", "\udcff\x1b", "--prompt", "x")):
+            r = self.run_cli(*args)
+            self.assertNotEqual(r.code, 0)
+            self.assertNotIn("\x1b", r.err)
+        self.write("\udcff.yaml", "schema: blueprint/v1\nsteps: {a: {value: 1}\n")
+        self.fails(78, "?.yaml:", "run", "\udcff.yaml")
 
 
 if __name__ == "__main__":

@@ -96,6 +96,9 @@ static void control_characters_do_not_reach_the_terminal(void **state)
     l = log_new(ends[1], LOG_INFO, true);
     log_write(l, LOG_INFO, "a\033[2Jb\rc\x7f\td\n  ^ \xc2\x9b \xc3\xa4 \xff");
     assert_string_equal(drain(ends[0], &out), "a?[2Jb?c? d\n  ^ ? \xc3\xa4 \xef\xbf\xbd\n");
+    log_text(l, "a\033[2J\xe2\x82z\n\xff", 10);
+    assert_string_equal(drain(ends[0], &out), "a?[2J\xef\xbf\xbdz\n\xef\xbf\xbd");
+    log_text(NULL, "nobody listens", 14);
     log_free(l);
     close(ends[0]);
     close(ends[1]);
