@@ -272,9 +272,16 @@ static void on_check(void *ctx, enum status status, const struct error *err)
         r->frames.ops->fatal(&r->frames, err);
 }
 
-/* Notices a store that cannot write any more (a full disk) during the run, not only at its end. */
+/* Notices a store that cannot write any more (a full disk, a deleted file) during the run, not only
+ * at its end. */
 static void check_store(struct runner *r)
 {
+    struct error err = ERROR_INIT;
+
+    if (store_is_there(run_store(r->run), &err)) {
+        r->frames.ops->fatal(&r->frames, &err);
+        return;
+    }
     if (r->check)
         return;
     r->check = call_new(r);
@@ -307,6 +314,8 @@ static void on_poll(void *ctx)
     if (r->phase != RUNNER_ACTIVE || frame_is_stopping(r->root))
         return;
     check_store(r);
+    if (r->frames.broken)
+        return;
     if (run_poll_cancelled(r->run, &cancelled, &err))
         r->frames.ops->fatal(&r->frames, &err);
     else if (cancelled)
@@ -435,7 +444,7 @@ static enum status take_up(struct runner *r, struct error *err)
     enum status st = STATUS_OK;
 
     if (run_is_resumed(r->run))
-        st = store_reader_open(r->host.store, &q, err);
+        st = store_reader_open(run_store(r->run), &q, err);
     if (q)
         st = query_run(q, run_uuid(r->run), take_status, &was, err);
     run_budget_init(&r->budget, r->plan, r->host.seams, run_budget(r->run));

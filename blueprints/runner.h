@@ -24,7 +24,6 @@ struct runner_host {
     struct loop *loop;
     struct agent_host *agents;
     struct tool_registry *tools;
-    struct store *store;
     const struct seams *seams;
     /* The model of an agent of p (the run's plan or one below it); lent; asked once an agent. */
     enum status (*model)(void *ctx, const struct plan *p, const struct plan_agent *a,

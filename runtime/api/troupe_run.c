@@ -128,7 +128,6 @@ enum status troupe_run_check(struct troupe_run *r, const char *root, struct erro
     const struct runner_host h = {.loop = loop,
                                   .agents = r->agents,
                                   .tools = r->tools,
-                                  .store = r->t->store,
                                   .seams = r->t->seams,
                                   .model = give_model,
                                   .stay = r->stay,

@@ -125,6 +125,32 @@ class StoreLimits(CliCase):
                 if os.path.exists(os.path.join(self.dir, "s.db" + tail)):
                     os.unlink(os.path.join(self.dir, "s.db" + tail))
 
+    def test_a_run_that_commits_nothing_notices_that_its_store_is_gone(self):
+        self.write("still.json", json.dumps({"model": "script", "delay_ms": 60000, "replies": [], "default": {"text": "late"}}))
+        self.write("model.yaml", 'schema: blueprint/v1\nagents: {a: {model: "script:still.json"}}\nsteps: {b: {value: 1}, a: {agent: a, in: x}}\n')
+        self.write("wait.yaml", "schema: blueprint/v1\nsteps: {b: {value: 1}, a: {wait: {for: 1m}}}\n")
+        self.write("idle.yaml", "schema: blueprint/v1\nsteps: {b: {value: 1}, a: {human: {prompt: go, timeout: 1h}}}\n")
+        for what in ("model.yaml", "wait.yaml", None):
+            if what:
+                p = self.start("run", what, "--store", "s.db", "--quiet")
+            else:
+                self.run_cli("run", "idle.yaml", "--store", "s.db")
+                p = self.start("resume", "--all", "--watch", "--store", "s.db")
+            self.until_recorded("--store", "s.db", n=2)
+            time.sleep(1.5)  # nothing more is on its way to the disk
+            began = time.time()
+            os.rename(os.path.join(self.dir, "s.db"), os.path.join(self.dir, "moved.db"))
+            _, err = p.communicate(timeout=30)
+            self.assertLess(time.time() - began, 5)  # a second, and slow machines
+            self.assertIn(p.returncode, (1, 3), err)
+            self.assertIn("s.db was deleted or replaced", err)
+            self.assertIn("all acknowledged data is safe", err)
+            shown = self.ok("show", "last", "--store", "moved.db", "--json").json()  # and it is
+            self.assertEqual([s["status"] for s in shown["steps"]][:2], ["ok", "started" if what == "model.yaml" else "waiting"])
+            for name in os.listdir(self.dir):
+                if name.startswith(("s.db", "moved.db")):
+                    os.unlink(os.path.join(self.dir, name))
+
     def test_a_folder_that_cannot_be_written_can_be_read(self):
         self.waiting()
         whole = self.ok("show", "last", "--json", "--store", "s.db").out
