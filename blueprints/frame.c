@@ -309,6 +309,13 @@ void frame_interrupt(struct frame *f)
     stop(f, STOP_INTERRUPT);
 }
 
+void frame_interrupt_all(struct frame *f)
+{
+    while (f->parent)
+        f = f->parent;
+    frame_interrupt(f);
+}
+
 bool frame_is_stopping(const struct frame *f)
 {
     return f->stop != STOP_NONE;

@@ -190,6 +190,7 @@ void frame_time_out(struct frame *f); /* its time-out has passed: it ends as `ti
 /* The same, with this message; NULL: the default. */
 void frame_time_out_as(struct frame *f, const char *words);
 void frame_interrupt(struct frame *f);
+void frame_interrupt_all(struct frame *f); /* the run of f */
 bool frame_is_stopping(const struct frame *f);
 
 void frame_set_state(struct frame *f, enum frame_state state);

@@ -120,7 +120,9 @@ static void on_done(void *ctx, struct agent *a, const struct agent_result *r)
     f->retry_after_ms = r->retry_after_ms;
     if (r->err.status == STATUS_CONFIG) /* the record does not change */
         frame_fatal(f, &r->err);
-    if (r->state == STEP_STARTED) /* interrupted; the frame knows */
+    if (r->state == STEP_STARTED) /* interrupted, maybe before the loop could say so */
+        frame_interrupt_all(f);
+    if (r->state == STEP_STARTED)
         frame_end(f, STEP_CANCELLED, NULL, NULL);
     else if (r->state == STEP_OK && r->cut_at > 0)
         frame_end(f, STEP_OK, jv_ref(r->output),

@@ -95,7 +95,10 @@ static void on_limit(void *ctx)
 
 static enum status open_agents(struct troupe_run *r, struct error *err)
 {
-    struct agent_host_options o = {.loop = r->t->loop, .registry = r->tools, .seams = r->t->seams};
+    struct agent_host_options o = {.loop = r->t->loop,
+                                   .registry = r->tools,
+                                   .seams = r->t->seams,
+                                   .interrupted = r->t->asked_to_end};
 
     return agent_host_new(&o, &r->agents, err);
 }

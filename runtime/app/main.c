@@ -122,8 +122,10 @@ int main(int argc, char **argv)
         code = app_print(&s);
         str_deinit(&s);
     } else {
-        const struct troupe_options o = {
-            .seams = a.seams, .log = a.log, .model = app_model_options(options)};
+        const struct troupe_options o = {.seams = a.seams,
+                                         .log = a.log,
+                                         .model = app_model_options(options),
+                                         .interrupted = a.interrupted};
         a.troupe = troupe_new(&o);
         code = a.command->main(&a);
     }

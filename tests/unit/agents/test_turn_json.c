@@ -3,6 +3,9 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <signal.h>
+#include <sys/time.h>
+
 #include "models/chat/chat_template.h"
 #include "tests/unit/agents/agent_fixture.h"
 
@@ -301,6 +304,43 @@ static void test_the_deadline_ends_a_slow_template(void **state)
     fake_model_deinit(&m);
 }
 
+static volatile int interrupted;
+
+static void on_alarm(int signo)
+{
+    interrupted = signo;
+}
+
+static void test_a_signal_ends_a_slow_template(void **state)
+{
+    static const char slow[] = "{% for a in range(3000) %}{% for b in range(3000) %}{% endfor %}"
+                               "{% endfor %}{{ messages[0].content }}";
+    struct agent_host_options ho = {.seams = seams_real(), .interrupted = &interrupted};
+    struct itimerval soon = {.it_value = {.tv_usec = 30000}};
+    struct fake_model m;
+    struct play p = {.host = NULL};
+    struct agent_role role;
+    struct json *input = jv_string("What is 6 * 7?");
+    struct agent_task t;
+
+    (void)state;
+    assert_ok(agent_host_new(&ho, &p.host, why));
+    fake_model_init(&m, NULL, policy_talker);
+    m.model.info.chat_template = slow;
+    role = fake_role(&m);
+    t = (struct agent_task){.role = &role, .scope = {.path = "ask"}, .input = input};
+    signal(SIGALRM, on_alarm);
+    assert_int_equal(setitimer(ITIMER_REAL, &soon, NULL), 0);
+    play_agent(&p, &t);
+    signal(SIGALRM, SIG_DFL);
+    assert_int_equal(interrupted, SIGALRM);
+    assert_int_equal(p.result.state, STEP_STARTED); /* it has not ended: a resume continues it */
+    assert_int_equal(m.n_calls, 0);
+    jv_unref(input);
+    play_deinit(&p);
+    fake_model_deinit(&m);
+}
+
 static void policy_counts_ends(struct fake_model *m, const char *context,
                                const struct model_call *c, struct str *out)
 {
@@ -433,6 +473,7 @@ int main(void)
         cmocka_unit_test(test_a_template_has_the_texts_of_the_folder),
         cmocka_unit_test(test_answer_is_the_text),
         cmocka_unit_test(test_the_deadline_ends_a_slow_template),
+        cmocka_unit_test(test_a_signal_ends_a_slow_template),
         cmocka_unit_test(test_users_cannot_spell_special_tokens),
         cmocka_unit_test(test_answer_must_fit_its_schema),
         cmocka_unit_test(test_nothing_to_do_is_refused),
