@@ -241,26 +241,11 @@ static enum status replay_tokens(struct agent *a, struct error *err)
     return st;
 }
 
-static enum status state_of_record(enum step_state s)
-{
-    static const enum status st[] = {
-        [STEP_OK] = STATUS_OK,
-        [STEP_ERROR] = STATUS_FAILED,
-        [STEP_TIMEOUT] = STATUS_TIMEOUT,
-        [STEP_BUDGET] = STATUS_BUDGET,
-        [STEP_CANCELLED] = STATUS_CANCELLED,
-        [STEP_REJECTED] = STATUS_REJECTED,
-        [STEP_WAITING] = STATUS_WAITING,
-    };
-
-    return (size_t)s < ARRAY_LEN(st) ? st[s] : STATUS_FAILED;
-}
-
 /* A finished step in the journal: uses its reply like a new one. */
 static bool replay(struct agent *a, const struct step_record *s)
 {
     struct error *err = &a->result.err;
-    enum status st = state_of_record(s->state);
+    enum status st = step_state_status(s->state);
 
     budget_spend(a->task.scope.budget, 0, 1, 0);
     if (st) {

@@ -139,24 +139,6 @@ static enum run_status end_of(const struct runner *r)
     }
 }
 
-static enum status status_of(enum step_state end)
-{
-    switch (end) {
-    case STEP_OK:
-        return STATUS_OK;
-    case STEP_TIMEOUT:
-        return STATUS_TIMEOUT;
-    case STEP_BUDGET:
-        return STATUS_BUDGET;
-    case STEP_CANCELLED:
-        return STATUS_CANCELLED;
-    case STEP_REJECTED:
-        return STATUS_REJECTED;
-    default:
-        return STATUS_FAILED;
-    }
-}
-
 static void begin_conclusion(struct runner *r, enum run_status status)
 {
     struct runner_result *result = &r->result;
@@ -182,7 +164,7 @@ static void conclude(struct runner *r, enum run_status status)
         words = r->root->error;
         r->result.output = r->root->value;
         if (r->root->end != STEP_OK)
-            error_set(&r->result.err, status_of(r->root->end), "%s",
+            error_set(&r->result.err, step_state_status(r->root->end), "%s",
                       words ? words : run_status_word(status));
     }
     run_budget_write(&r->budget, r->run, r->host.seams);

@@ -36,6 +36,7 @@ enum step_state {
 };
 const char *step_state_name(enum step_state s); /* "started", "ok", "error", ... */
 enum step_state step_state_of(enum status st);
+enum status step_state_status(enum step_state s); /* the reverse; STEP_ERROR: STATUS_FAILED */
 
 struct episode_row; /* query.h */
 struct run;         /* one open run: id, epoch, lock, open transaction */

@@ -5,13 +5,13 @@ Only the length of its replies differs; --overlong penalises it, so that with --
 
 SPDX-License-Identifier: Apache-2.0
 """
-import hashlib
 import json
 import os
+import re
 import signal
 import time
 
-from cli_case import CliCase, main
+from cli_case import SOURCE, CliCase, main
 
 NEW = ("--model", "new", "--init-hidden", "32", "--init-heads", "2", "--init-ffn", "64", "--init-layers", "1")
 SMALL = ("--model", "base/model", "--env", "ledger", "--groups", "3", "--group-size", "4", "--horizon-schedule", "2", "--seed", "4",
@@ -25,13 +25,30 @@ class Grpo(CliCase):
         self.ok("train", "sft", *NEW, "--env", "ledger", "--updates", "1", "--batch-tokens", "64", "--warmup", "0",
                 "--lr", "1e-5", "--lr-min", "0", "--eval-every", "0", "--seed", "4", "--out", "base")
 
-    def weights(self, out):
-        with open(os.path.join(self.dir, out, "model/model.safetensors"), "rb") as f:
-            return hashlib.sha256(f.read()).hexdigest()
+    def until_updated(self, child):
+        """Waits until the training in `two` has written three updates."""
+        until = time.time() + 60
+        while time.time() < until and child.poll() is None:
+            try:
+                if sum("weights" in m for m in self.metrics("two")) >= 3:
+                    return
+            except (OSError, ValueError):
+                pass
+            time.sleep(0.01)
 
-    def metrics(self, out):
-        with open(os.path.join(self.dir, out, "metrics.jsonl"), encoding="utf-8") as f:
-            return [json.loads(line) for line in f]
+    def test_each_figure_of_the_live_line_is_explained(self):
+        with open(os.path.join(SOURCE, "docs/training.md"), encoding="utf-8") as f:
+            guide = f.read()
+        tasks = ("--model", "base/model", "--env", "ledger,courier", "--groups", "2", "--group-size", "2", "--horizon-schedule", "2",
+                 "--eval-every", "0", "--probe-floor", "0", "--updates", "1", "--out", "a")
+        for args, want in ((("grpo", *tasks), ("reward", "success", "right steps", "checked", "time")),
+                           (("sft", *NEW, "--env", "ledger", "--updates", "1", "--out", "b"), ("loss", "learning rate"))):
+            line, = [x for x in self.ok("train", *args).err.splitlines() if re.match(r"update 1/1\b", x)]
+            labels = set(re.findall(r"  ([a-z][a-z ]*[a-z]) [\d.e-]+(?=  )", line)) | set(re.findall(r"  (time):", line))
+            self.assertLessEqual(set(want), labels, line)
+            for label in labels | {"tokens/s", "of peak"}:
+                self.assertIn(label, line)
+                self.assertRegex(guide, rf"\| [^|]*`{re.escape(label)}`", line)
 
     def test_what_it_writes_is_a_model_and_its_story(self):
         r = self.ok("train", "grpo", *SMALL, "--updates", "4", "--out", "a", "--json").json()
@@ -59,14 +76,7 @@ class Grpo(CliCase):
         args = ("train", "grpo", *SMALL, "--updates", "12")
         self.ok(*args, "--out", "one", "--threads", "1", TROUPE_THREADS="")
         child = self.start(*args, "--out", "two", "--threads", "2", TROUPE_THREADS="")
-        until = time.time() + 60
-        while time.time() < until and child.poll() is None:
-            try:
-                if sum("weights" in m for m in self.metrics("two")) >= 3:
-                    break
-            except (OSError, ValueError):
-                pass
-            time.sleep(0.01)
+        self.until_updated(child)
         child.send_signal(signal.SIGINT)
         child.communicate(timeout=60)
         self.assertIn(child.returncode, (0, 130))
@@ -103,13 +113,7 @@ class Grpo(CliCase):
         args = ("train", "grpo", *SMALL, "--updates", "9")
         self.ok(*args, "--out", "one")
         child = self.start(*args, "--out", "two")
-        until = time.time() + 60
-        while time.time() < until and child.poll() is None:
-            try:
-                if sum("weights" in m for m in self.metrics("two")) >= 3:
-                    break
-            except (OSError, ValueError):
-                pass
+        self.until_updated(child)
         child.kill()
         child.communicate(timeout=60)
         self.ok("train", "grpo", "--out", "two", "--resume", "--keep-last", "7", "--threads", "1")

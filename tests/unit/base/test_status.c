@@ -2,18 +2,11 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <errno.h>
-#include <string.h>
 
 #include "runtime/base/memory.h"
 #include "runtime/base/status.h"
+#include "tests/support/check.h"
 
 static void set_fills_words_and_clears_the_rest(void **state)
 {
