@@ -124,8 +124,8 @@ static enum status parse_text(struct agent *a, struct error *err)
     thinking = n >= 7 && memcmp(prompt + n - 7, "<think>", 7) == 0;
     parsed_reply_deinit(&c->reply);
     c->reply = (struct parsed_reply){.content = NULL};
-    st = tool_calls_parse(c->chat->format, str_cstr(&clean), clean.len, thinking, c->tools,
-                          &c->reply, err);
+    st = tool_calls_parse(c->chat->format, str_cstr(&clean), clean.len, thinking,
+                          a->call.finish == FINISH_LENGTH, c->tools, &c->reply, err);
     str_deinit(&clean);
     if (st)
         return st;

@@ -55,7 +55,8 @@ static void progress(struct evaluation *e)
     if (done > 0)
         (void)snprintf(left, sizeof(left), "%.0f", s / done * (rest > 0 ? rest : 0));
     log_progress(e->o->log,
-                 "%s H=%d: %.0f %% of %d episodes (%d over, %lld right), %.0f tokens/s, %s s left",
+                 "%s, %d steps: %.0f %% of %d episodes (%d ended, %lld succeeded), %.0f tokens/s, "
+                 "%s s left",
                  e->o->env->name, e->spec.horizon, 100 * (n - rest) / n, e->spec.episodes,
                  e->n_over, (long long)e->tally.n_success,
                  (double)(e->tally.tok_out + p.tok_out) / (s > 0 ? s : 1), left);

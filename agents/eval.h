@@ -50,6 +50,7 @@ struct eval_row {
     /* Accuracy of steps after a wrong step and after a right one, and their difference: do errors
      * lead to more errors? (Newcombe's interval, 95 %.) */
     double after_wrong, after_right, self_conditioning, self_low, self_high;
+    int64_t steps;
     int64_t tok_in, tok_out;     /* of this process, as are the next two */
     double wall_s, tokens_per_s; /* sampled tokens */
 };

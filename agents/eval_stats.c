@@ -110,6 +110,7 @@ void eval_tally_row(const struct eval_tally *t, struct eval_row *row)
     row->false_alarm = rate(t->false_alarms, t->match_shown);
     row->own_slips = rate(t->own_slips, t->steps);
     row->calls_per_step = rate(t->calls, t->steps);
+    row->steps = t->steps;
     row->tok_in = t->tok_in;
     row->tok_out = t->tok_out;
 }
@@ -141,6 +142,7 @@ struct json *eval_row_json(const struct eval_options *o, const struct eval_row *
     jv_set_real(v, "self_conditioning", r->self_conditioning);
     jv_set_real(v, "self_conditioning_low", r->self_low);
     jv_set_real(v, "self_conditioning_high", r->self_high);
+    jv_set_int(v, "steps", r->steps);
     jv_set_int(v, "tokens_in", r->tok_in);
     jv_set_int(v, "tokens_out", r->tok_out);
     jv_set_real(v, "tokens_per_s", r->tokens_per_s);

@@ -65,14 +65,14 @@ static bool is_blank(const char *text, size_t n)
     return true;
 }
 
-static enum status add_line(struct chat_examples *x, size_t *cap, struct chat_line l,
+static enum status add_line(struct chat_examples *x, bool lenient, size_t *cap, struct chat_line l,
                             struct error *err)
 {
     struct json *v = NULL;
     struct error inner = ERROR_INIT;
     enum status st = parse(x, &l, &v, err);
 
-    if (!st && (st = example_chat_check(v, &inner)) != STATUS_OK)
+    if (!st && (st = example_chat_check(v, lenient, &inner)) != STATUS_OK)
         (void)in_line(x, &l, &inner, st, err);
     jv_unref(v);
     if (st)
@@ -86,7 +86,7 @@ static enum status add_line(struct chat_examples *x, size_t *cap, struct chat_li
     return STATUS_OK;
 }
 
-static enum status find_lines(struct chat_examples *x, size_t n, struct error *err)
+static enum status find_lines(struct chat_examples *x, bool lenient, size_t n, struct error *err)
 {
     size_t cap = 0, from = 0;
     enum status st = STATUS_OK;
@@ -96,8 +96,8 @@ static enum status find_lines(struct chat_examples *x, size_t n, struct error *e
         size_t len = end ? (size_t)(end - x->text) - from : n - from;
 
         if (!is_blank(x->text + from, len))
-            st = add_line(x, &cap, (struct chat_line){.from = from, .n = len, .number = number},
-                          err);
+            st = add_line(x, lenient, &cap,
+                          (struct chat_line){.from = from, .n = len, .number = number}, err);
         from += len + 1;
     }
     if (!st && x->source.n == 0)
@@ -215,7 +215,7 @@ enum status example_chat_new(const struct example_chat_options *o, struct exampl
     if (!st)
         st = file_read(o->path, EXAMPLE_CHAT_MAX_FILE, &x->text, &n, err);
     if (!st)
-        st = find_lines(x, n, err);
+        st = find_lines(x, o->reads_as_0_1, n, err);
     if (st) {
         example_chat_free(&x->source);
         return st;

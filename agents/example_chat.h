@@ -19,6 +19,7 @@ struct example_chat_options {
     const struct tokenizer *tokenizer; /* lent */
     const char *chat_template;         /* NULL: the default one */
     const char *bos_token, *eos_token; /* the template's variables; NULL: empty. Copied. */
+    bool reads_as_0_1; /* a template passes over what it does not know (example_chat_check.h) */
 };
 /* Reads the whole file and checks every line, so that errors are reported with FILE:LINE before
  * training starts. */

@@ -73,7 +73,7 @@ static enum status check_content(const struct json *m, const char *role, const c
     return STATUS_OK;
 }
 
-static enum status check_message(const struct json *m, size_t i, const char **role,
+static enum status check_message(const struct json *m, size_t i, bool lenient, const char **role,
                                  struct error *err)
 {
     const struct json *calls = jv_get(m, "tool_calls");
@@ -83,12 +83,14 @@ static enum status check_message(const struct json *m, size_t i, const char **ro
     (void)snprintf(place, sizeof(place), "messages[%zu]: ", i);
     if (jv_kind(m) != JV_OBJECT)
         return error_set(err, STATUS_INVALID, "%sexpected an object", place);
-    st = check_keys(m, place, message_keys, ARRAY_LEN(message_keys), err);
+    st = lenient ? STATUS_OK : check_keys(m, place, message_keys, ARRAY_LEN(message_keys), err);
     if (st)
         return st;
     *role = jv_get_string(jv_get(m, "role"), NULL);
     if (!*role)
         return error_set(err, STATUS_INVALID, "%sthere is no \"role\"", place);
+    if (lenient)
+        return STATUS_OK;
     if (!is_one_of(*role, roles, ARRAY_LEN(roles))) {
         (void)error_set(err, STATUS_INVALID, "%sunknown role \"%.80s\"", place, *role);
         return hint_words(err, *role, roles, ARRAY_LEN(roles));
@@ -98,11 +100,12 @@ static enum status check_message(const struct json *m, size_t i, const char **ro
     return check_content(m, *role, place, err);
 }
 
-enum status example_chat_check(const struct json *line, struct error *err)
+enum status example_chat_check(const struct json *line, bool lenient, struct error *err)
 {
     const struct json *messages = jv_get(line, "messages"), *tools = jv_get(line, "tools");
     bool speaks = false;
-    enum status st = check_keys(line, "", line_keys, ARRAY_LEN(line_keys), err);
+    enum status st =
+        lenient ? STATUS_OK : check_keys(line, "", line_keys, ARRAY_LEN(line_keys), err);
 
     if (st)
         return st;
@@ -114,7 +117,7 @@ enum status example_chat_check(const struct json *line, struct error *err)
     for (size_t i = 0; i < jv_size(messages); i++) {
         const char *role = "";
 
-        st = check_message(jv_at(messages, i), i, &role, err);
+        st = check_message(jv_at(messages, i), i, lenient, &role, err);
         if (st)
             return st;
         speaks = speaks || strcmp(role, "assistant") == 0;

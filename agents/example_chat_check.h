@@ -10,7 +10,7 @@
 
 /* STATUS_INVALID, without a place in the file: `line` is not {"messages": [...], "tools": [...]?},
  * has a role or a key that no chat template reads, content that is not text, or nothing that the
- * assistant says. */
-MUST_CHECK enum status example_chat_check(const struct json *line, struct error *err);
+ * assistant says. lenient: as 0.1 read it, with any role and key, and any content. */
+MUST_CHECK enum status example_chat_check(const struct json *line, bool lenient, struct error *err);
 
 #endif

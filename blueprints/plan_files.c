@@ -104,6 +104,22 @@ static enum status locate(const struct plan_files *f, const char *name, char **o
     return STATUS_OK;
 }
 
+static enum status check_text(const struct plan_files *f, const char *name, const char *bytes,
+                              size_t n, struct error *err)
+{
+    size_t is_text = utf8_text_prefix(bytes, n);
+    struct str display = STR_INIT;
+    long line, column;
+
+    if (is_text == n)
+        return STATUS_OK;
+    utf8_place(bytes, is_text, &line, &column);
+    plan_files_display(f, name, &display);
+    error_at(err, STATUS_CONFIG, str_cstr(&display), line, column, "not UTF-8 text");
+    str_deinit(&display);
+    return STATUS_CONFIG;
+}
+
 static enum status read_text(struct plan_files *f, const char *name, struct error *err)
 {
     char *path = NULL;
@@ -118,8 +134,8 @@ static enum status read_text(struct plan_files *f, const char *name, struct erro
     st = locate(f, name, &path, err);
     if (!st)
         st = file_read(path, MAX_FILE_BYTES, &bytes, &n, err);
-    if (!st && (utf8_valid_prefix(bytes, n) != n || (n && memchr(bytes, '\0', n))))
-        st = error_set(err, STATUS_CONFIG, "%s is not UTF-8 text", name);
+    if (!st)
+        st = check_text(f, name, bytes, n, err);
     if (!st && n > MAX_TOTAL_BYTES - f->total)
         st = error_set(err, STATUS_LIMIT, "the files of a blueprint are larger than %zu bytes",
                        MAX_TOTAL_BYTES);

@@ -60,7 +60,9 @@ enum status part_include(struct plan_loader *l, const struct yaml_node *scalar, 
 
     if (!st)
         st = plan_files_text(l->files, name, text, &fault);
-    return st ? PLAN_FAULT(l, scalar, "%s", fault.message) : STATUS_OK;
+    return st ? PLAN_FAULT(l, scalar, "%s%s%s", fault.where, fault.where[0] ? ": " : "",
+                           fault.message)
+              : STATUS_OK;
 }
 
 enum status part_string(struct plan_loader *l, const struct yaml_node *map, const char *key,

@@ -600,7 +600,7 @@ static enum status load_blueprint(struct plan_loader *l, const struct yaml_node 
     /* A file that cannot be read is an error of this line; an error in the file names its own line.
      */
     if (plan_files_text(l->files, s->blueprint, &reference, &fault))
-        return PLAN_FAULT(l, at, "%s", fault.message);
+        return PLAN_FAULT(l, at, "%s%s%s", fault.where, fault.where[0] ? ": " : "", fault.message);
     if (plan_load(l->files, s->blueprint, l->depth + 1, &s->sub, l->err))
         return STATUS_CONFIG;
     return check_sub_inputs(l, at, in, s->sub);

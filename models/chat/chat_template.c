@@ -66,15 +66,19 @@ static enum status parse_source(struct chat_template *t, const char *text, size_
 enum status chat_template_new(const char *text, size_t n, const char *name,
                               struct chat_template **out, struct error *err)
 {
+    size_t is_text = utf8_text_prefix(text, n);
     struct chat_template *t;
+    long line, column;
     enum status st;
 
     if (n > CHAT_MAX_SOURCE)
         return error_set(err, STATUS_LIMIT, "%s: the chat template is longer than %zu bytes", name,
                          CHAT_MAX_SOURCE);
-    if (utf8_valid_prefix(text, n) != n || (n && memchr(text, '\0', n)))
-        return error_set(err, STATUS_INVALID,
-                         "%s: the chat template must be valid UTF-8 without NUL", name);
+    if (is_text < n) {
+        utf8_place(text, is_text, &line, &column);
+        return error_at(err, STATUS_INVALID, name, line, column,
+                        "the chat template must be valid UTF-8 without NUL");
+    }
     t = xcalloc(1, sizeof(*t));
     t->name = xstrdup(name);
     jinja_memory_init(&t->memory, PARSE_MEMORY);

@@ -21,6 +21,7 @@
 
 struct reader {
     enum tool_call_format format;
+    bool cut;
     struct call_text text;
     const struct json *tools;
     struct str content, reasoning;
@@ -106,7 +107,7 @@ static bool read_draft(const struct reader *r, size_t from, size_t *end)
 /* Where reasoning that begins at `from` ends, and where reading continues: at its closing tag,
  * except one in the arguments of a draft call. Reasoning that is never closed ends at the first
  * complete call in it, else at the first text that starts like a call, else at the end of the
- * text. */
+ * text. Where the text was cut, the closing tag may be missing only for that: it ends there. */
 static size_t thoughts_end(const struct reader *r, size_t from, size_t *next)
 {
     const size_t none = r->text.n;
@@ -129,7 +130,7 @@ static size_t thoughts_end(const struct reader *r, size_t from, size_t *next)
         else if (first_whole == none)
             first_whole = at;
     }
-    *next = first_whole < none ? first_whole : first_meant;
+    *next = r->cut ? none : first_whole < none ? first_whole : first_meant;
     return *next;
 }
 
@@ -265,10 +266,10 @@ static char *without_nul(const char *text, size_t *n)
 }
 
 enum status tool_calls_parse(enum tool_call_format format, const char *text, size_t n,
-                             bool in_reasoning, const struct json *tools, struct parsed_reply *out,
-                             struct error *err)
+                             bool in_reasoning, bool cut, const struct json *tools,
+                             struct parsed_reply *out, struct error *err)
 {
-    struct reader r = {.format = format, .tools = tools};
+    struct reader r = {.format = format, .cut = cut, .tools = tools};
     size_t visited = 0;
     char *copy;
     enum status st = STATUS_OK;

@@ -44,10 +44,11 @@ enum tool_call_format tool_calls_format_of(const char *chat_template);
 
 /* `in_reasoning`: the prompt ended inside <think>, so the text starts with reasoning. A </think>
  * without a start also ends reasoning. A call inside reasoning is a draft, unless the reasoning
- * never ends: then it is a call. `tools` (OpenAI form, may be NULL) gives the XML grammar
+ * never ends: then it is a call. `cut`: the text ends at a limit, so that open reasoning might have
+ * gone on, and all of it is reasoning. `tools` (OpenAI form, may be NULL) gives the XML grammar
  * the types of its parameters. Text must be valid UTF-8 (utf8_clean it first). */
 MUST_CHECK enum status tool_calls_parse(enum tool_call_format format, const char *text, size_t n,
-                                        bool in_reasoning, const struct json *tools,
+                                        bool in_reasoning, bool cut, const struct json *tools,
                                         struct parsed_reply *out, struct error *err);
 void parsed_reply_deinit(struct parsed_reply *r);
 

@@ -135,7 +135,7 @@ static enum status write_state(const struct seams *seams, const char *dir,
 
     jv_write(doc, 2, &text);
     str_putc(&text, '\n');
-    str_printf(&path, "%s/state.json", dir);
+    str_printf(&path, "%s/" CHECKPOINT_STATE, dir);
     st = file_write_atomic(seams, str_cstr(&path), str_cstr(&text), text.len, err);
     jv_unref(doc);
     str_deinit(&path);
@@ -193,12 +193,13 @@ out:
     return st;
 }
 
-/* A hint that names the newest older checkpoint that is intact. */
-static void offer_older(const char *out, const char *damaged, int64_t update, struct error *err)
+void checkpoint_offer_older(const char *out, int64_t update, struct error *err)
 {
     size_t n;
     int64_t *list = checkpoint_list(out, &n);
-    struct str path = STR_INIT;
+    struct str path = STR_INIT, damaged = STR_INIT;
+
+    checkpoint_path(&damaged, out, update);
 
     while (n-- > 0) {
         if (list[n] >= update)
@@ -206,10 +207,11 @@ static void offer_older(const char *out, const char *damaged, int64_t update, st
         checkpoint_path(&path, out, list[n]);
         if (checkpoint_verify(str_cstr(&path), NULL))
             continue;
-        error_hint(err, "remove %s to continue from update %lld, which is intact", damaged,
-                   (long long)list[n]);
+        error_hint(err, "remove %s to continue from update %lld, which is intact",
+                   str_cstr(&damaged), (long long)list[n]);
         break;
     }
+    str_deinit(&damaged);
     str_deinit(&path);
     free(list);
 }
@@ -224,7 +226,7 @@ enum status checkpoint_read(const char *out, int64_t update, struct checkpoint_s
 
     checkpoint_path(&path, out, update);
     st = checkpoint_verify(str_cstr(&path), err);
-    str_printf(&file, "%s/state.json", str_cstr(&path));
+    str_printf(&file, "%s/" CHECKPOINT_STATE, str_cstr(&path));
     if (!st)
         st = jv_parse_file(str_cstr(&file), CHECKPOINT_MAX_STATE, &doc, err);
     for (int i = 0; i < 3 && !st; i++)
@@ -232,7 +234,7 @@ enum status checkpoint_read(const char *out, int64_t update, struct checkpoint_s
     if (!st)
         state_from_json(doc, s, o);
     if (st == STATUS_CORRUPT)
-        offer_older(out, str_cstr(&path), update, err);
+        checkpoint_offer_older(out, update, err);
     jv_unref(doc);
     str_deinit(&path);
     str_deinit(&file);

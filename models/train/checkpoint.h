@@ -37,6 +37,8 @@ MUST_CHECK enum status checkpoint_write(const struct seams *seams, const char *o
 MUST_CHECK enum status checkpoint_read(const char *out, int64_t update, struct checkpoint_state *s,
                                        struct optimizer *o, const struct weights *shape,
                                        struct error *err);
+/* Adds a hint that names the newest intact checkpoint before `update`, which is damaged. */
+void checkpoint_offer_older(const char *out, int64_t update, struct error *err);
 /* The update of the newest, -1: none. */
 int64_t checkpoint_last(const char *out);
 /* Keeps the newest n (0: all) and `best` (-1: none). */

@@ -12,13 +12,12 @@
 
 #include "runtime/base/file_open.h"
 #include "runtime/base/hash.h"
-#include "runtime/base/json.h"
 #include "runtime/base/memory.h"
 
 #define PREFIX "step-"
 
 const char *const checkpoint_file[CHECKPOINT_FILES] = {"master.safetensors", "adam_m.safetensors",
-                                                       "adam_v.safetensors", "state.json"};
+                                                       "adam_v.safetensors", CHECKPOINT_STATE};
 
 void checkpoint_path(struct str *s, const char *out, int64_t update)
 {
@@ -169,7 +168,7 @@ out:
     return st;
 }
 
-enum status checkpoint_verify(const char *dir, struct error *err)
+static enum status read_manifest(const char *dir, struct json **out, struct error *err)
 {
     struct str path = STR_INIT;
     struct json *doc = NULL;
@@ -183,10 +182,46 @@ enum status checkpoint_verify(const char *dir, struct error *err)
     else if (!st && jv_get_int(jv_get(doc, "format"), 0) != 1)
         st = error_at(err, STATUS_CORRUPT, str_cstr(&path), 0, 0,
                       "the checkpoint's manifest is damaged or of another version");
+    str_deinit(&path);
+    if (st)
+        jv_unref(doc);
+    else
+        *out = doc;
+    return st;
+}
+
+static const struct json *entry_of(const struct json *manifest, const char *file)
+{
+    return jv_get(jv_get(manifest, "files"), file);
+}
+
+enum status checkpoint_verify(const char *dir, struct error *err)
+{
+    struct json *doc = NULL;
+    enum status st = read_manifest(dir, &doc, err);
+
     for (int i = 0; i < CHECKPOINT_FILES && !st; i++)
-        st = verify_file(dir, checkpoint_file[i], jv_get(jv_get(doc, "files"), checkpoint_file[i]),
-                         err);
+        st = verify_file(dir, checkpoint_file[i], entry_of(doc, checkpoint_file[i]), err);
     jv_unref(doc);
+    return st;
+}
+
+enum status checkpoint_state_json(const char *out, int64_t update, struct json **doc,
+                                  struct error *err)
+{
+    struct str path = STR_INIT;
+    struct json *manifest = NULL;
+    enum status st;
+
+    checkpoint_path(&path, out, update);
+    st = read_manifest(str_cstr(&path), &manifest, err);
+    if (!st)
+        st = verify_file(str_cstr(&path), CHECKPOINT_STATE, entry_of(manifest, CHECKPOINT_STATE),
+                         err);
+    str_puts(&path, "/" CHECKPOINT_STATE);
+    if (!st)
+        st = jv_parse_file(str_cstr(&path), CHECKPOINT_MAX_STATE, doc, err);
+    jv_unref(manifest);
     str_deinit(&path);
     return st;
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "models/train/checkpoint.h"
 #include "models/train/checkpoint_folder.h"
 #include "runtime/base/memory.h"
 
@@ -115,60 +116,72 @@ enum status fixed_refuse(const char *out, struct error *err)
     return STATUS_USAGE;
 }
 
-/* The options in the newest checkpoint whose state can be read: the caller's, or NULL. */
-static struct json *newest_options(const char *out)
+/* The options in the newest checkpoint: the caller's; NULL without a checkpoint. They are compared
+ * with those of a command, so a damaged file must not pass for other options. */
+static enum status newest_options(const char *out, struct json **options, struct error *err)
 {
-    struct str path = STR_INIT;
-    struct json *options = NULL;
-    size_t n;
-    int64_t *list = checkpoint_list(out, &n);
+    int64_t newest = checkpoint_last(out);
+    struct json *doc = NULL;
+    enum status st = newest < 0 ? STATUS_OK : checkpoint_state_json(out, newest, &doc, err);
 
-    while (n-- > 0 && !options) {
-        struct error ignored = ERROR_INIT;
-        struct json *doc = NULL;
+    if (st == STATUS_CORRUPT)
+        checkpoint_offer_older(out, newest, err);
+    if (!st)
+        *options = jv_ref(jv_get(doc, "options"));
+    jv_unref(doc);
+    return st;
+}
 
-        checkpoint_path(&path, out, list[n]);
-        str_puts(&path, "/state.json");
-        if (!jv_parse_file(str_cstr(&path), CHECKPOINT_MAX_STATE, &doc, &ignored))
-            options = jv_ref(jv_get(doc, "options"));
-        jv_unref(doc);
-    }
-    str_deinit(&path);
-    free(list);
-    return options;
+enum status fixed_check_newest(const char *out, struct error *err)
+{
+    struct json *was = NULL;
+    enum status st = newest_options(out, &was, err);
+
+    jv_unref(was);
+    return st;
 }
 
 enum status fixed_compare_newest(const char *out, const struct fixed_options *now,
                                  struct error *err)
 {
-    struct json *was = newest_options(out);
-    enum status st = was ? fixed_compare(was, now, out, err) : STATUS_OK;
+    struct json *was = NULL;
+    enum status st = newest_options(out, &was, err);
 
+    if (!st && was)
+        st = fixed_compare(was, now, out, err);
     jv_unref(was);
     return st;
 }
 
 char *fixed_recorded(const char *out, const char *key)
 {
-    struct json *was = newest_options(out);
-    const char *text = jv_get_string(jv_get(was, key), NULL);
-    char *copy = text ? xstrdup(text) : NULL;
+    struct json *was = NULL;
+    struct error ignored = ERROR_INIT;
+    const char *text = NULL;
+    char *copy;
 
+    if (!newest_options(out, &was, &ignored))
+        text = jv_get_string(jv_get(was, key), NULL);
+    copy = text ? xstrdup(text) : NULL;
     jv_unref(was);
     return copy;
 }
 
 enum status fixed_schedule(const char *out, int64_t *updates, struct error *err)
 {
-    struct json *was = newest_options(out);
-    int64_t schedule = jv_get_int(jv_get(was, "updates"), *updates);
+    struct json *was = NULL;
+    int64_t schedule = *updates;
+    enum status st = newest_options(out, &was, err);
 
+    if (!st)
+        schedule = jv_get_int(jv_get(was, "updates"), *updates);
     jv_unref(was);
-    if (schedule > *updates)
-        return error_set(err, STATUS_USAGE,
-                         "the learning rate of %s has a schedule of %lld updates, but --updates is "
-                         "%lld",
-                         out, (long long)schedule, (long long)*updates);
-    *updates = schedule;
-    return STATUS_OK;
+    if (!st && schedule > *updates)
+        st = error_set(err, STATUS_USAGE,
+                       "the learning rate of %s has a schedule of %lld updates, but --updates is "
+                       "%lld",
+                       out, (long long)schedule, (long long)*updates);
+    if (!st)
+        *updates = schedule;
+    return st;
 }

@@ -26,13 +26,15 @@ void fixed_put_named(struct fixed_options *f, const char *key, const char *words
 /* STATUS_USAGE lists the differences from `was`, the options that the run in `out` began with. */
 MUST_CHECK enum status fixed_compare(const struct json *was, const struct fixed_options *now,
                                      const char *out, struct error *err);
-/* The same with the newest checkpoint of `out`; without a checkpoint, or without a readable
- * one (checkpoint_read reports that), returns STATUS_OK. */
+/* STATUS_CORRUPT names the file: the options in the newest checkpoint of `out` are damaged. */
+MUST_CHECK enum status fixed_check_newest(const char *out, struct error *err);
+/* fixed_compare with the newest checkpoint of `out`; STATUS_OK without a checkpoint. */
 MUST_CHECK enum status fixed_compare_newest(const char *out, const struct fixed_options *now,
                                             struct error *err);
 /* STATUS_USAGE: `out` contains a training already. */
 enum status fixed_refuse(const char *out, struct error *err);
-/* A string option of the newest checkpoint of `out`: the caller frees it; or NULL. */
+/* A string option of the newest checkpoint of `out`: the caller frees it; or NULL, also where
+ * fixed_check_newest fails. */
 char *fixed_recorded(const char *out, const char *key);
 /* --lr-schedule continue: changes *updates, the requested number, to the length of the folder's
  * schedule. Unchanged without a checkpoint. STATUS_USAGE: the requested number is smaller. */

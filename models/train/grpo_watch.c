@@ -225,7 +225,7 @@ static void format_left(double seconds, char *out, size_t n)
         snprintf(out, n, "%llds", s);
 }
 
-/* "  ledger .98/.31  courier .80/.02": right steps and checks of each environment. */
+/* "  ledger: right steps 0.980, checked 0.31  courier: ..." */
 static void format_tasks(const struct grpo_trainer *t, char out[TASKS_TEXT])
 {
     size_t at = 0;
@@ -233,8 +233,8 @@ static void format_tasks(const struct grpo_trainer *t, char out[TASKS_TEXT])
     out[0] = 0;
     for (int32_t k = 0; t->o->n_tasks > 1 && k < t->o->n_tasks; k++) {
         struct counts c = count_members(t, k);
-        int n = snprintf(out + at, TASKS_TEXT - at, "  %s %.3f/%.2f", t->o->task_name[k],
-                         share(c.right, c.steps), share(c.looks, c.steps));
+        int n = snprintf(out + at, TASKS_TEXT - at, "  %s: right steps %.3f, checked %.2f",
+                         t->o->task_name[k], share(c.right, c.steps), share(c.looks, c.steps));
 
         if (n < 0 || at + (size_t)n >= TASKS_TEXT)
             return;
@@ -261,9 +261,10 @@ void grpo_show(struct grpo_trainer *t)
     format_tasks(t, tasks);
     /* A terminal cuts off the end of a long line, so the most important values come first. */
     log_progress(o->log,
-                 "update %lld/%lld, %s left  reward %.3f  success %.3f (steps %.3f)  verify %.2f  "
-                 "recovered %.2f  false alarms %.3f%s  %.0f tok/s%s  time: rollout %.0f %% "
-                 "(environment %.0f), training %.0f, measuring %.0f, idle %.0f",
+                 "update %lld/%lld, %s left  reward %.3f  success %.3f  right steps %.3f  "
+                 "checked %.2f  recovered %.2f  false alarms %.3f%s  %.0f tokens/s%s  "
+                 "time: rollouts %.0f %% (environment %.0f), training %.0f, validation %.0f, "
+                 "other %.0f",
                  (long long)t->state.update, (long long)o->updates, left, t->credit.reward_mean,
                  c.members > 0 ? share(c.success, c.members) : 0., share(c.right, c.steps),
                  share(c.looks, c.steps), share(c.recovered, c.at_risk),

@@ -36,9 +36,10 @@ static void show_progress(struct trainer *t)
     t->shown_us = now;
     format_left(wall / (double)done * (double)(o->updates - t->state.update), left, sizeof(left));
     if (t->peak_flops > 0)
-        snprintf(share, sizeof(share), "  %.0f %% of FMA peak",
+        snprintf(share, sizeof(share), "  %.0f %% of peak",
                  100.0 * t->flops / spent / t->peak_flops);
-    log_progress(o->log, "update %lld/%lld  loss %.4f  lr %.2g  %.0f tok/s%s  %s left",
+    log_progress(o->log,
+                 "update %lld/%lld  loss %.4f  learning rate %.2g  %.0f tokens/s%s  %s left",
                  (long long)t->state.update, (long long)o->updates, t->state.loss, t->lr,
                  (double)(t->state.tokens - t->began_tokens) / spent, share, left);
 }

@@ -112,7 +112,9 @@ struct troupe_result {
     struct json *output;    /* lent; may be NULL */
     struct error err;
     int64_t n_steps, tok_in, tok_out; /* of the whole run, as query.h counts them */
-    int64_t wall_ms;                  /* of this process */
+    int64_t n_done;      /* steps of the blueprint that ended in this process, so far */
+    int64_t n_before;    /* of n_steps, those that had ended when this process took the run */
+    int64_t wall_ms;     /* of this process */
     int64_t next_due_ms; /* waiting: when it goes on by itself (wall clock); 0: never */
 };
 /* After on_end; lent for the life of r. */

@@ -17,6 +17,7 @@ static void on_step(void *ctx, const char *path, const char *kind, enum step_sta
 {
     struct troupe_run *r = ctx;
 
+    r->result.n_done += state != STEP_STARTED && state != STEP_WAITING;
     if (r->listener.on_step)
         r->listener.on_step(r->listener.ctx, r, path, kind, state);
 }
@@ -138,8 +139,22 @@ enum status troupe_run_check(struct troupe_run *r, const char *root, struct erro
     return runner_new(&h, r->plan, &r->runner, err);
 }
 
+static bool take_before(void *ctx, const struct run_row *row)
+{
+    struct troupe_result *result = ctx;
+
+    result->n_before = row->n_ended;
+    return false;
+}
+
 enum status troupe_run_start(struct troupe_run *r, struct error *err)
 {
+    struct store_reader *q;
+    struct error ignored = ERROR_INIT;
+
+    if (troupe_reader(r->t, &q, &ignored) ||
+        query_run(q, r->uuid, take_before, &r->result, &ignored))
+        r->result.n_before = 0; /* the row of a new run may not be written yet */
     enum status st = runner_start(r->runner, r->run, r->inputs, on_done, r, err);
 
     if (st)

@@ -11,6 +11,7 @@
 #include "agents/eval.h"
 #include "runtime/app/app_eval.h"
 #include "runtime/app/app_run.h"
+#include "runtime/app/run_summary.h"
 #include "runtime/app/table.h"
 #include "runtime/base/memory.h"
 
@@ -53,9 +54,9 @@ static bool read_end(void *ctx, const struct run_row *r)
 static bool read_verdict(void *ctx, const struct step_row *s)
 {
     struct ending *e = ctx;
-    const struct json *verdict = s->out ? jv_get(s->out, "verdict") : NULL;
+    const struct json *verdict = run_step_verdict(s);
 
-    if (jv_kind(verdict) == JV_OBJECT) {
+    if (verdict) {
         jv_unref(e->verdict);
         e->verdict = jv_deep_copy(verdict);
     }

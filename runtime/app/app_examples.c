@@ -84,8 +84,8 @@ static enum status check_ends(struct app *a, const struct app_examples *x, const
     return st;
 }
 
-/* 0.1.0 did not read the template, bos_token and eos_token of tokenizer_config.json. A training
- * that it began goes on without them. */
+/* 0.1.0 did not read the template, bos_token and eos_token of tokenizer_config.json, and passed
+ * over unknown roles and keys. A training that it began goes on so. */
 static enum status open_chat(struct app *a, const char *model, struct tokenizer *tokenizer,
                              const struct weights *start, struct app_examples *x, struct error *err)
 {
@@ -107,6 +107,7 @@ static enum status open_chat(struct app *a, const char *model, struct tokenizer 
         return st;
     if (chats || is_jinja_file(texts.template_name))
         o.chat_template = texts.chat_template;
+    o.reads_as_0_1 = !chats;
     o.bos_token = chats ? texts.bos_token : NULL;
     o.eos_token = chats ? texts.eos_token : NULL;
     x->free_source = example_chat_free;

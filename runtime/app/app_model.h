@@ -15,7 +15,8 @@ MUST_CHECK enum status app_model(struct app *a, const char *name, struct model *
 /* Engine options from the invocation; `folder` is set to the folder of the model. */
 MUST_CHECK enum status app_engine_options(struct app *a, const char *name, char folder[1024],
                                           struct engine_options *out, struct error *err);
-/* STATUS_USAGE for --model NAME=M, which is for commands with agents. */
+/* STATUS_USAGE for --model NAME=M, which is for blueprints. main asks this for commands that take
+ * --model M. */
 MUST_CHECK enum status app_model_is_one(const struct app *a, struct error *err);
 /* --model without a role, or `otherwise`. */
 const char *app_model_name(const struct app *a, const char *role, const char *otherwise);

@@ -61,17 +61,36 @@ static void print_event(struct app_drive *d, const struct troupe_run *r, const c
         d->unwritten = app_print_json(o) != EXIT_OK;
 }
 
+static const char *short_id(struct app_drive *d, const struct troupe_run *r)
+{
+    const char *uuid = troupe_run_uuid(r);
+    struct store_reader *q;
+    struct error ignored = ERROR_INIT;
+
+    if (strncmp(uuid, d->short_id, strlen(d->short_id)) == 0 && d->short_id[0])
+        return d->short_id;
+    if (troupe_reader(d->app->troupe, &q, &ignored) ||
+        query_short_id(q, uuid, d->short_id, &ignored))
+        snprintf(d->short_id, sizeof(d->short_id), "%s", uuid);
+    return d->short_id;
+}
+
 static void on_step(void *ctx, struct troupe_run *r, const char *path, const char *kind,
                     enum step_state state)
 {
     struct app_drive *d = ctx;
 
-    d->steps_seen += state != STEP_STARTED;
+    const struct troupe_result *so_far = troupe_run_result(r);
+    const char *more = so_far->n_before > 0 ? "more " : "";
+    bool several = option_flag(d->app->options, OPT_ALL);
+
     if (d->stream_json)
         print_event(d, r, "step", path, "status", jv_string(step_state_name(state)));
-    if (!d->options.listener.on_text) /* which writes to the same place */
-        log_progress(d->app->log, "%lld step%s done, now at %s (%s)", (long long)d->steps_seen,
-                     plural_s(d->steps_seen), path, kind);
+    if (d->options.listener.on_text) /* which writes to the same place */
+        return;
+    log_progress(d->app->log, "%s%s%s%lld %sstep%s done, now at %s (%s)", several ? "run " : "",
+                 several ? short_id(d, r) : "", several ? ": " : "", (long long)so_far->n_done,
+                 more, plural_s(so_far->n_done), path, kind);
 }
 
 static void on_text(void *ctx, struct troupe_run *r, const char *path, const char *text, size_t n)
@@ -98,7 +117,7 @@ void app_drive_init(struct app_drive *d, struct app *a)
     const struct options *o = a->options;
     int32_t n = option_count(o, OPT_MODEL);
 
-    *d = (struct app_drive){.app = a};
+    *d = (struct app_drive){.app = a, .n_before = -1};
     d->model = xcalloc((size_t)n + 1, sizeof(*d->model));
     for (int32_t i = 0; i < n; i++)
         d->model[i] = option_text_at(o, OPT_MODEL, i);
@@ -160,8 +179,9 @@ static int print_text(const struct app_drive *d, const char *uuid,
                       const struct troupe_result *result)
 {
     int64_t tokens = result->tok_in + result->tok_out;
+    int64_t before = d->n_before < 0 ? result->n_before : d->n_before;
     struct str out = STR_INIT;
-    char took[32];
+    char took[32], earlier[48] = "";
     int code;
 
     if (result->output) {
@@ -171,10 +191,22 @@ static int print_text(const struct app_drive *d, const char *uuid,
     code = app_print(&out);
     str_deinit(&out);
     format_duration_ms(result->wall_ms, took, sizeof(took));
-    log_write(d->app->log, LOG_INFO, "run %s: %s, %lld step%s, %lld token%s, %s", uuid,
+    if (before > 0)
+        snprintf(earlier, sizeof(earlier), " (%lld done before)", (long long)before);
+    log_write(d->app->log, LOG_INFO, "run %s: %s, %lld step%s%s, %lld token%s, %s", uuid,
               run_status_word(result->status), (long long)result->n_steps,
-              plural_s(result->n_steps), (long long)tokens, plural_s(tokens), took);
+              plural_s(result->n_steps), earlier, (long long)tokens, plural_s(tokens), took);
     return code;
+}
+
+/* Of several runs, with the run. */
+static void print_why(const struct app_drive *d, const char *uuid, const struct error *why)
+{
+    struct error err = *why;
+
+    if (option_flag(d->app->options, OPT_ALL))
+        error_note(&err, "run %s", uuid);
+    app_print_error(d->app, &err);
 }
 
 int app_drive_print(const struct app_drive *d, const char *uuid, const struct troupe_result *result)
@@ -186,7 +218,7 @@ int app_drive_print(const struct app_drive *d, const char *uuid, const struct tr
     if (d->last_byte && d->last_byte != '\n')
         dprintf(STDERR_FILENO, "\n");
     if (result->err.message[0])
-        app_print_error(a, &result->err);
+        print_why(d, uuid, &result->err);
     if (d->unwritten)
         code = EXIT_FAILED;
     else if (d->list)
@@ -210,15 +242,15 @@ int app_drive_print(const struct app_drive *d, const char *uuid, const struct tr
 
 static int exit_code(const struct app_drive *d, const struct troupe_result *result, int printed)
 {
-    int code = app_exit_of_status(result->status);
-
+    if (printed)
+        return printed; /* the result is lost, whatever it was */
     if (result->status == RUN_INTERRUPTED && *d->app->interrupted)
         return 128 + *d->app->interrupted;
     if (result->err.status == STATUS_CONFIG && result->status == RUN_ERROR)
         return EXIT_CONFIG; /* the blueprint no longer matches the record */
     if (result->err.status == STATUS_BUSY && result->status == RUN_ERROR)
         return EXIT_BUSY; /* another process has locked the store */
-    return code ? code : printed;
+    return app_exit_of_status(result->status);
 }
 
 /* ---- driving */
@@ -258,6 +290,8 @@ static enum status drive(struct app_drive *d, struct troupe_run **run, struct er
 
     for (;;) {
         st = troupe_run_start(*run, err);
+        if (d->n_before < 0) /* after an answer, the steps of this command are not earlier ones */
+            d->n_before = troupe_run_result(*run)->n_before;
         if (!st)
             st = app_run_loop(a, err);
         if (st || !d->asks || troupe_run_result(*run)->status != RUN_WAITING)

@@ -22,7 +22,8 @@ struct app_drive {
     struct troupe_run_options options; /* made by app_drive_init */
     /* ---- private */
     const char **model;
-    int64_t steps_seen;
+    char short_id[37]; /* of the run that the last line of progress was about */
+    int64_t n_before;  /* steps that had ended before the command began; -1: not known yet */
     bool stream_json;
     bool unwritten; /* standard output failed: no more output is tried */
     char last_byte; /* of the text on standard error */

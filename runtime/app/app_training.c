@@ -94,6 +94,8 @@ int app_training_failed(struct app *a, enum status st, struct error *err)
     }
     str_deinit(&word);
     code = app_fail(a, err);
+    if (st == STATUS_CORRUPT)
+        return EXIT_CONFIG; /* the folder cannot be used */
     return st == STATUS_CANCELLED ? EXIT_INTERRUPTED : code;
 }
 
@@ -107,14 +109,17 @@ enum status app_training_open(const struct app *a, struct app *then, bool *from_
                               struct error *err)
 {
     const char *out = option_text(a->options, OPT_OUT);
+    enum status st;
 
     *from_folder = false;
     if (!out)
         return error_set(err, STATUS_USAGE, "--out DIR is required: the folder to write");
     if (option_flag(a->options, OPT_RESUME) && !is_begun(out) && !has_options(out))
         return error_set(err, STATUS_USAGE, "%s contains no training", out);
-    if (option_flag(a->options, OPT_RESUME))
-        return app_training_read(a, out, a->command->name, then, from_folder, err);
+    if (option_flag(a->options, OPT_RESUME)) {
+        st = fixed_check_newest(out, err);
+        return st ? st : app_training_read(a, out, a->command->name, then, from_folder, err);
+    }
     if (continues(a)) {
         (void)error_set(err, STATUS_USAGE, "--lr-schedule continue needs --resume");
         return STATUS_USAGE;

@@ -37,8 +37,10 @@ static void on_end(void *ctx, struct troupe_run *r)
 static void on_stuck(void *ctx, const char *uuid, const struct error *err)
 {
     struct watching *w = ctx;
+    struct error why = *err;
 
-    app_print_error(w->app, err);
+    error_note(&why, "run %s", uuid);
+    app_print_error(w->app, &why);
     log_write(w->app->log, LOG_WARN, "run %s cannot go on and stays as it is", uuid);
     w->code = app_exit_of(err->status);
 }
@@ -136,5 +138,5 @@ int app_watch(struct app *a)
     code = st ? app_fail(a, &err) : print_rest(&w, &err);
     jv_unref(w.drive.list);
     app_drive_deinit(&w.drive);
-    return w.code ? w.code : code;
+    return code ? code : w.code;
 }

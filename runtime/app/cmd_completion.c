@@ -72,7 +72,7 @@ static void offer_models(struct completion *c)
     model_cache_each(offer_model, c);
     if (strcmp(c->command->name, "models show") != 0)
         completion_offer(c, "script:", NULL);
-    c->folders = true;
+    c->folders = strncmp(c->typed, "hf:", 3) != 0;
 }
 
 static void offer_tools(struct completion *c)

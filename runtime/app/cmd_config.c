@@ -142,27 +142,6 @@ static enum status set_value(struct app *a, const char *name, const char *value,
     return st;
 }
 
-/* Checks that the option takes this value. */
-static enum status try_value(const char *name, const char *value, struct error *err)
-{
-    char flag[128];
-    char program[] = "troupe", command[] = "x", *argv[4] = {program, command, flag, NULL};
-    enum option_id ids[2] = {OPT_END, OPT_END};
-    const struct command_spec spec = {"x", "", "", "", NULL, ids, 0, 0, NULL}, *all[] = {&spec},
-                              *got;
-    struct options *o = NULL;
-    int id = find_option(name, err);
-
-    if (id < 0)
-        return STATUS_USAGE;
-    ids[0] = (enum option_id)id;
-    if (snprintf(flag, sizeof(flag), "--%s=%s", name, value) >= (int)sizeof(flag))
-        return error_set(err, STATUS_USAGE, "the value is too long");
-    enum status st = options_parse(3, argv, all, 1, &o, &got, err);
-    options_free(o);
-    return st;
-}
-
 static int config_main(void *app)
 {
     struct app *a = app;
@@ -187,10 +166,11 @@ static int config_main(void *app)
         return code;
     }
     if (strcmp(verb, "set") == 0 && name && value) {
-        if (try_value(name, value, &err) || set_value(a, name, value, &err))
+        id = find_option(name, &err);
+        if (id < 0 || option_check((enum option_id)id, value, &err) ||
+            set_value(a, name, value, &err))
             return app_fail(a, &err);
-        return a->json ? print_setting(name, (enum option_id)find_option(name, &err), value)
-                       : EXIT_OK;
+        return a->json ? print_setting(name, (enum option_id)id, value) : EXIT_OK;
     }
     error_set(&err, STATUS_USAGE, "usage: troupe config [get NAME | set NAME VALUE]");
     return app_fail(a, &err);
@@ -201,8 +181,9 @@ const struct command_spec cmd_config = {
     "host",
     "[get OPTION | set OPTION VALUE]",
     "show settings and where they come from, or change the user's file",
-    "The first of these that has a value counts: the flag, TROUPE_NAME in the "
-    "environment,\n./troupe.yaml, the user's file, the default.",
+    "OPTION is the name of an option without its dashes: `troupe config set threads 4`.\nThe "
+    "first of these that has a value counts: the flag, TROUPE_NAME in the environment, "
+    "./troupe.yaml,\nthe user's file, the default.",
     NULL,
     0,
     3,

@@ -127,6 +127,12 @@ static int doctor_main(void *app)
     return f.bad ? EXIT_FAILED : code;
 }
 
-const struct command_spec cmd_doctor = {
-    "doctor", "host", "",         "show what this machine has and what troupe uses", NULL, NULL,
-    0,        0,      doctor_main};
+const struct command_spec cmd_doctor = {"doctor",
+                                        "host",
+                                        "",
+                                        "show what this machine has and what troupe uses",
+                                        "The exit code is 1 when something is missing or wrong.",
+                                        NULL,
+                                        0,
+                                        0,
+                                        doctor_main};

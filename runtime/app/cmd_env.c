@@ -45,7 +45,9 @@ static int list_main(void *app)
 }
 
 const struct command_spec cmd_env_list = {
-    "env list", "learn", "", "list environments", NULL, NULL, 0, 0, list_main};
+    "env list", "learn", "", "list environments: tasks with tools and an exact check of the result",
+    NULL,       NULL,    0,  0,
+    list_main};
 
 static struct json *tool_spec_json(const struct env_tool_spec *t)
 {
@@ -185,5 +187,6 @@ static int tasks_main(void *app)
 static const enum option_id tasks_options[] = {OPT_SEED,    OPT_COUNT,  OPT_HORIZON, OPT_NOISE,
                                                OPT_PROFILE, OPT_EXPERT, OPT_END};
 const struct command_spec cmd_env_tasks = {
-    "env tasks", "learn", "ENV",     "print tasks as the expert solves them", NULL, tasks_options,
-    1,           1,       tasks_main};
+    "env tasks", "learn",       "ENV", "print tasks and how a script solves them",
+    NULL,        tasks_options, 1,     1,
+    tasks_main};

@@ -130,8 +130,9 @@ enum status app_resume_eval(struct app *a, const char *uuid, const struct json *
             "the evaluation of blueprint %s cannot be resumed; start it again; its runs "
             "are recorded one by one",
             blueprint);
-    st = eval_options_read(config, &o, spec, MAX_ROWS, err);
-
+    st = app_model_is_one(a, err);
+    if (!st)
+        st = eval_options_read(config, &o, spec, MAX_ROWS, err);
     if (!st && !o.expert)
         st = app_model(a, is, &o.model, err);
     if (!st && !o.expert)
@@ -156,15 +157,17 @@ const struct command_spec cmd_eval = {
     "learn",
     "ENV|BLUEPRINT",
     "play many episodes and print success rates with intervals",
-    "A BLUEPRINT (a file) runs EPISODES times, one run after the other, with SEED, SEED+1 and so "
-    "on. A run is\na success when it ends ok and its verdict, if it has one, is a success. --var "
-    "and --timeout apply to each run.\nSeveral horizons and temperatures (--temperature 0,1) give "
-    "one row each. H50, H80 and H95 are the numbers of\nsteps at which a fitted curve passes 50, "
-    "80 and 95 %: a logistic curve in log H, and a Weibull curve\n(exp(-(H/a)^k); k = 1 is a "
-    "constant hazard). A fit needs two horizons that have both successes and "
-    "failures.\nEvaluations are always recorded. Tasks are SEED ... SEED+EPISODES-1. Seeds below "
-    "2^20 are for training and\nrefused here; seeds below 2^21 are for validation during "
-    "training; use seeds from 2^21 on (the default) for\nresults that you report.",
+    "The horizon (H) is the number of steps of an episode. A BLUEPRINT (a file) runs "
+    "EPISODES times, one run after\nthe other, with SEED, SEED+1 and so on. A run is a "
+    "success when it ends ok and its verdict, if it has one, is\na success. --var and "
+    "--timeout apply to each run.\nSeveral horizons and temperatures (--temperature 0,1) "
+    "give one row each. H50, H80 and H95 are the numbers of\nsteps at which a fitted curve "
+    "passes 50, 80 and 95 %: a logistic curve in log H, and a Weibull "
+    "curve\n(exp(-(H/a)^k); k = 1 is a constant hazard). A fit needs two horizons that have"
+    " both successes and failures.\nEvaluations are always recorded. Tasks are SEED ... "
+    "SEED+EPISODES-1. Seeds below 2^20 are for training and\nrefused here; seeds below 2^21"
+    " are for validation during training; use seeds from 2^21 on (the default) for\nresults"
+    " that you report.",
     eval_options,
     1,
     1,

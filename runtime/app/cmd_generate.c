@@ -274,8 +274,6 @@ static int generate_main(void *app)
     enum status st = option_one(a->options, OPT_TEMPERATURE, &err);
 
     if (!st)
-        st = app_model_is_one(a, &err);
-    if (!st)
         st = app_model(a, name, &g.model, &err);
     if (!st && !g.model->info.takes_ids)
         st = error_set(&err, STATUS_USAGE,

@@ -69,6 +69,13 @@ static int init_main(void *app)
 
 static const enum option_id init_options[] = {OPT_FORCE, OPT_END};
 const struct command_spec cmd_init = {
-    "init",   "host",       "[DIR]", "set up a folder: a store, a first blueprint, settings",
-    NULL,     init_options, 0,       1,
+    "init",
+    "host",
+    "[DIR]",
+    "set up a folder: a store, a first blueprint, settings",
+    "DIR is the working folder by default. It writes first.yaml, troupe.yaml and "
+    ".troupe/store.db; existing\nfiles stay as they are.",
+    init_options,
+    0,
+    1,
     init_main};

@@ -92,7 +92,7 @@ static int compare(struct app *a, struct store_reader *q, const char *uuid, stru
         } else {
             code = app_print(&report);
         }
-        code = n ? EXIT_NOT_OK : code;
+        code = n && !code ? EXIT_NOT_OK : code;
     }
     str_deinit(&report);
     show_deinit(&one);

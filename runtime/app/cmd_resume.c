@@ -215,6 +215,7 @@ static enum status resume_all(struct app *a, struct store_reader *q, int *code, 
         struct error own = ERROR_INIT;
         int one = EXIT_OK;
         if (resume_one(a, q, f.uuid[i], list, &one, &own)) {
+            error_note(&own, "run %s", f.uuid[i]);
             app_print_error(a, &own);
             one = app_exit_of(own.status);
         }
@@ -225,7 +226,7 @@ static enum status resume_all(struct app *a, struct store_reader *q, int *code, 
     if (!st && a->json) {
         doc = app_document("resume");
         jv_set_adopt(doc, "runs", jv_ref(list));
-        *code = app_print_json(doc) && !*code ? EXIT_FAILED : *code;
+        *code = app_print_json(doc) ? EXIT_FAILED : *code;
     }
     jv_unref(list);
     free(f.uuid);
@@ -293,14 +294,14 @@ const struct command_spec cmd_resume = {
     "work",
     "[RUN [--from-failed] | --all [--watch]]",
     "continue runs and evaluations that were interrupted or are waiting",
-    "Recorded steps and episodes are not done again. The blueprint and the inputs come from the "
-    "run's record. A\nmodel with other weights than the recorded ones is refused.\n--from-failed "
-    "continues a run that ended in error, timeout or budget. Finished steps are kept if "
-    "path,\ninputs and definition still match the blueprint; failed steps get a new attempt. "
-    "Steps that no longer match are listed\nand need --redo or --keep (exit code 78 until then). "
-    "--model may name another model.\n--watch keeps the deadlines of all runs and takes answers "
-    "that other commands give. It ends when only questions\nwithout a deadline are open, and "
-    "lists them.",
+    "Without RUN: the newest run. Recorded steps and episodes are not done again. The "
+    "blueprint and the inputs come\nfrom the run's record. A model with other weights than "
+    "the recorded ones is refused.\n--from-failed continues a run that ended in error, "
+    "timeout or budget. Finished steps are kept if path, inputs\nand definition still match"
+    " the blueprint; failed steps get a new attempt. Steps that no longer match are\nlisted"
+    " and need --redo or --keep (exit code 78 until then). --model may name another "
+    "model.\n--watch keeps the deadlines of all runs and takes answers that other commands "
+    "give. It ends when only\nquestions without a deadline are open, and lists them.",
     resume_options,
     0,
     1,

@@ -129,5 +129,13 @@ static int validate_main(void *app)
 }
 
 const struct command_spec cmd_validate = {
-    "validate", "host", "BLUEPRINT",  "check a blueprint without running it", NULL, NULL,
-    1,          1,      validate_main};
+    "validate",
+    "host",
+    "BLUEPRINT",
+    "check a blueprint without running it",
+    "It finds unknown keys and names, expressions that cannot be right, and models and tools that "
+    "are missing.\nThe exit code is 78 when there is a mistake.",
+    NULL,
+    1,
+    1,
+    validate_main};

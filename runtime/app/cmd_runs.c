@@ -14,7 +14,7 @@
 #include "runtime/store/query.h"
 
 struct listing {
-    struct app *app;
+    struct store_reader *q;
     struct table *table;
     struct json *rows;
     int64_t now_ms;
@@ -46,10 +46,10 @@ static enum status take_status(const char *said, uint32_t *out, struct error *er
     return STATUS_USAGE;
 }
 
-static struct json *run_json(const struct run_row *r)
+static struct json *run_json(const struct run_row *r, struct store_reader *q)
 {
     struct json *o = jv_object();
-    struct run_counts c = run_count(r);
+    struct run_counts c = run_count(r, q);
 
     jv_set_string(o, "run", r->uuid);
     jv_set_string(o, "kind", r->kind);
@@ -62,10 +62,10 @@ static struct json *run_json(const struct run_row *r)
     jv_set_int(o, "epoch", r->epoch);
     if (run_model_name(r->config))
         jv_set_string(o, "model", run_model_name(r->config));
-    jv_set_int(o, "steps", c.steps < 0 ? 0 : c.steps);
-    jv_set_int(o, "tokens", c.tokens < 0 ? 0 : c.tokens);
-    jv_set_int(o, "tokens_in", c.tok_in < 0 ? 0 : c.tok_in);
-    jv_set_int(o, "tokens_out", c.tok_out < 0 ? 0 : c.tok_out);
+    jv_set_adopt(o, "steps", run_count_json(c.steps));
+    jv_set_adopt(o, "tokens", run_count_json(c.tokens));
+    jv_set_adopt(o, "tokens_in", run_count_json(c.tok_in));
+    jv_set_adopt(o, "tokens_out", run_count_json(c.tok_out));
     jv_set_int(o, "created_ms", r->created_ms);
     if (r->ended_ms)
         jv_set_int(o, "ended_ms", r->ended_ms);
@@ -75,18 +75,17 @@ static struct json *run_json(const struct run_row *r)
 static bool list_run(void *ctx, const struct run_row *r)
 {
     struct listing *l = ctx;
-    struct run_counts c = run_count(r);
+    struct run_counts c = run_count(r, l->q);
     struct str model = STR_INIT;
     char created[32], took[32], steps[24] = "-", tokens[24] = "-";
     struct error ignored = ERROR_INIT;
-    struct store_reader *q;
     char id[37] = "";
 
     if (l->rows) {
-        jv_append_adopt(l->rows, run_json(r));
+        jv_append_adopt(l->rows, run_json(r, l->q));
         return true;
     }
-    if (app_reader(l->app, &q, &ignored) || query_short_id(q, r->uuid, id, &ignored))
+    if (query_short_id(l->q, r->uuid, id, &ignored))
         snprintf(id, sizeof(id), "%s", r->uuid);
     format_time_ms(r->created_ms, created, sizeof(created));
     format_duration_ms((r->ended_ms ? r->ended_ms : l->now_ms) - r->created_ms, took, sizeof(took));
@@ -108,8 +107,7 @@ static int runs_main(void *app)
     static const char *const columns[] = {"run",   "kind",  "name",   "model",  "status",
                                           "begun", ">took", ">steps", ">tokens"};
     struct app *a = app;
-    struct listing l = {.app = a, .now_ms = seams_wall_ms(a->seams)};
-    struct store_reader *q;
+    struct listing l = {.now_ms = seams_wall_ms(a->seams)};
     struct error err = ERROR_INIT;
     struct str out = STR_INIT;
     uint32_t statuses;
@@ -119,7 +117,7 @@ static int runs_main(void *app)
 
     st = take_status(option_text(a->options, OPT_STATUS), &statuses, &err);
     if (!st)
-        st = app_reader(a, &q, &err);
+        st = app_reader(a, &l.q, &err);
     if (option_is_set(a->options, OPT_SINCE))
         since = l.now_ms - option_int(a->options, OPT_SINCE);
     if (a->json)
@@ -127,7 +125,7 @@ static int runs_main(void *app)
     else
         l.table = table_new(columns, 9);
     if (!st)
-        st = query_runs(q, statuses, since, list_run, &l, &err);
+        st = query_runs(l.q, statuses, since, list_run, &l, &err);
     if (st) {
         code = app_fail(a, &err);
         jv_unref(l.rows);
@@ -189,7 +187,16 @@ static int rm_main(void *app)
                       NULL);
 }
 
-const struct command_spec cmd_rm = {"rm", "look", "RUN", "delete a run", NULL, NULL, 1, 1, rm_main};
+const struct command_spec cmd_rm = {"rm",
+                                    "look",
+                                    "RUN",
+                                    "delete a run",
+                                    "A run that a process drives cannot be deleted. `troupe store "
+                                    "gc` frees its space.",
+                                    NULL,
+                                    1,
+                                    1,
+                                    rm_main};
 
 static int cancel_main(void *app)
 {
@@ -200,9 +207,10 @@ const struct command_spec cmd_cancel = {
     "cancel",
     "work",
     "RUN",
-    "stop a run",
+    "end a run for good",
     "The process that drives the run stops before the next step. A run that no process drives is "
-    "cancelled at once.",
+    "cancelled at once.\nIt cannot be resumed. (Ctrl-C stops `troupe run` so that `troupe resume` "
+    "can continue.)",
     NULL,
     1,
     1,

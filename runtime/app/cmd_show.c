@@ -68,7 +68,7 @@ static int diff_main(struct app *a, struct show_view *v, struct store_reader *q,
     }
     str_deinit(&out);
     show_deinit(&other);
-    return n_different ? EXIT_NOT_OK : code;
+    return n_different && !code ? EXIT_NOT_OK : code;
 }
 
 static int show_main(void *app)

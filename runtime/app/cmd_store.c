@@ -37,7 +37,7 @@ const struct command_spec cmd_store_check = {
     "store check",
     "host",
     "",
-    "check the whole store: pages, references, hashes, checksums",
+    "check the whole store for damage",
     "Each problem is one line that names its place. The exit code is 1 when there is a problem.",
     NULL,
     0,
@@ -112,7 +112,8 @@ static int stats_main(void *app)
 }
 
 const struct command_spec cmd_store_stats = {
-    "store stats", "host", "", "show sizes and counts", NULL, NULL, 0, 0, stats_main};
+    "store stats", "host", "", "show the size of the store and what it holds", NULL, NULL, 0, 0,
+    stats_main};
 
 static int gc_main(void *app)
 {
@@ -137,4 +138,4 @@ static int gc_main(void *app)
 }
 
 const struct command_spec cmd_store_gc = {
-    "store gc", "host", "", "delete content that no run refers to", NULL, NULL, 0, 0, gc_main};
+    "store gc", "host", "", "free the space of deleted runs", NULL, NULL, 0, 0, gc_main};

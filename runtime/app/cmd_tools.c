@@ -65,8 +65,9 @@ static int list_main(void *app)
 }
 
 static const enum option_id list_options[] = {OPT_ROOT, OPT_END};
-const struct command_spec cmd_tools_list = {"tools list", "tools", "", "list tools", NULL,
-                                            list_options, 0,       0,  list_main};
+const struct command_spec cmd_tools_list = {
+    "tools list", "tools", "", "list the built-in tools for agents", NULL, list_options, 0, 0,
+    list_main};
 
 static int show_main(void *app)
 {
@@ -200,5 +201,14 @@ static int call_main(void *app)
     return code;
 }
 
-const struct command_spec cmd_tools_call = {"tools call", "tools", "TOOL JSON", "call a tool", NULL,
-                                            list_options, 2,       2,           call_main};
+const struct command_spec cmd_tools_call = {"tools call",
+                                            "tools",
+                                            "TOOL JSON",
+                                            "call a tool",
+                                            "JSON is the object of its arguments: troupe tools "
+                                            "call calculator '{\"expression\": \"6*7\"}'\nThe "
+                                            "exit code is 1 when the tool reports an error.",
+                                            list_options,
+                                            2,
+                                            2,
+                                            call_main};

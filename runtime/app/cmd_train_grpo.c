@@ -111,7 +111,9 @@ const struct command_spec cmd_train_grpo = {
     "learn",
     "",
     "train by reinforcement in an environment (GRPO); write a Hugging Face folder",
-    "Each update plays --groups tasks --group-size times with the current model and compares the "
+    "A rollout is one try at a task, a group all tries at it, a chain one context of a rollout: "
+    "what the model read\nand wrote from an empty context on.\nEach update plays --groups tasks "
+    "--group-size times with the current model and compares the "
     "rollouts of each\ntask: it trains on how much better or worse each did than the others. "
     "Training tasks have seeds below 2^20;\nvalidation, which chooses the best checkpoint, uses "
     "seeds from 2^20 to 2^21. The result depends on the options\nalone, not on threads or "

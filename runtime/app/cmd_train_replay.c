@@ -56,7 +56,7 @@ static int replay_main(void *app)
         st = grpo_job_open(&j, &then, dir, true, false, &err);
     if (!st)
         st = grpo_replay(j.pool, j.start, &j.options, update, &r, &err);
-    code = st ? app_fail(a, &err) : print_replay(a, update, &r);
+    code = st ? app_training_failed(a, st, &err) : print_replay(a, update, &r);
     grpo_job_close(&j);
     app_training_close(a, &then);
     return code;

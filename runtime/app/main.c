@@ -78,6 +78,14 @@ static int final_code(int code, int signo)
     return signo && ended ? 128 + signo : code;
 }
 
+/* A command whose help says --model M has nothing that NAME=M could name. */
+static enum status check_model(const struct app *a, struct error *err)
+{
+    const char *metavar = option_for(a->command, OPT_MODEL).metavar;
+
+    return strchr(metavar, '=') ? STATUS_OK : app_model_is_one(a, err);
+}
+
 static void app_deinit(struct app *a)
 {
     troupe_free(a->troupe);
@@ -121,6 +129,8 @@ int main(int argc, char **argv)
             help_overview(a.commands, a.n_commands, &s);
         code = app_print(&s);
         str_deinit(&s);
+    } else if (check_model(&a, &err)) {
+        code = app_fail(&a, &err);
     } else {
         const struct troupe_options o = {
             .seams = a.seams, .log = a.log, .model = app_model_options(options)};

@@ -23,7 +23,31 @@ static void add(int64_t *sum, const struct json *row, const char *count, const c
         *sum += n ? jv_get_int(n, 0) : (int64_t)llround(jv_get_number(m, 0) * runs);
 }
 
-struct run_counts run_count(const struct run_row *r)
+struct episode_sum {
+    int64_t n, steps;
+};
+
+static bool add_episode(void *ctx, const struct episode_row *e)
+{
+    struct episode_sum *sum = ctx;
+
+    sum->n++;
+    sum->steps += e->steps;
+    return true;
+}
+
+/* Of an evaluation that has no rows yet, or whose rows do not have the number (0.1). */
+static int64_t steps_of_episodes(struct store_reader *q, const char *uuid)
+{
+    struct episode_sum sum = {0, 0};
+    struct error ignored = ERROR_INIT;
+
+    if (!q || query_episodes(q, uuid, NULL, false, add_episode, &sum, &ignored) || sum.n == 0)
+        return -1;
+    return sum.steps;
+}
+
+struct run_counts run_count(const struct run_row *r, struct store_reader *q)
 {
     struct run_counts c = {r->n_steps, r->tok_in, r->tok_out, r->tok_in + r->tok_out};
     const struct json *rows = jv_get(r->output, "rows");
@@ -31,7 +55,7 @@ struct run_counts run_count(const struct run_row *r)
     if (strcmp(r->kind, "eval") != 0)
         return c;
     if (jv_size(rows) == 0)
-        return (struct run_counts){-1, -1, -1, -1};
+        return (struct run_counts){steps_of_episodes(q, r->uuid), -1, -1, -1};
     c = (struct run_counts){0, 0, 0, 0};
     for (size_t i = 0; i < jv_size(rows); i++) {
         const struct json *row = jv_at(rows, i);
@@ -43,7 +67,14 @@ struct run_counts run_count(const struct run_row *r)
     }
     if (c.tok_in >= 0)
         c.tokens = c.tok_in + c.tok_out;
+    if (c.steps < 0)
+        c.steps = steps_of_episodes(q, r->uuid);
     return c;
+}
+
+struct json *run_count_json(int64_t count)
+{
+    return count < 0 ? jv_null() : jv_int(count);
 }
 
 const char *run_model_name(const struct json *config)
@@ -77,6 +108,14 @@ void run_put_model(const struct json *config, struct str *out)
     if (parts == 2)
         from++;
     str_puts(out, from);
+}
+
+const struct json *run_step_verdict(const struct step_row *s)
+{
+    const struct json *verdict = jv_get(s->out, "verdict");
+    bool played = strcmp(s->kind, "agent") == 0 && jv_get(s->args, "env");
+
+    return played && jv_kind(verdict) == JV_OBJECT ? verdict : NULL;
 }
 
 void run_put_rows(const struct json *output, struct str *out)

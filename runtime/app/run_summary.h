@@ -11,14 +11,19 @@
 struct run_counts {
     int64_t steps, tok_in, tok_out, tokens;
 };
-/* Of a run, what its journal has. Of an evaluation, what its rows say: an episode or a run of it is
- * not in its own journal. */
-struct run_counts run_count(const struct run_row *r);
+/* Of a run, what its journal has. Of an evaluation, what its rows or its episodes say: an episode
+ * or a run of it is not in its own journal. q: to look for episodes, or NULL in a callback of
+ * query_run, whose statement the look would disturb. */
+struct run_counts run_count(const struct run_row *r, struct store_reader *q);
+struct json *run_count_json(int64_t count); /* null: not known */
 /* The model of its (first) agent, or the script that acted in its place; NULL: none was used. Lent
  * by the configuration. */
 const char *run_model_name(const struct json *config);
 /* The same for a column: of a path the last two parts. */
 void run_put_model(const struct json *config, struct str *out);
+/* What the environment said of the agent whose step this is, or NULL; lent by the step. Any other
+ * result may have a member "verdict" too, which means nothing here. */
+const struct json *run_step_verdict(const struct step_row *s);
 /* One line of each row of an evaluation. */
 void run_put_rows(const struct json *output, struct str *out);
 /* The episodes in the order of the numbers in their paths: a new array. */

@@ -72,7 +72,7 @@ static bool add_step(void *ctx, const struct step_row *s)
     struct show_view *v = ctx;
     struct json *o = jv_object();
     bool is_final = s->state == STEP_ERROR && jv_get_bool(jv_get(s->out, "not_retryable"), false);
-    const struct json *result = is_final ? NULL : s->out, *verdict = jv_get(result, "verdict");
+    const struct json *result = is_final ? NULL : s->out, *verdict = run_step_verdict(s);
 
     jv_set_string(o, "path", s->path);
     jv_set_int(o, "attempt", s->attempt);
@@ -103,7 +103,7 @@ static bool add_step(void *ctx, const struct step_row *s)
         jv_set_bool(o, "not_retryable", true);
     if (s->tokens)
         jv_set_adopt(o, "tokens", tokens_json(s->tokens));
-    if (verdict && jv_kind(verdict) == JV_OBJECT) {
+    if (verdict) {
         jv_unref(v->verdict);
         v->verdict = jv_deep_copy(verdict);
     }
@@ -115,7 +115,7 @@ static bool add_step(void *ctx, const struct step_row *s)
 static bool add_head(void *ctx, const struct run_row *r)
 {
     struct show_view *v = ctx;
-    struct run_counts c = run_count(r);
+    struct run_counts c = run_count(r, NULL);
     struct json *h = v->head;
 
     jv_set_string(h, "run", r->uuid);
@@ -134,10 +134,10 @@ static bool add_head(void *ctx, const struct run_row *r)
         jv_set_string(h, "root", r->root);
     if (run_model_name(r->config))
         jv_set_string(h, "model", run_model_name(r->config));
-    jv_set_int(h, "tokens", c.tokens < 0 ? 0 : c.tokens);
-    jv_set_int(h, "tokens_in", c.tok_in < 0 ? 0 : c.tok_in);
-    jv_set_int(h, "tokens_out", c.tok_out < 0 ? 0 : c.tok_out);
-    jv_set_int(h, "n_steps", c.steps < 0 ? 0 : c.steps);
+    jv_set_adopt(h, "tokens", run_count_json(c.tokens));
+    jv_set_adopt(h, "tokens_in", run_count_json(c.tok_in));
+    jv_set_adopt(h, "tokens_out", run_count_json(c.tok_out));
+    jv_set_adopt(h, "n_steps", run_count_json(c.steps));
     jv_set_int(h, "created_ms", r->created_ms);
     if (r->ended_ms)
         jv_set_int(h, "ended_ms", r->ended_ms);
@@ -250,7 +250,7 @@ static void find_tokenizer(struct show_view *v)
         v->tokenizer = NULL; /* ids are shown without text */
 }
 
-/* By number; what they did is what the evaluation did. */
+/* By number. Their steps are those of an evaluation whose rows do not have the number. */
 static void order_episodes(struct show_view *v, const char *path)
 {
     struct json *sorted = run_sort_episodes(v->episodes);
@@ -258,7 +258,7 @@ static void order_episodes(struct show_view *v, const char *path)
 
     for (size_t i = 0; i < jv_size(sorted); i++)
         steps += jv_get_int(jv_get(jv_at(sorted, i), "steps"), 0);
-    if (!path && steps > 0)
+    if (!path && jv_size(sorted) > 0 && jv_kind(jv_get(v->head, "n_steps")) == JV_NULL)
         jv_set_int(v->head, "n_steps", steps);
     jv_unref(v->episodes);
     v->episodes = sorted;

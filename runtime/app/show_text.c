@@ -106,6 +106,8 @@ static void put_outcome(const struct json *s, struct str *out)
     if (error) {
         str_puts(out, "  ! ");
         format_one_line(error, 120, out);
+        if (jv_get_bool(jv_get(s, "not_retryable"), false))
+            str_puts(out, " (not tried again: it would fail again)");
     }
     str_putc(out, '\n');
 }
@@ -168,8 +170,8 @@ static void put_list(const struct show_view *v, struct str *out)
 static void put_head(const struct show_view *v, struct str *out)
 {
     const struct json *h = v->head;
-    int64_t steps = jv_get_int(jv_get(h, "n_steps"), 0),
-            tokens = jv_get_int(jv_get(h, "tokens"), 0);
+    int64_t steps = jv_get_int(jv_get(h, "n_steps"), -1),
+            tokens = jv_get_int(jv_get(h, "tokens"), -1);
     char began[32], took[32];
     char *text;
 
@@ -177,12 +179,15 @@ static void put_head(const struct show_view *v, struct str *out)
     format_duration_ms(
         jv_get_int(jv_get(h, "ended_ms"), -1) - jv_get_int(jv_get(h, "created_ms"), 0), took,
         sizeof(took));
-    str_printf(out, "%s  %s %s  %s  seed %lld\nbegun %s, took %s, %lld step%s, %lld token%s",
+    str_printf(out, "%s  %s %s  %s  seed %lld\nbegun %s, took %s",
                jv_get_string(jv_get(h, "run"), ""), jv_get_string(jv_get(h, "kind"), ""),
                jv_get_string(jv_get(h, "name"), ""), jv_get_string(jv_get(h, "status"), ""),
                (long long)jv_get_int(jv_get(h, "seed"), 0), began,
-               jv_get(h, "ended_ms") ? took : "-", (long long)steps, plural_s(steps),
-               (long long)tokens, plural_s(tokens));
+               jv_get(h, "ended_ms") ? took : "-");
+    if (steps >= 0)
+        str_printf(out, ", %lld step%s", (long long)steps, plural_s(steps));
+    if (tokens >= 0)
+        str_printf(out, ", %lld token%s", (long long)tokens, plural_s(tokens));
     if (jv_get_int(jv_get(h, "tokens_in"), 0) > 0 || tokens == 0)
         str_printf(out, " (%lld fed, %lld sampled)",
                    (long long)jv_get_int(jv_get(h, "tokens_in"), 0),

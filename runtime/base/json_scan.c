@@ -13,21 +13,12 @@
 #include "runtime/base/json.h"
 #include "runtime/base/utf8.h"
 
-/* Line and column (in characters, from 1) of an offset in valid UTF-8. */
 static enum status fault_at(struct error *err, enum status status, const char *bytes, size_t offset,
                             const char *name, const char *message)
 {
-    long line = 1;
-    long column = 1;
+    long line, column;
 
-    for (size_t i = 0; i < offset; i++) {
-        if (bytes[i] == '\n') {
-            line++;
-            column = 1;
-        } else if (((unsigned char)bytes[i] & 0xc0) != 0x80) {
-            column++;
-        }
-    }
+    utf8_place(bytes, offset, &line, &column);
     return error_at(err, status, name, line, column, "%s", message);
 }
 

@@ -76,6 +76,27 @@ size_t utf8_valid_prefix(const char *bytes, size_t n)
     return i;
 }
 
+size_t utf8_text_prefix(const char *bytes, size_t n)
+{
+    size_t valid = utf8_valid_prefix(bytes, n);
+    const char *nul = valid ? memchr(bytes, '\0', valid) : NULL;
+
+    return nul ? (size_t)(nul - bytes) : valid;
+}
+
+void utf8_place(const char *bytes, size_t offset, long *line, long *column)
+{
+    *line = *column = 1;
+    for (size_t i = 0; i < offset; i++) {
+        if (bytes[i] == '\n') {
+            ++*line;
+            *column = 1;
+        } else if (((unsigned char)bytes[i] & 0xc0) != 0x80) {
+            ++*column;
+        }
+    }
+}
+
 size_t utf8_invalid_prefix(const char *bytes, size_t n, bool *cut)
 {
     const unsigned char *p = (const unsigned char *)bytes;

@@ -22,6 +22,10 @@ size_t utf8_ascii_prefix(const char *bytes, size_t n);
 /* Length of the longest valid prefix; n when all is valid. A sequence cut off at the end counts as
  * not valid. */
 size_t utf8_valid_prefix(const char *bytes, size_t n);
+/* The same of text: valid and without NUL. */
+size_t utf8_text_prefix(const char *bytes, size_t n);
+/* Line and column (in characters, both from 1) of an offset in valid UTF-8. */
+void utf8_place(const char *bytes, size_t offset, long *line, long *column);
 /* Length (1 to 3) of what is replaced by one U+FFFD where bytes[0..n), n > 0, begins with no valid
  * character. *cut: all of bytes[0..n) is the beginning of a character, which more bytes could
  * complete. */

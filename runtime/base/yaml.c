@@ -19,14 +19,19 @@
 enum status yaml_parse(const char *text, size_t n, const char *name, struct yaml **out,
                        struct error *err)
 {
+    size_t is_text = utf8_text_prefix(text, n);
     struct yaml *y;
+    long line, column;
     enum status st;
 
     if (n > YAML_MAX_BYTES)
         return error_at(err, STATUS_LIMIT, name, 0, 0, "%zu bytes of YAML; at most %zu are allowed",
                         n, YAML_MAX_BYTES);
-    if (utf8_valid_prefix(text, n) != n || (n && memchr(text, '\0', n)))
-        return error_at(err, STATUS_CONFIG, name, 0, 0, "YAML must be valid UTF-8 without NUL");
+    if (is_text < n) {
+        utf8_place(text, is_text, &line, &column);
+        return error_at(err, STATUS_CONFIG, name, line, column,
+                        "YAML must be valid UTF-8 without NUL");
+    }
     y = xcalloc(1, sizeof(*y));
     y->arena = arena_new(ARENA_BLOCK);
     y->name = arena_strdup(y->arena, name);

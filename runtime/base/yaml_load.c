@@ -8,6 +8,7 @@
 #include <string.h>
 #include <yaml.h>
 
+#include "runtime/base/utf8.h"
 #include "runtime/base/yaml_node.h"
 
 /* Aliases to scalars are allowed, but a document must not grow by them: 64 KiB
@@ -76,6 +77,19 @@ static bool is_bare_expression(const struct loader *l, size_t at)
     return at > 0 && at < l->y->text_len && l->y->text[at - 1] == '$' && l->y->text[at] == '{';
 }
 
+/* Of a character that YAML does not allow. Its line is not shown, since a terminal could obey it.
+ */
+static enum status reader_fault(struct loader *l)
+{
+    const yaml_parser_t *p = &l->parser;
+    size_t at = p->problem_offset < l->y->text_len ? p->problem_offset : l->y->text_len;
+    long line, column;
+
+    utf8_place(l->y->text, at, &line, &column);
+    return error_at(l->err, STATUS_CONFIG, l->y->name, line, column, "not valid YAML: %s (U+%04X)",
+                    p->problem ? p->problem : "a wrong character", (unsigned)p->problem_value);
+}
+
 static enum status parser_fault(struct loader *l)
 {
     const yaml_parser_t *p = &l->parser;
@@ -86,7 +100,7 @@ static enum status parser_fault(struct loader *l)
     if (p->error == YAML_MEMORY_ERROR)
         return error_at(l->err, STATUS_NO_MEMORY, l->y->name, 0, 0, "no memory to read YAML");
     if (p->error == YAML_READER_ERROR)
-        return error_at(l->err, STATUS_CONFIG, l->y->name, 0, 0, "not valid YAML: %s", problem);
+        return reader_fault(l);
     tab = indenting_tab(l, line);
     if (tab)
         return tab_fault(l, line, tab);

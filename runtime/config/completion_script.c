@@ -62,12 +62,21 @@ static const char zsh[] =
     "}\n"
     "if [[ $funcstack[1] = _troupe ]]; then _troupe \"$@\"; else compdef _troupe troupe; fi\n";
 
-static const char fish[] = "function __troupe_words\n"
+/* The path may follow "=" in a word: --root=DIR. */
+static const char fish[] = "function __troupe_folders\n"
+                           "    set -l head (commandline -ct | string match -r '^--[^=]*=')\n"
+                           "    set -l path (commandline -ct | string replace -r '^--[^=]*=' '')\n"
+                           "    __fish_complete_directories $path '' | string replace -r -- '^' "
+                           "\"$head\"\n"
+                           "end\n"
+                           "function __troupe_words\n"
                            "    set -l words (commandline -opc) (commandline -ct)\n"
                            "    $words[1] completion words -- $words[2..-1] 2>/dev/null\n"
                            "end\n"
                            "complete -c troupe -f -a '(__troupe_words | string match -v \":*\")'\n"
-                           "complete -c troupe -n '__troupe_words | string match -q \":f*\"' -F\n";
+                           "complete -c troupe -n '__troupe_words | string match -q :files' -F\n"
+                           "complete -c troupe -n '__troupe_words | string match -q :folders' -f "
+                           "-a '(__troupe_folders)'\n";
 
 const char *completion_script(const char *shell)
 {

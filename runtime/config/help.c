@@ -18,9 +18,10 @@ static void put_usage(const struct command_spec *c, struct str *out)
 static void put_line(const struct command_spec *c, struct str *out)
 {
     char left[64];
+    int n = snprintf(left, sizeof(left), "%s %s", c->name, c->args);
 
-    snprintf(left, sizeof(left), "%s %s", c->name, c->args);
-    str_printf(out, "  %-28s  %s\n", left, c->summary);
+    str_printf(out, n <= 28 ? "  %-28s  %s\n" : "  %s\n                                %s\n", left,
+               c->summary);
 }
 
 void help_overview(const struct command_spec *const *commands, int32_t n, struct str *out)

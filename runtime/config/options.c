@@ -234,6 +234,35 @@ static const struct command_spec *named_command(struct options *o, int argc, cha
     return c;
 }
 
+/* Help, version and completion work whatever a settings file contains, and `config set` is a way to
+ * correct one. */
+static bool ignores_faults_of_settings(const struct options *o, const struct command_spec *c)
+{
+    static const char *const names[] = {"help", "version", "completion"};
+    const char *first = options_arg(o, 0);
+
+    if (!c || option_flag(o, OPT_HELP))
+        return true;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (strcmp(c->name, names[i]) == 0)
+            return true;
+    return strcmp(c->name, "config") == 0 && first && strcmp(first, "set") == 0;
+}
+
+static enum status read_settings(struct options *o, struct error *err)
+{
+    struct error ignored = ERROR_INIT;
+    enum status st;
+
+    if (ignores_faults_of_settings(o, o->command)) {
+        (void)!options_read_environment(o, &ignored);
+        (void)!options_read_files(o, &ignored);
+        return STATUS_OK;
+    }
+    st = options_read_environment(o, err);
+    return st ? st : options_read_files(o, err);
+}
+
 enum status options_parse(int argc, char **argv, const struct command_spec *const *commands,
                           int32_t n_commands, struct options **out,
                           const struct command_spec **command, struct error *err)
@@ -265,9 +294,7 @@ enum status options_parse(int argc, char **argv, const struct command_spec *cons
     if (!st && c)
         st = check_args(o, c, err);
     if (!st)
-        st = options_read_environment(o, err);
-    if (!st)
-        st = options_read_files(o, err);
+        st = read_settings(o, err);
     if (!st)
         st = options_defaults(o, err);
     if (st) {

@@ -74,11 +74,14 @@ struct command_spec {
 struct options; /* the values of one invocation */
 
 /* Parses argv. STATUS_USAGE suggests the nearest command or option. *command is NULL when argv
- * names none. */
+ * names none. For help, version, completion, --help and `config set`, a fault in the environment or
+ * in a file is not an error. */
 MUST_CHECK enum status options_parse(int argc, char **argv,
                                      const struct command_spec *const *commands, int32_t n_commands,
                                      struct options **out, const struct command_spec **command,
                                      struct error *err);
+/* Does the option take this text? The error names the option. */
+MUST_CHECK enum status option_check(enum option_id id, const char *text, struct error *err);
 void options_free(struct options *o);
 int32_t options_n_args(const struct options *o);
 const char *options_arg(const struct options *o, int32_t i); /* NULL past the end */

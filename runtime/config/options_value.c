@@ -226,6 +226,16 @@ enum status option_take(struct options *o, enum option_id id, const char *text, 
     return STATUS_OK;
 }
 
+enum status option_check(enum option_id id, const char *text, struct error *err)
+{
+    const struct option_spec *s = option_spec(id);
+    struct option_value unused = {0};
+    char where[80];
+
+    snprintf(where, sizeof(where), "--%s", s->name);
+    return check_value(s, &unused, text, where, err);
+}
+
 enum status options_defaults(struct options *o, struct error *err)
 {
     for (int id = 0; id < OPT_N; id++) {

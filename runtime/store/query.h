@@ -21,7 +21,8 @@ struct run_row {
     int32_t prompt_format;
     uint64_t seed;
     int64_t epoch, created_ms, ended_ms, n_steps, tok_in, tok_out;
-    bool owned; /* it has a live owner */
+    int64_t n_ended; /* of n_steps */
+    bool owned;      /* it has a live owner */
 };
 /* Resolves a unique prefix or "last". STATUS_NOT_FOUND; STATUS_INVALID: ambiguous. */
 MUST_CHECK enum status query_resolve_run(struct store_reader *q, const char *prefix, char uuid[37],

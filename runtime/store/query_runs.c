@@ -9,7 +9,7 @@
 #include "runtime/store/run_lock.h"
 
 struct counts {
-    int64_t n_steps, tok_in, tok_out;
+    int64_t n_steps, n_ended, tok_in, tok_out;
 };
 
 /* Each row is checked, since sums over them are shown. */
@@ -17,7 +17,7 @@ static enum status count_steps(struct store_reader *q, int64_t run, const char *
                                struct counts *out, struct error *err)
 {
     sqlite3_stmt *st = db_stmt(&q->db, STMT_STEP_ALL, err);
-    struct counts n = {0, 0, 0};
+    struct counts n = {0, 0, 0, 0};
     struct step_cells c;
     int64_t last = -1;
     enum status status = STATUS_OK;
@@ -32,6 +32,7 @@ static enum status count_steps(struct store_reader *q, int64_t run, const char *
             break;
         status = step_row_read(st, uuid, &c, err);
         n.n_steps++;
+        n.n_ended += c.state != STEP_STARTED && c.state != STEP_WAITING;
         last = c.seq > last ? c.seq : last;
         if (strcmp(cell_cstr(c.kind), "model") == 0) {
             n.tok_in += cell_or_zero(c.tok_in);
@@ -60,7 +61,7 @@ static enum status give_run(const struct run_query *rq, sqlite3_stmt *st, bool *
 {
     struct json *config = NULL, *output = NULL, *budget = NULL;
     struct run_cells c;
-    struct counts n = {0, 0, 0};
+    struct counts n = {0, 0, 0, 0};
     struct run_row r;
     enum run_status run_status = RUN_RUNNING;
     enum status status = run_row_read(st, &c, err);
@@ -95,6 +96,7 @@ static enum status give_run(const struct run_query *rq, sqlite3_stmt *st, bool *
             .created_ms = c.created,
             .ended_ms = cell_or_zero(c.ended),
             .n_steps = n.n_steps,
+            .n_ended = n.n_ended,
             .tok_in = n.tok_in,
             .tok_out = n.tok_out,
             .owned = run_lock_is_held(rq->probe_fd, c.id),

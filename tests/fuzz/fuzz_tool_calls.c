@@ -22,9 +22,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 
     if (n == 0 || jv_parse(schema, sizeof(schema) - 1, "schema", &tools, NULL))
         return 0;
-    /* The first byte chooses the format and whether the prompt ended in thoughts. */
+    /* The first byte chooses the format, whether the prompt ended in thoughts, and whether the
+     * reply was cut. */
     if (tool_calls_parse((enum tool_call_format)(bytes[0] % 3), (const char *)bytes + 1, n - 1,
-                         bytes[0] & 4, tools, &r, NULL) == STATUS_OK) {
+                         bytes[0] & 4, bytes[0] & 8, tools, &r, NULL) == STATUS_OK) {
         if (r.visited > 32 * n + (1 << 20))
             __builtin_trap();
         for (int32_t i = 0; i < r.n_calls; i++)

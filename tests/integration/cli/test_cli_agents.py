@@ -64,7 +64,9 @@ class Agents(CliCase):
             self.assertEqual(self.run_cli("run", path, "--var", f"x={value}").code, 3)
             steps = self.ok("show", "last", "--json").json()["steps"]
             self.assertEqual([s["path"] for s in steps], ["d", "d/s"])
-            self.assertNotIn("not_retryable", self.ok("show", "last").out)  # no result of the call
+            out = self.ok("show", "last").out
+            self.assertNotIn("not_retryable", out)  # no result of the call
+            self.assertEqual(out.count(" (not tried again: it would fail again)\n"), 2, out)
 
 
 class Files(CliCase):

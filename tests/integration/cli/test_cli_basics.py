@@ -50,6 +50,25 @@ class Basics(CliCase):
         self.write("troupe.yaml", "thread: 4\n")
         self.fails(78, ["troupe.yaml:1:1", "threads"], "config")
 
+    def test_a_fault_in_the_settings_does_not_stop_help(self):
+        plain = {c: self.ok(*c.split()).out for c in ("help", "version", "completion bash", "completion words -- ver", "run --help")}
+        self.write("troupe.yaml", "quiet: false\ncontext: many\n")
+        for said, out in plain.items():
+            self.assertEqual(self.ok(*said.split(), TROUPE_CONTEXT="long").out, out, said)
+        self.assertEqual(self.ok().out, plain["help"])
+        for said in ("config", "config get context", "tools list"):
+            r = self.fails(78, 'troupe.yaml:2:10: "many" is not a whole number', *said.split(), "--json")
+            self.assertEqual(r.json()["error"]["code"], "config", said)
+        self.fails(2, "TROUPE_CONTEXT", "config", TROUPE_CONTEXT="long")  # a wrong use, not a wrong file
+
+    def test_config_set_corrects_a_setting(self):
+        self.write("config.yaml", "threads: many\n")
+        os.makedirs(os.path.join(self.dir, ".config/troupe"))
+        os.rename(os.path.join(self.dir, "config.yaml"), os.path.join(self.dir, ".config/troupe/config.yaml"))
+        self.fails(78, "config.yaml:1:10", "config", TROUPE_THREADS="")
+        self.ok("config", "set", "threads", "3")
+        self.assertEqual(self.ok("config", "get", "threads", TROUPE_THREADS="").out, "3\n")
+
     def test_tools_are_listed_shown_and_called(self):
         names = {t["name"] for t in self.ok("tools", "list", "--json").json()["tools"]}
         self.assertTrue({"calculator", "read_file", "write_file", "list_files"} <= names)
@@ -95,6 +114,15 @@ class Basics(CliCase):
         r = self.fails(78, ["bad.yaml:", "stepz", "steps", "^"], "validate", "bad.yaml")
         self.assertNotIn("ASan", r.err)
         self.fails(78, "nothere.yaml", "run", "nothere.yaml")
+
+    def test_bytes_that_are_not_text_have_a_place(self):
+        for name, text, place in (("a.yaml", b"schema: blueprint/v1\nsteps: \xff\n", "a.yaml:2:8: not UTF-8 text"),
+                                  ("b.yaml", "schema: blueprint/v1\nsteps: ä\x07\n".encode(), "b.yaml:2:9: not valid YAML: control"),
+                                  ("troupe.yaml", b"threads: 1\nseed: \xff\n", "troupe.yaml:2:7: YAML must be valid UTF-8")):
+            with open(os.path.join(self.dir, name), "wb") as f:
+                f.write(text)
+            r = self.fails(78, "troupe: " + place, "validate", name, "--json")
+            self.assertEqual(r.json()["error"]["where"], ":".join(place.split(":")[:3]))
 
     def test_there_is_no_store_before_the_first_run(self):
         self.fails(1, "no store at", "runs")

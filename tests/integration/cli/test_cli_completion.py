@@ -1,4 +1,4 @@
-"""test_cli_completion.py - completion in bash and zsh, with the scripts that the program prints.
+"""test_cli_completion.py - completion in bash, zsh and fish, with the scripts that the program prints.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -129,6 +129,31 @@ class Completion(CliCase):
             shown = self.zsh(line, want)
             for word in never:
                 self.assertNotIn(word, shown, line)
+
+    @unittest.skipUnless(shutil.which("fish"), "fish is not installed")
+    def test_fish_reads_its_script_and_offers_the_same(self):
+        script = self.write("troupe.fish", self.ok("completion", "fish").out)
+        r = self.shell("fish", "--no-execute", script)
+        self.assertEqual((r.returncode, r.stderr), (0, ""))
+        self.write("flow.yaml", "")
+        os.mkdir(os.path.join(self.dir, "folder"))
+        for line, want in (("troupe ev", ["eval\tplay many episodes and print success rates with intervals"]),
+                           ("troupe train ", ["grpo", "replay", "sft"]),
+                           ("troupe eval ledger --dev", ["--device"]),
+                           ("troupe eval ledger --device ", ["cpu", "cuda"]),
+                           ("troupe eval ledger --device=cu", ["--device=cuda"]),
+                           ("troupe eval ledger --profile ", ["hard", "std"]),
+                           ("troupe tools show calc", ["calculator"]),
+                           ("troupe show ", []),
+                           ("troupe generate --model hf:f", []),
+                           ("troupe run fl", ["flow.yaml"]),
+                           ("troupe run x --model script:fl", ["script:flow.yaml"]),
+                           ("troupe run x --root ", ["folder/"]),
+                           ("troupe run x --root=fo", ["--root=folder/"])):
+            r = self.shell("fish", "--no-config", "-c", f"source troupe.fish; complete -C '{line}'")
+            self.assertEqual((r.returncode, r.stderr), (0, ""))
+            got = [x if "\t" in want[0] else x.split("\t")[0] for x in r.stdout.splitlines()] if want else r.stdout.splitlines()
+            self.assertEqual(sorted(got), want, line)
 
 
 if __name__ == "__main__":

@@ -152,11 +152,17 @@ class Contract(CliCase):
 
     def test_what_cannot_be_written_is_said(self):
         run = self.ok("run", LEDGER, "--var", "horizon=2", "--json").json()["run"]
+        other = self.ok("run", LEDGER, "--var", "horizon=3", "--json").json()["run"]
+        ask = self.write("ask.yaml", ASK.replace("no]", "no], timeout: none"))
+        fault = self.write("fault.yaml", FAULT)
+        waiting = self.run_cli("run", ask, "--json").json()["run"]
         commands = (["run", LEDGER, "--var", "horizon=2"], ["run", LEDGER, "--var", "horizon=2", "--json"],
                     ["run", LEDGER, "--var", "horizon=2", "--json", "--stream"], ["runs"], ["show", "last"], ["show", "last", "--json"],
                     ["eval", "ledger", "--episodes", "2", "--horizon", "2"], ["resume", "--all", "--json"], ["inbox", "--json"],
                     ["validate", LEDGER, "--json"], ["help"], ["version"], ["tools", "list"], ["env", "list"], ["config"],
-                    ["replay", run, "--json"], ["show", run, "--diff", run, "--json"])
+                    ["replay", run, "--json"], ["show", run, "--diff", run, "--json"],
+                    ["run", ask, "--json"], ["run", fault, "--json"], ["resume", waiting, "--json"], ["resume", "--all", "--json"],
+                    ["resume", "--all", "--watch", "--json"], ["show", run, "--diff", other])
         for command in commands:
             with open("/dev/full", "w") as full:
                 p = subprocess.run([TROUPE, *command], cwd=self.dir, env=self.env, stdin=subprocess.DEVNULL, stdout=full,

@@ -63,7 +63,7 @@ class Eval(CliCase):
             seen += part
         os.close(ours)
         self.assertEqual(child.wait(timeout=60), 0)
-        shares = [int(n) for n in re.findall(r"H=100: (\d+) % of 100 episodes", seen.decode())]
+        shares = [int(n) for n in re.findall(r"ledger, 100 steps: (\d+) % of 100 episodes", seen.decode())]
         self.assertEqual(shares, sorted(shares))
         self.assertTrue([s for s in shares if 0 < s < 100], seen.decode())
 

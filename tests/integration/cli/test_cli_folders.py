@@ -132,7 +132,11 @@ class Folders(CliCase):
         self.assertEqual(self.ok("run", "p.yaml", TROUPE_MODEL="nobody=script:b.json").out, '"A"\n')
         self.assertEqual(self.ok("run", "p.yaml", TROUPE_MODEL="author=script:b.json").out, '"B"\n')
         self.fails(2, "NAME=M is for blueprints", "eval", "ledger", "--model", "nobody=embedded", "--episodes", "1")
-        self.fails(2, "NAME=M is for blueprints", "generate", "--model", "nobody=embedded", "--prompt", "x")
+        for command in ("generate --prompt x", "train sft --env ledger --out t", "train grpo --env ledger --out t", "train replay t 1"):
+            r = self.fails(2, "--model nobody=embedded: NAME=M is for blueprints", *command.split(), "--model", "nobody=embedded",
+                           "--json")
+            self.assertEqual(r.json()["error"]["code"], "usage")
+        self.assertFalse(os.path.exists(os.path.join(self.dir, "t")))
 
     def test_a_place_that_cannot_be_written_says_what_to_do(self):
         self.write("p.yaml", "schema: blueprint/v1\nsteps:\n  a: {value: 1}\n")

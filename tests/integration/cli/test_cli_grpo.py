@@ -7,10 +7,11 @@ SPDX-License-Identifier: Apache-2.0
 """
 import json
 import os
+import re
 import signal
 import time
 
-from cli_case import CliCase, main
+from cli_case import SOURCE, CliCase, main
 
 NEW = ("--model", "new", "--init-hidden", "32", "--init-heads", "2", "--init-ffn", "64", "--init-layers", "1")
 SMALL = ("--model", "base/model", "--env", "ledger", "--groups", "3", "--group-size", "4", "--horizon-schedule", "2", "--seed", "4",
@@ -34,6 +35,20 @@ class Grpo(CliCase):
             except (OSError, ValueError):
                 pass
             time.sleep(0.01)
+
+    def test_each_figure_of_the_live_line_is_explained(self):
+        with open(os.path.join(SOURCE, "docs/training.md"), encoding="utf-8") as f:
+            guide = f.read()
+        tasks = ("--model", "base/model", "--env", "ledger,courier", "--groups", "2", "--group-size", "2", "--horizon-schedule", "2",
+                 "--eval-every", "0", "--probe-floor", "0", "--updates", "1", "--out", "a")
+        for args, want in ((("grpo", *tasks), ("reward", "success", "right steps", "checked", "time")),
+                           (("sft", *NEW, "--env", "ledger", "--updates", "1", "--out", "b"), ("loss", "learning rate"))):
+            line, = [x for x in self.ok("train", *args).err.splitlines() if re.match(r"update 1/1\b", x)]
+            labels = set(re.findall(r"  ([a-z][a-z ]*[a-z]) [\d.e-]+(?=  )", line)) | set(re.findall(r"  (time):", line))
+            self.assertLessEqual(set(want), labels, line)
+            for label in labels | {"tokens/s", "of peak"}:
+                self.assertIn(label, line)
+                self.assertRegex(guide, rf"\| [^|]*`{re.escape(label)}`", line)
 
     def test_what_it_writes_is_a_model_and_its_story(self):
         r = self.ok("train", "grpo", *SMALL, "--updates", "4", "--out", "a", "--json").json()

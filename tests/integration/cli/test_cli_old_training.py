@@ -78,6 +78,52 @@ class OldTraining(CliCase):
             self.ok("train", "sft", "--out", out, "--resume")
         self.fails(2, "data (--data, --env, --kind)", "train", "sft", "--out", "chat-killed", "--resume", "--holdout", "0.5")
 
+    def begun_with(self, out, text, template):
+        """Makes a folder of 0.1 one that was begun with this data, as a finished checkpoint records it."""
+        here = os.path.join(self.dir, out, "checkpoints/step-0000000004")
+        with open(os.path.join(self.dir, template), "rb") as f:
+            name = "chat:" + hashlib.sha256(text.encode() + f.read()).hexdigest()
+        with open(os.path.join(here, "state.json"), encoding="utf-8") as f:
+            state = f.read()
+        was = json.loads(state)["options"]["data"]
+        state = state.replace(was, name)
+        self.write(os.path.join(here, "state.json"), state)
+        with open(os.path.join(here, "manifest.json"), encoding="utf-8") as f:
+            manifest = json.load(f)
+        manifest["files"]["state.json"] = {"sha256": hashlib.sha256(state.encode()).hexdigest(), "bytes": len(state)}
+        self.write(os.path.join(here, "manifest.json"), json.dumps(manifest))
+
+    def test_data_with_keys_that_0_1_passed_over_is_read_as_it_was(self):
+        with open(os.path.join(self.dir, "chat.jsonl"), encoding="utf-8") as f:
+            lines = [json.loads(line) for line in f]
+        for line in lines:
+            line["weight"] = 2
+            line["messages"][0]["mood"] = "glad"
+        text = "".join(json.dumps(line) + "\n" for line in lines)
+        self.write("chat.jsonl", text)
+        self.begun_with("chat-killed", text, "chat-base/chat_template.jinja")
+        chat = ("--data", "chat.jsonl", "--batch-tokens", "512", "--warmup", "2", "--seed", "4", "--updates", "60",
+                "--checkpoint-every", "4", "--keep-last", "1", "--eval-every", "0", "--model", "chat-base")
+        self.ok("train", "sft", *chat, "--out", "chat-killed", "--resume")
+        self.assertEqual(self.weights("chat-killed"), CHAT)  # such keys are not part of what is trained
+        self.fails(1, 'chat.jsonl:1: unknown key "weight"', "train", "sft", *chat[:-1], "new", "--out", "new")
+
+    def test_damage_of_the_options_is_named(self):
+        for out, command in (("chat-killed", ("sft", "--data", "chat.jsonl", "--model", "chat-base")), ("sft", ("sft", "--env", "ledger")),
+                             ("grpo", ("grpo", *MODEL))):
+            folder = os.path.join(self.dir, out, "checkpoints")
+            newest = sorted(n for n in os.listdir(folder) if n.startswith("step-"))[-1]
+            path = os.path.join(folder, newest, "state.json")
+            with open(path, encoding="utf-8") as f:
+                text = f.read()
+            for damaged in (text.replace('"seed": 4', '"seed": 5'), text.replace('"warmup"', '"warmuq"'), text[:-20]):
+                self.assertNotEqual(damaged, text)
+                self.write(path, damaged)
+                r = self.fails(78, f"{out}/checkpoints/{newest}/state.json: ", "train", *command, "--out", out, "--resume", "--json")
+                self.assertNotIn("other options", r.err)
+                self.assertEqual(r.json()["error"]["code"], "corrupt")
+                self.write(path, text)
+
     def test_a_finished_one_is_replayed_and_continued(self):
         self.ok("models", "show", "grpo")
         self.assertTrue(self.ok("train", "replay", "grpo", "3", *MODEL, "--json").json()["equal"])

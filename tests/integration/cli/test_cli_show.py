@@ -29,6 +29,19 @@ TALK_SCRIPT = {"model": "script", "replies": [
     {"path": "ask/turn:0/*", "tool_calls": [{"name": "calculator", "arguments": {"expression": "1 + 2"}}]},
     {"path": "ask/turn:1/*", "text": "It is\n3."}]}
 
+# Results that look like a verdict, before and after the one that is.
+VERDICTS = """schema: blueprint/v1
+models: {m: script:judge.json}
+agents:
+  judge: {role: judge, model: m, prompt: Judge., tools: []}
+  bookkeeper: {role: bookkeeper, model: embedded}
+steps:
+  said: {value: {verdict: {success: false}}}
+  play: {agent: bookkeeper, env: {name: ledger, horizon: 2, noise: 0}}
+  judged: {agent: judge, in: "?", schema: {type: object, required: [verdict], properties: {verdict: {type: object}}}}
+"""
+JUDGE = {"model": "script", "replies": [{"path": "judged/turn:0/*", "text": '{"verdict": {"success": false}}'}]}
+
 
 class Show(CliCase):
     def test_every_step_is_below_the_one_it_is_part_of(self):
@@ -62,6 +75,21 @@ class Show(CliCase):
         self.assertEqual(threads[0]["messages"][3]["content"], {"value": 3})
         self.assertNotIn("threads", self.ok("show", "last", "--json").json())
 
+    def test_a_verdict_is_that_of_an_environment(self):
+        self.write("judge.json", json.dumps(JUDGE))
+        blueprint = self.write("verdicts.yaml", VERDICTS)
+        self.ok("run", blueprint)
+        shown = self.ok("show", "last", "--json").json()
+        self.assertEqual((shown["verdict"]["success"], shown["verdict"]["steps"]), (True, 2))
+        self.assertIn('\nverdict: {"success":true,', self.ok("show", "last").out)
+        evaluated = self.ok("eval", blueprint, "--episodes", "1", "--json").json()
+        self.assertEqual(evaluated["rows"][0]["successes"], 1)
+        alone = "\n".join(line for line in VERDICTS.splitlines() if "play:" not in line and "bookkeeper:" not in line)
+        self.ok("run", self.write("alone.yaml", alone))
+        self.assertIsNone(self.ok("show", "last", "--json").json()["verdict"])
+        self.assertNotIn("\nverdict:", self.ok("show", "last").out)
+        self.assertIn('{"verdict":{"success":false}}', self.ok("show", "last").out)
+
 
 class ShowEvaluation(CliCase):
     def test_an_evaluation_is_for_people(self):
@@ -77,8 +105,23 @@ class ShowEvaluation(CliCase):
         self.assertEqual((shown["model"], shown["n_steps"], shown["tokens_in"]), ("embedded", 24, row["tokens_in"]))
         self.assertEqual(shown["output"]["rows"][0]["successes"], row["successes"])
         listed, = self.ok("runs", "--json").json()["runs"]
-        self.assertEqual((listed["model"], listed["tokens"]), ("embedded", shown["tokens"]))
+        self.assertEqual((listed["model"], listed["tokens"], listed["steps"]), ("embedded", shown["tokens"], 24))
         self.assertRegex(self.ok("runs").out, r"ledger +embedded +ok")
+        self.assertEqual(self.ok("runs").out.splitlines()[1].split()[-2:], ["24", str(shown["tokens"])])
+
+    def test_an_evaluation_that_has_not_ended_says_what_is_known(self):
+        p = self.start("eval", "ledger", "--horizon", "1000", "--episodes", "100000", "--in-flight", "4")
+        self.until_recorded()
+        p.kill()
+        p.communicate()
+        shown = self.ok("show", "last", "--json").json()
+        steps = sum(e["steps"] for e in shown["episodes"])
+        listed, = self.ok("runs", "--json").json()["runs"]
+        for doc, key in ((listed, "steps"), (shown, "n_steps")):
+            self.assertEqual((doc["status"], doc[key], doc["tokens"], doc["tokens_in"]), ("interrupted", steps, None, None))
+        self.assertGreater(steps, 0)
+        self.assertEqual(self.ok("runs").out.splitlines()[1].split()[-2:], [str(steps), "-"])
+        self.assertRegex(self.ok("show", "last").out, rf"\nbegun .*, took -, {steps} steps\nmodel: embedded\n")
 
     def test_times_have_their_offset(self):
         self.write("b.yaml", "schema: blueprint/v1\nsteps: {a: {value: 1}}\n")

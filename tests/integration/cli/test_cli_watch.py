@@ -4,6 +4,7 @@ SPDX-License-Identifier: Apache-2.0
 """
 import json
 import os
+import re
 import signal
 import time
 
@@ -110,6 +111,40 @@ class Watch(CliCase):
         self.assertEqual([(w["run"], w["path"], w["deadline"]) for w in r.json()["waits"]], [(never, "ask", None)])
         self.assertIn(f"run {never} is waiting for an answer at ask, without a deadline", r.err)
         self.assertEqual(self.status(never), "waiting")
+
+    def test_a_question_whose_time_is_over_is_named(self):
+        self.slow(0)
+        asks = QUESTION.replace("steps:", 'agents: {w: {model: "script:slow.json"}}\nsteps:\n  s: {agent: w, in: hi}')
+        run = self.run_cli("run", self.write("late.yaml", asks % ("1s", ", on_timeout: no")), "--json").json()["run"]
+        os.unlink(os.path.join(self.dir, "slow.json"))  # so no process can continue it
+        time.sleep(1.1)
+        r = self.run_cli(*WATCH)
+        self.assertNotIn(r.code, (0, 4), r.err)
+        self.assertIn(f"run {run} cannot go on and stays as it is", r.err)
+        self.assertIn(f"run {run}: the time to answer ask is over; `troupe resume {run}` continues the run\n", r.err)
+        self.assertEqual([(w["run"], w["path"]) for w in r.json()["waits"]], [(run, "ask")])
+        self.assertNotIn("is waiting for an answer", r.err)
+        self.slow(0)
+        self.assertEqual(self.ok("resume", run, "--json").json()["output"], "no")
+
+    def test_lines_name_the_run_and_what_was_done_before(self):
+        text = QUESTION.replace("steps:", "steps:\n  first: {value: 1}").replace('"${ask}"', '"${first}"') + "# %s"
+        runs = []
+        for how in ("one", "two", "three"):
+            runs.append(self.run_cli("run", self.write(f"{how}.yaml", text % ("none", "", how)), "--json").json()["run"])
+            self.ok("answer", runs[-1], "yes")
+        err = self.ok("resume", runs[0]).err
+        self.assertRegex(err, "\n[01] more steps? done, now at ask \\(human\\)\n")
+        self.assertIn(f"\nrun {runs[0]}: ok, 2 steps (1 done before), 0 tokens, ", err)
+        self.assertIn(f"\nrun {runs[0]}: ok, 2 steps, 0 tokens, ", "\n" + self.ok("resume", runs[0]).err)
+        err = self.ok("resume", "--all", "--watch").err
+        lines = [line for line in err.splitlines() if "now at" in line]
+        self.assertTrue(lines)
+        for line in lines:
+            short, = re.match("run ([0-9a-f-]{6,}): [01] more steps? done, now at ask", line).groups()
+            self.assertEqual(len([r for r in runs if r.startswith(short)]), 1, line)
+        for run in runs[1:]:
+            self.assertIn(f"run {run}: ok, 2 steps (1 done before), 0 tokens, ", err)
 
     def test_timers_go_on(self):
         path = self.write("pause.yaml", PAUSE % ("1s", "1s"))

@@ -240,7 +240,7 @@ static void test_conversations_train_the_assistant(void **state)
                "\"content\":\"Hum\"}]}\n\n"
                "{\"messages\":[{\"role\":\"assistant\",\"content\":\"Alone\"}]}\r\n");
     fake_model_init(&m, NULL, policy_plain);
-    o = (struct example_chat_options){path, m.tokenizer, chat_text, NULL, "<|end|>"};
+    o = (struct example_chat_options){path, m.tokenizer, chat_text, NULL, "<|end|>", false};
     assert_ok(example_chat_new(&o, &s, why));
     assert_int_equal(s->n, 2);
     assert_int_equal(strlen(s->id), 5 + 64);
@@ -297,7 +297,7 @@ static void test_bad_lines_are_told_by_number(void **state)
         char path[64];
 
         write_file(path, cases[i].text);
-        o = (struct example_chat_options){path, m.tokenizer, chat_text, NULL, NULL};
+        o = (struct example_chat_options){path, m.tokenizer, chat_text, NULL, NULL, false};
         assert_int_equal(example_chat_new(&o, &s, &err), STATUS_INVALID);
         assert_non_null(strstr(err.where, cases[i].where));
         assert_non_null(strstr(err.message, cases[i].words));
@@ -322,7 +322,7 @@ static void test_a_share_is_held_out(void **state)
                    'a' + i);
     write_file(path, str_cstr(&lines));
     fake_model_init(&m, NULL, policy_plain);
-    o = (struct example_chat_options){path, m.tokenizer, chat_text, NULL, "<|end|>"};
+    o = (struct example_chat_options){path, m.tokenizer, chat_text, NULL, "<|end|>", false};
     for (int round = 0; round < 2; round++) {
         struct example_source *s = NULL;
         const struct example_source *held = NULL;
@@ -366,8 +366,8 @@ static void test_render_fault_names_the_line(void **state)
     (void)state;
     write_file(path, "\n{\"messages\":[{\"role\":\"assistant\",\"content\":\"x\"}]}\n");
     fake_model_init(&m, NULL, policy_plain);
-    o = (struct example_chat_options){path, m.tokenizer, "{{ raise_exception('not you') }}", NULL,
-                                      NULL};
+    o = (struct example_chat_options){path, m.tokenizer, "{{ raise_exception('not you') }}",
+                                      NULL, NULL,        false};
     assert_ok(example_chat_new(&o, &s, why));
     assert_int_not_equal(s->get(s->ctx, 0, 0, 0, room_of(&r, CAP), &err), STATUS_OK);
     assert_non_null(strstr(err.where, ":2"));

@@ -236,6 +236,48 @@ static void test_answer_is_the_text(void **state)
     scene_close(&s);
 }
 
+/* The first reply is a call inside <think>. */
+static void policy_thinker(struct fake_model *m, const char *context, const struct model_call *c,
+                           struct str *out)
+{
+    (void)context;
+    (void)c;
+    str_puts(out, m->n_calls > 1 ? "Done.<|end|>"
+                                 : "<think>I could <tool_call>{\"name\": \"burn\", \"arguments\": "
+                                   "{}}</tool_call><|end|>");
+}
+
+/* The same without an end: it was cut. */
+static void policy_cut_thinker(struct fake_model *m, const char *context,
+                               const struct model_call *c, struct str *out)
+{
+    policy_thinker(m, context, c, out);
+    out->len -= strlen("<|end|>");
+}
+
+static void test_a_call_in_thoughts_that_were_cut_does_not_run(void **state)
+{
+    static const int64_t calls[] = {1, 0, 0};
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        struct scene s;
+
+        scene_ids(&s, NULL, i ? policy_cut_thinker : policy_thinker);
+        s.m.model.info.chat_template = template_text;
+        scene_ask(&s, "ask", "Burn it?");
+        s.t.may_be_cut = i == 2;
+        scene_play(&s);
+        assert_int_equal(s.p.result.calls, calls[i]);
+        assert_int_equal(s.p.result.state, i == 1 ? STEP_ERROR : STEP_OK);
+        if (i == 1)
+            assert_ptr_equal(strstr(s.p.result.err.message, AGENT_CUT), s.p.result.err.message);
+        else
+            assert_string_equal(jv_get_string(s.p.result.output, "-"), i ? "" : "Done.");
+        scene_close(&s);
+    }
+}
+
 /* Nothing else runs while a template does, so it looks at the clock itself. */
 static void test_the_deadline_ends_a_slow_template(void **state)
 {
@@ -366,6 +408,7 @@ int main(void)
         cmocka_unit_test(test_mistakes_are_told_to_the_model),
         cmocka_unit_test(test_a_template_has_the_texts_of_the_folder),
         cmocka_unit_test(test_answer_is_the_text),
+        cmocka_unit_test(test_a_call_in_thoughts_that_were_cut_does_not_run),
         cmocka_unit_test(test_the_deadline_ends_a_slow_template),
         cmocka_unit_test(test_users_cannot_spell_special_tokens),
         cmocka_unit_test(test_answer_must_fit_its_schema),

@@ -98,7 +98,11 @@ static void faults_have_a_place_and_words(void **state)
         {"  a: 1\n b: 2\n", NULL, NULL},
         {"a: @x\n", "t.yaml:1:4", NULL},
         {"\xc3\xa4: %x\n", "t.yaml:1:4", NULL},
-        {"a: \xff\n", "t.yaml", "UTF-8"},
+        {"a: \xff\n", "t.yaml:1:4", "UTF-8"},
+        {"a: 1\n\xc3\xa4: \xc3(\n", "t.yaml:2:4", "UTF-8"},
+        {"\xef\xbb\xbf"
+         "a: 1\n\xc3\xa4: x\x1b[1m\n",
+         "t.yaml:2:5", "not allowed (U+001B)"},
     };
 
     (void)state;

@@ -13,7 +13,7 @@ static char *calls_of(const char *tools_text, const char *text)
     char *out;
 
     assert_ok(jv_parse(tools_text, strlen(tools_text), "tools", &tools, why));
-    assert_ok(tool_calls_parse(TOOL_CALLS_XML, text, strlen(text), false, tools, &r, why));
+    assert_ok(tool_calls_parse(TOOL_CALLS_XML, text, strlen(text), false, false, tools, &r, why));
     for (int32_t i = 0; i < r.n_calls; i++) {
         struct json *one = jv_object();
 

@@ -44,7 +44,7 @@ static void check_call(const struct sample *s, size_t at, const struct parsed_ca
     free(arguments);
 }
 
-static void check_sample(enum tool_call_format format, const struct sample *s, size_t at)
+static void check_reply(enum tool_call_format format, const struct sample *s, bool cut, size_t at)
 {
     struct json *tools = NULL;
     struct parsed_reply r;
@@ -54,7 +54,7 @@ static void check_sample(enum tool_call_format format, const struct sample *s, s
     assert_int_equal(jv_parse(TOOLS, strlen(TOOLS), "tools", &tools, &err), STATUS_OK);
     while (n < 3 && s->call[n].name)
         n++;
-    if (tool_calls_parse(format, s->text, strlen(s->text), s->in_reasoning, tools, &r, &err))
+    if (tool_calls_parse(format, s->text, strlen(s->text), s->in_reasoning, cut, tools, &r, &err))
         fail_msg("sample %zu: %s", at, err.message);
     if (strcmp(r.content, s->content) != 0 || r.n_calls != n ||
         (r.reasoning == NULL) != (s->reasoning == NULL) ||
@@ -65,6 +65,11 @@ static void check_sample(enum tool_call_format format, const struct sample *s, s
         check_call(s, at, &r.call[i], &s->call[i]);
     parsed_reply_deinit(&r);
     jv_unref(tools);
+}
+
+static void check_sample(enum tool_call_format format, const struct sample *s, size_t at)
+{
+    check_reply(format, s, false, at);
 }
 
 static void test_reasoning(void **state)
@@ -349,6 +354,31 @@ static void test_calls_in_thoughts(void **state)
         check_sample(TOOL_CALLS_XML, &XML_THOUGHTS[i], i);
 }
 
+/* A reply that ends at a limit: a call in open reasoning is a draft, any other call counts. */
+static void test_calls_in_thoughts_that_were_cut(void **state)
+{
+    static const struct sample samples[] = {
+        {"I should look first.\n" PUT_JSON " or",
+         "",
+         "I should look first.\n" PUT_JSON " or",
+         {{0}},
+         true},
+        {"<think>plan" PUT_JSON, "", "plan" PUT_JSON, {{0}}, false},
+        {"<think>a</think>" PUT_JSON "<think>c" PUT_JSON, "", "a\nc" PUT_JSON, {PUT}, false},
+        {"<think>a</think>b" PUT_JSON "and then", "band then", "a", {PUT}, false},
+        {"so: <tool_call>{\"name\": \"put\", ",
+         "",
+         "so: <tool_call>{\"name\": \"put\",",
+         {{0}},
+         true},
+        {"<tool_call>{\"name\": \"put\", ", "", NULL, {{"", NULL, "not complete"}}, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(samples); i++)
+        check_reply(TOOL_CALLS_HERMES, &samples[i], true, i);
+}
+
 /* Errors that a model can act on: valid JSON is not called invalid, and no flag of a library is
  * named. */
 static void test_words_about_arguments(void **state)
@@ -376,7 +406,7 @@ static void test_words_about_arguments(void **state)
 
         str_printf(&text, "<tool_call>%s</tool_call>", cases[i].call);
         assert_int_equal(
-            tool_calls_parse(TOOL_CALLS_HERMES, text.data, text.len, false, NULL, &r, NULL),
+            tool_calls_parse(TOOL_CALLS_HERMES, text.data, text.len, false, false, NULL, &r, NULL),
             STATUS_OK);
         assert_int_equal(r.n_calls, 1);
         words = r.call[0].error;
@@ -397,7 +427,8 @@ static void test_too_many_calls(void **state)
     for (int i = 0; i < TOOL_CALLS_MAX + 2; i++)
         str_puts(&text, CALL("{\"name\":\"f\",\"arguments\":{}}"));
     assert_int_equal(
-        tool_calls_parse(TOOL_CALLS_HERMES, text.data, text.len, false, NULL, &r, NULL), STATUS_OK);
+        tool_calls_parse(TOOL_CALLS_HERMES, text.data, text.len, false, false, NULL, &r, NULL),
+        STATUS_OK);
     assert_int_equal(r.n_calls, TOOL_CALLS_MAX);
     assert_non_null(r.call[0].arguments);
     assert_non_null(strstr(r.call[TOOL_CALLS_MAX - 1].error, "at most"));
@@ -414,8 +445,9 @@ static size_t visited(enum tool_call_format format, const char *unit, size_t n, 
 
     while (text.len < n)
         str_puts(&text, unit);
-    assert_int_equal(tool_calls_parse(format, text.data, text.len, in_reasoning, NULL, &r, NULL),
-                     STATUS_OK);
+    assert_int_equal(
+        tool_calls_parse(format, text.data, text.len, in_reasoning, false, NULL, &r, NULL),
+        STATUS_OK);
     bytes = r.visited;
     parsed_reply_deinit(&r);
     str_deinit(&text);
@@ -473,9 +505,9 @@ static void test_bad_bytes(void **state)
     struct error err = ERROR_INIT;
 
     (void)state;
-    assert_int_equal(tool_calls_parse(TOOL_CALLS_HERMES, "\xff", 1, false, NULL, &r, &err),
+    assert_int_equal(tool_calls_parse(TOOL_CALLS_HERMES, "\xff", 1, false, false, NULL, &r, &err),
                      STATUS_INVALID);
-    assert_int_equal(tool_calls_parse(TOOL_CALLS_HERMES, "a\0b", 3, false, NULL, &r, &err),
+    assert_int_equal(tool_calls_parse(TOOL_CALLS_HERMES, "a\0b", 3, false, false, NULL, &r, &err),
                      STATUS_OK);
     assert_string_equal(r.content, "a\xef\xbf\xbd"
                                    "b");
@@ -498,6 +530,7 @@ int main(void)
         cmocka_unit_test(test_xml),
         cmocka_unit_test(test_calls_stay_text_without_a_format),
         cmocka_unit_test(test_calls_in_thoughts),
+        cmocka_unit_test(test_calls_in_thoughts_that_were_cut),
         cmocka_unit_test(test_words_about_arguments),
         cmocka_unit_test(test_too_many_calls),
         cmocka_unit_test(test_walls_of_tags),
