@@ -2,6 +2,8 @@
 
 SPDX-License-Identifier: Apache-2.0
 """
+import hashlib
+import json
 import os
 import tarfile
 
