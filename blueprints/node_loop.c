@@ -68,7 +68,7 @@ static void child_ended(struct frame *f, struct frame *child)
     }
     frame_bind_child(f, f->step->id, child);
     if (f->step->until)
-        st = vars_eval_bool(f, f->inner, f->step->until, "until", &holds, &err);
+        st = vars_eval_bool(f->inner, f->step->until, "until", &holds, &err);
     if (st)
         frame_end_error(f, st, &err);
     else if (holds)

@@ -150,16 +150,6 @@ static bool is_blank(const char *bytes, size_t n)
     return strspn(bytes, " \t\r\n") >= n;
 }
 
-/* "FILE:1:COLUMN" of a line that was read alone. */
-static void place_at_line(const struct verification *v, long line, struct error *err)
-{
-    const char *colon = strrchr(err->where, ':');
-    char column[24];
-
-    snprintf(column, sizeof(column), "%s", colon ? colon : "");
-    snprintf(err->where, sizeof(err->where), "%s:%ld%s", v->file, line, column);
-}
-
 static enum status verify_lines(struct verification *v, const char *bytes, size_t n,
                                 struct error *err)
 {
@@ -172,10 +162,8 @@ static enum status verify_lines(struct verification *v, const char *bytes, size_
         struct json *doc = NULL;
 
         if (!is_blank(bytes + at, length)) {
-            st = jv_parse_max(bytes + at, length, MAX_BYTES, v->file, &doc, err);
-            if (st)
-                place_at_line(v, line, err);
-            else
+            st = jv_parse_line(bytes + at, length, MAX_BYTES, v->file, line, &doc, err);
+            if (!st)
                 st = verify_one(v, doc, line, err);
             jv_unref(doc);
         }

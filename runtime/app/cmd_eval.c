@@ -87,8 +87,14 @@ static int eval_main(void *app)
     if (st)
         return app_fail(a, &err);
     o.env = app_env(options_arg(a->options, 0), &err);
-    if (!o.env)
+    if (!o.env) {
+        struct error unknown = err;
+
+        (void)error_set(&err, STATUS_USAGE, "there is no environment or blueprint file \"%s\"",
+                        options_arg(a->options, 0));
+        error_hint(&err, "%s", unknown.hint);
         return app_fail(a, &err);
+    }
     o.profile = app_profile(a);
     o.ablation = app_ablation(a);
     st = env_faults_of(o.env, option_text(a->options, OPT_FAULTS), &o.faults, &err);

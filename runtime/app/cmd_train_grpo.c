@@ -9,10 +9,12 @@
 #include "runtime/app/app_new_model.h"
 #include "runtime/app/app_training.h"
 #include "runtime/app/table.h"
+#include "runtime/base/text.h"
 
 static void report(const struct grpo_job *j, const struct grpo_result *r)
 {
     struct log *log = j->app->log;
+    struct str word = STR_INIT;
     char took[32];
 
     format_duration_ms((int64_t)(r->wall_s * 1000), took, sizeof(took));
@@ -29,8 +31,10 @@ static void report(const struct grpo_job *j, const struct grpo_result *r)
                   r->first_success, r->best_success, (long long)r->best_update);
     if (strcmp(r->ended, "updates") != 0)
         log_write(log, LOG_WARN, "ended early: %s", r->ended);
+    text_put_shell_word(j->options.out, &word);
     log_write(log, LOG_INFO, "wrote %s/model; `troupe plot %s` shows the curves", j->options.out,
-              j->options.out);
+              str_cstr(&word));
+    str_deinit(&word);
 }
 
 static int print_json(const struct grpo_job *j, const struct grpo_result *r)

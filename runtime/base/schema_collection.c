@@ -20,6 +20,18 @@ static size_t names_of(const struct json *properties, const char *names[MAX_NAME
     return n;
 }
 
+const char *schema_nearest_property(const struct json *properties, const char *name,
+                                    struct str *list)
+{
+    const char *names[MAX_NAMES];
+    size_t n = names_of(properties, names);
+    const char *near = nearest_word(name, names, n);
+
+    for (size_t i = 0; !near && i < n && list->len < 300; i++)
+        str_printf(list, "%s\"%.64s\"", i ? ", " : "", names[i]);
+    return near;
+}
+
 /* What a missing field should have been, from its own schema: " (integer)". */
 static const char *type_of_field(const struct schema_case *c, const char *name)
 {
@@ -64,19 +76,15 @@ enum status schema_check_properties(struct schema_walk *w, const struct schema_c
 static enum status unknown_field(struct schema_walk *w, const struct schema_case *c,
                                  const struct json *properties, const char *name)
 {
-    const char *names[MAX_NAMES];
-    size_t n = names_of(properties, names);
-    const char *near = nearest_word(name, names, n);
     struct str list = STR_INIT;
+    const char *near = schema_nearest_property(properties, name, &list);
     enum status st;
 
     if (near)
         return schema_misfit(w, c->at, "unknown field \"%.64s\"; did you mean \"%.64s\"?", name,
                              near);
-    for (size_t i = 0; i < n && list.len < 300; i++)
-        str_printf(&list, "%s\"%.64s\"", i ? ", " : "", names[i]);
     st = schema_misfit(w, c->at, "unknown field \"%.64s\"; %s%s", name,
-                       n ? "the fields are " : "no fields are expected", str_cstr(&list));
+                       list.len ? "the fields are " : "no fields are expected", str_cstr(&list));
     str_deinit(&list);
     return st;
 }
