@@ -139,7 +139,7 @@ static struct json *config_of(const struct eval_options *o)
         jv_set_string(v, "expert", o->expert);
     } else {
         sha256_hex(&o->model->info.hash, hex);
-        jv_set_string(v, "model", o->model->info.name);
+        jv_set_string(v, "model", o->model_name ? o->model_name : o->model->info.name);
         jv_set_string(v, "model_hash", hex);
         if (o->model->info.tokenizer) {
             struct sha256 tokenizer = tokenizer_hash(o->model->info.tokenizer);

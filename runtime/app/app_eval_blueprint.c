@@ -270,10 +270,12 @@ static enum status play(struct blueprint_eval *v, struct error *err)
 {
     enum status st = STATUS_OK;
 
+    log_progress_begin(v->app->log);
     for (int64_t i = 0; !st && i < v->episodes && !*v->app->interrupted; i++) {
         st = play_one(v, v->seed + (uint64_t)i, err);
-        log_progress(v->app->log, "%s: %lld/%lld runs, %lld successes", v->plan->name,
-                     (long long)v->n, (long long)v->episodes, (long long)v->n_success);
+        log_progress(v->app->log, "%s: %lld/%lld runs, %lld success%s", v->plan->name,
+                     (long long)v->n, (long long)v->episodes, (long long)v->n_success,
+                     v->n_success == 1 ? "" : "es");
     }
     if (!st && *v->app->interrupted)
         st = error_set(err, STATUS_CANCELLED,

@@ -166,3 +166,14 @@ bool app_training_continues(const struct app *a)
 {
     return strcmp(option_text(a->options, OPT_LR_SCHEDULE), "continue") == 0;
 }
+
+void app_training_warn(const struct app *a)
+{
+    long long updates = option_int(a->options, OPT_UPDATES);
+    long long warmup = option_int(a->options, OPT_WARMUP);
+
+    if (updates < warmup && !app_training_continues(a))
+        log_write(a->log, LOG_WARN,
+                  "--updates %lld is less than --warmup %lld: the learning rate never reaches --lr",
+                  updates, warmup);
+}

@@ -6,6 +6,7 @@
 
 #include "runtime/base/map.h"
 #include "runtime/base/schema_walk.h"
+#include "runtime/base/text.h"
 
 #define MAX_NAMES 64 /* named in a message, and searched for the nearest */
 
@@ -113,36 +114,36 @@ enum status schema_check_additional_properties(struct schema_walk *w, const stru
 
 /* The four bounds on a number of things differ in words only. */
 static enum status check_size(struct schema_walk *w, const struct schema_case *c, enum jv_kind kind,
-                              bool is_minimum, const char *things)
+                              bool is_minimum, const char *thing)
 {
     int64_t bound = jv_get_int(c->argument, is_minimum ? 0 : INT64_MAX);
     int64_t size = (int64_t)jv_size(c->value);
 
     if (jv_kind(c->value) != kind || (is_minimum ? size >= bound : size <= bound))
         return STATUS_OK;
-    return schema_misfit(w, c->at, "expected %s %lld %s, got %lld",
-                         is_minimum ? "at least" : "at most", (long long)bound, things,
-                         (long long)size);
+    return schema_misfit(w, c->at, "expected %s %lld %s%s, got %lld",
+                         is_minimum ? "at least" : "at most", (long long)bound, thing,
+                         plural_s(bound), (long long)size);
 }
 
 enum status schema_check_min_properties(struct schema_walk *w, const struct schema_case *c)
 {
-    return check_size(w, c, JV_OBJECT, true, "fields");
+    return check_size(w, c, JV_OBJECT, true, "field");
 }
 
 enum status schema_check_max_properties(struct schema_walk *w, const struct schema_case *c)
 {
-    return check_size(w, c, JV_OBJECT, false, "fields");
+    return check_size(w, c, JV_OBJECT, false, "field");
 }
 
 enum status schema_check_min_items(struct schema_walk *w, const struct schema_case *c)
 {
-    return check_size(w, c, JV_ARRAY, true, "items");
+    return check_size(w, c, JV_ARRAY, true, "item");
 }
 
 enum status schema_check_max_items(struct schema_walk *w, const struct schema_case *c)
 {
-    return check_size(w, c, JV_ARRAY, false, "items");
+    return check_size(w, c, JV_ARRAY, false, "item");
 }
 
 enum status schema_check_prefix_items(struct schema_walk *w, const struct schema_case *c)

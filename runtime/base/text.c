@@ -148,3 +148,8 @@ void text_put_shell_word(const char *word, struct str *out)
             str_putc(out, *word);
     str_putc(out, '\'');
 }
+
+const char *plural_s(int64_t n)
+{
+    return n == 1 ? "" : "s";
+}
