@@ -1,7 +1,7 @@
 /* app_eval_blueprint.c - runs a blueprint many times and counts how the runs end.
  *
- * A run succeeds when it ends ok and its verdict, if it has one (the last of its steps, as `show`
- * prints it), is a success. Every other end counts as a failure.
+ * A run succeeds when it ends ok and the verdict of its last step with `env`, if it has one, is a
+ * success; what the blueprint outputs does not count. Every other end counts as a failure.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <stdio.h>
@@ -258,7 +258,8 @@ static int print(const struct blueprint_eval *v)
     str_printf(&out, ", seeds %llu ...\n", (unsigned long long)v->seed);
     put_table(v, &out);
     str_printf(&out,
-               "success: the run ended ok, and its verdict, if it has one, is a success\n"
+               "success: the run ended ok, and the verdict of its last step with `env`, if it has "
+               "one, is a success\n"
                "recorded as %s, which lists the runs: `troupe show %.36s --json`\n",
                uuid, uuid);
     code = app_print(&out);

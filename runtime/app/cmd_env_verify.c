@@ -83,9 +83,10 @@ static void warn_of_calls(const struct verification *v, long line, const struct 
 {
     if (r->n_unread > 0)
         log_write(v->app->log, LOG_WARN,
-                  "%s:%ld: %lld call%s not understood, but counted; the first is number %lld: %s",
-                  v->file, line, (long long)r->n_unread, plural_s(r->n_unread),
-                  (long long)r->first_unread_at, r->first_unread.message);
+                  "%s:%ld: %lld call%s not understood, but count%s; the first is number %lld: %s",
+                  v->file, line, (long long)r->n_unread, r->n_unread == 1 ? " is" : "s are",
+                  r->n_unread == 1 ? "s" : "", (long long)r->first_unread_at,
+                  r->first_unread.message);
     if (r->n_after > 0)
         log_write(v->app->log, LOG_WARN, "%s:%ld: ignored %lld call%s after the end of the episode",
                   v->file, line, (long long)r->n_after, plural_s(r->n_after));

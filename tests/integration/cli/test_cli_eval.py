@@ -218,7 +218,7 @@ class Eval(CliCase):
         self.fails(2, "--var is for blueprints", "eval", "ledger", "--var", "a=1")
         self.fails(2, "below 2^20", "eval", LEDGER, "--seed", "7")
         self.fails(2, "horizn", "eval", LEDGER, "--var", "horizn=1")
-        self.fails(2, ["no environment or blueprint file", "did you mean ledger"], "eval", "legder")
+        self.fails(2, ["expected an environment or a blueprint file", "did you mean ledger"], "eval", "legder")
         self.fails(2, ["has no script \"plian\"", "did you mean plain?"], "eval", "ledger", "--expert", "plian")
         self.fails(2, ["has no script \"plian\"", "did you mean plain?"], "env", "tasks", "ledger", "--expert", "plian")
         self.fails(78, "nowhere.yaml", "eval", "nowhere.yaml")
