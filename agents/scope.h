@@ -45,6 +45,7 @@ struct scope {
     struct budget *budget; /* may be NULL */
     int64_t deadline_ms;   /* wall clock; 0: none */
     const bool *cancelled; /* may be NULL */
+    int64_t repaired_ms;   /* when the run was last repaired; wall clock; 0: never */
     int32_t prompt_format; /* of the run; 1: started by release 0.1, keeps its prompts */
 };
 

@@ -11,6 +11,7 @@
 #include "blueprints/frame_vars.h"
 #include "blueprints/step.h"
 #include "runtime/base/rng.h"
+#include "runtime/base/text.h"
 
 #define DEFAULT_HORIZON 10
 
@@ -159,12 +160,14 @@ static void on_done(void *ctx, struct agent *a, const struct agent_result *r)
     f->retry_after_ms = r->retry_after_ms;
     if (r->err.status == STATUS_CONFIG) /* the record does not change */
         frame_fatal(f, &r->err);
-    if (r->state == STEP_STARTED) /* interrupted; the frame knows */
+    if (r->state == STEP_STARTED) /* interrupted, maybe before the loop could say so */
+        frame_interrupt_all(f);
+    if (r->state == STEP_STARTED)
         frame_end(f, STEP_CANCELLED, NULL, NULL);
     else if (r->state == STEP_OK && r->cut_at > 0)
         frame_end(f, STEP_OK, jv_ref(r->output),
-                  AGENT_CUT "the reply was cut after %lld tokens, which `on_length` allows",
-                  (long long)r->cut_at);
+                  AGENT_CUT "the reply was cut after %lld token%s, which `on_length` allows",
+                  (long long)r->cut_at, plural_s(r->cut_at));
     else if (r->state == STEP_OK)
         frame_end(f, STEP_OK, r->output ? jv_ref(r->output) : jv_null(), NULL);
     else if (r->err.message[0])
@@ -225,7 +228,7 @@ static void fill_task(struct agent_work *w, const struct plan_agent *a)
                                 .calls_limit = a->budget.calls,
                                 .cost_nano_limit = a->budget.cost_nano,
                                 .started_ms = frame_now(f),
-                                .wall_ms_limit = a->budget.wall_ms};
+                                .wall_ms_limit = f->host->replay ? 0 : a->budget.wall_ms};
     w->task.role = f->host->ops->role(f->host, f->plan, a);
     w->task.scope = (struct scope){.run = f->host->run,
                                    .path = str_cstr(&w->path),
@@ -234,6 +237,7 @@ static void fill_task(struct agent_work *w, const struct plan_agent *a)
                                    .sample_seed = run_seed(f->host->run),
                                    .budget = &w->budget,
                                    .deadline_ms = f->deadline_ms,
+                                   .repaired_ms = f->host->repaired_ms,
                                    .prompt_format = run_prompt_format(f->host->run)};
     w->task.input = jv_kind(input) == JV_NULL ? NULL : input;
     w->task.history = jv_get(f->in, "history");

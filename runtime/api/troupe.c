@@ -44,6 +44,7 @@ struct troupe *troupe_new(const struct troupe_options *o)
     t->seams = o->seams;
     t->log = o->log;
     t->remote = o->model.remote;
+    t->asked_to_end = o->interrupted;
     t->models = model_set_new(&o->model, o->log);
     model_set_servers(t->models, open_servers, t);
     return t;

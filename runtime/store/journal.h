@@ -80,6 +80,7 @@ struct run_watch {
 void run_watch(struct run *r, struct run_watch *w, void (*closing)(struct run_watch *w));
 void run_unwatch(struct run_watch *w); /* fine for one that never watched */
 
+struct store *run_store(const struct run *r); /* the one that it was opened in */
 const char *run_uuid(const struct run *r);
 uint64_t run_seed(const struct run *r);
 struct json *run_config(const struct run *r); /* borrowed */

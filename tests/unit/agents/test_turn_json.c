@@ -3,6 +3,9 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <signal.h>
+#include <sys/time.h>
+
 #include "models/chat/chat_template.h"
 #include "tests/unit/agents/agent_fixture.h"
 
@@ -278,11 +281,12 @@ static void test_a_call_in_thoughts_that_were_cut_does_not_run(void **state)
     }
 }
 
+static const char slow[] = "{% for a in range(3000) %}{% for b in range(3000) %}{% endfor %}"
+                           "{% endfor %}{{ messages[0].content }}";
+
 /* Nothing else runs while a template does, so it looks at the clock itself. */
 static void test_the_deadline_ends_a_slow_template(void **state)
 {
-    static const char slow[] = "{% for a in range(3000) %}{% for b in range(3000) %}{% endfor %}"
-                               "{% endfor %}{{ messages[0].content }}";
     struct scene s;
 
     (void)state;
@@ -293,6 +297,35 @@ static void test_the_deadline_ends_a_slow_template(void **state)
     scene_play(&s);
     assert_int_equal(s.p.result.state, STEP_TIMEOUT);
     assert_int_equal(s.m.n_calls, 0); /* the model was never asked */
+    scene_close(&s);
+}
+
+static volatile int interrupted;
+
+static void on_alarm(int signo)
+{
+    interrupted = signo;
+}
+
+static void test_a_signal_ends_a_slow_template(void **state)
+{
+    struct agent_host_options ho = {.seams = seams_real(), .interrupted = &interrupted};
+    struct itimerval soon = {.it_value = {.tv_usec = 30000}};
+    struct scene s;
+
+    (void)state;
+    scene_ids(&s, NULL, policy_talker);
+    s.m.model.info.chat_template = slow;
+    scene_ask(&s, "ask", "What is 6 * 7?");
+    agent_host_free(s.p.host);
+    assert_ok(agent_host_new(&ho, &s.p.host, why));
+    signal(SIGALRM, on_alarm);
+    assert_int_equal(setitimer(ITIMER_REAL, &soon, NULL), 0);
+    scene_play(&s);
+    signal(SIGALRM, SIG_DFL);
+    assert_int_equal(interrupted, SIGALRM);
+    assert_int_equal(s.p.result.state, STEP_STARTED); /* it has not ended: a resume continues it */
+    assert_int_equal(s.m.n_calls, 0);
     scene_close(&s);
 }
 
@@ -410,6 +443,7 @@ int main(void)
         cmocka_unit_test(test_answer_is_the_text),
         cmocka_unit_test(test_a_call_in_thoughts_that_were_cut_does_not_run),
         cmocka_unit_test(test_the_deadline_ends_a_slow_template),
+        cmocka_unit_test(test_a_signal_ends_a_slow_template),
         cmocka_unit_test(test_users_cannot_spell_special_tokens),
         cmocka_unit_test(test_answer_must_fit_its_schema),
         cmocka_unit_test(test_nothing_to_do_is_refused),

@@ -22,6 +22,7 @@ struct test_tool {
     struct store *store;
     const char *uuid;
     bool intent_was_durable;
+    int64_t repaired_ms;
 };
 
 static bool see_step(void *ctx, const struct step_row *s)
@@ -134,6 +135,7 @@ static void pay(struct test_tool *t, struct run *run, struct scene *s)
 {
     open_pay(s, t, talk_pay);
     scene_journal(s, run);
+    s->t.scope.repaired_ms = t->repaired_ms;
     s->p.each_poll = finish_open;
     scene_play(s);
 }
@@ -440,6 +442,48 @@ static void test_once_asks_a_human(void **state)
     }
 }
 
+static bool take_deadline(void *ctx, const struct wait_row *w)
+{
+    *(int64_t *)ctx = w->deadline_ms;
+    return true;
+}
+
+static int64_t asked_until(struct store_fixture *f, const char *uuid)
+{
+    struct store_reader *q = NULL;
+    int64_t deadline_ms = 0;
+
+    (void)fixture_open(f);
+    assert_ok(store_reader_open(f->store, &q, why));
+    assert_ok(query_waits(q, uuid, take_deadline, &deadline_ms, why));
+    store_reader_close(q);
+    fixture_close(f);
+    return deadline_ms;
+}
+
+/* A repair is later than the call that began before it, and earlier than one that begins after. */
+static void test_the_time_to_answer_counts_from_a_repair(void **state)
+{
+    static const int64_t day_ms = 24 * 3600 * 1000;
+    struct store_fixture *f = *state;
+    int64_t now_ms = seams_wall_ms(seams_real());
+    int64_t repaired_ms[] = {now_ms + 30 * day_ms, now_ms - 30 * day_ms};
+
+    for (size_t i = 0; i < ARRAY_LEN(repaired_ms); i++) {
+        int64_t from_ms = repaired_ms[i] > now_ms ? repaired_ms[i] : now_ms;
+        struct test_tool t = {.repaired_ms = repaired_ms[i]};
+        struct agent_result r;
+        char uuid[37], said[64];
+
+        die_paying(f, EFFECT_ONCE, &plain_ops, uuid);
+        make_tool(&t, EFFECT_ONCE, &plain_ops);
+        resume(f, &t, uuid, &r, said);
+        assert_int_equal(r.state, STEP_WAITING);
+        assert_in_range(asked_until(f, uuid) - from_ms, 7 * day_ms, 7 * day_ms + 3600 * 1000);
+        tool_release(t.tool);
+    }
+}
+
 /* Stored by somebody who did not look at the options: it decides nothing, and it is asked again. */
 static void test_other_words_decide_nothing(void **state)
 {
@@ -663,6 +707,7 @@ int main(void)
         STORE_TEST(test_idempotent_effect_is_repeated_under_its_key),
         STORE_TEST(test_once_asks_its_tool),
         STORE_TEST(test_once_asks_a_human),
+        STORE_TEST(test_the_time_to_answer_counts_from_a_repair),
         STORE_TEST(test_other_words_decide_nothing),
         STORE_TEST(test_a_repeat_that_is_interrupted_asks_again),
         STORE_TEST(test_the_answer_reaches_the_tool_that_asked),

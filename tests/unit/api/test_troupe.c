@@ -187,11 +187,12 @@ static void what_is_wrong_before_the_row_leaves_no_run(void **state)
     plan_free(p);
 }
 
-static void stop_at_idle(void *ctx)
+static void stop_at_idle(void *ctx, const struct error *lost)
 {
     struct bench *b = ctx;
     struct loop *loop;
 
+    assert_null(lost);
     b->n_idle++;
     assert_int_equal(troupe_loop(b->t, &loop, NULL), STATUS_OK);
     loop_stop(loop);

@@ -86,6 +86,9 @@ static void control_characters_do_not_reach_the_terminal(void **state)
     l = log_new(ends[1], LOG_INFO, true);
     log_write(l, LOG_INFO, "a\033[2Jb\rc\x7f\td\n  ^ \xc2\x9b \xc3\xa4 \xff");
     assert_string_equal(drain(ends[0], &out), "a?[2Jb?c? d\n  ^ ? \xc3\xa4 \xef\xbf\xbd\n");
+    log_text(l, "a\033[2J\xe2\x82z\n\xff", 10);
+    assert_string_equal(drain(ends[0], &out), "a?[2J\xef\xbf\xbdz\n\xef\xbf\xbd");
+    log_text(NULL, "nobody listens", 14);
     log_free(l);
     close(ends[0]);
     close(ends[1]);
@@ -107,6 +110,13 @@ static void progress_in_a_pipe_is_rare_and_plain(void **state)
     log_progress_end(l);
     log_free(l);
     assert_string_equal(drain(ends[0], &out), "0 of 100\nline\n");
+    l = log_new(ends[1], LOG_INFO, true);
+    log_progress_begin(l);
+    log_progress(l, "too soon to say something");
+    log_progress_end(l);
+    log_progress(l, "other work");
+    log_free(l);
+    assert_string_equal(drain(ends[0], &out), "other work\n");
     l = log_new(ends[1], LOG_INFO, false);
     log_progress(l, "quiet");
     log_free(l);
@@ -126,6 +136,7 @@ static void a_terminal_gets_one_live_line(void **state)
     setenv("TERM", "xterm", 1);
     open_terminal(&outside, &inside);
     l = log_new(inside, LOG_INFO, true);
+    log_progress_begin(l);
     log_progress(l, "1 of 2");
     assert_string_equal(drain(outside, &out), ERASE "1 of 2");
     log_progress(l, "2 of 2");

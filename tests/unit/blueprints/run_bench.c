@@ -464,7 +464,6 @@ static void drive(struct run_bench *b, const struct json *inputs)
     struct runner_host h = {.loop = b->loop,
                             .agents = b->agents,
                             .tools = b->tools,
-                            .store = b->store,
                             .seams = seams_real(),
                             .model = give_model,
                             .on_step = on_step,
