@@ -156,7 +156,9 @@ static enum status load_tools(struct plan_loader *l, const struct yaml_node *nod
     return STATUS_OK;
 }
 
-/* A key of `models`, or the name of a model: "embedded", a path, a URL, kind:name. */
+/* A key of `models`, or the name of a model: "embedded", a path, a URL, kind:name, or a name that the
+ * configuration may have. Whether a model has that name is found out when it is opened; only what
+ * looks like a slip of the pen is refused here. */
 static enum status check_model(struct plan_loader *l, const struct yaml_node *node,
                                const char *model)
 {
@@ -173,13 +175,8 @@ static enum status check_model(struct plan_loader *l, const struct yaml_node *no
             names[n++] = key;
     }
     near = nearest_word(model, names, n);
-    if (near)
-        return PLAN_FAULT(l, node, "unknown model `%.80s`; did you mean `%s`?", model, near);
-    return PLAN_FAULT(
-        l, node,
-        "unknown model `%.80s`; a model is a key of `models`, embedded, a folder (./NAME), "
-        "script:FILE or URL#NAME",
-        model);
+    return near ? PLAN_FAULT(l, node, "unknown model `%.80s`; did you mean `%s`?", model, near)
+                : STATUS_OK;
 }
 
 static enum status load_agent(struct plan_loader *l, const struct yaml_node *node,

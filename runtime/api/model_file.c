@@ -235,8 +235,10 @@ enum status model_check(const struct remote_specs *remote, const char *name, con
                         bool in_env, struct error *err)
 {
     struct str whole = STR_INIT;
-    enum status st = STATUS_OK;
+    enum status st = model_name_check(remote, name, base, err);
 
+    if (st)
+        return st;
     model_name_absolute(remote, name, base, &whole);
     name = str_cstr(&whole);
     if (strncmp(name, "script:", 7) == 0)

@@ -126,6 +126,24 @@ static bool is_bare(const struct remote_specs *remote, const char *name)
            remote_is_name(remote, name);
 }
 
+enum status model_name_check(const struct remote_specs *remote, const char *name, const char *base,
+                             struct error *err)
+{
+    struct str folder = STR_INIT;
+    bool known = is_bare(remote, name) || strcmp(name, "new") == 0 || strpbrk(name, "/:.");
+
+    str_printf(&folder, "%s/%s", base ? base : ".", name);
+    known = known || access(str_cstr(&folder), F_OK) == 0;
+    str_deinit(&folder);
+    if (known)
+        return STATUS_OK;
+    (void)error_set(err, STATUS_CONFIG,
+                    "unknown model `%.80s`; a model is a key of `models` here or in troupe.yaml, "
+                    "embedded, a folder (./NAME), script:FILE or URL#NAME",
+                    name);
+    return STATUS_CONFIG;
+}
+
 void model_name_absolute(const struct remote_specs *remote, const char *name, const char *base,
                          struct str *out)
 {

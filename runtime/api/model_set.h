@@ -45,6 +45,10 @@ struct engine *model_set_engine(const struct model_set *s, const struct model *m
 MUST_CHECK enum status model_engine_options(const struct model_options *o, const char *name,
                                             char folder[MODEL_FOLDER_MAX],
                                             struct engine_options *out, struct error *err);
+/* STATUS_CONFIG: the name is one word that is no model: neither a folder nor in `models:`. Else
+ * nothing is looked at. `base`: as below. */
+MUST_CHECK enum status model_name_check(const struct remote_specs *remote, const char *name,
+                                        const char *base, struct error *err);
 /* The name with its path made absolute: `name` is relative to the folder `base` (NULL: to the
  * working folder). Names that hold no path stay as they are; those of `models:` are such names. */
 void model_name_absolute(const struct remote_specs *remote, const char *name, const char *base,

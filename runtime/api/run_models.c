@@ -97,8 +97,8 @@ static void choose(struct choice *c, const char *given, const struct plan *p,
         *c = (struct choice){close, eq ? eq + 1 : given};
 }
 
-/* The name in the record, without the options of this process. */
-static void recorded_name(const struct run_models *m, const struct plan *p,
+/* The name in the record, without the options of this process. True: the blueprint's own. */
+static bool recorded_name(const struct run_models *m, const struct plan *p,
                           const struct plan_agent *a, struct str *out)
 {
     const struct json *list = jv_get(m->config, "models");
@@ -112,6 +112,7 @@ static void recorded_name(const struct run_models *m, const struct plan *p,
         model_name_absolute(troupe_remote(m->t), plan_agent_model(p, a), p->folder, out);
     else
         str_puts(out, plan_agent_model(p, a));
+    return !c.name;
 }
 
 /* The name of the model that it gets in this process. */
@@ -130,7 +131,7 @@ bool run_models_differ(const struct run_models *m, const struct plan *p, const s
     struct str was = STR_INIT, is = STR_INIT;
     const char *was_hex, *is_hex;
 
-    recorded_name(m, p, a, &was);
+    (void)recorded_name(m, p, a, &was);
     name_now(m, p, a, str_cstr(&was), &is);
     was_hex = jv_get_string(jv_get(jv_get(m->config, "weights"), str_cstr(&was)), NULL);
     is_hex = jv_get_string(jv_get(m->weights, str_cstr(&is)), NULL);
@@ -161,11 +162,14 @@ enum status run_models_open(struct run_models *m, const struct plan *p, const st
     struct str was = STR_INIT, is = STR_INIT;
     struct error fault = ERROR_INIT;
     const char *was_hex;
-    enum status st;
+    bool own = recorded_name(m, p, a, &was);
+    enum status st = STATUS_OK;
 
-    recorded_name(m, p, a, &was);
     name_now(m, p, a, str_cstr(&was), &is);
-    st = troupe_model(m->t, str_cstr(&is), out, &fault);
+    if (own && strcmp(str_cstr(&was), str_cstr(&is)) == 0)
+        st = model_name_check(troupe_remote(m->t), plan_agent_model(p, a), p->folder, &fault);
+    if (!st)
+        st = troupe_model(m->t, str_cstr(&is), out, &fault);
     if (st)
         st = say_where(m, p, a, &fault, err);
     was_hex = jv_get_string(jv_get(jv_get(m->config, "weights"), str_cstr(&was)), NULL);

@@ -56,6 +56,11 @@ void troupe_set_log(struct troupe *t, struct log *log)
     model_set_log(t->models, log);
 }
 
+void troupe_set_interrupted(struct troupe *t, const volatile int *asked)
+{
+    t->asked_to_end = asked;
+}
+
 void troupe_free(struct troupe *t)
 {
     if (!t)

@@ -32,6 +32,9 @@ void troupe_free(struct troupe *t);
 /* From now on messages go here. */
 void troupe_set_log(struct troupe *t, struct log *log);
 
+/* From now on runs look here, instead of at the option `interrupted`. Lent. */
+void troupe_set_interrupted(struct troupe *t, const volatile int *asked);
+
 /* Opens the store, once: a second call must name the same file. A store that was opened for
  * reading can be opened for writing later. */
 MUST_CHECK enum status troupe_open_store(struct troupe *t, const struct store_options *o,

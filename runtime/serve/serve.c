@@ -70,6 +70,7 @@ enum status serve_start(const struct serve_options *o, struct serve **out, struc
     s->troupe = o->troupe;
     s->max_queue = o->max_queue > 0 ? o->max_queue : MAX_QUEUE;
     s->began_ms = seams_wall_ms(o->seams);
+    troupe_set_interrupted(s->troupe, &s->stopping); /* not at the signal: runs have the grace */
     if (!st)
         st = troupe_loop(s->troupe, &s->loop, err);
     if (!st)
@@ -159,7 +160,7 @@ static void stop_now(void *ctx)
 
     if (s->stopping)
         return;
-    s->stopping = true;
+    s->stopping = 1;
     loop_timer_free(s->grace);
     s->grace = NULL;
     troupe_interrupt(s->troupe); /* runs that somebody waits for end with an error */
@@ -193,6 +194,7 @@ void serve_free(struct serve *s)
     agent_host_free(s->agents);
     serve_models_close(s);
     token_file_free(s->tokens);
+    troupe_set_interrupted(s->troupe, NULL);
     free(s->url);
     free(s);
 }

@@ -118,7 +118,7 @@ static enum status add_blueprint(struct serve_config *c, const struct yaml *y, c
 /* ---- agents */
 
 /* The blueprint that offers one agent; `agent` is its mapping in the configuration. */
-static char *agent_text(const char *name, const struct json *agent)
+static char *agent_text(const struct json *agent)
 {
     struct json *doc = jv_object(), *agents = jv_object(), *inputs = jv_object();
     struct json *messages = jv_object(), *question = jv_object(), *steps = jv_object();
@@ -132,10 +132,10 @@ static char *agent_text(const char *name, const struct json *agent)
     jv_set_adopt(inputs, "history", messages);
     jv_set_adopt(inputs, "question", question);
     jv_set_string(step, "agent", "it");
-    jv_set_string(step, "history", "${history}");
-    jv_set_string(step, "in", "${question}");
+    jv_set_string(step, "history", "${inputs.history}");
+    jv_set_string(step, "in", "${inputs.question}");
     jv_set_adopt(steps, "reply", step);
-    jv_set_string(doc, "name", name);
+    jv_set_string(doc, "schema", "blueprint/v1");
     jv_set_adopt(doc, "inputs", inputs);
     jv_set_adopt(doc, "agents", agents);
     jv_set_adopt(doc, "steps", steps);
@@ -152,7 +152,7 @@ static enum status plan_of_text(const char *name, const char *text, const char *
     struct str file = STR_INIT;
     enum status st;
 
-    str_printf(&file, "agent-%s.yaml", name);
+    str_printf(&file, "%s.yaml", name);
     jv_set_string(files, str_cstr(&file), text);
     jv_set_string(effective, "schema", "blueprint-effective/1");
     jv_set_string(effective, "blueprint", str_cstr(&file));
@@ -168,13 +168,14 @@ static enum status add_agent(struct serve_config *c, const struct yaml *y, const
                              const struct yaml_node *node, const char *folder, struct error *err)
 {
     struct json *agent = yaml_to_json(node);
-    char *text = agent_text(name, agent);
+    char *text = agent_text(agent);
     struct error why = ERROR_INIT;
     struct plan *plan = NULL;
     enum status st = plan_of_text(name, text, folder, &plan, &why);
 
     if (st)
-        st = yaml_error(err, y, node, "agent %s: %s", name, why.message);
+        st = yaml_error(err, y, node, "agent %s: %.*s", name, (int)strcspn(why.message, "\n"),
+                        why.message);
     else
         add_offer(c, "agent", name, plan, "question");
     free(text);

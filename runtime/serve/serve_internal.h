@@ -15,7 +15,8 @@ struct serve {
     struct http_server *http;
     struct token_file *tokens; /* NULL: no token is needed */
     char *url;
-    bool draining, stopping;
+    bool draining;
+    volatile int stopping;
     struct loop_timer *grace;
     void (*on_drained)(void *ctx);
     void *drained_ctx;

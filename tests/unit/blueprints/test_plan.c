@@ -207,9 +207,6 @@ static const struct bad bad_files[] = {
     {HEAD "steps: {a: {agent: x}}\n", "2:20", "unknown agent `x`; it is not in `agents`"},
     {HEAD "agents: {a: {model: embeded}}\nsteps: {a: {value: 1}}\n", "2:21",
      "unknown model `embeded`; did you mean `embedded`?"},
-    {HEAD "agents: {a: {model: gpt}}\nsteps: {a: {value: 1}}\n", "2:21",
-     "unknown model `gpt`; a model is a key of `models`, embedded, a folder (./NAME), script:FILE "
-     "or URL#NAME"},
     {HEAD "agents: {a: {temperature: hot}}\nsteps: {a: {value: 1}}\n", "2:27",
      "`temperature` takes a number from 0 to 10, got text \"hot\""},
     {HEAD "agents: {a: {prompt: \"Hi ${inputs.x}\"}}\nsteps: {a: {value: 1}}\n", "2:22",
