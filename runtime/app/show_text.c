@@ -132,6 +132,11 @@ static void put_step(const struct show_view *v, const struct json *s, const char
     put_outcome(s, out);
     if (jv_get(s, "tokens"))
         put_tokens(v, jv_get(s, "tokens"), indent + 2, out);
+    else if (v->tokens && strcmp(jv_get_string(jv_get(s, "kind"), ""), "model") == 0 &&
+             strcmp(jv_get_string(jv_get(s, "status"), ""), "ok") == 0)
+        str_printf(out,
+                   "%*sno tokens: the model does not run inside Troupe, its counts are estimates\n",
+                   indent + 2, "");
     if (v->messages)
         show_put_messages(v->threads, s, indent + 2, out);
 }
