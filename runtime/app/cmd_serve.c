@@ -23,6 +23,9 @@ struct serving {
     struct troupe_watch *watch;
     struct loop *loop;
     int hangups; /* that were handled */
+    /* lent to the server */
+    const char **host, **origin;
+    char tokens[APP_PATH_MAX], address[64];
 };
 
 /* ---- tokens */
@@ -136,17 +139,16 @@ static enum status read_listen(const char *text, char address[64], int32_t *port
 {
     const char *colon = strrchr(text, ':'), *from = text;
     size_t n = colon ? (size_t)(colon - text) : 0;
+    bool is_v6 = n >= 2 && text[0] == '[' && text[n - 1] == ']';
+    bool is_bare_v6 = !is_v6 && memchr(text, ':', n); /* which colon is that of the port? */
     int64_t number = 0;
 
-    if (n >= 2 && *from == '[' && from[n - 1] == ']') {
+    if (is_v6) {
         from++;
         n -= 2;
-    } else if (memchr(from, ':', n)) {
-        n = 0;
-        colon = "";
     }
-    if (!text_to_i64(colon ? colon + 1 : text, &number) || number < 0 || number > 65535 ||
-        n >= 64 || (colon && n == 0))
+    if (is_bare_v6 || n >= 64 || (colon && n == 0) ||
+        !text_to_i64(colon ? colon + 1 : text, &number) || number < 0 || number > 65535)
         return error_set(err, STATUS_USAGE,
                          "--listen %.80s: expected ADDRESS:PORT, as in 127.0.0.1:7117 or [::1]:0",
                          text);
@@ -158,13 +160,14 @@ static enum status read_listen(const char *text, char address[64], int32_t *port
     return STATUS_OK;
 }
 
-static int32_t list_of(const struct options *o, enum option_id id, const char **out, int32_t max)
+/* The values of an option that is given several times; the list is the caller's. */
+static int32_t list_of(const struct options *o, enum option_id id, const char ***out)
 {
     int32_t n = option_count(o, id);
 
-    n = n < max ? n : max;
+    *out = xcalloc((size_t)n + 1, sizeof(**out));
     for (int32_t i = 0; i < n; i++)
-        out[i] = option_text_at(o, id, i);
+        (*out)[i] = option_text_at(o, id, i);
     return n;
 }
 
@@ -214,23 +217,17 @@ static enum status watch_runs(struct serving *s, struct error *err)
     return troupe_watch_start(a->troupe, &o, &s->watch, err);
 }
 
-#define LIST_MAX 32
-
 static enum status start(struct serving *s, struct error *err)
 {
     struct app *a = s->app;
     const struct options *o = a->options;
-    static const char *host[LIST_MAX], *origin[LIST_MAX];
-    static char tokens[APP_PATH_MAX], address[64];
     struct serve_options so = {
         .troupe = a->troupe,
         .config = &s->config,
         .tls_cert = option_text(o, OPT_TLS_CERT),
         .tls_key = option_text(o, OPT_TLS_KEY),
-        .host = host,
-        .n_hosts = list_of(o, OPT_ALLOW_HOST, host, LIST_MAX),
-        .origin = origin,
-        .n_origins = list_of(o, OPT_ALLOW_ORIGIN, origin, LIST_MAX),
+        .n_hosts = list_of(o, OPT_ALLOW_HOST, &s->host),
+        .n_origins = list_of(o, OPT_ALLOW_ORIGIN, &s->origin),
         .behind_proxy = option_flag(o, OPT_BEHIND_PROXY),
         .limits = {.max_connections = (int32_t)option_int(o, OPT_MAX_CONNECTIONS),
                    .max_streams_per_subject = (int32_t)option_int(o, OPT_MAX_STREAMS)},
@@ -240,17 +237,21 @@ static enum status start(struct serving *s, struct error *err)
         .log = a->log,
         .seams = a->seams,
     };
-    enum status st = read_listen(option_text(o, OPT_LISTEN), address, &so.port, err);
+    enum status st = read_listen(option_text(o, OPT_LISTEN), s->address, &so.port, err);
 
-    so.address = address;
+    so.address = s->address;
+    so.host = s->host;
+    so.origin = s->origin;
     if (!st && !so.tls_cert != !so.tls_key)
         st = error_set(err, STATUS_USAGE, "--tls-cert and --tls-key belong together");
     if (!st && !option_flag(o, OPT_NO_TOKEN)) {
-        st = token_path(a, tokens, err);
-        so.token_file = tokens;
+        st = token_path(a, s->tokens, err);
+        so.token_file = s->tokens;
     }
+    if (!st)
+        st = serve_check(&so, err);
     if (!st && so.token_file)
-        st = first_token(a, tokens, err);
+        st = first_token(a, s->tokens, err);
     return st ? st : serve_start(&so, &s->serve, err);
 }
 
@@ -283,6 +284,7 @@ static int serve_main(void *app)
     enum status st = read_config(&s, &err);
 
     app_drive_init(&s.drive, a);
+    s.drive.options.n_models = 0; /* --model is one to offer: runs have the models of their record */
     a->signal->catch_hangup();
     if (!st)
         st = app_store(a, true, &store, &err);
@@ -297,6 +299,8 @@ static int serve_main(void *app)
     troupe_watch_free(s.watch);
     serve_free(s.serve);
     serve_config_deinit(&s.config);
+    free(s.host);
+    free(s.origin);
     app_drive_deinit(&s.drive);
     return st ? app_fail(a, &err) : EXIT_OK;
 }
