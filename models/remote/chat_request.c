@@ -76,8 +76,7 @@ static struct json *tool_of(const struct remote_spec *spec, const struct json *t
     return copy;
 }
 
-static void put_tools(const struct remote_spec *spec, const struct model_call *c,
-                      struct json *body)
+static void put_tools(const struct remote_spec *spec, const struct model_call *c, struct json *body)
 {
     struct json *list, *choice, *f;
 

@@ -188,34 +188,19 @@ static char *agent_text(const struct json *agent)
     return text;
 }
 
-static enum status plan_of_text(const char *name, const char *text, const char *folder,
-                                struct plan **out, struct error *err)
-{
-    struct json *effective = jv_object(), *files = jv_object();
-    struct str file = STR_INIT;
-    enum status st;
-
-    str_printf(&file, "%s.yaml", name);
-    jv_set_string(files, str_cstr(&file), text);
-    jv_set_string(effective, "schema", "blueprint-effective/1");
-    jv_set_string(effective, "blueprint", str_cstr(&file));
-    jv_set_string(effective, "folder", folder);
-    jv_set_adopt(effective, "files", files);
-    st = blueprint_from_effective(effective, out, err);
-    jv_unref(effective);
-    str_deinit(&file);
-    return st;
-}
-
 static enum status add_agent(struct serve_config *c, const struct yaml *y, const char *name,
                              const struct yaml_node *node, const char *folder, struct error *err)
 {
     struct json *agent = yaml_to_json(node);
     char *text = agent_text(agent);
+    struct str file = STR_INIT;
     struct error why = ERROR_INIT;
     struct plan *plan = NULL;
-    enum status st = plan_of_text(name, text, folder, &plan, &why);
+    enum status st;
 
+    str_printf(&file, "%s.yaml", name);
+    st = blueprint_from_text(str_cstr(&file), text, folder, &plan, &why);
+    str_deinit(&file);
     if (st)
         st = yaml_error(err, y, node, "agent %s: %.*s", name, (int)strcspn(why.message, "\n"),
                         why.message);
@@ -266,8 +251,7 @@ static void add_model(struct serve_config *c, const struct yaml *y, const struct
 }
 
 static enum status add_models(struct serve_config *c, const struct yaml *y,
-                              const struct yaml_node *list, const char *folder,
-                              struct error *err)
+                              const struct yaml_node *list, const char *folder, struct error *err)
 {
     if (list && yaml_node_kind(list) != YAML_SEQUENCE)
         return yaml_error(err, y, list, "expected a list of models");
@@ -294,8 +278,8 @@ enum status serve_config_add(struct serve_config *c, const struct yaml *y,
     if (!st)
         st = add_all(c, "agent", add_agent, y, yaml_get(section, "agents"), folder, err);
     if (!st)
-        st = add_all(c, "blueprint", add_blueprint, y, yaml_get(section, "blueprints"), folder,
-                     err);
+        st =
+            add_all(c, "blueprint", add_blueprint, y, yaml_get(section, "blueprints"), folder, err);
     return st;
 }
 

@@ -21,8 +21,8 @@ struct serve {
     int64_t until_ms;         /* monotonic: how long the present step of the end may take */
     void (*on_drained)(void *ctx);
     void *drained_ctx;
-    struct agent_host *agents;   /* of chat calls */
-    struct served_model *model;  /* (n_models) v1.h */
+    struct agent_host *agents;  /* of chat calls */
+    struct served_model *model; /* (n_models) v1.h */
     int32_t n_models, max_queue;
     int32_t n_v1; /* replies below /v1 under way or waiting */
     int64_t began_ms;

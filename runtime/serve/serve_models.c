@@ -58,8 +58,8 @@ static enum status offer_named(struct serve *s, const struct serve_model_name *n
     if (!st)
         st = offer(s, n->id, n->folder, &why);
     if (st) {
-        st = error_at(err, error_as_config(st, &why), n->where, 0, 0, "%s%s%s", why.where, why.where[0] ? ": " : "",
-                      why.message);
+        st = error_at(err, error_as_config(st, &why), n->where, 0, 0, "%s%s%s", why.where,
+                      why.where[0] ? ": " : "", why.message);
         error_hint(err, "%s", why.hint);
     }
     return st;

@@ -1,9 +1,9 @@
 /* v1_offer_call.c - a request to an agent or a blueprint: one durable run in the store.
  *
- * The id of the run is in the header X-Troupe-Run. Tools run here, and the configuration says how an
- * agent samples, so requests with tools or parameters of their own are refused. An error after the
- * run began has X-Should-Retry: false, since clients that repeat requests by themselves would start
- * another run. The reply has the run's output, which is durable by then. A stream gets it in
+ * The id of the run is in the header X-Troupe-Run. Tools run here, and the configuration says how
+ * an agent samples, so requests with tools or parameters of their own are refused. An error after
+ * the run began has X-Should-Retry: false, since clients that repeat requests by themselves would
+ * start another run. The reply has the run's output, which is durable by then. A stream gets it in
  * one piece when the run ends, since the text of a turn may not be the answer; until then it gets
  * comments. A client that leaves cancels the run.
  *

@@ -5,7 +5,7 @@
  * is in its `in`: {"say": X} answers X, {"fail": N} fails while the attempt is below N,
  * {"hang": true} ends only when it is cancelled, {"spend": N} uses N tokens, {"wait": true} waits
  * until there is an effect "answered", {"ms": N} takes that long. In an environment it
- * answers with its parameters as verdict.
+ * answers with its parameters as verdict. {"recall": true} answers the history.
  *
  * Effects go into a file of the folder, one line each, so that they can be counted across
  * processes.

@@ -141,7 +141,8 @@ static void calls_come_whole_or_in_parts(void **state)
          "[{\"name\":\"f\",\"arguments\":{},\"id\":\"a\"},"
          "{\"name\":\"g\",\"arguments\":{},\"id\":\"b\"}]"},
         {"arguments as an object",
-         {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":{\"x\":[1]}}}"),
+         {CALL(
+              "{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":{\"x\":[1]}}}"),
           FINISH("tool_calls")},
          "[{\"name\":\"f\",\"arguments\":{\"x\":[1]},\"id\":\"a\"}]"},
         {"an empty name first",
@@ -192,7 +193,8 @@ static void calls_come_whole_or_in_parts(void **state)
           FINISH("tool_calls")},
          "[{\"name\":\"f\",\"arguments\":{\"x\":1}},{\"name\":\"g\",\"arguments\":{}}]"},
         {"the whole arguments once more at the end",
-         {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"x\\\":\"}}"),
+         {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"x\\\":"
+               "\"}}"),
           CALL("{\"index\":0,\"function\":{\"arguments\":\"1}\"}}"),
           CALL("{\"index\":0,\"function\":{\"arguments\":\"{\\\"x\\\":1}\"}}"),
           FINISH("tool_calls")},
@@ -289,8 +291,7 @@ static void choices_may_be_null_or_empty_and_usage_in_any_chunk(void **state)
     (void)state;
     BENCH_EVENTS(&b, "{\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":0}}",
                  "{\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":null}}]}",
-                 "{\"choices\":[{\"delta\":{\"content\":\"hi\"}}],\"usage\":null}",
-                 FINISH("stop"),
+                 "{\"choices\":[{\"delta\":{\"content\":\"hi\"}}],\"usage\":null}", FINISH("stop"),
                  "{\"choices\":null,\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":2,"
                  "\"prompt_tokens_details\":{\"cached_tokens\":4},"
                  "\"completion_tokens_details\":{\"reasoning_tokens\":1}}}",
@@ -316,8 +317,7 @@ static void the_calls_decide_not_the_finish_reason(void **state)
     assert_int_equal(b.status, STATUS_OK);
     assert_string_equal(bench_calls(&b), "[{\"name\":\"f\",\"arguments\":{},\"id\":\"a\"}]");
     bench_free(&b);
-    BENCH_EVENTS(&b, "{\"choices\":[{\"delta\":{\"content\":\"no call\"}}]}",
-                 FINISH("tool_calls"));
+    BENCH_EVENTS(&b, "{\"choices\":[{\"delta\":{\"content\":\"no call\"}}]}", FINISH("tool_calls"));
     assert_int_equal(b.status, STATUS_OK);
     assert_string_equal(b.call.text, "no call");
     assert_null(b.call.tool_calls);
@@ -327,15 +327,16 @@ static void the_calls_decide_not_the_finish_reason(void **state)
 /* mnfst/llm-gateway#2053 */
 static void comments_and_empty_events_are_skipped(void **state)
 {
-    static const char stream[] = ": comment\r\n\r\n"
-                                 "data: : keepalive\r\n\r\n"
-                                 "data:\r\n\r\n"
-                                 "data: \r\n\r\n"
-                                 "event: ping\r\n\r\n"
-                                 "data: {\"choices\":[{\"delta\":{\"content\":\"h\xc3\xa9\"}}]}\r\n\r\n"
-                                 "data:{\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\r\n\r\n"
-                                 "data: [DONE]\r\n\r\n"
-                                 "data: after the end\r\n\r\n";
+    static const char stream[] =
+        ": comment\r\n\r\n"
+        "data: : keepalive\r\n\r\n"
+        "data:\r\n\r\n"
+        "data: \r\n\r\n"
+        "event: ping\r\n\r\n"
+        "data: {\"choices\":[{\"delta\":{\"content\":\"h\xc3\xa9\"}}]}\r\n\r\n"
+        "data:{\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\r\n\r\n"
+        "data: [DONE]\r\n\r\n"
+        "data: after the end\r\n\r\n";
 
     (void)state;
     for (size_t piece = 0; piece < 6; piece++) {
@@ -353,7 +354,8 @@ static void a_stream_ends_by_any_of_its_ends(void **state)
 {
 #define TEXT "{\"choices\":[{\"delta\":{\"content\":\"hi\"}}]}"
 #define WHOLE                                                                                      \
-    CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"x\\\":1}\"}}")
+    CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"x\\\":1}\"}" \
+         "}")
     static const struct {
         const char *what, *event[3];
         enum status status;
@@ -364,7 +366,8 @@ static void a_stream_ends_by_any_of_its_ends(void **state)
         {"neither", {TEXT}, STATUS_IO},
         {"neither, but a whole call", {WHOLE}, STATUS_OK},
         {"neither, and half a call",
-         {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"x\"}}")},
+         {CALL(
+             "{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"x\"}}")},
          STATUS_IO},
         {"neither, and a call that has no arguments yet",
          {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"\"}}")},
@@ -430,7 +433,8 @@ static void reasoning_comes_under_two_names(void **state)
     assert_string_equal(b.call.text, "hi");
     assert_string_equal(str_cstr(&b.news), "hi"); /* reasoning is not streamed as text */
     bench_free(&b);
-    BENCH_EVENTS(&b, "{\"choices\":[{\"delta\":{\"reasoning\":\"so\",\"reasoning_content\":\"so\"}}]}",
+    BENCH_EVENTS(&b,
+                 "{\"choices\":[{\"delta\":{\"reasoning\":\"so\",\"reasoning_content\":\"so\"}}]}",
                  TEXT, FINISH("stop"));
     assert_string_equal(b.call.reasoning, "so");
     bench_free(&b);
@@ -490,8 +494,9 @@ static void other_forms_of_an_answer_are_read(void **state)
     assert_string_equal(b.call.text, "yes");
     bench_free(&b);
     /* a whole message after the deltas repeats them; alone it counts */
-    BENCH_EVENTS(&b, TEXT, "{\"choices\":[{\"message\":{\"content\":\"hi\"},\"finish_reason\":"
-                           "\"stop\"}]}");
+    BENCH_EVENTS(&b, TEXT,
+                 "{\"choices\":[{\"message\":{\"content\":\"hi\"},\"finish_reason\":"
+                 "\"stop\"}]}");
     assert_string_equal(b.call.text, "hi");
     bench_free(&b);
     BENCH_EVENTS(&b, "{\"choices\":[{\"message\":{\"content\":\"hi\"},\"finish_reason\":"
@@ -576,8 +581,8 @@ static void a_flood_ends_at_a_limit(void **state)
 
 #define USAGE(p, c) "\"usage\":{\"prompt_tokens\":" #p ",\"completion_tokens\":" #c "}"
 #define IDS(ids, logp, more)                                                                       \
-    "{\"prompt_token_ids\":[5,6,7],\"choices\":[{\"message\":{\"content\":\"hi\"},\"token_ids\":[" \
-    ids "],\"logprobs\":{\"content\":[" logp "]},\"finish_reason\":\"stop\"}]," more "}"
+    "{\"prompt_token_ids\":[5,6,7],\"choices\":[{\"message\":{\"content\":\"hi\"},\"token_ids\":"  \
+    "[" ids "],\"logprobs\":{\"content\":[" logp "]},\"finish_reason\":\"stop\"}]," more "}"
 
 static void token_ids_count_only_when_all_of_them_fit(void **state)
 {

@@ -15,8 +15,9 @@
 #include "runtime/base/memory.h"
 #include "tests/unit/remote/answer_bench.h"
 
-static struct remote_spec spec = {
-    .url = (char[]){"https://host/v1"}, .model = (char[]){"big"}, .key = (char[]){"${env:SOME_KEY}"}};
+static struct remote_spec spec = {.url = (char[]){"https://host/v1"},
+                                  .model = (char[]){"big"},
+                                  .key = (char[]){"${env:SOME_KEY}"}};
 
 static enum status ask(int code, const char *body, int64_t retry_ms, struct remote_fault *f,
                        struct error *err)
@@ -68,8 +69,7 @@ static void codes_and_bodies(void **state)
          false, "the server takes no more requests now (429): slow"},
         {429, "{\"error\":{\"message\":\"pay\",\"type\":\"insufficient_quota\"}}", STATUS_FAILED,
          false, false, "the account at the server is used up (429): pay"},
-        {402, "{}", STATUS_FAILED, false, false,
-         "the account at the server is used up (402): {}"},
+        {402, "{}", STATUS_FAILED, false, false, "the account at the server is used up (402): {}"},
         {408, "late", STATUS_BUSY, true, false, "the server asks to try again (408): late"},
         {401, "{\"error\":{\"message\":\"who?\"}}", STATUS_FAILED, false, false,
          "the server refused the key ${env:SOME_KEY} (401): who?"},

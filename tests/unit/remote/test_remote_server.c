@@ -234,8 +234,8 @@ static void cancelling_while_text_arrives_is_safe(void **state)
     struct remote_ask a;
 
     remote_bench_open(b);
-    http_memory_reply(b->memory, &(struct http_memory_reply){
-                                     .body = SSE_HI, .piece_bytes = 20, .piece_ms = 1});
+    http_memory_reply(
+        b->memory, &(struct http_memory_reply){.body = SSE_HI, .piece_bytes = 20, .piece_ms = 1});
     ask_begin(b, &a);
     a.on_news = cancel_in_text;
     ask_start(&a);
