@@ -23,6 +23,7 @@ struct serving {
     struct troupe_watch *watch;
     struct loop *loop;
     int hangups; /* that were handled */
+    bool drained;
     /* lent to the server */
     const char **host, **origin;
     char tokens[APP_PATH_MAX], address[64];
@@ -135,7 +136,7 @@ static enum status read_config(struct serving *s, struct error *err)
     return st;
 }
 
-/* ADDRESS:PORT, [V6]:PORT or PORT. */
+/* ADDRESS:PORT, [V6]:PORT, localhost:PORT or PORT. */
 static enum status read_listen(const char *text, char address[64], int32_t *port, struct error *err)
 {
     const char *colon = strrchr(text, ':'), *from = text;
@@ -155,7 +156,7 @@ static enum status read_listen(const char *text, char address[64], int32_t *port
                          text);
     memcpy(address, from, n);
     address[n] = 0;
-    if (!colon)
+    if (!colon || strcmp(address, "localhost") == 0)
         strcpy(address, "127.0.0.1");
     *port = (int32_t)number;
     return STATUS_OK;
@@ -178,6 +179,7 @@ static void on_drained(void *ctx)
 {
     struct serving *s = ctx;
 
+    s->drained = true;
     loop_stop(s->loop);
 }
 
@@ -268,7 +270,7 @@ static enum status run(struct serving *s, struct error *err)
     if (app_print(&line))
         st = error_set(err, STATUS_IO, "cannot write standard output");
     str_deinit(&line);
-    if (!st)
+    while (!st && !s->drained) /* the last run to stop ends the loop, too */
         loop_run(s->loop);
     a->signal->wake = NULL;
     loop_tick_free(tick);
