@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "runtime/api/troupe_watch.h"
 #include "runtime/app/app.h"
@@ -60,11 +61,11 @@ static void print_token(struct app *a, const char *path, const char *token)
     log_write(a->log, LOG_INFO, "the token is printed only now; %s has its SHA-256", path);
 }
 
-/* At the first start there is no file: one token for everything is made. */
-static enum status first_token(struct app *a, const char *path, struct error *err)
+/* At the first start there is no file: one token for everything is made. "": there was one. */
+static enum status first_token(struct app *a, const char *path, char token[TOKEN_TEXT_MAX],
+                               struct error *err)
 {
     struct token_file *f = NULL;
-    char token[TOKEN_TEXT_MAX];
     bool has_one = false;
     enum status st = STATUS_OK;
 
@@ -73,13 +74,10 @@ static enum status first_token(struct app *a, const char *path, struct error *er
         has_one = !st && token_file_count(f) > 0;
         token_file_free(f);
     }
+    token[0] = 0;
     if (st || has_one)
         return st;
-    st = token_file_add(path, a->seams, "first", TOKEN_ALL, 0, token, err);
-    if (!st)
-        print_token(a, path, token);
-    explicit_bzero(token, sizeof(token));
-    return st;
+    return token_file_add(path, a->seams, "first", TOKEN_ALL, 0, token, err);
 }
 
 static int token_main(void *app)
@@ -222,6 +220,7 @@ static enum status watch_runs(struct serving *s, struct error *err)
 static enum status start(struct serving *s, struct error *err)
 {
     struct app *a = s->app;
+    char token[TOKEN_TEXT_MAX] = "";
     const struct options *o = a->options;
     struct serve_options so = {
         .troupe = a->troupe,
@@ -253,8 +252,15 @@ static enum status start(struct serving *s, struct error *err)
     if (!st)
         st = serve_check(&so, err);
     if (!st && so.token_file)
-        st = first_token(a, s->tokens, err);
-    return st ? st : serve_start(&so, &s->serve, err);
+        st = first_token(a, s->tokens, token, err);
+    if (!st)
+        st = serve_start(&so, &s->serve, err);
+    if (token[0] && st)
+        unlink(s->tokens); /* nobody has seen it: the next start is the first one */
+    else if (token[0])
+        print_token(a, s->tokens, token);
+    explicit_bzero(token, sizeof(token));
+    return st;
 }
 
 static enum status run(struct serving *s, struct error *err)
