@@ -8,8 +8,8 @@
  *       price: {input: 3.00, cached: 0.30, output: 15.00}   # dollars for a million tokens
  *       context: 200000
  *
- * The keys are those of struct remote_spec; times have their unit (`first_byte: 90s`). Plain http is
- * for servers on this machine or network (allow_local).
+ * The keys are those of struct remote_spec; times have their unit (`first_byte: 90s`). Plain http
+ * is for servers on this machine or network (allow_local).
  *
  * A reference to a secret is kept as text here and resolved for each request, so that the value is
  * in no record, log or error.
@@ -25,7 +25,7 @@
 
 /* How a server wants reasoning of earlier turns back in assistant messages. */
 enum remote_reasoning {
-    REMOTE_REASONING_NONE, /* never sent back */
+    REMOTE_REASONING_NONE,    /* never sent back */
     REMOTE_REASONING_CONTENT, /* "reasoning_content" */
     REMOTE_REASONING_PLAIN,   /* "reasoning" */
 };
@@ -40,23 +40,23 @@ enum remote_ids {
 };
 
 struct remote_spec {
-    char *url;   /* the base, without "/chat/completions": "http://127.0.0.1:8000/v1" */
-    char *model; /* the name that the server knows */
-    char *key;   /* a reference or a text; NULL: none. Sent as "Authorization: Bearer KEY" */
+    char *url;    /* the base, without "/chat/completions": "http://127.0.0.1:8000/v1" */
+    char *model;  /* the name that the server knows */
+    char *key;    /* a reference or a text; NULL: none. Sent as "Authorization: Bearer KEY" */
     char *folder; /* of the configuration file: relative ${file:PATH} start here; NULL */
     struct json *headers; /* {name: value}, values may be references; NULL */
     struct json *body;    /* members added to each request; NULL */
     /* Dollars for a million tokens; below 0: not known. */
     double price_input, price_cached, price_output;
-    int32_t context;        /* tokens; 0: not known */
-    int32_t max_concurrent; /* requests at a time to this server; 0: 16 */
-    int32_t max_tries;      /* of one call; 0: 4 */
+    int32_t context;                /* tokens; 0: not known */
+    int32_t max_concurrent;         /* requests at a time to this server; 0: 16 */
+    int32_t max_tries;              /* of one call; 0: 4 */
     int64_t first_byte_ms, idle_ms; /* 0: defaults of http_client.h */
-    bool strict_schema;     /* send response_format json_schema and strict tools; else only check */
-    bool stream;            /* default true */
+    bool strict_schema; /* send response_format json_schema and strict tools; else only check */
+    bool stream;        /* default true */
     bool max_completion_tokens; /* this name instead of max_tokens */
-    bool allow_local;       /* addresses on this machine or network; from the URL's host itself:
-                               an address or "localhost" written by the operator is allowed */
+    bool allow_local;           /* addresses on this machine or network; from the URL's host itself:
+                                   an address or "localhost" written by the operator is allowed */
     enum remote_reasoning reasoning;
     enum remote_ids ids;
 };

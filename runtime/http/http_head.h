@@ -13,8 +13,8 @@
 #include "runtime/http/http.h"
 
 /* Longer: 414 for the line, 431 for the fields. */
-#define HTTP_LINE_MAX 8192         /* of the request line, without its CR LF */
-#define HTTP_HEAD_MAX 16384        /* of all header lines, with theirs */
+#define HTTP_LINE_MAX   8192  /* of the request line, without its CR LF */
+#define HTTP_HEAD_MAX   16384 /* of all header lines, with theirs */
 #define HTTP_FIELDS_MAX 64
 
 struct http_request {

@@ -18,15 +18,16 @@
 
 struct loop;
 struct http_server;
-struct http_call; /* one request and its reply; valid until on_gone returns or the reply has ended */
+struct http_call; /* one request and its reply; valid until on_gone returns or the reply has ended
+                   */
 
 /* What a route allows; asked when the head is complete, before the body is read. */
 struct http_route {
-    int reject;           /* an HTTP status: answered at once, the body is not read; 0: go on */
-    const char *message;  /* of the rejection */
-    const char *allow;    /* for 405: "GET, POST" */
-    int64_t max_body;     /* bytes; a longer body is 413 */
-    bool is_open;         /* needs no token (/healthz) */
+    int reject;          /* an HTTP status: answered at once, the body is not read; 0: go on */
+    const char *message; /* of the rejection */
+    const char *allow;   /* for 405: "GET, POST" */
+    int64_t max_body;    /* bytes; a longer body is 413 */
+    bool is_open;        /* needs no token (/healthz) */
 };
 
 struct http_handler {
@@ -44,13 +45,13 @@ struct http_handler {
 struct http_limits {
     int32_t max_connections;          /* [10000] */
     int32_t max_connections_per_peer; /* [256] off loopback; on loopback only max_connections */
-    int32_t max_streams_per_subject;  /* [1000] streamed replies at a time of one token; more: 429 */
-    int64_t head_ms;                  /* [10000] absolute, from the first byte of a head */
-    int64_t body_ms;                  /* [30000], and a second more for each KiB */
-    int64_t stall_ms;                 /* [30000] a client that reads nothing */
-    int64_t idle_ms;                  /* [75000] between requests */
-    int64_t keep_alive_ms;            /* [15000] between comments in an idle event stream */
-    int64_t backlog_bytes;            /* [256 KiB] unsent bytes of a stream */
+    int32_t max_streams_per_subject; /* [1000] streamed replies at a time of one token; more: 429 */
+    int64_t head_ms;                 /* [10000] absolute, from the first byte of a head */
+    int64_t body_ms;                 /* [30000], and a second more for each KiB */
+    int64_t stall_ms;                /* [30000] a client that reads nothing */
+    int64_t idle_ms;                 /* [75000] between requests */
+    int64_t keep_alive_ms;           /* [15000] between comments in an idle event stream */
+    int64_t backlog_bytes;           /* [256 KiB] unsent bytes of a stream */
 };
 
 /* Who may call. Texts and arrays are lent for the life of the server. */
@@ -66,8 +67,8 @@ struct http_access {
 };
 
 struct http_server_options {
-    const char *address; /* "127.0.0.1", "::1", "0.0.0.0" */
-    int32_t port;        /* 0: a free one */
+    const char *address;            /* "127.0.0.1", "::1", "0.0.0.0" */
+    int32_t port;                   /* 0: a free one */
     const char *tls_cert, *tls_key; /* PEM files; NULL: no TLS */
     struct http_access access;
     struct http_limits limits;
@@ -88,7 +89,7 @@ void http_server_drain(struct http_server *s);
 void http_server_free(struct http_server *s);
 
 struct http_counts {
-    int64_t connections, requests, streams;    /* now: open connections, open calls, open streams */
+    int64_t connections, requests, streams; /* now: open connections, open calls, open streams */
     int64_t accepted, rejected, total, aborted; /* since the start; aborted: the client left */
     int64_t bytes_in, bytes_out;
 };

@@ -69,8 +69,7 @@ static void prepare(struct scene *s)
                                   .tools = &s->echo,
                                   .n_tools = 1,
                                   .sampling = SAMPLING_DEFAULT};
-    s->task =
-        (struct agent_task){.role = &s->role, .scope = {.path = "ask"}, .input = s->input};
+    s->task = (struct agent_task){.role = &s->role, .scope = {.path = "ask"}, .input = s->input};
 }
 
 static void on_done(void *ctx, struct agent *a, const struct agent_result *r)
@@ -122,7 +121,8 @@ static void play(struct scene *s)
 
 static void script(struct scene *s, const char *body)
 {
-    http_memory_reply(s->b.memory, &(struct http_memory_reply){.body = body, .piece_bytes = 50, .piece_ms = 1});
+    http_memory_reply(s->b.memory,
+                      &(struct http_memory_reply){.body = body, .piece_bytes = 50, .piece_ms = 1});
 }
 
 static void an_agent_calls_a_tool_and_answers(void **state)
@@ -144,9 +144,10 @@ static void an_agent_calls_a_tool_and_answers(void **state)
     assert_true(s->n_parts >= 3);
     assert_non_null(strstr(http_memory_request(s->b.memory, 0)->body, "\"name\":\"echo\""));
     second = http_memory_request(s->b.memory, 1)->body;
-    assert_non_null(strstr(second, "{\"role\":\"assistant\",\"content\":\"I ask.\",\"tool_calls\":[{"
-                                   "\"id\":\"call_x\",\"type\":\"function\",\"function\":{\"name\":"
-                                   "\"echo\",\"arguments\":\"{\\\"text\\\":\\\"there\\\"}\"}}]}"));
+    assert_non_null(strstr(second,
+                           "{\"role\":\"assistant\",\"content\":\"I ask.\",\"tool_calls\":[{"
+                           "\"id\":\"call_x\",\"type\":\"function\",\"function\":{\"name\":"
+                           "\"echo\",\"arguments\":\"{\\\"text\\\":\\\"there\\\"}\"}}]}"));
     assert_non_null(strstr(second, "\"role\":\"tool\""));
     assert_non_null(strstr(second, "\"tool_call_id\":\"call_x\""));
     assert_int_equal(s->result.cost_nano, -1);
@@ -308,7 +309,7 @@ static void a_failed_call_gives_its_reserve_back(void **state)
 /* ---- token ids */
 
 #define IDS(prompt, text, calls, ids, logp)                                                        \
-    "{\"prompt_token_ids\":[" prompt "],\"choices\":[{\"message\":{\"content\":\"" text "\"" calls  \
+    "{\"prompt_token_ids\":[" prompt "],\"choices\":[{\"message\":{\"content\":\"" text "\"" calls \
     "},\"token_ids\":[" ids "],\"logprobs\":{\"content\":[" logp                                   \
     "]},\"finish_reason\":\"stop\"}]}"
 #define ECHO_CALL                                                                                  \
@@ -376,10 +377,8 @@ static void token_ids_are_recorded_where_the_server_gives_them(void **state)
     read_back(s, &seen);
     assert_int_equal(seen.n, 4);
     assert_string_equal(seen.text[0], "ask/turn:0/model:0 <- - 0: 1 2 3 | 4 -0.5 5 -1");
-    assert_string_equal(seen.text[1],
-                        "ask/turn:1/model:0 <- ask/turn:0/model:0 5: 6 | 7 -2");
-    assert_string_equal(seen.text[2],
-                        "ask/turn:2/model:0 <- ask/turn:1/model:0 4: 9 9 | 7 -2");
+    assert_string_equal(seen.text[1], "ask/turn:1/model:0 <- ask/turn:0/model:0 5: 6 | 7 -2");
+    assert_string_equal(seen.text[2], "ask/turn:2/model:0 <- ask/turn:1/model:0 4: 9 9 | 7 -2");
     assert_string_equal(seen.text[3], "ask/turn:3/model:0");
     run_close(s->task.scope.run);
     fixture_close(s->store);
@@ -439,8 +438,7 @@ static void a_resumed_agent_goes_on_with_its_chain(void **state)
     assert_int_equal(http_memory_n_requests(s->b.memory), 3);
     read_back(s, &seen);
     assert_int_equal(seen.n, 2);
-    assert_string_equal(seen.text[1],
-                        "ask/turn:1/model:0 <- ask/turn:0/model:0 5: 6 | 7 -2");
+    assert_string_equal(seen.text[1], "ask/turn:1/model:0 <- ask/turn:0/model:0 5: 6 | 7 -2");
     run_close(s->task.scope.run);
     fixture_close(s->store);
 }
