@@ -111,6 +111,9 @@ struct agent_host_options {
     struct loop *loop;              /* NULL: a driver drains with agent_host_poll */
     struct tool_registry *registry; /* NULL: only an environment's tools */
     const struct seams *seams;
+    /* Not 0 once the process was asked to end: looked at while a template is rendered, where the
+     * loop cannot call agent_interrupt. May be NULL. */
+    const volatile int *interrupted;
 };
 MUST_CHECK enum status agent_host_new(const struct agent_host_options *o, struct agent_host **out,
                                       struct error *err);

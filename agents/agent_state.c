@@ -39,6 +39,15 @@ void agent_set_state(struct agent *a, enum agent_state to)
     a->state = to;
 }
 
+bool agent_gave_up(const struct agent *a, const char **words)
+{
+    bool is_over =
+        a->stop == AGENT_STOP_TIMEOUT || (a->deadline_ms > 0 && agent_now_ms(a) >= a->deadline_ms);
+
+    *words = is_over ? "given up: the agent's time was over" : "given up: the agent was cancelled";
+    return a->task.scope.run && a->stop != AGENT_STOP_INTERRUPT;
+}
+
 bool agent_end(struct agent *a, enum status st, const struct error *err)
 {
     agent_set_state(a, AGENT_END);

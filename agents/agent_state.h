@@ -160,6 +160,9 @@ void agent_make_ready(struct agent *a);
 void agent_not_ready(struct agent *a);
 int64_t agent_now_ms(const struct agent *a);
 void agent_set_state(struct agent *a, enum agent_state to); /* asserts that it may follow */
+/* Was the call at a->path given up for good, so that its step has ended as cancelled? Not when the
+ * process ends. *words: why. A resume of the agent makes the call again. */
+bool agent_gave_up(const struct agent *a, const char **words);
 /* Ends the agent; err may be NULL. Always returns false: there is nothing more to do. */
 bool agent_end(struct agent *a, enum status st, const struct error *err);
 /* Room for one more call of a reply, zeroed; the list is emptied by pending_clear. */

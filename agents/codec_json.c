@@ -244,8 +244,12 @@ static const char *suffix_of(const struct agent *a, const struct json_codec *c)
 /* A template may take long, and no timer fires while it runs. */
 static enum status still_wanted(void *ctx, struct error *err)
 {
-    const struct agent *a = ctx;
+    struct agent *a = ctx;
 
+    if (a->host->o.interrupted && *a->host->o.interrupted) {
+        a->stop = AGENT_STOP_INTERRUPT;
+        return error_set(err, STATUS_CANCELLED, "the agent was interrupted");
+    }
     if (a->task.scope.cancelled && *a->task.scope.cancelled)
         return error_set(err, STATUS_CANCELLED, "the agent was cancelled");
     if (a->deadline_ms > 0 && agent_now_ms(a) >= a->deadline_ms)

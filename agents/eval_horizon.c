@@ -18,7 +18,7 @@
 #define CONVERGED  1e-12
 #define LEAST_MEAN 1e-300 /* keeps logarithms finite far from the optimum */
 
-const double horizon_share[HORIZON_SHARES] = {.5, .8, .95};
+static const double horizon_share[HORIZON_SHARES] = {.5, .8, .95};
 
 /* Counts of the event by x: successes for the logistic, failures for the Weibull. */
 struct sample {

@@ -28,7 +28,6 @@
 #include <stdint.h>
 
 #define HORIZON_SHARES 3 /* .5, .8, .95 */
-extern const double horizon_share[HORIZON_SHARES];
 
 struct horizon_point {
     double horizon; /* above 0 */

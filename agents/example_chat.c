@@ -113,15 +113,8 @@ static enum status put(struct chat_examples *x, size_t from, size_t to, bool tra
     token_ids_clear(&x->ids);
     st = tokenizer_encode(x->tokenizer, x->scratch, str_cstr(&x->rendered) + from, to - from, true,
                           &x->ids, err);
-    for (size_t i = 0; i < x->ids.n && !st; i++) {
-        if (ex->n == ex->cap) {
-            ex->truncated = true;
-            break;
-        }
-        /* The first token of a sequence cannot be predicted: nothing comes before it. */
-        ex->train[ex->n] = trained && ex->n > 0;
-        ex->ids[ex->n++] = x->ids.id[i];
-    }
+    if (!st)
+        example_put(ex, x->ids.id, x->ids.n, trained);
     return st;
 }
 

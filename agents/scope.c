@@ -34,11 +34,6 @@ enum status budget_fits(const struct budget *b, int64_t now_ms, int64_t tokens, 
     return STATUS_OK;
 }
 
-enum status budget_check(const struct budget *b, int64_t now_ms, struct error *err)
-{
-    return budget_fits(b, now_ms, 1, 1, 1, err);
-}
-
 void budget_spend(struct budget *b, int64_t tokens, int64_t steps, int64_t calls)
 {
     for (; b; b = b->parent) {

@@ -21,10 +21,8 @@ struct budget {
     int64_t cost_nano, cost_nano_limit; /* of models that have a price; 1e-9 dollars */
     int64_t started_ms, wall_ms_limit;
 };
-/* STATUS_BUDGET (STATUS_TIMEOUT for wall time), with the limit's name, if this budget or a parent
- * is used up. NULL has no limits. */
-MUST_CHECK enum status budget_check(const struct budget *b, int64_t now_ms, struct error *err);
-/* The same if these amounts would not fit; an amount of 0 is not checked. */
+/* STATUS_BUDGET (STATUS_TIMEOUT for wall time), with the limit's name, if these amounts would not
+ * fit this budget or a parent; an amount of 0 is not checked. NULL has no limits. */
 MUST_CHECK enum status budget_fits(const struct budget *b, int64_t now_ms, int64_t tokens,
                                    int64_t steps, int64_t calls, struct error *err);
 /* Negative amounts give back what was reserved. */
@@ -47,6 +45,7 @@ struct scope {
     struct budget *budget; /* may be NULL */
     int64_t deadline_ms;   /* wall clock; 0: none */
     const bool *cancelled; /* may be NULL */
+    int64_t repaired_ms;   /* when the run was last repaired; wall clock; 0: never */
     int32_t prompt_format; /* of the run; 1: started by release 0.1, keeps its prompts */
 };
 

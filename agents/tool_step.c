@@ -140,6 +140,7 @@ void tool_step_end(struct tool_step *s, enum step_state state, struct json *adop
     r->out = adopt_out;
     s->words = words ? xstrdup(words) : NULL;
     r->error = s->words;
+    r->asks = s->asks;
     if (records)
         journal_finish(s->spec.run, &(struct step_result){.path = s->spec.path,
                                                           .attempt = s->spec.attempt,
@@ -282,7 +283,7 @@ void tool_step_call(struct tool_step *s)
     const struct tool_step_spec *spec = &s->spec;
 
     /* An owner that journals has written the intent, unless the step was waiting. */
-    if (spec->run && (spec->records || s->recorded_waiting))
+    if (spec->run && (spec->records || s->asks))
         tool_step_intend(s);
     if (!spec->run || spec->effect < EFFECT_IDEMPOTENT) {
         start_call(s);

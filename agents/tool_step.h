@@ -62,6 +62,7 @@ struct tool_step_result {
     struct json *out;      /* of ok and error: a result's stored form (tool_result.h) */
     const char *error;     /* NULL when ok */
     bool assumed;          /* a person said that it happened; there is no result */
+    const char *asks;      /* the journal has it as waiting for this answer; NULL: it does not */
     bool not_retryable;    /* the same arguments would fail again */
     struct error fatal;    /* status set: the store failed, the outcome is unknown */
 };

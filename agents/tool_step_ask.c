@@ -43,7 +43,7 @@ static void record_waiting(struct tool_step *s, const char *what)
         s->spec.run,
         &(struct step_result){
             .path = s->spec.path, .attempt = s->spec.attempt, .state = STEP_WAITING, .out = out});
-    s->recorded_waiting = true;
+    s->asks = what;
     jv_unref(out);
 }
 
@@ -186,7 +186,7 @@ static void on_answer(void *ctx, const struct json *answer, const struct error *
     tool_step_drop_question(s);
     s->answer = answer ? jv_deep_copy(answer) : NULL;
     tool_step_intend(s); /* it continues: after a crash from here on the effect may have happened */
-    s->recorded_waiting = false;
+    s->asks = NULL;
     if (!keyed) {
         give_answer(s);
         return;

@@ -15,7 +15,7 @@ struct tool_step {
     enum tool_step_state state;
     int32_t refs;
     bool abandoned;           /* its owner has freed it */
-    bool recorded_waiting;    /* the journal has the step as waiting */
+    const char *asks;         /* the journal has the step as waiting for this answer, or NULL */
     enum step_state stopping; /* why it is being stopped; STEP_STARTED (0): it is not */
     struct str path, base;    /* base: the path with the attempt, the parent of questions */
     struct tool_call *call;   /* the call, or the query of its status; or NULL */

@@ -241,6 +241,14 @@ static bool replay_tool(struct agent *a, const struct pending_call *p, const str
                      NULL);
 }
 
+/* Nobody could answer between the end of a run and its repair. */
+static int64_t asked_from(const struct agent *a, const struct step_record *before)
+{
+    int64_t repaired_ms = a->task.scope.repaired_ms;
+
+    return repaired_ms > before->t0_ms ? repaired_ms : before->t0_ms;
+}
+
 /* before NULL: never started. */
 static bool begin_tool(struct agent *a, const struct pending_call *p,
                        const struct step_record *before)
@@ -256,8 +264,8 @@ static bool begin_tool(struct agent *a, const struct pending_call *p,
         .effect = p->tool->effect,
         .records = true,
         .recovered = before != NULL,
-        .was_asking = before && before->state == STEP_WAITING && strcmp(asked, "tool") == 0,
-        .started_ms = before ? before->t0_ms : 0,
+        .was_asking = before && before->state != STEP_STARTED && strcmp(asked, "tool") == 0,
+        .started_ms = before ? asked_from(a, before) : 0,
         .deadline_ms = a->deadline_ms,
         .loop = a->host->o.loop,
         .seams = a->host->o.seams,
@@ -283,7 +291,8 @@ static bool act_tool(struct agent *a, const struct pending_call *p)
         st = journal_find(a->task.scope.run, str_cstr(&a->path), &found, &s, &a->result.err);
     if (st)
         return agent_end(a, st, NULL);
-    ended = found && s.state != STEP_STARTED && s.state != STEP_WAITING;
+    ended =
+        found && s.state != STEP_STARTED && s.state != STEP_WAITING && s.state != STEP_CANCELLED;
     if (p->error)
         more = act_refused(a, p, ended);
     else if (ended)
@@ -305,6 +314,24 @@ void turn_drop_step(struct agent *a)
         loop_box_hold(a->host->box, -1);
 }
 
+/* If the process ends, the call stays open. A call that was waiting for an answer asks again. */
+static void journal_given_up(struct agent *a)
+{
+    struct step_result r = {.path = str_cstr(&a->path), .state = STEP_CANCELLED};
+    const char *asks = tool_step_result(a->step)->asks;
+    struct json *out = NULL;
+
+    if (!agent_gave_up(a, &r.err))
+        return;
+    if (asks) {
+        out = jv_object();
+        jv_set_string(out, "asks", asks);
+        r.out = out;
+    }
+    journal_finish(a->task.scope.run, &r);
+    jv_unref(out);
+}
+
 static bool take_outcome(struct agent *a)
 {
     assert(a->state == AGENT_ACTING && a->at < a->n_pending);
@@ -319,6 +346,8 @@ static bool take_outcome(struct agent *a)
             journal_message(a->task.scope.run, a->task.scope.path, "tool", r->out);
         return take_result(a, p, r->out);
     }
+    if (r->state == STEP_CANCELLED)
+        journal_given_up(a);
     if (a->stop) {
         agent_set_state(a, AGENT_PERCEIVE); /* which says why */
         return true;

@@ -28,6 +28,8 @@ bool turn_perceive(struct agent *a)
     st = may_begin(a, &a->result.err);
     if (!st)
         st = a->codec->perceive(a, &a->result.err);
+    if (st && a->stop == AGENT_STOP_INTERRUPT)
+        return true; /* which says why */
     if (st)
         return agent_end(a, st, NULL);
     agent_set_state(a, AGENT_REASON);

@@ -152,7 +152,7 @@ static void fill_record(const struct agent *a, struct token_record *t)
     };
 }
 
-/* Also for a failed call. A stopped call stays open, and a resume calls the model again. */
+/* Also for a failed call. */
 static void journal_reply(struct agent *a)
 {
     const struct model_call *c = &a->call;
@@ -179,6 +179,18 @@ static void journal_reply(struct agent *a)
         journal_message(a->task.scope.run, a->task.scope.path, "assistant", message);
     jv_unref(message);
     jv_unref(out);
+}
+
+/* If the process ends, the call stays open. */
+static void journal_given_up(struct agent *a)
+{
+    struct step_result r = {.path = str_cstr(&a->path),
+                            .state = STEP_CANCELLED,
+                            .tok_in = tokens_in(a),
+                            .tok_out = tokens_out(a)};
+
+    if (agent_gave_up(a, &r.err))
+        journal_finish(a->task.scope.run, &r);
 }
 
 static void record_reply(struct agent *a)
@@ -333,31 +345,18 @@ static enum status replay_chain(struct agent *a, struct error *err)
     return st;
 }
 
-static enum status state_of_record(enum step_state s)
-{
-    static const enum status st[] = {
-        [STEP_OK] = STATUS_OK,
-        [STEP_ERROR] = STATUS_FAILED,
-        [STEP_TIMEOUT] = STATUS_TIMEOUT,
-        [STEP_BUDGET] = STATUS_BUDGET,
-        [STEP_CANCELLED] = STATUS_CANCELLED,
-        [STEP_REJECTED] = STATUS_REJECTED,
-        [STEP_WAITING] = STATUS_WAITING,
-    };
-
-    return (size_t)s < ARRAY_LEN(st) ? st[s] : STATUS_FAILED;
-}
-
 /* A finished step in the journal: uses its reply like a new one. */
 static bool replay(struct agent *a, const struct step_record *s)
 {
     struct error *err = &a->result.err;
-    enum status st = state_of_record(s->state);
+    enum status st = step_state_status(s->state);
 
     budget_spend(a->task.scope.budget, 0, 1, 0);
-    if (st)
-        return agent_end(a, error_set(err, st, "%s", s->err ? s->err : step_state_name(s->state)),
-                         NULL);
+    if (st) {
+        error_set(err, st, "%s", s->err ? s->err : step_state_name(s->state));
+        error_note(err, "model %s", model_of(a)->info.name);
+        return agent_end(a, st, NULL);
+    }
     a->call.n_ids = 0;
     a->call.usage =
         (struct model_usage){.prompt = (int32_t)s->tok_in, .completion = (int32_t)s->tok_out};
@@ -427,7 +426,7 @@ bool turn_reason(struct agent *a)
     if (st)
         return agent_end(a, st, NULL);
     a->codec->save_prompt(a, found);
-    if (found && s.state != STEP_STARTED) {
+    if (found && s.state != STEP_STARTED && s.state != STEP_CANCELLED) {
         again = replay(a, &s);
         step_record_deinit(&s);
         return again;
@@ -455,6 +454,7 @@ static bool failed(struct agent *a)
 
     charge(a);
     if (c->status == STATUS_CANCELLED) {
+        journal_given_up(a);
         agent_set_state(a, AGENT_PERCEIVE); /* reports the reason */
         if (!a->stop)
             return agent_end(a, STATUS_CANCELLED, &c->err);

@@ -5,11 +5,20 @@
 #include "blueprints/block.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 #include "blueprints/frame_vars.h"
 
-static void begin_next(struct block *b, struct frame *f)
+struct block {
+    const struct plan *plan;
+    const struct plan_step *step;
+    int32_t n, next;
+    const struct plan_value *output; /* or NULL */
+};
+
+static void begin_next(struct frame *f)
 {
+    struct block *b = f->node;
     struct str base = STR_INIT;
     struct str path = STR_INIT;
     int32_t i = b->next++;
@@ -21,16 +30,20 @@ static void begin_next(struct block *b, struct frame *f)
     str_deinit(&base);
 }
 
-void block_begin(struct block *b, struct frame *f, const struct plan *plan,
-                 const struct plan_step *step, int32_t n)
+void block_begin(struct frame *f, const struct plan *plan, const struct plan_step *step, int32_t n,
+                 const struct plan_value *output)
 {
-    *b = (struct block){.plan = plan, .step = step, .n = n};
+    struct block *b = f->node = xcalloc(1, sizeof(*b));
+
+    *b = (struct block){.plan = plan, .step = step, .n = n, .output = output};
     if (!f->inner)
         frame_open_scope(f);
-    begin_next(b, f);
+    begin_next(f);
 }
 
-bool block_is_computed(const struct block *b, int32_t n)
+/* Are its first n steps computed (plan_step_is_computed)? Then another attempt gives the same
+ * result. */
+static bool is_computed(const struct block *b, int32_t n)
 {
     for (int32_t i = 0; i < n; i++)
         if (!plan_step_is_computed(&b->step[i]))
@@ -38,25 +51,37 @@ bool block_is_computed(const struct block *b, int32_t n)
     return true;
 }
 
-bool block_child_ended(struct block *b, struct frame *f, struct frame *child)
+void block_child_ended(struct frame *f, struct frame *child)
 {
+    struct block *b = f->node;
+    struct error err = ERROR_INIT;
+    struct json *out = NULL;
+    enum status st;
+
     assert(b->next > 0 && b->next <= b->n && child->step == &b->step[b->next - 1]);
     if (!child->value) {
-        f->not_retryable = child->not_retryable && block_is_computed(b, b->next - 1);
+        f->not_retryable = child->not_retryable && is_computed(b, b->next - 1);
         frame_end_like(f, child);
-        return false;
+        return;
     }
     frame_bind_child(f, child->step->id, child);
-    jv_unref(b->last);
-    b->last = jv_ref(child->value);
-    if (b->next == b->n)
-        return true;
-    begin_next(b, f);
-    return false;
+    if (b->next < b->n) {
+        begin_next(f);
+        return;
+    }
+    if (!b->output) {
+        frame_end(f, STEP_OK, jv_ref(child->value), NULL);
+        return;
+    }
+    st = vars_eval(f->inner, b->output, &out, &err);
+    f->not_retryable = st && is_computed(b, b->n);
+    if (st)
+        frame_end_error(f, st, &err);
+    else
+        frame_end(f, STEP_OK, out, NULL);
 }
 
-void block_deinit(struct block *b)
+void block_release(struct frame *f)
 {
-    jv_unref(b->last);
-    b->last = NULL;
+    free(f->node);
 }

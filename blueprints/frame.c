@@ -14,11 +14,12 @@
 
 /* For each state, the states that may follow. */
 static const unsigned may_follow[FRAME_N_STATES] = {
-    [FRAME_QUEUED] = TO(WORKING) | TO(ENDED) | TO(INTERRUPTED),
+    [FRAME_QUEUED] = TO(WORKING) | TO(HELD) | TO(ENDED) | TO(INTERRUPTED),
     [FRAME_BACKOFF] = TO(QUEUED) | TO(ENDED) | TO(INTERRUPTED),
     [FRAME_WORKING] = TO(WAITING) | TO(STOPPING) | TO(ENDED) | TO(INTERRUPTED),
     /* An answer may let the work go on, end the step, or lead to another attempt. */
     [FRAME_WAITING] = TO(WORKING) | TO(QUEUED) | TO(STOPPING) | TO(ENDED) | TO(INTERRUPTED),
+    [FRAME_HELD] = TO(ENDED) | TO(INTERRUPTED),
     [FRAME_STOPPING] = TO(ENDED) | TO(INTERRUPTED),
     /* Another attempt, or the question whether a call happened. */
     [FRAME_ENDED] = TO(BACKOFF) | TO(WORKING) | TO(INTERRUPTED),
@@ -150,6 +151,7 @@ void frame_free_tree(struct frame *f)
     jv_unref(f->in);
     jv_unref(f->out);
     jv_unref(f->value);
+    step_record_deinit(&f->was);
     free(f->error);
     free(f->time_words);
     free(f->path);
@@ -250,7 +252,7 @@ static void ask_to_end(struct frame *f)
 {
     if (has_ended(f))
         return;
-    if (f->state == FRAME_QUEUED || f->state == FRAME_BACKOFF) {
+    if (f->state == FRAME_QUEUED || f->state == FRAME_BACKOFF || f->state == FRAME_HELD) {
         frame_drop_timer(f);
         frame_end(f, STEP_CANCELLED, NULL, NULL);
         return;
@@ -295,9 +297,23 @@ void frame_time_out(struct frame *f)
         stop(f, STOP_TIMEOUT);
 }
 
+void frame_time_out_as(struct frame *f, const char *words)
+{
+    free(f->time_words);
+    f->time_words = words ? xstrdup(words) : NULL;
+    frame_time_out(f);
+}
+
 void frame_interrupt(struct frame *f)
 {
     stop(f, STOP_INTERRUPT);
+}
+
+void frame_interrupt_all(struct frame *f)
+{
+    while (f->parent)
+        f = f->parent;
+    frame_interrupt(f);
 }
 
 bool frame_is_stopping(const struct frame *f)
@@ -308,6 +324,15 @@ bool frame_is_stopping(const struct frame *f)
 void frame_fatal(struct frame *f, const struct error *err)
 {
     f->host->ops->fatal(f->host, err);
+}
+
+const struct replay_end *frame_replayed(const struct frame *f)
+{
+    const struct replay *r = f->host->replay;
+
+    if (!r)
+        return NULL;
+    return f->step ? replay_find(r, f->path, f->attempt) : &r->run;
 }
 
 bool frame_is_exhausted(const struct frame *f)

@@ -12,6 +12,7 @@
 
 #include "agents/agent.h"
 #include "blueprints/plan.h"
+#include "blueprints/replay.h"
 #include "runtime/base/memory.h"
 #include "runtime/store/path.h"
 
@@ -40,6 +41,7 @@ enum frame_state {
     FRAME_BACKOFF,     /* between two attempts; a timer runs */
     FRAME_WORKING,     /* a call, an agent or children are under way */
     FRAME_WAITING,     /* for an answer or a time; a row in the store has which */
+    FRAME_HELD,        /* in a replay: it did not end by itself, so the step around it ends it */
     FRAME_STOPPING,    /* was asked to end early; frame_end follows */
     FRAME_ENDED,       /* has the end of the attempt, which the pump records */
     FRAME_INTERRUPTED, /* stopped because the process ends; a resume begins it again */
@@ -102,6 +104,7 @@ struct frame {
     bool recovered;           /* an earlier process began it, and its end is not recorded */
     bool was_asking;          /* ... and its tool waited for an answer */
     bool had_ended;           /* ... or it ended, and a repair runs it again */
+    struct step_record was;   /* that end; owned */
     bool not_retryable;       /* another attempt would end the same way */
     int64_t retry_after_ms;   /* wait at least this long before another attempt; 0: not given */
     int64_t started_ms;       /* first start of this attempt; wall clock */
@@ -152,8 +155,9 @@ struct frame_host {
     bool streams; /* on_text has a listener */
     bool broken;  /* fatal was called: nothing more is recorded */
     bool at_once; /* every item of a `map` begins at once: nothing is done (repair.c) */
-    const struct json *repair; /* decisions of a repair (step_judge.c), or NULL; lent */
-    int64_t repaired_ms;       /* when the run was last repaired; wall clock; 0: never */
+    const struct json *repair;   /* decisions of a repair (step_judge.c), or NULL; lent */
+    int64_t repaired_ms;         /* when the run was last repaired; wall clock; 0: never */
+    const struct replay *replay; /* the record that it replays, or NULL; lent */
     /* The run was waiting, so the clocks of its waits and of the limits around them went on. */
     bool was_waiting;
     /* frame.c's own. */
@@ -184,7 +188,10 @@ void frame_end_like(struct frame *f, const struct frame *child);
 /* These ask f and all frames below it to end; frame_end follows, maybe at once. */
 void frame_cancel(struct frame *f);
 void frame_time_out(struct frame *f); /* its time-out has passed: it ends as `timeout` */
+/* The same, with this message; NULL: the default. */
+void frame_time_out_as(struct frame *f, const char *words);
 void frame_interrupt(struct frame *f);
+void frame_interrupt_all(struct frame *f); /* the run of f */
 bool frame_is_stopping(const struct frame *f);
 
 void frame_set_state(struct frame *f, enum frame_state state);
@@ -196,6 +203,9 @@ int64_t frame_now(const struct frame *f); /* wall clock, ms */
 /* The prefix of the paths of children: its own path, with the attempt if it is above 0. */
 void frame_base(const struct frame *f, struct str *out);
 bool frame_is_leaf(const struct frame *f);
+/* The end of this attempt (or of the run) in the run that is replayed; NULL: none, or not a replay.
+ */
+const struct replay_end *frame_replayed(const struct frame *f);
 /* A loop whose `until` never held. It ended ok, and only its message records it. */
 bool frame_is_exhausted(const struct frame *f);
 /* The end of the step as expressions see it; "length" for an answer that was cut, ok or not. */

@@ -9,7 +9,9 @@
 
 static void fill(struct group *g, struct frame *f)
 {
-    while (!g->failed && g->next < g->n && g->n_active < g->limit) {
+    bool begins = !g->failed || f->host->replay;
+
+    while (begins && g->next < g->n && g->n_active < g->limit) {
         g->n_active++;
         g->make(f, g->next++);
     }
@@ -24,17 +26,26 @@ void group_begin(struct group *g, struct frame *f, int32_t n, int32_t limit,
     fill(g, f);
 }
 
+static void cancel_all_but(struct frame *f, const struct frame *child)
+{
+    for (struct frame *c = f->child; c; c = c->next) {
+        if (c != child)
+            frame_cancel(c);
+    }
+}
+
+void group_cancel(struct frame *f)
+{
+    cancel_all_but(f, NULL);
+}
+
 static void note_failure(struct group *g, struct frame *f, struct frame *child)
 {
     struct str words = STR_INIT;
 
-    if (!g->failed) {
-        g->failed = true;
-        for (struct frame *c = f->child; c; c = c->next) {
-            if (c != child)
-                frame_cancel(c);
-        }
-    }
+    if (!g->failed && !f->host->replay)
+        cancel_all_but(f, child);
+    g->failed = true;
     if (child->stop >= STOP_CANCEL)
         return;
     g->not_retryable = g->not_retryable || (child->end == STEP_ERROR && child->not_retryable);
@@ -64,6 +75,10 @@ bool group_child_ended(struct group *g, struct frame *f, struct frame *child)
     if (!g->failed)
         return true;
     f->not_retryable = g->not_retryable;
+    if (!g->failed_error) { /* a record in which none failed by itself */
+        frame_end(f, STEP_CANCELLED, NULL, NULL);
+        return false;
+    }
     frame_end(f, g->failed_end, NULL, "%s", g->failed_error);
     f->error_has_path = true;
     return false;

@@ -1,7 +1,8 @@
 /* group.h - runs steps at once, at most `limit` at a time, and collects their values in order.
  *
  * After the first failure no other step begins, and the running ones are cancelled. The group then
- * fails like the first step (by index) that failed by itself.
+ * fails like the first step (by index) that failed by itself. In a replay all steps begin: those
+ * that did not begin or were cancelled are held, and group_cancel ends them.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -23,6 +24,7 @@ void group_begin(struct group *g, struct frame *f, int32_t n, int32_t limit,
                  struct frame *(*make)(struct frame *f, int32_t i));
 /* True when all have ended ok and the values are complete. Ends f after a failure. */
 bool group_child_ended(struct group *g, struct frame *f, struct frame *child);
+void group_cancel(struct frame *f); /* after a failure: all that are left */
 void group_deinit(struct group *g);
 
 #endif

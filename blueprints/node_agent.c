@@ -121,7 +121,9 @@ static void on_done(void *ctx, struct agent *a, const struct agent_result *r)
     f->retry_after_ms = r->retry_after_ms;
     if (r->err.status == STATUS_CONFIG) /* the record does not change */
         frame_fatal(f, &r->err);
-    if (r->state == STEP_STARTED) /* interrupted; the frame knows */
+    if (r->state == STEP_STARTED) /* interrupted, maybe before the loop could say so */
+        frame_interrupt_all(f);
+    if (r->state == STEP_STARTED)
         frame_end(f, STEP_CANCELLED, NULL, NULL);
     else if (r->state == STEP_OK && r->cut_at > 0)
         frame_end(f, STEP_OK, jv_ref(r->output),
@@ -187,7 +189,7 @@ static void fill_task(struct agent_work *w, const struct plan_agent *a)
                                 .calls_limit = a->budget.calls,
                                 .cost_nano_limit = a->budget.cost_nano,
                                 .started_ms = frame_now(f),
-                                .wall_ms_limit = a->budget.wall_ms};
+                                .wall_ms_limit = f->host->replay ? 0 : a->budget.wall_ms};
     w->task.role = f->host->ops->role(f->host, f->plan, a);
     w->task.scope = (struct scope){.run = f->host->run,
                                    .path = str_cstr(&w->path),
@@ -196,6 +198,7 @@ static void fill_task(struct agent_work *w, const struct plan_agent *a)
                                    .sample_seed = run_seed(f->host->run),
                                    .budget = &w->budget,
                                    .deadline_ms = f->deadline_ms,
+                                   .repaired_ms = f->host->repaired_ms,
                                    .prompt_format = run_prompt_format(f->host->run)};
     w->task.input = jv_kind(input) == JV_NULL ? NULL : input;
     w->task.schema = f->step->schema;

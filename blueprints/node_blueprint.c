@@ -3,8 +3,6 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <stdlib.h>
-
 #include "blueprints/block.h"
 #include "blueprints/frame_vars.h"
 
@@ -24,40 +22,10 @@ static void begin(struct frame *f)
 {
     const struct plan *sub = f->step->sub;
 
-    f->node = xcalloc(1, sizeof(struct block));
     jv_unref(f->inner);
     f->inner = vars_new(f->in);
-    block_begin(f->node, f, sub, sub->step, sub->n_steps);
-}
-
-static void child_ended(struct frame *f, struct frame *child)
-{
-    const struct plan *sub = f->step->sub;
-    struct block *b = f->node;
-    struct error err = ERROR_INIT;
-    struct json *out = NULL;
-    enum status st;
-
-    if (!block_child_ended(b, f, child))
-        return;
-    if (!sub->output) {
-        frame_end(f, STEP_OK, jv_ref(b->last), NULL);
-        return;
-    }
-    st = vars_eval(f->inner, sub->output, &out, &err);
-    f->not_retryable = st && block_is_computed(b, b->n);
-    if (st)
-        frame_end_error(f, st, &err);
-    else
-        frame_end(f, STEP_OK, out, NULL);
-}
-
-static void release(struct frame *f)
-{
-    if (f->node)
-        block_deinit(f->node);
-    free(f->node);
+    block_begin(f, sub, sub->step, sub->n_steps, sub->output);
 }
 
 const struct node_ops node_blueprint_ops = {
-    .prepare = prepare, .begin = begin, .child_ended = child_ended, .release = release};
+    .prepare = prepare, .begin = begin, .child_ended = block_child_ended, .release = block_release};

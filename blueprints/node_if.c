@@ -2,8 +2,6 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <stdlib.h>
-
 #include "blueprints/block.h"
 #include "blueprints/frame_vars.h"
 
@@ -27,24 +25,8 @@ static void begin(struct frame *f)
         frame_end(f, STEP_OK, jv_null(), NULL);
         return;
     }
-    f->node = xcalloc(1, sizeof(struct block));
-    block_begin(f->node, f, f->plan, taken, n);
-}
-
-static void child_ended(struct frame *f, struct frame *child)
-{
-    struct block *b = f->node;
-
-    if (block_child_ended(b, f, child))
-        frame_end(f, STEP_OK, jv_ref(b->last), NULL);
-}
-
-static void release(struct frame *f)
-{
-    if (f->node)
-        block_deinit(f->node);
-    free(f->node);
+    block_begin(f, f->plan, taken, n, NULL);
 }
 
 const struct node_ops node_if_ops = {
-    .prepare = prepare, .begin = begin, .child_ended = child_ended, .release = release};
+    .prepare = prepare, .begin = begin, .child_ended = block_child_ended, .release = block_release};

@@ -168,10 +168,6 @@ bool plan_step_is_computed(const struct plan_step *s);
  * names the input. */
 MUST_CHECK enum status plan_inputs(const struct plan *p, const struct json *given,
                                    struct json **out, struct error *err);
-/* One input from text (--var name=text), by its declared type: the text itself for a string, else
- * JSON. */
-MUST_CHECK enum status plan_input_from_text(const struct plan *p, const char *name,
-                                            const char *text, struct json **out, struct error *err);
 /* "NAME=VALUE" (--var), by the input's declared type, into `inputs`. */
 MUST_CHECK enum status plan_input_assign(const struct plan *p, const char *text,
                                          struct json *inputs, struct error *err);

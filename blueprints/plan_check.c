@@ -209,7 +209,7 @@ static enum status check_effect(const struct plan *p, const struct plan_step *s,
         err, p->yaml, yaml_get(s->node, "effect"),
         "`effect: %s` is not allowed on a step of kind `%s`: the calls inside it declare "
         "their own effects",
-        s->effect == EFFECT_ONCE ? "once" : "idempotent", plan_kind_name(s->kind));
+        effect_words[s->effect], plan_kind_name(s->kind));
 }
 
 static enum status check_model(const struct plan *p, const struct plan_check *c,

@@ -86,8 +86,9 @@ enum status plan_inputs(const struct plan *p, const struct json *given, struct j
     return STATUS_OK;
 }
 
-enum status plan_input_from_text(const struct plan *p, const char *name, const char *text,
-                                 struct json **out, struct error *err)
+/* By the declared type: the text itself for a string, else JSON. */
+static enum status input_from_text(const struct plan *p, const char *name, const char *text,
+                                   struct json **out, struct error *err)
 {
     const struct plan_input *in = plan_input_find(p, name);
     struct json *v = NULL;
@@ -131,7 +132,7 @@ enum status plan_input_assign(const struct plan *p, const char *text, struct jso
     if (!eq || eq == text)
         return error_set(err, STATUS_USAGE, "--var \"%s\": expected NAME=VALUE", text);
     name = xstrndup(text, (size_t)(eq - text));
-    st = plan_input_from_text(p, name, eq + 1, &value, err);
+    st = input_from_text(p, name, eq + 1, &value, err);
     if (!st)
         jv_set_adopt(inputs, name, value);
     free(name);

@@ -37,14 +37,17 @@ void run_budget_open(struct frame *f, const struct plan_budget *limits)
     f->spends = &f->budget;
 }
 
+static struct json *entry(struct run_budget *b, const char *path)
+{
+    if (!jv_get(b->open, path))
+        jv_set_adopt(b->open, path, jv_object());
+    return jv_get(b->open, path);
+}
+
 static void add_open(struct run_budget *b, const struct frame *f, const char *path)
 {
-    struct json *v = jv_get(b->open, path);
+    struct json *v = entry(b, path);
 
-    if (!v) {
-        jv_set_adopt(b->open, path, jv_object());
-        v = jv_get(b->open, path);
-    }
     jv_set_int(v, "tokens", counter(v, "tokens") + f->used.tok_in + f->used.tok_out);
     jv_set_int(v, "steps", counter(v, "steps") + f->used.steps);
     jv_set_int(v, "calls", counter(v, "calls") + f->used.calls);
@@ -76,10 +79,28 @@ void run_budget_add(struct frame *f)
     b->changed = true; /* written at the end of the pump's turn, in the same transaction */
 }
 
+int64_t run_budget_begun_again(struct frame *f)
+{
+    struct run_budget *b = f->host->budget;
+    struct json *v = entry(b, f->path);
+    int64_t from_ms = counter(v, "from_ms");
+
+    if (from_ms < f->host->repaired_ms || from_ms == 0) { /* of an earlier repair, or none */
+        from_ms = frame_now(f);
+        jv_set_int(v, "from_ms", from_ms);
+        b->changed = true;
+    }
+    return from_ms;
+}
+
 void run_budget_close(struct frame *f)
 {
-    if (f->step && f->spends == &f->budget && f->end != STEP_CANCELLED && f->end != STEP_STARTED)
-        jv_remove(f->host->budget->open, f->path);
+    struct run_budget *b = f->host->budget;
+
+    if (!f->step || f->end == STEP_CANCELLED || f->end == STEP_STARTED || !jv_get(b->open, f->path))
+        return;
+    jv_remove(b->open, f->path);
+    b->changed = true;
 }
 
 void run_budget_write(struct run_budget *b, struct run *run, const struct seams *seams)

@@ -16,7 +16,8 @@ struct run_budget {
     bool cost_unknown;       /* cost_nano lacks the calls of models without a price */
     int64_t tok_in, tok_out; /* in this one */
     int64_t began_ms, wall_before_ms;
-    struct json *open; /* path -> counters of steps with a budget that are under way; owned */
+    struct json *open; /* path -> counters of steps with a budget that are under way, and `from_ms`:
+                          when a repaired run began it again; wall clock. Owned */
     bool changed;      /* since the counters were written */
 };
 
@@ -33,6 +34,8 @@ char *run_budget_wall_words(int64_t wall_ms);
 void run_budget_open(struct frame *f, const struct plan_budget *limits);
 /* Adds the usage of an ended attempt. */
 void run_budget_add(struct frame *f);
+/* When the repaired run came to this container, in whichever process; now, if it was not yet. */
+int64_t run_budget_begun_again(struct frame *f);
 /* f has ended; a step that begins again later starts at 0. */
 void run_budget_close(struct frame *f);
 

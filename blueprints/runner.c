@@ -139,24 +139,6 @@ static enum run_status end_of(const struct runner *r)
     }
 }
 
-static enum status status_of(enum step_state end)
-{
-    switch (end) {
-    case STEP_OK:
-        return STATUS_OK;
-    case STEP_TIMEOUT:
-        return STATUS_TIMEOUT;
-    case STEP_BUDGET:
-        return STATUS_BUDGET;
-    case STEP_CANCELLED:
-        return STATUS_CANCELLED;
-    case STEP_REJECTED:
-        return STATUS_REJECTED;
-    default:
-        return STATUS_FAILED;
-    }
-}
-
 static void begin_conclusion(struct runner *r, enum run_status status)
 {
     struct runner_result *result = &r->result;
@@ -182,7 +164,7 @@ static void conclude(struct runner *r, enum run_status status)
         words = r->root->error;
         r->result.output = r->root->value;
         if (r->root->end != STEP_OK)
-            error_set(&r->result.err, status_of(r->root->end), "%s",
+            error_set(&r->result.err, step_state_status(r->root->end), "%s",
                       words ? words : run_status_word(status));
     }
     run_budget_write(&r->budget, r->run, r->host.seams);
@@ -215,6 +197,19 @@ static bool may_suspend(const struct runner *r, const struct runner_open *open)
     return r->host.stay == RUNNER_STAY_WAITS && open->n_waits == 0;
 }
 
+/* In a replay only held steps are left: what ended them when they were recorded? */
+static void end_held(struct runner *r)
+{
+    struct frame *f = runner_replay_next(r->root);
+
+    if (f)
+        runner_replay_end(f);
+    else if (r->host.replay->run.state == STEP_WAITING)
+        conclude(r, RUN_WAITING);
+    else
+        runner_cancel(r);
+}
+
 static void consider_end(struct runner *r)
 {
     struct runner_open open;
@@ -231,6 +226,10 @@ static void consider_end(struct runner *r)
                                               r->frames.n_in[FRAME_BACKOFF] >
                                           0)
         return;
+    if (r->frames.n_in[FRAME_HELD] > 0) {
+        end_held(r);
+        return;
+    }
     runner_look(r, &open);
     assert(open.n_working == 0);
     assert(open.n_waits + open.n_questions + open.n_unlimited > 0);
@@ -255,9 +254,16 @@ static void on_check(void *ctx, enum status status, const struct error *err)
         r->frames.ops->fatal(&r->frames, err);
 }
 
-/* Notices a store that cannot write any more (a full disk) during the run, not only at its end. */
+/* Notices a store that cannot write any more (a full disk, a deleted file) during the run, not only
+ * at its end. */
 static void check_store(struct runner *r)
 {
+    struct error err = ERROR_INIT;
+
+    if (store_is_there(run_store(r->run), &err)) {
+        r->frames.ops->fatal(&r->frames, &err);
+        return;
+    }
     if (r->check)
         return;
     r->check = call_new(r);
@@ -290,6 +296,8 @@ static void on_poll(void *ctx)
     if (r->phase != RUNNER_ACTIVE || frame_is_stopping(r->root))
         return;
     check_store(r);
+    if (r->frames.broken)
+        return;
     if (run_poll_cancelled(r->run, &cancelled, &err))
         r->frames.ops->fatal(&r->frames, &err);
     else if (cancelled)
@@ -349,9 +357,7 @@ void runner_time_out(struct runner *r, const char *words)
 {
     if (!can_stop(r) || frame_is_stopping(r->root))
         return;
-    free(r->root->time_words);
-    r->root->time_words = xstrdup(words);
-    frame_time_out(r->root);
+    frame_time_out_as(r->root, words);
 }
 
 void runner_suspend(struct runner *r)
@@ -395,6 +401,7 @@ static void host_frames(struct runner *r)
                             .seams = h->seams,
                             .run = r->run,
                             .repair = jv_get(run_config(r->run), "repair"),
+                            .replay = h->replay,
                             .repaired_ms = repair_at_ms(run_config(r->run)),
                             .tools = h->tools,
                             .agents = h->agents,
@@ -419,10 +426,12 @@ static enum status take_up(struct runner *r, struct error *err)
     enum status st = STATUS_OK;
 
     if (run_is_resumed(r->run))
-        st = store_reader_open(r->host.store, &q, err);
+        st = store_reader_open(run_store(r->run), &q, err);
     if (q)
         st = query_run(q, run_uuid(r->run), take_status, &was, err);
     run_budget_init(&r->budget, r->plan, r->host.seams, run_budget(r->run));
+    if (r->host.replay)
+        r->budget.live.wall_ms_limit = 0;
     r->frames.was_waiting = was == RUN_WAITING;
     store_reader_close(q);
     return st;
@@ -439,7 +448,8 @@ static void on_wall(void *ctx)
 static void begin_root(struct runner *r)
 {
     struct frame *f = runner_root_new(&r->frames, r->plan, r->inputs);
-    int64_t wall_ms = r->plan->budget.wall_ms, left = wall_ms - r->budget.wall_before_ms;
+    int64_t wall_ms = r->host.replay ? 0 : r->plan->budget.wall_ms,
+            left = wall_ms - r->budget.wall_before_ms;
 
     r->root = f;
     if (wall_ms > 0) {

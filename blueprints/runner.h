@@ -24,7 +24,6 @@ struct runner_host {
     struct loop *loop;
     struct agent_host *agents;
     struct tool_registry *tools;
-    struct store *store;
     const struct seams *seams;
     /* The model of an agent of p (the run's plan or one below it); lent; asked once an agent. */
     enum status (*model)(void *ctx, const struct plan *p, const struct plan_agent *a,
@@ -35,7 +34,8 @@ struct runner_host {
     void (*on_text)(void *ctx, const char *path, const char *text, size_t n);
     void *ctx;
     enum runner_stay stay;
-    bool resumed;      /* steps of it have run */
+    const struct replay *replay; /* the record that the run replays (replay.h), or NULL; lent */
+    bool resumed;                /* steps of it have run */
     bool unattended;   /* nobody answers: a question without a default is an error before the run
                           begins */
     int64_t max_steps; /* of a run, each item and round counted; 0: RUNNER_MAX_STEPS */

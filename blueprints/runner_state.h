@@ -45,6 +45,12 @@ struct runner {
     struct runner_result result;
 };
 
+/* ---- runner_replay.c */
+/* In a replay where only held steps are left: the step whose early end was recorded next, or NULL.
+ * runner_replay_end ends it. */
+struct frame *runner_replay_next(struct frame *root);
+void runner_replay_end(struct frame *f);
+
 /* ---- runner_roles.c */
 MUST_CHECK enum status runner_make_roles(struct runner *r, const struct plan *p, struct error *err);
 const struct agent_role *runner_role(const struct frame_host *h, const struct plan *p,

@@ -43,12 +43,12 @@ static int64_t tighter(int64_t a, int64_t b)
 }
 
 /* A time-out counts while a process works on the step. Around a question or a wait it also counts
- * while the run waits. A step that had ended waits for nothing. */
+ * while the run waits. */
 static int64_t time_left(const struct frame *f, int64_t ms)
 {
     int64_t left = ms;
 
-    if (f->recovered && f->host->was_waiting && !frame_is_leaf(f) && !f->had_ended)
+    if (f->recovered && f->host->was_waiting && !frame_is_leaf(f))
         left -= frame_now(f) - f->started_ms;
     return left > 0 ? left : 0;
 }
@@ -65,10 +65,12 @@ static void set_limits(struct frame *f)
             tighter(limits.tokens, sub->budget.tokens), tighter(limits.steps, sub->budget.steps),
             tighter(limits.calls, sub->budget.calls), tighter(limits.wall_ms, sub->budget.wall_ms),
             tighter(limits.cost_nano, sub->budget.cost_nano)};
+    if (f->host->replay) /* the record decides, not the clock */
+        limits.wall_ms = 0;
     f->deadline_ms = f->parent->deadline_ms;
     f->spends = f->parent->spends;
     run_budget_open(f, &limits);
-    if (ms == 0 && limits.wall_ms == 0)
+    if ((ms == 0 && limits.wall_ms == 0) || f->host->replay)
         return;
     ms = ms ? time_left(f, ms) : INT64_MAX;
     if (limits.wall_ms && limits.wall_ms < ms) {
@@ -154,7 +156,11 @@ static void disagree(struct frame *f)
 
 static void take_record(struct frame *f, struct step_record *rec)
 {
+    const struct replay_end *replayed = frame_replayed(f);
+
     f->record = RECORD_END;
+    if (replayed && step_effect(f) == EFFECT_IDEMPOTENT) /* tried again under the same key */
+        f->n_again = replayed->tries - 1;
     f->not_retryable = f->not_retryable || jv_get_bool(jv_get(rec->out, "not_retryable"), false);
     frame_end(f, rec->state, rec->out, rec->err ? "%s" : NULL, rec->err ? rec->err : "");
     f->error_has_path = f->step->n_children > 0 || f->step->sub;
@@ -162,11 +168,14 @@ static void take_record(struct frame *f, struct step_record *rec)
 }
 
 /* Between the end of a run and its repair nobody works on it, and nobody can answer: time counts
- * from the repair on. Only a `wait` is for a time of day. */
-static int64_t goes_on_from(const struct frame *f, const struct step_record *rec)
+ * from the repair on, and that of a time-out from when the repaired run came to the step. Only a
+ * `wait` is for a time of day. */
+static int64_t goes_on_from(struct frame *f, const struct step_record *rec)
 {
     int64_t repaired_ms = f->host->repaired_ms;
 
+    if (!frame_is_leaf(f) && f->step->timeout_ms > 0 && (f->had_ended || repaired_ms > rec->t0_ms))
+        return run_budget_begun_again(f);
     return f->step->kind != PLAN_WAIT && repaired_ms > rec->t0_ms ? repaired_ms : rec->t0_ms;
 }
 
@@ -176,17 +185,25 @@ static bool follow_record(struct frame *f, struct step_record *rec)
     enum step_verdict verdict = step_judge(f, rec);
 
     f->attempt = rec->attempt;
+    if (f->host->replay && step_record_is_open(rec)) {
+        f->record = RECORD_END; /* as it was; it is held */
+        return false;
+    }
     switch (verdict) {
     case STEP_IS_DONE:
         f->started_ms = rec->t0_ms;
         take_record(f, rec);
         return true;
     case STEP_GOES_ON:
-        f->started_ms = goes_on_from(f, rec);
         f->recovered = true;
         f->had_ended = !step_record_is_open(rec);
+        f->started_ms = goes_on_from(f, rec);
         f->was_asking = rec->state == STEP_WAITING &&
                         strcmp(jv_get_string(jv_get(rec->out, "asks"), ""), "tool") == 0;
+        if (f->had_ended) {
+            f->was = *rec; /* with what it owns */
+            *rec = (struct step_record){.attempt = rec->attempt};
+        }
         return false;
     case STEP_NEW_ATTEMPT:
         f->attempt = rec->attempt < f->first_attempt ? f->first_attempt : rec->attempt + 1;
@@ -232,6 +249,12 @@ enum status step_prepare(struct frame *f, struct error *err)
     return st;
 }
 
+/* In a replay: it was not begun, or did not end by itself. */
+static bool is_held(const struct frame *f)
+{
+    return f->host->replay && (f->record == RECORD_END || !frame_replayed(f));
+}
+
 void step_begin(struct frame *f)
 {
     struct error err = ERROR_INIT;
@@ -243,6 +266,10 @@ void step_begin(struct frame *f)
         f->not_retryable = step_prepare(f, &err) != STATUS_OK;
     if (first && find(f))
         return;
+    if (is_held(f)) {
+        frame_set_state(f, FRAME_HELD);
+        return;
+    }
     if (!f->not_retryable) {
         begin_attempt(f);
         return;

@@ -25,6 +25,26 @@ static bool is_over(const struct frame *f)
     return f->end == STEP_TIMEOUT && f->ends_ms > 0 && frame_now(f) >= f->ends_ms;
 }
 
+static bool has_words(const struct frame *f, const char *words)
+{
+    return f->error && words && strcmp(f->error, words) == 0;
+}
+
+/* In a replay, the step ended early when it was recorded, unless it had just ended ok. */
+static void end_early_as_recorded(struct frame *f)
+{
+    const struct replay_end *e = frame_replayed(f);
+
+    if (!e || f->end == STEP_OK || f->stop != STOP_NONE)
+        return;
+    if (e->state == STEP_CANCELLED) {
+        f->stop = STOP_CANCEL;
+    } else if (e->state == STEP_TIMEOUT && !has_words(f, e->error)) {
+        f->stop = STOP_TIMEOUT;
+        frame_time_out_as(f, e->error); /* only the message: it has ended */
+    }
+}
+
 /* The final status of the attempt. */
 static void decide_end(struct frame *f)
 {
@@ -37,6 +57,7 @@ static void decide_end(struct frame *f)
         f->out = NULL;
         take_words(f, "the result is larger or deeper than a value may be");
     }
+    end_early_as_recorded(f);
     if (f->end == STEP_OK)
         return;
     if (f->stop == STOP_CANCEL) {
@@ -69,13 +90,21 @@ static void note_not_retryable(struct frame *f)
     jv_set_bool(f->out, "not_retryable", true);
 }
 
+/* A run without a process was cancelled: its steps stayed as they were. */
+static bool was_left_open(const struct frame *f)
+{
+    const struct replay_end *e = frame_replayed(f);
+
+    return e && e->ended_ms == 0;
+}
+
 /* The parent records a cancelled frame and the frames below it. */
 static void propagate_cancelled(struct frame *f)
 {
     struct cancelled_step **end = &f->cancelled;
 
     assert(f->end == STEP_CANCELLED && f->stop >= STOP_CANCEL);
-    if (f->record == RECORD_INTENT && f->step) {
+    if (f->record == RECORD_INTENT && f->step && !was_left_open(f)) {
         struct cancelled_step *c = xcalloc(1, sizeof(*c));
 
         c->path = xstrdup(f->path);
@@ -156,6 +185,8 @@ static void retry(struct frame *f, bool same)
     ms = ms < BACKOFF_MOST_MS ? ms : BACKOFF_MOST_MS;
     if ((double)f->retry_after_ms > ms)
         ms = (double)f->retry_after_ms;
+    if (f->host->replay)
+        ms = 0;
     f->retry_after_ms = 0;
     step_reset(f);
     f->attempt += same ? 0 : 1;

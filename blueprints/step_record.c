@@ -4,6 +4,7 @@
  */
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "blueprints/step.h"
 
@@ -57,9 +58,21 @@ static void write_state(struct frame *f, enum step_state state)
                                                        .tok_out = f->used.tok_out});
 }
 
+/* A finished container of a repaired run: its row was not begun again (journal_intend). */
+static bool ends_as_before(const struct frame *f)
+{
+    const struct json *was = f->was.out, *out = f->out;
+    const char *was_error = f->was.err ? f->was.err : "", *error = f->error ? f->error : "";
+
+    return f->had_ended && f->end == STEP_OK && f->was.state == STEP_OK &&
+           (was && out ? jv_equal(was, out) : was == out) && strcmp(was_error, error) == 0;
+}
+
 void step_record_end(struct frame *f)
 {
     assert(f->end != STEP_STARTED && f->end != STEP_WAITING);
+    if (ends_as_before(f)) /* it keeps its times */
+        return;
     write_state(f, f->end);
 }
 
@@ -113,6 +126,7 @@ void step_reset(struct frame *f)
     f->error_has_path = false;
     f->record = RECORD_NONE;
     f->recovered = f->was_asking = f->had_ended = false;
+    step_record_deinit(&f->was);
     f->end = STEP_STARTED;
     f->stop = STOP_NONE;
     f->due_ms = f->ends_ms = 0;

@@ -291,10 +291,12 @@ static enum status parse_object(const char *text, size_t n, const char *name, st
     return STATUS_OK;
 }
 
-enum status model_config_parse(const char *text, size_t n, const char *name,
-                               struct model_config *out, struct error *err)
+/* c begins as *out; the result is checked. */
+static enum status parse(const char *text, size_t n, const char *name,
+                         void (*read)(struct reader *r, struct model_config *c),
+                         struct model_config *out, struct error *err)
 {
-    struct model_config c;
+    struct model_config c = *out;
     struct json *root = NULL;
     struct reader r = {.name = name, .err = err};
     enum status st = parse_object(text, n, name, &root, err);
@@ -302,7 +304,7 @@ enum status model_config_parse(const char *text, size_t n, const char *name,
     if (st)
         return st;
     r.root = root;
-    read_fields(&r, &c);
+    read(&r, &c);
     st = r.st;
     jv_unref(root);
     if (st == STATUS_OK)
@@ -312,25 +314,21 @@ enum status model_config_parse(const char *text, size_t n, const char *name,
     return st;
 }
 
+enum status model_config_parse(const char *text, size_t n, const char *name,
+                               struct model_config *out, struct error *err)
+{
+    struct model_config c = {0};
+    enum status st = parse(text, n, name, read_fields, &c, err);
+
+    if (!st)
+        *out = c;
+    return st;
+}
+
 enum status model_config_parse_generation(const char *text, size_t n, const char *name,
                                           struct model_config *config, struct error *err)
 {
-    struct model_config c = *config;
-    struct json *root = NULL;
-    struct reader r = {.name = name, .err = err};
-    enum status st = parse_object(text, n, name, &root, err);
-
-    if (st)
-        return st;
-    r.root = root;
-    read_special_ids(&r, &c);
-    st = r.st;
-    jv_unref(root);
-    if (st == STATUS_OK)
-        st = model_config_check(&c, name, err);
-    if (st == STATUS_OK)
-        *config = c;
-    return st;
+    return parse(text, n, name, read_special_ids, config, err);
 }
 
 static enum status check_range(const char *name, const char *key, int64_t v, int64_t min,

@@ -52,8 +52,6 @@ static enum status add_names(struct safetensors *st, const struct safetensors_fi
             return error_set(err, STATUS_INVALID, "tensor \"%s\" is in both %s and %s", t->name,
                              other->file, t->file);
         map_put(st->by_name, t->name, t);
-        if (__builtin_add_overflow(st->data_bytes, t->bytes, &st->data_bytes))
-            return error_set(err, STATUS_INVALID, "%s: sizes overflow", t->file);
     }
     return STATUS_OK;
 }
@@ -203,31 +201,6 @@ enum status safetensors_require(const struct safetensors *st, const char *name, 
                          t->file, name, t->type);
     *out = t;
     return STATUS_OK;
-}
-
-const char *safetensors_metadata(const struct safetensors *st, const char *key)
-{
-    for (int32_t i = 0; i < st->n_files; i++) {
-        const struct json *v = jv_get(jv_get(st->file[i].header, "__metadata__"), key);
-
-        if (v != NULL)
-            return jv_get_string(v, NULL);
-    }
-    return NULL;
-}
-
-size_t safetensors_data_bytes(const struct safetensors *st)
-{
-    return st->data_bytes;
-}
-
-struct sha256 safetensors_hash(const struct safetensors *st)
-{
-    struct hasher *h = hasher_new();
-
-    for (int32_t i = 0; i < st->n_files; i++)
-        hasher_add(h, st->file[i].bytes, st->file[i].n_bytes);
-    return hasher_finish(h);
 }
 
 void safetensor_to_f32(const struct safetensor *t, int64_t first, int64_t n, float *out)

@@ -59,11 +59,6 @@ const struct safetensor *safetensors_find(const struct safetensors *st, const ch
 MUST_CHECK enum status safetensors_require(const struct safetensors *st, const char *name,
                                            int32_t n_dims, const int64_t *shape,
                                            const struct safetensor **out, struct error *err);
-/* A value of "__metadata__" in any of the files, or NULL. */
-const char *safetensors_metadata(const struct safetensors *st, const char *key);
-size_t safetensors_data_bytes(const struct safetensors *st); /* sum over the tensors */
-/* SHA-256 over the bytes of all files in the order of their names: reads everything. */
-struct sha256 safetensors_hash(const struct safetensors *st);
 
 /* Elements first .. first+n-1 as float, whatever the dtype; the caller checks the range. */
 void safetensor_to_f32(const struct safetensor *t, int64_t first, int64_t n, float *out);

@@ -27,7 +27,6 @@ struct safetensors {
     struct safetensor *tensor;
     int32_t n_tensors;
     struct map *by_name;
-    size_t data_bytes;
 };
 
 struct safetensors *safetensors_new(int32_t n_files); /* at most SAFETENSORS_MAX_SHARDS */

@@ -180,11 +180,6 @@ bool tokenizer_is_special(const struct tokenizer *t, int32_t id)
     return id >= 0 && id < t->n_ids && (t->flags[id] & TOKEN_SPECIAL);
 }
 
-bool tokenizer_is_added(const struct tokenizer *t, int32_t id)
-{
-    return id >= 0 && id < t->n_ids && (t->flags[id] & TOKEN_ADDED);
-}
-
 int32_t tokenizer_find_vocab(const struct tokenizer *t, const char *bytes, size_t n)
 {
     size_t i = (size_t)fnv1a64(bytes, n) & t->by_bytes_mask;
@@ -198,18 +193,14 @@ int32_t tokenizer_find_vocab(const struct tokenizer *t, const char *bytes, size_
     return -1;
 }
 
-int32_t tokenizer_id_of_n(const struct tokenizer *t, const char *bytes, size_t n)
-{
-    int32_t id = added_tokens_exact(t->added, bytes, n);
-
-    if (id < 0 && t->added_normal)
-        id = added_tokens_exact(t->added_normal, bytes, n);
-    return id >= 0 ? id : tokenizer_find_vocab(t, bytes, n);
-}
-
 int32_t tokenizer_id_of(const struct tokenizer *t, const char *text)
 {
-    return tokenizer_id_of_n(t, text, strlen(text));
+    const size_t n = strlen(text);
+    int32_t id = added_tokens_exact(t->added, text, n);
+
+    if (id < 0 && t->added_normal)
+        id = added_tokens_exact(t->added_normal, text, n);
+    return id >= 0 ? id : tokenizer_find_vocab(t, text, n);
 }
 
 struct sha256 tokenizer_hash(const struct tokenizer *t)

@@ -54,10 +54,8 @@ int32_t tokenizer_size(const struct tokenizer *t); /* ids are 0 .. size-1 */
  * range. */
 const char *tokenizer_bytes(const struct tokenizer *t, int32_t id, size_t *n);
 bool tokenizer_is_special(const struct tokenizer *t, int32_t id);
-bool tokenizer_is_added(const struct tokenizer *t, int32_t id);
 /* The id of the token with exactly these bytes ("<|im_end|>", " the"), or -1. */
 int32_t tokenizer_id_of(const struct tokenizer *t, const char *text);
-int32_t tokenizer_id_of_n(const struct tokenizer *t, const char *bytes, size_t n);
 struct sha256 tokenizer_hash(const struct tokenizer *t); /* of the file as read */
 
 /* Appends the raw bytes; ids out of range are skipped. The result may be invalid UTF-8. */

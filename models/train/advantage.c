@@ -153,17 +153,3 @@ void advantage_scale_batch(double *advantage, const uint8_t *valid, int64_t n, d
     for (int64_t i = 0; i < n; i++)
         advantage[i] *= scale;
 }
-
-void advantage_gdpo(const double *component, int32_t n_components, const double *weight, int32_t n,
-                    double *out)
-{
-    for (int32_t i = 0; i < n; i++)
-        out[i] = 0;
-    for (int32_t k = 0; k < n_components; k++) {
-        const double *r = component + (int64_t)k * n;
-        struct moments m = moments_of(r, n, -1);
-        for (int32_t i = 0; i < n; i++)
-            if (!isnan(r[i]) && is_spread(m.least, m.most))
-                out[i] += weight[k] * advantage_of(ADVANTAGE_TRL, r, n, i, &m);
-    }
-}

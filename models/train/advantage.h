@@ -59,8 +59,4 @@ bool advantage_has_spread(const double *reward, int32_t n);
  * own std would not. Values at NaN rewards are 0 already and do not count (valid says which do). */
 void advantage_scale_batch(double *advantage, const uint8_t *valid, int64_t n, double eps);
 
-/* GDPO: per reward component, as TRL's GRPO, weighted and summed. component (n_components, n). */
-void advantage_gdpo(const double *component, int32_t n_components, const double *weight, int32_t n,
-                    double *out);
-
 #endif

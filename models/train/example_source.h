@@ -10,6 +10,7 @@
 #define TROUPE_MODELS_TRAIN_EXAMPLE_SOURCE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "runtime/base/status.h"
@@ -23,6 +24,19 @@ struct example {
     int32_t cap, n;
     bool truncated;
 };
+/* Appends ids; those beyond cap are left out, and `truncated` is set. */
+static inline void example_put(struct example *ex, const int32_t *ids, size_t n, bool trained)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (ex->n == ex->cap) {
+            ex->truncated = true;
+            break;
+        }
+        /* The first token of a sequence cannot be predicted: nothing comes before it. */
+        ex->train[ex->n] = trained && ex->n > 0;
+        ex->ids[ex->n++] = ids[i];
+    }
+}
 
 struct example_source {
     void *ctx;

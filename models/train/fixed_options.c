@@ -109,6 +109,13 @@ enum status fixed_compare(const struct json *was, const struct fixed_options *no
     return n > 0 ? STATUS_USAGE : STATUS_OK;
 }
 
+enum status fixed_refuse(const char *out, struct error *err)
+{
+    error_set(err, STATUS_USAGE, "%s already contains a training run", out);
+    error_hint(err, "continue it with --resume, or choose another folder");
+    return STATUS_USAGE;
+}
+
 /* The options in the newest checkpoint: the caller's; NULL without a checkpoint. They are compared
  * with those of a command, so a damaged file must not pass for other options. */
 static enum status newest_options(const char *out, struct json **options, struct error *err)

@@ -31,6 +31,8 @@ MUST_CHECK enum status fixed_check_newest(const char *out, struct error *err);
 /* fixed_compare with the newest checkpoint of `out`; STATUS_OK without a checkpoint. */
 MUST_CHECK enum status fixed_compare_newest(const char *out, const struct fixed_options *now,
                                             struct error *err);
+/* STATUS_USAGE: `out` contains a training already. */
+enum status fixed_refuse(const char *out, struct error *err);
 /* A string option of the newest checkpoint of `out`: the caller frees it; or NULL, also where
  * fixed_check_newest fails. */
 char *fixed_recorded(const char *out, const char *key);

@@ -10,22 +10,6 @@
 
 #include "models/train/grpo_trainer.h"
 
-/* Linear from lr/warmup to lr, then half a cosine to lr_min (Loshchilov and Hutter 2017). */
-static double rate(const struct grpo_trainer *t, int64_t update)
-{
-    const struct grpo_options *o = t->o;
-    double at;
-
-    if (update >= t->schedule)
-        return o->lr_min;
-    if (update < o->warmup)
-        return o->lr * (double)(update + 1) / (double)o->warmup;
-    if (t->schedule <= o->warmup + 1)
-        return o->lr;
-    at = (double)(update - o->warmup) / (double)(t->schedule - o->warmup - 1);
-    return o->lr_min + 0.5 * (o->lr - o->lr_min) * (1.0 + cos(3.14159265358979323846 * at));
-}
-
 struct training {
     struct grpo_trainer *t;
     enum status status;
@@ -39,13 +23,7 @@ static void train(void *arg, struct lane lane)
     const struct grpo_options *o = t->o;
     struct grpo_update_options u = {
         .policy = o->policy,
-        .step = {.lr = t->lr,
-                 .beta1 = o->beta1,
-                 .beta2 = o->beta2,
-                 .eps = o->eps,
-                 .weight_decay = o->weight_decay,
-                 .clip = o->clip,
-                 .scale = 1},
+        .step = o->learning.step,
         .minibatch_chains = o->minibatch_chains,
         .max_chains = o->max_chains,
         .epochs = o->epochs,
@@ -55,6 +33,8 @@ static void train(void *arg, struct lane lane)
         .reference = o->policy.kl == POLICY_KL_NONE ? NULL : t->start,
     };
 
+    u.step.lr = t->lr;
+    u.step.scale = 1;
     x->status = grpo_update(t->pass, t->work, &t->optimizer, &lane, lane.pool, &t->set,
                             t->advantage, &u, t->grad, &t->update, x->err);
 }
@@ -69,7 +49,7 @@ static enum status one_update(struct grpo_trainer *t, struct error *err)
 
     memset(&t->last, 0, sizeof(t->last));
     memset(&t->update, 0, sizeof(t->update));
-    t->lr = rate(t, t->state.update);
+    t->lr = learning_rate(&t->o->learning, t->state.update, t->schedule, t->schedule - 1);
     st = grpo_play(t, &any_advantage, err);
     if (st)
         return st;

@@ -17,6 +17,7 @@
 #include "models/train/credit.h"
 #include "models/train/example_source.h"
 #include "models/train/grpo_update.h"
+#include "models/train/learning.h"
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
 #include "runtime/base/seams.h"
@@ -51,13 +52,8 @@ struct grpo_options {
     struct policy_options policy;
     int32_t minibatch_chains, max_chains, epochs;
     int32_t
-        max_refills;   /* at most so many times per update: more groups when too few have spread */
-    double lr, lr_min; /* cosine from lr to lr_min over the updates */
-    /* Keeps the schedule that the run in `out` began with, which has fewer updates than now; later
-     * updates are trained at lr_min. No effect without a checkpoint in `out`. */
-    bool lr_continue;
-    int64_t warmup;
-    double beta1, beta2, eps, weight_decay, clip;
+        max_refills; /* at most so many times per update: more groups when too few have spread */
+    struct learning learning;
     float temperature;
     int32_t max_len; /* ids of the longest chain */
     int32_t eval_every, checkpoint_every, keep_last;

@@ -29,6 +29,8 @@ static enum status check_phases(const struct grpo_options *o, struct error *err)
 
 static enum status check_numbers(const struct grpo_options *o, struct error *err)
 {
+    enum status st;
+
     if (o->updates < 1 || o->groups < 1 || o->minibatch_chains < 1 || o->epochs < 1 ||
         o->max_chains < 0 || o->max_refills < 0)
         return error_set(err, STATUS_USAGE,
@@ -37,13 +39,9 @@ static enum status check_numbers(const struct grpo_options *o, struct error *err
         return error_set(err, STATUS_USAGE,
                          "a group of %d has no baseline: at least 2 rollouts per task are needed",
                          o->group_size);
-    if (!(o->lr > 0) || !(o->lr_min >= 0) || o->lr_min > o->lr || o->warmup < 0)
-        return error_set(err, STATUS_USAGE,
-                         "lr must be above 0, lr_min from 0 to lr, warmup at least 0");
-    if (!(o->beta1 >= 0 && o->beta1 < 1) || !(o->beta2 >= 0 && o->beta2 < 1) || !(o->eps > 0))
-        return error_set(err, STATUS_USAGE, "beta1 and beta2 must be in [0, 1), eps above 0");
-    if (!(o->weight_decay >= 0) || !(o->clip >= 0))
-        return error_set(err, STATUS_USAGE, "weight_decay and clip must be at least 0");
+    st = learning_check(&o->learning, err);
+    if (st)
+        return st;
     if (!(o->temperature > 0))
         return error_set(
             err, STATUS_USAGE,
@@ -72,11 +70,11 @@ enum status grpo_check_options(const struct grpo_options *o, const struct weight
     if (strncmp(weights_backend(start)->name, "cpu", 3) != 0)
         return error_set(err, STATUS_UNSUPPORTED, "training runs on the CPU, not on %s",
                          weights_backend(start)->name);
-    if (o->log && o->lr > 5e-4)
+    if (o->log && o->learning.step.lr > 5e-4)
         log_write(o->log, LOG_WARN,
                   "the learning rate is %g: rates above 5e-4 have destroyed skills in GRPO runs; "
                   "watch the probe",
-                  o->lr);
+                  o->learning.step.lr);
     return STATUS_OK;
 }
 
@@ -169,14 +167,7 @@ void grpo_fix_options(const struct grpo_options *o, const struct weights *start,
     fixed_put(f, "max_chains", "chains per update (--max-chains)", jv_int(o->max_chains));
     fixed_put(f, "epochs", "epochs (--epochs)", jv_int(o->epochs));
     fixed_put(f, "max_refills", "refills (--refills)", jv_int(o->max_refills));
-    fixed_put(f, "lr", "learning rate (--lr)", jv_real(o->lr));
-    fixed_put(f, "lr_min", "final learning rate (--lr-min)", jv_real(o->lr_min));
-    fixed_put(f, "warmup", "warm-up (--warmup)", jv_int(o->warmup));
-    fixed_put(f, "beta1", "AdamW beta1 (--beta1)", jv_real(o->beta1));
-    fixed_put(f, "beta2", "AdamW beta2 (--beta2)", jv_real(o->beta2));
-    fixed_put(f, "eps", "AdamW epsilon", jv_real(o->eps));
-    fixed_put(f, "weight_decay", "weight decay (--weight-decay)", jv_real(o->weight_decay));
-    fixed_put(f, "clip", "gradient clipping (--clip)", jv_real(o->clip));
+    learning_fix(&o->learning, f);
     fixed_put(f, "temperature", "temperature (--temperature)", jv_real((double)o->temperature));
 }
 
@@ -185,7 +176,7 @@ enum status grpo_check_resume(const struct grpo_options *o, const struct weights
 {
     struct fixed_options f;
     int64_t schedule = o->updates;
-    enum status st = o->lr_continue ? fixed_schedule(o->out, &schedule, err) : STATUS_OK;
+    enum status st = learning_schedule(&o->learning, o->out, &schedule, err);
 
     if (st)
         return st;

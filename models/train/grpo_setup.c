@@ -80,11 +80,8 @@ static enum status resume(struct grpo_trainer *t, const struct fixed_options *no
 
     if (from < 0) /* a replay from the start reads no checkpoint, but must be of the same run */
         return t->writes ? STATUS_OK : fixed_compare_newest(o->out, now, err);
-    if (t->writes && !o->resume) {
-        error_set(err, STATUS_USAGE, "%s already contains a training run", o->out);
-        error_hint(err, "continue it with --resume, or choose another folder");
-        return STATUS_USAGE;
-    }
+    if (t->writes && !o->resume)
+        return fixed_refuse(o->out, err);
     st = checkpoint_read(o->out, from, &t->state, &t->optimizer, t->work, err);
     if (!st)
         st = fixed_compare(t->state.options, now, o->out, err);
@@ -106,7 +103,7 @@ static enum status open_state(struct grpo_trainer *t, int64_t update, struct err
     enum status st;
 
     t->schedule = o->updates;
-    st = o->lr_continue ? fixed_schedule(o->out, &t->schedule, err) : STATUS_OK;
+    st = learning_schedule(&o->learning, o->out, &t->schedule, err);
     if (st)
         return st;
     grpo_fix_options(o, t->start, t->schedule, &now);

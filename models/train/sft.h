@@ -13,6 +13,7 @@
 
 #include "models/arch/weights.h"
 #include "models/train/example_source.h"
+#include "models/train/learning.h"
 #include "runtime/base/log.h"
 #include "runtime/base/seams.h"
 
@@ -23,12 +24,7 @@ struct sft_options {
     int32_t batch_tokens; /* rows of one update, about */
     int32_t accumulate;   /* micro-batches an update */
     int32_t max_len;      /* of an example */
-    double lr, lr_min;    /* linear warm-up, then cosine to lr_min */
-    /* Keeps the schedule that the run in `out` began with, which has fewer updates than now; later
-     * updates are trained at lr_min. No effect without a checkpoint in `out`. */
-    bool lr_continue;
-    int64_t warmup;
-    double beta1, beta2, eps, weight_decay, clip; /* clip of the global norm; 0: none */
+    struct learning learning;
     int32_t eval_every, n_eval_batches;  /* held-out examples: HELD_OUT_FIRST on; 0: never */
     int32_t checkpoint_every, keep_last; /* 0: only at the end; keep_last 0: all */
     bool keep_best, recompute;

@@ -14,6 +14,7 @@ static enum status check_options(const struct sft_options *o, const struct weigh
                                  struct error *err)
 {
     const struct model_config *c = weights_config(start);
+    enum status st;
 
     if (!o->out || !*o->out)
         return error_set(err, STATUS_USAGE, "no output folder is given");
@@ -23,13 +24,9 @@ static enum status check_options(const struct sft_options *o, const struct weigh
     if (o->max_len < 2 || o->max_len > c->max_position_embeddings + 1)
         return error_set(err, STATUS_USAGE, "max_len must be 2 to %d, the limit of the model",
                          c->max_position_embeddings + 1);
-    if (!(o->lr > 0) || !(o->lr_min >= 0) || o->lr_min > o->lr || o->warmup < 0)
-        return error_set(err, STATUS_USAGE,
-                         "lr must be above 0, lr_min from 0 to lr, warmup at least 0");
-    if (!(o->beta1 >= 0 && o->beta1 < 1) || !(o->beta2 >= 0 && o->beta2 < 1) || !(o->eps > 0))
-        return error_set(err, STATUS_USAGE, "beta1 and beta2 must be in [0, 1), eps above 0");
-    if (!(o->weight_decay >= 0) || !(o->clip >= 0))
-        return error_set(err, STATUS_USAGE, "weight_decay and clip must be at least 0");
+    st = learning_check(&o->learning, err);
+    if (st)
+        return st;
     if (o->stop_on && strcmp(o->stop_on, "probe") != 0)
         return error_set(err, STATUS_USAGE, "stop_on must be \"probe\", not \"%s\"", o->stop_on);
     if (o->stop_on && (!o->data->probe || o->data->n_probes < 1 || o->eval_every < 1))
@@ -59,14 +56,7 @@ static void fix_options(const struct sft_options *o, const struct weights *start
     fixed_put(f, "batch_tokens", "tokens per batch (--batch-tokens)", jv_int(o->batch_tokens));
     fixed_put(f, "accumulate", "batches per update (--accumulate)", jv_int(o->accumulate));
     fixed_put(f, "max_len", "longest example (--max-len)", jv_int(o->max_len));
-    fixed_put(f, "lr", "learning rate (--lr)", jv_real(o->lr));
-    fixed_put(f, "lr_min", "final learning rate (--lr-min)", jv_real(o->lr_min));
-    fixed_put(f, "warmup", "warm-up (--warmup)", jv_int(o->warmup));
-    fixed_put(f, "beta1", "AdamW beta1 (--beta1)", jv_real(o->beta1));
-    fixed_put(f, "beta2", "AdamW beta2 (--beta2)", jv_real(o->beta2));
-    fixed_put(f, "eps", "AdamW epsilon", jv_real(o->eps));
-    fixed_put(f, "weight_decay", "weight decay (--weight-decay)", jv_real(o->weight_decay));
-    fixed_put(f, "clip", "gradient clipping (--clip)", jv_real(o->clip));
+    learning_fix(&o->learning, f);
 }
 
 enum status sft_check_resume(const struct sft_options *o, const struct weights *start,
@@ -74,7 +64,7 @@ enum status sft_check_resume(const struct sft_options *o, const struct weights *
 {
     struct fixed_options f;
     int64_t schedule = o->updates;
-    enum status st = o->lr_continue ? fixed_schedule(o->out, &schedule, err) : STATUS_OK;
+    enum status st = learning_schedule(&o->learning, o->out, &schedule, err);
 
     if (st)
         return st;
@@ -93,11 +83,8 @@ static enum status resume(struct trainer *t, const struct fixed_options *now, st
 
     if (last < 0)
         return STATUS_OK;
-    if (!o->resume) {
-        error_set(err, STATUS_USAGE, "%s already contains a training run", o->out);
-        error_hint(err, "continue it with --resume, or choose another folder");
-        return STATUS_USAGE;
-    }
+    if (!o->resume)
+        return fixed_refuse(o->out, err);
     st = checkpoint_read(o->out, last, &t->state, &t->optimizer, t->work, err);
     if (!st)
         st = fixed_compare(t->state.options, now, o->out, err);
@@ -121,7 +108,7 @@ static enum status open_state(struct trainer *t, const struct weights *start, st
     enum status st;
 
     t->schedule = o->updates;
-    st = o->lr_continue ? fixed_schedule(o->out, &t->schedule, err) : STATUS_OK;
+    st = learning_schedule(&o->learning, o->out, &t->schedule, err);
     if (st)
         return st;
     fix_options(o, start, t->schedule, &now);

@@ -6,19 +6,6 @@
 
 #include "models/train/sft_trainer.h"
 
-/* Linear from lr/warmup to lr, then half a cosine to lr_min (Loshchilov and Hutter 2017). */
-static double sft_lr(const struct sft_options *o, int64_t schedule, int64_t update)
-{
-    double at;
-
-    if (update >= schedule)
-        return o->lr_min;
-    if (update < o->warmup)
-        return o->lr * (double)(update + 1) / (double)o->warmup;
-    at = (double)(update - o->warmup) / (double)(schedule - o->warmup);
-    return o->lr_min + 0.5 * (o->lr - o->lr_min) * (1.0 + cos(3.14159265358979323846 * at));
-}
-
 /* Multiplications and additions of forward and backward (twice the forward's): products over the
  * rows that run through them, and scores and sums of attention. Recomputation is not counted. */
 static double batch_flops(const struct weights *w, const struct sequences *s)
@@ -98,11 +85,7 @@ enum status trainer_update(struct trainer *t, struct error *err)
     const struct lane lane = {.pool = t->pool};
     int64_t n_rows = 0, n_trained = 0, from = seams_mono_us(o->seams), took;
     double loss = 0;
-    struct optimizer_step step = {.beta1 = o->beta1,
-                                  .beta2 = o->beta2,
-                                  .eps = o->eps,
-                                  .weight_decay = o->weight_decay,
-                                  .clip = o->clip};
+    struct optimizer_step step = o->learning.step;
     enum status st = accumulate(t, &loss, &n_rows, &n_trained, err);
 
     if (st) {
@@ -111,7 +94,7 @@ enum status trainer_update(struct trainer *t, struct error *err)
         t->data.n_skipped = before.n_skipped;
         return st;
     }
-    step.lr = t->lr = sft_lr(o, t->schedule, t->state.update);
+    step.lr = t->lr = learning_rate(&o->learning, t->state.update, t->schedule, t->schedule);
     step.scale = 1.0 / (double)n_trained;
     t->grad_norm = optimizer_step(&t->optimizer, t->pool, &step, t->grad);
     if (!isfinite(t->grad_norm) || !isfinite(loss)) {

@@ -16,6 +16,7 @@ struct troupe *troupe_new(const struct troupe_options *o)
 
     t->seams = o->seams;
     t->log = o->log;
+    t->asked_to_end = o->interrupted;
     t->models = model_set_new(&o->model, o->log);
     return t;
 }

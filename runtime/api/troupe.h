@@ -22,6 +22,9 @@ struct troupe_options {
     const struct seams *seams;
     struct log *log; /* lent */
     struct model_options model;
+    /* Not 0 once the process was asked to end, where troupe_interrupt may come late. May be NULL.
+     */
+    const volatile int *interrupted;
 };
 struct troupe *troupe_new(const struct troupe_options *o);
 /* Closes what it opened. Free its runs first. NULL is allowed. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "blueprints/replay.h"
 #include "runtime/api/troupe_run.h"
 #include "runtime/base/memory.h"
 #include "runtime/store/query.h"
@@ -16,13 +17,14 @@
 struct copy {
     struct run *to;
     const char *from;
+    const struct replay *replay; /* NULL: the copy goes on live */
     bool reached;
     int64_t n;
 };
 
 static bool is_result(const struct step_row *s)
 {
-    static const char *const kinds[] = {"model", "tool", "human", "wait", "question"};
+    static const char *const kinds[] = {"model", "tool", "human", "wait"};
 
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
         if (strcmp(s->kind, kinds[i]) == 0)
@@ -45,7 +47,7 @@ static bool copy_step(void *ctx, const struct step_row *s)
 
     if (c->from && at_or_below(s->path, c->from))
         c->reached = true;
-    if (c->reached || !is_result(s))
+    if (c->reached || !(c->replay ? replay_takes(c->replay, s) : is_result(s)))
         return !c->reached;
     struct step_intent intent = {.path = s->path,
                                  .attempt = s->attempt,
@@ -64,7 +66,8 @@ static bool copy_step(void *ctx, const struct step_row *s)
     journal_intend(c->to, &intent);
     if (s->tokens)
         journal_tokens(c->to, s->tokens);
-    journal_finish(c->to, &result);
+    if (s->state != STEP_STARTED)
+        journal_finish(c->to, &result);
     if (++c->n % FLUSH_EVERY == 0)
         journal_flush(c->to);
     return true;
@@ -92,7 +95,7 @@ static bool copy_head(void *ctx, const struct run_row *row)
 static enum status copy_steps(struct troupe_run *r, const struct troupe_fork *fork,
                               struct error *err)
 {
-    struct copy c = {.to = r->run, .from = fork->path};
+    struct copy c = {.to = r->run, .from = fork->path, .replay = r->replay};
     enum status st = query_steps(fork->from, fork->uuid, NULL, -1, true, copy_step, &c, err);
 
     if (!st)
@@ -126,8 +129,11 @@ enum status troupe_run_fork(struct troupe *t, const struct troupe_fork *fork,
         r->plan = r->own_plan;
         r->inputs = jv_ref(jv_get(h.config, "inputs"));
         run_models_recorded(r->models, h.config, fork->live);
-        st = troupe_run_root(o->root, h.root, &root, err);
+        if (!fork->live && !fork->path)
+            st = replay_load(fork->from, fork->uuid, &r->replay, err);
     }
+    if (!st)
+        st = troupe_run_root(o->root, h.root, &root, err);
     if (!st)
         st = troupe_run_check(r, root, err);
     if (!st)

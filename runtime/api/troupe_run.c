@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "blueprints/replay.h"
 #include "runtime/api/troupe_run.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/time_text.h"
@@ -96,7 +97,10 @@ static void on_limit(void *ctx)
 
 static enum status open_agents(struct troupe_run *r, struct error *err)
 {
-    struct agent_host_options o = {.loop = r->t->loop, .registry = r->tools, .seams = r->t->seams};
+    struct agent_host_options o = {.loop = r->t->loop,
+                                   .registry = r->tools,
+                                   .seams = r->t->seams,
+                                   .interrupted = r->t->asked_to_end};
 
     return agent_host_new(&o, &r->agents, err);
 }
@@ -129,10 +133,10 @@ enum status troupe_run_check(struct troupe_run *r, const char *root, struct erro
     const struct runner_host h = {.loop = loop,
                                   .agents = r->agents,
                                   .tools = r->tools,
-                                  .store = r->t->store,
                                   .seams = r->t->seams,
                                   .model = give_model,
                                   .stay = r->stay,
+                                  .replay = r->replay,
                                   .resumed = r->own_plan != NULL,
                                   .on_step = on_step,
                                   .on_text = r->listener.on_text ? on_text : NULL,
@@ -191,6 +195,7 @@ void troupe_run_free(struct troupe_run *r)
     jv_unref(r->inputs);
     jv_unref(r->result.output);
     plan_free(r->own_plan);
+    replay_free(r->replay);
     free(r);
 }
 

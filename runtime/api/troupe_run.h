@@ -19,6 +19,7 @@ struct troupe_run {
     const struct plan *plan;
     struct plan *own_plan; /* the same if it was loaded from a record, else NULL */
     struct json *inputs;
+    struct replay *replay; /* the record that it replays, or NULL */
     struct run_models *models;
     struct tool_registry *tools;
     struct agent_host *agents;

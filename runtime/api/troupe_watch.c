@@ -339,19 +339,22 @@ static void look_closely(struct troupe_watch *w)
 static void look(void *ctx)
 {
     struct troupe_watch *w = ctx;
+    struct error lost = ERROR_INIT;
     int64_t left;
 
     loop_timer_free(w->timer);
     w->timer = NULL;
     if (w->t->interrupted)
         return;
-    if (is_news(w))
+    if (store_is_there(w->t->store, &lost))
+        w->is_open = w->is_foreign = false; /* what is driven notices it, too */
+    else if (is_news(w))
         look_closely(w);
     left = w->next_ms ? w->next_ms - seams_wall_ms(w->t->seams) : LOOK_MS;
     if (w->is_open || w->n_driven > 0 || !w->o.on_idle)
         look_after(w, left > 0 && left < LOOK_MS ? left : LOOK_MS);
     else
-        w->o.on_idle(w->o.ctx);
+        w->o.on_idle(w->o.ctx, lost.status ? &lost : NULL);
 }
 
 /* ---- life */

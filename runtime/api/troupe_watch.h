@@ -23,9 +23,10 @@ struct troupe_watch_options {
     struct troupe_run_options run;
     /* A run cannot go on; it is not tried again by this watch. May be NULL. */
     void (*on_stuck)(void *ctx, const char *uuid, const struct error *err);
-    /* Only runs that cannot go on and questions without a deadline are open. Called once; the watch
-     * may be freed in here. NULL: the watch goes on. */
-    void (*on_idle)(void *ctx);
+    /* Only runs that cannot go on and questions without a deadline are open; or the file of the
+     * store is gone, as `lost` says, and no run can go on. Called once; the watch may be freed in
+     * here. NULL: the watch goes on. */
+    void (*on_idle)(void *ctx, const struct error *lost);
     void *ctx;
 };
 /* The store of t must be open. The first look is in the next turn of the loop. */

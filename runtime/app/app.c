@@ -95,10 +95,13 @@ int app_print_done(struct app *a, const char *name, const char *key, const char 
 
 void app_print_error(struct app *a, const struct error *err)
 {
-    log_progress_end(a->log);
-    dprintf(STDERR_FILENO, "troupe: %s%s%s\n", err->where, err->where[0] ? ": " : "", err->message);
+    struct str text = STR_INIT;
+
+    str_printf(&text, "troupe: %s%s%s\n", err->where, err->where[0] ? ": " : "", err->message);
     if (err->hint[0])
-        dprintf(STDERR_FILENO, "  %s\n", err->hint);
+        str_printf(&text, "  %s\n", err->hint);
+    log_text(a->log, str_cstr(&text), text.len);
+    str_deinit(&text);
 }
 
 /* Is standard output a stream of lines, with the result as the last one? */

@@ -71,9 +71,9 @@ static void print_question(struct app *a, const struct json *w)
 {
     struct str text = STR_INIT;
 
-    log_progress_end(a->log);
     wait_put_text(w, NULL, false, seams_wall_ms(a->seams), &text);
-    dprintf(STDERR_FILENO, "%s> ", str_cstr(&text));
+    str_puts(&text, "> ");
+    log_text(a->log, str_cstr(&text), text.len);
     str_deinit(&text);
 }
 

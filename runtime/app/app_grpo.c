@@ -177,14 +177,7 @@ static void fill_training(struct grpo_job *j)
     g->max_chains = (int32_t)option_int(o, OPT_MAX_CHAINS);
     g->epochs = (int32_t)option_int(o, OPT_EPOCHS);
     g->max_refills = (int32_t)option_int(o, OPT_REFILLS);
-    g->lr = option_number(o, OPT_LR);
-    g->lr_min = option_number(o, OPT_LR_MIN);
-    g->warmup = option_int(o, OPT_WARMUP);
-    g->beta1 = option_number(o, OPT_BETA1);
-    g->beta2 = option_number(o, OPT_BETA2);
-    g->eps = 1e-8;
-    g->weight_decay = option_number(o, OPT_WEIGHT_DECAY);
-    g->clip = option_number(o, OPT_CLIP);
+    g->learning = app_learning(a);
     g->temperature = (float)option_number(o, OPT_TEMPERATURE);
     g->eval_every = (int32_t)option_int(o, OPT_EVAL_EVERY);
     g->checkpoint_every = (int32_t)option_int(o, OPT_CHECKPOINT_EVERY);
@@ -192,7 +185,6 @@ static void fill_training(struct grpo_job *j)
     g->probe_floor = option_number(o, OPT_PROBE_FLOOR);
     g->patience = (int32_t)option_int(o, OPT_PATIENCE);
     g->resume = option_flag(o, OPT_RESUME);
-    g->lr_continue = app_training_continues(a);
     g->recompute = option_flag(o, OPT_RECOMPUTE);
     g->max_len = (int32_t)option_int(o, OPT_MAX_LEN);
     if (g->max_len ==

@@ -99,6 +99,12 @@ int app_training_failed(struct app *a, enum status st, struct error *err)
     return st == STATUS_CANCELLED ? EXIT_INTERRUPTED : code;
 }
 
+/* --lr-schedule continue. */
+static bool continues(const struct app *a)
+{
+    return strcmp(option_text(a->options, OPT_LR_SCHEDULE), "continue") == 0;
+}
+
 enum status app_training_open(const struct app *a, struct app *then, bool *from_folder,
                               struct error *err)
 {
@@ -114,7 +120,7 @@ enum status app_training_open(const struct app *a, struct app *then, bool *from_
         st = fixed_check_newest(out, err);
         return st ? st : app_training_read(a, out, a->command->name, then, from_folder, err);
     }
-    if (app_training_continues(a)) {
+    if (continues(a)) {
         (void)error_set(err, STATUS_USAGE, "--lr-schedule continue needs --resume");
         return STATUS_USAGE;
     }
@@ -167,7 +173,17 @@ bool app_training_chats(const struct app *a)
            !(option_flag(a->options, OPT_RESUME) && begun_without_tokenizer(a));
 }
 
-bool app_training_continues(const struct app *a)
+struct learning app_learning(const struct app *a)
 {
-    return strcmp(option_text(a->options, OPT_LR_SCHEDULE), "continue") == 0;
+    const struct options *o = a->options;
+
+    return (struct learning){.step = {.lr = option_number(o, OPT_LR),
+                                      .beta1 = option_number(o, OPT_BETA1),
+                                      .beta2 = option_number(o, OPT_BETA2),
+                                      .eps = 1e-8,
+                                      .weight_decay = option_number(o, OPT_WEIGHT_DECAY),
+                                      .clip = option_number(o, OPT_CLIP)},
+                             .lr_min = option_number(o, OPT_LR_MIN),
+                             .warmup = option_int(o, OPT_WARMUP),
+                             .continues = continues(a)};
 }

@@ -5,6 +5,7 @@
 #ifndef TROUPE_RUNTIME_APP_APP_TRAINING_H
 #define TROUPE_RUNTIME_APP_APP_TRAINING_H
 
+#include "models/train/learning.h"
 #include "runtime/app/app.h"
 
 /* Writes all options that are set, except --out and --resume. Creates the folder. */
@@ -32,7 +33,6 @@ MUST_CHECK enum status app_training_model(const struct app *a, bool from_folder,
 /* Does this training produce a chat model? True with --data, except for a training that 0.1.0
  * started: it goes on with the tokenizer and the rendering of 0.1.0. */
 bool app_training_chats(const struct app *a);
-/* --lr-schedule continue. */
-bool app_training_continues(const struct app *a);
+struct learning app_learning(const struct app *a); /* --lr and the like */
 
 #endif

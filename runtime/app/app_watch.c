@@ -45,12 +45,16 @@ static void on_stuck(void *ctx, const char *uuid, const struct error *err)
     w->code = app_exit_of(err->status);
 }
 
-static void on_idle(void *ctx)
+static void on_idle(void *ctx, const struct error *lost)
 {
     struct watching *w = ctx;
     struct error ignored = ERROR_INIT;
     struct loop *loop;
 
+    if (lost) {
+        app_print_error(w->app, lost);
+        w->code = app_exit_of(lost->status);
+    }
     if (!troupe_loop(w->app->troupe, &loop, &ignored)) /* it runs */
         loop_stop(loop);
 }

@@ -34,8 +34,10 @@ static bool copy_head(void *ctx, const struct run_row *row)
 /* A second runtime with a scratch store, which is deleted afterwards. */
 static enum status open_scratch(struct app *a, char dir[64], struct troupe **out, struct error *err)
 {
-    const struct troupe_options to = {
-        .seams = a->seams, .log = a->log, .model = app_model_options(a->options)};
+    const struct troupe_options to = {.seams = a->seams,
+                                      .log = a->log,
+                                      .model = app_model_options(a->options),
+                                      .interrupted = a->interrupted};
     char path[96];
     enum status st;
 

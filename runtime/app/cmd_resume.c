@@ -122,15 +122,18 @@ static const char **texts_of(const struct app *a, enum option_id id, int32_t *n)
 /* Prints the finished steps that need a decision, each with its reason. */
 static int print_disagreement(struct app *a, const struct json *disagree, const struct error *err)
 {
+    struct str list = STR_INIT;
     struct json *doc;
 
     app_print_error(a, err);
     for (size_t i = 0; i < jv_size(disagree); i++) {
         const struct json *one = jv_at(disagree, i);
 
-        fprintf(stderr, "  %s: %s\n", jv_get_string(jv_get(one, "path"), ""),
-                jv_get_string(jv_get(one, "reason"), ""));
+        str_printf(&list, "  %s: %s\n", jv_get_string(jv_get(one, "path"), ""),
+                   jv_get_string(jv_get(one, "reason"), ""));
     }
+    log_text(a->log, str_cstr(&list), list.len);
+    str_deinit(&list);
     if (a->json) {
         doc = jv_object();
         jv_set_adopt(doc, "error", app_error_json(err));

@@ -132,8 +132,10 @@ int main(int argc, char **argv)
     } else if (check_model(&a, &err)) {
         code = app_fail(&a, &err);
     } else {
-        const struct troupe_options o = {
-            .seams = a.seams, .log = a.log, .model = app_model_options(options)};
+        const struct troupe_options o = {.seams = a.seams,
+                                         .log = a.log,
+                                         .model = app_model_options(options),
+                                         .interrupted = a.interrupted};
         a.troupe = troupe_new(&o);
         code = a.command->main(&a);
     }

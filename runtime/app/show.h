@@ -40,7 +40,8 @@ int show_stream(const struct show_view *v, bool json, bool last);
  * format (tokens, json). Returns the exit code. */
 int show_follow(const struct show_view *v, struct store_reader *q, const char *uuid,
                 const char *path);
-/* Compares steps by path: state, result, tokens. Returns how many differ. */
+/* Compares steps by path and attempt: state, result, tokens; and how the runs ended. Returns how
+ * many differences there are. */
 int64_t show_diff(const struct show_view *a, const struct show_view *b, struct str *out);
 
 #endif

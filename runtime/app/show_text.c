@@ -14,6 +14,8 @@
 #include "runtime/app/table.h"
 #include "runtime/app/wait_text.h"
 #include "runtime/base/map.h"
+#include "runtime/base/memory.h"
+#include "runtime/store/path.h"
 
 struct json *show_document(const struct show_view *v)
 {
@@ -268,13 +270,11 @@ int show_stream(const struct show_view *v, bool json, bool last)
     return code;
 }
 
-/* The first member that differs, or NULL. */
-static const char *difference(const struct json *a, const struct json *b)
+/* The first of the members that differs, or NULL. */
+static const char *difference(const struct json *a, const struct json *b,
+                              const char *const *members, size_t n)
 {
-    static const char *const members[] = {"attempt", "kind", "status", "error",
-                                          "output",  "call", "tokens"};
-
-    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+    for (size_t i = 0; i < n; i++) {
         const struct json *x = jv_get(a, members[i]), *y = jv_get(b, members[i]);
         if ((x || y) && (!x || !y || !jv_equal(x, y)))
             return members[i];
@@ -282,28 +282,54 @@ static const char *difference(const struct json *a, const struct json *b)
     return NULL;
 }
 
+static const char *step_difference(const struct json *a, const struct json *b)
+{
+    static const char *const members[] = {"kind", "status", "error", "output", "call", "tokens"};
+
+    return difference(a, b, members, ARRAY_LEN(members));
+}
+
+/* How the run itself ended. */
+static int64_t diff_heads(const struct show_view *a, const struct show_view *b, struct str *out)
+{
+    static const char *const members[] = {"status", "error", "output"};
+    const char *what = difference(a->head, b->head, members, ARRAY_LEN(members));
+
+    if (what)
+        str_printf(out, "the run: %s\n", what);
+    return what != NULL;
+}
+
+/* The path with the attempt. */
+static const char *step_key(const struct json *s, struct str *out)
+{
+    path_attempt(out, jv_get_string(jv_get(s, "path"), ""), jv_get_int(jv_get(s, "attempt"), 0));
+    return str_cstr(out);
+}
+
 int64_t show_diff(const struct show_view *a, const struct show_view *b, struct str *out)
 {
-    struct map *by_path = map_new();
+    struct map *by_key = map_new();
+    struct str step = STR_INIT;
     int64_t n = 0;
     const char *key;
     void *value;
 
     for (size_t i = 0; i < jv_size(b->steps); i++)
-        map_put(by_path, jv_get_string(jv_get(jv_at(b->steps, i), "path"), ""), jv_at(b->steps, i));
+        map_put(by_key, step_key(jv_at(b->steps, i), &step), jv_at(b->steps, i));
     for (size_t i = 0; i < jv_size(a->steps); i++) {
         struct json *s = jv_at(a->steps, i);
-        const char *path = jv_get_string(jv_get(s, "path"), "");
-        struct json *t = map_remove(by_path, path);
-        const char *what = t ? difference(s, t) : NULL;
+        struct json *t = map_remove(by_key, step_key(s, &step));
+        const char *what = t ? step_difference(s, t) : NULL;
         if (!t || what) {
-            str_printf(out, "%s: %s\n", path, t ? what : "only in the first");
+            str_printf(out, "%s: %s\n", str_cstr(&step), t ? what : "only in the first");
             n++;
         }
     }
-    for (size_t i = 0; map_next(by_path, &i, &key, &value); n++)
+    for (size_t i = 0; map_next(by_key, &i, &key, &value); n++)
         str_printf(out, "%s: only in the second\n", key);
-    map_free(by_path, NULL);
+    map_free(by_key, NULL);
+    str_deinit(&step);
     str_printf(out, n == 1 ? "%lld step differs\n" : "%lld steps differ\n", (long long)n);
-    return n;
+    return n + diff_heads(a, b, out);
 }

@@ -87,21 +87,14 @@ static void log_send(const struct log *l, const struct str *s)
     }
 }
 
-/* Appends formatted text without control characters. Line ends stay where `lines`
- * says so: an error may end in a source line and a caret. */
-static void PRINTF_LIKE(3, 0) put_message(struct str *out, bool lines, const char *fmt, va_list ap)
+/* Appends text without control characters. Line ends stay where `lines` says so: an error may end
+ * in a source line and a caret. */
+static void put_clean(struct str *out, bool lines, const char *text, size_t n)
 {
-    struct str text;
     size_t i = 0;
 
-    str_init(&text, LINE_MAX_BYTES);
-    str_vprintf(&text, fmt, ap);
-    if (!str_ok(&text)) {
-        str_clear(&text);
-        str_puts(&text, "(a message too long to show)");
-    }
-    while (i < text.len) {
-        uint32_t c = utf8_next(text.data, text.len, &i);
+    while (i < n) {
+        uint32_t c = utf8_next(text, n, &i);
         bool control = c < 0x20 || (c >= 0x7f && c < 0xa0);
 
         if (!control || (c == '\n' && lines))
@@ -109,6 +102,19 @@ static void PRINTF_LIKE(3, 0) put_message(struct str *out, bool lines, const cha
         else
             str_putc(out, c == '\t' || c == '\n' ? ' ' : '?');
     }
+}
+
+static void PRINTF_LIKE(3, 0) put_message(struct str *out, bool lines, const char *fmt, va_list ap)
+{
+    struct str text;
+
+    str_init(&text, LINE_MAX_BYTES);
+    str_vprintf(&text, fmt, ap);
+    if (!str_ok(&text)) {
+        str_clear(&text);
+        str_puts(&text, "(a message too long to show)");
+    }
+    put_clean(out, lines, text.data, text.len);
     str_deinit(&text);
 }
 
@@ -161,6 +167,20 @@ void log_write(struct log *l, enum log_level level, const char *fmt, ...)
     str_putc(&out, '\n');
     if (l->drawn)
         draw_live(l, &out);
+    log_send(l, &out);
+    pthread_mutex_unlock(&l->lock);
+    str_deinit(&out);
+}
+
+void log_text(struct log *l, const char *text, size_t n)
+{
+    struct str out = STR_INIT;
+
+    log_progress_end(l);
+    if (!l)
+        return;
+    put_clean(&out, true, text, n);
+    pthread_mutex_lock(&l->lock);
     log_send(l, &out);
     pthread_mutex_unlock(&l->lock);
     str_deinit(&out);

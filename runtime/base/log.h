@@ -9,6 +9,7 @@
 #define TROUPE_RUNTIME_BASE_LOG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "runtime/base/status.h"
 
@@ -17,6 +18,9 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 struct log;
 struct log *log_new(int fd, enum log_level level, bool progress); /* progress false: --quiet */
 void log_free(struct log *l);
+/* Text for the user, at every level, instead of the progress line. Like a message it is printed
+ * without control characters except line ends, and as valid UTF-8. */
+void log_text(struct log *l, const char *text, size_t n);
 void log_write(struct log *l, enum log_level level, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* One live line on a terminal; elsewhere a plain line at most every 10 s. */
 void log_progress(struct log *l, const char *fmt, ...) PRINTF_LIKE(2, 3);

@@ -52,7 +52,8 @@ static enum status try_all(struct schema_walk *w, const struct schema_case *c, s
     return st;
 }
 
-enum status schema_check_any_of(struct schema_walk *w, const struct schema_case *c)
+/* At least one of the forms fits; with `one`, not two. */
+static enum status check_forms(struct schema_walk *w, const struct schema_case *c, bool one)
 {
     struct str complaints = STR_INIT;
     size_t fits;
@@ -61,24 +62,21 @@ enum status schema_check_any_of(struct schema_walk *w, const struct schema_case 
     if (!st && fits == 0)
         st = schema_misfit(w, c->at, "fits none of %zu forms: %s", jv_size(c->argument),
                            str_cstr(&complaints));
-    str_deinit(&complaints);
-    return st;
-}
-
-enum status schema_check_one_of(struct schema_walk *w, const struct schema_case *c)
-{
-    struct str complaints = STR_INIT;
-    size_t fits;
-    enum status st = try_all(w, c, &fits, &complaints);
-
-    if (!st && fits == 0)
-        st = schema_misfit(w, c->at, "fits none of %zu forms: %s", jv_size(c->argument),
-                           str_cstr(&complaints));
-    else if (!st && fits > 1)
+    else if (!st && one && fits > 1)
         st = schema_misfit(w, c->at, "expected exactly one of %zu forms, but %zu fit",
                            jv_size(c->argument), fits);
     str_deinit(&complaints);
     return st;
+}
+
+enum status schema_check_any_of(struct schema_walk *w, const struct schema_case *c)
+{
+    return check_forms(w, c, false);
+}
+
+enum status schema_check_one_of(struct schema_walk *w, const struct schema_case *c)
+{
+    return check_forms(w, c, true);
 }
 
 enum status schema_check_all_of(struct schema_walk *w, const struct schema_case *c)

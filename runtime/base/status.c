@@ -29,8 +29,9 @@ static void copy_cut(char *to, size_t to_bytes, const char *from)
     to[n] = '\0';
 }
 
-/* A precision ("%.80s") may have cut a character in the middle of the words. */
-static void make_valid(char *text)
+/* A precision ("%.80s") may have cut a character in the middle of the words, and a damaged file
+ * gives any bytes: invalid bytes and control characters become '?'. */
+static void make_printable(char *text)
 {
     size_t n = strlen(text);
     size_t i = utf8_valid_prefix(text, n);
@@ -38,6 +39,15 @@ static void make_valid(char *text)
     while (i < n) {
         text[i++] = '?';
         i += utf8_valid_prefix(text + i, n - i);
+    }
+    for (i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)text[i];
+        bool is_c1 = c == 0xc2 && (unsigned char)text[i + 1] < 0xa0;
+
+        if (is_c1)
+            text[i + 1] = '?';
+        if (is_c1 || c == 0x7f || (c < 0x20 && c != '\n' && c != '\t'))
+            text[i] = '?';
     }
 }
 
@@ -51,7 +61,7 @@ static enum status error_vset(struct error *err, enum status status, const char 
         return status;
     if (vsnprintf(text, sizeof(text), fmt, ap) < 0)
         copy_cut(text, sizeof(text), fmt);
-    make_valid(text);
+    make_printable(text);
     err->status = status;
     err->where[0] = '\0';
     err->hint[0] = '\0';
@@ -88,6 +98,7 @@ enum status error_at(struct error *err, enum status status, const char *file, lo
     va_start(ap, fmt);
     error_vset(err, status, fmt, ap);
     va_end(ap);
+    make_printable(where);
     copy_cut(err->where, sizeof(err->where), where);
     return status;
 }
@@ -147,7 +158,7 @@ void error_note(struct error *err, const char *fmt, ...)
         note[0] = '\0';
     va_end(ap);
     snprintf(text, sizeof(text), "%s: %s", note, err->message);
-    make_valid(text);
+    make_printable(text);
     copy_cut(err->message, sizeof(err->message), text);
 }
 
@@ -162,7 +173,7 @@ void error_hint(struct error *err, const char *fmt, ...)
     if (vsnprintf(hint, sizeof(hint), fmt, ap) < 0)
         hint[0] = '\0';
     va_end(ap);
-    make_valid(hint);
+    make_printable(hint);
     copy_cut(err->hint, sizeof(err->hint), hint);
 }
 

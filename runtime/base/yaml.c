@@ -75,11 +75,6 @@ const char *yaml_name(const struct yaml *y)
     return y->name;
 }
 
-const char *yaml_text(const struct yaml *y)
-{
-    return y->text;
-}
-
 const struct yaml_node *yaml_root(const struct yaml *y)
 {
     return y->root;
@@ -120,11 +115,6 @@ const char *yaml_key_at(const struct yaml_node *mapping, size_t i, const struct 
 const char *yaml_text_of(const struct yaml_node *scalar)
 {
     return scalar && scalar->text ? scalar->text : "";
-}
-
-int yaml_is_plain(const struct yaml_node *scalar)
-{
-    return scalar->plain;
 }
 
 int yaml_line(const struct yaml_node *n)

@@ -27,7 +27,6 @@ MUST_CHECK enum status yaml_parse_file(const char *path, struct yaml **out, stru
 #define yaml_free yaml_document_free
 void yaml_free(struct yaml *y);
 const char *yaml_name(const struct yaml *y); /* the file's name as given */
-const char *yaml_text(const struct yaml *y);
 const struct yaml_node *yaml_root(const struct yaml *y);
 
 enum yaml_kind yaml_node_kind(const struct yaml_node *n);
@@ -40,9 +39,8 @@ const char *yaml_key_at(const struct yaml_node *mapping, size_t i, const struct 
                         const struct yaml_node **value);
 /* The raw text of a scalar. */
 const char *yaml_text_of(const struct yaml_node *scalar);
-int yaml_is_plain(const struct yaml_node *scalar); /* unquoted */
-int yaml_line(const struct yaml_node *n);          /* from 1 */
-int yaml_column(const struct yaml_node *n);        /* from 1 */
+int yaml_line(const struct yaml_node *n);   /* from 1 */
+int yaml_column(const struct yaml_node *n); /* from 1 */
 
 /* The node as a new JSON value, typed as above. */
 struct json *yaml_to_json(const struct yaml_node *n);

@@ -28,24 +28,24 @@ const char *step_state_name(enum step_state s)
     return (size_t)s < ARRAY_LEN(name) ? name[s] : "unknown";
 }
 
+static const enum status statuses[] = {
+    [STEP_STARTED] = STATUS_FAILED,    [STEP_OK] = STATUS_OK,
+    [STEP_ERROR] = STATUS_FAILED,      [STEP_TIMEOUT] = STATUS_TIMEOUT,
+    [STEP_BUDGET] = STATUS_BUDGET,     [STEP_CANCELLED] = STATUS_CANCELLED,
+    [STEP_REJECTED] = STATUS_REJECTED, [STEP_WAITING] = STATUS_WAITING,
+};
+
 enum step_state step_state_of(enum status st)
 {
-    switch (st) {
-    case STATUS_OK:
-        return STEP_OK;
-    case STATUS_TIMEOUT:
-        return STEP_TIMEOUT;
-    case STATUS_BUDGET:
-        return STEP_BUDGET;
-    case STATUS_CANCELLED:
-        return STEP_CANCELLED;
-    case STATUS_REJECTED:
-        return STEP_REJECTED;
-    case STATUS_WAITING:
-        return STEP_WAITING;
-    default:
-        return STEP_ERROR;
-    }
+    for (int s = STEP_OK; s < (int)ARRAY_LEN(statuses); s++)
+        if (statuses[s] == st)
+            return (enum step_state)s;
+    return STEP_ERROR;
+}
+
+enum status step_state_status(enum step_state s)
+{
+    return (size_t)s < ARRAY_LEN(statuses) ? statuses[s] : STATUS_FAILED;
 }
 
 /* SHA-256 of [uuid 0] path 0 attempt as text. */

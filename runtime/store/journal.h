@@ -36,6 +36,7 @@ enum step_state {
 };
 const char *step_state_name(enum step_state s); /* "started", "ok", "error", ... */
 enum step_state step_state_of(enum status st);
+enum status step_state_status(enum step_state s); /* the reverse; STEP_ERROR: STATUS_FAILED */
 
 struct episode_row; /* query.h */
 struct run;         /* one open run: id, epoch, lock, open transaction */
@@ -79,6 +80,7 @@ struct run_watch {
 void run_watch(struct run *r, struct run_watch *w, void (*closing)(struct run_watch *w));
 void run_unwatch(struct run_watch *w); /* fine for one that never watched */
 
+struct store *run_store(const struct run *r); /* the one that it was opened in */
 const char *run_uuid(const struct run *r);
 uint64_t run_seed(const struct run *r);
 struct json *run_config(const struct run *r); /* borrowed */

@@ -3,16 +3,22 @@
  * Forward only. STORE.lock is held, and no run of the store may have a live owner: an older program
  * would continue to write rows in the old format. (One that only has the store open finds that the
  * columns with the sums have another name, and fails without writing.) The store is first copied to
- * STORE.before-vN, and the copy is kept. The migration itself is one transaction.
+ * STORE.before-vN, and the copy is kept. The migration itself is one transaction. If the program is
+ * killed before its end, the next one makes a copy with the same content: only one of them is kept.
  *
  * Sums are checked with the old columns and recomputed over the new ones. A row whose old sum is
  * wrong gets a wrong new one, so that the damage stays visible and the rest can be used.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
+#include "runtime/base/file_open.h"
 #include "runtime/base/memory.h"
 #include "runtime/store/rows.h"
 #include "runtime/store/run_lock.h"
@@ -175,18 +181,77 @@ static enum status check_owners(struct store *s, struct error *err)
     return STATUS_BUSY;
 }
 
-/* STORE.before-v2, or STORE.before-v2-N where earlier ones are there. */
-static char *free_name(const struct store *s)
+/* ---- the copy */
+
+/* STORE.before-v2 for 1, STORE.before-v2-N for N. */
+static char *copy_name(const struct store *s, int i)
 {
     struct str name = STR_INIT;
 
-    for (int i = 1; i == 1 || file_exists(str_cstr(&name)); i++) {
-        str_clear(&name);
-        str_printf(&name, "%s.before-v%d", s->path, STORE_SCHEMA_VERSION);
-        if (i > 1)
-            str_printf(&name, "-%d", i);
-    }
+    str_printf(&name, "%s.before-v%d", s->path, STORE_SCHEMA_VERSION);
+    if (i > 1)
+        str_printf(&name, "-%d", i);
     return str_take(&name);
+}
+
+static bool read_equally(int a, int b, int64_t bytes)
+{
+    char x[8192], y[8192];
+    ssize_t n;
+
+    for (int64_t at = 0; at < bytes; at += n) {
+        n = pread(a, x, sizeof(x), at);
+        if (n <= 0 || pread(b, y, (size_t)n, at) != n || memcmp(x, y, (size_t)n) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* False also if one cannot be read. */
+static bool have_equal_bytes(const char *a, const char *b)
+{
+    struct error ignored = ERROR_INIT;
+    struct stat x, y;
+    int fd = -1, fd2 = -1;
+    bool equal = file_open(a, O_RDONLY, 0, &fd, &x, &ignored) == STATUS_OK &&
+                 file_open(b, O_RDONLY, 0, &fd2, &y, &ignored) == STATUS_OK &&
+                 x.st_size == y.st_size && read_equally(fd, fd2, x.st_size);
+
+    if (fd >= 0)
+        close(fd);
+    if (fd2 >= 0)
+        close(fd2);
+    return equal;
+}
+
+/* Makes a copy under the first free name. If an earlier one has the same bytes, that one stays and
+ * the new one is deleted. */
+static enum status make_copy(struct store *s, char **out, struct error *err)
+{
+    char *copy = copy_name(s, 1), *earlier = NULL;
+    int n = 1;
+    enum status st;
+
+    while (file_exists(copy)) {
+        free(copy);
+        copy = copy_name(s, ++n);
+    }
+    st = store_backup(s, copy, err);
+    for (int i = 1; st == STATUS_OK && i < n; i++) {
+        earlier = copy_name(s, i);
+        if (have_equal_bytes(earlier, copy)) {
+            (void)unlink(copy);
+            free(copy);
+            copy = earlier;
+            break;
+        }
+        free(earlier);
+    }
+    if (st)
+        free(copy);
+    else
+        *out = copy;
+    return st;
 }
 
 static enum status step_all(struct store *s, struct error *err)
@@ -211,10 +276,8 @@ enum status store_migrate(struct store *s, struct error *err)
 
     if (st == STATUS_OK)
         st = check_free_space(s, err);
-    if (st == STATUS_OK) {
-        backup = free_name(s);
-        st = store_backup(s, backup, err);
-    }
+    if (st == STATUS_OK)
+        st = make_copy(s, &backup, err);
     if (st == STATUS_OK)
         st = step_all(s, err);
     if (st) {

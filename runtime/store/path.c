@@ -91,40 +91,6 @@ void path_tool(struct str *out, const char *parent, int64_t n, const char *name)
     put_escaped(out, name, false);
 }
 
-void path_escape(struct str *out, const char *name)
-{
-    put_escaped(out, name, false);
-}
-
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return -1;
-}
-
-void path_unescape(struct str *out, const char *segment, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        int hi = -1, lo = -1;
-
-        if (segment[i] == '%' && n - i > 2) {
-            hi = hex_value(segment[i + 1]);
-            lo = hex_value(segment[i + 2]);
-        }
-        if (hi < 0 || lo < 0) {
-            str_putc(out, segment[i]);
-            continue;
-        }
-        str_putc(out, (char)(hi * 16 + lo));
-        i += 2;
-    }
-}
-
 bool path_is_under(const char *path, const char *ancestor)
 {
     size_t n;
@@ -137,35 +103,9 @@ bool path_is_under(const char *path, const char *ancestor)
     return path[n] == '\0' || path[n] == '/' || path[n] == '[' || path[n] == '@';
 }
 
-bool path_is_child(const char *path, const char *parent)
-{
-    size_t n = parent ? strlen(parent) : 0;
-
-    if (n == 0)
-        return *path && !strchr(path, '/');
-    return strncmp(path, parent, n) == 0 && path[n] == '/' && path[n + 1] &&
-           !strchr(path + n + 1, '/');
-}
-
-size_t path_parent_len(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-
-    return slash ? (size_t)(slash - path) : 0;
-}
-
 const char *path_last(const char *path)
 {
     const char *slash = strrchr(path, '/');
 
     return slash ? slash + 1 : path;
-}
-
-int32_t path_depth(const char *path)
-{
-    int32_t n = 0;
-
-    for (; *path; path++)
-        n += *path == '/';
-    return n;
 }

@@ -271,6 +271,11 @@ void run_close(struct run *r)
     run_free(r);
 }
 
+struct store *run_store(const struct run *r)
+{
+    return r->store;
+}
+
 const char *run_uuid(const struct run *r)
 {
     return r->writer->uuid;

@@ -55,6 +55,9 @@ MUST_CHECK enum status store_open(const struct store_options *o, struct store **
  * first. */
 void store_close(struct store *s);
 const char *store_path(const struct store *s);
+/* STATUS_IO: the file was deleted or replaced, so nothing more can be recorded. Every commit finds
+ * that; this is for a run that commits nothing for a while. Looks at names only; any thread. */
+MUST_CHECK enum status store_is_there(struct store *s, struct error *err);
 /* The path of the copy, if opening migrated the store; else NULL. */
 const char *store_migrated_from(const struct store *s);
 

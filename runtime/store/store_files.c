@@ -1,7 +1,8 @@
 /* store_files.c - checks that the open files are still the files at their paths.
  *
  * A deleted file still accepts writes and syncs, and its data is lost when it is closed. So the
- * files are checked after each commit, before the commit is reported as durable.
+ * files are checked after each commit, before the commit is reported as durable; and by a run that
+ * commits nothing for a while.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -66,6 +67,15 @@ enum status store_file_explain(const struct store *s, enum status st, struct err
     const char *path = s->has_thread ? which_is_gone(s) : NULL;
 
     return path ? file_lost(path, err) : st;
+}
+
+enum status store_is_there(struct store *s, struct error *err)
+{
+    enum status st = s->has_thread ? store_files_check(s, err) : STATUS_OK;
+
+    if (st)
+        store_hint_safe(err);
+    return st;
 }
 
 enum status store_files_check(struct store *s, struct error *err)

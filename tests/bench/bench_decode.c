@@ -12,10 +12,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "kernels/cpu/cpu_backend.h"
 #include "models/engine/engine.h"
@@ -23,6 +20,8 @@
 #include "runtime/base/rng.h"
 #include "runtime/base/seams.h"
 #include "runtime/base/text.h"
+#include "tests/bench/bench_run.h"
+#include "tests/support/small_qwen3.h"
 
 #define MAX_LIST     16
 #define TURN_DELTA   6
@@ -133,25 +132,16 @@ static bool parse(struct bench *b, int argc, char **argv)
 
 static enum status make_weights(struct bench *b, struct error *err)
 {
-    struct model_config c = {.architecture = "Qwen3ForCausalLM",
-                             .model_type = "qwen3",
-                             .hidden_size = (int32_t)b->hidden,
-                             .intermediate_size = (int32_t)b->ffn,
-                             .n_layers = (int32_t)b->layers,
-                             .n_heads = (int32_t)b->heads,
-                             .n_kv_heads = (int32_t)b->kv_heads,
-                             .head_dim = (int32_t)b->head_dim,
-                             .vocab_size = (int32_t)b->vocab,
-                             .max_position_embeddings = 4096,
-                             .rms_norm_eps = 1e-6f,
-                             .rope_theta = 10000,
-                             .initializer_range = 0.02,
-                             .tie_word_embeddings = true,
-                             .dtype = DTYPE_F32,
-                             .bos_id = -1,
-                             .pad_id = -1};
+    struct model_config c = small_qwen3((int32_t)b->vocab);
     const struct arch *a = arch_find(c.architecture);
 
+    c.hidden_size = (int32_t)b->hidden;
+    c.intermediate_size = (int32_t)b->ffn;
+    c.n_layers = (int32_t)b->layers;
+    c.n_heads = (int32_t)b->heads;
+    c.n_kv_heads = (int32_t)b->kv_heads;
+    c.head_dim = (int32_t)b->head_dim;
+    c.max_position_embeddings = 4096;
     return weights_init(cpu_backend(cpu_isa_best()), a, &c, 1, &b->weights, err);
 }
 
@@ -210,14 +200,6 @@ static void close_clients(struct model *m, struct client *clients, int64_t n)
         free(clients[i].call.logp);
         free(clients[i].call.logp_sampled);
     }
-}
-
-static double cpu_seconds(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
 /* Runs for `seconds`; every session calls again as soon as it has its reply. */

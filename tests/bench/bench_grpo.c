@@ -10,10 +10,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "kernels/cpu/cpu_backend.h"
 #include "models/engine/engine.h"
@@ -22,6 +19,8 @@
 #include "runtime/base/memory.h"
 #include "runtime/base/rng.h"
 #include "runtime/base/seams.h"
+#include "tests/bench/bench_run.h"
+#include "tests/support/small_qwen3.h"
 
 #define VOCAB 320
 
@@ -46,47 +45,20 @@ struct times {
     double rollout, train, cpu;
 };
 
-static void must(enum status st, const struct error *err)
-{
-    if (!st)
-        return;
-    fprintf(stderr, "bench_grpo: %s\n", err->message);
-    exit(1);
-}
-
 static double now_s(void)
 {
     return (double)seams_mono_us(seams_real()) * 1e-6;
 }
 
-static double cpu_s(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 static struct model_config shape(void)
 {
-    struct model_config c = {.hidden_size = 128,
-                             .intermediate_size = 384,
-                             .n_layers = 2,
-                             .n_heads = 4,
-                             .n_kv_heads = 4,
-                             .head_dim = 32,
-                             .vocab_size = VOCAB,
-                             .max_position_embeddings = 1024,
-                             .rms_norm_eps = 1e-6f,
-                             .rope_theta = 10000.0,
-                             .initializer_range = 0.02,
-                             .tie_word_embeddings = true,
-                             .dtype = DTYPE_F32,
-                             .bos_id = -1,
-                             .pad_id = -1};
+    struct model_config c = small_qwen3(VOCAB);
 
-    (void)snprintf(c.architecture, sizeof(c.architecture), "Qwen3ForCausalLM");
-    (void)snprintf(c.model_type, sizeof(c.model_type), "qwen3");
+    c.hidden_size = 128;
+    c.intermediate_size = 384;
+    c.n_kv_heads = 4;
+    c.head_dim = 32;
+    c.max_position_embeddings = 1024;
     return c;
 }
 
@@ -227,7 +199,7 @@ static struct times one_step(struct bench *b)
     struct error err = ERROR_INIT;
     struct weights *served = NULL;
     struct times t;
-    double from = now_s(), cpu = cpu_s();
+    double from = now_s(), cpu = cpu_seconds();
 
     start_calls(b);
     collect(b);
@@ -240,7 +212,7 @@ static struct times one_step(struct bench *b)
     engine_publish(b->engine, served);
     weights_unref(served);
     t.train = now_s() - from - t.rollout;
-    t.cpu = cpu_s() - cpu;
+    t.cpu = cpu_seconds() - cpu;
     return t;
 }
 

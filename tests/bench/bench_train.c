@@ -5,10 +5,7 @@
  * less; torch_baseline.py prints the same for PyTorch. Usage: bench_train [SECONDS
  * [SEQUENCES LENGTH]] SPDX-License-Identifier: Apache-2.0
  */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "kernels/cpu/cpu_backend.h"
 #include "models/train/optimizer.h"
@@ -17,6 +14,8 @@
 #include "runtime/base/pool.h"
 #include "runtime/base/rng.h"
 #include "runtime/base/seams.h"
+#include "tests/bench/bench_run.h"
+#include "tests/support/small_qwen3.h"
 
 struct bench {
     struct weights *weights;
@@ -27,34 +26,15 @@ struct bench {
     float *grad;
 };
 
-static void must(enum status st, const struct error *err)
-{
-    if (!st)
-        return;
-    fprintf(stderr, "bench_train: %s\n", err->message);
-    exit(1);
-}
-
 static struct model_config small_config(void)
 {
-    struct model_config c = {.hidden_size = 128,
-                             .intermediate_size = 368,
-                             .n_layers = 2,
-                             .n_heads = 4,
-                             .n_kv_heads = 4,
-                             .head_dim = 32,
-                             .vocab_size = 320,
-                             .max_position_embeddings = 4096,
-                             .rms_norm_eps = 1e-6f,
-                             .rope_theta = 10000.0,
-                             .initializer_range = 0.02,
-                             .tie_word_embeddings = true,
-                             .dtype = DTYPE_F32,
-                             .bos_id = -1,
-                             .pad_id = -1};
+    struct model_config c = small_qwen3(320);
 
-    snprintf(c.architecture, sizeof(c.architecture), "Qwen3ForCausalLM");
-    snprintf(c.model_type, sizeof(c.model_type), "qwen3");
+    c.hidden_size = 128;
+    c.intermediate_size = 368;
+    c.n_kv_heads = 4;
+    c.head_dim = 32;
+    c.max_position_embeddings = 4096;
     return c;
 }
 
@@ -115,14 +95,6 @@ static double update(struct bench *b)
     optimizer_step(&b->optimizer, b->pool, &step, b->grad);
     weights_set_flat(b->weights, &lane, b->optimizer.master, 1);
     return out.loss / (double)b->batch.n_trained;
-}
-
-static double cpu_seconds(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
 int main(int argc, char **argv)

@@ -5,20 +5,12 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "kernels/cpu/cpu_backend.h"
 #include "models/formats/safetensors.h"
 #include "models/train/packed_pass.h"
 #include "runtime/base/memory.h"
+#include "tests/support/check.h"
 
 #define N_SEQUENCES    2
 #define LOGITS_ERROR   1e-5
@@ -33,12 +25,6 @@ struct parity {
     int32_t *ids[N_SEQUENCES];
     uint8_t *mask[N_SEQUENCES];
 };
-
-static void must(enum status st, const struct error *err)
-{
-    if (st)
-        fail_msg("%s: %s", err->where, err->message);
-}
 
 static float *values_of(const struct parity *p, const char *name, int64_t *n)
 {
@@ -92,23 +78,21 @@ static void read_sequences(struct parity *p)
 
 static void parity_open(struct parity *p, const char *name, enum cpu_isa isa, enum dtype dtype)
 {
-    const char *root = getenv("TROUPE_SOURCE_DIR");
     const struct arch *arch = arch_find("Qwen3ForCausalLM");
     struct model_config config;
     struct safetensors *st = NULL;
-    struct error err = ERROR_INIT;
-    char path[512];
+    char file[128], path[512];
 
     memset(p, 0, sizeof(*p));
-    snprintf(path, sizeof(path), "%s/tests/fixtures/qwen3/%s", root ? root : ".", name);
-    must(model_config_load_dir(path, &config, &err), &err);
-    must(safetensors_open_dir(path, &st, &err), &err);
-    must(weights_load(cpu_backend(isa), arch, &config, st, dtype, &p->weights, &err), &err);
-    snprintf(path, sizeof(path), "%s/tests/fixtures/qwen3/%s/vectors.safetensors",
-             root ? root : ".", name);
-    must(safetensors_open_file(path, &p->vectors, &err), &err);
+    snprintf(file, sizeof(file), "tests/fixtures/qwen3/%s", name);
+    fixture_path(path, file);
+    assert_ok(model_config_load_dir(path, &config, why));
+    assert_ok(safetensors_open_dir(path, &st, why));
+    assert_ok(weights_load(cpu_backend(isa), arch, &config, st, dtype, &p->weights, why));
+    snprintf(file, sizeof(file), "tests/fixtures/qwen3/%s/vectors.safetensors", name);
+    assert_ok(safetensors_open_file(fixture_path(path, file), &p->vectors, why));
     read_sequences(p);
-    must(row_batch_init(&p->batch, 128, &err), &err);
+    assert_ok(row_batch_init(&p->batch, 128, why));
 }
 
 static void parity_close(struct parity *p)
@@ -191,11 +175,10 @@ static void check_case(const char *name, enum dtype dtype, double bound)
     for (int isa = 0; isa <= (int)cpu_isa_best(); isa++) {
         const struct packed_pass_shape shape = {.max_rows = 128, .max_pos = 128, .training = true};
         struct packed_pass *pass = NULL;
-        struct error err = ERROR_INIT;
         struct parity p;
 
         parity_open(&p, name, (enum cpu_isa)isa, dtype);
-        must(packed_pass_new(p.weights, &shape, &pass, &err), &err);
+        assert_ok(packed_pass_new(p.weights, &shape, &pass, why));
         print_message("%s, %s\n", name, weights_backend(p.weights)->name);
         for (int i = 0; i < N_SEQUENCES; i++)
             check_logits(&p, pass, i, bound);

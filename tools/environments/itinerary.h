@@ -166,7 +166,6 @@ struct itinerary_fault {
     enum itinerary_fault_kind kind;
     uint32_t detail; /* random bits: which day */
 };
-double itinerary_timeout_rate(double noise);
 struct itinerary_rates itinerary_rates_of(const struct env_params *p, double noise);
 struct itinerary_fault itinerary_book_fault(const struct itinerary *t, int32_t try_index);
 /* Profile `hard`: the cheapest offer is shown as sold out. True if it happened. */

@@ -9,14 +9,14 @@ const char *const itinerary_faults[ITINERARY_N_FAULTS] = {"absent", "day", "late
 #define CHANNEL_ALARM 16 /* the list under the ablation `alarm` */
 
 /* 0 without noise; .02 for each sort at the default noise of .01. */
-double itinerary_timeout_rate(double noise)
+static double timeout_rate(double noise)
 {
     return 2 * noise < ITINERARY_MAX_TIMEOUT ? 2 * noise : ITINERARY_MAX_TIMEOUT;
 }
 
 struct itinerary_rates itinerary_rates_of(const struct env_params *p, double noise)
 {
-    double late = itinerary_timeout_rate(noise);
+    double late = timeout_rate(noise);
 
     return (struct itinerary_rates){
         .silent = env_n_faults(p, ITINERARY_N_SILENT) > 0 ? noise : 0,

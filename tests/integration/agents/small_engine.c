@@ -6,6 +6,7 @@
 
 #include "kernels/cpu/cpu_backend.h"
 #include "models/formats/tokenizer_write.h"
+#include "tests/support/small_qwen3.h"
 #include "tests/unit/store/store_fixture.h"
 #include "tools/environments/environment.h"
 
@@ -18,44 +19,29 @@ static const struct embedded_file *no_files(int32_t i)
 
 struct weights *small_weights(float initializer_range)
 {
-    struct model_config c = {.architecture = "Qwen3ForCausalLM",
-                             .model_type = "qwen3",
-                             .codec = "compact",
-                             .hidden_size = 32,
-                             .intermediate_size = 48,
-                             .n_layers = 2,
-                             .n_heads = 4,
-                             .n_kv_heads = 2,
-                             .head_dim = 8,
-                             .vocab_size = SMALL_VOCAB,
-                             .max_position_embeddings = 512,
-                             .rms_norm_eps = 1e-6f,
-                             .rope_theta = 10000,
-                             .initializer_range = initializer_range,
-                             .tie_word_embeddings = true,
-                             .dtype = DTYPE_F32,
-                             .bos_id = -1,
-                             .pad_id = -1};
+    struct model_config c = small_qwen3(SMALL_VOCAB);
     struct weights *w = NULL;
 
+    c.hidden_size = 32;
+    c.intermediate_size = 48;
+    c.initializer_range = initializer_range;
+    (void)snprintf(c.codec, sizeof(c.codec), "compact");
     assert_ok(weights_init(cpu_backend(cpu_isa_best()), arch_find(c.architecture), &c, 5, &w, why));
     return w;
 }
 
-void small_folder(char *template)
+void small_folder(char path[64])
 {
     struct added_token added[SMALL_VOCAB - 256];
-    struct str text = STR_INIT, path = STR_INIT;
+    struct str text = STR_INIT;
     int32_t n = 0;
 
     for (; n < SMALL_VOCAB - 256 && env_vocabulary_word(n); n++)
         added[n] = (struct added_token){.content = env_vocabulary_word(n),
                                         .special = env_vocabulary_word(n)[0] == '<'};
     assert_ok(tokenizer_write_bytes(added, n, &text, why));
-    assert_non_null(mkdtemp(template));
-    str_printf(&path, "%s/tokenizer.json", template);
-    assert_ok(file_write_atomic(seams_real(), str_cstr(&path), text.data, text.len, why));
-    str_deinit(&path);
+    temp_dir(path);
+    temp_dir_put(path, "tokenizer.json", text.data, text.len);
     str_deinit(&text);
 }
 

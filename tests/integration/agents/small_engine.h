@@ -12,9 +12,8 @@
 
 /* Compact codec: 256 bytes and the words of the environments. New reference. */
 struct weights *small_weights(float initializer_range);
-/* Creates a folder from a template (".../XXXXXX", which is changed) that contains only the
- * tokenizer. */
-void small_folder(char *template);
+/* A new temp_dir that contains only the tokenizer. */
+void small_folder(char path[64]);
 /* Opens an engine with them; the folder must exist longer than the engine. */
 struct engine *small_engine(struct weights *w, const char *folder, int32_t n_threads);
 

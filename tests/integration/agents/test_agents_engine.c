@@ -23,7 +23,6 @@ static struct model *open_bench(struct bench *b, int32_t n_threads)
 {
     if (!b->weights) {
         b->weights = small_weights(.3f);
-        (void)snprintf(b->folder, sizeof(b->folder), "/tmp/troupe-model-XXXXXX");
         small_folder(b->folder);
     }
     b->engine = small_engine(b->weights, b->folder, n_threads);
@@ -32,11 +31,7 @@ static struct model *open_bench(struct bench *b, int32_t n_threads)
 
 static void shut_bench(struct bench *b)
 {
-    char path[128];
-
-    (void)snprintf(path, sizeof(path), "%s/tokenizer.json", b->folder);
-    (void)unlink(path);
-    (void)rmdir(b->folder);
+    temp_dir_remove(b->folder);
     weights_unref(b->weights);
 }
 

@@ -51,7 +51,6 @@ struct bench {
 static void open_bench(struct bench *b, const char *out)
 {
     memset(b, 0, sizeof(*b));
-    (void)snprintf(b->folder, sizeof(b->folder), "%s", "/tmp/troupe-live-XXXXXX");
     small_folder(b->folder);
     (void)snprintf(b->out, sizeof(b->out), "%s/%s", b->folder, out);
     b->start = small_weights(.05f);
@@ -62,17 +61,11 @@ static void open_bench(struct bench *b, const char *out)
 
 static void shut_bench(struct bench *b)
 {
-    char command[160];
-    FILE *rm;
-
     for (size_t i = 0; i < sizeof(b->published) / sizeof(b->published[0]); i++)
         weights_unref(b->published[i]);
     weights_unref(b->start);
     engine_close(b->engine);
-    (void)snprintf(command, sizeof(command), "rm -rf '%s'", b->folder);
-    rm = popen(command, "r");
-    if (rm)
-        (void)pclose(rm);
+    temp_dir_remove(b->folder);
 }
 
 static void publish(void *ctx, struct weights *w)
@@ -178,13 +171,9 @@ static struct sha256 train(struct bench *b)
         .policy = {.objective = POLICY_PPO, .clip_low = .2, .clip_high = .28},
         .minibatch_chains = 8,
         .epochs = 1,
-        .lr = 1e-2,
-        .lr_min = 1e-2,
+        .learning = {.step = {.lr = 1e-2, .beta1 = .9, .beta2 = .95, .eps = 1e-8, .clip = 1},
+                     .lr_min = 1e-2},
         .max_refills = 3,
-        .beta1 = .9,
-        .beta2 = .95,
-        .eps = 1e-8,
-        .clip = 1,
         .temperature = 1,
         .max_len = SMALL_CONTEXT,
         .keep_last = 1,

@@ -3,6 +3,7 @@
 Used by test_cli_*.py: `python3 test_cli_x.py PATH/TO/troupe SOURCE_DIR`.
 SPDX-License-Identifier: Apache-2.0
 """
+import hashlib
 import json
 import os
 import signal
@@ -14,6 +15,12 @@ import unittest
 
 TROUPE = os.path.abspath(sys.argv[1])
 SOURCE = os.path.abspath(sys.argv[2])
+LEDGER = os.path.join(SOURCE, "blueprints/shipped/ledger.yaml")
+ASK = """schema: blueprint/v1
+steps:
+  ask: {human: {prompt: "Go on?", options: [yes, no]}}
+output: "${ask}"
+"""
 
 
 class Result:
@@ -47,6 +54,15 @@ class CliCase(unittest.TestCase):
         with open(path, "w", encoding="utf-8") as f:
             f.write(text)
         return path
+
+    def weights(self, out):
+        """The hash of the weights that a training wrote."""
+        with open(os.path.join(self.dir, out, "model/model.safetensors"), "rb") as f:
+            return hashlib.sha256(f.read()).hexdigest()
+
+    def metrics(self, out):
+        with open(os.path.join(self.dir, out, "metrics.jsonl"), encoding="utf-8") as f:
+            return [json.loads(line) for line in f]
 
     def start(self, *args, **more):
         p = subprocess.Popen([TROUPE, *map(str, args)], cwd=self.dir, env={**self.env, **more}, text=True,

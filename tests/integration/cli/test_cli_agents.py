@@ -4,6 +4,7 @@ SPDX-License-Identifier: Apache-2.0
 """
 import json
 import os
+import signal
 
 from cli_case import CliCase, main
 
@@ -103,6 +104,42 @@ class Files(CliCase):
                 f.write("half")
         self.ok("tools", "list", "--root", self.root)
         self.assertEqual(self.names(), ["mine.part"])
+
+
+class GivenUp(CliCase):
+    def test_calls_of_an_agent_that_ends_early_have_ended_too(self):
+        self.write("say.json", json.dumps({"model": "script", "delay_ms": 60000, "replies": [], "default": {"text": "late"}}))
+        head = 'schema: blueprint/v1\nagents: {a: {model: "script:say.json"}}\nsteps:\n'
+        self.write("late.yaml", head + "  a: {agent: a, in: x, timeout: 300ms, on_error: continue}\n"
+                   "  b: {do: {c: {agent: a, in: x}}, timeout: 300ms, on_error: continue}\n"
+                   '  p: {parallel: {branches: {l: {agent: a, in: x}, r: {do: {w: {wait: {for: 300ms}}, f: {value: "${1 / 0}"}}}}}, on_error: continue}\n')
+        self.ok("run", "late.yaml")
+        shown = {s["path"]: s for s in self.ok("show", "last", "--json").json()["steps"]}
+        self.assertEqual([shown[p]["status"] for p in ("a", "b/c", "p/l")], ["timeout", "cancelled", "cancelled"])
+        for path, words in (("a", "the agent's time was over"), ("b/c", "the agent's time was over"), ("p/l", "the agent was cancelled")):
+            call = shown[path + "/turn:0/model:0"]
+            self.assertEqual((call["status"], call["error"]), ("cancelled", f"given up: {words}"))
+            self.assertIn("ended_ms", call)
+        self.ok("replay", "last")
+
+    def test_an_interrupted_call_is_made_again(self):
+        self.write("say.json", json.dumps({"model": "script", "delay_ms": 2000, "replies": [], "default": {"text": "in time"}}))
+        self.write("slow.yaml", 'schema: blueprint/v1\nagents: {a: {model: "script:say.json"}}\nsteps: {a: {agent: a, in: x}}\n')
+        p = self.start("run", "slow.yaml")
+        self.until_main(p)
+        self.until_recorded(n=2)
+        p.send_signal(signal.SIGINT)
+        p.communicate(timeout=60)
+        self.assertEqual([s["status"] for s in self.ok("show", "last", "--json").json()["steps"]], ["started", "started"])
+        self.assertEqual(self.ok("resume", "last", "--json").json()["output"], "in time")
+
+    def test_a_call_that_was_cancelled_is_made_again_by_a_repair(self):
+        self.write("say.json", json.dumps({"model": "script", "replies": [{"path": "p/l/**", "text": "in time", "delay_ms": 1500}], "default": {"text": "x"}}))
+        self.write("fails.yaml", 'schema: blueprint/v1\ninputs: {d: {type: integer, default: 0}}\nagents: {a: {model: "script:say.json"}}\nsteps:\n'
+                   '  p: {parallel: {branches: {l: {agent: a, in: x}, r: {do: {w: {wait: {for: 300ms}}, f: {value: "${1 / inputs.d}"}}}}}}\n')
+        self.assertEqual(self.run_cli("run", "fails.yaml").code, 3)
+        self.assertEqual(self.ok("show", "last/p/l/turn:0", "--json").json()["steps"][0]["status"], "cancelled")
+        self.assertEqual(self.ok("resume", "last", "--from-failed", "--var", "d=1", "--json").json()["output"], {"l": "in time", "r": 1})
 
 
 if __name__ == "__main__":

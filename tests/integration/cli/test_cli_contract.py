@@ -9,14 +9,8 @@ import signal
 import subprocess
 import time
 
-from cli_case import SOURCE, TROUPE, CliCase, main
+from cli_case import ASK, LEDGER, TROUPE, CliCase, main
 
-LEDGER = os.path.join(SOURCE, "blueprints/shipped/ledger.yaml")
-ASK = """schema: blueprint/v1
-steps:
-  ask: {human: {prompt: "Go on?", options: [yes, no]}}
-output: "${ask}"
-"""
 FAULT = """schema: blueprint/v1
 steps:
   a: {value: "${1/0}"}

@@ -7,14 +7,7 @@ import os
 import signal
 import time
 
-from cli_case import SOURCE, CliCase, main
-
-LEDGER = os.path.join(SOURCE, "blueprints/shipped/ledger.yaml")
-ASK = """schema: blueprint/v1
-steps:
-  ask: {human: {prompt: "Go on?", options: [yes, no]}}
-output: "${ask}"
-"""
+from cli_case import ASK, LEDGER, CliCase, main
 
 
 def processes_of(word):

@@ -9,9 +9,7 @@ import re
 import signal
 import subprocess
 
-from cli_case import SOURCE, TROUPE, CliCase, main
-
-LEDGER = os.path.join(SOURCE, "blueprints/shipped/ledger.yaml")
+from cli_case import LEDGER, TROUPE, CliCase, main
 
 
 class Eval(CliCase):

@@ -5,7 +5,6 @@ Only the length of its replies differs; --overlong penalises it, so that with --
 
 SPDX-License-Identifier: Apache-2.0
 """
-import hashlib
 import json
 import os
 import re
@@ -26,13 +25,16 @@ class Grpo(CliCase):
         self.ok("train", "sft", *NEW, "--env", "ledger", "--updates", "1", "--batch-tokens", "64", "--warmup", "0",
                 "--lr", "1e-5", "--lr-min", "0", "--eval-every", "0", "--seed", "4", "--out", "base")
 
-    def weights(self, out):
-        with open(os.path.join(self.dir, out, "model/model.safetensors"), "rb") as f:
-            return hashlib.sha256(f.read()).hexdigest()
-
-    def metrics(self, out):
-        with open(os.path.join(self.dir, out, "metrics.jsonl"), encoding="utf-8") as f:
-            return [json.loads(line) for line in f]
+    def until_updated(self, child):
+        """Waits until the training in `two` has written three updates."""
+        until = time.time() + 60
+        while time.time() < until and child.poll() is None:
+            try:
+                if sum("weights" in m for m in self.metrics("two")) >= 3:
+                    return
+            except (OSError, ValueError):
+                pass
+            time.sleep(0.01)
 
     def test_each_figure_of_the_live_line_is_explained(self):
         with open(os.path.join(SOURCE, "docs/training.md"), encoding="utf-8") as f:
@@ -74,14 +76,7 @@ class Grpo(CliCase):
         args = ("train", "grpo", *SMALL, "--updates", "12")
         self.ok(*args, "--out", "one", "--threads", "1", TROUPE_THREADS="")
         child = self.start(*args, "--out", "two", "--threads", "2", TROUPE_THREADS="")
-        until = time.time() + 60
-        while time.time() < until and child.poll() is None:
-            try:
-                if sum("weights" in m for m in self.metrics("two")) >= 3:
-                    break
-            except (OSError, ValueError):
-                pass
-            time.sleep(0.01)
+        self.until_updated(child)
         child.send_signal(signal.SIGINT)
         child.communicate(timeout=60)
         self.assertIn(child.returncode, (0, 130))
@@ -118,13 +113,7 @@ class Grpo(CliCase):
         args = ("train", "grpo", *SMALL, "--updates", "9")
         self.ok(*args, "--out", "one")
         child = self.start(*args, "--out", "two")
-        until = time.time() + 60
-        while time.time() < until and child.poll() is None:
-            try:
-                if sum("weights" in m for m in self.metrics("two")) >= 3:
-                    break
-            except (OSError, ValueError):
-                pass
+        self.until_updated(child)
         child.kill()
         child.communicate(timeout=60)
         self.ok("train", "grpo", "--out", "two", "--resume", "--keep-last", "7", "--threads", "1")

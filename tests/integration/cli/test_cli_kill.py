@@ -9,9 +9,8 @@ import signal
 import subprocess
 import time
 
-from cli_case import SOURCE, CliCase, main
+from cli_case import LEDGER, CliCase, main
 
-LEDGER = os.path.join(SOURCE, "blueprints/shipped/ledger.yaml")
 LOOP_S = 300 if os.environ.get("TROUPE_SOAK") else 30
 HORIZON = "100"
 

@@ -27,14 +27,6 @@ class OldTraining(CliCase):
         self.assertNotIn("corrupt", (r.out + r.err).lower())
         return r
 
-    def weights(self, out):
-        with open(os.path.join(self.dir, out, "model/model.safetensors"), "rb") as f:
-            return hashlib.sha256(f.read()).hexdigest()
-
-    def metrics(self, out):
-        with open(os.path.join(self.dir, out, "metrics.jsonl"), encoding="utf-8") as f:
-            return [json.loads(line) for line in f]
-
     def kinds(self, out):
         """(update, kind of line) of all lines."""
         return [(m["update"], "probe" if "full" in m else "eval" if "episodes" in m or "held_out_loss" in m else "update")

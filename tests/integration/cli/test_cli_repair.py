@@ -263,6 +263,49 @@ steps:
         self.assertEqual(self.ok("resume", "last", "--json").json()["output"], "yes")
         self.assertEqual(self.attempts("outer", "outer/inner"), [(0, "ok"), (0, "ok")])
 
+    def times(self):
+        return {s["path"]: (s["began_ms"], s["ended_ms"]) for s in self.show()["steps"] if s["status"] == "ok"}
+
+    def test_finished_containers_keep_their_times(self):
+        self.write("sub.yaml", "schema: blueprint/v1\nsteps: {v: {value: 1}}\n")
+        self.write("times.yaml", "schema: blueprint/v1\ninputs: {d: {type: integer, default: 0}}\nsteps:\n"
+                   "  block: {do: {v: {tool: echo, in: {text: hi}}}, timeout: 1m}\n"
+                   "  items: {map: 2, do: {v: {value: 1}}}\n"
+                   "  rounds: {loop: {max: 2, until: \"${false}\"}, do: {v: {value: 1}}}\n"
+                   "  either: {if: {cond: \"${true}\", then: {v: {value: 1}}}}\n"
+                   "  both: {parallel: {branches: {x: {do: {v: {value: 1}}}, y: {value: 2}}}}\n"
+                   "  part: {blueprint: \"file://sub.yaml\"}\n"
+                   '  half: {do: {v: {value: "${6 / inputs.d}"}}}\n')
+        self.assertEqual(self.run_cli("run", "times.yaml").code, 3)
+        before = self.times()
+        self.assertGreater(len(before), 12)
+        for path in ("block", "items", "rounds", "either", "both", "both/x", "part"):
+            self.assertIn(path, before)
+        time.sleep(1.1)
+        self.ok("resume", "last", "--from-failed", "--var", "d=2")
+        after = self.times()
+        self.assertEqual({p: t for p, t in after.items() if p in before}, before)
+        self.assertGreater(after["half"][1], max(t[1] for t in before.values()) + 1000)
+
+    def test_a_time_out_around_a_question_that_is_asked_again_holds_over_processes(self):
+        self.write("redo.yaml", "schema: blueprint/v1\ninputs: {d: {type: integer, default: 0}}\nsteps:\n"
+                   "  c: {do: {h: {human: {prompt: q, options: [yes, no]}}}, timeout: 4s, on_error: continue}\n"
+                   '  half: {value: "${6 / inputs.d}"}\n  then: {value: "${c}"}\n')
+        self.assertEqual(self.run_cli("run", "redo.yaml").code, 4)
+        self.ok("answer", "last", "yes")
+        self.assertEqual(self.run_cli("resume", "last").code, 3)
+        self.assertEqual(self.attempts("c", "c/h"), [(0, "ok"), (0, "ok")])
+        began = time.time()
+        self.assertEqual(self.run_cli("resume", "last", "--from-failed", "--var", "d=2", "--redo", "c/h").code, 4)
+        while time.time() < began + 6:  # each of these processes has less time left
+            r = self.run_cli("resume", "last")
+            if r.code != 4:
+                break
+            time.sleep(1)
+        self.assertEqual(r.code, 0, r.err)
+        self.assertEqual(self.attempts("c", "c/h", "half"), [(0, "timeout"), (1, "cancelled"), (1, "ok")])
+        self.assertEqual(self.show()["output"], {"status": "timeout", "error": "the step ran out of time"})
+
     def test_the_time_of_a_failed_step_counts_from_its_repair(self):
         self.repaired_late('  outer:\n    do:\n      half: {value: "${6 / inputs.d}"}\n'
                            "      ask: {human: {prompt: q, options: [yes, no]}}\n"

@@ -6,9 +6,8 @@ import os
 import shutil
 import signal
 
-from cli_case import SOURCE, CliCase, main
+from cli_case import LEDGER, SOURCE, CliCase, main
 
-LEDGER = os.path.join(SOURCE, "blueprints/shipped/ledger.yaml")
 BASE, TRAINED = (os.path.join(SOURCE, "models/embedded", name) for name in ("base", "trained"))
 EVAL = ("eval", "ledger", "--model", BASE, "--horizon", "20,40", "--episodes", "500", "--noise", "0.03", "--json")
 COUNTS = ("horizon", "p", "temperature", "episodes", "successes", "success", "success_low", "recovered", "ceiling",

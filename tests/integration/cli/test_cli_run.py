@@ -6,9 +6,8 @@ import json
 import os
 import signal
 
-from cli_case import SOURCE, CliCase, main
+from cli_case import LEDGER, SOURCE, CliCase, main
 
-LEDGER = os.path.join(SOURCE, "blueprints/shipped/ledger.yaml")
 ASK = """schema: blueprint/v1
 steps:
   ask: {human: {prompt: "Go on?", options: [yes, no]}}

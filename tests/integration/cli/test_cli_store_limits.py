@@ -3,6 +3,7 @@ replaced or read-only, descriptors or file sizes are limited.
 
 SPDX-License-Identifier: Apache-2.0
 """
+import contextlib
 import fcntl
 import json
 import os
@@ -11,6 +12,7 @@ import random
 import resource
 import shutil
 import signal
+import sqlite3
 import stat
 import struct
 import subprocess
@@ -123,6 +125,32 @@ class StoreLimits(CliCase):
                 if os.path.exists(os.path.join(self.dir, "s.db" + tail)):
                     os.unlink(os.path.join(self.dir, "s.db" + tail))
 
+    def test_a_run_that_commits_nothing_notices_that_its_store_is_gone(self):
+        self.write("still.json", json.dumps({"model": "script", "delay_ms": 60000, "replies": [], "default": {"text": "late"}}))
+        self.write("model.yaml", 'schema: blueprint/v1\nagents: {a: {model: "script:still.json"}}\nsteps: {b: {value: 1}, a: {agent: a, in: x}}\n')
+        self.write("wait.yaml", "schema: blueprint/v1\nsteps: {b: {value: 1}, a: {wait: {for: 1m}}}\n")
+        self.write("idle.yaml", "schema: blueprint/v1\nsteps: {b: {value: 1}, a: {human: {prompt: go, timeout: 1h}}}\n")
+        for what in ("model.yaml", "wait.yaml", None):
+            if what:
+                p = self.start("run", what, "--store", "s.db", "--quiet")
+            else:
+                self.run_cli("run", "idle.yaml", "--store", "s.db")
+                p = self.start("resume", "--all", "--watch", "--store", "s.db")
+            self.until_recorded("--store", "s.db", n=2)
+            time.sleep(1.5)  # nothing more is on its way to the disk
+            began = time.time()
+            os.rename(os.path.join(self.dir, "s.db"), os.path.join(self.dir, "moved.db"))
+            _, err = p.communicate(timeout=30)
+            self.assertLess(time.time() - began, 5)  # a second, and slow machines
+            self.assertIn(p.returncode, (1, 3), err)
+            self.assertIn("s.db was deleted or replaced", err)
+            self.assertIn("all acknowledged data is safe", err)
+            shown = self.ok("show", "last", "--store", "moved.db", "--json").json()  # and it is
+            self.assertEqual([s["status"] for s in shown["steps"]][:2], ["ok", "started" if what == "model.yaml" else "waiting"])
+            for name in os.listdir(self.dir):
+                if name.startswith(("s.db", "moved.db")):
+                    os.unlink(os.path.join(self.dir, name))
+
     def test_a_folder_that_cannot_be_written_can_be_read(self):
         self.waiting()
         whole = self.ok("show", "last", "--json", "--store", "s.db").out
@@ -219,6 +247,40 @@ class StoreLimits(CliCase):
         self.assertGreater(reported, 0)
         self.ok("store", "check", "--store", "s.db")
         self.ok("runs", "--store", "s.db")
+
+
+class Damaged(CliCase):
+    """What is wrong is printed as valid UTF-8 (or the text of run_cli cannot be read) without control characters."""
+
+    def damage(self, change):
+        """A waiting run in which some bytes are not text."""
+        self.write("ask.yaml", "schema: blueprint/v1\nsteps: {first: {value: 1}, ask: {human: {prompt: 'go?'}}}\n")
+        store = os.path.join(self.dir, change.split()[3] + ".db")
+        self.assertEqual(self.run_cli("run", "ask.yaml", "--store", store).code, 4)
+        with contextlib.closing(sqlite3.connect(store, isolation_level=None)) as db:
+            self.assertGreater(db.execute(change.replace("BAD", r"CAST(x'61ff1b5b324ae282' AS TEXT)")).rowcount, 0)
+        return store
+
+    def test_bytes_that_are_no_text(self):
+        for change in ("UPDATE run SET uuid = BAD", "UPDATE run SET name = BAD", "UPDATE run SET status = BAD", "UPDATE step SET path = BAD WHERE seq = 0",
+                       "UPDATE step SET kind = BAD", "UPDATE step SET out_small = BAD WHERE seq = 0", "UPDATE wait SET prompt = BAD",
+                       "UPDATE wait SET path = BAD", "UPDATE run SET source = BAD"):
+            store = self.damage(change)
+            for args in (("runs",), ("show", "last"), ("inbox",), ("resume", "last"), ("answer", "last", "x"), ("store", "check"), ("replay", "last")):
+                r = self.run_cli(*args, "--store", store)
+                self.assertNotIn("\x1b", r.out + r.err, (change, args))
+                if args[0] == "store":
+                    self.assertNotEqual(r.code, 0, change)
+            os.unlink(store)
+
+    def test_names_of_files_that_are_no_text(self):
+        for args in (("run", "\udcff\x1b.yaml"), ("validate", "\udcff\x1b.yaml"), ("runs", "--store", "\udcff\x1b/s.db"),
+                     ("generate", "--model", "\udcff\x1b", "--prompt", "x")):
+            r = self.run_cli(*args)
+            self.assertNotEqual(r.code, 0)
+            self.assertNotIn("\x1b", r.err)
+        self.write("\udcff.yaml", "schema: blueprint/v1\nsteps: {a: {value: 1}\n")
+        self.fails(78, "?.yaml:", "run", "\udcff.yaml")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 SPDX-License-Identifier: Apache-2.0
 """
 import glob
-import hashlib
 import json
 import os
 import signal
@@ -16,18 +15,13 @@ SMALL = ("--model", "new", "--init-hidden", "32", "--init-heads", "2", "--init-f
 
 
 class Train(CliCase):
-    def weights(self, out):
-        with open(os.path.join(self.dir, out, "model/model.safetensors"), "rb") as f:
-            return hashlib.sha256(f.read()).hexdigest()
-
     def test_what_it_writes_is_a_model_that_can_be_used(self):
         r = self.ok("train", "sft", *SMALL, "--updates", "10", "--out", "a", "--json").json()
         self.assertEqual(r["updates"], 10)
         for name in ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"):
             self.assertTrue(os.path.exists(os.path.join(self.dir, "a/model", name)), name)
         self.ok("generate", "--model", os.path.join(self.dir, "a/model"), "--prompt", "ORDd+7|", "--max-tokens", "4")
-        with open(os.path.join(self.dir, "a/metrics.jsonl"), encoding="utf-8") as f:
-            lines = [json.loads(line) for line in f]
+        lines = self.metrics("a")
         self.assertGreaterEqual(len(lines), 10)
 
     def test_threads_and_interruption_do_not_change_the_bits(self):
@@ -56,8 +50,7 @@ class Train(CliCase):
         self.fails(2, ["number of updates (--updates) was 6 and is now 8", "--lr-schedule continue"], "train", "sft", "--out", "a",
                    "--resume", "--updates", "8")
         self.ok("train", "sft", "--out", "a", "--resume", "--updates", "8", "--lr-schedule", "continue")
-        with open(os.path.join(self.dir, "a/metrics.jsonl"), encoding="utf-8") as f:
-            lines = [json.loads(line) for line in f]
+        lines = self.metrics("a")
         self.assertEqual([m["lr"] for m in lines if m.get("lr") and m["update"] > 6], [1e-4, 1e-4])
 
     def test_an_interrupted_training_says_how_to_go_on(self):

@@ -6,6 +6,8 @@ SPDX-License-Identifier: Apache-2.0
 import json
 import os
 import shutil
+import signal
+import time
 
 from cli_case import CliCase, main
 
@@ -73,6 +75,15 @@ class TrainChat(CliCase):
         r = self.run_cli("run", "b.yaml", timeout=120)  # comparing two lists of 2^60 places ends all the same
         self.assertEqual(r.code, 3, r.err)
         self.assertIn("steps", r.err)
+        p = self.start("run", "b.yaml", "--store", "slow.db")
+        self.until_recorded("--store", "slow.db", n=1)
+        time.sleep(0.3)
+        p.send_signal(signal.SIGTERM)
+        began = time.time()
+        p.communicate(timeout=60)
+        self.assertEqual(p.returncode, 143)
+        self.assertLess(time.time() - began, 2)
+        self.assertEqual(self.ok("show", "last", "--json", "--store", "slow.db").json()["status"], "interrupted")
 
     def test_conversations_are_held_out(self):
         rows = [{"messages": [{"role": "user", "content": f"add {i} and 1"}, {"role": "assistant", "content": str(i + 1)}]}

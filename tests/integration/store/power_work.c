@@ -81,10 +81,7 @@ static void sync_all(struct doing *d)
 
 static void open_store(struct doing *d)
 {
-    struct error err = ERROR_INIT;
-
-    if (store_open(&d->options, &d->store, &err))
-        fail_msg("%s", err.message);
+    assert_ok(store_open(&d->options, &d->store, why));
 }
 
 static void make_run(struct doing *d)

@@ -41,11 +41,9 @@ static void say(struct fake_model *f, struct model_call *c, const struct str *re
 {
     struct token_ids ids = TOKEN_IDS_INIT;
     struct tokenizer_scratch *scratch = tokenizer_scratch_new();
-    struct error err = ERROR_INIT;
 
-    assert_int_equal(
-        tokenizer_encode(f->tokenizer, scratch, str_cstr(reply), reply->len, true, &ids, &err),
-        STATUS_OK);
+    assert_ok(
+        tokenizer_encode(f->tokenizer, scratch, str_cstr(reply), reply->len, true, &ids, why));
     tokenizer_scratch_free(scratch);
     c->finish = FINISH_LENGTH;
     for (size_t i = 0; i < ids.n && c->n_ids < c->max_tokens; i++) {
@@ -75,17 +73,16 @@ static void reply_ids(struct fake_model *f, struct model_call *c)
 {
     struct model_session *s = c->session;
     struct str context = STR_INIT, reply = STR_INIT;
-    struct error err = ERROR_INIT;
 
     assert_in_range(c->keep, 0, s->ids.n);
     assert_true(c->keep + c->n_delta > 0);
     s->ids.n = (size_t)c->keep;
-    assert_int_equal(token_ids_append(&s->ids, c->delta, (size_t)c->n_delta, &err), STATUS_OK);
+    assert_ok(token_ids_append(&s->ids, c->delta, (size_t)c->n_delta, why));
     f->n_fed += c->n_delta;
     tokenizer_decode(f->tokenizer, s->ids.id, s->ids.n, false, &context);
     f->policy(f, str_cstr(&context), c, &reply);
     say(f, c, &reply);
-    assert_int_equal(token_ids_append(&s->ids, c->ids, (size_t)c->n_ids, &err), STATUS_OK);
+    assert_ok(token_ids_append(&s->ids, c->ids, (size_t)c->n_ids, why));
     str_deinit(&context);
     str_deinit(&reply);
 }
@@ -158,16 +155,14 @@ void fake_model_init(struct fake_model *m, const char *codec, fake_policy policy
 {
     struct added_token added[64];
     struct str text = STR_INIT;
-    struct error err = ERROR_INIT;
     int32_t n = 0;
 
     for (; n < 64 && env_vocabulary_word(n); n++)
         added[n] = (struct added_token){.content = env_vocabulary_word(n),
                                         .special = env_vocabulary_word(n)[0] == '<'};
     *m = (struct fake_model){.policy = policy};
-    assert_int_equal(tokenizer_write_bytes(added, n, &text, &err), STATUS_OK);
-    assert_int_equal(tokenizer_from_json(str_cstr(&text), text.len, "fake", &m->tokenizer, &err),
-                     STATUS_OK);
+    assert_ok(tokenizer_write_bytes(added, n, &text, why));
+    assert_ok(tokenizer_from_json(str_cstr(&text), text.len, "fake", &m->tokenizer, why));
     str_deinit(&text);
     m->eos = tokenizer_id_of(m->tokenizer, "<|end|>");
     m->model.ops = &fake_ops;
@@ -183,8 +178,7 @@ void fake_model_init(struct fake_model *m, const char *codec, fake_policy policy
                                         .n_eos = 1};
 }
 
-void fake_text_model_init(struct fake_model *m,
-                          struct json *(*talk)(struct fake_model *m, const struct model_call *c))
+void fake_text_model_init(struct fake_model *m, fake_talk talk)
 {
     *m = (struct fake_model){.talk = talk, .eos = -1};
     m->model.ops = &fake_ops;
@@ -280,10 +274,7 @@ void play_done(void *ctx, struct agent *a, const struct agent_result *r)
 
 void play_agent(struct play *p, const struct agent_task *t)
 {
-    struct error err = ERROR_INIT;
-
-    if (agent_start(p->host, t, play_done, p, &p->agent, &err))
-        fail_msg("%s", err.message);
+    assert_ok(agent_start(p->host, t, play_done, p, &p->agent, why));
     while (!p->over && (p->max_polls == 0 || p->n_polls < p->max_polls)) {
         agent_host_poll(p->host, 10);
         if (p->run)
@@ -314,4 +305,62 @@ struct agent_task ledger_task(const struct agent_role *role, const char *path, i
         .scope = {.path = path, .task_seed = 5, .fault_seed = 6, .sample_seed = 7},
         .env_ops = env_find("ledger"),
         .env_params = {.horizon = horizon, .noise = noise, .task_seed = 5, .fault_seed = 6}};
+}
+
+static void open_scene(struct scene *s)
+{
+    struct agent_host_options o = {.seams = seams_real()};
+
+    assert_ok(agent_host_new(&o, &s->p.host, why));
+    s->role = fake_role(&s->m);
+}
+
+void scene_ids(struct scene *s, const char *codec, fake_policy policy)
+{
+    memset(s, 0, sizeof(*s));
+    fake_model_init(&s->m, codec, policy);
+    open_scene(s);
+}
+
+void scene_text(struct scene *s, fake_talk talk)
+{
+    memset(s, 0, sizeof(*s));
+    fake_text_model_init(&s->m, talk);
+    open_scene(s);
+}
+
+void scene_ledger(struct scene *s, int32_t horizon, double noise)
+{
+    s->t = ledger_task(&s->role, "play", horizon, noise);
+}
+
+void scene_ask(struct scene *s, const char *path, const char *input)
+{
+    s->input = jv_string(input);
+    s->t = (struct agent_task){.role = &s->role, .scope = {.path = path}, .input = s->input};
+}
+
+void scene_tool(struct scene *s, struct tool *tool)
+{
+    s->tool = tool;
+    s->role.tools = &s->tool;
+    s->role.n_tools = 1;
+}
+
+void scene_journal(struct scene *s, struct run *run)
+{
+    s->p.run = run;
+    s->t.scope.run = run;
+}
+
+void scene_play(struct scene *s)
+{
+    play_agent(&s->p, &s->t);
+}
+
+void scene_close(struct scene *s)
+{
+    play_deinit(&s->p);
+    fake_model_deinit(&s->m);
+    jv_unref(s->input);
 }

@@ -21,6 +21,9 @@ struct fake_model;
 typedef void (*fake_policy)(struct fake_model *m, const char *context, const struct model_call *c,
                             struct str *out);
 
+/* The reply of a model that takes messages: {content, tool_calls, reasoning, finish}. */
+typedef struct json *(*fake_talk)(struct fake_model *m, const struct model_call *c);
+
 struct fake_model {
     struct model model; /* first */
     struct tokenizer *tokenizer;
@@ -32,16 +35,13 @@ struct fake_model {
     int32_t fail_at;     /* the n-th call (from 1) fails ... */
     enum status fail_as; /* ... with this */
     struct model_call *held;
-    struct json *(*talk)(
-        struct fake_model *m,
-        const struct model_call *c); /* text models: {content, tool_calls, reasoning, finish} */
+    fake_talk talk;
     bool processed;
 };
 
 /* Byte tokenizer with the environments' words; takes ids. codec: "compact" or NULL. */
 void fake_model_init(struct fake_model *m, const char *codec, fake_policy policy);
-void fake_text_model_init(struct fake_model *m,
-                          struct json *(*talk)(struct fake_model *m, const struct model_call *c));
+void fake_text_model_init(struct fake_model *m, fake_talk talk);
 void fake_model_deinit(struct fake_model *m);
 void fake_release(struct fake_model *m); /* answers the held call */
 
@@ -74,5 +74,23 @@ void play_deinit(struct play *p);
 struct agent_role fake_role(struct fake_model *m);
 struct agent_task ledger_task(const struct agent_role *role, const char *path, int32_t horizon,
                               double noise);
+
+/* What a test of one agent needs: first a model, then what is asked of it, then scene_play. */
+struct scene {
+    struct fake_model m;
+    struct play p;
+    struct agent_role role;
+    struct agent_task t;
+    struct json *input;
+    struct tool *tool;
+};
+void scene_ids(struct scene *s, const char *codec, fake_policy policy); /* takes ids */
+void scene_text(struct scene *s, fake_talk talk);                       /* takes messages */
+void scene_ledger(struct scene *s, int32_t horizon, double noise);      /* at the path "play" */
+void scene_ask(struct scene *s, const char *path, const char *input);
+void scene_tool(struct scene *s, struct tool *tool); /* lent: the one tool of the role */
+void scene_journal(struct scene *s, struct run *run);
+void scene_play(struct scene *s); /* once more after s->p.over = false */
+void scene_close(struct scene *s);
 
 #endif

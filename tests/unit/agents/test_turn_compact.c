@@ -5,41 +5,27 @@
  */
 #include "tests/unit/agents/agent_fixture.h"
 
-static struct agent_host *new_host(void)
-{
-    struct agent_host_options o = {.seams = seams_real()};
-    struct agent_host *h = NULL;
-
-    assert_ok(agent_host_new(&o, &h, why));
-    return h;
-}
-
 static void test_plays_an_episode_right(void **state)
 {
-    struct fake_model m;
-    struct play p = {.host = new_host()};
-    struct agent_role role;
-    struct agent_task t;
+    struct scene s;
 
     (void)state;
-    fake_model_init(&m, "compact", policy_plain);
-    role = fake_role(&m);
-    t = ledger_task(&role, "play", 12, 0);
-    play_agent(&p, &t);
-    assert_int_equal(p.result.state, STEP_OK);
-    assert_true(p.result.has_verdict);
-    assert_true(p.result.verdict.success);
-    assert_int_equal(p.result.verdict.steps, 12);
-    assert_int_equal(p.result.calls, 36);
-    assert_int_equal(p.result.turns, 36);
-    assert_int_equal(m.n_calls, 36);
+    scene_ids(&s, "compact", policy_plain);
+    scene_ledger(&s, 12, 0);
+    scene_play(&s);
+    assert_int_equal(s.p.result.state, STEP_OK);
+    assert_true(s.p.result.has_verdict);
+    assert_true(s.p.result.verdict.success);
+    assert_int_equal(s.p.result.verdict.steps, 12);
+    assert_int_equal(s.p.result.calls, 36);
+    assert_int_equal(s.p.result.turns, 36);
+    assert_int_equal(s.m.n_calls, 36);
     /* ORDk+n| is 5 tokens, >nn| and >OK| 4 and 3; calls GETk; 3, SETknn; 5, NEXT; 2. */
-    assert_int_equal(p.result.tok_in, 12 * (5 + 4 + 3));
-    assert_int_equal(p.result.tok_out, 12 * (3 + 5 + 2));
-    assert_int_equal(m.n_fed, p.result.tok_in);
-    assert_true(jv_get_bool(jv_get(jv_get(p.result.output, "verdict"), "success"), false));
-    play_deinit(&p);
-    fake_model_deinit(&m);
+    assert_int_equal(s.p.result.tok_in, 12 * (5 + 4 + 3));
+    assert_int_equal(s.p.result.tok_out, 12 * (3 + 5 + 2));
+    assert_int_equal(s.m.n_fed, s.p.result.tok_in);
+    assert_true(jv_get_bool(jv_get(jv_get(s.p.result.output, "verdict"), "success"), false));
+    scene_close(&s);
 }
 
 static void test_who_looks_repairs(void **state)
@@ -48,20 +34,15 @@ static void test_who_looks_repairs(void **state)
 
     (void)state;
     for (int i = 0; i < 2; i++) {
-        struct fake_model m;
-        struct play p = {.host = new_host()};
-        struct agent_role role;
-        struct agent_task t;
+        struct scene s;
 
-        fake_model_init(&m, "compact", policy[i]);
-        role = fake_role(&m);
-        t = ledger_task(&role, "play", 200, 0.1);
-        play_agent(&p, &t);
-        assert_int_equal(p.result.state, STEP_OK);
-        assert_int_equal(p.result.verdict.success, i == 1);
-        assert_true(p.result.verdict.faults > 5);
-        play_deinit(&p);
-        fake_model_deinit(&m);
+        scene_ids(&s, "compact", policy[i]);
+        scene_ledger(&s, 200, 0.1);
+        scene_play(&s);
+        assert_int_equal(s.p.result.state, STEP_OK);
+        assert_int_equal(s.p.result.verdict.success, i == 1);
+        assert_true(s.p.result.verdict.faults > 5);
+        scene_close(&s);
     }
 }
 
@@ -91,40 +72,30 @@ static void test_babble_is_the_policys_own_fault(void **state)
 
     (void)state;
     for (int i = 0; i < 2; i++) {
-        struct fake_model m;
-        struct play p = {.host = new_host()};
-        struct agent_role role;
-        struct agent_task t;
+        struct scene s;
 
-        fake_model_init(&m, "compact", policy[i]);
-        role = fake_role(&m);
-        t = ledger_task(&role, "play", 3, 0);
-        play_agent(&p, &t);
-        assert_int_equal(p.result.state, STEP_OK);
-        assert_false(p.result.verdict.success);
-        assert_true(p.result.verdict.capped);
-        assert_int_equal(p.result.calls, t.env_ops->max_calls_per_step + 1);
-        play_deinit(&p);
-        fake_model_deinit(&m);
+        scene_ids(&s, "compact", policy[i]);
+        scene_ledger(&s, 3, 0);
+        scene_play(&s);
+        assert_int_equal(s.p.result.state, STEP_OK);
+        assert_false(s.p.result.verdict.success);
+        assert_true(s.p.result.verdict.capped);
+        assert_int_equal(s.p.result.calls, s.t.env_ops->max_calls_per_step + 1);
+        scene_close(&s);
     }
 }
 
 static void play_budget(struct budget *b, struct agent_result *out)
 {
-    struct fake_model m;
-    struct play p = {.host = new_host()};
-    struct agent_role role;
-    struct agent_task t;
+    struct scene s;
 
-    fake_model_init(&m, "compact", policy_plain);
-    role = fake_role(&m);
-    t = ledger_task(&role, "play", 50, 0);
-    t.scope.budget = b;
-    play_agent(&p, &t);
-    *out = p.result;
+    scene_ids(&s, "compact", policy_plain);
+    scene_ledger(&s, 50, 0);
+    s.t.scope.budget = b;
+    scene_play(&s);
+    *out = s.p.result;
     out->output = NULL;
-    play_deinit(&p);
-    fake_model_deinit(&m);
+    scene_close(&s);
 }
 
 static void test_budgets_end_an_agent_by_name(void **state)
@@ -184,62 +155,49 @@ static void cancel_when_held(struct play *p)
 
 static void test_cancel_reaches_a_call_in_flight(void **state)
 {
-    struct fake_model m;
-    struct play p = {.host = new_host(), .each_poll = cancel_when_held, .ctx = &m};
-    struct agent_role role;
-    struct agent_task t;
+    struct scene s;
 
     (void)state;
-    fake_model_init(&m, "compact", policy_plain);
-    m.hold = 10;
-    role = fake_role(&m);
-    t = ledger_task(&role, "play", 50, 0);
-    play_agent(&p, &t);
-    assert_int_equal(p.result.state, STEP_CANCELLED);
-    assert_int_equal(m.n_calls, 10);
-    assert_null(p.result.output);
-    play_deinit(&p);
-    fake_model_deinit(&m);
+    scene_ids(&s, "compact", policy_plain);
+    s.p.each_poll = cancel_when_held;
+    s.p.ctx = &s.m;
+    s.m.hold = 10;
+    scene_ledger(&s, 50, 0);
+    scene_play(&s);
+    assert_int_equal(s.p.result.state, STEP_CANCELLED);
+    assert_int_equal(s.m.n_calls, 10);
+    assert_null(s.p.result.output);
+    scene_close(&s);
 }
 
 static void test_deadline_reaches_a_call_in_flight(void **state)
 {
-    struct fake_model m;
-    struct play p = {.host = new_host()};
-    struct agent_role role;
-    struct agent_task t;
+    struct scene s;
 
     (void)state;
-    fake_model_init(&m, "compact", policy_plain);
-    m.hold = 10;
-    role = fake_role(&m);
-    t = ledger_task(&role, "play", 50, 0);
-    t.scope.deadline_ms = seams_wall_ms(seams_real()) + 100;
-    play_agent(&p, &t);
-    assert_int_equal(p.result.state, STEP_TIMEOUT);
-    assert_int_equal(m.n_calls, 10);
-    play_deinit(&p);
-    fake_model_deinit(&m);
+    scene_ids(&s, "compact", policy_plain);
+    s.m.hold = 10;
+    scene_ledger(&s, 50, 0);
+    s.t.scope.deadline_ms = seams_wall_ms(seams_real()) + 100;
+    scene_play(&s);
+    assert_int_equal(s.p.result.state, STEP_TIMEOUT);
+    assert_int_equal(s.m.n_calls, 10);
+    scene_close(&s);
 }
 
 static void test_flag_of_the_scope_cancels(void **state)
 {
-    struct fake_model m;
-    struct play p = {.host = new_host()};
-    struct agent_role role;
-    struct agent_task t;
+    struct scene s;
     bool cancelled = true;
 
     (void)state;
-    fake_model_init(&m, "compact", policy_plain);
-    role = fake_role(&m);
-    t = ledger_task(&role, "play", 50, 0);
-    t.scope.cancelled = &cancelled;
-    play_agent(&p, &t);
-    assert_int_equal(p.result.state, STEP_CANCELLED);
-    assert_int_equal(m.n_calls, 0);
-    play_deinit(&p);
-    fake_model_deinit(&m);
+    scene_ids(&s, "compact", policy_plain);
+    scene_ledger(&s, 50, 0);
+    s.t.scope.cancelled = &cancelled;
+    scene_play(&s);
+    assert_int_equal(s.p.result.state, STEP_CANCELLED);
+    assert_int_equal(s.m.n_calls, 0);
+    scene_close(&s);
 }
 
 static void test_a_model_that_fails_ends_the_agent(void **state)
@@ -251,50 +209,40 @@ static void test_a_model_that_fails_ends_the_agent(void **state)
 
     (void)state;
     for (size_t i = 0; i < 2; i++) {
-        struct fake_model m;
-        struct play p = {.host = new_host()};
-        struct agent_role role;
-        struct agent_task t;
+        struct scene s;
 
-        fake_model_init(&m, "compact", policy_plain);
-        m.fail_at = 5;
-        m.fail_as = cases[i].as;
-        role = fake_role(&m);
-        t = ledger_task(&role, "play", 50, 0);
-        play_agent(&p, &t);
-        assert_int_equal(p.result.state, cases[i].state);
-        assert_non_null(strstr(p.result.err.message, "made to fail"));
-        assert_false(p.result.has_verdict);
-        play_deinit(&p);
-        fake_model_deinit(&m);
+        scene_ids(&s, "compact", policy_plain);
+        s.m.fail_at = 5;
+        s.m.fail_as = cases[i].as;
+        scene_ledger(&s, 50, 0);
+        scene_play(&s);
+        assert_int_equal(s.p.result.state, cases[i].state);
+        assert_non_null(strstr(s.p.result.err.message, "made to fail"));
+        assert_false(s.p.result.has_verdict);
+        scene_close(&s);
     }
 }
 
 static void test_refuses_what_cannot_begin(void **state)
 {
-    struct fake_model m;
-    struct agent_host *h = new_host();
-    struct agent_role role;
-    struct agent_task t;
+    struct scene s;
     struct agent *a = NULL;
     struct error err = ERROR_INIT;
 
     (void)state;
-    fake_model_init(&m, "compact", policy_plain);
-    role = fake_role(&m);
-    t = ledger_task(&role, "play", 50, 0);
-    t.env_ops = NULL;
-    assert_int_equal(agent_start(h, &t, play_done, NULL, &a, &err), STATUS_UNSUPPORTED);
+    scene_ids(&s, "compact", policy_plain);
+    scene_ledger(&s, 50, 0);
+    s.t.env_ops = NULL;
+    assert_int_equal(agent_start(s.p.host, &s.t, play_done, NULL, &a, &err), STATUS_UNSUPPORTED);
     assert_non_null(strstr(err.message, "fake"));
-    t = ledger_task(&role, "play", 0, 0);
-    assert_int_equal(agent_start(h, &t, play_done, NULL, &a, &err), STATUS_INVALID);
-    m.model.info.codec = "klingon";
-    t = ledger_task(&role, "play", 50, 0);
-    assert_int_equal(agent_start(h, &t, play_done, NULL, &a, &err), STATUS_UNSUPPORTED);
+    scene_ledger(&s, 0, 0);
+    assert_int_equal(agent_start(s.p.host, &s.t, play_done, NULL, &a, &err), STATUS_INVALID);
+    s.m.model.info.codec = "klingon";
+    scene_ledger(&s, 50, 0);
+    assert_int_equal(agent_start(s.p.host, &s.t, play_done, NULL, &a, &err), STATUS_UNSUPPORTED);
     assert_non_null(strstr(err.message, "klingon"));
     assert_null(a);
-    agent_host_free(h);
-    fake_model_deinit(&m);
+    scene_close(&s);
 }
 
 static void collect(void *ctx, const char *path, const char *text, size_t n)
@@ -307,26 +255,20 @@ static void collect(void *ctx, const char *path, const char *text, size_t n)
 
 static void test_streams_text_by_path(void **state)
 {
-    struct fake_model m;
     struct str said = STR_INIT;
-    struct agent_host_options o = {.seams = seams_real()};
-    struct play p = {.ctx = &said};
-    struct agent_role role;
-    struct agent_task t;
+    struct scene s;
 
     (void)state;
-    assert_ok(agent_host_new(&o, &p.host, why));
-    fake_model_init(&m, "compact", policy_plain);
-    role = fake_role(&m);
-    t = ledger_task(&role, "play", 4, 0);
-    t.on_text = collect;
-    play_agent(&p, &t);
-    assert_true(p.result.verdict.success);
+    scene_ids(&s, "compact", policy_plain);
+    s.p.ctx = &said;
+    scene_ledger(&s, 4, 0);
+    s.t.on_text = collect;
+    scene_play(&s);
+    assert_true(s.p.result.verdict.success);
     assert_int_equal(said.len, 5);
     assert_memory_equal(str_cstr(&said), "GET", 3);
     str_deinit(&said);
-    play_deinit(&p);
-    fake_model_deinit(&m);
+    scene_close(&s);
 }
 
 static void stop_loop(void *ctx, struct agent *a, const struct agent_result *r)
@@ -340,28 +282,24 @@ static void stop_loop(void *ctx, struct agent *a, const struct agent_result *r)
 static void test_plays_on_a_loop(void **state)
 {
     struct loop *loop = NULL;
-    struct fake_model m;
-    struct play p = {.host = NULL};
+    struct scene s;
     struct agent_host_options o = {.seams = seams_real()};
-    struct agent_role role;
-    struct agent_task t;
 
     (void)state;
     assert_ok(loop_new(seams_real(), &loop, why));
     o.loop = loop;
-    p.ctx = loop;
-    assert_ok(agent_host_new(&o, &p.host, why));
-    fake_model_init(&m, "compact", policy_plain);
-    role = fake_role(&m);
-    t = ledger_task(&role, "play", 30, 0);
-    t.scope.deadline_ms = seams_wall_ms(seams_real()) + 60000;
-    assert_ok(agent_start(p.host, &t, stop_loop, &p, &p.agent, why));
+    scene_ids(&s, "compact", policy_plain);
+    agent_host_free(s.p.host);
+    assert_ok(agent_host_new(&o, &s.p.host, why));
+    s.p.ctx = loop;
+    scene_ledger(&s, 30, 0);
+    s.t.scope.deadline_ms = seams_wall_ms(seams_real()) + 60000;
+    assert_ok(agent_start(s.p.host, &s.t, stop_loop, &s.p, &s.p.agent, why));
     loop_run(loop);
-    assert_true(p.over);
-    assert_true(p.result.verdict.success);
-    play_deinit(&p);
+    assert_true(s.p.over);
+    assert_true(s.p.result.verdict.success);
+    scene_close(&s);
     loop_free(loop);
-    fake_model_deinit(&m);
 }
 
 int main(void)

@@ -15,11 +15,11 @@
 
 #define HORIZON 5
 
-typedef void (*model_maker)(struct fake_model *m);
+typedef void (*scene_maker)(struct scene *s);
 
-static void make_compact(struct fake_model *m)
+static void make_compact(struct scene *s)
 {
-    fake_model_init(m, "compact", policy_dice);
+    scene_ids(s, "compact", policy_dice);
 }
 
 static const char template_text[] =
@@ -50,10 +50,10 @@ static void policy_deeds(struct fake_model *m, const char *context, const struct
     str_printf(out, "So.<tool_call>%s</tool_call><|end|>", deed_of(c));
 }
 
-static void make_json(struct fake_model *m)
+static void make_json(struct scene *s)
 {
-    fake_model_init(m, NULL, policy_deeds);
-    m->model.info.chat_template = template_text;
+    scene_ids(s, NULL, policy_deeds);
+    s->m.model.info.chat_template = template_text;
 }
 
 static struct json *talk_deeds(struct fake_model *m, const struct model_call *c)
@@ -69,49 +69,43 @@ static struct json *talk_deeds(struct fake_model *m, const struct model_call *c)
     return v;
 }
 
-static void make_text(struct fake_model *m)
+static void make_text(struct scene *s)
 {
-    fake_text_model_init(m, talk_deeds);
+    scene_text(s, talk_deeds);
 }
 
 /* Plays in this process up to max_polls (0: to the end). uuid empty: a new run. */
-static void play(const char *path, char uuid[37], model_maker make, int32_t max_polls,
+static void play(const char *path, char uuid[37], scene_maker make, int32_t max_polls,
                  struct agent_result *out, int32_t *n_calls, int32_t *n_polls)
 {
     struct store_options so = {
         .path = path, .durability = STORE_NORMAL, .create = true, .seams = seams_real()};
-    struct agent_host_options ho = {.seams = seams_real()};
     struct run_spec spec = {.kind = "run", .name = "play", .seed = 7};
     struct store *store = NULL;
-    struct fake_model m;
-    struct play p = {.max_polls = max_polls};
-    struct agent_role role;
-    struct agent_task t;
+    struct scene s;
 
+    make(&s);
+    s.p.max_polls = max_polls;
     assert_ok(store_open(&so, &store, why));
     if (uuid[0])
-        assert_ok(run_take(store, uuid, &p.run, why));
+        assert_ok(run_take(store, uuid, &s.p.run, why));
     else
-        assert_ok(run_create(store, &spec, &p.run, why));
-    (void)snprintf(uuid, 37, "%s", run_uuid(p.run));
-    assert_ok(agent_host_new(&ho, &p.host, why));
-    make(&m);
-    role = fake_role(&m);
-    role.max_reply_tokens = m.model.info.codec ? 0 : 128;
-    t = ledger_task(&role, "plan[2]@1", HORIZON, 0.2);
-    t.scope.run = p.run;
-    play_agent(&p, &t);
-    assert_ok(journal_sync(p.run, why));
+        assert_ok(run_create(store, &spec, &s.p.run, why));
+    (void)snprintf(uuid, 37, "%s", run_uuid(s.p.run));
+    s.role.max_reply_tokens = s.m.model.info.codec ? 0 : 128;
+    s.t = ledger_task(&s.role, "plan[2]@1", HORIZON, 0.2);
+    scene_journal(&s, s.p.run);
+    scene_play(&s);
+    assert_ok(journal_sync(s.p.run, why));
     if (max_polls > 0)
         kill(getpid(), SIGKILL);
-    *out = p.result;
-    out->output = p.result.output ? jv_ref(p.result.output) : NULL;
-    *n_calls = m.n_calls;
-    *n_polls = p.n_polls;
-    play_deinit(&p);
-    run_close(p.run);
+    *out = s.p.result;
+    out->output = s.p.result.output ? jv_ref(s.p.result.output) : NULL;
+    *n_calls = s.m.n_calls;
+    *n_polls = s.p.n_polls;
+    scene_close(&s);
+    run_close(s.p.run);
     store_close(store);
-    fake_model_deinit(&m);
 }
 
 /* Everything that a run left, without times, in the order of its intents. */
@@ -162,7 +156,7 @@ static void records(const char *path, const char *uuid, struct str *out)
     store_close(store);
 }
 
-static void play_in_child(const char *path, char *uuid, model_maker make, int32_t polls)
+static void play_in_child(const char *path, char *uuid, scene_maker make, int32_t polls)
 {
     int pipe_fd[2], status = 0;
     pid_t pid;
@@ -198,7 +192,7 @@ static void play_in_child(const char *path, char *uuid, model_maker make, int32_
     close(pipe_fd[1]);
 }
 
-static void crash_everywhere(struct store_fixture *f, model_maker make)
+static void crash_everywhere(struct store_fixture *f, scene_maker make)
 {
     struct agent_result whole, r;
     struct str one = STR_INIT;
@@ -254,30 +248,23 @@ static void test_replay_notices_another_world(void **state)
 {
     struct store_fixture *f = *state;
     struct store *store = fixture_open(f);
-    struct agent_host_options ho = {.seams = seams_real()};
     struct run *run = fixture_run(store);
-    struct fake_model m;
-    struct agent_role role;
-    struct play p = {.run = run};
-    struct agent_task t;
+    struct scene s;
 
-    assert_ok(agent_host_new(&ho, &p.host, why));
-    make_compact(&m);
-    role = fake_role(&m);
-    t = ledger_task(&role, "play", 3, 0);
-    t.scope.run = run;
-    play_agent(&p, &t);
-    assert_int_equal(p.result.state, STEP_OK);
-    jv_unref(p.result.output);
-    p.over = false;
-    t.env_params.task_seed = 99;
-    play_agent(&p, &t);
-    assert_int_equal(p.result.state, STEP_ERROR);
-    assert_int_equal(p.result.err.status, STATUS_CONFIG);
-    assert_non_null(strstr(p.result.err.message, "play/turn:0"));
-    play_deinit(&p);
+    make_compact(&s);
+    scene_ledger(&s, 3, 0);
+    scene_journal(&s, run);
+    scene_play(&s);
+    assert_int_equal(s.p.result.state, STEP_OK);
+    jv_unref(s.p.result.output);
+    s.p.over = false;
+    s.t.env_params.task_seed = 99;
+    scene_play(&s);
+    assert_int_equal(s.p.result.state, STEP_ERROR);
+    assert_int_equal(s.p.result.err.status, STATUS_CONFIG);
+    assert_non_null(strstr(s.p.result.err.message, "play/turn:0"));
+    scene_close(&s);
     run_close(run);
-    fake_model_deinit(&m);
 }
 
 /* The words of the environments one id further on: the same text in other ids. */
@@ -287,7 +274,7 @@ static void other_tokenizer(struct fake_model *m)
     struct str text = STR_INIT;
     int32_t n = 1;
 
-    make_compact(m);
+    fake_model_init(m, "compact", policy_dice);
     tokenizer_free(m->tokenizer);
     for (; n < 64 && env_vocabulary_word(n - 1); n++)
         added[n] = (struct added_token){.content = env_vocabulary_word(n - 1)};
@@ -303,32 +290,26 @@ static void test_replay_notices_another_tokenizer(void **state)
 {
     struct store_fixture *f = *state;
     struct store *store = fixture_open(f);
-    struct agent_host_options ho = {.seams = seams_real()};
     struct run *run = fixture_run(store);
-    struct fake_model m, other;
-    struct agent_role role;
-    struct play p = {.run = run};
-    struct agent_task t;
+    struct fake_model other;
+    struct scene s;
 
-    assert_ok(agent_host_new(&ho, &p.host, why));
-    make_compact(&m);
-    role = fake_role(&m);
-    t = ledger_task(&role, "play", 3, 0);
-    t.scope.run = run;
-    play_agent(&p, &t);
-    assert_int_equal(p.result.state, STEP_OK);
-    jv_unref(p.result.output);
-    p.over = false;
+    make_compact(&s);
+    scene_ledger(&s, 3, 0);
+    scene_journal(&s, run);
+    scene_play(&s);
+    assert_int_equal(s.p.result.state, STEP_OK);
+    jv_unref(s.p.result.output);
+    s.p.over = false;
     other_tokenizer(&other);
-    role.model = &other.model;
-    play_agent(&p, &t);
-    assert_int_equal(p.result.state, STEP_ERROR);
-    assert_int_equal(p.result.err.status, STATUS_CONFIG);
-    assert_non_null(strstr(p.result.err.message, "tokenizer"));
+    s.role.model = &other.model;
+    scene_play(&s);
+    assert_int_equal(s.p.result.state, STEP_ERROR);
+    assert_int_equal(s.p.result.err.status, STATUS_CONFIG);
+    assert_non_null(strstr(s.p.result.err.message, "tokenizer"));
     assert_int_equal(other.n_calls, 0);
-    play_deinit(&p);
+    scene_close(&s);
     run_close(run);
-    fake_model_deinit(&m);
     fake_model_deinit(&other);
 }
 
@@ -345,30 +326,25 @@ static void test_cancelled_run_goes_on_where_it_was(void **state)
 {
     struct store_fixture *f = *state;
     struct store *store = fixture_open(f);
-    struct agent_host_options ho = {.seams = seams_real()};
     struct run *run = fixture_run(store);
-    struct fake_model m;
-    struct agent_role role;
-    struct play p = {.run = run, .each_poll = cancel_when_held, .ctx = &m};
-    struct agent_task t;
+    struct scene s;
 
-    assert_ok(agent_host_new(&ho, &p.host, why));
-    make_compact(&m);
-    m.hold = 7;
-    role = fake_role(&m);
-    t = ledger_task(&role, "play", 4, 0);
-    t.scope.run = run;
-    play_agent(&p, &t);
-    assert_int_equal(p.result.state, STEP_CANCELLED);
-    p.over = false;
-    m.hold = 0;
-    play_agent(&p, &t);
-    assert_int_equal(p.result.state, STEP_OK);
-    assert_true(p.result.verdict.success);
-    assert_int_equal(m.n_calls, p.result.turns + 1);
-    play_deinit(&p);
+    make_compact(&s);
+    s.p.each_poll = cancel_when_held;
+    s.p.ctx = &s.m;
+    s.m.hold = 7;
+    scene_ledger(&s, 4, 0);
+    scene_journal(&s, run);
+    scene_play(&s);
+    assert_int_equal(s.p.result.state, STEP_CANCELLED);
+    s.p.over = false;
+    s.m.hold = 0;
+    scene_play(&s);
+    assert_int_equal(s.p.result.state, STEP_OK);
+    assert_true(s.p.result.verdict.success);
+    assert_int_equal(s.m.n_calls, s.p.result.turns + 1);
+    scene_close(&s);
     run_close(run);
-    fake_model_deinit(&m);
 }
 
 /* A call that failed by itself is a known failure: the record says so, and so does a replay. */
@@ -376,35 +352,28 @@ static void test_failed_call_is_recorded_as_failed(void **state)
 {
     struct store_fixture *f = *state;
     struct store *store = fixture_open(f);
-    struct agent_host_options ho = {.seams = seams_real()};
     struct run *run = fixture_run(store);
-    struct fake_model m;
-    struct agent_role role;
-    struct play p = {.run = run};
-    struct agent_task t;
-    struct step_record s;
+    struct scene s;
+    struct step_record failed;
     bool found = false;
 
-    assert_ok(agent_host_new(&ho, &p.host, why));
-    make_compact(&m);
-    m.fail_at = 4;
-    m.fail_as = STATUS_TIMEOUT;
-    role = fake_role(&m);
-    t = ledger_task(&role, "play", 4, 0);
-    t.scope.run = run;
-    play_agent(&p, &t);
-    assert_int_equal(p.result.state, STEP_TIMEOUT);
-    assert_ok(journal_find(run, "play/turn:3/model:0", &found, &s, why));
+    make_compact(&s);
+    s.m.fail_at = 4;
+    s.m.fail_as = STATUS_TIMEOUT;
+    scene_ledger(&s, 4, 0);
+    scene_journal(&s, run);
+    scene_play(&s);
+    assert_int_equal(s.p.result.state, STEP_TIMEOUT);
+    assert_ok(journal_find(run, "play/turn:3/model:0", &found, &failed, why));
     assert_true(found);
-    assert_int_equal(s.state, STEP_TIMEOUT);
-    step_record_deinit(&s);
-    p.over = false;
-    play_agent(&p, &t);
-    assert_int_equal(p.result.state, STEP_TIMEOUT);
-    assert_int_equal(m.n_calls, 4);
-    play_deinit(&p);
+    assert_int_equal(failed.state, STEP_TIMEOUT);
+    step_record_deinit(&failed);
+    s.p.over = false;
+    scene_play(&s);
+    assert_int_equal(s.p.result.state, STEP_TIMEOUT);
+    assert_int_equal(s.m.n_calls, 4);
+    scene_close(&s);
     run_close(run);
-    fake_model_deinit(&m);
 }
 
 int main(void)

@@ -7,40 +7,30 @@
 #include "tests/unit/agents/agent_fixture.h"
 #include "tools/registry.h"
 
-/* An agent with the tool echo, on a text model; what is 0 in `t` is filled in. */
-struct scene {
-    struct fake_model m;
-    struct tool_registry *tools;
-    struct tool *echo;
-    struct play p;
-    struct agent_role role;
-    struct agent_task t;
-    struct json *input;
-};
+static struct tool_registry *tools;
 
-static void open_scene(struct scene *s,
-                       struct json *(*talk)(struct fake_model *m, const struct model_call *c))
+static int open_tools(void **state)
 {
-    struct agent_host_options o = {.seams = seams_real()};
-    struct tool_registry_options to = {.seams = seams_real()};
+    struct tool_registry_options o = {.seams = seams_real()};
 
-    *s = (struct scene){.input = jv_string("Go.")};
-    assert_ok(agent_host_new(&o, &s->p.host, why));
-    assert_ok(tool_registry_new(&to, &s->tools, why));
-    s->echo = tool_registry_find(s->tools, "echo");
-    fake_text_model_init(&s->m, talk);
-    s->role = fake_role(&s->m);
-    s->role.tools = &s->echo;
-    s->role.n_tools = 1;
-    s->t = (struct agent_task){.role = &s->role, .scope = {.path = "ask"}, .input = s->input};
+    (void)state;
+    assert_ok(tool_registry_new(&o, &tools, why));
+    return 0;
 }
 
-static void close_scene(struct scene *s)
+static int close_tools(void **state)
 {
-    play_deinit(&s->p);
-    fake_model_deinit(&s->m);
-    tool_registry_free(s->tools);
-    jv_unref(s->input);
+    (void)state;
+    tool_registry_free(tools);
+    return 0;
+}
+
+/* An agent with the tool echo, on a text model. */
+static void open_scene(struct scene *s, fake_talk talk)
+{
+    scene_text(s, talk);
+    scene_ask(s, "ask", "Go.");
+    scene_tool(s, tool_registry_find(tools, "echo"));
 }
 
 static struct json *always_calls(struct fake_model *m, const struct model_call *c)
@@ -62,12 +52,12 @@ static void a_model_that_always_calls_is_stopped(void **state)
 
         open_scene(&s, always_calls);
         s.t.max_model_calls = limits[i];
-        play_agent(&s.p, &s.t);
+        scene_play(&s);
         assert_int_equal(s.p.result.state, STEP_BUDGET);
         assert_int_equal(s.m.n_calls, limits[i]);
         (void)snprintf(words, sizeof(words), "the limit of %d model calls", (int)limits[i]);
         assert_non_null(strstr(s.p.result.err.message, words));
-        close_scene(&s);
+        scene_close(&s);
     }
 }
 
@@ -80,13 +70,13 @@ static void text_models_spend_tokens(void **state)
     (void)state;
     open_scene(&s, always_calls);
     s.t.scope.budget = &b;
-    play_agent(&s.p, &s.t);
+    scene_play(&s);
     assert_int_equal(s.p.result.state, STEP_BUDGET);
     assert_string_equal(s.p.result.err.message, "the budget of 500 tokens is used up");
     assert_int_equal(b.tokens, s.p.result.tok_in + s.p.result.tok_out);
     assert_in_range(b.tokens, 250, 500);
     assert_in_range(s.m.n_calls, 2, 10);
-    close_scene(&s);
+    scene_close(&s);
 }
 
 static void estimates_follow_their_rule(void **state)
@@ -120,18 +110,18 @@ static void a_cut_answer_is_none_unless_the_task_says_so(void **state)
 
     (void)state;
     open_scene(&s, half_an_answer);
-    play_agent(&s.p, &s.t);
+    scene_play(&s);
     assert_int_equal(s.p.result.state, STEP_ERROR);
     assert_non_null(strstr(s.p.result.err.message, "length: the reply was cut after 4 tokens"));
-    close_scene(&s);
+    scene_close(&s);
 
     open_scene(&s, half_an_answer);
     s.t.may_be_cut = true;
-    play_agent(&s.p, &s.t);
+    scene_play(&s);
     assert_int_equal(s.p.result.state, STEP_OK);
     assert_int_equal(s.p.result.cut_at, 4);
     assert_string_equal(jv_get_string(s.p.result.output, ""), "The answer is");
-    close_scene(&s);
+    scene_close(&s);
 
     /* What cut it is the budget, and that is how it ends, whatever the task says. */
     open_scene(&s, half_an_answer);
@@ -139,9 +129,9 @@ static void a_cut_answer_is_none_unless_the_task_says_so(void **state)
     s.role.n_tools = 0;
     b.tokens_limit = 5; /* "Go." is one, the reply four */
     s.t.scope.budget = &b;
-    play_agent(&s.p, &s.t);
+    scene_play(&s);
     assert_int_equal(s.p.result.state, STEP_BUDGET);
-    close_scene(&s);
+    scene_close(&s);
 }
 
 /* ---- the first prompt */
@@ -164,13 +154,13 @@ static void the_schema_is_in_the_first_prompt(void **state)
         open_scene(&s, look_for_schema);
         s.t.schema = schema;
         s.t.scope.prompt_format = format;
-        play_agent(&s.p, &s.t);
+        scene_play(&s);
         assert_int_equal(s.p.result.state, STEP_OK);
         assert_int_equal(s.m.n_calls, 1);
         /* Runs that release 0.1 began are asked as it asked them. */
         assert_int_equal(s.m.fail_at, format == 1 ? -2 : -1);
         jv_unref(schema);
-        close_scene(&s);
+        scene_close(&s);
     }
 }
 
@@ -204,10 +194,9 @@ static void thoughts_and_ids_of_calls_are_kept(void **state)
         open_scene(&s, thinks_and_numbers);
         s.m.hold = polls ? 2 : 0; /* the first time the second call is never answered */
         s.m.n_calls = polls ? 0 : 1;
-        s.t.scope.run = run;
-        s.p.run = run;
+        scene_journal(&s, run);
         s.p.max_polls = polls ? 3 : 0;
-        play_agent(&s.p, &s.t);
+        scene_play(&s);
         if (polls) {
             assert_non_null(s.m.held);
             agent_interrupt(s.p.agent);
@@ -222,14 +211,14 @@ static void thoughts_and_ids_of_calls_are_kept(void **state)
             assert_int_equal(s.p.result.state, STEP_OK);
             assert_string_equal(jv_get_string(s.p.result.output, ""), "done");
         }
-        close_scene(&s);
+        scene_close(&s);
     }
     run_close(run);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
+    const struct CMUnitTest cases[] = {
         cmocka_unit_test(a_model_that_always_calls_is_stopped),
         cmocka_unit_test(text_models_spend_tokens),
         cmocka_unit_test(estimates_follow_their_rule),
@@ -238,5 +227,5 @@ int main(void)
         STORE_TEST(thoughts_and_ids_of_calls_are_kept),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(cases, open_tools, close_tools);
 }

@@ -22,6 +22,7 @@ struct test_tool {
     struct store *store;
     const char *uuid;
     bool intent_was_durable;
+    int64_t repaired_ms;
 };
 
 static bool see_step(void *ctx, const struct step_row *s)
@@ -122,24 +123,21 @@ static void finish_open(struct play *p)
         finish(t, t->open);
 }
 
-static void pay(struct test_tool *t, struct run *run, struct play *p)
+static void open_pay(struct scene *s, struct test_tool *t, fake_talk talk)
 {
-    struct agent_host_options ho = {.seams = seams_real()};
-    struct fake_model m;
-    struct agent_role role;
-    struct json *input = jv_string("Pay Ann.");
-    struct agent_task task;
+    scene_text(s, talk);
+    scene_ask(s, "pay", "Pay Ann.");
+    scene_tool(s, t->tool);
+    s->p.ctx = t;
+}
 
-    *p = (struct play){.run = run, .each_poll = finish_open, .ctx = t};
-    assert_ok(agent_host_new(&ho, &p->host, why));
-    fake_text_model_init(&m, talk_pay);
-    role = fake_role(&m);
-    role.tools = &t->tool;
-    role.n_tools = 1;
-    task = (struct agent_task){.role = &role, .scope = {.path = "pay", .run = run}, .input = input};
-    play_agent(p, &task);
-    jv_unref(input);
-    fake_model_deinit(&m);
+static void pay(struct test_tool *t, struct run *run, struct scene *s)
+{
+    open_pay(s, t, talk_pay);
+    scene_journal(s, run);
+    s->t.scope.repaired_ms = t->repaired_ms;
+    s->p.each_poll = finish_open;
+    scene_play(s);
 }
 
 static void test_asynchronous_and_immediate_tools(void **state)
@@ -147,15 +145,15 @@ static void test_asynchronous_and_immediate_tools(void **state)
     (void)state;
     for (int at_once = 0; at_once < 2; at_once++) {
         struct test_tool t = {.finish_at_once = at_once};
-        struct play p;
+        struct scene s;
 
         make_tool(&t, EFFECT_NONE, &plain_ops);
-        pay(&t, NULL, &p);
-        assert_int_equal(p.result.state, STEP_OK);
-        assert_string_equal(jv_get_string(p.result.output, ""), "{\"paid\":\"Ann\"}");
+        pay(&t, NULL, &s);
+        assert_int_equal(s.p.result.state, STEP_OK);
+        assert_string_equal(jv_get_string(s.p.result.output, ""), "{\"paid\":\"Ann\"}");
         assert_int_equal(t.n_starts, 1);
-        assert_int_equal(p.result.calls, 1);
-        play_deinit(&p);
+        assert_int_equal(s.p.result.calls, 1);
+        scene_close(&s);
         tool_release(t.tool);
     }
 }
@@ -175,14 +173,14 @@ static void test_outcomes(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct test_tool t = {.outcome = cases[i].outcome};
-        struct play p;
+        struct scene s;
 
         make_tool(&t, EFFECT_NONE, &plain_ops);
-        pay(&t, NULL, &p);
-        assert_int_equal(p.result.state, cases[i].state);
+        pay(&t, NULL, &s);
+        assert_int_equal(s.p.result.state, cases[i].state);
         if (cases[i].said)
-            assert_string_equal(jv_get_string(p.result.output, ""), cases[i].said);
-        play_deinit(&p);
+            assert_string_equal(jv_get_string(s.p.result.output, ""), cases[i].said);
+        scene_close(&s);
         tool_release(t.tool);
     }
 }
@@ -198,27 +196,16 @@ static void cancel_open(struct play *p)
 static void test_cancel_reaches_a_tool(void **state)
 {
     struct test_tool t = {.outcome = TOOL_OK};
-    struct agent_host_options ho = {.seams = seams_real()};
-    struct play p = {.each_poll = cancel_open, .ctx = &t};
-    struct fake_model m;
-    struct agent_role role;
-    struct json *input = jv_string("Pay Ann.");
-    struct agent_task task;
+    struct scene s;
 
     (void)state;
     make_tool(&t, EFFECT_NONE, &plain_ops);
-    assert_ok(agent_host_new(&ho, &p.host, why));
-    fake_text_model_init(&m, talk_pay);
-    role = fake_role(&m);
-    role.tools = &t.tool;
-    role.n_tools = 1;
-    task = (struct agent_task){.role = &role, .scope = {.path = "pay"}, .input = input};
-    play_agent(&p, &task);
-    assert_int_equal(p.result.state, STEP_CANCELLED);
-    assert_int_equal(m.n_calls, 1);
-    jv_unref(input);
-    play_deinit(&p);
-    fake_model_deinit(&m);
+    open_pay(&s, &t, talk_pay);
+    s.p.each_poll = cancel_open;
+    scene_play(&s);
+    assert_int_equal(s.p.result.state, STEP_CANCELLED);
+    assert_int_equal(s.m.n_calls, 1);
+    scene_close(&s);
     tool_release(t.tool);
 }
 
@@ -245,28 +232,16 @@ static struct json *talk_mistaken(struct fake_model *m, const struct model_call 
 static void test_mistakes_never_reach_a_tool(void **state)
 {
     struct test_tool t = {.finish_at_once = true};
-    struct agent_host_options ho = {.seams = seams_real()};
-    struct play p = {.ctx = &t};
-    struct fake_model m;
-    struct agent_role role;
-    struct json *input = jv_string("Pay Ann.");
-    struct agent_task task;
+    struct scene s;
 
     (void)state;
     make_tool(&t, EFFECT_NONE, &plain_ops);
-    assert_ok(agent_host_new(&ho, &p.host, why));
-    fake_text_model_init(&m, talk_mistaken);
-    role = fake_role(&m);
-    role.tools = &t.tool;
-    role.n_tools = 1;
-    task = (struct agent_task){.role = &role, .scope = {.path = "pay"}, .input = input};
-    play_agent(&p, &task);
-    assert_int_equal(p.result.state, STEP_OK);
+    open_pay(&s, &t, talk_mistaken);
+    scene_play(&s);
+    assert_int_equal(s.p.result.state, STEP_OK);
     assert_int_equal(t.n_starts, 0);
-    assert_int_equal(p.result.calls, 3);
-    jv_unref(input);
-    play_deinit(&p);
-    fake_model_deinit(&m);
+    assert_int_equal(s.p.result.calls, 3);
+    scene_close(&s);
     tool_release(t.tool);
 }
 
@@ -276,17 +251,17 @@ static void test_keyed_effects_wait_for_their_intent(void **state)
     struct test_tool t = {.store = fixture_open(f)};
     struct run *run = fixture_run(t.store);
     struct sha256 key = journal_idem(run, "pay/turn:0/tool:0:pay", 0);
-    struct play p;
+    struct scene s;
     char hex[65];
 
     make_tool(&t, EFFECT_IDEMPOTENT, &plain_ops);
     t.uuid = run_uuid(run);
-    pay(&t, run, &p);
-    assert_int_equal(p.result.state, STEP_OK);
+    pay(&t, run, &s);
+    assert_int_equal(s.p.result.state, STEP_OK);
     assert_true(t.intent_was_durable);
     sha256_hex(&key, hex);
     assert_string_equal(t.idem, hex);
-    play_deinit(&p);
+    scene_close(&s);
     run_close(run);
     tool_release(t.tool);
 }
@@ -303,14 +278,14 @@ static void die_paying(struct store_fixture *f, enum effect effect, const struct
     if (pid == 0) {
         struct test_tool t = {.store = fixture_open(f)};
         struct run *run = fixture_run(t.store);
-        struct play p;
+        struct scene s;
 
         t.uuid = run_uuid(run);
         if (write(pipe_fd[1], t.uuid, 37) != 37)
             _exit(3);
         make_tool(&t, effect, ops);
         t.die = true;
-        pay(&t, run, &p);
+        pay(&t, run, &s);
         _exit(2);
     }
     assert_int_equal(read(pipe_fd[0], uuid, 37), 37);
@@ -324,15 +299,15 @@ static void resume(struct store_fixture *f, struct test_tool *t, const char *uui
                    struct agent_result *out, char said[64])
 {
     struct run *run = NULL;
-    struct play p;
+    struct scene s;
 
     t->store = fixture_open(f);
     t->uuid = uuid;
     assert_ok(run_take(t->store, uuid, &run, why));
-    pay(t, run, &p);
-    *out = p.result;
-    (void)snprintf(said, 64, "%s", jv_get_string(p.result.output, ""));
-    play_deinit(&p);
+    pay(t, run, &s);
+    *out = s.p.result;
+    (void)snprintf(said, 64, "%s", jv_get_string(s.p.result.output, ""));
+    scene_close(&s);
     run_close(run);
     fixture_close(f);
 }
@@ -391,6 +366,13 @@ static bool find_wait(void *ctx, const struct wait_row *w)
     if (strcmp(w->path, found->path) == 0 && !w->answer)
         found->prompt = jv_deep_copy(w->prompt);
     return true;
+}
+
+static void answer_with(struct store_fixture *f, const char *uuid, const char *path,
+                        const struct json *answer)
+{
+    assert_ok(store_answer(fixture_open(f), uuid, path, answer, why));
+    fixture_close(f);
 }
 
 /* Answers as `troupe answer` does; false: the words are refused. */
@@ -460,6 +442,48 @@ static void test_once_asks_a_human(void **state)
     }
 }
 
+static bool take_deadline(void *ctx, const struct wait_row *w)
+{
+    *(int64_t *)ctx = w->deadline_ms;
+    return true;
+}
+
+static int64_t asked_until(struct store_fixture *f, const char *uuid)
+{
+    struct store_reader *q = NULL;
+    int64_t deadline_ms = 0;
+
+    (void)fixture_open(f);
+    assert_ok(store_reader_open(f->store, &q, why));
+    assert_ok(query_waits(q, uuid, take_deadline, &deadline_ms, why));
+    store_reader_close(q);
+    fixture_close(f);
+    return deadline_ms;
+}
+
+/* A repair is later than the call that began before it, and earlier than one that begins after. */
+static void test_the_time_to_answer_counts_from_a_repair(void **state)
+{
+    static const int64_t day_ms = 24 * 3600 * 1000;
+    struct store_fixture *f = *state;
+    int64_t now_ms = seams_wall_ms(seams_real());
+    int64_t repaired_ms[] = {now_ms + 30 * day_ms, now_ms - 30 * day_ms};
+
+    for (size_t i = 0; i < ARRAY_LEN(repaired_ms); i++) {
+        int64_t from_ms = repaired_ms[i] > now_ms ? repaired_ms[i] : now_ms;
+        struct test_tool t = {.repaired_ms = repaired_ms[i]};
+        struct agent_result r;
+        char uuid[37], said[64];
+
+        die_paying(f, EFFECT_ONCE, &plain_ops, uuid);
+        make_tool(&t, EFFECT_ONCE, &plain_ops);
+        resume(f, &t, uuid, &r, said);
+        assert_int_equal(r.state, STEP_WAITING);
+        assert_in_range(asked_until(f, uuid) - from_ms, 7 * day_ms, 7 * day_ms + 3600 * 1000);
+        tool_release(t.tool);
+    }
+}
+
 /* Stored by somebody who did not look at the options: it decides nothing, and it is asked again. */
 static void test_other_words_decide_nothing(void **state)
 {
@@ -472,9 +496,7 @@ static void test_other_words_decide_nothing(void **state)
     die_paying(f, EFFECT_ONCE, &plain_ops, uuid);
     make_tool(&t, EFFECT_ONCE, &plain_ops);
     resume(f, &t, uuid, &r, said);
-    (void)fixture_open(f);
-    assert_ok(store_answer(f->store, uuid, "pay/turn:0/tool:0:pay", wrong, why));
-    fixture_close(f);
+    answer_with(f, uuid, "pay/turn:0/tool:0:pay", wrong);
     resume(f, &t, uuid, &r, said);
     assert_int_equal(r.state, STEP_WAITING);
     assert_int_equal(t.n_starts, 0);
@@ -565,27 +587,23 @@ static void test_the_answer_reaches_the_tool_that_asked(void **state)
         struct agent_result r;
         char uuid[37], said[64];
         struct run *run;
-        struct play p;
+        struct scene s;
 
         make_tool(&t, effects[i], &ops);
         t.store = fixture_open(f);
         run = fixture_run(t.store);
         (void)snprintf(uuid, sizeof(uuid), "%s", run_uuid(run));
-        pay(&t, run, &p);
-        assert_int_equal(p.result.state, STEP_WAITING);
-        play_deinit(&p);
+        pay(&t, run, &s);
+        assert_int_equal(s.p.result.state, STEP_WAITING);
+        scene_close(&s);
         run_close(run);
         fixture_close(f);
         resume(f, &t, uuid, &r, said);
         assert_int_equal(r.state, STEP_WAITING);
-        (void)fixture_open(f);
-        assert_ok(store_answer(f->store, uuid, path, wrong, why));
-        fixture_close(f);
+        answer_with(f, uuid, path, wrong);
         resume(f, &t, uuid, &r, said); /* none of the options: it stays open */
         assert_int_equal(r.state, STEP_WAITING);
-        (void)fixture_open(f);
-        assert_ok(store_answer(f->store, uuid, path, right, why));
-        fixture_close(f);
+        answer_with(f, uuid, path, right);
         resume(f, &t, uuid, &r, said);
         assert_int_equal(r.state, STEP_OK);
         assert_string_equal(said, "{\"paid\":\"yes\"}");
@@ -602,14 +620,14 @@ static void test_without_a_journal_nobody_answers(void **state)
 {
     static const struct tool_ops ops = {.start = asker_start, .free = tool_release};
     struct test_tool t = {.n_asked = 0};
-    struct play p;
+    struct scene s;
 
     (void)state;
     make_tool(&t, EFFECT_NONE, &ops);
-    pay(&t, NULL, &p);
-    assert_int_equal(p.result.state, STEP_OK);
-    assert_string_equal(jv_get_string(p.result.output, ""), "{\"paid\":\"nobody answered\"}");
-    play_deinit(&p);
+    pay(&t, NULL, &s);
+    assert_int_equal(s.p.result.state, STEP_OK);
+    assert_string_equal(jv_get_string(s.p.result.output, ""), "{\"paid\":\"nobody answered\"}");
+    scene_close(&s);
     tool_release(t.tool);
 }
 
@@ -621,28 +639,18 @@ static void test_a_hanging_call_is_left_at_the_deadline(void **state)
     struct store_fixture *f = *state;
     struct test_tool t = {.store = fixture_open(f)};
     struct run *run = fixture_run(t.store);
-    struct agent_host_options ho = {.seams = seams_real()};
-    struct play p = {.run = run};
-    struct fake_model m;
-    struct agent_role role;
-    struct json *input = jv_string("Pay Ann.");
-    struct agent_task task;
+    struct scene s;
     struct step_record rec;
     int64_t began = seams_wall_ms(seams_real());
     bool found = false;
 
     make_tool(&t, EFFECT_NONE, &ops);
     t.uuid = run_uuid(run);
-    assert_ok(agent_host_new(&ho, &p.host, why));
-    fake_text_model_init(&m, talk_pay);
-    role = fake_role(&m);
-    role.tools = &t.tool;
-    role.n_tools = 1;
-    task = (struct agent_task){.role = &role,
-                               .scope = {.path = "pay", .run = run, .deadline_ms = began + 200},
-                               .input = input};
-    play_agent(&p, &task);
-    assert_int_equal(p.result.state, STEP_TIMEOUT);
+    open_pay(&s, &t, talk_pay);
+    scene_journal(&s, run);
+    s.t.scope.deadline_ms = began + 200;
+    scene_play(&s);
+    assert_int_equal(s.p.result.state, STEP_TIMEOUT);
     assert_in_range(seams_wall_ms(seams_real()) - began, 200, 5000);
     assert_non_null(t.open); /* the tool still has it */
     assert_ok(journal_find(run, "pay/turn:0/tool:0:pay", &found, &rec, why));
@@ -654,9 +662,7 @@ static void test_a_hanging_call_is_left_at_the_deadline(void **state)
     assert_int_equal(rec.state, STEP_OK);
     assert_string_equal(jv_get_string(jv_get(rec.out, "paid"), ""), "Ann");
     step_record_deinit(&rec);
-    jv_unref(input);
-    play_deinit(&p);
-    fake_model_deinit(&m);
+    scene_close(&s);
     run_close(run);
     fixture_close(f);
     tool_release(t.tool);
@@ -701,6 +707,7 @@ int main(void)
         STORE_TEST(test_idempotent_effect_is_repeated_under_its_key),
         STORE_TEST(test_once_asks_its_tool),
         STORE_TEST(test_once_asks_a_human),
+        STORE_TEST(test_the_time_to_answer_counts_from_a_repair),
         STORE_TEST(test_other_words_decide_nothing),
         STORE_TEST(test_a_repeat_that_is_interrupted_asks_again),
         STORE_TEST(test_the_answer_reaches_the_tool_that_asked),

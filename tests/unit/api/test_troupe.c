@@ -3,23 +3,13 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "runtime/api/troupe_fork.h"
 #include "runtime/api/troupe_wait.h"
 #include "runtime/api/troupe_watch.h"
 #include "runtime/base/memory.h"
 #include "runtime/loop/loop.h"
 #include "runtime/store/query.h"
+#include "tests/support/check.h"
 #include "tests/unit/blueprints/blueprint_dir.h"
 
 #define HEAD "schema: blueprint/v1\n"
@@ -106,11 +96,9 @@ static struct troupe_run_options options_of(struct bench *b)
 
 static struct plan *load(const char *name, const char *text)
 {
-    struct error err = ERROR_INIT;
     struct plan *p = NULL;
 
-    if (blueprint_load(blueprint_dir_write(name, text, strlen(text)), &p, &err))
-        fail_msg("%s: %s", err.where, err.message);
+    assert_ok(blueprint_load(blueprint_dir_write(name, text, strlen(text)), &p, why));
     return p;
 }
 
@@ -199,11 +187,12 @@ static void what_is_wrong_before_the_row_leaves_no_run(void **state)
     plan_free(p);
 }
 
-static void stop_at_idle(void *ctx)
+static void stop_at_idle(void *ctx, const struct error *lost)
 {
     struct bench *b = ctx;
     struct loop *loop;
 
+    assert_null(lost);
     b->n_idle++;
     assert_int_equal(troupe_loop(b->t, &loop, NULL), STATUS_OK);
     loop_stop(loop);
@@ -218,10 +207,8 @@ struct late_answer {
 static void answer(void *ctx)
 {
     struct late_answer *late = ctx;
-    struct error err = ERROR_INIT;
 
-    if (troupe_answer(late->b->t, late->uuid, NULL, "yes", &err))
-        fail_msg("%s", err.message);
+    assert_ok(troupe_answer(late->b->t, late->uuid, NULL, "yes", why));
 }
 
 static void leave_waiting(struct bench *b, const char *timeout, char uuid[37])

@@ -1,17 +1,8 @@
 /* test_command_help.c - what the help of each command says is what the command gets.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
 #include "runtime/app/app.h"
+#include "tests/support/check.h"
 
 #define C(name) extern const struct command_spec name;
 #include "runtime/app/commands.def"

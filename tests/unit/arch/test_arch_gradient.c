@@ -5,18 +5,11 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "models/train/sharded_pass.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/rng.h"
+#include "tests/support/check.h"
 #include "tests/unit/train/tiny_model.h"
 
 struct probe {
@@ -32,7 +25,6 @@ static double loss_at(struct probe *p, int32_t tensor, uint64_t seed, double ste
 {
     const struct lane alone = {0};
     struct sharded_pass_output out = {.logp = p->moved + p->n}; /* space behind the values */
-    struct error err = ERROR_INIT;
     double loss = 0;
 
     memcpy(p->moved, p->flat, p->n * sizeof(float));
@@ -43,7 +35,7 @@ static double loss_at(struct probe *p, int32_t tensor, uint64_t seed, double ste
                     (2.0 * (double)rng_unit_float(rng_philox(seed, (uint32_t)j, 0, 0, 3).word[0]) -
                      1.0));
     weights_set_flat(p->work, &alone, p->moved, 2);
-    must(sharded_pass_forward(p->pass, p->work, &p->batch, p->temperature, &out, &err), &err);
+    assert_ok(sharded_pass_forward(p->pass, p->work, &p->batch, p->temperature, &out, why));
     for (int64_t i = 0; i < p->batch.n_tokens; i++)
         loss -= (double)p->coef[i] * (double)out.logp[i];
     return loss;
@@ -55,7 +47,6 @@ static void open_probe(struct probe *p, bool tied, float temperature, bool recom
     struct sharded_pass_options o = {
         .max_len = 40, .training = true, .recompute = recompute, .group_rows = 48};
     struct sharded_pass_output out = {0};
-    struct error err = ERROR_INIT;
 
     memset(p, 0, sizeof(*p));
     p->temperature = temperature;
@@ -69,10 +60,10 @@ static void open_probe(struct probe *p, bool tied, float temperature, bool recom
     for (int64_t i = 0; i < p->batch.n_tokens; i++)
         p->coef[i] = rng_unit_float(rng_philox(3, (uint32_t)i, 0, 0, 4).word[0]) - 0.3f;
     weights_to_flat(p->start, p->flat);
-    must(weights_from_flat(p->start, p->flat, 2, &p->work, &err), &err);
-    must(sharded_pass_new(p->work, &o, &p->pass, &err), &err);
-    must(sharded_pass_train(p->pass, p->work, &p->batch, temperature, p->coef, &out, p->grad, &err),
-         &err);
+    assert_ok(weights_from_flat(p->start, p->flat, 2, &p->work, why));
+    assert_ok(sharded_pass_new(p->work, &o, &p->pass, why));
+    assert_ok(
+        sharded_pass_train(p->pass, p->work, &p->batch, temperature, p->coef, &out, p->grad, why));
 }
 
 static void close_probe(struct probe *p)

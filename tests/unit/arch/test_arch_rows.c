@@ -2,15 +2,6 @@
  * chunks, rows of many sequences shuffled together, fewer rows wanted, and the training pass all
  * agree. SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "models/formats/safetensors.h"
 #include "models/train/model_export.h"
 #include "models/train/packed_pass.h"
@@ -18,6 +9,7 @@
 #include "runtime/base/memory.h"
 #include "runtime/base/pool.h"
 #include "runtime/base/rng.h"
+#include "tests/support/temp_dir.h"
 #include "tests/unit/train/tiny_model.h"
 #include "tests/unit/train/toy_source.h"
 
@@ -42,15 +34,13 @@ static struct weights *in_bf16(struct weights *w, enum cpu_isa isa)
 {
     struct safetensors *set = NULL;
     struct weights *half = NULL;
-    struct error err = ERROR_INIT;
     char dir[64];
 
     temp_dir(dir);
-    must(model_export(dir, w, DTYPE_BF16, NULL, 0, seams_real(), &err), &err);
-    must(safetensors_open_dir(dir, &set, &err), &err);
-    must(weights_load(cpu_backend(isa), weights_arch(w), weights_config(w), set, DTYPE_BF16, &half,
-                      &err),
-         &err);
+    assert_ok(model_export(dir, w, DTYPE_BF16, NULL, 0, seams_real(), why));
+    assert_ok(safetensors_open_dir(dir, &set, why));
+    assert_ok(weights_load(cpu_backend(isa), weights_arch(w), weights_config(w), set, DTYPE_BF16,
+                           &half, why));
     temp_dir_remove(dir); /* it stays mapped */
     weights_unref(w);
     return half;
@@ -59,7 +49,6 @@ static struct weights *in_bf16(struct weights *w, enum cpu_isa isa)
 static void hand_open(struct hand *h, enum cpu_isa isa, enum dtype dtype, uint64_t seed)
 {
     const struct backend *b = cpu_backend(isa);
-    struct error err = ERROR_INIT;
     size_t n;
 
     memset(h, 0, sizeof(*h));
@@ -85,7 +74,7 @@ static void hand_open(struct hand *h, enum cpu_isa isa, enum dtype dtype, uint64
                 (int32_t)rng_below(rng_philox(seed, (uint32_t)i, (uint32_t)s, 0, 0).word[0],
                                    (uint32_t)h->c.vocab_size);
     }
-    must(arch_rope_table(&h->c, LEN, &h->cos, &h->sin, &err), &err);
+    assert_ok(arch_rope_table(&h->c, LEN, &h->cos, &h->sin, why));
     h->scratch = b->alloc(b->ctx, weights_arch(h->w)->scratch_bytes(&h->c, N_SEQ * LEN));
 }
 
@@ -149,9 +138,8 @@ static void assert_same_bits(const float *a, const float *b, size_t n)
 static void on_each_backend(void (*check)(enum cpu_isa isa, enum dtype dtype, struct pool *pool))
 {
     struct pool *pool = NULL;
-    struct error err = ERROR_INIT;
 
-    must(pool_new(2, &pool, &err), &err);
+    assert_ok(pool_new(2, &pool, why));
     for (int isa = 0; isa <= (int)cpu_isa_best(); isa++) {
         check((enum cpu_isa)isa, DTYPE_F32, pool);
         check((enum cpu_isa)isa, DTYPE_BF16, pool);
@@ -246,7 +234,6 @@ static void check_logp(enum cpu_isa isa, enum dtype dtype, struct pool *pool)
 {
     const float temperature[] = {1.0f, 0.6f};
     float *hidden, recorded[LEN] = {0}, trained[LEN];
-    struct error err = ERROR_INIT;
     struct hand h;
 
     hand_open(&h, isa, dtype, 23);
@@ -254,7 +241,7 @@ static void check_logp(enum cpu_isa isa, enum dtype dtype, struct pool *pool)
     for (size_t k = 0; k < ARRAY_LEN(temperature); k++) {
         record_logp(&h, hidden + (size_t)(2 * LEN) * (size_t)h.c.hidden_size, temperature[k],
                     recorded);
-        must(train_logp(pool, h.w, h.ids[2], LEN, temperature[k], trained, &err), &err);
+        assert_ok(train_logp(pool, h.w, h.ids[2], LEN, temperature[k], trained, why));
         assert_same_bits(trained, recorded, LEN);
     }
     free(hidden);

@@ -3,47 +3,19 @@
  */
 #include <math.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
 
 #include "models/formats/safetensors.h"
 #include "models/train/model_export.h"
 #include "runtime/base/memory.h"
+#include "tests/support/temp_dir.h"
 #include "tests/unit/train/tiny_model.h"
-
-static void make_dir(char *path)
-{
-    memcpy(path, "/tmp/test_weights_XXXXXX", sizeof("/tmp/test_weights_XXXXXX"));
-    assert_non_null(mkdtemp(path));
-}
-
-static void remove_dir(const char *dir)
-{
-    static const char *const name[] = {"model.safetensors", "config.json", "generation_config.json",
-                                       "README.md"};
-    char path[256];
-
-    for (size_t i = 0; i < ARRAY_LEN(name); i++) {
-        snprintf(path, sizeof(path), "%s/%s", dir, name[i]);
-        unlink(path);
-    }
-    rmdir(dir);
-}
 
 static enum status load(const char *dir, const struct model_config *c, enum dtype dtype,
                         struct weights **out, struct error *err)
 {
     struct safetensors *set = NULL;
 
-    must(safetensors_open_dir(dir, &set, err), err);
+    assert_ok(safetensors_open_dir(dir, &set, why));
     return weights_load(cpu_backend(cpu_isa_best()), arch_find(c->architecture), c, set, dtype, out,
                         err);
 }
@@ -56,21 +28,20 @@ static void test_export_and_load_give_the_same_bits(void **state)
     for (int tied = 0; tied < 2; tied++) {
         struct model_config c = tiny_config(tied), back;
         struct weights *w = tiny_weights(&c, cpu_isa_best(), 3), *loaded = NULL;
-        struct error err = ERROR_INIT;
         char dir[64];
 
-        make_dir(dir);
-        must(model_export(dir, w, DTYPE_N, &card, 1, seams_real(), &err), &err);
-        must(model_config_load_dir(dir, &back, &err), &err);
+        temp_dir(dir);
+        assert_ok(model_export(dir, w, DTYPE_N, &card, 1, seams_real(), why));
+        assert_ok(model_config_load_dir(dir, &back, why));
         assert_int_equal(back.n_kv_heads, c.n_kv_heads);
         assert_int_equal(back.tie_word_embeddings, c.tie_word_embeddings);
-        must(load(dir, &back, DTYPE_N, &loaded, &err), &err);
+        assert_ok(load(dir, &back, DTYPE_N, &loaded, why));
         assert_int_equal(weights_n(loaded), weights_n(w));
         assert_int_equal(weights_n_params(loaded), model_config_n_parameters(&c));
         assert_memory_equal(weights_hash(loaded), weights_hash(w), sizeof(struct sha256));
         weights_unref(loaded);
         weights_unref(w);
-        remove_dir(dir);
+        temp_dir_remove(dir);
     }
 }
 
@@ -80,13 +51,12 @@ static void test_bf16_rounds_products_and_keeps_vectors(void **state)
     struct weights *w = tiny_weights(&c, cpu_isa_best(), 4), *half = NULL, *again = NULL;
     size_t n = (size_t)weights_n_params(w);
     float *wide = xcalloc(n, sizeof(float)), *narrow = xcalloc(n, sizeof(float));
-    struct error err = ERROR_INIT;
     char dir[64];
 
     (void)state;
-    make_dir(dir);
-    must(model_export(dir, w, DTYPE_N, NULL, 0, seams_real(), &err), &err);
-    must(load(dir, &c, DTYPE_BF16, &half, &err), &err);
+    temp_dir(dir);
+    assert_ok(model_export(dir, w, DTYPE_N, NULL, 0, seams_real(), why));
+    assert_ok(load(dir, &c, DTYPE_BF16, &half, why));
     weights_to_flat(w, wide);
     weights_to_flat(half, narrow);
     for (int32_t i = 0; i < weights_n(w); i++)
@@ -96,7 +66,7 @@ static void test_bf16_rounds_products_and_keeps_vectors(void **state)
 
             assert_memory_equal(&narrow[j], &want, sizeof(float));
         }
-    must(weights_from_flat(half, wide, 7, &again, &err), &err);
+    assert_ok(weights_from_flat(half, wide, 7, &again, why));
     assert_int_equal(weights_version(again), 7);
     assert_memory_equal(weights_hash(again), weights_hash(half), sizeof(struct sha256));
     assert_memory_not_equal(weights_hash(again), weights_hash(w), sizeof(struct sha256));
@@ -105,7 +75,7 @@ static void test_bf16_rounds_products_and_keeps_vectors(void **state)
     weights_unref(w);
     free(wide);
     free(narrow);
-    remove_dir(dir);
+    temp_dir_remove(dir);
 }
 
 static void write_changed(const char *dir, const struct weights *w, const char *drop,
@@ -113,7 +83,6 @@ static void write_changed(const char *dir, const struct weights *w, const char *
 {
     int32_t n = weights_n(w), m = 0;
     struct safetensor_source *t = xcalloc((size_t)n + 1, sizeof(*t));
-    struct error err = ERROR_INIT;
 
     for (int32_t i = 0; i < n; i++) {
         const struct weight_tensor *x = weights_at(w, i);
@@ -131,7 +100,7 @@ static void write_changed(const char *dir, const struct weights *w, const char *
             (struct safetensor_source){.name = add, .n_dims = 1, .data = weights_at(w, 0)->m.rows};
         t[m++].shape[0] = 3;
     }
-    must(safetensors_write_dir(dir, t, m, 0, NULL, seams_real(), &err), &err);
+    assert_ok(safetensors_write_dir(dir, t, m, 0, NULL, seams_real(), why));
     free(t);
 }
 
@@ -143,7 +112,7 @@ static void test_wrong_checkpoints_are_refused_by_name(void **state)
     char dir[64];
 
     (void)state;
-    make_dir(dir);
+    temp_dir(dir);
     write_changed(dir, w, "model.layers.1.mlp.up_proj.weight", NULL);
     assert_int_not_equal(load(dir, &c, DTYPE_N, &out, &err), STATUS_OK);
     assert_non_null(strstr(err.message, "model.layers.1.mlp.up_proj.weight"));
@@ -159,24 +128,23 @@ static void test_wrong_checkpoints_are_refused_by_name(void **state)
     error_clear(&err);
     /* A buffer that nothing reads is accepted. */
     write_changed(dir, w, NULL, "model.layers.0.self_attn.rotary_emb.inv_freq");
-    must(load(dir, &c, DTYPE_N, &out, &err), &err);
+    assert_ok(load(dir, &c, DTYPE_N, &out, why));
     weights_unref(out);
     weights_unref(w);
-    remove_dir(dir);
+    temp_dir_remove(dir);
 }
 
 static void test_initial_values_have_their_spread(void **state)
 {
     struct model_config c = tiny_config(false);
     struct weights *a = NULL, *b = NULL;
-    struct error err = ERROR_INIT;
     const struct backend *backend = cpu_backend(cpu_isa_best());
 
     (void)state;
     c.hidden_size = 128;
     c.intermediate_size = 256;
-    must(weights_init(backend, arch_find(c.architecture), &c, 1, &a, &err), &err);
-    must(weights_init(backend, arch_find(c.architecture), &c, 1, &b, &err), &err);
+    assert_ok(weights_init(backend, arch_find(c.architecture), &c, 1, &a, why));
+    assert_ok(weights_init(backend, arch_find(c.architecture), &c, 1, &b, why));
     assert_memory_equal(weights_hash(a), weights_hash(b), sizeof(struct sha256));
     for (int32_t i = 0; i < weights_n(a); i++) {
         const struct weight_tensor *t = weights_at(a, i);

@@ -2,18 +2,9 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <stdlib.h>
-#include <string.h>
-
 #include "runtime/base/hash.h"
 #include "runtime/base/memory.h"
+#include "tests/support/check.h"
 
 /* FIPS 180-4 examples. */
 static void sha256_known_values(void **state)

@@ -2,31 +2,11 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "runtime/base/json.h"
 #include "runtime/base/memory.h"
-
-static struct json *parsed(const char *text)
-{
-    struct json *v = NULL;
-    struct error err = ERROR_INIT;
-
-    if (jv_parse(text, strlen(text), "test", &v, &err))
-        fail_msg("%s: %s: %s", text, err.where, err.message);
-    return v;
-}
+#include "tests/support/check.h"
 
 static void assert_dumps(const struct json *v, const char *expected)
 {
@@ -60,7 +40,7 @@ static void well_formed_text_is_read_and_written(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct json *v = parsed(cases[i].in);
+        struct json *v = fixture_json(cases[i].in);
 
         assert_dumps(v, cases[i].out);
         jv_unref(v);
@@ -201,7 +181,8 @@ static void files_are_named_in_errors(void **state)
 
 static void getters_have_defaults(void **state)
 {
-    struct json *v = parsed("{\"i\":7,\"r\":1.5,\"s\":\"x\",\"b\":true,\"n\":null,\"a\":[1,2]}");
+    struct json *v =
+        fixture_json("{\"i\":7,\"r\":1.5,\"s\":\"x\",\"b\":true,\"n\":null,\"a\":[1,2]}");
 
     (void)state;
     assert_int_equal(jv_get_int(jv_get(v, "i"), -1), 7);
@@ -274,7 +255,7 @@ static void foreign_bytes_are_made_parseable(void **state)
     jv_set_adopt(v, "nan", jv_real((double)NAN));
     jv_set_adopt(v, "none", NULL);
     text = jv_dump(v);
-    again = parsed(text);
+    again = fixture_json(text);
     assert_true(jv_equal(v, again));
     jv_unref(again);
     jv_unref(v);
@@ -294,8 +275,8 @@ static void adopt_takes_over_even_when_it_fails(void **state)
 
 static void equality_and_copies(void **state)
 {
-    struct json *a = parsed("{\"x\":[1,2.5,\"s\"],\"y\":null}");
-    struct json *b = parsed("{\"y\":null,\"x\":[1,2.5,\"s\"]}");
+    struct json *a = fixture_json("{\"x\":[1,2.5,\"s\"],\"y\":null}");
+    struct json *b = fixture_json("{\"y\":null,\"x\":[1,2.5,\"s\"]}");
     struct json *c = jv_deep_copy(a);
 
     (void)state;
@@ -316,7 +297,7 @@ static void equality_and_copies(void **state)
 
 static void pretty_and_canonical_forms(void **state)
 {
-    struct json *v = parsed("{\"b\":[1,{}],\"a\":{\"z\":[],\"y\":0.5},\"aa\":1}");
+    struct json *v = fixture_json("{\"b\":[1,{}],\"a\":{\"z\":[],\"y\":0.5},\"aa\":1}");
     struct str s = STR_INIT;
 
     (void)state;

@@ -2,26 +2,16 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <termios.h>
-#include <unistd.h>
 
 #include "runtime/base/log.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/str.h"
+#include "tests/support/check.h"
 
 #define ERASE "\r\033[K"
 
@@ -96,6 +86,9 @@ static void control_characters_do_not_reach_the_terminal(void **state)
     l = log_new(ends[1], LOG_INFO, true);
     log_write(l, LOG_INFO, "a\033[2Jb\rc\x7f\td\n  ^ \xc2\x9b \xc3\xa4 \xff");
     assert_string_equal(drain(ends[0], &out), "a?[2Jb?c? d\n  ^ ? \xc3\xa4 \xef\xbf\xbd\n");
+    log_text(l, "a\033[2J\xe2\x82z\n\xff", 10);
+    assert_string_equal(drain(ends[0], &out), "a?[2J\xef\xbf\xbdz\n\xef\xbf\xbd");
+    log_text(NULL, "nobody listens", 14);
     log_free(l);
     close(ends[0]);
     close(ends[1]);

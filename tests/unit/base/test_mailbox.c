@@ -2,21 +2,14 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <time.h>
 
 #include "runtime/base/mailbox.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/seams.h"
+#include "tests/support/check.h"
 
 #define N_POSTERS 4
 #define N_LETTERS 20000

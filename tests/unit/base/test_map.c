@@ -2,20 +2,10 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "runtime/base/map.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/rng.h"
+#include "tests/support/check.h"
 
 static void *value_of(intptr_t i)
 {

@@ -2,21 +2,11 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "runtime/base/memory.h"
 #include "runtime/base/pattern.h"
 #include "runtime/base/seams.h"
 #include "runtime/base/str.h"
+#include "tests/support/check.h"
 
 static struct pattern *compiled(const char *regex)
 {
@@ -209,15 +199,14 @@ static void a_run_of_blanks_has_no_limit(void **state)
     char *text = xmalloc(n);
     size_t from, to;
     bool found;
-    struct error err = ERROR_INIT;
 
     (void)state;
     memset(text, ' ', n);
-    assert_int_equal(pattern_find(p, NULL, text, n, 0, &found, &from, &to, &err), STATUS_OK);
+    assert_ok(pattern_find(p, NULL, text, n, 0, &found, &from, &to, why));
     assert_true(found);
     assert_int_equal(to - from, n);
     text[n - 1] = 'x'; /* the last blank belongs to the word */
-    assert_int_equal(pattern_find(p, NULL, text, n, 0, &found, &from, &to, &err), STATUS_OK);
+    assert_ok(pattern_find(p, NULL, text, n, 0, &found, &from, &to, why));
     assert_int_equal(to - from, n - 2);
     pattern_free(p);
     free(text);

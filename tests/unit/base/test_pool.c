@@ -2,21 +2,13 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <fenv.h>
 #include <stdatomic.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #include "runtime/base/memory.h"
 #include "runtime/base/pool.h"
+#include "tests/support/check.h"
 
 #define MAX_TASKS 100
 
@@ -61,9 +53,8 @@ static void every_task_runs_once_in_its_place(void **state)
     (void)state;
     for (int32_t n = 1; n <= 4; n++) {
         struct pool *p = NULL;
-        struct error err = ERROR_INIT;
 
-        assert_int_equal(pool_new(n, &p, &err), STATUS_OK);
+        assert_ok(pool_new(n, &p, why));
         assert_int_equal(pool_n_threads(p), n);
         check_pool(p, n);
         pool_free(p);

@@ -2,26 +2,8 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <string.h>
-
 #include "runtime/base/schema.h"
-
-static struct json *parse(const char *text)
-{
-    struct error err = ERROR_INIT;
-    struct json *v = NULL;
-
-    if (jv_parse(text, strlen(text), "test", &v, &err))
-        fail_msg("%s: %s", text, err.message);
-    return v;
-}
+#include "tests/support/check.h"
 
 /* where and message NULL: the value fits. */
 struct check {
@@ -31,7 +13,7 @@ struct check {
 static void run(const struct check *cases, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        struct json *schema = parse(cases[i].schema), *value = parse(cases[i].value);
+        struct json *schema = fixture_json(cases[i].schema), *value = fixture_json(cases[i].value);
         struct error err = ERROR_INIT;
         enum status st;
 
@@ -220,7 +202,7 @@ static void what_cannot_be_checked_is_refused_by_name(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct json *schema = parse(cases[i].schema);
+        struct json *schema = fixture_json(cases[i].schema);
         struct error err = ERROR_INIT;
 
         if (schema_supported(schema, &err) != STATUS_UNSUPPORTED)
@@ -251,12 +233,12 @@ static void hostile_schemas_end(void **state)
     for (int i = 0; i < 2000; i++)
         str_putc(&wide, 'a');
     str_puts(&wide, "b\"");
-    value = parse(str_cstr(&wide));
+    value = fixture_json(str_cstr(&wide));
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct error err = ERROR_INIT;
         enum status st;
 
-        schema = parse(cases[i]);
+        schema = fixture_json(cases[i]);
         assert_int_equal(schema_supported(schema, &err), STATUS_OK);
         st = schema_check(schema, value, "arguments", &err);
         /* The pattern may be decided; the circles may not. */
@@ -269,8 +251,8 @@ static void hostile_schemas_end(void **state)
     for (int i = 1; i < 5000; i++)
         str_printf(&wide, ",%d", i);
     str_puts(&wide, "]");
-    value = parse(str_cstr(&wide));
-    schema = parse("{\"uniqueItems\":true}");
+    value = fixture_json(str_cstr(&wide));
+    schema = fixture_json("{\"uniqueItems\":true}");
     assert_int_equal(schema_check(schema, value, "arguments", NULL), STATUS_LIMIT);
     jv_unref(schema);
     jv_unref(value);
@@ -327,8 +309,8 @@ static void lenient_schemas_refuse_only_what_they_know(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof(lenient) / sizeof(lenient[0]); i++) {
-        struct json *schema = parse(lenient[i].schema), *less = schema_lenient(schema);
-        struct json *fits = parse(lenient[i].fits);
+        struct json *schema = fixture_json(lenient[i].schema), *less = schema_lenient(schema);
+        struct json *fits = fixture_json(lenient[i].fits);
         struct error err = ERROR_INIT;
 
         if (schema_supported(less, &err))
@@ -336,7 +318,7 @@ static void lenient_schemas_refuse_only_what_they_know(void **state)
         if (schema_check(less, fits, "arguments", &err))
             fail_msg("%s refuses %s: %s", lenient[i].schema, lenient[i].fits, err.message);
         if (lenient[i].misfit) {
-            struct json *misfit = parse(lenient[i].misfit);
+            struct json *misfit = fixture_json(lenient[i].misfit);
 
             if (!schema_check(less, misfit, "arguments", NULL))
                 fail_msg("%s takes %s", lenient[i].schema, lenient[i].misfit);
@@ -347,7 +329,7 @@ static void lenient_schemas_refuse_only_what_they_know(void **state)
         jv_unref(fits);
     }
     {
-        struct json *schema = parse("{\"type\":\"object\"}"), *less = schema_lenient(schema);
+        struct json *schema = fixture_json("{\"type\":\"object\"}"), *less = schema_lenient(schema);
 
         assert_ptr_equal(schema, less); /* nothing to leave out */
         jv_unref(schema);

@@ -2,25 +2,15 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "runtime/base/file_open.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/seams.h"
 #include "runtime/base/str.h"
+#include "tests/support/check.h"
 
 /* A folder of its own for each test; cwd is there while the test runs. */
 struct place {

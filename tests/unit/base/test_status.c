@@ -2,18 +2,11 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <errno.h>
-#include <string.h>
 
 #include "runtime/base/memory.h"
 #include "runtime/base/status.h"
+#include "tests/support/check.h"
 
 static void set_fills_words_and_clears_the_rest(void **state)
 {
@@ -116,6 +109,22 @@ static void a_character_cut_by_a_precision_leaves_valid_words(void **state)
     assert_string_equal(err.message, "?: no \"a?\"");
 }
 
+static void bytes_that_cannot_be_printed_are_replaced(void **state)
+{
+    struct error err = ERROR_INIT;
+
+    (void)state;
+    error_at(&err, STATUS_INVALID, "a\xff\033.yaml", 3, 4, "b\033[2J\x7f \xc2\x9b \xc2\xa0\n\t^");
+    error_hint(&err, "c\r\xff");
+    assert_string_equal(err.where, "a??.yaml:3:4");
+    assert_string_equal(err.message, "b?[2J? ?? \xc2\xa0\n\t^");
+    assert_string_equal(err.hint, "c??");
+    error_note(&err, "d\001");
+    assert_string_equal(err.message, "d?: b?[2J? ?? \xc2\xa0\n\t^");
+    error_errno(&err, ENOENT, "e\xfe");
+    assert_string_equal(err.message, "e?: No such file or directory");
+}
+
 static void errno_is_mapped(void **state)
 {
     static const struct {
@@ -168,6 +177,7 @@ int main(void)
         cmocka_unit_test(notes_go_in_front_and_keep_the_place),
         cmocka_unit_test(long_words_are_cut_between_characters),
         cmocka_unit_test(a_character_cut_by_a_precision_leaves_valid_words),
+        cmocka_unit_test(bytes_that_cannot_be_printed_are_replaced),
         cmocka_unit_test(errno_is_mapped),
         cmocka_unit_test(nobody_may_want_the_words),
         cmocka_unit_test(every_status_has_a_name_of_its_own),

@@ -2,21 +2,13 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <float.h>
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "runtime/base/memory.h"
 #include "runtime/base/rng.h"
 #include "runtime/base/str.h"
+#include "tests/support/check.h"
 
 static void grows_and_ends_in_nul(void **state)
 {

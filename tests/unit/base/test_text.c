@@ -2,15 +2,9 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "runtime/base/memory.h"
 #include "runtime/base/text.h"
+#include "tests/support/check.h"
 
 static void signed_numbers(void **state)
 {

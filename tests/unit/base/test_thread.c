@@ -3,21 +3,13 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <signal.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "runtime/base/memory.h"
 #include "runtime/base/thread.h"
+#include "tests/support/check.h"
 
 #define HANDLER_RAN 42
 

@@ -2,16 +2,10 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "runtime/base/memory.h"
 #include "runtime/base/text.h"
 #include "runtime/base/time_text.h"
+#include "tests/support/check.h"
 
 static const struct {
     const char *text;

@@ -2,22 +2,11 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "runtime/base/memory.h"
 #include "runtime/base/seams.h"
 #include "runtime/base/str.h"
 #include "runtime/base/yaml.h"
+#include "tests/support/check.h"
 
 static struct yaml *parsed(const char *text)
 {
@@ -222,7 +211,6 @@ static void nodes_know_their_places(void **state)
 
     (void)state;
     assert_string_equal(yaml_name(y), "t.yaml");
-    assert_memory_equal(yaml_text(y), "# first\n", 8);
     assert_int_equal(yaml_node_kind(root), YAML_MAPPING);
     assert_int_equal(yaml_size(root), 3);
     assert_string_equal(yaml_key_at(root, 1, &key, &value), "\xc3\xb6k");
@@ -230,8 +218,6 @@ static void nodes_know_their_places(void **state)
     assert_int_equal(yaml_column(key), 1);
     assert_int_equal(yaml_column(value), 5); /* characters, not bytes */
     assert_int_equal(yaml_node_kind(value), YAML_SEQUENCE);
-    assert_true(yaml_is_plain(yaml_at(value, 0)));
-    assert_false(yaml_is_plain(yaml_at(value, 1)));
     assert_int_equal(yaml_column(yaml_at(value, 1)), 9);
     assert_string_equal(yaml_text_of(yaml_at(value, 1)), "two");
     assert_null(yaml_at(value, 2));

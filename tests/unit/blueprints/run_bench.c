@@ -6,19 +6,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
 
 #include "runtime/base/memory.h"
 #include "runtime/loop/loop.h"
 #include "runtime/store/query.h"
+#include "tests/support/check.h"
 #include "tests/unit/blueprints/blueprint_dir.h"
 
 /* ---- crashes and effects */
@@ -360,18 +352,16 @@ void run_bench_open(struct run_bench *b)
 static void open_store(struct run_bench *b)
 {
     struct str path = STR_INIT;
-    struct error err = ERROR_INIT;
 
     blueprint_dir_path("store.db", &path);
-    if (store_open(&(struct store_options){.path = str_cstr(&path),
-                                           .create = true,
-                                           .durability = STORE_FULL,
-                                           .sync_hook = on_sync,
-                                           .sync_hook_ctx = b,
-                                           .write_hook = on_write,
-                                           .write_hook_ctx = b},
-                   &b->store, &err))
-        fail_msg("%s", err.message);
+    assert_ok(store_open(&(struct store_options){.path = str_cstr(&path),
+                                                 .create = true,
+                                                 .durability = STORE_FULL,
+                                                 .sync_hook = on_sync,
+                                                 .sync_hook_ctx = b,
+                                                 .write_hook = on_write,
+                                                 .write_hook_ctx = b},
+                         &b->store, why));
     if (!b->replies)
         b->replies = mailbox_new(wake, b->loop);
     store_set_reply_box(b->store, b->replies);
@@ -480,7 +470,6 @@ static void drive(struct run_bench *b, const struct json *inputs)
     struct runner_host h = {.loop = b->loop,
                             .agents = b->agents,
                             .tools = b->tools,
-                            .store = b->store,
                             .seams = seams_real(),
                             .model = give_model,
                             .on_step = on_step,
@@ -524,22 +513,19 @@ void run_bench_run(struct run_bench *b, const char *text, const char *inputs)
     struct str path = STR_INIT;
     struct json *config = jv_object();
     struct json *in = NULL;
-    struct error err = ERROR_INIT;
 
     if (text)
         blueprint_dir_write("main.yaml", text, strlen(text));
     blueprint_dir_path("main.yaml", &path);
-    if (blueprint_load(str_cstr(&path), &b->plan, &err))
-        fail_msg("%s: %s", err.where, err.message);
+    assert_ok(blueprint_load(str_cstr(&path), &b->plan, why));
     if (!inputs)
         inputs = "{}";
     assert_int_equal(jv_parse(inputs, strlen(inputs), "inputs", &in, NULL), STATUS_OK);
     jv_set_adopt(config, "plan", jv_ref(b->plan->effective));
     jv_set_adopt(config, "inputs", jv_ref(in));
-    if (run_create(b->store,
-                   &(struct run_spec){.kind = "run", .name = "main", .config = config, .seed = 7},
-                   &b->run, &err))
-        fail_msg("%s", err.message);
+    assert_ok(run_create(
+        b->store, &(struct run_spec){.kind = "run", .name = "main", .config = config, .seed = 7},
+        &b->run, why));
     snprintf(b->uuid, sizeof(b->uuid), "%s", run_uuid(b->run));
     drive(b, in);
     jv_unref(in);
@@ -572,11 +558,9 @@ void run_bench_resume(struct run_bench *b, bool from_file)
 void run_bench_answer(struct run_bench *b, const char *path, const char *json)
 {
     struct json *answer = NULL;
-    struct error err = ERROR_INIT;
 
     assert_int_equal(jv_parse(json, strlen(json), "answer", &answer, NULL), STATUS_OK);
-    if (store_answer(b->store, b->uuid, path, answer, &err))
-        fail_msg("%s", err.message);
+    assert_ok(store_answer(b->store, b->uuid, path, answer, why));
     jv_unref(answer);
 }
 

@@ -2,17 +2,9 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "blueprints/expr.h"
 #include "runtime/base/memory.h"
+#include "tests/support/check.h"
 
 static const char vars_text[] = "{\"inputs\": {\"topic\": \"bees\", \"n\": 3, \"rate\": 0.5, "
                                 "\"deep\": {\"a\": [1, {\"b\": \"x\"}]}},"

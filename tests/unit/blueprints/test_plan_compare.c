@@ -3,16 +3,9 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <string.h>
-
 #include "blueprints/plan_compare.h"
 #include "runtime/base/memory.h"
+#include "tests/support/check.h"
 #include "tests/unit/blueprints/blueprint_dir.h"
 
 #define HEAD   "schema: blueprint/v1\n"
@@ -22,12 +15,10 @@ static struct plan *load(const char *text)
 {
     struct str path = STR_INIT;
     struct plan *p = NULL;
-    struct error err = ERROR_INIT;
 
     blueprint_dir_write("main.yaml", text, strlen(text));
     blueprint_dir_path("main.yaml", &path);
-    if (blueprint_load(str_cstr(&path), &p, &err))
-        fail_msg("%s: %s", err.where, err.message);
+    assert_ok(blueprint_load(str_cstr(&path), &p, why));
     str_deinit(&path);
     return p;
 }

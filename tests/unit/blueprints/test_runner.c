@@ -2,17 +2,9 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "runtime/base/memory.h"
 #include "runtime/store/query.h"
+#include "tests/support/check.h"
 #include "tests/unit/blueprints/blueprint_dir.h"
 #include "tests/unit/blueprints/run_bench.h"
 

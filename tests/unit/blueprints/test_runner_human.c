@@ -3,19 +3,10 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "agents/question.h"
 #include "runtime/base/memory.h"
 #include "runtime/store/query.h"
+#include "tests/support/check.h"
 #include "tests/unit/blueprints/run_bench.h"
 
 #define HEAD "schema: blueprint/v1\n"

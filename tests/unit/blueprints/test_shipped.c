@@ -2,43 +2,30 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "runtime/base/memory.h"
+#include "tests/support/check.h"
 #include "tests/unit/blueprints/blueprint_dir.h"
 #include "tests/unit/blueprints/run_bench.h"
 
 static void copy_in(const char *name)
 {
-    struct str path = STR_INIT;
     struct plan *p = NULL;
-    struct error err = ERROR_INIT;
-    char *text = NULL;
+    char path[512], *text = NULL;
     size_t n = 0;
-    const char *root = getenv("TROUPE_SOURCE_DIR");
 
-    str_printf(&path, "%s/blueprints/shipped/%s", root ? root : ".", name);
-    if (file_read(str_cstr(&path), 65536, &text, &n, &err) ||
-        blueprint_load(str_cstr(&path), &p, &err))
-        fail_msg("%s: %s", err.where, err.message);
+    fixture_path(path, name);
+    assert_ok(file_read(path, 65536, &text, &n, why));
+    assert_ok(blueprint_load(path, &p, why));
     blueprint_dir_write("main.yaml", text, n);
     plan_free(p);
     free(text);
-    str_deinit(&path);
 }
 
 static void the_ledger_gives_the_share_of_successes(void **state)
 {
     struct run_bench *b = *state;
 
-    copy_in("ledger.yaml");
+    copy_in("blueprints/shipped/ledger.yaml");
     run_bench_run(b, NULL, "{\"horizon\":100}");
     assert_string_equal(b->status, "ok");
     assert_string_equal(b->output,
@@ -56,7 +43,7 @@ static void a_yes_lets_it_compute(void **state)
 {
     struct run_bench *b = *state;
 
-    copy_in("approve.yaml");
+    copy_in("blueprints/shipped/approve.yaml");
     run_bench_run(b, NULL, "{\"expression\":\"2 * (3 + 4)\"}");
     assert_string_equal(b->status, "waiting");
     run_bench_answer(b, "approve", "\"yes\"");

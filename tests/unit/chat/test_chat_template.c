@@ -2,30 +2,18 @@
  * spans, and hostile templates.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "models/chat/chat_template.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/seams.h"
+#include "tests/support/check.h"
 
 static struct json *load_vectors(void)
 {
-    const char *root = getenv("TROUPE_SOURCE_DIR");
     char path[512];
     struct json *doc = NULL;
-    struct error err = ERROR_INIT;
 
-    snprintf(path, sizeof(path), "%s/tests/fixtures/chat/vectors.json", root ? root : ".");
-    if (jv_parse_file(path, (size_t)1 << 24, &doc, &err))
-        fail_msg("%s", err.message);
+    assert_ok(jv_parse_file(fixture_path(path, "tests/fixtures/chat/vectors.json"), (size_t)1 << 24,
+                            &doc, why));
     return doc;
 }
 
@@ -126,32 +114,19 @@ static void test_families_as_jinja2(void **state)
     jv_unref(doc);
 }
 
-static struct json *messages_of(const char *text)
-{
-    struct json *v = NULL;
-    struct error err = ERROR_INIT;
-
-    if (jv_parse(text, strlen(text), "messages", &v, &err))
-        fail_msg("%s", err.message);
-    return v;
-}
-
 static void test_arguments_as_text_become_objects(void **state)
 {
-    struct json *messages = messages_of(
+    struct json *messages = fixture_json(
         "[{\"role\":\"assistant\",\"tool_calls\":[{\"function\":{\"name\":\"f\",\"arguments\":"
         "\"{\\\"a\\\": [1, 2]}\"}},{\"function\":{\"name\":\"g\",\"arguments\":\"[]\"}},"
         "{\"name\":\"h\",\"arguments\":\"no json\"}]}]");
     const struct chat_input in = {.messages = messages};
     struct str out = STR_INIT;
-    struct error err = ERROR_INIT;
 
     (void)state;
-    assert_int_equal(
-        render_text("{% for c in messages[0].tool_calls %}{% set f = c.function or c %}"
-                    "{{ f.arguments | tojson }};{% endfor %}",
-                    &in, &out, NULL, &err),
-        STATUS_OK);
+    assert_ok(render_text("{% for c in messages[0].tool_calls %}{% set f = c.function or c %}"
+                          "{{ f.arguments | tojson }};{% endfor %}",
+                          &in, &out, NULL, why));
     assert_string_equal(str_cstr(&out), "{\"a\": [1, 2]};\"[]\";\"no json\";");
     jv_unref(messages);
     str_deinit(&out);
@@ -169,7 +144,7 @@ static void check_span(const struct str *out, const struct chat_span *s, const c
 static void test_spans_by_prefix(void **state)
 {
     struct json *doc = load_vectors();
-    struct json *messages = messages_of(
+    struct json *messages = fixture_json(
         "[{\"role\":\"user\",\"content\":\"a\"},"
         "{\"role\":\"assistant\",\"content\":\"<think>\\nx\\n</think>\\n\\none\"},"
         "{\"role\":\"user\",\"content\":\"b\"},{\"role\":\"assistant\",\"content\":\"two\"}]");
@@ -203,7 +178,7 @@ static void test_spans_by_prefix(void **state)
 static void test_the_default_template(void **state)
 {
     struct json *doc = load_vectors();
-    struct json *messages = messages_of(
+    struct json *messages = fixture_json(
         "[{\"role\":\"system\",\"content\":\"S\"},{\"role\":\"user\",\"content\":\"hi\"},"
         "{\"role\":\"assistant\",\"content\":\"\",\"tool_calls\":[{\"function\":{\"name\":\"f\","
         "\"arguments\":{\"a\":1}}},{\"function\":{\"name\":\"g\",\"arguments\":{}}}]},"
@@ -366,7 +341,7 @@ static void test_sources_that_are_refused(void **state)
 
 static void test_no_memory_is_an_error(void **state)
 {
-    struct json *messages = messages_of("[{\"role\":\"user\",\"content\":\"hi\"}]");
+    struct json *messages = fixture_json("[{\"role\":\"user\",\"content\":\"hi\"}]");
     const struct chat_input in = {.messages = messages, .add_generation_prompt = true};
     int failures = 0;
 

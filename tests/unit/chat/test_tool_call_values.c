@@ -1,30 +1,19 @@
 /* test_tool_call_values.c - values of the XML grammar: the end and the type of each.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "models/chat/tool_calls.h"
 #include "runtime/base/memory.h"
+#include "tests/support/check.h"
 
 /* The calls of a reply as JSON: {"name": arguments, or the error's text}, in a list. */
 static char *calls_of(const char *tools_text, const char *text)
 {
     struct json *tools = NULL, *list = jv_array();
     struct parsed_reply r;
-    struct error err = ERROR_INIT;
     char *out;
 
-    if (jv_parse(tools_text, strlen(tools_text), "tools", &tools, &err))
-        fail_msg("%s", err.message);
-    if (tool_calls_parse(TOOL_CALLS_XML, text, strlen(text), false, false, tools, &r, &err))
-        fail_msg("%s", err.message);
+    assert_ok(jv_parse(tools_text, strlen(tools_text), "tools", &tools, why));
+    assert_ok(tool_calls_parse(TOOL_CALLS_XML, text, strlen(text), false, false, tools, &r, why));
     for (int32_t i = 0; i < r.n_calls; i++) {
         struct json *one = jv_object();
 

@@ -2,18 +2,10 @@
  * says what to do.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "models/chat/chat_template.h"
 #include "models/chat/tool_calls.h"
 #include "runtime/base/memory.h"
+#include "tests/support/check.h"
 
 #define TOOLS                                                                                      \
     "[{\"type\":\"function\",\"function\":{\"name\":\"set\",\"parameters\":{\"type\":\"object\","  \

@@ -1,15 +1,8 @@
 /* test_completion.c - what may follow on a command line, by the kind of each place.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "runtime/config/completion.h"
+#include "tests/support/check.h"
 
 static const enum option_id eval_ids[] = {OPT_MODEL,  OPT_DEVICE, OPT_FAULTS, OPT_DATA,
                                           OPT_EXPERT, OPT_STREAM, OPT_ROOT,   OPT_END};

@@ -1,19 +1,10 @@
 /* test_options.c - flags, environment and files: precedence, checks, and words for each mistake.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
 #include "runtime/base/seams.h"
 #include "runtime/base/str.h"
 #include "runtime/config/options.h"
+#include "tests/support/temp_dir.h"
 
 static const enum option_id run_options[] = {
     OPT_MODEL,   OPT_VAR,     OPT_SEED,      OPT_LR,          OPT_DEVICE,
@@ -123,25 +114,21 @@ static void mistakes_are_named(void **state)
     }
 }
 
-static void write_text(const char *path, const char *text)
-{
-    assert_int_equal(file_write_atomic(seams_real(), path, text, strlen(text), NULL), STATUS_OK);
-}
-
 static void flag_beats_environment_beats_file(void **state)
 {
-    char dir[] = "/tmp/troupe-options-XXXXXX";
+    char dir[64];
     struct options *o = NULL;
     const struct command_spec *c = NULL;
     struct error err = ERROR_INIT;
 
     (void)state;
-    assert_non_null(mkdtemp(dir));
+    temp_dir(dir);
     assert_int_equal(chdir(dir), 0);
     setenv("XDG_CONFIG_HOME", dir, 1);
     assert_int_equal(dir_make("troupe", NULL), STATUS_OK);
-    write_text("troupe/config.yaml", "threads: 7\ncpu_isa: plain\ndevice: cuda\n");
-    write_text("troupe.yaml", "threads: 5\ncpu-isa: avx2\n");
+    temp_put("troupe/config.yaml", "threads: 7\ncpu_isa: plain\ndevice: cuda\n",
+             strlen("threads: 7\ncpu_isa: plain\ndevice: cuda\n"));
+    temp_put("troupe.yaml", "threads: 5\ncpu-isa: avx2\n", strlen("threads: 5\ncpu-isa: avx2\n"));
     setenv("TROUPE_THREADS", "3", 1);
     assert_int_equal(parse("run a --threads 1", &o, &c, NULL), STATUS_OK);
     assert_int_equal(option_int(o, OPT_THREADS), 1);
@@ -157,18 +144,15 @@ static void flag_beats_environment_beats_file(void **state)
     assert_int_equal(option_int(o, OPT_THREADS), 5);
     options_free(o);
 
-    write_text("troupe.yaml", "thread: 5\n");
+    temp_put("troupe.yaml", "thread: 5\n", strlen("thread: 5\n"));
     assert_int_equal(parse("run a", &o, &c, &err), STATUS_CONFIG);
     assert_non_null(strstr(err.where, "troupe.yaml:1:1"));
     assert_non_null(strstr(err.message, "threads"));
-    write_text("troupe.yaml", "threads: many\n");
+    temp_put("troupe.yaml", "threads: many\n", strlen("threads: many\n"));
     assert_int_equal(parse("run a", &o, &c, &err), STATUS_CONFIG);
     assert_non_null(strstr(err.message, "troupe.yaml:1:10"));
-    unlink("troupe.yaml");
-    unlink("troupe/config.yaml");
-    rmdir("troupe");
     assert_int_equal(chdir("/"), 0);
-    rmdir(dir);
+    temp_dir_remove(dir);
 }
 
 static void documents_name_every_command_and_option(void **state)

@@ -2,51 +2,34 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
-
-#include <cmocka.h>
 
 #include "runtime/base/memory.h"
 #include "runtime/config/secret.h"
+#include "tests/support/temp_dir.h"
 
 static char folder[64];
 
 static int make_files(void **state)
 {
+    static const char text[] = "abc def\nmore\n";
     char path[128];
-    FILE *f;
 
     (void)state;
-    (void)snprintf(folder, sizeof(folder), "/tmp/troupe-secret-XXXXXX");
-    if (!mkdtemp(folder))
-        return -1;
+    temp_dir(folder);
     for (int open = 0; open < 2; open++) {
         (void)snprintf(path, sizeof(path), "%s/%s", folder, open ? "open" : "token");
-        f = fopen(path, "w");
-        if (!f || fputs("abc def\nmore\n", f) < 0 || fclose(f) || chmod(path, open ? 0644 : 0600))
-            return -1;
+        temp_put(path, text, strlen(text));
+        assert_int_equal(chmod(path, open ? 0644 : 0600), 0);
     }
     return setenv("TROUPE_TEST_SECRET", "s3cret", 1) || setenv("TROUPE_TEST_EMPTY", "", 1);
 }
 
 static int remove_files(void **state)
 {
-    char path[128];
-
     (void)state;
-    for (int open = 0; open < 2; open++) {
-        (void)snprintf(path, sizeof(path), "%s/%s", folder, open ? "open" : "token");
-        (void)unlink(path);
-    }
-    return rmdir(folder);
+    temp_dir_remove(folder);
+    return 0;
 }
 
 static void test_what_is_resolved(void **state)

@@ -7,36 +7,22 @@
 #include <string.h>
 
 #include "runtime/base/rng.h"
+#include "tests/support/small_qwen3.h"
 
 struct model_config tiny_config(void)
 {
-    return (struct model_config){.architecture = "Qwen3ForCausalLM",
-                                 .model_type = "qwen3",
-                                 .hidden_size = 24,
-                                 .intermediate_size = 40,
-                                 .n_layers = 2,
-                                 .n_heads = 4,
-                                 .n_kv_heads = 2,
-                                 .head_dim = 8,
-                                 .vocab_size = TINY_VOCAB,
-                                 .max_position_embeddings = 512,
-                                 .rms_norm_eps = 1e-6f,
-                                 .rope_theta = 10000,
-                                 .initializer_range = 0.5, /* logits that differ clearly */
-                                 .tie_word_embeddings = true,
-                                 .dtype = DTYPE_F32,
-                                 .bos_id = -1,
-                                 .pad_id = -1};
+    struct model_config c = small_qwen3(TINY_VOCAB);
+
+    c.initializer_range = 0.5; /* logits that differ clearly */
+    return c;
 }
 
 struct weights *tiny_weights(const struct backend *b, uint64_t seed)
 {
     struct model_config c = tiny_config();
-    struct error err = ERROR_INIT;
     struct weights *w;
 
-    if (weights_init(b, arch_find(c.architecture), &c, seed, &w, &err))
-        fail_msg("%s", err.message);
+    assert_ok(weights_init(b, arch_find(c.architecture), &c, seed, &w, why));
     return w;
 }
 
@@ -54,10 +40,7 @@ struct engine_options tiny_options(struct weights *w)
 
 void bed_open(struct bed *b, const struct engine_options *o)
 {
-    struct error err = ERROR_INIT;
-
-    if (engine_open(o, &b->engine, &err))
-        fail_msg("%s", err.message);
+    assert_ok(engine_open(o, &b->engine, why));
     b->model = engine_model(b->engine);
     b->box = mailbox_new(NULL, NULL);
 }
@@ -70,21 +53,17 @@ void bed_close(struct bed *b)
 
 struct model_session *bed_session(struct bed *b)
 {
-    struct error err = ERROR_INIT;
     struct model_session *s;
 
-    if (b->model->ops->session_open(b->model, NULL, &s, &err))
-        fail_msg("%s", err.message);
+    assert_ok(b->model->ops->session_open(b->model, NULL, &s, why));
     return s;
 }
 
 struct model_session *bed_fork(struct bed *b, struct model_session *from)
 {
-    struct error err = ERROR_INIT;
     struct model_session *s;
 
-    if (b->model->ops->session_fork(b->model, from, &s, &err))
-        fail_msg("%s", err.message);
+    assert_ok(b->model->ops->session_fork(b->model, from, &s, why));
     return s;
 }
 

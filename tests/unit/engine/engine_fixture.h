@@ -5,15 +5,9 @@
 #ifndef TROUPE_TESTS_UNIT_ENGINE_ENGINE_FIXTURE_H
 #define TROUPE_TESTS_UNIT_ENGINE_ENGINE_FIXTURE_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "kernels/cpu/cpu_backend.h"
 #include "models/engine/engine.h"
+#include "tests/support/check.h"
 
 #define TINY_VOCAB   67
 #define TINY_CONTEXT 256

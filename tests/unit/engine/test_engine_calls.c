@@ -11,6 +11,7 @@
 
 #include "runtime/base/memory.h"
 #include "runtime/base/seams.h"
+#include "tests/support/temp_dir.h"
 #include "tests/unit/engine/engine_fixture.h"
 
 static int setup(void **state)
@@ -541,7 +542,6 @@ static void exclusive_runs_between_batches(void **state)
 static void large_models_split_columns(void **state)
 {
     struct model_config c = tiny_config();
-    struct error err = ERROR_INIT;
     struct ask *a = xcalloc(8, sizeof(*a));
     int32_t ids[40];
     struct weights *w;
@@ -550,9 +550,7 @@ static void large_models_split_columns(void **state)
     c.hidden_size = 512;
     c.n_layers = 1;
     random_ids(4, 40, ids);
-    assert_int_equal(
-        weights_init(cpu_backend(cpu_isa_best()), arch_find(c.architecture), &c, 1, &w, &err),
-        STATUS_OK);
+    assert_ok(weights_init(cpu_backend(cpu_isa_best()), arch_find(c.architecture), &c, 1, &w, why));
     for (int32_t threads = 1; threads <= 2; threads++) {
         struct engine_options o = tiny_options(w);
         struct model_session *s[4];
@@ -582,7 +580,6 @@ static void broken_weights_are_an_error(void **state)
 {
     int64_t n = weights_n_params(*state);
     float *flat = mem_alloc((size_t)n, sizeof(*flat));
-    struct error err = ERROR_INIT;
     static int32_t ids[5];
     struct model_session *s;
     struct weights *broken;
@@ -593,7 +590,7 @@ static void broken_weights_are_an_error(void **state)
     weights_to_flat(*state, flat);
     for (int64_t i = 0; i < n; i++)
         flat[i] = flat[i] / 0.0f; /* infinities and NaNs */
-    assert_int_equal(weights_from_flat(*state, flat, 7, &broken, &err), STATUS_OK);
+    assert_ok(weights_from_flat(*state, flat, 7, &broken, why));
     free(flat);
     o = tiny_options(broken);
     bed_open(&b, &o);
@@ -617,18 +614,15 @@ static void what_does_not_fit_is_refused_before_weights_are_read(void **state)
         " \"vocab_size\": 151936, \"max_position_embeddings\": 40960, \"rms_norm_eps\": 1e-6,"
         " \"rope_theta\": 1000000, \"tie_word_embeddings\": false, \"hidden_act\": \"silu\","
         " \"torch_dtype\": \"bfloat16\"}";
-    char dir[] = "/tmp/troupe-plan-XXXXXX";
-    char path[64];
+    char dir[64];
     struct engine_options o = ENGINE_OPTIONS_DEFAULT;
     struct engine_plan plan;
     struct error err = ERROR_INIT;
     struct engine *e;
 
     (void)state;
-    assert_non_null(mkdtemp(dir));
-    snprintf(path, sizeof(path), "%s/config.json", dir);
-    assert_int_equal(file_write_atomic(seams_real(), path, config, sizeof(config) - 1, &err),
-                     STATUS_OK);
+    temp_dir(dir);
+    temp_dir_put(dir, "config.json", config, sizeof(config) - 1);
     o.model = dir; /* there are no weights */
     o.backend = cpu_backend(cpu_isa_best());
     assert_int_equal(engine_open(&o, &e, &err), STATUS_NO_MEMORY);
@@ -643,8 +637,7 @@ static void what_does_not_fit_is_refused_before_weights_are_read(void **state)
     assert_non_null(strstr(err.message, "/nonexistent/model"));
     o.model = "embedded";
     assert_int_equal(engine_open(&o, &e, &err), STATUS_NOT_FOUND);
-    unlink(path);
-    rmdir(dir);
+    temp_dir_remove(dir);
 }
 
 /* The backend, but no allocation above `most` bytes succeeds. */

@@ -13,6 +13,7 @@
 #include "models/train/sft.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/seams.h"
+#include "tests/support/temp_dir.h"
 #include "tests/unit/engine/engine_fixture.h"
 
 #define VOCAB 260
@@ -22,25 +23,14 @@ static const char *const names[] = {"config.json", "generation_config.json", "mo
 #define N_FILES 5
 
 struct folder {
-    char dir[32];
+    char dir[64];
     struct weights *weights;
 };
-
-static void write_text(const struct folder *f, const char *name, const struct str *text)
-{
-    struct error err = ERROR_INIT;
-    char path[80];
-
-    snprintf(path, sizeof(path), "%s/%s", f->dir, name);
-    assert_int_equal(file_write_atomic(seams_real(), path, str_cstr(text), text->len, &err),
-                     STATUS_OK);
-}
 
 static void write_tensors(const struct folder *f)
 {
     int32_t n = weights_n(f->weights);
     struct safetensor_source *t = xcalloc((size_t)n, sizeof(*t));
-    struct error err = ERROR_INIT;
 
     for (int32_t i = 0; i < n; i++) {
         const struct weight_tensor *w = weights_at(f->weights, i);
@@ -54,8 +44,7 @@ static void write_tensors(const struct folder *f)
         t[i].n_dims = d;
         t[i].data = w->m.rows;
     }
-    if (safetensors_write_dir(f->dir, t, n, 0, NULL, seams_real(), &err))
-        fail_msg("%s", err.message);
+    assert_ok(safetensors_write_dir(f->dir, t, n, 0, NULL, seams_real(), why));
     free(t);
 }
 
@@ -66,30 +55,27 @@ static int setup(void **state)
         .eos_token = "<|end|>", .chat_template = "{{ messages }}", .model_max_length = 512};
     struct folder *f = xcalloc(1, sizeof(*f));
     struct model_config c = tiny_config();
-    struct error err = ERROR_INIT;
     struct str text = STR_INIT;
 
-    snprintf(f->dir, sizeof(f->dir), "/tmp/troupe-model-XXXXXX");
-    assert_non_null(mkdtemp(f->dir));
+    temp_dir(f->dir);
     c.vocab_size = VOCAB;
     c.n_eos = 1;
     c.eos_id[0] = 256;
     snprintf(c.codec, sizeof(c.codec), "compact");
-    assert_int_equal(weights_init(cpu_backend(cpu_isa_best()), arch_find(c.architecture), &c, 5,
-                                  &f->weights, &err),
-                     STATUS_OK);
+    assert_ok(weights_init(cpu_backend(cpu_isa_best()), arch_find(c.architecture), &c, 5,
+                           &f->weights, why));
     write_tensors(f);
     model_config_write(&c, &text);
-    write_text(f, "config.json", &text);
+    temp_dir_put(f->dir, "config.json", text.data, text.len);
     str_clear(&text);
     model_config_write_generation(&c, &text);
-    write_text(f, "generation_config.json", &text);
+    temp_dir_put(f->dir, "generation_config.json", text.data, text.len);
     str_clear(&text);
-    assert_int_equal(tokenizer_write_bytes(added, 2, &text, &err), STATUS_OK);
-    write_text(f, "tokenizer.json", &text);
+    assert_ok(tokenizer_write_bytes(added, 2, &text, why));
+    temp_dir_put(f->dir, "tokenizer.json", text.data, text.len);
     str_clear(&text);
     tokenizer_write_config(&texts, &text);
-    write_text(f, "tokenizer_config.json", &text);
+    temp_dir_put(f->dir, "tokenizer_config.json", text.data, text.len);
     str_deinit(&text);
     *state = f;
     return 0;
@@ -98,13 +84,8 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct folder *f = *state;
-    char path[80];
 
-    for (int i = 0; i < N_FILES; i++) {
-        snprintf(path, sizeof(path), "%s/%s", f->dir, names[i]);
-        unlink(path);
-    }
-    rmdir(f->dir);
+    temp_dir_remove(f->dir);
     weights_unref(f->weights);
     free(f);
     return 0;
@@ -182,7 +163,7 @@ static void the_embedded_model_is_the_same(void **state)
     struct bed b;
 
     for (int i = 0; i < N_FILES; i++) {
-        char path[80];
+        char path[96];
         char *bytes;
 
         snprintf(path, sizeof(path), "%s/%s", f->dir, names[i]);
@@ -212,7 +193,6 @@ static void bf16_agrees_with_training(void **state)
     static const int32_t prompt[] = {72, 101, 108, 108, 111, 257, 33, 10, 65, 66};
     const struct folder *f = *state;
     struct engine_options o = options(f->dir);
-    struct error err = ERROR_INIT;
     float logp[50];
     int32_t ids[50];
     struct weights *w;
@@ -229,8 +209,7 @@ static void bf16_agrees_with_training(void **state)
         n = 10 + a.call.n_ids;
         memcpy(ids, prompt, sizeof(prompt));
         memcpy(ids + 10, a.ids, (size_t)a.call.n_ids * sizeof(*ids));
-        if (train_logp(NULL, w, ids, n, t == 0 ? 0 : 0.8f, logp, &err))
-            fail_msg("%s", err.message);
+        assert_ok(train_logp(NULL, w, ids, n, t == 0 ? 0 : 0.8f, logp, why));
         assert_memory_equal(logp + 10, a.logp, (size_t)a.call.n_ids * sizeof(*logp));
     }
     weights_unref(w);

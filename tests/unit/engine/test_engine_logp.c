@@ -16,13 +16,11 @@ static void check(struct pool *pool, struct weights *w, const int32_t *prompt, i
 {
     int32_t ids[TINY_CONTEXT];
     float logp[TINY_CONTEXT];
-    struct error err = ERROR_INIT;
     int32_t n = n_prompt + a->call.n_ids;
 
     memcpy(ids, prompt, (size_t)n_prompt * sizeof(*ids));
     memcpy(ids + n_prompt, a->ids, (size_t)a->call.n_ids * sizeof(*ids));
-    if (train_logp(pool, w, ids, n, temperature, logp, &err))
-        fail_msg("%s", err.message);
+    assert_ok(train_logp(pool, w, ids, n, temperature, logp, why));
     assert_memory_equal(logp + n_prompt, a->logp, (size_t)a->call.n_ids * sizeof(*logp));
 }
 
@@ -30,7 +28,6 @@ static void rollout_and_training_agree(enum dtype dtype)
 {
     enum { N = 8 };
     struct model_config c = tiny_config();
-    struct error err = ERROR_INIT;
     struct ask *a = xcalloc(N, sizeof(*a));
     static int32_t prompt[N][100];
     struct model_session *s[N];
@@ -40,10 +37,8 @@ static void rollout_and_training_agree(enum dtype dtype)
     struct bed b;
 
     c.dtype = dtype;
-    assert_int_equal(
-        weights_init(cpu_backend(cpu_isa_best()), arch_find(c.architecture), &c, 3, &w, &err),
-        STATUS_OK);
-    assert_int_equal(pool_new(2, &pool, &err), STATUS_OK);
+    assert_ok(weights_init(cpu_backend(cpu_isa_best()), arch_find(c.architecture), &c, 3, &w, why));
+    assert_ok(pool_new(2, &pool, why));
     o = tiny_options(w);
     o.n_threads = 2;
     o.prefill_chunk = 24;

@@ -2,19 +2,11 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "kernels/cpu/cpu_backend.h"
 #include "models/engine/session.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/rng.h"
+#include "tests/support/check.h"
 
 static struct model_config config(void)
 {
@@ -24,20 +16,17 @@ static struct model_config config(void)
 static struct kv_cache *cache_of(int32_t n_pages)
 {
     struct model_config c = config();
-    struct error err = ERROR_INIT;
     struct kv_cache *kv;
 
-    assert_int_equal(kv_cache_new(cpu_backend(CPU_ISA_PLAIN), &c, DTYPE_F32, n_pages, &kv, &err),
-                     STATUS_OK);
+    assert_ok(kv_cache_new(cpu_backend(CPU_ISA_PLAIN), &c, DTYPE_F32, n_pages, &kv, why));
     return kv;
 }
 
 static struct prefix_tree *tree_of(struct kv_cache *kv)
 {
-    struct error err = ERROR_INIT;
     struct prefix_tree *t;
 
-    assert_int_equal(prefix_tree_new(kv, &t, &err), STATUS_OK);
+    assert_ok(prefix_tree_new(kv, &t, why));
     return t;
 }
 

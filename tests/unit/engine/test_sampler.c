@@ -3,19 +3,12 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "kernels/cpu/cpu_backend.h"
 #include "models/engine/sampler.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/rng.h"
+#include "tests/support/check.h"
 
 #define MAX_VOCAB 5000
 
@@ -26,10 +19,9 @@ static const struct backend *backend(void)
 
 static struct sampler *sampler_of(int32_t vocab)
 {
-    struct error err = ERROR_INIT;
     struct sampler *s;
 
-    assert_int_equal(sampler_new(backend(), vocab, &s, &err), STATUS_OK);
+    assert_ok(sampler_new(backend(), vocab, &s, why));
     return s;
 }
 
@@ -311,7 +303,6 @@ static void nothing_to_draw_is_said(void **state)
 static void the_same_draws_on_every_instruction_set(void **state)
 {
     static float logits[320];
-    struct error err = ERROR_INIT;
 
     (void)state;
     random_logits(5, 320, logits);
@@ -331,7 +322,7 @@ static void the_same_draws_on_every_instruction_set(void **state)
                 struct sampler *s;
 
                 memset(&x, 0, sizeof(x));
-                assert_int_equal(sampler_new(b, 320, &s, &err), STATUS_OK);
+                assert_ok(sampler_new(b, 320, &s, why));
                 assert_true(sampler_pick(s, &row, &x));
                 if (isa == 0)
                     first = x;

@@ -2,30 +2,21 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "models/engine/stop.h"
 #include "models/formats/tokenizer.h"
 #include "models/formats/tokenizer_write.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/rng.h"
+#include "tests/support/check.h"
 
 static struct tokenizer *bytes_and(const char *added)
 {
     const struct added_token token = {.content = added, .special = false};
-    struct error err = ERROR_INIT;
     struct str text = STR_INIT;
     struct tokenizer *t;
 
-    assert_int_equal(tokenizer_write_bytes(&token, 1, &text, &err), STATUS_OK);
-    if (tokenizer_from_json(str_cstr(&text), text.len, "test", &t, &err))
-        fail_msg("%s", err.message);
+    assert_ok(tokenizer_write_bytes(&token, 1, &text, why));
+    assert_ok(tokenizer_from_json(str_cstr(&text), text.len, "test", &t, why));
     str_deinit(&text);
     return t;
 }
@@ -33,11 +24,10 @@ static struct tokenizer *bytes_and(const char *added)
 /* Pushes tokens until one ends the reply; how many were taken, or -1. */
 static int ends_after(const struct stop_spec *spec, const int32_t *ids, int n)
 {
-    struct error err = ERROR_INIT;
     struct stop_rules *s;
     int at = -1;
 
-    assert_int_equal(stop_rules_new(spec, &s, &err), STATUS_OK);
+    assert_ok(stop_rules_new(spec, &s, why));
     for (int i = 0; i < n && at < 0; i++)
         if (stop_rules_push(s, ids[i]))
             at = i + 1;

@@ -5,26 +5,17 @@
 #ifndef TROUPE_TESTS_UNIT_ENVIRONMENTS_ENV_PLAY_H
 #define TROUPE_TESTS_UNIT_ENVIRONMENTS_ENV_PLAY_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "runtime/base/rng.h"
+#include "tests/support/check.h"
 #include "tools/environments/environment.h"
 
 static inline struct env *play_new(const struct env_ops *ops, struct env_params p)
 {
-    struct error err = ERROR_INIT;
     struct env *e = NULL;
 
-    assert_int_equal(ops->create(&p, &e, &err), STATUS_OK);
+    assert_ok(ops->create(&p, &e, why));
     return e;
 }
 

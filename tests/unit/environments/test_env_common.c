@@ -28,13 +28,10 @@ static void declarations_are_sound(void **state)
 
             assert_int_equal(ops->tools[t].effect, EFFECT_NONE);
             for (int s = 0; s < 2; s++) {
-                struct error err = ERROR_INIT;
                 struct json *schema = NULL;
 
-                assert_int_equal(
-                    jv_parse(texts[s], strlen(texts[s]), ops->tools[t].name, &schema, &err),
-                    STATUS_OK);
-                assert_int_equal(schema_supported(schema, &err), STATUS_OK);
+                assert_ok(jv_parse(texts[s], strlen(texts[s]), ops->tools[t].name, &schema, why));
+                assert_ok(schema_supported(schema, why));
                 if (s == 0)
                     assert_int_equal(jv_size(jv_get(schema, "properties")), ops->tools[t].n_args);
                 for (int32_t a = 0; s == 0 && a < ops->tools[t].n_args; a++)
@@ -56,7 +53,6 @@ static void answers_fit_their_schemas(void **state)
 
     (void)state;
     for (int i = 0; !fx.done; i++) {
-        struct error err = ERROR_INIT;
         struct json *schema = NULL, *reply;
         const char *text;
 
@@ -67,9 +63,8 @@ static void answers_fit_their_schemas(void **state)
         }
         text = ledger()->tools[call.tool].output_schema;
         reply = ledger()->call(e, &call, &fx);
-        assert_int_equal(jv_parse(text, strlen(text), "schema", &schema, &err), STATUS_OK);
-        if (schema_check(schema, reply, "result", &err))
-            fail_msg("%s: %s", err.where, err.message);
+        assert_ok(jv_parse(text, strlen(text), "schema", &schema, why));
+        assert_ok(schema_check(schema, reply, "result", why));
         jv_unref(schema);
         jv_unref(reply);
     }
@@ -142,14 +137,13 @@ static void wrong_calls_are_named(void **state)
 
 static void a_real_with_no_fraction_is_an_integer(void **state)
 {
-    struct error err = ERROR_INIT;
     struct json *args = NULL;
     const char *text = "{\"key\":\"a\",\"value\":66.0}";
     struct env_call c;
 
     (void)state;
-    assert_int_equal(jv_parse(text, strlen(text), "a", &args, &err), STATUS_OK);
-    assert_int_equal(env_call_from_json(ledger(), "set", args, &c, &err), STATUS_OK);
+    assert_ok(jv_parse(text, strlen(text), "a", &args, why));
+    assert_ok(env_call_from_json(ledger(), "set", args, &c, why));
     assert_int_equal(c.arg[1].number, 66);
     jv_unref(args);
 }
@@ -157,7 +151,6 @@ static void a_real_with_no_fraction_is_an_integer(void **state)
 static void tools_are_in_the_registry(void **state)
 {
     const struct tool_registry_options o = {.root = NULL};
-    struct error err = ERROR_INIT;
     struct tool_registry *r = NULL;
     struct tool *t;
     struct json *args;
@@ -165,8 +158,8 @@ static void tools_are_in_the_registry(void **state)
     char *text;
 
     (void)state;
-    assert_int_equal(tool_registry_new(&o, &r, &err), STATUS_OK);
-    assert_int_equal(env_register_tools(r, &err), STATUS_OK);
+    assert_ok(tool_registry_new(&o, &r, why));
+    assert_ok(env_register_tools(r, why));
     t = tool_registry_find(r, "ledger_get");
     assert_non_null(t);
     assert_string_equal(t->source, "ledger");

@@ -11,11 +11,9 @@
 
 static uint32_t faults_of(const struct env_ops *ops, const char *words)
 {
-    struct error err = ERROR_INIT;
     uint32_t faults = 99;
 
-    if (env_faults_of(ops, words, &faults, &err))
-        fail_msg("%s", err.message);
+    assert_ok(env_faults_of(ops, words, &faults, why));
     return faults;
 }
 
@@ -140,8 +138,8 @@ static void time_outs_come_or_stay_away(void **state)
             seen[itinerary_kind(p, step)]++;
         assert_rate(seen[ITINERARY_ABSENT], n, faults & 1 ? silent : 0);
         assert_rate(seen[ITINERARY_WRONG_DAY], n, faults & 2 ? silent : 0);
-        assert_rate(seen[ITINERARY_TIMEOUT_DONE], n, faults & 4 ? itinerary_timeout_rate(.04) : 0);
-        assert_rate(seen[ITINERARY_TIMEOUT_LOST], n, faults & 8 ? itinerary_timeout_rate(.04) : 0);
+        assert_rate(seen[ITINERARY_TIMEOUT_DONE], n, faults & 4 ? ITINERARY_MAX_TIMEOUT : 0);
+        assert_rate(seen[ITINERARY_TIMEOUT_LOST], n, faults & 8 ? ITINERARY_MAX_TIMEOUT : 0);
     }
 }
 
@@ -225,7 +223,6 @@ static void copies_keep_the_choice(void **state)
             .horizon = 20, .noise = .4, .profile = ENV_HARD, .faults = 2, .fault_seed = 8};
         struct env *e = play_new(ops, p), *copy = NULL;
         struct str bytes = STR_INIT, one = STR_INIT, other = STR_INIT, text = STR_INIT;
-        struct error err = ERROR_INIT;
         struct env_effect fx;
         struct env_call call;
 
@@ -234,7 +231,7 @@ static void copies_keep_the_choice(void **state)
             ops->call_compact(e, &call, &fx, &text);
         }
         ops->snapshot(e, &bytes);
-        assert_int_equal(ops->restore(bytes.data, bytes.len, &copy, &err), STATUS_OK);
+        assert_ok(ops->restore(bytes.data, bytes.len, &copy, why));
         assert_int_equal(copy->params.faults, 2);
         assert_int_equal(copy->params.profile, ENV_HARD);
         (void)play_expert(ops, e, "check", &one);

@@ -14,12 +14,11 @@ static const struct env_params rough = {
 
 static struct env *copy_of(const struct env_ops *ops, const struct env *e)
 {
-    struct error err = ERROR_INIT;
     struct str bytes = STR_INIT, again = STR_INIT;
     struct env *copy = NULL;
 
     ops->snapshot(e, &bytes);
-    assert_int_equal(ops->restore(bytes.data, bytes.len, &copy, &err), STATUS_OK);
+    assert_ok(ops->restore(bytes.data, bytes.len, &copy, why));
     ops->snapshot(copy, &again);
     assert_int_equal(again.len, bytes.len);
     assert_memory_equal(again.data, bytes.data, bytes.len);

@@ -31,13 +31,12 @@ static struct seen_order read_order(struct env *e)
 static struct json *call(struct env *e, const char *tool, const char *arguments,
                          struct env_effect *fx)
 {
-    struct error err = ERROR_INIT;
     struct json *args = NULL;
     struct env_call c;
     struct json *result;
 
-    assert_int_equal(jv_parse(arguments, strlen(arguments), "arguments", &args, &err), STATUS_OK);
-    assert_int_equal(env_call_from_json(ledger(), tool, args, &c, &err), STATUS_OK);
+    assert_ok(jv_parse(arguments, strlen(arguments), "arguments", &args, why));
+    assert_ok(env_call_from_json(ledger(), tool, args, &c, why));
     result = ledger()->call(e, &c, fx);
     jv_unref(args);
     return result;

@@ -22,7 +22,6 @@ static bool same_call(const struct env_call *a, const struct env_call *b)
 static void assert_round_trips(const struct env_call *c)
 {
     const struct env_ops *ops = ledger();
-    struct error err = ERROR_INIT;
     struct str text = STR_INIT;
     struct env_call back;
     struct json *args;
@@ -34,8 +33,7 @@ static void assert_round_trips(const struct env_call *c)
     str_deinit(&text);
 
     args = env_call_arguments(ops, c);
-    assert_int_equal(env_call_from_json(ops, ops->tools[c->tool].name, args, &back, &err),
-                     STATUS_OK);
+    assert_ok(env_call_from_json(ops, ops->tools[c->tool].name, args, &back, why));
     assert_true(same_call(c, &back));
     jv_unref(args);
 }

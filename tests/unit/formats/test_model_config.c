@@ -2,18 +2,10 @@
  * of its range.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "models/formats/model_config.h"
 #include "runtime/base/json.h"
 #include "runtime/base/memory.h"
+#include "tests/support/check.h"
 
 #define BASE                                                                                       \
     "\"architectures\":[\"Qwen3ForCausalLM\"],\"model_type\":\"qwen3\",\"hidden_size\":64,"        \
@@ -38,11 +30,10 @@ static void test_old_and_new_spelling(void **state)
         "\"rope_type\":\"default\"},\"tie_word_embeddings\":true,\"bos_token_id\":1,"
         "\"eos_token_id\":[2,3],\"layer_types\":[\"full_attention\",\"full_attention\"]}";
     struct model_config a, b;
-    struct error err = ERROR_INIT;
 
     (void)state;
-    assert_int_equal(parse(old, &a, &err), STATUS_OK);
-    assert_int_equal(parse(new, &b, &err), STATUS_OK);
+    assert_ok(parse(old, &a, why));
+    assert_ok(parse(new, &b, why));
     assert_memory_equal(&a, &b, sizeof(a));
     assert_int_equal(a.dtype, DTYPE_BF16);
     assert_true(a.rope_theta == 1e6 && a.rms_norm_eps == 1e-6f);

@@ -6,17 +6,6 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "models/formats/tokenizer.h"
 #include "runtime/base/json.h"
 #include "runtime/base/memory.h"
@@ -24,6 +13,7 @@
 #include "runtime/base/seams.h"
 #include "runtime/base/unicode.h"
 #include "runtime/base/yaml.h"
+#include "tests/support/check.h"
 #include "tests/unit/formats/work_count.h"
 
 #define SMALL   ((size_t)8 << 10)
@@ -215,12 +205,10 @@ static void work_grows_with_the_text(void **state)
 
 static void load(const char *name, struct tokenizer **t)
 {
-    const char *root = getenv("TROUPE_SOURCE_DIR");
     char path[512], *text = NULL;
     size_t n;
 
-    snprintf(path, sizeof(path), "%s/tests/fixtures/tokenizer/%s.json", root ? root : ".", name);
-    assert_int_equal(file_read(path, TOKENIZER_MAX_FILE, &text, &n, NULL), STATUS_OK);
+    assert_ok(file_read(fixture_path(path, name), TOKENIZER_MAX_FILE, &text, &n, why));
     assert_int_equal(tokenizer_from_json(text, n, path, t, NULL), STATUS_OK);
     free(text);
 }
@@ -229,9 +217,9 @@ static int set_up(void **state)
 {
     struct bench *b = xcalloc(1, sizeof(*b));
 
-    load("qwen", &b->qwen);
-    load("omni", &b->omni);
-    load("gpt2", &b->gpt2);
+    load("tests/fixtures/tokenizer/qwen.json", &b->qwen);
+    load("tests/fixtures/tokenizer/omni.json", &b->omni);
+    load("tests/fixtures/tokenizer/gpt2.json", &b->gpt2);
     b->scratch = tokenizer_scratch_new();
     assert_int_equal(pattern_compile("\\s*[\\r\\n]+", 11, &b->blank_lines, NULL), STATUS_OK);
     *state = b;

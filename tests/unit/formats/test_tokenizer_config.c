@@ -1,21 +1,11 @@
 /* test_tokenizer_config.c - special tokens and templates, from either file, and files that are
  * wrong. SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "models/formats/tokenizer_config.h"
 #include "models/formats/tokenizer_write.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/seams.h"
+#include "tests/support/temp_dir.h"
 
 static enum status parse(const char *text, struct tokenizer_config *c, struct error *err)
 {
@@ -71,48 +61,36 @@ static void test_wrong_files(void **state)
     }
 }
 
-static void put(const char *dir, const char *name, const char *text, size_t n)
-{
-    char path[256];
-
-    snprintf(path, sizeof(path), "%s/%s", dir, name);
-    assert_int_equal(file_write_atomic(seams_real(), path, text, n, NULL), STATUS_OK);
-}
-
 static void test_folders(void **state)
 {
     const struct tokenizer_config_text text = {NULL, "<|end|>", "<|pad|>", "from config", 100};
-    char dir[] = "/tmp/troupe-tc-XXXXXX", path[256];
+    char dir[64];
     struct tokenizer_config c;
     struct str config = STR_INIT;
     struct error err = ERROR_INIT;
 
     (void)state;
-    assert_non_null(mkdtemp(dir));
+    temp_dir(dir);
     assert_int_equal(tokenizer_config_load_dir(dir, &c, &err), STATUS_OK); /* both may be absent */
     assert_null(c.eos_token);
     assert_null(c.chat_template);
     tokenizer_write_config(&text, &config);
-    put(dir, "tokenizer_config.json", config.data, config.len);
+    temp_dir_put(dir, "tokenizer_config.json", config.data, config.len);
     assert_int_equal(tokenizer_config_load_dir(dir, &c, &err), STATUS_OK);
     assert_string_equal(c.eos_token, "<|end|>");
     assert_null(c.bos_token);
     assert_string_equal(c.chat_template, "from config");
     tokenizer_config_deinit(&c);
-    put(dir, "chat_template.jinja", "from file\n", 10);
+    temp_dir_put(dir, "chat_template.jinja", "from file\n", 10);
     assert_int_equal(tokenizer_config_load_dir(dir, &c, &err), STATUS_OK);
     assert_string_equal(c.chat_template, "from file\n");
     assert_non_null(strstr(c.template_name, "chat_template.jinja"));
     tokenizer_config_deinit(&c);
-    put(dir, "chat_template.jinja", "a\0b", 3);
+    temp_dir_put(dir, "chat_template.jinja", "a\0b", 3);
     assert_int_equal(tokenizer_config_load_dir(dir, &c, &err), STATUS_INVALID);
-    put(dir, "tokenizer_config.json", "{", 1);
+    temp_dir_put(dir, "tokenizer_config.json", "{", 1);
     assert_int_equal(tokenizer_config_load_dir(dir, &c, &err), STATUS_INVALID);
-    snprintf(path, sizeof(path), "%s/chat_template.jinja", dir);
-    unlink(path);
-    snprintf(path, sizeof(path), "%s/tokenizer_config.json", dir);
-    unlink(path);
-    assert_int_equal(rmdir(dir), 0);
+    temp_dir_remove(dir);
     str_deinit(&config);
 }
 

@@ -2,21 +2,12 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "models/formats/tokenizer.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/seams.h"
+#include "tests/support/check.h"
 
 #define ROUNDS 200
 
@@ -66,19 +57,17 @@ static void *encode_often(void *arg)
 
 static void two_threads_encode_with_one_tokenizer(void **state)
 {
-    const char *root = getenv("TROUPE_SOURCE_DIR");
     struct tokenizer_scratch *s = tokenizer_scratch_new();
     struct tokenizer *t = NULL;
-    struct error err = ERROR_INIT;
     struct work work[2] = {{.wrong = false}};
     pthread_t thread[ARRAY_LEN(work)];
     char path[512], *text = NULL;
     size_t n;
 
     (void)state;
-    snprintf(path, sizeof(path), "%s/tests/fixtures/tokenizer/qwen.json", root ? root : ".");
-    assert_int_equal(file_read(path, TOKENIZER_MAX_FILE, &text, &n, &err), STATUS_OK);
-    assert_int_equal(tokenizer_from_json(text, n, path, &t, &err), STATUS_OK);
+    assert_ok(file_read(fixture_path(path, "tests/fixtures/tokenizer/qwen.json"),
+                        TOKENIZER_MAX_FILE, &text, &n, why));
+    assert_ok(tokenizer_from_json(text, n, path, &t, why));
     free(text);
     for (size_t k = 0; k < ARRAY_LEN(work); k++) {
         work[k].t = t;

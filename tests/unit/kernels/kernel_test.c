@@ -4,31 +4,35 @@
  */
 #include "tests/unit/kernels/kernel_test.h"
 
-#include <stdio.h>
 #include <sys/mman.h>
 
 #include "runtime/base/pool.h"
 
-void variants_init(struct variants *vs)
+struct variants vs;
+
+int variants_setup(void **state)
 {
     static const int32_t threads[3] = {1, 2, 3};
 
-    memset(vs, 0, sizeof(*vs));
+    (void)state;
     for (int i = 0; i < 2; i++)
-        assert_int_equal(pool_new(threads[i + 1], &vs->pools[i], NULL), STATUS_OK);
+        assert_int_equal(pool_new(threads[i + 1], &vs.pools[i], NULL), STATUS_OK);
     for (int isa = CPU_ISA_PLAIN; isa <= (int)cpu_isa_best(); isa++)
         for (int t = 0; t < 3; t++) {
-            struct variant *v = &vs->v[vs->n++];
+            struct variant *v = &vs.v[vs.n++];
             v->b = cpu_backend((enum cpu_isa)isa);
-            v->lane.pool = t == 0 ? NULL : vs->pools[t - 1];
+            v->lane.pool = t == 0 ? NULL : vs.pools[t - 1];
             snprintf(v->name, sizeof(v->name), "%s/%d", v->b->name, threads[t]);
         }
+    return 0;
 }
 
-void variants_deinit(struct variants *vs)
+int variants_teardown(void **state)
 {
+    (void)state;
     for (int i = 0; i < 2; i++)
-        pool_free(vs->pools[i]);
+        pool_free(vs.pools[i]);
+    return 0;
 }
 
 void *guard_alloc(struct guard *g, size_t bytes)

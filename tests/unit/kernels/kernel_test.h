@@ -6,16 +6,9 @@
 #define TROUPE_TESTS_KERNEL_TEST_H
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "kernels/cpu/cpu_backend.h"
+#include "tests/support/check.h"
 
 /* One way to run an op: an instruction set and a number of threads. */
 struct variant {
@@ -33,8 +26,9 @@ struct variants {
     struct pool *pools[2];
 };
 
-void variants_init(struct variants *vs);
-void variants_deinit(struct variants *vs);
+extern struct variants vs; /* from the setup of the group to its teardown */
+int variants_setup(void **state);
+int variants_teardown(void **state);
 
 /* Buffers that end right before an inaccessible page and live until guard_free. */
 struct guard {

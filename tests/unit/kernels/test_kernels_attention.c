@@ -11,22 +11,6 @@ static const struct attention_shape shapes[] = {
 
 enum { N_SHAPES = sizeof(shapes) / sizeof(shapes[0]) };
 
-static struct variants vs;
-
-static int setup(void **state)
-{
-    (void)state;
-    variants_init(&vs);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    variants_deinit(&vs);
-    return 0;
-}
-
 static void compare(struct guard *g, struct draw *d, const struct cache *c)
 {
     int64_t H = c->s.n_heads, D = c->s.head_dim;
@@ -154,5 +138,5 @@ int main(void)
         cmocka_unit_test(test_prefill),
         cmocka_unit_test(test_kv_write_touches_its_place_only),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, variants_setup, variants_teardown);
 }

@@ -7,22 +7,6 @@
  */
 #include "tests/unit/kernels/attention_test.h"
 
-static struct variants vs;
-
-static int setup(void **state)
-{
-    (void)state;
-    variants_init(&vs);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    variants_deinit(&vs);
-    return 0;
-}
-
 /* Everything in double; dk, dv are laid out as the cache's k and v. */
 struct gradients {
     const struct cache *c;
@@ -260,5 +244,5 @@ int main(void)
         cmocka_unit_test(test_gradients_by_finite_differences),
         cmocka_unit_test(test_gradients_of_packed_sequences),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, variants_setup, variants_teardown);
 }

@@ -8,22 +8,6 @@ static const int32_t sizes[] = {1, 15, 16, 17, 33, 4095, 4096, 4097, 70001};
 
 enum { N_SIZES = sizeof(sizes) / sizeof(sizes[0]) };
 
-static struct variants vs;
-
-static int setup(void **state)
-{
-    (void)state;
-    variants_init(&vs);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    variants_deinit(&vs);
-    return 0;
-}
-
 /* Loshchilov and Hutter 2019, algorithm 2, in double. */
 static void adamw_reference(const struct adamw_step *s, size_t n, const float *grad, double *m,
                             double *v, double *w)
@@ -121,5 +105,5 @@ int main(void)
         cmocka_unit_test(test_adamw),
         cmocka_unit_test(test_add_and_sum_squares),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, variants_setup, variants_teardown);
 }

@@ -19,22 +19,6 @@ static const struct shape shapes[] = {
 
 enum { N_SHAPES = sizeof(shapes) / sizeof(shapes[0]) };
 
-static struct variants vs;
-
-static int setup(void **state)
-{
-    (void)state;
-    variants_init(&vs);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    variants_deinit(&vs);
-    return 0;
-}
-
 /* The rule itself: one FMA chain an element, from +0 or the old value, in the order of k. */
 static void chain_matmul(const struct matrix *w, const double *value, const float *x, int64_t ldx,
                          int32_t R, float *y, int64_t ldy)
@@ -243,5 +227,5 @@ int main(void)
         cmocka_unit_test(test_empty_products),
         cmocka_unit_test(test_pack_with_threads),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, variants_setup, variants_teardown);
 }

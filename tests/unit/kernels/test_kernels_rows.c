@@ -9,22 +9,6 @@ static const int32_t row_counts[] = {1, 3, 37};
 
 enum { N_SIZES = sizeof(sizes) / sizeof(sizes[0]), N_ROWS = 3, SMALL = 64 };
 
-static struct variants vs;
-
-static int setup(void **state)
-{
-    (void)state;
-    variants_init(&vs);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    variants_deinit(&vs);
-    return 0;
-}
-
 static void embed_case(int32_t C, int32_t R, enum dtype dtype)
 {
     struct guard g = {.n = 0};
@@ -304,5 +288,5 @@ int main(void)
         cmocka_unit_test(test_swiglu),
         cmocka_unit_test(test_swiglu_at_extremes),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, variants_setup, variants_teardown);
 }

@@ -8,22 +8,6 @@ static const int32_t sizes[] = {1, 15, 16, 17, 31, 33, 255, 256, 257, 320, 4095,
 
 enum { N_SIZES = sizeof(sizes) / sizeof(sizes[0]), R = 5 };
 
-static struct variants vs;
-
-static int setup(void **state)
-{
-    (void)state;
-    variants_init(&vs);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    variants_deinit(&vs);
-    return 0;
-}
-
 static double reference_lse(const float *x, int32_t n, double inv_t)
 {
     double max = -INFINITY, sum = 0.0;
@@ -179,5 +163,5 @@ int main(void)
         cmocka_unit_test(test_masked_columns_count_for_nothing),
         cmocka_unit_test(test_softmax_grad),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, variants_setup, variants_teardown);
 }

@@ -4,21 +4,12 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <fcntl.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
 
 #include "runtime/base/memory.h"
 #include "runtime/base/str.h"
 #include "runtime/loop/child.h"
+#include "tests/support/check.h"
 
 struct world {
     struct loop *loop;
@@ -84,10 +75,8 @@ static void spawn(struct world *w, const char *const *argv, const char *const *e
                               .on_output = on_output,
                               .on_exit = on_exit_of,
                               .ctx = w};
-    struct error err = ERROR_INIT;
 
-    if (child_spawn(w->loop, &spec, &w->child, &err))
-        fail_msg("%s", err.message);
+    assert_ok(child_spawn(w->loop, &spec, &w->child, why));
 }
 
 static void shell(struct world *w, const char *text)

@@ -2,15 +2,10 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
 
 #include "runtime/base/memory.h"
 #include "runtime/loop/loop.h"
+#include "tests/support/check.h"
 
 #define N_MAIL 500
 

@@ -2,28 +2,18 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "runtime/base/memory.h"
 #include "runtime/plot/plot_scene.h"
 #include "runtime/plot/raster.h"
 #include "runtime/plot/stroke_font.h"
+#include "tests/support/check.h"
 
 #define SIDE 40
 
 static void open_raster(struct raster *r)
 {
-    struct error err = ERROR_INIT;
-
-    assert_int_equal(raster_init(r, SIDE, SIDE, 0xffffff, &err), STATUS_OK);
+    assert_ok(raster_init(r, SIDE, SIDE, 0xffffff, why));
 }
 
 /* How much ink is on the page, in pixels: black on white. */

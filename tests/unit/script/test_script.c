@@ -2,22 +2,12 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
 #include "models/script/path_match.h"
 #include "models/script/script_model.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/rng.h"
 #include "runtime/base/seams.h"
+#include "tests/support/check.h"
 
 static void patterns(void **state)
 {
@@ -116,7 +106,6 @@ struct script {
 
 static void load(struct script *s, const char *text)
 {
-    struct error err = ERROR_INIT;
     int fd;
 
     snprintf(s->path, sizeof(s->path), "/tmp/troupe-script-XXXXXX");
@@ -125,7 +114,7 @@ static void load(struct script *s, const char *text)
     fd = mkstemp(s->path);
     assert_true(fd >= 0);
     close(fd);
-    assert_int_equal(file_write_atomic(seams_real(), s->path, text, strlen(text), &err), STATUS_OK);
+    assert_ok(file_write_atomic(seams_real(), s->path, text, strlen(text), why));
     s->status = script_model_open(s->path, &s->model, &s->err);
     unlink(s->path);
 }
@@ -142,10 +131,9 @@ static struct model *must_load(const char *text)
 
 static void ask(struct model *m, struct mailbox *box, const char *path, struct model_call *c)
 {
-    struct error err = ERROR_INIT;
     struct model_session *s;
 
-    assert_int_equal(m->ops->session_open(m, NULL, &s, &err), STATUS_OK);
+    assert_ok(m->ops->session_open(m, NULL, &s, why));
     memset(c, 0, sizeof(*c));
     c->reply = box;
     c->session = s;

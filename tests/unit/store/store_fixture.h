@@ -5,22 +5,11 @@
 #ifndef TROUPE_TESTS_STORE_FIXTURE_H
 #define TROUPE_TESTS_STORE_FIXTURE_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-#include "runtime/base/json.h"
 #include "runtime/store/journal.h"
 #include "runtime/store/query.h"
 #include "runtime/store/store.h"
 #include "runtime/store/token_record.h"
+#include "tests/support/temp_dir.h"
 
 struct store_fixture {
     char folder[64];
@@ -30,12 +19,9 @@ struct store_fixture {
 
 static inline struct store *fixture_open_with(struct store_fixture *f, struct store_options o)
 {
-    struct error err = ERROR_INIT;
-
     o.path = f->path;
     o.create = true;
-    if (store_open(&o, &f->store, &err))
-        fail_msg("%s", err.message);
+    assert_ok(store_open(&o, &f->store, why));
     return f->store;
 }
 
@@ -54,9 +40,9 @@ static inline int fixture_setup(void **state)
 {
     struct store_fixture *f = calloc(1, sizeof(*f));
 
-    (void)snprintf(f->folder, sizeof(f->folder), "/tmp/troupe-store-XXXXXX");
-    if (!f || !mkdtemp(f->folder))
+    if (!f)
         return -1;
+    temp_dir(f->folder);
     (void)snprintf(f->path, sizeof(f->path), "%.63s/store.db", f->folder);
     *state = f;
     return 0;
@@ -79,32 +65,12 @@ static inline int fixture_teardown(void **state)
     struct store_fixture *f = *state;
 
     store_close(f->store);
-    fixture_unlink(f);
-    (void)rmdir(f->folder);
+    temp_dir_remove(f->folder);
     free(f);
     return 0;
 }
 
 #define STORE_TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
-
-static inline struct json *fixture_json(const char *text)
-{
-    struct error err = ERROR_INIT;
-    struct json *v = NULL;
-
-    if (jv_parse(text, strlen(text), "test", &v, &err))
-        fail_msg("%s", err.message);
-    return v;
-}
-
-/* Fails with the words of the error; the call names its struct error `why`. */
-#define assert_ok(call)                                                                            \
-    do {                                                                                           \
-        struct error err_ = ERROR_INIT;                                                            \
-        struct error *why = &err_;                                                                 \
-        if ((call) != STATUS_OK)                                                                   \
-            fail_msg("%s: %s %s", #call, err_.where, err_.message);                                \
-    } while (0)
 
 static inline struct run *fixture_run(struct store *s)
 {

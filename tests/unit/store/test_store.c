@@ -12,15 +12,6 @@ static void read_file(const char *path, char **bytes, size_t *n)
     assert_ok(file_read(path, (size_t)64 << 20, bytes, n, why));
 }
 
-static void write_file(const char *path, const char *bytes, size_t n)
-{
-    FILE *f = fopen(path, "wb");
-
-    assert_non_null(f);
-    assert_int_equal(fwrite(bytes, 1, n, f), n);
-    assert_int_equal(fclose(f), 0);
-}
-
 static void expect_refused(struct store_fixture *f, bool read_only, enum status expected,
                            const char *words)
 {
@@ -71,7 +62,7 @@ static void test_files_of_others_are_untouched(void **state)
         char kept = bytes[cases[i].at];
 
         bytes[cases[i].at] = cases[i].value;
-        write_file(f->path, bytes, n);
+        temp_put(f->path, bytes, n);
         for (int read_only = 0; read_only < 2; read_only++) {
             expect_refused(f, read_only, cases[i].status, cases[i].words);
             read_file(f->path, &after, &n_after);
@@ -81,7 +72,7 @@ static void test_files_of_others_are_untouched(void **state)
         }
         bytes[cases[i].at] = kept;
     }
-    write_file(f->path, bytes, n);
+    temp_put(f->path, bytes, n);
     fixture_open(f);
     free(bytes);
 }
@@ -203,12 +194,10 @@ static bool count_step(void *ctx, const struct step_row *s)
 /* Byte 18 of the header: a store under a rollback journal loses its last commit with the power. */
 static void expect_wal(const struct store_fixture *f)
 {
-    struct error err = ERROR_INIT;
     char *bytes = NULL;
     size_t n = 0;
 
-    if (file_read(f->path, (size_t)1 << 30, &bytes, &n, &err))
-        fail_msg("%s", err.message);
+    assert_ok(file_read(f->path, (size_t)1 << 30, &bytes, &n, why));
     assert_true(n > 18);
     assert_int_equal(bytes[18], 2);
     free(bytes);
@@ -286,7 +275,7 @@ static void test_closed_store_is_one_file(void **state)
     assert_int_equal(stats.wal_bytes, 0);
     fixture_close(f);
     assert_int_equal(unlink(f->path), 0);
-    write_file(f->path, bytes, n);
+    temp_put(f->path, bytes, n);
     free(bytes);
     assert_ok(run_take(fixture_open(f), uuid, &r, why));
     run_close(r);

@@ -159,15 +159,6 @@ static enum status read_all(struct store *s, const char *uuid, struct sha256 *ou
     return st;
 }
 
-static void write_file(const char *path, const char *bytes, size_t n)
-{
-    FILE *f = fopen(path, "wb");
-
-    assert_non_null(f);
-    assert_int_equal(fwrite(bytes, 1, n, f), n);
-    assert_int_equal(fclose(f), 0);
-}
-
 static void make_sample(struct store_fixture *f, struct sample *s)
 {
     struct run *r = fixture_run(fixture_open(f));
@@ -190,7 +181,7 @@ static bool flip(struct store_fixture *f, struct sample *s, size_t at, char mask
     enum status opened, checked;
 
     s->bytes[at] = (char)(s->bytes[at] ^ mask);
-    write_file(f->path, s->bytes, s->n);
+    temp_put(f->path, s->bytes, s->n);
     s->bytes[at] = (char)(s->bytes[at] ^ mask);
     opened = store_open(&o, &f->store, NULL);
     if (opened) { /* refused with a status is found too */

@@ -2,18 +2,10 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "runtime/base/rng.h"
+#include "tests/support/check.h"
 #include "tools/calc.h"
 
 static void integers_are_exact(void **state)

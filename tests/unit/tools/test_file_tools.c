@@ -3,26 +3,16 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
+#include "tests/support/temp_dir.h"
 #include "tools/part_file.h"
 #include "tools/registry.h"
 
@@ -39,39 +29,25 @@ static void path_in(char out[256], const char *dir, const char *name)
     (void)snprintf(out, 256, "%s/%s", dir, name);
 }
 
-static void put(const char *dir, const char *name, const char *text, size_t n)
-{
-    char path[256];
-    FILE *f;
-
-    path_in(path, dir, name);
-    f = fopen(path, "w");
-    assert_non_null(f);
-    assert_int_equal(fwrite(text, 1, n, f), n);
-    assert_int_equal(fclose(f), 0);
-}
-
 static int set_up(void **state)
 {
     struct world *w = calloc(1, sizeof(*w));
     struct tool_registry_options o;
-    struct error err = ERROR_INIT;
     char path[256];
 
     assert_non_null(w);
-    (void)snprintf(w->base, sizeof(w->base), "/tmp/troupe-files-XXXXXX");
-    assert_non_null(mkdtemp(w->base));
+    temp_dir(w->base);
     (void)snprintf(w->root, sizeof(w->root), "%s/root", w->base);
     (void)snprintf(w->outside, sizeof(w->outside), "%s/outside", w->base);
     assert_int_equal(mkdir(w->root, 0755), 0);
     assert_int_equal(mkdir(w->outside, 0755), 0);
-    put(w->outside, "secret", SECRET, strlen(SECRET));
-    put(w->root, "a.txt", "hello", 5);
+    temp_dir_put(w->outside, "secret", SECRET, strlen(SECRET));
+    temp_dir_put(w->root, "a.txt", "hello", 5);
     path_in(path, w->root, "dir");
     assert_int_equal(mkdir(path, 0755), 0);
-    put(path, "b.txt", "inner", 5);
+    temp_dir_put(path, "b.txt", "inner", 5);
     o = (struct tool_registry_options){.root = w->root, .seams = seams_real()};
-    assert_int_equal(tool_registry_new(&o, &w->r, &err), STATUS_OK);
+    assert_ok(tool_registry_new(&o, &w->r, why));
     *state = w;
     return 0;
 }
@@ -79,16 +55,9 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct world *w = *state;
-    pid_t child;
-    int how;
 
     tool_registry_free(w->r);
-    child = fork();
-    if (child == 0) {
-        execl("/bin/rm", "rm", "-rf", "--", w->base, (char *)NULL);
-        _exit(127);
-    }
-    assert_int_equal(waitpid(child, &how, 0), child);
+    temp_dir_remove(w->base);
     free(w);
     return 0;
 }
@@ -169,7 +138,7 @@ static void long_files_come_in_parts(void **state)
     char *text;
 
     /* 17 bytes; the last character (3 bytes) crosses the cut at 16. */
-    put(w->root, "long", "0123456789abcd\xe2\x82\xac!", 18);
+    temp_dir_put(w->root, "long", "0123456789abcd\xe2\x82\xac!", 18);
     args = jv_object();
     jv_set_string(args, "path", "long");
     jv_set_int(args, "max_bytes", 16);
@@ -191,9 +160,9 @@ static void long_files_come_in_parts(void **state)
     text = call_with(w, "read_file", args, &outcome);
     assert_string_equal(text, "{\"error\":\"offset 19 is past the end at 18\"}");
     free(text);
-    put(w->root, "binary", "\x7f\x45LF\xff\xfe", 6);
+    temp_dir_put(w->root, "binary", "\x7f\x45LF\xff\xfe", 6);
     assert_answer(w, "read_file", "binary", "not UTF-8 text");
-    put(w->root, "binary", "text\x00more", 9); /* a NUL is valid UTF-8 */
+    temp_dir_put(w->root, "binary", "text\x00more", 9); /* a NUL is valid UTF-8 */
     assert_answer(w, "read_file", "binary", "a binary file of 9 bytes");
 }
 
@@ -296,7 +265,7 @@ static void a_parent_swapped_for_a_link_lets_nothing_out(void **state)
     struct stat st;
 
     path_in(trap, w->root, "dir");
-    put(trap, "secret", "inner", 5);
+    temp_dir_put(trap, "secret", "inner", 5);
     path_in(trap, w->root, "trap");
     assert_int_equal(symlink(w->outside, trap), 0);
     assert_int_equal(pthread_create(&thread, NULL, swap_for_ever, &s), 0);
@@ -347,11 +316,10 @@ static void a_failed_write_leaves_the_old_file(void **state)
     struct world *w = *state;
     struct seams seams = *seams_real();
     struct tool_registry_options o = {.root = w->root, .seams = &seams};
-    struct error err = ERROR_INIT;
 
     seams.file.write_all = full_disk;
     tool_registry_free(w->r);
-    assert_int_equal(tool_registry_new(&o, &w->r, &err), STATUS_OK);
+    assert_ok(tool_registry_new(&o, &w->r, why));
     assert_answer(w, "write_file", "a.txt", "error");
     assert_answer(w, "read_file", "a.txt", "hello");
     assert_answer(w, "list_files", ".",
@@ -408,12 +376,11 @@ static void a_failed_write_leaves_no_folders(void **state)
     struct world *w = *state;
     struct seams seams = *seams_real();
     struct tool_registry_options o = {.root = w->root, .seams = &seams};
-    struct error err = ERROR_INIT;
     int before = n_below(w->root);
 
     seams.file.write_all = full_disk;
     tool_registry_free(w->r);
-    assert_int_equal(tool_registry_new(&o, &w->r, &err), STATUS_OK);
+    assert_ok(tool_registry_new(&o, &w->r, why));
     assert_answer(w, "write_file", "new/more/./last/x.txt", "error");
     assert_answer(w, "write_file", "dir/new/x.txt", "error");
     assert_int_equal(n_below(w->root), before);
@@ -442,7 +409,7 @@ static void what_a_killed_write_left_is_swept(void **state)
     int before, how, root, fd = -1;
 
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-        put(w->root, others[i], "mine", 4);
+        temp_dir_put(w->root, others[i], "mine", 4);
     path_in(path, w->root, ".troupe-00000000000000aa.part");
     assert_int_equal(symlink("a.txt", path), 0);
     path_in(path, w->root, ".troupe-00000000000000bb.part");

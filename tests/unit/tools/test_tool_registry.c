@@ -2,26 +2,16 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <stdlib.h>
-#include <string.h>
-
 #include "runtime/base/schema.h"
+#include "tests/support/check.h"
 #include "tools/registry.h"
 
 static struct tool_registry *new_registry(const char *root)
 {
     const struct tool_registry_options o = {.root = root, .seams = seams_real()};
-    struct error err = ERROR_INIT;
     struct tool_registry *r = NULL;
 
-    assert_int_equal(tool_registry_new(&o, &r, &err), STATUS_OK);
+    assert_ok(tool_registry_new(&o, &r, why));
     return r;
 }
 
@@ -29,14 +19,13 @@ static struct tool_registry *new_registry(const char *root)
 static char *call(struct tool_registry *r, const char *name, const char *arguments,
                   enum tool_outcome *outcome)
 {
-    struct error err = ERROR_INIT;
     struct json *args = NULL;
     struct tool_call *c;
     char *text;
 
     assert_non_null(tool_registry_find(r, name));
     if (arguments)
-        assert_int_equal(jv_parse(arguments, strlen(arguments), "a", &args, &err), STATUS_OK);
+        assert_ok(jv_parse(arguments, strlen(arguments), "a", &args, why));
     c = tool_call_new(
         &(struct tool_call_spec){.tool = tool_registry_find(r, name), .arguments = args});
     tool_call_start(c);
@@ -77,11 +66,10 @@ static void built_in_tools_are_there(void **state)
     assert_int_equal(tool_registry_find(r, "read_file")->effect, EFFECT_READ);
     for (size_t i = 0; i < tool_registry_size(r); i++) {
         struct tool *t = tool_registry_at(r, i);
-        struct error err = ERROR_INIT;
 
         assert_string_equal(t->source, "built-in");
-        assert_int_equal(schema_supported(t->input_schema, &err), STATUS_OK);
-        assert_int_equal(schema_supported(t->output_schema, &err), STATUS_OK);
+        assert_ok(schema_supported(t->input_schema, why));
+        assert_ok(schema_supported(t->output_schema, why));
     }
     tool_registry_free(r);
     tool_registry_free(NULL);
@@ -195,12 +183,11 @@ static struct tool_call *slow_call(struct tool_registry *r, struct slow *s)
 static void calls_finish_when_they_like(void **state)
 {
     struct tool_registry *r = new_registry(NULL);
-    struct error err = ERROR_INIT;
     struct slow s = {0};
     struct tool_call *c;
 
     (void)state;
-    assert_int_equal(adopt_slow(r, &s, "slow", "{}", &err), STATUS_OK);
+    assert_ok(adopt_slow(r, &s, "slow", "{}", why));
     c = slow_call(r, &s);
     tool_call_start(c);
     assert_int_equal(s.done, 0);

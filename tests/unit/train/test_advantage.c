@@ -2,13 +2,9 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 
 #include "models/train/advantage.h"
+#include "tests/support/check.h"
 
 #define NEAR(a, b, eps)                                                                            \
     do {                                                                                           \
@@ -164,7 +160,6 @@ static void rounding_alone_is_no_spread(void **state)
         {1e-30, 1e-30, 1e-30, 1e-30, 1e-30, 1e-30, 1e-30},
         {1 - 3 * .003, .991, .991, .991, .991, .991, 1 - (.003 + .003 + .003)},
     };
-    const double weight[1] = {1};
 
     (void)state;
     for (size_t g = 0; g < sizeof(flat) / sizeof(flat[0]); g++) {
@@ -176,9 +171,6 @@ static void rounding_alone_is_no_spread(void **state)
             for (int i = 0; i < 7; i++)
                 assert_true(a[i] == 0);
         }
-        advantage_gdpo(flat[g], 1, weight, 7, a);
-        for (int i = 0; i < 7; i++)
-            assert_true(a[i] == 0);
     }
 }
 
@@ -227,17 +219,6 @@ static void batch_scaling_keeps_proportions_between_groups(void **state)
     assert_true(a[4] == 9);
 }
 
-static void components_are_normalised_alone_and_weighted(void **state)
-{
-    const double c[8] = {1, 0, 0, 0, 1, 1, 0, 0}, w[2] = {1, .5};
-    double a[4];
-
-    (void)state;
-    advantage_gdpo(c, 2, w, 4, a);
-    NEAR(a[0], 1.4997 + .5 * .865875, 1e-4);
-    NEAR(a[3], -.4999 - .5 * .865875, 1e-4);
-}
-
 static void names_go_both_ways(void **state)
 {
     enum advantage_kind k;
@@ -261,7 +242,6 @@ int main(void)
         cmocka_unit_test(rounding_alone_is_no_spread),
         cmocka_unit_test(max_rl_keeps_its_sign_below_zero),
         cmocka_unit_test(batch_scaling_keeps_proportions_between_groups),
-        cmocka_unit_test(components_are_normalised_alone_and_weighted),
         cmocka_unit_test(names_go_both_ways),
     };
 

@@ -3,21 +3,12 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
-
-#include <cmocka.h>
 
 #include "models/train/checkpoint.h"
 #include "models/train/checkpoint_folder.h"
 #include "runtime/base/memory.h"
+#include "tests/support/temp_dir.h"
 #include "tests/unit/train/tiny_model.h"
 #include "tests/unit/train/toy_source.h"
 
@@ -31,12 +22,11 @@ struct fixture {
 static void fixture_init(struct fixture *f)
 {
     struct model_config c = tiny_config(true);
-    struct error err = ERROR_INIT;
 
     memset(f, 0, sizeof(*f));
     temp_dir(f->out);
     f->w = tiny_weights(&c, cpu_isa_best(), 50);
-    must(optimizer_init(&f->o, f->w, &err), &err);
+    assert_ok(optimizer_init(&f->o, f->w, why));
     for (int64_t i = 0; i < f->o.n_params; i++) {
         f->o.m[i] = (float)i;
         f->o.v[i] = -(float)i;
@@ -79,25 +69,24 @@ static enum status read_back(struct fixture *f, int64_t update, struct error *er
 static void test_it_comes_back_as_it_was(void **state)
 {
     struct fixture f;
-    struct error err = ERROR_INIT;
     struct str path = STR_INIT;
 
     (void)state;
     fixture_init(&f);
-    must(checkpoint_write(seams_real(), f.out, &f.s, &f.o, f.w, &err), &err);
+    assert_ok(checkpoint_write(seams_real(), f.out, &f.s, &f.o, f.w, why));
     memset(f.o.m, 0, sizeof(float));
     memset(f.o.v, 0, sizeof(float));
     f.o.m[3] = 0;
     f.o.n_steps = 0;
-    must(read_back(&f, 12, &err), &err);
+    assert_ok(read_back(&f, 12, why));
     /* Leftovers of a crash next to it have no effect. */
     str_printf(&path, "%s/checkpoints/.writing", f.out);
     assert_int_equal(mkdir(str_cstr(&path), 0777), 0);
     str_puts(&path, "/master.safetensors.tmp");
-    must(file_write_atomic(seams_real(), str_cstr(&path), "x", 1, &err), &err);
+    assert_ok(file_write_atomic(seams_real(), str_cstr(&path), "x", 1, why));
     assert_int_equal(checkpoint_last(f.out), 12);
     f.s.update = 13;
-    must(checkpoint_write(seams_real(), f.out, &f.s, &f.o, f.w, &err), &err);
+    assert_ok(checkpoint_write(seams_real(), f.out, &f.s, &f.o, f.w, why));
     assert_int_equal(checkpoint_last(f.out), 13);
     str_deinit(&path);
     fixture_free(&f);
@@ -134,9 +123,9 @@ static void test_each_damaged_file_is_named(void **state)
     (void)state;
     fixture_init(&f);
     f.s.update = 11;
-    must(checkpoint_write(seams_real(), f.out, &f.s, &f.o, f.w, &err), &err);
+    assert_ok(checkpoint_write(seams_real(), f.out, &f.s, &f.o, f.w, why));
     f.s.update = 12;
-    must(checkpoint_write(seams_real(), f.out, &f.s, &f.o, f.w, &err), &err);
+    assert_ok(checkpoint_write(seams_real(), f.out, &f.s, &f.o, f.w, why));
     for (int i = 0; i < CHECKPOINT_FILES; i++) {
         long size;
 
@@ -160,10 +149,10 @@ static void test_each_damaged_file_is_named(void **state)
         assert_string_equal(err.where, str_cstr(&path));
         checkpoint_path(&path, f.out, 12);
         folder_remove(str_cstr(&path));
-        must(checkpoint_write(seams_real(), f.out, &f.s, &f.o, f.w, &err), &err);
+        assert_ok(checkpoint_write(seams_real(), f.out, &f.s, &f.o, f.w, why));
     }
     assert_int_equal(n_found, 9 * CHECKPOINT_FILES);
-    must(read_back(&f, 12, &err), &err);
+    assert_ok(read_back(&f, 12, why));
     str_deinit(&path);
     fixture_free(&f);
 }
@@ -178,7 +167,7 @@ static void test_missing_files_and_manifest(void **state)
     (void)state;
     fixture_init(&f);
     for (size_t i = 0; i < ARRAY_LEN(name); i++) {
-        must(checkpoint_write(seams_real(), f.out, &f.s, &f.o, f.w, &err), &err);
+        assert_ok(checkpoint_write(seams_real(), f.out, &f.s, &f.o, f.w, why));
         checkpoint_path(&path, f.out, 12);
         str_printf(&path, "/%s", name[i]);
         assert_int_equal(unlink(str_cstr(&path)), 0);
@@ -187,8 +176,8 @@ static void test_missing_files_and_manifest(void **state)
         assert_string_equal(err.where, str_cstr(&path));
         assert_string_equal(err.hint, ""); /* without an older one */
         /* Writing the same update again replaces a damaged checkpoint. */
-        must(checkpoint_write(seams_real(), f.out, &f.s, &f.o, f.w, &err), &err);
-        must(read_back(&f, 12, &err), &err);
+        assert_ok(checkpoint_write(seams_real(), f.out, &f.s, &f.o, f.w, why));
+        assert_ok(read_back(&f, 12, why));
     }
     str_deinit(&path);
     fixture_free(&f);
@@ -197,14 +186,13 @@ static void test_missing_files_and_manifest(void **state)
 static void test_prune_keeps_newest_and_best(void **state)
 {
     struct fixture f;
-    struct error err = ERROR_INIT;
     int64_t *list;
     size_t n;
 
     (void)state;
     fixture_init(&f);
     for (f.s.update = 1; f.s.update <= 6; f.s.update++)
-        must(checkpoint_write(seams_real(), f.out, &f.s, &f.o, f.w, &err), &err);
+        assert_ok(checkpoint_write(seams_real(), f.out, &f.s, &f.o, f.w, why));
     checkpoint_prune(f.out, 2, 3);
     list = checkpoint_list(f.out, &n);
     assert_int_equal(n, 3);

@@ -2,16 +2,9 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "models/train/credit.h"
+#include "tests/support/check.h"
 
 #define NEAR(a, b, eps)                                                                            \
     do {                                                                                           \
@@ -22,14 +15,6 @@
 #define STEPS 2
 #define SIZE  4
 
-static struct error err;
-
-static void ok(enum status st)
-{
-    if (st)
-        fail_msg("%s", err.message);
-}
-
 /* One group of four rollouts of two steps; verdicts and outcomes as given, one call a step. */
 static void fill(struct rollout_set *s, int32_t group, const double verdict[SIZE][STEPS],
                  const double outcome[SIZE])
@@ -38,15 +23,15 @@ static void fill(struct rollout_set *s, int32_t group, const double verdict[SIZE
         struct rollout_member member = {
             .group = group, .member = m, .reward = outcome[m], .calls = STEPS};
 
-        ok(rollout_set_add_member(s, &member, &err));
+        assert_ok(rollout_set_add_member(s, &member, why));
         for (int32_t i = 0; i < STEPS; i++) {
             static const int32_t ids[3] = {1, 2, 3};
             static const float logp[2] = {-1, -2};
             struct rollout_chain *c;
 
-            ok(rollout_set_open_chain(s, i, &err));
-            ok(rollout_set_put(s, ids, NULL, 1, &err));
-            ok(rollout_set_put(s, ids + 1, logp, 2, &err));
+            assert_ok(rollout_set_open_chain(s, i, why));
+            assert_ok(rollout_set_put(s, ids, NULL, 1, why));
+            assert_ok(rollout_set_put(s, ids + 1, logp, 2, why));
             c = &s->chain[s->n_chains - 1];
             c->calls = 1;
             c->step_reward = verdict[m][i];
@@ -75,7 +60,7 @@ static struct credit_options group_norm(enum credit_kind kind, enum advantage_ki
 static void assign(const struct credit_options *o, const struct rollout_set *s, int32_t n_groups,
                    double *advantage, struct credit_stats *stats)
 {
-    ok(credit_assign(o, s, n_groups, SIZE, advantage, stats, &err));
+    assert_ok(credit_assign(o, s, n_groups, SIZE, advantage, stats, why));
 }
 
 static void steps_are_compared_at_the_same_index(void **state)
@@ -377,6 +362,7 @@ static void dealt_by_lot_they_are_the_same_advantages(void **state)
 
 static void a_group_of_one_is_refused(void **state)
 {
+    struct error err = ERROR_INIT;
     struct credit_options o = group_norm(CREDIT_STEP, ADVANTAGE_DR_GRPO);
     struct rollout_set s = {0};
     struct credit_stats stats;
@@ -389,6 +375,7 @@ static void a_group_of_one_is_refused(void **state)
 
 static void sets_are_joined_in_order(void **state)
 {
+    struct error err = ERROR_INIT;
     struct rollout_set s = {0}, more = {0};
 
     (void)state;
@@ -397,7 +384,7 @@ static void sets_are_joined_in_order(void **state)
     s.policy_version = more.policy_version = 3;
     more.chain[1].cut = true;
     memset(more.chain[1].anchor, 9, 16);
-    ok(rollout_set_append(&s, &more, 1, &err));
+    assert_ok(rollout_set_append(&s, &more, 1, why));
     assert_int_equal(s.n_members, 2 * SIZE);
     assert_int_equal(s.n_chains, 2 * SIZE * STEPS);
     assert_int_equal(s.n_tokens, 2 * more.n_tokens);

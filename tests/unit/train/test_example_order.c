@@ -2,15 +2,8 @@
  * a position.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "models/train/example_order.h"
+#include "tests/support/check.h"
 
 #define N 10
 
@@ -39,10 +32,8 @@ static enum status fake_get(void *ctx, uint64_t seed, int64_t index, double prog
 
 static void fill(struct example_order *o, struct sequences *s, int64_t n_rows)
 {
-    struct error err = ERROR_INIT;
-
     sequences_clear(s);
-    assert_int_equal(example_order_fill(o, n_rows, 0, s, &err), STATUS_OK);
+    assert_ok(example_order_fill(o, n_rows, 0, s, why));
 }
 
 static void test_each_epoch_has_all_in_another_order(void **state)
@@ -51,11 +42,10 @@ static void test_each_epoch_has_all_in_another_order(void **state)
     const struct example_source source = {.ctx = &f, .n = N, .get = fake_get};
     struct example_order o, from;
     struct sequences s = {0};
-    struct error err = ERROR_INIT;
     int32_t order[3][N];
 
     (void)state;
-    assert_int_equal(example_order_init(&o, &source, 5, 8, 50, false, &err), STATUS_OK);
+    assert_ok(example_order_init(&o, &source, 5, 8, 50, false, why));
     for (int e = 0; e < 3; e++) {
         int seen[N] = {0};
 
@@ -71,7 +61,7 @@ static void test_each_epoch_has_all_in_another_order(void **state)
     assert_memory_not_equal(order[0], order[1], sizeof(order[0]));
     assert_int_equal(o.n_truncated, 3);
     /* Position 25 is the middle of the third epoch. */
-    assert_int_equal(example_order_init(&from, &source, 5, 8, 50, false, &err), STATUS_OK);
+    assert_ok(example_order_init(&from, &source, 5, 8, 50, false, why));
     from.next = 25;
     fill(&from, &s, 2);
     assert_int_equal(s.ids[0], order[2][5]);
@@ -124,10 +114,9 @@ static void test_held_out_never_meets_training(void **state)
     const struct example_source endless = {.ctx = &f, .n = 0, .get = fake_get};
     struct example_order o;
     struct sequences s = {0};
-    struct error err = ERROR_INIT;
 
     (void)state;
-    assert_int_equal(example_order_init(&o, &endless, 5, 8, 50, true, &err), STATUS_OK);
+    assert_ok(example_order_init(&o, &endless, 5, 8, 50, true, why));
     fill(&o, &s, 2);
     assert_int_equal(s.ids[0], HELD_OUT_FIRST % 50);
     example_order_deinit(&o);

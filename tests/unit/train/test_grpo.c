@@ -4,23 +4,14 @@
  */
 #include <errno.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
-
-#include <cmocka.h>
 
 #include "models/train/checkpoint.h"
 #include "models/train/grpo.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/pool.h"
+#include "tests/support/temp_dir.h"
 #include "tests/unit/train/tiny_model.h"
 #include "tests/unit/train/toy_rollouts.h"
 #include "tests/unit/train/toy_source.h"
@@ -77,13 +68,9 @@ static void run_init(struct run *r, int64_t updates)
         .max_chains = 40,
         .epochs = 1,
         .max_refills = 1,
-        .lr = 1e-2,
-        .lr_min = 1e-3,
-        .warmup = 1,
-        .beta1 = .9,
-        .beta2 = .95,
-        .eps = 1e-8,
-        .clip = 1,
+        .learning = {.step = {.lr = 1e-2, .beta1 = .9, .beta2 = .95, .eps = 1e-8, .clip = 1},
+                     .lr_min = 1e-3,
+                     .warmup = 1},
         .temperature = 1,
         .max_len = 8,
         .keep_last = 2,
@@ -109,7 +96,7 @@ static enum status run_once(struct run *r, int32_t n_threads, struct grpo_result
     enum status st;
 
     memset(out, 0, sizeof(*out));
-    must(pool_new(n_threads, &pool, err), err);
+    assert_ok(pool_new(n_threads, &pool, why));
     st = grpo_run(pool, r->start, &r->o, out, err);
     pool_free(pool);
     return st;
@@ -118,10 +105,9 @@ static enum status run_once(struct run *r, int32_t n_threads, struct grpo_result
 static struct sha256 run_hash(struct run *r, int32_t n_threads)
 {
     struct grpo_result out;
-    struct error err = ERROR_INIT;
     struct sha256 h;
 
-    must(run_once(r, n_threads, &out, &err), &err);
+    assert_ok(run_once(r, n_threads, &out, why));
     assert_int_equal(out.updates, r->o.updates);
     assert_true(out.largest_first_gap == 0);
     h = *weights_hash(out.weights);
@@ -131,12 +117,11 @@ static struct sha256 run_hash(struct run *r, int32_t n_threads)
 
 static char *metrics_of(const struct run *r)
 {
-    struct error err = ERROR_INIT;
     char path[256], *text = NULL;
     size_t n;
 
     (void)snprintf(path, sizeof(path), "%s/metrics.jsonl", r->out);
-    must(file_read(path, (size_t)1 << 24, &text, &n, &err), &err);
+    assert_ok(file_read(path, (size_t)1 << 24, &text, &n, why));
     return text;
 }
 
@@ -149,9 +134,8 @@ static double metric(const struct run *r, int64_t update, const char *key)
 
     for (char *line = text, *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
         struct json *doc = NULL;
-        struct error err = ERROR_INIT;
 
-        must(jv_parse(line, (size_t)(end - line), "metrics", &doc, &err), &err);
+        assert_ok(jv_parse(line, (size_t)(end - line), "metrics", &doc, why));
         if (jv_get_int(jv_get(doc, "update"), -1) == update && jv_get(doc, key)) {
             found = jv_get_number(jv_get(doc, key), NAN);
             n++;
@@ -167,11 +151,10 @@ static void test_it_learns_with_rollouts_and_training_bitwise_equal(void **state
 {
     struct run r;
     struct grpo_result out;
-    struct error err = ERROR_INIT;
 
     (void)state;
     run_init(&r, 25);
-    must(run_once(&r, 2, &out, &err), &err);
+    assert_ok(run_once(&r, 2, &out, why));
     assert_true(out.largest_first_gap == 0);
     assert_true(metric(&r, 1, "steps_right") < .5);
     assert_true(metric(&r, 25, "steps_right") > .9);
@@ -188,12 +171,11 @@ static void test_advantages_dealt_by_lot_teach_nothing(void **state)
 {
     struct run r;
     struct grpo_result out;
-    struct error err = ERROR_INIT;
 
     (void)state;
     run_init(&r, 25);
     r.o.credit.shuffle = true;
-    must(run_once(&r, 2, &out, &err), &err);
+    assert_ok(run_once(&r, 2, &out, why));
     assert_true(metric(&r, 25, "steps_right") < .6);
     weights_unref(out.weights);
     run_free(&r);
@@ -373,9 +355,9 @@ static void test_an_update_is_replayed_bit_for_bit(void **state)
     r.o.checkpoint_every = 2;
     r.o.keep_last = 1;
     (void)run_hash(&r, 2);
-    must(pool_new(1, &pool, &err), &err);
+    assert_ok(pool_new(1, &pool, why));
     /* Only the last checkpoint is left, so this begins at the start; that one at 4. */
-    must(grpo_replay(pool, r.start, &r.o, 5, &again, &err), &err);
+    assert_ok(grpo_replay(pool, r.start, &r.o, 5, &again, why));
     assert_int_equal(again.from, 0);
     assert_int_equal(strlen(again.recorded), 64);
     assert_string_equal(again.recorded, again.now);
@@ -383,14 +365,14 @@ static void test_an_update_is_replayed_bit_for_bit(void **state)
     assert_int_equal(mkdir(r.out, 0700), 0);
     r.o.keep_last = 0;
     (void)run_hash(&r, 2);
-    must(grpo_replay(pool, r.start, &r.o, 5, &again, &err), &err);
+    assert_ok(grpo_replay(pool, r.start, &r.o, 5, &again, why));
     assert_int_equal(again.from, 4);
     assert_string_equal(again.recorded, again.now);
     /* Other options would give other weights; they are an error. */
-    r.o.lr = 2e-2;
+    r.o.learning.step.lr = 2e-2;
     assert_int_equal(grpo_replay(pool, r.start, &r.o, 5, &again, &err), STATUS_USAGE);
     assert_non_null(strstr(err.message, "learning rate (--lr) was 0.01 and is now 0.02"));
-    r.o.lr = 1e-2;
+    r.o.learning.step.lr = 1e-2;
     assert_int_equal(grpo_replay(pool, r.start, &r.o, 7, &again, &err), STATUS_USAGE);
     pool_free(pool);
     run_free(&r);
@@ -422,13 +404,12 @@ static void test_groups_without_spread_are_refilled_then_skipped(void **state)
 {
     struct run r;
     struct grpo_result out;
-    struct error err = ERROR_INIT;
 
     (void)state;
     run_init(&r, 3);
     r.toy.all_equal = true;
     r.o.max_refills = 2;
-    must(run_once(&r, 1, &out, &err), &err);
+    assert_ok(run_once(&r, 1, &out, why));
     assert_int_equal(out.skipped, 3);
     assert_int_equal(r.toy.n_plays, 3 * 3); /* once, and twice more */
     assert_int_equal(out.rollouts, 3 * 3 * GROUPS * SIZE);
@@ -477,7 +458,7 @@ static void test_a_mixed_run_tells_of_each_task(void **state)
     two.o.task_name[0] = "calm";
     two.o.task_name[1] = "rough";
     two.toy.all_equal = true;
-    must(run_once(&two, 1, &out, &err), &err);
+    assert_ok(run_once(&two, 1, &out, why));
     weights_unref(out.weights);
     assert_int_equal(two.toy.first_group, GROUPS);
     two.o.n_tasks = GROUPS + 1;
@@ -489,13 +470,12 @@ static void test_failures_outside_of_the_policy_are_masked(void **state)
 {
     struct run r;
     struct grpo_result out;
-    struct error err = ERROR_INIT;
 
     (void)state;
     run_init(&r, 20);
     r.toy.fail_some = true;
     r.o.max_refills = 0;
-    must(run_once(&r, 1, &out, &err), &err);
+    assert_ok(run_once(&r, 1, &out, why));
     assert_true(metric(&r, 1, "outside") == GROUPS);
     assert_true(metric(&r, 1, "chains") == GROUPS * (SIZE - 1) * 2);
     assert_true(metric(&r, 20, "steps_right") > .9);
@@ -553,12 +533,11 @@ static void test_chains_without_room_are_left_out(void **state)
 {
     struct run r;
     struct grpo_result out;
-    struct error err = ERROR_INIT;
 
     (void)state;
     run_init(&r, 2);
     r.o.max_len = 3; /* one less than they have */
-    must(run_once(&r, 1, &out, &err), &err);
+    assert_ok(run_once(&r, 1, &out, why));
     assert_true(metric(&r, 1, "too_long") == metric(&r, 1, "chains"));
     assert_int_equal(out.trained_tokens, 0);
     weights_unref(out.weights);
@@ -597,12 +576,11 @@ static void test_log_probs_that_differ_are_reported(void **state)
 {
     struct run r;
     struct grpo_result out;
-    struct error err = ERROR_INIT;
 
     (void)state;
     run_init(&r, 2);
     r.toy.add_to_logp = .125f;
-    must(run_once(&r, 1, &out, &err), &err);
+    assert_ok(run_once(&r, 1, &out, why));
     assert_true(fabs(out.largest_first_gap - .125) < 1e-5);
     weights_unref(out.weights);
     run_free(&r);
@@ -629,20 +607,19 @@ static void test_a_skill_that_drops_stops_the_run(void **state)
     static const struct example_source probe = {.n_probes = 2500, .probe = pair_probe};
     struct run r;
     struct grpo_result out;
-    struct error err = ERROR_INIT;
 
     (void)state;
     run_init(&r, 9);
     r.o.probe = &probe;
     r.o.probe_floor = 1; /* it never changes: never below */
-    must(run_once(&r, 1, &out, &err), &err);
+    assert_ok(run_once(&r, 1, &out, why));
     assert_string_equal(out.ended, "updates");
     weights_unref(out.weights);
     run_free(&r);
     run_init(&r, 9);
     r.o.probe = &probe;
     r.o.probe_floor = 1.01;
-    must(run_once(&r, 1, &out, &err), &err);
+    assert_ok(run_once(&r, 1, &out, why));
     assert_string_equal(out.ended, "probe");
     assert_int_equal(out.updates, 1);
     weights_unref(out.weights);
@@ -654,7 +631,6 @@ static void test_the_best_by_validation_is_given_and_patience_ends(void **state)
     static const double success[] = {.1, .2, .3, .9, .5, .5, .6, .7, .8, .85, .1, .1, .1};
     struct run r;
     struct grpo_result out;
-    struct error err = ERROR_INIT;
     char hex[65], *text, key[90];
 
     (void)state;
@@ -664,7 +640,7 @@ static void test_the_best_by_validation_is_given_and_patience_ends(void **state)
     r.o.eval_every = 1;
     r.o.patience = 4;
     r.o.keep_last = 1;
-    must(run_once(&r, 1, &out, &err), &err);
+    assert_ok(run_once(&r, 1, &out, why));
     assert_string_equal(out.ended, "patience");
     assert_int_equal(out.updates, 7);
     assert_int_equal(out.best_update, 3);
@@ -699,7 +675,7 @@ static void test_an_interrupted_measurement_is_made_up_for(void **state)
         assert_int_equal(run_once(&r, 1, &out, &err), STATUS_CANCELLED);
         r.cancel_at = 0;
         r.o.resume = true;
-        must(run_once(&r, 1, &out, &err), &err);
+        assert_ok(run_once(&r, 1, &out, why));
         assert_int_equal(out.best_update, 4);
         assert_true(out.best_success == .5);
         assert_int_equal(r.n_evaluations, 3); /* at 0, 2 and 4 */
@@ -729,7 +705,7 @@ static void test_wrong_use_is_refused(void **state)
     r.o.phase[0].from = 1;
     assert_int_equal(run_once(&r, 1, &out, &err), STATUS_USAGE);
     r.o.phase[0].from = 0;
-    r.o.lr = NAN;
+    r.o.learning.step.lr = NAN;
     assert_int_equal(run_once(&r, 1, &out, &err), STATUS_USAGE);
     run_free(&r);
 }

@@ -2,25 +2,17 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "models/train/grpo_update.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/pool.h"
+#include "tests/support/check.h"
 #include "tests/unit/train/tiny_model.h"
 
 #define N_CHAINS 24
 #define MAX_LEN  12
 
 struct fixture {
-    struct error err;
     struct pool *pool;
     struct weights *start, *work;
     struct optimizer opt;
@@ -39,18 +31,16 @@ static void record(struct fixture *f)
     float *logp = xcalloc((size_t)f->seqs.n_tokens, sizeof(*logp));
     struct sharded_pass_output out = {.logp = logp};
 
-    must(sharded_pass_forward(f->pass, f->work, &f->seqs, f->o.temperature, &out, &f->err),
-         &f->err);
+    assert_ok(sharded_pass_forward(f->pass, f->work, &f->seqs, f->o.temperature, &out, why));
     for (int32_t i = 0; i < f->seqs.n; i++) {
         struct rollout_member m = {.group = i / 4, .member = i % 4, .reward = i % 2};
 
-        must(rollout_set_add_member(&f->set, &m, &f->err), &f->err);
-        must(rollout_set_open_chain(&f->set, 0, &f->err), &f->err);
+        assert_ok(rollout_set_add_member(&f->set, &m, why));
+        assert_ok(rollout_set_open_chain(&f->set, 0, why));
         for (int64_t t = f->seqs.start[i]; t < f->seqs.start[i + 1]; t++)
-            must(rollout_set_put(&f->set, f->seqs.ids + t,
-                                 f->seqs.train[t] && t > f->seqs.start[i] ? logp + t : NULL, 1,
-                                 &f->err),
-                 &f->err);
+            assert_ok(rollout_set_put(&f->set, f->seqs.ids + t,
+                                      f->seqs.train[t] && t > f->seqs.start[i] ? logp + t : NULL, 1,
+                                      why));
     }
     free(logp);
 }
@@ -61,12 +51,12 @@ static void set_up(struct fixture *f, int32_t n_threads)
     struct sharded_pass_options p = {.max_len = MAX_LEN, .training = true};
 
     memset(f, 0, sizeof(*f));
-    must(pool_new(n_threads, &f->pool, &f->err), &f->err);
+    assert_ok(pool_new(n_threads, &f->pool, why));
     f->start = tiny_weights(&c, cpu_isa_best(), 40);
-    must(optimizer_init(&f->opt, f->start, &f->err), &f->err);
-    must(weights_from_flat(f->start, f->opt.master, 1, &f->work, &f->err), &f->err);
+    assert_ok(optimizer_init(&f->opt, f->start, why));
+    assert_ok(weights_from_flat(f->start, f->opt.master, 1, &f->work, why));
     p.pool = f->pool;
-    must(sharded_pass_new(f->work, &p, &f->pass, &f->err), &f->err);
+    assert_ok(sharded_pass_new(f->work, &p, &f->pass, why));
     f->grad = mem_aligned_alloc((size_t)f->opt.n_params, sizeof(float));
     f->o = (struct grpo_update_options){
         .policy = {.objective = POLICY_PPO, .clip_low = .2, .clip_high = .28},
@@ -94,12 +84,12 @@ static void tear_down(struct fixture *f)
     pool_free(f->pool);
 }
 
-static enum status update(struct fixture *f)
+static enum status update(struct fixture *f, struct error *err)
 {
     const struct lane lane = {.pool = f->pool};
 
     return grpo_update(f->pass, f->work, &f->opt, &lane, f->pool, &f->set, f->advantage, &f->o,
-                       f->grad, &f->stats, &f->err);
+                       f->grad, &f->stats, err);
 }
 
 /* Before the first step the ratio is 1, so the gradient of PPO is that of -A logp / tokens. */
@@ -120,9 +110,8 @@ static void the_first_gradient_is_the_policy_gradient(void **state)
     for (int32_t i = 0; i < N_CHAINS; i++)
         for (int64_t t = f.seqs.start[i]; t < f.seqs.start[i + 1]; t++)
             coef[t] = (float)(f.advantage[i] / (double)n_tokens);
-    must(sharded_pass_train(f.pass, f.work, &f.seqs, f.o.temperature, coef, &out, grad, &f.err),
-         &f.err);
-    must(update(&f), &f.err);
+    assert_ok(sharded_pass_train(f.pass, f.work, &f.seqs, f.o.temperature, coef, &out, grad, why));
+    assert_ok(update(&f, why));
     assert_int_equal(f.stats.n_chains, N_CHAINS - N_CHAINS / 3);
     assert_int_equal(f.stats.n_without_advantage, N_CHAINS / 3);
     assert_int_equal(f.stats.n_tokens, n_tokens);
@@ -145,7 +134,7 @@ static struct sha256 hash_after(int32_t n_threads, void (*change)(struct fixture
     f.o.epochs = 2;
     if (change)
         change(&f);
-    must(update(&f), &f.err);
+    assert_ok(update(&f, why));
     h = *weights_hash(f.work);
     tear_down(&f);
     return h;
@@ -188,7 +177,7 @@ static void a_cap_leaves_out_a_part_by_lot(void **state)
     set_up(&f, 1);
     f.o.max_chains = 10;
     f.o.minibatch_chains = 4;
-    must(update(&f), &f.err);
+    assert_ok(update(&f, why));
     assert_int_equal(f.stats.n_chains, 10);
     assert_int_equal(f.stats.n_over_cap, 6);
     assert_int_equal(f.stats.n_steps, 3);
@@ -207,7 +196,7 @@ static void recorded_log_probs_that_differ_are_measured(void **state)
             if (f.set.train[c->first + t])
                 f.set.logp[c->first + t] -= .25f;
     }
-    must(update(&f), &f.err);
+    assert_ok(update(&f, why));
     assert_true(fabs(f.stats.first_gap - .25) < 1e-6);
     tear_down(&f);
 }
@@ -228,7 +217,7 @@ static void kl_pulls_towards_the_reference(void **state)
         f.o.reference = f.start;
         f.o.policy.kl = POLICY_KL_K3;
         f.o.policy.kl_beta = with ? 20 : 0;
-        must(update(&f), &f.err);
+        assert_ok(update(&f, why));
         now = mem_aligned_alloc((size_t)f.opt.n_params, sizeof(*now));
         weights_to_flat(f.start, now);
         for (int64_t i = 0; i < f.opt.n_params; i++)
@@ -243,7 +232,7 @@ static void kl_pulls_towards_the_reference(void **state)
     f.o.reference = f.start;
     f.o.policy.kl = POLICY_KL_K3;
     f.o.policy.kl_beta = 1;
-    must(update(&f), &f.err);
+    assert_ok(update(&f, why));
     assert_true(f.stats.policy.kl == 0);
     tear_down(&f);
 }
@@ -251,6 +240,7 @@ static void kl_pulls_towards_the_reference(void **state)
 static void what_is_not_finite_names_its_chains_and_changes_nothing(void **state)
 {
     struct fixture f;
+    struct error err = ERROR_INIT;
     float *before;
 
     (void)state;
@@ -258,8 +248,8 @@ static void what_is_not_finite_names_its_chains_and_changes_nothing(void **state
     before = xcalloc((size_t)f.opt.n_params, sizeof(*before));
     memcpy(before, f.opt.master, (size_t)f.opt.n_params * sizeof(*before));
     f.advantage[5] = (double)NAN;
-    assert_int_equal(update(&f), STATUS_FAILED);
-    assert_non_null(strstr(f.err.message, "group"));
+    assert_int_equal(update(&f, &err), STATUS_FAILED);
+    assert_non_null(strstr(err.message, "group"));
     assert_memory_equal(before, f.opt.master, (size_t)f.opt.n_params * sizeof(*before));
     assert_int_equal(f.opt.n_steps, 0);
     free(before);
@@ -275,7 +265,7 @@ static void nothing_to_learn_is_no_step(void **state)
     set_up(&f, 1);
     before = *weights_hash(f.work);
     memset(f.advantage, 0, sizeof(f.advantage));
-    must(update(&f), &f.err);
+    assert_ok(update(&f, why));
     assert_int_equal(f.stats.n_steps, 0);
     assert_memory_equal(&before, weights_hash(f.work), sizeof(before));
     tear_down(&f);

@@ -2,14 +2,9 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "models/train/policy_loss.h"
+#include "tests/support/check.h"
 
 #define NEAR(a, b, eps)                                                                            \
     do {                                                                                           \

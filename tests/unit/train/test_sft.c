@@ -4,24 +4,15 @@
  */
 #include <errno.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
-
-#include <cmocka.h>
 
 #include "models/train/checkpoint.h"
 #include "models/train/checkpoint_folder.h"
 #include "models/train/sft.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/pool.h"
+#include "tests/support/temp_dir.h"
 #include "tests/unit/train/tiny_model.h"
 #include "tests/unit/train/toy_source.h"
 
@@ -49,14 +40,14 @@ static void run_init(struct run *r, int64_t updates)
                                 .batch_tokens = 300,
                                 .accumulate = 1,
                                 .max_len = 16,
-                                .lr = 1e-2,
-                                .lr_min = 1e-3,
-                                .warmup = 3,
-                                .beta1 = 0.9,
-                                .beta2 = 0.99,
-                                .eps = 1e-8,
-                                .weight_decay = 0.01,
-                                .clip = 1.0,
+                                .learning = {.step = {.lr = 1e-2,
+                                                      .beta1 = 0.9,
+                                                      .beta2 = 0.99,
+                                                      .eps = 1e-8,
+                                                      .weight_decay = 0.01,
+                                                      .clip = 1.0},
+                                             .lr_min = 1e-3,
+                                             .warmup = 3},
                                 .seams = seams_real(),
                                 .data = &r->toy.source,
                                 .held_out = &r->held_out.source,
@@ -75,7 +66,7 @@ static enum status run_once(struct run *r, int32_t n_threads, struct sft_result 
     struct pool *pool = NULL;
     enum status st;
 
-    must(pool_new(n_threads, &pool, err), err);
+    assert_ok(pool_new(n_threads, &pool, why));
     st = sft_run(pool, r->start, &r->o, out, err);
     pool_free(pool);
     return st;
@@ -84,10 +75,9 @@ static enum status run_once(struct run *r, int32_t n_threads, struct sft_result 
 static struct sha256 run_hash(struct run *r, int32_t n_threads)
 {
     struct sft_result out = {0};
-    struct error err = ERROR_INIT;
     struct sha256 h;
 
-    must(run_once(r, n_threads, &out, &err), &err);
+    assert_ok(run_once(r, n_threads, &out, why));
     assert_int_equal(out.updates, r->o.updates);
     h = *weights_hash(out.weights);
     weights_unref(out.weights);
@@ -96,12 +86,11 @@ static struct sha256 run_hash(struct run *r, int32_t n_threads)
 
 static char *read_text(const char *dir, const char *name)
 {
-    struct error err = ERROR_INIT;
     char path[256], *text = NULL;
     size_t n;
 
     snprintf(path, sizeof(path), "%s/%s", dir, name);
-    must(file_read(path, (size_t)1 << 24, &text, &n, &err), &err);
+    assert_ok(file_read(path, (size_t)1 << 24, &text, &n, why));
     return text;
 }
 
@@ -110,7 +99,6 @@ static void assert_same_checkpoints(const struct run *a, const struct run *b, in
 {
     for (int i = 0; i < 3; i++) {
         struct str pa = STR_INIT, pb = STR_INIT;
-        struct error err = ERROR_INIT;
         char *ta = NULL, *tb = NULL;
         size_t na = 0, nb = 0;
 
@@ -118,8 +106,8 @@ static void assert_same_checkpoints(const struct run *a, const struct run *b, in
         checkpoint_path(&pb, b->out, update);
         str_printf(&pa, "/%s", checkpoint_file[i]);
         str_printf(&pb, "/%s", checkpoint_file[i]);
-        must(file_read(str_cstr(&pa), (size_t)1 << 24, &ta, &na, &err), &err);
-        must(file_read(str_cstr(&pb), (size_t)1 << 24, &tb, &nb, &err), &err);
+        assert_ok(file_read(str_cstr(&pa), (size_t)1 << 24, &ta, &na, why));
+        assert_ok(file_read(str_cstr(&pb), (size_t)1 << 24, &tb, &nb, why));
         assert_int_equal(na, nb);
         assert_memory_equal(ta, tb, na);
         free(ta);
@@ -137,9 +125,8 @@ static void check_metrics(const struct run *r, int64_t updates)
 
     for (char *line = text, *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
         struct json *doc = NULL;
-        struct error err = ERROR_INIT;
 
-        must(jv_parse(line, (size_t)(end - line), "metrics", &doc, &err), &err);
+        assert_ok(jv_parse(line, (size_t)(end - line), "metrics", &doc, why));
         if (jv_get(doc, "loss"))
             assert_int_equal(jv_get_int(jv_get(doc, "update"), -1), next++);
         jv_unref(doc);
@@ -152,7 +139,6 @@ static void test_it_learns_and_stops_on_the_probe(void **state)
 {
     struct run r;
     struct sft_result out = {0};
-    struct error err = ERROR_INIT;
     char *text;
 
     (void)state;
@@ -160,7 +146,7 @@ static void test_it_learns_and_stops_on_the_probe(void **state)
     r.o.eval_every = 20;
     r.o.n_eval_batches = 1;
     r.o.stop_on = "probe";
-    must(run_once(&r, 2, &out, &err), &err);
+    assert_ok(run_once(&r, 2, &out, why));
     assert_true(out.probe_held);
     assert_true(out.updates < 400 && out.updates % 20 == 0);
     assert_true(out.loss < 0.2 && out.held_out_loss < 0.2);
@@ -172,7 +158,7 @@ static void test_it_learns_and_stops_on_the_probe(void **state)
     weights_unref(out.weights);
     /* A finished run stays finished. */
     r.o.resume = true;
-    must(run_once(&r, 1, &out, &err), &err);
+    assert_ok(run_once(&r, 1, &out, why));
     assert_true(out.probe_held);
     weights_unref(out.weights);
     run_free(&r);
@@ -278,11 +264,11 @@ static void test_changed_options_are_refused_by_name(void **state)
     assert_int_equal(run_once(&r, 1, &out, &err), STATUS_USAGE); /* started, but without --resume */
     assert_non_null(strstr(err.message, r.out));
     r.o.resume = true;
-    r.o.lr = 2e-2;
+    r.o.learning.step.lr = 2e-2;
     error_clear(&err);
     assert_int_equal(run_once(&r, 1, &out, &err), STATUS_USAGE);
     assert_non_null(strstr(err.message, "learning rate (--lr) was 0.01 and is now 0.02"));
-    r.o.lr = 1e-2;
+    r.o.learning.step.lr = 1e-2;
     r.o.seed = 78;
     error_clear(&err);
     assert_int_equal(run_once(&r, 1, &out, &err), STATUS_USAGE);
@@ -350,7 +336,6 @@ static void test_last_and_best_are_kept(void **state)
 {
     struct run r;
     struct sft_result out = {0};
-    struct error err = ERROR_INIT;
     int64_t *list;
     size_t n;
 
@@ -361,7 +346,7 @@ static void test_last_and_best_are_kept(void **state)
     r.o.keep_best = true;
     r.o.eval_every = 10;
     r.o.n_eval_batches = 1;
-    must(run_once(&r, 1, &out, &err), &err);
+    assert_ok(run_once(&r, 1, &out, why));
     list = checkpoint_list(r.out, &n);
     assert_true(n == 2 || n == 3);
     assert_int_equal(list[n - 1], 30);
@@ -382,9 +367,9 @@ static void test_bad_options_are_refused(void **state)
     r.o.max_len = 100000;
     assert_int_equal(run_once(&r, 1, &out, &err), STATUS_USAGE);
     r.o.max_len = 16;
-    r.o.lr = -1;
+    r.o.learning.step.lr = -1;
     assert_int_equal(run_once(&r, 1, &out, &err), STATUS_USAGE);
-    r.o.lr = 1e-3;
+    r.o.learning.step.lr = 1e-3;
     r.o.stop_on = "moon";
     assert_int_equal(run_once(&r, 1, &out, &err), STATUS_USAGE);
     r.o.stop_on = NULL;

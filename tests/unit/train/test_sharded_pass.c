@@ -3,19 +3,12 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "models/train/optimizer.h"
 #include "models/train/sharded_pass.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/pool.h"
+#include "tests/support/check.h"
 #include "tests/unit/train/tiny_model.h"
 
 #define MAX_LEN 50
@@ -45,16 +38,15 @@ static struct result train(const struct weights *w, const struct sequences *s, i
                        .coef = xcalloc((size_t)s->n_tokens, sizeof(float))};
     struct sharded_pass_output out = {.logp = r.logp};
     struct sharded_pass *pass = NULL;
-    struct error err = ERROR_INIT;
 
     for (int64_t i = 0; i < s->n_tokens; i++)
         r.coef[i] = (float)(i % 7) - 2.0f;
-    must(pool_new(n_threads, &o.pool, &err), &err);
-    must(sharded_pass_new(w, &o, &pass, &err), &err);
+    assert_ok(pool_new(n_threads, &o.pool, why));
+    assert_ok(sharded_pass_new(w, &o, &pass, why));
     /* Twice: leftovers of the first call must not affect the second. */
-    must(sharded_pass_train(pass, w, s, 1.0f, r.coef, &out, r.grad, &err), &err);
+    assert_ok(sharded_pass_train(pass, w, s, 1.0f, r.coef, &out, r.grad, why));
     memset(r.grad, 0, (size_t)weights_n_params(w) * sizeof(float));
-    must(sharded_pass_train(pass, w, s, 1.0f, r.coef, &out, r.grad, &err), &err);
+    assert_ok(sharded_pass_train(pass, w, s, 1.0f, r.coef, &out, r.grad, why));
     r.loss = out.loss;
     sharded_pass_free(pass);
     pool_free(o.pool);
@@ -108,22 +100,20 @@ static void test_packed_equals_alone(void **state)
     struct sequences s = {0}, one = {0};
     struct sharded_pass *pass = NULL;
     struct sharded_pass_output out = {0};
-    struct error err = ERROR_INIT;
     float *packed, alone[MAX_LEN];
 
     (void)state;
     tiny_batch(&s, &c, 32, 30, MAX_LEN);
     packed = xcalloc((size_t)s.n_tokens, sizeof(float));
-    must(sharded_pass_new(w, &o, &pass, &err), &err);
+    assert_ok(sharded_pass_new(w, &o, &pass, why));
     out.logp = packed;
-    must(sharded_pass_forward(pass, w, &s, 0.8f, &out, &err), &err);
+    assert_ok(sharded_pass_forward(pass, w, &s, 0.8f, &out, why));
     out.logp = alone;
     for (int32_t i = 0; i < s.n; i++) {
         sequences_clear(&one);
-        must(sequences_add(&one, s.ids + s.start[i], s.train + s.start[i], sequences_length(&s, i),
-                           &err),
-             &err);
-        must(sharded_pass_forward(pass, w, &one, 0.8f, &out, &err), &err);
+        assert_ok(sequences_add(&one, s.ids + s.start[i], s.train + s.start[i],
+                                sequences_length(&s, i), why));
+        assert_ok(sharded_pass_forward(pass, w, &one, 0.8f, &out, why));
         assert_memory_equal(alone, packed + s.start[i], (size_t)one.n_tokens * sizeof(float));
     }
     free(packed);
@@ -164,8 +154,8 @@ static void test_too_long_is_refused(void **state)
     int32_t ids[11] = {0};
 
     (void)state;
-    must(sharded_pass_new(w, &o, &pass, &err), &err);
-    must(sequences_add(&s, ids, NULL, 11, &err), &err);
+    assert_ok(sharded_pass_new(w, &o, &pass, why));
+    assert_ok(sequences_add(&s, ids, NULL, 11, why));
     assert_int_equal(sharded_pass_forward(pass, w, &s, 1.0f, &out, &err), STATUS_LIMIT);
     sharded_pass_free(pass);
     sequences_deinit(&s);
@@ -213,11 +203,10 @@ static void test_adamw_step(void **state)
                                   .clip = 1.0,
                                   .scale = 0.5};
     struct optimizer o;
-    struct error err = ERROR_INIT;
     double norm;
 
     (void)state;
-    must(optimizer_init(&o, w, &err), &err);
+    assert_ok(optimizer_init(&o, w, why));
     memcpy(was, o.master, n * sizeof(float));
     grad[0] = 6.0f;  /* of the embedding */
     grad[1] = -8.0f; /* norm 10, scaled 5 */

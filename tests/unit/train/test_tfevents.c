@@ -1,16 +1,9 @@
 /* test_tfevents.c - records byte by byte as TensorFlow's reader expects them.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "models/train/tfevents.h"
 #include "runtime/base/hash.h"
+#include "tests/support/check.h"
 
 static uint64_t little(const char *p, int n)
 {

@@ -3,43 +3,16 @@
  */
 #include "tests/unit/train/tiny_model.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
 #include "runtime/base/memory.h"
 #include "runtime/base/rng.h"
-
-void must(enum status st, const struct error *err)
-{
-    if (st)
-        fail_msg("%s %s: %s %s", status_name(st), err->where, err->message, err->hint);
-}
+#include "tests/support/check.h"
+#include "tests/support/small_qwen3.h"
 
 struct model_config tiny_config(bool tied)
 {
-    struct model_config c = {.hidden_size = 24,
-                             .intermediate_size = 40,
-                             .n_layers = 2,
-                             .n_heads = 4,
-                             .n_kv_heads = 2,
-                             .head_dim = 8,
-                             .vocab_size = 50,
-                             .max_position_embeddings = 512,
-                             .rms_norm_eps = 1e-6f,
-                             .rope_theta = 10000.0,
-                             .initializer_range = 0.02,
-                             .tie_word_embeddings = tied,
-                             .dtype = DTYPE_F32,
-                             .bos_id = -1,
-                             .pad_id = -1};
+    struct model_config c = small_qwen3(50);
 
-    snprintf(c.architecture, sizeof(c.architecture), "Qwen3ForCausalLM");
-    snprintf(c.model_type, sizeof(c.model_type), "qwen3");
+    c.tie_word_embeddings = tied;
     return c;
 }
 
@@ -51,10 +24,9 @@ static float unit(uint64_t seed, uint32_t i, uint32_t stream)
 struct weights *tiny_weights(const struct model_config *c, enum cpu_isa isa, uint64_t seed)
 {
     struct weights *start = NULL, *w = NULL;
-    struct error err = ERROR_INIT;
     float *flat;
 
-    must(weights_init(cpu_backend(isa), arch_find(c->architecture), c, seed, &start, &err), &err);
+    assert_ok(weights_init(cpu_backend(isa), arch_find(c->architecture), c, seed, &start, why));
     flat = mem_aligned_alloc((size_t)weights_n_params(start), sizeof(float));
     for (int32_t i = 0; i < weights_n(start); i++) {
         bool norm = weights_at(start, i)->m.n_out == 1;
@@ -63,7 +35,7 @@ struct weights *tiny_weights(const struct model_config *c, enum cpu_isa isa, uin
             flat[j] =
                 norm ? 1.0f + 0.3f * unit(seed, (uint32_t)j, 1) : 0.4f * unit(seed, (uint32_t)j, 2);
     }
-    must(weights_from_flat(start, flat, 1, &w, &err), &err);
+    assert_ok(weights_from_flat(start, flat, 1, &w, why));
     mem_aligned_free(flat);
     weights_unref(start);
     return w;
@@ -74,7 +46,6 @@ void tiny_batch(struct sequences *s, const struct model_config *c, uint64_t seed
 {
     int32_t *ids = xcalloc((size_t)max_len, sizeof(*ids));
     uint8_t *train = xcalloc((size_t)max_len, 1);
-    struct error err = ERROR_INIT;
 
     for (int32_t i = 0; i < n; i++) {
         int32_t length = 2 + (int32_t)rng_below(rng_philox(seed, (uint32_t)i, 0, 0, 1).word[0],
@@ -86,7 +57,7 @@ void tiny_batch(struct sequences *s, const struct model_config *c, uint64_t seed
             ids[j] = (int32_t)rng_below(r.word[0], (uint32_t)c->vocab_size);
             train[j] = r.word[1] % 3 != 0 || j == length - 1;
         }
-        must(sequences_add(s, ids, train, length, &err), &err);
+        assert_ok(sequences_add(s, ids, train, length, why));
     }
     free(ids);
     free(train);

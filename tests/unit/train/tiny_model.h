@@ -14,7 +14,5 @@ struct weights *tiny_weights(const struct model_config *c, enum cpu_isa isa, uin
 /* n sequences of lengths 2 .. max_len, about two thirds of the positions trained. */
 void tiny_batch(struct sequences *s, const struct model_config *c, uint64_t seed, int32_t n,
                 int32_t max_len);
-/* Fails the test with the message of the error. */
-void must(enum status st, const struct error *err);
 
 #endif

@@ -4,7 +4,6 @@
 #include "tests/unit/train/toy_source.h"
 
 #include <assert.h>
-#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,24 +64,4 @@ void toy_init(struct toy *t)
     t->source.probe = toy_probe;
     t->source.n_probes = 2 * TOY_IDS;
     t->source.id = "toy";
-}
-
-void temp_dir(char path[64])
-{
-    snprintf(path, 64, "/tmp/troupe_train_XXXXXX");
-    if (!mkdtemp(path))
-        abort();
-}
-
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
-{
-    (void)st;
-    (void)kind;
-    (void)at;
-    return remove(path);
-}
-
-void temp_dir_remove(const char *path)
-{
-    nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }

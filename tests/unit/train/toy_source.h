@@ -1,5 +1,5 @@
 /* toy_source.h - data that a tiny model learns in a few updates: each id is followed by its
- * successor under one permutation. Also temporary folders for the tests of training.
+ * successor under one permutation.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_TESTS_UNIT_TRAIN_TOY_SOURCE_H
@@ -18,8 +18,5 @@ struct toy {
 };
 
 void toy_init(struct toy *t); /* endless, with a probe of one category "even" and one "odd" */
-
-void temp_dir(char path[64]);
-void temp_dir_remove(const char *path); /* with all that is below */
 
 #endif

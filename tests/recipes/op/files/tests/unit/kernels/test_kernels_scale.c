@@ -6,10 +6,8 @@
 static void scale_gives_each_product(void **state)
 {
     static const int32_t sizes[] = {1, 15, 16, 17, 31, 33, 1023, 1024, 4097};
-    struct variants vs;
 
     (void)state;
-    variants_init(&vs);
     for (size_t k = 0; k < sizeof(sizes) / sizeof(sizes[0]); k++) {
         struct guard g = {.n = 0};
         struct draw d = {k};
@@ -30,12 +28,11 @@ static void scale_gives_each_product(void **state)
         free(want);
         guard_free(&g);
     }
-    variants_deinit(&vs);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(scale_gives_each_product)};
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, variants_setup, variants_teardown);
 }

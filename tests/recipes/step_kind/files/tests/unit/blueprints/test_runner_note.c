@@ -1,14 +1,7 @@
 /* test_runner_note.c - a step `note` keeps its text, with its expressions evaluated.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
+#include "tests/support/check.h"
 #include "tests/unit/blueprints/run_bench.h"
 
 static void a_note_is_kept(void **state)

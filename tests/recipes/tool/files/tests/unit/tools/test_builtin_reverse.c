@@ -1,15 +1,8 @@
 /* test_builtin_reverse.c - the tool of the recipe, called through the registry.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "runtime/base/seams.h"
+#include "tests/support/check.h"
 #include "tools/registry.h"
 
 static void a_text_comes_back_backwards(void **state)
