@@ -13,6 +13,7 @@
 #include "runtime/base/map.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/schema.h"
+#include "runtime/base/text.h"
 #include "runtime/base/unicode.h"
 
 static struct json_codec *codec_of(const struct agent *a)
@@ -296,9 +297,10 @@ static enum status check_end(struct agent *a, struct error *err)
     if (st || a->task.may_be_cut)
         return st;
     return error_set(err, STATUS_LIMIT,
-                     AGENT_CUT "the reply was cut after %lld tokens (max_tokens, or the end of the "
-                               "context)",
-                     (long long)a->result.cut_at);
+                     AGENT_CUT
+                     "the reply was cut after %lld token%s (max_tokens, or the end of the "
+                     "context)",
+                     (long long)a->result.cut_at, plural_s(a->result.cut_at));
 }
 
 static enum status take_answer(struct agent *a, struct error *err)

@@ -12,6 +12,7 @@
 #include "agents/episodes.h"
 #include "agents/eval_internal.h"
 #include "runtime/base/memory.h"
+#include "runtime/base/text.h"
 
 #define IN_FLIGHT   128 /* enough to fill the batch of a small model */
 #define PROGRESS_US 100000
@@ -43,7 +44,6 @@ static void progress(struct evaluation *e)
     int64_t now = seams_mono_us(e->o->seams);
     double s = (double)(now - e->began_us) / 1e6, n = e->spec.episodes, done, rest;
     struct episodes_progress p = {.episodes = 0};
-    char left[32] = "?";
 
     if (!e->o->log || now - e->logged_us < PROGRESS_US)
         return;
@@ -52,14 +52,15 @@ static void progress(struct evaluation *e)
         episodes_progress(e->driver, &p);
     done = e->n_over - e->n_found + p.episodes; /* in this process */
     rest = n - e->n_over - p.episodes;
-    if (done > 0)
-        (void)snprintf(left, sizeof(left), "%.0f", s / done * (rest > 0 ? rest : 0));
+    if (done <= 0)
+        return; /* nothing to say */
     log_progress(e->o->log,
-                 "%s, %d steps: %.0f %% of %d episodes (%d ended, %lld succeeded), %.0f tokens/s, "
-                 "%s s left",
+                 "%s, %d steps: %.0f %% of %d episode%s (%d ended, %lld succeeded), %.0f tokens/s, "
+                 "%.0f s left",
                  e->o->env->name, e->spec.horizon, 100 * (n - rest) / n, e->spec.episodes,
-                 e->n_over, (long long)e->tally.n_success,
-                 (double)(e->tally.tok_out + p.tok_out) / (s > 0 ? s : 1), left);
+                 plural_s(e->spec.episodes), e->n_over, (long long)e->tally.n_success,
+                 (double)(e->tally.tok_out + p.tok_out) / (s > 0 ? s : 1),
+                 s / done * (rest > 0 ? rest : 0));
 }
 
 /* The next episode that the store does not have, or -1. */

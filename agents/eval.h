@@ -29,7 +29,8 @@ struct eval_options {
     enum env_ablation ablation;
     uint32_t faults; /* kinds that strike (env_params); 0: all */
     struct model *model;
-    const char *expert; /* NULL: the model plays; else a script of env->experts (control) */
+    const char *model_name; /* for the record; NULL: the model's own */
+    const char *expert;     /* NULL: the model plays; else a script of env->experts (control) */
     const struct eval_row_spec *row;
     int32_t n_rows;
     uint64_t seed;     /* tasks seed .. seed + episodes - 1; must be at least 2^20 */

@@ -61,23 +61,6 @@ static enum status check_row(const struct eval_options *o, int32_t r, struct err
     return st;
 }
 
-static enum status check_expert(const struct eval_options *o, struct error *err)
-{
-    struct str list = STR_INIT;
-
-    for (int32_t i = 0; i < o->env->n_experts; i++) {
-        if (strcmp(o->env->experts[i], o->expert) == 0) {
-            str_deinit(&list);
-            return STATUS_OK;
-        }
-        str_printf(&list, "%s%s", i ? ", " : "", o->env->experts[i]);
-    }
-    (void)error_set(err, STATUS_USAGE, "%s has no script \"%.64s\"; its scripts are: %s",
-                    o->env->name, o->expert, str_cstr(&list));
-    str_deinit(&list);
-    return STATUS_USAGE;
-}
-
 static enum status check_votes(const struct eval_options *o, struct error *err)
 {
     if (o->expert)
@@ -117,7 +100,7 @@ enum status eval_check(const struct eval_options *o, struct error *err)
         return st;
     if (!o->expert && !o->model)
         return error_set(err, STATUS_USAGE, "an evaluation needs a model or a script");
-    st = o->expert ? check_expert(o, err) : STATUS_OK;
+    st = o->expert ? env_check_expert(o->env, o->expert, err) : STATUS_OK;
     if (st)
         return st;
     st = o->votes > 1 ? check_votes(o, err) : STATUS_OK;
@@ -156,7 +139,7 @@ static struct json *config_of(const struct eval_options *o)
         jv_set_string(v, "expert", o->expert);
     } else {
         sha256_hex(&o->model->info.hash, hex);
-        jv_set_string(v, "model", o->model->info.name);
+        jv_set_string(v, "model", o->model_name ? o->model_name : o->model->info.name);
         jv_set_string(v, "model_hash", hex);
         if (o->model->info.tokenizer) {
             struct sha256 tokenizer = tokenizer_hash(o->model->info.tokenizer);

@@ -50,10 +50,7 @@ static enum status in_line(const struct chat_examples *x, const struct chat_line
 static enum status parse(const struct chat_examples *x, const struct chat_line *l,
                          struct json **out, struct error *err)
 {
-    struct error inner = ERROR_INIT;
-    enum status st = jv_parse(x->text + l->from, l->n, "line", out, &inner);
-
-    return st ? in_line(x, l, &inner, st, err) : STATUS_OK;
+    return jv_parse_line(x->text + l->from, l->n, JSON_MAX_BYTES, x->path, l->number, out, err);
 }
 
 static bool is_blank(const char *text, size_t n)

@@ -197,7 +197,8 @@ static enum status collect(struct rollouts *r, struct rollout_set *out, struct e
 
     if (r->n_failed == r->n_played) {
         *err = r->first_failure;
-        error_note(err, "all %d rollouts failed for reasons outside the policy", r->n_played);
+        error_note(err, "%d of %d rollouts failed for reasons outside the policy", r->n_failed,
+                   r->n_played);
         return err->status ? err->status : error_set(err, STATUS_FAILED, "no rollout finished");
     }
     if (r->n_failed > 0 && r->o.log)

@@ -6,6 +6,8 @@
 
 #include <assert.h>
 
+#include "runtime/base/text.h"
+
 static bool is_over(int64_t used, int64_t more, int64_t limit)
 {
     return limit > 0 && more > 0 && used > limit - more;
@@ -13,8 +15,8 @@ static bool is_over(int64_t used, int64_t more, int64_t limit)
 
 static enum status spent(const char *what, int64_t limit, struct error *err)
 {
-    return error_set(err, STATUS_BUDGET, "the budget of %lld %s is used up", (long long)limit,
-                     what);
+    return error_set(err, STATUS_BUDGET, "the budget of %lld %s%s is used up", (long long)limit,
+                     what, plural_s(limit));
 }
 
 enum status budget_fits(const struct budget *b, int64_t now_ms, int64_t tokens, int64_t steps,
@@ -22,11 +24,11 @@ enum status budget_fits(const struct budget *b, int64_t now_ms, int64_t tokens, 
 {
     for (; b; b = b->parent) {
         if (is_over(b->tokens, tokens, b->tokens_limit))
-            return spent("tokens", b->tokens_limit, err);
+            return spent("token", b->tokens_limit, err);
         if (is_over(b->steps, steps, b->steps_limit))
-            return spent("steps", b->steps_limit, err);
+            return spent("step", b->steps_limit, err);
         if (is_over(b->calls, calls, b->calls_limit))
-            return spent("tool calls", b->calls_limit, err);
+            return spent("tool call", b->calls_limit, err);
         if (b->wall_ms_limit > 0 && now_ms - b->started_ms >= b->wall_ms_limit)
             return error_set(err, STATUS_TIMEOUT, "the wall time budget of %lld ms is used up",
                              (long long)b->wall_ms_limit);

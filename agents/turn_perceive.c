@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "agents/turn.h"
+#include "runtime/base/text.h"
 
 /* A new turn costs a step; its tokens are checked when the prompt is complete. */
 static enum status may_begin(const struct agent *a, struct error *err)
@@ -13,9 +14,9 @@ static enum status may_begin(const struct agent *a, struct error *err)
 
     if (most > 0 && a->turn >= most)
         return error_set(err, STATUS_BUDGET,
-                         "the limit of %d model calls is reached; set another with "
+                         "the limit of %d model call%s is reached; set another with "
                          "`budget: {steps: N}`",
-                         (int)most);
+                         (int)most, plural_s(most));
     return b ? budget_fits(b, agent_now_ms(a), 1, 1, 0, err) : STATUS_OK;
 }
 

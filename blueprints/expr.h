@@ -31,6 +31,12 @@ struct expr_reference {
 size_t expr_n_references(const struct expr *e);
 struct expr_reference expr_reference(const struct expr *e, size_t i);
 
+/* The type of the value as far as it is known before the evaluation: an enum jv_kind, with JV_REAL
+ * for any number, or EXPR_ANY. `of` says it of a name (field NULL), and of a field of a name. */
+#define EXPR_ANY (-1)
+typedef int (*expr_type_fn)(void *ctx, const char *name, const char *field);
+int expr_type(const struct expr *e, expr_type_fn of, void *ctx);
+
 /* A template: text with ${...}; parses all of it. */
 struct expr_template;
 MUST_CHECK enum status expr_template_parse(const char *text, size_t n, struct expr_template **out,
@@ -38,6 +44,7 @@ MUST_CHECK enum status expr_template_parse(const char *text, size_t n, struct ex
 void expr_template_free(struct expr_template *t);
 MUST_CHECK enum status expr_template_eval(const struct expr_template *t, const struct json *vars,
                                           struct json **out, struct error *err);
+int expr_template_type(const struct expr_template *t, expr_type_fn of, void *ctx);
 size_t expr_template_n_references(const struct expr_template *t);
 struct expr_reference expr_template_reference(const struct expr_template *t, size_t i);
 

@@ -63,9 +63,10 @@ typedef enum status (*expr_function_fn)(struct expr_eval *ev, struct json *const
 struct expr_function {
     const char *name, *usage;
     int min_args, max_args;
+    int type; /* of the value: an enum jv_kind (JV_REAL: of any number), or EXPR_ANY */
     expr_function_fn call;
 };
-#define FUNCTION(name, min_args, max_args, usage)                                                  \
+#define FUNCTION(name, min_args, max_args, type, usage)                                            \
     enum status expr_fn_##name(struct expr_eval *ev, struct json *const *args, struct json **out);
 #include "blueprints/functions.def"
 #undef FUNCTION

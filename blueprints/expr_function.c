@@ -162,8 +162,8 @@ const struct expr_macro *expr_macro_find(const char *name)
 }
 
 static const struct expr_function functions[] = {
-#define FUNCTION(name, min_args, max_args, usage)                                                  \
-    {#name, usage, min_args, max_args, expr_fn_##name},
+#define FUNCTION(name, min_args, max_args, type, usage)                                            \
+    {#name, usage, min_args, max_args, type, expr_fn_##name},
 #include "blueprints/functions.def"
 #undef FUNCTION
 };

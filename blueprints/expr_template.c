@@ -132,13 +132,23 @@ static enum status put_piece(const struct piece *p, const struct json *vars, str
     return st;
 }
 
+static bool is_one_expression(const struct expr_template *t)
+{
+    return t->n == 1 && !t->piece[0].text && t->piece[0].value;
+}
+
+int expr_template_type(const struct expr_template *t, expr_type_fn of, void *ctx)
+{
+    return is_one_expression(t) ? expr_type(t->piece[0].value, of, ctx) : (int)JV_STRING;
+}
+
 enum status expr_template_eval(const struct expr_template *t, const struct json *vars,
                                struct json **out, struct error *err)
 {
     struct str text;
     enum status st = STATUS_OK;
 
-    if (t->n == 1 && !t->piece[0].text && t->piece[0].value)
+    if (is_one_expression(t))
         return expr_eval(t->piece[0].value, vars, out, err);
     str_init(&text, EXPR_MAX_TEXT);
     for (size_t i = 0; !st && i < t->n; i++)

@@ -58,16 +58,14 @@ enum status vars_eval(const struct json *vars, const struct plan_value *v, struc
     return STATUS_OK;
 }
 
-enum status vars_eval_bool(const struct frame *f, const struct json *vars,
-                           const struct plan_value *v, const char *what, bool *out,
-                           struct error *err)
+enum status vars_eval_bool(const struct json *vars, const struct plan_value *v, const char *what,
+                           bool *out, struct error *err)
 {
     struct json *value = NULL;
     enum status st = vars_eval(vars, v, &value, err);
 
     if (!st && jv_kind(value) != JV_BOOL)
-        st = error_at(err, STATUS_INVALID, f->plan->file, f->step->line, f->step->column,
-                      "`%s` must be true or false, got %s", what, jv_kind_name(jv_kind(value)));
+        st = plan_value_not_bool(v, what, (int)jv_kind(value), err);
     if (!st)
         *out = jv_get_bool(value, false);
     jv_unref(value);

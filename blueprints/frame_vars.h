@@ -21,8 +21,7 @@ void frame_bind_child(struct frame *f, const char *name, const struct frame *chi
 /* v NULL: null. */
 MUST_CHECK enum status vars_eval(const struct json *vars, const struct plan_value *v,
                                  struct json **out, struct error *err);
-MUST_CHECK enum status vars_eval_bool(const struct frame *f, const struct json *vars,
-                                      const struct plan_value *v, const char *what, bool *out,
-                                      struct error *err);
+MUST_CHECK enum status vars_eval_bool(const struct json *vars, const struct plan_value *v,
+                                      const char *what, bool *out, struct error *err);
 
 #endif

@@ -11,6 +11,7 @@
 #include "blueprints/frame_vars.h"
 #include "blueprints/step.h"
 #include "runtime/base/rng.h"
+#include "runtime/base/text.h"
 
 #define DEFAULT_HORIZON 10
 
@@ -127,8 +128,8 @@ static void on_done(void *ctx, struct agent *a, const struct agent_result *r)
         frame_end(f, STEP_CANCELLED, NULL, NULL);
     else if (r->state == STEP_OK && r->cut_at > 0)
         frame_end(f, STEP_OK, jv_ref(r->output),
-                  AGENT_CUT "the reply was cut after %lld tokens, which `on_length` allows",
-                  (long long)r->cut_at);
+                  AGENT_CUT "the reply was cut after %lld token%s, which `on_length` allows",
+                  (long long)r->cut_at, plural_s(r->cut_at));
     else if (r->state == STEP_OK)
         frame_end(f, STEP_OK, r->output ? jv_ref(r->output) : jv_null(), NULL);
     else if (r->err.message[0])

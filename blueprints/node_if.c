@@ -8,7 +8,7 @@
 static enum status prepare(struct frame *f, struct json **in, struct error *err)
 {
     bool yes = false;
-    enum status st = vars_eval_bool(f, f->vars, f->step->cond, "cond", &yes, err);
+    enum status st = vars_eval_bool(f->vars, f->step->cond, "cond", &yes, err);
 
     if (!st)
         *in = jv_bool(yes);

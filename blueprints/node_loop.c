@@ -7,6 +7,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "blueprints/frame_vars.h"
+#include "runtime/base/text.h"
 
 static void begin_round(struct frame *f, int32_t round)
 {
@@ -45,10 +46,10 @@ static void end_at_max(struct frame *f, const struct frame *child)
     if (!f->step->until)
         frame_end(f, STEP_OK, jv_ref(child->value), NULL);
     else if (f->step->fail_at_max)
-        frame_end(f, STEP_ERROR, NULL, "`until` did not hold in %d rounds", n);
+        frame_end(f, STEP_ERROR, NULL, "`until` did not hold in %d round%s", n, plural_s(n));
     else
-        frame_end(f, STEP_OK, jv_ref(child->value), "exhausted: `until` did not hold in %d rounds",
-                  n);
+        frame_end(f, STEP_OK, jv_ref(child->value), "exhausted: `until` did not hold in %d round%s",
+                  n, plural_s(n));
 }
 
 static void child_ended(struct frame *f, struct frame *child)
@@ -68,7 +69,7 @@ static void child_ended(struct frame *f, struct frame *child)
     }
     frame_bind_child(f, f->step->id, child);
     if (f->step->until)
-        st = vars_eval_bool(f, f->inner, f->step->until, "until", &holds, &err);
+        st = vars_eval_bool(f->inner, f->step->until, "until", &holds, &err);
     if (st)
         frame_end_error(f, st, &err);
     else if (holds)

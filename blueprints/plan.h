@@ -36,6 +36,11 @@ struct plan_value;
 MUST_CHECK enum status plan_value_eval(const struct plan_value *v, const struct json *vars,
                                        struct json **out, struct error *err);
 
+/* The error of a condition whose value has this type (enum jv_kind): STATUS_INVALID at its place.
+ */
+enum status plan_value_not_bool(const struct plan_value *v, const char *what, int type,
+                                struct error *err);
+
 /* The constant value, lent; NULL if it contains an expression. */
 const struct json *plan_value_constant(const struct plan_value *v);
 
@@ -148,6 +153,11 @@ struct plan_check {
 };
 MUST_CHECK enum status blueprint_check(const struct plan *p, const struct plan_check *c,
                                        struct error *err);
+
+/* The error of a model that cannot be opened, at the agent's `model`: STATUS_CONFIG. One that is
+ * not about the model (memory, a signal) is unchanged. */
+enum status plan_model_fault(const struct plan *p, const struct plan_agent *a,
+                             const struct error *fault, struct error *err);
 
 /* Of a step's `env`: does its key ("horizon", "noise", "seed", "profile") take this value? null is
  * its default. STATUS_INVALID says what it takes. */

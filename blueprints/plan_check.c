@@ -49,6 +49,24 @@ static enum status check_argument(const struct plan *p, const struct tool *t, co
     return st;
 }
 
+static enum status unknown_argument(const struct plan *p, const struct tool *t,
+                                    const struct yaml_node *in, const char *key, struct error *err)
+{
+    const struct json *properties = jv_get(t->input_schema, "properties");
+    const struct yaml_node *at = yaml_key_node(in, key);
+    struct str list = STR_INIT;
+    const char *near = schema_nearest_property(properties, key, &list);
+
+    if (near)
+        yaml_error(err, p->yaml, at, "tool `%.80s` has no argument `%.80s`; did you mean `%.80s`?",
+                   t->name, key, near);
+    else
+        yaml_error(err, p->yaml, at, "tool `%.80s` has no argument `%.80s`; %s%s", t->name, key,
+                   list.len ? "it takes " : "it takes none", str_cstr(&list));
+    str_deinit(&list);
+    return STATUS_CONFIG;
+}
+
 /* Checks the keys of the arguments: required ones, and unknown ones if the schema forbids them. */
 static enum status check_keys(const struct plan *p, const struct tool *t,
                               const struct plan_value *in, struct error *err)
@@ -58,15 +76,13 @@ static enum status check_keys(const struct plan *p, const struct tool *t,
     const struct json *properties = jv_get(t->input_schema, "properties");
     bool closed = jv_kind(additional) == JV_BOOL && !jv_get_bool(additional, true);
     struct json *present = jv_object();
-    const struct plan_value *v;
     const char *key;
     enum status st = STATUS_OK;
 
-    for (size_t i = 0; !st && (v = plan_value_member(in, i, &key)) != NULL; i++) {
+    for (size_t i = 0; !st && plan_value_member(in, i, &key) != NULL; i++) {
         jv_set_bool(present, key, true);
         if (closed && !jv_get(properties, key))
-            st = yaml_error(err, p->yaml, plan_value_node(v),
-                            "tool `%.80s` has no argument `%.80s`", t->name, key);
+            st = unknown_argument(p, t, plan_value_node(in), key, err);
     }
     for (size_t i = 0; !st && i < jv_size(required); i++) {
         key = jv_get_string(jv_at(required, i), "");
@@ -212,19 +228,43 @@ static enum status check_effect(const struct plan *p, const struct plan_step *s,
         effect_words[s->effect], plan_kind_name(s->kind));
 }
 
+/* s: the step that uses it, or NULL. */
+static enum status model_fault(const struct plan *p, const struct plan_agent *a,
+                               const struct plan_step *s, const struct error *fault,
+                               struct error *err)
+{
+    const struct yaml_node *at = yaml_get(a->node, "model");
+
+    if (!at)
+        at = s ? yaml_get(s->node, "agent") : a->node;
+    yaml_error(err, p->yaml, at, "the model of agent `%s` cannot be used%s%s%s: %s%s%s", a->name,
+               s ? " in step `" : "", s ? s->id : "", s ? "`" : "", fault->where,
+               *fault->where ? ": " : "", fault->message);
+    if (*fault->hint)
+        error_hint(err, "%s", fault->hint);
+    return STATUS_CONFIG;
+}
+
+enum status plan_model_fault(const struct plan *p, const struct plan_agent *a,
+                             const struct error *fault, struct error *err)
+{
+    if (fault->status != STATUS_NO_MEMORY && fault->status != STATUS_CANCELLED &&
+        fault->status != STATUS_BUSY)
+        return model_fault(p, a, NULL, fault, err);
+    if (err)
+        *err = *fault;
+    return fault->status;
+}
+
 static enum status check_model(const struct plan *p, const struct plan_check *c,
                                const struct plan_step *s, struct error *err)
 {
     const struct plan_agent *a = plan_agent_find(p, s->agent);
     struct error fault = ERROR_INIT;
-    const struct yaml_node *at;
 
     if (!c->model || !a || !c->model(c->ctx, p, a, s->env != NULL, &fault))
         return STATUS_OK;
-    at = yaml_get(a->node, "model");
-    return yaml_error(err, p->yaml, at ? at : yaml_get(s->node, "agent"),
-                      "the model of agent `%s` cannot be used in step `%s`: %s%s%s", a->name, s->id,
-                      fault.where, *fault.where ? ": " : "", fault.message);
+    return model_fault(p, a, s, &fault, err);
 }
 
 static enum status check_steps(const struct plan *p, const struct plan_check *c,

@@ -94,6 +94,8 @@ typedef enum status (*plan_reference_fn)(void *ctx, struct expr_reference r,
                                          const struct yaml_node *at);
 MUST_CHECK enum status plan_value_each_reference(const struct plan_value *v, plan_reference_fn fn,
                                                  void *ctx);
+/* As expr_type. */
+int plan_value_type(const struct plan_value *v, expr_type_fn of, void *ctx);
 /* New reference; NULL when any part of it is an expression. */
 struct json *plan_value_literal(const struct plan_value *v);
 /* The i-th member of a mapping of the file, lent; NULL after the last one, and if v is not a

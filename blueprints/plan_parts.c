@@ -153,13 +153,11 @@ enum status part_duration(struct plan_loader *l, const struct yaml_node *map, co
 {
     const struct yaml_node *node = yaml_get(map, key);
     const char *text = node ? yaml_text_of(node) : "";
-    size_t n = strlen(text);
     int64_t ms = 0;
 
     if (!node)
         return STATUS_OK;
-    /* A number without a unit is refused because its meaning is not clear. */
-    if (n == 0 || (text[n - 1] >= '0' && text[n - 1] <= '9') || !text_to_duration_ms(text, &ms))
+    if (!text_to_duration_ms(text, &ms))
         return PLAN_FAULT(l, node,
                           "`%s` takes a duration with its unit (ms, s, m, h, d), as in 90s, got %s",
                           key, found(l, node));

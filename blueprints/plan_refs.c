@@ -1,9 +1,9 @@
 /* plan_refs.c - checks that every name in an expression is visible where it is read.
  *
- * A step sees inputs, state, exhausted, the steps above it in its own list and in the lists around
- * it; the body of a map sees item and index, the body of a loop sees round and the loop's own id:
- * the last round's value. Steps inside a list are not visible from outside. A visible id
- * cannot be used again.
+ * Where the type of a condition is known, it must be boolean. A step sees inputs, state, exhausted,
+ * the steps above it in its own list and in the lists around it; the body of a map sees item and
+ * index, the body of a loop sees round and the loop's own id: the last round's value. Steps inside
+ * a list are not visible from outside. A visible id cannot be used again.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -15,30 +15,106 @@
 
 struct scope_check {
     struct plan_loader *l;
-    const char **name; /* visible steps */
+    const char **name; /* (n) visible steps */
+    struct visible {
+        bool is_loop;  /* which has ended */
+        bool in_round; /* the value of the last round, inside its loop */
+        int type;      /* of its value: enum jv_kind or EXPR_ANY */
+    } * step;          /* (n) */
     size_t n, cap;
     bool in_map, in_loop;
 };
 
 static enum status walk_list(struct scope_check *c, const struct plan_step *s, int32_t n);
 
-static void show(struct scope_check *c, const char *name)
+static void show(struct scope_check *c, const char *name, struct visible step)
 {
     if (c->n == c->cap) {
         c->cap = c->cap ? 2 * c->cap : 16;
         c->name = xrealloc(c->name, c->cap * sizeof(*c->name));
+        c->step = xrealloc(c->step, c->cap * sizeof(*c->step));
     }
-    c->name[c->n++] = name;
+    c->name[c->n] = name;
+    c->step[c->n++] = step;
 }
 
-static bool is_visible(const struct scope_check *c, const char *name)
+static const struct visible *find_visible(const struct scope_check *c, const char *name)
 {
     for (size_t i = 0; i < c->n; i++) {
         if (strcmp(c->name[i], name) == 0)
-            return true;
+            return &c->step[i];
     }
-    return false;
+    return NULL;
 }
+
+/* ---- types */
+
+static int type_of_input(const struct scope_check *c, const char *name)
+{
+    const struct plan_input *in = plan_input_find(c->l->plan, name);
+    static const struct {
+        const char *word;
+        int type;
+    } types[] = {{"string", JV_STRING}, {"integer", JV_INT}, {"number", JV_REAL},
+                 {"boolean", JV_BOOL},  {"array", JV_ARRAY}, {"object", JV_OBJECT}};
+
+    for (size_t i = 0; in && i < ARRAY_LEN(types); i++)
+        if (strcmp(in->type, types[i].word) == 0)
+            return types[i].type;
+    return EXPR_ANY;
+}
+
+/* An expr_type_fn. An input without a value is null, which is not boolean either. */
+static int type_of_name(void *ctx, const char *name, const char *field)
+{
+    const struct scope_check *c = ctx;
+    const struct visible *step = field ? NULL : find_visible(c, name);
+
+    if (step)
+        return step->type;
+    if (field && strcmp(name, "inputs") == 0)
+        return type_of_input(c, field);
+    if (field && (strcmp(name, "state") == 0 || strcmp(name, "exhausted") == 0))
+        return name[0] == 's' ? JV_STRING : JV_BOOL;
+    if (!field && (strcmp(name, "index") == 0 || strcmp(name, "round") == 0))
+        return JV_INT;
+    return EXPR_ANY;
+}
+
+static int type_of_step(struct scope_check *c, const struct plan_step *s)
+{
+    if (strcmp(s->on_error, "continue") == 0)
+        return EXPR_ANY; /* maybe {status, error} */
+    switch (s->kind) {
+    case PLAN_VALUE:
+        return plan_value_type(s->value, type_of_name, c);
+    case PLAN_WAIT:
+        return JV_STRING;
+    case PLAN_MAP:
+        return JV_ARRAY;
+    case PLAN_PARALLEL:
+        return JV_OBJECT;
+    case PLAN_LOOP:
+        return type_of_step(c, s->child);
+    default:
+        return EXPR_ANY;
+    }
+}
+
+static enum status check_condition(struct scope_check *c, const struct plan_value *v,
+                                   const char *what)
+{
+    int type = v ? plan_value_type(v, type_of_name, c) : EXPR_ANY;
+
+    if (type == EXPR_ANY || type == JV_BOOL)
+        return STATUS_OK;
+    (void)!plan_value_not_bool(v, what, type, c->l->err);
+    if (c->l->err)
+        c->l->err->status = STATUS_CONFIG;
+    return STATUS_CONFIG;
+}
+
+/* ---- names */
 
 static bool is_step_somewhere(const struct plan_step *s, int32_t n, const char *id)
 {
@@ -111,12 +187,14 @@ static enum status fault(struct scope_check *c, const char *name, const struct y
 static size_t field_column(const struct yaml_node *at, const char *map, const char *field)
 {
     struct str name = STR_INIT;
-    bool found;
+    size_t column;
 
     str_printf(&name, "%s.%s", map, field);
-    found = strstr(yaml_text_of(at), str_cstr(&name)) != NULL;
+    column = strstr(yaml_text_of(at), str_cstr(&name))
+                 ? column_of(at, str_cstr(&name)) + strlen(map) + 1
+                 : column_of(at, map);
     str_deinit(&name);
-    return column_of(at, map) + (found ? strlen(map) + 1 : 0);
+    return column;
 }
 
 /* `inputs.FIELD`, where FIELD is not declared. */
@@ -132,15 +210,33 @@ static enum status check_input(struct scope_check *c, const char *field, const s
                              fault.message);
 }
 
+/* `exhausted.ID` exists for loops that have ended. */
+static enum status check_exhausted(struct scope_check *c, const char *id,
+                                   const struct visible *step, const struct yaml_node *at)
+{
+    size_t column = field_column(at, "exhausted", id);
+
+    if (step->is_loop)
+        return STATUS_OK;
+    if (step->in_round)
+        return yaml_error_within(c->l->err, c->l->plan->yaml, at, column,
+                                 "`exhausted.%.80s` exists only after the loop `%.80s`", id, id);
+    return yaml_error_within(c->l->err, c->l->plan->yaml, at, column,
+                             "step `%.80s` is not a loop: only a loop has `exhausted`", id);
+}
+
 /* `state.ID` and `exhausted.ID` exist for visible steps. */
 static enum status check_step_field(struct scope_check *c, struct expr_reference r,
                                     const struct yaml_node *at)
 {
     const struct plan *p = c->l->plan;
+    const struct visible *step = find_visible(c, r.field);
     size_t column = field_column(at, r.name, r.field);
     const char *near;
 
-    if (is_visible(c, r.field))
+    if (step && strcmp(r.name, "exhausted") == 0)
+        return check_exhausted(c, r.field, step, at);
+    if (step)
         return STATUS_OK;
     near = c->n ? nearest_word(r.field, c->name, c->n) : NULL;
     if (near)
@@ -162,7 +258,7 @@ static enum status check_reference(void *ctx, struct expr_reference r, const str
     if (strcmp(name, "state") == 0 || strcmp(name, "exhausted") == 0)
         return r.field ? check_step_field(c, r, at) : STATUS_OK;
     if ((c->in_map && (strcmp(name, "item") == 0 || strcmp(name, "index") == 0)) ||
-        (c->in_loop && strcmp(name, "round") == 0) || is_visible(c, name))
+        (c->in_loop && strcmp(name, "round") == 0) || find_visible(c, name))
         return STATUS_OK;
     return fault(c, name, at);
 }
@@ -176,7 +272,7 @@ static enum status check_values(struct scope_check *c, const struct plan_step *s
 
     for (size_t i = 0; !st && i < ARRAY_LEN(values); i++)
         st = plan_value_each_reference(values[i], check_reference, c);
-    return st;
+    return st ? st : check_condition(c, s->cond, "cond");
 }
 
 static enum status walk_step(struct scope_check *c, const struct plan_step *s);
@@ -187,11 +283,15 @@ static enum status walk_loop(struct scope_check *c, const struct plan_step *s)
     bool in_loop = c->in_loop;
     enum status st;
 
-    show(c, s->id);
+    /* In the first round its value is null. */
+    show(c, s->id, (struct visible){.in_round = true, .type = EXPR_ANY});
     c->in_loop = true;
     st = walk_step(c, s->child);
     if (!st)
         st = plan_value_each_reference(s->until, check_reference, c);
+    c->step[outside].type = type_of_step(c, s->child);
+    if (!st)
+        st = check_condition(c, s->until, "until");
     c->in_loop = in_loop;
     c->n = outside;
     return st;
@@ -228,11 +328,12 @@ static enum status walk_list(struct scope_check *c, const struct plan_step *s, i
     enum status st = STATUS_OK;
 
     for (int32_t i = 0; !st && i < n; i++) {
-        if (is_visible(c, s[i].id))
+        if (find_visible(c, s[i].id))
             return PLAN_FAULT(c->l, s[i].node,
                               "duplicate id `%s`: another step visible here has it", s[i].id);
         st = walk_step(c, &s[i]);
-        show(c, s[i].id);
+        show(c, s[i].id,
+             (struct visible){.is_loop = s[i].kind == PLAN_LOOP, .type = type_of_step(c, &s[i])});
     }
     c->n = outside;
     return st;
@@ -245,9 +346,10 @@ enum status plan_check_references(struct plan_loader *l)
     enum status st = walk_list(&c, p->step, p->n_steps);
 
     for (int32_t i = 0; i < p->n_steps; i++)
-        show(&c, p->step[i].id);
+        show(&c, p->step[i].id, (struct visible){.is_loop = p->step[i].kind == PLAN_LOOP});
     if (!st)
         st = plan_value_each_reference(p->output, check_reference, &c);
     free(c.name);
+    free(c.step);
     return st;
 }

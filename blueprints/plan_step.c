@@ -54,16 +54,46 @@ static void add_keys(struct plan_loader *l, const char *list, const char **keys,
     }
 }
 
-static const struct yaml_node *key_node(const struct yaml_node *mapping, const char *name)
+/* Kinds of steps that have this key besides their own word, as "`agent`, `tool`". */
+static bool kinds_with(const char *key, struct str *list)
 {
-    const struct yaml_node *key = NULL;
-    const char *text;
+    size_t len = strlen(key);
 
-    for (size_t i = 0; (text = yaml_key_at(mapping, i, &key, NULL)) != NULL; i++) {
-        if (strcmp(text, name) == 0)
-            return key;
+    for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+        const char *at = kinds[k].keys;
+
+        while ((at = strstr(at, key)) != NULL &&
+               ((at > kinds[k].keys && at[-1] != ' ') || (at[len] && at[len] != ' ')))
+            at += len;
+        if (at)
+            str_printf(list, "%s`%s`", list->len ? ", " : "", kinds[k].word);
     }
-    return mapping;
+    return list->len > 0;
+}
+
+/* A key that exists, but not for this kind: `retry` of a `value`. */
+static bool foreign_key(struct plan_loader *l, const struct yaml_node *node, enum plan_kind kind,
+                        const char *const *allowed, size_t n)
+{
+    const struct yaml_node *key;
+    const char *text;
+    bool found = false;
+
+    for (size_t i = 0; !found && (text = yaml_key_at(node, i, &key, NULL)) != NULL; i++) {
+        struct str list = STR_INIT;
+        bool is_allowed = false;
+
+        for (size_t k = 0; k < n && !is_allowed; k++)
+            is_allowed = strcmp(allowed[k], text) == 0;
+        found = !is_allowed && kinds_with(text, &list);
+        if (found)
+            (void)!PLAN_FAULT(l, key, "`%s` is not for a step of kind `%s`; it is for %s", text,
+                              kinds[kind].word, str_cstr(&list));
+        str_deinit(&list);
+        if (!is_allowed)
+            break; /* the first wrong key is the one to report */
+    }
+    return found;
 }
 
 static enum status check_keys(struct plan_loader *l, const struct yaml_node *node,
@@ -79,10 +109,12 @@ static enum status check_keys(struct plan_loader *l, const struct yaml_node *nod
     keys[n++] = kinds[kind].word;
     add_keys(l, kinds[kind].keys, keys, &n);
     if (kind == PLAN_HUMAN && yaml_get(node, "timeout"))
-        return PLAN_FAULT(l, key_node(node, "timeout"),
+        return PLAN_FAULT(l, yaml_key_node(node, "timeout"),
                           "put `timeout` inside `human`: {human: {prompt: ..., timeout: %.40s}}",
                           yaml_text_of(yaml_get(node, "timeout")));
-    return yaml_check_keys(l->plan->yaml, node, keys, n, l->err);
+    return foreign_key(l, node, kind, keys, n)
+               ? STATUS_CONFIG
+               : yaml_check_keys(l->plan->yaml, node, keys, n, l->err);
 }
 
 /* A step without a kind: misspelt or missing. */
@@ -118,7 +150,7 @@ static enum status find_kind(struct plan_loader *l, const struct yaml_node *node
         if (!yaml_get(node, kinds[k].word))
             continue;
         if (*which != PLAN_N_KINDS)
-            return PLAN_FAULT(l, key_node(node, kinds[k].word),
+            return PLAN_FAULT(l, yaml_key_node(node, kinds[k].word),
                               "a step has one kind, but this one has `%s` and `%s`%s",
                               kinds[k].word, kinds[*which].word,
                               repeats ? "; put one of them into `do`" : "");

@@ -111,19 +111,6 @@ enum status plan_value_load(struct plan_loader *l, const struct yaml_node *node,
     return st;
 }
 
-/* One that refers to nothing has one value. */
-static bool is_never_bool(const struct expr *e)
-{
-    struct json *vars = jv_object(), *value = NULL;
-    struct error ignored = ERROR_INIT;
-    bool never = expr_n_references(e) == 0 && expr_eval(e, vars, &value, &ignored) == STATUS_OK &&
-                 jv_kind(value) != JV_BOOL;
-
-    jv_unref(value);
-    jv_unref(vars);
-    return never;
-}
-
 enum status plan_value_load_condition(struct plan_loader *l, const struct yaml_node *node,
                                       struct plan_value **out)
 {
@@ -138,8 +125,6 @@ enum status plan_value_load_condition(struct plan_loader *l, const struct yaml_n
     v = value_new(l, VALUE_EXPR, node);
     if (expr_parse(text, strlen(text), &v->expr, &fault))
         return place_fault(l->plan->yaml, node, STATUS_CONFIG, &fault, l->err);
-    if (is_never_bool(v->expr))
-        return PLAN_FAULT(l, node, "a condition is true or false, got %.60s", text);
     *out = v;
     return STATUS_OK;
 }
@@ -160,6 +145,20 @@ enum status plan_value_each_reference(const struct plan_value *v, plan_reference
     for (size_t i = 0; !st && i < v->n; i++)
         st = plan_value_each_reference(v->item[i], fn, ctx);
     return st;
+}
+
+int plan_value_type(const struct plan_value *v, expr_type_fn of, void *ctx)
+{
+    switch (v->kind) {
+    case VALUE_CONSTANT:
+        return (int)jv_kind(v->constant);
+    case VALUE_TEMPLATE:
+        return expr_template_type(v->tmpl, of, ctx);
+    case VALUE_EXPR:
+        return expr_type(v->expr, of, ctx);
+    default:
+        return v->kind == VALUE_LIST ? JV_ARRAY : JV_OBJECT;
+    }
 }
 
 struct json *plan_value_literal(const struct plan_value *v)
@@ -270,6 +269,16 @@ bool plan_value_fits(const struct json *v)
     size_t room = JSON_MAX_BYTES;
 
     return fits(v, 1, &room);
+}
+
+enum status plan_value_not_bool(const struct plan_value *v, const char *what, int type,
+                                struct error *err)
+{
+    yaml_error(err, v->yaml, v->node, "`%s` must be true or false, got %s", what,
+               jv_kind_name((enum jv_kind)type));
+    if (err)
+        err->status = STATUS_INVALID;
+    return STATUS_INVALID;
 }
 
 enum status plan_value_eval(const struct plan_value *v, const struct json *vars, struct json **out,

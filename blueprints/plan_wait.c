@@ -9,13 +9,9 @@
 #include "runtime/base/text.h"
 #include "runtime/base/time_text.h"
 
-/* A number without a unit is refused because its meaning is not clear. */
 static bool read_duration(const char *text, int64_t *ms)
 {
-    size_t n = strlen(text);
-
-    return n > 0 && !(text[n - 1] >= '0' && text[n - 1] <= '9') && text_to_duration_ms(text, ms) &&
-           *ms >= 0 && *ms <= PLAN_MAX_DURATION_MS;
+    return text_to_duration_ms(text, ms) && *ms >= 0 && *ms <= PLAN_MAX_DURATION_MS;
 }
 
 enum status plan_wait_ms(bool is_for, const struct json *v, int64_t *out, struct error *err)

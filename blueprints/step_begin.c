@@ -8,6 +8,7 @@
 
 #include "blueprints/run_budget.h"
 #include "blueprints/step.h"
+#include "runtime/base/text.h"
 
 /* The first 16 bytes of the SHA-256 of the step's kind, name and inputs. */
 static void hash_inputs(struct frame *f)
@@ -137,13 +138,16 @@ static void begin_attempt(struct frame *f)
 static void disagree(struct frame *f)
 {
     struct error err = ERROR_INIT;
+    struct str word = STR_INIT;
 
     if (f->host->repair) {
         error_set(&err, STATUS_CONFIG, "step `%s` has ended, but with other inputs than it has now",
                   f->path);
+        text_put_shell_word(f->path, &word);
         error_hint(&err,
-                   "resume with --from-failed and --redo %.60s, or with --keep to keep its result",
-                   f->path);
+                   "resume with --from-failed and --redo %.80s, or with --keep to keep its result",
+                   str_cstr(&word));
+        str_deinit(&word);
         f->host->ops->fail(f->host, &err);
         return;
     }

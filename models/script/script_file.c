@@ -195,7 +195,7 @@ enum status script_file_load(const char *path, struct script_file *out, struct e
     if (st)
         return st;
     f.hash = sha256_of(text, n);
-    st = jv_parse(text, n, path, &f.root, err);
+    st = error_as_config(jv_parse(text, n, path, &f.root, err), err);
     free(text);
     if (!st)
         st = read_root(&f, path, err);

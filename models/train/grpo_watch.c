@@ -282,6 +282,7 @@ enum status grpo_measure(struct grpo_trainer *t, bool *better, struct error *err
     int64_t from = seams_mono_us(t->o->seams);
     struct json *line = NULL;
     double success = NAN;
+    bool tie;
     enum status st = t->o->evaluate(t->o->ctx, t->state.update, &success, &line, err);
 
     if (st)
@@ -296,6 +297,7 @@ enum status grpo_measure(struct grpo_trainer *t, bool *better, struct error *err
         p->first_success = success;
     p->since_best = success > p->best_success || isnan(p->best_success) ? 0 : p->since_best + 1;
     /* Of equal values the later one wins: it has trained on noisier tasks. */
+    tie = success == p->best_success;
     *better = isnan(p->best_success) || success >= p->best_success;
     if (*better) {
         p->best_success = success;
@@ -303,7 +305,10 @@ enum status grpo_measure(struct grpo_trainer *t, bool *better, struct error *err
     }
     if (t->o->log)
         log_write(t->o->log, LOG_INFO, "update %lld: success %.3f on validation seeds%s",
-                  (long long)t->state.update, success, *better ? ", the best so far" : "");
+                  (long long)t->state.update, success,
+                  tie       ? ", equal to the best so far"
+                  : *better ? ", the best so far"
+                            : "");
     return st;
 }
 

@@ -139,16 +139,35 @@ bool run_models_differ(const struct run_models *m, const struct plan *p, const s
     return was_hex && is_hex && strcmp(was_hex, is_hex) != 0;
 }
 
+/* A model that the blueprint names is a fault of its line, as for `validate`. */
+static enum status say_where(const struct run_models *m, const struct plan *p,
+                             const struct plan_agent *a, const struct error *fault,
+                             struct error *err)
+{
+    struct choice c = {0, NULL};
+
+    for (int32_t i = 0; i < m->n_given; i++)
+        choose(&c, m->given[i], p, a);
+    if (!c.name && !m->config)
+        return plan_model_fault(p, a, fault, err);
+    if (err)
+        *err = *fault;
+    return fault->status;
+}
+
 enum status run_models_open(struct run_models *m, const struct plan *p, const struct plan_agent *a,
                             struct model **out, struct error *err)
 {
     struct str was = STR_INIT, is = STR_INIT;
+    struct error fault = ERROR_INIT;
     const char *was_hex;
     enum status st;
 
     recorded_name(m, p, a, &was);
     name_now(m, p, a, str_cstr(&was), &is);
-    st = troupe_model(m->t, str_cstr(&is), out, err);
+    st = troupe_model(m->t, str_cstr(&is), out, &fault);
+    if (st)
+        st = say_where(m, p, a, &fault, err);
     was_hex = jv_get_string(jv_get(jv_get(m->config, "weights"), str_cstr(&was)), NULL);
     if (!st && !m->others)
         st = check_same_weights(str_cstr(&was), was_hex, str_cstr(&is), *out, err);

@@ -11,6 +11,7 @@
 #include "blueprints/repair.h"
 #include "runtime/api/troupe_run.h"
 #include "runtime/base/memory.h"
+#include "runtime/base/text.h"
 #include "runtime/store/query.h"
 
 #define NAMED_MOST 3 /* steps named in the message; the list has all */
@@ -213,8 +214,10 @@ static enum status repair(struct troupe_run *r, struct store_reader *q, const ch
     if (!st)
         st = reopen(r, uuid, e, how, &decided, root, err);
     if (!st)
-        log_write(r->t->log, LOG_INFO, "%lld finished steps are kept, %lld get a new attempt",
-                  (long long)decided.n_kept, (long long)decided.n_again);
+        log_write(r->t->log, LOG_INFO, "%lld finished step%s %s kept, %lld get%s a new attempt",
+                  (long long)decided.n_kept, plural_s(decided.n_kept),
+                  decided.n_kept == 1 ? "is" : "are", (long long)decided.n_again,
+                  decided.n_again == 1 ? "s" : "");
     repair_deinit(&decided);
     free(root);
     return st;

@@ -72,7 +72,7 @@ static void print_question(struct app *a, const struct json *w)
     struct str text = STR_INIT;
 
     wait_put_text(w, NULL, false, seams_wall_ms(a->seams), &text);
-    str_puts(&text, "> ");
+    str_puts(&text, "  Ctrl-D leaves the question open\n> ");
     log_text(a->log, str_cstr(&text), text.len);
     str_deinit(&text);
 }
@@ -102,6 +102,8 @@ static bool ask(struct app *a, const char *uuid, const struct json *w)
 
         if (got == INPUT_LINE && line.len > 0)
             answered = give(a, uuid, path, &line);
+        if (got == INPUT_LINE && line.len == 0)
+            dprintf(STDERR_FILENO, "> ");
         if (got == INPUT_LINE)
             str_clear(&line);
         left = got == INPUT_END;

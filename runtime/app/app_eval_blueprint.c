@@ -1,7 +1,7 @@
 /* app_eval_blueprint.c - runs a blueprint many times and counts how the runs end.
  *
- * A run succeeds when it ends ok and its verdict, if it has one (the last of its steps, as `show`
- * prints it), is a success. Every other end counts as a failure.
+ * A run succeeds when it ends ok and the verdict of its last step with `env`, if it has one, is a
+ * success; what the blueprint outputs does not count. Every other end counts as a failure.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <stdio.h>
@@ -259,7 +259,8 @@ static int print(const struct blueprint_eval *v)
     str_printf(&out, ", seeds %llu ...\n", (unsigned long long)v->seed);
     put_table(v, &out);
     str_printf(&out,
-               "success: the run ended ok, and its verdict, if it has one, is a success\n"
+               "success: the run ended ok, and the verdict of its last step with `env`, if it has "
+               "one, is a success\n"
                "recorded as %s, which lists the runs: `troupe show %.36s --json`\n",
                uuid, uuid);
     code = app_print(&out);
@@ -271,10 +272,12 @@ static enum status play(struct blueprint_eval *v, struct error *err)
 {
     enum status st = STATUS_OK;
 
+    log_progress_begin(v->app->log);
     for (int64_t i = 0; !st && i < v->episodes && !*v->app->interrupted; i++) {
         st = play_one(v, v->seed + (uint64_t)i, err);
-        log_progress(v->app->log, "%s: %lld/%lld runs, %lld successes", v->plan->name,
-                     (long long)v->n, (long long)v->episodes, (long long)v->n_success);
+        log_progress(v->app->log, "%s: %lld/%lld runs, %lld success%s", v->plan->name,
+                     (long long)v->n, (long long)v->episodes, (long long)v->n_success,
+                     v->n_success == 1 ? "" : "es");
     }
     if (!st && *v->app->interrupted)
         st = error_set(err, STATUS_CANCELLED,

@@ -92,10 +92,11 @@ static void exclusive(void *ctx, void (*fn)(void *arg, struct lane lane), void *
 }
 
 /* The same validation tasks each time, greedy, with the default noise of the environment. */
-static enum status evaluate_one(const struct grpo_job *j, int32_t k, double *success,
-                                struct json **more, struct error *err)
+static enum status evaluate_one(const struct grpo_job *j, int32_t k, int64_t update,
+                                double *success, struct json **more, struct error *err)
 {
     const struct options *o = j->app->options;
+    struct str name = STR_INIT;
     const struct eval_row_spec spec = {.horizon = (int32_t)option_int(o, OPT_EVAL_HORIZON),
                                        .noise = -1,
                                        .episodes = (int32_t)option_int(o, OPT_EVAL_EPISODES)};
@@ -111,8 +112,12 @@ static enum status evaluate_one(const struct grpo_job *j, int32_t k, double *suc
                              .seams = j->app->seams,
                              .interrupted = j->app->interrupted};
     char uuid[37];
-    enum status st = eval_run(&e, &row, uuid, err);
+    enum status st;
 
+    str_printf(&name, "%s, update %lld", j->options.out, (long long)update);
+    e.model_name = str_cstr(&name);
+    st = eval_run(&e, &row, uuid, err);
+    str_deinit(&name);
     if (st)
         return st;
     *success = row.success;
@@ -130,15 +135,14 @@ static enum status evaluate(void *ctx, int64_t update, double *success, struct j
     double sum = 0;
     enum status st = STATUS_OK;
 
-    (void)update;
     if (j->mix.n == 1)
-        return evaluate_one(j, 0, success, more, err);
+        return evaluate_one(j, 0, update, success, more, err);
     tasks = jv_object();
     for (int32_t k = 0; k < j->mix.n && !st; k++) {
         struct json *row = NULL;
         double one = 0;
 
-        st = evaluate_one(j, k, &one, &row, err);
+        st = evaluate_one(j, k, update, &one, &row, err);
         sum += one;
         if (!st)
             jv_set_adopt(tasks, j->mix.env[k]->name, row);

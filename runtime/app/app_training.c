@@ -187,3 +187,14 @@ struct learning app_learning(const struct app *a)
                              .warmup = option_int(o, OPT_WARMUP),
                              .continues = continues(a)};
 }
+
+void app_training_warn(const struct app *a)
+{
+    long long updates = option_int(a->options, OPT_UPDATES);
+    long long warmup = option_int(a->options, OPT_WARMUP);
+
+    if (updates < warmup && !continues(a))
+        log_write(a->log, LOG_WARN,
+                  "--updates %lld is less than --warmup %lld: the learning rate never reaches --lr",
+                  updates, warmup);
+}

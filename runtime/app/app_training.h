@@ -11,6 +11,10 @@
 /* Writes all options that are set, except --out and --resume. Creates the folder. */
 MUST_CHECK enum status app_training_write(const struct app *a, const char *out, struct error *err);
 
+/* Warns of options that are allowed and hardly meant: a warm-up that is longer than the training.
+ */
+void app_training_warn(const struct app *a);
+
 /* For a command that trains into --out: *then is *a, or with --resume the result of
  * app_training_read. STATUS_USAGE: --out is missing, or it contains a training and --resume is not
  * given. */

@@ -63,8 +63,20 @@ static int print_setting(const char *name, enum option_id id, const char *text)
     return app_print_json(doc);
 }
 
+/* The value; of the store also the one that a search finds. */
+static const char *setting_text(const struct app *a, enum option_id id, char path[APP_PATH_MAX])
+{
+    const char *text = option_text(a->options, id);
+    struct error ignored = ERROR_INIT;
+
+    if (text || id != OPT_STORE || app_store_path(a, path, APP_PATH_MAX, &ignored))
+        return text;
+    return path;
+}
+
 static int list(struct app *a)
 {
+    char path[APP_PATH_MAX];
     static const char *const columns[] = {"setting", "value", "from", "what it does"};
     struct table *t = table_new(columns, 4);
     struct json *doc = app_document("config"), *values = jv_object();
@@ -75,7 +87,7 @@ static int list(struct app *a)
         const struct option_spec *s = option_spec((enum option_id)id);
         if (!(s->flags & OPTION_IN_FILE))
             continue;
-        const char *value = option_text(a->options, (enum option_id)id);
+        const char *value = setting_text(a, (enum option_id)id, path);
         const char *cells[] = {s->name, value ? value : "-",
                                option_origin(a->options, (enum option_id)id), s->help};
         table_row(t, cells);
@@ -149,6 +161,7 @@ static int config_main(void *app)
                *value = options_arg(a->options, 2);
     struct error err = ERROR_INIT;
     struct str out = STR_INIT;
+    char path[APP_PATH_MAX];
     int id, code = EXIT_OK;
 
     if (!verb)
@@ -157,7 +170,7 @@ static int config_main(void *app)
         id = find_option(name, &err);
         if (id < 0)
             return app_fail(a, &err);
-        const char *text = option_text(a->options, (enum option_id)id);
+        const char *text = setting_text(a, (enum option_id)id, path);
         if (a->json)
             return print_setting(name, (enum option_id)id, text);
         str_printf(&out, "%s\n", text ? text : "");

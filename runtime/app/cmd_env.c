@@ -78,6 +78,7 @@ static void show_env_text(const struct env_ops *e, struct str *out)
     for (int32_t i = 0; i < e->n_demo_kinds; i++)
         str_printf(out, " %s", e->demo_kinds[i]);
     str_printf(out, "\nskill probe: %d questions\n", e->n_probes);
+    str_printf(out, "ceiling (never looking back): %s\n", e->ceiling_rule);
 }
 
 static int show_env_main(void *app)
@@ -100,6 +101,7 @@ static int show_env_main(void *app)
         jv_set_string(doc, "summary", e->summary);
         jv_set_string(doc, "instructions", e->instructions);
         jv_set_real(doc, "default_noise", e->default_noise);
+        jv_set_string(doc, "ceiling_rule", e->ceiling_rule);
         jv_set_int(doc, "max_calls_per_step", e->max_calls_per_step);
         jv_set_adopt(doc, "tools", tools);
         jv_set_adopt(doc, "demonstrations", kinds);
@@ -155,6 +157,8 @@ static int tasks_main(void *app)
     uint64_t seed = option_seed(a->options, OPT_SEED);
     int code;
 
+    if (e && !st)
+        st = env_check_expert(e, how, &err);
     for (int64_t i = 0; e && !st && i < option_int(a->options, OPT_COUNT); i++) {
         struct env_params p = {.horizon = horizon[0],
                                .noise = app_noise(a),

@@ -83,13 +83,13 @@ static void warn_of_calls(const struct verification *v, long line, const struct 
 {
     if (r->n_unread > 0)
         log_write(v->app->log, LOG_WARN,
-                  "%s:%ld: %lld calls are not understood, but count; the first is number %lld: %s",
-                  v->file, line, (long long)r->n_unread, (long long)r->first_unread_at,
+                  "%s:%ld: %lld call%s not understood, but count%s; the first is number %lld: %s",
+                  v->file, line, (long long)r->n_unread, r->n_unread == 1 ? " is" : "s are",
+                  r->n_unread == 1 ? "s" : "", (long long)r->first_unread_at,
                   r->first_unread.message);
     if (r->n_after > 0)
-        log_write(v->app->log, LOG_WARN,
-                  "%s:%ld: %lld calls after the end of the episode are ignored", v->file, line,
-                  (long long)r->n_after);
+        log_write(v->app->log, LOG_WARN, "%s:%ld: ignored %lld call%s after the end of the episode",
+                  v->file, line, (long long)r->n_after, plural_s(r->n_after));
 }
 
 static void put_result(struct verification *v, long line, const struct env_params *p,
@@ -107,9 +107,10 @@ static void put_result(struct verification *v, long line, const struct env_param
                w->success ? "success" : "failure");
     if (!r->done)
         str_puts(&v->text, " (the calls end before the episode does)");
-    str_printf(
-        &v->text, "; %d of %d steps right, %d calls, %d faults, %d of %d recovered, %d own slips\n",
-        w->steps_right, w->steps, w->calls, w->faults, w->recovered, w->at_risk, w->own_slips);
+    str_printf(&v->text,
+               "; %d of %d steps right, %d call%s, %d fault%s, %d of %d recovered, %d own slip%s\n",
+               w->steps_right, w->steps, w->calls, plural_s(w->calls), w->faults,
+               plural_s(w->faults), w->recovered, w->at_risk, w->own_slips, plural_s(w->own_slips));
     if (other)
         str_printf(&v->text, "  differs from the recorded verdict in \"%s\"\n", other);
     jv_set_int(o, "line", line);
@@ -150,16 +151,6 @@ static bool is_blank(const char *bytes, size_t n)
     return strspn(bytes, " \t\r\n") >= n;
 }
 
-/* "FILE:1:COLUMN" of a line that was read alone. */
-static void place_at_line(const struct verification *v, long line, struct error *err)
-{
-    const char *colon = strrchr(err->where, ':');
-    char column[24];
-
-    snprintf(column, sizeof(column), "%s", colon ? colon : "");
-    snprintf(err->where, sizeof(err->where), "%s:%ld%s", v->file, line, column);
-}
-
 static enum status verify_lines(struct verification *v, const char *bytes, size_t n,
                                 struct error *err)
 {
@@ -172,10 +163,8 @@ static enum status verify_lines(struct verification *v, const char *bytes, size_
         struct json *doc = NULL;
 
         if (!is_blank(bytes + at, length)) {
-            st = jv_parse_max(bytes + at, length, MAX_BYTES, v->file, &doc, err);
-            if (st)
-                place_at_line(v, line, err);
-            else
+            st = jv_parse_line(bytes + at, length, MAX_BYTES, v->file, line, &doc, err);
+            if (!st)
                 st = verify_one(v, doc, line, err);
             jv_unref(doc);
         }
@@ -223,8 +212,8 @@ static int print_results(struct verification *v)
         return app_print_json(doc);
     }
     if (v->n > 1)
-        str_printf(&v->text, "%lld episodes, %lld successes\n", (long long)v->n,
-                   (long long)v->n_success);
+        str_printf(&v->text, "%lld episodes, %lld success%s\n", (long long)v->n,
+                   (long long)v->n_success, v->n_success == 1 ? "" : "es");
     return app_print(&v->text);
 }
 

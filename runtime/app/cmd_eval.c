@@ -87,12 +87,21 @@ static int eval_main(void *app)
     if (st)
         return app_fail(a, &err);
     o.env = app_env(options_arg(a->options, 0), &err);
-    if (!o.env)
+    if (!o.env) {
+        struct error unknown = err;
+
+        (void)error_set(&err, STATUS_USAGE,
+                        "unknown environment \"%s\"; expected an environment or a blueprint file",
+                        options_arg(a->options, 0));
+        error_hint(&err, "%s", unknown.hint);
         return app_fail(a, &err);
+    }
     o.profile = app_profile(a);
     o.ablation = app_ablation(a);
     st = env_faults_of(o.env, option_text(a->options, OPT_FAULTS), &o.faults, &err);
     o.expert = option_text(a->options, OPT_EXPERT);
+    if (!st && o.expert)
+        st = env_check_expert(o.env, o.expert, &err);
     o.votes = (int32_t)option_int(a->options, OPT_VOTE);
     o.in_flight = (int32_t)option_int(a->options, OPT_IN_FLIGHT);
     o.seed = option_seed(a->options, OPT_SEED);
@@ -157,17 +166,17 @@ const struct command_spec cmd_eval = {
     "learn",
     "ENV|BLUEPRINT",
     "play many episodes and print success rates with intervals",
-    "The horizon (H) is the number of steps of an episode. A BLUEPRINT (a file) runs "
-    "EPISODES times, one run after\nthe other, with SEED, SEED+1 and so on. A run is a "
-    "success when it ends ok and its verdict, if it has one, is\na success. --var and "
-    "--timeout apply to each run.\nSeveral horizons and temperatures (--temperature 0,1) "
-    "give one row each. H50, H80 and H95 are the numbers of\nsteps at which a fitted curve "
-    "passes 50, 80 and 95 %: a logistic curve in log H, and a Weibull "
-    "curve\n(exp(-(H/a)^k); k = 1 is a constant hazard). A fit needs two horizons that have"
-    " both successes and failures.\nEvaluations are always recorded. Tasks are SEED ... "
-    "SEED+EPISODES-1. Seeds below 2^20 are for training and\nrefused here; seeds below 2^21"
-    " are for validation during training; use seeds from 2^21 on (the default) for\nresults"
-    " that you report.",
+    "The horizon (H) is the number of steps of an episode. A BLUEPRINT (a file) runs EPISODES times, one run after the other, with SEED, SEED+1 and so "
+    "on. A run is\na success when it ends ok and the verdict of its last step with `env`, if it "
+    "has one, "
+    "is a success; a step that\nfails is a criterion of your own. --var and --timeout apply to "
+    "each run.\nSeveral horizons and temperatures (--temperature 0,1) give "
+    "one row each. H50, H80 and H95 are the numbers of\nsteps at which a fitted curve passes 50, "
+    "80 and 95 %: a logistic curve in log H, and a Weibull curve\n(exp(-(H/a)^k); k = 1 is a "
+    "constant hazard). A fit needs two horizons that have both successes and "
+    "failures.\nEvaluations are always recorded. Tasks are SEED ... SEED+EPISODES-1. Seeds below "
+    "2^20 are for training and\nrefused here; seeds below 2^21 are for validation during "
+    "training; use seeds from 2^21 on (the default) for\nresults that you report.",
     eval_options,
     1,
     1,

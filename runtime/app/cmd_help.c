@@ -25,19 +25,6 @@ static const struct command_spec *find_command(const struct app *a, const char *
     return NULL;
 }
 
-static const char *nearest_command(const struct app *a, const char *first, const char *second)
-{
-    const char **names = xcalloc((size_t)a->n_commands, sizeof(*names));
-    char said[128];
-
-    for (int32_t i = 0; i < a->n_commands; i++)
-        names[i] = a->commands[i]->name;
-    snprintf(said, sizeof(said), "%s%s%s", first, second ? " " : "", second ? second : "");
-    const char *near = nearest_word(said, names, (size_t)a->n_commands);
-    free(names);
-    return near;
-}
-
 static int help_main(void *app)
 {
     struct app *a = app;
@@ -51,9 +38,11 @@ static int help_main(void *app)
         str_deinit(&s);
         error_set(&err, STATUS_USAGE, "unknown command `%s%s%s`", first, second ? " " : "",
                   second ? second : "");
-        const char *near = nearest_command(a, first, second);
+        char near[64];
+        bool is_near = command_nearest(first, second, a->commands, a->n_commands, near);
         error_hint(&err, "%s%s%s`troupe help` lists all commands",
-                   near ? "did you mean `troupe help " : "", near ? near : "", near ? "`? " : "");
+                   is_near ? "did you mean `troupe help " : "", is_near ? near : "",
+                   is_near ? "`? " : "");
         return app_fail(a, &err);
     }
     if (option_flag(a->options, OPT_MAN))

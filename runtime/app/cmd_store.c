@@ -133,7 +133,8 @@ static int gc_main(void *app)
         jv_set_int(doc, "bytes", bytes);
         return app_print_json(doc);
     }
-    log_write(a->log, LOG_INFO, "freed %lld blobs, %lld bytes", (long long)n, (long long)bytes);
+    log_write(a->log, LOG_INFO, "freed %lld blob%s, %lld byte%s", (long long)n, plural_s(n),
+              (long long)bytes, plural_s(bytes));
     return EXIT_OK;
 }
 

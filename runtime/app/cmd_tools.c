@@ -189,7 +189,7 @@ static int call_main(void *app)
     if (!st)
         st = app_tool(r, options_arg(a->options, 0), &t, &err);
     if (!st)
-        st = jv_parse(text, strlen(text), "JSON", &arguments, &err);
+        st = jv_parse(text, strlen(text), "arguments", &arguments, &err);
     if (st == STATUS_INVALID)
         st = err.status = STATUS_USAGE;
     if (!st)

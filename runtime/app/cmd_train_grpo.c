@@ -9,19 +9,22 @@
 #include "runtime/app/app_new_model.h"
 #include "runtime/app/app_training.h"
 #include "runtime/app/table.h"
+#include "runtime/base/text.h"
 
 static void report(const struct grpo_job *j, const struct grpo_result *r)
 {
     struct log *log = j->app->log;
+    struct str word = STR_INIT;
     char took[32];
 
     format_duration_ms((int64_t)(r->wall_s * 1000), took, sizeof(took));
-    log_write(log, LOG_INFO,
-              "%lld updates (%lld skipped), %lld rollouts, %lld tokens sampled, %lld trained, %s: "
-              "rollout %.1f s (environment %.1f), training %.1f, validation %.1f",
-              (long long)r->updates, (long long)r->skipped, (long long)r->rollouts,
-              (long long)r->sampled_tokens, (long long)r->trained_tokens, took, r->rollout_s,
-              r->env_s, r->train_s, r->eval_s);
+    log_write(
+        log, LOG_INFO,
+        "%lld update%s (%lld skipped), %lld rollout%s, %lld tokens sampled, %lld trained, %s: "
+        "rollout %.1f s (environment %.1f), training %.1f, validation %.1f",
+        (long long)r->updates, plural_s(r->updates), (long long)r->skipped, (long long)r->rollouts,
+        plural_s(r->rollouts), (long long)r->sampled_tokens, (long long)r->trained_tokens, took,
+        r->rollout_s, r->env_s, r->train_s, r->eval_s);
     log_write(log, LOG_INFO, "largest gap between log-probs of rollout and training: %g",
               r->largest_first_gap);
     if (!isnan(r->best_success))
@@ -29,8 +32,10 @@ static void report(const struct grpo_job *j, const struct grpo_result *r)
                   r->first_success, r->best_success, (long long)r->best_update);
     if (strcmp(r->ended, "updates") != 0)
         log_write(log, LOG_WARN, "ended early: %s", r->ended);
+    text_put_shell_word(j->options.out, &word);
     log_write(log, LOG_INFO, "wrote %s/model; `troupe plot %s` shows the curves", j->options.out,
-              j->options.out);
+              str_cstr(&word));
+    str_deinit(&word);
 }
 
 static int print_json(const struct grpo_job *j, const struct grpo_result *r)
@@ -71,6 +76,8 @@ static enum status train(struct grpo_job *j, struct app *a, bool from_folder, st
         st = grpo_check_resume(&j->options, j->start, err);
     if (!st)
         st = app_training_write(a, out, err);
+    if (!st)
+        app_training_warn(a);
     if (!st)
         st = grpo_run(j->pool, j->start, &j->options, r, err);
     if (!st) /* the model that is written at the end counts too */

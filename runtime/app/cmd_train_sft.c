@@ -66,12 +66,14 @@ static void report(struct sft_job *j, const struct sft_result *r)
     if (!isnan(r->held_out_loss))
         snprintf(held_out, sizeof(held_out), ", held out %.4f", r->held_out_loss);
     log_write(j->app->log, LOG_INFO,
-              "%lld updates, %lld tokens (%lld trained), loss %.4f%s, %.0f tokens/s, %s",
-              (long long)r->updates, (long long)r->tokens, (long long)r->trained_tokens, r->loss,
-              held_out, r->tokens_per_s, took);
+              "%lld update%s, %lld token%s (%lld trained), loss %.4f%s, %.0f tokens/s, %s",
+              (long long)r->updates, plural_s(r->updates), (long long)r->tokens,
+              plural_s(r->tokens), (long long)r->trained_tokens, r->loss, held_out, r->tokens_per_s,
+              took);
     if (r->n_truncated > 0)
-        log_write(j->app->log, LOG_WARN, "%lld examples were longer than --max-len %d and were cut",
-                  (long long)r->n_truncated, j->options.max_len);
+        log_write(j->app->log, LOG_WARN, "cut %lld example%s that %s longer than --max-len %d",
+                  (long long)r->n_truncated, plural_s(r->n_truncated),
+                  r->n_truncated == 1 ? "was" : "were", j->options.max_len);
     log_write(j->app->log, LOG_INFO, "wrote %s/model", j->options.out);
 }
 
@@ -126,6 +128,8 @@ static enum status train(struct sft_job *j, struct app *a, bool from_folder, str
         st = sft_check_resume(&j->options, j->start, err);
     if (!st)
         st = app_training_write(a, j->options.out, err);
+    if (!st)
+        app_training_warn(a);
     if (!st)
         st = sft_run(j->pool, j->start, &j->options, r, err);
     if (!st)

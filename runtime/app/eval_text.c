@@ -9,6 +9,7 @@
 
 #include "runtime/app/table.h"
 #include "runtime/base/memory.h"
+#include "runtime/base/text.h"
 
 #define CELL 96
 
@@ -165,6 +166,8 @@ static struct json *document(const struct eval_options *o, const struct eval_row
 static void put_text(const struct eval_options *o, const struct eval_row *rows, const char *model,
                      const char *faults, const char *uuid, struct str *out)
 {
+    struct str episode = STR_INIT, word = STR_INIT;
+
     str_printf(out, "%s, %s%s", o->env->name, o->expert ? "script " : "model ",
                o->expert ? o->expert : model);
     if (o->faults)
@@ -176,14 +179,20 @@ static void put_text(const struct eval_options *o, const struct eval_row *rows, 
     str_printf(out, ", tasks %llu ...\n", (unsigned long long)o->seed);
     put_rows(rows, o->n_rows, out);
     put_horizons(rows, o->n_rows, out);
+    str_printf(out, "\nceiling (never looking back): %s\n", o->env->ceiling_rule);
+    if (o->profile == ENV_HARD)
+        str_printf(out, "  profile hard: %s\n", ENV_HARD_CEILING_RULE);
+    str_printf(&episode, "%s/row[0]/episode[0]", uuid);
+    text_put_shell_word(str_cstr(&episode), &word);
     str_printf(
         out,
-        "\nceiling: (1-p)^H, the limit for a policy that never looks back\n"
         "self-cond.: accuracy after a wrong step minus accuracy after a right step\n"
         "H50, H80, H95: steps at which success is 50, 80, 95 %% (95 %% interval); *: outside "
         "the rows\n"
-        "recorded as %s: `troupe show %.36s`, `troupe show %.36s/row[0]/episode[0] --tokens`\n",
-        uuid, uuid, uuid);
+        "recorded as %s: `troupe show %.36s`, `troupe show %s --tokens`\n",
+        uuid, uuid, str_cstr(&word));
+    str_deinit(&episode);
+    str_deinit(&word);
 }
 
 int eval_print(struct app *a, const struct eval_options *o, const struct eval_row *rows,

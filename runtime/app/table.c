@@ -85,11 +85,6 @@ void table_free(struct table *t)
     free(t);
 }
 
-const char *plural_s(int64_t n)
-{
-    return n == 1 ? "" : "s";
-}
-
 void format_duration_ms(int64_t ms, char *out, size_t n)
 {
     long long s = ms / 1000;
@@ -102,8 +97,10 @@ void format_duration_ms(int64_t ms, char *out, size_t n)
         snprintf(out, n, "%lld s", s);
     else if (s < 3600)
         snprintf(out, n, "%lld m %02lld s", s / 60, s % 60);
-    else
+    else if (s < 48 * 3600)
         snprintf(out, n, "%lld h %02lld m", s / 3600, s / 60 % 60);
+    else
+        snprintf(out, n, "%lld d %02lld h", s / 86400, s / 3600 % 24);
 }
 
 void format_time_ms(int64_t ms, char *out, size_t n)

@@ -37,55 +37,74 @@ static struct json *made(json_t *v)
     return from_jansson(v);
 }
 
-/* Some of jansson's errors are about valid JSON; the message must not call it invalid. */
-static enum status parse_fault(const json_error_t *fault, const char *name, struct error *err)
+/* Some of jansson's errors are about valid JSON; the message must not call it invalid. Its place is
+ * the end of a token, ours is the beginning. */
+static enum status parse_fault(const json_error_t *fault, const struct json_text *t,
+                               struct error *err)
 {
-    const long line = fault->line, column = fault->column;
+    enum json_error_code code = json_error_code(fault);
+    size_t position = fault->position > 0 ? (size_t)fault->position : 0;
     const char *near = strstr(fault->text, "near ");
+    struct str message = STR_INIT;
 
-    switch (json_error_code(fault)) {
-    case json_error_null_character:
-    case json_error_null_byte_in_key:
-        return error_at(err, STATUS_INVALID, name, line, column,
-                        "a string must not contain the character NUL (\\u0000)");
-    case json_error_numeric_overflow:
-        return error_at(err, STATUS_INVALID, name, line, column,
-                        "a number is too large: integers are limited to 64 bits "
-                        "(-9223372036854775808 to 9223372036854775807), others to 1.8e308");
-    case json_error_duplicate_key:
-        return error_at(err, STATUS_INVALID, name, line, column,
-                        "an object has a duplicate key, %s", near ? near : "which is not allowed");
-    default:
-        return error_at(err, STATUS_INVALID, name, line, column, "not valid JSON: %s", fault->text);
-    }
+    if (position > t->n || code == json_error_premature_end_of_input)
+        position = t->n;
+    else
+        position = json_token_start(t->bytes, t->n, position);
+    if (code == json_error_null_character || code == json_error_null_byte_in_key)
+        str_puts(&message, "a string must not contain the character NUL (\\u0000)");
+    else if (code == json_error_numeric_overflow)
+        str_puts(&message, "a number is too large: integers are limited to 64 bits "
+                           "(-9223372036854775808 to 9223372036854775807), others to 1.8e308");
+    else if (code == json_error_duplicate_key)
+        str_printf(&message, "an object has a duplicate key, %s",
+                   near ? near : "which is not allowed");
+    else
+        str_printf(&message, "not valid JSON: %s", fault->text);
+    (void)json_fault_at(err, STATUS_INVALID, t, position, str_cstr(&message));
+    str_deinit(&message);
+    return STATUS_INVALID;
 }
 
-enum status jv_parse(const char *bytes, size_t n, const char *name, struct json **out,
-                     struct error *err)
-{
-    return jv_parse_max(bytes, n, JSON_MAX_BYTES, name, out, err);
-}
-
-enum status jv_parse_max(const char *bytes, size_t n, size_t max_bytes, const char *name,
-                         struct json **out, struct error *err)
+static enum status parse(const struct json_text *t, size_t max_bytes, struct json **out,
+                         struct error *err)
 {
     json_error_t fault;
     json_t *v;
     enum status st;
 
-    if (n > max_bytes)
-        return error_at(err, STATUS_LIMIT, name, 0, 0, "%zu bytes of JSON; at most %zu are allowed",
-                        n, max_bytes);
-    st = json_scan(bytes, n, name, err);
+    if (t->n > max_bytes)
+        return error_at(err, STATUS_LIMIT, t->name, t->line > 1 ? t->line : 0, 0,
+                        "%zu bytes of JSON; at most %zu are allowed", t->n, max_bytes);
+    st = json_scan(t, err);
     if (st)
         return st;
-    v = json_loadb(n ? bytes : "", n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &fault);
+    v = json_loadb(t->n ? t->bytes : "", t->n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &fault);
     if (!v && json_error_code(&fault) == json_error_out_of_memory)
-        return error_at(err, STATUS_NO_MEMORY, name, 0, 0, "no memory for %zu bytes of JSON", n);
+        return error_at(err, STATUS_NO_MEMORY, t->name, 0, 0, "no memory for %zu bytes of JSON",
+                        t->n);
     if (!v)
-        return parse_fault(&fault, name, err);
+        return parse_fault(&fault, t, err);
     *out = from_jansson(v);
     return STATUS_OK;
+}
+
+enum status jv_parse(const char *bytes, size_t n, const char *name, struct json **out,
+                     struct error *err)
+{
+    return parse(&(struct json_text){bytes, n, name, 1}, JSON_MAX_BYTES, out, err);
+}
+
+enum status jv_parse_max(const char *bytes, size_t n, size_t max_bytes, const char *name,
+                         struct json **out, struct error *err)
+{
+    return parse(&(struct json_text){bytes, n, name, 1}, max_bytes, out, err);
+}
+
+enum status jv_parse_line(const char *bytes, size_t n, size_t max_bytes, const char *name,
+                          long line, struct json **out, struct error *err)
+{
+    return parse(&(struct json_text){bytes, n, name, line}, max_bytes, out, err);
 }
 
 enum status jv_parse_file(const char *path, size_t max_bytes, struct json **out, struct error *err)

@@ -32,6 +32,10 @@ MUST_CHECK enum status jv_parse(const char *bytes, size_t n, const char *name, s
 /* The same with another limit on bytes (datasets, indexes of checkpoints). */
 MUST_CHECK enum status jv_parse_max(const char *bytes, size_t n, size_t max_bytes, const char *name,
                                     struct json **out, struct error *err);
+/* The same of a part of a file that begins at this line, from 1. */
+MUST_CHECK enum status jv_parse_line(const char *bytes, size_t n, size_t max_bytes,
+                                     const char *name, long line, struct json **out,
+                                     struct error *err);
 MUST_CHECK enum status jv_parse_file(const char *path, size_t max_bytes, struct json **out,
                                      struct error *err);
 

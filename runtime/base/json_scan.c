@@ -13,13 +13,13 @@
 #include "runtime/base/json.h"
 #include "runtime/base/utf8.h"
 
-static enum status fault_at(struct error *err, enum status status, const char *bytes, size_t offset,
-                            const char *name, const char *message)
+enum status json_fault_at(struct error *err, enum status status, const struct json_text *text,
+                          size_t offset, const char *message)
 {
     long line, column;
 
-    utf8_place(bytes, offset, &line, &column);
-    return error_at(err, status, name, line, column, "%s", message);
+    utf8_place(text->bytes, offset, &line, &column);
+    return error_at(err, status, text->name, text->line + line - 1, column, "%s", message);
 }
 
 /* The end of the string whose opening quote is at i: after its closing quote, or n. */
@@ -32,18 +32,50 @@ static size_t skip_string(const char *bytes, size_t n, size_t i)
     return i < n ? i + 1 : n;
 }
 
-enum status json_scan(const char *bytes, size_t n, const char *name, struct error *err)
+/* A run of the characters of one token, as jansson reads them before it judges them. */
+static size_t skip_token(const char *bytes, size_t n, size_t i)
 {
+    static const char word[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    static const char number[] = "0123456789+-.eE";
+    const char *set = strchr(word, bytes[i]) ? word : strchr(number, bytes[i]) ? number : "";
+    size_t from = i;
+
+    if (bytes[i] == '"')
+        return skip_string(bytes, n, i);
+    while (i < n && bytes[i] && strchr(set, bytes[i]))
+        i++;
+    for (i += i == from; i < n && ((unsigned char)bytes[i] & 0xc0) == 0x80;)
+        i++; /* the rest of one character */
+    return i;
+}
+
+size_t json_token_start(const char *bytes, size_t n, size_t position)
+{
+    size_t i = 0, end = 0;
+
+    while (end < position && end < n) {
+        i = end;
+        while (i < n && bytes[i] && strchr(" \t\r\n", bytes[i]))
+            i++;
+        end = i < n ? skip_token(bytes, n, i) : n;
+    }
+    return i < position ? i : position;
+}
+
+enum status json_scan(const struct json_text *text, struct error *err)
+{
+    const char *bytes = text->bytes;
+    size_t n = text->n;
     size_t valid = utf8_valid_prefix(bytes, n);
     const char *nul = n ? memchr(bytes, '\0', valid) : NULL;
     int depth = 0;
     size_t i = 0;
 
     if (nul)
-        return fault_at(err, STATUS_INVALID, bytes, (size_t)(nul - bytes), name,
-                        "JSON must not hold a NUL byte");
+        return json_fault_at(err, STATUS_INVALID, text, (size_t)(nul - bytes),
+                             "JSON must not hold a NUL byte");
     if (valid < n)
-        return fault_at(err, STATUS_INVALID, bytes, valid, name, "JSON must be valid UTF-8");
+        return json_fault_at(err, STATUS_INVALID, text, valid, "JSON must be valid UTF-8");
     while (i < n) {
         char c = bytes[i];
 
@@ -53,8 +85,8 @@ enum status json_scan(const char *bytes, size_t n, const char *name, struct erro
         }
         if (c == '[' || c == '{') {
             if (++depth > JSON_MAX_DEPTH)
-                return fault_at(err, STATUS_LIMIT, bytes, i, name,
-                                "JSON is nested deeper than 64 levels");
+                return json_fault_at(err, STATUS_LIMIT, text, i,
+                                     "JSON is nested deeper than 64 levels");
         } else if (c == ']' || c == '}') {
             depth--;
         }

@@ -8,7 +8,19 @@
 
 #include "runtime/base/status.h"
 
+struct json_text {
+    const char *bytes;
+    size_t n;
+    const char *name; /* for messages */
+    long line;        /* of the file, where the text begins */
+};
+
+/* An error at a byte of valid UTF-8. */
+enum status json_fault_at(struct error *err, enum status status, const struct json_text *text,
+                          size_t offset, const char *message);
+/* Where the token begins that a parser was in when it stopped after `position` bytes. */
+size_t json_token_start(const char *bytes, size_t n, size_t position);
 /* Valid UTF-8 without NUL, at most JSON_MAX_DEPTH brackets open at once. */
-MUST_CHECK enum status json_scan(const char *bytes, size_t n, const char *name, struct error *err);
+MUST_CHECK enum status json_scan(const struct json_text *text, struct error *err);
 
 #endif

@@ -215,6 +215,16 @@ void log_progress(struct log *l, const char *fmt, ...)
     str_deinit(&out);
 }
 
+void log_progress_begin(struct log *l)
+{
+    if (!l || l->terminal)
+        return;
+    pthread_mutex_lock(&l->lock);
+    l->shown_ever = true;
+    l->shown_us = seams_mono_us(seams_real());
+    pthread_mutex_unlock(&l->lock);
+}
+
 void log_progress_end(struct log *l)
 {
     struct str out;

@@ -22,8 +22,10 @@ void log_free(struct log *l);
  * without control characters except line ends, and as valid UTF-8. */
 void log_text(struct log *l, const char *text, size_t n);
 void log_write(struct log *l, enum log_level level, const char *fmt, ...) PRINTF_LIKE(3, 4);
-/* One live line on a terminal; elsewhere a plain line at most every 10 s. */
+/* One live line on a terminal; elsewhere a plain line at most every 10 s, the first at once. */
 void log_progress(struct log *l, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* Before work whose first moments say nothing: off a terminal the first line comes after 10 s. */
+void log_progress_begin(struct log *l);
 void log_progress_end(struct log *l);
 
 #endif

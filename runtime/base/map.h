@@ -23,8 +23,9 @@ void *map_remove(struct map *m, const char *key);
 /* for (size_t i = 0; map_next(m, &i, &key, &value);) ; no change while iterating. */
 bool map_next(const struct map *m, size_t *i, const char **key, void **value);
 
-/* The candidate with the smallest edit distance to `word`, for "did you mean". NULL if none is
- * within a distance of 2 or a third of the length. */
+/* The candidate with the smallest edit distance to `word`, for "did you mean": within 1 for up to
+ * four letters, else within 2 or a third of the length. Without one, the shortest that begins with
+ * `word` (three letters or more). NULL: none. */
 const char *nearest_word(const char *word, const char *const *candidates, size_t n);
 
 #endif

@@ -43,11 +43,24 @@ static unsigned edit_distance(const char *a, size_t na, const char *b, size_t nb
     return row[na % 3][nb];
 }
 
+/* "calc" begins "calculator". */
+static const char *shortest_with_prefix(const char *word, size_t len, const char *const *candidates,
+                                        size_t n)
+{
+    const char *best = NULL;
+
+    for (size_t i = 0; len >= 3 && i < n; i++)
+        if (strncmp(candidates[i], word, len) == 0 &&
+            (!best || strlen(candidates[i]) < strlen(best)))
+            best = candidates[i];
+    return best;
+}
+
 const char *nearest_word(const char *word, const char *const *candidates, size_t n)
 {
     size_t len = strlen(word);
     const char *best = NULL;
-    unsigned limit = len / 3 > 2 ? (unsigned)(len / 3) : 2;
+    unsigned limit = len <= 4 ? 1 : len / 3 > 2 ? (unsigned)(len / 3) : 2;
     unsigned best_distance = limit + 1;
 
     if (len > WORD_MAX)
@@ -65,5 +78,5 @@ const char *nearest_word(const char *word, const char *const *candidates, size_t
             best_distance = d;
         }
     }
-    return best;
+    return best ? best : shortest_with_prefix(word, len, candidates, n);
 }

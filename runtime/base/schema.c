@@ -9,6 +9,7 @@
 
 #include "runtime/base/memory.h"
 #include "runtime/base/schema_walk.h"
+#include "runtime/base/text.h"
 
 /* Schemas come from servers that we do not know: a walk is bounded whatever they say. */
 #define MAX_STEPS 200000
@@ -59,10 +60,12 @@ const char *schema_describe(const struct json *value, char out[SCHEMA_WORDS])
 
     switch (jv_kind(value)) {
     case JV_ARRAY:
-        (void)snprintf(out, SCHEMA_WORDS, "array of %zu items", jv_size(value));
+        (void)snprintf(out, SCHEMA_WORDS, "array of %zu item%s", jv_size(value),
+                       plural_s((int64_t)jv_size(value)));
         return out;
     case JV_OBJECT:
-        (void)snprintf(out, SCHEMA_WORDS, "object of %zu fields", jv_size(value));
+        (void)snprintf(out, SCHEMA_WORDS, "object of %zu field%s", jv_size(value),
+                       plural_s((int64_t)jv_size(value)));
         return out;
     case JV_NULL:
         return "null";

@@ -20,5 +20,9 @@ struct json *schema_lenient(struct json *schema);
 /* `at` is the root of the path ("arguments"). STATUS_INVALID with the path in err->where. */
 MUST_CHECK enum status schema_check(const struct json *schema, const struct json *value,
                                     const char *at, struct error *err);
+/* Of an object with these properties: the one that `name` nearly names, or NULL; then `list` gets
+ * all: "a", "b". */
+const char *schema_nearest_property(const struct json *properties, const char *name,
+                                    struct str *list);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "runtime/base/map.h"
 #include "runtime/base/schema_walk.h"
+#include "runtime/base/text.h"
 
 #define MAX_NAMES 64 /* named in a message, and searched for the nearest */
 
@@ -18,6 +19,18 @@ static size_t names_of(const struct json *properties, const char *names[MAX_NAME
     for (void *it = NULL; n < MAX_NAMES && (it = jv_next(properties, it, &name, &schema));)
         names[n++] = name;
     return n;
+}
+
+const char *schema_nearest_property(const struct json *properties, const char *name,
+                                    struct str *list)
+{
+    const char *names[MAX_NAMES];
+    size_t n = names_of(properties, names);
+    const char *near = nearest_word(name, names, n);
+
+    for (size_t i = 0; !near && i < n && list->len < 300; i++)
+        str_printf(list, "%s\"%.64s\"", i ? ", " : "", names[i]);
+    return near;
 }
 
 /* What a missing field should have been, from its own schema: " (integer)". */
@@ -64,19 +77,15 @@ enum status schema_check_properties(struct schema_walk *w, const struct schema_c
 static enum status unknown_field(struct schema_walk *w, const struct schema_case *c,
                                  const struct json *properties, const char *name)
 {
-    const char *names[MAX_NAMES];
-    size_t n = names_of(properties, names);
-    const char *near = nearest_word(name, names, n);
     struct str list = STR_INIT;
+    const char *near = schema_nearest_property(properties, name, &list);
     enum status st;
 
     if (near)
         return schema_misfit(w, c->at, "unknown field \"%.64s\"; did you mean \"%.64s\"?", name,
                              near);
-    for (size_t i = 0; i < n && list.len < 300; i++)
-        str_printf(&list, "%s\"%.64s\"", i ? ", " : "", names[i]);
     st = schema_misfit(w, c->at, "unknown field \"%.64s\"; %s%s", name,
-                       n ? "the fields are " : "no fields are expected", str_cstr(&list));
+                       list.len ? "the fields are " : "no fields are expected", str_cstr(&list));
     str_deinit(&list);
     return st;
 }
@@ -105,36 +114,36 @@ enum status schema_check_additional_properties(struct schema_walk *w, const stru
 
 /* The four bounds on a number of things differ in words only. */
 static enum status check_size(struct schema_walk *w, const struct schema_case *c, enum jv_kind kind,
-                              bool is_minimum, const char *things)
+                              bool is_minimum, const char *thing)
 {
     int64_t bound = jv_get_int(c->argument, is_minimum ? 0 : INT64_MAX);
     int64_t size = (int64_t)jv_size(c->value);
 
     if (jv_kind(c->value) != kind || (is_minimum ? size >= bound : size <= bound))
         return STATUS_OK;
-    return schema_misfit(w, c->at, "expected %s %lld %s, got %lld",
-                         is_minimum ? "at least" : "at most", (long long)bound, things,
-                         (long long)size);
+    return schema_misfit(w, c->at, "expected %s %lld %s%s, got %lld",
+                         is_minimum ? "at least" : "at most", (long long)bound, thing,
+                         plural_s(bound), (long long)size);
 }
 
 enum status schema_check_min_properties(struct schema_walk *w, const struct schema_case *c)
 {
-    return check_size(w, c, JV_OBJECT, true, "fields");
+    return check_size(w, c, JV_OBJECT, true, "field");
 }
 
 enum status schema_check_max_properties(struct schema_walk *w, const struct schema_case *c)
 {
-    return check_size(w, c, JV_OBJECT, false, "fields");
+    return check_size(w, c, JV_OBJECT, false, "field");
 }
 
 enum status schema_check_min_items(struct schema_walk *w, const struct schema_case *c)
 {
-    return check_size(w, c, JV_ARRAY, true, "items");
+    return check_size(w, c, JV_ARRAY, true, "item");
 }
 
 enum status schema_check_max_items(struct schema_walk *w, const struct schema_case *c)
 {
-    return check_size(w, c, JV_ARRAY, false, "items");
+    return check_size(w, c, JV_ARRAY, false, "item");
 }
 
 enum status schema_check_prefix_items(struct schema_walk *w, const struct schema_case *c)

@@ -7,6 +7,7 @@
 
 #include "runtime/base/pattern.h"
 #include "runtime/base/schema_walk.h"
+#include "runtime/base/text.h"
 #include "runtime/base/utf8.h"
 
 static bool is_number(const struct json *v)
@@ -183,8 +184,8 @@ enum status schema_check_min_length(struct schema_walk *w, const struct schema_c
 
     if (jv_kind(c->value) != JV_STRING || length_of(c->value) >= bound)
         return STATUS_OK;
-    return schema_misfit(w, c->at, "expected at least %lld characters, got %lld", (long long)bound,
-                         (long long)length_of(c->value));
+    return schema_misfit(w, c->at, "expected at least %lld character%s, got %lld", (long long)bound,
+                         plural_s(bound), (long long)length_of(c->value));
 }
 
 enum status schema_check_max_length(struct schema_walk *w, const struct schema_case *c)
@@ -193,8 +194,8 @@ enum status schema_check_max_length(struct schema_walk *w, const struct schema_c
 
     if (jv_kind(c->value) != JV_STRING || length_of(c->value) <= bound)
         return STATUS_OK;
-    return schema_misfit(w, c->at, "expected at most %lld characters, got %lld", (long long)bound,
-                         (long long)length_of(c->value));
+    return schema_misfit(w, c->at, "expected at most %lld character%s, got %lld", (long long)bound,
+                         plural_s(bound), (long long)length_of(c->value));
 }
 
 enum status schema_check_pattern(struct schema_walk *w, const struct schema_case *c)

@@ -85,7 +85,7 @@ bool text_to_duration_ms(const char *s, int64_t *out_ms)
     static const struct {
         const char *unit;
         double ms;
-    } units[] = {{"", 1e3}, {"ms", 1}, {"s", 1e3}, {"m", 60e3}, {"h", 3600e3}, {"d", 86400e3}};
+    } units[] = {{"ms", 1}, {"s", 1e3}, {"m", 60e3}, {"h", 3600e3}, {"d", 86400e3}};
     size_t n = strspn(s, "0123456789.");
     char number[32];
     double v;
@@ -147,4 +147,9 @@ void text_put_shell_word(const char *word, struct str *out)
         else
             str_putc(out, *word);
     str_putc(out, '\'');
+}
+
+const char *plural_s(int64_t n)
+{
+    return n == 1 ? "" : "s";
 }

@@ -100,6 +100,18 @@ const struct yaml_node *yaml_get(const struct yaml_node *mapping, const char *ke
     return mapping ? map_get(mapping->index, key) : NULL;
 }
 
+const struct yaml_node *yaml_key_node(const struct yaml_node *mapping, const char *key)
+{
+    const struct yaml_node *node = NULL;
+    const char *text;
+
+    for (size_t i = 0; (text = yaml_key_at(mapping, i, &node, NULL)) != NULL; i++) {
+        if (strcmp(text, key) == 0)
+            return node;
+    }
+    return mapping;
+}
+
 const char *yaml_key_at(const struct yaml_node *mapping, size_t i, const struct yaml_node **key,
                         const struct yaml_node **value)
 {

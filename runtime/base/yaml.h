@@ -37,6 +37,8 @@ const struct yaml_node *yaml_get(const struct yaml_node *mapping, const char *ke
 /* The i-th pair of a mapping, in the order of the file. */
 const char *yaml_key_at(const struct yaml_node *mapping, size_t i, const struct yaml_node **key,
                         const struct yaml_node **value);
+/* The node of a key, for an error about it; the mapping itself when it has no such key. */
+const struct yaml_node *yaml_key_node(const struct yaml_node *mapping, const char *key);
 /* The raw text of a scalar. */
 const char *yaml_text_of(const struct yaml_node *scalar);
 int yaml_line(const struct yaml_node *n);   /* from 1 */

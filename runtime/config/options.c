@@ -79,13 +79,12 @@ static bool is_group(const char *word, const struct command_spec *const *command
     return false;
 }
 
-/* "models" alone: the error lists the subcommands. */
-static enum status subcommand_missing(const char *word, const struct command_spec *const *commands,
-                                      int32_t n, struct error *err)
+/* `troupe models list`, `troupe models show`, ...: the hint after a word that begins them. */
+static void hint_subcommands(const char *word, const struct command_spec *const *commands,
+                             int32_t n, struct error *err)
 {
     char list[200] = "";
     size_t first = strlen(word), used = 0;
-    enum status st = error_set(err, STATUS_USAGE, "`troupe %s` needs a subcommand", word);
 
     for (int32_t i = 0; i < n; i++)
         if (strncmp(commands[i]->name, word, first) == 0 && commands[i]->name[first] == ' ' &&
@@ -93,15 +92,65 @@ static enum status subcommand_missing(const char *word, const struct command_spe
             used += (size_t)snprintf(list + used, sizeof(list) - used, "%s`troupe %s`",
                                      used ? ", " : "", commands[i]->name);
     error_hint(err, "%s", list);
-    return st;
+}
+
+/* Word k (0 or 1) of the name of a command, copied to `out`; false: it has no such word. */
+static bool word_of(const struct command_spec *c, int k, char out[32])
+{
+    const char *space = strchr(c->name, ' ');
+
+    if (k == 1 && !space)
+        return false;
+    snprintf(out, 32, "%.*s", k == 0 && space ? (int)(space - c->name) : 31,
+             k == 0 ? c->name : space + 1);
+    return true;
+}
+
+/* The nearest word k of all commands, or of those whose first word is `group`. */
+static bool nearest_at(const char *said, int k, const char *group,
+                       const struct command_spec *const *commands, int32_t n, char out[32])
+{
+    char(*words)[32] = xcalloc((size_t)n, sizeof(*words)), first[32];
+    const char **names = xcalloc((size_t)n, sizeof(*names)), *near;
+    size_t count = 0;
+
+    for (int32_t i = 0; i < n; i++)
+        if ((!group || (word_of(commands[i], 0, first) && strcmp(first, group) == 0)) &&
+            word_of(commands[i], k, words[count])) {
+            names[count] = words[count];
+            count++;
+        }
+    near = nearest_word(said, names, count);
+    if (near)
+        snprintf(out, 32, "%s", near);
+    free(names);
+    free(words);
+    return near != NULL;
+}
+
+bool command_nearest(const char *first, const char *second,
+                     const struct command_spec *const *commands, int32_t n, char out[64])
+{
+    char word[32], sub[32];
+    bool group;
+
+    if (!nearest_at(first, 0, NULL, commands, n, word))
+        return false;
+    group = is_group(word, commands, n);
+    if (group && second && nearest_at(second, 1, word, commands, n, sub)) {
+        snprintf(out, 64, "%s %s", word, sub);
+        return true;
+    }
+    snprintf(out, 64, "%s", word);
+    return strcmp(word, first) != 0;
 }
 
 static enum status unknown_command(int argc, char **argv,
                                    const struct command_spec *const *commands, int32_t n,
                                    struct error *err)
 {
-    const char **names;
-    char said[128], both[128];
+    const char *second = argc > 2 && argv[2][0] != '-' ? argv[2] : NULL;
+    char near[64];
     bool group = is_group(argv[1], commands, n);
     enum status st;
 
@@ -110,22 +159,19 @@ static enum status unknown_command(int argc, char **argv,
         error_hint(err, "options come after the command; `troupe help` lists all commands");
         return st;
     }
-    if (group && (argc <= 2 || argv[2][0] == '-'))
-        return subcommand_missing(argv[1], commands, n, err);
-    snprintf(said, sizeof(said), "%s%s%s", argv[1], group ? " " : "", group ? argv[2] : "");
-    names = xcalloc((size_t)n, sizeof(*names));
-    for (int32_t i = 0; i < n; i++)
-        names[i] = commands[i]->name;
-    const char *near = nearest_word(said, names, (size_t)n);
-    snprintf(both, sizeof(both), "%s %s", argv[1], argc > 2 ? argv[2] : "");
-    if (!near && argc > 2 && argv[2][0] != '-')
-        near = nearest_word(both, names, (size_t)n); /* "trian sft" */
-    st = error_set(err, STATUS_USAGE, "unknown command `%s`", said);
-    if (near)
+    if (group && !second) {
+        st = error_set(err, STATUS_USAGE, "`troupe %s` needs a subcommand", argv[1]);
+        hint_subcommands(argv[1], commands, n, err);
+        return st;
+    }
+    st = error_set(err, STATUS_USAGE, "unknown command `%s%s%s`", argv[1], group ? " " : "",
+                   group ? second : "");
+    if (command_nearest(argv[1], second, commands, n, near))
         error_hint(err, "did you mean `troupe %s`? `troupe help` lists all commands", near);
+    else if (group)
+        hint_subcommands(argv[1], commands, n, err);
     else
         error_hint(err, "`troupe help` lists all commands");
-    free(names);
     return st;
 }
 

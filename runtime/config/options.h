@@ -82,6 +82,10 @@ MUST_CHECK enum status options_parse(int argc, char **argv,
                                      struct error *err);
 /* Does the option take this text? The error names the option. */
 MUST_CHECK enum status option_check(enum option_id id, const char *text, struct error *err);
+/* The command that the words name nearly, or a word that begins commands: "train sft" for "trian",
+ * "sft". False: none. `second` may be NULL. */
+bool command_nearest(const char *first, const char *second,
+                     const struct command_spec *const *commands, int32_t n, char out[64]);
 void options_free(struct options *o);
 int32_t options_n_args(const struct options *o);
 const char *options_arg(const struct options *o, int32_t i); /* NULL past the end */

@@ -9,6 +9,7 @@
 #include "runtime/base/map.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/text.h"
+#include "runtime/base/time_text.h"
 #include "runtime/config/options_internal.h"
 
 #define F OPTION_IN_FILE
@@ -107,6 +108,26 @@ static enum status bad_choice(const struct option_spec *s, const char *text, con
     return st;
 }
 
+/* The bounds as people write them: 10000000, not 1e+07; a time with its unit. */
+static enum status out_of_range(const struct option_spec *s, const char *text, const char *where,
+                                struct error *err)
+{
+    struct str range = STR_INIT;
+
+    if (s->type == OPTION_DURATION) {
+        duration_put(&range, (int64_t)s->min);
+        str_puts(&range, " to ");
+        duration_put(&range, (int64_t)s->max);
+    } else {
+        str_printf(&range, "%.15g to %.15g", s->min, s->max);
+    }
+    (void)error_set(err, STATUS_USAGE, "%s: %s is out of range (%s)", where, text,
+                    str_cstr(&range));
+    error_hint(err, "--%s: %s", s->name, s->help);
+    str_deinit(&range);
+    return STATUS_USAGE;
+}
+
 static enum status check_number(const struct option_spec *s, struct option_value *v,
                                 const char *text, const char *where, struct error *err)
 {
@@ -124,7 +145,8 @@ static enum status check_number(const struct option_spec *s, struct option_value
         break;
     case OPTION_DURATION:
         if (!text_to_duration_ms(text, &v->i) || v->i < 0)
-            return bad_value(s, text, where, "a duration (250ms, 30s, 10m, 2h, 1d)", err);
+            return bad_value(s, text, where, "a duration with its unit (ms, s, m, h, d), as in 90s",
+                             err);
         v->d = (double)v->i;
         break;
     case OPTION_BYTES:
@@ -138,13 +160,7 @@ static enum status check_number(const struct option_spec *s, struct option_value
             return bad_value(s, text, where, "a whole number from 0 to 2^64-1", err);
         return STATUS_OK;
     }
-    if (!in_range(s, v->d)) {
-        enum status st = error_set(err, STATUS_USAGE, "%s: %s is out of range (%g to %g)", where,
-                                   text, s->min, s->max);
-        error_hint(err, "--%s: %s", s->name, s->help);
-        return st;
-    }
-    return STATUS_OK;
+    return in_range(s, v->d) ? STATUS_OK : out_of_range(s, text, where, err);
 }
 
 /* The number at *at in "0,0.5,1"; moves *at to the next. False: not a number. */
@@ -166,16 +182,15 @@ static enum status check_numbers(const struct option_spec *s, struct option_valu
 {
     const char *at = text;
     size_t n = strlen(text);
+    char word[32];
     double d;
 
     for (bool first = true; first || *at; first = false) {
         if (!next_number(&at, &d) || (n > 0 && text[n - 1] == ','))
             return bad_value(s, text, where, "a number or a list such as 0,1", err);
         if (!in_range(s, d)) {
-            (void)error_set(err, STATUS_USAGE, "%s: %g is out of range (%g to %g)", where, d,
-                            s->min, s->max);
-            error_hint(err, "--%s: %s", s->name, s->help);
-            return STATUS_USAGE;
+            snprintf(word, sizeof(word), "%.15g", d);
+            return out_of_range(s, word, where, err);
         }
         v->d = first ? d : v->d;
     }

@@ -10,6 +10,7 @@
 
 #include "runtime/base/memory.h"
 #include "runtime/base/seams.h"
+#include "runtime/base/text.h"
 
 #define SECRET_MAX_BYTES 65536
 
@@ -26,7 +27,7 @@ static enum status from_env(const char *name, struct str *out, struct error *err
 static enum status from_file(const char *name, const char *folder, struct str *out,
                              struct error *err)
 {
-    struct str path = STR_INIT;
+    struct str path = STR_INIT, word = STR_INIT;
     struct stat info;
     char *bytes = NULL;
     size_t n = 0;
@@ -43,12 +44,14 @@ static enum status from_file(const char *name, const char *folder, struct str *o
             err->status = st;
     } else if (stat(str_cstr(&path), &info) == 0 && (info.st_mode & 077)) {
         st = error_set(err, STATUS_CONFIG, "${file:%s}: other users can read this file", name);
-        error_hint(err, "run `chmod 600 %s` to make it private", str_cstr(&path));
+        text_put_shell_word(str_cstr(&path), &word);
+        error_hint(err, "run `chmod 600 %s` to make it private", str_cstr(&word));
     } else {
         str_append(out, bytes, strcspn(bytes, "\r\n"));
     }
     free(bytes);
     str_deinit(&path);
+    str_deinit(&word);
     return st;
 }
 

@@ -99,26 +99,28 @@ enum status plot_training(struct plot_set *set, const char *dir, struct log *log
 
     str_printf(&path, "%s/metrics.jsonl", dir);
     st = file_read(str_cstr(&path), MAX_METRICS, &text, &n, err);
+    if (st == STATUS_NOT_FOUND)
+        (void)error_set(err, st, "%s contains no training: there is no metrics.jsonl", dir);
     for (char *at = text, *end; !st && *at; at = end + (*end == '\n')) {
         struct json *line = NULL;
         struct error bad = ERROR_INIT;
 
         end = at + strcspn(at, "\n");
         n_lines++;
-        if (!jv_parse(at, (size_t)(end - at), str_cstr(&path), &line, &bad))
+        if (!jv_parse_line(at, (size_t)(end - at), JSON_MAX_BYTES, str_cstr(&path), (long)n_lines,
+                           &line, &bad))
             add_line(set, line);
         else if (*end && n_bad++ == 0) /* the last line may be incomplete */
-            (void)error_set(&first, STATUS_CORRUPT, "%s:%lld: %s", str_cstr(&path),
-                            (long long)n_lines, bad.message);
+            first = bad;
         jv_unref(line);
     }
     /* A line that another program cut does not spoil the others. */
     if (n_bad > 0 && n_bad == n_lines) {
+        st = first.status = STATUS_CORRUPT;
         *err = first;
-        st = STATUS_CORRUPT;
     } else if (n_bad > 0 && log) {
-        log_write(log, LOG_WARN, "%s; skipped %lld of %lld lines, which cannot be read",
-                  first.message, (long long)n_bad, (long long)n_lines);
+        log_write(log, LOG_WARN, "%s: %s; skipped %lld of %lld lines, which cannot be read",
+                  first.where, first.message, (long long)n_bad, (long long)n_lines);
     }
     (void)snprintf(set->title, sizeof(set->title), "%s", dir);
     free(text);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "runtime/base/memory.h"
+#include "runtime/base/text.h"
 #include "runtime/store/blob.h"
 #include "runtime/store/rows.h"
 #include "runtime/store/store_internal.h"
@@ -245,5 +246,6 @@ enum status store_check(struct store *s, struct str *report, struct error *err)
     str_deinit(&c.plain);
     if (c.n_found == 0)
         return STATUS_OK;
-    return error_set(err, STATUS_CORRUPT, "store %s: %lld findings", s->path, (long long)c.n_found);
+    return error_set(err, STATUS_CORRUPT, "store %s: %lld finding%s", s->path, (long long)c.n_found,
+                     plural_s(c.n_found));
 }

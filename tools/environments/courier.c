@@ -180,6 +180,10 @@ static void plain_probe(int32_t i, struct env_probe *out)
     courier_probe(&courier_rules_plain, i, out);
 }
 
+#define CEILING_RULE(rate)                                                                         \
+    "the chance that the moves of every leg end in its cell, with a fault of a move at " rate      \
+    "; a wall or a second fault undoes some faults; the mean over the tasks"
+
 const struct env_ops courier_env = {
     SHARED_OPS,
     .name = "courier",
@@ -190,6 +194,7 @@ const struct env_ops courier_env = {
     .create = cue_create,
     .restore = cue_restore,
     .ceiling = cue_ceiling,
+    .ceiling_rule = CEILING_RULE("p in gusts and p/250 elsewhere"),
     .n_experts = COURIER_N_EXPERTS,
     .n_demo_kinds = COURIER_N_DEMO_KINDS,
     .demo = cue_demo,
@@ -205,6 +210,7 @@ const struct env_ops courier_plain_env = {
     .create = plain_create,
     .restore = plain_restore,
     .ceiling = plain_ceiling,
+    .ceiling_rule = CEILING_RULE("p"),
     .n_experts = 2,
     .n_demo_kinds = 4,
     .demo = plain_demo,

@@ -183,3 +183,23 @@ struct json *env_verdict_json(const struct env_verdict *v)
     jv_set_bool(o, "over_budget", v->over_budget);
     return o;
 }
+
+enum status env_check_expert(const struct env_ops *e, const char *name, struct error *err)
+{
+    struct str list = STR_INIT;
+    const char *near = nearest_word(name, e->experts, (size_t)e->n_experts);
+
+    for (int32_t i = 0; i < e->n_experts; i++) {
+        if (strcmp(e->experts[i], name) == 0) {
+            str_deinit(&list);
+            return STATUS_OK;
+        }
+        str_printf(&list, "%s%s", i ? ", " : "", e->experts[i]);
+    }
+    (void)error_set(err, STATUS_USAGE, "%s has no script \"%.64s\"; its scripts are: %s", e->name,
+                    name, str_cstr(&list));
+    if (near)
+        error_hint(err, "did you mean %s?", near);
+    str_deinit(&list);
+    return STATUS_USAGE;
+}

@@ -29,6 +29,9 @@ enum env_ablation {
 };
 const char *env_ablation_name(enum env_ablation a); /* "none" ... */
 
+/* What profile `hard` does to the ceiling, in words. */
+#define ENV_HARD_CEILING_RULE "times 0.99 for the first read of an order, a search or a move"
+
 struct env_params {
     int32_t horizon; /* steps to do: 1 .. 100000 */
     /* p, the rate of a fault; below 0: the environment's default. If a cue marks risky steps, it is
@@ -149,9 +152,11 @@ struct env_ops {
      * true state, that have shown the same of it. Counters (calls, faults, right steps) are not
      * part of it. False: the episode is over. */
     bool (*anchor)(const struct env *e, uint8_t hash[16]);
-    /* prod(1-p): the highest success rate of a policy that never looks. Exact for the task of
-     * p->task_seed; if the risk depends on the task, a table shows the mean over its episodes. */
+    /* The highest success rate of a policy that never looks. Exact for the task of p->task_seed; if
+     * the risk depends on the task, a table shows the mean over its episodes. */
     double (*ceiling)(const struct env_params *p);
+    /* The same in words, for profile `std`: a formula in p and H, or what the chance is. */
+    const char *ceiling_rule;
 
     /* The scripted expert's next call in this state. how: one of `experts`; the first is "plain"
      * (never looks) and the second "check" (always looks). An unknown name is "plain". */
@@ -183,6 +188,10 @@ MUST_CHECK enum status env_call_from_json(const struct env_ops *ops, const char 
                                           const struct json *arguments, struct env_call *out,
                                           struct error *err);
 struct json *env_call_arguments(const struct env_ops *ops, const struct env_call *c);
+
+/* STATUS_USAGE unless the environment has an expert of this name. */
+MUST_CHECK enum status env_check_expert(const struct env_ops *e, const char *name,
+                                        struct error *err);
 
 /* "lost,target" as bits; "all", or all kinds, is 0. The STATUS_USAGE error lists the kinds. */
 MUST_CHECK enum status env_faults_of(const struct env_ops *ops, const char *words, uint32_t *out,

@@ -115,6 +115,9 @@ const struct env_ops itinerary_env = {
     .calls_made = env_calls_made,
     .anchor = itinerary_anchor,
     .ceiling = itinerary_ceiling,
+    .ceiling_rule =
+        "(1-p-t)^H; p is a booking that is absent or on another day, and t, the smaller "
+        "of 2p and 0.02, a booking that was not made, answered with a timeout",
     .expert = itinerary_expert,
     .experts = itinerary_experts,
     .n_experts = ITINERARY_N_EXPERTS,

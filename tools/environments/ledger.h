@@ -207,6 +207,9 @@ MUST_CHECK enum status ledger_restore(const struct ledger_rules *rules, const vo
 
 /* What the tables of operations have in common. An order (at most 6 tokens) and ten of the longest
  * calls, one "CHECKd66;>YES66|" each, make a context. */
+/* Of rules without a cue. */
+#define LEDGER_CEILING_RULE "(1-p)^H; each order needs a write without a fault"
+
 #define LEDGER_SHARED_OPS                                                                          \
     .faults = ledger_faults, .n_faults = LEDGER_N_FAULTS, .tools = ledger_tools,                   \
     .n_tools = LEDGER_N_TOOLS, .max_calls_per_step = LEDGER_MAX_CALLS,                             \

@@ -71,6 +71,8 @@ static void swapped_probe(int32_t i, struct env_probe *out)
 #define CUE_OPS                                                                                    \
     LEDGER_SHARED_OPS,                                                                             \
         .has_budget = true, .default_noise = NOISE, .ceiling = cue_ceiling,                        \
+        .ceiling_rule = "(1-p)^R (1-p/50)^(H-R), where R of the orders, a fifth on average, are "  \
+                        "of the risky class; the mean over the tasks",                             \
         .n_experts = LEDGER_N_EXPERTS, .n_demo_kinds = LEDGER_N_DEMO_KINDS,                        \
         .instructions = LEDGER_INSTRUCTIONS                                                        \
         "Each order also has a class, a or b: writes of one class go wrong more often than "       \

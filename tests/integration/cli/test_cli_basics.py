@@ -47,6 +47,14 @@ class Basics(CliCase):
         self.fails(2, "unknown setting", "config", "set", "thread", "3")
         self.fails(2, ["unknown setting", "did you mean threads?"], "config", "get", "threats")
         self.fails(2, "not a whole number", "config", "set", "threads", "many")
+        # The store that a command would use, found or given.
+        path = self.ok("config", "get", "store").out.strip()
+        self.assertTrue(path.endswith("/troupe/store.db"), path)
+        os.mkdir(os.path.join(self.dir, ".troupe"))
+        self.write(".troupe/store.db", "")
+        path = os.path.join(os.path.realpath(self.dir), ".troupe/store.db")
+        self.assertEqual(self.ok("config", "--json").json()["values"]["store"], path)
+        self.assertEqual(self.ok("config", "get", "store", "--store", "x.db").out, "x.db\n")
         self.write("troupe.yaml", "thread: 4\n")
         self.fails(78, ["troupe.yaml:1:1", "threads"], "config")
 

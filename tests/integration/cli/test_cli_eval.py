@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import signal
 import subprocess
 
@@ -201,12 +202,23 @@ class Eval(CliCase):
         r = self.ok("eval", LEDGER, "--episodes", "2", "--var", "horizon=100000", "--timeout", "300ms", "--json").json()["rows"][0]
         self.assertEqual((r["success"], r["statuses"]), (0, {"timeout": 2}))
 
+    def test_each_environment_says_what_its_ceiling_is(self):
+        for env, rule in (("ledger", "(1-p)^H;"), ("itinerary", "(1-p-t)^H;"), ("courier", "the moves of every leg")):
+            text = self.ok("eval", env, "--expert", "plain", "--horizon", "3", "--episodes", "1").out
+            self.assertIn("ceiling (never looking back): ", text)
+            self.assertIn(rule, text)
+            # A command to copy: the shell leaves the brackets alone.
+            shown = re.search(r"`troupe (show '[0-9a-f-]{36}/row\[0\]/episode\[0\]' --tokens)`", text)
+            self.ok(*shlex.split(shown[1]))
+
     def test_what_a_blueprint_does_not_take_is_refused(self):
         self.fails(2, "--noise is for environments", "eval", LEDGER, "--noise", "0.1")
         self.fails(2, "--var is for blueprints", "eval", "ledger", "--var", "a=1")
         self.fails(2, "below 2^20", "eval", LEDGER, "--seed", "7")
         self.fails(2, "horizn", "eval", LEDGER, "--var", "horizn=1")
-        self.fails(2, "did you mean ledger", "eval", "legder")
+        self.fails(2, ["expected an environment or a blueprint file", "did you mean ledger"], "eval", "legder")
+        self.fails(2, ["has no script \"plian\"", "did you mean plain?"], "eval", "ledger", "--expert", "plian")
+        self.fails(2, ["has no script \"plian\"", "did you mean plain?"], "env", "tasks", "ledger", "--expert", "plian")
         self.fails(78, "nowhere.yaml", "eval", "nowhere.yaml")
         self.fails(1, "no/such/model", "eval", LEDGER, "--model", "no/such/model")
         self.assertEqual(self.run_cli("runs", "--json").code, 1)  # nothing was recorded: there is no store

@@ -109,9 +109,21 @@ class NoModel(CliCase):
         self.fails(1, "is not a folder", "run", "b.yaml", "--model", "ok.json")
         for args in (("train", "sft", "--env", "ledger", "--out", "o"), ("train", "grpo", "--env", "ledger", "--out", "o")):
             self.fails(2, "script:ok.json has no weights", *args, "--model", "script:ok.json")
-        r = self.run_cli("run", "b.yaml", "--model", "script:bad.json")
-        self.assertIn("bad.json:", r.err)
+        r = self.fails(78, "bad.json:1:2: not valid JSON", "run", "b.yaml", "--model", "script:bad.json")
         self.assertNotIn("embedded", r.err)
+
+    def test_a_model_in_a_blueprint_is_a_fault_of_its_line(self):
+        """The same for `run` and for `validate`: the exit code, the place, the hint."""
+        self.write("b.yaml", 'schema: blueprint/v1\nagents: {a: {model: "script:s.json"}}\nsteps: {s: {agent: a, in: x}}\n')
+        for text, words in (('{"model": "script"', ["s.json:1:19: not valid JSON"]),
+                            ('{"model": "script", "replies": [{"path": "**", "txt": ""}]}', ["replies[0]: unknown key", 'did you mean "text"?']),
+                            (None, ["s.json"])):
+            if text:
+                self.write("s.json", text)
+            else:
+                os.remove(os.path.join(self.dir, "s.json"))
+            for command in ("run", "validate"):
+                self.fails(78, ["b.yaml:2:21: the model of agent `a` cannot be used", *words], command, "b.yaml")
 
 
 if __name__ == "__main__":

@@ -171,6 +171,9 @@ class Questions(CliCase):
     def test_on_a_terminal_it_asks_and_goes_on(self):
         p = self.terminal("run", self.write("two.yaml", TWO))
         self.until(p, "Left?")
+        self.until(p, "Ctrl-D leaves the question open\r\n> ")
+        os.write(p.master, b"\n")
+        self.until(p, "> ")
         os.write(p.master, b"7\n")
         self.until(p, "1, 2")
         self.until(p, "> ")

@@ -61,6 +61,8 @@ class Show(CliCase):
     def test_messages_are_the_conversation(self):
         self.write("talk.json", json.dumps(TALK_SCRIPT))
         self.ok("run", self.write("talk.yaml", TALK))
+        self.assertEqual(self.ok("show", "last", "--tokens").out.count(
+            "no token ids: the model gave only text\n"), 2)
         text = self.ok("show", "last", "--messages").out
         self.assertIn("    system: Be brief.\n"
                       "    user: {\"question\":\"1 + 2?\"}\n"

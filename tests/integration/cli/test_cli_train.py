@@ -36,7 +36,9 @@ class Train(CliCase):
         self.write("d.jsonl", "".join(json.dumps(r) + "\n" for r in rows))
         r = self.ok("train", "sft", "--model", "new", "--init-hidden", "32", "--init-heads", "2", "--init-ffn", "64",
                     "--init-layers", "1", "--data", "d.jsonl", "--updates", "3", "--batch-tokens", "512", "--out", "c",
-                    "--json").json()
+                    "--json")
+        self.assertIn("warning: --updates 3 is less than --warmup 50: the learning rate never reaches --lr\n", r.err)
+        r = r.json()
         self.assertGreater(r["trained_tokens"], 0)
         self.assertLess(r["trained_tokens"], r["tokens"])
 
@@ -45,6 +47,7 @@ class Train(CliCase):
         self.fails(2, "already contains a training", "train", "sft", *SMALL, "--updates", "6", "--out", "a", "--lr-min", "1e-4")
         self.fails(2, "seed (--seed) was 4 and is now 5", "train", "sft", "--out", "a", "--resume", "--seed", "5")
         before = self.weights("a")
+        self.assertNotIn("--warmup", self.ok("train", "sft", *SMALL, "--updates", "3", "--out", "w").err)
         self.ok("train", "sft", "--out", "a", "--resume")
         self.assertEqual(self.weights("a"), before)
         self.fails(2, ["number of updates (--updates) was 6 and is now 8", "--lr-schedule continue"], "train", "sft", "--out", "a",

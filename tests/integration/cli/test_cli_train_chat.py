@@ -125,10 +125,32 @@ class TrainChat(CliCase):
                   "did you mean content?"),
                  ({"messages": [user, {**bot, "tool_call": []}]}, 'messages[1]: unknown key "tool_call"', "did you mean tool_calls?"),
                  ({"messages": [user, bot], "tols": []}, 'd.jsonl:3: unknown key "tols"', "did you mean tools?"),
-                 ({"messages": [user, {**bot, "content": ["b"]}]}, 'messages[1]: "content" is not text', "d.jsonl:3"))
+                 ({"messages": [user, {**bot, "content": ["b"]}]}, 'messages[1]: "content" is not text', "d.jsonl:3"),
+                 *((dict(messages=[user, {"role": "assistant", "tool_calls": [call]}, bot]),
+                    f"d.jsonl:3: messages[1].tool_calls[0]{words}", hint)
+                   for call, words, hint in (
+                       ({"name": "c"}, ': there is no "function"', ""), ("c", ": expected an object", ""),
+                       ({"function": "c"}, ': "function" is not an object', ""),
+                       ({"function": {"name": 3, "arguments": {}}}, ': "name" is not text', ""),
+                       ({"function": {"arguments": {}}}, ': there is no "name"', ""),
+                       ({"type": "tool", "function": {"name": "c", "arguments": {}}}, ': "type" is not "function"', ""),
+                       ({"function": {"name": "c"}}, '.function: there is no "arguments"', ""),
+                       ({"function": {"name": "c", "arguments": [1]}}, '.function: "arguments" is not an object', ""),
+                       ({"function": {"name": "c", "arguments": '{"a": }'}}, '.function: "arguments" is not an object: not valid JSON', ""),
+                       ({"function": {"name": "c", "argument": {}}}, '.function: unknown key "argument"', "did you mean arguments?"))),
+                 ({"messages": [{**user, "tool_calls": []}, bot]}, 'messages[0]: "tool_calls" is only for an assistant', ""),
+                 ({"messages": [{**user, "name": 3}, bot]}, 'messages[0]: "name" is not text', ""),
+                 ({"messages": [user, {**bot, "reasoning_content": {}}]}, 'messages[1]: "reasoning_content" is not text', ""),
+                 ({"messages": [user, bot], "tools": [{"name": "c"}]}, 'tools[0]: there is no "function"', ""),
+                 ({"messages": [user, bot], "tools": [{"function": {"name": "c", "parameters": 1}}]},
+                  'tools[0].function: "parameters" is not an object', ""))
         for case, words, hint in cases:
             self.write("d.jsonl", lines([good, good, case]))
             self.fails(1, [words, hint], "train", "sft", "--model", "new", *TINY, "--data", "d.jsonl", "--out", "x")
+        self.write("d.jsonl", lines([good]) + '{"messages": oops}\n')
+        self.fails(1, 'd.jsonl:2:14: not valid JSON', "train", "sft", "--model", "new", *TINY, "--data", "d.jsonl", "--out", "x")
+        good["messages"][1]["tool_calls"][0]["function"]["arguments"] = '{"text": "a"}'
+        good["tools"] = [{"type": "function", "function": {"name": "echo", "description": "says it again"}}]
         self.write("d.jsonl", lines([good]))
         self.ok("train", "sft", "--model", "new", *TINY, "--data", "d.jsonl", "--updates", "1", "--batch-tokens", "512",
                 "--eval-every", "0", "--out", "x")

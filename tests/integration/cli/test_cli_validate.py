@@ -49,7 +49,7 @@ class Validate(CliCase):
             self.refused(agent % f"{key}: {value}", "3:", f"`{key}` takes", words)
         self.refused(HEAD + "steps: {s: {map: -1, value: 1}}\n", "2:", "`map` takes 0 to", "got -1")
         for cond in ("1", "'\"yes\"'", "1 + 1"):
-            self.refused(HEAD + "steps: {s: {if: {cond: %s, then: {a: {value: 1}}}}}\n" % cond, "2:", "a condition is true or false")
+            self.refused(HEAD + "steps: {s: {if: {cond: %s, then: {a: {value: 1}}}}}\n" % cond, "2:", "`cond` must be true or false")
         self.write("b.yaml", agent % "horizon: 3, noise: 0.5, seed: 7, profile: hard")
         self.ok("validate", "b.yaml")
 

@@ -67,7 +67,7 @@ class Verify(CliCase):
         del e["verdict"]
         e["calls"].append({"name": "next", "arguments": {}})
         r = self.ok("env", "verify", "ledger", self.lines(e))
-        self.assertIn("1 calls after the end", r.err)
+        self.assertIn("ignored 1 call after the end", r.err)
 
     def test_files_that_are_wrong_are_named_by_line(self):
         good = {**TASK, "calls": []}

@@ -265,8 +265,8 @@ static void test_bad_lines_are_told_by_number(void **state)
     static const struct {
         const char *text, *where, *words;
     } cases[] = {
-        {"\n{\"messages\":[{\"role\":\"assistant\",\"content\":\"x\"}]}\n{\"messages\":", ":3",
-         "line"},
+        {"\n{\"messages\":[{\"role\":\"assistant\",\"content\":\"x\"}]}\n{\"messages\":", ":3:13",
+         "not valid JSON"},
         {"{}\n", ":1", "messages"},
         {"{\"messages\":[]}\n", ":1", "messages"},
         {"{\"messages\":[{\"content\":\"x\"}]}\n", ":1", "role"},

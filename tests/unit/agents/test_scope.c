@@ -28,7 +28,7 @@ static void test_each_limit_by_name_at_its_edge(void **state)
         {{.tokens = 10, .tokens_limit = 10}, STATUS_BUDGET, "10 tokens"},
         {{.steps = 4, .steps_limit = 5}, STATUS_OK, NULL},
         {{.steps = 5, .steps_limit = 5}, STATUS_BUDGET, "5 steps"},
-        {{.calls = 1, .calls_limit = 1}, STATUS_BUDGET, "1 tool calls"},
+        {{.calls = 1, .calls_limit = 1}, STATUS_BUDGET, "1 tool call is used up"},
         {{.started_ms = 100, .wall_ms_limit = 51}, STATUS_OK, NULL},
         {{.started_ms = 100, .wall_ms_limit = 50}, STATUS_TIMEOUT, "50 ms"},
     };

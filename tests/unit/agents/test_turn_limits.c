@@ -55,7 +55,8 @@ static void a_model_that_always_calls_is_stopped(void **state)
         scene_play(&s);
         assert_int_equal(s.p.result.state, STEP_BUDGET);
         assert_int_equal(s.m.n_calls, limits[i]);
-        (void)snprintf(words, sizeof(words), "the limit of %d model calls", (int)limits[i]);
+        (void)snprintf(words, sizeof(words), "the limit of %d model call%s", (int)limits[i],
+                       limits[i] == 1 ? " is" : "s");
         assert_non_null(strstr(s.p.result.err.message, words));
         scene_close(&s);
     }

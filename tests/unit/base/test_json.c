@@ -57,8 +57,17 @@ static void faults_are_refused_with_their_place(void **state)
         const char *words;
     } cases[] = {
         {"", 0, STATUS_INVALID, NULL, NULL},
-        {"{\"a\":1,\"a\":2}", 0, STATUS_INVALID, "t:1:", "duplicate"},
-        {"[1]x", 0, STATUS_INVALID, "t:1:", NULL},
+        {"{\"a\":1,\"a\":2}", 0, STATUS_INVALID, "t:1:8", "duplicate"},
+        {"[1]x", 0, STATUS_INVALID, "t:1:4", NULL},
+        {"{bad", 0, STATUS_INVALID, "t:1:2", "near 'bad'"},
+        {"{\"a\": oops}", 0, STATUS_INVALID, "t:1:7", "near 'oops'"},
+        {"{\"a\" 1}", 0, STATUS_INVALID, "t:1:6", NULL},
+        {"{\"a\": \"\xc3\xa4\" \"much longer than twenty characters\"}", 0, STATUS_INVALID,
+         "t:1:11", NULL},
+        {"[1,\n 2", 0, STATUS_INVALID, "t:2:3", "end of file"},
+        {"[1, \xc3\xa4]", 0, STATUS_INVALID, "t:1:5", NULL},
+        {"[\"a\nb\"]", 0, STATUS_INVALID, "t:1:2", NULL},
+        {"[1, 01]", 0, STATUS_INVALID, "t:1:5", NULL},
         {"[1] [2]", 0, STATUS_INVALID, NULL, NULL},
         {"1e400", 0, STATUS_INVALID, NULL, "1.8e308"},
         {"-1e400", 0, STATUS_INVALID, NULL, NULL},
@@ -80,7 +89,7 @@ static void faults_are_refused_with_their_place(void **state)
         {"[1] // c", 0, STATUS_INVALID, NULL, NULL},
         {"\"open", 0, STATUS_INVALID, NULL, NULL},
         {"\"open\\", 0, STATUS_INVALID, NULL, NULL},
-        {"[\n1,\n}\n", 0, STATUS_INVALID, "t:3:", NULL},
+        {"[\n1,\n}\n", 0, STATUS_INVALID, "t:3:1", NULL},
     };
 
     (void)state;

@@ -110,6 +110,13 @@ static void progress_in_a_pipe_is_rare_and_plain(void **state)
     log_progress_end(l);
     log_free(l);
     assert_string_equal(drain(ends[0], &out), "0 of 100\nline\n");
+    l = log_new(ends[1], LOG_INFO, true);
+    log_progress_begin(l);
+    log_progress(l, "too soon to say something");
+    log_progress_end(l);
+    log_progress(l, "other work");
+    log_free(l);
+    assert_string_equal(drain(ends[0], &out), "other work\n");
     l = log_new(ends[1], LOG_INFO, false);
     log_progress(l, "quiet");
     log_free(l);
@@ -129,6 +136,7 @@ static void a_terminal_gets_one_live_line(void **state)
     setenv("TERM", "xterm", 1);
     open_terminal(&outside, &inside);
     l = log_new(inside, LOG_INFO, true);
+    log_progress_begin(l);
     log_progress(l, "1 of 2");
     assert_string_equal(drain(outside, &out), ERASE "1 of 2");
     log_progress(l, "2 of 2");

@@ -126,7 +126,7 @@ static void near_words(void **state)
         const char *nearest;
     } cases[] = {{"modle", "model"},
                  {"nam", "name"},
-                 {"stpe", "steps"},
+                 {"stepps", "steps"},
                  {"model", "model"},
                  {"temperatuer", "temperature"},
                  {"tmprtr", NULL},
@@ -135,6 +135,12 @@ static void near_words(void **state)
                  {"", NULL},
                  {"if", "id"},
                  {"xy", NULL},
+                 {"mode", "model"},
+                 {"mods", NULL},
+                 {"ids", "id"},
+                 {"tem", "temperature"},
+                 {"te", NULL},
+                 {"temperator", "temperature"},
                  {"Temprature", "temperature"}};
     char longest[200];
 

@@ -96,13 +96,27 @@ static void durations(void **state)
         const char *text;
         bool ok;
         int64_t ms;
-    } cases[] = {{"250ms", true, 250},  {"30s", true, 30000},   {"10m", true, 600000},
-                 {"2h", true, 7200000}, {"1d", true, 86400000}, {"5", true, 5000},
-                 {"0", true, 0},        {"1.5s", true, 1500},   {"0.0001s", true, 0},
-                 {"", false, 0},        {"s", false, 0},        {"-1s", false, 0},
-                 {"1 s", false, 0},     {"1S", false, 0},       {"1w", false, 0},
-                 {"1e3", false, 0},     {"1.2.3s", false, 0},   {"99999999999999d", false, 0},
-                 {"1h30m", false, 0},   {".", false, 0}};
+    } cases[] = {{"250ms", true, 250},
+                 {"30s", true, 30000},
+                 {"10m", true, 600000},
+                 {"2h", true, 7200000},
+                 {"1d", true, 86400000},
+                 {"5", false, 0},
+                 {"0", false, 0},
+                 {"0s", true, 0},
+                 {"1.5s", true, 1500},
+                 {"0.0001s", true, 0},
+                 {"", false, 0},
+                 {"s", false, 0},
+                 {"-1s", false, 0},
+                 {"1 s", false, 0},
+                 {"1S", false, 0},
+                 {"1w", false, 0},
+                 {"1e3", false, 0},
+                 {"1.2.3s", false, 0},
+                 {"99999999999999d", false, 0},
+                 {"1h30m", false, 0},
+                 {".", false, 0}};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

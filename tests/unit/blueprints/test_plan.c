@@ -192,7 +192,8 @@ static const struct bad bad_files[] = {
     {HEAD "steps: {a: {map: 3}}\n", "2:12",
      "`map` of step `a` has nothing to repeat: add `agent`, `tool`, `do` or another kind"},
     {HEAD "steps: {a: {value: 1, retry: {max: 2}}}\n", "2:23",
-     "unknown key \"retry\". Allowed: value, on_error"},
+     "`retry` is not for a step of kind `value`; it is for `agent`, `tool`, `if`, `parallel`, "
+     "`blueprint`, `do`"},
     {HEAD "steps: {a: {map: 3, value: 1, max_paralel: 2}}\n", "2:31",
      "unknown key \"max_paralel\"; did you mean \"max_parallel\"? Allowed: map, max_parallel, "
      "value, "
@@ -262,7 +263,8 @@ static const struct bad bad_files[] = {
     {HEAD "steps: {a: {wait: {until: \"2030-02-30T00:00:00Z\"}}}\n", "2:27",
      "`until` takes a time of RFC 3339, as in 2030-03-01T08:00:00Z, got \"2030-02-30T00:00:00Z\""},
     {HEAD "steps: {a: {wait: {for: 1s}, retry: {max: 1}}}\n", "2:30",
-     "unknown key \"retry\". Allowed: wait, on_error"},
+     "`retry` is not for a step of kind `wait`; it is for `agent`, `tool`, `if`, `parallel`, "
+     "`blueprint`, `do`"},
     {HEAD "steps: {a: {wait: {for: \"${b}\"}}}\n", "2:28",
      "unknown name `b`; the names are inputs, state, exhausted and the steps above"},
     {HEAD "steps: {a: {if: {cond: \"true\"}}}\n", "2:17", "`if` needs `cond` and `then`"},
@@ -299,6 +301,25 @@ static const struct bad bad_files[] = {
      "`state` has no step `aks`; did you mean `ask`?"},
     {HEAD "steps: {a: {value: \"${exhausted.b}\"}, b: {value: 1}}\n", "2:33",
      "`exhausted` has no step `b` here; it has the steps above"},
+    {HEAD "steps: {a: {value: 1}}\noutput: \"x ${exhausted.a}\"\n", "3:24",
+     "step `a` is not a loop: only a loop has `exhausted`"},
+    {HEAD "steps: {a: {loop: {max: 2}, value: 1}, b: {value: \"${exhausted['a'] || state.a == "
+          "'ok'}\"}, c: {map: 2, value: \"${exhausted.b}\"}}\n",
+     "2:124", "step `b` is not a loop: only a loop has `exhausted`"},
+    {HEAD "steps: {a: {loop: {max: 2}, value: 1}, b: {value: 1}}\noutput: \"${exhausted.a || "
+          "exhausted.b}\"\n",
+     "3:37", "step `b` is not a loop: only a loop has `exhausted`"},
+    {HEAD "steps: {a: {loop: {max: 2}, value: \"${exhausted.a}\"}}\n", "2:49",
+     "`exhausted.a` exists only after the loop `a`"},
+    {HEAD "steps: {l: {loop: {until: \"l\", max: 2}, value: \"${round + 1}\"}}\n", "2:27",
+     "`until` must be true or false, got integer"},
+    {HEAD "steps: {l: {loop: {until: \"size(l) + 0.5\", max: 2}, value: \"${round + 1}\"}}\n",
+     "2:27", "`until` must be true or false, got number"},
+    {HEAD "steps: {a: {value: \"no ${1}\"}, b: {if: {cond: a, then: {c: {value: 1}}}}}\n", "2:47",
+     "`cond` must be true or false, got string"},
+    {HEAD "inputs: {n: {type: array}}\nsteps: {b: {if: {cond: \"${inputs.n}\", then: {c: {value: "
+          "1}}}}}\n",
+     "3:24", "`cond` must be true or false, got array"},
     {HEAD "inputs: {topic: {type: string}}\nsteps: {a: {value: \"${inputs['zzzz']}\"}}\n", "3:23",
      "unknown input `zzzz`; the inputs are: topic"},
     {HEAD "steps: {a: {loop: {until: \"has(inputs.x)\", max: 2}, value: 1}}\n", "2:39",
@@ -314,7 +335,8 @@ static const struct bad bad_files[] = {
      "unknown name `c`; the names are inputs, state, exhausted and the steps above"},
     {HEAD "inputs: {x: {default: 1}}\nsteps: {a: {value: 1}}\n", "2:13", "input `x` needs `type`"},
     {HEAD "inputs: {x: {type: int}}\nsteps: {a: {value: 1}}\n", "2:20",
-     "`type` takes one of string, integer, number, boolean, array, object, got text \"int\""},
+     "`type` takes one of string, integer, number, boolean, array, object, got text \"int\"; did "
+     "you mean \"integer\"?"},
     {HEAD "inputs: {x: {type: integer, default: a}}\nsteps: {a: {value: 1}}\n", "2:38",
      "input `x` is of type integer, got string"},
     {HEAD "inputs: {x: {type: integer, default: 1, required: true}}\nsteps: {a: {value: 1}}\n",
@@ -588,7 +610,9 @@ static void tools_effects_and_questions_are_checked_where_it_runs(void **state)
         {HEAD "steps: {a: {tool: echo, in: {text: \"${1}\"}}}\n", false, NULL},
         {HEAD "steps: {a: {tool: echo, in: \"${parse_json('{}')}\"}}\n", false, NULL},
         {HEAD "steps: {a: {tool: echo, in: {text: x, txet: \"${1}\"}}}\n", false,
-         "tool `echo` has no argument `txet`"},
+         "tool `echo` has no argument `txet`; did you mean `text`?"},
+        {HEAD "steps: {a: {tool: echo, in: {text: x, zzzz: \"${1}\"}}}\n", false,
+         "tool `echo` has no argument `zzzz`; it takes \"text\""},
         {HEAD "agents: {p: {}}\nsteps: {a: {agent: p, effect: once}}\n", false,
          "`effect: once` is not allowed on a step of kind `agent`: the calls inside it declare "
          "their own effects"},
@@ -623,6 +647,8 @@ static void tools_effects_and_questions_are_checked_where_it_runs(void **state)
         assert_int_equal(st, cases[i].message ? STATUS_CONFIG : STATUS_OK);
         if (cases[i].message)
             assert_memory_equal(err.message, cases[i].message, strlen(cases[i].message));
+        if (cases[i].message && strstr(cases[i].message, "has no argument"))
+            assert_non_null(strstr(err.where, ":2:39")); /* the key */
         plan_free(p);
     }
     tool_registry_free(tools);

@@ -109,8 +109,9 @@ static const struct run_case failures[] = {
     {HEAD AGENTS "steps: {a: {do: {b: {map: 2, agent: a, in: {fail: 1}}}}}\n", NULL, "error", NULL,
      "a/b[0]: failed as requested"},
     {HEAD "steps: {a: {value: \"${{}.x}\"}}\n", NULL, "error", NULL, NULL},
-    {HEAD "steps: {a: {value: 1}, b: {if: {cond: a, then: {c: {value: 1}}}}}\n", NULL, "error",
-     NULL, NULL},
+    {HEAD
+     "steps: {a: {value: \"${parse_json('1')}\"}, b: {if: {cond: a, then: {c: {value: 1}}}}}\n",
+     NULL, "error", NULL, NULL},
     {HEAD "steps: {a: {map: \"${'abc'}\", value: 1}}\n", NULL, "error", NULL, NULL},
     {HEAD "steps: {a: {map: \"${100001}\", value: 1}}\n", NULL, "error", NULL, NULL},
     {HEAD "steps: {a: {loop: {until: \"a > 5\", max: 3, on_max: fail}, value: \"${round}\"}}\n",

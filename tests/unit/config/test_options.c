@@ -80,7 +80,13 @@ static void mistakes_are_named(void **state)
         const char *line, *message, *hint;
     } cases[] = {
         {"rum a", "unknown command `rum`", "`troupe run`"},
-        {"models lits", "unknown command `models lits`", "models list"},
+        {"models lits", "unknown command `models lits`", "did you mean `troupe models list`?"},
+        {"modles lits", "unknown command `modles`", "did you mean `troupe models list`?"},
+        {"modles x", "unknown command `modles`", "did you mean `troupe models`?"},
+        {"models zzz", "unknown command `models zzz`", "`troupe models list`"},
+        {"run a --timeout 5", "--timeout: \"5\" is not a duration with its unit (ms, s, m, h, d)",
+         ""},
+        {"run a --threads 1e3", "is not a whole number", ""},
         {"models", "`troupe models` needs a subcommand", "models list"},
         {"run", "`troupe run` needs BLUEPRINT", "troupe help run"},
         {"run a b", "does not take \"b\"", ""},

@@ -475,6 +475,46 @@ static void anchors_tell_states_apart(void **state)
     }
 }
 
+/* The value that the rule in words gives for a task, or NAN if the words name no formula. */
+static double ceiling_in_words(const struct env_ops *ops, double p, int32_t horizon, double ceiling)
+{
+    if (strncmp(ops->ceiling_rule, "(1-p)^H;", 8) == 0)
+        return pow(1 - p, horizon);
+    if (strncmp(ops->ceiling_rule, "(1-p-t)^H;", 10) == 0)
+        return pow(1 - p - fmin(2 * p, 0.02), horizon);
+    if (strncmp(ops->ceiling_rule, "(1-p)^R (1-p/50)^(H-R),", 23) != 0)
+        return NAN;
+    /* The nearest of the possible numbers of risky orders. */
+    double risky =
+        round((log(ceiling) - horizon * log(1 - p / 50)) / (log(1 - p) - log(1 - p / 50)));
+
+    return risky < 0 || risky > horizon ? -1 : pow(1 - p, risky) * pow(1 - p / 50, horizon - risky);
+}
+
+static void the_rule_in_words_is_that_of_the_ceiling(void **state)
+{
+    static const double rates[] = {0.001, 0.01, 0.05};
+    int32_t n_formulas = 0;
+
+    (void)state;
+    for (int32_t k = 0; env_at(k); k++) {
+        const struct env_ops *ops = env_at(k);
+
+        for (uint32_t i = 0; i < ARRAY_LEN(rates); i++) {
+            struct env_params p = {.horizon = 40, .noise = rates[i], .task_seed = 7 + i};
+            double ceiling = ops->ceiling(&p);
+            double words = ceiling_in_words(ops, rates[i], p.horizon, ceiling);
+
+            if (isnan(words))
+                assert_non_null(strstr(ops->ceiling_rule, "the moves of every leg"));
+            else
+                assert_true(fabs(words - ceiling) < 1e-9);
+            n_formulas += !isnan(words);
+        }
+    }
+    assert_int_equal(n_formulas, 12); /* all but the couriers */
+}
+
 static void impossible_parameters_are_named(void **state)
 {
     (void)state;
@@ -548,6 +588,7 @@ int main(void)
         cmocka_unit_test(demonstrations_are_sound),
         cmocka_unit_test(probes_end_where_a_call_is_due),
         cmocka_unit_test(anchors_tell_states_apart),
+        cmocka_unit_test(the_rule_in_words_is_that_of_the_ceiling),
         cmocka_unit_test(impossible_parameters_are_named),
         cmocka_unit_test(calls_are_cheap),
     };

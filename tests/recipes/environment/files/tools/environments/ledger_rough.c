@@ -41,6 +41,7 @@ const struct env_ops ledger_rough_env = {
     .create = create,
     .restore = restore,
     .ceiling = ceiling,
+    .ceiling_rule = LEDGER_CEILING_RULE,
     .n_experts = 2,
     .n_demo_kinds = 4,
     .demo = demo,
