@@ -123,121 +123,117 @@ static void a_captured_stream_that_is_cut_off_is_an_error_until_its_finish_reaso
 #define CALL(body)  "{\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[" body "]}}]}"
 #define FINISH(why) "{\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"" why "\"}]}"
 
+static const struct {
+    const char *what, *event[6], *calls;
+} call_cases[] = {
+    {"in parts, as OpenAI sends them",
+     {CALL("{\"index\":0,\"id\":\"a\",\"type\":\"function\",\"function\":{\"name\":\"f\","
+           "\"arguments\":\"\"}}"),
+      CALL("{\"index\":0,\"function\":{\"arguments\":\"{\\\"x\\\"\"}}"),
+      CALL("{\"index\":0,\"function\":{\"arguments\":\":1}\"}}"), FINISH("tool_calls")},
+     "[{\"name\":\"f\",\"arguments\":{\"x\":1},\"id\":\"a\"}]"},
+    {"whole, two in one delta",
+     {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}},"
+           "{\"index\":1,\"id\":\"b\",\"function\":{\"name\":\"g\",\"arguments\":\"{}\"}}"),
+      FINISH("tool_calls")},
+     "[{\"name\":\"f\",\"arguments\":{},\"id\":\"a\"},"
+     "{\"name\":\"g\",\"arguments\":{},\"id\":\"b\"}]"},
+    {"arguments as an object",
+     {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":{\"x\":[1]}}}"),
+      FINISH("tool_calls")},
+     "[{\"name\":\"f\",\"arguments\":{\"x\":[1]},\"id\":\"a\"}]"},
+    {"an empty name first",
+     {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"\",\"arguments\":\"\"}}"),
+      CALL("{\"index\":0,\"function\":{\"name\":\"f\"}}"),
+      CALL("{\"index\":0,\"function\":{\"arguments\":\"{}\"}}"), FINISH("tool_calls")},
+     "[{\"name\":\"f\",\"arguments\":{},\"id\":\"a\"}]"},
+    {"the name in parts",
+     {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"get_\"}}"),
+      CALL("{\"index\":0,\"function\":{\"name\":\"x\",\"arguments\":\"{}\"}}"),
+      FINISH("tool_calls")},
+     "[{\"name\":\"get_x\",\"arguments\":{},\"id\":\"a\"}]"},
+    {"the name in every delta",
+     {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{\"}}"),
+      CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"}\"}}"),
+      FINISH("tool_calls")},
+     "[{\"name\":\"f\",\"arguments\":{},\"id\":\"a\"}]"},
+    {"the id late",
+     {CALL("{\"index\":0,\"function\":{\"name\":\"f\",\"arguments\":\"{\"}}"),
+      CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"arguments\":\"}\"}}"), FINISH("tool_calls")},
+     "[{\"name\":\"f\",\"arguments\":{},\"id\":\"a\"}]"},
+    {"a new id with every delta",
+     {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{\"}}"),
+      CALL("{\"index\":0,\"id\":\"b\",\"function\":{\"arguments\":\"}\"}}"), FINISH("tool_calls")},
+     "[{\"name\":\"f\",\"arguments\":{},\"id\":\"a\"}]"},
+    {"one id for two calls",
+     {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}"),
+      CALL("{\"index\":1,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}"),
+      FINISH("tool_calls")},
+     "[{\"name\":\"f\",\"arguments\":{},\"id\":\"a\"},{\"name\":\"f\",\"arguments\":{}}]"},
+    {"a wrong index in the middle",
+     {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{\"}}"),
+      CALL("{\"index\":7,\"function\":{\"arguments\":\"}\"}}"), FINISH("tool_calls")},
+     "[{\"name\":\"f\",\"arguments\":{},\"id\":\"a\"}]"},
+    {"whole calls without ids, always index 0",
+     {CALL("{\"index\":0,\"id\":\"\",\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"x\\\":1}"
+           "\"}}"),
+      CALL("{\"index\":0,\"id\":\"\",\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"x\\\":2}"
+           "\"}}"),
+      FINISH("stop")},
+     "[{\"name\":\"f\",\"arguments\":{\"x\":1}},{\"name\":\"f\",\"arguments\":{\"x\":2}}]"},
+    {"two deltas of two calls in lists without index and id",
+     {CALL("{\"function\":{\"name\":\"f\"}},{\"function\":{\"name\":\"g\"}}"),
+      CALL("{\"function\":{\"arguments\":\"{\\\"x\\\":1}\"}},"
+           "{\"function\":{\"arguments\":\"{}\"}}"),
+      FINISH("tool_calls")},
+     "[{\"name\":\"f\",\"arguments\":{\"x\":1}},{\"name\":\"g\",\"arguments\":{}}]"},
+    {"the whole arguments once more at the end",
+     {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"x\\\":"
+           "\"}}"),
+      CALL("{\"index\":0,\"function\":{\"arguments\":\"1}\"}}"),
+      CALL("{\"index\":0,\"function\":{\"arguments\":\"{\\\"x\\\":1}\"}}"), FINISH("tool_calls")},
+     "[{\"name\":\"f\",\"arguments\":{\"x\":1},\"id\":\"a\"}]"},
+    {"no arguments at all",
+     {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\"}}"), FINISH("tool_calls")},
+     "[{\"name\":\"f\",\"arguments\":{},\"id\":\"a\"}]"},
+    {"one call that is not in a list",
+     {"{\"choices\":[{\"delta\":{\"tool_calls\":{\"id\":\"a\",\"function\":{\"name\":\"f\","
+      "\"arguments\":\"{}\"}}}}]}",
+      FINISH("tool_calls")},
+     "[{\"name\":\"f\",\"arguments\":{},\"id\":\"a\"}]"},
+    {"the older function_call",
+     {"{\"choices\":[{\"delta\":{\"function_call\":{\"name\":\"f\",\"arguments\":\"{\"}}}]}",
+      "{\"choices\":[{\"delta\":{\"function_call\":{\"arguments\":\"}\"}}}]}",
+      FINISH("function_call")},
+     "[{\"name\":\"f\",\"arguments\":{}}]"},
+    {"arguments that are not JSON stay text",
+     {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{x\"}}"),
+      FINISH("tool_calls")},
+     "[{\"name\":\"f\",\"arguments\":\"{x\",\"id\":\"a\"}]"},
+    {"arguments that are not an object stay text",
+     {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"[1]\"}}"),
+      FINISH("tool_calls")},
+     "[{\"name\":\"f\",\"arguments\":\"[1]\",\"id\":\"a\"}]"},
+    {"null and what is not a call",
+     {CALL("null,3"), "{\"choices\":[{\"delta\":{\"tool_calls\":null,\"content\":\"hi\"}}]}",
+      FINISH("stop")},
+     "null"},
+};
+
 static void calls_come_whole_or_in_parts(void **state)
 {
-    static const struct {
-        const char *what, *event[6], *calls;
-    } cases[] = {
-        {"in parts, as OpenAI sends them",
-         {CALL("{\"index\":0,\"id\":\"a\",\"type\":\"function\",\"function\":{\"name\":\"f\","
-               "\"arguments\":\"\"}}"),
-          CALL("{\"index\":0,\"function\":{\"arguments\":\"{\\\"x\\\"\"}}"),
-          CALL("{\"index\":0,\"function\":{\"arguments\":\":1}\"}}"), FINISH("tool_calls")},
-         "[{\"name\":\"f\",\"arguments\":{\"x\":1},\"id\":\"a\"}]"},
-        {"whole, two in one delta",
-         {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}},"
-               "{\"index\":1,\"id\":\"b\",\"function\":{\"name\":\"g\",\"arguments\":\"{}\"}}"),
-          FINISH("tool_calls")},
-         "[{\"name\":\"f\",\"arguments\":{},\"id\":\"a\"},"
-         "{\"name\":\"g\",\"arguments\":{},\"id\":\"b\"}]"},
-        {"arguments as an object",
-         {CALL(
-              "{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":{\"x\":[1]}}}"),
-          FINISH("tool_calls")},
-         "[{\"name\":\"f\",\"arguments\":{\"x\":[1]},\"id\":\"a\"}]"},
-        {"an empty name first",
-         {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"\",\"arguments\":\"\"}}"),
-          CALL("{\"index\":0,\"function\":{\"name\":\"f\"}}"),
-          CALL("{\"index\":0,\"function\":{\"arguments\":\"{}\"}}"), FINISH("tool_calls")},
-         "[{\"name\":\"f\",\"arguments\":{},\"id\":\"a\"}]"},
-        {"the name in parts",
-         {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"get_\"}}"),
-          CALL("{\"index\":0,\"function\":{\"name\":\"x\",\"arguments\":\"{}\"}}"),
-          FINISH("tool_calls")},
-         "[{\"name\":\"get_x\",\"arguments\":{},\"id\":\"a\"}]"},
-        {"the name in every delta",
-         {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{\"}}"),
-          CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"}\"}}"),
-          FINISH("tool_calls")},
-         "[{\"name\":\"f\",\"arguments\":{},\"id\":\"a\"}]"},
-        {"the id late",
-         {CALL("{\"index\":0,\"function\":{\"name\":\"f\",\"arguments\":\"{\"}}"),
-          CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"arguments\":\"}\"}}"),
-          FINISH("tool_calls")},
-         "[{\"name\":\"f\",\"arguments\":{},\"id\":\"a\"}]"},
-        {"a new id with every delta",
-         {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{\"}}"),
-          CALL("{\"index\":0,\"id\":\"b\",\"function\":{\"arguments\":\"}\"}}"),
-          FINISH("tool_calls")},
-         "[{\"name\":\"f\",\"arguments\":{},\"id\":\"a\"}]"},
-        {"one id for two calls",
-         {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}"),
-          CALL("{\"index\":1,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}"),
-          FINISH("tool_calls")},
-         "[{\"name\":\"f\",\"arguments\":{},\"id\":\"a\"},{\"name\":\"f\",\"arguments\":{}}]"},
-        {"a wrong index in the middle",
-         {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{\"}}"),
-          CALL("{\"index\":7,\"function\":{\"arguments\":\"}\"}}"), FINISH("tool_calls")},
-         "[{\"name\":\"f\",\"arguments\":{},\"id\":\"a\"}]"},
-        {"whole calls without ids, always index 0",
-         {CALL("{\"index\":0,\"id\":\"\",\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"x\\\":1}"
-               "\"}}"),
-          CALL("{\"index\":0,\"id\":\"\",\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"x\\\":2}"
-               "\"}}"),
-          FINISH("stop")},
-         "[{\"name\":\"f\",\"arguments\":{\"x\":1}},{\"name\":\"f\",\"arguments\":{\"x\":2}}]"},
-        {"two deltas of two calls in lists without index and id",
-         {CALL("{\"function\":{\"name\":\"f\"}},{\"function\":{\"name\":\"g\"}}"),
-          CALL("{\"function\":{\"arguments\":\"{\\\"x\\\":1}\"}},"
-               "{\"function\":{\"arguments\":\"{}\"}}"),
-          FINISH("tool_calls")},
-         "[{\"name\":\"f\",\"arguments\":{\"x\":1}},{\"name\":\"g\",\"arguments\":{}}]"},
-        {"the whole arguments once more at the end",
-         {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"x\\\":"
-               "\"}}"),
-          CALL("{\"index\":0,\"function\":{\"arguments\":\"1}\"}}"),
-          CALL("{\"index\":0,\"function\":{\"arguments\":\"{\\\"x\\\":1}\"}}"),
-          FINISH("tool_calls")},
-         "[{\"name\":\"f\",\"arguments\":{\"x\":1},\"id\":\"a\"}]"},
-        {"no arguments at all",
-         {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\"}}"), FINISH("tool_calls")},
-         "[{\"name\":\"f\",\"arguments\":{},\"id\":\"a\"}]"},
-        {"one call that is not in a list",
-         {"{\"choices\":[{\"delta\":{\"tool_calls\":{\"id\":\"a\",\"function\":{\"name\":\"f\","
-          "\"arguments\":\"{}\"}}}}]}",
-          FINISH("tool_calls")},
-         "[{\"name\":\"f\",\"arguments\":{},\"id\":\"a\"}]"},
-        {"the older function_call",
-         {"{\"choices\":[{\"delta\":{\"function_call\":{\"name\":\"f\",\"arguments\":\"{\"}}}]}",
-          "{\"choices\":[{\"delta\":{\"function_call\":{\"arguments\":\"}\"}}}]}",
-          FINISH("function_call")},
-         "[{\"name\":\"f\",\"arguments\":{}}]"},
-        {"arguments that are not JSON stay text",
-         {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{x\"}}"),
-          FINISH("tool_calls")},
-         "[{\"name\":\"f\",\"arguments\":\"{x\",\"id\":\"a\"}]"},
-        {"arguments that are not an object stay text",
-         {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"[1]\"}}"),
-          FINISH("tool_calls")},
-         "[{\"name\":\"f\",\"arguments\":\"[1]\",\"id\":\"a\"}]"},
-        {"null and what is not a call",
-         {CALL("null,3"), "{\"choices\":[{\"delta\":{\"tool_calls\":null,\"content\":\"hi\"}}]}",
-          FINISH("stop")},
-         "null"},
-    };
-
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(call_cases); i++) {
         struct answer_bench b;
         size_t n = 0;
 
-        while (n < ARRAY_LEN(cases[i].event) && cases[i].event[n])
+        while (n < ARRAY_LEN(call_cases[i].event) && call_cases[i].event[n])
             n++;
-        bench_events(&b, cases[i].event, n);
+        bench_events(&b, call_cases[i].event, n);
         if (b.status)
-            fail_msg("%s: %s", cases[i].what, b.err.message);
-        if (strcmp(bench_calls(&b), cases[i].calls) != 0)
-            fail_msg("%s: %s", cases[i].what, bench_calls(&b));
+            fail_msg("%s: %s", call_cases[i].what, b.err.message);
+        if (strcmp(bench_calls(&b), call_cases[i].calls) != 0)
+            fail_msg("%s: %s", call_cases[i].what, bench_calls(&b));
         assert_int_equal(b.call.finish, FINISH_STOP);
         bench_free(&b);
     }
