@@ -305,17 +305,18 @@ static void compare_end(struct frame *f)
 
 /* ---- removed steps */
 
-/* Does the path belong to an attempt that is not the latest of a step around it? */
-static bool is_outdated(const struct comparison *c, const char *path)
+static bool is_latest(void *ctx, const char *path, size_t n, int64_t attempt)
 {
-    for (size_t n = 1; path[n]; n++) {
-        const struct repair_row *row = strchr("/[@", path[n]) ? map_get_n(c->rows, path, n) : NULL;
-        int64_t attempt = path[n] == '@' ? strtoll(path + n + 1, NULL, 10) : 0;
+    const struct comparison *c = ctx;
+    const struct repair_row *row = map_get_n(c->rows, path, n);
 
-        if (row && row->rec.attempt != attempt)
-            return true;
-    }
-    return false;
+    return !row || row->rec.attempt == attempt;
+}
+
+/* Does the path belong to an attempt that is not the latest of a step around it? */
+static bool is_outdated(struct comparison *c, const char *path)
+{
+    return !path_each_around(path, is_latest, c);
 }
 
 /* Has a step around it ended here, so that this step is not reached? */
