@@ -312,6 +312,7 @@ enum status eval_run(const struct eval_options *o, struct eval_row *rows, char u
         return st;
     (void)snprintf(uuid, 37, "%s", run_uuid(e.run));
     st = open_evaluation(&e, err);
+    log_progress_begin(o->log);
     for (int32_t r = 0; r < o->n_rows && !st; r++)
         st = play_row(&e, r, &rows[r], err);
     if (!st)

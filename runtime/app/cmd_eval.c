@@ -166,18 +166,18 @@ const struct command_spec cmd_eval = {
     "learn",
     "ENV|BLUEPRINT",
     "play many episodes and print success rates with intervals",
-    "The horizon (H) is the number of steps of an episode. A BLUEPRINT (a file) runs EPISODES "
-    "times, one run after the other, with SEED, SEED+1 and so "
-    "on. A run is\na success when it ends ok and the verdict of its last step with `env`, if it "
-    "has one, "
-    "is a success; a step that\nfails is a criterion of your own. --var and --timeout apply to "
-    "each run.\nSeveral horizons and temperatures (--temperature 0,1) give "
-    "one row each. H50, H80 and H95 are the numbers of\nsteps at which a fitted curve passes 50, "
-    "80 and 95 %: a logistic curve in log H, and a Weibull curve\n(exp(-(H/a)^k); k = 1 is a "
-    "constant hazard). A fit needs two horizons that have both successes and "
-    "failures.\nEvaluations are always recorded. Tasks are SEED ... SEED+EPISODES-1. Seeds below "
-    "2^20 are for training and\nrefused here; seeds below 2^21 are for validation during "
-    "training; use seeds from 2^21 on (the default) for\nresults that you report.",
+    "The horizon (H) is the number of steps of an episode. A BLUEPRINT (a file) runs "
+    "EPISODES times, one run after\nthe other, with SEED, SEED+1 and so on. A run is a "
+    "success when it ends ok and the verdict of its\nlast step with `env`, if it has one, is "
+    "a success; a step that fails is a criterion of your own.\n--var and --timeout apply to each "
+    "run.\nSeveral horizons and temperatures (--temperature 0,1) "
+    "give one row each. H50, H80 and H95 are the numbers of\nsteps at which a fitted curve "
+    "passes 50, 80 and 95 %: a logistic curve in log H, and a Weibull "
+    "curve\n(exp(-(H/a)^k); k = 1 is a constant hazard). A fit needs two horizons that have"
+    " both successes and failures.\nEvaluations are always recorded. Tasks are SEED ... "
+    "SEED+EPISODES-1. Seeds below 2^20 are for training and\nrefused here; seeds below 2^21"
+    " are for validation during training; use seeds from 2^21 on (the default) for\nresults"
+    " that you report.",
     eval_options,
     1,
     1,

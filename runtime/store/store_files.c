@@ -69,6 +69,11 @@ enum status store_file_explain(const struct store *s, enum status st, struct err
     return path ? file_lost(path, err) : st;
 }
 
+void store_hint_safe(struct error *err)
+{
+    error_hint(err, "nothing was written after this error; all acknowledged data is safe");
+}
+
 enum status store_is_there(struct store *s, struct error *err)
 {
     enum status st = s->has_thread ? store_files_check(s, err) : STATUS_OK;

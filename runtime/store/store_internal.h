@@ -74,7 +74,7 @@ struct store_reader {
 /* store_files.c: STATUS_IO once a path no longer names the file that is written. */
 MUST_CHECK enum status store_files_note(struct store *s, struct error *err);
 MUST_CHECK enum status store_files_check(struct store *s, struct error *err);
-/* store_thread.c: for an error after which nothing is written. */
+/* For an error after which nothing is written. */
 void store_hint_safe(struct error *err);
 /* After a failed read: the same if the file was replaced; else st and err unchanged. Any thread. */
 enum status store_file_explain(const struct store *s, enum status st, struct error *err);

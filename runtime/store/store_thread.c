@@ -65,11 +65,6 @@ static bool stops_writing(enum status st)
     return st == STATUS_IO || st == STATUS_DISK_FULL;
 }
 
-void store_hint_safe(struct error *err)
-{
-    error_hint(err, "nothing was written after this error; all acknowledged data is safe");
-}
-
 static void stop_writing(struct store *s, enum status st, const struct error *err)
 {
     if (s->stopped || !stops_writing(st))

@@ -204,7 +204,9 @@ class Eval(CliCase):
 
     def test_each_environment_says_what_its_ceiling_is(self):
         for env, rule in (("ledger", "(1-p)^H;"), ("itinerary", "(1-p-t)^H;"), ("courier", "the moves of every leg")):
-            text = self.ok("eval", env, "--expert", "plain", "--horizon", "3", "--episodes", "1").out
+            r = self.ok("eval", env, "--expert", "plain", "--horizon", "3", "--episodes", "1")
+            self.assertEqual(r.err, "")  # a log gets no line of progress in the first seconds
+            text = r.out
             self.assertIn("ceiling (never looking back): ", text)
             self.assertIn(rule, text)
             # A command to copy: the shell leaves the brackets alone.

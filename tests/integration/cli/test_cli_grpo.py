@@ -194,6 +194,9 @@ class Grpo(CliCase):
         self.assertEqual({m["tasks"]["ledger"]["noise"] for m in updates}, {0.3})
         for m in updates:
             self.assertEqual(sum(t["rollouts"] for t in m["tasks"].values()), m["rollouts"])
+        # A validation run names the weights that it measured.
+        validations = {m["model"] for m in self.ok("runs", "--store", "a/rollouts.db", "--json").json()["runs"] if m["kind"] == "eval"}
+        self.assertEqual(validations, {f"a, update {u}" for u in (0, 2, 4)})
         evals = [m for m in lines if "tasks" in m and "weights" not in m]
         self.assertEqual([m["update"] for m in evals], [0, 2, 4])
         for m in evals:

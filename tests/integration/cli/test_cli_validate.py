@@ -50,6 +50,10 @@ class Validate(CliCase):
         self.refused(HEAD + "steps: {s: {map: -1, value: 1}}\n", "2:", "`map` takes 0 to", "got -1")
         for cond in ("1", "'\"yes\"'", "1 + 1"):
             self.refused(HEAD + "steps: {s: {if: {cond: %s, then: {a: {value: 1}}}}}\n" % cond, "2:", "`cond` must be true or false")
+        # The type is known before the run, or only in it: the place is that of the expression.
+        self.refused(HEAD + 'steps: {l: {loop: {until: "l", max: 2}, value: "${round}"}}\n', "2:27", "`until` must be true or false, got integer")
+        self.write("b.yaml", HEAD + 'steps: {l: {loop: {until: "l", max: 2}, value: "${parse_json(string(round))}"}}\n')
+        self.fails(3, "b.yaml:2:27: `until` must be true or false, got integer", "run", "b.yaml")
         self.write("b.yaml", agent % "horizon: 3, noise: 0.5, seed: 7, profile: hard")
         self.ok("validate", "b.yaml")
 
