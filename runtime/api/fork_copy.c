@@ -15,10 +15,17 @@
 
 #define FLUSH_EVERY 256 /* steps in one transaction */
 
+struct tries {
+    int32_t first; /* records of attempts before this one no longer count */
+    int32_t newest;
+    uint8_t in_hash[16]; /* of the newest */
+};
+
 struct copy {
     struct run *to;
     const struct fork_copy *what;
-    struct map *newest; /* path -> int32_t, its newest attempt */
+    struct map *tries;  /* path -> struct tries */
+    struct str path;    /* where it goes on, with the attempts of the steps around it */
     struct map *agents; /* paths with attempts: agents that are copied with their end */
     struct map *begun;  /* paths of steps that are copied without their end */
     struct map *around; /* paths of copied steps, and of all steps around them */
@@ -71,21 +78,41 @@ static bool copy_for_replay(void *ctx, const struct step_row *s)
 static bool note_attempt(void *ctx, const struct step_row *s)
 {
     struct copy *c = ctx;
-    int32_t *newest = map_get(c->newest, s->path);
+    struct tries *t = map_get(c->tries, s->path);
+    const struct json *again = jv_get(jv_get(c->what->config, "repair"), "again");
 
-    if (!newest) {
-        newest = xcalloc(1, sizeof(*newest));
-        map_put(c->newest, s->path, newest);
+    if (!t) {
+        t = xcalloc(1, sizeof(*t));
+        t->first = (int32_t)jv_get_int(jv_get(again, s->path), 0);
+        map_put(c->tries, s->path, t);
+    } else if (s->in_hash && memcmp(s->in_hash, t->in_hash, sizeof(t->in_hash)) != 0 &&
+               s->attempt > t->first) {
+        t->first = s->attempt; /* not tried again: done again with other inputs */
     }
-    *newest = s->attempt > *newest ? s->attempt : *newest;
+    t->newest = s->attempt;
+    if (s->in_hash)
+        memcpy(t->in_hash, s->in_hash, sizeof(t->in_hash));
     return true;
 }
 
-static bool is_newest(void *ctx, const char *path, size_t n, int64_t attempt)
+static bool still_counts(void *ctx, const char *path, size_t n, int64_t attempt)
 {
-    const int32_t *newest = map_get_n(((struct copy *)ctx)->newest, path, n);
+    const struct tries *t = map_get_n(((struct copy *)ctx)->tries, path, n);
 
-    return !newest || *newest == attempt;
+    return !t || attempt >= t->first;
+}
+
+/* "a/b" is "a@1/b" if `a` was tried again. */
+static void find_place(struct copy *c)
+{
+    for (const char *at = c->what->path; *at; at++) {
+        const struct tries *t =
+            strchr("/[", *at) && c->path.len > 0 ? map_get(c->tries, str_cstr(&c->path)) : NULL;
+
+        if (t && t->newest > 0)
+            str_printf(&c->path, "@%d", (int)t->newest);
+        str_putc(&c->path, *at);
+    }
 }
 
 /* The length of the path of the blueprint's step that this row is, or is inside of: the steps of an
@@ -129,7 +156,7 @@ static bool takes(struct copy *c, const struct step_row *s, size_t n, bool *with
 
     path_attempt(&c->base, s->path, s->attempt);
     if (c->what->path)
-        order = plan_order_of(c->what->plan, str_cstr(&c->base), c->what->path);
+        order = plan_order_of(c->what->plan, str_cstr(&c->base), str_cstr(&c->path));
     if (order == PLAN_UNORDERED)
         order = c->reached ? PLAN_AFTER : PLAN_BEFORE;
     c->reached = c->reached || order == PLAN_WITHIN;
@@ -222,8 +249,8 @@ static bool copy_live(void *ctx, const struct step_row *s)
     size_t n = step_length(s);
     bool with_end = false;
 
-    if (!is_newest(c, s->path, strlen(s->path), s->attempt) ||
-        !path_each_around(s->path, is_newest, c) || !takes(c, s, n, &with_end))
+    if (!still_counts(c, s->path, strlen(s->path), s->attempt) ||
+        !path_each_around(s->path, still_counts, c) || !takes(c, s, n, &with_end))
         return true;
     put_step(c, s, with_end);
     note_copied(c, s, n, with_end);
@@ -244,17 +271,18 @@ static bool copy_message(void *ctx, const struct message_row *m)
 /* What a repair decided about the copied steps; a replay has all. */
 static struct json *rules_of(const struct copy *c, const struct json *rules)
 {
-    struct json *again = jv_object(), *repair = jv_object(), *attempt;
+    struct json *again = jv_object(), *repair = jv_object();
     const char *path;
+    void *t;
 
     if (c->what->replay) {
         jv_unref(again);
         jv_unref(repair);
         return jv_deep_copy(rules);
     }
-    for (void *it = NULL; (it = jv_next(jv_get(rules, "again"), it, &path, &attempt)) != NULL;)
-        if (map_get(c->around, path))
-            jv_set_adopt(again, path, jv_ref(attempt));
+    for (size_t i = 0; map_next(c->tries, &i, &path, &t);)
+        if (((struct tries *)t)->first > 0 && map_get(c->around, path))
+            jv_set_int(again, path, ((struct tries *)t)->first);
     jv_set_adopt(repair, "again", again);
     jv_set_adopt(repair, "keep", jv_ref(c->keep));
     return repair;
@@ -290,6 +318,8 @@ static enum status copy_all(struct copy *c, struct error *err)
     const struct fork_copy *what = c->what;
     enum status st = query_steps(what->from, what->uuid, NULL, -1, false, note_attempt, c, err);
 
+    if (!st && what->path)
+        find_place(c);
     if (!st)
         st = query_steps(what->from, what->uuid, NULL, -1, true, copy_live, c, err);
     if (!st && what->path && !c->reached)
@@ -305,25 +335,27 @@ enum status fork_copy(struct run *to, const struct fork_copy *what, struct error
 {
     struct copy c = {.to = to,
                      .what = what,
-                     .newest = map_new(),
+                     .tries = map_new(),
                      .agents = map_new(),
                      .begun = map_new(),
                      .around = map_new(),
                      .keep = jv_object(),
                      .open = jv_object(),
-                     .base = STR_INIT};
+                     .base = STR_INIT,
+                     .path = STR_INIT};
     enum status st =
         what->replay ? query_steps(what->from, what->uuid, NULL, -1, true, copy_for_replay, &c, err)
                      : copy_all(&c, err);
 
     if (!st)
         put_rules(&c);
-    map_free(c.newest, free);
+    map_free(c.tries, free);
     map_free(c.agents, NULL);
     map_free(c.begun, NULL);
     map_free(c.around, NULL);
     jv_unref(c.keep);
     jv_unref(c.open);
     str_deinit(&c.base);
+    str_deinit(&c.path);
     return st;
 }

@@ -1,7 +1,6 @@
 /* fork_copy.h - copies the record of a run into a new run, so that this goes on from it.
  *
- * Of each step the newest attempt is copied, with all that is in it: the attempts before it have
- * failed, or a repair has replaced them. A step around `path` is copied as begun.
+ * What a repair has replaced by a new attempt is left out. A step around `path` is copied as begun.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
