@@ -119,8 +119,8 @@ static void on_done(void *ctx, struct agent *a, const struct agent_result *r)
     f->used.calls = r->calls;
     f->not_retryable = r->not_retryable;
     f->retry_after_ms = r->retry_after_ms;
-    if (r->err.status == STATUS_CONFIG) /* the record does not change */
-        frame_fatal(f, &r->err);
+    if (r->err.status == STATUS_CONFIG)
+        frame_misfit(f, &r->err);
     if (r->state == STEP_STARTED) /* interrupted, maybe before the loop could say so */
         frame_interrupt_all(f);
     if (r->state == STEP_STARTED)

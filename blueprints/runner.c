@@ -111,7 +111,7 @@ static void on_durable(void *ctx, enum status status, const struct error *err)
     struct runner *r = ctx;
 
     if (status) {
-        r->result.status = RUN_ERROR;
+        r->result.status = RUN_INTERRUPTED;
         r->result.output = NULL;
         if (err)
             r->result.err = *err;
@@ -175,7 +175,7 @@ static void conclude(struct runner *r, enum run_status status)
 static void conclude_root(struct runner *r)
 {
     if (r->fatal.status) {
-        begin_conclusion(r, RUN_ERROR);
+        begin_conclusion(r, RUN_INTERRUPTED); /* its row says so too */
         r->result.err = r->fatal;
         report_end(r);
     } else if (r->failed.status) {
