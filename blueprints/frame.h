@@ -147,7 +147,8 @@ struct frame_host {
     const struct node_ops *const *nodes; /* by enum plan_kind */
     struct loop *loop;
     const struct seams *seams;
-    struct run *run;
+    struct run *run; /* NULL: nothing is done (repair.c) */
+    uint64_t seed;   /* of the run */
     struct tool_registry *tools;
     struct agent_host *agents;
     struct run_budget *budget;

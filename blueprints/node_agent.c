@@ -29,7 +29,7 @@ struct agent_work {
  * tasks of `eval` from that seed on. In nested maps it comes from the path, so that all differ. */
 static uint64_t seed_of(const struct frame *f)
 {
-    uint64_t seed = run_seed(f->host->run);
+    uint64_t seed = f->host->seed;
     struct str text = STR_INIT;
     struct sha256 h;
 
@@ -194,7 +194,7 @@ static void fill_task(struct agent_work *w, const struct plan_agent *a)
                                    .path = str_cstr(&w->path),
                                    .task_seed = task_seed,
                                    .fault_seed = env_fault_seed(task_seed),
-                                   .sample_seed = run_seed(f->host->run),
+                                   .sample_seed = f->host->seed,
                                    .budget = &w->budget,
                                    .deadline_ms = f->deadline_ms,
                                    .repaired_ms = f->host->repaired_ms,

@@ -438,6 +438,7 @@ static void open_comparison(struct comparison *c, const struct repair_spec *s, s
     c->frames = (struct frame_host){.ops = &frame_ops,
                                     .nodes = node_table,
                                     .seams = s->seams,
+                                    .seed = s->seed,
                                     .tools = (struct tool_registry *)s->tools,
                                     .budget = &c->budget,
                                     .max_frames = RUNNER_MAX_STEPS,

@@ -400,6 +400,7 @@ static void host_frames(struct runner *r)
                             .loop = h->loop,
                             .seams = h->seams,
                             .run = r->run,
+                            .seed = run_seed(r->run),
                             .repair = jv_get(run_config(r->run), "repair"),
                             .replay = h->replay,
                             .repaired_ms = repair_at_ms(run_config(r->run)),

@@ -18,6 +18,7 @@
 struct ended {
     char kind[16];
     enum run_status status;
+    uint64_t seed;
     struct json *config;
     char *root;        /* as it was begun; may be NULL */
     struct plan *plan; /* as it was begun or last repaired */
@@ -29,6 +30,7 @@ static bool read_row(void *ctx, const struct run_row *row)
 
     snprintf(e->kind, sizeof(e->kind), "%s", row->kind);
     e->status = row->status;
+    e->seed = row->seed;
     e->config = row->config ? jv_deep_copy(row->config) : NULL;
     e->root = row->root ? xstrdup(row->root) : NULL;
     return false;
@@ -150,6 +152,7 @@ static enum status compare(struct troupe_run *r, struct store_reader *q, const c
 {
     return repair_compare(&(struct repair_spec){.reader = q,
                                                 .uuid = uuid,
+                                                .seed = e->seed,
                                                 .was = e->plan,
                                                 .now = r->plan,
                                                 .inputs = r->inputs,
