@@ -21,7 +21,7 @@ struct store_reader;
 struct repair_spec {
     struct store_reader *reader;
     const char *uuid;
-    uint64_t seed; /* of the run */
+    uint64_t seed;                /* of the run */
     const struct plan *was, *now; /* at the start or the last repair, and from now on */
     const struct json *inputs;    /* of `now`, complete */
     const struct json *rules;     /* of an earlier repair: "repair" of the run's config, or NULL */

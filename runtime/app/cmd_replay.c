@@ -74,6 +74,7 @@ static int compare(struct app *a, struct store_reader *q, const char *uuid, stru
 {
     struct show_view one = {.app = a, .tokens = true}, two = {.app = a, .tokens = true};
     struct str report = STR_INIT;
+    struct json *list = NULL;
     int64_t n = 0;
     int code = EXIT_OK;
     enum status st = show_load(&one, q, uuid, NULL, -1, err);
@@ -83,12 +84,13 @@ static int compare(struct app *a, struct store_reader *q, const char *uuid, stru
     if (st) {
         code = app_fail(a, err);
     } else {
-        n = show_diff(&one, &two, &report);
+        n = show_diff(&one, &two, &report, &list);
         if (a->json) {
             struct json *doc = app_document("replay");
             jv_set_string(doc, "run", uuid);
             jv_set_int(doc, "steps", (int64_t)jv_size(one.steps));
             jv_set_int(doc, "different", n);
+            jv_set_adopt(doc, "differences", jv_ref(list));
             jv_set_string(doc, "report", str_cstr(&report));
             code = app_print_json(doc);
         } else {
@@ -96,6 +98,7 @@ static int compare(struct app *a, struct store_reader *q, const char *uuid, stru
         }
         code = n && !code ? EXIT_NOT_OK : code;
     }
+    jv_unref(list);
     str_deinit(&report);
     show_deinit(&one);
     show_deinit(&two);
