@@ -14,6 +14,7 @@ struct plan_files;
 /* *root: the root file's name within its folder; lent. */
 MUST_CHECK enum status plan_files_open(const char *path, struct plan_files **out, const char **root,
                                        struct error *err);
+struct plan_files *plan_files_from_text(const char *name, const char *text, const char *folder);
 MUST_CHECK enum status plan_files_from_effective(const struct json *effective,
                                                  struct plan_files **out, const char **root,
                                                  struct error *err);

@@ -123,6 +123,8 @@ static void agent_ends(void *ctx)
         jv_set_bool(v, "success", true);
         out = jv_object();
         jv_set_adopt(out, "verdict", v);
+    } else if (jv_get_bool(jv_get(a->task.input, "recall"), false)) {
+        out = a->task.history ? jv_deep_copy(a->task.history) : jv_string("none");
     } else {
         out = jv_deep_copy(jv_get(a->task.input, "say"));
     }

@@ -6,7 +6,7 @@
  * {"hang": true} ends only when it is cancelled, {"spend": N} uses N tokens, {"pay": N}
  * costs N of 1e-9 dollars (-1: not known) or ends as `budget`, {"wait": true} waits
  * until there is an effect "answered", {"ms": N} takes that long. In an environment it
- * answers with its parameters as verdict.
+ * answers with its parameters as verdict. {"recall": true} answers the history.
  *
  * Effects go into a file of the folder, one line each, so that they can be counted across
  * processes.

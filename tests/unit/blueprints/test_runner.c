@@ -15,6 +15,16 @@ struct run_case {
     const char *text, *inputs, *status, *output, *error;
 };
 
+/* "..." at the beginning of `expected` matches any text. */
+static bool is_error(const char *got, const char *expected)
+{
+    size_t n = strlen(got), end = strlen(expected);
+
+    if (strncmp(expected, "...", 3) != 0)
+        return strcmp(got, expected) == 0;
+    return n >= end - 3 && strcmp(got + n - (end - 3), expected + 3) == 0;
+}
+
 static void check(struct run_bench *b, const struct run_case *c)
 {
     run_bench_run(b, c->text, c->inputs);
@@ -22,7 +32,7 @@ static void check(struct run_bench *b, const struct run_case *c)
         fail_msg("%s\nended %s (%s), not %s", c->text, b->status, b->error, c->status);
     if (c->output && (!b->output || strcmp(b->output, c->output) != 0))
         fail_msg("%s\ngave %s, not %s", c->text, b->output ? b->output : "nothing", c->output);
-    if (c->error && strcmp(b->error, c->error) != 0)
+    if (c->error && !is_error(b->error, c->error))
         fail_msg("%s\nsaid \"%s\", not \"%s\"", c->text, b->error, c->error);
 }
 
@@ -72,6 +82,39 @@ static const struct run_case kinds[] = {
     {HEAD "steps: {a: {do: {b: {value: 1}, c: {value: \"${b}\"}}}, d: {value: \"${a}\"}}\n", NULL,
      "ok", "1", NULL},
 };
+
+#define RECALL "inputs: {h: {type: array}}\n" AGENTS "steps: {a: {agent: a, in: {recall: true}"
+
+static const struct run_case histories[] = {
+    {HEAD RECALL ", history: \"${inputs.h}\"}}\n",
+     "{\"h\":[{\"role\":\"user\",\"content\":\"hi\"},{\"role\":\"assistant\",\"content\":\"\"}]}",
+     "ok", "[{\"role\":\"user\",\"content\":\"hi\"},{\"role\":\"assistant\",\"content\":\"\"}]",
+     NULL},
+    {HEAD RECALL ", history: [{role: user, content: \"${string(1 + 1)}\"}]}}\n", NULL, "ok",
+     "[{\"role\":\"user\",\"content\":\"2\"}]", NULL},
+    {HEAD RECALL ", history: \"${inputs.h}\"}}\n", "{\"h\":[]}", "ok", "[]", NULL},
+    {HEAD RECALL ", history: \"${inputs.h}\"}}\n", NULL, "ok", "\"none\"", NULL}, /* null */
+    {HEAD RECALL ", history: null}}\n", NULL, "ok", "\"none\"", NULL},
+    {HEAD RECALL "}}\n", NULL, "ok", "\"none\"", NULL},
+    {HEAD RECALL ", history: \"${'x' + 'y'}\"}}\n", NULL, "error", NULL,
+     "...`history` must be a list of messages, not a value of type string"},
+    {HEAD RECALL ", history: \"${inputs.h}\"}}\n",
+     "{\"h\":[{\"role\":\"user\",\"content\":\"hi\"},{\"role\":\"system\",\"content\":\"x\"}]}",
+     "error", NULL,
+     "...`history`: item 1 is not a message {role: user or assistant, content: TEXT}"},
+    {HEAD RECALL ", history: \"${inputs.h}\"}}\n", "{\"h\":[{\"role\":\"user\",\"content\":[]}]}",
+     "error", NULL,
+     "...`history`: item 0 is not a message {role: user or assistant, content: TEXT}"},
+    {HEAD RECALL ", history: \"${inputs.h}\"}}\n",
+     "{\"h\":[{\"role\":\"user\",\"content\":\"\",\"name\":\"x\"}]}", "error", NULL,
+     "...`history`: item 0 is not a message {role: user or assistant, content: TEXT}"},
+};
+
+static void an_agent_gets_the_history_of_its_step(void **state)
+{
+    for (size_t i = 0; i < ARRAY_LEN(histories); i++)
+        check(*state, &histories[i]);
+}
 
 static void every_kind_of_step_gives_its_value(void **state)
 {
@@ -666,6 +709,7 @@ int main(void)
 #define ON_BENCH(test) cmocka_unit_test_setup_teardown(test, run_bench_setup, run_bench_teardown)
     const struct CMUnitTest tests[] = {
         ON_BENCH(every_kind_of_step_gives_its_value),
+        ON_BENCH(an_agent_gets_the_history_of_its_step),
         ON_BENCH(a_blueprint_inside_has_names_of_its_own),
         ON_BENCH(a_failed_step_never_reads_as_done),
         ON_BENCH(the_first_failure_stops_the_others),
