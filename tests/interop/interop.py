@@ -23,7 +23,7 @@ SUITES = {
     "ai-sdk": ("client_ai_sdk.mjs", "node", True),
     "langchain": ("client_langchain.py", "clients", True),
     "litellm": ("client_litellm.py", "litellm", True),
-    "litellm-proxy": ("server_litellm.py", "litellm", False),
+    "litellm-proxy": ("server_litellm.py", "litellm", True),
     "llama-server": ("server_llama.py", "llama", False),
 }
 
