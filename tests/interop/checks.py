@@ -1,7 +1,6 @@
 """checks.py - checks of a suite: each prints one line that interop.py reads.
 
     ok NAME
-    refused NAME: the words with which the other side refuses it
     skip NAME: the reason
     FAILED NAME: what differs
 
@@ -22,10 +21,6 @@ MODELS = [PLAIN, TOOLS, OBJECT, SLOW, DOWN, "embedded", "agent/clerk", "blueprin
 SUM = "ORDd+7|GETd;>59|"  # the embedded model goes on with "SETd66;"
 
 _checks = []
-
-
-class Refused(Exception):
-    """The other side does not support this, and says so."""
 
 
 class Skip(Exception):
@@ -66,8 +61,6 @@ def main():
             if inspect.iscoroutine(done):
                 asyncio.run(done)
             print(f"ok {name}", flush=True)
-        except Refused as e:
-            print(f"refused {name}: {one_line(e)}", flush=True)
         except Skip as e:
             print(f"skip {name}: {one_line(e)}", flush=True)
         except Exception as e:
