@@ -55,6 +55,8 @@ struct app {
     bool json;
 };
 
+/* A log on standard error, in the format of --log-format. */
+struct log *app_log(const struct options *o, enum log_level level, bool progress);
 /* {"code", "message", "where", "hint"?} */
 struct json *app_error_json(const struct error *err);
 /* Prints "troupe: WHERE: MESSAGE" and the hint (with --json also as a document) and gives the exit

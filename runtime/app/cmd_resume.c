@@ -132,7 +132,7 @@ static int print_disagreement(struct app *a, const struct json *disagree, const 
         str_printf(&list, "  %s: %s\n", jv_get_string(jv_get(one, "path"), ""),
                    jv_get_string(jv_get(one, "reason"), ""));
     }
-    log_text(a->log, str_cstr(&list), list.len);
+    log_text(a->log, LOG_INFO, str_cstr(&list), list.len);
     str_deinit(&list);
     if (a->json) {
         doc = jv_object();

@@ -135,7 +135,7 @@ int main(int argc, char **argv)
     }
     a.options = options;
     a.json = option_flag(options, OPT_JSON);
-    a.log = log_new(STDERR_FILENO,
+    a.log = app_log(options,
                     option_flag(options, OPT_QUIET)     ? LOG_WARN
                     : option_flag(options, OPT_VERBOSE) ? LOG_DEBUG
                                                         : LOG_INFO,
