@@ -303,6 +303,11 @@ void run_set_trace(struct run *r, const struct trace_context *c)
     r->trace = *c;
 }
 
+void run_trace_around(const struct run *r, uint8_t span[8])
+{
+    memcpy(span, r->trace.span, sizeof(r->trace.span));
+}
+
 struct trace_context run_trace_of_step(const struct run *r, const char *path, int32_t attempt)
 {
     struct trace_context c = r->trace;

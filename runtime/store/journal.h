@@ -159,6 +159,7 @@ struct run_observer {
 void run_observe(struct run *r, const struct run_observer *o);
 /* The trace that the run belongs to, and the span around it; unset at first. */
 void run_set_trace(struct run *r, const struct trace_context *c);
+void run_trace_around(const struct run *r, uint8_t span[8]); /* that span; zero: none */
 /* The context of a step's own span; unset if the run has no trace. */
 struct trace_context run_trace_of_step(const struct run *r, const char *path, int32_t attempt);
 
