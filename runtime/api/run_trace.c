@@ -18,6 +18,7 @@
 #define MAX_ATTRIBUTES 16
 
 struct run_trace {
+    struct troupe *troupe;
     struct troupe_observer observer;
     struct tracer *tracer;
     const struct seams *seams;
@@ -323,6 +324,7 @@ struct run_trace *run_trace_new(struct troupe *t, struct tracer *tracer, const s
 {
     struct run_trace *rt = xcalloc(1, sizeof(*rt));
 
+    rt->troupe = t;
     rt->tracer = tracer;
     rt->seams = seams;
     rt->content = content;
@@ -341,6 +343,7 @@ void run_trace_free(struct run_trace *rt)
 {
     if (!rt)
         return;
+    troupe_unobserve(rt->troupe, &rt->observer);
     map_free(rt->runs, free_traced);
     free(rt);
 }

@@ -48,6 +48,16 @@ void troupe_observe(struct troupe *t, struct troupe_observer *o)
     t->observers = o;
 }
 
+void troupe_unobserve(struct troupe *t, struct troupe_observer *o)
+{
+    struct troupe_observer **link = &t->observers;
+
+    while (*link && *link != o)
+        link = &(*link)->next;
+    if (*link)
+        *link = o->next;
+}
+
 void troupe_each_engine(const struct troupe *t,
                         void (*fn)(void *ctx, const struct model *m, struct engine *e), void *ctx)
 {

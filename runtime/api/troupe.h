@@ -147,8 +147,9 @@ struct troupe_observer {
     void (*step_began)(void *ctx, struct troupe_run *r, const struct step_intent *s);
     void (*step_ended)(void *ctx, struct troupe_run *r, const struct step_result *s);
 };
-/* Before the first run; lent for the life of t. */
+/* While no run is under way; lent until troupe_unobserve. */
 void troupe_observe(struct troupe *t, struct troupe_observer *o);
+void troupe_unobserve(struct troupe *t, struct troupe_observer *o);
 /* The HTTP client of the loop; opened at the first call; lent. */
 MUST_CHECK enum status troupe_http_client(struct troupe *t, struct http_client **out,
                                           struct error *err);

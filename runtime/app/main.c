@@ -9,6 +9,7 @@
 
 #include "runtime/app/app.h"
 #include "runtime/app/app_model.h"
+#include "runtime/app/app_trace.h"
 #include "runtime/base/memory.h"
 #include "runtime/loop/loop.h"
 
@@ -103,6 +104,7 @@ static enum status check_model(const struct app *a, struct error *err)
 
 static void app_deinit(struct app *a)
 {
+    app_trace_close(a);
     troupe_free(a->troupe);
     log_free(a->log);
 }

@@ -145,6 +145,11 @@ void http_call_note(struct http_call *c, void *note)
     conn_of(c)->note = note;
 }
 
+void *http_call_noted(const struct http_call *c)
+{
+    return CONTAINER_OF(c, const struct http_conn, call)->note;
+}
+
 void http_call_on_gone(struct http_call *c, void (*fn)(void *ctx), void *ctx)
 {
     c->on_gone = fn;

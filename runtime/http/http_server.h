@@ -126,6 +126,7 @@ struct http_counts http_server_counts(const struct http_server *s);
 const struct http_request *http_call_request(const struct http_call *c);
 /* Something of the handler's that `ended` gets. */
 void http_call_note(struct http_call *c, void *note);
+void *http_call_noted(const struct http_call *c);
 /* Called once if the client leaves (or the server is freed) before the reply has ended; then the
  * call is gone. A client that closes its write side has left. May be NULL. */
 void http_call_on_gone(struct http_call *c, void (*fn)(void *ctx), void *ctx);

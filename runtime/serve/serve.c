@@ -7,6 +7,8 @@
 
 #include "runtime/base/memory.h"
 #include "runtime/loop/loop.h"
+#include "runtime/serve/serve_metrics.h"
+#include "runtime/serve/serve_note.h"
 #include "runtime/serve/v1.h"
 
 #define MAX_QUEUE 256 /* requests below /v1 under way or waiting */
@@ -69,6 +71,7 @@ enum status serve_start(const struct serve_options *o, struct serve **out, struc
     s->o = *o;
     s->troupe = o->troupe;
     s->max_queue = o->max_queue > 0 ? o->max_queue : MAX_QUEUE;
+    s->metrics = serve_metrics_new(s->troupe, serve_n_routes());
     s->began_ms = seams_wall_ms(o->seams);
     troupe_set_interrupted(s->troupe, &s->stopping); /* not at the signal: runs have the grace */
     if (!st)
@@ -96,7 +99,8 @@ enum status serve_start(const struct serve_options *o, struct serve **out, struc
         .handler = {.ctx = s,
                     .route = serve_route,
                     .serve = serve_dispatch,
-                    .error_body = serve_error_body},
+                    .error_body = serve_error_body,
+                    .ended = serve_ended},
         .seams = o->seams,
         .log = o->log,
     };
@@ -195,6 +199,7 @@ void serve_free(struct serve *s)
     serve_models_close(s);
     token_file_free(s->tokens);
     troupe_set_interrupted(s->troupe, NULL);
+    serve_metrics_free(s->metrics);
     free(s->url);
     free(s);
 }

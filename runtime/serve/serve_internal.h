@@ -24,6 +24,8 @@ struct serve {
     struct served_model *model;  /* (n_models) v1.h */
     int32_t n_models, n_v1, max_queue;
     int64_t began_ms;
+    struct serve_metrics *metrics;
+    uint64_t next_span; /* serve_new_span */
     /* what is under way and must end before the server has drained */
     int32_t n_calls;
 };
@@ -31,6 +33,15 @@ struct serve {
 #define ROUTE_PARTS 3
 /* A request on its route: `part` are the texts of the {parts}, lent until the function returns. */
 typedef void (*route_fn)(struct serve *s, struct http_call *c, const char *const *part);
+
+/* A line of route.def. */
+struct route {
+    enum http_method method;
+    const char *path;
+    unsigned scopes;
+    int64_t max_body;
+    route_fn fn;
+};
 
 #define ROUTE(method, path, scopes, max_body, fn)                                                  \
     void fn(struct serve *s, struct http_call *c, const char *const *part);
@@ -40,6 +51,9 @@ typedef void (*route_fn)(struct serve *s, struct http_call *c, const char *const
 /* serve_route.c */
 struct http_route serve_route(void *serve, const struct http_request *q);
 void serve_dispatch(void *serve, struct http_call *c);
+
+int32_t serve_n_routes(void);
+const char *serve_route_path(int32_t id); /* of http_route.id, from 1 on: "/v1/models/{id...}" */
 
 /* serve_error.c: the body of an error, in the form of the API that the path belongs to. */
 void serve_error_body(void *serve, const struct http_request *q, int code, const char *message,
