@@ -106,8 +106,7 @@ static enum status eval_history(const struct frame *f, struct json **out, struct
     if (!st && jv_kind(list) == JV_ARRAY)
         while (i < jv_size(list) && is_message(jv_at(list, i)))
             i++;
-    if (!st && list && jv_kind(list) != JV_NULL &&
-        (jv_kind(list) != JV_ARRAY || i < jv_size(list)))
+    if (!st && list && jv_kind(list) != JV_NULL && (jv_kind(list) != JV_ARRAY || i < jv_size(list)))
         st = error_at(err, STATUS_INVALID, f->plan->file, f->step->line, f->step->column,
                       "`history` must be a list of messages {role: user or assistant, content: "
                       "TEXT}; item %zu is not",

@@ -156,9 +156,9 @@ static enum status load_tools(struct plan_loader *l, const struct yaml_node *nod
     return STATUS_OK;
 }
 
-/* A key of `models`, or the name of a model: "embedded", a path, a URL, kind:name, or a name that the
- * configuration may have. Whether a model has that name is found out when it is opened; only what
- * looks like a slip of the pen is refused here. */
+/* A key of `models`, or the name of a model: "embedded", a path, a URL, kind:name, or a name that
+ * the configuration may have. Whether a model has that name is found out when it is opened; only
+ * what looks like a slip of the pen is refused here. */
 static enum status check_model(struct plan_loader *l, const struct yaml_node *node,
                                const char *model)
 {

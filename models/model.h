@@ -78,8 +78,8 @@ struct model_call {
     int32_t n_stop_id;
     const char *const *stop_text; /* the reply ends with it; kept in ids, cut from text */
     int32_t n_stop_text;
-    int32_t priority;    /* higher first; live runs above training */
-    int64_t deadline_ms; /* the caller cancels then; some models forward it. 0: none */
+    int32_t priority;           /* higher first; live runs above training */
+    int64_t deadline_ms;        /* the caller cancels then; some models forward it. 0: none */
     struct trace_context trace; /* the span of the call; a remote model forwards it. Unset: none */
     /* A model that lacks one of these answers STATUS_UNSUPPORTED and names it. */
     const struct json *response_schema; /* the text must fit; NULL: any */

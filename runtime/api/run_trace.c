@@ -21,7 +21,6 @@ struct run_trace {
     struct troupe *troupe;
     struct troupe_observer observer;
     struct tracer *tracer;
-    const struct seams *seams;
     bool content;
     struct map *runs; /* uuid -> struct traced */
 };
@@ -36,11 +35,6 @@ struct open_step {
     struct json *args; /* with content */
     int64_t start_us;
 };
-
-static int64_t now_us(const struct run_trace *rt)
-{
-    return seams_wall_ms(rt->seams) * 1000;
-}
 
 static void free_step(void *step)
 {
@@ -197,6 +191,14 @@ static void describe(const struct open_step *s, const struct step_result *r, boo
     }
 }
 
+/* Here, unless it began in an earlier process. */
+static int64_t start_of(const struct open_step *s, const struct step_result *r)
+{
+    bool earlier = r->began_ms > 0 && r->began_ms * 1000 < s->start_us - 2000;
+
+    return earlier ? r->began_ms * 1000 : s->start_us;
+}
+
 static void send_step(struct run_trace *rt, struct troupe_run *run, const struct traced *d,
                       const struct open_step *s, const struct step_result *r)
 {
@@ -206,16 +208,14 @@ static void send_step(struct run_trace *rt, struct troupe_run *run, const struct
     struct trace_span span = {
         .context = run_trace_of_step(troupe_run_row(run), r->path, r->attempt),
         .kind = TRACE_INTERNAL,
-        .start_us = r->began_ms > 0 ? r->began_ms * 1000 : s->start_us,
-        .end_us = now_us(rt),
+        .start_us = start_of(s, r),
+        .end_us = tracer_now_us(rt->tracer),
         .failed = r->state != STEP_OK,
         .message = rt->content ? r->err : NULL,
         .attribute = at.a};
 
     find_parent(d, uuid, r->path, span.parent);
     describe(s, r, rt->content, &at, &name);
-    if (r->call && r->call->done_us > 0) /* finer than the clock of the wall */
-        span.start_us = span.end_us - r->call->done_us;
     if (r->call && strcmp(r->call->kind, "remote") == 0)
         span.kind = TRACE_CLIENT;
     put_text(&at, ATTR_RUN, uuid);
@@ -242,7 +242,7 @@ static void send_run(struct run_trace *rt, struct troupe_run *run)
     struct trace_span span = {.context = run_trace_of_step(troupe_run_row(run), "", 0),
                               .kind = TRACE_INTERNAL,
                               .start_us = troupe_run_created_ms(run) * 1000,
-                              .end_us = now_us(rt),
+                              .end_us = tracer_now_us(rt->tracer),
                               .failed = r->status != RUN_OK,
                               .message = rt->content ? r->err.message : NULL,
                               .attribute = at.a};
@@ -300,7 +300,7 @@ static void step_began(void *ctx, struct troupe_run *r, const struct step_intent
     s->kind = xstrdup(i->kind);
     s->name = xstrdup(i->name ? i->name : "");
     s->args = rt->content && i->args ? jv_ref((struct json *)(uintptr_t)i->args) : NULL;
-    s->start_us = now_us(rt);
+    s->start_us = tracer_now_us(rt->tracer);
     free_step(map_put(d->open, i->path, s));
 }
 
@@ -319,14 +319,12 @@ static void step_ended(void *ctx, struct troupe_run *r, const struct step_result
     free_step(s);
 }
 
-struct run_trace *run_trace_new(struct troupe *t, struct tracer *tracer, const struct seams *seams,
-                                bool content)
+struct run_trace *run_trace_new(struct troupe *t, struct tracer *tracer, bool content)
 {
     struct run_trace *rt = xcalloc(1, sizeof(*rt));
 
     rt->troupe = t;
     rt->tracer = tracer;
-    rt->seams = seams;
     rt->content = content;
     rt->runs = map_new();
     rt->observer = (struct troupe_observer){.traces = true,

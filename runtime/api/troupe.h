@@ -117,7 +117,7 @@ const char *troupe_run_uuid(const struct troupe_run *r);
 struct run *troupe_run_row(const struct troupe_run *r);         /* lent */
 const struct plan *troupe_run_plan(const struct troupe_run *r); /* lent */
 
-int64_t troupe_run_created_ms(const struct troupe_run *r);      /* wall clock; once started */
+int64_t troupe_run_created_ms(const struct troupe_run *r); /* wall clock; once started */
 
 struct troupe_result {
     enum run_status status; /* RUN_WAITING and RUN_INTERRUPTED: not ended */

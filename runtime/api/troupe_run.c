@@ -101,8 +101,7 @@ static void observe_begin(struct troupe_run *r)
     set_trace(r);
     if (!r->t->observers)
         return;
-    r->observer =
-        (struct run_observer){.ctx = r, .intended = on_intended, .finished = on_finished};
+    r->observer = (struct run_observer){.ctx = r, .intended = on_intended, .finished = on_finished};
     run_observe(r->run, &r->observer);
     for (const struct troupe_observer *o = r->t->observers; o; o = o->next)
         if (o->run_began)

@@ -71,8 +71,7 @@ enum status app_trace_open(struct app *a, struct error *err)
         free(t);
         return st;
     }
-    t->runs = run_trace_new(a->troupe, t->tracer, a->seams,
-                            option_flag(a->options, OPT_OTLP_CONTENT));
+    t->runs = run_trace_new(a->troupe, t->tracer, option_flag(a->options, OPT_OTLP_CONTENT));
     a->trace = t;
     return STATUS_OK;
 }

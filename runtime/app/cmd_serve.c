@@ -83,7 +83,8 @@ static int token_main(void *app)
 {
     struct app *a = app;
     char path[APP_PATH_MAX], token[TOKEN_TEXT_MAX];
-    int64_t lasts = option_is_set(a->options, OPT_EXPIRES) ? option_int(a->options, OPT_EXPIRES) : 0;
+    int64_t lasts =
+        option_is_set(a->options, OPT_EXPIRES) ? option_int(a->options, OPT_EXPIRES) : 0;
     unsigned scopes = TOKEN_ALL;
     struct error err = ERROR_INIT;
     enum status st = token_path(a, path, &err);
@@ -108,17 +109,17 @@ static int token_main(void *app)
 }
 
 static const enum option_id token_options[] = {OPT_TOKEN_FILE, OPT_SCOPE, OPT_EXPIRES, OPT_END};
-const struct command_spec cmd_serve_token = {
-    "serve token",
-    "host",
-    "NAME",
-    "make another token for `troupe serve`",
-    "The token is printed once; the file keeps only its SHA-256. A server that runs reads the file\n"
-    "again on SIGHUP. To revoke a token, delete its line.",
-    token_options,
-    1,
-    1,
-    token_main};
+const struct command_spec cmd_serve_token = {"serve token",
+                                             "host",
+                                             "NAME",
+                                             "make another token for `troupe serve`",
+                                             "The token is printed once; the file keeps only its "
+                                             "SHA-256. A server that runs reads the file\n"
+                                             "again on SIGHUP. To revoke a token, delete its line.",
+                                             token_options,
+                                             1,
+                                             1,
+                                             token_main};
 
 /* ---- options */
 
@@ -206,9 +207,8 @@ static void on_stuck(void *ctx, const char *uuid, const struct error *err)
 static enum status watch_runs(struct serving *s, struct error *err)
 {
     struct app *a = s->app;
-    struct troupe_watch_options o = {.at_once = (int32_t)option_int(a->options, OPT_IN_FLIGHT),
-                                     .on_stuck = on_stuck,
-                                     .ctx = s};
+    struct troupe_watch_options o = {
+        .at_once = (int32_t)option_int(a->options, OPT_IN_FLIGHT), .on_stuck = on_stuck, .ctx = s};
 
     o.run = s->drive.options;
     o.run.listener = (struct troupe_listener){.ctx = NULL};
@@ -310,7 +310,7 @@ static const enum option_id serve_options[] = {
     OPT_TLS_KEY,     OPT_ALLOW_HOST, OPT_ALLOW_ORIGIN, OPT_BEHIND_PROXY, OPT_MAX_CONNECTIONS,
     OPT_MAX_STREAMS, OPT_MAX_QUEUE,  OPT_IN_FLIGHT,    OPT_GRACE,        OPT_ROOT,
     OPT_DEVICE,      OPT_THREADS,    OPT_KV_MEMORY,    OPT_CONTEXT,      OPT_CPU_ISA,
-    OPT_WEIGHT_TYPE, OPT_OTLP_URL, OPT_OTLP_HEADERS, OPT_OTLP_CONTENT, OPT_END};
+    OPT_WEIGHT_TYPE, OPT_OTLP_URL,   OPT_OTLP_HEADERS, OPT_OTLP_CONTENT, OPT_END};
 const struct command_spec cmd_serve = {
     "serve",
     "host",

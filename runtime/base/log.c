@@ -238,9 +238,9 @@ static void write_line(struct log *l, enum log_level level, const struct log_fie
     str_deinit(&out);
 }
 
-static void PRINTF_LIKE(5, 0) write_message(struct log *l, enum log_level level,
-                                            const struct log_field *field, int32_t n_fields,
-                                            const char *fmt, va_list ap)
+static void PRINTF_LIKE(5, 0)
+    write_message(struct log *l, enum log_level level, const struct log_field *field,
+                  int32_t n_fields, const char *fmt, va_list ap)
 {
     struct str message;
 

@@ -34,9 +34,9 @@ void log_free(struct log *l);
 void log_set_format(struct log *l, enum log_format format); /* before its first message */
 /* Would a message of this level be written? NULL: no. */
 bool log_shows(const struct log *l, enum log_level level);
-/* Text for the user, whatever the level of the log, instead of the progress line; `level` is that of
- * a line in JSON. Like a message it is printed
- * without control characters except line ends, and as valid UTF-8. */
+/* Text for the user, whatever the level of the log, instead of the progress line; `level` is that
+ * of a line in JSON. Like a message it is printed without control characters except line ends, and
+ * as valid UTF-8. */
 void log_text(struct log *l, enum log_level level, const char *text, size_t n);
 void log_write(struct log *l, enum log_level level, const char *fmt, ...) PRINTF_LIKE(3, 4);
 void log_write_fields(struct log *l, enum log_level level, const struct log_field *field,

@@ -76,8 +76,7 @@ void process_stats(struct process_stats *out)
     out->virtual_bytes = stat_field(stat, 23);
     out->resident_bytes = stat_field(stat, 24) * (int64_t)sysconf(_SC_PAGESIZE);
     if (boot > 0)
-        out->start_seconds =
-            boot + (double)stat_field(stat, 22) / (double)sysconf(_SC_CLK_TCK);
+        out->start_seconds = boot + (double)stat_field(stat, 22) / (double)sysconf(_SC_CLK_TCK);
     if (getrlimit(RLIMIT_NOFILE, &fds) == 0 && fds.rlim_cur != RLIM_INFINITY)
         out->max_fds = (int64_t)fds.rlim_cur;
     if (getrusage(RUSAGE_SELF, &used) == 0)

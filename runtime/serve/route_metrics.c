@@ -137,8 +137,7 @@ static void put_runs(const struct scrape *x)
     for (int s = RUN_INTERRUPTED; s < RUN_STATUS_N; s++) {
         str_clear(&labels);
         prometheus_label(&labels, "status", run_status_word((enum run_status)s));
-        prometheus_sample(x->out, x->name, str_cstr(&labels),
-                          (double)x->s->metrics->runs[s]);
+        prometheus_sample(x->out, x->name, str_cstr(&labels), (double)x->s->metrics->runs[s]);
     }
     str_deinit(&labels);
 }
@@ -146,8 +145,8 @@ static void put_runs(const struct scrape *x)
 /* ---- the table */
 
 /* The values of ENGINE and SERVER, numbered by their lines. */
-#define NAME_(line)  value_##line
-#define NAME(line)   NAME_(line)
+#define NAME_(line) value_##line
+#define NAME(line)  NAME_(line)
 #define VALUE(type, metric, help, expression)
 #define SERIES(type, metric, help, fn)
 #define ENGINE(type, metric, help, expression)                                                     \

@@ -11,7 +11,8 @@
 const struct http_reply v1_event_stream = {
     .code = 200,
     .type = "text/event-stream",
-    .fields = (const struct http_field[]){{"Cache-Control", "no-cache"}, {"X-Accel-Buffering", "no"}},
+    .fields =
+        (const struct http_field[]){{"Cache-Control", "no-cache"}, {"X-Accel-Buffering", "no"}},
     .n_fields = 2,
 };
 

@@ -40,9 +40,8 @@ static enum status check_exposure(const struct serve_options *o, struct error *e
 
 static enum status open_tokens(struct serve *s, struct error *err)
 {
-    return s->o.token_file
-               ? token_file_open(s->o.token_file, s->o.seams, &s->tokens, err)
-               : STATUS_OK;
+    return s->o.token_file ? token_file_open(s->o.token_file, s->o.seams, &s->tokens, err)
+                           : STATUS_OK;
 }
 
 static enum status open_agents(struct serve *s, struct error *err)

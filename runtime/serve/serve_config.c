@@ -243,8 +243,8 @@ enum status serve_config_add(struct serve_config *c, const struct yaml *y,
     if (!st)
         st = add_all(c, "agent", add_agent, y, yaml_get(section, "agents"), folder, err);
     if (!st)
-        st = add_all(c, "blueprint", add_blueprint, y, yaml_get(section, "blueprints"), folder,
-                     err);
+        st =
+            add_all(c, "blueprint", add_blueprint, y, yaml_get(section, "blueprints"), folder, err);
     return st;
 }
 

@@ -5,7 +5,8 @@
  *     blueprints:
  *       report: {file: blueprints/report.yaml, input: question}
  *     agents:
- *       helper: {prompt: You answer briefly., model: strong, tools: [read_file], budget: {calls: 20}}
+ *       helper: {prompt: You answer briefly., model: strong, tools: [read_file], budget: {calls:
+ * 20}}
  *
  * /v1 offers them as `model: blueprint/report` and `model: agent/helper`; their tools run here.
  *

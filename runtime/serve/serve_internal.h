@@ -20,8 +20,8 @@ struct serve {
     struct loop_timer *grace;
     void (*on_drained)(void *ctx);
     void *drained_ctx;
-    struct agent_host *agents;   /* of chat calls */
-    struct served_model *model;  /* (n_models) v1.h */
+    struct agent_host *agents;  /* of chat calls */
+    struct served_model *model; /* (n_models) v1.h */
     int32_t n_models, n_v1, max_queue;
     int64_t began_ms;
     struct serve_metrics *metrics;

@@ -49,8 +49,8 @@ struct served_call {
     const char *operation, *model;
     enum status status;
     double seconds;
-    double first_s;     /* until the first token; 0: not known */
-    int64_t n_output;   /* tokens */
+    double first_s;   /* until the first token; 0: not known */
+    int64_t n_output; /* tokens */
 };
 void serve_metrics_served(struct serve_metrics *m, const struct served_call *c);
 

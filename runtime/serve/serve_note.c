@@ -15,7 +15,7 @@
 struct serve_note {
     struct trace_context context;
     uint8_t parent[8];
-    int64_t start_ms;
+    int64_t start_us; /* 0: not traced */
     char *path, *subject;
 };
 
@@ -57,6 +57,7 @@ void serve_note_begin(struct serve *s, struct http_call *c, const struct route *
         return;
     n = xcalloc(1, sizeof(*n));
     if (traced) {
+        n->start_us = tracer_now_us(s->o.tracer);
         n->context = incoming(c);
         memcpy(n->parent, n->context.span, sizeof(n->parent));
         if (!trace_context_is_set(&n->context)) {
@@ -66,7 +67,6 @@ void serve_note_begin(struct serve *s, struct http_call *c, const struct route *
         }
     }
     serve_new_span(s, n->context.span);
-    n->start_ms = seams_wall_ms(s->o.seams);
     n->path = xstrdup(q->path);
     n->subject = xstrdup(q->subject ? q->subject : "");
     http_call_note(c, n);
@@ -98,9 +98,9 @@ static void log_access(const struct serve *s, const struct serve_note *n,
     const char *path = n ? n->path : e->path, *subject = n ? n->subject : e->subject;
     char request[17] = "-";
     const struct log_field field[] = {
-        {.name = "request", .text = request},   {.name = "method", .text = method},
-        {.name = "path", .text = path},         {.name = "status", .number = e->code},
-        {.name = "us", .number = e->took_us},   {.name = "bytes", .number = e->bytes},
+        {.name = "request", .text = request}, {.name = "method", .text = method},
+        {.name = "path", .text = path},       {.name = "status", .number = e->code},
+        {.name = "us", .number = e->took_us}, {.name = "bytes", .number = e->bytes},
         {.name = "subject", .text = subject},
     };
 
@@ -124,8 +124,8 @@ static void send_span(const struct serve *s, const struct serve_note *n, const s
     struct str name = STR_INIT;
     struct trace_span span = {.context = n->context,
                               .kind = TRACE_SERVER,
-                              .start_us = n->start_ms * 1000,
-                              .end_us = n->start_ms * 1000 + e->took_us,
+                              .start_us = n->start_us,
+                              .end_us = n->start_us + e->took_us,
                               .failed = e->code >= 500 || e->aborted,
                               .attribute = a,
                               .n_attributes = (int32_t)ARRAY_LEN(a) - (e->code == 0)};
@@ -147,7 +147,7 @@ void serve_ended(void *serve, const struct http_ended *e)
         log_access(s, n, e);
     if (!n)
         return;
-    if (trace_context_is_set(&n->context))
+    if (n->start_us)
         send_span(s, n, e);
     free(n->path);
     free(n->subject);

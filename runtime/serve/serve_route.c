@@ -108,9 +108,8 @@ struct http_route serve_route(void *serve, const struct http_request *q)
 
     (void)serve;
     if (r)
-        return (struct http_route){.max_body = r->max_body,
-                                   .is_open = r->scopes == 0,
-                                   .id = (int32_t)(r - all) + 1};
+        return (struct http_route){
+            .max_body = r->max_body, .is_open = r->scopes == 0, .id = (int32_t)(r - all) + 1};
     if (others)
         return (struct http_route){.reject = 405,
                                    .message = "the path does not have this method",

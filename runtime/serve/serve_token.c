@@ -44,8 +44,8 @@ enum status token_scopes_parse(const char *text, unsigned *out, struct error *er
     for (const char *at = text;; at++) {
         size_t n = strcspn(at, ","), i = 0;
 
-        while (i < ARRAY_LEN(scope_word) && (strlen(scope_word[i].word) != n ||
-                                             strncmp(scope_word[i].word, at, n) != 0))
+        while (i < ARRAY_LEN(scope_word) &&
+               (strlen(scope_word[i].word) != n || strncmp(scope_word[i].word, at, n) != 0))
             i++;
         if (i == ARRAY_LEN(scope_word))
             return error_set(err, STATUS_USAGE,
@@ -220,8 +220,7 @@ bool token_file_find(void *token_file, const char *text, size_t n, const char **
             differs |= (unsigned)(hash.byte[k] ^ f->token[i].hash.byte[k]);
         found = differs ? found : i;
     }
-    if (found == SIZE_MAX ||
-        (f->token[found].expires_ms && f->token[found].expires_ms <= now_ms))
+    if (found == SIZE_MAX || (f->token[found].expires_ms && f->token[found].expires_ms <= now_ms))
         return false;
     *name = f->token[found].name;
     return true;

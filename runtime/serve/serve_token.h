@@ -36,7 +36,8 @@ void token_file_free(struct token_file *f);
 void token_file_replace(struct token_file *f, struct token_file *adopt_by);
 size_t token_file_count(const struct token_file *f);
 
-/* Which token is this? Takes the same time for every text. *name is lent. An expired one is none. */
+/* Which token is this? Takes the same time for every text. *name is lent. An expired one is none.
+ */
 bool token_file_find(void *token_file, const char *text, size_t n, const char **name);
 /* The scopes of a name; 0: there is no such token. */
 unsigned token_file_scopes(const struct token_file *f, const char *name);

@@ -12,12 +12,12 @@
 
 void v1_span_begin(struct serve *s, const struct trace_context *around, struct v1_span *out)
 {
-    *out = (struct v1_span){.context = *around, .start_us = seams_wall_ms(s->o.seams) * 1000};
-    if (!trace_context_is_set(around))
+    *out = (struct v1_span){.context = *around};
+    if (!trace_context_is_set(around) || !s->o.tracer)
         return;
     memcpy(out->parent, around->span, sizeof(out->parent));
-    if (s->o.tracer)
-        serve_new_span(s, out->context.span);
+    serve_new_span(s, out->context.span);
+    out->start_us = tracer_now_us(s->o.tracer);
 }
 
 static const char *operation_of(const struct openai_request *q)
@@ -73,7 +73,7 @@ void v1_observe_chat(struct serve *s, const struct v1_span *span, const struct o
                                                            .tok_in = r->usage.prompt,
                                                            .tok_out = r->usage.completion,
                                                            .cost_nano = r->usage.cost_nano});
-    if (s->o.tracer && trace_context_is_set(&span->context))
+    if (span->start_us)
         send_span(s, span, q, r);
 }
 
@@ -102,8 +102,9 @@ void v1_observe_run(struct serve *s, const char *offer, bool is_agent, int64_t t
                     const struct troupe_result *r)
 {
     serve_metrics_served(
-        s->metrics, &(struct served_call){.operation = is_agent ? OPERATION_AGENT : OPERATION_WORKFLOW,
-                                          .model = offer,
-                                          .status = status_of(r->status),
-                                          .seconds = (double)took_us / 1e6});
+        s->metrics,
+        &(struct served_call){.operation = is_agent ? OPERATION_AGENT : OPERATION_WORKFLOW,
+                              .model = offer,
+                              .status = status_of(r->status),
+                              .seconds = (double)took_us / 1e6});
 }

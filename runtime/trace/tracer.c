@@ -20,10 +20,10 @@
 #include "runtime/loop/loop.h"
 #include "runtime/trace/tracer_headers.h"
 
-#define MAX_BYTES    ((size_t)8 << 20)  /* of all spans in the queue */
-#define MAX_REPLY    ((size_t)64 << 10) /* the message in an answer */
-#define MOST_WAITS   30                 /* of retry_ms */
-#define PATH         "/v1/traces"
+#define MAX_BYTES  ((size_t)8 << 20)  /* of all spans in the queue */
+#define MAX_REPLY  ((size_t)64 << 10) /* the message in an answer */
+#define MOST_WAITS 30                 /* of retry_ms */
+#define PATH       "/v1/traces"
 
 struct queued {
     char *text;
@@ -40,7 +40,8 @@ struct tracer {
     size_t bytes;
     struct loop_timer *timer;
     struct tracer_counts counts;
-    bool has_warned; /* since the last success */
+    int64_t anchor_us; /* wall clock at 0 of the clock that never goes back */
+    bool has_warned;   /* since the last success */
     /* The batch: the first n_batch of the queue. */
     int32_t n_batch, tries;
     int64_t wait_ms;
@@ -89,8 +90,8 @@ enum status tracer_new(const struct tracer_options *o, struct tracer **out, stru
     t->url = str_take(&whole);
     t->version = xstrdup(o->version ? o->version : "");
     memcpy(t->origin, url.origin, sizeof(t->origin));
-    t->policy = (struct address_policy){
-        .allow_http = true, .allow_loopback = true, .allow_private = true};
+    t->policy =
+        (struct address_policy){.allow_http = true, .allow_loopback = true, .allow_private = true};
     t->queue = xcalloc((size_t)t->o.max_queue, sizeof(*t->queue));
     t->body = STR_INIT;
     str_init(&t->reply, MAX_REPLY);
@@ -363,6 +364,17 @@ static void send_batch(struct tracer *t)
 }
 
 /* ---- for users */
+
+/* The clock of the wall has milliseconds: steps need more to be in their order. */
+int64_t tracer_now_us(struct tracer *t)
+{
+    int64_t wall = seams_wall_ms(t->o.seams) * 1000, mono = seams_mono_us(t->o.seams);
+    int64_t off = t->anchor_us + mono - wall;
+
+    if (off < -1000 || off > 2000)
+        t->anchor_us = wall - mono;
+    return t->anchor_us + mono;
+}
 
 void tracer_send(struct tracer *t, const struct trace_span *s)
 {

@@ -43,10 +43,13 @@ MUST_CHECK enum status tracer_new(const struct tracer_options *o, struct tracer 
                                   struct error *err);
 /* What is in the queue is dropped. Before the client and the loop. NULL is allowed. */
 void tracer_free(struct tracer *t);
+/* The time for spans: since the epoch, in microseconds; it rises as long as nobody sets the clock.
+ */
+int64_t tracer_now_us(struct tracer *t);
 /* Queues a copy, unless the context is not sampled. t NULL: nothing. */
 void tracer_send(struct tracer *t, const struct trace_span *s);
-/* Sends what is queued without delay; `done` follows when nothing is left, or after max_ms, when the
- * rest is dropped. Once; never inside this call. */
+/* Sends what is queued without delay; `done` follows when nothing is left, or after max_ms, when
+ * the rest is dropped. Once; never inside this call. */
 void tracer_flush(struct tracer *t, int64_t max_ms, void (*done)(void *ctx), void *ctx);
 
 struct tracer_counts {

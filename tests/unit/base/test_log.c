@@ -1,4 +1,5 @@
-/* test_log.c - lines to a pipe stay plain; lines of JSON are documents; a terminal gets one live line, erased in time.
+/* test_log.c - lines to a pipe stay plain; lines of JSON are documents; a terminal gets one live
+ * line, erased in time.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -260,8 +261,7 @@ static void a_line_of_json_is_one_document(void **state)
     assert_null(strstr(str_cstr(&out), "\xc2\x9b"));
     assert_non_null(strstr(str_cstr(&out), "\\u009b"));
     assert_string_equal(jv_get_string(jv_get(doc, "level"), ""), "warning");
-    assert_string_equal(jv_get_string(jv_get(doc, "message"), ""),
-                        "a \033[2J\\\n\xc2\x9b\xc3\xa4");
+    assert_string_equal(jv_get_string(jv_get(doc, "message"), ""), "a \033[2J\\\n\xc2\x9b\xc3\xa4");
     assert_string_equal(jv_get_string(jv_get(doc, "run"), ""), "u\"\x1b\xc2\x9b\xef\xbf\xbd");
     assert_int_equal(jv_get_int(jv_get(doc, "status"), 0), -7);
     jv_unref(doc);

@@ -14,8 +14,8 @@ static struct trace_span a_span(void)
                            .start_us = 1700000000123456,
                            .end_us = 1700000001000000};
 
-    assert_true(trace_context_parse("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-                                    &s.context));
+    assert_true(
+        trace_context_parse("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", &s.context));
     return s;
 }
 

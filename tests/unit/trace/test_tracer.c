@@ -147,10 +147,10 @@ static size_t spans_of(struct world *w, int32_t i)
         fail_msg("%s: %s in %s", err.where, err.message, q->body);
     part = jv_at(jv_get(doc, "resourceSpans"), 0);
     assert_string_equal(
-        jv_get_string(jv_get(jv_get(jv_at(jv_get(jv_get(part, "resource"), "attributes"), 1),
-                                    "value"),
-                             "stringValue"),
-                      ""),
+        jv_get_string(
+            jv_get(jv_get(jv_at(jv_get(jv_get(part, "resource"), "attributes"), 1), "value"),
+                   "stringValue"),
+            ""),
         "1.2");
     scope = jv_at(jv_get(part, "scopeSpans"), 0);
     n = jv_size(jv_get(scope, "spans"));
@@ -161,10 +161,9 @@ static size_t spans_of(struct world *w, int32_t i)
 
 static void reply(struct world *w, int times, int code, const char *body)
 {
-    http_memory_reply(w->memory, &(struct http_memory_reply){.times = times,
-                                                             .code = code,
-                                                             .type = "application/json",
-                                                             .body = body});
+    http_memory_reply(w->memory,
+                      &(struct http_memory_reply){
+                          .times = times, .code = code, .type = "application/json", .body = body});
 }
 
 #define assert_counts(w, s, d, f)                                                                  \
@@ -222,8 +221,9 @@ static void a_batch_is_tried_again_with_the_same_spans(void **state)
     flush(w, 5000);
     assert_int_equal(spans_of(w, 0), 3);
     assert_counts(w, 3, 0, 2);
-    assert_string_equal(http_memory_request(w->memory, 0)->body,
-                        http_memory_request(w->memory, http_memory_n_requests(w->memory) - 1)->body);
+    assert_string_equal(
+        http_memory_request(w->memory, 0)->body,
+        http_memory_request(w->memory, http_memory_n_requests(w->memory) - 1)->body);
     assert_int_equal(logged(w, "warning: "), 1);
 }
 
@@ -286,8 +286,8 @@ static void rejected_spans_are_counted(void **state)
     send_spans(w, 3);
     flush(w, 5000);
     assert_counts(w, 1, 2, 0);
-    assert_int_equal(logged(w, "warning: traces cannot be sent to http://collector.example:4318: old"),
-                     1);
+    assert_int_equal(
+        logged(w, "warning: traces cannot be sent to http://collector.example:4318: old"), 1);
     send_spans(w, 3);
     flush(w, 5000);
     assert_counts(w, 1, 5, 0);
