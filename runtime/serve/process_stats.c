@@ -5,24 +5,22 @@
 #include "runtime/serve/process_stats.h"
 
 #include <dirent.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "runtime/base/memory.h"
+#include "runtime/base/seams.h"
 
-/* The beginning of a file of the kernel; "" if it cannot be read. */
-static void read_proc(const char *path, char *out, size_t cap)
+/* A file of the kernel, malloc'd; "" if it cannot be read. */
+static char *read_proc(const char *path)
 {
-    FILE *f = fopen(path, "re");
-    size_t n = f ? fread(out, 1, cap - 1, f) : 0;
+    struct error ignored = ERROR_INIT;
+    char *text;
+    size_t n;
 
-    out[n] = 0;
-    if (f)
-        (void)fclose(f);
+    return file_read(path, (size_t)1 << 20, &text, &n, &ignored) ? xstrdup("") : text;
 }
 
 static int64_t count_fds(void)
@@ -51,12 +49,10 @@ static int64_t stat_field(const char *stat, int k)
 /* The start of the system, in seconds since the epoch. */
 static double boot_seconds(void)
 {
-    char *text = xmalloc(65536);
-    const char *at;
+    char *text = read_proc("/proc/stat");
+    const char *at = strstr(text, "\nbtime ");
     double s = 0;
 
-    read_proc("/proc/stat", text, 65536);
-    at = strstr(text, "\nbtime ");
     if (at)
         s = (double)strtoll(at + 7, NULL, 10);
     free(text);
@@ -65,13 +61,12 @@ static double boot_seconds(void)
 
 void process_stats(struct process_stats *out)
 {
-    char stat[2048];
+    char *stat = read_proc("/proc/self/stat");
     struct rusage used;
     struct rlimit fds;
     double boot = boot_seconds();
 
     *out = (struct process_stats){.open_fds = count_fds()};
-    read_proc("/proc/self/stat", stat, sizeof(stat));
     out->n_threads = stat_field(stat, 20);
     out->virtual_bytes = stat_field(stat, 23);
     out->resident_bytes = stat_field(stat, 24) * (int64_t)sysconf(_SC_PAGESIZE);
@@ -82,4 +77,5 @@ void process_stats(struct process_stats *out)
     if (getrusage(RUSAGE_SELF, &used) == 0)
         out->cpu_seconds = (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
                            (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
+    free(stat);
 }

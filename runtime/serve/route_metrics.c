@@ -80,7 +80,7 @@ static void put_http(const struct scrape *x)
             str_clear(&labels);
             (void)snprintf(code, sizeof(code), "%d", h->code);
             prometheus_label(&labels, LABEL_METHOD, *method ? method : "_OTHER");
-            prometheus_label(&labels, LABEL_ROUTE, r > 0 ? serve_route_path(r) : "");
+            prometheus_label(&labels, LABEL_ROUTE, m->route[r].path);
             prometheus_label(&labels, LABEL_STATUS, code);
             prometheus_histogram(x->out, x->name, str_cstr(&labels), &bounds_http, &h->took);
         }

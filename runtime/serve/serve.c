@@ -70,7 +70,9 @@ enum status serve_start(const struct serve_options *o, struct serve **out, struc
     s->o = *o;
     s->troupe = o->troupe;
     s->max_queue = o->max_queue > 0 ? o->max_queue : MAX_QUEUE;
-    s->metrics = serve_metrics_new(s->troupe, serve_n_routes());
+    s->metrics = serve_metrics_new(s->troupe);
+    for (int32_t i = 1; serve_route_at(i); i++)
+        serve_metrics_add_route(s->metrics, serve_route_at(i)->path);
     s->began_ms = seams_wall_ms(o->seams);
     troupe_set_interrupted(s->troupe, &s->stopping); /* not at the signal: runs have the grace */
     if (!st)

@@ -52,8 +52,8 @@ struct route {
 struct http_route serve_route(void *serve, const struct http_request *q);
 void serve_dispatch(void *serve, struct http_call *c);
 
-int32_t serve_n_routes(void);
-const char *serve_route_path(int32_t id); /* of http_route.id, from 1 on: "/v1/models/{id...}" */
+/* By http_route.id, from 1 on; NULL past the end. */
+const struct route *serve_route_at(int32_t id);
 
 /* serve_error.c: the body of an error, in the form of the API that the path belongs to. */
 void serve_error_body(void *serve, const struct http_request *q, int code, const char *message,

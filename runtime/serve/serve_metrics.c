@@ -146,13 +146,20 @@ static struct map **sets_of(struct serve_metrics *m, int32_t i)
     return i < (int32_t)ARRAY_LEN(all) ? all[i] : NULL;
 }
 
-struct serve_metrics *serve_metrics_new(struct troupe *t, int32_t n_routes)
+void serve_metrics_add_route(struct serve_metrics *m, const char *path)
+{
+    m->n_routes++;
+    m->route = xrealloc(m->route, ((size_t)m->n_routes + 1) * sizeof(*m->route));
+    m->route[m->n_routes] = (struct http_route_series){.path = path};
+}
+
+struct serve_metrics *serve_metrics_new(struct troupe *t)
 {
     struct serve_metrics *m = xcalloc(1, sizeof(*m));
 
     m->troupe = t;
-    m->n_routes = n_routes;
-    m->route = xcalloc((size_t)n_routes + 1, sizeof(*m->route));
+    m->route = xcalloc(1, sizeof(*m->route));
+    m->route[0].path = "";
     m->models = map_new();
     for (int32_t i = 0; sets_of(m, i); i++)
         *sets_of(m, i) = map_new();

@@ -14,13 +14,14 @@
 
 #define SERVE_MODELS_MAX 100
 
-/* The requests of one route with one method and code. */
+/* The requests to one route with one method and code. */
 struct http_series {
     enum http_method method;
     int32_t code;
     struct histogram took;
 };
 struct http_route_series {
+    const char *path;           /* the pattern; lent; "" for all requests without a route */
     struct http_series *series; /* (n) */
     int32_t n;
 };
@@ -38,7 +39,9 @@ struct serve_metrics {
 };
 
 /* Observes the runs of the troupe. */
-struct serve_metrics *serve_metrics_new(struct troupe *t, int32_t n_routes);
+struct serve_metrics *serve_metrics_new(struct troupe *t);
+/* The next route, whose id is the number of calls so far. */
+void serve_metrics_add_route(struct serve_metrics *m, const char *path);
 void serve_metrics_free(struct serve_metrics *m); /* after the runs */
 
 /* A request has ended. */

@@ -15,6 +15,7 @@
 struct serve_note {
     struct trace_context context;
     uint8_t parent[8];
+    const char *route;
     int64_t start_us; /* 0: not traced */
     char *path, *subject;
 };
@@ -67,6 +68,7 @@ void serve_note_begin(struct serve *s, struct http_call *c, const struct route *
         }
     }
     serve_new_span(s, n->context.span);
+    n->route = r->path;
     n->path = xstrdup(q->path);
     n->subject = xstrdup(q->subject ? q->subject : "");
     http_call_note(c, n);
@@ -114,10 +116,10 @@ static void log_access(const struct serve *s, const struct serve_note *n,
 
 static void send_span(const struct serve *s, const struct serve_note *n, const struct http_ended *e)
 {
-    const char *method = http_method_name(e->method), *route = serve_route_path(e->route);
+    const char *method = http_method_name(e->method);
     const struct trace_attribute a[] = {
         {.key = ATTR_HTTP_METHOD, .text = method},
-        {.key = ATTR_HTTP_ROUTE, .text = route},
+        {.key = ATTR_HTTP_ROUTE, .text = n->route},
         {.key = ATTR_URL_PATH, .text = n->path},
         {.key = ATTR_HTTP_STATUS, .type = TRACE_INT, .number = e->code},
     };
@@ -131,7 +133,7 @@ static void send_span(const struct serve *s, const struct serve_note *n, const s
                               .n_attributes = (int32_t)ARRAY_LEN(a) - (e->code == 0)};
 
     memcpy(span.parent, n->parent, sizeof(span.parent));
-    str_printf(&name, "%s %s", method, route);
+    str_printf(&name, "%s %s", method, n->route);
     span.name = str_cstr(&name);
     tracer_send(s->o.tracer, &span);
     str_deinit(&name);

@@ -16,7 +16,7 @@ void serve_ended(void *serve, const struct http_ended *e);
 struct trace_context serve_trace_of(const struct serve *s, const struct http_call *c);
 /* The same as the member `traceparent` of a run's configuration; nothing if it is unset. */
 void serve_put_trace(const struct serve *s, const struct http_call *c, struct json *config);
-/* An id for a span that is no step of a run; never zero. */
+/* An id for a span that does not belong to a step of a run; never zero. */
 void serve_new_span(struct serve *s, uint8_t out[8]);
 
 #endif

@@ -13,14 +13,9 @@ static const struct route all[] = {
 #undef ROUTE
 };
 
-int32_t serve_n_routes(void)
+const struct route *serve_route_at(int32_t id)
 {
-    return (int32_t)ARRAY_LEN(all);
-}
-
-const char *serve_route_path(int32_t id)
-{
-    return all[id - 1].path;
+    return id > 0 && id <= (int32_t)ARRAY_LEN(all) ? &all[id - 1] : NULL;
 }
 
 /* The texts of the parts, NUL-terminated in one buffer. */
