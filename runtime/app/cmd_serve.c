@@ -9,6 +9,7 @@
 #include "runtime/api/troupe_watch.h"
 #include "runtime/app/app.h"
 #include "runtime/app/app_run.h"
+#include "runtime/app/app_trace.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/text.h"
 #include "runtime/config/sections.h"
@@ -237,6 +238,7 @@ static enum status start(struct serving *s, struct error *err)
         .run = &s->drive.options,
         .log = a->log,
         .seams = a->seams,
+        .tracer = app_tracer(a),
     };
     enum status st = read_listen(option_text(o, OPT_LISTEN), s->address, &so.port, err);
 
@@ -300,6 +302,8 @@ static int serve_main(void *app)
     if (!st)
         st = troupe_loop(a->troupe, &s.loop, &err);
     if (!st)
+        st = app_trace_open(a, &err);
+    if (!st)
         st = start(&s, &err);
     if (!st)
         st = watch_runs(&s, &err);
@@ -319,7 +323,7 @@ static const enum option_id serve_options[] = {
     OPT_TLS_KEY,     OPT_ALLOW_HOST, OPT_ALLOW_ORIGIN, OPT_BEHIND_PROXY, OPT_MAX_CONNECTIONS,
     OPT_MAX_STREAMS, OPT_MAX_QUEUE,  OPT_IN_FLIGHT,    OPT_GRACE,        OPT_ROOT,
     OPT_DEVICE,      OPT_THREADS,    OPT_KV_MEMORY,    OPT_CONTEXT,      OPT_CPU_ISA,
-    OPT_WEIGHT_TYPE, OPT_END};
+    OPT_WEIGHT_TYPE, OPT_OTLP_URL,   OPT_OTLP_HEADERS, OPT_OTLP_CONTENT, OPT_END};
 const struct command_spec cmd_serve = {
     "serve",
     "host",

@@ -7,6 +7,8 @@
 
 #include "runtime/base/memory.h"
 #include "runtime/loop/loop.h"
+#include "runtime/serve/serve_metrics.h"
+#include "runtime/serve/serve_note.h"
 #include "runtime/serve/v1.h"
 
 #define MAX_QUEUE 256 /* replies below /v1 under way or waiting */
@@ -88,6 +90,9 @@ enum status serve_start(const struct serve_options *o, struct serve **out, struc
     s->o = *o;
     s->troupe = o->troupe;
     s->max_queue = o->max_queue > 0 ? o->max_queue : MAX_QUEUE;
+    s->metrics = serve_metrics_new(s->troupe);
+    for (int32_t i = 1; serve_route_at(i); i++)
+        serve_metrics_add_route(s->metrics, serve_route_at(i)->path);
     s->began_ms = seams_wall_ms(o->seams);
     troupe_set_interrupted(s->troupe, &s->stopping); /* not at the signal: runs have the grace */
     if (!st)
@@ -117,7 +122,8 @@ enum status serve_start(const struct serve_options *o, struct serve **out, struc
         .handler = {.ctx = s,
                     .route = serve_route,
                     .serve = serve_dispatch,
-                    .error_body = serve_error_body},
+                    .error_body = serve_error_body,
+                    .ended = serve_ended},
         .seams = o->seams,
         .log = o->log,
     };
@@ -216,6 +222,7 @@ void serve_free(struct serve *s)
     serve_models_close(s);
     token_file_free(s->tokens);
     troupe_set_interrupted(s->troupe, NULL);
+    serve_metrics_free(s->metrics);
     free(s->url);
     free(s);
 }

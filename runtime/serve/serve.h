@@ -15,6 +15,7 @@
 #include "runtime/api/troupe.h"
 #include "runtime/http/http_server.h"
 #include "runtime/serve/serve_config.h"
+#include "runtime/trace/tracer.h"
 
 struct serve;
 
@@ -35,6 +36,7 @@ struct serve_options {
     const struct troupe_run_options *run;
     struct log *log;
     const struct seams *seams;
+    struct tracer *tracer; /* lent; NULL: requests are not traced */
 };
 /* STATUS_CONFIG: an address that others can reach, without a token or without TLS. */
 MUST_CHECK enum status serve_check(const struct serve_options *o, struct error *err);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "runtime/base/memory.h"
+#include "runtime/serve/serve_note.h"
 #include "runtime/serve/v1.h"
 
 struct v1_call;
@@ -23,6 +24,7 @@ struct v1_choice {
     bool begun;      /* a chunk of it was sent */
     int32_t n_given; /* tokens in the chunks so far */
     int64_t offset;  /* characters in the chunks so far */
+    struct v1_span span;
 };
 
 struct v1_call {
@@ -208,6 +210,7 @@ static void on_done(void *ctx, struct chat_call *chat)
 
     v->n_open--;
     c->is_open = false;
+    v1_observe_chat(v->s, &c->span, &v->q, r);
     if (r->status && !v->failed) {
         v->failed = true;
         v->retry_after_ms = r->retry_after_ms;
@@ -257,6 +260,7 @@ static struct chat_call_spec spec_of(const struct v1_call *v, struct model *m, i
         .n_stop = q->n_stop,
         .wants_logprobs = q->logprobs,
         .priority = 1,
+        .trace = v->choice[i].span.context,
         .ctx = &v->choice[i],
         .on_piece = q->stream ? on_piece : NULL,
         .on_done = on_done,
@@ -288,6 +292,7 @@ void v1_model_call(struct serve *s, struct http_call *c, struct openai_request *
                    struct model *m)
 {
     struct v1_call *v = xcalloc(1, sizeof(*v));
+    struct trace_context around = serve_trace_of(s, c);
     struct error err = ERROR_INIT;
 
     v->s = s;
@@ -302,11 +307,13 @@ void v1_model_call(struct serve *s, struct http_call *c, struct openai_request *
     s->n_calls++;
     http_call_on_gone(c, on_gone, v);
     for (int32_t i = 0; i < v->n; i++) {
-        struct chat_call_spec spec = spec_of(v, m, i);
+        struct chat_call_spec spec;
 
         v->choice[i].v = v;
         v->choice[i].index = i;
         make_path(v, i, v->choice[i].path, sizeof(v->choice[i].path));
+        v1_span_begin(s, &around, &v->choice[i].span);
+        spec = spec_of(v, m, i);
         if (chat_call_start(s->agents, &spec, &v->choice[i].chat, &err))
             cannot_start(v, &err);
         else

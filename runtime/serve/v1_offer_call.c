@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "runtime/base/memory.h"
+#include "runtime/serve/serve_note.h"
 #include "runtime/serve/v1.h"
 
 struct offer_call {
@@ -23,6 +24,8 @@ struct offer_call {
     struct json *inputs;
     struct troupe_run_options options; /* lent to the run */
     struct troupe_run *run;
+    const struct serve_offer *offer;
+    int64_t began_us;
 };
 
 static void free_call(struct offer_call *o)
@@ -261,6 +264,8 @@ static void on_end(void *ctx, struct troupe_run *run)
     const struct troupe_result *r = troupe_run_result(run);
     struct openai_error e;
 
+    v1_observe_run(o->s, o->offer->name, o->offer->is_agent,
+                   seams_mono_us(o->s->o.seams) - o->began_us, r);
     if (o->http && r->status == RUN_OK) {
         reply(o, r);
     } else if (o->http) {
@@ -287,6 +292,7 @@ static enum status start_run(struct offer_call *o, const struct serve_offer *off
     enum status st;
 
     jv_set_string(more, "asked_by", "v1");
+    serve_put_trace(o->s, o->http, more);
     o->options = *o->s->o.run;
     o->options.models_are_defaults = true;
     o->options.stay = RUNNER_STAY_WAITS;
@@ -309,6 +315,8 @@ void v1_offer_call(struct serve *s, struct http_call *c, struct openai_request *
 
     o->s = s;
     o->http = c;
+    o->offer = offer;
+    o->began_us = seams_mono_us(s->o.seams);
     o->q = *adopt_q;
     v1_head(s, &o->q, NULL, &o->head);
     s->n_v1++;
