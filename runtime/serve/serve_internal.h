@@ -28,7 +28,7 @@ struct serve {
     int64_t began_ms;
     struct serve_metrics *metrics;
     uint64_t next_span; /* serve_new_span */
-    int32_t n_calls; /* requests under way, which end before the server has drained */
+    int32_t n_calls;    /* requests under way, which end before the server has drained */
 };
 
 #define ROUTE_PARTS 3
