@@ -130,8 +130,8 @@ struct agent {
     struct model_session *session;
     struct model_call call;
     bool in_flight;
-    int32_t reply_cap; /* of ids, logp, logp_sampled */
-    int64_t reserved;  /* tokens in the budget for the call in flight */
+    int32_t reply_cap;     /* of ids, logp, logp_sampled */
+    int64_t reserved;      /* tokens in the budget for the call in flight */
     int64_t reserved_nano; /* the same for its cost */
     struct agent_stream stream;
     struct str reply_text; /* decoded */

@@ -137,7 +137,7 @@ static enum status parse_text(struct agent *a, struct error *err)
     return STATUS_OK;
 }
 
-/* Of a model that gives calls: its arguments are a text that is no object of JSON. */
+/* Of a model that gives calls: its arguments are a text that is not an object. */
 static void add_unreadable_call(struct agent *a, const char *name, const struct json *arguments)
 {
     const char *text = jv_get_string(arguments, "");

@@ -15,9 +15,9 @@
  * in all of its parents. */
 struct budget {
     struct budget *parent;
-    int64_t tokens, tokens_limit; /* sampled and fed */
-    int64_t steps, steps_limit;   /* turns */
-    int64_t calls, calls_limit;   /* tool calls */
+    int64_t tokens, tokens_limit;       /* sampled and fed */
+    int64_t steps, steps_limit;         /* turns */
+    int64_t calls, calls_limit;         /* tool calls */
     int64_t cost_nano, cost_nano_limit; /* of models that have a price; 1e-9 dollars */
     int64_t started_ms, wall_ms_limit;
 };

@@ -188,8 +188,10 @@ enum status part_budget(struct plan_loader *l, const struct yaml_node *map, stru
     if (!st)
         st = part_int(l, node, "calls", 1, most, &out->calls);
     if (!st)
-        st = part_number(l, node, "cost", 1e-6, 1e6, &dollars); /* in dollars */
+        st = part_number(l, node, "cost", 0, 1e6, &dollars);
     out->cost_nano = (int64_t)llround(dollars * 1e9);
+    if (!st && yaml_get(node, "cost") && out->cost_nano == 0)
+        st = PLAN_FAULT(l, yaml_get(node, "cost"), "`cost` takes dollars above 0, as in 0.50");
     return st ? st : part_duration(l, node, "wall", &out->wall_ms);
 }
 

@@ -11,10 +11,10 @@
 #include "blueprints/frame.h"
 
 struct run_budget {
-    struct budget live;           /* of the whole run */
+    struct budget live;                      /* of the whole run */
     int64_t tokens, steps, calls, cost_nano; /* by steps that have ended, in all processes */
-    bool cost_unknown; /* cost_nano lacks the calls of models without a price */
-    int64_t tok_in, tok_out;      /* in this one */
+    bool cost_unknown;       /* cost_nano lacks the calls of models without a price */
+    int64_t tok_in, tok_out; /* in this one */
     int64_t began_ms, wall_before_ms;
     struct json *open; /* path -> counters of steps with a budget that are under way, and `from_ms`:
                           when a repaired run began it again; wall clock. Owned */

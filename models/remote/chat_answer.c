@@ -320,9 +320,8 @@ enum status chat_answer_end(struct chat_answer *a, struct model_call *c, struct 
     c->tool_calls = answer_calls_take(&a->calls);
     c->reasoning = a->reasoning.len > 0 ? take_text(&a->reasoning) : NULL;
     c->text = take_text(&a->text);
-    c->usage = a->has_usage
-                   ? a->usage
-                   : model_usage_estimate(c->messages, c->tools, c->text, c->tool_calls);
+    c->usage = a->has_usage ? a->usage
+                            : model_usage_estimate(c->messages, c->tools, c->text, c->tool_calls);
     answer_ids_take(&a->ids, a->has_usage ? &a->usage : NULL, c);
     return STATUS_OK;
 }

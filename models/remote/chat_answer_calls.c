@@ -205,8 +205,8 @@ static enum status put(struct answer_calls *a, struct str *to, const char *text,
     return STATUS_OK;
 }
 
-static enum status append_arguments(struct answer_calls *a, struct answer_call *c,
-                                    const char *text, size_t n, struct error *err)
+static enum status append_arguments(struct answer_calls *a, struct answer_call *c, const char *text,
+                                    size_t n, struct error *err)
 {
     scan_object(&c->scan, text, n);
     return put(a, &c->arguments, text, n, err);

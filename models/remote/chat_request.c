@@ -15,7 +15,8 @@ bool chat_request_wants_ids(const struct remote_spec *spec, const struct model_c
     return spec->ids != REMOTE_IDS_NONE && c->ids && c->logp && c->sampling.temperature == 1.0f;
 }
 
-bool chat_request_streams(const struct remote_spec *spec, const struct model_call *c)
+/* Is this call asked for as a stream? */
+static bool streams(const struct remote_spec *spec, const struct model_call *c)
 {
     if (!spec->stream)
         return false;
@@ -76,8 +77,7 @@ static struct json *tool_of(const struct remote_spec *spec, const struct json *t
     return copy;
 }
 
-static void put_tools(const struct remote_spec *spec, const struct model_call *c,
-                      struct json *body)
+static void put_tools(const struct remote_spec *spec, const struct model_call *c, struct json *body)
 {
     struct json *list, *choice, *f;
 
@@ -121,11 +121,11 @@ static void put_schema(const struct remote_spec *spec, const struct model_call *
 static void put_stream(const struct remote_spec *spec, const struct model_call *c, bool no_ids,
                        struct json *body)
 {
-    bool streams = no_ids ? spec->stream : chat_request_streams(spec, c);
+    bool stream = no_ids ? spec->stream : streams(spec, c);
     struct json *options;
 
-    jv_set_bool(body, "stream", streams);
-    if (!streams)
+    jv_set_bool(body, "stream", stream);
+    if (!stream)
         return;
     options = jv_object();
     jv_set_bool(options, "include_usage", true);

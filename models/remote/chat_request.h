@@ -12,8 +12,6 @@
 #include "models/model.h"
 #include "models/remote/remote_spec.h"
 
-/* Is this call asked for as a stream? */
-bool chat_request_streams(const struct remote_spec *spec, const struct model_call *c);
 /* Does it ask for log-probs and token ids? They must be of the whole distribution at the sampling
  * temperature, and servers give them at temperature 1. */
 bool chat_request_wants_ids(const struct remote_spec *spec, const struct model_call *c);

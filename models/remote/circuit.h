@@ -18,10 +18,10 @@
 #define CIRCUIT_MAX_MS   60000
 
 struct circuit {
-    int32_t failures;   /* in a row */
-    int64_t open_ms;    /* length of the last opening; 0: closed */
-    int64_t until_ms;   /* its end */
-    bool probing;       /* one request is under way after the end */
+    int32_t failures; /* in a row */
+    int64_t open_ms;  /* length of the last opening; 0: closed */
+    int64_t until_ms; /* its end */
+    bool probing;     /* one request is under way after the end */
 };
 
 /* May a request be sent now? If not, *wait_ms is the time until one may (at least 1). A true answer

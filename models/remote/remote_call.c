@@ -20,8 +20,8 @@
 #include "runtime/http/http_retry.h"
 #include "runtime/http/sse.h"
 
-#define MAX_EVENT     ((size_t)16 << 20)
-#define MAX_BODY      ((int64_t)64 << 20)
+#define MAX_EVENT      ((size_t)16 << 20)
+#define MAX_BODY       ((int64_t)64 << 20)
 #define MAX_ERROR_BODY ((size_t)65536)
 
 enum shape { SHAPE_UNKNOWN, SHAPE_EVENTS, SHAPE_BODY };
@@ -43,7 +43,7 @@ struct remote_call {
     enum shape shape;
     int code;
     struct str body, location;
-    int64_t asked_ms; /* Retry-After; -1: none */
+    int64_t asked_ms;   /* Retry-After; -1: none */
     enum status status; /* found inside a callback */
     struct error err;
     struct remote_fault fault;
@@ -270,9 +270,9 @@ static void network_fault(struct remote_call *w, enum status st, const struct er
         w->status = error_set(&w->err, STATUS_IO, "%s", words);
     } else {
         w->fault = (struct remote_fault){.passes = st == STATUS_NO_MEMORY};
-        w->status = error_set(&w->err, st == STATUS_LIMIT || st == STATUS_NO_MEMORY ? st
-                                                                                    : STATUS_FAILED,
-                              "%s", words);
+        w->status =
+            error_set(&w->err, st == STATUS_LIMIT || st == STATUS_NO_MEMORY ? st : STATUS_FAILED,
+                      "%s", words);
     }
 }
 
@@ -404,8 +404,9 @@ static void go(struct remote_turn *t)
 
     if (time_left(w) <= 0) {
         w->fault = (struct remote_fault){.passes = true};
-        finish_error(w, error_set(&w->err, STATUS_TIMEOUT, "the deadline passed before the request "
-                                                           "to the server"));
+        finish_error(w, error_set(&w->err, STATUS_TIMEOUT,
+                                  "the deadline passed before the request "
+                                  "to the server"));
         remote_server_leave(server);
         return;
     }

@@ -15,9 +15,9 @@
 #include "models/remote/remote_server.h"
 #include "runtime/http/address_policy.h"
 
-#define REMOTE_MAX_TRIES    4
+#define REMOTE_MAX_TRIES     4
 #define REMOTE_FIRST_WAIT_MS 500
-#define REMOTE_LAST_WAIT_MS 16000
+#define REMOTE_LAST_WAIT_MS  16000
 /* A stream that is complete, but stays open: how long the usage or the end is waited for. */
 #define REMOTE_LINGER_MS 2000
 

@@ -18,7 +18,7 @@
 /* What a body says, lent by its document; NULL where it does not. */
 struct said {
     const char *words, *type, *code;
-    int64_t number;         /* the code as a number; 0: none */
+    int64_t number;          /* the code as a number; 0: none */
     int64_t n_prompt, n_ctx; /* 0: none */
 };
 
@@ -136,7 +136,7 @@ static bool mentions(const char *words, const char *const *list, size_t n)
 static bool is_overflow(const struct said *s, const char *words)
 {
     static const char *const phrases[] = {
-        "context length", "context size", "context window", "prompt is too long",
+        "context length",           "context size",      "context window", "prompt is too long",
         "maximum number of tokens", "input is too long",
     };
 

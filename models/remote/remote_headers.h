@@ -14,8 +14,8 @@
 struct remote_headers {
     struct http_field *fields; /* (n) */
     int32_t n;
-    char **value;  /* (n) owned: the values of fields */
-    bool *secret;  /* (n) is the value one? */
+    char **value; /* (n) owned: the values of fields */
+    bool *secret; /* (n) is the value one? */
 };
 
 /* STATUS_FAILED: a reference that cannot be resolved, a value with a line break. */

@@ -243,8 +243,7 @@ static void fill_info(struct remote_model *r)
 }
 
 enum status remote_model_open(struct remote_servers *s, const char *name,
-                              const struct remote_spec *spec, struct model **out,
-                              struct error *err)
+                              const struct remote_spec *spec, struct model **out, struct error *err)
 {
     struct remote_model *r;
     struct http_url u;

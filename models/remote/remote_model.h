@@ -2,9 +2,9 @@
  *
  * It takes messages and returns text, reasoning and tool calls; token ids too if the server gives
  * them (vLLM, SGLang, llama-server). Requests stream. What a server promises is checked when the
- * answer is complete: arguments of calls, ids and log-probs, lengths; the agent checks names and schemas.
- * Sessions and calls may belong to any thread, as those of other models; the work is done on the
- * thread of the client's loop, which must run (agents without a loop of their own need it on
+ * answer is complete: arguments of calls, ids and log-probs, lengths; the agent checks names and
+ * schemas. Sessions and calls may belong to any thread, as those of other models; the work is done
+ * on the thread of the client's loop, which must run (agents without a loop of their own need it on
  * another thread). on_text is called there too. Opening and closing models, and the functions here,
  * belong to the loop's thread. Models of one server (one origin) share its limits and its circuit
  * (remote_server.h).

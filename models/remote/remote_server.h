@@ -50,7 +50,7 @@ void remote_server_leave(struct remote_server *s); /* one that went; the next ma
 
 struct remote_servers *remote_server_all(const struct remote_server *s);
 struct circuit *remote_server_circuit(struct remote_server *s);
-bool *remote_server_no_ids(struct remote_server *s); /* it has refused log-probs before */
+bool *remote_server_no_ids(struct remote_server *s);         /* it has refused log-probs before */
 int64_t remote_server_now_ms(const struct remote_server *s); /* never goes back */
 
 struct remote_counts {

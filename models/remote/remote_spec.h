@@ -8,8 +8,8 @@
  *       price: {input: 3.00, cached: 0.30, output: 15.00}   # dollars for a million tokens
  *       context: 200000
  *
- * The keys are those of struct remote_spec; times have their unit (`first_byte: 90s`). Plain http is
- * for servers on this machine or network (allow_local).
+ * The keys are those of struct remote_spec; times have their unit (`first_byte: 90s`). Plain http
+ * is for servers on this machine or network (allow_local).
  *
  * A reference to a secret is kept as text here and resolved for each request, so that the value is
  * in no record, log or error.

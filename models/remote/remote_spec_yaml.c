@@ -155,9 +155,9 @@ static bool is_field_name(const char *name)
 /* Fields that the client sets itself. */
 static bool is_ours(const char *name)
 {
-    static const char *const ours[] = {"host",          "content-length",    "content-type",
-                                       "connection",    "transfer-encoding", "accept",
-                                       "authorization", "expect",            "upgrade"};
+    static const char *const ours[] = {
+        "host",   "content-length", "content-type", "connection", "transfer-encoding",
+        "accept", "authorization",  "expect",       "upgrade"};
 
     for (size_t i = 0; i < ARRAY_LEN(ours); i++)
         if (strcasecmp(name, ours[i]) == 0)
@@ -209,8 +209,10 @@ static enum status read_body(const struct reader *r, struct remote_spec *s)
 
         for (size_t k = 0; k < ARRAY_LEN(ours); k++)
             if (strcmp(name, ours[k]) == 0)
-                return yaml_error(r->err, r->y, key, "`body` cannot have \"%s\": each request has "
-                                  "its own", name);
+                return yaml_error(r->err, r->y, key,
+                                  "`body` cannot have \"%s\": each request has "
+                                  "its own",
+                                  name);
     }
     s->body = yaml_to_json(at);
     return STATUS_OK;
@@ -258,8 +260,9 @@ static enum status read_url(const struct reader *r, struct remote_spec *s)
     enum status st;
 
     if (!at)
-        return yaml_error(r->err, r->y, r->map, "a remote model needs `url`, as in "
-                                                "https://api.example.com/v1");
+        return yaml_error(r->err, r->y, r->map,
+                          "a remote model needs `url`, as in "
+                          "https://api.example.com/v1");
     st = read_text(r, "url", &text);
     if (!st && remote_spec_set_url(s, text, &why)) {
         st = yaml_error(r->err, r->y, at, "`url`: %s", why.message);
@@ -272,10 +275,11 @@ static enum status read_url(const struct reader *r, struct remote_spec *s)
 static enum status read_entry(const struct reader *r, struct remote_spec *s)
 {
     static const char *const keys[] = {
-        "url",        "model",     "key",       "headers",    "body",
-        "price",      "context",   "ids",       "reasoning",  "max_concurrent",
-        "max_tries",  "first_byte", "idle",     "strict_schema", "stream",
-        "max_completion_tokens", "allow_local"};
+        "url",        "model",          "key",       "headers",
+        "body",       "price",          "context",   "ids",
+        "reasoning",  "max_concurrent", "max_tries", "first_byte",
+        "idle",       "strict_schema",  "stream",    "max_completion_tokens",
+        "allow_local"};
     enum status st = yaml_check_keys(r->y, r->map, keys, ARRAY_LEN(keys), r->err);
 
     if (!st)

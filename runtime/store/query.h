@@ -22,8 +22,8 @@ struct run_row {
     uint64_t seed;
     int64_t epoch, created_ms, ended_ms, n_steps, tok_in, tok_out;
     int64_t cost_nano; /* of its model calls, 1e-9 dollars; 0: none, or not known */
-    int64_t n_ended; /* of n_steps */
-    bool owned;      /* it has a live owner */
+    int64_t n_ended;   /* of n_steps */
+    bool owned;        /* it has a live owner */
 };
 /* Resolves a unique prefix or "last". STATUS_NOT_FOUND; STATUS_INVALID: ambiguous. */
 MUST_CHECK enum status query_resolve_run(struct store_reader *q, const char *prefix, char uuid[37],

@@ -30,6 +30,16 @@ class Agents(CliCase):
         steps = self.ok("show", "last", "--json").json()["steps"]
         self.assertEqual(sum(s["kind"] == "model" for s in steps), 25)
 
+    def test_text_of_a_text_model_is_streamed_and_has_no_token_ids(self):
+        path = self.agent({"text": "all at once"})
+        r = self.ok("run", path, "--stream", "--json")
+        said = [json.loads(line) for line in r.out.splitlines()]
+        self.assertEqual("".join(t["text"] for t in said if t["type"] == "text"), "all at once")
+        self.assertIn("all at once", self.ok("run", path, "--stream").err)
+        self.assertIn("no token ids: the model gave only text", self.ok("show", "last", "--tokens").out)
+        self.assertNotIn("no token ids", self.ok("show", "last").out)
+        self.assertNotIn("cost", said[-1])
+
     def test_a_budget_of_the_agent_sets_another_limit(self):
         path = self.agent({"tool_calls": ECHO}, agent="{tools: [echo], budget: {steps: 40}}")
         r = self.run_cli("run", path, "--timeout", "20s", "--json")

@@ -80,9 +80,33 @@ static void test_spending_counts_in_all_parents(void **state)
     assert_int_equal(budget_tokens_left(&agent), 0);
 }
 
+static void test_cost_counts_in_all_parents(void **state)
+{
+    struct budget run = {.cost_nano_limit = 1000}, free_of_limit = {.parent = &run};
+    struct budget step = {.parent = &free_of_limit, .cost_nano_limit = 400};
+    struct error err = ERROR_INIT;
+
+    (void)state;
+    assert_int_equal(budget_cost_left(NULL), INT64_MAX);
+    assert_int_equal(budget_cost_left(&free_of_limit), 1000);
+    assert_int_equal(budget_cost_left(&step), 400);
+    assert_int_equal(budget_cost_fits(&step, 400, &err), STATUS_OK);
+    assert_int_equal(budget_cost_fits(&step, 401, &err), STATUS_BUDGET);
+    assert_int_equal(budget_cost_fits(&step, INT64_MAX, &err), STATUS_BUDGET);
+    budget_spend_cost(&step, 300);
+    budget_spend_cost(&step, -100);
+    assert_int_equal(run.cost_nano, 200);
+    assert_int_equal(budget_cost_left(&step), 200);
+    budget_spend_cost(&free_of_limit, 900); /* more than was set aside */
+    assert_int_equal(budget_cost_left(&step), 0);
+    assert_int_equal(budget_cost_fits(&step, 1, &err), STATUS_BUDGET);
+    assert_int_equal(budget_cost_fits(&step, 0, &err), STATUS_OK); /* a model that is free */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_cost_counts_in_all_parents),
         cmocka_unit_test(test_no_limits_never_end),
         cmocka_unit_test(test_each_limit_by_name_at_its_edge),
         cmocka_unit_test(test_fits_asks_only_for_what_is_wanted),

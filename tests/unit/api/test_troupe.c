@@ -170,7 +170,7 @@ static void what_is_wrong_before_the_row_leaves_no_run(void **state)
     struct troupe_run *r = NULL;
     struct error err = ERROR_INIT;
 
-    assert_int_equal(troupe_run_new(b->t, &spec, &o, &r, &err), STATUS_NOT_FOUND);
+    assert_int_equal(troupe_run_new(b->t, &spec, &o, &r, &err), STATUS_CONFIG);
     assert_non_null(strstr(err.message, "/reply.json"));
     given.model = name;
     given.n_models = 1;

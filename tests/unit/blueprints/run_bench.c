@@ -112,6 +112,8 @@ static void agent_ends(void *ctx)
     } else if (attempt_of(a->task.scope.path) < number(a, "fail")) {
         r.state = STEP_ERROR;
         error_set(&r.err, STATUS_FAILED, "failed as requested");
+    } else if (budget_cost_fits(a->task.scope.budget, number(a, "pay"), &r.err)) {
+        r.state = STEP_BUDGET;
     } else if (a->task.env_ops) {
         struct json *v = jv_object();
 
@@ -126,6 +128,10 @@ static void agent_ends(void *ctx)
     }
     r.tok_out = number(a, "spend");
     budget_spend(a->task.scope.budget, r.tok_out, 1, 0);
+    if (r.state == STEP_OK) {
+        r.cost_nano = number(a, "pay");
+        budget_spend_cost(a->task.scope.budget, r.cost_nano > 0 ? r.cost_nano : 0);
+    }
     r.output = out;
     maybe_crash(a->host->b);
     a->done(a->ctx, a, &r);

@@ -3,7 +3,8 @@
  *
  * Agents are pretended: run_bench.c defines agent_start, agent_cancel and agent_free. What one does
  * is in its `in`: {"say": X} answers X, {"fail": N} fails while the attempt is below N,
- * {"hang": true} ends only when it is cancelled, {"spend": N} uses N tokens, {"wait": true} waits
+ * {"hang": true} ends only when it is cancelled, {"spend": N} uses N tokens, {"pay": N}
+ * costs N of 1e-9 dollars (-1: not known) or ends as `budget`, {"wait": true} waits
  * until there is an effect "answered", {"ms": N} takes that long. In an environment it
  * answers with its parameters as verdict.
  *

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "runtime/base/memory.h"
+#include "runtime/store/query.h"
 #include "tests/support/check.h"
 #include "tests/unit/blueprints/blueprint_dir.h"
 #include "tests/unit/blueprints/run_bench.h"
@@ -358,6 +359,22 @@ static const struct run_case budgets[] = {
     {HEAD AGENTS "budget: {tokens: 1000}\nsteps: {a: {do: {b: {map: 3, max_parallel: 1, agent: a, "
                  "in: {spend: 400}}}, budget: {tokens: 500}}}\n",
      NULL, "budget", NULL, "a/b[2]: the budget of 500 tokens is used up"},
+    {HEAD AGENTS "budget: {cost: 0.5}\n"
+                 "steps: {a: {agent: a, in: {pay: 300000000}}, b: {agent: a, in: {pay: "
+                 "300000000}}}\n",
+     NULL, "budget", NULL,
+     "b: the budget of 0.5 dollars is used up: 0.3 are spent or reserved, and the next model call "
+     "may cost 0.3"},
+    {HEAD AGENTS "budget: {cost: 1}\nsteps: {a: {do: {b: {map: 3, max_parallel: 1, agent: a, "
+                 "in: {pay: 400000000}}}, budget: {cost: 0.9}}}\n",
+     NULL, "budget", NULL,
+     "a/b[2]: the budget of 0.9 dollars is used up: 0.8 are spent or reserved, and the next model "
+     "call may cost 0.4"},
+    {HEAD "agents: {a: {role: r, budget: {cost: 0.2}}}\n"
+          "steps: {a: {agent: a, in: {pay: 150000000}}, b: {agent: a, in: {pay: 250000000}}}\n",
+     NULL, "budget", NULL,
+     "b: the budget of 0.2 dollars is used up: 0 are spent or reserved, and the next model call "
+     "may cost 0.25"},
 };
 
 static void a_spent_budget_ends_the_step_that_wants_more(void **state)
@@ -387,6 +404,56 @@ static void what_was_spent_counts_after_a_resume(void **state)
         assert_string_equal(b->status, "budget");
         assert_non_null(strstr(b->error, "c: the budget of 100 tokens is used up"));
     }
+}
+
+static bool take_cost(void *ctx, const struct run_row *row)
+{
+    *(int64_t *)ctx = row->cost_nano;
+    return false;
+}
+
+static int64_t cost_of(const struct run_bench *b)
+{
+    struct store_reader *q = NULL;
+    struct error err = ERROR_INIT;
+    int64_t nano = -1;
+
+    assert_int_equal(store_reader_open(b->store, &q, &err), STATUS_OK);
+    assert_int_equal(query_run(q, b->uuid, take_cost, &nano, &err), STATUS_OK);
+    store_reader_close(q);
+    return nano;
+}
+
+static void the_cost_of_a_run_is_in_its_row(void **state)
+{
+    struct run_bench *b = *state;
+
+    run_bench_run(b,
+                  HEAD AGENTS "steps: {a: {agent: a, in: {pay: 1500, spend: 1}}, b: {agent: a, "
+                              "in: {pay: 2}}}\n",
+                  NULL);
+    assert_string_equal(b->status, "ok");
+    assert_int_equal(cost_of(b), 1502);
+    /* one that is not known makes the sum not known */
+    run_bench_run(b,
+                  HEAD AGENTS "steps: {a: {agent: a, in: {pay: 1500}}, b: {agent: a, in: {pay: "
+                              "-1, spend: 1}}}\n",
+                  NULL);
+    assert_int_equal(cost_of(b), 0);
+    /* after a resume it goes on */
+    b->stop_after_ms = 60;
+    b->stop_keep = true;
+    run_bench_run(b,
+                  HEAD AGENTS "budget: {cost: 1}\nsteps: {a: {agent: a, in: {pay: 600000000}}, "
+                              "b: {agent: a, in: {ms: 300}}, c: {agent: a, in: {pay: "
+                              "600000000}}}\n",
+                  NULL);
+    assert_string_equal(b->status, "interrupted");
+    b->stop_after_ms = 0;
+    run_bench_resume(b, false);
+    assert_string_equal(b->status, "budget");
+    assert_non_null(strstr(b->error, "c: the budget of 1 dollars"));
+    assert_int_equal(cost_of(b), 600000000);
 }
 
 static void fill_the_disk(struct run_bench *b)
@@ -603,6 +670,7 @@ int main(void)
         ON_BENCH(a_once_call_whose_time_is_over_asks),
         ON_BENCH(a_spent_budget_ends_the_step_that_wants_more),
         ON_BENCH(what_was_spent_counts_after_a_resume),
+        ON_BENCH(the_cost_of_a_run_is_in_its_row),
         ON_BENCH(a_full_disk_ends_the_work_and_loses_nothing),
         ON_BENCH(a_run_has_a_greatest_number_of_steps),
         ON_BENCH(values_do_not_grow_without_bound),

@@ -123,119 +123,117 @@ static void a_captured_stream_that_is_cut_off_is_an_error_until_its_finish_reaso
 #define CALL(body)  "{\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[" body "]}}]}"
 #define FINISH(why) "{\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"" why "\"}]}"
 
+static const struct {
+    const char *what, *event[6], *calls;
+} call_cases[] = {
+    {"in parts, as OpenAI sends them",
+     {CALL("{\"index\":0,\"id\":\"a\",\"type\":\"function\",\"function\":{\"name\":\"f\","
+           "\"arguments\":\"\"}}"),
+      CALL("{\"index\":0,\"function\":{\"arguments\":\"{\\\"x\\\"\"}}"),
+      CALL("{\"index\":0,\"function\":{\"arguments\":\":1}\"}}"), FINISH("tool_calls")},
+     "[{\"name\":\"f\",\"arguments\":{\"x\":1},\"id\":\"a\"}]"},
+    {"whole, two in one delta",
+     {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}},"
+           "{\"index\":1,\"id\":\"b\",\"function\":{\"name\":\"g\",\"arguments\":\"{}\"}}"),
+      FINISH("tool_calls")},
+     "[{\"name\":\"f\",\"arguments\":{},\"id\":\"a\"},"
+     "{\"name\":\"g\",\"arguments\":{},\"id\":\"b\"}]"},
+    {"arguments as an object",
+     {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":{\"x\":[1]}}}"),
+      FINISH("tool_calls")},
+     "[{\"name\":\"f\",\"arguments\":{\"x\":[1]},\"id\":\"a\"}]"},
+    {"an empty name first",
+     {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"\",\"arguments\":\"\"}}"),
+      CALL("{\"index\":0,\"function\":{\"name\":\"f\"}}"),
+      CALL("{\"index\":0,\"function\":{\"arguments\":\"{}\"}}"), FINISH("tool_calls")},
+     "[{\"name\":\"f\",\"arguments\":{},\"id\":\"a\"}]"},
+    {"the name in parts",
+     {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"get_\"}}"),
+      CALL("{\"index\":0,\"function\":{\"name\":\"x\",\"arguments\":\"{}\"}}"),
+      FINISH("tool_calls")},
+     "[{\"name\":\"get_x\",\"arguments\":{},\"id\":\"a\"}]"},
+    {"the name in every delta",
+     {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{\"}}"),
+      CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"}\"}}"),
+      FINISH("tool_calls")},
+     "[{\"name\":\"f\",\"arguments\":{},\"id\":\"a\"}]"},
+    {"the id late",
+     {CALL("{\"index\":0,\"function\":{\"name\":\"f\",\"arguments\":\"{\"}}"),
+      CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"arguments\":\"}\"}}"), FINISH("tool_calls")},
+     "[{\"name\":\"f\",\"arguments\":{},\"id\":\"a\"}]"},
+    {"a new id with every delta",
+     {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{\"}}"),
+      CALL("{\"index\":0,\"id\":\"b\",\"function\":{\"arguments\":\"}\"}}"), FINISH("tool_calls")},
+     "[{\"name\":\"f\",\"arguments\":{},\"id\":\"a\"}]"},
+    {"one id for two calls",
+     {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}"),
+      CALL("{\"index\":1,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}"),
+      FINISH("tool_calls")},
+     "[{\"name\":\"f\",\"arguments\":{},\"id\":\"a\"},{\"name\":\"f\",\"arguments\":{}}]"},
+    {"a wrong index in the middle",
+     {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{\"}}"),
+      CALL("{\"index\":7,\"function\":{\"arguments\":\"}\"}}"), FINISH("tool_calls")},
+     "[{\"name\":\"f\",\"arguments\":{},\"id\":\"a\"}]"},
+    {"whole calls without ids, always index 0",
+     {CALL("{\"index\":0,\"id\":\"\",\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"x\\\":1}"
+           "\"}}"),
+      CALL("{\"index\":0,\"id\":\"\",\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"x\\\":2}"
+           "\"}}"),
+      FINISH("stop")},
+     "[{\"name\":\"f\",\"arguments\":{\"x\":1}},{\"name\":\"f\",\"arguments\":{\"x\":2}}]"},
+    {"two deltas of two calls in lists without index and id",
+     {CALL("{\"function\":{\"name\":\"f\"}},{\"function\":{\"name\":\"g\"}}"),
+      CALL("{\"function\":{\"arguments\":\"{\\\"x\\\":1}\"}},"
+           "{\"function\":{\"arguments\":\"{}\"}}"),
+      FINISH("tool_calls")},
+     "[{\"name\":\"f\",\"arguments\":{\"x\":1}},{\"name\":\"g\",\"arguments\":{}}]"},
+    {"the whole arguments once more at the end",
+     {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"x\\\":"
+           "\"}}"),
+      CALL("{\"index\":0,\"function\":{\"arguments\":\"1}\"}}"),
+      CALL("{\"index\":0,\"function\":{\"arguments\":\"{\\\"x\\\":1}\"}}"), FINISH("tool_calls")},
+     "[{\"name\":\"f\",\"arguments\":{\"x\":1},\"id\":\"a\"}]"},
+    {"no arguments at all",
+     {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\"}}"), FINISH("tool_calls")},
+     "[{\"name\":\"f\",\"arguments\":{},\"id\":\"a\"}]"},
+    {"one call that is not in a list",
+     {"{\"choices\":[{\"delta\":{\"tool_calls\":{\"id\":\"a\",\"function\":{\"name\":\"f\","
+      "\"arguments\":\"{}\"}}}}]}",
+      FINISH("tool_calls")},
+     "[{\"name\":\"f\",\"arguments\":{},\"id\":\"a\"}]"},
+    {"the older function_call",
+     {"{\"choices\":[{\"delta\":{\"function_call\":{\"name\":\"f\",\"arguments\":\"{\"}}}]}",
+      "{\"choices\":[{\"delta\":{\"function_call\":{\"arguments\":\"}\"}}}]}",
+      FINISH("function_call")},
+     "[{\"name\":\"f\",\"arguments\":{}}]"},
+    {"arguments that are not JSON stay text",
+     {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{x\"}}"),
+      FINISH("tool_calls")},
+     "[{\"name\":\"f\",\"arguments\":\"{x\",\"id\":\"a\"}]"},
+    {"arguments that are not an object stay text",
+     {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"[1]\"}}"),
+      FINISH("tool_calls")},
+     "[{\"name\":\"f\",\"arguments\":\"[1]\",\"id\":\"a\"}]"},
+    {"null and what is not a call",
+     {CALL("null,3"), "{\"choices\":[{\"delta\":{\"tool_calls\":null,\"content\":\"hi\"}}]}",
+      FINISH("stop")},
+     "null"},
+};
+
 static void calls_come_whole_or_in_parts(void **state)
 {
-    static const struct {
-        const char *what, *event[6], *calls;
-    } cases[] = {
-        {"in parts, as OpenAI sends them",
-         {CALL("{\"index\":0,\"id\":\"a\",\"type\":\"function\",\"function\":{\"name\":\"f\","
-               "\"arguments\":\"\"}}"),
-          CALL("{\"index\":0,\"function\":{\"arguments\":\"{\\\"x\\\"\"}}"),
-          CALL("{\"index\":0,\"function\":{\"arguments\":\":1}\"}}"), FINISH("tool_calls")},
-         "[{\"name\":\"f\",\"arguments\":{\"x\":1},\"id\":\"a\"}]"},
-        {"whole, two in one delta",
-         {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}},"
-               "{\"index\":1,\"id\":\"b\",\"function\":{\"name\":\"g\",\"arguments\":\"{}\"}}"),
-          FINISH("tool_calls")},
-         "[{\"name\":\"f\",\"arguments\":{},\"id\":\"a\"},"
-         "{\"name\":\"g\",\"arguments\":{},\"id\":\"b\"}]"},
-        {"arguments as an object",
-         {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":{\"x\":[1]}}}"),
-          FINISH("tool_calls")},
-         "[{\"name\":\"f\",\"arguments\":{\"x\":[1]},\"id\":\"a\"}]"},
-        {"an empty name first",
-         {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"\",\"arguments\":\"\"}}"),
-          CALL("{\"index\":0,\"function\":{\"name\":\"f\"}}"),
-          CALL("{\"index\":0,\"function\":{\"arguments\":\"{}\"}}"), FINISH("tool_calls")},
-         "[{\"name\":\"f\",\"arguments\":{},\"id\":\"a\"}]"},
-        {"the name in parts",
-         {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"get_\"}}"),
-          CALL("{\"index\":0,\"function\":{\"name\":\"x\",\"arguments\":\"{}\"}}"),
-          FINISH("tool_calls")},
-         "[{\"name\":\"get_x\",\"arguments\":{},\"id\":\"a\"}]"},
-        {"the name in every delta",
-         {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{\"}}"),
-          CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"}\"}}"),
-          FINISH("tool_calls")},
-         "[{\"name\":\"f\",\"arguments\":{},\"id\":\"a\"}]"},
-        {"the id late",
-         {CALL("{\"index\":0,\"function\":{\"name\":\"f\",\"arguments\":\"{\"}}"),
-          CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"arguments\":\"}\"}}"),
-          FINISH("tool_calls")},
-         "[{\"name\":\"f\",\"arguments\":{},\"id\":\"a\"}]"},
-        {"a new id with every delta",
-         {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{\"}}"),
-          CALL("{\"index\":0,\"id\":\"b\",\"function\":{\"arguments\":\"}\"}}"),
-          FINISH("tool_calls")},
-         "[{\"name\":\"f\",\"arguments\":{},\"id\":\"a\"}]"},
-        {"one id for two calls",
-         {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}"),
-          CALL("{\"index\":1,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}"),
-          FINISH("tool_calls")},
-         "[{\"name\":\"f\",\"arguments\":{},\"id\":\"a\"},{\"name\":\"f\",\"arguments\":{}}]"},
-        {"a wrong index in the middle",
-         {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{\"}}"),
-          CALL("{\"index\":7,\"function\":{\"arguments\":\"}\"}}"), FINISH("tool_calls")},
-         "[{\"name\":\"f\",\"arguments\":{},\"id\":\"a\"}]"},
-        {"whole calls without ids, always index 0",
-         {CALL("{\"index\":0,\"id\":\"\",\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"x\\\":1}"
-               "\"}}"),
-          CALL("{\"index\":0,\"id\":\"\",\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"x\\\":2}"
-               "\"}}"),
-          FINISH("stop")},
-         "[{\"name\":\"f\",\"arguments\":{\"x\":1}},{\"name\":\"f\",\"arguments\":{\"x\":2}}]"},
-        {"two deltas of two calls in lists without index and id",
-         {CALL("{\"function\":{\"name\":\"f\"}},{\"function\":{\"name\":\"g\"}}"),
-          CALL("{\"function\":{\"arguments\":\"{\\\"x\\\":1}\"}},"
-               "{\"function\":{\"arguments\":\"{}\"}}"),
-          FINISH("tool_calls")},
-         "[{\"name\":\"f\",\"arguments\":{\"x\":1}},{\"name\":\"g\",\"arguments\":{}}]"},
-        {"the whole arguments once more at the end",
-         {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"x\\\":\"}}"),
-          CALL("{\"index\":0,\"function\":{\"arguments\":\"1}\"}}"),
-          CALL("{\"index\":0,\"function\":{\"arguments\":\"{\\\"x\\\":1}\"}}"),
-          FINISH("tool_calls")},
-         "[{\"name\":\"f\",\"arguments\":{\"x\":1},\"id\":\"a\"}]"},
-        {"no arguments at all",
-         {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\"}}"), FINISH("tool_calls")},
-         "[{\"name\":\"f\",\"arguments\":{},\"id\":\"a\"}]"},
-        {"one call that is not in a list",
-         {"{\"choices\":[{\"delta\":{\"tool_calls\":{\"id\":\"a\",\"function\":{\"name\":\"f\","
-          "\"arguments\":\"{}\"}}}}]}",
-          FINISH("tool_calls")},
-         "[{\"name\":\"f\",\"arguments\":{},\"id\":\"a\"}]"},
-        {"the older function_call",
-         {"{\"choices\":[{\"delta\":{\"function_call\":{\"name\":\"f\",\"arguments\":\"{\"}}}]}",
-          "{\"choices\":[{\"delta\":{\"function_call\":{\"arguments\":\"}\"}}}]}",
-          FINISH("function_call")},
-         "[{\"name\":\"f\",\"arguments\":{}}]"},
-        {"arguments that are not JSON stay text",
-         {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{x\"}}"),
-          FINISH("tool_calls")},
-         "[{\"name\":\"f\",\"arguments\":\"{x\",\"id\":\"a\"}]"},
-        {"arguments that are not an object stay text",
-         {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"[1]\"}}"),
-          FINISH("tool_calls")},
-         "[{\"name\":\"f\",\"arguments\":\"[1]\",\"id\":\"a\"}]"},
-        {"null and what is not a call",
-         {CALL("null,3"), "{\"choices\":[{\"delta\":{\"tool_calls\":null,\"content\":\"hi\"}}]}",
-          FINISH("stop")},
-         "null"},
-    };
-
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(call_cases); i++) {
         struct answer_bench b;
         size_t n = 0;
 
-        while (n < ARRAY_LEN(cases[i].event) && cases[i].event[n])
+        while (n < ARRAY_LEN(call_cases[i].event) && call_cases[i].event[n])
             n++;
-        bench_events(&b, cases[i].event, n);
+        bench_events(&b, call_cases[i].event, n);
         if (b.status)
-            fail_msg("%s: %s", cases[i].what, b.err.message);
-        if (strcmp(bench_calls(&b), cases[i].calls) != 0)
-            fail_msg("%s: %s", cases[i].what, bench_calls(&b));
+            fail_msg("%s: %s", call_cases[i].what, b.err.message);
+        if (strcmp(bench_calls(&b), call_cases[i].calls) != 0)
+            fail_msg("%s: %s", call_cases[i].what, bench_calls(&b));
         assert_int_equal(b.call.finish, FINISH_STOP);
         bench_free(&b);
     }
@@ -289,8 +287,7 @@ static void choices_may_be_null_or_empty_and_usage_in_any_chunk(void **state)
     (void)state;
     BENCH_EVENTS(&b, "{\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":0}}",
                  "{\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":null}}]}",
-                 "{\"choices\":[{\"delta\":{\"content\":\"hi\"}}],\"usage\":null}",
-                 FINISH("stop"),
+                 "{\"choices\":[{\"delta\":{\"content\":\"hi\"}}],\"usage\":null}", FINISH("stop"),
                  "{\"choices\":null,\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":2,"
                  "\"prompt_tokens_details\":{\"cached_tokens\":4},"
                  "\"completion_tokens_details\":{\"reasoning_tokens\":1}}}",
@@ -316,8 +313,7 @@ static void the_calls_decide_not_the_finish_reason(void **state)
     assert_int_equal(b.status, STATUS_OK);
     assert_string_equal(bench_calls(&b), "[{\"name\":\"f\",\"arguments\":{},\"id\":\"a\"}]");
     bench_free(&b);
-    BENCH_EVENTS(&b, "{\"choices\":[{\"delta\":{\"content\":\"no call\"}}]}",
-                 FINISH("tool_calls"));
+    BENCH_EVENTS(&b, "{\"choices\":[{\"delta\":{\"content\":\"no call\"}}]}", FINISH("tool_calls"));
     assert_int_equal(b.status, STATUS_OK);
     assert_string_equal(b.call.text, "no call");
     assert_null(b.call.tool_calls);
@@ -327,15 +323,16 @@ static void the_calls_decide_not_the_finish_reason(void **state)
 /* mnfst/llm-gateway#2053 */
 static void comments_and_empty_events_are_skipped(void **state)
 {
-    static const char stream[] = ": comment\r\n\r\n"
-                                 "data: : keepalive\r\n\r\n"
-                                 "data:\r\n\r\n"
-                                 "data: \r\n\r\n"
-                                 "event: ping\r\n\r\n"
-                                 "data: {\"choices\":[{\"delta\":{\"content\":\"h\xc3\xa9\"}}]}\r\n\r\n"
-                                 "data:{\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\r\n\r\n"
-                                 "data: [DONE]\r\n\r\n"
-                                 "data: after the end\r\n\r\n";
+    static const char stream[] =
+        ": comment\r\n\r\n"
+        "data: : keepalive\r\n\r\n"
+        "data:\r\n\r\n"
+        "data: \r\n\r\n"
+        "event: ping\r\n\r\n"
+        "data: {\"choices\":[{\"delta\":{\"content\":\"h\xc3\xa9\"}}]}\r\n\r\n"
+        "data:{\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\r\n\r\n"
+        "data: [DONE]\r\n\r\n"
+        "data: after the end\r\n\r\n";
 
     (void)state;
     for (size_t piece = 0; piece < 6; piece++) {
@@ -353,7 +350,8 @@ static void a_stream_ends_by_any_of_its_ends(void **state)
 {
 #define TEXT "{\"choices\":[{\"delta\":{\"content\":\"hi\"}}]}"
 #define WHOLE                                                                                      \
-    CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"x\\\":1}\"}}")
+    CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"x\\\":1}\"}" \
+         "}")
     static const struct {
         const char *what, *event[3];
         enum status status;
@@ -364,7 +362,8 @@ static void a_stream_ends_by_any_of_its_ends(void **state)
         {"neither", {TEXT}, STATUS_IO},
         {"neither, but a whole call", {WHOLE}, STATUS_OK},
         {"neither, and half a call",
-         {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"x\"}}")},
+         {CALL(
+             "{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"x\"}}")},
          STATUS_IO},
         {"neither, and a call that has no arguments yet",
          {CALL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"\"}}")},
@@ -430,7 +429,8 @@ static void reasoning_comes_under_two_names(void **state)
     assert_string_equal(b.call.text, "hi");
     assert_string_equal(str_cstr(&b.news), "hi"); /* reasoning is not streamed as text */
     bench_free(&b);
-    BENCH_EVENTS(&b, "{\"choices\":[{\"delta\":{\"reasoning\":\"so\",\"reasoning_content\":\"so\"}}]}",
+    BENCH_EVENTS(&b,
+                 "{\"choices\":[{\"delta\":{\"reasoning\":\"so\",\"reasoning_content\":\"so\"}}]}",
                  TEXT, FINISH("stop"));
     assert_string_equal(b.call.reasoning, "so");
     bench_free(&b);
@@ -490,8 +490,9 @@ static void other_forms_of_an_answer_are_read(void **state)
     assert_string_equal(b.call.text, "yes");
     bench_free(&b);
     /* a whole message after the deltas repeats them; alone it counts */
-    BENCH_EVENTS(&b, TEXT, "{\"choices\":[{\"message\":{\"content\":\"hi\"},\"finish_reason\":"
-                           "\"stop\"}]}");
+    BENCH_EVENTS(&b, TEXT,
+                 "{\"choices\":[{\"message\":{\"content\":\"hi\"},\"finish_reason\":"
+                 "\"stop\"}]}");
     assert_string_equal(b.call.text, "hi");
     bench_free(&b);
     BENCH_EVENTS(&b, "{\"choices\":[{\"message\":{\"content\":\"hi\"},\"finish_reason\":"
@@ -576,8 +577,8 @@ static void a_flood_ends_at_a_limit(void **state)
 
 #define USAGE(p, c) "\"usage\":{\"prompt_tokens\":" #p ",\"completion_tokens\":" #c "}"
 #define IDS(ids, logp, more)                                                                       \
-    "{\"prompt_token_ids\":[5,6,7],\"choices\":[{\"message\":{\"content\":\"hi\"},\"token_ids\":[" \
-    ids "],\"logprobs\":{\"content\":[" logp "]},\"finish_reason\":\"stop\"}]," more "}"
+    "{\"prompt_token_ids\":[5,6,7],\"choices\":[{\"message\":{\"content\":\"hi\"},\"token_ids\":"  \
+    "[" ids "],\"logprobs\":{\"content\":[" logp "]},\"finish_reason\":\"stop\"}]," more "}"
 
 static void token_ids_count_only_when_all_of_them_fit(void **state)
 {

@@ -121,7 +121,7 @@ static void messages_in_the_shape_of_openai(void **state)
 
 #define TOOL(parameters, more)                                                                     \
     "{\"type\":\"function\",\"function\":{\"name\":\"f\",\"parameters\":" parameters more "}}"
-#define OPEN   "{\"type\":\"object\",\"properties\":{\"x\":{\"type\":\"integer\"}}}"
+#define OPEN "{\"type\":\"object\",\"properties\":{\"x\":{\"type\":\"integer\"}}}"
 #define CLOSED                                                                                     \
     "{\"type\":\"object\",\"properties\":{\"x\":{\"type\":\"integer\"}},\"required\":[\"x\"],"     \
     "\"additionalProperties\":false}"
@@ -134,18 +134,21 @@ static void tools_and_what_is_asked_of_them(void **state)
     begin(&b);
     b.call.tools = parse(&b, "[" TOOL(OPEN, "") "," TOOL(CLOSED, "") "]");
     expect(&b, false,
-           HEAD "\"tools\":[" TOOL(OPEN, "") "," TOOL(CLOSED, "") "]," STREAM "\"max_tokens\":100}");
+           HEAD "\"tools\":[" TOOL(OPEN, "") "," TOOL(CLOSED, "") "]," STREAM
+                                                                  "\"max_tokens\":100}");
     b.call.tool_choice = "required";
     b.spec.strict_schema = true;
     expect(&b, false,
-           HEAD "\"tools\":[" TOOL(OPEN, "") "," TOOL(CLOSED, ",\"strict\":true")
-               "],\"tool_choice\":\"required\"," STREAM "\"max_tokens\":100}");
+           HEAD "\"tools\":[" TOOL(OPEN, "") "," TOOL(
+               CLOSED, ",\"strict\":true") "],\"tool_choice\":\"required\"," STREAM
+                                           "\"max_tokens\":100}");
     b.call.tool_choice = "f";
     b.spec.strict_schema = false;
     expect(&b, false,
-           HEAD "\"tools\":[" TOOL(OPEN, "") "," TOOL(CLOSED, "")
-               "],\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":\"f\"}}," STREAM
-               "\"max_tokens\":100}");
+           HEAD "\"tools\":[" TOOL(OPEN, "") "," TOOL(
+               CLOSED,
+               "") "],\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":\"f\"}}," STREAM
+                   "\"max_tokens\":100}");
     end(&b);
 }
 

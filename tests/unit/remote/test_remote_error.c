@@ -15,8 +15,9 @@
 #include "runtime/base/memory.h"
 #include "tests/unit/remote/answer_bench.h"
 
-static struct remote_spec spec = {
-    .url = (char[]){"https://host/v1"}, .model = (char[]){"big"}, .key = (char[]){"${env:SOME_KEY}"}};
+static struct remote_spec spec = {.url = (char[]){"https://host/v1"},
+                                  .model = (char[]){"big"},
+                                  .key = (char[]){"${env:SOME_KEY}"}};
 
 static enum status ask(int code, const char *body, int64_t retry_ms, struct remote_fault *f,
                        struct error *err)
@@ -31,80 +32,79 @@ static enum status ask(int code, const char *body, int64_t retry_ms, struct remo
     return remote_error_http(&spec, &r, f, err);
 }
 
+static const struct {
+    int code;
+    const char *body;
+    enum status status;
+    bool passes, outage;
+    const char *message;
+} code_cases[] = {
+    {400, "{\"error\":{\"message\":\"bad\\n  thing\",\"type\":\"invalid_request_error\"}}",
+     STATUS_INVALID, false, false, "the server refused the request (400): bad thing"},
+    {400, "{\"error\":\"bad\"}", STATUS_INVALID, false, false,
+     "the server refused the request (400): bad"},
+    {400, "{\"message\":\"bad\",\"object\":\"error\"}", STATUS_INVALID, false, false,
+     "the server refused the request (400): bad"},
+    {422, "{\"detail\":[{\"loc\":[\"body\"],\"msg\":\"extra\"}]}", STATUS_INVALID, false, false,
+     "the server refused the request (422): extra"},
+    {400, "[{\"error\":{\"message\":\"in a list\"}}]", STATUS_INVALID, false, false,
+     "the server refused the request (400): in a list"},
+    {400, "plain words\nmore", STATUS_INVALID, false, false,
+     "the server refused the request (400): plain words more"},
+    {502, "<html><head><title>Bad\nGateway</title></head>", STATUS_FAILED, true, true,
+     "the server failed (502 Bad Gateway): an HTML page with the title \"Bad Gateway\""},
+    {500, "<!DOCTYPE html><body>", STATUS_FAILED, true, true,
+     "the server failed (500 Internal Server Error): an HTML page"},
+    {500, "", STATUS_FAILED, true, true,
+     "the server failed (500 Internal Server Error): nothing more is said"},
+    {501, "", STATUS_FAILED, false, false,
+     "the server failed (501 Not Implemented): nothing more is said"},
+    {503, "{\"error\":{\"message\":\"Loading model\",\"code\":503}}", STATUS_BUSY, true, true,
+     "the server is overloaded or starting (503): Loading model"},
+    {529, "", STATUS_BUSY, true, true,
+     "the server is overloaded or starting (529): nothing more is said"},
+    {429, "{\"error\":{\"message\":\"slow\",\"type\":\"rate_limit_error\"}}", STATUS_BUSY, true,
+     false, "the server takes no more requests now (429): slow"},
+    {429, "{\"error\":{\"message\":\"pay\",\"type\":\"insufficient_quota\"}}", STATUS_FAILED, false,
+     false, "the account at the server is used up (429): pay"},
+    {402, "{}", STATUS_FAILED, false, false, "the account at the server is used up (402): {}"},
+    {408, "late", STATUS_BUSY, true, false, "the server asks to try again (408): late"},
+    {401, "{\"error\":{\"message\":\"who?\"}}", STATUS_FAILED, false, false,
+     "the server refused the key ${env:SOME_KEY} (401): who?"},
+    {403, "", STATUS_FAILED, false, false,
+     "the server refused the key ${env:SOME_KEY} (403): nothing more is said"},
+    {404, "{\"error\":{\"message\":\"no such model\"}}", STATUS_NOT_FOUND, false, false,
+     "the server has no model \"big\", or no path https://host/v1/chat/completions (404): no "
+     "such model"},
+    {413, "", STATUS_LIMIT, false, false,
+     "the request is too long for the server (413): nothing more is said"},
+    {400,
+     "{\"error\":{\"message\":\"This model's maximum context length is 5 tokens\",\"code\":"
+     "\"context_length_exceeded\"}}",
+     STATUS_LIMIT, false, false,
+     "the prompt is too long for the model's context: This model's maximum context length is 5 "
+     "tokens"},
+    {500, "{\"error\":{\"message\":\"the request exceeds the available context size\"}}",
+     STATUS_LIMIT, false, false,
+     "the prompt is too long for the model's context: the request exceeds the available "
+     "context size"},
+    {302, "", STATUS_FAILED, false, false,
+     "the server redirects to https://other/v1 (302), which is not followed"},
+    {204, "", STATUS_FAILED, false, false,
+     "the server answered 204 instead of 200: nothing more is said"},
+};
+
 static void codes_and_bodies(void **state)
 {
-    static const struct {
-        int code;
-        const char *body;
-        enum status status;
-        bool passes, outage;
-        const char *message;
-    } cases[] = {
-        {400, "{\"error\":{\"message\":\"bad\\n  thing\",\"type\":\"invalid_request_error\"}}",
-         STATUS_INVALID, false, false, "the server refused the request (400): bad thing"},
-        {400, "{\"error\":\"bad\"}", STATUS_INVALID, false, false,
-         "the server refused the request (400): bad"},
-        {400, "{\"message\":\"bad\",\"object\":\"error\"}", STATUS_INVALID, false, false,
-         "the server refused the request (400): bad"},
-        {422, "{\"detail\":[{\"loc\":[\"body\"],\"msg\":\"extra\"}]}", STATUS_INVALID, false, false,
-         "the server refused the request (422): extra"},
-        {400, "[{\"error\":{\"message\":\"in a list\"}}]", STATUS_INVALID, false, false,
-         "the server refused the request (400): in a list"},
-        {400, "plain words\nmore", STATUS_INVALID, false, false,
-         "the server refused the request (400): plain words more"},
-        {502, "<html><head><title>Bad\nGateway</title></head>", STATUS_FAILED, true, true,
-         "the server failed (502 Bad Gateway): an HTML page with the title \"Bad Gateway\""},
-        {500, "<!DOCTYPE html><body>", STATUS_FAILED, true, true,
-         "the server failed (500 Internal Server Error): an HTML page"},
-        {500, "", STATUS_FAILED, true, true,
-         "the server failed (500 Internal Server Error): nothing more is said"},
-        {501, "", STATUS_FAILED, false, false,
-         "the server failed (501 Not Implemented): nothing more is said"},
-        {503, "{\"error\":{\"message\":\"Loading model\",\"code\":503}}", STATUS_BUSY, true, true,
-         "the server is overloaded or starting (503): Loading model"},
-        {529, "", STATUS_BUSY, true, true,
-         "the server is overloaded or starting (529): nothing more is said"},
-        {429, "{\"error\":{\"message\":\"slow\",\"type\":\"rate_limit_error\"}}", STATUS_BUSY, true,
-         false, "the server takes no more requests now (429): slow"},
-        {429, "{\"error\":{\"message\":\"pay\",\"type\":\"insufficient_quota\"}}", STATUS_FAILED,
-         false, false, "the account at the server is used up (429): pay"},
-        {402, "{}", STATUS_FAILED, false, false,
-         "the account at the server is used up (402): {}"},
-        {408, "late", STATUS_BUSY, true, false, "the server asks to try again (408): late"},
-        {401, "{\"error\":{\"message\":\"who?\"}}", STATUS_FAILED, false, false,
-         "the server refused the key ${env:SOME_KEY} (401): who?"},
-        {403, "", STATUS_FAILED, false, false,
-         "the server refused the key ${env:SOME_KEY} (403): nothing more is said"},
-        {404, "{\"error\":{\"message\":\"no such model\"}}", STATUS_NOT_FOUND, false, false,
-         "the server has no model \"big\", or no path https://host/v1/chat/completions (404): no "
-         "such model"},
-        {413, "", STATUS_LIMIT, false, false,
-         "the request is too long for the server (413): nothing more is said"},
-        {400,
-         "{\"error\":{\"message\":\"This model's maximum context length is 5 tokens\",\"code\":"
-         "\"context_length_exceeded\"}}",
-         STATUS_LIMIT, false, false,
-         "the prompt is too long for the model's context: This model's maximum context length is 5 "
-         "tokens"},
-        {500, "{\"error\":{\"message\":\"the request exceeds the available context size\"}}",
-         STATUS_LIMIT, false, false,
-         "the prompt is too long for the model's context: the request exceeds the available "
-         "context size"},
-        {302, "", STATUS_FAILED, false, false,
-         "the server redirects to https://other/v1 (302), which is not followed"},
-        {204, "", STATUS_FAILED, false, false,
-         "the server answered 204 instead of 200: nothing more is said"},
-    };
-
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(code_cases); i++) {
         struct remote_fault f;
         struct error err;
-        enum status st = ask(cases[i].code, cases[i].body, -1, &f, &err);
+        enum status st = ask(code_cases[i].code, code_cases[i].body, -1, &f, &err);
 
-        if (st != cases[i].status || f.passes != cases[i].passes ||
-            f.is_outage != cases[i].outage || strcmp(err.message, cases[i].message) != 0)
-            fail_msg("%d %s: %s \"%s\"", cases[i].code, cases[i].body, status_name(st),
+        if (st != code_cases[i].status || f.passes != code_cases[i].passes ||
+            f.is_outage != code_cases[i].outage || strcmp(err.message, code_cases[i].message) != 0)
+            fail_msg("%d %s: %s \"%s\"", code_cases[i].code, code_cases[i].body, status_name(st),
                      err.message);
         assert_int_equal(f.retry_after_ms, 0);
     }

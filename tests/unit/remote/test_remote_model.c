@@ -61,11 +61,11 @@ static void a_call_sends_its_request_and_streams_its_answer(void **state)
     b->spec.price_input = 3;
     b->spec.price_output = 15;
     remote_bench_open(b);
-    reply(b, (struct http_memory_reply){
-                 .type = "text/event-stream",
-                 .body = SSE_HI "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1000,"
-                                "\"completion_tokens\":10}}\n\n",
-                 .piece_bytes = 1});
+    reply(b, (struct http_memory_reply){.type = "text/event-stream",
+                                        .body = SSE_HI
+                                        "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1000,"
+                                        "\"completion_tokens\":10}}\n\n",
+                                        .piece_bytes = 1});
     ask(b, &a);
     expect_hi(&a);
     assert_string_equal(str_cstr(&a.news), "hi");
@@ -280,7 +280,8 @@ static void text_that_was_streamed_is_not_taken_back(void **state)
 /* The whole answer is there once its finish reason is. */
 static size_t end_of_answer(const char *body)
 {
-    return (size_t)(strstr(body, "finish_reason") - body) + strlen("finish_reason\":\"stop\"}]}\n\n");
+    return (size_t)(strstr(body, "finish_reason") - body) +
+           strlen("finish_reason\":\"stop\"}]}\n\n");
 }
 
 static void an_answer_cut_at_any_byte_is_whole_or_an_error(void **state)

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "tests/unit/remote/remote_bench.h"
 
@@ -234,8 +235,8 @@ static void cancelling_while_text_arrives_is_safe(void **state)
     struct remote_ask a;
 
     remote_bench_open(b);
-    http_memory_reply(b->memory, &(struct http_memory_reply){
-                                     .body = SSE_HI, .piece_bytes = 20, .piece_ms = 1});
+    http_memory_reply(
+        b->memory, &(struct http_memory_reply){.body = SSE_HI, .piece_bytes = 20, .piece_ms = 1});
     ask_begin(b, &a);
     a.on_news = cancel_in_text;
     ask_start(&a);
@@ -318,18 +319,17 @@ static void calls_end_under_faults_by_seed(void **state)
 struct other {
     struct model *model;
     struct json *messages;
-    struct loop *loop;
     int32_t n_ok, n_cancelled;
+    atomic_bool ended;
 };
 
-static void *other_main(void *arg)
+static void call_often(struct other *o)
 {
-    struct other *o = arg;
     struct mailbox *box = mailbox_new(NULL, NULL);
     struct model_session *s = NULL;
 
     if (o->model->ops->session_open(o->model, NULL, &s, NULL))
-        return NULL;
+        return;
     for (int i = 0; i < 200; i++) {
         struct model_call c = {.reply = box,
                                .session = s,
@@ -341,7 +341,7 @@ static void *other_main(void *arg)
         if (i % 3 == 1)
             o->model->ops->cancel(o->model, &c);
         if (!mailbox_wait(box, 20000))
-            return NULL;
+            return;
         if (i % 3 == 2)
             o->model->ops->cancel(o->model, &c); /* too late */
         o->n_ok += c.status == STATUS_OK;
@@ -350,6 +350,14 @@ static void *other_main(void *arg)
     }
     o->model->ops->session_close(o->model, s);
     mailbox_free(box);
+}
+
+static void *other_main(void *arg)
+{
+    struct other *o = arg;
+
+    call_often(o);
+    atomic_store(&o->ended, true);
     return NULL;
 }
 
@@ -363,12 +371,8 @@ static void look_for_end(void *ctx)
 {
     struct joining *j = ctx;
 
-    for (int i = 0; i < 2; i++)
-        if (__atomic_load_n(&j->other[i].n_ok, __ATOMIC_RELAXED) +
-                __atomic_load_n(&j->other[i].n_cancelled, __ATOMIC_RELAXED) <
-            200)
-            return;
-    loop_stop(j->bench->loop);
+    if (atomic_load(&j->other[0].ended) && atomic_load(&j->other[1].ended))
+        loop_stop(j->bench->loop);
 }
 
 static void calls_come_from_any_thread(void **state)
@@ -380,7 +384,8 @@ static void calls_come_from_any_thread(void **state)
     remote_bench_open(b);
     http_memory_reply(b->memory, &(struct http_memory_reply){.body = SSE_HI, .times = -1});
     for (int i = 0; i < 2; i++) {
-        j.other[i] = (struct other){.model = b->model, .messages = jv_deep_copy(b->messages)};
+        j.other[i].model = b->model;
+        j.other[i].messages = jv_deep_copy(b->messages);
         assert_int_equal(pthread_create(&j.thread[i], NULL, other_main, &j.other[i]), 0);
     }
     t = loop_timer_every(b->loop, 5, look_for_end, &j);
