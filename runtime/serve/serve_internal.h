@@ -8,6 +8,9 @@
 #include "runtime/serve/serve.h"
 #include "runtime/serve/serve_token.h"
 
+struct api_events;
+struct troupe_watch;
+
 struct serve {
     struct serve_options o;
     struct troupe *troupe;
@@ -26,6 +29,9 @@ struct serve {
     int64_t began_ms;
     /* what is under way and must end before the server has drained */
     int32_t n_calls;
+    void (*stop)(void *serve); /* then */
+    struct troupe_watch *watch; /* drives the runs of the store */
+    struct api_events *events;
 };
 
 #define ROUTE_PARTS 3

@@ -8,12 +8,26 @@
 #include "runtime/base/memory.h"
 #include "runtime/serve/v1.h"
 
-struct model *serve_model_find(const struct serve *s, const char *id)
+static const struct served_model *find(const struct serve *s, const char *id)
 {
     for (int32_t i = 0; i < s->n_models; i++)
         if (strcmp(s->model[i].id, id) == 0)
-            return s->model[i].model;
+            return &s->model[i];
     return NULL;
+}
+
+struct model *serve_model_find(const struct serve *s, const char *id)
+{
+    const struct served_model *m = find(s, id);
+
+    return m ? m->model : NULL;
+}
+
+const char *const *serve_model_name(const struct serve *s, const char *id)
+{
+    const struct served_model *m = find(s, id);
+
+    return m ? (const char *const *)&m->id : NULL;
 }
 
 static enum status offer(struct serve *s, const char *id, struct error *err)

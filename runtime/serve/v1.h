@@ -19,6 +19,8 @@ MUST_CHECK enum status serve_models_open(struct serve *s, struct error *err);
 void serve_models_close(struct serve *s);
 /* NULL: not offered. No name of a request ever opens a file. */
 struct model *serve_model_find(const struct serve *s, const char *id);
+/* Its name, lent for the life of the server; NULL: not offered. */
+const char *const *serve_model_name(const struct serve *s, const char *id);
 
 /* Replies with the error and retry_after_ms (0: none) as Retry-After. */
 void v1_fail(struct http_call *c, const struct openai_error *e, int64_t retry_after_ms);

@@ -245,7 +245,7 @@ static void a_watch_takes_answers_and_keeps_deadlines(void **state)
     assert_int_equal(b->n_idle, 1);
     assert_non_null(strstr(str_cstr(&b->ends), "ok \"no\"\n"));
     assert_non_null(strstr(str_cstr(&b->ends), "ok \"yes\"\n"));
-    assert_int_equal(troupe_inbox(b->t, &rest, NULL), STATUS_OK);
+    assert_int_equal(troupe_inbox(b->t, 0, &rest, NULL), STATUS_OK);
     assert_int_equal(jv_size(rest), 1);
     assert_string_equal(jv_get_string(jv_get(jv_at(rest, 0), "run"), ""), never);
     jv_unref(rest);
