@@ -91,7 +91,7 @@ struct troupe_run_spec {
     const struct json *inputs; /* as given; they are checked, and defaults are added */
     uint64_t seed;
     const struct json *more; /* more members of the configuration, or NULL */
-    const char *key;         /* at most one run of the store has it (STATUS_REJECTED); may be NULL */
+    const char *key; /* at most one run of the store has it (STATUS_REJECTED); may be NULL */
     /* Opened after all checks, so that an error creates no store. NULL: the store is open. */
     const struct store_options *store;
 };

@@ -52,7 +52,7 @@ struct stream {
 
 struct api_events {
     struct serve *s;
-    struct store_reader *q; /* of its own: query_has_changed is told once; NULL: not opened yet */
+    struct store_reader *q;   /* of its own: query_has_changed says it once; NULL: not opened yet */
     struct loop_timer *timer; /* while there are streams */
     struct stream *first;
     int n_blind;
@@ -471,8 +471,8 @@ void route_run_events(struct serve *s, struct http_call *c, const char *const *p
     const struct http_reply head = {
         .code = 200,
         .type = "text/event-stream",
-        .fields = (const struct http_field[]){{"Cache-Control", "no-cache"},
-                                              {"X-Accel-Buffering", "no"}},
+        .fields =
+            (const struct http_field[]){{"Cache-Control", "no-cache"}, {"X-Accel-Buffering", "no"}},
         .n_fields = 2,
     };
     struct api_events *a = s->events;

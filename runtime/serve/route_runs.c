@@ -148,7 +148,8 @@ static enum status read_key(const struct http_request *q, struct order *o, struc
     if (!o->key)
         return STATUS_OK;
     if (strlen(o->key) == 0 || strlen(o->key) > KEY_MAX)
-        return error_set(err, STATUS_USAGE, "Idempotency-Key: expected 1 to %d characters", KEY_MAX);
+        return error_set(err, STATUS_USAGE, "Idempotency-Key: expected 1 to %d characters",
+                         KEY_MAX);
     str_printf(&text, "%s\n%s", q->subject, o->key);
     hex_of(str_cstr(&text), text.len, o->key_hex);
     jv_write_canonical(o->body, &body);
@@ -170,9 +171,9 @@ static enum status read_offer(const struct serve *s, struct order *o, struct err
     str_deinit(&full);
     if (!o->offer) /* "agent/helper", as /v1/models names it */
         o->offer = serve_config_find(s->o.config, name);
-    return o->offer ? STATUS_OK
-                    : error_set(err, STATUS_NOT_FOUND, "the blueprint \"%.80s\" is not offered",
-                                name);
+    return o->offer
+               ? STATUS_OK
+               : error_set(err, STATUS_NOT_FOUND, "the blueprint \"%.80s\" is not offered", name);
 }
 
 static enum status read_seed(const struct serve *s, struct order *o, struct error *err)

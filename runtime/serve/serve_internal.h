@@ -29,7 +29,7 @@ struct serve {
     int64_t began_ms;
     /* what is under way and must end before the server has drained */
     int32_t n_calls;
-    void (*stop)(void *serve); /* then */
+    void (*stop)(void *serve);  /* then */
     struct troupe_watch *watch; /* drives the runs of the store */
     struct api_events *events;
 };

@@ -169,7 +169,8 @@ enum status query_runs_like(struct store_reader *q, const struct run_filter *f,
                             bool (*row)(void *ctx, const struct run_row *r), void *ctx,
                             struct error *err)
 {
-    struct run_query rq = {.q = q, .statuses = f->statuses, .bare = f->bare, .row = row, .ctx = ctx};
+    struct run_query rq = {
+        .q = q, .statuses = f->statuses, .bare = f->bare, .row = row, .ctx = ctx};
     sqlite3_stmt *st;
     int64_t n, before = INT64_MAX;
     int i = 2;

@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import threading
 import urllib.parse
 
@@ -115,8 +116,13 @@ class ServeCase(CliCase):
         self.assertEqual(r.code, code, r.body)
         return r.json()
 
-    def events(self, run, last=None):
+    def events(self, run, last=None, buffer=None):
+        """buffer: bytes that the system keeps for a client that does not read."""
         c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        if buffer:
+            c.sock = socket.socket()
+            c.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+            c.sock.connect(("127.0.0.1", self.port))
         c.request("GET", f"/api/runs/{run}/events", headers={"Last-Event-ID": last} if last else {})
         return Stream(c, c.getresponse())
 

@@ -109,7 +109,9 @@ class Api(ServeCase):
         self.assertEqual(self.get(f"/api/runs/{run}?path=each%5B1%5D"), self.cli("show", f"{run}/each[1]"))
         self.assertEqual(self.get("/api/inbox"), self.cli("inbox"))
         self.assertEqual(self.get("/api/inbox")["waits"][0]["prompt"], "Publish it?")
-        self.assertEqual(self.ask("HEAD", f"/api/runs/{run}").code, 200)
+        for path in (f"/api/runs/{run}", f"/api/runs/{asked}/events"):
+            head = self.ask("HEAD", path)
+            self.assertEqual((head.code, head.body), (200, b""))
 
     def test_a_model_and_an_agent_of_the_configuration(self):
         self.serve()
@@ -275,12 +277,12 @@ class Api(ServeCase):
         self.assertEqual(self.refused(gone), 404)
 
     def test_a_slow_reader_gets_everything(self):
-        self.say(0, text="x" * 30000)  # more than the buffers of both sides
+        self.say(0, text="x" * 12000)  # more than all buffers
         self.write("work.yaml", WORK.replace("max_parallel: 2", "max_parallel: 50"))
         self.serve()
         run = self.new("work", body={"inputs": {"words": [str(i) for i in range(150)]}})["run"]
         self.until(run, "ok")
-        stream = self.events(run)
+        stream = self.events(run, buffer=4096)
         time.sleep(1)
         events = []
         for e in stream:
