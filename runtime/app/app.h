@@ -48,8 +48,8 @@ struct app {
     const struct seams *seams;
     struct log *log;
     struct remote_specs *remote; /* the section `models:` of the configuration */
-    struct troupe *troupe; /* its store is opened by app_store or app_look */
-    bool writes;           /* app_store has opened it */
+    struct troupe *troupe;       /* its store is opened by app_store or app_look */
+    bool writes;                 /* app_store has opened it */
     struct app_signal *signal;
     volatile int *interrupted; /* signal->signo, for the parts that poll it */
     bool json;

@@ -15,6 +15,10 @@ struct api_events *api_events_new(struct serve *s);
 /* After the HTTP server, which ends the streams. NULL is allowed. */
 void api_events_free(struct api_events *a);
 
+/* Ends all streams, without a result: their readers go on at another server, or later at this one.
+ */
+void api_events_end(struct api_events *a);
+
 /* Does anybody read the events of this run? */
 bool api_events_has(const struct api_events *a, const char *uuid);
 /* Provisional text of a reply; a reader that is slow misses it. */

@@ -377,6 +377,16 @@ void api_events_free(struct api_events *a)
     free(a);
 }
 
+void api_events_end(struct api_events *a)
+{
+    while (a->first) {
+        struct stream *e = a->first;
+
+        http_call_end(e->http);
+        stream_free(e);
+    }
+}
+
 bool api_events_has(const struct api_events *a, const char *uuid)
 {
     for (const struct stream *e = a->first; e; e = e->next)

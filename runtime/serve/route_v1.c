@@ -11,27 +11,32 @@
 const struct http_reply v1_event_stream = {
     .code = 200,
     .type = "text/event-stream",
-    .fields = (const struct http_field[]){{"Cache-Control", "no-cache"}, {"X-Accel-Buffering", "no"}},
+    .fields =
+        (const struct http_field[]){{"Cache-Control", "no-cache"}, {"X-Accel-Buffering", "no"}},
     .n_fields = 2,
 };
 
-void v1_fail(struct http_call *c, const struct openai_error *e, int64_t retry_after_ms)
+void v1_fail_with(struct http_call *c, const struct openai_error *e, const struct http_field *field,
+                  int32_t n)
 {
     struct str body = STR_INIT;
-    char seconds[24];
-    const struct http_field field = {"Retry-After", seconds};
-    struct http_reply r = {.code = e->http, .type = "application/json"};
+    struct http_reply r = {
+        .code = e->http, .type = "application/json", .fields = field, .n_fields = n};
 
     openai_error_body(e, &body);
-    if (retry_after_ms > 0) {
-        snprintf(seconds, sizeof(seconds), "%lld", (long long)((retry_after_ms + 999) / 1000));
-        r.fields = &field;
-        r.n_fields = 1;
-    }
     r.body = str_cstr(&body);
     r.body_bytes = body.len;
     http_call_reply(c, &r);
     str_deinit(&body);
+}
+
+void v1_fail(struct http_call *c, const struct openai_error *e, int64_t retry_after_ms)
+{
+    char seconds[24];
+    const struct http_field field = {"Retry-After", seconds};
+
+    snprintf(seconds, sizeof(seconds), "%lld", (long long)((retry_after_ms + 999) / 1000));
+    v1_fail_with(c, e, &field, retry_after_ms > 0 ? 1 : 0);
 }
 
 void v1_head(struct serve *s, const struct openai_request *q, const struct model_info *m,
@@ -70,7 +75,7 @@ static void serve_kind(struct serve *s, struct http_call *c, enum openai_kind ki
     struct model *m;
 
     if (s->n_v1 >= s->max_queue) {
-        openai_fail(&e, 429, "rate_limit_exceeded", NULL, "%d requests are under way or waiting",
+        openai_fail(&e, 429, "rate_limit_exceeded", NULL, "%d replies are under way or waiting",
                     s->n_v1);
         v1_fail(c, &e, 1000);
         return;

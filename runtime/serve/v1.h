@@ -11,6 +11,7 @@
 /* A model that is offered under its name. */
 struct served_model {
     char *id;
+    char *name; /* as runs record it: a path in it is absolute */
     struct model *model;
 };
 
@@ -19,10 +20,13 @@ MUST_CHECK enum status serve_models_open(struct serve *s, struct error *err);
 void serve_models_close(struct serve *s);
 /* NULL: not offered. No name of a request ever opens a file. */
 struct model *serve_model_find(const struct serve *s, const char *id);
-/* Its name, lent for the life of the server; NULL: not offered. */
+/* The name for a run, lent for the life of the server; NULL: not offered. */
 const char *const *serve_model_name(const struct serve *s, const char *id);
 
-/* Replies with the error and retry_after_ms (0: none) as Retry-After. */
+/* Replies with the error, and n more fields. */
+void v1_fail_with(struct http_call *c, const struct openai_error *e, const struct http_field *field,
+                  int32_t n);
+/* The same with retry_after_ms (0: none) as Retry-After. */
 void v1_fail(struct http_call *c, const struct openai_error *e, int64_t retry_after_ms);
 void v1_head(struct serve *s, const struct openai_request *q, const struct model_info *m,
              struct openai_head *out);

@@ -44,10 +44,10 @@ static void free_call(struct v1_call *v)
     for (int32_t i = 0; i < v->n; i++)
         chat_call_free(v->choice[i].chat);
     openai_request_deinit(&v->q);
+    s->n_v1 -= v->n;
     free(v->choice);
     free(v);
-    s->n_v1--;
-    serve_count(s, -1);
+    s->n_calls--;
 }
 
 static void cancel_all(struct v1_call *v)
@@ -67,14 +67,16 @@ static void on_gone(void *ctx)
 
 /* ---- streams */
 
-/* Sends the head before the first event. */
+/* Sends the head before the first event. false: nobody reads it. */
 static bool open_stream(struct v1_call *v)
 {
     if (!v->http || v->streams)
         return v->http != NULL;
     v->streams = true;
-    if (!http_call_stream(v->http, &v1_event_stream))
-        v->http = NULL;
+    if (!http_call_stream(v->http, &v1_event_stream)) {
+        v->http = NULL; /* too many streams: refused */
+        cancel_all(v);
+    }
     return v->http != NULL;
 }
 
@@ -274,8 +276,8 @@ void v1_model_call(struct serve *s, struct http_call *c, struct openai_request *
     v->n = v->n_open = v->q.n * (v->q.kind == OPENAI_COMPLETIONS ? v->q.n_prompts : 1);
     v->choice = xcalloc((size_t)v->n, sizeof(*v->choice));
     v1_head(s, &v->q, &m->info, &v->head);
-    s->n_v1++;
-    serve_count(s, 1);
+    s->n_v1 += v->n;
+    s->n_calls++;
     http_call_on_gone(c, on_gone, v);
     for (int32_t i = 0; i < v->n; i++) {
         struct chat_call_spec spec = spec_of(v, m, i);

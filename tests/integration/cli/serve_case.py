@@ -1,5 +1,6 @@
-"""serve_case.py - starts `troupe serve` in the folder of a CliCase and talks to it.
+"""serve_case.py - starts `troupe serve` on a free port of 127.0.0.1 and speaks HTTP with it.
 
+Used by test_cli_serve*.py, test_cli_v1*.py and test_cli_remote.py. Only the standard library.
 SPDX-License-Identifier: Apache-2.0
 """
 import http.client
@@ -7,127 +8,143 @@ import json
 import os
 import signal
 import socket
-import threading
-import urllib.parse
+import ssl
+import time
 
 from cli_case import CliCase
+
+PATIENCE = 60  # seconds that nothing here takes, unless something is wrong
 
 
 class Reply:
     def __init__(self, response):
-        self.code, self.headers, self.body = response.status, response.headers, response.read()
+        self.code, self.headers = response.status, response.headers
+        self.body = response.read()
 
     def json(self):
         return json.loads(self.body)
 
-
-class Event:
-    def __init__(self):
-        self.type, self.id, self.data = "message", None, ""
-
-    def json(self):
-        return json.loads(self.data)
+    def error(self):
+        return self.json()["error"]
 
 
-class Stream:
-    """Server-sent events, one at a time."""
+class Server:
+    """One process of `troupe serve`. Its standard error is a file."""
 
-    def __init__(self, connection, response):
-        self.connection, self.response = connection, response
-        self.code = response.status
+    def __init__(self, case, *args, listen="127.0.0.1:0", **env):
+        self.case, self.token = case, None
+        self.log_path = os.path.join(case.dir, f"serve-{len(case.started)}.log")
+        with open(self.log_path, "w", encoding="utf-8") as log:
+            self.p = case.start("serve", "--listen", listen, *args, to=log, **env)
+        for line in self.p.stdout:
+            if line.startswith("token "):
+                self.token = line.split()[1]
+            if line.startswith("listening on "):
+                self.url = line.split()[2]
+                break
+        else:
+            self.case.fail(f"serve ended with {self.p.wait()}: {self.log()}")
+        self.port = int(self.url.rsplit(":", 1)[1])
 
-    def __iter__(self):
-        event = Event()
-        for raw in self.response:
-            line = raw.decode().rstrip("\n")
-            if not line:
-                if event.data:
-                    yield event
-                event = Event()
-            elif not line.startswith(":"):
-                key, _, value = line.partition(": ")
-                if key == "data":
-                    event.data += value
-                else:
-                    setattr(event, {"event": "type"}.get(key, key), value)
+    def log(self):
+        with open(self.log_path, encoding="utf-8") as f:
+            return f.read()
 
-    def all(self):
-        """All events up to the end."""
-        events = list(self)
-        self.close()
-        return events
+    def connect(self, context=None):
+        if context:
+            return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=PATIENCE, context=context)
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
 
-    def close(self):
-        self.response.close()
-        self.connection.close()
+    def fields(self, more=None):
+        fields = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        return {k: v for k, v in {**fields, **(more or {})}.items() if v is not None}
+
+    def send(self, method, path, body=None, fields=None, connection=None):
+        """The connection, its reply not read yet."""
+        c = connection or self.connect()
+        if isinstance(body, (dict, list)):
+            body = json.dumps(body).encode()
+        c.request(method, path, body, self.fields(fields))
+        return c
+
+    def request(self, method, path, body=None, fields=None, connection=None):
+        c = self.send(method, path, body, fields, connection)
+        r = Reply(c.getresponse())
+        if not connection:
+            c.close()
+        return r
+
+    def get(self, path, **more):
+        return self.request("GET", path, **more)
+
+    def chat(self, model, messages, **more):
+        if isinstance(messages, str):
+            messages = [{"role": "user", "content": messages}]
+        return self.request("POST", "/v1/chat/completions", {"model": model, "messages": messages, **more})
+
+    def complete(self, model, prompt, **more):
+        return self.request("POST", "/v1/completions", {"model": model, "prompt": prompt, **more})
+
+    def events(self, path, body):
+        """All events of a streamed reply as documents, without [DONE]; and whether it came."""
+        c = self.send("POST", path, {**body, "stream": True})
+        r = c.getresponse()
+        text = r.read().decode()
+        c.close()
+        self.case.assertEqual(r.status, 200, text)
+        self.case.assertTrue(r.headers["Content-Type"].startswith("text/event-stream"))
+        data = [line[6:] for line in text.splitlines() if line.startswith("data: ")]
+        done = bool(data) and data[-1] == "[DONE]"
+        return [json.loads(d) for d in data if d != "[DONE]"], done
+
+    def raw(self, data, read=True):
+        """Sends bytes over a socket of their own; what comes until the end, or nothing for 2 s."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=2) as s:
+            s.sendall(data)
+            got = b""
+            try:
+                while read and (more := s.recv(65536)):
+                    got += more
+            except (TimeoutError, ConnectionResetError):
+                pass
+            return got
+
+    def memory_kib(self, key="VmRSS"):
+        with open(f"/proc/{self.p.pid}/status", encoding="ascii") as f:
+            return next(int(line.split()[1]) for line in f if line.startswith(key + ":"))
+
+    def stop(self, signo=signal.SIGTERM):
+        self.p.send_signal(signo)
+        return self.end()
+
+    def end(self):
+        code = self.p.wait(PATIENCE)
+        self.p.stdout.close()
+        return code
 
 
 class ServeCase(CliCase):
-    def setUp(self):
-        super().setUp()
-        self.env["TROUPE_STORE"] = os.path.join(self.dir, "s.db")
-        self.server = None
+    def serve(self, *args, **env):
+        return Server(self, *args, **env)
 
-    def tearDown(self):
-        if self.server and self.server.poll() is None:
-            self.stop()
-        super().tearDown()
+    def until(self, what, seconds=PATIENCE):
+        """Waits until what() is true, and gives it."""
+        end = time.time() + seconds
+        while time.time() < end:
+            value = what()
+            if value:
+                return value
+            time.sleep(0.02)
+        self.fail(f"not within {seconds} s")
 
-    def serve(self, *args, **more):
-        """Starts the server and waits until it listens."""
-        p = self.start("serve", "--listen", "127.0.0.1:0", "--no-token", *args, **more)
-        line = p.stdout.readline()
-        if not line.startswith("listening on "):
-            self.fail(f"the server does not listen: {line}{p.communicate()[1]}")
-        url = urllib.parse.urlsplit(line.split()[-1])
-        self.server, self.port = p, url.port
-        self.log = []
-        self.reader = threading.Thread(target=lambda: self.log.extend(p.stderr), daemon=True)
-        self.reader.start()
-        return p
+    def certificate(self, name, days=2):
+        """A self-signed certificate for 127.0.0.1, made by the openssl program."""
+        import subprocess
+        cert, key = os.path.join(self.dir, name + ".pem"), os.path.join(self.dir, name + ".key")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                        "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1", "-days", str(days), "-keyout", key,
+                        "-out", cert], check=True, capture_output=True)
+        return cert, key
 
-    def stop(self, how=signal.SIGTERM, code=143):
-        self.server.send_signal(how)
-        self.assertEqual(self.server.wait(timeout=60), -signal.SIGKILL if how == signal.SIGKILL else code)
-        self.reader.join(timeout=10)
-        self.server.stdout.close()
-        self.server.stderr.close()
-        self.server = None
-        return "".join(self.log)
-
-    def ask(self, method, path, body=None, **headers):
-        """One request on a connection of its own; _ in a header's name is a dash."""
-        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        fields = {k.replace("_", "-"): v for k, v in headers.items()}
-        if body is not None and not isinstance(body, str):
-            body = json.dumps(body)
-        c.request(method, path, body, fields)
-        reply = Reply(c.getresponse())
-        c.close()
-        return reply
-
-    def get(self, path, code=200, **headers):
-        r = self.ask("GET", path, **headers)
-        self.assertEqual(r.code, code, r.body)
-        return r.json()
-
-    def post(self, path, body=None, code=200, **headers):
-        r = self.ask("POST", path, {} if body is None else body, **headers)
-        self.assertEqual(r.code, code, r.body)
-        return r.json()
-
-    def events(self, run, last=None, buffer=None):
-        """buffer: bytes that the system keeps for a client that does not read."""
-        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        if buffer:
-            c.sock = socket.socket()
-            c.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
-            c.sock.connect(("127.0.0.1", self.port))
-        c.request("GET", f"/api/runs/{run}/events", headers={"Last-Event-ID": last} if last else {})
-        return Stream(c, c.getresponse())
-
-    def refused(self, run, last=None):
-        """The code of a stream that does not begin."""
-        stream = self.events(run, last)
-        stream.close()
-        return stream.code
+    def trust(self, cert):
+        return ssl.create_default_context(cafile=cert)

@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import threading
 import time
 
@@ -51,7 +52,92 @@ CONFIG = """serve:
 """
 
 
+class Event:
+    def __init__(self):
+        self.type, self.id, self.data = "message", None, ""
+
+    def json(self):
+        return json.loads(self.data)
+
+
+class Stream:
+    """Server-sent events, one at a time."""
+
+    def __init__(self, connection):
+        self.connection, self.response = connection, connection.getresponse()
+        self.code = self.response.status
+
+    def __iter__(self):
+        event = Event()
+        for raw in self.response:
+            line = raw.decode().rstrip("\n")
+            if not line:
+                if event.data:
+                    yield event
+                event = Event()
+            elif not line.startswith(":"):
+                key, _, value = line.partition(": ")
+                if key == "data":
+                    event.data += value
+                else:
+                    setattr(event, {"event": "type"}.get(key, key), value)
+
+    def all(self):
+        """All events up to the end."""
+        events = list(self)
+        self.close()
+        return events
+
+    def close(self):
+        self.response.close()
+        self.connection.close()
+
+
 class Api(ServeCase):
+    server = None
+
+    def begin(self, *args):
+        self.server = self.serve("--no-token", *args)
+
+    def stop(self, how=signal.SIGTERM, code=143):
+        self.assertEqual(self.server.stop(how), -how if how == signal.SIGKILL else code)
+        self.assertNotRegex(self.server.log(), "Sanitizer|runtime error")
+        self.server = None
+
+    def tearDown(self):
+        if self.server:
+            self.stop()
+        super().tearDown()
+
+    def ask(self, method, path, body=None, **fields):
+        """_ in the name of a field is a dash."""
+        return self.server.request(method, path, body, {k.replace("_", "-"): v for k, v in fields.items()})
+
+    def get(self, path, code=200):
+        r = self.ask("GET", path)
+        self.assertEqual(r.code, code, r.body)
+        return r.json()
+
+    def post(self, path, body=None, code=200, **fields):
+        r = self.ask("POST", path, body or {}, **fields)
+        self.assertEqual(r.code, code, r.body)
+        return r.json()
+
+    def events(self, run, last=None, buffer=None):
+        """buffer: bytes that the system keeps for a client that does not read."""
+        c = self.server.connect()
+        if buffer:
+            c.sock = socket.socket()
+            c.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+            c.sock.connect(("127.0.0.1", self.server.port))
+        return Stream(self.server.send("GET", f"/api/runs/{run}/events", fields={"Last-Event-ID": last}, connection=c))
+
+    def refused(self, run, last=None):
+        """The code of a stream that does not begin."""
+        stream = self.events(run, last)
+        stream.close()
+        return stream.code
+
     def setUp(self):
         super().setUp()
         self.write("work.yaml", WORK)
@@ -74,7 +160,7 @@ class Api(ServeCase):
     def show(self, run):
         return self.get(f"/api/runs/{run}")
 
-    def until(self, run, *status, seconds=60):
+    def until_is(self, run, *status, seconds=60):
         end = time.time() + seconds
         while (doc := self.show(run))["status"] not in status:
             self.assertLess(time.time(), end, f"{run} is {doc['status']}, not {status}")
@@ -87,7 +173,7 @@ class Api(ServeCase):
     # ---- documents
 
     def test_documents_are_those_of_the_command_line(self):
-        self.serve()
+        self.begin()
         r = self.ask("POST", "/api/runs", {"blueprint": "work", "inputs": {"words": ["x", "y"]}, "seed": 7})
         self.assertEqual(r.code, 201, r.body)
         begun = r.json()
@@ -95,9 +181,9 @@ class Api(ServeCase):
         self.assertEqual(r.headers["Location"], f"/api/runs/{run}")
         self.assertEqual((begun["schema"], begun["output"]), ("troupe.run/1", None))
         self.assertIn(begun["status"], ("running", "interrupted"))
-        self.assertEqual(self.until(run, "ok")["output"], "said")
+        self.assertEqual(self.until_is(run, "ok")["output"], "said")
         asked = self.new("ask", body={"inputs": {"what": "it"}})["run"]
-        self.until(asked, "waiting")
+        self.until_is(asked, "waiting")
         self.assertEqual(self.get("/api/runs"), self.cli("runs"))
         self.assertEqual([x["run"] for x in self.get("/api/runs?status=waiting")["runs"]], [asked])
         self.assertEqual(len(self.get("/api/runs?since=1h")["runs"]), 2)
@@ -114,17 +200,30 @@ class Api(ServeCase):
             self.assertEqual((head.code, head.body), (200, b""))
 
     def test_a_model_and_an_agent_of_the_configuration(self):
-        self.serve()
+        self.begin()
         run = self.new("work", body={"model": "script:other.json"})["run"]
-        self.assertEqual(self.until(run, "ok")["output"], "other")
+        self.assertEqual(self.until_is(run, "ok")["output"], "other")
         run = self.new("agent/helper", body={"inputs": {"question": "hi"}})["run"]
-        self.assertEqual(self.until(run, "ok")["output"], "said")
+        self.assertEqual(self.until_is(run, "ok")["output"], "said")
+
+    def test_a_token_needs_the_scope_of_runs(self):
+        self.server = self.serve()
+        run = self.new("work", Authorization=f"Bearer {self.server.token}")["run"]
+        self.assertEqual(self.ask("GET", f"/api/runs/{run}").code, 200)
+        v1 = self.cli("serve", "token", "chat", "--scope", "v1")["token"]
+        self.server.p.send_signal(signal.SIGHUP)
+        self.until(lambda: self.ask("GET", "/v1/models", Authorization=f"Bearer {v1}").code == 200)
+        for method, path in (("GET", "/api/runs"), ("GET", f"/api/runs/{run}"), ("GET", f"/api/runs/{run}/events"),
+                             ("DELETE", f"/api/runs/{run}"), ("GET", "/api/inbox")):
+            self.assertEqual(self.ask(method, path, Authorization=f"Bearer {v1}").code, 403, path)
+        self.server.token = None
+        self.assertEqual(self.ask("GET", "/api/runs").code, 401)
 
     def test_pages(self):
-        self.serve()
+        self.begin()
         runs = [self.new("work")["run"] for _ in range(5)]
         for run in runs:
-            self.until(run, "ok")
+            self.until_is(run, "ok")
         whole, seen, where = self.get("/api/runs")["runs"], [], "/api/runs?limit=2"
         self.assertEqual([r["run"] for r in whole], runs[::-1])
         for n in (2, 2, 1):
@@ -136,9 +235,9 @@ class Api(ServeCase):
         self.assertNotIn("next", page)
 
     def test_errors_have_the_code_and_the_reason(self):
-        self.serve()
+        self.begin()
         ok = self.new("work")["run"]
-        self.until(ok, "ok")
+        self.until_is(ok, "ok")
         none = "01900000-0000-7000-8000-000000000000"
         for code, words, method, path, body in (
                 (404, "not found", "GET", f"/api/runs/{none}", None),
@@ -157,7 +256,7 @@ class Api(ServeCase):
                 (400, "model: \"/etc/passwd\" is not offered", "POST", "/api/runs", {"blueprint": "work", "model": "/etc/passwd"}),
                 (400, "seed: expected", "POST", "/api/runs", {"blueprint": "work", "seed": -1}),
                 (400, "body:1:", "POST", "/api/runs", "{"),
-                (400, "must be a JSON object", "POST", "/api/runs", "[]"),
+                (400, "must be a JSON object", "POST", "/api/runs", []),
                 (400, "status: unknown status \"done\"", "GET", "/api/runs?status=done", None),
                 (400, "since: expected", "GET", "/api/runs?since=1", None),
                 (400, "limit: expected", "GET", "/api/runs?limit=0", None),
@@ -189,7 +288,7 @@ class Api(ServeCase):
 
     def test_events_resumed_at_every_id_end_alike(self):
         self.say(300)
-        self.serve()
+        self.begin()
         run = self.new("work", body={"inputs": {"words": [str(i) for i in range(6)]}})["run"]
         events = self.events(run).all()
         self.assertEqual((events[-1].type, events[-1].json()["status"]), ("result", "ok"))
@@ -214,7 +313,7 @@ class Api(ServeCase):
 
     def test_events_cut_in_the_middle_miss_nothing(self):
         self.say(200)
-        self.serve()
+        self.begin()
         run = self.new("work", body={"inputs": {"words": [str(i) for i in range(8)]}})["run"]
         seen, last, cuts = [], None, 0
         while not seen or seen[-1].type != "result":
@@ -231,7 +330,7 @@ class Api(ServeCase):
 
     def test_text_arrives_while_a_run_of_this_server_goes_on(self):
         self.say(1000, text="provisional words")
-        self.serve()
+        self.begin()
         run = self.new("work")["run"]
         events = self.events(run).all()
         text = {}
@@ -243,7 +342,7 @@ class Api(ServeCase):
 
     def test_events_of_a_run_of_another_process(self):
         self.say(400)
-        self.serve()
+        self.begin()
         p = self.start("run", "work.yaml", "--json")
         self.until_recorded()
         run = self.cli("runs")["runs"][0]["run"]
@@ -253,7 +352,7 @@ class Api(ServeCase):
         self.assertEqual(self.final(events), self.shown(run))
 
     def test_events_of_a_question_and_of_a_deleted_run(self):
-        self.serve()
+        self.begin()
         run = self.new("free")["run"]
         stream = self.events(run)
         seen = []
@@ -265,7 +364,7 @@ class Api(ServeCase):
         self.assertEqual((seen[-1].type, seen[-1].json()["output"]), ("result", "5"))
         self.assertEqual(self.final(seen), self.shown(run))
         gone = self.new("pause")["run"]
-        self.until(gone, "waiting")
+        self.until_is(gone, "waiting")
         stream.close()
         stream = self.events(gone)
         next(iter(stream))
@@ -279,9 +378,9 @@ class Api(ServeCase):
     def test_a_slow_reader_gets_everything(self):
         self.say(0, text="x" * 12000)  # more than all buffers
         self.write("work.yaml", WORK.replace("max_parallel: 2", "max_parallel: 50"))
-        self.serve()
+        self.begin()
         run = self.new("work", body={"inputs": {"words": [str(i) for i in range(150)]}})["run"]
-        self.until(run, "ok")
+        self.until_is(run, "ok")
         stream = self.events(run, buffer=4096)
         time.sleep(1)
         events = []
@@ -295,7 +394,7 @@ class Api(ServeCase):
 
     def test_many_readers_and_those_that_leave(self):
         self.say(200)
-        self.serve()
+        self.begin()
         run = self.new("work")["run"]
         ends = []
 
@@ -322,43 +421,43 @@ class Api(ServeCase):
     # ---- answers, cancel, delete
 
     def test_answers_and_their_deadlines(self):
-        self.serve()
+        self.begin()
         run = self.new("ask", body={"inputs": {"what": "it"}})["run"]
-        self.until(run, "waiting")
+        self.until_is(run, "waiting")
         wrong = self.post(f"/api/runs/{run}/answers", {"answer": "perhaps"}, 400)
         self.assertIn("yes, no", wrong["error"]["message"])
         self.post(f"/api/runs/{run}/answers", {"path": "other", "answer": "yes"}, 404)
         done = self.post(f"/api/runs/{run}/answers", {"path": "ask", "answer": "yes"})
         self.assertEqual(done, {"schema": "troupe.answer/1", "run": run})
-        self.assertEqual(self.until(run, "ok")["output"], "yes")
+        self.assertEqual(self.until_is(run, "ok")["output"], "yes")
         late = self.post(f"/api/runs/{run}/answers", {"answer": "no"}, 409)
         self.assertIn("ask", late["error"]["message"])
         soon = self.new("soon", body={"inputs": {"what": "it"}})["run"]
-        self.assertEqual(self.until(soon, "ok")["output"], "no")  # nobody answered within its second
+        self.assertEqual(self.until_is(soon, "ok")["output"], "no")  # nobody answered within its second
         self.post(f"/api/runs/{soon}/answers", {"answer": "yes"}, 409)
 
     def test_an_answer_after_the_deadline_is_refused_before_anyone_notices_it(self):
-        self.serve()
+        self.begin()
         late = self.run_cli("run", "soon.yaml", "--var", "what=it", "--json", TROUPE_STORE=os.path.join(self.dir, "t.db"))
         self.assertEqual(late.code, 4, late.err)
         run = late.json()["run"]
         self.stop()
         time.sleep(1.1)
-        self.serve("--store", "t.db")
+        self.begin("--store", "t.db")
         refused = self.post(f"/api/runs/{run}/answers", {"answer": "yes"}, 409)  # the first request
         self.assertIn("ask", refused["error"]["message"])
-        self.assertEqual(self.until(run, "ok")["output"], "no")
+        self.assertEqual(self.until_is(run, "ok")["output"], "no")
 
     def test_cancel_and_delete(self):
         self.say(60000)
-        self.serve()
+        self.begin()
         run = self.new("work")["run"]
         self.until_recorded()
         self.assertEqual(self.ask("DELETE", f"/api/runs/{run}").code, 409)  # a process drives it
         self.assertEqual(self.post(f"/api/runs/{run}/cancel"), {"schema": "troupe.cancel/1", "run": run})
-        self.until(run, "cancelled", seconds=10)
+        self.until_is(run, "cancelled", seconds=10)
         waits = self.new("pause")["run"]
-        self.until(waits, "waiting")
+        self.until_is(waits, "waiting")
         self.post(f"/api/runs/{waits}/cancel")
         self.assertEqual(self.show(waits)["status"], "cancelled")  # at once: no process drives it
         r = self.ask("DELETE", f"/api/runs/{waits}")
@@ -370,7 +469,7 @@ class Api(ServeCase):
 
     def test_an_idempotency_key_gives_one_run_over_a_kill(self):
         self.say(300)
-        self.serve()
+        self.begin()
         body = {"inputs": {"words": ["a"]}}
         run = self.new("work", body=body, Idempotency_Key="k-1")["run"]
         self.assertEqual(self.new("work", 200, body, Idempotency_Key="k-1")["run"], run)
@@ -379,29 +478,24 @@ class Api(ServeCase):
         clash = self.new("work", 409, {"inputs": {"words": ["b"]}}, Idempotency_Key="k-1")
         self.assertIn("another request", clash["error"]["message"])
         self.stop(signal.SIGKILL)
-        self.serve()
+        self.begin()
         self.assertEqual(self.new("work", 200, body, Idempotency_Key="k-1")["run"], run)
-        self.until(run, "ok")
+        self.until_is(run, "ok")
         again = self.new("work", 200, body, Idempotency_Key="k-1")
         self.assertEqual((again["run"], again["status"], again["output"]), (run, "ok", "said"))
-        self.until(other, "ok")
+        self.until_is(other, "ok")
         self.assertEqual(len(self.get("/api/runs")["runs"]), 2)
         self.assertEqual(self.ask("DELETE", f"/api/runs/{run}").code, 200)
         self.assertNotEqual(self.new("work", 201, body, Idempotency_Key="k-1")["run"], run)  # the key is free again
         self.assertEqual(self.new("work", 400, body, Idempotency_Key="k" * 256)["error"]["code"], 400)
 
     def test_one_key_at_two_servers_is_one_run(self):
-        self.serve()
-        first, ports, runs = (self.server, self.reader, self.log), [self.port], []
-        self.serve()
-        ports.append(self.port)
+        self.begin()
+        servers, runs = [self.server, self.serve("--no-token")], []
 
         def post(i):
-            c = http.client.HTTPConnection("127.0.0.1", ports[i % 2], timeout=60)
-            c.request("POST", "/api/runs", json.dumps({"blueprint": "work"}), {"Idempotency-Key": f"k{i // 8}"})
-            r = c.getresponse()
-            runs.append((i // 8, r.status, json.loads(r.read())["run"]))
-            c.close()
+            r = servers[i % 2].request("POST", "/api/runs", {"blueprint": "work"}, {"Idempotency-Key": f"k{i // 8}"})
+            runs.append((i // 8, r.code, r.json()["run"]))
 
         threads = [threading.Thread(target=post, args=(i,)) for i in range(32)]
         for t in threads:
@@ -413,81 +507,81 @@ class Api(ServeCase):
             self.assertEqual(len({run for k, _, run in runs if k == key}), 1)
             self.assertEqual(sorted(code for k, code, _ in runs if k == key), [200] * 7 + [201])
         self.assertEqual(len(self.get("/api/runs")["runs"]), 4)
-        self.stop()
-        self.server, self.reader, self.log = first  # tearDown stops it
+        self.assertEqual(servers[1].stop(), 143)
 
     def test_a_kill_after_the_acknowledgement_loses_nothing(self):
         self.say(100)
         for _ in range(5):
-            self.serve()
+            self.begin()
             run = self.new("work")["run"]
             self.stop(signal.SIGKILL)
             self.assertEqual(self.cli("show", run)["status"], "interrupted")
-        self.serve()
+        self.begin()
         for r in self.get("/api/runs")["runs"]:
-            self.assertEqual(self.until(r["run"], "ok")["output"], "said")
+            self.assertEqual(self.until_is(r["run"], "ok")["output"], "said")
         self.assertEqual(len(self.get("/api/runs")["runs"]), 5)
         asked = self.new("ask", body={"inputs": {"what": "it"}})["run"]
-        self.until(asked, "waiting")
+        self.until_is(asked, "waiting")
         self.post(f"/api/runs/{asked}/answers", {"answer": "yes"})
         self.stop(signal.SIGKILL)
-        self.serve()
-        self.assertEqual(self.until(asked, "ok")["output"], "yes")
+        self.begin()
+        self.assertEqual(self.until_is(asked, "ok")["output"], "yes")
 
     def test_more_runs_than_are_driven_at_once(self):
         self.say(100)
-        self.serve("--in-flight", "2")
+        self.begin("--in-flight", "2")
         runs = [self.new("work")["run"] for _ in range(10)]
         for run in runs:
-            self.assertEqual(self.until(run, "ok")["output"], "said")
+            self.assertEqual(self.until_is(run, "ok")["output"], "said")
 
     def test_sigterm_with_runs_that_wait_and_streams(self):
         self.say(60000)
-        self.serve("--grace", "2s")
+        self.begin("--grace", "60s")
         asked = self.new("ask", body={"inputs": {"what": "it"}})["run"]
-        self.until(asked, "waiting")
+        self.until_is(asked, "waiting")
         busy = self.new("work")["run"]
         streams = [self.events(run) for run in (asked, busy)]
         for stream in streams:
             next(iter(stream))
         began = time.time()
         self.stop()
-        self.assertLess(time.time() - began, 20)
+        self.assertLess(time.time() - began, 30)  # streams do not hold it
         for stream in streams:
+            self.assertNotIn("result", [e.type for e in stream])
             stream.close()
         self.assertEqual(self.cli("show", asked)["status"], "waiting")
         self.assertEqual(self.cli("show", busy)["status"], "interrupted")
         self.say(0)
         self.write("troupe.yaml", CONFIG)
         self.ok("answer", asked, "yes")
-        self.serve()
-        self.assertEqual(self.until(asked, "ok")["output"], "yes")
+        self.begin()
+        self.assertEqual(self.until_is(asked, "ok")["output"], "yes")
 
     def test_another_process_watches_the_same_store(self):
         self.say(150)
-        self.serve()
+        self.begin()
         waits = self.new("free")["run"]
-        self.until(waits, "waiting")
+        self.until_is(waits, "waiting")
         p = self.start("resume", "--all", "--watch", "--json")
         runs = [self.new("work")["run"] for _ in range(12)]
         asked = self.new("ask", body={"inputs": {"what": "it"}})["run"]
-        self.until(asked, "waiting")
+        self.until_is(asked, "waiting")
         self.post(f"/api/runs/{asked}/answers", {"answer": "yes"})
         for run in runs:
-            doc = self.until(run, "ok")
+            doc = self.until_is(run, "ok")
             self.assertEqual(doc["output"], "said")
             self.assertEqual({s.get("tries", 1) for s in doc["steps"]}, {1})  # nothing was done twice
-        self.assertEqual(self.until(asked, "ok")["output"], "yes")
+        self.assertEqual(self.until_is(asked, "ok")["output"], "yes")
         self.post(f"/api/runs/{waits}/answers", {"answer": "many"})
-        self.assertEqual(self.until(waits, "ok")["output"], "many")
+        self.assertEqual(self.until_is(waits, "ok")["output"], "many")
         out, err = p.communicate(timeout=120)
         self.assertEqual(p.returncode, 0, err)
         self.assertEqual(json.loads(out)["waits"], [])
 
     def test_a_run_that_fails(self):
-        self.serve()
+        self.begin()
         run = self.new("broken")["run"]
-        self.until(run, "error")
+        self.until_is(run, "error")
         events = self.events(run).all()
         self.assertEqual((events[-1].type, events[-1].json()["status"]), ("result", "error"))
         self.assertIn("down", events[-1].json()["error"])
