@@ -30,6 +30,13 @@ static void on_text(void *ctx, const char *path, const char *text, size_t n)
     r->listener.on_text(r->listener.ctx, r, path, text, n);
 }
 
+static bool wants_text(void *ctx)
+{
+    struct troupe_run *r = ctx;
+
+    return r->listener.wants_text(r->listener.ctx, r);
+}
+
 static enum status give_model(void *ctx, const struct plan *p, const struct plan_agent *a,
                               struct model **out, struct error *err)
 {
@@ -194,6 +201,7 @@ enum status troupe_run_check(struct troupe_run *r, const char *root, struct erro
                                   .resumed = r->own_plan != NULL,
                                   .on_step = on_step,
                                   .on_text = r->listener.on_text ? on_text : NULL,
+                                  .wants_text = r->listener.wants_text ? wants_text : NULL,
                                   .ctx = r};
     return runner_new(&h, r->plan, &r->runner, err);
 }

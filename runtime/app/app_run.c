@@ -9,9 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "runtime/api/run_summary.h"
 #include "runtime/api/troupe_wait.h"
 #include "runtime/app/app_ask.h"
-#include "runtime/app/run_summary.h"
+#include "runtime/app/run_text.h"
 #include "runtime/app/table.h"
 #include "runtime/app/wait_text.h"
 #include "runtime/base/memory.h"

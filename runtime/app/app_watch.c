@@ -101,7 +101,7 @@ static int print_rest(struct watching *w, struct error *err)
     if (!st && !*a->interrupted)
         st = query_runs(q, RUN_STATUS_BIT(RUN_INTERRUPTED), 0, name_eval, a, err);
     if (!st)
-        st = troupe_inbox(a->troupe, &waits, err);
+        st = troupe_inbox(a->troupe, 0, &waits, err);
     if (st)
         return app_fail(a, err);
     log_progress_end(a->log);
