@@ -200,8 +200,8 @@ static void on_stuck(void *ctx, const char *uuid, const struct error *err)
 {
     struct serving *s = ctx;
 
-    log_write(s->app->log, LOG_WARN, "run %s cannot go on and stays as it is: %s", uuid,
-              err->message);
+    log_write_fields(s->app->log, LOG_WARN, &(struct log_field){.name = "run", .text = uuid}, 1,
+                     "run %s cannot go on and stays as it is: %s", uuid, err->message);
 }
 
 static enum status watch_runs(struct serving *s, struct error *err)
