@@ -337,6 +337,13 @@ enum status blueprint_load(const char *path, struct plan **out, struct error *er
     return error_as_config(st, err);
 }
 
+enum status blueprint_from_text(const char *name, const char *text, const char *folder,
+                                struct plan **out, struct error *err)
+{
+    return error_as_config(load_root(plan_files_from_text(name, text, folder), name, out, err),
+                           err);
+}
+
 enum status blueprint_from_effective(const struct json *effective, struct plan **out,
                                      struct error *err)
 {

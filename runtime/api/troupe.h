@@ -99,6 +99,11 @@ struct troupe_run_spec {
 MUST_CHECK enum status troupe_run_new(struct troupe *t, const struct troupe_run_spec *spec,
                                       const struct troupe_run_options *o, struct troupe_run **out,
                                       struct error *err);
+/* Could a run of this plan begin here? Finds its tools and opens its models, as troupe_run_new
+ * does.
+ */
+MUST_CHECK enum status troupe_plan_check(struct troupe *t, const struct plan *p,
+                                         const struct troupe_run_options *o, struct error *err);
 /* Takes a run that has not ended and that no process holds (STATUS_BUSY), with the blueprint,
  * inputs, models and root of its record. A model with other weights is STATUS_CONFIG. */
 MUST_CHECK enum status troupe_run_take(struct troupe *t, const char *uuid,

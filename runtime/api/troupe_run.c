@@ -59,8 +59,8 @@ static void count(struct troupe_run *r)
     if (!st)
         st = query_run(q, r->uuid, take_counts, &r->result, &ignored);
     if (st)
-        log_write_fields(r->t->log, LOG_WARN, &(struct log_field){.name = "run", .text = r->uuid}, 1,
-                         "cannot count the steps of run %s: %s", r->uuid, ignored.message);
+        log_write_run(r->t->log, LOG_WARN, r->uuid, NULL, "cannot count the steps of run %s: %s",
+                      r->uuid, ignored.message);
 }
 
 /* ---- observers */

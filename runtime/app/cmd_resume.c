@@ -123,16 +123,19 @@ static const char **texts_of(const struct app *a, enum option_id id, int32_t *n)
 /* Prints the finished steps that need a decision, each with its reason. */
 static int print_disagreement(struct app *a, const struct json *disagree, const struct error *err)
 {
+    struct error headline = *err;
     struct str list = STR_INIT;
     struct json *doc;
 
-    app_print_error(a, err);
+    headline.hint[0] = '\0'; /* it follows the list */
+    app_print_error(a, &headline);
     for (size_t i = 0; i < jv_size(disagree); i++) {
         const struct json *one = jv_at(disagree, i);
 
         str_printf(&list, "  %s: %s\n", jv_get_string(jv_get(one, "path"), ""),
                    jv_get_string(jv_get(one, "reason"), ""));
     }
+    str_printf(&list, "  %s\n", err->hint);
     log_text(a->log, LOG_INFO, str_cstr(&list), list.len);
     str_deinit(&list);
     if (a->json) {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "runtime/api/troupe_watch.h"
 #include "runtime/app/app.h"
@@ -24,6 +25,10 @@ struct serving {
     struct troupe_watch *watch;
     struct loop *loop;
     int hangups; /* that were handled */
+    bool drained;
+    /* lent to the server */
+    const char **host, **origin;
+    char tokens[APP_PATH_MAX], address[64];
 };
 
 /* ---- tokens */
@@ -57,11 +62,11 @@ static void print_token(struct app *a, const char *path, const char *token)
     log_write(a->log, LOG_INFO, "the token is printed only now; %s has its SHA-256", path);
 }
 
-/* At the first start there is no file: one token for everything is made. */
-static enum status first_token(struct app *a, const char *path, struct error *err)
+/* At the first start there is no file: one token for everything is made. "": there was one. */
+static enum status first_token(struct app *a, const char *path, char token[TOKEN_TEXT_MAX],
+                               struct error *err)
 {
     struct token_file *f = NULL;
-    char token[TOKEN_TEXT_MAX];
     bool has_one = false;
     enum status st = STATUS_OK;
 
@@ -70,13 +75,10 @@ static enum status first_token(struct app *a, const char *path, struct error *er
         has_one = !st && token_file_count(f) > 0;
         token_file_free(f);
     }
+    token[0] = 0;
     if (st || has_one)
         return st;
-    st = token_file_add(path, a->seams, "first", TOKEN_ALL, 0, token, err);
-    if (!st)
-        print_token(a, path, token);
-    explicit_bzero(token, sizeof(token));
-    return st;
+    return token_file_add(path, a->seams, "first", TOKEN_ALL, 0, token, err);
 }
 
 static int token_main(void *app)
@@ -133,40 +135,40 @@ static enum status read_config(struct serving *s, struct error *err)
     return st;
 }
 
-/* ADDRESS:PORT, [V6]:PORT or PORT. */
+/* ADDRESS:PORT, [V6]:PORT, localhost:PORT or PORT. */
 static enum status read_listen(const char *text, char address[64], int32_t *port, struct error *err)
 {
     const char *colon = strrchr(text, ':'), *from = text;
     size_t n = colon ? (size_t)(colon - text) : 0;
+    bool is_v6 = n >= 2 && text[0] == '[' && text[n - 1] == ']';
+    bool is_bare_v6 = !is_v6 && memchr(text, ':', n); /* which colon is that of the port? */
     int64_t number = 0;
 
-    if (n >= 2 && *from == '[' && from[n - 1] == ']') {
+    if (is_v6) {
         from++;
         n -= 2;
-    } else if (memchr(from, ':', n)) {
-        n = 0;
-        colon = "";
     }
-    if (!text_to_i64(colon ? colon + 1 : text, &number) || number < 0 || number > 65535 ||
-        n >= 64 || (colon && n == 0))
+    if (is_bare_v6 || n >= 64 || (colon && n == 0) ||
+        !text_to_i64(colon ? colon + 1 : text, &number) || number < 0 || number > 65535)
         return error_set(err, STATUS_USAGE,
                          "--listen %.80s: expected ADDRESS:PORT, as in 127.0.0.1:7117 or [::1]:0",
                          text);
     memcpy(address, from, n);
     address[n] = 0;
-    if (!colon)
+    if (!colon || strcmp(address, "localhost") == 0)
         strcpy(address, "127.0.0.1");
     *port = (int32_t)number;
     return STATUS_OK;
 }
 
-static int32_t list_of(const struct options *o, enum option_id id, const char **out, int32_t max)
+/* The values of an option that is given several times; the list is the caller's. */
+static int32_t list_of(const struct options *o, enum option_id id, const char ***out)
 {
     int32_t n = option_count(o, id);
 
-    n = n < max ? n : max;
+    *out = xcalloc((size_t)n + 1, sizeof(**out));
     for (int32_t i = 0; i < n; i++)
-        out[i] = option_text_at(o, id, i);
+        (*out)[i] = option_text_at(o, id, i);
     return n;
 }
 
@@ -176,6 +178,7 @@ static void on_drained(void *ctx)
 {
     struct serving *s = ctx;
 
+    s->drained = true;
     loop_stop(s->loop);
 }
 
@@ -200,8 +203,8 @@ static void on_stuck(void *ctx, const char *uuid, const struct error *err)
 {
     struct serving *s = ctx;
 
-    log_write_fields(s->app->log, LOG_WARN, &(struct log_field){.name = "run", .text = uuid}, 1,
-                     "run %s cannot go on and stays as it is: %s", uuid, err->message);
+    log_write_run(s->app->log, LOG_WARN, uuid, NULL, "run %s cannot go on and stays as it is: %s",
+                  uuid, err->message);
 }
 
 static enum status watch_runs(struct serving *s, struct error *err)
@@ -215,23 +218,18 @@ static enum status watch_runs(struct serving *s, struct error *err)
     return troupe_watch_start(a->troupe, &o, &s->watch, err);
 }
 
-#define LIST_MAX 32
-
 static enum status start(struct serving *s, struct error *err)
 {
     struct app *a = s->app;
+    char token[TOKEN_TEXT_MAX] = "";
     const struct options *o = a->options;
-    static const char *host[LIST_MAX], *origin[LIST_MAX];
-    static char tokens[APP_PATH_MAX], address[64];
     struct serve_options so = {
         .troupe = a->troupe,
         .config = &s->config,
         .tls_cert = option_text(o, OPT_TLS_CERT),
         .tls_key = option_text(o, OPT_TLS_KEY),
-        .host = host,
-        .n_hosts = list_of(o, OPT_ALLOW_HOST, host, LIST_MAX),
-        .origin = origin,
-        .n_origins = list_of(o, OPT_ALLOW_ORIGIN, origin, LIST_MAX),
+        .n_hosts = list_of(o, OPT_ALLOW_HOST, &s->host),
+        .n_origins = list_of(o, OPT_ALLOW_ORIGIN, &s->origin),
         .behind_proxy = option_flag(o, OPT_BEHIND_PROXY),
         .limits = {.max_connections = (int32_t)option_int(o, OPT_MAX_CONNECTIONS),
                    .max_streams_per_subject = (int32_t)option_int(o, OPT_MAX_STREAMS)},
@@ -242,18 +240,29 @@ static enum status start(struct serving *s, struct error *err)
         .seams = a->seams,
         .tracer = app_tracer(a),
     };
-    enum status st = read_listen(option_text(o, OPT_LISTEN), address, &so.port, err);
+    enum status st = read_listen(option_text(o, OPT_LISTEN), s->address, &so.port, err);
 
-    so.address = address;
+    so.address = s->address;
+    so.host = s->host;
+    so.origin = s->origin;
     if (!st && !so.tls_cert != !so.tls_key)
         st = error_set(err, STATUS_USAGE, "--tls-cert and --tls-key belong together");
     if (!st && !option_flag(o, OPT_NO_TOKEN)) {
-        st = token_path(a, tokens, err);
-        so.token_file = tokens;
+        st = token_path(a, s->tokens, err);
+        so.token_file = s->tokens;
     }
+    if (!st)
+        st = serve_check(&so, err);
     if (!st && so.token_file)
-        st = first_token(a, tokens, err);
-    return st ? st : serve_start(&so, &s->serve, err);
+        st = first_token(a, s->tokens, token, err);
+    if (!st)
+        st = serve_start(&so, &s->serve, err);
+    if (token[0] && st)
+        unlink(s->tokens); /* nobody has seen it: the next start is the first one */
+    else if (token[0])
+        print_token(a, s->tokens, token);
+    explicit_bzero(token, sizeof(token));
+    return st;
 }
 
 static enum status run(struct serving *s, struct error *err)
@@ -269,7 +278,7 @@ static enum status run(struct serving *s, struct error *err)
     if (app_print(&line))
         st = error_set(err, STATUS_IO, "cannot write standard output");
     str_deinit(&line);
-    if (!st)
+    while (!st && !s->drained) /* the last run to stop ends the loop, too */
         loop_run(s->loop);
     a->signal->wake = NULL;
     loop_tick_free(tick);
@@ -285,6 +294,8 @@ static int serve_main(void *app)
     enum status st = read_config(&s, &err);
 
     app_drive_init(&s.drive, a);
+    s.drive.options.n_models =
+        0; /* --model is one to offer: runs have the models of their record */
     a->signal->catch_hangup();
     if (!st)
         st = app_store(a, true, &store, &err);
@@ -301,6 +312,8 @@ static int serve_main(void *app)
     troupe_watch_free(s.watch);
     serve_free(s.serve);
     serve_config_deinit(&s.config);
+    free(s.host);
+    free(s.origin);
     app_drive_deinit(&s.drive);
     return st ? app_fail(a, &err) : EXIT_OK;
 }

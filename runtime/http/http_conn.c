@@ -178,7 +178,7 @@ void http_conn_replied(struct http_conn *c)
     if (c->state == CONN_DONE)
         return;
     c->is_head = false;
-    if (!c->keep_alive) {
+    if (!c->keep_alive || c->shared->is_draining) {
         if (http_conn_has_more(c))
             c->how = HTTP_CLOSE_LINGER;
         c->state = CONN_FLUSH;

@@ -26,6 +26,8 @@ struct openai_error {
 /* The type follows from http. param and code may be NULL. Always false, for `return`. */
 bool openai_fail(struct openai_error *e, int http, const char *code, const char *param,
                  const char *fmt, ...) PRINTF_LIKE(5, 6);
+/* 400: the parameter is not supported. */
+bool openai_refuse(struct openai_error *e, const char *param, const char *why);
 /* The error for a failed call. */
 void openai_error_of(const struct chat_result *r, struct openai_error *out);
 /* Appends the body. */
@@ -52,6 +54,7 @@ struct openai_request {
     struct openai_prompt *prompt; /* (n_prompts) of completions */
     int32_t n_prompts;
     const char *tool_choice; /* as in model.h */
+    bool one_call;           /* parallel_tool_calls is false: of several calls the first is given */
     const char *stop[OPENAI_MAX_STOPS];
     int32_t n_stop;
     int32_t n;          /* replies to each prompt */
@@ -93,6 +96,7 @@ struct openai_choice {
     const struct json *tool_calls; /* as in chat_result; in a chunk all of them, whole */
     enum model_finish finish;
     bool has_calls; /* finish_reason is "tool_calls" */
+    bool one_call;  /* the first of tool_calls, without the others */
     /* Log-probs of the tokens from `from` to `to`; NULL: none. */
     const struct chat_call *tokens;
     int32_t from, to;

@@ -16,18 +16,21 @@ const struct http_reply v1_event_stream = {
     .n_fields = 2,
 };
 
-void v1_fail(struct http_call *c, const struct openai_error *e, int64_t retry_after_ms)
+void v1_fail(struct http_call *c, const struct openai_error *e, int64_t retry_after_ms,
+             const char *run)
 {
     struct str body = STR_INIT;
     char seconds[24];
-    const struct http_field field = {"Retry-After", seconds};
-    struct http_reply r = {.code = e->http, .type = "application/json"};
+    struct http_field field[2];
+    struct http_reply r = {.code = e->http, .type = "application/json", .fields = field};
 
     openai_error_body(e, &body);
     if (retry_after_ms > 0) {
         snprintf(seconds, sizeof(seconds), "%lld", (long long)((retry_after_ms + 999) / 1000));
-        r.fields = &field;
-        r.n_fields = 1;
+        field[r.n_fields++] = (struct http_field){"Retry-After", seconds};
+    } else if (run) {
+        field[r.n_fields++] = (struct http_field){"X-Troupe-Run", run};
+        field[r.n_fields++] = (struct http_field){"X-Should-Retry", "false"};
     }
     r.body = str_cstr(&body);
     r.body_bytes = body.len;
@@ -71,13 +74,13 @@ static void serve_kind(struct serve *s, struct http_call *c, enum openai_kind ki
     struct model *m;
 
     if (s->n_v1 >= s->max_queue) {
-        openai_fail(&e, 429, "rate_limit_exceeded", NULL, "%d requests are under way or waiting",
+        openai_fail(&e, 429, "rate_limit_exceeded", NULL, "%d replies are under way or waiting",
                     s->n_v1);
-        v1_fail(c, &e, 1000);
+        v1_fail(c, &e, 1000, NULL);
         return;
     }
     if (!openai_parse(kind, q->body ? q->body : "", (size_t)q->body_bytes, &r, &e)) {
-        v1_fail(c, &e, 0);
+        v1_fail(c, &e, 0, NULL);
         return;
     }
     m = serve_model_find(s, r.model);
@@ -89,7 +92,7 @@ static void serve_kind(struct serve *s, struct http_call *c, enum openai_kind ki
     } else {
         openai_fail(&e, 404, "model_not_found", "model", "the model \"%.80s\" does not exist",
                     r.model);
-        v1_fail(c, &e, 0);
+        v1_fail(c, &e, 0, NULL);
         openai_request_deinit(&r);
     }
 }

@@ -17,17 +17,18 @@ struct serve {
     char *url;
     bool draining;
     volatile int stopping;
-    struct loop_timer *grace;
+    struct loop_timer *timer; /* of the end */
+    int64_t until_ms;         /* monotonic: how long the present step of the end may take */
     void (*on_drained)(void *ctx);
     void *drained_ctx;
     struct agent_host *agents;  /* of chat calls */
     struct served_model *model; /* (n_models) v1.h */
-    int32_t n_models, n_v1, max_queue;
+    int32_t n_models, max_queue;
+    int32_t n_v1; /* replies below /v1 under way or waiting */
     int64_t began_ms;
     struct serve_metrics *metrics;
     uint64_t next_span; /* serve_new_span */
-    /* what is under way and must end before the server has drained */
-    int32_t n_calls;
+    int32_t n_calls;    /* requests under way, which end before the server has drained */
 };
 
 #define ROUTE_PARTS 3
@@ -62,8 +63,5 @@ void serve_error_body(void *serve, const struct http_request *q, int code, const
 void serve_fail(struct http_call *c, const struct error *err);
 /* Replies with a document (adopted). */
 void serve_reply_json(struct http_call *c, int code, struct json *adopt_document);
-
-/* Something is under way (+1) or has ended (-1): a drained server waits for it. */
-void serve_count(struct serve *s, int32_t delta);
 
 #endif

@@ -27,8 +27,8 @@ enum token_scope {
 #define TOKEN_NAME_BYTES 64
 
 struct token_file;
-/* STATUS_NOT_FOUND: there is no such file. STATUS_CONFIG: a line cannot be read (FILE:LINE), or
- * other users can read the file. */
+/* STATUS_NOT_FOUND: there is no such file. STATUS_CONFIG: a line cannot be read or its name is used
+ * (FILE:LINE), or other users can read the file. */
 MUST_CHECK enum status token_file_open(const char *path, const struct seams *seams,
                                        struct token_file **out, struct error *err);
 void token_file_free(struct token_file *f);

@@ -20,8 +20,10 @@ void serve_models_close(struct serve *s);
 /* NULL: not offered. No name of a request ever opens a file. */
 struct model *serve_model_find(const struct serve *s, const char *id);
 
-/* Replies with the error and retry_after_ms (0: none) as Retry-After. */
-void v1_fail(struct http_call *c, const struct openai_error *e, int64_t retry_after_ms);
+/* Replies with the error and retry_after_ms (0: none) as Retry-After. run: the run that failed, or
+ * NULL; the reply names it and asks the client not to start another. */
+void v1_fail(struct http_call *c, const struct openai_error *e, int64_t retry_after_ms,
+             const char *run);
 void v1_head(struct serve *s, const struct openai_request *q, const struct model_info *m,
              struct openai_head *out);
 /* The data of one event of a stream. false: the client does not read; the call is gone. */

@@ -1,7 +1,9 @@
 /* v1_offer_call.c - a request to an agent or a blueprint: one durable run in the store.
  *
- * The id of the run is in the header X-Troupe-Run. Tools run here, so requests with tools of their
- * own are refused. The reply has the run's output, which is durable by then. A stream gets it in
+ * The id of the run is in the header X-Troupe-Run. Tools run here, and the configuration says how
+ * an agent samples, so requests with tools or parameters of their own are refused. An error after
+ * the run began has X-Should-Retry: false, since clients that repeat requests by themselves would
+ * start another run. The reply has the run's output, which is durable by then. A stream gets it in
  * one piece when the run ends, since the text of a turn may not be the answer; until then it gets
  * comments. A client that leaves cancels the run.
  *
@@ -34,7 +36,7 @@ static void free_call(struct offer_call *o)
     jv_unref(o->inputs);
     free(o);
     s->n_v1--;
-    serve_count(s, -1);
+    s->n_calls--;
 }
 
 static void on_gone(void *ctx)
@@ -79,6 +81,23 @@ static struct json *plain_message(const struct json *m)
     return plain;
 }
 
+/* Parameters of a model, which would change nothing here. */
+static bool check_params(const struct openai_request *q, struct openai_error *e)
+{
+    static const char *const of_models[] = {
+        "max_tokens", "max_completion_tokens", "stop",  "temperature", "top_p",
+        "logit_bias", "repetition_penalty",    "top_k", "min_p",       "chat_template_kwargs"};
+
+    for (size_t i = 0; i < ARRAY_LEN(of_models); i++) {
+        const struct json *v = jv_get(q->document, of_models[i]);
+
+        if (v && jv_kind(v) != JV_NULL)
+            return openai_refuse(e, of_models[i],
+                                 "the configuration says how an agent or a blueprint samples");
+    }
+    return true;
+}
+
 static bool check_request(const struct openai_request *q, struct openai_error *e)
 {
     size_t n = jv_size(q->messages);
@@ -87,16 +106,15 @@ static bool check_request(const struct openai_request *q, struct openai_error *e
         return openai_fail(e, 400, "unsupported_value", "model",
                            "agents and blueprints are for /v1/chat/completions");
     if (q->tools)
-        return openai_fail(e, 400, "unsupported_parameter", "tools",
-                           "tools is not supported: an agent or a blueprint has its own tools");
+        return openai_refuse(e, "tools", "an agent or a blueprint has its own tools");
     if (q->n > 1)
-        return openai_fail(e, 400, "unsupported_parameter", "n", "n must be 1 here");
+        return openai_refuse(e, "n", "an agent or a blueprint gives one reply");
     if (q->logprobs)
-        return openai_fail(e, 400, "unsupported_parameter", "logprobs",
-                           "logprobs is not supported for an agent or a blueprint");
+        return openai_refuse(e, "logprobs", "an agent or a blueprint may use several models");
     if (q->schema)
-        return openai_fail(e, 400, "unsupported_parameter", "response_format",
-                           "response_format is not supported: the blueprint says what it gives");
+        return openai_refuse(e, "response_format", "the blueprint says what it gives");
+    if (!check_params(q, e))
+        return false;
     for (size_t i = 0; i < n; i++)
         if (strcmp(role_of(jv_at(q->messages, i)), "tool") == 0)
             return openai_fail(e, 400, "invalid_value", "messages",
@@ -148,6 +166,8 @@ static void put_output(const struct json *output, struct str *out)
         jv_write(output, 0, out);
 }
 
+/* None of these codes is one that clients try again by themselves (408, 409, 429, 5xx): that would
+ * start another run, and repeat the effects of its tools. */
 static void error_of(const struct offer_call *o, const struct troupe_result *r,
                      struct openai_error *e)
 {
@@ -155,18 +175,18 @@ static void error_of(const struct offer_call *o, const struct troupe_result *r,
     const char *why = r->err.message[0] ? r->err.message : run_status_word(r->status);
 
     if (r->status == RUN_WAITING)
-        openai_fail(e, 409, "run_waiting", NULL,
+        openai_fail(e, 422, "run_waiting", NULL,
                     "run %s waits for an answer of a person; `troupe inbox` shows the question",
                     run);
     else if (r->status == RUN_TIMEOUT)
-        openai_fail(e, 504, "run_timeout", NULL, "run %s: %s", run, why);
+        openai_fail(e, 422, "run_timeout", NULL, "run %s: %s", run, why);
     else if (r->status == RUN_BUDGET)
-        openai_fail(e, 429, "run_budget", NULL, "run %s: %s", run, why);
+        openai_fail(e, 422, "run_budget", NULL, "run %s: %s", run, why);
     else if (r->status == RUN_INTERRUPTED)
         openai_fail(e, 503, "run_interrupted", NULL,
                     "the server stops; it continues run %s when it starts again", run);
     else
-        openai_fail(e, 502, "run_failed", NULL, "run %s: %s", run, why);
+        openai_fail(e, 422, "run_failed", NULL, "run %s: %s", run, why);
 }
 
 static void end_stream(struct offer_call *o, const struct openai_choice *choice,
@@ -195,12 +215,17 @@ static void end_stream(struct offer_call *o, const struct openai_choice *choice,
     str_deinit(&data);
 }
 
+static int32_t count_of(int64_t tokens)
+{
+    return tokens < INT32_MAX ? (int32_t)tokens : INT32_MAX;
+}
+
 static void reply(struct offer_call *o, const struct troupe_result *r)
 {
     const struct http_field field = {"X-Troupe-Run", troupe_run_uuid(o->run)};
     struct http_reply head = {
         .code = 200, .type = "application/json", .fields = &field, .n_fields = 1};
-    struct model_usage usage = {.prompt = (int32_t)r->tok_in, .completion = (int32_t)r->tok_out};
+    struct model_usage usage = {.prompt = count_of(r->tok_in), .completion = count_of(r->tok_out)};
     struct str text = STR_INIT, body = STR_INIT;
     struct openai_choice choice = {.finish = FINISH_STOP};
 
@@ -224,7 +249,7 @@ static void reply_error(struct offer_call *o, const struct openai_error *e)
     struct str data = STR_INIT;
 
     if (!o->q.stream) {
-        v1_fail(o->http, e, 0);
+        v1_fail(o->http, e, 0, troupe_run_uuid(o->run));
         return;
     }
     openai_error_body(e, &data);
@@ -261,7 +286,7 @@ static enum status start_run(struct offer_call *o, const struct serve_offer *off
         .kind = "run",
         .plan = offer->plan,
         .inputs = o->inputs,
-        .seed = o->q.has_seed ? o->q.seed : seams_random_u64(o->s->o.seams) >> 1,
+        .seed = (o->q.has_seed ? o->q.seed : seams_random_u64(o->s->o.seams)) & INT64_MAX,
         .more = more,
     };
     enum status st;
@@ -295,16 +320,16 @@ void v1_offer_call(struct serve *s, struct http_call *c, struct openai_request *
     o->q = *adopt_q;
     v1_head(s, &o->q, NULL, &o->head);
     s->n_v1++;
-    serve_count(s, 1);
+    s->n_calls++;
     if (!check_request(&o->q, &e)) {
-        v1_fail(c, &e, 0);
+        v1_fail(c, &e, 0, NULL);
         free_call(o);
         return;
     }
     o->inputs = inputs_of(offer, o->q.messages);
     if (start_run(o, offer, &err)) {
         openai_fail(&e, err.status == STATUS_INVALID ? 400 : 500, NULL, NULL, "%s", err.message);
-        v1_fail(c, &e, 0);
+        v1_fail(c, &e, 0, NULL);
         troupe_run_free(o->run);
         free_call(o);
         return;
