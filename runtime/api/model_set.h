@@ -50,7 +50,7 @@ void model_set_each_engine(const struct model_set *s,
 MUST_CHECK enum status model_engine_options(const struct model_options *o, const char *name,
                                             char folder[MODEL_FOLDER_MAX],
                                             struct engine_options *out, struct error *err);
-/* STATUS_CONFIG: the name is one word that is no model: neither a folder nor in `models:`. Else
+/* STATUS_CONFIG: the name is one word, and not a model: neither a folder nor in `models:`. Else
  * nothing is looked at. `base`: as below. */
 MUST_CHECK enum status model_name_check(const struct remote_specs *remote, const char *name,
                                         const char *base, struct error *err);

@@ -167,7 +167,7 @@ void troupe_each_server(const struct troupe *t,
 /* Runs the loop until no run of this process is under way and no watch is active (troupe_watch.h).
  */
 MUST_CHECK enum status troupe_drive(struct troupe *t, struct error *err);
-/* Is no run of this process under way? */
+/* No run of this process is under way. */
 bool troupe_is_idle(const struct troupe *t);
 /* Stops all runs so that they can be resumed later (Ctrl-C, SIGTERM). */
 void troupe_interrupt(struct troupe *t);

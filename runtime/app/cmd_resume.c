@@ -310,9 +310,10 @@ const struct command_spec cmd_resume = {
     "the recorded ones is refused.\n--from-failed continues a run that ended in error, "
     "timeout or budget. Finished steps are kept if path, inputs\nand definition still match"
     " the blueprint; failed steps get a new attempt. Steps that no longer match are\nlisted"
-    " and need --redo or --keep (exit code 78 until then). --model may name another "
-    "model.\n--watch keeps the deadlines of all runs and takes answers that other commands "
-    "give. It ends when only\nquestions without a deadline are open, and lists them.",
+    " and need --redo or --keep (exit code 78 until then). A step that reads a redone one "
+    "follows if its inputs\nthen differ; if it may have an effect, it is listed too. --model may "
+    "name another model.\n--watch keeps the deadlines of all runs and takes answers that other "
+    "commands give. It ends when only\nquestions without a deadline are open, and lists them.",
     resume_options,
     0,
     1,

@@ -48,7 +48,7 @@ static enum status token_path(struct app *a, char out[APP_PATH_MAX], struct erro
     st = options_user_file(out, APP_PATH_MAX - 16, err);
     slash = st ? NULL : strrchr(out, '/');
     if (slash)
-        strcpy(slash + 1, "tokens");
+        memcpy(slash + 1, "tokens", sizeof("tokens"));
     return st;
 }
 
@@ -85,8 +85,7 @@ static int token_main(void *app)
 {
     struct app *a = app;
     char path[APP_PATH_MAX], token[TOKEN_TEXT_MAX];
-    int64_t lasts =
-        option_is_set(a->options, OPT_EXPIRES) ? option_int(a->options, OPT_EXPIRES) : 0;
+    int64_t lasts = option_int(a->options, OPT_EXPIRES);
     unsigned scopes = TOKEN_ALL;
     struct error err = ERROR_INIT;
     enum status st = token_path(a, path, &err);
@@ -156,7 +155,7 @@ static enum status read_listen(const char *text, char address[64], int32_t *port
     memcpy(address, from, n);
     address[n] = 0;
     if (!colon || strcmp(address, "localhost") == 0)
-        strcpy(address, "127.0.0.1");
+        memcpy(address, "127.0.0.1", sizeof("127.0.0.1"));
     *port = (int32_t)number;
     return STATUS_OK;
 }
@@ -234,7 +233,7 @@ static enum status start(struct serving *s, struct error *err)
         .limits = {.max_connections = (int32_t)option_int(o, OPT_MAX_CONNECTIONS),
                    .max_streams_per_subject = (int32_t)option_int(o, OPT_MAX_STREAMS)},
         .max_queue = (int32_t)option_int(o, OPT_MAX_QUEUE),
-        .model = option_is_set(o, OPT_MODEL) ? option_text(o, OPT_MODEL) : NULL,
+        .model = option_text(o, OPT_MODEL),
         .run = &s->drive.options,
         .log = a->log,
         .seams = a->seams,
