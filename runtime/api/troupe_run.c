@@ -66,8 +66,8 @@ static void count(struct troupe_run *r)
     if (!st)
         st = query_run(q, r->uuid, take_counts, &r->result, &ignored);
     if (st)
-        log_write(r->t->log, LOG_WARN, "cannot count the steps of run %s: %s", r->uuid,
-                  ignored.message);
+        log_write_run(r->t->log, LOG_WARN, r->uuid, NULL, "cannot count the steps of run %s: %s",
+                      r->uuid, ignored.message);
 }
 
 /* ---- observers */

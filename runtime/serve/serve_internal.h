@@ -30,8 +30,8 @@ struct serve {
     int32_t n_v1; /* replies below /v1 under way or waiting */
     int64_t began_ms;
     struct serve_metrics *metrics;
-    uint64_t next_span; /* serve_new_span */
-    int32_t n_calls;    /* requests under way, which end before the server has drained */
+    uint64_t next_span;         /* serve_new_span */
+    int32_t n_calls;            /* requests under way, which end before the server has drained */
     struct troupe_watch *watch; /* drives the runs of the store */
     struct api_events *events;
 };
