@@ -29,7 +29,7 @@ struct agent_work {
  * tasks of `eval` from that seed on. In nested maps it comes from the path, so that all differ. */
 static uint64_t seed_of(const struct frame *f)
 {
-    uint64_t seed = run_seed(f->host->run);
+    uint64_t seed = f->host->seed;
     struct str text = STR_INIT;
     struct sha256 h;
 
@@ -160,8 +160,8 @@ static void on_done(void *ctx, struct agent *a, const struct agent_result *r)
     f->used.calls = r->calls;
     f->not_retryable = r->not_retryable;
     f->retry_after_ms = r->retry_after_ms;
-    if (r->err.status == STATUS_CONFIG) /* the record does not change */
-        frame_fatal(f, &r->err);
+    if (r->err.status == STATUS_CONFIG)
+        frame_misfit(f, &r->err);
     if (r->state == STEP_STARTED) /* interrupted, maybe before the loop could say so */
         frame_interrupt_all(f);
     if (r->state == STEP_STARTED)
@@ -236,7 +236,7 @@ static void fill_task(struct agent_work *w, const struct plan_agent *a)
                                    .path = str_cstr(&w->path),
                                    .task_seed = task_seed,
                                    .fault_seed = env_fault_seed(task_seed),
-                                   .sample_seed = run_seed(f->host->run),
+                                   .sample_seed = f->host->seed,
                                    .budget = &w->budget,
                                    .deadline_ms = f->deadline_ms,
                                    .repaired_ms = f->host->repaired_ms,
@@ -250,7 +250,7 @@ static void fill_task(struct agent_work *w, const struct plan_agent *a)
         w->task.scope.prompt_format != 1) /* release 0.1 had no such limit */
         w->task.max_model_calls = AGENT_MAX_MODEL_CALLS;
     w->task.on_asking = on_asking;
-    if (f->host->streams)
+    if (f->host->ops->wants_text(f->host))
         w->task.on_text = on_text;
     if (f->step->env)
         w->task.env_params = params_of(env);

@@ -111,7 +111,7 @@ static void on_durable(void *ctx, enum status status, const struct error *err)
     struct runner *r = ctx;
 
     if (status) {
-        r->result.status = RUN_ERROR;
+        r->result.status = RUN_INTERRUPTED;
         r->result.output = NULL;
         if (err)
             r->result.err = *err;
@@ -175,7 +175,7 @@ static void conclude(struct runner *r, enum run_status status)
 static void conclude_root(struct runner *r)
 {
     if (r->fatal.status) {
-        begin_conclusion(r, RUN_ERROR);
+        begin_conclusion(r, RUN_INTERRUPTED); /* its row says so too */
         r->result.err = r->fatal;
         report_end(r);
     } else if (r->failed.status) {
@@ -383,11 +383,19 @@ static void on_text(struct frame_host *h, const char *path, const char *text, si
     host->on_text(host->ctx, path, text, n);
 }
 
+static bool wants_text(struct frame_host *h)
+{
+    const struct runner_host *host = &runner_of(h)->host;
+
+    return host->on_text && (!host->wants_text || host->wants_text(host->ctx));
+}
+
 static const struct frame_host_ops frame_ops = {.wake = wake,
                                                 .fatal = fatal,
                                                 .fail = fail,
                                                 .on_step = on_step,
                                                 .on_text = on_text,
+                                                .wants_text = wants_text,
                                                 .role = runner_role};
 
 static void host_frames(struct runner *r)
@@ -400,12 +408,12 @@ static void host_frames(struct runner *r)
                             .loop = h->loop,
                             .seams = h->seams,
                             .run = r->run,
+                            .seed = run_seed(r->run),
                             .repair = jv_get(run_config(r->run), "repair"),
                             .replay = h->replay,
                             .repaired_ms = repair_at_ms(run_config(r->run)),
                             .tools = h->tools,
                             .agents = h->agents,
-                            .streams = h->on_text != NULL,
                             .budget = &r->budget,
                             .max_frames = h->max_steps > 0 ? h->max_steps : RUNNER_MAX_STEPS};
 }

@@ -32,6 +32,8 @@ struct runner_host {
     void (*on_step)(void *ctx, const char *path, const char *kind, enum step_state state);
     /* Provisional text of the model call at `path`. May be NULL. */
     void (*on_text)(void *ctx, const char *path, const char *text, size_t n);
+    /* Does an agent that begins now need on_text? NULL: each one does. */
+    bool (*wants_text)(void *ctx);
     void *ctx;
     enum runner_stay stay;
     const struct replay *replay; /* the record that the run replays (replay.h), or NULL; lent */
@@ -43,7 +45,8 @@ struct runner_host {
 #define RUNNER_MAX_STEPS 1000000
 
 struct runner_result {
-    /* RUN_WAITING, or RUN_INTERRUPTED, when the run is not over: resume goes on. */
+    /* RUN_WAITING, or RUN_INTERRUPTED, when the run is not over: resume goes on. Interrupted with
+     * `err`: this process could not go on. */
     enum run_status status;
     struct json *output; /* lent for the call */
     struct error err;

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "runtime/api/document.h"
 #include "runtime/base/home.h"
 #include "runtime/base/json.h"
 
@@ -35,6 +36,15 @@ int app_exit_of(enum status st)
     default:
         return EXIT_FAILED;
     }
+}
+
+struct log *app_log(const struct options *o, enum log_level level, bool progress)
+{
+    struct log *l = log_new(STDERR_FILENO, level, progress);
+
+    if (strcmp(option_text(o, OPT_LOG_FORMAT), "json") == 0)
+        log_set_format(l, LOG_JSON);
+    return l;
 }
 
 static int write_all(const char *bytes, size_t n)
@@ -74,12 +84,7 @@ int app_print_json(struct json *adopt_document)
 
 struct json *app_document(const char *name)
 {
-    struct json *doc = jv_object();
-    char schema[64];
-
-    snprintf(schema, sizeof(schema), "troupe.%s/1", name);
-    jv_set_string(doc, "schema", schema);
-    return doc;
+    return document_new(name);
 }
 
 int app_print_done(struct app *a, const char *name, const char *key, const char *value)
@@ -100,7 +105,7 @@ void app_print_error(struct app *a, const struct error *err)
     str_printf(&text, "troupe: %s%s%s\n", err->where, err->where[0] ? ": " : "", err->message);
     if (err->hint[0])
         str_printf(&text, "  %s\n", err->hint);
-    log_text(a->log, str_cstr(&text), text.len);
+    log_text(a->log, LOG_ERROR, str_cstr(&text), text.len);
     str_deinit(&text);
 }
 

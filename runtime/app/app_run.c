@@ -9,9 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "runtime/api/run_summary.h"
 #include "runtime/api/troupe_wait.h"
 #include "runtime/app/app_ask.h"
-#include "runtime/app/run_summary.h"
+#include "runtime/app/run_text.h"
 #include "runtime/app/table.h"
 #include "runtime/app/wait_text.h"
 #include "runtime/base/memory.h"
@@ -196,10 +197,10 @@ static int print_text(const struct app_drive *d, const char *uuid,
     run_put_cost(result->cost_nano, &cost);
     if (before > 0)
         snprintf(earlier, sizeof(earlier), " (%lld done before)", (long long)before);
-    log_write(d->app->log, LOG_INFO, "run %s: %s, %lld step%s%s, %lld token%s%s, %s", uuid,
-              run_status_word(result->status), (long long)result->n_steps,
-              plural_s(result->n_steps), earlier, (long long)tokens, plural_s(tokens),
-              str_cstr(&cost), took);
+    log_write_run(
+        d->app->log, LOG_INFO, uuid, NULL, "run %s: %s, %lld step%s%s, %lld token%s%s, %s", uuid,
+        run_status_word(result->status), (long long)result->n_steps, plural_s(result->n_steps),
+        earlier, (long long)tokens, plural_s(tokens), str_cstr(&cost), took);
     str_deinit(&cost);
     return code;
 }
@@ -235,9 +236,7 @@ int app_drive_print(const struct app_drive *d, const char *uuid, const struct tr
         wait_print_all(a, uuid);
         log_write(a->log, LOG_INFO, "after the answer, `troupe resume %s` continues the run", uuid);
     }
-    /* One that this process could not go on with has not ended. */
-    if (run_status_is_repairable(result->status) && result->err.status != STATUS_CONFIG &&
-        result->err.status != STATUS_BUSY)
+    if (run_status_is_repairable(result->status) && !result->err.hint[0])
         log_write(a->log, LOG_INFO, "`troupe resume %s --from-failed` tries the failed steps again",
                   uuid);
     if (result->status == RUN_INTERRUPTED)
@@ -251,10 +250,8 @@ static int exit_code(const struct app_drive *d, const struct troupe_result *resu
         return printed; /* the result is lost, whatever it was */
     if (result->status == RUN_INTERRUPTED && *d->app->interrupted)
         return 128 + *d->app->interrupted;
-    if (result->err.status == STATUS_CONFIG && result->status == RUN_ERROR)
-        return EXIT_CONFIG; /* the blueprint no longer matches the record */
-    if (result->err.status == STATUS_BUSY && result->status == RUN_ERROR)
-        return EXIT_BUSY; /* another process has locked the store */
+    if (result->status == RUN_INTERRUPTED && result->err.status)
+        return app_exit_of(result->err.status); /* of this process, not of the run */
     return app_exit_of_status(result->status);
 }
 
@@ -320,8 +317,9 @@ int app_drive(struct app_drive *d, struct troupe_run *adopt_r)
     int code;
 
     if (!d->quiet)
-        log_write(a->log, LOG_INFO, "run %s, seed %llu", troupe_run_uuid(adopt_r),
-                  (unsigned long long)run_seed(troupe_run_row(adopt_r)));
+        log_write_run(a->log, LOG_INFO, troupe_run_uuid(adopt_r), NULL, "run %s, seed %llu",
+                      troupe_run_uuid(adopt_r),
+                      (unsigned long long)run_seed(troupe_run_row(adopt_r)));
     st = drive(d, &adopt_r, &err);
     code = st         ? app_fail(a, &err)
            : d->quiet ? EXIT_OK

@@ -56,6 +56,8 @@ MUST_CHECK enum status run_writer_from_row(struct run_writer *w, const struct ru
 /* "run X has ended (cancelled)" as STATUS_INVALID. */
 enum status run_refuse_ended(const char *uuid, const char *status, struct error *err);
 struct run_cells run_change_cells(const struct run_writer *w);
+/* "key/KEY", where `meta` has the id of the run with this key; malloc'd. */
+char *run_key_key(const char *key);
 /* The key of a run's cancellation mark in `meta`. */
 void run_cancel_key(const char *uuid, char out[48]);
 
@@ -74,6 +76,8 @@ struct run {
     struct hash_set before;      /* paths of steps, waits and threads that existed at take */
     struct hash_set touched;     /* the same, written since */
     struct run_watch *watches;   /* called when the run is closed */
+    const struct run_observer *observer; /* NULL: nobody */
+    struct trace_context trace;          /* its span is that around the run */
 };
 
 /* The open transaction, made when there is none. */

@@ -540,9 +540,10 @@ void run_bench_resume(struct run_bench *b, bool from_file)
     struct str path = STR_INIT;
     struct json *inputs;
     struct error err = ERROR_INIT;
-    enum status st;
+    enum status st = b->has_ended ? run_reopen(b->store, b->uuid, &b->run, &err)
+                                  : run_take(b->store, b->uuid, &b->run, &err);
 
-    if (run_take(b->store, b->uuid, &b->run, &err))
+    if (st)
         fail_msg("%s", err.message);
     blueprint_dir_path("main.yaml", &path);
     if (from_file)

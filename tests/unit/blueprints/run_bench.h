@@ -41,6 +41,7 @@ struct run_bench {
     int64_t max_steps;
     int64_t stop_after_ms; /* 0: never */
     bool stop_keep;
+    bool has_ended; /* run_bench_resume takes a run that has ended, as a repair does */
     struct loop_timer *stop_timer;
     void (*while_running)(struct run_bench *b); /* called once, after 300 ms */
     /* Ends the process like kill -9 when this many events have happened; 0: never. */
