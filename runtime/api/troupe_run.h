@@ -27,6 +27,8 @@ struct troupe_run {
     struct run *run;
     const char *key; /* of the row to create (run_spec.key), or NULL */
     char uuid[37];
+    int64_t created_ms;
+    struct run_observer observer; /* of `run`, for the observers of t */
     struct loop_timer *limit;
     struct troupe_result result;
 };

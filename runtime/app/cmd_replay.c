@@ -207,8 +207,10 @@ const struct command_spec cmd_replay = {
     "RUN",
     "replay a run with its recorded results and compare; --live forks a new run",
     "Replies of models, tools and people come from the record; everything else is done again. The "
-    "exit code is 3\nwhen a step differs. --live --from PATH starts a new run: it keeps what was "
-    "recorded before PATH and continues\nlive from there.",
+    "exit code is 3\nwhen a step differs. --live --from PATH starts a new run: it keeps the "
+    "results "
+    "of the steps before PATH, in the\norder of the blueprint, and runs the rest. A run that was "
+    "repaired is not replayed; a fork of it is.",
     replay_options,
     1,
     1,

@@ -8,6 +8,7 @@
 
 #include "runtime/app/app.h"
 #include "runtime/app/app_run.h"
+#include "runtime/app/app_trace.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/text.h"
 #include "runtime/config/sections.h"
@@ -45,7 +46,7 @@ static enum status token_path(struct app *a, char out[APP_PATH_MAX], struct erro
     st = options_user_file(out, APP_PATH_MAX - 16, err);
     slash = st ? NULL : strrchr(out, '/');
     if (slash)
-        strcpy(slash + 1, "tokens");
+        memcpy(slash + 1, "tokens", sizeof("tokens"));
     return st;
 }
 
@@ -82,8 +83,7 @@ static int token_main(void *app)
 {
     struct app *a = app;
     char path[APP_PATH_MAX], token[TOKEN_TEXT_MAX];
-    int64_t lasts =
-        option_is_set(a->options, OPT_EXPIRES) ? option_int(a->options, OPT_EXPIRES) : 0;
+    int64_t lasts = option_int(a->options, OPT_EXPIRES);
     unsigned scopes = TOKEN_ALL;
     struct error err = ERROR_INIT;
     enum status st = token_path(a, path, &err);
@@ -153,7 +153,7 @@ static enum status read_listen(const char *text, char address[64], int32_t *port
     memcpy(address, from, n);
     address[n] = 0;
     if (!colon || strcmp(address, "localhost") == 0)
-        strcpy(address, "127.0.0.1");
+        memcpy(address, "127.0.0.1", sizeof("127.0.0.1"));
     *port = (int32_t)number;
     return STATUS_OK;
 }
@@ -212,11 +212,12 @@ static enum status start(struct serving *s, struct error *err)
         .limits = {.max_connections = (int32_t)option_int(o, OPT_MAX_CONNECTIONS),
                    .max_streams_per_subject = (int32_t)option_int(o, OPT_MAX_STREAMS)},
         .max_queue = (int32_t)option_int(o, OPT_MAX_QUEUE),
-        .model = option_is_set(o, OPT_MODEL) ? option_text(o, OPT_MODEL) : NULL,
+        .model = option_text(o, OPT_MODEL),
         .run = &s->drive.options,
         .runs_at_once = (int32_t)option_int(o, OPT_IN_FLIGHT),
         .log = a->log,
         .seams = a->seams,
+        .tracer = app_tracer(a),
     };
     enum status st = read_listen(option_text(o, OPT_LISTEN), s->address, &so.port, err);
 
@@ -280,6 +281,8 @@ static int serve_main(void *app)
     if (!st)
         st = troupe_loop(a->troupe, &s.loop, &err);
     if (!st)
+        st = app_trace_open(a, &err);
+    if (!st)
         st = start(&s, &err);
     if (!st)
         st = run(&s, &err);
@@ -296,7 +299,7 @@ static const enum option_id serve_options[] = {
     OPT_TLS_KEY,     OPT_ALLOW_HOST, OPT_ALLOW_ORIGIN, OPT_BEHIND_PROXY, OPT_MAX_CONNECTIONS,
     OPT_MAX_STREAMS, OPT_MAX_QUEUE,  OPT_IN_FLIGHT,    OPT_GRACE,        OPT_ROOT,
     OPT_DEVICE,      OPT_THREADS,    OPT_KV_MEMORY,    OPT_CONTEXT,      OPT_CPU_ISA,
-    OPT_WEIGHT_TYPE, OPT_END};
+    OPT_WEIGHT_TYPE, OPT_OTLP_URL,   OPT_OTLP_HEADERS, OPT_OTLP_CONTENT, OPT_END};
 const struct command_spec cmd_serve = {
     "serve",
     "host",

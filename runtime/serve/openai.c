@@ -161,10 +161,10 @@ static bool read_parallel(struct openai_request *r, const struct json *v, const 
 {
     bool parallel = true;
 
-    (void)r;
     if (!read_bool(v, param, &parallel, e))
         return false;
-    return parallel || openai_refuse(e, param, "a reply may have several tool calls");
+    r->one_call = !parallel;
+    return true;
 }
 
 static bool read_max_tokens(struct openai_request *r, const struct json *v, const char *param,

@@ -54,6 +54,7 @@ struct openai_request {
     struct openai_prompt *prompt; /* (n_prompts) of completions */
     int32_t n_prompts;
     const char *tool_choice; /* as in model.h */
+    bool one_call;           /* parallel_tool_calls is false: of several calls the first is given */
     const char *stop[OPENAI_MAX_STOPS];
     int32_t n_stop;
     int32_t n;          /* replies to each prompt */
@@ -95,6 +96,7 @@ struct openai_choice {
     const struct json *tool_calls; /* as in chat_result; in a chunk all of them, whole */
     enum model_finish finish;
     bool has_calls; /* finish_reason is "tool_calls" */
+    bool one_call;  /* the first of tool_calls, without the others */
     /* Log-probs of the tokens from `from` to `to`; NULL: none. */
     const struct chat_call *tokens;
     int32_t from, to;

@@ -105,10 +105,13 @@ static void put_head(struct str *out, const struct openai_head *h, const char *o
 }
 
 /* In a chunk with the numbers of the calls, by which clients tell deltas apart. */
-static void put_calls(struct str *out, const struct json *calls, bool numbered)
+static void put_calls(struct str *out, const struct openai_choice *c, bool numbered)
 {
+    const struct json *calls = c->tool_calls;
+    size_t n = c->one_call ? 1 : jv_size(calls);
+
     str_puts(out, ",\"tool_calls\":[");
-    for (size_t i = 0; i < jv_size(calls); i++) {
+    for (size_t i = 0; i < n; i++) {
         if (i > 0)
             str_putc(out, ',');
         if (numbered) {
@@ -247,7 +250,7 @@ static void put_message(struct str *out, const struct openai_choice *c)
         put_text(out, c->reasoning, c->reasoning_bytes);
     }
     if (c->tool_calls)
-        put_calls(out, c->tool_calls, false);
+        put_calls(out, c, false);
     str_putc(out, '}');
 }
 
@@ -270,7 +273,7 @@ static void put_delta(struct str *out, const struct openai_choice *c)
         put_text(out, c->reasoning, c->reasoning_bytes);
     }
     if (c->tool_calls)
-        put_calls(out, c->tool_calls, true);
+        put_calls(out, c, true);
     if (out->len > from) /* the first comma is one too many */
         out->data[from] = ' ';
     str_putc(out, '}');

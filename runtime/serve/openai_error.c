@@ -98,8 +98,8 @@ void openai_error_of(const struct chat_result *r, struct openai_error *out)
 {
     if (r->status == STATUS_LIMIT && r->n_prompt > 0)
         openai_fail(out, 400, "context_length_exceeded", NULL,
-                    "the context of this model has %d tokens, but the prompt has %d; prompt and "
-                    "reply share the context",
+                    "this model's maximum context length is %d tokens, but the prompt has %d; "
+                    "prompt and reply share the context",
                     (int)r->n_context, (int)r->n_prompt);
     else
         by_status(r, out);

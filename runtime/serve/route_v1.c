@@ -16,27 +16,26 @@ const struct http_reply v1_event_stream = {
     .n_fields = 2,
 };
 
-void v1_fail_with(struct http_call *c, const struct openai_error *e, const struct http_field *field,
-                  int32_t n)
+void v1_fail(struct http_call *c, const struct openai_error *e, int64_t retry_after_ms,
+             const char *run)
 {
     struct str body = STR_INIT;
-    struct http_reply r = {
-        .code = e->http, .type = "application/json", .fields = field, .n_fields = n};
+    char seconds[24];
+    struct http_field field[2];
+    struct http_reply r = {.code = e->http, .type = "application/json", .fields = field};
 
     openai_error_body(e, &body);
+    if (retry_after_ms > 0) {
+        snprintf(seconds, sizeof(seconds), "%lld", (long long)((retry_after_ms + 999) / 1000));
+        field[r.n_fields++] = (struct http_field){"Retry-After", seconds};
+    } else if (run) {
+        field[r.n_fields++] = (struct http_field){"X-Troupe-Run", run};
+        field[r.n_fields++] = (struct http_field){"X-Should-Retry", "false"};
+    }
     r.body = str_cstr(&body);
     r.body_bytes = body.len;
     http_call_reply(c, &r);
     str_deinit(&body);
-}
-
-void v1_fail(struct http_call *c, const struct openai_error *e, int64_t retry_after_ms)
-{
-    char seconds[24];
-    const struct http_field field = {"Retry-After", seconds};
-
-    snprintf(seconds, sizeof(seconds), "%lld", (long long)((retry_after_ms + 999) / 1000));
-    v1_fail_with(c, e, &field, retry_after_ms > 0 ? 1 : 0);
 }
 
 void v1_head(struct serve *s, const struct openai_request *q, const struct model_info *m,
@@ -77,11 +76,11 @@ static void serve_kind(struct serve *s, struct http_call *c, enum openai_kind ki
     if (s->n_v1 >= s->max_queue) {
         openai_fail(&e, 429, "rate_limit_exceeded", NULL, "%d replies are under way or waiting",
                     s->n_v1);
-        v1_fail(c, &e, 1000);
+        v1_fail(c, &e, 1000, NULL);
         return;
     }
     if (!openai_parse(kind, q->body ? q->body : "", (size_t)q->body_bytes, &r, &e)) {
-        v1_fail(c, &e, 0);
+        v1_fail(c, &e, 0, NULL);
         return;
     }
     m = serve_model_find(s, r.model);
@@ -93,7 +92,7 @@ static void serve_kind(struct serve *s, struct http_call *c, enum openai_kind ki
     } else {
         openai_fail(&e, 404, "model_not_found", "model", "the model \"%.80s\" does not exist",
                     r.model);
-        v1_fail(c, &e, 0);
+        v1_fail(c, &e, 0, NULL);
         openai_request_deinit(&r);
     }
 }

@@ -9,6 +9,8 @@
 #include "runtime/base/memory.h"
 #include "runtime/loop/loop.h"
 #include "runtime/serve/api_events.h"
+#include "runtime/serve/serve_metrics.h"
+#include "runtime/serve/serve_note.h"
 #include "runtime/serve/v1.h"
 
 #define MAX_QUEUE 256 /* replies below /v1 under way or waiting */
@@ -91,7 +93,8 @@ static void on_stuck(void *ctx, const char *uuid, const struct error *err)
 {
     struct serve *s = ctx;
 
-    log_write(s->o.log, LOG_WARN, "run %s cannot go on and stays as it is: %s", uuid, err->message);
+    log_write_run(s->o.log, LOG_WARN, uuid, NULL, "run %s cannot go on and stays as it is: %s",
+                  uuid, err->message);
 }
 
 /* Runs that are continued keep their models: those of the options are for new ones. */
@@ -126,6 +129,9 @@ enum status serve_start(const struct serve_options *o, struct serve **out, struc
     s->o = *o;
     s->troupe = o->troupe;
     s->max_queue = o->max_queue > 0 ? o->max_queue : MAX_QUEUE;
+    s->metrics = serve_metrics_new(s->troupe);
+    for (int32_t i = 1; serve_route_at(i); i++)
+        serve_metrics_add_route(s->metrics, serve_route_at(i)->path);
     s->began_ms = seams_wall_ms(o->seams);
     s->events = api_events_new(s);
     troupe_set_interrupted(s->troupe, &s->stopping); /* not at the signal: runs have the grace */
@@ -156,7 +162,8 @@ enum status serve_start(const struct serve_options *o, struct serve **out, struc
         .handler = {.ctx = s,
                     .route = serve_route,
                     .serve = serve_dispatch,
-                    .error_body = serve_error_body},
+                    .error_body = serve_error_body,
+                    .ended = serve_ended},
         .seams = o->seams,
         .log = o->log,
     };
@@ -260,6 +267,7 @@ void serve_free(struct serve *s)
     serve_models_close(s);
     token_file_free(s->tokens);
     troupe_set_interrupted(s->troupe, NULL);
+    serve_metrics_free(s->metrics);
     free(s->url);
     free(s);
 }

@@ -15,6 +15,7 @@
 #include "runtime/api/troupe.h"
 #include "runtime/http/http_server.h"
 #include "runtime/serve/serve_config.h"
+#include "runtime/trace/tracer.h"
 
 struct serve;
 
@@ -36,6 +37,7 @@ struct serve_options {
     int32_t runs_at_once;                 /* that are driven; 0: TROUPE_WATCH_AT_ONCE */
     struct log *log;
     const struct seams *seams;
+    struct tracer *tracer; /* lent; NULL: requests are not traced */
 };
 /* STATUS_CONFIG: an address that others can reach, without a token or without TLS. */
 MUST_CHECK enum status serve_check(const struct serve_options *o, struct error *err);

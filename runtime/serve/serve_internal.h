@@ -29,6 +29,8 @@ struct serve {
     int32_t n_models, max_queue;
     int32_t n_v1; /* replies below /v1 under way or waiting */
     int64_t began_ms;
+    struct serve_metrics *metrics;
+    uint64_t next_span;         /* serve_new_span */
     int32_t n_calls;            /* requests under way, which end before the server has drained */
     struct troupe_watch *watch; /* drives the runs of the store */
     struct api_events *events;
@@ -38,6 +40,15 @@ struct serve {
 /* A request on its route: `part` are the texts of the {parts}, lent until the function returns. */
 typedef void (*route_fn)(struct serve *s, struct http_call *c, const char *const *part);
 
+/* A line of route.def. */
+struct route {
+    enum http_method method;
+    const char *path;
+    unsigned scopes;
+    int64_t max_body;
+    route_fn fn;
+};
+
 #define ROUTE(method, path, scopes, max_body, fn)                                                  \
     void fn(struct serve *s, struct http_call *c, const char *const *part);
 #include "runtime/serve/route.def"
@@ -46,6 +57,9 @@ typedef void (*route_fn)(struct serve *s, struct http_call *c, const char *const
 /* serve_route.c */
 struct http_route serve_route(void *serve, const struct http_request *q);
 void serve_dispatch(void *serve, struct http_call *c);
+
+/* By http_route.id, from 1 on; NULL past the end. */
+const struct route *serve_route_at(int32_t id);
 
 /* serve_error.c: the body of an error, in the form of the API that the path belongs to. */
 void serve_error_body(void *serve, const struct http_request *q, int code, const char *message,

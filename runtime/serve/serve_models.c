@@ -151,5 +151,5 @@ void route_v1_model(struct serve *s, struct http_call *c, const char *const *par
         return;
     }
     openai_fail(&e, 404, "model_not_found", "model", "the model \"%.80s\" does not exist", part[0]);
-    v1_fail(c, &e, 0);
+    v1_fail(c, &e, 0, NULL);
 }

@@ -23,16 +23,31 @@ struct model *serve_model_find(const struct serve *s, const char *id);
 /* The name for a run, lent for the life of the server; NULL: not offered. */
 const char *const *serve_model_name(const struct serve *s, const char *id);
 
-/* Replies with the error, and n more fields. */
-void v1_fail_with(struct http_call *c, const struct openai_error *e, const struct http_field *field,
-                  int32_t n);
-/* The same with retry_after_ms (0: none) as Retry-After. */
-void v1_fail(struct http_call *c, const struct openai_error *e, int64_t retry_after_ms);
+/* Replies with the error and retry_after_ms (0: none) as Retry-After. run: the run that failed, or
+ * NULL; the reply names it and asks the client not to start another. */
+void v1_fail(struct http_call *c, const struct openai_error *e, int64_t retry_after_ms,
+             const char *run);
 void v1_head(struct serve *s, const struct openai_request *q, const struct model_info *m,
              struct openai_head *out);
 /* The data of one event of a stream. false: the client does not read; the call is gone. */
 bool v1_event(struct http_call *c, const struct str *data);
 extern const struct http_reply v1_event_stream; /* its head */
+
+/* v1_observe.c: metrics and spans of calls */
+
+/* A chat call of a request: its span, unset if it is not traced, below that of the request. */
+struct v1_span {
+    struct trace_context context;
+    uint8_t parent[8];
+    int64_t start_us;
+};
+void v1_span_begin(struct serve *s, const struct trace_context *around, struct v1_span *out);
+/* The call has ended. */
+void v1_observe_chat(struct serve *s, const struct v1_span *span, const struct openai_request *q,
+                     const struct chat_result *r);
+/* A run for a request has ended. */
+void v1_observe_run(struct serve *s, const char *offer, bool is_agent, int64_t took_us,
+                    const struct troupe_result *r);
 
 /* Both take over the request, also when they fail; it was parsed from c. */
 void v1_model_call(struct serve *s, struct http_call *c, struct openai_request *adopt_q,

@@ -5,10 +5,12 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "runtime/base/memory.h"
+#include "runtime/serve/serve_note.h"
 #include "runtime/serve/v1.h"
 
 struct v1_call;
@@ -16,11 +18,13 @@ struct v1_call;
 struct v1_choice {
     struct v1_call *v;
     int32_t index;
+    char path[48]; /* by which a scripted model chooses its reply */
     struct chat_call *chat;
     bool is_open;    /* on_done follows */
     bool begun;      /* a chunk of it was sent */
     int32_t n_given; /* tokens in the chunks so far */
     int64_t offset;  /* characters in the chunks so far */
+    struct v1_span span;
 };
 
 struct v1_call {
@@ -124,6 +128,12 @@ static void on_piece(void *ctx, enum chat_piece kind, const char *text, size_t n
     str_deinit(&data);
 }
 
+static void choice_of(const struct v1_choice *c, struct openai_choice *out)
+{
+    openai_choice_of(c->chat, c->index, c->v->q.logprobs, out);
+    out->one_call = c->v->q.one_call;
+}
+
 /* The last chunk of a choice: its calls, and why it ended. */
 static void end_choice(struct v1_choice *c)
 {
@@ -133,7 +143,7 @@ static void end_choice(struct v1_choice *c)
 
     if (!open_stream(v))
         return;
-    openai_choice_of(c->chat, c->index, v->q.logprobs, &part);
+    choice_of(c, &part);
     part.begins = !c->begun;
     part.ends = true;
     part.content = part.reasoning = NULL;
@@ -174,7 +184,7 @@ static void reply_whole(struct v1_call *v)
     struct str body = STR_INIT;
 
     for (int32_t i = 0; i < v->n; i++)
-        openai_choice_of(v->choice[i].chat, i, v->q.logprobs, &choice[i]);
+        choice_of(&v->choice[i], &choice[i]);
     openai_answer(&v->head, choice, v->n, &v->usage, &body);
     http_call_reply_json(v->http, 200, str_cstr(&body), body.len);
     str_deinit(&body);
@@ -186,7 +196,7 @@ static void finish(struct v1_call *v)
     if (v->http && v->streams)
         end_stream(v);
     else if (v->http && v->failed)
-        v1_fail(v->http, &v->error, v->retry_after_ms);
+        v1_fail(v->http, &v->error, v->retry_after_ms, NULL);
     else if (v->http)
         reply_whole(v);
     free_call(v);
@@ -200,6 +210,7 @@ static void on_done(void *ctx, struct chat_call *chat)
 
     v->n_open--;
     c->is_open = false;
+    v1_observe_chat(v->s, &c->span, &v->q, r);
     if (r->status && !v->failed) {
         v->failed = true;
         v->retry_after_ms = r->retry_after_ms;
@@ -216,12 +227,26 @@ static void on_done(void *ctx, struct chat_call *chat)
 
 /* ---- the beginning */
 
+/* The turns that the conversation has had: a scripted model answers each by its own reply. */
+static void make_path(const struct v1_call *v, int32_t i, char *out, size_t cap)
+{
+    const struct json *messages = v->q.messages;
+    int32_t turn = 0;
+
+    for (size_t k = 0; k < jv_size(messages); k++) {
+        const struct json *role = jv_get(jv_at(messages, k), "role");
+
+        turn += strcmp(jv_get_string(role, ""), "assistant") == 0;
+    }
+    snprintf(out, cap, "v1/turn:%d/model:%d", (int)turn, (int)i);
+}
+
 static struct chat_call_spec spec_of(const struct v1_call *v, struct model *m, int32_t i)
 {
     const struct openai_request *q = &v->q;
     struct chat_call_spec spec = {
         .model = m,
-        .path = "v1",
+        .path = v->choice[i].path,
         .messages = q->messages,
         .tools = q->tools,
         .template_more = q->template_more,
@@ -235,6 +260,7 @@ static struct chat_call_spec spec_of(const struct v1_call *v, struct model *m, i
         .n_stop = q->n_stop,
         .wants_logprobs = q->logprobs,
         .priority = 1,
+        .trace = v->choice[i].span.context,
         .ctx = &v->choice[i],
         .on_piece = q->stream ? on_piece : NULL,
         .on_done = on_done,
@@ -266,6 +292,7 @@ void v1_model_call(struct serve *s, struct http_call *c, struct openai_request *
                    struct model *m)
 {
     struct v1_call *v = xcalloc(1, sizeof(*v));
+    struct trace_context around = serve_trace_of(s, c);
     struct error err = ERROR_INIT;
 
     v->s = s;
@@ -280,9 +307,13 @@ void v1_model_call(struct serve *s, struct http_call *c, struct openai_request *
     s->n_calls++;
     http_call_on_gone(c, on_gone, v);
     for (int32_t i = 0; i < v->n; i++) {
-        struct chat_call_spec spec = spec_of(v, m, i);
+        struct chat_call_spec spec;
 
-        v->choice[i] = (struct v1_choice){.v = v, .index = i};
+        v->choice[i].v = v;
+        v->choice[i].index = i;
+        make_path(v, i, v->choice[i].path, sizeof(v->choice[i].path));
+        v1_span_begin(s, &around, &v->choice[i].span);
+        spec = spec_of(v, m, i);
         if (chat_call_start(s->agents, &spec, &v->choice[i].chat, &err))
             cannot_start(v, &err);
         else

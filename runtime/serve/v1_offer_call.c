@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "runtime/base/memory.h"
+#include "runtime/serve/serve_note.h"
 #include "runtime/serve/v1.h"
 
 struct offer_call {
@@ -23,6 +24,8 @@ struct offer_call {
     struct json *inputs;
     struct troupe_run_options options; /* lent to the run */
     struct troupe_run *run;
+    const struct serve_offer *offer;
+    int64_t began_us;
 };
 
 static void free_call(struct offer_call *o)
@@ -163,6 +166,8 @@ static void put_output(const struct json *output, struct str *out)
         jv_write(output, 0, out);
 }
 
+/* None of these codes is one that clients try again by themselves (408, 409, 429, 5xx): that would
+ * start another run, and repeat the effects of its tools. */
 static void error_of(const struct offer_call *o, const struct troupe_result *r,
                      struct openai_error *e)
 {
@@ -170,18 +175,18 @@ static void error_of(const struct offer_call *o, const struct troupe_result *r,
     const char *why = r->err.message[0] ? r->err.message : run_status_word(r->status);
 
     if (r->status == RUN_WAITING)
-        openai_fail(e, 409, "run_waiting", NULL,
+        openai_fail(e, 422, "run_waiting", NULL,
                     "run %s waits for an answer of a person; `troupe inbox` shows the question",
                     run);
     else if (r->status == RUN_TIMEOUT)
-        openai_fail(e, 504, "run_timeout", NULL, "run %s: %s", run, why);
+        openai_fail(e, 422, "run_timeout", NULL, "run %s: %s", run, why);
     else if (r->status == RUN_BUDGET)
-        openai_fail(e, 429, "run_budget", NULL, "run %s: %s", run, why);
+        openai_fail(e, 422, "run_budget", NULL, "run %s: %s", run, why);
     else if (r->status == RUN_INTERRUPTED)
         openai_fail(e, 503, "run_interrupted", NULL,
                     "the server stops; it continues run %s when it starts again", run);
     else
-        openai_fail(e, 502, "run_failed", NULL, "run %s: %s", run, why);
+        openai_fail(e, 422, "run_failed", NULL, "run %s: %s", run, why);
 }
 
 static void end_stream(struct offer_call *o, const struct openai_choice *choice,
@@ -241,12 +246,10 @@ static void reply(struct offer_call *o, const struct troupe_result *r)
 
 static void reply_error(struct offer_call *o, const struct openai_error *e)
 {
-    const struct http_field fields[] = {{"X-Troupe-Run", troupe_run_uuid(o->run)},
-                                        {"X-Should-Retry", "false"}};
     struct str data = STR_INIT;
 
     if (!o->q.stream) {
-        v1_fail_with(o->http, e, fields, 2);
+        v1_fail(o->http, e, 0, troupe_run_uuid(o->run));
         return;
     }
     openai_error_body(e, &data);
@@ -261,6 +264,8 @@ static void on_end(void *ctx, struct troupe_run *run)
     const struct troupe_result *r = troupe_run_result(run);
     struct openai_error e;
 
+    v1_observe_run(o->s, o->offer->name, o->offer->is_agent,
+                   seams_mono_us(o->s->o.seams) - o->began_us, r);
     if (o->http && r->status == RUN_OK) {
         reply(o, r);
     } else if (o->http) {
@@ -287,6 +292,7 @@ static enum status start_run(struct offer_call *o, const struct serve_offer *off
     enum status st;
 
     jv_set_string(more, "asked_by", "v1");
+    serve_put_trace(o->s, o->http, more);
     o->options = *o->s->o.run;
     o->options.models_are_defaults = true;
     o->options.stay = RUNNER_STAY_WAITS;
@@ -309,19 +315,21 @@ void v1_offer_call(struct serve *s, struct http_call *c, struct openai_request *
 
     o->s = s;
     o->http = c;
+    o->offer = offer;
+    o->began_us = seams_mono_us(s->o.seams);
     o->q = *adopt_q;
     v1_head(s, &o->q, NULL, &o->head);
     s->n_v1++;
     s->n_calls++;
     if (!check_request(&o->q, &e)) {
-        v1_fail(c, &e, 0);
+        v1_fail(c, &e, 0, NULL);
         free_call(o);
         return;
     }
     o->inputs = inputs_of(offer, o->q.messages);
     if (start_run(o, offer, &err)) {
         openai_fail(&e, err.status == STATUS_INVALID ? 400 : 500, NULL, NULL, "%s", err.message);
-        v1_fail(c, &e, 0);
+        v1_fail(c, &e, 0, NULL);
         troupe_run_free(o->run);
         free_call(o);
         return;

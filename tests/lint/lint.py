@@ -16,6 +16,7 @@ MAY = {
     "runtime/base": [],
     "runtime/loop": [],
     "runtime/http": ["runtime/loop"],
+    "runtime/trace": ["runtime/loop", "runtime/http"],
     "runtime/store": [],
     "runtime/config": [],
     "runtime/plot": [],
@@ -37,9 +38,9 @@ MAY = {
     "mcp": ["tools/tool.h", "tools/tool_result.h", "tools/registry.h", "runtime/loop", "runtime/http", "runtime/store"],
     "agents": ["models", "tools", "runtime/store", "runtime/loop", "kernels"],
     "blueprints": ["agents", "tools", "runtime/store", "runtime/loop", "models/model.h"],
-    "runtime/api": ["runtime/loop", "runtime/store", "kernels", "kernels/cpu", "models", "tools", "tools/environments",
-                    "mcp", "agents", "blueprints"],
-    "runtime/serve": ["runtime/loop", "runtime/http", "runtime/store", "runtime/config", "runtime/plot", "runtime/api",
+    "runtime/api": ["runtime/loop", "runtime/http", "runtime/trace", "runtime/store", "kernels", "kernels/cpu", "models", "tools",
+                    "tools/environments", "mcp", "agents", "blueprints"],
+    "runtime/serve": ["runtime/loop", "runtime/http", "runtime/trace", "runtime/store", "runtime/config", "runtime/plot", "runtime/api",
                       "kernels", "kernels/cpu", "models", "tools", "tools/environments", "mcp", "agents", "blueprints"],
     "runtime/app": [""],
 }
@@ -74,7 +75,7 @@ OPENS = {
 LONG_LINES, LONG_FUNCTION = 1200, 70
 SPDX = "SPDX-License-Identifier: Apache-2.0"
 # The endings that a tracked file outside tests/fixtures may have.
-SUFFIXES = (".c", ".h", ".cu", ".inc", ".def", ".sql", ".py", ".sh", ".md", ".txt", ".yaml", ".json", ".jsonl",
+SUFFIXES = (".c", ".h", ".cu", ".inc", ".def", ".sql", ".py", ".mjs", ".sh", ".md", ".txt", ".yaml", ".json", ".jsonl",
             ".jinja", ".csv", ".session", ".safetensors", ".svg", ".gitignore", ".clang-format")
 PLAIN = ("LICENSE", "dev", ".ci/run")
 # Files of other projects and of users that comments may name.
@@ -183,7 +184,7 @@ def lint_suffixes(root, _):
 
 
 def lint_spdx(root, _):
-    for name in tracked(root, ".c", ".h", ".cu", ".inc", ".def", ".sql", ".py", ".sh", "CMakeLists.txt") + ["dev"]:
+    for name in tracked(root, ".c", ".h", ".cu", ".inc", ".def", ".sql", ".py", ".mjs", ".sh", "CMakeLists.txt") + ["dev"]:
         text = read(root, name)
         # In C the first comment; in other files the first 4,000 characters.
         head = text[:text.find("*/")] if text.startswith("/*") else text[:4000]
@@ -330,7 +331,7 @@ def lint_words(root, _):
     plain, quoted = word_table(root)
     word = r"(?<!there )(" + "|".join(plain) + r")(?! longer)"
     parts, whole = re.compile(rf"(?<![^\W_]){word}(?![^\W_])", flags=re.I), re.compile(rf"\b{word}\b", flags=re.I)
-    for name in tracked(root, ".c", ".h", ".cu", ".inc", ".def", ".sql", ".md", ".py", ".sh"):
+    for name in tracked(root, ".c", ".h", ".cu", ".inc", ".def", ".sql", ".md", ".py", ".mjs", ".sh"):
         if name.startswith("tests/fixtures/"):
             continue
         found = set()

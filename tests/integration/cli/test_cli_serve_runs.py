@@ -122,7 +122,7 @@ class Runs(ServeCase):
             self.assertEqual(s.request("POST", CHAT, {"model": "blueprint/echo", "messages": user("x"), **more}).code, 200, more)
         self.assertEqual(s.complete("agent/clerk", "x").error()["param"], "model")
         self.assertEqual(s.chat("agent/none", "x").error()["code"], "model_not_found")
-        self.assertEqual(len(self.ok("runs", "--json").json()["runs"]), 5, "a refused request is no run")
+        self.assertEqual(len(self.ok("runs", "--json").json()["runs"]), 5, "a refused request makes none")
         s.stop()
 
     def test_runs_that_do_not_end_well(self):

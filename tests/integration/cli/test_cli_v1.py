@@ -265,9 +265,9 @@ class Scripted(ServeCase):
         self.assertEqual([(d["index"], d["function"]) for d in deltas], [(i, x["function"]) for i, x in enumerate(calls)])
         self.assertEqual(events[-1]["choices"][0]["finish_reason"], "tool_calls")
         # The results come back as messages.
-        told = user("x") + [{"role": "assistant", "content": None, "tool_calls": calls}] + [
+        said = user("x") + [{"role": "assistant", "content": None, "tool_calls": calls}] + [
             {"role": "tool", "tool_call_id": x["id"], "content": "rain"} for x in calls]
-        self.assertEqual(self.ask(s, messages=told, **body).code, 200)
+        self.assertEqual(self.ask(s, messages=said, **body).code, 200)
         r = self.ask(s, messages=[{"role": "tool", "tool_call_id": "none", "content": "x"}], **body)
         self.assertEqual(r.code, 400)
         s.stop()

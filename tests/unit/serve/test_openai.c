@@ -31,7 +31,7 @@ static void chat_parameters(void **state)
     assert_null(r.tool_choice);
     assert_int_equal(r.n, 1);
     assert_int_equal(r.max_tokens, 0);
-    assert_false(r.stream || r.has_seed || r.logprobs || r.include_usage);
+    assert_false(r.stream || r.has_seed || r.logprobs || r.include_usage || r.one_call);
     assert_true(r.sampling.temperature == 1 && r.sampling.top_p == 1);
     openai_request_deinit(&r);
 
@@ -61,12 +61,15 @@ static void chat_parameters(void **state)
     assert_int_equal(jv_size(r.tools), 1);
     assert_string_equal(r.tool_choice, "required");
     assert_true(jv_get_bool(jv_get(r.template_more, "think"), false));
+    assert_false(r.one_call);
     openai_request_deinit(&r);
 
     parse(OPENAI_CHAT,
           "{" M ",\"tools\":[" TOOL "],\"tool_choice\":{\"type\":\"function\",\"function\":"
-          "{\"name\":\"add\"}},\"stop\":\"x\",\"temperature\":0,\"top_k\":-1}",
+          "{\"name\":\"add\"}},\"stop\":\"x\",\"temperature\":0,\"top_k\":-1,"
+          "\"parallel_tool_calls\":false}",
           &r);
+    assert_true(r.one_call);
     assert_string_equal(r.tool_choice, "add");
     assert_int_equal(r.n_stop, 1);
     assert_true(r.sampling.temperature == 0 && r.sampling.top_k == 0);
@@ -255,7 +258,7 @@ static void chat_requests_that_are_refused(void **state)
         {WITH("\"stream\":true,\"stream_options\":{\"x\":1}"), "stream_options.x", UNKNOWN},
         {WITH("\"stream\":true,\"stream_options\":{\"include_usage\":1}"),
          "stream_options.include_usage", TYPE},
-        {WITH("\"parallel_tool_calls\":false"), "parallel_tool_calls", NOT},
+        {WITH("\"parallel_tool_calls\":0"), "parallel_tool_calls", TYPE},
         {WITH("\"reasoning_effort\":\"low\""), "reasoning_effort", NOT},
         {WITH("\"functions\":[]"), "functions", NOT},
         {WITH("\"modalities\":[\"audio\"]"), "modalities", NOT},
@@ -457,6 +460,8 @@ static void errors_of_calls(void **state)
     assert_int_equal(e.http, 400);
     assert_string_equal(e.code, "context_length_exceeded");
     assert_non_null(strstr(e.message, "6030"));
+    /* the words by which clients know this error when they do not read its code */
+    assert_non_null(strstr(e.message, "maximum context length is"));
     assert_non_null(strstr(e.message, "2048"));
     assert_false(openai_fail(&e, 401, "invalid_api_key", NULL, "wrong key"));
     assert_string_equal(e.type, "authentication_error");

@@ -76,6 +76,36 @@ static void whole_answers(void **state)
     jv_unref(calls);
 }
 
+/* parallel_tool_calls is false: a client that asked for one call gets one. */
+static void of_two_calls_one_can_be_given(void **state)
+{
+    struct json *calls = fixture_json(
+        "[{\"id\":\"c\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}},"
+        "{\"id\":\"d\",\"type\":\"function\",\"function\":{\"name\":\"g\",\"arguments\":\"{}\"}}]");
+    struct openai_choice c = {
+        .tool_calls = calls, .has_calls = true, .ends = true, .finish = FINISH_STOP};
+    struct openai_head h = head_of(OPENAI_CHAT);
+
+    (void)state;
+    for (int chunk = 0; chunk < 2; chunk++) {
+        struct str both = STR_INIT, one = STR_INIT;
+
+        for (int i = 0; i < 2; i++) {
+            c.one_call = i == 1;
+            if (chunk)
+                openai_chunk(&h, &c, i == 0 ? &both : &one);
+            else
+                openai_answer(&h, &c, 1, &usage, i == 0 ? &both : &one);
+        }
+        assert_non_null(strstr(str_cstr(&both), "\"name\":\"g\""));
+        assert_non_null(strstr(str_cstr(&one), "\"name\":\"f\""));
+        assert_null(strstr(str_cstr(&one), "\"name\":\"g\""));
+        str_deinit(&both);
+        str_deinit(&one);
+    }
+    jv_unref(calls);
+}
+
 #define CHUNK "{" ID "\"object\":\"chat.completion.chunk\"," REST "\"choices\":["
 
 static void chunks(void **state)
@@ -235,6 +265,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whole_answers),
+        cmocka_unit_test(of_two_calls_one_can_be_given),
         cmocka_unit_test(chunks),
         cmocka_unit_test(log_probs),
         cmocka_unit_test(usage_of_several_choices),
