@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "runtime/base/memory.h"
+#include "runtime/base/rng.h"
 #include "runtime/loop/loop.h"
 #include "runtime/serve/v1.h"
 
@@ -70,6 +71,7 @@ enum status serve_start(const struct serve_options *o, struct serve **out, struc
     s->troupe = o->troupe;
     s->max_queue = o->max_queue > 0 ? o->max_queue : MAX_QUEUE;
     s->began_ms = seams_wall_ms(o->seams);
+    s->random_seed = seams_random_u64(o->seams);
     troupe_set_interrupted(s->troupe, &s->stopping); /* not at the signal: runs have the grace */
     if (!st)
         st = troupe_loop(s->troupe, &s->loop, err);
@@ -110,6 +112,11 @@ enum status serve_start(const struct serve_options *o, struct serve **out, struc
 fail:
     serve_free(s);
     return st;
+}
+
+uint64_t serve_random(struct serve *s)
+{
+    return rng_derive(s->random_seed, s->n_random++);
 }
 
 const char *serve_url(const struct serve *s)

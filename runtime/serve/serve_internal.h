@@ -24,6 +24,7 @@ struct serve {
     struct served_model *model;  /* (n_models) v1.h */
     int32_t n_models, n_v1, max_queue;
     int64_t began_ms;
+    uint64_t random_seed, n_random; /* of serve_random */
     /* what is under way and must end before the server has drained */
     int32_t n_calls;
 };
@@ -48,6 +49,9 @@ void serve_error_body(void *serve, const struct http_request *q, int code, const
 void serve_fail(struct http_call *c, const struct error *err);
 /* Replies with a document (adopted). */
 void serve_reply_json(struct http_call *c, int code, struct json *adopt_document);
+
+/* For ids and seeds, not for secrets: without a system call. */
+uint64_t serve_random(struct serve *s);
 
 /* Something is under way (+1) or has ended (-1): a drained server waits for it. */
 void serve_count(struct serve *s, int32_t delta);
