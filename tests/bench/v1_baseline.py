@@ -61,7 +61,7 @@ def cpu_s(process):
 
 class World:
     def __init__(self, build):
-        self.bench = os.path.join(build, "tests/bench/bench_v1")
+        self.bench = os.path.join(build, "tests/bench/v1_parts")
         self.troupe = os.path.join(build, "runtime/app/troupe")
         self.folder = tempfile.TemporaryDirectory(prefix="troupe-bench-")
         self.dir = self.folder.name
