@@ -57,13 +57,13 @@ struct env_watch {
 struct agent_task {
     const struct agent_role *role;
     struct scope scope;
-    const struct json *input;  /* what the user or the blueprint asks; may be NULL with an env */
+    const struct json *input; /* what the user or the blueprint asks; may be NULL with an env */
     /* Earlier messages of the conversation, before the input: a list of {"role": "user" or
      * "assistant", "content": text}; NULL: none. Not with an environment. */
     const struct json *history;
-    const struct json *schema; /* the answer must fit; NULL: any text */
-    bool may_be_cut;           /* a truncated answer (max_tokens) is accepted; else an error */
-    int32_t max_model_calls;   /* 0: no limit but the budget's */
+    const struct json *schema;     /* the answer must fit; NULL: any text */
+    bool may_be_cut;               /* a truncated answer (max_tokens) is accepted; else an error */
+    int32_t max_model_calls;       /* 0: no limit but the budget's */
     const struct env_ops *env_ops; /* NULL: no environment */
     struct env_params env_params;
     struct rollout_writer *record; /* NULL: none; else begun by the caller */

@@ -90,6 +90,7 @@ static void fill_call(struct chat_call *c)
     m->n_stop_text = s->n_stop;
     m->priority = s->priority;
     m->deadline_ms = s->deadline_ms;
+    m->trace = s->trace;
     if (chat_call_takes_ids(c)) {
         m->delta = c->prompt.id;
         m->n_delta = (int32_t)c->prompt.n;

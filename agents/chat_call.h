@@ -45,7 +45,8 @@ struct chat_call_spec {
     int32_t n_stop;
     bool wants_logprobs;
     int32_t priority;
-    int64_t deadline_ms; /* wall clock; 0: none */
+    int64_t deadline_ms;        /* wall clock; 0: none */
+    struct trace_context trace; /* the span of the call, or unset */
     void *ctx;
     /* Pieces of the text as they become certain: nothing that may still turn out to be a stop text,
      * a tag or a tool call is given. No character is cut. All pieces together are the content

@@ -156,10 +156,18 @@ static void fill_record(const struct agent *a, struct token_record *t)
 static void journal_reply(struct agent *a)
 {
     const struct model_call *c = &a->call;
+    const struct step_call call = {.model = model_of(a)->info.name,
+                                   .kind = model_of(a)->info.kind,
+                                   .finish = model_finish_name(c->finish),
+                                   .cached = c->usage.cached,
+                                   .cost_nano = c->usage.cost_nano,
+                                   .first_us = c->first_us,
+                                   .done_us = c->done_us};
     struct step_result r = {.path = str_cstr(&a->path),
                             .state = step_state_of(c->status),
                             .tok_in = tokens_in(a),
-                            .tok_out = tokens_out(a)};
+                            .tok_out = tokens_out(a),
+                            .call = &call};
     struct json *out = NULL, *message = NULL;
     struct token_record t;
 
@@ -399,6 +407,8 @@ static void start_call(struct agent *a)
     }
     c->call_id = vote_call_id(a, a->task.scope.run ? journal_call_id(str_cstr(&a->path), 0)
                                                    : rollout_call_id(a->call_base, a->turn));
+    c->trace = a->task.scope.run ? run_trace_of_step(a->task.scope.run, str_cstr(&a->path), 0)
+                                 : (struct trace_context){.sampled = false};
     agent_set_state(a, AGENT_REASONING);
     c->deadline_ms = a->deadline_ms;
     a->in_flight = true;

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/base/text.h"
+
 /* ---- states */
 
 #define TO(state) (1u << FRAME_##state)
@@ -324,6 +326,18 @@ bool frame_is_stopping(const struct frame *f)
 void frame_fatal(struct frame *f, const struct error *err)
 {
     f->host->ops->fatal(f->host, err);
+}
+
+void frame_misfit(struct frame *f, const struct error *err)
+{
+    struct error named = *err;
+    struct str word = STR_INIT;
+
+    text_put_shell_word(f->path, &word);
+    error_hint(&named, "`troupe resume %s --from-failed --redo %.80s` does the step again",
+               run_uuid(f->host->run), str_cstr(&word));
+    str_deinit(&word);
+    f->host->ops->fail(f->host, &named);
 }
 
 const struct replay_end *frame_replayed(const struct frame *f)

@@ -132,10 +132,11 @@ struct frame {
 /* What all frames of a run share; the runner fills it in and answers. */
 struct frame_host_ops {
     void (*wake)(struct frame_host *h); /* there is something in the queue */
-    /* The journal or the blueprint cannot be used. The run stops and records nothing more; resume
-     * goes on when the cause is removed. */
+    /* The journal cannot be used. The run stops and records nothing more; resume goes on when the
+     * cause is removed. */
     void (*fatal)(struct frame_host *h, const struct error *err);
-    /* The run stops, and ends as `error` with this message. */
+    /* The record does not fit what the blueprint does now. The run stops, its open steps stay as
+     * they are, and it ends as `error` with this message: a repair goes on. */
     void (*fail)(struct frame_host *h, const struct error *err);
     void (*on_step)(struct frame_host *h, const struct frame *f, enum step_state state);
     void (*on_text)(struct frame_host *h, const char *path, const char *text, size_t n);
@@ -147,7 +148,8 @@ struct frame_host {
     const struct node_ops *const *nodes; /* by enum plan_kind */
     struct loop *loop;
     const struct seams *seams;
-    struct run *run;
+    struct run *run; /* NULL: nothing is done (repair.c) */
+    uint64_t seed;   /* of the run */
     struct tool_registry *tools;
     struct agent_host *agents;
     struct run_budget *budget;
@@ -199,6 +201,8 @@ void frame_set_state(struct frame *f, enum frame_state state);
 void frame_enqueue_begin(struct frame *f);
 void frame_drop_timer(struct frame *f);
 void frame_fatal(struct frame *f, const struct error *err);
+/* The record of f does not fit: the run ends as `error`. Adds what to do to err. */
+void frame_misfit(struct frame *f, const struct error *err);
 int64_t frame_now(const struct frame *f); /* wall clock, ms */
 /* The prefix of the paths of children: its own path, with the attempt if it is above 0. */
 void frame_base(const struct frame *f, struct str *out);

@@ -29,7 +29,7 @@ struct agent_work {
  * tasks of `eval` from that seed on. In nested maps it comes from the path, so that all differ. */
 static uint64_t seed_of(const struct frame *f)
 {
-    uint64_t seed = run_seed(f->host->run);
+    uint64_t seed = f->host->seed;
     struct str text = STR_INIT;
     struct sha256 h;
 
@@ -106,12 +106,14 @@ static enum status eval_history(const struct frame *f, struct json **out, struct
     if (!st && jv_kind(list) == JV_ARRAY)
         while (i < jv_size(list) && is_message(jv_at(list, i)))
             i++;
-    if (!st && list && jv_kind(list) != JV_NULL &&
-        (jv_kind(list) != JV_ARRAY || i < jv_size(list)))
+    if (!st && jv_kind(list) == JV_ARRAY && i < jv_size(list))
+        st = error_at(
+            err, STATUS_INVALID, f->plan->file, f->step->line, f->step->column,
+            "`history`: item %zu is not a message {role: user or assistant, content: TEXT}", i);
+    else if (!st && jv_kind(list) != JV_ARRAY && jv_kind(list) != JV_NULL)
         st = error_at(err, STATUS_INVALID, f->plan->file, f->step->line, f->step->column,
-                      "`history` must be a list of messages {role: user or assistant, content: "
-                      "TEXT}; item %zu is not",
-                      i);
+                      "`history` must be a list of messages, not a value of type %s",
+                      jv_kind_name(jv_kind(list)));
     if (st || jv_kind(list) == JV_NULL) {
         jv_unref(list);
         return st;
@@ -158,8 +160,8 @@ static void on_done(void *ctx, struct agent *a, const struct agent_result *r)
     f->used.calls = r->calls;
     f->not_retryable = r->not_retryable;
     f->retry_after_ms = r->retry_after_ms;
-    if (r->err.status == STATUS_CONFIG) /* the record does not change */
-        frame_fatal(f, &r->err);
+    if (r->err.status == STATUS_CONFIG)
+        frame_misfit(f, &r->err);
     if (r->state == STEP_STARTED) /* interrupted, maybe before the loop could say so */
         frame_interrupt_all(f);
     if (r->state == STEP_STARTED)
@@ -234,7 +236,7 @@ static void fill_task(struct agent_work *w, const struct plan_agent *a)
                                    .path = str_cstr(&w->path),
                                    .task_seed = task_seed,
                                    .fault_seed = env_fault_seed(task_seed),
-                                   .sample_seed = run_seed(f->host->run),
+                                   .sample_seed = f->host->seed,
                                    .budget = &w->budget,
                                    .deadline_ms = f->deadline_ms,
                                    .repaired_ms = f->host->repaired_ms,

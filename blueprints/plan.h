@@ -135,6 +135,9 @@ struct plan {
 };
 
 MUST_CHECK enum status blueprint_load(const char *path, struct plan **out, struct error *err);
+/* From a text that is in no file, as if it were the file `name` of `folder` (absolute). */
+MUST_CHECK enum status blueprint_from_text(const char *name, const char *text, const char *folder,
+                                           struct plan **out, struct error *err);
 /* From the effective configuration stored with a run (resume): exactly the same blueprint. */
 MUST_CHECK enum status blueprint_from_effective(const struct json *effective, struct plan **out,
                                                 struct error *err);

@@ -58,6 +58,20 @@ enum status plan_files_open(const char *path, struct plan_files **out, const cha
     return STATUS_OK;
 }
 
+struct plan_files *plan_files_from_text(const char *name, const char *text, const char *folder)
+{
+    struct plan_files *f = xcalloc(1, sizeof(*f));
+    char *real = realpath(folder, NULL);
+
+    f->texts = jv_object();
+    f->given = xstrdup("");
+    f->root = xstrdup(name);
+    f->folder = real ? real : xstrdup(folder);
+    f->total = strlen(text);
+    jv_set_string(f->texts, name, text);
+    return f;
+}
+
 enum status plan_files_from_effective(const struct json *effective, struct plan_files **out,
                                       const char **root, struct error *err)
 {

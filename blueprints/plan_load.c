@@ -156,9 +156,9 @@ static enum status load_tools(struct plan_loader *l, const struct yaml_node *nod
     return STATUS_OK;
 }
 
-/* A key of `models`, or the name of a model: "embedded", a path, a URL, kind:name, or a name that the
- * configuration may have. Whether a model has that name is found out when it is opened; only what
- * looks like a slip of the pen is refused here. */
+/* A key of `models`, or the name of a model: "embedded", a path, a URL, kind:name, or a name that
+ * the configuration may have. Whether a model has that name is found out when it is opened; only
+ * what looks like a slip of the pen is refused here. */
 static enum status check_model(struct plan_loader *l, const struct yaml_node *node,
                                const char *model)
 {
@@ -335,6 +335,13 @@ enum status blueprint_load(const char *path, struct plan **out, struct error *er
     if (!st)
         st = load_root(files, root, out, err);
     return error_as_config(st, err);
+}
+
+enum status blueprint_from_text(const char *name, const char *text, const char *folder,
+                                struct plan **out, struct error *err)
+{
+    return error_as_config(load_root(plan_files_from_text(name, text, folder), name, out, err),
+                           err);
 }
 
 enum status blueprint_from_effective(const struct json *effective, struct plan **out,

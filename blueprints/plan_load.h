@@ -14,6 +14,7 @@ struct plan_files;
 /* *root: the root file's name within its folder; lent. */
 MUST_CHECK enum status plan_files_open(const char *path, struct plan_files **out, const char **root,
                                        struct error *err);
+struct plan_files *plan_files_from_text(const char *name, const char *text, const char *folder);
 MUST_CHECK enum status plan_files_from_effective(const struct json *effective,
                                                  struct plan_files **out, const char **root,
                                                  struct error *err);
@@ -112,6 +113,9 @@ bool plan_input_takes(const struct plan_input *in, const struct json *v);       
 enum status plan_input_unknown(const struct plan *p, const char *name, struct error *err);
 
 /* ---- plan_refs.c: names in expressions, once all steps are there. */
+/* The same for all that a step reads before it begins. */
+MUST_CHECK enum status plan_step_each_reference(const struct plan_step *s, plan_reference_fn fn,
+                                                void *ctx);
 MUST_CHECK enum status plan_check_references(struct plan_loader *l);
 
 #endif

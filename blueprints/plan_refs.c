@@ -263,7 +263,7 @@ static enum status check_reference(void *ctx, struct expr_reference r, const str
     return fault(c, name, at);
 }
 
-static enum status check_values(struct scope_check *c, const struct plan_step *s)
+enum status plan_step_each_reference(const struct plan_step *s, plan_reference_fn fn, void *ctx)
 {
     const struct plan_value *values[] = {s->in,       s->history,     s->env_horizon, s->env_noise,
                                          s->env_seed, s->env_profile, s->prompt,      s->over,
@@ -271,7 +271,14 @@ static enum status check_values(struct scope_check *c, const struct plan_step *s
     enum status st = STATUS_OK;
 
     for (size_t i = 0; !st && i < ARRAY_LEN(values); i++)
-        st = plan_value_each_reference(values[i], check_reference, c);
+        st = plan_value_each_reference(values[i], fn, ctx);
+    return st;
+}
+
+static enum status check_values(struct scope_check *c, const struct plan_step *s)
+{
+    enum status st = plan_step_each_reference(s, check_reference, c);
+
     return st ? st : check_condition(c, s->cond, "cond");
 }
 

@@ -361,6 +361,7 @@ static enum status load_agent(struct plan_loader *l, const struct yaml_node *nod
     static const char *const on_length[] = {"fail", "continue"};
     int cut = 0;
     const char *near;
+    const struct json *constant;
     enum status st = part_string(l, node, "agent", &s->agent);
 
     if (!st)
@@ -371,6 +372,10 @@ static enum status load_agent(struct plan_loader *l, const struct yaml_node *nod
     st = value_of(l, node, "history", &s->history);
     if (!st && s->history && yaml_get(node, "env"))
         st = PLAN_FAULT(l, yaml_get(node, "history"), "`history` is not for agents with an `env`");
+    constant = !st && s->history ? plan_value_constant(s->history) : NULL;
+    if (constant && jv_kind(constant) != JV_ARRAY && jv_kind(constant) != JV_NULL)
+        st = PLAN_FAULT(l, yaml_get(node, "history"),
+                        "`history` takes a list of messages {role, content}, or ${...} for one");
     if (st)
         return st;
     if (!plan_agent_find(p, s->agent)) {

@@ -14,6 +14,7 @@
 
 #include "blueprints/node_table.h"
 #include "blueprints/plan_compare.h"
+#include "blueprints/repair_fresh.h"
 #include "blueprints/repair_rows.h"
 #include "blueprints/runner.h"
 #include "blueprints/runner_root.h"
@@ -29,6 +30,10 @@ struct comparison {
     /* Path prefix of the children of each ended container -> the address of its end. */
     struct map *ended;
     char gone_through, as_recorded;
+    struct fresh fresh;
+    /* Paths of containers that failed and whose failure was handled, which begin again -> their
+     * struct repair_row. */
+    struct map *handled;
     struct run_budget budget;
     struct frame *root;
 };
@@ -95,13 +100,14 @@ static enum status check_paths(const struct comparison *c, const char *option,
 
 /* ---- decisions */
 
-static void begin_again(struct comparison *c, const char *path, int32_t attempt)
+static void begin_again(struct comparison *c, const struct frame *f, int32_t attempt)
 {
-    if (jv_get_int(jv_get(c->again, path), -1) < attempt) {
-        jv_set_int(c->again, path, attempt);
+    if (jv_get_int(jv_get(c->again, f->path), -1) < attempt) {
+        jv_set_int(c->again, f->path, attempt);
         c->out->n_again++;
     }
-    jv_remove(c->keep, path);
+    jv_remove(c->keep, f->path);
+    fresh_mark(&c->fresh, f);
 }
 
 static void disagree(struct comparison *c, const char *path, const char *reason)
@@ -155,10 +161,11 @@ static void end_as_recorded(struct frame *f, const struct step_record *rec)
 static void end_finished(struct frame *f, const struct step_record *rec, enum step_verdict verdict)
 {
     struct comparison *c = comparison_of(f);
+    const char *read = fresh_read(&c->fresh, f);
     struct str reason = STR_INIT;
 
     if (is_redone(c, f->path)) {
-        begin_again(c, f->path, rec->attempt + 1);
+        begin_again(c, f, rec->attempt + 1);
     } else if (is_kept(c, f->path)) {
         jv_set_int(c->keep, f->path, rec->attempt);
         c->out->n_kept++;
@@ -168,6 +175,12 @@ static void end_finished(struct frame *f, const struct step_record *rec, enum st
         disagree(c, f->path, str_cstr(&reason));
     } else if (verdict == STEP_DISAGREES) {
         disagree(c, f->path, "its inputs differ");
+    } else if (read && step_effect(f) > EFFECT_READ) {
+        str_printf(&reason, "it reads `%s`, which may differ once a step is done again", read);
+        disagree(c, f->path, str_cstr(&reason));
+    } else if (read) {
+        c->out->n_follow++;
+        fresh_mark(&c->fresh, f);
     } else {
         c->out->n_kept++;
     }
@@ -193,7 +206,7 @@ static void decide_unfinished(struct frame *f, const struct step_record *rec,
 
     if (!step_record_is_open(rec) || is_redone(c, f->path) || has_other_model(f) ||
         (differs && step_effect(f) <= EFFECT_READ))
-        begin_again(c, f->path, rec->attempt + 1);
+        begin_again(c, f, rec->attempt + 1);
     else if (differs)
         disagree(c, f->path,
                  "its definition changed, and it may have had its effect: only --redo is possible");
@@ -216,9 +229,11 @@ static void compare_leaf(struct frame *f, const struct step_record *rec)
 
     if (is_value_as_before(f) && !is_kept(c, f->path)) {
         if (!step_record_has_value(f, rec) && !step_record_is_open(rec))
-            begin_again(c, f->path, rec->attempt + 1);
+            begin_again(c, f, rec->attempt + 1);
         else if (verdict == STEP_IS_DONE)
             c->out->n_kept++;
+        if (fresh_read(&c->fresh, f))
+            fresh_mark(&c->fresh, f);
         frame_end(f, STEP_OK, jv_ref(f->in), NULL);
     } else if (verdict == STEP_NEW_ATTEMPT &&
                jv_get_int(jv_get(c->again, f->path), 0) > rec->attempt) {
@@ -239,9 +254,10 @@ static bool holds_redone(const struct comparison *c, const char *path)
     return is_redone(c, path);
 }
 
-static void compare_container(struct frame *f, const struct step_record *rec)
+static void compare_container(struct frame *f, struct repair_row *row)
 {
     struct comparison *c = comparison_of(f);
+    const struct step_record *rec = &row->rec;
     bool handled = rec->state != STEP_OK && step_record_has_value(f, rec);
     struct plan_place was = counterpart(f);
 
@@ -249,13 +265,20 @@ static void compare_container(struct frame *f, const struct step_record *rec)
         if (step_record_has_value(f, rec))
             end_finished(f, rec, STEP_DISAGREES);
         else
-            begin_again(c, f->path, rec->attempt + 1);
+            begin_again(c, f, rec->attempt + 1);
         return;
     }
-    if (handled && !holds_redone(c, f->path)) {
+    if (handled && !holds_redone(c, f->path) &&
+        (is_kept(c, f->path) || !fresh_read_within(&c->fresh, f))) {
         end_as_recorded(f, rec);
         return;
     }
+    if (fresh_read(&c->fresh, f)) {
+        fresh_mark(&c->fresh, f);
+        fresh_mark_names(&c->fresh, f);
+    }
+    if (handled)
+        map_put(c->handled, f->path, row);
     /* It gets all its tries again, also if its failure was handled. */
     if (rec->state != STEP_OK && !step_record_is_open(rec))
         jv_set_int(c->again, f->path, rec->attempt);
@@ -278,7 +301,7 @@ static void compare_step(struct frame *f)
     if (frame_is_leaf(f))
         compare_leaf(f, &row->rec);
     else if (!f->not_retryable)
-        compare_container(f, &row->rec);
+        compare_container(f, row);
 }
 
 /* A step that fails here, for example by its condition, will fail the same way when it runs. */
@@ -305,17 +328,18 @@ static void compare_end(struct frame *f)
 
 /* ---- removed steps */
 
-/* Does the path belong to an attempt that is not the latest of a step around it? */
-static bool is_outdated(const struct comparison *c, const char *path)
+static bool is_latest(void *ctx, const char *path, size_t n, int64_t attempt)
 {
-    for (size_t n = 1; path[n]; n++) {
-        const struct repair_row *row = strchr("/[@", path[n]) ? map_get_n(c->rows, path, n) : NULL;
-        int64_t attempt = path[n] == '@' ? strtoll(path + n + 1, NULL, 10) : 0;
+    const struct comparison *c = ctx;
+    const struct repair_row *row = map_get_n(c->rows, path, n);
 
-        if (row && row->rec.attempt != attempt)
-            return true;
-    }
-    return false;
+    return !row || row->rec.attempt == attempt;
+}
+
+/* Does the path belong to an attempt that is not the latest of a step around it? */
+static bool is_outdated(struct comparison *c, const char *path)
+{
+    return !path_each_around(path, is_latest, c);
 }
 
 /* Has a step around it ended here, so that this step is not reached? */
@@ -351,18 +375,46 @@ static void compare_unseen(struct comparison *c)
 
 /* ---- the whole */
 
+/* The innermost of the handled containers that did not come to their ends here: in the record, a
+ * step in it failed. */
+static struct frame *find_handled(const struct comparison *c, struct frame *f)
+{
+    struct frame *found = NULL;
+
+    for (struct frame *child = f->child; child && !found; child = child->next)
+        found = find_handled(c, child);
+    return found || !map_get(c->handled, f->path) ? found : f;
+}
+
+/* The steps after it are compared too. */
+static bool end_handled(struct comparison *c)
+{
+    struct frame *f = find_handled(c, c->root);
+    const struct repair_row *row = f ? map_remove(c->handled, f->path) : NULL;
+
+    if (!row)
+        return false;
+    while (f->child)
+        frame_free_tree(f->child);
+    fresh_mark(&c->fresh, f);
+    end_as_recorded(f, &row->rec);
+    return true;
+}
+
 static void compare_all(struct comparison *c)
 {
     struct frame *f;
 
     c->root = runner_root_new(&c->frames, c->spec->now, c->spec->inputs);
     c->root->ops->begin(c->root);
-    while ((f = frame_take_ready(&c->frames)) != NULL) {
-        if (f->state == FRAME_QUEUED)
-            compare_step(f);
-        else
-            compare_end(f);
-    }
+    do {
+        while ((f = frame_take_ready(&c->frames)) != NULL) {
+            if (f->state == FRAME_QUEUED)
+                compare_step(f);
+            else
+                compare_end(f);
+        }
+    } while (end_handled(c));
     compare_unseen(c);
 }
 
@@ -376,7 +428,8 @@ static struct json *part_of(const struct json *rules, const char *name)
 static void open_comparison(struct comparison *c, const struct repair_spec *s, struct repair *out)
 {
     *out = (struct repair){.rules = jv_object(), .disagree = jv_array()};
-    *c = (struct comparison){.spec = s, .out = out, .ended = map_new()};
+    *c = (struct comparison){.spec = s, .out = out, .ended = map_new(), .handled = map_new()};
+    c->fresh.names = map_new();
     c->again = part_of(s->rules, "again");
     c->keep = part_of(s->rules, "keep");
     jv_set_adopt(out->rules, "again", c->again);
@@ -385,6 +438,7 @@ static void open_comparison(struct comparison *c, const struct repair_spec *s, s
     c->frames = (struct frame_host){.ops = &frame_ops,
                                     .nodes = node_table,
                                     .seams = s->seams,
+                                    .seed = s->seed,
                                     .tools = (struct tool_registry *)s->tools,
                                     .budget = &c->budget,
                                     .max_frames = RUNNER_MAX_STEPS,
@@ -408,6 +462,8 @@ enum status repair_compare(const struct repair_spec *s, struct repair *out, stru
     frame_free_tree(c.root);
     run_budget_deinit(&c.budget);
     map_free(c.ended, NULL);
+    map_free(c.handled, NULL);
+    map_free(c.fresh.names, NULL);
     repair_rows_free(c.rows);
     if (st)
         repair_deinit(out);

@@ -4,9 +4,9 @@
  * path, its inputs and its definition (kind, agent, prompt, schema) match the current blueprint. A
  * failed step gets a new attempt. A finished step that no longer matches needs a decision: `redo`
  * does it again, `keep` keeps its result for any inputs, until a later redo. Both apply to a step
- * and all steps in it; the longer path decides. The comparison sees only values that are known
- * before the run goes on: if a step that is done again gives another value, the run ends with
- * STATUS_CONFIG at the first finished step that reads it, and that step needs the same decision.
+ * and all steps in it; the longer path decides. A step that reads the value of one that is done
+ * again is done again too if its inputs then differ. If it may change something outside (effect
+ * idempotent or once), it needs a decision before.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -21,6 +21,7 @@ struct store_reader;
 struct repair_spec {
     struct store_reader *reader;
     const char *uuid;
+    uint64_t seed;                /* of the run */
     const struct plan *was, *now; /* at the start or the last repair, and from now on */
     const struct json *inputs;    /* of `now`, complete */
     const struct json *rules;     /* of an earlier repair: "repair" of the run's config, or NULL */
@@ -40,8 +41,9 @@ struct repair {
     struct json *rules;
     /* [{"path", "reason"}]; the run cannot go on unless it is empty. */
     struct json *disagree;
-    int64_t n_kept;  /* finished steps that are kept */
-    int64_t n_again; /* steps that get a new attempt */
+    int64_t n_kept;   /* finished steps that are kept */
+    int64_t n_again;  /* steps that get a new attempt */
+    int64_t n_follow; /* finished steps that get one if their inputs differ then */
 };
 
 /* STATUS_USAGE: a path of redo or keep is not a step that can be redone or kept. */

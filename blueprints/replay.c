@@ -25,6 +25,7 @@ void replay_free(struct replay *r)
         return;
     map_free(r->end, free_end);
     map_free(r->taken, NULL);
+    jv_unref(r->keep);
     free(r->run.error);
     free(r);
 }
@@ -53,7 +54,8 @@ static bool take_step(void *ctx, const struct step_row *s)
     path_attempt(&base, s->path, s->attempt);
     map_put(r->end, str_cstr(&base), e);
     str_deinit(&base);
-    if (strcmp(s->kind, "agent") == 0 && !is_computed(s->state))
+    if ((strcmp(s->kind, "agent") == 0 && !is_computed(s->state)) ||
+        jv_get_int(jv_get(r->keep, s->path), -1) == s->attempt)
         map_put(r->taken, s->path, r);
     return true;
 }
@@ -81,6 +83,7 @@ static bool take_run(void *ctx, const struct run_row *row)
     r->run = (struct replay_end){.state = end_of_run(row->status),
                                  .ended_ms = row->ended_ms,
                                  .error = row->error ? xstrdup(row->error) : NULL};
+    r->keep = jv_ref(jv_get(jv_get(row->config, "repair"), "keep"));
     return false;
 }
 
@@ -114,13 +117,18 @@ const struct replay_end *replay_find(const struct replay *r, const char *path, i
     return e;
 }
 
-/* It, or an agent around it. */
-static bool is_of_taken_agent(const struct replay *r, const char *path)
+static bool is_not_taken(void *ctx, const char *path, size_t n, int64_t attempt)
 {
-    for (size_t n = 1; path[n]; n++)
-        if (strchr("/[@", path[n]) && map_get_n(r->taken, path, n))
-            return true;
-    return map_get(r->taken, path) != NULL;
+    const struct replay *r = ctx;
+
+    (void)attempt;
+    return !map_get_n(r->taken, path, n);
+}
+
+/* It, or a step around it. */
+static bool is_of_taken_step(const struct replay *r, const char *path)
+{
+    return map_get(r->taken, path) || !path_each_around(path, is_not_taken, (void *)(uintptr_t)r);
 }
 
 bool replay_takes(const struct replay *r, const struct step_row *s)
@@ -130,5 +138,5 @@ bool replay_takes(const struct replay *r, const struct step_row *s)
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
         if (strcmp(s->kind, kinds[i]) == 0)
             return true;
-    return map_size(r->taken) > 0 && is_of_taken_agent(r, s->path);
+    return map_size(r->taken) > 0 && is_of_taken_step(r, s->path);
 }

@@ -25,7 +25,9 @@ struct replay_end {
 
 struct replay {
     struct map *end;   /* path with the attempt -> struct replay_end */
-    struct map *taken; /* paths of agents that are not done again */
+    struct map *taken; /* paths of steps that are not done again: see replay_takes */
+    struct json
+        *keep; /* the results that a repair kept for other inputs: path -> attempt; or NULL */
     struct replay_end run;
 };
 
@@ -35,8 +37,8 @@ void replay_free(struct replay *r);
 /* NULL: the attempt was never begun. */
 const struct replay_end *replay_find(const struct replay *r, const char *path, int32_t attempt);
 /* Is this row part of the record that the replay starts from? Results of models, tools and people
- * are, and an agent that was ended from outside, with all steps in it: it has no result that could
- * be computed again. */
+ * are. So is a step with all steps in it if its result cannot be computed again: an agent that was
+ * ended from outside, or a step that a repair kept for other inputs. */
 bool replay_takes(const struct replay *r, const struct step_row *s);
 
 #endif

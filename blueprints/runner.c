@@ -111,7 +111,7 @@ static void on_durable(void *ctx, enum status status, const struct error *err)
     struct runner *r = ctx;
 
     if (status) {
-        r->result.status = RUN_ERROR;
+        r->result.status = RUN_INTERRUPTED;
         r->result.output = NULL;
         if (err)
             r->result.err = *err;
@@ -175,7 +175,7 @@ static void conclude(struct runner *r, enum run_status status)
 static void conclude_root(struct runner *r)
 {
     if (r->fatal.status) {
-        begin_conclusion(r, RUN_ERROR);
+        begin_conclusion(r, RUN_INTERRUPTED); /* its row says so too */
         r->result.err = r->fatal;
         report_end(r);
     } else if (r->failed.status) {
@@ -400,6 +400,7 @@ static void host_frames(struct runner *r)
                             .loop = h->loop,
                             .seams = h->seams,
                             .run = r->run,
+                            .seed = run_seed(r->run),
                             .repair = jv_get(run_config(r->run), "repair"),
                             .replay = h->replay,
                             .repaired_ms = repair_at_ms(run_config(r->run)),

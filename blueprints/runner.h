@@ -43,7 +43,8 @@ struct runner_host {
 #define RUNNER_MAX_STEPS 1000000
 
 struct runner_result {
-    /* RUN_WAITING, or RUN_INTERRUPTED, when the run is not over: resume goes on. */
+    /* RUN_WAITING, or RUN_INTERRUPTED, when the run is not over: resume goes on. Interrupted with
+     * `err`: this process could not go on. */
     enum run_status status;
     struct json *output; /* lent for the call */
     struct error err;

@@ -8,7 +8,6 @@
 
 #include "blueprints/run_budget.h"
 #include "blueprints/step.h"
-#include "runtime/base/text.h"
 
 /* The first 16 bytes of the SHA-256 of the step's kind, name and inputs. */
 static void hash_inputs(struct frame *f)
@@ -138,24 +137,11 @@ static void begin_attempt(struct frame *f)
 static void disagree(struct frame *f)
 {
     struct error err = ERROR_INIT;
-    struct str word = STR_INIT;
 
-    if (f->host->repair) {
-        error_set(&err, STATUS_CONFIG, "step `%s` has ended, but with other inputs than it has now",
-                  f->path);
-        text_put_shell_word(f->path, &word);
-        error_hint(&err,
-                   "resume with --from-failed and --redo %.80s, or with --keep to keep its result",
-                   str_cstr(&word));
-        str_deinit(&word);
-        f->host->ops->fail(f->host, &err);
-        return;
-    }
     error_set(&err, STATUS_CONFIG,
-              "blueprint changed: step `%s` (%s, line %d) was begun with other inputs", f->path,
+              "step `%s` (%s, line %d) was begun with other inputs than it has now", f->path,
               f->plan->file, f->step->line);
-    error_hint(&err, "resume with the blueprint and the inputs that the run began with");
-    frame_fatal(f, &err);
+    frame_misfit(f, &err);
 }
 
 static void take_record(struct frame *f, struct step_record *rec)
@@ -211,6 +197,7 @@ static bool follow_record(struct frame *f, struct step_record *rec)
         return false;
     case STEP_NEW_ATTEMPT:
         f->attempt = rec->attempt < f->first_attempt ? f->first_attempt : rec->attempt + 1;
+        f->first_attempt = f->attempt;
         return false;
     case STEP_DISAGREES:
         break;

@@ -43,8 +43,9 @@ static enum step_verdict judge_other_inputs(const struct frame *f, const struct 
         return STEP_DISAGREES;
     if (f->step->kind == PLAN_VALUE)
         return STEP_NEW_ATTEMPT;
-    /* It has not ended, and it does not matter whether it happened. */
-    if (step_record_is_open(rec) && step_effect(f) <= EFFECT_READ)
+    /* It does not matter whether it happened. While the run goes on, what a step reads differs only
+     * because a step before it was done again: the comparison has settled all else. */
+    if (step_effect(f) <= EFFECT_READ && (step_record_is_open(rec) || f->host->run))
         return STEP_NEW_ATTEMPT;
     return STEP_DISAGREES;
 }

@@ -55,7 +55,8 @@ static void write_state(struct frame *f, enum step_state state)
                                                        .out = f->out,
                                                        .err = f->error,
                                                        .tok_in = f->used.tok_in,
-                                                       .tok_out = f->used.tok_out});
+                                                       .tok_out = f->used.tok_out,
+                                                       .began_ms = f->started_ms});
 }
 
 /* A finished container of a repaired run: its row was not begun again (journal_intend). */

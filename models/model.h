@@ -17,6 +17,7 @@
 #include "runtime/base/json.h"
 #include "runtime/base/mailbox.h"
 #include "runtime/base/status.h"
+#include "runtime/base/trace_context.h"
 
 struct tokenizer; /* models/formats/tokenizer.h */
 
@@ -77,8 +78,9 @@ struct model_call {
     int32_t n_stop_id;
     const char *const *stop_text; /* the reply ends with it; kept in ids, cut from text */
     int32_t n_stop_text;
-    int32_t priority;    /* higher first; live runs above training */
-    int64_t deadline_ms; /* the caller cancels then; some models forward it. 0: none */
+    int32_t priority;           /* higher first; live runs above training */
+    int64_t deadline_ms;        /* the caller cancels then; some models forward it. 0: none */
+    struct trace_context trace; /* the span of the call; a remote model forwards it. Unset: none */
     /* A model that lacks one of these answers STATUS_UNSUPPORTED and names it. */
     const struct json *response_schema; /* the text must fit; NULL: any */
     const char *tool_choice;            /* NULL: the model's; "none", "required" or a tool's name */

@@ -427,7 +427,7 @@ static void go(struct remote_turn *t)
     remote_server_counts(server)->sent++;
     if (w->s.call->queued_us == 0)
         w->s.call->queued_us = now_us(w) - w->began_us;
-    w->status = remote_headers_build(w->s.spec, &w->headers, &w->err);
+    w->status = remote_headers_build(w->s.spec, &w->s.call->trace, &w->headers, &w->err);
     if (w->status) {
         circuit_dropped(remote_server_circuit(server), w->is_probe);
         w->fault = (struct remote_fault){.passes = false};

@@ -57,10 +57,21 @@ static enum status add_value(struct remote_headers *h, const struct remote_spec 
     return st ? STATUS_FAILED : STATUS_OK;
 }
 
-enum status remote_headers_build(const struct remote_spec *spec, struct remote_headers *out,
-                                 struct error *err)
+static void add_trace(struct remote_headers *h, const struct remote_spec *spec,
+                      const struct trace_context *trace)
 {
-    size_t most = 3 + jv_size(spec->headers);
+    char text[TRACEPARENT_BYTES + 1];
+
+    if (!trace_context_is_set(trace) || jv_get(spec->headers, "traceparent"))
+        return;
+    trace_context_write(trace, text);
+    add(h, "traceparent", "", text, false);
+}
+
+enum status remote_headers_build(const struct remote_spec *spec, const struct trace_context *trace,
+                                 struct remote_headers *out, struct error *err)
+{
+    size_t most = 4 + jv_size(spec->headers);
     struct remote_headers h = {.fields = xcalloc(most, sizeof(*h.fields)),
                                .value = xcalloc(most, sizeof(*h.value)),
                                .secret = xcalloc(most, sizeof(*h.secret))};
@@ -70,6 +81,7 @@ enum status remote_headers_build(const struct remote_spec *spec, struct remote_h
 
     add(&h, "content-type", "", "application/json", false);
     add(&h, "accept", "", "application/json, text/event-stream", false);
+    add_trace(&h, spec, trace);
     if (spec->key)
         st = add_value(&h, spec, "authorization", "Bearer ", spec->key, true, err);
     for (void *it = NULL; !st && (it = jv_next(spec->headers, it, &name, &value));)

@@ -9,6 +9,7 @@
 #define TROUPE_MODELS_REMOTE_REMOTE_HEADERS_H
 
 #include "models/remote/remote_spec.h"
+#include "runtime/base/trace_context.h"
 #include "runtime/http/http.h"
 
 struct remote_headers {
@@ -18,8 +19,10 @@ struct remote_headers {
     bool *secret; /* (n) is the value one? */
 };
 
-/* STATUS_FAILED: a reference that cannot be resolved, a value with a line break. */
+/* With `traceparent` if `trace` is set. STATUS_FAILED: a reference that cannot be resolved, a value
+ * with a line break. */
 MUST_CHECK enum status remote_headers_build(const struct remote_spec *spec,
+                                            const struct trace_context *trace,
                                             struct remote_headers *out, struct error *err);
 void remote_headers_deinit(struct remote_headers *h); /* wipes */
 /* Replaces secrets, and parts of them of 8 bytes or more, by asterisks. */

@@ -26,6 +26,16 @@ struct remote_servers *remote_servers_new(struct loop *l, struct http_client *cl
                                           const struct seams *seams);
 void remote_servers_free(struct remote_servers *s); /* after all models */
 
+/* What one server (one origin) is doing. */
+struct remote_server_state {
+    const char *origin; /* "https://host:port"; lent */
+    int32_t active, waiting;
+    int64_t sent, failed; /* requests since the start */
+    bool is_open;         /* the circuit: the server is not asked now */
+};
+void remote_servers_each(const struct remote_servers *s,
+                         void (*fn)(void *ctx, const struct remote_server_state *state), void *ctx);
+
 /* Copies the specification. Nothing is sent until the first call. `name`: as given with --model. */
 MUST_CHECK enum status remote_model_open(struct remote_servers *s, const char *name,
                                          const struct remote_spec *spec, struct model **out,

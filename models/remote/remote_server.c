@@ -161,3 +161,15 @@ int64_t remote_server_now_ms(const struct remote_server *s)
 {
     return seams_mono_us(s->all->seams) / 1000;
 }
+
+void remote_servers_each(const struct remote_servers *all,
+                         void (*fn)(void *ctx, const struct remote_server_state *state), void *ctx)
+{
+    for (const struct remote_server *s = all->first; s; s = s->next)
+        fn(ctx, &(struct remote_server_state){.origin = s->origin,
+                                              .active = s->counts.active,
+                                              .waiting = s->counts.waiting,
+                                              .sent = s->counts.sent,
+                                              .failed = s->counts.failed,
+                                              .is_open = s->circuit.open_ms > 0});
+}

@@ -70,7 +70,7 @@ void remote_spec_copy(const struct remote_spec *s, struct remote_spec *out);
 /* "URL#NAME" with all defaults. STATUS_USAGE. */
 MUST_CHECK enum status remote_spec_from_name(const char *name, struct remote_spec *out,
                                              struct error *err);
-/* One entry of `models:`; errors have FILE:LINE:COLUMN. */
+/* One entry of `models:`, without its folder; errors have FILE:LINE:COLUMN. */
 MUST_CHECK enum status remote_spec_from_yaml(const struct yaml *y, const struct yaml_node *node,
                                              struct remote_spec *out, struct error *err);
 

@@ -308,15 +308,12 @@ enum status remote_spec_from_yaml(const struct yaml *y, const struct yaml_node *
                                   struct remote_spec *out, struct error *err)
 {
     struct reader r = {.y = y, .map = node, .err = err};
-    const char *file = yaml_name(y), *slash = strrchr(file, '/');
     struct remote_spec s;
     enum status st;
 
     if (yaml_node_kind(node) != YAML_MAPPING)
         return yaml_error(err, y, node, "a remote model is a mapping with `url` and `model`");
     remote_spec_init(&s);
-    if (slash)
-        s.folder = xstrndup(file, slash > file ? (size_t)(slash - file) : 1);
     st = read_entry(&r, &s);
     if (st) {
         remote_spec_deinit(&s);

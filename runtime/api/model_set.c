@@ -265,3 +265,18 @@ struct engine *model_set_engine(const struct model_set *s, const struct model *m
             return ((struct opened *)value)->engine;
     return NULL;
 }
+
+void model_set_each_engine(const struct model_set *s,
+                           void (*fn)(void *ctx, const struct model *m, struct engine *e),
+                           void *ctx)
+{
+    const char *key;
+    void *value;
+
+    for (size_t i = 0; map_next(s->by_name, &i, &key, &value);) {
+        const struct opened *o = value;
+
+        if (o->engine)
+            fn(ctx, o->model, o->engine);
+    }
+}

@@ -41,11 +41,16 @@ MUST_CHECK enum status model_set_open(struct model_set *s, const char *name, str
 /* The engine behind a model of the set, or NULL for a script. */
 struct engine *model_set_engine(const struct model_set *s, const struct model *m);
 
+/* Each engine of the set with its model. */
+void model_set_each_engine(const struct model_set *s,
+                           void (*fn)(void *ctx, const struct model *m, struct engine *e),
+                           void *ctx);
+
 /* The options of an engine for `name`; `folder` is set to the folder of its files. */
 MUST_CHECK enum status model_engine_options(const struct model_options *o, const char *name,
                                             char folder[MODEL_FOLDER_MAX],
                                             struct engine_options *out, struct error *err);
-/* STATUS_CONFIG: the name is one word that is no model: neither a folder nor in `models:`. Else
+/* STATUS_CONFIG: the name is one word, and not a model: neither a folder nor in `models:`. Else
  * nothing is looked at. `base`: as below. */
 MUST_CHECK enum status model_name_check(const struct remote_specs *remote, const char *name,
                                         const char *base, struct error *err);

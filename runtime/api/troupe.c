@@ -12,24 +12,63 @@
 #include "runtime/store/journal.h"
 #include "tools/environments/env_tools.h"
 
-/* The HTTP client and the servers of remote models; for model_set_servers. */
-static enum status open_servers(void *ctx, struct remote_servers **out, struct error *err)
+enum status troupe_http_client(struct troupe *t, struct http_client **out, struct error *err)
 {
-    struct troupe *t = ctx;
     const struct http_client_options o = {.seams = t->seams};
     struct loop *loop;
     enum status st = STATUS_OK;
 
-    if (!t->servers) {
+    if (!t->client)
         st = troupe_loop(t, &loop, err);
-        if (!st)
-            st = http_client_new(loop, &o, &t->client, err);
-        if (st)
-            return st;
-        t->servers = remote_servers_new(loop, t->client, t->seams);
-    }
-    *out = t->servers;
+    if (!st && !t->client)
+        st = http_client_new(loop, &o, &t->client, err);
+    if (!st)
+        *out = t->client;
     return st;
+}
+
+/* The servers of remote models; for model_set_servers. */
+static enum status open_servers(void *ctx, struct remote_servers **out, struct error *err)
+{
+    struct troupe *t = ctx;
+    struct http_client *client;
+    enum status st = t->servers ? STATUS_OK : troupe_http_client(t, &client, err);
+
+    if (st)
+        return st;
+    if (!t->servers)
+        t->servers = remote_servers_new(t->loop, client, t->seams);
+    *out = t->servers;
+    return STATUS_OK;
+}
+
+void troupe_observe(struct troupe *t, struct troupe_observer *o)
+{
+    o->next = t->observers;
+    t->observers = o;
+}
+
+void troupe_unobserve(struct troupe *t, struct troupe_observer *o)
+{
+    struct troupe_observer **link = &t->observers;
+
+    while (*link && *link != o)
+        link = &(*link)->next;
+    if (*link)
+        *link = o->next;
+}
+
+void troupe_each_engine(const struct troupe *t,
+                        void (*fn)(void *ctx, const struct model *m, struct engine *e), void *ctx)
+{
+    model_set_each_engine(t->models, fn, ctx);
+}
+
+void troupe_each_server(const struct troupe *t,
+                        void (*fn)(void *ctx, const struct remote_server_state *s), void *ctx)
+{
+    if (t->servers)
+        remote_servers_each(t->servers, fn, ctx);
 }
 
 const struct remote_specs *troupe_remote(const struct troupe *t)

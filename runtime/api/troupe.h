@@ -15,7 +15,9 @@
 #include "runtime/api/model_set.h"
 #include "runtime/store/store.h"
 
+struct http_client;
 struct loop;
+struct remote_server_state; /* models/remote/remote_model.h */
 struct troupe;
 
 struct troupe_options {
@@ -97,6 +99,11 @@ struct troupe_run_spec {
 MUST_CHECK enum status troupe_run_new(struct troupe *t, const struct troupe_run_spec *spec,
                                       const struct troupe_run_options *o, struct troupe_run **out,
                                       struct error *err);
+/* Could a run of this plan begin here? Finds its tools and opens its models, as troupe_run_new
+ * does.
+ */
+MUST_CHECK enum status troupe_plan_check(struct troupe *t, const struct plan *p,
+                                         const struct troupe_run_options *o, struct error *err);
 /* Takes a run that has not ended and that no process holds (STATUS_BUSY), with the blueprint,
  * inputs, models and root of its record. A model with other weights is STATUS_CONFIG. */
 MUST_CHECK enum status troupe_run_take(struct troupe *t, const char *uuid,
@@ -115,6 +122,8 @@ const char *troupe_run_uuid(const struct troupe_run *r);
 struct run *troupe_run_row(const struct troupe_run *r);         /* lent */
 const struct plan *troupe_run_plan(const struct troupe_run *r); /* lent */
 
+int64_t troupe_run_created_ms(const struct troupe_run *r); /* wall clock; once started */
+
 struct troupe_result {
     enum run_status status; /* RUN_WAITING and RUN_INTERRUPTED: not ended */
     struct json *output;    /* lent; may be NULL */
@@ -129,10 +138,36 @@ struct troupe_result {
 /* After on_end; lent for the life of r. */
 const struct troupe_result *troupe_run_result(const struct troupe_run *r);
 
+/* Who looks at all runs that this process drives, also inside agents: metrics and traces. The
+ * callbacks are on the loop's thread, and all is lent for the call. Steps are those of the journal
+ * (store/journal.h), as they are written and before they are durable; what a resumed run finds done
+ * is not reported again. Each may be NULL. */
+struct troupe_observer {
+    struct troupe_observer *next; /* the troupe's */
+    bool traces; /* runs get the ids of a trace, unless they have one (`traceparent` in `more`) */
+    void *ctx;
+    void (*run_began)(void *ctx, struct troupe_run *r);
+    /* It ended, or stopped for a later resume, as its result says. */
+    void (*run_ended)(void *ctx, struct troupe_run *r);
+    void (*step_began)(void *ctx, struct troupe_run *r, const struct step_intent *s);
+    void (*step_ended)(void *ctx, struct troupe_run *r, const struct step_result *s);
+};
+/* While no run is under way; lent until troupe_unobserve. */
+void troupe_observe(struct troupe *t, struct troupe_observer *o);
+void troupe_unobserve(struct troupe *t, struct troupe_observer *o);
+/* The HTTP client of the loop; opened at the first call; lent. */
+MUST_CHECK enum status troupe_http_client(struct troupe *t, struct http_client **out,
+                                          struct error *err);
+/* Calls fn for each open model that an engine runs, and for each server of remote models. */
+void troupe_each_engine(const struct troupe *t,
+                        void (*fn)(void *ctx, const struct model *m, struct engine *e), void *ctx);
+void troupe_each_server(const struct troupe *t,
+                        void (*fn)(void *ctx, const struct remote_server_state *s), void *ctx);
+
 /* Runs the loop until no run of this process is under way and no watch is active (troupe_watch.h).
  */
 MUST_CHECK enum status troupe_drive(struct troupe *t, struct error *err);
-/* Is no run of this process under way? */
+/* No run of this process is under way. */
 bool troupe_is_idle(const struct troupe *t);
 /* Stops all runs so that they can be resumed later (Ctrl-C, SIGTERM). */
 void troupe_interrupt(struct troupe *t);

@@ -1,6 +1,7 @@
 /* troupe_fork.h - a new run that starts from the record of another.
  *
- * Results of models, tools and people are copied; the program does everything else again.
+ * A fork takes over the steps before a path as they were, and goes on from there. A replay takes
+ * over results of models, tools and people, and does everything else again.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -14,8 +15,9 @@ struct store_reader;
 struct troupe_fork {
     struct store_reader *from; /* the store with the run `uuid` */
     const char *uuid;
-    const char *path; /* this step and all that began after it are not copied; NULL: copies all */
-    /* Other models are allowed and recorded in the new run. Else the weights must be the same. */
+    const char *path; /* live: this step and those after it are not copied; NULL: copies all */
+    /* A fork: other models are allowed, and recorded in the new run. Else a replay, for which the
+     * weights must be the same. */
     bool live;
 };
 /* The new run is in the store of t, which may differ from that of `from`. Not started yet. */

@@ -20,6 +20,7 @@ struct troupe {
     struct loop *loop;
     struct loop_box *replies; /* of the store */
     struct troupe_run *first; /* runs under way */
+    struct troupe_observer *observers;
     bool interrupted;
     const volatile int *asked_to_end; /* troupe_options.interrupted */
     bool watching; /* a watch is active: the loop does not end with the last run */

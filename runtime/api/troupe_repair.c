@@ -14,12 +14,11 @@
 #include "runtime/base/text.h"
 #include "runtime/store/query.h"
 
-#define NAMED_MOST 3 /* steps named in the message; the list has all */
-
 /* The run as it ended. */
 struct ended {
     char kind[16];
     enum run_status status;
+    uint64_t seed;
     struct json *config;
     char *root;        /* as it was begun; may be NULL */
     struct plan *plan; /* as it was begun or last repaired */
@@ -31,6 +30,7 @@ static bool read_row(void *ctx, const struct run_row *row)
 
     snprintf(e->kind, sizeof(e->kind), "%s", row->kind);
     e->status = row->status;
+    e->seed = row->seed;
     e->config = row->config ? jv_deep_copy(row->config) : NULL;
     e->root = row->root ? xstrdup(row->root) : NULL;
     return false;
@@ -89,21 +89,12 @@ static enum status make_inputs(struct troupe_run *r, const struct json *recorded
 
 static enum status name_them(const struct json *disagree, const char *uuid, struct error *err)
 {
-    struct str words;
+    size_t n = jv_size(disagree);
 
-    str_init(&words, 600);
-    for (size_t i = 0; i < jv_size(disagree) && i < NAMED_MOST; i++)
-        str_printf(&words, "%s`%.100s` (%.100s)", i ? ", " : "",
-                   jv_get_string(jv_get(jv_at(disagree, i), "path"), ""),
-                   jv_get_string(jv_get(jv_at(disagree, i), "reason"), ""));
-    if (jv_size(disagree) > NAMED_MOST)
-        str_printf(&words, " and %zu more", jv_size(disagree) - NAMED_MOST);
-    error_set(err, STATUS_CONFIG,
-              "run %.8s has finished steps that no longer match the blueprint: %s", uuid,
-              str_cstr(&words));
+    error_set(err, STATUS_CONFIG, "%zu finished step%s of run %.8s need%s a decision", n,
+              plural_s((int64_t)n), uuid, n == 1 ? "s" : "");
     error_hint(err,
                "for each step, give --redo PATH to do it again or --keep PATH to keep its result");
-    str_deinit(&words);
     return STATUS_CONFIG;
 }
 
@@ -161,6 +152,7 @@ static enum status compare(struct troupe_run *r, struct store_reader *q, const c
 {
     return repair_compare(&(struct repair_spec){.reader = q,
                                                 .uuid = uuid,
+                                                .seed = e->seed,
                                                 .was = e->plan,
                                                 .now = r->plan,
                                                 .inputs = r->inputs,
@@ -193,6 +185,20 @@ static enum status prepare(struct troupe_run *r, const struct ended *e,
     return st ? st : troupe_run_check(r, root, err);
 }
 
+static void log_decided(struct log *log, const struct repair *r)
+{
+    struct str words = STR_INIT;
+
+    str_printf(&words, "%lld finished step%s %s kept, %lld get%s a new attempt",
+               (long long)r->n_kept, plural_s(r->n_kept), r->n_kept == 1 ? "is" : "are",
+               (long long)r->n_again, r->n_again == 1 ? "s" : "");
+    if (r->n_follow > 0)
+        str_printf(&words, ", %lld if %s inputs change", (long long)r->n_follow,
+                   r->n_follow == 1 ? "its" : "their");
+    log_write(log, LOG_INFO, "%s", str_cstr(&words));
+    str_deinit(&words);
+}
+
 static enum status repair(struct troupe_run *r, struct store_reader *q, const char *uuid,
                           struct ended *e, const struct troupe_repair *how, const char *given_root,
                           struct json **disagree, struct error *err)
@@ -214,10 +220,7 @@ static enum status repair(struct troupe_run *r, struct store_reader *q, const ch
     if (!st)
         st = reopen(r, uuid, e, how, &decided, root, err);
     if (!st)
-        log_write(r->t->log, LOG_INFO, "%lld finished step%s %s kept, %lld get%s a new attempt",
-                  (long long)decided.n_kept, plural_s(decided.n_kept),
-                  decided.n_kept == 1 ? "is" : "are", (long long)decided.n_again,
-                  decided.n_again == 1 ? "s" : "");
+        log_decided(r->t->log, &decided);
     repair_deinit(&decided);
     free(root);
     return st;

@@ -63,6 +63,59 @@ static void count(struct troupe_run *r)
                   ignored.message);
 }
 
+/* ---- observers */
+
+static void on_intended(void *ctx, const struct step_intent *s)
+{
+    struct troupe_run *r = ctx;
+
+    for (const struct troupe_observer *o = r->t->observers; o; o = o->next)
+        if (o->step_began)
+            o->step_began(o->ctx, r, s);
+}
+
+static void on_finished(void *ctx, const struct step_result *s)
+{
+    struct troupe_run *r = ctx;
+
+    for (const struct troupe_observer *o = r->t->observers; o; o = o->next)
+        if (o->step_ended)
+            o->step_ended(o->ctx, r, s);
+}
+
+/* The trace of a request that asked for the run, else one of its own if somebody traces. */
+static void set_trace(struct troupe_run *r)
+{
+    const char *parent = jv_get_string(jv_get(run_config(r->run), "traceparent"), NULL);
+    struct trace_context c = {.sampled = false};
+    bool traced = trace_context_parse(parent, &c);
+
+    for (const struct troupe_observer *o = r->t->observers; o && !traced; o = o->next)
+        traced = o->traces && trace_context_of_run(r->uuid, &c);
+    if (traced)
+        run_set_trace(r->run, &c);
+}
+
+static void observe_begin(struct troupe_run *r)
+{
+    set_trace(r);
+    if (!r->t->observers)
+        return;
+    r->observer = (struct run_observer){.ctx = r, .intended = on_intended, .finished = on_finished};
+    run_observe(r->run, &r->observer);
+    for (const struct troupe_observer *o = r->t->observers; o; o = o->next)
+        if (o->run_began)
+            o->run_began(o->ctx, r);
+}
+
+static void observe_end(struct troupe_run *r)
+{
+    run_observe(r->run, NULL);
+    for (const struct troupe_observer *o = r->t->observers; o; o = o->next)
+        if (o->run_ended)
+            o->run_ended(o->ctx, r);
+}
+
 static void on_done(void *ctx, struct runner *runner, const struct runner_result *result)
 {
     struct troupe_run *r = ctx;
@@ -76,6 +129,7 @@ static void on_done(void *ctx, struct runner *runner, const struct runner_result
     count(r);
     loop_timer_free(r->limit);
     r->limit = NULL;
+    observe_end(r);
     troupe_run_remove(r);
     if (r->listener.on_end)
         r->listener.on_end(r->listener.ctx, r);
@@ -146,9 +200,10 @@ enum status troupe_run_check(struct troupe_run *r, const char *root, struct erro
 
 static bool take_before(void *ctx, const struct run_row *row)
 {
-    struct troupe_result *result = ctx;
+    struct troupe_run *r = ctx;
 
-    result->n_before = row->n_ended;
+    r->result.n_before = row->n_ended;
+    r->created_ms = row->created_ms;
     return false;
 }
 
@@ -157,13 +212,16 @@ enum status troupe_run_start(struct troupe_run *r, struct error *err)
     struct store_reader *q;
     struct error ignored = ERROR_INIT;
 
-    if (troupe_reader(r->t, &q, &ignored) ||
-        query_run(q, r->uuid, take_before, &r->result, &ignored))
+    r->created_ms = seams_wall_ms(r->t->seams);
+    if (troupe_reader(r->t, &q, &ignored) || query_run(q, r->uuid, take_before, r, &ignored))
         r->result.n_before = 0; /* the row of a new run may not be written yet */
+    observe_begin(r);
     enum status st = runner_start(r->runner, r->run, r->inputs, on_done, r, err);
 
-    if (st)
+    if (st) {
+        observe_end(r);
         return st;
+    }
     if (r->timeout_ms)
         r->limit = loop_timer_new(r->t->loop, r->timeout_ms, on_limit, r);
     troupe_run_add(r);
@@ -212,6 +270,11 @@ struct run *troupe_run_row(const struct troupe_run *r)
 const struct plan *troupe_run_plan(const struct troupe_run *r)
 {
     return r->plan;
+}
+
+int64_t troupe_run_created_ms(const struct troupe_run *r)
+{
+    return r->created_ms;
 }
 
 const struct troupe_result *troupe_run_result(const struct troupe_run *r)

@@ -26,6 +26,8 @@ struct troupe_run {
     struct runner *runner; /* NULL for a row that is never started */
     struct run *run;
     char uuid[37];
+    int64_t created_ms;
+    struct run_observer observer; /* of `run`, for the observers of t */
     struct loop_timer *limit;
     struct troupe_result result;
 };

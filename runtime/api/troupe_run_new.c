@@ -99,6 +99,22 @@ enum status troupe_run_new(struct troupe *t, const struct troupe_run_spec *spec,
     return STATUS_OK;
 }
 
+enum status troupe_plan_check(struct troupe *t, const struct plan *p,
+                              const struct troupe_run_options *o, struct error *err)
+{
+    struct troupe_run *r = troupe_run_prepare(t, o);
+    char *root = NULL;
+    enum status st;
+
+    r->plan = p;
+    st = troupe_run_root(o->root, NULL, &root, err);
+    if (!st)
+        st = troupe_run_check(r, root, err);
+    free(root);
+    troupe_run_free(r);
+    return st;
+}
+
 enum status troupe_run_hold(struct troupe_run *r, const char *uuid, struct error *err)
 {
     enum status st = run_take(r->t->store, uuid, &r->run, err);

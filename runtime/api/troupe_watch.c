@@ -92,7 +92,7 @@ static bool is_stuck(struct troupe_watch *w, const struct troupe_run *r)
     struct error ignored = ERROR_INIT;
     bool open = false;
 
-    if (troupe_run_result(r)->status != RUN_ERROR)
+    if (!troupe_run_result(r)->err.status)
         return false;
     return troupe_reader(w->t, &q, &ignored) ||
            query_run(q, troupe_run_uuid(r), read_open, &open, &ignored) || open;

@@ -37,6 +37,15 @@ int app_exit_of(enum status st)
     }
 }
 
+struct log *app_log(const struct options *o, enum log_level level, bool progress)
+{
+    struct log *l = log_new(STDERR_FILENO, level, progress);
+
+    if (strcmp(option_text(o, OPT_LOG_FORMAT), "json") == 0)
+        log_set_format(l, LOG_JSON);
+    return l;
+}
+
 static int write_all(const char *bytes, size_t n)
 {
     while (n > 0) {
@@ -100,7 +109,7 @@ void app_print_error(struct app *a, const struct error *err)
     str_printf(&text, "troupe: %s%s%s\n", err->where, err->where[0] ? ": " : "", err->message);
     if (err->hint[0])
         str_printf(&text, "  %s\n", err->hint);
-    log_text(a->log, str_cstr(&text), text.len);
+    log_text(a->log, LOG_ERROR, str_cstr(&text), text.len);
     str_deinit(&text);
 }
 

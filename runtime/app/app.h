@@ -28,6 +28,7 @@ enum app_exit {
     EXIT_TERMINATED = 143,
 };
 
+struct app_trace;
 struct loop;
 
 /* Written by the handler of SIGINT and SIGTERM, which main installs first and removes last. Nothing
@@ -48,13 +49,16 @@ struct app {
     const struct seams *seams;
     struct log *log;
     struct remote_specs *remote; /* the section `models:` of the configuration */
-    struct troupe *troupe; /* its store is opened by app_store or app_look */
-    bool writes;           /* app_store has opened it */
+    struct app_trace *trace;     /* app_trace.h; NULL: no traces */
+    struct troupe *troupe;       /* its store is opened by app_store or app_look */
+    bool writes;                 /* app_store has opened it */
     struct app_signal *signal;
     volatile int *interrupted; /* signal->signo, for the parts that poll it */
     bool json;
 };
 
+/* A log on standard error, in the format of --log-format. */
+struct log *app_log(const struct options *o, enum log_level level, bool progress);
 /* {"code", "message", "where", "hint"?} */
 struct json *app_error_json(const struct error *err);
 /* Prints "troupe: WHERE: MESSAGE" and the hint (with --json also as a document) and gives the exit

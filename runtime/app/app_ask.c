@@ -73,7 +73,7 @@ static void print_question(struct app *a, const struct json *w)
 
     wait_put_text(w, NULL, false, seams_wall_ms(a->seams), &text);
     str_puts(&text, "  Ctrl-D leaves the question open\n> ");
-    log_text(a->log, str_cstr(&text), text.len);
+    log_text(a->log, LOG_INFO, str_cstr(&text), text.len);
     str_deinit(&text);
 }
 

@@ -146,7 +146,7 @@ enum status app_detached(struct app *a, struct detached *d, const char *uuid, st
     if (st)
         return st;
     log_free(a->log);
-    a->log = log_new(STDERR_FILENO, LOG_INFO, false);
+    a->log = app_log(a->options, LOG_INFO, false);
     troupe_set_log(a->troupe, a->log);
     while (write(d->pipe, uuid, UUID_BYTES) < 0 && errno == EINTR)
         ; /* shorter than PIPE_BUF, so atomic; goes on if the parent has exited */

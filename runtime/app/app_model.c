@@ -9,8 +9,7 @@
 #include "runtime/api/troupe.h"
 #include "runtime/config/sections.h"
 
-enum status app_remote_specs(const struct options *o, struct remote_specs **out,
-                             struct error *err)
+enum status app_remote_specs(const struct options *o, struct remote_specs **out, struct error *err)
 {
     struct remote_specs *s = remote_specs_new();
     struct section section;

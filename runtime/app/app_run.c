@@ -235,9 +235,7 @@ int app_drive_print(const struct app_drive *d, const char *uuid, const struct tr
         wait_print_all(a, uuid);
         log_write(a->log, LOG_INFO, "after the answer, `troupe resume %s` continues the run", uuid);
     }
-    /* One that this process could not go on with has not ended. */
-    if (run_status_is_repairable(result->status) && result->err.status != STATUS_CONFIG &&
-        result->err.status != STATUS_BUSY)
+    if (run_status_is_repairable(result->status) && !result->err.hint[0])
         log_write(a->log, LOG_INFO, "`troupe resume %s --from-failed` tries the failed steps again",
                   uuid);
     if (result->status == RUN_INTERRUPTED)
@@ -251,10 +249,8 @@ static int exit_code(const struct app_drive *d, const struct troupe_result *resu
         return printed; /* the result is lost, whatever it was */
     if (result->status == RUN_INTERRUPTED && *d->app->interrupted)
         return 128 + *d->app->interrupted;
-    if (result->err.status == STATUS_CONFIG && result->status == RUN_ERROR)
-        return EXIT_CONFIG; /* the blueprint no longer matches the record */
-    if (result->err.status == STATUS_BUSY && result->status == RUN_ERROR)
-        return EXIT_BUSY; /* another process has locked the store */
+    if (result->status == RUN_INTERRUPTED && result->err.status)
+        return app_exit_of(result->err.status); /* of this process, not of the run */
     return app_exit_of_status(result->status);
 }
 

@@ -1,4 +1,6 @@
-/* cmd_models.c - models list and show: the models on this machine, the shapes of one.
+/* cmd_models.c - models list and show: the models on this machine and those of the configuration,
+ * the shapes of one. A remote model is shown as the configuration has it, without its secrets;
+ * nothing is sent to its server.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <stdio.h>
@@ -66,6 +68,50 @@ static void add_named(void *ctx, const char *name)
     add_model(ctx, name);
 }
 
+/* ---- remote models */
+
+static void set_price(struct json *price, const char *key, double dollars)
+{
+    if (dollars >= 0)
+        jv_set_real(price, key, dollars);
+}
+
+/* In the keys of `models:`. The key and the headers may hold secrets. */
+static struct json *remote_json(const struct remote_spec *s)
+{
+    struct json *o = jv_object(), *price = jv_object();
+
+    jv_set_string(o, "url", s->url);
+    jv_set_string(o, "model", s->model);
+    jv_set_bool(o, "has_key", s->key || s->headers);
+    if (s->context > 0)
+        jv_set_int(o, "context", s->context);
+    set_price(price, "input", s->price_input);
+    set_price(price, "cached", s->price_cached);
+    set_price(price, "output", s->price_output);
+    if (jv_size(price) > 0)
+        jv_set_adopt(o, "price", jv_ref(price));
+    jv_unref(price);
+    return o;
+}
+
+static void add_remote(void *ctx, const char *name, const struct remote_spec *s)
+{
+    struct model_list *l = ctx;
+    struct json *o = remote_json(s);
+    struct str at = STR_INIT;
+    char context[32] = "-";
+
+    if (s->context > 0)
+        snprintf(context, sizeof(context), "%d", s->context);
+    str_printf(&at, "%s at %s", s->model, s->url);
+    const char *cells[] = {name, "remote", "-", "-", context, str_cstr(&at)};
+    table_row(l->table, cells);
+    jv_set_string(o, "name", name);
+    jv_append_adopt(l->rows, o);
+    str_deinit(&at);
+}
+
 static int list_main(void *app)
 {
     static const char *const columns[] = {"model", "architecture", ">parameters",
@@ -78,6 +124,7 @@ static int list_main(void *app)
     if (embedded_file_at(0))
         add_model(&l, "embedded");
     model_cache_each(add_named, &l);
+    remote_specs_each(a->remote, add_remote, &l);
     if (a->json) {
         struct json *doc = app_document("models");
         jv_set_adopt(doc, "models", jv_ref(l.rows));
@@ -93,8 +140,14 @@ static int list_main(void *app)
 }
 
 const struct command_spec cmd_models_list = {
-    "models list", "models", "", "list models: the embedded one and the local Hugging Face cache",
-    NULL,          NULL,     0,  0,
+    "models list",
+    "models",
+    "",
+    "list models: the embedded one, the local Hugging Face cache, and those of troupe.yaml",
+    NULL,
+    NULL,
+    0,
+    0,
     list_main};
 
 static void put_plan(const struct engine_plan *p, struct str *out)
@@ -131,10 +184,53 @@ static struct json *config_json(const struct model_config *c)
     return o;
 }
 
+/* The name and all members of `shown`, as a document and as text. */
+static void put_members(const char *name, const struct json *shown, struct json *doc,
+                        struct str *out)
+{
+    const char *key;
+    struct json *value;
+
+    jv_set_string(doc, "name", name);
+    str_printf(out, "%s\n", name);
+    for (void *it = NULL; (it = jv_next(shown, it, &key, &value));) {
+        char *text = jv_dump(value);
+        jv_set_adopt(doc, key, jv_ref(value));
+        str_printf(out, "  %-18s %s\n", key, text);
+        free(text);
+    }
+}
+
+static int show_remote(struct app *a, const char *name)
+{
+    const struct remote_spec *s = remote_specs_get(a->remote, name);
+    struct remote_spec own = {.url = NULL};
+    struct error err = ERROR_INIT;
+    struct json *doc, *shown;
+    struct str out = STR_INIT;
+    int code;
+
+    if (!s && remote_spec_from_name(name, &own, &err))
+        return app_fail(a, &err);
+    doc = app_document("model");
+    shown = remote_json(s ? s : &own);
+    put_members(name, shown, doc, &out);
+    if (a->json) {
+        code = app_print_json(doc);
+    } else {
+        jv_unref(doc);
+        code = app_print(&out);
+    }
+    jv_unref(shown);
+    remote_spec_deinit(&own);
+    str_deinit(&out);
+    return code;
+}
+
 static int show_main(void *app)
 {
     struct app *a = app;
-    const char *name = options_arg(a->options, 0), *key;
+    const char *name = options_arg(a->options, 0);
     struct model_config c;
     struct engine_options eo;
     struct engine_plan plan;
@@ -142,23 +238,19 @@ static int show_main(void *app)
     struct error err = ERROR_INIT;
     struct str out = STR_INIT;
     int code;
-    enum status st = read_config(a, name, &c, &err);
+    enum status st;
 
+    if (remote_is_name(a->remote, name))
+        return show_remote(a, name);
+    st = read_config(a, name, &c, &err);
     if (!st)
         st = app_engine_options(a, name, folder, &eo, &err);
     if (!st)
         st = engine_plan(&eo, &plan, &err);
     if (st)
         return app_fail(a, &err);
-    struct json *doc = app_document("model"), *config = config_json(&c), *value;
-    jv_set_string(doc, "name", name);
-    str_printf(&out, "%s\n", name);
-    for (void *it = NULL; (it = jv_next(config, it, &key, &value));) {
-        char *text = jv_dump(value);
-        jv_set_adopt(doc, key, jv_ref(value));
-        str_printf(&out, "  %-18s %s\n", key, text);
-        free(text);
-    }
+    struct json *doc = app_document("model"), *config = config_json(&c);
+    put_members(name, config, doc, &out);
     jv_unref(config);
     if (a->json) {
         jv_set_int(doc, "total_bytes", plan.total_bytes);
@@ -175,6 +267,12 @@ static int show_main(void *app)
 static const enum option_id show_options[] = {OPT_KV_MEMORY, OPT_CONTEXT, OPT_WEIGHT_TYPE,
                                               OPT_CPU_ISA,   OPT_DEVICE,  OPT_END};
 const struct command_spec cmd_models_show = {
-    "models show", "models",     "M", "show the shapes of a model and the memory that it needs",
-    NULL,          show_options, 1,   1,
+    "models show",
+    "models",
+    "M",
+    "show the shapes of a model and the memory that it needs, or what a remote one is",
+    NULL,
+    show_options,
+    1,
+    1,
     show_main};

@@ -26,7 +26,7 @@ static bool copy_head(void *ctx, const struct run_row *row)
     struct source *s = ctx;
 
     snprintf(s->kind, sizeof(s->kind), "%s", row->kind);
-    s->repaired = jv_get(row->config, "repair") != NULL;
+    s->repaired = jv_size(jv_get(row->config, "history")) > 0;
     s->running = row->status == RUN_RUNNING || row->status == RUN_INTERRUPTED;
     return true;
 }
@@ -74,6 +74,7 @@ static int compare(struct app *a, struct store_reader *q, const char *uuid, stru
 {
     struct show_view one = {.app = a, .tokens = true}, two = {.app = a, .tokens = true};
     struct str report = STR_INIT;
+    struct json *list = NULL;
     int64_t n = 0;
     int code = EXIT_OK;
     enum status st = show_load(&one, q, uuid, NULL, -1, err);
@@ -83,12 +84,13 @@ static int compare(struct app *a, struct store_reader *q, const char *uuid, stru
     if (st) {
         code = app_fail(a, err);
     } else {
-        n = show_diff(&one, &two, &report);
+        n = show_diff(&one, &two, &report, &list);
         if (a->json) {
             struct json *doc = app_document("replay");
             jv_set_string(doc, "run", uuid);
             jv_set_int(doc, "steps", (int64_t)jv_size(one.steps));
             jv_set_int(doc, "different", n);
+            jv_set_adopt(doc, "differences", jv_ref(list));
             jv_set_string(doc, "report", str_cstr(&report));
             code = app_print_json(doc);
         } else {
@@ -96,6 +98,7 @@ static int compare(struct app *a, struct store_reader *q, const char *uuid, stru
         }
         code = n && !code ? EXIT_NOT_OK : code;
     }
+    jv_unref(list);
     str_deinit(&report);
     show_deinit(&one);
     show_deinit(&two);
@@ -130,6 +133,15 @@ static int replay_recorded(struct app *a, struct app_drive *d, struct troupe_for
     return code;
 }
 
+static enum status check_options(const struct app *a, struct error *err)
+{
+    if (!option_is_set(a->options, OPT_FROM) || option_flag(a->options, OPT_LIVE))
+        return STATUS_OK;
+    error_set(err, STATUS_USAGE, "--from is for a fork, and a replay is always of the whole run");
+    error_hint(err, "add --live to start a new run at this step");
+    return STATUS_USAGE;
+}
+
 static enum status check_source(struct app *a, const struct source *source, const char *uuid,
                                 struct error *err)
 {
@@ -162,8 +174,10 @@ static int replay_main(void *app)
     struct error err = ERROR_INIT;
     int code;
     struct store *store;
-    enum status st = fork.live ? app_store(a, false, &store, &err) : STATUS_OK;
+    enum status st = check_options(a, &err);
 
+    if (!st && fork.live)
+        st = app_store(a, false, &store, &err);
     if (!st)
         st = app_reader(a, &fork.from, &err);
 
@@ -193,8 +207,10 @@ const struct command_spec cmd_replay = {
     "RUN",
     "replay a run with its recorded results and compare; --live forks a new run",
     "Replies of models, tools and people come from the record; everything else is done again. The "
-    "exit code is 3\nwhen a step differs. --live --from PATH starts a new run: it keeps what was "
-    "recorded before PATH and continues\nlive from there.",
+    "exit code is 3\nwhen a step differs. --live --from PATH starts a new run: it keeps the "
+    "results "
+    "of the steps before PATH, in the\norder of the blueprint, and runs the rest. A run that was "
+    "repaired is not replayed; a fork of it is.",
     replay_options,
     1,
     1,

@@ -10,6 +10,7 @@
 #include "runtime/app/app_ask.h"
 #include "runtime/app/app_eval.h"
 #include "runtime/app/app_run.h"
+#include "runtime/app/app_trace.h"
 #include "runtime/app/app_watch.h"
 #include "runtime/base/memory.h"
 #include "runtime/store/query.h"
@@ -122,17 +123,20 @@ static const char **texts_of(const struct app *a, enum option_id id, int32_t *n)
 /* Prints the finished steps that need a decision, each with its reason. */
 static int print_disagreement(struct app *a, const struct json *disagree, const struct error *err)
 {
+    struct error headline = *err;
     struct str list = STR_INIT;
     struct json *doc;
 
-    app_print_error(a, err);
+    headline.hint[0] = '\0'; /* it follows the list */
+    app_print_error(a, &headline);
     for (size_t i = 0; i < jv_size(disagree); i++) {
         const struct json *one = jv_at(disagree, i);
 
         str_printf(&list, "  %s: %s\n", jv_get_string(jv_get(one, "path"), ""),
                    jv_get_string(jv_get(one, "reason"), ""));
     }
-    log_text(a->log, str_cstr(&list), list.len);
+    str_printf(&list, "  %s\n", err->hint);
+    log_text(a->log, LOG_INFO, str_cstr(&list), list.len);
     str_deinit(&list);
     if (a->json) {
         doc = jv_object();
@@ -275,6 +279,8 @@ static int resume_main(void *app)
         st = app_store(a, false, &s, &err);
     if (!st)
         st = app_reader(a, &q, &err);
+    if (!st)
+        st = app_trace_open(a, &err);
     if (!st && watch)
         return app_watch(a);
     if (!st && all) {
@@ -290,9 +296,10 @@ static int resume_main(void *app)
 }
 
 static const enum option_id resume_options[] = {
-    OPT_ALL,     OPT_WATCH,     OPT_IN_FLIGHT, OPT_FROM_FAILED, OPT_BLUEPRINT, OPT_VAR,
-    OPT_REDO,    OPT_KEEP,      OPT_STREAM,    OPT_TIMEOUT,     OPT_ROOT,      OPT_DEVICE,
-    OPT_THREADS, OPT_KV_MEMORY, OPT_CONTEXT,   OPT_CPU_ISA,     OPT_MODEL,     OPT_END};
+    OPT_ALL,          OPT_WATCH,        OPT_IN_FLIGHT, OPT_FROM_FAILED, OPT_BLUEPRINT, OPT_VAR,
+    OPT_REDO,         OPT_KEEP,         OPT_STREAM,    OPT_TIMEOUT,     OPT_ROOT,      OPT_DEVICE,
+    OPT_THREADS,      OPT_KV_MEMORY,    OPT_CONTEXT,   OPT_CPU_ISA,     OPT_MODEL,     OPT_OTLP_URL,
+    OPT_OTLP_HEADERS, OPT_OTLP_CONTENT, OPT_END};
 const struct command_spec cmd_resume = {
     "resume",
     "work",
@@ -303,9 +310,10 @@ const struct command_spec cmd_resume = {
     "the recorded ones is refused.\n--from-failed continues a run that ended in error, "
     "timeout or budget. Finished steps are kept if path, inputs\nand definition still match"
     " the blueprint; failed steps get a new attempt. Steps that no longer match are\nlisted"
-    " and need --redo or --keep (exit code 78 until then). --model may name another "
-    "model.\n--watch keeps the deadlines of all runs and takes answers that other commands "
-    "give. It ends when only\nquestions without a deadline are open, and lists them.",
+    " and need --redo or --keep (exit code 78 until then). A step that reads a redone one "
+    "follows if its inputs\nthen differ; if it may have an effect, it is listed too. --model may "
+    "name another model.\n--watch keeps the deadlines of all runs and takes answers that other "
+    "commands give. It ends when only\nquestions without a deadline are open, and lists them.",
     resume_options,
     0,
     1,

@@ -11,6 +11,7 @@
 #include "runtime/app/app_detach.h"
 #include "runtime/app/app_run.h"
 #include "runtime/app/app_tools.h"
+#include "runtime/app/app_trace.h"
 #include "runtime/app/table.h"
 #include "runtime/base/memory.h"
 
@@ -25,6 +26,8 @@ static enum status begin_run(struct app_drive *d, struct plan **plan, struct tro
     struct json *given = NULL;
     enum status st = app_load_plan(a, options_arg(a->options, 0), plan, &given, err);
 
+    if (!st)
+        st = app_trace_open(a, err);
     if (!st)
         st = app_store_options(a, path, &store, err);
     spec.plan = *plan;
@@ -68,8 +71,9 @@ static int run_main(void *app)
 }
 
 static const enum option_id run_options[] = {
-    OPT_VAR,    OPT_MODEL,   OPT_SEED,      OPT_STREAM,  OPT_DETACH,  OPT_TIMEOUT,     OPT_ROOT,
-    OPT_DEVICE, OPT_THREADS, OPT_KV_MEMORY, OPT_CONTEXT, OPT_CPU_ISA, OPT_WEIGHT_TYPE, OPT_END};
+    OPT_VAR,         OPT_MODEL,    OPT_SEED,         OPT_STREAM,       OPT_DETACH,  OPT_TIMEOUT,
+    OPT_ROOT,        OPT_DEVICE,   OPT_THREADS,      OPT_KV_MEMORY,    OPT_CONTEXT, OPT_CPU_ISA,
+    OPT_WEIGHT_TYPE, OPT_OTLP_URL, OPT_OTLP_HEADERS, OPT_OTLP_CONTENT, OPT_END};
 const struct command_spec cmd_run = {
     "run",
     "work",

@@ -4,10 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "runtime/api/troupe_watch.h"
 #include "runtime/app/app.h"
 #include "runtime/app/app_run.h"
+#include "runtime/app/app_trace.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/text.h"
 #include "runtime/config/sections.h"
@@ -23,6 +25,10 @@ struct serving {
     struct troupe_watch *watch;
     struct loop *loop;
     int hangups; /* that were handled */
+    bool drained;
+    /* lent to the server */
+    const char **host, **origin;
+    char tokens[APP_PATH_MAX], address[64];
 };
 
 /* ---- tokens */
@@ -42,7 +48,7 @@ static enum status token_path(struct app *a, char out[APP_PATH_MAX], struct erro
     st = options_user_file(out, APP_PATH_MAX - 16, err);
     slash = st ? NULL : strrchr(out, '/');
     if (slash)
-        strcpy(slash + 1, "tokens");
+        memcpy(slash + 1, "tokens", sizeof("tokens"));
     return st;
 }
 
@@ -56,11 +62,11 @@ static void print_token(struct app *a, const char *path, const char *token)
     log_write(a->log, LOG_INFO, "the token is printed only now; %s has its SHA-256", path);
 }
 
-/* At the first start there is no file: one token for everything is made. */
-static enum status first_token(struct app *a, const char *path, struct error *err)
+/* At the first start there is no file: one token for everything is made. "": there was one. */
+static enum status first_token(struct app *a, const char *path, char token[TOKEN_TEXT_MAX],
+                               struct error *err)
 {
     struct token_file *f = NULL;
-    char token[TOKEN_TEXT_MAX];
     bool has_one = false;
     enum status st = STATUS_OK;
 
@@ -69,20 +75,17 @@ static enum status first_token(struct app *a, const char *path, struct error *er
         has_one = !st && token_file_count(f) > 0;
         token_file_free(f);
     }
+    token[0] = 0;
     if (st || has_one)
         return st;
-    st = token_file_add(path, a->seams, "first", TOKEN_ALL, 0, token, err);
-    if (!st)
-        print_token(a, path, token);
-    explicit_bzero(token, sizeof(token));
-    return st;
+    return token_file_add(path, a->seams, "first", TOKEN_ALL, 0, token, err);
 }
 
 static int token_main(void *app)
 {
     struct app *a = app;
     char path[APP_PATH_MAX], token[TOKEN_TEXT_MAX];
-    int64_t lasts = option_is_set(a->options, OPT_EXPIRES) ? option_int(a->options, OPT_EXPIRES) : 0;
+    int64_t lasts = option_int(a->options, OPT_EXPIRES);
     unsigned scopes = TOKEN_ALL;
     struct error err = ERROR_INIT;
     enum status st = token_path(a, path, &err);
@@ -107,17 +110,17 @@ static int token_main(void *app)
 }
 
 static const enum option_id token_options[] = {OPT_TOKEN_FILE, OPT_SCOPE, OPT_EXPIRES, OPT_END};
-const struct command_spec cmd_serve_token = {
-    "serve token",
-    "host",
-    "NAME",
-    "make another token for `troupe serve`",
-    "The token is printed once; the file keeps only its SHA-256. A server that runs reads the file\n"
-    "again on SIGHUP. To revoke a token, delete its line.",
-    token_options,
-    1,
-    1,
-    token_main};
+const struct command_spec cmd_serve_token = {"serve token",
+                                             "host",
+                                             "NAME",
+                                             "make another token for `troupe serve`",
+                                             "The token is printed once; the file keeps only its "
+                                             "SHA-256. A server that runs reads the file\n"
+                                             "again on SIGHUP. To revoke a token, delete its line.",
+                                             token_options,
+                                             1,
+                                             1,
+                                             token_main};
 
 /* ---- options */
 
@@ -131,40 +134,40 @@ static enum status read_config(struct serving *s, struct error *err)
     return st;
 }
 
-/* ADDRESS:PORT, [V6]:PORT or PORT. */
+/* ADDRESS:PORT, [V6]:PORT, localhost:PORT or PORT. */
 static enum status read_listen(const char *text, char address[64], int32_t *port, struct error *err)
 {
     const char *colon = strrchr(text, ':'), *from = text;
     size_t n = colon ? (size_t)(colon - text) : 0;
+    bool is_v6 = n >= 2 && text[0] == '[' && text[n - 1] == ']';
+    bool is_bare_v6 = !is_v6 && memchr(text, ':', n); /* which colon is that of the port? */
     int64_t number = 0;
 
-    if (n >= 2 && *from == '[' && from[n - 1] == ']') {
+    if (is_v6) {
         from++;
         n -= 2;
-    } else if (memchr(from, ':', n)) {
-        n = 0;
-        colon = "";
     }
-    if (!text_to_i64(colon ? colon + 1 : text, &number) || number < 0 || number > 65535 ||
-        n >= 64 || (colon && n == 0))
+    if (is_bare_v6 || n >= 64 || (colon && n == 0) ||
+        !text_to_i64(colon ? colon + 1 : text, &number) || number < 0 || number > 65535)
         return error_set(err, STATUS_USAGE,
                          "--listen %.80s: expected ADDRESS:PORT, as in 127.0.0.1:7117 or [::1]:0",
                          text);
     memcpy(address, from, n);
     address[n] = 0;
-    if (!colon)
-        strcpy(address, "127.0.0.1");
+    if (!colon || strcmp(address, "localhost") == 0)
+        memcpy(address, "127.0.0.1", sizeof("127.0.0.1"));
     *port = (int32_t)number;
     return STATUS_OK;
 }
 
-static int32_t list_of(const struct options *o, enum option_id id, const char **out, int32_t max)
+/* The values of an option that is given several times; the list is the caller's. */
+static int32_t list_of(const struct options *o, enum option_id id, const char ***out)
 {
     int32_t n = option_count(o, id);
 
-    n = n < max ? n : max;
+    *out = xcalloc((size_t)n + 1, sizeof(**out));
     for (int32_t i = 0; i < n; i++)
-        out[i] = option_text_at(o, id, i);
+        (*out)[i] = option_text_at(o, id, i);
     return n;
 }
 
@@ -174,6 +177,7 @@ static void on_drained(void *ctx)
 {
     struct serving *s = ctx;
 
+    s->drained = true;
     loop_stop(s->loop);
 }
 
@@ -205,53 +209,59 @@ static void on_stuck(void *ctx, const char *uuid, const struct error *err)
 static enum status watch_runs(struct serving *s, struct error *err)
 {
     struct app *a = s->app;
-    struct troupe_watch_options o = {.at_once = (int32_t)option_int(a->options, OPT_IN_FLIGHT),
-                                     .on_stuck = on_stuck,
-                                     .ctx = s};
+    struct troupe_watch_options o = {
+        .at_once = (int32_t)option_int(a->options, OPT_IN_FLIGHT), .on_stuck = on_stuck, .ctx = s};
 
     o.run = s->drive.options;
     o.run.listener = (struct troupe_listener){.ctx = NULL};
     return troupe_watch_start(a->troupe, &o, &s->watch, err);
 }
 
-#define LIST_MAX 32
-
 static enum status start(struct serving *s, struct error *err)
 {
     struct app *a = s->app;
+    char token[TOKEN_TEXT_MAX] = "";
     const struct options *o = a->options;
-    static const char *host[LIST_MAX], *origin[LIST_MAX];
-    static char tokens[APP_PATH_MAX], address[64];
     struct serve_options so = {
         .troupe = a->troupe,
         .config = &s->config,
         .tls_cert = option_text(o, OPT_TLS_CERT),
         .tls_key = option_text(o, OPT_TLS_KEY),
-        .host = host,
-        .n_hosts = list_of(o, OPT_ALLOW_HOST, host, LIST_MAX),
-        .origin = origin,
-        .n_origins = list_of(o, OPT_ALLOW_ORIGIN, origin, LIST_MAX),
+        .n_hosts = list_of(o, OPT_ALLOW_HOST, &s->host),
+        .n_origins = list_of(o, OPT_ALLOW_ORIGIN, &s->origin),
         .behind_proxy = option_flag(o, OPT_BEHIND_PROXY),
         .limits = {.max_connections = (int32_t)option_int(o, OPT_MAX_CONNECTIONS),
                    .max_streams_per_subject = (int32_t)option_int(o, OPT_MAX_STREAMS)},
         .max_queue = (int32_t)option_int(o, OPT_MAX_QUEUE),
-        .model = option_is_set(o, OPT_MODEL) ? option_text(o, OPT_MODEL) : NULL,
+        .model = option_text(o, OPT_MODEL),
         .run = &s->drive.options,
         .log = a->log,
         .seams = a->seams,
+        .tracer = app_tracer(a),
     };
-    enum status st = read_listen(option_text(o, OPT_LISTEN), address, &so.port, err);
+    enum status st = read_listen(option_text(o, OPT_LISTEN), s->address, &so.port, err);
 
-    so.address = address;
+    so.address = s->address;
+    so.host = s->host;
+    so.origin = s->origin;
     if (!st && !so.tls_cert != !so.tls_key)
         st = error_set(err, STATUS_USAGE, "--tls-cert and --tls-key belong together");
     if (!st && !option_flag(o, OPT_NO_TOKEN)) {
-        st = token_path(a, tokens, err);
-        so.token_file = tokens;
+        st = token_path(a, s->tokens, err);
+        so.token_file = s->tokens;
     }
+    if (!st)
+        st = serve_check(&so, err);
     if (!st && so.token_file)
-        st = first_token(a, tokens, err);
-    return st ? st : serve_start(&so, &s->serve, err);
+        st = first_token(a, s->tokens, token, err);
+    if (!st)
+        st = serve_start(&so, &s->serve, err);
+    if (token[0] && st)
+        unlink(s->tokens); /* nobody has seen it: the next start is the first one */
+    else if (token[0])
+        print_token(a, s->tokens, token);
+    explicit_bzero(token, sizeof(token));
+    return st;
 }
 
 static enum status run(struct serving *s, struct error *err)
@@ -267,7 +277,7 @@ static enum status run(struct serving *s, struct error *err)
     if (app_print(&line))
         st = error_set(err, STATUS_IO, "cannot write standard output");
     str_deinit(&line);
-    if (!st)
+    while (!st && !s->drained) /* the last run to stop ends the loop, too */
         loop_run(s->loop);
     a->signal->wake = NULL;
     loop_tick_free(tick);
@@ -283,11 +293,15 @@ static int serve_main(void *app)
     enum status st = read_config(&s, &err);
 
     app_drive_init(&s.drive, a);
+    s.drive.options.n_models =
+        0; /* --model is one to offer: runs have the models of their record */
     a->signal->catch_hangup();
     if (!st)
         st = app_store(a, true, &store, &err);
     if (!st)
         st = troupe_loop(a->troupe, &s.loop, &err);
+    if (!st)
+        st = app_trace_open(a, &err);
     if (!st)
         st = start(&s, &err);
     if (!st)
@@ -297,6 +311,8 @@ static int serve_main(void *app)
     troupe_watch_free(s.watch);
     serve_free(s.serve);
     serve_config_deinit(&s.config);
+    free(s.host);
+    free(s.origin);
     app_drive_deinit(&s.drive);
     return st ? app_fail(a, &err) : EXIT_OK;
 }
@@ -306,7 +322,7 @@ static const enum option_id serve_options[] = {
     OPT_TLS_KEY,     OPT_ALLOW_HOST, OPT_ALLOW_ORIGIN, OPT_BEHIND_PROXY, OPT_MAX_CONNECTIONS,
     OPT_MAX_STREAMS, OPT_MAX_QUEUE,  OPT_IN_FLIGHT,    OPT_GRACE,        OPT_ROOT,
     OPT_DEVICE,      OPT_THREADS,    OPT_KV_MEMORY,    OPT_CONTEXT,      OPT_CPU_ISA,
-    OPT_WEIGHT_TYPE, OPT_END};
+    OPT_WEIGHT_TYPE, OPT_OTLP_URL,   OPT_OTLP_HEADERS, OPT_OTLP_CONTENT, OPT_END};
 const struct command_spec cmd_serve = {
     "serve",
     "host",

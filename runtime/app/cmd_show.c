@@ -44,6 +44,7 @@ static int diff_main(struct app *a, struct show_view *v, struct store_reader *q,
     struct show_view other = *v;
     char uuid2[37];
     struct str out = STR_INIT;
+    struct json *list = NULL;
     int64_t n_different = 0;
     int code;
     enum status st = query_resolve_run(q, option_text(a->options, OPT_DIFF), uuid2, err);
@@ -55,17 +56,19 @@ static int diff_main(struct app *a, struct show_view *v, struct store_reader *q,
     st = show_load(&other, q, uuid2, NULL, -1, err);
     if (st)
         return app_fail(a, err);
-    n_different = show_diff(v, &other, &out);
+    n_different = show_diff(v, &other, &out, &list);
     if (a->json) {
         struct json *doc = app_document("diff");
         jv_set_string(doc, "run", uuid);
         jv_set_string(doc, "other", uuid2);
         jv_set_int(doc, "different", n_different);
+        jv_set_adopt(doc, "differences", jv_ref(list));
         jv_set_string(doc, "report", str_cstr(&out));
         code = app_print_json(doc);
     } else {
         code = app_print(&out);
     }
+    jv_unref(list);
     str_deinit(&out);
     show_deinit(&other);
     return n_different && !code ? EXIT_NOT_OK : code;

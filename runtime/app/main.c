@@ -9,6 +9,7 @@
 
 #include "runtime/app/app.h"
 #include "runtime/app/app_model.h"
+#include "runtime/app/app_trace.h"
 #include "runtime/base/memory.h"
 #include "runtime/loop/loop.h"
 
@@ -103,6 +104,7 @@ static enum status check_model(const struct app *a, struct error *err)
 
 static void app_deinit(struct app *a)
 {
+    app_trace_close(a);
     troupe_free(a->troupe);
     log_free(a->log);
 }
@@ -135,7 +137,7 @@ int main(int argc, char **argv)
     }
     a.options = options;
     a.json = option_flag(options, OPT_JSON);
-    a.log = log_new(STDERR_FILENO,
+    a.log = app_log(options,
                     option_flag(options, OPT_QUIET)     ? LOG_WARN
                     : option_flag(options, OPT_VERBOSE) ? LOG_DEBUG
                                                         : LOG_INFO,

@@ -41,7 +41,10 @@ int show_stream(const struct show_view *v, bool json, bool last);
 int show_follow(const struct show_view *v, struct store_reader *q, const char *uuid,
                 const char *path);
 /* Compares steps by path and attempt: state, result, tokens; and how the runs ended. Returns how
- * many differences there are. */
-int64_t show_diff(const struct show_view *a, const struct show_view *b, struct str *out);
+ * many differences there are. *list: new, of {path, attempt, only_in: "first" or "second"} and
+ * {path, attempt, members: {NAME: [value in a, value in b]}}; for the run itself the path is null.
+ */
+int64_t show_diff(const struct show_view *a, const struct show_view *b, struct str *out,
+                  struct json **list);
 
 #endif

@@ -10,8 +10,8 @@
 #include "runtime/base/memory.h"
 #include "runtime/config/options_internal.h"
 
-const enum option_id options_general[] = {OPT_STORE,   OPT_JSON, OPT_QUIET,
-                                          OPT_VERBOSE, OPT_HELP, OPT_END};
+const enum option_id options_general[] = {OPT_STORE,      OPT_JSON, OPT_QUIET, OPT_VERBOSE,
+                                          OPT_LOG_FORMAT, OPT_HELP, OPT_END};
 
 void options_free(struct options *o)
 {

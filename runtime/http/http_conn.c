@@ -50,6 +50,38 @@ void http_conn_end_call(struct http_conn *c)
     c->subject = NULL;
 }
 
+/* The head of a request is complete. */
+static void begin_count(struct http_conn *c)
+{
+    c->shared->counts.total++;
+    c->is_counted = c->shared->o.handler.ended != NULL;
+    c->route = 0;
+    c->method = HTTP_OTHER;
+    c->code = 0;
+    c->reply_bytes = 0;
+    c->note = NULL;
+    if (c->is_counted)
+        c->began_us = http_now_us(c->shared);
+}
+
+void http_conn_ended(struct http_conn *c, bool aborted)
+{
+    const struct http_handler *h = &c->shared->o.handler;
+
+    if (!c->is_counted)
+        return;
+    c->is_counted = false;
+    h->ended(h->ctx, &(struct http_ended){.method = c->method,
+                                          .route = c->route,
+                                          .code = c->code,
+                                          .aborted = aborted,
+                                          .took_us = http_now_us(c->shared) - c->began_us,
+                                          .bytes = c->reply_bytes,
+                                          .path = c->q && c->q->path ? c->q->path : "",
+                                          .subject = c->q && c->q->subject ? c->q->subject : "",
+                                          .note = c->note});
+}
+
 static void free_buffers(struct http_conn *c)
 {
     free(c->q);
@@ -77,6 +109,7 @@ void http_conn_free(struct http_conn *c)
         if (on_gone)
             on_gone(ctx);
     }
+    http_conn_ended(c, true);
     c->shared->counts.connections--;
     free_buffers(c);
     free(c);
@@ -88,6 +121,8 @@ void http_conn_cut(struct http_conn *c, enum http_close how)
         return;
     c->state = CONN_DONE;
     http_wait_end(c);
+    if (!c->call_open)
+        http_conn_ended(c, true);
     /* The handler may still look at the request of an open call. */
     if (c->call_open && c->q)
         str_deinit(&c->out);
@@ -138,11 +173,12 @@ void http_conn_wrote(struct http_conn *c, bool was_empty)
 
 void http_conn_replied(struct http_conn *c)
 {
+    http_conn_ended(c, c->state == CONN_DONE);
     http_conn_end_call(c);
     if (c->state == CONN_DONE)
         return;
     c->is_head = false;
-    if (!c->keep_alive) {
+    if (!c->keep_alive || c->shared->is_draining) {
         if (http_conn_has_more(c))
             c->how = HTTP_CLOSE_LINGER;
         c->state = CONN_FLUSH;
@@ -228,6 +264,7 @@ static void admit(struct http_conn *c)
         return;
     }
     r = s->o.handler.route(s->o.handler.ctx, c->q);
+    c->route = r.id;
     if (!r.is_open && http_gate_token(&s->gate, c->q, &why, &challenge))
         http_reply_error(c, 401, why, challenge, NULL);
     else if (r.reject)
@@ -250,7 +287,7 @@ static bool take_head(struct http_conn *c)
     http_wait_end(c);
     c->is_first = false;
     c->is_head = false;
-    c->shared->counts.total++;
+    begin_count(c);
     if (n < 0) {
         c->keep_alive = false;
         http_reply_error(c, (int)-n, why, NULL, NULL);
@@ -267,6 +304,7 @@ static bool take_head(struct http_conn *c)
            offsetof(struct http_request, fields) + (size_t)q.n_fields * sizeof(q.fields[0]));
     c->keep_alive = q.keep_alive && !c->shared->is_draining;
     c->is_head = q.method == HTTP_HEAD;
+    c->method = q.method;
     admit(c);
     return true;
 }

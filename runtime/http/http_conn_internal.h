@@ -60,6 +60,13 @@ struct http_conn {
     int64_t since_ms;             /* begin of the wait for a head, of the head, or of the body */
     int64_t wrote_ms;             /* last progress of sending */
     struct http_subject *subject; /* of the stream */
+    /* Of the request, until `ended` was called. */
+    bool is_counted; /* `ended` is due */
+    int32_t route;
+    enum http_method method;
+    int code;
+    int64_t began_us, reply_bytes;
+    void *note;
     struct http_call call;
 };
 
@@ -77,6 +84,7 @@ struct http_shared {
 
 /* ---- http_shared.c */
 int64_t http_now_ms(const struct http_shared *s);
+int64_t http_now_us(const struct http_shared *s);
 const char *http_date(struct http_shared *s);
 /* Adds to, or removes from, the list of those that wait for a complete head. */
 void http_wait_begin(struct http_conn *c);
@@ -98,6 +106,8 @@ void http_conn_replied(struct http_conn *c);
 void http_conn_wrote(struct http_conn *c, bool was_empty);
 /* Frees q with all that it points to; what came after it is read next. */
 void http_conn_drop_request(struct http_conn *c);
+/* Calls `ended`, unless it was. */
+void http_conn_ended(struct http_conn *c, bool aborted);
 /* The handler has no call any more. */
 void http_conn_end_call(struct http_conn *c);
 /* Has the client sent more than the request q? */

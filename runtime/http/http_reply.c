@@ -33,7 +33,9 @@ static void put_field(struct str *out, const char *name, const char *value)
 void http_reply_head(struct http_conn *c, const struct http_reply *r, int64_t length)
 {
     struct str *out = &c->out;
+    size_t before = out->len;
 
+    c->code = r->code;
     str_append(out, "HTTP/1.1 ", 9);
     str_put_i64(out, r->code);
     str_putc(out, ' ');
@@ -57,6 +59,7 @@ void http_reply_head(struct http_conn *c, const struct http_reply *r, int64_t le
     else if (c->q && c->q->is_1_0)
         str_puts(out, "Connection: keep-alive\r\n");
     str_append(out, "\r\n", 2);
+    c->reply_bytes += (int64_t)(out->len - before);
 }
 
 static void reply(struct http_conn *c, const struct http_reply *r)
@@ -67,8 +70,10 @@ static void reply(struct http_conn *c, const struct http_reply *r)
         if (c->shared->is_draining)
             c->keep_alive = false;
         http_reply_head(c, r, (int64_t)r->body_bytes);
-        if (!c->is_head && r->code != 204 && r->code != 304)
+        if (!c->is_head && r->code != 204 && r->code != 304) {
             str_append(&c->out, r->body, r->body_bytes);
+            c->reply_bytes += (int64_t)r->body_bytes;
+        }
         http_conn_wrote(c, was_empty);
     }
     http_conn_replied(c);
@@ -133,6 +138,16 @@ void http_reply_error(struct http_conn *c, int code, const char *message, const 
 const struct http_request *http_call_request(const struct http_call *c)
 {
     return CONTAINER_OF(c, const struct http_conn, call)->q;
+}
+
+void http_call_note(struct http_call *c, void *note)
+{
+    conn_of(c)->note = note;
+}
+
+void *http_call_noted(const struct http_call *c)
+{
+    return CONTAINER_OF(c, const struct http_conn, call)->note;
 }
 
 void http_call_on_gone(struct http_call *c, void (*fn)(void *ctx), void *ctx)

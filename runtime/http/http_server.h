@@ -29,6 +29,20 @@ struct http_route {
     const char *allow;   /* for 405: "GET, POST" */
     int64_t max_body;    /* bytes; a longer body is 413 */
     bool is_open;        /* needs no token (/healthz) */
+    int32_t id;          /* the handler's, for `ended`; 0: none */
+};
+
+/* A request that has ended: its reply is complete, or its client has left. Texts are lent. */
+struct http_ended {
+    enum http_method method; /* HTTP_OTHER also for a head that was not understood */
+    int32_t route;           /* http_route.id; 0 if there is none */
+    int code;                /* of the reply; 0: the client left before it */
+    bool aborted;            /* the client left, or the handler cut the stream */
+    int64_t took_us;         /* since the head was complete */
+    int64_t bytes;           /* of the reply, with its head */
+    const char *path;        /* decoded; "" if it is not kept: after a stream */
+    const char *subject;     /* the same */
+    void *note;              /* of http_call_note; NULL: none */
 };
 
 struct http_handler {
@@ -40,6 +54,8 @@ struct http_handler {
      * to `out`. q: NULL if the head was not understood. NULL: {"error":{"message":...}}. */
     void (*error_body)(void *ctx, const struct http_request *q, int code, const char *message,
                        struct str *out);
+    /* Once for each request, last: after on_gone. May be NULL. */
+    void (*ended)(void *ctx, const struct http_ended *e);
 };
 
 /* A zero is the default in brackets. */
@@ -108,6 +124,9 @@ struct http_counts http_server_counts(const struct http_server *s);
 /* ---- a call */
 /* Valid until the reply or http_call_stream: a stream keeps no request in memory. */
 const struct http_request *http_call_request(const struct http_call *c);
+/* Something of the handler's that `ended` gets. */
+void http_call_note(struct http_call *c, void *note);
+void *http_call_noted(const struct http_call *c);
 /* Called once if the client leaves (or the server is freed) before the reply has ended; then the
  * call is gone. A client that closes its write side has left. May be NULL. */
 void http_call_on_gone(struct http_call *c, void (*fn)(void *ctx), void *ctx);

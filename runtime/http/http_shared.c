@@ -84,9 +84,14 @@ void http_shared_drain(struct http_shared *s)
     }
 }
 
+int64_t http_now_us(const struct http_shared *s)
+{
+    return seams_mono_us(s->o.seams);
+}
+
 int64_t http_now_ms(const struct http_shared *s)
 {
-    return seams_mono_us(s->o.seams) / 1000;
+    return http_now_us(s) / 1000;
 }
 
 /* RFC 9110, 5.6.7; formatted once a second. */

@@ -78,6 +78,7 @@ bool http_call_write(struct http_call *call, const char *bytes, size_t n)
         put_chunk(&c->out, bytes, n);
     else
         str_append(&c->out, bytes, n);
+    c->reply_bytes += (int64_t)(http_unsent_bytes(c) - unsent);
     http_conn_wrote(c, unsent == 0);
     return true;
 }
@@ -109,6 +110,7 @@ void http_call_abort(struct http_call *call)
 {
     struct http_conn *c = conn_of(call);
 
+    http_conn_ended(c, true);
     http_conn_end_call(c);
     http_conn_cut(c, HTTP_CLOSE_RESET);
 }

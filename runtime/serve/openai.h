@@ -26,6 +26,8 @@ struct openai_error {
 /* The type follows from http. param and code may be NULL. Always false, for `return`. */
 bool openai_fail(struct openai_error *e, int http, const char *code, const char *param,
                  const char *fmt, ...) PRINTF_LIKE(5, 6);
+/* 400: the parameter is not supported. */
+bool openai_refuse(struct openai_error *e, const char *param, const char *why);
 /* The error for a failed call. */
 void openai_error_of(const struct chat_result *r, struct openai_error *out);
 /* Appends the body. */

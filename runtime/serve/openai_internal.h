@@ -14,7 +14,6 @@
 /* 400 about a parameter: what it must be, and what it is. */
 bool openai_wrong_kind(struct openai_error *e, const char *param, const struct json *v,
                        const char *must_be);
-bool openai_refuse(struct openai_error *e, const char *param, const char *why);
 /* False, and an error, when `object` has a key that is not in the list (ends in NULL). */
 bool openai_only_keys(struct openai_error *e, const char *at, const struct json *object,
                       const char *const *keys);

@@ -11,7 +11,8 @@
 const struct http_reply v1_event_stream = {
     .code = 200,
     .type = "text/event-stream",
-    .fields = (const struct http_field[]){{"Cache-Control", "no-cache"}, {"X-Accel-Buffering", "no"}},
+    .fields =
+        (const struct http_field[]){{"Cache-Control", "no-cache"}, {"X-Accel-Buffering", "no"}},
     .n_fields = 2,
 };
 
@@ -78,7 +79,7 @@ static void serve_kind(struct serve *s, struct http_call *c, enum openai_kind ki
     struct model *m;
 
     if (s->n_v1 >= s->max_queue) {
-        openai_fail(&e, 429, "rate_limit_exceeded", NULL, "%d requests are under way or waiting",
+        openai_fail(&e, 429, "rate_limit_exceeded", NULL, "%d replies are under way or waiting",
                     s->n_v1);
         v1_fail(c, &e, 1000, NULL);
         return;

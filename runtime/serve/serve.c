@@ -8,40 +8,41 @@
 #include "runtime/base/memory.h"
 #include "runtime/base/rng.h"
 #include "runtime/loop/loop.h"
+#include "runtime/serve/serve_metrics.h"
+#include "runtime/serve/serve_note.h"
 #include "runtime/serve/v1.h"
 
-#define MAX_QUEUE 256 /* requests below /v1 under way or waiting */
+#define MAX_QUEUE 256 /* replies below /v1 under way or waiting */
 #define LOOK_MS   20  /* while it stops */
+#define FLUSH_MS  500 /* for the last bytes of replies, once nothing is under way */
 
 /* ---- who can reach it */
 
 static bool is_loopback(const char *address)
 {
-    return strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0 ||
-           strcmp(address, "localhost") == 0;
+    return strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0;
 }
 
-static enum status check_exposure(const struct serve_options *o, struct error *err)
+enum status serve_check(const struct serve_options *o, struct error *err)
 {
     enum status st;
 
-    if (is_loopback(o->address) || o->behind_proxy)
+    if (is_loopback(o->address) || (o->token_file && (o->tls_cert || o->behind_proxy)))
         return STATUS_OK;
-    if (!o->token_file)
+    if (!o->token_file) {
         st = error_set(err, STATUS_CONFIG, "others can reach %s: it needs a token", o->address);
-    else if (!o->tls_cert)
+        error_hint(err, "leave out --no-token");
+    } else {
         st = error_set(err, STATUS_CONFIG, "others can reach %s: it needs TLS", o->address);
-    else
-        return STATUS_OK;
-    error_hint(err, "give --tls-cert and --tls-key, or --behind-proxy if a proxy encrypts");
+        error_hint(err, "give --tls-cert and --tls-key, or --behind-proxy if a proxy encrypts");
+    }
     return st;
 }
 
 static enum status open_tokens(struct serve *s, struct error *err)
 {
-    return s->o.token_file
-               ? token_file_open(s->o.token_file, s->o.seams, &s->tokens, err)
-               : STATUS_OK;
+    return s->o.token_file ? token_file_open(s->o.token_file, s->o.seams, &s->tokens, err)
+                           : STATUS_OK;
 }
 
 static enum status open_agents(struct serve *s, struct error *err)
@@ -49,6 +50,26 @@ static enum status open_agents(struct serve *s, struct error *err)
     const struct agent_host_options o = {.loop = s->loop, .seams = s->o.seams};
 
     return agent_host_new(&o, &s->agents, err);
+}
+
+/* An offer that no run could serve is an error now, not of each request. */
+static enum status check_offers(const struct serve *s, struct error *err)
+{
+    const struct serve_config *c = s->o.config;
+    enum status st = STATUS_OK;
+
+    for (int32_t i = 0; !st && i < c->n_offers; i++) {
+        const struct serve_offer *o = &c->offer[i];
+        struct error why = ERROR_INIT;
+
+        st = troupe_plan_check(s->troupe, o->plan, s->o.run, &why);
+        if (st && o->is_agent) /* its place is in a text that nobody wrote */
+            st = error_at(err, error_as_config(st, &why), o->where, 0, 0, "%s: %.*s", o->name,
+                          (int)strcspn(why.message, "\n"), why.message);
+        else if (st)
+            *err = why;
+    }
+    return st;
 }
 
 static void make_url(struct serve *s)
@@ -65,11 +86,14 @@ enum status serve_start(const struct serve_options *o, struct serve **out, struc
 {
     struct serve *s = xcalloc(1, sizeof(*s));
     struct http_server_options h;
-    enum status st = check_exposure(o, err);
+    enum status st = serve_check(o, err);
 
     s->o = *o;
     s->troupe = o->troupe;
     s->max_queue = o->max_queue > 0 ? o->max_queue : MAX_QUEUE;
+    s->metrics = serve_metrics_new(s->troupe);
+    for (int32_t i = 1; serve_route_at(i); i++)
+        serve_metrics_add_route(s->metrics, serve_route_at(i)->path);
     s->began_ms = seams_wall_ms(o->seams);
     s->random_seed = seams_random_u64(o->seams);
     troupe_set_interrupted(s->troupe, &s->stopping); /* not at the signal: runs have the grace */
@@ -81,6 +105,8 @@ enum status serve_start(const struct serve_options *o, struct serve **out, struc
         st = open_agents(s, err);
     if (!st)
         st = serve_models_open(s, err);
+    if (!st)
+        st = check_offers(s, err);
     if (st)
         goto fail;
     h = (struct http_server_options){
@@ -98,7 +124,8 @@ enum status serve_start(const struct serve_options *o, struct serve **out, struc
         .handler = {.ctx = s,
                     .route = serve_route,
                     .serve = serve_dispatch,
-                    .error_body = serve_error_body},
+                    .error_body = serve_error_body,
+                    .ended = serve_ended},
         .seams = o->seams,
         .log = o->log,
     };
@@ -133,6 +160,7 @@ void serve_reload(struct serve *s)
         log_write(s->o.log, LOG_WARN, "the certificate stays as it was: %s", err.message);
     if (!s->tokens)
         return;
+    error_clear(&err);
     if (token_file_open(s->o.token_file, s->o.seams, &tokens, &err)) {
         log_write(s->o.log, LOG_WARN, "the tokens stay as they were: %s%s%s", err.where,
                   err.where[0] ? ": " : "", err.message);
@@ -143,12 +171,30 @@ void serve_reload(struct serve *s)
 
 /* ---- the end: drain, then stop, then wait until nothing is under way */
 
-/* Runs need a moment to stop, and calls to be cancelled. */
+static int64_t now_ms(const struct serve *s)
+{
+    return seams_mono_us(s->o.seams) / 1000;
+}
+
+/* A reply that has ended may still have bytes to send: then its connection is open. */
+static bool is_under_way(const struct serve *s)
+{
+    return s->http && (s->n_calls > 0 || http_server_counts(s->http).connections > 0);
+}
+
+/* Each step of the end waits for the one before it. */
 static void look(void *ctx)
 {
     struct serve *s = ctx;
 
-    if (!troupe_is_idle(s->troupe))
+    if (!s->stopping) {
+        if (is_under_way(s) && now_ms(s) < s->until_ms)
+            return;
+        s->stopping = 1;
+        s->until_ms = now_ms(s) + FLUSH_MS;
+        troupe_interrupt(s->troupe); /* runs that somebody waits for end with an error */
+    }
+    if (!troupe_is_idle(s->troupe) || (is_under_way(s) && now_ms(s) < s->until_ms))
         return;
     if (s->http) {
         http_server_free(s->http); /* on_gone cancels what is left */
@@ -156,29 +202,9 @@ static void look(void *ctx)
     }
     if (s->n_calls > 0)
         return;
-    loop_timer_free(s->grace);
-    s->grace = NULL;
+    loop_timer_free(s->timer);
+    s->timer = NULL;
     s->on_drained(s->drained_ctx);
-}
-
-static void stop_now(void *ctx)
-{
-    struct serve *s = ctx;
-
-    if (s->stopping)
-        return;
-    s->stopping = 1;
-    loop_timer_free(s->grace);
-    s->grace = NULL;
-    troupe_interrupt(s->troupe); /* runs that somebody waits for end with an error */
-    s->grace = loop_timer_every(s->loop, LOOK_MS, look, s);
-}
-
-void serve_count(struct serve *s, int32_t delta)
-{
-    s->n_calls += delta;
-    if (s->draining && !s->stopping && s->n_calls == 0)
-        loop_defer(s->loop, stop_now, s);
 }
 
 void serve_drain(struct serve *s, int64_t grace_ms, void (*on_drained)(void *ctx), void *ctx)
@@ -189,19 +215,21 @@ void serve_drain(struct serve *s, int64_t grace_ms, void (*on_drained)(void *ctx
     s->on_drained = on_drained;
     s->drained_ctx = ctx;
     http_server_drain(s->http);
-    s->grace = loop_timer_new(s->loop, s->n_calls ? grace_ms : 0, stop_now, s);
+    s->until_ms = now_ms(s) + grace_ms;
+    s->timer = loop_timer_every(s->loop, LOOK_MS, look, s);
 }
 
 void serve_free(struct serve *s)
 {
     if (!s)
         return;
-    loop_timer_free(s->grace);
+    loop_timer_free(s->timer);
     http_server_free(s->http);
     agent_host_free(s->agents);
     serve_models_close(s);
     token_file_free(s->tokens);
     troupe_set_interrupted(s->troupe, NULL);
+    serve_metrics_free(s->metrics);
     free(s->url);
     free(s);
 }

@@ -15,6 +15,7 @@
 #include "runtime/api/troupe.h"
 #include "runtime/http/http_server.h"
 #include "runtime/serve/serve_config.h"
+#include "runtime/trace/tracer.h"
 
 struct serve;
 
@@ -28,24 +29,27 @@ struct serve_options {
     const char *const *origin; /* (n_origins) */
     int32_t n_hosts, n_origins;
     const char *token_file; /* SHA-256 of the tokens, one line each; NULL: no token is needed */
-    bool behind_proxy;      /* a proxy encrypts and checks: TLS is not demanded */
+    bool behind_proxy;      /* a proxy encrypts: TLS is not demanded */
     struct http_limits limits;
-    int32_t max_queue;  /* calls under way and waiting; more: 429. 0: 256 */
-    const char *model;  /* the default model */
+    int32_t max_queue; /* replies below /v1 under way and waiting; more: 429. 0: 256 */
+    const char *model; /* the default model */
     const struct troupe_run_options *run;
     struct log *log;
     const struct seams *seams;
+    struct tracer *tracer; /* lent; NULL: requests are not traced */
 };
-/* Listens. STATUS_CONFIG: an address that others can reach, without a token or without TLS. */
+/* STATUS_CONFIG: an address that others can reach, without a token or without TLS. */
+MUST_CHECK enum status serve_check(const struct serve_options *o, struct error *err);
+/* Checks and listens. */
 MUST_CHECK enum status serve_start(const struct serve_options *o, struct serve **out,
                                    struct error *err);
 const char *serve_url(const struct serve *s); /* "http://127.0.0.1:8080" */
-/* Reads certificate, key and tokens again (SIGHUP). What cannot be read stays as it was; the log says
- * so. */
+/* Reads certificate, key and tokens again (SIGHUP). What cannot be read stays as it was; the log
+ * says so. */
 void serve_reload(struct serve *s);
-/* Accepts nothing more and waits for the calls under way, at most grace_ms; then stops all runs of
- * the troupe for a later resume, cancels the rest and closes all connections. on_drained: the server
- * may be freed. */
+/* Accepts nothing more and waits for the requests under way, at most grace_ms, until the last byte
+ * of their replies is sent; then stops all runs of the troupe for a later resume, cancels the rest
+ * and closes all connections. on_drained: the server may be freed. */
 void serve_drain(struct serve *s, int64_t grace_ms, void (*on_drained)(void *ctx), void *ctx);
 /* After on_drained; NULL is allowed. */
 void serve_free(struct serve *s);

@@ -33,8 +33,16 @@ const struct serve_offer *serve_config_find(const struct serve_config *c, const 
     return NULL;
 }
 
+static char *place_of(const struct yaml *y, const struct yaml_node *node)
+{
+    struct str where = STR_INIT;
+
+    str_printf(&where, "%s:%d:%d", yaml_name(y), yaml_line(node), yaml_column(node));
+    return str_take(&where);
+}
+
 static void add_offer(struct serve_config *c, const char *kind, const char *name, struct plan *plan,
-                      const char *input)
+                      const char *input, char *adopt_where)
 {
     struct serve_offer *o;
     struct str full = STR_INIT;
@@ -45,6 +53,7 @@ static void add_offer(struct serve_config *c, const char *kind, const char *name
     *o = (struct serve_offer){.name = str_take(&full),
                               .plan = plan,
                               .input = input ? xstrdup(input) : NULL,
+                              .where = adopt_where,
                               .is_agent = strcmp(kind, "agent") == 0};
 }
 
@@ -58,25 +67,54 @@ static const struct plan_input *input_named(const struct plan *p, const char *na
     return NULL;
 }
 
-/* The input that gets the message: the named one, else the only one without a default. */
+/* The only required input, else the only one; NULL: none is the only one. */
+static const struct plan_input *only_input(const struct plan *p)
+{
+    const struct plan_input *found = NULL;
+
+    for (int32_t i = 0; i < p->n_inputs; i++) {
+        if (!p->input[i].required)
+            continue;
+        if (found)
+            return NULL;
+        found = &p->input[i];
+    }
+    return found ? found : p->n_inputs == 1 ? &p->input[0] : NULL;
+}
+
+/* An input that must be given, but does not get the message. */
+static const struct plan_input *left_out(const struct plan *p, const struct plan_input *message)
+{
+    for (int32_t i = 0; i < p->n_inputs; i++)
+        if (p->input[i].required && &p->input[i] != message)
+            return &p->input[i];
+    return NULL;
+}
+
+/* The input that gets the message: the named one, else the only one. */
 static enum status choose_input(const struct yaml *y, const struct yaml_node *node,
                                 const struct plan *p, const char **out, struct error *err)
 {
     const struct yaml_node *given = yaml_get(node, "input");
-    const struct plan_input *found = given ? input_named(p, yaml_text_of(given)) : NULL;
-    int32_t n = 0;
+    const struct plan_input *found = NULL, *other;
 
+    if (given && yaml_node_kind(given) != YAML_SCALAR)
+        return yaml_error(err, y, given, "`input` takes the name of an input");
+    found = given ? input_named(p, yaml_text_of(given)) : only_input(p);
     if (given && !found)
         return yaml_error(err, y, given, "the blueprint has no input \"%.60s\"",
                           yaml_text_of(given));
-    for (int32_t i = 0; !given && i < p->n_inputs; i++)
-        if (p->input[i].required) {
-            found = &p->input[i];
-            n++;
-        }
-    if (n > 1)
-        return yaml_error(err, y, node, "the blueprint has %d required inputs: name one as `input`",
-                          n);
+    if (!found && p->n_inputs > 0)
+        return yaml_error(err, y, node,
+                          "the blueprint has %d inputs: name the one that gets the message as "
+                          "`input`",
+                          p->n_inputs);
+    other = left_out(p, found);
+    if (other)
+        return yaml_error(err, y, given ? given : node,
+                          "the input %.60s is required, but does not get the message; give it a "
+                          "default",
+                          other->name);
     if (found && strcmp(found->type, "string") != 0 && strcmp(found->type, "array") != 0)
         return yaml_error(err, y, given ? given : node,
                           "input \"%.60s\" is of type %s; a message needs a string, or an array "
@@ -95,6 +133,7 @@ static enum status add_blueprint(struct serve_config *c, const struct yaml *y, c
     const char *input = NULL;
     struct str path = STR_INIT;
     struct plan *plan = NULL;
+    struct error why = ERROR_INIT;
     enum status st = yaml_check_keys(y, node, keys, ARRAY_LEN(keys), err);
 
     if (!st && (!file || yaml_node_kind(file) != YAML_SCALAR))
@@ -104,14 +143,18 @@ static enum status add_blueprint(struct serve_config *c, const struct yaml *y, c
     if (yaml_text_of(file)[0] != '/')
         str_printf(&path, "%s/", folder);
     str_puts(&path, yaml_text_of(file));
-    st = blueprint_load(str_cstr(&path), &plan, err);
+    st = blueprint_load(str_cstr(&path), &plan, &why);
     str_deinit(&path);
+    if (st && why.where[0])
+        *err = why; /* within the blueprint */
+    else if (st)
+        st = yaml_error(err, y, file, "%s", why.message);
     if (!st)
         st = choose_input(y, node, plan, &input, err);
     if (st)
         plan_free(plan);
     else
-        add_offer(c, "blueprint", name, plan, input);
+        add_offer(c, "blueprint", name, plan, input, place_of(y, node));
     return st;
 }
 
@@ -145,39 +188,24 @@ static char *agent_text(const struct json *agent)
     return text;
 }
 
-static enum status plan_of_text(const char *name, const char *text, const char *folder,
-                                struct plan **out, struct error *err)
-{
-    struct json *effective = jv_object(), *files = jv_object();
-    struct str file = STR_INIT;
-    enum status st;
-
-    str_printf(&file, "%s.yaml", name);
-    jv_set_string(files, str_cstr(&file), text);
-    jv_set_string(effective, "schema", "blueprint-effective/1");
-    jv_set_string(effective, "blueprint", str_cstr(&file));
-    jv_set_string(effective, "folder", folder);
-    jv_set_adopt(effective, "files", files);
-    st = blueprint_from_effective(effective, out, err);
-    jv_unref(effective);
-    str_deinit(&file);
-    return st;
-}
-
 static enum status add_agent(struct serve_config *c, const struct yaml *y, const char *name,
                              const struct yaml_node *node, const char *folder, struct error *err)
 {
     struct json *agent = yaml_to_json(node);
     char *text = agent_text(agent);
+    struct str file = STR_INIT;
     struct error why = ERROR_INIT;
     struct plan *plan = NULL;
-    enum status st = plan_of_text(name, text, folder, &plan, &why);
+    enum status st;
 
+    str_printf(&file, "%s.yaml", name);
+    st = blueprint_from_text(str_cstr(&file), text, folder, &plan, &why);
+    str_deinit(&file);
     if (st)
         st = yaml_error(err, y, node, "agent %s: %.*s", name, (int)strcspn(why.message, "\n"),
                         why.message);
     else
-        add_offer(c, "agent", name, plan, "question");
+        add_offer(c, "agent", name, plan, "question", place_of(y, node));
     free(text);
     jv_unref(agent);
     return st;
@@ -214,8 +242,16 @@ static enum status add_all(struct serve_config *c, const char *kind, add_fn add,
     return st;
 }
 
+static void add_model(struct serve_config *c, const struct yaml *y, const struct yaml_node *item,
+                      const char *folder)
+{
+    c->model = xrealloc(c->model, ((size_t)c->n_models + 1) * sizeof(*c->model));
+    c->model[c->n_models++] = (struct serve_model_name){
+        .id = xstrdup(yaml_text_of(item)), .folder = xstrdup(folder), .where = place_of(y, item)};
+}
+
 static enum status add_models(struct serve_config *c, const struct yaml *y,
-                              const struct yaml_node *list, struct error *err)
+                              const struct yaml_node *list, const char *folder, struct error *err)
 {
     if (list && yaml_node_kind(list) != YAML_SEQUENCE)
         return yaml_error(err, y, list, "expected a list of models");
@@ -226,8 +262,7 @@ static enum status add_models(struct serve_config *c, const struct yaml *y,
 
         if (yaml_node_kind(item) != YAML_SCALAR || !*yaml_text_of(item))
             return yaml_error(err, y, item, "expected the name of a model");
-        c->model = xrealloc(c->model, ((size_t)c->n_models + 1) * sizeof(*c->model));
-        c->model[c->n_models++] = xstrdup(yaml_text_of(item));
+        add_model(c, y, item, folder);
     }
     return STATUS_OK;
 }
@@ -239,12 +274,12 @@ enum status serve_config_add(struct serve_config *c, const struct yaml *y,
     enum status st = yaml_check_keys(y, section, keys, ARRAY_LEN(keys), err);
 
     if (!st)
-        st = add_models(c, y, yaml_get(section, "models"), err);
+        st = add_models(c, y, yaml_get(section, "models"), folder, err);
     if (!st)
         st = add_all(c, "agent", add_agent, y, yaml_get(section, "agents"), folder, err);
     if (!st)
-        st = add_all(c, "blueprint", add_blueprint, y, yaml_get(section, "blueprints"), folder,
-                     err);
+        st =
+            add_all(c, "blueprint", add_blueprint, y, yaml_get(section, "blueprints"), folder, err);
     return st;
 }
 
@@ -254,9 +289,13 @@ void serve_config_deinit(struct serve_config *c)
         plan_free(c->offer[i].plan);
         free(c->offer[i].name);
         free(c->offer[i].input);
+        free(c->offer[i].where);
     }
-    for (int32_t i = 0; i < c->n_models; i++)
-        free(c->model[i]);
+    for (int32_t i = 0; i < c->n_models; i++) {
+        free(c->model[i].id);
+        free(c->model[i].folder);
+        free(c->model[i].where);
+    }
     free(c->offer);
     free(c->model);
     *c = (struct serve_config){.offer = NULL};

@@ -5,7 +5,8 @@
  *     blueprints:
  *       report: {file: blueprints/report.yaml, input: question}
  *     agents:
- *       helper: {prompt: You answer briefly., model: strong, tools: [read_file], budget: {calls: 20}}
+ *       helper: {prompt: You answer briefly., model: strong, tools: [read_file], budget: {calls:
+ * 20}}
  *
  * /v1 offers them as `model: blueprint/report` and `model: agent/helper`; their tools run here.
  *
@@ -23,12 +24,18 @@ struct serve_offer {
     char *name;        /* "blueprint/report" */
     struct plan *plan; /* of an agent: one step */
     char *input;       /* the input that gets the message; NULL: none */
+    char *where;       /* FILE:LINE:COLUMN of the configuration */
     bool is_agent;
+};
+struct serve_model_name {
+    char *id;     /* as it is written; clients use it */
+    char *folder; /* a path in it starts here */
+    char *where;  /* FILE:LINE:COLUMN */
 };
 struct serve_config {
     struct serve_offer *offer; /* (n_offers) */
     int32_t n_offers;
-    char **model; /* (n_models) */
+    struct serve_model_name *model; /* (n_models) */
     int32_t n_models;
 };
 /* Adds a section; a name that is there already stays as it is. Errors have FILE:LINE:COLUMN. */

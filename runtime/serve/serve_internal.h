@@ -17,21 +17,33 @@ struct serve {
     char *url;
     bool draining;
     volatile int stopping;
-    struct loop_timer *grace;
+    struct loop_timer *timer; /* of the end */
+    int64_t until_ms;         /* monotonic: how long the present step of the end may take */
     void (*on_drained)(void *ctx);
     void *drained_ctx;
-    struct agent_host *agents;   /* of chat calls */
-    struct served_model *model;  /* (n_models) v1.h */
-    int32_t n_models, n_v1, max_queue;
+    struct agent_host *agents;  /* of chat calls */
+    struct served_model *model; /* (n_models) v1.h */
+    int32_t n_models, max_queue;
+    int32_t n_v1; /* replies below /v1 under way or waiting */
     int64_t began_ms;
     uint64_t random_seed, n_random; /* of serve_random */
-    /* what is under way and must end before the server has drained */
-    int32_t n_calls;
+    struct serve_metrics *metrics;
+    uint64_t next_span; /* serve_new_span */
+    int32_t n_calls;    /* requests under way, which end before the server has drained */
 };
 
 #define ROUTE_PARTS 3
 /* A request on its route: `part` are the texts of the {parts}, lent until the function returns. */
 typedef void (*route_fn)(struct serve *s, struct http_call *c, const char *const *part);
+
+/* A line of route.def. */
+struct route {
+    enum http_method method;
+    const char *path;
+    unsigned scopes;
+    int64_t max_body;
+    route_fn fn;
+};
 
 #define ROUTE(method, path, scopes, max_body, fn)                                                  \
     void fn(struct serve *s, struct http_call *c, const char *const *part);
@@ -41,6 +53,9 @@ typedef void (*route_fn)(struct serve *s, struct http_call *c, const char *const
 /* serve_route.c */
 struct http_route serve_route(void *serve, const struct http_request *q);
 void serve_dispatch(void *serve, struct http_call *c);
+
+/* By http_route.id, from 1 on; NULL past the end. */
+const struct route *serve_route_at(int32_t id);
 
 /* serve_error.c: the body of an error, in the form of the API that the path belongs to. */
 void serve_error_body(void *serve, const struct http_request *q, int code, const char *message,
@@ -52,8 +67,5 @@ void serve_reply_json(struct http_call *c, int code, struct json *adopt_document
 
 /* For ids and seeds, not for secrets: without a system call. */
 uint64_t serve_random(struct serve *s);
-
-/* Something is under way (+1) or has ended (-1): a drained server waits for it. */
-void serve_count(struct serve *s, int32_t delta);
 
 #endif

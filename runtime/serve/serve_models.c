@@ -16,14 +16,18 @@ struct model *serve_model_find(const struct serve *s, const char *id)
     return NULL;
 }
 
-static enum status offer(struct serve *s, const char *id, struct error *err)
+/* A path in the id starts at `folder`; NULL: at the working folder. */
+static enum status offer(struct serve *s, const char *id, const char *folder, struct error *err)
 {
+    struct str name = STR_INIT;
     struct model *m;
     enum status st;
 
     if (serve_model_find(s, id))
         return STATUS_OK;
-    st = troupe_model(s->troupe, id, &m, err);
+    model_name_absolute(troupe_remote(s->troupe), id, folder, &name);
+    st = troupe_model(s->troupe, str_cstr(&name), &m, err);
+    str_deinit(&name);
     if (st)
         return st;
     s->model = xrealloc(s->model, ((size_t)s->n_models + 1) * sizeof(*s->model));
@@ -43,7 +47,22 @@ static void offer_remote(void *ctx, const char *name, const struct remote_spec *
 
     (void)spec;
     if (!o->st)
-        o->st = offer(o->s, name, o->err);
+        o->st = offer(o->s, name, NULL, o->err);
+}
+
+static enum status offer_named(struct serve *s, const struct serve_model_name *n, struct error *err)
+{
+    struct error why = ERROR_INIT;
+    enum status st = model_name_check(troupe_remote(s->troupe), n->id, n->folder, &why);
+
+    if (!st)
+        st = offer(s, n->id, n->folder, &why);
+    if (st) {
+        st = error_at(err, error_as_config(st, &why), n->where, 0, 0, "%s%s%s", why.where,
+                      why.where[0] ? ": " : "", why.message);
+        error_hint(err, "%s", why.hint);
+    }
+    return st;
 }
 
 enum status serve_models_open(struct serve *s, struct error *err)
@@ -52,13 +71,13 @@ enum status serve_models_open(struct serve *s, struct error *err)
     struct opening o = {s, STATUS_OK, err};
 
     if (s->o.model)
-        o.st = offer(s, s->o.model, err);
-    for (int32_t i = 0; c && !o.st && i < c->n_models; i++)
-        o.st = offer(s, c->model[i], err);
-    if (!c || c->n_models == 0)
+        o.st = offer(s, s->o.model, NULL, err);
+    for (int32_t i = 0; !o.st && i < c->n_models; i++)
+        o.st = offer_named(s, &c->model[i], err);
+    if (c->n_models == 0)
         remote_specs_each(troupe_remote(s->troupe), offer_remote, &o);
     if (!o.st && s->n_models == 0)
-        o.st = offer(s, "embedded", err);
+        o.st = offer(s, "embedded", NULL, err);
     return o.st;
 }
 

@@ -5,19 +5,18 @@
 #include <string.h>
 
 #include "runtime/base/memory.h"
-#include "runtime/serve/serve_internal.h"
+#include "runtime/serve/serve_note.h"
 
-static const struct route {
-    enum http_method method;
-    const char *path;
-    unsigned scopes;
-    int64_t max_body;
-    route_fn fn;
-} all[] = {
+static const struct route all[] = {
 #define ROUTE(method, path, scopes, max_body, fn) {HTTP_##method, path, scopes, max_body, fn},
 #include "runtime/serve/route.def"
 #undef ROUTE
 };
+
+const struct route *serve_route_at(int32_t id)
+{
+    return id > 0 && id <= (int32_t)ARRAY_LEN(all) ? &all[id - 1] : NULL;
+}
 
 /* The texts of the parts, NUL-terminated in one buffer. */
 struct parts {
@@ -104,7 +103,8 @@ struct http_route serve_route(void *serve, const struct http_request *q)
 
     (void)serve;
     if (r)
-        return (struct http_route){.max_body = r->max_body, .is_open = r->scopes == 0};
+        return (struct http_route){
+            .max_body = r->max_body, .is_open = r->scopes == 0, .id = (int32_t)(r - all) + 1};
     if (others)
         return (struct http_route){.reject = 405,
                                    .message = "the path does not have this method",
@@ -120,6 +120,8 @@ void serve_dispatch(void *serve, struct http_call *c)
     uint32_t others;
     const struct route *r = find(q, &parts, &others);
 
+    if (r)
+        serve_note_begin(s, c, r);
     if (!r)
         http_call_fail(c, 404, "there is nothing at this path");
     else if (r->scopes && s->tokens && !(token_file_scopes(s->tokens, q->subject) & r->scopes))

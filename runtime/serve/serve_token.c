@@ -44,8 +44,8 @@ enum status token_scopes_parse(const char *text, unsigned *out, struct error *er
     for (const char *at = text;; at++) {
         size_t n = strcspn(at, ","), i = 0;
 
-        while (i < ARRAY_LEN(scope_word) && (strlen(scope_word[i].word) != n ||
-                                             strncmp(scope_word[i].word, at, n) != 0))
+        while (i < ARRAY_LEN(scope_word) &&
+               (strlen(scope_word[i].word) != n || strncmp(scope_word[i].word, at, n) != 0))
             i++;
         if (i == ARRAY_LEN(scope_word))
             return error_set(err, STATUS_USAGE,
@@ -124,6 +124,15 @@ static enum status read_line(char *line, const char *path, int number, struct to
     return STATUS_OK;
 }
 
+static const struct token *named(const struct token_file *f, const char *name)
+{
+    for (size_t i = 0; i < f->n; i++)
+        if (strcmp(f->token[i].name, name) == 0)
+            return &f->token[i];
+    return NULL;
+}
+
+/* The scopes of a request are found by the name of its token, so each name is there once. */
 static enum status read_lines(struct token_file *f, char *text, const char *path, struct error *err)
 {
     enum status st = STATUS_OK;
@@ -137,6 +146,9 @@ static enum status read_lines(struct token_file *f, char *text, const char *path
             continue;
         f->token = xrealloc(f->token, (f->n + 1) * sizeof(*f->token));
         st = read_line(line, path, number, &f->token[f->n], err);
+        if (!st && named(f, f->token[f->n].name))
+            st = error_at(err, STATUS_CONFIG, path, number, 1, "there is another token named %s",
+                          f->token[f->n].name);
         f->n += st == STATUS_OK;
     }
     return st;
@@ -146,7 +158,7 @@ static enum status read_text(const char *path, char **out, struct error *err)
 {
     struct stat info;
     int fd;
-    size_t n;
+    size_t n = 0;
     enum status st = file_open(path, O_RDONLY, 0, &fd, &info, err);
 
     if (st)
@@ -157,7 +169,12 @@ static enum status read_text(const char *path, char **out, struct error *err)
         error_hint(err, "chmod 600 %s", path);
         return st;
     }
-    return file_read(path, FILE_BYTES_MAX, out, &n, err);
+    st = file_read(path, FILE_BYTES_MAX, out, &n, err);
+    if (!st && strlen(*out) < n) {
+        free(*out);
+        st = error_set(err, STATUS_CONFIG, "%s: the file is not a text", path);
+    }
+    return st;
 }
 
 enum status token_file_open(const char *path, const struct seams *seams, struct token_file **out,
@@ -220,19 +237,10 @@ bool token_file_find(void *token_file, const char *text, size_t n, const char **
             differs |= (unsigned)(hash.byte[k] ^ f->token[i].hash.byte[k]);
         found = differs ? found : i;
     }
-    if (found == SIZE_MAX ||
-        (f->token[found].expires_ms && f->token[found].expires_ms <= now_ms))
+    if (found == SIZE_MAX || (f->token[found].expires_ms && f->token[found].expires_ms <= now_ms))
         return false;
     *name = f->token[found].name;
     return true;
-}
-
-static const struct token *named(const struct token_file *f, const char *name)
-{
-    for (size_t i = 0; i < f->n; i++)
-        if (strcmp(f->token[i].name, name) == 0)
-            return &f->token[i];
-    return NULL;
 }
 
 unsigned token_file_scopes(const struct token_file *f, const char *name)
@@ -308,8 +316,10 @@ enum status token_file_add(const char *path, const struct seams *seams, const ch
     char hex[65], *old = NULL;
     enum status st = check_new(path, seams, name, &old, err);
 
-    if (st)
+    if (st) {
+        free(old);
         return st;
+    }
     seams->random.fill(seams->random.ctx, secret, sizeof(secret));
     put_secret(secret, out);
     explicit_bzero(secret, sizeof(secret));
@@ -325,6 +335,8 @@ enum status token_file_add(const char *path, const struct seams *seams, const ch
         str_putc(&text, '-');
     str_putc(&text, '\n');
     st = file_write_atomic(seams, path, str_cstr(&text), text.len, err);
+    if (st)
+        explicit_bzero(out, TOKEN_TEXT_MAX);
     str_deinit(&text);
     free(old);
     return st;

@@ -27,8 +27,8 @@ enum token_scope {
 #define TOKEN_NAME_BYTES 64
 
 struct token_file;
-/* STATUS_NOT_FOUND: there is no such file. STATUS_CONFIG: a line cannot be read (FILE:LINE), or
- * other users can read the file. */
+/* STATUS_NOT_FOUND: there is no such file. STATUS_CONFIG: a line cannot be read or its name is used
+ * (FILE:LINE), or other users can read the file. */
 MUST_CHECK enum status token_file_open(const char *path, const struct seams *seams,
                                        struct token_file **out, struct error *err);
 void token_file_free(struct token_file *f);
@@ -36,7 +36,8 @@ void token_file_free(struct token_file *f);
 void token_file_replace(struct token_file *f, struct token_file *adopt_by);
 size_t token_file_count(const struct token_file *f);
 
-/* Which token is this? Takes the same time for every text. *name is lent. An expired one is none. */
+/* Which token is this? Takes the same time for every text. *name is lent. An expired one is none.
+ */
 bool token_file_find(void *token_file, const char *text, size_t n, const char **name);
 /* The scopes of a name; 0: there is no such token. */
 unsigned token_file_scopes(const struct token_file *f, const char *name);

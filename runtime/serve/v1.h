@@ -32,6 +32,22 @@ void v1_event_begin(struct str *event);
 bool v1_event_send(struct http_call *c, struct str *event);
 extern const struct http_reply v1_event_stream; /* its head */
 
+/* v1_observe.c: metrics and spans of calls */
+
+/* A chat call of a request: its span, unset if it is not traced, below that of the request. */
+struct v1_span {
+    struct trace_context context;
+    uint8_t parent[8];
+    int64_t start_us;
+};
+void v1_span_begin(struct serve *s, const struct trace_context *around, struct v1_span *out);
+/* The call has ended. */
+void v1_observe_chat(struct serve *s, const struct v1_span *span, const struct openai_request *q,
+                     const struct chat_result *r);
+/* A run for a request has ended. */
+void v1_observe_run(struct serve *s, const char *offer, bool is_agent, int64_t took_us,
+                    const struct troupe_result *r);
+
 /* Both take over the request, also when they fail; it was parsed from c. */
 void v1_model_call(struct serve *s, struct http_call *c, struct openai_request *adopt_q,
                    struct model *m);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "runtime/base/memory.h"
+#include "runtime/serve/serve_note.h"
 #include "runtime/serve/v1.h"
 
 struct v1_call;
@@ -23,6 +24,7 @@ struct v1_choice {
     bool begun;      /* a chunk of it was sent */
     int32_t n_given; /* tokens in the chunks so far */
     int64_t offset;  /* characters in the chunks so far */
+    struct v1_span span;
 };
 
 struct v1_call {
@@ -49,10 +51,10 @@ static void free_call(struct v1_call *v)
     openai_request_deinit(&v->q);
     openai_head_deinit(&v->head);
     str_deinit(&v->event);
+    s->n_v1 -= v->n;
     free(v->choice);
     free(v);
-    s->n_v1--;
-    serve_count(s, -1);
+    s->n_calls--;
 }
 
 static void cancel_all(struct v1_call *v)
@@ -72,14 +74,16 @@ static void on_gone(void *ctx)
 
 /* ---- streams */
 
-/* Sends the head before the first event. */
+/* Sends the head before the first event. false: nobody reads it. */
 static bool open_stream(struct v1_call *v)
 {
     if (!v->http || v->streams)
         return v->http != NULL;
     v->streams = true;
-    if (!http_call_stream(v->http, &v1_event_stream))
-        v->http = NULL;
+    if (!http_call_stream(v->http, &v1_event_stream)) {
+        v->http = NULL; /* too many streams: refused */
+        cancel_all(v);
+    }
     return v->http != NULL;
 }
 
@@ -208,6 +212,7 @@ static void on_done(void *ctx, struct chat_call *chat)
 
     v->n_open--;
     c->is_open = false;
+    v1_observe_chat(v->s, &c->span, &v->q, r);
     if (r->status && !v->failed) {
         v->failed = true;
         v->retry_after_ms = r->retry_after_ms;
@@ -257,6 +262,7 @@ static struct chat_call_spec spec_of(const struct v1_call *v, struct model *m, i
         .n_stop = q->n_stop,
         .wants_logprobs = q->logprobs,
         .priority = 1,
+        .trace = v->choice[i].span.context,
         .ctx = &v->choice[i],
         .on_piece = q->stream ? on_piece : NULL,
         .on_done = on_done,
@@ -288,6 +294,7 @@ void v1_model_call(struct serve *s, struct http_call *c, struct openai_request *
                    struct model *m)
 {
     struct v1_call *v = xcalloc(1, sizeof(*v));
+    struct trace_context around = serve_trace_of(s, c);
     struct error err = ERROR_INIT;
 
     v->s = s;
@@ -299,15 +306,17 @@ void v1_model_call(struct serve *s, struct http_call *c, struct openai_request *
     v->n = v->n_open = v->q.n * (v->q.kind == OPENAI_COMPLETIONS ? v->q.n_prompts : 1);
     v->choice = xcalloc((size_t)v->n, sizeof(*v->choice));
     v1_head(s, &v->q, &m->info, &v->head);
-    s->n_v1++;
-    serve_count(s, 1);
+    s->n_v1 += v->n;
+    s->n_calls++;
     http_call_on_gone(c, on_gone, v);
     for (int32_t i = 0; i < v->n; i++) {
-        struct chat_call_spec spec = spec_of(v, m, i);
+        struct chat_call_spec spec;
 
         v->choice[i].v = v;
         v->choice[i].index = i;
         make_path(v, i, v->choice[i].path, sizeof(v->choice[i].path));
+        v1_span_begin(s, &around, &v->choice[i].span);
+        spec = spec_of(v, m, i);
         if (chat_call_start(s->agents, &spec, &v->choice[i].chat, &err))
             cannot_start(v, &err);
         else

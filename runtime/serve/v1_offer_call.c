@@ -1,7 +1,9 @@
 /* v1_offer_call.c - a request to an agent or a blueprint: one durable run in the store.
  *
- * The id of the run is in the header X-Troupe-Run. Tools run here, so requests with tools of their
- * own are refused. The reply has the run's output, which is durable by then. A stream gets it in
+ * The id of the run is in the header X-Troupe-Run. Tools run here, and the configuration says how
+ * an agent samples, so requests with tools or parameters of their own are refused. An error after
+ * the run began has X-Should-Retry: false, since clients that repeat requests by themselves would
+ * start another run. The reply has the run's output, which is durable by then. A stream gets it in
  * one piece when the run ends, since the text of a turn may not be the answer; until then it gets
  * comments. A client that leaves cancels the run.
  *
@@ -11,6 +13,7 @@
 #include <string.h>
 
 #include "runtime/base/memory.h"
+#include "runtime/serve/serve_note.h"
 #include "runtime/serve/v1.h"
 
 struct offer_call {
@@ -21,6 +24,8 @@ struct offer_call {
     struct json *inputs;
     struct troupe_run_options options; /* lent to the run */
     struct troupe_run *run;
+    const struct serve_offer *offer;
+    int64_t began_us;
 };
 
 static void free_call(struct offer_call *o)
@@ -32,7 +37,7 @@ static void free_call(struct offer_call *o)
     jv_unref(o->inputs);
     free(o);
     s->n_v1--;
-    serve_count(s, -1);
+    s->n_calls--;
 }
 
 static void on_gone(void *ctx)
@@ -77,6 +82,23 @@ static struct json *plain_message(const struct json *m)
     return plain;
 }
 
+/* Parameters of a model, which would change nothing here. */
+static bool check_params(const struct openai_request *q, struct openai_error *e)
+{
+    static const char *const of_models[] = {
+        "max_tokens", "max_completion_tokens", "stop",  "temperature", "top_p",
+        "logit_bias", "repetition_penalty",    "top_k", "min_p",       "chat_template_kwargs"};
+
+    for (size_t i = 0; i < ARRAY_LEN(of_models); i++) {
+        const struct json *v = jv_get(q->document, of_models[i]);
+
+        if (v && jv_kind(v) != JV_NULL)
+            return openai_refuse(e, of_models[i],
+                                 "the configuration says how an agent or a blueprint samples");
+    }
+    return true;
+}
+
 static bool check_request(const struct openai_request *q, struct openai_error *e)
 {
     size_t n = jv_size(q->messages);
@@ -85,16 +107,15 @@ static bool check_request(const struct openai_request *q, struct openai_error *e
         return openai_fail(e, 400, "unsupported_value", "model",
                            "agents and blueprints are for /v1/chat/completions");
     if (q->tools)
-        return openai_fail(e, 400, "unsupported_parameter", "tools",
-                           "tools is not supported: an agent or a blueprint has its own tools");
+        return openai_refuse(e, "tools", "an agent or a blueprint has its own tools");
     if (q->n > 1)
-        return openai_fail(e, 400, "unsupported_parameter", "n", "n must be 1 here");
+        return openai_refuse(e, "n", "an agent or a blueprint gives one reply");
     if (q->logprobs)
-        return openai_fail(e, 400, "unsupported_parameter", "logprobs",
-                           "logprobs is not supported for an agent or a blueprint");
+        return openai_refuse(e, "logprobs", "an agent or a blueprint may use several models");
     if (q->schema)
-        return openai_fail(e, 400, "unsupported_parameter", "response_format",
-                           "response_format is not supported: the blueprint says what it gives");
+        return openai_refuse(e, "response_format", "the blueprint says what it gives");
+    if (!check_params(q, e))
+        return false;
     for (size_t i = 0; i < n; i++)
         if (strcmp(role_of(jv_at(q->messages, i)), "tool") == 0)
             return openai_fail(e, 400, "invalid_value", "messages",
@@ -196,12 +217,17 @@ static void end_stream(struct offer_call *o, const struct openai_choice *choice,
     str_deinit(&event);
 }
 
+static int32_t count_of(int64_t tokens)
+{
+    return tokens < INT32_MAX ? (int32_t)tokens : INT32_MAX;
+}
+
 static void reply(struct offer_call *o, const struct troupe_result *r)
 {
     const struct http_field field = {"X-Troupe-Run", troupe_run_uuid(o->run)};
     struct http_reply head = {
         .code = 200, .type = "application/json", .fields = &field, .n_fields = 1};
-    struct model_usage usage = {.prompt = (int32_t)r->tok_in, .completion = (int32_t)r->tok_out};
+    struct model_usage usage = {.prompt = count_of(r->tok_in), .completion = count_of(r->tok_out)};
     struct str text = STR_INIT, body = STR_INIT;
     struct openai_choice choice = {.finish = FINISH_STOP};
 
@@ -241,6 +267,8 @@ static void on_end(void *ctx, struct troupe_run *run)
     const struct troupe_result *r = troupe_run_result(run);
     struct openai_error e;
 
+    v1_observe_run(o->s, o->offer->name, o->offer->is_agent,
+                   seams_mono_us(o->s->o.seams) - o->began_us, r);
     if (o->http && r->status == RUN_OK) {
         reply(o, r);
     } else if (o->http) {
@@ -261,12 +289,13 @@ static enum status start_run(struct offer_call *o, const struct serve_offer *off
         .kind = "run",
         .plan = offer->plan,
         .inputs = o->inputs,
-        .seed = o->q.has_seed ? o->q.seed : serve_random(o->s) >> 1,
+        .seed = (o->q.has_seed ? o->q.seed : serve_random(o->s)) & INT64_MAX,
         .more = more,
     };
     enum status st;
 
     jv_set_string(more, "asked_by", "v1");
+    serve_put_trace(o->s, o->http, more);
     o->options = *o->s->o.run;
     o->options.models_are_defaults = true;
     o->options.stay = RUNNER_STAY_WAITS;
@@ -289,10 +318,12 @@ void v1_offer_call(struct serve *s, struct http_call *c, struct openai_request *
 
     o->s = s;
     o->http = c;
+    o->offer = offer;
+    o->began_us = seams_mono_us(s->o.seams);
     o->q = *adopt_q;
     v1_head(s, &o->q, NULL, &o->head);
     s->n_v1++;
-    serve_count(s, 1);
+    s->n_calls++;
     if (!check_request(&o->q, &e)) {
         v1_fail(c, &e, 0, NULL);
         free_call(o);

@@ -204,6 +204,8 @@ void journal_intend(struct run *r, const struct step_intent *s)
     struct txn *t = run_txn(r);
     struct intend_op *op = txn_add(t, apply_intend, sizeof(*op));
 
+    if (r->observer)
+        r->observer->intended(r->observer->ctx, s);
     if (!op)
         return;
     op->path = txn_put_words(t, s->path);
@@ -274,6 +276,8 @@ void journal_finish(struct run *r, const struct step_result *s)
     struct txn *t = run_txn(r);
     struct finish_op *op = txn_add(t, apply_finish, sizeof(*op));
 
+    if (r->observer)
+        r->observer->finished(r->observer->ctx, s);
     if (!op)
         return;
     op->path = txn_put_words(t, s->path);
@@ -285,6 +289,32 @@ void journal_finish(struct run *r, const struct step_result *s)
     op->tok_out = s->tok_out;
     op->t1 = store_now_ms(r->store);
     hash_set_add(&r->touched, run_thing_hash(RUN_STEP, s->path));
+}
+
+/* ---- observers */
+
+void run_observe(struct run *r, const struct run_observer *o)
+{
+    r->observer = o;
+}
+
+void run_set_trace(struct run *r, const struct trace_context *c)
+{
+    r->trace = *c;
+}
+
+void run_trace_around(const struct run *r, uint8_t span[8])
+{
+    memcpy(span, r->trace.span, sizeof(r->trace.span));
+}
+
+struct trace_context run_trace_of_step(const struct run *r, const char *path, int32_t attempt)
+{
+    struct trace_context c = r->trace;
+
+    if (trace_context_is_set(&c))
+        trace_span_of_step(r->writer->uuid, path, attempt, c.span);
+    return c;
 }
 
 struct message_op {

@@ -17,6 +17,7 @@
 
 #include "runtime/base/effect.h"
 #include "runtime/base/json.h"
+#include "runtime/base/trace_context.h"
 #include "runtime/store/run_status.h"
 #include "runtime/store/store.h"
 
@@ -128,6 +129,13 @@ struct step_intent {
 /* For a step that is already started (after a crash), only counts a try. */
 void journal_intend(struct run *r, const struct step_intent *s);
 
+/* More of a model call, for an observer; not recorded. */
+struct step_call {
+    const char *model, *kind, *finish; /* kind: of model_info */
+    int64_t cached;                    /* of tok_in */
+    int64_t cost_nano;                 /* 1e-9 dollars; -1: not known */
+    int64_t first_us, done_us;         /* since its start; first_us 0: not known */
+};
 struct step_result {
     const char *path;
     int32_t attempt;
@@ -135,8 +143,25 @@ struct step_result {
     const struct json *out; /* may be NULL */
     const char *err;        /* may be NULL */
     int64_t tok_in, tok_out;
+    int64_t began_ms;             /* for an observer: wall clock; 0: when it was intended here */
+    const struct step_call *call; /* for an observer; may be NULL */
 };
 void journal_finish(struct run *r, const struct step_result *s);
+
+/* Who looks at what a run does, as it is written and before it is durable. Both are called on the
+ * loop; all is lent for the call. */
+struct run_observer {
+    void *ctx;
+    void (*intended)(void *ctx, const struct step_intent *s);
+    void (*finished)(void *ctx, const struct step_result *s);
+};
+/* o is lent until the run is closed or another is set; NULL: nobody. */
+void run_observe(struct run *r, const struct run_observer *o);
+/* The trace that the run belongs to, and the span around it; unset at first. */
+void run_set_trace(struct run *r, const struct trace_context *c);
+void run_trace_around(const struct run *r, uint8_t span[8]); /* that span; zero: none */
+/* The context of a step's own span; unset if the run has no trace. */
+struct trace_context run_trace_of_step(const struct run *r, const char *path, int32_t attempt);
 
 /* Appends a message to a conversation; seq is assigned automatically. */
 void journal_message(struct run *r, const char *thread, const char *role, const struct json *body);

@@ -4,6 +4,7 @@
  */
 #include "runtime/store/path.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static const char hex_digits[] = "0123456789ABCDEF";
@@ -101,6 +102,18 @@ bool path_is_under(const char *path, const char *ancestor)
     if (strncmp(path, ancestor, n) != 0)
         return false;
     return path[n] == '\0' || path[n] == '/' || path[n] == '[' || path[n] == '@';
+}
+
+bool path_each_around(const char *path,
+                      bool (*fn)(void *ctx, const char *path, size_t n, int64_t attempt), void *ctx)
+{
+    for (size_t n = 1; path[0] && path[n]; n++) {
+        int64_t attempt = path[n] == '@' ? strtoll(path + n + 1, NULL, 10) : 0;
+
+        if (strchr("/[@", path[n]) && !fn(ctx, path, n, attempt))
+            return false;
+    }
+    return true;
 }
 
 const char *path_last(const char *path)

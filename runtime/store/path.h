@@ -14,6 +14,7 @@
 #define TROUPE_RUNTIME_STORE_PATH_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "runtime/base/str.h"
@@ -28,6 +29,11 @@ void path_tool(struct str *out, const char *parent, int64_t n, const char *name)
 /* Is `path` the ancestor itself or below it? "a", "a/b", "a[1]" and "a@1/b" are under "a", but not
  * "ab". Every path is under NULL or "". */
 bool path_is_under(const char *path, const char *ancestor);
+/* Calls fn for each prefix of `path` that may be a step around it, the outermost first: its first n
+ * bytes, and the attempt of that step which `path` is in. False as soon as fn returns false. */
+bool path_each_around(const char *path,
+                      bool (*fn)(void *ctx, const char *path, size_t n, int64_t attempt),
+                      void *ctx);
 /* The part after the last '/'; points into `path`. */
 const char *path_last(const char *path);
 

@@ -74,6 +74,8 @@ struct run {
     struct hash_set before;      /* paths of steps, waits and threads that existed at take */
     struct hash_set touched;     /* the same, written since */
     struct run_watch *watches;   /* called when the run is closed */
+    const struct run_observer *observer; /* NULL: nobody */
+    struct trace_context trace;          /* its span is that around the run */
 };
 
 /* The open transaction, made when there is none. */

@@ -90,6 +90,8 @@ struct store_stats {
     int64_t file_bytes, wal_bytes, n_runs, n_steps, n_blobs, blob_plain_bytes, blob_stored_bytes,
         n_token_records, n_episodes, commits, fsyncs, transactions;
 };
+/* Only what costs nothing: file_bytes, wal_bytes, commits, transactions and fsyncs. */
+void store_pulse(const struct store *s, struct store_stats *out);
 MUST_CHECK enum status store_stats(struct store *s, struct store_stats *out, struct error *err);
 /* Checks pages, foreign keys, every blob's hash, every row's checksum and gaps in step.seq. Each
  * error is a line in `report` that names its place; STATUS_CORRUPT when there is one. */

@@ -31,6 +31,17 @@ static enum status count_free(struct store_db *db, int64_t *bytes, struct error 
     return st;
 }
 
+void store_pulse(const struct store *s, struct store_stats *out)
+{
+    *out = (struct store_stats){
+        .file_bytes = bytes_of(s->path, ""),
+        .wal_bytes = bytes_of(s->path, "-wal"),
+        .commits = atomic_load_explicit(&s->commits, memory_order_relaxed),
+        .transactions = atomic_load_explicit(&s->transactions, memory_order_relaxed),
+        .fsyncs = store_vfs_fsyncs(s->vfs),
+    };
+}
+
 enum status store_stats(struct store *s, struct store_stats *out, struct error *err)
 {
     struct store_reader *q = NULL;
@@ -43,20 +54,14 @@ enum status store_stats(struct store *s, struct store_stats *out, struct error *
     st = db_stmt(&q->db, STMT_COUNTS, err);
     status = st ? db_step(&q->db, st, &row, err) : STATUS_FAILED;
     if (status == STATUS_OK) {
-        *out = (struct store_stats){
-            .file_bytes = bytes_of(s->path, ""),
-            .wal_bytes = bytes_of(s->path, "-wal"),
-            .n_runs = cell_int(st, 0),
-            .n_steps = cell_int(st, 1),
-            .n_blobs = cell_int(st, 2),
-            .blob_plain_bytes = cell_int(st, 3),
-            .blob_stored_bytes = cell_int(st, 4),
-            .n_token_records = cell_int(st, 5),
-            .n_episodes = cell_int(st, 6),
-            .commits = atomic_load_explicit(&s->commits, memory_order_relaxed),
-            .transactions = atomic_load_explicit(&s->transactions, memory_order_relaxed),
-            .fsyncs = store_vfs_fsyncs(s->vfs),
-        };
+        store_pulse(s, out);
+        out->n_runs = cell_int(st, 0);
+        out->n_steps = cell_int(st, 1);
+        out->n_blobs = cell_int(st, 2);
+        out->blob_plain_bytes = cell_int(st, 3);
+        out->blob_stored_bytes = cell_int(st, 4);
+        out->n_token_records = cell_int(st, 5);
+        out->n_episodes = cell_int(st, 6);
         sqlite3_reset(st);
         status = count_free(&q->db, &out->free_bytes, err);
     }

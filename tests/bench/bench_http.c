@@ -85,7 +85,7 @@ static _Noreturn void run_server(bool bare, bool events, int out)
     static struct ours o;
     struct http_server_options options = {
         .seams = seams_real(),
-        .handler = {&o, route, serve, NULL},
+        .handler = {.ctx = &o, .route = route, .serve = serve},
         .limits = {.max_connections = 15000, .max_streams_per_subject = 20000},
     };
     struct error err = ERROR_INIT;

@@ -120,7 +120,7 @@ static void drop_continue(struct str *s)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     static const struct seams seams = {.clock = {NULL, no_time, no_time}};
-    struct http_server_options o = {.seams = &seams, .handler = {NULL, route, serve, NULL}};
+    struct http_server_options o = {.seams = &seams, .handler = {.route = route, .serve = serve}};
     struct http_shared *s;
     struct str whole = STR_INIT, cut = STR_INIT;
 

@@ -64,9 +64,10 @@ class CliCase(unittest.TestCase):
         with open(os.path.join(self.dir, out, "metrics.jsonl"), encoding="utf-8") as f:
             return [json.loads(line) for line in f]
 
-    def start(self, *args, **more):
+    def start(self, *args, to=subprocess.PIPE, **more):
+        """`to`: where standard error goes."""
         p = subprocess.Popen([TROUPE, *map(str, args)], cwd=self.dir, env={**self.env, **more}, text=True,
-                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=to)
         self.started.append(p)
         return p
 

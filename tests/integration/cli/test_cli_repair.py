@@ -109,23 +109,100 @@ class Repair(CliCase):
                            "resume", "last", "--from-failed", "--blueprint", "report.yaml", "--json")
             self.assertEqual([s["path"] for s in r.json()["steps"]], ["plan"])
             self.assertEqual(self.show(), before)  # nothing was changed
-            self.ok("resume", "last", "--from-failed", "--blueprint", "report.yaml", option, "plan")
-            self.assertEqual(self.attempts("plan", "mark"), [(attempt, "ok"), (0, "ok")])  # the same plan: mark keeps its result
+            self.ok("resume", "last", "--from-failed", "--blueprint", "report.yaml", option, "plan", "--keep", "mark")
+            self.assertEqual(self.attempts("plan", "mark"), [(attempt, "ok"), (0, "ok")])
             self.assertIn("Plan well.", json.dumps(self.show()["config"]["plan"]))
             os.remove(os.path.join(self.dir, "notes.txt"))
 
-    def test_what_read_another_value_is_named_when_it_is_reached(self):
+    def test_what_may_have_an_effect_again_is_named_first(self):
         self.failed()
         self.write("notes.txt", "notes")
         self.write("better.json", script(plan="a better plan"))
-        args = ("resume", "last", "--from-failed", "--model", "script:better.json")
-        self.fails(78, ["`mark` has ended, but with other inputs", "--redo mark"], *args, "--redo", "plan")
-        self.assertEqual(self.show()["status"], "error")
-        self.assertEqual(self.attempts("plan", "mark"), [(1, "ok"), (0, "ok")])
-        self.fails(78, "mark", *args)
-        self.ok(*args, "--redo", "mark")
+        args = ("resume", "last", "--from-failed", "--model", "script:better.json", "--redo", "plan")
+        before = self.show()
+        r = self.fails(78, ["1 finished step of run", "needs a decision", "\n  mark: it reads `plan`, which may differ", "--redo PATH"], *args, "--json")
+        self.assertEqual([s["path"] for s in r.json()["steps"]], ["mark"])
+        self.assertEqual(r.err.count("mark"), 1)
+        self.assertEqual(self.show(), before)
+        r = self.ok(*args, "--redo", "mark")
+        self.assertIn("0 finished steps are kept, 3 get a new attempt", r.err)
         self.assertEqual(self.text("mark.txt"), "a better plan")
         self.assertEqual(self.attempts("plan", "mark", "write"), [(1, "ok"), (1, "ok"), (0, "ok")])
+
+    FLOW = """schema: blueprint/v1
+inputs: {d: {type: integer, default: 0}}
+agents: {a: {model: "script:say.json", prompt: "go"}}
+steps:
+  names: {map: [x, y], agent: a, in: "${item}"}
+  long: {value: "${names.join('-')}"}
+  other: {agent: a, in: "nothing"}
+  inner:
+    do:
+      count: {tool: calculator, in: {expression: "0 + ${size(long)}"}}
+      same: {agent: a, in: "${size(names)}"}
+  each: {map: "${names}", tool: echo, in: {text: "i${index}"}}
+  who: {map: "${names}", tool: echo, in: {text: "${item}"}}
+  part: {blueprint: file://part.yaml, in: {t: "${long}"}}
+  how: {tool: echo, in: {text: "${state.other}"}}
+  half: {value: "${6 / inputs.d}"}
+  tail: {value: "${inner} ${who.map(w, w.text).join(' ')} ${part.text} ${half}"}
+"""
+
+    def test_what_reads_a_step_that_is_done_again_follows(self):
+        self.write("say.json", json.dumps({"model": "script", "replies": [], "default": {"text": "old"}}))
+        self.write("new.json", json.dumps({"model": "script", "replies": [{"path": "names*/**", "text": "longer"}], "default": {"text": "other"}}))
+        self.write("part.yaml", "schema: blueprint/v1\ninputs: {t: {type: string}}\nsteps:\n"
+                   '  fixed: {tool: echo, in: {text: "fixed"}}\n  shown: {tool: echo, in: {text: "${inputs.t}"}}\n')
+        self.write("flow.yaml", self.FLOW)
+        self.assertEqual(self.run_cli("run", "flow.yaml").code, 3)
+        paths = ["names[0]", "names[1]", "other", "inner/count", "inner/same", "each[0]", "each[1]", "who[0]", "who[1]", "part/fixed",
+                 "part/shown", "how"]
+        again = ["names[1]", "inner/count", "who[1]", "part/shown"]
+        args = ("resume", "last", "--from-failed", "--var", "d=3")
+        self.assertEqual(self.run_cli(*args[:3], "--model", "script:new.json", "--redo", "names[1]").code, 3)  # d is 0 still
+        self.assertEqual(dict(zip(paths, self.attempts(*paths))), {p: (int(p in again), "ok") for p in paths})
+        self.ok(*args)
+        self.assertEqual(dict(zip(paths, self.attempts(*paths))), {p: (int(p in again), "ok") for p in paths})
+        self.assertEqual(self.show()["output"], "old old longer old-longer 2")
+        self.ok("store", "check")
+        fork = self.ok("replay", "last", "--live", "--from", "tail", "--json").json()
+        self.assertEqual(fork["output"], "old old longer old-longer 2")
+        self.assertEqual(self.ok("replay", fork["run"], "--json").json()["different"], 0)
+
+    def test_a_step_that_reads_what_is_done_again_keeps_an_equal_result(self):
+        self.write("say.json", json.dumps({"model": "script", "replies": [], "default": {"text": "same"}}))
+        self.write("part.yaml", "schema: blueprint/v1\ninputs: {t: {type: string}}\nsteps: {shown: {tool: echo, in: {text: \"${inputs.t}\"}}}\n")
+        self.write("flow.yaml", self.FLOW)
+        self.assertEqual(self.run_cli("run", "flow.yaml").code, 3)
+        r = self.ok("resume", "last", "--from-failed", "--var", "d=3", "--redo", "names")
+        self.assertIn("3 get a new attempt, ", r.err)
+        self.assertEqual(self.attempts("names[0]", "names[1]", "inner/count", "who[0]", "part/shown"), [(1, "ok")] * 2 + [(0, "ok")] * 3)
+
+    def test_a_handled_failure_that_is_done_again(self):
+        steps = ("  try: {do: {read: {tool: read_file, in: {path: a.txt}}}, on_error: continue}\n"
+                 '  mark: {tool: write_file, in: {path: mark.txt, text: "${state.try}"}}\n'
+                 '  half: {value: "${6 / inputs.d}"}\n')
+        self.write("b.yaml", "schema: blueprint/v1\ninputs: {d: {type: integer, default: 0}}\nsteps:\n" + steps)
+        self.assertEqual(self.run_cli("run", "b.yaml", "--root", ".").code, 3)
+        self.write("a.txt", "there")
+        args = ("resume", "last", "--from-failed", "--var", "d=3", "--redo", "try/read")
+        self.fails(78, "mark: it reads `try`", *args)
+        self.assertEqual(self.text("mark.txt"), "error")
+        self.ok(*args, "--redo", "mark")
+        self.assertEqual(self.text("mark.txt"), "ok")
+        self.assertEqual(self.attempts("try", "try/read", "mark"), [(0, "ok"), (1, "ok"), (1, "ok")])
+
+    def test_a_handled_failure_that_read_what_is_done_again(self):
+        self.write("say.json", script(plan="none.txt"))
+        steps = ("  plan: {agent: a, in: go}\n"
+                 '  try: {do: {read: {tool: read_file, in: {path: "${plan}"}}}, on_error: continue}\n'
+                 '  half: {value: "${6 / inputs.d}"}\n  last: {value: "${state.try}"}\n')
+        self.write("b.yaml", 'schema: blueprint/v1\nagents: {a: {model: "script:say.json"}}\ninputs: {d: {type: integer, default: 0}}\nsteps:\n' + steps)
+        self.assertEqual(self.run_cli("run", "b.yaml", "--root", ".").code, 3)
+        self.write("a.txt", "there")
+        self.write("better.json", script(plan="a.txt"))
+        r = self.ok("resume", "last", "--from-failed", "--var", "d=3", "--redo", "plan", "--model", "script:better.json", "--json").json()
+        self.assertEqual(r["output"], "ok")
 
     def test_a_kept_result_stays_through_later_repairs(self):
         self.failed()

@@ -2,6 +2,7 @@
 
 SPDX-License-Identifier: Apache-2.0
 """
+import json
 import os
 import shutil
 import signal
@@ -57,6 +58,34 @@ class Resume(CliCase):
         shutil.copytree(BASE, os.path.join(self.dir, "copy"))
         run = self.interrupted(*EVAL)
         self.assertEqual(self.ok("resume", run, "--model", "copy", "--json").json()["run"], run)
+
+    def test_a_run_whose_record_does_not_fit_ends_and_can_be_repaired(self):
+        shutil.copytree(BASE, os.path.join(self.dir, "copy"))
+        run = self.interrupted("run", LEDGER, "--var", "horizon=100000", "--model", "copy", signo=signal.SIGKILL)
+        with open(os.path.join(self.dir, "copy/tokenizer.json"), encoding="utf-8") as f:
+            good = json.load(f)
+        other = json.loads(json.dumps(good))
+        vocab = other["model"]["vocab"]
+        vocab["1"], vocab["2"] = vocab["2"], vocab["1"]  # the same text has other ids
+        self.write("copy/tokenizer.json", json.dumps(other))
+        step = self.ok("show", run + "/play[0]", "--json").json()["steps"][0]
+        for args in ((), ("--from-failed",)):
+            doc = self.fails(3, ["the prompt recorded at play[0]/turn:",
+                                 f"`troupe resume {run} --from-failed --redo 'play[0]'`"], "resume", run, "--json", *args).json()
+            self.assertEqual(doc["status"], "error")
+            self.assertEqual(self.ok("show", run, "--json").json()["status"], "error")
+            self.assertEqual(self.ok("runs", "--json").json()["runs"][0]["status"], "error")
+        self.assertEqual(self.ok("show", run + "/play[0]", "--json").json()["steps"][0]["status"], step["status"])
+        self.assertIn("no run is open", self.ok("resume", "--all", "--watch").err)
+        self.fails(2, f"`troupe resume {run} --from-failed`", "resume", run)
+        self.write("copy/tokenizer.json", json.dumps(good))  # now it goes on where it was
+        n = self.ok("show", run, "--json").json()["n_steps"]
+        self.assertEqual(self.run_cli("resume", run, "--from-failed", "--timeout", "2s").code, 124)
+        self.assertGreater(self.ok("show", run, "--json").json()["n_steps"], n)
+        self.write("copy/tokenizer.json", json.dumps(other))
+        self.assertEqual(self.run_cli("resume", run, "--from-failed", "--redo", "play[0]", "--timeout", "2s").code, 124)
+        self.assertTrue(self.ok("show", run + "/play[0]@1", "--json").json()["steps"])
+        self.ok("store", "check")
 
     def test_a_fork_keeps_what_was_before_the_path_and_goes_on_live(self):
         old = self.ok("run", LEDGER, "--var", "horizon=8", "--seed", "5", "--model", BASE, "--json").json()

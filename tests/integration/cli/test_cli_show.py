@@ -77,6 +77,31 @@ class Show(CliCase):
         self.assertEqual(threads[0]["messages"][3]["content"], {"value": 3})
         self.assertNotIn("threads", self.ok("show", "last", "--json").json())
 
+    def test_a_difference_is_shown_with_both_values(self):
+        text = """schema: blueprint/v1
+inputs: {n: {type: integer, default: 2}}
+steps:
+  one: {value: {list: [1, 2, "${inputs.n}"], same: x}}
+  two: {tool: calculator, in: {expression: "6 / ${inputs.n}"}}
+  more: {map: "${inputs.n}", value: "${index}"}
+"""
+        run = [self.ok("run", self.write("b.yaml", text), "--json").json()["run"]]
+        run += [self.run_cli("run", "b.yaml", "--var", f"n={n}", "--json").json()["run"] for n in (3, 0)]
+        r = self.run_cli("show", run[0], "--diff", run[1])
+        self.assertEqual((r.code, r.out), (3, "one\n  output.list[2]: 2 -> 3\n"
+                                              "two\n  call.arguments.expression: \"6 / 2\" -> \"6 / 3\"\n"
+                                              "more\n  output: [0,1] -> [0,1,2]\nmore[2]: only in the second\n4 steps differ\n"
+                                              "the run\n  output: [0,1] -> [0,1,2]\n"))
+        doc = self.run_cli("show", run[0], "--diff", run[2], "--json").json()
+        self.assertEqual(doc["different"], len(doc["differences"]))
+        by_path = {d["path"]: d for d in doc["differences"]}
+        self.assertEqual(by_path["two"]["members"]["status"], ["ok", "error"])
+        self.assertEqual(by_path["two"]["members"]["error"], [None, "column 3: division by zero"])
+        self.assertEqual(by_path["more"], {"path": "more", "attempt": 0, "only_in": "first"})
+        self.assertEqual(by_path[None]["members"]["output"], [[0, 1], None])
+        self.assertEqual(self.ok("show", run[0], "--diff", run[0]).out, "0 steps differ\n")
+        self.assertEqual(self.ok("replay", run[0], "--json").json()["differences"], [])
+
     def test_a_verdict_is_that_of_an_environment(self):
         self.write("judge.json", json.dumps(JUDGE))
         blueprint = self.write("verdicts.yaml", VERDICTS)

@@ -12,7 +12,7 @@ import time
 from cli_case import CliCase, main
 
 SMALL = ("--init-layers", "2", "--init-hidden", "64", "--init-heads", "4", "--init-ffn", "128", "--seed", "4")
-TINY = ("--init-layers", "1", "--init-hidden", "32", "--init-heads", "2", "--init-ffn", "64", "--seed", "4", "--warmup", "2")
+TINY = ("--init-layers", "1", "--init-hidden", "32", "--init-heads", "2", "--init-ffn", "64", "--seed", "4", "--warmup", "1")
 BLUEPRINT = """schema: blueprint/v1
 inputs:
   word: {type: string, default: ping}
@@ -27,6 +27,10 @@ output: ["${talk}", "${chat}"]
 # Two lists whose places share children: few values, 2^60 places to compare.
 ENDLESS = ("{% set ns = namespace(l=[1], m=[1]) %}{% for i in range(60) %}{% set ns.l = [ns.l, ns.l] %}"
            "{% set ns.m = [ns.m, ns.m] %}{% endfor %}{{ ns.l == ns.m }}")
+
+
+# Takes seconds: each round runs a filter.
+SLOW = "{% for a in range(2000) %}{% for b in range(2000) %}{% set c = (b | string) ~ a %}{% endfor %}{% endfor %}"
 
 
 def lines(rows):
@@ -75,9 +79,10 @@ class TrainChat(CliCase):
         r = self.run_cli("run", "b.yaml", timeout=120)  # comparing two lists of 2^60 places ends all the same
         self.assertEqual(r.code, 3, r.err)
         self.assertIn("steps", r.err)
+        with open(os.path.join(self.dir, "m/model/chat_template.jinja"), "w", encoding="utf-8") as f:
+            f.write(SLOW)
         p = self.start("run", "b.yaml", "--store", "slow.db")
         self.until_recorded("--store", "slow.db", n=1)
-        time.sleep(0.3)
         p.send_signal(signal.SIGTERM)
         began = time.time()
         p.communicate(timeout=60)

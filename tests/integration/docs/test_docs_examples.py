@@ -11,6 +11,7 @@ usage: test_docs_examples.py TROUPE SOURCE_DIR
 SPDX-License-Identifier: Apache-2.0
 """
 import glob
+import json
 import os
 import re
 import shutil
@@ -94,6 +95,30 @@ class Examples(unittest.TestCase):
             base = os.path.basename(path)
             with self.subTest(file=os.path.relpath(path, DOCS)):
                 self.assertTrue(any(base in text for p, text in texts.items() if p != path), "nothing names it")
+
+
+    def test_every_example_is_replayed_as_it_was(self):
+        given = {"inputs.yaml": ["--var", "topic=bees"], "inner.yaml": ["--var", "n=1"]}
+        n = 0
+        with tempfile.TemporaryDirectory(prefix="troupe-docs-") as home:
+            env = {k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}
+            env.update(PATH=os.environ["PATH"], HOME=home, NO_COLOR="1", TROUPE_THREADS="2", LC_ALL="C.UTF-8")
+
+            def troupe(folder, *args):
+                return subprocess.run([TROUPE, *args], cwd=folder, env=env, text=True, capture_output=True,
+                                      stdin=subprocess.DEVNULL, timeout=240)
+
+            shutil.copytree(EXAMPLES, os.path.join(home, "examples"))
+            for path in sorted(glob.glob(os.path.join(home, "examples", "**", "*.yaml"), recursive=True)):
+                folder, name = os.path.split(path)
+                r = troupe(folder, "run", name, "--json", *given.get(name, []))
+                if r.returncode == 78:  # an example of a blueprint that is refused
+                    continue
+                with self.subTest(example=name, code=r.returncode):
+                    d = troupe(folder, "replay", json.loads(r.stdout)["run"])
+                    self.assertEqual((d.returncode, d.stdout), (0, "0 steps differ\n"), d.stderr)
+                    n += 1
+        self.assertGreater(n, 30)
 
 
 def add_session(path):

@@ -1,4 +1,5 @@
-/* test_log.c - lines to a pipe stay plain; a terminal gets one live line, erased in time.
+/* test_log.c - lines to a pipe stay plain; lines of JSON are documents; a terminal gets one live
+ * line, erased in time.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -8,9 +9,11 @@
 #include <sys/ioctl.h>
 #include <termios.h>
 
+#include "runtime/base/json.h"
 #include "runtime/base/log.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/str.h"
+#include "runtime/base/time_text.h"
 #include "tests/support/check.h"
 
 #define ERASE "\r\033[K"
@@ -86,9 +89,9 @@ static void control_characters_do_not_reach_the_terminal(void **state)
     l = log_new(ends[1], LOG_INFO, true);
     log_write(l, LOG_INFO, "a\033[2Jb\rc\x7f\td\n  ^ \xc2\x9b \xc3\xa4 \xff");
     assert_string_equal(drain(ends[0], &out), "a?[2Jb?c? d\n  ^ ? \xc3\xa4 \xef\xbf\xbd\n");
-    log_text(l, "a\033[2J\xe2\x82z\n\xff", 10);
+    log_text(l, LOG_INFO, "a\033[2J\xe2\x82z\n\xff", 10);
     assert_string_equal(drain(ends[0], &out), "a?[2J\xef\xbf\xbdz\n\xef\xbf\xbd");
-    log_text(NULL, "nobody listens", 14);
+    log_text(NULL, LOG_INFO, "nobody listens", 14);
     log_free(l);
     close(ends[0]);
     close(ends[1]);
@@ -215,11 +218,74 @@ static void lines_of_two_threads_do_not_mix(void **state)
     unlink(path);
 }
 
+/* ---- JSON */
+
+/* The next line that has come, which must be one document with a time of milliseconds. */
+static struct json *next_document(int fd, struct str *out)
+{
+    struct error err = ERROR_INIT;
+    struct json *doc = NULL;
+    const char *line = drain(fd, out), *time;
+    int64_t ms;
+
+    assert_int_equal(line[out->len - 1], '\n');
+    assert_ptr_equal(strchr(line, '\n'), line + out->len - 1);
+    for (size_t i = 0; i + 1 < out->len; i++)
+        assert_true((unsigned char)line[i] >= 0x20 && line[i] != 0x7f);
+    assert_int_equal(jv_parse(line, out->len, "line", &doc, &err), STATUS_OK);
+    time = jv_get_string(jv_get(doc, "time"), "");
+    assert_int_equal(strlen(time), strlen("2026-03-01T08:00:00.123Z"));
+    assert_true(time_from_rfc3339(time, &ms));
+    return doc;
+}
+
+static void a_line_of_json_is_one_document(void **state)
+{
+    const struct log_field field[] = {{.name = "run", .text = "u\"\x1b\xc2\x9b\xff"},
+                                      {.name = "status", .number = -7}};
+    struct str out = STR_INIT;
+    struct json *doc;
+    struct log *l;
+    int ends[2];
+
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    l = log_new(ends[1], LOG_INFO, true);
+    log_set_format(l, LOG_JSON);
+    assert_true(log_shows(l, LOG_INFO));
+    assert_false(log_shows(l, LOG_DEBUG));
+    assert_false(log_shows(NULL, LOG_ERROR));
+    log_write(l, LOG_DEBUG, "not shown");
+    log_write_fields(l, LOG_WARN, field, 2, "a %s", "\033[2J\\\n\xc2\x9b\xc3\xa4");
+    doc = next_document(ends[0], &out);
+    assert_null(strstr(str_cstr(&out), "\xc2\x9b"));
+    assert_non_null(strstr(str_cstr(&out), "\\u009b"));
+    assert_string_equal(jv_get_string(jv_get(doc, "level"), ""), "warning");
+    assert_string_equal(jv_get_string(jv_get(doc, "message"), ""), "a \033[2J\\\n\xc2\x9b\xc3\xa4");
+    assert_string_equal(jv_get_string(jv_get(doc, "run"), ""), "u\"\x1b\xc2\x9b\xef\xbf\xbd");
+    assert_int_equal(jv_get_int(jv_get(doc, "status"), 0), -7);
+    jv_unref(doc);
+    log_text(l, LOG_ERROR, "troupe: no\n  hint\n", 18);
+    doc = next_document(ends[0], &out);
+    assert_string_equal(jv_get_string(jv_get(doc, "level"), ""), "error");
+    assert_string_equal(jv_get_string(jv_get(doc, "message"), ""), "troupe: no\n  hint");
+    jv_unref(doc);
+    log_progress(l, "1 of 2\n");
+    doc = next_document(ends[0], &out);
+    assert_string_equal(jv_get_string(jv_get(doc, "level"), ""), "info");
+    jv_unref(doc);
+    log_free(l);
+    close(ends[0]);
+    close(ends[1]);
+    str_deinit(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(levels_are_named_and_filtered),
         cmocka_unit_test(control_characters_do_not_reach_the_terminal),
+        cmocka_unit_test(a_line_of_json_is_one_document),
         cmocka_unit_test(progress_in_a_pipe_is_rare_and_plain),
         cmocka_unit_test(a_terminal_gets_one_live_line),
         cmocka_unit_test(a_dumb_terminal_gets_plain_lines),

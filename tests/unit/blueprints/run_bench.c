@@ -123,6 +123,8 @@ static void agent_ends(void *ctx)
         jv_set_bool(v, "success", true);
         out = jv_object();
         jv_set_adopt(out, "verdict", v);
+    } else if (jv_get_bool(jv_get(a->task.input, "recall"), false)) {
+        out = a->task.history ? jv_deep_copy(a->task.history) : jv_string("none");
     } else {
         out = jv_deep_copy(jv_get(a->task.input, "say"));
     }
@@ -538,9 +540,10 @@ void run_bench_resume(struct run_bench *b, bool from_file)
     struct str path = STR_INIT;
     struct json *inputs;
     struct error err = ERROR_INIT;
-    enum status st;
+    enum status st = b->has_ended ? run_reopen(b->store, b->uuid, &b->run, &err)
+                                  : run_take(b->store, b->uuid, &b->run, &err);
 
-    if (run_take(b->store, b->uuid, &b->run, &err))
+    if (st)
         fail_msg("%s", err.message);
     blueprint_dir_path("main.yaml", &path);
     if (from_file)

@@ -6,7 +6,7 @@
  * {"hang": true} ends only when it is cancelled, {"spend": N} uses N tokens, {"pay": N}
  * costs N of 1e-9 dollars (-1: not known) or ends as `budget`, {"wait": true} waits
  * until there is an effect "answered", {"ms": N} takes that long. In an environment it
- * answers with its parameters as verdict.
+ * answers with its parameters as verdict. {"recall": true} answers the history.
  *
  * Effects go into a file of the folder, one line each, so that they can be counted across
  * processes.
@@ -41,6 +41,7 @@ struct run_bench {
     int64_t max_steps;
     int64_t stop_after_ms; /* 0: never */
     bool stop_keep;
+    bool has_ended; /* run_bench_resume takes a run that has ended, as a repair does */
     struct loop_timer *stop_timer;
     void (*while_running)(struct run_bench *b); /* called once, after 300 ms */
     /* Ends the process like kill -9 when this many events have happened; 0: never. */

@@ -177,7 +177,8 @@ static const struct bad bad_files[] = {
      "`item` is a reserved word and cannot be the id of a step"},
     {HEAD "steps: {a: {agnet: x}}\n", "2:13",
      "unknown key \"agnet\"; did you mean \"agent\"? Allowed: agent, tool, human, map, loop, if, "
-     "parallel, blueprint, value, do, wait, in, schema, env, on_length, retry, timeout, budget, "
+     "parallel, blueprint, value, do, wait, in, history, schema, env, on_length, retry, timeout, "
+     "budget, "
      "on_error, "
      "effect, "
      "max_parallel"},
@@ -247,6 +248,14 @@ static const struct bad bad_files[] = {
      "`on_max` takes one of continue, fail, got text \"stop\""},
     {HEAD "steps: {exhausted: {value: 1}}\n", "2:9",
      "`exhausted` is a reserved word and cannot be the id of a step"},
+    {HEAD AGENT "steps: {a: {agent: planner, history: hello}}\n", "3:38",
+     "`history` takes a list of messages {role, content}, or ${...} for one"},
+    {HEAD AGENT "steps: {a: {agent: planner, history: [], env: {name: ledger}}}\n", "3:38",
+     "`history` is not for agents with an `env`"},
+    {HEAD "steps: {a: {value: 1, history: []}}\n", "2:23",
+     "`history` is not for a step of kind..."},
+    {HEAD AGENT "steps: {a: {agent: planner, history: \"${inputs.no}\"}}\n", "3:48",
+     "unknown input `no`; this blueprint has no inputs"},
     {HEAD "steps: {a: {wait: 5s}}\n", "2:19",
      "`wait` must be a mapping of keys to values, got text \"5s\""},
     {HEAD "steps: {a: {wait: {}}}\n", "2:19",

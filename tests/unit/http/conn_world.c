@@ -48,7 +48,7 @@ static struct http_route route(void *ctx, const struct http_request *q)
     if (strcmp(q->path, "/echo") == 0 && q->method != HTTP_POST && q->method != HTTP_HEAD)
         return (struct http_route){.reject = 405, .message = "POST it", .allow = "POST, HEAD"};
     if (strcmp(q->path, "/echo") == 0)
-        return (struct http_route){.max_body = 1000000};
+        return (struct http_route){.max_body = 1000000, .id = 7};
     if (strcmp(q->path, "/later") == 0 || strcmp(q->path, "/stream") == 0 ||
         strcmp(q->path, "/raw") == 0)
         return (struct http_route){.max_body = 10};
@@ -74,6 +74,7 @@ static void serve(void *ctx, struct http_call *c)
     const struct http_request *q = http_call_request(c);
 
     w->n_served++;
+    http_call_note(c, w);
     (void)snprintf(w->subject, sizeof(w->subject), "%s", q->subject);
     assert_non_null(q->body);
     assert_int_equal(q->body[q->body_bytes], '\0');
@@ -101,6 +102,17 @@ static void serve(void *ctx, struct http_call *c)
                                                 .body = q->body,
                                                 .body_bytes = (size_t)q->body_bytes});
     }
+}
+
+static void ended(void *ctx, const struct http_ended *e)
+{
+    struct world *w = ctx;
+
+    w->n_ended++;
+    w->ended = *e;
+    (void)snprintf(w->ended_path, sizeof(w->ended_path), "%s", e->path);
+    (void)snprintf(w->ended_subject, sizeof(w->ended_subject), "%s", e->subject);
+    assert_true(e->took_us >= 0 && e->bytes >= 0);
 }
 
 bool world_token(void *ctx, const char *token, size_t n, const char **subject)
@@ -131,7 +143,7 @@ int world_setup(void **state)
     w->seams.clock = (struct clock_seam){w, wall_ms, mono_us};
     w->o.address = "127.0.0.1";
     w->o.seams = &w->seams;
-    w->o.handler = (struct http_handler){w, route, serve, NULL};
+    w->o.handler = (struct http_handler){.ctx = w, .route = route, .serve = serve, .ended = ended};
     w->o.limits.max_streams_per_subject = 2;
     w->shared = http_shared_new(&w->o, 80);
     str_init(&w->sent, (size_t)64 << 20);
@@ -145,6 +157,7 @@ void world_reopen(struct world *w)
     http_conn_free(w->conn);
     http_shared_free(w->shared);
     w->shared = http_shared_new(&w->o, 80);
+    w->n_ended = 0;
     world_open(w);
 }
 
@@ -158,6 +171,7 @@ int world_teardown(void **state)
     assert_int_equal(n->connections, 0);
     assert_int_equal(n->requests, 0);
     assert_int_equal(n->streams, 0);
+    assert_int_equal(n->total, w->n_ended);
     http_shared_free(w->shared);
     str_deinit(&w->sent);
     free(w);

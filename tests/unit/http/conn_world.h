@@ -22,7 +22,9 @@ struct world {
     enum http_close how;
     struct http_call *call; /* the open one of /later and /stream */
     bool stream_refused;
-    int n_served, n_gone, n_drained;
+    int n_served, n_gone, n_drained, n_ended;
+    struct http_ended ended; /* the last one, whose texts are below */
+    char ended_path[32], ended_subject[32];
     char subject[32];
 };
 
@@ -30,7 +32,8 @@ struct world {
  * /stream (events) and /raw are streams that the test writes; /burst is one that ends at once;
  * /abort is cut. At most 100 bytes of body, /later and the streams 10, /echo a million. */
 int world_setup(void **state);
-int world_teardown(void **state);   /* asserts that nothing is left open */
+int world_teardown(void **state);   /* asserts that nothing is left open, and
+                                     * that each request has ended */
 void world_open(struct world *w);   /* another connection; the caller keeps or frees the old one */
 void world_reopen(struct world *w); /* with changed options */
 bool world_token(void *ctx, const char *token, size_t n, const char **subject); /* "secret" */

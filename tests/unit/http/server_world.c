@@ -187,7 +187,7 @@ static _Noreturn void run(struct world *w, int ask)
     s.w = w;
     s.ask = ask;
     w->o.seams = seams_real();
-    w->o.handler = (struct http_handler){&s, route, serve, NULL};
+    w->o.handler = (struct http_handler){.ctx = &s, .route = route, .serve = serve};
     if (loop_new(seams_real(), &s.loop, &err) || http_server_new(s.loop, &w->o, &s.server, &err) ||
         loop_fd_new(s.loop, ask, on_question, &s, &s.watch, &err)) {
         fprintf(stderr, "%s\n", err.message);

@@ -80,6 +80,7 @@ static void a_call_sends_its_request_and_streams_its_answer(void **state)
     assert_string_equal(http_field_value(q->fields, q->n_fields, "content-type"),
                         "application/json");
     assert_string_equal(http_field_value(q->fields, q->n_fields, "x-team"), "red");
+    assert_null(http_field_value(q->fields, q->n_fields, "traceparent"));
     assert_non_null(strstr(q->body, "\"messages\":[{\"role\":\"user\",\"content\":\"say hi\"}]"));
     assert_string_equal(b->model->info.kind, "remote");
     assert_string_equal(b->model->info.name, "strong");
@@ -93,6 +94,25 @@ static void a_call_sends_its_request_and_streams_its_answer(void **state)
     expect_hi(&a);
     /* without a price for cached tokens they cost as others: 1000 * 3 + 10 * 15 dollars for 1e6 */
     assert_int_equal(a.call.usage.cost_nano, 3150000);
+    ask_end(&a);
+}
+
+static void a_traced_call_says_its_trace(void **state)
+{
+    static const char parent[] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    struct remote_bench *b = *state;
+    const struct http_memory_request *q;
+    struct remote_ask a;
+
+    remote_bench_open(b);
+    reply(b, (struct http_memory_reply){.type = "text/event-stream", .body = SSE_HI});
+    ask_begin(b, &a);
+    assert_true(trace_context_parse(parent, &a.call.trace));
+    ask_start(&a);
+    ask_wait(b);
+    expect_hi(&a);
+    q = http_memory_request(b->memory, 0);
+    assert_string_equal(http_field_value(q->fields, q->n_fields, "traceparent"), parent);
     ask_end(&a);
 }
 
@@ -542,6 +562,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(a_call_sends_its_request_and_streams_its_answer),
+        T(a_traced_call_says_its_trace),
         T(an_answer_that_is_not_streamed_counts_too),
         T(what_may_pass_is_tried_again),
         T(what_would_not_pass_is_not_tried_again),

@@ -97,6 +97,7 @@ static void an_entry_with_everything(void **state)
              "ids: vllm\n",
              &s, &err))
         fail_msg("%s: %s", err.where, err.message);
+    s.folder = strdup("conf");
     remote_spec_copy(&s, &t);
     remote_spec_deinit(&s);
     assert_string_equal(t.url, "http://gpu-box:8000/v1");

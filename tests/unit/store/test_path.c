@@ -105,12 +105,46 @@ static void test_under(void **state)
     assert_string_equal(path_last("a"), "a");
 }
 
+static bool put_prefix(void *ctx, const char *path, size_t n, int64_t attempt)
+{
+    struct str *out = ctx;
+
+    str_printf(out, "%.*s %lld, ", (int)n, path, (long long)attempt);
+    return strncmp(path, "stop", 4) != 0;
+}
+
+static void test_each_around(void **state)
+{
+    static const struct {
+        const char *path, *around;
+    } cases[] = {
+        {"a", ""},
+        {"a/b", "a 0, "},
+        {"a@12/b", "a 12, a@12 0, "},
+        {"a@1[2]@3/b/c", "a 1, a@1 0, a@1[2] 3, a@1[2]@3 0, a@1[2]@3/b 0, "},
+        {"", ""},
+        {"stop/b/c", "stop 0, "},
+    };
+    struct str out = STR_INIT;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        bool stops = strncmp(cases[i].path, "stop", 4) == 0;
+
+        str_clear(&out);
+        assert_int_equal(path_each_around(cases[i].path, put_prefix, &out), !stops);
+        assert_string_equal(str_cstr(&out), cases[i].around);
+    }
+    str_deinit(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_built),
         cmocka_unit_test(test_no_name_is_read_as_structure),
         cmocka_unit_test(test_under),
+        cmocka_unit_test(test_each_around),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

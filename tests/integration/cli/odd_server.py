@@ -1,0 +1,181 @@
+"""odd_server.py - a small server of the OpenAI API that behaves as the name of the model says.
+
+Used by test_cli_remote.py. Every request is kept, with its header fields. Only the standard library.
+SPDX-License-Identifier: Apache-2.0
+"""
+import http.server
+import json
+import threading
+import time
+
+
+def chunk(delta=None, finish=None, **more):
+    return {"id": "c", "object": "chat.completion.chunk", "model": "m", "created": 1,
+            "choices": [{"index": 0, "delta": delta or {}, "finish_reason": finish}], **more}
+
+
+USAGE = {"prompt_tokens": 1000, "completion_tokens": 100, "total_tokens": 1100, "prompt_tokens_details": {"cached_tokens": 400}}
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *args):
+        pass
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        server = self.server
+        with server.lock:
+            server.requests.append({"path": self.path, "fields": dict(self.headers), "body": body})
+            n = sum(1 for r in server.requests if r["body"]["model"] == body["model"])
+        try:
+            getattr(self, "do_" + body["model"].split(":")[0])(body, n)
+        except (BrokenPipeError, ConnectionResetError):
+            server.left += 1
+        self.close_connection = True
+
+    do_GET = do_POST
+
+    # ---- parts
+
+    def head(self, code=200, kind="application/json", **fields):
+        self.send_response(code)
+        self.send_header("Content-Type", kind)
+        for name, value in fields.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Connection", "close")
+        self.end_headers()
+
+    def events(self, *docs, done=True):
+        self.head(kind="text/event-stream")
+        for d in docs:
+            self.event(d)
+        if done:
+            self.wfile.write(b"data: [DONE]\n\n")
+
+    def event(self, doc):
+        self.wfile.write(b"data: " + json.dumps(doc).encode() + b"\n\n")
+        self.wfile.flush()
+
+    def text(self, body, text, **more):
+        """A whole or streamed reply, as the request asks."""
+        if body.get("stream"):
+            half = len(text) // 2
+            self.events(chunk({"role": "assistant", "content": text[:half], **more}), chunk({"content": text[half:]}), chunk({}, "stop"),
+                        {**chunk(), "choices": [], "usage": USAGE})
+        else:
+            self.head()
+            self.wfile.write(json.dumps({"id": "c", "object": "chat.completion", "model": "m", "usage": USAGE, "choices": [
+                {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text, **more}}]}).encode())
+
+    def wait(self):
+        """Until the client leaves, or a minute has passed."""
+        self.server.ended.wait(60)
+
+    # ---- models
+
+    def do_fine(self, body, n):
+        self.text(body, f"reply {n}")
+
+    def do_echo(self, body, n):
+        self.text(body, str(body["messages"][-1]["content"]))
+
+    def do_slow(self, body, n):
+        time.sleep(0.3)
+        self.text(body, f"reply {n}")
+
+    def do_stall(self, body, n):
+        self.events(chunk({"content": "so far"}), done=False)
+        self.wait()
+
+    def do_silent(self, body, n):
+        self.wait()
+
+    def do_later(self, body, n):
+        if n == 1:
+            self.wait()
+        else:
+            self.text(body, f"reply {n}")
+
+    def do_cut(self, body, n):
+        self.events(chunk({"content": "so far"}), done=False)
+
+    def do_cutonce(self, body, n):
+        if n == 1:
+            self.events(chunk({"content": "so far"}), done=False)
+        else:
+            self.text(body, "whole")
+
+    def do_nodone(self, body, n):
+        self.events(chunk({"content": "whole"}), chunk({}, "stop"), done=False)
+
+    def do_flood(self, body, n):
+        self.head(kind="text/event-stream")
+        while True:
+            self.wfile.write(b"x" * 65536)
+
+    def do_floodevents(self, body, n):
+        self.head(kind="text/event-stream")
+        while True:
+            self.event(chunk({"content": "y" * 60000}))
+
+    def do_html(self, body, n):
+        self.head(kind="text/html")
+        self.wfile.write(b"<html><body>Please <b>log in</b></body></html>")
+
+    def do_garbage(self, body, n):
+        self.events(done=False)
+        self.wfile.write(b"data: {\"choices\": [{\"delta\"\n\n")
+
+    def do_redirect(self, body, n):
+        self.head(307, Location=self.server.elsewhere + "/v1/chat/completions")
+
+    def do_busy(self, body, n):
+        if n == 1:
+            self.head(429, Retry_After="1")
+            self.wfile.write(b'{"error": {"message": "slow down", "type": "rate_limit_error"}}')
+        else:
+            self.text(body, "at last")
+
+    def do_badkey(self, body, n):
+        self.head(401)
+        key = self.headers.get("Authorization", "")
+        self.wfile.write(json.dumps({"error": {"message": f"Incorrect API key provided: {key}"}}).encode())
+
+    def do_broken(self, body, n):
+        self.head(500)
+        self.wfile.write(b'{"error": {"message": "the server is on fire"}}')
+
+    def do_reasoning(self, body, n):
+        self.text(body, "the answer", reasoning_content="let me think")
+
+    def do_noindex(self, body, n):
+        if any(m["role"] == "tool" for m in body["messages"]):
+            self.text(body, "7 it is")
+        else:
+            call = {"id": "call_1", "type": "function", "function": {"name": "calculator", "arguments": '{"expression": '}}
+            self.events(chunk({"tool_calls": [call]}), chunk({"tool_calls": [{"function": {"arguments": '"3 + 4"}'}}]}),
+                        chunk({}, "tool_calls"))
+
+
+class OddServer:
+    def __init__(self, elsewhere=""):
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.server.requests, self.server.left = [], 0
+        self.server.lock, self.server.ended, self.server.elsewhere = threading.Lock(), threading.Event(), elsewhere
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,))
+        self.thread.start()
+
+    @property
+    def requests(self):
+        with self.server.lock:
+            return list(self.server.requests)
+
+    def stop(self):
+        self.server.ended.set()
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()

@@ -1,0 +1,261 @@
+"""test_cli_remote.py - models behind other servers, through the program: our own `troupe serve`, and servers that misbehave.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+import json
+import os
+import signal
+import time
+
+from cli_case import main
+from odd_server import OddServer
+from serve_case import ServeCase
+
+KEY = "sk-canary-0123456789"
+ENTRY = ("  %s: {url: '%s/v1', model: %s, key: '${env:FAR_KEY}', headers: {x-team: '${env:FAR_TEAM}'}, first_byte: 1s, idle: 1s, max_tries: %d,\n"
+         "    price: {input: 1, cached: 0.1, output: 10}, context: 32000}\n")
+ASK = "schema: blueprint/v1\nagents: {a: {model: %s, tools: [calculator]}}\nsteps: {a: {agent: a, in: hello}}\n"
+CALL_COST = (600 * 1 + 400 * 0.1 + 100 * 10) / 1e6  # dollars, by the usage and the price above
+
+
+class RemoteCase(ServeCase):
+    def setUp(self):
+        super().setUp()
+        self.elsewhere = OddServer()
+        self.odd = OddServer(self.elsewhere.url)
+        self.env.update(FAR_KEY=KEY, FAR_TEAM=KEY + "-team")
+
+    def tearDown(self):
+        self.odd.stop()
+        self.elsewhere.stop()
+        super().tearDown()
+
+    def models(self, *names, tries=2):
+        self.write("troupe.yaml", "models:\n" + "".join(ENTRY % (n, self.odd.url, n, tries) for n in names))
+
+    def asked(self, model):
+        return [r for r in self.odd.requests if r["body"]["model"] == model]
+
+    def no_secret(self, *texts):
+        """No key in these texts, nor in any file below the test's folder."""
+        for t in texts:
+            self.assertNotIn(KEY, t)
+        for folder, _, names in os.walk(self.dir):
+            for name in names:
+                with open(os.path.join(folder, name), "rb") as f:
+                    self.assertNotIn(KEY.encode(), f.read(), name)
+
+
+class Odd(RemoteCase):
+    RIGHT = [  # name, output, requests
+        ("fine", "reply 1", 1), ("busy", "at last", 2), ("cutonce", "whole", 2), ("nodone", "whole", 1), ("reasoning", "the answer", 1),
+        ("noindex", "7 it is", 2), ("slow", "reply 1", 1)]
+    WRONG = [  # name, words of the error, requests
+        ("stall", "the answer stopped for 1s", 2), ("silent", "no answer within 1s", 2), ("cut", "was cut off", 2),
+        ("flood", "longer than 16777216 bytes", 1), ("floodevents", "far above max_tokens", 1), ("html", "not a JSON object", 1),
+        ("garbage", "not a JSON object", 2), ("redirect", "which is not followed", 1),
+        ("badkey", "the server refused the key ${env:FAR_KEY} (401)", 1), ("broken", "the server is on fire", 2)]
+
+    def test_right_or_a_clear_error(self):
+        self.models(*[row[0] for row in self.RIGHT + self.WRONG])
+        for name, output, requests in self.RIGHT:
+            self.write("b.yaml", ASK % name)
+            r = self.ok("run", "b.yaml", "--verbose")
+            self.assertEqual(json.loads(r.out), output, name)
+            self.assertEqual(len(self.asked(name)), requests, name)
+            self.no_secret(r.out, r.err)
+        for name, words, requests in self.WRONG:
+            self.write("b.yaml", ASK % name)
+            r = self.fails(3, [words, f"model {name}: "], "run", "b.yaml", "--verbose")
+            self.assertEqual(len(self.asked(name)), requests, name)
+            shown = self.ok("show", "last", "--json").out
+            self.assertIn(words.split(" (")[0], shown)
+            self.no_secret(r.out, r.err, shown)
+        self.assertEqual(self.elsewhere.requests, [], "no redirect leaves the server")
+        for r in self.odd.requests:
+            self.assertEqual(r["fields"]["authorization"], "Bearer " + KEY)
+            self.assertEqual(r["fields"]["x-team"], KEY + "-team")
+
+    def test_a_server_that_is_busy_is_waited_for(self):
+        self.models("busy")
+        self.write("b.yaml", ASK % "busy")
+        began = time.time()
+        self.ok("run", "b.yaml")
+        self.assertGreaterEqual(time.time() - began, 1, "Retry-After: 1")
+
+    def test_a_server_that_is_not_there(self):
+        self.write("b.yaml", ASK % "'http://127.0.0.1:1/v1#x'")
+        self.fails(3, ["127.0.0.1:1", "connect"], "run", "b.yaml")
+        self.write("b.yaml", ASK % "'http://nowhere.invalid/v1#x'")
+        self.fails(78, ["is not encrypted", "allow_local"], "run", "b.yaml")
+        self.write("b.yaml", ASK % "far")
+        self.write("troupe.yaml", "models: {far: {url: 'http://127.0.0.1:1/v1', model: x, key: '${env:NOT_SET}'}}\n")
+        self.fails(3, "NOT_SET", "run", "b.yaml")
+
+    def test_ctrl_c_ends_the_wait_and_resume_asks_again(self):
+        self.write("troupe.yaml", f"models: {{far: {{url: '{self.odd.url}/v1', model: later}}}}\n")
+        self.write("b.yaml", ASK % "far")
+        p = self.start("run", "b.yaml")
+        self.until(lambda: self.asked("later"))
+        began = time.time()
+        p.send_signal(signal.SIGINT)
+        out, err = p.communicate(timeout=60)
+        self.assertEqual(p.returncode, 130, err)
+        self.assertLess(time.time() - began, 5)
+        self.until(lambda: self.ok("show", "last", "--json").json()["status"] == "interrupted")
+        self.assertEqual(json.loads(self.ok("resume", "last").out), "reply 2")
+        self.assertEqual(len(self.asked("later")), 2)
+
+
+class Recorded(RemoteCase):
+    def test_a_resumed_run_does_not_ask_again(self):
+        self.models("fine", "echo")
+        self.write("b.yaml", "schema: blueprint/v1\nagents: {a: {model: fine}, b: {model: echo}}\nsteps:\n  one: {agent: a, in: hello}\n"
+                   "  ask: {human: {prompt: 'Go on?', options: [on, off]}}\n  two: {agent: b, in: '${one} and ${ask}'}\n")
+        self.assertEqual(self.run_cli("run", "b.yaml").code, 4)
+        self.ok("answer", "last", "on")
+        r = self.ok("resume", "last")
+        self.assertEqual(json.loads(r.out), "reply 1 and on")
+        self.assertEqual((len(self.asked("fine")), len(self.asked("echo"))), (1, 1))
+        shown = self.ok("show", "last", "--json")
+        self.assertEqual(self.ok("replay", "last").code, 0)
+        self.assertEqual(len(self.odd.requests), 2, "a replay asks nobody")
+        self.no_secret(r.out, r.err, shown.out)
+
+    def test_kill_9_between_calls(self):
+        self.models("slow")
+        self.write("b.yaml", "schema: blueprint/v1\nagents: {a: {model: slow}}\nsteps: {a: {map: 8, max_parallel: 1, agent: a, in: '${index}'}}\n")
+        p = self.start("run", "b.yaml")
+        self.until(lambda: len(self.asked("slow")) >= 4)
+        p.kill()
+        p.communicate()
+        done = sum(s["status"] == "ok" for s in self.ok("show", "last", "--json").json()["steps"] if "model:" in s["path"])
+        self.assertGreaterEqual(done, 2)
+        before = len(self.asked("slow"))
+        self.assertEqual(len(json.loads(self.ok("resume", "last").out)), 8)
+        self.assertEqual(len(self.asked("slow")) - before, 8 - done)
+
+    def test_cost_and_its_budget(self):
+        self.models("fine")
+        steps = "agents: {a: {model: fine}}\nsteps: {a: {map: 5, max_parallel: 1, agent: a, in: hello}}\n"
+        self.write("free.yaml", "schema: blueprint/v1\n" + steps)
+        r = self.ok("run", "free.yaml", "--json").json()
+        self.assertAlmostEqual(r["cost"], 5 * CALL_COST, places=9)
+        self.write("b.yaml", f"schema: blueprint/v1\nbudget: {{cost: {CALL_COST * 2.5:.6f}}}\n" + steps)
+        self.fails(3, "the budget of", "run", "b.yaml")
+        shown = self.ok("show", "last", "--json").json()
+        self.assertEqual(shown["status"], "budget")
+        self.assertEqual(len(self.asked("fine")), 5 + 3, "the third call goes over it")
+
+
+class Own(RemoteCase):
+    def test_our_own_server(self):
+        self.write("m.json", json.dumps({"model": "script", "replies": [
+            {"path": "v1/**", "text": "Tea, with 漢字 and \n lines."}]}))
+        open_one = self.serve("--no-token", "--model", "script:m.json")
+        closed = self.serve("--model", "script:m.json")
+        self.env["OWN_TOKEN"] = closed.token
+        self.write("b.yaml", ASK % f"'{open_one.url}/v1#script:m.json'")
+        self.assertEqual(json.loads(self.ok("run", "b.yaml").out), "Tea, with 漢字 and \n lines.")
+        self.write("b.yaml", ASK % "embedded")
+        self.assertEqual(json.loads(self.ok("run", "b.yaml", "--model", f"{open_one.url}/v1#script:m.json").out), "Tea, with 漢字 and \n lines.")
+        self.write("troupe.yaml", f"models:\n  own: {{url: '{closed.url}/v1', model: 'script:m.json', key: '${{env:OWN_TOKEN}}', stream: false}}\n"
+                   f"  locked: {{url: '{closed.url}/v1', model: 'script:m.json'}}\n  absent: {{url: '{open_one.url}/v1', model: other}}\n")
+        self.write("b.yaml", ASK % "own")
+        r = self.ok("run", "b.yaml")
+        self.assertEqual(json.loads(r.out), "Tea, with 漢字 and \n lines.")
+        self.assertNotIn(closed.token, r.err)
+        for model, words in (("locked", "401"), ("absent", 'the model "other" does not exist')):
+            self.write("b.yaml", ASK % model)
+            self.fails(3, words, "run", "b.yaml")
+        self.assertEqual((open_one.stop(), closed.stop()), (143, 143))
+
+    def test_tools_of_a_remote_agent_run_here(self):
+        self.write("m.json", json.dumps({"model": "script", "replies": [{"path": "v1/**", "tool_calls": [
+            {"name": "calculator", "arguments": {"expression": "3 + 4"}}]}]}))
+        s = self.serve("--no-token", "--model", "script:m.json")
+        self.write("b.yaml", (ASK % f"'{s.url}/v1#script:m.json'").replace("tools: [calculator]", "tools: [calculator], budget: {calls: 2}"))
+        self.assertEqual(self.run_cli("run", "b.yaml").code, 3)
+        steps = self.ok("show", "last", "--json").json()["steps"]
+        tools = [x for x in steps if x["path"].endswith(":calculator")]
+        self.assertEqual([x["status"] for x in tools][:2], ["ok", "ok"])
+        self.assertIn("7", self.ok("show", "last", "--messages").out)
+        s.stop()
+
+    def test_the_embedded_model_there_gives_the_same(self):
+        """Constraints of the wire: text, not tokens; greedy, so that both say the same."""
+        s = self.serve("--no-token")
+        self.write("b.yaml", "schema: blueprint/v1\nagents: {a: {model: embedded, max_tokens: 20}}\n"
+                   "steps: {a: {agent: a, in: 'ORDd+7|GETd;>59|', on_length: continue}}\n")
+        there = self.ok("run", "b.yaml", "--model", f"{s.url}/v1#embedded").out
+        chat = s.chat("embedded", "ORDd+7|GETd;>59|", max_tokens=20, temperature=0).json()["choices"][0]["message"]["content"]
+        self.assertEqual(json.loads(there), chat)
+        s.stop()
+
+    def test_a_blueprint_with_a_model_here_and_one_there(self):
+        self.models("echo")
+        self.write("b.yaml", "schema: blueprint/v1\nagents: {player: {model: embedded}, writer: {model: echo}}\nsteps:\n"
+                   "  play: {agent: player, env: {name: ledger, horizon: 5}}\n"
+                   "  tell: {agent: writer, in: 'success: ${play.verdict.success}'}\n")
+        r = self.ok("run", "b.yaml", "--seed", "7")
+        self.assertIn(json.loads(r.out), ("success: true", "success: false"))
+        self.assertEqual(len(self.asked("echo")), 1)
+        self.ok("replay", "last")
+        self.assertEqual(len(self.odd.requests), 1)
+
+    def test_a_server_before_another(self):
+        self.models("fine", "busy", "broken", "reasoning", "stall", "badkey")
+        s = self.serve()
+        r = s.chat("fine", "x")
+        self.assertEqual(r.json()["choices"][0]["message"]["content"], "reply 1")
+        self.assertEqual(r.json()["usage"]["prompt_tokens_details"]["cached_tokens"], 400)
+        self.assertEqual(s.chat("busy", "x").json()["choices"][0]["message"]["content"], "at last")
+        m = s.chat("reasoning", "x").json()["choices"][0]["message"]
+        self.assertEqual((m["content"], m["reasoning_content"]), ("the answer", "let me think"))
+        for name in ("broken", "stall", "badkey"):
+            r = s.chat(name, "x")
+            self.assertGreaterEqual(r.code, 500, name)
+            self.assertTrue(r.error()["message"])
+            self.assertNotIn(KEY, r.body.decode())
+        # A client that leaves ends the request to the other server, too.
+        c = s.send("POST", "/v1/chat/completions", {"model": "stall", "messages": [{"role": "user", "content": "x"}], "stream": True})
+        self.assertIn(b"so far", c.getresponse().readline())
+        c.close()
+        self.assertEqual(s.stop(), 143)
+        self.no_secret(s.log())
+
+
+class Named(RemoteCase):
+    def test_models_list_and_show(self):
+        self.models("fine")
+        rows = self.ok("models", "list", "--json").json()["models"]
+        far = next(m for m in rows if m["name"] == "fine")
+        self.assertEqual(far, {"name": "fine", "url": self.odd.url + "/v1", "model": "fine", "has_key": True, "context": 32000,
+                               "price": {"input": 1.0, "cached": 0.1, "output": 10.0}})
+        r = self.ok("models", "list")
+        self.assertRegex(r.out, r"fine +remote .* 32000 +fine at http://127\.0\.0\.1:\d+/v1")
+        shown = self.ok("models", "show", "fine")
+        for word in ('"fine"', self.odd.url, "32000", '"output":10.0'):
+            self.assertIn(word, shown.out)
+        self.assertEqual({**self.ok("models", "show", "fine", "--json").json(), "schema": None}, {**far, "schema": None})
+        url = self.odd.url + "/v1#other"
+        self.assertEqual(self.ok("models", "show", url, "--json").json()["model"], "other")
+        self.fails(2, "a user or a password", "models", "show", "http://u:p@127.0.0.1/v1#x")
+        self.no_secret(r.out, shown.out, self.ok("config").out, self.ok("doctor").out)
+        self.assertEqual(self.odd.requests, [], "nothing is sent to look at a model")
+
+    def test_mistakes_of_troupe_yaml(self):
+        for text, words in (("models: [x]", "models must be a mapping"), ("models: {embedded: {url: 'https://x/v1', model: x}}", "is the name of another model"),
+                            ("models: {a/b: {url: 'https://x/v1', model: x}}", "1 to 64 letters"), ("models: {a: x}", "a mapping with url and model"),
+                            ("models: {a: {model: x}}", "needs `url`"), ("models: {a: {url: 'ftp://x', model: x}}", "`url`"),
+                            ("models: {a: {url: 'http://x.example/v1', model: x}}", "is not encrypted"),
+                            ("models: {a: {url: 'https://x/v1?key=s', model: x}}", "has no query"),
+                            ("models: {a: {url: 'https://x/v1', model: x, keys: y}}", 'unknown key "keys"; did you mean "key"?'),
+                            ("models: {a: {url: 'https://x/v1', model: x, idle: 5}}", "a duration with its unit")):
+            self.write("troupe.yaml", text + "\n")
+            r = self.fails(78, words, "doctor")
+            self.assertRegex(r.err, r"troupe\.yaml:1:\d+: ")
+
+
+if __name__ == "__main__":
+    main()
