@@ -140,6 +140,7 @@ struct frame_host_ops {
     void (*fail)(struct frame_host *h, const struct error *err);
     void (*on_step)(struct frame_host *h, const struct frame *f, enum step_state state);
     void (*on_text)(struct frame_host *h, const char *path, const char *text, size_t n);
+    bool (*wants_text)(struct frame_host *h); /* of the agent that begins */
     const struct agent_role *(*role)(const struct frame_host *h, const struct plan *p,
                                      const struct plan_agent *a);
 };
@@ -154,7 +155,6 @@ struct frame_host {
     struct agent_host *agents;
     struct run_budget *budget;
     int64_t max_frames;
-    bool streams; /* on_text has a listener */
     bool broken;  /* fatal was called: nothing more is recorded */
     bool at_once; /* every item of a `map` begins at once: nothing is done (repair.c) */
     const struct json *repair;   /* decisions of a repair (step_judge.c), or NULL; lent */

@@ -250,7 +250,7 @@ static void fill_task(struct agent_work *w, const struct plan_agent *a)
         w->task.scope.prompt_format != 1) /* release 0.1 had no such limit */
         w->task.max_model_calls = AGENT_MAX_MODEL_CALLS;
     w->task.on_asking = on_asking;
-    if (f->host->streams)
+    if (f->host->ops->wants_text(f->host))
         w->task.on_text = on_text;
     if (f->step->env)
         w->task.env_params = params_of(env);

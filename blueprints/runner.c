@@ -383,11 +383,19 @@ static void on_text(struct frame_host *h, const char *path, const char *text, si
     host->on_text(host->ctx, path, text, n);
 }
 
+static bool wants_text(struct frame_host *h)
+{
+    const struct runner_host *host = &runner_of(h)->host;
+
+    return host->on_text && (!host->wants_text || host->wants_text(host->ctx));
+}
+
 static const struct frame_host_ops frame_ops = {.wake = wake,
                                                 .fatal = fatal,
                                                 .fail = fail,
                                                 .on_step = on_step,
                                                 .on_text = on_text,
+                                                .wants_text = wants_text,
                                                 .role = runner_role};
 
 static void host_frames(struct runner *r)
@@ -406,7 +414,6 @@ static void host_frames(struct runner *r)
                             .repaired_ms = repair_at_ms(run_config(r->run)),
                             .tools = h->tools,
                             .agents = h->agents,
-                            .streams = h->on_text != NULL,
                             .budget = &r->budget,
                             .max_frames = h->max_steps > 0 ? h->max_steps : RUNNER_MAX_STEPS};
 }

@@ -32,6 +32,8 @@ struct runner_host {
     void (*on_step)(void *ctx, const char *path, const char *kind, enum step_state state);
     /* Provisional text of the model call at `path`. May be NULL. */
     void (*on_text)(void *ctx, const char *path, const char *text, size_t n);
+    /* Does an agent that begins now need on_text? NULL: each one does. */
+    bool (*wants_text)(void *ctx);
     void *ctx;
     enum runner_stay stay;
     const struct replay *replay; /* the record that the run replays (replay.h), or NULL; lent */

@@ -67,6 +67,8 @@ struct troupe_listener {
                     enum step_state state);
     /* Provisional text of a model's reply, as it arrives. */
     void (*on_text)(void *ctx, struct troupe_run *r, const char *path, const char *text, size_t n);
+    /* Does an agent that begins now need on_text? NULL: each one does. */
+    bool (*wants_text)(void *ctx, struct troupe_run *r);
     /* The run has ended, or stopped for a later resume, and its result (troupe_run_result) is
      * durable. The run may be freed in here. */
     void (*on_end)(void *ctx, struct troupe_run *r);
@@ -91,6 +93,7 @@ struct troupe_run_spec {
     const struct json *inputs; /* as given; they are checked, and defaults are added */
     uint64_t seed;
     const struct json *more; /* more members of the configuration, or NULL */
+    const char *key; /* at most one run of the store has it (STATUS_REJECTED); may be NULL */
     /* Opened after all checks, so that an error creates no store. NULL: the store is open. */
     const struct store_options *store;
 };

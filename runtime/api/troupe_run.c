@@ -30,6 +30,13 @@ static void on_text(void *ctx, const char *path, const char *text, size_t n)
     r->listener.on_text(r->listener.ctx, r, path, text, n);
 }
 
+static bool wants_text(void *ctx)
+{
+    struct troupe_run *r = ctx;
+
+    return r->listener.wants_text(r->listener.ctx, r);
+}
+
 static enum status give_model(void *ctx, const struct plan *p, const struct plan_agent *a,
                               struct model **out, struct error *err)
 {
@@ -59,8 +66,8 @@ static void count(struct troupe_run *r)
     if (!st)
         st = query_run(q, r->uuid, take_counts, &r->result, &ignored);
     if (st)
-        log_write(r->t->log, LOG_WARN, "cannot count the steps of run %s: %s", r->uuid,
-                  ignored.message);
+        log_write_run(r->t->log, LOG_WARN, r->uuid, NULL, "cannot count the steps of run %s: %s",
+                      r->uuid, ignored.message);
 }
 
 /* ---- observers */
@@ -194,6 +201,7 @@ enum status troupe_run_check(struct troupe_run *r, const char *root, struct erro
                                   .resumed = r->own_plan != NULL,
                                   .on_step = on_step,
                                   .on_text = r->listener.on_text ? on_text : NULL,
+                                  .wants_text = r->listener.wants_text ? wants_text : NULL,
                                   .ctx = r};
     return runner_new(&h, r->plan, &r->runner, err);
 }

@@ -25,6 +25,7 @@ struct troupe_run {
     struct agent_host *agents;
     struct runner *runner; /* NULL for a row that is never started */
     struct run *run;
+    const char *key; /* of the row to create (run_spec.key), or NULL */
     char uuid[37];
     int64_t created_ms;
     struct run_observer observer; /* of `run`, for the observers of t */

@@ -57,7 +57,8 @@ enum status troupe_run_create(struct troupe_run *r, const char *kind, uint64_t s
                             .seed = seed,
                             .root = root,
                             .source = troupe_run_source(r->plan, &source),
-                            .prompt_format = prompt_format};
+                            .prompt_format = prompt_format,
+                            .key = r->key};
     enum status st;
 
     if (m) {
@@ -81,6 +82,7 @@ enum status troupe_run_new(struct troupe *t, const struct troupe_run_spec *spec,
     enum status st;
 
     r->plan = spec->plan;
+    r->key = spec->key;
     st = plan_inputs(spec->plan, spec->inputs, &r->inputs, err);
     if (!st)
         st = troupe_run_root(o->root, NULL, &root, err);
@@ -90,6 +92,7 @@ enum status troupe_run_new(struct troupe *t, const struct troupe_run_spec *spec,
         st = troupe_open_store(t, spec->store, err);
     if (!st)
         st = troupe_run_create(r, spec->kind, spec->seed, 0, root, spec->more, err);
+    r->key = NULL;
     free(root);
     if (st) {
         troupe_run_free(r);

@@ -62,8 +62,14 @@ enum status troupe_waits(struct troupe *t, const char *uuid, struct json **out, 
     return STATUS_OK;
 }
 
+struct inbox {
+    struct json *list;
+    size_t most;
+};
+
 static bool add_of_all(void *ctx, const struct wait_row *w)
 {
+    struct inbox *all = ctx;
     struct json *o;
 
     if (!wait_is_question(w))
@@ -71,18 +77,19 @@ static bool add_of_all(void *ctx, const struct wait_row *w)
     o = wait_document(w);
     jv_set_string(o, "run", w->run);
     jv_set_string(o, "name", w->run_name);
-    jv_append_adopt(ctx, o);
-    return true;
+    jv_append_adopt(all->list, o);
+    return all->most == 0 || jv_size(all->list) < all->most;
 }
 
-enum status troupe_inbox(struct troupe *t, struct json **out, struct error *err)
+enum status troupe_inbox(struct troupe *t, size_t most, struct json **out, struct error *err)
 {
     struct json *list = jv_array();
+    struct inbox all = {list, most};
     struct store_reader *q;
     enum status st = troupe_reader(t, &q, err);
 
     if (!st)
-        st = query_open_waits(q, add_of_all, list, err);
+        st = query_open_waits(q, add_of_all, &all, err);
     if (st) {
         jv_unref(list);
         return st;

@@ -18,8 +18,10 @@ struct json *wait_document(const struct wait_row *w);
 /* The open questions of a run: a new array of such documents. The store is open. */
 MUST_CHECK enum status troupe_waits(struct troupe *t, const char *uuid, struct json **out,
                                     struct error *err);
-/* Those of all runs, the oldest run first, each also with "run" and "name". */
-MUST_CHECK enum status troupe_inbox(struct troupe *t, struct json **out, struct error *err);
+/* Those of all runs, the oldest run first, each also with "run" and "name"; at most `most` (0: all
+ * of them). */
+MUST_CHECK enum status troupe_inbox(struct troupe *t, size_t most, struct json **out,
+                                    struct error *err);
 
 /* Answers the question at `path` (NULL: the only one that is open) with one of its options by its
  * text, else with the text itself. STATUS_USAGE names the options, STATUS_NOT_FOUND: no question

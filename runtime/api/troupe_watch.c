@@ -95,7 +95,7 @@ static bool is_stuck(struct troupe_watch *w, const struct troupe_run *r)
     if (!troupe_run_result(r)->err.status)
         return false;
     return troupe_reader(w->t, &q, &ignored) ||
-           query_run(q, troupe_run_uuid(r), read_open, &open, &ignored) || open;
+           query_run_bare(q, troupe_run_uuid(r), read_open, &open, &ignored) || open;
 }
 
 static void give_up(struct troupe_watch *w, const char *uuid, const struct error *err)
@@ -142,22 +142,48 @@ static void on_text(void *ctx, struct troupe_run *r, const char *path, const cha
     l->on_text(l->ctx, r, path, text, n);
 }
 
+static bool wants_text(void *ctx, struct troupe_run *r)
+{
+    const struct troupe_listener *l = &((struct troupe_watch *)ctx)->o.run.listener;
+
+    return l->wants_text(l->ctx, r);
+}
+
+static struct troupe_run_options options_of(struct troupe_watch *w,
+                                            const struct troupe_run_options *o)
+{
+    const struct troupe_listener *l = &w->o.run.listener;
+    struct troupe_run_options mine = *o;
+
+    mine.stay = RUNNER_STAY_WORK;
+    mine.timeout_ms = w->o.run.timeout_ms;
+    mine.listener = (struct troupe_listener){.ctx = w,
+                                             .on_step = l->on_step ? on_step : NULL,
+                                             .on_text = l->on_text ? on_text : NULL,
+                                             .wants_text = l->wants_text ? wants_text : NULL,
+                                             .on_end = on_end};
+    return mine;
+}
+
+static void note_driven(struct troupe_watch *w, struct watched *k)
+{
+    k->known = KNOWN_DRIVEN;
+    k->epoch = k->epoch_seen + 1;
+    k->n_answers = k->n_answers_seen;
+    k->pause_ms = k->pause_ms == 0 ? LOOK_MS : 2 * k->pause_ms;
+    k->pause_ms = k->pause_ms > MOST_PAUSE_MS ? MOST_PAUSE_MS : k->pause_ms;
+    w->n_driven++;
+}
+
 /* Takes and starts a run. If another process took it first, the next look sees that. */
 static void drive(struct troupe_watch *w, const char *uuid)
 {
-    const struct troupe_listener *l = &w->o.run.listener;
     struct watched *k = known_of(w, uuid);
-    struct troupe_run_options o = w->o.run;
+    const struct troupe_run_options o = options_of(w, &w->o.run);
     struct troupe_run *r = NULL;
     struct error err = ERROR_INIT;
-    enum status st;
+    enum status st = troupe_run_take(w->t, uuid, &o, &r, &err);
 
-    o.stay = RUNNER_STAY_WORK;
-    o.listener = (struct troupe_listener){.ctx = w,
-                                          .on_step = l->on_step ? on_step : NULL,
-                                          .on_text = l->on_text ? on_text : NULL,
-                                          .on_end = on_end};
-    st = troupe_run_take(w->t, uuid, &o, &r, &err);
     if (!st)
         st = troupe_run_start(r, &err);
     if (st) {
@@ -166,12 +192,7 @@ static void drive(struct troupe_watch *w, const char *uuid)
             give_up(w, uuid, &err);
         return;
     }
-    k->known = KNOWN_DRIVEN;
-    k->epoch = k->epoch_seen + 1;
-    k->n_answers = k->n_answers_seen;
-    k->pause_ms = k->pause_ms == 0 ? LOOK_MS : 2 * k->pause_ms;
-    k->pause_ms = k->pause_ms > MOST_PAUSE_MS ? MOST_PAUSE_MS : k->pause_ms;
-    w->n_driven++;
+    note_driven(w, k);
 }
 
 /* ---- looking */
@@ -269,12 +290,13 @@ static enum status see(struct troupe_watch *w, struct store_reader *q, const str
 
 static enum status see_all(struct troupe_watch *w, struct error *err)
 {
+    const struct run_filter filter = {.statuses = RUN_STATUS_OPEN, .bare = true};
     struct open_runs open = {NULL, 0};
     struct store_reader *q;
     enum status st = troupe_reader(w->t, &q, err);
 
     if (!st)
-        st = query_runs(q, RUN_STATUS_OPEN, 0, collect, &open, err);
+        st = query_runs_like(q, &filter, collect, &open, err);
     for (size_t i = 0; !st && i < open.n; i++)
         st = see(w, q, &open.run[i], err);
     free(open.run);
@@ -297,12 +319,15 @@ static void forget(struct troupe_watch *w)
     w->runs = rest;
 }
 
+static bool has_place(const struct troupe_watch *w)
+{
+    return w->n_driven < (w->o.at_once > 0 ? w->o.at_once : TROUPE_WATCH_AT_ONCE);
+}
+
 static void take_ready(struct troupe_watch *w)
 {
-    int32_t most = w->o.at_once > 0 ? w->o.at_once : TROUPE_WATCH_AT_ONCE;
-
     /* Newest first, as the store gives them. */
-    for (size_t i = w->n_ready; i-- > 0 && w->n_driven < most;)
+    for (size_t i = w->n_ready; i-- > 0 && has_place(w);)
         drive(w, w->ready[i]);
     w->n_ready = 0;
 }
@@ -375,6 +400,29 @@ enum status troupe_watch_start(struct troupe *t, const struct troupe_watch_optio
     t->watching = true;
     look_after(w, 0);
     *out = w;
+    return STATUS_OK;
+}
+
+enum status troupe_watch_run_new(struct troupe_watch *w, const struct troupe_run_spec *spec,
+                                 const struct troupe_run_options *o, char uuid[37],
+                                 struct error *err)
+{
+    const struct troupe_run_options mine = options_of(w, o);
+    struct troupe_run *r = NULL;
+    struct error ignored = ERROR_INIT;
+    enum status st = troupe_run_new(w->t, spec, &mine, &r, err);
+
+    if (st)
+        return st;
+    memcpy(uuid, troupe_run_uuid(r), 37);
+    /* One without a place is taken by a later look, here or in another process. So is one that
+     * cannot start, which then is reported as stuck. */
+    if (!w->t->interrupted && has_place(w) && !troupe_run_start(r, &ignored))
+        note_driven(w, known_of(w, uuid));
+    else
+        troupe_run_free(r);
+    if (!w->t->interrupted)
+        look_after(w, 0);
     return STATUS_OK;
 }
 

@@ -32,6 +32,12 @@ struct troupe_watch_options {
 /* The store of t must be open. The first look is in the next turn of the loop. */
 MUST_CHECK enum status troupe_watch_start(struct troupe *t, const struct troupe_watch_options *o,
                                           struct troupe_watch **out, struct error *err);
+/* Creates a run and drives it like the others: at once, or as soon as fewer than at_once are
+ * driven. It is durable when this returns. o: models and root; the rest is the watch's. */
+MUST_CHECK enum status troupe_watch_run_new(struct troupe_watch *w,
+                                            const struct troupe_run_spec *spec,
+                                            const struct troupe_run_options *o, char uuid[37],
+                                            struct error *err);
 /* Runs that it drives go on (see troupe_interrupt). NULL is allowed. */
 void troupe_watch_free(struct troupe_watch *w);
 

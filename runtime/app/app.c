@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "runtime/api/document.h"
 #include "runtime/base/home.h"
 #include "runtime/base/json.h"
 
@@ -83,12 +84,7 @@ int app_print_json(struct json *adopt_document)
 
 struct json *app_document(const char *name)
 {
-    struct json *doc = jv_object();
-    char schema[64];
-
-    snprintf(schema, sizeof(schema), "troupe.%s/1", name);
-    jv_set_string(doc, "schema", schema);
-    return doc;
+    return document_new(name);
 }
 
 int app_print_done(struct app *a, const char *name, const char *key, const char *value)

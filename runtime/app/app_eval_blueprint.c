@@ -9,9 +9,9 @@
 #include <string.h>
 
 #include "agents/eval.h"
+#include "runtime/api/run_summary.h"
 #include "runtime/app/app_eval.h"
 #include "runtime/app/app_run.h"
-#include "runtime/app/run_summary.h"
 #include "runtime/app/table.h"
 #include "runtime/base/memory.h"
 

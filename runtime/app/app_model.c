@@ -38,17 +38,31 @@ struct model_options app_model_options(const struct app *a)
                                   .remote = a->remote};
 }
 
+enum status app_model_is_here(const struct app *a, const char *name, struct error *err)
+{
+    if (!remote_is_name(a->remote, name))
+        return STATUS_OK;
+    (void)error_set(err, STATUS_UNSUPPORTED,
+                    "--model %.200s is a remote model; this command needs a model in this process",
+                    name);
+    error_hint(err, "agents of blueprints can use it: `troupe run`, `troupe eval BLUEPRINT`");
+    return STATUS_UNSUPPORTED;
+}
+
 enum status app_model(struct app *a, const char *name, struct model **out, struct error *err)
 {
-    return troupe_model(a->troupe, name, out, err);
+    enum status st = app_model_is_here(a, name, err);
+
+    return st ? st : troupe_model(a->troupe, name, out, err);
 }
 
 enum status app_engine_options(struct app *a, const char *name, char folder[1024],
                                struct engine_options *out, struct error *err)
 {
     struct model_options o = app_model_options(a);
+    enum status st = app_model_is_here(a, name, err);
 
-    return model_engine_options(&o, name, folder, out, err);
+    return st ? st : model_engine_options(&o, name, folder, out, err);
 }
 
 enum status app_model_is_one(const struct app *a, struct error *err)

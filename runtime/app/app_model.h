@@ -12,7 +12,9 @@ struct model_options app_model_options(const struct app *a);
 /* The remote models of the configuration files. The caller's. */
 MUST_CHECK enum status app_remote_specs(const struct options *o, struct remote_specs **out,
                                         struct error *err);
-/* Opens `name` (or finds it open) with the invocation's options. Lent. */
+/* STATUS_UNSUPPORTED: `name` is a remote model. */
+MUST_CHECK enum status app_model_is_here(const struct app *a, const char *name, struct error *err);
+/* Opens `name`, a model of this process, or finds it open, with the invocation's options. Lent. */
 MUST_CHECK enum status app_model(struct app *a, const char *name, struct model **out,
                                  struct error *err);
 /* Engine options from the invocation; `folder` is set to the folder of the model. */

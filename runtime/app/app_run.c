@@ -9,9 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "runtime/api/run_summary.h"
 #include "runtime/api/troupe_wait.h"
 #include "runtime/app/app_ask.h"
-#include "runtime/app/run_summary.h"
+#include "runtime/app/run_text.h"
 #include "runtime/app/table.h"
 #include "runtime/app/wait_text.h"
 #include "runtime/base/memory.h"
@@ -196,10 +197,10 @@ static int print_text(const struct app_drive *d, const char *uuid,
     run_put_cost(result->cost_nano, &cost);
     if (before > 0)
         snprintf(earlier, sizeof(earlier), " (%lld done before)", (long long)before);
-    log_write(d->app->log, LOG_INFO, "run %s: %s, %lld step%s%s, %lld token%s%s, %s", uuid,
-              run_status_word(result->status), (long long)result->n_steps,
-              plural_s(result->n_steps), earlier, (long long)tokens, plural_s(tokens),
-              str_cstr(&cost), took);
+    log_write_run(
+        d->app->log, LOG_INFO, uuid, NULL, "run %s: %s, %lld step%s%s, %lld token%s%s, %s", uuid,
+        run_status_word(result->status), (long long)result->n_steps, plural_s(result->n_steps),
+        earlier, (long long)tokens, plural_s(tokens), str_cstr(&cost), took);
     str_deinit(&cost);
     return code;
 }
@@ -316,8 +317,9 @@ int app_drive(struct app_drive *d, struct troupe_run *adopt_r)
     int code;
 
     if (!d->quiet)
-        log_write(a->log, LOG_INFO, "run %s, seed %llu", troupe_run_uuid(adopt_r),
-                  (unsigned long long)run_seed(troupe_run_row(adopt_r)));
+        log_write_run(a->log, LOG_INFO, troupe_run_uuid(adopt_r), NULL, "run %s, seed %llu",
+                      troupe_run_uuid(adopt_r),
+                      (unsigned long long)run_seed(troupe_run_row(adopt_r)));
     st = drive(d, &adopt_r, &err);
     code = st         ? app_fail(a, &err)
            : d->quiet ? EXIT_OK

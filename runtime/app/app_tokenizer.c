@@ -6,12 +6,14 @@
 #include <stdlib.h>
 
 #include "runtime/api/model_file.h"
+#include "runtime/app/app_model.h"
 
 enum status app_model_file(struct app *a, const char *model, const char *file, size_t max_bytes,
                            char **out, size_t *n, struct error *err)
 {
-    (void)a;
-    return model_file(model, file, max_bytes, out, n, err);
+    enum status st = app_model_is_here(a, model, err);
+
+    return st ? st : model_file(model, file, max_bytes, out, n, err);
 }
 
 enum status app_tokenizer(struct app *a, const char *model, struct tokenizer **out,

@@ -41,7 +41,8 @@ static void on_stuck(void *ctx, const char *uuid, const struct error *err)
 
     error_note(&why, "run %s", uuid);
     app_print_error(w->app, &why);
-    log_write(w->app->log, LOG_WARN, "run %s cannot go on and stays as it is", uuid);
+    log_write_run(w->app->log, LOG_WARN, uuid, NULL, "run %s cannot go on and stays as it is",
+                  uuid);
     w->code = app_exit_of(err->status);
 }
 
@@ -82,8 +83,9 @@ static void log_waits(struct app *a, const struct json *waits)
                       "run %s: the time to answer %s is over; `troupe resume %s` continues the run",
                       run, path, run);
         else
-            log_write(a->log, LOG_INFO, "run %s is waiting for an answer at %s%s", run, path,
-                      jv_kind(jv_get(w, "deadline")) == JV_NULL ? ", without a deadline" : "");
+            log_write_run(a->log, LOG_INFO, run, path, "run %s is waiting for an answer at %s%s",
+                          run, path,
+                          jv_kind(jv_get(w, "deadline")) == JV_NULL ? ", without a deadline" : "");
     }
     if (jv_size(waits) == 0)
         log_write(a->log, LOG_INFO, "no run is open");
@@ -101,7 +103,7 @@ static int print_rest(struct watching *w, struct error *err)
     if (!st && !*a->interrupted)
         st = query_runs(q, RUN_STATUS_BIT(RUN_INTERRUPTED), 0, name_eval, a, err);
     if (!st)
-        st = troupe_inbox(a->troupe, &waits, err);
+        st = troupe_inbox(a->troupe, 0, &waits, err);
     if (st)
         return app_fail(a, err);
     log_progress_end(a->log);

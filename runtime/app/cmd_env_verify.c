@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/api/episode_json.h"
 #include "runtime/app/app_env.h"
-#include "runtime/app/app_episode.h"
 #include "runtime/app/table.h"
 
 #define MAX_BYTES ((size_t)256 << 20)
@@ -133,7 +133,7 @@ static enum status verify_one(struct verification *v, const struct json *doc, lo
     const struct json *recorded = jv_get(episode, "verdict");
     struct replay r = {.done = false};
     struct env_params p;
-    enum status st = app_episode_read(v->env, episode, &p, err);
+    enum status st = episode_json_read(v->env, episode, &p, err);
 
     if (!st)
         st = replay_calls(v->env, &p, jv_get(episode, "calls"), &r, err);

@@ -38,7 +38,7 @@ static int inbox_main(void *app)
     enum status st = app_reader(a, &q, &err);
 
     if (!st)
-        st = troupe_inbox(a->troupe, &waits, &err);
+        st = troupe_inbox(a->troupe, 0, &waits, &err);
     if (!st && !a->json)
         put_all(a, waits, &out);
     if (st) {

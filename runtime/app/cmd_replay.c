@@ -72,7 +72,7 @@ static void remove_scratch(const char *dir)
 static int compare(struct app *a, struct store_reader *q, const char *uuid, struct store_reader *q2,
                    const char *copy, struct error *err)
 {
-    struct show_view one = {.app = a, .tokens = true}, two = {.app = a, .tokens = true};
+    struct show_view one = {.app = a, .run.tokens = true}, two = {.app = a, .run.tokens = true};
     struct str report = STR_INIT;
     struct json *list = NULL;
     int64_t n = 0;
@@ -88,7 +88,7 @@ static int compare(struct app *a, struct store_reader *q, const char *uuid, stru
         if (a->json) {
             struct json *doc = app_document("replay");
             jv_set_string(doc, "run", uuid);
-            jv_set_int(doc, "steps", (int64_t)jv_size(one.steps));
+            jv_set_int(doc, "steps", (int64_t)jv_size(one.run.steps));
             jv_set_int(doc, "different", n);
             jv_set_adopt(doc, "differences", jv_ref(list));
             jv_set_string(doc, "report", str_cstr(&report));

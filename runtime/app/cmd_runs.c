@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/api/run_summary.h"
 #include "runtime/app/app.h"
 #include "runtime/app/app_run.h"
-#include "runtime/app/run_summary.h"
+#include "runtime/app/run_text.h"
 #include "runtime/app/table.h"
-#include "runtime/base/map.h"
 #include "runtime/base/memory.h"
 #include "runtime/store/query.h"
 
@@ -19,59 +19,6 @@ struct listing {
     struct json *rows;
     int64_t now_ms;
 };
-
-/* --status as a set of one, or of all. */
-static enum status take_status(const char *said, uint32_t *out, struct error *err)
-{
-    const char *words[RUN_STATUS_N], *near;
-    struct str list = STR_INIT;
-    enum run_status status;
-
-    *out = 0;
-    if (!said)
-        return STATUS_OK;
-    if (run_status_from_word(said, strlen(said), &status)) {
-        *out = RUN_STATUS_BIT(status);
-        return STATUS_OK;
-    }
-    for (int i = 0; i < RUN_STATUS_N; i++) {
-        words[i] = run_status_word((enum run_status)i);
-        str_printf(&list, "%s%s", i ? ", " : "", words[i]);
-    }
-    near = nearest_word(said, words, RUN_STATUS_N);
-    error_set(err, STATUS_USAGE, "--status: unknown status \"%s\"", said);
-    error_hint(err, "%s%s%s%s", near ? "did you mean " : "", near ? near : "",
-               near ? "? The statuses are " : "the statuses are ", str_cstr(&list));
-    str_deinit(&list);
-    return STATUS_USAGE;
-}
-
-static struct json *run_json(const struct run_row *r, struct store_reader *q)
-{
-    struct json *o = jv_object();
-    struct run_counts c = run_count(r, q);
-
-    jv_set_string(o, "run", r->uuid);
-    jv_set_string(o, "kind", r->kind);
-    jv_set_string(o, "name", r->name);
-    jv_set_string(o, "status", run_status_word(r->status));
-    jv_set_bool(o, "owned", r->owned);
-    if (r->error)
-        jv_set_string(o, "error", r->error);
-    jv_set_adopt(o, "seed", jv_int((int64_t)r->seed));
-    jv_set_int(o, "epoch", r->epoch);
-    if (run_model_name(r->config))
-        jv_set_string(o, "model", run_model_name(r->config));
-    jv_set_adopt(o, "steps", run_count_json(c.steps));
-    jv_set_adopt(o, "tokens", run_count_json(c.tokens));
-    jv_set_adopt(o, "tokens_in", run_count_json(c.tok_in));
-    jv_set_adopt(o, "tokens_out", run_count_json(c.tok_out));
-    run_set_cost(o, r->cost_nano);
-    jv_set_int(o, "created_ms", r->created_ms);
-    if (r->ended_ms)
-        jv_set_int(o, "ended_ms", r->ended_ms);
-    return o;
-}
 
 static bool list_run(void *ctx, const struct run_row *r)
 {
@@ -83,7 +30,7 @@ static bool list_run(void *ctx, const struct run_row *r)
     char id[37] = "";
 
     if (l->rows) {
-        jv_append_adopt(l->rows, run_json(r, l->q));
+        jv_append_adopt(l->rows, run_summary_json(r, l->q));
         return true;
     }
     if (query_short_id(l->q, r->uuid, id, &ignored))
@@ -116,8 +63,10 @@ static int runs_main(void *app)
     int code;
     enum status st;
 
-    st = take_status(option_text(a->options, OPT_STATUS), &statuses, &err);
-    if (!st)
+    st = run_statuses_parse(option_text(a->options, OPT_STATUS), &statuses, &err);
+    if (st)
+        error_note(&err, "--status");
+    else
         st = app_reader(a, &l.q, &err);
     if (option_is_set(a->options, OPT_SINCE))
         since = l.now_ms - option_int(a->options, OPT_SINCE);

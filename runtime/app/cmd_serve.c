@@ -6,7 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "runtime/api/troupe_watch.h"
 #include "runtime/app/app.h"
 #include "runtime/app/app_run.h"
 #include "runtime/app/app_trace.h"
@@ -22,7 +21,6 @@ struct serving {
     struct app_drive drive; /* options of the runs */
     struct serve_config config;
     struct serve *serve;
-    struct troupe_watch *watch;
     struct loop *loop;
     int hangups; /* that were handled */
     bool drained;
@@ -198,25 +196,6 @@ static void look_for_signal(void *ctx)
     }
 }
 
-static void on_stuck(void *ctx, const char *uuid, const struct error *err)
-{
-    struct serving *s = ctx;
-
-    log_write(s->app->log, LOG_WARN, "run %s cannot go on and stays as it is: %s", uuid,
-              err->message);
-}
-
-static enum status watch_runs(struct serving *s, struct error *err)
-{
-    struct app *a = s->app;
-    struct troupe_watch_options o = {
-        .at_once = (int32_t)option_int(a->options, OPT_IN_FLIGHT), .on_stuck = on_stuck, .ctx = s};
-
-    o.run = s->drive.options;
-    o.run.listener = (struct troupe_listener){.ctx = NULL};
-    return troupe_watch_start(a->troupe, &o, &s->watch, err);
-}
-
 static enum status start(struct serving *s, struct error *err)
 {
     struct app *a = s->app;
@@ -235,6 +214,7 @@ static enum status start(struct serving *s, struct error *err)
         .max_queue = (int32_t)option_int(o, OPT_MAX_QUEUE),
         .model = option_text(o, OPT_MODEL),
         .run = &s->drive.options,
+        .runs_at_once = (int32_t)option_int(o, OPT_IN_FLIGHT),
         .log = a->log,
         .seams = a->seams,
         .tracer = app_tracer(a),
@@ -305,10 +285,7 @@ static int serve_main(void *app)
     if (!st)
         st = start(&s, &err);
     if (!st)
-        st = watch_runs(&s, &err);
-    if (!st)
         st = run(&s, &err);
-    troupe_watch_free(s.watch);
     serve_free(s.serve);
     serve_config_deinit(&s.config);
     free(s.host);

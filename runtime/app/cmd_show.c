@@ -31,7 +31,7 @@ static int print_view(struct app *a, struct show_view *v)
     int code;
 
     if (a->json)
-        return app_print_json(show_document(v));
+        return app_print_json(run_view_document(&v->run));
     show_text(v, &out);
     code = app_print(&out);
     str_deinit(&out);
@@ -87,10 +87,10 @@ static int show_main(void *app)
 
     if (st)
         return app_fail(a, &err);
-    v.tokens = option_flag(a->options, OPT_TOKENS);
-    v.messages = option_flag(a->options, OPT_MESSAGES);
+    v.run.tokens = option_flag(a->options, OPT_TOKENS);
+    v.run.messages = option_flag(a->options, OPT_MESSAGES);
     if (option_is_set(a->options, OPT_DIFF)) {
-        v.tokens = true;
+        v.run.tokens = true;
         code = diff_main(a, &v, q, uuid, &err);
     } else if (option_flag(a->options, OPT_FOLLOW)) {
         code = show_follow(&v, q, uuid, path);

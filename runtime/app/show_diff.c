@@ -167,14 +167,15 @@ static int64_t add_heads(const struct show_view *a, const struct show_view *b, s
                          struct str *out)
 {
     static const char *const members[] = {"status", "error", "output"};
-    struct json *differing = differences(a->head, b->head, members, ARRAY_LEN(members)), *one;
+    struct json *differing = differences(a->run.head, b->run.head, members, ARRAY_LEN(members)),
+                *one;
 
     if (!differing)
         return 0;
     one = jv_object();
     jv_set_adopt(one, "path", jv_null());
     str_puts(out, "the run\n");
-    put_members(a->head, b->head, differing, out);
+    put_members(a->run.head, b->run.head, differing, out);
     jv_set_adopt(one, "members", differing);
     jv_append_adopt(list, one);
     return 1;
@@ -190,10 +191,10 @@ int64_t show_diff(const struct show_view *a, const struct show_view *b, struct s
     void *value;
 
     *list = jv_array();
-    for (size_t i = 0; i < jv_size(b->steps); i++)
-        map_put(by_key, step_key(jv_at(b->steps, i), &step), jv_at(b->steps, i));
-    for (size_t i = 0; i < jv_size(a->steps); i++) {
-        const struct json *s = jv_at(a->steps, i);
+    for (size_t i = 0; i < jv_size(b->run.steps); i++)
+        map_put(by_key, step_key(jv_at(b->run.steps, i), &step), jv_at(b->run.steps, i));
+    for (size_t i = 0; i < jv_size(a->run.steps); i++) {
+        const struct json *s = jv_at(a->run.steps, i);
         const struct json *t = map_remove(by_key, step_key(s, &step));
 
         if (!t)

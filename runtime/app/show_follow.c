@@ -55,17 +55,17 @@ static void keep_news(struct follow *f, struct show_view *v)
     struct json *news = jv_array();
 
     f->oldest = INT64_MAX;
-    for (size_t i = 0; i < jv_size(v->steps); i++)
-        if (is_news(f, jv_at(v->steps, i)))
-            jv_append_adopt(news, jv_ref(jv_at(v->steps, i)));
-    f->last = v->last_seq > f->last ? v->last_seq : f->last;
-    jv_unref(v->steps);
-    v->steps = news;
-    if (v->verdict) {
+    for (size_t i = 0; i < jv_size(v->run.steps); i++)
+        if (is_news(f, jv_at(v->run.steps, i)))
+            jv_append_adopt(news, jv_ref(jv_at(v->run.steps, i)));
+    f->last = v->run.last_seq > f->last ? v->run.last_seq : f->last;
+    jv_unref(v->run.steps);
+    v->run.steps = news;
+    if (v->run.verdict) {
         jv_unref(f->verdict);
-        f->verdict = jv_ref(v->verdict);
+        f->verdict = jv_ref(v->run.verdict);
     } else if (f->verdict) {
-        v->verdict = jv_ref(f->verdict);
+        v->run.verdict = jv_ref(f->verdict);
     }
 }
 
@@ -97,12 +97,12 @@ int show_follow(const struct show_view *v, struct store_reader *q, const char *u
     while (!code && !last) {
         struct show_view part;
         enum status st = look(&f, v, &part, q, uuid, path, false, &err);
-        if (!st && part.ended && map_size(f.open) > 0) {
+        if (!st && part.run.ended && map_size(f.open) > 0) {
             code = show_stream(&part, v->app->json, false);
             show_deinit(&part);
             st = look(&f, v, &part, q, uuid, path, true, &err);
         }
-        last = !st && (part.ended || *v->app->interrupted);
+        last = !st && (part.run.ended || *v->app->interrupted);
         if (st)
             code = app_fail(v->app, &err);
         else if (!code)

@@ -1,7 +1,4 @@
-/* show_messages.h - the conversations of the agents of a run.
- *
- * Agents have messages when their model takes messages or has a chat template. Agents with the
- * compact codec have only tokens (show --tokens).
+/* show_messages.h - prints the conversations of the agents of a run (api/run_messages.h).
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -9,12 +6,7 @@
 #define TROUPE_RUNTIME_APP_SHOW_MESSAGES_H
 
 #include "runtime/base/json.h"
-#include "runtime/store/query.h"
 
-/* New: [{"path": of the agent's step, "messages": [{"role": system, user, assistant or tool,
- * "content", "tool_calls", ...}]}]; under: as of query_steps. */
-MUST_CHECK enum status show_load_messages(struct store_reader *q, const char *uuid,
-                                          const char *under, struct json **out, struct error *err);
 /* The conversation of this step, if it has one, as lines `role: content`. */
 void show_put_messages(const struct json *threads, const struct json *step, int indent,
                        struct str *out);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "models/formats/tokenizer.h"
-#include "runtime/app/run_summary.h"
+#include "runtime/app/run_text.h"
 #include "runtime/app/show.h"
 #include "runtime/app/show_messages.h"
 #include "runtime/app/show_tree.h"
@@ -16,27 +16,6 @@
 #include "runtime/base/map.h"
 #include "runtime/base/memory.h"
 #include "runtime/store/path.h"
-
-struct json *show_document(const struct show_view *v)
-{
-    struct json *doc = app_document("show");
-    const char *key;
-    struct json *value;
-
-    for (void *it = NULL; (it = jv_next(v->head, it, &key, &value));)
-        jv_set_adopt(doc, key, jv_ref(value));
-    jv_set_adopt(doc, "steps", jv_ref(v->steps));
-    if (v->messages)
-        jv_set_adopt(doc, "threads", jv_ref(v->threads));
-    if (jv_size(v->episodes) > 0)
-        jv_set_adopt(doc, "episodes", jv_ref(v->episodes));
-    if (v->episode)
-        jv_set_adopt(doc, "episode", jv_ref(v->episode));
-    if (jv_size(v->waits) > 0)
-        jv_set_adopt(doc, "waits", jv_ref(v->waits));
-    jv_set_adopt(doc, "verdict", v->verdict ? jv_ref(v->verdict) : jv_null());
-    return doc;
-}
 
 /* Printable text of one token, blanks and control bytes visible. */
 static void put_token_text(const struct tokenizer *t, int32_t id, struct str *out)
@@ -133,11 +112,11 @@ static void put_step(const struct show_view *v, const struct json *s, const char
     put_outcome(s, out);
     if (jv_get(s, "tokens"))
         put_tokens(v, jv_get(s, "tokens"), indent + 2, out);
-    else if (v->tokens && strcmp(jv_get_string(jv_get(s, "kind"), ""), "model") == 0 &&
+    else if (v->run.tokens && strcmp(jv_get_string(jv_get(s, "kind"), ""), "model") == 0 &&
              strcmp(jv_get_string(jv_get(s, "status"), ""), "ok") == 0)
         str_printf(out, "%*sno token ids: the model gave only text\n", indent + 2, "");
-    if (v->messages)
-        show_put_messages(v->threads, s, indent + 2, out);
+    if (v->run.messages)
+        show_put_messages(v->run.threads, s, indent + 2, out);
 }
 
 /* Is the step a turn of a conversation that is shown? */
@@ -150,12 +129,13 @@ static bool is_in_thread(const struct map *threads, const struct show_node *n)
 
 static void put_tree(const struct show_view *v, struct str *out)
 {
-    struct show_node *tree = show_tree(v->steps);
+    struct show_node *tree = show_tree(v->run.steps);
     struct map *threads = map_new();
 
-    for (size_t i = 0; i < jv_size(v->threads); i++)
-        map_put(threads, jv_get_string(jv_get(jv_at(v->threads, i), "path"), ""), v->threads);
-    for (size_t i = 0; i < jv_size(v->steps); i++) {
+    for (size_t i = 0; i < jv_size(v->run.threads); i++)
+        map_put(threads, jv_get_string(jv_get(jv_at(v->run.threads, i), "path"), ""),
+                v->run.threads);
+    for (size_t i = 0; i < jv_size(v->run.steps); i++) {
         if (!is_in_thread(threads, &tree[i]))
             put_step(v, tree[i].step, tree[i].label, 2 + 2 * tree[i].depth, out);
     }
@@ -166,8 +146,8 @@ static void put_tree(const struct show_view *v, struct str *out)
 /* In the order of arrival, each with its whole path. */
 static void put_list(const struct show_view *v, struct str *out)
 {
-    for (size_t i = 0; i < jv_size(v->steps); i++) {
-        const struct json *s = jv_at(v->steps, i);
+    for (size_t i = 0; i < jv_size(v->run.steps); i++) {
+        const struct json *s = jv_at(v->run.steps, i);
 
         put_step(v, s, jv_get_string(jv_get(s, "path"), ""), 2, out);
     }
@@ -175,7 +155,7 @@ static void put_list(const struct show_view *v, struct str *out)
 
 static void put_head(const struct show_view *v, struct str *out)
 {
-    const struct json *h = v->head;
+    const struct json *h = v->run.head;
     int64_t steps = jv_get_int(jv_get(h, "n_steps"), -1),
             tokens = jv_get_int(jv_get(h, "tokens"), -1);
     char began[32], took[32];
@@ -218,11 +198,11 @@ void show_text(const struct show_view *v, struct str *out)
     char *text;
 
     put_head(v, out);
-    if (jv_size(v->steps) > 0)
+    if (jv_size(v->run.steps) > 0)
         str_puts(out, "\n");
     put_tree(v, out);
-    for (size_t i = 0; i < jv_size(v->episodes) && jv_size(v->steps) == 0; i++) {
-        const struct json *e = jv_at(v->episodes, i);
+    for (size_t i = 0; i < jv_size(v->run.episodes) && jv_size(v->run.steps) == 0; i++) {
+        const struct json *e = jv_at(v->run.episodes, i);
         str_printf(out, "  %-28s seed %-10lld %-8s %s  %lld step%s\n",
                    jv_get_string(jv_get(e, "path"), ""),
                    (long long)jv_get_int(jv_get(e, "seed"), 0),
@@ -231,13 +211,13 @@ void show_text(const struct show_view *v, struct str *out)
                    (long long)jv_get_int(jv_get(e, "steps"), 0),
                    plural_s(jv_get_int(jv_get(e, "steps"), 0)));
     }
-    for (size_t i = 0; i < jv_size(v->waits); i++) {
+    for (size_t i = 0; i < jv_size(v->run.waits); i++) {
         str_putc(out, '\n');
-        wait_put_text(jv_at(v->waits, i), jv_get_string(jv_get(v->head, "run"), ""),
-                      jv_size(v->waits) > 1, seams_wall_ms(v->app->seams), out);
+        wait_put_text(jv_at(v->run.waits, i), jv_get_string(jv_get(v->run.head, "run"), ""),
+                      jv_size(v->run.waits) > 1, seams_wall_ms(v->app->seams), out);
     }
-    if (v->verdict) {
-        text = jv_dump(v->verdict);
+    if (v->run.verdict) {
+        text = jv_dump(v->run.verdict);
         str_printf(out, "\nverdict: %s\n", text);
         free(text);
     }
@@ -248,8 +228,8 @@ int show_stream(const struct show_view *v, bool json, bool last)
     struct str out = STR_INIT;
     int code;
 
-    for (size_t i = 0; json && i < jv_size(v->steps); i++) {
-        struct json *s = jv_at(v->steps, i);
+    for (size_t i = 0; json && i < jv_size(v->run.steps); i++) {
+        struct json *s = jv_at(v->run.steps, i);
         jv_set_string(s, "type", "step");
         jv_write(s, 0, &out);
         str_putc(&out, '\n');
@@ -257,10 +237,10 @@ int show_stream(const struct show_view *v, bool json, bool last)
     if (!json)
         put_list(v, &out);
     if (last && json) {
-        jv_set_string(v->head, "type", "result");
-        jv_set_string(v->head, "schema", "troupe.show/1");
-        jv_set_adopt(v->head, "verdict", v->verdict ? jv_ref(v->verdict) : jv_null());
-        jv_write(v->head, 0, &out);
+        jv_set_string(v->run.head, "type", "result");
+        jv_set_string(v->run.head, "schema", "troupe.show/1");
+        jv_set_adopt(v->run.head, "verdict", v->run.verdict ? jv_ref(v->run.verdict) : jv_null());
+        jv_write(v->run.head, 0, &out);
         str_putc(&out, '\n');
     } else if (last) {
         put_head(v, &out);

@@ -270,6 +270,17 @@ void log_write_fields(struct log *l, enum log_level level, const struct log_fiel
     va_end(ap);
 }
 
+void log_write_run(struct log *l, enum log_level level, const char *run, const char *path,
+                   const char *fmt, ...)
+{
+    const struct log_field field[] = {{.name = "run", .text = run}, {.name = "path", .text = path}};
+    va_list ap;
+
+    va_start(ap, fmt);
+    write_message(l, level, field, path ? 2 : 1, fmt, ap);
+    va_end(ap);
+}
+
 /* Without its last line end, which is that of the line. */
 static void put_text_json(struct str *out, enum log_level level, const char *text, size_t n)
 {

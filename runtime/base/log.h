@@ -39,6 +39,9 @@ bool log_shows(const struct log *l, enum log_level level);
  * as valid UTF-8. */
 void log_text(struct log *l, enum log_level level, const char *text, size_t n);
 void log_write(struct log *l, enum log_level level, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* About a run, and a step of it; path may be NULL. */
+void log_write_run(struct log *l, enum log_level level, const char *run, const char *path,
+                   const char *fmt, ...) PRINTF_LIKE(5, 6);
 void log_write_fields(struct log *l, enum log_level level, const struct log_field *field,
                       int32_t n_fields, const char *fmt, ...) PRINTF_LIKE(5, 6);
 /* One live line on a terminal; elsewhere a plain line at most every 10 s, the first at once. */

@@ -5,9 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/api/troupe_watch.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/rng.h"
 #include "runtime/loop/loop.h"
+#include "runtime/serve/api_events.h"
 #include "runtime/serve/serve_metrics.h"
 #include "runtime/serve/serve_note.h"
 #include "runtime/serve/v1.h"
@@ -72,6 +74,43 @@ static enum status check_offers(const struct serve *s, struct error *err)
     return st;
 }
 
+/* ---- the runs of the store */
+
+static void on_text(void *ctx, struct troupe_run *r, const char *path, const char *text, size_t n)
+{
+    struct serve *s = ctx;
+
+    api_events_text(s->events, troupe_run_uuid(r), path, text, n);
+}
+
+static bool wants_text(void *ctx, struct troupe_run *r)
+{
+    struct serve *s = ctx;
+
+    return api_events_has(s->events, troupe_run_uuid(r));
+}
+
+static void on_stuck(void *ctx, const char *uuid, const struct error *err)
+{
+    struct serve *s = ctx;
+
+    log_write_run(s->o.log, LOG_WARN, uuid, NULL, "run %s cannot go on and stays as it is: %s",
+                  uuid, err->message);
+}
+
+/* Runs that are continued keep their models: those of the options are for new ones. */
+static enum status watch_runs(struct serve *s, struct error *err)
+{
+    struct troupe_watch_options o = {
+        .at_once = s->o.runs_at_once, .run = *s->o.run, .on_stuck = on_stuck, .ctx = s};
+
+    o.run.model = NULL;
+    o.run.n_models = 0;
+    o.run.listener =
+        (struct troupe_listener){.ctx = s, .on_text = on_text, .wants_text = wants_text};
+    return troupe_watch_start(s->troupe, &o, &s->watch, err);
+}
+
 static void make_url(struct serve *s)
 {
     bool is_v6 = strchr(s->o.address, ':') != NULL;
@@ -96,6 +135,7 @@ enum status serve_start(const struct serve_options *o, struct serve **out, struc
         serve_metrics_add_route(s->metrics, serve_route_at(i)->path);
     s->began_ms = seams_wall_ms(o->seams);
     s->random_seed = seams_random_u64(o->seams);
+    s->events = api_events_new(s);
     troupe_set_interrupted(s->troupe, &s->stopping); /* not at the signal: runs have the grace */
     if (!st)
         st = troupe_loop(s->troupe, &s->loop, err);
@@ -130,6 +170,8 @@ enum status serve_start(const struct serve_options *o, struct serve **out, struc
         .log = o->log,
     };
     st = http_server_new(s->loop, &h, &s->http, err);
+    if (!st)
+        st = watch_runs(s, err);
     if (st)
         goto fail;
     make_url(s);
@@ -215,6 +257,7 @@ void serve_drain(struct serve *s, int64_t grace_ms, void (*on_drained)(void *ctx
     s->on_drained = on_drained;
     s->drained_ctx = ctx;
     http_server_drain(s->http);
+    api_events_end(s->events);
     s->until_ms = now_ms(s) + grace_ms;
     s->timer = loop_timer_every(s->loop, LOOK_MS, look, s);
 }
@@ -224,7 +267,9 @@ void serve_free(struct serve *s)
     if (!s)
         return;
     loop_timer_free(s->timer);
+    troupe_watch_free(s->watch);
     http_server_free(s->http);
+    api_events_free(s->events);
     agent_host_free(s->agents);
     serve_models_close(s);
     token_file_free(s->tokens);

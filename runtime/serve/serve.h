@@ -33,7 +33,8 @@ struct serve_options {
     struct http_limits limits;
     int32_t max_queue; /* replies below /v1 under way and waiting; more: 429. 0: 256 */
     const char *model; /* the default model */
-    const struct troupe_run_options *run;
+    const struct troupe_run_options *run; /* of new runs */
+    int32_t runs_at_once;                 /* that are driven; 0: TROUPE_WATCH_AT_ONCE */
     struct log *log;
     const struct seams *seams;
     struct tracer *tracer; /* lent; NULL: requests are not traced */

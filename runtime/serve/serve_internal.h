@@ -8,6 +8,9 @@
 #include "runtime/serve/serve.h"
 #include "runtime/serve/serve_token.h"
 
+struct api_events;
+struct troupe_watch;
+
 struct serve {
     struct serve_options o;
     struct troupe *troupe;
@@ -28,8 +31,10 @@ struct serve {
     int64_t began_ms;
     uint64_t random_seed, n_random; /* of serve_random */
     struct serve_metrics *metrics;
-    uint64_t next_span; /* serve_new_span */
-    int32_t n_calls;    /* requests under way, which end before the server has drained */
+    uint64_t next_span;         /* serve_new_span */
+    int32_t n_calls;            /* requests under way, which end before the server has drained */
+    struct troupe_watch *watch; /* drives the runs of the store */
+    struct api_events *events;
 };
 
 #define ROUTE_PARTS 3

@@ -8,12 +8,26 @@
 #include "runtime/base/memory.h"
 #include "runtime/serve/v1.h"
 
-struct model *serve_model_find(const struct serve *s, const char *id)
+static const struct served_model *find(const struct serve *s, const char *id)
 {
     for (int32_t i = 0; i < s->n_models; i++)
         if (strcmp(s->model[i].id, id) == 0)
-            return s->model[i].model;
+            return &s->model[i];
     return NULL;
+}
+
+struct model *serve_model_find(const struct serve *s, const char *id)
+{
+    const struct served_model *m = find(s, id);
+
+    return m ? m->model : NULL;
+}
+
+const char *const *serve_model_name(const struct serve *s, const char *id)
+{
+    const struct served_model *m = find(s, id);
+
+    return m ? (const char *const *)&m->name : NULL;
 }
 
 /* A path in the id starts at `folder`; NULL: at the working folder. */
@@ -27,11 +41,12 @@ static enum status offer(struct serve *s, const char *id, const char *folder, st
         return STATUS_OK;
     model_name_absolute(troupe_remote(s->troupe), id, folder, &name);
     st = troupe_model(s->troupe, str_cstr(&name), &m, err);
-    str_deinit(&name);
-    if (st)
+    if (st) {
+        str_deinit(&name);
         return st;
+    }
     s->model = xrealloc(s->model, ((size_t)s->n_models + 1) * sizeof(*s->model));
-    s->model[s->n_models++] = (struct served_model){xstrdup(id), m};
+    s->model[s->n_models++] = (struct served_model){xstrdup(id), str_take(&name), m};
     return STATUS_OK;
 }
 
@@ -83,8 +98,10 @@ enum status serve_models_open(struct serve *s, struct error *err)
 
 void serve_models_close(struct serve *s)
 {
-    for (int32_t i = 0; i < s->n_models; i++)
+    for (int32_t i = 0; i < s->n_models; i++) {
         free(s->model[i].id);
+        free(s->model[i].name);
+    }
     free(s->model);
 }
 

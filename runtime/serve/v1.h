@@ -11,6 +11,7 @@
 /* A model that is offered under its name. */
 struct served_model {
     char *id;
+    char *name; /* as runs record it: a path in it is absolute */
     struct model *model;
 };
 
@@ -19,6 +20,8 @@ MUST_CHECK enum status serve_models_open(struct serve *s, struct error *err);
 void serve_models_close(struct serve *s);
 /* NULL: not offered. No name of a request ever opens a file. */
 struct model *serve_model_find(const struct serve *s, const char *id);
+/* The name for a run, lent for the life of the server; NULL: not offered. */
+const char *const *serve_model_name(const struct serve *s, const char *id);
 
 /* Replies with the error and retry_after_ms (0: none) as Retry-After. run: the run that failed, or
  * NULL; the reply names it and asks the client not to start another. */

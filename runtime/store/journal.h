@@ -51,6 +51,9 @@ struct run_spec {
     const char *backend;                        /* may be NULL */
     const char *root, *source; /* absolute folder of file tools, blueprint's file; may be NULL */
     int32_t prompt_format;     /* 0: RUN_PROMPT_FORMAT; a copy has the value of its original */
+    /* At most one run of the store has it; it is free again when that run is deleted. May be NULL.
+     */
+    const char *key;
 };
 
 /* run_create without waiting: `created` is called on the loop with the run, which the caller then
@@ -58,7 +61,7 @@ struct run_spec {
 typedef void (*run_created)(void *ctx, struct run *r, enum status status, const struct error *err);
 void run_create_later(struct store *s, const struct run_spec *spec, run_created created, void *ctx);
 /* Creates the row (durable before it returns) and takes its lock. A path that is not absolute is
- * STATUS_INVALID. */
+ * STATUS_INVALID; STATUS_REJECTED: another run has the key. */
 MUST_CHECK enum status run_create(struct store *s, const struct run_spec *spec, struct run **out,
                                   struct error *err);
 /* Takes over a run without a live owner: epoch + 1. STATUS_BUSY: its owner is alive;

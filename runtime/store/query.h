@@ -39,6 +39,24 @@ MUST_CHECK enum status query_runs(struct store_reader *q, uint32_t statuses, int
 MUST_CHECK enum status query_run(struct store_reader *q, const char *uuid,
                                  bool (*row)(void *ctx, const struct run_row *r), void *ctx,
                                  struct error *err);
+struct run_filter {
+    uint32_t statuses;  /* as above */
+    int64_t since_ms;   /* as above */
+    const char *before; /* only runs older than the run with this id; NULL: all */
+    /* Without counts, configuration and output (0 and NULL), which take nearly all of the time. */
+    bool bare;
+};
+/* As query_runs. STATUS_NOT_FOUND: `before` is not a run. */
+MUST_CHECK enum status query_runs_like(struct store_reader *q, const struct run_filter *f,
+                                       bool (*row)(void *ctx, const struct run_row *r), void *ctx,
+                                       struct error *err);
+/* As query_run, with a bare row. */
+MUST_CHECK enum status query_run_bare(struct store_reader *q, const char *uuid,
+                                      bool (*row)(void *ctx, const struct run_row *r), void *ctx,
+                                      struct error *err);
+/* The run that was created with this key (run_spec.key). *found false: there is none. */
+MUST_CHECK enum status query_run_by_key(struct store_reader *q, const char *key, char uuid[37],
+                                        bool *found, struct error *err);
 
 struct step_row {
     const char *path, *kind, *name, *err;
@@ -55,6 +73,11 @@ MUST_CHECK enum status query_steps(struct store_reader *q, const char *uuid, con
                                    int64_t after, bool with_tokens,
                                    bool (*row)(void *ctx, const struct step_row *s), void *ctx,
                                    struct error *err);
+
+/* One attempt of a step. STATUS_NOT_FOUND: there is none. */
+MUST_CHECK enum status query_step(struct store_reader *q, const char *uuid, const char *path,
+                                  int32_t attempt, bool (*row)(void *ctx, const struct step_row *s),
+                                  void *ctx, struct error *err);
 
 struct message_row {
     const char *thread, *role; /* thread: the path of the agent's step */

@@ -2,11 +2,14 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "runtime/store/query_internal.h"
 #include "runtime/store/run_lock.h"
+#include "runtime/store/run_row.h"
 
 struct counts {
     int64_t n_steps, n_ended, tok_in, tok_out;
@@ -50,6 +53,7 @@ static enum status count_steps(struct store_reader *q, int64_t run, const char *
 struct run_query {
     struct store_reader *q;
     uint32_t statuses; /* 0: all */
+    bool bare;
     int probe_fd;
     bool (*row)(void *ctx, const struct run_row *r);
     void *ctx;
@@ -63,13 +67,50 @@ static int64_t cost_of(const struct json *budget)
     return nano < 0 || jv_get_bool(jv_get(budget, "cost_unknown"), false) ? 0 : nano;
 }
 
+/* What takes most of the time of a row. The documents are the caller's, also after an error. */
+static enum status read_rest(struct store_reader *q, const struct run_cells *c, struct counts *n,
+                             struct json **config, struct json **output, struct error *err)
+{
+    enum status st = count_steps(q, c->id, cell_cstr(c->uuid), n, err);
+
+    if (st == STATUS_OK)
+        st = cell_json(q, (struct cell){NULL, 0}, c->config, config, err);
+    if (st == STATUS_OK)
+        st = cell_json(q, (struct cell){NULL, 0}, c->output, output, err);
+    return st;
+}
+
+static enum status give_wanted(const struct run_query *rq, const struct run_cells *c,
+                               struct run_row *r, bool *go, struct error *err)
+{
+    struct json *config = NULL, *output = NULL, *budget = NULL;
+    struct counts n = {0, 0, 0, 0};
+    enum status st = rq->bare ? STATUS_OK : read_rest(rq->q, c, &n, &config, &output, err);
+
+    if (st == STATUS_OK && c->budget.data)
+        st = jv_parse(c->budget.data, c->budget.n, "budget", &budget, err);
+    if (st == STATUS_OK) {
+        r->config = config;
+        r->output = output;
+        r->budget = budget;
+        r->n_steps = n.n_steps;
+        r->n_ended = n.n_ended;
+        r->tok_in = n.tok_in;
+        r->tok_out = n.tok_out;
+        r->cost_nano = cost_of(budget);
+        *go = rq->row(rq->ctx, r);
+    }
+    jv_unref(config);
+    jv_unref(output);
+    jv_unref(budget);
+    return st;
+}
+
 /* Passes the current row of `st` on; *go says whether the caller wants more. */
 static enum status give_run(const struct run_query *rq, sqlite3_stmt *st, bool *go,
                             struct error *err)
 {
-    struct json *config = NULL, *output = NULL, *budget = NULL;
     struct run_cells c;
-    struct counts n = {0, 0, 0, 0};
     struct run_row r;
     enum run_status run_status = RUN_RUNNING;
     enum status status = run_row_read(st, &c, err);
@@ -77,106 +118,139 @@ static enum status give_run(const struct run_query *rq, sqlite3_stmt *st, bool *
     if (status == STATUS_OK && !run_status_from_word(cell_cstr(c.status), c.status.n, &run_status))
         status = error_set(err, STATUS_CONFIG, "run %s has an unknown status, `%.40s`",
                            cell_cstr(c.uuid), cell_cstr(c.status));
-    if (status == STATUS_OK)
-        status = count_steps(rq->q, c.id, cell_cstr(c.uuid), &n, err);
-    if (status == STATUS_OK)
-        status = cell_json(rq->q, (struct cell){NULL, 0}, c.config, &config, err);
-    if (status == STATUS_OK)
-        status = cell_json(rq->q, (struct cell){NULL, 0}, c.output, &output, err);
-    if (status == STATUS_OK && c.budget.data)
-        status = jv_parse(c.budget.data, c.budget.n, "budget", &budget, err);
-    if (status == STATUS_OK) {
-        r = (struct run_row){
-            .uuid = cell_cstr(c.uuid),
-            .kind = cell_cstr(c.kind),
-            .name = cell_cstr(c.name),
-            .status = run_status,
-            .error = c.error.data,
-            .backend = c.backend.data,
-            .root = c.root.data,
-            .source = c.source.data,
-            .prompt_format = (int32_t)c.prompt_format,
-            .config = config,
-            .output = output,
-            .budget = budget,
-            .seed = (uint64_t)c.seed,
-            .epoch = c.epoch,
-            .created_ms = c.created,
-            .ended_ms = cell_or_zero(c.ended),
-            .n_steps = n.n_steps,
-            .n_ended = n.n_ended,
-            .tok_in = n.tok_in,
-            .tok_out = n.tok_out,
-            .cost_nano = cost_of(budget),
-            .owned = run_lock_is_held(rq->probe_fd, c.id),
-        };
-        if (run_status == RUN_RUNNING && !r.owned)
-            r.status = RUN_INTERRUPTED;
-        *go = (rq->statuses && !(rq->statuses & RUN_STATUS_BIT(r.status))) || rq->row(rq->ctx, &r);
-    }
-    jv_unref(config);
-    jv_unref(output);
-    jv_unref(budget);
-    return status;
+    if (status)
+        return status;
+    r = (struct run_row){
+        .uuid = cell_cstr(c.uuid),
+        .kind = cell_cstr(c.kind),
+        .name = cell_cstr(c.name),
+        .status = run_status,
+        .error = c.error.data,
+        .backend = c.backend.data,
+        .root = c.root.data,
+        .source = c.source.data,
+        .prompt_format = (int32_t)c.prompt_format,
+        .seed = (uint64_t)c.seed,
+        .epoch = c.epoch,
+        .created_ms = c.created,
+        .ended_ms = cell_or_zero(c.ended),
+        .owned = run_lock_is_held(rq->probe_fd, c.id),
+    };
+    if (run_status == RUN_RUNNING && !r.owned)
+        r.status = RUN_INTERRUPTED;
+    if (rq->statuses && !(rq->statuses & RUN_STATUS_BIT(r.status)))
+        return STATUS_OK;
+    return give_wanted(rq, &c, &r, go, err);
 }
 
-static enum status give_runs(struct store_reader *q, sqlite3_stmt *st, uint32_t statuses,
-                             bool (*row)(void *ctx, const struct run_row *r), void *ctx, int64_t *n,
-                             struct error *err)
+static enum status give_runs(struct run_query *rq, sqlite3_stmt *st, int64_t *n, struct error *err)
 {
-    struct run_query rq = {q, statuses, run_lock_probe_open(q->store->owners_path), row, ctx};
     enum status status = STATUS_OK;
     bool there = true, go = true;
 
     *n = 0;
+    rq->probe_fd = run_lock_probe_open(rq->q->store->owners_path);
     while (go) {
-        status = db_step(&q->db, st, &there, err);
+        status = db_step(&rq->q->db, st, &there, err);
         if (status || !there)
             break;
         ++*n;
-        status = give_run(&rq, st, &go, err);
+        status = give_run(rq, st, &go, err);
         if (status)
             break;
     }
     sqlite3_reset(st);
-    if (rq.probe_fd >= 0)
-        close(rq.probe_fd);
+    if (rq->probe_fd >= 0)
+        close(rq->probe_fd);
     return status;
+}
+
+enum status query_runs_like(struct store_reader *q, const struct run_filter *f,
+                            bool (*row)(void *ctx, const struct run_row *r), void *ctx,
+                            struct error *err)
+{
+    struct run_query rq = {
+        .q = q, .statuses = f->statuses, .bare = f->bare, .row = row, .ctx = ctx};
+    sqlite3_stmt *st;
+    int64_t n, before = INT64_MAX;
+    int i = 2;
+    enum status status = f->before ? query_run_id(q, f->before, &before, err) : STATUS_OK;
+
+    if (status)
+        return status;
+    st = db_stmt(&q->db, f->statuses ? STMT_RUN_BY_STATUS : STMT_RUN_ALL, err);
+    if (!st)
+        return STATUS_FAILED;
+    bind_int(st, 1, f->since_ms);
+    bind_int(st, 2, before);
+    for (int s = 0; f->statuses && s < RUN_STATUS_N; s++) {
+        bool wanted = f->statuses & RUN_STATUS_BIT(s) ||
+                      (s == RUN_RUNNING && f->statuses & RUN_STATUS_BIT(RUN_INTERRUPTED));
+
+        if (s != RUN_INTERRUPTED) /* stored as running */
+            bind_words(st, ++i, wanted ? run_status_word((enum run_status)s) : NULL);
+    }
+    return give_runs(&rq, st, &n, err);
 }
 
 enum status query_runs(struct store_reader *q, uint32_t statuses, int64_t since_ms,
                        bool (*row)(void *ctx, const struct run_row *r), void *ctx,
                        struct error *err)
 {
-    sqlite3_stmt *st = db_stmt(&q->db, statuses ? STMT_RUN_BY_STATUS : STMT_RUN_ALL, err);
-    int64_t n;
-    int i = 1;
+    const struct run_filter f = {.statuses = statuses, .since_ms = since_ms};
 
-    if (!st)
-        return STATUS_FAILED;
-    bind_int(st, i, since_ms);
-    for (int s = 0; statuses && s < RUN_STATUS_N; s++) {
-        bool wanted = statuses & RUN_STATUS_BIT(s) ||
-                      (s == RUN_RUNNING && statuses & RUN_STATUS_BIT(RUN_INTERRUPTED));
-
-        if (s != RUN_INTERRUPTED) /* stored as running */
-            bind_words(st, ++i, wanted ? run_status_word((enum run_status)s) : NULL);
-    }
-    return give_runs(q, st, statuses, row, ctx, &n, err);
+    return query_runs_like(q, &f, row, ctx, err);
 }
 
-enum status query_run(struct store_reader *q, const char *uuid,
-                      bool (*row)(void *ctx, const struct run_row *r), void *ctx, struct error *err)
+static enum status give_one(struct run_query *rq, const char *uuid, struct error *err)
 {
-    sqlite3_stmt *st = db_stmt(&q->db, STMT_RUN_GET, err);
+    sqlite3_stmt *st = db_stmt(&rq->q->db, STMT_RUN_GET, err);
     int64_t n = 0;
     enum status status;
 
     if (!st)
         return STATUS_FAILED;
     bind_words(st, 1, uuid);
-    status = give_runs(q, st, 0, row, ctx, &n, err);
+    status = give_runs(rq, st, &n, err);
     if (status == STATUS_OK && n == 0)
         return error_set(err, STATUS_NOT_FOUND, "run %s not found", uuid);
+    return status;
+}
+
+enum status query_run(struct store_reader *q, const char *uuid,
+                      bool (*row)(void *ctx, const struct run_row *r), void *ctx, struct error *err)
+{
+    struct run_query rq = {.q = q, .row = row, .ctx = ctx};
+
+    return give_one(&rq, uuid, err);
+}
+
+enum status query_run_bare(struct store_reader *q, const char *uuid,
+                           bool (*row)(void *ctx, const struct run_row *r), void *ctx,
+                           struct error *err)
+{
+    struct run_query rq = {.q = q, .bare = true, .row = row, .ctx = ctx};
+
+    return give_one(&rq, uuid, err);
+}
+
+enum status query_run_by_key(struct store_reader *q, const char *key, char uuid[37], bool *found,
+                             struct error *err)
+{
+    sqlite3_stmt *st = db_stmt(&q->db, STMT_META_GET, err);
+    char *row_key;
+    const unsigned char *text;
+    enum status status;
+
+    if (!st)
+        return STATUS_FAILED;
+    row_key = run_key_key(key);
+    bind_words(st, 1, row_key);
+    status = db_step(&q->db, st, found, err);
+    text = status == STATUS_OK && *found ? sqlite3_column_text(st, 0) : NULL;
+    if (text)
+        snprintf(uuid, 37, "%s", (const char *)text);
+    sqlite3_reset(st);
+    free(row_key);
     return status;
 }

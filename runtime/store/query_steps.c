@@ -75,6 +75,38 @@ static enum status each_step(void *ctx, sqlite3_stmt *st, bool *go, struct error
     return give_step(sq, &c, go, err);
 }
 
+static enum status each_one(void *ctx, sqlite3_stmt *st, bool *go, struct error *err)
+{
+    struct step_query *sq = ctx;
+    struct step_cells c;
+    enum status status = step_row_read(st, sq->uuid, &c, err);
+
+    sq->next = 1;
+    return status ? status : give_step(sq, &c, go, err);
+}
+
+enum status query_step(struct store_reader *q, const char *uuid, const char *path, int32_t attempt,
+                       bool (*row)(void *ctx, const struct step_row *s), void *ctx,
+                       struct error *err)
+{
+    struct step_query sq = {.q = q, .uuid = uuid, .row = row, .ctx = ctx};
+    sqlite3_stmt *st;
+    enum status status = query_run_id(q, uuid, &sq.run, err);
+
+    if (status)
+        return status;
+    st = db_stmt(&q->db, STMT_STEP_GET, err);
+    if (!st)
+        return STATUS_FAILED;
+    bind_int(st, 1, sq.run);
+    bind_words(st, 2, path);
+    bind_int(st, 3, attempt);
+    status = query_each(q, st, each_one, &sq, err);
+    if (status == STATUS_OK && sq.next == 0)
+        status = error_set(err, STATUS_NOT_FOUND, "run %s has no step %s", uuid, path);
+    return status;
+}
+
 enum status query_steps(struct store_reader *q, const char *uuid, const char *under, int64_t after,
                         bool with_tokens, bool (*row)(void *ctx, const struct step_row *s),
                         void *ctx, struct error *err)

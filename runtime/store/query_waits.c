@@ -80,7 +80,7 @@ enum status query_waits(struct store_reader *q, const char *uuid,
                         struct error *err)
 {
     char *name = NULL;
-    enum status st = query_run(q, uuid, take_name, &name, err);
+    enum status st = query_run_bare(q, uuid, take_name, &name, err);
     struct wait_query wq = {.uuid = uuid, .name = name, .row = row, .ctx = ctx};
 
     if (st == STATUS_OK)
@@ -113,7 +113,8 @@ enum status query_open_waits(struct store_reader *q,
 {
     struct open_runs runs = {.n = 0};
     struct wait_query wq = {.only_open = true, .row = row, .ctx = ctx, .go = true};
-    enum status st = query_runs(q, RUN_STATUS_OPEN, 0, note_run, &runs, err);
+    const struct run_filter open = {.statuses = RUN_STATUS_OPEN, .bare = true};
+    enum status st = query_runs_like(q, &open, note_run, &runs, err);
 
     for (size_t i = runs.n; st == STATUS_OK && wq.go && i-- > 0;) { /* they came newest first */
         wq.uuid = runs.run[i].uuid;

@@ -43,7 +43,7 @@ void run_free(struct run *r)
 }
 
 struct create_op {
-    struct txn_text kind, name, config, model_hash, backend, env_hash, root, source;
+    struct txn_text kind, name, config, model_hash, backend, env_hash, root, source, key;
     int64_t seed, created, prompt_format;
 };
 
@@ -117,14 +117,43 @@ static enum status insert_run(struct txn_context *c, const struct create_op *op,
     return status;
 }
 
+/* In the transaction of the run, so that two processes cannot both create one. */
+static enum status take_key(struct txn_context *c, struct cell key, struct error *err)
+{
+    sqlite3_stmt *st = db_stmt(c->db, STMT_META_GET, err);
+    enum status status;
+    bool taken;
+
+    if (!st)
+        return STATUS_FAILED;
+    bind_text(st, 1, key);
+    status = db_step(c->db, st, &taken, err);
+    sqlite3_reset(st);
+    if (status == STATUS_OK && taken)
+        status = error_set(err, STATUS_REJECTED, "another run has this key");
+    if (status)
+        return status;
+    st = db_stmt(c->db, STMT_META_PUT, err);
+    if (!st)
+        return STATUS_FAILED;
+    bind_text(st, 1, key);
+    bind_words(st, 2, c->run->uuid);
+    return db_run(c->db, st, err);
+}
+
 /* The lock is taken before the commit makes the row visible, so that nobody resumes a
  * run that has just begun. */
 static enum status apply_create(struct txn_context *c, const void *arg, struct error *err)
 {
     struct run_writer *w = c->run;
+    const struct create_op *op = arg;
     int64_t id = 0;
-    enum status st = insert_run(c, arg, &id, err);
+    enum status st = STATUS_OK;
 
+    if (op->key.at != TXN_NO_TEXT)
+        st = take_key(c, txn_cell(c->txn, op->key), err);
+    if (st == STATUS_OK)
+        st = insert_run(c, op, &id, err);
     if (st)
         return st;
     st = run_lock_take(c->store->owners_path, id, &w->lock_fd, err);
@@ -158,6 +187,7 @@ static struct run *draft(struct store *s, const struct run_spec *spec, struct tx
     struct run *r;
     struct txn *t;
     struct create_op *op;
+    char *key = spec->key ? run_key_key(spec->key) : NULL;
 
     seams_uuid7(s->seams, uuid);
     r = run_new(s, run_writer_new(uuid));
@@ -177,10 +207,12 @@ static struct run *draft(struct store *s, const struct run_spec *spec, struct tx
         op->env_hash = put_hash(t, spec->env_hash);
         op->root = txn_put_words(t, spec->root);
         op->source = txn_put_words(t, spec->source);
+        op->key = txn_put_words(t, key);
         op->prompt_format = r->prompt_format;
         op->seed = (int64_t)spec->seed;
         op->created = store_now_ms(s);
     }
+    free(key);
     *out = t;
     return r;
 }

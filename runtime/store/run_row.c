@@ -121,6 +121,14 @@ enum status run_writer_store_change(struct run_writer *w, struct store_db *db, s
     return status;
 }
 
+char *run_key_key(const char *key)
+{
+    struct str s = STR_INIT;
+
+    str_printf(&s, "key/%s", key);
+    return str_take(&s);
+}
+
 void run_cancel_key(const char *uuid, char out[48])
 {
     (void)snprintf(out, 48, "cancel/%.36s", uuid);

@@ -56,6 +56,8 @@ MUST_CHECK enum status run_writer_from_row(struct run_writer *w, const struct ru
 /* "run X has ended (cancelled)" as STATUS_INVALID. */
 enum status run_refuse_ended(const char *uuid, const char *status, struct error *err);
 struct run_cells run_change_cells(const struct run_writer *w);
+/* "key/KEY", where `meta` has the id of the run with this key; malloc'd. */
+char *run_key_key(const char *key);
 /* The key of a run's cancellation mark in `meta`. */
 void run_cancel_key(const char *uuid, char out[48]);
 

@@ -203,6 +203,11 @@ static enum status apply_remove(struct txn_context *c, const void *arg, struct e
     if (st) {
         bind_words(st, 1, key);
         status = db_run(c->db, st, err);
+        st = db_stmt(c->db, STMT_META_DELETE_KEYS, err);
+    }
+    if (st && status == STATUS_OK) {
+        bind_words(st, 1, cell_cstr(uuid));
+        status = db_run(c->db, st, err);
         st = db_stmt(c->db, STMT_RUN_DELETE, err);
     }
     if (!st) {

@@ -26,7 +26,6 @@
 #define ATTR_WORKFLOW_NAME  "gen_ai.workflow.name"
 #define ATTR_TOOL_NAME      "gen_ai.tool.name"
 #define ATTR_TOOL_TYPE      "gen_ai.tool.type"
-#define ATTR_CONVERSATION   "gen_ai.conversation.id"
 /* Only with --otlp-content. */
 #define ATTR_INPUT_MESSAGES  "gen_ai.input.messages"
 #define ATTR_OUTPUT_MESSAGES "gen_ai.output.messages"

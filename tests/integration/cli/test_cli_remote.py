@@ -244,6 +244,21 @@ class Named(RemoteCase):
         self.no_secret(r.out, shown.out, self.ok("config").out, self.ok("doctor").out)
         self.assertEqual(self.odd.requests, [], "nothing is sent to look at a model")
 
+    def test_commands_that_need_a_model_here_refuse_a_remote_one(self):
+        self.models("fine")
+        for name in ("fine", self.odd.url + "/v1#fine"):
+            for command in (("eval", "ledger", "--episodes", "2", "--horizon", "3"), ("generate", "--prompt", "x"),
+                            ("train", "sft", "--env", "ledger", "--out", "o"), ("train", "grpo", "--env", "ledger", "--out", "o")):
+                r = self.fails(1, f"--model {name} is a remote model", *command, "--model", name, timeout=30)
+                self.assertIn("troupe run", r.err)
+        self.assertEqual(self.odd.requests, [])
+
+    def test_eval_of_a_blueprint_takes_a_remote_model(self):
+        self.models("echo")
+        self.write("b.yaml", ASK % "echo")
+        self.ok("eval", "b.yaml", "--episodes", "3")
+        self.assertEqual(len(self.asked("echo")), 3)
+
     def test_mistakes_of_troupe_yaml(self):
         for text, words in (("models: [x]", "models must be a mapping"), ("models: {embedded: {url: 'https://x/v1', model: x}}", "is the name of another model"),
                             ("models: {a/b: {url: 'https://x/v1', model: x}}", "1 to 64 letters"), ("models: {a: x}", "a mapping with url and model"),

@@ -8,6 +8,7 @@ usage: test_docs_examples.py TROUPE SOURCE_DIR
 - Every code block of docs/*.md that follows a line `<!-- examples/FILE -->` must be in that file,
   unchanged.
 - A page of the guide, a session or another example names every file in docs/examples.
+- Every test that docs/threat-model.md names exists.
 SPDX-License-Identifier: Apache-2.0
 """
 import glob
@@ -85,6 +86,19 @@ class Examples(unittest.TestCase):
                     path = os.path.join(DOCS, name)
                     self.assertTrue(os.path.exists(path), f"{name} is missing")
                     self.assertIn("\n" + block, "\n" + read(path))
+
+    def test_every_promise_of_the_threat_model_names_its_test(self):
+        rows = [line.split("|") for line in read(os.path.join(DOCS, "threat-model.md")).splitlines() if line.startswith("| ")]
+        rows = [row[2] for row in rows if len(row) == 4 and row[2].strip().startswith("`")]
+        self.assertGreater(len(rows), 15)
+        for row in rows:
+            for test, names in re.findall(r"`(\w+)`(?:: ([\w, ]+?))?(?=, `| *$)", row):
+                paths = glob.glob(os.path.join(SOURCE, "tests/**", test + ".c"), recursive=True) or glob.glob(
+                    os.path.join(SOURCE, "tests/**", f"test_{test}.py"), recursive=True)
+                self.assertEqual(len(paths), 1, test)
+                for name in names.split(", ") if names else []:
+                    self.assertIn(f"{name}(", read(paths[0]), f"{test}: {name}")
+            self.assertEqual(len(re.findall("`", row)) / 2, len(re.findall(r"`(\w+)`(?:: ([\w, ]+?))?(?=, `| *$)", row)), row)
 
     def test_every_example_is_used(self):
         files = [p for p in glob.glob(os.path.join(EXAMPLES, "**"), recursive=True) if os.path.isfile(p)]

@@ -245,11 +245,44 @@ static void a_watch_takes_answers_and_keeps_deadlines(void **state)
     assert_int_equal(b->n_idle, 1);
     assert_non_null(strstr(str_cstr(&b->ends), "ok \"no\"\n"));
     assert_non_null(strstr(str_cstr(&b->ends), "ok \"yes\"\n"));
-    assert_int_equal(troupe_inbox(b->t, &rest, NULL), STATUS_OK);
+    assert_int_equal(troupe_inbox(b->t, 0, &rest, NULL), STATUS_OK);
     assert_int_equal(jv_size(rest), 1);
     assert_string_equal(jv_get_string(jv_get(jv_at(rest, 0), "run"), ""), never);
     jv_unref(rest);
     troupe_watch_free(w);
+}
+
+static void a_watch_drives_new_runs_as_places_become_free(void **state)
+{
+    struct bench *b = *state;
+    struct troupe_watch_options o = {
+        .at_once = 1, .run = options_of(b), .on_idle = stop_at_idle, .ctx = b};
+    const struct troupe_run_options none = {.timeout_ms = 0};
+    struct plan *p = load("quick.yaml", "schema: blueprint/v1\n"
+                                        "steps: {one: {value: 1}}\n"
+                                        "output: '${one}'\n");
+    struct json *inputs = jv_object(), *rest = NULL;
+    const struct troupe_run_spec spec = {.kind = "run", .plan = p, .inputs = inputs, .key = "k"};
+    struct troupe_run_spec next = spec;
+    struct troupe_watch *w = NULL;
+    struct error err = ERROR_INIT;
+    char uuid[3][37];
+
+    assert_ok(troupe_watch_start(b->t, &o, &w, why));
+    assert_ok(troupe_watch_run_new(w, &spec, &none, uuid[0], why));
+    assert_int_equal(troupe_watch_run_new(w, &spec, &none, uuid[1], &err), STATUS_REJECTED);
+    next.key = NULL;
+    for (int i = 1; i < 3; i++)
+        assert_ok(troupe_watch_run_new(w, &next, &none, uuid[i], why));
+    assert_string_not_equal(uuid[1], uuid[2]);
+    assert_ok(troupe_drive(b->t, why));
+    assert_string_equal(str_cstr(&b->ends), "ok 1\nok 1\nok 1\n");
+    assert_ok(troupe_inbox(b->t, 1, &rest, why));
+    assert_int_equal(jv_size(rest), 0);
+    jv_unref(rest);
+    troupe_watch_free(w);
+    jv_unref(inputs);
+    plan_free(p);
 }
 
 static void a_fork_begins_with_what_is_recorded(void **state)
@@ -285,6 +318,7 @@ int main(void)
         IN_BENCH(runs_of_one_process_are_told_apart),
         IN_BENCH(what_is_wrong_before_the_row_leaves_no_run),
         IN_BENCH(a_watch_takes_answers_and_keeps_deadlines),
+        IN_BENCH(a_watch_drives_new_runs_as_places_become_free),
         IN_BENCH(a_fork_begins_with_what_is_recorded),
     };
 

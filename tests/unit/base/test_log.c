@@ -265,6 +265,11 @@ static void a_line_of_json_is_one_document(void **state)
     assert_string_equal(jv_get_string(jv_get(doc, "run"), ""), "u\"\x1b\xc2\x9b\xef\xbf\xbd");
     assert_int_equal(jv_get_int(jv_get(doc, "status"), 0), -7);
     jv_unref(doc);
+    log_write_run(l, LOG_INFO, "u", "a/b", "at %d", 1);
+    doc = next_document(ends[0], &out);
+    assert_string_equal(jv_get_string(jv_get(doc, "run"), ""), "u");
+    assert_string_equal(jv_get_string(jv_get(doc, "path"), ""), "a/b");
+    jv_unref(doc);
     log_text(l, LOG_ERROR, "troupe: no\n  hint\n", 18);
     doc = next_document(ends[0], &out);
     assert_string_equal(jv_get_string(jv_get(doc, "level"), ""), "error");

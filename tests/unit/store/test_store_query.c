@@ -114,6 +114,76 @@ static void test_runs(void **state)
     run_close(a);
 }
 
+static void test_pages(void **state)
+{
+    struct store_fixture *f = *state;
+    const char *const name[] = {"a", "b", "c", "d"};
+    struct store_reader *q;
+    struct run *r[4];
+    struct list l = {.text = "", .stop_after = 1};
+    struct run_filter filter = {.bare = true};
+    struct error err = ERROR_INIT;
+
+    fixture_open(f);
+    q = reader(f);
+    for (size_t i = 0; i < 4; i++) {
+        r[i] = named_run(f->store, name[i]);
+        journal_intend(r[i], &(struct step_intent){.path = "m", .kind = "model"});
+        assert_ok(journal_sync(r[i], why));
+    }
+    filter.before = run_uuid(r[3]);
+    assert_ok(query_runs_like(q, &filter, list_run, &l, why));
+    assert_string_equal(l.text, "c:running:0:0:0:-:owned ");
+    l = (struct list){.text = ""};
+    filter = (struct run_filter){.before = run_uuid(r[2]), .statuses = RUN_STATUS_OPEN};
+    assert_ok(query_runs_like(q, &filter, list_run, &l, why));
+    assert_string_equal(l.text, "b:running:1:0:0:-:owned a:running:1:0:0:-:owned ");
+    l = (struct list){.text = ""};
+    assert_ok(query_run_bare(q, run_uuid(r[0]), list_run, &l, why));
+    assert_string_equal(l.text, "a:running:0:0:0:-:owned ");
+    filter.before = "no such run";
+    assert_int_equal(query_runs_like(q, &filter, list_run, &l, &err), STATUS_NOT_FOUND);
+    assert_int_equal(query_run_bare(q, "no such run", list_run, &l, &err), STATUS_NOT_FOUND);
+    store_reader_close(q);
+    for (size_t i = 0; i < 4; i++)
+        run_close(r[i]);
+}
+
+static void test_a_key_has_one_run(void **state)
+{
+    struct store_fixture *f = *state;
+    struct run_spec spec = {.kind = "run", .name = "n", .key = "k"};
+    struct store_reader *q;
+    struct error err = ERROR_INIT;
+    struct run *r = NULL, *second = NULL;
+    char first[37], found[37];
+    bool is_there = true;
+
+    fixture_open(f);
+    q = reader(f);
+    assert_ok(query_run_by_key(q, "k", found, &is_there, why));
+    assert_false(is_there);
+    assert_ok(run_create(f->store, &spec, &r, why));
+    memcpy(first, run_uuid(r), sizeof(first));
+    assert_int_equal(run_create(f->store, &spec, &second, &err), STATUS_REJECTED);
+    run_close(r);
+    assert_int_equal(run_create(f->store, &spec, &second, &err), STATUS_REJECTED);
+    assert_ok(query_run_by_key(q, "k", found, &is_there, why));
+    assert_true(is_there);
+    assert_string_equal(found, first);
+    spec.key = "k2";
+    assert_ok(run_create(f->store, &spec, &r, why));
+    run_close(r);
+    assert_ok(store_remove_run(f->store, first, why)); /* its key is free, the other is not */
+    assert_ok(query_run_by_key(q, "k", found, &is_there, why));
+    assert_false(is_there);
+    assert_int_equal(run_create(f->store, &spec, &second, &err), STATUS_REJECTED);
+    spec.key = "k";
+    assert_ok(run_create(f->store, &spec, &r, why));
+    run_close(r);
+    store_reader_close(q);
+}
+
 static bool list_step(void *ctx, const struct step_row *s)
 {
     struct list *l = ctx;
@@ -169,6 +239,11 @@ static void test_steps(void **state)
     }
     assert_int_equal(query_steps(q, "nobody", NULL, -1, false, list_step, NULL, &err),
                      STATUS_NOT_FOUND);
+    struct list one = {.text = ""};
+    assert_ok(query_step(q, run_uuid(r), "a", 0, list_step, &one, why));
+    assert_ok(query_step(q, run_uuid(r), "a@1/turn:0", 0, list_step, &one, why));
+    assert_string_equal(one.text, "1:a@0:error:-1 3:a@1/turn:0@0:started:-1 ");
+    assert_int_equal(query_step(q, run_uuid(r), "a", 2, list_step, &one, &err), STATUS_NOT_FOUND);
     store_reader_close(q);
     run_close(r);
 }
@@ -253,8 +328,10 @@ static void test_episodes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        STORE_TEST(test_ids),   STORE_TEST(test_runs),     STORE_TEST(test_steps),
-        STORE_TEST(test_waits), STORE_TEST(test_episodes),
+        STORE_TEST(test_ids),      STORE_TEST(test_runs),
+        STORE_TEST(test_pages),    STORE_TEST(test_a_key_has_one_run),
+        STORE_TEST(test_steps),    STORE_TEST(test_waits),
+        STORE_TEST(test_episodes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

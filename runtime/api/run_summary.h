@@ -2,8 +2,8 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#ifndef TROUPE_RUNTIME_APP_RUN_SUMMARY_H
-#define TROUPE_RUNTIME_APP_RUN_SUMMARY_H
+#ifndef TROUPE_RUNTIME_API_RUN_SUMMARY_H
+#define TROUPE_RUNTIME_API_RUN_SUMMARY_H
 
 #include "runtime/store/query.h"
 
@@ -16,20 +16,18 @@ struct run_counts {
  * query_run, whose statement the look would disturb. */
 struct run_counts run_count(const struct run_row *r, struct store_reader *q);
 struct json *run_count_json(int64_t count); /* null: not known */
+/* One run in troupe.runs/1; q as above: new. */
+struct json *run_summary_json(const struct run_row *r, struct store_reader *q);
+/* A word as a set of one status; NULL: of all. STATUS_USAGE: unknown; the hint names them. */
+MUST_CHECK enum status run_statuses_parse(const char *said, uint32_t *out, struct error *err);
 /* The model of its (first) agent, or the script that acted in its place; NULL: none was used. Lent
  * by the configuration. */
 const char *run_model_name(const struct json *config);
-/* The same for a column: of a path the last two parts. */
-void run_put_model(const struct json *config, struct str *out);
-/* ", $0.0123" for the end of a list; nothing for 0. */
-void run_put_cost(int64_t nano, struct str *out);
 /* The member `cost` in dollars; nothing for 0. */
 void run_set_cost(struct json *doc, int64_t nano);
 /* What the environment said of the agent whose step this is, or NULL; lent by the step. Any other
  * result may have a member "verdict" too, which means nothing here. */
 const struct json *run_step_verdict(const struct step_row *s);
-/* One line of each row of an evaluation. */
-void run_put_rows(const struct json *output, struct str *out);
 /* The episodes in the order of the numbers in their paths: a new array. */
 struct json *run_sort_episodes(const struct json *episodes);
 

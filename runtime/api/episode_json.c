@@ -1,7 +1,7 @@
-/* app_episode.c - see app_episode.h.
+/* episode_json.c - see episode_json.h.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "runtime/app/app_episode.h"
+#include "runtime/api/episode_json.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -20,7 +20,7 @@ static void put_seed(struct json *o, const char *key, uint64_t seed)
     jv_set_string(o, key, text);
 }
 
-struct json *app_episode_json(const struct env_ops *env, const struct env_params *p)
+struct json *episode_json(const struct env_ops *env, const struct env_params *p)
 {
     struct json *o = jv_object();
     struct str faults = STR_INIT;
@@ -117,8 +117,8 @@ static enum status read_choices(const struct env_ops *env, const struct json *o,
     return STATUS_OK;
 }
 
-enum status app_episode_read(const struct env_ops *env, const struct json *episode,
-                             struct env_params *out, struct error *err)
+enum status episode_json_read(const struct env_ops *env, const struct json *episode,
+                              struct env_params *out, struct error *err)
 {
     struct env_params p = {.noise = jv_get_number(jv_get(episode, "noise"), -1)};
     const char *name = jv_get_string(jv_get(episode, "env"), env->name);

@@ -2,13 +2,14 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "runtime/app/run_summary.h"
+#include "runtime/api/run_summary.h"
 
 #include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/base/map.h"
 #include "runtime/base/memory.h"
 
 /* Adds COUNT, or a mean over the row's runs times their number; unknown stays unknown. */
@@ -72,14 +73,6 @@ struct run_counts run_count(const struct run_row *r, struct store_reader *q)
     return c;
 }
 
-void run_put_cost(int64_t nano, struct str *out)
-{
-    if (nano >= 100000)
-        str_printf(out, ", $%.4f", 1e-9 * (double)nano);
-    else if (nano > 0)
-        str_puts(out, ", below $0.0001");
-}
-
 void run_set_cost(struct json *doc, int64_t nano)
 {
     if (nano > 0)
@@ -103,25 +96,56 @@ const char *run_model_name(const struct json *config)
     return jv_get_string(jv_get(config, "model"), NULL);
 }
 
-void run_put_model(const struct json *config, struct str *out)
+struct json *run_summary_json(const struct run_row *r, struct store_reader *q)
 {
-    const char *name = run_model_name(config), *path = name, *from;
-    int parts = 0;
+    struct json *o = jv_object();
+    struct run_counts c = run_count(r, q);
 
-    if (!name) {
-        str_putc(out, '-');
-        return;
+    jv_set_string(o, "run", r->uuid);
+    jv_set_string(o, "kind", r->kind);
+    jv_set_string(o, "name", r->name);
+    jv_set_string(o, "status", run_status_word(r->status));
+    jv_set_bool(o, "owned", r->owned);
+    if (r->error)
+        jv_set_string(o, "error", r->error);
+    jv_set_adopt(o, "seed", jv_int((int64_t)r->seed));
+    jv_set_int(o, "epoch", r->epoch);
+    if (run_model_name(r->config))
+        jv_set_string(o, "model", run_model_name(r->config));
+    jv_set_adopt(o, "steps", run_count_json(c.steps));
+    jv_set_adopt(o, "tokens", run_count_json(c.tokens));
+    jv_set_adopt(o, "tokens_in", run_count_json(c.tok_in));
+    jv_set_adopt(o, "tokens_out", run_count_json(c.tok_out));
+    run_set_cost(o, r->cost_nano);
+    jv_set_int(o, "created_ms", r->created_ms);
+    if (r->ended_ms)
+        jv_set_int(o, "ended_ms", r->ended_ms);
+    return o;
+}
+
+enum status run_statuses_parse(const char *said, uint32_t *out, struct error *err)
+{
+    const char *words[RUN_STATUS_N], *near;
+    struct str list = STR_INIT;
+    enum run_status status;
+
+    *out = 0;
+    if (!said)
+        return STATUS_OK;
+    if (run_status_from_word(said, strlen(said), &status)) {
+        *out = RUN_STATUS_BIT(status);
+        return STATUS_OK;
     }
-    if (strncmp(name, "script:", 7) == 0)
-        path = name + 7;
-    else if (strncmp(name, "hf:", 3) == 0)
-        path = name + strlen(name);
-    str_append(out, name, (size_t)(path - name));
-    for (from = path + strlen(path); from > path && parts < 2; from--)
-        parts += from[-1] == '/';
-    if (parts == 2)
-        from++;
-    str_puts(out, from);
+    for (int i = 0; i < RUN_STATUS_N; i++) {
+        words[i] = run_status_word((enum run_status)i);
+        str_printf(&list, "%s%s", i ? ", " : "", words[i]);
+    }
+    near = nearest_word(said, words, RUN_STATUS_N);
+    error_set(err, STATUS_USAGE, "unknown status \"%s\"", said);
+    error_hint(err, "%s%s%s%s", near ? "did you mean " : "", near ? near : "",
+               near ? "? The statuses are " : "the statuses are ", str_cstr(&list));
+    str_deinit(&list);
+    return STATUS_USAGE;
 }
 
 const struct json *run_step_verdict(const struct step_row *s)
@@ -130,27 +154,6 @@ const struct json *run_step_verdict(const struct step_row *s)
     bool played = strcmp(s->kind, "agent") == 0 && jv_get(s->args, "env");
 
     return played && jv_kind(verdict) == JV_OBJECT ? verdict : NULL;
-}
-
-void run_put_rows(const struct json *output, struct str *out)
-{
-    const struct json *rows = jv_get(output, "rows");
-
-    for (size_t i = 0; i < jv_size(rows); i++) {
-        const struct json *row = jv_at(rows, i);
-
-        if (jv_get(row, "horizon"))
-            str_printf(out, "horizon %lld, p %g, temperature %g: ",
-                       (long long)jv_get_int(jv_get(row, "horizon"), 0),
-                       jv_get_number(jv_get(row, "p"), 0),
-                       jv_get_number(jv_get(row, "temperature"), 0));
-        str_printf(out, "%lld of %lld succeeded, %.3f (%.3f-%.3f)\n",
-                   (long long)jv_get_int(jv_get(row, "successes"), 0),
-                   (long long)jv_get_int(jv_get(row, "episodes"), 0),
-                   jv_get_number(jv_get(row, "success"), 0),
-                   jv_get_number(jv_get(row, "success_low"), 0),
-                   jv_get_number(jv_get(row, "success_high"), 0));
-    }
 }
 
 /* Digits are compared as numbers, all else byte by byte. */
