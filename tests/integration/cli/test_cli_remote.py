@@ -151,7 +151,7 @@ class Recorded(RemoteCase):
 class Own(RemoteCase):
     def test_our_own_server(self):
         self.write("m.json", json.dumps({"model": "script", "replies": [
-            {"path": "v1", "text": "Tea, with 漢字 and \n lines."}]}))
+            {"path": "v1/**", "text": "Tea, with 漢字 and \n lines."}]}))
         open_one = self.serve("--no-token", "--model", "script:m.json")
         closed = self.serve("--model", "script:m.json")
         self.env["OWN_TOKEN"] = closed.token
@@ -171,7 +171,7 @@ class Own(RemoteCase):
         self.assertEqual((open_one.stop(), closed.stop()), (143, 143))
 
     def test_tools_of_a_remote_agent_run_here(self):
-        self.write("m.json", json.dumps({"model": "script", "replies": [{"path": "v1", "tool_calls": [
+        self.write("m.json", json.dumps({"model": "script", "replies": [{"path": "v1/**", "tool_calls": [
             {"name": "calculator", "arguments": {"expression": "3 + 4"}}]}]}))
         s = self.serve("--no-token", "--model", "script:m.json")
         self.write("b.yaml", (ASK % f"'{s.url}/v1#script:m.json'").replace("tools: [calculator]", "tools: [calculator], budget: {calls: 2}"))
