@@ -18,6 +18,7 @@
 #include "runtime/base/text.h"
 #include "runtime/base/time_text.h"
 #include "runtime/serve/api.h"
+#include "runtime/serve/serve_note.h"
 #include "runtime/serve/v1.h"
 
 #define LIST_DEFAULT 100
@@ -212,7 +213,8 @@ static enum status read_order(const struct serve *s, const struct http_request *
 }
 
 /* STATUS_REJECTED: a run has the key. */
-static enum status create(struct serve *s, const struct order *o, char uuid[37], struct error *err)
+static enum status create(struct serve *s, const struct http_call *c, const struct order *o,
+                          char uuid[37], struct error *err)
 {
     struct json *more = jv_object(), *none = jv_object();
     struct json *inputs = jv_get(o->body, "inputs");
@@ -231,6 +233,7 @@ static enum status create(struct serve *s, const struct order *o, char uuid[37],
         options.n_models = 1;
     }
     jv_set_string(more, "asked_by", "api");
+    serve_put_trace(s, c, more);
     if (o->key) {
         jv_set_string(more, "idempotency_key", o->key);
         jv_set_string(more, "request_sha256", o->body_hex);
@@ -317,7 +320,7 @@ static void take_order(struct serve *s, struct http_call *c, struct order *o)
     if (!st && o->key)
         st = query_run_by_key(q, o->key_hex, uuid, &known, &err);
     if (!st && !known)
-        st = create(s, o, uuid, &err);
+        st = create(s, c, o, uuid, &err);
     if (st == STATUS_REJECTED && o->key) { /* another process was quicker */
         error_clear(&err);
         st = query_run_by_key(q, o->key_hex, uuid, &known, &err);

@@ -44,22 +44,27 @@ void v1_head(struct serve *s, const struct openai_request *q, const struct model
     *out = (struct openai_head){.kind = q->kind,
                                 .model = q->model,
                                 .created_s = seams_wall_ms(s->o.seams) / 1000,
-                                .include_usage = q->include_usage};
-    openai_make_id(out, seams_random_u64(s->o.seams), seams_random_u64(s->o.seams));
+                                .include_usage = q->include_usage,
+                                .chunk = STR_INIT};
+    openai_make_id(out, serve_random(s), serve_random(s));
     if (m)
         openai_make_fingerprint(out, m);
+    if (q->stream)
+        openai_head_ready(out);
 }
 
-bool v1_event(struct http_call *c, const struct str *data)
+void v1_event_begin(struct str *event)
 {
-    struct str event = STR_INIT;
+    str_clear(event);
+    str_append(event, "data: ", 6);
+}
+
+bool v1_event_send(struct http_call *c, struct str *event)
+{
     bool ok;
 
-    str_puts(&event, "data: ");
-    str_append(&event, str_cstr(data), data->len);
-    str_puts(&event, "\n\n");
-    ok = str_ok(&event) && http_call_write(c, str_cstr(&event), event.len);
-    str_deinit(&event);
+    str_append(event, "\n\n", 2);
+    ok = str_ok(event) && http_call_write(c, str_cstr(event), event->len);
     if (!ok)
         http_call_abort(c);
     return ok;

@@ -7,6 +7,7 @@
 
 #include "runtime/api/troupe_watch.h"
 #include "runtime/base/memory.h"
+#include "runtime/base/rng.h"
 #include "runtime/loop/loop.h"
 #include "runtime/serve/api_events.h"
 #include "runtime/serve/serve_metrics.h"
@@ -133,6 +134,7 @@ enum status serve_start(const struct serve_options *o, struct serve **out, struc
     for (int32_t i = 1; serve_route_at(i); i++)
         serve_metrics_add_route(s->metrics, serve_route_at(i)->path);
     s->began_ms = seams_wall_ms(o->seams);
+    s->random_seed = seams_random_u64(o->seams);
     s->events = api_events_new(s);
     troupe_set_interrupted(s->troupe, &s->stopping); /* not at the signal: runs have the grace */
     if (!st)
@@ -179,6 +181,11 @@ enum status serve_start(const struct serve_options *o, struct serve **out, struc
 fail:
     serve_free(s);
     return st;
+}
+
+uint64_t serve_random(struct serve *s)
+{
+    return rng_derive(s->random_seed, s->n_random++);
 }
 
 const char *serve_url(const struct serve *s)

@@ -39,6 +39,7 @@ struct v1_call {
     struct openai_error error; /* of the first that failed */
     int64_t retry_after_ms;
     struct model_usage usage;
+    struct str event; /* one event of the stream after the other */
 };
 
 static void free_call(struct v1_call *v)
@@ -48,6 +49,8 @@ static void free_call(struct v1_call *v)
     for (int32_t i = 0; i < v->n; i++)
         chat_call_free(v->choice[i].chat);
     openai_request_deinit(&v->q);
+    openai_head_deinit(&v->head);
+    str_deinit(&v->event);
     s->n_v1 -= v->n;
     free(v->choice);
     free(v);
@@ -84,12 +87,19 @@ static bool open_stream(struct v1_call *v)
     return v->http != NULL;
 }
 
-static void send_event(struct v1_call *v, const struct str *data)
+static void send_event(struct v1_call *v)
 {
-    if (v->http && !v1_event(v->http, data)) {
+    if (v->http && !v1_event_send(v->http, &v->event)) {
         v->http = NULL; /* it reads nothing */
         cancel_all(v);
     }
+}
+
+static void send_chunk(struct v1_call *v, const struct openai_choice *part)
+{
+    v1_event_begin(&v->event);
+    openai_chunk(&v->head, part, &v->event);
+    send_event(v);
 }
 
 static int64_t count_chars(const char *text, size_t n)
@@ -107,7 +117,6 @@ static void on_piece(void *ctx, enum chat_piece kind, const char *text, size_t n
     struct v1_call *v = c->v;
     struct openai_choice part = {
         .index = c->index, .begins = !c->begun, .from = c->n_given, .offset = c->offset};
-    struct str data = STR_INIT;
 
     if (!open_stream(v))
         return;
@@ -123,9 +132,7 @@ static void on_piece(void *ctx, enum chat_piece kind, const char *text, size_t n
     c->n_given = chat_call_result(c->chat)->n_ids;
     part.to = c->n_given;
     part.tokens = v->q.logprobs ? c->chat : NULL;
-    openai_chunk(&v->head, &part, &data);
-    send_event(v, &data);
-    str_deinit(&data);
+    send_chunk(v, &part);
 }
 
 static void choice_of(const struct v1_choice *c, struct openai_choice *out)
@@ -139,7 +146,6 @@ static void end_choice(struct v1_choice *c)
 {
     struct v1_call *v = c->v;
     struct openai_choice part;
-    struct str data = STR_INIT;
 
     if (!open_stream(v))
         return;
@@ -150,30 +156,26 @@ static void end_choice(struct v1_choice *c)
     part.content_bytes = part.reasoning_bytes = 0;
     part.from = c->n_given;
     part.offset = c->offset;
-    openai_chunk(&v->head, &part, &data);
-    send_event(v, &data);
-    str_deinit(&data);
+    send_chunk(v, &part);
 }
 
 static void end_stream(struct v1_call *v)
 {
-    struct str data = STR_INIT;
-
+    v1_event_begin(&v->event);
     if (v->failed) {
-        openai_error_body(&v->error, &data);
-        send_event(v, &data);
+        openai_error_body(&v->error, &v->event);
+        send_event(v);
     } else {
         if (v->q.include_usage) {
-            openai_usage_chunk(&v->head, &v->usage, &data);
-            send_event(v, &data);
+            openai_usage_chunk(&v->head, &v->usage, &v->event);
+            send_event(v);
+            v1_event_begin(&v->event);
         }
-        str_clear(&data);
-        str_puts(&data, "[DONE]");
-        send_event(v, &data);
+        str_puts(&v->event, "[DONE]");
+        send_event(v);
     }
     if (v->http)
         http_call_end(v->http);
-    str_deinit(&data);
 }
 
 /* ---- the end */
@@ -253,7 +255,7 @@ static struct chat_call_spec spec_of(const struct v1_call *v, struct model *m, i
         .tool_choice = q->tool_choice,
         .schema = q->schema,
         .sampling = q->sampling,
-        .seed = q->has_seed ? q->seed : seams_random_u64(v->s->o.seams),
+        .seed = q->has_seed ? q->seed : serve_random(v->s),
         .call_id = (uint64_t)i,
         .max_tokens = q->max_tokens,
         .stop = q->stop,
@@ -298,6 +300,7 @@ void v1_model_call(struct serve *s, struct http_call *c, struct openai_request *
     v->s = s;
     v->http = c;
     v->q = *adopt_q;
+    v->event = STR_INIT;
     v->q.sampling.bias_id = v->q.bias_id;
     v->q.sampling.bias = v->q.bias;
     v->n = v->n_open = v->q.n * (v->q.kind == OPENAI_COMPLETIONS ? v->q.n_prompts : 1);

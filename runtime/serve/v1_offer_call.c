@@ -33,6 +33,7 @@ static void free_call(struct offer_call *o)
     struct serve *s = o->s;
 
     openai_request_deinit(&o->q);
+    openai_head_deinit(&o->head);
     jv_unref(o->inputs);
     free(o);
     s->n_v1--;
@@ -193,26 +194,27 @@ static void end_stream(struct offer_call *o, const struct openai_choice *choice,
                        const struct model_usage *usage)
 {
     struct openai_choice part = *choice;
-    struct str data = STR_INIT;
+    struct str event = STR_INIT;
     bool ok;
 
     part.begins = true;
-    openai_chunk(&o->head, &part, &data);
-    ok = v1_event(o->http, &data);
+    v1_event_begin(&event);
+    openai_chunk(&o->head, &part, &event);
+    ok = v1_event_send(o->http, &event);
     part = (struct openai_choice){.ends = true, .finish = FINISH_STOP};
-    str_clear(&data);
-    openai_chunk(&o->head, &part, &data);
-    ok = ok && v1_event(o->http, &data);
-    str_clear(&data);
+    v1_event_begin(&event);
+    openai_chunk(&o->head, &part, &event);
+    ok = ok && v1_event_send(o->http, &event);
     if (o->q.include_usage) {
-        openai_usage_chunk(&o->head, usage, &data);
-        ok = ok && v1_event(o->http, &data);
-        str_clear(&data);
+        v1_event_begin(&event);
+        openai_usage_chunk(&o->head, usage, &event);
+        ok = ok && v1_event_send(o->http, &event);
     }
-    str_puts(&data, "[DONE]");
-    if (ok && v1_event(o->http, &data))
+    v1_event_begin(&event);
+    str_puts(&event, "[DONE]");
+    if (ok && v1_event_send(o->http, &event))
         http_call_end(o->http);
-    str_deinit(&data);
+    str_deinit(&event);
 }
 
 static int32_t count_of(int64_t tokens)
@@ -246,16 +248,17 @@ static void reply(struct offer_call *o, const struct troupe_result *r)
 
 static void reply_error(struct offer_call *o, const struct openai_error *e)
 {
-    struct str data = STR_INIT;
+    struct str event = STR_INIT;
 
     if (!o->q.stream) {
         v1_fail(o->http, e, 0, troupe_run_uuid(o->run));
         return;
     }
-    openai_error_body(e, &data);
-    if (v1_event(o->http, &data))
+    v1_event_begin(&event);
+    openai_error_body(e, &event);
+    if (v1_event_send(o->http, &event))
         http_call_end(o->http);
-    str_deinit(&data);
+    str_deinit(&event);
 }
 
 static void on_end(void *ctx, struct troupe_run *run)
@@ -286,7 +289,7 @@ static enum status start_run(struct offer_call *o, const struct serve_offer *off
         .kind = "run",
         .plan = offer->plan,
         .inputs = o->inputs,
-        .seed = (o->q.has_seed ? o->q.seed : seams_random_u64(o->s->o.seams)) & INT64_MAX,
+        .seed = (o->q.has_seed ? o->q.seed : serve_random(o->s)) & INT64_MAX,
         .more = more,
     };
     enum status st;
