@@ -7,7 +7,6 @@
 
 #include "runtime/api/troupe_watch.h"
 #include "runtime/base/memory.h"
-#include "runtime/base/rng.h"
 #include "runtime/loop/loop.h"
 #include "runtime/serve/api_events.h"
 #include "runtime/serve/serve_metrics.h"
@@ -181,11 +180,6 @@ enum status serve_start(const struct serve_options *o, struct serve **out, struc
 fail:
     serve_free(s);
     return st;
-}
-
-uint64_t serve_random(struct serve *s)
-{
-    return rng_derive(s->random_seed, s->n_random++);
 }
 
 const char *serve_url(const struct serve *s)
