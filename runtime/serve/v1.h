@@ -23,6 +23,10 @@ struct model *serve_model_find(const struct serve *s, const char *id);
 /* The name for a run, lent for the life of the server; NULL: not offered. */
 const char *const *serve_model_name(const struct serve *s, const char *id);
 
+/* v1_reply.c */
+
+/* For ids and seeds, not for secrets: without a system call. */
+uint64_t v1_random(struct serve *s);
 /* Replies with the error and retry_after_ms (0: none) as Retry-After. run: the run that failed, or
  * NULL; the reply names it and asks the client not to start another. */
 void v1_fail(struct http_call *c, const struct openai_error *e, int64_t retry_after_ms,

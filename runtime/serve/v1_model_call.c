@@ -255,7 +255,7 @@ static struct chat_call_spec spec_of(const struct v1_call *v, struct model *m, i
         .tool_choice = q->tool_choice,
         .schema = q->schema,
         .sampling = q->sampling,
-        .seed = q->has_seed ? q->seed : serve_random(v->s),
+        .seed = q->has_seed ? q->seed : v1_random(v->s),
         .call_id = (uint64_t)i,
         .max_tokens = q->max_tokens,
         .stop = q->stop,

@@ -289,7 +289,7 @@ static enum status start_run(struct offer_call *o, const struct serve_offer *off
         .kind = "run",
         .plan = offer->plan,
         .inputs = o->inputs,
-        .seed = (o->q.has_seed ? o->q.seed : serve_random(o->s)) & INT64_MAX,
+        .seed = (o->q.has_seed ? o->q.seed : v1_random(o->s)) & INT64_MAX,
         .more = more,
     };
     enum status st;
