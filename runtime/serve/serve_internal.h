@@ -5,7 +5,6 @@
 #ifndef TROUPE_RUNTIME_SERVE_SERVE_INTERNAL_H
 #define TROUPE_RUNTIME_SERVE_SERVE_INTERNAL_H
 
-#include "runtime/base/rng.h"
 #include "runtime/serve/serve.h"
 #include "runtime/serve/serve_token.h"
 
@@ -70,11 +69,5 @@ void serve_error_body(void *serve, const struct http_request *q, int code, const
 void serve_fail(struct http_call *c, const struct error *err);
 /* Replies with a document (adopted). */
 void serve_reply_json(struct http_call *c, int code, struct json *adopt_document);
-
-/* For ids and seeds, not for secrets: without a system call. */
-static inline uint64_t serve_random(struct serve *s)
-{
-    return rng_derive(s->random_seed, s->n_random++);
-}
 
 #endif
