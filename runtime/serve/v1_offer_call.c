@@ -82,12 +82,12 @@ static struct json *plain_message(const struct json *m)
     return plain;
 }
 
-/* Parameters of a model, which would change nothing here. */
+/* Parameters of a model, which would change nothing here. Most clients always send max_tokens,
+ * temperature and top_p: those are ignored, as the guide says. */
 static bool check_params(const struct openai_request *q, struct openai_error *e)
 {
-    static const char *const of_models[] = {
-        "max_tokens", "max_completion_tokens", "stop",  "temperature", "top_p",
-        "logit_bias", "repetition_penalty",    "top_k", "min_p",       "chat_template_kwargs"};
+    static const char *const of_models[] = {"stop",  "logit_bias", "repetition_penalty",
+                                            "top_k", "min_p",      "chat_template_kwargs"};
 
     for (size_t i = 0; i < ARRAY_LEN(of_models); i++) {
         const struct json *v = jv_get(q->document, of_models[i]);

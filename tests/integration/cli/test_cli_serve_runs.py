@@ -113,12 +113,12 @@ class Runs(ServeCase):
         s = self.serve()
         tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
         for more, param in (({"tools": [tool]}, "tools"), ({"n": 2}, "n"), ({"logprobs": True}, "logprobs"),
-                            ({"response_format": {"type": "json_object"}}, "response_format"), ({"temperature": 0.5}, "temperature"),
-                            ({"max_tokens": 5}, "max_tokens"), ({"stop": "x"}, "stop"), ({"top_p": 0.5}, "top_p"), ({"top_k": 5}, "top_k"),
+                            ({"response_format": {"type": "json_object"}}, "response_format"), ({"stop": "x"}, "stop"), ({"top_k": 5}, "top_k"),
+                            ({"logit_bias": {"5": 1}}, "logit_bias"),
                             ({"messages": user("x") + [{"role": "assistant", "content": "y"}]}, "messages")):
             r = s.request("POST", CHAT, {"model": "agent/clerk", "messages": user("x"), **more})
             self.assertEqual((r.code, r.error()["param"]), (400, param), r.body)
-        for more in ({"n": 1}, {"temperature": None}, {"tools": []}, {"logprobs": False}, {"response_format": {"type": "text"}}):
+        for more in ({"n": 1}, {"temperature": 0.5, "top_p": 0.5, "max_tokens": 5}, {"tools": []}, {"logprobs": False}, {"response_format": {"type": "text"}}):
             self.assertEqual(s.request("POST", CHAT, {"model": "blueprint/echo", "messages": user("x"), **more}).code, 200, more)
         self.assertEqual(s.complete("agent/clerk", "x").error()["param"], "model")
         self.assertEqual(s.chat("agent/none", "x").error()["code"], "model_not_found")
