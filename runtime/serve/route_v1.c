@@ -50,18 +50,21 @@ void v1_head(struct serve *s, const struct openai_request *q, const struct model
         openai_make_fingerprint(out, m);
 }
 
+void v1_put_event(const struct str *data, struct str *out)
+{
+    str_puts(out, "data: ");
+    str_append(out, str_cstr(data), data->len);
+    str_puts(out, "\n\n");
+}
+
 bool v1_event(struct http_call *c, const struct str *data)
 {
     struct str event = STR_INIT;
     bool ok;
 
-    str_puts(&event, "data: ");
-    str_append(&event, str_cstr(data), data->len);
-    str_puts(&event, "\n\n");
-    ok = str_ok(&event) && http_call_write(c, str_cstr(&event), event.len);
+    v1_put_event(data, &event);
+    ok = http_call_write(c, str_cstr(&event), event.len);
     str_deinit(&event);
-    if (!ok)
-        http_call_abort(c);
     return ok;
 }
 

@@ -29,8 +29,10 @@ void v1_fail(struct http_call *c, const struct openai_error *e, int64_t retry_af
              const char *run);
 void v1_head(struct serve *s, const struct openai_request *q, const struct model_info *m,
              struct openai_head *out);
-/* The data of one event of a stream. false: the client does not read; the call is gone. */
-bool v1_event(struct http_call *c, const struct str *data);
+/* Appends the event with these data. */
+void v1_put_event(const struct str *data, struct str *out);
+/* The data of one event of a stream. false: nothing was queued, as by http_call_write. */
+MUST_CHECK bool v1_event(struct http_call *c, const struct str *data);
 extern const struct http_reply v1_event_stream; /* its head */
 
 /* v1_observe.c: metrics and spans of calls */

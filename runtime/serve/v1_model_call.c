@@ -1,7 +1,9 @@
 /* v1_model_call.c - a request to a model: one chat call for each choice.
  *
  * An error before the first piece is an HTTP error; after it, it is an event of the stream, which
- * then ends without [DONE]. A client that leaves cancels the calls, which frees their pages.
+ * then ends without [DONE]. A client that leaves cancels the calls, which frees their pages. For one
+ * that reads more slowly than the model writes, text is collected and sent in larger pieces: a reply
+ * of any length arrives, and no more of it waits than its own text.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -20,8 +22,10 @@ struct v1_choice {
     int32_t index;
     char path[48]; /* by which a scripted model chooses its reply */
     struct chat_call *chat;
-    bool is_open;    /* on_done follows */
-    bool begun;      /* a chunk of it was sent */
+    struct str content, reasoning; /* pieces that were not sent yet */
+    bool is_open;                  /* on_done follows */
+    bool begun;                    /* a chunk of it was sent */
+    bool ended, closed;            /* its last chunk is due, was sent */
     int32_t n_given; /* tokens in the chunks so far */
     int64_t offset;  /* characters in the chunks so far */
     struct v1_span span;
@@ -34,7 +38,8 @@ struct v1_call {
     struct openai_head head;
     struct v1_choice *choice; /* (n) */
     int32_t n, n_open;
-    bool streams; /* the head of the stream was sent */
+    bool streams;    /* the head of the stream was sent */
+    bool is_blocked; /* what is due waits for on_drain */
     bool failed;
     struct openai_error error; /* of the first that failed */
     int64_t retry_after_ms;
@@ -45,8 +50,11 @@ static void free_call(struct v1_call *v)
 {
     struct serve *s = v->s;
 
-    for (int32_t i = 0; i < v->n; i++)
+    for (int32_t i = 0; i < v->n; i++) {
         chat_call_free(v->choice[i].chat);
+        str_deinit(&v->choice[i].content);
+        str_deinit(&v->choice[i].reasoning);
+    }
     openai_request_deinit(&v->q);
     s->n_v1 -= v->n;
     free(v->choice);
@@ -66,10 +74,15 @@ static void on_gone(void *ctx)
     struct v1_call *v = ctx;
 
     v->http = NULL;
-    cancel_all(v);
+    if (v->n_open > 0)
+        cancel_all(v);
+    else
+        free_call(v); /* the end of the stream waited for the client */
 }
 
 /* ---- streams */
+
+static void on_drain(void *ctx);
 
 /* Sends the head before the first event. false: nobody reads it. */
 static bool open_stream(struct v1_call *v)
@@ -80,16 +93,29 @@ static bool open_stream(struct v1_call *v)
     if (!http_call_stream(v->http, &v1_event_stream)) {
         v->http = NULL; /* too many streams: refused */
         cancel_all(v);
+        return false;
     }
-    return v->http != NULL;
+    http_call_on_drain(v->http, on_drain, v);
+    return true;
 }
 
-static void send_event(struct v1_call *v, const struct str *data)
+/* A part of the stream was lost for want of memory, so the rest of it is worth nothing. */
+static void drop_stream(struct v1_call *v)
 {
-    if (v->http && !v1_event(v->http, data)) {
-        v->http = NULL; /* it reads nothing */
-        cancel_all(v);
+    http_call_abort(v->http);
+    v->http = NULL;
+    cancel_all(v);
+}
+
+/* false: the client reads too slowly for it now, or is gone. */
+static bool send_event(struct v1_call *v, const struct str *data)
+{
+    if (!str_ok(data)) {
+        drop_stream(v);
+        return false;
     }
+    v->is_blocked = !v1_event(v->http, data);
+    return !v->is_blocked;
 }
 
 static int64_t count_chars(const char *text, size_t n)
@@ -101,31 +127,34 @@ static int64_t count_chars(const char *text, size_t n)
     return chars;
 }
 
-static void on_piece(void *ctx, enum chat_piece kind, const char *text, size_t n)
+/* The pieces of one kind, as one chunk. */
+static bool send_pieces(struct v1_choice *c, enum chat_piece kind)
 {
-    struct v1_choice *c = ctx;
     struct v1_call *v = c->v;
-    struct openai_choice part = {
-        .index = c->index, .begins = !c->begun, .from = c->n_given, .offset = c->offset};
-    struct str data = STR_INIT;
+    struct str *text = kind == CHAT_CONTENT ? &c->content : &c->reasoning, data = STR_INIT;
+    struct openai_choice part = {.index = c->index,
+                                 .begins = !c->begun,
+                                 .from = c->n_given,
+                                 .to = chat_call_result(c->chat)->n_ids,
+                                 .offset = c->offset,
+                                 .tokens = v->q.logprobs ? c->chat : NULL};
+    bool ok;
 
-    if (!open_stream(v))
-        return;
-    if (kind == CHAT_CONTENT) {
-        part.content = text;
-        part.content_bytes = n;
-        c->offset += count_chars(text, n);
-    } else {
-        part.reasoning = text;
-        part.reasoning_bytes = n;
-    }
-    c->begun = true;
-    c->n_given = chat_call_result(c->chat)->n_ids;
-    part.to = c->n_given;
-    part.tokens = v->q.logprobs ? c->chat : NULL;
+    if (text->len == 0)
+        return true;
+    *(kind == CHAT_CONTENT ? &part.content : &part.reasoning) = str_cstr(text);
+    *(kind == CHAT_CONTENT ? &part.content_bytes : &part.reasoning_bytes) = text->len;
     openai_chunk(&v->head, &part, &data);
-    send_event(v, &data);
+    ok = send_event(v, &data);
     str_deinit(&data);
+    if (!ok)
+        return false;
+    if (kind == CHAT_CONTENT)
+        c->offset += count_chars(str_cstr(text), text->len);
+    c->begun = true;
+    c->n_given = part.to;
+    str_deinit(text);
+    return true;
 }
 
 static void choice_of(const struct v1_choice *c, struct openai_choice *out)
@@ -141,8 +170,6 @@ static void end_choice(struct v1_choice *c)
     struct openai_choice part;
     struct str data = STR_INIT;
 
-    if (!open_stream(v))
-        return;
     choice_of(c, &part);
     part.begins = !c->begun;
     part.ends = true;
@@ -151,29 +178,54 @@ static void end_choice(struct v1_choice *c)
     part.from = c->n_given;
     part.offset = c->offset;
     openai_chunk(&v->head, &part, &data);
-    send_event(v, &data);
+    c->closed = send_event(v, &data);
     str_deinit(&data);
 }
 
-static void end_stream(struct v1_call *v)
+/* What is due of a choice. */
+static void send_due(struct v1_choice *c)
 {
-    struct str data = STR_INIT;
+    if (send_pieces(c, CHAT_REASONING) && send_pieces(c, CHAT_CONTENT) && c->ended && !c->closed)
+        end_choice(c);
+}
+
+static void on_piece(void *ctx, enum chat_piece kind, const char *text, size_t n)
+{
+    struct v1_choice *c = ctx;
+    struct v1_call *v = c->v;
+    struct str *to = kind == CHAT_CONTENT ? &c->content : &c->reasoning;
+
+    if (!open_stream(v))
+        return;
+    str_append(to, text, n);
+    if (!str_ok(to))
+        drop_stream(v);
+    else if (!v->is_blocked)
+        send_due(c);
+}
+
+/* false: it waits for on_drain. */
+static bool end_stream(struct v1_call *v)
+{
+    struct str data = STR_INIT, events = STR_INIT;
 
     if (v->failed) {
         openai_error_body(&v->error, &data);
-        send_event(v, &data);
     } else {
         if (v->q.include_usage) {
             openai_usage_chunk(&v->head, &v->usage, &data);
-            send_event(v, &data);
+            v1_put_event(&data, &events);
         }
         str_clear(&data);
         str_puts(&data, "[DONE]");
-        send_event(v, &data);
     }
-    if (v->http)
+    v1_put_event(&data, &events);
+    v->is_blocked = !http_call_write(v->http, str_cstr(&events), events.len);
+    if (!v->is_blocked)
         http_call_end(v->http);
     str_deinit(&data);
+    str_deinit(&events);
+    return !v->is_blocked;
 }
 
 /* ---- the end */
@@ -193,13 +245,24 @@ static void reply_whole(struct v1_call *v)
 
 static void finish(struct v1_call *v)
 {
-    if (v->http && v->streams)
-        end_stream(v);
-    else if (v->http && v->failed)
+    if (v->http && v->streams && (v->is_blocked || !end_stream(v)))
+        return;
+    if (v->http && !v->streams && v->failed)
         v1_fail(v->http, &v->error, v->retry_after_ms, NULL);
-    else if (v->http)
+    else if (v->http && !v->streams)
         reply_whole(v);
     free_call(v);
+}
+
+static void on_drain(void *ctx)
+{
+    struct v1_call *v = ctx;
+
+    v->is_blocked = false;
+    for (int32_t i = 0; i < v->n && v->http && !v->is_blocked && !v->failed; i++)
+        send_due(&v->choice[i]);
+    if (v->n_open == 0)
+        finish(v);
 }
 
 static void on_done(void *ctx, struct chat_call *chat)
@@ -218,8 +281,9 @@ static void on_done(void *ctx, struct chat_call *chat)
         cancel_all(v);
     } else if (!r->status) {
         openai_usage_add(&v->usage, &r->usage, c->index % v->q.n != 0);
-        if (v->q.stream && !v->failed)
-            end_choice(c);
+        c->ended = true;
+        if (v->q.stream && !v->failed && open_stream(v) && !v->is_blocked)
+            send_due(c);
     }
     if (v->n_open == 0)
         finish(v);
@@ -311,6 +375,8 @@ void v1_model_call(struct serve *s, struct http_call *c, struct openai_request *
 
         v->choice[i].v = v;
         v->choice[i].index = i;
+        str_init(&v->choice[i].content, SIZE_MAX / 2); /* as long as the reply, which has limits */
+        str_init(&v->choice[i].reasoning, SIZE_MAX / 2);
         make_path(v, i, v->choice[i].path, sizeof(v->choice[i].path));
         v1_span_begin(s, &around, &v->choice[i].span);
         spec = spec_of(v, m, i);

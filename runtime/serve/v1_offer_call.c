@@ -189,30 +189,40 @@ static void error_of(const struct offer_call *o, const struct troupe_result *r,
         openai_fail(e, 422, "run_failed", NULL, "run %s: %s", run, why);
 }
 
+/* All that is left of a stream, in one write: it has waited with comments only, so a write of any
+ * length is taken. */
+static void close_stream(struct offer_call *o, const struct str *events)
+{
+    if (http_call_write(o->http, str_cstr(events), events->len))
+        http_call_end(o->http);
+    else
+        http_call_abort(o->http);
+}
+
 static void end_stream(struct offer_call *o, const struct openai_choice *choice,
                        const struct model_usage *usage)
 {
     struct openai_choice part = *choice;
-    struct str data = STR_INIT;
-    bool ok;
+    struct str data = STR_INIT, events = STR_INIT;
 
     part.begins = true;
     openai_chunk(&o->head, &part, &data);
-    ok = v1_event(o->http, &data);
+    v1_put_event(&data, &events);
     part = (struct openai_choice){.ends = true, .finish = FINISH_STOP};
     str_clear(&data);
     openai_chunk(&o->head, &part, &data);
-    ok = ok && v1_event(o->http, &data);
+    v1_put_event(&data, &events);
     str_clear(&data);
     if (o->q.include_usage) {
         openai_usage_chunk(&o->head, usage, &data);
-        ok = ok && v1_event(o->http, &data);
+        v1_put_event(&data, &events);
         str_clear(&data);
     }
     str_puts(&data, "[DONE]");
-    if (ok && v1_event(o->http, &data))
-        http_call_end(o->http);
+    v1_put_event(&data, &events);
+    close_stream(o, &events);
     str_deinit(&data);
+    str_deinit(&events);
 }
 
 static int32_t count_of(int64_t tokens)
@@ -246,16 +256,17 @@ static void reply(struct offer_call *o, const struct troupe_result *r)
 
 static void reply_error(struct offer_call *o, const struct openai_error *e)
 {
-    struct str data = STR_INIT;
+    struct str data = STR_INIT, event = STR_INIT;
 
     if (!o->q.stream) {
         v1_fail(o->http, e, 0, troupe_run_uuid(o->run));
         return;
     }
     openai_error_body(e, &data);
-    if (v1_event(o->http, &data))
-        http_call_end(o->http);
+    v1_put_event(&data, &event);
+    close_stream(o, &event);
     str_deinit(&data);
+    str_deinit(&event);
 }
 
 static void on_end(void *ctx, struct troupe_run *run)
