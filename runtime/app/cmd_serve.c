@@ -306,8 +306,9 @@ const struct command_spec cmd_serve = {
     "",
     "serve models, agents, blueprints and runs over HTTP",
     "/v1 is an OpenAI-compatible server for the models, and for the agents and blueprints of the\n"
-    "section `serve:` of troupe.yaml. It also keeps the deadlines, timers and retries of all runs\n"
-    "of the store. Prints `listening on URL` when it is ready, and at the first start a token.\n"
+    "section `serve:` of troupe.yaml. /api/runs starts, lists, shows and follows runs, and takes\n"
+    "answers. It also keeps the deadlines, timers and retries of all runs of the store. Prints\n"
+    "`listening on URL` when it is ready, and at the first start a token.\n"
     "SIGTERM drains: calls under way may finish, runs stop and can be resumed. SIGHUP reads the\n"
     "certificate and the tokens again.",
     serve_options,

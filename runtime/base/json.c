@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/base/json_read.h"
 #include "runtime/base/json_scan.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/seams.h"
@@ -79,7 +80,10 @@ static enum status parse(const struct json_text *t, size_t max_bytes, struct jso
     st = json_scan(t, err);
     if (st)
         return st;
-    v = json_loadb(t->n ? t->bytes : "", t->n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &fault);
+    v = to_jansson(json_read(t->n ? t->bytes : "", t->n));
+    if (!v) /* it gives the error */
+        v = json_loadb(t->n ? t->bytes : "", t->n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY,
+                       &fault);
     if (!v && json_error_code(&fault) == json_error_out_of_memory)
         return error_at(err, STATUS_NO_MEMORY, t->name, 0, 0, "no memory for %zu bytes of JSON",
                         t->n);

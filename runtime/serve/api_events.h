@@ -21,7 +21,7 @@ void api_events_end(struct api_events *a);
 
 /* Does anybody read the events of this run? */
 bool api_events_has(const struct api_events *a, const char *uuid);
-/* Provisional text of a reply; a reader that is slow misses it. */
+/* Provisional text of a reply; a reader that is slow misses pieces. */
 void api_events_text(struct api_events *a, const char *uuid, const char *path, const char *text,
                      size_t n);
 

@@ -458,7 +458,9 @@ static bool unknown_param(const char *name, struct openai_error *e)
                        near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 }
 
-static bool names_are_known(const struct openai_request *r, struct openai_error *e)
+/* Fills the values of the parameters: NULL for one that is not given. */
+static bool find_values(const struct openai_request *r, const struct json **values,
+                        struct openai_error *e)
 {
     const char *key;
     struct json *value;
@@ -473,6 +475,7 @@ static bool names_are_known(const struct openai_request *r, struct openai_error 
             return unknown_param(key, e);
         if (params[i].why && jv_kind(value) != JV_NULL)
             return openai_refuse(e, key, params[i].why);
+        values[i] = value;
     }
     return true;
 }
@@ -480,16 +483,14 @@ static bool names_are_known(const struct openai_request *r, struct openai_error 
 static bool read_params(struct openai_request *r, struct openai_error *e)
 {
     static const char *const required[] = {"model", "messages", "prompt"};
+    const struct json *values[ARRAY_LEN(params)] = {NULL};
 
-    if (!names_are_known(r, e))
+    if (!find_values(r, values, e))
         return false;
-    for (size_t i = 0; i < ARRAY_LEN(params); i++) {
-        const struct json *v = jv_get(r->document, params[i].name);
-
-        if (params[i].read && (params[i].where & (int)r->kind) && jv_kind(v) != JV_NULL &&
-            !params[i].read(r, v, params[i].name, e))
+    for (size_t i = 0; i < ARRAY_LEN(params); i++)
+        if (params[i].read && jv_kind(values[i]) != JV_NULL &&
+            !params[i].read(r, values[i], params[i].name, e))
             return false;
-    }
     for (size_t i = 0; i < ARRAY_LEN(required); i++)
         if (jv_kind(jv_get(r->document, required[i])) == JV_NULL &&
             i != (r->kind == OPENAI_CHAT ? 2 : 1))

@@ -81,7 +81,11 @@ struct openai_head {
     const char *model;
     int64_t created_s;
     bool include_usage; /* in chunks: "usage": null, before the last one */
+    struct str chunk;   /* how each chunk begins; empty: openai_chunk makes it each time */
 };
+/* Of a stream, once all else is set: chunks begin alike, and there is one for each token. */
+void openai_head_ready(struct openai_head *h);
+void openai_head_deinit(struct openai_head *h);
 /* From 128 bits of the caller. */
 void openai_make_id(struct openai_head *h, uint64_t high, uint64_t low);
 void openai_make_fingerprint(struct openai_head *h, const struct model_info *m);

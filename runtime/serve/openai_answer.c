@@ -4,8 +4,6 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "runtime/base/unicode.h"
@@ -13,8 +11,13 @@
 
 void openai_make_id(struct openai_head *h, uint64_t high, uint64_t low)
 {
-    (void)snprintf(h->id, sizeof(h->id), "%s-%016" PRIx64 "%016" PRIx64,
-                   h->kind == OPENAI_CHAT ? "chatcmpl" : "cmpl", high, low);
+    static const char digits[] = "0123456789abcdef";
+    size_t n = h->kind == OPENAI_CHAT ? sizeof("chatcmpl-") - 1 : sizeof("cmpl-") - 1;
+
+    memcpy(h->id, h->kind == OPENAI_CHAT ? "chatcmpl-" : "cmpl-", n);
+    for (int i = 0; i < 32; i++)
+        h->id[n++] = digits[(i < 16 ? high : low) >> 4 * (15 - i % 16) & 15];
+    h->id[n] = 0;
 }
 
 void openai_make_fingerprint(struct openai_head *h, const struct model_info *m)
@@ -22,7 +25,9 @@ void openai_make_fingerprint(struct openai_head *h, const struct model_info *m)
     char hex[65];
 
     sha256_hex(&m->hash, hex);
-    (void)snprintf(h->fingerprint, sizeof(h->fingerprint), "fp_%.10s", hex);
+    memcpy(h->fingerprint, "fp_", 3);
+    memcpy(h->fingerprint + 3, hex, 10);
+    h->fingerprint[13] = 0;
 }
 
 const char *openai_finish(enum model_finish f, bool has_calls)
@@ -102,6 +107,27 @@ static void put_head(struct str *out, const struct openai_head *h, const char *o
     str_puts(out, ",\"system_fingerprint\":");
     put_text(out, h->fingerprint[0] ? h->fingerprint : NULL, strlen(h->fingerprint));
     str_puts(out, ",\"choices\":[");
+}
+
+static const char chunk_object[] = "chat.completion.chunk";
+
+void openai_head_ready(struct openai_head *h)
+{
+    str_clear(&h->chunk);
+    put_head(&h->chunk, h, chunk_object);
+}
+
+void openai_head_deinit(struct openai_head *h)
+{
+    str_deinit(&h->chunk);
+}
+
+static void put_chunk_head(struct str *out, const struct openai_head *h)
+{
+    if (h->chunk.len > 0 && str_ok(&h->chunk))
+        str_append(out, str_cstr(&h->chunk), h->chunk.len);
+    else
+        put_head(out, h, chunk_object);
 }
 
 /* In a chunk with the numbers of the calls, by which clients tell deltas apart. */
@@ -302,7 +328,7 @@ void openai_answer(const struct openai_head *h, const struct openai_choice *choi
 
 void openai_chunk(const struct openai_head *h, const struct openai_choice *part, struct str *out)
 {
-    put_head(out, h, "chat.completion.chunk");
+    put_chunk_head(out, h);
     put_int(out, "{\"index\":", part->index);
     if (h->kind == OPENAI_CHAT) {
         put_delta(out, part);
@@ -317,7 +343,7 @@ void openai_chunk(const struct openai_head *h, const struct openai_choice *part,
 void openai_usage_chunk(const struct openai_head *h, const struct model_usage *usage,
                         struct str *out)
 {
-    put_head(out, h, "chat.completion.chunk");
+    put_chunk_head(out, h);
     str_putc(out, ']');
     put_usage(out, usage);
     str_putc(out, '}');

@@ -2,7 +2,6 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "runtime/base/map.h"
@@ -20,28 +19,39 @@ struct place {
     char at[OPENAI_PATH];
 };
 
-/* A place that is too long ends in "...". */
-static struct place placed(struct place p, int n)
+/* Each value of a request has one, so that no format is read for it. One that is too long ends in
+ * "...". */
+static struct place placed(const char *at, const char *before, const char *name, const char *after)
 {
-    if (n >= (int)sizeof(p.at))
+    const char *const parts[] = {at, before, name, after};
+    struct place p;
+    size_t n = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+        for (const char *c = parts[i]; *c && n < sizeof(p.at); c++)
+            p.at[n++] = *c;
+    if (n == sizeof(p.at))
         memcpy(p.at + sizeof(p.at) - sizeof("..."), "...", sizeof("..."));
+    else
+        p.at[n] = 0;
     return p;
 }
 
 static struct place member(const char *at, const char *key)
 {
-    struct place p;
-    int n = snprintf(p.at, sizeof(p.at), "%s.%s", at, key);
-
-    return placed(p, n);
+    return placed(at, ".", key, "");
 }
 
 static struct place element(const char *at, size_t i)
 {
-    struct place p;
-    int n = snprintf(p.at, sizeof(p.at), "%s[%zu]", at, i);
+    char digits[24], *p = digits + sizeof(digits) - 1;
 
-    return placed(p, n);
+    *p = 0;
+    do {
+        *--p = (char)('0' + i % 10);
+        i /= 10;
+    } while (i > 0);
+    return placed(at, "[", p, "]");
 }
 
 /* A string with 1 to max bytes; max 0: any. */

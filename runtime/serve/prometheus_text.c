@@ -10,14 +10,27 @@
 #include "runtime/base/unicode.h"
 #include "runtime/base/utf8.h"
 
-/* Backslashes and line ends are escaped, and quotes in labels; the text must be UTF-8. */
+static bool is_plain(char c)
+{
+    return (unsigned char)c < 0x80 && c != '\n' && c != '\\' && c != '"';
+}
+
+/* Backslashes and line ends are escaped, and quotes in labels; the text must be UTF-8. Labels are
+ * made for each request: what needs no look is copied in one piece. */
 static void put_escaped(struct str *out, const char *text, bool quotes)
 {
     size_t n = strlen(text);
 
     for (size_t i = 0; i < n;) {
-        uint32_t c = utf8_next(text, n, &i);
+        size_t from = i;
+        uint32_t c;
 
+        while (i < n && is_plain(text[i]))
+            i++;
+        str_append(out, text + from, i - from);
+        if (i == n)
+            break;
+        c = utf8_next(text, n, &i);
         if (c == '\n')
             str_puts(out, "\\n");
         else if (c == '\\' || (c == '"' && quotes))

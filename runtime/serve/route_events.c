@@ -25,7 +25,11 @@
 #define LOOK_MS     500
 #define LOOKS_BLIND 10 /* then also without a commit: the death of an owner writes nothing */
 #define ID_MAX      64
-#define END         "-end" /* after the id of the last event */
+/* What is read at a time, since each read of the new steps costs the time of all steps of the run;
+ * then others have their turn. */
+#define QUEUE_MAX (1 << 20)
+#define SLICE     32768  /* of one write */
+#define END       "-end" /* after the id of the last event */
 
 struct open_step {
     int64_t seq;
@@ -45,15 +49,20 @@ struct stream {
     size_t n_open, cap_open;
     struct json *verdict; /* the newest, or NULL */
     int64_t verdict_seq;
-    int status;      /* enum run_status as sent; -1: none */
-    bool asks;       /* a question was opened or closed since then */
-    bool is_blocked; /* until on_drain */
+    int status;       /* enum run_status as sent; -1: none */
+    bool asks;        /* a question was opened or closed since then */
+    struct str queue; /* events that are not written yet, from `written` on */
+    size_t written;
+    bool is_full;  /* the queue takes no more: more is read when it is empty */
+    bool has_more; /* it is empty now */
+    bool has_ended, too_large;
 };
 
 struct api_events {
     struct serve *s;
     struct store_reader *q;   /* of its own: query_has_changed says it once; NULL: not opened yet */
     struct loop_timer *timer; /* while there are streams */
+    struct loop_timer *soon;  /* when streams have more */
     struct stream *first;
     int n_blind;
 };
@@ -61,6 +70,7 @@ struct api_events {
 /* ---- life of a stream */
 
 static void on_look(void *ctx);
+static void on_soon(void *ctx);
 
 static void stream_free(struct stream *e)
 {
@@ -73,8 +83,10 @@ static void stream_free(struct stream *e)
         *at = e->next;
     if (!a->first) {
         loop_timer_free(a->timer);
-        a->timer = NULL;
+        loop_timer_free(a->soon);
+        a->timer = a->soon = NULL;
     }
+    str_deinit(&e->queue);
     for (size_t i = 0; i < e->n_open; i++)
         free(e->open[i].path);
     free(e->open);
@@ -107,19 +119,46 @@ static void put_id(const struct stream *e, int64_t newest, size_t closing, char 
 }
 #define NONE_CLOSES SIZE_MAX
 
-/* False: not sent, since the client reads slowly. */
+/* False: not now, since the queue is full. */
 static bool put_event(struct stream *e, const char *type, const char *id, struct json *adopt_data)
 {
     char *data = jv_dump(adopt_data);
     struct str text = STR_INIT;
-    bool ok;
+    bool fits;
 
     jv_unref(adopt_data);
     sse_write(&text, type, id, data, strlen(data));
-    ok = http_call_write(e->http, str_cstr(&text), text.len);
+    fits = e->queue.len == 0 || e->queue.len + text.len <= QUEUE_MAX;
+    if (fits)
+        str_append(&e->queue, str_cstr(&text), text.len);
+    e->too_large = e->too_large || !str_ok(&text) || !str_ok(&e->queue);
     str_deinit(&text);
     free(data);
-    return ok;
+    return fits && !e->too_large;
+}
+
+/* Writes what the client takes. When all is written, the stream may be freed in here. */
+static void flush(struct stream *e)
+{
+    while (e->written < e->queue.len) {
+        size_t n = e->queue.len - e->written;
+
+        n = n < SLICE ? n : SLICE;
+        if (!http_call_write(e->http, str_cstr(&e->queue) + e->written, n))
+            return; /* on_drain follows */
+        e->written += n;
+    }
+    str_clear(&e->queue);
+    e->written = 0;
+    if (e->has_ended) {
+        http_call_end(e->http);
+        stream_free(e);
+    } else if (e->is_full) {
+        e->is_full = false;
+        e->has_more = true;
+        if (!e->events->soon)
+            e->events->soon = loop_timer_new(e->events->s->loop, 0, on_soon, e->events);
+    }
 }
 
 static bool is_over(enum step_state state)
@@ -133,8 +172,8 @@ static bool send_step(struct stream *e, const struct step_row *s, const char *id
     const struct json *verdict = run_step_verdict(s);
 
     jv_set_string(doc, "type", "step");
-    e->is_blocked = !put_event(e, "step", id, doc);
-    if (e->is_blocked)
+    e->is_full = !put_event(e, "step", id, doc);
+    if (e->is_full)
         return false;
     if (verdict && s->seq >= e->verdict_seq) {
         jv_unref(e->verdict);
@@ -215,10 +254,10 @@ static enum status send_steps(struct stream *e, struct store_reader *q, struct e
     struct again again = {e, 0};
     enum status st = STATUS_OK;
 
-    while (!st && !e->is_blocked && again.i < e->n_open)
+    while (!st && !e->is_full && again.i < e->n_open)
         st = query_step(q, e->uuid, e->open[again.i].path, e->open[again.i].attempt, send_again,
                         &again, err);
-    if (!st && !e->is_blocked)
+    if (!st && !e->is_full)
         st = query_steps(q, e->uuid, NULL, e->last, false, send_new, e, err);
     return st;
 }
@@ -248,8 +287,8 @@ static enum status send_status(struct stream *e, enum run_status status, struct 
     jv_set_string(doc, "status", run_status_word(status));
     jv_set_adopt(doc, "waits", waits);
     put_id(e, e->last, NONE_CLOSES, id);
-    e->is_blocked = !put_event(e, "status", id, doc);
-    if (!e->is_blocked) {
+    e->is_full = !put_event(e, "status", id, doc);
+    if (!e->is_full) {
         e->status = (int)status;
         e->asks = false;
     }
@@ -290,7 +329,7 @@ static enum status send_result(struct stream *e, struct store_reader *q, struct 
         jv_set_string(head, "type", "result");
         jv_set_string(head, "schema", "troupe.show/1");
         jv_set_adopt(head, "verdict", e->verdict ? jv_ref(e->verdict) : jv_null());
-        e->is_blocked = !put_event(e, "result", last, jv_ref(head));
+        e->is_full = !put_event(e, "result", last, jv_ref(head));
     }
     run_view_deinit(&v);
     return st;
@@ -305,7 +344,7 @@ static void fail(struct stream *e, const struct error *err)
     stream_free(e);
 }
 
-/* Sends what is new. The status is read first: when it is final, all steps are there. The stream
+/* Queues what is new. The status is read first: when it is final, all steps are there. The stream
  * may be freed in here. */
 static void send_news(struct stream *e)
 {
@@ -315,28 +354,25 @@ static void send_news(struct stream *e)
     enum status st = query_run_bare(q, e->uuid, take_status, &status, &err);
     bool ends = run_status_is_final(status);
 
+    e->has_more = false;
     if (!st)
         st = send_steps(e, q, &err);
-    if (!st && !e->is_blocked)
+    if (!st && !e->is_full)
         st = send_status(e, status, &err);
-    if (!st && !e->is_blocked && ends)
+    if (!st && !e->is_full && ends)
         st = send_result(e, q, &err);
-    if (st) {
+    if (!st && e->too_large)
+        st = error_set(&err, STATUS_LIMIT, "a step is too large for an event");
+    e->has_ended = !st && !e->is_full && ends;
+    if (st)
         fail(e, &err);
-    } else if (!e->is_blocked && ends) {
-        http_call_end(e->http);
-        stream_free(e);
-    }
+    else
+        flush(e);
 }
 
 static void on_drain(void *ctx)
 {
-    struct stream *e = ctx;
-
-    if (!e->is_blocked)
-        return; /* a text was refused */
-    e->is_blocked = false;
-    send_news(e);
+    flush(ctx);
 }
 
 /* ---- all streams */
@@ -354,7 +390,22 @@ static void on_look(void *ctx)
     a->n_blind = 0;
     for (struct stream *e = a->first, *next; e; e = next) {
         next = e->next;
-        if (!e->is_blocked)
+        if (e->queue.len == 0)
+            send_news(e);
+        else
+            e->is_full = true; /* so that it looks again when that is written */
+    }
+}
+
+static void on_soon(void *ctx)
+{
+    struct api_events *a = ctx;
+
+    loop_timer_free(a->soon);
+    a->soon = NULL;
+    for (struct stream *e = a->first, *next; e; e = next) {
+        next = e->next;
+        if (e->has_more)
             send_news(e);
     }
 }
@@ -401,13 +452,14 @@ void api_events_text(struct api_events *a, const char *uuid, const char *path, c
     for (struct stream *e = a->first; e; e = e->next) {
         struct json *doc;
 
-        if (e->is_blocked || strcmp(e->uuid, uuid) != 0)
+        if (e->queue.len > 0 || e->has_more || strcmp(e->uuid, uuid) != 0)
             continue;
         doc = jv_object();
         jv_set_string(doc, "type", "text");
         jv_set_string(doc, "path", path);
         jv_set_adopt(doc, "text", jv_string_n(text, n));
-        (void)put_event(e, "text", NULL, doc);
+        if (put_event(e, "text", NULL, doc))
+            flush(e);
     }
 }
 
@@ -498,6 +550,7 @@ void route_run_events(struct serve *s, struct http_call *c, const char *const *p
     }
     e = xcalloc(1, sizeof(*e));
     e->events = a;
+    e->queue = STR_INIT;
     memcpy(e->uuid, uuid, sizeof(uuid));
     if (!resume_at(c, e, a->q)) {
         free(e);

@@ -133,6 +133,7 @@ enum status serve_start(const struct serve_options *o, struct serve **out, struc
     for (int32_t i = 1; serve_route_at(i); i++)
         serve_metrics_add_route(s->metrics, serve_route_at(i)->path);
     s->began_ms = seams_wall_ms(o->seams);
+    s->random_seed = seams_random_u64(o->seams);
     s->events = api_events_new(s);
     troupe_set_interrupted(s->troupe, &s->stopping); /* not at the signal: runs have the grace */
     if (!st)

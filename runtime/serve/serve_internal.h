@@ -5,6 +5,7 @@
 #ifndef TROUPE_RUNTIME_SERVE_SERVE_INTERNAL_H
 #define TROUPE_RUNTIME_SERVE_SERVE_INTERNAL_H
 
+#include "runtime/base/rng.h"
 #include "runtime/serve/serve.h"
 #include "runtime/serve/serve_token.h"
 
@@ -29,6 +30,7 @@ struct serve {
     int32_t n_models, max_queue;
     int32_t n_v1; /* replies below /v1 under way or waiting */
     int64_t began_ms;
+    uint64_t random_seed, n_random; /* of v1_random */
     struct serve_metrics *metrics;
     uint64_t next_span;         /* serve_new_span */
     int32_t n_calls;            /* requests under way, which end before the server has drained */
@@ -68,5 +70,11 @@ void serve_error_body(void *serve, const struct http_request *q, int code, const
 void serve_fail(struct http_call *c, const struct error *err);
 /* Replies with a document (adopted). */
 void serve_reply_json(struct http_call *c, int code, struct json *adopt_document);
+
+/* For ids and seeds, not for secrets: without a system call. */
+static inline uint64_t serve_random(struct serve *s)
+{
+    return rng_derive(s->random_seed, s->n_random++);
+}
 
 #endif

@@ -41,7 +41,7 @@ static bool fits(const char *pattern, const char *path, struct parts *p)
 {
     int32_t n = 0;
 
-    *p = (struct parts){.used = 0};
+    p->used = 0;
     while (*pattern && *path) {
         const char *end;
 

@@ -23,16 +23,22 @@ struct model *serve_model_find(const struct serve *s, const char *id);
 /* The name for a run, lent for the life of the server; NULL: not offered. */
 const char *const *serve_model_name(const struct serve *s, const char *id);
 
+/* v1_reply.c */
+
+/* For ids and seeds, not for secrets: without a system call. */
+uint64_t v1_random(struct serve *s);
 /* Replies with the error and retry_after_ms (0: none) as Retry-After. run: the run that failed, or
  * NULL; the reply names it and asks the client not to start another. */
 void v1_fail(struct http_call *c, const struct openai_error *e, int64_t retry_after_ms,
              const char *run);
 void v1_head(struct serve *s, const struct openai_request *q, const struct model_info *m,
              struct openai_head *out);
-/* Appends the event with these data. */
-void v1_put_event(const struct str *data, struct str *out);
-/* The data of one event of a stream. false: nothing was queued, as by http_call_write. */
-MUST_CHECK bool v1_event(struct http_call *c, const struct str *data);
+/* The data of an event are appended to `events` between these. The buffer is the caller's, and used
+ * again for the next. */
+void v1_event_begin(struct str *events);
+void v1_event_end(struct str *events);
+/* Empties the buffer. false: nothing was queued (http_call_write), or memory ran out. */
+MUST_CHECK bool v1_events_send(struct http_call *c, struct str *events);
 extern const struct http_reply v1_event_stream; /* its head */
 
 /* v1_observe.c: metrics and spans of calls */

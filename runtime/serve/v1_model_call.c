@@ -22,12 +22,12 @@ struct v1_choice {
     int32_t index;
     char path[48]; /* by which a scripted model chooses its reply */
     struct chat_call *chat;
-    struct str content, reasoning; /* pieces that were not sent yet */
+    struct str content, reasoning; /* pieces that wait for the client */
     bool is_open;                  /* on_done follows */
     bool begun;                    /* a chunk of it was sent */
-    bool ended, closed;            /* its last chunk is due, was sent */
-    int32_t n_given; /* tokens in the chunks so far */
-    int64_t offset;  /* characters in the chunks so far */
+    bool ended, closed;            /* its last chunk is due; was sent */
+    int32_t n_given;               /* tokens in the chunks so far */
+    int64_t offset;                /* characters in the chunks so far */
     struct v1_span span;
 };
 
@@ -44,6 +44,7 @@ struct v1_call {
     struct openai_error error; /* of the first that failed */
     int64_t retry_after_ms;
     struct model_usage usage;
+    struct str events; /* of the stream, to be sent now */
 };
 
 static void free_call(struct v1_call *v)
@@ -56,6 +57,8 @@ static void free_call(struct v1_call *v)
         str_deinit(&v->choice[i].reasoning);
     }
     openai_request_deinit(&v->q);
+    openai_head_deinit(&v->head);
+    str_deinit(&v->events);
     s->n_v1 -= v->n;
     free(v->choice);
     free(v);
@@ -99,7 +102,7 @@ static bool open_stream(struct v1_call *v)
     return true;
 }
 
-/* A part of the stream was lost for want of memory, so the rest of it is worth nothing. */
+/* A part of the stream was lost for want of memory, so the rest is worth nothing. */
 static void drop_stream(struct v1_call *v)
 {
     http_call_abort(v->http);
@@ -107,15 +110,23 @@ static void drop_stream(struct v1_call *v)
     cancel_all(v);
 }
 
-/* false: the client reads too slowly for it now, or is gone. */
-static bool send_event(struct v1_call *v, const struct str *data)
+/* false: the client does not read as fast, or is gone. */
+static bool send_events(struct v1_call *v)
 {
-    if (!str_ok(data)) {
+    if (!str_ok(&v->events)) {
         drop_stream(v);
         return false;
     }
-    v->is_blocked = !v1_event(v->http, data);
+    v->is_blocked = !v1_events_send(v->http, &v->events);
     return !v->is_blocked;
+}
+
+static bool send_chunk(struct v1_call *v, const struct openai_choice *part)
+{
+    v1_event_begin(&v->events);
+    openai_chunk(&v->head, part, &v->events);
+    v1_event_end(&v->events);
+    return send_events(v);
 }
 
 static int64_t count_chars(const char *text, size_t n)
@@ -127,32 +138,51 @@ static int64_t count_chars(const char *text, size_t n)
     return chars;
 }
 
-/* The pieces of one kind, as one chunk. */
-static bool send_pieces(struct v1_choice *c, enum chat_piece kind)
+static bool send_text(struct v1_choice *c, enum chat_piece kind, const char *text, size_t n)
 {
     struct v1_call *v = c->v;
-    struct str *text = kind == CHAT_CONTENT ? &c->content : &c->reasoning, data = STR_INIT;
     struct openai_choice part = {.index = c->index,
                                  .begins = !c->begun,
                                  .from = c->n_given,
                                  .to = chat_call_result(c->chat)->n_ids,
                                  .offset = c->offset,
                                  .tokens = v->q.logprobs ? c->chat : NULL};
-    bool ok;
 
-    if (text->len == 0)
-        return true;
-    *(kind == CHAT_CONTENT ? &part.content : &part.reasoning) = str_cstr(text);
-    *(kind == CHAT_CONTENT ? &part.content_bytes : &part.reasoning_bytes) = text->len;
-    openai_chunk(&v->head, &part, &data);
-    ok = send_event(v, &data);
-    str_deinit(&data);
-    if (!ok)
+    *(kind == CHAT_CONTENT ? &part.content : &part.reasoning) = text;
+    *(kind == CHAT_CONTENT ? &part.content_bytes : &part.reasoning_bytes) = n;
+    if (!send_chunk(v, &part))
         return false;
     if (kind == CHAT_CONTENT)
-        c->offset += count_chars(str_cstr(text), text->len);
+        c->offset += count_chars(text, n);
     c->begun = true;
     c->n_given = part.to;
+    return true;
+}
+
+static struct str *waiting(struct v1_choice *c, enum chat_piece kind)
+{
+    return kind == CHAT_CONTENT ? &c->content : &c->reasoning;
+}
+
+static void on_piece(void *ctx, enum chat_piece kind, const char *text, size_t n)
+{
+    struct v1_choice *c = ctx;
+    struct v1_call *v = c->v;
+
+    if (!open_stream(v) || (!v->is_blocked && send_text(c, kind, text, n)) || !v->http)
+        return;
+    str_append(waiting(c, kind), text, n);
+    if (!str_ok(waiting(c, kind)))
+        drop_stream(v);
+}
+
+/* The pieces that waited, as one. false: they still wait. */
+static bool send_waiting(struct v1_choice *c, enum chat_piece kind)
+{
+    struct str *text = waiting(c, kind);
+
+    if (text->len > 0 && !send_text(c, kind, str_cstr(text), text->len))
+        return false;
     str_deinit(text);
     return true;
 }
@@ -166,9 +196,7 @@ static void choice_of(const struct v1_choice *c, struct openai_choice *out)
 /* The last chunk of a choice: its calls, and why it ended. */
 static void end_choice(struct v1_choice *c)
 {
-    struct v1_call *v = c->v;
     struct openai_choice part;
-    struct str data = STR_INIT;
 
     choice_of(c, &part);
     part.begins = !c->begun;
@@ -177,55 +205,34 @@ static void end_choice(struct v1_choice *c)
     part.content_bytes = part.reasoning_bytes = 0;
     part.from = c->n_given;
     part.offset = c->offset;
-    openai_chunk(&v->head, &part, &data);
-    c->closed = send_event(v, &data);
-    str_deinit(&data);
+    c->closed = send_chunk(c->v, &part);
 }
 
 /* What is due of a choice. */
 static void send_due(struct v1_choice *c)
 {
-    if (send_pieces(c, CHAT_REASONING) && send_pieces(c, CHAT_CONTENT) && c->ended && !c->closed)
+    if (send_waiting(c, CHAT_REASONING) && send_waiting(c, CHAT_CONTENT) && c->ended && !c->closed)
         end_choice(c);
 }
 
-static void on_piece(void *ctx, enum chat_piece kind, const char *text, size_t n)
-{
-    struct v1_choice *c = ctx;
-    struct v1_call *v = c->v;
-    struct str *to = kind == CHAT_CONTENT ? &c->content : &c->reasoning;
-
-    if (!open_stream(v))
-        return;
-    str_append(to, text, n);
-    if (!str_ok(to))
-        drop_stream(v);
-    else if (!v->is_blocked)
-        send_due(c);
-}
-
-/* false: it waits for on_drain. */
+/* The last events, in one write. false: they wait for on_drain. */
 static bool end_stream(struct v1_call *v)
 {
-    struct str data = STR_INIT, events = STR_INIT;
-
+    v1_event_begin(&v->events);
     if (v->failed) {
-        openai_error_body(&v->error, &data);
+        openai_error_body(&v->error, &v->events);
     } else {
         if (v->q.include_usage) {
-            openai_usage_chunk(&v->head, &v->usage, &data);
-            v1_put_event(&data, &events);
+            openai_usage_chunk(&v->head, &v->usage, &v->events);
+            v1_event_end(&v->events);
+            v1_event_begin(&v->events);
         }
-        str_clear(&data);
-        str_puts(&data, "[DONE]");
+        str_puts(&v->events, "[DONE]");
     }
-    v1_put_event(&data, &events);
-    v->is_blocked = !http_call_write(v->http, str_cstr(&events), events.len);
-    if (!v->is_blocked)
+    v1_event_end(&v->events);
+    if (send_events(v))
         http_call_end(v->http);
-    str_deinit(&data);
-    str_deinit(&events);
-    return !v->is_blocked;
+    return !v->http || !v->is_blocked;
 }
 
 /* ---- the end */
@@ -317,7 +324,7 @@ static struct chat_call_spec spec_of(const struct v1_call *v, struct model *m, i
         .tool_choice = q->tool_choice,
         .schema = q->schema,
         .sampling = q->sampling,
-        .seed = q->has_seed ? q->seed : seams_random_u64(v->s->o.seams),
+        .seed = q->has_seed ? q->seed : v1_random(v->s),
         .call_id = (uint64_t)i,
         .max_tokens = q->max_tokens,
         .stop = q->stop,
@@ -362,6 +369,7 @@ void v1_model_call(struct serve *s, struct http_call *c, struct openai_request *
     v->s = s;
     v->http = c;
     v->q = *adopt_q;
+    v->events = STR_INIT;
     v->q.sampling.bias_id = v->q.bias_id;
     v->q.sampling.bias = v->q.bias;
     v->n = v->n_open = v->q.n * (v->q.kind == OPENAI_COMPLETIONS ? v->q.n_prompts : 1);
@@ -375,7 +383,7 @@ void v1_model_call(struct serve *s, struct http_call *c, struct openai_request *
 
         v->choice[i].v = v;
         v->choice[i].index = i;
-        str_init(&v->choice[i].content, SIZE_MAX / 2); /* as long as the reply, which has limits */
+        str_init(&v->choice[i].content, SIZE_MAX / 2); /* at most the reply, which has limits */
         str_init(&v->choice[i].reasoning, SIZE_MAX / 2);
         make_path(v, i, v->choice[i].path, sizeof(v->choice[i].path));
         v1_span_begin(s, &around, &v->choice[i].span);

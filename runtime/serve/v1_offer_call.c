@@ -33,6 +33,7 @@ static void free_call(struct offer_call *o)
     struct serve *s = o->s;
 
     openai_request_deinit(&o->q);
+    openai_head_deinit(&o->head);
     jv_unref(o->inputs);
     free(o);
     s->n_v1--;
@@ -189,11 +190,10 @@ static void error_of(const struct offer_call *o, const struct troupe_result *r,
         openai_fail(e, 422, "run_failed", NULL, "run %s: %s", run, why);
 }
 
-/* All that is left of a stream, in one write: it has waited with comments only, so a write of any
- * length is taken. */
-static void close_stream(struct offer_call *o, const struct str *events)
+/* All that is left of a stream, in one write: only comments have been sent, so it may be long. */
+static void close_stream(struct offer_call *o, struct str *events)
 {
-    if (http_call_write(o->http, str_cstr(events), events->len))
+    if (v1_events_send(o->http, events))
         http_call_end(o->http);
     else
         http_call_abort(o->http);
@@ -203,25 +203,25 @@ static void end_stream(struct offer_call *o, const struct openai_choice *choice,
                        const struct model_usage *usage)
 {
     struct openai_choice part = *choice;
-    struct str data = STR_INIT, events = STR_INIT;
+    struct str events = STR_INIT;
 
     part.begins = true;
-    openai_chunk(&o->head, &part, &data);
-    v1_put_event(&data, &events);
+    v1_event_begin(&events);
+    openai_chunk(&o->head, &part, &events);
+    v1_event_end(&events);
     part = (struct openai_choice){.ends = true, .finish = FINISH_STOP};
-    str_clear(&data);
-    openai_chunk(&o->head, &part, &data);
-    v1_put_event(&data, &events);
-    str_clear(&data);
+    v1_event_begin(&events);
+    openai_chunk(&o->head, &part, &events);
+    v1_event_end(&events);
     if (o->q.include_usage) {
-        openai_usage_chunk(&o->head, usage, &data);
-        v1_put_event(&data, &events);
-        str_clear(&data);
+        v1_event_begin(&events);
+        openai_usage_chunk(&o->head, usage, &events);
+        v1_event_end(&events);
     }
-    str_puts(&data, "[DONE]");
-    v1_put_event(&data, &events);
+    v1_event_begin(&events);
+    str_puts(&events, "[DONE]");
+    v1_event_end(&events);
     close_stream(o, &events);
-    str_deinit(&data);
     str_deinit(&events);
 }
 
@@ -256,16 +256,16 @@ static void reply(struct offer_call *o, const struct troupe_result *r)
 
 static void reply_error(struct offer_call *o, const struct openai_error *e)
 {
-    struct str data = STR_INIT, event = STR_INIT;
+    struct str event = STR_INIT;
 
     if (!o->q.stream) {
         v1_fail(o->http, e, 0, troupe_run_uuid(o->run));
         return;
     }
-    openai_error_body(e, &data);
-    v1_put_event(&data, &event);
+    v1_event_begin(&event);
+    openai_error_body(e, &event);
+    v1_event_end(&event);
     close_stream(o, &event);
-    str_deinit(&data);
     str_deinit(&event);
 }
 
@@ -297,7 +297,7 @@ static enum status start_run(struct offer_call *o, const struct serve_offer *off
         .kind = "run",
         .plan = offer->plan,
         .inputs = o->inputs,
-        .seed = (o->q.has_seed ? o->q.seed : seams_random_u64(o->s->o.seams)) & INT64_MAX,
+        .seed = (o->q.has_seed ? o->q.seed : v1_random(o->s)) & INT64_MAX,
         .more = more,
     };
     enum status st;

@@ -61,7 +61,7 @@ def cpu_s(process):
 
 class World:
     def __init__(self, build):
-        self.bench = os.path.join(build, "tests/bench/bench_v1")
+        self.bench = os.path.join(build, "tests/bench/v1_parts")
         self.troupe = os.path.join(build, "runtime/app/troupe")
         self.folder = tempfile.TemporaryDirectory(prefix="troupe-bench-")
         self.dir = self.folder.name
@@ -88,8 +88,9 @@ class World:
         p = self.start(self.bench, mode, reply_file)
         return p, int(p.stdout.readline())
 
-    def uvicorn(self):
-        p = self.start(sys.executable, "-m", "uvicorn", "v1_app:app", "--app-dir", HERE, "--port", "0", "--no-access-log")
+    def uvicorn(self, loop, http):
+        p = self.start(sys.executable, "-m", "uvicorn", "v1_app:app", "--app-dir", HERE, "--port", "0", "--no-access-log",
+                       "--loop", loop, "--http", http)
         for line in p.stderr:
             if "running on" in line:
                 return p, int(line.split("127.0.0.1:")[1].split()[0])
@@ -110,7 +111,7 @@ class World:
 def show(what, unit, ours, other, more_is_better=False):
     """Medians of both sides and of the ratios; how many times less (or the part that remains)."""
     ratios = [a / b if more_is_better else b / a for a, b in zip(ours, other)]
-    print(f"{what:62} {statistics.median(ours):10.2f} {unit}  other {statistics.median(other):10.2f}  "
+    print(f"{what:74} {statistics.median(ours):10.2f} {unit}  other {statistics.median(other):10.2f}  "
           f"ratio {statistics.median(ratios):.2f} ({', '.join(f'{r:.2f}' for r in ratios)})", flush=True)
 
 
@@ -121,7 +122,8 @@ def chat(w, rounds, seconds):
                          "model": BODY["model"], "choices": [{"index": 0, "message": {"role": "assistant", "content": TEXT},
                                                               "finish_reason": "stop"}],
                          "usage": {"prompt_tokens": 10, "completion_tokens": 9, "total_tokens": 19}}, separators=(",", ":"))
-    servers = {"ours": w.serve(), "fastapi": w.uvicorn(), "bare": w.server("bare", w.file("answer.json", answer))}
+    servers = {"ours": w.serve(), "FastAPI, uvloop and httptools": w.uvicorn("uvloop", "httptools"),
+               "FastAPI, asyncio and h11": w.uvicorn("asyncio", "h11"), "bare libwebsockets": w.server("bare", w.file("answer.json", answer))}
     for at_once in (1, 16):
         us = {name: [] for name in servers}
         for i in range(rounds + 1):
@@ -130,8 +132,8 @@ def chat(w, rounds, seconds):
                 done = w.run(w.bench, "load", port, "/v1/chat/completions", body, seconds, at_once)["requests"]
                 if i > 0:  # the first warms up
                     us[name].append((cpu_s(p) - before) / done * 1e6)
-        show(f"CPU of a chat completion, {at_once} at a time, against FastAPI", "us", us["ours"], us["fastapi"])
-        show(f"CPU of a chat completion, {at_once} at a time, against bare", "us", us["ours"], us["bare"])
+        for other in list(servers)[1:]:
+            show(f"CPU of a chat completion, {at_once} at a time; {other}", "us", us["ours"], us[other])
 
 
 def remote(w, rounds, calls):
@@ -161,7 +163,7 @@ def remote(w, rounds, calls):
             if i > 0:
                 us["ours"].append(ours["cpu_s"] / ours["calls"] * 1e6)
                 us["openai"].append(theirs["cpu_s"] / theirs["calls"] * 1e6)
-        show(f"CPU of a remote call, {mode}, against the openai client", "us", us["ours"], us["openai"])
+        show(f"CPU of a remote call, {mode}; the openai client", "us", us["ours"], us["openai"])
 
 
 def stream(w, rounds, repeats):
@@ -179,8 +181,8 @@ def stream(w, rounds, repeats):
             for name, r in (("ours", ours), ("process", inside)):
                 cpu[name].append(r["tokens"] / r["cpu_s"])
                 wall[name].append(r["tokens"] / r["wall_s"])
-    show("tokens a CPU second, 32 streams of completions, over in process", "/s", cpu["ours"], cpu["process"], True)
-    show("tokens a second, 32 streams of completions, over in process", "/s", wall["ours"], wall["process"], True)
+    show("tokens a CPU second, 32 streams; in process", "/s", cpu["ours"], cpu["process"], True)
+    show("tokens a second, 32 streams; in process", "/s", wall["ours"], wall["process"], True)
 
 
 def main():

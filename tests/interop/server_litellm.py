@@ -35,7 +35,8 @@ def begin():
     url = f"http://127.0.0.1:{port}/v1"
     spec = f'url: "{url}", key: "${{env:PROXY_KEY}}", max_tries: 1'
     folder = Folder({**{n: f"{{{spec}, model: {n}}}" for n in ("mock", "limited", "broken", "full", "bees", "tools", "object",
-                                                               "digits", "clerk", "absent")},
+                                                               "digits", "absent")},
+                     "clerk": f"{{{spec}, model: clerk, body: {{max_tokens: null, temperature: null}}}}",
                      "whole": f"{{{spec}, model: bees, stream: false}}",
                      "mock-whole": f"{{{spec}, model: mock, stream: false}}", "strict": f"{{{spec}, model: object, strict_schema: true}}",
                      "wrong": f'{{url: "{url}", model: mock, key: other}}'}, {"PROXY_KEY": KEY})

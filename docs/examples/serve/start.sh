@@ -1,5 +1,6 @@
 # start.sh - starts the server of this folder on a free port, and waits until it is ready. The files
 # `url`, `token` and `auth` are for the other commands.
+# SPDX-License-Identifier: Apache-2.0
 umask 077
 timeout 300 troupe serve --listen 127.0.0.1:0 "$@" >serve.out 2>serve.log &
 echo $! >serve.pid

@@ -17,7 +17,7 @@ from cli_case import SOURCE, CliCase, main
 
 SECRET = "canary-5e1f7a"
 SCRIPT = {"model": "script", "replies": [
-    {"path": "v1", "text": "Hello there."},
+    {"path": "v1/**", "text": "Hello there."},
     {"path": "reply/turn:0/model:0", "tool_calls": [{"name": "calculator", "arguments": {"expression": "3 + 4"}}]},
     {"path": "reply/turn:1/model:0", "text": "It is 7, " + SECRET},
     {"path": "ask/turn:0/model:0", "tool_calls": [{"name": "calculator", "arguments": {"expression": "1 + 1"}}]},

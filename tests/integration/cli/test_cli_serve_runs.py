@@ -136,8 +136,8 @@ class Runs(ServeCase):
 
     def test_runs_that_do_not_end_well(self):
         s = self.serve()
-        for name, code, word, status in (("agent/broken", 502, "run_failed", "error"), ("agent/poor", 429, "run_budget", "budget"),
-                                         ("blueprint/late", 504, "run_timeout", "timeout")):
+        for name, code, word, status in (("agent/broken", 422, "run_failed", "error"), ("agent/poor", 422, "run_budget", "budget"),
+                                         ("blueprint/late", 422, "run_timeout", "timeout")):
             r = s.chat(name, "x")
             self.assertEqual((r.code, r.error()["code"]), (code, word), r.body)
             uuid = r.headers["X-Troupe-Run"]
@@ -148,10 +148,10 @@ class Runs(ServeCase):
             self.assertEqual((events[-1]["error"]["code"], done), (word, False))
         s.stop()
 
-    def test_a_question_is_409_and_its_answer_goes_on(self):
+    def test_a_question_is_an_error_and_its_answer_goes_on(self):
         s = self.serve()
         r = s.chat("blueprint/ask", "the plan")
-        self.assertEqual((r.code, r.error()["code"]), (409, "run_waiting"))
+        self.assertEqual((r.code, r.error()["code"]), (422, "run_waiting"))
         uuid = r.headers["X-Troupe-Run"]
         self.assertEqual(self.run_of(uuid)["status"], "waiting")
         self.assertIn("Go on with the plan?", self.ok("inbox").out)

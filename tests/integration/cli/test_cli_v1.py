@@ -3,6 +3,7 @@
 SPDX-License-Identifier: Apache-2.0
 """
 import json
+import re
 import threading
 import time
 
@@ -197,7 +198,6 @@ class Embedded(ServeCase):
                 self.assertTrue(c.getresponse().readline().startswith(b"data: {"))
             else:
                 time.sleep(0.05)
-            c.sock.close() if c.sock else c.close()
             c.close()
             # Its place in the queue is free at once, not when 900 tokens are there.
             began = time.time()
@@ -205,6 +205,12 @@ class Embedded(ServeCase):
             self.assertLess(time.time() - began, max(1, takes / 2))
         again = s.request("POST", COMPLETE, {**long, "seed": 1})
         self.assertEqual(again.json()["choices"], whole.json()["choices"])
+
+        def pages(kind=""):
+            return int(re.search(rf"^troupe_engine_pages{kind}{{.*}} (\d+)$", s.get("/metrics").body.decode(), re.M).group(1))
+
+        self.assertGreater(pages(), 0)
+        self.until(lambda: pages("_free") + pages("_cached") == pages(), 10)
         self.assertEqual(s.stop(), 143)
 
     def test_many_at_once_are_the_same_as_one_by_one(self):

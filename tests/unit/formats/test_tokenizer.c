@@ -524,12 +524,12 @@ static void test_no_memory_is_an_error(void **state)
         mem_fail_after(nth);
         st = tokenizer_from_json(good, n, "t", &t, &err);
         mem_fail_after(0);
-        if (st == STATUS_OK) {
-            tokenizer_free(t);
-            break;
+        /* JSON is read in another way when the first one has no memory. */
+        tokenizer_free(t);
+        if (st != STATUS_OK) {
+            assert_int_equal(st, STATUS_NO_MEMORY);
+            failures++;
         }
-        assert_int_equal(st, STATUS_NO_MEMORY);
-        failures++;
     }
     assert_true(failures >= 6);
     free(good);

@@ -76,6 +76,28 @@ static void whole_answers(void **state)
     jv_unref(calls);
 }
 
+static void chunks_of_a_stream_begin_as_others_do(void **state)
+{
+    struct openai_choice c = {.content = "x", .content_bytes = 1};
+
+    (void)state;
+    for (int kind = OPENAI_CHAT; kind <= OPENAI_COMPLETIONS; kind++) {
+        struct openai_head h = head_of((enum openai_kind)kind);
+        struct str alone = STR_INIT, ready = STR_INIT;
+
+        h.chunk = STR_INIT;
+        openai_chunk(&h, &c, &alone);
+        openai_usage_chunk(&h, &usage, &alone);
+        openai_head_ready(&h);
+        openai_chunk(&h, &c, &ready);
+        openai_usage_chunk(&h, &usage, &ready);
+        assert_string_equal(str_cstr(&ready), str_cstr(&alone));
+        openai_head_deinit(&h);
+        str_deinit(&alone);
+        str_deinit(&ready);
+    }
+}
+
 /* parallel_tool_calls is false: a client that asked for one call gets one. */
 static void of_two_calls_one_can_be_given(void **state)
 {
@@ -265,6 +287,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whole_answers),
+        cmocka_unit_test(chunks_of_a_stream_begin_as_others_do),
         cmocka_unit_test(of_two_calls_one_can_be_given),
         cmocka_unit_test(chunks),
         cmocka_unit_test(log_probs),
