@@ -8,6 +8,9 @@
 #include "runtime/base/memory.h"
 #include "runtime/http/http_conn_internal.h"
 
+/* A head and some comments: beside these a write may be of any length. */
+#define LITTLE_BYTES ((size_t)2 << 10)
+
 static struct http_conn *conn_of(struct http_call *c)
 {
     return CONTAINER_OF(c, struct http_conn, call);
@@ -70,7 +73,7 @@ bool http_call_write(struct http_call *call, const char *bytes, size_t n)
 
     if (c->state == CONN_DONE || c->is_head || n == 0)
         return true;
-    if (unsent > 0 && unsent + n > (size_t)c->shared->limits.backlog_bytes) {
+    if (unsent > LITTLE_BYTES && unsent + n > (size_t)c->shared->limits.backlog_bytes) {
         c->write_refused = true;
         return false;
     }

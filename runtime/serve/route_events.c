@@ -481,7 +481,7 @@ static bool read_id(const char *text, int64_t *newest, int64_t *oldest, bool *en
     if (end)
         *end = 0;
     return text_to_i64(copy, newest) && text_to_i64(dash + 1, oldest) && *newest >= -1 &&
-           *oldest >= 0 && *oldest <= *newest + 1;
+           *oldest >= 0 && *oldest - 1 <= *newest;
 }
 
 /* Where an earlier stream ended. False: replied. */

@@ -33,10 +33,12 @@ void v1_fail(struct http_call *c, const struct openai_error *e, int64_t retry_af
              const char *run);
 void v1_head(struct serve *s, const struct openai_request *q, const struct model_info *m,
              struct openai_head *out);
-/* One event of a stream: its data is appended to `event` between these. The buffer is the caller's,
- * and used again for the next. false: the client does not read; the call is gone. */
-void v1_event_begin(struct str *event);
-bool v1_event_send(struct http_call *c, struct str *event);
+/* The data of an event are appended to `events` between these. The buffer is the caller's, and used
+ * again for the next. */
+void v1_event_begin(struct str *events);
+void v1_event_end(struct str *events);
+/* Empties the buffer. false: nothing was queued (http_call_write), or memory ran out. */
+MUST_CHECK bool v1_events_send(struct http_call *c, struct str *events);
 extern const struct http_reply v1_event_stream; /* its head */
 
 /* v1_observe.c: metrics and spans of calls */

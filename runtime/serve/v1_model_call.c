@@ -1,7 +1,9 @@
 /* v1_model_call.c - a request to a model: one chat call for each choice.
  *
  * An error before the first piece is an HTTP error; after it, it is an event of the stream, which
- * then ends without [DONE]. A client that leaves cancels the calls, which frees their pages.
+ * then ends without [DONE]. A client that leaves cancels the calls, which frees their pages. For one
+ * that reads more slowly than the model writes, text is collected and sent in larger pieces: a reply
+ * of any length arrives, and no more of it waits than its own text.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -20,10 +22,12 @@ struct v1_choice {
     int32_t index;
     char path[48]; /* by which a scripted model chooses its reply */
     struct chat_call *chat;
-    bool is_open;    /* on_done follows */
-    bool begun;      /* a chunk of it was sent */
-    int32_t n_given; /* tokens in the chunks so far */
-    int64_t offset;  /* characters in the chunks so far */
+    struct str content, reasoning; /* pieces that wait for the client */
+    bool is_open;                  /* on_done follows */
+    bool begun;                    /* a chunk of it was sent */
+    bool ended, closed;            /* its last chunk is due; was sent */
+    int32_t n_given;               /* tokens in the chunks so far */
+    int64_t offset;                /* characters in the chunks so far */
     struct v1_span span;
 };
 
@@ -34,23 +38,27 @@ struct v1_call {
     struct openai_head head;
     struct v1_choice *choice; /* (n) */
     int32_t n, n_open;
-    bool streams; /* the head of the stream was sent */
+    bool streams;    /* the head of the stream was sent */
+    bool is_blocked; /* what is due waits for on_drain */
     bool failed;
     struct openai_error error; /* of the first that failed */
     int64_t retry_after_ms;
     struct model_usage usage;
-    struct str event; /* one event of the stream after the other */
+    struct str events; /* of the stream, to be sent now */
 };
 
 static void free_call(struct v1_call *v)
 {
     struct serve *s = v->s;
 
-    for (int32_t i = 0; i < v->n; i++)
+    for (int32_t i = 0; i < v->n; i++) {
         chat_call_free(v->choice[i].chat);
+        str_deinit(&v->choice[i].content);
+        str_deinit(&v->choice[i].reasoning);
+    }
     openai_request_deinit(&v->q);
     openai_head_deinit(&v->head);
-    str_deinit(&v->event);
+    str_deinit(&v->events);
     s->n_v1 -= v->n;
     free(v->choice);
     free(v);
@@ -69,10 +77,15 @@ static void on_gone(void *ctx)
     struct v1_call *v = ctx;
 
     v->http = NULL;
-    cancel_all(v);
+    if (v->n_open > 0)
+        cancel_all(v);
+    else
+        free_call(v); /* the end of the stream waited for the client */
 }
 
 /* ---- streams */
+
+static void on_drain(void *ctx);
 
 /* Sends the head before the first event. false: nobody reads it. */
 static bool open_stream(struct v1_call *v)
@@ -83,23 +96,37 @@ static bool open_stream(struct v1_call *v)
     if (!http_call_stream(v->http, &v1_event_stream)) {
         v->http = NULL; /* too many streams: refused */
         cancel_all(v);
+        return false;
     }
-    return v->http != NULL;
+    http_call_on_drain(v->http, on_drain, v);
+    return true;
 }
 
-static void send_event(struct v1_call *v)
+/* A part of the stream was lost for want of memory, so the rest is worth nothing. */
+static void drop_stream(struct v1_call *v)
 {
-    if (v->http && !v1_event_send(v->http, &v->event)) {
-        v->http = NULL; /* it reads nothing */
-        cancel_all(v);
-    }
+    http_call_abort(v->http);
+    v->http = NULL;
+    cancel_all(v);
 }
 
-static void send_chunk(struct v1_call *v, const struct openai_choice *part)
+/* false: the client does not read as fast, or is gone. */
+static bool send_events(struct v1_call *v)
 {
-    v1_event_begin(&v->event);
-    openai_chunk(&v->head, part, &v->event);
-    send_event(v);
+    if (!str_ok(&v->events)) {
+        drop_stream(v);
+        return false;
+    }
+    v->is_blocked = !v1_events_send(v->http, &v->events);
+    return !v->is_blocked;
+}
+
+static bool send_chunk(struct v1_call *v, const struct openai_choice *part)
+{
+    v1_event_begin(&v->events);
+    openai_chunk(&v->head, part, &v->events);
+    v1_event_end(&v->events);
+    return send_events(v);
 }
 
 static int64_t count_chars(const char *text, size_t n)
@@ -111,28 +138,53 @@ static int64_t count_chars(const char *text, size_t n)
     return chars;
 }
 
+static bool send_text(struct v1_choice *c, enum chat_piece kind, const char *text, size_t n)
+{
+    struct v1_call *v = c->v;
+    struct openai_choice part = {.index = c->index,
+                                 .begins = !c->begun,
+                                 .from = c->n_given,
+                                 .to = chat_call_result(c->chat)->n_ids,
+                                 .offset = c->offset,
+                                 .tokens = v->q.logprobs ? c->chat : NULL};
+
+    *(kind == CHAT_CONTENT ? &part.content : &part.reasoning) = text;
+    *(kind == CHAT_CONTENT ? &part.content_bytes : &part.reasoning_bytes) = n;
+    if (!send_chunk(v, &part))
+        return false;
+    if (kind == CHAT_CONTENT)
+        c->offset += count_chars(text, n);
+    c->begun = true;
+    c->n_given = part.to;
+    return true;
+}
+
+static struct str *waiting(struct v1_choice *c, enum chat_piece kind)
+{
+    return kind == CHAT_CONTENT ? &c->content : &c->reasoning;
+}
+
 static void on_piece(void *ctx, enum chat_piece kind, const char *text, size_t n)
 {
     struct v1_choice *c = ctx;
     struct v1_call *v = c->v;
-    struct openai_choice part = {
-        .index = c->index, .begins = !c->begun, .from = c->n_given, .offset = c->offset};
 
-    if (!open_stream(v))
+    if (!open_stream(v) || (!v->is_blocked && send_text(c, kind, text, n)) || !v->http)
         return;
-    if (kind == CHAT_CONTENT) {
-        part.content = text;
-        part.content_bytes = n;
-        c->offset += count_chars(text, n);
-    } else {
-        part.reasoning = text;
-        part.reasoning_bytes = n;
-    }
-    c->begun = true;
-    c->n_given = chat_call_result(c->chat)->n_ids;
-    part.to = c->n_given;
-    part.tokens = v->q.logprobs ? c->chat : NULL;
-    send_chunk(v, &part);
+    str_append(waiting(c, kind), text, n);
+    if (!str_ok(waiting(c, kind)))
+        drop_stream(v);
+}
+
+/* The pieces that waited, as one. false: they still wait. */
+static bool send_waiting(struct v1_choice *c, enum chat_piece kind)
+{
+    struct str *text = waiting(c, kind);
+
+    if (text->len > 0 && !send_text(c, kind, str_cstr(text), text->len))
+        return false;
+    str_deinit(text);
+    return true;
 }
 
 static void choice_of(const struct v1_choice *c, struct openai_choice *out)
@@ -144,11 +196,8 @@ static void choice_of(const struct v1_choice *c, struct openai_choice *out)
 /* The last chunk of a choice: its calls, and why it ended. */
 static void end_choice(struct v1_choice *c)
 {
-    struct v1_call *v = c->v;
     struct openai_choice part;
 
-    if (!open_stream(v))
-        return;
     choice_of(c, &part);
     part.begins = !c->begun;
     part.ends = true;
@@ -156,26 +205,34 @@ static void end_choice(struct v1_choice *c)
     part.content_bytes = part.reasoning_bytes = 0;
     part.from = c->n_given;
     part.offset = c->offset;
-    send_chunk(v, &part);
+    c->closed = send_chunk(c->v, &part);
 }
 
-static void end_stream(struct v1_call *v)
+/* What is due of a choice. */
+static void send_due(struct v1_choice *c)
 {
-    v1_event_begin(&v->event);
+    if (send_waiting(c, CHAT_REASONING) && send_waiting(c, CHAT_CONTENT) && c->ended && !c->closed)
+        end_choice(c);
+}
+
+/* The last events, in one write. false: they wait for on_drain. */
+static bool end_stream(struct v1_call *v)
+{
+    v1_event_begin(&v->events);
     if (v->failed) {
-        openai_error_body(&v->error, &v->event);
-        send_event(v);
+        openai_error_body(&v->error, &v->events);
     } else {
         if (v->q.include_usage) {
-            openai_usage_chunk(&v->head, &v->usage, &v->event);
-            send_event(v);
-            v1_event_begin(&v->event);
+            openai_usage_chunk(&v->head, &v->usage, &v->events);
+            v1_event_end(&v->events);
+            v1_event_begin(&v->events);
         }
-        str_puts(&v->event, "[DONE]");
-        send_event(v);
+        str_puts(&v->events, "[DONE]");
     }
-    if (v->http)
+    v1_event_end(&v->events);
+    if (send_events(v))
         http_call_end(v->http);
+    return !v->http || !v->is_blocked;
 }
 
 /* ---- the end */
@@ -195,13 +252,24 @@ static void reply_whole(struct v1_call *v)
 
 static void finish(struct v1_call *v)
 {
-    if (v->http && v->streams)
-        end_stream(v);
-    else if (v->http && v->failed)
+    if (v->http && v->streams && (v->is_blocked || !end_stream(v)))
+        return;
+    if (v->http && !v->streams && v->failed)
         v1_fail(v->http, &v->error, v->retry_after_ms, NULL);
-    else if (v->http)
+    else if (v->http && !v->streams)
         reply_whole(v);
     free_call(v);
+}
+
+static void on_drain(void *ctx)
+{
+    struct v1_call *v = ctx;
+
+    v->is_blocked = false;
+    for (int32_t i = 0; i < v->n && v->http && !v->is_blocked && !v->failed; i++)
+        send_due(&v->choice[i]);
+    if (v->n_open == 0)
+        finish(v);
 }
 
 static void on_done(void *ctx, struct chat_call *chat)
@@ -220,8 +288,9 @@ static void on_done(void *ctx, struct chat_call *chat)
         cancel_all(v);
     } else if (!r->status) {
         openai_usage_add(&v->usage, &r->usage, c->index % v->q.n != 0);
-        if (v->q.stream && !v->failed)
-            end_choice(c);
+        c->ended = true;
+        if (v->q.stream && !v->failed && open_stream(v) && !v->is_blocked)
+            send_due(c);
     }
     if (v->n_open == 0)
         finish(v);
@@ -300,7 +369,7 @@ void v1_model_call(struct serve *s, struct http_call *c, struct openai_request *
     v->s = s;
     v->http = c;
     v->q = *adopt_q;
-    v->event = STR_INIT;
+    v->events = STR_INIT;
     v->q.sampling.bias_id = v->q.bias_id;
     v->q.sampling.bias = v->q.bias;
     v->n = v->n_open = v->q.n * (v->q.kind == OPENAI_COMPLETIONS ? v->q.n_prompts : 1);
@@ -314,6 +383,8 @@ void v1_model_call(struct serve *s, struct http_call *c, struct openai_request *
 
         v->choice[i].v = v;
         v->choice[i].index = i;
+        str_init(&v->choice[i].content, SIZE_MAX / 2); /* at most the reply, which has limits */
+        str_init(&v->choice[i].reasoning, SIZE_MAX / 2);
         make_path(v, i, v->choice[i].path, sizeof(v->choice[i].path));
         v1_span_begin(s, &around, &v->choice[i].span);
         spec = spec_of(v, m, i);

@@ -190,31 +190,39 @@ static void error_of(const struct offer_call *o, const struct troupe_result *r,
         openai_fail(e, 422, "run_failed", NULL, "run %s: %s", run, why);
 }
 
+/* All that is left of a stream, in one write: only comments have been sent, so it may be long. */
+static void close_stream(struct offer_call *o, struct str *events)
+{
+    if (v1_events_send(o->http, events))
+        http_call_end(o->http);
+    else
+        http_call_abort(o->http);
+}
+
 static void end_stream(struct offer_call *o, const struct openai_choice *choice,
                        const struct model_usage *usage)
 {
     struct openai_choice part = *choice;
-    struct str event = STR_INIT;
-    bool ok;
+    struct str events = STR_INIT;
 
     part.begins = true;
-    v1_event_begin(&event);
-    openai_chunk(&o->head, &part, &event);
-    ok = v1_event_send(o->http, &event);
+    v1_event_begin(&events);
+    openai_chunk(&o->head, &part, &events);
+    v1_event_end(&events);
     part = (struct openai_choice){.ends = true, .finish = FINISH_STOP};
-    v1_event_begin(&event);
-    openai_chunk(&o->head, &part, &event);
-    ok = ok && v1_event_send(o->http, &event);
+    v1_event_begin(&events);
+    openai_chunk(&o->head, &part, &events);
+    v1_event_end(&events);
     if (o->q.include_usage) {
-        v1_event_begin(&event);
-        openai_usage_chunk(&o->head, usage, &event);
-        ok = ok && v1_event_send(o->http, &event);
+        v1_event_begin(&events);
+        openai_usage_chunk(&o->head, usage, &events);
+        v1_event_end(&events);
     }
-    v1_event_begin(&event);
-    str_puts(&event, "[DONE]");
-    if (ok && v1_event_send(o->http, &event))
-        http_call_end(o->http);
-    str_deinit(&event);
+    v1_event_begin(&events);
+    str_puts(&events, "[DONE]");
+    v1_event_end(&events);
+    close_stream(o, &events);
+    str_deinit(&events);
 }
 
 static int32_t count_of(int64_t tokens)
@@ -256,8 +264,8 @@ static void reply_error(struct offer_call *o, const struct openai_error *e)
     }
     v1_event_begin(&event);
     openai_error_body(e, &event);
-    if (v1_event_send(o->http, &event))
-        http_call_end(o->http);
+    v1_event_end(&event);
+    close_stream(o, &event);
     str_deinit(&event);
 }
 

@@ -57,19 +57,20 @@ void v1_head(struct serve *s, const struct openai_request *q, const struct model
         openai_head_ready(out);
 }
 
-void v1_event_begin(struct str *event)
+void v1_event_begin(struct str *events)
 {
-    str_clear(event);
-    str_append(event, "data: ", 6);
+    str_append(events, "data: ", 6);
 }
 
-bool v1_event_send(struct http_call *c, struct str *event)
+void v1_event_end(struct str *events)
 {
-    bool ok;
+    str_append(events, "\n\n", 2);
+}
 
-    str_append(event, "\n\n", 2);
-    ok = str_ok(event) && http_call_write(c, str_cstr(event), event->len);
-    if (!ok)
-        http_call_abort(c);
+bool v1_events_send(struct http_call *c, struct str *events)
+{
+    bool ok = str_ok(events) && http_call_write(c, str_cstr(events), events->len);
+
+    str_clear(events);
     return ok;
 }

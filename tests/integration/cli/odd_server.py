@@ -120,6 +120,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         while True:
             self.event(chunk({"content": "y" * 60000}))
 
+    def do_burst(self, body, n):
+        self.head(kind="text/event-stream")
+        words = [chunk({"content": f"word {i}, "}) for i in range(20000)] + [chunk({}, "stop")]
+        self.wfile.write(b"".join(b"data: " + json.dumps(d).encode() + b"\n\n" for d in words) + b"data: [DONE]\n\n")
+
     def do_html(self, body, n):
         self.head(kind="text/html")
         self.wfile.write(b"<html><body>Please <b>log in</b></body></html>")

@@ -2,9 +2,11 @@
 
 SPDX-License-Identifier: Apache-2.0
 """
+import http.client
 import json
 import os
 import signal
+import socket
 import time
 
 from cli_case import main
@@ -169,6 +171,27 @@ class Own(RemoteCase):
             self.write("b.yaml", ASK % model)
             self.fails(3, words, "run", "b.yaml")
         self.assertEqual((open_one.stop(), closed.stop()), (143, 143))
+
+    def test_a_client_slower_than_the_model_gets_all_of_it(self):
+        """The model's server sends 4 MB at once, and the client begins to read when that is over."""
+        self.models("burst")
+        s = self.serve("--no-token")
+        body = json.dumps({"model": "burst", "stream": True, "max_tokens": 100000, "messages": [{"role": "user", "content": "x"}]})
+        with socket.socket() as c:
+            c.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            c.connect(("127.0.0.1", s.port))
+            c.sendall(f"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:{s.port}\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+            self.until(lambda: self.asked("burst"))
+            time.sleep(1)
+            r = http.client.HTTPResponse(c)
+            r.begin()
+            lines = [line[6:] for line in r.read().decode().splitlines() if line.startswith("data: ")]
+        self.assertEqual(lines.pop(), "[DONE]")
+        choices = [json.loads(line)["choices"][0] for line in lines]
+        self.assertEqual("".join(x["delta"].get("content", "") for x in choices), "".join(f"word {i}, " for i in range(20000)))
+        self.assertEqual(choices[-1]["finish_reason"], "stop")
+        self.assertLess(len(choices), 15000, "what waited came in larger pieces")
+        self.assertEqual(s.stop(), 143)
 
     def test_tools_of_a_remote_agent_run_here(self):
         self.write("m.json", json.dumps({"model": "script", "replies": [

@@ -309,7 +309,10 @@ class Api(ServeCase):
         self.assertEqual(self.refused(run, ids[-1]), 204)  # it has ended
         self.assertEqual(self.final(self.events(run).all()), self.shown(run))
         self.assertEqual(self.refused(run, "x-1"), 400)
-        self.assertEqual(self.refused(run, "1-9"), 400)
+        for wrong in ("1-9", "9223372036854775807-9223372036854775808", "9" * 100, "-1-0-en"):
+            self.assertEqual(self.refused(run, wrong), 400, wrong)
+        most = str(2 ** 63 - 1)
+        self.assertEqual(self.refused(run, f"{most}-{most}"), 200)
 
     def test_events_cut_in_the_middle_miss_nothing(self):
         self.say(200)

@@ -109,6 +109,15 @@ class Runs(ServeCase):
                          [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}, {"role": "user", "content": "c"}])
         s.stop()
 
+    def test_a_long_output_is_streamed_whole(self):
+        text = "a long output. " * 50000
+        s = self.serve()
+        events, done = s.events(CHAT, {"model": "blueprint/echo", "messages": user(text)})
+        self.assertTrue(done)
+        said = "".join(c["delta"].get("content", "") for e in events for c in e["choices"])
+        self.assertEqual(json.loads(said), {"said": text, "n": 3})
+        s.stop()
+
     def test_what_a_run_cannot_honour_is_refused_by_name(self):
         s = self.serve()
         tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}

@@ -256,6 +256,14 @@ class Scripted(ServeCase):
         self.assertEqual(r.code, 400, "nor does it continue a text")
         s.stop()
 
+    def test_a_long_reply_that_comes_at_once_is_streamed_whole(self):
+        text = "a long reply. " * 100000
+        s = self.script(text=text)
+        events, done = s.events(CHAT, {"model": "script:m.json", "messages": user("x"), "n": 3})
+        self.assertTrue(done)
+        self.assertEqual(joined(events), [text] * 3)
+        s.stop()
+
     def test_calls_of_tools_are_returned_not_run(self):
         s = self.script(tool_calls=[{"name": "weather", "arguments": {"place": "Ulm"}}, {"name": "weather", "arguments": {"place": "Köln"}}])
         body = {"tools": [WEATHER]}
