@@ -103,6 +103,7 @@ static int token_main(void *app)
         return app_print_json(doc);
     }
     print_token(a, path, token);
+    log_write(a->log, LOG_INFO, "a server that runs accepts it after SIGHUP");
     explicit_bzero(token, sizeof(token));
     return EXIT_OK;
 }

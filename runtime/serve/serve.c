@@ -7,6 +7,7 @@
 
 #include "runtime/api/troupe_watch.h"
 #include "runtime/base/memory.h"
+#include "runtime/base/text.h"
 #include "runtime/loop/loop.h"
 #include "runtime/serve/api_events.h"
 #include "runtime/serve/serve_metrics.h"
@@ -203,6 +204,7 @@ void serve_reload(struct serve *s)
         return;
     }
     token_file_replace(s->tokens, tokens);
+    log_write(s->o.log, LOG_INFO, "the tokens were read again");
 }
 
 /* ---- the end: drain, then stop, then wait until nothing is under way */
@@ -247,6 +249,8 @@ void serve_drain(struct serve *s, int64_t grace_ms, void (*on_drained)(void *ctx
 {
     if (s->draining)
         return;
+    log_write(s->o.log, LOG_INFO, "stopping; %d request%s under way", s->n_calls,
+              plural_s(s->n_calls));
     s->draining = true;
     s->on_drained = on_drained;
     s->drained_ctx = ctx;

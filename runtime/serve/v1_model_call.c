@@ -285,6 +285,9 @@ static void on_done(void *ctx, struct chat_call *chat)
         v->failed = true;
         v->retry_after_ms = r->retry_after_ms;
         openai_error_of(r, &v->error);
+        if (v->error.http >= 500)
+            log_write(v->s->o.log, LOG_WARN, "a request to model %s failed: %s", v->head.model,
+                      r->err.message);
         cancel_all(v);
     } else if (!r->status) {
         openai_usage_add(&v->usage, &r->usage, c->index % v->q.n != 0);

@@ -277,6 +277,10 @@ static void on_end(void *ctx, struct troupe_run *run)
 
     v1_observe_run(o->s, o->offer->name, o->offer->is_agent,
                    seams_mono_us(o->s->o.seams) - o->began_us, r);
+    if (r->status != RUN_OK)
+        log_write_run(o->s->o.log, LOG_WARN, troupe_run_uuid(run), NULL, "run %s of %s: %s%s%s",
+                      troupe_run_uuid(run), o->offer->name, run_status_word(r->status),
+                      r->err.message[0] ? ": " : "", r->err.message);
     if (o->http && r->status == RUN_OK) {
         reply(o, r);
     } else if (o->http) {

@@ -9,5 +9,7 @@ until grep -q "^listening on" serve.out; do
     sleep 0.1
 done
 sed -n 's/^listening on //p' serve.out >url
-sed -n 's/^token //p' serve.out >token
+if grep -q '^token ' serve.out; then # only at the first start
+    sed -n 's/^token //p' serve.out >token
+fi
 echo "Authorization: Bearer $(cat token)" >auth
