@@ -152,8 +152,8 @@ void http_call_fail(struct http_call *c, int code, const char *message);
  * closes after it. */
 MUST_CHECK bool http_call_stream(struct http_call *c, const struct http_reply *r);
 /* Copies and queues; what is queued in one turn of the loop goes out in one write. false: n more
- * bytes would make a backlog of more than backlog_bytes (one write into a queue of at most 2 KiB may
- * be larger); nothing is queued, and the caller waits for on_drain or ends the call. */
+ * bytes would make a backlog of more than backlog_bytes (one write into a queue of at most 2 KiB
+ * may be larger); nothing is queued, and the caller waits for on_drain or ends the call. */
 bool http_call_write(struct http_call *c, const char *bytes, size_t n);
 size_t http_call_backlog(const struct http_call *c);
 /* Called each time that the backlog falls to half of backlog_bytes after a refused write. */

@@ -1,9 +1,9 @@
 /* v1_model_call.c - a request to a model: one chat call for each choice.
  *
  * An error before the first piece is an HTTP error; after it, it is an event of the stream, which
- * then ends without [DONE]. A client that leaves cancels the calls, which frees their pages. For one
- * that reads more slowly than the model writes, text is collected and sent in larger pieces: a reply
- * of any length arrives, and no more of it waits than its own text.
+ * then ends without [DONE]. A client that leaves cancels the calls, which frees their pages. For
+ * one that reads more slowly than the model writes, text is collected and sent in larger pieces: a
+ * reply of any length arrives, and no more of it waits than its own text.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

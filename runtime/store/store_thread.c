@@ -60,9 +60,9 @@ static void batch_add(struct batch *b, struct txn *t)
     b->n++;
 }
 
-/* After an I/O error nothing may be written any more: what SQLite holds in memory and what is on the
- * disk may differ (fsync). A full disk is no such error: what did not fit was rolled back. But the
- * next write would fail the same way, so that one waits a little. */
+/* After an I/O error nothing may be written any more: what SQLite holds in memory and what is on
+ * the disk may differ (fsync). After a full disk they agree: what did not fit was rolled back. But
+ * the next write would fail the same way, so that one waits a little. */
 static bool stops_writing(enum status st)
 {
     return st == STATUS_IO || st == STATUS_DISK_FULL;

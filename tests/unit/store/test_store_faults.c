@@ -309,10 +309,13 @@ static void test_half_made_store_opens(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        STORE_TEST(test_disk_full),       STORE_TEST(test_disk_full_once),
+        STORE_TEST(test_disk_full),
+        STORE_TEST(test_disk_full_once),
         STORE_TEST(test_disk_has_room_again),
-        STORE_TEST(test_write_error),     STORE_TEST(test_write_error_once),
-        STORE_TEST(test_sync_error_once), STORE_TEST(test_half_made_store_opens),
+        STORE_TEST(test_write_error),
+        STORE_TEST(test_write_error_once),
+        STORE_TEST(test_sync_error_once),
+        STORE_TEST(test_half_made_store_opens),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
