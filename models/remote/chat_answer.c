@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "models/remote/answer_secrets.h"
 #include "models/remote/chat_answer_calls.h"
 #include "models/remote/chat_answer_ids.h"
 #include "models/remote/lenient_json.h"
@@ -18,6 +19,8 @@ struct chat_answer {
     const struct remote_spec *spec;
     struct str text, reasoning;
     size_t n_given; /* bytes of the text that chat_answer_news has lent */
+    size_t n_clean; /* bytes of it in which secrets were looked for */
+    struct answer_secrets secrets;
     struct answer_calls calls;
     struct answer_ids ids;
     struct model_usage usage;
@@ -54,6 +57,7 @@ void chat_answer_free(struct chat_answer *a)
     str_deinit(&a->reasoning);
     answer_calls_deinit(&a->calls);
     answer_ids_deinit(&a->ids);
+    answer_secrets_deinit(&a->secrets);
     free(a);
 }
 
@@ -72,12 +76,22 @@ bool chat_answer_is_complete(const struct chat_answer *a)
     return a->is_done || a->finish != FINISH_NONE;
 }
 
-const char *chat_answer_news(struct chat_answer *a, size_t *n)
+void chat_answer_hide(struct chat_answer *a, const char *secret)
+{
+    answer_secrets_add(&a->secrets, secret);
+}
+
+const char *chat_answer_news(struct chat_answer *a, bool all, size_t *n)
 {
     const char *from = str_cstr(&a->text) + a->n_given;
+    size_t held = 0;
 
-    *n = a->text.len - a->n_given;
-    a->n_given = a->text.len;
+    answer_secrets_hide(&a->secrets, a->text.data, a->text.len, a->n_clean);
+    a->n_clean = a->text.len;
+    if (!all && !chat_answer_is_complete(a))
+        held = answer_secrets_begun(&a->secrets, from, a->text.len - a->n_given);
+    *n = a->text.len - a->n_given - held;
+    a->n_given += *n;
     return from;
 }
 
@@ -316,6 +330,9 @@ enum status chat_answer_end(struct chat_answer *a, struct model_call *c, struct 
     st = check_end(a, err);
     if (st)
         return st;
+    answer_secrets_hide(&a->secrets, a->text.data, a->text.len, a->n_clean);
+    answer_secrets_hide(&a->secrets, a->reasoning.data, a->reasoning.len, 0);
+    answer_calls_hide(&a->calls, &a->secrets);
     c->finish = a->finish == FINISH_LENGTH ? FINISH_LENGTH : FINISH_STOP;
     c->tool_calls = answer_calls_take(&a->calls);
     c->reasoning = a->reasoning.len > 0 ? take_text(&a->reasoning) : NULL;

@@ -23,6 +23,8 @@
 struct chat_answer;
 struct chat_answer *chat_answer_new(const struct remote_spec *spec, int32_t max_tokens);
 void chat_answer_free(struct chat_answer *a);
+/* Before the first event: if the server repeats this secret, asterisks are in its place. Lent. */
+void chat_answer_hide(struct chat_answer *a, const char *secret);
 
 /* The data of one event of a stream ("[DONE]" too). New text is added to what chat_answer_news
  * lends. After an error, chat_answer_fault has what it allows. */
@@ -31,8 +33,9 @@ MUST_CHECK enum status chat_answer_event(struct chat_answer *a, const char *data
 /* The body of an answer that was not streamed. */
 MUST_CHECK enum status chat_answer_body(struct chat_answer *a, const char *body, size_t n,
                                         struct error *err);
-/* The text that came since the last call; *n is its length. Lent until the next event. */
-const char *chat_answer_news(struct chat_answer *a, size_t *n);
+/* The text that came since the last call; *n is its length. Without `all`, what
+ * may be the beginning of a secret is left for later. Lent until the next event. */
+const char *chat_answer_news(struct chat_answer *a, bool all, size_t *n);
 /* Is the answer complete, whether or not the stream goes on? A usage may still come until
  * chat_answer_is_done. */
 bool chat_answer_is_complete(const struct chat_answer *a);

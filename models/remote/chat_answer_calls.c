@@ -339,6 +339,17 @@ bool answer_calls_are_whole(const struct answer_calls *a)
     return a->n > 0;
 }
 
+void answer_calls_hide(struct answer_calls *a, const struct answer_secrets *s)
+{
+    for (int32_t i = 0; i < a->n; i++) {
+        struct answer_call *c = &a->call[i];
+
+        answer_secrets_hide(s, c->id, c->id ? strlen(c->id) : 0, 0);
+        answer_secrets_hide(s, c->name.data, c->name.len, 0);
+        answer_secrets_hide(s, c->arguments.data, c->arguments.len, 0);
+    }
+}
+
 struct json *answer_calls_take(struct answer_calls *a)
 {
     struct json *list = a->n > 0 ? jv_array() : NULL;

@@ -9,6 +9,7 @@
 #ifndef TROUPE_MODELS_REMOTE_CHAT_ANSWER_CALLS_H
 #define TROUPE_MODELS_REMOTE_CHAT_ANSWER_CALLS_H
 
+#include "models/remote/answer_secrets.h"
 #include "runtime/base/json.h"
 
 #define ANSWER_MAX_CALLS      256
@@ -31,6 +32,8 @@ MUST_CHECK enum status answer_calls_set(struct answer_calls *a, const struct jso
 /* Has every call a name and a whole object of arguments? False without a call, and for one without
  * arguments: more could have come. */
 bool answer_calls_are_whole(const struct answer_calls *a);
+/* Replaces secrets in all texts of the calls. */
+void answer_calls_hide(struct answer_calls *a, const struct answer_secrets *s);
 /* [{name, arguments, id?}] of struct model_call, or NULL if there is none. Arguments that are not
  * an object are a string with their text. An id that another call has is left out. */
 struct json *answer_calls_take(struct answer_calls *a);

@@ -117,25 +117,30 @@ static void finish_error(struct remote_call *w, enum status st)
 
 /* ---- the answer as it comes */
 
-static enum status on_event(void *ctx, const struct sse_event *e, struct error *err)
+static void give_news(struct remote_call *w, bool all)
 {
-    struct remote_call *w = ctx;
     struct model_call *c = w->s.call;
-    enum status st = chat_answer_event(w->answer, e->data, e->n, err);
     size_t n = 0;
-    const char *text;
+    const char *text = chat_answer_news(w->answer, all, &n);
 
-    if (st) {
-        w->fault = *chat_answer_fault(w->answer);
-        return st;
-    }
-    text = chat_answer_news(w->answer, &n);
     if (n > 0 && c->first_us == 0)
         c->first_us = now_us(w) - w->began_us;
     if (n > 0 && c->on_text) {
         w->streamed = true;
         c->on_text(c, text, n);
     }
+}
+
+static enum status on_event(void *ctx, const struct sse_event *e, struct error *err)
+{
+    struct remote_call *w = ctx;
+    enum status st = chat_answer_event(w->answer, e->data, e->n, err);
+
+    if (st) {
+        w->fault = *chat_answer_fault(w->answer);
+        return st;
+    }
+    give_news(w, false);
     return STATUS_OK;
 }
 
@@ -302,6 +307,8 @@ static bool take_answer(struct remote_call *w)
 {
     struct model_call *c = w->s.call;
 
+    if (w->shape == SHAPE_EVENTS)
+        give_news(w, true);
     w->status = chat_answer_end(w->answer, c, &w->err);
     if (w->status) {
         w->fault = *chat_answer_fault(w->answer);
@@ -390,6 +397,9 @@ static enum status start_fetch(struct remote_call *w)
     error_clear(&w->err);
     str_init(&w->body, (size_t)MAX_BODY + 1);
     w->answer = chat_answer_new(spec, w->s.call->max_tokens);
+    for (int32_t i = 0; i < w->headers.n; i++)
+        if (remote_headers_secret(&w->headers, i))
+            chat_answer_hide(w->answer, remote_headers_secret(&w->headers, i));
     w->sse = sse_parser_new(MAX_EVENT, on_event, w);
     return http_fetch_start(remote_server_all(w->s.server)->client, &f, &w->fetch, &w->err);
 }

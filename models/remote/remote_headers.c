@@ -125,15 +125,22 @@ static void mask(char *text, const char *secret)
     }
 }
 
+const char *remote_headers_secret(const struct remote_headers *h, int32_t i)
+{
+    const char *value = h->value[i];
+
+    if (!h->secret[i])
+        return NULL;
+    return strncmp(value, "Bearer ", 7) == 0 ? value + 7 : value;
+}
+
 void remote_headers_mask(const struct remote_headers *h, struct error *err)
 {
     for (int32_t i = 0; i < h->n && err; i++) {
-        const char *value = h->value[i];
+        const char *value = remote_headers_secret(h, i);
 
-        if (!h->secret[i])
+        if (!value)
             continue;
-        if (strncmp(value, "Bearer ", 7) == 0)
-            value += 7;
         mask(err->message, value);
         mask(err->where, value);
         mask(err->hint, value);

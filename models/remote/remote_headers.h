@@ -25,6 +25,8 @@ MUST_CHECK enum status remote_headers_build(const struct remote_spec *spec,
                                             const struct trace_context *trace,
                                             struct remote_headers *out, struct error *err);
 void remote_headers_deinit(struct remote_headers *h); /* wipes */
+/* The secret in value i, or NULL. */
+const char *remote_headers_secret(const struct remote_headers *h, int32_t i);
 /* Replaces secrets, and parts of them of 8 bytes or more, by asterisks. */
 void remote_headers_mask(const struct remote_headers *h, struct error *err);
 

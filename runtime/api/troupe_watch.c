@@ -33,6 +33,7 @@ struct watched {
     int64_t due_ms;    /* reported by the run; 0: never */
     int64_t driven_ms; /* when it last stopped */
     int64_t pause_ms;  /* until it is driven again; grows while it is due and does not move */
+    bool lacked_room;  /* the disk was full when it was last driven */
     /* of the last look that found it open */
     uint64_t look;
     int64_t epoch_seen, n_answers_seen;
@@ -98,10 +99,21 @@ static bool is_stuck(struct troupe_watch *w, const struct troupe_run *r)
            query_run_bare(q, troupe_run_uuid(r), read_open, &open, &ignored) || open;
 }
 
+static void wait_longer(struct watched *k)
+{
+    k->pause_ms = k->pause_ms == 0 ? LOOK_MS : 2 * k->pause_ms;
+    k->pause_ms = k->pause_ms > MOST_PAUSE_MS ? MOST_PAUSE_MS : k->pause_ms;
+}
+
+/* A full disk is nothing of the run: it is tried again. */
 static void give_up(struct troupe_watch *w, const char *uuid, const struct error *err)
 {
-    known_of(w, uuid)->known = KNOWN_STUCK;
-    if (w->o.on_stuck)
+    struct watched *k = known_of(w, uuid);
+    bool passes = err->status == STATUS_DISK_FULL, again = k->lacked_room;
+
+    k->known = passes ? KNOWN_WAITS : KNOWN_STUCK;
+    k->lacked_room = passes;
+    if (w->o.on_stuck && !again)
         w->o.on_stuck(w->o.ctx, uuid, err);
 }
 
@@ -122,6 +134,8 @@ static void on_end(void *ctx, struct troupe_run *r)
         l->on_end(l->ctx, r);
     if (is_stuck(w, r))
         give_up(w, troupe_run_uuid(r), &result->err);
+    else
+        k->lacked_room = false;
     troupe_run_free(r);
     if (!w->t->interrupted)
         look_after(w, 0); /* its place is free */
@@ -170,8 +184,7 @@ static void note_driven(struct troupe_watch *w, struct watched *k)
     k->known = KNOWN_DRIVEN;
     k->epoch = k->epoch_seen + 1;
     k->n_answers = k->n_answers_seen;
-    k->pause_ms = k->pause_ms == 0 ? LOOK_MS : 2 * k->pause_ms;
-    k->pause_ms = k->pause_ms > MOST_PAUSE_MS ? MOST_PAUSE_MS : k->pause_ms;
+    wait_longer(k);
     w->n_driven++;
 }
 
@@ -188,8 +201,13 @@ static void drive(struct troupe_watch *w, const char *uuid)
         st = troupe_run_start(r, &err);
     if (st) {
         troupe_run_free(r);
-        if (st != STATUS_BUSY)
-            give_up(w, uuid, &err);
+        if (st == STATUS_BUSY)
+            return;
+        k->epoch = k->epoch_seen;
+        k->n_answers = k->n_answers_seen;
+        k->driven_ms = seams_wall_ms(w->t->seams);
+        wait_longer(k);
+        give_up(w, uuid, &err);
         return;
     }
     note_driven(w, k);

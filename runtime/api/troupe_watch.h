@@ -21,7 +21,8 @@ struct troupe_watch_options {
     /* For every run; `stay` is ignored. Its listener's on_end comes each time that a run ends
      * or waits; the run is freed after it. */
     struct troupe_run_options run;
-    /* A run cannot go on; it is not tried again by this watch. May be NULL. */
+    /* A run cannot go on; it is not tried again by this watch, except after STATUS_DISK_FULL, of
+     * which only the first failure is reported. May be NULL. */
     void (*on_stuck)(void *ctx, const char *uuid, const struct error *err);
     /* Only runs that cannot go on and questions without a deadline are open; or the file of the
      * store is gone, as `lost` says, and no run can go on. Called once; the watch may be freed in

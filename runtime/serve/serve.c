@@ -94,8 +94,9 @@ static void on_stuck(void *ctx, const char *uuid, const struct error *err)
 {
     struct serve *s = ctx;
 
-    log_write_run(s->o.log, LOG_WARN, uuid, NULL, "run %s cannot go on and stays as it is: %s",
-                  uuid, err->message);
+    log_write_run(s->o.log, LOG_WARN, uuid, NULL, "run %s cannot go on and %s: %s", uuid,
+                  err->status == STATUS_DISK_FULL ? "is tried again" : "stays as it is",
+                  err->message);
 }
 
 /* Runs that are continued keep their models: those of the options are for new ones. */

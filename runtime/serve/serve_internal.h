@@ -66,6 +66,7 @@ const struct route *serve_route_at(int32_t id);
 void serve_error_body(void *serve, const struct http_request *q, int code, const char *message,
                       struct str *out);
 /* Replies with the HTTP code that fits the error. */
+int serve_code_of(enum status st); /* of HTTP */
 void serve_fail(struct http_call *c, const struct error *err);
 /* Replies with a document (adopted). */
 void serve_reply_json(struct http_call *c, int code, struct json *adopt_document);

@@ -343,7 +343,7 @@ void v1_offer_call(struct serve *s, struct http_call *c, struct openai_request *
     }
     o->inputs = inputs_of(offer, o->q.messages);
     if (start_run(o, offer, &err)) {
-        openai_fail(&e, err.status == STATUS_INVALID ? 400 : 500, NULL, NULL, "%s", err.message);
+        openai_fail(&e, serve_code_of(err.status), NULL, NULL, "%s", err.message);
         v1_fail(c, &e, 0, NULL);
         troupe_run_free(o->run);
         free_call(o);

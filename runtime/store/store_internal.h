@@ -44,8 +44,9 @@ struct store {
     /* the store thread's */
     struct store_db db;
     struct mail *queue;  /* taken from the box, not yet begun */
-    enum status stopped; /* an I/O error ended all writing */
+    enum status stopped; /* an I/O error ended all writing, or a full disk for now */
     struct error stopped_by;
+    int64_t full_until_us;
     int wal_pages;     /* in the log after the last commit */
     int checkpoint_at; /* pages in the log that trigger the next checkpoint */
     bool wal_dirty;    /* the log should be truncated when the store is idle */

@@ -23,6 +23,8 @@
 #define CHECKPOINT_PAGES 2000
 /* So many transactions at most before their completions go out. */
 #define BATCH_MAX 512
+/* After a full disk writing is tried again: until then nothing waits for the disk. */
+#define FULL_US 1000000
 /* Idle for so long: the log is folded into the file and cut. */
 #define IDLE_MS 1000
 
@@ -58,8 +60,9 @@ static void batch_add(struct batch *b, struct txn *t)
     b->n++;
 }
 
-/* After these nothing may be written any more: what SQLite holds in memory and what is
- * on the disk may differ (fsync), or the next write would fail the same way. */
+/* After an I/O error nothing may be written any more: what SQLite holds in memory and what is on
+ * the disk may differ (fsync). After a full disk they agree: what did not fit was rolled back. But
+ * the next write would fail the same way, so that one waits a little. */
 static bool stops_writing(enum status st)
 {
     return st == STATUS_IO || st == STATUS_DISK_FULL;
@@ -71,7 +74,15 @@ static void stop_writing(struct store *s, enum status st, const struct error *er
         return;
     s->stopped = st;
     s->stopped_by = *err;
+    s->full_until_us = seams_mono_us(s->seams) + FULL_US;
     store_hint_safe(&s->stopped_by);
+}
+
+static enum status stopped(struct store *s)
+{
+    if (s->stopped == STATUS_DISK_FULL && seams_mono_us(s->seams) >= s->full_until_us)
+        s->stopped = STATUS_OK;
+    return s->stopped;
 }
 
 static void fail(struct txn *t, enum status st, const struct error *err)
@@ -242,9 +253,9 @@ static void complete(struct store *s, struct batch *b)
 }
 
 /* A mere wait for what was before it, and everything once writing has stopped. */
-static bool needs_no_disk(const struct store *s, const struct txn *t)
+static bool needs_no_disk(struct store *s, const struct txn *t)
 {
-    return t->kind == TXN_WRITE && (s->stopped || is_pause(t));
+    return t->kind == TXN_WRITE && (stopped(s) || is_pause(t));
 }
 
 static void answer_without_disk(struct store *s)
@@ -292,7 +303,7 @@ static void run_batch(struct store *s)
 static void run_alone(struct store *s, struct txn *t)
 {
     struct error err = ERROR_INIT;
-    enum status st = s->stopped;
+    enum status st = stopped(s);
 
     if (st)
         err = s->stopped_by;
@@ -328,7 +339,7 @@ static void checkpoint(struct store *s, int mode)
     struct error err = ERROR_INIT;
     int in_log = 0, done = 0, rc;
 
-    if (s->stopped)
+    if (stopped(s))
         return;
     if (file_lock_take(s->lock_fd, store_now_ms(s), 0, &err)) { /* later is fine */
         s->checkpoint_at = s->wal_pages + CHECKPOINT_PAGES;

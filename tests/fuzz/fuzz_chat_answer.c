@@ -25,7 +25,7 @@ static enum status on_event(void *ctx, const struct sse_event *e, struct error *
     enum status st = chat_answer_event(r->answer, e->data, e->n, err);
     size_t more = 0;
 
-    (void)chat_answer_news(r->answer, &more);
+    (void)chat_answer_news(r->answer, false, &more);
     r->n_text += more;
     return st;
 }

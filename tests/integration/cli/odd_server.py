@@ -81,6 +81,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_echo(self, body, n):
         self.text(body, str(body["messages"][-1]["content"]))
 
+    def do_repeatkey(self, body, n):
+        self.text(body, f"The key {self.headers['Authorization'][7:]} is fine.")
+
     def do_slow(self, body, n):
         time.sleep(0.3)
         self.text(body, f"reply {n}")

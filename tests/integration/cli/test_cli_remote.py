@@ -51,7 +51,7 @@ class RemoteCase(ServeCase):
 class Odd(RemoteCase):
     RIGHT = [  # name, output, requests
         ("fine", "reply 1", 1), ("busy", "at last", 2), ("cutonce", "whole", 2), ("nodone", "whole", 1), ("reasoning", "the answer", 1),
-        ("noindex", "7 it is", 2), ("slow", "reply 1", 1)]
+        ("noindex", "7 it is", 2), ("slow", "reply 1", 1), ("repeatkey", f"The key {'*' * len(KEY)} is fine.", 1)]
     WRONG = [  # name, words of the error, requests
         ("stall", "the answer stopped for 1s", 2), ("silent", "no answer within 1s", 2), ("cut", "was cut off", 2),
         ("flood", "longer than 16777216 bytes", 1), ("floodevents", "far above max_tokens", 1), ("html", "not a JSON object", 1),

@@ -34,7 +34,7 @@ static enum status one_event(struct reading *r, const char *data, size_t n, stru
 {
     enum status st = chat_answer_event(r->answer, data, n, err);
     size_t more = 0;
-    const char *text = chat_answer_news(r->answer, &more);
+    const char *text = chat_answer_news(r->answer, false, &more);
 
     str_append(&r->bench->news, text, more);
     return st;

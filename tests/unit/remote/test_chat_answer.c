@@ -542,6 +542,69 @@ static void what_is_not_an_answer_is_an_error(void **state)
     }
 }
 
+/* The content of one event; what is given of it is appended to `out`. */
+static void feed(struct chat_answer *a, const char *content, struct str *out)
+{
+    struct str event = STR_INIT;
+    size_t n;
+    const char *text;
+
+    str_printf(&event, "{\"choices\":[{\"delta\":{\"content\":\"%s\"}}]}", content);
+    assert_int_equal(chat_answer_event(a, str_cstr(&event), event.len, NULL), STATUS_OK);
+    text = chat_answer_news(a, false, &n);
+    str_append(out, text, n);
+    str_deinit(&event);
+}
+
+static void a_secret_that_the_server_repeats_is_hidden(void **state)
+{
+    static const char secret[] = "sk-0123456789";
+    static const char last[] =
+        "{\"choices\":[{\"delta\":{\"reasoning_content\":\"a "
+        "sk-0123456789\",\"tool_calls\":[{\"id\":"
+        "\"sk-0123456789\",\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"k\\\": "
+        "\\\"sk-0123456789\\\"}\"}}]}}]}";
+    struct remote_spec spec = {.model = NULL};
+    struct chat_answer *a = chat_answer_new(&spec, 8);
+    struct model_call c = {.max_tokens = 8};
+    struct str out = STR_INIT;
+    char one[2] = "", *calls;
+    size_t n;
+    const char *rest;
+
+    (void)state;
+    chat_answer_hide(a, secret);
+    chat_answer_hide(a, "short"); /* could be a word */
+    feed(a, "short sk-01 sk-0123456789, ", &out);
+    assert_string_equal(str_cstr(&out), "short sk-01 *************, ");
+    str_clear(&out);
+    for (const char *p = secret; *p; p++) {
+        assert_int_equal(out.len, 0); /* all but its end is nothing yet */
+        one[0] = *p;
+        feed(a, one, &out);
+    }
+    assert_string_equal(str_cstr(&out), "*************");
+    str_clear(&out);
+    feed(a, "and sk-", &out);
+    assert_string_equal(str_cstr(&out), "and ");
+    feed(a, "s", &out);
+    assert_string_equal(str_cstr(&out), "and sk-");
+    assert_int_equal(chat_answer_event(a, last, strlen(last), NULL), STATUS_OK);
+    rest = chat_answer_news(a, true, &n);
+    assert_int_equal(n, 1);
+    assert_memory_equal(rest, "s", 1);
+    assert_int_equal(chat_answer_end(a, &c, NULL), STATUS_OK);
+    assert_string_equal(c.text, "short sk-01 *************, *************and sk-s");
+    assert_string_equal(c.reasoning, "a *************");
+    calls = jv_dump(c.tool_calls);
+    assert_null(strstr(calls, secret));
+    assert_non_null(strstr(calls, "*************"));
+    free(calls);
+    model_call_clear_text(&c);
+    chat_answer_free(a);
+    str_deinit(&out);
+}
+
 static void a_flood_ends_at_a_limit(void **state)
 {
     struct str event = STR_INIT;
@@ -687,6 +750,7 @@ int main(void)
         cmocka_unit_test(text_that_is_not_quite_unicode_is_cleaned),
         cmocka_unit_test(other_forms_of_an_answer_are_read),
         cmocka_unit_test(what_is_not_an_answer_is_an_error),
+        cmocka_unit_test(a_secret_that_the_server_repeats_is_hidden),
         cmocka_unit_test(a_flood_ends_at_a_limit),
         cmocka_unit_test(token_ids_count_only_when_all_of_them_fit),
         cmocka_unit_test(token_ids_come_in_parts_of_a_stream),
