@@ -39,10 +39,14 @@ void agent_set_state(struct agent *a, enum agent_state to)
     a->state = to;
 }
 
+/* Timers go by another clock than deadlines: the step around an agent may end it this much early.
+ */
+#define TIMER_SLACK_MS 20
+
 bool agent_gave_up(const struct agent *a, const char **words)
 {
-    bool is_over =
-        a->stop == AGENT_STOP_TIMEOUT || (a->deadline_ms > 0 && agent_now_ms(a) >= a->deadline_ms);
+    bool is_over = a->stop == AGENT_STOP_TIMEOUT ||
+                   (a->deadline_ms > 0 && agent_now_ms(a) + TIMER_SLACK_MS >= a->deadline_ms);
 
     *words = is_over ? "given up: the agent's time was over" : "given up: the agent was cancelled";
     return a->task.scope.run && a->stop != AGENT_STOP_INTERRUPT;
