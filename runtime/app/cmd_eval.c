@@ -166,7 +166,8 @@ const struct command_spec cmd_eval = {
     "learn",
     "ENV|BLUEPRINT",
     "play many episodes and print success rates with intervals",
-    "The horizon (H) is the number of steps of an episode. A BLUEPRINT (a file) runs EPISODES times, one run after the other, with SEED, SEED+1 and so "
+    "The horizon (H) is the number of steps of an episode. A BLUEPRINT (a file) runs EPISODES "
+    "times, one run after the other, with SEED, SEED+1 and so "
     "on. A run is\na success when it ends ok and the verdict of its last step with `env`, if it "
     "has one, "
     "is a success; a step that\nfails is a criterion of your own. --var and --timeout apply to "
