@@ -355,6 +355,21 @@ static void an_answer_that_stalls_at_any_byte_ends(void **state)
     }
 }
 
+static void a_stream_that_stays_open_after_its_end_is_not_waited_for(void **state)
+{
+    struct remote_bench *b = *state;
+    struct remote_ask a;
+
+    remote_bench_open(b); /* silent for 60 seconds is fine elsewhere */
+    http_memory_reply(
+        b->memory, &(struct http_memory_reply){
+                       .body = SSE_HI "x", .fault = HTTP_MEMORY_STALL, .at = sizeof(SSE_HI) - 1});
+    ask(b, &a);
+    expect_hi(&a);
+    assert_in_range(a.call.done_us, 1900000, 30000000);
+    ask_end(&a);
+}
+
 static void a_server_that_says_nothing_times_out(void **state)
 {
     static const enum http_memory_fault faults[] = {HTTP_MEMORY_NO_ANSWER, HTTP_MEMORY_HANG};
@@ -571,6 +586,7 @@ int main(void)
         T(text_that_was_streamed_is_not_taken_back),
         T(an_answer_cut_at_any_byte_is_whole_or_an_error),
         T(an_answer_that_stalls_at_any_byte_ends),
+        T(a_stream_that_stays_open_after_its_end_is_not_waited_for),
         T(a_server_that_says_nothing_times_out),
         T(a_flood_is_an_error),
         T(no_secret_is_in_an_error),
