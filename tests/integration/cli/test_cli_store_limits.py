@@ -162,15 +162,13 @@ class StoreLimits(CliCase):
             if os.getuid() == 0:
                 os.chown(os.path.join(ro, name), 65534, 65534)
         os.chmod(self.dir, 0o755)
+        program = shutil.copy(TROUPE, self.dir)  # another user may not be able to enter the folder of the build
 
         def look(*args):
-            return subprocess.run([TROUPE, *args, "--store", os.path.join(ro, "s.db")], cwd="/", env=self.env, text=True,
+            return subprocess.run([program, *args, "--store", os.path.join(ro, "s.db")], cwd="/", env=self.env, text=True,
                                   timeout=60, capture_output=True, stdin=subprocess.DEVNULL,
                                   user=65534 if os.getuid() == 0 else None)
 
-        r = look("version")
-        if r.returncode:
-            self.skipTest("the program cannot be run by another user here")
         r = look("show", "last", "--json")
         self.assertEqual((r.returncode, r.stdout), (0, whole), r.stderr)
         self.assertEqual(look("runs").returncode, 0)
