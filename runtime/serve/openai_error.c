@@ -55,43 +55,30 @@ bool openai_refuse(struct openai_error *e, const char *param, const char *why)
 /* A call that failed, by what failed. */
 static void by_status(const struct chat_result *r, struct openai_error *e)
 {
-    const char *words = r->err.message;
+    static const struct {
+        int http;
+        const char *code;
+    } by[STATUS_N] = {
+        [STATUS_INVALID] = {400, "invalid_value"},
+        [STATUS_UNSUPPORTED] = {400, "unsupported_value"},
+        [STATUS_NOT_FOUND] = {404, "not_found"},
+        [STATUS_BUDGET] = {429, "insufficient_quota"},
+        [STATUS_BUSY] = {429, "rate_limit_exceeded"},
+        [STATUS_LIMIT] = {503, "overloaded"},
+        [STATUS_NO_MEMORY] = {503, "overloaded"},
+        [STATUS_CANCELLED] = {503, "cancelled"},
+        [STATUS_TIMEOUT] = {504, "timeout"},
+    };
+    int http = by[r->status].http;
+    const char *code = by[r->status].code;
 
-    switch (r->status) {
-    case STATUS_INVALID:
-        openai_fail(e, 400, r->unfit ? "json_validate_failed" : "invalid_value", NULL, "%s", words);
-        return;
-    case STATUS_UNSUPPORTED:
-        openai_fail(e, 400, "unsupported_value", NULL, "%s", words);
-        return;
-    case STATUS_NOT_FOUND:
-        openai_fail(e, 404, "not_found", NULL, "%s", words);
-        return;
-    case STATUS_BUDGET:
-        openai_fail(e, 429, "insufficient_quota", NULL, "%s", words);
-        return;
-    case STATUS_BUSY:
-        openai_fail(e, 429, "rate_limit_exceeded", NULL, "%s", words);
-        return;
-    case STATUS_LIMIT:
-        if (r->not_retryable)
-            openai_fail(e, 400, "context_length_exceeded", NULL, "%s", words);
-        else
-            openai_fail(e, 503, "overloaded", NULL, "%s", words);
-        return;
-    case STATUS_NO_MEMORY:
-        openai_fail(e, 503, "overloaded", NULL, "%s", words);
-        return;
-    case STATUS_CANCELLED:
-        openai_fail(e, 503, "cancelled", NULL, "%s", words);
-        return;
-    case STATUS_TIMEOUT:
-        openai_fail(e, 504, "timeout", NULL, "%s", words);
-        return;
-    default:
-        openai_fail(e, 500, NULL, NULL, "%s", words);
-        return;
+    if (r->status == STATUS_INVALID && r->unfit)
+        code = "json_validate_failed";
+    if (r->status == STATUS_LIMIT && r->not_retryable) {
+        http = 400;
+        code = "context_length_exceeded";
     }
+    openai_fail(e, http ? http : 500, code, NULL, "%s", r->err.message);
 }
 
 void openai_error_of(const struct chat_result *r, struct openai_error *out)
