@@ -355,15 +355,21 @@ static void read_back(struct scene *s, struct seen *seen)
     store_reader_close(q);
 }
 
+/* A model that gives ids, and a run that records them. */
+static void prepare_recorded(struct scene *s)
+{
+    s->b.spec.ids = REMOTE_IDS_VLLM;
+    prepare(s);
+    (void)fixture_open(s->store);
+    s->task.scope.run = fixture_run(s->store->store);
+}
+
 static void token_ids_are_recorded_where_the_server_gives_them(void **state)
 {
     struct scene *s = *state;
     struct seen seen;
 
-    s->b.spec.ids = REMOTE_IDS_VLLM;
-    prepare(s);
-    (void)fixture_open(s->store);
-    s->task.scope.run = fixture_run(s->store->store);
+    prepare_recorded(s);
     script(s, IDS("1,2,3", "", ECHO_CALL, "4,5", L(-0.5) "," L(-1)));
     /* goes on from all that was before */
     script(s, IDS("1,2,3,4,5,6", "", ECHO_CALL, "7", L(-2)));
@@ -390,10 +396,7 @@ static void a_call_without_ids_ends_a_chain(void **state)
     struct scene *s = *state;
     struct seen seen;
 
-    s->b.spec.ids = REMOTE_IDS_VLLM;
-    prepare(s);
-    (void)fixture_open(s->store);
-    s->task.scope.run = fixture_run(s->store->store);
+    prepare_recorded(s);
     script(s, IDS("1,2,3", "", ECHO_CALL, "4,5", L(-0.5) "," L(-1)));
     script(s, IDS("1,2,3,4,5,6", "", ECHO_CALL, "7", "")); /* no log-probs */
     script(s, IDS("1,2,3,4,5,6,7,8", "end", "", "9", L(-2)));
@@ -414,10 +417,7 @@ static void a_resumed_agent_goes_on_with_its_chain(void **state)
     struct seen seen;
     char uuid[37];
 
-    s->b.spec.ids = REMOTE_IDS_VLLM;
-    prepare(s);
-    (void)fixture_open(s->store);
-    s->task.scope.run = fixture_run(s->store->store);
+    prepare_recorded(s);
     snprintf(uuid, sizeof(uuid), "%s", run_uuid(s->task.scope.run));
     script(s, IDS("1,2,3", "", ECHO_CALL, "4,5", L(-0.5) "," L(-1)));
     http_memory_reply(s->b.memory, &(struct http_memory_reply){.fault = HTTP_MEMORY_NO_ANSWER});
