@@ -285,7 +285,7 @@ static void on_done(void *ctx, struct chat_call *chat)
         v->failed = true;
         v->retry_after_ms = r->retry_after_ms;
         openai_error_of(r, &v->error);
-        if (v->error.http >= 500)
+        if (v->http && v->error.http >= 500) /* nobody waits for the call of a client that left */
             log_write(v->s->o.log, LOG_WARN, "a request to model %s failed: %s", v->head.model,
                       r->err.message);
         cancel_all(v);
