@@ -65,11 +65,13 @@ static enum status check_offers(const struct serve *s, struct error *err)
         struct error why = ERROR_INIT;
 
         st = troupe_plan_check(s->troupe, o->plan, s->o.run, &why);
-        if (st && o->is_agent) /* its place is in a text that nobody wrote */
+        if (st && o->is_agent) { /* its place is in a text that nobody wrote */
             st = error_at(err, error_as_config(st, &why), o->where, 0, 0, "%s: %.*s", o->name,
                           (int)strcspn(why.message, "\n"), why.message);
-        else if (st)
+            error_hint(err, "%s", why.hint);
+        } else if (st) {
             *err = why;
+        }
     }
     return st;
 }

@@ -126,12 +126,12 @@ class Exposure(ServeCase):
         s.stop()
 
     def test_names_that_are_not_the_servers(self):
-        s = self.serve("--allow-host", "box.example:8443", "--allow-origin", "https://page.example")
+        s = self.serve("--allow-host", "box.example:8443", "--allow-origin", "https://page.example", "--model", self.digits())
         for host, code in ((f"127.0.0.1:{s.port}", 200), (f"localhost:{s.port}", 200), (f"LOCALHOST:{s.port}", 200),
                            ("box.example:8443", 200), ("evil.example", 400), (f"evil.example:{s.port}", 400),
                            ("127.0.0.1", 400), ("127.0.0.1:1", 400), (f"127.0.0.1.evil.example:{s.port}", 400), ("", 400)):
             self.assertEqual(s.get("/v1/models", fields={"Host": host}).code, code, host)
-        body = {"model": "embedded", "messages": [{"role": "user", "content": "x"}], "max_tokens": 1}
+        body = {"model": "digits", "messages": [{"role": "user", "content": "x"}], "max_tokens": 1}
         for origin, code in ((None, 200), (f"http://127.0.0.1:{s.port}", 200), ("https://page.example", 200),
                              ("http://page.example", 403), ("https://page.example.evil", 403), ("null", 403),
                              ("https://evil.example", 403), (f"https://127.0.0.1:{s.port}", 403)):
@@ -185,7 +185,7 @@ class Exposure(ServeCase):
 
 class Limits(ServeCase):
     def test_paths_methods_and_bodies(self):
-        s = self.serve()
+        s = self.serve("--model", self.digits())
         for method, path, code, allow in (("GET", "/", 404, None), ("GET", "/v1", 404, None), ("GET", "/v1/nothing", 404, None),
                                           ("POST", "/v1/models", 405, "GET, HEAD"), ("GET", CHAT, 405, "POST"),
                                           ("PUT", CHAT, 405, "POST"), ("DELETE", "/healthz", 405, "GET, HEAD"),
@@ -202,7 +202,7 @@ class Limits(ServeCase):
         self.assertEqual(s.get("/nothing").error()["code"], 404)
 
         def chat_of(size):
-            head, tail = b'{"model": "embedded", "max_tokens": 1, "messages": [{"role": "user", "content": "', b'"}]}'
+            head, tail = b'{"model": "digits", "max_tokens": 1, "messages": [{"role": "user", "content": "', b'"}]}'
             return head + b"a" * (size - len(head) - len(tail)) + tail
 
         for size, code, word in ((4 * MIB - 1, 400, "context_length_exceeded"), (4 * MIB, 400, "context_length_exceeded"),
@@ -253,8 +253,8 @@ class Limits(ServeCase):
         self.assertEqual(s.stop(), 143)
 
     def test_streams_of_one_token_are_limited(self):
-        s = self.serve("--max-streams", "1")
-        body = {"model": "embedded", "messages": [{"role": "user", "content": "x"}], "max_tokens": 400, "stream": True}
+        s = self.serve("--max-streams", "1", "--model", self.digits())
+        body = {"model": "digits", "messages": [{"role": "user", "content": "x"}], "max_tokens": 400, "stream": True}
         first = s.send("POST", CHAT, body)
         r = first.getresponse()
         self.assertEqual(r.status, 200)
