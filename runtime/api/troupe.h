@@ -126,6 +126,8 @@ void troupe_run_interrupt(struct troupe_run *r);
 void troupe_run_free(struct troupe_run *r);
 
 const char *troupe_run_uuid(const struct troupe_run *r);
+/* Is this run under way in this process? */
+bool troupe_drives(const struct troupe *t, const char *uuid);
 struct run *troupe_run_row(const struct troupe_run *r);         /* lent */
 const struct plan *troupe_run_plan(const struct troupe_run *r); /* lent */
 

@@ -4,7 +4,7 @@
  */
 #include "runtime/serve/v1.h"
 
-/* 400: what the name stands for is not for this path. */
+/* 400: what has this name is not for this path. */
 static bool fits(enum openai_kind kind, const struct model *m, const struct serve_offer *offer,
                  struct openai_error *e)
 {

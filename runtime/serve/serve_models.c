@@ -94,10 +94,11 @@ enum status serve_models_open(struct serve *s, struct error *err)
     if (!o.st && !c->models_where && s->n_models == 0)
         o.st = offer(s, "embedded", NULL, err);
     if (!o.st && s->n_models == 0 && c->n_offers == 0)
-        log_write(s->o.log, LOG_WARN,
-                  "%s: nothing is offered: the list of models is empty, and there are no agents and "
-                  "blueprints",
-                  c->models_where);
+        log_write(
+            s->o.log, LOG_WARN,
+            "%s: nothing is offered: the list of models is empty, and there are no agents and "
+            "blueprints",
+            c->models_where);
     return o.st;
 }
 

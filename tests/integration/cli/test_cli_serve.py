@@ -58,6 +58,7 @@ class Tokens(ServeCase):
                 self.assertEqual(r.error()["type"], "authentication_error")
             if code == 403:
                 self.assertEqual(r.error()["type"], "permission_error")
+                self.assertEqual(r.error()["message"], "the token metrics does not have the scope v1, which this path needs")
         self.assertEqual(s.get("/healthz", fields={"Authorization": None}).code, 200, "open")
         self.assertEqual(s.get("/version", fields={"Authorization": f"Bearer {metrics}"}).code, 200, "any scope")
         self.assertEqual(s.get("/version", fields={"Authorization": None}).code, 401)
@@ -74,6 +75,38 @@ class Tokens(ServeCase):
         os.chmod(self.tokens_path(), 0o640)
         self.fails(78, ["other users can read the file", "chmod 600"], "serve", "token", "b")
         self.fails(78, "other users can read the file", "serve", "--listen", "127.0.0.1:0")
+
+    def test_a_server_follows_the_file_of_its_tokens(self):
+        s = self.serve()
+        first, second = s.token, self.ok("serve", "token", "second").out.split()[1]
+        s.token = second
+        self.until(lambda: s.get("/v1/models").code == 200, 10)
+        with open(self.tokens_path(), encoding="utf-8") as f:
+            lines = f.readlines()
+        with open(self.tokens_path(), "w", encoding="utf-8") as f:  # in place, as some editors do
+            f.writelines(line for line in lines if " first " not in line)
+        self.until(lambda: s.get("/v1/models", fields={"Authorization": f"Bearer {first}"}).code == 401, 10)
+        self.assertEqual(s.get("/v1/models").code, 200)
+        os.unlink(self.tokens_path())
+        self.until(lambda: "the tokens stay as they were" in s.log(), 10)
+        time.sleep(2.2)
+        self.assertEqual(s.log().count("the tokens stay as they were"), 1, "said once")
+        self.assertEqual(s.get("/v1/models").code, 200)
+        s.stop()
+
+    def test_tokens_made_at_the_same_time_are_all_kept(self):
+        names = [f"t{i}" for i in range(12)]
+        made = [self.start("serve", "token", name) for name in names]
+        tokens = [p.communicate(timeout=PATIENCE)[0].split()[1] for p in made]
+        self.assertEqual([p.returncode for p in made], [0] * 12)
+        with open(self.tokens_path(), encoding="utf-8") as f:
+            text = f.read()
+        self.assertEqual(sorted(line.split()[1] for line in text.splitlines()[1:]), sorted(names))
+        self.assertEqual(text.count("# tokens"), 1)
+        s = self.serve()
+        for token in tokens:
+            self.assertEqual(s.get("/v1/models", fields={"Authorization": f"Bearer {token}"}).code, 200)
+        s.stop()
 
     def test_sighup_reads_the_tokens_again(self):
         s = self.serve("--model", self.write_script(1500))
@@ -112,7 +145,8 @@ class Exposure(ServeCase):
         self.fails(78, "needs a token", "serve", "--listen", "0.0.0.0:0", "--no-token", "--tls-cert", cert, "--tls-key", key)
         self.assertFalse(os.path.exists(os.path.join(self.dir, ".config/troupe/tokens")), "no token was made")
         self.fails(2, "belong together", "serve", "--listen", "127.0.0.1:0", "--tls-cert", cert)
-        self.fails(78, "x.pem", "serve", "--listen", "127.0.0.1:0", "--tls-cert", "x.pem", "--tls-key", key)
+        self.fails(78, "--tls-key: opening y.pem: No such file", "serve", "--listen", "127.0.0.1:0", "--tls-cert", cert, "--tls-key", "y.pem")
+        self.fails(78, "--tls-cert: opening x.pem: No such file", "serve", "--listen", "127.0.0.1:0", "--tls-cert", "x.pem", "--tls-key", key)
 
     def test_addresses_of_listen(self):
         for text in ("::1:80", "[::1]", "80:", ":80", "127.0.0.1:99999", "127.0.0.1:-1", "127.0.0.1:x", "[]:1", "[::1:0", "x" * 90 + ":1"):

@@ -215,6 +215,8 @@ class Runs(ServeCase):
         r = s.chat("blueprint/ask", "the plan")
         self.assertEqual((r.code, r.error()["code"]), (422, "run_waiting"))
         uuid = r.headers["X-Troupe-Run"]
+        for words in ("GET /api/inbox", f"POST /api/runs/{uuid}/answers"):
+            self.assertIn(words, r.error()["message"])
         self.assertEqual(self.run_of(uuid)["status"], "waiting")
         self.assertIn("Go on with the plan?", self.ok("inbox").out)
         self.ok("answer", uuid, "yes")
