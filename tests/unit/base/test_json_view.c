@@ -117,6 +117,7 @@ static void members_are_found_by_their_decoded_key(void **state)
     assert_true(json_walk_next(&w));
     assert_true(json_view_is(json_view_get(w.value, "x"), "]}"));
     assert_false(json_walk_next(&w));
+    assert_false(json_view_text(JSON_VIEW_NONE, &text));
     str_deinit(&text);
 }
 
