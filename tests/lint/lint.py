@@ -36,6 +36,8 @@ MAY = {
     "tools": ["runtime/loop", "runtime/http"],
     "tools/environments": ["tools"],
     "mcp": ["tools/tool.h", "tools/tool_result.h", "tools/registry.h", "runtime/loop", "runtime/http", "runtime/store"],
+    "mcp/config": ["runtime/config/secret.h"],
+    "mcp/hub": ["mcp/config"],
     "agents": ["models", "tools", "runtime/store", "runtime/loop", "kernels"],
     "blueprints": ["agents", "tools", "runtime/store", "runtime/loop", "models/model.h"],
     "runtime/api": ["runtime/loop", "runtime/http", "runtime/trace", "runtime/store", "kernels", "kernels/cpu", "models", "tools",
