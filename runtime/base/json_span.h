@@ -1,7 +1,7 @@
 /* json_span.h - where the parts of a JSON text are: byte offsets of keys and values.
  *
- * A struct json has no positions. Whoever reports a fault in the meaning of a file, or edits its
- * text, finds the place here. The text is one that jv_parse has accepted; of any other text the
+ * A struct json has no positions. A reader that reports a fault in the meaning of a file, or edits
+ * its text, finds the place here. The text is one that jv_parse has accepted; of any other text the
  * answers are offsets inside it, but mean nothing. Time is linear in the container's length.
  *
  * SPDX-License-Identifier: Apache-2.0
