@@ -15,24 +15,6 @@
 
 /* ---- sources */
 
-static size_t place_of(const struct hub *h, const char *name)
-{
-    size_t i = 0;
-
-    while (i < h->n_servers && strcmp(hub_source_name(h->server[i]->source), name) < 0)
-        i++;
-    return i;
-}
-
-struct hub_server *hub_server_find(const struct hub *h, const char *name)
-{
-    size_t i = place_of(h, name);
-
-    if (i == h->n_servers || strcmp(hub_source_name(h->server[i]->source), name) != 0)
-        return NULL;
-    return h->server[i];
-}
-
 static void peer_changed(void *ctx, struct hub_instance *i, enum mcp_method note,
                          struct json_view params)
 {
@@ -69,7 +51,7 @@ enum status hub_add(struct hub *h, const struct hub_source_spec *spec, struct hu
                     struct error *err)
 {
     struct hub_source_spec own = *spec;
-    size_t at = place_of(h, spec->name);
+    size_t at = hub_server_place(h, spec->name);
     struct hub_server *s;
 
     if (hub_server_find(h, spec->name)) {
@@ -109,7 +91,7 @@ static void remove_at(struct hub *h, size_t at)
 
 void hub_remove(struct hub *h, const char *name)
 {
-    size_t at = place_of(h, name);
+    size_t at = hub_server_place(h, name);
 
     if (!hub_server_find(h, name))
         return;
@@ -135,36 +117,6 @@ size_t hub_size(const struct hub *h)
 struct hub_source *hub_at(const struct hub *h, size_t i)
 {
     return h->server[i]->source;
-}
-
-struct hub_instance *hub_instance_for(struct hub_server *s, struct mcp_caller *caller)
-{
-    struct hub_instance *i = hub_source_instance(s->source, caller);
-
-    if (i && !hub_peer_of(i))
-        hub_peer_new(&(struct hub_peer_spec){.loop = s->hub->loop,
-                                             .seams = s->hub->o.seams,
-                                             .log = s->hub->o.log,
-                                             .caller = s->hub->self,
-                                             .changed = peer_changed,
-                                             .ctx = s},
-                     i);
-    return i;
-}
-
-void hub_learn(struct hub_server *s, enum hub_list_kind kind, const struct hub_list *list)
-{
-    enum hub_kind named = kind == HUB_TOOLS ? HUB_TOOL : HUB_PROMPT;
-    const char **names;
-
-    if (kind > HUB_PROMPTS || s->named[kind] == list->version)
-        return;
-    names = xcalloc(list->n + 1, sizeof(*names));
-    for (size_t i = 0; i < list->n; i++)
-        names[i] = list->entry[i].name;
-    hub_names_set(s->hub->names, named, hub_source_name(s->source), names, list->n);
-    s->named[kind] = list->version;
-    free(names);
 }
 
 /* ---- server/discover */
@@ -300,6 +252,7 @@ struct hub *hub_new(struct loop *l, const struct hub_options *o)
     h->instructions = o->instructions ? xstrdup(o->instructions) : NULL;
     h->handler = (struct mcp_handler){
         .ctx = h, .start = start, .cancel = cancel, .caller_gone = caller_gone};
+    h->changed = peer_changed;
     h->seal = hub_seal_new(o->seams);
     h->names = hub_names_new();
     h->all = hub_views_new();

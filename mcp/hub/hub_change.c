@@ -1,8 +1,8 @@
 /* hub_change.c - servers that report changes of their lists.
  *
- * A report starts a pause; then the list is fetched again, once, and clients that listen are told
- * only if it is another one. While reports turn out to be none, the pause grows: a server that
- * reports a change whenever its list is read makes no loop, and a storm of reports costs two
+ * A report starts a pause; then the list is fetched again, once, and clients that listen hear
+ * of it only if it is another one. While reports turn out to be none, the pause grows: a server
+ * that reports a change whenever its list is read makes no loop, and a storm of reports costs two
  * fetches.
  *
  * SPDX-License-Identifier: Apache-2.0

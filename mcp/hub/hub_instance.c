@@ -72,6 +72,18 @@ static void rest(struct hub_instance *i, const struct error *err)
     set_state(i, HUB_RESTING);
 }
 
+static void refuse_all(struct hub_instance *i, const struct error *err)
+{
+    while (i->waiting.first) {
+        struct hub_job *j = i->waiting.first;
+
+        job_list_remove(&i->waiting, j);
+        j->instance = NULL;
+        j->refused(j->ctx, j, err);
+        instance_unref(i); /* the caller has a reference of its own */
+    }
+}
+
 static void let_go(struct hub_instance *i)
 {
     struct hub_conn *conn = i->conn;
@@ -99,7 +111,7 @@ static void link_down(void *ctx, const struct error *err)
     i->refs++;
     let_go(i);
     rest(i, err);
-    instance_refuse(i, err);
+    refuse_all(i, err);
     instance_unref(i);
 }
 
@@ -148,7 +160,7 @@ void instance_start(struct hub_instance *i)
         i->refs++;
         let_go(i);
         rest(i, st ? &err : &i->down);
-        instance_refuse(i, st ? &err : &i->down);
+        refuse_all(i, st ? &err : &i->down);
         instance_unref(i);
         return;
     }
@@ -164,7 +176,7 @@ void instance_stop(struct hub_instance *i, const struct error *err)
         let_go(i);
         set_state(i, HUB_IDLE);
     }
-    instance_refuse(i, err);
+    refuse_all(i, err);
     instance_unref(i);
 }
 
@@ -175,18 +187,6 @@ void instance_wake(struct hub_instance *i)
 }
 
 /* ---- jobs */
-
-void instance_refuse(struct hub_instance *i, const struct error *err)
-{
-    while (i->waiting.first) {
-        struct hub_job *j = i->waiting.first;
-
-        job_list_remove(&i->waiting, j);
-        j->instance = NULL;
-        j->refused(j->ctx, j, err);
-        instance_unref(i); /* the caller has a reference of its own */
-    }
-}
 
 /* A job that starts may finish at once, leave, and pump again: the list is read again each time. */
 void instance_pump(struct hub_instance *i)
@@ -213,7 +213,7 @@ static void start_is_late(struct hub_instance *i)
     i->refs++;
     let_go(i);
     rest(i, &err);
-    instance_refuse(i, &err);
+    refuse_all(i, &err);
     instance_unref(i);
 }
 

@@ -1,6 +1,7 @@
 /* hub_internal.h - struct hub, for the files hub*.c that answer clients.
  *
- *   hub.c          the sources; which file answers which method
+ *   hub.c          adds and removes servers; which file answers which method
+ *   hub_server.c   a server: its place, its instances, its names
  *   hub_target.c   whose a name or URI is
  *   hub_call.c     one request that goes to one server
  *   hub_listing.c  one list of all servers
@@ -50,7 +51,10 @@ struct hub {
     struct mcp_handler handler;
     struct hub_seal *seal;
     struct hub_names *names;
-    struct hub_views *all;      /* if the options have no views */
+    struct hub_views *all; /* if the options have no views */
+    /* hub_peer_spec.changed, of all peers; ctx: the server */
+    void (*changed)(void *ctx, struct hub_instance *i, enum mcp_method note,
+                    struct json_view params);
     struct mcp_caller *self;    /* as whom the hub asks for lists */
     struct hub_server **server; /* (n_servers) sorted by name */
     size_t n_servers;
@@ -59,7 +63,9 @@ struct hub {
     struct hub_listener *listeners;
 };
 
-/* ---- hub.c */
+/* ---- hub_server.c */
+/* Where it is, or would be. */
+size_t hub_server_place(const struct hub *h, const char *name);
 struct hub_server *hub_server_find(const struct hub *h, const char *name);
 /* The instance of a server for a client, with its peer; NULL: too many clients. */
 struct hub_instance *hub_instance_for(struct hub_server *s, struct mcp_caller *caller);
@@ -98,7 +104,7 @@ void hub_listings_forget(struct hub *h, struct hub_server *s);
 /* To all who listen and see the server. */
 void hub_notify_list(struct hub *h, const struct hub_server *s, enum hub_list_kind kind);
 void hub_notify_resource(struct hub *h, struct hub_server *s, struct json_view params);
-/* Tells each server which resources are watched. */
+/* Each server learns which resources are watched. */
 void hub_watch_resources(struct hub *h);
 
 /* ---- hub_change.c */

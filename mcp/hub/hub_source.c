@@ -234,11 +234,6 @@ void hub_source_caller_gone(struct hub_source *s, const struct mcp_caller *calle
     free(key);
 }
 
-enum hub_instance_state hub_instance_state(const struct hub_instance *i)
-{
-    return i->state;
-}
-
 struct hub_source *hub_instance_source(struct hub_instance *i)
 {
     return i->source;

@@ -85,7 +85,6 @@ enum hub_instance_state {
     HUB_READY,
     HUB_RESTING, /* it ended: jobs are refused until the gap has passed */
 };
-enum hub_instance_state hub_instance_state(const struct hub_instance *i);
 struct hub_source *hub_instance_source(struct hub_instance *i);
 const struct mcp_handler *hub_instance_handler(struct hub_instance *i); /* NULL: not ready */
 void **hub_instance_data(struct hub_instance *i); /* the hub's own, with the free function below */
@@ -115,8 +114,8 @@ struct hub_job {
  * started, rests, or has too many jobs. When call_ms have passed, a started exchange is cancelled.
  */
 void hub_job_submit(struct hub_job *j, struct hub_instance *i);
-/* Once for each submitted job that was not refused: its exchange has finished; or the job is no
- * longer wanted, and then its exchange is not started if it still waits. */
+/* Once for each submitted job that was not refused: its exchange has finished; or the job is not
+ * wanted any more, and then its exchange is not started if it still waits. */
 void hub_job_leave(struct hub_job *j);
 
 #endif

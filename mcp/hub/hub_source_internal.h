@@ -1,5 +1,4 @@
-/* hub_source_internal.h - struct hub_source and its instances, for hub_source.c, hub_instance.c and
- * hub_job.c.
+/* hub_source_internal.h - struct hub_source and its instances, for hub_source.c and hub_instance.c.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -75,7 +74,6 @@ void instance_stop(struct hub_instance *i, const struct error *err);
 void instance_wake(struct hub_instance *i);
 /* Time limits: of the start, of jobs, of being idle. false: nothing here can run out of time. */
 bool instance_tick(struct hub_instance *i, int64_t now_us);
-void instance_refuse(struct hub_instance *i, const struct error *err);
 void instance_pump(struct hub_instance *i); /* starts waiting jobs */
 
 /* hub_source.c */

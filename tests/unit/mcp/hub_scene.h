@@ -15,7 +15,7 @@ struct fake {
     bool never_answers;
     bool changes_with_each_list; /* reports a change whenever a list is read */
     struct error fails;          /* status set: it does not open */
-    /* What it saw. */
+    /* What happened to it. */
     int opened, closed, fetched, cancelled;
     struct str asked;          /* of the last tools/call and so on: its params */
     struct mcp_exchange *open; /* the last one that it has not answered */
