@@ -296,6 +296,33 @@ struct mcp_config *mcp_config_load(const struct mcp_config_options *o)
     return c;
 }
 
+struct mcp_config *mcp_config_load_folder(const char *project, const char *user_yaml,
+                                          struct mcp_inputs *inputs)
+{
+    struct mcp_config_options o = {.user_yaml = user_yaml, .workspace = project, .inputs = inputs};
+    const char *slash = user_yaml ? strrchr(user_yaml, '/') : NULL;
+    struct str json = STR_INIT, yaml = STR_INIT, user = STR_INIT;
+    struct mcp_config *c;
+
+    if (strcmp(project, ".") != 0) { /* messages then name the files as people do */
+        str_printf(&json, "%s/", project);
+        str_printf(&yaml, "%s/", project);
+    }
+    str_puts(&json, ".mcp.json");
+    str_puts(&yaml, "troupe.yaml");
+    if (slash)
+        str_append(&user, user_yaml, (size_t)(slash - user_yaml) + 1);
+    str_puts(&user, "mcp.json");
+    o.project_json = str_cstr(&json);
+    o.project_yaml = str_cstr(&yaml);
+    o.user_json = user_yaml ? str_cstr(&user) : NULL;
+    c = mcp_config_load(&o);
+    str_deinit(&json);
+    str_deinit(&yaml);
+    str_deinit(&user);
+    return c;
+}
+
 enum status mcp_config_load_file(const char *path, struct mcp_inputs *inputs,
                                  struct mcp_config **out, struct error *err)
 {

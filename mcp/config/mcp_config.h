@@ -32,6 +32,10 @@ struct mcp_config_options {
 };
 /* Whatever is in the files, see the notes; never NULL. */
 struct mcp_config *mcp_config_load(const struct mcp_config_options *o);
+/* The files above of a folder. user_yaml: the user's config.yaml, beside which is mcp.json; NULL:
+ * the user has none. */
+struct mcp_config *mcp_config_load_folder(const char *project, const char *user_yaml,
+                                          struct mcp_inputs *inputs);
 /* The servers of one JSON file of any host, for `troupe mcp import`. */
 MUST_CHECK enum status mcp_config_load_file(const char *path, struct mcp_inputs *inputs,
                                             struct mcp_config **out, struct error *err);

@@ -33,25 +33,19 @@ static void add(struct mcp_notes *notes, enum mcp_note_level level, char *adopt_
     notes->note[notes->n++] = (struct mcp_note){level, adopt_where, adopt_text};
 }
 
-void mcp_node_where(const struct mcp_node *node, bool of_key, struct str *out)
-{
-    long line, column;
-
-    mcp_node_place(node, of_key, &line, &column);
-    str_printf(out, "%s:%ld:%ld", node->source->path, line, column);
-}
-
 void mcp_note_at(struct mcp_notes *notes, enum mcp_note_level level, const struct mcp_node *at,
                  bool of_key, const char *fmt, ...)
 {
     struct str where = STR_INIT, text = STR_INIT;
+    long line, column;
     va_list ap;
 
     if (notes->n == MCP_NOTES_MAX) { /* without looking for the place */
         add(notes, level, NULL, NULL);
         return;
     }
-    mcp_node_where(at, of_key, &where);
+    mcp_node_place(at, of_key, &line, &column);
+    str_printf(&where, "%s:%ld:%ld", at->source->path, line, column);
     va_start(ap, fmt);
     str_vprintf(&text, fmt, ap);
     va_end(ap);

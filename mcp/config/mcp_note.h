@@ -34,8 +34,6 @@ void mcp_note_at(struct mcp_notes *notes, enum mcp_note_level level, const struc
                  bool of_key, const char *fmt, ...) PRINTF_LIKE(5, 6);
 /* An error as a note; takes its place from it. */
 void mcp_note_error(struct mcp_notes *notes, const struct error *err);
-/* "config.json:3:5" */
-void mcp_node_where(const struct mcp_node *node, bool of_key, struct str *out);
 /* STATUS_CONFIG at a value. */
 enum status mcp_fault(struct error *err, const struct mcp_node *at, const char *fmt, ...)
     PRINTF_LIKE(3, 4);

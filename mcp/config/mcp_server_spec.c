@@ -52,7 +52,7 @@ void mcp_pairs_free(struct mcp_pair *pairs, size_t n)
     free(pairs);
 }
 
-void mcp_settings_deinit(struct mcp_settings *s)
+static void settings_deinit(struct mcp_settings *s)
 {
     for (size_t i = 0; i < s->n_effects; i++)
         free(s->effects[i].pattern);
@@ -98,7 +98,7 @@ void mcp_server_spec_unref(struct mcp_server_spec *s)
     free(s->env_file);
     free(s->cwd);
     free(s->url);
-    mcp_settings_deinit(&s->settings);
+    settings_deinit(&s->settings);
     free(s->file);
     free(s->folder);
     free(s->workspace);

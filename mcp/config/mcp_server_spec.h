@@ -116,6 +116,5 @@ void mcp_texts_add(struct mcp_texts *t, const char *text);
 void mcp_texts_deinit(struct mcp_texts *t);
 void mcp_pairs_add(struct mcp_pair **pairs, size_t *n, const char *name, const char *value);
 void mcp_pairs_free(struct mcp_pair *pairs, size_t n);
-void mcp_settings_deinit(struct mcp_settings *s);
 
 #endif

@@ -33,19 +33,24 @@ static bool ends_with_folder(const char *path, const char *name)
     return n > m && path[n - m - 1] == '/' && strcmp(path + n - m, name) == 0;
 }
 
-/* An absolute folder of the file, which may not exist. */
+/* As it is if it does not exist. */
+static char *absolute(const char *folder)
+{
+    char *path = realpath(folder, NULL);
+
+    return path ? path : xstrdup(folder);
+}
+
 static char *folder_of(const char *path)
 {
     const char *slash = strrchr(path, '/');
     char *folder = slash == path ? xstrdup("/")
                    : slash       ? xstrndup(path, (size_t)(slash - path))
                                  : xstrdup(".");
-    char *absolute = realpath(folder, NULL);
+    char *whole = absolute(folder);
 
-    if (!absolute)
-        return folder;
     free(folder);
-    return absolute;
+    return whole;
 }
 
 static struct mcp_source *source_new(const char *path, const char *workspace)
@@ -55,7 +60,7 @@ static struct mcp_source *source_new(const char *path, const char *workspace)
 
     s->path = xstrdup(path);
     s->folder = folder_of(path);
-    s->workspace = xstrdup(workspace ? workspace : s->folder);
+    s->workspace = absolute(workspace ? workspace : s->folder);
     for (size_t i = 0; !workspace && i < ARRAY_LEN(inner); i++)
         if (ends_with_folder(s->workspace, inner[i]))
             *strrchr(s->workspace, '/') = '\0';

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "mcp/config/mcp_expand.h"
 #include "runtime/base/map.h"
@@ -149,6 +150,15 @@ static bool is_token(const char *name)
     return *name != '\0';
 }
 
+/* Field names have no case (RFC 9110, 5.1). */
+static bool has_header(const struct mcp_pair *pairs, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcasecmp(pairs[i].name, name) == 0)
+            return true;
+    return false;
+}
+
 static bool is_variable_name(const char *name)
 {
     return *name && !strchr(name, '=');
@@ -171,6 +181,8 @@ static enum status take_pairs(struct reader *r, const struct mcp_node *v, bool o
             return mcp_fault(
                 err, &key, "%s is not valid",
                 of_headers ? "the name of this header field" : "the name of this variable");
+        if (of_headers && has_header(*out, *n, item.key))
+            return mcp_fault(err, &key, "this header field is given twice");
         if (!of_headers && jv_kind(item.value) == JV_NULL) {
             mcp_pairs_add(out, n, item.key, NULL);
             continue;
@@ -277,7 +289,7 @@ static enum status read_description(struct reader *r, const struct mcp_node *v, 
 
 static enum status read_disabled(struct reader *r, const struct mcp_node *v, struct error *err)
 {
-    bool disabled;
+    bool disabled = false;
     enum status st = take_bool(v, &disabled, err);
 
     if (!st)

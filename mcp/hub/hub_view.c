@@ -334,6 +334,20 @@ bool hub_view_see(const struct hub_view *v, const struct hub_names *names, enum 
     return true;
 }
 
+bool hub_view_sees_uri(const struct hub_view *v, const char *server, const char *uri)
+{
+    const char *bare = v->bare ? uri : NULL;
+    struct str full = STR_INIT;
+    bool sees;
+
+    hub_uri_put(server, uri, &full);
+    sees = str_ok(&full) && hub_view_has_server(v, server) &&
+           !matches(&v->deny, str_cstr(&full), bare) &&
+           (!v->allow.given || matches(&v->allow, str_cstr(&full), bare));
+    str_deinit(&full);
+    return sees;
+}
+
 /* Whose name it is before the rules; the caller asks hub_view_see whether it is visible by it. */
 static bool owner_of(const struct hub_view *v, const struct hub_names *names, enum hub_kind kind,
                      const char *const *servers, size_t n_servers, const char *name,

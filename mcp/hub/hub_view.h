@@ -11,8 +11,9 @@
  *     files_only: {servers: [files], names: bare}   # one server under its own names
  *
  * Patterns (glob.h) are compared with SERVER__TOOL (hub_names.h); in a bare view, with the bare
- * name too. A tool is visible if its server, `allow` and `deny` let it through; so more `deny`
- * never shows more. A renamed tool has no other name in the view. Read-only once it is read.
+ * name too. Prompts are like tools. A tool is visible if its server, `allow` and `deny` let it
+ * through; so more `deny` never shows more. A renamed tool has no other name in the view. Read-only
+ * once it is read.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -39,7 +40,7 @@ const struct hub_view *hub_views_at(const struct hub_views *v, size_t i);
 const struct hub_view *hub_views_all(const struct hub_views *v);
 
 const char *hub_view_name(const struct hub_view *v);
-bool hub_view_is_bare(const struct hub_view *v);
+bool hub_view_is_bare(const struct hub_view *v); /* then URIs have no prefix either */
 bool hub_view_has_server(const struct hub_view *v, const char *server);
 
 /* How a tool or a prompt appears. */
@@ -52,6 +53,10 @@ struct hub_seen {
  * list of `names`. */
 bool hub_view_see(const struct hub_view *v, const struct hub_names *names, enum hub_kind kind,
                   const char *server, const char *upstream, struct hub_seen *out);
+/* Is a resource or a template visible? The rules are the same, and `allow` and `deny` are compared
+ * with its URI as clients see it (hub_uri_put), in a bare view with its own too. So a view that
+ * allows tools alone shows no resource. */
+bool hub_view_sees_uri(const struct hub_view *v, const char *server, const char *uri);
 /* The tool that a client calls by this name. false: none that is visible. A bare view looks in the
  * servers given, the first that has it. */
 bool hub_view_find(const struct hub_view *v, const struct hub_names *names, enum hub_kind kind,

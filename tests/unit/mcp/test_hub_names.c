@@ -100,7 +100,7 @@ static void test_long_names_that_differ_in_the_middle(void **state)
         "list_all_the_open_pull_requests_A_for_the_repository_with_labels",
         "list_all_the_open_pull_requests_B_for_the_repository_with_labels",
     };
-    static const char *const turned[] = {names[1], names[0]};
+    const char *const turned[] = {names[1], names[0]};
     struct hub_names *n = hub_names_new(), *again = hub_names_new();
     const char *server, *upstream, *alias[2];
 

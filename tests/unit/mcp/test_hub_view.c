@@ -94,6 +94,8 @@ static void test_what_is_visible(void **state)
         str_printf(&text, "v: %s\n", cases[i].view);
         v = views_of(str_cstr(&text));
         list(hub_views_find(v, "v"), n, &out);
+        assert_int_equal(hub_view_is_bare(hub_views_find(v, "v")),
+                         strstr(cases[i].view, "bare") != NULL);
         assert_string_equal(str_cstr(&out), cases[i].expected);
         hub_views_free(v);
         str_deinit(&text);
@@ -136,6 +138,37 @@ static void test_what_is_not_visible_is_not_found(void **state)
         str_deinit(&text);
     }
     hub_names_free(n);
+}
+
+static void test_resources(void **state)
+{
+    static const struct {
+        const char *view;
+        bool sees;
+    } cases[] = {
+        {"{}", true},
+        {"{servers: [git]}", false},
+        {"{allow: [files__*]}", false},
+        {"{allow: ['troupe://files/file:///a/*']}", true},
+        {"{allow: ['file:///a/*']}", false},
+        {"{deny: ['*/a/b']}", false},
+        {"{deny: [files__*]}", true},
+        {"{servers: [files], names: bare, allow: ['file:///a/*']}", true},
+        {"{servers: [files], names: bare, deny: ['file:*']}", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct str text = STR_INIT;
+        struct hub_views *v;
+
+        str_printf(&text, "v: %s\n", cases[i].view);
+        v = views_of(str_cstr(&text));
+        if (hub_view_sees_uri(hub_views_find(v, "v"), "files", "file:///a/b") != cases[i].sees)
+            fail_msg("%s", cases[i].view);
+        hub_views_free(v);
+        str_deinit(&text);
+    }
 }
 
 static void test_descriptions(void **state)
@@ -208,6 +241,7 @@ static void test_the_first_file_counts(void **state)
     assert_false(hub_view_has_server(hub_views_find(v, "v"), "files"));
     assert_true(hub_view_has_server(hub_views_find(v, "w"), "files"));
     assert_string_equal(hub_view_name(hub_views_at(v, 1)), "w");
+    assert_false(hub_view_is_bare(hub_views_find(v, "v")));
     yaml_free(one);
     yaml_free(two);
     hub_views_free(v);
@@ -324,6 +358,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_visible),
         cmocka_unit_test(test_what_is_not_visible_is_not_found),
+        cmocka_unit_test(test_resources),
         cmocka_unit_test(test_descriptions),
         cmocka_unit_test(test_errors_have_their_place),
         cmocka_unit_test(test_the_first_file_counts),

@@ -89,6 +89,8 @@ static void test_faults_have_their_place_and_stop_one_server(void **state)
         {false, "{\"command\": \"${file:token}\"}", "2:20", "is not a reference"},
         {false, "{\"command\": \"a${\"}", "2:20", "without a closing"},
         {false, "{\"url\": \"https://a\", \"headers\": {\"A b\": \"c\"}}", "2:41", "header"},
+        {false, "{\"url\": \"https://a\", \"headers\": {\"A\": \"1\", \"a\": \"2\"}}", "2:51",
+         "twice"},
         {false, "{\"command\": \"a\", \"headers\": {\"A\": \"c\"}}", "2:8", "need a `url`"},
         {false, "{\"command\": \"a\", \"disabled\": \"yes\"}", "2:37", "expected true or false"},
         {false, "{\"command\": \"a\", \"timeout\": -1}", "2:36", "such as 90s"},
@@ -363,6 +365,19 @@ static void test_a_changed_env_file_restarts_its_server(void **state)
     mcp_files_deinit(&f);
 }
 
+static void test_a_spec_outlives_its_configuration(void **state)
+{
+    struct mcp_files f;
+    struct mcp_config *c = load_fields(&f, false, "{\"command\": \"a\"}");
+    struct mcp_server_spec *s = mcp_server_spec_ref(mcp_config_find(c, "s"));
+
+    (void)state;
+    mcp_config_free(c);
+    assert_string_equal(s->command, "a");
+    mcp_server_spec_unref(s);
+    mcp_files_deinit(&f);
+}
+
 static void test_tools_are_let_through(void **state)
 {
     struct mcp_files f;
@@ -393,6 +408,7 @@ int main(void)
         cmocka_unit_test(test_changes_are_seen),
         cmocka_unit_test(test_a_half_written_file_keeps_the_old_servers),
         cmocka_unit_test(test_a_changed_env_file_restarts_its_server),
+        cmocka_unit_test(test_a_spec_outlives_its_configuration),
         cmocka_unit_test(test_tools_are_let_through),
     };
 

@@ -19,18 +19,16 @@ static void assert_clean(const struct mcp_config *c)
 
 static void test_the_files_of_a_project(void **state)
 {
-    char json[512], yaml[512];
+    char folder[512];
     struct mcp_inputs inputs = {0};
-    struct mcp_config_options o = {.inputs = &inputs};
     struct mcp_launch l = {0};
     struct mcp_config *c;
     const struct mcp_server_spec *s;
 
     (void)state;
-    o.project_json = fixture_path(json, "docs/examples/mcp/.mcp.json");
-    o.project_yaml = fixture_path(yaml, "docs/examples/mcp/troupe.yaml");
     assert_int_equal(setenv("TRACKER_TOKEN", "t0ken", 1) || unsetenv("FILES_FOLDER"), 0);
-    c = mcp_config_load(&o);
+    c = mcp_config_load_folder(fixture_path(folder, "docs/examples/mcp"), "/none/config.yaml",
+                               &inputs);
     assert_clean(c);
     assert_int_equal(mcp_config_size(c), 3);
     s = mcp_config_find(c, "files");
