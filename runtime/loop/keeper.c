@@ -37,7 +37,7 @@ struct keeper {
 
 static void report(const struct keeper *k, enum keeper_event event, int value)
 {
-    struct keeper_report r = {.event = event, .value = value, .lost = k->is_lost};
+    struct keeper_report r = {.event = (int32_t)event, .value = value, .lost = k->is_lost};
 
     if (k->job >= 0)
         (void)send(k->job, &r, sizeof(r), MSG_NOSIGNAL | MSG_DONTWAIT);

@@ -11,8 +11,9 @@
  *   - the supervisor is killed: all jobs end; child_is_lost. The next child_spawn starts another
  *     supervisor. That is safe with threads, because posix_spawn runs nothing of ours before exec.
  *
- * What it cannot end: processes of another user (setuid programs, unless we are root), and those
- * that another service started on request (containers, units, cron).
+ * What it cannot end: processes of another user (setuid programs, unless we are root), those that
+ * another service started on request (containers, units, cron), and those of a program that stops
+ * or kills keeper and supervisor together, which every program of the same user may do.
  *
  * Nothing is started before the first child. A supervisor belongs to the loop's thread.
  * SPDX-License-Identifier: Apache-2.0

@@ -14,7 +14,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -205,10 +204,11 @@ static void leave_the_hub(void)
 int supervisor_main(void)
 {
     struct supervisor_process s = {.hub = -1};
-    struct stat st;
+    socklen_t n_type = sizeof(int);
     char ready = READY;
+    int type;
 
-    if (fstat(SUPERVISOR_FD, &st) || !S_ISSOCK(st.st_mode)) {
+    if (getsockopt(SUPERVISOR_FD, SOL_SOCKET, SO_TYPE, &type, &n_type) || type != SOCK_SEQPACKET) {
         (void)fprintf(stderr, "troupe: %s is for the program itself; it needs no call by hand\n",
                       SUPERVISOR_ARGUMENT);
         return BAD_USAGE;

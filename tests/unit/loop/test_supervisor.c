@@ -324,6 +324,26 @@ static void test_a_killed_keeper(void **state)
     child_free(j.child);
 }
 
+/* Nobody is left to sweep: the kernel ends the program with its keeper (PR_SET_PDEATHSIG). */
+static void test_a_killed_keeper_of_a_supervisor_that_hangs(void **state)
+{
+    struct world *w = *state;
+    struct job j = {0};
+    int keeper = 0, program;
+
+    start(w, &j, "daemon", "");
+    program = child_pid(j.child);
+    assert_int_equal(processes(NULL, supervisor_pid(w->supervisor), 0, &keeper, 1), 1);
+    assert_int_equal(kill(supervisor_pid(w->supervisor), SIGSTOP), 0);
+    assert_int_equal(kill(keeper, SIGKILL), 0);
+    expect_process_gone(program);
+    assert_int_equal(processes_marked(w->mark), 1); /* the daemon */
+    assert_int_equal(kill(supervisor_pid(w->supervisor), SIGCONT), 0);
+    assert_in_range(processes_end(w->mark, GONE_MS), 0, GONE_MS);
+    loop_run(w->loop);
+    assert_int_equal(w->n_lost, 1);
+}
+
 static void test_a_killed_supervisor(void **state)
 {
     struct world *w = *state;
@@ -398,6 +418,29 @@ static void test_a_program_that_cannot_supervise(void **state)
     assert_int_equal(supervisor_pid(w->supervisor), 0);
 }
 
+static void test_an_environment_that_is_too_large(void **state)
+{
+    enum { N = 3 << 20 };
+    struct world *w = *state;
+    const char *argv[] = {wild_program(), w->mark, "stay", NULL}, *env[] = {NULL, NULL};
+    char *text = malloc(N);
+    struct child_spec spec = {.argv = argv, .env = env, .supervisor = w->supervisor};
+    struct child *c = NULL;
+    struct error err = ERROR_INIT;
+
+    assert_non_null(text);
+    memset(text, 'x', N);
+    memcpy(text, "A=", 2);
+    text[N - 1] = '\0';
+    env[0] = text;
+    assert_int_equal(child_spawn(w->loop, &spec, &c, &err), STATUS_LIMIT);
+    text[1 << 20] = '\0'; /* Linux takes 128 KiB a string: the error comes from exec */
+    assert_int_equal(child_spawn(w->loop, &spec, &c, &err), STATUS_IO);
+    assert_non_null(strstr(err.message, "Argument list too long"));
+    assert_null(c);
+    free(text);
+}
+
 /* Nothing is started for a hub that starts no child. */
 static void test_it_starts_with_the_first_child(void **state)
 {
@@ -445,6 +488,12 @@ static void test_it_keeps_nothing_of_the_hub(void **state)
 
 /* ---- many */
 
+/* With the zombies. */
+static int n_children(int parent)
+{
+    return processes(NULL, parent, 0, NULL, 0) + processes(NULL, parent, 'Z', NULL, 0);
+}
+
 static void test_a_thousand_kills(void **state)
 {
     static const char *const modes[] = {"daemon", "deaf", "chain", "stay", "comet", "tree"};
@@ -471,10 +520,9 @@ static void test_a_thousand_kills(void **state)
         loop_run(w->loop);
     }
     assert_in_range(processes_end(w->mark, GONE_MS), 0, GONE_MS);
-    for (int i = 0; i < 100 && processes(NULL, supervisor, 0, NULL, 0) > 0; i++)
+    for (int i = 0; i < 100 && n_children(supervisor) > 0; i++)
         (void)usleep(10000);
-    assert_int_equal(processes(NULL, supervisor, 0, NULL, 0), 0);
-    assert_int_equal(processes(NULL, supervisor, 'Z', NULL, 0), 0);
+    assert_int_equal(n_children(supervisor), 0);
     assert_int_equal(processes(NULL, getpid(), 'Z', NULL, 0), n_own_zombies);
     assert_int_equal(open_descriptors(), n_open);
     assert_int_equal(supervisor_pid(w->supervisor), supervisor);
@@ -494,10 +542,12 @@ int main(int argc, char **argv)
         T(test_a_flood_that_outlives_the_program),
         T(test_jobs_are_apart),
         T(test_a_killed_keeper),
+        T(test_a_killed_keeper_of_a_supervisor_that_hangs),
         T(test_a_killed_supervisor),
         T(test_a_supervisor_killed_in_idle_time),
         T(test_a_supervisor_that_hangs),
         T(test_a_program_that_cannot_supervise),
+        T(test_an_environment_that_is_too_large),
         T(test_it_starts_with_the_first_child),
         T(test_it_keeps_nothing_of_the_hub),
         T(test_a_thousand_kills),
