@@ -12,6 +12,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "runtime/base/base64.h"
 #include "runtime/base/file_open.h"
 #include "runtime/base/hash.h"
 #include "runtime/base/memory.h"
@@ -254,21 +255,15 @@ unsigned token_file_scopes(const struct token_file *f, const char *name)
 
 /* ---- making */
 
-/* 43 characters of base64url. */
 static void put_secret(const uint8_t bytes[SECRET_BYTES], char out[TOKEN_TEXT_MAX])
 {
-    static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    size_t n = sizeof(TOKEN_PREFIX) - 1;
-    unsigned bits = 0, n_bits = 0;
+    struct str text = STR_INIT;
 
-    memcpy(out, TOKEN_PREFIX, n);
-    for (size_t i = 0; i < SECRET_BYTES; i++) {
-        bits = bits << 8 | bytes[i];
-        for (n_bits += 8; n_bits >= 6; n_bits -= 6)
-            out[n++] = digit[bits >> (n_bits - 6) & 63];
-    }
-    out[n++] = digit[bits << (6 - n_bits) & 63];
-    out[n] = 0;
+    str_puts(&text, TOKEN_PREFIX);
+    base64url_put(&text, bytes, SECRET_BYTES);
+    snprintf(out, TOKEN_TEXT_MAX, "%s", str_cstr(&text));
+    explicit_bzero(text.data, text.len);
+    str_deinit(&text);
 }
 
 /* Opens and locks the file, so that others who add a token wait. One that is created is empty, and
