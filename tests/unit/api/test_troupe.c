@@ -364,7 +364,7 @@ static void a_slow_disk_does_not_stop_the_loop(void **state)
     assert_true(seams_mono_us(seams_real()) - began >= SYNC_MS * 1000);
     assert_true(ticks.longest_us > 0);
     if (ticks.longest_us >= SYNC_MS * 1000 / 2)
-        fail_msg("the loop stood still for %lld us", (long long)ticks.longest_us);
+        fail_msg("the loop had no turn for %lld us", (long long)ticks.longest_us);
     assert_string_equal(str_cstr(&b->ends), "ok 1\n");
     loop_timer_free(timer);
     troupe_watch_free(w);
