@@ -23,7 +23,7 @@ struct offer_call {
     struct openai_head head;
     struct json *inputs;
     struct troupe_run_options options; /* lent to the run */
-    struct troupe_run *run;
+    struct troupe_run *run;            /* NULL: it is being made */
     const struct serve_offer *offer;
     int64_t began_us;
 };
@@ -45,7 +45,8 @@ static void on_gone(void *ctx)
     struct offer_call *o = ctx;
 
     o->http = NULL;
-    troupe_run_cancel(o->run);
+    if (o->run) /* else on_made cancels it */
+        troupe_run_cancel(o->run);
 }
 
 /* ---- what the run gets */
@@ -295,13 +296,77 @@ static void on_end(void *ctx, struct troupe_run *run)
 
 /* ---- the beginning */
 
-static enum status start_run(struct offer_call *o, const struct serve_offer *offer,
-                             struct error *err)
+static void begin_stream(struct offer_call *o)
+{
+    struct http_reply stream = v1_event_stream;
+    struct http_field fields[3];
+
+    memcpy(fields, stream.fields, 2 * sizeof(*fields));
+    fields[2] = (struct http_field){"X-Troupe-Run", troupe_run_uuid(o->run)};
+    stream.fields = fields;
+    stream.n_fields = 3;
+    if (!http_call_stream(o->http, &stream))
+        o->http = NULL;
+}
+
+/* What comes before a stream has begun. */
+static void refuse(struct offer_call *o, const struct error *err)
+{
+    struct openai_error e;
+
+    if (o->http) {
+        openai_fail(&e, serve_code_of(err->status), NULL, NULL, "%s", err->message);
+        v1_fail(o->http, &e, 0, NULL);
+    }
+    troupe_run_free(o->run);
+    free_call(o);
+}
+
+/* The server stops: the run goes on when it starts again. */
+static void leave(struct offer_call *o)
+{
+    const struct troupe_result r = {.status = RUN_INTERRUPTED};
+    struct openai_error e;
+
+    if (o->http) {
+        error_of(o, &r, &e);
+        v1_fail(o->http, &e, 0, troupe_run_uuid(o->run));
+    }
+    troupe_run_free(o->run);
+    free_call(o);
+}
+
+/* The run is durable. */
+static void on_made(void *ctx, struct troupe_run *run, const struct error *err)
+{
+    struct offer_call *o = ctx;
+    struct error why = ERROR_INIT;
+
+    o->run = run;
+    if (!run) {
+        refuse(o, err);
+        return;
+    }
+    if (o->s->stopping) {
+        leave(o);
+        return;
+    }
+    if (troupe_run_start(run, &why)) {
+        refuse(o, &why);
+        return;
+    }
+    if (o->http && o->q.stream)
+        begin_stream(o);
+    if (!o->http)
+        troupe_run_cancel(run);
+}
+
+static enum status make_run(struct offer_call *o, struct error *err)
 {
     struct json *more = jv_object();
     struct troupe_run_spec spec = {
         .kind = "run",
-        .plan = offer->plan,
+        .plan = o->offer->plan,
         .inputs = o->inputs,
         .seed = (o->q.has_seed ? o->q.seed : v1_random(o->s)) & INT64_MAX,
         .more = more,
@@ -314,9 +379,7 @@ static enum status start_run(struct offer_call *o, const struct serve_offer *off
     o->options.models_are_defaults = true;
     o->options.stay = RUNNER_STAY_WAITS;
     o->options.listener = (struct troupe_listener){.ctx = o, .on_end = on_end};
-    st = troupe_run_new(o->s->troupe, &spec, &o->options, &o->run, err);
-    if (!st)
-        st = troupe_run_start(o->run, err);
+    st = troupe_run_new_later(o->s->troupe, &spec, &o->options, on_made, o, err);
     jv_unref(more);
     return st;
 }
@@ -327,8 +390,6 @@ void v1_offer_call(struct serve *s, struct http_call *c, struct openai_request *
     struct offer_call *o = xcalloc(1, sizeof(*o));
     struct openai_error e;
     struct error err = ERROR_INIT;
-    struct http_reply stream = v1_event_stream;
-    struct http_field fields[3];
 
     o->s = s;
     o->http = c;
@@ -344,22 +405,8 @@ void v1_offer_call(struct serve *s, struct http_call *c, struct openai_request *
         return;
     }
     o->inputs = inputs_of(offer, o->q.messages);
-    if (start_run(o, offer, &err)) {
-        openai_fail(&e, serve_code_of(err.status), NULL, NULL, "%s", err.message);
-        v1_fail(c, &e, 0, NULL);
-        troupe_run_free(o->run);
-        free_call(o);
-        return;
-    }
-    http_call_on_gone(c, on_gone, o);
-    if (!o->q.stream)
-        return;
-    memcpy(fields, stream.fields, 2 * sizeof(*fields));
-    fields[2] = (struct http_field){"X-Troupe-Run", troupe_run_uuid(o->run)};
-    stream.fields = fields;
-    stream.n_fields = 3;
-    if (!http_call_stream(c, &stream)) {
-        o->http = NULL;
-        troupe_run_cancel(o->run);
-    }
+    if (make_run(o, &err))
+        refuse(o, &err);
+    else
+        http_call_on_gone(c, on_gone, o);
 }

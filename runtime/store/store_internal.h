@@ -88,5 +88,8 @@ MUST_CHECK enum status store_migrate(struct store *s, struct error *err);
 MUST_CHECK enum status store_schema_check(struct store_db *db, const char *path, bool *is_empty,
                                           struct error *err);
 MUST_CHECK enum status store_schema_create(struct store_db *db, struct error *err);
+/* Adds the index of the steps by seq if it is not there. The version is the same with and
+ * without it: programs that do not know it keep it right. */
+MUST_CHECK enum status store_schema_index(struct store_db *db, struct error *err);
 
 #endif
