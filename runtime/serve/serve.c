@@ -231,6 +231,7 @@ static void look(void *ctx)
             return;
         s->stopping = 1;
         s->until_ms = now_ms(s) + FLUSH_MS;
+        v1_model_calls_stop(s);
         troupe_interrupt(s->troupe); /* runs that somebody waits for end with an error */
     }
     if (!troupe_is_idle(s->troupe) || (is_under_way(s) && now_ms(s) < s->until_ms))

@@ -40,7 +40,7 @@ void serve_error_body(void *serve, const struct http_request *q, int code, const
     str_puts(out, "}}");
 }
 
-int serve_code_of(enum status st)
+static int code_of(enum status st)
 {
     switch (st) {
     case STATUS_USAGE:
@@ -72,7 +72,7 @@ void serve_fail(struct http_call *c, const struct error *err)
     struct str text = STR_INIT;
 
     str_printf(&text, "%s%s%s", err->where, err->where[0] ? ": " : "", err->message);
-    http_call_fail(c, serve_code_of(err->status), str_cstr(&text));
+    http_call_fail(c, code_of(err->status), str_cstr(&text));
     str_deinit(&text);
 }
 

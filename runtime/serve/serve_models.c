@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/base/map.h"
 #include "runtime/base/memory.h"
 #include "runtime/serve/v1.h"
 
@@ -105,6 +106,43 @@ void serve_models_close(struct serve *s)
     free(s->model);
 }
 
+/* ---- a name that is not offered */
+
+#define SHOWN_BYTES 240 /* of the names in the message */
+
+static const char **names_of(const struct serve *s, size_t *n)
+{
+    size_t n_models = (size_t)s->n_models, n_offers = (size_t)s->o.config->n_offers;
+    const char **name = xcalloc(n_models + n_offers + 1, sizeof(*name));
+
+    for (size_t i = 0; i < n_models; i++)
+        name[i] = s->model[i].id;
+    for (size_t i = 0; i < n_offers; i++)
+        name[n_models + i] = s->o.config->offer[i].name;
+    *n = n_models + n_offers;
+    return name;
+}
+
+void serve_model_missing(const struct serve *s, const char *id, struct openai_error *e)
+{
+    size_t n, shown = 0;
+    const char **name = names_of(s, &n), *near = nearest_word(id, name, n);
+    struct str list = STR_INIT;
+
+    while (shown < n && list.len + strlen(name[shown]) < SHOWN_BYTES) {
+        str_printf(&list, "%s%s", shown ? ", " : "", name[shown]);
+        shown++;
+    }
+    if (shown < n)
+        str_printf(&list, "%s%zu more (GET /v1/models)", shown ? " and " : "", n - shown);
+    openai_fail(e, 404, "model_not_found", "model",
+                "the model \"%.60s\" does not exist%s%.60s%s this server offers %s", id,
+                near ? "; did you mean \"" : ";", near ? near : "", near ? "\"?" : "",
+                str_cstr(&list));
+    str_deinit(&list);
+    free(name);
+}
+
 /* ---- /v1/models */
 
 static struct json *model_json(const struct serve *s, const char *id, const struct model *m)
@@ -145,11 +183,13 @@ void route_v1_model(struct serve *s, struct http_call *c, const char *const *par
 {
     struct json *doc = find_json(s, part[0]);
     struct openai_error e;
+    struct v1_client who;
 
     if (doc) {
         serve_reply_json(c, 200, doc);
         return;
     }
-    openai_fail(&e, 404, "model_not_found", "model", "the model \"%.80s\" does not exist", part[0]);
-    v1_fail(c, &e, 0, NULL);
+    v1_client_of(s, c, &who);
+    serve_model_missing(s, part[0], &e);
+    v1_fail(&who, c, &e, NULL);
 }

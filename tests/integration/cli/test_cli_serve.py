@@ -349,16 +349,21 @@ class Draining(ServeCase):
         self.assertTrue(got.endswith(b"data: [DONE]\n\n\r\n0\r\n\r\n"), got[-200:])
         self.assertEqual(s.end(), 143)
 
-    def test_what_takes_longer_than_the_grace_is_cut(self):
+    def test_what_takes_longer_than_the_grace_is_cut_with_an_error(self):
         script = "script:" + self.write("slow.json", SCRIPT % 60000)
         s = self.serve("--model", script, "--grace", "500ms")
-        c = s.send("POST", CHAT, {"model": script, "messages": [{"role": "user", "content": "x"}]})
-        time.sleep(0.2)
+        body = {"model": script, "messages": [{"role": "user", "content": "x"}], "n": 2}
+        whole = s.send("POST", CHAT, body)
+        stream = s.send("POST", CHAT, {**body, "stream": True}).getresponse()
+        self.assertEqual(stream.status, 200)  # it has begun
         began = time.time()
         self.assertEqual(s.stop(), 143)
         self.assertLess(time.time() - began, 15)
-        with self.assertRaises(OSError):
-            c.getresponse()
+        r = Reply(whole.getresponse())
+        self.assertEqual((r.code, r.error()["code"], r.headers["Retry-After"]), (503, "shutting_down", "1"))
+        data = [line[6:] for line in stream.read().decode().splitlines() if line.startswith("data: ")]
+        self.assertEqual(json.loads(data[-1])["error"]["code"], "shutting_down")
+        self.assertNotIn("[DONE]", data)
 
     def test_a_second_signal_does_not_wait(self):
         script = "script:" + self.write("slow.json", SCRIPT % 60000)
