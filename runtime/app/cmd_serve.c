@@ -211,7 +211,8 @@ static enum status start(struct serving *s, struct error *err)
         .n_origins = list_of(o, OPT_ALLOW_ORIGIN, &s->origin),
         .behind_proxy = option_flag(o, OPT_BEHIND_PROXY),
         .limits = {.max_connections = (int32_t)option_int(o, OPT_MAX_CONNECTIONS),
-                   .max_streams_per_subject = (int32_t)option_int(o, OPT_MAX_STREAMS)},
+                   .max_streams_per_subject = (int32_t)option_int(o, OPT_MAX_STREAMS),
+                   .bodies_bytes = option_int(o, OPT_BODY_MEMORY)},
         .max_queue = (int32_t)option_int(o, OPT_MAX_QUEUE),
         .model = option_text(o, OPT_MODEL),
         .run = &s->drive.options,
@@ -296,11 +297,12 @@ static int serve_main(void *app)
 }
 
 static const enum option_id serve_options[] = {
-    OPT_LISTEN,      OPT_MODEL,      OPT_TOKEN_FILE,   OPT_NO_TOKEN,     OPT_TLS_CERT,
-    OPT_TLS_KEY,     OPT_ALLOW_HOST, OPT_ALLOW_ORIGIN, OPT_BEHIND_PROXY, OPT_MAX_CONNECTIONS,
-    OPT_MAX_STREAMS, OPT_MAX_QUEUE,  OPT_IN_FLIGHT,    OPT_GRACE,        OPT_ROOT,
-    OPT_DEVICE,      OPT_THREADS,    OPT_KV_MEMORY,    OPT_CONTEXT,      OPT_CPU_ISA,
-    OPT_WEIGHT_TYPE, OPT_OTLP_URL,   OPT_OTLP_HEADERS, OPT_OTLP_CONTENT, OPT_END};
+    OPT_LISTEN,      OPT_MODEL,       OPT_TOKEN_FILE,   OPT_NO_TOKEN,     OPT_TLS_CERT,
+    OPT_TLS_KEY,     OPT_ALLOW_HOST,  OPT_ALLOW_ORIGIN, OPT_BEHIND_PROXY, OPT_MAX_CONNECTIONS,
+    OPT_MAX_STREAMS, OPT_BODY_MEMORY, OPT_MAX_QUEUE,    OPT_IN_FLIGHT,    OPT_GRACE,
+    OPT_ROOT,        OPT_DEVICE,      OPT_THREADS,      OPT_KV_MEMORY,    OPT_CONTEXT,
+    OPT_CPU_ISA,     OPT_WEIGHT_TYPE, OPT_OTLP_URL,     OPT_OTLP_HEADERS, OPT_OTLP_CONTENT,
+    OPT_END};
 const struct command_spec cmd_serve = {
     "serve",
     "host",

@@ -122,7 +122,8 @@ class Exposure(ServeCase):
         s.stop()
         self.fails(78, "is not an IP address", "serve", "--listen", "127.evil.example:0")
         s = self.serve()
-        self.fails(78, "use", "serve", "--listen", f"127.0.0.1:{s.port}")
+        self.fails(1, [f"127.0.0.1 port {s.port}", "another program uses this port", "listen on another port"],
+                   "serve", "--listen", f"127.0.0.1:{s.port}", "--store", "other.db")
         s.stop()
 
     def test_names_that_are_not_the_servers(self):
@@ -206,7 +207,7 @@ class Limits(ServeCase):
             return head + b"a" * (size - len(head) - len(tail)) + tail
 
         for size, code, word in ((4 * MIB - 1, 400, "context_length_exceeded"), (4 * MIB, 400, "context_length_exceeded"),
-                                 (4 * MIB + 1, 413, None)):
+                                 (4 * MIB + 1, 413, "request_too_large")):
             r = s.request("POST", CHAT, chat_of(size))
             self.assertEqual((r.code, r.error()["code"]), (code, word), size)
         s.stop()
@@ -251,6 +252,21 @@ class Limits(ServeCase):
         self.until(lambda: s.chat("none", "x").code == 429, 10)
         many.close()
         self.assertEqual(s.stop(), 143)
+
+    def test_the_bodies_of_all_requests_have_a_limit(self):
+        self.fails(2, "--body-memory", "serve", "--body-memory", "1MiB")
+        script = "script:" + self.write("slow.json", SCRIPT % 60000)
+        s = self.serve("--model", script, "--body-memory", "4MiB")
+        messages = [{"role": "user", "content": "x" * (3 << 20)}]
+        first = s.send("POST", CHAT, {"model": script, "messages": messages})
+        self.until(lambda: s.chat("none", "x" * (2 << 20)).code == 503)  # until the first has begun: 404
+        r = s.chat("none", "x" * (2 << 20))
+        self.assertEqual((r.code, r.error()["code"], r.headers["Retry-After"]), (503, "overloaded", "1"))
+        self.assertEqual(s.chat("none", "x" * (512 << 10)).code, 404, "a short one fits")
+        self.assertEqual(s.get("/healthz").code, 200)
+        first.close()
+        self.until(lambda: s.chat("none", "x" * (2 << 20)).code == 404)
+        s.stop(signal.SIGTERM)
 
     def test_streams_of_one_token_are_limited(self):
         s = self.serve("--max-streams", "1")
