@@ -24,6 +24,7 @@ struct serving {
     struct loop *loop;
     int hangups; /* that were handled */
     bool drained;
+    struct error lost; /* why it ends by itself; STATUS_OK: it does not */
     /* lent to the server */
     const char **host, **origin;
     char tokens[APP_PATH_MAX], address[64];
@@ -180,6 +181,15 @@ static void on_drained(void *ctx)
     loop_stop(s->loop);
 }
 
+/* A supervisor starts it again, and runs go on from what is on the disk. */
+static void on_lost(void *ctx, const struct error *err)
+{
+    struct serving *s = ctx;
+
+    s->lost = *err;
+    serve_drain(s->serve, option_int(s->app->options, OPT_GRACE), on_drained, s);
+}
+
 /* After each turn of the loop: signals. */
 static void look_for_signal(void *ctx)
 {
@@ -220,6 +230,8 @@ static enum status start(struct serving *s, struct error *err)
         .log = a->log,
         .seams = a->seams,
         .tracer = app_tracer(a),
+        .on_lost = on_lost,
+        .ctx = s,
     };
     enum status st = read_listen(option_text(o, OPT_LISTEN), s->address, &so.port, err);
 
@@ -263,6 +275,10 @@ static enum status run(struct serving *s, struct error *err)
         loop_run(s->loop);
     a->signal->wake = NULL;
     loop_tick_free(tick);
+    if (!st && s->lost.status && !a->signal->signo) {
+        *err = s->lost;
+        st = s->lost.status;
+    }
     return st;
 }
 

@@ -21,8 +21,9 @@ struct serve {
     char *url;
     bool draining;
     volatile int stopping;
-    struct loop_timer *timer; /* of the end */
-    int64_t until_ms;         /* monotonic: how long the present step of the end may take */
+    struct loop_timer *timer;       /* of the end */
+    struct loop_timer *store_timer; /* looks whether the store still takes records */
+    int64_t until_ms;               /* monotonic: how long the present step of the end may take */
     void (*on_drained)(void *ctx);
     void *drained_ctx;
     struct agent_host *agents;  /* of chat calls */

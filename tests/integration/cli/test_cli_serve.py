@@ -5,6 +5,7 @@ SPDX-License-Identifier: Apache-2.0
 import json
 import os
 import re
+import resource
 import select
 import signal
 import socket
@@ -389,6 +390,41 @@ class Draining(ServeCase):
         self.until(lambda: self.refused(s.port))
         self.assertEqual(s.stop(signal.SIGINT), 130)
         c.close()
+
+
+class Store(ServeCase):
+    """A store that takes no more records: nothing can be acknowledged, so the server ends, and may be started again."""
+
+    def test_a_store_that_is_deleted_ends_the_server(self):
+        s = self.serve("--store", "s.db")
+        self.assertEqual(s.get("/healthz").json(), {"status": "ok"})
+        for tail in ("", "-wal", "-shm"):
+            os.unlink(os.path.join(self.dir, "s.db" + tail))
+        self.assertEqual(s.end(), 1)
+        self.assertIn("nothing more can be recorded, so the server stops: ", s.log())
+        self.assertIn("was deleted or replaced", s.log())
+
+    def test_an_io_error_ends_the_server_after_the_replies_under_way(self):
+        self.write("echo.yaml", "schema: blueprint/v1\ninputs: {text: {type: string}}\nsteps: {a: {value: \"${inputs.text}\"}}\n")
+        script = "script:" + self.write("slow.json", SCRIPT % 2500)
+        self.write("troupe.yaml", "serve: {models: ['%s'], blueprints: {echo: {file: echo.yaml}}}\n" % script)
+        s = self.serve("--store", "s.db", "--grace", "30s")
+        kept = s.chat("blueprint/echo", "kept").headers["X-Troupe-Run"]
+        health = s.connect()
+        self.assertEqual(s.get("/healthz", connection=health).code, 200)
+        slow = s.send("POST", CHAT, {"model": script, "messages": [{"role": "user", "content": "x"}]})
+        time.sleep(0.3)  # it has begun
+        resource.prlimit(s.p.pid, resource.RLIMIT_FSIZE, (8192, 8192))
+        self.assertGreaterEqual(s.chat("blueprint/echo", "x" * 100000).code, 422)
+        r = s.get("/healthz", connection=health)
+        self.assertEqual(r.code, 503)
+        self.assertRegex(json.dumps(r.json()), "takes no more records|shutting down")
+        self.assertEqual(Reply(slow.getresponse()).json()["choices"][0]["message"]["content"], "fine")
+        self.assertEqual(s.end(), 1, s.log())
+        again = self.serve("--store", "s.db")
+        self.assertEqual(again.get("/healthz").code, 200)
+        self.assertEqual(self.ok("show", kept, "--json", "--store", "s.db").json()["status"], "ok")
+        self.assertEqual(again.stop(), 143)
 
 
 def unescape(m):
