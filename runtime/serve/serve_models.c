@@ -90,10 +90,16 @@ enum status serve_models_open(struct serve *s, struct error *err)
         o.st = offer(s, s->o.model, NULL, err);
     for (int32_t i = 0; !o.st && i < c->n_models; i++)
         o.st = offer_named(s, &c->model[i], err);
-    if (c->n_models == 0)
+    if (!c->models_where)
         remote_specs_each(troupe_remote(s->troupe), offer_remote, &o);
-    if (!o.st && s->n_models == 0)
+    if (!o.st && !c->models_where && s->n_models == 0)
         o.st = offer(s, "embedded", NULL, err);
+    if (!o.st && s->n_models == 0 && c->n_offers == 0)
+        log_write(
+            s->o.log, LOG_WARN,
+            "%s: nothing is offered: the list of models is empty, and there are no agents and "
+            "blueprints",
+            c->models_where);
     return o.st;
 }
 
@@ -110,16 +116,19 @@ void serve_models_close(struct serve *s)
 
 #define SHOWN_BYTES 240 /* of the names in the message */
 
+/* All that a request below /v1 may name, in the order of the list; the array is the caller's. */
 static const char **names_of(const struct serve *s, size_t *n)
 {
-    size_t n_models = (size_t)s->n_models, n_offers = (size_t)s->o.config->n_offers;
-    const char **name = xcalloc(n_models + n_offers + 1, sizeof(*name));
+    const struct serve_config *c = s->o.config;
+    const char **name = xcalloc((size_t)(s->n_models + c->n_offers) + 1, sizeof(*name));
+    size_t k = 0;
 
-    for (size_t i = 0; i < n_models; i++)
-        name[i] = s->model[i].id;
-    for (size_t i = 0; i < n_offers; i++)
-        name[n_models + i] = s->o.config->offer[i].name;
-    *n = n_models + n_offers;
+    for (int32_t i = 0; i < s->n_models; i++)
+        name[k++] = s->model[i].id;
+    for (int32_t i = 0; i < c->n_offers; i++)
+        if (!c->offer[i].api_only)
+            name[k++] = c->offer[i].name;
+    *n = k;
     return name;
 }
 
@@ -133,6 +142,8 @@ void serve_model_missing(const struct serve *s, const char *id, struct openai_er
         str_printf(&list, "%s%s", shown ? ", " : "", name[shown]);
         shown++;
     }
+    if (n == 0)
+        str_puts(&list, "nothing");
     if (shown < n)
         str_printf(&list, "%s%zu more (GET /v1/models)", shown ? " and " : "", n - shown);
     openai_fail(e, 404, "model_not_found", "model",
@@ -162,18 +173,21 @@ static struct json *find_json(const struct serve *s, const char *id)
 {
     const struct model *m = serve_model_find(s, id);
 
-    return m || serve_config_find(s->o.config, id) ? model_json(s, id, m) : NULL;
+    const struct serve_offer *o = serve_config_find(s->o.config, id);
+
+    return m || (o && !o->api_only) ? model_json(s, id, m) : NULL;
 }
 
 void route_v1_models(struct serve *s, struct http_call *c, const char *const *part)
 {
     struct json *doc = jv_object(), *list = jv_array();
+    size_t n;
+    const char **name = names_of(s, &n);
 
     (void)part;
-    for (int32_t i = 0; i < s->n_models; i++)
-        jv_append_adopt(list, model_json(s, s->model[i].id, s->model[i].model));
-    for (int32_t i = 0; i < s->o.config->n_offers; i++)
-        jv_append_adopt(list, model_json(s, s->o.config->offer[i].name, NULL));
+    for (size_t i = 0; i < n; i++)
+        jv_append_adopt(list, model_json(s, name[i], serve_model_find(s, name[i])));
+    free(name);
     jv_set_string(doc, "object", "list");
     jv_set_adopt(doc, "data", list);
     serve_reply_json(c, 200, doc);
