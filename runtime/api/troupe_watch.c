@@ -390,7 +390,7 @@ static void look(void *ctx)
     w->timer = NULL;
     if (w->t->interrupted)
         return;
-    if (store_is_there(w->t->store, &lost))
+    if (store_can_record(w->t->store, &lost))
         w->is_open = w->is_foreign = false; /* what is driven notices it, too */
     else if (is_news(w))
         look_closely(w);

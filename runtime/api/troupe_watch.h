@@ -24,9 +24,9 @@ struct troupe_watch_options {
     /* A run cannot go on; it is not tried again by this watch, except after STATUS_DISK_FULL, of
      * which only the first failure is reported. May be NULL. */
     void (*on_stuck)(void *ctx, const char *uuid, const struct error *err);
-    /* Only runs that cannot go on and questions without a deadline are open; or the file of the
-     * store is gone, as `lost` says, and no run can go on. Called once; the watch may be freed in
-     * here. NULL: the watch goes on. */
+    /* Only runs that cannot go on and questions without a deadline are open; or nothing
+     * more can be recorded, as `lost` says (store_can_record). Called once; the watch may be freed
+     * in here. NULL: the watch goes on. */
     void (*on_idle)(void *ctx, const struct error *lost);
     void *ctx;
 };

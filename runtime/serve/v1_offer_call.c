@@ -18,6 +18,7 @@
 
 struct offer_call {
     struct serve *s;
+    struct v1_client who;
     struct http_call *http; /* NULL: replied, or the client has left */
     struct openai_request q;
     struct openai_head head;
@@ -174,7 +175,8 @@ static void error_of(const struct offer_call *o, const struct troupe_result *r,
                      struct openai_error *e)
 {
     const char *run = troupe_run_uuid(o->run);
-    const char *why = r->err.message[0] ? r->err.message : run_status_word(r->status);
+    const char *why =
+        o->who.sees_details && r->err.message[0] ? r->err.message : run_status_word(r->status);
 
     if (r->status == RUN_WAITING)
         openai_fail(
@@ -235,9 +237,6 @@ static int32_t count_of(int64_t tokens)
 
 static void reply(struct offer_call *o, const struct troupe_result *r)
 {
-    const struct http_field field = {"X-Troupe-Run", troupe_run_uuid(o->run)};
-    struct http_reply head = {
-        .code = 200, .type = "application/json", .fields = &field, .n_fields = 1};
     struct model_usage usage = {.prompt = count_of(r->tok_in), .completion = count_of(r->tok_out)};
     struct str text = STR_INIT, body = STR_INIT;
     struct openai_choice choice = {.finish = FINISH_STOP};
@@ -249,9 +248,7 @@ static void reply(struct offer_call *o, const struct troupe_result *r)
         end_stream(o, &choice, &usage);
     } else {
         openai_answer(&o->head, &choice, 1, &usage, &body);
-        head.body = str_cstr(&body);
-        head.body_bytes = body.len;
-        http_call_reply(o->http, &head);
+        v1_reply(&o->who, o->http, &body, troupe_run_uuid(o->run));
     }
     str_deinit(&text);
     str_deinit(&body);
@@ -262,7 +259,7 @@ static void reply_error(struct offer_call *o, const struct openai_error *e)
     struct str event = STR_INIT;
 
     if (!o->q.stream) {
-        v1_fail(o->http, e, 0, troupe_run_uuid(o->run));
+        v1_fail(&o->who, o->http, e, troupe_run_uuid(o->run));
         return;
     }
     v1_event_begin(&event);
@@ -281,9 +278,10 @@ static void on_end(void *ctx, struct troupe_run *run)
     v1_observe_run(o->s, o->offer->name, o->offer->is_agent,
                    seams_mono_us(o->s->o.seams) - o->began_us, r);
     if (r->status != RUN_OK)
-        log_write_run(o->s->o.log, LOG_WARN, troupe_run_uuid(run), NULL, "run %s of %s: %s%s%s",
-                      troupe_run_uuid(run), o->offer->name, run_status_word(r->status),
-                      r->err.message[0] ? ": " : "", r->err.message);
+        log_write_run(o->s->o.log, LOG_WARN, troupe_run_uuid(run), NULL,
+                      "request %s: run %s of %s: %s%s%s", o->who.id, troupe_run_uuid(run),
+                      o->offer->name, run_status_word(r->status), r->err.message[0] ? ": " : "",
+                      r->err.message);
     if (o->http && r->status == RUN_OK) {
         reply(o, r);
     } else if (o->http) {
@@ -296,27 +294,15 @@ static void on_end(void *ctx, struct troupe_run *run)
 
 /* ---- the beginning */
 
-static void begin_stream(struct offer_call *o)
-{
-    struct http_reply stream = v1_event_stream;
-    struct http_field fields[3];
-
-    memcpy(fields, stream.fields, 2 * sizeof(*fields));
-    fields[2] = (struct http_field){"X-Troupe-Run", troupe_run_uuid(o->run)};
-    stream.fields = fields;
-    stream.n_fields = 3;
-    if (!http_call_stream(o->http, &stream))
-        o->http = NULL;
-}
-
 /* What comes before a stream has begun. */
 static void refuse(struct offer_call *o, const struct error *err)
 {
     struct openai_error e;
 
     if (o->http) {
-        openai_fail(&e, serve_code_of(err->status), NULL, NULL, "%s", err->message);
-        v1_fail(o->http, &e, 0, NULL);
+        v1_error_of(&o->who, o->offer->name,
+                    &(struct chat_result){.status = err->status, .err = *err}, &e);
+        v1_fail(&o->who, o->http, &e, NULL);
     }
     troupe_run_free(o->run);
     free_call(o);
@@ -330,7 +316,7 @@ static void leave(struct offer_call *o)
 
     if (o->http) {
         error_of(o, &r, &e);
-        v1_fail(o->http, &e, 0, troupe_run_uuid(o->run));
+        v1_fail(&o->who, o->http, &e, troupe_run_uuid(o->run));
     }
     troupe_run_free(o->run);
     free_call(o);
@@ -355,8 +341,8 @@ static void on_made(void *ctx, struct troupe_run *run, const struct error *err)
         refuse(o, &why);
         return;
     }
-    if (o->http && o->q.stream)
-        begin_stream(o);
+    if (o->http && o->q.stream && !v1_stream(&o->who, o->http, troupe_run_uuid(run)))
+        o->http = NULL;
     if (!o->http)
         troupe_run_cancel(run);
 }
@@ -384,14 +370,16 @@ static enum status make_run(struct offer_call *o, struct error *err)
     return st;
 }
 
-void v1_offer_call(struct serve *s, struct http_call *c, struct openai_request *adopt_q,
+void v1_offer_call(const struct v1_client *who, struct http_call *c, struct openai_request *adopt_q,
                    const struct serve_offer *offer)
 {
     struct offer_call *o = xcalloc(1, sizeof(*o));
+    struct serve *s = who->s;
     struct openai_error e;
     struct error err = ERROR_INIT;
 
     o->s = s;
+    o->who = *who;
     o->http = c;
     o->offer = offer;
     o->began_us = seams_mono_us(s->o.seams);
@@ -400,7 +388,7 @@ void v1_offer_call(struct serve *s, struct http_call *c, struct openai_request *
     s->n_v1++;
     s->n_calls++;
     if (!check_request(&o->q, &e)) {
-        v1_fail(c, &e, 0, NULL);
+        v1_fail(who, c, &e, NULL);
         free_call(o);
         return;
     }

@@ -52,6 +52,7 @@ static struct store *store_new(const struct store_options *o)
     s->lock_fd = -1;
     s->box = mailbox_new(NULL, NULL);
     s->reply = s->own_reply = mailbox_new(NULL, NULL);
+    atomic_init(&s->has_failed, false);
     atomic_init(&s->commits, 0);
     atomic_init(&s->transactions, 0);
     return s;
