@@ -40,6 +40,7 @@ void model_call_reset(struct model_call *c)
     c->usage = (struct model_usage){0};
     c->not_retryable = false;
     c->retry_after_ms = 0;
+    c->requests = 0;
     c->queued_us = c->first_us = c->done_us = 0;
     c->cancelled = false;
 }

@@ -239,6 +239,8 @@ static enum status not_json(struct chat_answer *a, const char *what, const char 
     a->fault = (struct remote_fault){.passes = n == 0 || data[0] != '<'}; /* a page stays a page */
     error_set(err, STATUS_INVALID, "the server sent %s that is not a JSON object: %s%s%s", what,
               str_cstr(&shown), why->message[0] ? ": " : "", why->message);
+    if (!a->fault.passes)
+        remote_error_hint_path(a->spec, err);
     str_deinit(&shown);
     return STATUS_INVALID;
 }

@@ -96,6 +96,13 @@ static enum status check_agent_model(void *ctx, const struct plan *p, const stru
     return model_check(troupe_remote(app->troupe), plan_agent_model(p, a), p->folder, in_env, err);
 }
 
+static bool has_price(void *ctx, const struct plan *p, const struct plan_agent *a)
+{
+    const struct app *app = ctx;
+
+    return model_has_price(troupe_remote(app->troupe), plan_agent_model(p, a));
+}
+
 static int validate_main(void *app)
 {
     struct app *a = app;
@@ -110,6 +117,8 @@ static int validate_main(void *app)
     if (!st) {
         const struct plan_check check = {.tools = tools, .model = check_agent_model, .ctx = a};
         st = blueprint_check(plan, &check, &err);
+        if (!st)
+            st = plan_check_cost(plan, has_price, a, &err);
     }
     tool_registry_free(tools);
     if (st) {

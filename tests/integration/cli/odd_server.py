@@ -146,6 +146,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         else:
             self.text(body, "at last")
 
+    def do_nopath(self, body, n):
+        self.head(404, kind="text/plain")
+        self.wfile.write(b"404 page not found")
+
     def do_badkey(self, body, n):
         self.head(401)
         key = self.headers.get("Authorization", "")

@@ -294,7 +294,7 @@ class Api(ServeCase):
         self.assertEqual((events[-1].type, events[-1].json()["status"]), ("result", "ok"))
         self.assertEqual(self.final(events), self.shown(run))
         result = events[-1].json()
-        head = {k: v for k, v in self.show(run).items() if k != "steps"}
+        head = {k: v for k, v in self.show(run).items() if k not in ("steps", "models")}
         self.assertEqual({k: v for k, v in result.items() if k != "type"}, head)
         statuses = [e.json()["status"] for e in events if e.type == "status"]
         self.assertEqual((statuses[0], statuses[-1]), ("running", "ok"))
