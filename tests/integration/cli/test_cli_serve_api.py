@@ -342,6 +342,10 @@ class Api(ServeCase):
                 self.assertIsNone(e.id)
                 text[e.json()["path"]] = text.get(e.json()["path"], "") + e.json()["text"]
         self.assertEqual(text.get("last/turn:0/model:0"), "provisional words")
+        order = [e.json().get("status", "text") for e in events if e.type in ("step", "text") and e.json()["path"] == "last/turn:0/model:0"]
+        self.assertEqual((order[0], order[-1]), ("started", "ok"))
+        self.assertIn("text", order[1:-1])
+        self.assertEqual(len(order), 2 + order.count("text"))
 
     def test_events_of_a_run_of_another_process(self):
         self.say(400)
