@@ -189,6 +189,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
             text += f"<tool_call>{json.dumps({'name': f['name'], 'arguments': arguments})}</tool_call>"
         return text
 
+    def do_unwilling(self, body, n):
+        """Does what tool_choice wants only at the second request."""
+        if n == 1 or body["stream"]:
+            self.text(body, "I would rather talk.")
+        else:
+            self.head()
+            self.wfile.write(json.dumps({"choices": [{"index": 0, "finish_reason": "tool_calls", "message": {"content": None, "tool_calls": [
+                {"id": "c1", "type": "function", "function": {"name": "look", "arguments": "{}"}}]}}], "usage": USAGE}).encode())
+
     def do_noindex(self, body, n):
         if any(m["role"] == "tool" for m in body["messages"]):
             self.text(body, "7 it is")

@@ -334,6 +334,20 @@ class Own(RemoteCase):
         self.ok("replay", "last")
         self.assertEqual(len(self.odd.requests), 1)
 
+    def test_a_required_call_is_required_of_the_other_server(self):
+        self.write("troupe.yaml", f"models:\n  unwilling: {{url: '{self.odd.url}/v1', model: unwilling, stream: false, max_tries: 2}}\n"
+                   f"  fine: {{url: '{self.odd.url}/v1', model: fine, stream: false, max_tries: 1}}\n")
+        s = self.serve("--no-token")
+        tools = [{"type": "function", "function": {"name": name, "parameters": {"type": "object"}}} for name in ("look", "go")]
+        r = s.chat("unwilling", "x", tools=tools, tool_choice="required")
+        self.assertEqual(r.json()["choices"][0]["message"]["tool_calls"][0]["function"]["name"], "look")
+        self.assertEqual([x["body"]["tool_choice"] for x in self.asked("unwilling")], ["required", "required"], "tried again")
+        for choice, words in (("required", "a tool call was required"), ({"type": "function", "function": {"name": "go"}}, '"go"')):
+            r = s.chat("fine", "x", tools=tools, tool_choice=choice)
+            self.assertGreaterEqual(r.code, 500)
+            self.assertIn(words, r.error()["message"])
+        s.stop()
+
     def test_a_server_before_another(self):
         self.models("fine", "busy", "broken", "reasoning", "stall", "badkey")
         s = self.serve()
