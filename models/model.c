@@ -46,6 +46,7 @@ void model_call_reset(struct model_call *c)
     c->fault = MODEL_FAULT_NONE;
     c->not_retryable = false;
     c->retry_after_ms = 0;
+    c->requests = 0;
     c->queued_us = c->first_us = c->done_us = 0;
     c->cancelled = false;
 }

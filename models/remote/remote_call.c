@@ -8,12 +8,14 @@
 #include "models/remote/remote_call.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "models/remote/chat_answer.h"
 #include "models/remote/chat_request.h"
 #include "models/remote/remote_headers.h"
+#include "runtime/base/log.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/rng.h"
 #include "runtime/base/time_text.h"
@@ -112,6 +114,7 @@ static void finish(struct remote_call *w)
     void *ctx = w->s.ctx;
 
     c->done_us = now_us(w) - w->began_us;
+    c->requests = w->tries;
     *w->slot = NULL;
     assert(!w->fetch && !w->turn.waits);
     drop_request(w);
@@ -119,6 +122,16 @@ static void finish(struct remote_call *w)
     str_deinit(&w->request);
     free(w);
     done(ctx);
+}
+
+/* Records of steps have one text: what to do goes behind what is wrong. */
+static void join_hint(struct error *err)
+{
+    size_t n = strlen(err->message);
+
+    if (err->hint[0])
+        (void)snprintf(err->message + n, sizeof(err->message) - n, "; %s", err->hint);
+    err->hint[0] = '\0';
 }
 
 static void finish_error(struct remote_call *w, enum status st)
@@ -131,6 +144,7 @@ static void finish_error(struct remote_call *w, enum status st)
     c->err = w->err;
     c->err.status = st;
     c->fault = w->fault.whose;
+    join_hint(&c->err);
     c->not_retryable = st != STATUS_CANCELLED && !w->fault.passes;
     c->retry_after_ms = w->fault.retry_after_ms;
     finish(w);
@@ -242,12 +256,32 @@ static int64_t delay_of(const struct remote_call *w)
     return asked + (int64_t)(jitter * (double)(asked < 10000 ? asked : 10000) / 10);
 }
 
+static int32_t most_tries(const struct remote_call *w)
+{
+    return w->s.spec->max_tries > 0 ? w->s.spec->max_tries : REMOTE_MAX_TRIES;
+}
+
 static bool may_try_again(const struct remote_call *w, int64_t delay_ms)
 {
-    int32_t most = w->s.spec->max_tries > 0 ? w->s.spec->max_tries : REMOTE_MAX_TRIES;
-
-    return w->fault.passes && !w->streamed && w->tries < most &&
+    return w->fault.passes && !w->streamed && w->tries < most_tries(w) &&
            w->fault.retry_after_ms <= REMOTE_MAX_WAIT_MS && delay_ms < time_left(w);
+}
+
+static void log_retry(const struct remote_call *w, int64_t delay_ms)
+{
+    const char *path = w->s.call->path, *run = w->s.call->run,
+               *origin = remote_server_origin(w->s.server);
+    const struct log_field fields[] = {{.name = "model", .text = w->s.info->name},
+                                       {.name = "server", .text = origin},
+                                       {.name = "try", .number = w->tries},
+                                       {.name = "wait_ms", .number = delay_ms},
+                                       {.name = "path", .text = path},
+                                       {.name = "run", .text = run}};
+
+    log_write_fields(remote_server_all(w->s.server)->log, LOG_WARN, fields, path ? run ? 6 : 5 : 4,
+                     "%s%smodel %s: try %d of %d at %s failed; the next is in %.1f s: %s",
+                     path ? path : "", path ? ": " : "", w->s.info->name, w->tries, most_tries(w),
+                     origin, (double)delay_ms / 1000, w->err.message);
 }
 
 /* w->status, err and fault say what went wrong. */
@@ -271,10 +305,12 @@ static void request_failed(struct remote_call *w)
         }
     }
     delay = delay_of(w);
-    if (may_try_again(w, delay))
-        try_again(w, delay);
-    else
+    if (!may_try_again(w, delay)) {
         finish_error(w, st);
+        return;
+    }
+    log_retry(w, delay);
+    try_again(w, delay);
 }
 
 /* A deadline has passed; words: of the caller's. */
@@ -314,6 +350,11 @@ static void network_fault(struct remote_call *w, enum status st, bool sent, cons
         if (!w->s.spec->allow_local && strstr(words, "not allowed"))
             error_hint(&w->err, "for a server in your own network, set `allow_local: true` in its "
                                 "entry of `models:`");
+    } else if (strstr(words, "wrong version number")) { /* OpenSSL, for an answer without TLS */
+        w->fault = (struct remote_fault){.passes = false};
+        w->status = error_set(&w->err, STATUS_IO, "the server does not speak TLS: %s", words);
+        error_hint(&w->err, "for a server on this machine or in your own network that speaks plain "
+                            "http, write http:// instead of https://");
     } else if (st == STATUS_TIMEOUT || st == STATUS_IO || st == STATUS_NOT_FOUND) {
         w->status = error_set(&w->err, STATUS_IO, "%s", words);
     } else {

@@ -276,6 +276,22 @@ static enum status redirect(int code, const char *location, struct error *err)
     return STATUS_FAILED;
 }
 
+/* Does a part of the path say a version, as in /v1 or /openai/v1beta? */
+static bool has_version(const char *url)
+{
+    for (const char *at = strstr(url, "/v"); at; at = strstr(at + 1, "/v"))
+        if (at[2] >= '0' && at[2] <= '9')
+            return true;
+    return false;
+}
+
+void remote_error_hint_path(const struct remote_spec *spec, struct error *err)
+{
+    if (!has_version(spec->url))
+        error_hint(err, "is the address %.120s/v1? The API of most servers is below /v1",
+                   spec->url);
+}
+
 enum status remote_error_http(const struct remote_spec *spec, const struct remote_refusal *r,
                               struct remote_fault *out, struct error *err)
 {
@@ -301,6 +317,8 @@ enum status remote_error_http(const struct remote_spec *spec, const struct remot
                        str_cstr(&words));
     else
         st = explain(spec, r->code, &s, str_cstr(&words), out, err);
+    if (r->code == 404 || r->code == 405 || r->code == 501)
+        remote_error_hint_path(spec, err);
     if (out->passes && r->retry_after_ms > 0)
         out->retry_after_ms = r->retry_after_ms < MAX_WAIT_MS ? r->retry_after_ms : MAX_WAIT_MS;
     jv_unref(doc);

@@ -32,6 +32,8 @@ struct remote_refusal {
  * key, the account, a redirect, the server itself). */
 enum status remote_error_http(const struct remote_spec *spec, const struct remote_refusal *r,
                               struct remote_fault *out, struct error *err);
+/* Hints that the address of the API may lack its /v1; nothing if it does not look so. */
+void remote_error_hint_path(const struct remote_spec *spec, struct error *err);
 /* Is this document of a stream, or of an answer with code 200, an error? Its error, else
  * STATUS_OK. */
 MUST_CHECK enum status remote_error_inside(const struct remote_spec *spec, const struct json *doc,

@@ -45,6 +45,8 @@ struct remote_spec {
     char *key;    /* a reference or a text; NULL: none. Sent as "Authorization: Bearer KEY" */
     char *folder; /* of the configuration file: relative ${file:PATH} start here; NULL */
     struct json *headers; /* {name: value}, values may be references; NULL */
+    struct json *places;  /* {name: "FILE:LINE:COLUMN"} of the headers, and of the key as
+                             "authorization"; NULL: not from a file */
     struct json *body;    /* members added to each request; NULL */
     /* Dollars for a million tokens; below 0: not known. */
     double price_input, price_cached, price_output;

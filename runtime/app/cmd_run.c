@@ -87,6 +87,13 @@ const struct command_spec cmd_run = {
     1,
     run_main};
 
+static bool has_price(void *ctx, const struct plan *p, const struct plan_agent *a)
+{
+    const struct app *app = ctx;
+
+    return model_has_price(troupe_remote(app->troupe), plan_agent_model(p, a));
+}
+
 static int validate_main(void *app)
 {
     struct app *a = app;
@@ -102,6 +109,8 @@ static int validate_main(void *app)
         const struct plan_check check = {
             .tools = tools, .model = troupe_check_model, .ctx = a->troupe};
         st = blueprint_check(plan, &check, &err);
+        if (!st)
+            st = plan_check_cost(plan, has_price, a, &err);
     }
     tool_registry_free(tools);
     if (st) {

@@ -146,6 +146,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         else:
             self.text(body, "at last")
 
+    def do_nopath(self, body, n):
+        self.head(404, kind="text/plain")
+        self.wfile.write(b"404 page not found")
+
     def do_badkey(self, body, n):
         self.head(401)
         key = self.headers.get("Authorization", "")
@@ -219,6 +223,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
             arguments = json.loads(f["arguments"]) if isinstance(f["arguments"], str) else f["arguments"]
             text += f"<tool_call>{json.dumps({'name': f['name'], 'arguments': arguments})}</tool_call>"
         return text
+
+    def do_unwilling(self, body, n):
+        """Does what tool_choice wants only at the second request."""
+        if n == 1 or body["stream"]:
+            self.text(body, "I would rather talk.")
+        else:
+            self.head()
+            self.wfile.write(json.dumps({"choices": [{"index": 0, "finish_reason": "tool_calls", "message": {"content": None, "tool_calls": [
+                {"id": "c1", "type": "function", "function": {"name": "look", "arguments": "{}"}}]}}], "usage": USAGE}).encode())
 
     def do_noindex(self, body, n):
         if any(m["role"] == "tool" for m in body["messages"]):

@@ -552,7 +552,7 @@ static void addresses_of_the_own_network_need_leave(void **state)
     remote_bench_open(b);
     ask(b, &a);
     expect_error(&a, STATUS_FAILED, "10.1.2.3 is not allowed", true);
-    assert_non_null(strstr(a.call.err.hint, "allow_local: true"));
+    assert_non_null(strstr(a.call.err.message, "allow_local: true"));
     assert_int_equal(http_memory_n_requests(b->memory), 0);
     ask_end(&a);
     b->model->ops->close(b->model);
