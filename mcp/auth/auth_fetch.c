@@ -114,6 +114,7 @@ static void on_done(void *ctx, enum status st, bool sent, const struct error *er
 static enum status begin(struct auth_fetch *f, struct error *err)
 {
     bool posts = f->type.len > 0;
+    int64_t limit_ms = f->env.fetch_ms ? f->env.fetch_ms : AUTH_FETCH_MS;
     struct http_field fields[3] = {{"accept", "application/json"}};
     int32_t n = 1;
 
@@ -129,9 +130,9 @@ static enum status begin(struct auth_fetch *f, struct error *err)
                                                       .body = posts ? str_cstr(&f->body) : NULL,
                                                       .body_bytes = posts ? f->body.len : 0,
                                                       .policy = f->env.policy,
-                                                      .first_byte_ms = AUTH_FETCH_MS,
-                                                      .idle_ms = AUTH_FETCH_MS,
-                                                      .deadline_ms = AUTH_FETCH_MS,
+                                                      .first_byte_ms = limit_ms,
+                                                      .idle_ms = limit_ms,
+                                                      .deadline_ms = limit_ms,
                                                       .max_body = (int64_t)METADATA_BYTES_MAX,
                                                       .ctx = f,
                                                       .on_head = on_head,

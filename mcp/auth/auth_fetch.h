@@ -1,6 +1,6 @@
 /* auth_fetch.h - one small request for authorization: a document, a registration, a token.
  *
- * Limits that all of them share: METADATA_BYTES_MAX, AUTH_FETCH_MS for the whole. A redirect is
+ * Limits that all of them share: METADATA_BYTES_MAX, env.fetch_ms for the whole. A redirect is
  * followed for GET alone, within the origin, AUTH_REDIRECTS_MAX times: what another origin says of
  * a server is not that server's word, and nothing secret is ever sent twice.
  *
@@ -22,6 +22,7 @@ struct auth_env {
     struct http_client *http;
     const struct seams *seams;
     const struct address_policy *policy;
+    int64_t fetch_ms; /* 0: AUTH_FETCH_MS */
 };
 
 struct auth_fetch_spec {

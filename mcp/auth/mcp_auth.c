@@ -310,7 +310,8 @@ enum status mcp_auth_new(struct loop *l, const struct mcp_auth_options *o, struc
     a->config.env = (struct auth_env){.loop = l,
                                       .http = o->http,
                                       .seams = o->seams ? o->seams : seams_real(),
-                                      .policy = o->policy};
+                                      .policy = o->policy,
+                                      .fetch_ms = o->fetch_ms};
     st = auth_url_check(o->server_url, o->policy, "the URL of the MCP server", err);
     if (!st)
         st = read_client(&a->config, o, err);

@@ -54,6 +54,7 @@ struct mcp_auth_options {
     const char *redirect_uri; /* received elsewhere: mcp_auth_redirected. [a listener of ours] */
     int32_t redirect_port;    /* of the listener; [a free one] */
     int64_t login_ms;         /* [300000] for the login in the browser */
+    int64_t fetch_ms;         /* [30000] for each request to a server */
     void *ctx;
     /* The person must open this URL (lent). true: the requests wait for the login. false: they end
      * with MCP_AUTH_LOGIN now; the login can go on meanwhile, and later requests profit. NULL:
