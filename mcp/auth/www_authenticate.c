@@ -105,6 +105,19 @@ static void begin_challenge(struct reader *r, const char *scheme, size_t n)
         snprintf(out->other, sizeof(out->other), "%.*s", (int)(n < 31 ? n : 31), scheme);
 }
 
+/* Is this name=value? "abc=" and "abc==" are a token68. */
+static bool is_parameter(const char *at)
+{
+    size_t n = token_bytes(at);
+
+    at += n + strspn(at + n, " \t");
+    if (n == 0 || *at != '=')
+        return false;
+    at++;
+    at += strspn(at, " \t");
+    return *at && *at != ',' && *at != '=';
+}
+
 /* One element of the list: a scheme, with or without what belongs to it, or a parameter. */
 static enum status read_element(struct reader *r, bool *in_challenge, struct error *err)
 {
@@ -121,12 +134,9 @@ static enum status read_element(struct reader *r, bool *in_challenge, struct err
         *in_challenge = true;
         if (!*r->at || *r->at == ',')
             return STATUS_OK;
-        word = r->at;
-        n = token_bytes(word);
-        if (n > 0 && word[n + strspn(word + n, " \t")] == '=' &&
-            !strchr("=, \t", word[n + strspn(word + n, " \t") + 1]))
-            return read_element(r, in_challenge, err); /* its first parameter */
-        r->at += strcspn(r->at, ", \t");               /* a token68 */
+        if (is_parameter(r->at))
+            return read_element(r, in_challenge, err);
+        r->at += strcspn(r->at, ", \t"); /* a token68 */
         return STATUS_OK;
     }
     if (!*in_challenge)
