@@ -57,15 +57,6 @@ static char *copy(const char *text)
     return text ? xstrdup(text) : NULL;
 }
 
-void auth_token_copy(const struct auth_token *t, struct auth_token *out)
-{
-    *out = (struct auth_token){.access = copy(t->access),
-                               .refresh = copy(t->refresh),
-                               .scope = copy(t->scope),
-                               .client_id = copy(t->client_id),
-                               .expires_ms = t->expires_ms};
-}
-
 static bool is_token(const char *text)
 {
     size_t n = strlen(text);

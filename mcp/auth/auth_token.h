@@ -19,7 +19,6 @@ struct auth_token {
     int64_t expires_ms; /* 0: the server did not say */
 };
 void auth_token_deinit(struct auth_token *t); /* a zeroed one is fine; secrets are erased */
-void auth_token_copy(const struct auth_token *t, struct auth_token *out);
 
 /* `asked`: the scopes of the request. client_id of *out stays NULL. STATUS_INVALID: not a Bearer
  * token, or one with characters that a header cannot have. */

@@ -278,8 +278,8 @@ static const char *copied(const char *text, const char *otherwise)
 static void copy_options(struct auth_config *config, const struct mcp_auth_options *o)
 {
     config->o = *o;
+    config->o.store_path = NULL;
     config->o.server_url = copied(o->server_url, NULL);
-    config->o.store_path = copied(o->store_path, NULL);
     config->o.issuer = copied(o->issuer, NULL);
     config->o.client_metadata_url = copied(o->client_metadata_url, NULL);
     config->o.client_name = copied(o->client_name, "Troupe");
@@ -287,6 +287,19 @@ static void copy_options(struct auth_config *config, const struct mcp_auth_optio
     config->o.redirect_uri = copied(o->redirect_uri, NULL);
     config->o.client_id = config->o.client_secret = config->o.client_key_pem = NULL;
     config->o.folder = NULL;
+}
+
+static enum status copy_store_path(struct auth_config *config, const char *path, struct error *err)
+{
+    struct str text = STR_INIT;
+    enum status st = STATUS_OK;
+
+    if (path)
+        str_puts(&text, path);
+    else
+        st = auth_store_default_path(&text, err);
+    config->o.store_path = str_take(&text);
+    return st;
 }
 
 static void free_options(struct mcp_auth_options *o)
@@ -316,7 +329,9 @@ enum status mcp_auth_new(struct loop *l, const struct mcp_auth_options *o, struc
     if (!st)
         st = read_client(&a->config, o, err);
     if (!st)
-        st = auth_store_server(o->store_path, o->server_url, &a->config.saved, err);
+        st = copy_store_path(&a->config, o->store_path, err);
+    if (!st)
+        st = auth_store_server(a->config.o.store_path, o->server_url, &a->config.saved, err);
     if (st) {
         mcp_auth_free(a);
         return st;

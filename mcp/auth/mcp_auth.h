@@ -38,7 +38,8 @@ enum mcp_auth_grant {
 /* Texts are copied, but not what `policy` points to. NULL and 0: the default in brackets. */
 struct mcp_auth_options {
     const char *server_url; /* of the MCP endpoint */
-    const char *store_path; /* auth_store.h; one file for each person whose logins these are */
+    /* auth_store.h; one file for each person whose logins these are. [that of the state folder] */
+    const char *store_path;
     struct http_client *http;
     const struct seams *seams;           /* [the real ones] */
     const struct address_policy *policy; /* lent; [https to public addresses] */
@@ -61,8 +62,8 @@ struct mcp_auth_options {
      * nobody is there to log in; no login is begun. It must not call back into `a`. */
     bool (*open_url)(void *ctx, const char *url);
 };
-/* STATUS_CONFIG: an option, a secret or the file of authorizations is not valid; STATUS_USAGE: the
- * URL. Reads the file, so that the first request has its token. */
+/* STATUS_CONFIG: an option, a secret or the file of authorizations is not valid; STATUS_INVALID,
+ * STATUS_REJECTED: the URL. Reads the file, so that the first request has its token. */
 MUST_CHECK enum status mcp_auth_new(struct loop *l, const struct mcp_auth_options *o,
                                     struct mcp_auth **out, struct error *err);
 /* No callback follows. Before the HTTP client is freed; not inside a callback of an HTTP server. */

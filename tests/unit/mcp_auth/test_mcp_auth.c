@@ -6,6 +6,7 @@
 #include "auth_world.h"
 #include "runtime/base/file_open.h"
 #include "runtime/loop/loop.h"
+#include "test_keys.h"
 
 /* What must be true after tools/list and tools/call. NULL and 0: not checked. */
 struct scenario {
@@ -230,6 +231,53 @@ static void test_the_registration_says_what_this_client_is(void **state)
     jv_unref(doc);
 }
 
+/* auth/client-credentials-jwt: nobody logs in, and the secret key stays here. */
+static void test_client_credentials_with_a_signed_assertion(void **state)
+{
+    struct world *w = *state;
+    struct test_key key;
+
+    test_key_new(&key, "P-256", "x");
+    w->script.auth = "private_key_jwt";
+    w->script.prm_scopes = "mcp:a";
+    w->script.as_scopes = "mcp:a offline_access";
+    w->options.grant = MCP_AUTH_CLIENT_CREDENTIALS;
+    w->options.client_id = "robot";
+    w->options.client_key_pem = str_cstr(&key.pem);
+    world_client(w);
+    assert_int_equal(world_request(w, "tools/list"), 200);
+    assert_string_equal(str_cstr(&w->proof), "jwt robot");
+    assert_string_equal(w->assertion_aud, AS_URL);
+    assert_string_equal(str_cstr(&w->scope), "mcp:a");
+    assert_string_equal(str_cstr(&w->token_resource), MCP_URL);
+    str_clear(&w->token); /* expired: another one, without a refresh token */
+    assert_int_equal(world_request(w, "tools/list"), 200);
+    assert_int_equal(w->n_refreshes, 0);
+    assert_int_equal(w->n_logins, 0);
+    test_key_deinit(&key);
+}
+
+static void test_options_that_cannot_work(void **state)
+{
+    struct world *w = *state;
+    struct mcp_auth *a = NULL;
+    struct mcp_auth_options o = {.server_url = MCP_URL, .store_path = w->store, .http = w->http};
+    struct error err = ERROR_INIT;
+
+    o.client_secret = "s3cret";
+    assert_int_equal(mcp_auth_new(w->loop, &o, &a, &err), STATUS_CONFIG);
+    o.client_id = "me";
+    o.client_secret = "${env:TROUPE_TEST_NOT_SET}";
+    assert_int_equal(mcp_auth_new(w->loop, &o, &a, &err), STATUS_CONFIG);
+    o.client_secret = NULL;
+    o.client_key_pem = "-----BEGIN PRIVATE KEY-----";
+    assert_int_equal(mcp_auth_new(w->loop, &o, &a, &err), STATUS_CONFIG);
+    o.client_key_pem = NULL;
+    o.server_url = "http://mcp.example/mcp";
+    assert_int_equal(mcp_auth_new(w->loop, &o, &a, &err), STATUS_REJECTED);
+    assert_null(a);
+}
+
 /* ---- what is kept */
 
 static void test_a_new_process_has_the_token_from_the_file(void **state)
@@ -257,6 +305,23 @@ static void test_a_new_process_has_the_token_from_the_file(void **state)
     assert_null(mcp_auth_header(w->auth));
     assert_int_equal(world_request(w, "tools/list"), 200);
     assert_int_equal(w->n_registered, 1); /* the client is known still */
+}
+
+static void test_the_file_is_in_the_state_folder(void **state)
+{
+    struct world *w = *state;
+    struct str path = STR_INIT;
+
+    assert_int_equal(setenv("XDG_STATE_HOME", w->dir, 1), 0);
+    world_client(w);
+    mcp_auth_free(w->auth);
+    w->options.store_path = NULL;
+    assert_ok(mcp_auth_new(w->loop, &w->options, &w->auth, why));
+    assert_int_equal(world_request(w, "tools/list"), 200);
+    str_printf(&path, "%s/troupe/mcp-auth.json", w->dir);
+    assert_true(file_exists(str_cstr(&path)));
+    unsetenv("XDG_STATE_HOME");
+    str_deinit(&path);
 }
 
 static void test_a_file_that_others_can_read_is_refused(void **state)
@@ -481,7 +546,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_scenarios_of_the_suite),
         WORLD(test_the_registration_says_what_this_client_is),
+        WORLD(test_client_credentials_with_a_signed_assertion),
+        WORLD(test_options_that_cannot_work),
         WORLD(test_a_new_process_has_the_token_from_the_file),
+        WORLD(test_the_file_is_in_the_state_folder),
         WORLD(test_a_file_that_others_can_read_is_refused),
         WORLD(test_an_expired_token_is_refreshed_and_rotated),
         WORLD(test_a_refresh_token_that_is_not_rotated_is_kept),

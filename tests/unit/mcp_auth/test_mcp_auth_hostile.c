@@ -65,7 +65,7 @@ static const struct hostile {
      {.challenge_scope = "a\\\"b"},
      "character that is not allowed",
      .st = STATUS_INVALID},
-    {"the metadata is no object", {.prm_reply = "[]"}, "not a JSON object", .st = STATUS_INVALID},
+    {"the metadata is an array", {.prm_reply = "[]"}, "not a JSON object", .st = STATUS_INVALID},
     {"the metadata has a key twice",
      {.prm_reply = "{\"resource\":\"https://mcp.example/mcp\",\"resource\":\"https://e.example\"}"},
      "no metadata of its protected resource",

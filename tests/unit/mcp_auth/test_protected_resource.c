@@ -418,7 +418,8 @@ static void test_keys_from_a_url_follow_a_rotation(void **state)
     assert_int_equal(check(b, b->ec.key, NULL, NULL, NULL), STATUS_REJECTED);
     run(loop, 30);
     assert_int_equal(http_memory_n_requests(memory), 2);
-    assert_ok(check(b, b->rsa.key, NULL, NULL, why)); /* a page is no key set: the old ones stay */
+    assert_ok(
+        check(b, b->rsa.key, NULL, NULL, why)); /* a page instead of keys: the old ones stay */
     b->now_ms += PROTECTED_KEYS_GAP_MS;
     assert_int_equal(check(b, b->ec.key, NULL, NULL, NULL), STATUS_REJECTED);
     run(loop, 30);
