@@ -1,6 +1,6 @@
 /* auth_flow.c - see auth_flow.h.
  *
- * At any time one of discovery, fetch and login is under way.
+ * At any time at most one of discovery, fetch, request and login waits for something.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -10,28 +10,28 @@
 #include <string.h>
 
 #include "mcp/auth/auth_discover.h"
+#include "mcp/auth/auth_grant.h"
 #include "mcp/auth/auth_login.h"
 #include "mcp/auth/auth_scope.h"
 #include "mcp/auth/auth_url.h"
 #include "runtime/base/memory.h"
+#include "runtime/config/secret.h"
 
-#define FORM     "application/x-www-form-urlencoded"
 #define LOGIN_MS 300000
-
-enum grant { GRANT_CODE, GRANT_REFRESH, GRANT_CLIENT };
 
 struct auth_flow {
     struct auth_flow_spec s;
     struct auth_config *config;
     struct str place, challenged, used, scopes;
     struct auth_discovery *discovery;
-    struct auth_fetch *fetch;
+    struct auth_fetch *fetch;   /* the registration */
+    struct auth_grant *request; /* for a token */
     struct auth_login *login;
     struct resource_metadata resource;
     struct server_metadata server;
     struct auth_saved saved;   /* of the issuer and resource that were found */
     struct auth_client client; /* that is used */
-    enum grant grant;
+    enum auth_grant_kind grant;
 };
 
 static void free_flow(struct auth_flow *f)
@@ -86,19 +86,16 @@ static bool has_other_token(const struct auth_flow *f)
 
 static enum status begin_login(struct auth_flow *f, struct error *err);
 
-static enum status take_token(struct auth_flow *f, const struct str *body, struct error *err)
+/* Takes `got` over. */
+static enum status take_token(struct auth_flow *f, struct auth_token *got, struct error *err)
 {
-    struct auth_token got = {.access = NULL}, *old = &f->saved.token;
-    enum status st = auth_token_read(str_cstr(body), body->len, str_cstr(&f->scopes),
-                                     seams_wall_ms(f->config->env.seams), &got, err);
+    struct auth_token *old = &f->saved.token;
+    enum status st;
 
-    if (st)
-        return st;
-    got.client_id = xstrdup(f->client.id);
-    if (f->grant == GRANT_REFRESH && !got.refresh && old->refresh)
-        got.refresh = xstrdup(old->refresh); /* it was not rotated */
+    if (f->grant == GRANT_REFRESH && !got->refresh && old->refresh)
+        got->refresh = xstrdup(old->refresh); /* it was not rotated */
     auth_token_deinit(old);
-    *old = got;
+    *old = *got;
     f->config->is_new = f->grant != GRANT_REFRESH;
     st = save(f, err);
     adopt(f); /* also if the file cannot be written: the next request has the token */
@@ -127,83 +124,83 @@ static enum status after_refused_refresh(struct auth_flow *f, bool *has_token, s
     return st ? st : begin_login(f, err);
 }
 
-static enum status refused(struct auth_flow *f, int code, const struct str *body, bool *has_token,
-                           struct error *err)
+/* A registration that the server does not know any more: the next login registers again. */
+static enum status forget_client(struct auth_flow *f, struct error *err)
 {
-    const char *known = auth_error_code(str_cstr(body), body->len);
-    bool is_final = code == 400 || code == 401;
+    const char *id = f->saved.client.id;
 
-    if (f->grant == GRANT_REFRESH && is_final)
-        return after_refused_refresh(f, has_token, err);
-    if (strcmp(known, "invalid_client") == 0 && f->saved.client.id &&
-        strcmp(f->client.id, f->saved.client.id) == 0) {
-        auth_client_deinit(&f->saved.client); /* the next login registers again */
-        if (save(f, err))
-            return err->status;
-    }
-    return error_set(err, is_final ? STATUS_REJECTED : STATUS_IO,
-                     "the token endpoint of %.200s answered %d%s%s", f->server.issuer, code,
-                     *known ? ": " : "", known);
+    if (!id || !f->client.id || strcmp(f->client.id, id) != 0)
+        return STATUS_OK;
+    auth_client_deinit(&f->saved.client);
+    return save(f, err);
 }
 
-static void on_token(void *ctx, enum status st, int code, const struct str *body,
+static enum status ask_for_token(struct auth_flow *f, const char *secret, struct error *err);
+
+static void on_token(void *ctx, enum status st, struct auth_token *token, const char *refusal,
                      const struct error *err)
 {
     struct auth_flow *f = ctx;
     struct error why = *err;
-    bool has_token = true;
+    bool is_over = true;
 
-    f->fetch = NULL;
-    if (!st && code == 200) {
-        st = take_token(f, body, &why);
+    f->request = NULL;
+    if (!st && f->grant == GRANT_EXCHANGE) {
+        f->grant = GRANT_ASSERTION;
+        st = ask_for_token(f, token->access, &why);
+        auth_token_deinit(token);
+        is_over = st != STATUS_OK;
     } else if (!st) {
-        has_token = false;
-        st = refused(f, code, body, &has_token, &why);
+        st = take_token(f, token, &why);
+    } else if (refusal && f->grant == GRANT_REFRESH) {
+        is_over = false;
+        st = after_refused_refresh(f, &is_over, &why);
+    } else if (refusal && strcmp(refusal, "invalid_client") == 0) {
+        enum status saved = forget_client(f, &why);
+
+        st = saved ? saved : st;
     }
-    if (st || has_token)
+    if (st || is_over)
         finish(f, st, &why);
 }
 
-static enum status ask_for_token(struct auth_flow *f, const char *code, struct error *err)
+/* f->grant and f->client say how; `secret` is what the grant needs. */
+static enum status ask_for_token(struct auth_flow *f, const char *secret, struct error *err)
 {
-    static const char *const type[] = {"authorization_code", "refresh_token", "client_credentials"};
     struct auth_config *config = f->config;
-    struct str form = STR_INIT, header = STR_INIT;
-    enum client_auth how = CLIENT_AUTH_NONE;
-    enum status st;
+    struct auth_client at_provider = {.id = config->idp_client_id};
+    bool exchanges = f->grant == GRANT_EXCHANGE;
 
-    auth_form_put(&form, "grant_type", type[f->grant]);
-    if (f->grant == GRANT_CODE) {
-        auth_form_put(&form, "code", code);
-        auth_form_put(&form, "redirect_uri", auth_login_redirect_uri(f->login));
-        auth_form_put(&form, "code_verifier", auth_login_verifier(f->login));
-    } else if (f->grant == GRANT_REFRESH) {
-        auth_form_put(&form, "refresh_token", f->saved.token.refresh);
-    } else if (f->scopes.len > 0) {
-        auth_form_put(&form, "scope", str_cstr(&f->scopes));
-    }
-    auth_form_put(&form, "resource", f->resource.resource);
-    st = auth_client_choose(&f->client, config->key, &f->server, &how, err);
+    return auth_grant_start(
+        &(struct auth_grant_spec){.env = &config->env,
+                                  .kind = f->grant,
+                                  .server = &f->server,
+                                  .resource = f->resource.resource,
+                                  .scopes = str_cstr(&f->scopes),
+                                  .client = exchanges ? &at_provider : &f->client,
+                                  .key = config->key,
+                                  .secret = secret,
+                                  .redirect_uri = f->login ? auth_login_redirect_uri(f->login) : "",
+                                  .verifier = f->login ? auth_login_verifier(f->login) : "",
+                                  .endpoint = config->o.idp_token_endpoint,
+                                  .ctx = f,
+                                  .done = on_token},
+        &f->request, err);
+}
+
+/* An assertion or identity token is read for each request: files with such tokens are renewed. */
+static enum status ask_with_assertion(struct auth_flow *f, struct error *err)
+{
+    const struct mcp_auth_options *o = &f->config->o;
+    struct str text = STR_INIT;
+    enum status st = secret_resolve(o->assertion, o->folder, &text, err);
+
+    f->grant = o->idp_token_endpoint ? GRANT_EXCHANGE : GRANT_ASSERTION;
     if (!st)
-        st = auth_client_prove(&f->client, how, config->key, f->server.issuer, config->env.seams,
-                               &form, &header, err);
-    if (!st)
-        st = auth_fetch_start(&config->env,
-                              &(struct auth_fetch_spec){.url = f->server.token_endpoint,
-                                                        .type = FORM,
-                                                        .body = str_cstr(&form),
-                                                        .body_bytes = form.len,
-                                                        .authorization = str_cstr(&header),
-                                                        .what = "the token endpoint",
-                                                        .ctx = f,
-                                                        .done = on_token},
-                              &f->fetch, err);
-    if (form.data)
-        explicit_bzero(form.data, form.len);
-    if (header.data)
-        explicit_bzero(header.data, header.len);
-    str_deinit(&form);
-    str_deinit(&header);
+        st = ask_for_token(f, str_cstr(&text), err);
+    if (text.data)
+        explicit_bzero(text.data, text.len);
+    str_deinit(&text);
     return st;
 }
 
@@ -390,7 +387,7 @@ static enum status choose_scopes(struct auth_flow *f, struct error *err)
         st = scope_add(&f->scopes, f->config->o.scopes, err);
     if (st)
         return st;
-    if (!is_listed || f->config->o.grant == MCP_AUTH_CLIENT_CREDENTIALS)
+    if (!is_listed || f->config->o.grant != MCP_AUTH_CODE)
         scope_remove(&f->scopes, "offline_access");
     else if (f->scopes.len > 0 && f->server.refreshes) /* alone it would ask for nothing else */
         st = scope_add(&f->scopes, "offline_access", err);
@@ -416,6 +413,17 @@ static bool find_refreshing_client(struct auth_flow *f)
     return true;
 }
 
+static enum status ask_without_person(struct auth_flow *f, struct error *err)
+{
+    if (f->config->given.id && !given_is_for(f))
+        return no_client(f, err);
+    auth_client_copy(&f->config->given, &f->client);
+    if (f->config->o.grant == MCP_AUTH_ASSERTION)
+        return ask_with_assertion(f, err);
+    f->grant = GRANT_CLIENT;
+    return ask_for_token(f, NULL, err);
+}
+
 static enum status decide(struct auth_flow *f, bool *has_token, struct error *err)
 {
     enum status st = auth_store_issuer(f->config->o.store_path, f->server.issuer,
@@ -432,16 +440,11 @@ static enum status decide(struct auth_flow *f, bool *has_token, struct error *er
     st = choose_scopes(f, err);
     if (st)
         return st;
-    if (f->config->o.grant == MCP_AUTH_CLIENT_CREDENTIALS) {
-        if (!given_is_for(f))
-            return no_client(f, err);
-        auth_client_copy(&f->config->given, &f->client);
-        f->grant = GRANT_CLIENT;
-        return ask_for_token(f, NULL, err);
-    }
+    if (f->config->o.grant != MCP_AUTH_CODE)
+        return ask_without_person(f, err);
     if (f->s.code == 401 && find_refreshing_client(f)) {
         f->grant = GRANT_REFRESH;
-        return ask_for_token(f, NULL, err);
+        return ask_for_token(f, f->saved.token.refresh, err);
     }
     return begin_login(f, err);
 }
@@ -498,6 +501,7 @@ void auth_flow_cancel(struct auth_flow *f)
         return;
     auth_discovery_cancel(f->discovery);
     auth_fetch_cancel(f->fetch);
+    auth_grant_cancel(f->request);
     free_flow(f);
 }
 

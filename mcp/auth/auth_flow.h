@@ -20,6 +20,7 @@ struct auth_config {
     struct mcp_auth_options o; /* its texts are copies */
     struct auth_client given;  /* registered beforehand; id NULL: none */
     struct signature_key *key; /* of the given client; NULL: none */
+    char *idp_client_id;       /* NULL: none */
     struct auth_saved saved;   /* of the server; a flow replaces it when it has a token */
     bool is_new;               /* saved.token came from a login, or from client credentials, and
                                 * not from the file or by refreshing */

@@ -256,6 +256,9 @@ static enum status read_client(struct auth_config *config, const struct mcp_auth
 
     if (!o->client_id && (o->grant == MCP_AUTH_CLIENT_CREDENTIALS || o->client_secret))
         return error_set(err, STATUS_CONFIG, "authorization: a client_id is missing");
+    if ((o->grant == MCP_AUTH_ASSERTION) != (o->assertion != NULL))
+        return error_set(err, STATUS_CONFIG,
+                         "authorization: an assertion is missing, or is not used");
     config->given.id = o->client_id ? xstrdup(o->client_id) : NULL;
     st = resolve(o->client_secret, o->folder, &config->given.secret, err);
     if (!st)
@@ -285,8 +288,12 @@ static void copy_options(struct auth_config *config, const struct mcp_auth_optio
     config->o.client_name = copied(o->client_name, "Troupe");
     config->o.scopes = copied(o->scopes, NULL);
     config->o.redirect_uri = copied(o->redirect_uri, NULL);
+    config->o.assertion = copied(o->assertion, NULL);
+    config->o.idp_token_endpoint = copied(o->idp_token_endpoint, NULL);
+    config->o.folder = copied(o->folder, NULL);
+    config->idp_client_id = o->idp_client_id ? xstrdup(o->idp_client_id) : NULL;
     config->o.client_id = config->o.client_secret = config->o.client_key_pem = NULL;
-    config->o.folder = NULL;
+    config->o.idp_client_id = NULL;
 }
 
 static enum status copy_store_path(struct auth_config *config, const char *path, struct error *err)
@@ -304,9 +311,9 @@ static enum status copy_store_path(struct auth_config *config, const char *path,
 
 static void free_options(struct mcp_auth_options *o)
 {
-    const char *const all[] = {o->server_url,          o->store_path,  o->issuer,
-                               o->client_metadata_url, o->client_name, o->scopes,
-                               o->redirect_uri};
+    const char *const all[] = {
+        o->server_url, o->store_path,   o->issuer,    o->client_metadata_url, o->client_name,
+        o->scopes,     o->redirect_uri, o->assertion, o->idp_token_endpoint,  o->folder};
 
     for (size_t i = 0; i < ARRAY_LEN(all); i++)
         free((char *)(uintptr_t)all[i]);
@@ -326,6 +333,8 @@ enum status mcp_auth_new(struct loop *l, const struct mcp_auth_options *o, struc
                                       .policy = o->policy,
                                       .fetch_ms = o->fetch_ms};
     st = auth_url_check(o->server_url, o->policy, "the URL of the MCP server", err);
+    if (!st && o->idp_token_endpoint)
+        st = auth_url_check(o->idp_token_endpoint, o->policy, "idp_token_endpoint", err);
     if (!st)
         st = read_client(&a->config, o, err);
     if (!st)
@@ -358,6 +367,7 @@ void mcp_auth_free(struct mcp_auth *a)
     auth_saved_deinit(&a->config.saved);
     auth_client_deinit(&a->config.given);
     signature_key_free(a->config.key);
+    free(a->config.idp_client_id);
     free_options(&a->config.o);
     free(a);
 }

@@ -33,6 +33,7 @@ struct mcp_auth_wait; /* one request that waits for an outcome */
 enum mcp_auth_grant {
     MCP_AUTH_CODE,               /* a person logs in with a browser */
     MCP_AUTH_CLIENT_CREDENTIALS, /* the client itself is authorized, without a person */
+    MCP_AUTH_ASSERTION,          /* someone whom the server trusts says who this is (RFC 7523) */
 };
 
 /* Texts are copied, but not what `policy` points to. NULL and 0: the default in brackets. */
@@ -48,6 +49,11 @@ struct mcp_auth_options {
      * relative files start at `folder`. Without an issuer they are bound to the first one that the
      * server names, and never sent to another. */
     const char *client_id, *client_secret, *client_key_pem, *issuer, *folder;
+    /* Of MCP_AUTH_ASSERTION: the assertion, a JSON Web Token, as text or better as a reference,
+     * which is read again for each token (a file that a platform renews). With an endpoint it is
+     * the identity token of a person or program, which the identity provider exchanges for the
+     * assertion (RFC 8693), asked by the client idp_client_id. */
+    const char *assertion, *idp_token_endpoint, *idp_client_id;
     /* An https URL of a document that describes this client (CIMD), used where it is supported. */
     const char *client_metadata_url;
     const char *client_name;  /* ["Troupe"] for dynamic registration */

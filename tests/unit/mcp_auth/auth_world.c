@@ -233,6 +233,7 @@ static const char *check_grant(struct world *w, const char *body)
             problem = "invalid_grant";
     } else {
         form(body, "scope", &w->scope);
+        form(body, "assertion", &w->assertion);
     }
     str_deinit(&grant);
     str_deinit(&value);
@@ -488,13 +489,13 @@ void world_client(struct world *w)
 
 static struct str *const *texts(struct world *w, size_t *n)
 {
-    static struct str *all[16];
+    static struct str *all[18];
     struct str *const here[] = {&w->challenge,      &w->scope,        &w->granted,
                                 &w->client_id,      &w->redirect_uri, &w->authorize_resource,
                                 &w->token_resource, &w->proof,        &w->code,
-                                &w->token,          &w->refresh,      &w->registration,
-                                &w->reply,          &w->used,         &w->www,
-                                &w->state};
+                                &w->token,          &w->refresh,      &w->assertion,
+                                &w->exchange,       &w->registration, &w->reply,
+                                &w->used,           &w->www,          &w->state};
 
     memcpy(all, here, sizeof(here));
     *n = ARRAY_LEN(here);

@@ -17,6 +17,7 @@
 #define MCP_URL "https://mcp.example/mcp"
 #define AS_URL  "https://as.example"
 #define AS2_URL "https://as2.example"
+#define IDP_URL "https://idp.example"
 #define CIMD    "https://client.example/metadata.json"
 
 /* NULL, false and 0: what a right server does. */
@@ -60,6 +61,7 @@ struct world {
     struct str challenge; /* of PKCE */
     struct str scope, granted, client_id, redirect_uri, authorize_resource, token_resource, proof;
     struct str code, token, refresh, registration, reply;
+    struct str assertion, exchange; /* of RFC 7523; the form that the identity provider got */
     char assertion_aud[128];
     /* ---- of the request under way */
     struct str used, www, state;

@@ -4,9 +4,11 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "auth_world.h"
+#include "mcp/auth/auth_url.h"
 #include "runtime/base/file_open.h"
 #include "runtime/loop/loop.h"
 #include "test_keys.h"
+#include "tests/support/temp_dir.h"
 
 /* What must be true after tools/list and tools/call. NULL and 0: not checked. */
 struct scenario {
@@ -255,6 +257,76 @@ static void test_client_credentials_with_a_signed_assertion(void **state)
     assert_int_equal(w->n_refreshes, 0);
     assert_int_equal(w->n_logins, 0);
     test_key_deinit(&key);
+}
+
+/* auth/wif-jwt-bearer: the platform renews the file; a refused assertion is not sent again. */
+static void test_an_assertion_from_a_file(void **state)
+{
+    struct world *w = *state;
+
+    temp_dir_put(w->dir, "token", "first", 5);
+    w->options.grant = MCP_AUTH_ASSERTION;
+    w->options.assertion = "${file:token}";
+    w->options.folder = w->dir;
+    w->script.no_registration = true;
+    {
+        struct str path = STR_INIT;
+
+        str_printf(&path, "%s/token", w->dir);
+        assert_int_equal(chmod(str_cstr(&path), 0600), 0);
+        str_deinit(&path);
+    }
+    world_client(w);
+    assert_int_equal(world_request(w, "tools/list"), 200);
+    assert_string_equal(str_cstr(&w->assertion), "first");
+    assert_string_equal(str_cstr(&w->token_resource), MCP_URL);
+    temp_dir_put(w->dir, "token", "second", 6);
+    str_clear(&w->token);
+    assert_int_equal(world_request(w, "tools/list"), 200);
+    assert_string_equal(str_cstr(&w->assertion), "second");
+    str_clear(&w->token);
+    w->script.token_reply = "{\"error\":\"invalid_grant\"}";
+    w->script.token_code = 400;
+    w->n_tokens = 0;
+    world_request(w, "tools/list");
+    assert_int_equal(w->outcome, MCP_AUTH_FAILED);
+    assert_non_null(strstr(w->err.message, "400: invalid_grant"));
+    assert_int_equal(w->n_tokens, 1);
+    assert_int_equal(w->n_logins, 0);
+}
+
+/* auth/enterprise-managed-authorization */
+static void test_an_identity_token_is_exchanged(void **state)
+{
+    static const struct {
+        const char *name, *value;
+    } row[] = {{"grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"},
+               {"subject_token", "the-id-token"},
+               {"subject_token_type", "urn:ietf:params:oauth:token-type:id_token"},
+               {"requested_token_type", "urn:ietf:params:oauth:token-type:id-jag"},
+               {"audience", AS_URL},
+               {"resource", MCP_URL},
+               {"client_id", "at-idp"}};
+    struct world *w = *state;
+    struct str value = STR_INIT;
+
+    w->options.grant = MCP_AUTH_ASSERTION;
+    w->options.assertion = "the-id-token";
+    w->options.idp_token_endpoint = IDP_URL "/token";
+    w->options.idp_client_id = "at-idp";
+    w->options.client_id = "me";
+    w->options.client_secret = "s3cret";
+    w->script.auth = "client_secret_basic";
+    world_client(w);
+    assert_int_equal(world_request(w, "tools/list"), 200);
+    for (size_t i = 0; i < ARRAY_LEN(row); i++) {
+        assert_ok(auth_query_value(str_cstr(&w->exchange), row[i].name, &value, why));
+        assert_string_equal(str_cstr(&value), row[i].value);
+    }
+    assert_null(strstr(str_cstr(&w->exchange), "s3cret"));
+    assert_string_equal(str_cstr(&w->assertion), "the-jag");
+    assert_string_equal(str_cstr(&w->proof), "Basic bWU6czNjcmV0");
+    str_deinit(&value);
 }
 
 static void test_options_that_cannot_work(void **state)
@@ -547,6 +619,8 @@ int main(void)
         cmocka_unit_test(test_the_scenarios_of_the_suite),
         WORLD(test_the_registration_says_what_this_client_is),
         WORLD(test_client_credentials_with_a_signed_assertion),
+        WORLD(test_an_assertion_from_a_file),
+        WORLD(test_an_identity_token_is_exchanged),
         WORLD(test_options_that_cannot_work),
         WORLD(test_a_new_process_has_the_token_from_the_file),
         WORLD(test_the_file_is_in_the_state_folder),
