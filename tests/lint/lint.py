@@ -38,6 +38,7 @@ MAY = {
     "mcp/rpc": [],
     "mcp/exchange": ["mcp/rpc"],
     "mcp/config": ["runtime/config/secret.h"],
+    "mcp/auth": ["runtime/loop", "runtime/http", "runtime/config/secret.h"],
     "mcp/server": ["mcp/rpc", "mcp/exchange", "runtime/loop", "runtime/http"],
     "mcp/client": ["mcp/rpc", "mcp/exchange", "mcp/auth", "runtime/loop", "runtime/http"],
     "mcp/hub": ["mcp/rpc", "mcp/exchange", "mcp/config", "mcp/auth", "mcp/client", "tools/tool.h", "tools/tool_result.h", "tools/registry.h",
