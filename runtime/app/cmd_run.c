@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "blueprints/plan.h"
+#include "runtime/api/model_file.h"
 #include "runtime/app/app_ask.h"
 #include "runtime/app/app_detach.h"
 #include "runtime/app/app_run.h"
