@@ -313,23 +313,22 @@ static void request_failed(struct remote_call *w)
     try_again(w, delay);
 }
 
-/* A deadline has passed; words: of the caller's. */
+/* A deadline has passed: the caller's, whose words these are, or that of the model, which is one
+ * more way for its server to fail. */
 static enum status too_late(struct remote_call *w, const char *words)
 {
     struct str length = STR_INIT;
 
     w->fault = (struct remote_fault){.whose = MODEL_FAULT_LATE, .passes = true};
-    if (callers_time_left(w) <= 0) {
-        error_set(&w->err, STATUS_TIMEOUT, "%s", words);
-    } else {
-        duration_put(&length, timeout_ms(w));
-        error_set(&w->err, STATUS_TIMEOUT, "the server's answer was not complete after %s",
-                  str_cstr(&length));
-        error_hint(&w->err, "`timeout` of the model's entry in `models:` is how long one call may "
-                            "take, with its tries");
-    }
+    if (callers_time_left(w) <= 0)
+        return error_set(&w->err, STATUS_TIMEOUT, "%s", words);
+    duration_put(&length, timeout_ms(w));
+    error_set(&w->err, STATUS_IO, "the server's answer was not complete after %s",
+              str_cstr(&length));
+    error_hint(&w->err, "`timeout` of the model's entry in `models:` is how long one call may "
+                        "take, with its tries");
     str_deinit(&length);
-    return STATUS_TIMEOUT;
+    return STATUS_IO;
 }
 
 /* What a failure to move bytes means. sent: the request may have reached the server. */

@@ -24,10 +24,13 @@ void v1_client_of(struct serve *s, struct http_call *c, struct v1_client *out)
 void v1_error_of(const struct v1_client *who, const char *what, const struct chat_result *r,
                  struct openai_error *out)
 {
+    const struct log_field field = {.name = "request", .text = who->id};
+
     openai_error_of(r, who->sees_details ? NULL : who->id, out);
     if (out->http == 429 || out->http >= 500)
-        log_write(who->s->o.log, LOG_WARN, "request %s to %s failed (%d): %s%s%s", who->id, what,
-                  out->http, r->err.where, r->err.where[0] ? ": " : "", r->err.message);
+        log_write_fields(who->s->o.log, LOG_WARN, &field, 1, "request %s to %s failed (%d): %s%s%s",
+                         who->id, what, out->http, r->err.where, r->err.where[0] ? ": " : "",
+                         r->err.message);
 }
 
 /* ---- replies */

@@ -102,6 +102,15 @@ class V1Errors(ServeCase):
         for name, words in (("badkey", "${env:FAR_KEY}"), ("closed", "127.0.0.1:1"), ("loading", "/models/m.gguf"), ("nokey", "NOT_SET")):
             self.assertIn(words, self.ask(self.admin, name).error()["message"])
 
+    def test_lines_of_the_log_have_the_id_of_the_reply(self):
+        s = self.serve("--no-token", "--verbose", "--log-format", "json", "--store", "other.db")
+        r = s.chat("badkey", "x")
+        lines = self.until(lambda: (lambda found: found if len(found) == 2 else None)(
+            [x for x in map(json.loads, s.log().splitlines()) if x.get("request") == r.headers["X-Request-Id"]]))
+        self.assertIn("failed (502)", lines[0]["message"])
+        self.assertEqual((lines[1]["path"], lines[1]["status"]), (CHAT, 502))
+        s.stop()
+
     def test_a_server_that_fails_all_the_time_is_503_with_the_time_to_wait(self):
         codes = [self.ask(self.client, "broken") for _ in range(6)]
         self.assertEqual([r.code for r in codes], [502] * 5 + [503])

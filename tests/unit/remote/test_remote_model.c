@@ -406,7 +406,7 @@ static void a_server_that_sends_only_comments_ends(void **state)
     reply(b, (struct http_memory_reply){
                  .body = str_cstr(&body), .piece_bytes = 14, .piece_ms = 20, .times = -1});
     ask(b, &a);
-    expect_error(&a, STATUS_TIMEOUT, "not complete after 400ms", false);
+    expect_error(&a, STATUS_IO, "not complete after 400ms", false);
     assert_int_equal(a.call.fault, MODEL_FAULT_LATE);
     assert_in_range(a.call.done_us, 390000, 20000000);
     assert_int_equal(http_memory_n_requests(b->memory), 1);
