@@ -73,7 +73,7 @@ static struct mcp_source *source_new(const char *path, const char *workspace)
 
 /* ---- comments */
 
-bool mcp_source_may_have_comments(const char *path)
+static bool may_have_comments(const char *path)
 {
     const char *slash = strrchr(path, '/');
     const char *name = slash ? slash + 1 : path;
@@ -157,7 +157,7 @@ static enum status json_fault(const struct mcp_source *s, struct error *err)
     long line, column;
 
     hide_text(err);
-    if (!mcp_source_may_have_comments(s->path) && comment < s->n) {
+    if (!may_have_comments(s->path) && comment < s->n) {
         utf8_place(s->bytes, comment, &line, &column);
         (void)error_at(err, STATUS_CONFIG, s->path, line, column,
                        "a comment; this file is plain JSON, which has none");
@@ -174,7 +174,7 @@ enum status mcp_source_from_json(const char *path, char *adopt_bytes, size_t n,
 
     s->bytes = adopt_bytes;
     s->n = n;
-    if (mcp_source_may_have_comments(path) && n <= JSON_MAX_BYTES)
+    if (may_have_comments(path) && n <= JSON_MAX_BYTES)
         mcp_source_blank_comments(s->bytes, n);
     st = jv_parse(s->bytes, n, path, &s->root, err);
     if (st && st != STATUS_NO_MEMORY)

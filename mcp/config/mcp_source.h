@@ -68,6 +68,5 @@ void mcp_node_place(const struct mcp_node *node, bool of_key, long *line, long *
 
 /* Comments and commas before a closing bracket become blanks, in place, so that offsets stay. */
 void mcp_source_blank_comments(char *bytes, size_t n);
-bool mcp_source_may_have_comments(const char *path);
 
 #endif
