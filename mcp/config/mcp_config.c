@@ -112,7 +112,7 @@ static void add_server(struct mcp_config *c, const struct mcp_node *entry, bool 
     struct mcp_server_spec *s, *first = map_get(c->by_name, entry->key);
 
     if (first) {
-        mcp_note_at(&c->notes, MCP_NOTE, entry, true,
+        mcp_note_at(&c->notes, MCP_CONFIG_NOTE, entry, true,
                     "server %.60s is not used from here: %s:%ld defines it too, and counts more",
                     entry->key, first->file, first->line);
         return;
@@ -130,13 +130,13 @@ static void add_servers(struct mcp_config *c, const struct mcp_node *list, bool 
     struct mcp_node entry;
 
     if (jv_kind(list->value) != JV_OBJECT) {
-        mcp_note_at(&c->notes, MCP_ERROR, list, false, "expected servers by name, got %s",
+        mcp_note_at(&c->notes, MCP_CONFIG_ERROR, list, false, "expected servers by name, got %s",
                     jv_kind_name(jv_kind(list->value)));
         return;
     }
     while (mcp_node_next(&w, &entry)) {
         if (c->n == MCP_SERVERS_MAX) {
-            mcp_note_at(&c->notes, MCP_ERROR, &entry, true,
+            mcp_note_at(&c->notes, MCP_CONFIG_ERROR, &entry, true,
                         "more than %d servers; the others are left out", MCP_SERVERS_MAX);
             return;
         }
@@ -157,7 +157,7 @@ static void add_json(struct mcp_config *c, const struct mcp_source *source, bool
     }
     found = found || mcp_node_get(&top, "servers", &list);
     if (!found) {
-        mcp_note_at(&c->notes, MCP_WARNING, &top, false,
+        mcp_note_at(&c->notes, MCP_CONFIG_WARNING, &top, false,
                     "the file has neither `mcpServers` nor `servers`");
         return;
     }
@@ -209,7 +209,7 @@ static void add_settings(struct mcp_config *c)
             if (s)
                 mcp_spec_read_settings(&entry, s, &c->notes);
             else
-                mcp_note_at(&c->notes, MCP_WARNING, &entry, true,
+                mcp_note_at(&c->notes, MCP_CONFIG_WARNING, &entry, true,
                             "settings for server %.60s, which no file defines (it has neither "
                             "`command` nor `url`)",
                             entry.key);

@@ -33,10 +33,11 @@ static enum status text_init(struct text *t, const char *bytes, size_t n, struct
 {
     enum status st;
 
+    if (memchr(bytes, '\0', n)) /* in a comment it would pass the parser */
+        return error_set(err, STATUS_INVALID, "the file holds a NUL byte");
     *t = (struct text){.bytes = bytes, .plain = xstrndup(bytes, n), .n = n};
-    if (strlen(t->plain) == n)
-        mcp_source_blank_comments(t->plain, n);
-    st = jv_parse(t->plain, strlen(t->plain), "the file", root, err);
+    mcp_source_blank_comments(t->plain, n);
+    st = jv_parse(t->plain, n, "the file", root, err);
     if (!st && jv_kind(*root) != JV_OBJECT) {
         jv_unref(*root);
         st = error_set(err, STATUS_INVALID, "the file is not a JSON object");
@@ -48,42 +49,41 @@ static enum status text_init(struct text *t, const char *bytes, size_t n, struct
 
 /* ---- places */
 
+/* Where a member is: byte offsets of its key, and of the end of its value. */
+struct member {
+    size_t key, end;
+};
 /* The members around one: those before and after it in their object. */
 struct spot {
     size_t open; /* of the object's brace */
-    struct json_span before, it, after;
+    struct member before, it, after;
     bool has_before, has_it, has_after;
 };
 
 /* Without the key: `before` is the last member. */
-static struct spot spot_of(const struct text *t, size_t object, const char *key)
+static struct spot spot_of(const struct text *t, struct json_view object, const char *key)
 {
-    struct json_spans s = json_spans_of(t->plain, t->n, object);
-    struct spot spot = {.open = object};
-    struct json_span span;
+    struct json_walk w = json_walk(object);
+    struct spot spot = {.open = (size_t)(object.at - t->plain)};
 
-    while (json_spans_next(&s, &span)) {
+    while (json_walk_next(&w)) {
+        struct member m = {(size_t)(w.key.at - t->plain),
+                           (size_t)(w.value.at - t->plain) + w.value.n};
+
         if (spot.has_it) {
-            spot.after = span;
+            spot.after = m;
             spot.has_after = true;
             return spot;
         }
-        if (json_span_key_is(t->plain, &span, key)) {
-            spot.it = span;
+        if (json_view_is(w.key, key)) {
+            spot.it = m;
             spot.has_it = true;
         } else {
-            spot.before = span;
+            spot.before = m;
             spot.has_before = true;
         }
     }
     return spot;
-}
-
-static size_t object_start(const struct text *t, size_t at)
-{
-    while (at < t->n && t->plain[at] != '{')
-        at++;
-    return at;
 }
 
 /* The blanks at the beginning of the line of an offset. */
@@ -242,19 +242,20 @@ static enum status check_result(const struct str *made, const struct json *expec
 static void edit(const struct text *t, const char *list, const char *key, const struct json *value,
                  struct str *made)
 {
-    struct json_span span;
+    struct json_view top = json_view_of(t->plain, t->n);
+    struct json_view object = list ? json_view_get(top, list) : top;
     struct json *wrapped;
     struct spot spot;
 
-    if (!list || json_span_get(t->plain, t->n, 0, list, &span)) {
-        spot = spot_of(t, list ? span.value : object_start(t, 0), key);
+    if (object.at) {
+        spot = spot_of(t, object, key);
         if (value)
             insert(t, &spot, key, value, made);
         else
             cut(t, &spot, made);
         return;
     }
-    spot = spot_of(t, object_start(t, 0), list);
+    spot = spot_of(t, top, list);
     wrapped = jv_object();
     jv_set_adopt(wrapped, key, jv_deep_copy(value));
     insert(t, &spot, list, wrapped, made);
@@ -323,10 +324,7 @@ static enum status open_edited(const char *path, struct open_file *f, struct err
         return st;
     if (!jv_get(f->source->root, "mcpServers") && jv_get(f->source->root, "servers"))
         f->list = "servers";
-    st = read_text(path, &f->text, err);
-    if (!st && !mcp_source_may_have_comments(path) && memchr(str_cstr(&f->text), 0, f->text.len))
-        st = error_set(err, STATUS_INVALID, "the file holds a NUL byte");
-    return st;
+    return read_text(path, &f->text, err);
 }
 
 static void close_edited(struct open_file *f)

@@ -90,11 +90,11 @@ static void declare_one(struct mcp_inputs *in, const struct mcp_node *item, stru
     struct mcp_input *input;
 
     if (!*id) {
-        mcp_note_at(notes, MCP_WARNING, item, false, "an input needs `id`, a text");
+        mcp_note_at(notes, MCP_CONFIG_WARNING, item, false, "an input needs `id`, a text");
         return;
     }
     if (strcmp(type, "promptString") != 0 && strcmp(type, "pickString") != 0) {
-        mcp_note_at(notes, MCP_WARNING, item, false,
+        mcp_note_at(notes, MCP_CONFIG_WARNING, item, false,
                     "input %.60s: type %.40s is not supported; expected promptString or pickString",
                     id, type);
         return;
@@ -113,7 +113,7 @@ void mcp_inputs_declare(struct mcp_inputs *in, const struct mcp_node *list, stru
     struct mcp_node item;
 
     if (jv_kind(list->value) != JV_ARRAY)
-        mcp_note_at(notes, MCP_WARNING, list, false, "inputs: expected an array, got %s",
+        mcp_note_at(notes, MCP_CONFIG_WARNING, list, false, "inputs: expected an array, got %s",
                     jv_kind_name(jv_kind(list->value)));
     else
         while (notes->n < MCP_NOTES_MAX && mcp_node_next(&w, &item))

@@ -22,7 +22,7 @@ void mcp_notes_deinit(struct mcp_notes *notes)
 static void add(struct mcp_notes *notes, enum mcp_note_level level, char *adopt_where,
                 char *adopt_text)
 {
-    notes->errors += level == MCP_ERROR;
+    notes->errors += level == MCP_CONFIG_ERROR;
     if (notes->n == MCP_NOTES_MAX) {
         notes->dropped++;
         free(adopt_where);
@@ -59,7 +59,7 @@ void mcp_note_error(struct mcp_notes *notes, const struct error *err)
     str_puts(&text, err->message);
     if (err->hint[0])
         str_printf(&text, "; %s", err->hint);
-    add(notes, MCP_ERROR, xstrdup(err->where), str_take(&text));
+    add(notes, MCP_CONFIG_ERROR, xstrdup(err->where), str_take(&text));
 }
 
 enum status mcp_fault(struct error *err, const struct mcp_node *at, const char *fmt, ...)

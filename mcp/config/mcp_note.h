@@ -13,9 +13,9 @@
 #include "mcp/config/mcp_source.h"
 
 enum mcp_note_level {
-    MCP_NOTE,
-    MCP_WARNING,
-    MCP_ERROR, /* a file was not read, or a server cannot be used */
+    MCP_CONFIG_NOTE,
+    MCP_CONFIG_WARNING,
+    MCP_CONFIG_ERROR, /* a file was not read, or a server cannot be used */
 };
 struct mcp_note {
     enum mcp_note_level level;

@@ -73,7 +73,7 @@ static struct mcp_source *source_new(const char *path, const char *workspace)
 
 /* ---- comments */
 
-bool mcp_source_may_have_comments(const char *path)
+static bool may_have_comments(const char *path)
 {
     const char *slash = strrchr(path, '/');
     const char *name = slash ? slash + 1 : path;
@@ -157,7 +157,7 @@ static enum status json_fault(const struct mcp_source *s, struct error *err)
     long line, column;
 
     hide_text(err);
-    if (!mcp_source_may_have_comments(s->path) && comment < s->n) {
+    if (!may_have_comments(s->path) && comment < s->n) {
         utf8_place(s->bytes, comment, &line, &column);
         (void)error_at(err, STATUS_CONFIG, s->path, line, column,
                        "a comment; this file is plain JSON, which has none");
@@ -174,7 +174,7 @@ enum status mcp_source_from_json(const char *path, char *adopt_bytes, size_t n,
 
     s->bytes = adopt_bytes;
     s->n = n;
-    if (mcp_source_may_have_comments(path) && n <= JSON_MAX_BYTES)
+    if (may_have_comments(path) && n <= JSON_MAX_BYTES)
         mcp_source_blank_comments(s->bytes, n);
     st = jv_parse(s->bytes, n, path, &s->root, err);
     if (st && st != STATUS_NO_MEMORY)
@@ -238,7 +238,10 @@ enum status mcp_source_open_yaml(const char *path, const char *key, const char *
 
 struct mcp_node mcp_source_top(const struct mcp_source *s)
 {
-    return (struct mcp_node){.source = s, .value = s->root, .yaml = s->section};
+    return (struct mcp_node){.source = s,
+                             .value = s->root,
+                             .text = s->yaml ? JSON_VIEW_NONE : json_view_of(s->bytes, s->n),
+                             .yaml = s->section};
 }
 
 struct mcp_node_walk mcp_node_walk_of(const struct mcp_node *container)
@@ -246,14 +249,13 @@ struct mcp_node_walk mcp_node_walk_of(const struct mcp_node *container)
     struct mcp_node_walk w = {.of = *container};
 
     if (!container->yaml)
-        w.spans = json_spans_of(container->source->bytes, container->source->n, container->at);
+        w.text = json_walk(container->text);
     return w;
 }
 
 bool mcp_node_next(struct mcp_node_walk *w, struct mcp_node *out)
 {
     struct mcp_node node = {.source = w->of.source};
-    struct json_span span;
 
     if (jv_kind(w->of.value) == JV_OBJECT) {
         w->member =
@@ -271,9 +273,9 @@ bool mcp_node_next(struct mcp_node_walk *w, struct mcp_node *out)
         (void)yaml_key_at(w->of.yaml, w->i, &node.yaml_key, &node.yaml);
     } else if (w->of.yaml) {
         node.yaml = node.yaml_key = yaml_at(w->of.yaml, w->i);
-    } else if (json_spans_next(&w->spans, &span)) {
-        node.at = span.value;
-        node.key_at = span.key;
+    } else if (json_walk_next(&w->text)) {
+        node.text = w->text.value;
+        node.key_text = node.key ? w->text.key : node.text;
     }
     w->i++;
     *out = node;
@@ -299,11 +301,12 @@ bool mcp_node_get(const struct mcp_node *object, const char *key, struct mcp_nod
 void mcp_node_place(const struct mcp_node *node, bool of_key, long *line, long *column)
 {
     const struct yaml_node *y = of_key && node->yaml_key ? node->yaml_key : node->yaml;
+    const char *at = of_key && node->key_text.at ? node->key_text.at : node->text.at;
 
     if (y) {
         *line = yaml_line(y);
         *column = yaml_column(y);
     } else {
-        utf8_place(node->source->bytes, of_key ? node->key_at : node->at, line, column);
+        utf8_place(node->source->bytes, (size_t)(at - node->source->bytes), line, column);
     }
 }

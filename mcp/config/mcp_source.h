@@ -11,7 +11,7 @@
 #define TROUPE_MCP_CONFIG_MCP_SOURCE_H
 
 #include "runtime/base/json.h"
-#include "runtime/base/json_span.h"
+#include "runtime/base/json_view.h"
 #include "runtime/base/yaml.h"
 
 struct mcp_source {
@@ -46,7 +46,7 @@ struct mcp_node {
     const struct mcp_source *source;
     const char *key; /* NULL: an item, or the top */
     struct json *value;
-    size_t at, key_at; /* JSON: byte offsets */
+    struct json_view text, key_text; /* JSON: parts of source->bytes */
     const struct yaml_node *yaml, *yaml_key;
 };
 struct mcp_node mcp_source_top(const struct mcp_source *s);
@@ -56,7 +56,7 @@ bool mcp_node_get(const struct mcp_node *object, const char *key, struct mcp_nod
 /* Members of an object or items of an array, in the file's order; none of a scalar. */
 struct mcp_node_walk {
     struct mcp_node of;
-    struct json_spans spans;
+    struct json_walk text;
     void *member;
     size_t i;
 };
@@ -68,6 +68,5 @@ void mcp_node_place(const struct mcp_node *node, bool of_key, long *line, long *
 
 /* Comments and commas before a closing bracket become blanks, in place, so that offsets stay. */
 void mcp_source_blank_comments(char *bytes, size_t n);
-bool mcp_source_may_have_comments(const char *path);
 
 #endif

@@ -37,7 +37,7 @@ static struct mcp_node key_of(const struct mcp_node *v)
 {
     struct mcp_node key = *v;
 
-    key.at = v->key_at;
+    key.text = v->key_text;
     key.yaml = v->yaml_key;
     return key;
 }
@@ -134,7 +134,7 @@ static enum status take_duration(struct reader *r, const struct mcp_node *v, int
     if (text || v->yaml || !(number > 0) || number > 1e12)
         return mcp_fault(err, v, "expected a time with its unit, such as 90s");
     if (number >= 1000 && number < 10000)
-        mcp_note_at(r->notes, MCP_WARNING, v, false,
+        mcp_note_at(r->notes, MCP_CONFIG_WARNING, v, false,
                     "%.0f is taken as milliseconds; write \"%.0fs\" if it is seconds", number,
                     number);
     *out = (int64_t)(number < 1000 ? number * 1000 : number);
@@ -272,7 +272,7 @@ static enum status read_http_url(struct reader *r, const struct mcp_node *v, str
 static enum status read_nothing(struct reader *r, const struct mcp_node *v, struct error *err)
 {
     (void)err;
-    mcp_note_at(r->notes, MCP_NOTE, v, true,
+    mcp_note_at(r->notes, MCP_CONFIG_NOTE, v, true,
                 "%s has no effect here: Troupe asks by its own rules, whatever a file of another "
                 "host allows",
                 v->key);
@@ -458,7 +458,7 @@ static enum status unknown_key(struct reader *r, const struct mcp_node *v, const
         (void)snprintf(words, sizeof(words), "; did you mean %s?", near);
     if (r->spec->own)
         return mcp_fault(err, &key, "unknown key \"%.60s\"%s", v->key, words);
-    mcp_note_at(r->notes, MCP_WARNING, v, true, "unknown key \"%.60s\"%s", v->key, words);
+    mcp_note_at(r->notes, MCP_CONFIG_WARNING, v, true, "unknown key \"%.60s\"%s", v->key, words);
     return STATUS_OK;
 }
 

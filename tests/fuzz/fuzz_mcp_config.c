@@ -70,7 +70,7 @@ static void check_edit(const char *text, size_t n, const struct json *root)
     struct error err = ERROR_INIT;
     const struct json *list = jv_get(root, "mcpServers");
 
-    if (strlen(text) == n && (!list || jv_kind(list) == JV_OBJECT) && !jv_get(list, key)) {
+    if ((!list || jv_kind(list) == JV_OBJECT) && !jv_get(list, key)) {
         if (mcp_edit_text(text, n, "mcpServers", key, entry, &added, &err) ||
             mcp_edit_text(str_cstr(&added), added.len, "mcpServers", key, NULL, &removed, &err)) {
             /* An object that comments alone fill is not worth more code: an error, no damage. */

@@ -115,7 +115,7 @@ static void test_faults_have_their_place_and_stop_one_server(void **state)
             fail_msg("%s", cases[i].fields);
         if (!s || !s->problem)
             fail_msg("%s: no problem", cases[i].fields);
-        if (!mcp_files_has_note(c, MCP_ERROR, cases[i].place, cases[i].words))
+        if (!mcp_files_has_note(c, MCP_CONFIG_ERROR, cases[i].place, cases[i].words))
             fail_msg("%s", cases[i].fields);
         assert_int_equal(mcp_config_notes(c)->errors, 1);
         mcp_config_free(c);
@@ -146,9 +146,10 @@ static void test_one_bad_server_leaves_the_others(void **state)
     assert_int_equal(mcp_config_find(c, "c")->settings.max_in_flight, MCP_DEFAULT_IN_FLIGHT);
     assert_int_equal(mcp_config_find(c, "c")->line, 4);
     assert_true(mcp_config_find(c, "c")->of_project);
-    assert_true(mcp_files_has_note(c, MCP_WARNING, ".mcp.json:3:27", "did you mean command?"));
-    assert_true(mcp_files_has_note(c, MCP_NOTE, ".mcp.json:3:40", "has no effect"));
-    assert_true(mcp_files_has_note(c, MCP_WARNING, ".mcp.json:4:42", "troupe.yaml"));
+    assert_true(
+        mcp_files_has_note(c, MCP_CONFIG_WARNING, ".mcp.json:3:27", "did you mean command?"));
+    assert_true(mcp_files_has_note(c, MCP_CONFIG_NOTE, ".mcp.json:3:40", "has no effect"));
+    assert_true(mcp_files_has_note(c, MCP_CONFIG_WARNING, ".mcp.json:4:42", "troupe.yaml"));
     mcp_config_free(c);
     mcp_files_deinit(&f);
 }
@@ -192,9 +193,10 @@ static void test_the_first_file_counts_and_settings_apply_anywhere(void **state)
     assert_int_equal(s->settings.idle_shutdown_ms, 600000);
     assert_int_equal(s->settings.instances, MCP_PER_CLIENT);
     assert_false(mcp_config_find(c, "u")->of_project);
-    assert_true(mcp_files_has_note(c, MCP_NOTE, "user.yaml:2:17", "troupe.yaml:5"));
-    assert_true(mcp_files_has_note(c, MCP_NOTE, "user.json:1:17", "troupe.yaml:5"));
-    assert_true(mcp_files_has_note(c, MCP_WARNING, "troupe.yaml:6:5", "which no file defines"));
+    assert_true(mcp_files_has_note(c, MCP_CONFIG_NOTE, "user.yaml:2:17", "troupe.yaml:5"));
+    assert_true(mcp_files_has_note(c, MCP_CONFIG_NOTE, "user.json:1:17", "troupe.yaml:5"));
+    assert_true(
+        mcp_files_has_note(c, MCP_CONFIG_WARNING, "troupe.yaml:6:5", "which no file defines"));
     mcp_config_free(c);
     mcp_files_deinit(&f);
 }
@@ -265,7 +267,7 @@ static void test_broken_files_are_errors_without_their_text(void **state)
         mcp_files_put(&f, cases[i].file, cases[i].text);
         mcp_files_put(&f, 3, "{\"mcpServers\": {\"u\": {\"command\": \"u\"}}}");
         c = mcp_files_load(&f);
-        if (!mcp_files_has_note(c, MCP_ERROR, cases[i].place, cases[i].words))
+        if (!mcp_files_has_note(c, MCP_CONFIG_ERROR, cases[i].place, cases[i].words))
             fail_msg("%s", cases[i].text);
         for (size_t k = 0; k < mcp_config_notes(c)->n; k++)
             assert_null(strstr(mcp_config_notes(c)->note[k].text, "hunter2"));

@@ -117,6 +117,9 @@ static void test_a_fault_leaves_the_file(void **state)
         read_back(path, &text);
         assert_string_equal(str_cstr(&text), texts[i]);
     }
+    (void)snprintf(path, sizeof(path), "%s/mcp.json", folder);
+    temp_put(path, "{} // \0 {", 10); /* the parser does not see the comment */
+    assert_int_equal(mcp_edit_add(seams_real(), path, "a", entry, true, NULL), STATUS_INVALID);
     jv_unref(entry);
     str_deinit(&text);
     temp_dir_remove(folder);
