@@ -17,15 +17,18 @@ void endpoint_message(struct http_call *http, int status, struct json_view messa
                         const char *session)
 {
     const struct http_field field = {"MCP-Session-Id", session};
-    const struct http_reply r = {.code = status,
-                                 .type = "application/json",
-                                 .fields = &field,
-                                 .n_fields = session ? 1 : 0,
-                                 .body = message.at,
-                                 .body_bytes = message.n};
+    struct str line = STR_INIT;
+    struct http_reply r = {.code = status,
+                           .type = "application/json",
+                           .fields = &field,
+                           .n_fields = session ? 1 : 0};
 
+    mcp_put_line(&line, message);
+    r.body = str_cstr(&line);
+    r.body_bytes = line.len;
     http_call_on_gone(http, NULL, NULL);
     http_call_reply(http, &r);
+    str_deinit(&line);
 }
 
 void endpoint_error(struct http_call *http, int status, struct json_view id, int64_t code,

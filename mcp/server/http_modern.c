@@ -14,7 +14,6 @@
 #include "mcp/server/sse_out.h"
 #include "mcp/server/tool_headers.h"
 #include "runtime/base/memory.h"
-#include "runtime/http/sse.h"
 #include "runtime/loop/loop.h"
 
 struct modern_post {
@@ -76,7 +75,7 @@ static void write_event(struct modern_post *p, struct json_view message, bool ma
     struct str text;
 
     str_init(&text, STR_MAX_DEFAULT);
-    sse_write(&text, NULL, NULL, message.at, message.n);
+    sse_out_put_event(&text, NULL, message);
     if (str_ok(&text))
         sse_out_write(p->out, str_cstr(&text), text.len, may_drop);
     str_deinit(&text);

@@ -186,23 +186,16 @@ static void flush(struct mcp_stdio *c)
     check_end(c);
 }
 
-/* A message is one line: JSON has line breaks only between its parts. */
 static void send_line(struct mcp_stdio *c, struct json_view message)
 {
-    size_t from = c->queue.len;
-
     if (c->is_broken)
         return;
-    str_append(&c->queue, message.at, message.n);
+    mcp_put_line(&c->queue, message);
     str_putc(&c->queue, '\n');
     if (!str_ok(&c->queue)) {
         log_write(c->server->log, LOG_WARN, "a client over stdio does not read: it is left");
         on_broken(c);
         return;
-    }
-    for (size_t i = from; i + 1 < c->queue.len; i++) {
-        if (c->queue.data[i] == '\n' || c->queue.data[i] == '\r')
-            c->queue.data[i] = ' ';
     }
     if (!c->is_corked)
         flush(c);

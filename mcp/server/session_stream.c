@@ -11,7 +11,6 @@
 
 #include "runtime/base/memory.h"
 #include "runtime/base/text.h"
-#include "runtime/http/sse.h"
 
 #define ID_MAX 48
 
@@ -115,7 +114,7 @@ void session_stream_send(struct session_stream *s, struct json_view message, boo
     str_init(&text, STR_MAX_DEFAULT);
     s->n_events++;
     (void)snprintf(id, sizeof(id), "%" PRId64 "-%" PRId64, s->number, s->n_events);
-    sse_write(&text, NULL, id, message.at, message.n);
+    sse_out_put_event(&text, id, message);
     if (str_ok(&text)) {
         keep(s, &text);
         if (s->out) {

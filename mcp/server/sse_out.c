@@ -128,6 +128,15 @@ void sse_out_write(struct sse_out *o, const char *bytes, size_t n, bool may_drop
         flush(o);
 }
 
+void sse_out_put_event(struct str *out, const char *id, struct json_view message)
+{
+    if (id)
+        str_printf(out, "id: %s\n", id);
+    str_puts(out, "data: ");
+    mcp_put_line(out, message);
+    str_puts(out, "\n\n");
+}
+
 void sse_out_end(struct sse_out *o)
 {
     if (!o)
