@@ -88,7 +88,8 @@ bool header_value_is(const char *field, struct json_view value)
         same = same && strlen(str_cstr(&held)) == held.len && is_number(str_cstr(&held), value);
         break;
     case JV_BOOL:
-        same = same && strcmp(str_cstr(&held), json_view_bool(value, false) ? "true" : "false") == 0;
+        same =
+            same && strcmp(str_cstr(&held), json_view_bool(value, false) ? "true" : "false") == 0;
         break;
     default:
         same = false;

@@ -14,14 +14,12 @@
 /* ---- replies */
 
 void endpoint_message(struct http_call *http, int status, struct json_view message,
-                        const char *session)
+                      const char *session)
 {
     const struct http_field field = {"MCP-Session-Id", session};
     struct str line = STR_INIT;
-    struct http_reply r = {.code = status,
-                           .type = "application/json",
-                           .fields = &field,
-                           .n_fields = session ? 1 : 0};
+    struct http_reply r = {
+        .code = status, .type = "application/json", .fields = &field, .n_fields = session ? 1 : 0};
 
     mcp_put_line(&line, message);
     r.body = str_cstr(&line);
@@ -32,7 +30,7 @@ void endpoint_message(struct http_call *http, int status, struct json_view messa
 }
 
 void endpoint_error(struct http_call *http, int status, struct json_view id, int64_t code,
-                      const char *message)
+                    const char *message)
 {
     struct str text = STR_INIT;
 
@@ -131,12 +129,12 @@ static void serve_post(struct endpoint_request *r)
 
     if (!is_json(q)) {
         endpoint_error(r->http, 415, JSON_VIEW_NONE, RPC_INVALID_REQUEST,
-                         "Content-Type must be application/json");
+                       "Content-Type must be application/json");
         return;
     }
     if (!http_accepts(q, "application/json") || !http_accepts(q, "text/event-stream")) {
         endpoint_error(r->http, 406, JSON_VIEW_NONE, RPC_INVALID_REQUEST,
-                         "Accept must list application/json and text/event-stream");
+                       "Accept must list application/json and text/event-stream");
         return;
     }
     if (rpc_read(q->body, (size_t)q->body_bytes, r->server->limits.message_bytes, &m, &code,

@@ -14,7 +14,7 @@ struct endpoint_request {
     struct http_call *http;
     const struct http_request *q;
     const char *principal, *view;
-    const char *session; /* MCP-Session-Id; NULL: none */
+    const char *session;               /* MCP-Session-Id; NULL: none */
     const struct rpc_message *message; /* of a POST */
 };
 
@@ -27,10 +27,10 @@ void http_legacy_delete(const struct endpoint_request *r);
 bool http_accepts(const struct http_request *q, const char *type);
 /* An error that is not the answer of a call. id: or none. */
 void endpoint_error(struct http_call *http, int status, struct json_view id, int64_t code,
-                      const char *message);
+                    const char *message);
 void endpoint_empty(struct http_call *http, int status);
 /* session: of MCP-Session-Id; NULL: none. */
 void endpoint_message(struct http_call *http, int status, struct json_view message,
-                        const char *session);
+                      const char *session);
 
 #endif

@@ -131,8 +131,8 @@ static struct legacy_post *post_new(struct http_session *s, struct http_call *ht
 
     p->session = s;
     p->http = http;
-    p->stream = (struct session_stream){
-        .server = server, .log = &s->events, .has_priming = resumes};
+    p->stream =
+        (struct session_stream){.server = server, .log = &s->events, .has_priming = resumes};
     p->next = s->posts;
     if (p->next)
         p->next->previous = p;
@@ -158,11 +158,12 @@ static void begin_session(const struct endpoint_request *r)
     struct http_session *s;
     struct legacy_post *p;
     struct mcp_call *c;
-    enum status st = http_session_begin(server->sessions, r->principal, r->view, m->params, &s, &err);
+    enum status st =
+        http_session_begin(server->sessions, r->principal, r->view, m->params, &s, &err);
 
     if (st) {
         endpoint_error(r->http, st == STATUS_LIMIT ? 429 : 400, m->id,
-                         st == STATUS_LIMIT ? RPC_INTERNAL_ERROR : RPC_INVALID_PARAMS, err.message);
+                       st == STATUS_LIMIT ? RPC_INTERNAL_ERROR : RPC_INVALID_PARAMS, err.message);
         return;
     }
     p = post_new(s, r->http);
@@ -194,19 +195,19 @@ static struct http_session *session_of(const struct endpoint_request *r)
 
     if (revision == MCP_REVISION_N || mcp_is_modern(revision)) {
         endpoint_error(r->http, 400, id, RPC_INVALID_REQUEST,
-                         "MCP-Protocol-Version is not the revision of a session");
+                       "MCP-Protocol-Version is not the revision of a session");
         return NULL;
     }
     if (!r->session) {
         endpoint_error(r->http, 400, id, RPC_INVALID_REQUEST,
-                         "MCP-Session-Id is missing: begin a session with initialize, or send the "
-                         "metadata of 2026-07-28 with each request");
+                       "MCP-Session-Id is missing: begin a session with initialize, or send the "
+                       "metadata of 2026-07-28 with each request");
         return NULL;
     }
     s = http_session_find(r->server->sessions, r->session, r->principal, r->view);
     if (!s)
         endpoint_error(r->http, 404, id, RPC_INVALID_REQUEST,
-                         "there is no such session: begin one with initialize");
+                       "there is no such session: begin one with initialize");
     return s;
 }
 
@@ -257,7 +258,7 @@ static void resume(const struct endpoint_request *r, struct http_session *s, con
 
     if (!session_stream_read_id(last, &number, &after)) {
         endpoint_error(r->http, 400, JSON_VIEW_NONE, RPC_INVALID_REQUEST,
-                         "Last-Event-ID is not the id of an event of this session");
+                       "Last-Event-ID is not the id of an event of this session");
         return;
     }
     stream = live_stream(s, number);
@@ -276,7 +277,7 @@ void http_legacy_get(const struct endpoint_request *r)
 
     if (!http_accepts(r->q, "text/event-stream")) {
         endpoint_error(r->http, 406, JSON_VIEW_NONE, RPC_INVALID_REQUEST,
-                         "Accept must list text/event-stream");
+                       "Accept must list text/event-stream");
         return;
     }
     s = session_of(r);

@@ -195,7 +195,7 @@ void http_modern_post(const struct endpoint_request *r)
     }
     if (r->message->kind != RPC_REQUEST) {
         endpoint_error(r->http, 400, JSON_VIEW_NONE, RPC_INVALID_REQUEST,
-                         "a client answers nothing in this revision");
+                       "a client answers nothing in this revision");
         return;
     }
     p = mem_alloc(1, sizeof(*p));

@@ -202,8 +202,8 @@ static bool make_room(struct http_session_table *t, struct session_owner *o)
 }
 
 enum status http_session_begin(struct http_session_table *t, const char *principal,
-                               const char *view, struct json_view params,
-                               struct http_session **out, struct error *err)
+                               const char *view, struct json_view params, struct http_session **out,
+                               struct error *err)
 {
     struct http_session *s = xcalloc(1, sizeof(*s));
     struct session_owner *o = owner_of(t, principal);

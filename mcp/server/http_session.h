@@ -20,7 +20,7 @@ struct http_session {
     struct http_session *older, *newer;
     int64_t used_us;
     struct mcp_session *core;
-    struct session_stream get;   /* stream 0 */
+    struct session_stream get; /* stream 0 */
     struct event_log events;
     struct legacy_post *posts; /* open ones */
     int64_t last_stream;
@@ -33,8 +33,8 @@ void http_session_table_free(struct http_session_table *t);
 void http_session_table_drain(struct http_session_table *t);
 void http_session_table_counts(const struct http_session_table *t, struct mcp_server_counts *out);
 
-/* From the params of `initialize`. STATUS_INVALID: they are not those; STATUS_LIMIT: all sessions of
- * the principal are busy. */
+/* From the params of `initialize`. STATUS_INVALID: they are not those; STATUS_LIMIT: all sessions
+ * of the principal are busy. */
 MUST_CHECK enum status http_session_begin(struct http_session_table *t, const char *principal,
                                           const char *view, struct json_view params,
                                           struct http_session **out, struct error *err);

@@ -16,8 +16,8 @@ struct mcp_sink {
     void *ctx;
     /* A message before the answer. may_drop: the client can do without it. */
     void (*message)(void *ctx, struct json_view message, bool may_drop);
-    /* The end of the call, which is gone afterwards. message: none if the client cancelled it. code:
-     * of an error, else 0. */
+    /* The end of the call, which is gone afterwards. message: none if the client cancelled it.
+     * code: of an error, else 0. */
     void (*answer)(void *ctx, struct json_view message, int64_t code);
 };
 

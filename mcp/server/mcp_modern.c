@@ -21,8 +21,8 @@ static void answer_unsupported(struct mcp_server *s, const struct rpc_message *m
     str_deinit(&data);
 }
 
-bool mcp_modern_read(struct mcp_server *s, const struct rpc_message *m,
-                     const struct mcp_sink *sink, struct request_meta *out)
+bool mcp_modern_read(struct mcp_server *s, const struct rpc_message *m, const struct mcp_sink *sink,
+                     struct request_meta *out)
 {
     struct error err = ERROR_INIT;
 

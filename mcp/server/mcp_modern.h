@@ -9,8 +9,8 @@
 #include "mcp/server/request_meta.h"
 
 /* Reads the metadata. false: it was answered with an error. */
-bool mcp_modern_read(struct mcp_server *s, const struct rpc_message *m,
-                     const struct mcp_sink *sink, struct request_meta *out);
+bool mcp_modern_read(struct mcp_server *s, const struct rpc_message *m, const struct mcp_sink *sink,
+                     struct request_meta *out);
 /* Checks revision and method, after what the transport checks. false: answered. */
 bool mcp_modern_check(struct mcp_server *s, const struct rpc_message *m,
                       const struct request_meta *meta, const struct mcp_sink *sink,

@@ -247,11 +247,11 @@ void mcp_session_listen(struct mcp_session *s, bool yes)
         s->listen = NULL;
         return;
     }
-    s->listen = mcp_exchange_new(
-        &(struct mcp_exchange_spec){.method = MCP_LISTEN,
-                                    .caller = s->caller,
-                                    .params = json_view_of(all, sizeof(all) - 1),
-                                    .events = {on_list_note, on_list_done, s}});
+    s->listen =
+        mcp_exchange_new(&(struct mcp_exchange_spec){.method = MCP_LISTEN,
+                                                     .caller = s->caller,
+                                                     .params = json_view_of(all, sizeof(all) - 1),
+                                                     .events = {on_list_note, on_list_done, s}});
     if (s->listen)
         mcp_exchange_start(s->listen, s->server->handler);
 }

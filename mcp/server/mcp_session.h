@@ -12,10 +12,10 @@ struct mcp_session {
     struct mcp_server *server;
     struct mcp_caller *caller;
     enum mcp_log_level log_level;
-    struct map *calls;      /* text of the client's id -> struct mcp_call */
-    struct map *asked;      /* text of our id -> a request of mcp_round.c */
-    int64_t last_asked;     /* number in our last id */
-    struct map *watches;    /* URI of a resource -> a LISTEN exchange */
+    struct map *calls;           /* text of the client's id -> struct mcp_call */
+    struct map *asked;           /* text of our id -> a request of mcp_round.c */
+    int64_t last_asked;          /* number in our last id */
+    struct map *watches;         /* URI of a resource -> a LISTEN exchange */
     struct mcp_exchange *listen; /* for the lists; NULL: not wanted */
     /* A notification that belongs to no request. */
     void (*push)(void *ctx, struct json_view message);

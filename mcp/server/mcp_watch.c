@@ -16,8 +16,8 @@ struct watch {
     struct mcp_session *session;
     char *uri;
     struct mcp_exchange *x;
-    struct mcp_sink sink; /* of the request */
-    char *id;             /* of the request; NULL: it is answered */
+    struct mcp_sink sink;    /* of the request */
+    char *id;                /* of the request; NULL: it is answered */
     struct loop_timer *drop; /* it ends with the next turn */
 };
 
@@ -149,8 +149,7 @@ void mcp_watch_begin(struct mcp_session *s, const struct rpc_message *m,
 
     str_init(&text, URI_MAX);
     if (!json_view_text(uri, &text) || !str_ok(&text)) {
-        mcp_sink_error(sink, m->id, RPC_INVALID_PARAMS, "\"uri\" must be a string",
-                       JSON_VIEW_NONE);
+        mcp_sink_error(sink, m->id, RPC_INVALID_PARAMS, "\"uri\" must be a string", JSON_VIEW_NONE);
     } else if (map_get(s->watches, str_cstr(&text))) { /* it is watched: the old one goes */
         mcp_watch_end(s, uri);
         start(watch_new(s, str_cstr(&text), m, sink), uri);

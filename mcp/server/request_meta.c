@@ -10,7 +10,8 @@ bool request_meta_is_modern(struct json_view params)
 {
     struct json_view meta = json_view_get(params, "_meta");
 
-    return json_view_get(meta, MCP_META_VERSION).at || json_view_get(meta, MCP_META_CAPABILITIES).at;
+    return json_view_get(meta, MCP_META_VERSION).at ||
+           json_view_get(meta, MCP_META_CAPABILITIES).at;
 }
 
 static bool is_token(struct json_view v)

@@ -128,7 +128,7 @@ void mcp_put_line(struct str *out, struct json_view message)
 /* ---- what the handler calls itself */
 
 struct view_info {
-    char *text;                   /* of serverInfo; NULL: not known */
+    char *text;                    /* of serverInfo; NULL: not known */
     struct mcp_exchange *discover; /* while it is asked for */
     struct mcp_server *server;
 };
@@ -184,10 +184,8 @@ struct json_view mcp_server_info(struct mcp_server *s, struct mcp_caller *caller
     struct view_info *v = info_of(s, caller->view);
 
     if (v && is_new) { /* not waited for: a result without serverInfo is valid */
-        v->discover = mcp_exchange_new(
-            &(struct mcp_exchange_spec){.method = MCP_DISCOVER,
-                                        .caller = caller,
-                                        .events = {.done = on_discovered, .ctx = v}});
+        v->discover = mcp_exchange_new(&(struct mcp_exchange_spec){
+            .method = MCP_DISCOVER, .caller = caller, .events = {.done = on_discovered, .ctx = v}});
         if (v->discover)
             mcp_exchange_start(v->discover, s->handler);
     }

@@ -24,23 +24,23 @@ struct mcp_server;
 
 /* A zero is the default in brackets. */
 struct mcp_server_limits {
-    size_t message_bytes;      /* [4 MiB] of a message from a client */
-    size_t queue_bytes;        /* [8 MiB] unsent messages of one stream; a stream over it is cut,
-                                * and progress and log lines are left out from a quarter on */
-    int32_t sessions;          /* [1000] of one principal; one more ends its oldest idle one */
-    int64_t session_idle_ms;   /* [30 min] without a request, a stream or a call */
-    int32_t subscriptions;     /* [1000] resources of one session */
-    int32_t kept_events;       /* [1000] of one session, for streams that are resumed */
-    size_t kept_bytes;         /* [1 MiB] the same */
-    int32_t input_rounds;      /* [16] of one request of a legacy client */
-    int64_t input_ms;          /* [10 min] for the answers of one round */
-    int32_t calls;             /* [1000] requests in flight of one session or connection */
-    int64_t stream_after_ms;   /* [1000] a legacy request that takes longer gets a stream, so that
-                                * its answer can be fetched after a disconnect */
-    int64_t poll_after_ms;     /* [never] such a stream is closed when it was silent for so long; the
-                                * client comes back after retry_ms (2025-11-25) */
-    int64_t retry_ms;          /* [1000] */
-    int64_t drain_ms;          /* [5000] for the calls in flight when a client over stdio leaves */
+    size_t message_bytes;    /* [4 MiB] of a message from a client */
+    size_t queue_bytes;      /* [8 MiB] unsent messages of one stream; a stream over it is cut,
+                              * and progress and log lines are left out from a quarter on */
+    int32_t sessions;        /* [1000] of one principal; one more ends its oldest idle one */
+    int64_t session_idle_ms; /* [30 min] without a request, a stream or a call */
+    int32_t subscriptions;   /* [1000] resources of one session */
+    int32_t kept_events;     /* [1000] of one session, for streams that are resumed */
+    size_t kept_bytes;       /* [1 MiB] the same */
+    int32_t input_rounds;    /* [16] of one request of a legacy client */
+    int64_t input_ms;        /* [10 min] for the answers of one round */
+    int32_t calls;           /* [1000] requests in flight of one session or connection */
+    int64_t stream_after_ms; /* [1000] a legacy request that takes longer gets a stream, so that
+                              * its answer can be fetched after a disconnect */
+    int64_t poll_after_ms;   /* [never] such a stream is closed when it was silent for so long; the
+                              * client comes back after retry_ms (2025-11-25) */
+    int64_t retry_ms;        /* [1000] */
+    int64_t drain_ms;        /* [5000] for the calls in flight when a client over stdio leaves */
 };
 
 struct mcp_server_options {

@@ -29,8 +29,8 @@ struct mcp_stdio {
     bool skips;       /* the rest of a line that was too long */
     struct str queue; /* lines to send, from `written` on */
     size_t written;
-    bool is_corked;         /* more is about to be queued */
-    struct map *in_flight;  /* modern calls by the text of their id */
+    bool is_corked;        /* more is about to be queued */
+    struct map *in_flight; /* modern calls by the text of their id */
     struct mcp_session *legacy;
     struct mcp_caller *caller; /* of the last modern request */
     struct loop_timer *drain, *end, *broken;
@@ -234,10 +234,8 @@ static struct mcp_sink sink_of(struct mcp_stdio *c)
 
 static void serve_modern(struct mcp_stdio *c, const struct rpc_message *m)
 {
-    struct modern_request q = {.server = c->server,
-                               .message = m,
-                               .in_flight = c->in_flight,
-                               .sink = sink_of(c)};
+    struct modern_request q = {
+        .server = c->server, .message = m, .in_flight = c->in_flight, .sink = sink_of(c)};
     struct mcp_call *call;
 
     if (!mcp_modern_read(c->server, m, &q.sink, &q.meta) ||

@@ -15,7 +15,7 @@
 struct mcp_stdio;
 
 struct mcp_stdio_options {
-    int in, out; /* owned by the caller; non-blocking until mcp_stdio_free */
+    int in, out;                  /* owned by the caller; non-blocking until mcp_stdio_free */
     const char *principal, *view; /* copied; NULL: "stdio", "" */
     /* Once, when all is done: the input has ended, or the output is closed. Free it there or later.
      */

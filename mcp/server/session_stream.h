@@ -23,13 +23,13 @@ void event_log_deinit(struct event_log *l);
 struct session_stream {
     struct mcp_server *server;
     struct event_log *log;
-    int64_t number;              /* 0: of GET */
-    int64_t n_events;    /* number of the last one */
-    int64_t n_sent;      /* of the last one that was written to a connection */
-    struct sse_out *out; /* NULL: nobody is connected */
+    int64_t number;             /* 0: of GET */
+    int64_t n_events;           /* number of the last one */
+    int64_t n_sent;             /* of the last one that was written to a connection */
+    struct sse_out *out;        /* NULL: nobody is connected */
     void (*on_gone)(void *ctx); /* its connection was lost; may be NULL */
     void *ctx;
-    bool has_priming;    /* an event without data is sent first (2025-11-25) */
+    bool has_priming; /* an event without data is sent first (2025-11-25) */
 };
 
 /* Connects the stream; an earlier connection of it ends. after: the last event that the client has,

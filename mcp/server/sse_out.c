@@ -78,10 +78,8 @@ struct sse_out *sse_out_open(struct mcp_server *s, struct http_call *http,
 {
     static const struct http_field fields[] = {{"Cache-Control", "no-cache"},
                                                {"X-Accel-Buffering", "no"}};
-    const struct http_reply reply = {.code = 200,
-                                     .type = "text/event-stream",
-                                     .fields = fields,
-                                     .n_fields = ARRAY_LEN(fields)};
+    const struct http_reply reply = {
+        .code = 200, .type = "text/event-stream", .fields = fields, .n_fields = ARRAY_LEN(fields)};
     struct sse_out *o = xcalloc(1, sizeof(*o));
 
     o->server = s;

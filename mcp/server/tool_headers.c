@@ -11,13 +11,13 @@
 #include "mcp/server/header_value.h"
 #include "runtime/base/memory.h"
 
-#define KEPT_MS   30000 /* at least; longer if the list says so */
-#define TTL_MAX   300000
-#define LISTS_MAX 256
-#define PAGES_MAX 1000
-#define DEPTH_MAX 16
+#define KEPT_MS        30000 /* at least; longer if the list says so */
+#define TTL_MAX        300000
+#define LISTS_MAX      256
+#define PAGES_MAX      1000
+#define DEPTH_MAX      16
 #define FIELD_NAME_MAX 128
-#define FIELD     "mcp-param-"
+#define FIELD          "mcp-param-"
 
 /* One argument: where it is, and the name of its header in lower case. */
 struct annotation {
