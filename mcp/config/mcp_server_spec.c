@@ -14,7 +14,7 @@
 
 #define ENV_FILE_MAX ((size_t)256 << 10)
 
-const char *const mcp_transport_words[N_MCP_TRANSPORTS] = {
+const char *const mcp_server_transport_words[N_MCP_TRANSPORTS] = {
     [MCP_STDIO] = "stdio", [MCP_HTTP] = "http", [MCP_SSE] = "sse"};
 const char *const mcp_instances_words[N_MCP_INSTANCES] = {
     [MCP_SHARED] = "shared", [MCP_PER_CLIENT] = "per_client"};

@@ -14,13 +14,13 @@
 #include "runtime/base/effect.h"
 #include "runtime/base/hash.h"
 
-enum mcp_transport {
+enum mcp_server_transport {
     MCP_STDIO,
     MCP_HTTP, /* Streamable HTTP; an older server may turn out to speak HTTP+SSE */
     MCP_SSE,  /* HTTP+SSE of 2024-11-05 */
     N_MCP_TRANSPORTS
 };
-extern const char *const mcp_transport_words[N_MCP_TRANSPORTS]; /* "stdio", "http", "sse" */
+extern const char *const mcp_server_transport_words[N_MCP_TRANSPORTS]; /* "stdio", "http", "sse" */
 
 enum mcp_instances {
     MCP_SHARED,     /* one process or connection for all clients */
@@ -73,7 +73,7 @@ struct mcp_settings {
 
 struct mcp_server_spec {
     char *name;
-    enum mcp_transport transport;
+    enum mcp_server_transport transport;
     char *command; /* stdio */
     struct mcp_texts args;
     struct mcp_pair *env; /* (n_env); a NULL value removes the variable */

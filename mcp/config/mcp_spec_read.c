@@ -201,7 +201,7 @@ static enum status read_type(struct reader *r, const struct mcp_node *v, struct 
 {
     static const struct {
         const char *word;
-        enum mcp_transport transport;
+        enum mcp_server_transport transport;
     } words[] = {{"stdio", MCP_STDIO},
                  {"http", MCP_HTTP},
                  {"sse", MCP_SSE},
@@ -214,7 +214,7 @@ static enum status read_type(struct reader *r, const struct mcp_node *v, struct 
     for (size_t i = 0; i < ARRAY_LEN(words); i++) {
         if (strcmp(words[i].word, text) == 0) {
             r->spec->transport = words[i].transport;
-            r->type = mcp_transport_words[words[i].transport];
+            r->type = mcp_server_transport_words[words[i].transport];
             return STATUS_OK;
         }
     }

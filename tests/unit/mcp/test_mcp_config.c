@@ -28,7 +28,7 @@ static void test_transports_are_inferred(void **state)
 {
     static const struct {
         const char *fields;
-        enum mcp_transport transport;
+        enum mcp_server_transport transport;
         const char *target;
     } cases[] = {
         {"{\"command\": \"npx\"}", MCP_STDIO, "npx"},
