@@ -288,7 +288,7 @@ static void test_a_flood_that_outlives_the_program(void **state)
     assert_int_equal(processes_marked(w->mark), 0);
 }
 
-/* One job's end is no other's. */
+/* The end of one job does not end another. */
 static void test_jobs_are_apart(void **state)
 {
     struct world *w = *state;
