@@ -114,6 +114,8 @@ MUST_CHECK enum status troupe_run_new_later(struct troupe *t, const struct troup
 MUST_CHECK enum status troupe_check_model(void *troupe, const struct plan *p,
                                           const struct plan_agent *a, bool in_env,
                                           struct error *err);
+/* Of plan_check_cost; ctx is the troupe. */
+bool troupe_has_price(void *troupe, const struct plan *p, const struct plan_agent *a);
 /* Could a run of this plan begin here? Finds its tools, opens its models, as troupe_run_new does,
  * and checks that each can run its agents. */
 MUST_CHECK enum status troupe_plan_check(struct troupe *t, const struct plan *p,

@@ -190,6 +190,13 @@ enum status troupe_run_new_later(struct troupe *t, const struct troupe_run_spec 
     return STATUS_OK;
 }
 
+bool troupe_has_price(void *troupe, const struct plan *p, const struct plan_agent *a)
+{
+    struct troupe *t = troupe;
+
+    return model_has_price(troupe_remote(t), plan_agent_model(p, a));
+}
+
 enum status troupe_check_model(void *troupe, const struct plan *p, const struct plan_agent *a,
                                bool in_env, struct error *err)
 {

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "blueprints/plan.h"
-#include "runtime/api/model_file.h"
 #include "runtime/app/app_ask.h"
 #include "runtime/app/app_detach.h"
 #include "runtime/app/app_run.h"
@@ -88,13 +87,6 @@ const struct command_spec cmd_run = {
     1,
     run_main};
 
-static bool has_price(void *ctx, const struct plan *p, const struct plan_agent *a)
-{
-    const struct app *app = ctx;
-
-    return model_has_price(troupe_remote(app->troupe), plan_agent_model(p, a));
-}
-
 static int validate_main(void *app)
 {
     struct app *a = app;
@@ -111,7 +103,7 @@ static int validate_main(void *app)
             .tools = tools, .model = troupe_check_model, .ctx = a->troupe};
         st = blueprint_check(plan, &check, &err);
         if (!st)
-            st = plan_check_cost(plan, has_price, a, &err);
+            st = plan_check_cost(plan, troupe_has_price, a->troupe, &err);
     }
     tool_registry_free(tools);
     if (st) {
