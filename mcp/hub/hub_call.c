@@ -249,6 +249,8 @@ static void up_note(void *ctx, struct mcp_exchange *up, enum mcp_method note,
     struct hub_call *c = ctx;
 
     (void)up;
+    if (note == MCP_PROGRESS)
+        hub_job_progress(&c->job);
     mcp_exchange_note(c->down, note, params);
 }
 
