@@ -260,7 +260,7 @@ static void check_store(struct runner *r)
 {
     struct error err = ERROR_INIT;
 
-    if (store_is_there(run_store(r->run), &err)) {
+    if (store_can_record(run_store(r->run), &err)) {
         r->frames.ops->fatal(&r->frames, &err);
         return;
     }

@@ -301,8 +301,10 @@ enum status chat_answer_body(struct chat_answer *a, const char *body, size_t n, 
 
 static enum status check_end(struct chat_answer *a, struct error *err)
 {
-    if (a->was_filtered)
+    if (a->was_filtered) {
+        a->fault.whose = MODEL_FAULT_FILTER;
         return error_set(err, STATUS_FAILED, "the server's content filter ended the answer");
+    }
     a->fault.passes = true;
     if (a->was_aborted)
         return error_set(err, STATUS_FAILED, "the server ended the answer with an error");

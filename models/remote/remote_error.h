@@ -8,9 +8,11 @@
 #ifndef TROUPE_MODELS_REMOTE_REMOTE_ERROR_H
 #define TROUPE_MODELS_REMOTE_REMOTE_ERROR_H
 
+#include "models/model.h"
 #include "models/remote/remote_spec.h"
 
 struct remote_fault {
+    enum model_fault whose; /* NONE: the answer's, if an answer was read; else this process's */
     bool passes;            /* the same request may succeed later */
     bool is_outage;         /* the server fails as a whole: counts for the circuit */
     bool refuses_logprobs;  /* a request without log-probs may succeed */

@@ -54,6 +54,7 @@ struct remote_spec {
     int32_t max_concurrent;         /* requests at a time to this server; 0: 16 */
     int32_t max_tries;              /* of one call; 0: 4 */
     int64_t first_byte_ms, idle_ms; /* 0: defaults of http_client.h */
+    int64_t timeout_ms; /* of one call from its first request, with its tries; 0: 1 hour */
     bool strict_schema; /* send response_format json_schema and strict tools; else only check */
     bool stream;        /* default true */
     bool max_completion_tokens; /* this name instead of max_tokens */

@@ -268,6 +268,8 @@ static enum status read_limits(const struct reader *r, struct remote_spec *s)
     if (!st)
         st = read_time(r, "idle", &s->idle_ms);
     if (!st)
+        st = read_time(r, "timeout", &s->timeout_ms);
+    if (!st)
         st = read_bool(r, "strict_schema", &s->strict_schema);
     if (!st)
         st = read_bool(r, "stream", &s->stream);
@@ -297,11 +299,11 @@ static enum status read_url(const struct reader *r, struct remote_spec *s)
 static enum status read_entry(const struct reader *r, struct remote_spec *s)
 {
     static const char *const keys[] = {
-        "url",        "model",          "key",       "headers",
-        "body",       "price",          "context",   "ids",
-        "reasoning",  "max_concurrent", "max_tries", "first_byte",
-        "idle",       "strict_schema",  "stream",    "max_completion_tokens",
-        "allow_local"};
+        "url",         "model",          "key",       "headers",
+        "body",        "price",          "context",   "ids",
+        "reasoning",   "max_concurrent", "max_tries", "first_byte",
+        "idle",        "strict_schema",  "stream",    "max_completion_tokens",
+        "allow_local", "timeout"};
     enum status st = yaml_check_keys(r->y, r->map, keys, ARRAY_LEN(keys), r->err);
 
     if (!st)

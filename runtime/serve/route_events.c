@@ -26,8 +26,7 @@
 #define TEXT_LOOK_MS 100
 #define LOOKS_BLIND  10 /* then also without a commit: the death of an owner writes nothing */
 #define ID_MAX       64
-/* What is read at a time, since each read of the new steps costs the time of all steps of the run;
- * then others have their turn. */
+/* What is read at a time; then others have their turn. */
 #define QUEUE_MAX (1 << 20)
 #define SLICE     32768  /* of one write */
 #define END       "-end" /* after the id of the last event */

@@ -159,6 +159,41 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.head(500)
         self.wfile.write(b'{"error": {"message": "the server is on fire"}}')
 
+    def error(self, http_code, message, **more):
+        self.head(http_code, **more.pop("fields", {}))
+        self.wfile.write(json.dumps({"error": {"message": message, **more}}).encode())
+
+    def do_limited(self, body, n):
+        self.error(429, "slow down", type="rate_limit_error", fields={"Retry_After": "90"})
+
+    def do_loading(self, body, n):
+        self.error(503, "loading /models/m.gguf")
+
+    def do_refuses(self, body, n):
+        self.error(400, "temperature must be at most 1")
+
+    def do_context(self, body, n):
+        self.error(400, "This model's maximum context length is 5 tokens", code="context_length_exceeded")
+
+    def do_absent(self, body, n):
+        self.error(404, "no such model")
+
+    def do_calls(self, body, n):
+        """More calls of tools than anybody means."""
+        self.head(kind="text/event-stream")
+        for i in range(5000):
+            self.event(chunk({"tool_calls": [{"index": i, "id": f"c{i}", "type": "function", "function": {"name": "x", "arguments": "{}"}}]}))
+
+    def do_late(self, body, n):
+        """The head and some text, then the error."""
+        self.events(chunk({"content": "so far"}), {"error": {"message": "the engine of 10.1.2.3 died", "code": 500}}, done=False)
+
+    def do_comments(self, body, n):
+        self.head(kind="text/event-stream")
+        while not self.server.ended.wait(0.1):
+            self.wfile.write(b": still here\n\n")
+            self.wfile.flush()
+
     def do_reasoning(self, body, n):
         self.text(body, "the answer", reasoning_content="let me think")
 
