@@ -81,6 +81,13 @@ static void answered(void *ctx, bool is_given, struct json_view responses)
     str_deinit(&input);
 }
 
+static void person_answered(struct tool_call *c, const struct json *answer)
+{
+    struct tool_work *w = c->state;
+
+    hub_ask_answered(w->ask, answer);
+}
+
 static void finish_answer(struct tool_work *w, const struct mcp_answer *a)
 {
     struct tool_call *c = w->call;
@@ -88,7 +95,12 @@ static void finish_answer(struct tool_work *w, const struct mcp_answer *a)
     if (a->kind == MCP_COMPLETE) {
         finish_result(w, a->result);
     } else if (a->kind == MCP_INPUT_REQUIRED) {
-        w->ask = hub_ask_new(c, w->tool->server, a->result, answered, w);
+        w->ask = hub_ask_new(&(struct hub_ask_spec){.call = c,
+                                                    .server = w->tool->server,
+                                                    .result = a->result,
+                                                    .answered = person_answered,
+                                                    .done = answered,
+                                                    .ctx = w});
         hub_ask_start(w->ask);
     } else {
         struct str message = STR_INIT;
@@ -180,8 +192,8 @@ static void send(struct tool_work *w, struct json_view input, struct json_view s
     struct mcp_caller *caller = mcp_caller_new(&(struct mcp_caller_spec){
         .principal = "agents",
         .revision = MCP_NEWEST,
-        .capabilities = json_view_of(w->call->host->ask ? can : "{}",
-                                     w->call->host->ask ? strlen(can) : 2),
+        .capabilities =
+            json_view_of(w->call->host->ask ? can : "{}", w->call->host->ask ? strlen(can) : 2),
     });
     struct str params = STR_INIT;
     struct mcp_exchange *x;
@@ -259,10 +271,8 @@ static enum status make_tool(struct hub_server *s, const struct hub_entry *e, co
     struct str description;
     enum status st;
 
-    *own = (struct hub_tool){.hub = s->hub,
-                             .server = xstrdup(server),
-                             .own = xstrdup(e->name),
-                             .name = xstrdup(name)};
+    *own = (struct hub_tool){
+        .hub = s->hub, .server = xstrdup(server), .own = xstrdup(e->name), .name = xstrdup(name)};
     str_init(&description, 65536);
     (void)json_view_text(json_view_get(e->object, "description"), &description);
     st = tool_new(&(struct tool_declaration){.name = name,
@@ -316,8 +326,7 @@ static enum status update_from(struct hub_server *s, struct tool_registry *r, st
         struct error why = ERROR_INIT;
         enum status st = STATUS_OK;
 
-        if (hub_shown(s->hub, s->hub->self, s, HUB_TOOLS, list->entry[i].name, &name,
-                      &description))
+        if (hub_shown(s->hub, s->hub->self, s, HUB_TOOLS, list->entry[i].name, &name, &description))
             st = make_tool(s, &list->entry[i], str_cstr(&name), &t, &why);
         if (t)
             st = tool_registry_update(r, t, &now, &why);

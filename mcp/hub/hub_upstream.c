@@ -7,6 +7,7 @@
  */
 #include "mcp/hub/hub_upstream.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -216,16 +217,16 @@ static struct http_field *fields_of(const struct mcp_launch *launch)
     struct http_field *fields = xcalloc(launch->n_headers + 1, sizeof(*fields));
 
     for (size_t i = 0; i < launch->n_headers; i++)
-        fields[i] = (struct http_field){.name = launch->headers[i].name,
-                                        .value = launch->headers[i].value};
+        fields[i] =
+            (struct http_field){.name = launch->headers[i].name, .value = launch->headers[i].value};
     return fields;
 }
 
 static enum status make_client(struct upstream_link *l, const struct mcp_launch *launch,
                                bool is_owned, struct error *err)
 {
-    static const enum mcp_transport transports[N_MCP_TRANSPORTS] = {
-        MCP_OVER_STDIO, MCP_OVER_HTTP, MCP_OVER_HTTP_SSE};
+    static const enum mcp_transport transports[N_MCP_TRANSPORTS] = {MCP_OVER_STDIO, MCP_OVER_HTTP,
+                                                                    MCP_OVER_HTTP_SSE};
     const struct hub_upstream_env *env = l->upstream->env;
     const struct mcp_server_spec *server = l->upstream->server;
     const struct mcp_client_auth auth = {
@@ -299,8 +300,8 @@ static enum status open_link(void *ctx, struct mcp_caller *owner,
         link_free(l);
         return st;
     }
-    *out = (struct hub_link){
-        .handler = *mcp_client_handler(l->client), .ctx = l, .close = close_link};
+    *out =
+        (struct hub_link){.handler = *mcp_client_handler(l->client), .ctx = l, .close = close_link};
     mcp_client_start(l->client);
     return STATUS_OK;
 }
