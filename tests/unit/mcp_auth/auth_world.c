@@ -14,7 +14,7 @@
 #define PRM_PLACE "/.well-known/oauth-protected-resource/mcp"
 #define AS_PLACE  "/.well-known/oauth-authorization-server"
 
-static const char * or (const char *text, const char *otherwise)
+static const char *either(const char *text, const char *otherwise)
 {
     return text ? text : otherwise;
 }
@@ -33,7 +33,7 @@ static void reply_json(struct world *w, struct http_memory_reply *out, int code)
 
 static const char *issuer_of(const struct world *w)
 {
-    return w->script.moves && w->n_accepted > 0 ? AS2_URL : or (w->script.issuer, AS_URL);
+    return w->script.moves && w->n_accepted > 0 ? AS2_URL : either(w->script.issuer, AS_URL);
 }
 
 /* ---- the MCP server */
@@ -55,8 +55,8 @@ static void refuse(struct world *w, int code, const char *problem, const char *s
         str_printf(&w->www, ", scope=\"%s\"", scope);
     if (!w->script.prm_unnamed)
         str_printf(&w->www, ", resource_metadata=\"https://mcp.example%s\"",
-                   or (w->script.prm_place, PRM_PLACE));
-    field = (struct http_field){"WWW-Authenticate", or (w->script.challenge, str_cstr(&w->www))};
+                   either(w->script.prm_place, PRM_PLACE));
+    field = (struct http_field){"WWW-Authenticate", either(w->script.challenge, str_cstr(&w->www))};
     out->code = code;
     out->fields = &field;
     out->n_fields = 1;
@@ -105,7 +105,7 @@ static void serve_prm(struct world *w, struct http_memory_reply *out)
         return;
     }
     str_printf(&w->reply, "{\"resource\":\"%s\",\"authorization_servers\":[\"%s\"]",
-               or (w->script.resource, MCP_URL), issuer_of(w));
+               either(w->script.resource, MCP_URL), issuer_of(w));
     if (w->script.prm_scopes)
         put_words(&w->reply, "scopes_supported", w->script.prm_scopes);
     str_putc(&w->reply, '}');
@@ -123,9 +123,9 @@ static void serve_metadata(struct world *w, const char *origin, struct http_memo
     str_printf(&w->reply,
                "{\"issuer\":\"%s\",\"authorization_endpoint\":\"%s\",\"token_endpoint\":\"%s%s\","
                "\"response_types_supported\":[\"code\"]",
-               or (s->metadata_issuer, issuer_of(w)),
-               or (s->authorize_url, "https://as.example/authorize?keep=1"),
-               s->token_url ? "" : origin, or (s->token_url, "/token"));
+               either(s->metadata_issuer, issuer_of(w)),
+               either(s->authorize_url, "https://as.example/authorize?keep=1"),
+               s->token_url ? "" : origin, either(s->token_url, "/token"));
     if (!s->no_registration)
         str_printf(&w->reply, ",\"registration_endpoint\":\"%s/register\"", origin);
     if (!s->no_pkce)
@@ -136,7 +136,7 @@ static void serve_metadata(struct world *w, const char *origin, struct http_memo
         str_puts(&w->reply, ",\"client_id_metadata_document_supported\":true");
     if (s->as_scopes)
         put_words(&w->reply, "scopes_supported", s->as_scopes);
-    put_words(&w->reply, "token_endpoint_auth_methods_supported", or (s->auth, "none"));
+    put_words(&w->reply, "token_endpoint_auth_methods_supported", either(s->auth, "none"));
     str_putc(&w->reply, '}');
     reply_json(w, out, 200);
     if (s->as_reply)
@@ -152,7 +152,7 @@ static void serve_register(struct world *w, const char *origin, const struct htt
     str_printf(&w->reply, "{\"client_id\":\"client-of-%s\"", origin + strlen("https://"));
     if (w->script.registers_secret)
         str_printf(&w->reply, ",\"client_secret\":\"s3cret\",\"token_endpoint_auth_method\":\"%s\"",
-                   or (w->script.auth, "none"));
+                   either(w->script.auth, "none"));
     str_putc(&w->reply, '}');
     reply_json(w, out, 201);
 }
@@ -272,6 +272,17 @@ static void serve_token(struct world *w, const char *origin, const struct http_m
     reply_json(w, out, 200);
 }
 
+/* The identity provider: whatever it gets, it gives an assertion. */
+static void serve_provider(struct world *w, const struct http_memory_request *q,
+                           struct http_memory_reply *out)
+{
+    str_clear(&w->exchange);
+    str_puts(&w->exchange, q->body);
+    str_puts(&w->reply, "{\"access_token\":\"the-jag\",\"token_type\":\"N_A\",\"issued_token_"
+                        "type\":\"urn:ietf:params:oauth:token-type:id-jag\"}");
+    reply_json(w, out, 200);
+}
+
 static void serve(void *ctx, const struct http_memory_request *q, struct http_memory_reply *out)
 {
     struct world *w = ctx;
@@ -286,11 +297,13 @@ static void serve(void *ctx, const struct http_memory_request *q, struct http_me
         *out = (struct http_memory_reply){.code = 404, .body = "no"};
         if (strcmp(path, "/mcp") == 0)
             serve_mcp(w, q, out);
-        else if (strcmp(path, or (s->prm_place, PRM_PLACE)) == 0)
+        else if (strcmp(path, either(s->prm_place, PRM_PLACE)) == 0)
             serve_prm(w, out);
         return;
     }
-    if (strcmp(path, or (s->as_place, AS_PLACE)) == 0)
+    if (begins(q->url, IDP_URL))
+        serve_provider(w, q, out);
+    else if (strcmp(path, either(s->as_place, AS_PLACE)) == 0)
         serve_metadata(w, origin, out);
     else if (strcmp(path, "/register") == 0)
         serve_register(w, origin, q, out);
@@ -306,7 +319,7 @@ static void answer_login(void *ctx)
 {
     struct world *w = ctx;
     struct str query = STR_INIT;
-    const char *iss = or (w->script.iss, "");
+    const char *iss = either(w->script.iss, "");
 
     str_clear(&w->code);
     str_printf(&w->code, "c0de-%d", w->n_logins);
