@@ -16,8 +16,10 @@
 #include "mcp/auth/auth_url.h"
 #include "runtime/base/memory.h"
 #include "runtime/config/secret.h"
+#include "runtime/loop/loop.h"
 
-#define LOGIN_MS 300000
+#define LOGIN_MS    300000
+#define HOLD_GAP_MS 100
 
 struct auth_flow {
     struct auth_flow_spec s;
@@ -32,10 +34,23 @@ struct auth_flow {
     struct auth_saved saved;   /* of the issuer and resource that were found */
     struct auth_client client; /* that is used */
     enum auth_grant_kind grant;
+    int hold;                 /* auth_store_hold; -1: none */
+    bool has_turn;            /* to refresh */
+    struct loop_timer *timer; /* before it is tried again */
+    int64_t waited_ms;
 };
+
+static void end_turn(struct auth_flow *f)
+{
+    if (f->hold >= 0)
+        auth_store_release(f->hold);
+    f->hold = -1;
+}
 
 static void free_flow(struct auth_flow *f)
 {
+    loop_timer_free(f->timer);
+    end_turn(f);
     auth_login_free(f->login);
     resource_metadata_deinit(&f->resource);
     server_metadata_deinit(&f->server);
@@ -121,6 +136,7 @@ static enum status after_refused_refresh(struct auth_flow *f, bool *has_token, s
     free(f->saved.token.refresh);
     f->saved.token.refresh = NULL;
     st = save(f, err);
+    end_turn(f); /* a login takes minutes */
     return st ? st : begin_login(f, err);
 }
 
@@ -413,6 +429,57 @@ static bool find_refreshing_client(struct auth_flow *f)
     return true;
 }
 
+static enum status decide(struct auth_flow *f, bool *has_token, struct error *err);
+
+static void on_tried_again(void *ctx)
+{
+    struct auth_flow *f = ctx;
+    struct error why = ERROR_INIT;
+    bool has_token = false;
+    enum status st;
+
+    loop_timer_free(f->timer);
+    f->timer = NULL;
+    auth_saved_deinit(&f->saved);
+    auth_client_deinit(&f->client);
+    st = decide(f, &has_token, &why);
+    if (st || has_token)
+        finish(f, st, &why);
+}
+
+/* Refreshes are made one at a time. *waits: another one is under way; f goes on later. A process
+ * that holds the right for too long is stopped or lost. */
+static enum status take_turn(struct auth_flow *f, bool *waits, struct error *err)
+{
+    const struct auth_env *env = &f->config->env;
+    enum status st = auth_store_hold(f->config->o.store_path, f->server.issuer,
+                                     f->resource.resource, &f->hold, err);
+
+    *waits = st == STATUS_BUSY && f->waited_ms < (env->fetch_ms ? env->fetch_ms : AUTH_FETCH_MS);
+    if (*waits) {
+        f->waited_ms += HOLD_GAP_MS;
+        f->timer = loop_timer_new(env->loop, HOLD_GAP_MS, on_tried_again, f);
+    }
+    f->has_turn = !*waits;
+    return st == STATUS_BUSY ? STATUS_OK : st;
+}
+
+static enum status refresh(struct auth_flow *f, bool *has_token, struct error *err)
+{
+    bool waits = false;
+    enum status st = f->has_turn ? STATUS_OK : take_turn(f, &waits, err);
+
+    if (st || waits)
+        return st;
+    if (f->grant != GRANT_REFRESH) { /* the file is as the one before has left it */
+        f->grant = GRANT_REFRESH;
+        auth_saved_deinit(&f->saved);
+        auth_client_deinit(&f->client);
+        return decide(f, has_token, err);
+    }
+    return ask_for_token(f, f->saved.token.refresh, err);
+}
+
 static enum status ask_without_person(struct auth_flow *f, struct error *err)
 {
     if (f->config->given.id && !given_is_for(f))
@@ -442,10 +509,8 @@ static enum status decide(struct auth_flow *f, bool *has_token, struct error *er
         return st;
     if (f->config->o.grant != MCP_AUTH_CODE)
         return ask_without_person(f, err);
-    if (f->s.code == 401 && find_refreshing_client(f)) {
-        f->grant = GRANT_REFRESH;
-        return ask_for_token(f, f->saved.token.refresh, err);
-    }
+    if (f->s.code == 401 && find_refreshing_client(f))
+        return refresh(f, has_token, err);
     return begin_login(f, err);
 }
 
@@ -474,6 +539,7 @@ enum status auth_flow_start(const struct auth_flow_spec *s, struct auth_flow **o
     enum status st;
 
     f->s = *s;
+    f->hold = -1;
     f->config = s->config;
     f->resource.scopes = f->server.scopes = STR_INIT;
     f->place = f->challenged = f->used = f->scopes = STR_INIT;

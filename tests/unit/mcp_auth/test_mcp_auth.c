@@ -478,6 +478,42 @@ static void test_a_token_that_another_process_has_got_is_taken(void **state)
     assert_int_equal(w->tries, 1);
 }
 
+static void on_refreshed(void *ctx, enum mcp_auth_outcome outcome, const char *url,
+                         const struct error *err)
+{
+    int *n_retry = ctx;
+
+    (void)url;
+    (void)err;
+    *n_retry += outcome == MCP_AUTH_RETRY;
+}
+
+/* A refresh token that is used twice may end the login, so two clients take turns. */
+static void test_two_clients_do_not_refresh_at_the_same_time(void **state)
+{
+    struct world *w = *state;
+    struct mcp_auth *second = NULL;
+    struct str used = STR_INIT;
+    struct mcp_auth_challenge c = {.code = 401};
+    int n_retry = 0;
+
+    w->script.rotates = true;
+    world_client(w);
+    assert_int_equal(world_request(w, "tools/list"), 200);
+    assert_ok(mcp_auth_new(w->loop, &w->options, &second, why));
+    str_puts(&used, mcp_auth_header(second));
+    c.used = str_cstr(&used);
+    w->script.slow = (struct http_memory_reply){.head_ms = 50};
+    mcp_auth_answer(w->auth, &c, on_refreshed, &n_retry);
+    mcp_auth_answer(second, &c, on_refreshed, &n_retry);
+    while (n_retry < 2)
+        world_run(w, 20);
+    assert_int_equal(w->n_refreshes, 1);
+    assert_string_equal(mcp_auth_header(w->auth), mcp_auth_header(second));
+    mcp_auth_free(second);
+    str_deinit(&used);
+}
+
 static void test_a_server_that_is_down_costs_no_refresh_token(void **state)
 {
     struct world *w = *state;
@@ -629,6 +665,7 @@ int main(void)
         WORLD(test_a_refresh_token_that_is_not_rotated_is_kept),
         WORLD(test_a_refused_refresh_leads_to_a_login),
         WORLD(test_a_token_that_another_process_has_got_is_taken),
+        WORLD(test_two_clients_do_not_refresh_at_the_same_time),
         WORLD(test_a_server_that_is_down_costs_no_refresh_token),
         WORLD(test_without_a_person_the_outcome_is_login),
         WORLD(test_a_login_goes_on_after_the_request_ended),
