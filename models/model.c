@@ -25,6 +25,11 @@ const char *model_finish_name(enum model_finish f)
     return "unknown";
 }
 
+bool model_chats(const struct model_info *m)
+{
+    return !m->codec || strcmp(m->codec, "json") == 0;
+}
+
 void model_call_reset(struct model_call *c)
 {
     c->status = STATUS_OK;

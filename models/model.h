@@ -134,6 +134,9 @@ struct model_info {
     int32_t n_eos;
 };
 
+/* Does it answer messages? One that was trained on environments knows only their calls. */
+bool model_chats(const struct model_info *m);
+
 struct model_session_options {
     const char *adapter; /* a small change of the weights, by name; NULL: none */
 };

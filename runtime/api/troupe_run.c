@@ -303,6 +303,14 @@ void troupe_run_add(struct troupe_run *r)
         troupe_run_interrupt(r);
 }
 
+bool troupe_drives(const struct troupe *t, const char *uuid)
+{
+    for (const struct troupe_run *r = t->first; r; r = r->next)
+        if (strcmp(r->uuid, uuid) == 0)
+            return true;
+    return false;
+}
+
 void troupe_run_remove(struct troupe_run *r)
 {
     struct troupe_run **at = &r->t->first;

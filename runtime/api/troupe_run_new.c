@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "runtime/api/model_file.h"
 #include "runtime/api/troupe_run.h"
 
 enum status troupe_run_root(const char *given, const char *recorded, char **out, struct error *err)
@@ -102,6 +103,12 @@ enum status troupe_run_new(struct troupe *t, const struct troupe_run_spec *spec,
     return STATUS_OK;
 }
 
+enum status troupe_check_model(void *troupe, const struct plan *p, const struct plan_agent *a,
+                               bool in_env, struct error *err)
+{
+    return model_check(troupe_remote(troupe), plan_agent_model(p, a), p->folder, in_env, err);
+}
+
 enum status troupe_plan_check(struct troupe *t, const struct plan *p,
                               const struct troupe_run_options *o, struct error *err)
 {
@@ -113,6 +120,11 @@ enum status troupe_plan_check(struct troupe *t, const struct plan *p,
     st = troupe_run_root(o->root, NULL, &root, err);
     if (!st)
         st = troupe_run_check(r, root, err);
+    if (!st && o->n_models == 0) {
+        const struct plan_check check = {.tools = r->tools, .model = troupe_check_model, .ctx = t};
+
+        st = blueprint_check(p, &check, err);
+    }
     free(root);
     troupe_run_free(r);
     return st;

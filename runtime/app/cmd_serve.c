@@ -1,6 +1,7 @@
 /* cmd_serve.c - serve: the runtime over HTTP, until a signal; serve token: makes a token.
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "runtime/app/app.h"
 #include "runtime/app/app_run.h"
 #include "runtime/app/app_trace.h"
+#include "runtime/base/file_open.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/text.h"
 #include "runtime/config/sections.h"
@@ -103,7 +105,7 @@ static int token_main(void *app)
         return app_print_json(doc);
     }
     print_token(a, path, token);
-    log_write(a->log, LOG_INFO, "a server that runs accepts it after SIGHUP");
+    log_write(a->log, LOG_INFO, "a server that runs accepts it within a second or two");
     explicit_bzero(token, sizeof(token));
     return EXIT_OK;
 }
@@ -114,8 +116,8 @@ const struct command_spec cmd_serve_token = {"serve token",
                                              "NAME",
                                              "make another token for `troupe serve`",
                                              "The token is printed once; the file keeps only its "
-                                             "SHA-256. A server that runs reads the file\n"
-                                             "again on SIGHUP. To revoke a token, delete its line.",
+                                             "SHA-256. A server that runs follows the\n"
+                                             "file. To revoke a token, delete its line.",
                                              token_options,
                                              1,
                                              1,
@@ -197,6 +199,31 @@ static void look_for_signal(void *ctx)
     }
 }
 
+/* The files of --tls-cert and --tls-key, so that an error names the option. */
+static enum status check_tls(const struct options *o, struct error *err)
+{
+    static const struct {
+        enum option_id id;
+        const char *name;
+    } files[] = {{OPT_TLS_CERT, "--tls-cert"}, {OPT_TLS_KEY, "--tls-key"}};
+    enum status st = STATUS_OK;
+
+    if (!option_text(o, OPT_TLS_CERT) != !option_text(o, OPT_TLS_KEY))
+        return error_set(err, STATUS_USAGE, "--tls-cert and --tls-key belong together");
+    for (size_t i = 0; !st && i < ARRAY_LEN(files) && option_text(o, files[i].id); i++) {
+        int fd = -1;
+
+        st = file_open(option_text(o, files[i].id), O_RDONLY, 0, &fd, NULL, err);
+        if (st) {
+            st = error_as_config(st, err);
+            error_note(err, "%s", files[i].name);
+        } else {
+            close(fd);
+        }
+    }
+    return st;
+}
+
 static enum status start(struct serving *s, struct error *err)
 {
     struct app *a = s->app;
@@ -225,8 +252,8 @@ static enum status start(struct serving *s, struct error *err)
     so.address = s->address;
     so.host = s->host;
     so.origin = s->origin;
-    if (!st && !so.tls_cert != !so.tls_key)
-        st = error_set(err, STATUS_USAGE, "--tls-cert and --tls-key belong together");
+    if (!st)
+        st = check_tls(o, err);
     if (!st && !option_flag(o, OPT_NO_TOKEN)) {
         st = token_path(a, s->tokens, err);
         so.token_file = s->tokens;
@@ -311,7 +338,7 @@ const struct command_spec cmd_serve = {
     "answers. It also keeps the deadlines, timers and retries of all runs of the store. Prints\n"
     "`listening on URL` when it is ready, and at the first start a token.\n"
     "SIGTERM drains: calls under way may finish, runs stop and can be resumed. SIGHUP reads the\n"
-    "certificate and the tokens again.",
+    "certificate again.",
     serve_options,
     0,
     0,

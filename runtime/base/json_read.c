@@ -15,6 +15,7 @@
 
 #include <jansson.h>
 
+#include "runtime/base/json_lex.h"
 #include "runtime/base/str.h"
 #include "runtime/base/unicode.h"
 
@@ -29,8 +30,7 @@ static json_t *read_value(struct reader *r);
 
 static void skip_blanks(struct reader *r)
 {
-    while (r->at < r->end && (*r->at == ' ' || *r->at == '\n' || *r->at == '\t' || *r->at == '\r'))
-        r->at++;
+    r->at = json_lex_blanks(r->at, r->end);
 }
 
 static bool take(struct reader *r, char c)
@@ -44,77 +44,20 @@ static bool take(struct reader *r, char c)
 
 /* ---- strings */
 
-/* Four hexadecimal digits; -1: they are not. */
-static int32_t read_hex(struct reader *r)
-{
-    int32_t v = 0;
-
-    if (r->end - r->at < 4)
-        return -1;
-    for (int i = 0; i < 4; i++) {
-        char c = *r->at++;
-
-        if (c >= '0' && c <= '9')
-            v = v * 16 + c - '0';
-        else if ((c | 32) >= 'a' && (c | 32) <= 'f')
-            v = v * 16 + (c | 32) - 'a' + 10;
-        else
-            return -1;
-    }
-    return v;
-}
-
-/* After "\u". NUL and lone surrogates are not taken. */
-static bool read_unicode(struct reader *r)
-{
-    int32_t c = read_hex(r), low;
-
-    if (c >= 0xd800 && c < 0xdc00) {
-        if (r->end - r->at < 6 || r->at[0] != '\\' || r->at[1] != 'u')
-            return false;
-        r->at += 2;
-        low = read_hex(r);
-        if (low < 0xdc00 || low > 0xdfff)
-            return false;
-        c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
-    } else if (c <= 0 || (c >= 0xdc00 && c < 0xe000)) {
-        return false;
-    }
-    utf8_put(&r->text, (uint32_t)c);
-    return true;
-}
-
 static bool read_escape(struct reader *r)
 {
-    static const char letters[] = "\"\\/bfnrt", values[] = "\"\\/\b\f\n\r\t";
-    const char *found;
-    char c;
+    uint32_t code;
 
-    if (r->at == r->end)
+    if (!json_lex_escape(&r->at, r->end, &code))
         return false;
-    c = *r->at++;
-    if (c == 'u')
-        return read_unicode(r);
-    found = c ? strchr(letters, c) : NULL;
-    if (found)
-        str_putc(&r->text, values[found - letters]);
-    return found != NULL;
-}
-
-/* The end of a run that needs no look: a quote, a backslash, a control character, or the end. */
-static const char *run_end(const struct reader *r)
-{
-    const char *p = r->at;
-
-    while (p < r->end && (unsigned char)*p >= ' ' && *p != '"' && *p != '\\')
-        p++;
-    return p;
+    utf8_put(&r->text, code);
+    return true;
 }
 
 /* After the opening quote. The text is lent by the input, or by r->text until the next string. */
 static bool read_text(struct reader *r, const char **out, size_t *n)
 {
-    const char *from = r->at, *to = run_end(r);
+    const char *from = r->at, *to = json_lex_run(r->at, r->end);
 
     if (to < r->end && *to == '"') {
         *out = from;
@@ -124,7 +67,7 @@ static bool read_text(struct reader *r, const char **out, size_t *n)
     }
     str_clear(&r->text);
     for (;;) {
-        to = run_end(r);
+        to = json_lex_run(r->at, r->end);
         str_append(&r->text, r->at, (size_t)(to - r->at));
         r->at = to;
         if (to == r->end || (*to != '"' && *to != '\\'))
@@ -150,47 +93,11 @@ static json_t *read_string(struct reader *r)
 
 /* ---- numbers */
 
-static const char *digits_end(const struct reader *r, const char *p)
-{
-    while (p < r->end && *p >= '0' && *p <= '9')
-        p++;
-    return p;
-}
-
-/* RFC 8259, 6. NULL: not a number. *is_real: it has a fraction or an exponent. */
-static const char *number_end(const struct reader *r, bool *is_real)
-{
-    const char *p = r->at + (*r->at == '-'), *from = p;
-
-    *is_real = false;
-    p = digits_end(r, p);
-    if (p == from || (*from == '0' && p > from + 1))
-        return NULL;
-    if (p < r->end && *p == '.') {
-        *is_real = true;
-        from = ++p;
-        p = digits_end(r, p);
-        if (p == from)
-            return NULL;
-    }
-    if (p < r->end && (*p == 'e' || *p == 'E')) {
-        *is_real = true;
-        p++;
-        if (p < r->end && (*p == '+' || *p == '-'))
-            p++;
-        from = p;
-        p = digits_end(r, p);
-        if (p == from)
-            return NULL;
-    }
-    return p;
-}
-
 static json_t *read_number(struct reader *r)
 {
     char text[NUMBER_MAX];
     bool is_real;
-    const char *to = number_end(r, &is_real);
+    const char *to = json_lex_number(r->at, r->end, &is_real);
     size_t n = to ? (size_t)(to - r->at) : NUMBER_MAX;
     json_t *v = NULL;
     char *end;

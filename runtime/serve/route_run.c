@@ -55,9 +55,29 @@ void route_run_cancel(struct serve *s, struct http_call *c, const char *const *p
     change(s, c, part[0], "cancel", store_cancel);
 }
 
+/* The store cannot tell its own process from another that drives the run. */
+static bool is_driven_here(struct serve *s, struct http_call *c, const char *id)
+{
+    struct store_reader *q;
+    struct error ignored = ERROR_INIT;
+    struct str text = STR_INIT;
+    char uuid[37];
+
+    if (troupe_reader(s->troupe, &q, &ignored) || query_resolve_run(q, id, uuid, &ignored) ||
+        !troupe_drives(s->troupe, uuid))
+        return false;
+    str_printf(&text,
+               "run %s is under way in this server; end it first with POST /api/runs/%s/cancel",
+               uuid, uuid);
+    http_call_fail(c, 409, str_cstr(&text));
+    str_deinit(&text);
+    return true;
+}
+
 void route_run_delete(struct serve *s, struct http_call *c, const char *const *part)
 {
-    change(s, c, part[0], "rm", store_remove_run);
+    if (!is_driven_here(s, c, part[0]))
+        change(s, c, part[0], "rm", store_remove_run);
 }
 
 /* A text, or any other value by its JSON text, as on the command line. */

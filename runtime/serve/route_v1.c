@@ -4,6 +4,21 @@
  */
 #include "runtime/serve/v1.h"
 
+/* 400: what has this name is not for this path. */
+static bool fits(enum openai_kind kind, const struct model *m, const struct serve_offer *offer,
+                 struct openai_error *e)
+{
+    if (offer && offer->api_only)
+        return openai_fail(e, 400, "unsupported_value", "model",
+                           "%s is for POST /api/runs only: a message cannot start it, since %s",
+                           offer->name, offer->api_only);
+    if (m && kind == OPENAI_CHAT && !model_chats(&m->info))
+        return openai_fail(e, 400, "unsupported_value", "model",
+                           "the model knows only the calls of environments and cannot chat; "
+                           "/v1/completions continues a text");
+    return true;
+}
+
 static void serve_kind(struct serve *s, struct http_call *c, enum openai_kind kind)
 {
     const struct http_request *q = http_call_request(c);
@@ -24,7 +39,10 @@ static void serve_kind(struct serve *s, struct http_call *c, enum openai_kind ki
     }
     m = serve_model_find(s, r.model);
     offer = m ? NULL : serve_config_find(s->o.config, r.model);
-    if (m) {
+    if (!fits(kind, m, offer, &e)) {
+        v1_fail(c, &e, 0, NULL);
+        openai_request_deinit(&r);
+    } else if (m) {
         v1_model_call(s, c, &r, m);
     } else if (offer) {
         v1_offer_call(s, c, &r, offer);

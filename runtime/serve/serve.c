@@ -41,12 +41,6 @@ enum status serve_check(const struct serve_options *o, struct error *err)
     return st;
 }
 
-static enum status open_tokens(struct serve *s, struct error *err)
-{
-    return s->o.token_file ? token_file_open(s->o.token_file, s->o.seams, &s->tokens, err)
-                           : STATUS_OK;
-}
-
 static enum status open_agents(struct serve *s, struct error *err)
 {
     const struct agent_host_options o = {.loop = s->loop, .seams = s->o.seams};
@@ -65,11 +59,13 @@ static enum status check_offers(const struct serve *s, struct error *err)
         struct error why = ERROR_INIT;
 
         st = troupe_plan_check(s->troupe, o->plan, s->o.run, &why);
-        if (st && o->is_agent) /* its place is in a text that nobody wrote */
+        if (st && o->is_agent) { /* its place is in a text that nobody wrote */
             st = error_at(err, error_as_config(st, &why), o->where, 0, 0, "%s: %.*s", o->name,
                           (int)strcspn(why.message, "\n"), why.message);
-        else if (st)
+            error_hint(err, "%s", why.hint);
+        } else if (st) {
             *err = why;
+        }
     }
     return st;
 }
@@ -141,7 +137,7 @@ enum status serve_start(const struct serve_options *o, struct serve **out, struc
     if (!st)
         st = troupe_loop(s->troupe, &s->loop, err);
     if (!st)
-        st = open_tokens(s, err);
+        st = serve_tokens_open(s, err);
     if (!st)
         st = open_agents(s, err);
     if (!st)
@@ -187,25 +183,6 @@ fail:
 const char *serve_url(const struct serve *s)
 {
     return s->url;
-}
-
-void serve_reload(struct serve *s)
-{
-    struct token_file *tokens = NULL;
-    struct error err = ERROR_INIT;
-
-    if (s->o.tls_cert && http_server_reload(s->http, &err))
-        log_write(s->o.log, LOG_WARN, "the certificate stays as it was: %s", err.message);
-    if (!s->tokens)
-        return;
-    error_clear(&err);
-    if (token_file_open(s->o.token_file, s->o.seams, &tokens, &err)) {
-        log_write(s->o.log, LOG_WARN, "the tokens stay as they were: %s%s%s", err.where,
-                  err.where[0] ? ": " : "", err.message);
-        return;
-    }
-    token_file_replace(s->tokens, tokens);
-    log_write(s->o.log, LOG_INFO, "the tokens were read again");
 }
 
 /* ---- the end: drain, then stop, then wait until nothing is under way */
@@ -271,7 +248,7 @@ void serve_free(struct serve *s)
     api_events_free(s->events);
     agent_host_free(s->agents);
     serve_models_close(s);
-    token_file_free(s->tokens);
+    serve_tokens_close(s);
     troupe_set_interrupted(s->troupe, NULL);
     serve_metrics_free(s->metrics);
     free(s->url);

@@ -45,8 +45,8 @@ MUST_CHECK enum status serve_check(const struct serve_options *o, struct error *
 MUST_CHECK enum status serve_start(const struct serve_options *o, struct serve **out,
                                    struct error *err);
 const char *serve_url(const struct serve *s); /* "http://127.0.0.1:8080" */
-/* Reads certificate, key and tokens again (SIGHUP). What cannot be read stays as it was; the log
- * says so. */
+/* Reads certificate, key and tokens again (SIGHUP); the tokens follow their file by themselves,
+ * too. What cannot be read stays as it was; the log says so. */
 void serve_reload(struct serve *s);
 /* Accepts nothing more and waits for the requests under way, at most grace_ms, until the last byte
  * of their replies is sent; then stops all runs of the troupe for a later resume, cancels the rest

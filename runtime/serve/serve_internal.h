@@ -5,6 +5,8 @@
 #ifndef TROUPE_RUNTIME_SERVE_SERVE_INTERNAL_H
 #define TROUPE_RUNTIME_SERVE_SERVE_INTERNAL_H
 
+#include <sys/stat.h>
+
 #include "runtime/serve/serve.h"
 #include "runtime/serve/serve_token.h"
 
@@ -17,6 +19,8 @@ struct serve {
     struct loop *loop;
     struct http_server *http;
     struct token_file *tokens; /* NULL: no token is needed */
+    struct stat tokens_seen;   /* of the file that they are from; zero: there was none */
+    struct loop_timer *tokens_timer;
     char *url;
     bool draining;
     volatile int stopping;
@@ -54,6 +58,11 @@ struct route {
     void fn(struct serve *s, struct http_call *c, const char *const *part);
 #include "runtime/serve/route.def"
 #undef ROUTE
+
+/* serve_reload.c: the tokens, if the server has any; they follow their file. */
+MUST_CHECK enum status serve_tokens_open(struct serve *s, struct error *err);
+/* When no request is under way any more. */
+void serve_tokens_close(struct serve *s);
 
 /* serve_route.c */
 struct http_route serve_route(void *serve, const struct http_request *q);

@@ -89,10 +89,16 @@ enum status serve_models_open(struct serve *s, struct error *err)
         o.st = offer(s, s->o.model, NULL, err);
     for (int32_t i = 0; !o.st && i < c->n_models; i++)
         o.st = offer_named(s, &c->model[i], err);
-    if (c->n_models == 0)
+    if (!c->models_where)
         remote_specs_each(troupe_remote(s->troupe), offer_remote, &o);
-    if (!o.st && s->n_models == 0)
+    if (!o.st && !c->models_where && s->n_models == 0)
         o.st = offer(s, "embedded", NULL, err);
+    if (!o.st && s->n_models == 0 && c->n_offers == 0)
+        log_write(
+            s->o.log, LOG_WARN,
+            "%s: nothing is offered: the list of models is empty, and there are no agents and "
+            "blueprints",
+            c->models_where);
     return o.st;
 }
 
@@ -124,7 +130,9 @@ static struct json *find_json(const struct serve *s, const char *id)
 {
     const struct model *m = serve_model_find(s, id);
 
-    return m || serve_config_find(s->o.config, id) ? model_json(s, id, m) : NULL;
+    const struct serve_offer *o = serve_config_find(s->o.config, id);
+
+    return m || (o && !o->api_only) ? model_json(s, id, m) : NULL;
 }
 
 void route_v1_models(struct serve *s, struct http_call *c, const char *const *part)
@@ -135,7 +143,8 @@ void route_v1_models(struct serve *s, struct http_call *c, const char *const *pa
     for (int32_t i = 0; i < s->n_models; i++)
         jv_append_adopt(list, model_json(s, s->model[i].id, s->model[i].model));
     for (int32_t i = 0; i < s->o.config->n_offers; i++)
-        jv_append_adopt(list, model_json(s, s->o.config->offer[i].name, NULL));
+        if (!s->o.config->offer[i].api_only)
+            jv_append_adopt(list, model_json(s, s->o.config->offer[i].name, NULL));
     jv_set_string(doc, "object", "list");
     jv_set_adopt(doc, "data", list);
     serve_reply_json(c, 200, doc);

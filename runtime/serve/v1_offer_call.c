@@ -176,9 +176,11 @@ static void error_of(const struct offer_call *o, const struct troupe_result *r,
     const char *why = r->err.message[0] ? r->err.message : run_status_word(r->status);
 
     if (r->status == RUN_WAITING)
-        openai_fail(e, 422, "run_waiting", NULL,
-                    "run %s waits for an answer of a person; `troupe inbox` shows the question",
-                    run);
+        openai_fail(
+            e, 422, "run_waiting", NULL,
+            "run %s waits for an answer of a person; GET /api/inbox and `troupe inbox` show "
+            "the question, POST /api/runs/%s/answers and `troupe answer` answer it",
+            run, run);
     else if (r->status == RUN_TIMEOUT)
         openai_fail(e, 422, "run_timeout", NULL, "run %s: %s", run, why);
     else if (r->status == RUN_BUDGET)

@@ -11,6 +11,7 @@
 #include "runtime/base/json.h"
 #include "runtime/base/json_read.h"
 #include "runtime/base/json_scan.h"
+#include "runtime/base/json_view.h"
 #include "runtime/base/utf8.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
@@ -75,6 +76,39 @@ static void check_quick(const char *bytes, size_t n)
     json_decref(got);
 }
 
+/* A view takes what the parser takes (and numbers of any size), and holds the same value, also
+ * when its members are written again. */
+static void check_view(const char *bytes, size_t n, const struct json *want, enum status st)
+{
+    struct json_view v;
+    struct str text = STR_INIT;
+    struct error err = ERROR_INIT;
+    enum status view_st = json_view_open(bytes, n, JSON_MAX_BYTES, "input", &v, &err);
+    struct json *got;
+
+    if (view_st) {
+        check_fault(view_st, &err);
+        if (!st)
+            abort();
+        return;
+    }
+    got = json_view_value(v);
+    if (!st && (!got || !jv_equal(got, want) || json_view_kind(v) != jv_kind(want)))
+        abort();
+    if (json_view_kind(v) == JV_OBJECT)
+        json_view_put_changed(&text, v, NULL, 0);
+    else
+        json_view_put(&text, v);
+    jv_unref(got);
+    got = json_view_value(json_view_str(&text));
+    if (!st && !jv_equal(got, want))
+        abort();
+    if (!st && json_view_size(v) != jv_size(want))
+        abort();
+    jv_unref(got);
+    str_deinit(&text);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     struct json *v = NULL;
@@ -84,6 +118,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 
     if (!json_scan(&text, NULL))
         check_quick(n ? (const char *)data : "", n);
+    check_view(n ? (const char *)data : "", n, v, st);
     if (st)
         check_fault(st, &err);
     else

@@ -13,6 +13,9 @@ import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "support"))
+import digits_model  # noqa: E402
+
 CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "troupe", "interop")
 SECONDS = 300  # of one suite
 
@@ -93,6 +96,7 @@ class Served:
         self.troupe, self.folder = troupe, os.path.join(folder, "served")
         self.running = []
         shutil.copytree(os.path.join(HERE, "served"), self.folder)
+        digits_model.make(os.path.dirname(os.path.dirname(HERE)), os.path.join(self.folder, "digits"))
         self.env = {"PATH": os.environ["PATH"], "HOME": self.folder, "NO_COLOR": "1"}
         out = subprocess.run([troupe, "serve", "token", "interop", "--token-file", "tokens"], cwd=self.folder, env=self.env,
                              text=True, capture_output=True, check=True).stdout

@@ -158,6 +158,33 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_reasoning(self, body, n):
         self.text(body, "the answer", reasoning_content="let me think")
 
+    def do_ids(self, body, n):
+        """As vLLM with return_token_ids; the test sets `encode`. A call of the calculator, then the answer."""
+        encode = self.server.encode
+        prompt = "".join(f"<|im_start|>{m['role']}\n{self.said(m)}<|im_end|>\n" for m in body["messages"]) + "<|im_start|>assistant\n"
+        message, said = {"role": "assistant", "content": "It is 7."}, "It is 7."
+        if body.get("tools") and not any(m["role"] == "tool" for m in body["messages"]):
+            call = {"name": "calculator", "arguments": {"expression": "3 + 4"}}
+            said = self.said({"tool_calls": [{"function": call}]})
+            message = {"role": "assistant", "content": None, "tool_calls": [{"id": "call_1", "type": "function", "function": {
+                **call, "arguments": json.dumps(call["arguments"])}}]}
+        prompt, ids = encode(prompt), encode(said + "<|im_end|>")
+        self.head()
+        self.wfile.write(json.dumps({"id": "c", "object": "chat.completion", "model": "m", "prompt_token_ids": prompt, "choices": [
+            {"index": 0, "finish_reason": "stop", "message": message, "token_ids": ids,
+             "logprobs": {"content": [{"token": f"token_id:{i}", "logprob": -0.5} for i in ids]}}],
+            "usage": {"prompt_tokens": len(prompt), "completion_tokens": len(ids)}}).encode())
+
+    @staticmethod
+    def said(m):
+        """A message as the template of the model writes it."""
+        text = m.get("content") or ""
+        for call in m.get("tool_calls") or []:
+            f = call["function"]
+            arguments = json.loads(f["arguments"]) if isinstance(f["arguments"], str) else f["arguments"]
+            text += f"<tool_call>{json.dumps({'name': f['name'], 'arguments': arguments})}</tool_call>"
+        return text
+
     def do_noindex(self, body, n):
         if any(m["role"] == "tool" for m in body["messages"]):
             self.text(body, "7 it is")

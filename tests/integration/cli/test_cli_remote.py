@@ -205,13 +205,13 @@ class Own(RemoteCase):
         self.assertEqual(len(self.ok("runs", "--json").json()["runs"]), 1, "the server records no run")
         s.stop()
 
-    def test_the_embedded_model_there_gives_the_same(self):
+    def test_a_model_of_a_server_gives_the_same(self):
         """Constraints of the wire: text, not tokens; greedy, so that both say the same."""
-        s = self.serve("--no-token")
-        self.write("b.yaml", "schema: blueprint/v1\nagents: {a: {model: embedded, max_tokens: 20}}\n"
+        s = self.serve("--no-token", "--model", self.digits())
+        self.write("b.yaml", "schema: blueprint/v1\nagents: {a: {model: digits, max_tokens: 20}}\n"
                    "steps: {a: {agent: a, in: 'ORDd+7|GETd;>59|', on_length: continue}}\n")
-        there = self.ok("run", "b.yaml", "--model", f"{s.url}/v1#embedded").out
-        chat = s.chat("embedded", "ORDd+7|GETd;>59|", max_tokens=20, temperature=0).json()["choices"][0]["message"]["content"]
+        there = self.ok("run", "b.yaml", "--model", f"{s.url}/v1#digits").out
+        chat = s.chat("digits", "ORDd+7|GETd;>59|", max_tokens=20, temperature=0).json()["choices"][0]["message"]["content"]
         self.assertEqual(json.loads(there), chat)
         s.stop()
 

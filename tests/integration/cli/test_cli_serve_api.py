@@ -456,7 +456,9 @@ class Api(ServeCase):
         self.begin()
         run = self.new("work")["run"]
         self.until_recorded()
-        self.assertEqual(self.ask("DELETE", f"/api/runs/{run}").code, 409)  # a process drives it
+        refused = self.ask("DELETE", f"/api/runs/{run}")
+        self.assertEqual((refused.code, refused.error()["message"]),
+                         (409, f"run {run} is under way in this server; end it first with POST /api/runs/{run}/cancel"))
         self.assertEqual(self.post(f"/api/runs/{run}/cancel"), {"schema": "troupe.cancel/1", "run": run})
         self.until_is(run, "cancelled", seconds=10)
         waits = self.new("pause")["run"]

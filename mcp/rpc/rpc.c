@@ -1,0 +1,170 @@
+/* rpc.c - see rpc.h.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "mcp/rpc/rpc.h"
+
+#include <string.h>
+
+static enum status invalid(enum rpc_code *code, struct error *err, const char *message)
+{
+    *code = RPC_INVALID_REQUEST;
+    return error_set(err, STATUS_INVALID, "%s", message);
+}
+
+static bool is_id(struct json_view v)
+{
+    enum jv_kind kind = json_view_kind(v);
+
+    return (kind == JV_STRING || kind == JV_INT) && v.n <= RPC_ID_MAX;
+}
+
+static enum status read_error(struct json_view error, struct rpc_message *out, enum rpc_code *code,
+                              struct error *err)
+{
+    struct json_view number = json_view_get(error, "code");
+
+    out->kind = RPC_ERROR;
+    out->message = json_view_get(error, "message");
+    out->data = json_view_get(error, "data");
+    if (json_view_kind(number) != JV_INT || json_view_kind(out->message) != JV_STRING)
+        return invalid(code, err, "an error needs an integer \"code\" and a string \"message\"");
+    out->code = json_view_int(number, RPC_INTERNAL_ERROR);
+    return STATUS_OK;
+}
+
+static enum status read_answer(struct json_view v, struct json_view error, struct rpc_message *out,
+                               enum rpc_code *code, struct error *err)
+{
+    if (error.at && out->result.at)
+        return invalid(code, err, "a message has either \"result\" or \"error\"");
+    if (json_view_get(v, "method").at)
+        return invalid(code, err, "a message has either \"method\" or an answer");
+    if (error.at)
+        return read_error(error, out, code, err);
+    out->kind = RPC_RESULT;
+    if (!out->id.at)
+        return invalid(code, err, "a result needs the \"id\" of its request");
+    if (json_view_kind(out->result) != JV_OBJECT)
+        return invalid(code, err, "\"result\" must be an object");
+    return STATUS_OK;
+}
+
+static enum status read_call(struct rpc_message *out, bool has_id, enum rpc_code *code,
+                             struct error *err)
+{
+    out->kind = has_id ? RPC_REQUEST : RPC_NOTIFICATION;
+    if (json_view_kind(out->method) != JV_STRING)
+        return invalid(code, err, "\"method\" must be a string");
+    if (has_id && !out->id.at)
+        return invalid(code, err, "\"id\" must be a string or an integer");
+    if (out->params.at && json_view_kind(out->params) != JV_OBJECT)
+        return invalid(code, err, "\"params\" must be an object");
+    return STATUS_OK;
+}
+
+enum status rpc_read(const char *bytes, size_t n, size_t max_bytes, struct rpc_message *out,
+                     enum rpc_code *code, struct error *err)
+{
+    struct json_view v, id, error;
+    enum status st;
+
+    *out = (struct rpc_message){0};
+    st = json_view_open(bytes, n, max_bytes, "message", &v, err);
+    if (st) {
+        *code = st == STATUS_REJECTED || st == STATUS_LIMIT ? RPC_INVALID_REQUEST : RPC_PARSE_ERROR;
+        return st;
+    }
+    if (json_view_kind(v) != JV_OBJECT)
+        return invalid(code, err,
+                       json_view_kind(v) == JV_ARRAY ? "batches are not part of MCP"
+                                                     : "a message must be a JSON object");
+    id = json_view_get(v, "id");
+    if (is_id(id))
+        out->id = id;
+    if (!json_view_is(json_view_get(v, "jsonrpc"), "2.0"))
+        return invalid(code, err, "\"jsonrpc\" must be \"2.0\"");
+    out->method = json_view_get(v, "method");
+    out->params = json_view_get(v, "params");
+    out->result = json_view_get(v, "result");
+    error = json_view_get(v, "error");
+    if (out->result.at || error.at)
+        return read_answer(v, error, out, code, err);
+    return read_call(out, id.at != NULL, code, err);
+}
+
+/* ---- writing */
+
+static void begin(struct str *out, struct json_view id)
+{
+    str_puts(out, "{\"jsonrpc\":\"2.0\"");
+    if (id.at) {
+        str_puts(out, ",\"id\":");
+        json_view_put(out, id);
+    }
+}
+
+static void put_method(struct str *out, const char *method, struct json_view params)
+{
+    str_puts(out, ",\"method\":");
+    str_put_json_string(out, method, strlen(method));
+    if (params.at) {
+        str_puts(out, ",\"params\":");
+        json_view_put(out, params);
+    }
+    str_putc(out, '}');
+}
+
+void rpc_write_request(struct str *out, struct json_view id, const char *method,
+                       struct json_view params)
+{
+    begin(out, id);
+    put_method(out, method, params);
+}
+
+void rpc_write_notification(struct str *out, const char *method, struct json_view params)
+{
+    begin(out, JSON_VIEW_NONE);
+    put_method(out, method, params);
+}
+
+void rpc_write_result(struct str *out, struct json_view id, struct json_view result)
+{
+    begin(out, id);
+    str_puts(out, ",\"result\":");
+    if (result.at)
+        json_view_put(out, result);
+    else
+        str_puts(out, "{}");
+    str_putc(out, '}');
+}
+
+void rpc_write_error(struct str *out, struct json_view id, int64_t code, const char *message,
+                     struct json_view data)
+{
+    begin(out, id.at ? id : (struct json_view){.at = "null", .n = 4});
+    str_puts(out, ",\"error\":{\"code\":");
+    str_put_i64(out, code);
+    str_puts(out, ",\"message\":");
+    str_put_json_string(out, message, strlen(message));
+    if (data.at) {
+        str_puts(out, ",\"data\":");
+        json_view_put(out, data);
+    }
+    str_puts(out, "}}");
+}
+
+enum rpc_code rpc_code_of(enum status st)
+{
+    switch (st) {
+    case STATUS_INVALID:
+    case STATUS_USAGE:
+    case STATUS_NOT_FOUND:
+    case STATUS_LIMIT:
+    case STATUS_REJECTED:
+        return RPC_INVALID_PARAMS;
+    case STATUS_UNSUPPORTED:
+        return RPC_METHOD_NOT_FOUND;
+    default:
+        return RPC_INTERNAL_ERROR;
+    }
+}
