@@ -34,6 +34,8 @@ struct auth_flow {
     struct auth_saved saved;   /* of the issuer and resource that were found */
     struct auth_client client; /* that is used */
     enum auth_grant_kind grant;
+    struct signature_key *dpop; /* NULL: a Bearer token */
+    struct str dpop_pem;
     int hold;                 /* auth_store_hold; -1: none */
     bool has_turn;            /* to refresh */
     struct loop_timer *timer; /* before it is tried again */
@@ -56,6 +58,10 @@ static void free_flow(struct auth_flow *f)
     server_metadata_deinit(&f->server);
     auth_saved_deinit(&f->saved);
     auth_client_deinit(&f->client);
+    signature_key_free(f->dpop);
+    if (f->dpop_pem.data)
+        explicit_bzero(f->dpop_pem.data, f->dpop_pem.len);
+    str_deinit(&f->dpop_pem);
     if (f->used.data)
         explicit_bzero(f->used.data, f->used.len);
     str_deinit(&f->place);
@@ -199,6 +205,9 @@ static enum status ask_for_token(struct auth_flow *f, const char *secret, struct
                                   .redirect_uri = f->login ? auth_login_redirect_uri(f->login) : "",
                                   .verifier = f->login ? auth_login_verifier(f->login) : "",
                                   .endpoint = config->o.idp_token_endpoint,
+                                  .dpop = f->dpop,
+                                  .dpop_pem = str_cstr(&f->dpop_pem),
+                                  .nonce = &config->as_nonce,
                                   .ctx = f,
                                   .done = on_token},
         &f->request, err);
@@ -410,6 +419,22 @@ static enum status choose_scopes(struct auth_flow *f, struct error *err)
     return st;
 }
 
+/* The key of the token that is there (a refresh token may be bound to it), or a new one. */
+static enum status choose_key(struct auth_flow *f, struct error *err)
+{
+    const char *old = f->saved.token.dpop_pem;
+    enum status st;
+
+    if (f->dpop)
+        return STATUS_OK;
+    if (old) {
+        str_puts(&f->dpop_pem, old);
+        return signature_key_from_pem(old, strlen(old), &f->dpop, err);
+    }
+    st = signature_key_generate(&f->dpop, err);
+    return st ? st : signature_key_put_pem(f->dpop, &f->dpop_pem, err);
+}
+
 /* The client that the refresh token was given to. */
 static bool find_refreshing_client(struct auth_flow *f)
 {
@@ -505,6 +530,8 @@ static enum status decide(struct auth_flow *f, bool *has_token, struct error *er
         return STATUS_OK;
     }
     st = choose_scopes(f, err);
+    if (!st && (f->s.is_dpop || f->resource.wants_dpop || f->saved.token.dpop_pem))
+        st = choose_key(f, err);
     if (st)
         return st;
     if (f->config->o.grant != MCP_AUTH_CODE)
@@ -542,7 +569,7 @@ enum status auth_flow_start(const struct auth_flow_spec *s, struct auth_flow **o
     f->hold = -1;
     f->config = s->config;
     f->resource.scopes = f->server.scopes = STR_INIT;
-    f->place = f->challenged = f->used = f->scopes = STR_INIT;
+    f->place = f->challenged = f->used = f->scopes = f->dpop_pem = STR_INIT;
     str_puts(&f->place, s->place);
     str_puts(&f->used, s->used);
     st = scope_add(&f->challenged, s->scope, err);

@@ -94,6 +94,7 @@ static void read_token(const struct json *v, struct auth_token *out)
                                .refresh = get_text(v, "refresh"),
                                .scope = get_text(v, "scope"),
                                .client_id = get_text(v, "client_id"),
+                               .dpop_pem = get_text(v, "dpop_pem"),
                                .expires_ms = jv_get_int(jv_get(v, "expires_ms"), 0)};
 }
 
@@ -105,6 +106,7 @@ static struct json *token_json(const struct auth_token *t)
     set_text(v, "refresh", t->refresh);
     set_text(v, "scope", t->scope);
     set_text(v, "client_id", t->client_id);
+    set_text(v, "dpop_pem", t->dpop_pem);
     jv_set_int(v, "expires_ms", t->expires_ms);
     return v;
 }

@@ -329,6 +329,48 @@ static void test_an_identity_token_is_exchanged(void **state)
     str_deinit(&value);
 }
 
+/* auth/dpop: the servers check each proof. A new process and a refresh use the same key. */
+static void test_tokens_that_are_bound_to_a_key(void **state)
+{
+    struct world *w = *state;
+
+    w->script.dpop = true;
+    world_client(w);
+    assert_int_equal(world_request(w, "tools/list"), 200);
+    assert_int_equal(strncmp(mcp_auth_header(w->auth), "DPoP ", 5), 0);
+    assert_int_equal(world_request(w, "tools/call"), 200);
+    world_client(w);
+    assert_int_equal(world_request(w, "tools/list"), 200);
+    str_clear(&w->token);
+    assert_int_equal(world_request(w, "tools/list"), 200);
+    assert_int_equal(w->n_refreshes, 1);
+    assert_int_equal(w->n_logins, 1);
+    assert_ok(mcp_auth_log_out(w->auth, why));
+    assert_null(mcp_auth_proof(w->auth, "POST"));
+}
+
+/* auth/dpop-nonce */
+static void test_nonces_of_both_servers(void **state)
+{
+    struct world *w = *state;
+
+    w->script.dpop = true;
+    w->script.as_nonce = "n-of-as";
+    w->script.rs_nonce = "n-of-rs";
+    world_client(w);
+    assert_int_equal(world_request(w, "tools/list"), 200);
+    assert_int_equal(w->n_nonces, 2);
+    assert_int_equal(world_request(w, "tools/call"), 200);
+    assert_int_equal(w->n_nonces, 2); /* it is remembered */
+    w->script.rs_nonce = "another";
+    assert_int_equal(world_request(w, "tools/call"), 200);
+    assert_int_equal(w->n_nonces, 3);
+    assert_int_equal(w->n_logins, 1);
+    w->script.rs_nonce = "not a nonce"; /* and never right: no endless repetition */
+    world_request(w, "tools/call");
+    assert_int_equal(w->outcome, MCP_AUTH_FAILED);
+}
+
 static void test_options_that_cannot_work(void **state)
 {
     struct world *w = *state;
@@ -657,6 +699,8 @@ int main(void)
         WORLD(test_client_credentials_with_a_signed_assertion),
         WORLD(test_an_assertion_from_a_file),
         WORLD(test_an_identity_token_is_exchanged),
+        WORLD(test_tokens_that_are_bound_to_a_key),
+        WORLD(test_nonces_of_both_servers),
         WORLD(test_options_that_cannot_work),
         WORLD(test_a_new_process_has_the_token_from_the_file),
         WORLD(test_the_file_is_in_the_state_folder),
