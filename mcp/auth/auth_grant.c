@@ -97,7 +97,7 @@ static enum status put_proof(const struct auth_grant_spec *s, struct str *form, 
 
 /* ---- the answer */
 
-/* RFC 8693, 2.2.1: what is issued is not an access token, so token_type says nothing. */
+/* RFC 8693, 2.2.1: what is issued is not an access token: token_type says nothing. */
 static enum status read_assertion(const struct str *body, struct auth_token *out, struct error *err)
 {
     struct json *doc = NULL;

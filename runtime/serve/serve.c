@@ -16,6 +16,7 @@
 
 #define MAX_QUEUE 256 /* replies below /v1 under way or waiting */
 #define LOOK_MS   20  /* while it stops */
+#define STORE_MS  500 /* between looks at the store */
 #define FLUSH_MS  500 /* for the last bytes of replies, once nothing is under way */
 
 /* ---- who can reach it */
@@ -108,6 +109,21 @@ static enum status watch_runs(struct serve *s, struct error *err)
     return troupe_watch_start(s->troupe, &o, &s->watch, err);
 }
 
+static void look_at_store(void *ctx)
+{
+    struct serve *s = ctx;
+    struct error err = ERROR_INIT;
+
+    if (!store_can_record(troupe_store(s->troupe), &err))
+        return;
+    loop_timer_free(s->store_timer);
+    s->store_timer = NULL;
+    log_write(s->o.log, LOG_WARN, "nothing more can be recorded, so the server stops: %s",
+              err.message);
+    if (s->o.on_lost)
+        s->o.on_lost(s->o.ctx, &err);
+}
+
 static void make_url(struct serve *s)
 {
     bool is_v6 = strchr(s->o.address, ':') != NULL;
@@ -171,6 +187,7 @@ enum status serve_start(const struct serve_options *o, struct serve **out, struc
         st = watch_runs(s, err);
     if (st)
         goto fail;
+    s->store_timer = loop_timer_every(s->loop, STORE_MS, look_at_store, s);
     make_url(s);
     *out = s;
     return STATUS_OK;
@@ -208,6 +225,7 @@ static void look(void *ctx)
             return;
         s->stopping = 1;
         s->until_ms = now_ms(s) + FLUSH_MS;
+        v1_model_calls_stop(s);
         troupe_interrupt(s->troupe); /* runs that somebody waits for end with an error */
     }
     if (!troupe_is_idle(s->troupe) || (is_under_way(s) && now_ms(s) < s->until_ms))
@@ -243,6 +261,7 @@ void serve_free(struct serve *s)
     if (!s)
         return;
     loop_timer_free(s->timer);
+    loop_timer_free(s->store_timer);
     troupe_watch_free(s->watch);
     http_server_free(s->http);
     api_events_free(s->events);

@@ -1,0 +1,27 @@
+/* tool_headers.h - which arguments of which tools must be repeated in headers: x-mcp-header.
+ *
+ * Read from the handler's tools/list, per principal and view, and kept for a while. A stale list
+ * never refuses a request: before that it is read again.
+ *
+ * Source: MCP 2026-07-28, "Streamable HTTP", custom headers (SEP-2243).
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_MCP_SERVER_TOOL_HEADERS_H
+#define TROUPE_MCP_SERVER_TOOL_HEADERS_H
+
+#include "mcp/server/server_internal.h"
+#include "runtime/http/http_head.h"
+
+struct tool_header_cache *tool_header_cache_new(struct mcp_server *s);
+void tool_header_cache_free(struct tool_header_cache *c);
+
+struct tool_header_check;
+/* Compares the headers of a tools/call with its arguments. Calls done(ctx, fault) once, now (then
+ * NULL is returned) or later; fault: NULL if they agree, else a text. q and params are lent until
+ * then. */
+struct tool_header_check *tool_header_check(struct tool_header_cache *c, struct mcp_caller *caller,
+                                            const struct http_request *q, struct json_view params,
+                                            void (*done)(void *ctx, const char *fault), void *ctx);
+void tool_header_check_cancel(struct tool_header_check *k); /* NULL is allowed */
+
+#endif
