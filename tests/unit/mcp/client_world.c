@@ -5,6 +5,7 @@
 
 #include "mcp/client/client_link.h"
 #include "mcp/rpc/rpc.h"
+#include "tests/support/http_memory.h"
 
 /* ---- the link */
 
@@ -292,6 +293,16 @@ void world_init(struct world *w, bool is_modern)
                                                   .line = on_line}};
 }
 
+void world_over_http(struct world *w)
+{
+    w->memory = http_memory_new(w->loop);
+    w->http = http_client_with(w->loop, NULL, http_memory_ops(w->memory));
+    w->spec.transport = MCP_OVER_HTTP;
+    w->spec.argv = NULL;
+    w->spec.url = "https://mcp.example/mcp";
+    w->spec.http = w->http;
+}
+
 void world_start(struct world *w)
 {
     assert_ok(mcp_client_new(&w->spec, &w->client, why));
@@ -300,6 +311,8 @@ void world_start(struct world *w)
 void world_deinit(struct world *w)
 {
     mcp_client_free(w->client);
+    http_client_free(w->http);
+    http_memory_free(w->memory);
     mcp_caller_unref(w->caller);
     world_wait(w->loop, 1);
     loop_free(w->loop);

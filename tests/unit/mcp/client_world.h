@@ -47,6 +47,9 @@ struct world {
     struct str sent;        /* all messages of the client, a line each */
     int n_sent;
     int n_links;
+    /* Over HTTP: a server in memory. */
+    struct http_client *http;
+    struct http_memory *memory;
     /* Events. */
     enum mcp_client_state state;
     int n_changed;
@@ -54,6 +57,8 @@ struct world {
 };
 
 void world_init(struct world *w, bool is_modern);
+/* Over HTTP instead, at https://mcp.example/mcp. Before world_start. */
+void world_over_http(struct world *w);
 void world_start(struct world *w); /* makes the client */
 void world_deinit(struct world *w);
 
