@@ -109,7 +109,7 @@ void client_set_ready(struct mcp_client *c, enum mcp_revision r, struct json_vie
     c->revision = r;
     c->level = MCP_LOG_NONE;
     c->headers_known = false;
-    tool_headers_clear(c->headers);
+    param_headers_clear(c->headers);
     c->eras_known = mcp_is_modern(r) ? MCP_ERA_MODERN : MCP_ERA_LEGACY;
     c->link->ops->use(c->link, r);
     set_state(c, MCP_CLIENT_READY);
@@ -326,7 +326,7 @@ enum status mcp_client_new(const struct mcp_client_spec *spec, struct mcp_client
     put_info(c);
     c->requests = map_new();
     c->rounds = map_new();
-    c->headers = tool_headers_new();
+    c->headers = param_headers_new();
     c->self = mcp_caller_new(&self);
     c->listen = client_listen_new(c);
     c->changes = client_changes_new(c);
@@ -357,7 +357,7 @@ void mcp_client_free(struct mcp_client *c)
     client_changes_free(c->changes);
     client_rounds_free(c);
     map_free(c->requests, NULL);
-    tool_headers_free(c->headers);
+    param_headers_free(c->headers);
     mcp_caller_unref(c->self);
     str_deinit(&c->about);
     str_deinit(&c->fault);

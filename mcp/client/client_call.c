@@ -199,7 +199,7 @@ static void take_result(struct client_call *call, struct json_view result)
     struct mcp_answer a;
 
     if (call->method == MCP_TOOLS_LIST && client_is_modern(c) && c->link && c->link->is_http &&
-        tool_headers_take(c->headers, result, &without)) {
+        param_headers_take(c->headers, result, &without)) {
         client_line(c, "tools with a wrong x-mcp-header were left out");
         if (str_ok(&without))
             result = json_view_str(&without);
@@ -347,10 +347,10 @@ static enum status prepare(struct client_call *call, const struct mcp_exchange *
                            .progress_token = token});
     if (call->method != MCP_TOOLS_CALL || !c->link->is_http)
         return STATUS_OK;
-    if (tool_headers_refuses(c->headers, name))
+    if (param_headers_refuses(c->headers, name))
         return error_set(err, STATUS_INVALID, "the tool %.*s has a wrong x-mcp-header",
                          (int)(name.n < 130 ? name.n : 130), name.at);
-    return tool_headers_put(c->headers, name, json_view_get(x->params, "arguments"), fields, err);
+    return param_headers_put(c->headers, name, json_view_get(x->params, "arguments"), fields, err);
 }
 
 static void on_note(void *ctx, enum mcp_method note, struct json_view params)

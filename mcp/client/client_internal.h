@@ -17,7 +17,7 @@
 
 #include "mcp/client/client.h"
 #include "mcp/client/client_link.h"
-#include "mcp/client/tool_headers.h"
+#include "mcp/client/param_headers.h"
 #include "runtime/base/map.h"
 #include "runtime/base/memory.h"
 #include "runtime/loop/loop.h"
@@ -109,7 +109,7 @@ struct mcp_client {
 
     enum mcp_log_level level, level_wanted; /* legacy: set; being set */
     struct client_request *level_request;
-    struct tool_headers *headers;       /* modern HTTP */
+    struct param_headers *headers;      /* modern HTTP */
     struct client_lists *headers_lists; /* being fetched for it */
     struct mcp_caller *self;            /* who asks for our own lists */
     bool headers_known;

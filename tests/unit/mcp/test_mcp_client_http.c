@@ -727,7 +727,7 @@ static void a_legacy_server_without_a_get_stream_is_asked_once(void **state)
     world_wait(s.w.loop, 10);
     for (int32_t i = 0; i < http_memory_n_requests(s.w.memory); i++)
         n += strcmp(http_memory_request(s.w.memory, i)->method, "GET") == 0;
-    assert_int_equal(n, 1);
+    assert_int_equal(n, 1); /* when it was ready */
     assert_int_equal(a.n_notes, 1);
     asked_deinit(&a);
     asked_deinit(&b);
