@@ -1,6 +1,7 @@
 /* client_world.h - an mcp_client whose server is a function, over a stdio link in memory.
  *
- * The program that links client_world.c has no processes: link_stdio_new is the one of that file.
+ * A program that links client_memory_link.c has no processes: link_stdio_new is the one of that
+ * file. Without it the world has real processes, or a server in memory over HTTP.
  * What the client sends reaches `serve` on the loop's next turn; what the server says reaches the
  * client at once.
  *
