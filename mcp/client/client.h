@@ -8,8 +8,8 @@
  *   new -> starting -> ready -> down        start again: down -> starting
  *
  * The era is found out while starting: `server/discover`, then `initialize` in the same process,
- * then, over HTTP, the transport of 2024-11-05. A client does not start again by itself: whoever
- * owns it decides when. Everything is on the loop's thread.
+ * then, over HTTP, the transport of 2024-11-05. A client does not start again by itself: its
+ * owner decides when. Everything is on the loop's thread.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

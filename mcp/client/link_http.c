@@ -15,7 +15,7 @@
 
 #include "mcp/client/client.h"
 #include "mcp/client/client_link.h"
-#include "mcp/client/header_value.h"
+#include "mcp/client/header_text.h"
 #include "mcp/client/link_fetch.h"
 #include "runtime/base/memory.h"
 #include "runtime/http/sse.h"
@@ -337,7 +337,7 @@ static void put_message_fields(struct http_slot *s, const struct client_send *m,
         return;
     add(f, "mcp-method", mcp_method_facts(m->method)->name);
     if (m->name) {
-        header_value_put(&value, m->name, strlen(m->name));
+        header_text_put(&value, m->name, strlen(m->name));
         add(f, "mcp-name", str_cstr(&value));
     }
     for (int32_t i = 0; i < m->n_fields; i++)
