@@ -7,7 +7,7 @@
 
 #define ERROR(id, code, message)                                                                   \
     "{\"jsonrpc\":\"2.0\",\"id\":" id ",\"error\":{\"code\":" code ",\"message\":\"" message "\"}" \
-                                                                                             "}"
+    "}"
 #define V "\"io.modelcontextprotocol/protocolVersion\":"
 #define C "\"io.modelcontextprotocol/clientCapabilities\":"
 #define DISCOVER(id, meta)                                                                         \
