@@ -188,11 +188,13 @@ bool json_view_is(struct json_view v, const char *text)
 
 bool json_view_text(struct json_view v, struct str *out)
 {
-    const char *at = v.at + 1, *end = v.at + v.n - 1, *to;
+    const char *at, *end, *to;
     uint32_t code;
 
     if (v.n < 2 || *v.at != '"')
         return false;
+    at = v.at + 1;
+    end = v.at + v.n - 1;
     for (;;) {
         to = json_lex_run(at, end);
         str_append(out, at, (size_t)(to - at));
