@@ -172,6 +172,16 @@ static void on_done(void *ctx, struct mcp_exchange *x, const struct mcp_answer *
     end_with(c, &text, 0);
 }
 
+void mcp_sink_error(const struct mcp_sink *sink, struct json_view id, int64_t code,
+                    const char *message, struct json_view data)
+{
+    struct str text = STR_INIT;
+
+    rpc_write_error(&text, id, code, message, data);
+    sink->answer(sink->ctx, json_view_str(&text), code);
+    str_deinit(&text);
+}
+
 /* ---- beginning */
 
 static struct mcp_exchange *new_exchange(struct mcp_call *c, struct json_view params,

@@ -4,8 +4,6 @@
  */
 #include "mcp/server/mcp_modern.h"
 
-#include "mcp/server/mcp_session.h"
-
 static void answer_unsupported(struct mcp_server *s, const struct rpc_message *m,
                                struct json_view requested, const struct mcp_sink *sink)
 {

@@ -34,6 +34,7 @@ struct mcp_server {
 struct json_view mcp_server_info(struct mcp_server *s, struct mcp_caller *caller);
 /* Keeps it from a result of server/discover. */
 void mcp_server_learn(struct mcp_server *s, const char *view, struct json_view discovered);
+void mcp_server_forget(struct mcp_server *s); /* all of it, at the end */
 /* ["2026-07-28",...], newest first. */
 void mcp_server_put_revisions(const struct mcp_server *s, struct str *out);
 /* Appends a message in one line: JSON has line breaks only between its parts. */
