@@ -40,7 +40,7 @@ static enum status choose_codec(struct agent *a, struct error *err)
 {
     const struct model_info *m = &a->task.role->model->info;
 
-    if (!m->codec || strcmp(m->codec, "json") == 0) {
+    if (model_chats(m)) {
         a->codec = &codec_json;
         return STATUS_OK;
     }

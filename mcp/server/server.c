@@ -8,8 +8,8 @@
 
 #include "mcp/server/http_session.h"
 #include "mcp/server/mcp_call.h"
+#include "mcp/server/param_check.h"
 #include "mcp/server/server_internal.h"
-#include "mcp/server/tool_headers.h"
 #include "runtime/base/memory.h"
 
 #define MINUTE_MS 60000
@@ -45,7 +45,7 @@ struct mcp_server *mcp_server_new(const struct mcp_server_options *o)
     s->eras = o->eras ? o->eras : MCP_ERA_BOTH;
     s->limits = filled(o->limits);
     s->info = map_new();
-    s->tool_headers = tool_header_cache_new(s);
+    s->param_lists = param_lists_new(s);
     s->sessions = http_session_table_new(s);
     return s;
 }
@@ -56,7 +56,7 @@ void mcp_server_free(struct mcp_server *s)
         return;
     http_session_table_free(s->sessions);
     http_post_abandon_all(s);
-    tool_header_cache_free(s->tool_headers);
+    param_lists_free(s->param_lists);
     mcp_server_forget(s);
     free(s);
 }

@@ -12,7 +12,7 @@ struct mcp_call;
 struct mcp_session;
 struct mcp_round;
 struct modern_post;
-struct tool_header_cache;
+struct param_lists;
 struct http_session_table;
 
 struct mcp_server {
@@ -26,7 +26,7 @@ struct mcp_server {
     struct modern_post *posts;       /* open requests of modern clients over HTTP */
     int64_t n_calls, n_streams;
     struct map *info; /* view -> what the handler calls itself */
-    struct tool_header_cache *tool_headers;
+    struct param_lists *param_lists;
     struct http_session_table *sessions;
 };
 

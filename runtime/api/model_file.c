@@ -211,10 +211,13 @@ static enum status check_folder(const char *name, bool in_env, struct error *err
     if (!st)
         st = jv_parse(text, n, "config.json", &config, err);
     if (!st && !in_env &&
-        strcmp(jv_get_string(jv_get(jv_get(config, "troupe"), "codec"), ""), "compact") == 0)
+        strcmp(jv_get_string(jv_get(jv_get(config, "troupe"), "codec"), ""), "compact") == 0) {
         st = error_set(
             err, STATUS_CONFIG,
             "model %s knows only the calls of environments; it cannot answer other tasks", name);
+        error_hint(err, "give the agent a `model` that can chat: a key of `models`, a folder, "
+                        "URL#NAME or script:FILE");
+    }
     free(text);
     jv_unref(config);
     return st;
@@ -229,6 +232,13 @@ static enum status check_remote(const struct remote_specs *remote, const char *n
 
     remote_spec_deinit(&spec);
     return st;
+}
+
+bool model_has_price(const struct remote_specs *remote, const char *name)
+{
+    const struct remote_spec *spec = remote_specs_get(remote, name);
+
+    return spec ? spec->price_input >= 0 && spec->price_output >= 0 : !remote_is_name(remote, name);
 }
 
 enum status model_check(const struct remote_specs *remote, const char *name, const char *base,

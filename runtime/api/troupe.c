@@ -36,8 +36,10 @@ static enum status open_servers(void *ctx, struct remote_servers **out, struct e
 
     if (st)
         return st;
-    if (!t->servers)
+    if (!t->servers) {
         t->servers = remote_servers_new(t->loop, client, t->seams);
+        remote_servers_log(t->servers, t->log);
+    }
     *out = t->servers;
     return STATUS_OK;
 }
@@ -93,6 +95,8 @@ void troupe_set_log(struct troupe *t, struct log *log)
 {
     t->log = log;
     model_set_log(t->models, log);
+    if (t->servers)
+        remote_servers_log(t->servers, log);
 }
 
 void troupe_set_interrupted(struct troupe *t, const volatile int *asked)

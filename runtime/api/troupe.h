@@ -102,9 +102,22 @@ struct troupe_run_spec {
 MUST_CHECK enum status troupe_run_new(struct troupe *t, const struct troupe_run_spec *spec,
                                       const struct troupe_run_options *o, struct troupe_run **out,
                                       struct error *err);
-/* Could a run of this plan begin here? Finds its tools and opens its models, as troupe_run_new
- * does.
- */
+/* The same without waiting for the disk: `made` is called on the loop with the run, which the
+ * caller then owns, or with NULL and the error. The troupe must live until then. An error that is
+ * returned is all: `made` is not called. */
+typedef void (*troupe_run_made)(void *ctx, struct troupe_run *r, const struct error *err);
+MUST_CHECK enum status troupe_run_new_later(struct troupe *t, const struct troupe_run_spec *spec,
+                                            const struct troupe_run_options *o,
+                                            troupe_run_made made, void *ctx, struct error *err);
+/* Can the model run the agent, in an environment or without one? Of struct plan_check; ctx is the
+ * troupe. */
+MUST_CHECK enum status troupe_check_model(void *troupe, const struct plan *p,
+                                          const struct plan_agent *a, bool in_env,
+                                          struct error *err);
+/* Of plan_check_cost; ctx is the troupe. */
+bool troupe_has_price(void *troupe, const struct plan *p, const struct plan_agent *a);
+/* Could a run of this plan begin here? Finds its tools, opens its models, as troupe_run_new does,
+ * and checks that each can run its agents. */
 MUST_CHECK enum status troupe_plan_check(struct troupe *t, const struct plan *p,
                                          const struct troupe_run_options *o, struct error *err);
 /* Takes a run that has not ended and that no process holds (STATUS_BUSY), with the blueprint,
@@ -122,6 +135,8 @@ void troupe_run_interrupt(struct troupe_run *r);
 void troupe_run_free(struct troupe_run *r);
 
 const char *troupe_run_uuid(const struct troupe_run *r);
+/* Is this run under way in this process? */
+bool troupe_drives(const struct troupe *t, const char *uuid);
 struct run *troupe_run_row(const struct troupe_run *r);         /* lent */
 const struct plan *troupe_run_plan(const struct troupe_run *r); /* lent */
 

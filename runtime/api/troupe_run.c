@@ -42,7 +42,14 @@ static enum status give_model(void *ctx, const struct plan *p, const struct plan
 {
     struct troupe_run *r = ctx;
 
-    return run_models_open(r->models, p, a, out, err);
+    struct model *m = NULL;
+    enum status st = run_models_open(r->models, p, a, &m, err);
+
+    if (!st && !r->replay)
+        st = run_models_ready(r->models, p, a, m, err);
+    if (!st)
+        *out = m;
+    return st;
 }
 
 static bool take_counts(void *ctx, const struct run_row *row)
@@ -301,6 +308,14 @@ void troupe_run_add(struct troupe_run *r)
     t->first = r;
     if (t->interrupted)
         troupe_run_interrupt(r);
+}
+
+bool troupe_drives(const struct troupe *t, const char *uuid)
+{
+    for (const struct troupe_run *r = t->first; r; r = r->next)
+        if (strcmp(r->uuid, uuid) == 0)
+            return true;
+    return false;
 }
 
 void troupe_run_remove(struct troupe_run *r)

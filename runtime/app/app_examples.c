@@ -8,6 +8,7 @@
 
 #include "agents/example_chat.h"
 #include "agents/example_mix.h"
+#include "agents/example_runs.h"
 #include "runtime/app/app_new_model.h"
 #include "runtime/app/app_training.h"
 #include "runtime/base/memory.h"
@@ -120,6 +121,36 @@ static enum status open_chat(struct app *a, const char *model, struct tokenizer 
     return st;
 }
 
+/* Ids that were recorded with another template or codec are trained as they are: only the
+ * tokenizer must be the model's. */
+static enum status open_runs(struct app *a, const char *model, const struct tokenizer *tokenizer,
+                             const struct weights *start, struct app_examples *x, struct error *err)
+{
+    struct example_runs_options o = {.runs = option_text(a->options, OPT_FROM_RUNS),
+                                     .tokenizer = tokenizer,
+                                     .vocab = weights_config(start)->vocab_size,
+                                     .log = a->log};
+    enum status st;
+
+    if (option_is_set(a->options, OPT_HOLDOUT))
+        return error_set(err, STATUS_USAGE, "--holdout is for --data, not for --from-runs");
+    if (strcmp(model, "new") == 0) {
+        (void)error_set(err, STATUS_USAGE,
+                        "--from-runs: --model new has a tokenizer of its own; the ids of runs are "
+                        "of the model that sampled them");
+        error_hint(err, "give that model, or one with its tokenizer");
+        return STATUS_USAGE;
+    }
+    st = app_reader(a, &o.reader, err);
+    if (st)
+        return st;
+    x->free_source = example_runs_free;
+    st = example_runs_new(&o, &x->data, err);
+    if (st)
+        error_note(err, "--from-runs");
+    return st;
+}
+
 enum status app_examples_open(struct app *a, const char *model, struct tokenizer *tokenizer,
                               const struct weights *start, struct app_examples *out,
                               struct error *err)
@@ -127,6 +158,8 @@ enum status app_examples_open(struct app *a, const char *model, struct tokenizer
     const char *env = option_text(a->options, OPT_ENV);
     enum status st;
 
+    if (option_text(a->options, OPT_FROM_RUNS))
+        return open_runs(a, model, tokenizer, start, out, err);
     if (!env)
         return open_chat(a, model, tokenizer, start, out, err);
     if (option_is_set(a->options, OPT_HOLDOUT))

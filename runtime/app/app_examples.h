@@ -1,5 +1,5 @@
-/* app_examples.h - the examples of supervised training: conversations (--data) or demonstrations of
- * an environment (--env), and the held-out part.
+/* app_examples.h - the examples of supervised training: conversations (--data), demonstrations of
+ * an environment (--env) or the token ids of recorded runs (--from-runs), and the held-out part.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_RUNTIME_APP_APP_EXAMPLES_H

@@ -179,6 +179,8 @@ static void model_card(struct app *a, const char *model, const struct weights *w
                        ? "Reinforced (GRPO) by the verifier of"
                        : "Data: demonstrations of",
                    option_text(a->options, OPT_ENV));
+    else if (option_is_set(a->options, OPT_FROM_RUNS))
+        str_puts(out, "\nData: recorded runs, by their token ids.\n");
     else if (app_training_chats(a))
         str_puts(out, "\nData: conversations, rendered by its chat template.\n");
 }

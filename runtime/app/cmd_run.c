@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "blueprints/plan.h"
-#include "runtime/api/model_file.h"
 #include "runtime/app/app_ask.h"
 #include "runtime/app/app_detach.h"
 #include "runtime/app/app_run.h"
@@ -88,14 +87,6 @@ const struct command_spec cmd_run = {
     1,
     run_main};
 
-static enum status check_agent_model(void *ctx, const struct plan *p, const struct plan_agent *a,
-                                     bool in_env, struct error *err)
-{
-    const struct app *app = ctx;
-
-    return model_check(troupe_remote(app->troupe), plan_agent_model(p, a), p->folder, in_env, err);
-}
-
 static int validate_main(void *app)
 {
     struct app *a = app;
@@ -108,8 +99,11 @@ static int validate_main(void *app)
     if (!st)
         st = app_tools(a, &tools, &err);
     if (!st) {
-        const struct plan_check check = {.tools = tools, .model = check_agent_model, .ctx = a};
+        const struct plan_check check = {
+            .tools = tools, .model = troupe_check_model, .ctx = a->troupe};
         st = blueprint_check(plan, &check, &err);
+        if (!st)
+            st = plan_check_cost(plan, troupe_has_price, a->troupe, &err);
     }
     tool_registry_free(tools);
     if (st) {

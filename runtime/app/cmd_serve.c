@@ -1,6 +1,7 @@
 /* cmd_serve.c - serve: the runtime over HTTP, until a signal; serve token: makes a token.
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "runtime/app/app.h"
 #include "runtime/app/app_run.h"
 #include "runtime/app/app_trace.h"
+#include "runtime/base/file_open.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/text.h"
 #include "runtime/config/sections.h"
@@ -24,6 +26,7 @@ struct serving {
     struct loop *loop;
     int hangups; /* that were handled */
     bool drained;
+    struct error lost; /* why it ends by itself; STATUS_OK: it does not */
     /* lent to the server */
     const char **host, **origin;
     char tokens[APP_PATH_MAX], address[64];
@@ -103,7 +106,7 @@ static int token_main(void *app)
         return app_print_json(doc);
     }
     print_token(a, path, token);
-    log_write(a->log, LOG_INFO, "a server that runs accepts it after SIGHUP");
+    log_write(a->log, LOG_INFO, "a server that runs accepts it within a second or two");
     explicit_bzero(token, sizeof(token));
     return EXIT_OK;
 }
@@ -114,8 +117,8 @@ const struct command_spec cmd_serve_token = {"serve token",
                                              "NAME",
                                              "make another token for `troupe serve`",
                                              "The token is printed once; the file keeps only its "
-                                             "SHA-256. A server that runs reads the file\n"
-                                             "again on SIGHUP. To revoke a token, delete its line.",
+                                             "SHA-256. A server that runs follows the\n"
+                                             "file. To revoke a token, delete its line.",
                                              token_options,
                                              1,
                                              1,
@@ -180,6 +183,15 @@ static void on_drained(void *ctx)
     loop_stop(s->loop);
 }
 
+/* A supervisor starts it again, and runs go on from what is on the disk. */
+static void on_lost(void *ctx, const struct error *err)
+{
+    struct serving *s = ctx;
+
+    s->lost = *err;
+    serve_drain(s->serve, option_int(s->app->options, OPT_GRACE), on_drained, s);
+}
+
 /* After each turn of the loop: signals. */
 static void look_for_signal(void *ctx)
 {
@@ -197,6 +209,31 @@ static void look_for_signal(void *ctx)
     }
 }
 
+/* The files of --tls-cert and --tls-key, so that an error names the option. */
+static enum status check_tls(const struct options *o, struct error *err)
+{
+    static const struct {
+        enum option_id id;
+        const char *name;
+    } files[] = {{OPT_TLS_CERT, "--tls-cert"}, {OPT_TLS_KEY, "--tls-key"}};
+    enum status st = STATUS_OK;
+
+    if (!option_text(o, OPT_TLS_CERT) != !option_text(o, OPT_TLS_KEY))
+        return error_set(err, STATUS_USAGE, "--tls-cert and --tls-key belong together");
+    for (size_t i = 0; !st && i < ARRAY_LEN(files) && option_text(o, files[i].id); i++) {
+        int fd = -1;
+
+        st = file_open(option_text(o, files[i].id), O_RDONLY, 0, &fd, NULL, err);
+        if (st) {
+            st = error_as_config(st, err);
+            error_note(err, "%s", files[i].name);
+        } else {
+            close(fd);
+        }
+    }
+    return st;
+}
+
 static enum status start(struct serving *s, struct error *err)
 {
     struct app *a = s->app;
@@ -211,7 +248,8 @@ static enum status start(struct serving *s, struct error *err)
         .n_origins = list_of(o, OPT_ALLOW_ORIGIN, &s->origin),
         .behind_proxy = option_flag(o, OPT_BEHIND_PROXY),
         .limits = {.max_connections = (int32_t)option_int(o, OPT_MAX_CONNECTIONS),
-                   .max_streams_per_subject = (int32_t)option_int(o, OPT_MAX_STREAMS)},
+                   .max_streams_per_subject = (int32_t)option_int(o, OPT_MAX_STREAMS),
+                   .bodies_bytes = option_int(o, OPT_BODY_MEMORY)},
         .max_queue = (int32_t)option_int(o, OPT_MAX_QUEUE),
         .model = option_text(o, OPT_MODEL),
         .run = &s->drive.options,
@@ -219,14 +257,16 @@ static enum status start(struct serving *s, struct error *err)
         .log = a->log,
         .seams = a->seams,
         .tracer = app_tracer(a),
+        .on_lost = on_lost,
+        .ctx = s,
     };
     enum status st = read_listen(option_text(o, OPT_LISTEN), s->address, &so.port, err);
 
     so.address = s->address;
     so.host = s->host;
     so.origin = s->origin;
-    if (!st && !so.tls_cert != !so.tls_key)
-        st = error_set(err, STATUS_USAGE, "--tls-cert and --tls-key belong together");
+    if (!st)
+        st = check_tls(o, err);
     if (!st && !option_flag(o, OPT_NO_TOKEN)) {
         st = token_path(a, s->tokens, err);
         so.token_file = s->tokens;
@@ -262,6 +302,10 @@ static enum status run(struct serving *s, struct error *err)
         loop_run(s->loop);
     a->signal->wake = NULL;
     loop_tick_free(tick);
+    if (!st && s->lost.status && !a->signal->signo) {
+        *err = s->lost;
+        st = s->lost.status;
+    }
     return st;
 }
 
@@ -296,11 +340,12 @@ static int serve_main(void *app)
 }
 
 static const enum option_id serve_options[] = {
-    OPT_LISTEN,      OPT_MODEL,      OPT_TOKEN_FILE,   OPT_NO_TOKEN,     OPT_TLS_CERT,
-    OPT_TLS_KEY,     OPT_ALLOW_HOST, OPT_ALLOW_ORIGIN, OPT_BEHIND_PROXY, OPT_MAX_CONNECTIONS,
-    OPT_MAX_STREAMS, OPT_MAX_QUEUE,  OPT_IN_FLIGHT,    OPT_GRACE,        OPT_ROOT,
-    OPT_DEVICE,      OPT_THREADS,    OPT_KV_MEMORY,    OPT_CONTEXT,      OPT_CPU_ISA,
-    OPT_WEIGHT_TYPE, OPT_OTLP_URL,   OPT_OTLP_HEADERS, OPT_OTLP_CONTENT, OPT_END};
+    OPT_LISTEN,      OPT_MODEL,       OPT_TOKEN_FILE,   OPT_NO_TOKEN,     OPT_TLS_CERT,
+    OPT_TLS_KEY,     OPT_ALLOW_HOST,  OPT_ALLOW_ORIGIN, OPT_BEHIND_PROXY, OPT_MAX_CONNECTIONS,
+    OPT_MAX_STREAMS, OPT_BODY_MEMORY, OPT_MAX_QUEUE,    OPT_IN_FLIGHT,    OPT_GRACE,
+    OPT_ROOT,        OPT_DEVICE,      OPT_THREADS,      OPT_KV_MEMORY,    OPT_CONTEXT,
+    OPT_CPU_ISA,     OPT_WEIGHT_TYPE, OPT_OTLP_URL,     OPT_OTLP_HEADERS, OPT_OTLP_CONTENT,
+    OPT_END};
 const struct command_spec cmd_serve = {
     "serve",
     "host",
@@ -311,7 +356,7 @@ const struct command_spec cmd_serve = {
     "answers. It also keeps the deadlines, timers and retries of all runs of the store. Prints\n"
     "`listening on URL` when it is ready, and at the first start a token.\n"
     "SIGTERM drains: calls under way may finish, runs stop and can be resumed. SIGHUP reads the\n"
-    "certificate and the tokens again.",
+    "certificate again.",
     serve_options,
     0,
     0,

@@ -23,6 +23,12 @@ struct sft_job {
     struct sft_options options;
 };
 
+/* A resumed training must have the same one. */
+static bool needs_tokenizer(const struct app *a)
+{
+    return app_training_chats(a) || option_is_set(a->options, OPT_FROM_RUNS);
+}
+
 static void fill_options(struct sft_job *j)
 {
     const struct app *a = j->app;
@@ -48,7 +54,7 @@ static void fill_options(struct sft_job *j)
             strcmp(option_text(o, OPT_STOP_ON), "none") == 0 ? NULL : option_text(o, OPT_STOP_ON),
         .data = j->examples.data,
         .held_out = j->examples.held_out,
-        .tokenizer = app_training_chats(a) ? j->tokenizer_hash : NULL,
+        .tokenizer = needs_tokenizer(a) ? j->tokenizer_hash : NULL,
         .seams = a->seams,
         .log = a->log,
         .interrupted = a->interrupted,
@@ -112,6 +118,12 @@ static enum status prepare(struct sft_job *j, struct error *err)
     return STATUS_OK;
 }
 
+static int n_sources(const struct options *o)
+{
+    return (option_text(o, OPT_ENV) != NULL) + (option_text(o, OPT_DATA) != NULL) +
+           (option_text(o, OPT_FROM_RUNS) != NULL);
+}
+
 /* Trains with the options of `a`. from_folder: they are those that the folder was begun with. */
 static enum status train(struct sft_job *j, struct app *a, bool from_folder, struct sft_result *r,
                          struct error *err)
@@ -119,8 +131,9 @@ static enum status train(struct sft_job *j, struct app *a, bool from_folder, str
     enum status st;
 
     j->app = a;
-    if (!option_text(a->options, OPT_ENV) == !option_text(a->options, OPT_DATA))
-        return error_set(err, STATUS_USAGE, "give either --data FILE.jsonl or --env ENV");
+    if (n_sources(a->options) != 1)
+        return error_set(err, STATUS_USAGE,
+                         "give one of --data FILE.jsonl, --env ENV and --from-runs RUN,...");
     st = app_training_model(a, from_folder, &j->model, err);
     if (!st)
         st = prepare(j, err);
@@ -165,24 +178,43 @@ static int train_main(void *app)
     return code;
 }
 
-static const enum option_id sft_options[] = {OPT_DATA,         OPT_HOLDOUT,
-                                             OPT_ENV,          OPT_KIND,
-                                             OPT_MODEL,        OPT_OUT,
-                                             OPT_RESUME,       OPT_SEED,
-                                             OPT_UPDATES,      OPT_BATCH_TOKENS,
-                                             OPT_ACCUMULATE,   OPT_MAX_LEN,
-                                             OPT_LR,           OPT_LR_MIN,
-                                             OPT_LR_SCHEDULE,  OPT_WARMUP,
-                                             OPT_BETA1,        OPT_BETA2,
-                                             OPT_WEIGHT_DECAY, OPT_CLIP,
-                                             OPT_EVAL_EVERY,   OPT_CHECKPOINT_EVERY,
-                                             OPT_KEEP_LAST,    OPT_RECOMPUTE,
-                                             OPT_STOP_ON,      OPT_INIT_LAYERS,
-                                             OPT_INIT_HIDDEN,  OPT_INIT_HEADS,
-                                             OPT_INIT_FFN,     OPT_THREADS,
-                                             OPT_CPU_ISA,      OPT_DEVICE,
-                                             OPT_KV_MEMORY,    OPT_CONTEXT,
-                                             OPT_WEIGHT_TYPE,  OPT_END};
+static const enum option_id sft_options[] = {OPT_DATA,
+                                             OPT_HOLDOUT,
+                                             OPT_FROM_RUNS,
+                                             OPT_ENV,
+                                             OPT_KIND,
+                                             OPT_MODEL,
+                                             OPT_OUT,
+                                             OPT_RESUME,
+                                             OPT_SEED,
+                                             OPT_UPDATES,
+                                             OPT_BATCH_TOKENS,
+                                             OPT_ACCUMULATE,
+                                             OPT_MAX_LEN,
+                                             OPT_LR,
+                                             OPT_LR_MIN,
+                                             OPT_LR_SCHEDULE,
+                                             OPT_WARMUP,
+                                             OPT_BETA1,
+                                             OPT_BETA2,
+                                             OPT_WEIGHT_DECAY,
+                                             OPT_CLIP,
+                                             OPT_EVAL_EVERY,
+                                             OPT_CHECKPOINT_EVERY,
+                                             OPT_KEEP_LAST,
+                                             OPT_RECOMPUTE,
+                                             OPT_STOP_ON,
+                                             OPT_INIT_LAYERS,
+                                             OPT_INIT_HIDDEN,
+                                             OPT_INIT_HEADS,
+                                             OPT_INIT_FFN,
+                                             OPT_THREADS,
+                                             OPT_CPU_ISA,
+                                             OPT_DEVICE,
+                                             OPT_KV_MEMORY,
+                                             OPT_CONTEXT,
+                                             OPT_WEIGHT_TYPE,
+                                             OPT_END};
 const struct command_spec cmd_train_sft = {
     "train sft",
     "learn",
@@ -190,7 +222,10 @@ const struct command_spec cmd_train_sft = {
     "train on demonstrations or chat data; write a Hugging Face folder",
     "--data takes chat messages, one object per line, rendered with the model's own template. Only "
     "tokens of the\nassistant are trained. --env takes the demonstrations of an environment, or of "
-    "several in turn. --model new starts\nfrom random weights (--init-...) with the embedded byte "
+    "several in turn. --from-runs takes the token ids that "
+    "runs have recorded, of models in this process and\nof servers that give ids; the model must "
+    "have the tokenizer of the ids. --model new starts\nfrom random weights (--init-...) with the "
+    "embedded byte "
     "tokenizer. The result depends on options and data alone,\nnot on threads or interruptions.",
     sft_options,
     0,

@@ -16,6 +16,7 @@
 
 #define MAX_QUEUE 256 /* replies below /v1 under way or waiting */
 #define LOOK_MS   20  /* while it stops */
+#define STORE_MS  500 /* between looks at the store */
 #define FLUSH_MS  500 /* for the last bytes of replies, once nothing is under way */
 
 /* ---- who can reach it */
@@ -41,12 +42,6 @@ enum status serve_check(const struct serve_options *o, struct error *err)
     return st;
 }
 
-static enum status open_tokens(struct serve *s, struct error *err)
-{
-    return s->o.token_file ? token_file_open(s->o.token_file, s->o.seams, &s->tokens, err)
-                           : STATUS_OK;
-}
-
 static enum status open_agents(struct serve *s, struct error *err)
 {
     const struct agent_host_options o = {.loop = s->loop, .seams = s->o.seams};
@@ -65,11 +60,13 @@ static enum status check_offers(const struct serve *s, struct error *err)
         struct error why = ERROR_INIT;
 
         st = troupe_plan_check(s->troupe, o->plan, s->o.run, &why);
-        if (st && o->is_agent) /* its place is in a text that nobody wrote */
+        if (st && o->is_agent) { /* its place is in a text that nobody wrote */
             st = error_at(err, error_as_config(st, &why), o->where, 0, 0, "%s: %.*s", o->name,
                           (int)strcspn(why.message, "\n"), why.message);
-        else if (st)
+            error_hint(err, "%s", why.hint);
+        } else if (st) {
             *err = why;
+        }
     }
     return st;
 }
@@ -112,6 +109,21 @@ static enum status watch_runs(struct serve *s, struct error *err)
     return troupe_watch_start(s->troupe, &o, &s->watch, err);
 }
 
+static void look_at_store(void *ctx)
+{
+    struct serve *s = ctx;
+    struct error err = ERROR_INIT;
+
+    if (!store_can_record(troupe_store(s->troupe), &err))
+        return;
+    loop_timer_free(s->store_timer);
+    s->store_timer = NULL;
+    log_write(s->o.log, LOG_WARN, "nothing more can be recorded, so the server stops: %s",
+              err.message);
+    if (s->o.on_lost)
+        s->o.on_lost(s->o.ctx, &err);
+}
+
 static void make_url(struct serve *s)
 {
     bool is_v6 = strchr(s->o.address, ':') != NULL;
@@ -141,7 +153,7 @@ enum status serve_start(const struct serve_options *o, struct serve **out, struc
     if (!st)
         st = troupe_loop(s->troupe, &s->loop, err);
     if (!st)
-        st = open_tokens(s, err);
+        st = serve_tokens_open(s, err);
     if (!st)
         st = open_agents(s, err);
     if (!st)
@@ -175,6 +187,7 @@ enum status serve_start(const struct serve_options *o, struct serve **out, struc
         st = watch_runs(s, err);
     if (st)
         goto fail;
+    s->store_timer = loop_timer_every(s->loop, STORE_MS, look_at_store, s);
     make_url(s);
     *out = s;
     return STATUS_OK;
@@ -187,25 +200,6 @@ fail:
 const char *serve_url(const struct serve *s)
 {
     return s->url;
-}
-
-void serve_reload(struct serve *s)
-{
-    struct token_file *tokens = NULL;
-    struct error err = ERROR_INIT;
-
-    if (s->o.tls_cert && http_server_reload(s->http, &err))
-        log_write(s->o.log, LOG_WARN, "the certificate stays as it was: %s", err.message);
-    if (!s->tokens)
-        return;
-    error_clear(&err);
-    if (token_file_open(s->o.token_file, s->o.seams, &tokens, &err)) {
-        log_write(s->o.log, LOG_WARN, "the tokens stay as they were: %s%s%s", err.where,
-                  err.where[0] ? ": " : "", err.message);
-        return;
-    }
-    token_file_replace(s->tokens, tokens);
-    log_write(s->o.log, LOG_INFO, "the tokens were read again");
 }
 
 /* ---- the end: drain, then stop, then wait until nothing is under way */
@@ -231,6 +225,7 @@ static void look(void *ctx)
             return;
         s->stopping = 1;
         s->until_ms = now_ms(s) + FLUSH_MS;
+        v1_model_calls_stop(s);
         troupe_interrupt(s->troupe); /* runs that somebody waits for end with an error */
     }
     if (!troupe_is_idle(s->troupe) || (is_under_way(s) && now_ms(s) < s->until_ms))
@@ -266,12 +261,13 @@ void serve_free(struct serve *s)
     if (!s)
         return;
     loop_timer_free(s->timer);
+    loop_timer_free(s->store_timer);
     troupe_watch_free(s->watch);
     http_server_free(s->http);
     api_events_free(s->events);
     agent_host_free(s->agents);
     serve_models_close(s);
-    token_file_free(s->tokens);
+    serve_tokens_close(s);
     troupe_set_interrupted(s->troupe, NULL);
     serve_metrics_free(s->metrics);
     free(s->url);

@@ -38,6 +38,10 @@ struct serve_options {
     struct log *log;
     const struct seams *seams;
     struct tracer *tracer; /* lent; NULL: requests are not traced */
+    /* Nothing more can be recorded (store_can_record): what is acknowledged from now on would be
+     * lost, so the caller drains and ends; a start after it opens the store again. Once. */
+    void (*on_lost)(void *ctx, const struct error *err);
+    void *ctx;
 };
 /* STATUS_CONFIG: an address that others can reach, without a token or without TLS. */
 MUST_CHECK enum status serve_check(const struct serve_options *o, struct error *err);
@@ -45,8 +49,8 @@ MUST_CHECK enum status serve_check(const struct serve_options *o, struct error *
 MUST_CHECK enum status serve_start(const struct serve_options *o, struct serve **out,
                                    struct error *err);
 const char *serve_url(const struct serve *s); /* "http://127.0.0.1:8080" */
-/* Reads certificate, key and tokens again (SIGHUP). What cannot be read stays as it was; the log
- * says so. */
+/* Reads certificate, key and tokens again (SIGHUP); the tokens follow their file by themselves,
+ * too. What cannot be read stays as it was; the log says so. */
 void serve_reload(struct serve *s);
 /* Accepts nothing more and waits for the requests under way, at most grace_ms, until the last byte
  * of their replies is sent; then stops all runs of the troupe for a later resume, cancels the rest

@@ -41,8 +41,8 @@ static char *place_of(const struct yaml *y, const struct yaml_node *node)
     return str_take(&where);
 }
 
-static void add_offer(struct serve_config *c, const char *kind, const char *name, struct plan *plan,
-                      const char *input, char *adopt_where)
+static void add_offer(struct serve_config *c, const char *kind, const char *name,
+                      const struct serve_offer *adopt)
 {
     struct serve_offer *o;
     struct str full = STR_INIT;
@@ -50,11 +50,8 @@ static void add_offer(struct serve_config *c, const char *kind, const char *name
     c->offer = xrealloc(c->offer, ((size_t)c->n_offers + 1) * sizeof(*c->offer));
     o = &c->offer[c->n_offers++];
     str_printf(&full, "%s/%s", kind, name);
-    *o = (struct serve_offer){.name = str_take(&full),
-                              .plan = plan,
-                              .input = input ? xstrdup(input) : NULL,
-                              .where = adopt_where,
-                              .is_agent = strcmp(kind, "agent") == 0};
+    *o = *adopt;
+    o->name = str_take(&full);
 }
 
 /* ---- blueprints */
@@ -91,37 +88,50 @@ static const struct plan_input *left_out(const struct plan *p, const struct plan
     return NULL;
 }
 
-/* The input that gets the message: the named one, else the only one. */
+/* Why a message alone cannot start a run of the blueprint, in `out`; "": it can. `message`: the
+ * input that gets it, or NULL. */
+static void put_obstacle(const struct plan *p, const struct plan_input *message, struct str *out)
+{
+    const struct plan_input *other = left_out(p, message);
+
+    if (!message && p->n_inputs > 0)
+        str_printf(out, "it has %d inputs, and `input` does not name the one for the message",
+                   p->n_inputs);
+    else if (other)
+        str_printf(out, "its input \"%.60s\" is required, too", other->name);
+    else if (message && strcmp(message->type, "string") != 0 && strcmp(message->type, "array") != 0)
+        str_printf(out, "its input \"%.60s\" is of type %s, not string or array", message->name,
+                   message->type);
+}
+
+/* The input that gets the message: the named one, else the only one. If it cannot, that is an
+ * error if it was named; else /v1 does not offer the blueprint. */
 static enum status choose_input(const struct yaml *y, const struct yaml_node *node,
-                                const struct plan *p, const char **out, struct error *err)
+                                struct serve_offer *o, struct error *err)
 {
     const struct yaml_node *given = yaml_get(node, "input");
-    const struct plan_input *found = NULL, *other;
+    const struct plan_input *found;
+    struct str why = STR_INIT;
+    enum status st = STATUS_OK;
 
     if (given && yaml_node_kind(given) != YAML_SCALAR)
         return yaml_error(err, y, given, "`input` takes the name of an input");
-    found = given ? input_named(p, yaml_text_of(given)) : only_input(p);
+    found = given ? input_named(o->plan, yaml_text_of(given)) : only_input(o->plan);
     if (given && !found)
         return yaml_error(err, y, given, "the blueprint has no input \"%.60s\"",
                           yaml_text_of(given));
-    if (!found && p->n_inputs > 0)
-        return yaml_error(err, y, node,
-                          "the blueprint has %d inputs: name the one that gets the message as "
-                          "`input`",
-                          p->n_inputs);
-    other = left_out(p, found);
-    if (other)
-        return yaml_error(err, y, given ? given : node,
-                          "the input %.60s is required, but does not get the message; give it a "
-                          "default",
-                          other->name);
-    if (found && strcmp(found->type, "string") != 0 && strcmp(found->type, "array") != 0)
-        return yaml_error(err, y, given ? given : node,
-                          "input \"%.60s\" is of type %s; a message needs a string, or an array "
-                          "for all messages",
-                          found->name, found->type);
-    *out = found ? found->name : NULL;
-    return STATUS_OK;
+    put_obstacle(o->plan, found, &why);
+    if (given && why.len > 0)
+        st = yaml_error(err, y, given,
+                        "a message cannot start the blueprint: %s; without `input` it is offered "
+                        "for /api/runs only",
+                        str_cstr(&why));
+    else if (why.len > 0)
+        o->api_only = xstrdup(str_cstr(&why));
+    else if (found)
+        o->input = xstrdup(found->name);
+    str_deinit(&why);
+    return st;
 }
 
 static enum status add_blueprint(struct serve_config *c, const struct yaml *y, const char *name,
@@ -130,9 +140,8 @@ static enum status add_blueprint(struct serve_config *c, const struct yaml *y, c
 {
     static const char *const keys[] = {"file", "input"};
     const struct yaml_node *file = yaml_get(node, "file");
-    const char *input = NULL;
+    struct serve_offer o = {.input = NULL};
     struct str path = STR_INIT;
-    struct plan *plan = NULL;
     struct error why = ERROR_INIT;
     enum status st = yaml_check_keys(y, node, keys, ARRAY_LEN(keys), err);
 
@@ -143,38 +152,40 @@ static enum status add_blueprint(struct serve_config *c, const struct yaml *y, c
     if (yaml_text_of(file)[0] != '/')
         str_printf(&path, "%s/", folder);
     str_puts(&path, yaml_text_of(file));
-    st = blueprint_load(str_cstr(&path), &plan, &why);
+    st = blueprint_load(str_cstr(&path), &o.plan, &why);
     str_deinit(&path);
     if (st && why.where[0])
         *err = why; /* within the blueprint */
     else if (st)
         st = yaml_error(err, y, file, "%s", why.message);
     if (!st)
-        st = choose_input(y, node, plan, &input, err);
-    if (st)
-        plan_free(plan);
-    else
-        add_offer(c, "blueprint", name, plan, input, place_of(y, node));
-    return st;
+        st = choose_input(y, node, &o, err);
+    if (st) {
+        plan_free(o.plan);
+        return st;
+    }
+    o.where = place_of(y, node);
+    add_offer(c, "blueprint", name, &o);
+    return STATUS_OK;
 }
 
 /* ---- agents */
 
 /* The blueprint that offers one agent; `agent` is its mapping in the configuration. */
-static char *agent_text(const struct json *agent)
+static char *agent_text(const char *name, const struct json *agent)
 {
     struct json *doc = jv_object(), *agents = jv_object(), *inputs = jv_object();
     struct json *messages = jv_object(), *question = jv_object(), *steps = jv_object();
     struct json *step = jv_object();
     char *text;
 
-    jv_set_adopt(agents, "it", jv_deep_copy(agent));
+    jv_set_adopt(agents, name, jv_deep_copy(agent));
     jv_set_string(messages, "type", "array");
     jv_set_adopt(messages, "default", jv_array());
     jv_set_string(question, "type", "string");
     jv_set_adopt(inputs, "history", messages);
     jv_set_adopt(inputs, "question", question);
-    jv_set_string(step, "agent", "it");
+    jv_set_string(step, "agent", name);
     jv_set_string(step, "history", "${inputs.history}");
     jv_set_string(step, "in", "${inputs.question}");
     jv_set_adopt(steps, "reply", step);
@@ -192,20 +203,23 @@ static enum status add_agent(struct serve_config *c, const struct yaml *y, const
                              const struct yaml_node *node, const char *folder, struct error *err)
 {
     struct json *agent = yaml_to_json(node);
-    char *text = agent_text(agent);
+    char *text = agent_text(name, agent);
     struct str file = STR_INIT;
     struct error why = ERROR_INIT;
-    struct plan *plan = NULL;
+    struct serve_offer o = {.is_agent = true};
     enum status st;
 
     str_printf(&file, "%s.yaml", name);
-    st = blueprint_from_text(str_cstr(&file), text, folder, &plan, &why);
+    st = blueprint_from_text(str_cstr(&file), text, folder, &o.plan, &why);
     str_deinit(&file);
-    if (st)
+    if (st) {
         st = yaml_error(err, y, node, "agent %s: %.*s", name, (int)strcspn(why.message, "\n"),
                         why.message);
-    else
-        add_offer(c, "agent", name, plan, "question", place_of(y, node));
+    } else {
+        o.input = xstrdup("question");
+        o.where = place_of(y, node);
+        add_offer(c, "agent", name, &o);
+    }
     free(text);
     jv_unref(agent);
     return st;
@@ -220,6 +234,7 @@ static enum status add_all(struct serve_config *c, const char *kind, add_fn add,
                            const struct yaml *y, const struct yaml_node *list, const char *folder,
                            struct error *err)
 {
+    bool is_agent = add == add_agent;
     enum status st = STATUS_OK;
 
     if (list && yaml_node_kind(list) != YAML_MAPPING)
@@ -234,7 +249,8 @@ static enum status add_all(struct serve_config *c, const char *kind, add_fn add,
             st = yaml_error(err, y, key,
                             "a name is 1 to %d letters, digits, \"-\", \"_\" and \".\"", MAX_NAME);
         else if (yaml_node_kind(value) != YAML_MAPPING)
-            st = yaml_error(err, y, value, "expected a mapping");
+            st = yaml_error(err, y, value, "expected a mapping, as in {%s}",
+                            is_agent ? "model: NAME, prompt: TEXT" : "file: BLUEPRINT");
         else if (!serve_config_find(c, str_cstr(&full)))
             st = add(c, y, name, value, folder, err);
         str_deinit(&full);
@@ -255,9 +271,10 @@ static enum status add_models(struct serve_config *c, const struct yaml *y,
 {
     if (list && yaml_node_kind(list) != YAML_SEQUENCE)
         return yaml_error(err, y, list, "expected a list of models");
-    if (c->n_models > 0)
+    if (!list || c->models_where)
         return STATUS_OK; /* the more important file has a list */
-    for (size_t i = 0; list && i < yaml_size(list); i++) {
+    c->models_where = place_of(y, list);
+    for (size_t i = 0; i < yaml_size(list); i++) {
         const struct yaml_node *item = yaml_at(list, i);
 
         if (yaml_node_kind(item) != YAML_SCALAR || !*yaml_text_of(item))
@@ -289,6 +306,7 @@ void serve_config_deinit(struct serve_config *c)
         plan_free(c->offer[i].plan);
         free(c->offer[i].name);
         free(c->offer[i].input);
+        free(c->offer[i].api_only);
         free(c->offer[i].where);
     }
     for (int32_t i = 0; i < c->n_models; i++) {
@@ -298,5 +316,6 @@ void serve_config_deinit(struct serve_config *c)
     }
     free(c->offer);
     free(c->model);
+    free(c->models_where);
     *c = (struct serve_config){.offer = NULL};
 }

@@ -8,7 +8,8 @@
  *       helper: {prompt: You answer briefly., model: strong, tools: [read_file], budget: {calls:
  * 20}}
  *
- * /v1 offers them as `model: blueprint/report` and `model: agent/helper`; their tools run here.
+ * /v1 offers them as `model: blueprint/report` and `model: agent/helper`; their tools run here. A
+ * blueprint that a message alone cannot start is offered below /api/runs only.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -24,6 +25,7 @@ struct serve_offer {
     char *name;        /* "blueprint/report" */
     struct plan *plan; /* of an agent: one step */
     char *input;       /* the input that gets the message; NULL: none */
+    char *api_only;    /* why /v1 does not offer it; NULL: it does */
     char *where;       /* FILE:LINE:COLUMN of the configuration */
     bool is_agent;
 };
@@ -37,6 +39,7 @@ struct serve_config {
     int32_t n_offers;
     struct serve_model_name *model; /* (n_models) */
     int32_t n_models;
+    char *models_where; /* FILE:LINE:COLUMN of the list, which may be empty; NULL: there is none */
 };
 /* Adds a section; a name that is there already stays as it is. Errors have FILE:LINE:COLUMN. */
 MUST_CHECK enum status serve_config_add(struct serve_config *c, const struct yaml *y,

@@ -112,6 +112,27 @@ struct http_route serve_route(void *serve, const struct http_request *q)
     return (struct http_route){.reject = 404, .message = "there is nothing at this path"};
 }
 
+/* 401 or 403: the token is not for this route. */
+static bool may_call(struct serve *s, struct http_call *c, const struct route *r)
+{
+    const char *name = http_call_request(c)->subject;
+    unsigned scopes = s->tokens && r->scopes ? token_file_scopes(s->tokens, name) : r->scopes;
+    struct str text = STR_INIT;
+
+    if (r->scopes == 0 || (scopes & r->scopes))
+        return true;
+    if (scopes == 0) { /* since the head of the request was read */
+        http_call_fail(c, 401, "the token was revoked");
+        return false;
+    }
+    str_printf(&text, "the token %s does not have the scope ", name);
+    token_scopes_put(r->scopes, &text);
+    str_puts(&text, ", which this path needs");
+    http_call_fail(c, 403, str_cstr(&text));
+    str_deinit(&text);
+    return false;
+}
+
 void serve_dispatch(void *serve, struct http_call *c)
 {
     struct serve *s = serve;
@@ -124,8 +145,6 @@ void serve_dispatch(void *serve, struct http_call *c)
         serve_note_begin(s, c, r);
     if (!r)
         http_call_fail(c, 404, "there is nothing at this path");
-    else if (r->scopes && s->tokens && !(token_file_scopes(s->tokens, q->subject) & r->scopes))
-        http_call_fail(c, 403, "the token does not have the scope for this");
-    else
+    else if (may_call(s, c, r))
         r->fn(s, c, parts.text);
 }

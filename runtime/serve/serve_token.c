@@ -5,11 +5,14 @@
 #include "runtime/serve/serve_token.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
+#include "runtime/base/base64.h"
 #include "runtime/base/file_open.h"
 #include "runtime/base/hash.h"
 #include "runtime/base/memory.h"
@@ -60,7 +63,7 @@ enum status token_scopes_parse(const char *text, unsigned *out, struct error *er
     return STATUS_OK;
 }
 
-static void put_scopes(unsigned scopes, struct str *out)
+void token_scopes_put(unsigned scopes, struct str *out)
 {
     bool more = false;
 
@@ -252,58 +255,71 @@ unsigned token_file_scopes(const struct token_file *f, const char *name)
 
 /* ---- making */
 
-/* 43 characters of base64url. */
 static void put_secret(const uint8_t bytes[SECRET_BYTES], char out[TOKEN_TEXT_MAX])
 {
-    static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    size_t n = sizeof(TOKEN_PREFIX) - 1;
-    unsigned bits = 0, n_bits = 0;
+    struct str text = STR_INIT;
 
-    memcpy(out, TOKEN_PREFIX, n);
-    for (size_t i = 0; i < SECRET_BYTES; i++) {
-        bits = bits << 8 | bytes[i];
-        for (n_bits += 8; n_bits >= 6; n_bits -= 6)
-            out[n++] = digit[bits >> (n_bits - 6) & 63];
-    }
-    out[n++] = digit[bits << (6 - n_bits) & 63];
-    out[n] = 0;
+    str_puts(&text, TOKEN_PREFIX);
+    base64url_put(&text, bytes, SECRET_BYTES);
+    snprintf(out, TOKEN_TEXT_MAX, "%s", str_cstr(&text));
+    explicit_bzero(text.data, text.len);
+    str_deinit(&text);
 }
 
-/* An empty file that only its owner can read; file_write_atomic keeps the mode. */
-static enum status create_file(const char *path, struct error *err)
+/* Opens and locks the file, so that others who add a token wait. One that is created is empty, and
+ * only its owner can read it; file_write_atomic keeps the mode. Closing *fd releases the lock. */
+static enum status lock_file(const char *path, int *fd, struct error *err)
+{
+    struct stat locked, now;
+    enum status st;
+    int f = -1;
+
+    for (;;) {
+        st = file_open(path, O_RDWR | O_CREAT, S_IRUSR | S_IWUSR, &f, &locked, err);
+        if (st)
+            return st;
+        while (flock(f, LOCK_EX) < 0)
+            if (errno != EINTR) {
+                st = error_errno(err, errno, "locking %s", path);
+                close(f);
+                return st;
+            }
+        /* Another may have replaced it while this one waited. */
+        if (stat(path, &now) == 0 && now.st_dev == locked.st_dev && now.st_ino == locked.st_ino)
+            break;
+        close(f);
+    }
+    *fd = f;
+    return STATUS_OK;
+}
+
+static enum status make_folder(const char *path, struct error *err)
 {
     const char *slash = strrchr(path, '/');
     char *folder = slash && slash > path ? xstrndup(path, (size_t)(slash - path)) : NULL;
     enum status st = folder ? dir_make(folder, err) : STATUS_OK;
-    int fd = -1;
 
-    if (!st)
-        st = file_open(path, O_WRONLY | O_CREAT | O_EXCL, S_IRUSR | S_IWUSR, &fd, NULL, err);
-    if (!st)
-        close(fd);
     free(folder);
     return st;
 }
 
-static enum status check_new(const char *path, const struct seams *seams, const char *name,
-                             char **old, struct error *err)
+/* The lines of the file, which has no token of that name. */
+static enum status read_old(const char *path, const struct seams *seams, const char *name,
+                            char **old, struct error *err)
 {
     struct token_file *f = NULL;
-    enum status st;
+    enum status st = token_file_open(path, seams, &f, err);
 
-    if (!is_name(name))
-        return error_set(err, STATUS_USAGE,
-                         "the name of a token is 1 to %d letters, digits, \"-\", \"_\" and \".\"",
-                         TOKEN_NAME_BYTES);
-    if (!file_exists(path)) {
-        *old = xstrdup("# tokens of troupe serve: SHA-256, name, scopes, expiry\n");
-        return create_file(path, err);
-    }
-    st = token_file_open(path, seams, &f, err);
     if (!st && named(f, name))
         st = error_set(err, STATUS_USAGE, "%s already has a token with the name %s", path, name);
     token_file_free(f);
-    return st ? st : read_text(path, old, err);
+    if (!st)
+        st = read_text(path, old, err);
+    if (!st && !**old) {
+        free(*old);
+        *old = xstrdup("# tokens of troupe serve: SHA-256, name, scopes, expiry\n");
+    }
+    return st;
 }
 
 enum status token_file_add(const char *path, const struct seams *seams, const char *name,
@@ -314,12 +330,20 @@ enum status token_file_add(const char *path, const struct seams *seams, const ch
     uint8_t secret[SECRET_BYTES];
     struct sha256 hash;
     char hex[65], *old = NULL;
-    enum status st = check_new(path, seams, name, &old, err);
+    int lock = -1;
+    enum status st = STATUS_OK;
 
-    if (st) {
-        free(old);
-        return st;
-    }
+    if (!is_name(name))
+        return error_set(err, STATUS_USAGE,
+                         "the name of a token is 1 to %d letters, digits, \"-\", \"_\" and \".\"",
+                         TOKEN_NAME_BYTES);
+    st = make_folder(path, err);
+    if (!st)
+        st = lock_file(path, &lock, err);
+    if (!st)
+        st = read_old(path, seams, name, &old, err);
+    if (st)
+        goto done;
     seams->random.fill(seams->random.ctx, secret, sizeof(secret));
     put_secret(secret, out);
     explicit_bzero(secret, sizeof(secret));
@@ -327,7 +351,7 @@ enum status token_file_add(const char *path, const struct seams *seams, const ch
     sha256_hex(&hash, hex);
     str_printf(&text, "%s%s%s %s ", old, old[0] && old[strlen(old) - 1] != '\n' ? "\n" : "", hex,
                name);
-    put_scopes(scopes, &text);
+    token_scopes_put(scopes, &text);
     str_putc(&text, ' ');
     if (expires_ms)
         time_put_rfc3339(&text, expires_ms);
@@ -337,6 +361,10 @@ enum status token_file_add(const char *path, const struct seams *seams, const ch
     st = file_write_atomic(seams, path, str_cstr(&text), text.len, err);
     if (st)
         explicit_bzero(out, TOKEN_TEXT_MAX);
+
+done:
+    if (lock >= 0)
+        close(lock);
     str_deinit(&text);
     free(old);
     return st;

@@ -43,10 +43,13 @@ bool token_file_find(void *token_file, const char *text, size_t n, const char **
 unsigned token_file_scopes(const struct token_file *f, const char *name);
 
 /* Makes a token of 256 random bits, adds its line to the file (created with mode 0600) and puts its
- * text in `out`. expires_ms 0: never. STATUS_USAGE: the name is used, or not a word. */
+ * text in `out`. Processes that add one at the same time wait for each other. expires_ms 0: never.
+ * STATUS_USAGE: the name is used, or not a word. */
 MUST_CHECK enum status token_file_add(const char *path, const struct seams *seams, const char *name,
                                       unsigned scopes, int64_t expires_ms, char out[TOKEN_TEXT_MAX],
                                       struct error *err);
+/* A set of scopes as "v1,api". */
+void token_scopes_put(unsigned scopes, struct str *out);
 /* "v1,api" as a set of scopes. STATUS_USAGE names the word that is none. */
 MUST_CHECK enum status token_scopes_parse(const char *text, unsigned *out, struct error *err);
 

@@ -5,7 +5,7 @@ import assert from 'node:assert';
 export const URL = process.env.TROUPE_URL, KEY = process.env.TROUPE_KEY, NARROW_URL = process.env.TROUPE_NARROW_URL;
 export const [PLAIN, TOOLS, OBJECT, SLOW, DOWN] = ['plain', 'tools', 'object', 'slow', 'down'].map(n => `script:${n}.json`);
 export const BEES = 'Bees live in hives: ü, 蜂, 🐝.';
-export const MODELS = [PLAIN, TOOLS, OBJECT, SLOW, DOWN, 'embedded', 'agent/clerk', 'blueprint/echo', 'blueprint/broken'];
+export const MODELS = [PLAIN, TOOLS, OBJECT, SLOW, DOWN, 'embedded', 'digits', 'agent/clerk', 'blueprint/echo', 'blueprint/broken'];
 export const SUM = 'ORDd+7|GETd;>59|'; // the embedded model goes on with "SETd66;"
 
 const checks = [];

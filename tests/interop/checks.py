@@ -17,7 +17,7 @@ KEY = os.environ.get("TROUPE_KEY", "")
 NARROW_URL = os.environ.get("TROUPE_NARROW_URL", "")  # the same with --max-queue 1
 PLAIN, TOOLS, OBJECT, SLOW, DOWN = (f"script:{name}.json" for name in ("plain", "tools", "object", "slow", "down"))
 BEES = "Bees live in hives: ü, 蜂, 🐝."
-MODELS = [PLAIN, TOOLS, OBJECT, SLOW, DOWN, "embedded", "agent/clerk", "blueprint/echo", "blueprint/broken"]
+MODELS = [PLAIN, TOOLS, OBJECT, SLOW, DOWN, "embedded", "digits", "agent/clerk", "blueprint/echo", "blueprint/broken"]
 SUM = "ORDd+7|GETd;>59|"  # the embedded model goes on with "SETd66;"
 
 _checks = []

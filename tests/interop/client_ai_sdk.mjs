@@ -86,7 +86,7 @@ check('error 404', async () => {
   equal([e.statusCode, e.data.error.code], [404, 'model_not_found']);
 });
 check('error: context_length_exceeded', async () => {
-  const e = await raises(APICallError, () => generateText({model: troupe('embedded'), prompt: '9'.repeat(3000), maxRetries}));
+  const e = await raises(APICallError, () => generateText({model: troupe('digits'), prompt: '9'.repeat(3000), maxRetries}));
   equal([e.statusCode, e.isRetryable, e.data.error.code], [400, false, 'context_length_exceeded']);
 });
 check('error 429 and a new try', async () => {

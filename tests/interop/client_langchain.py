@@ -114,7 +114,7 @@ def unfit():
 
 @check("logprobs")
 def logprobs():
-    r = model("embedded", temperature=0, max_tokens=4).bind(logprobs=True).invoke(SUM)
+    r = model("digits", temperature=0, max_tokens=4).bind(logprobs=True).invoke(SUM)
     tokens = r.response_metadata["logprobs"]["content"]
     equal(("".join(t["token"] for t in tokens), len(tokens)), (r.content, 4))
 
@@ -139,7 +139,7 @@ def absent():
 @check("error: context_length_exceeded")
 def overflow():
     try:
-        model("embedded").invoke("9" * 3000)
+        model("digits").invoke("9" * 3000)
         raise AssertionError("no error")
     except openai.BadRequestError as e:  # of LangChain's own class below it
         equal(e.code, "context_length_exceeded")

@@ -79,7 +79,7 @@ def schema():
 
 @check("logprobs")
 def logprobs():
-    r = chat(model="embedded", messages=[{"role": "user", "content": SUM}], logprobs=True, max_tokens=4, temperature=0)
+    r = chat(model="digits", messages=[{"role": "user", "content": SUM}], logprobs=True, max_tokens=4, temperature=0)
     equal("".join(t["token"] for t in r.choices[0].logprobs["content"]), r.choices[0].message.content)
 
 
@@ -102,7 +102,7 @@ def absent():
 
 @check("error: context_length_exceeded")
 def overflow():
-    raises(litellm.ContextWindowExceededError, lambda: chat(model="embedded", messages=[{"role": "user", "content": "9" * 3000}]))
+    raises(litellm.ContextWindowExceededError, lambda: chat(model="digits", messages=[{"role": "user", "content": "9" * 3000}]))
 
 
 @check("agent")

@@ -81,7 +81,7 @@ check('json_schema, unfit reply', async () => {
   equal(e.code, 'json_validate_failed');
 });
 check('logprobs', async () => {
-  const r = await chat({model: 'embedded', messages: [{role: 'user', content: SUM}], logprobs: true, max_tokens: 4, temperature: 0});
+  const r = await chat({model: 'digits', messages: [{role: 'user', content: SUM}], logprobs: true, max_tokens: 4, temperature: 0});
   equal(r.choices[0].logprobs.content.map(t => t.token).join(''), r.choices[0].message.content);
   equal(r.choices[0].logprobs.content.length, 4);
 });
@@ -102,7 +102,7 @@ check('error 404', async () => {
   await raises(OpenAI.NotFoundError, () => client.embeddings.create({model: 'embedded', input: 'x'}));
 });
 check('error: context_length_exceeded', async () => {
-  const e = await raises(OpenAI.BadRequestError, () => chat({model: 'embedded', messages: [{role: 'user', content: '9'.repeat(3000)}]}));
+  const e = await raises(OpenAI.BadRequestError, () => chat({model: 'digits', messages: [{role: 'user', content: '9'.repeat(3000)}]}));
   equal([e.status, e.code], [400, 'context_length_exceeded']);
 });
 check('error: parameters by name', async () => {

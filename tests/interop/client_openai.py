@@ -166,20 +166,20 @@ def unfit():
 
 @check("logprobs")
 def logprobs():
-    r = chat(model="embedded", messages=[{"role": "user", "content": SUM}], logprobs=True, max_tokens=4, temperature=0, seed=1)
+    r = chat(model="digits", messages=[{"role": "user", "content": SUM}], logprobs=True, max_tokens=4, temperature=0, seed=1)
     tokens = r.choices[0].logprobs.content
     equal("".join(t.token for t in tokens), r.choices[0].message.content)
     equal(["".join(map(chr, t.bytes)) for t in tokens], [t.token for t in tokens])
     equal((len(tokens), r.usage.completion_tokens, r.choices[0].finish_reason), (4, 4, "length"))
     assert all(-20 < t.logprob <= 0 and t.top_logprobs == [] for t in tokens)
-    e = raises(openai.BadRequestError, lambda: chat(model="embedded", logprobs=True, top_logprobs=2))
+    e = raises(openai.BadRequestError, lambda: chat(model="digits", logprobs=True, top_logprobs=2))
     equal((e.param, e.code), ("top_logprobs", "unsupported_parameter"))
 
 
 @check("logprobs, streamed")
 def logprobs_streamed():
     text, tokens = "", []
-    for c in chat(model="embedded", messages=[{"role": "user", "content": SUM}], logprobs=True, max_tokens=4, temperature=0,
+    for c in chat(model="digits", messages=[{"role": "user", "content": SUM}], logprobs=True, max_tokens=4, temperature=0,
                   stream=True):
         text += c.choices[0].delta.content or ""
         tokens += c.choices[0].logprobs.content if c.choices[0].logprobs else []
@@ -222,7 +222,7 @@ def absent():
 @check("error: context_length_exceeded")
 def overflow():
     for stream in (False, True):
-        e = raises(openai.BadRequestError, lambda: chat(model="embedded", messages=[{"role": "user", "content": "9" * 3000}],
+        e = raises(openai.BadRequestError, lambda: chat(model="digits", messages=[{"role": "user", "content": "9" * 3000}],
                                                         stream=stream))
         equal((e.status_code, e.code, e.type), (400, "context_length_exceeded", "invalid_request_error"))
         assert "1024 tokens" in e.message, e.message

@@ -12,7 +12,8 @@ import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "support"))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "support"))
+import digits_model  # noqa: E402
 import packages  # noqa: E402
 from packages import fresh, run, say  # noqa: E402
 
@@ -56,6 +57,7 @@ class Served:
         self.troupe, self.folder = troupe, os.path.join(folder, "served")
         self.running = []
         shutil.copytree(os.path.join(HERE, "served"), self.folder)
+        digits_model.make(os.path.dirname(os.path.dirname(HERE)), os.path.join(self.folder, "digits"))
         self.env = {"PATH": os.environ["PATH"], "HOME": self.folder, "NO_COLOR": "1"}
         out = subprocess.run([troupe, "serve", "token", "interop", "--token-file", "tokens"], cwd=self.folder, env=self.env,
                              text=True, capture_output=True, check=True).stdout

@@ -24,7 +24,7 @@ model_list:
 """ + "".join(f"""  - model_name: {name}
     litellm_params: {{model: "openai/{model}", api_base: "{TROUPE_URL}/v1", api_key: "{TROUPE_KEY}", max_retries: 0}}
 """ for name, model in (("bees", "script:plain.json"), ("tools", "script:tools.json"), ("object", "script:object.json"),
-                        ("digits", "embedded"), ("clerk", "agent/clerk"))) + f"""
+                        ("digits", "digits"), ("clerk", "agent/clerk"))) + f"""
 general_settings: {{master_key: {KEY}}}
 litellm_settings: {{num_retries: 0, telemetry: false}}
 """

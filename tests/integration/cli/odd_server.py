@@ -146,6 +146,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         else:
             self.text(body, "at last")
 
+    def do_nopath(self, body, n):
+        self.head(404, kind="text/plain")
+        self.wfile.write(b"404 page not found")
+
     def do_badkey(self, body, n):
         self.head(401)
         key = self.headers.get("Authorization", "")
@@ -155,8 +159,79 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.head(500)
         self.wfile.write(b'{"error": {"message": "the server is on fire"}}')
 
+    def error(self, http_code, message, **more):
+        self.head(http_code, **more.pop("fields", {}))
+        self.wfile.write(json.dumps({"error": {"message": message, **more}}).encode())
+
+    def do_limited(self, body, n):
+        self.error(429, "slow down", type="rate_limit_error", fields={"Retry_After": "90"})
+
+    def do_loading(self, body, n):
+        self.error(503, "loading /models/m.gguf")
+
+    def do_refuses(self, body, n):
+        self.error(400, "temperature must be at most 1")
+
+    def do_context(self, body, n):
+        self.error(400, "This model's maximum context length is 5 tokens", code="context_length_exceeded")
+
+    def do_absent(self, body, n):
+        self.error(404, "no such model")
+
+    def do_calls(self, body, n):
+        """More calls of tools than anybody means."""
+        self.head(kind="text/event-stream")
+        for i in range(5000):
+            self.event(chunk({"tool_calls": [{"index": i, "id": f"c{i}", "type": "function", "function": {"name": "x", "arguments": "{}"}}]}))
+
+    def do_late(self, body, n):
+        """The head and some text, then the error."""
+        self.events(chunk({"content": "so far"}), {"error": {"message": "the engine of 10.1.2.3 died", "code": 500}}, done=False)
+
+    def do_comments(self, body, n):
+        self.head(kind="text/event-stream")
+        while not self.server.ended.wait(0.1):
+            self.wfile.write(b": still here\n\n")
+            self.wfile.flush()
+
     def do_reasoning(self, body, n):
         self.text(body, "the answer", reasoning_content="let me think")
+
+    def do_ids(self, body, n):
+        """As vLLM with return_token_ids; the test sets `encode`. A call of the calculator, then the answer."""
+        encode = self.server.encode
+        prompt = "".join(f"<|im_start|>{m['role']}\n{self.said(m)}<|im_end|>\n" for m in body["messages"]) + "<|im_start|>assistant\n"
+        message, said = {"role": "assistant", "content": "It is 7."}, "It is 7."
+        if body.get("tools") and not any(m["role"] == "tool" for m in body["messages"]):
+            call = {"name": "calculator", "arguments": {"expression": "3 + 4"}}
+            said = self.said({"tool_calls": [{"function": call}]})
+            message = {"role": "assistant", "content": None, "tool_calls": [{"id": "call_1", "type": "function", "function": {
+                **call, "arguments": json.dumps(call["arguments"])}}]}
+        prompt, ids = encode(prompt), encode(said + "<|im_end|>")
+        self.head()
+        self.wfile.write(json.dumps({"id": "c", "object": "chat.completion", "model": "m", "prompt_token_ids": prompt, "choices": [
+            {"index": 0, "finish_reason": "stop", "message": message, "token_ids": ids,
+             "logprobs": {"content": [{"token": f"token_id:{i}", "logprob": -0.5} for i in ids]}}],
+            "usage": {"prompt_tokens": len(prompt), "completion_tokens": len(ids)}}).encode())
+
+    @staticmethod
+    def said(m):
+        """A message as the template of the model writes it."""
+        text = m.get("content") or ""
+        for call in m.get("tool_calls") or []:
+            f = call["function"]
+            arguments = json.loads(f["arguments"]) if isinstance(f["arguments"], str) else f["arguments"]
+            text += f"<tool_call>{json.dumps({'name': f['name'], 'arguments': arguments})}</tool_call>"
+        return text
+
+    def do_unwilling(self, body, n):
+        """Does what tool_choice wants only at the second request."""
+        if n == 1 or body["stream"]:
+            self.text(body, "I would rather talk.")
+        else:
+            self.head()
+            self.wfile.write(json.dumps({"choices": [{"index": 0, "finish_reason": "tool_calls", "message": {"content": None, "tool_calls": [
+                {"id": "c1", "type": "function", "function": {"name": "look", "arguments": "{}"}}]}}], "usage": USAGE}).encode())
 
     def do_noindex(self, body, n):
         if any(m["role"] == "tool" for m in body["messages"]):

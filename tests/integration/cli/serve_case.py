@@ -9,9 +9,13 @@ import os
 import signal
 import socket
 import ssl
+import sys
 import time
 
-from cli_case import CliCase
+from cli_case import CliCase, SOURCE
+
+sys.path.insert(0, os.path.join(SOURCE, "tests/support"))
+import digits_model  # noqa: E402
 
 PATIENCE = 60  # seconds that nothing here takes, unless something is wrong
 
@@ -126,6 +130,11 @@ class Server:
 class ServeCase(CliCase):
     def serve(self, *args, **env):
         return Server(self, *args, **env)
+
+    def digits(self):
+        """The name of a model of this process that chats."""
+        digits_model.make(SOURCE, os.path.join(self.dir, "digits"))
+        return "digits"
 
     def until(self, what, seconds=PATIENCE):
         """Waits until what() is true, and gives it."""

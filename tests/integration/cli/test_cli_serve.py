@@ -5,6 +5,7 @@ SPDX-License-Identifier: Apache-2.0
 import json
 import os
 import re
+import resource
 import select
 import signal
 import socket
@@ -58,6 +59,7 @@ class Tokens(ServeCase):
                 self.assertEqual(r.error()["type"], "authentication_error")
             if code == 403:
                 self.assertEqual(r.error()["type"], "permission_error")
+                self.assertEqual(r.error()["message"], "the token metrics does not have the scope v1, which this path needs")
         self.assertEqual(s.get("/healthz", fields={"Authorization": None}).code, 200, "open")
         self.assertEqual(s.get("/version", fields={"Authorization": f"Bearer {metrics}"}).code, 200, "any scope")
         self.assertEqual(s.get("/version", fields={"Authorization": None}).code, 401)
@@ -74,6 +76,38 @@ class Tokens(ServeCase):
         os.chmod(self.tokens_path(), 0o640)
         self.fails(78, ["other users can read the file", "chmod 600"], "serve", "token", "b")
         self.fails(78, "other users can read the file", "serve", "--listen", "127.0.0.1:0")
+
+    def test_a_server_follows_the_file_of_its_tokens(self):
+        s = self.serve()
+        first, second = s.token, self.ok("serve", "token", "second").out.split()[1]
+        s.token = second
+        self.until(lambda: s.get("/v1/models").code == 200, 10)
+        with open(self.tokens_path(), encoding="utf-8") as f:
+            lines = f.readlines()
+        with open(self.tokens_path(), "w", encoding="utf-8") as f:  # in place, as some editors do
+            f.writelines(line for line in lines if " first " not in line)
+        self.until(lambda: s.get("/v1/models", fields={"Authorization": f"Bearer {first}"}).code == 401, 10)
+        self.assertEqual(s.get("/v1/models").code, 200)
+        os.unlink(self.tokens_path())
+        self.until(lambda: "the tokens stay as they were" in s.log(), 10)
+        time.sleep(2.2)
+        self.assertEqual(s.log().count("the tokens stay as they were"), 1, "said once")
+        self.assertEqual(s.get("/v1/models").code, 200)
+        s.stop()
+
+    def test_tokens_made_at_the_same_time_are_all_kept(self):
+        names = [f"t{i}" for i in range(12)]
+        made = [self.start("serve", "token", name) for name in names]
+        tokens = [p.communicate(timeout=PATIENCE)[0].split()[1] for p in made]
+        self.assertEqual([p.returncode for p in made], [0] * 12)
+        with open(self.tokens_path(), encoding="utf-8") as f:
+            text = f.read()
+        self.assertEqual(sorted(line.split()[1] for line in text.splitlines()[1:]), sorted(names))
+        self.assertEqual(text.count("# tokens"), 1)
+        s = self.serve()
+        for token in tokens:
+            self.assertEqual(s.get("/v1/models", fields={"Authorization": f"Bearer {token}"}).code, 200)
+        s.stop()
 
     def test_sighup_reads_the_tokens_again(self):
         s = self.serve("--model", self.write_script(1500))
@@ -112,7 +146,8 @@ class Exposure(ServeCase):
         self.fails(78, "needs a token", "serve", "--listen", "0.0.0.0:0", "--no-token", "--tls-cert", cert, "--tls-key", key)
         self.assertFalse(os.path.exists(os.path.join(self.dir, ".config/troupe/tokens")), "no token was made")
         self.fails(2, "belong together", "serve", "--listen", "127.0.0.1:0", "--tls-cert", cert)
-        self.fails(78, "x.pem", "serve", "--listen", "127.0.0.1:0", "--tls-cert", "x.pem", "--tls-key", key)
+        self.fails(78, "--tls-key: opening y.pem: No such file", "serve", "--listen", "127.0.0.1:0", "--tls-cert", cert, "--tls-key", "y.pem")
+        self.fails(78, "--tls-cert: opening x.pem: No such file", "serve", "--listen", "127.0.0.1:0", "--tls-cert", "x.pem", "--tls-key", key)
 
     def test_addresses_of_listen(self):
         for text in ("::1:80", "[::1]", "80:", ":80", "127.0.0.1:99999", "127.0.0.1:-1", "127.0.0.1:x", "[]:1", "[::1:0", "x" * 90 + ":1"):
@@ -122,16 +157,17 @@ class Exposure(ServeCase):
         s.stop()
         self.fails(78, "is not an IP address", "serve", "--listen", "127.evil.example:0")
         s = self.serve()
-        self.fails(78, "use", "serve", "--listen", f"127.0.0.1:{s.port}")
+        self.fails(1, [f"127.0.0.1 port {s.port}", "another program uses this port", "listen on another port"],
+                   "serve", "--listen", f"127.0.0.1:{s.port}", "--store", "other.db")
         s.stop()
 
     def test_names_that_are_not_the_servers(self):
-        s = self.serve("--allow-host", "box.example:8443", "--allow-origin", "https://page.example")
+        s = self.serve("--allow-host", "box.example:8443", "--allow-origin", "https://page.example", "--model", self.digits())
         for host, code in ((f"127.0.0.1:{s.port}", 200), (f"localhost:{s.port}", 200), (f"LOCALHOST:{s.port}", 200),
                            ("box.example:8443", 200), ("evil.example", 400), (f"evil.example:{s.port}", 400),
                            ("127.0.0.1", 400), ("127.0.0.1:1", 400), (f"127.0.0.1.evil.example:{s.port}", 400), ("", 400)):
             self.assertEqual(s.get("/v1/models", fields={"Host": host}).code, code, host)
-        body = {"model": "embedded", "messages": [{"role": "user", "content": "x"}], "max_tokens": 1}
+        body = {"model": "digits", "messages": [{"role": "user", "content": "x"}], "max_tokens": 1}
         for origin, code in ((None, 200), (f"http://127.0.0.1:{s.port}", 200), ("https://page.example", 200),
                              ("http://page.example", 403), ("https://page.example.evil", 403), ("null", 403),
                              ("https://evil.example", 403), (f"https://127.0.0.1:{s.port}", 403)):
@@ -185,7 +221,7 @@ class Exposure(ServeCase):
 
 class Limits(ServeCase):
     def test_paths_methods_and_bodies(self):
-        s = self.serve()
+        s = self.serve("--model", self.digits())
         for method, path, code, allow in (("GET", "/", 404, None), ("GET", "/v1", 404, None), ("GET", "/v1/nothing", 404, None),
                                           ("POST", "/v1/models", 405, "GET, HEAD"), ("GET", CHAT, 405, "POST"),
                                           ("PUT", CHAT, 405, "POST"), ("DELETE", "/healthz", 405, "GET, HEAD"),
@@ -202,11 +238,11 @@ class Limits(ServeCase):
         self.assertEqual(s.get("/nothing").error()["code"], 404)
 
         def chat_of(size):
-            head, tail = b'{"model": "embedded", "max_tokens": 1, "messages": [{"role": "user", "content": "', b'"}]}'
+            head, tail = b'{"model": "digits", "max_tokens": 1, "messages": [{"role": "user", "content": "', b'"}]}'
             return head + b"a" * (size - len(head) - len(tail)) + tail
 
         for size, code, word in ((4 * MIB - 1, 400, "context_length_exceeded"), (4 * MIB, 400, "context_length_exceeded"),
-                                 (4 * MIB + 1, 413, None)):
+                                 (4 * MIB + 1, 413, "request_too_large")):
             r = s.request("POST", CHAT, chat_of(size))
             self.assertEqual((r.code, r.error()["code"]), (code, word), size)
         s.stop()
@@ -252,9 +288,24 @@ class Limits(ServeCase):
         many.close()
         self.assertEqual(s.stop(), 143)
 
+    def test_the_bodies_of_all_requests_have_a_limit(self):
+        self.fails(2, "--body-memory", "serve", "--body-memory", "1MiB")
+        script = "script:" + self.write("slow.json", SCRIPT % 60000)
+        s = self.serve("--model", script, "--body-memory", "4MiB")
+        messages = [{"role": "user", "content": "x" * (3 << 20)}]
+        first = s.send("POST", CHAT, {"model": script, "messages": messages})
+        self.until(lambda: s.chat("none", "x" * (2 << 20)).code == 503)  # until the first has begun: 404
+        r = s.chat("none", "x" * (2 << 20))
+        self.assertEqual((r.code, r.error()["code"], r.headers["Retry-After"]), (503, "overloaded", "1"))
+        self.assertEqual(s.chat("none", "x" * (512 << 10)).code, 404, "a short one fits")
+        self.assertEqual(s.get("/healthz").code, 200)
+        first.close()
+        self.until(lambda: s.chat("none", "x" * (2 << 20)).code == 404)
+        s.stop(signal.SIGTERM)
+
     def test_streams_of_one_token_are_limited(self):
-        s = self.serve("--max-streams", "1")
-        body = {"model": "embedded", "messages": [{"role": "user", "content": "x"}], "max_tokens": 400, "stream": True}
+        s = self.serve("--max-streams", "1", "--model", self.digits())
+        body = {"model": "digits", "messages": [{"role": "user", "content": "x"}], "max_tokens": 400, "stream": True}
         first = s.send("POST", CHAT, body)
         r = first.getresponse()
         self.assertEqual(r.status, 200)
@@ -349,16 +400,21 @@ class Draining(ServeCase):
         self.assertTrue(got.endswith(b"data: [DONE]\n\n\r\n0\r\n\r\n"), got[-200:])
         self.assertEqual(s.end(), 143)
 
-    def test_what_takes_longer_than_the_grace_is_cut(self):
+    def test_what_takes_longer_than_the_grace_is_cut_with_an_error(self):
         script = "script:" + self.write("slow.json", SCRIPT % 60000)
         s = self.serve("--model", script, "--grace", "500ms")
-        c = s.send("POST", CHAT, {"model": script, "messages": [{"role": "user", "content": "x"}]})
-        time.sleep(0.2)
+        body = {"model": script, "messages": [{"role": "user", "content": "x"}], "n": 2}
+        whole = s.send("POST", CHAT, body)
+        stream = s.send("POST", CHAT, {**body, "stream": True}).getresponse()
+        self.assertEqual(stream.status, 200)  # it has begun
         began = time.time()
         self.assertEqual(s.stop(), 143)
         self.assertLess(time.time() - began, 15)
-        with self.assertRaises(OSError):
-            c.getresponse()
+        r = Reply(whole.getresponse())
+        self.assertEqual((r.code, r.error()["code"], r.headers["Retry-After"]), (503, "shutting_down", "1"))
+        data = [line[6:] for line in stream.read().decode().splitlines() if line.startswith("data: ")]
+        self.assertEqual(json.loads(data[-1])["error"]["code"], "shutting_down")
+        self.assertNotIn("[DONE]", data)
 
     def test_a_second_signal_does_not_wait(self):
         script = "script:" + self.write("slow.json", SCRIPT % 60000)
@@ -368,6 +424,41 @@ class Draining(ServeCase):
         self.until(lambda: self.refused(s.port))
         self.assertEqual(s.stop(signal.SIGINT), 130)
         c.close()
+
+
+class Store(ServeCase):
+    """A store that takes no more records: nothing can be acknowledged, so the server ends, and may be started again."""
+
+    def test_a_store_that_is_deleted_ends_the_server(self):
+        s = self.serve("--store", "s.db")
+        self.assertEqual(s.get("/healthz").json(), {"status": "ok"})
+        for tail in ("", "-wal", "-shm"):
+            os.unlink(os.path.join(self.dir, "s.db" + tail))
+        self.assertEqual(s.end(), 1)
+        self.assertIn("nothing more can be recorded, so the server stops: ", s.log())
+        self.assertIn("was deleted or replaced", s.log())
+
+    def test_an_io_error_ends_the_server_after_the_replies_under_way(self):
+        self.write("echo.yaml", "schema: blueprint/v1\ninputs: {text: {type: string}}\nsteps: {a: {value: \"${inputs.text}\"}}\n")
+        script = "script:" + self.write("slow.json", SCRIPT % 2500)
+        self.write("troupe.yaml", "serve: {models: ['%s'], blueprints: {echo: {file: echo.yaml}}}\n" % script)
+        s = self.serve("--store", "s.db", "--grace", "30s")
+        kept = s.chat("blueprint/echo", "kept").headers["X-Troupe-Run"]
+        health = s.connect()
+        self.assertEqual(s.get("/healthz", connection=health).code, 200)
+        slow = s.send("POST", CHAT, {"model": script, "messages": [{"role": "user", "content": "x"}]})
+        time.sleep(0.3)  # it has begun
+        resource.prlimit(s.p.pid, resource.RLIMIT_FSIZE, (8192, 8192))
+        self.assertGreaterEqual(s.chat("blueprint/echo", "x" * 100000).code, 422)
+        r = s.get("/healthz", connection=health)
+        self.assertEqual(r.code, 503)
+        self.assertRegex(json.dumps(r.json()), "takes no more records|shutting down")
+        self.assertEqual(Reply(slow.getresponse()).json()["choices"][0]["message"]["content"], "fine")
+        self.assertEqual(s.end(), 1, s.log())
+        again = self.serve("--store", "s.db")
+        self.assertEqual(again.get("/healthz").code, 200)
+        self.assertEqual(self.ok("show", kept, "--json", "--store", "s.db").json()["status"], "ok")
+        self.assertEqual(again.stop(), 143)
 
 
 def unescape(m):

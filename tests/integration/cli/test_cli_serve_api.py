@@ -294,7 +294,7 @@ class Api(ServeCase):
         self.assertEqual((events[-1].type, events[-1].json()["status"]), ("result", "ok"))
         self.assertEqual(self.final(events), self.shown(run))
         result = events[-1].json()
-        head = {k: v for k, v in self.show(run).items() if k != "steps"}
+        head = {k: v for k, v in self.show(run).items() if k not in ("steps", "models")}
         self.assertEqual({k: v for k, v in result.items() if k != "type"}, head)
         statuses = [e.json()["status"] for e in events if e.type == "status"]
         self.assertEqual((statuses[0], statuses[-1]), ("running", "ok"))
@@ -342,6 +342,10 @@ class Api(ServeCase):
                 self.assertIsNone(e.id)
                 text[e.json()["path"]] = text.get(e.json()["path"], "") + e.json()["text"]
         self.assertEqual(text.get("last/turn:0/model:0"), "provisional words")
+        order = [e.json().get("status", "text") for e in events if e.type in ("step", "text") and e.json()["path"] == "last/turn:0/model:0"]
+        self.assertEqual((order[0], order[-1]), ("started", "ok"))
+        self.assertIn("text", order[1:-1])
+        self.assertEqual(len(order), 2 + order.count("text"))
 
     def test_events_of_a_run_of_another_process(self):
         self.say(400)
@@ -456,7 +460,9 @@ class Api(ServeCase):
         self.begin()
         run = self.new("work")["run"]
         self.until_recorded()
-        self.assertEqual(self.ask("DELETE", f"/api/runs/{run}").code, 409)  # a process drives it
+        refused = self.ask("DELETE", f"/api/runs/{run}")
+        self.assertEqual((refused.code, refused.error()["message"]),
+                         (409, f"run {run} is under way in this server; end it first with POST /api/runs/{run}/cancel"))
         self.assertEqual(self.post(f"/api/runs/{run}/cancel"), {"schema": "troupe.cancel/1", "run": run})
         self.until_is(run, "cancelled", seconds=10)
         waits = self.new("pause")["run"]

@@ -5,7 +5,8 @@ SPDX-License-Identifier: Apache-2.0
 import http.client
 import json
 
-from cli_case import CliCase, main
+from cli_case import main
+from serve_case import ServeCase
 
 SCRIPT = """{"model": "script", "replies": [
   {"path": "v1/turn:0/model:0", "tool_calls": [{"name": "f", "arguments": {}}, {"name": "g", "arguments": {}}]},
@@ -23,16 +24,17 @@ steps: {ask: {human: {prompt: "${inputs.text}?"}}}
 output: "${ask}"
 """
 SERVES = """serve:
-  models: ["script:tools.json", embedded]
+  models: ["script:tools.json", digits]
   blueprints: {fails: {file: fails.yaml, input: text}, asks: {file: asks.yaml, input: text}}
 """
 
 
-class Clients(CliCase):
+class Clients(ServeCase):
     def setUp(self):
         super().setUp()
         for name, text in (("tools.json", SCRIPT), ("fails.yaml", FAILS), ("asks.yaml", ASKS), ("troupe.yaml", SERVES)):
             self.write(name, text)
+        self.digits()
         p = self.start("serve", "--no-token", "--listen", "127.0.0.1:0")
         line = p.stdout.readline()
         self.assertTrue(line.startswith("listening on http://127.0.0.1:"), line)
@@ -73,7 +75,7 @@ class Clients(CliCase):
             self.assertEqual(self.ok("show", headers["X-Troupe-Run"], "--json").json()["run"], headers["X-Troupe-Run"])
 
     def test_the_error_of_a_long_prompt_has_the_words_that_clients_look_for(self):
-        status, _, r = self.chat("embedded", messages=[{"role": "user", "content": "9" * 3000}])
+        status, _, r = self.chat("digits", messages=[{"role": "user", "content": "9" * 3000}])
         self.assertEqual((status, r["error"]["code"]), (400, "context_length_exceeded"))
         self.assertIn("this model's maximum context length is 1024 tokens", r["error"]["message"])
 

@@ -109,6 +109,68 @@ class Runs(ServeCase):
                          [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}, {"role": "user", "content": "c"}])
         s.stop()
 
+    def test_what_a_message_cannot_start_is_for_api_runs(self):
+        self.write("order.yaml", "schema: blueprint/v1\ninputs: {item: {type: string, required: true}, n: {type: integer, required: true},\n"
+                   "  tags: {type: array, default: []}}\nsteps: {a: {value: '${inputs.n}'}}\noutput: '${inputs.item} ${a}'\n")
+        self.write("troupe.yaml", CONFIG + "    order: {file: order.yaml}\n")
+        s = self.serve()
+        listed = [m["id"] for m in s.get("/v1/models").json()["data"]]
+        self.assertIn("blueprint/echo", listed)
+        self.assertNotIn("blueprint/order", listed)
+        self.assertEqual(s.get("/v1/models/blueprint/order").code, 404)
+        r = s.chat("blueprint/order", "six")
+        self.assertEqual((r.code, r.error()["param"]), (400, "model"), r.body)
+        self.assertEqual(r.error()["message"], "blueprint/order is for POST /api/runs only: a message cannot start it, since it has 3 "
+                         "inputs, and `input` does not name the one for the message")
+        for inputs, words in (({"item": "pen"}, "input `n` (integer) is missing"),
+                              ({"item": "pen", "n": "6"}, "input `n` is of type integer, got string"),
+                              ({"item": 5, "n": 6}, "input `item` is of type string, got integer"),
+                              ({"item": "pen", "n": 6, "tags": {}}, "input `tags` is of type array, got object"),
+                              ({"item": "pen", "n": 6, "tag": []}, "unknown input `tag`; did you mean `tags`?"),
+                              ([], "inputs: expected an object")):
+            r = s.request("POST", "/api/runs", {"blueprint": "order", "inputs": inputs})
+            self.assertEqual((r.code, r.error()["message"]), (400, words))
+        self.assertEqual(self.ok("runs", "--json").json()["runs"], [])
+        r = s.request("POST", "/api/runs", {"blueprint": "order", "inputs": {"item": "pen", "n": 6}})
+        self.assertEqual(r.code, 201, r.body)
+        self.assertEqual(self.until_status(r.json()["run"], "ok")["output"], "pen 6")
+        s.stop()
+
+    def test_an_agent_needs_a_model_that_chats(self):
+        for agent in ("prompt: hi", "model: embedded"):
+            self.write("troupe.yaml", "serve:\n  agents:\n    helper: {%s}\n" % agent)
+            r = self.fails(78, ["troupe.yaml:3:13: agent/helper: the model of agent `helper` cannot be used in step `reply`: "
+                                "model embedded knows only the calls of environments", "give the agent a `model` that can chat"],
+                           "serve", "--listen", "127.0.0.1:0")
+        self.write("troupe.yaml", "serve:\n  blueprints:\n    a: {file: a.yaml}\n")
+        self.write("a.yaml", "schema: blueprint/v1\nagents: {w: {model: embedded}}\nsteps:\n  a: {agent: w, in: x}\n")
+        self.fails(78, ["a.yaml:2:21: the model of agent `w` cannot be used in step `a`"], "serve", "--listen", "127.0.0.1:0")
+        self.write("a.yaml", "schema: blueprint/v1\nagents: {w: {model: embedded}}\nsteps:\n  a: {agent: w, env: {name: ledger, horizon: 2}}\n")
+        s = self.serve()
+        self.assertEqual(s.chat("blueprint/a", "x").code, 200, "in an environment it works")
+        s.stop()
+
+    def test_mistakes_of_what_is_offered_have_their_place(self):
+        for offer, place, words in (("blueprints: {a: no.yaml}", "2:19", "expected a mapping, as in {file: BLUEPRINT}"),
+                                    ("blueprints: {a: {file: no.yaml}}", "2:26", "cannot open blueprint"),
+                                    ("models: [nobody]", "2:12", "unknown model `nobody`"),
+                                    ("models: [./nowhere]", "2:12", "nowhere"),
+                                    ("agents: {a: {tools: [nothing], model: 'script:clerk.json'}}", "2:15", "nothing")):
+            self.write("troupe.yaml", "serve:\n  " + offer + "\n")
+            self.fails(78, [f"troupe.yaml:{place}: ", words], "serve", "--listen", "127.0.0.1:0")
+
+    def test_nothing_to_offer_is_a_warning(self):
+        self.write("troupe.yaml", "serve:\n  models: []\n")
+        s = self.serve("--no-token")
+        self.assertRegex(s.log(), r"troupe\.yaml:2:11: nothing is offered: the list of models is empty")
+        self.assertEqual(s.get("/v1/models").json()["data"], [])
+        s.stop()
+        self.write("troupe.yaml", "serve:\n  models: []\n  agents: {clerk: {model: 'script:clerk.json'}}\n")
+        s = self.serve("--no-token")
+        self.assertNotIn("nothing is offered", s.log())
+        self.assertEqual([m["id"] for m in s.get("/v1/models").json()["data"]], ["agent/clerk"])
+        s.stop()
+
     def test_a_long_output_is_streamed_whole(self):
         text = "a long output. " * 50000
         s = self.serve()
@@ -153,6 +215,8 @@ class Runs(ServeCase):
         r = s.chat("blueprint/ask", "the plan")
         self.assertEqual((r.code, r.error()["code"]), (422, "run_waiting"))
         uuid = r.headers["X-Troupe-Run"]
+        for words in ("GET /api/inbox", f"POST /api/runs/{uuid}/answers"):
+            self.assertIn(words, r.error()["message"])
         self.assertEqual(self.run_of(uuid)["status"], "waiting")
         self.assertIn("Go on with the plan?", self.ok("inbox").out)
         self.ok("answer", uuid, "yes")
@@ -182,12 +246,15 @@ class Runs(ServeCase):
         s = self.serve("--grace", "200ms")
         whole = s.send("POST", CHAT, {"model": "blueprint/long", "messages": user("first")})
         stream = s.send("POST", CHAT, {"model": "blueprint/long", "messages": user("second"), "stream": True})
-        self.assertEqual(stream.getresponse().status, 200)
+        streamed = stream.getresponse()
+        self.assertEqual(streamed.status, 200)
         self.until(lambda: len(self.ok("runs", "--json").json()["runs"]) == 2)
         code = s.stop()
         self.assertEqual(code, 143, s.log())
         r = Reply(whole.getresponse())
         self.assertEqual((r.code, r.error()["code"]), (503, "run_interrupted"))
+        data = [line[6:] for line in streamed.read().decode().splitlines() if line.startswith("data: ")]
+        self.assertEqual([json.loads(d)["error"]["code"] for d in data], ["run_interrupted"])
         stream.close()
         s = self.serve()
         self.until(lambda: all(r["status"] in ("ok", "cancelled") for r in self.ok("runs", "--json").json()["runs"]))

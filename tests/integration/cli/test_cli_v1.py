@@ -35,10 +35,10 @@ def joined(events, key="content"):
 class Models(ServeCase):
     def test_the_list_of_models(self):
         self.write("troupe.yaml", "models:\n  far: {url: 'http://127.0.0.1:1/v1', model: x, context: 3000}\n"
-                   "serve:\n  models: [far, embedded, './here.json', 'script:here.json']\n  agents: {helper: {prompt: hi}}\n")
+                   "serve:\n  models: [far, embedded, './here.json', 'script:here.json']\n  agents: {helper: {prompt: hi, model: far}}\n")
         self.fails(78, ["troupe.yaml:4:27", "here.json"], "serve", "--listen", "127.0.0.1:0")
         self.write("troupe.yaml", "models:\n  far: {url: 'http://127.0.0.1:1/v1', model: x, context: 3000}\n"
-                   "serve:\n  models: [far, embedded, 'script:here.json']\n  agents: {helper: {prompt: hi}}\n")
+                   "serve:\n  models: [far, embedded, 'script:here.json']\n  agents: {helper: {prompt: hi, model: far}}\n")
         self.write("here.json", '{"model": "script", "replies": [], "default": {"text": "here"}}')
         s = self.serve()
         listed = s.get("/v1/models").json()
@@ -78,12 +78,12 @@ class Models(ServeCase):
 
 class Embedded(ServeCase):
     def test_whole_and_streamed_are_the_same(self):
-        s = self.serve()
+        s = self.serve("--model", self.digits())
         for path, more in ((CHAT, {"messages": user(PROMPT)}), (COMPLETE, {"prompt": PROMPT}), (COMPLETE, {"prompt": PROMPT, "echo": True}),
                            (COMPLETE, {"prompt": [PROMPT, "ORDe+5|"]}), (CHAT, {"messages": user(PROMPT), "n": 3}),
                            (COMPLETE, {"prompt": PROMPT, "stop": "66"}), (COMPLETE, {"prompt": PROMPT, "stop": ["x", "d6"]}),
                            (COMPLETE, {"prompt": PROMPT, "temperature": 0}), (COMPLETE, {"prompt": PROMPT, "top_k": 2, "min_p": 0.1})):
-            body = {"model": "embedded", "max_tokens": 12, "seed": 5, **more}
+            body = {"model": "digits", "max_tokens": 12, "seed": 5, **more}
             whole = s.request("POST", path, body).json()
             again = s.request("POST", path, body).json()
             for r in (whole, again):
@@ -102,7 +102,7 @@ class Embedded(ServeCase):
             self.assertEqual({e["system_fingerprint"] for e in events}, {whole["system_fingerprint"]})
             if "stop" in more:
                 self.assertEqual(whole["choices"][0]["finish_reason"], "stop")
-        self.assertNotIn("usage", s.events(CHAT, {"model": "embedded", "messages": user("x"), "max_tokens": 1})[0][-1])
+        self.assertNotIn("usage", s.events(CHAT, {"model": "digits", "messages": user("x"), "max_tokens": 1})[0][-1])
         s.stop()
 
     def test_the_tokens_are_those_of_generate(self):
@@ -123,9 +123,9 @@ class Embedded(ServeCase):
         s.stop()
 
     def test_log_probs_of_chunks_are_those_of_the_whole(self):
-        s = self.serve()
+        s = self.serve("--model", self.digits())
         for path, more in ((CHAT, {"messages": user(PROMPT), "logprobs": True}), (COMPLETE, {"prompt": PROMPT, "logprobs": 0})):
-            body = {"model": "embedded", "max_tokens": 20, "seed": 3, "temperature": 1.3, "n": 2, **more}
+            body = {"model": "digits", "max_tokens": 20, "seed": 3, "temperature": 1.3, "n": 2, **more}
             whole = s.request("POST", path, body).json()
             events, _ = s.events(path, body)
             for c in whole["choices"]:
@@ -153,9 +153,20 @@ class Embedded(ServeCase):
         self.assertEqual(r["usage"]["prompt_tokens"], one["usage"]["prompt_tokens"], "counted once")
         s.stop()
 
-    def test_errors_name_the_parameter(self):
+    def test_a_model_of_environments_does_not_chat(self):
         s = self.serve()
-        ok = {"model": "embedded", "messages": user("x"), "max_tokens": 1}
+        for more in ({}, {"stream": True}):
+            r = s.chat("embedded", "Hello", **more)
+            self.assertEqual((r.code, r.error()["param"], r.error()["code"]), (400, "model", "unsupported_value"), r.body)
+            self.assertEqual(r.error()["message"], "the model knows only the calls of environments and cannot chat; "
+                             "/v1/completions continues a text")
+        r = s.complete("embedded", PROMPT, max_tokens=8, temperature=0, stop=";")
+        self.assertEqual(r.json()["choices"][0]["text"], "SETd66")
+        s.stop()
+
+    def test_errors_name_the_parameter(self):
+        s = self.serve("--model", self.digits())
+        ok = {"model": "digits", "messages": user("x"), "max_tokens": 1}
         for more, param, code in (({"messages": user("x" * 5000)}, None, "context_length_exceeded"),
                                   ({"model": "none"}, "model", "model_not_found"), ({"model": None}, "model", None),
                                   ({"functions": []}, "functions", "unsupported_parameter"),
@@ -173,7 +184,7 @@ class Embedded(ServeCase):
             self.assertTrue(r.error()["message"])
             if code:
                 self.assertEqual(r.error()["code"], code)
-        for body in (b"", b"{", b"[]", b'"x"', b"{}", b'{"model": "embedded", "model": "x"}', b"\xff\xfe", b"null",
+        for body in (b"", b"{", b"[]", b'"x"', b"{}", b'{"model": "digits", "model": "x"}', b"\xff\xfe", b"null",
                      b'{"a":' * 100 + b"1" + b"}" * 100):
             r = s.request("POST", CHAT, body)
             self.assertEqual((r.code, r.error()["type"]), (400, "invalid_request_error"), body[:40])

@@ -101,6 +101,7 @@ static void members_are_found_by_their_decoded_key(void **state)
     assert_int_equal(json_view_size(v), 5);
     assert_int_equal(json_view_kind(json_view_get(v, "a")), JV_ARRAY);
     assert_int_equal(json_view_size(json_view_get(v, "a")), 2);
+    assert_false(json_view_text(JSON_VIEW_NONE, &text));
     assert_true(json_view_text(json_view_get(v, "m\xc3\xa4"), &text));
     assert_string_equal(str_cstr(&text), "q\"\n");
     assert_true(json_view_is(json_view_get(v, "m\xc3\xa4"), "q\"\n"));
@@ -118,6 +119,7 @@ static void members_are_found_by_their_decoded_key(void **state)
     assert_true(json_walk_next(&w));
     assert_true(json_view_is(json_view_get(w.value, "x"), "]}"));
     assert_false(json_walk_next(&w));
+    assert_false(json_view_text(JSON_VIEW_NONE, &text));
     str_deinit(&text);
 }
 

@@ -19,8 +19,11 @@ static int make_folder(void **state)
         "steps: {a: {value: \"${inputs.a}\"}}\n";
     static const char both[] = "schema: blueprint/v1\n"
                                "inputs: {a: {type: string, required: true}, "
-                               "b: {type: string, required: true}}\n"
+                               "b: {type: integer, required: true}}\n"
                                "steps: {a: {value: \"${inputs.a}\"}}\n";
+    static const char count[] = "schema: blueprint/v1\n"
+                                "inputs: {n: {type: integer, required: true}}\n"
+                                "steps: {a: {value: \"${inputs.n}\"}}\n";
     static const char none[] = "schema: blueprint/v1\nsteps: {a: {value: 1}}\n";
     static const char wrong[] = "schema: blueprint/v1\nsteps: {a: {agent: nobody}}\n";
 
@@ -29,6 +32,7 @@ static int make_folder(void **state)
     temp_dir_put(folder, "report.yaml", report, strlen(report));
     temp_dir_put(folder, "several.yaml", several, strlen(several));
     temp_dir_put(folder, "both.yaml", both, strlen(both));
+    temp_dir_put(folder, "count.yaml", count, strlen(count));
     temp_dir_put(folder, "none.yaml", none, strlen(none));
     temp_dir_put(folder, "wrong.yaml", wrong, strlen(wrong));
     temp_dir_put(folder, "prompt.md", "From a file.", 12);
@@ -83,6 +87,7 @@ static void what_is_offered(void **state)
     assert_string_equal(o->input, "question");
     assert_string_equal(o->where, "troupe.yaml:3:11");
     assert_int_equal(o->plan->n_steps, 1);
+    assert_string_equal(o->plan->agent[0].name, "helper");
     assert_non_null(o->plan->step[0].history);
     assert_string_equal(o->plan->agent[0].model, "strong");
     assert_string_equal(o->plan->agent[0].prompt, "From a file.");
@@ -95,11 +100,55 @@ static void what_is_offered(void **state)
     assert_string_equal(o->input, "question"); /* the only required one */
     assert_string_equal(serve_config_find(&c, "blueprint/all")->input, "b");
     assert_null(serve_config_find(&c, "blueprint/none")->input);
+    for (int32_t i = 0; i < c.n_offers; i++)
+        assert_null(c.offer[i].api_only);
     assert_null(serve_config_find(&c, "helper"));
     assert_null(serve_config_find(&c, "blueprint/helper"));
     assert_null(serve_config_find(&c, "agent/"));
     serve_config_deinit(&c);
     assert_int_equal(c.n_offers, 0);
+}
+
+/* Every valid blueprint is offered: for /v1 too if a message alone can start it. */
+static void what_a_message_cannot_start_is_for_the_api_only(void **state)
+{
+    static const struct {
+        const char *file, *why;
+    } cases[] = {
+        {"several.yaml", "it has 3 inputs, and `input` does not name the one for the message"},
+        {"both.yaml", "it has 2 inputs, and `input` does not name the one for the message"},
+        {"count.yaml", "its input \"n\" is of type integer, not string or array"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct serve_config c = {.offer = NULL};
+        char text[80];
+
+        snprintf(text, sizeof(text), "blueprints: {a: {file: %s}}\n", cases[i].file);
+        assert_ok(add(&c, text, why));
+        assert_int_equal(c.n_offers, 1);
+        assert_non_null(c.offer[0].api_only);
+        assert_string_equal(c.offer[0].api_only, cases[i].why);
+        assert_null(c.offer[0].input);
+        serve_config_deinit(&c);
+    }
+}
+
+/* No models at all is something else than no list. */
+static void an_empty_list_of_models_is_a_list(void **state)
+{
+    struct serve_config c = {.offer = NULL};
+
+    (void)state;
+    assert_ok(add(&c, "agents: {a: {}}\n", why));
+    assert_null(c.models_where);
+    assert_ok(add(&c, "models: []\n", why));
+    assert_string_equal(c.models_where, "troupe.yaml:1:9");
+    assert_ok(add(&c, "models: [x]\n", why)); /* of a less important file */
+    assert_int_equal(c.n_models, 0);
+    assert_string_equal(c.models_where, "troupe.yaml:1:9");
+    serve_config_deinit(&c);
 }
 
 static void the_more_important_file_counts(void **state)
@@ -129,7 +178,7 @@ static void each_mistake_has_its_place(void **state)
         {"models: [a, [b]]\n", "troupe.yaml:1:13", "expected the name of a model"},
         {"models: [a, \"\"]\n", "troupe.yaml:1:13", "expected the name of a model"},
         {"agents: [a]\n", "troupe.yaml:1:9", "expected a mapping of names"},
-        {"agents: {a: b}\n", "troupe.yaml:1:13", "expected a mapping"},
+        {"agents: {a: b}\n", "troupe.yaml:1:13", "expected a mapping, as in {model: NAME, "},
         {"agents: {a/b: {}}\n", "troupe.yaml:1:10", "a name is 1 to 64 letters, digits, "},
         {"agents: {\"\": {}}\n", "troupe.yaml:1:10", "a name is 1 to 64 letters, digits, "},
         {"agents:\n  a: {promt: x}\n", "troupe.yaml:2:6", "agent a: unknown key \"promt\""},
@@ -137,6 +186,8 @@ static void each_mistake_has_its_place(void **state)
         {"agents:\n  a: {prompt: file://no.md}\n", "troupe.yaml:2:6", "agent a: "},
         {"agents:\n  a: {budget: {call: 2}}\n", "troupe.yaml:2:6", "agent a: unknown key \"call\""},
         {"blueprints: 5\n", "troupe.yaml:1:13", "expected a mapping of names"},
+        {"blueprints: {a: no.yaml}\n", "troupe.yaml:1:17",
+         "expected a mapping, as in {file: BLUEPRINT}"},
         {"blueprints:\n  a: {}\n", "troupe.yaml:2:6", "a blueprint needs `file`"},
         {"blueprints:\n  a: {file: [x]}\n", "troupe.yaml:2:6", "a blueprint needs `file`"},
         {"blueprints:\n  a: {file: no.yaml}\n", "troupe.yaml:2:13", "cannot open blueprint"},
@@ -147,15 +198,14 @@ static void each_mistake_has_its_place(void **state)
         {"blueprints:\n  a: {file: report.yaml, input: [q]}\n", "troupe.yaml:2:33",
          "`input` takes the name of an input"},
         {"blueprints:\n  a: {file: report.yaml, input: n}\n", "troupe.yaml:2:33",
-         "the input question is required, but does not get the message"},
-        {"blueprints:\n  a: {file: several.yaml}\n", "troupe.yaml:2:6",
-         "the blueprint has 3 inputs: name the one that gets the message as `input`"},
+         "a message cannot start the blueprint: its input \"question\" is required, too; without "
+         "`input` it is offered for /api/runs only"},
         {"blueprints:\n  a: {file: several.yaml, input: c}\n", "troupe.yaml:2:34",
-         "input \"c\" is of type number; a message needs a string, or an array for all messages"},
-        {"blueprints:\n  a: {file: both.yaml}\n", "troupe.yaml:2:6",
-         "the blueprint has 2 inputs: name the one that gets the message as `input`"},
+         "a message cannot start the blueprint: its input \"c\" is of type number, not string"},
         {"blueprints:\n  a: {file: both.yaml, input: b}\n", "troupe.yaml:2:31",
-         "the input a is required, but does not get the message"},
+         "a message cannot start the blueprint: its input \"a\" is required, too"},
+        {"blueprints:\n  a: {file: count.yaml, input: n}\n", "troupe.yaml:2:32",
+         "a message cannot start the blueprint: its input \"n\" is of type integer, not string"},
     };
 
     (void)state;
@@ -189,6 +239,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_offered),
+        cmocka_unit_test(what_a_message_cannot_start_is_for_the_api_only),
+        cmocka_unit_test(an_empty_list_of_models_is_a_list),
         cmocka_unit_test(the_more_important_file_counts),
         cmocka_unit_test(each_mistake_has_its_place),
         cmocka_unit_test(a_mistake_in_a_blueprint_has_its_place_there),

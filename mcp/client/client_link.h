@@ -1,0 +1,85 @@
+/* client_link.h - what the client needs of a transport: messages go out, messages come in.
+ *
+ * link_stdio.c (a process), link_http.c (Streamable HTTP of both eras), link_sse.c (HTTP+SSE of
+ * 2024-11-05). No event comes inside a call of an operation. Inside an event a link may be stopped,
+ * but not freed.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_MCP_CLIENT_CLIENT_LINK_H
+#define TROUPE_MCP_CLIENT_CLIENT_LINK_H
+
+#include "mcp/rpc/mcp.h"
+#include "runtime/base/str.h"
+#include "runtime/http/http.h"
+
+struct client_link;
+struct mcp_client_spec;
+
+/* How the stream of a request has ended without its answer. Lent. */
+struct client_link_end {
+    int http_code;     /* 0: none */
+    bool session_gone; /* the server does not know the session any more */
+    const char *body;  /* (n) of an HTTP error: perhaps a JSON-RPC error */
+    size_t n;
+    const struct error *err; /* never NULL */
+};
+
+struct client_link_events {
+    void *ctx;
+    /* A message, not checked. from: the request on whose stream it came; 0: not known. */
+    void (*message)(void *ctx, int64_t from, const char *bytes, size_t n);
+    /* Nothing more comes for this request. 0: a message that was too long; its request is not
+     * known. Not after `drop`. */
+    void (*ended)(void *ctx, int64_t id, const struct client_link_end *end);
+    /* The link cannot be used any more; last. */
+    void (*down)(void *ctx, struct client_link *l, const struct error *err);
+    /* A line of standard error. */
+    void (*line)(void *ctx, const char *text, size_t n);
+};
+
+struct client_send {
+    int64_t id;             /* of a request; 0: a notification, or an answer to the server */
+    enum mcp_method method; /* MCP_METHOD_N: an answer */
+    const char *name;       /* the value of Mcp-Name as it is in params; NULL: none */
+    const struct http_field *fields; /* (n_fields) Mcp-Param-*, encoded */
+    int32_t n_fields;
+    const char *text; /* (n) one message */
+    size_t n;
+};
+
+struct client_link_ops {
+    /* Connects; `send` is allowed at once. */
+    enum status (*start)(struct client_link *l, struct error *err);
+    enum status (*send)(struct client_link *l, const struct client_send *s, struct error *err);
+    /* The request is over: its stream is closed, nothing more comes of it. */
+    void (*drop)(struct client_link *l, int64_t id);
+    /* The revision that was agreed on. Before it: that of the request to come. */
+    void (*use)(struct client_link *l, enum mcp_revision r);
+    /* Messages outside requests are wanted (legacy). */
+    void (*listen)(struct client_link *l);
+    int32_t (*pid)(const struct client_link *l);
+    /* Ends in order: of all events only `line` and `down` follow. */
+    void (*stop)(struct client_link *l);
+    /* Ends at once, without an event. */
+    void (*free)(struct client_link *l);
+};
+
+struct client_link {
+    const struct client_link_ops *ops;
+    struct client_link_events events;
+    /* Of the client: links that end, or have ended. */
+    struct client_link *next;
+    bool is_over;
+    bool is_http; /* has a stream for each request: closing it cancels the request (modern) */
+};
+
+/* Texts of spec are lent for the life of the link. */
+struct client_link *link_stdio_new(const struct mcp_client_spec *spec,
+                                   const struct client_link_events *events);
+struct client_link *link_http_new(const struct mcp_client_spec *spec,
+                                  const struct client_link_events *events);
+struct client_link *link_sse_new(const struct mcp_client_spec *spec,
+                                 const struct client_link_events *events);
+
+#endif

@@ -1,0 +1,269 @@
+/* link_stdio.c - a server as a process: one message a line on its standard input and output.
+ *
+ * Lines may come in any pieces. One that is too long is dropped as it comes; its beginning says
+ * whose answer it was, if it says so. Everything about processes is in this file.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "mcp/client/client.h"
+#include "mcp/client/client_link.h"
+#include "runtime/base/memory.h"
+#include "runtime/loop/child.h"
+
+#define ERROR_LINE_BYTES 4096
+#define HEAD_BYTES       200 /* of a line that is too long, where its id may be */
+#define TERM_MS          2000
+
+struct link_stdio {
+    struct client_link link;
+    const struct mcp_client_spec *spec;
+    struct child *child;
+    struct loop_timer *timer; /* of a stop */
+    struct str line, error_line;
+    bool is_skipping; /* the rest of a line that was too long */
+    bool is_stopping;
+    bool has_ended;
+};
+
+static struct link_stdio *of(struct client_link *l)
+{
+    return CONTAINER_OF(l, struct link_stdio, link);
+}
+
+/* ---- lines */
+
+/* The number after "id": at the beginning of a message; 0: it is not there. */
+static int64_t id_of(const char *text, size_t n)
+{
+    char head[HEAD_BYTES + 1];
+    const char *at, *braces;
+
+    n = n < HEAD_BYTES ? n : HEAD_BYTES;
+    memcpy(head, text, n);
+    head[n] = '\0';
+    at = strstr(head, "\"id\":");
+    braces = n > 0 ? strchr(head + 1, '{') : NULL;
+    if (!at || (braces && braces < at)) /* of something inside */
+        return 0;
+    return strtoll(at + 5, NULL, 10);
+}
+
+static void too_long(struct link_stdio *s)
+{
+    int64_t id = id_of(str_cstr(&s->line), s->line.len);
+    struct error err = ERROR_INIT;
+
+    (void)error_set(&err, STATUS_LIMIT, "a message of %s has more than %zu bytes", s->spec->name,
+                    s->spec->limits.message_bytes);
+    str_clear(&s->line);
+    s->is_skipping = true;
+    s->link.events.ended(s->link.events.ctx, id > 0 ? id : 0,
+                         &(struct client_link_end){.err = &err});
+}
+
+static void give_line(struct link_stdio *s, const char *bytes, size_t n)
+{
+    while (n > 0 && (bytes[n - 1] == '\r' || bytes[n - 1] == ' '))
+        n--;
+    if (n > 0 && !s->is_stopping)
+        s->link.events.message(s->link.events.ctx, 0, bytes, n);
+}
+
+static void keep(struct link_stdio *s, const char *bytes, size_t n)
+{
+    if (s->is_skipping)
+        return;
+    str_append(&s->line, bytes, n);
+    if (str_ok(&s->line))
+        return;
+    if (s->line.len < HEAD_BYTES) {
+        s->line.failed = false;
+        str_append(&s->line, bytes, n < HEAD_BYTES ? n : HEAD_BYTES);
+    }
+    too_long(s);
+}
+
+static void take(struct link_stdio *s, const char *bytes, size_t n)
+{
+    while (n > 0 && !s->is_stopping) {
+        const char *end = memchr(bytes, '\n', n);
+        size_t len = end ? (size_t)(end - bytes) : n;
+
+        if (!end) {
+            keep(s, bytes, len);
+            return;
+        }
+        if (s->is_skipping) {
+            s->is_skipping = false;
+        } else if (s->line.len == 0 && len <= s->spec->limits.message_bytes) {
+            give_line(s, bytes, len);
+        } else {
+            keep(s, bytes, len);
+            if (!s->is_skipping)
+                give_line(s, str_cstr(&s->line), s->line.len);
+            s->is_skipping = false;
+            str_clear(&s->line);
+        }
+        bytes = end + 1;
+        n -= len + 1;
+    }
+}
+
+static void take_errors(struct link_stdio *s, const char *bytes, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (bytes[i] == '\n' || s->error_line.len + 1 >= ERROR_LINE_BYTES) {
+            if (s->error_line.len > 0)
+                s->link.events.line(s->link.events.ctx, str_cstr(&s->error_line),
+                                    s->error_line.len);
+            str_clear(&s->error_line);
+        }
+        if (bytes[i] != '\n' && bytes[i] != '\r')
+            str_putc(&s->error_line, bytes[i]);
+    }
+}
+
+static void on_output(void *ctx, bool is_error, const char *bytes, size_t n)
+{
+    struct link_stdio *s = ctx;
+
+    if (is_error)
+        take_errors(s, bytes, n);
+    else
+        take(s, bytes, n);
+}
+
+/* ---- the process */
+
+static void on_exit_(void *ctx, int code, int signo)
+{
+    struct link_stdio *s = ctx;
+    struct error err = ERROR_INIT;
+
+    s->has_ended = true;
+    loop_timer_free(s->timer);
+    s->timer = NULL;
+    if (s->error_line.len > 0)
+        s->link.events.line(s->link.events.ctx, str_cstr(&s->error_line), s->error_line.len);
+    str_clear(&s->error_line);
+    if (signo)
+        (void)error_set(&err, STATUS_IO, "the process of %s was ended by signal %d", s->spec->name,
+                        signo);
+    else
+        (void)error_set(&err, STATUS_IO, "the process of %s has ended with exit code %d",
+                        s->spec->name, code);
+    s->link.events.down(s->link.events.ctx, &s->link, &err);
+}
+
+static enum status start(struct client_link *l, struct error *err)
+{
+    struct link_stdio *s = of(l);
+    const struct child_spec spec = {.argv = s->spec->argv,
+                                    .env = s->spec->env,
+                                    .folder = s->spec->folder,
+                                    .on_output = on_output,
+                                    .on_exit = on_exit_,
+                                    .ctx = s};
+
+    return child_spawn(s->spec->loop, &spec, &s->child, err);
+}
+
+/* One line: a line break between the tokens of a message that came from elsewhere is a blank. */
+static enum status send(struct client_link *l, const struct client_send *m, struct error *err)
+{
+    struct link_stdio *s = of(l);
+    struct str text;
+    bool sent;
+
+    str_init(&text, m->n + 2);
+    str_append(&text, m->text, m->n);
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] == '\n' || text.data[i] == '\r')
+            text.data[i] = ' ';
+    }
+    str_putc(&text, '\n');
+    sent = str_ok(&text) && !s->has_ended && child_write(s->child, str_cstr(&text), text.len);
+    str_deinit(&text);
+    if (!sent)
+        return error_set(err, STATUS_IO, "the process of %s reads no more of its input",
+                         s->spec->name);
+    return STATUS_OK;
+}
+
+static void drop(struct client_link *l, int64_t id)
+{
+    (void)l; /* one stream for all: what still comes is dropped by its id */
+    (void)id;
+}
+
+static void use(struct client_link *l, enum mcp_revision r)
+{
+    (void)l;
+    (void)r;
+}
+
+static void listen_(struct client_link *l)
+{
+    (void)l;
+}
+
+static int32_t pid(const struct client_link *l)
+{
+    const struct link_stdio *s =
+        CONTAINER_OF((struct client_link *)(uintptr_t)l, struct link_stdio, link);
+
+    return s->has_ended ? 0 : child_pid(s->child);
+}
+
+static void on_stop_time(void *ctx)
+{
+    struct link_stdio *s = ctx;
+
+    child_stop(s->child, TERM_MS);
+}
+
+/* 2025-11-25, "Lifecycle", shutdown: close the input, wait, SIGTERM, wait, SIGKILL. */
+static void stop(struct client_link *l)
+{
+    struct link_stdio *s = of(l);
+
+    s->is_stopping = true;
+    if (s->has_ended)
+        return;
+    child_end_input(s->child);
+    s->timer = loop_timer_new(s->spec->loop, s->spec->limits.stop_ms, on_stop_time, s);
+}
+
+static void free_(struct client_link *l)
+{
+    struct link_stdio *s = of(l);
+
+    loop_timer_free(s->timer);
+    child_free(s->child);
+    str_deinit(&s->line);
+    str_deinit(&s->error_line);
+    free(s);
+}
+
+struct client_link *link_stdio_new(const struct mcp_client_spec *spec,
+                                   const struct client_link_events *events)
+{
+    static const struct client_link_ops ops = {.start = start,
+                                               .send = send,
+                                               .drop = drop,
+                                               .use = use,
+                                               .listen = listen_,
+                                               .pid = pid,
+                                               .stop = stop,
+                                               .free = free_};
+    struct link_stdio *s = xcalloc(1, sizeof(*s));
+
+    s->link = (struct client_link){.ops = &ops, .events = *events};
+    s->spec = spec;
+    str_init(&s->line, spec->limits.message_bytes);
+    str_init(&s->error_line, ERROR_LINE_BYTES);
+    return &s->link;
+}
