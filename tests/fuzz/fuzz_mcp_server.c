@@ -215,8 +215,9 @@ static void post(struct scene *s, struct http_shared *shared, const char *body, 
 static void check_reply(struct scene *s)
 {
     const char *end = strstr(str_cstr(&s->sent), "\r\n\r\n");
+    const char *type = strstr(str_cstr(&s->sent), "Content-Type: application/json");
 
-    if (end && strstr(str_cstr(&s->sent), "application/json"))
+    if (end && type && type < end)
         check_message(end + 4, s->sent.len - (size_t)(end + 4 - s->sent.data));
 }
 
