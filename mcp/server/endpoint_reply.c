@@ -15,9 +15,11 @@ void endpoint_message(struct http_call *http, int status, struct json_view messa
     struct http_reply r = {
         .code = status, .type = "application/json", .fields = &field, .n_fields = session ? 1 : 0};
 
-    mcp_put_line(&line, message);
-    r.body = str_cstr(&line);
-    r.body_bytes = line.len;
+    message_put_line(&line, message);
+    message = message_text(&line);
+    r.code = str_ok(&line) ? status : 500;
+    r.body = message.at;
+    r.body_bytes = message.n;
     http_call_on_gone(http, NULL, NULL);
     http_call_reply(http, &r);
     str_deinit(&line);
@@ -29,7 +31,7 @@ void endpoint_error(struct http_call *http, int status, struct json_view id, int
     struct str text = STR_INIT;
 
     rpc_write_error(&text, id, code, message, JSON_VIEW_NONE);
-    endpoint_message(http, status, json_view_str(&text), NULL);
+    endpoint_message(http, status, message_text(&text), NULL);
     str_deinit(&text);
 }
 

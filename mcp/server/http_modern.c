@@ -140,11 +140,14 @@ static void start(struct modern_post *p)
                                      .method = p->method,
                                      .caller = p->caller,
                                      .sink = sink_of(p)};
+    struct mcp_call *call;
 
     p->is_checked = true;
-    p->call = mcp_modern_call(&q);
-    if (p->call)
-        mcp_call_start(p->call);
+    call = mcp_modern_call(&q);
+    if (!call)
+        return; /* p is gone */
+    p->call = call;
+    mcp_call_start(call);
 }
 
 static void on_headers_checked(void *ctx, const char *fault)

@@ -15,7 +15,7 @@ static void answer_unsupported(struct mcp_server *s, const struct rpc_message *m
     json_view_put(&data, requested);
     str_putc(&data, '}');
     mcp_sink_error(sink, m->id, RPC_UNSUPPORTED_VERSION,
-                   "this protocol version is not supported in this form", json_view_str(&data));
+                   "this protocol version is not supported in this form", message_part(&data));
     str_deinit(&data);
 }
 

@@ -86,7 +86,7 @@ static void answer_empty(const struct mcp_sink *sink, struct json_view id)
     struct str text = STR_INIT;
 
     rpc_write_result(&text, id, JSON_VIEW_NONE);
-    sink->answer(sink->ctx, json_view_str(&text), 0);
+    sink->answer(sink->ctx, message_text(&text), 0);
     str_deinit(&text);
 }
 

@@ -238,10 +238,11 @@ static void read_page(struct tool_list *l, struct mcp_caller *caller, struct jso
         json_view_put(&params, cursor);
     }
     str_putc(&params, '}');
-    l->x = mcp_exchange_new(&(struct mcp_exchange_spec){.method = MCP_TOOLS_LIST,
-                                                        .caller = caller,
-                                                        .params = json_view_str(&params),
-                                                        .events = {.done = on_page, .ctx = l}});
+    if (str_ok(&params))
+        l->x = mcp_exchange_new(&(struct mcp_exchange_spec){.method = MCP_TOOLS_LIST,
+                                                            .caller = caller,
+                                                            .params = json_view_str(&params),
+                                                            .events = {.done = on_page, .ctx = l}});
     str_deinit(&params);
     if (l->x)
         mcp_exchange_start(l->x, l->cache->server->handler);

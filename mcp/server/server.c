@@ -23,7 +23,7 @@ static struct mcp_server_limits filled(struct mcp_server_limits l)
     DEFAULT(session_idle_ms, (int64_t)30 * MINUTE_MS);
     DEFAULT(subscriptions, 1000);
     DEFAULT(kept_events, 1000);
-    DEFAULT(kept_bytes, (size_t)1 << 20);
+    DEFAULT(kept_bytes, (size_t)256 << 10);
     DEFAULT(input_rounds, 16);
     DEFAULT(input_ms, (int64_t)10 * MINUTE_MS);
     DEFAULT(calls, 1000);

@@ -5,6 +5,7 @@
 #ifndef TROUPE_MCP_SERVER_SERVER_INTERNAL_H
 #define TROUPE_MCP_SERVER_SERVER_INTERNAL_H
 
+#include "mcp/server/message_text.h"
 #include "mcp/server/server.h"
 #include "runtime/base/map.h"
 
@@ -37,8 +38,6 @@ void mcp_server_learn(struct mcp_server *s, const char *view, struct json_view d
 void mcp_server_forget(struct mcp_server *s); /* all of it, at the end */
 /* ["2026-07-28",...], newest first. */
 void mcp_server_put_revisions(const struct mcp_server *s, struct str *out);
-/* Appends a message in one line: JSON has line breaks only between its parts. */
-void mcp_put_line(struct str *out, struct json_view message);
 bool mcp_server_has_era(const struct mcp_server *s, enum mcp_era era);
 
 #endif
