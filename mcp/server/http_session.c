@@ -205,16 +205,18 @@ enum status http_session_begin(struct http_session_table *t, const char *princip
                                const char *view, struct json_view params, struct http_session **out,
                                struct error *err)
 {
-    struct http_session *s = xcalloc(1, sizeof(*s));
+    struct http_session *s = mem_alloc(1, sizeof(*s));
     struct session_owner *o = owner_of(t, principal);
-    struct mcp_session_spec spec = {.server = t->server,
-                                    .principal = principal,
-                                    .view = view,
-                                    .id = s->id,
-                                    .push = on_push,
-                                    .ctx = s};
+    struct mcp_session_spec spec = {
+        .server = t->server, .principal = principal, .view = view, .push = on_push, .ctx = s};
     enum status st;
 
+    if (!s) {
+        if (o->n == 0)
+            end_owner(t, o);
+        return error_set(err, STATUS_NO_MEMORY, "out of memory");
+    }
+    spec.id = s->id;
     make_id(t->server->seams, s->id);
     st = mcp_session_new(&spec, params, &s->core, err);
     if (!st && !make_room(t, o)) {

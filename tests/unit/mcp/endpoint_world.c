@@ -50,7 +50,10 @@ static void finish_text(struct mcp_exchange *x, struct json_view text)
     str_puts(&result, "{\"content\":[{\"type\":\"text\",\"text\":");
     str_put_json_string(&result, str_cstr(&inner), inner.len);
     str_puts(&result, "}]}");
-    mcp_exchange_complete(x, json_view_str(&result));
+    if (str_ok(&result) && str_ok(&inner))
+        mcp_exchange_complete(x, json_view_str(&result));
+    else
+        mcp_exchange_fail(x, RPC_INTERNAL_ERROR, "out of memory");
     str_deinit(&result);
     str_deinit(&inner);
 }
@@ -100,7 +103,8 @@ static void acknowledge(struct world *w, struct mcp_exchange *x)
     str_puts(&params, "{\"notifications\":");
     json_view_put(&params, json_view_get(x->params, "notifications"));
     str_putc(&params, '}');
-    mcp_exchange_note(x, MCP_ACKNOWLEDGED, json_view_str(&params));
+    if (str_ok(&params))
+        mcp_exchange_note(x, MCP_ACKNOWLEDGED, json_view_str(&params));
     str_deinit(&params);
 }
 
@@ -291,7 +295,9 @@ void client_send(struct client *c, const char *method, const char *fields, const
     if (body)
         str_printf(&text, "Content-Length: %zu\r\n", strlen(body));
     str_printf(&text, "\r\n%s", body ? body : "");
+    mem_fail_after(c->world->fail_at);
     http_conn_feed(c->conn, str_cstr(&text), text.len);
+    mem_fail_after(0);
     str_deinit(&text);
     client_pump(c);
 }
