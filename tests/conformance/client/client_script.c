@@ -212,7 +212,8 @@ static void open_context(struct script *s, const char *context)
         give_up(&err);
 }
 
-void script_open(struct script *s, const char *url, const char *revision, const char *context)
+void script_open(struct script *s, const char *url, const char *scenario, const char *revision,
+                 const char *context)
 {
     static const char capabilities[] =
         "{\"elicitation\":{\"form\":{\"applyDefaults\":true},\"url\":{}},\"sampling\":{\"tools\":{}"
@@ -228,6 +229,7 @@ void script_open(struct script *s, const char *url, const char *revision, const 
                                    .client_name = "troupe-conformance",
                                    .client_version = "1",
                                    .events = {.ctx = s, .state = on_state, .line = on_line}};
+    struct mcp_client_auth auth;
     struct error err = ERROR_INIT;
 
     *s = (struct script){.n_texts = 0};
@@ -238,6 +240,9 @@ void script_open(struct script *s, const char *url, const char *revision, const 
         give_up(&err);
     spec.loop = s->loop;
     spec.http = s->http;
+    s->login = client_login_new(s->loop, s->http, url, scenario, s->context);
+    auth = client_login_ops(s->login);
+    spec.auth = &auth;
     s->caller = mcp_caller_new(&caller);
     if (mcp_client_new(&spec, &s->client, &err))
         give_up(&err);
@@ -257,6 +262,7 @@ void script_close(struct script *s)
     loop_run(s->loop);
     loop_timer_free(t);
     mcp_client_free(s->client);
+    client_login_free(s->login);
     mcp_caller_unref(s->caller);
     http_client_free(s->http);
     loop_free(s->loop);

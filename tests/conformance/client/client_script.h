@@ -5,6 +5,7 @@
 #ifndef TROUPE_TESTS_CLIENT_SCRIPT_H
 #define TROUPE_TESTS_CLIENT_SCRIPT_H
 
+#include "client_login.h"
 #include "mcp/client/client.h"
 #include "runtime/base/str.h"
 
@@ -13,6 +14,7 @@
 struct script {
     struct loop *loop;
     struct http_client *http;
+    struct client_login *login;
     struct mcp_client *client;
     struct mcp_caller *caller;
     struct json_view context;
@@ -25,7 +27,8 @@ struct script {
 };
 
 /* Faults end the program. revision, context: or NULL. */
-void script_open(struct script *s, const char *url, const char *revision, const char *context);
+void script_open(struct script *s, const char *url, const char *scenario, const char *revision,
+                 const char *context);
 void script_close(struct script *s);
 bool script_connect(struct script *s);
 
