@@ -13,6 +13,7 @@
 #define TROUPE_MCP_HUB_HUB_SOURCE_H
 
 #include "mcp/exchange/exchange.h"
+#include "runtime/base/effect.h"
 #include "runtime/base/log.h"
 #include "runtime/loop/loop.h"
 
@@ -41,6 +42,10 @@ struct hub_opener {
     enum status (*open)(void *ctx, struct mcp_caller *owner, const struct hub_link_events *events,
                         struct hub_link *out, struct error *err);
     void (*free)(void *ctx); /* may be NULL */
+    /* By the server's own name of a tool: is it offered (NULL: all are); what a call does (NULL:
+     * `once`; what the server says of itself is not believed). */
+    bool (*offers)(void *ctx, const char *tool);
+    enum effect (*effect)(void *ctx, const char *tool);
 };
 
 /* A zero is the default in brackets. */
@@ -49,7 +54,7 @@ struct hub_source_limits {
     int32_t max_waiting;   /* [256] jobs that wait for one of them */
     int32_t max_instances; /* [64] of per_client; the one unused longest makes room */
     int64_t start_ms;      /* [30000] to become ready */
-    int64_t call_ms;       /* [60000] for one exchange; progress does not extend it */
+    int64_t call_ms;       /* [60000] for one exchange, from its start or its last progress */
     int64_t idle_ms;       /* an instance unused so long is closed; [shared: never; 300000] */
     int64_t gap_ms;        /* [1000] before the second start; doubles up to max_gap_ms */
     int64_t max_gap_ms;    /* [60000] */
@@ -72,6 +77,8 @@ void hub_source_free(struct hub_source *s);
 const char *hub_source_name(const struct hub_source *s);
 bool hub_source_is_per_client(const struct hub_source *s);
 int64_t hub_source_call_ms(const struct hub_source *s);
+bool hub_source_offers(const struct hub_source *s, const char *tool);
+enum effect hub_source_effect(const struct hub_source *s, const char *tool);
 
 /* The instance for this client (the shared one, unless per_client); made if needed, but not
  * started. NULL: too many are in use. caller NULL: the shared one, or one for the hub itself. */
@@ -117,5 +124,6 @@ void hub_job_submit(struct hub_job *j, struct hub_instance *i);
 /* Once for each submitted job that was not refused: its exchange has finished; or the job is not
  * wanted any more, and then its exchange is not started if it still waits. */
 void hub_job_leave(struct hub_job *j);
+void hub_job_progress(struct hub_job *j); /* its time begins again */
 
 #endif

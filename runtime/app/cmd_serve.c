@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "runtime/app/app.h"
+#include "runtime/app/app_mcp.h"
 #include "runtime/app/app_run.h"
 #include "runtime/app/app_trace.h"
 #include "runtime/base/file_open.h"
@@ -327,6 +328,8 @@ static int serve_main(void *app)
         st = troupe_loop(a->troupe, &s.loop, &err);
     if (!st)
         st = app_trace_open(a, &err);
+    if (!st)
+        st = app_mcp_open(a, true, &err);
     if (!st)
         st = start(&s, &err);
     if (!st)

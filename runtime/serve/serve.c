@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mcp/server/server.h"
 #include "runtime/api/troupe_watch.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/text.h"
@@ -182,6 +183,7 @@ enum status serve_start(const struct serve_options *o, struct serve **out, struc
         .seams = o->seams,
         .log = o->log,
     };
+    serve_mcp_open(s);
     st = http_server_new(s->loop, &h, &s->http, err);
     if (!st)
         st = watch_runs(s, err);
@@ -231,6 +233,8 @@ static void look(void *ctx)
     if (!troupe_is_idle(s->troupe) || (is_under_way(s) && now_ms(s) < s->until_ms))
         return;
     if (s->http) {
+        mcp_server_free(s->mcp);
+        s->mcp = NULL;
         http_server_free(s->http); /* on_gone cancels what is left */
         s->http = NULL;
     }
@@ -251,6 +255,8 @@ void serve_drain(struct serve *s, int64_t grace_ms, void (*on_drained)(void *ctx
     s->on_drained = on_drained;
     s->drained_ctx = ctx;
     http_server_drain(s->http);
+    if (s->mcp)
+        mcp_server_drain(s->mcp);
     api_events_end(s->events);
     s->until_ms = now_ms(s) + grace_ms;
     s->timer = loop_timer_every(s->loop, LOOK_MS, look, s);
@@ -263,6 +269,7 @@ void serve_free(struct serve *s)
     loop_timer_free(s->timer);
     loop_timer_free(s->store_timer);
     troupe_watch_free(s->watch);
+    mcp_server_free(s->mcp);
     http_server_free(s->http);
     api_events_free(s->events);
     agent_host_free(s->agents);
