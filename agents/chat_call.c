@@ -202,6 +202,7 @@ void chat_call_take_reply(struct agent_host *h, struct model_call *m)
     c->timer = NULL;
     r->status = end_of(c, &r->err);
     c->in_flight = false;
+    r->fault = m->status && !c->stop ? m->fault : MODEL_FAULT_NONE;
     r->not_retryable = m->not_retryable || r->unfit;
     r->retry_after_ms = m->retry_after_ms;
     r->queued_us = m->queued_us;

@@ -75,6 +75,7 @@ struct chat_result {
     const float *logp;
     int32_t n_ids;
     int64_t queued_us, first_us, done_us;
+    enum model_fault fault; /* of an error */
     bool not_retryable;
     int64_t retry_after_ms;
 };

@@ -422,6 +422,8 @@ static enum status replay_output(struct agent *a, const struct json *out, struct
         a->call.reasoning = xstrdup(jv_get_string(jv_get(out, "reasoning"), ""));
     a->call.tool_calls = jv_get(out, "tool_calls") ? jv_ref(jv_get(out, "tool_calls")) : NULL;
     a->call.finish = jv_get(out, "finish") ? FINISH_LENGTH : FINISH_STOP;
+    if (jv_get(out, MODEL_COST_KEY))
+        a->call.usage.cost_nano = jv_get_int(jv_get(out, MODEL_COST_KEY), 0);
     return STATUS_OK;
 }
 

@@ -243,6 +243,10 @@ static void remember(struct agent *a)
     }
     if (!c->chat && a->call.finish == FINISH_LENGTH)
         jv_set_string(said, "finish", model_finish_name(a->call.finish));
+    if (!c->chat && a->call.usage.cost_nano > 0)
+        jv_set_int(said, MODEL_COST_KEY, a->call.usage.cost_nano);
+    if (!c->chat && a->call.requests > 1)
+        jv_set_int(said, MODEL_REQUESTS_KEY, a->call.requests);
     if (jv_size(calls) > 0) {
         jv_set_adopt(m, "tool_calls", jv_ref(calls));
         jv_set_adopt(said, "tool_calls", jv_ref(plain));

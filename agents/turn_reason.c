@@ -397,6 +397,7 @@ static void start_call(struct agent *a)
     model_call_clear_text(c);
     c->session = a->session;
     c->path = a->wants_paths ? str_cstr(&a->path) : NULL;
+    c->run = a->task.scope.run ? run_uuid(a->task.scope.run) : NULL;
     c->cancelled = false;
     c->n_ids = 0;
     c->n_prompt_ids = 0;

@@ -158,6 +158,12 @@ struct plan_check {
 MUST_CHECK enum status blueprint_check(const struct plan *p, const struct plan_check *c,
                                        struct error *err);
 
+/* Is the price of the agent's model known, so that a budget with `cost` can limit it? */
+typedef bool plan_has_price(void *ctx, const struct plan *p, const struct plan_agent *a);
+/* STATUS_CONFIG at the `cost` of a budget that limits an agent whose model has no price. */
+MUST_CHECK enum status plan_check_cost(const struct plan *p, plan_has_price *has_price, void *ctx,
+                                       struct error *err);
+
 /* The error of a model that cannot be opened, at the agent's `model`: STATUS_CONFIG. One that is
  * not about the model (memory, a signal) is unchanged. */
 enum status plan_model_fault(const struct plan *p, const struct plan_agent *a,

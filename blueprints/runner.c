@@ -260,7 +260,7 @@ static void check_store(struct runner *r)
 {
     struct error err = ERROR_INIT;
 
-    if (store_is_there(run_store(r->run), &err)) {
+    if (store_can_record(run_store(r->run), &err)) {
         r->frames.ops->fatal(&r->frames, &err);
         return;
     }
@@ -482,6 +482,8 @@ enum status runner_new(const struct runner_host *h, const struct plan *plan, str
     st = blueprint_check(plan, &check, err);
     if (!st)
         st = runner_make_roles(r, plan, err);
+    if (!st && !h->resumed && !h->replay)
+        st = runner_check_cost(r, plan, err);
     if (st) {
         runner_free(r);
         return st;

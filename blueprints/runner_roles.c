@@ -92,6 +92,20 @@ enum status runner_make_roles(struct runner *r, const struct plan *p, struct err
     return of_steps(r, p, p->step, p->n_steps, err);
 }
 
+static bool has_price(void *ctx, const struct plan *p, const struct plan_agent *a)
+{
+    struct runner *r = ctx;
+    const struct agent_role *role = runner_role(&r->frames, p, a);
+
+    return !role || !role->model ||
+           (role->model->info.price_input >= 0 && role->model->info.price_output >= 0);
+}
+
+enum status runner_check_cost(struct runner *r, const struct plan *p, struct error *err)
+{
+    return plan_check_cost(p, has_price, r, err);
+}
+
 void runner_free_roles(struct runner *r)
 {
     for (size_t i = 0; i < r->n_roles; i++)

@@ -43,8 +43,10 @@ void model_call_reset(struct model_call *c)
     c->n_prompt_ids = 0;
     c->policy_version = 0;
     c->usage = (struct model_usage){0};
+    c->fault = MODEL_FAULT_NONE;
     c->not_retryable = false;
     c->retry_after_ms = 0;
+    c->requests = 0;
     c->queued_us = c->first_us = c->done_us = 0;
     c->cancelled = false;
 }

@@ -30,6 +30,20 @@ enum model_finish {
 };
 const char *model_finish_name(enum model_finish f); /* "stop", "length", ... */
 
+/* Whose fault a failed call is, where it is not this process that failed. */
+enum model_fault {
+    MODEL_FAULT_NONE,    /* of this process, or not known: the status says what failed */
+    MODEL_FAULT_PROMPT,  /* the prompt does not fit the server's context */
+    MODEL_FAULT_REQUEST, /* the server refused what the request asks for */
+    MODEL_FAULT_FILTER,  /* the server's content filter */
+    MODEL_FAULT_RATE,    /* the server takes no more requests now */
+    MODEL_FAULT_SETUP,   /* how this process is set up: key, account, address, name of the model */
+    MODEL_FAULT_ANSWER,  /* the server failed, or sent something else than an answer */
+    MODEL_FAULT_DOWN,    /* the server cannot be reached, is overloaded, or is not asked now */
+    MODEL_FAULT_LATE,    /* the server took too long */
+    MODEL_FAULT_N
+};
+
 #define SAMPLING_MAX_BIAS 64
 struct sampling {
     float temperature;        /* 0: greedy */
@@ -71,6 +85,7 @@ struct model_call {
     int32_t n_delta;
     const struct json *messages, *tools; /* for models that take messages */
     const char *path;                    /* of the step: the scripted model chooses by it */
+    const char *run;                     /* its id, for messages; lent. NULL: none */
     uint64_t seed, call_id;              /* Philox key and counter with the position */
     struct sampling sampling;
     int32_t max_tokens;
@@ -107,8 +122,10 @@ struct model_call {
     int32_t n_prompt_ids;
     int64_t policy_version;
     struct model_usage usage;
+    enum model_fault fault;               /* of an error */
     bool not_retryable;                   /* of an error: the same call would fail again */
     int64_t retry_after_ms;               /* of an error: the shortest wait; 0: not given */
+    int32_t requests;                     /* of a remote model: sent for this call */
     int64_t queued_us, first_us, done_us; /* durations since the start of the call */
     void *caller;                         /* the caller's context */
     void *state;                          /* the model's, while it runs */
@@ -158,6 +175,11 @@ struct model {
     const struct model_ops *ops;
     struct model_info info;
 };
+
+/* In the record of a reply that had a cost: 1e-9 dollars, which a later price does not change. */
+#define MODEL_COST_KEY "cost_nano"
+/* The same of a reply that took more than one request: how many. */
+#define MODEL_REQUESTS_KEY "requests"
 
 /* What these tokens cost, in 1e-9 dollars, rounded up; -1: the price is not known. */
 int64_t model_cost_nano(const struct model_info *info, const struct model_usage *u);

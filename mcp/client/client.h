@@ -24,6 +24,7 @@ struct address_policy;
 struct http_client;
 struct loop;
 struct mcp_client;
+struct supervisor;
 
 enum mcp_client_state { MCP_CLIENT_NEW, MCP_CLIENT_STARTING, MCP_CLIENT_READY, MCP_CLIENT_DOWN };
 enum mcp_transport { MCP_OVER_STDIO, MCP_OVER_HTTP, MCP_OVER_HTTP_SSE };
@@ -85,6 +86,7 @@ struct mcp_client_spec {
     /* MCP_OVER_STDIO: as in child.h, copied. */
     const char *const *argv, *const *env;
     const char *folder;
+    struct supervisor *supervisor; /* lent; NULL: the process is our own child (child.h) */
     /* Of the other two. http and policy are lent for the client's life. */
     const char *url;
     struct http_client *http;

@@ -164,6 +164,7 @@ static enum status start(struct client_link *l, struct error *err)
     const struct child_spec spec = {.argv = s->spec->argv,
                                     .env = s->spec->env,
                                     .folder = s->spec->folder,
+                                    .supervisor = s->spec->supervisor,
                                     .on_output = on_output,
                                     .on_exit = on_exit_,
                                     .ctx = s};

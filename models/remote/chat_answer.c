@@ -239,6 +239,8 @@ static enum status not_json(struct chat_answer *a, const char *what, const char 
     a->fault = (struct remote_fault){.passes = n == 0 || data[0] != '<'}; /* a page stays a page */
     error_set(err, STATUS_INVALID, "the server sent %s that is not a JSON object: %s%s%s", what,
               str_cstr(&shown), why->message[0] ? ": " : "", why->message);
+    if (!a->fault.passes)
+        remote_error_hint_path(a->spec, err);
     str_deinit(&shown);
     return STATUS_INVALID;
 }
@@ -299,8 +301,10 @@ enum status chat_answer_body(struct chat_answer *a, const char *body, size_t n, 
 
 static enum status check_end(struct chat_answer *a, struct error *err)
 {
-    if (a->was_filtered)
+    if (a->was_filtered) {
+        a->fault.whose = MODEL_FAULT_FILTER;
         return error_set(err, STATUS_FAILED, "the server's content filter ended the answer");
+    }
     a->fault.passes = true;
     if (a->was_aborted)
         return error_set(err, STATUS_FAILED, "the server ended the answer with an error");
@@ -315,6 +319,39 @@ static enum status check_end(struct chat_answer *a, struct error *err)
     return STATUS_OK;
 }
 
+/* Servers take tool_choice as a wish. A reply that was cut is the caller's to judge. */
+static enum status check_choice(struct chat_answer *a, const char *choice, const struct json *calls,
+                                struct error *err)
+{
+    const char *other = NULL;
+
+    if (!choice || a->finish == FINISH_LENGTH)
+        return STATUS_OK;
+    a->fault.passes = true;
+    if (strcmp(choice, "none") == 0 && jv_size(calls) > 0)
+        return error_set(err, STATUS_FAILED,
+                         "the server's answer calls \"%.64s\", although no call was allowed "
+                         "(tool_choice)",
+                         jv_get_string(jv_get(jv_at(calls, 0), "name"), ""));
+    if (strcmp(choice, "none") != 0 && jv_size(calls) == 0)
+        return error_set(err, STATUS_FAILED,
+                         "the server's answer is text, although a tool call was required "
+                         "(tool_choice \"%.64s\")",
+                         choice);
+    for (size_t i = 0; i < jv_size(calls) && !other; i++) {
+        const char *name = jv_get_string(jv_get(jv_at(calls, i), "name"), "");
+
+        other = strcmp(name, choice) == 0 ? NULL : name;
+    }
+    if (other && strcmp(choice, "required") != 0)
+        return error_set(err, STATUS_FAILED,
+                         "the server's answer calls \"%.64s\", although only a call of \"%.64s\" "
+                         "was allowed (tool_choice)",
+                         other, choice);
+    a->fault.passes = false;
+    return STATUS_OK;
+}
+
 static char *take_text(struct str *s)
 {
     char *text = str_take(s);
@@ -324,6 +361,7 @@ static char *take_text(struct str *s)
 
 enum status chat_answer_end(struct chat_answer *a, struct model_call *c, struct error *err)
 {
+    struct json *calls;
     enum status st;
 
     a->fault = (struct remote_fault){.passes = false};
@@ -333,8 +371,14 @@ enum status chat_answer_end(struct chat_answer *a, struct model_call *c, struct 
     answer_secrets_hide(&a->secrets, a->text.data, a->text.len, a->n_clean);
     answer_secrets_hide(&a->secrets, a->reasoning.data, a->reasoning.len, 0);
     answer_calls_hide(&a->calls, &a->secrets);
+    calls = answer_calls_take(&a->calls);
+    st = check_choice(a, c->tool_choice, calls, err);
+    if (st) {
+        jv_unref(calls);
+        return st;
+    }
     c->finish = a->finish == FINISH_LENGTH ? FINISH_LENGTH : FINISH_STOP;
-    c->tool_calls = answer_calls_take(&a->calls);
+    c->tool_calls = calls;
     c->reasoning = a->reasoning.len > 0 ? take_text(&a->reasoning) : NULL;
     c->text = take_text(&a->text);
     c->usage = a->has_usage ? a->usage

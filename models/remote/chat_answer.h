@@ -43,7 +43,8 @@ bool chat_answer_is_done(const struct chat_answer *a); /* [DONE] or a whole body
 /* Of the last error that one of these functions returned. */
 const struct remote_fault *chat_answer_fault(const struct chat_answer *a);
 /* The end of the stream or body: checks the whole and fills the answer of the call (text,
- * reasoning, tool calls, ids, usage, finish). STATUS_IO: it was cut off. Once. */
+ * reasoning, tool calls, ids, usage, finish). STATUS_IO: it was cut off; STATUS_FAILED: it does
+ * not keep the call's tool_choice. Both may pass. Once. */
 MUST_CHECK enum status chat_answer_end(struct chat_answer *a, struct model_call *c,
                                        struct error *err);
 

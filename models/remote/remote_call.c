@@ -8,14 +8,17 @@
 #include "models/remote/remote_call.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "models/remote/chat_answer.h"
 #include "models/remote/chat_request.h"
 #include "models/remote/remote_headers.h"
+#include "runtime/base/log.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/rng.h"
+#include "runtime/base/time_text.h"
 #include "runtime/http/http_client.h"
 #include "runtime/http/http_retry.h"
 #include "runtime/http/sse.h"
@@ -35,6 +38,7 @@ struct remote_call {
     bool no_ids, streamed, is_probe;
     int32_t tries;
     int64_t began_us;
+    int64_t until_us;         /* of the model's `timeout`; 0: its first turn has not come */
     struct loop_timer *timer; /* before the next try, or lingering */
     /* ---- of the request under way */
     struct http_fetch *fetch;
@@ -59,10 +63,28 @@ static int64_t wall_ms(const struct remote_call *w)
     return seams_wall_ms(remote_server_all(w->s.server)->seams);
 }
 
-/* Milliseconds until the deadline; INT64_MAX: none. */
-static int64_t time_left(const struct remote_call *w)
+static int64_t timeout_ms(const struct remote_call *w)
+{
+    return w->s.spec->timeout_ms > 0 ? w->s.spec->timeout_ms : REMOTE_TIMEOUT_MS;
+}
+
+/* Milliseconds until the caller's deadline (INT64_MAX: none), and until the model's. */
+static int64_t callers_time_left(const struct remote_call *w)
 {
     return w->s.call->deadline_ms > 0 ? w->s.call->deadline_ms - wall_ms(w) : INT64_MAX;
+}
+
+static int64_t models_time_left(const struct remote_call *w)
+{
+    return w->until_us > 0 ? (w->until_us - now_us(w)) / 1000 : timeout_ms(w);
+}
+
+/* Milliseconds until the deadline that comes first. */
+static int64_t time_left(const struct remote_call *w)
+{
+    int64_t callers = callers_time_left(w), models = models_time_left(w);
+
+    return callers < models ? callers : models;
 }
 
 static void drop_timer(struct remote_call *w)
@@ -92,6 +114,7 @@ static void finish(struct remote_call *w)
     void *ctx = w->s.ctx;
 
     c->done_us = now_us(w) - w->began_us;
+    c->requests = w->tries;
     *w->slot = NULL;
     assert(!w->fetch && !w->turn.waits);
     drop_request(w);
@@ -99,6 +122,16 @@ static void finish(struct remote_call *w)
     str_deinit(&w->request);
     free(w);
     done(ctx);
+}
+
+/* Records of steps have one text: what to do goes behind what is wrong. */
+static void join_hint(struct error *err)
+{
+    size_t n = strlen(err->message);
+
+    if (err->hint[0])
+        (void)snprintf(err->message + n, sizeof(err->message) - n, "; %s", err->hint);
+    err->hint[0] = '\0';
 }
 
 static void finish_error(struct remote_call *w, enum status st)
@@ -110,6 +143,8 @@ static void finish_error(struct remote_call *w, enum status st)
     c->status = st;
     c->err = w->err;
     c->err.status = st;
+    c->fault = w->fault.whose;
+    join_hint(&c->err);
     c->not_retryable = st != STATUS_CANCELLED && !w->fault.passes;
     c->retry_after_ms = w->fault.retry_after_ms;
     finish(w);
@@ -221,12 +256,32 @@ static int64_t delay_of(const struct remote_call *w)
     return asked + (int64_t)(jitter * (double)(asked < 10000 ? asked : 10000) / 10);
 }
 
+static int32_t most_tries(const struct remote_call *w)
+{
+    return w->s.spec->max_tries > 0 ? w->s.spec->max_tries : REMOTE_MAX_TRIES;
+}
+
 static bool may_try_again(const struct remote_call *w, int64_t delay_ms)
 {
-    int32_t most = w->s.spec->max_tries > 0 ? w->s.spec->max_tries : REMOTE_MAX_TRIES;
-
-    return w->fault.passes && !w->streamed && w->tries < most &&
+    return w->fault.passes && !w->streamed && w->tries < most_tries(w) &&
            w->fault.retry_after_ms <= REMOTE_MAX_WAIT_MS && delay_ms < time_left(w);
+}
+
+static void log_retry(const struct remote_call *w, int64_t delay_ms)
+{
+    const char *path = w->s.call->path, *run = w->s.call->run,
+               *origin = remote_server_origin(w->s.server);
+    const struct log_field fields[] = {{.name = "model", .text = w->s.info->name},
+                                       {.name = "server", .text = origin},
+                                       {.name = "try", .number = w->tries},
+                                       {.name = "wait_ms", .number = delay_ms},
+                                       {.name = "path", .text = path},
+                                       {.name = "run", .text = run}};
+
+    log_write_fields(remote_server_all(w->s.server)->log, LOG_WARN, fields, path ? run ? 6 : 5 : 4,
+                     "%s%smodel %s: try %d of %d at %s failed; the next is in %.1f s: %s",
+                     path ? path : "", path ? ": " : "", w->s.info->name, w->tries, most_tries(w),
+                     origin, (double)delay_ms / 1000, w->err.message);
 }
 
 /* w->status, err and fault say what went wrong. */
@@ -250,31 +305,61 @@ static void request_failed(struct remote_call *w)
         }
     }
     delay = delay_of(w);
-    if (may_try_again(w, delay))
-        try_again(w, delay);
-    else
+    if (!may_try_again(w, delay)) {
         finish_error(w, st);
+        return;
+    }
+    log_retry(w, delay);
+    try_again(w, delay);
 }
 
-/* What a failure to move bytes means. */
-static void network_fault(struct remote_call *w, enum status st, const struct error *err)
+/* A deadline has passed: the caller's, whose words these are, or that of the model, which is one
+ * more way for its server to fail. */
+static enum status too_late(struct remote_call *w, const char *words)
+{
+    struct str length = STR_INIT;
+
+    w->fault = (struct remote_fault){.whose = MODEL_FAULT_LATE, .passes = true};
+    if (callers_time_left(w) <= 0)
+        return error_set(&w->err, STATUS_TIMEOUT, "%s", words);
+    duration_put(&length, timeout_ms(w));
+    error_set(&w->err, STATUS_IO, "the server's answer was not complete after %s",
+              str_cstr(&length));
+    error_hint(&w->err, "`timeout` of the model's entry in `models:` is how long one call may "
+                        "take, with its tries");
+    str_deinit(&length);
+    return STATUS_IO;
+}
+
+/* What a failure to move bytes means. sent: the request may have reached the server. */
+static void network_fault(struct remote_call *w, enum status st, bool sent, const struct error *err)
 {
     const char *words = err ? err->message : "";
 
-    w->fault = (struct remote_fault){.passes = true, .is_outage = true};
+    w->fault = (struct remote_fault){.whose = !sent                  ? MODEL_FAULT_DOWN
+                                              : st == STATUS_TIMEOUT ? MODEL_FAULT_LATE
+                                                                     : MODEL_FAULT_ANSWER,
+                                     .passes = true,
+                                     .is_outage = true};
     if (st == STATUS_TIMEOUT && time_left(w) <= 0) {
-        w->fault = (struct remote_fault){.passes = true};
-        w->status = error_set(&w->err, STATUS_TIMEOUT, "%s", words);
+        w->status = too_late(w, words);
     } else if (st == STATUS_REJECTED) {
-        w->fault = (struct remote_fault){.passes = false};
+        w->fault = (struct remote_fault){.whose = MODEL_FAULT_SETUP};
         w->status = error_set(&w->err, STATUS_FAILED, "%s", words);
         if (!w->s.spec->allow_local && strstr(words, "not allowed"))
             error_hint(&w->err, "for a server in your own network, set `allow_local: true` in its "
                                 "entry of `models:`");
+    } else if (strstr(words, "wrong version number")) { /* OpenSSL, for an answer without TLS */
+        w->fault = (struct remote_fault){.passes = false};
+        w->status = error_set(&w->err, STATUS_IO, "the server does not speak TLS: %s", words);
+        error_hint(&w->err, "for a server on this machine or in your own network that speaks plain "
+                            "http, write http:// instead of https://");
     } else if (st == STATUS_TIMEOUT || st == STATUS_IO || st == STATUS_NOT_FOUND) {
         w->status = error_set(&w->err, STATUS_IO, "%s", words);
     } else {
-        w->fault = (struct remote_fault){.passes = st == STATUS_NO_MEMORY};
+        w->fault = (struct remote_fault){
+            .whose = st == STATUS_NO_MEMORY ? MODEL_FAULT_NONE : MODEL_FAULT_ANSWER,
+            .passes = st == STATUS_NO_MEMORY};
         w->status =
             error_set(&w->err, st == STATUS_LIMIT || st == STATUS_NO_MEMORY ? st : STATUS_FAILED,
                       "%s", words);
@@ -325,6 +410,8 @@ static void request_over(struct remote_call *w)
     struct remote_server *server = w->s.server;
     bool ok = w->status == STATUS_OK && take_answer(w);
 
+    if (!ok && w->fault.whose == MODEL_FAULT_NONE && w->status != STATUS_NO_MEMORY)
+        w->fault.whose = MODEL_FAULT_ANSWER; /* found while it was read */
     if (!ok)
         remote_server_counts(server)->failed++;
     if (!ok && w->fault.is_outage)
@@ -342,14 +429,13 @@ static void on_done(void *ctx, enum status st, bool sent, const struct error *er
 {
     struct remote_call *w = ctx;
 
-    (void)sent;
     w->fetch = NULL;
     if (w->status) {
         /* found by on_body, which stopped the fetch */
     } else if (st && w->shape == SHAPE_EVENTS && chat_answer_is_complete(w->answer)) {
         /* cut after its end: it is complete */
     } else if (st) {
-        network_fault(w, st, err);
+        network_fault(w, st, sent, err);
     } else {
         read_answer(w);
     }
@@ -412,11 +498,10 @@ static void go(struct remote_turn *t)
     enum status st;
     int64_t wait = 0;
 
+    if (w->until_us == 0)
+        w->until_us = now_us(w) + timeout_ms(w) * 1000;
     if (time_left(w) <= 0) {
-        w->fault = (struct remote_fault){.passes = true};
-        finish_error(w, error_set(&w->err, STATUS_TIMEOUT,
-                                  "the deadline passed before the request "
-                                  "to the server"));
+        finish_error(w, too_late(w, "the deadline passed before the request to the server"));
         remote_server_leave(server);
         return;
     }
@@ -428,7 +513,8 @@ static void go(struct remote_turn *t)
             before = error_set(&w->err, STATUS_BUSY,
                                "the server has failed several times in a row and is not asked now");
         }
-        w->fault = (struct remote_fault){.passes = true, .retry_after_ms = wait};
+        w->fault = (struct remote_fault){
+            .whose = MODEL_FAULT_DOWN, .passes = true, .retry_after_ms = wait};
         finish_error(w, before);
         remote_server_leave(server);
         return;
@@ -440,7 +526,7 @@ static void go(struct remote_turn *t)
     w->status = remote_headers_build(w->s.spec, &w->s.call->trace, &w->headers, &w->err);
     if (w->status) {
         circuit_dropped(remote_server_circuit(server), w->is_probe);
-        w->fault = (struct remote_fault){.passes = false};
+        w->fault = (struct remote_fault){.whose = MODEL_FAULT_SETUP};
         request_failed(w);
         remote_server_leave(server);
         return;
@@ -450,7 +536,9 @@ static void go(struct remote_turn *t)
         struct error why = w->err;
 
         w->fetch = NULL;
-        network_fault(w, st, &why);
+        network_fault(w, st, false, &why);
+        if (w->fault.whose == MODEL_FAULT_ANSWER) /* nothing was asked */
+            w->fault.whose = MODEL_FAULT_SETUP;
         w->fault.is_outage = false;
         request_over(w);
     }

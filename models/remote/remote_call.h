@@ -2,9 +2,9 @@
  *
  * A failed request is tried again after a wait that doubles, with jitter drawn from the call's seed
  * and never less than the server asks for. It is not tried again when its error would not pass,
- * when text of it has reached the caller, when the deadline comes first, or when the server asks
- * for a longer wait than REMOTE_MAX_WAIT_MS: then the caller decides. Model calls have no effects,
- * so that one may be sent twice.
+ * when text of it has reached the caller, when a deadline (the caller's, or `timeout` of the model)
+ * comes first, or when the server asks for a longer wait than REMOTE_MAX_WAIT_MS: then the caller
+ * decides. Model calls have no effects, so that one may be sent twice.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -18,6 +18,7 @@
 #define REMOTE_MAX_TRIES     4
 #define REMOTE_FIRST_WAIT_MS 500
 #define REMOTE_LAST_WAIT_MS  16000
+#define REMOTE_TIMEOUT_MS    INT64_C(3600000)
 /* A stream that is complete, but stays open: how long the usage or the end is waited for. */
 #define REMOTE_LINGER_MS 2000
 

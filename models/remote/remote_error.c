@@ -151,6 +151,11 @@ static bool is_unpaid(const struct said *s)
                 "billing_error");
 }
 
+static bool is_filtered(const struct said *s)
+{
+    return SAYS(s, "content_filter", "content_policy_violation");
+}
+
 /* The HTTP code that an error inside an answer would have had. */
 static int code_of(const struct said *s)
 {
@@ -186,8 +191,10 @@ static enum status refused_key(const struct remote_spec *spec, int code, const c
     return STATUS_FAILED;
 }
 
-static enum status overflow(const struct said *s, const char *words, struct error *err)
+static enum status overflow(const struct said *s, const char *words, struct remote_fault *f,
+                            struct error *err)
 {
+    f->whose = MODEL_FAULT_PROMPT;
     if (s->n_prompt > 0 && s->n_ctx > 0)
         return error_set(err, STATUS_LIMIT,
                          "the prompt has %lld tokens, but the context of the model is %lld",
@@ -201,41 +208,53 @@ static enum status bad_request(const struct remote_spec *spec, int code, const s
                                const char *words, struct remote_fault *f, struct error *err)
 {
     f->refuses_logprobs = strcasestr(words, "logprob") != NULL;
+    f->whose = MODEL_FAULT_SETUP;
     if (is_overflow(s, words))
-        return overflow(s, words, err);
+        return overflow(s, words, f, err);
     if (code == 404)
         return error_set(err, STATUS_NOT_FOUND,
                          "the server has no model \"%.100s\", or no path %.200s/chat/completions "
                          "(404): %s",
                          spec->model, spec->url, words);
-    if (code == 413)
+    if (code == 413) {
+        f->whose = MODEL_FAULT_PROMPT;
         return error_set(err, STATUS_LIMIT, "the request is too long for the server (413): %s",
                          words);
+    }
     if (code == 402 || is_unpaid(s))
         return error_set(err, STATUS_FAILED, "the account at the server is used up (%d): %s", code,
                          words);
+    if (code == 400 || code == 422) /* others are about the path or the method, which are ours */
+        f->whose = is_filtered(s) ? MODEL_FAULT_FILTER : MODEL_FAULT_REQUEST;
     return error_set(err, STATUS_INVALID, "the server refused the request (%d): %s", code, words);
 }
 
 static enum status explain(const struct remote_spec *spec, int code, const struct said *s,
                            const char *words, struct remote_fault *f, struct error *err)
 {
-    if (code == 401 || code == 403)
+    if (code == 401 || code == 403) {
+        f->whose = MODEL_FAULT_SETUP;
         return refused_key(spec, code, words, err);
+    }
     if (code == 429 && !is_unpaid(s)) {
         f->passes = true;
+        f->whose = MODEL_FAULT_RATE;
         return error_set(err, STATUS_BUSY, "the server takes no more requests now (429): %s",
                          words);
     }
     if (code == 408 || code == 409 || code == 425) {
         f->passes = true;
+        f->whose = MODEL_FAULT_DOWN;
         return error_set(err, STATUS_BUSY, "the server asks to try again (%d): %s", code, words);
     }
     if (code < 500)
         return bad_request(spec, code, s, words, f, err);
     if (code == 500 && is_overflow(s, words)) /* some servers have no other code */
-        return overflow(s, words, err);
+        return overflow(s, words, f, err);
     f->is_outage = f->passes = code != 501 && code != 505;
+    f->whose = code == 503 || code == 529 ? MODEL_FAULT_DOWN
+               : code == 504              ? MODEL_FAULT_LATE
+                                          : MODEL_FAULT_ANSWER;
     if (code == 503 || code == 529)
         return error_set(err, STATUS_BUSY, "the server is overloaded or starting (%d): %s", code,
                          words);
@@ -257,6 +276,22 @@ static enum status redirect(int code, const char *location, struct error *err)
     return STATUS_FAILED;
 }
 
+/* Does a part of the path say a version, as in /v1 or /openai/v1beta? */
+static bool has_version(const char *url)
+{
+    for (const char *at = strstr(url, "/v"); at; at = strstr(at + 1, "/v"))
+        if (at[2] >= '0' && at[2] <= '9')
+            return true;
+    return false;
+}
+
+void remote_error_hint_path(const struct remote_spec *spec, struct error *err)
+{
+    if (!has_version(spec->url))
+        error_hint(err, "is the address %.120s/v1? The API of most servers is below /v1",
+                   spec->url);
+}
+
 enum status remote_error_http(const struct remote_spec *spec, const struct remote_refusal *r,
                               struct remote_fault *out, struct error *err)
 {
@@ -273,6 +308,8 @@ enum status remote_error_http(const struct remote_spec *spec, const struct remot
         put_words(s.words, strlen(s.words), &words);
     else
         put_plain(r->body, n, &words);
+    if (r->code < 400)
+        out->whose = MODEL_FAULT_SETUP; /* `url` is not that of a server of models */
     if (r->code >= 300 && r->code < 400)
         st = redirect(r->code, r->location, err);
     else if (r->code < 300)
@@ -280,6 +317,8 @@ enum status remote_error_http(const struct remote_spec *spec, const struct remot
                        str_cstr(&words));
     else
         st = explain(spec, r->code, &s, str_cstr(&words), out, err);
+    if (r->code == 404 || r->code == 405 || r->code == 501)
+        remote_error_hint_path(spec, err);
     if (out->passes && r->retry_after_ms > 0)
         out->retry_after_ms = r->retry_after_ms < MAX_WAIT_MS ? r->retry_after_ms : MAX_WAIT_MS;
     jv_unref(doc);

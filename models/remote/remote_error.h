@@ -8,9 +8,11 @@
 #ifndef TROUPE_MODELS_REMOTE_REMOTE_ERROR_H
 #define TROUPE_MODELS_REMOTE_REMOTE_ERROR_H
 
+#include "models/model.h"
 #include "models/remote/remote_spec.h"
 
 struct remote_fault {
+    enum model_fault whose; /* NONE: the answer's, if an answer was read; else this process's */
     bool passes;            /* the same request may succeed later */
     bool is_outage;         /* the server fails as a whole: counts for the circuit */
     bool refuses_logprobs;  /* a request without log-probs may succeed */
@@ -30,6 +32,8 @@ struct remote_refusal {
  * key, the account, a redirect, the server itself). */
 enum status remote_error_http(const struct remote_spec *spec, const struct remote_refusal *r,
                               struct remote_fault *out, struct error *err);
+/* Hints that the address of the API may lack its /v1; nothing if it does not look so. */
+void remote_error_hint_path(const struct remote_spec *spec, struct error *err);
 /* Is this document of a stream, or of an answer with code 200, an error? Its error, else
  * STATUS_OK. */
 MUST_CHECK enum status remote_error_inside(const struct remote_spec *spec, const struct json *doc,

@@ -4,6 +4,7 @@
  */
 #include "models/remote/remote_headers.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -92,6 +93,24 @@ enum status remote_headers_build(const struct remote_spec *spec, const struct tr
     }
     *out = h;
     return STATUS_OK;
+}
+
+enum status remote_headers_check(const struct remote_spec *spec, struct error *err)
+{
+    struct str value = STR_INIT;
+    const char *name = "authorization";
+    struct json *text;
+    enum status st = spec->key ? secret_resolve(spec->key, spec->folder, &value, err) : STATUS_OK;
+
+    for (void *it = NULL; !st && (it = jv_next(spec->headers, it, &name, &text));)
+        st = secret_resolve(jv_get_string(text, ""), spec->folder, &value, err);
+    if (st && err)
+        (void)snprintf(err->where, sizeof(err->where), "%s",
+                       jv_get_string(jv_get(spec->places, name), err->where));
+    if (value.data)
+        explicit_bzero(value.data, value.len);
+    str_deinit(&value);
+    return st;
 }
 
 /* Bytes at `text` that are anywhere in the secret, in one piece. */

@@ -24,6 +24,8 @@ struct remote_headers {
 MUST_CHECK enum status remote_headers_build(const struct remote_spec *spec,
                                             const struct trace_context *trace,
                                             struct remote_headers *out, struct error *err);
+/* Can all references be resolved now? STATUS_CONFIG, at the place in the configuration file. */
+MUST_CHECK enum status remote_headers_check(const struct remote_spec *spec, struct error *err);
 void remote_headers_deinit(struct remote_headers *h); /* wipes */
 /* The secret in value i, or NULL. */
 const char *remote_headers_secret(const struct remote_headers *h, int32_t i);

@@ -18,12 +18,15 @@
 #include "models/remote/remote_spec.h"
 
 struct http_client;
+struct log;
 struct loop;
 struct seams;
 struct remote_servers; /* shared by all remote models of a process */
 
 struct remote_servers *remote_servers_new(struct loop *l, struct http_client *client,
                                           const struct seams *seams);
+/* Where the tries of calls are reported, with a warning each; lent. NULL at first: nowhere. */
+void remote_servers_log(struct remote_servers *s, struct log *log);
 void remote_servers_free(struct remote_servers *s); /* after all models */
 
 /* What one server (one origin) is doing. */

@@ -34,6 +34,11 @@ struct remote_servers *remote_servers_new(struct loop *l, struct http_client *cl
     return s;
 }
 
+void remote_servers_log(struct remote_servers *s, struct log *log)
+{
+    s->log = log;
+}
+
 void remote_servers_drain(struct remote_servers *s)
 {
     remote_notes_handle(s, mailbox_take(loop_box_mailbox(s->box)));
@@ -140,6 +145,11 @@ void remote_server_leave(struct remote_server *s)
 struct remote_servers *remote_server_all(const struct remote_server *s)
 {
     return s->all;
+}
+
+const char *remote_server_origin(const struct remote_server *s)
+{
+    return s->origin;
 }
 
 struct circuit *remote_server_circuit(struct remote_server *s)

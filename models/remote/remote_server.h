@@ -21,6 +21,7 @@ struct remote_servers {
     struct loop *loop;
     struct http_client *client;
     const struct seams *seams;
+    struct log *log; /* may be NULL */
     struct remote_server *first;
     struct loop_box *box; /* start, cancel and close of sessions, from any thread */
 };
@@ -49,6 +50,7 @@ void remote_server_forget(struct remote_server *s, struct remote_turn *t); /* on
 void remote_server_leave(struct remote_server *s); /* one that went; the next may go inside */
 
 struct remote_servers *remote_server_all(const struct remote_server *s);
+const char *remote_server_origin(const struct remote_server *s);
 struct circuit *remote_server_circuit(struct remote_server *s);
 bool *remote_server_no_ids(struct remote_server *s);         /* it has refused log-probs before */
 int64_t remote_server_now_ms(const struct remote_server *s); /* never goes back */

@@ -22,6 +22,7 @@ void remote_spec_deinit(struct remote_spec *s)
     free(s->key);
     free(s->folder);
     jv_unref(s->headers);
+    jv_unref(s->places);
     jv_unref(s->body);
     *s = (struct remote_spec){.url = NULL};
 }
@@ -39,6 +40,7 @@ void remote_spec_copy(const struct remote_spec *s, struct remote_spec *out)
     out->key = copy(s->key);
     out->folder = copy(s->folder);
     out->headers = s->headers ? jv_deep_copy(s->headers) : NULL;
+    out->places = s->places ? jv_deep_copy(s->places) : NULL;
     out->body = s->body ? jv_deep_copy(s->body) : NULL;
 }
 

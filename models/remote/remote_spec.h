@@ -45,6 +45,8 @@ struct remote_spec {
     char *key;    /* a reference or a text; NULL: none. Sent as "Authorization: Bearer KEY" */
     char *folder; /* of the configuration file: relative ${file:PATH} start here; NULL */
     struct json *headers; /* {name: value}, values may be references; NULL */
+    struct json *places;  /* {name: "FILE:LINE:COLUMN"} of the headers, and of the key as
+                             "authorization"; NULL: not from a file */
     struct json *body;    /* members added to each request; NULL */
     /* Dollars for a million tokens; below 0: not known. */
     double price_input, price_cached, price_output;
@@ -52,6 +54,7 @@ struct remote_spec {
     int32_t max_concurrent;         /* requests at a time to this server; 0: 16 */
     int32_t max_tries;              /* of one call; 0: 4 */
     int64_t first_byte_ms, idle_ms; /* 0: defaults of http_client.h */
+    int64_t timeout_ms; /* of one call from its first request, with its tries; 0: 1 hour */
     bool strict_schema; /* send response_format json_schema and strict tools; else only check */
     bool stream;        /* default true */
     bool max_completion_tokens; /* this name instead of max_tokens */

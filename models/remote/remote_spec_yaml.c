@@ -165,6 +165,27 @@ static bool is_ours(const char *name)
     return false;
 }
 
+static void note_place(const struct reader *r, struct remote_spec *s, const char *name,
+                       const struct yaml_node *at)
+{
+    struct str place = STR_INIT;
+
+    if (!s->places)
+        s->places = jv_object();
+    str_printf(&place, "%s:%d:%d", yaml_name(r->y), yaml_line(at), yaml_column(at));
+    jv_set_string(s->places, name, str_cstr(&place));
+    str_deinit(&place);
+}
+
+static enum status read_key(const struct reader *r, struct remote_spec *s)
+{
+    enum status st = read_text(r, "key", &s->key);
+
+    if (!st && s->key)
+        note_place(r, s, "authorization", yaml_get(r->map, "key"));
+    return st;
+}
+
 static enum status read_headers(const struct reader *r, struct remote_spec *s)
 {
     const struct yaml_node *at = yaml_get(r->map, "headers");
@@ -191,6 +212,7 @@ static enum status read_headers(const struct reader *r, struct remote_spec *s)
         const char *name = yaml_key_at(at, i, &key, &value);
 
         jv_set_string(s->headers, name, yaml_text_of(value));
+        note_place(r, s, name, value);
     }
     return STATUS_OK;
 }
@@ -246,6 +268,8 @@ static enum status read_limits(const struct reader *r, struct remote_spec *s)
     if (!st)
         st = read_time(r, "idle", &s->idle_ms);
     if (!st)
+        st = read_time(r, "timeout", &s->timeout_ms);
+    if (!st)
         st = read_bool(r, "strict_schema", &s->strict_schema);
     if (!st)
         st = read_bool(r, "stream", &s->stream);
@@ -275,11 +299,11 @@ static enum status read_url(const struct reader *r, struct remote_spec *s)
 static enum status read_entry(const struct reader *r, struct remote_spec *s)
 {
     static const char *const keys[] = {
-        "url",        "model",          "key",       "headers",
-        "body",       "price",          "context",   "ids",
-        "reasoning",  "max_concurrent", "max_tries", "first_byte",
-        "idle",       "strict_schema",  "stream",    "max_completion_tokens",
-        "allow_local"};
+        "url",         "model",          "key",       "headers",
+        "body",        "price",          "context",   "ids",
+        "reasoning",   "max_concurrent", "max_tries", "first_byte",
+        "idle",        "strict_schema",  "stream",    "max_completion_tokens",
+        "allow_local", "timeout"};
     enum status st = yaml_check_keys(r->y, r->map, keys, ARRAY_LEN(keys), r->err);
 
     if (!st)
@@ -292,7 +316,7 @@ static enum status read_entry(const struct reader *r, struct remote_spec *s)
     if (!st)
         st = read_text(r, "model", &s->model);
     if (!st)
-        st = read_text(r, "key", &s->key);
+        st = read_key(r, s);
     if (!st)
         st = read_headers(r, s);
     if (!st)

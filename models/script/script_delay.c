@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "models/script/script_stream.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/seams.h"
 #include "runtime/base/thread.h"
@@ -16,8 +17,9 @@ struct script_delay {
     pthread_t thread;
     pthread_mutex_t lock; /* of all below */
     pthread_cond_t changed;
-    struct mail *first; /* of calls: done_us holds when each is due, first_us its delay */
-    struct mail **last;
+    /* Of calls: done_us holds when each is due, first_us its whole delay, and queued_us its next
+     * piece of text. */
+    struct mail *first;
     bool stop;
 };
 
@@ -31,22 +33,58 @@ static int64_t now_us(void)
     return seams_mono_us(seams_real());
 }
 
+/* When piece i of its text is due, after the beginning. */
+static int64_t due_after(const struct model_call *c, int64_t i)
+{
+    return c->first_us * (i + 1) / SCRIPT_PIECES;
+}
+
+static bool streams(const struct model_call *c)
+{
+    return c->on_text && c->text && *c->text;
+}
+
 static struct model_call *take_first(struct script_delay *d)
 {
     struct mail *m = d->first;
 
     d->first = m->next;
-    if (!d->first)
-        d->last = &d->first;
     return call_of(m);
 }
 
-static void post(struct model_call *c)
+/* In the order in which they are due. */
+static void insert(struct script_delay *d, struct model_call *c)
 {
-    int64_t started_us = c->done_us - c->first_us;
+    struct mail **link = &d->first;
 
-    c->done_us = now_us() - started_us;
+    while (*link && call_of(*link)->done_us <= c->done_us)
+        link = &(*link)->next;
+    if (link == &d->first)
+        pthread_cond_signal(&d->changed);
+    c->mail.next = *link;
+    *link = &c->mail;
+}
+
+static void post(struct model_call *c, int64_t began_us)
+{
+    c->done_us = now_us() - began_us;
+    c->first_us = streams(c) ? c->first_us / SCRIPT_PIECES : c->first_us;
+    c->queued_us = 0;
     mailbox_post(c->reply, &c->mail);
+}
+
+/* Its next piece of text; with the last one the answer. */
+static void give(struct script_delay *d, struct model_call *c)
+{
+    int64_t piece = c->queued_us++, began_us = c->done_us - due_after(c, piece);
+
+    script_stream_piece(c, (int32_t)piece);
+    if (c->queued_us == SCRIPT_PIECES) {
+        post(c, began_us);
+        return;
+    }
+    c->done_us = began_us + due_after(c, c->queued_us);
+    insert(d, c);
 }
 
 static void *delay_main(void *arg)
@@ -64,7 +102,7 @@ static void *delay_main(void *arg)
 
             pthread_cond_timedwait(&d->changed, &d->lock, &until);
         } else {
-            post(take_first(d));
+            give(d, take_first(d));
         }
     }
     pthread_mutex_unlock(&d->lock);
@@ -77,7 +115,6 @@ enum status script_delay_new(struct script_delay **out, struct error *err)
     pthread_condattr_t attr;
     int failed;
 
-    d->last = &d->first;
     pthread_mutex_init(&d->lock, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -109,7 +146,7 @@ void script_delay_free(struct script_delay *d)
         model_call_clear_text(c);
         c->finish = FINISH_CANCELLED;
         c->status = error_set(&c->err, STATUS_CANCELLED, "the model was closed");
-        post(c);
+        post(c, c->done_us - due_after(c, c->queued_us));
     }
     pthread_cond_destroy(&d->changed);
     pthread_mutex_destroy(&d->lock);
@@ -118,20 +155,11 @@ void script_delay_free(struct script_delay *d)
 
 void script_delay_post(struct script_delay *d, struct model_call *c, int64_t delay_ms)
 {
-    struct mail **link;
-
     c->first_us = delay_ms * 1000;
-    c->done_us = now_us() + c->first_us;
+    c->queued_us = streams(c) ? 0 : SCRIPT_PIECES - 1;
+    c->done_us = now_us() + due_after(c, c->queued_us);
     pthread_mutex_lock(&d->lock);
-    link = &d->first;
-    while (*link && call_of(*link)->done_us <= c->done_us)
-        link = &(*link)->next;
-    if (link == &d->first)
-        pthread_cond_signal(&d->changed);
-    c->mail.next = *link;
-    *link = &c->mail;
-    if (!c->mail.next)
-        d->last = &c->mail.next;
+    insert(d, c);
     pthread_mutex_unlock(&d->lock);
 }
 
@@ -144,8 +172,6 @@ bool script_delay_remove(struct script_delay *d, struct model_call *c)
         link = &(*link)->next;
     if (*link) {
         *link = c->mail.next;
-        if (!*link)
-            d->last = link;
         pthread_mutex_unlock(&d->lock);
         return true;
     }

@@ -1,4 +1,4 @@
-/* script_delay.h - a thread that posts answers some milliseconds late.
+/* script_delay.h - a thread that streams and posts answers some milliseconds late.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -11,8 +11,9 @@ struct script_delay;
 MUST_CHECK enum status script_delay_new(struct script_delay **out, struct error *err);
 /* Posts waiting calls as cancelled. */
 void script_delay_free(struct script_delay *d);
-/* Takes a call whose answer is complete and posts it delay_ms later. Until then the queue uses the
- * mail node. */
+/* Takes a call whose answer is complete and posts it delay_ms later. Its text comes in pieces in
+ * that time, the last one at the end (script_stream.h). Until then the queue uses the mail node and
+ * the durations of the call. */
 void script_delay_post(struct script_delay *d, struct model_call *c, int64_t delay_ms);
 /* True: the call was still waiting, and the caller owns it again. */
 bool script_delay_remove(struct script_delay *d, struct model_call *c);

@@ -9,6 +9,7 @@
 
 #include "models/script/script_delay.h"
 #include "models/script/script_file.h"
+#include "models/script/script_stream.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/utf8.h"
 
@@ -80,32 +81,18 @@ static int64_t fill_answer(const struct script_model *s, struct model_call *c)
     return r->delay_ms;
 }
 
-#define N_PIECES 4
-
-/* Whole characters, as a server would send them. */
-static void stream_text(struct model_call *c)
-{
-    const size_t n = c->text ? strlen(c->text) : 0, piece = n / N_PIECES + 1;
-
-    for (size_t from = 0, to; from < n; from = to) {
-        to = from;
-        while (to < n && to - from < piece)
-            (void)utf8_next(c->text, n, &to);
-        c->on_text(c, c->text + from, to - from);
-    }
-}
-
 static void start(struct model *m, struct model_call *c)
 {
     struct script_model *s = script_of(m);
     int64_t delay_ms = fill_answer(s, c);
 
-    if (c->on_text)
-        stream_text(c);
-    if (delay_ms > 0)
+    if (delay_ms > 0) {
         script_delay_post(s->delay, c, delay_ms);
-    else
-        mailbox_post(c->reply, &c->mail);
+        return;
+    }
+    for (int32_t i = 0; i < SCRIPT_PIECES; i++)
+        script_stream_piece(c, i);
+    mailbox_post(c->reply, &c->mail);
 }
 
 static void cancel(struct model *m, struct model_call *c)

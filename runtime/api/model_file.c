@@ -234,6 +234,13 @@ static enum status check_remote(const struct remote_specs *remote, const char *n
     return st;
 }
 
+bool model_has_price(const struct remote_specs *remote, const char *name)
+{
+    const struct remote_spec *spec = remote_specs_get(remote, name);
+
+    return spec ? spec->price_input >= 0 && spec->price_output >= 0 : !remote_is_name(remote, name);
+}
+
 enum status model_check(const struct remote_specs *remote, const char *name, const char *base,
                         bool in_env, struct error *err)
 {

@@ -23,4 +23,7 @@ MUST_CHECK enum status model_file(const char *name, const char *file, size_t max
 MUST_CHECK enum status model_check(const struct remote_specs *remote, const char *name,
                                    const char *base, bool in_env, struct error *err);
 
+/* Is the price of this model known? One that runs here is free. */
+bool model_has_price(const struct remote_specs *remote, const char *name);
+
 #endif

@@ -14,6 +14,7 @@
 #include "runtime/api/model_file.h"
 #include "runtime/base/map.h"
 #include "runtime/base/memory.h"
+#include "runtime/base/text.h"
 
 struct opened {
     struct model *model;
@@ -126,6 +127,43 @@ static bool is_bare(const struct remote_specs *remote, const char *name)
            remote_is_name(remote, name);
 }
 
+#define MAX_HINTED 16
+
+struct hinted {
+    const char *name[MAX_HINTED + 1];
+    size_t n;
+};
+
+static void add_hinted(void *ctx, const char *name, const struct remote_spec *spec)
+{
+    struct hinted *h = ctx;
+
+    (void)spec;
+    if (h->n < MAX_HINTED)
+        h->name[h->n++] = name;
+}
+
+/* The names of troupe.yaml, and which of them may be meant. */
+static void hint_names(const struct remote_specs *remote, const char *name, struct error *err)
+{
+    struct hinted all = {.n = 0};
+    struct str list = STR_INIT;
+    const char *near;
+
+    remote_specs_each(remote, add_hinted, &all);
+    for (size_t i = 0; i < all.n; i++)
+        str_printf(&list, "%s%s", i ? ", " : "`models` of troupe.yaml has: ", all.name[i]);
+    all.name[all.n++] = "embedded";
+    near = nearest_word(name, all.name, all.n);
+    if (near && list.len > 0)
+        error_hint(err, "did you mean %.64s? %.180s", near, str_cstr(&list));
+    else if (near)
+        error_hint(err, "did you mean %.64s?", near);
+    else if (list.len > 0)
+        error_hint(err, "%.240s", str_cstr(&list));
+    str_deinit(&list);
+}
+
 enum status model_name_check(const struct remote_specs *remote, const char *name, const char *base,
                              struct error *err)
 {
@@ -141,7 +179,21 @@ enum status model_name_check(const struct remote_specs *remote, const char *name
                     "unknown model `%.80s`; a model is a key of `models` here or in troupe.yaml, "
                     "embedded, a folder (./NAME), script:FILE or URL#NAME",
                     name);
+    hint_names(remote, name, err);
     return STATUS_CONFIG;
+}
+
+enum status model_option_check(const struct remote_specs *remote, const char *name,
+                               struct error *err)
+{
+    if (!model_name_check(remote, name, NULL, err))
+        return STATUS_OK;
+    (void)error_set(err, STATUS_NOT_FOUND,
+                    "there is no folder %.80s and no such name in `models` of troupe.yaml; a model "
+                    "is embedded, a folder, hf:ORG/NAME, script:FILE, URL#NAME or such a name",
+                    name);
+    hint_names(remote, name, err);
+    return STATUS_NOT_FOUND;
 }
 
 void model_name_absolute(const struct remote_specs *remote, const char *name, const char *base,

@@ -54,6 +54,9 @@ MUST_CHECK enum status model_engine_options(const struct model_options *o, const
  * nothing is looked at. `base`: as below. */
 MUST_CHECK enum status model_name_check(const struct remote_specs *remote, const char *name,
                                         const char *base, struct error *err);
+/* The same for the option --model: STATUS_NOT_FOUND. */
+MUST_CHECK enum status model_option_check(const struct remote_specs *remote, const char *name,
+                                          struct error *err);
 /* The name with its path made absolute: `name` is relative to the folder `base` (NULL: to the
  * working folder). Names that hold no path stay as they are; those of `models:` are such names. */
 void model_name_absolute(const struct remote_specs *remote, const char *name, const char *base,

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "models/model.h"
+
 struct message_load {
     const char *under;
     struct json *threads;
@@ -24,7 +26,8 @@ static struct json *message_json(const struct message_row *m)
         jv_set_adopt(o, "content", jv_deep_copy(m->body));
     else
         for (void *it = NULL; (it = jv_next(m->body, it, &key, &value)) != NULL;)
-            jv_set_adopt(o, key, jv_deep_copy(value));
+            if (strcmp(key, MODEL_COST_KEY) != 0 && strcmp(key, MODEL_REQUESTS_KEY) != 0)
+                jv_set_adopt(o, key, jv_deep_copy(value));
     return o;
 }
 

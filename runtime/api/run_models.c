@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "models/remote/remote_headers.h"
 #include "runtime/api/model_set.h"
 #include "runtime/api/troupe.h"
 #include "runtime/base/map.h"
@@ -115,15 +116,24 @@ static bool recorded_name(const struct run_models *m, const struct plan *p,
     return !c.name;
 }
 
-/* The name of the model that it gets in this process. */
-static void name_now(const struct run_models *m, const struct plan *p, const struct plan_agent *a,
-                     const char *was, struct str *out)
+/* As given to this process, or NULL. */
+static const char *given_name(const struct run_models *m, const struct plan *p,
+                              const struct plan_agent *a)
 {
     struct choice c = {0, NULL};
 
     for (int32_t i = 0; i < m->n_given; i++)
         choose(&c, m->given[i], p, a);
-    model_name_absolute(troupe_remote(m->t), c.name ? c.name : was, NULL, out);
+    return c.name;
+}
+
+/* The name of the model that it gets in this process. */
+static void name_now(const struct run_models *m, const struct plan *p, const struct plan_agent *a,
+                     const char *was, struct str *out)
+{
+    const char *given = given_name(m, p, a);
+
+    model_name_absolute(troupe_remote(m->t), given ? given : was, NULL, out);
 }
 
 bool run_models_differ(const struct run_models *m, const struct plan *p, const struct plan_agent *a)
@@ -145,11 +155,7 @@ static enum status say_where(const struct run_models *m, const struct plan *p,
                              const struct plan_agent *a, const struct error *fault,
                              struct error *err)
 {
-    struct choice c = {0, NULL};
-
-    for (int32_t i = 0; i < m->n_given; i++)
-        choose(&c, m->given[i], p, a);
-    if (!c.name && !m->config)
+    if (!given_name(m, p, a) && !m->config)
         return plan_model_fault(p, a, fault, err);
     if (err)
         *err = *fault;
@@ -168,6 +174,8 @@ enum status run_models_open(struct run_models *m, const struct plan *p, const st
     name_now(m, p, a, str_cstr(&was), &is);
     if (own && strcmp(str_cstr(&was), str_cstr(&is)) == 0)
         st = model_name_check(troupe_remote(m->t), plan_agent_model(p, a), p->folder, &fault);
+    else if (given_name(m, p, a))
+        st = model_option_check(troupe_remote(m->t), given_name(m, p, a), &fault);
     if (!st)
         st = troupe_model(m->t, str_cstr(&is), out, &fault);
     if (st)
@@ -184,6 +192,16 @@ enum status run_models_open(struct run_models *m, const struct plan *p, const st
     str_deinit(&was);
     str_deinit(&is);
     return st;
+}
+
+enum status run_models_ready(const struct run_models *m, const struct plan *p,
+                             const struct plan_agent *a, const struct model *model,
+                             struct error *err)
+{
+    const struct remote_spec *spec = remote_specs_get(troupe_remote(m->t), model->info.name);
+    struct error fault = ERROR_INIT;
+
+    return spec && remote_headers_check(spec, &fault) ? say_where(m, p, a, &fault, err) : STATUS_OK;
 }
 
 /* ---- valid names */

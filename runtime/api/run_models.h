@@ -28,6 +28,11 @@ MUST_CHECK enum status run_models_check(const struct run_models *m, const struct
 MUST_CHECK enum status run_models_open(struct run_models *m, const struct plan *p,
                                        const struct plan_agent *a, struct model **out,
                                        struct error *err);
+/* Are the secrets of the agent's model, which is open, there? STATUS_CONFIG: the message has their
+ * place. A replay does not need them. */
+MUST_CHECK enum status run_models_ready(const struct run_models *m, const struct plan *p,
+                                        const struct plan_agent *a, const struct model *model,
+                                        struct error *err);
 /* Does the agent, whose model is open, have another model than the recorded one? */
 bool run_models_differ(const struct run_models *m, const struct plan *p,
                        const struct plan_agent *a);

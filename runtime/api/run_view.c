@@ -4,9 +4,11 @@
  */
 #include "runtime/api/run_view.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "agents/rollout.h"
+#include "models/model.h"
 #include "runtime/api/document.h"
 #include "runtime/api/episode_json.h"
 #include "runtime/api/run_messages.h"
@@ -65,6 +67,25 @@ static struct json *call_json(const char *name, const struct json *arguments,
     return o;
 }
 
+/* A reply has its cost and the number of its requests beside it. */
+static struct json *output_json(struct json *step, const struct step_row *s)
+{
+    struct json *v = jv_deep_copy(s->out);
+
+    if (strcmp(s->kind, "model") != 0)
+        return v;
+    if (s->tok_in + s->tok_out > 0) {
+        jv_set_int(step, "tokens_in", s->tok_in);
+        jv_set_int(step, "tokens_out", s->tok_out);
+    }
+    run_set_cost(step, jv_get_int(jv_get(v, MODEL_COST_KEY), 0));
+    if (jv_get(v, MODEL_REQUESTS_KEY))
+        jv_set_int(step, "requests", jv_get_int(jv_get(v, MODEL_REQUESTS_KEY), 0));
+    jv_remove(v, MODEL_COST_KEY);
+    jv_remove(v, MODEL_REQUESTS_KEY);
+    return v;
+}
+
 struct json *run_step_json(const struct step_row *s)
 {
     struct json *o = jv_object();
@@ -95,12 +116,34 @@ struct json *run_step_json(const struct step_row *s)
     if (strcmp(s->kind, "tool") == 0)
         jv_set_adopt(o, "call", call_json(s->name, s->args, result));
     else if (result)
-        jv_set_adopt(o, "output", jv_deep_copy(result));
+        jv_set_adopt(o, "output", output_json(o, s));
     if (is_final)
         jv_set_bool(o, "not_retryable", true);
     if (s->tokens)
         jv_set_adopt(o, "tokens", tokens_json(s->tokens));
     return o;
+}
+
+/* Adds a call to the sums of its model. */
+static void count_model(struct run_view *v, const struct step_row *s)
+{
+    struct json *sum = NULL;
+    int64_t nano = jv_get_int(jv_get(s->out, MODEL_COST_KEY), 0);
+
+    if (strcmp(s->kind, "model") != 0 || !s->name)
+        return;
+    for (size_t i = 0; i < jv_size(v->models) && !sum; i++)
+        if (strcmp(jv_get_string(jv_get(jv_at(v->models, i), "model"), ""), s->name) == 0)
+            sum = jv_at(v->models, i);
+    if (!sum) {
+        sum = jv_object();
+        jv_set_string(sum, "model", s->name);
+        jv_append_adopt(v->models, sum);
+    }
+    jv_set_int(sum, "calls", jv_get_int(jv_get(sum, "calls"), 0) + 1);
+    jv_set_int(sum, "tokens_in", jv_get_int(jv_get(sum, "tokens_in"), 0) + s->tok_in);
+    jv_set_int(sum, "tokens_out", jv_get_int(jv_get(sum, "tokens_out"), 0) + s->tok_out);
+    run_set_cost(sum, llround(1e9 * jv_get_number(jv_get(sum, "cost"), 0)) + nano);
 }
 
 static bool add_step(void *ctx, const struct step_row *s)
@@ -113,6 +156,7 @@ static bool add_step(void *ctx, const struct step_row *s)
         v->verdict = jv_deep_copy(verdict);
     }
     jv_append_adopt(v->steps, run_step_json(s));
+    count_model(v, s);
     v->last_seq = s->seq;
     return true;
 }
@@ -267,6 +311,7 @@ enum status run_view_load(struct run_view *v, struct store_reader *q, const char
 
     v->head = jv_object();
     v->steps = jv_array();
+    v->models = jv_array();
     v->episodes = jv_array();
     v->waits = jv_array();
     v->verdict = v->episode = v->threads = NULL;
@@ -293,12 +338,14 @@ void run_view_deinit(struct run_view *v)
 {
     jv_unref(v->head);
     jv_unref(v->steps);
+    jv_unref(v->models);
     jv_unref(v->episodes);
     jv_unref(v->waits);
     jv_unref(v->threads);
     jv_unref(v->verdict);
     jv_unref(v->episode);
-    v->head = v->steps = v->episodes = v->episode = v->waits = v->threads = v->verdict = NULL;
+    v->head = v->steps = v->models = v->episodes = v->episode = v->waits = v->threads = v->verdict =
+        NULL;
 }
 
 struct json *run_view_document(const struct run_view *v)
@@ -309,6 +356,8 @@ struct json *run_view_document(const struct run_view *v)
 
     for (void *it = NULL; (it = jv_next(v->head, it, &key, &value));)
         jv_set_adopt(doc, key, jv_ref(value));
+    if (jv_size(v->models) > 0)
+        jv_set_adopt(doc, "models", jv_ref(v->models));
     jv_set_adopt(doc, "steps", jv_ref(v->steps));
     if (v->messages)
         jv_set_adopt(doc, "threads", jv_ref(v->threads));

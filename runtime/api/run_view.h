@@ -16,6 +16,8 @@ struct run_view {
     /* ---- loaded */
     struct json *head;     /* run, status, name, kind, seed, output ... */
     struct json *steps;    /* array, as in troupe.show/1 */
+    struct json *models;   /* of the calls among the steps: {model, calls, tokens_in, tokens_out,
+                              cost?} */
     struct json *verdict;  /* or NULL */
     struct json *episodes; /* of an evaluation shown whole, or NULL */
     struct json *episode;  /* the episode shown, as input for `env verify`, or NULL */

@@ -4,8 +4,10 @@
  */
 #include <stdlib.h>
 
+#include "mcp/hub/hub_tool.h"
 #include "models/remote/remote_model.h"
 #include "runtime/api/troupe_internal.h"
+#include "runtime/api/troupe_mcp.h"
 #include "runtime/base/memory.h"
 #include "runtime/http/http_client.h"
 #include "runtime/loop/loop.h"
@@ -36,8 +38,10 @@ static enum status open_servers(void *ctx, struct remote_servers **out, struct e
 
     if (st)
         return st;
-    if (!t->servers)
+    if (!t->servers) {
         t->servers = remote_servers_new(t->loop, client, t->seams);
+        remote_servers_log(t->servers, t->log);
+    }
     *out = t->servers;
     return STATUS_OK;
 }
@@ -93,6 +97,8 @@ void troupe_set_log(struct troupe *t, struct log *log)
 {
     t->log = log;
     model_set_log(t->models, log);
+    if (t->servers)
+        remote_servers_log(t->servers, log);
 }
 
 void troupe_set_interrupted(struct troupe *t, const volatile int *asked)
@@ -104,6 +110,7 @@ void troupe_free(struct troupe *t)
 {
     if (!t)
         return;
+    troupe_mcp_free(t);
     model_set_free(t->models);
     remote_servers_free(t->servers);
     http_client_free(t->client);
@@ -166,6 +173,8 @@ enum status troupe_tools(struct troupe *t, const char *root, struct tool_registr
 
     if (!st)
         st = env_register_tools(r, err);
+    if (!st && troupe_hub(t))
+        st = hub_tools_update(troupe_hub(t), r, err);
     if (st) {
         tool_registry_free(r);
         return st;

@@ -102,11 +102,20 @@ struct troupe_run_spec {
 MUST_CHECK enum status troupe_run_new(struct troupe *t, const struct troupe_run_spec *spec,
                                       const struct troupe_run_options *o, struct troupe_run **out,
                                       struct error *err);
+/* The same without waiting for the disk: `made` is called on the loop with the run, which the
+ * caller then owns, or with NULL and the error. The troupe must live until then. An error that is
+ * returned is all: `made` is not called. */
+typedef void (*troupe_run_made)(void *ctx, struct troupe_run *r, const struct error *err);
+MUST_CHECK enum status troupe_run_new_later(struct troupe *t, const struct troupe_run_spec *spec,
+                                            const struct troupe_run_options *o,
+                                            troupe_run_made made, void *ctx, struct error *err);
 /* Can the model run the agent, in an environment or without one? Of struct plan_check; ctx is the
  * troupe. */
 MUST_CHECK enum status troupe_check_model(void *troupe, const struct plan *p,
                                           const struct plan_agent *a, bool in_env,
                                           struct error *err);
+/* Of plan_check_cost; ctx is the troupe. */
+bool troupe_has_price(void *troupe, const struct plan *p, const struct plan_agent *a);
 /* Could a run of this plan begin here? Finds its tools, opens its models, as troupe_run_new does,
  * and checks that each can run its agents. */
 MUST_CHECK enum status troupe_plan_check(struct troupe *t, const struct plan *p,

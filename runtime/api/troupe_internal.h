@@ -17,6 +17,7 @@ struct troupe {
     const struct remote_specs *remote;
     struct http_client *client;     /* of the loop; opened for the first remote model */
     struct remote_servers *servers; /* the same */
+    struct troupe_mcp *mcp;         /* troupe_mcp.c; NULL: not opened */
     struct loop *loop;
     struct loop_box *replies; /* of the store */
     struct troupe_run *first; /* runs under way */

@@ -42,7 +42,14 @@ static enum status give_model(void *ctx, const struct plan *p, const struct plan
 {
     struct troupe_run *r = ctx;
 
-    return run_models_open(r->models, p, a, out, err);
+    struct model *m = NULL;
+    enum status st = run_models_open(r->models, p, a, &m, err);
+
+    if (!st && !r->replay)
+        st = run_models_ready(r->models, p, a, m, err);
+    if (!st)
+        *out = m;
+    return st;
 }
 
 static bool take_counts(void *ctx, const struct run_row *row)

@@ -8,6 +8,7 @@
 
 #include "runtime/api/model_file.h"
 #include "runtime/api/troupe_run.h"
+#include "runtime/base/memory.h"
 
 enum status troupe_run_root(const char *given, const char *recorded, char **out, struct error *err)
 {
@@ -45,62 +46,155 @@ const char *troupe_run_source(const struct plan *p, struct str *out)
     return str_cstr(out);
 }
 
+/* The row to create, and what it lends. */
+struct row_draft {
+    struct run_spec spec;
+    struct json *config;
+    struct str source;
+};
+
+static void row_init(struct row_draft *d, const struct troupe_run *r, const char *kind,
+                     uint64_t seed, const char *root, const struct json *more)
+{
+    const struct model *m = run_models_first(r->models);
+
+    d->config = config_of(r, more);
+    d->source = STR_INIT;
+    d->spec = (struct run_spec){.kind = kind,
+                                .name = r->plan->name,
+                                .config = d->config,
+                                .seed = seed,
+                                .root = root,
+                                .source = troupe_run_source(r->plan, &d->source)};
+    if (m) {
+        d->spec.model_hash = &m->info.hash;
+        d->spec.backend = m->info.backend;
+    }
+}
+
+static void row_deinit(struct row_draft *d)
+{
+    jv_unref(d->config);
+    str_deinit(&d->source);
+}
+
+static enum status create(struct troupe_run *r, const struct run_spec *spec, struct error *err)
+{
+    enum status st = run_create(r->t->store, spec, &r->run, err);
+
+    if (!st)
+        snprintf(r->uuid, sizeof(r->uuid), "%s", run_uuid(r->run));
+    return st;
+}
+
 enum status troupe_run_create(struct troupe_run *r, const char *kind, uint64_t seed,
                               int32_t prompt_format, const char *root, const struct json *more,
                               struct error *err)
 {
-    const struct model *m = run_models_first(r->models);
-    struct str source = STR_INIT;
-    struct json *config = config_of(r, more);
-    struct run_spec spec = {.kind = kind,
-                            .name = r->plan->name,
-                            .config = config,
-                            .seed = seed,
-                            .root = root,
-                            .source = troupe_run_source(r->plan, &source),
-                            .prompt_format = prompt_format,
-                            .key = r->key};
+    struct row_draft d;
     enum status st;
 
-    if (m) {
-        spec.model_hash = &m->info.hash;
-        spec.backend = m->info.backend;
-    }
-    st = run_create(r->t->store, &spec, &r->run, err);
-    if (!st)
-        snprintf(r->uuid, sizeof(r->uuid), "%s", run_uuid(r->run));
-    jv_unref(config);
-    str_deinit(&source);
+    row_init(&d, r, kind, seed, root, more);
+    d.spec.prompt_format = prompt_format;
+    st = create(r, &d.spec, err);
+    row_deinit(&d);
     return st;
+}
+
+/* A checked run, and the row to create for it. */
+static enum status draft(struct troupe *t, const struct troupe_run_spec *spec,
+                         const struct troupe_run_options *o, struct troupe_run **out, char **root,
+                         struct row_draft *row, struct error *err)
+{
+    struct troupe_run *r = troupe_run_prepare(t, o);
+    enum status st = plan_inputs(spec->plan, spec->inputs, &r->inputs, err);
+
+    *root = NULL;
+    r->plan = spec->plan;
+    if (!st)
+        st = troupe_run_root(o->root, NULL, root, err);
+    if (!st)
+        st = troupe_run_check(r, *root, err);
+    if (!st && spec->store)
+        st = troupe_open_store(t, spec->store, err);
+    if (st) {
+        troupe_run_free(r);
+        free(*root);
+        return st;
+    }
+    row_init(row, r, spec->kind, spec->seed, *root, spec->more);
+    row->spec.key = spec->key;
+    *out = r;
+    return STATUS_OK;
 }
 
 enum status troupe_run_new(struct troupe *t, const struct troupe_run_spec *spec,
                            const struct troupe_run_options *o, struct troupe_run **out,
                            struct error *err)
 {
-    struct troupe_run *r = troupe_run_prepare(t, o);
-    char *root = NULL;
-    enum status st;
+    struct troupe_run *r = NULL;
+    struct row_draft row;
+    char *root;
+    enum status st = draft(t, spec, o, &r, &root, &row, err);
 
-    r->plan = spec->plan;
-    r->key = spec->key;
-    st = plan_inputs(spec->plan, spec->inputs, &r->inputs, err);
-    if (!st)
-        st = troupe_run_root(o->root, NULL, &root, err);
-    if (!st)
-        st = troupe_run_check(r, root, err);
-    if (!st && spec->store)
-        st = troupe_open_store(t, spec->store, err);
-    if (!st)
-        st = troupe_run_create(r, spec->kind, spec->seed, 0, root, spec->more, err);
-    r->key = NULL;
-    free(root);
-    if (st) {
-        troupe_run_free(r);
+    if (st)
         return st;
+    st = create(r, &row.spec, err);
+    row_deinit(&row);
+    free(root);
+    if (st)
+        troupe_run_free(r);
+    else
+        *out = r;
+    return st;
+}
+
+struct making {
+    struct troupe_run *run;
+    troupe_run_made made;
+    void *ctx;
+};
+
+static void on_row(void *ctx, struct run *row, enum status status, const struct error *err)
+{
+    struct making m = *(struct making *)ctx;
+
+    free(ctx);
+    if (status) {
+        troupe_run_free(m.run);
+        m.run = NULL;
+    } else {
+        m.run->run = row;
+        snprintf(m.run->uuid, sizeof(m.run->uuid), "%s", run_uuid(row));
     }
-    *out = r;
+    m.made(m.ctx, m.run, err);
+}
+
+enum status troupe_run_new_later(struct troupe *t, const struct troupe_run_spec *spec,
+                                 const struct troupe_run_options *o, troupe_run_made made,
+                                 void *ctx, struct error *err)
+{
+    struct making *m;
+    struct troupe_run *r = NULL;
+    struct row_draft row;
+    char *root;
+    enum status st = draft(t, spec, o, &r, &root, &row, err);
+
+    if (st)
+        return st;
+    m = xcalloc(1, sizeof(*m));
+    *m = (struct making){r, made, ctx};
+    run_create_later(t->store, &row.spec, on_row, m); /* copies the row */
+    row_deinit(&row);
+    free(root);
     return STATUS_OK;
+}
+
+bool troupe_has_price(void *troupe, const struct plan *p, const struct plan_agent *a)
+{
+    struct troupe *t = troupe;
+
+    return model_has_price(troupe_remote(t), plan_agent_model(p, a));
 }
 
 enum status troupe_check_model(void *troupe, const struct plan *p, const struct plan_agent *a,

@@ -165,24 +165,55 @@ static enum status only_wait(struct store_reader *q, const char *uuid, struct wa
     return st;
 }
 
-enum status troupe_answer(struct troupe *t, const char *uuid, const char *path, const char *text,
-                          struct error *err)
+/* The path of the question, which is the caller's, and what to record for the text. */
+static enum status read_answer(struct troupe *t, const char *uuid, const char *path,
+                               const char *text, char **found, struct json **answer,
+                               struct error *err)
 {
     struct wanted wanted = {.path = path};
     struct store_reader *q;
-    struct json *answer = NULL;
     enum status st = troupe_reader(t, &q, err);
 
     if (!st)
         st = only_wait(q, uuid, &wanted, err);
     if (!st && wanted.n_open == 0) /* the store refuses every answer */
-        answer = jv_null();
+        *answer = jv_null();
     else if (!st)
-        st = question_read_answer(wanted.prompt, text, &answer, err);
-    if (!st)
-        st = store_answer(troupe_store(t), uuid, wanted.found, answer, err);
-    jv_unref(answer);
+        st = question_read_answer(wanted.prompt, text, answer, err);
     jv_unref(wanted.prompt);
-    free(wanted.found);
+    if (st)
+        free(wanted.found);
+    else
+        *found = wanted.found;
     return st;
+}
+
+enum status troupe_answer(struct troupe *t, const char *uuid, const char *path, const char *text,
+                          struct error *err)
+{
+    struct json *answer;
+    char *found;
+    enum status st = read_answer(t, uuid, path, text, &found, &answer, err);
+
+    if (st)
+        return st;
+    st = store_answer(troupe_store(t), uuid, found, answer, err);
+    jv_unref(answer);
+    free(found);
+    return st;
+}
+
+enum status troupe_answer_later(struct troupe *t, const char *uuid, const char *path,
+                                const char *text, txn_done done, void *ctx, struct error *err)
+{
+    struct json *answer;
+    char *found;
+    enum status st = read_answer(t, uuid, path, text, &found, &answer, err);
+
+    if (st)
+        return st;
+    store_answer_later(troupe_store(t), uuid, found, answer, done, ctx);
+    jv_unref(answer);
+    free(found);
+    return STATUS_OK;
 }

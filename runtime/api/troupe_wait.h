@@ -29,5 +29,10 @@ MUST_CHECK enum status troupe_inbox(struct troupe *t, size_t most, struct json *
  * answer within a second. The store must be open for writing. */
 MUST_CHECK enum status troupe_answer(struct troupe *t, const char *uuid, const char *path,
                                      const char *text, struct error *err);
+/* The same without waiting for the disk: `done` is called on the loop. An error that is returned is
+ * all. */
+MUST_CHECK enum status troupe_answer_later(struct troupe *t, const char *uuid, const char *path,
+                                           const char *text, txn_done done, void *ctx,
+                                           struct error *err);
 
 #endif

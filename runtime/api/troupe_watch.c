@@ -45,6 +45,7 @@ struct troupe_watch {
     struct map *runs; /* uuid -> struct watched * */
     struct loop_timer *timer;
     int32_t n_driven;
+    int32_t n_making; /* runs that are not durable yet */
     uint64_t look;
     /* of the look under way */
     char (*ready)[37]; /* to be taken, the oldest first */
@@ -389,12 +390,12 @@ static void look(void *ctx)
     w->timer = NULL;
     if (w->t->interrupted)
         return;
-    if (store_is_there(w->t->store, &lost))
+    if (store_can_record(w->t->store, &lost))
         w->is_open = w->is_foreign = false; /* what is driven notices it, too */
     else if (is_news(w))
         look_closely(w);
     left = w->next_ms ? w->next_ms - seams_wall_ms(w->t->seams) : LOOK_MS;
-    if (w->is_open || w->n_driven > 0 || !w->o.on_idle)
+    if (w->is_open || w->n_driven > 0 || w->n_making > 0 || !w->o.on_idle)
         look_after(w, left > 0 && left < LOOK_MS ? left : LOOK_MS);
     else
         w->o.on_idle(w->o.ctx, lost.status ? &lost : NULL);
@@ -421,18 +422,26 @@ enum status troupe_watch_start(struct troupe *t, const struct troupe_watch_optio
     return STATUS_OK;
 }
 
-enum status troupe_watch_run_new(struct troupe_watch *w, const struct troupe_run_spec *spec,
-                                 const struct troupe_run_options *o, char uuid[37],
-                                 struct error *err)
-{
-    const struct troupe_run_options mine = options_of(w, o);
-    struct troupe_run *r = NULL;
-    struct error ignored = ERROR_INIT;
-    enum status st = troupe_run_new(w->t, spec, &mine, &r, err);
+struct making {
+    struct troupe_watch *w;
+    troupe_watch_made made;
+    void *ctx;
+};
 
-    if (st)
-        return st;
-    memcpy(uuid, troupe_run_uuid(r), 37);
+static void on_made(void *ctx, struct troupe_run *r, const struct error *err)
+{
+    struct making m = *(struct making *)ctx;
+    struct troupe_watch *w = m.w;
+    struct error ignored = ERROR_INIT;
+    char uuid[37];
+
+    free(ctx);
+    w->n_making--;
+    if (!r) {
+        m.made(m.ctx, NULL, err);
+        return;
+    }
+    memcpy(uuid, troupe_run_uuid(r), sizeof(uuid));
     /* One without a place is taken by a later look, here or in another process. So is one that
      * cannot start, which then is reported as stuck. */
     if (!w->t->interrupted && has_place(w) && !troupe_run_start(r, &ignored))
@@ -441,7 +450,24 @@ enum status troupe_watch_run_new(struct troupe_watch *w, const struct troupe_run
         troupe_run_free(r);
     if (!w->t->interrupted)
         look_after(w, 0);
-    return STATUS_OK;
+    m.made(m.ctx, uuid, NULL);
+}
+
+enum status troupe_watch_run_new(struct troupe_watch *w, const struct troupe_run_spec *spec,
+                                 const struct troupe_run_options *o, troupe_watch_made made,
+                                 void *ctx, struct error *err)
+{
+    const struct troupe_run_options mine = options_of(w, o);
+    struct making *m = xcalloc(1, sizeof(*m));
+    enum status st;
+
+    *m = (struct making){w, made, ctx};
+    st = troupe_run_new_later(w->t, spec, &mine, on_made, m, err);
+    if (st)
+        free(m);
+    else
+        w->n_making++;
+    return st;
 }
 
 void troupe_watch_free(struct troupe_watch *w)

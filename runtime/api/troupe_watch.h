@@ -24,21 +24,24 @@ struct troupe_watch_options {
     /* A run cannot go on; it is not tried again by this watch, except after STATUS_DISK_FULL, of
      * which only the first failure is reported. May be NULL. */
     void (*on_stuck)(void *ctx, const char *uuid, const struct error *err);
-    /* Only runs that cannot go on and questions without a deadline are open; or the file of the
-     * store is gone, as `lost` says, and no run can go on. Called once; the watch may be freed in
-     * here. NULL: the watch goes on. */
+    /* Only runs that cannot go on and questions without a deadline are open; or nothing
+     * more can be recorded, as `lost` says (store_can_record). Called once; the watch may be freed
+     * in here. NULL: the watch goes on. */
     void (*on_idle)(void *ctx, const struct error *lost);
     void *ctx;
 };
 /* The store of t must be open. The first look is in the next turn of the loop. */
 MUST_CHECK enum status troupe_watch_start(struct troupe *t, const struct troupe_watch_options *o,
                                           struct troupe_watch **out, struct error *err);
-/* Creates a run and drives it like the others: at once, or as soon as fewer than at_once are
- * driven. It is durable when this returns. o: models and root; the rest is the watch's. */
+/* A run is durable: its uuid; or NULL and the error. */
+typedef void (*troupe_watch_made)(void *ctx, const char *uuid, const struct error *err);
+/* Creates a run without waiting for the disk, and drives it like the others: at once, or as soon as
+ * fewer than at_once are driven. `made` is called on the loop; the watch must live until then. An
+ * error that is returned is all. o: models and root; the rest is the watch's. */
 MUST_CHECK enum status troupe_watch_run_new(struct troupe_watch *w,
                                             const struct troupe_run_spec *spec,
-                                            const struct troupe_run_options *o, char uuid[37],
-                                            struct error *err);
+                                            const struct troupe_run_options *o,
+                                            troupe_watch_made made, void *ctx, struct error *err);
 /* Runs that it drives go on (see troupe_interrupt). NULL is allowed. */
 void troupe_watch_free(struct troupe_watch *w);
 

@@ -98,14 +98,14 @@ int app_print_done(struct app *a, const char *name, const char *key, const char 
     return app_print_json(doc);
 }
 
-void app_print_error(struct app *a, const struct error *err)
+void app_print_error(struct app *a, const char *run, const struct error *err)
 {
     struct str text = STR_INIT;
 
     str_printf(&text, "troupe: %s%s%s\n", err->where, err->where[0] ? ": " : "", err->message);
     if (err->hint[0])
         str_printf(&text, "  %s\n", err->hint);
-    log_text(a->log, LOG_ERROR, str_cstr(&text), text.len);
+    log_text(a->log, LOG_ERROR, run, str_cstr(&text), text.len);
     str_deinit(&text);
 }
 
@@ -130,7 +130,7 @@ struct json *app_error_json(const struct error *err)
 
 int app_fail(struct app *a, const struct error *err)
 {
-    app_print_error(a, err);
+    app_print_error(a, NULL, err);
     if (a->json) {
         struct json *doc = jv_object();
         if (is_stream(a))

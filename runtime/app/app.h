@@ -64,8 +64,8 @@ struct json *app_error_json(const struct error *err);
 /* Prints "troupe: WHERE: MESSAGE" and the hint (with --json also as a document) and gives the exit
  * code. */
 int app_fail(struct app *a, const struct error *err);
-/* Only the part on standard error. */
-void app_print_error(struct app *a, const struct error *err);
+/* Only the part on standard error. run: the one that it is about, or NULL. */
+void app_print_error(struct app *a, const char *run, const struct error *err);
 int app_exit_of(enum status st);
 /* Writes all of s to standard output. EXIT_FAILED, with a message on standard error unless the
  * reader has closed the pipe. */

@@ -73,7 +73,7 @@ static void print_question(struct app *a, const struct json *w)
 
     wait_put_text(w, NULL, false, seams_wall_ms(a->seams), &text);
     str_puts(&text, "  Ctrl-D leaves the question open\n> ");
-    log_text(a->log, LOG_INFO, str_cstr(&text), text.len);
+    log_text(a->log, LOG_INFO, NULL, str_cstr(&text), text.len);
     str_deinit(&text);
 }
 
@@ -84,7 +84,7 @@ static bool give(struct app *a, const char *uuid, const char *path, const struct
 
     if (!troupe_answer(a->troupe, uuid, path, str_cstr(line), &err))
         return true;
-    app_print_error(a, &err);
+    app_print_error(a, uuid, &err);
     dprintf(STDERR_FILENO, "> ");
     return false;
 }

@@ -53,6 +53,8 @@ enum status app_model(struct app *a, const char *name, struct model **out, struc
 {
     enum status st = app_model_is_here(a, name, err);
 
+    if (!st)
+        st = model_option_check(a->remote, name, err);
     return st ? st : troupe_model(a->troupe, name, out, err);
 }
 

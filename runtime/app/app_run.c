@@ -90,9 +90,10 @@ static void on_step(void *ctx, struct troupe_run *r, const char *path, const cha
         print_event(d, r, "step", path, "status", jv_string(step_state_name(state)));
     if (d->options.listener.on_text) /* which writes to the same place */
         return;
-    log_progress(d->app->log, "%s%s%s%lld %sstep%s done, now at %s (%s)", several ? "run " : "",
-                 several ? short_id(d, r) : "", several ? ": " : "", (long long)so_far->n_done,
-                 more, plural_s(so_far->n_done), path, kind);
+    log_progress_run(d->app->log, troupe_run_uuid(r), path,
+                     "%s%s%s%lld %sstep%s done, now at %s (%s)", several ? "run " : "",
+                     several ? short_id(d, r) : "", several ? ": " : "", (long long)so_far->n_done,
+                     more, plural_s(so_far->n_done), path, kind);
 }
 
 static void on_text(void *ctx, struct troupe_run *r, const char *path, const char *text, size_t n)
@@ -212,7 +213,7 @@ static void print_why(const struct app_drive *d, const char *uuid, const struct 
 
     if (option_flag(d->app->options, OPT_ALL))
         error_note(&err, "run %s", uuid);
-    app_print_error(d->app, &err);
+    app_print_error(d->app, uuid, &err);
 }
 
 int app_drive_print(const struct app_drive *d, const char *uuid, const struct troupe_result *result)
@@ -234,13 +235,15 @@ int app_drive_print(const struct app_drive *d, const char *uuid, const struct tr
                        : print_text(d, uuid, result);
     if (result->status == RUN_WAITING) {
         wait_print_all(a, uuid);
-        log_write(a->log, LOG_INFO, "after the answer, `troupe resume %s` continues the run", uuid);
+        log_write_run(a->log, LOG_INFO, uuid, NULL,
+                      "after the answer, `troupe resume %s` continues the run", uuid);
     }
     if (run_status_is_repairable(result->status) && !result->err.hint[0])
-        log_write(a->log, LOG_INFO, "`troupe resume %s --from-failed` tries the failed steps again",
-                  uuid);
+        log_write_run(a->log, LOG_INFO, uuid, NULL,
+                      "`troupe resume %s --from-failed` tries the failed steps again", uuid);
     if (result->status == RUN_INTERRUPTED)
-        log_write(a->log, LOG_INFO, "interrupted; `troupe resume %s` continues the run", uuid);
+        log_write_run(a->log, LOG_INFO, uuid, NULL,
+                      "interrupted; `troupe resume %s` continues the run", uuid);
     return code;
 }
 

@@ -40,7 +40,7 @@ static void on_stuck(void *ctx, const char *uuid, const struct error *err)
     struct error why = *err;
 
     error_note(&why, "run %s", uuid);
-    app_print_error(w->app, &why);
+    app_print_error(w->app, uuid, &why);
     log_write_run(w->app->log, LOG_WARN, uuid, NULL, "run %s cannot go on and stays as it is",
                   uuid);
     w->code = app_exit_of(err->status);
@@ -53,7 +53,7 @@ static void on_idle(void *ctx, const struct error *lost)
     struct loop *loop;
 
     if (lost) {
-        app_print_error(w->app, lost);
+        app_print_error(w->app, NULL, lost);
         w->code = app_exit_of(lost->status);
     }
     if (!troupe_loop(w->app->troupe, &loop, &ignored)) /* it runs */

@@ -128,7 +128,7 @@ static int print_disagreement(struct app *a, const struct json *disagree, const 
     struct json *doc;
 
     headline.hint[0] = '\0'; /* it follows the list */
-    app_print_error(a, &headline);
+    app_print_error(a, NULL, &headline);
     for (size_t i = 0; i < jv_size(disagree); i++) {
         const struct json *one = jv_at(disagree, i);
 
@@ -136,7 +136,7 @@ static int print_disagreement(struct app *a, const struct json *disagree, const 
                    jv_get_string(jv_get(one, "reason"), ""));
     }
     str_printf(&list, "  %s\n", err->hint);
-    log_text(a->log, LOG_INFO, str_cstr(&list), list.len);
+    log_text(a->log, LOG_INFO, NULL, str_cstr(&list), list.len);
     str_deinit(&list);
     if (a->json) {
         doc = jv_object();
@@ -224,7 +224,7 @@ static enum status resume_all(struct app *a, struct store_reader *q, int *code, 
         int one = EXIT_OK;
         if (resume_one(a, q, f.uuid[i], list, &one, &own)) {
             error_note(&own, "run %s", f.uuid[i]);
-            app_print_error(a, &own);
+            app_print_error(a, f.uuid[i], &own);
             one = app_exit_of(own.status);
         }
         *code = one ? one : *code;

@@ -102,6 +102,8 @@ static int validate_main(void *app)
         const struct plan_check check = {
             .tools = tools, .model = troupe_check_model, .ctx = a->troupe};
         st = blueprint_check(plan, &check, &err);
+        if (!st)
+            st = plan_check_cost(plan, troupe_has_price, a->troupe, &err);
     }
     tool_registry_free(tools);
     if (st) {

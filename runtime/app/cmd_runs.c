@@ -24,7 +24,7 @@ static bool list_run(void *ctx, const struct run_row *r)
 {
     struct listing *l = ctx;
     struct run_counts c = run_count(r, l->q);
-    struct str model = STR_INIT;
+    struct str model = STR_INIT, cost = STR_INIT;
     char created[32], took[32], steps[24] = "-", tokens[24] = "-";
     struct error ignored = ERROR_INIT;
     char id[37] = "";
@@ -42,18 +42,22 @@ static bool list_run(void *ctx, const struct run_row *r)
     if (c.tokens >= 0)
         snprintf(tokens, sizeof(tokens), "%lld", (long long)c.tokens);
     run_put_model(r->config, &model);
-    const char *cells[] = {
-        id,   r->kind, r->name, str_cstr(&model), run_status_word(r->status), created,
-        took, steps,   tokens};
+    if (r->cost_nano > 0)
+        run_put_dollars(r->cost_nano, &cost);
+    else
+        str_puts(&cost, "-");
+    const char *cells[] = {id,      r->kind, r->name, str_cstr(&model), run_status_word(r->status),
+                           created, took,    steps,   tokens,           str_cstr(&cost)};
     table_row(l->table, cells);
     str_deinit(&model);
+    str_deinit(&cost);
     return true;
 }
 
 static int runs_main(void *app)
 {
-    static const char *const columns[] = {"run",   "kind",  "name",   "model",  "status",
-                                          "begun", ">took", ">steps", ">tokens"};
+    static const char *const columns[] = {"run",   "kind",  "name",   "model",   "status",
+                                          "begun", ">took", ">steps", ">tokens", "?>cost"};
     struct app *a = app;
     struct listing l = {.now_ms = seams_wall_ms(a->seams)};
     struct error err = ERROR_INIT;
@@ -73,7 +77,7 @@ static int runs_main(void *app)
     if (a->json)
         l.rows = jv_array();
     else
-        l.table = table_new(columns, 9);
+        l.table = table_new(columns, ARRAY_LEN(columns));
     if (!st)
         st = query_runs(l.q, statuses, since, list_run, &l, &err);
     if (st) {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "runtime/app/app.h"
+#include "runtime/app/app_mcp.h"
 #include "runtime/app/app_run.h"
 #include "runtime/app/app_trace.h"
 #include "runtime/base/file_open.h"
@@ -26,6 +27,7 @@ struct serving {
     struct loop *loop;
     int hangups; /* that were handled */
     bool drained;
+    struct error lost; /* why it ends by itself; STATUS_OK: it does not */
     /* lent to the server */
     const char **host, **origin;
     char tokens[APP_PATH_MAX], address[64];
@@ -182,6 +184,15 @@ static void on_drained(void *ctx)
     loop_stop(s->loop);
 }
 
+/* A supervisor starts it again, and runs go on from what is on the disk. */
+static void on_lost(void *ctx, const struct error *err)
+{
+    struct serving *s = ctx;
+
+    s->lost = *err;
+    serve_drain(s->serve, option_int(s->app->options, OPT_GRACE), on_drained, s);
+}
+
 /* After each turn of the loop: signals. */
 static void look_for_signal(void *ctx)
 {
@@ -238,7 +249,8 @@ static enum status start(struct serving *s, struct error *err)
         .n_origins = list_of(o, OPT_ALLOW_ORIGIN, &s->origin),
         .behind_proxy = option_flag(o, OPT_BEHIND_PROXY),
         .limits = {.max_connections = (int32_t)option_int(o, OPT_MAX_CONNECTIONS),
-                   .max_streams_per_subject = (int32_t)option_int(o, OPT_MAX_STREAMS)},
+                   .max_streams_per_subject = (int32_t)option_int(o, OPT_MAX_STREAMS),
+                   .bodies_bytes = option_int(o, OPT_BODY_MEMORY)},
         .max_queue = (int32_t)option_int(o, OPT_MAX_QUEUE),
         .model = option_text(o, OPT_MODEL),
         .run = &s->drive.options,
@@ -246,6 +258,8 @@ static enum status start(struct serving *s, struct error *err)
         .log = a->log,
         .seams = a->seams,
         .tracer = app_tracer(a),
+        .on_lost = on_lost,
+        .ctx = s,
     };
     enum status st = read_listen(option_text(o, OPT_LISTEN), s->address, &so.port, err);
 
@@ -289,6 +303,10 @@ static enum status run(struct serving *s, struct error *err)
         loop_run(s->loop);
     a->signal->wake = NULL;
     loop_tick_free(tick);
+    if (!st && s->lost.status && !a->signal->signo) {
+        *err = s->lost;
+        st = s->lost.status;
+    }
     return st;
 }
 
@@ -311,6 +329,8 @@ static int serve_main(void *app)
     if (!st)
         st = app_trace_open(a, &err);
     if (!st)
+        st = app_mcp_open(a, true, &err);
+    if (!st)
         st = start(&s, &err);
     if (!st)
         st = run(&s, &err);
@@ -323,11 +343,12 @@ static int serve_main(void *app)
 }
 
 static const enum option_id serve_options[] = {
-    OPT_LISTEN,      OPT_MODEL,      OPT_TOKEN_FILE,   OPT_NO_TOKEN,     OPT_TLS_CERT,
-    OPT_TLS_KEY,     OPT_ALLOW_HOST, OPT_ALLOW_ORIGIN, OPT_BEHIND_PROXY, OPT_MAX_CONNECTIONS,
-    OPT_MAX_STREAMS, OPT_MAX_QUEUE,  OPT_IN_FLIGHT,    OPT_GRACE,        OPT_ROOT,
-    OPT_DEVICE,      OPT_THREADS,    OPT_KV_MEMORY,    OPT_CONTEXT,      OPT_CPU_ISA,
-    OPT_WEIGHT_TYPE, OPT_OTLP_URL,   OPT_OTLP_HEADERS, OPT_OTLP_CONTENT, OPT_END};
+    OPT_LISTEN,      OPT_MODEL,       OPT_TOKEN_FILE,   OPT_NO_TOKEN,     OPT_TLS_CERT,
+    OPT_TLS_KEY,     OPT_ALLOW_HOST,  OPT_ALLOW_ORIGIN, OPT_BEHIND_PROXY, OPT_MAX_CONNECTIONS,
+    OPT_MAX_STREAMS, OPT_BODY_MEMORY, OPT_MAX_QUEUE,    OPT_IN_FLIGHT,    OPT_GRACE,
+    OPT_ROOT,        OPT_DEVICE,      OPT_THREADS,      OPT_KV_MEMORY,    OPT_CONTEXT,
+    OPT_CPU_ISA,     OPT_WEIGHT_TYPE, OPT_OTLP_URL,     OPT_OTLP_HEADERS, OPT_OTLP_CONTENT,
+    OPT_END};
 const struct command_spec cmd_serve = {
     "serve",
     "host",

@@ -12,6 +12,7 @@
 #include "runtime/app/app_trace.h"
 #include "runtime/base/memory.h"
 #include "runtime/loop/loop.h"
+#include "runtime/loop/supervisor.h"
 
 #define C(name) extern const struct command_spec name;
 #include "runtime/app/commands.def"
@@ -118,6 +119,8 @@ int main(int argc, char **argv)
     struct app_signal caught_here = {0};
     int code;
 
+    if (supervisor_is_asked(argc, argv)) /* not by a person */
+        return supervisor_main();
     catch_signals(&caught_here);
     caught_here.catch_hangup = catch_hangup;
     a.signal = &caught_here;

@@ -8,12 +8,19 @@
 
 #include "runtime/api/run_summary.h"
 
-void run_put_cost(int64_t nano, struct str *out)
+void run_put_dollars(int64_t nano, struct str *out)
 {
     if (nano >= 100000)
-        str_printf(out, ", $%.4f", 1e-9 * (double)nano);
+        str_printf(out, "$%.4f", 1e-9 * (double)nano);
     else if (nano > 0)
-        str_puts(out, ", below $0.0001");
+        str_puts(out, "below $0.0001");
+}
+
+void run_put_cost(int64_t nano, struct str *out)
+{
+    if (nano > 0)
+        str_puts(out, ", ");
+    run_put_dollars(nano, out);
 }
 
 void run_put_model(const struct json *config, struct str *out)

@@ -10,7 +10,9 @@
 
 /* run_model_name for a column: of a path the last two parts. */
 void run_put_model(const struct json *config, struct str *out);
-/* ", $0.0123" for the end of a list; nothing for 0. */
+/* "$0.0123", or "below $0.0001"; nothing for 0. */
+void run_put_dollars(int64_t nano, struct str *out);
+/* The same after ", ", for the end of a list. */
 void run_put_cost(int64_t nano, struct str *out);
 /* One line of each row of an evaluation. */
 void run_put_rows(const struct json *output, struct str *out);

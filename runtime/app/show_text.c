@@ -94,6 +94,11 @@ static void put_outcome(const struct json *s, struct str *out)
     str_putc(out, '\n');
 }
 
+static int64_t nano_of(const struct json *v)
+{
+    return llround(1e9 * jv_get_number(jv_get(v, "cost"), 0));
+}
+
 /* label: its path, or the part of it that the tree does not show already. */
 static void put_step(const struct show_view *v, const struct json *s, const char *label, int indent,
                      struct str *out)
@@ -109,6 +114,12 @@ static void put_step(const struct show_view *v, const struct json *s, const char
             sizeof(took));
         str_printf(out, "  %s", took);
     }
+    if (jv_get(s, "cost")) {
+        str_puts(out, "  ");
+        run_put_dollars(nano_of(s), out);
+    }
+    if (jv_get(s, "requests"))
+        str_printf(out, "  %lld requests", (long long)jv_get_int(jv_get(s, "requests"), 0));
     put_outcome(s, out);
     if (jv_get(s, "tokens"))
         put_tokens(v, jv_get(s, "tokens"), indent + 2, out);
@@ -153,6 +164,26 @@ static void put_list(const struct show_view *v, struct str *out)
     }
 }
 
+/* What each model did, where one has a cost. */
+static void put_models(const struct json *models, struct str *out)
+{
+    bool paid = false;
+
+    for (size_t i = 0; i < jv_size(models); i++)
+        paid = paid || jv_get(jv_at(models, i), "cost");
+    for (size_t i = 0; i < jv_size(models) && paid; i++) {
+        const struct json *m = jv_at(models, i);
+        long long calls = jv_get_int(jv_get(m, "calls"), 0);
+
+        str_printf(out, "  %s: %lld call%s, %lld fed, %lld sampled",
+                   jv_get_string(jv_get(m, "model"), ""), calls, plural_s(calls),
+                   (long long)jv_get_int(jv_get(m, "tokens_in"), 0),
+                   (long long)jv_get_int(jv_get(m, "tokens_out"), 0));
+        run_put_cost(nano_of(m), out);
+        str_putc(out, '\n');
+    }
+}
+
 static void put_head(const struct show_view *v, struct str *out)
 {
     const struct json *h = v->run.head;
@@ -178,10 +209,11 @@ static void put_head(const struct show_view *v, struct str *out)
         str_printf(out, " (%lld fed, %lld sampled)",
                    (long long)jv_get_int(jv_get(h, "tokens_in"), 0),
                    (long long)jv_get_int(jv_get(h, "tokens_out"), 0));
-    run_put_cost((int64_t)llround(1e9 * jv_get_number(jv_get(h, "cost"), 0)), out);
+    run_put_cost(nano_of(h), out);
     str_putc(out, '\n');
     if (jv_get(h, "model"))
         str_printf(out, "model: %s\n", jv_get_string(jv_get(h, "model"), ""));
+    put_models(v->run.models, out);
     if (jv_get(h, "error"))
         str_printf(out, "error: %s\n", jv_get_string(jv_get(h, "error"), ""));
     if (strcmp(jv_get_string(jv_get(h, "kind"), ""), "eval") == 0) {

@@ -14,7 +14,7 @@
 struct table {
     int32_t n;
     size_t *width;
-    bool *right;
+    bool *right, *shown;
     char **cell; /* (n_rows + 1) * n; the first row is the header */
     size_t n_rows;
 };
@@ -29,6 +29,8 @@ static void put_row(struct table *t, const char *const *cells)
         t->cell[base + (size_t)i] = xstrdup(cells[i]);
         if (w > t->width[i])
             t->width[i] = w;
+        if (t->n_rows > 0 && strcmp(cells[i], "-") != 0)
+            t->shown[i] = true;
     }
     t->n_rows++;
 }
@@ -41,9 +43,12 @@ struct table *table_new(const char *const *columns, int32_t n)
     t->n = n;
     t->width = xcalloc((size_t)n, sizeof(*t->width));
     t->right = xcalloc((size_t)n, sizeof(*t->right));
+    t->shown = xcalloc((size_t)n, sizeof(*t->shown));
     for (int32_t i = 0; i < n; i++) {
-        t->right[i] = columns[i][0] == '>';
-        names[i] = columns[i] + (t->right[i] ? 1 : 0);
+        t->shown[i] = columns[i][0] != '?';
+        names[i] = columns[i] + (t->shown[i] ? 0 : 1);
+        t->right[i] = names[i][0] == '>';
+        names[i] += t->right[i] ? 1 : 0;
     }
     put_row(t, names);
     free(names);
@@ -61,6 +66,8 @@ void table_write(const struct table *t, struct str *out)
         for (int32_t i = 0; i < t->n; i++) {
             const char *cell = t->cell[r * (size_t)t->n + (size_t)i];
             size_t pad = t->width[i] - utf8_width(cell, strlen(cell));
+            if (!t->shown[i])
+                continue;
             if (i > 0)
                 str_puts(out, "  ");
             for (size_t k = 0; t->right[i] && k < pad; k++)
@@ -82,6 +89,7 @@ void table_free(struct table *t)
     free(t->cell);
     free(t->width);
     free(t->right);
+    free(t->shown);
     free(t);
 }
 

@@ -7,7 +7,8 @@
 #include "runtime/base/text.h"
 
 struct table;
-/* Columns by name; a name that begins with '>' is aligned to the right. */
+/* Columns by name; a name that begins with '>' is aligned to the right. With a '?' before that the
+ * column is left out when all its cells are "-". */
 struct table *table_new(const char *const *columns, int32_t n);
 /* n texts, copied. */
 void table_row(struct table *t, const char *const *cells);

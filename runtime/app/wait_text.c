@@ -105,7 +105,7 @@ void wait_print_all(struct app *a, const char *uuid)
         wait_put_text(jv_at(waits, i), uuid, jv_size(waits) > 1, seams_wall_ms(a->seams), &text);
     if (st)
         log_write(a->log, LOG_WARN, "cannot read the open questions of the run: %s", err.message);
-    log_text(a->log, LOG_INFO, str_cstr(&text), text.len);
+    log_text(a->log, LOG_INFO, uuid, str_cstr(&text), text.len);
     str_deinit(&text);
     jv_unref(waits);
 }

@@ -5,6 +5,7 @@
 #include "runtime/base/hash.h"
 
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/sha.h>
 
 #include "runtime/base/memory.h"
@@ -53,6 +54,15 @@ struct sha256 hasher_finish(struct hasher *h)
     must(EVP_DigestFinal_ex(context_of(h), out.byte, NULL));
     EVP_MD_CTX_free(context_of(h));
     return out;
+}
+
+struct sha256 hmac_sha256(const void *key, size_t key_bytes, const void *bytes, size_t n)
+{
+    struct sha256 h;
+
+    must(HMAC(EVP_sha256(), key, (int)key_bytes, n ? bytes : (const void *)"", n, h.byte, NULL) !=
+         NULL);
+    return h;
 }
 
 void sha256_hex(const struct sha256 *h, char out[65])

@@ -282,16 +282,18 @@ void log_write_run(struct log *l, enum log_level level, const char *run, const c
 }
 
 /* Without its last line end, which is that of the line. */
-static void put_text_json(struct str *out, enum log_level level, const char *text, size_t n)
+static void put_text_json(struct str *out, enum log_level level, const char *run, const char *text,
+                          size_t n)
 {
     struct str message = STR_INIT;
 
     str_append(&message, text, n > 0 && text[n - 1] == '\n' ? n - 1 : n);
-    put_json_line(out, level, NULL, 0, &message);
+    put_json_line(out, level, &(struct log_field){.name = "run", .text = run}, run != NULL,
+                  &message);
     str_deinit(&message);
 }
 
-void log_text(struct log *l, enum log_level level, const char *text, size_t n)
+void log_text(struct log *l, enum log_level level, const char *run, const char *text, size_t n)
 {
     struct str out = STR_INIT;
 
@@ -299,7 +301,7 @@ void log_text(struct log *l, enum log_level level, const char *text, size_t n)
     if (!l)
         return;
     if (l->format == LOG_JSON)
-        put_text_json(&out, level, text, n);
+        put_text_json(&out, level, run, text, n);
     else
         put_clean(&out, true, text, n);
     pthread_mutex_lock(&l->lock);
@@ -308,17 +310,15 @@ void log_text(struct log *l, enum log_level level, const char *text, size_t n)
     str_deinit(&out);
 }
 
-void log_progress(struct log *l, const char *fmt, ...)
+static void PRINTF_LIKE(4, 0) progress(struct log *l, const struct log_field *field,
+                                       int32_t n_fields, const char *fmt, va_list ap)
 {
     int64_t now_us = seams_mono_us(seams_real()); /* the reader's time, not the run's */
     struct str out, message;
-    va_list ap;
 
     if (!l || !l->progress)
         return;
-    va_start(ap, fmt);
     format_message(&message, fmt, ap);
-    va_end(ap);
     str_init(&out, 8 * LINE_MAX_BYTES);
     pthread_mutex_lock(&l->lock);
     str_clear(&l->live);
@@ -327,7 +327,7 @@ void log_progress(struct log *l, const char *fmt, ...)
         if (l->terminal) {
             draw_live(l, &out);
         } else if (l->format == LOG_JSON) {
-            put_json_line(&out, LOG_INFO, NULL, 0, &l->live);
+            put_json_line(&out, LOG_INFO, field, n_fields, &l->live);
         } else {
             str_append(&out, str_cstr(&l->live), l->live.len);
             str_putc(&out, '\n');
@@ -339,6 +339,25 @@ void log_progress(struct log *l, const char *fmt, ...)
     pthread_mutex_unlock(&l->lock);
     str_deinit(&message);
     str_deinit(&out);
+}
+
+void log_progress(struct log *l, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    progress(l, NULL, 0, fmt, ap);
+    va_end(ap);
+}
+
+void log_progress_run(struct log *l, const char *run, const char *path, const char *fmt, ...)
+{
+    const struct log_field field[] = {{.name = "run", .text = run}, {.name = "path", .text = path}};
+    va_list ap;
+
+    va_start(ap, fmt);
+    progress(l, field, 2, fmt, ap);
+    va_end(ap);
 }
 
 void log_progress_begin(struct log *l)

@@ -36,8 +36,8 @@ void log_set_format(struct log *l, enum log_format format); /* before its first 
 bool log_shows(const struct log *l, enum log_level level);
 /* Text for the user, whatever the level of the log, instead of the progress line; `level` is that
  * of a line in JSON. Like a message it is printed without control characters except line ends, and
- * as valid UTF-8. */
-void log_text(struct log *l, enum log_level level, const char *text, size_t n);
+ * as valid UTF-8. run: the one that it is about, or NULL. */
+void log_text(struct log *l, enum log_level level, const char *run, const char *text, size_t n);
 void log_write(struct log *l, enum log_level level, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* About a run, and a step of it; path may be NULL. */
 void log_write_run(struct log *l, enum log_level level, const char *run, const char *path,
@@ -46,6 +46,9 @@ void log_write_fields(struct log *l, enum log_level level, const struct log_fiel
                       int32_t n_fields, const char *fmt, ...) PRINTF_LIKE(5, 6);
 /* One live line on a terminal; elsewhere a plain line at most every 10 s, the first at once. */
 void log_progress(struct log *l, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* The same about a run and a step of it. */
+void log_progress_run(struct log *l, const char *run, const char *path, const char *fmt, ...)
+    PRINTF_LIKE(4, 5);
 /* Before work whose first moments say nothing: off a terminal the first line comes after 10 s. */
 void log_progress_begin(struct log *l);
 void log_progress_end(struct log *l);

@@ -20,7 +20,8 @@ void *map_get_n(const struct map *m, const char *key, size_t n);
 void *map_put(struct map *m, const char *key, void *value);
 void *map_put_n(struct map *m, const char *key, size_t n, void *value);
 void *map_remove(struct map *m, const char *key);
-/* for (size_t i = 0; map_next(m, &i, &key, &value);) ; no change while iterating. */
+/* for (size_t i = 0; map_next(m, &i, &key, &value);) ; nothing is put while iterating, but entries
+ * may be removed. */
 bool map_next(const struct map *m, size_t *i, const char **key, void **value);
 
 /* The candidate with the smallest edit distance to `word`, for "did you mean": within 1 for up to

@@ -43,7 +43,8 @@ static enum status from_file(const char *name, const char *folder, struct str *o
         if (err)
             err->status = st;
     } else if (stat(str_cstr(&path), &info) == 0 && (info.st_mode & 077)) {
-        st = error_set(err, STATUS_CONFIG, "${file:%s}: other users can read this file", name);
+        st = error_set(err, STATUS_CONFIG, "${file:%s}: other users can read this file (mode %04o)",
+                       name, (unsigned)(info.st_mode & 07777));
         text_put_shell_word(str_cstr(&path), &word);
         error_hint(err, "run `chmod 600 %s` to make it private", str_cstr(&word));
     } else {

@@ -82,13 +82,20 @@ void http_conn_ended(struct http_conn *c, bool aborted)
                                           .note = c->note});
 }
 
-static void free_buffers(struct http_conn *c)
+static void free_request(struct http_conn *c)
 {
     free(c->q);
     c->q = NULL;
+    str_deinit(&c->body);
+    c->shared->counts.bodies_bytes -= c->body_held;
+    c->body_held = 0;
+}
+
+static void free_buffers(struct http_conn *c)
+{
+    free_request(c);
     str_deinit(&c->in);
     str_deinit(&c->more);
-    str_deinit(&c->body);
     str_deinit(&c->out);
     c->in_off = c->out_off = 0;
 }
@@ -141,9 +148,7 @@ void http_conn_drop_request(struct http_conn *c)
 {
     size_t rest = c->in.len - c->in_off;
 
-    free(c->q);
-    c->q = NULL;
-    str_deinit(&c->body);
+    free_request(c);
     if (rest == 0) {
         str_deinit(&c->in);
         c->in = c->more;
@@ -244,6 +249,8 @@ static void begin_body(struct http_conn *c)
     }
     c->state = CONN_BODY;
     c->since_ms = http_now_ms(c->shared);
+    c->body_held = c->q->body_bytes;
+    c->shared->counts.bodies_bytes += c->body_held;
     str_init(&c->body, (size_t)c->q->body_bytes);
     if (c->q->expects_100 && !c->q->is_1_0 && !http_conn_has_more(c)) {
         str_append(&c->out, go_on, sizeof(go_on) - 1);
@@ -271,6 +278,10 @@ static void admit(struct http_conn *c)
         http_reply_error(c, r.reject, r.message, NULL, r.allow);
     else if (c->q->body_bytes > r.max_body)
         http_reply_error(c, 413, "the body is longer than this route allows", NULL, NULL);
+    else if (c->q->body_bytes > s->limits.bodies_bytes - s->counts.bodies_bytes &&
+             c->q->body_bytes > 0)
+        http_reply_error(c, 503, "the bodies of other requests fill the memory for them; try again",
+                         NULL, NULL);
     else
         begin_body(c);
 }

@@ -55,6 +55,7 @@ struct http_conn {
     struct http_request *q;
     int64_t skip; /* bytes that are still to come of the body of a refused request */
     struct str body;
+    int64_t body_held; /* bytes of it that count for shared->counts.bodies_bytes */
     struct str out;
     size_t out_off;               /* bytes of `out` that were sent */
     int64_t since_ms;             /* begin of the wait for a head, of the head, or of the body */

@@ -69,10 +69,12 @@ static enum status bind_socket(struct http_server *s, union address *a, socklen_
         getsockname(s->listen_fd, &a->any, &n) == 0)
         return STATUS_OK;
     e = errno;
-    if (e == EADDRINUSE)
-        return error_set(err, STATUS_CONFIG, "another program uses this port");
-    (void)error_errno(err, e, "the address cannot be used");
-    return error_as_config(err ? err->status : STATUS_CONFIG, err);
+    if (e == EADDRINUSE) {
+        error_set(err, STATUS_FAILED, "another program uses this port");
+        error_hint(err, "end that program, or listen on another port; port 0 is a free one");
+        return STATUS_FAILED;
+    }
+    return error_errno(err, e, "the address cannot be used");
 }
 
 enum status http_listen_start(struct http_server *s, struct error *err)

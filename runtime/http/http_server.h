@@ -71,6 +71,8 @@ struct http_limits {
     int64_t keep_alive_ms; /* [15000] between comments in an idle event stream */
     int64_t linger_ms;     /* [2000] for a client that still sends after an error was replied */
     int64_t backlog_bytes; /* [256 KiB] unsent bytes of a stream */
+    int64_t bodies_bytes;  /* [256 MiB] bodies of requests under way, of all connections; one that
+                            * does not fit is 503 before it is read */
 };
 
 /* Who may call. Texts and arrays are lent for the life of the server. */
@@ -101,7 +103,8 @@ struct http_server_options {
     struct log *log; /* lent */
 };
 /* Listens. Texts, arrays, seams and log of the options are lent for its life. STATUS_CONFIG: the
- * address is in use or unknown, or the certificate cannot be read. */
+ * address is none, or the certificate cannot be read. STATUS_FAILED, STATUS_IO: the address is in
+ * use, or not of this machine. */
 MUST_CHECK enum status http_server_new(struct loop *l, const struct http_server_options *o,
                                        struct http_server **out, struct error *err);
 int32_t http_server_port(const struct http_server *s);
@@ -118,6 +121,7 @@ struct http_counts {
     int64_t connections, requests, streams; /* now: open connections, open calls, open streams */
     int64_t accepted, rejected, total, aborted; /* since the start; aborted: the client left */
     int64_t bytes_in, bytes_out;
+    int64_t bodies_bytes; /* now: of the requests under way, as they were announced */
 };
 struct http_counts http_server_counts(const struct http_server *s);
 

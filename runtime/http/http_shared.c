@@ -36,6 +36,7 @@ struct http_limits http_limits_filled(const struct http_limits *l)
     set_default(&out.keep_alive_ms, 15000);
     set_default(&out.linger_ms, 2000);
     set_default(&out.backlog_bytes, (int64_t)256 << 10);
+    set_default(&out.bodies_bytes, (int64_t)256 << 20);
     return out;
 }
 

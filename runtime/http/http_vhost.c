@@ -188,8 +188,10 @@ static struct lws_context *context_new(struct http_server *s)
 enum status http_vhost_start(struct http_server *s, const struct lws_protocols *p,
                              struct error *err)
 {
-    lws_sink.log = s->o.log;
-    lws_sink.seams = s->o.seams;
+    if (s->o.log || !lws_sink.log) { /* a server without a log leaves that of another one */
+        lws_sink.log = s->o.log;
+        lws_sink.seams = s->o.seams;
+    }
     lws_sink.last[0] = '\0';
     lws_set_log_level(LLL_ERR | LLL_WARN, on_log);
     s->lws = context_new(s);

@@ -22,14 +22,19 @@ struct openai_error {
     const char *type, *code; /* "invalid_request_error", "model_not_found"; code may be NULL */
     char param[96];          /* "": null */
     char message[400];
+    int64_t retry_after_ms; /* 0: not known */
+    bool lasts;             /* a 5xx that another try would not change */
 };
-/* The type follows from http. param and code may be NULL. Always false, for `return`. */
+/* The type follows from http. param and code may be NULL; nothing is known about another try.
+ * Always false, for `return`. */
 bool openai_fail(struct openai_error *e, int http, const char *code, const char *param,
                  const char *fmt, ...) PRINTF_LIKE(5, 6);
 /* 400: the parameter is not supported. */
 bool openai_refuse(struct openai_error *e, const char *param, const char *why);
-/* The error for a failed call. */
-void openai_error_of(const struct chat_result *r, struct openai_error *out);
+/* The error for a failed call. Its own message may name files, addresses and variables of this
+ * server. With `instead_id`, the id of the request, an error that is not about what the caller
+ * asked for gets a general message with that id instead; NULL: the caller may see all. */
+void openai_error_of(const struct chat_result *r, const char *instead_id, struct openai_error *out);
 /* Appends the body. */
 void openai_error_body(const struct openai_error *e, struct str *out);
 

@@ -30,6 +30,8 @@ bool openai_fail(struct openai_error *e, int http, const char *code, const char 
     e->http = http;
     e->type = type_of(http);
     e->code = code;
+    e->retry_after_ms = 0;
+    e->lasts = false;
     (void)snprintf(e->param, sizeof(e->param), "%s", param ? param : "");
     va_start(ap, fmt);
     (void)vsnprintf(e->message, sizeof(e->message), fmt, ap);
@@ -52,44 +54,72 @@ bool openai_refuse(struct openai_error *e, const char *param, const char *why)
                        why);
 }
 
-/* A call that failed, by what failed. */
-static void by_status(const struct chat_result *r, struct openai_error *e)
-{
-    static const struct {
-        int http;
-        const char *code;
-    } by[STATUS_N] = {
-        [STATUS_INVALID] = {400, "invalid_value"},
-        [STATUS_UNSUPPORTED] = {400, "unsupported_value"},
-        [STATUS_NOT_FOUND] = {404, "not_found"},
-        [STATUS_BUDGET] = {429, "insufficient_quota"},
-        [STATUS_BUSY] = {429, "rate_limit_exceeded"},
-        [STATUS_LIMIT] = {503, "overloaded"},
-        [STATUS_NO_MEMORY] = {503, "overloaded"},
-        [STATUS_CANCELLED] = {503, "cancelled"},
-        [STATUS_TIMEOUT] = {504, "timeout"},
-    };
-    int http = by[r->status].http;
-    const char *code = by[r->status].code;
+/* How a failure looks to the caller. text: NULL for an error about what the caller asked for, whose
+ * own message is for the caller. */
+struct look {
+    int http;
+    const char *code, *text;
+};
 
+/* By whose fault it is. */
+static const struct look by_fault[MODEL_FAULT_N] = {
+    [MODEL_FAULT_PROMPT] = {400, "context_length_exceeded", NULL},
+    [MODEL_FAULT_REQUEST] = {400, "invalid_value", NULL},
+    [MODEL_FAULT_FILTER] = {400, "content_filter", NULL},
+    [MODEL_FAULT_RATE] = {429, "rate_limit_exceeded",
+                          "the model's server takes no more requests now; try again later"},
+    [MODEL_FAULT_SETUP] = {502, "upstream_error",
+                           "this server cannot use the model's server as it is set up; ask its "
+                           "operator"},
+    [MODEL_FAULT_ANSWER] = {502, "upstream_error",
+                            "the model's server failed, or sent something else than an answer"},
+    [MODEL_FAULT_DOWN] = {503, "upstream_unavailable",
+                          "the model's server cannot be reached or is overloaded; try again later"},
+    [MODEL_FAULT_LATE] = {504, "upstream_timeout", "the model's server took too long"},
+};
+
+/* By what failed in this process. */
+static const struct look by_status[STATUS_N] = {
+    [STATUS_INVALID] = {400, "invalid_value", NULL},
+    [STATUS_UNSUPPORTED] = {400, "unsupported_value", NULL},
+    [STATUS_BUDGET] = {429, "insufficient_quota", NULL},
+    [STATUS_BUSY] = {503, "overloaded", "the server is busy; try again"},
+    [STATUS_LIMIT] = {503, "overloaded", "the server has no room for this now; try again"},
+    [STATUS_NO_MEMORY] = {503, "overloaded", "the server is out of memory; try again"},
+    [STATUS_CANCELLED] = {503, "cancelled", "the request was cancelled"},
+    [STATUS_TIMEOUT] = {504, "timeout", "the request took too long"},
+    [STATUS_DISK_FULL] = {507, "disk_full", "the disk of the server is full"},
+};
+
+static struct look look_of(const struct chat_result *r)
+{
+    static const struct look otherwise = {500, "internal_error", "the server failed"};
+
+    if (r->fault != MODEL_FAULT_NONE)
+        return by_fault[r->fault];
     if (r->status == STATUS_INVALID && r->unfit)
-        code = "json_validate_failed";
-    if (r->status == STATUS_LIMIT && r->not_retryable) {
-        http = 400;
-        code = "context_length_exceeded";
-    }
-    openai_fail(e, http ? http : 500, code, NULL, "%s", r->err.message);
+        return (struct look){400, "json_validate_failed", NULL};
+    if (r->status == STATUS_LIMIT && r->not_retryable)
+        return by_fault[MODEL_FAULT_PROMPT];
+    return by_status[r->status].http ? by_status[r->status] : otherwise;
 }
 
-void openai_error_of(const struct chat_result *r, struct openai_error *out)
+void openai_error_of(const struct chat_result *r, const char *instead_id, struct openai_error *out)
 {
+    struct look l = look_of(r);
+
     if (r->status == STATUS_LIMIT && r->n_prompt > 0)
         openai_fail(out, 400, "context_length_exceeded", NULL,
                     "this model's maximum context length is %d tokens, but the prompt has %d; "
                     "prompt and reply share the context",
                     (int)r->n_context, (int)r->n_prompt);
+    else if (l.text && instead_id)
+        openai_fail(out, l.http, l.code, NULL, "%s (request %s)", l.text, instead_id);
     else
-        by_status(r, out);
+        openai_fail(out, l.http, l.code, NULL, "%s", r->err.message);
+    if (out->http == 429 || out->http >= 500)
+        out->retry_after_ms = r->retry_after_ms;
+    out->lasts = out->http >= 500 && r->not_retryable;
 }
 
 static void put_text(const char *text, struct str *out)

@@ -22,11 +22,11 @@
 #include "runtime/serve/api.h"
 #include "runtime/serve/api_events.h"
 
-#define LOOK_MS     500
-#define LOOKS_BLIND 10 /* then also without a commit: the death of an owner writes nothing */
-#define ID_MAX      64
-/* What is read at a time, since each read of the new steps costs the time of all steps of the run;
- * then others have their turn. */
+#define LOOK_MS      500
+#define TEXT_LOOK_MS 100
+#define LOOKS_BLIND  10 /* then also without a commit: the death of an owner writes nothing */
+#define ID_MAX       64
+/* What is read at a time; then others have their turn. */
 #define QUEUE_MAX (1 << 20)
 #define SLICE     32768  /* of one write */
 #define END       "-end" /* after the id of the last event */
@@ -38,6 +38,13 @@ struct open_step {
     enum step_state state; /* as sent */
 };
 
+/* Text of a reply whose step was not sent yet. */
+struct held_text {
+    struct held_text *next;
+    char *path;
+    struct str text;
+};
+
 struct stream {
     struct api_events *events;
     struct stream *next;
@@ -47,6 +54,8 @@ struct stream {
     int64_t last;  /* the newest step that was sent; -1: none */
     struct open_step *open; /* (n_open) by seq */
     size_t n_open, cap_open;
+    struct held_text *held;
+    int64_t looked_us;    /* for the step of a text */
     struct json *verdict; /* the newest, or NULL */
     int64_t verdict_seq;
     int status;       /* enum run_status as sent; -1: none */
@@ -72,6 +81,13 @@ struct api_events {
 static void on_look(void *ctx);
 static void on_soon(void *ctx);
 
+static void held_free(struct held_text *h)
+{
+    free(h->path);
+    str_deinit(&h->text);
+    free(h);
+}
+
 static void stream_free(struct stream *e)
 {
     struct api_events *a = e->events;
@@ -90,6 +106,10 @@ static void stream_free(struct stream *e)
     for (size_t i = 0; i < e->n_open; i++)
         free(e->open[i].path);
     free(e->open);
+    for (struct held_text *h = e->held, *after; h; h = after) {
+        after = h->next;
+        held_free(h);
+    }
     jv_unref(e->verdict);
     free(e);
 }
@@ -161,6 +181,52 @@ static void flush(struct stream *e)
     }
 }
 
+/* ---- provisional text: after the event of its step has begun, before the one of its end */
+
+static struct held_text **held_find(struct stream *e, const char *path)
+{
+    struct held_text **at = &e->held;
+
+    while (*at && strcmp((*at)->path, path) != 0)
+        at = &(*at)->next;
+    return at;
+}
+
+static bool put_text(struct stream *e, const char *path, const char *text, size_t n)
+{
+    struct json *doc = jv_object();
+
+    jv_set_string(doc, "type", "text");
+    jv_set_string(doc, "path", path);
+    jv_set_adopt(doc, "text", jv_string_n(text, n));
+    return put_event(e, "text", NULL, doc);
+}
+
+static void hold_text(struct stream *e, const char *path, const char *text, size_t n)
+{
+    struct held_text **at = held_find(e, path);
+
+    if (!*at) {
+        *at = xcalloc(1, sizeof(**at));
+        (*at)->path = xstrdup(path);
+        str_init(&(*at)->text, QUEUE_MAX / 4);
+    }
+    str_append(&(*at)->text, text, n);
+}
+
+/* The event of the step was sent: so is its text, unless the step is over; its output has it. */
+static void release_text(struct stream *e, const char *path, bool over)
+{
+    struct held_text **at = held_find(e, path), *h = *at;
+
+    if (!h)
+        return;
+    *at = h->next;
+    if (!over && str_ok(&h->text))
+        (void)put_text(e, path, str_cstr(&h->text), h->text.len); /* provisional: may be left out */
+    held_free(h);
+}
+
 static bool is_over(enum step_state state)
 {
     return state != STEP_STARTED && state != STEP_WAITING;
@@ -181,6 +247,7 @@ static bool send_step(struct stream *e, const struct step_row *s, const char *id
         e->verdict_seq = s->seq;
     }
     e->asks |= s->state == STEP_WAITING;
+    release_text(e, s->path, is_over(s->state));
     return true;
 }
 
@@ -446,19 +513,52 @@ bool api_events_has(const struct api_events *a, const char *uuid)
     return false;
 }
 
+static bool has_begun(const struct stream *e, const char *path)
+{
+    for (size_t i = 0; i < e->n_open; i++)
+        if (strcmp(e->open[i].path, path) == 0)
+            return true;
+    return false;
+}
+
+static bool is_there(const struct api_events *a, const struct stream *e)
+{
+    const struct stream *at = a->first;
+
+    while (at && at != e)
+        at = at->next;
+    return at != NULL;
+}
+
+/* May the stream look for a step now? Only so often: a look reads all steps of the run. */
+static bool may_look(struct stream *e)
+{
+    int64_t now_us = seams_mono_us(e->events->s->o.seams);
+
+    if (now_us - e->looked_us < TEXT_LOOK_MS * 1000)
+        return false;
+    e->looked_us = now_us;
+    return true;
+}
+
+/* The first text of a step makes the stream look for it; while it is not written, text is held. */
 void api_events_text(struct api_events *a, const char *uuid, const char *path, const char *text,
                      size_t n)
 {
-    for (struct stream *e = a->first; e; e = e->next) {
-        struct json *doc;
-
+    for (struct stream *e = a->first, *next; e; e = next) {
+        next = e->next;
         if (e->queue.len > 0 || e->has_more || strcmp(e->uuid, uuid) != 0)
             continue;
-        doc = jv_object();
-        jv_set_string(doc, "type", "text");
-        jv_set_string(doc, "path", path);
-        jv_set_adopt(doc, "text", jv_string_n(text, n));
-        if (put_event(e, "text", NULL, doc))
+        if (!has_begun(e, path) && !*held_find(e, path)) {
+            hold_text(e, path, "", 0);
+            if (may_look(e))
+                send_news(e);
+            if (!is_there(a, e))
+                continue;
+        }
+        if (!has_begun(e, path))
+            hold_text(e, path, text, n);
+        else if (put_text(e, path, text, n))
             flush(e);
     }
 }

@@ -1,4 +1,5 @@
-/* route_health.c - /healthz: the server serves (while it drains, the server itself replies 503).
+/* route_health.c - /healthz: the server serves, and its store takes records (while it drains, the
+ * HTTP server itself replies 503).
  * /version: what it is.
  *
  * SPDX-License-Identifier: Apache-2.0
@@ -10,10 +11,14 @@
 void route_health(struct serve *s, struct http_call *c, const char *const *part)
 {
     static const char ok[] = "{\"status\": \"ok\"}\n";
+    static const char lost[] = "{\"status\": \"error\", \"reason\": \"the store takes no more "
+                               "records; the server must be started again\"}\n";
 
-    (void)s;
     (void)part;
-    http_call_reply_json(c, 200, ok, strlen(ok));
+    if (store_can_record(troupe_store(s->troupe), NULL))
+        http_call_reply_json(c, 503, lost, strlen(lost));
+    else
+        http_call_reply_json(c, 200, ok, strlen(ok));
 }
 
 void route_version(struct serve *s, struct http_call *c, const char *const *part)

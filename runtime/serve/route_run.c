@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "runtime/api/document.h"
 #include "runtime/api/run_view.h"
@@ -35,56 +36,84 @@ void route_run(struct serve *s, struct http_call *c, const char *const *part)
 
 /* ---- changes: each is durable when it is acknowledged */
 
-static void change(struct serve *s, struct http_call *c, const char *id, const char *document,
-                   enum status (*fn)(struct store *store, const char *uuid, struct error *err))
-{
-    struct store_reader *q;
-    struct error err = ERROR_INIT;
+struct change {
+    struct serve *s;
+    struct http_call *http; /* NULL: the client has left */
+    const char *document;   /* of the reply */
     char uuid[37];
+};
 
-    if (!api_run(s, c, id, uuid, &q))
-        return;
-    if (fn(troupe_store(s->troupe), uuid, &err))
-        api_refuse(c, &err);
-    else
-        api_done(c, document, uuid);
+static void on_gone(void *ctx)
+{
+    struct change *g = ctx;
+
+    g->http = NULL;
+}
+
+static void on_changed(void *ctx, enum status status, const struct error *err)
+{
+    struct change *g = ctx;
+
+    if (g->http && status)
+        api_refuse(g->http, err);
+    else if (g->http)
+        api_done(g->http, g->document, g->uuid);
+    g->s->n_calls--;
+    free(g);
+}
+
+/* For on_changed, which must follow. */
+static struct change *change_new(struct serve *s, struct http_call *c, const char *document,
+                                 const char *uuid)
+{
+    struct change *g = xcalloc(1, sizeof(*g));
+
+    g->s = s;
+    g->http = c;
+    g->document = document;
+    memcpy(g->uuid, uuid, sizeof(g->uuid));
+    s->n_calls++;
+    http_call_on_gone(c, on_gone, g);
+    return g;
 }
 
 void route_run_cancel(struct serve *s, struct http_call *c, const char *const *part)
 {
-    change(s, c, part[0], "cancel", store_cancel);
+    struct store_reader *q;
+    char uuid[37];
+
+    if (api_run(s, c, part[0], uuid, &q))
+        store_cancel_later(troupe_store(s->troupe), uuid, on_changed,
+                           change_new(s, c, "cancel", uuid));
 }
 
-/* The store cannot tell its own process from another that drives the run. */
-static bool is_driven_here(struct serve *s, struct http_call *c, const char *id)
+void route_run_delete(struct serve *s, struct http_call *c, const char *const *part)
 {
     struct store_reader *q;
-    struct error ignored = ERROR_INIT;
     struct str text = STR_INIT;
     char uuid[37];
 
-    if (troupe_reader(s->troupe, &q, &ignored) || query_resolve_run(q, id, uuid, &ignored) ||
-        !troupe_drives(s->troupe, uuid))
-        return false;
+    if (!api_run(s, c, part[0], uuid, &q))
+        return;
+    if (!troupe_drives(s->troupe, uuid)) {
+        store_remove_run_later(troupe_store(s->troupe), uuid, on_changed,
+                               change_new(s, c, "rm", uuid));
+        return;
+    }
+    /* The store cannot tell its own process from another that drives the run. */
     str_printf(&text,
                "run %s is under way in this server; end it first with POST /api/runs/%s/cancel",
                uuid, uuid);
     http_call_fail(c, 409, str_cstr(&text));
     str_deinit(&text);
-    return true;
-}
-
-void route_run_delete(struct serve *s, struct http_call *c, const char *const *part)
-{
-    if (!is_driven_here(s, c, part[0]))
-        change(s, c, part[0], "rm", store_remove_run);
 }
 
 /* A text, or any other value by its JSON text, as on the command line. */
-static enum status answer(struct serve *s, const char *uuid, const struct json *body,
-                          struct error *err)
+static enum status answer(struct serve *s, struct http_call *c, const char *uuid,
+                          const struct json *body, struct error *err)
 {
     const struct json *path = jv_get(body, "path"), *value = jv_get(body, "answer");
+    struct change *g;
     char *text;
     enum status st;
 
@@ -92,10 +121,14 @@ static enum status answer(struct serve *s, const char *uuid, const struct json *
         return error_set(err, STATUS_USAGE, "answer: expected a value");
     if (path && jv_kind(path) != JV_STRING)
         return error_set(err, STATUS_USAGE, "path: expected a text");
+    g = change_new(s, c, "answer", uuid);
     text = jv_dump(value);
-    st = troupe_answer(s->troupe, uuid, jv_get_string(path, NULL), jv_get_string(value, text), err);
+    st = troupe_answer_later(s->troupe, uuid, jv_get_string(path, NULL), jv_get_string(value, text),
+                             on_changed, g, err);
     free(text);
-    return st;
+    if (st)
+        on_changed(g, st, err);
+    return STATUS_OK;
 }
 
 void route_run_answer(struct serve *s, struct http_call *c, const char *const *part)
@@ -108,10 +141,8 @@ void route_run_answer(struct serve *s, struct http_call *c, const char *const *p
 
     if (!api_run(s, c, part[0], uuid, &q) || !api_body(c, known, ARRAY_LEN(known), &body))
         return;
-    if (answer(s, uuid, body, &err))
+    if (answer(s, c, uuid, body, &err))
         api_refuse(c, &err);
-    else
-        api_done(c, "answer", uuid);
     jv_unref(body);
 }
 

@@ -125,11 +125,13 @@ void route_runs(struct serve *s, struct http_call *c, const char *const *part)
 /* ---- a new run */
 
 struct order {
+    struct serve *s;
+    struct http_call *http; /* NULL: the client has left */
     struct json *body;
     const struct serve_offer *offer;
     const char *const *model; /* NULL: those of the blueprint */
     uint64_t seed;
-    const char *key; /* Idempotency-Key, or NULL */
+    bool has_key; /* Idempotency-Key */
     char key_hex[65], body_hex[65];
 };
 
@@ -143,15 +145,16 @@ static void hex_of(const char *text, size_t n, char out[65])
 /* Keys of different tokens are different. */
 static enum status read_key(const struct http_request *q, struct order *o, struct error *err)
 {
+    const char *key = http_field_value(q->fields, q->n_fields, "idempotency-key");
     struct str text = STR_INIT, body = STR_INIT;
 
-    o->key = http_field_value(q->fields, q->n_fields, "idempotency-key");
-    if (!o->key)
+    o->has_key = key != NULL;
+    if (!key)
         return STATUS_OK;
-    if (strlen(o->key) == 0 || strlen(o->key) > KEY_MAX)
+    if (strlen(key) == 0 || strlen(key) > KEY_MAX)
         return error_set(err, STATUS_USAGE, "Idempotency-Key: expected 1 to %d characters",
                          KEY_MAX);
-    str_printf(&text, "%s\n%s", q->subject, o->key);
+    str_printf(&text, "%s\n%s", q->subject, key);
     hex_of(str_cstr(&text), text.len, o->key_hex);
     jv_write_canonical(o->body, &body);
     hex_of(str_cstr(&body), body.len, o->body_hex);
@@ -212,10 +215,12 @@ static enum status read_order(const struct serve *s, const struct http_request *
     return st;
 }
 
-/* STATUS_REJECTED: a run has the key. */
-static enum status create(struct serve *s, const struct http_call *c, const struct order *o,
-                          char uuid[37], struct error *err)
+static void on_made(void *ctx, const char *uuid, const struct error *err);
+
+/* on_made follows. STATUS_REJECTED there: a run has the key. */
+static enum status create(struct order *o, struct error *err)
 {
+    struct serve *s = o->s;
     struct json *more = jv_object(), *none = jv_object();
     struct json *inputs = jv_get(o->body, "inputs");
     struct troupe_run_spec spec = {.kind = "run",
@@ -223,7 +228,7 @@ static enum status create(struct serve *s, const struct http_call *c, const stru
                                    .inputs = inputs ? inputs : none,
                                    .seed = o->seed,
                                    .more = more,
-                                   .key = o->key ? o->key_hex : NULL};
+                                   .key = o->has_key ? o->key_hex : NULL};
     struct troupe_run_options options = *s->o.run;
     enum status st;
 
@@ -233,12 +238,15 @@ static enum status create(struct serve *s, const struct http_call *c, const stru
         options.n_models = 1;
     }
     jv_set_string(more, "asked_by", "api");
-    serve_put_trace(s, c, more);
-    if (o->key) {
-        jv_set_string(more, "idempotency_key", o->key);
+    serve_put_trace(s, o->http, more);
+    if (o->has_key) {
+        const struct http_request *q = http_call_request(o->http);
+
+        jv_set_string(more, "idempotency_key",
+                      http_field_value(q->fields, q->n_fields, "idempotency-key"));
         jv_set_string(more, "request_sha256", o->body_hex);
     }
-    st = troupe_watch_run_new(s->watch, &spec, &options, uuid, err);
+    st = troupe_watch_run_new(s->watch, &spec, &options, on_made, o, err);
     jv_unref(more);
     jv_unref(none);
     return st;
@@ -272,9 +280,10 @@ static bool take_begun(void *ctx, const struct run_row *r)
     return false;
 }
 
-static void reply_run(struct serve *s, struct http_call *c, const struct order *o, const char *uuid,
-                      bool is_new)
+static void reply_run(const struct order *o, const char *uuid, bool is_new)
 {
+    struct serve *s = o->s;
+    struct http_call *c = o->http;
     struct begun b = {.s = s};
     struct store_reader *q;
     struct error err = ERROR_INIT;
@@ -287,7 +296,7 @@ static void reply_run(struct serve *s, struct http_call *c, const struct order *
         serve_fail(c, &err);
         return;
     }
-    if (o->key && strcmp(b.request, o->body_hex) != 0) {
+    if (o->has_key && strcmp(b.request, o->body_hex) != 0) {
         http_call_fail(c, 409, "this Idempotency-Key was used with another request");
         jv_unref(b.doc);
         return;
@@ -307,40 +316,86 @@ static void reply_run(struct serve *s, struct http_call *c, const struct order *
     jv_unref(b.doc);
 }
 
-static void take_order(struct serve *s, struct http_call *c, struct order *o)
+static void free_order(struct order *o)
+{
+    jv_unref(o->body);
+    free(o);
+}
+
+static void on_gone(void *ctx)
+{
+    struct order *o = ctx;
+
+    o->http = NULL; /* the run is made all the same: the client may ask again with its key */
+}
+
+/* The run of the order's key. */
+static enum status find_by_key(const struct order *o, char uuid[37], bool *found, struct error *err)
 {
     struct store_reader *q;
+    enum status st = troupe_reader(o->s->troupe, &q, err);
+
+    return st ? st : query_run_by_key(q, o->key_hex, uuid, found, err);
+}
+
+static void on_made(void *ctx, const char *uuid, const struct error *err)
+{
+    struct order *o = ctx;
+    struct error why = ERROR_INIT;
+    char other[37] = "";
+    bool found = false;
+    enum status st = uuid ? STATUS_OK : err->status;
+
+    if (st)
+        why = *err;
+    if (st == STATUS_REJECTED && o->has_key) { /* another process was quicker */
+        error_clear(&why);
+        st = find_by_key(o, other, &found, &why);
+        if (!st && !found)
+            st = error_set(&why, STATUS_BUSY, "the run of this Idempotency-Key is being deleted");
+    }
+    if (o->http && st)
+        serve_fail(o->http, &why);
+    else if (o->http)
+        reply_run(o, uuid ? uuid : other, uuid != NULL);
+    o->s->n_calls--;
+    free_order(o);
+}
+
+/* True: on_made follows. */
+static bool take_order(struct order *o)
+{
     struct error err = ERROR_INIT;
     char uuid[37];
     bool known = false;
-    enum status st = read_order(s, http_call_request(c), o, &err);
+    enum status st = read_order(o->s, http_call_request(o->http), o, &err);
 
-    if (!st)
-        st = troupe_reader(s->troupe, &q, &err);
-    if (!st && o->key)
-        st = query_run_by_key(q, o->key_hex, uuid, &known, &err);
+    if (!st && o->has_key)
+        st = find_by_key(o, uuid, &known, &err);
     if (!st && !known)
-        st = create(s, c, o, uuid, &err);
-    if (st == STATUS_REJECTED && o->key) { /* another process was quicker */
-        error_clear(&err);
-        st = query_run_by_key(q, o->key_hex, uuid, &known, &err);
-        if (!st && !known)
-            st = error_set(&err, STATUS_BUSY, "the run of this Idempotency-Key is being deleted");
-    }
+        st = create(o, &err);
     if (st)
-        serve_fail(c, &err);
-    else
-        reply_run(s, c, o, uuid, !known);
+        serve_fail(o->http, &err);
+    else if (known)
+        reply_run(o, uuid, false);
+    return !st && !known;
 }
 
 void route_runs_new(struct serve *s, struct http_call *c, const char *const *part)
 {
     static const char *const known[] = {"blueprint", "inputs", "model", "seed"};
-    struct order o = {.body = NULL};
+    struct order *o;
+    struct json *body;
 
     (void)part;
-    if (!api_body(c, known, ARRAY_LEN(known), &o.body))
+    if (!api_body(c, known, ARRAY_LEN(known), &body))
         return;
-    take_order(s, c, &o);
-    jv_unref(o.body);
+    o = xcalloc(1, sizeof(*o));
+    *o = (struct order){.s = s, .http = c, .body = body};
+    if (!take_order(o)) {
+        free_order(o);
+        return;
+    }
+    s->n_calls++;
+    http_call_on_gone(c, on_gone, o);
 }

@@ -24,32 +24,34 @@ static void serve_kind(struct serve *s, struct http_call *c, enum openai_kind ki
     const struct http_request *q = http_call_request(c);
     struct openai_request r;
     struct openai_error e;
+    struct v1_client who;
     const struct serve_offer *offer;
     struct model *m;
 
+    v1_client_of(s, c, &who);
     if (s->n_v1 >= s->max_queue) {
         openai_fail(&e, 429, "rate_limit_exceeded", NULL, "%d replies are under way or waiting",
                     s->n_v1);
-        v1_fail(c, &e, 1000, NULL);
+        e.retry_after_ms = 1000;
+        v1_fail(&who, c, &e, NULL);
         return;
     }
     if (!openai_parse(kind, q->body ? q->body : "", (size_t)q->body_bytes, &r, &e)) {
-        v1_fail(c, &e, 0, NULL);
+        v1_fail(&who, c, &e, NULL);
         return;
     }
     m = serve_model_find(s, r.model);
     offer = m ? NULL : serve_config_find(s->o.config, r.model);
     if (!fits(kind, m, offer, &e)) {
-        v1_fail(c, &e, 0, NULL);
+        v1_fail(&who, c, &e, NULL);
         openai_request_deinit(&r);
     } else if (m) {
-        v1_model_call(s, c, &r, m);
+        v1_model_call(&who, c, &r, m);
     } else if (offer) {
-        v1_offer_call(s, c, &r, offer);
+        v1_offer_call(&who, c, &r, offer);
     } else {
-        openai_fail(&e, 404, "model_not_found", "model", "the model \"%.80s\" does not exist",
-                    r.model);
-        v1_fail(c, &e, 0, NULL);
+        serve_model_missing(s, r.model, &e);
+        v1_fail(&who, c, &e, NULL);
         openai_request_deinit(&r);
     }
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mcp/server/server.h"
 #include "runtime/api/troupe_watch.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/text.h"
@@ -16,6 +17,7 @@
 
 #define MAX_QUEUE 256 /* replies below /v1 under way or waiting */
 #define LOOK_MS   20  /* while it stops */
+#define STORE_MS  500 /* between looks at the store */
 #define FLUSH_MS  500 /* for the last bytes of replies, once nothing is under way */
 
 /* ---- who can reach it */
@@ -108,6 +110,21 @@ static enum status watch_runs(struct serve *s, struct error *err)
     return troupe_watch_start(s->troupe, &o, &s->watch, err);
 }
 
+static void look_at_store(void *ctx)
+{
+    struct serve *s = ctx;
+    struct error err = ERROR_INIT;
+
+    if (!store_can_record(troupe_store(s->troupe), &err))
+        return;
+    loop_timer_free(s->store_timer);
+    s->store_timer = NULL;
+    log_write(s->o.log, LOG_WARN, "nothing more can be recorded, so the server stops: %s",
+              err.message);
+    if (s->o.on_lost)
+        s->o.on_lost(s->o.ctx, &err);
+}
+
 static void make_url(struct serve *s)
 {
     bool is_v6 = strchr(s->o.address, ':') != NULL;
@@ -166,11 +183,13 @@ enum status serve_start(const struct serve_options *o, struct serve **out, struc
         .seams = o->seams,
         .log = o->log,
     };
+    serve_mcp_open(s);
     st = http_server_new(s->loop, &h, &s->http, err);
     if (!st)
         st = watch_runs(s, err);
     if (st)
         goto fail;
+    s->store_timer = loop_timer_every(s->loop, STORE_MS, look_at_store, s);
     make_url(s);
     *out = s;
     return STATUS_OK;
@@ -208,11 +227,14 @@ static void look(void *ctx)
             return;
         s->stopping = 1;
         s->until_ms = now_ms(s) + FLUSH_MS;
+        v1_model_calls_stop(s);
         troupe_interrupt(s->troupe); /* runs that somebody waits for end with an error */
     }
     if (!troupe_is_idle(s->troupe) || (is_under_way(s) && now_ms(s) < s->until_ms))
         return;
     if (s->http) {
+        mcp_server_free(s->mcp);
+        s->mcp = NULL;
         http_server_free(s->http); /* on_gone cancels what is left */
         s->http = NULL;
     }
@@ -233,6 +255,8 @@ void serve_drain(struct serve *s, int64_t grace_ms, void (*on_drained)(void *ctx
     s->on_drained = on_drained;
     s->drained_ctx = ctx;
     http_server_drain(s->http);
+    if (s->mcp)
+        mcp_server_drain(s->mcp);
     api_events_end(s->events);
     s->until_ms = now_ms(s) + grace_ms;
     s->timer = loop_timer_every(s->loop, LOOK_MS, look, s);
@@ -243,7 +267,9 @@ void serve_free(struct serve *s)
     if (!s)
         return;
     loop_timer_free(s->timer);
+    loop_timer_free(s->store_timer);
     troupe_watch_free(s->watch);
+    mcp_server_free(s->mcp);
     http_server_free(s->http);
     api_events_free(s->events);
     agent_host_free(s->agents);

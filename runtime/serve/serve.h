@@ -38,6 +38,10 @@ struct serve_options {
     struct log *log;
     const struct seams *seams;
     struct tracer *tracer; /* lent; NULL: requests are not traced */
+    /* Nothing more can be recorded (store_can_record): what is acknowledged from now on would be
+     * lost, so the caller drains and ends; a start after it opens the store again. Once. */
+    void (*on_lost)(void *ctx, const struct error *err);
+    void *ctx;
 };
 /* STATUS_CONFIG: an address that others can reach, without a token or without TLS. */
 MUST_CHECK enum status serve_check(const struct serve_options *o, struct error *err);

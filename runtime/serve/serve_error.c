@@ -15,15 +15,28 @@ static bool is_v1(const struct http_request *q)
     return q && q->path && strncmp(q->path, "/v1/", 4) == 0;
 }
 
+/* The word for an error that the server finds before a request reaches its route. */
+static const char *word_of(int code)
+{
+    switch (code) {
+    case 401:
+        return "invalid_api_key";
+    case 413:
+        return "request_too_large";
+    case 429:
+        return "rate_limit_exceeded";
+    case 503:
+        return "overloaded";
+    default:
+        return code >= 500 ? "internal_error" : NULL;
+    }
+}
+
 static void put_v1(int code, const char *message, struct str *out)
 {
     struct openai_error e;
 
-    openai_fail(&e, code,
-                code == 401   ? "invalid_api_key"
-                : code == 429 ? "rate_limit_exceeded"
-                              : NULL,
-                NULL, "%s", message);
+    openai_fail(&e, code, word_of(code), NULL, "%s", message);
     openai_error_body(&e, out);
 }
 
@@ -40,7 +53,7 @@ void serve_error_body(void *serve, const struct http_request *q, int code, const
     str_puts(out, "}}");
 }
 
-int serve_code_of(enum status st)
+static int code_of(enum status st)
 {
     switch (st) {
     case STATUS_USAGE:
@@ -72,7 +85,7 @@ void serve_fail(struct http_call *c, const struct error *err)
     struct str text = STR_INIT;
 
     str_printf(&text, "%s%s%s", err->where, err->where[0] ? ": " : "", err->message);
-    http_call_fail(c, serve_code_of(err->status), str_cstr(&text));
+    http_call_fail(c, code_of(err->status), str_cstr(&text));
     str_deinit(&text);
 }
 

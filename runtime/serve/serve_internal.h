@@ -11,27 +11,32 @@
 #include "runtime/serve/serve_token.h"
 
 struct api_events;
+struct mcp_server;
 struct troupe_watch;
+struct v1_call;
 
 struct serve {
     struct serve_options o;
     struct troupe *troupe;
     struct loop *loop;
     struct http_server *http;
+    struct mcp_server *mcp;    /* NULL: there is no hub */
     struct token_file *tokens; /* NULL: no token is needed */
     struct stat tokens_seen;   /* of the file that they are from; zero: there was none */
     struct loop_timer *tokens_timer;
     char *url;
     bool draining;
     volatile int stopping;
-    struct loop_timer *timer; /* of the end */
-    int64_t until_ms;         /* monotonic: how long the present step of the end may take */
+    struct loop_timer *timer;       /* of the end */
+    struct loop_timer *store_timer; /* looks whether the store still takes records */
+    int64_t until_ms;               /* monotonic: how long the present step of the end may take */
     void (*on_drained)(void *ctx);
     void *drained_ctx;
     struct agent_host *agents;  /* of chat calls */
     struct served_model *model; /* (n_models) v1.h */
     int32_t n_models, max_queue;
-    int32_t n_v1; /* replies below /v1 under way or waiting */
+    int32_t n_v1;             /* replies below /v1 under way or waiting */
+    struct v1_call *v1_calls; /* of v1_model_call.c */
     int64_t began_ms;
     uint64_t random_seed, n_random; /* of v1_random */
     struct serve_metrics *metrics;
@@ -64,6 +69,8 @@ MUST_CHECK enum status serve_tokens_open(struct serve *s, struct error *err);
 /* When no request is under way any more. */
 void serve_tokens_close(struct serve *s);
 
+void serve_mcp_open(struct serve *s); /* route_mcp.c */
+
 /* serve_route.c */
 struct http_route serve_route(void *serve, const struct http_request *q);
 void serve_dispatch(void *serve, struct http_call *c);
@@ -75,7 +82,6 @@ const struct route *serve_route_at(int32_t id);
 void serve_error_body(void *serve, const struct http_request *q, int code, const char *message,
                       struct str *out);
 /* Replies with the HTTP code that fits the error. */
-int serve_code_of(enum status st); /* of HTTP */
 void serve_fail(struct http_call *c, const struct error *err);
 /* Replies with a document (adopted). */
 void serve_reply_json(struct http_call *c, int code, struct json *adopt_document);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/base/map.h"
 #include "runtime/base/memory.h"
 #include "runtime/serve/v1.h"
 
@@ -111,6 +112,48 @@ void serve_models_close(struct serve *s)
     free(s->model);
 }
 
+/* ---- a name that is not offered */
+
+#define SHOWN_BYTES 240 /* of the names in the message */
+
+/* All that a request below /v1 may name, in the order of the list; the array is the caller's. */
+static const char **names_of(const struct serve *s, size_t *n)
+{
+    const struct serve_config *c = s->o.config;
+    const char **name = xcalloc((size_t)(s->n_models + c->n_offers) + 1, sizeof(*name));
+    size_t k = 0;
+
+    for (int32_t i = 0; i < s->n_models; i++)
+        name[k++] = s->model[i].id;
+    for (int32_t i = 0; i < c->n_offers; i++)
+        if (!c->offer[i].api_only)
+            name[k++] = c->offer[i].name;
+    *n = k;
+    return name;
+}
+
+void serve_model_missing(const struct serve *s, const char *id, struct openai_error *e)
+{
+    size_t n, shown = 0;
+    const char **name = names_of(s, &n), *near = nearest_word(id, name, n);
+    struct str list = STR_INIT;
+
+    while (shown < n && list.len + strlen(name[shown]) < SHOWN_BYTES) {
+        str_printf(&list, "%s%s", shown ? ", " : "", name[shown]);
+        shown++;
+    }
+    if (n == 0)
+        str_puts(&list, "nothing");
+    if (shown < n)
+        str_printf(&list, "%s%zu more (GET /v1/models)", shown ? " and " : "", n - shown);
+    openai_fail(e, 404, "model_not_found", "model",
+                "the model \"%.60s\" does not exist%s%.60s%s this server offers %s", id,
+                near ? "; did you mean \"" : ";", near ? near : "", near ? "\"?" : "",
+                str_cstr(&list));
+    str_deinit(&list);
+    free(name);
+}
+
 /* ---- /v1/models */
 
 static struct json *model_json(const struct serve *s, const char *id, const struct model *m)
@@ -138,13 +181,13 @@ static struct json *find_json(const struct serve *s, const char *id)
 void route_v1_models(struct serve *s, struct http_call *c, const char *const *part)
 {
     struct json *doc = jv_object(), *list = jv_array();
+    size_t n;
+    const char **name = names_of(s, &n);
 
     (void)part;
-    for (int32_t i = 0; i < s->n_models; i++)
-        jv_append_adopt(list, model_json(s, s->model[i].id, s->model[i].model));
-    for (int32_t i = 0; i < s->o.config->n_offers; i++)
-        if (!s->o.config->offer[i].api_only)
-            jv_append_adopt(list, model_json(s, s->o.config->offer[i].name, NULL));
+    for (size_t i = 0; i < n; i++)
+        jv_append_adopt(list, model_json(s, name[i], serve_model_find(s, name[i])));
+    free(name);
     jv_set_string(doc, "object", "list");
     jv_set_adopt(doc, "data", list);
     serve_reply_json(c, 200, doc);
@@ -154,11 +197,13 @@ void route_v1_model(struct serve *s, struct http_call *c, const char *const *par
 {
     struct json *doc = find_json(s, part[0]);
     struct openai_error e;
+    struct v1_client who;
 
     if (doc) {
         serve_reply_json(c, 200, doc);
         return;
     }
-    openai_fail(&e, 404, "model_not_found", "model", "the model \"%.80s\" does not exist", part[0]);
-    v1_fail(c, &e, 0, NULL);
+    v1_client_of(s, c, &who);
+    serve_model_missing(s, part[0], &e);
+    v1_fail(&who, c, &e, NULL);
 }

@@ -74,6 +74,18 @@ void serve_note_begin(struct serve *s, struct http_call *c, const struct route *
     http_call_note(c, n);
 }
 
+void serve_request_id(struct serve *s, const struct http_call *c, char out[SERVE_ID_BYTES])
+{
+    const struct serve_note *n = http_call_noted(c);
+    uint8_t id[8];
+
+    if (n)
+        memcpy(id, n->context.span, sizeof(id));
+    else
+        serve_new_span(s, id);
+    trace_hex(id, sizeof(id), out);
+}
+
 struct trace_context serve_trace_of(const struct serve *s, const struct http_call *c)
 {
     const struct serve_note *n = http_call_noted(c);

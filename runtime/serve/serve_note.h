@@ -16,6 +16,10 @@ void serve_ended(void *serve, const struct http_ended *e);
 struct trace_context serve_trace_of(const struct serve *s, const struct http_call *c);
 /* The same as the member `traceparent` of a run's configuration; nothing if it is unset. */
 void serve_put_trace(const struct serve *s, const struct http_call *c, struct json *config);
+/* The id of the request: that of the access log and the span, if it is logged or traced; else a new
+ * one. */
+#define SERVE_ID_BYTES 17
+void serve_request_id(struct serve *s, const struct http_call *c, char out[SERVE_ID_BYTES]);
 /* An id for a span that does not belong to a step of a run; never zero. */
 void serve_new_span(struct serve *s, uint8_t out[8]);
 

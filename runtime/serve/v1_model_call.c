@@ -32,7 +32,9 @@ struct v1_choice {
 };
 
 struct v1_call {
+    struct v1_call *prev, *next; /* of serve.v1_calls */
     struct serve *s;
+    struct v1_client who;
     struct http_call *http; /* NULL: replied, or the client has left */
     struct openai_request q;
     struct openai_head head;
@@ -42,15 +44,33 @@ struct v1_call {
     bool is_blocked; /* what is due waits for on_drain */
     bool failed;
     struct openai_error error; /* of the first that failed */
-    int64_t retry_after_ms;
     struct model_usage usage;
     struct str events; /* of the stream, to be sent now */
 };
+
+static void link_call(struct v1_call *v)
+{
+    v->next = v->s->v1_calls;
+    if (v->next)
+        v->next->prev = v;
+    v->s->v1_calls = v;
+}
+
+static void unlink_call(struct v1_call *v)
+{
+    if (v->prev)
+        v->prev->next = v->next;
+    else
+        v->s->v1_calls = v->next;
+    if (v->next)
+        v->next->prev = v->prev;
+}
 
 static void free_call(struct v1_call *v)
 {
     struct serve *s = v->s;
 
+    unlink_call(v);
     for (int32_t i = 0; i < v->n; i++) {
         chat_call_free(v->choice[i].chat);
         str_deinit(&v->choice[i].content);
@@ -93,7 +113,7 @@ static bool open_stream(struct v1_call *v)
     if (!v->http || v->streams)
         return v->http != NULL;
     v->streams = true;
-    if (!http_call_stream(v->http, &v1_event_stream)) {
+    if (!v1_stream(&v->who, v->http, NULL)) {
         v->http = NULL; /* too many streams: refused */
         cancel_all(v);
         return false;
@@ -245,7 +265,7 @@ static void reply_whole(struct v1_call *v)
     for (int32_t i = 0; i < v->n; i++)
         choice_of(&v->choice[i], &choice[i]);
     openai_answer(&v->head, choice, v->n, &v->usage, &body);
-    http_call_reply_json(v->http, 200, str_cstr(&body), body.len);
+    v1_reply(&v->who, v->http, &body, NULL);
     str_deinit(&body);
     free(choice);
 }
@@ -255,7 +275,7 @@ static void finish(struct v1_call *v)
     if (v->http && v->streams && (v->is_blocked || !end_stream(v)))
         return;
     if (v->http && !v->streams && v->failed)
-        v1_fail(v->http, &v->error, v->retry_after_ms, NULL);
+        v1_fail(&v->who, v->http, &v->error, NULL);
     else if (v->http && !v->streams)
         reply_whole(v);
     free_call(v);
@@ -272,6 +292,15 @@ static void on_drain(void *ctx)
         finish(v);
 }
 
+static void set_error(struct v1_call *v, const struct chat_result *r)
+{
+    struct str what = STR_INIT;
+
+    str_printf(&what, "model %s", v->head.model);
+    v1_error_of(&v->who, str_cstr(&what), r, &v->error);
+    str_deinit(&what);
+}
+
 static void on_done(void *ctx, struct chat_call *chat)
 {
     struct v1_choice *c = ctx;
@@ -283,11 +312,8 @@ static void on_done(void *ctx, struct chat_call *chat)
     v1_observe_chat(v->s, &c->span, &v->q, r);
     if (r->status && !v->failed) {
         v->failed = true;
-        v->retry_after_ms = r->retry_after_ms;
-        openai_error_of(r, &v->error);
-        if (v->http && v->error.http >= 500) /* nobody waits for the call of a client that left */
-            log_write(v->s->o.log, LOG_WARN, "a request to model %s failed: %s", v->head.model,
-                      r->err.message);
+        if (v->http) /* nobody waits for the call of a client that left */
+            set_error(v, r);
         cancel_all(v);
     } else if (!r->status) {
         openai_usage_add(&v->usage, &r->usage, c->index % v->q.n != 0);
@@ -357,20 +383,23 @@ static void cannot_start(struct v1_call *v, const struct error *err)
     struct chat_result r = {.status = err->status, .err = *err};
 
     if (!v->failed)
-        openai_error_of(&r, &v->error);
+        set_error(v, &r);
     v->failed = true;
     v->n_open--;
 }
 
-void v1_model_call(struct serve *s, struct http_call *c, struct openai_request *adopt_q,
+void v1_model_call(const struct v1_client *who, struct http_call *c, struct openai_request *adopt_q,
                    struct model *m)
 {
     struct v1_call *v = xcalloc(1, sizeof(*v));
+    struct serve *s = who->s;
     struct trace_context around = serve_trace_of(s, c);
     struct error err = ERROR_INIT;
 
     v->s = s;
+    v->who = *who;
     v->http = c;
+    link_call(v);
     v->q = *adopt_q;
     v->events = STR_INIT;
     v->q.sampling.bias_id = v->q.bias_id;
@@ -400,4 +429,35 @@ void v1_model_call(struct serve *s, struct http_call *c, struct openai_request *
         cancel_all(v);
     if (v->n_open == 0)
         finish(v);
+}
+
+/* ---- the server stops */
+
+/* The client has its error now, not when the last call has ended. */
+static void stop(struct v1_call *v)
+{
+    if (v->n_open == 0)
+        return; /* complete: it waits for its client */
+    cancel_all(v);
+    if (!v->failed) {
+        v->failed = true;
+        openai_fail(&v->error, 503, "shutting_down", NULL,
+                    "the server stops; the reply is not complete");
+        v->error.retry_after_ms = 1000;
+    }
+    if (!v->http || v->is_blocked) /* then on_drain sends it */
+        return;
+    if (!v->streams)
+        v1_fail(&v->who, v->http, &v->error, NULL);
+    else if (!end_stream(v))
+        return;
+    v->http = NULL;
+}
+
+void v1_model_calls_stop(struct serve *s)
+{
+    for (struct v1_call *v = s->v1_calls, *next; v; v = next) {
+        next = v->next;
+        stop(v);
+    }
 }

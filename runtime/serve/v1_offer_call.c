@@ -18,12 +18,13 @@
 
 struct offer_call {
     struct serve *s;
+    struct v1_client who;
     struct http_call *http; /* NULL: replied, or the client has left */
     struct openai_request q;
     struct openai_head head;
     struct json *inputs;
     struct troupe_run_options options; /* lent to the run */
-    struct troupe_run *run;
+    struct troupe_run *run;            /* NULL: it is being made */
     const struct serve_offer *offer;
     int64_t began_us;
 };
@@ -45,7 +46,8 @@ static void on_gone(void *ctx)
     struct offer_call *o = ctx;
 
     o->http = NULL;
-    troupe_run_cancel(o->run);
+    if (o->run) /* else on_made cancels it */
+        troupe_run_cancel(o->run);
 }
 
 /* ---- what the run gets */
@@ -173,7 +175,8 @@ static void error_of(const struct offer_call *o, const struct troupe_result *r,
                      struct openai_error *e)
 {
     const char *run = troupe_run_uuid(o->run);
-    const char *why = r->err.message[0] ? r->err.message : run_status_word(r->status);
+    const char *why =
+        o->who.sees_details && r->err.message[0] ? r->err.message : run_status_word(r->status);
 
     if (r->status == RUN_WAITING)
         openai_fail(
@@ -234,9 +237,6 @@ static int32_t count_of(int64_t tokens)
 
 static void reply(struct offer_call *o, const struct troupe_result *r)
 {
-    const struct http_field field = {"X-Troupe-Run", troupe_run_uuid(o->run)};
-    struct http_reply head = {
-        .code = 200, .type = "application/json", .fields = &field, .n_fields = 1};
     struct model_usage usage = {.prompt = count_of(r->tok_in), .completion = count_of(r->tok_out)};
     struct str text = STR_INIT, body = STR_INIT;
     struct openai_choice choice = {.finish = FINISH_STOP};
@@ -248,9 +248,7 @@ static void reply(struct offer_call *o, const struct troupe_result *r)
         end_stream(o, &choice, &usage);
     } else {
         openai_answer(&o->head, &choice, 1, &usage, &body);
-        head.body = str_cstr(&body);
-        head.body_bytes = body.len;
-        http_call_reply(o->http, &head);
+        v1_reply(&o->who, o->http, &body, troupe_run_uuid(o->run));
     }
     str_deinit(&text);
     str_deinit(&body);
@@ -261,7 +259,7 @@ static void reply_error(struct offer_call *o, const struct openai_error *e)
     struct str event = STR_INIT;
 
     if (!o->q.stream) {
-        v1_fail(o->http, e, 0, troupe_run_uuid(o->run));
+        v1_fail(&o->who, o->http, e, troupe_run_uuid(o->run));
         return;
     }
     v1_event_begin(&event);
@@ -280,9 +278,10 @@ static void on_end(void *ctx, struct troupe_run *run)
     v1_observe_run(o->s, o->offer->name, o->offer->is_agent,
                    seams_mono_us(o->s->o.seams) - o->began_us, r);
     if (r->status != RUN_OK)
-        log_write_run(o->s->o.log, LOG_WARN, troupe_run_uuid(run), NULL, "run %s of %s: %s%s%s",
-                      troupe_run_uuid(run), o->offer->name, run_status_word(r->status),
-                      r->err.message[0] ? ": " : "", r->err.message);
+        log_write_run(o->s->o.log, LOG_WARN, troupe_run_uuid(run), NULL,
+                      "request %s: run %s of %s: %s%s%s", o->who.id, troupe_run_uuid(run),
+                      o->offer->name, run_status_word(r->status), r->err.message[0] ? ": " : "",
+                      r->err.message);
     if (o->http && r->status == RUN_OK) {
         reply(o, r);
     } else if (o->http) {
@@ -295,13 +294,65 @@ static void on_end(void *ctx, struct troupe_run *run)
 
 /* ---- the beginning */
 
-static enum status start_run(struct offer_call *o, const struct serve_offer *offer,
-                             struct error *err)
+/* What comes before a stream has begun. */
+static void refuse(struct offer_call *o, const struct error *err)
+{
+    struct openai_error e;
+
+    if (o->http) {
+        v1_error_of(&o->who, o->offer->name,
+                    &(struct chat_result){.status = err->status, .err = *err}, &e);
+        v1_fail(&o->who, o->http, &e, NULL);
+    }
+    troupe_run_free(o->run);
+    free_call(o);
+}
+
+/* The server stops: the run goes on when it starts again. */
+static void leave(struct offer_call *o)
+{
+    const struct troupe_result r = {.status = RUN_INTERRUPTED};
+    struct openai_error e;
+
+    if (o->http) {
+        error_of(o, &r, &e);
+        v1_fail(&o->who, o->http, &e, troupe_run_uuid(o->run));
+    }
+    troupe_run_free(o->run);
+    free_call(o);
+}
+
+/* The run is durable. */
+static void on_made(void *ctx, struct troupe_run *run, const struct error *err)
+{
+    struct offer_call *o = ctx;
+    struct error why = ERROR_INIT;
+
+    o->run = run;
+    if (!run) {
+        refuse(o, err);
+        return;
+    }
+    if (o->s->stopping) {
+        leave(o);
+        return;
+    }
+    if (troupe_run_start(run, &why)) {
+        refuse(o, &why);
+        return;
+    }
+    if (o->http && o->q.stream && !v1_stream(&o->who, o->http, troupe_run_uuid(run)))
+        o->http = NULL;
+    if (!o->http)
+        troupe_run_cancel(run);
+}
+
+static enum status make_run(struct offer_call *o, struct error *err)
 {
     struct json *more = jv_object();
     struct troupe_run_spec spec = {
         .kind = "run",
-        .plan = offer->plan,
+        .plan = o->offer->plan,
         .inputs = o->inputs,
         .seed = (o->q.has_seed ? o->q.seed : v1_random(o->s)) & INT64_MAX,
         .more = more,
@@ -314,23 +365,21 @@ static enum status start_run(struct offer_call *o, const struct serve_offer *off
     o->options.models_are_defaults = true;
     o->options.stay = RUNNER_STAY_WAITS;
     o->options.listener = (struct troupe_listener){.ctx = o, .on_end = on_end};
-    st = troupe_run_new(o->s->troupe, &spec, &o->options, &o->run, err);
-    if (!st)
-        st = troupe_run_start(o->run, err);
+    st = troupe_run_new_later(o->s->troupe, &spec, &o->options, on_made, o, err);
     jv_unref(more);
     return st;
 }
 
-void v1_offer_call(struct serve *s, struct http_call *c, struct openai_request *adopt_q,
+void v1_offer_call(const struct v1_client *who, struct http_call *c, struct openai_request *adopt_q,
                    const struct serve_offer *offer)
 {
     struct offer_call *o = xcalloc(1, sizeof(*o));
+    struct serve *s = who->s;
     struct openai_error e;
     struct error err = ERROR_INIT;
-    struct http_reply stream = v1_event_stream;
-    struct http_field fields[3];
 
     o->s = s;
+    o->who = *who;
     o->http = c;
     o->offer = offer;
     o->began_us = seams_mono_us(s->o.seams);
@@ -339,27 +388,13 @@ void v1_offer_call(struct serve *s, struct http_call *c, struct openai_request *
     s->n_v1++;
     s->n_calls++;
     if (!check_request(&o->q, &e)) {
-        v1_fail(c, &e, 0, NULL);
+        v1_fail(who, c, &e, NULL);
         free_call(o);
         return;
     }
     o->inputs = inputs_of(offer, o->q.messages);
-    if (start_run(o, offer, &err)) {
-        openai_fail(&e, serve_code_of(err.status), NULL, NULL, "%s", err.message);
-        v1_fail(c, &e, 0, NULL);
-        troupe_run_free(o->run);
-        free_call(o);
-        return;
-    }
-    http_call_on_gone(c, on_gone, o);
-    if (!o->q.stream)
-        return;
-    memcpy(fields, stream.fields, 2 * sizeof(*fields));
-    fields[2] = (struct http_field){"X-Troupe-Run", troupe_run_uuid(o->run)};
-    stream.fields = fields;
-    stream.n_fields = 3;
-    if (!http_call_stream(c, &stream)) {
-        o->http = NULL;
-        troupe_run_cancel(o->run);
-    }
+    if (make_run(o, &err))
+        refuse(o, &err);
+    else
+        http_call_on_gone(c, on_gone, o);
 }

@@ -12,34 +12,95 @@ uint64_t v1_random(struct serve *s)
     return rng_derive(s->random_seed, s->n_random++);
 }
 
-const struct http_reply v1_event_stream = {
-    .code = 200,
-    .type = "text/event-stream",
-    .fields =
-        (const struct http_field[]){{"Cache-Control", "no-cache"}, {"X-Accel-Buffering", "no"}},
-    .n_fields = 2,
+void v1_client_of(struct serve *s, struct http_call *c, struct v1_client *out)
+{
+    const char *subject = http_call_request(c)->subject;
+
+    *out = (struct v1_client){
+        .s = s, .sees_details = !s->tokens || token_file_scopes(s->tokens, subject) & TOKEN_API};
+    serve_request_id(s, c, out->id);
+}
+
+void v1_error_of(const struct v1_client *who, const char *what, const struct chat_result *r,
+                 struct openai_error *out)
+{
+    const struct log_field field = {.name = "request", .text = who->id};
+
+    openai_error_of(r, who->sees_details ? NULL : who->id, out);
+    if (out->http == 429 || out->http >= 500)
+        log_write_fields(who->s->o.log, LOG_WARN, &field, 1, "request %s to %s failed (%d): %s%s%s",
+                         who->id, what, out->http, r->err.where, r->err.where[0] ? ": " : "",
+                         r->err.message);
+}
+
+/* ---- replies */
+
+#define MAX_FIELDS 5
+struct fields {
+    struct http_field list[MAX_FIELDS];
+    int32_t n;
 };
 
-void v1_fail(struct http_call *c, const struct openai_error *e, int64_t retry_after_ms,
+static void add(struct fields *f, const char *name, const char *value)
+{
+    f->list[f->n++] = (struct http_field){name, value};
+}
+
+static void begin(const struct v1_client *who, const char *run, struct fields *out)
+{
+    out->n = 0;
+    add(out, "X-Request-Id", who->id);
+    if (run)
+        add(out, "X-Troupe-Run", run);
+}
+
+static void send_json(struct http_call *c, int code, const struct fields *f, const struct str *body)
+{
+    http_call_reply(c, &(struct http_reply){.code = code,
+                                            .type = "application/json",
+                                            .fields = f->list,
+                                            .n_fields = f->n,
+                                            .body = str_cstr(body),
+                                            .body_bytes = body->len});
+}
+
+void v1_fail(const struct v1_client *who, struct http_call *c, const struct openai_error *e,
              const char *run)
 {
     struct str body = STR_INIT;
     char seconds[24];
-    struct http_field field[2];
-    struct http_reply r = {.code = e->http, .type = "application/json", .fields = field};
+    struct fields f;
 
+    begin(who, run, &f);
+    snprintf(seconds, sizeof(seconds), "%lld", (long long)((e->retry_after_ms + 999) / 1000));
+    if (e->retry_after_ms > 0 && !run)
+        add(&f, "Retry-After", seconds);
+    if (run || e->lasts)
+        add(&f, "X-Should-Retry", "false");
     openai_error_body(e, &body);
-    if (retry_after_ms > 0) {
-        snprintf(seconds, sizeof(seconds), "%lld", (long long)((retry_after_ms + 999) / 1000));
-        field[r.n_fields++] = (struct http_field){"Retry-After", seconds};
-    } else if (run) {
-        field[r.n_fields++] = (struct http_field){"X-Troupe-Run", run};
-        field[r.n_fields++] = (struct http_field){"X-Should-Retry", "false"};
-    }
-    r.body = str_cstr(&body);
-    r.body_bytes = body.len;
-    http_call_reply(c, &r);
+    send_json(c, e->http, &f, &body);
     str_deinit(&body);
+}
+
+void v1_reply(const struct v1_client *who, struct http_call *c, const struct str *json,
+              const char *run)
+{
+    struct fields f;
+
+    begin(who, run, &f);
+    send_json(c, 200, &f, json);
+}
+
+bool v1_stream(const struct v1_client *who, struct http_call *c, const char *run)
+{
+    struct fields f;
+
+    begin(who, run, &f);
+    add(&f, "Cache-Control", "no-cache");
+    add(&f, "X-Accel-Buffering", "no");
+    return http_call_stream(
+        c, &(struct http_reply){
+               .code = 200, .type = "text/event-stream", .fields = f.list, .n_fields = f.n});
 }
 
 void v1_head(struct serve *s, const struct openai_request *q, const struct model_info *m,

@@ -201,6 +201,11 @@ MUST_CHECK enum status store_remove_run(struct store *s, const char *uuid, struc
 /* Marks a run for cancellation; its owner sees the mark at its next poll. A run without a live
  * owner ends at once. STATUS_INVALID when it has ended. */
 MUST_CHECK enum status store_cancel(struct store *s, const char *uuid, struct error *err);
+/* The same without waiting: `done` is called on the loop (store_reply_box). */
+void store_answer_later(struct store *s, const char *uuid, const char *path,
+                        const struct json *answer, txn_done done, void *ctx);
+void store_remove_run_later(struct store *s, const char *uuid, txn_done done, void *ctx);
+void store_cancel_later(struct store *s, const char *uuid, txn_done done, void *ctx);
 MUST_CHECK enum status run_poll_cancelled(struct run *r, bool *cancelled, struct error *err);
 
 /* SHA-256 over (run uuid, path, attempt): the idempotency key that tools get. */

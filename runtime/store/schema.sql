@@ -62,6 +62,7 @@ CREATE TABLE step (
     sums INTEGER NOT NULL,
     PRIMARY KEY (run, path, attempt)
 ) STRICT, WITHOUT ROWID;
+-- step_by_seq ON step(run, seq) is added by store_schema_index, also to a store that does not have it.
 
 CREATE TABLE msg (
     run INTEGER NOT NULL REFERENCES run(id) ON DELETE CASCADE,

@@ -52,6 +52,7 @@ static struct store *store_new(const struct store_options *o)
     s->lock_fd = -1;
     s->box = mailbox_new(NULL, NULL);
     s->reply = s->own_reply = mailbox_new(NULL, NULL);
+    atomic_init(&s->has_failed, false);
     atomic_init(&s->commits, 0);
     atomic_init(&s->transactions, 0);
     return s;
@@ -238,12 +239,14 @@ static enum status open_writer(struct store *s, bool is_empty, struct error *err
     if (st == STATUS_OK)
         st = store_schema_check(&s->db, s->path, &is_empty, err);
     if (st == STATUS_OK && is_empty)
-        return store_schema_create(&s->db, err);
-    if (st == STATUS_OK && s->db.version < STORE_SCHEMA_VERSION)
+        st = store_schema_create(&s->db, err);
+    else if (st == STATUS_OK && s->db.version < STORE_SCHEMA_VERSION)
         st = store_migrate(s, err);
+    if (st == STATUS_OK)
+        st = store_schema_index(&s->db, err);
     /* A backup leaves WAL, so that it is one file. Put in the store's place it must come back: a
      * rollback journal's deletion, which commits, is not synced, and a power failure undoes it. */
-    return st ? st : db_exec(&s->db, "PRAGMA journal_mode = WAL", err);
+    return st || is_empty ? st : db_exec(&s->db, "PRAGMA journal_mode = WAL", err);
 }
 
 static enum status open_for_writing(struct store *s, bool is_empty, struct error *err)

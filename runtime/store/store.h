@@ -7,7 +7,8 @@
  * a lock on STORE.lock; a run's owner is alive while it holds a kernel lock on its
  * byte of STORE.owners, so that resume after kill -9 is immediate.
  *
- * An fsync error stops all further writes: every later transaction fails with it.
+ * An I/O error stops all further writes: every later transaction fails with it, until the store is
+ * opened again. What SQLite holds in memory and what is on the disk may differ then.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_RUNTIME_STORE_STORE_H
@@ -55,9 +56,11 @@ MUST_CHECK enum status store_open(const struct store_options *o, struct store **
  * first. */
 void store_close(struct store *s);
 const char *store_path(const struct store *s);
-/* STATUS_IO: the file was deleted or replaced, so nothing more can be recorded. Every commit finds
- * that; this is for a run that commits nothing for a while. Looks at names only; any thread. */
-MUST_CHECK enum status store_is_there(struct store *s, struct error *err);
+/* STATUS_IO: nothing more can be recorded until the store is opened again, because the file was
+ * deleted or replaced, or an I/O error ended all writing (not a full disk, which passes). Every
+ * commit finds that; this is for one who commits nothing for a while. Looks at names only; any
+ * thread. */
+MUST_CHECK enum status store_can_record(struct store *s, struct error *err);
 /* The path of the copy, if opening migrated the store; else NULL. */
 const char *store_migrated_from(const struct store *s);
 

@@ -17,9 +17,8 @@ struct admin_op {
     struct txn_text uuid, path, answer;
 };
 
-/* Posts one operation and waits. */
-static enum status post_op(struct store *s, txn_apply apply, const char *uuid, const char *path,
-                           const struct json *answer, struct error *err)
+static struct txn *new_op(struct store *s, txn_apply apply, const char *uuid, const char *path,
+                          const struct json *answer)
 {
     struct txn *t = txn_new(s);
     struct admin_op *op = txn_add(t, apply, sizeof(*op));
@@ -29,7 +28,7 @@ static enum status post_op(struct store *s, txn_apply apply, const char *uuid, c
         op->path = txn_put_words(t, path);
         op->answer = txn_put_json(t, answer);
     }
-    return txn_post_wait(t, err);
+    return t;
 }
 
 /* The row of a run, its cells living until the statement is reset. */
@@ -114,11 +113,17 @@ static enum status apply_answer(struct txn_context *c, const void *arg, struct e
 enum status store_answer(struct store *s, const char *uuid, const char *path,
                          const struct json *answer, struct error *err)
 {
-    enum status st = post_op(s, apply_answer, uuid, path, answer, err);
+    enum status st = txn_post_wait(new_op(s, apply_answer, uuid, path, answer), err);
 
     if (st)
         error_note(err, "answering");
     return st;
+}
+
+void store_answer_later(struct store *s, const char *uuid, const char *path,
+                        const struct json *answer, txn_done done, void *ctx)
+{
+    txn_post(new_op(s, apply_answer, uuid, path, answer), store_reply_box(s), done, ctx);
 }
 
 static enum status mark_cancelled(struct txn_context *c, const char *uuid, struct error *err)
@@ -177,7 +182,12 @@ static enum status apply_cancel(struct txn_context *c, const void *arg, struct e
 
 enum status store_cancel(struct store *s, const char *uuid, struct error *err)
 {
-    return post_op(s, apply_cancel, uuid, NULL, NULL, err);
+    return txn_post_wait(new_op(s, apply_cancel, uuid, NULL, NULL), err);
+}
+
+void store_cancel_later(struct store *s, const char *uuid, txn_done done, void *ctx)
+{
+    txn_post(new_op(s, apply_cancel, uuid, NULL, NULL), store_reply_box(s), done, ctx);
 }
 
 static enum status apply_remove(struct txn_context *c, const void *arg, struct error *err)
@@ -222,9 +232,14 @@ static enum status apply_remove(struct txn_context *c, const void *arg, struct e
 
 enum status store_remove_run(struct store *s, const char *uuid, struct error *err)
 {
-    enum status st = post_op(s, apply_remove, uuid, NULL, NULL, err);
+    enum status st = txn_post_wait(new_op(s, apply_remove, uuid, NULL, NULL), err);
 
     if (st)
         error_note(err, "removing run %s", uuid);
     return st;
+}
+
+void store_remove_run_later(struct store *s, const char *uuid, txn_done done, void *ctx)
+{
+    txn_post(new_op(s, apply_remove, uuid, NULL, NULL), store_reply_box(s), done, ctx);
 }

@@ -74,10 +74,18 @@ void store_hint_safe(struct error *err)
     error_hint(err, "nothing was written after this error; all acknowledged data is safe");
 }
 
-enum status store_is_there(struct store *s, struct error *err)
+enum status store_can_record(struct store *s, struct error *err)
 {
-    enum status st = s->has_thread ? store_files_check(s, err) : STATUS_OK;
+    enum status st;
 
+    if (!s->has_thread)
+        return STATUS_OK;
+    if (atomic_load_explicit(&s->has_failed, memory_order_acquire)) {
+        if (err)
+            *err = s->stopped_by;
+        return s->stopped_by.status;
+    }
+    st = store_files_check(s, err);
     if (st)
         store_hint_safe(err);
     return st;

@@ -43,14 +43,15 @@ struct store {
 
     /* the store thread's */
     struct store_db db;
-    struct mail *queue;  /* taken from the box, not yet begun */
-    enum status stopped; /* an I/O error ended all writing, or a full disk for now */
-    struct error stopped_by;
+    struct mail *queue;      /* taken from the box, not yet begun */
+    enum status stopped;     /* an I/O error ended all writing, or a full disk for now */
+    struct error stopped_by; /* read by any thread once has_failed is true: then it stays */
     int64_t full_until_us;
     int wal_pages;     /* in the log after the last commit */
     int checkpoint_at; /* pages in the log that trigger the next checkpoint */
     bool wal_dirty;    /* the log should be truncated when the store is idle */
 
+    atomic_bool has_failed; /* stopped for good */
     atomic_int_fast64_t commits, transactions;
 };
 
@@ -88,5 +89,8 @@ MUST_CHECK enum status store_migrate(struct store *s, struct error *err);
 MUST_CHECK enum status store_schema_check(struct store_db *db, const char *path, bool *is_empty,
                                           struct error *err);
 MUST_CHECK enum status store_schema_create(struct store_db *db, struct error *err);
+/* Adds the index of the steps by seq if it is not there. The version is the same with and
+ * without it: programs that do not know it keep it right. */
+MUST_CHECK enum status store_schema_index(struct store_db *db, struct error *err);
 
 #endif

@@ -60,6 +60,11 @@ enum status store_schema_check(struct store_db *db, const char *path, bool *is_e
     return STATUS_OK;
 }
 
+enum status store_schema_index(struct store_db *db, struct error *err)
+{
+    return db_exec(db, "CREATE INDEX IF NOT EXISTS step_by_seq ON step(run, seq)", err);
+}
+
 enum status store_schema_create(struct store_db *db, struct error *err)
 {
     char marks[96];

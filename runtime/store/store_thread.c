@@ -76,6 +76,8 @@ static void stop_writing(struct store *s, enum status st, const struct error *er
     s->stopped_by = *err;
     s->full_until_us = seams_mono_us(s->seams) + FULL_US;
     store_hint_safe(&s->stopped_by);
+    if (st == STATUS_IO)
+        atomic_store_explicit(&s->has_failed, true, memory_order_release);
 }
 
 static enum status stopped(struct store *s)

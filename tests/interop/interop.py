@@ -4,7 +4,6 @@ usage: interop.py PATH/TO/troupe [SUITE...]. Installs pinned packages once into 
 suite beside this file and prints a summary. Exits with 1 if a check failed.
 SPDX-License-Identifier: Apache-2.0
 """
-import hashlib
 import os
 import shutil
 import signal
@@ -15,8 +14,10 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "support"))
 import digits_model  # noqa: E402
+import packages  # noqa: E402
+from packages import fresh, run, say  # noqa: E402
 
-CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "troupe", "interop")
+CACHE = os.path.join(packages.CACHE, "interop")
 SECONDS = 300  # of one suite
 
 # Suite -> program, its environment of Python (requirements-NAME.txt) or "node", whether it needs `troupe serve`.
@@ -31,61 +32,21 @@ SUITES = {
 }
 
 
-def say(text):
-    print(text, file=sys.stderr, flush=True)
-
-
-def run(words, **more):
-    done = subprocess.run(words, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **more)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(words)} failed:\n" + "\n".join(done.stdout.splitlines()[-8:]))
-
-
-def fresh(folder, files, make):
-    """Calls make(folder) unless the folder was made from the same files."""
-    digest = hashlib.sha256()
-    for name in files:
-        with open(os.path.join(HERE, name), "rb") as f:
-            digest.update(f.read())
-    mark = os.path.join(folder, "made-from")
-    try:
-        with open(mark, encoding="ascii") as f:
-            if f.read() == digest.hexdigest():
-                return
-    except OSError:
-        pass
-    shutil.rmtree(folder, ignore_errors=True)
-    os.makedirs(folder)
-    say(f"making {folder} from {', '.join(files)}")
-    make(folder)
-    with open(mark, "w", encoding="ascii") as f:
-        f.write(digest.hexdigest())
-
-
 def python_of(name):
     folder = os.path.join(CACHE, name)
-    needs = f"requirements-{name}.txt"
+    needs = os.path.join(HERE, f"requirements-{name}.txt")
 
     def make(where):
         run([sys.executable, "-m", "venv", where])
-        run([os.path.join(where, "bin/pip"), "install", "-q", "--no-deps", "-r", os.path.join(HERE, needs)])
+        run([os.path.join(where, "bin/pip"), "install", "-q", "--no-deps", "-r", needs])
 
     fresh(folder, [needs], make)
     return os.path.join(folder, "bin/python")
 
 
 def node_folder():
-    if not shutil.which("node") or not shutil.which("npm"):
-        raise LookupError("node and npm are not installed")
     folder = os.path.join(CACHE, "node")
-    files = ["package.json", "package-lock.json"]
-
-    def make(where):
-        for name in files:
-            shutil.copy(os.path.join(HERE, name), where)
-        run(["npm", "ci", "--silent", "--no-audit", "--no-fund"], cwd=where)
-
-    fresh(folder, files, make)
+    packages.node_packages(folder, HERE)
     return folder
 
 

@@ -37,6 +37,8 @@ MAY = {
     "tools/environments": ["tools"],
     "mcp/rpc": [],
     "mcp/exchange": ["mcp/rpc"],
+    "mcp/config": ["runtime/config/secret.h"],
+    "mcp/auth": ["runtime/loop", "runtime/http", "runtime/config/secret.h"],
     "mcp/server": ["mcp/rpc", "mcp/exchange", "runtime/loop", "runtime/http"],
     "mcp/client": ["mcp/rpc", "mcp/exchange", "mcp/auth", "runtime/loop", "runtime/http"],
     "mcp/hub": ["mcp/rpc", "mcp/exchange", "mcp/config", "mcp/auth", "mcp/client", "tools/tool.h", "tools/tool_result.h", "tools/registry.h",
@@ -74,6 +76,8 @@ OPENS = {
     "runtime/store/store_backup.c": "syncs the copy that was just written",
     "runtime/app/app_detach.c": "/dev/null",
     "runtime/loop/loop.c": "/dev/null, to count descriptors",
+    "runtime/loop/reaper.c": "/proc/PID/stat",
+    "runtime/loop/supervisor_main.c": "/dev/null",
     "tools/root_dir.c": "openat2 below a root, O_NONBLOCK; checks the file type",
     "tools/part_file.c": "created with O_EXCL below the root; opened with O_NONBLOCK and checked before it is deleted",
 }

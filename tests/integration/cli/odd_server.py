@@ -146,6 +146,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         else:
             self.text(body, "at last")
 
+    def do_nopath(self, body, n):
+        self.head(404, kind="text/plain")
+        self.wfile.write(b"404 page not found")
+
     def do_badkey(self, body, n):
         self.head(401)
         key = self.headers.get("Authorization", "")
@@ -154,6 +158,41 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_broken(self, body, n):
         self.head(500)
         self.wfile.write(b'{"error": {"message": "the server is on fire"}}')
+
+    def error(self, http_code, message, **more):
+        self.head(http_code, **more.pop("fields", {}))
+        self.wfile.write(json.dumps({"error": {"message": message, **more}}).encode())
+
+    def do_limited(self, body, n):
+        self.error(429, "slow down", type="rate_limit_error", fields={"Retry_After": "90"})
+
+    def do_loading(self, body, n):
+        self.error(503, "loading /models/m.gguf")
+
+    def do_refuses(self, body, n):
+        self.error(400, "temperature must be at most 1")
+
+    def do_context(self, body, n):
+        self.error(400, "This model's maximum context length is 5 tokens", code="context_length_exceeded")
+
+    def do_absent(self, body, n):
+        self.error(404, "no such model")
+
+    def do_calls(self, body, n):
+        """More calls of tools than anybody means."""
+        self.head(kind="text/event-stream")
+        for i in range(5000):
+            self.event(chunk({"tool_calls": [{"index": i, "id": f"c{i}", "type": "function", "function": {"name": "x", "arguments": "{}"}}]}))
+
+    def do_late(self, body, n):
+        """The head and some text, then the error."""
+        self.events(chunk({"content": "so far"}), {"error": {"message": "the engine of 10.1.2.3 died", "code": 500}}, done=False)
+
+    def do_comments(self, body, n):
+        self.head(kind="text/event-stream")
+        while not self.server.ended.wait(0.1):
+            self.wfile.write(b": still here\n\n")
+            self.wfile.flush()
 
     def do_reasoning(self, body, n):
         self.text(body, "the answer", reasoning_content="let me think")
@@ -184,6 +223,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
             arguments = json.loads(f["arguments"]) if isinstance(f["arguments"], str) else f["arguments"]
             text += f"<tool_call>{json.dumps({'name': f['name'], 'arguments': arguments})}</tool_call>"
         return text
+
+    def do_unwilling(self, body, n):
+        """Does what tool_choice wants only at the second request."""
+        if n == 1 or body["stream"]:
+            self.text(body, "I would rather talk.")
+        else:
+            self.head()
+            self.wfile.write(json.dumps({"choices": [{"index": 0, "finish_reason": "tool_calls", "message": {"content": None, "tool_calls": [
+                {"id": "c1", "type": "function", "function": {"name": "look", "arguments": "{}"}}]}}], "usage": USAGE}).encode())
 
     def do_noindex(self, body, n):
         if any(m["role"] == "tool" for m in body["messages"]):

@@ -30,6 +30,9 @@ class Basics(CliCase):
         self.assertEqual(self.ok("version", "--json").json()["schema"], "troupe.version/1")
         self.assertEqual(self.ok("--version").out, self.ok("version").out)
 
+    def test_the_supervisor_is_not_for_people(self):
+        self.fails(2, "--supervise-children is for the program itself", "--supervise-children")
+
     def test_mistakes_name_the_nearest(self):
         self.fails(2, ["unknown command `evl`", "troupe eval"], "evl")
         self.fails(2, ["no option --horzion", "--horizon"], "eval", "ledger", "--horzion", "3")

@@ -92,7 +92,72 @@ class Odd(RemoteCase):
         self.fails(78, ["is not encrypted", "allow_local"], "run", "b.yaml")
         self.write("b.yaml", ASK % "far")
         self.write("troupe.yaml", "models: {far: {url: 'http://127.0.0.1:1/v1', model: x, key: '${env:NOT_SET}'}}\n")
-        self.fails(3, "NOT_SET", "run", "b.yaml")
+        self.fails(78, ["b.yaml:2:", "agent `a`", "troupe.yaml:1:61: ${env:NOT_SET}: the variable is not set"], "run", "b.yaml")
+        self.assertEqual(len(self.ok("runs", "--json").json()["runs"]), 1, "the run did not start")
+
+    def test_secrets_are_looked_for_before_a_run_starts(self):
+        self.write("troupe.yaml", f"models:\n  far: {{url: '{self.odd.url}/v1', model: fine,\n    headers: {{x-a: plain, x-b: 'B ${{env:NOT_SET}}'}}}}\n"
+                   f"  file: {{url: '{self.odd.url}/v1', model: fine, key: '${{file:k}}'}}\n")
+        self.write("b.yaml", ASK % "embedded")
+        r = self.fails(78, "troupe.yaml:3:", "run", "b.yaml", "--model", "far")
+        self.assertRegex(r.err, r"troupe: troupe\.yaml:3:32: \$\{env:NOT_SET\}: the variable is not set")
+        key = self.write("k", KEY + "\n")
+        for mode in (0o644, 0o640):
+            os.chmod(key, mode)
+            self.fails(78, [f"troupe.yaml:4:{len(self.odd.url) + 40}: ${{file:k}}: other users can read this file (mode 0{mode:o})", "chmod 600"], "run", "b.yaml", "--model", "file")
+        self.assertEqual(self.odd.requests, [])
+        os.chmod(key, 0o600)
+        self.ok("run", "b.yaml", "--model", "file")
+        self.assertEqual(self.asked("fine")[0]["fields"]["authorization"], "Bearer " + KEY)
+        os.unlink(key)
+        self.ok("replay", "last")  # asks nobody, so it needs no key
+
+    def test_a_name_that_is_not_there(self):
+        self.models("fine", "busy")
+        self.write("b.yaml", ASK % "embedded")
+        r = self.fails(1, ["there is no folder fien", "URL#NAME", "did you mean fine?", "fine, busy"], "run", "b.yaml", "--model", "fien")
+        self.assertIn("did you mean embedded?", self.fails(1, "embeded", "generate", "--prompt", "x", "--model", "embeded").err)
+        self.write("b.yaml", ASK % "fien")
+        for command in ("validate", "run"):
+            r = self.fails(78, ["b.yaml:2:21: ", "unknown model `fien`", "did you mean fine?"], command, "b.yaml")
+        self.write("troupe.yaml", "quiet: false\n")
+        self.assertNotIn("did you mean", self.fails(78, "unknown model `xyz`", "run", self.write("c.yaml", ASK % "xyz")).err)
+        self.assertEqual(r.out, "")
+
+    def test_hints_on_the_address(self):
+        self.write("b.yaml", ASK % "embedded")
+        for name, words, hint in (("nopath", "(404)", True), ("html", "not a JSON object", True), ("broken", "on fire", False)):
+            r = self.fails(3, words, "run", "b.yaml", "--model", f"{self.odd.url}#{name}")
+            self.assertEqual(f"is the address {self.odd.url}/v1?" in r.err, hint, r.err)
+            r = self.fails(3, words, "run", "b.yaml", "--model", f"{self.odd.url}/v1#{name}")
+            self.assertNotIn("is the address", r.err)
+        self.assertEqual(len(self.asked("nopath")), 2, "not tried again")
+        began = time.time()
+        r = self.fails(3, ["the server does not speak TLS", "write http:// instead of https://"],
+                       "run", "b.yaml", "--model", f"{self.odd.url.replace('http:', 'https:')}/v1#fine")
+        self.assertLess(time.time() - began, 3, "not tried again")
+
+    def test_tries_are_reported(self):
+        self.models("busy", "broken")
+        self.write("b.yaml", ASK % "busy")
+        r = self.ok("run", "b.yaml")
+        self.assertRegex(r.err, r"warning: a/turn:0/model:0: model busy: try 1 of 2 at http://127\.0\.0\.1:\d+ failed; the next is in 1\.\d s: "
+                         r"the server takes no more requests now \(429\): slow down")
+        call = next(s for s in self.ok("show", "last", "--json").json()["steps"] if s["kind"] == "model")
+        self.assertEqual(call["requests"], 2)
+        self.assertNotIn("requests", call["output"])
+        self.assertIn("2 requests", self.ok("show", "last").out)
+        self.write("b.yaml", ASK % "broken")
+        r = self.fails(3, "on fire", "run", "b.yaml", "--log-format", "json")
+        lines = [json.loads(line) for line in r.err.splitlines()]
+        run = self.ok("show", "last", "--json").json()["run"]
+        self.assertEqual({line.get("run") for line in lines}, {run}, "every line is about the run")
+        retry = [line for line in lines if "try" in line]
+        self.assertEqual([(x["level"], x["model"], x["server"], x["try"], x["path"]) for x in retry],
+                         [("warning", "broken", self.odd.url, 1, "a/turn:0/model:0")])
+        self.assertGreater(retry[0]["wait_ms"], 0)
+        self.assertTrue(any(line.get("path") == "a" for line in lines), "progress names the step")
+        self.no_secret(r.err)
 
     def test_ctrl_c_ends_the_wait_and_resume_asks_again(self):
         self.write("troupe.yaml", f"models: {{far: {{url: '{self.odd.url}/v1', model: later}}}}\n")
@@ -124,6 +189,38 @@ class Recorded(RemoteCase):
         self.assertEqual(len(self.odd.requests), 2, "a replay asks nobody")
         self.no_secret(r.out, r.err, shown.out)
 
+    def test_a_resumed_run_counts_the_recorded_cost(self):
+        """Not what the call would cost by a later price, and without its cached tokens."""
+        self.models("fine", "echo")
+        self.write("b.yaml", "schema: blueprint/v1\nagents: {a: {model: fine}}\nsteps:\n  one:\n    do:\n"
+                   "      call: {agent: a, in: hello}\n      ask: {human: {prompt: 'Go on?', options: [on, off]}}\n"
+                   "      end: {agent: a, in: '${ask}'}\n    budget: {cost: 1}\n")
+        self.assertEqual(self.run_cli("run", "b.yaml").code, 4)
+        self.ok("answer", "last", "on")
+        self.assertAlmostEqual(self.ok("resume", "last", "--json").json()["cost"], 2 * CALL_COST, places=9)
+
+    def test_a_budget_of_cost_needs_prices(self):
+        self.write("troupe.yaml", f"models:\n  far: {{url: '{self.odd.url}/v1', model: fine}}\n  paid: {{url: '{self.odd.url}/v1', model: fine, price: {{input: 1, output: 1}}}}\n")
+        head = "schema: blueprint/v1\n"
+        far, paid = "agents: {a: {model: far}}\n", "agents: {a: {model: paid}}\n"
+        sub = head + far + "steps: {deep: {agent: a, in: hello}}\n"
+        self.write("sub.yaml", sub)
+        for text, place in (
+                (head + "budget: {cost: 0.5}\n" + far + "steps: {x: {agent: a, in: hello}}\n", "b.yaml:2:16: `cost` limits step `x`"),
+                (head + far + "steps: {x: {agent: a, in: hello, budget: {cost: 0.5}}}\n", "b.yaml:3:49: "),
+                (head + "agents: {a: {model: far, budget: {cost: 0.5}}}\nsteps: {x: {agent: a, in: hello}}\n", "b.yaml:2:41: "),
+                (head + far + "steps:\n  x:\n    budget: {cost: 0.5}\n    do:\n      y: {agent: a, in: hello}\n", "b.yaml:5:20: `cost` limits step `y`"),
+                (head + "budget: {cost: 0.5}\n" + paid + "steps: {x: {blueprint: 'file://sub.yaml'}}\n", "b.yaml:2:16: `cost` limits step `deep`")):
+            self.write("b.yaml", text)
+            for command in ("validate", "run"):
+                r = self.fails(78, [place, "the price of its model far (agent `a`) is not known", "set `price`"], command, "b.yaml")
+        self.assertEqual(self.odd.requests, [])
+        self.fails(1, "no store at", "runs")  # no run has started
+        self.write("b.yaml", head + "budget: {cost: 0.5}\n" + far + "steps: {x: {agent: a, in: hello}}\n")
+        self.ok("run", "b.yaml", "--model", "paid")
+        self.ok("run", "b.yaml", "--model", "script:" + self.write("s.json", json.dumps({"model": "script", "replies": [{"path": "**", "text": "free"}]})))
+        self.assertEqual(r.out, "")
+
     def test_kill_9_between_calls(self):
         self.models("slow")
         self.write("b.yaml", "schema: blueprint/v1\nagents: {a: {model: slow}}\nsteps: {a: {map: 8, max_parallel: 1, agent: a, in: '${index}'}}\n")
@@ -143,6 +240,17 @@ class Recorded(RemoteCase):
         self.write("free.yaml", "schema: blueprint/v1\n" + steps)
         r = self.ok("run", "free.yaml", "--json").json()
         self.assertAlmostEqual(r["cost"], 5 * CALL_COST, places=9)
+        shown = self.ok("show", "last", "--json").json()
+        calls = [s for s in shown["steps"] if s["kind"] == "model"]
+        self.assertEqual([(round(s["cost"], 9), s["tokens_in"], s["tokens_out"]) for s in calls], 5 * [(round(CALL_COST, 9), 1000, 100)])
+        self.assertNotIn("cost_nano", json.dumps(shown))
+        self.assertEqual([{**m, "cost": round(m["cost"], 9)} for m in shown["models"]],
+                         [{"model": "fine", "calls": 5, "tokens_in": 5000, "tokens_out": 500, "cost": round(5 * CALL_COST, 9)}])
+        text = self.ok("show", "last").out
+        self.assertIn(f"  fine: 5 calls, 5000 fed, 500 sampled, ${5 * CALL_COST:.4f}\n", text)
+        self.assertEqual(text.count(f"  ${CALL_COST:.4f}  "), 5, text)
+        self.assertNotIn("cost_nano", self.ok("show", "last", "--messages", "--json").out)
+        self.assertRegex(self.ok("runs").out, rf"tokens +cost\n.* 5500 +\${5 * CALL_COST:.4f}\n")
         self.write("b.yaml", f"schema: blueprint/v1\nbudget: {{cost: {CALL_COST * 2.5:.6f}}}\n" + steps)
         self.fails(3, "the budget of", "run", "b.yaml")
         shown = self.ok("show", "last", "--json").json()
@@ -225,6 +333,20 @@ class Own(RemoteCase):
         self.assertEqual(len(self.asked("echo")), 1)
         self.ok("replay", "last")
         self.assertEqual(len(self.odd.requests), 1)
+
+    def test_a_required_call_is_required_of_the_other_server(self):
+        self.write("troupe.yaml", f"models:\n  unwilling: {{url: '{self.odd.url}/v1', model: unwilling, stream: false, max_tries: 2}}\n"
+                   f"  fine: {{url: '{self.odd.url}/v1', model: fine, stream: false, max_tries: 1}}\n")
+        s = self.serve("--no-token")
+        tools = [{"type": "function", "function": {"name": name, "parameters": {"type": "object"}}} for name in ("look", "go")]
+        r = s.chat("unwilling", "x", tools=tools, tool_choice="required")
+        self.assertEqual(r.json()["choices"][0]["message"]["tool_calls"][0]["function"]["name"], "look")
+        self.assertEqual([x["body"]["tool_choice"] for x in self.asked("unwilling")], ["required", "required"], "tried again")
+        for choice, words in (("required", "a tool call was required"), ({"type": "function", "function": {"name": "go"}}, '"go"')):
+            r = s.chat("fine", "x", tools=tools, tool_choice=choice)
+            self.assertGreaterEqual(r.code, 500)
+            self.assertIn(words, r.error()["message"])
+        s.stop()
 
     def test_a_server_before_another(self):
         self.models("fine", "busy", "broken", "reasoning", "stall", "badkey")

@@ -5,6 +5,7 @@ SPDX-License-Identifier: Apache-2.0
 import json
 import os
 import re
+import resource
 import select
 import signal
 import socket
@@ -156,7 +157,8 @@ class Exposure(ServeCase):
         s.stop()
         self.fails(78, "is not an IP address", "serve", "--listen", "127.evil.example:0")
         s = self.serve()
-        self.fails(78, "use", "serve", "--listen", f"127.0.0.1:{s.port}")
+        self.fails(1, [f"127.0.0.1 port {s.port}", "another program uses this port", "listen on another port"],
+                   "serve", "--listen", f"127.0.0.1:{s.port}", "--store", "other.db")
         s.stop()
 
     def test_names_that_are_not_the_servers(self):
@@ -240,7 +242,7 @@ class Limits(ServeCase):
             return head + b"a" * (size - len(head) - len(tail)) + tail
 
         for size, code, word in ((4 * MIB - 1, 400, "context_length_exceeded"), (4 * MIB, 400, "context_length_exceeded"),
-                                 (4 * MIB + 1, 413, None)):
+                                 (4 * MIB + 1, 413, "request_too_large")):
             r = s.request("POST", CHAT, chat_of(size))
             self.assertEqual((r.code, r.error()["code"]), (code, word), size)
         s.stop()
@@ -285,6 +287,21 @@ class Limits(ServeCase):
         self.until(lambda: s.chat("none", "x").code == 429, 10)
         many.close()
         self.assertEqual(s.stop(), 143)
+
+    def test_the_bodies_of_all_requests_have_a_limit(self):
+        self.fails(2, "--body-memory", "serve", "--body-memory", "1MiB")
+        script = "script:" + self.write("slow.json", SCRIPT % 60000)
+        s = self.serve("--model", script, "--body-memory", "4MiB")
+        messages = [{"role": "user", "content": "x" * (3 << 20)}]
+        first = s.send("POST", CHAT, {"model": script, "messages": messages})
+        self.until(lambda: s.chat("none", "x" * (2 << 20)).code == 503)  # until the first has begun: 404
+        r = s.chat("none", "x" * (2 << 20))
+        self.assertEqual((r.code, r.error()["code"], r.headers["Retry-After"]), (503, "overloaded", "1"))
+        self.assertEqual(s.chat("none", "x" * (512 << 10)).code, 404, "a short one fits")
+        self.assertEqual(s.get("/healthz").code, 200)
+        first.close()
+        self.until(lambda: s.chat("none", "x" * (2 << 20)).code == 404)
+        s.stop(signal.SIGTERM)
 
     def test_streams_of_one_token_are_limited(self):
         s = self.serve("--max-streams", "1", "--model", self.digits())
@@ -383,16 +400,21 @@ class Draining(ServeCase):
         self.assertTrue(got.endswith(b"data: [DONE]\n\n\r\n0\r\n\r\n"), got[-200:])
         self.assertEqual(s.end(), 143)
 
-    def test_what_takes_longer_than_the_grace_is_cut(self):
+    def test_what_takes_longer_than_the_grace_is_cut_with_an_error(self):
         script = "script:" + self.write("slow.json", SCRIPT % 60000)
         s = self.serve("--model", script, "--grace", "500ms")
-        c = s.send("POST", CHAT, {"model": script, "messages": [{"role": "user", "content": "x"}]})
-        time.sleep(0.2)
+        body = {"model": script, "messages": [{"role": "user", "content": "x"}], "n": 2}
+        whole = s.send("POST", CHAT, body)
+        stream = s.send("POST", CHAT, {**body, "stream": True}).getresponse()
+        self.assertEqual(stream.status, 200)  # it has begun
         began = time.time()
         self.assertEqual(s.stop(), 143)
         self.assertLess(time.time() - began, 15)
-        with self.assertRaises(OSError):
-            c.getresponse()
+        r = Reply(whole.getresponse())
+        self.assertEqual((r.code, r.error()["code"], r.headers["Retry-After"]), (503, "shutting_down", "1"))
+        data = [line[6:] for line in stream.read().decode().splitlines() if line.startswith("data: ")]
+        self.assertEqual(json.loads(data[-1])["error"]["code"], "shutting_down")
+        self.assertNotIn("[DONE]", data)
 
     def test_a_second_signal_does_not_wait(self):
         script = "script:" + self.write("slow.json", SCRIPT % 60000)
@@ -402,6 +424,41 @@ class Draining(ServeCase):
         self.until(lambda: self.refused(s.port))
         self.assertEqual(s.stop(signal.SIGINT), 130)
         c.close()
+
+
+class Store(ServeCase):
+    """A store that takes no more records: nothing can be acknowledged, so the server ends, and may be started again."""
+
+    def test_a_store_that_is_deleted_ends_the_server(self):
+        s = self.serve("--store", "s.db")
+        self.assertEqual(s.get("/healthz").json(), {"status": "ok"})
+        for tail in ("", "-wal", "-shm"):
+            os.unlink(os.path.join(self.dir, "s.db" + tail))
+        self.assertEqual(s.end(), 1)
+        self.assertIn("nothing more can be recorded, so the server stops: ", s.log())
+        self.assertIn("was deleted or replaced", s.log())
+
+    def test_an_io_error_ends_the_server_after_the_replies_under_way(self):
+        self.write("echo.yaml", "schema: blueprint/v1\ninputs: {text: {type: string}}\nsteps: {a: {value: \"${inputs.text}\"}}\n")
+        script = "script:" + self.write("slow.json", SCRIPT % 2500)
+        self.write("troupe.yaml", "serve: {models: ['%s'], blueprints: {echo: {file: echo.yaml}}}\n" % script)
+        s = self.serve("--store", "s.db", "--grace", "30s")
+        kept = s.chat("blueprint/echo", "kept").headers["X-Troupe-Run"]
+        health = s.connect()
+        self.assertEqual(s.get("/healthz", connection=health).code, 200)
+        slow = s.send("POST", CHAT, {"model": script, "messages": [{"role": "user", "content": "x"}]})
+        time.sleep(0.3)  # it has begun
+        resource.prlimit(s.p.pid, resource.RLIMIT_FSIZE, (8192, 8192))
+        self.assertGreaterEqual(s.chat("blueprint/echo", "x" * 100000).code, 422)
+        r = s.get("/healthz", connection=health)
+        self.assertEqual(r.code, 503)
+        self.assertRegex(json.dumps(r.json()), "takes no more records|shutting down")
+        self.assertEqual(Reply(slow.getresponse()).json()["choices"][0]["message"]["content"], "fine")
+        self.assertEqual(s.end(), 1, s.log())
+        again = self.serve("--store", "s.db")
+        self.assertEqual(again.get("/healthz").code, 200)
+        self.assertEqual(self.ok("show", kept, "--json", "--store", "s.db").json()["status"], "ok")
+        self.assertEqual(again.stop(), 143)
 
 
 def unescape(m):

@@ -294,7 +294,7 @@ class Api(ServeCase):
         self.assertEqual((events[-1].type, events[-1].json()["status"]), ("result", "ok"))
         self.assertEqual(self.final(events), self.shown(run))
         result = events[-1].json()
-        head = {k: v for k, v in self.show(run).items() if k != "steps"}
+        head = {k: v for k, v in self.show(run).items() if k not in ("steps", "models")}
         self.assertEqual({k: v for k, v in result.items() if k != "type"}, head)
         statuses = [e.json()["status"] for e in events if e.type == "status"]
         self.assertEqual((statuses[0], statuses[-1]), ("running", "ok"))
@@ -342,6 +342,10 @@ class Api(ServeCase):
                 self.assertIsNone(e.id)
                 text[e.json()["path"]] = text.get(e.json()["path"], "") + e.json()["text"]
         self.assertEqual(text.get("last/turn:0/model:0"), "provisional words")
+        order = [e.json().get("status", "text") for e in events if e.type in ("step", "text") and e.json()["path"] == "last/turn:0/model:0"]
+        self.assertEqual((order[0], order[-1]), ("started", "ok"))
+        self.assertIn("text", order[1:-1])
+        self.assertEqual(len(order), 2 + order.count("text"))
 
     def test_events_of_a_run_of_another_process(self):
         self.say(400)

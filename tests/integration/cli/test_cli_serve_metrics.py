@@ -360,7 +360,7 @@ class ServeMetrics(CliCase):
         self.assertEqual(attributes(first)["http.response.status_code"], "200")
         tree = self.tree(c, first)
         self.assertEqual([re.sub("chat .*", "chat", x) for x in tree],
-                         ["POST /v1/chat/completions", "  invoke_workflow helper", "    invoke_agent it", "      chat",
+                         ["POST /v1/chat/completions", "  invoke_workflow helper", "    invoke_agent helper", "      chat",
                           "      execute_tool calculator", "      chat"])
         self.assertNotIn("parentSpanId", second)
         self.assertEqual(self.tree(c, second), ["POST /v1/chat/completions", "  chat script:m.json"])

@@ -12,6 +12,8 @@
 #include "tests/support/check.h"
 #include "tests/unit/blueprints/blueprint_dir.h"
 
+#include <time.h>
+
 #define HEAD "schema: blueprint/v1\n"
 #define SCRIPT                                                                                     \
     "{\"model\": \"script\", \"replies\": [], \"default\": {\"text\": \"hello\"}, "                \
@@ -252,6 +254,21 @@ static void a_watch_takes_answers_and_keeps_deadlines(void **state)
     troupe_watch_free(w);
 }
 
+/* Up to three runs that are made: their uuids, or "" and the status. */
+struct made {
+    char uuid[3][37];
+    enum status status[3];
+    int n;
+};
+
+static void on_made(void *ctx, const char *uuid, const struct error *err)
+{
+    struct made *m = ctx;
+
+    m->status[m->n] = uuid ? STATUS_OK : err->status;
+    snprintf(m->uuid[m->n++], 37, "%s", uuid ? uuid : "");
+}
+
 static void a_watch_drives_new_runs_as_places_become_free(void **state)
 {
     struct bench *b = *state;
@@ -265,17 +282,21 @@ static void a_watch_drives_new_runs_as_places_become_free(void **state)
     const struct troupe_run_spec spec = {.kind = "run", .plan = p, .inputs = inputs, .key = "k"};
     struct troupe_run_spec next = spec;
     struct troupe_watch *w = NULL;
-    struct error err = ERROR_INIT;
-    char uuid[3][37];
+    struct made first = {.n = 0}, others = {.n = 0};
 
     assert_ok(troupe_watch_start(b->t, &o, &w, why));
-    assert_ok(troupe_watch_run_new(w, &spec, &none, uuid[0], why));
-    assert_int_equal(troupe_watch_run_new(w, &spec, &none, uuid[1], &err), STATUS_REJECTED);
+    assert_ok(troupe_watch_run_new(w, &spec, &none, on_made, &first, why));
+    assert_ok(troupe_watch_run_new(w, &spec, &none, on_made, &first, why));
     next.key = NULL;
     for (int i = 1; i < 3; i++)
-        assert_ok(troupe_watch_run_new(w, &next, &none, uuid[i], why));
-    assert_string_not_equal(uuid[1], uuid[2]);
+        assert_ok(troupe_watch_run_new(w, &next, &none, on_made, &others, why));
+    assert_int_equal(first.n + others.n, 0); /* on the loop */
     assert_ok(troupe_drive(b->t, why));
+    assert_int_equal(first.n, 2);
+    assert_int_equal(first.status[0], STATUS_OK);
+    assert_int_equal(first.status[1], STATUS_REJECTED);
+    assert_int_equal(others.n, 2);
+    assert_string_not_equal(others.uuid[0], others.uuid[1]);
     assert_string_equal(str_cstr(&b->ends), "ok 1\nok 1\nok 1\n");
     assert_ok(troupe_inbox(b->t, 1, &rest, why));
     assert_int_equal(jv_size(rest), 0);
@@ -283,6 +304,73 @@ static void a_watch_drives_new_runs_as_places_become_free(void **state)
     troupe_watch_free(w);
     jv_unref(inputs);
     plan_free(p);
+}
+
+#define SYNC_MS 400
+
+static int slow_sync(void *ctx)
+{
+    (void)ctx;
+    (void)nanosleep(&(struct timespec){.tv_nsec = SYNC_MS * 1000000L}, NULL);
+    return 0;
+}
+
+struct ticks {
+    struct made made;
+    int64_t last_us, longest_us; /* the longest time without a turn of the loop, until it is made */
+};
+
+static void on_tick(void *ctx)
+{
+    struct ticks *t = ctx;
+    int64_t now = seams_mono_us(seams_real());
+
+    if (t->last_us && t->made.n == 0 && now - t->last_us > t->longest_us)
+        t->longest_us = now - t->last_us;
+    t->last_us = now;
+}
+
+/* A run is made while an fsync takes long: the loop goes on meanwhile. */
+static void a_slow_disk_does_not_stop_the_loop(void **state)
+{
+    struct bench *b = *state;
+    struct troupe_watch_options o = {.run = options_of(b), .on_idle = stop_at_idle, .ctx = b};
+    const struct troupe_run_options none = {.timeout_ms = 0};
+    const struct troupe_options to = {.seams = seams_real(), .log = b->log};
+    struct str path = STR_INIT;
+    struct store_options so = {
+        .durability = STORE_FULL, .create = true, .seams = seams_real(), .sync_hook = slow_sync};
+    struct plan *p = load("quick.yaml", HEAD "steps: {one: {value: 1}}\n");
+    struct json *inputs = jv_object();
+    const struct troupe_run_spec spec = {.kind = "run", .plan = p, .inputs = inputs};
+    struct troupe_watch *w = NULL;
+    struct ticks ticks = {.last_us = 0};
+    struct loop *loop;
+    struct loop_timer *timer;
+    int64_t began;
+
+    troupe_free(b->t);
+    b->t = troupe_new(&to);
+    blueprint_dir_path("slow.db", &path);
+    so.path = str_cstr(&path);
+    assert_ok(troupe_open_store(b->t, &so, why));
+    assert_ok(troupe_loop(b->t, &loop, why));
+    assert_ok(troupe_watch_start(b->t, &o, &w, why));
+    timer = loop_timer_every(loop, 5, on_tick, &ticks);
+    began = seams_mono_us(seams_real());
+    assert_ok(troupe_watch_run_new(w, &spec, &none, on_made, &ticks.made, why));
+    assert_ok(troupe_drive(b->t, why));
+    assert_int_equal(ticks.made.status[0], STATUS_OK);
+    assert_true(seams_mono_us(seams_real()) - began >= SYNC_MS * 1000);
+    assert_true(ticks.longest_us > 0);
+    if (ticks.longest_us >= SYNC_MS * 1000 / 2)
+        fail_msg("the loop had no turn for %lld us", (long long)ticks.longest_us);
+    assert_string_equal(str_cstr(&b->ends), "ok 1\n");
+    loop_timer_free(timer);
+    troupe_watch_free(w);
+    jv_unref(inputs);
+    plan_free(p);
+    str_deinit(&path);
 }
 
 static void a_fork_begins_with_what_is_recorded(void **state)
@@ -319,6 +407,7 @@ int main(void)
         IN_BENCH(what_is_wrong_before_the_row_leaves_no_run),
         IN_BENCH(a_watch_takes_answers_and_keeps_deadlines),
         IN_BENCH(a_watch_drives_new_runs_as_places_become_free),
+        IN_BENCH(a_slow_disk_does_not_stop_the_loop),
         IN_BENCH(a_fork_begins_with_what_is_recorded),
     };
 

@@ -29,6 +29,18 @@ static void sha256_known_values(void **state)
     }
 }
 
+/* RFC 4231, 4.3 */
+static void hmac_sha256_known_value(void **state)
+{
+    static const char text[] = "what do ya want for nothing?";
+    struct sha256 h = hmac_sha256("Jefe", 4, text, strlen(text));
+    char hex[65];
+
+    (void)state;
+    sha256_hex(&h, hex);
+    assert_string_equal(hex, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+}
+
 static void sha256_in_pieces(void **state)
 {
     static const char text[] = "The quick brown fox jumps over the lazy dog";
@@ -87,9 +99,9 @@ static void fnv1a64_known_values(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sha256_known_values),   cmocka_unit_test(sha256_in_pieces),
-        cmocka_unit_test(first64_is_big_endian), cmocka_unit_test(crc32c_known_values),
-        cmocka_unit_test(fnv1a64_known_values),
+        cmocka_unit_test(sha256_known_values), cmocka_unit_test(hmac_sha256_known_value),
+        cmocka_unit_test(sha256_in_pieces),    cmocka_unit_test(first64_is_big_endian),
+        cmocka_unit_test(crc32c_known_values), cmocka_unit_test(fnv1a64_known_values),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -89,9 +89,9 @@ static void control_characters_do_not_reach_the_terminal(void **state)
     l = log_new(ends[1], LOG_INFO, true);
     log_write(l, LOG_INFO, "a\033[2Jb\rc\x7f\td\n  ^ \xc2\x9b \xc3\xa4 \xff");
     assert_string_equal(drain(ends[0], &out), "a?[2Jb?c? d\n  ^ ? \xc3\xa4 \xef\xbf\xbd\n");
-    log_text(l, LOG_INFO, "a\033[2J\xe2\x82z\n\xff", 10);
+    log_text(l, LOG_INFO, NULL, "a\033[2J\xe2\x82z\n\xff", 10);
     assert_string_equal(drain(ends[0], &out), "a?[2J\xef\xbf\xbdz\n\xef\xbf\xbd");
-    log_text(NULL, LOG_INFO, "nobody listens", 14);
+    log_text(NULL, LOG_INFO, NULL, "nobody listens", 14);
     log_free(l);
     close(ends[0]);
     close(ends[1]);
@@ -270,7 +270,7 @@ static void a_line_of_json_is_one_document(void **state)
     assert_string_equal(jv_get_string(jv_get(doc, "run"), ""), "u");
     assert_string_equal(jv_get_string(jv_get(doc, "path"), ""), "a/b");
     jv_unref(doc);
-    log_text(l, LOG_ERROR, "troupe: no\n  hint\n", 18);
+    log_text(l, LOG_ERROR, NULL, "troupe: no\n  hint\n", 18);
     doc = next_document(ends[0], &out);
     assert_string_equal(jv_get_string(jv_get(doc, "level"), ""), "error");
     assert_string_equal(jv_get_string(jv_get(doc, "message"), ""), "troupe: no\n  hint");

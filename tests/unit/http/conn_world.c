@@ -171,6 +171,7 @@ int world_teardown(void **state)
     assert_int_equal(n->connections, 0);
     assert_int_equal(n->requests, 0);
     assert_int_equal(n->streams, 0);
+    assert_int_equal(n->bodies_bytes, 0);
     assert_int_equal(n->total, w->n_ended);
     http_shared_free(w->shared);
     str_deinit(&w->sent);

@@ -117,6 +117,39 @@ static void a_body_has_the_limit_of_its_route(void **state)
     assert_sent(w, "HTTP/1.1 413 Content Too Large\r\n");
 }
 
+/* 12 bytes of bodies at a time: the call of one connection leaves room for 3 of another. */
+static void the_bodies_of_all_connections_have_a_limit(void **state)
+{
+    struct world *w = *state;
+    struct http_conn *first;
+    struct http_call *call;
+
+    w->o.limits.bodies_bytes = 12;
+    world_reopen(w);
+    world_feeds(w, POST("/later", "9", "123456789"));
+    assert_int_equal(http_shared_counts(w->shared)->bodies_bytes, 9);
+    first = w->conn;
+    call = w->call;
+    world_open(w);
+    str_clear(&w->sent);
+    world_feeds(w, POST("/echo", "4", "1234"));
+    assert_sent(w, "HTTP/1.1 503 Service Unavailable\r\n");
+    assert_sent(w, "Retry-After: 1\r\n");
+    assert_false(w->closed);
+    world_feeds(w, POST("/echo", "3", "123") GET("/open"));
+    assert_int_equal(world_count(w, " 200 OK"), 2);
+    http_call_reply_json(call, 200, "{}", 2); /* the body is not needed any more */
+    assert_int_equal(http_shared_counts(w->shared)->bodies_bytes, 0);
+    world_feeds(w, POST("/echo", "12", "123456789012"));
+    assert_int_equal(world_count(w, " 200 OK"), 3);
+    http_conn_free(first);
+    world_feeds(w, "POST /echo HTTP/1.1\r\n" H "Content-Length: 8\r\n\r\n123");
+    assert_int_equal(http_shared_counts(w->shared)->bodies_bytes, 8);
+    http_conn_free(w->conn); /* the client leaves before its body is complete */
+    assert_int_equal(http_shared_counts(w->shared)->bodies_bytes, 0);
+    world_open(w);
+}
+
 static void each_byte_of_a_large_body_arrives(void **state)
 {
     struct world *w = *state;
@@ -426,6 +459,7 @@ int main(void)
         T(the_body_of_a_refused_request_is_skipped),
         T(a_long_refused_body_closes),
         T(a_body_has_the_limit_of_its_route),
+        T(the_bodies_of_all_connections_have_a_limit),
         T(each_byte_of_a_large_body_arrives),
         T(a_head_reply_has_the_length_but_no_body),
         T(http_1_0_closes_unless_it_asks),

@@ -525,14 +525,16 @@ static void addresses_that_cannot_be_used_are_errors(void **state)
     static const struct {
         const char *address;
         int32_t port;
+        enum status status;
         const char *message;
     } c[] = {
-        {"localhost", 0, "localhost is not an IP address"},
-        {"127.1", 0, "127.1 is not an IP address"},
-        {"127.0.0.1", 65536, "port 65536 is not between 0 and 65535"},
-        {"192.0.2.1", 0, "the address cannot be used"},
-        {"127.0.0.1", -1, "not between"},
-        {"127.0.0.1", 0, "another program uses this port"}, /* the port of `first` */
+        {"localhost", 0, STATUS_CONFIG, "localhost is not an IP address"},
+        {"127.1", 0, STATUS_CONFIG, "127.1 is not an IP address"},
+        {"127.0.0.1", 65536, STATUS_CONFIG, "port 65536 is not between 0 and 65535"},
+        {"192.0.2.1", 0, STATUS_IO, "the address cannot be used"},
+        {"127.0.0.1", -1, STATUS_CONFIG, "not between"},
+        /* the port of `first` */
+        {"127.0.0.1", 0, STATUS_FAILED, "another program uses this port"},
     };
     struct http_server_options o = {.seams = seams_real()};
     struct http_server *first = NULL, *second = NULL;
@@ -546,7 +548,7 @@ static void addresses_that_cannot_be_used_are_errors(void **state)
 
         o.address = c[i].address;
         o.port = i + 1 == ARRAY_LEN(c) ? http_server_port(first) : c[i].port;
-        assert_int_equal(http_server_new(l, &o, &second, &err), STATUS_CONFIG);
+        assert_int_equal(http_server_new(l, &o, &second, &err), c[i].status);
         if (!strstr(err.message, c[i].message))
             fail_msg("case %zu: %s", i, err.message);
     }

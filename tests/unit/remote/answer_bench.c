@@ -97,14 +97,26 @@ void bench_events(struct answer_bench *b, const char *const *data, size_t n)
     end(&r);
 }
 
-void bench_body(struct answer_bench *b, const char *body, size_t n)
+static void read_body(struct answer_bench *b, const char *body, size_t n)
 {
     struct reading r = {.bench = b};
 
-    begin(b);
     r.answer = chat_answer_new(&b->spec, b->call.max_tokens);
     b->status = chat_answer_body(r.answer, body, n, &b->err);
     end(&r);
+}
+
+void bench_body(struct answer_bench *b, const char *body, size_t n)
+{
+    begin(b);
+    read_body(b, body, n);
+}
+
+void bench_choice_body(struct answer_bench *b, const char *choice, const char *body)
+{
+    begin(b);
+    b->call.tool_choice = choice;
+    read_body(b, body, strlen(body));
 }
 
 char *bench_wire(const char *name, size_t *n)

@@ -40,6 +40,8 @@ void bench_stream_cut(struct answer_bench *b, const char *bytes, size_t n, size_
 /* Documents, each the data of one event; [DONE] is not added. */
 void bench_events(struct answer_bench *b, const char *const *data, size_t n);
 void bench_body(struct answer_bench *b, const char *body, size_t n);
+/* The body of an answer to a call with this tool_choice. */
+void bench_choice_body(struct answer_bench *b, const char *choice, const char *body);
 /* A file of tests/fixtures/wire; malloc'd. */
 char *bench_wire(const char *name, size_t *n);
 /* tool_calls as one line of JSON, "null" without; static until the next call. */

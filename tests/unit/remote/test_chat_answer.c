@@ -263,6 +263,46 @@ static void deltas_without_an_index_belong_to_the_call_before(void **state)
 }
 
 /* apache/maka#1976 */
+#define CALL_F                                                                                     \
+    "{\"choices\":[{\"finish_reason\":\"tool_calls\",\"message\":{\"content\":\"\",\"tool_"        \
+    "calls\":[{"                                                                                   \
+    "\"id\":\"1\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]}}]}"
+#define SAID(finish)                                                                               \
+    "{\"choices\":[{\"finish_reason\":\"" finish "\",\"message\":{\"content\":\"no\"}}]}"
+
+static void an_answer_keeps_the_choice_of_tools(void **state)
+{
+    static const struct {
+        const char *choice, *body, *words; /* words NULL: it is right */
+    } rows[] = {
+        {NULL, SAID("stop"), NULL},
+        {NULL, CALL_F, NULL},
+        {"none", SAID("stop"), NULL},
+        {"none", CALL_F, "calls \"f\", although no call was allowed"},
+        {"required", CALL_F, NULL},
+        {"required", SAID("stop"), "is text, although a tool call was required"},
+        {"required", SAID("tool_calls"), "is text, although a tool call was required"},
+        {"required", SAID("length"), NULL},
+        {"f", CALL_F, NULL},
+        {"f", SAID("stop"), "was required (tool_choice \"f\")"},
+        {"g", CALL_F, "calls \"f\", although only a call of \"g\" was allowed"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct answer_bench b;
+
+        bench_choice_body(&b, rows[i].choice, rows[i].body);
+        assert_int_equal(b.status, rows[i].words ? STATUS_FAILED : STATUS_OK);
+        if (rows[i].words) {
+            assert_non_null(strstr(b.err.message, rows[i].words));
+            assert_true(b.fault.passes);
+            assert_null(b.call.text);
+        }
+        bench_free(&b);
+    }
+}
+
 static void two_calls_that_share_index_0_are_two(void **state)
 {
     struct answer_bench b;
@@ -740,6 +780,7 @@ int main(void)
         cmocka_unit_test(a_captured_stream_that_is_cut_off_is_an_error_until_its_finish_reason),
         cmocka_unit_test(calls_come_whole_or_in_parts),
         cmocka_unit_test(deltas_without_an_index_belong_to_the_call_before),
+        cmocka_unit_test(an_answer_keeps_the_choice_of_tools),
         cmocka_unit_test(two_calls_that_share_index_0_are_two),
         cmocka_unit_test(choices_may_be_null_or_empty_and_usage_in_any_chunk),
         cmocka_unit_test(the_calls_decide_not_the_finish_reason),

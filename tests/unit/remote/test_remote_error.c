@@ -110,6 +110,51 @@ static void codes_and_bodies(void **state)
     }
 }
 
+/* 4xx of a server are the caller's fault only where they are about the request. */
+static void whose_fault_it_is(void **state)
+{
+    static const struct {
+        int code;
+        const char *body;
+        enum model_fault whose;
+    } cases[] = {
+        {400, "{\"error\":{\"message\":\"bad\"}}", MODEL_FAULT_REQUEST},
+        {422, "", MODEL_FAULT_REQUEST},
+        {400, "{\"error\":{\"message\":\"no\",\"code\":\"content_filter\"}}", MODEL_FAULT_FILTER},
+        {400, "{\"error\":{\"message\":\"no\",\"code\":\"context_length_exceeded\"}}",
+         MODEL_FAULT_PROMPT},
+        {500, "{\"error\":{\"message\":\"the available context size\"}}", MODEL_FAULT_PROMPT},
+        {413, "", MODEL_FAULT_PROMPT},
+        {429, "", MODEL_FAULT_RATE},
+        {429, "{\"error\":{\"message\":\"pay\",\"type\":\"insufficient_quota\"}}",
+         MODEL_FAULT_SETUP},
+        {401, "", MODEL_FAULT_SETUP},
+        {402, "", MODEL_FAULT_SETUP},
+        {403, "", MODEL_FAULT_SETUP},
+        {404, "", MODEL_FAULT_SETUP},
+        {405, "", MODEL_FAULT_SETUP},
+        {302, "", MODEL_FAULT_SETUP},
+        {204, "", MODEL_FAULT_SETUP},
+        {408, "", MODEL_FAULT_DOWN},
+        {503, "", MODEL_FAULT_DOWN},
+        {529, "", MODEL_FAULT_DOWN},
+        {504, "", MODEL_FAULT_LATE},
+        {500, "", MODEL_FAULT_ANSWER},
+        {501, "", MODEL_FAULT_ANSWER},
+        {502, "", MODEL_FAULT_ANSWER},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct remote_fault f;
+        struct error err;
+
+        ask(cases[i].code, cases[i].body, -1, &f, &err);
+        if (f.whose != cases[i].whose)
+            fail_msg("%d %s: %d", cases[i].code, cases[i].body, (int)f.whose);
+    }
+}
+
 static void captured_errors(void **state)
 {
     size_t n = 0;
@@ -199,6 +244,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(codes_and_bodies),
+        cmocka_unit_test(whose_fault_it_is),
         cmocka_unit_test(captured_errors),
         cmocka_unit_test(a_wait_counts_where_another_try_helps),
         cmocka_unit_test(refused_log_probs_are_recognised),

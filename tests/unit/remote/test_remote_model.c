@@ -391,6 +391,71 @@ static void a_server_that_says_nothing_times_out(void **state)
     }
 }
 
+/* Comments keep the idle time from passing; the whole call has a time of its own. */
+static void a_server_that_sends_only_comments_ends(void **state)
+{
+    struct remote_bench *b = *state;
+    struct str body = STR_INIT;
+    struct remote_ask a;
+
+    b->spec.idle_ms = 1000;
+    b->spec.timeout_ms = 400;
+    remote_bench_open(b);
+    for (int i = 0; i < 2000; i++)
+        str_puts(&body, ": still here\n\n");
+    reply(b, (struct http_memory_reply){
+                 .body = str_cstr(&body), .piece_bytes = 14, .piece_ms = 20, .times = -1});
+    ask(b, &a);
+    expect_error(&a, STATUS_IO, "not complete after 400ms", false);
+    assert_int_equal(a.call.fault, MODEL_FAULT_LATE);
+    assert_in_range(a.call.done_us, 390000, 20000000);
+    assert_int_equal(http_memory_n_requests(b->memory), 1);
+    ask_end(&a);
+    str_deinit(&body);
+}
+
+/* The same table as that of codes (test_remote_error.c), for what has no code. */
+static void whose_fault_it_is_without_a_code(void **state)
+{
+    static const struct {
+        struct http_memory_reply reply;
+        enum model_fault whose;
+    } cases[] = {
+        {{.fault = HTTP_MEMORY_REFUSE}, MODEL_FAULT_DOWN},
+        {{.fault = HTTP_MEMORY_NO_ANSWER}, MODEL_FAULT_LATE},
+        {{.fault = HTTP_MEMORY_DROP}, MODEL_FAULT_ANSWER},
+        {{.body = SSE_HI, .fault = HTTP_MEMORY_CUT, .at = 20}, MODEL_FAULT_ANSWER},
+        {{.body = SSE_HI, .fault = HTTP_MEMORY_STALL, .at = 20}, MODEL_FAULT_LATE},
+        {{.body = SSE_TEXT("h")}, MODEL_FAULT_ANSWER},
+        {{.body = "data: garbage\n\n"}, MODEL_FAULT_ANSWER},
+        {{.body = "<html></html>"}, MODEL_FAULT_ANSWER},
+        {{.body = "{\"choices\":[]}"}, MODEL_FAULT_ANSWER},
+        {{.body = SSE_TEXT("h") "data: {\"error\":{\"message\":\"slow\",\"code\":429}}\n\n"},
+         MODEL_FAULT_RATE},
+        {{.body = SSE_TEXT("h") "data: {\"error\":{\"message\":\"died\"}}\n\n"},
+         MODEL_FAULT_ANSWER},
+        {{.body = SSE_TEXT("h") "data: {\"choices\":[{\"delta\":{},\"finish_reason\":"
+                                "\"content_filter\"}]}\n\n" SSE_DONE},
+         MODEL_FAULT_FILTER},
+    };
+    struct remote_bench *b = *state;
+
+    b->spec.max_tries = 1;
+    b->spec.first_byte_ms = b->spec.idle_ms = 300;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct remote_ask a;
+
+        remote_bench_open(b); /* a server of its own: no circuit is open */
+        reply(b, cases[i].reply);
+        ask(b, &a);
+        if (a.call.fault != cases[i].whose)
+            fail_msg("%zu: %d: %s", i, (int)a.call.fault, a.call.err.message);
+        ask_end(&a);
+        b->model->ops->close(b->model);
+        b->model = NULL;
+    }
+}
+
 static void a_flood_is_an_error(void **state)
 {
     struct remote_bench *b = *state;
@@ -403,6 +468,7 @@ static void a_flood_is_an_error(void **state)
     reply(b, (struct http_memory_reply){.body = str_cstr(&body), .piece_bytes = 5000});
     ask(b, &a);
     expect_error(&a, STATUS_LIMIT, "far above max_tokens", true);
+    assert_int_equal(a.call.fault, MODEL_FAULT_ANSWER);
     ask_end(&a);
     str_clear(&body);
     str_puts(&body, "data: ");
@@ -414,6 +480,7 @@ static void a_flood_is_an_error(void **state)
     reply(b, (struct http_memory_reply){.body = str_cstr(&body), .piece_bytes = 1 << 20});
     ask(b, &a);
     expect_error(&a, STATUS_LIMIT, "", true);
+    assert_int_equal(a.call.fault, MODEL_FAULT_ANSWER);
     ask_end(&a);
     str_deinit(&body);
 }
@@ -485,7 +552,7 @@ static void addresses_of_the_own_network_need_leave(void **state)
     remote_bench_open(b);
     ask(b, &a);
     expect_error(&a, STATUS_FAILED, "10.1.2.3 is not allowed", true);
-    assert_non_null(strstr(a.call.err.hint, "allow_local: true"));
+    assert_non_null(strstr(a.call.err.message, "allow_local: true"));
     assert_int_equal(http_memory_n_requests(b->memory), 0);
     ask_end(&a);
     b->model->ops->close(b->model);
@@ -588,6 +655,8 @@ int main(void)
         T(an_answer_that_stalls_at_any_byte_ends),
         T(a_stream_that_stays_open_after_its_end_is_not_waited_for),
         T(a_server_that_says_nothing_times_out),
+        T(a_server_that_sends_only_comments_ends),
+        T(whose_fault_it_is_without_a_code),
         T(a_flood_is_an_error),
         T(no_secret_is_in_an_error),
         T(a_secret_that_cannot_be_resolved_is_named),

@@ -89,6 +89,7 @@ static void an_entry_with_everything(void **state)
              "max_tries: 2\n"
              "first_byte: 90s\n"
              "idle: 5m\n"
+             "timeout: 20m\n"
              "strict_schema: true\n"
              "stream: false\n"
              "max_completion_tokens: true\n"
@@ -114,6 +115,7 @@ static void an_entry_with_everything(void **state)
     assert_int_equal(t.max_tries, 2);
     assert_int_equal(t.first_byte_ms, 90000);
     assert_int_equal(t.idle_ms, 300000);
+    assert_int_equal(t.timeout_ms, 1200000);
     assert_true(t.strict_schema && !t.stream && t.max_completion_tokens && t.allow_local);
     assert_int_equal(t.reasoning, REMOTE_REASONING_CONTENT);
     assert_int_equal(t.ids, REMOTE_IDS_VLLM);
@@ -167,6 +169,7 @@ static void what_is_wrong_is_named_with_its_place(void **state)
         {OK "max_tries: 0", ":3:12", "from 1 to 20"},
         {OK "first_byte: 90", ":3:13", "with its unit"},
         {OK "idle: 100d", ":3:7", "up to 24h"},
+        {OK "timeout: 5", ":3:10", "with its unit"},
         {OK "stream: maybe", ":3:9", "true or false"},
         {OK "reasoning: always", ":3:12", "none, reasoning_content or reasoning"},
         {OK "ids: llama", ":3:6", "none, vllm or sglang"},

@@ -2,6 +2,8 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <pthread.h>
+
 #include "models/script/path_match.h"
 #include "models/script/script_model.h"
 #include "runtime/base/memory.h"
@@ -130,7 +132,7 @@ static struct model *must_load(const char *text)
     return s.model;
 }
 
-static void ask(struct model *m, struct mailbox *box, const char *path, struct model_call *c)
+static void prepare(struct model *m, struct mailbox *box, const char *path, struct model_call *c)
 {
     struct model_session *s;
 
@@ -139,6 +141,11 @@ static void ask(struct model *m, struct mailbox *box, const char *path, struct m
     c->reply = box;
     c->session = s;
     c->path = path;
+}
+
+static void ask(struct model *m, struct mailbox *box, const char *path, struct model_call *c)
+{
+    prepare(m, box, path, c);
     m->ops->start(m, c);
 }
 
@@ -246,6 +253,63 @@ static void delayed_answers_can_be_cancelled(void **state)
     m->ops->close(m); /* answers what waits */
     assert_ptr_equal(mailbox_take(box), &a.mail);
     assert_int_equal(a.finish, FINISH_CANCELLED);
+    mailbox_free(box);
+}
+
+struct heard {
+    pthread_mutex_t lock;
+    char text[64];
+    int32_t n_pieces;
+    int64_t first_us;
+};
+
+static void hear(struct model_call *c, const char *text, size_t n)
+{
+    struct heard *h = c->caller;
+
+    pthread_mutex_lock(&h->lock);
+    if (h->n_pieces++ == 0)
+        h->first_us = seams_mono_us(seams_real());
+    strncat(h->text, text, n);
+    pthread_mutex_unlock(&h->lock);
+}
+
+static void text_streams_while_a_delayed_answer_is_waited_for(void **state)
+{
+    static const char said[] = "Gr\xc3\xbc\xc3\x9f"
+                               "e, 1234567890";
+    struct model *m = must_load("{\"model\": \"script\", \"replies\": [{\"path\": \"**\","
+                                " \"text\": \"Gr\xc3\xbc\xc3\x9f"
+                                "e, 1234567890\"}], \"delay_ms\": 200}");
+    struct mailbox *box = mailbox_new(NULL, NULL);
+    struct heard h = {.n_pieces = 0};
+    int64_t begin = seams_mono_us(seams_real());
+    struct model_call c;
+
+    (void)state;
+    pthread_mutex_init(&h.lock, NULL);
+    prepare(m, box, "a", &c);
+    c.on_text = hear;
+    c.caller = &h;
+    m->ops->start(m, &c);
+    assert_ptr_equal(mailbox_wait(box, 5000), &c.mail);
+    assert_string_equal(h.text, said);
+    assert_int_equal(h.n_pieces, 4);
+    assert_true(h.first_us - begin >= 50000);
+    assert_true(c.done_us >= 200000);
+    assert_true(c.first_us >= 50000 && c.first_us < c.done_us);
+    end(m, &c);
+    /* One that is cancelled or closed on its way says nothing more. */
+    prepare(m, box, "a", &c);
+    c.on_text = hear;
+    c.caller = &h;
+    m->ops->start(m, &c);
+    m->ops->cancel(m, &c);
+    assert_ptr_equal(mailbox_wait(box, 5000), &c.mail);
+    end(m, &c);
+    m->ops->close(m);
+    assert_true(h.n_pieces < 8);
+    pthread_mutex_destroy(&h.lock);
     mailbox_free(box);
 }
 
@@ -393,6 +457,7 @@ int main(void)
         cmocka_unit_test(replies_by_path),
         cmocka_unit_test(no_reply_is_an_error_with_the_path),
         cmocka_unit_test(delayed_answers_can_be_cancelled),
+        cmocka_unit_test(text_streams_while_a_delayed_answer_is_waited_for),
         cmocka_unit_test(a_reply_may_be_cut_and_come_late),
         cmocka_unit_test(what_is_wrong_is_named),
     };

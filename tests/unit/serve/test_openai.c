@@ -417,46 +417,90 @@ static void a_body_has_a_limit(void **state)
     free(body);
 }
 
+/* is_own: the message is about the request, so every caller sees it. */
+static const struct call_error {
+    enum status status;
+    enum model_fault fault;
+    bool lasting, unfit;
+    int http;
+    const char *type, *code;
+    bool is_own;
+} call_errors[] = {
+    {STATUS_INVALID, 0, true, false, 400, "invalid_request_error", "invalid_value", true},
+    {STATUS_INVALID, 0, true, true, 400, "invalid_request_error", "json_validate_failed", true},
+    {STATUS_UNSUPPORTED, 0, true, false, 400, "invalid_request_error", "unsupported_value", true},
+    {STATUS_LIMIT, 0, true, false, 400, "invalid_request_error", "context_length_exceeded", true},
+    {STATUS_LIMIT, 0, false, false, 503, "server_error", "overloaded", false},
+    {STATUS_BUSY, 0, false, false, 503, "server_error", "overloaded", false},
+    {STATUS_NO_MEMORY, 0, false, false, 503, "server_error", "overloaded", false},
+    {STATUS_CANCELLED, 0, false, false, 503, "server_error", "cancelled", false},
+    {STATUS_TIMEOUT, 0, false, false, 504, "server_error", "timeout", false},
+    {STATUS_DISK_FULL, 0, false, false, 507, "server_error", "disk_full", false},
+    {STATUS_FAILED, 0, false, false, 500, "server_error", "internal_error", false},
+    {STATUS_NOT_FOUND, 0, false, false, 500, "server_error", "internal_error", false},
+    {STATUS_CONFIG, 0, true, false, 500, "server_error", "internal_error", false},
+    /* of another server the fault counts, whatever the status */
+    {STATUS_LIMIT, MODEL_FAULT_PROMPT, true, false, 400, "invalid_request_error",
+     "context_length_exceeded", true},
+    {STATUS_INVALID, MODEL_FAULT_REQUEST, true, false, 400, "invalid_request_error",
+     "invalid_value", true},
+    {STATUS_FAILED, MODEL_FAULT_FILTER, true, false, 400, "invalid_request_error", "content_filter",
+     true},
+    {STATUS_BUSY, MODEL_FAULT_RATE, false, false, 429, "rate_limit_error", "rate_limit_exceeded",
+     false},
+    {STATUS_NOT_FOUND, MODEL_FAULT_SETUP, true, false, 502, "server_error", "upstream_error",
+     false},
+    {STATUS_LIMIT, MODEL_FAULT_ANSWER, true, false, 502, "server_error", "upstream_error", false},
+    {STATUS_INVALID, MODEL_FAULT_ANSWER, false, false, 502, "server_error", "upstream_error",
+     false},
+    {STATUS_BUSY, MODEL_FAULT_DOWN, false, false, 503, "server_error", "upstream_unavailable",
+     false},
+    {STATUS_TIMEOUT, MODEL_FAULT_LATE, false, false, 504, "server_error", "upstream_timeout",
+     false},
+};
+
 static void errors_of_calls(void **state)
 {
-    static const struct {
-        enum status status;
-        bool lasting, unfit;
-        int http;
-        const char *type, *code;
-    } cases[] = {
-        {STATUS_INVALID, true, false, 400, "invalid_request_error", "invalid_value"},
-        {STATUS_INVALID, true, true, 400, "invalid_request_error", "json_validate_failed"},
-        {STATUS_UNSUPPORTED, true, false, 400, "invalid_request_error", "unsupported_value"},
-        {STATUS_NOT_FOUND, false, false, 404, "invalid_request_error", "not_found"},
-        {STATUS_LIMIT, true, false, 400, "invalid_request_error", "context_length_exceeded"},
-        {STATUS_LIMIT, false, false, 503, "server_error", "overloaded"},
-        {STATUS_BUSY, false, false, 429, "rate_limit_error", "rate_limit_exceeded"},
-        {STATUS_NO_MEMORY, false, false, 503, "server_error", "overloaded"},
-        {STATUS_TIMEOUT, false, false, 504, "server_error", "timeout"},
-        {STATUS_FAILED, false, false, 500, "server_error", NULL},
-    };
     struct chat_result r;
     struct openai_error e;
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(call_errors); i++) {
+        const struct call_error *c = &call_errors[i];
+
         memset(&r, 0, sizeof(r));
-        r.status = error_set(&r.err, cases[i].status, "so it is");
-        r.not_retryable = cases[i].lasting;
-        r.unfit = cases[i].unfit;
-        openai_error_of(&r, &e);
-        assert_int_equal(e.http, cases[i].http);
-        assert_string_equal(e.type, cases[i].type);
-        assert_string_equal(e.code ? e.code : "-", cases[i].code ? cases[i].code : "-");
-        assert_string_equal(e.message, "so it is");
+        r.status = error_set(&r.err, c->status, "at /home/me/model");
+        r.fault = c->fault;
+        r.not_retryable = c->lasting;
+        r.unfit = c->unfit;
+        r.retry_after_ms = 1500;
+        openai_error_of(&r, NULL, &e);
+        assert_int_equal(e.http, c->http);
+        assert_string_equal(e.type, c->type);
+        assert_string_equal(e.code, c->code);
+        assert_string_equal(e.message, "at /home/me/model");
+        assert_int_equal(e.retry_after_ms, c->http == 429 || c->http >= 500 ? 1500 : 0);
+        assert_int_equal(e.lasts, c->http >= 500 && c->lasting);
+        openai_error_of(&r, "12ab", &e);
+        assert_int_equal(e.http, c->http);
+        assert_string_equal(e.code, c->code);
+        assert_int_equal(strstr(e.message, "/home/me") != NULL, c->is_own);
+        assert_int_equal(strstr(e.message, "(request 12ab)") != NULL, !c->is_own);
     }
+}
+
+static void other_errors(void **state)
+{
+    struct chat_result r;
+    struct openai_error e;
+
+    (void)state;
     memset(&r, 0, sizeof(r));
     r.status = STATUS_LIMIT;
     r.not_retryable = true;
     r.n_prompt = 6030;
     r.n_context = 2048;
-    openai_error_of(&r, &e);
+    openai_error_of(&r, "12ab", &e);
     assert_int_equal(e.http, 400);
     assert_string_equal(e.code, "context_length_exceeded");
     assert_non_null(strstr(e.message, "6030"));
@@ -484,6 +528,7 @@ int main(void)
         cmocka_unit_test(errors_quote_any_text),
         cmocka_unit_test(a_body_has_a_limit),
         cmocka_unit_test(errors_of_calls),
+        cmocka_unit_test(other_errors),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -231,6 +231,38 @@ static void test_sync_error_once(void **state)
     every_place(*state, EIO, false, true, STATUS_IO, 1);
 }
 
+/* One who writes nothing can ask; a full disk passes, an I/O error does not. */
+static void test_a_store_that_takes_no_more_records_says_so(void **state)
+{
+    static const struct {
+        int error;
+        enum status status, then;
+    } cases[] = {{ENOSPC, STATUS_DISK_FULL, STATUS_OK}, {EIO, STATUS_IO, STATUS_IO}};
+    struct store_fixture *f = *state;
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct disk d = {.error = cases[i].error};
+        struct store_options o = {
+            .durability = STORE_FULL, .write_hook = on_write, .write_hook_ctx = &d};
+        struct error err = ERROR_INIT;
+        struct run *r;
+
+        atomic_init(&d.left, 1);
+        atomic_init(&d.armed, false);
+        atomic_init(&d.n_failed, 0);
+        r = fixture_run(fixture_open_with(f, o));
+        assert_int_equal(store_can_record(f->store, &err), STATUS_OK);
+        atomic_store(&d.armed, true);
+        assert_int_equal(one_step(r, 0, &err), cases[i].status);
+        error_clear(&err);
+        assert_int_equal(store_can_record(f->store, &err), cases[i].then);
+        assert_int_equal(err.status, cases[i].then);
+        assert_int_equal(strstr(err.hint, "all acknowledged data is safe") != NULL, i == 1);
+        run_close(r);
+        fixture_close(f);
+    }
+}
+
 /* Ends the process at the n-th write or sync; a sync does nothing. */
 static int die(void *ctx, size_t n)
 {
@@ -315,6 +347,7 @@ int main(void)
         STORE_TEST(test_write_error),
         STORE_TEST(test_write_error_once),
         STORE_TEST(test_sync_error_once),
+        STORE_TEST(test_a_store_that_takes_no_more_records_says_so),
         STORE_TEST(test_half_made_store_opens),
     };
 

@@ -5,6 +5,7 @@
 #include "tests/unit/store/store_fixture.h"
 
 #include "runtime/base/memory.h"
+#include "runtime/store/store_db.h"
 
 static struct store_reader *reader(struct store_fixture *f)
 {
@@ -325,13 +326,52 @@ static void test_episodes(void **state)
     run_close(r);
 }
 
+/* The plan of a statement, one line a part. */
+static void explain(struct store_db *db, enum stmt_id id, struct str *out)
+{
+    struct error err = ERROR_INIT;
+    sqlite3_stmt *st = db_stmt(db, id, &err), *plan = NULL;
+    struct str sql = STR_INIT;
+
+    assert_non_null(st);
+    str_printf(&sql, "EXPLAIN QUERY PLAN %s", sqlite3_sql(st));
+    assert_int_equal(sqlite3_prepare_v2(db->handle, str_cstr(&sql), -1, &plan, NULL), SQLITE_OK);
+    while (sqlite3_step(plan) == SQLITE_ROW)
+        str_printf(out, "%s\n", (const char *)sqlite3_column_text(plan, 3));
+    sqlite3_finalize(plan);
+    str_deinit(&sql);
+}
+
+/* Many follow one long run: each look must read only what is new. */
+static void test_new_steps_are_found_by_an_index(void **state)
+{
+    struct store_fixture *f = *state;
+    struct str plan = STR_INIT;
+    struct store_db db;
+
+    fixture_open(f);
+    for (int i = 0; i < 2; i++) {
+        str_clear(&plan);
+        assert_ok(db_open(&db, f->path, NULL, DB_WRITE, why));
+        explain(&db, STMT_STEP_BY_SEQ, &plan);
+        assert_string_equal(str_cstr(&plan),
+                            "SEARCH step USING INDEX step_by_seq (run=? AND seq>?)\n");
+        /* A store from before the index gets it when it is opened for writing. */
+        fixture_close(f);
+        assert_ok(db_exec(&db, "DROP INDEX step_by_seq", why));
+        db_close(&db);
+        fixture_open(f);
+    }
+    str_deinit(&plan);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         STORE_TEST(test_ids),      STORE_TEST(test_runs),
         STORE_TEST(test_pages),    STORE_TEST(test_a_key_has_one_run),
         STORE_TEST(test_steps),    STORE_TEST(test_waits),
-        STORE_TEST(test_episodes),
+        STORE_TEST(test_episodes), STORE_TEST(test_new_steps_are_found_by_an_index),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

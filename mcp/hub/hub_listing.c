@@ -1,0 +1,312 @@
+/* hub_listing.c - one list of all servers: tools/list, prompts/list, resources/list,
+ * resources/templates/list.
+ *
+ * All servers are asked at once. One that does not answer in time is left out, and clients that
+ * listen learn when its list has come. Entries are in the order of their names; a cursor is the
+ * name after which a page begins, so that a list may change between pages.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mcp/hub/hub_internal.h"
+#include "runtime/base/base64.h"
+#include "runtime/base/memory.h"
+
+/* One server of a listing. */
+struct part {
+    struct hub_listing *listing;
+    struct hub_server *server;
+    struct hub_want want;
+    bool waits;
+    struct hub_list *list; /* a reference; NULL: none */
+};
+
+struct hub_listing {
+    struct hub *hub;
+    struct mcp_exchange *down;
+    enum hub_list_kind kind;
+    struct part *part; /* (n_parts) */
+    size_t n_parts, n_waiting;
+    struct loop_timer *timer;
+    bool starting; /* parts are being made: an answer waits for the last */
+    struct hub_listing *after, **link;
+};
+
+static void listing_free(struct hub_listing *l)
+{
+    for (size_t i = 0; i < l->n_parts; i++) {
+        if (l->part[i].waits)
+            hub_want_drop(&l->part[i].want);
+        hub_list_unref(l->part[i].list);
+    }
+    loop_timer_free(l->timer);
+    if (l->after)
+        l->after->link = l->link;
+    *l->link = l->after;
+    mcp_exchange_unref(l->down);
+    free(l->part);
+    free(l);
+}
+
+/* ---- the answer */
+
+/* One entry of the page. */
+struct row {
+    char *shown;
+    const char *description; /* lent by the view; NULL: its own */
+    const struct hub_entry *entry;
+};
+
+struct rows {
+    struct row *row; /* (n) */
+    size_t n, cap;
+};
+
+static bool rows_add(struct rows *r, const struct row *row)
+{
+    if (r->n == r->cap) {
+        size_t cap = r->cap ? 2 * r->cap : 64;
+
+        if (!mem_grow((void **)&r->row, cap, sizeof(*r->row)))
+            return false;
+        r->cap = cap;
+    }
+    r->row[r->n++] = *row;
+    return true;
+}
+
+static void rows_deinit(struct rows *r)
+{
+    for (size_t i = 0; i < r->n; i++)
+        free(r->row[i].shown);
+    free(r->row);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct row *)a)->shown, ((const struct row *)b)->shown);
+}
+
+/* The entries that the client sees, behind the cursor. */
+static bool collect(const struct hub_listing *l, const char *after, struct rows *rows)
+{
+    bool ok = true;
+
+    for (size_t i = 0; i < l->n_parts && ok; i++) {
+        const struct part *p = &l->part[i];
+
+        for (size_t k = 0; p->list && k < p->list->n && ok; k++) {
+            struct row row = {.entry = &p->list->entry[k]};
+            struct str shown;
+
+            str_init(&shown, 1 << 16);
+            if (hub_shown(l->hub, l->down->caller, p->server, l->kind, row.entry->name, &shown,
+                          &row.description) &&
+                str_ok(&shown) && strcmp(str_cstr(&shown), after) > 0) {
+                row.shown = str_take(&shown);
+                ok = rows_add(rows, &row);
+            }
+            str_deinit(&shown);
+        }
+    }
+    if (rows->n > 0)
+        qsort(rows->row, rows->n, sizeof(*rows->row), by_name);
+    return ok;
+}
+
+static void put_row(const struct row *row, enum hub_list_kind kind, struct str *out)
+{
+    static const char *const keys[HUB_LIST_N] = {"name", "name", "uri", "uriTemplate"};
+    struct str name = STR_INIT, description = STR_INIT;
+    struct json_change changes[2];
+    size_t n = 1;
+
+    str_put_json_string(&name, row->shown, strlen(row->shown));
+    changes[0] = (struct json_change){.key = keys[kind], .value = json_view_str(&name)};
+    if (row->description) {
+        str_put_json_string(&description, row->description, strlen(row->description));
+        changes[n++] =
+            (struct json_change){.key = "description", .value = json_view_str(&description)};
+    }
+    json_view_put_changed(out, row->entry->object, changes, n);
+    str_deinit(&name);
+    str_deinit(&description);
+}
+
+static void put_page(const struct hub_listing *l, const struct rows *rows, struct str *out)
+{
+    static const char *const members[HUB_LIST_N] = {"tools", "prompts", "resources",
+                                                    "resourceTemplates"};
+    size_t n = 0, last = 0;
+
+    str_printf(out, "{\"%s\":[", members[l->kind]);
+    for (size_t i = 0; i < rows->n && n < (size_t)l->hub->o.page; i++) {
+        if (i > 0 && strcmp(rows->row[i].shown, rows->row[i - 1].shown) == 0)
+            continue; /* the same name twice: the first counts */
+        if (n++ > 0)
+            str_putc(out, ',');
+        put_row(&rows->row[i], l->kind, out);
+        last = i;
+    }
+    str_putc(out, ']');
+    if (last + 1 < rows->n && n == (size_t)l->hub->o.page) {
+        str_puts(out, ",\"nextCursor\":\"");
+        base64url_put(out, rows->row[last].shown, strlen(rows->row[last].shown));
+        str_putc(out, '"');
+    }
+    str_puts(out, ",\"ttlMs\":30000,\"cacheScope\":\"private\"}");
+}
+
+static void listing_end(struct hub_listing *l)
+{
+    struct mcp_exchange *down = mcp_exchange_ref(l->down);
+    struct str out, after;
+    struct rows rows = {0};
+    struct json_view cursor = json_view_get(down->params, "cursor");
+    bool ok = true;
+
+    str_init(&out, (size_t)64 << 20);
+    str_init(&after, 1 << 16);
+    if (cursor.at) {
+        struct str text;
+
+        str_init(&text, cursor.n + 1);
+        ok = json_view_text(cursor, &text) && base64url_decode(str_cstr(&text), text.len, &after) &&
+             !memchr(str_cstr(&after), 0, after.len);
+        str_deinit(&text);
+    }
+    if (!ok) {
+        listing_free(l);
+        mcp_exchange_fail(down, RPC_INVALID_PARAMS, "the cursor is not one of this server");
+    } else {
+        ok = collect(l, str_cstr(&after), &rows);
+        put_page(l, &rows, &out);
+        rows_deinit(&rows);
+        listing_free(l);
+        if (ok && str_ok(&out))
+            mcp_exchange_complete(down, json_view_str(&out));
+        else
+            mcp_exchange_fail(down, RPC_INTERNAL_ERROR, "the list is too large");
+    }
+    str_deinit(&after);
+    str_deinit(&out);
+    mcp_exchange_unref(down);
+}
+
+/* ---- the lists come */
+
+static void part_came(void *ctx, struct hub_want *w, struct hub_list *list, const struct error *err)
+{
+    struct part *p = ctx;
+    struct hub_listing *l = p->listing;
+
+    (void)w;
+    (void)err; /* hub_peer.c has logged it */
+    p->waits = false;
+    l->n_waiting--;
+    if (list) {
+        p->list = hub_list_ref(list);
+        hub_learn(p->server, l->kind, list);
+        hub_change_shown(p->server, l->kind, list->version);
+    }
+    if (l->n_waiting == 0 && !l->starting)
+        listing_end(l);
+}
+
+/* What has not come is left out; a list of before is better than none. */
+static void out_of_time(void *ctx)
+{
+    struct hub_listing *l = ctx;
+
+    for (size_t i = 0; i < l->n_parts; i++) {
+        struct part *p = &l->part[i];
+        struct hub_list *old;
+
+        if (!p->waits)
+            continue;
+        old = hub_peer_list(p->want.peer, l->kind);
+        hub_want_drop(&p->want);
+        p->waits = false;
+        p->list = old ? hub_list_ref(old) : NULL;
+        hub_change_shown(p->server, l->kind, old ? old->version : 1);
+        hub_change_reported(p->server, l->kind);
+    }
+    l->n_waiting = 0;
+    listing_end(l);
+}
+
+void hub_listing_start(struct hub *h, struct mcp_exchange *x, enum hub_list_kind kind)
+{
+    struct hub_listing *l = xcalloc(1, sizeof(*l));
+
+    l->hub = h;
+    l->down = mcp_exchange_ref(x);
+    l->kind = kind;
+    l->part = xcalloc(h->n_servers + 1, sizeof(*l->part));
+    l->after = h->listings;
+    l->link = &h->listings;
+    if (l->after)
+        l->after->link = &l->after;
+    h->listings = l;
+    x->work = l;
+    l->starting = true;
+    for (size_t i = 0; i < h->n_servers; i++) {
+        struct part *p = &l->part[l->n_parts];
+        struct hub_instance *one;
+
+        if (!hub_sees_server(h, x->caller, h->server[i]))
+            continue;
+        one = hub_instance_for(h->server[i], x->caller);
+        if (!one)
+            continue;
+        l->n_parts++;
+        *p = (struct part){.listing = l, .server = h->server[i], .waits = true};
+        p->want = (struct hub_want){.done = part_came, .ctx = p};
+        l->n_waiting++;
+        hub_peer_want(hub_peer_of(one), kind, &p->want);
+    }
+    l->starting = false;
+    if (l->n_waiting == 0)
+        listing_end(l);
+    else
+        l->timer = loop_timer_new(h->loop, h->o.list_ms, out_of_time, l);
+}
+
+void hub_listing_cancel(struct hub_listing *l)
+{
+    struct mcp_exchange *down = mcp_exchange_ref(l->down);
+
+    listing_free(l);
+    mcp_exchange_fail_cancelled(down);
+    mcp_exchange_unref(down);
+}
+
+void hub_listings_forget(struct hub *h, struct hub_server *s)
+{
+    for (struct hub_listing *l = h->listings, *next; l; l = next) {
+        bool waited = false;
+
+        next = l->after;
+        for (size_t i = 0; i < l->n_parts; i++) {
+            struct part *p = &l->part[i];
+
+            if (p->server != s)
+                continue;
+            if (p->waits) {
+                hub_want_drop(&p->want);
+                p->waits = false;
+                l->n_waiting--;
+                waited = true;
+            }
+            hub_list_unref(p->list);
+            p->list = NULL;
+        }
+        if (waited && l->n_waiting == 0) {
+            listing_end(l);
+            next = h->listings;
+        }
+    }
+}

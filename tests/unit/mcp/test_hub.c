@@ -1,0 +1,466 @@
+/* test_hub.c - many servers behind one: lists, routes, input through the hop, faults of one server.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "tests/support/check.h"
+#include "tests/unit/mcp/hub_scene.h"
+
+#define TOOL(name) "{\"name\":\"" name "\",\"inputSchema\":{\"type\":\"object\"}}"
+#define SHOWN(server, name)                                                                        \
+    "{\"inputSchema\":{\"type\":\"object\"},\"name\":\"" server "__" name "\"}"
+#define TAIL ",\"ttlMs\":30000,\"cacheScope\":\"private\"}\n"
+
+static int setup(void **state)
+{
+    struct scene *s = xcalloc(1, sizeof(*s));
+
+    scene_open(s, NULL);
+    *state = s;
+    return 0;
+}
+
+/* A test closes its scene itself, since its servers are its variables. */
+static int teardown(void **state)
+{
+    free(*state);
+    return 0;
+}
+
+static void the_lists_of_all_servers_are_one_sorted_list(void **state)
+{
+    struct scene *s = *state;
+    struct fake b = {.name = "b", .lists = {"{\"tools\":[" TOOL("z") "," TOOL("a") "]}"}};
+    struct fake a = {.name = "a", .lists = {"{\"tools\":[" TOOL("a") "]}"}};
+
+    scene_add(s, &b, NULL, false);
+    scene_add(s, &a, NULL, false);
+    scene_ask(s, "p", "", MCP_TOOLS_LIST, NULL);
+    assert_string_equal(scene_heard(s), "complete {\"tools\":[" SHOWN("a", "a") "," SHOWN(
+                                            "b", "a") "," SHOWN("b", "z") "]" TAIL);
+    scene_ask(s, "p", "", MCP_PROMPTS_LIST, NULL);
+    assert_string_equal(scene_heard(s), "complete {\"prompts\":[]" TAIL);
+    /* both report changes, so that a list is read once */
+    scene_ask(s, "q", "", MCP_TOOLS_LIST, NULL);
+    assert_non_null(strstr(scene_heard(s), "b__z"));
+    assert_int_equal(a.fetched, 1);
+    scene_close(s);
+    fake_deinit(&a);
+    fake_deinit(&b);
+}
+
+static void a_call_reaches_its_server_under_its_own_name(void **state)
+{
+    struct scene *s = *state;
+    struct fake a = {.name = "a",
+                     .lists = {"{\"tools\":[" TOOL("t") "]}"},
+                     .answers = {"{\"content\":[]}", "!-32602 bad"},
+                     .notes = "{\"progress\":1}"};
+
+    scene_add(s, &a, NULL, false);
+    scene_ask(s, "p", "", MCP_TOOLS_CALL,
+              "{\"name\":\"a__t\",\"arguments\":{\"x\":[1, 2]},\"_meta\":{\"k\":1}}");
+    assert_string_equal(scene_heard(s),
+                        "notifications/progress {\"progress\":1}\ncomplete {\"content\":[]}\n");
+    assert_string_equal(str_cstr(&a.asked),
+                        "{\"arguments\":{\"x\":[1, 2]},\"_meta\":{\"k\":1},\"name\":\"t\"}");
+    scene_ask(s, "p", "", MCP_TOOLS_CALL, "{\"name\":\"a__t\"}");
+    assert_non_null(strstr(scene_heard(s), "error -32602 bad\n"));
+    scene_ask(s, "p", "", MCP_TOOLS_CALL, "{\"name\":\"a__no\"}");
+    assert_string_equal(scene_heard(s), "error -32602 unknown tool: a__no\n");
+    scene_ask(s, "p", "", MCP_TOOLS_CALL, "{\"name\":\"t\"}");
+    assert_string_equal(scene_heard(s), "error -32602 unknown tool: t\n");
+    scene_ask(s, "p", "", MCP_TOOLS_CALL, "{\"arguments\":{}}");
+    assert_non_null(strstr(scene_heard(s), "error -32602 the params of tools/call"));
+    scene_ask(s, "p", "no such view", MCP_TOOLS_CALL, "{\"name\":\"a__t\"}");
+    assert_string_equal(scene_heard(s), "error -32602 unknown tool: a__t\n");
+    scene_close(s);
+    fake_deinit(&a);
+}
+
+static void uris_name_their_server(void **state)
+{
+    struct scene *s = *state;
+    struct fake a = {
+        .name = "a",
+        .lists = {[HUB_TOOLS] = "{\"tools\":[" TOOL("t") "]}",
+                  [HUB_RESOURCES] = "{\"resources\":[{\"uri\":\"file:///x\",\"name\":\"x\"}]}"},
+        .answers = {"{\"contents\":[{\"uri\":\"file:///x\",\"text\":\"hi\"}]}",
+                    "{\"content\":[{\"type\":\"resource_link\",\"uri\":\"file:///y\"},"
+                    "{\"type\":\"text\",\"text\":\"uri\"},"
+                    "{\"type\":\"resource\",\"resource\":{\"uri\":\"u:1\"}}]}"}};
+
+    scene_add(s, &a, NULL, false);
+    scene_ask(s, "p", "", MCP_RESOURCES_LIST, NULL);
+    assert_string_equal(scene_heard(s), "complete {\"resources\":[{\"name\":\"x\",\"uri\":"
+                                        "\"troupe://a/file:///x\"}]" TAIL);
+    scene_ask(s, "p", "", MCP_RESOURCES_READ, "{\"uri\":\"troupe://a/file:///x\"}");
+    assert_string_equal(scene_heard(s), "complete {\"contents\":[{\"text\":\"hi\",\"uri\":"
+                                        "\"troupe://a/file:///x\"}]}\n");
+    assert_string_equal(str_cstr(&a.asked), "{\"uri\":\"file:///x\"}");
+    scene_ask(s, "p", "", MCP_TOOLS_CALL, "{\"name\":\"a__t\"}");
+    assert_string_equal(scene_heard(s),
+                        "complete {\"content\":[{\"type\":\"resource_link\",\"uri\":"
+                        "\"troupe://a/file:///y\"},{\"type\":\"text\",\"text\":\"uri\"},"
+                        "{\"type\":\"resource\",\"resource\":{\"uri\":\"troupe://a/u:1\"}}]}\n");
+    scene_close(s);
+    fake_deinit(&a);
+}
+
+/* The text between two marks of what was heard; malloc'd. */
+static char *between(const char *text, const char *from, const char *to)
+{
+    const char *at = strstr(text, from), *end;
+
+    assert_non_null(at);
+    at += strlen(from);
+    end = strstr(at, to);
+    assert_non_null(end);
+    return xstrndup(at, (size_t)(end - at));
+}
+
+static void a_state_of_a_server_is_sealed_for_the_client(void **state)
+{
+    static const char input[] = "{\"inputRequests\":{\"k\":{\"method\":\"roots/list\"}},"
+                                "\"requestState\":\"my \\\"state\"}";
+    struct scene *s = *state;
+    struct fake a = {.name = "a",
+                     .lists = {"{\"tools\":[" TOOL("t") "," TOOL("u") "]}"},
+                     .answers = {input, "{\"content\":[]}", "{\"content\":[]}"}};
+    struct str params = STR_INIT;
+    char *sealed;
+
+    scene_add(s, &a, NULL, false);
+    scene_ask(s, "p", "", MCP_TOOLS_CALL, "{\"name\":\"a__t\",\"arguments\":{\"x\":1,\"y\":2}}");
+    sealed = between(scene_heard(s), "\"requestState\":\"", "\"");
+    assert_null(strstr(sealed, "state"));
+    /* another principal, another request, a changed state */
+    str_printf(&params,
+               "{\"name\":\"a__t\",\"requestState\":\"%s\",\"inputResponses\":{},"
+               "\"arguments\":{\"y\":2,\"x\":1}}",
+               sealed);
+    scene_ask(s, "q", "", MCP_TOOLS_CALL, str_cstr(&params));
+    assert_string_equal(scene_heard(s), "error -32602 requestState is not one that this server "
+                                        "gave for this request\n");
+    assert_int_equal(a.n_answered, 1);
+    scene_ask(s, "p", "", MCP_TOOLS_CALL, str_cstr(&params));
+    assert_string_equal(scene_heard(s), "complete {\"content\":[]}\n");
+    assert_non_null(strstr(str_cstr(&a.asked), "\"requestState\":\"my \\\"state\""));
+    str_clear(&params);
+    str_printf(&params, "{\"name\":\"a__u\",\"requestState\":\"%s\"}", sealed);
+    scene_ask(s, "p", "", MCP_TOOLS_CALL, str_cstr(&params));
+    assert_non_null(strstr(scene_heard(s), "error -32602 requestState"));
+    sealed[5] ^= 1;
+    str_clear(&params);
+    str_printf(&params,
+               "{\"name\":\"a__t\",\"requestState\":\"%s\",\"arguments\":{\"x\":1,\"y\":2}}",
+               sealed);
+    scene_ask(s, "p", "", MCP_TOOLS_CALL, str_cstr(&params));
+    assert_non_null(strstr(scene_heard(s), "error -32602 requestState"));
+    scene_ask(s, "p", "", MCP_TOOLS_CALL, "{\"name\":\"a__t\",\"requestState\":\"\"}");
+    assert_non_null(strstr(scene_heard(s), "error -32602 requestState"));
+    assert_int_equal(a.n_answered, 2);
+    free(sealed);
+    str_deinit(&params);
+    scene_close(s);
+    fake_deinit(&a);
+}
+
+static void a_cancelled_call_is_cancelled_at_its_server_alone(void **state)
+{
+    struct scene *s = *state;
+    struct fake a = {.name = "a", .lists = {"{\"tools\":[" TOOL("t") "]}"}};
+    struct fake b = {.name = "b", .lists = {"{\"tools\":[" TOOL("t") "]}"}};
+    struct mcp_exchange *x;
+
+    scene_add(s, &a, NULL, false);
+    scene_add(s, &b, NULL, false);
+    x = scene_ask(s, "p", "", MCP_TOOLS_CALL, "{\"name\":\"a__t\"}");
+    scene_ask(s, "p", "", MCP_TOOLS_CALL, "{\"name\":\"b__t\"}");
+    mcp_exchange_cancel(x);
+    assert_string_equal(scene_heard(s), "error -32603 the request was cancelled\n");
+    assert_int_equal(a.cancelled, 1);
+    assert_int_equal(b.cancelled, 0);
+    fake_answer(&b, "{\"content\":[]}");
+    assert_string_equal(scene_heard(s), "complete {\"content\":[]}\n");
+    scene_close(s);
+    fake_deinit(&a);
+    fake_deinit(&b);
+}
+
+static void a_server_that_does_not_answer_costs_only_itself(void **state)
+{
+    static const struct hub_source_limits limits = {
+        .call_ms = 300, .max_in_flight = 2, .max_waiting = 1};
+    struct scene *s = *state;
+    struct fake a = {.name = "a", .lists = {"{\"tools\":[" TOOL("t") "]}"}, .answers = {NULL}};
+    struct fake b = {
+        .name = "b", .lists = {"{\"tools\":[" TOOL("t") "]}"}, .answers = {"{\"content\":[]}"}};
+
+    scene_add(s, &a, &limits, false);
+    scene_add(s, &b, NULL, false);
+    for (int i = 0; i < 3; i++)
+        scene_ask(s, "p", "", MCP_TOOLS_CALL, "{\"name\":\"a__t\"}");
+    assert_string_equal(str_cstr(&s->heard), "");
+    scene_ask(s, "p", "", MCP_TOOLS_CALL, "{\"name\":\"a__t\"}");
+    assert_string_equal(scene_heard(s), "error -32603 server a has too many requests (1 wait); "
+                                        "try again later\n");
+    scene_ask(s, "p", "", MCP_TOOLS_CALL, "{\"name\":\"b__t\"}");
+    assert_string_equal(scene_heard(s), "complete {\"content\":[]}\n");
+    scene_run(s, 700);
+    assert_non_null(strstr(scene_heard(s), "error -32603 server a did not answer within 300 ms"));
+    assert_int_equal(hub_source_counts(hub_find(s->hub, "a")).in_flight, 0);
+    scene_close(s);
+    fake_deinit(&a);
+    fake_deinit(&b);
+}
+
+static void a_server_that_ends_rests_and_starts_again(void **state)
+{
+    static const struct hub_source_limits limits = {.gap_ms = 150, .max_gap_ms = 400};
+    struct scene *s = *state;
+    struct fake a = {.name = "a",
+                     .lists = {"{\"tools\":[" TOOL("t") "]}"},
+                     .answers = {NULL, "{\"content\":[]}"}};
+
+    scene_add(s, &a, &limits, false);
+    scene_ask(s, "p", "", MCP_TOOLS_CALL, "{\"name\":\"a__t\"}");
+    fake_down(&a, "exit code 1");
+    assert_string_equal(scene_heard(s), "error -32603 the server ended\n");
+    assert_int_equal(a.closed, 1);
+    scene_ask(s, "p", "", MCP_TOOLS_CALL, "{\"name\":\"a__t\"}");
+    assert_non_null(strstr(scene_heard(s), "error -32603 server a is not running (exit code 1); it "
+                                           "is started again in"));
+    scene_run(s, 200);
+    a.n_answered = 1;
+    scene_ask(s, "p", "", MCP_TOOLS_CALL, "{\"name\":\"a__t\"}");
+    assert_string_equal(scene_heard(s), "complete {\"content\":[]}\n");
+    assert_int_equal(a.opened, 2);
+    scene_close(s);
+    fake_deinit(&a);
+}
+
+/* A server that never starts is tried with growing gaps, and does not keep others from the list. */
+static void a_server_that_cannot_start_is_left_out(void **state)
+{
+    static const struct hub_source_limits limits = {.gap_ms = 40, .max_gap_ms = 10000};
+    struct scene *s = *state;
+    struct fake a = {.name = "a", .lists = {"{\"tools\":[" TOOL("t") "]}"}};
+    struct fake bad = {.name = "bad"};
+
+    error_set(&bad.fails, STATUS_NOT_FOUND, "no such program");
+    scene_add(s, &a, NULL, false);
+    scene_add(s, &bad, &limits, false);
+    for (int i = 0; i < 60; i++) {
+        scene_ask(s, "p", "", MCP_TOOLS_LIST, NULL);
+        assert_string_equal(scene_heard(s), "complete {\"tools\":[" SHOWN("a", "t") "]" TAIL);
+        scene_run(s, 10);
+    }
+    /* in 600 ms or more: gaps of 40, 80, 160, 320, 640 ms */
+    assert_true(bad.opened >= 3 && bad.opened <= 6);
+    scene_close(s);
+    fake_deinit(&a);
+    fake_deinit(&bad);
+}
+
+static void a_slow_server_is_left_out_of_a_list_and_reported_later(void **state)
+{
+    struct scene *s = *state;
+    struct fake a = {.name = "a", .lists = {"{\"tools\":[" TOOL("t") "]}"}};
+    struct fake slow = {
+        .name = "slow", .lists = {"{\"tools\":[" TOOL("t") "]}"}, .is_slow_to_start = true};
+
+    scene_close(s);
+    scene_open(s, &(struct hub_options){.list_ms = 100});
+    scene_add(s, &a, NULL, false);
+    scene_add(s, &slow, NULL, false);
+    scene_ask(s, "p", "", MCP_LISTEN, "{\"notifications\":{\"toolsListChanged\":true}}");
+    assert_string_equal(scene_heard(s), "notifications/subscriptions/acknowledged "
+                                        "{\"notifications\":{\"toolsListChanged\":true}}\n");
+    scene_ask(s, "p", "", MCP_TOOLS_LIST, NULL);
+    assert_string_equal(scene_heard(s), "complete {\"tools\":[" SHOWN("a", "t") "]" TAIL);
+    fake_ready(&slow);
+    assert_string_equal(scene_heard(s), "notifications/tools/list_changed null\n");
+    scene_ask(s, "p", "", MCP_TOOLS_LIST, NULL);
+    assert_non_null(strstr(scene_heard(s), "slow__t"));
+    scene_close(s);
+    fake_deinit(&a);
+    fake_deinit(&slow);
+}
+
+/* NousResearch/hermes-agent PR#115502 */
+static void a_storm_of_changes_is_one_notification_and_two_fetches(void **state)
+{
+    struct scene *s = *state;
+    struct fake a = {.name = "a", .lists = {"{\"tools\":[" TOOL("t") "]}"}};
+
+    scene_add(s, &a, NULL, false);
+    scene_ask(s, "p", "", MCP_LISTEN, "{\"notifications\":{\"toolsListChanged\":true}}");
+    scene_ask(s, "p", "", MCP_TOOLS_LIST, NULL);
+    scene_heard(s);
+    assert_int_equal(a.fetched, 1);
+    a.lists[HUB_TOOLS] = "{\"tools\":[" TOOL("new") "]}";
+    for (int i = 0; i < 1000; i++)
+        fake_note(&a, MCP_TOOLS_CHANGED, NULL);
+    scene_run(s, 400);
+    assert_string_equal(scene_heard(s), "notifications/tools/list_changed null\n");
+    assert_true(a.fetched <= 3);
+    /* reports without a change are not passed on, and get rarer fetches */
+    for (int i = 0; i < 1000; i++) {
+        fake_note(&a, MCP_TOOLS_CHANGED, NULL);
+        if (i % 100 == 0)
+            scene_run(s, 50);
+    }
+    assert_string_equal(str_cstr(&s->heard), "");
+    assert_true(a.fetched <= 7);
+    scene_close(s);
+    fake_deinit(&a);
+}
+
+static void a_server_that_reports_a_change_with_each_list_makes_no_loop(void **state)
+{
+    struct scene *s = *state;
+    struct fake a = {
+        .name = "a", .lists = {"{\"tools\":[" TOOL("t") "]}"}, .changes_with_each_list = true};
+
+    scene_add(s, &a, NULL, false);
+    scene_ask(s, "p", "", MCP_LISTEN, "{\"notifications\":{\"toolsListChanged\":true}}");
+    scene_ask(s, "p", "", MCP_TOOLS_LIST, NULL);
+    scene_heard(s);
+    fake_note(&a, MCP_TOOLS_CHANGED, NULL);
+    scene_run(s, 1000);
+    assert_string_equal(str_cstr(&s->heard), "");
+    assert_true(a.fetched <= 5);
+    scene_close(s);
+    fake_deinit(&a);
+}
+
+static void watched_resources_are_reported_to_those_who_watch(void **state)
+{
+    struct scene *s = *state;
+    struct fake a = {
+        .name = "a",
+        .lists = {[HUB_RESOURCES] = "{\"resources\":[{\"uri\":\"u:1\",\"name\":\"x\"}]}"}};
+    struct mcp_exchange *one;
+
+    scene_add(s, &a, NULL, false);
+    scene_ask(s, "p", "", MCP_RESOURCES_LIST, NULL);
+    scene_heard(s);
+    one = scene_ask(s, "p", "", MCP_LISTEN,
+                    "{\"notifications\":{\"resourceSubscriptions\":[\"troupe://a/u:1\"]}}");
+    assert_string_equal(scene_heard(s),
+                        "notifications/subscriptions/acknowledged {\"notifications\":{"
+                        "\"resourceSubscriptions\":[\"troupe://a/u:1\"]}}\n");
+    fake_note(&a, MCP_RESOURCE_UPDATED, "{\"uri\":\"u:2\"}");
+    fake_note(&a, MCP_RESOURCE_UPDATED, "{\"uri\":\"u:1\"}");
+    assert_non_null(
+        strstr(scene_heard(s), "notifications/resources/updated {\"uri\":\"troupe://a/u:1\"}\n"));
+    mcp_exchange_cancel(one);
+    scene_heard(s);
+    assert_int_equal(a.cancelled, 1); /* the listen to u:1 */
+    scene_close(s);
+    fake_deinit(&a);
+}
+
+static void each_client_has_its_own_instance_where_that_is_asked(void **state)
+{
+    static const struct hub_source_limits limits = {.max_instances = 2};
+    struct scene *s = *state;
+    struct fake a = {.name = "a",
+                     .lists = {"{\"tools\":[" TOOL("t") "]}"},
+                     .answers = {"{\"content\":[]}", "{\"content\":[]}", "{\"content\":[]}",
+                                 "{\"content\":[]}"}};
+
+    scene_add(s, &a, &limits, true);
+    scene_ask(s, "p", "", MCP_TOOLS_CALL, "{\"name\":\"a__t\"}");
+    scene_ask(s, "q", "", MCP_TOOLS_CALL, "{\"name\":\"a__t\"}");
+    scene_ask(s, "p", "", MCP_TOOLS_CALL, "{\"name\":\"a__t\"}");
+    scene_run(s, 10);
+    assert_int_equal(a.opened, 2);
+    scene_ask(s, "r", "", MCP_TOOLS_CALL, "{\"name\":\"a__t\"}");
+    scene_run(s, 10);
+    assert_int_equal(a.opened, 3);
+    assert_int_equal(a.closed, 1);
+    assert_string_equal(scene_heard(s), "complete {\"content\":[]}\ncomplete {\"content\":[]}\n"
+                                        "complete {\"content\":[]}\ncomplete {\"content\":[]}\n");
+    scene_close(s);
+    fake_deinit(&a);
+}
+
+static void a_removed_server_ends_its_calls(void **state)
+{
+    struct scene *s = *state;
+    struct fake a = {.name = "a", .lists = {"{\"tools\":[" TOOL("t") "]}"}};
+    struct fake slow = {.name = "slow", .is_slow_to_start = true};
+
+    scene_add(s, &a, NULL, false);
+    scene_add(s, &slow, NULL, false);
+    scene_ask(s, "p", "", MCP_TOOLS_CALL, "{\"name\":\"a__t\"}");
+    scene_ask(s, "p", "", MCP_TOOLS_LIST, NULL);
+    hub_remove(s->hub, "a");
+    assert_string_equal(scene_heard(s), "error -32603 the server was removed\n");
+    hub_remove(s->hub, "slow");
+    assert_string_equal(scene_heard(s), "complete {\"tools\":[]" TAIL);
+    assert_int_equal(hub_size(s->hub), 0);
+    scene_close(s);
+    fake_deinit(&a);
+    fake_deinit(&slow);
+}
+
+static void a_long_list_comes_in_pages(void **state)
+{
+    struct scene *s = *state;
+    struct str list = STR_INIT, params = STR_INIT;
+    struct fake a = {.name = "a"};
+    char *cursor;
+
+    scene_close(s);
+    scene_open(s, &(struct hub_options){.page = 60});
+    str_puts(&list, "{\"tools\":[");
+    for (int i = 0; i < 100; i++)
+        str_printf(&list, "%s{\"name\":\"t%02d\"}", i ? "," : "", i);
+    str_puts(&list, "]}");
+    a.lists[HUB_TOOLS] = str_cstr(&list);
+    scene_add(s, &a, NULL, false);
+    scene_ask(s, "p", "", MCP_TOOLS_LIST, NULL);
+    cursor = between(scene_heard(s), "\"nextCursor\":\"", "\"");
+    assert_null(strstr(str_cstr(&s->last), "a__t60"));
+    str_printf(&params, "{\"cursor\":\"%s\"}", cursor);
+    scene_ask(s, "p", "", MCP_TOOLS_LIST, str_cstr(&params));
+    scene_heard(s);
+    assert_null(strstr(str_cstr(&s->last), "a__t59"));
+    assert_non_null(strstr(str_cstr(&s->last), "a__t60"));
+    assert_non_null(strstr(str_cstr(&s->last), "a__t99"));
+    assert_null(strstr(str_cstr(&s->last), "nextCursor"));
+    scene_ask(s, "p", "", MCP_TOOLS_LIST, "{\"cursor\":\"!\"}");
+    assert_string_equal(scene_heard(s), "error -32602 the cursor is not one of this server\n");
+    free(cursor);
+    str_deinit(&list);
+    str_deinit(&params);
+    scene_close(s);
+    fake_deinit(&a);
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(the_lists_of_all_servers_are_one_sorted_list),
+        CASE(a_call_reaches_its_server_under_its_own_name),
+        CASE(uris_name_their_server),
+        CASE(a_state_of_a_server_is_sealed_for_the_client),
+        CASE(a_cancelled_call_is_cancelled_at_its_server_alone),
+        CASE(a_server_that_does_not_answer_costs_only_itself),
+        CASE(a_server_that_ends_rests_and_starts_again),
+        CASE(a_server_that_cannot_start_is_left_out),
+        CASE(a_slow_server_is_left_out_of_a_list_and_reported_later),
+        CASE(a_storm_of_changes_is_one_notification_and_two_fetches),
+        CASE(a_server_that_reports_a_change_with_each_list_makes_no_loop),
+        CASE(watched_resources_are_reported_to_those_who_watch),
+        CASE(each_client_has_its_own_instance_where_that_is_asked),
+        CASE(a_removed_server_ends_its_calls),
+        CASE(a_long_list_comes_in_pages),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
