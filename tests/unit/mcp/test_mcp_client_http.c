@@ -498,6 +498,32 @@ static void resuming_has_an_end(void **state)
     deinit(&s);
 }
 
+static void a_server_that_always_has_an_event_does_not_keep_us_busy(void **state)
+{
+    struct server s;
+    struct asked a;
+
+    (void)state;
+    init(&s, false);
+    s.w.spec.limits.call_ms = 300;
+    ready(&s);
+    http_memory_reply(s.w.memory,
+                      &(struct http_memory_reply){.body_contains = "tools/call",
+                                                  .type = "text/event-stream",
+                                                  .body = "id: e1\nretry: 0\ndata: {}\n\n"});
+    http_memory_reply(s.w.memory,
+                      &(struct http_memory_reply){.method = "GET",
+                                                  .times = -1,
+                                                  .type = "text/event-stream",
+                                                  .body = "id: e1\nretry: 0\ndata: {}\n\n"});
+    ask(&s, &a, MCP_TOOLS_CALL, CALL);
+    world_answer(&s.w, &a);
+    assert_int_equal(a.kind, MCP_ERROR);
+    assert_in_range(http_memory_n_requests(s.w.memory), 5, 25);
+    asked_deinit(&a);
+    deinit(&s);
+}
+
 static void cancel_closes_a_modern_stream_and_is_a_note_to_a_legacy_server(void **state)
 {
     (void)state;
@@ -881,6 +907,7 @@ int main(void)
         cmocka_unit_test(a_stream_that_ends_without_the_answer_is_an_error),
         cmocka_unit_test(a_legacy_stream_is_resumed_after_its_retry_time),
         cmocka_unit_test(resuming_has_an_end),
+        cmocka_unit_test(a_server_that_always_has_an_event_does_not_keep_us_busy),
         cmocka_unit_test(cancel_closes_a_modern_stream_and_is_a_note_to_a_legacy_server),
         cmocka_unit_test(a_lost_session_begins_again_and_only_safe_requests_are_repeated),
         cmocka_unit_test(a_server_that_loses_every_session_makes_no_loop),
