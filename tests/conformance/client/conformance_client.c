@@ -68,6 +68,26 @@ static void call_listed(struct script *s)
     }
 }
 
+/* The schema of the first tool, as the argument of the second: what came through unchanged. */
+static void echo_schema(struct script *s)
+{
+    struct json_view tools = script_list(s, MCP_TOOLS_LIST, "tools"), schema = JSON_VIEW_NONE;
+    struct str arguments = STR_INIT;
+
+    for (struct json_walk w = json_walk(tools); json_walk_next(&w);) {
+        if (!schema.at) {
+            schema = json_view_get(w.value, "inputSchema");
+            continue;
+        }
+        str_puts(&arguments, "{\"schema\":");
+        json_view_put(&arguments, schema);
+        str_putc(&arguments, '}');
+        script_call(s, json_view_get(w.value, "name"), str_cstr(&arguments));
+        break;
+    }
+    str_deinit(&arguments);
+}
+
 static const struct {
     const char *name; /* or its beginning, if it ends with "/" */
     void (*play)(struct script *s);
@@ -80,6 +100,7 @@ static const struct {
     {"http-custom-headers", call_listed},
     {"http-invalid-tool-headers", call_plain},
     {"request-metadata", call_plain},
+    {"json-schema-2020-12-preservation", echo_schema},
     {"auth/", call_plain},
 };
 
