@@ -14,6 +14,9 @@ struct script {
     struct loop *loop;
     struct http_client *http;
     struct mcp_client *client;
+    struct mcp_auth *auth; /* of the scenarios auth/...; else NULL */
+    char folder[64], store[80];
+    struct str location; /* of the redirect that ends a login */
     struct mcp_caller *caller;
     struct json_view context;
     struct str context_text;
@@ -25,7 +28,8 @@ struct script {
 };
 
 /* Faults end the program. revision, context: or NULL. */
-void script_open(struct script *s, const char *url, const char *revision, const char *context);
+void script_open(struct script *s, const char *url, const char *scenario, const char *revision,
+                 const char *context);
 void script_close(struct script *s);
 bool script_connect(struct script *s);
 

@@ -102,7 +102,7 @@ int main(int argc, char **argv)
             (scenario[n - 1] == '/' && strncmp(scenario, name, n) == 0))
             play = scenarios[i].play;
     }
-    script_open(&s, argv[argc - 1], getenv("MCP_CONFORMANCE_PROTOCOL_VERSION"),
+    script_open(&s, argv[argc - 1], name, getenv("MCP_CONFORMANCE_PROTOCOL_VERSION"),
                 getenv("MCP_CONFORMANCE_CONTEXT"));
     if (script_connect(&s))
         play(&s);
