@@ -188,7 +188,7 @@ static void on_head(void *ctx, int code, const struct http_field *fields, int32_
     }
     if (code >= 300)
         s->body.max = ERROR_BODY_BYTES;
-    else if (link_fetch_is_type(fields, n, "text/event-stream"))
+    else if ((s->id || s->is_get) && link_fetch_is_type(fields, n, "text/event-stream"))
         s->sse = sse_parser_new(l->spec->limits.message_bytes, on_event, s);
 }
 
@@ -197,6 +197,10 @@ static bool on_body(void *ctx, const char *bytes, size_t n)
     struct http_slot *s = ctx;
     bool go_on = true;
 
+    /* A notification or an answer has no answer: if messages were taken here, a server could make
+     * each of ours cause more of them. */
+    if (!s->id && !s->is_get)
+        return true;
     s->is_busy = true;
     if (s->sse) {
         enum status st = sse_feed(s->sse, bytes, n, NULL);

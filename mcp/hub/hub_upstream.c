@@ -31,7 +31,6 @@ struct upstream_link {
     struct upstream *upstream;
     struct mcp_client *client;
     struct mcp_auth *auth; /* NULL: none is needed */
-    struct client_auth *client_auth;
     struct address_policy policy;
     struct hub_link_events events;
     struct loop_timer *timer; /* of its end */
@@ -48,7 +47,6 @@ static void link_free(struct upstream_link *l)
     *at = l->next;
     loop_timer_free(l->timer);
     mcp_client_free(l->client);
-    client_auth_free(l->client_auth);
     mcp_auth_free(l->auth);
     free(l);
 }
@@ -122,10 +120,7 @@ static enum status make_auth(struct upstream_link *l, const struct mcp_launch *l
 
     if (!launch->url || has_own_authorization(launch))
         return STATUS_OK;
-    if (mcp_auth_new(env->loop, &options, &l->auth, err))
-        return err->status;
-    l->client_auth = client_auth_new(l->auth, l->upstream->server->name);
-    return STATUS_OK;
+    return mcp_auth_new(env->loop, &options, &l->auth, err);
 }
 
 /* ---- opening */
@@ -178,7 +173,7 @@ static enum status make_client(struct upstream_link *l, const struct mcp_launch 
                                                                     MCP_OVER_HTTP_SSE};
     const struct hub_upstream_env *env = l->upstream->env;
     const struct mcp_server_spec *server = l->upstream->server;
-    struct mcp_client_auth auth = client_auth_ops(l->client_auth);
+    struct mcp_client_auth auth = mcp_client_auth_of(l->auth);
     struct http_field *fields = fields_of(launch);
     struct str roots = STR_INIT;
     enum status st;

@@ -524,6 +524,31 @@ static void a_server_that_always_has_an_event_does_not_keep_us_busy(void **state
     deinit(&s);
 }
 
+static void what_comes_back_for_an_answer_is_no_message(void **state)
+{
+    static const char asks[] = "data: {\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}\n\n"
+                               "data: {\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"ping\"}\n\n";
+    struct server s;
+    struct asked a;
+
+    (void)state;
+    init(&s, false);
+    ready(&s);
+    http_memory_reply(s.w.memory, &(struct http_memory_reply){.body_contains = "\"result\":{}",
+                                                              .times = -1,
+                                                              .type = "text/event-stream",
+                                                              .body = asks});
+    http_memory_reply(
+        s.w.memory, &(struct http_memory_reply){
+                        .body_contains = "tools/call", .type = "text/event-stream", .body = asks});
+    ask(&s, &a, MCP_TOOLS_CALL, CALL);
+    world_answer(&s.w, &a);
+    world_wait(s.w.loop, 20);
+    assert_int_equal(count(&s, "\"result\":{}"), 2);
+    asked_deinit(&a);
+    deinit(&s);
+}
+
 static void cancel_closes_a_modern_stream_and_is_a_note_to_a_legacy_server(void **state)
 {
     (void)state;
@@ -907,6 +932,7 @@ int main(void)
         cmocka_unit_test(a_stream_that_ends_without_the_answer_is_an_error),
         cmocka_unit_test(a_legacy_stream_is_resumed_after_its_retry_time),
         cmocka_unit_test(resuming_has_an_end),
+        cmocka_unit_test(what_comes_back_for_an_answer_is_no_message),
         cmocka_unit_test(a_server_that_always_has_an_event_does_not_keep_us_busy),
         cmocka_unit_test(cancel_closes_a_modern_stream_and_is_a_note_to_a_legacy_server),
         cmocka_unit_test(a_lost_session_begins_again_and_only_safe_requests_are_repeated),
