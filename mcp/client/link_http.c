@@ -15,8 +15,8 @@
 
 #include "mcp/client/client.h"
 #include "mcp/client/client_link.h"
-#include "mcp/client/header_text.h"
 #include "mcp/client/link_fetch.h"
+#include "mcp/rpc/header_text.h"
 #include "runtime/base/memory.h"
 #include "runtime/http/sse.h"
 #include "runtime/loop/loop.h"
