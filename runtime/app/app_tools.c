@@ -3,11 +3,38 @@
  */
 #include "runtime/app/app_tools.h"
 
+#include "runtime/app/app_mcp.h"
+
 enum status app_tools(struct app *a, struct tool_registry **out, struct error *err)
 {
     const char *root = option_text(a->options, OPT_ROOT);
 
     return troupe_tools(a->troupe, root ? root : ".", out, err);
+}
+
+enum status app_tools_for(struct app *a, const char *name, struct tool_registry **out,
+                          struct error *err)
+{
+    enum status st = troupe_mcp_name(a->troupe, name, err);
+
+    return st ? st : app_tools(a, out, err);
+}
+
+enum status app_tools_all(struct app *a, struct tool_registry **out, struct error *err)
+{
+    enum status st = app_mcp_open(a, APP_MCP_NAMED, err);
+    const struct mcp_config *c = st ? NULL : troupe_mcp_config(a->troupe);
+
+    for (size_t i = 0; c && i < mcp_config_size(c); i++) {
+        const struct mcp_server_spec *s = mcp_config_at(c, i);
+        struct error why = ERROR_INIT;
+
+        if (s->settings.enabled && troupe_mcp_admit(a->troupe, s->name, &why))
+            app_print_error(a, NULL, &why);
+    }
+    if (!st)
+        st = troupe_mcp_warm(a->troupe, NULL, 0, err);
+    return st ? st : app_tools(a, out, err);
 }
 
 enum status app_tool(struct tool_registry *r, const char *name, struct tool **out,
