@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/base/hash.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/private_file.h"
 
@@ -74,6 +75,7 @@ static void read_token(const struct json *v, struct auth_token *out)
                                .refresh = get_text(v, "refresh"),
                                .scope = get_text(v, "scope"),
                                .client_id = get_text(v, "client_id"),
+                               .dpop_pem = get_text(v, "dpop_pem"),
                                .expires_ms = jv_get_int(jv_get(v, "expires_ms"), 0)};
 }
 
@@ -85,6 +87,7 @@ static struct json *token_json(const struct auth_token *t)
     set_text(v, "refresh", t->refresh);
     set_text(v, "scope", t->scope);
     set_text(v, "client_id", t->client_id);
+    set_text(v, "dpop_pem", t->dpop_pem);
     jv_set_int(v, "expires_ms", t->expires_ms);
     return v;
 }
@@ -117,6 +120,25 @@ static struct private_file file_at(const char *path)
     return (struct private_file){.path = path,
                                  .what = "the file of authorizations",
                                  .lost = "each MCP server then asks for a login again"};
+}
+
+enum status auth_store_hold(const char *path, const char *issuer, const char *resource, int *fd,
+                            struct error *err)
+{
+    struct str both = STR_INIT;
+    enum status st;
+
+    str_printf(&both, "%s %s", issuer, resource);
+    st = private_file_hold(path, fnv1a64(str_cstr(&both), both.len), fd, err);
+    str_deinit(&both);
+    if (st == STATUS_BUSY)
+        error_set(err, STATUS_BUSY, "another process asks for a token");
+    return st;
+}
+
+void auth_store_release(int fd)
+{
+    private_file_release(fd);
 }
 
 struct edit {

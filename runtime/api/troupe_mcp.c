@@ -222,6 +222,19 @@ enum status troupe_mcp_admit(struct troupe *t, const char *name, struct error *e
 
 /* ---- lists of tools, before they are needed */
 
+int64_t troupe_mcp_warm_ms(const struct troupe *t)
+{
+    int64_t ms = 0;
+
+    for (size_t i = 0; i < mcp_config_size(t->mcp->config); i++) {
+        const struct mcp_settings *s = &mcp_config_at(t->mcp->config, i)->settings;
+
+        if (s->start_timeout_ms + s->timeout_ms > ms)
+            ms = s->start_timeout_ms + s->timeout_ms;
+    }
+    return ms;
+}
+
 struct warming {
     struct troupe *t;
     bool done;
@@ -255,7 +268,7 @@ enum status troupe_mcp_warm(struct troupe *t, const char *const *server, size_t 
     if (st || !t->mcp || hub_size(t->mcp->hub) == 0)
         return st;
     w.look = loop_timer_every(loop, 100, look_for_end, &w);
-    warm = hub_warm(t->mcp->hub, server, n, TROUPE_MCP_WARM_MS, warmed, &w);
+    warm = hub_warm(t->mcp->hub, server, n, troupe_mcp_warm_ms(t), warmed, &w);
     while (!w.done && !(t->asked_to_end && *t->asked_to_end))
         loop_run(loop);
     loop_timer_free(w.look);
@@ -277,7 +290,7 @@ void troupe_mcp_warm_later(struct troupe *t)
     struct troupe_mcp *m = t->mcp;
 
     if (m && !m->warm && hub_size(m->hub) > 0)
-        m->warm = hub_warm(m->hub, NULL, 0, TROUPE_MCP_WARM_MS, warmed_later, m);
+        m->warm = hub_warm(m->hub, NULL, 0, troupe_mcp_warm_ms(t), warmed_later, m);
 }
 
 /* ---- opened at the first need */

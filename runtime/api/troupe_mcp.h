@@ -14,8 +14,6 @@
 #include "mcp/hub/hub_tool.h"
 #include "runtime/api/troupe.h"
 
-#define TROUPE_MCP_WARM_MS 70000 /* for lists of tools; the servers' own time-outs end it before */
-
 struct troupe_mcp_options {
     const char *project;       /* the folder of .mcp.json and troupe.yaml */
     const char *user_yaml;     /* the user's config.yaml, beside which is mcp.json; NULL: none */
@@ -54,14 +52,20 @@ MUST_CHECK enum status troupe_mcp_warm(struct troupe *t, const char *const *serv
 /* The same on the loop that runs, for all that are in the hub; once. */
 void troupe_mcp_warm_later(struct troupe *t);
 
+/* As long as waiting for lists of tools makes sense: the servers' own time-outs end it before. */
+int64_t troupe_mcp_warm_ms(const struct troupe *t);
+
 /* ---- troupe_mcp_plan.c */
 
 /* Before tools are looked up: the servers that the names of tools in a plan belong to are admitted,
  * and their tools are known. If the loop runs, it cannot wait: STATUS_BUSY while a server starts.
  * The error of a server that cannot be used says why, with its place. */
 MUST_CHECK enum status troupe_mcp_plan(struct troupe *t, const struct plan *p, struct error *err);
-/* The same for one name of a tool, or any name that begins with SERVER__. */
+/* The same for one name of a tool, or any name that begins with SERVER__; for the URI of a resource,
+ * troupe://SERVER/URI; for a server. Names that are of no server are fine. */
 MUST_CHECK enum status troupe_mcp_name(struct troupe *t, const char *name, struct error *err);
+MUST_CHECK enum status troupe_mcp_uri(struct troupe *t, const char *uri, struct error *err);
+MUST_CHECK enum status troupe_mcp_server(struct troupe *t, const char *server, struct error *err);
 /* Calls `done` once, perhaps now, when troupe_mcp_plan does not answer STATUS_BUSY any more. The
  * plan is lent until then. NULL: it was called. */
 struct hub_warm *troupe_mcp_plan_later(struct troupe *t, const struct plan *p,

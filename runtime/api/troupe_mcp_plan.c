@@ -176,6 +176,33 @@ enum status troupe_mcp_name(struct troupe *t, const char *name, struct error *er
     return fulfil(&w, err);
 }
 
+enum status troupe_mcp_uri(struct troupe *t, const char *uri, struct error *err)
+{
+    static const char scheme[] = "troupe://";
+    size_t n = sizeof(scheme) - 1;
+    struct str name = STR_INIT;
+    enum status st = STATUS_OK;
+
+    if (strncmp(uri, scheme, n) == 0) {
+        str_append(&name, uri + n, strcspn(uri + n, "/"));
+        str_puts(&name, "__");
+        st = troupe_mcp_name(t, str_cstr(&name), err);
+    }
+    str_deinit(&name);
+    return st;
+}
+
+enum status troupe_mcp_server(struct troupe *t, const char *server, struct error *err)
+{
+    struct wanted w = {.t = t};
+    const struct mcp_server_spec *s = mcp_config_find(troupe_mcp_config(t), server);
+
+    if (!s)
+        return error_set(err, STATUS_NOT_FOUND, "there is no MCP server %s", server);
+    want(&w, s->name);
+    return fulfil(&w, err);
+}
+
 struct hub_warm *troupe_mcp_plan_later(struct troupe *t, const struct plan *p,
                                        void (*done)(void *ctx), void *ctx)
 {
@@ -189,7 +216,7 @@ struct hub_warm *troupe_mcp_plan_later(struct troupe *t, const struct plan *p,
         if (!troupe_mcp_admit(t, w.server[i], &err) && !is_known(t, w.server[i]))
             w.server[n++] = w.server[i];
     if (n > 0)
-        warm = hub_warm(troupe_hub(t), w.server, n, TROUPE_MCP_WARM_MS, done, ctx);
+        warm = hub_warm(troupe_hub(t), w.server, n, troupe_mcp_warm_ms(t), done, ctx);
     else
         done(ctx);
     free(w.server);

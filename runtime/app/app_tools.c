@@ -3,7 +3,7 @@
  */
 #include "runtime/app/app_tools.h"
 
-#include "runtime/app/app_mcp.h"
+#include "runtime/app/app_mcp_request.h"
 
 enum status app_tools(struct app *a, struct tool_registry **out, struct error *err)
 {
@@ -22,18 +22,8 @@ enum status app_tools_for(struct app *a, const char *name, struct tool_registry 
 
 enum status app_tools_all(struct app *a, struct tool_registry **out, struct error *err)
 {
-    enum status st = app_mcp_open(a, APP_MCP_NAMED, err);
-    const struct mcp_config *c = st ? NULL : troupe_mcp_config(a->troupe);
+    enum status st = app_mcp_warm(a, NULL, err);
 
-    for (size_t i = 0; c && i < mcp_config_size(c); i++) {
-        const struct mcp_server_spec *s = mcp_config_at(c, i);
-        struct error why = ERROR_INIT;
-
-        if (s->settings.enabled && troupe_mcp_admit(a->troupe, s->name, &why))
-            app_print_error(a, NULL, &why);
-    }
-    if (!st)
-        st = troupe_mcp_warm(a->troupe, NULL, 0, err);
     return st ? st : app_tools(a, out, err);
 }
 

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,6 +16,7 @@
 
 #define FILE_BYTES_MAX ((size_t)4 << 20)
 #define LOCK_TRIES     200 /* of 5 ms */
+#define FILE_BYTE      0   /* of the lock file; the others are for private_file_hold */
 
 enum status private_file_path(const char *name, struct str *out, struct error *err)
 {
@@ -77,19 +77,46 @@ enum status private_file_load(const struct private_file *f, struct json **out, s
     return error_as_config(st, err);
 }
 
-/* The folder, and an empty file that only its owner can read: file_write_atomic keeps the mode. */
-static enum status create(const char *path, struct error *err)
+static enum status create_folder(const char *path, struct error *err)
 {
     const char *slash = strrchr(path, '/');
     char *folder = slash && slash > path ? xstrndup(path, (size_t)(slash - path)) : NULL;
     enum status st = folder ? dir_make(folder, err) : STATUS_OK;
-    int fd = -1;
 
-    if (!st && !file_exists(path))
+    free(folder);
+    return st;
+}
+
+/* An empty file that only its owner can read: file_write_atomic keeps the mode. */
+static enum status create(const char *path, struct error *err)
+{
+    int fd = -1;
+    enum status st = STATUS_OK;
+
+    if (!file_exists(path))
         st = file_open(path, O_WRONLY | O_CREAT, S_IRUSR | S_IWUSR, &fd, NULL, err);
     if (fd >= 0)
         close(fd);
-    free(folder);
+    return st;
+}
+
+/* Locks one byte of the lock file, for this descriptor. Returns 0 or an errno. */
+static int lock_byte(int fd, off_t at)
+{
+    struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = at, .l_len = 1};
+
+    return fcntl(fd, F_OFD_SETLK, &l) == 0 ? 0 : errno == EACCES ? EAGAIN : errno;
+}
+
+static enum status open_lock(const char *path, int *fd, struct error *err)
+{
+    struct str name = STR_INIT;
+    enum status st = create_folder(path, err);
+
+    str_printf(&name, "%s.lock", path);
+    if (!st)
+        st = file_open(str_cstr(&name), O_RDWR | O_CREAT, S_IRUSR | S_IWUSR, fd, NULL, err);
+    str_deinit(&name);
     return st;
 }
 
@@ -97,25 +124,20 @@ static enum status create(const char *path, struct error *err)
  * ever, so the wait has an end. */
 static enum status lock(const char *path, int *fd, struct error *err)
 {
-    struct str name = STR_INIT;
     const struct timespec wait = {.tv_nsec = 5000000};
-    enum status st;
-    int tries = 0;
+    enum status st = open_lock(path, fd, err);
+    int failed = st ? 0 : lock_byte(*fd, FILE_BYTE);
 
-    str_printf(&name, "%s.lock", path);
-    st = file_open(str_cstr(&name), O_RDWR | O_CREAT, S_IRUSR | S_IWUSR, fd, NULL, err);
-    while (!st && flock(*fd, LOCK_EX | LOCK_NB)) {
-        if (errno != EWOULDBLOCK && errno != EINTR)
-            st = error_errno(err, errno, "locking %s", str_cstr(&name));
-        else if (++tries == LOCK_TRIES)
-            st = error_set(err, STATUS_BUSY, "another process keeps %s locked", str_cstr(&name));
-        else
-            nanosleep(&wait, NULL);
-        if (st)
-            close(*fd);
+    for (int i = 0; !st && failed == EAGAIN && i < LOCK_TRIES; i++) {
+        nanosleep(&wait, NULL);
+        failed = lock_byte(*fd, FILE_BYTE);
     }
-    str_deinit(&name);
-    return st;
+    if (!failed)
+        return st;
+    close(*fd);
+    if (failed == EAGAIN)
+        return error_set(err, STATUS_BUSY, "another process keeps %s.lock locked", path);
+    return error_errno(err, failed, "locking %s.lock", path);
 }
 
 static enum status write_doc(const char *path, const struct seams *seams, struct json *doc,
@@ -134,19 +156,36 @@ static enum status write_doc(const char *path, const struct seams *seams, struct
     return st;
 }
 
+enum status private_file_hold(const char *path, uint64_t what, int *fd, struct error *err)
+{
+    enum status st = open_lock(path, fd, err);
+    int failed = st ? 0 : lock_byte(*fd, 1 + (off_t)(what >> 2));
+
+    if (!failed)
+        return st;
+    close(*fd);
+    return failed == EAGAIN ? error_set(err, STATUS_BUSY, "another process holds it")
+                            : error_errno(err, failed, "locking %s.lock", path);
+}
+
+void private_file_release(int fd)
+{
+    close(fd); /* the lock goes with it */
+}
+
 enum status private_file_change(const struct private_file *f, const struct seams *seams,
                                 void (*edit)(void *ctx, struct json *doc), void *ctx,
                                 struct error *err)
 {
     struct json *doc = NULL;
     int fd = -1;
-    enum status st = create(f->path, err);
+    enum status st = lock(f->path, &fd, err);
 
-    if (!st)
-        st = lock(f->path, &fd, err);
     if (st)
         return st;
-    st = private_file_load(f, &doc, err);
+    st = create(f->path, err);
+    if (!st)
+        st = private_file_load(f, &doc, err);
     if (!st) {
         edit(ctx, doc);
         st = write_doc(f->path, seams, doc, err);

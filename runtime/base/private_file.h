@@ -30,5 +30,10 @@ MUST_CHECK enum status private_file_load(const struct private_file *f, struct js
 MUST_CHECK enum status private_file_change(const struct private_file *f, const struct seams *seams,
                                            void (*edit)(void *ctx, struct json *doc), void *ctx,
                                            struct error *err);
+/* Holds one of the things in the file until `release`, in other processes too; the file can be
+ * changed meanwhile. Does not wait: STATUS_BUSY. *fd: for release. */
+MUST_CHECK enum status private_file_hold(const char *path, uint64_t what, int *fd,
+                                         struct error *err);
+void private_file_release(int fd);
 
 #endif
