@@ -111,7 +111,14 @@ void loop_free(struct loop *l)
 
 void loop_run(struct loop *l)
 {
+    l->running = true;
     uv_run(&l->uv, UV_RUN_DEFAULT);
+    l->running = false;
+}
+
+bool loop_is_running(const struct loop *l)
+{
+    return l->running;
 }
 
 void loop_stop(struct loop *l)
