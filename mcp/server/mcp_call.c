@@ -147,6 +147,7 @@ static void on_done(void *ctx, struct mcp_exchange *x, const struct mcp_answer *
     struct mcp_call *c = ctx;
     struct str result, text;
 
+    (void)x;
     assert(x == c->x);
     if (a->kind == MCP_ERROR) {
         end_with_error(c, a);
