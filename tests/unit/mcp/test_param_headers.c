@@ -2,8 +2,8 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "mcp/client/header_text.h"
 #include "mcp/client/param_headers.h"
+#include "mcp/rpc/header_text.h"
 #include "tests/support/check.h"
 
 #define A(name) "\"x-mcp-header\":" name
