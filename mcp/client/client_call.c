@@ -191,6 +191,13 @@ static void take_error(struct client_call *call, const struct rpc_message *m)
     str_deinit(&text);
 }
 
+/* Is this page the whole list? */
+static bool is_whole(const struct client_call *call, struct json_view result)
+{
+    return call->n_waiting > 0 && !json_view_get(call->waiting[0]->params, "cursor").at &&
+           !json_view_get(result, "nextCursor").at;
+}
+
 static void take_result(struct client_call *call, struct json_view result)
 {
     struct mcp_client *c = call->client;
@@ -204,6 +211,8 @@ static void take_result(struct client_call *call, struct json_view result)
         if (str_ok(&without))
             result = json_view_str(&without);
     }
+    if (call->method == MCP_TOOLS_LIST && is_whole(call, result))
+        c->headers_known = true;
     if (envelope_answer(call->method, client_is_modern(c), call->caller->can, result, &changed, &a,
                         &err))
         fail(call, RPC_INTERNAL_ERROR, &err);
@@ -553,7 +562,7 @@ void client_calls_of_gone(struct mcp_client *c, struct mcp_caller *caller)
 
 void client_calls_fail(struct mcp_client *c, const struct error *err)
 {
-    while (c->calls && c->state == MCP_CLIENT_DOWN) {
+    while (c->calls) {
         client_request_drop(c->calls->request, false);
         c->calls->request = NULL;
         fail(c->calls, RPC_INTERNAL_ERROR, err);

@@ -93,6 +93,8 @@ static void on_answer(void *ctx, struct json_view message, int64_t code)
     post_free(p);
     if (fails)
         http_session_end(s);
+    else
+        http_session_touch(s);
 }
 
 /* ---- calls that take long */

@@ -147,9 +147,18 @@ static void on_push(void *ctx, struct json_view message)
     session_stream_send(&s->get, message, false);
 }
 
+void http_session_touch(struct http_session *s)
+{
+    unlink_session(s);
+    link_newest(s);
+}
+
 static void on_get_gone(void *ctx)
 {
-    mcp_session_listen(((struct http_session *)ctx)->core, false);
+    struct http_session *s = ctx;
+
+    mcp_session_listen(s->core, false);
+    http_session_touch(s);
 }
 
 static struct session_owner *owner_of(struct http_session_table *t, const char *principal)
@@ -254,8 +263,7 @@ struct http_session *http_session_find(struct http_session_table *t, const char 
     if (!s || strcmp(s->core->caller->principal, principal) != 0 ||
         strcmp(s->core->caller->view, view) != 0)
         return NULL;
-    unlink_session(s);
-    link_newest(s);
+    http_session_touch(s);
     return s;
 }
 

@@ -72,6 +72,25 @@ static void ask(struct mcp_exchange *x)
             x, &(struct mcp_answer){.kind = MCP_INPUT_REQUIRED, .result = view(inputs)});
 }
 
+/* Asks again, whatever the answer. */
+static void ask_again(struct mcp_exchange *x)
+{
+    mcp_exchange_finish(x,
+                        &(struct mcp_answer){.kind = MCP_INPUT_REQUIRED,
+                                             .result = view("{\"inputRequests\":{\"r\":{\"method\":"
+                                                            "\"roots/list\"}}}")});
+}
+
+/* Wants to be called a second time, without an input. */
+static void put_off(struct mcp_exchange *x)
+{
+    if (json_view_get(x->params, "requestState").at)
+        mcp_exchange_complete(x, view("{\"content\":[]}"));
+    else
+        mcp_exchange_finish(x, &(struct mcp_answer){.kind = MCP_INPUT_REQUIRED,
+                                                    .result = view("{\"requestState\":\"s\"}")});
+}
+
 static void call_tool(struct world *w, struct mcp_exchange *x)
 {
     struct json_view name = json_view_get(x->params, "name");
@@ -80,6 +99,10 @@ static void call_tool(struct world *w, struct mcp_exchange *x)
         finish_text(x, json_view_get(x->params, "arguments"));
     } else if (json_view_is(name, "ask")) {
         ask(x);
+    } else if (json_view_is(name, "again")) {
+        ask_again(x);
+    } else if (json_view_is(name, "later")) {
+        put_off(x);
     } else if (json_view_is(name, "fail")) {
         mcp_exchange_fail(x, RPC_INVALID_PARAMS, "bad \"thing\"");
     } else if (json_view_is(name, "needy")) {

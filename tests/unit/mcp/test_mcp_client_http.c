@@ -214,6 +214,7 @@ static void arguments_are_repeated_in_fields_and_wrong_tools_are_left_out(void *
     assert_non_null(strstr(str_cstr(&a.result), "\"good\""));
     assert_null(strstr(str_cstr(&a.result), "\"bad\""));
     asked_deinit(&a);
+    assert_int_equal(count(&s, "tools/list"), 2);
     ask(&s, &a, MCP_TOOLS_CALL, "{\"name\":\"bad\"}");
     world_answer(&s.w, &a);
     assert_string_equal(str_cstr(&a.message), "server: the tool \"bad\" has a wrong x-mcp-header");
@@ -606,6 +607,35 @@ static void a_lost_session_begins_again_and_only_safe_requests_are_repeated(void
     deinit(&s);
 }
 
+/* The stream outside requests belongs to a session. */
+static void a_new_session_has_a_new_get_stream(void **state)
+{
+    struct server s;
+    struct asked a;
+    const char *last_session = "";
+    int n = 0;
+
+    (void)state;
+    init(&s, false);
+    ready(&s); /* GET is refused */
+    s.n_lost = 1;
+    ask(&s, &a, MCP_TOOLS_LIST, NULL);
+    world_answer(&s.w, &a);
+    world_wait(s.w.loop, 5);
+    for (int32_t i = 0; i < http_memory_n_requests(s.w.memory); i++) {
+        const struct http_memory_request *q = http_memory_request(s.w.memory, i);
+
+        if (strcmp(q->method, "GET") != 0)
+            continue;
+        last_session = field(q, "mcp-session-id");
+        n++;
+    }
+    assert_int_equal(n, 2);
+    assert_string_equal(last_session, "session-2");
+    asked_deinit(&a);
+    deinit(&s);
+}
+
 static void a_server_that_loses_every_session_makes_no_loop(void **state)
 {
     struct server s;
@@ -936,6 +966,7 @@ int main(void)
         cmocka_unit_test(a_server_that_always_has_an_event_does_not_keep_us_busy),
         cmocka_unit_test(cancel_closes_a_modern_stream_and_is_a_note_to_a_legacy_server),
         cmocka_unit_test(a_lost_session_begins_again_and_only_safe_requests_are_repeated),
+        cmocka_unit_test(a_new_session_has_a_new_get_stream),
         cmocka_unit_test(a_server_that_loses_every_session_makes_no_loop),
         cmocka_unit_test(a_session_is_ended_when_the_client_stops),
         cmocka_unit_test(a_request_belongs_to_the_call_of_its_stream),

@@ -132,6 +132,21 @@ static void a_bad_initialize_begins_nothing(void **state)
 
 /* ---- sessions */
 
+static const struct {
+    const char *method, *fields;
+    bool has_id;
+    int code;
+} others[] = {
+    {"DELETE", "X-Principal: bob\r\n", true, 404},
+    {"DELETE", "", false, 405},
+    {"GET", "X-Principal: bob\r\nAccept: text/event-stream\r\n", true, 404},
+    {"GET", "Accept: text/event-stream\r\n", false, 405},
+    {"GET", "Accept: application/json\r\n", true, 406},
+    {"GET", "", true, 406},
+    {"PUT", "", true, 405},
+    {"GET", "Accept: text/event-stream\r\nMCP-Protocol-Version: 2026-07-28\r\n", true, 400},
+};
+
 static void requests_need_a_session_of_their_principal(void **state)
 {
     struct world *w = *state;
@@ -153,6 +168,14 @@ static void requests_need_a_session_of_their_principal(void **state)
     expect(&other, REQUEST("1", "ping", ""), 400,
            "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32600,\"message\":"
            "\"MCP-Protocol-Version is not the revision of a session\"}}");
+    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+        c = client_new(w);
+        (void)snprintf(other.get_fields, sizeof(other.get_fields), "%s%s%s\r\n", others[i].fields,
+                       others[i].has_id ? "MCP-Session-Id: " : "X: ", s.id);
+        client_send(c, others[i].method, other.get_fields, NULL);
+        assert_int_equal(client_code(c), others[i].code);
+        client_free(c);
+    }
     c = client_new(w);
     client_send(c, "DELETE", s.get_fields, NULL);
     assert_int_equal(client_code(c), 204);
@@ -382,6 +405,40 @@ static void input_has_a_deadline(void **state)
     client_free(c);
 }
 
+static void rounds_are_bounded(void **state)
+{
+    struct world *w = *state;
+    struct session s;
+    struct client *c;
+
+    w->o.limits.input_rounds = 2;
+    world_restart(w);
+    s = begin(w, ABLE);
+    c = post(&s, TOOL("1", "again", ""));
+    expect(&s, ANSWER("1", "{\"roots\":[]}"), 202, "");
+    assert_non_null(strstr(client_body(c), "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":"));
+    assert_null(strstr(client_body(c), "error"));
+    expect(&s, ANSWER("2", "{\"roots\":[]}"), 202, "");
+    assert_non_null(strstr(client_body(c),
+                           "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32603,"
+                           "\"message\":\"the server asks for input again and "
+                           "again\"}}"));
+    client_free(c);
+}
+
+static void a_server_may_want_to_be_called_again_later(void **state)
+{
+    struct world *w = *state;
+    struct session s = begin(w, "{}");
+    struct client *c = post(&s, TOOL("1", "later", ""));
+
+    assert_int_equal(client_code(c), 0);
+    world_turn(w, 1300);
+    assert_non_null(strstr(client_body(c), "\"id\":1,\"result\":{\"content\":[]}"));
+    assert_string_equal(str_cstr(&w->heard), "{\"name\":\"later\",\"requestState\":\"s\"}");
+    client_free(c);
+}
+
 /* ---- notifications */
 
 static void lists_and_resources_are_reported_on_the_get_stream(void **state)
@@ -455,6 +512,44 @@ static void what_is_kept_for_a_stream_is_bounded(void **state)
     client_free(c);
 }
 
+static char *large_result(size_t n)
+{
+    struct str text = STR_INIT;
+
+    str_puts(&text, "{\"content\":[],\"x\":\"");
+    while (text.len < n)
+        str_puts(&text, "0123456789");
+    str_puts(&text, "\"}");
+    return str_take(&text);
+}
+
+static void large_answers_are_kept_only_for_those_who_have_not_got_them(void **state)
+{
+    struct world *w = *state;
+    char *large = large_result(100000);
+    struct session s;
+    struct client *c;
+
+    w->o.limits.kept_bytes = 50000;
+    world_restart(w);
+    s = begin(w, "{}");
+    c = post(&s, TOOL("4", "note", ",\"_meta\":{\"progressToken\":9}"));
+    world_finish(w->open[0], large);
+    client_pump(c);
+    client_free(c);
+    c = get(&s, "1-2");
+    assert_string_equal(client_body(c), "");
+    client_free(c);
+    c = post(&s, TOOL("4", "note", ",\"_meta\":{\"progressToken\":9}"));
+    assert_int_equal(client_code(c), 200);
+    client_free(c);
+    world_finish(w->open[0], large);
+    c = get(&s, "2-2");
+    assert_true(strlen(client_body(c)) > 100000);
+    client_free(c);
+    free(large);
+}
+
 /* ---- limits */
 
 static void the_oldest_idle_session_makes_room(void **state)
@@ -504,6 +599,28 @@ static void idle_sessions_expire(void **state)
 #ifdef __SANITIZE_ADDRESS__
 size_t __sanitizer_get_current_allocated_bytes(void); /* its mallinfo is empty */
 #endif
+
+/* A client whose stream has just been lost comes back to its session. */
+static void a_session_is_not_idle_while_it_has_a_stream(void **state)
+{
+    struct world *w = *state;
+    struct session s;
+    struct client *c;
+
+    w->o.limits.session_idle_ms = 80;
+    world_restart(w);
+    s = begin(w, "{}");
+    c = get(&s, NULL);
+    w->skew_ms = 1000;
+    world_turn(w, 30);
+    assert_int_equal(mcp_server_counts(w->server).sessions, 1);
+    client_free(c);
+    world_turn(w, 30);
+    assert_int_equal(mcp_server_counts(w->server).sessions, 1);
+    w->skew_ms = 2000;
+    world_turn(w, 30);
+    assert_int_equal(mcp_server_counts(w->server).sessions, 0);
+}
 
 static size_t bytes_in_use(void)
 {
@@ -559,11 +676,15 @@ int main(void)
         TEST(what_the_client_cannot_do_is_not_asked),
         TEST(a_call_is_cancelled_while_it_waits_for_input),
         TEST(input_has_a_deadline),
+        TEST(rounds_are_bounded),
+        TEST(a_server_may_want_to_be_called_again_later),
         TEST(lists_and_resources_are_reported_on_the_get_stream),
         TEST(a_handler_without_subscriptions_says_so),
         TEST(what_is_kept_for_a_stream_is_bounded),
         TEST(the_oldest_idle_session_makes_room),
         TEST(idle_sessions_expire),
+        TEST(a_session_is_not_idle_while_it_has_a_stream),
+        TEST(large_answers_are_kept_only_for_those_who_have_not_got_them),
         TEST(abandoned_sessions_do_not_add_up),
     };
 
