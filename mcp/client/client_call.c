@@ -307,6 +307,13 @@ static void on_tools(void *ctx, enum status st, struct json_view items, int64_t 
     client_calls_go(c);
 }
 
+/* Of a tool; without any there is nothing to repeat in header fields. */
+static bool has_arguments(const struct client_call *call)
+{
+    return call->method == MCP_TOOLS_CALL && call->n_waiting > 0 &&
+           json_view_size(json_view_get(call->waiting[0]->params, "arguments")) > 0;
+}
+
 /* Is all there that the call needs? If not, it is asked for. */
 static bool can_go(struct client_call *call)
 {
@@ -319,8 +326,7 @@ static bool can_go(struct client_call *call)
             set_level(c, level);
         return c->level != MCP_LOG_NONE && level >= c->level;
     }
-    if (client_is_modern(c) && call->method == MCP_TOOLS_CALL && c->link->is_http &&
-        !c->headers_known) {
+    if (client_is_modern(c) && has_arguments(call) && c->link->is_http && !c->headers_known) {
         if (!c->headers_lists)
             c->headers_lists =
                 client_lists_start(&(struct client_lists_spec){.loop = c->spec.loop,
@@ -571,7 +577,7 @@ void client_calls_fail(struct mcp_client *c, const struct error *err)
 
 /* ---- which call */
 
-static bool can_ask(const struct client_call *call)
+bool client_call_can_ask(const struct client_call *call)
 {
     return call->request && (call->method == MCP_TOOLS_CALL || call->method == MCP_PROMPTS_GET ||
                              call->method == MCP_RESOURCES_READ);
@@ -586,7 +592,7 @@ struct client_call *client_call_of(struct mcp_client *c, int64_t from, bool *is_
     if (from)
         return r ? r->call : NULL;
     for (struct client_call *call = c->calls; call; call = call->next) {
-        if (!can_ask(call))
+        if (!client_call_can_ask(call))
             continue;
         if (best && strcmp(best->caller->principal, call->caller->principal) != 0) {
             *is_ambiguous = true;

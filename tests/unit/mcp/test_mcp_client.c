@@ -561,6 +561,8 @@ static void requests_outside_calls_are_answered_or_refused(void **state)
         world_say(&w, "{\"jsonrpc\":\"2.0\",\"id\":\"s1\",\"method\":%s}", cases[i].ask);
         assert_non_null(world_sent(&w, cases[i].answer));
     }
+    mcp_client_handler(w.client)->roots_changed(w.client, w.caller);
+    assert_non_null(world_sent(&w, "notifications/roots/list_changed"));
     world_deinit(&w);
 }
 

@@ -713,6 +713,30 @@ static void a_request_belongs_to_the_call_of_its_stream(void **state)
     deinit(&s);
 }
 
+/* The answer to tools/list cannot be `input_required`. */
+static void a_request_in_the_course_of_a_list_is_refused(void **state)
+{
+    static const char body[] = "data: {\"jsonrpc\":\"2.0\",\"id\":\"e\",\"method\":"
+                               "\"elicitation/create\",\"params\":{\"message\":\"?\"}}\n\n"
+                               "data: {\"jsonrpc\":\"2.0\",\"id\":3,\"result\":{\"tools\":[]}}\n\n";
+    struct server s;
+    struct asked a;
+
+    (void)state;
+    init(&s, false);
+    ready(&s);
+    http_memory_reply(
+        s.w.memory, &(struct http_memory_reply){
+                        .body_contains = "tools/list", .type = "text/event-stream", .body = body});
+    ask(&s, &a, MCP_TOOLS_LIST, NULL);
+    world_answer(&s.w, &a);
+    world_wait(s.w.loop, 5);
+    assert_int_equal(a.kind, MCP_COMPLETE);
+    assert_non_null(last(&s, "\"id\":\"e\",\"error\":{\"code\":-32601"));
+    asked_deinit(&a);
+    deinit(&s);
+}
+
 /* ---- sizes: TokenRhythm/opensquilla PR#953 */
 
 static void answers_of_any_size_up_to_the_cap_are_whole(void **state)
@@ -970,6 +994,7 @@ int main(void)
         cmocka_unit_test(a_server_that_loses_every_session_makes_no_loop),
         cmocka_unit_test(a_session_is_ended_when_the_client_stops),
         cmocka_unit_test(a_request_belongs_to_the_call_of_its_stream),
+        cmocka_unit_test(a_request_in_the_course_of_a_list_is_refused),
         cmocka_unit_test(answers_of_any_size_up_to_the_cap_are_whole),
         cmocka_unit_test(a_modern_server_without_subscriptions_stays_connected),
         cmocka_unit_test(a_legacy_server_without_a_get_stream_is_asked_once),
