@@ -41,9 +41,8 @@ struct mcp_client_auth {
     void *ctx;
     /* The value of Authorization for the next request, lent until the loop turns; NULL: none. */
     const char *(*header)(void *ctx);
-    /* The value of the field DPoP that goes with it, lent until the next call; NULL: none. May be
-     * NULL itself. */
-    const char *(*proof)(void *ctx, const char *method);
+    /* That of DPoP, for this request alone; lent until the next call; NULL: none. */
+    const char *(*proof)(void *ctx, enum http_method method);
     /* Calls `done` once, never inside: true, send the request again. Returns what cancel takes;
      * NULL: no more can be done, and done is not called. */
     void *(*answer)(void *ctx, const struct mcp_client_challenge *c,

@@ -113,11 +113,9 @@ static enum status add(struct http_fields *to, const char *name, const char *val
 static enum status put_fields(struct link_fetch *f, struct http_fields *all, struct error *err)
 {
     const struct mcp_client_spec *client = f->spec.client;
-    const struct mcp_client_auth *auth = client->auth;
-    const char *header = auth ? auth->header(auth->ctx) : NULL;
-    const char *proof =
-        header && auth->proof ? auth->proof(auth->ctx, http_method_name(f->spec.method)) : NULL;
+    const char *header = client->auth ? client->auth->header(client->auth->ctx) : NULL;
     const struct http_field *own = http_fields_list(&f->fields);
+    const char *proof = NULL;
     enum status st = STATUS_OK;
 
     for (int32_t i = 0; i < f->fields.n && own && !st; i++)
@@ -128,6 +126,7 @@ static enum status put_fields(struct link_fetch *f, struct http_fields *all, str
     if (!st && header) {
         str_puts(&f->used, header);
         st = add(all, "authorization", header, err);
+        proof = client->auth->proof ? client->auth->proof(client->auth->ctx, f->spec.method) : NULL;
     }
     if (!st && proof)
         st = add(all, "dpop", proof, err);

@@ -400,8 +400,12 @@ static enum status send(struct client_link *link, const struct client_send *m, s
     struct http_slot *s = new_slot(l, m->id, m->method);
     enum status st;
 
-    if (m->method == MCP_INITIALIZE)
+    if (m->method == MCP_INITIALIZE) { /* a new session has a stream of its own */
         str_clear(&l->session);
+        l->has_no_get = false;
+        if (l->get)
+            drop_slot(l->get);
+    }
     st = begin(s, m, err);
     if (st)
         free_slot(s);

@@ -31,6 +31,7 @@ struct upstream_link {
     struct upstream *upstream;
     struct mcp_client *client;
     struct mcp_auth *auth; /* NULL: none is needed */
+    struct client_auth *client_auth;
     struct address_policy policy;
     struct hub_link_events events;
     struct loop_timer *timer; /* of its end */
@@ -47,6 +48,7 @@ static void link_free(struct upstream_link *l)
     *at = l->next;
     loop_timer_free(l->timer);
     mcp_client_free(l->client);
+    client_auth_free(l->client_auth);
     mcp_auth_free(l->auth);
     free(l);
 }
@@ -120,10 +122,14 @@ static enum status make_auth(struct upstream_link *l, const struct mcp_launch *l
                                              .policy = &l->policy,
                                              .ctx = l,
                                              .open_url = env->open_url ? open_url : NULL};
+    enum status st;
 
     if (!launch->url || has_own_authorization(launch))
         return STATUS_OK;
-    return mcp_auth_new(env->loop, &options, &l->auth, err);
+    st = mcp_auth_new(env->loop, &options, &l->auth, err);
+    if (!st)
+        l->client_auth = client_auth_new(l->auth, l->upstream->server->name);
+    return st;
 }
 
 /* ---- opening */
@@ -176,7 +182,7 @@ static enum status make_client(struct upstream_link *l, const struct mcp_launch 
                                                                     MCP_OVER_HTTP_SSE};
     const struct hub_upstream_env *env = l->upstream->env;
     const struct mcp_server_spec *server = l->upstream->server;
-    struct mcp_client_auth auth = mcp_client_auth_of(l->auth);
+    struct mcp_client_auth auth = client_auth_ops(l->client_auth);
     struct http_field *fields = fields_of(launch);
     struct str roots = STR_INIT;
     enum status st;

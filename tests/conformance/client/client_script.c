@@ -6,9 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "mcp/client/client_auth.h"
 #include "runtime/http/address_policy.h"
 #include "runtime/http/http_client.h"
 #include "runtime/loop/loop.h"
@@ -203,107 +201,6 @@ bool script_connect(struct script *s)
     return false;
 }
 
-/* ---- authorization: /authorize of the suite answers at once with the redirect */
-
-static void on_redirect_head(void *ctx, int code, const struct http_field *fields, int32_t n)
-{
-    struct script *s = ctx;
-    const char *location = http_field_value(fields, n, "location");
-
-    (void)code;
-    str_clear(&s->location);
-    str_puts(&s->location, location ? location : "");
-}
-
-static void on_redirect_done(void *ctx, enum status st, bool sent, const struct error *err)
-{
-    struct script *s = ctx;
-    const char *query = strchr(str_cstr(&s->location), '?');
-    struct error why = ERROR_INIT;
-
-    (void)sent;
-    if (st)
-        fprintf(stderr, "conformance_client: the login: %s\n", err->message);
-    else if (mcp_auth_redirected(s->auth, query ? query + 1 : "", &why))
-        fprintf(stderr, "conformance_client: the login: %s\n", why.message);
-}
-
-static bool open_url(void *ctx, const char *url)
-{
-    struct script *s = ctx;
-    struct http_fetch *fetch;
-
-    return http_fetch_start(s->http,
-                            &(struct http_fetch_spec){.method = HTTP_GET,
-                                                      .url = url,
-                                                      .policy = &local,
-                                                      .ctx = s,
-                                                      .on_head = on_redirect_head,
-                                                      .on_done = on_redirect_done},
-                            &fetch, NULL) == STATUS_OK;
-}
-
-/* A text of the context; NULL: it has none. */
-static const char *from_context(struct script *s, const char *key)
-{
-    struct str *text = &s->texts[s->n_texts];
-
-    *text = STR_INIT;
-    if (!json_view_text(json_view_get(s->context, key), text))
-        return NULL;
-    s->n_texts++;
-    return str_cstr(text);
-}
-
-static void open_auth(struct script *s, const char *url, const char *scenario)
-{
-    struct mcp_auth_options o = {
-        .server_url = url,
-        .http = s->http,
-        .policy = &local,
-        .client_id = from_context(s, "client_id"),
-        .client_secret = from_context(s, "client_secret"),
-        .client_key_pem = from_context(s, "private_key_pem"),
-        .client_metadata_url = "https://conformance-test.local/client-metadata.json",
-        .redirect_uri = "http://localhost:3000/callback",
-        .login_ms = 10000,
-        .ctx = s,
-        .open_url = open_url};
-    struct error err = ERROR_INIT;
-
-    if (strstr(scenario, "client-credentials"))
-        o.grant = MCP_AUTH_CLIENT_CREDENTIALS;
-    if (strstr(scenario, "enterprise") || strstr(scenario, "wif")) {
-        o.grant = MCP_AUTH_ASSERTION;
-        o.assertion = from_context(s, "valid_jwt");
-        if (!o.assertion)
-            o.assertion = from_context(s, "idp_id_token");
-        o.idp_token_endpoint = from_context(s, "idp_token_endpoint");
-        o.idp_client_id = from_context(s, "idp_client_id");
-    }
-    (void)snprintf(s->folder, sizeof(s->folder), "/tmp/conformance-client-XXXXXX");
-    if (!mkdtemp(s->folder))
-        exit(1);
-    (void)snprintf(s->store, sizeof(s->store), "%s/auth.json", s->folder);
-    o.store_path = s->store;
-    o.folder = s->folder;
-    if (mcp_auth_new(s->loop, &o, &s->auth, &err))
-        give_up(&err);
-}
-
-static void close_auth(struct script *s)
-{
-    char lock[sizeof(s->store) + 8];
-
-    mcp_auth_free(s->auth);
-    if (!s->folder[0])
-        return;
-    (void)snprintf(lock, sizeof(lock), "%s.lock", s->store);
-    (void)unlink(lock);
-    (void)unlink(s->store);
-    (void)rmdir(s->folder);
-}
-
 static void open_context(struct script *s, const char *context)
 {
     struct error err = ERROR_INIT;
@@ -325,7 +222,6 @@ void script_open(struct script *s, const char *url, const char *scenario, const 
         .principal = "user",
         .revision = MCP_NEWEST,
         .capabilities = json_view_of(capabilities, strlen(capabilities))};
-    struct mcp_client_auth auth;
     struct mcp_client_spec spec = {.name = "the server",
                                    .transport = MCP_OVER_HTTP,
                                    .url = url,
@@ -333,10 +229,10 @@ void script_open(struct script *s, const char *url, const char *scenario, const 
                                    .client_name = "troupe-conformance",
                                    .client_version = "1",
                                    .events = {.ctx = s, .state = on_state, .line = on_line}};
+    struct mcp_client_auth auth;
     struct error err = ERROR_INIT;
 
     *s = (struct script){.n_texts = 0};
-    s->location = STR_INIT;
     open_context(s, context);
     if (revision && !mcp_is_modern(mcp_revision_named(revision)))
         spec.eras = MCP_ERA_LEGACY;
@@ -344,11 +240,9 @@ void script_open(struct script *s, const char *url, const char *scenario, const 
         give_up(&err);
     spec.loop = s->loop;
     spec.http = s->http;
-    if (strncmp(scenario, "auth/", 5) == 0) {
-        open_auth(s, url, scenario);
-        auth = mcp_client_auth_of(s->auth);
-        spec.auth = &auth;
-    }
+    s->login = client_login_new(s->loop, s->http, url, scenario, s->context);
+    auth = client_login_ops(s->login);
+    spec.auth = &auth;
     s->caller = mcp_caller_new(&caller);
     if (mcp_client_new(&spec, &s->client, &err))
         give_up(&err);
@@ -368,12 +262,11 @@ void script_close(struct script *s)
     loop_run(s->loop);
     loop_timer_free(t);
     mcp_client_free(s->client);
-    close_auth(s);
+    client_login_free(s->login);
     mcp_caller_unref(s->caller);
     http_client_free(s->http);
     loop_free(s->loop);
     for (int i = 0; i < SCRIPT_TEXTS; i++)
         str_deinit(&s->texts[i]);
     str_deinit(&s->context_text);
-    str_deinit(&s->location);
 }

@@ -5,6 +5,7 @@
 #ifndef TROUPE_TESTS_CLIENT_SCRIPT_H
 #define TROUPE_TESTS_CLIENT_SCRIPT_H
 
+#include "client_login.h"
 #include "mcp/client/client.h"
 #include "runtime/base/str.h"
 
@@ -13,10 +14,8 @@
 struct script {
     struct loop *loop;
     struct http_client *http;
+    struct client_login *login;
     struct mcp_client *client;
-    struct mcp_auth *auth; /* of the scenarios auth/...; else NULL */
-    char folder[64], store[80];
-    struct str location; /* of the redirect that ends a login */
     struct mcp_caller *caller;
     struct json_view context;
     struct str context_text;

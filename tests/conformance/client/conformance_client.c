@@ -52,24 +52,6 @@ static void use_everything(struct script *s)
         script_ask(s, MCP_PROMPTS_GET, "name", json_view_get(w.value, "name"));
 }
 
-/* The schema of the other tool comes back as an argument: nothing of it may be lost on the way. */
-static void echo_schema(struct script *s)
-{
-    struct json_view tools = script_list(s, MCP_TOOLS_LIST, "tools"), schema = JSON_VIEW_NONE;
-    static const char echo[] = "\"json_schema_echo\"";
-    struct str arguments = STR_INIT;
-
-    for (struct json_walk w = json_walk(tools); json_walk_next(&w);) {
-        if (!json_view_is(json_view_get(w.value, "name"), "json_schema_echo"))
-            schema = json_view_get(w.value, "inputSchema");
-    }
-    str_puts(&arguments, "{\"schema\":");
-    json_view_put(&arguments, schema);
-    str_putc(&arguments, '}');
-    script_call(s, json_view_of(echo, strlen(echo)), str_cstr(&arguments));
-    str_deinit(&arguments);
-}
-
 /* The calls that the context lists, and no others. */
 static void call_listed(struct script *s)
 {
@@ -84,6 +66,26 @@ static void call_listed(struct script *s)
         script_call(s, json_view_get(w.value, "name"), str_cstr(&text));
         str_deinit(&text);
     }
+}
+
+/* The schema of the first tool, as the argument of the second: what came through unchanged. */
+static void echo_schema(struct script *s)
+{
+    struct json_view tools = script_list(s, MCP_TOOLS_LIST, "tools"), schema = JSON_VIEW_NONE;
+    struct str arguments = STR_INIT;
+
+    for (struct json_walk w = json_walk(tools); json_walk_next(&w);) {
+        if (!schema.at) {
+            schema = json_view_get(w.value, "inputSchema");
+            continue;
+        }
+        str_puts(&arguments, "{\"schema\":");
+        json_view_put(&arguments, schema);
+        str_putc(&arguments, '}');
+        script_call(s, json_view_get(w.value, "name"), str_cstr(&arguments));
+        break;
+    }
+    str_deinit(&arguments);
 }
 
 static const struct {
