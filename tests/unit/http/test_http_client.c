@@ -484,9 +484,10 @@ static void test_nothing_listens(void **state)
     struct got g = {.code = 0};
     char url[256];
 
+    (void)site_url(&w->site, "/x", url);
     peer_free(w->site.peer);
     w->site.peer = NULL;
-    bench_fetch(w->site.bench, &g, (struct http_fetch_spec){.url = site_url(&w->site, "/x", url)});
+    bench_fetch(w->site.bench, &g, (struct http_fetch_spec){.url = url});
     assert_int_equal(g.st, STATUS_IO);
     assert_false(g.sent);
     assert_non_null(strstr(g.err.message, "127.0.0.1"));
