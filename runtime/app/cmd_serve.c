@@ -15,6 +15,7 @@
 #include "runtime/base/memory.h"
 #include "runtime/base/text.h"
 #include "runtime/config/sections.h"
+#include "runtime/http/http_gate.h"
 #include "runtime/loop/loop.h"
 #include "runtime/serve/serve.h"
 #include "runtime/serve/serve_token.h"
@@ -235,6 +236,24 @@ static enum status check_tls(const struct options *o, struct error *err)
     return st;
 }
 
+/* A name that no request can have would allow nothing. */
+static enum status check_names(const struct options *o, struct error *err)
+{
+    for (int32_t i = 0; i < option_count(o, OPT_ALLOW_HOST); i++)
+        if (!http_gate_is_host(option_text_at(o, OPT_ALLOW_HOST, i)))
+            return error_set(err, STATUS_USAGE,
+                             "--allow-host %.80s: expected HOST or HOST:PORT, as in "
+                             "box.example:8443",
+                             option_text_at(o, OPT_ALLOW_HOST, i));
+    for (int32_t i = 0; i < option_count(o, OPT_ALLOW_ORIGIN); i++)
+        if (!http_gate_is_origin(option_text_at(o, OPT_ALLOW_ORIGIN, i)))
+            return error_set(err, STATUS_USAGE,
+                             "--allow-origin %.80s: expected SCHEME://HOST or SCHEME://HOST:PORT, "
+                             "as in https://example.com",
+                             option_text_at(o, OPT_ALLOW_ORIGIN, i));
+    return STATUS_OK;
+}
+
 static enum status start(struct serving *s, struct error *err)
 {
     struct app *a = s->app;
@@ -266,6 +285,8 @@ static enum status start(struct serving *s, struct error *err)
     so.address = s->address;
     so.host = s->host;
     so.origin = s->origin;
+    if (!st)
+        st = check_names(o, err);
     if (!st)
         st = check_tls(o, err);
     if (!st && !option_flag(o, OPT_NO_TOKEN)) {
@@ -374,7 +395,7 @@ const struct command_spec cmd_serve = {
     "answers. It also keeps the deadlines, timers and retries of all runs of the store. Prints\n"
     "`listening on URL` when it is ready, and at the first start a token.\n"
     "SIGTERM drains: calls under way may finish, runs stop and can be resumed. SIGHUP reads the\n"
-    "certificate again.",
+    "tokens and the certificate again.",
     serve_options,
     0,
     0,
