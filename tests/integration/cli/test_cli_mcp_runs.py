@@ -45,8 +45,11 @@ class Runs(McpCase):
         self.notes()
         self.trust()
 
-    def script(self, *replies):
-        return "script:" + self.write("model.json", json.dumps({"model": "s", "replies": [{"text": r} for r in replies]}))
+    def script(self, name, **arguments):
+        """A model that calls one tool, then answers."""
+        return "script:" + self.write("model.json", json.dumps({"model": "script", "replies": [
+            {"path": "work/turn:0/model:0", "tool_calls": [{"name": name, "arguments": arguments}]},
+            {"path": "work/turn:1/model:0", "text": "done"}]}))
 
     def test_a_step_calls_a_tool_and_a_replay_calls_nothing(self):
         self.write("note.yaml", NOTE)
@@ -82,7 +85,7 @@ class Runs(McpCase):
 
     def test_an_agent_calls_tools_and_a_replay_calls_nothing(self):
         self.write("agent.yaml", AGENT)
-        model = self.script('{"call": "notes__note", "arguments": {"text": "of the agent"}}', '{"answer": "done"}')
+        model = self.script("notes__note", text="of the agent")
         doc = self.ok("run", "agent.yaml", "--model", model, "--json").json()
         self.assertEqual((doc["status"], self.marks("note")), ("ok", ["note of the agent"]), doc)
         starts = len(self.marks("start"))
@@ -108,7 +111,7 @@ class Runs(McpCase):
 
     def test_a_form_in_a_call_of_an_agent_too(self):
         self.write("agent.yaml", AGENT)
-        model = self.script('{"call": "notes__book", "arguments": {}}', '{"answer": "done"}')
+        model = self.script("notes__book")
         self.assertEqual(self.run_cli("run", "agent.yaml", "--model", model).code, 4)
         self.ok("answer", "last", "2")
         self.assertEqual(self.run_cli("resume", "last").code, 4)
@@ -147,9 +150,7 @@ class Runs(McpCase):
         del self.env["TROUPE_TRUST_PROJECT"]
         self.fails(3, "is not approved", "run", "content.yaml")
 
-    def test_eval_and_repair_start_the_servers(self):
-        self.write("note.yaml", NOTE)
-        self.write("data.jsonl", '{"what": "one"}\n{"what": "two"}\n')
+    def test_a_repair_starts_the_servers(self):
         self.write("broken.yaml", "schema: blueprint/v1\nsteps:\n  a: {tool: notes__note, in: {text: first}}\n"
                    "  b: {tool: notes__broken}\noutput: done\n")
         self.assertEqual(self.run_cli("run", "broken.yaml").code, 3)
