@@ -23,7 +23,7 @@ class McpCase(CliCase):
         os.makedirs(os.path.dirname(path), exist_ok=True)
         self.write(file, json.dumps(doc))
 
-    def trust(self):
+    def trust_project(self):
         self.env["TROUPE_TRUST_PROJECT"] = "true"
 
     def marks(self, word=""):

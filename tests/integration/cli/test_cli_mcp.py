@@ -50,7 +50,7 @@ class Files(McpCase):
         self.fails(2, 'no MCP server "note"', "mcp", "ping", "note")
         self.fails(2, "did you mean notes?", "mcp", "approve", "note")
         self.fails(2, "usage: troupe mcp resources", "mcp", "resources", "get")
-        self.trust()
+        self.trust_project()
         self.fails(2, "did you mean notes__note?", "mcp", "call", "notes__nte")
         self.fails(2, "arguments", "mcp", "call", "notes__note", "[1]")
         self.fails(2, "troupe tools call", "mcp", "call", "calculator")
@@ -174,7 +174,7 @@ class Approval(McpCase):
 
     def test_what_the_server_asks_is_asked_on_the_terminal(self):
         self.notes()
-        self.trust()
+        self.trust_project()
         code, out, seen = self.ask(["4", "true"], "mcp", "call", "notes__book")
         self.assertEqual((code, out), (0, 'booked {"seats": 4, "window": true}\n'), seen)
         self.assertIn("How many seats?", seen)
@@ -186,7 +186,7 @@ class Use(McpCase):
     def setUp(self):
         super().setUp()
         self.notes()
-        self.trust()
+        self.trust_project()
 
     def test_ping_says_what_a_server_is_or_why_it_is_down(self):
         self.notes("broken")

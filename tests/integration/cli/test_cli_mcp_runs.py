@@ -43,7 +43,7 @@ class Runs(McpCase):
     def setUp(self):
         super().setUp()
         self.notes()
-        self.trust()
+        self.trust_project()
 
     def script(self, name, **arguments):
         """A model that calls one tool, then answers."""
