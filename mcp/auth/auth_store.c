@@ -11,16 +11,17 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "runtime/base/file_open.h"
+#include "runtime/base/hash.h"
 #include "runtime/base/home.h"
 #include "runtime/base/memory.h"
 
 #define FILE_BYTES_MAX ((size_t)4 << 20)
 #define LOCK_TRIES     200 /* of 5 ms */
+#define FILE_BYTE      0   /* of the lock file; the others are for tokens */
 
 enum status auth_store_default_path(struct str *out, struct error *err)
 {
@@ -93,6 +94,7 @@ static void read_token(const struct json *v, struct auth_token *out)
                                .refresh = get_text(v, "refresh"),
                                .scope = get_text(v, "scope"),
                                .client_id = get_text(v, "client_id"),
+                               .dpop_pem = get_text(v, "dpop_pem"),
                                .expires_ms = jv_get_int(jv_get(v, "expires_ms"), 0)};
 }
 
@@ -104,6 +106,7 @@ static struct json *token_json(const struct auth_token *t)
     set_text(v, "refresh", t->refresh);
     set_text(v, "scope", t->scope);
     set_text(v, "client_id", t->client_id);
+    set_text(v, "dpop_pem", t->dpop_pem);
     jv_set_int(v, "expires_ms", t->expires_ms);
     return v;
 }
@@ -174,19 +177,46 @@ static enum status load(const char *path, struct json **out, struct error *err)
     return error_as_config(st, err);
 }
 
-/* The folder, and an empty file that only its owner can read: file_write_atomic keeps the mode. */
-static enum status create(const char *path, struct error *err)
+static enum status create_folder(const char *path, struct error *err)
 {
     const char *slash = strrchr(path, '/');
     char *folder = slash && slash > path ? xstrndup(path, (size_t)(slash - path)) : NULL;
     enum status st = folder ? dir_make(folder, err) : STATUS_OK;
-    int fd = -1;
 
-    if (!st && !file_exists(path))
+    free(folder);
+    return st;
+}
+
+/* An empty file that only its owner can read: file_write_atomic keeps the mode. */
+static enum status create(const char *path, struct error *err)
+{
+    int fd = -1;
+    enum status st = STATUS_OK;
+
+    if (!file_exists(path))
         st = file_open(path, O_WRONLY | O_CREAT, S_IRUSR | S_IWUSR, &fd, NULL, err);
     if (fd >= 0)
         close(fd);
-    free(folder);
+    return st;
+}
+
+/* Locks one byte of the lock file, for this descriptor. Returns 0 or an errno. */
+static int lock_byte(int fd, off_t at)
+{
+    struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = at, .l_len = 1};
+
+    return fcntl(fd, F_OFD_SETLK, &l) == 0 ? 0 : errno == EACCES ? EAGAIN : errno;
+}
+
+static enum status open_lock(const char *path, int *fd, struct error *err)
+{
+    struct str name = STR_INIT;
+    enum status st = create_folder(path, err);
+
+    str_printf(&name, "%s.lock", path);
+    if (!st)
+        st = file_open(str_cstr(&name), O_RDWR | O_CREAT, S_IRUSR | S_IWUSR, fd, NULL, err);
+    str_deinit(&name);
     return st;
 }
 
@@ -194,25 +224,44 @@ static enum status create(const char *path, struct error *err)
  * ever, so the wait has an end. */
 static enum status lock(const char *path, int *fd, struct error *err)
 {
-    struct str name = STR_INIT;
     const struct timespec wait = {.tv_nsec = 5000000};
-    enum status st;
-    int tries = 0;
+    enum status st = open_lock(path, fd, err);
+    int failed = st ? 0 : lock_byte(*fd, FILE_BYTE);
 
-    str_printf(&name, "%s.lock", path);
-    st = file_open(str_cstr(&name), O_RDWR | O_CREAT, S_IRUSR | S_IWUSR, fd, NULL, err);
-    while (!st && flock(*fd, LOCK_EX | LOCK_NB)) {
-        if (errno != EWOULDBLOCK && errno != EINTR)
-            st = error_errno(err, errno, "locking %s", str_cstr(&name));
-        else if (++tries == LOCK_TRIES)
-            st = error_set(err, STATUS_BUSY, "another process keeps %s locked", str_cstr(&name));
-        else
-            nanosleep(&wait, NULL);
-        if (st)
-            close(*fd);
+    for (int i = 0; !st && failed == EAGAIN && i < LOCK_TRIES; i++) {
+        nanosleep(&wait, NULL);
+        failed = lock_byte(*fd, FILE_BYTE);
     }
-    str_deinit(&name);
-    return st;
+    if (!failed)
+        return st;
+    close(*fd);
+    if (failed == EAGAIN)
+        return error_set(err, STATUS_BUSY, "another process keeps %s.lock locked", path);
+    return error_errno(err, failed, "locking %s.lock", path);
+}
+
+enum status auth_store_hold(const char *path, const char *issuer, const char *resource, int *fd,
+                            struct error *err)
+{
+    struct str both = STR_INIT;
+    enum status st = open_lock(path, fd, err);
+    int failed;
+
+    if (st)
+        return st;
+    str_printf(&both, "%s %s", issuer, resource);
+    failed = lock_byte(*fd, 1 + (off_t)(fnv1a64(str_cstr(&both), both.len) >> 2));
+    str_deinit(&both);
+    if (!failed)
+        return STATUS_OK;
+    close(*fd);
+    return failed == EAGAIN ? error_set(err, STATUS_BUSY, "another process asks for a token")
+                            : error_errno(err, failed, "locking %s.lock", path);
+}
+
+void auth_store_release(int fd)
+{
+    close(fd); /* the lock goes with it */
 }
 
 static enum status write_doc(const char *path, const struct seams *seams, struct json *doc,
@@ -238,13 +287,13 @@ static enum status change(const char *path, const struct seams *seams,
 {
     struct json *doc = NULL;
     int fd = -1;
-    enum status st = create(path, err);
+    enum status st = lock(path, &fd, err);
 
-    if (!st)
-        st = lock(path, &fd, err);
     if (st)
         return st;
-    st = load(path, &doc, err);
+    st = create(path, err);
+    if (!st)
+        st = load(path, &doc, err);
     if (!st) {
         edit(doc, url, s);
         st = write_doc(path, seams, doc, err);

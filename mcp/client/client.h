@@ -8,8 +8,8 @@
  *   new -> starting -> ready -> down        start again: down -> starting
  *
  * The era is found out while starting: `server/discover`, then `initialize` in the same process,
- * then, over HTTP, the transport of 2024-11-05. A client does not start again by itself: whoever
- * owns it decides when. Everything is on the loop's thread.
+ * then, over HTTP, the transport of 2024-11-05. A client does not start again by itself: its
+ * owner decides when. Everything is on the loop's thread.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -41,6 +41,8 @@ struct mcp_client_auth {
     void *ctx;
     /* The value of Authorization for the next request, lent until the loop turns; NULL: none. */
     const char *(*header)(void *ctx);
+    /* That of DPoP, for this request alone; lent until the next call; NULL: none. */
+    const char *(*proof)(void *ctx, enum http_method method);
     /* Calls `done` once, never inside: true, send the request again. Returns what cancel takes;
      * NULL: no more can be done, and done is not called. */
     void *(*answer)(void *ctx, const struct mcp_client_challenge *c,

@@ -14,6 +14,9 @@
 
 /* ---- calls */
 
+/* Ends the call: all exchanges that wait get the answer, and it is kept for a retry sent twice. */
+static void finish(struct client_call *call, const struct mcp_answer *a);
+
 static void on_deadline(void *ctx)
 {
     struct client_call *call = ctx;
@@ -21,9 +24,9 @@ static void on_deadline(void *ctx)
 
     client_request_drop(call->request, true);
     call->request = NULL;
-    client_call_finish(call, &(struct mcp_answer){.kind = MCP_ERROR,
-                                                  .code = RPC_INTERNAL_ERROR,
-                                                  .message = "the deadline of the request passed"});
+    finish(call, &(struct mcp_answer){.kind = MCP_ERROR,
+                                      .code = RPC_INTERNAL_ERROR,
+                                      .message = "the deadline of the request passed"});
     client_calls_go(c);
 }
 
@@ -119,7 +122,7 @@ void client_call_answer(struct client_call *call, const struct mcp_answer *a)
     finish_all(list, n, a);
 }
 
-void client_call_finish(struct client_call *call, const struct mcp_answer *a)
+static void finish(struct client_call *call, const struct mcp_answer *a)
 {
     int32_t n;
     struct mcp_exchange **list = take_waiting(call, &n);
@@ -135,10 +138,10 @@ static void fail(struct client_call *call, int64_t code, const struct error *err
     struct str text = STR_INIT;
 
     str_printf(&text, "%s: %s", call->client->spec.name, err->message);
-    client_call_finish(call, &(struct mcp_answer){.kind = MCP_ERROR,
-                                                  .code = code,
-                                                  .message = str_cstr(&text),
-                                                  .is_cancelled = err->status == STATUS_CANCELLED});
+    finish(call, &(struct mcp_answer){.kind = MCP_ERROR,
+                                      .code = code,
+                                      .message = str_cstr(&text),
+                                      .is_cancelled = err->status == STATUS_CANCELLED});
     str_deinit(&text);
 }
 
@@ -159,8 +162,8 @@ static void ask_for_urls(struct client_call *call, struct json_view elicitations
         str_putc(&result, '}');
     }
     str_puts(&result, "}}");
-    client_call_finish(
-        call, &(struct mcp_answer){.kind = MCP_INPUT_REQUIRED, .result = json_view_str(&result)});
+    finish(call,
+           &(struct mcp_answer){.kind = MCP_INPUT_REQUIRED, .result = json_view_str(&result)});
     str_deinit(&result);
 }
 
@@ -184,7 +187,7 @@ static void take_error(struct client_call *call, const struct rpc_message *m)
     }
     (void)json_view_text(m->message, &text);
     a.message = str_cstr(&text);
-    client_call_finish(call, &a);
+    finish(call, &a);
     str_deinit(&text);
 }
 
@@ -196,7 +199,7 @@ static void take_result(struct client_call *call, struct json_view result)
     struct mcp_answer a;
 
     if (call->method == MCP_TOOLS_LIST && client_is_modern(c) && c->link && c->link->is_http &&
-        tool_headers_take(c->headers, result, &without)) {
+        param_headers_take(c->headers, result, &without)) {
         client_line(c, "tools with a wrong x-mcp-header were left out");
         if (str_ok(&without))
             result = json_view_str(&without);
@@ -205,7 +208,7 @@ static void take_result(struct client_call *call, struct json_view result)
                         &err))
         fail(call, RPC_INTERNAL_ERROR, &err);
     else
-        client_call_finish(call, &a);
+        finish(call, &a);
     str_deinit(&changed);
     str_deinit(&without);
 }
@@ -344,10 +347,10 @@ static enum status prepare(struct client_call *call, const struct mcp_exchange *
                            .progress_token = token});
     if (call->method != MCP_TOOLS_CALL || !c->link->is_http)
         return STATUS_OK;
-    if (tool_headers_refuses(c->headers, name))
+    if (param_headers_refuses(c->headers, name))
         return error_set(err, STATUS_INVALID, "the tool %.*s has a wrong x-mcp-header",
                          (int)(name.n < 130 ? name.n : 130), name.at);
-    return tool_headers_put(c->headers, name, json_view_get(x->params, "arguments"), fields, err);
+    return param_headers_put(c->headers, name, json_view_get(x->params, "arguments"), fields, err);
 }
 
 static void on_note(void *ctx, enum mcp_method note, struct json_view params)
@@ -427,7 +430,7 @@ static void discovered(struct client_call *call)
         str_putc(&result, '}');
     }
     if (!envelope_answer(MCP_DISCOVER, false, 0, json_view_str(&result), &cached, &a, NULL))
-        client_call_finish(call, &a);
+        finish(call, &a);
     str_deinit(&result);
     str_deinit(&cached);
 }

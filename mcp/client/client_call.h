@@ -51,8 +51,6 @@ void client_calls_fail(struct mcp_client *c, const struct error *err);
  * that has one open. NULL: none, or it cannot be known. *is_ambiguous: several principals. */
 struct client_call *client_call_of(struct mcp_client *c, int64_t from, bool *is_ambiguous);
 
-/* Ends the call: all exchanges that wait get the answer, and it is kept for a retry sent twice. */
-void client_call_finish(struct client_call *call, const struct mcp_answer *a);
 /* All exchanges that wait get this answer; the call goes on. */
 void client_call_answer(struct client_call *call, const struct mcp_answer *a);
 void client_call_add(struct client_call *call, struct mcp_exchange *x);

@@ -15,7 +15,7 @@
 
 #include "mcp/client/client.h"
 #include "mcp/client/client_link.h"
-#include "mcp/client/header_value.h"
+#include "mcp/client/header_text.h"
 #include "mcp/client/link_fetch.h"
 #include "runtime/base/memory.h"
 #include "runtime/http/sse.h"
@@ -25,6 +25,7 @@
 #define SESSION_MAX      1024 /* bytes of a session id */
 #define EVENT_ID_MAX     4096
 #define RETRY_MS         1000 /* without a `retry` of the server */
+#define RETRY_MIN_MS     50 /* a server that says 0 and always has an event must not keep us busy */
 #define RETRY_MAX_MS     60000
 #define RESUMES_MAX      10 /* without an event in between */
 #define SUSTAINED_MS     60000
@@ -242,7 +243,8 @@ static bool resumes(struct http_slot *s)
         s->n_resumes = 0;
     if (!s->is_get && (s->last_id.len == 0 || s->n_resumes >= RESUMES_MAX))
         return false;
-    for (int32_t i = 0; i < s->n_resumes && wait < RETRY_MAX_MS; i++)
+    wait = wait > RETRY_MIN_MS ? wait : RETRY_MIN_MS;
+    for (int32_t i = 0; s->is_get && i < s->n_resumes && wait < RETRY_MAX_MS; i++)
         wait *= 2;
     s->n_resumes += s->n_resumes < RESUMES_MAX;
     s->timer = loop_timer_new(s->link->spec->loop, wait < RETRY_MAX_MS ? wait : RETRY_MAX_MS,
@@ -337,7 +339,7 @@ static void put_message_fields(struct http_slot *s, const struct client_send *m,
         return;
     add(f, "mcp-method", mcp_method_facts(m->method)->name);
     if (m->name) {
-        header_value_put(&value, m->name, strlen(m->name));
+        header_text_put(&value, m->name, strlen(m->name));
         add(f, "mcp-name", str_cstr(&value));
     }
     for (int32_t i = 0; i < m->n_fields; i++)

@@ -1,7 +1,7 @@
-/* header_value.c - see header_value.h.
+/* header_text.c - see header_text.h.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "mcp/client/header_value.h"
+#include "mcp/client/header_text.h"
 
 #include <string.h>
 
@@ -29,7 +29,7 @@ static bool is_plain(const char *text, size_t n)
     return true;
 }
 
-void header_value_put(struct str *out, const char *utf8, size_t n)
+void header_text_put(struct str *out, const char *utf8, size_t n)
 {
     if (is_plain(utf8, n)) {
         str_append(out, utf8, n);

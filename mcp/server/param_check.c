@@ -1,14 +1,14 @@
-/* tool_headers.c - see tool_headers.h.
+/* param_check.c - see param_check.h.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "mcp/server/tool_headers.h"
+#include "mcp/server/param_check.h"
 
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "mcp/server/header_value.h"
+#include "mcp/server/header_check.h"
 #include "runtime/base/memory.h"
 
 #define KEPT_MS        30000 /* at least; longer if the list says so */
@@ -28,17 +28,17 @@ struct annotation {
 };
 
 struct tool_list {
-    struct tool_header_cache *cache;
+    struct param_lists *cache;
     struct map *tools, *reading; /* name -> first annotation; reading: of the list that comes */
     int64_t good_until_us;       /* 0: not read yet */
     struct mcp_exchange *x;      /* while it is read */
     int32_t n_pages;
     int64_t ttl_ms;
-    struct tool_header_check *first; /* that wait */
+    struct param_check *first; /* that wait */
 };
 
-struct tool_header_check {
-    struct tool_header_check *next;
+struct param_check {
+    struct param_check *next;
     struct tool_list *list;
     const struct http_request *q;
     struct json_view params;
@@ -47,7 +47,7 @@ struct tool_header_check {
     void *ctx;
 };
 
-struct tool_header_cache {
+struct param_lists {
     struct mcp_server *server;
     struct map *lists; /* principal NUL view -> struct tool_list */
 };
@@ -157,19 +157,19 @@ static const char *fault_of(const struct annotation *a, const struct http_reques
     for (; a; a = a->next) {
         struct json_view value = argument(a, arguments);
         bool twice;
-        const char *field = header_value_of(q, a->field, &twice);
+        const char *field = header_check_field(q, a->field, &twice);
 
         if (twice)
             return "a header Mcp-Param-... is there twice";
         if (value.at && !field)
             return "an argument of this tool must be repeated in a header Mcp-Param-...";
-        if (field && (!value.at || !header_value_is(field, value)))
+        if (field && (!value.at || !header_check_is(field, value)))
             return "a header Mcp-Param-... does not agree with the arguments";
     }
     return NULL;
 }
 
-static const char *check_now(const struct tool_list *l, const struct tool_header_check *k)
+static const char *check_now(const struct tool_list *l, const struct param_check *k)
 {
     struct str name = STR_INIT;
     const char *fault = NULL;
@@ -185,7 +185,7 @@ static const char *check_now(const struct tool_list *l, const struct tool_header
 
 static void finish(struct tool_list *l, bool is_read)
 {
-    struct tool_header_check *k = l->first;
+    struct param_check *k = l->first;
 
     if (is_read) {
         free_tools(l->tools);
@@ -197,10 +197,10 @@ static void finish(struct tool_list *l, bool is_read)
     l->reading = NULL;
     l->first = NULL;
     while (k) {
-        struct tool_header_check *next = k->next;
+        struct param_check *next = k->next;
         /* Without a list nothing is known to be wrong: the handler decides. */
         const char *fault = is_read ? check_now(l, k) : NULL;
-        struct tool_header_check done = *k;
+        struct param_check done = *k;
 
         mcp_caller_unref(k->caller);
         free(k);
@@ -238,10 +238,11 @@ static void read_page(struct tool_list *l, struct mcp_caller *caller, struct jso
         json_view_put(&params, cursor);
     }
     str_putc(&params, '}');
-    l->x = mcp_exchange_new(&(struct mcp_exchange_spec){.method = MCP_TOOLS_LIST,
-                                                        .caller = caller,
-                                                        .params = json_view_str(&params),
-                                                        .events = {.done = on_page, .ctx = l}});
+    if (str_ok(&params))
+        l->x = mcp_exchange_new(&(struct mcp_exchange_spec){.method = MCP_TOOLS_LIST,
+                                                            .caller = caller,
+                                                            .params = json_view_str(&params),
+                                                            .events = {.done = on_page, .ctx = l}});
     str_deinit(&params);
     if (l->x)
         mcp_exchange_start(l->x, l->cache->server->handler);
@@ -259,9 +260,9 @@ static void read_list(struct tool_list *l, struct mcp_caller *caller)
 
 /* ---- the cache */
 
-struct tool_header_cache *tool_header_cache_new(struct mcp_server *s)
+struct param_lists *param_lists_new(struct mcp_server *s)
 {
-    struct tool_header_cache *c = xcalloc(1, sizeof(*c));
+    struct param_lists *c = xcalloc(1, sizeof(*c));
 
     c->server = s;
     c->lists = map_new();
@@ -281,14 +282,14 @@ static void free_list(void *p)
     free(l);
 }
 
-void tool_header_cache_free(struct tool_header_cache *c)
+void param_lists_free(struct param_lists *c)
 {
     map_free(c->lists, free_list);
     free(c);
 }
 
 /* One that nobody waits for makes room. */
-static void make_room(struct tool_header_cache *c)
+static void make_room(struct param_lists *c)
 {
     const char *key;
     void *value;
@@ -309,7 +310,7 @@ static void make_room(struct tool_header_cache *c)
     }
 }
 
-static struct tool_list *list_of(struct tool_header_cache *c, const struct mcp_caller *caller)
+static struct tool_list *list_of(struct param_lists *c, const struct mcp_caller *caller)
 {
     struct str key = STR_INIT;
     struct tool_list *l;
@@ -336,11 +337,11 @@ static bool has_fields(const struct http_request *q)
     return false;
 }
 
-struct tool_header_check *tool_header_check(struct tool_header_cache *c, struct mcp_caller *caller,
-                                            const struct http_request *q, struct json_view params,
-                                            void (*done)(void *ctx, const char *fault), void *ctx)
+struct param_check *param_check(struct param_lists *c, struct mcp_caller *caller,
+                                const struct http_request *q, struct json_view params,
+                                void (*done)(void *ctx, const char *fault), void *ctx)
 {
-    struct tool_header_check now = {.q = q, .params = params, .done = done, .ctx = ctx}, *k, **at;
+    struct param_check now = {.q = q, .params = params, .done = done, .ctx = ctx}, *k, **at;
     struct tool_list *l;
 
     if (json_view_size(json_view_get(params, "arguments")) == 0 && !has_fields(q)) {
@@ -366,9 +367,9 @@ struct tool_header_check *tool_header_check(struct tool_header_cache *c, struct 
     return *at ? k : NULL;
 }
 
-void tool_header_check_cancel(struct tool_header_check *k)
+void param_check_cancel(struct param_check *k)
 {
-    struct tool_header_check **at;
+    struct param_check **at;
 
     if (!k)
         return;

@@ -1,17 +1,17 @@
-/* tool_headers.c - see tool_headers.h.
+/* param_headers.c - see param_headers.h.
  *
  * A schema is walked as a text. Only `properties` leads from the root to an annotation that counts;
  * one that is reached in any other way makes the tool invalid.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "mcp/client/tool_headers.h"
+#include "mcp/client/param_headers.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "mcp/client/header_value.h"
+#include "mcp/client/header_text.h"
 #include "runtime/base/map.h"
 #include "runtime/base/memory.h"
 
@@ -28,7 +28,7 @@ struct tool {
     struct annotation list[HEADERS_MAX];
     size_t n;
 };
-struct tool_headers {
+struct param_headers {
     struct map *tools; /* name -> struct tool; only those that have annotations */
 };
 
@@ -43,15 +43,15 @@ static void free_tool(void *v)
     free(t);
 }
 
-struct tool_headers *tool_headers_new(void)
+struct param_headers *param_headers_new(void)
 {
-    struct tool_headers *h = xcalloc(1, sizeof(*h));
+    struct param_headers *h = xcalloc(1, sizeof(*h));
 
     h->tools = map_new();
     return h;
 }
 
-void tool_headers_free(struct tool_headers *h)
+void param_headers_free(struct param_headers *h)
 {
     if (!h)
         return;
@@ -59,7 +59,7 @@ void tool_headers_free(struct tool_headers *h)
     free(h);
 }
 
-void tool_headers_clear(struct tool_headers *h)
+void param_headers_clear(struct param_headers *h)
 {
     map_free(h->tools, free_tool);
     h->tools = map_new();
@@ -198,7 +198,7 @@ static bool name_of(struct json_view v, struct str *out)
     return json_view_text(v, out) && str_ok(out);
 }
 
-bool tool_headers_take(struct tool_headers *h, struct json_view result, struct str *out)
+bool param_headers_take(struct param_headers *h, struct json_view result, struct str *out)
 {
     struct json_view tools = json_view_get(result, "tools");
     struct str kept;
@@ -236,7 +236,7 @@ bool tool_headers_take(struct tool_headers *h, struct json_view result, struct s
 
 /* ---- calls */
 
-static const struct tool *find(const struct tool_headers *h, struct json_view name)
+static const struct tool *find(const struct param_headers *h, struct json_view name)
 {
     struct str text;
     const struct tool *t = NULL;
@@ -249,7 +249,7 @@ static const struct tool *find(const struct tool_headers *h, struct json_view na
     return t;
 }
 
-bool tool_headers_refuses(const struct tool_headers *h, struct json_view name)
+bool param_headers_refuses(const struct param_headers *h, struct json_view name)
 {
     const struct tool *t = find(h, name);
 
@@ -265,8 +265,9 @@ static struct json_view value_at(struct json_view v, const struct str *path)
     return v;
 }
 
-enum status tool_headers_put(const struct tool_headers *h, struct json_view name,
-                             struct json_view arguments, struct http_fields *out, struct error *err)
+enum status param_headers_put(const struct param_headers *h, struct json_view name,
+                              struct json_view arguments, struct http_fields *out,
+                              struct error *err)
 {
     const struct tool *t = find(h, name);
     enum status st = STATUS_OK;
@@ -284,7 +285,7 @@ enum status tool_headers_put(const struct tool_headers *h, struct json_view name
         str_printf(&field, "mcp-param-%s", str_cstr(&t->list[i].name));
         if (!json_view_text(v, &text))
             json_view_put(&text, v);
-        header_value_put(&value, str_cstr(&text), text.len);
+        header_text_put(&value, str_cstr(&text), text.len);
         if (!str_ok(&text) || !str_ok(&value))
             st = error_set(err, STATUS_LIMIT, "the argument for the header field %s is too long",
                            str_cstr(&field));
