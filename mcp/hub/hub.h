@@ -15,6 +15,7 @@
 #include "mcp/hub/hub_audit.h"
 #include "mcp/hub/hub_gate.h"
 #include "mcp/hub/hub_peer.h"
+#include "mcp/hub/hub_seal.h"
 #include "mcp/hub/hub_view.h"
 
 struct hub;
