@@ -17,6 +17,9 @@ import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "../support"))
+import digits_model  # noqa: E402
+
 SERVED = os.path.join(HERE, "../interop/served")
 BODY = {"model": "script:plain.json", "messages": [{"role": "system", "content": "You answer briefly."},
                                                    {"role": "user", "content": "Where do bees live?"}],
@@ -67,6 +70,7 @@ class World:
         self.dir = self.folder.name
         self.running = []
         shutil.copytree(SERVED, os.path.join(self.dir, "served"))
+        digits_model.make(os.path.dirname(os.path.dirname(HERE)), os.path.join(self.dir, "served/digits"))
 
     def file(self, name, text):
         path = os.path.join(self.dir, name)
