@@ -117,7 +117,8 @@ static bool has_price(void *ctx, const struct plan *p, const struct plan_agent *
     struct runner *r = ctx;
     const struct agent_role *role = runner_role(&r->frames, p, a);
 
-    return !role || (role->model->info.price_input >= 0 && role->model->info.price_output >= 0);
+    return !role || !role->model ||
+           (role->model->info.price_input >= 0 && role->model->info.price_output >= 0);
 }
 
 enum status runner_check_cost(struct runner *r, const struct plan *p, struct error *err)

@@ -161,7 +161,8 @@ static void discover(struct hub *h, struct mcp_exchange *x)
     str_puts(&out, "],\"capabilities\":{\"tools\":{\"listChanged\":true},"
                    "\"prompts\":{\"listChanged\":true},"
                    "\"resources\":{\"listChanged\":true,\"subscribe\":true},"
-                   "\"completions\":{},\"logging\":{}}");
+                   "\"completions\":{},\"logging\":{},"
+                   "\"extensions\":{\"" MCP_META_TASKS "\":{}}}");
     put_instructions(h, x->caller, &out);
     str_puts(&out, ",\"ttlMs\":60000,\"cacheScope\":\"private\",\"_meta\":{\"" MCP_META_SERVER
                    "\":{\"name\":");
@@ -199,6 +200,9 @@ static void start(void *ctx, struct mcp_exchange *x)
     case MCP_PROMPTS_GET:
     case MCP_RESOURCES_READ:
     case MCP_COMPLETION:
+    case MCP_TASKS_GET:
+    case MCP_TASKS_UPDATE:
+    case MCP_TASKS_CANCEL:
         hub_call_start(h, x);
         break;
     case MCP_LISTEN:
@@ -246,7 +250,7 @@ struct hub *hub_new(struct loop *l, const struct hub_options *o)
     h->o = *o;
     h->o.list_ms = o->list_ms ? o->list_ms : 5000;
     h->o.page = o->page ? o->page : 1000;
-    h->o.state_ms = o->state_ms ? o->state_ms : 600000;
+    h->o.state_ms = o->state_ms ? o->state_ms : INT64_C(86400000);
     h->name = xstrdup(o->name);
     h->version = xstrdup(o->version);
     h->instructions = o->instructions ? xstrdup(o->instructions) : NULL;

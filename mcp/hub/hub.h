@@ -25,7 +25,7 @@ struct hub_options {
     /* Zeros are the defaults in brackets. */
     int64_t list_ms;  /* [5000] a list waits so long for a server, then it goes without */
     int32_t page;     /* [1000] entries of a page */
-    int64_t state_ms; /* [600000] a requestState is good for */
+    int64_t state_ms; /* [86400000] a requestState is good for */
 };
 struct hub *hub_new(struct loop *l, const struct hub_options *o);
 /* Ends all exchanges, as errors, and closes all sources. NULL is fine. */

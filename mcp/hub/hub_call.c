@@ -147,7 +147,7 @@ static enum status put_params(struct hub_call *c, const char *own, struct str *o
         changes[0].key = "ref";
     } else {
         str_put_json_string(&target, own, strlen(own));
-        changes[0].key = c->kind == HUB_RESOURCES ? "uri" : "name";
+        changes[0].key = mcp_method_facts(c->down->method)->name_member;
     }
     changes[0].value = json_view_str(&target);
     changes[1] =
@@ -193,6 +193,11 @@ static bool put_input_required(struct hub_call *c, struct json_view result, stru
     return ok && str_ok(out);
 }
 
+static bool is_of_task(enum mcp_method m)
+{
+    return m == MCP_TASKS_GET || m == MCP_TASKS_UPDATE || m == MCP_TASKS_CANCEL;
+}
+
 static void pass_answer(struct hub_call *c, const struct mcp_answer *a)
 {
     struct mcp_exchange *down = mcp_exchange_ref(c->down);
@@ -203,6 +208,9 @@ static void pass_answer(struct hub_call *c, const struct mcp_answer *a)
     str_init(&out, 4 * a->result.n + (1 << 16));
     if (a->kind == MCP_INPUT_REQUIRED)
         ok = put_input_required(c, a->result, &out);
+    else if (a->kind == MCP_TASK || is_of_task(down->method))
+        ok = hub_task_put_result(c->hub, down->caller, c->server, a->result,
+                                 is_of_task(down->method) ? c->shown : NULL, &uris, &out);
     else
         hub_rewrite_result(down->method, a->result, &uris, &out);
     call_free(c);
@@ -249,6 +257,8 @@ static void up_note(void *ctx, struct mcp_exchange *up, enum mcp_method note,
     struct hub_call *c = ctx;
 
     (void)up;
+    if (note == MCP_PROGRESS)
+        hub_job_progress(&c->job);
     mcp_exchange_note(c->down, note, params);
 }
 
@@ -303,7 +313,10 @@ static void unknown(struct hub_call *c)
     static const char *const words[HUB_LIST_N] = {"tool", "prompt", "resource", "resource"};
     struct str message = STR_INIT;
 
-    str_printf(&message, "unknown %s: %.300s", words[c->kind], c->shown);
+    if (is_of_task(c->down->method))
+        str_puts(&message, "unknown task");
+    else
+        str_printf(&message, "unknown %s: %.300s", words[c->kind], c->shown);
     call_fail(c, RPC_INVALID_PARAMS, str_cstr(&message));
     str_deinit(&message);
 }
@@ -332,17 +345,21 @@ static void list_came(void *ctx, struct hub_want *w, struct hub_list *list, cons
  * for its list first. */
 static void look(struct hub_call *c)
 {
+    bool is_task = is_of_task(c->down->method);
     struct str own = STR_INIT;
     struct hub_instance *i;
 
-    if (hub_target(c->hub, c->down->caller, c->kind, c->shown, &c->server, &own)) {
+    if (is_task ? hub_task_find(c->hub, c->down->caller, c->shown, &c->server, &own)
+                : hub_target(c->hub, c->down->caller, c->kind, c->shown, &c->server, &own)) {
         submit(c, str_cstr(&own));
         str_deinit(&own);
         return;
     }
     str_deinit(&own);
-    c->server =
-        c->kind > HUB_PROMPTS ? NULL : hub_candidate(c->hub, c->down->caller, c->shown, &c->next);
+    c->server = is_task ? NULL
+                : c->kind > HUB_PROMPTS
+                    ? NULL
+                    : hub_candidate(c->hub, c->down->caller, c->shown, &c->next);
     i = c->server ? hub_instance_for(c->server, c->down->caller) : NULL;
     if (!i) {
         unknown(c);
@@ -368,6 +385,11 @@ static struct json_view target_of(const struct mcp_exchange *x, enum hub_list_ki
     case MCP_RESOURCES_READ:
         *kind = HUB_RESOURCES;
         return json_view_get(x->params, "uri");
+    case MCP_TASKS_GET:
+    case MCP_TASKS_UPDATE:
+    case MCP_TASKS_CANCEL:
+        *kind = HUB_TOOLS;
+        return json_view_get(x->params, "taskId");
     default:
         *kind =
             json_view_is(json_view_get(ref, "type"), "ref/prompt") ? HUB_PROMPTS : HUB_TEMPLATES;
@@ -382,6 +404,10 @@ void hub_call_start(struct hub *h, struct mcp_exchange *x)
     struct str shown;
     struct hub_call *c;
 
+    if (is_of_task(x->method) && !(x->caller->can & MCP_CAN_TASKS)) {
+        mcp_exchange_fail_abilities(x, MCP_CAN_TASKS);
+        return;
+    }
     str_init(&shown, target.n + 1);
     if (!json_view_text(target, &shown) || !str_ok(&shown) || shown.len == 0) {
         str_deinit(&shown);

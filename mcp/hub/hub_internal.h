@@ -4,6 +4,7 @@
  *   hub_server.c   a server: its place, its instances, its names
  *   hub_target.c   whose a name or URI is
  *   hub_call.c     one request that goes to one server
+ *   hub_task.c     ids of tasks
  *   hub_listing.c  one list of all servers
  *   hub_listen.c   clients that listen
  *   hub_change.c   servers that report changes
@@ -89,6 +90,16 @@ bool hub_target(const struct hub *h, const struct mcp_caller *c, enum hub_list_k
 struct hub_server *hub_candidate(const struct hub *h, const struct mcp_caller *c, const char *shown,
                                  size_t *from);
 
+/* ---- hub_task.c */
+/* Whose task it is; own: appended. false: not one that this client was given. */
+bool hub_task_find(const struct hub *h, const struct mcp_caller *c, const char *shown,
+                   struct hub_server **server, struct str *own);
+/* A result that begins or describes a task, as the client gets it. shown: the id that the client
+ * has for it; NULL: the task is new. */
+bool hub_task_put_result(const struct hub *h, const struct mcp_caller *c,
+                         const struct hub_server *s, struct json_view result, const char *shown,
+                         const struct hub_uris *uris, struct str *out);
+
 /* ---- each takes an exchange of its methods */
 void hub_call_start(struct hub *h, struct mcp_exchange *x);
 void hub_call_cancel(struct hub_call *c);
@@ -104,8 +115,6 @@ void hub_listings_forget(struct hub *h, struct hub_server *s);
 /* To all who listen and see the server. */
 void hub_notify_list(struct hub *h, const struct hub_server *s, enum hub_list_kind kind);
 void hub_notify_resource(struct hub *h, struct hub_server *s, struct json_view params);
-/* Each server learns which resources are watched. */
-void hub_watch_resources(struct hub *h);
 
 /* ---- hub_change.c */
 void hub_change_init(struct hub_server *s);

@@ -102,7 +102,8 @@ static void fetch_failed(struct peer_list *l, const struct error *err)
     give(l, l->list, err);
 }
 
-static void names_of(struct hub_list *list, enum hub_list_kind kind)
+static void names_of(struct hub_list *list, enum hub_list_kind kind,
+                     const struct hub_source *source)
 {
     size_t k = 0;
 
@@ -112,7 +113,7 @@ static void names_of(struct hub_list *list, enum hub_list_kind kind)
 
         str_init(&name, 8192);
         if (json_view_text(json_view_get(e.object, kinds[kind].name), &name) && str_ok(&name) &&
-            name.len > 0) {
+            name.len > 0 && (kind != HUB_TOOLS || hub_source_offers(source, str_cstr(&name)))) {
             e.name = str_take(&name);
             list->entry[k++] = e;
         }
@@ -136,7 +137,7 @@ static void fetch_done(struct peer_list *l)
         fetch_failed(l, &err);
         return;
     }
-    names_of(list, l->kind);
+    names_of(list, l->kind, p->source);
     hub_list_unref(l->list);
     l->list = list;
     l->fetched_us = seams_mono_us(p->seams);

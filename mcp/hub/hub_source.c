@@ -109,6 +109,16 @@ int64_t hub_source_call_ms(const struct hub_source *s)
     return s->limits.call_ms;
 }
 
+bool hub_source_offers(const struct hub_source *s, const char *tool)
+{
+    return !s->opener.offers || s->opener.offers(s->opener.ctx, tool);
+}
+
+enum effect hub_source_effect(const struct hub_source *s, const char *tool)
+{
+    return s->opener.effect ? s->opener.effect(s->opener.ctx, tool) : EFFECT_ONCE;
+}
+
 /* ---- time */
 
 static void tick(void *ctx)
@@ -265,6 +275,15 @@ struct hub_counts hub_source_counts(const struct hub_source *s)
     return c;
 }
 
+struct hub_facts hub_source_facts(const struct hub_source *s)
+{
+    const struct hub_link *link = s->first && s->first->conn ? &s->first->conn->link : NULL;
+
+    if (link && link->facts)
+        return link->facts(link->ctx);
+    return (struct hub_facts){.revision = MCP_REVISION_N};
+}
+
 void hub_source_state_text(const struct hub_source *s, struct str *out)
 {
     static const char *const words[] = {"stopped", "starting", "ready", "resting"};
@@ -348,6 +367,14 @@ void hub_job_submit(struct hub_job *j, struct hub_instance *i)
         instance_start(i);
     else if (i->state == HUB_READY)
         instance_pump(i);
+}
+
+void hub_job_progress(struct hub_job *j)
+{
+    const struct hub_source *s = j->instance ? j->instance->source : NULL;
+
+    if (s)
+        j->until_us = seams_mono_us(s->seams) + s->limits.call_ms * 1000;
 }
 
 void hub_job_leave(struct hub_job *j)

@@ -13,18 +13,27 @@
 #define TROUPE_MCP_HUB_HUB_SOURCE_H
 
 #include "mcp/exchange/exchange.h"
+#include "runtime/base/effect.h"
 #include "runtime/base/log.h"
 #include "runtime/loop/loop.h"
 
 struct hub_source;
 struct hub_instance;
 
+/* What a server turned out to be. Texts are lent until the loop turns. */
+struct hub_facts {
+    enum mcp_revision revision; /* MCP_REVISION_N: not known */
+    const char *transport;      /* "stdio", "http", "sse"; NULL: of this process */
+    int32_t pid;                /* 0: none */
+    struct json_view server_info;
+};
 /* An open connection to a server. */
 struct hub_link {
     struct mcp_handler handler; /* gets exchanges once `ready` was called */
     void *ctx;
     /* Ends it: exchanges under way finish, as errors, before it returns. No event follows. */
     void (*close)(void *ctx);
+    struct hub_facts (*facts)(void *ctx); /* may be NULL */
 };
 struct hub_link_events {
     void *ctx;
@@ -41,6 +50,10 @@ struct hub_opener {
     enum status (*open)(void *ctx, struct mcp_caller *owner, const struct hub_link_events *events,
                         struct hub_link *out, struct error *err);
     void (*free)(void *ctx); /* may be NULL */
+    /* By the server's own name of a tool: is it offered (NULL: all are); what a call does (NULL:
+     * `once`; what the server says of itself is not believed). */
+    bool (*offers)(void *ctx, const char *tool);
+    enum effect (*effect)(void *ctx, const char *tool);
 };
 
 /* A zero is the default in brackets. */
@@ -49,7 +62,7 @@ struct hub_source_limits {
     int32_t max_waiting;   /* [256] jobs that wait for one of them */
     int32_t max_instances; /* [64] of per_client; the one unused longest makes room */
     int64_t start_ms;      /* [30000] to become ready */
-    int64_t call_ms;       /* [60000] for one exchange; progress does not extend it */
+    int64_t call_ms;       /* [60000] for one exchange, from its start or its last progress */
     int64_t idle_ms;       /* an instance unused so long is closed; [shared: never; 300000] */
     int64_t gap_ms;        /* [1000] before the second start; doubles up to max_gap_ms */
     int64_t max_gap_ms;    /* [60000] */
@@ -72,6 +85,8 @@ void hub_source_free(struct hub_source *s);
 const char *hub_source_name(const struct hub_source *s);
 bool hub_source_is_per_client(const struct hub_source *s);
 int64_t hub_source_call_ms(const struct hub_source *s);
+bool hub_source_offers(const struct hub_source *s, const char *tool);
+enum effect hub_source_effect(const struct hub_source *s, const char *tool);
 
 /* The instance for this client (the shared one, unless per_client); made if needed, but not
  * started. NULL: too many are in use. caller NULL: the shared one, or one for the hub itself. */
@@ -95,6 +110,8 @@ struct hub_counts {
     int32_t in_flight, waiting, instances;
 };
 struct hub_counts hub_source_counts(const struct hub_source *s);
+/* Of its first instance. */
+struct hub_facts hub_source_facts(const struct hub_source *s);
 /* "ready", "starting", "stopped", or why it rests. */
 void hub_source_state_text(const struct hub_source *s, struct str *out);
 
@@ -117,5 +134,6 @@ void hub_job_submit(struct hub_job *j, struct hub_instance *i);
 /* Once for each submitted job that was not refused: its exchange has finished; or the job is not
  * wanted any more, and then its exchange is not started if it still waits. */
 void hub_job_leave(struct hub_job *j);
+void hub_job_progress(struct hub_job *j); /* its time begins again */
 
 #endif

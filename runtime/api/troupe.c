@@ -4,8 +4,10 @@
  */
 #include <stdlib.h>
 
+#include "mcp/hub/hub_tool.h"
 #include "models/remote/remote_model.h"
 #include "runtime/api/troupe_internal.h"
+#include "runtime/api/troupe_mcp.h"
 #include "runtime/base/memory.h"
 #include "runtime/http/http_client.h"
 #include "runtime/loop/loop.h"
@@ -108,6 +110,8 @@ void troupe_free(struct troupe *t)
 {
     if (!t)
         return;
+    troupe_runs_forget_waiting(t);
+    troupe_mcp_free(t);
     model_set_free(t->models);
     remote_servers_free(t->servers);
     http_client_free(t->client);
@@ -170,6 +174,8 @@ enum status troupe_tools(struct troupe *t, const char *root, struct tool_registr
 
     if (!st)
         st = env_register_tools(r, err);
+    if (!st && troupe_hub(t))
+        st = hub_tools_update(troupe_hub(t), r, err);
     if (st) {
         tool_registry_free(r);
         return st;

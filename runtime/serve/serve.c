@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mcp/server/server.h"
 #include "runtime/api/troupe_watch.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/text.h"
@@ -12,6 +13,7 @@
 #include "runtime/serve/api_events.h"
 #include "runtime/serve/serve_metrics.h"
 #include "runtime/serve/serve_note.h"
+#include "runtime/serve/serve_oauth.h"
 #include "runtime/serve/v1.h"
 
 #define MAX_QUEUE 256 /* replies below /v1 under way or waiting */
@@ -155,6 +157,8 @@ enum status serve_start(const struct serve_options *o, struct serve **out, struc
     if (!st)
         st = serve_tokens_open(s, err);
     if (!st)
+        st = serve_oauth_open(s, err);
+    if (!st)
         st = open_agents(s, err);
     if (!st)
         st = serve_models_open(s, err);
@@ -167,8 +171,9 @@ enum status serve_start(const struct serve_options *o, struct serve **out, struc
         .port = o->port,
         .tls_cert = o->tls_cert,
         .tls_key = o->tls_key,
-        .access = {.token = s->tokens ? token_file_find : NULL,
-                   .ctx = s->tokens,
+        .access = {.token = s->tokens ? serve_access_token : NULL,
+                   .ctx = s,
+                   .challenge = serve_access_challenge,
                    .host = o->host,
                    .n_hosts = o->n_hosts,
                    .origin = o->origin,
@@ -182,6 +187,7 @@ enum status serve_start(const struct serve_options *o, struct serve **out, struc
         .seams = o->seams,
         .log = o->log,
     };
+    serve_mcp_open(s);
     st = http_server_new(s->loop, &h, &s->http, err);
     if (!st)
         st = watch_runs(s, err);
@@ -231,6 +237,8 @@ static void look(void *ctx)
     if (!troupe_is_idle(s->troupe) || (is_under_way(s) && now_ms(s) < s->until_ms))
         return;
     if (s->http) {
+        mcp_server_free(s->mcp);
+        s->mcp = NULL;
         http_server_free(s->http); /* on_gone cancels what is left */
         s->http = NULL;
     }
@@ -251,6 +259,8 @@ void serve_drain(struct serve *s, int64_t grace_ms, void (*on_drained)(void *ctx
     s->on_drained = on_drained;
     s->drained_ctx = ctx;
     http_server_drain(s->http);
+    if (s->mcp)
+        mcp_server_drain(s->mcp);
     api_events_end(s->events);
     s->until_ms = now_ms(s) + grace_ms;
     s->timer = loop_timer_every(s->loop, LOOK_MS, look, s);
@@ -263,10 +273,12 @@ void serve_free(struct serve *s)
     loop_timer_free(s->timer);
     loop_timer_free(s->store_timer);
     troupe_watch_free(s->watch);
+    mcp_server_free(s->mcp);
     http_server_free(s->http);
     api_events_free(s->events);
     agent_host_free(s->agents);
     serve_models_close(s);
+    serve_oauth_close(s);
     serve_tokens_close(s);
     troupe_set_interrupted(s->troupe, NULL);
     serve_metrics_free(s->metrics);

@@ -37,8 +37,11 @@ struct token_file {
 static const struct {
     const char *word;
     unsigned scopes;
-} scope_word[] = {
-    {"v1", TOKEN_V1}, {"api", TOKEN_API}, {"metrics", TOKEN_METRICS}, {"all", TOKEN_ALL}};
+} scope_word[] = {{"v1", TOKEN_V1},
+                  {"api", TOKEN_API},
+                  {"metrics", TOKEN_METRICS},
+                  {"mcp", TOKEN_MCP},
+                  {"all", TOKEN_ALL}};
 
 enum status token_scopes_parse(const char *text, unsigned *out, struct error *err)
 {
@@ -51,9 +54,10 @@ enum status token_scopes_parse(const char *text, unsigned *out, struct error *er
                (strlen(scope_word[i].word) != n || strncmp(scope_word[i].word, at, n) != 0))
             i++;
         if (i == ARRAY_LEN(scope_word))
-            return error_set(err, STATUS_USAGE,
-                             "\"%.*s\" is not a scope; the scopes are v1, api, metrics and all",
-                             (int)(n < 40 ? n : 40), at);
+            return error_set(
+                err, STATUS_USAGE,
+                "\"%.*s\" is not a scope; the scopes are v1, api, mcp, metrics and all",
+                (int)(n < 40 ? n : 40), at);
         all |= scope_word[i].scopes;
         at += n;
         if (!*at)

@@ -19,7 +19,8 @@ enum token_scope {
     TOKEN_V1 = 1,      /* "v1": models, agents and blueprints by the OpenAI API */
     TOKEN_API = 2,     /* "api": runs: start, list, read, answer, cancel */
     TOKEN_METRICS = 4, /* "metrics" */
-    TOKEN_ALL = 7,     /* "all" */
+    TOKEN_MCP = 8,     /* "mcp": the hub */
+    TOKEN_ALL = 15,    /* "all" */
 };
 
 #define TOKEN_PREFIX     "troupe_"

@@ -1,0 +1,31 @@
+/* message_text.c - see message_text.h.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "mcp/server/message_text.h"
+
+#include <string.h>
+
+struct json_view message_text(const struct str *written)
+{
+    static const char lost[] = "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32603,"
+                               "\"message\":\"out of memory\"}}";
+
+    return str_ok(written) ? json_view_str(written) : json_view_of(lost, strlen(lost));
+}
+
+struct json_view message_part(const struct str *written)
+{
+    return str_ok(written) && written->len > 0 ? json_view_str(written) : JSON_VIEW_NONE;
+}
+
+void message_put_line(struct str *out, struct json_view message)
+{
+    size_t from = out->len;
+
+    str_append(out, message.at, message.n);
+    for (size_t i = from; i < out->len; i++) {
+        if (out->data[i] == '\n' || out->data[i] == '\r')
+            out->data[i] = ' ';
+    }
+}

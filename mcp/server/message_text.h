@@ -1,0 +1,17 @@
+/* message_text.h - texts of messages: what was written, also if memory ran out, and in one line.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_MCP_SERVER_MESSAGE_TEXT_H
+#define TROUPE_MCP_SERVER_MESSAGE_TEXT_H
+
+#include "runtime/base/json_view.h"
+
+/* The message that was written; without memory an error without an id. Lent. */
+struct json_view message_text(const struct str *written);
+/* A part of one; without memory, or if nothing was written: none. Lent. */
+struct json_view message_part(const struct str *written);
+/* Appends a message in one line: JSON has line breaks only between its parts. */
+void message_put_line(struct str *out, struct json_view message);
+
+#endif
