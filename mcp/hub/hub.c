@@ -114,11 +114,6 @@ size_t hub_size(const struct hub *h)
     return h->n_servers;
 }
 
-struct hub_source *hub_at(const struct hub *h, size_t i)
-{
-    return h->server[i]->source;
-}
-
 /* ---- server/discover */
 
 static void put_instructions(const struct hub *h, const struct mcp_caller *c, struct str *out)

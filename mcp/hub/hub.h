@@ -40,6 +40,5 @@ MUST_CHECK enum status hub_add(struct hub *h, const struct hub_source_spec *spec
 void hub_remove(struct hub *h, const char *name);
 struct hub_source *hub_find(const struct hub *h, const char *name); /* NULL: none */
 size_t hub_size(const struct hub *h);
-struct hub_source *hub_at(const struct hub *h, size_t i);
 
 #endif
