@@ -151,7 +151,6 @@ static void watch_for(struct hub *h, struct hub_server *s, struct mcp_caller *c)
 
 /* Of a server with an instance for each client, those of the clients that listen; the instance of
  * one that has stopped listening reports in vain until it is closed. */
-/* Each server learns which resources are watched. */
 static void watch_resources(struct hub *h)
 {
     for (size_t i = 0; i < h->n_servers; i++) {

@@ -122,13 +122,14 @@ static enum status make_auth(struct upstream_link *l, const struct mcp_launch *l
                                              .policy = &l->policy,
                                              .ctx = l,
                                              .open_url = env->open_url ? open_url : NULL};
+    enum status st;
 
     if (!launch->url || has_own_authorization(launch))
         return STATUS_OK;
-    if (mcp_auth_new(env->loop, &options, &l->auth, err))
-        return err->status;
-    l->client_auth = client_auth_new(l->auth, l->upstream->server->name);
-    return STATUS_OK;
+    st = mcp_auth_new(env->loop, &options, &l->auth, err);
+    if (!st)
+        l->client_auth = client_auth_new(l->auth, l->upstream->server->name);
+    return st;
 }
 
 /* ---- opening */

@@ -77,7 +77,7 @@ enum status loop_new(const struct seams *seams, struct loop **out, struct error 
         free(l);
         return error_set(err, STATUS_FAILED, "cannot create an event loop: %s", uv_strerror(rc));
     }
-    l->seams = seams;
+    l->seams = seams ? seams : seams_real();
     l->uv.data = l;
     rc = uv_async_init(&l->uv, &l->wake, woken);
     if (rc) {

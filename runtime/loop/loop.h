@@ -17,6 +17,7 @@ struct loop_box;
 struct loop_fd;
 struct loop_tick;
 
+/* seams NULL: the real ones. */
 MUST_CHECK enum status loop_new(const struct seams *seams, struct loop **out, struct error *err);
 void loop_free(struct loop *l); /* the owners must have freed all handles */
 /* Runs until loop_stop, or until nothing keeps it running. */
