@@ -158,7 +158,8 @@ static void put_option(enum option_id id, const struct command_spec *const *comm
     for (int32_t i = 0; i < n; i++) {
         const struct option_spec own = option_for(commands[i], id);
 
-        if (!options_list_has(commands[i]->options, id) || (own.help == s->help && own.otherwise == s->otherwise))
+        if (!options_list_has(commands[i]->options, id) ||
+            (own.help == s->help && own.otherwise == s->otherwise))
             continue;
         str_puts(out, ".br\n\\fB");
         put_roff(commands[i]->name, out);
