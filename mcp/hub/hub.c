@@ -120,11 +120,6 @@ struct hub_traffic hub_traffic_at(const struct hub *h, size_t i)
     return h->server[i]->traffic;
 }
 
-struct hub_source *hub_at(const struct hub *h, size_t i)
-{
-    return h->server[i]->source;
-}
-
 /* ---- server/discover */
 
 static void put_instructions(const struct hub *h, const struct mcp_caller *c, struct str *out)
