@@ -103,6 +103,28 @@ void hub_remove(struct hub *h, const char *name)
     remove_at(h, at);
 }
 
+void hub_settings_changed(struct hub *h, const char *name, const struct hub_source_limits *limits)
+{
+    struct hub_server *s = hub_server_find(h, name);
+
+    if (!s)
+        return;
+    hub_source_set_limits(s->source, limits);
+    hub_source_each(s->source, hub_peer_outdate);
+    hub_change_reported(s, HUB_TOOLS);
+}
+
+void hub_set_views(struct hub *h, const struct hub_views *views)
+{
+    h->o.views = views ? views : h->all;
+    for (size_t i = 0; i < h->n_servers; i++) {
+        for (int k = 0; k < HUB_LIST_N; k++) {
+            if (h->server[i]->change[k].version)
+                hub_notify_list(h, h->server[i], (enum hub_list_kind)k);
+        }
+    }
+}
+
 struct hub_source *hub_find(const struct hub *h, const char *name)
 {
     struct hub_server *s = hub_server_find(h, name);
