@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mcp/hub/hub_catalog.h"
 #include "mcp/hub/hub_internal.h"
 #include "mcp/hub/hub_retry.h"
 #include "runtime/base/memory.h"
@@ -225,6 +226,11 @@ static void start(void *ctx, struct mcp_exchange *x)
         hub_listing_start(h, x, HUB_TEMPLATES);
         break;
     case MCP_TOOLS_CALL:
+        if (hub_catalog_is_search(h, x))
+            hub_listing_start(h, x, HUB_TOOLS);
+        else
+            hub_call_start(h, x);
+        break;
     case MCP_PROMPTS_GET:
     case MCP_RESOURCES_READ:
     case MCP_COMPLETION:
@@ -244,7 +250,12 @@ static void start(void *ctx, struct mcp_exchange *x)
 
 static void cancel(void *ctx, struct mcp_exchange *x)
 {
-    (void)ctx;
+    struct hub *h = ctx;
+
+    if (hub_catalog_is_search(h, x)) {
+        hub_listing_cancel(x->work);
+        return;
+    }
     switch (x->method) {
     case MCP_TOOLS_LIST:
     case MCP_PROMPTS_LIST:
