@@ -194,7 +194,9 @@ static void ask(struct world *w, enum mcp_method method, struct json_view params
 
     if (w->n_asked == REQUESTS)
         return;
-    if (w->use_state && json_view_kind(json_view_str(&w->state)) == JV_STRING) {
+    if (json_view_kind(params) != JV_OBJECT)
+        params = JSON_VIEW_NONE; /* an edge refuses others */
+    if (w->use_state && w->state.len > 0 && json_view_kind(json_view_str(&w->state)) == JV_STRING) {
         json_view_put_changed(
             &with, params,
             &(struct json_change){.key = "requestState", .value = json_view_str(&w->state)}, 1);
