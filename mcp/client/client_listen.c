@@ -553,7 +553,7 @@ void client_listen_fail(struct mcp_client *c, const struct error *err)
 {
     struct client_listen *all = c->listen;
 
-    while (all->listeners && c->state == MCP_CLIENT_DOWN) {
+    while (all->listeners) {
         struct mcp_exchange *x = all->listeners->x;
 
         remove_listener(all, all->listeners);

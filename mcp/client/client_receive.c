@@ -68,6 +68,8 @@ static void take_request(struct mcp_client *c, int64_t from, const struct rpc_me
         return;
     }
     call = client_call_of(c, from, &is_ambiguous);
+    if (call && !client_call_can_ask(call))
+        call = NULL;
     if (call && (call->caller->can & mcp_ability_for(method, m->params)))
         client_park_ask(call, m->id, method, m->params);
     else if (method == MCP_ROOTS_LIST && c->spec.roots.at)

@@ -186,6 +186,6 @@ void client_requests_fail(struct mcp_client *c, const struct error *err)
     void *value;
 
     assert(!c->link);
-    for (size_t i = 0; !c->link && map_next(c->requests, &i, &key, &value); i = 0)
+    for (size_t i = 0; map_next(c->requests, &i, &key, &value); i = 0)
         client_request_end(value, &(struct client_reply){.err = err});
 }

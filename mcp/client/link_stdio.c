@@ -21,7 +21,6 @@ struct link_stdio {
     struct client_link link;
     const struct mcp_client_spec *spec;
     struct child *child;
-    struct loop_timer *timer; /* of a stop */
     struct str line, error_line;
     bool is_skipping; /* the rest of a line that was too long */
     bool is_stopping;
@@ -142,19 +141,17 @@ static void on_exit_(void *ctx, int code, int signo)
 {
     struct link_stdio *s = ctx;
     struct error err = ERROR_INIT;
+    struct str text = STR_INIT;
 
+    (void)code;
+    (void)signo;
     s->has_ended = true;
-    loop_timer_free(s->timer);
-    s->timer = NULL;
     if (s->error_line.len > 0)
         s->link.events.line(s->link.events.ctx, str_cstr(&s->error_line), s->error_line.len);
     str_clear(&s->error_line);
-    if (signo)
-        (void)error_set(&err, STATUS_IO, "the process of %s was ended by signal %d", s->spec->name,
-                        signo);
-    else
-        (void)error_set(&err, STATUS_IO, "the process of %s has ended with exit code %d",
-                        s->spec->name, code);
+    child_put_end(s->child, &text);
+    (void)error_set(&err, STATUS_IO, "the process of %s %s", s->spec->name, str_cstr(&text));
+    str_deinit(&text);
     s->link.events.down(s->link.events.ctx, &s->link, &err);
 }
 
@@ -219,30 +216,19 @@ static int32_t pid(const struct client_link *l)
     return s->has_ended ? 0 : child_pid(s->child);
 }
 
-static void on_stop_time(void *ctx)
-{
-    struct link_stdio *s = ctx;
-
-    child_stop(s->child, TERM_MS);
-}
-
-/* 2025-11-25, "Lifecycle", shutdown: close the input, wait, SIGTERM, wait, SIGKILL. */
 static void stop(struct client_link *l)
 {
     struct link_stdio *s = of(l);
 
     s->is_stopping = true;
-    if (s->has_ended)
-        return;
-    child_end_input(s->child);
-    s->timer = loop_timer_new(s->spec->loop, s->spec->limits.stop_ms, on_stop_time, s);
+    if (!s->has_ended)
+        child_shut_down(s->child, s->spec->limits.stop_ms, TERM_MS);
 }
 
 static void free_(struct client_link *l)
 {
     struct link_stdio *s = of(l);
 
-    loop_timer_free(s->timer);
     child_free(s->child);
     str_deinit(&s->line);
     str_deinit(&s->error_line);

@@ -78,8 +78,11 @@ static void on_line(void *ctx, bool is_error, const char *text, size_t n)
     if (is_error && n > 0)
         (void)snprintf(l->last_error, sizeof(l->last_error), "%.*s", (int)(n < 200 ? n : 200),
                        text);
-    log_write(env->log, is_error ? LOG_DEBUG : LOG_WARN, "server %s: %.*s",
-              l->upstream->server->name, (int)(n < 2000 ? n : 2000), text);
+    if (is_error && env->stderr_line)
+        env->stderr_line(env->ctx, l->upstream->server->name, text, n);
+    else
+        log_write(env->log, is_error ? LOG_DEBUG : LOG_WARN, "server %s: %.*s",
+                  l->upstream->server->name, (int)(n < 2000 ? n : 2000), text);
 }
 
 static void on_message(void *ctx, struct json_view params)
@@ -120,13 +123,14 @@ static enum status make_auth(struct upstream_link *l, const struct mcp_launch *l
                                              .policy = &l->policy,
                                              .ctx = l,
                                              .open_url = env->open_url ? open_url : NULL};
+    enum status st;
 
     if (!launch->url || has_own_authorization(launch))
         return STATUS_OK;
-    if (mcp_auth_new(env->loop, &options, &l->auth, err))
-        return err->status;
-    l->client_auth = client_auth_new(l->auth, l->upstream->server->name);
-    return STATUS_OK;
+    st = mcp_auth_new(env->loop, &options, &l->auth, err);
+    if (!st)
+        l->client_auth = client_auth_new(l->auth, l->upstream->server->name);
+    return st;
 }
 
 /* ---- opening */
@@ -218,6 +222,19 @@ static enum status make_client(struct upstream_link *l, const struct mcp_launch 
 
 static void close_link(void *ctx);
 
+static struct hub_facts facts(void *ctx)
+{
+    const struct upstream_link *l = ctx;
+    const struct mcp_client_facts f = mcp_client_facts(l->client);
+    static const char *const words[] = {
+        [MCP_OVER_STDIO] = "stdio", [MCP_OVER_HTTP] = "http", [MCP_OVER_HTTP_SSE] = "sse"};
+
+    return (struct hub_facts){.revision = f.revision,
+                              .transport = words[f.transport],
+                              .pid = f.pid,
+                              .server_info = f.server_info};
+}
+
 static enum status open_link(void *ctx, struct mcp_caller *owner,
                              const struct hub_link_events *events, struct hub_link *out,
                              struct error *err)
@@ -248,8 +265,10 @@ static enum status open_link(void *ctx, struct mcp_caller *owner,
         link_free(l);
         return st;
     }
-    *out =
-        (struct hub_link){.handler = *mcp_client_handler(l->client), .ctx = l, .close = close_link};
+    *out = (struct hub_link){.handler = *mcp_client_handler(l->client),
+                             .ctx = l,
+                             .close = close_link,
+                             .facts = facts};
     mcp_client_start(l->client);
     return STATUS_OK;
 }

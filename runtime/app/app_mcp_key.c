@@ -8,12 +8,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "runtime/app/app.h"
 #include "runtime/base/file_open.h"
+
+#define KEY_FILE "mcp-key"
 
 static enum status make(const struct seams *seams, const char *path, struct error *err)
 {
     unsigned char key[HUB_KEY_BYTES];
-    char folder[4096];
+    char folder[APP_PATH_MAX];
     const char *slash = strrchr(path, '/');
     size_t n = slash ? (size_t)(slash - path) : 0;
     enum status st = STATUS_OK;
@@ -35,14 +38,19 @@ static enum status make(const struct seams *seams, const char *path, struct erro
     return st;
 }
 
-enum status app_mcp_key(const struct seams *seams, const char *path,
+enum status app_mcp_key(const struct seams *seams, const char *user_yaml,
                         unsigned char key[HUB_KEY_BYTES], struct error *err)
 {
+    const char *slash = strrchr(user_yaml, '/');
+    size_t folder_bytes = slash ? (size_t)(slash + 1 - user_yaml) : 0;
+    char path[APP_PATH_MAX + sizeof(KEY_FILE)];
     struct stat info;
     char *bytes = NULL;
     size_t n = 0;
     enum status st = STATUS_OK;
 
+    memcpy(path, user_yaml, folder_bytes);
+    memcpy(path + folder_bytes, KEY_FILE, sizeof(KEY_FILE));
     if (stat(path, &info) || info.st_size == 0)
         st = make(seams, path, err);
     if (!st && !stat(path, &info) && (info.st_mode & (S_IRWXG | S_IRWXO))) {

@@ -7,9 +7,9 @@
 
 #include "mcp/hub/hub_seal.h"
 
-/* Reads the file, or makes it: only its owner can read it. A file that others can read, or that is
- * no key, is an error. */
-MUST_CHECK enum status app_mcp_key(const struct seams *seams, const char *path,
+/* Reads the file `mcp-key` beside the user's config.yaml, or makes it: only its owner can read it.
+ * A file that others can read, or that is no key, is an error. */
+MUST_CHECK enum status app_mcp_key(const struct seams *seams, const char *user_yaml,
                                    unsigned char key[HUB_KEY_BYTES], struct error *err);
 
 #endif

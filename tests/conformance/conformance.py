@@ -27,7 +27,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "support"))
 import packages  # noqa: E402
 
 FOLDER = os.path.join(packages.CACHE, "conformance")
-NODE = os.path.join(FOLDER, "node_modules", "node", "bin", "node")
+NODE = packages.NODE_22
 SUITE = os.path.join(FOLDER, "node_modules", "@modelcontextprotocol", "conformance", "dist", "index.js")
 REVISIONS = ("2025-11-25", "2026-07-28")
 LEG_S = 180

@@ -55,7 +55,7 @@ class Killer:
 
 
 def serve(troupe, folder):
-    env = {**os.environ, "HOME": folder, "NO_COLOR": "1"}
+    env = {**os.environ, "HOME": folder, "NO_COLOR": "1", "TROUPE_TRUST_PROJECT": "true"}
     p = subprocess.Popen([troupe, "serve", "--no-token", "--listen", "127.0.0.1:0"], cwd=folder, env=env,
                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
     for signo in (signal.SIGTERM, signal.SIGINT):

@@ -32,7 +32,7 @@ class Hub(ServeCase):
 
     def hub(self, servers, settings="", **env):
         self.config(servers, settings)
-        return self.serve("--no-token", **env)
+        return self.serve("--no-token", TROUPE_TRUST_PROJECT="true", **env)
 
     def message(self, method, params, i=1):
         return {"jsonrpc": "2.0", "id": i, "method": method, "params": {**params, "_meta": META}}

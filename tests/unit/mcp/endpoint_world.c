@@ -196,7 +196,7 @@ static void serve(void *ctx, struct http_call *c)
 
 static int64_t mono_us(void *ctx)
 {
-    return seams_mono_us(seams_real()) + ((struct world *)ctx)->skew_ms * 1000;
+    return 1000000000 + ((struct world *)ctx)->now_ms * 1000;
 }
 
 static int64_t wall_ms(void *ctx)

@@ -21,7 +21,7 @@
 struct world {
     struct loop *loop;
     struct seams seams;
-    int64_t skew_ms; /* added to the clock */
+    int64_t now_ms; /* of the clock, which the test moves; timers of the loop are real */
     struct mcp_handler handler;
     struct mcp_server_options o; /* before world_start */
     struct mcp_server *server;
