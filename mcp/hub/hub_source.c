@@ -135,7 +135,7 @@ static void tick(void *ctx)
         if (next) {
             bool gone = !next->source; /* it was removed meanwhile */
 
-            instance_unref(next);
+            hub_instance_unref(next);
             if (gone)
                 break;
         }
@@ -164,7 +164,7 @@ void source_remove(struct hub_source *s, struct hub_instance *i)
     *at = i->next;
     s->n_instances--;
     i->source = NULL;
-    instance_unref(i);
+    hub_instance_unref(i);
 }
 
 static char *key_of(const struct hub_source *s, const struct mcp_caller *caller)
@@ -389,5 +389,5 @@ void hub_job_leave(struct hub_job *j)
         i->used_us = seams_mono_us(i->source->seams);
         instance_pump(i);
     }
-    instance_unref(i);
+    hub_instance_unref(i);
 }
