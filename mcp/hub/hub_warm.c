@@ -25,10 +25,8 @@ struct hub_warm {
     bool starting;
 };
 
-void hub_warm_drop(struct hub_warm *w)
+static void warm_free(struct hub_warm *w)
 {
-    if (!w)
-        return;
     for (size_t i = 0; i < w->n; i++) {
         if (w->part[i].waits)
             hub_want_drop(&w->part[i].want);
@@ -44,7 +42,7 @@ static void finish(void *ctx)
     void (*done)(void *ctx) = w->done;
     void *done_ctx = w->ctx;
 
-    hub_warm_drop(w);
+    warm_free(w);
     done(done_ctx);
 }
 

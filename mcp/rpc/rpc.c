@@ -32,12 +32,12 @@ static enum status read_error(struct json_view error, struct rpc_message *out, e
     return STATUS_OK;
 }
 
-static enum status read_answer(struct json_view v, struct json_view error, struct rpc_message *out,
-                               enum rpc_code *code, struct error *err)
+static enum status read_answer(struct json_view error, struct rpc_message *out, enum rpc_code *code,
+                               struct error *err)
 {
     if (error.at && out->result.at)
         return invalid(code, err, "a message has either \"result\" or \"error\"");
-    if (json_view_get(v, "method").at)
+    if (out->method.at)
         return invalid(code, err, "a message has either \"method\" or an answer");
     if (error.at)
         return read_error(error, out, code, err);
@@ -65,7 +65,10 @@ static enum status read_call(struct rpc_message *out, bool has_id, enum rpc_code
 enum status rpc_read(const char *bytes, size_t n, size_t max_bytes, struct rpc_message *out,
                      enum rpc_code *code, struct error *err)
 {
-    struct json_view v, id, error;
+    enum { ID, JSONRPC, METHOD, PARAMS, RESULT, ERROR, N_KEYS };
+    static const char *const keys[N_KEYS] = {"id",     "jsonrpc", "method",
+                                             "params", "result",  "error"};
+    struct json_view v, got[N_KEYS];
     enum status st;
 
     *out = (struct rpc_message){0};
@@ -78,18 +81,17 @@ enum status rpc_read(const char *bytes, size_t n, size_t max_bytes, struct rpc_m
         return invalid(code, err,
                        json_view_kind(v) == JV_ARRAY ? "batches are not part of MCP"
                                                      : "a message must be a JSON object");
-    id = json_view_get(v, "id");
-    if (is_id(id))
-        out->id = id;
-    if (!json_view_is(json_view_get(v, "jsonrpc"), "2.0"))
+    json_view_pick(v, keys, N_KEYS, got);
+    if (is_id(got[ID]))
+        out->id = got[ID];
+    if (!json_view_is(got[JSONRPC], "2.0"))
         return invalid(code, err, "\"jsonrpc\" must be \"2.0\"");
-    out->method = json_view_get(v, "method");
-    out->params = json_view_get(v, "params");
-    out->result = json_view_get(v, "result");
-    error = json_view_get(v, "error");
-    if (out->result.at || error.at)
-        return read_answer(v, error, out, code, err);
-    return read_call(out, id.at != NULL, code, err);
+    out->method = got[METHOD];
+    out->params = got[PARAMS];
+    out->result = got[RESULT];
+    if (got[RESULT].at || got[ERROR].at)
+        return read_answer(got[ERROR], out, code, err);
+    return read_call(out, got[ID].at != NULL, code, err);
 }
 
 /* ---- writing */

@@ -10,11 +10,11 @@
 #include "runtime/app/app.h"
 #include "runtime/app/app_mcp.h"
 #include "runtime/app/app_run.h"
+#include "runtime/app/app_serve.h"
 #include "runtime/app/app_trace.h"
 #include "runtime/base/file_open.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/text.h"
-#include "runtime/config/sections.h"
 #include "runtime/http/http_gate.h"
 #include "runtime/loop/loop.h"
 #include "runtime/serve/serve.h"
@@ -127,16 +127,6 @@ const struct command_spec cmd_serve_token = {"serve token",
                                              token_main};
 
 /* ---- options */
-
-static enum status read_config(struct serving *s, struct error *err)
-{
-    struct section section;
-    enum status st = STATUS_OK;
-
-    for (int32_t i = 0; !st && options_section(s->app->options, SECTION_SERVE, i, &section); i++)
-        st = serve_config_add(&s->config, section.yaml, section.node, section.folder, err);
-    return st;
-}
 
 /* ADDRESS:PORT, [V6]:PORT, localhost:PORT or PORT. */
 static enum status read_listen(const char *text, char address[64], int32_t *port, struct error *err)
@@ -331,26 +321,13 @@ static enum status run(struct serving *s, struct error *err)
     return st;
 }
 
-/* Offers are checked at the start, so their servers must be there by then; all others start in the
- * background. */
-static enum status warm_offers(struct serving *s, struct error *err)
-{
-    enum status st = STATUS_OK;
-
-    for (int32_t i = 0; !st && i < s->config.n_offers; i++)
-        st = troupe_mcp_plan(s->app->troupe, s->config.offer[i].plan, err);
-    if (!st)
-        troupe_mcp_warm_later(s->app->troupe);
-    return st;
-}
-
 static int serve_main(void *app)
 {
     struct app *a = app;
     struct serving s = {.app = a};
     struct store *store;
     struct error err = ERROR_INIT;
-    enum status st = read_config(&s, &err);
+    enum status st = app_serve_config(a, &s.config, &err);
 
     app_drive_init(&s.drive, a);
     s.drive.options.n_models =
@@ -365,7 +342,7 @@ static int serve_main(void *app)
     if (!st)
         st = app_mcp_open(a, APP_MCP_ALL, &err);
     if (!st)
-        st = warm_offers(&s, &err);
+        st = app_serve_warm(a, &s.config, &err);
     if (!st)
         st = start(&s, &err);
     if (!st)
@@ -379,12 +356,12 @@ static int serve_main(void *app)
 }
 
 static const enum option_id serve_options[] = {
-    OPT_TRUST_PROJECT, OPT_LISTEN,      OPT_MODEL,       OPT_TOKEN_FILE,   OPT_NO_TOKEN,     OPT_TLS_CERT,
-    OPT_TLS_KEY,     OPT_ALLOW_HOST,  OPT_ALLOW_ORIGIN, OPT_BEHIND_PROXY, OPT_MAX_CONNECTIONS,
-    OPT_MAX_STREAMS, OPT_BODY_MEMORY, OPT_MAX_QUEUE,    OPT_IN_FLIGHT,    OPT_GRACE,
-    OPT_ROOT,        OPT_DEVICE,      OPT_THREADS,      OPT_KV_MEMORY,    OPT_CONTEXT,
-    OPT_CPU_ISA,     OPT_WEIGHT_TYPE, OPT_OTLP_URL,     OPT_OTLP_HEADERS, OPT_OTLP_CONTENT,
-    OPT_END};
+    OPT_TRUST_PROJECT,   OPT_LISTEN,      OPT_MODEL,       OPT_TOKEN_FILE,   OPT_NO_TOKEN,
+    OPT_TLS_CERT,        OPT_TLS_KEY,     OPT_ALLOW_HOST,  OPT_ALLOW_ORIGIN, OPT_BEHIND_PROXY,
+    OPT_MAX_CONNECTIONS, OPT_MAX_STREAMS, OPT_BODY_MEMORY, OPT_MAX_QUEUE,    OPT_IN_FLIGHT,
+    OPT_GRACE,           OPT_ROOT,        OPT_DEVICE,      OPT_THREADS,      OPT_KV_MEMORY,
+    OPT_CONTEXT,         OPT_CPU_ISA,     OPT_WEIGHT_TYPE, OPT_OTLP_URL,     OPT_OTLP_HEADERS,
+    OPT_OTLP_CONTENT,    OPT_END};
 const struct command_spec cmd_serve = {
     "serve",
     "host",

@@ -48,14 +48,16 @@
 #define OPERATION_TOOL       "execute_tool"
 
 /* ---- labels of metrics */
-#define LABEL_METHOD    "http_request_method"
-#define LABEL_ROUTE     "http_route"
-#define LABEL_STATUS    "http_response_status_code"
-#define LABEL_OPERATION "gen_ai_operation_name"
-#define LABEL_MODEL     "gen_ai_request_model"
-#define LABEL_TOKENS    "gen_ai_token_type"
-#define LABEL_ERROR     "error_type"
-#define LABEL_SERVER    "server_address"
+#define LABEL_METHOD     "http_request_method"
+#define LABEL_ROUTE      "http_route"
+#define LABEL_STATUS     "http_response_status_code"
+#define LABEL_OPERATION  "gen_ai_operation_name"
+#define LABEL_MODEL      "gen_ai_request_model"
+#define LABEL_TOKENS     "gen_ai_token_type"
+#define LABEL_ERROR      "error_type"
+#define LABEL_SERVER     "server_address"
+#define LABEL_MCP_SERVER "mcp_server"
+#define LABEL_OUTCOME    "outcome"
 
 /* ---- metrics; all others begin with "troupe_" or "process_" */
 #define METRIC_HTTP_DURATION       "http_server_request_duration_seconds"
