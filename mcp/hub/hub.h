@@ -62,5 +62,6 @@ struct hub_traffic {
 };
 struct hub_traffic hub_traffic_at(const struct hub *h, size_t i);
 size_t hub_size(const struct hub *h);
+struct hub_source *hub_at(const struct hub *h, size_t i);
 
 #endif

@@ -107,7 +107,7 @@ void hub_source_set_limits(struct hub_source *s, const struct hub_source_limits 
         instance_pump(i); /* there may be more room */
         gone = next && !next->source;
         if (next)
-            instance_unref(next);
+            hub_instance_unref(next);
         if (gone)
             break;
     }
