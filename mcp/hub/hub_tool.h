@@ -19,6 +19,7 @@
 struct hub_warm;
 struct hub_warm *hub_warm(struct hub *h, const char *const *server, size_t n, int64_t ms,
                           void (*done)(void *ctx), void *ctx);
+void hub_warm_drop(struct hub_warm *w); /* done is not called any more; NULL is fine */
 
 /* Brings the registry up to date with the lists that are known: tools come, change and go. A tool
  * whose declaration cannot be used is left out, with a warning. The hub must live as long as the

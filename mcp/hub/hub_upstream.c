@@ -265,10 +265,8 @@ static enum status open_link(void *ctx, struct mcp_caller *owner,
         link_free(l);
         return st;
     }
-    *out = (struct hub_link){.handler = *mcp_client_handler(l->client),
-                             .ctx = l,
-                             .close = close_link,
-                             .facts = facts};
+    *out = (struct hub_link){
+        .handler = *mcp_client_handler(l->client), .ctx = l, .close = close_link, .facts = facts};
     mcp_client_start(l->client);
     return STATUS_OK;
 }

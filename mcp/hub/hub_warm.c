@@ -25,8 +25,10 @@ struct hub_warm {
     bool starting;
 };
 
-static void warm_free(struct hub_warm *w)
+void hub_warm_drop(struct hub_warm *w)
 {
+    if (!w)
+        return;
     for (size_t i = 0; i < w->n; i++) {
         if (w->part[i].waits)
             hub_want_drop(&w->part[i].want);
@@ -42,7 +44,7 @@ static void finish(void *ctx)
     void (*done)(void *ctx) = w->done;
     void *done_ctx = w->ctx;
 
-    warm_free(w);
+    hub_warm_drop(w);
     done(done_ctx);
 }
 

@@ -21,8 +21,8 @@ struct troupe {
     enum status (*open_mcp)(void *ctx, struct error *err); /* troupe_mcp_offer; may be NULL */
     void *open_mcp_ctx;
     struct loop *loop;
-    struct loop_box *replies; /* of the store */
-    struct troupe_run *first; /* runs under way */
+    struct loop_box *replies;       /* of the store */
+    struct troupe_run *first;       /* runs under way */
     struct troupe_waiting *waiting; /* troupe_run_new.c: runs that are not made yet */
     struct troupe_observer *observers;
     bool interrupted;

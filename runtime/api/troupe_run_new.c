@@ -258,13 +258,8 @@ enum status troupe_run_new_later(struct troupe *t, const struct troupe_run_spec 
     struct troupe_waiting *w = xcalloc(1, sizeof(*w));
     enum status st;
 
-    *w = (struct troupe_waiting){.t = t,
-                          .spec = *spec,
-                          .o = *o,
-                          .made = made,
-                          .ctx = ctx,
-                          .inside = true,
-                          .err = err};
+    *w = (struct troupe_waiting){
+        .t = t, .spec = *spec, .o = *o, .made = made, .ctx = ctx, .inside = true, .err = err};
     w->warm = troupe_mcp_plan_later(t, spec->plan, servers_are_there, w);
     if (w->warm) { /* the rest of the specification must last until then */
         w->inside = false;

@@ -326,8 +326,9 @@ static void add_source(struct mcp_offers *f, enum offers_kind kind)
         .opener = {.ctx = s, .open = open_link, .free = free_source, .effect = effect}};
 
     if (hub_add(troupe_hub(f->o.troupe), &spec, NULL, &err))
-        log_write(f->o.log, LOG_WARN, "an MCP server is named %s, so this Troupe's own are not "
-                                      "served: %s",
+        log_write(f->o.log, LOG_WARN,
+                  "an MCP server is named %s, so this Troupe's own are not "
+                  "served: %s",
                   offers_words[kind], err.message);
 }
 
