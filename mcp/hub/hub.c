@@ -138,14 +138,14 @@ size_t hub_size(const struct hub *h)
     return h->n_servers;
 }
 
-struct hub_traffic hub_traffic_at(const struct hub *h, size_t i)
-{
-    return h->server[i]->traffic;
-}
-
 struct hub_source *hub_at(const struct hub *h, size_t i)
 {
     return h->server[i]->source;
+}
+
+struct hub_traffic hub_traffic_at(const struct hub *h, size_t i)
+{
+    return h->server[i]->traffic;
 }
 
 /* ---- server/discover */

@@ -48,6 +48,7 @@ struct hub_server {
     struct hub_source *source;
     char prefix[HUB_PREFIX_MAX + 1]; /* of its names */
     uint64_t named[HUB_LIST_N];      /* versions that hub_names has */
+    bool is_late[HUB_LIST_N]; /* a listing had to go without its list: the next does not wait */
     struct hub_change change[HUB_LIST_N];
     struct hub_traffic traffic;
 };

@@ -280,24 +280,33 @@ static void part_came(void *ctx, struct hub_want *w, struct hub_list *list, cons
 }
 
 /* What has not come is left out; a list of before is better than none. */
+static void leave_out(struct part *p)
+{
+    struct hub_listing *l = p->listing;
+    struct hub_list *old = hub_peer_list(p->want.peer, l->kind);
+
+    hub_want_drop(&p->want);
+    p->waits = false;
+    l->n_waiting--;
+    p->list = old ? hub_list_ref(old) : NULL;
+    hub_change_shown(p->server, l->kind, old ? old->version : 1);
+    hub_change_reported(p->server, l->kind);
+}
+
+/* Pages, and lists of later, do not wait for the same server again. Where each client has its own
+ * instance, another one may be quick. */
 static void out_of_time(void *ctx)
 {
     struct hub_listing *l = ctx;
 
     for (size_t i = 0; i < l->n_parts; i++) {
         struct part *p = &l->part[i];
-        struct hub_list *old;
 
         if (!p->waits)
             continue;
-        old = hub_peer_list(p->want.peer, l->kind);
-        hub_want_drop(&p->want);
-        p->waits = false;
-        p->list = old ? hub_list_ref(old) : NULL;
-        hub_change_shown(p->server, l->kind, old ? old->version : 1);
-        hub_change_reported(p->server, l->kind);
+        leave_out(p);
+        p->server->is_late[l->kind] = !hub_source_is_per_client(p->server->source);
     }
-    l->n_waiting = 0;
     listing_end(l);
 }
 
@@ -330,6 +339,8 @@ void hub_listing_start(struct hub *h, struct mcp_exchange *x, enum hub_list_kind
         p->want = (struct hub_want){.done = part_came, .ctx = p};
         l->n_waiting++;
         hub_peer_want(hub_peer_of(one), kind, &p->want);
+        if (p->waits && p->server->is_late[kind])
+            leave_out(p);
     }
     l->starting = false;
     if (l->n_waiting == 0)

@@ -107,7 +107,7 @@ void hub_source_set_limits(struct hub_source *s, const struct hub_source_limits 
         instance_pump(i); /* there may be more room */
         gone = next && !next->source;
         if (next)
-            instance_unref(next);
+            hub_instance_unref(next);
         if (gone)
             break;
     }
@@ -161,7 +161,7 @@ static void tick(void *ctx)
         if (next) {
             bool gone = !next->source; /* it was removed meanwhile */
 
-            instance_unref(next);
+            hub_instance_unref(next);
             if (gone)
                 break;
         }
@@ -190,7 +190,7 @@ void source_remove(struct hub_source *s, struct hub_instance *i)
     *at = i->next;
     s->n_instances--;
     i->source = NULL;
-    instance_unref(i);
+    hub_instance_unref(i);
 }
 
 static char *key_of(const struct hub_source *s, const struct mcp_caller *caller)
@@ -421,5 +421,5 @@ void hub_job_leave(struct hub_job *j)
         i->used_us = seams_mono_us(i->source->seams);
         instance_pump(i);
     }
-    instance_unref(i);
+    hub_instance_unref(i);
 }

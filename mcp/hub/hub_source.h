@@ -106,6 +106,9 @@ enum hub_instance_state {
     HUB_RESTING, /* it ended: jobs are refused until the gap has passed */
 };
 struct hub_source *hub_instance_source(struct hub_instance *i);
+/* Keeps it, and its data, also when its last job leaves. */
+struct hub_instance *hub_instance_ref(struct hub_instance *i);
+void hub_instance_unref(struct hub_instance *i);
 const struct mcp_handler *hub_instance_handler(struct hub_instance *i); /* NULL: not ready */
 void **hub_instance_data(struct hub_instance *i); /* the hub's own, with the free function below */
 void hub_instance_on_free(struct hub_instance *i, void (*fn)(void *data));

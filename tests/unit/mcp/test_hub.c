@@ -275,6 +275,33 @@ static void a_slow_server_is_left_out_of_a_list_and_reported_later(void **state)
     fake_deinit(&slow);
 }
 
+/* Each page, and each list of later, would take list_ms again. */
+static void a_server_that_never_starts_delays_one_list(void **state)
+{
+    struct scene *s = *state;
+    struct fake a = {.name = "a", .lists = {"{\"tools\":[" TOOL("t") "," TOOL("u") "]}"}};
+    struct fake slow = {
+        .name = "slow", .lists = {"{\"tools\":[" TOOL("t") "]}"}, .is_slow_to_start = true};
+
+    scene_close(s);
+    scene_open(s, &(struct hub_options){.list_ms = 300, .page = 1});
+    scene_add(s, &a, NULL, false);
+    scene_add(s, &slow, NULL, false);
+    scene_ask(s, "p", "", MCP_TOOLS_LIST, NULL);
+    assert_string_equal(str_cstr(&s->heard), "");
+    assert_non_null(strstr(scene_heard(s), "complete {\"tools\":[" SHOWN("a", "t") "]"));
+    scene_ask(s, "p", "", MCP_TOOLS_LIST, "{\"cursor\":\"YV9fdA\"}");
+    assert_string_equal(str_cstr(&s->heard), "complete {\"tools\":[" SHOWN("a", "u") "]" TAIL);
+    str_clear(&s->heard);
+    fake_ready(&slow);
+    scene_run(s, 100);
+    scene_ask(s, "p", "", MCP_TOOLS_LIST, "{\"cursor\":\"YV9fdQ\"}");
+    assert_non_null(strstr(str_cstr(&s->heard), "slow__t"));
+    scene_close(s);
+    fake_deinit(&a);
+    fake_deinit(&slow);
+}
+
 /* NousResearch/hermes-agent PR#115502 */
 static void a_storm_of_changes_is_one_notification_and_two_fetches(void **state)
 {
@@ -394,6 +421,27 @@ static void a_removed_server_ends_its_calls(void **state)
     fake_deinit(&slow);
 }
 
+/* The answer to the fetch is the last that holds the server. */
+static void a_server_is_removed_while_its_list_is_fetched(void **state)
+{
+    struct scene *s = *state;
+    struct fake a = {.name = "a", .lists = {"{\"tools\":[]}"}, .never_answers = true};
+    struct fake b = {.name = "b", .lists = {"{\"tools\":[]}"}, .never_answers = true};
+
+    scene_add(s, &a, NULL, false);
+    scene_add(s, &b, NULL, true);
+    scene_ask(s, "p", "", MCP_TOOLS_LIST, NULL);
+    scene_run(s, 10);
+    assert_non_null(a.open);
+    assert_non_null(b.open);
+    hub_remove(s->hub, "a");
+    assert_int_equal(a.closed, 1);
+    scene_close(s); /* the same with the end of the hub */
+    assert_int_equal(b.closed, 1);
+    fake_deinit(&a);
+    fake_deinit(&b);
+}
+
 static void a_long_list_comes_in_pages(void **state)
 {
     struct scene *s = *state;
@@ -442,11 +490,13 @@ int main(void)
         CASE(a_server_that_ends_rests_and_starts_again),
         CASE(a_server_that_cannot_start_is_left_out),
         CASE(a_slow_server_is_left_out_of_a_list_and_reported_later),
+        CASE(a_server_that_never_starts_delays_one_list),
         CASE(a_storm_of_changes_is_one_notification_and_two_fetches),
         CASE(a_server_that_reports_a_change_with_each_list_makes_no_loop),
         CASE(watched_resources_are_reported_to_those_who_watch),
         CASE(each_client_has_its_own_instance_where_that_is_asked),
         CASE(a_removed_server_ends_its_calls),
+        CASE(a_server_is_removed_while_its_list_is_fetched),
         CASE(a_long_list_comes_in_pages),
     };
 
