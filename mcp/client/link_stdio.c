@@ -180,11 +180,7 @@ static enum status send(struct client_link *l, const struct client_send *m, stru
     bool sent;
 
     str_init(&text, m->n + 2);
-    str_append(&text, m->text, m->n);
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.data[i] == '\n' || text.data[i] == '\r')
-            text.data[i] = ' ';
-    }
+    json_view_put_line(&text, json_view_of(m->text, m->n));
     str_putc(&text, '\n');
     sent = str_ok(&text) && !s->has_ended && child_write(s->child, str_cstr(&text), text.len);
     str_deinit(&text);

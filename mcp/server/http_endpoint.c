@@ -21,7 +21,7 @@ void endpoint_message(struct http_call *http, int status, struct json_view messa
     struct http_reply r = {
         .code = status, .type = "application/json", .fields = &field, .n_fields = session ? 1 : 0};
 
-    mcp_put_line(&line, message);
+    json_view_put_line(&line, message);
     r.body = str_cstr(&line);
     r.body_bytes = line.len;
     http_call_on_gone(http, NULL, NULL);

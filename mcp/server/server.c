@@ -114,17 +114,6 @@ void mcp_server_put_revisions(const struct mcp_server *s, struct str *out)
     str_putc(out, ']');
 }
 
-void mcp_put_line(struct str *out, struct json_view message)
-{
-    size_t from = out->len;
-
-    str_append(out, message.at, message.n);
-    for (size_t i = from; i < out->len; i++) {
-        if (out->data[i] == '\n' || out->data[i] == '\r')
-            out->data[i] = ' ';
-    }
-}
-
 /* ---- what the handler calls itself */
 
 struct view_info {

@@ -36,8 +36,6 @@ struct json_view mcp_server_info(struct mcp_server *s, struct mcp_caller *caller
 void mcp_server_learn(struct mcp_server *s, const char *view, struct json_view discovered);
 /* ["2026-07-28",...], newest first. */
 void mcp_server_put_revisions(const struct mcp_server *s, struct str *out);
-/* Appends a message in one line: JSON has line breaks only between its parts. */
-void mcp_put_line(struct str *out, struct json_view message);
 bool mcp_server_has_era(const struct mcp_server *s, enum mcp_era era);
 
 #endif
