@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mcp/auth/auth_dpop.h"
 #include "mcp/auth/auth_metadata.h"
 #include "runtime/base/memory.h"
 #include "runtime/http/http_redirect.h"
@@ -15,13 +16,13 @@ struct auth_fetch {
     struct auth_env env;
     struct auth_fetch_spec spec;
     struct http_fetch *http;
-    struct str url, type, authorization, body, location, answer;
+    struct str url, type, authorization, dpop, body, location, answer;
     int code, n_redirects;
 };
 
 static void free_fetch(struct auth_fetch *f)
 {
-    struct str *const all[] = {&f->url,  &f->type,     &f->authorization,
+    struct str *const all[] = {&f->url,  &f->type,     &f->authorization, &f->dpop,
                                &f->body, &f->location, &f->answer};
 
     for (size_t i = 0; i < ARRAY_LEN(all); i++) {
@@ -46,11 +47,16 @@ static void on_head(void *ctx, int code, const struct http_field *fields, int32_
 {
     struct auth_fetch *f = ctx;
     const char *location = http_field_value(fields, n, "location");
+    const char *nonce = http_field_value(fields, n, "dpop-nonce");
 
     f->code = code;
     str_clear(&f->location);
     if (location)
         str_puts(&f->location, location);
+    if (nonce && f->spec.nonce && auth_dpop_is_nonce(nonce)) {
+        str_clear(f->spec.nonce);
+        str_puts(f->spec.nonce, nonce);
+    }
 }
 
 static bool on_body(void *ctx, const char *bytes, size_t n)
@@ -115,13 +121,15 @@ static enum status begin(struct auth_fetch *f, struct error *err)
 {
     bool posts = f->type.len > 0;
     int64_t limit_ms = f->env.fetch_ms ? f->env.fetch_ms : AUTH_FETCH_MS;
-    struct http_field fields[3] = {{"accept", "application/json"}};
+    struct http_field fields[4] = {{"accept", "application/json"}};
     int32_t n = 1;
 
     if (posts)
         fields[n++] = (struct http_field){"content-type", str_cstr(&f->type)};
     if (f->authorization.len > 0)
         fields[n++] = (struct http_field){"authorization", str_cstr(&f->authorization)};
+    if (f->dpop.len > 0)
+        fields[n++] = (struct http_field){"dpop", str_cstr(&f->dpop)};
     return http_fetch_start(f->env.http,
                             &(struct http_fetch_spec){.method = posts ? HTTP_POST : HTTP_GET,
                                                       .url = str_cstr(&f->url),
@@ -149,10 +157,11 @@ enum status auth_fetch_start(const struct auth_env *env, const struct auth_fetch
 
     f->env = *env;
     f->spec = *s;
-    f->url = f->type = f->authorization = f->body = f->location = f->answer = STR_INIT;
+    f->url = f->type = f->authorization = f->dpop = f->body = f->location = f->answer = STR_INIT;
     str_puts(&f->url, s->url);
     str_puts(&f->type, s->type ? s->type : "");
     str_puts(&f->authorization, s->authorization ? s->authorization : "");
+    str_puts(&f->dpop, s->dpop ? s->dpop : "");
     str_append(&f->body, s->body ? s->body : "", s->body_bytes);
     st = begin(f, err);
     if (st) {

@@ -31,6 +31,8 @@ struct auth_fetch_spec {
     const char *body; /* (body_bytes) copied */
     size_t body_bytes;
     const char *authorization; /* NULL or "": none */
+    const char *dpop;          /* a proof (auth_dpop.h); NULL or "": none */
+    struct str *nonce;         /* gets the DPoP-Nonce of the answer, if there is one; or NULL */
     const char *what;          /* for messages, lent: "the token endpoint" */
     void *ctx;
     /* Once, last; the fetch is gone. STATUS_OK: an answer of any code, body lent. */

@@ -16,8 +16,10 @@
 #include "mcp/auth/auth_url.h"
 #include "runtime/base/memory.h"
 #include "runtime/config/secret.h"
+#include "runtime/loop/loop.h"
 
-#define LOGIN_MS 300000
+#define LOGIN_MS    300000
+#define HOLD_GAP_MS 100
 
 struct auth_flow {
     struct auth_flow_spec s;
@@ -32,15 +34,34 @@ struct auth_flow {
     struct auth_saved saved;   /* of the issuer and resource that were found */
     struct auth_client client; /* that is used */
     enum auth_grant_kind grant;
+    struct signature_key *dpop; /* NULL: a Bearer token */
+    struct str dpop_pem;
+    int hold;                 /* auth_store_hold; -1: none */
+    bool has_turn;            /* to refresh */
+    struct loop_timer *timer; /* before it is tried again */
+    int64_t waited_ms;
 };
+
+static void end_turn(struct auth_flow *f)
+{
+    if (f->hold >= 0)
+        auth_store_release(f->hold);
+    f->hold = -1;
+}
 
 static void free_flow(struct auth_flow *f)
 {
+    loop_timer_free(f->timer);
+    end_turn(f);
     auth_login_free(f->login);
     resource_metadata_deinit(&f->resource);
     server_metadata_deinit(&f->server);
     auth_saved_deinit(&f->saved);
     auth_client_deinit(&f->client);
+    signature_key_free(f->dpop);
+    if (f->dpop_pem.data)
+        explicit_bzero(f->dpop_pem.data, f->dpop_pem.len);
+    str_deinit(&f->dpop_pem);
     if (f->used.data)
         explicit_bzero(f->used.data, f->used.len);
     str_deinit(&f->place);
@@ -121,6 +142,7 @@ static enum status after_refused_refresh(struct auth_flow *f, bool *has_token, s
     free(f->saved.token.refresh);
     f->saved.token.refresh = NULL;
     st = save(f, err);
+    end_turn(f); /* a login takes minutes */
     return st ? st : begin_login(f, err);
 }
 
@@ -183,6 +205,9 @@ static enum status ask_for_token(struct auth_flow *f, const char *secret, struct
                                   .redirect_uri = f->login ? auth_login_redirect_uri(f->login) : "",
                                   .verifier = f->login ? auth_login_verifier(f->login) : "",
                                   .endpoint = config->o.idp_token_endpoint,
+                                  .dpop = f->dpop,
+                                  .dpop_pem = str_cstr(&f->dpop_pem),
+                                  .nonce = &config->as_nonce,
                                   .ctx = f,
                                   .done = on_token},
         &f->request, err);
@@ -394,6 +419,22 @@ static enum status choose_scopes(struct auth_flow *f, struct error *err)
     return st;
 }
 
+/* The key of the token that is there (a refresh token may be bound to it), or a new one. */
+static enum status choose_key(struct auth_flow *f, struct error *err)
+{
+    const char *old = f->saved.token.dpop_pem;
+    enum status st;
+
+    if (f->dpop)
+        return STATUS_OK;
+    if (old) {
+        str_puts(&f->dpop_pem, old);
+        return signature_key_from_pem(old, strlen(old), &f->dpop, err);
+    }
+    st = signature_key_generate(&f->dpop, err);
+    return st ? st : signature_key_put_pem(f->dpop, &f->dpop_pem, err);
+}
+
 /* The client that the refresh token was given to. */
 static bool find_refreshing_client(struct auth_flow *f)
 {
@@ -411,6 +452,57 @@ static bool find_refreshing_client(struct auth_flow *f)
     else
         return false;
     return true;
+}
+
+static enum status decide(struct auth_flow *f, bool *has_token, struct error *err);
+
+static void on_tried_again(void *ctx)
+{
+    struct auth_flow *f = ctx;
+    struct error why = ERROR_INIT;
+    bool has_token = false;
+    enum status st;
+
+    loop_timer_free(f->timer);
+    f->timer = NULL;
+    auth_saved_deinit(&f->saved);
+    auth_client_deinit(&f->client);
+    st = decide(f, &has_token, &why);
+    if (st || has_token)
+        finish(f, st, &why);
+}
+
+/* Refreshes are made one at a time. *waits: another one is under way; f goes on later. A process
+ * that holds the right for too long is stopped or lost. */
+static enum status take_turn(struct auth_flow *f, bool *waits, struct error *err)
+{
+    const struct auth_env *env = &f->config->env;
+    enum status st = auth_store_hold(f->config->o.store_path, f->server.issuer,
+                                     f->resource.resource, &f->hold, err);
+
+    *waits = st == STATUS_BUSY && f->waited_ms < (env->fetch_ms ? env->fetch_ms : AUTH_FETCH_MS);
+    if (*waits) {
+        f->waited_ms += HOLD_GAP_MS;
+        f->timer = loop_timer_new(env->loop, HOLD_GAP_MS, on_tried_again, f);
+    }
+    f->has_turn = !*waits;
+    return st == STATUS_BUSY ? STATUS_OK : st;
+}
+
+static enum status refresh(struct auth_flow *f, bool *has_token, struct error *err)
+{
+    bool waits = false;
+    enum status st = f->has_turn ? STATUS_OK : take_turn(f, &waits, err);
+
+    if (st || waits)
+        return st;
+    if (f->grant != GRANT_REFRESH) { /* the file is as the one before has left it */
+        f->grant = GRANT_REFRESH;
+        auth_saved_deinit(&f->saved);
+        auth_client_deinit(&f->client);
+        return decide(f, has_token, err);
+    }
+    return ask_for_token(f, f->saved.token.refresh, err);
 }
 
 static enum status ask_without_person(struct auth_flow *f, struct error *err)
@@ -438,14 +530,14 @@ static enum status decide(struct auth_flow *f, bool *has_token, struct error *er
         return STATUS_OK;
     }
     st = choose_scopes(f, err);
+    if (!st && (f->s.is_dpop || f->resource.wants_dpop || f->saved.token.dpop_pem))
+        st = choose_key(f, err);
     if (st)
         return st;
     if (f->config->o.grant != MCP_AUTH_CODE)
         return ask_without_person(f, err);
-    if (f->s.code == 401 && find_refreshing_client(f)) {
-        f->grant = GRANT_REFRESH;
-        return ask_for_token(f, f->saved.token.refresh, err);
-    }
+    if (f->s.code == 401 && find_refreshing_client(f))
+        return refresh(f, has_token, err);
     return begin_login(f, err);
 }
 
@@ -474,9 +566,10 @@ enum status auth_flow_start(const struct auth_flow_spec *s, struct auth_flow **o
     enum status st;
 
     f->s = *s;
+    f->hold = -1;
     f->config = s->config;
     f->resource.scopes = f->server.scopes = STR_INIT;
-    f->place = f->challenged = f->used = f->scopes = STR_INIT;
+    f->place = f->challenged = f->used = f->scopes = f->dpop_pem = STR_INIT;
     str_puts(&f->place, s->place);
     str_puts(&f->used, s->used);
     st = scope_add(&f->challenged, s->scope, err);

@@ -21,6 +21,8 @@ struct auth_config {
     struct auth_client given;  /* registered beforehand; id NULL: none */
     struct signature_key *key; /* of the given client; NULL: none */
     char *idp_client_id;       /* NULL: none */
+    struct str server_nonce;   /* DPoP-Nonce of the MCP server; \"\": none */
+    struct str as_nonce;       /* and of the authorization server */
     struct auth_saved saved;   /* of the server; a flow replaces it when it has a token */
     bool is_new;               /* saved.token came from a login, or from client credentials, and
                                 * not from the file or by refreshing */
@@ -32,6 +34,7 @@ struct auth_flow_spec {
     const char *place; /* resource_metadata, copied; "": none */
     const char *scope; /* of the challenge, copied; "": none */
     const char *used;  /* the token that was sent, copied; "": none */
+    bool is_dpop;      /* the challenge wants a token that is bound to a key */
     void *ctx;
     /* A login has begun at this URL (lent until the end of the flow). false: nobody waits for it;
      * the flow goes on. */

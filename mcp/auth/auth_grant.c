@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mcp/auth/auth_dpop.h"
 #include "mcp/auth/auth_url.h"
 #include "runtime/base/memory.h"
 
@@ -19,26 +20,34 @@
 struct auth_grant {
     enum auth_grant_kind kind;
     struct auth_fetch *fetch;
-    const struct seams *seams;
-    struct str scopes, who, client_id;
+    struct auth_env env;
+    struct str url, form, header;
+    struct str scopes, who, client_id, dpop_pem;
+    const struct signature_key *dpop;
+    struct str *nonce;
+    bool is_second; /* it was sent again, with a nonce */
     void *ctx;
     void (*done)(void *ctx, enum status st, struct auth_token *token, const char *refusal,
                  const struct error *err);
 };
-
-static void free_grant(struct auth_grant *g)
-{
-    str_deinit(&g->scopes);
-    str_deinit(&g->who);
-    str_deinit(&g->client_id);
-    free(g);
-}
 
 static void erase(struct str *s)
 {
     if (s->data)
         explicit_bzero(s->data, s->len);
     str_deinit(s);
+}
+
+static void free_grant(struct auth_grant *g)
+{
+    erase(&g->form);
+    erase(&g->header);
+    erase(&g->dpop_pem);
+    str_deinit(&g->url);
+    str_deinit(&g->scopes);
+    str_deinit(&g->who);
+    str_deinit(&g->client_id);
+    free(g);
 }
 
 /* ---- the form */
@@ -124,10 +133,20 @@ static enum status read_answer(struct auth_grant *g, int code, const struct str 
     st = g->kind == GRANT_EXCHANGE
              ? read_assertion(body, out, err)
              : auth_token_read(str_cstr(body), body->len, str_cstr(&g->scopes),
-                               seams_wall_ms(g->seams), out, err);
+                               g->dpop ? str_cstr(&g->dpop_pem) : NULL, seams_wall_ms(g->env.seams),
+                               out, err);
     if (!st)
         out->client_id = xstrdup(str_cstr(&g->client_id));
     return st;
+}
+
+static enum status send(struct auth_grant *g, struct error *err);
+
+/* RFC 9449, 8: the same again, once, with the nonce that came. */
+static bool wants_nonce(const struct auth_grant *g, int code, const struct str *body)
+{
+    return g->dpop && !g->is_second && code == 400 && g->nonce->len > 0 &&
+           strcmp(auth_error_code(str_cstr(body), body->len), "use_dpop_nonce") == 0;
 }
 
 static void on_done(void *ctx, enum status st, int code, const struct str *body,
@@ -138,42 +157,67 @@ static void on_done(void *ctx, enum status st, int code, const struct str *body,
     struct error why = *err;
     const char *refusal = NULL;
 
-    if (!st)
+    g->fetch = NULL;
+    if (!st && wants_nonce(g, code, body)) {
+        g->is_second = true;
+        st = send(g, &why);
+        if (!st)
+            return;
+    } else if (!st) {
         st = read_answer(g, code, body, &token, &refusal, &why);
+    }
     g->done(g->ctx, st, &token, refusal, &why);
     free_grant(g);
+}
+
+static enum status send(struct auth_grant *g, struct error *err)
+{
+    struct str proof = STR_INIT;
+    enum status st = STATUS_OK;
+
+    if (g->dpop)
+        st = auth_dpop_prove(g->dpop, g->env.seams, "POST", str_cstr(&g->url), NULL,
+                             str_cstr(g->nonce), &proof, err);
+    if (!st)
+        st = auth_fetch_start(&g->env,
+                              &(struct auth_fetch_spec){.url = str_cstr(&g->url),
+                                                        .type = FORM,
+                                                        .body = str_cstr(&g->form),
+                                                        .body_bytes = g->form.len,
+                                                        .authorization = str_cstr(&g->header),
+                                                        .dpop = str_cstr(&proof),
+                                                        .nonce = g->dpop ? g->nonce : NULL,
+                                                        .what = "the token endpoint",
+                                                        .ctx = g,
+                                                        .done = on_done},
+                              &g->fetch, err);
+    str_deinit(&proof);
+    return st;
 }
 
 enum status auth_grant_start(const struct auth_grant_spec *s, struct auth_grant **out,
                              struct error *err)
 {
     struct auth_grant *g = xcalloc(1, sizeof(*g));
-    struct str form = STR_INIT, header = STR_INIT;
-    bool exchanges = s->kind == GRANT_EXCHANGE;
+    bool exchanges = s->kind == GRANT_EXCHANGE; /* an assertion is not bound */
     enum status st;
 
-    *g = (struct auth_grant){
-        .kind = s->kind, .seams = s->env->seams, .ctx = s->ctx, .done = s->done};
-    g->scopes = g->who = g->client_id = STR_INIT;
+    *g = (struct auth_grant){.kind = s->kind,
+                             .env = *s->env,
+                             .dpop = exchanges ? NULL : s->dpop,
+                             .nonce = s->nonce,
+                             .ctx = s->ctx,
+                             .done = s->done};
+    g->url = g->form = g->header = g->scopes = g->who = g->client_id = g->dpop_pem = STR_INIT;
+    str_puts(&g->url, exchanges ? s->endpoint : s->server->token_endpoint);
     str_puts(&g->scopes, s->scopes);
     str_puts(&g->who, exchanges ? "the identity provider" : s->server->issuer);
     str_puts(&g->client_id, s->client->id ? s->client->id : "");
-    put_secret(s, &form);
-    st = put_proof(s, &form, &header, err);
+    str_puts(&g->dpop_pem, g->dpop ? s->dpop_pem : "");
+    put_secret(s, &g->form);
+    st = put_proof(s, &g->form, &g->header, err);
     if (!st)
-        st = auth_fetch_start(
-            s->env,
-            &(struct auth_fetch_spec){.url = exchanges ? s->endpoint : s->server->token_endpoint,
-                                      .type = FORM,
-                                      .body = str_cstr(&form),
-                                      .body_bytes = form.len,
-                                      .authorization = str_cstr(&header),
-                                      .what = "the token endpoint",
-                                      .ctx = g,
-                                      .done = on_done},
-            &g->fetch, err);
-    erase(&form);
-    erase(&header);
+        st = send(g, err);
     if (st)
         free_grant(g);
     else

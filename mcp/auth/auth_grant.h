@@ -29,6 +29,11 @@ struct auth_grant_spec {
     const char *secret;
     const char *redirect_uri, *verifier; /* GRANT_CODE */
     const char *endpoint;                /* GRANT_EXCHANGE */
+    /* The key for a token that is bound to it, and its PEM; NULL: a Bearer token. nonce: the last
+     * one of this server, which may be replaced; lent until `done`. */
+    const struct signature_key *dpop;
+    const char *dpop_pem;
+    struct str *nonce;
     void *ctx;
     /* Once, last; the grant is gone. STATUS_OK: the callee takes the token over; of GRANT_EXCHANGE
      * `access` is the assertion. refusal: NULL unless the server refused (400, 401); its error

@@ -26,7 +26,7 @@ struct auth_login_spec {
      * redirect is not that server's; STATUS_TIMEOUT. */
     void (*done)(void *ctx, enum status st, const char *code, const struct error *err);
 };
-/* STATUS_CONFIG: the port is in use. */
+/* STATUS_FAILED: another program uses the port. */
 MUST_CHECK enum status auth_login_new(const struct auth_env *env, const struct auth_login_spec *s,
                                       struct auth_login **out, struct error *err);
 void auth_login_free(struct auth_login *l); /* not inside a callback of the HTTP server */

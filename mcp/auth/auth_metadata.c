@@ -102,6 +102,7 @@ static enum status read_resource(const struct json *doc, const char *url, const 
         return error_set(err, STATUS_UNSUPPORTED,
                          "the MCP server takes no token in a header (bearer_methods_supported)");
     out->resource = xstrdup(resource);
+    out->wants_dpop = jv_get_bool(jv_get(doc, "dpop_bound_access_tokens_required"), false);
     st = choose_issuer(jv_get(doc, "authorization_servers"), wanted, &out->issuer, err);
     if (!st)
         st = auth_issuer_check(out->issuer, policy, err);

@@ -30,6 +30,7 @@ struct resource_metadata {
     char *resource;    /* exactly as in the document */
     char *issuer;      /* the authorization server to use */
     struct str scopes; /* scopes_supported; "" if it is not there */
+    bool wants_dpop;   /* dpop_bound_access_tokens_required (RFC 9728, 2) */
 };
 /* The document of the MCP server at `url`. Of several authorization servers the one that is
  * `wanted`, else the first. wanted may be NULL. STATUS_INVALID: the document breaks a rule;

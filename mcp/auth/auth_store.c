@@ -8,34 +8,16 @@
  */
 #include "mcp/auth/auth_store.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "runtime/base/file_open.h"
-#include "runtime/base/home.h"
+#include "runtime/base/hash.h"
 #include "runtime/base/memory.h"
-
-#define FILE_BYTES_MAX ((size_t)4 << 20)
-#define LOCK_TRIES     200 /* of 5 ms */
+#include "runtime/base/private_file.h"
 
 enum status auth_store_default_path(struct str *out, struct error *err)
 {
-    const char *xdg = getenv("XDG_STATE_HOME");
-    char home[4096];
-    enum status st;
-
-    if (xdg && xdg[0] == '/') { /* a relative one is ignored, as its specification says */
-        str_printf(out, "%s/troupe/mcp-auth.json", xdg);
-        return STATUS_OK;
-    }
-    st = home_folder(home, sizeof(home), err);
-    if (!st)
-        str_printf(out, "%s/.local/state/troupe/mcp-auth.json", home);
-    return st;
+    return private_file_path("mcp-auth.json", out, err);
 }
 
 void auth_saved_deinit(struct auth_saved *s)
@@ -93,6 +75,7 @@ static void read_token(const struct json *v, struct auth_token *out)
                                .refresh = get_text(v, "refresh"),
                                .scope = get_text(v, "scope"),
                                .client_id = get_text(v, "client_id"),
+                               .dpop_pem = get_text(v, "dpop_pem"),
                                .expires_ms = jv_get_int(jv_get(v, "expires_ms"), 0)};
 }
 
@@ -104,6 +87,7 @@ static struct json *token_json(const struct auth_token *t)
     set_text(v, "refresh", t->refresh);
     set_text(v, "scope", t->scope);
     set_text(v, "client_id", t->client_id);
+    set_text(v, "dpop_pem", t->dpop_pem);
     jv_set_int(v, "expires_ms", t->expires_ms);
     return v;
 }
@@ -131,132 +115,52 @@ static void read_saved(const struct json *doc, const char *issuer, const char *r
 
 /* ---- the file */
 
-static enum status check_mode(const char *path, struct error *err)
+static struct private_file file_at(const char *path)
 {
-    struct stat info;
-    int fd;
-    enum status st = file_open(path, O_RDONLY, 0, &fd, &info, err);
-
-    if (st)
-        return st;
-    close(fd);
-    if (!(info.st_mode & (S_IRWXG | S_IRWXO)))
-        return STATUS_OK;
-    st = error_set(err, STATUS_CONFIG, "%s: other users can read the file", path);
-    error_hint(err, "chmod 600 %s", path);
-    return st;
+    return (struct private_file){.path = path,
+                                 .what = "the file of authorizations",
+                                 .lost = "each MCP server then asks for a login again"};
 }
 
-static enum status load(const char *path, struct json **out, struct error *err)
+enum status auth_store_hold(const char *path, const char *issuer, const char *resource, int *fd,
+                            struct error *err)
 {
-    char *bytes = NULL;
-    size_t n = 0;
+    struct str both = STR_INIT;
     enum status st;
 
-    if (!file_exists(path)) {
-        *out = jv_object();
-        return STATUS_OK;
-    }
-    st = check_mode(path, err);
-    if (!st)
-        st = file_read(path, FILE_BYTES_MAX, &bytes, &n, err);
-    if (!st && n == 0) { /* a crash between creating and the first writing */
-        *out = jv_object();
-    } else if (!st && (jv_parse_max(bytes, n, FILE_BYTES_MAX, path, out, NULL) ||
-                       jv_get_int(jv_get(*out, "version"), 0) != 1)) {
-        st = error_set(err, STATUS_CONFIG, "%s: the file of authorizations cannot be understood",
-                       path);
-        error_hint(err, "remove it; each MCP server then asks for a login again");
-    }
-    if (bytes)
-        explicit_bzero(bytes, n);
-    free(bytes);
-    return error_as_config(st, err);
-}
-
-/* The folder, and an empty file that only its owner can read: file_write_atomic keeps the mode. */
-static enum status create(const char *path, struct error *err)
-{
-    const char *slash = strrchr(path, '/');
-    char *folder = slash && slash > path ? xstrndup(path, (size_t)(slash - path)) : NULL;
-    enum status st = folder ? dir_make(folder, err) : STATUS_OK;
-    int fd = -1;
-
-    if (!st && !file_exists(path))
-        st = file_open(path, O_WRONLY | O_CREAT, S_IRUSR | S_IWUSR, &fd, NULL, err);
-    if (fd >= 0)
-        close(fd);
-    free(folder);
+    str_printf(&both, "%s %s", issuer, resource);
+    st = private_file_hold(path, fnv1a64(str_cstr(&both), both.len), fd, err);
+    str_deinit(&both);
+    if (st == STATUS_BUSY)
+        error_set(err, STATUS_BUSY, "another process asks for a token");
     return st;
 }
 
-/* The lock of another process is held for some milliseconds; one that is stopped may hold it for
- * ever, so the wait has an end. */
-static enum status lock(const char *path, int *fd, struct error *err)
+void auth_store_release(int fd)
 {
-    struct str name = STR_INIT;
-    const struct timespec wait = {.tv_nsec = 5000000};
-    enum status st;
-    int tries = 0;
-
-    str_printf(&name, "%s.lock", path);
-    st = file_open(str_cstr(&name), O_RDWR | O_CREAT, S_IRUSR | S_IWUSR, fd, NULL, err);
-    while (!st && flock(*fd, LOCK_EX | LOCK_NB)) {
-        if (errno != EWOULDBLOCK && errno != EINTR)
-            st = error_errno(err, errno, "locking %s", str_cstr(&name));
-        else if (++tries == LOCK_TRIES)
-            st = error_set(err, STATUS_BUSY, "another process keeps %s locked", str_cstr(&name));
-        else
-            nanosleep(&wait, NULL);
-        if (st)
-            close(*fd);
-    }
-    str_deinit(&name);
-    return st;
+    private_file_release(fd);
 }
 
-static enum status write_doc(const char *path, const struct seams *seams, struct json *doc,
-                             struct error *err)
-{
-    struct str text = STR_INIT;
-    enum status st;
-
-    jv_set_int(doc, "version", 1);
-    jv_write(doc, 1, &text);
-    st = str_ok(&text) ? file_write_atomic(seams, path, str_cstr(&text), text.len, err)
-                       : error_set(err, STATUS_NO_MEMORY, "no memory for %s", path);
-    if (text.data)
-        explicit_bzero(text.data, text.len);
-    str_deinit(&text);
-    return st;
-}
+struct edit {
+    const char *url;
+    const struct auth_saved *saved;
+};
 
 static enum status change(const char *path, const struct seams *seams,
-                          void (*edit)(struct json *doc, const char *url,
-                                       const struct auth_saved *s),
-                          const char *url, const struct auth_saved *s, struct error *err)
+                          void (*edit)(void *ctx, struct json *doc), const char *url,
+                          const struct auth_saved *s, struct error *err)
 {
-    struct json *doc = NULL;
-    int fd = -1;
-    enum status st = create(path, err);
+    const struct private_file f = file_at(path);
+    struct edit e = {url, s};
 
-    if (!st)
-        st = lock(path, &fd, err);
-    if (st)
-        return st;
-    st = load(path, &doc, err);
-    if (!st) {
-        edit(doc, url, s);
-        st = write_doc(path, seams, doc, err);
-    }
-    jv_unref(doc);
-    close(fd);
-    return st;
+    return private_file_change(&f, seams, edit, &e, err);
 }
 
-static void edit_put(struct json *doc, const char *url, const struct auth_saved *s)
+static void edit_put(void *ctx, struct json *doc)
 {
-    struct json *server = member(member(doc, "servers"), url);
+    const struct edit *e = ctx;
+    const struct auth_saved *s = e->saved;
+    struct json *server = member(member(doc, "servers"), e->url);
     struct json *issuer = member(member(doc, "issuers"), s->issuer);
 
     jv_set_string(server, "issuer", s->issuer);
@@ -271,13 +175,13 @@ static void edit_put(struct json *doc, const char *url, const struct auth_saved 
         jv_remove(member(issuer, "tokens"), s->resource);
 }
 
-static void edit_forget(struct json *doc, const char *url, const struct auth_saved *s)
+static void edit_forget(void *ctx, struct json *doc)
 {
-    const struct json *server = jv_get(jv_get(doc, "servers"), url);
+    const struct edit *e = ctx;
+    const struct json *server = jv_get(jv_get(doc, "servers"), e->url);
     struct json *issuer =
         jv_get(jv_get(doc, "issuers"), jv_get_string(jv_get(server, "issuer"), ""));
 
-    (void)s;
     if (issuer)
         jv_remove(member(issuer, "tokens"), jv_get_string(jv_get(server, "resource"), ""));
 }
@@ -297,8 +201,9 @@ enum status auth_store_forget(const char *path, const struct seams *seams, const
 enum status auth_store_issuer(const char *path, const char *issuer, const char *resource,
                               struct auth_saved *out, struct error *err)
 {
+    const struct private_file f = file_at(path);
     struct json *doc = NULL;
-    enum status st = load(path, &doc, err);
+    enum status st = private_file_load(&f, &doc, err);
 
     if (!st)
         read_saved(doc, issuer, resource, out);
@@ -311,8 +216,9 @@ enum status auth_store_server(const char *path, const char *url, struct auth_sav
 {
     struct json *doc = NULL;
     const struct json *server;
+    const struct private_file f = file_at(path);
     const char *issuer, *resource;
-    enum status st = load(path, &doc, err);
+    enum status st = private_file_load(&f, &doc, err);
 
     if (!st) {
         server = jv_get(jv_get(doc, "servers"), url);

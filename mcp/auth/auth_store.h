@@ -42,4 +42,12 @@ MUST_CHECK enum status auth_store_put(const char *path, const struct seams *seam
 MUST_CHECK enum status auth_store_forget(const char *path, const struct seams *seams,
                                          const char *url, struct error *err);
 
+/* Takes the right to refresh the token of an issuer and resource, which no other process (and no
+ * other client here) then has: a refresh token that is used twice may end the whole login.
+ * STATUS_BUSY: another one has it; its token is in the file when it is done. The right ends with
+ * the process, or auth_store_release. */
+MUST_CHECK enum status auth_store_hold(const char *path, const char *issuer, const char *resource,
+                                       int *fd, struct error *err);
+void auth_store_release(int fd);
+
 #endif

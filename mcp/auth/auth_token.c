@@ -15,7 +15,8 @@
 #define ANSWER_BYTES_MAX ((size_t)256 << 10)
 #define LIFE_MAX_S       ((int64_t)10 * 365 * 86400)
 
-/* RFC 6749, 4.1.2.1 and 5.2; RFC 7591, 3.2.2; RFC 8707, 2; OpenID Connect Core, 3.1.2.6. */
+/* RFC 6749, 4.1.2.1 and 5.2; RFC 7591, 3.2.2; RFC 8707, 2; RFC 9449, 12.2; OpenID Connect
+ * Core, 3.1.2.6. */
 static const char *const known[] = {
     "access_denied",
     "account_selection_required",
@@ -34,6 +35,7 @@ static const char *const known[] = {
     "unauthorized_client",
     "unsupported_grant_type",
     "unsupported_response_type",
+    "use_dpop_nonce",
 };
 
 static void erase(char *text)
@@ -47,6 +49,7 @@ void auth_token_deinit(struct auth_token *t)
 {
     erase(t->access);
     erase(t->refresh);
+    erase(t->dpop_pem);
     free(t->scope);
     free(t->client_id);
     *t = (struct auth_token){.access = NULL};
@@ -67,8 +70,8 @@ static bool is_token(const char *text)
     return n > 0 && n <= TOKEN_BYTES_MAX;
 }
 
-static enum status read_answer(const struct json *doc, const char *asked, int64_t now_ms,
-                               struct auth_token *out, struct error *err)
+static enum status read_answer(const struct json *doc, const char *asked, const char *dpop_pem,
+                               int64_t now_ms, struct auth_token *out, struct error *err)
 {
     const char *access = jv_get_string(jv_get(doc, "access_token"), "");
     const char *type = jv_get_string(jv_get(doc, "token_type"), "");
@@ -76,11 +79,11 @@ static enum status read_answer(const struct json *doc, const char *asked, int64_
     const struct json *scope = jv_get(doc, "scope");
     int64_t life_s = (int64_t)jv_get_number(jv_get(doc, "expires_in"), 0);
     struct str granted = STR_INIT;
+    const char *wanted = dpop_pem ? "DPoP" : "Bearer"; /* what was proved is not given up */
     enum status st;
 
-    if (strcasecmp(type, "Bearer") != 0)
-        return error_set(err, STATUS_INVALID,
-                         "the token is not of the type Bearer, which is the only one supported");
+    if (strcasecmp(type, wanted) != 0)
+        return error_set(err, STATUS_INVALID, "the token is not of the type %s", wanted);
     if (!is_token(access) || (refresh && !is_token(refresh)))
         return error_set(err, STATUS_INVALID,
                          "the token has characters that a header cannot have, or is too long");
@@ -90,6 +93,7 @@ static enum status read_answer(const struct json *doc, const char *asked, int64_
             life_s = 0;
         *out = (struct auth_token){.access = xstrdup(access),
                                    .refresh = copy(refresh),
+                                   .dpop_pem = copy(dpop_pem),
                                    .scope = xstrdup(str_cstr(&granted)),
                                    .expires_ms = life_s ? now_ms + life_s * 1000 : 0};
     }
@@ -97,15 +101,15 @@ static enum status read_answer(const struct json *doc, const char *asked, int64_
     return st;
 }
 
-enum status auth_token_read(const char *json, size_t n, const char *asked, int64_t now_ms,
-                            struct auth_token *out, struct error *err)
+enum status auth_token_read(const char *json, size_t n, const char *asked, const char *dpop_pem,
+                            int64_t now_ms, struct auth_token *out, struct error *err)
 {
     struct json *doc = NULL;
     enum status st;
 
     if (jv_parse_max(json, n, ANSWER_BYTES_MAX, "token", &doc, NULL))
         return error_set(err, STATUS_INVALID, "the token endpoint's answer is not JSON");
-    st = read_answer(doc, asked, now_ms, out, err);
+    st = read_answer(doc, asked, dpop_pem, now_ms, out, err);
     jv_unref(doc);
     return st;
 }

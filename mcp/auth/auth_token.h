@@ -16,14 +16,17 @@ struct auth_token {
     char *refresh;      /* NULL: none */
     char *scope;        /* what was granted; if the server does not say, what was asked for */
     char *client_id;    /* that it was given to */
+    char *dpop_pem;     /* the private key to which it is bound (DPoP); NULL: a Bearer token */
     int64_t expires_ms; /* 0: the server did not say */
 };
 void auth_token_deinit(struct auth_token *t); /* a zeroed one is fine; secrets are erased */
 
-/* `asked`: the scopes of the request. client_id of *out stays NULL. STATUS_INVALID: not a Bearer
- * token, or one with characters that a header cannot have. */
+/* `asked`: the scopes of the request; dpop_pem: the key of the proof that was sent with it, or
+ * NULL. client_id of *out stays NULL. STATUS_INVALID: a token of another type, or one with
+ * characters that a header cannot have. */
 MUST_CHECK enum status auth_token_read(const char *json, size_t n, const char *asked,
-                                       int64_t now_ms, struct auth_token *out, struct error *err);
+                                       const char *dpop_pem, int64_t now_ms, struct auth_token *out,
+                                       struct error *err);
 
 /* The error code of an endpoint's answer ("invalid_grant"), if it is one that the standards
  * define; else "". Nothing else of such an answer is shown: it may repeat what was sent. */

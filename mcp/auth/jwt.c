@@ -20,15 +20,13 @@ static void put_part(const struct json *v, struct str *out)
     str_deinit(&text);
 }
 
-enum status jwt_make(const struct signature_key *key, const struct json *claims, struct str *out,
-                     struct error *err)
+enum status jwt_make_with(const struct signature_key *key, struct json *header,
+                          const struct json *claims, struct str *out, struct error *err)
 {
-    struct json *header = jv_object();
     struct str made = STR_INIT, signature = STR_INIT;
     enum status st;
 
     jv_set_string(header, "alg", signature_alg_name(signature_key_alg(key)));
-    jv_set_string(header, "typ", "JWT");
     put_part(header, &made);
     str_putc(&made, '.');
     put_part(claims, &made);
@@ -40,6 +38,17 @@ enum status jwt_make(const struct signature_key *key, const struct json *claims,
     }
     str_deinit(&made);
     str_deinit(&signature);
+    return st;
+}
+
+enum status jwt_make(const struct signature_key *key, const struct json *claims, struct str *out,
+                     struct error *err)
+{
+    struct json *header = jv_object();
+    enum status st;
+
+    jv_set_string(header, "typ", "JWT");
+    st = jwt_make_with(key, header, claims, out, err);
     jv_unref(header);
     return st;
 }

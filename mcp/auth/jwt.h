@@ -14,6 +14,10 @@
 MUST_CHECK enum status jwt_make(const struct signature_key *key, const struct json *claims,
                                 struct str *out, struct error *err);
 
+/* The same with a header of its own, to which `alg` is added. */
+MUST_CHECK enum status jwt_make_with(const struct signature_key *key, struct json *header,
+                                     const struct json *claims, struct str *out, struct error *err);
+
 /* A token taken apart; nothing of it is verified. */
 struct jwt {
     enum signature_alg alg;

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mcp/auth/auth_dpop.h"
 #include "mcp/auth/auth_flow.h"
 #include "mcp/auth/auth_scope.h"
 #include "mcp/auth/auth_url.h"
@@ -18,8 +19,6 @@
 #include "runtime/base/memory.h"
 #include "runtime/config/secret.h"
 #include "runtime/loop/loop.h"
-
-#define SCHEME "Bearer "
 
 struct mcp_auth_wait {
     struct mcp_auth_wait *next;
@@ -33,7 +32,8 @@ struct mcp_auth_wait {
 
 struct mcp_auth {
     struct auth_config config;
-    struct str header;
+    struct str header, proof;
+    struct signature_key *dpop; /* of the token; NULL: a Bearer token */
     struct auth_flow *flow;
     struct str login_url; /* of the login that goes on without anyone waiting; "": none */
     struct mcp_auth_wait *waits;
@@ -102,11 +102,28 @@ void mcp_auth_cancel(struct mcp_auth_wait *w)
 
 static void set_header(struct mcp_auth *a)
 {
+    const struct auth_token *t = &a->config.saved.token;
+
     if (a->header.data)
         explicit_bzero(a->header.data, a->header.len);
     str_clear(&a->header);
-    if (a->config.saved.token.access)
-        str_printf(&a->header, SCHEME "%s", a->config.saved.token.access);
+    signature_key_free(a->dpop);
+    a->dpop = NULL;
+    if (!t->access)
+        return;
+    if (t->dpop_pem && signature_key_from_pem(t->dpop_pem, strlen(t->dpop_pem), &a->dpop, NULL))
+        return; /* the file was changed by hand: a login makes another key */
+    str_printf(&a->header, "%s %s", a->dpop ? "DPoP" : "Bearer", t->access);
+}
+
+const char *mcp_auth_proof(struct mcp_auth *a, const char *method)
+{
+    str_clear(&a->proof);
+    if (!a->dpop || auth_dpop_prove(a->dpop, a->config.env.seams, method, a->config.o.server_url,
+                                    a->config.saved.token.access, str_cstr(&a->config.server_nonce),
+                                    &a->proof, NULL))
+        return NULL;
+    return str_cstr(&a->proof);
 }
 
 const char *mcp_auth_header(const struct mcp_auth *a)
@@ -156,10 +173,10 @@ static enum status check_challenge(const struct mcp_auth *a, const struct mcp_au
 {
     const struct auth_token *t = &a->config.saved.token;
 
-    if (b->other[0] && !b->is_bearer)
+    if (b->other[0] && !b->is_bearer && !b->is_dpop)
         return error_set(err, STATUS_UNSUPPORTED,
-                         "the MCP server wants authorization of the scheme %s; only Bearer is "
-                         "supported",
+                         "the MCP server wants authorization of the scheme %s; Bearer and DPoP "
+                         "are supported",
                          b->other);
     if (c->code == 403 && strcmp(str_cstr(&b->problem), "insufficient_scope") != 0)
         return error_set(err, STATUS_REJECTED, "the MCP server forbids this request (403)");
@@ -177,6 +194,26 @@ static enum status check_challenge(const struct mcp_auth *a, const struct mcp_au
     return STATUS_OK;
 }
 
+/* "Bearer TOKEN", "DPoP TOKEN" */
+static const char *token_of(const char *header)
+{
+    return header + strcspn(header, " ") + 1;
+}
+
+/* RFC 9449, 9: the same again with the nonce that came. */
+static bool take_nonce(struct mcp_auth *a, const struct mcp_auth_challenge *c,
+                       const struct bearer_challenge *b)
+{
+    const char *nonce = http_field_value(c->fields, c->n_fields, "dpop-nonce");
+
+    if (!nonce || !auth_dpop_is_nonce(nonce))
+        return false;
+    str_clear(&a->config.server_nonce);
+    str_puts(&a->config.server_nonce, nonce);
+    return a->dpop && c->n_tries < MCP_AUTH_TRIES_MAX &&
+           strcmp(str_cstr(&b->problem), "use_dpop_nonce") == 0;
+}
+
 static void start_flow(struct mcp_auth *a, const struct mcp_auth_challenge *c,
                        const struct bearer_challenge *b, struct mcp_auth_wait *w)
 {
@@ -184,16 +221,16 @@ static void start_flow(struct mcp_auth *a, const struct mcp_auth_challenge *c,
     enum status st = check_challenge(a, c, b, &why);
 
     if (!st)
-        st = auth_flow_start(
-            &(struct auth_flow_spec){.config = &a->config,
-                                     .code = c->code,
-                                     .place = str_cstr(&b->resource_metadata),
-                                     .scope = str_cstr(&b->scope),
-                                     .used = c->used ? c->used + strlen(SCHEME) : "",
-                                     .ctx = a,
-                                     .on_login = on_login,
-                                     .done = on_flow_done},
-            &a->flow, &why);
+        st = auth_flow_start(&(struct auth_flow_spec){.config = &a->config,
+                                                      .code = c->code,
+                                                      .place = str_cstr(&b->resource_metadata),
+                                                      .scope = str_cstr(&b->scope),
+                                                      .used = c->used ? token_of(c->used) : "",
+                                                      .is_dpop = b->is_dpop,
+                                                      .ctx = a,
+                                                      .on_login = on_login,
+                                                      .done = on_flow_done},
+                             &a->flow, &why);
     if (st)
         make_ready(w, MCP_AUTH_FAILED, &why);
 }
@@ -206,7 +243,7 @@ struct mcp_auth_wait *mcp_auth_answer(struct mcp_auth *a, const struct mcp_auth_
     struct bearer_challenge b;
     struct error why = ERROR_INIT;
 
-    assert(!c->used || strncmp(c->used, SCHEME, strlen(SCHEME)) == 0);
+    assert(!c->used || strchr(c->used, ' '));
     *w = (struct mcp_auth_wait){.auth = a, .done = done, .ctx = ctx};
     while (*at)
         at = &(*at)->next;
@@ -214,6 +251,8 @@ struct mcp_auth_wait *mcp_auth_answer(struct mcp_auth *a, const struct mcp_auth_
     if (bearer_challenge_read(c->fields, c->n_fields, &b, &why))
         make_ready(w, MCP_AUTH_FAILED, &why);
     else if (now && strcmp(now, c->used ? c->used : "") != 0) /* another request has got one */
+        make_ready(w, MCP_AUTH_RETRY, NULL);
+    else if (take_nonce(a, c, &b))
         make_ready(w, MCP_AUTH_RETRY, NULL);
     else if (a->flow && a->login_url.len > 0)
         make_ready(w, MCP_AUTH_LOGIN, NULL);
@@ -325,7 +364,8 @@ enum status mcp_auth_new(struct loop *l, const struct mcp_auth_options *o, struc
     struct mcp_auth *a = xcalloc(1, sizeof(*a));
     enum status st;
 
-    a->header = a->login_url = STR_INIT;
+    a->header = a->proof = a->login_url = STR_INIT;
+    a->config.server_nonce = a->config.as_nonce = STR_INIT;
     copy_options(&a->config, o);
     a->config.env = (struct auth_env){.loop = l,
                                       .http = o->http,
@@ -363,6 +403,9 @@ void mcp_auth_free(struct mcp_auth *a)
     auth_token_deinit(&a->config.saved.token);
     set_header(a);
     str_deinit(&a->header);
+    str_deinit(&a->proof);
+    str_deinit(&a->config.server_nonce);
+    str_deinit(&a->config.as_nonce);
     str_deinit(&a->login_url);
     auth_saved_deinit(&a->config.saved);
     auth_client_deinit(&a->config.given);

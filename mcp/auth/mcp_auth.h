@@ -1,13 +1,14 @@
 /* mcp_auth.h - authorization of a client of one MCP server over HTTP (OAuth 2.1).
  *
  *     header = mcp_auth_header(a);               before each request; may be NULL
+ *     proof = mcp_auth_proof(a, "POST");         the same
  *     mcp_auth_answer(a, &challenge, ...);       after 401 and 403; ends with an outcome
  *
  * The rules are those of MCP 2026-07-28, "Authorization", which are also kept with servers of older
  * revisions: RFC 9728, RFC 8414, OpenID Connect Discovery, PKCE with S256, RFC 8707, RFC 9207,
- * credentials by issuer (SEP-2352), offline_access (SEP-2207), unions of scopes (SEP-2350). A token
- * goes only to the server that it was asked for, in the Authorization field alone. No secret is in
- * a log, a message or a URL.
+ * credentials by issuer (SEP-2352), offline_access (SEP-2207), unions of scopes (SEP-2350), and
+ * DPoP (RFC 9449) where the server wants it. A token goes only to the server that it was asked for,
+ * in the Authorization field alone. No secret is in a log, a message or a URL.
  *
  * All functions are called on the loop's thread.
  *
@@ -77,6 +78,9 @@ void mcp_auth_free(struct mcp_auth *a);
 
 /* The value of Authorization for the next request, lent until the loop turns; NULL: none. */
 const char *mcp_auth_header(const struct mcp_auth *a);
+/* The value of the field DPoP that goes with it: a new one for each request, lent until the next
+ * call; NULL: none. method: "POST". */
+const char *mcp_auth_proof(struct mcp_auth *a, const char *method);
 
 enum mcp_auth_outcome {
     MCP_AUTH_RETRY, /* send the request again, with the new mcp_auth_header */

@@ -13,7 +13,7 @@
 struct reader {
     const char *at;
     struct bearer_challenge *out;
-    bool in_bearer; /* the parameters that follow are those of the first Bearer challenge */
+    bool in_ours;   /* the parameters that follow are those of the challenge that counts */
     unsigned given; /* a bit for each known parameter */
     struct str value;
 };
@@ -82,7 +82,7 @@ static enum status keep(struct reader *r, const char *name, size_t name_bytes, s
     struct str *const to[] = {&r->out->resource_metadata, &r->out->scope, &r->out->problem};
     static const char *const known[] = {"resource_metadata", "scope", "error"};
 
-    for (size_t i = 0; r->in_bearer && i < ARRAY_LEN(known); i++) {
+    for (size_t i = 0; r->in_ours && i < ARRAY_LEN(known); i++) {
         if (strlen(known[i]) != name_bytes || strncasecmp(known[i], name, name_bytes) != 0)
             continue;
         if (r->given & 1U << i)
@@ -94,15 +94,33 @@ static enum status keep(struct reader *r, const char *name, size_t name_bytes, s
     return STATUS_OK;
 }
 
+static bool is_scheme(const char *scheme, size_t n, const char *name)
+{
+    return n == strlen(name) && strncasecmp(scheme, name, n) == 0;
+}
+
+/* A Bearer challenge takes the place of a DPoP one before it. */
 static void begin_challenge(struct reader *r, const char *scheme, size_t n)
 {
     struct bearer_challenge *out = r->out;
-    bool is_bearer = n == 6 && strncasecmp(scheme, "Bearer", 6) == 0;
 
-    r->in_bearer = is_bearer && !out->is_bearer;
-    out->is_bearer |= is_bearer;
-    if (!is_bearer && !out->other[0])
+    r->in_ours = false;
+    if (is_scheme(scheme, n, "Bearer")) {
+        r->in_ours = !out->is_bearer;
+        if (out->is_dpop) {
+            str_clear(&out->resource_metadata);
+            str_clear(&out->scope);
+            str_clear(&out->problem);
+            r->given = 0;
+        }
+        out->is_bearer = true;
+        out->is_dpop = false;
+    } else if (is_scheme(scheme, n, "DPoP")) {
+        r->in_ours = !out->is_bearer && !out->is_dpop;
+        out->is_dpop |= r->in_ours;
+    } else if (!out->other[0]) {
         snprintf(out->other, sizeof(out->other), "%.*s", (int)(n < 31 ? n : 31), scheme);
+    }
 }
 
 /* Is this name=value? "abc=" and "abc==" are a token68. */
@@ -179,7 +197,7 @@ enum status bearer_challenge_read(const struct http_field *fields, int32_t n,
             continue;
         bytes += strlen(fields[i].value);
         r.at = fields[i].value;
-        r.in_bearer = false;
+        r.in_ours = false;
         st = bytes > WWW_BYTES_MAX ? broken("is too long", err) : read_field(&r, err);
     }
     if (!st && (!str_ok(&r.value) || !str_ok(&out->resource_metadata) || !str_ok(&out->scope) ||

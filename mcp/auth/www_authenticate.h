@@ -1,8 +1,9 @@
-/* www_authenticate.h - reads and writes the Bearer challenge of WWW-Authenticate fields.
+/* www_authenticate.h - reads the Bearer or DPoP challenge of WWW-Authenticate fields, writes
+ * Bearer.
  *
  * RFC 9110, 11.6.1: a field holds several challenges, each a scheme with parameters or with one
- * token68. Parameters of Bearer: RFC 6750, 3, and RFC 9728, 5.1. A value without quotes may have
- * characters that need them, as in resource_metadata=https://...: servers send that.
+ * token68. Parameters: RFC 6750, 3, RFC 9449, 7.1, and RFC 9728, 5.1. A value without quotes may
+ * have characters that need them, as in resource_metadata=https://...: servers send that.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -16,6 +17,7 @@
 
 struct bearer_challenge {
     bool is_bearer; /* there is a Bearer challenge; the first counts */
+    bool is_dpop;   /* there is none, but a DPoP challenge; the first counts */
     char other[32]; /* the first other scheme; "" if there is none */
     struct str resource_metadata, scope, problem; /* "" if they are not there; problem: `error` */
 };

@@ -11,78 +11,6 @@
 #include "mcp/client/client_internal.h"
 #include "mcp/client/client_lists.h"
 
-#define LINE_MAX_BYTES 1024
-
-/* ---- what is known */
-
-bool client_is_modern(const struct mcp_client *c)
-{
-    return mcp_is_modern(c->revision);
-}
-
-static struct json_view about(const struct mcp_client *c)
-{
-    return c->about.len > 0 ? json_view_str(&c->about) : JSON_VIEW_NONE;
-}
-
-struct json_view client_about(const struct mcp_client *c, const char *key)
-{
-    return json_view_get(about(c), key);
-}
-
-bool client_can(const struct mcp_client *c, const char *key, const char *part)
-{
-    struct json_view v = json_view_get(client_about(c, "capabilities"), key);
-
-    if (!part)
-        return json_view_kind(v) == JV_OBJECT;
-    return json_view_bool(json_view_get(v, part), false);
-}
-
-struct mcp_client_facts mcp_client_facts(const struct mcp_client *c)
-{
-    struct json_view meta = client_about(c, "_meta"), info = client_about(c, "serverInfo");
-
-    if (!info.at)
-        info = json_view_get(meta, MCP_META_SERVER);
-    return (struct mcp_client_facts){
-        .state = c->state,
-        .transport = c->transport,
-        .revision = c->revision,
-        .capabilities = client_about(c, "capabilities"),
-        .server_info = info,
-        .instructions = client_about(c, "instructions"),
-        .fault = str_cstr(&c->fault),
-        .pid = c->link ? c->link->ops->pid(c->link) : 0,
-    };
-}
-
-struct mcp_client_counts mcp_client_counts(const struct mcp_client *c)
-{
-    struct mcp_client_counts n = c->counts;
-
-    n.open = c->n_calls;
-    for (const struct client_call *call = c->calls; call; call = call->next)
-        n.parked += call->is_parked;
-    return n;
-}
-
-void client_line(struct mcp_client *c, const char *fmt, ...)
-{
-    struct str text;
-    va_list ap;
-
-    if (!c->spec.events.line)
-        return;
-    str_init(&text, LINE_MAX_BYTES);
-    va_start(ap, fmt);
-    str_vprintf(&text, fmt, ap);
-    va_end(ap);
-    if (str_ok(&text))
-        c->spec.events.line(c->spec.events.ctx, false, str_cstr(&text), text.len);
-    str_deinit(&text);
-}
-
 /* ---- the link */
 
 static void tidy(void *ctx)
@@ -181,7 +109,7 @@ void client_set_ready(struct mcp_client *c, enum mcp_revision r, struct json_vie
     c->revision = r;
     c->level = MCP_LOG_NONE;
     c->headers_known = false;
-    tool_headers_clear(c->headers);
+    param_headers_clear(c->headers);
     c->eras_known = mcp_is_modern(r) ? MCP_ERA_MODERN : MCP_ERA_LEGACY;
     c->link->ops->use(c->link, r);
     set_state(c, MCP_CLIENT_READY);
@@ -191,33 +119,46 @@ void client_set_ready(struct mcp_client *c, enum mcp_revision r, struct json_vie
         client_calls_go(c);
 }
 
+/* Callbacks may do anything but free the client: a start among them waits until all is closed. */
+static void close_all(struct mcp_client *c, const struct error *err)
+{
+    c->is_closing = true;
+    client_leave_link(c);
+    client_lists_cancel(c->headers_lists);
+    c->headers_lists = NULL;
+    client_listen_lost(c);
+    client_requests_fail(c, err);
+    client_calls_fail(c, err);
+    client_listen_fail(c, err);
+    c->is_closing = false;
+}
+
 void client_set_down(struct mcp_client *c, const struct error *err)
 {
     struct error copy = *err;
 
     if (c->state == MCP_CLIENT_DOWN)
         return;
+    if (c->state == MCP_CLIENT_STARTING)
+        c->eras_known = 0; /* what was known may be so no more */
     c->state = MCP_CLIENT_DOWN;
     c->probe = NULL;
     str_clear(&c->fault);
     str_puts(&c->fault, copy.status ? copy.message : "");
     if (!copy.status)
         (void)error_set(&copy, STATUS_CANCELLED, "the connection was closed");
-    client_leave_link(c);
-    client_lists_cancel(c->headers_lists);
-    c->headers_lists = NULL;
-    client_listen_lost(c);
-    client_requests_fail(c, &copy);
-    client_calls_fail(c, &copy);
-    client_listen_fail(c, &copy);
-    /* A callback may have started it again. */
-    if (c->state == MCP_CLIENT_DOWN && c->spec.events.state)
-        c->spec.events.state(c->spec.events.ctx, MCP_CLIENT_DOWN);
+    close_all(c, &copy);
+    set_state(c, MCP_CLIENT_DOWN);
+    if (c->starts_again && c->state == MCP_CLIENT_DOWN)
+        mcp_client_start(c);
 }
 
 void mcp_client_start(struct mcp_client *c)
 {
     if (c->state != MCP_CLIENT_NEW && c->state != MCP_CLIENT_DOWN)
+        return;
+    c->starts_again = c->is_closing;
+    if (c->is_closing)
         return;
     str_clear(&c->fault);
     str_clear(&c->about);
@@ -398,7 +339,7 @@ enum status mcp_client_new(const struct mcp_client_spec *spec, struct mcp_client
     put_info(c);
     c->requests = map_new();
     c->rounds = map_new();
-    c->headers = tool_headers_new();
+    c->headers = param_headers_new();
     c->self = mcp_caller_new(&self);
     c->listen = client_listen_new(c);
     c->changes = client_changes_new(c);
@@ -429,7 +370,7 @@ void mcp_client_free(struct mcp_client *c)
     client_changes_free(c->changes);
     client_rounds_free(c);
     map_free(c->requests, NULL);
-    tool_headers_free(c->headers);
+    param_headers_free(c->headers);
     mcp_caller_unref(c->self);
     str_deinit(&c->about);
     str_deinit(&c->fault);

@@ -8,8 +8,8 @@
  *   new -> starting -> ready -> down        start again: down -> starting
  *
  * The era is found out while starting: `server/discover`, then `initialize` in the same process,
- * then, over HTTP, the transport of 2024-11-05. A client does not start again by itself: whoever
- * owns it decides when. Everything is on the loop's thread.
+ * then, over HTTP, the transport of 2024-11-05. A client does not start again by itself: its
+ * owner decides when. Everything is on the loop's thread.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -29,7 +29,7 @@ struct supervisor;
 enum mcp_client_state { MCP_CLIENT_NEW, MCP_CLIENT_STARTING, MCP_CLIENT_READY, MCP_CLIENT_DOWN };
 enum mcp_transport { MCP_OVER_STDIO, MCP_OVER_HTTP, MCP_OVER_HTTP_SSE };
 
-/* Authorization of HTTP requests; mcp/auth in other words. */
+/* Authorization of HTTP requests: client_auth.h makes one of mcp/auth. */
 struct mcp_client_challenge {
     int code;                        /* 401 or 403 */
     const struct http_field *fields; /* (n_fields) of the answer, names in lower case */
@@ -41,6 +41,8 @@ struct mcp_client_auth {
     void *ctx;
     /* The value of Authorization for the next request, lent until the loop turns; NULL: none. */
     const char *(*header)(void *ctx);
+    /* That of DPoP, for this request alone; lent until the next call; NULL: none. */
+    const char *(*proof)(void *ctx, enum http_method method);
     /* Calls `done` once, never inside: true, send the request again. Returns what cancel takes;
      * NULL: no more can be done, and done is not called. */
     void *(*answer)(void *ctx, const struct mcp_client_challenge *c,

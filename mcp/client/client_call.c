@@ -14,6 +14,9 @@
 
 /* ---- calls */
 
+/* Ends the call: all exchanges that wait get the answer, and it is kept for a retry sent twice. */
+static void finish(struct client_call *call, const struct mcp_answer *a);
+
 static void on_deadline(void *ctx)
 {
     struct client_call *call = ctx;
@@ -21,9 +24,9 @@ static void on_deadline(void *ctx)
 
     client_request_drop(call->request, true);
     call->request = NULL;
-    client_call_finish(call, &(struct mcp_answer){.kind = MCP_ERROR,
-                                                  .code = RPC_INTERNAL_ERROR,
-                                                  .message = "the deadline of the request passed"});
+    finish(call, &(struct mcp_answer){.kind = MCP_ERROR,
+                                      .code = RPC_INTERNAL_ERROR,
+                                      .message = "the deadline of the request passed"});
     client_calls_go(c);
 }
 
@@ -119,7 +122,7 @@ void client_call_answer(struct client_call *call, const struct mcp_answer *a)
     finish_all(list, n, a);
 }
 
-void client_call_finish(struct client_call *call, const struct mcp_answer *a)
+static void finish(struct client_call *call, const struct mcp_answer *a)
 {
     int32_t n;
     struct mcp_exchange **list = take_waiting(call, &n);
@@ -135,10 +138,10 @@ static void fail(struct client_call *call, int64_t code, const struct error *err
     struct str text = STR_INIT;
 
     str_printf(&text, "%s: %s", call->client->spec.name, err->message);
-    client_call_finish(call, &(struct mcp_answer){.kind = MCP_ERROR,
-                                                  .code = code,
-                                                  .message = str_cstr(&text),
-                                                  .is_cancelled = err->status == STATUS_CANCELLED});
+    finish(call, &(struct mcp_answer){.kind = MCP_ERROR,
+                                      .code = code,
+                                      .message = str_cstr(&text),
+                                      .is_cancelled = err->status == STATUS_CANCELLED});
     str_deinit(&text);
 }
 
@@ -159,8 +162,8 @@ static void ask_for_urls(struct client_call *call, struct json_view elicitations
         str_putc(&result, '}');
     }
     str_puts(&result, "}}");
-    client_call_finish(
-        call, &(struct mcp_answer){.kind = MCP_INPUT_REQUIRED, .result = json_view_str(&result)});
+    finish(call,
+           &(struct mcp_answer){.kind = MCP_INPUT_REQUIRED, .result = json_view_str(&result)});
     str_deinit(&result);
 }
 
@@ -184,8 +187,15 @@ static void take_error(struct client_call *call, const struct rpc_message *m)
     }
     (void)json_view_text(m->message, &text);
     a.message = str_cstr(&text);
-    client_call_finish(call, &a);
+    finish(call, &a);
     str_deinit(&text);
+}
+
+/* Is this page the whole list? */
+static bool is_whole(const struct client_call *call, struct json_view result)
+{
+    return call->n_waiting > 0 && !json_view_get(call->waiting[0]->params, "cursor").at &&
+           !json_view_get(result, "nextCursor").at;
 }
 
 static void take_result(struct client_call *call, struct json_view result)
@@ -196,16 +206,18 @@ static void take_result(struct client_call *call, struct json_view result)
     struct mcp_answer a;
 
     if (call->method == MCP_TOOLS_LIST && client_is_modern(c) && c->link && c->link->is_http &&
-        tool_headers_take(c->headers, result, &without)) {
+        param_headers_take(c->headers, result, &without)) {
         client_line(c, "tools with a wrong x-mcp-header were left out");
         if (str_ok(&without))
             result = json_view_str(&without);
     }
+    if (call->method == MCP_TOOLS_LIST && is_whole(call, result))
+        c->headers_known = true;
     if (envelope_answer(call->method, client_is_modern(c), call->caller->can, result, &changed, &a,
                         &err))
         fail(call, RPC_INTERNAL_ERROR, &err);
     else
-        client_call_finish(call, &a);
+        finish(call, &a);
     str_deinit(&changed);
     str_deinit(&without);
 }
@@ -295,6 +307,13 @@ static void on_tools(void *ctx, enum status st, struct json_view items, int64_t 
     client_calls_go(c);
 }
 
+/* Of a tool; without any there is nothing to repeat in header fields. */
+static bool has_arguments(const struct client_call *call)
+{
+    return call->method == MCP_TOOLS_CALL && call->n_waiting > 0 &&
+           json_view_size(json_view_get(call->waiting[0]->params, "arguments")) > 0;
+}
+
 /* Is all there that the call needs? If not, it is asked for. */
 static bool can_go(struct client_call *call)
 {
@@ -307,8 +326,7 @@ static bool can_go(struct client_call *call)
             set_level(c, level);
         return c->level != MCP_LOG_NONE && level >= c->level;
     }
-    if (client_is_modern(c) && call->method == MCP_TOOLS_CALL && c->link->is_http &&
-        !c->headers_known) {
+    if (client_is_modern(c) && has_arguments(call) && c->link->is_http && !c->headers_known) {
         if (!c->headers_lists)
             c->headers_lists =
                 client_lists_start(&(struct client_lists_spec){.loop = c->spec.loop,
@@ -344,10 +362,10 @@ static enum status prepare(struct client_call *call, const struct mcp_exchange *
                            .progress_token = token});
     if (call->method != MCP_TOOLS_CALL || !c->link->is_http)
         return STATUS_OK;
-    if (tool_headers_refuses(c->headers, name))
+    if (param_headers_refuses(c->headers, name))
         return error_set(err, STATUS_INVALID, "the tool %.*s has a wrong x-mcp-header",
                          (int)(name.n < 130 ? name.n : 130), name.at);
-    return tool_headers_put(c->headers, name, json_view_get(x->params, "arguments"), fields, err);
+    return param_headers_put(c->headers, name, json_view_get(x->params, "arguments"), fields, err);
 }
 
 static void on_note(void *ctx, enum mcp_method note, struct json_view params)
@@ -427,7 +445,7 @@ static void discovered(struct client_call *call)
         str_putc(&result, '}');
     }
     if (!envelope_answer(MCP_DISCOVER, false, 0, json_view_str(&result), &cached, &a, NULL))
-        client_call_finish(call, &a);
+        finish(call, &a);
     str_deinit(&result);
     str_deinit(&cached);
 }
@@ -550,7 +568,7 @@ void client_calls_of_gone(struct mcp_client *c, struct mcp_caller *caller)
 
 void client_calls_fail(struct mcp_client *c, const struct error *err)
 {
-    while (c->calls && c->state == MCP_CLIENT_DOWN) {
+    while (c->calls) {
         client_request_drop(c->calls->request, false);
         c->calls->request = NULL;
         fail(c->calls, RPC_INTERNAL_ERROR, err);
@@ -559,7 +577,7 @@ void client_calls_fail(struct mcp_client *c, const struct error *err)
 
 /* ---- which call */
 
-static bool can_ask(const struct client_call *call)
+bool client_call_can_ask(const struct client_call *call)
 {
     return call->request && (call->method == MCP_TOOLS_CALL || call->method == MCP_PROMPTS_GET ||
                              call->method == MCP_RESOURCES_READ);
@@ -574,7 +592,7 @@ struct client_call *client_call_of(struct mcp_client *c, int64_t from, bool *is_
     if (from)
         return r ? r->call : NULL;
     for (struct client_call *call = c->calls; call; call = call->next) {
-        if (!can_ask(call))
+        if (!client_call_can_ask(call))
             continue;
         if (best && strcmp(best->caller->principal, call->caller->principal) != 0) {
             *is_ambiguous = true;

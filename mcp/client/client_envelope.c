@@ -139,7 +139,8 @@ void envelope_note(struct str *out, enum mcp_method note, struct json_view param
 
 /* ---- results */
 
-bool envelope_is_cached(enum mcp_method m)
+/* Does the answer to this method carry ttlMs and cacheScope? */
+static bool is_cached(enum mcp_method m)
 {
     return m == MCP_DISCOVER || m == MCP_TOOLS_LIST || m == MCP_PROMPTS_LIST ||
            m == MCP_RESOURCES_LIST || m == MCP_RESOURCES_TEMPLATES_LIST || m == MCP_RESOURCES_READ;
@@ -181,7 +182,7 @@ static struct json_view with_cache(enum mcp_method m, struct json_view result, s
     struct json_change changes[2];
     size_t n = 0;
 
-    if (!envelope_is_cached(m))
+    if (!is_cached(m))
         return result;
     if (json_view_int(json_view_get(result, "ttlMs"), -1) < 0)
         changes[n++] = (struct json_change){"ttlMs", {.at = "0", .n = 1}};

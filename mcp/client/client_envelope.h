@@ -31,8 +31,6 @@ void envelope_abilities(struct str *out, unsigned abilities);
  * id. */
 void envelope_note(struct str *out, enum mcp_method note, struct json_view params);
 
-/* Does the answer to this method carry ttlMs and cacheScope? */
-bool envelope_is_cached(enum mcp_method m);
 /* The answer that a result is; `out` holds a changed text, if it had to be changed. On failure it
  * is not one: an unknown resultType, input for a method that has none or that the caller cannot
  * give. STATUS_INVALID */

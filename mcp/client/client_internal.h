@@ -1,6 +1,7 @@
 /* client_internal.h - one client, as its files see it.
  *
- *   client.c         life, states, events         client_request.c  requests of our own ids
+ *   client.c         life, states, the link       client_facts.c    what is known
+ *   client_request.c requests of our own ids, answers to those of the server
  *   client_probe.c   which era the server speaks  client_receive.c  what comes from the server
  *   client_call.c    exchanges                    client_park.c     calls that wait for input
  *   client_listen.c  MCP_LISTEN                   client_change.c   bursts of list_changed
@@ -16,7 +17,7 @@
 
 #include "mcp/client/client.h"
 #include "mcp/client/client_link.h"
-#include "mcp/client/tool_headers.h"
+#include "mcp/client/param_headers.h"
 #include "runtime/base/map.h"
 #include "runtime/base/memory.h"
 #include "runtime/loop/loop.h"
@@ -76,6 +77,9 @@ void client_request_limit(struct client_request *r, bool counts);
 void client_requests_fail(struct mcp_client *c, const struct error *err);
 /* A notification, or an answer to the server: one message. Failures are for the log. */
 void client_send_text(struct mcp_client *c, enum mcp_method method, const struct str *text);
+/* Answers a request of the server: with a result, with an error. */
+void client_send_result(struct mcp_client *c, struct json_view id, struct json_view result);
+void client_refuse(struct mcp_client *c, struct json_view id, int64_t code, const char *message);
 
 /* ---- the client */
 
@@ -91,7 +95,8 @@ struct mcp_client {
     struct loop_timer *tidy; /* frees links that have ended */
     struct str about;        /* result of server/discover, or of initialize */
     struct str fault;
-    struct str info; /* our client info */
+    bool is_closing, starts_again; /* a start in the course of the end waits for it */
+    struct str info;               /* our client info */
 
     int64_t next_id;
     struct map *requests;         /* id (8 bytes) -> struct client_request */
@@ -105,7 +110,7 @@ struct mcp_client {
 
     enum mcp_log_level level, level_wanted; /* legacy: set; being set */
     struct client_request *level_request;
-    struct tool_headers *headers;       /* modern HTTP */
+    struct param_headers *headers;      /* modern HTTP */
     struct client_lists *headers_lists; /* being fetched for it */
     struct mcp_caller *self;            /* who asks for our own lists */
     bool headers_known;
@@ -118,7 +123,6 @@ struct mcp_client {
 };
 
 bool client_is_modern(const struct mcp_client *c);
-struct json_view client_about(const struct mcp_client *c, const char *key);
 /* A capability of the server: client_can(c, "resources", "subscribe"). `part` may be NULL. */
 bool client_can(const struct mcp_client *c, const char *key, const char *part);
 void client_line(struct mcp_client *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
@@ -137,8 +141,6 @@ void client_probe_again(struct mcp_client *c);
 
 /* client_receive.c */
 void client_receive(void *ctx, int64_t from, const char *bytes, size_t n);
-/* Answers a request of the server with an error. */
-void client_refuse(struct mcp_client *c, struct json_view id, int64_t code, const char *message);
 void client_ended(void *ctx, int64_t id, const struct client_link_end *end);
 
 /* client_listen.c */

@@ -2,7 +2,8 @@
  *
  *   modern   one subscriptions/listen with all that is wanted; when more is wanted a second one,
  *            and the first is closed when the server has acknowledged it
- *   legacy   the GET stream, and resources/subscribe for each URI, counted
+ *   legacy   the GET stream, which is there anyway: requests of the server may come on it;
+ *            resources/subscribe for each URI, counted
  *
  * A server without subscriptions is acknowledged with nothing, and is not asked again on this
  * connection. A stream that breaks is opened again with growing gaps.
@@ -411,11 +412,6 @@ static void watch_more(struct client_listen *all)
 
 static void update_legacy(struct client_listen *all)
 {
-    struct mcp_client *c = all->client;
-
-    if (!all->listeners)
-        return;
-    c->link->ops->listen(c->link);
     watch_more(all);
     acknowledge_settled(all);
 }
@@ -526,6 +522,8 @@ void client_listen_ready(struct mcp_client *c)
 {
     c->listen->is_unsupported = false;
     c->listen->gap_ms = 0;
+    if (!client_is_modern(c))
+        c->link->ops->listen(c->link);
     update(c->listen);
 }
 
@@ -555,7 +553,7 @@ void client_listen_fail(struct mcp_client *c, const struct error *err)
 {
     struct client_listen *all = c->listen;
 
-    while (all->listeners && c->state == MCP_CLIENT_DOWN) {
+    while (all->listeners) {
         struct mcp_exchange *x = all->listeners->x;
 
         remove_listener(all, all->listeners);

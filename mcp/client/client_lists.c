@@ -22,7 +22,8 @@ struct client_lists {
     bool is_private;
 };
 
-const char *client_lists_member(enum mcp_method m)
+/* The member of the result that has the items. */
+static const char *member_of(enum mcp_method m)
 {
     switch (m) {
     case MCP_TOOLS_LIST:
@@ -58,7 +59,7 @@ static void end(struct client_lists *l, enum status st, const struct error *err)
 
 static enum status take_items(struct client_lists *l, struct json_view result, struct error *err)
 {
-    const char *member = client_lists_member(l->spec.method);
+    const char *member = member_of(l->spec.method);
     struct json_view items = json_view_get(result, member);
     int64_t ttl = json_view_int(json_view_get(result, "ttlMs"), 0);
 

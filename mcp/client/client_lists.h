@@ -32,7 +32,4 @@ struct client_lists_spec {
 struct client_lists *client_lists_start(const struct client_lists_spec *spec);
 void client_lists_cancel(struct client_lists *l); /* no callback follows; NULL is fine */
 
-/* The member of the result that has the items: "tools", "resourceTemplates", ... */
-const char *client_lists_member(enum mcp_method m);
-
 #endif

@@ -38,25 +38,6 @@ static void take_answer(struct mcp_client *c, int64_t from, const struct rpc_mes
 
 /* ---- requests of the server */
 
-static void answer_server(struct mcp_client *c, struct json_view id, struct json_view result)
-{
-    struct str text = STR_INIT;
-
-    rpc_write_result(&text, id, result);
-    client_send_text(c, MCP_METHOD_N, &text);
-    str_deinit(&text);
-}
-
-void client_refuse(struct mcp_client *c, struct json_view id, int64_t code, const char *message)
-{
-    struct str text = STR_INIT;
-
-    c->counts.refused++;
-    rpc_write_error(&text, id, code, message, JSON_VIEW_NONE);
-    client_send_text(c, MCP_METHOD_N, &text);
-    str_deinit(&text);
-}
-
 static void list_roots(struct mcp_client *c, struct json_view id)
 {
     struct str result = STR_INIT;
@@ -64,7 +45,7 @@ static void list_roots(struct mcp_client *c, struct json_view id)
     str_puts(&result, "{\"roots\":");
     json_view_put(&result, c->spec.roots);
     str_putc(&result, '}');
-    answer_server(c, id, json_view_str(&result));
+    client_send_result(c, id, json_view_str(&result));
     str_deinit(&result);
 }
 
@@ -79,7 +60,7 @@ static void take_request(struct mcp_client *c, int64_t from, const struct rpc_me
         return;
     }
     if (method == MCP_PING) {
-        answer_server(c, m->id, JSON_VIEW_NONE);
+        client_send_result(c, m->id, JSON_VIEW_NONE);
         return;
     }
     if (method == MCP_METHOD_N || !mcp_ability_for(method, m->params)) {
@@ -87,6 +68,8 @@ static void take_request(struct mcp_client *c, int64_t from, const struct rpc_me
         return;
     }
     call = client_call_of(c, from, &is_ambiguous);
+    if (call && !client_call_can_ask(call))
+        call = NULL;
     if (call && (call->caller->can & mcp_ability_for(method, m->params)))
         client_park_ask(call, m->id, method, m->params);
     else if (method == MCP_ROOTS_LIST && c->spec.roots.at)

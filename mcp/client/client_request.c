@@ -62,6 +62,25 @@ void client_send_text(struct mcp_client *c, enum mcp_method method, const struct
         client_line(c, "a message was not sent: %s", err.message);
 }
 
+void client_send_result(struct mcp_client *c, struct json_view id, struct json_view result)
+{
+    struct str text = STR_INIT;
+
+    rpc_write_result(&text, id, result);
+    client_send_text(c, MCP_METHOD_N, &text);
+    str_deinit(&text);
+}
+
+void client_refuse(struct mcp_client *c, struct json_view id, int64_t code, const char *message)
+{
+    struct str text = STR_INIT;
+
+    c->counts.refused++;
+    rpc_write_error(&text, id, code, message, JSON_VIEW_NONE);
+    client_send_text(c, MCP_METHOD_N, &text);
+    str_deinit(&text);
+}
+
 /* A modern server over HTTP learns it from the end of the stream; a legacy one, and a process, from
  * a notification with our id. */
 static void send_cancel(struct client_request *r)
@@ -171,6 +190,6 @@ void client_requests_fail(struct mcp_client *c, const struct error *err)
     void *value;
 
     assert(!c->link);
-    for (size_t i = 0; !c->link && map_next(c->requests, &i, &key, &value); i = 0)
+    for (size_t i = 0; map_next(c->requests, &i, &key, &value); i = 0)
         client_request_end(value, &(struct client_reply){.err = err});
 }

@@ -115,6 +115,7 @@ static enum status put_fields(struct link_fetch *f, struct http_fields *all, str
     const struct mcp_client_spec *client = f->spec.client;
     const char *header = client->auth ? client->auth->header(client->auth->ctx) : NULL;
     const struct http_field *own = http_fields_list(&f->fields);
+    const char *proof = NULL;
     enum status st = STATUS_OK;
 
     for (int32_t i = 0; i < f->fields.n && own && !st; i++)
@@ -125,7 +126,10 @@ static enum status put_fields(struct link_fetch *f, struct http_fields *all, str
     if (!st && header) {
         str_puts(&f->used, header);
         st = add(all, "authorization", header, err);
+        proof = client->auth->proof ? client->auth->proof(client->auth->ctx, f->spec.method) : NULL;
     }
+    if (!st && proof)
+        st = add(all, "dpop", proof, err);
     return st;
 }
 

@@ -18,7 +18,7 @@ struct link_fetch_spec {
     const char *body; /* (body_bytes) copied */
     size_t body_bytes;
     struct http_fields *fields; /* taken over: left empty */
-    int64_t deadline_ms;        /* 0: none; whoever asks keeps its own */
+    int64_t deadline_ms;        /* 0: none; the caller keeps its own */
     void *ctx;
     /* As in http_client.h: lent; bytes as they come. on_body false: nothing more is wanted, on_done
      * follows. Inside of them link_fetch_cancel is not allowed. */

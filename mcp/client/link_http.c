@@ -15,8 +15,8 @@
 
 #include "mcp/client/client.h"
 #include "mcp/client/client_link.h"
-#include "mcp/client/header_value.h"
 #include "mcp/client/link_fetch.h"
+#include "mcp/rpc/header_text.h"
 #include "runtime/base/memory.h"
 #include "runtime/http/sse.h"
 #include "runtime/loop/loop.h"
@@ -25,6 +25,7 @@
 #define SESSION_MAX      1024 /* bytes of a session id */
 #define EVENT_ID_MAX     4096
 #define RETRY_MS         1000 /* without a `retry` of the server */
+#define RETRY_MIN_MS     50 /* a server that says 0 and always has an event must not keep us busy */
 #define RETRY_MAX_MS     60000
 #define RESUMES_MAX      10 /* without an event in between */
 #define SUSTAINED_MS     60000
@@ -187,7 +188,7 @@ static void on_head(void *ctx, int code, const struct http_field *fields, int32_
     }
     if (code >= 300)
         s->body.max = ERROR_BODY_BYTES;
-    else if (link_fetch_is_type(fields, n, "text/event-stream"))
+    else if ((s->id || s->is_get) && link_fetch_is_type(fields, n, "text/event-stream"))
         s->sse = sse_parser_new(l->spec->limits.message_bytes, on_event, s);
 }
 
@@ -196,6 +197,10 @@ static bool on_body(void *ctx, const char *bytes, size_t n)
     struct http_slot *s = ctx;
     bool go_on = true;
 
+    /* A notification or an answer has no answer: if messages were taken here, a server could make
+     * each of ours cause more of them. */
+    if (!s->id && !s->is_get)
+        return true;
     s->is_busy = true;
     if (s->sse) {
         enum status st = sse_feed(s->sse, bytes, n, NULL);
@@ -242,7 +247,8 @@ static bool resumes(struct http_slot *s)
         s->n_resumes = 0;
     if (!s->is_get && (s->last_id.len == 0 || s->n_resumes >= RESUMES_MAX))
         return false;
-    for (int32_t i = 0; i < s->n_resumes && wait < RETRY_MAX_MS; i++)
+    wait = wait > RETRY_MIN_MS ? wait : RETRY_MIN_MS;
+    for (int32_t i = 0; s->is_get && i < s->n_resumes && wait < RETRY_MAX_MS; i++)
         wait *= 2;
     s->n_resumes += s->n_resumes < RESUMES_MAX;
     s->timer = loop_timer_new(s->link->spec->loop, wait < RETRY_MAX_MS ? wait : RETRY_MAX_MS,
@@ -337,7 +343,7 @@ static void put_message_fields(struct http_slot *s, const struct client_send *m,
         return;
     add(f, "mcp-method", mcp_method_facts(m->method)->name);
     if (m->name) {
-        header_value_put(&value, m->name, strlen(m->name));
+        header_text_put(&value, m->name, strlen(m->name));
         add(f, "mcp-name", str_cstr(&value));
     }
     for (int32_t i = 0; i < m->n_fields; i++)
@@ -394,8 +400,12 @@ static enum status send(struct client_link *link, const struct client_send *m, s
     struct http_slot *s = new_slot(l, m->id, m->method);
     enum status st;
 
-    if (m->method == MCP_INITIALIZE)
+    if (m->method == MCP_INITIALIZE) { /* a new session has a stream of its own */
         str_clear(&l->session);
+        l->has_no_get = false;
+        if (l->get)
+            drop_slot(l->get);
+    }
     st = begin(s, m, err);
     if (st)
         free_slot(s);

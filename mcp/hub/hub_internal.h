@@ -115,8 +115,6 @@ void hub_listings_forget(struct hub *h, struct hub_server *s);
 /* To all who listen and see the server. */
 void hub_notify_list(struct hub *h, const struct hub_server *s, enum hub_list_kind kind);
 void hub_notify_resource(struct hub *h, struct hub_server *s, struct json_view params);
-/* Each server learns which resources are watched. */
-void hub_watch_resources(struct hub *h);
 
 /* ---- hub_change.c */
 void hub_change_init(struct hub_server *s);

@@ -151,7 +151,7 @@ static void watch_for(struct hub *h, struct hub_server *s, struct mcp_caller *c)
 
 /* Of a server with an instance for each client, those of the clients that listen; the instance of
  * one that has stopped listening reports in vain until it is closed. */
-void hub_watch_resources(struct hub *h)
+static void watch_resources(struct hub *h)
 {
     for (size_t i = 0; i < h->n_servers; i++) {
         if (!hub_source_is_per_client(h->server[i]->source)) {
@@ -270,7 +270,7 @@ void hub_listen_start(struct hub *h, struct mcp_exchange *x)
     acknowledge(l);
     if (x->state == MCP_EXCHANGE_OPEN && !x->is_cancelled) {
         if (l->n_uris > 0)
-            hub_watch_resources(h);
+            watch_resources(h);
         wake_servers(l);
     }
     mcp_exchange_unref(x);
@@ -284,7 +284,7 @@ void hub_listen_cancel(struct hub_listener *l)
 
     listener_free(l);
     if (watched)
-        hub_watch_resources(h);
+        watch_resources(h);
     mcp_exchange_fail_cancelled(down);
     mcp_exchange_unref(down);
 }

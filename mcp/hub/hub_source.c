@@ -275,6 +275,15 @@ struct hub_counts hub_source_counts(const struct hub_source *s)
     return c;
 }
 
+struct hub_facts hub_source_facts(const struct hub_source *s)
+{
+    const struct hub_link *link = s->first && s->first->conn ? &s->first->conn->link : NULL;
+
+    if (link && link->facts)
+        return link->facts(link->ctx);
+    return (struct hub_facts){.revision = MCP_REVISION_N};
+}
+
 void hub_source_state_text(const struct hub_source *s, struct str *out)
 {
     static const char *const words[] = {"stopped", "starting", "ready", "resting"};

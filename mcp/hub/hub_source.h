@@ -20,12 +20,20 @@
 struct hub_source;
 struct hub_instance;
 
+/* What a server turned out to be. Texts are lent until the loop turns. */
+struct hub_facts {
+    enum mcp_revision revision; /* MCP_REVISION_N: not known */
+    const char *transport;      /* "stdio", "http", "sse"; NULL: of this process */
+    int32_t pid;                /* 0: none */
+    struct json_view server_info;
+};
 /* An open connection to a server. */
 struct hub_link {
     struct mcp_handler handler; /* gets exchanges once `ready` was called */
     void *ctx;
     /* Ends it: exchanges under way finish, as errors, before it returns. No event follows. */
     void (*close)(void *ctx);
+    struct hub_facts (*facts)(void *ctx); /* may be NULL */
 };
 struct hub_link_events {
     void *ctx;
@@ -102,6 +110,8 @@ struct hub_counts {
     int32_t in_flight, waiting, instances;
 };
 struct hub_counts hub_source_counts(const struct hub_source *s);
+/* Of its first instance. */
+struct hub_facts hub_source_facts(const struct hub_source *s);
 /* "ready", "starting", "stopped", or why it rests. */
 void hub_source_state_text(const struct hub_source *s, struct str *out);
 

@@ -13,6 +13,7 @@
 
 #include "mcp/auth/mcp_auth.h"
 #include "mcp/client/client.h"
+#include "mcp/client/client_auth.h"
 #include "mcp/config/mcp_launch.h"
 #include "runtime/base/memory.h"
 #include "runtime/http/http_url.h"
@@ -29,7 +30,8 @@ struct upstream {
 struct upstream_link {
     struct upstream *upstream;
     struct mcp_client *client;
-    struct mcp_auth *auth;
+    struct mcp_auth *auth; /* NULL: none is needed */
+    struct client_auth *client_auth;
     struct address_policy policy;
     struct hub_link_events events;
     struct loop_timer *timer; /* of its end */
@@ -46,6 +48,7 @@ static void link_free(struct upstream_link *l)
     *at = l->next;
     loop_timer_free(l->timer);
     mcp_client_free(l->client);
+    client_auth_free(l->client_auth);
     mcp_auth_free(l->auth);
     free(l);
 }
@@ -74,8 +77,11 @@ static void on_line(void *ctx, bool is_error, const char *text, size_t n)
     if (is_error && n > 0)
         (void)snprintf(l->last_error, sizeof(l->last_error), "%.*s", (int)(n < 200 ? n : 200),
                        text);
-    log_write(env->log, is_error ? LOG_DEBUG : LOG_WARN, "server %s: %.*s",
-              l->upstream->server->name, (int)(n < 2000 ? n : 2000), text);
+    if (is_error && env->stderr_line)
+        env->stderr_line(env->ctx, l->upstream->server->name, text, n);
+    else
+        log_write(env->log, is_error ? LOG_DEBUG : LOG_WARN, "server %s: %.*s",
+                  l->upstream->server->name, (int)(n < 2000 ? n : 2000), text);
 }
 
 static void on_message(void *ctx, struct json_view params)
@@ -86,64 +92,7 @@ static void on_message(void *ctx, struct json_view params)
               (int)(params.n < 2000 ? params.n : 2000), params.at ? params.at : "");
 }
 
-/* ---- authorization: mcp/auth in the words of mcp/client */
-
-struct auth_wait {
-    void (*done)(void *arg, bool again, const struct error *err);
-    void *arg;
-    struct upstream_link *link;
-    struct mcp_auth_wait *wait;
-};
-
-static const char *auth_header(void *ctx)
-{
-    struct upstream_link *l = ctx;
-
-    return mcp_auth_header(l->auth);
-}
-
-static void auth_done(void *ctx, enum mcp_auth_outcome outcome, const char *url,
-                      const struct error *err)
-{
-    struct auth_wait *w = ctx;
-    struct auth_wait own = *w;
-    struct error login = ERROR_INIT;
-
-    (void)url;
-    free(w);
-    if (outcome == MCP_AUTH_LOGIN) {
-        error_set(&login, STATUS_REJECTED, "server %s asks for a login",
-                  own.link->upstream->server->name);
-        error_hint(&login, "`troupe mcp login %s`", own.link->upstream->server->name);
-        err = &login;
-    }
-    own.done(own.arg, outcome == MCP_AUTH_RETRY, err);
-}
-
-static void *auth_answer(void *ctx, const struct mcp_client_challenge *c,
-                         void (*done)(void *arg, bool again, const struct error *err), void *arg)
-{
-    struct upstream_link *l = ctx;
-    struct auth_wait *w = xcalloc(1, sizeof(*w));
-    const struct mcp_auth_challenge challenge = {.code = c->code,
-                                                 .fields = c->fields,
-                                                 .n_fields = c->n_fields,
-                                                 .used = c->used,
-                                                 .n_tries = c->n_tries};
-
-    *w = (struct auth_wait){.done = done, .arg = arg, .link = l};
-    w->wait = mcp_auth_answer(l->auth, &challenge, auth_done, w);
-    return w;
-}
-
-static void auth_cancel(void *ctx, void *wait)
-{
-    struct auth_wait *w = wait;
-
-    (void)ctx;
-    mcp_auth_cancel(w->wait);
-    free(w);
-}
+/* ---- authorization */
 
 static bool open_url(void *ctx, const char *url)
 {
@@ -173,10 +122,14 @@ static enum status make_auth(struct upstream_link *l, const struct mcp_launch *l
                                              .policy = &l->policy,
                                              .ctx = l,
                                              .open_url = env->open_url ? open_url : NULL};
+    enum status st;
 
     if (!launch->url || has_own_authorization(launch))
         return STATUS_OK;
-    return mcp_auth_new(env->loop, &options, &l->auth, err);
+    st = mcp_auth_new(env->loop, &options, &l->auth, err);
+    if (!st)
+        l->client_auth = client_auth_new(l->auth, l->upstream->server->name);
+    return st;
 }
 
 /* ---- opening */
@@ -229,8 +182,7 @@ static enum status make_client(struct upstream_link *l, const struct mcp_launch 
                                                                     MCP_OVER_HTTP_SSE};
     const struct hub_upstream_env *env = l->upstream->env;
     const struct mcp_server_spec *server = l->upstream->server;
-    const struct mcp_client_auth auth = {
-        .ctx = l, .header = auth_header, .answer = auth_answer, .cancel = auth_cancel};
+    struct mcp_client_auth auth = client_auth_ops(l->client_auth);
     struct http_field *fields = fields_of(launch);
     struct str roots = STR_INIT;
     enum status st;
@@ -270,6 +222,19 @@ static enum status make_client(struct upstream_link *l, const struct mcp_launch 
 
 static void close_link(void *ctx);
 
+static struct hub_facts facts(void *ctx)
+{
+    const struct upstream_link *l = ctx;
+    const struct mcp_client_facts f = mcp_client_facts(l->client);
+    static const char *const words[] = {
+        [MCP_OVER_STDIO] = "stdio", [MCP_OVER_HTTP] = "http", [MCP_OVER_HTTP_SSE] = "sse"};
+
+    return (struct hub_facts){.revision = f.revision,
+                              .transport = words[f.transport],
+                              .pid = f.pid,
+                              .server_info = f.server_info};
+}
+
 static enum status open_link(void *ctx, struct mcp_caller *owner,
                              const struct hub_link_events *events, struct hub_link *out,
                              struct error *err)
@@ -300,8 +265,10 @@ static enum status open_link(void *ctx, struct mcp_caller *owner,
         link_free(l);
         return st;
     }
-    *out =
-        (struct hub_link){.handler = *mcp_client_handler(l->client), .ctx = l, .close = close_link};
+    *out = (struct hub_link){.handler = *mcp_client_handler(l->client),
+                             .ctx = l,
+                             .close = close_link,
+                             .facts = facts};
     mcp_client_start(l->client);
     return STATUS_OK;
 }

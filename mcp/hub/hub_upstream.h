@@ -27,6 +27,8 @@ struct hub_upstream_env {
     const char *client_name, *client_version;
     /* A person must open this URL to log in (mcp/auth). NULL: nobody is there. */
     bool (*open_url)(void *ctx, const char *server, const char *url);
+    /* A line of the server's standard error, without its end; lent. NULL: it goes to the log. */
+    void (*stderr_line)(void *ctx, const char *server, const char *text, size_t n);
     void *ctx;
 };
 

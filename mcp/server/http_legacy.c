@@ -93,6 +93,8 @@ static void on_answer(void *ctx, struct json_view message, int64_t code)
     post_free(p);
     if (fails)
         http_session_end(s);
+    else
+        http_session_touch(s);
 }
 
 /* ---- calls that take long */
@@ -123,12 +125,17 @@ static void on_slow(void *ctx)
 
 /* ---- POST */
 
+/* NULL: no memory, replied. */
 static struct legacy_post *post_new(struct http_session *s, struct http_call *http)
 {
     struct mcp_server *server = s->core->server;
-    struct legacy_post *p = xcalloc(1, sizeof(*p));
+    struct legacy_post *p = mem_alloc(1, sizeof(*p));
     bool resumes = s->core->caller->revision >= MCP_2025_11_25;
 
+    if (!p) {
+        endpoint_error(http, 503, JSON_VIEW_NONE, RPC_INTERNAL_ERROR, "out of memory");
+        return NULL;
+    }
     p->session = s;
     p->http = http;
     p->stream =
@@ -150,6 +157,11 @@ static void start(struct legacy_post *p, struct mcp_call *c)
     mcp_call_start(c); /* p may be gone */
 }
 
+static int status_of(enum status st)
+{
+    return st == STATUS_LIMIT ? 429 : st == STATUS_NO_MEMORY ? 503 : 400;
+}
+
 static void begin_session(const struct endpoint_request *r)
 {
     struct mcp_server *server = r->server;
@@ -162,11 +174,15 @@ static void begin_session(const struct endpoint_request *r)
         http_session_begin(server->sessions, r->principal, r->view, m->params, &s, &err);
 
     if (st) {
-        endpoint_error(r->http, st == STATUS_LIMIT ? 429 : 400, m->id,
-                       st == STATUS_LIMIT ? RPC_INTERNAL_ERROR : RPC_INVALID_PARAMS, err.message);
+        endpoint_error(r->http, status_of(st), m->id,
+                       st == STATUS_INVALID ? RPC_INVALID_PARAMS : RPC_INTERNAL_ERROR, err.message);
         return;
     }
     p = post_new(s, r->http);
+    if (!p) {
+        http_session_end(s);
+        return;
+    }
     p->begins = true;
     c = mcp_call_new(
         &(struct mcp_call_spec){.server = server,
@@ -232,6 +248,8 @@ void http_legacy_post(const struct endpoint_request *r)
         return;
     }
     p = post_new(s, r->http);
+    if (!p)
+        return;
     sink = (struct mcp_sink){.ctx = p, .message = on_message, .answer = on_answer};
     c = mcp_session_request(s->core, m, &sink);
     if (c)

@@ -7,12 +7,12 @@
  */
 #include <stdlib.h>
 
-#include "mcp/server/header_value.h"
+#include "mcp/server/header_check.h"
 #include "mcp/server/http_endpoint.h"
 #include "mcp/server/http_session.h"
 #include "mcp/server/mcp_modern.h"
+#include "mcp/server/param_check.h"
 #include "mcp/server/sse_out.h"
-#include "mcp/server/tool_headers.h"
 #include "runtime/base/memory.h"
 #include "runtime/loop/loop.h"
 
@@ -21,9 +21,9 @@ struct modern_post {
     struct modern_post *previous, *next; /* of the server */
     struct http_call *http;              /* NULL: it is a stream, or gone */
     struct sse_out *out;
-    struct mcp_call *call;             /* once it is started */
-    struct tool_header_check *waiting; /* before that */
-    struct rpc_message message;        /* lent from the request, until the call is started */
+    struct mcp_call *call;       /* once it is started */
+    struct param_check *waiting; /* before that */
+    struct rpc_message message;  /* lent from the request, until the call is started */
     struct request_meta meta;
     enum mcp_method method;
     struct mcp_caller *caller;
@@ -39,7 +39,7 @@ static void post_free(struct modern_post *p)
         p->server->posts = p->next;
     if (p->next)
         p->next->previous = p->previous;
-    tool_header_check_cancel(p->waiting);
+    param_check_cancel(p->waiting);
     loop_timer_free(p->drop);
     mcp_caller_unref(p->caller);
     free(p);
@@ -140,11 +140,14 @@ static void start(struct modern_post *p)
                                      .method = p->method,
                                      .caller = p->caller,
                                      .sink = sink_of(p)};
+    struct mcp_call *call;
 
     p->is_checked = true;
-    p->call = mcp_modern_call(&q);
-    if (p->call)
-        mcp_call_start(p->call);
+    call = mcp_modern_call(&q);
+    if (!call)
+        return; /* p is gone */
+    p->call = call;
+    mcp_call_start(call);
 }
 
 static void on_headers_checked(void *ctx, const char *fault)
@@ -163,11 +166,11 @@ static void serve_request(struct modern_post *p, const struct endpoint_request *
 {
     const struct mcp_sink sink = sink_of(p);
     struct error err = ERROR_INIT;
-    struct tool_header_check *waiting;
+    struct param_check *waiting;
 
     if (!mcp_modern_read(p->server, &p->message, &sink, &p->meta))
         return;
-    if (!header_values_agree(r->q, &p->message, p->meta.version, &err)) {
+    if (!header_check_agrees(r->q, &p->message, p->meta.version, &err)) {
         mcp_sink_error(&sink, p->message.id, RPC_HEADER_MISMATCH, err.message, JSON_VIEW_NONE);
         return;
     }
@@ -178,8 +181,8 @@ static void serve_request(struct modern_post *p, const struct endpoint_request *
         start(p);
         return;
     }
-    waiting = tool_header_check(p->server->tool_headers, p->caller, r->q, p->message.params,
-                                on_headers_checked, p);
+    waiting = param_check(p->server->param_lists, p->caller, r->q, p->message.params,
+                          on_headers_checked, p);
     if (waiting) /* otherwise p may be gone */
         p->waiting = waiting;
 }

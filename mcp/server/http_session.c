@@ -147,9 +147,18 @@ static void on_push(void *ctx, struct json_view message)
     session_stream_send(&s->get, message, false);
 }
 
+void http_session_touch(struct http_session *s)
+{
+    unlink_session(s);
+    link_newest(s);
+}
+
 static void on_get_gone(void *ctx)
 {
-    mcp_session_listen(((struct http_session *)ctx)->core, false);
+    struct http_session *s = ctx;
+
+    mcp_session_listen(s->core, false);
+    http_session_touch(s);
 }
 
 static struct session_owner *owner_of(struct http_session_table *t, const char *principal)
@@ -205,16 +214,18 @@ enum status http_session_begin(struct http_session_table *t, const char *princip
                                const char *view, struct json_view params, struct http_session **out,
                                struct error *err)
 {
-    struct http_session *s = xcalloc(1, sizeof(*s));
+    struct http_session *s = mem_alloc(1, sizeof(*s));
     struct session_owner *o = owner_of(t, principal);
-    struct mcp_session_spec spec = {.server = t->server,
-                                    .principal = principal,
-                                    .view = view,
-                                    .id = s->id,
-                                    .push = on_push,
-                                    .ctx = s};
+    struct mcp_session_spec spec = {
+        .server = t->server, .principal = principal, .view = view, .push = on_push, .ctx = s};
     enum status st;
 
+    if (!s) {
+        if (o->n == 0)
+            end_owner(t, o);
+        return error_set(err, STATUS_NO_MEMORY, "out of memory");
+    }
+    spec.id = s->id;
     make_id(t->server->seams, s->id);
     st = mcp_session_new(&spec, params, &s->core, err);
     if (!st && !make_room(t, o)) {
@@ -252,8 +263,7 @@ struct http_session *http_session_find(struct http_session_table *t, const char 
     if (!s || strcmp(s->core->caller->principal, principal) != 0 ||
         strcmp(s->core->caller->view, view) != 0)
         return NULL;
-    unlink_session(s);
-    link_newest(s);
+    http_session_touch(s);
     return s;
 }
 

@@ -41,6 +41,7 @@ MUST_CHECK enum status http_session_begin(struct http_session_table *t, const ch
 /* It was used just now. NULL: there is none, or it is not theirs. */
 struct http_session *http_session_find(struct http_session_table *t, const char *id,
                                        const char *principal, const char *view);
+void http_session_touch(struct http_session *s); /* it was used just now */
 /* Its open requests are cut. */
 void http_session_end(struct http_session *s);
 

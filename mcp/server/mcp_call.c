@@ -73,7 +73,7 @@ static void end_with(struct mcp_call *c, struct str *text, int64_t code)
     if (c->is_cancelled)
         end(c, JSON_VIEW_NONE, 0);
     else
-        end(c, json_view_str(text), code);
+        end(c, message_text(text), code);
     str_deinit(text);
 }
 
@@ -104,10 +104,10 @@ static void on_note(void *ctx, struct mcp_exchange *x, enum mcp_method note,
                                           .value = json_view_of(c->token, strlen(c->token))};
 
         json_view_put_changed(&changed, params, &token, 1);
-        sent = json_view_str(&changed);
+        sent = message_part(&changed);
     } else if (c->method == MCP_LISTEN) {
         result_put_subscribed(&changed, params, id_of(c));
-        sent = json_view_str(&changed);
+        sent = message_part(&changed);
     }
     rpc_write_notification(&text, mcp_method_facts(note)->name, sent);
     if (str_ok(&changed) && str_ok(&text))
@@ -124,7 +124,7 @@ static void put_modern(struct mcp_call *c, const struct mcp_answer *a, struct st
     if (c->method == MCP_DISCOVER) {
         mcp_server_learn(c->server, c->caller->view, a->result);
         mcp_server_put_revisions(c->server, &revisions);
-        facts.revisions = json_view_str(&revisions);
+        facts.revisions = message_part(&revisions);
     } else if (c->method == MCP_LISTEN) {
         facts.subscription = id_of(c);
     }
@@ -147,6 +147,7 @@ static void on_done(void *ctx, struct mcp_exchange *x, const struct mcp_answer *
     struct mcp_call *c = ctx;
     struct str result, text;
 
+    (void)x;
     assert(x == c->x);
     (void)x;
     if (a->kind == MCP_ERROR) {
@@ -167,10 +168,20 @@ static void on_done(void *ctx, struct mcp_exchange *x, const struct mcp_answer *
         result_put_legacy(&result, a, c->method);
     if (c->method == MCP_INITIALIZE)
         mcp_server_learn(c->server, c->caller->view, a->result);
-    rpc_write_result(&text, id_of(c), str_ok(&result) ? json_view_str(&result) : JSON_VIEW_NONE);
+    rpc_write_result(&text, id_of(c), message_part(&result));
     text.failed |= !str_ok(&result);
     str_deinit(&result);
     end_with(c, &text, 0);
+}
+
+void mcp_sink_error(const struct mcp_sink *sink, struct json_view id, int64_t code,
+                    const char *message, struct json_view data)
+{
+    struct str text = STR_INIT;
+
+    rpc_write_error(&text, id, code, message, data);
+    sink->answer(sink->ctx, message_text(&text), code);
+    str_deinit(&text);
 }
 
 /* ---- beginning */
@@ -213,8 +224,7 @@ struct mcp_call *mcp_call_new(const struct mcp_call_spec *s)
     if (s->method != MCP_INITIALIZE)
         request_meta_put_rest(&params, s->params);
     if (str_ok(&params))
-        c->first = new_exchange(c, params.len > 0 ? json_view_str(&params) : JSON_VIEW_NONE,
-                                JSON_VIEW_NONE);
+        c->first = new_exchange(c, message_part(&params), JSON_VIEW_NONE);
     str_deinit(&params);
     if (!c->first) {
         call_free(c);
@@ -286,7 +296,8 @@ void mcp_call_end_listen(struct mcp_call *c)
     str_init(&result, MESSAGE_MAX);
     str_init(&text, MESSAGE_MAX);
     put_modern(c, &a, &result);
-    rpc_write_result(&text, id_of(c), json_view_str(&result));
+    rpc_write_result(&text, id_of(c), message_part(&result));
+    text.failed |= !str_ok(&result);
     str_deinit(&result);
     end_with(c, &text, 0);
 }

@@ -21,6 +21,10 @@ struct mcp_sink {
     void (*answer)(void *ctx, struct json_view message, int64_t code);
 };
 
+/* Answers a request without a call. */
+void mcp_sink_error(const struct mcp_sink *sink, struct json_view id, int64_t code,
+                    const char *message, struct json_view data);
+
 struct mcp_call_spec {
     struct mcp_server *server;
     struct mcp_session *session; /* NULL: modern */

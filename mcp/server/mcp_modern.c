@@ -4,8 +4,6 @@
  */
 #include "mcp/server/mcp_modern.h"
 
-#include "mcp/server/mcp_session.h"
-
 static void answer_unsupported(struct mcp_server *s, const struct rpc_message *m,
                                struct json_view requested, const struct mcp_sink *sink)
 {
@@ -17,7 +15,7 @@ static void answer_unsupported(struct mcp_server *s, const struct rpc_message *m
     json_view_put(&data, requested);
     str_putc(&data, '}');
     mcp_sink_error(sink, m->id, RPC_UNSUPPORTED_VERSION,
-                   "this protocol version is not supported in this form", json_view_str(&data));
+                   "this protocol version is not supported in this form", message_part(&data));
     str_deinit(&data);
 }
 

@@ -62,11 +62,11 @@ static void go_on(struct mcp_round *r)
     c->round = NULL; /* it lives to the end of this */
     if (r->first) {
         str_putc(&r->responses, '}');
-        responses = json_view_str(&r->responses);
+        responses = message_part(&r->responses);
     }
     if (r->errors.len > 1) {
         str_putc(&r->errors, '}');
-        errors = json_view_str(&r->errors);
+        errors = message_part(&r->errors);
     }
     if (r->state)
         state = json_view_of(r->state, strlen(r->state));

@@ -81,22 +81,12 @@ void mcp_session_free(struct mcp_session *s)
 
 /* ---- requests */
 
-void mcp_sink_error(const struct mcp_sink *sink, struct json_view id, int64_t code,
-                    const char *message, struct json_view data)
-{
-    struct str text = STR_INIT;
-
-    rpc_write_error(&text, id, code, message, data);
-    sink->answer(sink->ctx, json_view_str(&text), code);
-    str_deinit(&text);
-}
-
 static void answer_empty(const struct mcp_sink *sink, struct json_view id)
 {
     struct str text = STR_INIT;
 
     rpc_write_result(&text, id, JSON_VIEW_NONE);
-    sink->answer(sink->ctx, json_view_str(&text), 0);
+    sink->answer(sink->ctx, message_text(&text), 0);
     str_deinit(&text);
 }
 

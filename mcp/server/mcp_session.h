@@ -42,8 +42,4 @@ void mcp_session_take(struct mcp_session *s, const struct rpc_message *m);
 /* Whether notifications about lists are wanted: someone can hear them. */
 void mcp_session_listen(struct mcp_session *s, bool yes);
 
-/* Answers a request without a call. */
-void mcp_sink_error(const struct mcp_sink *sink, struct json_view id, int64_t code,
-                    const char *message, struct json_view data);
-
 #endif

@@ -62,7 +62,7 @@ static void answer(struct watch *w, int64_t code, const char *message)
         rpc_write_error(&text, id, code, message, JSON_VIEW_NONE);
     else
         rpc_write_result(&text, id, JSON_VIEW_NONE);
-    w->sink.answer(w->sink.ctx, json_view_str(&text), code);
+    w->sink.answer(w->sink.ctx, message_text(&text), code);
     free(w->id);
     w->id = NULL;
     str_deinit(&text);
@@ -128,10 +128,11 @@ static void start(struct watch *w, struct json_view uri)
     str_puts(&params, "{\"notifications\":{\"resourceSubscriptions\":[");
     json_view_put(&params, uri);
     str_puts(&params, "]}}");
-    w->x = mcp_exchange_new(&(struct mcp_exchange_spec){.method = MCP_LISTEN,
-                                                        .caller = w->session->caller,
-                                                        .params = json_view_str(&params),
-                                                        .events = {on_note, on_done, w}});
+    if (str_ok(&params))
+        w->x = mcp_exchange_new(&(struct mcp_exchange_spec){.method = MCP_LISTEN,
+                                                            .caller = w->session->caller,
+                                                            .params = json_view_str(&params),
+                                                            .events = {on_note, on_done, w}});
     str_deinit(&params);
     if (w->x) {
         mcp_exchange_start(w->x, w->session->server->handler); /* w may be gone */

@@ -4,6 +4,7 @@
  */
 #include "mcp/server/request_meta.h"
 
+#include "mcp/server/message_text.h"
 #include "runtime/base/memory.h"
 
 bool request_meta_is_modern(struct json_view params)
@@ -81,7 +82,7 @@ void request_meta_put_rest(struct str *out, struct json_view params)
     }
     str_init(&rest, meta.value.n + 2);
     json_view_put_changed(&rest, meta.value, without, ARRAY_LEN(without));
-    meta.value = rest.len > 2 ? json_view_str(&rest) : JSON_VIEW_NONE; /* not {} */
+    meta.value = rest.len > 2 ? message_part(&rest) : JSON_VIEW_NONE; /* not {} */
     json_view_put_changed(out, params, &meta, 1);
     out->failed |= !str_ok(&rest);
     str_deinit(&rest);

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "mcp/server/message_text.h"
 #include "runtime/base/memory.h"
 
 static struct json_view view(const char *json)
@@ -55,7 +56,7 @@ static struct json_view put_meta(struct str *out, struct json_view meta,
     if (n == 0)
         return meta;
     json_view_put_changed(out, meta, add, n);
-    return json_view_str(out);
+    return message_part(out);
 }
 
 void result_put_modern(struct str *out, const struct mcp_answer *a, const struct result_facts *f)
@@ -97,7 +98,7 @@ void result_put_legacy(struct str *out, const struct mcp_answer *a, enum mcp_met
     if (json_view_get(meta, MCP_META_SERVER).at) {
         json_view_put_changed(&rest, meta, &without_info, 1);
         change[n++] = (struct json_change){
-            .key = "_meta", .value = rest.len > 2 ? json_view_str(&rest) : JSON_VIEW_NONE};
+            .key = "_meta", .value = rest.len > 2 ? message_part(&rest) : JSON_VIEW_NONE};
     }
     json_view_put_changed(out, a->result, change, n);
     out->failed |= !str_ok(&rest);

@@ -1,21 +1,18 @@
-/* server.c - the server's life, and what it knows of its handler.
+/* server.c - the server's life.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "mcp/server/server.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "mcp/server/http_session.h"
 #include "mcp/server/mcp_call.h"
+#include "mcp/server/param_check.h"
 #include "mcp/server/server_internal.h"
-#include "mcp/server/tool_headers.h"
 #include "runtime/base/memory.h"
 
 #define MINUTE_MS 60000
-#define INFO_MAX  ((size_t)64 << 10) /* a longer serverInfo is not repeated in each result */
-#define VIEWS_MAX 256
 
 static struct mcp_server_limits filled(struct mcp_server_limits l)
 {
@@ -26,7 +23,7 @@ static struct mcp_server_limits filled(struct mcp_server_limits l)
     DEFAULT(session_idle_ms, (int64_t)30 * MINUTE_MS);
     DEFAULT(subscriptions, 1000);
     DEFAULT(kept_events, 1000);
-    DEFAULT(kept_bytes, (size_t)1 << 20);
+    DEFAULT(kept_bytes, (size_t)256 << 10);
     DEFAULT(input_rounds, 16);
     DEFAULT(input_ms, (int64_t)10 * MINUTE_MS);
     DEFAULT(calls, 1000);
@@ -36,8 +33,6 @@ static struct mcp_server_limits filled(struct mcp_server_limits l)
 #undef DEFAULT
     return l;
 }
-
-static void free_info(void *p);
 
 struct mcp_server *mcp_server_new(const struct mcp_server_options *o)
 {
@@ -50,7 +45,7 @@ struct mcp_server *mcp_server_new(const struct mcp_server_options *o)
     s->eras = o->eras ? o->eras : MCP_ERA_BOTH;
     s->limits = filled(o->limits);
     s->info = map_new();
-    s->tool_headers = tool_header_cache_new(s);
+    s->param_lists = param_lists_new(s);
     s->sessions = http_session_table_new(s);
     return s;
 }
@@ -61,8 +56,8 @@ void mcp_server_free(struct mcp_server *s)
         return;
     http_session_table_free(s->sessions);
     http_post_abandon_all(s);
-    tool_header_cache_free(s->tool_headers);
-    map_free(s->info, free_info);
+    param_lists_free(s->param_lists);
+    mcp_server_forget(s);
     free(s);
 }
 
@@ -91,92 +86,4 @@ struct mcp_server_counts mcp_server_counts(const struct mcp_server *s)
 
     http_session_table_counts(s->sessions, &c);
     return c;
-}
-
-bool mcp_server_has_era(const struct mcp_server *s, enum mcp_era era)
-{
-    return s->eras & era;
-}
-
-void mcp_server_put_revisions(const struct mcp_server *s, struct str *out)
-{
-    const char *comma = "";
-
-    str_putc(out, '[');
-    for (int r = MCP_REVISION_N - 1; r >= 0; r--) {
-        enum mcp_era era = mcp_is_modern((enum mcp_revision)r) ? MCP_ERA_MODERN : MCP_ERA_LEGACY;
-
-        if (!mcp_server_has_era(s, era))
-            continue;
-        str_printf(out, "%s\"%s\"", comma, mcp_revision_name((enum mcp_revision)r));
-        comma = ",";
-    }
-    str_putc(out, ']');
-}
-
-/* ---- what the handler calls itself */
-
-struct view_info {
-    char *text;                    /* of serverInfo; NULL: not known */
-    struct mcp_exchange *discover; /* while it is asked for */
-    struct mcp_server *server;
-};
-
-static void free_info(void *p)
-{
-    struct view_info *v = p;
-
-    if (v->discover) {
-        mcp_exchange_abandon(v->discover);
-        mcp_exchange_unref(v->discover);
-    }
-    free(v->text);
-    free(v);
-}
-
-static struct view_info *info_of(struct mcp_server *s, const char *view)
-{
-    struct view_info *v = map_get(s->info, view);
-
-    if (v || map_size(s->info) >= VIEWS_MAX)
-        return v;
-    v = xcalloc(1, sizeof(*v));
-    v->server = s;
-    (void)map_put(s->info, view, v);
-    return v;
-}
-
-void mcp_server_learn(struct mcp_server *s, const char *view, struct json_view discovered)
-{
-    struct json_view info = json_view_get(json_view_get(discovered, "_meta"), MCP_META_SERVER);
-    struct view_info *v = info_of(s, view);
-
-    if (!v || json_view_kind(info) != JV_OBJECT || info.n > INFO_MAX)
-        return;
-    free(v->text);
-    v->text = xstrndup(info.at, info.n);
-}
-
-static void on_discovered(void *ctx, struct mcp_exchange *x, const struct mcp_answer *a)
-{
-    struct view_info *v = ctx;
-
-    v->discover = NULL;
-    if (a->kind == MCP_COMPLETE)
-        mcp_server_learn(v->server, x->caller->view, a->result);
-    mcp_exchange_unref(x);
-}
-
-struct json_view mcp_server_info(struct mcp_server *s, struct mcp_caller *caller)
-{
-    bool is_new = !map_get(s->info, caller->view);
-    struct view_info *v = info_of(s, caller->view);
-
-    if (v && is_new) { /* not waited for: a result without serverInfo is valid */
-        v->discover = mcp_exchange_new(&(struct mcp_exchange_spec){
-            .method = MCP_DISCOVER, .caller = caller, .events = {.done = on_discovered, .ctx = v}});
-        if (v->discover)
-            mcp_exchange_start(v->discover, s->handler);
-    }
-    return v && v->text ? json_view_of(v->text, strlen(v->text)) : JSON_VIEW_NONE;
 }

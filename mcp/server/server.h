@@ -31,7 +31,7 @@ struct mcp_server_limits {
     int64_t session_idle_ms; /* [30 min] without a request, a stream or a call */
     int32_t subscriptions;   /* [1000] resources of one session */
     int32_t kept_events;     /* [1000] of one session, for streams that are resumed */
-    size_t kept_bytes;       /* [1 MiB] the same */
+    size_t kept_bytes;       /* [256 KiB] the same */
     int32_t input_rounds;    /* [16] of one request of a legacy client */
     int64_t input_ms;        /* [10 min] for the answers of one round */
     int32_t calls;           /* [1000] requests in flight of one session or connection */

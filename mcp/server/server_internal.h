@@ -5,6 +5,7 @@
 #ifndef TROUPE_MCP_SERVER_SERVER_INTERNAL_H
 #define TROUPE_MCP_SERVER_SERVER_INTERNAL_H
 
+#include "mcp/server/message_text.h"
 #include "mcp/server/server.h"
 #include "runtime/base/map.h"
 
@@ -12,7 +13,7 @@ struct mcp_call;
 struct mcp_session;
 struct mcp_round;
 struct modern_post;
-struct tool_header_cache;
+struct param_lists;
 struct http_session_table;
 
 struct mcp_server {
@@ -26,7 +27,7 @@ struct mcp_server {
     struct modern_post *posts;       /* open requests of modern clients over HTTP */
     int64_t n_calls, n_streams;
     struct map *info; /* view -> what the handler calls itself */
-    struct tool_header_cache *tool_headers;
+    struct param_lists *param_lists;
     struct http_session_table *sessions;
 };
 
@@ -34,6 +35,7 @@ struct mcp_server {
 struct json_view mcp_server_info(struct mcp_server *s, struct mcp_caller *caller);
 /* Keeps it from a result of server/discover. */
 void mcp_server_learn(struct mcp_server *s, const char *view, struct json_view discovered);
+void mcp_server_forget(struct mcp_server *s); /* all of it, at the end */
 /* ["2026-07-28",...], newest first. */
 void mcp_server_put_revisions(const struct mcp_server *s, struct str *out);
 bool mcp_server_has_era(const struct mcp_server *s, enum mcp_era era);

@@ -45,7 +45,9 @@ static void keep(struct session_stream *s, const struct str *text)
 {
     const struct mcp_server_limits *limits = &s->server->limits;
     struct event_log *l = s->log;
-    struct kept_event *e = mem_alloc(1, sizeof(*e) + text->len);
+    /* What nobody has received may be larger than all that is kept for a second time. */
+    size_t max = s->out ? limits->kept_bytes : limits->queue_bytes;
+    struct kept_event *e = text->len <= max ? mem_alloc(1, sizeof(*e) + text->len) : NULL;
 
     if (!e)
         return; /* it cannot be sent again */

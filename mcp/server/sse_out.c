@@ -80,8 +80,13 @@ struct sse_out *sse_out_open(struct mcp_server *s, struct http_call *http,
                                                {"X-Accel-Buffering", "no"}};
     const struct http_reply reply = {
         .code = 200, .type = "text/event-stream", .fields = fields, .n_fields = ARRAY_LEN(fields)};
-    struct sse_out *o = xcalloc(1, sizeof(*o));
+    struct sse_out *o = mem_alloc(1, sizeof(*o));
 
+    if (!o) {
+        http_call_on_gone(http, NULL, NULL);
+        http_call_fail(http, 503, "out of memory");
+        return NULL;
+    }
     o->server = s;
     o->http = http;
     o->on_gone = on_gone;

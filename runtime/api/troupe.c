@@ -110,6 +110,7 @@ void troupe_free(struct troupe *t)
 {
     if (!t)
         return;
+    troupe_runs_forget_waiting(t);
     troupe_mcp_free(t);
     model_set_free(t->models);
     remote_servers_free(t->servers);

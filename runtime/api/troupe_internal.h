@@ -18,13 +18,19 @@ struct troupe {
     struct http_client *client;     /* of the loop; opened for the first remote model */
     struct remote_servers *servers; /* the same */
     struct troupe_mcp *mcp;         /* troupe_mcp.c; NULL: not opened */
+    enum status (*open_mcp)(void *ctx, struct error *err); /* troupe_mcp_offer; may be NULL */
+    void *open_mcp_ctx;
     struct loop *loop;
     struct loop_box *replies; /* of the store */
     struct troupe_run *first; /* runs under way */
+    struct troupe_waiting *waiting; /* troupe_run_new.c: runs that are not made yet */
     struct troupe_observer *observers;
     bool interrupted;
     const volatile int *asked_to_end; /* troupe_options.interrupted */
     bool watching; /* a watch is active: the loop does not end with the last run */
 };
+
+/* troupe_run_new.c: those that wait for servers are never made. */
+void troupe_runs_forget_waiting(struct troupe *t);
 
 #endif

@@ -310,6 +310,19 @@ static enum status run(struct serving *s, struct error *err)
     return st;
 }
 
+/* Offers are checked at the start, so their servers must be there by then; all others start in the
+ * background. */
+static enum status warm_offers(struct serving *s, struct error *err)
+{
+    enum status st = STATUS_OK;
+
+    for (int32_t i = 0; !st && i < s->config.n_offers; i++)
+        st = troupe_mcp_plan(s->app->troupe, s->config.offer[i].plan, err);
+    if (!st)
+        troupe_mcp_warm_later(s->app->troupe);
+    return st;
+}
+
 static int serve_main(void *app)
 {
     struct app *a = app;
@@ -329,7 +342,9 @@ static int serve_main(void *app)
     if (!st)
         st = app_trace_open(a, &err);
     if (!st)
-        st = app_mcp_open(a, true, &err);
+        st = app_mcp_open(a, APP_MCP_ALL, &err);
+    if (!st)
+        st = warm_offers(&s, &err);
     if (!st)
         st = start(&s, &err);
     if (!st)
@@ -343,7 +358,7 @@ static int serve_main(void *app)
 }
 
 static const enum option_id serve_options[] = {
-    OPT_LISTEN,      OPT_MODEL,       OPT_TOKEN_FILE,   OPT_NO_TOKEN,     OPT_TLS_CERT,
+    OPT_TRUST_PROJECT, OPT_LISTEN,      OPT_MODEL,       OPT_TOKEN_FILE,   OPT_NO_TOKEN,     OPT_TLS_CERT,
     OPT_TLS_KEY,     OPT_ALLOW_HOST,  OPT_ALLOW_ORIGIN, OPT_BEHIND_PROXY, OPT_MAX_CONNECTIONS,
     OPT_MAX_STREAMS, OPT_BODY_MEMORY, OPT_MAX_QUEUE,    OPT_IN_FLIGHT,    OPT_GRACE,
     OPT_ROOT,        OPT_DEVICE,      OPT_THREADS,      OPT_KV_MEMORY,    OPT_CONTEXT,

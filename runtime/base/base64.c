@@ -35,19 +35,19 @@ void base64url_put(struct str *out, const void *bytes, size_t n)
     put(out, bytes, n, url_digit);
 }
 
-bool base64url_decode(const char *text, size_t n, struct str *out)
+static bool decode(const char *text, size_t n, const char *digit, struct str *out)
 {
     size_t before = out->len;
     unsigned bits = 0, n_bits = 0;
     bool valid = n % 4 != 1;
 
     for (size_t i = 0; i < n && valid; i++) {
-        const char *at = text[i] ? strchr(url_digit, text[i]) : NULL;
+        const char *at = text[i] ? strchr(digit, text[i]) : NULL;
 
         valid = at != NULL;
         if (!valid)
             break;
-        bits = bits << 6 | (unsigned)(at - url_digit);
+        bits = bits << 6 | (unsigned)(at - digit);
         n_bits += 6;
         if (n_bits >= 8) {
             n_bits -= 8;
@@ -61,4 +61,20 @@ bool base64url_decode(const char *text, size_t n, struct str *out)
         out->data[before] = '\0';
     }
     return false;
+}
+
+bool base64url_decode(const char *text, size_t n, struct str *out)
+{
+    return decode(text, n, url_digit, out);
+}
+
+bool base64_decode(const char *text, size_t n, struct str *out)
+{
+    size_t padding = 0;
+
+    if (n % 4 != 0)
+        return false;
+    while (padding < 2 && padding < n && text[n - 1 - padding] == '=')
+        padding++;
+    return decode(text, n - padding, plain_digit, out);
 }

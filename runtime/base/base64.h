@@ -18,5 +18,7 @@ void base64url_put(struct str *out, const void *bytes, size_t n);
 /* Appends the bytes of n characters of base64url. One reading only: padding, blanks, other
  * characters and bits that are left over make it false, and `out` is unchanged. */
 bool base64url_decode(const char *text, size_t n, struct str *out);
+/* The same of base64, which must have its padding. */
+bool base64_decode(const char *text, size_t n, struct str *out);
 
 #endif

@@ -145,9 +145,12 @@ static int by_hash(const void *a, const void *b)
 
 static enum status check_keys(struct check *c, size_t first)
 {
-    struct key *k = c->keys + first;
     size_t n = c->n_keys - first;
+    struct key *k;
 
+    if (n == 0)
+        return STATUS_OK; /* there may be no list yet */
+    k = c->keys + first;
     c->n_keys = first;
     if (n > FEW_KEYS)
         qsort(k, n, sizeof(*k), by_hash);

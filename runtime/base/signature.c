@@ -157,6 +157,40 @@ enum status signature_key_ed25519(const uint8_t x[32], struct signature_key **ou
     return adopt_key(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, x, 32), false, out, err);
 }
 
+enum status signature_key_generate(struct signature_key **out, struct error *err)
+{
+    return adopt_key(EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256"), true, out, err);
+}
+
+enum status signature_key_put_pem(const struct signature_key *key, struct str *out,
+                                  struct error *err)
+{
+    BIO *bio = BIO_new(BIO_s_secmem());
+    char *text = NULL;
+    long n = 0;
+
+    if (bio && PEM_write_bio_PKCS8PrivateKey(bio, key->pkey, NULL, NULL, 0, NULL, NULL) == 1)
+        n = BIO_get_mem_data(bio, &text);
+    str_append(out, text ? text : "", n > 0 ? (size_t)n : 0);
+    BIO_free(bio);
+    ERR_clear_error();
+    return n > 0 ? STATUS_OK : error_set(err, STATUS_USAGE, "a public key has no private PEM");
+}
+
+bool signature_key_numbers(const struct signature_key *key, uint8_t x[32], uint8_t y[32])
+{
+    BIGNUM *bx = NULL, *by = NULL;
+    bool ok = key->alg == SIGNATURE_ES256 &&
+              EVP_PKEY_get_bn_param(key->pkey, OSSL_PKEY_PARAM_EC_PUB_X, &bx) == 1 &&
+              EVP_PKEY_get_bn_param(key->pkey, OSSL_PKEY_PARAM_EC_PUB_Y, &by) == 1 &&
+              BN_bn2binpad(bx, x, 32) == 32 && BN_bn2binpad(by, y, 32) == 32;
+
+    BN_free(bx);
+    BN_free(by);
+    ERR_clear_error();
+    return ok;
+}
+
 void signature_key_free(struct signature_key *key)
 {
     if (!key)

@@ -37,6 +37,11 @@ MUST_CHECK enum status signature_key_p256(const uint8_t x[32], const uint8_t y[3
                                           struct signature_key **out, struct error *err);
 MUST_CHECK enum status signature_key_ed25519(const uint8_t x[32], struct signature_key **out,
                                              struct error *err);
+/* A new private key on P-256; its PEM; the numbers of its public half. */
+MUST_CHECK enum status signature_key_generate(struct signature_key **out, struct error *err);
+MUST_CHECK enum status signature_key_put_pem(const struct signature_key *key, struct str *out,
+                                             struct error *err);
+bool signature_key_numbers(const struct signature_key *key, uint8_t x[32], uint8_t y[32]);
 void signature_key_free(struct signature_key *key); /* NULL is allowed */
 enum signature_alg signature_key_alg(const struct signature_key *key);
 

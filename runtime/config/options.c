@@ -211,11 +211,13 @@ static enum status take_option(struct options *o, const struct command_spec *c, 
     const char *text;
     enum status st;
 
+    /* Two options of different commands may have the same name. */
     while (id < OPT_N && (strncmp(option_spec((enum option_id)id)->name, name, n) != 0 ||
-                          option_spec((enum option_id)id)->name[n] != 0))
+                          option_spec((enum option_id)id)->name[n] != 0 ||
+                          !(lists(options_general, (enum option_id)id) ||
+                            lists(c->options, (enum option_id)id))))
         id++;
-    if (id == OPT_N ||
-        !(lists(options_general, (enum option_id)id) || lists(c->options, (enum option_id)id)))
+    if (id == OPT_N)
         return unknown_option(c, name, n, err);
     const struct option_spec *s = option_spec((enum option_id)id);
     snprintf(where, sizeof(where), "--%s", s->name);

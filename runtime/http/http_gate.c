@@ -101,6 +101,18 @@ int http_gate_names(const struct http_gate *g, const struct http_request *q, con
     return 0;
 }
 
+static const char *challenge_of(const struct http_gate *g, const struct http_request *q,
+                                bool with_token)
+{
+    const char *own =
+        g->access.challenge ? g->access.challenge(g->access.ctx, q, with_token) : NULL;
+
+    if (own)
+        return own;
+    return with_token ? "Bearer realm=\"troupe\", error=\"invalid_token\""
+                      : "Bearer realm=\"troupe\"";
+}
+
 int http_gate_token(const struct http_gate *g, struct http_request *q, const char **why,
                     const char **challenge)
 {
@@ -112,14 +124,14 @@ int http_gate_token(const struct http_gate *g, struct http_request *q, const cha
         return 0;
     if (!value || strncasecmp(value, scheme, sizeof(scheme) - 1) != 0) {
         *why = "this needs a token: Authorization: Bearer TOKEN";
-        *challenge = "Bearer realm=\"troupe\"";
+        *challenge = challenge_of(g, q, false);
         return 401;
     }
     value += sizeof(scheme) - 1;
     value += strspn(value, " ");
     if (!g->access.token(g->access.ctx, value, strlen(value), &subject)) {
         *why = "the token is not valid";
-        *challenge = "Bearer realm=\"troupe\", error=\"invalid_token\"";
+        *challenge = challenge_of(g, q, true);
         return 401;
     }
     q->subject = subject;

@@ -13,6 +13,7 @@
 #include "runtime/serve/api_events.h"
 #include "runtime/serve/serve_metrics.h"
 #include "runtime/serve/serve_note.h"
+#include "runtime/serve/serve_oauth.h"
 #include "runtime/serve/v1.h"
 
 #define MAX_QUEUE 256 /* replies below /v1 under way or waiting */
@@ -156,6 +157,8 @@ enum status serve_start(const struct serve_options *o, struct serve **out, struc
     if (!st)
         st = serve_tokens_open(s, err);
     if (!st)
+        st = serve_oauth_open(s, err);
+    if (!st)
         st = open_agents(s, err);
     if (!st)
         st = serve_models_open(s, err);
@@ -168,8 +171,9 @@ enum status serve_start(const struct serve_options *o, struct serve **out, struc
         .port = o->port,
         .tls_cert = o->tls_cert,
         .tls_key = o->tls_key,
-        .access = {.token = s->tokens ? token_file_find : NULL,
-                   .ctx = s->tokens,
+        .access = {.token = s->tokens ? serve_access_token : NULL,
+                   .ctx = s,
+                   .challenge = serve_access_challenge,
                    .host = o->host,
                    .n_hosts = o->n_hosts,
                    .origin = o->origin,
@@ -274,6 +278,7 @@ void serve_free(struct serve *s)
     api_events_free(s->events);
     agent_host_free(s->agents);
     serve_models_close(s);
+    serve_oauth_close(s);
     serve_tokens_close(s);
     troupe_set_interrupted(s->troupe, NULL);
     serve_metrics_free(s->metrics);

@@ -32,6 +32,9 @@ static void test_vectors(void **state)
         assert_int_equal(url.len, BASE64URL_LEN(n));
         assert_true(base64url_decode(vectors[i].url, strlen(vectors[i].url), &back));
         assert_string_equal(str_cstr(&back), vectors[i].bytes);
+        str_clear(&back);
+        assert_true(base64_decode(vectors[i].plain, strlen(vectors[i].plain), &back));
+        assert_string_equal(str_cstr(&back), vectors[i].bytes);
         str_deinit(&plain);
         str_deinit(&url);
         str_deinit(&back);
@@ -42,6 +45,8 @@ static void test_other_texts_are_refused_and_leave_no_trace(void **state)
 {
     static const char *const bad[] = {
         "Z", "Zh", "Zm9", "Zg==", "Zg=", "Z g", "+//+", "Zm9v\n", "Zm9v!"};
+    static const char *const bad_plain[] = {
+        "Zg", "Zg=", "Zh==", "Z===", "====", "Zm9-", "Z=g=", "Zg==Zg=="};
     struct str out = STR_INIT;
 
     (void)state;
@@ -52,6 +57,11 @@ static void test_other_texts_are_refused_and_leave_no_trace(void **state)
         assert_string_equal(str_cstr(&out), "before");
     }
     assert_false(base64url_decode("Zm\0v", 4, &out));
+    for (size_t i = 0; i < ARRAY_LEN(bad_plain); i++) {
+        if (base64_decode(bad_plain[i], strlen(bad_plain[i]), &out))
+            fail_msg("\"%s\" was accepted", bad_plain[i]);
+        assert_string_equal(str_cstr(&out), "before");
+    }
     str_deinit(&out);
 }
 

@@ -111,6 +111,7 @@ static void members_are_found_by_their_decoded_key(void **state)
     assert_true(json_view_bool(json_view_get(v, "t"), false));
     assert_int_equal(json_view_size(json_view_get(v, "e")), 0);
     assert_null(json_view_get(v, "A").at);
+    assert_false(json_view_text(json_view_get(v, "A"), &text));
     assert_null(json_view_get(json_view_get(v, "a"), "x").at);
     w = json_walk(json_view_get(v, "a"));
     assert_true(json_walk_next(&w));

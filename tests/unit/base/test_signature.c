@@ -131,6 +131,30 @@ static void test_the_signature_of_rfc_8037(void **state)
     str_deinit(&sig_bytes);
 }
 
+static void test_a_new_key_goes_through_its_pem(void **state)
+{
+    struct signature_key *key = NULL, *again = NULL, *public = NULL;
+    struct str pem = STR_INIT, made = STR_INIT;
+    uint8_t x[32], y[32];
+
+    (void)state;
+    assert_ok(signature_key_generate(&key, why));
+    assert_ok(signature_key_put_pem(key, &pem, why));
+    assert_ok(signature_key_from_pem(str_cstr(&pem), pem.len, &again, why));
+    assert_true(signature_key_numbers(again, x, y));
+    assert_ok(signature_key_p256(x, y, &public, why));
+    assert_ok(signature_make(again, "text", 4, &made, why));
+    assert_true(signature_is_valid(public, "text", 4, made.data, made.len));
+    str_clear(&pem);
+    assert_int_equal(signature_key_put_pem(public, &pem, NULL), STATUS_USAGE);
+    assert_int_equal(pem.len, 0);
+    signature_key_free(key);
+    signature_key_free(again);
+    signature_key_free(public);
+    str_deinit(&pem);
+    str_deinit(&made);
+}
+
 static void test_names_of_algorithms(void **state)
 {
     static const char *const other[] = {"none", "None", "HS256", "rs256", "RS512", ""};
@@ -152,6 +176,7 @@ int main(void)
         cmocka_unit_test(test_other_keys_are_refused),
         cmocka_unit_test(test_weak_rsa_keys_are_refused),
         cmocka_unit_test(test_the_signature_of_rfc_8037),
+        cmocka_unit_test(test_a_new_key_goes_through_its_pem),
         cmocka_unit_test(test_names_of_algorithms),
     };
 

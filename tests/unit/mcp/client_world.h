@@ -1,6 +1,7 @@
 /* client_world.h - an mcp_client whose server is a function, over a stdio link in memory.
  *
- * The program that links client_world.c has no processes: link_stdio_new is the one of that file.
+ * A program that links client_memory_link.c has no processes: link_stdio_new is the one of that
+ * file. Without it the world has real processes, or a server in memory over HTTP.
  * What the client sends reaches `serve` on the loop's next turn; what the server says reaches the
  * client at once.
  *
@@ -47,6 +48,9 @@ struct world {
     struct str sent;        /* all messages of the client, a line each */
     int n_sent;
     int n_links;
+    /* Over HTTP: a server in memory. */
+    struct http_client *http;
+    struct http_memory *memory;
     /* Events. */
     enum mcp_client_state state;
     int n_changed;
@@ -54,6 +58,8 @@ struct world {
 };
 
 void world_init(struct world *w, bool is_modern);
+/* Over HTTP instead, at https://mcp.example/mcp. Before world_start. */
+void world_over_http(struct world *w);
 void world_start(struct world *w); /* makes the client */
 void world_deinit(struct world *w);
 

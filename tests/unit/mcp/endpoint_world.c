@@ -50,7 +50,10 @@ static void finish_text(struct mcp_exchange *x, struct json_view text)
     str_puts(&result, "{\"content\":[{\"type\":\"text\",\"text\":");
     str_put_json_string(&result, str_cstr(&inner), inner.len);
     str_puts(&result, "}]}");
-    mcp_exchange_complete(x, json_view_str(&result));
+    if (str_ok(&result) && str_ok(&inner))
+        mcp_exchange_complete(x, json_view_str(&result));
+    else
+        mcp_exchange_fail(x, RPC_INTERNAL_ERROR, "out of memory");
     str_deinit(&result);
     str_deinit(&inner);
 }
@@ -69,6 +72,25 @@ static void ask(struct mcp_exchange *x)
             x, &(struct mcp_answer){.kind = MCP_INPUT_REQUIRED, .result = view(inputs)});
 }
 
+/* Asks again, whatever the answer. */
+static void ask_again(struct mcp_exchange *x)
+{
+    mcp_exchange_finish(x,
+                        &(struct mcp_answer){.kind = MCP_INPUT_REQUIRED,
+                                             .result = view("{\"inputRequests\":{\"r\":{\"method\":"
+                                                            "\"roots/list\"}}}")});
+}
+
+/* Wants to be called a second time, without an input. */
+static void put_off(struct mcp_exchange *x)
+{
+    if (json_view_get(x->params, "requestState").at)
+        mcp_exchange_complete(x, view("{\"content\":[]}"));
+    else
+        mcp_exchange_finish(x, &(struct mcp_answer){.kind = MCP_INPUT_REQUIRED,
+                                                    .result = view("{\"requestState\":\"s\"}")});
+}
+
 static void call_tool(struct world *w, struct mcp_exchange *x)
 {
     struct json_view name = json_view_get(x->params, "name");
@@ -77,6 +99,10 @@ static void call_tool(struct world *w, struct mcp_exchange *x)
         finish_text(x, json_view_get(x->params, "arguments"));
     } else if (json_view_is(name, "ask")) {
         ask(x);
+    } else if (json_view_is(name, "again")) {
+        ask_again(x);
+    } else if (json_view_is(name, "later")) {
+        put_off(x);
     } else if (json_view_is(name, "fail")) {
         mcp_exchange_fail(x, RPC_INVALID_PARAMS, "bad \"thing\"");
     } else if (json_view_is(name, "needy")) {
@@ -100,7 +126,8 @@ static void acknowledge(struct world *w, struct mcp_exchange *x)
     str_puts(&params, "{\"notifications\":");
     json_view_put(&params, json_view_get(x->params, "notifications"));
     str_putc(&params, '}');
-    mcp_exchange_note(x, MCP_ACKNOWLEDGED, json_view_str(&params));
+    if (str_ok(&params))
+        mcp_exchange_note(x, MCP_ACKNOWLEDGED, json_view_str(&params));
     str_deinit(&params);
 }
 
@@ -169,7 +196,7 @@ static void serve(void *ctx, struct http_call *c)
 
 static int64_t mono_us(void *ctx)
 {
-    return seams_mono_us(seams_real()) + ((struct world *)ctx)->skew_ms * 1000;
+    return 1000000000 + ((struct world *)ctx)->now_ms * 1000;
 }
 
 static int64_t wall_ms(void *ctx)
@@ -291,7 +318,9 @@ void client_send(struct client *c, const char *method, const char *fields, const
     if (body)
         str_printf(&text, "Content-Length: %zu\r\n", strlen(body));
     str_printf(&text, "\r\n%s", body ? body : "");
+    mem_fail_after(c->world->fail_at);
     http_conn_feed(c->conn, str_cstr(&text), text.len);
+    mem_fail_after(0);
     str_deinit(&text);
     client_pump(c);
 }

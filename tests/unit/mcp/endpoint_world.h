@@ -2,8 +2,9 @@
  * test says.
  *
  * The handler knows these tools: echo (its arguments as text), hold (stays open until
- * world_finish), note (progress and a log line, then hold), ask (input_required, see below), big (a
- * long text), fail (an error). LISTEN is acknowledged and stays open.
+ * world_finish), note (progress and a log line, then hold), ask (two inputs), again (asks for
+ * ever), later (wants to be called a second time), fail (an error), needy (lacks a capability).
+ * LISTEN is acknowledged and stays open.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -20,7 +21,7 @@
 struct world {
     struct loop *loop;
     struct seams seams;
-    int64_t skew_ms; /* added to the clock */
+    int64_t now_ms; /* of the clock, which the test moves; timers of the loop are real */
     struct mcp_handler handler;
     struct mcp_server_options o; /* before world_start */
     struct mcp_server *server;
@@ -31,6 +32,7 @@ struct world {
     int n_open, n_started, n_cancelled, n_gone, n_roots;
     struct str heard; /* params of the last exchange, and its input errors */
     bool no_listen;   /* LISTEN is not known */
+    uint64_t fail_at; /* the allocation of the server that fails, of the next request; 0: none */
 };
 
 int world_setup(void **state); /* starts it with small limits */

@@ -9,7 +9,7 @@
 #define CALL   "{\"name\":\"ask\"}"
 #define ELICIT "{\"message\":\"your name?\",\"requestedSchema\":{\"type\":\"object\"}}"
 
-/* The server remembers the last request, and asks when it is told to. */
+/* The server remembers the last request, and asks when the test says so. */
 static void serve(struct world *w, const struct rpc_message *m)
 {
     if (m->method.at && m->id.at)

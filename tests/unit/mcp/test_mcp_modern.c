@@ -422,6 +422,40 @@ static void a_client_that_does_not_read_is_cut(void **state)
     str_deinit(&data);
 }
 
+/* Sizes around those of the buffers on the way, in plain replies and in streams whose client reads
+ * late. */
+static void answers_of_any_size_arrive_whole(void **state)
+{
+    static const size_t sizes[] = {2047,  2048,  2049,   32767,  32768,   65535,
+                                   65536, 65537, 262143, 262145, 5000000, 15u << 20};
+    struct world *w = *state;
+
+    w->o.limits.queue_bytes = (size_t)32 << 20;
+    world_restart(w);
+    for (size_t i = 0; i < 2 * ARRAY_LEN(sizes); i++) {
+        size_t n = sizes[i / 2];
+        bool streams = i % 2;
+        struct client *c = client_new(w);
+        char *result = malloc(n + 1), *at;
+
+        memset(result, 'x', n);
+        memcpy(result, "{\"content\":[],\"x\":\"", 19);
+        memcpy(result + n - 2, "\"}", 3);
+        client_send(c, "POST", CALL_FIELDS("note"),
+                    streams ? NOTE_CALL(",\"progressToken\":1") : NOTE_CALL(""));
+        c->is_stuck = true;
+        world_finish(w->open[0], result);
+        c->is_stuck = false;
+        assert_int_equal(client_code(c), 200);
+        at = strstr(client_body(c), "\"id\":\"n\",\"result\":");
+        assert_non_null(at);
+        assert_memory_equal(at + strlen("\"id\":\"n\",\"result\":"), result, n - 1);
+        assert_int_equal(strstr(str_cstr(&c->sent), "\r\n0\r\n\r\n") != NULL, streams);
+        client_free(c);
+        free(result);
+    }
+}
+
 static void a_server_of_one_era_says_so(void **state)
 {
     struct world *w = *state;
@@ -459,6 +493,7 @@ int main(void)
         TEST(annotated_arguments_agree_with_their_headers),
         TEST(a_stale_list_refuses_nothing),
         TEST(a_client_that_does_not_read_is_cut),
+        TEST(answers_of_any_size_arrive_whole),
         TEST(a_server_of_one_era_says_so),
     };
 

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "auth_world.h"
+#include "dpop_check.h"
 
 #include "mcp/auth/auth_url.h"
 #include "mcp/auth/jwt.h"
@@ -14,7 +15,7 @@
 #define PRM_PLACE "/.well-known/oauth-protected-resource/mcp"
 #define AS_PLACE  "/.well-known/oauth-authorization-server"
 
-static const char * or (const char *text, const char *otherwise)
+static const char *either(const char *text, const char *otherwise)
 {
     return text ? text : otherwise;
 }
@@ -33,7 +34,7 @@ static void reply_json(struct world *w, struct http_memory_reply *out, int code)
 
 static const char *issuer_of(const struct world *w)
 {
-    return w->script.moves && w->n_accepted > 0 ? AS2_URL : or (w->script.issuer, AS_URL);
+    return w->script.moves && w->n_accepted > 0 ? AS2_URL : either(w->script.issuer, AS_URL);
 }
 
 /* ---- the MCP server */
@@ -50,28 +51,66 @@ static void refuse(struct world *w, int code, const char *problem, const char *s
     static struct http_field field; /* copied by the memory when it replies */
 
     str_clear(&w->www);
-    str_printf(&w->www, "Bearer realm=\"mcp\", error=\"%s\"", problem);
+    str_printf(&w->www, "%s realm=\"mcp\", error=\"%s\"", w->script.dpop ? "DPoP" : "Bearer",
+               problem);
     if (scope)
         str_printf(&w->www, ", scope=\"%s\"", scope);
     if (!w->script.prm_unnamed)
         str_printf(&w->www, ", resource_metadata=\"https://mcp.example%s\"",
-                   or (w->script.prm_place, PRM_PLACE));
-    field = (struct http_field){"WWW-Authenticate", or (w->script.challenge, str_cstr(&w->www))};
+                   either(w->script.prm_place, PRM_PLACE));
+    field = (struct http_field){"WWW-Authenticate", either(w->script.challenge, str_cstr(&w->www))};
     out->code = code;
     out->fields = &field;
     out->n_fields = 1;
     out->body = "{}";
 }
 
+/* Is the proof of this request right? With a wrong nonce it is answered here, and false. */
+static bool proof_is_right(struct world *w, const struct http_memory_request *q, const char *token,
+                           const char *nonce, int code, struct http_memory_reply *out)
+{
+    static struct http_field fields[2];
+    const char *proof = http_field_value(q->fields, q->n_fields, "dpop");
+    struct str key = STR_INIT, jti = STR_INIT, got = STR_INIT;
+    bool is_right;
+
+    assert_non_null(proof);
+    dpop_check(proof, "POST", q->url, token, &key, &jti, &got);
+    if (w->proof_key.len > 0)
+        assert_string_equal(str_cstr(&key), str_cstr(&w->proof_key)); /* of all of them */
+    assert_string_not_equal(str_cstr(&jti), str_cstr(&w->proof_jti)); /* no proof twice */
+    is_right = !nonce || strcmp(str_cstr(&got), nonce) == 0;
+    str_clear(&w->proof_key);
+    str_puts(&w->proof_key, str_cstr(&key));
+    str_clear(&w->proof_jti);
+    str_puts(&w->proof_jti, str_cstr(&jti));
+    str_deinit(&key);
+    str_deinit(&jti);
+    str_deinit(&got);
+    if (is_right)
+        return true;
+    w->n_nonces++;
+    fields[0] = (struct http_field){"DPoP-Nonce", nonce};
+    fields[1] = (struct http_field){"WWW-Authenticate", "DPoP error=\"use_dpop_nonce\""};
+    *out = (struct http_memory_reply){
+        .code = code, .fields = fields, .n_fields = 2, .body = "{\"error\":\"use_dpop_nonce\"}"};
+    return false;
+}
+
 static void serve_mcp(struct world *w, const struct http_memory_request *q,
                       struct http_memory_reply *out)
 {
     const char *sent = http_field_value(q->fields, q->n_fields, "authorization");
-    bool is_valid = sent && begins(sent, "Bearer ") && w->token.len > 0 &&
-                    strcmp(sent + 7, str_cstr(&w->token)) == 0 && !w->script.never_valid;
+    const char *scheme = w->script.dpop ? "DPoP " : "Bearer ";
+    bool is_valid = sent && begins(sent, scheme) && w->token.len > 0 &&
+                    strcmp(sent + strlen(scheme), str_cstr(&w->token)) == 0 &&
+                    !w->script.never_valid;
 
     if (is_valid && w->script.moves && w->n_accepted > 0 && !strstr(sent, "as2"))
         is_valid = false;
+    if (is_valid && w->script.dpop &&
+        !proof_is_right(w, q, str_cstr(&w->token), w->script.rs_nonce, 401, out))
+        return;
     if (strchr(q->url, '?'))
         fail_msg("a request to the MCP server has a query: %s", q->url);
     if (!is_valid) {
@@ -105,7 +144,7 @@ static void serve_prm(struct world *w, struct http_memory_reply *out)
         return;
     }
     str_printf(&w->reply, "{\"resource\":\"%s\",\"authorization_servers\":[\"%s\"]",
-               or (w->script.resource, MCP_URL), issuer_of(w));
+               either(w->script.resource, MCP_URL), issuer_of(w));
     if (w->script.prm_scopes)
         put_words(&w->reply, "scopes_supported", w->script.prm_scopes);
     str_putc(&w->reply, '}');
@@ -123,9 +162,9 @@ static void serve_metadata(struct world *w, const char *origin, struct http_memo
     str_printf(&w->reply,
                "{\"issuer\":\"%s\",\"authorization_endpoint\":\"%s\",\"token_endpoint\":\"%s%s\","
                "\"response_types_supported\":[\"code\"]",
-               or (s->metadata_issuer, issuer_of(w)),
-               or (s->authorize_url, "https://as.example/authorize?keep=1"),
-               s->token_url ? "" : origin, or (s->token_url, "/token"));
+               either(s->metadata_issuer, issuer_of(w)),
+               either(s->authorize_url, "https://as.example/authorize?keep=1"),
+               s->token_url ? "" : origin, either(s->token_url, "/token"));
     if (!s->no_registration)
         str_printf(&w->reply, ",\"registration_endpoint\":\"%s/register\"", origin);
     if (!s->no_pkce)
@@ -136,7 +175,7 @@ static void serve_metadata(struct world *w, const char *origin, struct http_memo
         str_puts(&w->reply, ",\"client_id_metadata_document_supported\":true");
     if (s->as_scopes)
         put_words(&w->reply, "scopes_supported", s->as_scopes);
-    put_words(&w->reply, "token_endpoint_auth_methods_supported", or (s->auth, "none"));
+    put_words(&w->reply, "token_endpoint_auth_methods_supported", either(s->auth, "none"));
     str_putc(&w->reply, '}');
     reply_json(w, out, 200);
     if (s->as_reply)
@@ -152,7 +191,7 @@ static void serve_register(struct world *w, const char *origin, const struct htt
     str_printf(&w->reply, "{\"client_id\":\"client-of-%s\"", origin + strlen("https://"));
     if (w->script.registers_secret)
         str_printf(&w->reply, ",\"client_secret\":\"s3cret\",\"token_endpoint_auth_method\":\"%s\"",
-                   or (w->script.auth, "none"));
+                   either(w->script.auth, "none"));
     str_putc(&w->reply, '}');
     reply_json(w, out, 201);
 }
@@ -243,8 +282,11 @@ static const char *check_grant(struct world *w, const char *body)
 static void serve_token(struct world *w, const char *origin, const struct http_memory_request *q,
                         struct http_memory_reply *out)
 {
-    const char *problem = check_grant(w, q->body);
+    const char *problem;
 
+    if (w->script.dpop && !proof_is_right(w, q, NULL, w->script.as_nonce, 400, out))
+        return;
+    problem = check_grant(w, q->body);
     w->n_tokens++;
     read_proof(w, q);
     if (w->script.token_reply || *problem) {
@@ -261,14 +303,25 @@ static void serve_token(struct world *w, const char *origin, const struct http_m
     str_printf(&w->token, "t0ken-%s-%d", strstr(origin, "as2") ? "as2" : "as", w->n_tokens);
     str_clear(&w->granted);
     str_puts(&w->granted, str_cstr(&w->scope));
-    str_printf(&w->reply, "{\"access_token\":\"%s\",\"token_type\":\"bearer\",\"expires_in\":3600",
-               str_cstr(&w->token));
+    str_printf(&w->reply, "{\"access_token\":\"%s\",\"token_type\":\"%s\",\"expires_in\":3600",
+               str_cstr(&w->token), w->script.dpop ? "DPoP" : "bearer");
     if (w->refresh.len == 0 || w->script.rotates) {
         str_clear(&w->refresh);
         str_printf(&w->refresh, "r3fresh-%d", w->n_tokens);
         str_printf(&w->reply, ",\"refresh_token\":\"%s\"", str_cstr(&w->refresh));
     }
     str_putc(&w->reply, '}');
+    reply_json(w, out, 200);
+}
+
+/* The identity provider: whatever it gets, it gives an assertion. */
+static void serve_provider(struct world *w, const struct http_memory_request *q,
+                           struct http_memory_reply *out)
+{
+    str_clear(&w->exchange);
+    str_puts(&w->exchange, q->body);
+    str_puts(&w->reply, "{\"access_token\":\"the-jag\",\"token_type\":\"N_A\",\"issued_token_"
+                        "type\":\"urn:ietf:params:oauth:token-type:id-jag\"}");
     reply_json(w, out, 200);
 }
 
@@ -286,11 +339,13 @@ static void serve(void *ctx, const struct http_memory_request *q, struct http_me
         *out = (struct http_memory_reply){.code = 404, .body = "no"};
         if (strcmp(path, "/mcp") == 0)
             serve_mcp(w, q, out);
-        else if (strcmp(path, or (s->prm_place, PRM_PLACE)) == 0)
+        else if (strcmp(path, either(s->prm_place, PRM_PLACE)) == 0)
             serve_prm(w, out);
         return;
     }
-    if (strcmp(path, or (s->as_place, AS_PLACE)) == 0)
+    if (begins(q->url, IDP_URL))
+        serve_provider(w, q, out);
+    else if (strcmp(path, either(s->as_place, AS_PLACE)) == 0)
         serve_metadata(w, origin, out);
     else if (strcmp(path, "/register") == 0)
         serve_register(w, origin, q, out);
@@ -306,7 +361,7 @@ static void answer_login(void *ctx)
 {
     struct world *w = ctx;
     struct str query = STR_INIT;
-    const char *iss = or (w->script.iss, "");
+    const char *iss = either(w->script.iss, "");
 
     str_clear(&w->code);
     str_printf(&w->code, "c0de-%d", w->n_logins);
@@ -354,10 +409,13 @@ static void on_head(void *ctx, int code, const struct http_field *fields, int32_
 {
     struct world *w = ctx;
     const char *www = http_field_value(fields, n, "www-authenticate");
+    const char *nonce = http_field_value(fields, n, "dpop-nonce");
 
     w->code_got = code;
     str_clear(&w->www);
     str_puts(&w->www, www ? www : "");
+    str_clear(&w->nonce);
+    str_puts(&w->nonce, nonce ? nonce : "");
 }
 
 static void send(struct world *w);
@@ -382,7 +440,8 @@ static void on_outcome(void *ctx, enum mcp_auth_outcome outcome, const char *url
 static void on_done(void *ctx, enum status st, bool sent, const struct error *err)
 {
     struct world *w = ctx;
-    struct http_field field = {"www-authenticate", str_cstr(&w->www)};
+    struct http_field fields[] = {{"www-authenticate", str_cstr(&w->www)},
+                                  {"dpop-nonce", str_cstr(&w->nonce)}};
 
     (void)sent;
     if (st)
@@ -391,8 +450,8 @@ static void on_done(void *ctx, enum status st, bool sent, const struct error *er
         mcp_auth_answer(
             w->auth,
             &(struct mcp_auth_challenge){.code = w->code_got,
-                                         .fields = &field,
-                                         .n_fields = 1,
+                                         .fields = fields,
+                                         .n_fields = w->nonce.len > 0 ? 2 : 1,
                                          .used = w->used.len ? str_cstr(&w->used) : NULL,
                                          .n_tries = w->tries},
             on_outcome, w);
@@ -405,22 +464,24 @@ static void on_done(void *ctx, enum status st, bool sent, const struct error *er
 static void send(struct world *w)
 {
     const char *header = mcp_auth_header(w->auth);
-    struct http_field field = {"authorization", header};
+    const char *proof = mcp_auth_proof(w->auth, "POST");
+    struct http_field fields[] = {{"authorization", header}, {"dpop", proof}};
     struct http_fetch *f;
 
     str_clear(&w->used);
     str_puts(&w->used, header ? header : "");
-    assert_ok(http_fetch_start(w->http,
-                               &(struct http_fetch_spec){.method = HTTP_POST,
-                                                         .url = MCP_URL,
-                                                         .fields = &field,
-                                                         .n_fields = header ? 1 : 0,
-                                                         .body = w->method,
-                                                         .body_bytes = strlen(w->method),
-                                                         .ctx = w,
-                                                         .on_head = on_head,
-                                                         .on_done = on_done},
-                               &f, why));
+    assert_ok(
+        http_fetch_start(w->http,
+                         &(struct http_fetch_spec){.method = HTTP_POST,
+                                                   .url = MCP_URL,
+                                                   .fields = fields,
+                                                   .n_fields = (header != NULL) + (proof != NULL),
+                                                   .body = w->method,
+                                                   .body_bytes = strlen(w->method),
+                                                   .ctx = w,
+                                                   .on_head = on_head,
+                                                   .on_done = on_done},
+                         &f, why));
 }
 
 static void begin(void *ctx)
@@ -489,11 +550,12 @@ void world_client(struct world *w)
 
 static struct str *const *texts(struct world *w, size_t *n)
 {
-    static struct str *all[18];
+    static struct str *all[21];
     struct str *const here[] = {&w->challenge,      &w->scope,        &w->granted,
                                 &w->client_id,      &w->redirect_uri, &w->authorize_resource,
                                 &w->token_resource, &w->proof,        &w->code,
-                                &w->token,          &w->refresh,      &w->assertion,
+                                &w->token,          &w->refresh,      &w->nonce,
+                                &w->proof_key,      &w->proof_jti,    &w->assertion,
                                 &w->exchange,       &w->registration, &w->reply,
                                 &w->used,           &w->www,          &w->state};
 

@@ -44,8 +44,10 @@ struct script {
     bool registers_secret, rotates, refresh_fails,
         moves; /* moves: to AS2 after the first request */
     const char *prm_reply, *as_reply;
-    struct http_memory_reply slow; /* merged into every reply of the authorization server */
-    const char *prm_redirect;      /* 302 to this place */
+    struct http_memory_reply slow;   /* merged into every reply of the authorization server */
+    const char *prm_redirect;        /* 302 to this place */
+    bool dpop;                       /* tokens are bound to a key */
+    const char *rs_nonce, *as_nonce; /* that proofs must have; NULL: none */
 };
 
 struct world {
@@ -63,8 +65,10 @@ struct world {
     struct str code, token, refresh, registration, reply;
     struct str assertion, exchange; /* of RFC 7523; the form that the identity provider got */
     char assertion_aud[128];
+    struct str proof_key, proof_jti; /* of DPoP: the key at the token endpoint, the last jti */
+    int n_nonces;                    /* answers that asked for one */
     /* ---- of the request under way */
-    struct str used, www, state;
+    struct str used, www, nonce, state;
     int code_got, tries;
     const char *method;
     enum mcp_auth_outcome outcome;

@@ -222,7 +222,7 @@ static void test_a_port_in_use_is_an_error(void **state)
                        &(struct auth_login_spec){
                            .port = port, .life_ms = 1000, .ctx = b, .done = on_login_done},
                        &second, &err),
-        STATUS_CONFIG);
+        STATUS_FAILED);
     assert_non_null(strstr(err.message, "the listener for the redirect"));
 }
 

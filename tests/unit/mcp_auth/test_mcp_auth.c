@@ -329,6 +329,48 @@ static void test_an_identity_token_is_exchanged(void **state)
     str_deinit(&value);
 }
 
+/* auth/dpop: the servers check each proof. A new process and a refresh use the same key. */
+static void test_tokens_that_are_bound_to_a_key(void **state)
+{
+    struct world *w = *state;
+
+    w->script.dpop = true;
+    world_client(w);
+    assert_int_equal(world_request(w, "tools/list"), 200);
+    assert_int_equal(strncmp(mcp_auth_header(w->auth), "DPoP ", 5), 0);
+    assert_int_equal(world_request(w, "tools/call"), 200);
+    world_client(w);
+    assert_int_equal(world_request(w, "tools/list"), 200);
+    str_clear(&w->token);
+    assert_int_equal(world_request(w, "tools/list"), 200);
+    assert_int_equal(w->n_refreshes, 1);
+    assert_int_equal(w->n_logins, 1);
+    assert_ok(mcp_auth_log_out(w->auth, why));
+    assert_null(mcp_auth_proof(w->auth, "POST"));
+}
+
+/* auth/dpop-nonce */
+static void test_nonces_of_both_servers(void **state)
+{
+    struct world *w = *state;
+
+    w->script.dpop = true;
+    w->script.as_nonce = "n-of-as";
+    w->script.rs_nonce = "n-of-rs";
+    world_client(w);
+    assert_int_equal(world_request(w, "tools/list"), 200);
+    assert_int_equal(w->n_nonces, 2);
+    assert_int_equal(world_request(w, "tools/call"), 200);
+    assert_int_equal(w->n_nonces, 2); /* it is remembered */
+    w->script.rs_nonce = "another";
+    assert_int_equal(world_request(w, "tools/call"), 200);
+    assert_int_equal(w->n_nonces, 3);
+    assert_int_equal(w->n_logins, 1);
+    w->script.rs_nonce = "not a nonce"; /* and never right: no endless repetition */
+    world_request(w, "tools/call");
+    assert_int_equal(w->outcome, MCP_AUTH_FAILED);
+}
+
 static void test_options_that_cannot_work(void **state)
 {
     struct world *w = *state;
@@ -478,6 +520,42 @@ static void test_a_token_that_another_process_has_got_is_taken(void **state)
     assert_int_equal(w->tries, 1);
 }
 
+static void on_refreshed(void *ctx, enum mcp_auth_outcome outcome, const char *url,
+                         const struct error *err)
+{
+    int *n_retry = ctx;
+
+    (void)url;
+    (void)err;
+    *n_retry += outcome == MCP_AUTH_RETRY;
+}
+
+/* A refresh token that is used twice may end the login, so two clients take turns. */
+static void test_two_clients_do_not_refresh_at_the_same_time(void **state)
+{
+    struct world *w = *state;
+    struct mcp_auth *second = NULL;
+    struct str used = STR_INIT;
+    struct mcp_auth_challenge c = {.code = 401};
+    int n_retry = 0;
+
+    w->script.rotates = true;
+    world_client(w);
+    assert_int_equal(world_request(w, "tools/list"), 200);
+    assert_ok(mcp_auth_new(w->loop, &w->options, &second, why));
+    str_puts(&used, mcp_auth_header(second));
+    c.used = str_cstr(&used);
+    w->script.slow = (struct http_memory_reply){.head_ms = 50};
+    mcp_auth_answer(w->auth, &c, on_refreshed, &n_retry);
+    mcp_auth_answer(second, &c, on_refreshed, &n_retry);
+    while (n_retry < 2)
+        world_run(w, 20);
+    assert_int_equal(w->n_refreshes, 1);
+    assert_string_equal(mcp_auth_header(w->auth), mcp_auth_header(second));
+    mcp_auth_free(second);
+    str_deinit(&used);
+}
+
 static void test_a_server_that_is_down_costs_no_refresh_token(void **state)
 {
     struct world *w = *state;
@@ -621,6 +699,8 @@ int main(void)
         WORLD(test_client_credentials_with_a_signed_assertion),
         WORLD(test_an_assertion_from_a_file),
         WORLD(test_an_identity_token_is_exchanged),
+        WORLD(test_tokens_that_are_bound_to_a_key),
+        WORLD(test_nonces_of_both_servers),
         WORLD(test_options_that_cannot_work),
         WORLD(test_a_new_process_has_the_token_from_the_file),
         WORLD(test_the_file_is_in_the_state_folder),
@@ -629,6 +709,7 @@ int main(void)
         WORLD(test_a_refresh_token_that_is_not_rotated_is_kept),
         WORLD(test_a_refused_refresh_leads_to_a_login),
         WORLD(test_a_token_that_another_process_has_got_is_taken),
+        WORLD(test_two_clients_do_not_refresh_at_the_same_time),
         WORLD(test_a_server_that_is_down_costs_no_refresh_token),
         WORLD(test_without_a_person_the_outcome_is_login),
         WORLD(test_a_login_goes_on_after_the_request_ended),

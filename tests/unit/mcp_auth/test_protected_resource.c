@@ -132,6 +132,7 @@ static const struct {
     {"aud", "[\"https://x.example\",\"" RESOURCE "\"]", NULL},
     {"aud", "\"" RESOURCE "/\"", "another resource"},
     {"aud", "\"https://troupe.example\"", "another resource"},
+    {"aud", "[\"https://x.example\"]", "another resource"},
     {"aud", "[]", "another resource"},
     {"aud", NULL, "another resource"},
     {"iss", "\"https://evil.example\"", "issuer that is not configured"},

@@ -2,6 +2,8 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <strings.h>
+
 #include "mcp/auth/www_authenticate.h"
 #include "tests/support/check.h"
 
@@ -23,7 +25,12 @@ static const struct {
      "Basic"},
     {"Negotiate abc==, Bearer scope=\"a\"", true, "", "a", "", "Negotiate"},
     {"Bearer scope=\"a\", Bearer scope=\"b\"", true, "", "a", "", ""},
-    {"DPoP algs=\"ES256\"", false, "", "", "", "DPoP"},
+    {"DPoP algs=\"ES256\", scope=\"a\"", false, "", "a", "", ""},
+    {"DPoP scope=\"d\", Bearer scope=\"a\"", true, "", "a", "", ""},
+    {"DPoP scope=\"d\", Bearer", true, "", "", "", ""},
+    {"Bearer, DPoP scope=\"d\"", true, "", "", "", ""},
+    {"dpop scope=\"d\", DPoP scope=\"e\"", false, "", "d", "", ""},
+    {"Digest scope=\"d\"", false, "", "", "", "Digest"},
     {", ,Bearer ,", true, "", "", "", ""},
     {"", false, "", "", "", ""},
     {"Bearer scope=", true, "", "", "", ""}, /* a token68, as far as the syntax says */
@@ -46,7 +53,8 @@ static void test_challenges(void **state)
             strcmp(str_cstr(&c.resource_metadata), right[i].place) != 0 ||
             strcmp(str_cstr(&c.scope), right[i].scope) != 0 ||
             strcmp(str_cstr(&c.problem), right[i].problem) != 0 ||
-            strcmp(c.other, right[i].other) != 0)
+            strcmp(c.other, right[i].other) != 0 ||
+            c.is_dpop != (!c.is_bearer && strncasecmp(right[i].field, "dpop", 4) == 0))
             fail_msg("%s: place \"%s\", scope \"%s\", error \"%s\", other \"%s\"", right[i].field,
                      str_cstr(&c.resource_metadata), str_cstr(&c.scope), str_cstr(&c.problem),
                      c.other);

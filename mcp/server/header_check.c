@@ -1,67 +1,14 @@
-/* header_value.c - see header_value.h.
+/* header_check.c - see header_check.h.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "mcp/server/header_value.h"
+#include "mcp/server/header_check.h"
 
 #include <string.h>
 
+#include "mcp/rpc/header_text.h"
 #include "mcp/rpc/mcp.h"
 #include "runtime/base/text.h"
-
-static const char prefix[] = "=?base64?", suffix[] = "?=";
-
-/* The six bits of a character of base64; -1: none. */
-static int bits_of(char c)
-{
-    static const char alphabet[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const char *at = c ? strchr(alphabet, c) : NULL;
-
-    return at ? (int)(at - alphabet) : -1;
-}
-
-/* Groups of four characters, padded, without leftover bits. */
-static bool decode_base64(const char *at, size_t n, struct str *out)
-{
-    if (n % 4 != 0)
-        return false;
-    for (size_t i = 0; i < n; i += 4) {
-        bool is_last = i + 4 == n;
-        int padding = is_last && at[i + 3] == '=' ? (at[i + 2] == '=' ? 2 : 1) : 0;
-        unsigned word = 0;
-
-        for (int k = 0; k < 4; k++) {
-            int bits = k < 4 - padding ? bits_of(at[i + (size_t)k]) : 0;
-
-            if (bits < 0)
-                return false;
-            word = word << 6 | (unsigned)bits;
-        }
-        if (padding && (word & (padding == 2 ? 0xffffu : 0xffu)))
-            return false;
-        for (int k = 0; k < 3 - padding; k++)
-            str_putc(out, (char)(word >> (16 - 8 * k) & 0xff));
-    }
-    return true;
-}
-
-bool header_value_decode(const char *field, struct str *out)
-{
-    size_t n = strlen(field), wrap = sizeof(prefix) - 1 + sizeof(suffix) - 1;
-
-    for (size_t i = 0; i < n; i++) {
-        unsigned char c = (unsigned char)field[i];
-
-        if (c >= 0x7f || (c < 0x20 && c != '\t'))
-            return false;
-    }
-    if (n >= wrap && strncmp(field, prefix, sizeof(prefix) - 1) == 0 &&
-        strcmp(field + n - (sizeof(suffix) - 1), suffix) == 0)
-        return decode_base64(field + sizeof(prefix) - 1, n - wrap, out);
-    str_append(out, field, n);
-    return true;
-}
 
 static bool is_number(const char *text, struct json_view value)
 {
@@ -73,10 +20,10 @@ static bool is_number(const char *text, struct json_view value)
     return text_to_double(text, &d) && d == json_view_number(value, d + 1);
 }
 
-bool header_value_is(const char *field, struct json_view value)
+bool header_check_is(const char *field, struct json_view value)
 {
     struct str held = STR_INIT, text = STR_INIT;
-    bool same = header_value_decode(field, &held);
+    bool same = header_text_read(field, &held);
 
     switch (json_view_kind(value)) {
     case JV_STRING:
@@ -99,7 +46,7 @@ bool header_value_is(const char *field, struct json_view value)
     return same;
 }
 
-const char *header_value_of(const struct http_request *q, const char *name, bool *twice)
+const char *header_check_field(const struct http_request *q, const char *name, bool *twice)
 {
     const char *value = NULL;
 
@@ -118,20 +65,20 @@ static bool agrees(const struct http_request *q, const char *name, const char *f
                    struct json_view value, struct error *err)
 {
     bool twice;
-    const char *held = header_value_of(q, name, &twice);
+    const char *held = header_check_field(q, name, &twice);
 
     if (!held)
         (void)error_set(err, STATUS_INVALID, "the header %s is missing", field);
     else if (twice)
         (void)error_set(err, STATUS_INVALID, "the header %s is there twice", field);
-    else if (!header_value_is(held, value))
+    else if (!header_check_is(held, value))
         (void)error_set(err, STATUS_INVALID, "the header %s does not agree with the body", field);
     else
         return true;
     return false;
 }
 
-bool header_values_agree(const struct http_request *q, const struct rpc_message *m,
+bool header_check_agrees(const struct http_request *q, const struct rpc_message *m,
                          struct json_view version, struct error *err)
 {
     enum mcp_method method = mcp_method_find(m->method);

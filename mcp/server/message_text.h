@@ -1,0 +1,15 @@
+/* message_text.h - texts of messages: what was written, also if memory ran out.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TROUPE_MCP_SERVER_MESSAGE_TEXT_H
+#define TROUPE_MCP_SERVER_MESSAGE_TEXT_H
+
+#include "runtime/base/json_view.h"
+
+/* The message that was written; without memory an error without an id. Lent. */
+struct json_view message_text(const struct str *written);
+/* A part of one; without memory, or if nothing was written: none. Lent. */
+struct json_view message_part(const struct str *written);
+
+#endif
