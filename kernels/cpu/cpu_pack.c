@@ -52,7 +52,7 @@ static void pack_part(const struct matrix *w, int64_t o, int64_t i0, int32_t n, 
         pack_f32((const float *)w->rows + from, n, (float *)panels + at);
     else if (w->dtype == DTYPE_BF16)
         pack_bf16((const uint16_t *)w->rows + from, n, (uint16_t *)panels + at);
-    else
+    else if (w->dtype == DTYPE_F16)
         pack_f16((const uint16_t *)w->rows + from, n, (float *)panels + at);
 }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "mcp/hub/hub_internal.h"
+#include "mcp/hub/hub_retry.h"
 #include "runtime/base/memory.h"
 
 #define INSTRUCTIONS_MAX 8192 /* bytes of all servers together */
@@ -112,6 +113,11 @@ struct hub_source *hub_find(const struct hub *h, const char *name)
 size_t hub_size(const struct hub *h)
 {
     return h->n_servers;
+}
+
+struct hub_traffic hub_traffic_at(const struct hub *h, size_t i)
+{
+    return h->server[i]->traffic;
 }
 
 struct hub_source *hub_at(const struct hub *h, size_t i)
@@ -250,6 +256,9 @@ struct hub *hub_new(struct loop *l, const struct hub_options *o)
     h->o = *o;
     h->o.list_ms = o->list_ms ? o->list_ms : 5000;
     h->o.page = o->page ? o->page : 1000;
+    h->o.kept_ms = o->kept_ms ? o->kept_ms : 60000;
+    h->o.kept_bytes = o->kept_bytes ? o->kept_bytes : (size_t)32 << 20;
+    h->o.calls = o->calls ? o->calls : 1024;
     h->o.state_ms = o->state_ms ? o->state_ms : INT64_C(86400000);
     h->name = xstrdup(o->name);
     h->version = xstrdup(o->version);
@@ -257,7 +266,11 @@ struct hub *hub_new(struct loop *l, const struct hub_options *o)
     h->handler = (struct mcp_handler){
         .ctx = h, .start = start, .cancel = cancel, .caller_gone = caller_gone};
     h->changed = peer_changed;
-    h->seal = hub_seal_new(o->seams);
+    h->seal = hub_seal_new(o->seams, NULL);
+    h->task_seal = hub_seal_new(o->seams, o->key);
+    h->o.key = NULL;
+    h->retries = hub_retries_new(l, h->o.kept_ms, h->o.kept_bytes);
+    h->busy = map_new();
     h->names = hub_names_new();
     h->all = hub_views_new();
     if (!h->o.views)
@@ -279,7 +292,10 @@ void hub_free(struct hub *h)
     while (h->n_servers)
         remove_at(h, h->n_servers - 1);
     assert(!h->calls && !h->listings);
+    hub_retries_free(h->retries);
+    map_free(h->busy, NULL);
     hub_seal_free(h->seal);
+    hub_seal_free(h->task_seal);
     hub_names_free(h->names);
     hub_views_free(h->all);
     mcp_caller_unref(h->self);

@@ -3,7 +3,9 @@
  *   hub.c          adds and removes servers; which file answers which method
  *   hub_server.c   a server: its place, its instances, its names
  *   hub_target.c   whose a name or URI is
- *   hub_call.c     one request that goes to one server
+ *   hub_call.c     one request that goes to one server (hub_call.h)
+ *   hub_translate.c  its two forms: the server's and the client's
+ *   hub_gate.c     what may pass, and the books about it
  *   hub_task.c     ids of tasks
  *   hub_listing.c  one list of all servers
  *   hub_listen.c   clients that listen
@@ -15,14 +17,17 @@
 #define TROUPE_MCP_HUB_HUB_INTERNAL_H
 
 #include "mcp/hub/hub.h"
+#include "mcp/hub/hub_gate.h"
 #include "mcp/hub/hub_names.h"
 #include "mcp/hub/hub_rewrite.h"
 #include "mcp/hub/hub_seal.h"
 #include "mcp/hub/hub_view.h"
+#include "runtime/base/map.h"
 
 struct hub_call;
 struct hub_listing;
 struct hub_listener;
+struct hub_retries;
 struct hub_server;
 
 /* A list of a server that may have changed: looked at again after a pause, which grows while the
@@ -43,6 +48,7 @@ struct hub_server {
     char prefix[HUB_PREFIX_MAX + 1]; /* of its names */
     uint64_t named[HUB_LIST_N];      /* versions that hub_names has */
     struct hub_change change[HUB_LIST_N];
+    struct hub_traffic traffic;
 };
 
 struct hub {
@@ -50,7 +56,11 @@ struct hub {
     struct hub_options o;
     char *name, *version, *instructions;
     struct mcp_handler handler;
-    struct hub_seal *seal;
+    struct hub_seal *seal;      /* of states: a key of this process, since what they name is here */
+    struct hub_seal *task_seal; /* of ids of tasks: these may outlive the process */
+    struct hub_retries *retries;
+    struct map *busy; /* principal to its number of requests under way */
+    int64_t n_passed; /* requests through the gate */
     struct hub_names *names;
     struct hub_views *all; /* if the options have no views */
     /* hub_peer_spec.changed, of all peers; ctx: the server */
@@ -80,6 +90,10 @@ bool hub_sees_server(const struct hub *h, const struct mcp_caller *c, const stru
  * it. description: another one than the server's, or NULL. */
 bool hub_shown(const struct hub *h, const struct mcp_caller *c, const struct hub_server *s,
                enum hub_list_kind kind, const char *own, struct str *out, const char **description);
+/* May this client reach the server's tool, prompt, resource or template of this name? Also what is
+ * in no list of its view (`hide`). */
+bool hub_sees(const struct hub *h, const struct mcp_caller *c, const struct hub_server *s,
+              enum hub_list_kind kind, const char *own);
 /* What is changed in URIs of results for this client. */
 struct hub_uris hub_uris_for(const struct hub *h, const struct mcp_caller *c,
                              const struct hub_server *s);

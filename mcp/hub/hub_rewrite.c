@@ -114,3 +114,19 @@ void hub_rewrite_result(enum mcp_method method, struct json_view result, const s
     }
     json_view_put(out, result);
 }
+
+struct json_view hub_rewrite_meta(struct json_view result, struct str *text)
+{
+    struct json_view meta = json_view_get(result, "_meta");
+    struct str rest = STR_INIT;
+    struct json_change change = {.key = "_meta"};
+
+    if (!json_view_get(meta, MCP_META_SERVER).at)
+        return result;
+    json_view_put_changed(&rest, meta, &(struct json_change){.key = MCP_META_SERVER}, 1);
+    if (json_view_size(json_view_str(&rest)) > 0)
+        change.value = json_view_str(&rest);
+    json_view_put_changed(text, result, &change, 1);
+    str_deinit(&rest);
+    return json_view_str(text);
+}

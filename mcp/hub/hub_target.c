@@ -26,6 +26,19 @@ bool hub_sees_server(const struct hub *h, const struct mcp_caller *c, const stru
     return v && hub_view_has_server(v, hub_source_name(s->source));
 }
 
+bool hub_sees(const struct hub *h, const struct mcp_caller *c, const struct hub_server *s,
+              enum hub_list_kind kind, const char *own)
+{
+    const struct hub_view *v = view_of(h, c);
+    const char *server = hub_source_name(s->source);
+    struct hub_seen seen;
+
+    if (!v || !hub_view_has_server(v, server))
+        return false;
+    return kind > HUB_PROMPTS ? hub_view_sees_uri(v, server, own)
+                              : hub_view_see(v, h->names, named(kind), server, own, &seen);
+}
+
 bool hub_shown(const struct hub *h, const struct mcp_caller *c, const struct hub_server *s,
                enum hub_list_kind kind, const char *own, struct str *out, const char **description)
 {
@@ -37,6 +50,8 @@ bool hub_shown(const struct hub *h, const struct mcp_caller *c, const struct hub
     if (!v || !hub_view_has_server(v, server))
         return false;
     if (kind > HUB_PROMPTS) {
+        if (!hub_view_sees_uri(v, server, own))
+            return false;
         if (hub_view_is_bare(v))
             str_puts(out, own);
         else

@@ -24,9 +24,13 @@ struct plan {
     int32_t n;
 };
 
+/* The name of the format; NULL: it has no such type. */
 static const char *type_name(enum dtype t)
 {
-    return t == DTYPE_F32 ? "F32" : t == DTYPE_BF16 ? "BF16" : "F16";
+    static const char *const names[DTYPE_N] = {
+        [DTYPE_F32] = "F32", [DTYPE_BF16] = "BF16", [DTYPE_F16] = "F16"};
+
+    return t < DTYPE_N ? names[t] : NULL;
 }
 
 static size_t source_elements(const struct safetensor_source *t)
@@ -40,7 +44,7 @@ static size_t source_elements(const struct safetensor_source *t)
 
 static size_t source_bytes(const struct safetensor_source *t)
 {
-    return source_elements(t) * dtype_size(t->dtype);
+    return dtype_row_bytes(t->dtype, (int64_t)source_elements(t));
 }
 
 /* After this, products of shapes are known not to overflow. */
@@ -50,12 +54,12 @@ static enum status check_source(const struct safetensor_source *t, struct error 
 
     if (t->name == NULL || t->name[0] == '\0' || strcmp(t->name, "__metadata__") == 0)
         return error_set(err, STATUS_INVALID, "a tensor has no name, or the name __metadata__");
-    if (t->dtype >= DTYPE_N || (t->source != t->dtype && t->source != DTYPE_F32))
+    if (!type_name(t->dtype) || (t->source != t->dtype && t->source != DTYPE_F32))
         return error_set(err, STATUS_INVALID, "tensor \"%s\": cannot be converted to this dtype",
                          t->name);
-    if (t->n_dims < 0 || t->n_dims > SAFETENSORS_MAX_DIMS)
+    if (t->n_dims < 0 || t->n_dims > TENSOR_FILE_MAX_DIMS)
         return error_set(err, STATUS_LIMIT, "tensor \"%s\": more than %d dimensions", t->name,
-                         SAFETENSORS_MAX_DIMS);
+                         TENSOR_FILE_MAX_DIMS);
     for (int32_t i = 0; i < t->n_dims; i++)
         if (t->shape[i] < 0 || __builtin_mul_overflow(bytes, t->shape[i] ? t->shape[i] : 1, &bytes))
             return error_set(err, STATUS_INVALID,
@@ -113,16 +117,6 @@ static void put_header(struct str *s, const struct plan *p, const struct json *m
         str_putc(s, ' ');
 }
 
-/* Elements first .. first+n-1 of a float source, rounded. */
-static void round_chunk(const struct safetensor_source *t, size_t first, size_t n, uint16_t *out)
-{
-    const float *data = t->data;
-
-    for (size_t i = 0; i < n; i++)
-        out[i] =
-            t->dtype == DTYPE_BF16 ? f32_to_bf16(data[first + i]) : f32_to_f16(data[first + i]);
-}
-
 static int write_tensor(int fd, const struct safetensor_source *t, uint16_t *chunk,
                         const struct seams *seams)
 {
@@ -134,7 +128,7 @@ static int write_tensor(int fd, const struct safetensor_source *t, uint16_t *chu
     for (size_t i = 0; i < n && e == 0; i += CHUNK_ELEMENTS) {
         const size_t part = n - i < CHUNK_ELEMENTS ? n - i : CHUNK_ELEMENTS;
 
-        round_chunk(t, i, part, chunk);
+        dtype_info(t->dtype)->from_f32((const float *)t->data + i, (int64_t)part, chunk);
         e = seams->file.write_all(seams->file.ctx, fd, chunk, part * sizeof(*chunk));
     }
     return e;
@@ -219,8 +213,8 @@ static enum status make_plan(const struct safetensor_source *tensors, int32_t n,
 {
     enum status st = STATUS_OK;
 
-    if (n < 0 || n > SAFETENSORS_MAX_TENSORS)
-        return error_set(err, STATUS_LIMIT, "more than %d tensors", SAFETENSORS_MAX_TENSORS);
+    if (n < 0 || n > TENSOR_FILE_MAX_TENSORS)
+        return error_set(err, STATUS_LIMIT, "more than %d tensors", TENSOR_FILE_MAX_TENSORS);
     p->tensor = mem_alloc((size_t)n + 1, sizeof(const struct safetensor_source *));
     if (p->tensor == NULL)
         return error_set(err, STATUS_NO_MEMORY, "no memory for %d tensors", n);

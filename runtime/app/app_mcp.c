@@ -196,8 +196,12 @@ enum status app_mcp_file(const char *scope, char out[APP_PATH_MAX], struct error
     }
     st = options_user_file(out, APP_PATH_MAX - 16, err);
     slash = st ? NULL : strrchr(out, '/');
-    if (slash)
+    if (slash) {
+        *slash = '\0';
+        st = dir_make(out, err);
+        *slash = '/';
         memcpy(slash + 1, "mcp.json", sizeof("mcp.json"));
+    }
     return st;
 }
 

@@ -121,7 +121,7 @@ static int add_main(void *app)
         st = app_mcp_file(option_text(a->options, OPT_SCOPE_FILE), file, &err);
     if (!st)
         st = mcp_edit_add(a->seams, file, name, entry, option_flag(a->options, OPT_FORCE), &err);
-    if (st == STATUS_INVALID && !err.hint[0])
+    if (st == STATUS_INVALID)
         error_hint(&err, "--force replaces it");
     if (!st)
         st = approve_added(a, name, file, &err);

@@ -1,10 +1,12 @@
 """interop.py - other people's clients against `troupe serve`, and other people's servers as remote models.
 
-usage: interop.py PATH/TO/troupe [SUITE...]. Installs pinned packages once into $XDG_CACHE_HOME/troupe/interop, runs each
-suite beside this file and prints a summary. Exits with 1 if a check failed.
+usage: interop.py PATH/TO/troupe [--everything DIR | SUITE...]. Installs pinned packages once into $XDG_CACHE_HOME/troupe/interop, runs each
+suite beside this file and prints a summary. Exits with 1 if a check failed. --everything runs the conformance suite of MCP
+through the hub against the everything-server of the MCP Python SDK in that folder.
 SPDX-License-Identifier: Apache-2.0
 """
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -118,8 +120,20 @@ def suite(name, troupe, folder):
     return found
 
 
+def everything(troupe, folder):
+    conformance = os.path.join(os.path.dirname(HERE), "conformance")
+    server = [sys.executable, os.path.join(conformance, "hub_server.py"), troupe, python_of("mcp"),
+              os.path.join(HERE, "server_everything.py"), os.path.abspath(folder)]
+    suite_of = [sys.executable, os.path.join(conformance, "conformance.py")]
+    subprocess.run([*suite_of, "install"], check=True)
+    sys.exit(subprocess.run([*suite_of, "server", "--except", os.path.join(HERE, "everything.txt"),
+                             "--command", shlex.join(server)], check=False).returncode)
+
+
 def main():
     troupe = os.path.abspath(sys.argv[1])
+    if sys.argv[2:3] == ["--everything"] and len(sys.argv) == 4:
+        everything(troupe, sys.argv[3])
     names = sys.argv[2:] or list(SUITES)
     failed, counts = [], []
     for name in names:

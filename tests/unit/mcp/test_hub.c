@@ -106,18 +106,6 @@ static void uris_name_their_server(void **state)
     fake_deinit(&a);
 }
 
-/* The text between two marks of what was heard; malloc'd. */
-static char *between(const char *text, const char *from, const char *to)
-{
-    const char *at = strstr(text, from), *end;
-
-    assert_non_null(at);
-    at += strlen(from);
-    end = strstr(at, to);
-    assert_non_null(end);
-    return xstrndup(at, (size_t)(end - at));
-}
-
 static void a_state_of_a_server_is_sealed_for_the_client(void **state)
 {
     static const char input[] = "{\"inputRequests\":{\"k\":{\"method\":\"roots/list\"}},"
@@ -131,7 +119,7 @@ static void a_state_of_a_server_is_sealed_for_the_client(void **state)
 
     scene_add(s, &a, NULL, false);
     scene_ask(s, "p", "", MCP_TOOLS_CALL, "{\"name\":\"a__t\",\"arguments\":{\"x\":1,\"y\":2}}");
-    sealed = between(scene_heard(s), "\"requestState\":\"", "\"");
+    sealed = scene_between(scene_heard(s), "\"requestState\":\"", "\"");
     assert_null(strstr(sealed, "state"));
     /* another principal, another request, a changed state */
     str_printf(&params,
@@ -422,7 +410,7 @@ static void a_long_list_comes_in_pages(void **state)
     a.lists[HUB_TOOLS] = str_cstr(&list);
     scene_add(s, &a, NULL, false);
     scene_ask(s, "p", "", MCP_TOOLS_LIST, NULL);
-    cursor = between(scene_heard(s), "\"nextCursor\":\"", "\"");
+    cursor = scene_between(scene_heard(s), "\"nextCursor\":\"", "\"");
     assert_null(strstr(str_cstr(&s->last), "a__t60"));
     str_printf(&params, "{\"cursor\":\"%s\"}", cursor);
     scene_ask(s, "p", "", MCP_TOOLS_LIST, str_cstr(&params));
