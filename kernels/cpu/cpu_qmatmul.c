@@ -8,8 +8,8 @@
 
 enum {
     TASK_MULTIPLIES = 1 << 20, /* that make a task worth waking a thread for */
-    SHARED_BYTES =
-        192 * 1024 /* of panels that all tiles of rows go through: half of a second cache */
+    FETCH_TILES = 16,
+    SHARED_BYTES = 192 * 1024 /* part of a second cache */
 };
 
 struct qproduct {
@@ -31,27 +31,38 @@ static qtile_fn tile_for(enum dtype t, int32_t rows)
 #endif
 }
 
+/* Few tiles of rows work on a panel for a time about as long as it takes to read the next one,
+ * which they fetch meanwhile, each its share. Many tiles go through several panels, which stay in
+ * the second cache, so that a tile of rows is read less often. */
 static void product_part(const struct qproduct *p, int32_t tile, int32_t tile_end, int64_t panel,
                          int64_t panel_end)
 {
-    int64_t group = tile_end - tile > 1 ? SHARED_BYTES / p->panel_bytes + 1 : panel_end - panel;
+    int32_t n_tiles = tile_end - tile;
+    int64_t group = n_tiles <= FETCH_TILES ? 1 : SHARED_BYTES / p->panel_bytes + 1;
+    int64_t share = p->panel_bytes / n_tiles / 64 * 64;
     qtile_fn base = tile_for(p->w->dtype, p->cut.base ? p->cut.base : 1);
     qtile_fn more = p->cut.more ? tile_for(p->w->dtype, p->cut.base + 1) : base;
 
     for (; panel < panel_end; panel += group)
-        for (int32_t t = tile; t < tile_end; t++) {
-            int32_t row = qrow_tile_begin(&p->cut, t);
-            const char *x = p->x + (int64_t)row * p->n_blocks * QROW_BYTES;
-            float *y = p->y + row * p->ldy;
-
+        for (int32_t t = tile; t < tile_end; t++)
             for (int64_t i = panel; i < panel_end && i < panel + group; i++) {
+                int32_t row = qrow_tile_begin(&p->cut, t);
                 int64_t left = p->w->n_out - i * MATRIX_PANEL;
-                (t < p->cut.more ? more : base)((const uint8_t *)p->w->panels + i * p->panel_bytes,
-                                                x, p->n_blocks, y + i * MATRIX_PANEL, p->ldy,
-                                                left < MATRIX_PANEL ? (int32_t)left : MATRIX_PANEL,
-                                                p->from_y);
+                struct qtile q = {
+                    .panel = (const uint8_t *)p->w->panels + i * p->panel_bytes,
+                    .x = p->x + (int64_t)row * p->n_blocks * QROW_BYTES,
+                    .n_blocks = p->n_blocks,
+                    .n = left < MATRIX_PANEL ? (int32_t)left : MATRIX_PANEL,
+                    .from_y = p->from_y,
+                    .y = p->y + row * p->ldy + i * MATRIX_PANEL,
+                    .ldy = p->ldy,
+                };
+                if (n_tiles <= FETCH_TILES && i + 1 < panel_end) {
+                    q.next = q.panel + p->panel_bytes + (t - tile) * share;
+                    q.next_step = share / p->n_blocks;
+                }
+                (t < p->cut.more ? more : base)(&q);
             }
-        }
 }
 
 static void part_panels(void *ctx, int64_t begin, int64_t end)

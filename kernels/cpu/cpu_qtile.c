@@ -14,11 +14,10 @@
 #endif
 
 #define QTILE(type, rows)                                                                          \
-    static void qtile_##type##_##rows(const uint8_t *panel, const char *x, int32_t n_blocks,       \
-                                      float *y, int64_t ldy, int32_t n, bool from_y)               \
+    static void qtile_##type##_##rows(const struct qtile *t)                                       \
     {                                                                                              \
         static const struct qlayout q = QLAYOUT_##type;                                            \
-        qtile_body(&q, rows, panel, x, n_blocks, y, ldy, n, from_y);                               \
+        qtile_body(&q, rows, t);                                                                   \
     }
 #define QTILE_ROWS(type)                                                                           \
     QTILE(type, 1)                                                                                 \

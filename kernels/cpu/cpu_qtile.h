@@ -8,9 +8,19 @@
 #include "kernels/cpu/cpu_ops.h"
 #include "kernels/cpu/cpu_qpanel.h"
 
-/* y (rows, n), n at most 32, from +0 or from y. x is a tile of rounded rows. */
-typedef void (*qtile_fn)(const uint8_t *panel, const char *x, int32_t n_blocks, float *y,
-                         int64_t ldy, int32_t n, bool from_y);
+struct qtile {
+    const uint8_t *panel;
+    const char *x; /* a tile of rounded rows */
+    int32_t n_blocks;
+    int32_t n;   /* outputs, at most 32 */
+    bool from_y; /* else from +0 */
+    float *y;    /* (rows, n) */
+    int64_t ldy;
+    const uint8_t *next; /* what to fetch meanwhile: next_step bytes with each block */
+    int64_t next_step;
+};
+
+typedef void (*qtile_fn)(const struct qtile *t);
 
 /* rows from 1 to QROW_TILE; t is a type of cpu_qlayout. */
 qtile_fn cpu_plain_qtile(enum dtype t, int32_t rows);

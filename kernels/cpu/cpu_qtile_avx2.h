@@ -175,21 +175,20 @@ V16_INLINE void qquarter(const struct qlayout *q, int rows, int first, int some,
     V16_UNROLL for (int r = 0; r < some; r++) _mm256_storeu_ps(y + (first + r) * 32, acc[r]);
 }
 
-V16_INLINE void qtile_body(const struct qlayout *q, int rows, const uint8_t *panel, const char *x,
-                           int32_t n_blocks, float *y, int64_t ldy, int32_t n, bool from_y)
+V16_INLINE void qtile_body(const struct qlayout *q, int rows, const struct qtile *t)
 {
     float acc[QROW_TILE * MATRIX_PANEL] __attribute__((aligned(64)));
 
     memset(acc, 0, sizeof(acc));
-    for (int r = 0; r < rows && from_y; r++)
-        memcpy(acc + r * MATRIX_PANEL, y + r * ldy, (size_t)n * sizeof(float));
-    for (int v = 0; v < QQUARTERS && v * 8 < n; v++) {
-        qquarter(q, rows, 0, rows < 4 ? rows : 4, panel, x, n_blocks, v, acc + v * 8);
+    for (int r = 0; r < rows && t->from_y; r++)
+        memcpy(acc + r * MATRIX_PANEL, t->y + r * t->ldy, (size_t)t->n * sizeof(float));
+    for (int v = 0; v < QQUARTERS && v * 8 < t->n; v++) {
+        qquarter(q, rows, 0, rows < 4 ? rows : 4, t->panel, t->x, t->n_blocks, v, acc + v * 8);
         if (rows > 4)
-            qquarter(q, rows, 4, rows - 4, panel, x, n_blocks, v, acc + v * 8);
+            qquarter(q, rows, 4, rows - 4, t->panel, t->x, t->n_blocks, v, acc + v * 8);
     }
     for (int r = 0; r < rows; r++)
-        memcpy(y + r * ldy, acc + r * MATRIX_PANEL, (size_t)n * sizeof(float));
+        memcpy(t->y + r * t->ldy, acc + r * MATRIX_PANEL, (size_t)t->n * sizeof(float));
 }
 
 #endif

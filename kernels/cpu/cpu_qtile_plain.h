@@ -88,15 +88,15 @@ static void qplain_row(const struct qlayout *q, const struct qplain *u, const in
 }
 
 /* Not inlined: the layout and the rows need not be constants here. */
-static void qtile_body(const struct qlayout *q, int rows, const uint8_t *panel, const char *x,
-                       int32_t n_blocks, float *y, int64_t ldy, int32_t n, bool from_y)
+static void qtile_body(const struct qlayout *q, int rows, const struct qtile *t)
 {
     float acc[QROW_TILE][MATRIX_PANEL] = {{0}};
-    const uint8_t *super = panel;
+    const uint8_t *panel = t->panel, *super = panel;
+    const char *x = t->x;
 
-    for (int r = 0; r < rows && from_y; r++)
-        memcpy(acc[r], y + r * ldy, (size_t)n * sizeof(float));
-    for (int32_t b = 0; b < n_blocks; b++, x += rows * QROW_BYTES) {
+    for (int r = 0; r < rows && t->from_y; r++)
+        memcpy(acc[r], t->y + r * t->ldy, (size_t)t->n * sizeof(float));
+    for (int32_t b = 0; b < t->n_blocks; b++, x += rows * QROW_BYTES) {
         struct qplain u;
 
         if (q->super_bytes && b % QSUPER == 0) {
@@ -112,7 +112,7 @@ static void qtile_body(const struct qlayout *q, int rows, const uint8_t *panel, 
         panel += qblock_bytes(q);
     }
     for (int r = 0; r < rows; r++)
-        memcpy(y + r * ldy, acc[r], (size_t)n * sizeof(float));
+        memcpy(t->y + r * t->ldy, acc[r], (size_t)t->n * sizeof(float));
 }
 
 #endif

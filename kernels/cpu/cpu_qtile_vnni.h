@@ -150,18 +150,21 @@ V16_INLINE void qrows(const struct qlayout *q, int rows, const __m512i *w, const
     }
 }
 
-V16_INLINE void qtile_body(const struct qlayout *q, int rows, const uint8_t *panel, const char *x,
-                           int32_t n_blocks, float *y, int64_t ldy, int32_t n, bool from_y)
+V16_INLINE void qtile_body(const struct qlayout *q, int rows, const struct qtile *t)
 {
     __m512 acc[2][QROW_TILE];
-    const uint8_t *super = panel;
+    const uint8_t *panel = t->panel, *super = panel;
+    const char *x = t->x;
 
     V16_UNROLL for (int r = 0; r < rows; r++)
     {
-        acc[0][r] = from_y ? v16_load_n(y + r * ldy, n) : v16_zero();
-        acc[1][r] = from_y ? v16_load_n(y + r * ldy + (n > 16 ? 16 : 0), n - 16) : v16_zero();
+        acc[0][r] = t->from_y ? v16_load_n(t->y + r * t->ldy, t->n) : v16_zero();
+        acc[1][r] = t->from_y ? v16_load_n(t->y + r * t->ldy + (t->n > 16 ? 16 : 0), t->n - 16)
+                              : v16_zero();
     }
-    for (int32_t b = 0; b < n_blocks; b++, x += rows * QROW_BYTES) {
+    for (int32_t b = 0; b < t->n_blocks; b++, x += rows * QROW_BYTES) {
+        for (int64_t i = 0; i < t->next_step; i += 64)
+            _mm_prefetch((const char *)t->next + b * t->next_step + i, _MM_HINT_T1);
         if (q->super_bytes && b % QSUPER == 0) {
             super = panel;
             panel += q->super_bytes;
@@ -180,8 +183,8 @@ V16_INLINE void qtile_body(const struct qlayout *q, int rows, const uint8_t *pan
     }
     V16_UNROLL for (int r = 0; r < rows; r++)
     {
-        v16_store_n(y + r * ldy, acc[0][r], n);
-        v16_store_n(y + r * ldy + (n > 16 ? 16 : 0), acc[1][r], n - 16);
+        v16_store_n(t->y + r * t->ldy, acc[0][r], t->n);
+        v16_store_n(t->y + r * t->ldy + (t->n > 16 ? 16 : 0), acc[1][r], t->n - 16);
     }
 }
 
