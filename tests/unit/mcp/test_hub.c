@@ -77,6 +77,47 @@ static void a_call_reaches_its_server_under_its_own_name(void **state)
     fake_deinit(&a);
 }
 
+/* A server that reads keys without case would take the second name. */
+static void a_member_in_other_case_reaches_no_server(void **state)
+{
+    static const struct {
+        enum mcp_method method;
+        const char *params;
+        bool refused;
+    } cases[] = {
+        {MCP_TOOLS_CALL, "{\"name\":\"a__t\",\"Name\":\"secret\"}", true},
+        {MCP_TOOLS_CALL, "{\"name\":\"a__t\",\"n\\u0041me\":\"secret\"}", true},
+        {MCP_TOOLS_CALL, "{\"name\":\"a__t\",\"arguments\":{},\"argument\\u017f\":{}}", true},
+        {MCP_RESOURCES_READ, "{\"uri\":\"troupe://a/u:1\",\"URI\":\"u:2\"}", true},
+        {MCP_COMPLETION, "{\"ref\":{\"type\":\"ref/prompt\",\"name\":\"a__p\",\"Name\":\"q\"}}",
+         true},
+        {MCP_COMPLETION, "{\"ref\":{\"type\":\"ref/prompt\",\"name\":\"a__p\"},\"Ref\":{}}", true},
+        {MCP_TASKS_GET, "{\"taskId\":\"x\",\"tas\\u212aId\":\"y\"}", true},
+        {MCP_TOOLS_CALL, "{\"name\":\"a__t\",\"arguments\":{\"Name\":\"x\",\"name\":\"y\"}}",
+         false},
+        {MCP_TOOLS_CALL, "{\"name\":\"a__t\",\"names\":1,\"nam\":2}", false},
+    };
+    struct scene *s = *state;
+    struct fake a = {.name = "a",
+                     .lists = {"{\"tools\":[" TOOL("t") "]}", "{\"prompts\":[{\"name\":\"p\"}]}",
+                               "{\"resources\":[{\"uri\":\"u:1\",\"name\":\"x\"}]}"},
+                     .always = "{\"content\":[]}"};
+
+    scene_add(s, &a, NULL, false);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        int before = a.n_asked;
+        const char *heard;
+
+        scene_ask(s, "p", "", cases[i].method, cases[i].params);
+        heard = scene_heard(s);
+        if (a.n_asked != before + !cases[i].refused ||
+            (strstr(heard, "error -32602 the member \"") != NULL) != cases[i].refused)
+            fail_msg("%s: %s", cases[i].params, heard);
+    }
+    scene_close(s);
+    fake_deinit(&a);
+}
+
 static void uris_name_their_server(void **state)
 {
     struct scene *s = *state;
@@ -483,6 +524,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(the_lists_of_all_servers_are_one_sorted_list),
         CASE(a_call_reaches_its_server_under_its_own_name),
+        CASE(a_member_in_other_case_reaches_no_server),
         CASE(uris_name_their_server),
         CASE(a_state_of_a_server_is_sealed_for_the_client),
         CASE(a_cancelled_call_is_cancelled_at_its_server_alone),
