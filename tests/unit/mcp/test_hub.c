@@ -412,8 +412,48 @@ static void watched_resources_are_reported_to_those_who_watch(void **state)
         strstr(scene_heard(s), "notifications/resources/updated {\"uri\":\"troupe://a/u:1\"}\n"));
     mcp_exchange_cancel(one);
     scene_heard(s);
+    scene_run(s, 50);
     assert_int_equal(a.cancelled, 1); /* the listen to u:1 */
     scene_close(s);
+    fake_deinit(&a);
+}
+
+/* Each of them would have all resources of all looked up again. */
+static void a_thousand_listeners_come_and_go(void **state)
+{
+    struct scene *s = *state;
+    struct fake a = {
+        .name = "a", .lists = {[HUB_RESOURCES] = "{\"resources\":[]}"}, .cancelled = 0};
+    struct mcp_exchange *x[1000];
+    struct str params = STR_INIT;
+    int64_t begin;
+    size_t n = 0;
+
+    scene_add(s, &a, NULL, false);
+    scene_ask(s, "p", "", MCP_RESOURCES_LIST, NULL);
+    scene_heard(s);
+    begin = seams_mono_us(seams_real());
+    for (size_t i = 0; i < ARRAY_LEN(x); i++) {
+        str_clear(&params);
+        str_puts(&params, "{\"notifications\":{\"resourceSubscriptions\":[");
+        for (size_t k = 0; k < 50; k++)
+            str_printf(&params, "%s\"troupe://a/u:%zu\"", k ? "," : "", k);
+        str_puts(&params, "]}}");
+        x[i] = scene_ask(s, i < 500 ? "p" : "q", "", MCP_LISTEN, str_cstr(&params));
+    }
+    for (const char *at = str_cstr(&s->heard); (at = strstr(at, "u:49\"]")); at++)
+        n++;
+    assert_int_equal(n, 200); /* the limit of each of the two is 5,000 */
+    str_clear(&s->heard);
+    for (size_t i = 0; i + 1 < ARRAY_LEN(x); i++)
+        mcp_exchange_cancel(x[i]);
+    assert_true(seams_mono_us(seams_real()) - begin < 5000000); /* it was minutes */
+    scene_run(s, 100);
+    mcp_exchange_cancel(x[ARRAY_LEN(x) - 1]);
+    scene_run(s, 2000);
+    assert_true(a.cancelled > 0 && a.cancelled < 200); /* listens to the server */
+    scene_close(s);
+    str_deinit(&params);
     fake_deinit(&a);
 }
 
@@ -536,6 +576,7 @@ int main(void)
         CASE(a_storm_of_changes_is_one_notification_and_two_fetches),
         CASE(a_server_that_reports_a_change_with_each_list_makes_no_loop),
         CASE(watched_resources_are_reported_to_those_who_watch),
+        CASE(a_thousand_listeners_come_and_go),
         CASE(each_client_has_its_own_instance_where_that_is_asked),
         CASE(a_removed_server_ends_its_calls),
         CASE(a_server_is_removed_while_its_list_is_fetched),
