@@ -322,6 +322,7 @@ void hub_free(struct hub *h)
         return;
     while (h->listeners)
         hub_listen_cancel(h->listeners);
+    loop_timer_free(h->watch_timer);
     while (h->n_servers)
         remove_at(h, h->n_servers - 1);
     assert(!h->calls && !h->listings);

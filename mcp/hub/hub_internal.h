@@ -74,6 +74,8 @@ struct hub {
     struct hub_call *calls;
     struct hub_listing *listings;
     struct hub_listener *listeners;
+    struct loop_timer *watch_timer; /* of hub_listen.c: resources to watch are looked at again */
+    int64_t watch_rest_us;          /* not before */
 };
 
 /* ---- hub_server.c */

@@ -285,7 +285,7 @@ struct param_check *param_check(struct param_lists *c, struct mcp_caller *caller
     }
     l = list_of(c, caller);
     if (l->good_until_us > 0 && !check_now(l, &now)) {
-        /* An old list is read anew beside the call: a slow server would delay the calls of all. */
+        /* An old list is read again beside the call: a slow server would delay the calls of all. */
         if (l->good_until_us <= seams_mono_us(c->server->seams) && !l->reading)
             read_list(l, caller);
         done(ctx, NULL);

@@ -77,6 +77,47 @@ static void a_call_reaches_its_server_under_its_own_name(void **state)
     fake_deinit(&a);
 }
 
+/* A server that reads keys without case would take the second name. */
+static void a_member_in_other_case_reaches_no_server(void **state)
+{
+    static const struct {
+        enum mcp_method method;
+        const char *params;
+        bool refused;
+    } cases[] = {
+        {MCP_TOOLS_CALL, "{\"name\":\"a__t\",\"Name\":\"secret\"}", true},
+        {MCP_TOOLS_CALL, "{\"name\":\"a__t\",\"n\\u0041me\":\"secret\"}", true},
+        {MCP_TOOLS_CALL, "{\"name\":\"a__t\",\"arguments\":{},\"argument\\u017f\":{}}", true},
+        {MCP_RESOURCES_READ, "{\"uri\":\"troupe://a/u:1\",\"URI\":\"u:2\"}", true},
+        {MCP_COMPLETION, "{\"ref\":{\"type\":\"ref/prompt\",\"name\":\"a__p\",\"Name\":\"q\"}}",
+         true},
+        {MCP_COMPLETION, "{\"ref\":{\"type\":\"ref/prompt\",\"name\":\"a__p\"},\"Ref\":{}}", true},
+        {MCP_TASKS_GET, "{\"taskId\":\"x\",\"tas\\u212aId\":\"y\"}", true},
+        {MCP_TOOLS_CALL, "{\"name\":\"a__t\",\"arguments\":{\"Name\":\"x\",\"name\":\"y\"}}",
+         false},
+        {MCP_TOOLS_CALL, "{\"name\":\"a__t\",\"names\":1,\"nam\":2}", false},
+    };
+    struct scene *s = *state;
+    struct fake a = {.name = "a",
+                     .lists = {"{\"tools\":[" TOOL("t") "]}", "{\"prompts\":[{\"name\":\"p\"}]}",
+                               "{\"resources\":[{\"uri\":\"u:1\",\"name\":\"x\"}]}"},
+                     .always = "{\"content\":[]}"};
+
+    scene_add(s, &a, NULL, false);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        int before = a.n_asked;
+        const char *heard;
+
+        scene_ask(s, "p", "", cases[i].method, cases[i].params);
+        heard = scene_heard(s);
+        if (a.n_asked != before + !cases[i].refused ||
+            (strstr(heard, "error -32602 the member \"") != NULL) != cases[i].refused)
+            fail_msg("%s: %s", cases[i].params, heard);
+    }
+    scene_close(s);
+    fake_deinit(&a);
+}
+
 static void uris_name_their_server(void **state)
 {
     struct scene *s = *state;
@@ -371,8 +412,48 @@ static void watched_resources_are_reported_to_those_who_watch(void **state)
         strstr(scene_heard(s), "notifications/resources/updated {\"uri\":\"troupe://a/u:1\"}\n"));
     mcp_exchange_cancel(one);
     scene_heard(s);
+    scene_run(s, 50);
     assert_int_equal(a.cancelled, 1); /* the listen to u:1 */
     scene_close(s);
+    fake_deinit(&a);
+}
+
+/* Each of them would have all resources of all looked up again. */
+static void a_thousand_listeners_come_and_go(void **state)
+{
+    struct scene *s = *state;
+    struct fake a = {
+        .name = "a", .lists = {[HUB_RESOURCES] = "{\"resources\":[]}"}, .cancelled = 0};
+    struct mcp_exchange *x[1000];
+    struct str params = STR_INIT;
+    int64_t begin;
+    size_t n = 0;
+
+    scene_add(s, &a, NULL, false);
+    scene_ask(s, "p", "", MCP_RESOURCES_LIST, NULL);
+    scene_heard(s);
+    begin = seams_mono_us(seams_real());
+    for (size_t i = 0; i < ARRAY_LEN(x); i++) {
+        str_clear(&params);
+        str_puts(&params, "{\"notifications\":{\"resourceSubscriptions\":[");
+        for (size_t k = 0; k < 50; k++)
+            str_printf(&params, "%s\"troupe://a/u:%zu\"", k ? "," : "", k);
+        str_puts(&params, "]}}");
+        x[i] = scene_ask(s, i < 500 ? "p" : "q", "", MCP_LISTEN, str_cstr(&params));
+    }
+    for (const char *at = str_cstr(&s->heard); (at = strstr(at, "u:49\"]")); at++)
+        n++;
+    assert_int_equal(n, 200); /* the limit of each of the two is 5,000 */
+    str_clear(&s->heard);
+    for (size_t i = 0; i + 1 < ARRAY_LEN(x); i++)
+        mcp_exchange_cancel(x[i]);
+    assert_true(seams_mono_us(seams_real()) - begin < 5000000); /* it was minutes */
+    scene_run(s, 100);
+    mcp_exchange_cancel(x[ARRAY_LEN(x) - 1]);
+    scene_run(s, 2000);
+    assert_true(a.cancelled > 0 && a.cancelled < 200); /* listens to the server */
+    scene_close(s);
+    str_deinit(&params);
     fake_deinit(&a);
 }
 
@@ -483,6 +564,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(the_lists_of_all_servers_are_one_sorted_list),
         CASE(a_call_reaches_its_server_under_its_own_name),
+        CASE(a_member_in_other_case_reaches_no_server),
         CASE(uris_name_their_server),
         CASE(a_state_of_a_server_is_sealed_for_the_client),
         CASE(a_cancelled_call_is_cancelled_at_its_server_alone),
@@ -494,6 +576,7 @@ int main(void)
         CASE(a_storm_of_changes_is_one_notification_and_two_fetches),
         CASE(a_server_that_reports_a_change_with_each_list_makes_no_loop),
         CASE(watched_resources_are_reported_to_those_who_watch),
+        CASE(a_thousand_listeners_come_and_go),
         CASE(each_client_has_its_own_instance_where_that_is_asked),
         CASE(a_removed_server_ends_its_calls),
         CASE(a_server_is_removed_while_its_list_is_fetched),

@@ -395,7 +395,7 @@ static void a_stale_list_refuses_nothing(void **state)
 }
 
 /* A server behind the handler that hangs holds up the list, and no call. */
-static void a_list_that_is_read_anew_delays_no_call(void **state)
+static void a_list_that_is_read_again_delays_no_call(void **state)
 {
     struct world *w = *state;
 
@@ -512,7 +512,7 @@ int main(void)
         TEST(a_subscription_is_a_stream_that_ends_in_a_result),
         TEST(annotated_arguments_agree_with_their_headers),
         TEST(a_stale_list_refuses_nothing),
-        TEST(a_list_that_is_read_anew_delays_no_call),
+        TEST(a_list_that_is_read_again_delays_no_call),
         TEST(a_client_that_does_not_read_is_cut),
         TEST(answers_of_any_size_arrive_whole),
         TEST(a_server_of_one_era_says_so),
