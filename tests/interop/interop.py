@@ -33,10 +33,10 @@ SUITES = {
     "litellm": ("client_litellm.py", "litellm", "v1"),
     "litellm-proxy": ("server_litellm.py", "litellm", "v1"),
     "llama-server": ("server_llama.py", "llama", None),
-    "mcp-servers": ("server_mcp.py", "mcp", "mcp"),
-    "mcp-python": ("client_mcp.py", "mcp", "mcp"),
+    "mcp-servers": ("server_mcp.py", "mcp-hub", "mcp"),
+    "mcp-python": ("client_mcp.py", "mcp-hub", "mcp"),
     "mcp-js": ("client_mcp.mjs", "mcp-node", "mcp"),
-    "mcp-tools": ("client_mcp_tools.py", "mcp", "mcp"),
+    "mcp-tools": ("client_mcp_tools.py", "mcp-hub", "mcp"),
 }
 
 
@@ -119,7 +119,7 @@ def suite(name, troupe, folder):
         words = [node, os.path.join(where, program)]
     else:
         words = [python_of(needs), path]
-    served = Served(troupe, folder) if against == "v1" else mcp_hub.Hub(troupe, folder, python_of("mcp")) if against else None
+    served = Served(troupe, folder) if against == "v1" else mcp_hub.Hub(troupe, folder, python_of("mcp-hub")) if against else None
     try:
         if against == "mcp":
             env.update(served.env)

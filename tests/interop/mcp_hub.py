@@ -7,8 +7,10 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 
-import packages
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
+import packages  # noqa: E402
 
 # Upstream -> its program in node_modules and its words; "{folder}" is the folder that the suite may change.
 NPM = {"everything": ("@modelcontextprotocol/server-everything/dist/index.js", "stdio"),

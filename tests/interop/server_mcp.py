@@ -14,8 +14,7 @@ SERVERS = {
     "everything": (["echo", "get-sum"], ("get-sum", {"a": 2, "b": 3}, "5"), ("get-sum", {"a": "x"}), "server-everything"),
     "files": (["read_text_file", "list_directory"], ("read_text_file", {"path": f"{FILES}/a.txt"}, "first line"),
               ("read_text_file", {"path": "/etc/passwd"}), "server-filesystem"),
-    "memory": (["create_entities", "read_graph"],
-               ("create_entities", {"entities": [{"name": "bee", "entityType": "insect", "observations": ["hums"]}]}, "bee"),
+    "memory": (["create_entities", "read_graph"], ("read_graph", {}, "entities"),
                ("add_observations", {"observations": [{"entityName": "none", "contents": ["x"]}]}), "server-memory"),
     "thinking": (["sequentialthinking"],
                  ("sequentialthinking", {"thought": "so", "nextThoughtNeeded": False, "thoughtNumber": 1, "totalThoughts": 1}, "thoughtNumber"),
@@ -96,6 +95,8 @@ async def page():
 @check("memory: what was written is read after a restart")
 async def kept():
     async with client("2026-07-28") as c:
+        await call(c, "memory", "create_entities", {"entities": [{"name": "bee", "entityType": "insect", "observations": ["hums"]}]})
+        await restarts(c, "memory")
         graph = json.loads(text_of(await call(c, "memory", "read_graph", {})))
         equal([e["name"] for e in graph["entities"]], ["bee"])
 
