@@ -29,6 +29,7 @@ SUITES = {
     "litellm": ("client_litellm.py", "litellm", True),
     "litellm-proxy": ("server_litellm.py", "litellm", True),
     "llama-server": ("server_llama.py", "llama", False),
+    "tokenizers": ("tokenizers_real.py", "tokenizers", False),
 }
 
 
