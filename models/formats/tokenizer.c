@@ -177,14 +177,16 @@ bool tokenizer_is_special(const struct tokenizer *t, int32_t id)
     return id >= 0 && id < t->n_ids && (t->flags[id] & TOKEN_SPECIAL);
 }
 
-size_t tokenizer_key_slot(const struct tokenizer *t, const char *bytes, size_t n)
+size_t tokenizer_key_slot(const struct tokenizer *t, const char *bytes, size_t n, uint64_t hash)
 {
-    size_t i = (size_t)fnv1a64(bytes, n) & t->by_key_mask;
+    const uint32_t tag = (uint32_t)(hash >> 32);
+    size_t i = (size_t)hash & t->by_key_mask;
 
-    for (; t->by_key[i] >= 0; i = (i + 1) & t->by_key_mask) {
-        const uint32_t *start = &t->key.start[t->by_key[i]];
+    for (; t->by_key[i].id >= 0; i = (i + 1) & t->by_key_mask) {
+        const uint32_t *start = &t->key.start[t->by_key[i].id];
 
-        if (start[1] - start[0] == n && memcmp(t->key.bytes + start[0], bytes, n) == 0)
+        if (t->by_key[i].tag == tag && start[1] - start[0] == n &&
+            memcmp(t->key.bytes + start[0], bytes, n) == 0)
             break;
     }
     return i;
@@ -192,7 +194,7 @@ size_t tokenizer_key_slot(const struct tokenizer *t, const char *bytes, size_t n
 
 int32_t tokenizer_find_key(const struct tokenizer *t, const char *bytes, size_t n)
 {
-    return t->by_key[tokenizer_key_slot(t, bytes, n)];
+    return t->by_key[tokenizer_key_slot(t, bytes, n, fnv1a64(bytes, n))].id;
 }
 
 int32_t tokenizer_id_of(const struct tokenizer *t, const char *text)

@@ -19,7 +19,7 @@
 const struct merge_slot *bpe_find_merge(const struct tokenizer *t, int32_t left, int32_t right)
 {
     const uint64_t pair = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
-    size_t i = (size_t)((pair * 0x9e3779b97f4a7c15u) >> 32) & t->merge_mask;
+    size_t i = bpe_merge_home(t, pair);
 
     while (t->merge[i].rank != NO_RANK && t->merge[i].pair != pair)
         i = (i + 1) & t->merge_mask;
@@ -271,6 +271,7 @@ enum status bpe_encode(const struct encoding *e, const char *piece, size_t n)
     cached->n = (uint8_t)n;
     cached->n_ids = (uint8_t)(e->out->n - had);
     memcpy(cached->bytes, piece, n);
-    memcpy(cached->id, e->out->id + had, cached->n_ids * sizeof(*cached->id));
+    if (cached->n_ids > 0)
+        memcpy(cached->id, e->out->id + had, cached->n_ids * sizeof(*cached->id));
     return STATUS_OK;
 }

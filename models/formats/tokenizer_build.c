@@ -11,7 +11,7 @@
 #include "runtime/base/unicode.h"
 
 #define MANY_UNUSED ((size_t)4096)
-#define MOST_PROBES 4096 /* more collisions are made on purpose: half of the table is free */
+#define MOST_PROBES 4096 /* more collisions are made on purpose: a third of the table is free */
 
 enum status build_new(struct tokenizer_build *b, size_t n_bytes, const char *name,
                       struct error *err)
@@ -238,7 +238,7 @@ static size_t table_size(size_t n)
 {
     size_t size = 16;
 
-    while (size < 2 * n)
+    while (size < n + n / 2)
         size *= 2;
     return size;
 }
@@ -247,13 +247,13 @@ static enum status index_key(struct tokenizer_build *b, const struct build_token
 {
     struct tokenizer *t = b->t;
     const char *key = b->bytes + one->at;
-    const size_t slot = tokenizer_key_slot(t, key, one->n);
-    const size_t home = (size_t)fnv1a64(key, one->n) & t->by_key_mask;
+    const uint64_t hash = fnv1a64(key, one->n);
+    const size_t slot = tokenizer_key_slot(t, key, one->n, hash);
 
-    if (((slot - home) & t->by_key_mask) > MOST_PROBES)
+    if (((slot - (size_t)hash) & t->by_key_mask) > MOST_PROBES)
         return error_set(b->err, STATUS_LIMIT, "%s: the hashes of its tokens collide", b->name);
-    if (t->by_key[slot] < 0)
-        t->by_key[slot] = one->id;
+    if (t->by_key[slot].id < 0)
+        t->by_key[slot] = (struct key_slot){(uint32_t)(hash >> 32), one->id};
     else if (!one->verbatim)
         return fault(b, STATUS_INVALID, key, one->n, "is given twice");
     return STATUS_OK;
@@ -269,7 +269,8 @@ static enum status index_keys(struct tokenizer_build *b)
     t->by_key = mem_alloc(size, sizeof(*t->by_key));
     if (t->by_key == NULL)
         return no_memory(b);
-    memset(t->by_key, 0xff, size * sizeof(*t->by_key));
+    for (size_t i = 0; i < size; i++)
+        t->by_key[i].id = NO_ID;
     t->by_key_mask = size - 1;
     for (int verbatim = 0; verbatim < 2; verbatim++)
         for (size_t i = 0; i < b->n_tokens && st == STATUS_OK; i++)

@@ -14,6 +14,7 @@
 #include "models/formats/tokenizer_internal.h"
 
 #define BUILD_MAX_DECODER 4 /* replacements */
+#define BUILD_PENDING     16
 
 struct build_token {
     uint32_t at, n; /* its key in `bytes` */
@@ -41,6 +42,8 @@ struct tokenizer_build {
     int64_t last_id;
     int16_t byte_of[512]; /* of characters at the byte level; -1 */
     int32_t last_merged;
+    struct merge_slot pending[BUILD_PENDING]; /* a ring: from n_put to n_pending */
+    size_t n_pending, n_put;
     /* what the decoder changes in each token */
     struct {
         char *from, *to;
@@ -61,13 +64,15 @@ MUST_CHECK enum status build_token(struct tokenizer_build *b, const char *text, 
 MUST_CHECK enum status build_added(struct tokenizer_build *b, const char *text, size_t n,
                                    int64_t id, unsigned flags, bool normalized);
 MUST_CHECK enum status build_index(struct tokenizer_build *b);
-/* Merge i of n, spelled as tokens are. build_merges reserves. */
+/* Merge i of n, spelled as tokens are. build_merges reserves,
+ * build_merges_end follows the last. */
 MUST_CHECK enum status build_merges(struct tokenizer_build *b, size_t n);
 MUST_CHECK enum status build_merge(struct tokenizer_build *b, size_t i, const char *left,
                                    size_t n_left, const char *right, size_t n_right);
 /* The same as "LEFT RIGHT". */
 MUST_CHECK enum status build_merge_text(struct tokenizer_build *b, size_t i, const char *text,
                                         size_t n);
+MUST_CHECK enum status build_merges_end(struct tokenizer_build *b);
 /* Ranks by SentencePiece's scores: (n_ids), finite. */
 MUST_CHECK enum status build_scores(struct tokenizer_build *b, const float *score);
 MUST_CHECK enum status build_finish(struct tokenizer_build *b);

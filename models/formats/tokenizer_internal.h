@@ -16,12 +16,18 @@
 #define META_BLANK          "\xe2\x96\x81" /* U+2581, which is a blank in SentencePiece's vocabularies */
 #define META_BLANK_BYTES    3
 
-/* Open addressing, a power of two of slots, at most half full. The key is a pair of ids; a free
- * slot has rank NO_RANK. */
+/* Open addressing, a power of two of slots, at most two thirds full. The key is a pair of ids; a
+ * free slot has rank NO_RANK. */
 struct merge_slot {
     uint64_t pair; /* left << 32 | right */
     int32_t rank;
     int32_t merged; /* the id of both together */
+};
+
+/* The same, by the hash of a key; a free slot has id NO_ID. */
+struct key_slot {
+    uint32_t tag; /* the other half of the hash: most other keys need no comparison */
+    int32_t id;
 };
 
 /* Strings by id, one behind the other. */
@@ -97,7 +103,7 @@ struct tokenizer {
     struct token_strings key;  /* what the model finds in a piece; empty: no token of the model */
     struct token_strings text; /* what an id decodes to */
     uint8_t *flags;
-    int32_t *by_key; /* ids by hash of their keys; NO_ID free */
+    struct key_slot *by_key;
     size_t by_key_mask;
     size_t longest_key;
     bool byte_level; /* a piece is bytes; else characters */
@@ -142,8 +148,8 @@ enum piece_place {
 };
 
 int32_t tokenizer_find_key(const struct tokenizer *t, const char *bytes, size_t n); /* or NO_ID */
-/* The slot of this key, or the free one where it belongs. */
-size_t tokenizer_key_slot(const struct tokenizer *t, const char *bytes, size_t n);
+/* The slot of this key, or the free one where it belongs; `hash` is its fnv1a64. */
+size_t tokenizer_key_slot(const struct tokenizer *t, const char *bytes, size_t n, uint64_t hash);
 
 /* The normalised text is lent by the scratch until the next call. *cut: its beginning was taken
  * away (tokenizer_normal.c). */
@@ -156,6 +162,11 @@ MUST_CHECK enum status bpe_encode(const struct encoding *e, const char *piece, s
 /* A byte that no token of the model covers. */
 MUST_CHECK enum status bpe_encode_byte(const struct encoding *e, uint8_t byte);
 const struct merge_slot *bpe_find_merge(const struct tokenizer *t, int32_t left, int32_t right);
+/* The slot where the search for a pair begins. */
+static inline size_t bpe_merge_home(const struct tokenizer *t, uint64_t pair)
+{
+    return (size_t)((pair * 0x9e3779b97f4a7c15u) >> 32) & t->merge_mask;
+}
 
 /* The text of a token behind `begun` bytes of output. */
 const char *tokenizer_text_in(const struct tokenizer *t, int32_t id, struct text_begin *begin,

@@ -93,7 +93,7 @@ static enum status read_merges(struct loader *l)
 
     for (size_t i = 0; i < l->file.n_merges && st == STATUS_OK; i++)
         st = read_merge(l, i, copy);
-    return st;
+    return st ? st : build_merges_end(&l->b);
 }
 
 /* Options of the model that would change the result. */

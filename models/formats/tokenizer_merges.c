@@ -19,7 +19,7 @@ enum status build_merges(struct tokenizer_build *b, size_t n)
     if (n > (size_t)TOKENIZER_MAX_IDS)
         return error_set(b->err, STATUS_LIMIT, "%s: %zu merges, the limit is %d", b->name, n,
                          TOKENIZER_MAX_IDS);
-    while (size < 2 * n)
+    while (size < n + n / 2)
         size *= 2;
     t->merge = mem_alloc(size, sizeof(*t->merge));
     if (t->merge == NULL)
@@ -47,16 +47,57 @@ static void note_blanks(struct tokenizer *t, const char *key, size_t n)
     }
 }
 
-/* The token spelled by both: often it is the one after the last merge's. */
+static bool is_key(const struct tokenizer *t, int32_t id, const char *key, size_t n)
+{
+    const uint32_t *start = &t->key.start[id];
+
+    return id >= 0 && id < t->n_ids && start[1] - start[0] == n &&
+           memcmp(t->key.bytes + start[0], key, n) == 0;
+}
+
+/* The token spelled by both: often it is the last merge's, or the one after it. */
 static int32_t find_merged(const struct tokenizer_build *b, const char *key, size_t n)
 {
-    const struct tokenizer *t = b->t;
-    const int32_t guess = b->last_merged + 1;
+    if (is_key(b->t, b->last_merged, key, n))
+        return b->last_merged;
+    if (is_key(b->t, b->last_merged + 1, key, n))
+        return b->last_merged + 1;
+    return tokenizer_find_key(b->t, key, n);
+}
 
-    if (guess > 0 && guess < t->n_ids && t->key.start[guess + 1] - t->key.start[guess] == n &&
-        memcmp(t->key.bytes + t->key.start[guess], key, n) == 0)
-        return guess;
-    return tokenizer_find_key(t, key, n);
+/* Merges wait in a ring until their slots have come from memory. */
+static enum status put_oldest(struct tokenizer_build *b)
+{
+    struct tokenizer *t = b->t;
+    const struct merge_slot *m = &b->pending[b->n_put++ % BUILD_PENDING];
+    struct merge_slot *slot = (struct merge_slot *)(uintptr_t)bpe_find_merge(
+        t, (int32_t)(m->pair >> 32), (int32_t)(uint32_t)m->pair);
+    const size_t home = bpe_merge_home(t, m->pair);
+
+    if ((((size_t)(slot - t->merge) - home) & t->merge_mask) > MOST_PROBES)
+        return error_set(b->err, STATUS_LIMIT, "%s: the hashes of its merges collide", b->name);
+    *slot = *m; /* of a pair given twice the last counts, as in the reference */
+    return STATUS_OK;
+}
+
+static enum status put_merge(struct tokenizer_build *b, struct merge_slot m)
+{
+    enum status st = STATUS_OK;
+
+    if (b->n_pending - b->n_put == BUILD_PENDING)
+        st = put_oldest(b);
+    b->pending[b->n_pending++ % BUILD_PENDING] = m;
+    __builtin_prefetch(&b->t->merge[bpe_merge_home(b->t, m.pair)], 1);
+    return st;
+}
+
+enum status build_merges_end(struct tokenizer_build *b)
+{
+    enum status st = STATUS_OK;
+
+    while (b->n_put < b->n_pending && st == STATUS_OK)
+        st = put_oldest(b);
+    return st;
 }
 
 static enum status unknown(const struct tokenizer_build *b, size_t i, const char *what,
@@ -78,9 +119,7 @@ enum status build_merge(struct tokenizer_build *b, size_t i, const char *left, s
 {
     struct tokenizer *t = b->t;
     char key[4 * TOKENIZER_MAX_TOKEN_BYTES];
-    struct merge_slot *slot;
     int32_t l, r, both;
-    size_t home;
 
     if (n_left > 2 * TOKENIZER_MAX_TOKEN_BYTES || n_right > 2 * TOKENIZER_MAX_TOKEN_BYTES)
         return error_set(b->err, STATUS_INVALID, "%s: model.merges[%zu]: its tokens are too long",
@@ -103,14 +142,7 @@ enum status build_merge(struct tokenizer_build *b, size_t i, const char *left, s
             build_byte_token(right, n_right) >= 0)
             t->cuts_blanks = false; /* its characters are not those of the text */
     }
-    slot = (struct merge_slot *)(uintptr_t)bpe_find_merge(t, l, r);
-    slot->pair = (uint64_t)l << 32 | (uint32_t)r;
-    home = (size_t)((slot->pair * 0x9e3779b97f4a7c15u) >> 32) & t->merge_mask;
-    if ((((size_t)(slot - t->merge) - home) & t->merge_mask) > MOST_PROBES)
-        return error_set(b->err, STATUS_LIMIT, "%s: the hashes of its merges collide", b->name);
-    slot->rank = (int32_t)i; /* of a pair given twice the last counts, as in the reference */
-    slot->merged = both;
-    return STATUS_OK;
+    return put_merge(b, (struct merge_slot){(uint64_t)l << 32 | (uint32_t)r, (int32_t)i, both});
 }
 
 /* Tokens have another character for a blank. */

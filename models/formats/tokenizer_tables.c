@@ -182,7 +182,7 @@ static enum status read_order(struct tokenizer_build *b, const struct tokenizer_
         st = build_merges(b, in->n_merges);
         for (size_t i = 0; i < in->n_merges && st == STATUS_OK; i++)
             st = build_merge_text(b, i, in->merge[i].bytes, in->merge[i].n);
-        return st;
+        return st ? st : build_merges_end(b);
     }
     for (int byte = 0; byte < 256; byte++)
         if (b->t->byte_id[byte] >= 0)
