@@ -225,45 +225,52 @@ static void test_products_of_every_row_count(void **state)
     }
 }
 
+/* Rows whose codes are all `fill`, with scales of a usual size. */
+static struct matrix filled_matrix(struct guard *g, enum dtype t, int fill)
+{
+    struct draw d = {3};
+    struct matrix w = quantised_matrix(g, &d, 32, 512, t);
+    size_t bytes = 32 * dtype_row_bytes(t, 512), at = t == DTYPE_Q6_K ? 208 : 0;
+    uint8_t *rows = guard_alloc(g, bytes), *panels = guard_alloc(g, vs.v[0].b->panels_bytes(&w));
+
+    memset(rows, fill, bytes);
+    for (size_t i = 0; i < bytes; i += (size_t)dtype_info(t)->block_bytes)
+        memcpy(rows + i + at, (const uint8_t *)w.rows + i + at, at || t == DTYPE_Q8_0 ? 2 : 4);
+    w.rows = rows;
+    vs.v[0].b->pack(&vs.v[0].lane, &w, panels);
+    w.panels = panels;
+    return w;
+}
+
+static void extreme_case(enum dtype t, int fill, float sign, bool mixed)
+{
+    struct guard g = {.n = 0};
+    struct matrix w = filled_matrix(&g, t, fill);
+    float *x = guard_floats(&g, 512), *want = guard_floats(&g, 32), *y = guard_floats(&g, 32);
+
+    for (int i = 0; i < 512; i++)
+        x[i] = mixed && i % 3 == 2 ? -sign : sign;
+    memset(want, 0, 32 * sizeof(float));
+    reference_product(&w, x, 512, 1, want, 32);
+    for (int i = 0; i < vs.n; i++) {
+        const struct variant *v = &vs.v[i];
+        poison(y, 32);
+        v->b->matmul_q(&v->lane, &w, rounded(&g, v, x, 512, 1, 512), 1, 0.0f, y, 32);
+        assert_bits(y, want, 32, dtype_name(t), v->name);
+    }
+    guard_free(&g);
+}
+
 /* All codes and activations at their extremes: no sum of the kernels may saturate. */
 static void test_extreme_codes(void **state)
 {
-    static const uint8_t fills[] = {0x00, 0x7f, 0x80, 0x81, 0xff};
+    static const int fills[] = {0x00, 0x7f, 0x80, 0x81, 0xff};
 
     (void)state;
     for (int t = 0; t < N_TYPES; t++)
         for (int f = 0; f < 5; f++)
-            for (int sign = -1; sign <= 1; sign += 2) {
-                struct guard g = {.n = 0};
-                struct draw d = {3};
-                struct matrix w = quantised_matrix(&g, &d, 32, 512, types[t]);
-                size_t bytes = 32 * dtype_row_bytes(types[t], 512);
-                uint8_t *rows = guard_alloc(&g, bytes), *panels;
-                size_t block = (size_t)dtype_info(types[t])->block_bytes;
-                float *x = guard_floats(&g, 512), *want = guard_floats(&g, 32);
-                float *y = guard_floats(&g, 32);
-
-                memset(rows, fills[f], bytes);
-                for (size_t i = 0; i < bytes; i += block) {
-                    size_t at = types[t] == DTYPE_Q6_K ? 208 : 0;
-                    memcpy(rows + i + at, (const uint8_t *)w.rows + i + at, at ? 2 : 4);
-                }
-                w.rows = rows;
-                panels = guard_alloc(&g, vs.v[0].b->panels_bytes(&w));
-                vs.v[0].b->pack(&vs.v[0].lane, &w, panels);
-                w.panels = panels;
-                for (int i = 0; i < 512; i++)
-                    x[i] = (float)(i % 3 == 2 ? -sign : sign);
-                memset(want, 0, 32 * sizeof(float));
-                reference_product(&w, x, 512, 1, want, 32);
-                for (int i = 0; i < vs.n; i++) {
-                    poison(y, 32);
-                    vs.v[i].b->matmul_q(&vs.v[i].lane, &w, rounded(&g, &vs.v[i], x, 512, 1, 512), 1,
-                                        0.0f, y, 32);
-                    assert_bits(y, want, 32, dtype_name(types[t]), vs.v[i].name);
-                }
-                guard_free(&g);
-            }
+            for (int i = 0; i < 4; i++)
+                extreme_case(types[t], fills[f], i % 2 ? -1.0f : 1.0f, i < 2);
 }
 
 /* The result is close to the product of the values that the file means. */
