@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "mcp/hub/hub_call.h"
+#include "mcp/hub/hub_catalog.h"
 #include "mcp/hub/hub_fold.h"
 #include "runtime/base/memory.h"
 
@@ -438,10 +439,30 @@ static void start_with(struct hub *h, struct mcp_exchange *x, struct json_view p
     free(text);
 }
 
+/* The call inside a call_tool is one like any other. */
+static void start_inner(struct hub *h, struct mcp_exchange *x)
+{
+    struct error err = ERROR_INIT;
+    struct str params;
+
+    str_init(&params, 2 * x->params.n + 64);
+    if (hub_catalog_unwrap(x->params, &params, &err)) {
+        str_deinit(&params);
+        mcp_exchange_fail(x, RPC_INVALID_PARAMS, "%s", err.message);
+    } else {
+        size_t n = params.len;
+        char *text = str_take(&params);
+
+        start_with(h, x, json_view_of(text, n), text);
+    }
+}
+
 void hub_call_start(struct hub *h, struct mcp_exchange *x)
 {
     if (hub_is_of_task(x->method) && !(x->caller->can & MCP_CAN_TASKS))
         mcp_exchange_fail_abilities(x, MCP_CAN_TASKS);
+    else if (hub_catalog_is_call(h, x))
+        start_inner(h, x);
     else
         start_with(h, x, x->params, NULL);
 }

@@ -341,6 +341,14 @@ struct hub_list *hub_peer_list(const struct hub_peer *p, enum hub_list_kind kind
     return p->list[kind].list;
 }
 
+void hub_peer_outdate(struct hub_instance *i)
+{
+    struct hub_peer *p = hub_peer_of(i);
+
+    for (int k = 0; p && k < HUB_LIST_N; k++)
+        p->list[k].out_of_date = true;
+}
+
 /* ---- the peer */
 
 static void peer_free(void *data)

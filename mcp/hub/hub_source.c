@@ -94,6 +94,32 @@ void hub_source_free(struct hub_source *s)
     free(s);
 }
 
+void hub_source_set_limits(struct hub_source *s, const struct hub_source_limits *limits)
+{
+    s->limits = *limits;
+    defaults(&s->limits, s->per_client);
+    for (struct hub_instance *i = s->first, *next; i; i = next) {
+        bool gone;
+
+        next = i->next;
+        if (next)
+            next->refs++;
+        instance_pump(i); /* there may be more room */
+        gone = next && !next->source;
+        if (next)
+            hub_instance_unref(next);
+        if (gone)
+            break;
+    }
+    if (s->first)
+        source_want_tick(s);
+}
+
+void *hub_source_opener(const struct hub_source *s)
+{
+    return s->opener.ctx;
+}
+
 const char *hub_source_name(const struct hub_source *s)
 {
     return s->name;
@@ -224,6 +250,12 @@ struct hub_instance *hub_source_instance(struct hub_source *s, struct mcp_caller
     }
     free(key);
     return i;
+}
+
+void hub_source_each(struct hub_source *s, void (*fn)(struct hub_instance *i))
+{
+    for (struct hub_instance *i = s->first; i; i = i->next)
+        fn(i);
 }
 
 void hub_source_caller_gone(struct hub_source *s, const struct mcp_caller *caller)

@@ -19,6 +19,9 @@ struct troupe_mcp_options {
     const char *user_yaml;     /* the user's config.yaml, beside which is mcp.json; NULL: none */
     const char *version;       /* of this program */
     struct mcp_inputs *inputs; /* lent; NULL: questions of files are not answered */
+    /* (HUB_KEY_BYTES) copied: with the same key, ids of tasks that clients hold are good after a
+     * restart. NULL: a new one. */
+    const unsigned char *key;
     bool follow; /* read the files again when they change, and start and stop what differs */
     /* May this server be started? Servers that a file of the project names may have come with it
      * from anywhere. is_needed: it is wanted now, by its name, so that a person can be asked. NULL:

@@ -98,10 +98,8 @@ static enum status approve_added(struct app *a, const char *name, const char *fi
         st = app_mcp_find(a, name, &s, err);
     if (st)
         return st;
-    if (s->problem) {
-        log_write(a->log, LOG_WARN, "%s cannot be used: %s", name, s->problem->message);
-        return STATUS_OK;
-    }
+    if (s->problem)
+        log_write(a->log, LOG_WARN, "%s cannot be used now: %s", name, s->problem->message);
     if (strcmp(s->file, file) != 0 && s->of_project)
         log_write(a->log, LOG_WARN, "%s defines %s too, and counts more than %s", s->file, name,
                   file);
