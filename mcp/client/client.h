@@ -137,6 +137,7 @@ struct mcp_client_counts {
     int64_t starts;          /* of the connection */
     int64_t requests;        /* sent */
     int64_t late, unknown;   /* answers that were dropped: to what is over, to what never was */
+    int64_t unsent;          /* messages of ours that could not be sent */
     int64_t garbage;         /* messages that are not JSON-RPC, or too long */
     int64_t refused;         /* requests of the server that were answered with an error */
     int64_t changes, passed; /* list_changed received; passed on */
