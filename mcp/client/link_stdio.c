@@ -22,8 +22,11 @@ struct link_stdio {
     struct client_link link;
     const struct mcp_client_spec *spec;
     struct child *child;
+    struct loop_tick *tick; /* writes `out` */
+    struct str out;         /* what was sent in this turn of the loop: one write for all */
     struct str line, error_line;
     bool is_skipping; /* the rest of a line that was too long */
+    bool is_deaf;     /* it has closed its input */
     bool is_stopping;
     bool has_ended;
 };
@@ -119,6 +122,36 @@ static void on_output(void *ctx, bool is_error, const char *bytes, size_t n)
         take(s, bytes, n);
 }
 
+/* ---- what is sent */
+
+static void flush(void *ctx)
+{
+    struct link_stdio *s = ctx;
+
+    if (s->out.len > 0 && !s->has_ended)
+        s->is_deaf = !child_write(s->child, str_cstr(&s->out), s->out.len);
+    str_clear(&s->out);
+}
+
+/* One line: a line break between the tokens of a message that came from elsewhere is a blank. */
+static enum status send(struct client_link *l, const struct client_send *m, struct error *err)
+{
+    struct link_stdio *s = of(l);
+    size_t before = s->out.len, waits = child_unwritten(s->child) + before;
+
+    if (s->has_ended || s->is_deaf || waits > CHILD_INPUT_MAX || m->n >= CHILD_INPUT_MAX - waits)
+        return error_set(err, STATUS_IO, "the process of %s reads no more of its input",
+                         s->spec->name);
+    str_expect(&s->out, m->n + 1);
+    json_view_put_line(&s->out, json_view_of(m->text, m->n));
+    str_putc(&s->out, '\n');
+    if (str_ok(&s->out))
+        return STATUS_OK;
+    s->out.len = before; /* nothing of it */
+    s->out.failed = false;
+    return error_set(err, STATUS_NO_MEMORY, "no memory for a message to %s", s->spec->name);
+}
+
 /* ---- the process */
 
 static void on_exit_(void *ctx, int code, int signo)
@@ -153,28 +186,6 @@ static enum status start(struct client_link *l, struct error *err)
     return child_spawn(s->spec->loop, &spec, &s->child, err);
 }
 
-/* One line: a line break between the tokens of a message that came from elsewhere is a blank. */
-static enum status send(struct client_link *l, const struct client_send *m, struct error *err)
-{
-    struct link_stdio *s = of(l);
-    struct str text;
-    bool sent;
-
-    str_init(&text, m->n + 2);
-    str_append(&text, m->text, m->n);
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.data[i] == '\n' || text.data[i] == '\r')
-            text.data[i] = ' ';
-    }
-    str_putc(&text, '\n');
-    sent = str_ok(&text) && !s->has_ended && child_write(s->child, str_cstr(&text), text.len);
-    str_deinit(&text);
-    if (!sent)
-        return error_set(err, STATUS_IO, "the process of %s reads no more of its input",
-                         s->spec->name);
-    return STATUS_OK;
-}
-
 static void drop(struct client_link *l, int64_t id)
 {
     (void)l; /* one stream for all: what still comes is dropped by its id */
@@ -204,6 +215,7 @@ static void stop(struct client_link *l)
 {
     struct link_stdio *s = of(l);
 
+    flush(s);
     s->is_stopping = true;
     if (!s->has_ended)
         child_shut_down(s->child, s->spec->limits.stop_ms, TERM_MS);
@@ -213,7 +225,9 @@ static void free_(struct client_link *l)
 {
     struct link_stdio *s = of(l);
 
+    loop_tick_free(s->tick);
     child_free(s->child);
+    str_deinit(&s->out);
     str_deinit(&s->line);
     str_deinit(&s->error_line);
     free(s);
@@ -234,6 +248,8 @@ struct client_link *link_stdio_new(const struct mcp_client_spec *spec,
 
     s->link = (struct client_link){.ops = &ops, .events = *events};
     s->spec = spec;
+    s->tick = loop_tick_new(spec->loop, flush, s);
+    str_init(&s->out, CHILD_INPUT_MAX);
     str_init(&s->line, spec->limits.message_bytes);
     str_init(&s->error_line, ERROR_LINE_BYTES);
     return &s->link;

@@ -97,11 +97,14 @@ void hub_rewrite_result(enum mcp_method method, struct json_view result, const s
                   {MCP_RESOURCES_READ, "contents", put_with_uri}};
 
     for (size_t i = 0; u->show && i < sizeof(places) / sizeof(places[0]); i++) {
-        struct json_view array = json_view_get(result, places[i].member);
+        struct json_view array;
         struct str text = STR_INIT;
 
-        if (places[i].method != method || json_view_kind(array) != JV_ARRAY || !has_uri(array))
+        if (places[i].method != method)
             continue;
+        array = json_view_get(result, places[i].member);
+        if (json_view_kind(array) != JV_ARRAY || !has_uri(array))
+            break;
         put_array(array, u, &text, places[i].put);
         json_view_put_changed(
             out, result,

@@ -120,8 +120,11 @@ int64_t rpc_peek_id(const char *bytes, size_t n)
 
 /* ---- writing */
 
-static void begin(struct str *out, struct json_view id)
+#define AROUND_BYTES 64 /* of a message, besides its parts */
+
+static void begin(struct str *out, struct json_view id, size_t more_bytes)
 {
+    str_expect(out, AROUND_BYTES + id.n + more_bytes);
     str_puts(out, "{\"jsonrpc\":\"2.0\"");
     if (id.at) {
         str_puts(out, ",\"id\":");
@@ -143,19 +146,19 @@ static void put_method(struct str *out, const char *method, struct json_view par
 void rpc_write_request(struct str *out, struct json_view id, const char *method,
                        struct json_view params)
 {
-    begin(out, id);
+    begin(out, id, params.n);
     put_method(out, method, params);
 }
 
 void rpc_write_notification(struct str *out, const char *method, struct json_view params)
 {
-    begin(out, JSON_VIEW_NONE);
+    begin(out, JSON_VIEW_NONE, params.n);
     put_method(out, method, params);
 }
 
 void rpc_write_result(struct str *out, struct json_view id, struct json_view result)
 {
-    begin(out, id);
+    begin(out, id, result.n);
     str_puts(out, ",\"result\":");
     if (result.at)
         json_view_put(out, result);
@@ -167,7 +170,7 @@ void rpc_write_result(struct str *out, struct json_view id, struct json_view res
 void rpc_write_error(struct str *out, struct json_view id, int64_t code, const char *message,
                      struct json_view data)
 {
-    begin(out, id.at ? id : (struct json_view){.at = "null", .n = 4});
+    begin(out, id.at ? id : (struct json_view){.at = "null", .n = 4}, data.n);
     str_puts(out, ",\"error\":{\"code\":");
     str_put_i64(out, code);
     str_puts(out, ",\"message\":");

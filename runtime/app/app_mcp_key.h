@@ -8,7 +8,7 @@
 #include "mcp/hub/hub_seal.h"
 
 /* Reads the file `mcp-key` beside the user's config.yaml, or makes it: only its owner can read it.
- * A file that others can read, or that is no key, is an error. */
+ * A file that others can read, or that is not a key, is an error. */
 MUST_CHECK enum status app_mcp_key(const struct seams *seams, const char *user_yaml,
                                    unsigned char key[HUB_KEY_BYTES], struct error *err);
 

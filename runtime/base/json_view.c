@@ -268,6 +268,25 @@ void json_view_put(struct str *out, struct json_view v)
         str_puts(out, "null");
 }
 
+/* Inside of strings there is none: it would be an escape. */
+void json_view_put_line(struct str *out, struct json_view v)
+{
+    static const char breaks[] = "\n\r";
+    size_t from = out->len;
+
+    json_view_put(out, v);
+    for (size_t k = 0; k < 2; k++) {
+        for (size_t i = from; i < out->len; i++) {
+            char *at = memchr(out->data + i, breaks[k], out->len - i);
+
+            if (!at)
+                break;
+            *at = ' ';
+            i = (size_t)(at - out->data);
+        }
+    }
+}
+
 static bool is_changed(struct json_view key, const struct json_change *changes, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -281,7 +300,11 @@ void json_view_put_changed(struct str *out, struct json_view object,
                            const struct json_change *changes, size_t n)
 {
     const char *comma = "";
+    size_t more = 2;
 
+    for (size_t i = 0; i < n; i++)
+        more += changes[i].value.at ? strlen(changes[i].key) + changes[i].value.n + 4 : 0;
+    str_expect(out, object.n + more);
     str_putc(out, '{');
     for (struct json_walk w = json_walk(object); w.is_object && json_walk_next(&w);) {
         if (is_changed(w.key, changes, n))

@@ -60,6 +60,9 @@ struct json *json_view_value(struct json_view v);
 /* Appends the text; "null" for no value. */
 void json_view_put(struct str *out, struct json_view v);
 
+/* The same on one line: a line break between tokens becomes a blank. */
+void json_view_put_line(struct str *out, struct json_view v);
+
 /* Appends an object with some members changed: a change replaces the member of its key, or is put
  * at the end; one without value removes it. `object` may be no value: {}. */
 struct json_change {

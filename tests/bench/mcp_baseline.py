@@ -30,6 +30,7 @@ import packages  # noqa: E402
 
 WARM_S = 8  # of Node
 EVERYTHING = "@modelcontextprotocol/server-everything/dist/index.js"
+OURS = {"library": "mcp/server", "built-in": "built-in tool of troupe serve", "hub": "troupe serve and a stdio server behind it"}
 PROXY = "mcp-proxy/dist/bin/mcp-proxy.mjs"
 
 
@@ -65,8 +66,8 @@ def exe(pid):
 class Server:
     """A server over HTTP that is measured."""
 
-    def __init__(self, process, port, tool="echo"):
-        self.process, self.port, self.tool = process, port, tool
+    def __init__(self, process, port, tool="echo", argument="message"):
+        self.process, self.port, self.tool, self.argument = process, port, tool, argument
 
     def own(self):
         """Its processes, without the servers that it starts."""
@@ -82,24 +83,29 @@ class World(bench_world.World):
         super().__init__()
         self.parts = os.path.join(build, "tests/bench/mcp_parts")
         self.troupe = os.path.join(build, "runtime/app/troupe")
+        self.n_served = 0
 
     def in_process(self):
         p = self.start(self.parts, "http", stderr=subprocess.DEVNULL)
         return Server(p, int(p.stdout.readline()))
 
-    def serve(self, servers, more=""):
-        """`troupe serve` with stdio servers: {name: words}; troupe.yaml: `more`."""
-        folder = os.path.join(self.dir, f"serve{len(self.running)}")
-        self.file(os.path.join(folder, ".mcp.json"),
+    def serve(self, **servers):
+        """`troupe serve` with stdio servers of the user, name=words, and the built-in tool echo."""
+        self.n_served += 1
+        folder = os.path.join(self.dir, f"serve{self.n_served}")
+        self.file(os.path.join(folder, ".config/troupe/mcp.json"),
                   json.dumps({"mcpServers": {n: {"command": w[0], "args": list(w[1:])} for n, w in servers.items()}}))
-        if more:
-            self.file(os.path.join(folder, "troupe.yaml"), more)
+        self.file(os.path.join(folder, "troupe.yaml"), "mcp: {expose: {tools: [echo]}}\n")
         with open(os.path.join(folder, "log"), "w", encoding="utf-8") as log:
-            p = self.start(self.troupe, "serve", "--no-token", "--listen", "127.0.0.1:0", cwd=folder, stderr=log)
-        return Server(p, int(p.stdout.readline().rsplit(":", 1)[1]), f"{next(iter(servers))}__echo")
+            p = self.start(self.troupe, "serve", "--no-token", "--listen", "127.0.0.1:0", cwd=folder, stderr=log,
+                           env={"HOME": folder, "XDG_CONFIG_HOME": os.path.join(folder, ".config")})
+        return p, int(p.stdout.readline().rsplit(":", 1)[1])
 
-    def hub(self):
-        return self.serve({"up": (self.parts, "stdio")})
+    def built_in(self):
+        return Server(*self.serve(), "troupe__echo", "text")
+
+    def hub(self, **more):
+        return Server(*self.serve(up=(self.parts, "stdio"), **more), "up__echo")
 
     def everything(self):
         node, modules = packages.mcp_packages()
@@ -117,7 +123,7 @@ class World(bench_world.World):
         return Server(p, port)
 
     def load(self, server, seconds, at_once, *options, pids=()):
-        words = [self.parts, "load", "--seconds", seconds, "--at-once", at_once, "--tool", server.tool, *options]
+        words = [self.parts, "load", "--seconds", seconds, "--at-once", at_once, "--tool", server.tool, "--argument", server.argument, *options]
         for pid in pids:
             words += ["--pid", pid]
         got = self.run(*words, server.port, "/mcp")
@@ -145,16 +151,16 @@ def warm(w, servers):
 
 
 def http(w, a):
-    servers = {"everything": w.everything(), "ours": w.in_process(), "hub": w.hub()}
+    servers = {"everything": w.everything(), "library": w.in_process(), "built-in": w.built_in(), "hub": w.hub()}
     warm(w, servers)
     for at_once in (1, 32):
         got = measure_in_turn(w, servers, a, at_once, Server.all)
         cpu = {name: [us(r) for r in rounds] for name, rounds in got.items()}
-        show(f"CPU of a call over HTTP, {at_once} connections: mcp/server; server-everything", "us", cpu["ours"], cpu["everything"])
-        show(f"the same: troupe serve and the stdio server behind it; server-everything", "us", cpu["hub"], cpu["everything"])
-        got = measure_in_turn(w, {n: servers[n] for n in ("ours", "hub")}, a, at_once, Server.all, "--modern")
-        cpu = {name: [us(r) for r in rounds] for name, rounds in got.items()}
-        show(f"2026-07-28, {at_once} connections: mcp/server; troupe serve and the server behind it", "us", cpu["ours"], cpu["hub"])
+        for name, what in OURS.items():
+            show(f"CPU of a call over HTTP, {at_once} connections: {what}; server-everything", "us", cpu[name], cpu["everything"])
+        got = measure_in_turn(w, {n: servers[n] for n in OURS}, a, at_once, Server.all, "--modern")
+        for name, what in OURS.items():
+            show(f"2026-07-28, {at_once} connections: {what}; in 2025-11-25", "us", [us(r) for r in got[name]], cpu[name])
 
 
 def hub(w, a):
@@ -199,7 +205,7 @@ def beside(w, a):
         p99 = {"alone": [], "beside": []}
         for _ in range(a.rounds):
             for name in p99:
-                server = w.serve({"good": (w.parts, "stdio"), "bad": (w.parts, "stdio")})
+                server = w.hub(bad=(w.parts, "stdio"))
                 w.load(server, 1, 8)
                 trouble = [Trouble(server, tool) for _ in range(4)] if name == "beside" else []
                 for t in trouble:
@@ -213,7 +219,7 @@ def beside(w, a):
 
 
 def rate(w, a):
-    servers = {"mcp/server, in process": w.in_process(), "troupe serve, stdio server": w.hub()}
+    servers = {"built-in tool": w.built_in(), "stdio server": w.hub()}
     for name, server in servers.items():
         got = w.load(server, 60, 64, "--rate", 10000, pids=server.own())
         print(f"10,000 calls a second, 64 connections, 60 s: {name}: {got['calls']} calls, {got['errors']} errors, "

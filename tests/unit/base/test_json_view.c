@@ -123,6 +123,28 @@ static void members_are_found_by_their_decoded_key(void **state)
     str_deinit(&text);
 }
 
+static void a_value_is_put_on_one_line(void **state)
+{
+    static const struct {
+        const char *text, *line;
+    } cases[] = {
+        {"{}", "{}"},
+        {"[1,\r\n 2,\n\n\"a\\nb\"\n]", "[1,   2,  \"a\\nb\" ]"},
+        {"{\"a\"\n:\r1}", "{\"a\" : 1}"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct str out = STR_INIT;
+
+        str_puts(&out, "before\n");
+        json_view_put_line(&out, open_text(cases[i].text));
+        assert_memory_equal(str_cstr(&out), "before\n", 7);
+        assert_string_equal(str_cstr(&out) + 7, cases[i].line);
+        str_deinit(&out);
+    }
+}
+
 static void several_members_are_found_in_one_pass(void **state)
 {
     static const char *const keys[] = {"id", "none", "params", "method"};
@@ -230,6 +252,7 @@ int main(void)
         cmocka_unit_test(keys_of_a_large_object_are_compared_too),
         cmocka_unit_test(size_and_depth_are_limited),
         cmocka_unit_test(members_are_found_by_their_decoded_key),
+        cmocka_unit_test(a_value_is_put_on_one_line),
         cmocka_unit_test(several_members_are_found_in_one_pass),
         cmocka_unit_test(strings_end_where_they_end_at_any_length),
         cmocka_unit_test(numbers_that_do_not_fit_are_passed_on),

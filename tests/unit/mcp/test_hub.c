@@ -557,6 +557,74 @@ static void a_long_list_comes_in_pages(void **state)
     fake_deinit(&a);
 }
 
+/* Kuadrant/mcp-gateway#1484 */
+static void a_server_that_cannot_listen_stays_and_is_asked_again_after_its_ttl(void **state)
+{
+    struct scene *s = *state;
+    struct fake a = {
+        .name = "a", .lists = {"{\"tools\":[" TOOL("t") "],\"ttlMs\":200}"}, .cannot_listen = true};
+
+    scene_add(s, &a, NULL, false);
+    for (int i = 0; i < 3; i++) {
+        scene_ask(s, "p", "", MCP_TOOLS_LIST, NULL);
+        assert_non_null(strstr(scene_heard(s), "a__t"));
+    }
+    assert_int_equal(a.fetched, 1);
+    a.lists[HUB_TOOLS] = "{\"tools\":[" TOOL("new") "],\"ttlMs\":200}";
+    scene_run(s, 250);
+    scene_ask(s, "p", "", MCP_TOOLS_LIST, NULL);
+    assert_non_null(strstr(scene_heard(s), "a__new"));
+    assert_int_equal(a.fetched, 2);
+    assert_int_equal(a.opened, 1);
+    scene_close(s);
+    fake_deinit(&a);
+}
+
+#define LONG30 "aaaaaaaaaabbbbbbbbbbcccccccccc"
+
+/* google-gemini/gemini-cli#28970: equal in the first and the last 30 characters. */
+static void long_names_are_listed_and_called_each_as_its_own(void **state)
+{
+    static const char *const own[] = {LONG30 "-one-" LONG30, LONG30 "-two-" LONG30};
+    struct scene *s = *state;
+    struct str params = STR_INIT;
+    char *shown[2][2];
+
+    for (int start = 0; start < 2; start++) { /* the second one: after a restart */
+        struct fake a = {.name = "a",
+                         .lists = {"{\"tools\":[" TOOL(LONG30 "-one-" LONG30) "," TOOL(
+                             LONG30 "-two-" LONG30) "]}"},
+                         .always = "{\"content\":[]}"};
+
+        if (start)
+            scene_open(s, NULL);
+        scene_add(s, &a, NULL, false);
+        scene_ask(s, "p", "", MCP_TOOLS_LIST, NULL);
+        scene_heard(s);
+        shown[start][0] = scene_between(str_cstr(&s->last), "\"name\":\"", "\"");
+        shown[start][1] = scene_between(strstr(str_cstr(&s->last), "},{"), "\"name\":\"", "\"");
+        for (int i = 0; i < 2; i++) {
+            assert_true(strlen(shown[start][i]) <= HUB_NAME_MAX);
+            str_clear(&params);
+            str_printf(&params, "{\"name\":\"%s\"}", shown[start][i]);
+            scene_ask(s, "p", "", MCP_TOOLS_CALL, str_cstr(&params));
+            assert_string_equal(scene_heard(s), "complete {\"content\":[]}\n");
+            assert_true((strstr(str_cstr(&a.asked), own[0]) != NULL) !=
+                        (strstr(str_cstr(&a.asked), own[1]) != NULL));
+            if (i == 1 && start == 0)
+                assert_string_not_equal(shown[0][0], shown[0][1]);
+        }
+        scene_close(s);
+        fake_deinit(&a);
+    }
+    for (int i = 0; i < 2; i++) {
+        assert_string_equal(shown[0][i], shown[1][i]);
+        free(shown[0][i]);
+        free(shown[1][i]);
+    }
+    str_deinit(&params);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -581,6 +649,8 @@ int main(void)
         CASE(a_removed_server_ends_its_calls),
         CASE(a_server_is_removed_while_its_list_is_fetched),
         CASE(a_long_list_comes_in_pages),
+        CASE(a_server_that_cannot_listen_stays_and_is_asked_again_after_its_ttl),
+        CASE(long_names_are_listed_and_called_each_as_its_own),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
