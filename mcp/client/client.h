@@ -87,6 +87,7 @@ struct mcp_client_spec {
     enum mcp_transport transport;
     /* MCP_OVER_STDIO: as in child.h, copied. */
     const char *const *argv, *const *env;
+    const char *program; /* argv[0] for messages, where it may have a secret; lent; NULL: argv[0] */
     const char *folder;
     struct supervisor *supervisor; /* lent; NULL: the process is our own child (child.h) */
     /* Of the other two. http and policy are lent for the client's life. */

@@ -197,6 +197,7 @@ static enum status make_client(struct upstream_link *l, const struct mcp_launch 
             .transport = transports[server->transport],
             .argv = (const char *const *)launch->argv,
             .env = (const char *const *)launch->env,
+            .program = server->command,
             .folder = launch->cwd,
             .supervisor = env->supervisor,
             .url = launch->url,
