@@ -172,6 +172,21 @@ static void on_exit_(void *ctx, int code, int signo)
     s->link.events.down(s->link.events.ctx, &s->link, &err);
 }
 
+/* The program may have been named with a reference, whose value is in no message. */
+static void hide_program(const struct mcp_client_spec *spec, struct error *err)
+{
+    const char *at = spec->program ? strstr(err->message, spec->argv[0]) : NULL;
+    struct str text = STR_INIT;
+
+    if (!at)
+        return;
+    str_append(&text, err->message, (size_t)(at - err->message));
+    str_puts(&text, spec->program);
+    str_puts(&text, at + strlen(spec->argv[0]));
+    (void)error_set(err, err->status, "%s", str_cstr(&text));
+    str_deinit(&text);
+}
+
 static enum status start(struct client_link *l, struct error *err)
 {
     struct link_stdio *s = of(l);
@@ -183,7 +198,11 @@ static enum status start(struct client_link *l, struct error *err)
                                     .on_exit = on_exit_,
                                     .ctx = s};
 
-    return child_spawn(s->spec->loop, &spec, &s->child, err);
+    enum status st = child_spawn(s->spec->loop, &spec, &s->child, err);
+
+    if (st)
+        hide_program(s->spec, err);
+    return st;
 }
 
 static void drop(struct client_link *l, int64_t id)

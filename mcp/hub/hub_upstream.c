@@ -142,8 +142,8 @@ static void set_policy(struct address_policy *p, const struct mcp_server_spec *s
 {
     struct http_url u = {0};
     bool here = !http_url_parse(url, &u, NULL) &&
-                (strcmp(u.host, "localhost") == 0 || strncmp(u.host, "127.", 4) == 0 ||
-                 strcmp(u.host, "::1") == 0);
+                (strcmp(u.host, "localhost") == 0 || strcmp(u.host, "::1") == 0 ||
+                 (strncmp(u.host, "127.", 4) == 0 && !u.host[strspn(u.host, "0123456789.")]));
 
     *p = (struct address_policy){.allow_http = here || server->settings.allow_local,
                                  .allow_loopback = here || server->settings.allow_local,
@@ -197,6 +197,7 @@ static enum status make_client(struct upstream_link *l, const struct mcp_launch 
             .transport = transports[server->transport],
             .argv = (const char *const *)launch->argv,
             .env = (const char *const *)launch->env,
+            .program = server->command,
             .folder = launch->cwd,
             .supervisor = env->supervisor,
             .url = launch->url,
