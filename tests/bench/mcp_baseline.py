@@ -1,11 +1,13 @@
 """mcp_baseline.py - tools/call through `troupe serve` and mcp/server beside server-everything and npm's mcp-proxy.
 
-usage: mcp_baseline.py [--ours BUILD] [--rounds 3] [--seconds 4] [CASE...]
+usage: mcp_baseline.py [--ours BUILD] [--rounds 3] [--seconds 4] [--scale 1] [CASE...]
 
   http     CPU of a call of an echo tool over HTTP, against server-everything (Streamable HTTP)
   hub      what a hub adds in front of a stdio server: CPU, and p50 above that of the server itself, against mcp-proxy
   beside   p99 of a server's calls beside a server that floods, hangs or dies, over the same alone
   rate     10,000 calls a second on 64 connections for a minute
+  growth   descriptors, zombies and memory of a hub over 1,000 killed servers, 100,000 abandoned sessions and a soak of 10 minutes
+           (--scale 0.1: a tenth)
 
 Installs pinned npm packages once, outside the tree. Both sides are measured in turn in one run, Node after 8 s of calls. CPU
 time is user and system of the processes in question, all their threads; of a hub, without the servers that it starts. Clients
@@ -26,6 +28,7 @@ import bench_world
 from bench_world import show
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import mcp_growth  # noqa: E402
 import packages  # noqa: E402
 
 WARM_S = 8  # of Node
@@ -50,12 +53,6 @@ def wait_for_port(port):
     raise RuntimeError("a server does not start")
 
 
-def children(pid):
-    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
-        found = [int(word) for word in f.read().split()]
-    return found + [deep for child in found for deep in children(child)]
-
-
 def exe(pid):
     try:
         return os.readlink(f"/proc/{pid}/exe")
@@ -72,10 +69,10 @@ class Server:
     def own(self):
         """Its processes, without the servers that it starts."""
         pid = self.process.pid
-        return [pid] + [p for p in children(pid) if exe(p) == exe(pid)]
+        return [pid] + [p for p in mcp_growth.children(pid) if exe(p) == exe(pid)]
 
     def all(self):
-        return [self.process.pid] + children(self.process.pid)
+        return [self.process.pid] + mcp_growth.children(self.process.pid)
 
 
 class World(bench_world.World):
@@ -89,13 +86,13 @@ class World(bench_world.World):
         p = self.start(self.parts, "http", stderr=subprocess.DEVNULL)
         return Server(p, int(p.stdout.readline()))
 
-    def serve(self, **servers):
+    def serve(self, more="mcp: {expose: {tools: [echo]}}\n", **servers):
         """`troupe serve` with stdio servers of the user, name=words, and the built-in tool echo."""
         self.n_served += 1
         folder = os.path.join(self.dir, f"serve{self.n_served}")
         self.file(os.path.join(folder, ".config/troupe/mcp.json"),
                   json.dumps({"mcpServers": {n: {"command": w[0], "args": list(w[1:])} for n, w in servers.items()}}))
-        self.file(os.path.join(folder, "troupe.yaml"), "mcp: {expose: {tools: [echo]}}\n")
+        self.file(os.path.join(folder, "troupe.yaml"), more)
         with open(os.path.join(folder, "log"), "w", encoding="utf-8") as log:
             p = self.start(self.troupe, "serve", "--no-token", "--listen", "127.0.0.1:0", cwd=folder, stderr=log,
                            env={"HOME": folder, "XDG_CONFIG_HOME": os.path.join(folder, ".config")})
@@ -227,12 +224,38 @@ def rate(w, a):
               f"p99 over p50 {got['p99_ms'] / got['p50_ms']:.1f}, longest {got['max_ms']:.1f} ms, CPU {us(got):.1f} us a call", flush=True)
 
 
+def growth(w, a):
+    """Memory after a part of the work, and at its end: what is kept for speed is there by then."""
+    p, port = w.serve(more="mcp: {expose: {tools: [echo]}, servers: {up: {instances: per_client}}}\n", up=(w.parts, "stdio"))
+    server = Server(p, port, "troupe__echo", "text")
+
+    def compare(what, warm, work):
+        warm()
+        before = mcp_growth.settled(p.pid)
+        work()
+        after = mcp_growth.settled(p.pid, before)
+        print(f"{what}: " + ", ".join(f"{k} {before[k]} -> {after[k]}" for k in before), flush=True)
+
+    def kill(n):
+        return lambda: mcp_growth.kill_children(port, p.pid, "up__echo", {"message": "x"}, w.parts, n)
+
+    def soak(seconds):
+        return lambda: w.load(server, seconds, 32, "--rate", 2000)
+
+    kills, sessions, seconds = round(1000 * a.scale), round(100000 * a.scale), 600 * a.scale
+    compare(f"{kills} servers killed", kill(100), kill(kills))
+    compare(f"{sessions} sessions abandoned", lambda: mcp_growth.abandon_sessions(port, 2000),
+            lambda: mcp_growth.abandon_sessions(port, sessions))
+    compare(f"{seconds:.0f} s of 2,000 calls a second", soak(10), soak(seconds))
+
+
 def main():
-    cases = {f.__name__: f for f in (http, hub, beside, rate)}
+    cases = {f.__name__: f for f in (http, hub, beside, rate, growth)}
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("--ours", default="build/release")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=4)
+    parser.add_argument("--scale", type=float, default=1)
     parser.add_argument("cases", nargs="*", metavar="CASE")
     a = parser.parse_args()
     for name in a.cases or cases:
