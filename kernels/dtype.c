@@ -1,58 +1,26 @@
-/* dtype.c - IEEE binary16 to and from float, in integers so that every machine agrees.
- *
+/* dtype.c - the table of element types.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "kernels/dtype.h"
 
-static float float_of_bits(uint32_t u)
+#include "kernels/dtype_blocks.h"
+
+static const struct dtype_info table[] = {
+#define DTYPE(id, name, block, bytes, to_f32, from_f32) {name, block, bytes, to_f32, from_f32},
+#include "kernels/dtype.def"
+#undef DTYPE
+};
+
+const struct dtype_info *dtype_info(enum dtype t)
 {
-    float f;
-    memcpy(&f, &u, 4);
-    return f;
+    assert(t >= 0 && t < DTYPE_N);
+    return &table[t];
 }
 
-float f16_to_f32(uint16_t h)
+enum dtype dtype_find(const char *name)
 {
-    uint32_t sign = (uint32_t)(h & 0x8000u) << 16;
-    uint32_t exponent = (h >> 10) & 31u;
-    uint32_t fraction = h & 0x3ffu;
-
-    if (exponent == 31) /* infinity, or NaN with its payload */
-        return float_of_bits(sign | 0x7f800000u | (fraction << 13));
-    if (exponent == 0 && fraction == 0)
-        return float_of_bits(sign);
-    if (exponent == 0) { /* subnormal: fraction * 2^-24 is exact in float */
-        float f = (float)fraction * (1.0f / 16777216.0f);
-        return sign ? -f : f;
-    }
-    return float_of_bits(sign | ((exponent + 112u) << 23) | (fraction << 13));
-}
-
-/* Shifts right by n (1..24) and rounds to nearest, ties to even. */
-static uint32_t shift_round(uint32_t x, uint32_t n)
-{
-    uint32_t half = 1u << (n - 1);
-    uint32_t kept = x >> n;
-    uint32_t rest = x & ((half << 1) - 1u);
-    return kept + (rest > half || (rest == half && (kept & 1u)) ? 1u : 0u);
-}
-
-uint16_t f32_to_f16(float f)
-{
-    uint32_t u, sign, magnitude, h;
-    memcpy(&u, &f, 4);
-    sign = (u >> 16) & 0x8000u;
-    magnitude = u & 0x7fffffffu;
-    if (magnitude > 0x7f800000u) /* NaN stays a quiet NaN */
-        h = 0x7e00u | ((magnitude >> 13) & 0x1ffu);
-    else if (magnitude >= 0x47800000u) /* 65536 and above, infinity */
-        h = 0x7c00u;
-    else if (magnitude >= 0x38800000u) /* normal; a carry may reach infinity, which is right */
-        h = shift_round(magnitude - (112u << 23), 13);
-    else if (magnitude >= 0x33000000u) { /* subnormal: 2^-25 and above */
-        uint32_t fraction = (magnitude & 0x7fffffu) | 0x800000u;
-        h = shift_round(fraction, 126u - (magnitude >> 23));
-    } else
-        h = 0;
-    return (uint16_t)(sign | h);
+    for (int t = 0; t < DTYPE_N; t++)
+        if (strcmp(table[t].name, name) == 0)
+            return (enum dtype)t;
+    return DTYPE_N;
 }

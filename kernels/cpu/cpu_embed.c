@@ -15,16 +15,9 @@ struct embed_job {
 
 static void embed_row(const struct matrix *t, int32_t token, float *out)
 {
-    int64_t C = t->n_in, from = token * C;
+    const char *row = (const char *)t->rows + (size_t)token * dtype_row_bytes(t->dtype, t->n_in);
 
-    if (t->dtype == DTYPE_F32) {
-        memcpy(out, (const float *)t->rows + from, (size_t)C * 4);
-        return;
-    }
-    for (int64_t i = 0; i < C; i++) {
-        uint16_t h = ((const uint16_t *)t->rows)[from + i];
-        out[i] = t->dtype == DTYPE_BF16 ? bf16_to_f32(h) : f16_to_f32(h);
-    }
+    dtype_info(t->dtype)->to_f32(row, t->n_in, out);
 }
 
 static void embed_rows(void *ctx, int64_t begin, int64_t end)

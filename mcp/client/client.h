@@ -29,7 +29,7 @@ struct supervisor;
 enum mcp_client_state { MCP_CLIENT_NEW, MCP_CLIENT_STARTING, MCP_CLIENT_READY, MCP_CLIENT_DOWN };
 enum mcp_transport { MCP_OVER_STDIO, MCP_OVER_HTTP, MCP_OVER_HTTP_SSE };
 
-/* Authorization of HTTP requests; mcp/auth in other words. */
+/* Authorization of HTTP requests: client_auth.h makes one of mcp/auth. */
 struct mcp_client_challenge {
     int code;                        /* 401 or 403 */
     const struct http_field *fields; /* (n_fields) of the answer, names in lower case */

@@ -15,8 +15,8 @@
 
 #include "mcp/client/client.h"
 #include "mcp/client/client_link.h"
-#include "mcp/client/header_text.h"
 #include "mcp/client/link_fetch.h"
+#include "mcp/rpc/header_text.h"
 #include "runtime/base/memory.h"
 #include "runtime/http/sse.h"
 #include "runtime/loop/loop.h"
@@ -188,7 +188,7 @@ static void on_head(void *ctx, int code, const struct http_field *fields, int32_
     }
     if (code >= 300)
         s->body.max = ERROR_BODY_BYTES;
-    else if (link_fetch_is_type(fields, n, "text/event-stream"))
+    else if ((s->id || s->is_get) && link_fetch_is_type(fields, n, "text/event-stream"))
         s->sse = sse_parser_new(l->spec->limits.message_bytes, on_event, s);
 }
 
@@ -197,6 +197,10 @@ static bool on_body(void *ctx, const char *bytes, size_t n)
     struct http_slot *s = ctx;
     bool go_on = true;
 
+    /* A notification or an answer has no answer: if messages were taken here, a server could make
+     * each of ours cause more of them. */
+    if (!s->id && !s->is_get)
+        return true;
     s->is_busy = true;
     if (s->sse) {
         enum status st = sse_feed(s->sse, bytes, n, NULL);
@@ -396,8 +400,12 @@ static enum status send(struct client_link *link, const struct client_send *m, s
     struct http_slot *s = new_slot(l, m->id, m->method);
     enum status st;
 
-    if (m->method == MCP_INITIALIZE)
+    if (m->method == MCP_INITIALIZE) { /* a new session has a stream of its own */
         str_clear(&l->session);
+        l->has_no_get = false;
+        if (l->get)
+            drop_slot(l->get);
+    }
     st = begin(s, m, err);
     if (st)
         free_slot(s);

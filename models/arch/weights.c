@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "models/arch/weights_impl.h"
-#include "models/formats/safetensors.h"
+#include "models/formats/tensor_file.h"
 #include "runtime/base/memory.h"
 
 #define WEIGHTS_ALIGN ((size_t)64)
@@ -61,7 +61,7 @@ size_t weights_rows_bytes(const struct weights *w, int32_t i)
 {
     const struct weight_tensor *t = &w->tensor[i];
 
-    return align_up((size_t)tensor_elements(t) * dtype_size(t->m.dtype));
+    return align_up(dtype_row_bytes(t->m.dtype, tensor_elements(t)));
 }
 
 enum status weights_alloc(struct weights *w, size_t rows_bytes, struct error *err)
@@ -115,27 +115,12 @@ void weights_unref(struct weights *w)
         w->backend->release(w->backend->ctx, w->rows);
     if (w->panels)
         w->backend->release(w->backend->ctx, w->panels);
-    safetensors_close(w->checkpoint);
+    tensor_file_close(w->checkpoint);
     pthread_mutex_destroy(&w->lock);
     free(w->tensor);
     free(w->shape);
     free(w->offset);
     free(w);
-}
-
-/* Rounds n values to dtype, into host memory. */
-static void round_values(enum dtype dtype, const float *from, int64_t n, void *to)
-{
-    uint16_t *half = to;
-
-    if (dtype == DTYPE_F32)
-        memcpy(to, from, (size_t)n * sizeof(float));
-    else if (dtype == DTYPE_BF16)
-        for (int64_t i = 0; i < n; i++)
-            half[i] = f32_to_bf16(from[i]);
-    else
-        for (int64_t i = 0; i < n; i++)
-            half[i] = f32_to_f16(from[i]);
 }
 
 /* In pieces through a small buffer, so that a device's upload sees rounded bytes and the host needs
@@ -149,16 +134,12 @@ static void store_values(struct weights *w, int32_t i, const float *from)
     int64_t n = tensor_elements(&w->tensor[i]);
     float piece[PIECE];
 
-    if (m->dtype == DTYPE_F32) {
-        b->upload(b->ctx, to, from, (size_t)n * sizeof(float));
-        return;
-    }
     for (int64_t at = 0; at < n; at += PIECE) {
         int64_t count = n - at < PIECE ? n - at : PIECE;
 
-        round_values(m->dtype, from + at, count, piece);
-        b->upload(b->ctx, to + (size_t)at * dtype_size(m->dtype), piece,
-                  (size_t)count * dtype_size(m->dtype));
+        dtype_info(m->dtype)->from_f32(from + at, count, piece);
+        b->upload(b->ctx, to + dtype_row_bytes(m->dtype, at), piece,
+                  dtype_row_bytes(m->dtype, count));
     }
 }
 
@@ -207,23 +188,19 @@ void weights_to_flat(const struct weights *w, float *flat)
 {
     enum { PIECE = 4096 };
     const struct backend *b = w->backend;
-    uint16_t half[PIECE];
+    float piece[PIECE];
 
     for (int32_t i = 0; i < w->n; i++) {
         const struct matrix *m = &w->tensor[i].m;
         int64_t n = tensor_elements(&w->tensor[i]);
         float *to = flat + w->offset[i];
 
-        if (m->dtype == DTYPE_F32) {
-            b->download(b->ctx, to, m->rows, (size_t)n * sizeof(float));
-            continue;
-        }
         for (int64_t at = 0; at < n; at += PIECE) {
             int64_t count = n - at < PIECE ? n - at : PIECE;
 
-            b->download(b->ctx, half, (const uint16_t *)m->rows + at, (size_t)count * 2);
-            for (int64_t j = 0; j < count; j++)
-                to[at + j] = m->dtype == DTYPE_BF16 ? bf16_to_f32(half[j]) : f16_to_f32(half[j]);
+            b->download(b->ctx, piece, (const char *)m->rows + dtype_row_bytes(m->dtype, at),
+                        dtype_row_bytes(m->dtype, count));
+            dtype_info(m->dtype)->to_f32(piece, count, to + at);
         }
     }
 }
@@ -239,7 +216,7 @@ static struct sha256 hash_tensors(const struct weights *w)
 
     for (int32_t i = 0; i < w->n; i++) {
         const struct matrix *m = &w->tensor[i].m;
-        size_t bytes = (size_t)tensor_elements(&w->tensor[i]) * dtype_size(m->dtype);
+        size_t bytes = dtype_row_bytes(m->dtype, tensor_elements(&w->tensor[i]));
         int32_t shape[3] = {m->n_out, m->n_in, (int32_t)m->dtype};
 
         hasher_add(h, w->tensor[i].name, strlen(w->tensor[i].name) + 1);

@@ -22,14 +22,16 @@ struct weight_tensor {
 
 struct weights; /* reference-counted; ref and unref from any thread */
 
+/* What products compute from: the type that is asked for, else (DTYPE_N) the stored one. Ops read
+ * plain types; blocks are widened to f32. */
+enum dtype weights_held_dtype(enum dtype stored, enum dtype asked);
 /* From an opened checkpoint: every tensor of the architecture must exist with the right
  * shape. An extra tensor is an error that names it (except known buffers). Takes ownership of the
- * checkpoint, also on failure. `dtype`: what products compute from (DTYPE_N: as stored); vectors
- * are always f32.
+ * checkpoint, also on failure. `dtype`: what is asked for, as above; vectors are always f32.
  */
-struct safetensors;
+struct tensor_file;
 MUST_CHECK enum status weights_load(const struct backend *b, const struct arch *a,
-                                    const struct model_config *c, struct safetensors *adopt,
+                                    const struct model_config *c, struct tensor_file *adopt,
                                     enum dtype dtype, struct weights **out, struct error *err);
 /* Random initial weights (normal, std 0.02, output projections scaled by 1/sqrt(2 L)), fp32. */
 MUST_CHECK enum status weights_init(const struct backend *b, const struct arch *a,

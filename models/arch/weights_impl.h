@@ -23,7 +23,7 @@ struct weights {
     void *rows;                   /* backend memory: rows that are not in the checkpoint */
     void *panels;                 /* backend memory: all panels */
     bool owns_all_rows;           /* made from a flat array: may be set again */
-    struct safetensors *checkpoint;
+    struct tensor_file *checkpoint;
     pthread_mutex_t lock; /* guards hash, which is computed when first asked for */
     bool hashed;
     struct sha256 hash;

@@ -7,7 +7,7 @@
 
 #include "models/arch/weights.h"
 #include "models/arch/weights_impl.h"
-#include "models/formats/safetensors.h"
+#include "models/formats/tensor_file.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/rng.h"
 
@@ -25,11 +25,11 @@ static bool known_buffer(const struct model_config *c, const char *name)
            (c->tie_word_embeddings && strcmp(name, "lm_head.weight") == 0);
 }
 
-static enum status refuse_extra(const struct weights *w, const struct safetensors *st,
+static enum status refuse_extra(const struct weights *w, const struct tensor_file *st,
                                 struct error *err)
 {
-    for (int32_t i = 0; i < safetensors_count(st); i++) {
-        const struct safetensor *t = safetensors_at(st, i);
+    for (int32_t i = 0; i < tensor_file_count(st); i++) {
+        const struct file_tensor *t = tensor_file_at(st, i);
         bool known = known_buffer(&w->config, t->name);
 
         for (int32_t j = 0; j < w->n && !known; j++)
@@ -44,57 +44,59 @@ static enum status refuse_extra(const struct weights *w, const struct safetensor
     return STATUS_OK;
 }
 
-/* Rows may stay in the mapped file when ops can read them there: host memory, the right dtype,
- * aligned for it. Vectors are read as float by the ops. */
-static bool can_lend(const struct weights *w, const struct safetensor *t, enum dtype dtype)
+enum dtype weights_held_dtype(enum dtype stored, enum dtype asked)
 {
-    return strncmp(w->backend->name, "cpu", 3) == 0 && t->dtype == dtype &&
+    if (asked != DTYPE_N)
+        return asked;
+    return dtype_is_plain(stored) ? stored : DTYPE_F32;
+}
+
+/* Rows may stay in the mapped file when ops can read them there: host memory, the right dtype and
+ * order, aligned for it. Vectors are read as float by the ops. */
+static bool can_lend(const struct weights *w, const struct file_tensor *t, enum dtype dtype)
+{
+    return strncmp(w->backend->name, "cpu", 3) == 0 && t->dtype == dtype && !t->paired_heads &&
            (uintptr_t)t->data % dtype_size(dtype) == 0;
 }
 
-static enum status find_all(struct weights *w, enum dtype dtype, const struct safetensor **found,
+static enum status find_all(struct weights *w, enum dtype dtype, const struct file_tensor **found,
                             struct error *err)
 {
     for (int32_t i = 0; i < w->n; i++) {
         struct matrix *m = &w->tensor[i].m;
         bool vector = w->shape[i].rows == 1 && !w->shape[i].is_product;
         int64_t shape[2] = {m->n_out, m->n_in};
-        enum status st = vector ? safetensors_require(w->checkpoint, w->tensor[i].name, 1,
+        enum status st = vector ? tensor_file_require(w->checkpoint, w->tensor[i].name, 1,
                                                       shape + 1, &found[i], err)
-                                : safetensors_require(w->checkpoint, w->tensor[i].name, 2, shape,
+                                : tensor_file_require(w->checkpoint, w->tensor[i].name, 2, shape,
                                                       &found[i], err);
 
         if (st)
             return st;
-        m->dtype = vector ? DTYPE_F32 : dtype == DTYPE_N ? found[i]->dtype : dtype;
+        m->dtype = vector ? DTYPE_F32 : weights_held_dtype(found[i]->dtype, dtype);
     }
     return refuse_extra(w, w->checkpoint, err);
 }
 
 /* Widens, then rounds where the dtype differs, a piece at a time. */
-static void copy_rows(struct weights *w, int32_t i, const struct safetensor *t, char *to)
+static void copy_rows(struct weights *w, int32_t i, const struct file_tensor *t, char *to)
 {
     enum { PIECE = 4096 };
     const struct backend *b = w->backend;
     enum dtype dtype = w->tensor[i].m.dtype;
     float wide[PIECE];
-    uint16_t half[PIECE];
+    float held[PIECE];
 
     for (int64_t at = 0; at < t->n_elements; at += PIECE) {
         int64_t n = t->n_elements - at < PIECE ? t->n_elements - at : PIECE;
-        const void *from = wide;
 
-        safetensor_to_f32(t, at, n, wide);
-        if (dtype != DTYPE_F32) {
-            for (int64_t j = 0; j < n; j++)
-                half[j] = dtype == DTYPE_BF16 ? f32_to_bf16(wide[j]) : f32_to_f16(wide[j]);
-            from = half;
-        }
-        b->upload(b->ctx, to + (size_t)at * dtype_size(dtype), from, (size_t)n * dtype_size(dtype));
+        file_tensor_to_f32(t, at, n, wide);
+        dtype_info(dtype)->from_f32(wide, n, held);
+        b->upload(b->ctx, to + dtype_row_bytes(dtype, at), held, dtype_row_bytes(dtype, n));
     }
 }
 
-static enum status take_values(struct weights *w, const struct safetensor *const *found,
+static enum status take_values(struct weights *w, const struct file_tensor *const *found,
                                struct error *err)
 {
     const struct lane alone = {0};
@@ -123,17 +125,17 @@ static enum status take_values(struct weights *w, const struct safetensor *const
 }
 
 enum status weights_load(const struct backend *b, const struct arch *a,
-                         const struct model_config *c, struct safetensors *adopt, enum dtype dtype,
+                         const struct model_config *c, struct tensor_file *adopt, enum dtype dtype,
                          struct weights **out, struct error *err)
 {
-    const struct safetensor **found = NULL;
+    const struct file_tensor **found = NULL;
     struct weights *w = NULL;
     enum status st = a->check(c, b, err);
 
     if (!st)
         st = weights_new(b, a, c, &w, err);
     if (st) {
-        safetensors_close(adopt);
+        tensor_file_close(adopt);
         return st;
     }
     w->checkpoint = adopt;
@@ -213,9 +215,9 @@ out:
 int64_t weights_plan_bytes(const struct arch *a, const struct model_config *c, enum dtype dtype)
 {
     int64_t total = 0;
-    int64_t size = (int64_t)dtype_size(dtype == DTYPE_N ? c->dtype : dtype);
-    /* f16 is widened in panels: backend.h */
-    int64_t panel_size = (dtype == DTYPE_N ? c->dtype : dtype) == DTYPE_BF16 ? 2 : 4;
+    const enum dtype held = weights_held_dtype(c->dtype, dtype);
+    int64_t size = (int64_t)dtype_size(held);
+    int64_t panel_size = held == DTYPE_BF16 ? 2 : 4; /* all else is f32 in panels: backend.h */
 
     for (int32_t i = 0; i < a->n_tensors(c); i++) {
         struct arch_tensor t;

@@ -41,7 +41,7 @@ void engine_options_resolve(const struct engine_options *in, const struct model_
     if (out->kv_dtype == DTYPE_N && in->weights)
         out->kv_dtype = weights_kv_dtype(in->weights);
     if (out->kv_dtype == DTYPE_N) {
-        enum dtype of_weights = in->weight_dtype == DTYPE_N ? c->dtype : in->weight_dtype;
+        const enum dtype of_weights = weights_held_dtype(c->dtype, in->weight_dtype);
 
         out->kv_dtype = of_weights == DTYPE_F32 ? DTYPE_F32 : DTYPE_BF16;
     }

@@ -122,7 +122,7 @@ enum status engine_source_weights(const struct engine_source *s, const struct en
                                   struct weights **out, struct error *err)
 {
     const struct embedded_file *f;
-    struct safetensors *files;
+    struct tensor_file *files;
     enum status st;
 
     if (o->weights) {

@@ -10,9 +10,14 @@
 
 #include "runtime/base/json.h"
 
+/* A folder holds plain types. */
 static const char *torch_name(enum dtype t)
 {
-    return t == DTYPE_F32 ? "float32" : t == DTYPE_BF16 ? "bfloat16" : "float16";
+    static const char *const names[DTYPE_N] = {
+        [DTYPE_F32] = "float32", [DTYPE_BF16] = "bfloat16", [DTYPE_F16] = "float16"};
+
+    assert(t < DTYPE_N && names[t]);
+    return names[t];
 }
 
 static struct json *id_or_null(int32_t id)

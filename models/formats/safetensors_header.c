@@ -79,9 +79,9 @@ enum status safetensors_parse_header(struct safetensors_file *f, struct error *e
     f->count = 0;
     if (jv_kind(f->header) != JV_OBJECT)
         return error_set(err, STATUS_INVALID, "%s: the header is not an object", f->name);
-    if (jv_size(f->header) > SAFETENSORS_MAX_TENSORS)
+    if (jv_size(f->header) > TENSOR_FILE_MAX_TENSORS)
         return error_set(err, STATUS_LIMIT, "%s: %zu tensors, the limit is %d", f->name,
-                         jv_size(f->header), SAFETENSORS_MAX_TENSORS);
+                         jv_size(f->header), TENSOR_FILE_MAX_TENSORS);
     f->count = (int32_t)jv_size(f->header) - (jv_get(f->header, "__metadata__") != NULL);
     return STATUS_OK;
 }
@@ -104,7 +104,7 @@ static bool get_count(const struct json *array, size_t i, int64_t *out)
 }
 
 static enum status read_shape(const struct safetensors_file *f, const struct json *entry,
-                              const struct element_type *type, struct safetensor *t,
+                              const struct element_type *type, struct file_tensor *t,
                               struct error *err)
 {
     const struct json *shape = jv_get(entry, "shape");
@@ -112,7 +112,7 @@ static enum status read_shape(const struct safetensors_file *f, const struct jso
 
     if (jv_kind(shape) != JV_ARRAY)
         return bad(f, t->name, STATUS_INVALID, err, "\"shape\" is not an array");
-    if (jv_size(shape) > SAFETENSORS_MAX_DIMS)
+    if (jv_size(shape) > TENSOR_FILE_MAX_DIMS)
         return bad(f, t->name, STATUS_LIMIT, err, "more than 8 dimensions");
     t->n_dims = (int32_t)jv_size(shape);
     t->n_elements = 1;
@@ -132,7 +132,7 @@ static enum status read_shape(const struct safetensors_file *f, const struct jso
 }
 
 static enum status read_entry(const struct safetensors_file *f, const char *name,
-                              const struct json *entry, struct safetensor *t, struct error *err)
+                              const struct json *entry, struct file_tensor *t, struct error *err)
 {
     const struct json *offsets = jv_get(entry, "data_offsets");
     const size_t data_bytes = (size_t)(f->n_bytes - LENGTH_BYTES) - (size_t)read_u64_le(f->bytes);
@@ -140,7 +140,7 @@ static enum status read_entry(const struct safetensors_file *f, const char *name
     int64_t begin, end;
     enum status st;
 
-    *t = (struct safetensor){.name = name, .file = f->name};
+    *t = (struct file_tensor){.name = name, .file = f->name};
     if (strlen(name) == 0 || strlen(name) > MAX_NAME_BYTES)
         return bad(f, name, STATUS_LIMIT, err, "the name must have 1 to 1024 bytes");
     if (jv_kind(entry) != JV_OBJECT)
@@ -172,8 +172,8 @@ static enum status read_entry(const struct safetensors_file *f, const char *name
 
 static int by_data(const void *a, const void *b)
 {
-    const struct safetensor *x = *(const struct safetensor *const *)a;
-    const struct safetensor *y = *(const struct safetensor *const *)b;
+    const struct file_tensor *x = *(const struct file_tensor *const *)a;
+    const struct file_tensor *y = *(const struct file_tensor *const *)b;
     const uintptr_t p = (uintptr_t)x->data, q = (uintptr_t)y->data;
 
     if (p != q)
@@ -182,12 +182,12 @@ static int by_data(const void *a, const void *b)
 }
 
 /* Sorted by place, each tensor must start where the one before it ended. */
-static enum status check_layout(const struct safetensors_file *f, const struct safetensor *tensor,
+static enum status check_layout(const struct safetensors_file *f, const struct file_tensor *tensor,
                                 struct error *err)
 {
     const size_t header_bytes = (size_t)read_u64_le(f->bytes) + LENGTH_BYTES;
     const uint8_t *at = f->bytes + header_bytes;
-    const struct safetensor **sorted;
+    const struct file_tensor **sorted;
     enum status st = STATUS_OK;
 
     sorted = mem_alloc((size_t)f->count + 1, sizeof(*sorted));
@@ -230,7 +230,7 @@ static enum status check_metadata(const struct safetensors_file *f, struct error
     return STATUS_OK;
 }
 
-enum status safetensors_read_entries(struct safetensors_file *f, struct safetensor *out,
+enum status safetensors_read_entries(struct safetensors_file *f, struct file_tensor *out,
                                      struct error *err)
 {
     const char *name;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "models/formats/foreign_file.h"
 #include "models/formats/safetensors_internal.h"
 #include "runtime/base/memory.h"
 
@@ -60,13 +61,13 @@ static enum status list_shards(const char *path, const struct json *weight_map, 
 
 /* Every tensor must be in the file that the index gives for it. */
 static enum status check_index(const char *path, const struct json *weight_map,
-                               const struct safetensors *set, struct error *err)
+                               const struct tensor_file *set, struct error *err)
 {
     const char *name;
     struct json *value;
 
     for (void *it = NULL; (it = jv_next(weight_map, it, &name, &value));) {
-        const struct safetensor *t = safetensors_find(set, name);
+        const struct file_tensor *t = tensor_file_find(set, name);
         const char *file = jv_get_string(value, "");
         const char *slash = t ? strrchr(t->file, '/') : NULL;
 
@@ -81,7 +82,7 @@ static enum status check_index(const char *path, const struct json *weight_map,
 }
 
 static enum status open_shards(const char *dir, const char *path, const struct json *weight_map,
-                               struct safetensors **out, struct error *err)
+                               struct tensor_file **out, struct error *err)
 {
     const char **shard = xcalloc(SAFETENSORS_MAX_SHARDS, sizeof(*shard));
     struct safetensors *set = NULL;
@@ -100,18 +101,18 @@ static enum status open_shards(const char *dir, const char *path, const struct j
     if (st == STATUS_OK)
         st = safetensors_read_files(set, err);
     if (st == STATUS_OK)
-        st = check_index(path, weight_map, set, err);
+        st = check_index(path, weight_map, &set->base, err);
     if (st == STATUS_OK)
-        *out = set;
+        *out = &set->base;
     else
-        safetensors_close(set);
+        safetensors_free(set);
 done:
     str_deinit(&at);
     free(shard);
     return st;
 }
 
-static enum status open_index(const char *dir, const char *path, struct safetensors **out,
+static enum status open_index(const char *dir, const char *path, struct tensor_file **out,
                               struct error *err)
 {
     struct json *index = NULL;
@@ -121,16 +122,16 @@ static enum status open_index(const char *dir, const char *path, struct safetens
         return st;
     if (jv_kind(jv_get(index, "weight_map")) != JV_OBJECT)
         st = error_set(err, STATUS_INVALID, "%s: \"weight_map\" is not an object", path);
-    else if (jv_size(jv_get(index, "weight_map")) > SAFETENSORS_MAX_TENSORS)
+    else if (jv_size(jv_get(index, "weight_map")) > TENSOR_FILE_MAX_TENSORS)
         st =
-            error_set(err, STATUS_LIMIT, "%s: more than %d tensors", path, SAFETENSORS_MAX_TENSORS);
+            error_set(err, STATUS_LIMIT, "%s: more than %d tensors", path, TENSOR_FILE_MAX_TENSORS);
     else
         st = open_shards(dir, path, jv_get(index, "weight_map"), out, err);
     jv_unref(index);
     return st;
 }
 
-enum status safetensors_open_dir(const char *dir, struct safetensors **out, struct error *err)
+enum status safetensors_open_dir(const char *dir, struct tensor_file **out, struct error *err)
 {
     struct str single = STR_INIT, index = STR_INIT;
     enum status st;
@@ -141,7 +142,7 @@ enum status safetensors_open_dir(const char *dir, struct safetensors **out, stru
         st = safetensors_open_file(str_cstr(&single), out, err);
     else if (file_exists(str_cstr(&index)))
         st = open_index(dir, str_cstr(&index), out, err);
-    else
+    else if ((st = foreign_folder_check(dir, err)) == STATUS_OK)
         st = error_set(err, STATUS_NOT_FOUND,
                        "%s contains neither " SAFETENSORS_SINGLE " nor " SAFETENSORS_INDEX, dir);
     str_deinit(&single);

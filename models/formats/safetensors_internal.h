@@ -5,7 +5,7 @@
 #define TROUPE_MODELS_FORMATS_SAFETENSORS_INTERNAL_H
 
 #include "models/formats/safetensors.h"
-#include "runtime/base/map.h"
+#include "models/formats/tensor_file_impl.h"
 
 #define SAFETENSORS_SINGLE "model.safetensors"
 #define SAFETENSORS_INDEX  "model.safetensors.index.json"
@@ -22,14 +22,12 @@ struct safetensors_file {
 };
 
 struct safetensors {
-    struct safetensors_file *file;
-    int32_t n_files;
-    struct safetensor *tensor;
-    int32_t n_tensors;
-    struct map *by_name;
+    struct tensor_file base;
+    struct safetensors_file *file; /* (base.n_files) */
 };
 
 struct safetensors *safetensors_new(int32_t n_files); /* at most SAFETENSORS_MAX_SHARDS */
+void safetensors_free(struct safetensors *st);
 MUST_CHECK enum status safetensors_map_file(struct safetensors_file *f, const char *path,
                                             struct error *err);
 /* All files are mapped. Reads all headers first, to count the tensors, then fills the table in one
@@ -39,7 +37,7 @@ MUST_CHECK enum status safetensors_read_files(struct safetensors *set, struct er
 MUST_CHECK enum status safetensors_parse_header(struct safetensors_file *f, struct error *err);
 /* Fills f->count entries at `out` (in the order of the header) and checks types, shapes and layout.
  */
-MUST_CHECK enum status safetensors_read_entries(struct safetensors_file *f, struct safetensor *out,
+MUST_CHECK enum status safetensors_read_entries(struct safetensors_file *f, struct file_tensor *out,
                                                 struct error *err);
 
 #endif

@@ -104,23 +104,23 @@ static enum status write_flat(const struct seams *seams, const char *dir, const 
 static enum status read_flat(const char *dir, const char *name, const struct weights *shape,
                              float *flat, struct error *err)
 {
-    struct safetensors *set = NULL;
+    struct tensor_file *set = NULL;
     struct str path = STR_INIT;
     enum status st;
 
     str_printf(&path, "%s/%s", dir, name);
     st = safetensors_open_file(str_cstr(&path), &set, err);
     for (int32_t i = 0; i < weights_n(shape) && !st; i++) {
-        const struct safetensor *t;
+        const struct file_tensor *t;
         int64_t dims[2], n;
         int32_t n_dims;
 
         n = tensor_shape(shape, i, &n_dims, dims);
-        st = safetensors_require(set, weights_at(shape, i)->name, n_dims, dims, &t, err);
+        st = tensor_file_require(set, weights_at(shape, i)->name, n_dims, dims, &t, err);
         if (!st)
-            safetensor_to_f32(t, 0, n, flat + weights_flat_offset(shape, i));
+            file_tensor_to_f32(t, 0, n, flat + weights_flat_offset(shape, i));
     }
-    safetensors_close(set);
+    tensor_file_close(set);
     str_deinit(&path);
     return st;
 }

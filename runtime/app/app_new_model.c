@@ -114,7 +114,7 @@ static enum status from_nothing(struct app *a, struct tokenizer **tokenizer,
 }
 
 static enum status open_tensors(struct app *a, const char *model, const char *folder,
-                                struct safetensors **out, struct error *err)
+                                struct tensor_file **out, struct error *err)
 {
     (void)a;
     if (strcmp(model, "embedded") != 0)
@@ -131,7 +131,7 @@ static enum status from_model(struct app *a, const char *model, struct tokenizer
 {
     struct engine_options eo;
     struct model_config c;
-    struct safetensors *tensors = NULL;
+    struct tensor_file *tensors = NULL;
     char folder[1024], *text = NULL;
     size_t n = 0;
     enum status st = app_model_file(a, model, "config.json", (size_t)1 << 20, &text, &n, err);

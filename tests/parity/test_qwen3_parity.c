@@ -19,7 +19,7 @@
 
 struct parity {
     struct weights *weights;
-    struct safetensors *vectors;
+    struct tensor_file *vectors;
     struct row_batch batch;
     int32_t n_trained, length[N_SEQUENCES];
     int32_t *ids[N_SEQUENCES];
@@ -28,13 +28,13 @@ struct parity {
 
 static float *values_of(const struct parity *p, const char *name, int64_t *n)
 {
-    const struct safetensor *t = safetensors_find(p->vectors, name);
+    const struct file_tensor *t = tensor_file_find(p->vectors, name);
     float *v;
 
     if (!t)
         fail_msg("no vector %s", name);
     v = xmalloc((size_t)t->n_elements * sizeof(*v));
-    safetensor_to_f32(t, 0, t->n_elements, v);
+    file_tensor_to_f32(t, 0, t->n_elements, v);
     *n = t->n_elements;
     return v;
 }
@@ -80,7 +80,7 @@ static void parity_open(struct parity *p, const char *name, enum cpu_isa isa, en
 {
     const struct arch *arch = arch_find("Qwen3ForCausalLM");
     struct model_config config;
-    struct safetensors *st = NULL;
+    struct tensor_file *st = NULL;
     char file[128], path[512];
 
     memset(p, 0, sizeof(*p));
@@ -102,7 +102,7 @@ static void parity_close(struct parity *p)
         free(p->mask[i]);
     }
     row_batch_deinit(&p->batch);
-    safetensors_close(p->vectors);
+    tensor_file_close(p->vectors);
     weights_unref(p->weights);
 }
 

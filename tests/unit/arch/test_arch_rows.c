@@ -32,7 +32,7 @@ struct hand {
 /* The same values as in a bf16 checkpoint. */
 static struct weights *in_bf16(struct weights *w, enum cpu_isa isa)
 {
-    struct safetensors *set = NULL;
+    struct tensor_file *set = NULL;
     struct weights *half = NULL;
     char dir[64];
 

@@ -13,7 +13,7 @@
 static enum status load(const char *dir, const struct model_config *c, enum dtype dtype,
                         struct weights **out, struct error *err)
 {
-    struct safetensors *set = NULL;
+    struct tensor_file *set = NULL;
 
     assert_ok(safetensors_open_dir(dir, &set, why));
     return weights_load(cpu_backend(cpu_isa_best()), arch_find(c->architecture), c, set, dtype, out,

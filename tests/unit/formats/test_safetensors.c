@@ -22,7 +22,7 @@ static uint8_t *make_file(const char *header, size_t data_bytes, size_t *n)
     return p;
 }
 
-static enum status open_text(const char *header, size_t data_bytes, struct safetensors **out,
+static enum status open_text(const char *header, size_t data_bytes, struct tensor_file **out,
                              uint8_t **bytes, struct error *err)
 {
     size_t n;
@@ -40,8 +40,8 @@ static void test_reads_what_is_there(void **state)
         "\"empty\":{\"dtype\":\"F16\",\"shape\":[0,4],\"data_offsets\":[20,20]},"
         "\"scalar\":{\"dtype\":\"I64\",\"shape\":[],\"data_offsets\":[20,28]}}   ";
     const float two[2] = {1.5f, -2.0f};
-    struct safetensors *st = NULL;
-    const struct safetensor *t;
+    struct tensor_file *st = NULL;
+    const struct file_tensor *t;
     uint8_t *bytes;
     float out[6];
 
@@ -49,22 +49,22 @@ static void test_reads_what_is_there(void **state)
     assert_ok(open_text(header, 28, &st, &bytes, why));
     memcpy(bytes + 8 + strlen(header), two, sizeof(two));
     bytes[8 + strlen(header) + 8 + 1] = 0x40; /* b[0] = 0x4000 as bfloat16: 2.0 */
-    assert_int_equal(safetensors_count(st), 4);
-    t = safetensors_find(st, "b");
+    assert_int_equal(tensor_file_count(st), 4);
+    t = tensor_file_find(st, "b");
     assert_non_null(t);
     assert_int_equal(t->dtype, DTYPE_BF16);
     assert_int_equal(t->n_dims, 2);
     assert_int_equal(t->shape[1], 3);
     assert_int_equal(t->n_elements, 6);
-    safetensor_to_f32(t, 0, 6, out);
+    file_tensor_to_f32(t, 0, 6, out);
     assert_true(out[0] == 2.0f && out[1] == 0.0f);
-    safetensor_to_f32(safetensors_find(st, "a"), 1, 1, out);
+    file_tensor_to_f32(tensor_file_find(st, "a"), 1, 1, out);
     assert_true(out[0] == -2.0f);
-    assert_int_equal(safetensors_find(st, "empty")->bytes, 0);
-    assert_int_equal(safetensors_find(st, "scalar")->dtype, DTYPE_N);
-    assert_null(safetensors_find(st, "c"));
-    assert_null(safetensors_at(st, 4));
-    safetensors_close(st);
+    assert_int_equal(tensor_file_find(st, "empty")->bytes, 0);
+    assert_int_equal(tensor_file_find(st, "scalar")->dtype, DTYPE_N);
+    assert_null(tensor_file_find(st, "c"));
+    assert_null(tensor_file_at(st, 4));
+    tensor_file_close(st);
     free(bytes);
 }
 
@@ -73,23 +73,23 @@ static void test_require_says_what_is_wrong(void **state)
     static const char header[] = "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},"
                                  "\"i\":{\"dtype\":\"I32\",\"shape\":[2],\"data_offsets\":[8,16]}}";
     const int64_t two = 2, three = 3;
-    struct safetensors *st = NULL;
-    const struct safetensor *t = NULL;
+    struct tensor_file *st = NULL;
+    const struct file_tensor *t = NULL;
     struct error err = ERROR_INIT;
     uint8_t *bytes;
 
     (void)state;
     assert_int_equal(open_text(header, 16, &st, &bytes, &err), STATUS_OK);
-    assert_int_equal(safetensors_require(st, "a", 1, &two, &t, &err), STATUS_OK);
-    assert_ptr_equal(t, safetensors_find(st, "a"));
-    assert_int_equal(safetensors_require(st, "zz", 1, &two, &t, &err), STATUS_NOT_FOUND);
+    assert_int_equal(tensor_file_require(st, "a", 1, &two, &t, &err), STATUS_OK);
+    assert_ptr_equal(t, tensor_file_find(st, "a"));
+    assert_int_equal(tensor_file_require(st, "zz", 1, &two, &t, &err), STATUS_NOT_FOUND);
     assert_non_null(strstr(err.message, "\"zz\""));
-    assert_int_equal(safetensors_require(st, "a", 1, &three, &t, &err), STATUS_INVALID);
+    assert_int_equal(tensor_file_require(st, "a", 1, &three, &t, &err), STATUS_INVALID);
     assert_non_null(strstr(err.message, "(2)"));
     assert_non_null(strstr(err.message, "(3)"));
-    assert_int_equal(safetensors_require(st, "i", 1, &two, &t, &err), STATUS_UNSUPPORTED);
+    assert_int_equal(tensor_file_require(st, "i", 1, &two, &t, &err), STATUS_UNSUPPORTED);
     assert_non_null(strstr(err.message, "I32"));
-    safetensors_close(st);
+    tensor_file_close(st);
     free(bytes);
 }
 
@@ -145,7 +145,7 @@ static void test_lies_are_refused_by_name(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct safetensors *st = NULL;
+        struct tensor_file *st = NULL;
         struct error err = ERROR_INIT;
         uint8_t *bytes;
         const enum status got = open_text(cases[i].header, cases[i].data, &st, &bytes, &err);
@@ -166,7 +166,7 @@ static void test_lengths_beyond_the_file(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(claims); i++) {
-        struct safetensors *st = NULL;
+        struct tensor_file *st = NULL;
         uint8_t *p = malloc(10);
 
         for (int b = 0; b < 8; b++)
@@ -191,7 +191,7 @@ static void test_every_cut_and_flip(void **state)
 
     (void)state;
     for (size_t cut = 0; cut < n; cut++) {
-        struct safetensors *st = NULL;
+        struct tensor_file *st = NULL;
         uint8_t *p = malloc(cut ? cut : 1);
 
         memcpy(p, good, cut);
@@ -199,17 +199,17 @@ static void test_every_cut_and_flip(void **state)
         free(p);
     }
     for (size_t bit = 0; bit < (n - 14) * 8; bit++) {
-        struct safetensors *st = NULL;
+        struct tensor_file *st = NULL;
 
         good[bit / 8] = (uint8_t)(good[bit / 8] ^ (1u << (bit % 8)));
         if (safetensors_from_memory("x", good, n, &st, NULL) == STATUS_OK) {
-            for (int32_t i = 0; i < safetensors_count(st); i++) {
-                const struct safetensor *t = safetensors_at(st, i);
+            for (int32_t i = 0; i < tensor_file_count(st); i++) {
+                const struct file_tensor *t = tensor_file_at(st, i);
                 const uint8_t *data = t->data;
 
                 assert_true(data >= good && data + t->bytes <= good + n);
             }
-            safetensors_close(st);
+            tensor_file_close(st);
         }
         good[bit / 8] = (uint8_t)(good[bit / 8] ^ (1u << (bit % 8)));
     }
@@ -243,7 +243,7 @@ static void test_folders_and_their_index(void **state)
     char dir[64];
     size_t n;
     uint8_t *p;
-    struct safetensors *st = NULL;
+    struct tensor_file *st = NULL;
     struct error err = ERROR_INIT;
 
     (void)state;
@@ -266,13 +266,13 @@ static void test_folders_and_their_index(void **state)
         got = safetensors_open_dir(dir, &st, &err);
         if (got != cases[i].status || strstr(err.message, cases[i].says) == NULL)
             fail_msg("case %zu: status %s, \"%s\"", i, status_name(got), err.message);
-        safetensors_close(st);
+        tensor_file_close(st);
     }
     temp_dir_put(dir, "model.safetensors", p, n); /* wins over the index */
     free(p);
     assert_int_equal(safetensors_open_dir(dir, &st, &err), STATUS_OK);
-    assert_int_equal(safetensors_count(st), 2);
-    safetensors_close(st);
+    assert_int_equal(tensor_file_count(st), 2);
+    tensor_file_close(st);
     temp_dir_put(dir, "model.safetensors", "", 0);
     assert_int_equal(safetensors_open_dir(dir, &st, &err), STATUS_INVALID);
     assert_int_equal(safetensors_open_file(dir, &st, &err), STATUS_INVALID); /* a folder */
@@ -281,7 +281,7 @@ static void test_folders_and_their_index(void **state)
 
 static void test_no_memory_is_an_error(void **state)
 {
-    struct safetensors *st = NULL;
+    struct tensor_file *st = NULL;
     struct error err = ERROR_INIT;
     uint8_t *bytes;
 

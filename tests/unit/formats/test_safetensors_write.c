@@ -34,26 +34,26 @@ static void make_place(struct place *p)
     snprintf(p->path, sizeof(p->path), "%s/model.safetensors", p->dir);
 }
 
-static void check_content(const struct safetensors *st)
+static void check_content(const struct tensor_file *st)
 {
     float got[6];
 
-    assert_int_equal(safetensors_count(st), 4);
-    safetensor_to_f32(safetensors_find(st, "a.weight"), 0, 6, got);
+    assert_int_equal(tensor_file_count(st), 4);
+    file_tensor_to_f32(tensor_file_find(st, "a.weight"), 0, 6, got);
     assert_memory_equal(got, A, sizeof(A));
-    safetensor_to_f32(safetensors_find(st, "z.weight"), 0, 3, got);
+    file_tensor_to_f32(tensor_file_find(st, "z.weight"), 0, 3, got);
     assert_true(got[0] == 1 && got[1] == 2 && got[2] == -2);
-    safetensor_to_f32(safetensors_find(st, "b.half"), 0, 6, got);
+    file_tensor_to_f32(tensor_file_find(st, "b.half"), 0, 6, got);
     assert_true(got[1] == 1 && got[2] == -1.5f && got[5] == 65504);
     assert_true(got[3] == 3.140625f);
-    safetensor_to_f32(safetensors_find(st, "c.brain"), 0, 6, got);
+    file_tensor_to_f32(tensor_file_find(st, "c.brain"), 0, 6, got);
     assert_true(got[1] == 1 && got[2] == -1.5f && got[3] == 3.140625f);
 }
 
 static void test_reads_back_and_is_deterministic(void **state)
 {
     struct place p;
-    struct safetensors *st = NULL;
+    struct tensor_file *st = NULL;
     char *first, *second;
     size_t n, m;
     struct error err = ERROR_INIT;
@@ -68,11 +68,11 @@ static void test_reads_back_and_is_deterministic(void **state)
     check_content(st);
     assert_ok(file_read(p.path, 1 << 20, &first, &n, why));
     assert_non_null(strstr(first + 8, "{\"format\":\"pt\",\"step\":\"12\"}"));
-    assert_string_equal(safetensors_at(st, 0)->name, "a.weight"); /* F32, BF16, F16 */
-    assert_string_equal(safetensors_at(st, 1)->name, "c.brain");
-    assert_string_equal(safetensors_at(st, 3)->name, "b.half");
-    assert_int_equal((uintptr_t)safetensors_at(st, 0)->data % 8, 0);
-    safetensors_close(st);
+    assert_string_equal(tensor_file_at(st, 0)->name, "a.weight"); /* F32, BF16, F16 */
+    assert_string_equal(tensor_file_at(st, 1)->name, "c.brain");
+    assert_string_equal(tensor_file_at(st, 3)->name, "b.half");
+    assert_int_equal((uintptr_t)tensor_file_at(st, 0)->data % 8, 0);
+    tensor_file_close(st);
     for (int i = 0; i < 4; i++)
         swapped[i] = tensors[3 - i];
     assert_int_equal(safetensors_write(p.path, swapped, 4, metadata, seams_real(), &err), 0);
@@ -109,7 +109,7 @@ static void test_shards(void **state)
 {
     struct place p;
     char path[192];
-    struct safetensors *st = NULL;
+    struct tensor_file *st = NULL;
     struct error err = ERROR_INIT;
 
     (void)state;
@@ -123,14 +123,14 @@ static void test_shards(void **state)
     assert_true(file_exists(path));
     assert_int_equal(safetensors_open_dir(p.dir, &st, &err), STATUS_OK);
     check_content(st);
-    assert_non_null(strstr(safetensors_find(st, "b.half")->file, "model-00002-of-00003"));
-    safetensors_close(st);
+    assert_non_null(strstr(tensor_file_find(st, "b.half")->file, "model-00002-of-00003"));
+    tensor_file_close(st);
     assert_int_equal(safetensors_write_dir(p.dir, tensors, 4, 54, NULL, seams_real(), &err), 0);
     snprintf(path, sizeof(path), "%s/model.safetensors.index.json", p.dir);
     assert_false(file_exists(path));
     assert_int_equal(safetensors_open_dir(p.dir, &st, &err), STATUS_OK);
     check_content(st);
-    safetensors_close(st);
+    tensor_file_close(st);
     temp_dir_remove(p.dir);
 }
 
@@ -177,7 +177,7 @@ static void test_a_full_disk_leaves_the_old_file(void **state)
     for (int at = 0; at < 100; at++) {
         struct fault f = {at, ENOSPC};
         struct seams seams = *seams_real();
-        struct safetensors *st = NULL;
+        struct tensor_file *st = NULL;
         struct error err = ERROR_INIT;
         enum status got;
         bool old;
@@ -187,8 +187,8 @@ static void test_a_full_disk_leaves_the_old_file(void **state)
         seams.file = (struct file_seam){&f, faulty_write, faulty_sync, faulty_rename};
         got = safetensors_write(p.path, tensors, 4, NULL, &seams, &err);
         assert_int_equal(safetensors_open_file(p.path, &st, &err), STATUS_OK);
-        old = safetensors_count(st) == 1;
-        safetensors_close(st);
+        old = tensor_file_count(st) == 1;
+        tensor_file_close(st);
         temp_dir_remove(p.dir);
         if (got == STATUS_OK) {
             assert_false(old);

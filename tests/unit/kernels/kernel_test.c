@@ -129,15 +129,12 @@ struct matrix test_matrix(struct guard *g, struct draw *d, int32_t n_out, int32_
 
     for (size_t i = 0; i < n; i++) {
         float x = draw_float(d, -1.0f, 1.0f);
-        if (dtype == DTYPE_F32)
-            ((float *)rows)[i] = x;
-        else
-            ((uint16_t *)rows)[i] = dtype == DTYPE_BF16 ? f32_to_bf16(x) : f32_to_f16(x);
-        if (value && dtype == DTYPE_F32)
+        void *at = (char *)rows + i * dtype_size(dtype);
+
+        dtype_info(dtype)->from_f32(&x, 1, at);
+        dtype_info(dtype)->to_f32(at, 1, &x);
+        if (value)
             value[i] = (double)x;
-        else if (value)
-            value[i] = (double)(dtype == DTYPE_BF16 ? bf16_to_f32(((uint16_t *)rows)[i])
-                                                    : f16_to_f32(((uint16_t *)rows)[i]));
     }
     w.rows = rows;
     panels = guard_alloc(g, b->panels_bytes(&w));
