@@ -444,7 +444,7 @@ static enum status put_text(struct tokenizer_build *b, struct str *all, struct s
     if (byte >= 0)
         str_putc(all, (char)byte);
     else
-        str_append(all, text[0].data, text[0].len);
+        str_append(all, str_cstr(&text[0]), text[0].len);
     if (text[0].len > TOKENIZER_MAX_TOKEN_BYTES)
         return fault(b, STATUS_LIMIT, bytes, n, "decodes to a text that is too long");
     return STATUS_OK;
@@ -454,7 +454,7 @@ static enum status fill_texts(struct tokenizer_build *b)
 {
     struct tokenizer *t = b->t;
     struct str all, text[2] = {STR_INIT, STR_INIT};
-    const struct build_added *a = b->added, *end = a + b->n_added;
+    size_t n_used = 0; /* of the added tokens, which are in the order of their ids */
     enum status st = STATUS_OK;
 
     str_init(&all, UINT32_MAX);
@@ -466,18 +466,20 @@ static enum status fill_texts(struct tokenizer_build *b)
         const size_t n = t->key.start[id + 1] - t->key.start[id];
 
         t->text.start[id] = (uint32_t)all.len;
-        if (a < end && a->id == id) {
+        if (n_used < b->n_added && b->added[n_used].id == id) {
+            const struct build_added *a = &b->added[n_used++];
+
             st = put_text(b, &all, text, b->bytes + a->at, a->n);
-            a++;
         } else if (b->n_replace == 0 && !b->decodes_bytes) {
             str_append(&all, key, n);
         } else if (n > 0) {
             st = put_text(b, &all, text, key, n);
         }
     }
+    t->text.start[t->n_ids] = (uint32_t)all.len;
+    str_putc(&all, '\0'); /* so that it is not NULL */
     if (st == STATUS_OK && (!str_ok(&all) || !str_ok(&text[0]) || !str_ok(&text[1])))
         st = no_memory(b);
-    t->text.start[t->n_ids] = (uint32_t)all.len;
     t->text.bytes = str_take(&all);
     str_deinit(&text[0]);
     str_deinit(&text[1]);
