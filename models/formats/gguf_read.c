@@ -45,7 +45,7 @@ static enum status take_number(struct cursor *c, size_t n, const char *what, uin
 
 static enum status take_string(struct cursor *c, const char *what, const char **text, size_t *n)
 {
-    uint64_t length;
+    uint64_t length = 0;
     enum status st = take_number(c, 8, what, &length);
 
     if (st)
@@ -113,7 +113,7 @@ static enum status skip_numbers(struct cursor *c, struct gguf_value *v)
 
 static enum status take_kind(struct cursor *c, const char *key, enum gguf_kind *out)
 {
-    uint64_t number;
+    uint64_t number = 0;
     enum status st = take_number(c, 4, "the type of a value", &number);
 
     if (st)
@@ -179,7 +179,7 @@ static enum status bad_tensor(const struct cursor *c, const struct gguf_tensor *
 
 static enum status take_shape(struct cursor *c, struct gguf_tensor *t)
 {
-    uint64_t n_dims, d;
+    uint64_t n_dims = 0, d = 0;
     enum status st = take_number(c, 4, "a tensor's dimensions", &n_dims);
 
     if (st)
@@ -326,13 +326,16 @@ static enum status take_tensors(struct cursor *c, struct gguf_file *f, uint64_t 
 
 static enum status take_version(struct cursor *c, struct gguf_file *f)
 {
-    uint64_t magic, version = 0;
+    uint64_t magic = 0, version = 0;
     enum status st = take_number(c, 4, "the magic number", &magic);
 
     if (st)
         return st;
-    if (magic != 0x46554747) /* "GGUF" */
-        return error_set(c->err, STATUS_INVALID, "%s: is not a GGUF file", f->name);
+    if (magic != 0x46554747) { /* "GGUF" */
+        (void)error_set(c->err, STATUS_INVALID, "%s: is not a GGUF file", f->name);
+        error_hint(c->err, "a model on disk is a folder with config.json, or a GGUF file");
+        return STATUS_INVALID;
+    }
     st = take_number(c, 4, "the version", &version);
     if (st)
         return st;

@@ -3,7 +3,7 @@
  * Same ids as Hugging Face tokenizers without post-processing (no BOS is added:
  * chat templates write it). Loading fails on an unsupported feature and names it.
  * Any bytes can be encoded, valid UTF-8 or not. Without a normalizer they decode to
- * the same bytes.
+ * the same bytes, but for bytes that have no token: they are dropped.
  *
  * A loaded tokenizer is read-only: any number of threads may use it at once, each that encodes
  * with a scratch of its own.
@@ -31,8 +31,6 @@ struct tokenizer;
 /* `name` is the file's name in messages. */
 MUST_CHECK enum status tokenizer_from_json(const char *text, size_t n, const char *name,
                                            struct tokenizer **out, struct error *err);
-MUST_CHECK enum status tokenizer_load_dir(const char *dir, struct tokenizer **out,
-                                          struct error *err); /* DIR/tokenizer.json */
 void tokenizer_free(struct tokenizer *t);
 
 /* Scratch memory for encoding. It grows as needed and works with any number of tokenizers, one

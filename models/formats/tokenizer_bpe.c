@@ -110,30 +110,44 @@ static void merge_all(const struct tokenizer *t, struct bpe_symbol *symbol, uint
     }
 }
 
+enum status bpe_push_byte(const struct encoding *e, char byte)
+{
+    const int32_t id = e->t->byte_id[(uint8_t)byte];
+
+    return id == NO_BYTE ? STATUS_OK : token_ids_push(e->out, id, e->err);
+}
+
 enum status bpe_encode(const struct encoding *e, const char *piece, size_t n)
 {
     const struct tokenizer *t = e->t;
     struct bpe_scratch *scratch = &e->scratch->bpe;
     struct bpe_symbol *symbol;
     size_t n_heap = 0;
-    int32_t whole;
+    int32_t whole, m = 0;
     enum status st = STATUS_OK;
 
     if (n == 0)
         return STATUS_OK;
     if (n == 1)
-        return token_ids_push(e->out, t->byte_id[(uint8_t)piece[0]], e->err);
+        return bpe_push_byte(e, piece[0]);
     if (t->ignore_merges && (whole = tokenizer_find_vocab(t, piece, n)) >= 0)
         return token_ids_push(e->out, whole, e->err);
     if (!scratch_fits(scratch, n))
         return error_set(e->err, STATUS_NO_MEMORY, "no memory to tokenise %zu bytes", n);
     symbol = scratch->symbol;
-    for (size_t i = 0; i < n; i++)
-        symbol[i] = (struct bpe_symbol){.id = t->byte_id[(uint8_t)piece[i]],
-                                        .prev = (int32_t)i - 1,
-                                        .next = i + 1 < n ? (int32_t)i + 1 : -1};
-    for (size_t i = 0; i < n; i++)
-        queue_pair(t, symbol, (int32_t)i, scratch->heap, &n_heap);
+    for (size_t i = 0; i < n; i++) {
+        const int32_t id = t->byte_id[(uint8_t)piece[i]];
+
+        if (id != NO_BYTE) {
+            symbol[m] = (struct bpe_symbol){.id = id, .prev = m - 1, .next = m + 1};
+            m++;
+        }
+    }
+    if (m == 0)
+        return STATUS_OK;
+    symbol[m - 1].next = -1;
+    for (int32_t i = 0; i < m; i++)
+        queue_pair(t, symbol, i, scratch->heap, &n_heap);
     merge_all(t, symbol, scratch->heap, n_heap);
     for (int32_t i = 0; i >= 0 && st == STATUS_OK; i = symbol[i].next)
         st = token_ids_push(e->out, symbol[i].id, e->err);

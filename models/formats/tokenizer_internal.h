@@ -11,6 +11,7 @@
 
 #define TOKENIZER_MAX_SPLITS 8
 #define NO_RANK              INT32_MAX
+#define NO_BYTE              (-1)
 
 /* Open addressing, a power of two of slots, at most half full. The key is a pair of ids; a free
  * slot has rank NO_RANK. */
@@ -45,8 +46,8 @@ struct tokenizer {
     uint32_t *start; /* n_ids + 1 offsets into bytes */
     char *bytes;
     uint8_t *flags;
-    int32_t byte_id[256];
-    int32_t *by_bytes; /* ids of the vocabulary by hash of their bytes; -1 free */
+    int32_t byte_id[256]; /* NO_BYTE: the byte has no token */
+    int32_t *by_bytes;    /* ids of the vocabulary by hash of their bytes; -1 free */
     size_t by_bytes_mask;
     struct merge_slot *merge;
     size_t merge_mask;
@@ -77,6 +78,7 @@ int32_t tokenizer_find_vocab(const struct tokenizer *t, const char *bytes, size_
 /* Splits valid UTF-8 by the patterns and merges each piece (tokenizer_pieces.c, tokenizer_bpe.c).
  */
 MUST_CHECK enum status tokenizer_encode_plain(const struct encoding *e, const char *text, size_t n);
+MUST_CHECK enum status bpe_push_byte(const struct encoding *e, char byte);
 MUST_CHECK enum status bpe_encode(const struct encoding *e, const char *piece, size_t n);
 const struct merge_slot *bpe_find_merge(const struct tokenizer *t, int32_t left, int32_t right);
 

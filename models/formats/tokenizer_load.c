@@ -2,7 +2,8 @@
  *
  * The file is untrusted: ids must be unique, since they are rows of the embedding; every merge must
  * name tokens that exist; lengths are capped. Ids may be left out, as some families do before their
- * special tokens: nothing encodes to such an id and it decodes to nothing.
+ * special tokens: nothing encodes to such an id and it decodes to nothing. A byte without a token
+ * is dropped from the text, as the reference does.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <stdio.h>
@@ -244,10 +245,8 @@ static enum status find_byte_tokens(struct loader *l)
         id = jv_get(l->vocab, str_cstr(&key));
         if (!str_ok(&key))
             st = error_set(l->err, STATUS_NO_MEMORY, "%s: no memory for a key", l->name);
-        else if (id == NULL)
-            st = error_set(l->err, STATUS_INVALID, "%s: no token for byte 0x%02x", l->name, b);
         else
-            l->t->byte_id[b] = (int32_t)jv_get_int(id, 0);
+            l->t->byte_id[b] = (int32_t)jv_get_int(id, NO_BYTE);
     }
     str_deinit(&key);
     return st;
@@ -387,6 +386,14 @@ static enum status read_tables(struct loader *l)
     return st;
 }
 
+static bool has_all_bytes(const struct tokenizer *t)
+{
+    for (int b = 0; b < 256; b++)
+        if (t->byte_id[b] == NO_BYTE)
+            return false;
+    return true;
+}
+
 enum status tokenizer_from_json(const char *text, size_t n, const char *name,
                                 struct tokenizer **out, struct error *err)
 {
@@ -399,7 +406,8 @@ enum status tokenizer_from_json(const char *text, size_t n, const char *name,
     t = l.t = xcalloc(1, sizeof(*t));
     st = read_tables(&l);
     if (st == STATUS_OK) {
-        t->plain_bytes = t->n_merges == 0 && !t->ignore_merges && !t->nfc && !t->add_prefix_space;
+        t->plain_bytes = t->n_merges == 0 && !t->ignore_merges && !t->nfc && !t->add_prefix_space &&
+                         has_all_bytes(t);
         t->hash = sha256_of(text, n);
         *out = t;
     } else {
@@ -407,21 +415,5 @@ enum status tokenizer_from_json(const char *text, size_t n, const char *name,
     }
     free(l.entry);
     jv_unref(l.root);
-    return st;
-}
-
-enum status tokenizer_load_dir(const char *dir, struct tokenizer **out, struct error *err)
-{
-    struct str path = STR_INIT;
-    char *text = NULL;
-    size_t n = 0;
-    enum status st;
-
-    str_printf(&path, "%s/tokenizer.json", dir);
-    st = file_read(str_cstr(&path), TOKENIZER_MAX_FILE, &text, &n, err);
-    if (st == STATUS_OK)
-        st = tokenizer_from_json(text, n, str_cstr(&path), out, err);
-    free(text);
-    str_deinit(&path);
     return st;
 }

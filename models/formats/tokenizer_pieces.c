@@ -66,7 +66,7 @@ enum status tokenizer_encode_plain(const struct encoding *e, const char *text, s
 
         st = pass_on(e, 0, text, valid);
         if (st == STATUS_OK && valid < n)
-            st = token_ids_push(e->out, e->t->byte_id[(uint8_t)text[valid++]], e->err);
+            st = bpe_push_byte(e, text[valid++]);
         text += valid;
         n -= valid;
     }

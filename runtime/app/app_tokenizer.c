@@ -16,15 +16,27 @@ enum status app_model_file(struct app *a, const char *model, const char *file, s
     return st ? st : model_file(model, file, max_bytes, out, n, err);
 }
 
+enum status app_model_files(struct app *a, const char *model, struct model_source **out,
+                            struct error *err)
+{
+    enum status st = app_model_is_here(a, model, err);
+
+    return st ? st : model_files(model, out, err);
+}
+
 enum status app_tokenizer(struct app *a, const char *model, struct tokenizer **out,
                           struct error *err)
 {
+    struct model_source *files = NULL;
     char *text = NULL;
     size_t n = 0;
-    enum status st = app_model_file(a, model, "tokenizer.json", TOKENIZER_MAX_FILE, &text, &n, err);
+    enum status st = app_model_files(a, model, &files, err);
 
+    if (!st)
+        st = model_source_tokenizer_text(files, &text, &n, err);
     if (!st)
         st = tokenizer_from_json(text, n, "tokenizer.json", out, err);
     free(text);
+    model_source_close(files);
     return st;
 }

@@ -263,7 +263,6 @@ static const struct change CHANGES[] = {
     {"model.vocab.zz", "4194304", STATUS_INVALID, "out of range"},
     {"model.vocab.zz", "\"7\"", STATUS_INVALID, "out of range"},
     {"model.vocab.zz", "7", STATUS_INVALID, "given twice"},
-    {"model.vocab.!", NULL, STATUS_INVALID, ""},
     {"model.vocab", "[]", STATUS_INVALID, "vocab"},
     {"model.merges", "{}", STATUS_INVALID, "merges"},
     {"model.merges.x", "[\"a\"]", STATUS_INVALID, "model.merges[204]"},
@@ -549,9 +548,41 @@ static void test_byte_characters(void **state)
     assert_int_equal(byte_of_char(173), -1);
 }
 
+/* Bytes a, b and \xc3 have tokens, and "ab" is one; all else is dropped, also between a and b. */
+static void test_bytes_without_a_token_are_dropped(void **state)
+{
+    static const char text[] =
+        "{\"added_tokens\":[],\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false,"
+        "\"use_regex\":false},\"decoder\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\","
+        "\"vocab\":{\"a\":0,\"b\":1,\"ab\":2,\"\xc3\x83\":3},\"merges\":[\"a b\"]}}";
+    static const struct {
+        const char *text;
+        size_t n;
+        int32_t ids[4];
+        size_t n_ids;
+    } cases[] = {{"ab", 2, {2}, 1},      {"axb", 3, {2}, 1},     {"x", 1, {0}, 0},
+                 {"xyz", 3, {0}, 0},     {"bxax", 4, {1, 0}, 2}, {"a\xc3\xbc", 3, {0, 3}, 2},
+                 {"\xff\xc3", 2, {3}, 1}};
+    struct tokenizer *t = NULL;
+
+    (void)state;
+    assert_ok(tokenizer_from_json(text, strlen(text), "few", &t, why));
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct token_ids ids = TOKEN_IDS_INIT;
+
+        assert_ok(encode(t, cases[i].text, cases[i].n, true, &ids, why));
+        assert_int_equal(ids.n, cases[i].n_ids);
+        for (size_t k = 0; k < ids.n; k++)
+            assert_int_equal(ids.id[k], cases[i].ids[k]);
+        token_ids_deinit(&ids);
+    }
+    tokenizer_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_bytes_without_a_token_are_dropped),
         cmocka_unit_test(test_same_ids_as_the_reference),
         cmocka_unit_test(test_any_bytes_come_back),
         cmocka_unit_test(test_streaming_holds_back_half_characters),
