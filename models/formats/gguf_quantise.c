@@ -192,7 +192,7 @@ static enum status put_texts(struct job *j, struct model_source *from)
     enum status st = model_source_tokenizer_text(from, &text, &n, j->err);
 
     if (st == STATUS_OK)
-        st = gguf_put_tokenizer(j->writer, text, n, j->err);
+        st = gguf_put_tokenizer(j->writer, text, n, j->config.vocab_size, j->err);
     else if (st == STATUS_NOT_FOUND)
         st = STATUS_OK; /* ids only */
     if (st == STATUS_OK)

@@ -18,8 +18,9 @@ MUST_CHECK enum status gguf_tokenizer_text(const struct gguf *g, struct str *out
 MUST_CHECK enum status gguf_tokenizer_texts(const struct gguf *g, struct tokenizer_config *out,
                                             struct error *err);
 /* Keys of a tokenizer.json: its text, and tables for other programs where tokenizer.ggml.pre has a
- * name for how it splits text. */
+ * name for how it splits text. These have n_rows tokens, as many as the embedding has rows (other
+ * programs ask for that), or as many as there are. */
 MUST_CHECK enum status gguf_put_tokenizer(struct gguf_writer *w, const char *text, size_t n,
-                                          struct error *err);
+                                          int32_t n_rows, struct error *err);
 
 #endif

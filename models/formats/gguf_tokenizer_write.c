@@ -153,7 +153,8 @@ static enum status put_tables(struct gguf_writer *w, const struct json *root, in
     return STATUS_OK;
 }
 
-enum status gguf_put_tokenizer(struct gguf_writer *w, const char *text, size_t n, struct error *err)
+enum status gguf_put_tokenizer(struct gguf_writer *w, const char *text, size_t n, int32_t n_rows,
+                               struct error *err)
 {
     struct tokenizer *t = NULL;
     struct json *root = NULL;
@@ -162,7 +163,7 @@ enum status gguf_put_tokenizer(struct gguf_writer *w, const char *text, size_t n
     if (st == STATUS_OK)
         st = jv_parse_max(text, n, TOKENIZER_MAX_FILE, "tokenizer.json", &root, err);
     if (st == STATUS_OK)
-        st = put_tables(w, root, tokenizer_size(t), err);
+        st = put_tables(w, root, tokenizer_size(t) > n_rows ? tokenizer_size(t) : n_rows, err);
     if (st == STATUS_OK)
         gguf_put_text(w, "tokenizer.huggingface.json", text, n);
     jv_unref(root);

@@ -395,7 +395,7 @@ static struct gguf *gguf_with_tokenizer(const char *dir, const char *text, size_
 
     (void)snprintf(path, sizeof(path), "%s/t.gguf", dir);
     gguf_put_text(w, "general.architecture", "qwen3", 5);
-    assert_ok(gguf_put_tokenizer(w, text, n, why));
+    assert_ok(gguf_put_tokenizer(w, text, n, 1000, why));
     assert_ok(gguf_writer_finish(w, path, seams_real(), why));
     gguf_writer_free(w);
     assert_ok(gguf_open(path, &g, why));
@@ -464,6 +464,7 @@ static void test_a_tokenizer_comes_back(void **state)
         if (!cases[i].pre) {
             assert_int_equal(gguf_tokenizer_text(g, &out, &err), STATUS_NOT_FOUND);
         } else {
+            const struct gguf_value *tokens;
             const char *pre;
             size_t length;
 
@@ -471,6 +472,8 @@ static void test_a_tokenizer_comes_back(void **state)
             if (length != strlen(cases[i].pre) || memcmp(pre, cases[i].pre, length) != 0)
                 fail_msg("%s: pre is %.*s", cases[i].name, (int)length, pre);
             assert_ok(gguf_tokenizer_text(g, &out, why));
+            assert_ok(gguf_get_array(g, "tokenizer.ggml.tokens", GGUF_STRING, &tokens, why));
+            assert_int_equal(tokens->count, 1000); /* the rest is unused */
             assert_ok(tokenizer_from_json(text, n, cases[i].name, &want, why));
             assert_ok(tokenizer_from_json(str_cstr(&out), out.len, "tables", &got, why));
             assert_same_ids(want, got);
