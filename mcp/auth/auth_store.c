@@ -8,35 +8,16 @@
  */
 #include "mcp/auth/auth_store.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "runtime/base/file_open.h"
 #include "runtime/base/hash.h"
-#include "runtime/base/home.h"
 #include "runtime/base/memory.h"
-
-#define FILE_BYTES_MAX ((size_t)4 << 20)
-#define LOCK_TRIES     200 /* of 5 ms */
-#define FILE_BYTE      0   /* of the lock file; the others are for tokens */
+#include "runtime/base/private_file.h"
 
 enum status auth_store_default_path(struct str *out, struct error *err)
 {
-    const char *xdg = getenv("XDG_STATE_HOME");
-    char home[4096];
-    enum status st;
-
-    if (xdg && xdg[0] == '/') { /* a relative one is ignored, as its specification says */
-        str_printf(out, "%s/troupe/mcp-auth.json", xdg);
-        return STATUS_OK;
-    }
-    st = home_folder(home, sizeof(home), err);
-    if (!st)
-        str_printf(out, "%s/.local/state/troupe/mcp-auth.json", home);
-    return st;
+    return private_file_path("mcp-auth.json", out, err);
 }
 
 void auth_saved_deinit(struct auth_saved *s)
@@ -134,178 +115,52 @@ static void read_saved(const struct json *doc, const char *issuer, const char *r
 
 /* ---- the file */
 
-static enum status check_mode(const char *path, struct error *err)
+static struct private_file file_at(const char *path)
 {
-    struct stat info;
-    int fd;
-    enum status st = file_open(path, O_RDONLY, 0, &fd, &info, err);
-
-    if (st)
-        return st;
-    close(fd);
-    if (!(info.st_mode & (S_IRWXG | S_IRWXO)))
-        return STATUS_OK;
-    st = error_set(err, STATUS_CONFIG, "%s: other users can read the file", path);
-    error_hint(err, "chmod 600 %s", path);
-    return st;
-}
-
-static enum status load(const char *path, struct json **out, struct error *err)
-{
-    char *bytes = NULL;
-    size_t n = 0;
-    enum status st;
-
-    if (!file_exists(path)) {
-        *out = jv_object();
-        return STATUS_OK;
-    }
-    st = check_mode(path, err);
-    if (!st)
-        st = file_read(path, FILE_BYTES_MAX, &bytes, &n, err);
-    if (!st && n == 0) { /* a crash between creating and the first writing */
-        *out = jv_object();
-    } else if (!st && (jv_parse_max(bytes, n, FILE_BYTES_MAX, path, out, NULL) ||
-                       jv_get_int(jv_get(*out, "version"), 0) != 1)) {
-        st = error_set(err, STATUS_CONFIG, "%s: the file of authorizations cannot be understood",
-                       path);
-        error_hint(err, "remove it; each MCP server then asks for a login again");
-    }
-    if (bytes)
-        explicit_bzero(bytes, n);
-    free(bytes);
-    return error_as_config(st, err);
-}
-
-static enum status create_folder(const char *path, struct error *err)
-{
-    const char *slash = strrchr(path, '/');
-    char *folder = slash && slash > path ? xstrndup(path, (size_t)(slash - path)) : NULL;
-    enum status st = folder ? dir_make(folder, err) : STATUS_OK;
-
-    free(folder);
-    return st;
-}
-
-/* An empty file that only its owner can read: file_write_atomic keeps the mode. */
-static enum status create(const char *path, struct error *err)
-{
-    int fd = -1;
-    enum status st = STATUS_OK;
-
-    if (!file_exists(path))
-        st = file_open(path, O_WRONLY | O_CREAT, S_IRUSR | S_IWUSR, &fd, NULL, err);
-    if (fd >= 0)
-        close(fd);
-    return st;
-}
-
-/* Locks one byte of the lock file, for this descriptor. Returns 0 or an errno. */
-static int lock_byte(int fd, off_t at)
-{
-    struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = at, .l_len = 1};
-
-    return fcntl(fd, F_OFD_SETLK, &l) == 0 ? 0 : errno == EACCES ? EAGAIN : errno;
-}
-
-static enum status open_lock(const char *path, int *fd, struct error *err)
-{
-    struct str name = STR_INIT;
-    enum status st = create_folder(path, err);
-
-    str_printf(&name, "%s.lock", path);
-    if (!st)
-        st = file_open(str_cstr(&name), O_RDWR | O_CREAT, S_IRUSR | S_IWUSR, fd, NULL, err);
-    str_deinit(&name);
-    return st;
-}
-
-/* The lock of another process is held for some milliseconds; one that is stopped may hold it for
- * ever, so the wait has an end. */
-static enum status lock(const char *path, int *fd, struct error *err)
-{
-    const struct timespec wait = {.tv_nsec = 5000000};
-    enum status st = open_lock(path, fd, err);
-    int failed = st ? 0 : lock_byte(*fd, FILE_BYTE);
-
-    for (int i = 0; !st && failed == EAGAIN && i < LOCK_TRIES; i++) {
-        nanosleep(&wait, NULL);
-        failed = lock_byte(*fd, FILE_BYTE);
-    }
-    if (!failed)
-        return st;
-    close(*fd);
-    if (failed == EAGAIN)
-        return error_set(err, STATUS_BUSY, "another process keeps %s.lock locked", path);
-    return error_errno(err, failed, "locking %s.lock", path);
+    return (struct private_file){.path = path,
+                                 .what = "the file of authorizations",
+                                 .lost = "each MCP server then asks for a login again"};
 }
 
 enum status auth_store_hold(const char *path, const char *issuer, const char *resource, int *fd,
                             struct error *err)
 {
     struct str both = STR_INIT;
-    enum status st = open_lock(path, fd, err);
-    int failed;
+    enum status st;
 
-    if (st)
-        return st;
     str_printf(&both, "%s %s", issuer, resource);
-    failed = lock_byte(*fd, 1 + (off_t)(fnv1a64(str_cstr(&both), both.len) >> 2));
+    st = private_file_hold(path, fnv1a64(str_cstr(&both), both.len), fd, err);
     str_deinit(&both);
-    if (!failed)
-        return STATUS_OK;
-    close(*fd);
-    return failed == EAGAIN ? error_set(err, STATUS_BUSY, "another process asks for a token")
-                            : error_errno(err, failed, "locking %s.lock", path);
+    if (st == STATUS_BUSY)
+        error_set(err, STATUS_BUSY, "another process asks for a token");
+    return st;
 }
 
 void auth_store_release(int fd)
 {
-    close(fd); /* the lock goes with it */
+    private_file_release(fd);
 }
 
-static enum status write_doc(const char *path, const struct seams *seams, struct json *doc,
-                             struct error *err)
-{
-    struct str text = STR_INIT;
-    enum status st;
-
-    jv_set_int(doc, "version", 1);
-    jv_write(doc, 1, &text);
-    st = str_ok(&text) ? file_write_atomic(seams, path, str_cstr(&text), text.len, err)
-                       : error_set(err, STATUS_NO_MEMORY, "no memory for %s", path);
-    if (text.data)
-        explicit_bzero(text.data, text.len);
-    str_deinit(&text);
-    return st;
-}
+struct edit {
+    const char *url;
+    const struct auth_saved *saved;
+};
 
 static enum status change(const char *path, const struct seams *seams,
-                          void (*edit)(struct json *doc, const char *url,
-                                       const struct auth_saved *s),
-                          const char *url, const struct auth_saved *s, struct error *err)
+                          void (*edit)(void *ctx, struct json *doc), const char *url,
+                          const struct auth_saved *s, struct error *err)
 {
-    struct json *doc = NULL;
-    int fd = -1;
-    enum status st = lock(path, &fd, err);
+    const struct private_file f = file_at(path);
+    struct edit e = {url, s};
 
-    if (st)
-        return st;
-    st = create(path, err);
-    if (!st)
-        st = load(path, &doc, err);
-    if (!st) {
-        edit(doc, url, s);
-        st = write_doc(path, seams, doc, err);
-    }
-    jv_unref(doc);
-    close(fd);
-    return st;
+    return private_file_change(&f, seams, edit, &e, err);
 }
 
-static void edit_put(struct json *doc, const char *url, const struct auth_saved *s)
+static void edit_put(void *ctx, struct json *doc)
 {
-    struct json *server = member(member(doc, "servers"), url);
+    const struct edit *e = ctx;
+    const struct auth_saved *s = e->saved;
+    struct json *server = member(member(doc, "servers"), e->url);
     struct json *issuer = member(member(doc, "issuers"), s->issuer);
 
     jv_set_string(server, "issuer", s->issuer);
@@ -320,13 +175,13 @@ static void edit_put(struct json *doc, const char *url, const struct auth_saved 
         jv_remove(member(issuer, "tokens"), s->resource);
 }
 
-static void edit_forget(struct json *doc, const char *url, const struct auth_saved *s)
+static void edit_forget(void *ctx, struct json *doc)
 {
-    const struct json *server = jv_get(jv_get(doc, "servers"), url);
+    const struct edit *e = ctx;
+    const struct json *server = jv_get(jv_get(doc, "servers"), e->url);
     struct json *issuer =
         jv_get(jv_get(doc, "issuers"), jv_get_string(jv_get(server, "issuer"), ""));
 
-    (void)s;
     if (issuer)
         jv_remove(member(issuer, "tokens"), jv_get_string(jv_get(server, "resource"), ""));
 }
@@ -346,8 +201,9 @@ enum status auth_store_forget(const char *path, const struct seams *seams, const
 enum status auth_store_issuer(const char *path, const char *issuer, const char *resource,
                               struct auth_saved *out, struct error *err)
 {
+    const struct private_file f = file_at(path);
     struct json *doc = NULL;
-    enum status st = load(path, &doc, err);
+    enum status st = private_file_load(&f, &doc, err);
 
     if (!st)
         read_saved(doc, issuer, resource, out);
@@ -360,8 +216,9 @@ enum status auth_store_server(const char *path, const char *url, struct auth_sav
 {
     struct json *doc = NULL;
     const struct json *server;
+    const struct private_file f = file_at(path);
     const char *issuer, *resource;
-    enum status st = load(path, &doc, err);
+    enum status st = private_file_load(&f, &doc, err);
 
     if (!st) {
         server = jv_get(jv_get(doc, "servers"), url);

@@ -119,33 +119,46 @@ void client_set_ready(struct mcp_client *c, enum mcp_revision r, struct json_vie
         client_calls_go(c);
 }
 
+/* Callbacks may do anything but free the client: a start among them waits until all is closed. */
+static void close_all(struct mcp_client *c, const struct error *err)
+{
+    c->is_closing = true;
+    client_leave_link(c);
+    client_lists_cancel(c->headers_lists);
+    c->headers_lists = NULL;
+    client_listen_lost(c);
+    client_requests_fail(c, err);
+    client_calls_fail(c, err);
+    client_listen_fail(c, err);
+    c->is_closing = false;
+}
+
 void client_set_down(struct mcp_client *c, const struct error *err)
 {
     struct error copy = *err;
 
     if (c->state == MCP_CLIENT_DOWN)
         return;
+    if (c->state == MCP_CLIENT_STARTING)
+        c->eras_known = 0; /* what was known may be so no more */
     c->state = MCP_CLIENT_DOWN;
     c->probe = NULL;
     str_clear(&c->fault);
     str_puts(&c->fault, copy.status ? copy.message : "");
     if (!copy.status)
         (void)error_set(&copy, STATUS_CANCELLED, "the connection was closed");
-    client_leave_link(c);
-    client_lists_cancel(c->headers_lists);
-    c->headers_lists = NULL;
-    client_listen_lost(c);
-    client_requests_fail(c, &copy);
-    client_calls_fail(c, &copy);
-    client_listen_fail(c, &copy);
-    /* A callback may have started it again. */
-    if (c->state == MCP_CLIENT_DOWN && c->spec.events.state)
-        c->spec.events.state(c->spec.events.ctx, MCP_CLIENT_DOWN);
+    close_all(c, &copy);
+    set_state(c, MCP_CLIENT_DOWN);
+    if (c->starts_again && c->state == MCP_CLIENT_DOWN)
+        mcp_client_start(c);
 }
 
 void mcp_client_start(struct mcp_client *c)
 {
     if (c->state != MCP_CLIENT_NEW && c->state != MCP_CLIENT_DOWN)
+        return;
+    c->starts_again = c->is_closing;
+    if (c->is_closing)
         return;
     str_clear(&c->fault);
     str_clear(&c->about);

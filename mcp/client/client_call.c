@@ -191,6 +191,13 @@ static void take_error(struct client_call *call, const struct rpc_message *m)
     str_deinit(&text);
 }
 
+/* Is this page the whole list? */
+static bool is_whole(const struct client_call *call, struct json_view result)
+{
+    return call->n_waiting > 0 && !json_view_get(call->waiting[0]->params, "cursor").at &&
+           !json_view_get(result, "nextCursor").at;
+}
+
 static void take_result(struct client_call *call, struct json_view result)
 {
     struct mcp_client *c = call->client;
@@ -204,6 +211,8 @@ static void take_result(struct client_call *call, struct json_view result)
         if (str_ok(&without))
             result = json_view_str(&without);
     }
+    if (call->method == MCP_TOOLS_LIST && is_whole(call, result))
+        c->headers_known = true;
     if (envelope_answer(call->method, client_is_modern(c), call->caller->can, result, &changed, &a,
                         &err))
         fail(call, RPC_INTERNAL_ERROR, &err);
@@ -298,6 +307,13 @@ static void on_tools(void *ctx, enum status st, struct json_view items, int64_t 
     client_calls_go(c);
 }
 
+/* Of a tool; without any there is nothing to repeat in header fields. */
+static bool has_arguments(const struct client_call *call)
+{
+    return call->method == MCP_TOOLS_CALL && call->n_waiting > 0 &&
+           json_view_size(json_view_get(call->waiting[0]->params, "arguments")) > 0;
+}
+
 /* Is all there that the call needs? If not, it is asked for. */
 static bool can_go(struct client_call *call)
 {
@@ -310,8 +326,7 @@ static bool can_go(struct client_call *call)
             set_level(c, level);
         return c->level != MCP_LOG_NONE && level >= c->level;
     }
-    if (client_is_modern(c) && call->method == MCP_TOOLS_CALL && c->link->is_http &&
-        !c->headers_known) {
+    if (client_is_modern(c) && has_arguments(call) && c->link->is_http && !c->headers_known) {
         if (!c->headers_lists)
             c->headers_lists =
                 client_lists_start(&(struct client_lists_spec){.loop = c->spec.loop,
@@ -553,7 +568,7 @@ void client_calls_of_gone(struct mcp_client *c, struct mcp_caller *caller)
 
 void client_calls_fail(struct mcp_client *c, const struct error *err)
 {
-    while (c->calls && c->state == MCP_CLIENT_DOWN) {
+    while (c->calls) {
         client_request_drop(c->calls->request, false);
         c->calls->request = NULL;
         fail(c->calls, RPC_INTERNAL_ERROR, err);
@@ -562,7 +577,7 @@ void client_calls_fail(struct mcp_client *c, const struct error *err)
 
 /* ---- which call */
 
-static bool can_ask(const struct client_call *call)
+bool client_call_can_ask(const struct client_call *call)
 {
     return call->request && (call->method == MCP_TOOLS_CALL || call->method == MCP_PROMPTS_GET ||
                              call->method == MCP_RESOURCES_READ);
@@ -577,7 +592,7 @@ struct client_call *client_call_of(struct mcp_client *c, int64_t from, bool *is_
     if (from)
         return r ? r->call : NULL;
     for (struct client_call *call = c->calls; call; call = call->next) {
-        if (!can_ask(call))
+        if (!client_call_can_ask(call))
             continue;
         if (best && strcmp(best->caller->principal, call->caller->principal) != 0) {
             *is_ambiguous = true;

@@ -50,6 +50,8 @@ void client_calls_fail(struct mcp_client *c, const struct error *err);
  * Else, of the calls that can ask for input, the only open one, or the last of the only principal
  * that has one open. NULL: none, or it cannot be known. *is_ambiguous: several principals. */
 struct client_call *client_call_of(struct mcp_client *c, int64_t from, bool *is_ambiguous);
+/* Can its answer be `input_required`? */
+bool client_call_can_ask(const struct client_call *call);
 
 /* All exchanges that wait get this answer; the call goes on. */
 void client_call_answer(struct client_call *call, const struct mcp_answer *a);

@@ -95,7 +95,8 @@ struct mcp_client {
     struct loop_timer *tidy; /* frees links that have ended */
     struct str about;        /* result of server/discover, or of initialize */
     struct str fault;
-    struct str info; /* our client info */
+    bool is_closing, starts_again; /* a start in the course of the end waits for it */
+    struct str info;               /* our client info */
 
     int64_t next_id;
     struct map *requests;         /* id (8 bytes) -> struct client_request */

@@ -18,7 +18,8 @@
 #include "runtime/base/memory.h"
 #include "runtime/http/http_url.h"
 
-#define ENDING_MS 8000 /* time for a connection to end in order */
+#define ENDING_MS 8000     /* time for a connection to end in order */
+#define CALL_MS   86400000 /* the hub's own limit counts, which may change */
 
 struct upstream {
     const struct hub_upstream_env *env;
@@ -77,8 +78,11 @@ static void on_line(void *ctx, bool is_error, const char *text, size_t n)
     if (is_error && n > 0)
         (void)snprintf(l->last_error, sizeof(l->last_error), "%.*s", (int)(n < 200 ? n : 200),
                        text);
-    log_write(env->log, is_error ? LOG_DEBUG : LOG_WARN, "server %s: %.*s",
-              l->upstream->server->name, (int)(n < 2000 ? n : 2000), text);
+    if (is_error && env->stderr_line)
+        env->stderr_line(env->ctx, l->upstream->server->name, text, n);
+    else
+        log_write(env->log, is_error ? LOG_DEBUG : LOG_WARN, "server %s: %.*s",
+                  l->upstream->server->name, (int)(n < 2000 ? n : 2000), text);
 }
 
 static void on_message(void *ctx, struct json_view params)
@@ -119,13 +123,14 @@ static enum status make_auth(struct upstream_link *l, const struct mcp_launch *l
                                              .policy = &l->policy,
                                              .ctx = l,
                                              .open_url = env->open_url ? open_url : NULL};
+    enum status st;
 
     if (!launch->url || has_own_authorization(launch))
         return STATUS_OK;
-    if (mcp_auth_new(env->loop, &options, &l->auth, err))
-        return err->status;
-    l->client_auth = client_auth_new(l->auth, l->upstream->server->name);
-    return STATUS_OK;
+    st = mcp_auth_new(env->loop, &options, &l->auth, err);
+    if (!st)
+        l->client_auth = client_auth_new(l->auth, l->upstream->server->name);
+    return st;
 }
 
 /* ---- opening */
@@ -137,8 +142,8 @@ static void set_policy(struct address_policy *p, const struct mcp_server_spec *s
 {
     struct http_url u = {0};
     bool here = !http_url_parse(url, &u, NULL) &&
-                (strcmp(u.host, "localhost") == 0 || strncmp(u.host, "127.", 4) == 0 ||
-                 strcmp(u.host, "::1") == 0);
+                (strcmp(u.host, "localhost") == 0 || strcmp(u.host, "::1") == 0 ||
+                 (strncmp(u.host, "127.", 4) == 0 && !u.host[strspn(u.host, "0123456789.")]));
 
     *p = (struct address_policy){.allow_http = here || server->settings.allow_local,
                                  .allow_loopback = here || server->settings.allow_local,
@@ -192,6 +197,7 @@ static enum status make_client(struct upstream_link *l, const struct mcp_launch 
             .transport = transports[server->transport],
             .argv = (const char *const *)launch->argv,
             .env = (const char *const *)launch->env,
+            .program = server->command,
             .folder = launch->cwd,
             .supervisor = env->supervisor,
             .url = launch->url,
@@ -206,8 +212,7 @@ static enum status make_client(struct upstream_link *l, const struct mcp_launch 
                          MCP_CAN_SAMPLE_TOOLS |
                          (is_owned || server->settings.roots.n ? MCP_CAN_LIST_ROOTS : 0),
             .roots = json_view_str(&roots),
-            .limits = {.call_ms = server->settings.timeout_ms,
-                       .initialize_ms = server->settings.start_timeout_ms},
+            .limits = {.call_ms = CALL_MS, .initialize_ms = server->settings.start_timeout_ms},
             .events = {.ctx = l, .state = on_state, .message = on_message, .line = on_line},
         },
         &l->client, err);
@@ -217,6 +222,19 @@ static enum status make_client(struct upstream_link *l, const struct mcp_launch 
 }
 
 static void close_link(void *ctx);
+
+static struct hub_facts facts(void *ctx)
+{
+    const struct upstream_link *l = ctx;
+    const struct mcp_client_facts f = mcp_client_facts(l->client);
+    static const char *const words[] = {
+        [MCP_OVER_STDIO] = "stdio", [MCP_OVER_HTTP] = "http", [MCP_OVER_HTTP_SSE] = "sse"};
+
+    return (struct hub_facts){.revision = f.revision,
+                              .transport = words[f.transport],
+                              .pid = f.pid,
+                              .server_info = f.server_info};
+}
 
 static enum status open_link(void *ctx, struct mcp_caller *owner,
                              const struct hub_link_events *events, struct hub_link *out,
@@ -248,8 +266,8 @@ static enum status open_link(void *ctx, struct mcp_caller *owner,
         link_free(l);
         return st;
     }
-    *out =
-        (struct hub_link){.handler = *mcp_client_handler(l->client), .ctx = l, .close = close_link};
+    *out = (struct hub_link){
+        .handler = *mcp_client_handler(l->client), .ctx = l, .close = close_link, .facts = facts};
     mcp_client_start(l->client);
     return STATUS_OK;
 }
@@ -293,6 +311,14 @@ static enum effect effect(void *ctx, const char *tool)
     return mcp_server_spec_effect(u->server, tool);
 }
 
+static struct hub_source_limits limits_of(const struct mcp_server_spec *server)
+{
+    return (struct hub_source_limits){.max_in_flight = server->settings.max_in_flight,
+                                      .start_ms = server->settings.start_timeout_ms,
+                                      .call_ms = server->settings.timeout_ms,
+                                      .idle_ms = server->settings.idle_shutdown_ms};
+}
+
 void hub_upstream_spec(const struct hub_upstream_env *env, struct mcp_server_spec *server,
                        struct hub_source_spec *out)
 {
@@ -303,14 +329,22 @@ void hub_upstream_spec(const struct hub_upstream_env *env, struct mcp_server_spe
     *out = (struct hub_source_spec){
         .name = server->name,
         .per_client = server->settings.instances == MCP_PER_CLIENT,
-        .limits = {.max_in_flight = server->settings.max_in_flight,
-                   .start_ms = server->settings.start_timeout_ms,
-                   .call_ms = server->settings.timeout_ms,
-                   .idle_ms = server->settings.idle_shutdown_ms},
+        .limits = limits_of(server),
         .opener = {.ctx = u,
                    .open = open_link,
                    .free = upstream_free,
                    .offers = offers,
                    .effect = effect},
     };
+}
+
+void hub_upstream_change(struct hub_source *s, struct mcp_server_spec *now,
+                         struct hub_source_limits *out)
+{
+    struct upstream *u = hub_source_opener(s);
+
+    mcp_server_spec_ref(now);
+    mcp_server_spec_unref(u->server);
+    u->server = now;
+    *out = limits_of(now);
 }

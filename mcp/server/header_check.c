@@ -6,28 +6,9 @@
 
 #include <string.h>
 
+#include "mcp/rpc/header_text.h"
 #include "mcp/rpc/mcp.h"
-#include "runtime/base/base64.h"
 #include "runtime/base/text.h"
-
-static const char prefix[] = "=?base64?", suffix[] = "?=";
-
-bool header_check_decode(const char *field, struct str *out)
-{
-    size_t n = strlen(field), wrap = sizeof(prefix) - 1 + sizeof(suffix) - 1;
-
-    for (size_t i = 0; i < n; i++) {
-        unsigned char c = (unsigned char)field[i];
-
-        if (c >= 0x7f || (c < 0x20 && c != '\t'))
-            return false;
-    }
-    if (n >= wrap && strncmp(field, prefix, sizeof(prefix) - 1) == 0 &&
-        strcmp(field + n - (sizeof(suffix) - 1), suffix) == 0)
-        return base64_decode(field + sizeof(prefix) - 1, n - wrap, out);
-    str_append(out, field, n);
-    return true;
-}
 
 static bool is_number(const char *text, struct json_view value)
 {
@@ -42,7 +23,7 @@ static bool is_number(const char *text, struct json_view value)
 bool header_check_is(const char *field, struct json_view value)
 {
     struct str held = STR_INIT, text = STR_INIT;
-    bool same = header_check_decode(field, &held);
+    bool same = header_text_read(field, &held);
 
     switch (json_view_kind(value)) {
     case JV_STRING:

@@ -1,4 +1,4 @@
-/* header_check.h - values of a request that header fields repeat: decoded and compared.
+/* header_check.h - values of a request that header fields repeat: compared.
  *
  * A value that is not plain visible ASCII is sent as =?base64?...?=. A field must be there exactly
  * if the value is in the body.
@@ -12,8 +12,6 @@
 #include "mcp/rpc/rpc.h"
 #include "runtime/http/http_head.h"
 
-/* Appends what a field holds. false: a character that is not allowed, or bad base64. */
-bool header_check_decode(const char *field, struct str *out);
 /* Does the field hold this string, number or boolean? Numbers are compared as numbers. */
 bool header_check_is(const char *field, struct json_view value);
 /* The only field of this name; NULL: none. *twice: there are several. */

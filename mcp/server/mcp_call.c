@@ -149,6 +149,7 @@ static void on_done(void *ctx, struct mcp_exchange *x, const struct mcp_answer *
 
     (void)x;
     assert(x == c->x);
+    (void)x;
     if (a->kind == MCP_ERROR) {
         end_with_error(c, a);
         return;

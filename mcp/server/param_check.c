@@ -8,28 +8,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mcp/rpc/mirror.h"
 #include "mcp/server/header_check.h"
 #include "runtime/base/memory.h"
 
-#define KEPT_MS        30000 /* at least; longer if the list says so */
-#define TTL_MAX        300000
-#define LISTS_MAX      256
-#define PAGES_MAX      1000
-#define DEPTH_MAX      16
-#define FIELD_NAME_MAX 128
-#define FIELD          "mcp-param-"
-
-/* One argument: where it is, and the name of its header in lower case. */
-struct annotation {
-    struct annotation *next;
-    char *field;
-    int32_t depth;
-    char *path[]; /* (depth) */
-};
+#define KEPT_MS   30000 /* at least; longer if the list says so */
+#define TTL_MAX   300000
+#define LISTS_MAX 256
+#define PAGES_MAX 1000
 
 struct tool_list {
     struct param_lists *cache;
-    struct map *tools, *reading; /* name -> first annotation; reading: of the list that comes */
+    struct map *tools, *reading; /* name -> struct mirror; reading: of the list that comes */
     int64_t good_until_us;       /* 0: not read yet */
     struct mcp_exchange *x;      /* while it is read */
     int32_t n_pages;
@@ -52,121 +42,64 @@ struct param_lists {
     struct map *lists; /* principal NUL view -> struct tool_list */
 };
 
-/* ---- annotations of a schema */
+/* ---- what is known of the tools */
 
-static void free_annotations(void *p)
+static void free_mirror(void *v)
 {
-    struct annotation *a = p;
-
-    while (a) {
-        struct annotation *next = a->next;
-
-        for (int32_t i = 0; i < a->depth; i++)
-            free(a->path[i]);
-        free(a->field);
-        free(a);
-        a = next;
-    }
+    mirror_free(v);
 }
 
 static void free_tools(struct map *m)
 {
-    map_free(m, free_annotations);
-}
-
-/* RFC 9110, 5.6.2 */
-static bool is_token(const char *s, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (!isalnum((unsigned char)s[i]) && (!s[i] || !strchr("!#$%&'*+-.^_`|~", s[i])))
-            return false;
-    }
-    return n > 0 && n <= FIELD_NAME_MAX;
-}
-
-static void add_annotation(struct annotation **to, struct json_view name, char *const *path,
-                           int32_t depth)
-{
-    struct str text = STR_INIT, field = STR_INIT;
-    struct annotation *a;
-
-    str_puts(&field, FIELD);
-    if (json_view_text(name, &text) && is_token(str_cstr(&text), text.len)) {
-        for (size_t i = 0; i < text.len; i++)
-            str_putc(&field, (char)tolower((unsigned char)text.data[i]));
-        a = xcalloc(1, sizeof(*a) + (size_t)depth * sizeof(a->path[0]));
-        a->field = xstrdup(str_cstr(&field));
-        a->depth = depth;
-        for (int32_t i = 0; i < depth; i++)
-            a->path[i] = xstrdup(path[i]);
-        a->next = *to;
-        *to = a;
-    }
-    str_deinit(&text);
-    str_deinit(&field);
-}
-
-static void find_annotations(struct json_view schema, char **path, int32_t depth,
-                             struct annotation **out)
-{
-    if (depth == DEPTH_MAX)
-        return;
-    for (struct json_walk w = json_walk(json_view_get(schema, "properties"));
-         w.is_object && json_walk_next(&w);) {
-        struct json_view name = json_view_get(w.value, "x-mcp-header");
-        struct str key = STR_INIT;
-
-        (void)json_view_text(w.key, &key);
-        path[depth] = str_take(&key);
-        if (path[depth] && name.at)
-            add_annotation(out, name, path, depth + 1);
-        else if (path[depth])
-            find_annotations(w.value, path, depth + 1, out);
-        free(path[depth]);
-    }
+    map_free(m, free_mirror);
 }
 
 static void take_tools(struct tool_list *l, struct json_view result)
 {
     for (struct json_walk w = json_walk(json_view_get(result, "tools")); json_walk_next(&w);) {
-        struct annotation *first = NULL;
+        struct mirror *m = mirror_read(json_view_get(w.value, "inputSchema"));
         struct str name = STR_INIT;
-        char *path[DEPTH_MAX];
 
-        find_annotations(json_view_get(w.value, "inputSchema"), path, 0, &first);
-        if (first && json_view_text(json_view_get(w.value, "name"), &name))
-            free_annotations(map_put(l->reading, str_cstr(&name), first));
-        else
-            free_annotations(first);
+        /* A client does not call a tool whose annotations are not valid. */
+        if (m && mirror_is_valid(m) && json_view_text(json_view_get(w.value, "name"), &name))
+            m = map_put(l->reading, str_cstr(&name), m);
+        mirror_free(m);
         str_deinit(&name);
     }
 }
 
 /* ---- comparing */
 
-static struct json_view argument(const struct annotation *a, struct json_view arguments)
+static const char *fault_of_one(const struct mirror *m, size_t i, const struct http_request *q,
+                                struct json_view arguments)
 {
-    for (int32_t i = 0; i < a->depth; i++)
-        arguments = json_view_get(arguments, a->path[i]);
-    return json_view_kind(arguments) == JV_NULL ? JSON_VIEW_NONE : arguments;
+    struct json_view value = mirror_value(m, i, arguments);
+    struct str name = STR_INIT;
+    const char *field;
+    bool twice;
+
+    str_puts(&name, MIRROR_FIELD);
+    for (const char *at = mirror_name(m, i); *at; at++)
+        str_putc(&name, (char)tolower((unsigned char)*at));
+    field = header_check_field(q, str_cstr(&name), &twice);
+    str_deinit(&name);
+    if (twice)
+        return "a header Mcp-Param-... is there twice";
+    if (value.at && !field)
+        return "an argument of this tool must be repeated in a header Mcp-Param-...";
+    if (field && (!value.at || !header_check_is(field, value)))
+        return "a header Mcp-Param-... does not agree with the arguments";
+    return NULL;
 }
 
-static const char *fault_of(const struct annotation *a, const struct http_request *q,
+static const char *fault_of(const struct mirror *m, const struct http_request *q,
                             struct json_view arguments)
 {
-    for (; a; a = a->next) {
-        struct json_view value = argument(a, arguments);
-        bool twice;
-        const char *field = header_check_field(q, a->field, &twice);
+    const char *fault = NULL;
 
-        if (twice)
-            return "a header Mcp-Param-... is there twice";
-        if (value.at && !field)
-            return "an argument of this tool must be repeated in a header Mcp-Param-...";
-        if (field && (!value.at || !header_check_is(field, value)))
-            return "a header Mcp-Param-... does not agree with the arguments";
-    }
-    return NULL;
+    for (size_t i = 0; m && !fault && i < mirror_size(m); i++)
+        fault = fault_of_one(m, i, q, arguments);
+    return fault;
 }
 
 static const char *check_now(const struct tool_list *l, const struct param_check *k)
@@ -193,6 +126,8 @@ static void finish(struct tool_list *l, bool is_read)
         l->good_until_us = seams_mono_us(l->cache->server->seams) + l->ttl_ms * 1000;
     } else {
         free_tools(l->reading);
+        if (l->good_until_us > 0) /* the old one counts on */
+            l->good_until_us = seams_mono_us(l->cache->server->seams) + KEPT_MS * 1000;
     }
     l->reading = NULL;
     l->first = NULL;
@@ -331,7 +266,7 @@ static struct tool_list *list_of(struct param_lists *c, const struct mcp_caller 
 static bool has_fields(const struct http_request *q)
 {
     for (int32_t i = 0; i < q->n_fields; i++) {
-        if (strncmp(q->fields[i].name, FIELD, sizeof(FIELD) - 1) == 0)
+        if (strncmp(q->fields[i].name, MIRROR_FIELD, sizeof(MIRROR_FIELD) - 1) == 0)
             return true;
     }
     return false;
@@ -349,7 +284,10 @@ struct param_check *param_check(struct param_lists *c, struct mcp_caller *caller
         return NULL;
     }
     l = list_of(c, caller);
-    if (l->good_until_us > seams_mono_us(c->server->seams) && !check_now(l, &now)) {
+    if (l->good_until_us > 0 && !check_now(l, &now)) {
+        /* An old list is read again beside the call: a slow server would delay the calls of all. */
+        if (l->good_until_us <= seams_mono_us(c->server->seams) && !l->reading)
+            read_list(l, caller);
         done(ctx, NULL);
         return NULL;
     }

@@ -1,5 +1,4 @@
-/* gguf_tokenizer.c - reading the tokenizer of a GGUF: its tables become a tokenizer.json, which
- * tokenizer_load.c checks.
+/* gguf_tokenizer.c - reading the tokenizer of a GGUF.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "models/formats/gguf_tokenizer.h"
@@ -7,183 +6,187 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "models/formats/tokenizer.h"
-#include "models/formats/tokenizer_pre.h"
+#include "models/formats/tokenizer_tables.h"
 #include "runtime/base/memory.h"
-#include "runtime/base/utf8.h"
 
-/* tokenizer.ggml.token_type */
-enum token_type { TYPE_NORMAL = 1, TYPE_UNKNOWN, TYPE_CONTROL, TYPE_USER, TYPE_UNUSED, TYPE_BYTE };
+/* What tokenizer_from_tables borrows; all is freed after the call. */
+struct loader {
+    const struct gguf *g;
+    struct tokenizer_tables t;
+    struct table_text *token, *merge;
+    float *score;
+    int32_t *type;
+    char *model, *pre;
+    struct error *err;
+};
 
-static enum status find_pre(const struct gguf *g, const struct tokenizer_pre **out,
-                            struct error *err)
+static enum status no_memory(const struct loader *l, uint64_t n)
+{
+    return error_set(l->err, STATUS_NO_MEMORY, "%s: no memory for %llu tokens", gguf_name(l->g),
+                     (unsigned long long)n);
+}
+
+static enum status take_text(struct loader *l, const char *key, char **out)
 {
     const char *text;
     size_t n;
-    enum status st = gguf_get_text(g, "tokenizer.ggml.pre", &text, &n, err);
+    enum status st = gguf_get_text(l->g, key, &text, &n, l->err);
 
     if (st)
-        return st == STATUS_NOT_FOUND ? STATUS_UNSUPPORTED : st; /* a guess could be wrong */
-    for (size_t i = 0; tokenizer_pre_at(i); i++)
-        if (strlen(tokenizer_pre_at(i)->name) == n &&
-            memcmp(tokenizer_pre_at(i)->name, text, n) == 0) {
-            *out = tokenizer_pre_at(i);
-            return STATUS_OK;
-        }
-    return error_set(err, STATUS_UNSUPPORTED,
-                     "%s: \"tokenizer.ggml.pre\": \"%.*s\" is not supported", gguf_name(g),
-                     n < 64 ? (int)n : 64, text);
-}
-
-static enum status put_element(const struct gguf *g, const char *key, const char *text, size_t n,
-                               struct str *out, struct error *err)
-{
-    if (n == 0 || n > 2 * TOKENIZER_MAX_TOKEN_BYTES + 1)
-        return error_set(err, STATUS_LIMIT, "%s: \"%s\": an element has %zu bytes, at most %d", //
-                         gguf_name(g), key, n, 2 * TOKENIZER_MAX_TOKEN_BYTES);
-    if (memchr(text, '\0', n) || utf8_valid_prefix(text, n) != n)
-        return error_set(err, STATUS_INVALID, "%s: \"%s\": an element is not valid UTF-8",
-                         gguf_name(g), key);
-    str_put_json_string(out, text, n);
+        return st;
+    if (n > 255 || memchr(text, '\0', n))
+        return error_set(l->err, STATUS_INVALID, "%s: \"%s\": is not a name", gguf_name(l->g), key);
+    *out = xstrndup(text, n);
     return STATUS_OK;
 }
 
-static int64_t type_of(const struct gguf_value *types, uint64_t id)
-{
-    return types ? gguf_int_at(types, id) : TYPE_NORMAL;
-}
-
-/* Tokens of the vocabulary (added false) or the added ones, without brackets. */
-static enum status put_tokens(const struct gguf *g, const struct gguf_value *tokens,
-                              const struct gguf_value *types, bool added, struct str *out,
+static enum status take_texts(struct loader *l, const char *key, struct table_text **out, size_t *n,
                               struct error *err)
 {
-    const char *text, *comma = "";
-    size_t at = 0, n;
-    enum status st = STATUS_OK;
+    const struct gguf_value *v;
+    size_t at = 0;
+    enum status st = gguf_get_array(l->g, key, GGUF_STRING, &v, err);
 
-    for (uint64_t id = 0; st == STATUS_OK && gguf_next_text(tokens, &at, &text, &n); id++) {
-        const int64_t type = type_of(types, id);
-
-        if (type == TYPE_UNUSED || (type == TYPE_CONTROL || type == TYPE_USER) != added)
-            continue;
-        str_printf(out, added ? "%s{\"content\":" : "%s", comma);
-        st = put_element(g, "tokenizer.ggml.tokens", text, n, out, err);
-        if (added)
-            str_printf(out,
-                       ",\"id\":%llu,\"special\":%s,\"normalized\":false,\"lstrip\":false,"
-                       "\"rstrip\":false,\"single_word\":false}",
-                       (unsigned long long)id, type == TYPE_CONTROL ? "true" : "false");
-        else
-            str_printf(out, ":%llu", (unsigned long long)id);
-        comma = ",";
-    }
-    return st;
-}
-
-static enum status put_merges(const struct gguf *g, struct str *out, struct error *err)
-{
-    const struct gguf_value *merges;
-    const char *text, *comma = "";
-    size_t at = 0, n;
-    enum status st = gguf_get_array(g, "tokenizer.ggml.merges", GGUF_STRING, &merges, err);
-
-    if (st == STATUS_NOT_FOUND)
-        return STATUS_OK; /* a vocabulary of bytes */
-    while (st == STATUS_OK && gguf_next_text(merges, &at, &text, &n)) {
-        str_puts(out, comma);
-        st = put_element(g, "tokenizer.ggml.merges", text, n, out, err);
-        comma = ",";
-    }
-    return st;
-}
-
-static void put_parts(const struct tokenizer_pre *pre, struct str *out)
-{
-    static const char byte_level[] =
-        "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":false,"
-        "\"use_regex\":%s}";
-
-    str_puts(out, pre->nfc ? "\"normalizer\":{\"type\":\"NFC\"}," : "\"normalizer\":null,");
-    str_puts(out, "\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[");
-    if (pre->digits)
-        str_puts(out, "{\"type\":\"Digits\",\"individual_digits\":true},");
-    if (pre->pattern) {
-        str_puts(out, "{\"type\":\"Split\",\"pattern\":{\"Regex\":");
-        str_put_json_string(out, pre->pattern, strlen(pre->pattern));
-        str_puts(out, "},\"behavior\":\"Isolated\",\"invert\":false},");
-    }
-    str_printf(out, byte_level, pre->pattern ? "false" : "true");
-    str_puts(out, "]},\"decoder\":");
-    str_printf(out, byte_level, "false");
-}
-
-static enum status put_json(const struct gguf *g, const struct tokenizer_pre *pre, struct str *out,
-                            struct error *err)
-{
-    const struct gguf_value *tokens, *types = NULL;
-    enum status st = gguf_get_array(g, "tokenizer.ggml.tokens", GGUF_STRING, &tokens, err);
-
-    if (st == STATUS_OK && gguf_find(g, "tokenizer.ggml.token_type"))
-        st = gguf_get_array(g, "tokenizer.ggml.token_type", GGUF_I32, &types, err);
     if (st)
-        return st == STATUS_NOT_FOUND ? STATUS_INVALID : st;
-    if (tokens->count > TOKENIZER_MAX_IDS || (types && types->count != tokens->count))
-        return error_set(
-            err, STATUS_INVALID,
-            "%s: %llu tokens: too many, or not as many as \"tokenizer.ggml.token_type\"",
-            gguf_name(g), (unsigned long long)tokens->count);
-    str_puts(out, "{\"version\":\"1.0\",\"added_tokens\":[");
-    st = put_tokens(g, tokens, types, true, out, err);
-    str_puts(out, "],");
-    put_parts(pre, out);
-    str_printf(out, ",\"model\":{\"type\":\"BPE\",\"ignore_merges\":%s,\"vocab\":{",
-               pre->ignore_merges ? "true" : "false");
-    if (st == STATUS_OK)
-        st = put_tokens(g, tokens, types, false, out, err);
-    str_puts(out, "},\"merges\":[");
-    if (st == STATUS_OK)
-        st = put_merges(g, out, err);
-    str_puts(out, "]}}");
+        return st;
+    if (v->count > 2 * (uint64_t)TOKENIZER_MAX_IDS)
+        return error_set(err, STATUS_LIMIT, "%s: \"%s\": %llu elements are too many",
+                         gguf_name(l->g), key, (unsigned long long)v->count);
+    *out = mem_alloc((size_t)v->count + 1, sizeof(**out));
+    if (!*out)
+        return no_memory(l, v->count);
+    for (*n = 0; gguf_next_text(v, &at, &(*out)[*n].bytes, &(*out)[*n].n);)
+        (*n)++;
+    return STATUS_OK;
+}
+
+/* An array of as many elements as there are tokens; *out stays NULL without the key. */
+static enum status find_column(struct loader *l, const char *key, enum gguf_kind kind,
+                               const struct gguf_value **out)
+{
+    enum status st;
+
+    if (!gguf_find(l->g, key))
+        return STATUS_OK;
+    st = gguf_get_array(l->g, key, kind, out, l->err);
+    if (st == STATUS_OK && (*out)->count != (uint64_t)l->t.n_tokens)
+        st = error_set(l->err, STATUS_INVALID, "%s: \"%s\": %llu elements, but there are %d tokens",
+                       gguf_name(l->g), key, (unsigned long long)(*out)->count, l->t.n_tokens);
     return st;
 }
 
-static enum status put_whole(const struct gguf *g, struct str *out, struct error *err)
+static enum status take_columns(struct loader *l)
+{
+    const struct gguf_value *scores = NULL, *types = NULL;
+    enum status st = find_column(l, "tokenizer.ggml.scores", GGUF_F32, &scores);
+
+    if (st == STATUS_OK)
+        st = find_column(l, "tokenizer.ggml.token_type", GGUF_I32, &types);
+    if (st)
+        return st;
+    l->score = mem_alloc((size_t)l->t.n_tokens + 1, sizeof(*l->score));
+    l->type = mem_alloc((size_t)l->t.n_tokens + 1, sizeof(*l->type));
+    if (!l->score || !l->type)
+        return no_memory(l, (uint64_t)l->t.n_tokens);
+    for (int32_t i = 0; i < l->t.n_tokens; i++) {
+        l->score[i] = scores ? (float)gguf_real_at(scores, (uint64_t)i) : 0.0f;
+        l->type[i] = types ? (int32_t)gguf_int_at(types, (uint64_t)i) : TABLE_NORMAL;
+    }
+    l->t.score = scores ? l->score : NULL;
+    l->t.type = types ? l->type : NULL;
+    return STATUS_OK;
+}
+
+static enum status take_id(struct loader *l, const char *key, int32_t *out)
+{
+    int64_t id = -1;
+    enum status st = gguf_find(l->g, key)
+                         ? gguf_get_int(l->g, key, 0, TOKENIZER_MAX_IDS, &id, l->err)
+                         : STATUS_OK;
+
+    *out = (int32_t)id;
+    return st;
+}
+
+static enum status take_bool(struct loader *l, const char *key, bool otherwise, bool *out)
+{
+    *out = otherwise;
+    return gguf_find(l->g, key) ? gguf_get_bool(l->g, key, out, l->err) : STATUS_OK;
+}
+
+static enum status take_flags(struct loader *l)
+{
+    enum status st = take_id(l, "tokenizer.ggml.bos_token_id", &l->t.bos_id);
+
+    if (st == STATUS_OK)
+        st = take_id(l, "tokenizer.ggml.eos_token_id", &l->t.eos_id);
+    if (st == STATUS_OK)
+        st = take_id(l, "tokenizer.ggml.unknown_token_id", &l->t.unk_id);
+    if (st == STATUS_OK)
+        st = take_bool(l, "tokenizer.ggml.add_bos_token", strcmp(l->model, "llama") == 0,
+                       &l->t.add_bos);
+    if (st == STATUS_OK)
+        st = take_bool(l, "tokenizer.ggml.add_eos_token", false, &l->t.add_eos);
+    if (st == STATUS_OK)
+        st = take_bool(l, "tokenizer.ggml.add_space_prefix", strcmp(l->model, "llama") == 0,
+                       &l->t.add_space_prefix);
+    return st;
+}
+
+static enum status take_tables(struct loader *l)
+{
+    size_t n = 0;
+    enum status st = take_text(l, "tokenizer.ggml.model", &l->model);
+
+    if (st == STATUS_OK && gguf_find(l->g, "tokenizer.ggml.pre"))
+        st = take_text(l, "tokenizer.ggml.pre", &l->pre);
+    if (st)
+        return st; /* NOT_FOUND: no tokenizer */
+    st = take_texts(l, "tokenizer.ggml.tokens", &l->token, &n, l->err);
+    if (st == STATUS_OK && n > TOKENIZER_MAX_IDS)
+        st = error_set(l->err, STATUS_LIMIT, "%s: %zu tokens are too many", gguf_name(l->g), n);
+    l->t.n_tokens = (int32_t)n;
+    if (st == STATUS_OK)
+        st = take_columns(l);
+    if (st == STATUS_OK && gguf_find(l->g, "tokenizer.ggml.merges"))
+        st = take_texts(l, "tokenizer.ggml.merges", &l->merge, &l->t.n_merges, l->err);
+    if (st == STATUS_OK)
+        st = take_flags(l);
+    return st == STATUS_NOT_FOUND ? STATUS_INVALID : st;
+}
+
+static enum status from_tables(const struct gguf *g, struct tokenizer **out, struct error *err)
+{
+    struct loader l = {.g = g, .err = err};
+    enum status st = take_tables(&l);
+
+    if (st == STATUS_OK) {
+        l.t.name = gguf_name(g);
+        l.t.model = l.model;
+        l.t.pre = l.pre;
+        l.t.token = l.token;
+        l.t.merge = l.merge;
+        st = tokenizer_from_tables(&l.t, out, err);
+    }
+    free(l.token);
+    free(l.merge);
+    free(l.score);
+    free(l.type);
+    free(l.model);
+    free(l.pre);
+    return st;
+}
+
+enum status gguf_tokenizer(const struct gguf *g, struct tokenizer **out, struct error *err)
 {
     const char *text;
     size_t n;
-    enum status st = gguf_get_text(g, "tokenizer.huggingface.json", &text, &n, err);
-
-    if (st == STATUS_OK)
-        str_append(out, text, n);
-    return st;
-}
-
-enum status gguf_tokenizer_text(const struct gguf *g, struct str *out, struct error *err)
-{
-    const struct tokenizer_pre *pre = NULL;
-    const char *model;
-    size_t n;
     enum status st;
 
-    if (gguf_find(g, "tokenizer.huggingface.json")) {
-        st = put_whole(g, out, err);
-    } else {
-        st = gguf_get_text(g, "tokenizer.ggml.model", &model, &n, err);
-        if (st)
-            return st;
-        if (n != 4 || memcmp(model, "gpt2", 4) != 0)
-            return error_set(err, STATUS_UNSUPPORTED,
-                             "%s: \"tokenizer.ggml.model\": \"%.*s\" is not supported, only gpt2",
-                             gguf_name(g), n < 64 ? (int)n : 64, model);
-        st = find_pre(g, &pre, err);
-        if (st == STATUS_OK)
-            st = put_json(g, pre, out, err);
-    }
-    if (st == STATUS_OK && (!str_ok(out) || out->len > TOKENIZER_MAX_FILE))
-        st = error_set(err, STATUS_LIMIT, "%s: no memory for the tokenizer, or more than %zu MiB",
-                       gguf_name(g), TOKENIZER_MAX_FILE >> 20);
-    return st;
+    if (!gguf_find(g, "tokenizer.huggingface.json"))
+        return from_tables(g, out, err);
+    st = gguf_get_text(g, "tokenizer.huggingface.json", &text, &n, err);
+    return st ? st : tokenizer_from_json(text, n, gguf_name(g), out, err);
 }
 
 /* The text of the token whose id is at `key`; NULL: none. */

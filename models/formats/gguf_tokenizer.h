@@ -1,4 +1,4 @@
-/* gguf_tokenizer.h - the tokenizer of a GGUF as the text of a tokenizer.json, and back.
+/* gguf_tokenizer.h - the tokenizer of a GGUF, also as the text of a tokenizer.json, and back.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_MODELS_FORMATS_GGUF_TOKENIZER_H
@@ -6,12 +6,17 @@
 
 #include "models/formats/gguf.h"
 #include "models/formats/gguf_write.h"
+#include "models/formats/tokenizer.h"
 #include "models/formats/tokenizer_config.h"
 #include "runtime/base/str.h"
 
-/* Appends tokenizer.huggingface.json, else what the tables of tokenizer.ggml.model "gpt2" say.
- * STATUS_NOT_FOUND: the file has no tokenizer; STATUS_UNSUPPORTED: another model, or a `pre` that
- * this build does not know, by name. */
+/* Of tokenizer.huggingface.json, else of the tables (tokenizer_tables.h). STATUS_NOT_FOUND: the
+ * file has no tokenizer. */
+MUST_CHECK enum status gguf_tokenizer(const struct gguf *g, struct tokenizer **out,
+                                      struct error *err);
+/* Appends the text of a tokenizer.json: tokenizer.huggingface.json, else what the tables of
+ * tokenizer.ggml.model "gpt2" say. STATUS_NOT_FOUND: the file has no tokenizer; STATUS_UNSUPPORTED:
+ * another model, or a `pre` that this build does not know, by name. */
 MUST_CHECK enum status gguf_tokenizer_text(const struct gguf *g, struct str *out,
                                            struct error *err);
 /* The special tokens' texts and the chat template; what is not there is NULL. */

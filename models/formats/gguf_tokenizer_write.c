@@ -1,7 +1,7 @@
 /* gguf_tokenizer_write.c - a tokenizer.json as keys of a GGUF.
  *
  * The file itself is kept, so that this program reads back exactly the same tokenizer. Other
- * programs read the tables; these say nothing of patterns but a name (tokenizer_pre.def), so a
+ * programs read the tables; these say nothing of patterns but a name (tokenizer_pre.h), so a
  * tokenizer that splits text in another way gets none. SPDX-License-Identifier: Apache-2.0
  */
 #include <stdio.h>
@@ -29,48 +29,69 @@ static const char *type_name(const struct json *part)
     return jv_get_string(jv_get(part, "type"), "");
 }
 
-/* How tokenizer.json splits text, as far as a name can say it. */
+/* The patterns by which tokenizer.json splits text, in order. */
 struct splits {
-    const char *pattern; /* NULL: none */
-    bool digits, gpt2, prefix_space, other;
+    const char *pattern[PRE_MAX_PATTERNS];
+    size_t n;
+    bool other; /* something that a name cannot say */
 };
+
+static void add_pattern(struct splits *s, const char *pattern)
+{
+    if (s->n == PRE_MAX_PATTERNS)
+        s->other = true;
+    else
+        s->pattern[s->n++] = pattern;
+}
 
 static void read_split(const struct json *part, struct splits *s)
 {
     if (strcmp(type_name(part), "Split") == 0) {
-        s->other = s->other || s->pattern;
-        s->pattern = jv_get_string(jv_get(jv_get(part, "pattern"), "Regex"), "");
+        add_pattern(s, jv_get_string(jv_get(jv_get(part, "pattern"), "Regex"), ""));
     } else if (strcmp(type_name(part), "Digits") == 0) {
-        s->digits = true;
+        add_pattern(s, "\\p{N}");
         s->other = s->other || !jv_get_bool(jv_get(part, "individual_digits"), false);
     } else if (strcmp(type_name(part), "ByteLevel") == 0) {
-        s->gpt2 = jv_get_bool(jv_get(part, "use_regex"), true);
-        s->prefix_space = jv_get_bool(jv_get(part, "add_prefix_space"), true);
+        if (jv_get_bool(jv_get(part, "use_regex"), true))
+            add_pattern(s, tokenizer_pre_find("gpt-2")->pattern[0]);
+        s->other = s->other || jv_get_bool(jv_get(part, "add_prefix_space"), true);
     } else {
         s->other = true;
     }
 }
 
+static bool same_patterns(const struct tokenizer_pre *p, const struct splits *s)
+{
+    for (size_t i = 0; i < PRE_MAX_PATTERNS; i++) {
+        const char *own = p->pattern[i], *other = i < s->n ? s->pattern[i] : NULL;
+
+        if (!own != !other || (own && strcmp(own, other) != 0))
+            return false;
+    }
+    return true;
+}
+
 /* NULL: no name says this. Where nothing merges, splits make no difference. */
 static const struct tokenizer_pre *find_pre(const struct json *root)
 {
+    static const char *const names[] = {"gpt-2",  "smollm",     "qwen2",  "deepseek-r1-qwen",
+                                        "dbrx",   "llama-bpe",  "tekken", "gpt-4o",
+                                        "qwen35", "deepseek-v3"};
     const struct json *part = jv_get(root, "pre_tokenizer"), *model = jv_get(root, "model");
     const struct json *list = jv_get(part, "pretokenizers");
-    const bool merges = jv_size(jv_get(model, "merges")) > 0;
-    struct splits s = {.pattern = NULL};
+    struct splits s = {.n = 0};
 
+    if (jv_get_bool(jv_get(model, "byte_fallback"), false))
+        return NULL;
     read_split(list ? jv_at(list, 0) : part, &s);
     for (size_t i = 1; i < jv_size(list); i++)
         read_split(jv_at(list, i), &s);
-    if (s.other || s.prefix_space || (s.gpt2 && s.pattern))
-        return NULL;
-    for (size_t i = 0; tokenizer_pre_at(i); i++) {
-        const struct tokenizer_pre *p = tokenizer_pre_at(i);
+    for (size_t i = 0; i < ARRAY_LEN(names) && !s.other; i++) {
+        const struct tokenizer_pre *p = tokenizer_pre_find(names[i]);
 
         if (p->ignore_merges == jv_get_bool(jv_get(model, "ignore_merges"), false) &&
             p->nfc == (jv_kind(jv_get(root, "normalizer")) != JV_NULL) &&
-            (!merges || (p->digits == s.digits && s.gpt2 == !p->pattern &&
-                         (!p->pattern || strcmp(p->pattern, s.pattern ? s.pattern : "") == 0))))
+            (jv_size(jv_get(model, "merges")) == 0 || same_patterns(p, &s)))
             return p;
     }
     return NULL;

@@ -18,7 +18,7 @@
 
 struct source_ops {
     enum status (*config)(struct model_source *s, struct model_config *out, struct error *err);
-    enum status (*tokenizer)(struct model_source *s, char **out, size_t *n, struct error *err);
+    enum status (*tokenizer_text)(struct model_source *s, char **out, size_t *n, struct error *err);
     enum status (*texts)(struct model_source *s, struct tokenizer_config *out, struct error *err);
     enum status (*tensors)(struct model_source *s, struct tensor_file **out, struct error *err);
 };
@@ -330,7 +330,7 @@ enum status model_source_config(struct model_source *s, struct model_config *out
 enum status model_source_tokenizer_text(struct model_source *s, char **out, size_t *n,
                                         struct error *err)
 {
-    return s->ops->tokenizer(s, out, n, err);
+    return s->ops->tokenizer_text(s, out, n, err);
 }
 
 enum status model_source_tokenizer(struct model_source *s, struct tokenizer **out,
@@ -340,14 +340,15 @@ enum status model_source_tokenizer(struct model_source *s, struct tokenizer **ou
     struct error why = ERROR_INIT;
     char *text = NULL;
     size_t n = 0;
-    enum status st = s->ops->tokenizer(s, &text, &n, &why);
+    enum status st =
+        s->gguf ? gguf_tokenizer(s->gguf, out, &why) : s->ops->tokenizer_text(s, &text, &n, &why);
 
     if (st == STATUS_NOT_FOUND) {
         *out = NULL;
         return STATUS_OK;
     }
-    str_printf(&name, s->gguf ? "the tokenizer of %s" : "%s/tokenizer.json", s->name);
-    if (!st)
+    str_printf(&name, "%s/tokenizer.json", s->name);
+    if (!st && !s->gguf)
         st = tokenizer_from_json(text, n, str_cstr(&name), out, &why);
     if (st && err)
         *err = why;

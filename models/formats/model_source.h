@@ -37,7 +37,8 @@ const char *model_source_name(const struct model_source *s);  /* for messages */
 struct gguf *model_source_gguf(const struct model_source *s); /* lent; NULL: not a GGUF */
 MUST_CHECK enum status model_source_config(struct model_source *s, struct model_config *out,
                                            struct error *err);
-/* tokenizer.json as text; the caller frees it. STATUS_NOT_FOUND: the model has no tokenizer. */
+/* tokenizer.json as text; the caller frees it. STATUS_NOT_FOUND: the model has no tokenizer;
+ * STATUS_UNSUPPORTED: one that has no such text. */
 MUST_CHECK enum status model_source_tokenizer_text(struct model_source *s, char **out, size_t *n,
                                                    struct error *err);
 /* NULL in *out: the model has none. */

@@ -250,13 +250,8 @@ static enum status check_folder(const char *name, bool in_env, struct error *err
 
     if (!st)
         st = model_source_config(files, &config, err);
-    if (!st && !in_env && strcmp(config.codec, "compact") == 0) {
-        st = error_set(
-            err, STATUS_CONFIG,
-            "model %s knows only the calls of environments; it cannot answer other tasks", name);
-        error_hint(err, "give the agent a `model` that can chat: a key of `models`, a folder, "
-                        "URL#NAME or script:FILE");
-    }
+    if (!st && !in_env && strcmp(config.codec, "compact") == 0)
+        st = model_chats_not(name, err);
     model_source_close(files);
     return st;
 }

@@ -72,6 +72,8 @@ enum status troupe_run_fork(struct troupe *t, const struct troupe_fork *fork,
         r->inputs = jv_ref(jv_get(h.config, "inputs"));
         run_models_recorded(r->models, h.config, fork->live);
         if (!fork->live)
+            r->recorded_tools = jv_ref(jv_get(h.config, "mcp_tools"));
+        if (!fork->live)
             st = replay_load(fork->from, fork->uuid, &r->replay, err);
     }
     if (!st)

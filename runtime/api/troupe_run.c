@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "blueprints/replay.h"
+#include "runtime/api/troupe_mcp.h"
 #include "runtime/api/troupe_run.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/time_text.h"
@@ -190,8 +191,12 @@ enum status troupe_run_check(struct troupe_run *r, const char *root, struct erro
     struct loop *loop = NULL;
     enum status st = troupe_loop(r->t, &loop, err);
 
+    if (!st && !r->replay) /* a replay starts no server */
+        st = troupe_mcp_plan(r->t, r->plan, err);
     if (!st)
         st = troupe_tools(r->t, root, &r->tools, err);
+    if (!st)
+        st = troupe_mcp_recorded(r->recorded_tools, r->tools, err);
     if (!st)
         st = open_agents(r, err);
     if (!st)
@@ -266,6 +271,7 @@ void troupe_run_free(struct troupe_run *r)
     loop_timer_free(r->limit);
     run_models_free(r->models);
     jv_unref(r->inputs);
+    jv_unref(r->recorded_tools);
     jv_unref(r->result.output);
     plan_free(r->own_plan);
     replay_free(r->replay);

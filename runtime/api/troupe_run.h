@@ -22,6 +22,7 @@ struct troupe_run {
     struct replay *replay; /* the record that it replays, or NULL */
     struct run_models *models;
     struct tool_registry *tools;
+    struct json *recorded_tools; /* of a replay: the upstream tools of the record; or NULL */
     struct agent_host *agents;
     struct runner *runner; /* NULL for a row that is never started */
     struct run *run;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "runtime/api/model_file.h"
+#include "runtime/api/troupe_mcp.h"
 #include "runtime/api/troupe_run.h"
 #include "runtime/base/memory.h"
 
@@ -33,6 +34,9 @@ static struct json *config_of(const struct troupe_run *r, const struct json *mor
     jv_set_adopt(config, "plan", jv_deep_copy(r->plan->effective));
     jv_set_adopt(config, "inputs", jv_deep_copy(r->inputs));
     run_models_describe(r->models, r->plan, config);
+    value = troupe_mcp_describe(r->plan, r->tools);
+    if (value)
+        jv_set_adopt(config, "mcp_tools", value);
     for (void *it = NULL; (it = jv_next(more, it, &key, &value));)
         jv_set_adopt(config, key, jv_deep_copy(value));
     return config;
@@ -155,6 +159,22 @@ struct making {
     void *ctx;
 };
 
+/* A run that waits until the servers of its tools have started. */
+struct waiting {
+    struct troupe_waiting of_troupe; /* first */
+    struct troupe *t;
+    struct troupe_run_spec spec;
+    struct troupe_run_options o;
+    struct json *inputs, *more;
+    char *key;
+    troupe_run_made made;
+    void *ctx;
+    struct hub_warm *warm;
+    bool inside; /* troupe_run_new_later */
+    enum status status;
+    struct error *err;
+};
+
 static void on_row(void *ctx, struct run *row, enum status status, const struct error *err)
 {
     struct making m = *(struct making *)ctx;
@@ -170,9 +190,9 @@ static void on_row(void *ctx, struct run *row, enum status status, const struct 
     m.made(m.ctx, m.run, err);
 }
 
-enum status troupe_run_new_later(struct troupe *t, const struct troupe_run_spec *spec,
-                                 const struct troupe_run_options *o, troupe_run_made made,
-                                 void *ctx, struct error *err)
+static enum status make_later(struct troupe *t, const struct troupe_run_spec *spec,
+                              const struct troupe_run_options *o, troupe_run_made made, void *ctx,
+                              struct error *err)
 {
     struct making *m;
     struct troupe_run *r = NULL;
@@ -188,6 +208,75 @@ enum status troupe_run_new_later(struct troupe *t, const struct troupe_run_spec 
     row_deinit(&row);
     free(root);
     return STATUS_OK;
+}
+
+static void free_waiting(struct waiting *w)
+{
+    jv_unref(w->inputs);
+    jv_unref(w->more);
+    free(w->key);
+    free(w);
+}
+
+static void drop(struct troupe_waiting *of_troupe)
+{
+    struct waiting *w = (struct waiting *)of_troupe;
+
+    hub_warm_drop(w->warm);
+    free_waiting(w);
+}
+
+static void remove_waiting(struct waiting *w)
+{
+    struct troupe_waiting **at = &w->t->waiting;
+
+    while (*at != &w->of_troupe)
+        at = &(*at)->next;
+    *at = w->of_troupe.next;
+}
+
+static void servers_are_there(void *ctx)
+{
+    struct waiting *w = ctx;
+    struct error err = ERROR_INIT;
+
+    w->status = make_later(w->t, &w->spec, &w->o, w->made, w->ctx, w->inside ? w->err : &err);
+    if (w->inside)
+        return;
+    remove_waiting(w);
+    if (w->status)
+        w->made(w->ctx, NULL, &err);
+    free_waiting(w);
+}
+
+enum status troupe_run_new_later(struct troupe *t, const struct troupe_run_spec *spec,
+                                 const struct troupe_run_options *o, troupe_run_made made,
+                                 void *ctx, struct error *err)
+{
+    struct waiting *w = xcalloc(1, sizeof(*w));
+    enum status st;
+
+    *w = (struct waiting){.of_troupe.drop = drop,
+                          .t = t,
+                          .spec = *spec,
+                          .o = *o,
+                          .made = made,
+                          .ctx = ctx,
+                          .inside = true,
+                          .err = err};
+    w->warm = troupe_mcp_plan_later(t, spec->plan, servers_are_there, w);
+    if (w->warm) { /* the rest of the specification must last until then */
+        w->inside = false;
+        w->of_troupe.next = t->waiting;
+        t->waiting = &w->of_troupe;
+        w->spec.inputs = w->inputs = jv_deep_copy(spec->inputs);
+        w->spec.more = w->more = spec->more ? jv_deep_copy(spec->more) : NULL;
+        w->spec.key = w->key = spec->key ? xstrdup(spec->key) : NULL;
+        return STATUS_OK;
+    }
+    st = w->status;
+    free(w);
+    return st;
 }
 
 bool troupe_has_price(void *troupe, const struct plan *p, const struct plan_agent *a)

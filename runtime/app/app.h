@@ -6,6 +6,7 @@
 #ifndef TROUPE_RUNTIME_APP_APP_H
 #define TROUPE_RUNTIME_APP_APP_H
 
+#include "mcp/config/mcp_input.h"
 #include "runtime/api/troupe.h"
 #include "runtime/base/log.h"
 #include "runtime/base/seams.h"
@@ -55,6 +56,10 @@ struct app {
     struct app_signal *signal;
     volatile int *interrupted; /* signal->signo, for the parts that poll it */
     bool json;
+    /* Of app_mcp.c: answers to questions of configuration files, in memory alone; the servers are
+     * for others, so nobody is asked; a person is there to log in. */
+    struct mcp_inputs mcp_inputs;
+    bool serves_mcp, logs_in;
 };
 
 /* A log on standard error, in the format of --log-format. */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "runtime/api/run_summary.h"
+#include "runtime/api/troupe_mcp.h"
 #include "runtime/api/troupe_wait.h"
 #include "runtime/app/app_ask.h"
 #include "runtime/app/run_text.h"
@@ -40,6 +41,8 @@ enum status app_load_plan(struct app *a, const char *path, struct plan **plan, s
 {
     enum status st = blueprint_load(path, plan, err);
 
+    if (!st)
+        st = troupe_mcp_plan(a->troupe, *plan, err);
     *given = jv_object();
     for (int32_t i = 0; !st && i < option_count(a->options, OPT_VAR); i++)
         st = plan_input_assign(*plan, option_text_at(a->options, OPT_VAR, i), *given, err);

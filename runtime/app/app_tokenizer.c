@@ -3,8 +3,6 @@
  */
 #include "runtime/app/app_tokenizer.h"
 
-#include <stdlib.h>
-
 #include "runtime/api/model_file.h"
 #include "runtime/app/app_model.h"
 
@@ -28,15 +26,15 @@ enum status app_tokenizer(struct app *a, const char *model, struct tokenizer **o
                           struct error *err)
 {
     struct model_source *files = NULL;
-    char *text = NULL;
-    size_t n = 0;
+    struct tokenizer *t = NULL;
     enum status st = app_model_files(a, model, &files, err);
 
     if (!st)
-        st = model_source_tokenizer_text(files, &text, &n, err);
-    if (!st)
-        st = tokenizer_from_json(text, n, "tokenizer.json", out, err);
-    free(text);
+        st = model_source_tokenizer(files, &t, err);
+    if (!st && !t)
+        st = error_set(err, STATUS_NOT_FOUND, "model %s has no tokenizer", model);
     model_source_close(files);
+    if (!st)
+        *out = t;
     return st;
 }

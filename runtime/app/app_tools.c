@@ -3,11 +3,28 @@
  */
 #include "runtime/app/app_tools.h"
 
+#include "runtime/app/app_mcp_request.h"
+
 enum status app_tools(struct app *a, struct tool_registry **out, struct error *err)
 {
     const char *root = option_text(a->options, OPT_ROOT);
 
     return troupe_tools(a->troupe, root ? root : ".", out, err);
+}
+
+enum status app_tools_for(struct app *a, const char *name, struct tool_registry **out,
+                          struct error *err)
+{
+    enum status st = troupe_mcp_name(a->troupe, name, err);
+
+    return st ? st : app_tools(a, out, err);
+}
+
+enum status app_tools_all(struct app *a, struct tool_registry **out, struct error *err)
+{
+    enum status st = app_mcp_warm(a, NULL, err);
+
+    return st ? st : app_tools(a, out, err);
 }
 
 enum status app_tool(struct tool_registry *r, const char *name, struct tool **out,

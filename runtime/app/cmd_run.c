@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "blueprints/plan.h"
+#include "runtime/api/troupe_mcp.h"
 #include "runtime/app/app_ask.h"
 #include "runtime/app/app_detach.h"
 #include "runtime/app/app_run.h"
@@ -70,9 +71,10 @@ static int run_main(void *app)
 }
 
 static const enum option_id run_options[] = {
-    OPT_VAR,         OPT_MODEL,    OPT_SEED,         OPT_STREAM,       OPT_DETACH,  OPT_TIMEOUT,
-    OPT_ROOT,        OPT_DEVICE,   OPT_THREADS,      OPT_KV_MEMORY,    OPT_CONTEXT, OPT_CPU_ISA,
-    OPT_WEIGHT_TYPE, OPT_OTLP_URL, OPT_OTLP_HEADERS, OPT_OTLP_CONTENT, OPT_END};
+    OPT_VAR,          OPT_MODEL,        OPT_SEED,        OPT_STREAM,        OPT_DETACH,
+    OPT_TIMEOUT,      OPT_ROOT,         OPT_DEVICE,      OPT_THREADS,       OPT_KV_MEMORY,
+    OPT_CONTEXT,      OPT_CPU_ISA,      OPT_WEIGHT_TYPE, OPT_TRUST_PROJECT, OPT_OTLP_URL,
+    OPT_OTLP_HEADERS, OPT_OTLP_CONTENT, OPT_END};
 const struct command_spec cmd_run = {
     "run",
     "work",
@@ -96,6 +98,8 @@ static int validate_main(void *app)
     int code = EXIT_OK;
     enum status st = blueprint_load(options_arg(a->options, 0), &plan, &err);
 
+    if (!st)
+        st = troupe_mcp_plan(a->troupe, plan, &err);
     if (!st)
         st = app_tools(a, &tools, &err);
     if (!st) {
@@ -127,14 +131,16 @@ static int validate_main(void *app)
     return code;
 }
 
+static const enum option_id validate_options[] = {OPT_TRUST_PROJECT, OPT_END};
 const struct command_spec cmd_validate = {
     "validate",
     "host",
     "BLUEPRINT",
     "check a blueprint without running it",
     "It finds unknown keys and names, expressions that cannot be right, and models and tools that "
-    "are missing.\nThe exit code is 78 when there is a mistake.",
-    NULL,
+    "are missing. MCP servers whose tools it names are started.\nThe exit code is 78 when there is "
+    "a mistake.",
+    validate_options,
     1,
     1,
     validate_main};

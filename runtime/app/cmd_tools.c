@@ -34,7 +34,8 @@ static int list_main(void *app)
     struct table *t = NULL;
     struct str out = STR_INIT;
     int code;
-    enum status st = app_tools(a, &r, &err);
+    bool all = option_flag(a->options, OPT_ALL);
+    enum status st = all ? app_tools_all(a, &r, &err) : app_tools(a, &r, &err);
 
     if (st)
         return app_fail(a, &err);
@@ -64,9 +65,17 @@ static int list_main(void *app)
     return code;
 }
 
-static const enum option_id list_options[] = {OPT_ROOT, OPT_END};
+static const enum option_id list_options[] = {OPT_ALL, OPT_ROOT, OPT_TRUST_PROJECT, OPT_END};
+static const enum option_id one_options[] = {OPT_ROOT, OPT_TRUST_PROJECT, OPT_END};
 const struct command_spec cmd_tools_list = {
-    "tools list", "tools", "", "list the built-in tools for agents", NULL, list_options, 0, 0,
+    "tools list",
+    "tools",
+    "",
+    "list the tools for agents",
+    "With --all, MCP servers are started, and their tools are listed too.",
+    list_options,
+    0,
+    0,
     list_main};
 
 static int show_main(void *app)
@@ -77,7 +86,7 @@ static int show_main(void *app)
     struct tool *t = NULL;
     struct str out = STR_INIT;
     int code;
-    enum status st = app_tools(a, &r, &err);
+    enum status st = app_tools_for(a, options_arg(a->options, 0), &r, &err);
 
     if (!st)
         st = app_tool(r, options_arg(a->options, 0), &t, &err);
@@ -104,7 +113,7 @@ static int show_main(void *app)
 }
 
 const struct command_spec cmd_tools_show = {"tools show", "tools", "TOOL", "describe a tool", NULL,
-                                            list_options, 1,       1,      show_main};
+                                            one_options,  1,       1,      show_main};
 
 struct tool_run {
     struct loop *loop;
@@ -147,13 +156,13 @@ static int print_result(struct app *a, const struct tool_step_result *r)
     return !code && r->state != STEP_OK ? EXIT_FAILED : code;
 }
 
-/* One call on its own loop. Nothing is recorded, and no approval is asked for. */
+/* One call. Nothing is recorded, and no approval is asked for. */
 static enum status call_tool(struct app *a, struct tool *t, struct json *arguments, int *code,
                              struct error *err)
 {
     struct tool_run run = {.app = a};
     struct tool_step *s;
-    enum status st = loop_new(a->seams, &run.loop, err);
+    enum status st = troupe_loop(a->troupe, &run.loop, err);
 
     if (st)
         return st;
@@ -167,11 +176,10 @@ static enum status call_tool(struct app *a, struct tool *t, struct json *argumen
                                                .note = call_note,
                                                .ctx = &run});
     tool_step_start(s);
-    if (!run.done)
+    while (!run.done)
         loop_run(run.loop);
     *code = print_result(a, tool_step_result(s));
     tool_step_free(s);
-    loop_free(run.loop);
     return STATUS_OK;
 }
 
@@ -184,7 +192,7 @@ static int call_main(void *app)
     struct tool *t = NULL;
     struct json *arguments = NULL;
     int code = EXIT_OK;
-    enum status st = app_tools(a, &r, &err);
+    enum status st = app_tools_for(a, options_arg(a->options, 0), &r, &err);
 
     if (!st)
         st = app_tool(r, options_arg(a->options, 0), &t, &err);
@@ -208,7 +216,7 @@ const struct command_spec cmd_tools_call = {"tools call",
                                             "JSON is the object of its arguments: troupe tools "
                                             "call calculator '{\"expression\": \"6*7\"}'\nThe "
                                             "exit code is 1 when the tool reports an error.",
-                                            list_options,
+                                            one_options,
                                             2,
                                             2,
                                             call_main};

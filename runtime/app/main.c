@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "runtime/app/app.h"
+#include "runtime/app/app_mcp.h"
 #include "runtime/app/app_model.h"
 #include "runtime/app/app_trace.h"
 #include "runtime/base/memory.h"
@@ -107,6 +108,7 @@ static void app_deinit(struct app *a)
 {
     app_trace_close(a);
     troupe_free(a->troupe);
+    mcp_inputs_deinit(&a->mcp_inputs);
     log_free(a->log);
 }
 
@@ -161,6 +163,7 @@ int main(int argc, char **argv)
                                          .model = app_model_options(&a),
                                          .interrupted = a.interrupted};
         a.troupe = troupe_new(&o);
+        app_mcp_offer(&a);
         code = a.command->main(&a);
     }
     app_deinit(&a);

@@ -81,6 +81,8 @@ struct http_access {
      * whether or not it is. NULL: no token is needed. */
     bool (*token)(void *ctx, const char *token, size_t n, const char **subject);
     void *ctx;
+    /* Another value of WWW-Authenticate for a 401, lent; NULL: the usual one. May be NULL. */
+    const char *(*challenge)(void *ctx, const struct http_request *q, bool with_token);
     /* (n_hosts) allowed values of Host, with the port unless it is the scheme's; any other is 400.
      * The address itself is allowed; on loopback also "localhost"; on 0.0.0.0 and :: every IP
      * address (no name that an attacker owns can be one). */

@@ -77,7 +77,7 @@ enum status loop_new(const struct seams *seams, struct loop **out, struct error 
         free(l);
         return error_set(err, STATUS_FAILED, "cannot create an event loop: %s", uv_strerror(rc));
     }
-    l->seams = seams;
+    l->seams = seams ? seams : seams_real();
     l->uv.data = l;
     rc = uv_async_init(&l->uv, &l->wake, woken);
     if (rc) {
@@ -111,7 +111,14 @@ void loop_free(struct loop *l)
 
 void loop_run(struct loop *l)
 {
+    l->running = true;
     uv_run(&l->uv, UV_RUN_DEFAULT);
+    l->running = false;
+}
+
+bool loop_is_running(const struct loop *l)
+{
+    return l->running;
 }
 
 void loop_stop(struct loop *l)

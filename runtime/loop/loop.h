@@ -17,10 +17,12 @@ struct loop_box;
 struct loop_fd;
 struct loop_tick;
 
+/* seams NULL: the real ones. */
 MUST_CHECK enum status loop_new(const struct seams *seams, struct loop **out, struct error *err);
 void loop_free(struct loop *l); /* the owners must have freed all handles */
 /* Runs until loop_stop, or until nothing keeps it running. */
 void loop_run(struct loop *l);
+bool loop_is_running(const struct loop *l); /* then loop_run is not allowed */
 void loop_stop(struct loop *l);
 void loop_wake(struct loop *l); /* any thread, and signal handlers */
 

@@ -19,6 +19,7 @@ struct loop {
     uv_async_t wake;
     uv_idle_t idle; /* active while something is deferred, so that the loop does not wait */
     const struct seams *seams;
+    bool running; /* inside loop_run */
     struct loop_deferred *first, *last;
 };
 

@@ -13,6 +13,7 @@
 #include "runtime/serve/api_events.h"
 #include "runtime/serve/serve_metrics.h"
 #include "runtime/serve/serve_note.h"
+#include "runtime/serve/serve_oauth.h"
 #include "runtime/serve/v1.h"
 
 #define MAX_QUEUE 256 /* replies below /v1 under way or waiting */
@@ -156,11 +157,15 @@ enum status serve_start(const struct serve_options *o, struct serve **out, struc
     if (!st)
         st = serve_tokens_open(s, err);
     if (!st)
+        st = serve_oauth_open(s, err);
+    if (!st)
         st = open_agents(s, err);
     if (!st)
         st = serve_models_open(s, err);
     if (!st)
         st = check_offers(s, err);
+    if (!st)
+        st = serve_mcp_open(s, err);
     if (st)
         goto fail;
     h = (struct http_server_options){
@@ -168,8 +173,9 @@ enum status serve_start(const struct serve_options *o, struct serve **out, struc
         .port = o->port,
         .tls_cert = o->tls_cert,
         .tls_key = o->tls_key,
-        .access = {.token = s->tokens ? token_file_find : NULL,
-                   .ctx = s->tokens,
+        .access = {.token = s->tokens ? serve_access_token : NULL,
+                   .ctx = s,
+                   .challenge = serve_access_challenge,
                    .host = o->host,
                    .n_hosts = o->n_hosts,
                    .origin = o->origin,
@@ -183,7 +189,6 @@ enum status serve_start(const struct serve_options *o, struct serve **out, struc
         .seams = o->seams,
         .log = o->log,
     };
-    serve_mcp_open(s);
     st = http_server_new(s->loop, &h, &s->http, err);
     if (!st)
         st = watch_runs(s, err);
@@ -274,6 +279,7 @@ void serve_free(struct serve *s)
     api_events_free(s->events);
     agent_host_free(s->agents);
     serve_models_close(s);
+    serve_oauth_close(s);
     serve_tokens_close(s);
     troupe_set_interrupted(s->troupe, NULL);
     serve_metrics_free(s->metrics);

@@ -183,6 +183,7 @@ static char *agent_text(const char *name, const struct json *agent)
     jv_set_string(messages, "type", "array");
     jv_set_adopt(messages, "default", jv_array());
     jv_set_string(question, "type", "string");
+    jv_set_adopt(question, "required", jv_bool(true));
     jv_set_adopt(inputs, "history", messages);
     jv_set_adopt(inputs, "question", question);
     jv_set_string(step, "agent", name);
@@ -287,9 +288,11 @@ static enum status add_models(struct serve_config *c, const struct yaml *y,
 enum status serve_config_add(struct serve_config *c, const struct yaml *y,
                              const struct yaml_node *section, const char *folder, struct error *err)
 {
-    static const char *const keys[] = {"models", "agents", "blueprints"};
+    static const char *const keys[] = {"models", "agents", "blueprints", "oauth"};
     enum status st = yaml_check_keys(y, section, keys, ARRAY_LEN(keys), err);
 
+    if (!st)
+        st = serve_oauth_read(&c->oauth, y, yaml_get(section, "oauth"), folder, err);
     if (!st)
         st = add_models(c, y, yaml_get(section, "models"), folder, err);
     if (!st)
@@ -316,6 +319,7 @@ void serve_config_deinit(struct serve_config *c)
     }
     free(c->offer);
     free(c->model);
+    serve_oauth_config_deinit(&c->oauth);
     free(c->models_where);
     *c = (struct serve_config){.offer = NULL};
 }

@@ -18,6 +18,7 @@
 
 #include "blueprints/plan.h"
 #include "runtime/base/yaml.h"
+#include "runtime/serve/serve_oauth.h"
 
 /* What is offered under a name. A blueprint's input gets the text of the last user message (or all
  * messages, if it is an array); an agent gets the whole conversation. */
@@ -39,6 +40,7 @@ struct serve_config {
     int32_t n_offers;
     struct serve_model_name *model; /* (n_models) */
     int32_t n_models;
+    struct serve_oauth_config oauth;
     char *models_where; /* FILE:LINE:COLUMN of the list, which may be empty; NULL: there is none */
 };
 /* Adds a section; a name that is there already stays as it is. Errors have FILE:LINE:COLUMN. */

@@ -12,6 +12,7 @@
 
 struct api_events;
 struct mcp_server;
+struct serve_oauth;
 struct troupe_watch;
 struct v1_call;
 
@@ -21,6 +22,7 @@ struct serve {
     struct loop *loop;
     struct http_server *http;
     struct mcp_server *mcp;    /* NULL: there is no hub */
+    struct serve_oauth *oauth; /* NULL: none */
     struct token_file *tokens; /* NULL: no token is needed */
     struct stat tokens_seen;   /* of the file that they are from; zero: there was none */
     struct loop_timer *tokens_timer;
@@ -69,7 +71,7 @@ MUST_CHECK enum status serve_tokens_open(struct serve *s, struct error *err);
 /* When no request is under way any more. */
 void serve_tokens_close(struct serve *s);
 
-void serve_mcp_open(struct serve *s); /* route_mcp.c */
+MUST_CHECK enum status serve_mcp_open(struct serve *s, struct error *err); /* route_mcp.c */
 
 /* serve_route.c */
 struct http_route serve_route(void *serve, const struct http_request *q);

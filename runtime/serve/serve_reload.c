@@ -9,6 +9,7 @@
 
 #include "runtime/loop/loop.h"
 #include "runtime/serve/serve_internal.h"
+#include "runtime/serve/serve_oauth.h"
 
 #define LOOK_MS 1000
 
@@ -81,6 +82,7 @@ void serve_reload(struct serve *s)
 
     if (s->o.tls_cert && http_server_reload(s->http, &err))
         log_write(s->o.log, LOG_WARN, "the certificate stays as it was: %s", err.message);
+    serve_oauth_reload(s);
     if (!s->tokens)
         return;
     (void)has_changed(s);

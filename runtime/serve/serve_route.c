@@ -6,6 +6,7 @@
 
 #include "runtime/base/memory.h"
 #include "runtime/serve/serve_note.h"
+#include "runtime/serve/serve_oauth.h"
 
 static const struct route all[] = {
 #define ROUTE(method, path, scopes, max_body, fn) {HTTP_##method, path, scopes, max_body, fn},
@@ -116,7 +117,7 @@ struct http_route serve_route(void *serve, const struct http_request *q)
 static bool may_call(struct serve *s, struct http_call *c, const struct route *r)
 {
     const char *name = http_call_request(c)->subject;
-    unsigned scopes = s->tokens && r->scopes ? token_file_scopes(s->tokens, name) : r->scopes;
+    unsigned scopes = s->tokens && r->scopes ? serve_access_scopes(s, name) : r->scopes;
     struct str text = STR_INIT;
 
     if (r->scopes == 0 || (scopes & r->scopes))

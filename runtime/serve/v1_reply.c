@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "runtime/base/rng.h"
+#include "runtime/serve/serve_oauth.h"
 #include "runtime/serve/v1.h"
 
 uint64_t v1_random(struct serve *s)
@@ -17,7 +18,7 @@ void v1_client_of(struct serve *s, struct http_call *c, struct v1_client *out)
     const char *subject = http_call_request(c)->subject;
 
     *out = (struct v1_client){
-        .s = s, .sees_details = !s->tokens || token_file_scopes(s->tokens, subject) & TOKEN_API};
+        .s = s, .sees_details = !s->tokens || serve_access_scopes(s, subject) & TOKEN_API};
     serve_request_id(s, c, out->id);
 }
 

@@ -16,11 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-_Noreturn void v1_die(const char *what)
-{
-    (void)fprintf(stderr, "bench_v1: %s: %s\n", what, strerror(errno));
-    exit(1);
-}
+#include "bench_client.h"
 
 char *v1_read_file(const char *path, size_t *n)
 {
@@ -28,7 +24,7 @@ char *v1_read_file(const char *path, size_t *n)
     char *text = malloc(1 << 20);
 
     if (!f || !text)
-        v1_die(path);
+        bench_die(path);
     *n = fread(text, 1, (1 << 20) - 1, f);
     text[*n] = 0;
     (void)fclose(f);

@@ -23,6 +23,5 @@ int v1_canned(const char *reply_file);
 int v1_bare(const char *reply_file);
 
 char *v1_read_file(const char *path, size_t *n); /* NUL at the end; ends the process on an error */
-_Noreturn void v1_die(const char *what);
 
 #endif

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "bench_client.h"
 #include "bench_http_bare.h"
 #include "bench_v1.h"
 #include "runtime/loop/loop.h"
@@ -63,7 +64,7 @@ int v1_canned(const char *reply_file)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (bind(fd, (struct sockaddr *)&a, sizeof(a)) || listen(fd, 128) ||
         getsockname(fd, (struct sockaddr *)&a, &size))
-        v1_die("listen");
+        bench_die("listen");
     printf("%d\n", ntohs(a.sin_port));
     (void)fflush(stdout);
     for (;;) {
@@ -73,7 +74,7 @@ int v1_canned(const char *reply_file)
         *c = (struct canned){accept(fd, NULL, NULL), reply, n};
         setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
         if (c->fd < 0 || pthread_create(&thread, NULL, serve, c))
-            v1_die("accept");
+            bench_die("accept");
         pthread_detach(thread);
     }
 }
@@ -86,7 +87,7 @@ int v1_bare(const char *reply_file)
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (loop_new(seams_real(), &l, &err))
-        v1_die(err.message);
+        bench_die(err.message);
     printf("%d\n", (int)bare_start(l, v1_read_file(reply_file, &n), ""));
     (void)fflush(stdout);
     loop_run(l);

@@ -9,14 +9,15 @@ import argparse
 import json
 import os
 import shutil
-import signal
-import statistics
-import subprocess
 import sys
-import tempfile
-import time
+
+import bench_world
+from bench_world import cpu_s, show
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "../support"))
+import digits_model  # noqa: E402
+
 SERVED = os.path.join(HERE, "../interop/served")
 BODY = {"model": "script:plain.json", "messages": [{"role": "system", "content": "You answer briefly."},
                                                    {"role": "user", "content": "Where do bees live?"}],
@@ -54,31 +55,13 @@ asyncio.run(main())
 """
 
 
-def cpu_s(process):
-    """User and system time of another process, from the clock of its CPU time."""
-    return time.clock_gettime(~process.pid << 3 | 2)
-
-
-class World:
+class World(bench_world.World):
     def __init__(self, build):
+        super().__init__()
         self.bench = os.path.join(build, "tests/bench/v1_parts")
         self.troupe = os.path.join(build, "runtime/app/troupe")
-        self.folder = tempfile.TemporaryDirectory(prefix="troupe-bench-")
-        self.dir = self.folder.name
-        self.running = []
         shutil.copytree(SERVED, os.path.join(self.dir, "served"))
-
-    def file(self, name, text):
-        path = os.path.join(self.dir, name)
-        with open(path, "w", encoding="utf-8") as f:
-            f.write(text)
-        return path
-
-    def start(self, *words, cwd=None):
-        p = subprocess.Popen(words, cwd=cwd or self.dir, env={**os.environ, "HOME": self.dir}, text=True, stdout=subprocess.PIPE,
-                             stderr=subprocess.PIPE)
-        self.running.append(p)
-        return p
+        digits_model.make(os.path.dirname(os.path.dirname(HERE)), os.path.join(self.dir, "served/digits"))
 
     def serve(self):
         p = self.start(self.troupe, "serve", "--no-token", "--listen", "127.0.0.1:0", cwd=os.path.join(self.dir, "served"))
@@ -95,24 +78,6 @@ class World:
             if "running on" in line:
                 return p, int(line.split("127.0.0.1:")[1].split()[0])
         raise RuntimeError("uvicorn does not start")
-
-    def run(self, *words):
-        done = subprocess.run([str(w) for w in words], cwd=self.dir, text=True, capture_output=True)
-        if done.returncode:
-            raise RuntimeError(done.stderr)
-        return json.loads(done.stdout)
-
-    def close(self):
-        for p in self.running:
-            p.send_signal(signal.SIGKILL)
-            p.wait()
-
-
-def show(what, unit, ours, other, more_is_better=False):
-    """Medians of both sides and of the ratios; how many times less (or the part that remains)."""
-    ratios = [a / b if more_is_better else b / a for a, b in zip(ours, other)]
-    print(f"{what:74} {statistics.median(ours):10.2f} {unit}  other {statistics.median(other):10.2f}  "
-          f"ratio {statistics.median(ratios):.2f} ({', '.join(f'{r:.2f}' for r in ratios)})", flush=True)
 
 
 def chat(w, rounds, seconds):

@@ -1,12 +1,14 @@
 """conformance.py - runs the conformance suite of MCP and judges its results itself.
 
 usage: conformance.py install
-       conformance.py server (--url URL | --command WORDS) [--revision REV]... [--extras] [--except FILE] [--only NAME]...
+       conformance.py server (--url URL | --command WORDS) [--revision REV]... [--extras] [--except FILE] [--alone FILE] [--only NAME]...
        conformance.py client --command WORDS [...]
 
 --command of `server` starts a server that prints an address ("listening on URL") and ends on SIGTERM; of `client`, the suite
 calls it with the URL of its own server. --extras counts the scenarios that no score counts as well. --except names failures
-that are known: REVISION NAME REASON a line; one that passes is an error, so that the list stays true.
+that are known: REVISION NAME REASON a line; one that passes is an error, so that the list stays true. --alone names the
+scenarios that pass, REVISION NAME a line: all others must fail (a server whose parts were taken away), but those with
+"either" behind them.
 scenarios.txt lists what must run. Exit status: 0 all passed, 1 not, 77 not installed (install does that, outside the tree).
 SPDX-License-Identifier: Apache-2.0
 """
@@ -26,7 +28,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "support"))
 import packages  # noqa: E402
 
 FOLDER = os.path.join(packages.CACHE, "conformance")
-NODE = os.path.join(FOLDER, "node_modules", "node", "bin", "node")
+NODE = packages.NODE_22
 SUITE = os.path.join(FOLDER, "node_modules", "@modelcontextprotocol", "conformance", "dist", "index.js")
 REVISIONS = ("2025-11-25", "2026-07-28")
 LEG_S = 180
@@ -53,8 +55,19 @@ def exceptions(path):
             for line in f:
                 words = line.split(None, 2)
                 if words and not line.startswith("#"):
-                    found[words[0], words[1]] = words[2].strip()
+                    found[words[0], words[1]] = "".join(words[2:]).strip()
     return found
+
+
+def expected_failures(o, listed, revision):
+    """name -> reason"""
+    known = exceptions(o.exceptions)
+    failures = {name: reason for (of, name), reason in known.items() if of == revision}
+    if o.alone:
+        alone = exceptions(o.alone)
+        failures.update({name: alone.get((revision, name), "nothing is there to answer") for name in listed
+                         if alone.get((revision, name)) != ""})
+    return failures
 
 
 def judge(folder, side):
@@ -131,16 +144,17 @@ def leg(o, revision, out):
 
 def report(o, revision, found, output):
     """Prints what did not pass; the number of faults."""
-    known, listed = exceptions(o.exceptions), scenarios(o.side, revision)
+    listed = scenarios(o.side, revision)
+    known = expected_failures(o, listed, revision)
     faults, passed, scored = 0, 0, 0
     for name, is_extra in listed.items():
         if (is_extra and not o.extras) or (o.only and name not in o.only):
             continue
         passes, words = found.get(name, (False, "it did not run"))
-        reason = known.get((revision, name))
+        reason = known.get(name)
         scored += 1
         passed += passes
-        if passes == (reason is None):
+        if passes == (reason is None) or reason == "either":
             continue
         faults += 1
         print(f"{revision} {o.side} {name}: " + ("passes, but is listed as a known failure" if passes else words))
@@ -158,6 +172,7 @@ def main():
     parser.add_argument("--revision", action="append", choices=REVISIONS)
     parser.add_argument("--extras", action="store_true")
     parser.add_argument("--except", dest="exceptions")
+    parser.add_argument("--alone")
     parser.add_argument("--only", action="append")
     o = parser.parse_args()
     if o.side == "install":

@@ -76,7 +76,7 @@ static void start(void *ctx, struct mcp_exchange *x)
         listen(s, x);
     } else if (x->method == MCP_TOOLS_LIST) {
         mcp_exchange_complete(x, view("{\"tools\":[{\"name\":\"h\",\"inputSchema\":{\"properties\":"
-                                      "{\"a\":{\"x-mcp-header\":\"A\"}}}}]}"));
+                                      "{\"a\":{\"type\":\"string\",\"x-mcp-header\":\"A\"}}}}]}"));
     } else if (json_view_is(name, "ask") && !json_view_get(x->params, "inputResponses").at) {
         mcp_exchange_finish(
             x, &(struct mcp_answer){.kind = MCP_INPUT_REQUIRED,

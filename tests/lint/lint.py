@@ -3,6 +3,7 @@
 usage: lint.py RULE SOURCE_DIR BUILD_DIR. Prints one line per finding; exits with 1 if there is one.
 SPDX-License-Identifier: Apache-2.0
 """
+import json
 import os
 import re
 import subprocess
@@ -368,6 +369,19 @@ def lint_format(root, _):
                              capture_output=True, text=True).stderr
         for m in re.finditer(r"^([^\s:]+:\d+):\d+: warning", out, flags=re.M):
             yield f"{m.group(1)}: not formatted (./dev format)"
+
+
+def lint_fixtures(root, _):
+    """No part of the program knows the server that the conformance suite is run against."""
+    with open(os.path.join(root, "tests/conformance/fixture/fixture.json"), encoding="utf-8") as f:
+        fixture = json.load(f)
+    names = {entry[key] for part in ("tools", "prompts", "resources") for entry in fixture[part] for key in ("name", "uri")
+             if key in entry}
+    found = re.compile('"(?:' + "|".join(re.escape(n) for n in sorted(names)) + ')"|test://')
+    for name in tracked(root, ".c", ".h", ".def"):
+        if name.startswith(FOLDERS):
+            for m in found.finditer(text := read(root, name)):
+                yield f"{name}:{text.count(chr(10), 0, m.start()) + 1}: {m.group(0)} is of the conformance fixture"
 
 
 def main(rules):

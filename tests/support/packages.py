@@ -50,8 +50,8 @@ def fresh(folder, paths, make):
         f.write(digest_of(paths))
 
 
-def node_packages(folder, here):
-    """node_modules of package.json and package-lock.json in `here`."""
+def node_packages(folder, here, *options):
+    """node_modules of package.json and package-lock.json in `here`; options: of `npm ci`."""
     if not shutil.which("node") or not shutil.which("npm"):
         raise LookupError("node and npm are not installed")
     paths = [os.path.join(here, name) for name in ("package.json", "package-lock.json")]
@@ -59,6 +59,20 @@ def node_packages(folder, here):
     def make(where):
         for path in paths:
             shutil.copy(path, where)
-        run(["npm", "ci", "--silent", "--no-audit", "--no-fund"], cwd=where)
+        run(["npm", "ci", "--silent", "--no-audit", "--no-fund", *options], cwd=where)
 
     fresh(folder, paths, make)
+
+
+# Of the conformance suite; some packages do not run on an older one.
+NODE_22 = os.path.join(CACHE, "conformance", "node_modules", "node", "bin", "node")
+
+
+def mcp_packages():
+    """The servers, clients and the hub of tests/interop/mcp-npm: the Node for them, and their node_modules. Their scripts, which
+    would fetch browsers and build add-ons, do not run."""
+    here = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "interop", "mcp-npm")
+    folder = os.path.join(CACHE, "interop", "mcp-node")
+    node_packages(os.path.join(CACHE, "conformance"), os.path.join(os.path.dirname(os.path.dirname(here)), "conformance"))
+    node_packages(folder, here, "--ignore-scripts")
+    return NODE_22, os.path.join(folder, "node_modules")

@@ -146,6 +146,8 @@ static void start(void *ctx, struct mcp_exchange *x)
     }
     if (x->method == MCP_DISCOVER)
         mcp_exchange_complete(x, view(discovered));
+    else if (x->method == MCP_TOOLS_LIST && !w->tools)
+        keep(w, x);
     else if (x->method == MCP_TOOLS_LIST)
         mcp_exchange_complete(x, view(w->tools));
     else if (x->method == MCP_TOOLS_CALL)
@@ -196,7 +198,7 @@ static void serve(void *ctx, struct http_call *c)
 
 static int64_t mono_us(void *ctx)
 {
-    return seams_mono_us(seams_real()) + ((struct world *)ctx)->skew_ms * 1000;
+    return 1000000000 + ((struct world *)ctx)->now_ms * 1000;
 }
 
 static int64_t wall_ms(void *ctx)

@@ -21,13 +21,13 @@
 struct world {
     struct loop *loop;
     struct seams seams;
-    int64_t skew_ms; /* added to the clock */
+    int64_t now_ms; /* of the clock, which the test moves; timers of the loop are real */
     struct mcp_handler handler;
     struct mcp_server_options o; /* before world_start */
     struct mcp_server *server;
     struct http_server_options http;
     struct http_shared *shared;
-    const char *tools;                   /* the result of tools/list */
+    const char *tools;                   /* the result of tools/list; NULL: it stays open */
     struct mcp_exchange *open[OPEN_MAX]; /* that are not finished */
     int n_open, n_started, n_cancelled, n_gone, n_roots;
     struct str heard; /* params of the last exchange, and its input errors */

@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "mcp/rpc/header_text.h"
 #include "mcp/server/header_check.h"
 #include "tests/support/check.h"
 
@@ -65,7 +66,7 @@ static void fields_are_decoded_strictly(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(decoded); i++) {
         struct str out = STR_INIT;
-        bool ok = header_check_decode(decoded[i].field, &out);
+        bool ok = header_text_read(decoded[i].field, &out);
 
         if (ok != (decoded[i].decoded != NULL) ||
             (ok && strcmp(str_cstr(&out), decoded[i].decoded) != 0))

@@ -497,6 +497,41 @@ static void all_calls_end_when_the_server_dies(void **state)
     world_deinit(&w);
 }
 
+static void start_again(void *ctx, struct mcp_exchange *x, const struct mcp_answer *a)
+{
+    struct world *w = ctx;
+
+    (void)x;
+    assert_int_equal(a->kind, MCP_ERROR);
+    mcp_client_start(w->client);
+}
+
+/* The first call that fails starts the client again: the others end all the same. */
+static void a_start_in_the_course_of_the_end_waits_for_it(void **state)
+{
+    struct world w;
+    struct asked a;
+    struct mcp_exchange *x;
+
+    (void)state;
+    ready(&w, false);
+    w.serve = silent;
+    x = mcp_exchange_new(&(struct mcp_exchange_spec){
+        .method = MCP_TOOLS_CALL, .caller = w.caller, .events = {.ctx = &w, .done = start_again}});
+    mcp_exchange_start(x, mcp_client_handler(w.client));
+    world_ask(&w, &a, MCP_TOOLS_CALL, CALL);
+    world_link_dies(&w, "gone");
+    assert_true(a.is_done);
+    assert_int_equal(mcp_client_counts(w.client).open, 0);
+    assert_int_equal(w.state, MCP_CLIENT_STARTING);
+    world_until_int(w.loop, (const int *)&w.n_links, 2);
+    world_wait(w.loop, 5);
+    assert_int_equal(w.state, MCP_CLIENT_READY);
+    mcp_exchange_unref(x);
+    asked_deinit(&a);
+    world_deinit(&w);
+}
+
 /* ---- requests of the server outside calls; log levels */
 
 static void requests_outside_calls_are_answered_or_refused(void **state)
@@ -526,6 +561,8 @@ static void requests_outside_calls_are_answered_or_refused(void **state)
         world_say(&w, "{\"jsonrpc\":\"2.0\",\"id\":\"s1\",\"method\":%s}", cases[i].ask);
         assert_non_null(world_sent(&w, cases[i].answer));
     }
+    mcp_client_handler(w.client)->roots_changed(w.client, w.caller);
+    assert_non_null(world_sent(&w, "notifications/roots/list_changed"));
     world_deinit(&w);
 }
 
@@ -702,6 +739,7 @@ int main(void)
         cmocka_unit_test(a_call_without_an_answer_ends_and_progress_gives_it_time),
         cmocka_unit_test(the_deadline_of_an_exchange_counts_too),
         cmocka_unit_test(all_calls_end_when_the_server_dies),
+        cmocka_unit_test(a_start_in_the_course_of_the_end_waits_for_it),
         cmocka_unit_test(requests_outside_calls_are_answered_or_refused),
         cmocka_unit_test(the_log_level_is_the_loudest_that_is_wanted),
         cmocka_unit_test(all_pages_of_a_list_are_fetched_within_limits),

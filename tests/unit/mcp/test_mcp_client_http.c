@@ -214,6 +214,7 @@ static void arguments_are_repeated_in_fields_and_wrong_tools_are_left_out(void *
     assert_non_null(strstr(str_cstr(&a.result), "\"good\""));
     assert_null(strstr(str_cstr(&a.result), "\"bad\""));
     asked_deinit(&a);
+    assert_int_equal(count(&s, "tools/list"), 2);
     ask(&s, &a, MCP_TOOLS_CALL, "{\"name\":\"bad\"}");
     world_answer(&s.w, &a);
     assert_string_equal(str_cstr(&a.message), "server: the tool \"bad\" has a wrong x-mcp-header");
@@ -524,6 +525,31 @@ static void a_server_that_always_has_an_event_does_not_keep_us_busy(void **state
     deinit(&s);
 }
 
+static void what_comes_back_for_an_answer_is_no_message(void **state)
+{
+    static const char asks[] = "data: {\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}\n\n"
+                               "data: {\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"ping\"}\n\n";
+    struct server s;
+    struct asked a;
+
+    (void)state;
+    init(&s, false);
+    ready(&s);
+    http_memory_reply(s.w.memory, &(struct http_memory_reply){.body_contains = "\"result\":{}",
+                                                              .times = -1,
+                                                              .type = "text/event-stream",
+                                                              .body = asks});
+    http_memory_reply(
+        s.w.memory, &(struct http_memory_reply){
+                        .body_contains = "tools/call", .type = "text/event-stream", .body = asks});
+    ask(&s, &a, MCP_TOOLS_CALL, CALL);
+    world_answer(&s.w, &a);
+    world_wait(s.w.loop, 20);
+    assert_int_equal(count(&s, "\"result\":{}"), 2);
+    asked_deinit(&a);
+    deinit(&s);
+}
+
 static void cancel_closes_a_modern_stream_and_is_a_note_to_a_legacy_server(void **state)
 {
     (void)state;
@@ -578,6 +604,35 @@ static void a_lost_session_begins_again_and_only_safe_requests_are_repeated(void
     assert_int_equal(s.w.state, MCP_CLIENT_READY);
     asked_deinit(&list);
     asked_deinit(&call);
+    deinit(&s);
+}
+
+/* The stream outside requests belongs to a session. */
+static void a_new_session_has_a_new_get_stream(void **state)
+{
+    struct server s;
+    struct asked a;
+    const char *last_session = "";
+    int n = 0;
+
+    (void)state;
+    init(&s, false);
+    ready(&s); /* GET is refused */
+    s.n_lost = 1;
+    ask(&s, &a, MCP_TOOLS_LIST, NULL);
+    world_answer(&s.w, &a);
+    world_wait(s.w.loop, 5);
+    for (int32_t i = 0; i < http_memory_n_requests(s.w.memory); i++) {
+        const struct http_memory_request *q = http_memory_request(s.w.memory, i);
+
+        if (strcmp(q->method, "GET") != 0)
+            continue;
+        last_session = field(q, "mcp-session-id");
+        n++;
+    }
+    assert_int_equal(n, 2);
+    assert_string_equal(last_session, "session-2");
+    asked_deinit(&a);
     deinit(&s);
 }
 
@@ -655,6 +710,30 @@ static void a_request_belongs_to_the_call_of_its_stream(void **state)
     asked_deinit(&a);
     asked_deinit(&b);
     mcp_caller_unref(bob);
+    deinit(&s);
+}
+
+/* The answer to tools/list cannot be `input_required`. */
+static void a_request_in_the_course_of_a_list_is_refused(void **state)
+{
+    static const char body[] = "data: {\"jsonrpc\":\"2.0\",\"id\":\"e\",\"method\":"
+                               "\"elicitation/create\",\"params\":{\"message\":\"?\"}}\n\n"
+                               "data: {\"jsonrpc\":\"2.0\",\"id\":3,\"result\":{\"tools\":[]}}\n\n";
+    struct server s;
+    struct asked a;
+
+    (void)state;
+    init(&s, false);
+    ready(&s);
+    http_memory_reply(
+        s.w.memory, &(struct http_memory_reply){
+                        .body_contains = "tools/list", .type = "text/event-stream", .body = body});
+    ask(&s, &a, MCP_TOOLS_LIST, NULL);
+    world_answer(&s.w, &a);
+    world_wait(s.w.loop, 5);
+    assert_int_equal(a.kind, MCP_COMPLETE);
+    assert_non_null(last(&s, "\"id\":\"e\",\"error\":{\"code\":-32601"));
+    asked_deinit(&a);
     deinit(&s);
 }
 
@@ -779,6 +858,38 @@ static void notes_come_on_the_get_stream(void **state)
     world_until_int(s.w.loop, &s.w.n_changed, 1);
     asked_deinit(&a);
     deinit(&s);
+}
+
+/* Each answer is a connection, and those of all servers together are limited. */
+static void a_server_that_pings_without_end_gets_a_bounded_number_of_answers(void **state)
+{
+    struct server s;
+    struct str body = STR_INIT;
+    struct asked a;
+
+    (void)state;
+    init(&s, false);
+    for (int i = 0; i < 1000; i++)
+        str_printf(&body, "data: {\"jsonrpc\":\"2.0\",\"id\":%d,\"method\":\"ping\"}\n\n", i);
+    http_memory_reply(s.w.memory, &(struct http_memory_reply){.method = "POST",
+                                                              .body_contains = "\"result\":{}",
+                                                              .times = -1,
+                                                              .code = 202,
+                                                              .head_ms = 60000});
+    http_memory_reply(s.w.memory, &(struct http_memory_reply){.method = "GET",
+                                                              .type = "text/event-stream",
+                                                              .body = str_cstr(&body),
+                                                              .fault = HTTP_MEMORY_STALL,
+                                                              .at = body.len - 1});
+    ready(&s);
+    world_wait(s.w.loop, 50);
+    ask(&s, &a, MCP_TOOLS_CALL, CALL);
+    world_answer(&s.w, &a);
+    assert_int_equal(a.kind, MCP_COMPLETE);
+    assert_int_equal(count(&s, "\"result\":{}"), 64);
+    asked_deinit(&a);
+    deinit(&s);
+    str_deinit(&body);
 }
 
 /* ---- authorization */
@@ -907,16 +1018,20 @@ int main(void)
         cmocka_unit_test(a_stream_that_ends_without_the_answer_is_an_error),
         cmocka_unit_test(a_legacy_stream_is_resumed_after_its_retry_time),
         cmocka_unit_test(resuming_has_an_end),
+        cmocka_unit_test(what_comes_back_for_an_answer_is_no_message),
         cmocka_unit_test(a_server_that_always_has_an_event_does_not_keep_us_busy),
         cmocka_unit_test(cancel_closes_a_modern_stream_and_is_a_note_to_a_legacy_server),
         cmocka_unit_test(a_lost_session_begins_again_and_only_safe_requests_are_repeated),
+        cmocka_unit_test(a_new_session_has_a_new_get_stream),
         cmocka_unit_test(a_server_that_loses_every_session_makes_no_loop),
         cmocka_unit_test(a_session_is_ended_when_the_client_stops),
         cmocka_unit_test(a_request_belongs_to_the_call_of_its_stream),
+        cmocka_unit_test(a_request_in_the_course_of_a_list_is_refused),
         cmocka_unit_test(answers_of_any_size_up_to_the_cap_are_whole),
         cmocka_unit_test(a_modern_server_without_subscriptions_stays_connected),
         cmocka_unit_test(a_legacy_server_without_a_get_stream_is_asked_once),
         cmocka_unit_test(notes_come_on_the_get_stream),
+        cmocka_unit_test(a_server_that_pings_without_end_gets_a_bounded_number_of_answers),
         cmocka_unit_test(a_challenge_is_answered_and_the_request_sent_again),
         cmocka_unit_test(a_client_may_end_while_it_waits_for_authorization),
     };

@@ -281,7 +281,7 @@ static void a_slow_call_gets_a_stream_and_may_be_polled(void **state)
     s = begin(w, "{}");
     c = post(&s, TOOL("4", "hold", ""));
     assert_int_equal(client_code(c), 0);
-    world_turn(w, 60);
+    world_turn(w, 300);
     assert_string_equal(client_body(c), "id: 1-0\nretry: 1000\ndata: \n\n");
     assert_non_null(strstr(str_cstr(&c->sent), "\r\n0\r\n\r\n")); /* closed: come back */
     assert_int_equal(w->n_cancelled, 0);
@@ -586,7 +586,7 @@ static void idle_sessions_expire(void **state)
     s = begin(w, "{}");
     world_turn(w, 30);
     assert_int_equal(mcp_server_counts(w->server).sessions, 1);
-    w->skew_ms = 1000;
+    w->now_ms = 1000;
     world_turn(w, 30);
     assert_int_equal(mcp_server_counts(w->server).sessions, 0);
     assert_int_equal(w->n_gone, 1);
@@ -611,13 +611,13 @@ static void a_session_is_not_idle_while_it_has_a_stream(void **state)
     world_restart(w);
     s = begin(w, "{}");
     c = get(&s, NULL);
-    w->skew_ms = 1000;
+    w->now_ms = 1000;
     world_turn(w, 30);
     assert_int_equal(mcp_server_counts(w->server).sessions, 1);
     client_free(c);
     world_turn(w, 30);
     assert_int_equal(mcp_server_counts(w->server).sessions, 1);
-    w->skew_ms = 2000;
+    w->now_ms = 2000;
     world_turn(w, 30);
     assert_int_equal(mcp_server_counts(w->server).sessions, 0);
 }

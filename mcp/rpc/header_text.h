@@ -5,11 +5,14 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#ifndef TROUPE_MCP_CLIENT_HEADER_TEXT_H
-#define TROUPE_MCP_CLIENT_HEADER_TEXT_H
+#ifndef TROUPE_MCP_RPC_HEADER_TEXT_H
+#define TROUPE_MCP_RPC_HEADER_TEXT_H
 
 #include "runtime/base/str.h"
 
 void header_text_put(struct str *out, const char *utf8, size_t n);
+/* Appends what a field holds. false, and nothing: a character that is not allowed, or bad base64.
+ */
+bool header_text_read(const char *field, struct str *out);
 
 #endif

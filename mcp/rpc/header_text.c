@@ -1,7 +1,7 @@
 /* header_text.c - see header_text.h.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "mcp/client/header_text.h"
+#include "mcp/rpc/header_text.h"
 
 #include <string.h>
 
@@ -38,4 +38,20 @@ void header_text_put(struct str *out, const char *utf8, size_t n)
     str_puts(out, WRAP_BEGIN);
     base64_put(out, utf8, n);
     str_puts(out, WRAP_END);
+}
+
+bool header_text_read(const char *field, struct str *out)
+{
+    size_t n = strlen(field), begin = strlen(WRAP_BEGIN);
+
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)field[i];
+
+        if (c >= 0x7f || (c < 0x20 && c != '\t'))
+            return false;
+    }
+    if (looks_wrapped(field, n))
+        return base64_decode(field + begin, n - begin - strlen(WRAP_END), out);
+    str_append(out, field, n);
+    return true;
 }
