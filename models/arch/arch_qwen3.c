@@ -72,6 +72,23 @@ static void qwen3_tensor(const struct model_config *c, int32_t i, struct arch_te
                           : "lm_head.weight");
 }
 
+/* What a GGUF's keys may ask for and this pass does not do. */
+static enum status refuse_features(const struct model_config *c, struct error *err)
+{
+    const char *what = c->rotary_dim             ? "a rotation of a part of each head"
+                       : c->window               ? "an attention window"
+                       : c->attention_scale != 0 ? "another scale of the scores"
+                       : c->attention_softcap != 0 || c->logit_softcap != 0 ? "soft caps"
+                                                                            : NULL;
+
+    if (c->rope.kind != ROPE_DEFAULT)
+        return error_set(err, STATUS_UNSUPPORTED, "RoPE of type \"%s\" is not supported by qwen3",
+                         rope_kind_name(c->rope.kind));
+    if (what)
+        return error_set(err, STATUS_UNSUPPORTED, "%s is not supported by qwen3", what);
+    return STATUS_OK;
+}
+
 static enum status qwen3_check(const struct model_config *c, const struct backend *b,
                                struct error *err)
 {
@@ -85,6 +102,8 @@ static enum status qwen3_check(const struct model_config *c, const struct backen
     };
     enum status st = model_config_check(c, "config.json", err);
 
+    if (st == STATUS_OK)
+        st = refuse_features(c, err);
     if (st)
         return st;
     for (size_t i = 0; i < sizeof(op) / sizeof(op[0]); i++)

@@ -7,30 +7,16 @@
 
 #include "models/arch/weights.h"
 #include "models/arch/weights_impl.h"
-#include "models/formats/tensor_file.h"
+#include "models/formats/model_check.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/rng.h"
-
-static bool ends_with(const char *text, const char *end)
-{
-    size_t n = strlen(text), m = strlen(end);
-
-    return n >= m && memcmp(text + n - m, end, m) == 0;
-}
-
-/* Buffers that exporters write although nothing reads them. */
-static bool known_buffer(const struct model_config *c, const char *name)
-{
-    return ends_with(name, "rotary_emb.inv_freq") ||
-           (c->tie_word_embeddings && strcmp(name, "lm_head.weight") == 0);
-}
 
 static enum status refuse_extra(const struct weights *w, const struct tensor_file *st,
                                 struct error *err)
 {
     for (int32_t i = 0; i < tensor_file_count(st); i++) {
         const struct file_tensor *t = tensor_file_at(st, i);
-        bool known = known_buffer(&w->config, t->name);
+        bool known = model_ignores_tensor(&w->config, t->name);
 
         for (int32_t j = 0; j < w->n && !known; j++)
             known = strcmp(w->tensor[j].name, t->name) == 0;

@@ -11,12 +11,11 @@
 #define TROUPE_MODELS_ENGINE_ENGINE_H
 
 #include "models/arch/arch.h"
+#include "models/formats/model_source.h"
 #include "models/model.h"
 
-struct embedded_file; /* below */
-
 struct engine_options {
-    const char *model; /* a Hugging Face folder, or "embedded" (bytes below) */
+    const char *model; /* a Hugging Face folder, a GGUF, or "embedded" (files below) */
     const struct backend *backend;
     /* The files of "embedded": embedded_file_at in the program. NULL: no embedded model. */
     const struct embedded_file *(*embedded)(int32_t i);
@@ -76,12 +75,6 @@ struct engine_stats {
 };
 void engine_stats(struct engine *e, struct engine_stats *out);
 
-/* Bytes of the model inside the binary: models/embedded. */
-struct embedded_file {
-    const char *name;
-    const void *bytes;
-    size_t n;
-};
-const struct embedded_file *embedded_file_at(int32_t i); /* NULL past the end */
+const struct embedded_file *embedded_file_at(int32_t i); /* models/embedded; NULL past the end */
 
 #endif

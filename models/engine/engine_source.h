@@ -6,11 +6,9 @@
 #define TROUPE_MODELS_ENGINE_ENGINE_SOURCE_H
 
 #include "models/engine/engine.h"
-#include "models/formats/model_config.h"
-#include "models/formats/tokenizer.h"
-#include "models/formats/tokenizer_config.h"
 
 struct engine_source {
+    struct model_source *files; /* NULL: weights alone, without files */
     struct model_config config;
     const struct arch *arch;
     struct tokenizer *tokenizer; /* NULL: the model has none */

@@ -27,26 +27,6 @@ static void close_tensors(struct tensor_file *base)
     free(t);
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-    const size_t n = strlen(text), m = strlen(end);
-
-    return n >= m && strcmp(text + n - m, end) == 0;
-}
-
-/* Heads whose rows are in pairs: those of q and k, weights and biases. */
-static int32_t paired_heads(const struct model_family *f, const struct model_config *c,
-                            const char *name)
-{
-    if (!(f->flags & FAMILY_PAIRED_ROWS))
-        return 0;
-    if (ends_with(name, ".attn_q.weight") || ends_with(name, ".attn_q.bias"))
-        return c->n_heads;
-    if (ends_with(name, ".attn_k.weight") || ends_with(name, ".attn_k.bias"))
-        return c->n_kv_heads;
-    return 0;
-}
-
 static enum status fill(const struct model_family *f, const struct model_config *c,
                         const struct gguf_tensor *from, struct arena *names, struct file_tensor *to,
                         struct error *err)
@@ -60,7 +40,7 @@ static enum status fill(const struct model_family *f, const struct model_config 
                                .data = from->data,
                                .bytes = from->bytes,
                                .file = from->file,
-                               .paired_heads = paired_heads(f, c, from->name)};
+                               .paired_heads = model_family_paired_heads(f, c, from->name)};
     to->name = model_family_hf_tensor(f, from->name, &name) ? arena_strdup(names, str_cstr(&name))
                                                             : from->name;
     str_deinit(&name);

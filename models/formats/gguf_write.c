@@ -66,22 +66,10 @@ static void put_key(struct gguf_writer *w, const char *key, enum gguf_kind kind)
     w->n_keys++;
 }
 
-void gguf_put_u16(struct gguf_writer *w, const char *key, uint16_t v)
-{
-    put_key(w, key, GGUF_U16);
-    put_number(&w->keys, v, 2);
-}
-
 void gguf_put_u32(struct gguf_writer *w, const char *key, uint32_t v)
 {
     put_key(w, key, GGUF_U32);
     put_number(&w->keys, v, 4);
-}
-
-void gguf_put_i32(struct gguf_writer *w, const char *key, int32_t v)
-{
-    put_key(w, key, GGUF_I32);
-    put_number(&w->keys, (uint32_t)v, 4);
 }
 
 void gguf_put_f32(struct gguf_writer *w, const char *key, float v)

@@ -17,9 +17,7 @@ struct gguf_writer *gguf_writer_new(void);
 void gguf_writer_free(struct gguf_writer *w);
 
 /* Keys, in the order of the calls; the caller gives each once. */
-void gguf_put_u16(struct gguf_writer *w, const char *key, uint16_t v);
 void gguf_put_u32(struct gguf_writer *w, const char *key, uint32_t v);
-void gguf_put_i32(struct gguf_writer *w, const char *key, int32_t v);
 void gguf_put_f32(struct gguf_writer *w, const char *key, float v);
 void gguf_put_bool(struct gguf_writer *w, const char *key, bool v);
 void gguf_put_text(struct gguf_writer *w, const char *key, const char *text, size_t n);

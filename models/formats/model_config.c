@@ -400,6 +400,12 @@ enum status model_config_check(const struct model_config *c, const char *name, s
     if (!(c->rope_theta > 1 && c->rope_theta <= 1e12))
         return error_set(err, STATUS_INVALID, "%s: \"rope_theta\": %g must be above 1", name,
                          c->rope_theta);
+    if (c->rotary_dim < 0 || c->rotary_dim > c->head_dim || c->rotary_dim % 2 != 0)
+        return error_set(err, STATUS_INVALID, "%s: %d rotating elements are not an even part of %d",
+                         name, c->rotary_dim, c->head_dim);
+    if (!(c->attention_softcap >= 0 && c->attention_softcap <= 1e6f && c->logit_softcap >= 0 &&
+          c->logit_softcap <= 1e6f))
+        return error_set(err, STATUS_INVALID, "%s: a soft cap is not between 0 and 1e6", name);
     return check_ids(c, name, err);
 }
 

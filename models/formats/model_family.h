@@ -4,9 +4,13 @@
 #ifndef TROUPE_MODELS_FORMATS_MODEL_FAMILY_H
 #define TROUPE_MODELS_FORMATS_MODEL_FAMILY_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "runtime/base/str.h"
+
+struct model_config;
 
 enum model_family_flag {
     FAMILY_PAIRED_ROWS = 1, /* GGUF has the rows of q and k in adjacent pairs (tensor_file.h) */
@@ -28,10 +32,24 @@ const struct model_family *model_family_at(size_t i); /* NULL past the end */
 const struct model_family *model_family_of_gguf(const char *architecture, size_t n); /* or NULL */
 const struct model_family *model_family_of_class(const char *hf_name);               /* or NULL */
 
+/* A tensor that every model of the family has, by its config. */
+struct family_tensor {
+    char name[96]; /* in a folder */
+    int32_t n_dims;
+    int64_t shape[2];
+};
+/* The i-th of them, in the order of a pass; false past the last. */
+bool model_family_tensor(const struct model_family *f, const struct model_config *c, int32_t i,
+                         struct family_tensor *out);
+
 /* A tensor's name in a GGUF ("blk.3.attn_q.weight") as the name in a folder
  * ("model.layers.3.self_attn.q_proj.weight"), and back. Appends; false: the family has no such
  * tensor. */
 bool model_family_hf_tensor(const struct model_family *f, const char *gguf, struct str *out);
 bool model_family_gguf_tensor(const struct model_family *f, const char *hf, struct str *out);
+bool model_family_own_tensor(const char *name); /* of GGUF alone: factors of rotations */
+/* Heads whose rows a GGUF has in adjacent pairs (tensor_file.h), by the name in the GGUF; or 0. */
+int32_t model_family_paired_heads(const struct model_family *f, const struct model_config *c,
+                                  const char *gguf);
 
 #endif

@@ -33,8 +33,6 @@ struct tokenizer;
 /* `name` is the file's name in messages. */
 MUST_CHECK enum status tokenizer_from_json(const char *text, size_t n, const char *name,
                                            struct tokenizer **out, struct error *err);
-MUST_CHECK enum status tokenizer_load_dir(const char *dir, struct tokenizer **out,
-                                          struct error *err); /* DIR/tokenizer.json */
 void tokenizer_free(struct tokenizer *t);
 
 /* Scratch memory for encoding. It grows as needed and works with any number of tokenizers, one

@@ -212,19 +212,3 @@ enum status tokenizer_from_json(const char *text, size_t n, const char *name,
     tokenizer_json_close(&l.file);
     return st;
 }
-
-enum status tokenizer_load_dir(const char *dir, struct tokenizer **out, struct error *err)
-{
-    struct str path = STR_INIT;
-    char *text = NULL;
-    size_t n = 0;
-    enum status st;
-
-    str_printf(&path, "%s/tokenizer.json", dir);
-    st = file_read(str_cstr(&path), TOKENIZER_MAX_FILE, &text, &n, err);
-    if (st == STATUS_OK)
-        st = tokenizer_from_json(text, n, str_cstr(&path), out, err);
-    free(text);
-    str_deinit(&path);
-    return st;
-}

@@ -33,6 +33,39 @@ static enum status hf_cache(char *out, size_t n, struct error *err)
     return st;
 }
 
+static enum status find_hf(const char *name, char out[MODEL_FOLDER_MAX], struct error *err);
+
+static bool has(const char *folder, const char *name)
+{
+    char path[MODEL_FOLDER_MAX + 32];
+
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    return file_exists(path);
+}
+
+/* An entry with config.json is one model; else each of its GGUF files is one. */
+static void each_of_entry(const char *name, void (*each)(void *ctx, const char *name), void *ctx)
+{
+    char folder[MODEL_FOLDER_MAX], file[600];
+    struct error ignored = ERROR_INIT;
+    bool found = false;
+    DIR *d = NULL;
+
+    if (find_hf(name + 3, folder, &ignored) == STATUS_OK && !has(folder, "config.json"))
+        d = opendir(folder);
+    for (struct dirent *e; d && (e = readdir(d));) {
+        if (!model_source_is_gguf(e->d_name))
+            continue;
+        snprintf(file, sizeof(file), "%s/%s", name, e->d_name);
+        each(ctx, file);
+        found = true;
+    }
+    if (d)
+        closedir(d);
+    if (!found)
+        each(ctx, name);
+}
+
 /* Entries models--ORG--NAME. */
 void model_cache_each(void (*each)(void *ctx, const char *name), void *ctx)
 {
@@ -48,27 +81,30 @@ void model_cache_each(void (*each)(void *ctx, const char *name), void *ctx)
             continue;
         snprintf(name, sizeof(name), "hf:%.*s/%s", (int)(sep - e->d_name - 8), e->d_name + 8,
                  sep + 2);
-        each(ctx, name);
+        each_of_entry(name, each, ctx);
     }
     if (d)
         closedir(d);
 }
 
-/* hf:ORG/NAME in the local cache: hub/models--ORG--NAME/snapshots/REV. Nothing is downloaded. */
+/* hf:ORG/NAME[/FILE] in the local cache: hub/models--ORG--NAME/snapshots/REV. Nothing is
+ * downloaded. */
 static enum status find_hf(const char *name, char out[MODEL_FOLDER_MAX], struct error *err)
 {
-    const char *slash = strchr(name, '/');
+    const char *slash = strchr(name, '/'), *file = slash ? strchr(slash + 1, '/') : NULL;
+    const int n_name = !slash ? 0 : file ? (int)(file - slash - 1) : (int)strlen(slash + 1);
     char base[512], *rev = NULL;
     size_t n = 0;
     enum status st;
 
-    if (!slash || strchr(slash + 1, '/'))
-        return error_set(err, STATUS_USAGE, "hf:%s: expected hf:ORG/NAME", name);
+    if (!slash || (file && (strchr(file + 1, '/') || !model_source_is_gguf(file + 1))))
+        return error_set(err, STATUS_USAGE, "hf:%s: expected hf:ORG/NAME or hf:ORG/NAME/FILE.gguf",
+                         name);
     st = hf_cache(base, sizeof(base), err);
     if (st)
         return st;
-    snprintf(out, MODEL_FOLDER_MAX, "%s/models--%.*s--%s/refs/main", base, (int)(slash - name),
-             name, slash + 1);
+    snprintf(out, MODEL_FOLDER_MAX, "%s/models--%.*s--%.*s/refs/main", base, (int)(slash - name),
+             name, n_name, slash + 1);
     st = file_read(out, 256, &rev, &n, err);
     if (st) {
         error_note(err, "hf:%s is not in the local cache", name);
@@ -76,8 +112,8 @@ static enum status find_hf(const char *name, char out[MODEL_FOLDER_MAX], struct 
         return st;
     }
     rev[strcspn(rev, "\r\n \t")] = 0;
-    snprintf(out, MODEL_FOLDER_MAX, "%s/models--%.*s--%s/snapshots/%s", base, (int)(slash - name),
-             name, slash + 1, rev);
+    snprintf(out, MODEL_FOLDER_MAX, "%s/models--%.*s--%.*s/snapshots/%s%s", base,
+             (int)(slash - name), name, n_name, slash + 1, rev, file ? file : "");
     free(rev);
     return STATUS_OK;
 }
@@ -116,26 +152,20 @@ static enum status unfinished(const char *folder, struct error *err)
     return STATUS_NOT_FOUND;
 }
 
-static bool has(const char *folder, const char *name)
-{
-    char path[MODEL_FOLDER_MAX + 32];
-
-    snprintf(path, sizeof(path), "%s/%s", folder, name);
-    return file_exists(path);
-}
-
 static enum status check_is_there(const char *folder, struct error *err)
 {
     struct stat s;
 
     if (stat(folder, &s) != 0) {
-        (void)error_set(err, STATUS_NOT_FOUND, "there is no folder %s", folder);
-        error_hint(err, "a model is embedded, a folder, hf:ORG/NAME or script:FILE");
+        (void)error_set(err, STATUS_NOT_FOUND, "there is no folder or file %s", folder);
+        error_hint(err, "a model is embedded, a folder, a GGUF file, hf:ORG/NAME or script:FILE");
         return STATUS_NOT_FOUND;
     }
+    if (S_ISREG(s.st_mode))
+        return STATUS_OK; /* its bytes say whether it is a GGUF */
     if (!S_ISDIR(s.st_mode)) {
-        (void)error_set(err, STATUS_INVALID, "%s is not a folder", folder);
-        error_hint(err, "a model is embedded, a folder, hf:ORG/NAME or script:FILE");
+        (void)error_set(err, STATUS_INVALID, "%s is neither a folder nor a file", folder);
+        error_hint(err, "a model is embedded, a folder, a GGUF file, hf:ORG/NAME or script:FILE");
         return STATUS_INVALID;
     }
     if (!has(folder, "config.json") && has(folder, "checkpoints"))
@@ -176,6 +206,17 @@ static enum status embedded_file(const char *file, char **out, size_t *n, struct
     return error_set(err, STATUS_NOT_FOUND, "the embedded model has no %s", file);
 }
 
+enum status model_files(const char *name, struct model_source **out, struct error *err)
+{
+    char folder[MODEL_FOLDER_MAX];
+    enum status st;
+
+    if (strcmp(name, "embedded") == 0)
+        return model_source_embedded(embedded_file_at, out, err);
+    st = model_folder(name, folder, err);
+    return st ? st : model_source_open(folder, out, err);
+}
+
 enum status model_file(const char *name, const char *file, size_t max_bytes, char **out, size_t *n,
                        struct error *err)
 {
@@ -203,18 +244,15 @@ static enum status check_script(const char *path, struct error *err)
 
 static enum status check_folder(const char *name, bool in_env, struct error *err)
 {
-    struct json *config = NULL;
-    char *text = NULL;
-    size_t n = 0;
-    enum status st = model_file(name, "config.json", CONFIG_MAX, &text, &n, err);
+    struct model_source *files = NULL;
+    struct model_config config;
+    enum status st = model_files(name, &files, err);
 
     if (!st)
-        st = jv_parse(text, n, "config.json", &config, err);
-    if (!st && !in_env &&
-        strcmp(jv_get_string(jv_get(jv_get(config, "troupe"), "codec"), ""), "compact") == 0)
+        st = model_source_config(files, &config, err);
+    if (!st && !in_env && strcmp(config.codec, "compact") == 0)
         st = model_chats_not(name, err);
-    free(text);
-    jv_unref(config);
+    model_source_close(files);
     return st;
 }
 

@@ -7,14 +7,16 @@
 
 #include "runtime/api/model_set.h"
 
-/* The folder with the files of `name`: a model folder, the output folder of `train`, or an entry of
- * the local Hugging Face cache (hf:ORG/NAME). Nothing is downloaded. "embedded" and "new"
- * stay as they are. STATUS_NOT_FOUND: there is no such folder, or the training in it has no model
- * yet; STATUS_USAGE: a script. */
+/* The folder with the files of `name`, or the file: a model folder, a GGUF, the output folder of
+ * `train`, or an entry of the local Hugging Face cache (hf:ORG/NAME). Nothing is downloaded.
+ * "embedded" and "new" stay as they are. STATUS_NOT_FOUND: there is no such folder, or the training
+ * in it has no model yet; STATUS_USAGE: a script. */
 MUST_CHECK enum status model_folder(const char *name, char out[MODEL_FOLDER_MAX],
                                     struct error *err);
 /* Each model of the local Hugging Face cache, as hf:ORG/NAME. */
 void model_cache_each(void (*each)(void *ctx, const char *name), void *ctx);
+/* The files of `name`, any of the above but "new". */
+MUST_CHECK enum status model_files(const char *name, struct model_source **out, struct error *err);
 /* One file of a model: embedded or from its folder; malloc'd. STATUS_NOT_FOUND when it has none. */
 MUST_CHECK enum status model_file(const char *name, const char *file, size_t max_bytes, char **out,
                                   size_t *n, struct error *err);

@@ -188,10 +188,11 @@ enum status model_option_check(const struct remote_specs *remote, const char *na
 {
     if (!model_name_check(remote, name, NULL, err))
         return STATUS_OK;
-    (void)error_set(err, STATUS_NOT_FOUND,
-                    "there is no folder %.80s and no such name in `models` of troupe.yaml; a model "
-                    "is embedded, a folder, hf:ORG/NAME, script:FILE, URL#NAME or such a name",
-                    name);
+    (void)error_set(
+        err, STATUS_NOT_FOUND,
+        "there is no folder %.80s and no such name in `models` of troupe.yaml; a model "
+        "is embedded, a folder, a GGUF file, hf:ORG/NAME, script:FILE, URL#NAME or such a name",
+        name);
     hint_names(remote, name, err);
     return STATUS_NOT_FOUND;
 }

@@ -9,7 +9,6 @@
 
 #include "models/arch/arch.h"
 #include "models/chat/chat_template.h"
-#include "models/formats/safetensors.h"
 #include "models/formats/tokenizer_write.h"
 #include "models/train/model_export.h"
 #include "runtime/app/app_model.h"
@@ -113,32 +112,18 @@ static enum status from_nothing(struct app *a, struct tokenizer **tokenizer,
     return st;
 }
 
-static enum status open_tensors(struct app *a, const char *model, const char *folder,
-                                struct tensor_file **out, struct error *err)
-{
-    (void)a;
-    if (strcmp(model, "embedded") != 0)
-        return safetensors_open_dir(folder, out, err);
-    for (int32_t i = 0; embedded_file_at(i); i++)
-        if (strcmp(embedded_file_at(i)->name, "model.safetensors") == 0)
-            return safetensors_from_memory("embedded", embedded_file_at(i)->bytes,
-                                           embedded_file_at(i)->n, out, err);
-    return error_set(err, STATUS_NOT_FOUND, "this program has no embedded model");
-}
-
 static enum status from_model(struct app *a, const char *model, struct tokenizer **tokenizer,
                               struct weights **weights, struct error *err)
 {
     struct engine_options eo;
     struct model_config c;
     struct tensor_file *tensors = NULL;
-    char folder[1024], *text = NULL;
-    size_t n = 0;
-    enum status st = app_model_file(a, model, "config.json", (size_t)1 << 20, &text, &n, err);
+    struct model_source *files = NULL;
+    char folder[1024];
+    enum status st = app_model_files(a, model, &files, err);
 
     if (!st)
-        st = model_config_parse(text, n, "config.json", &c, err);
-    free(text);
+        st = model_source_config(files, &c, err);
     if (!st)
         st = app_tokenizer(a, model, tokenizer, err);
     if (!st)
@@ -149,10 +134,11 @@ static enum status from_model(struct app *a, const char *model, struct tokenizer
     if (!st)
         st = arch_find(c.architecture)->check(&c, eo.backend, err);
     if (!st)
-        st = open_tensors(a, model, folder, &tensors, err);
+        st = model_source_tensors(files, &tensors, err);
     if (!st)
         st = weights_load(eo.backend, arch_find(c.architecture), &c, tensors, DTYPE_F32, weights,
                           err);
+    model_source_close(files);
     return st;
 }
 
@@ -202,10 +188,7 @@ static enum status new_files(const struct app *a, const struct weights *w, struc
 enum status app_model_texts(struct app *a, const char *model, struct tokenizer_config *out,
                             struct error *err)
 {
-    char folder[1024], *text = NULL;
-    struct engine_options eo;
-    struct error missing = ERROR_INIT;
-    size_t n = 0;
+    struct model_source *files = NULL;
     enum status st;
 
     memset(out, 0, sizeof(*out));
@@ -213,18 +196,10 @@ enum status app_model_texts(struct app *a, const char *model, struct tokenizer_c
         out->eos_token = xstrdup("<|im_end|>");
         return STATUS_OK;
     }
-    if (strcmp(model, "embedded") != 0) {
-        st = app_engine_options(a, model, folder, &eo, err);
-        return st ? st : tokenizer_config_load_dir(folder, out, err);
-    }
-    st = app_model_file(a, model, "tokenizer_config.json", TOKENIZER_MAX_FILE, &text, &n, &missing);
+    st = app_model_files(a, model, &files, err);
     if (!st)
-        st = tokenizer_config_parse(text, n, "embedded tokenizer_config.json", out, err);
-    else if (st == STATUS_NOT_FOUND)
-        st = STATUS_OK;
-    else
-        *err = missing;
-    free(text);
+        st = model_source_texts(files, out, err);
+    model_source_close(files);
     return st;
 }
 
@@ -247,10 +222,51 @@ static enum status add_default_template(struct app *a, const char *model, struct
 
 #define N_FILES 4
 
+/* A GGUF has no files: those of a folder are made from it. */
+static enum status gguf_files(struct model_source *files, struct str *texts, struct error *err)
+{
+    struct tokenizer_config c = {0};
+    struct model_config config;
+    char *text = NULL;
+    size_t n = 0;
+    enum status st = model_source_tokenizer_text(files, &text, &n, err);
+
+    if (!st)
+        st = model_source_config(files, &config, err);
+    if (!st)
+        st = model_source_texts(files, &c, err);
+    if (!st) {
+        str_append(&texts[0], text, n);
+        const struct tokenizer_config_text own = {
+            .bos_token = c.bos_token,
+            .eos_token = c.eos_token,
+            .pad_token = c.pad_token,
+            .model_max_length = config.max_position_embeddings};
+
+        tokenizer_write_config(&own, &texts[1]);
+        if (c.chat_template)
+            str_puts(&texts[2], c.chat_template);
+    }
+    tokenizer_config_deinit(&c);
+    free(text);
+    return st;
+}
+
 /* The tokenizer files of the start model; only tokenizer.json is required. */
 static enum status old_files(struct app *a, const char *model, const char *const *names,
                              struct str *texts, struct error *err)
 {
+    struct model_source *files = NULL;
+    enum status opened = app_model_files(a, model, &files, err);
+
+    if (!opened && model_source_gguf(files)) {
+        opened = gguf_files(files, texts, err);
+        model_source_close(files);
+        return opened;
+    }
+    model_source_close(files);
+    if (opened)
+        return opened;
     for (int i = 0; i < N_FILES - 1; i++) {
         char *text = NULL;
         size_t n = 0;

@@ -3,8 +3,6 @@
  */
 #include "runtime/app/app_tokenizer.h"
 
-#include <stdlib.h>
-
 #include "runtime/api/model_file.h"
 #include "runtime/app/app_model.h"
 
@@ -16,15 +14,27 @@ enum status app_model_file(struct app *a, const char *model, const char *file, s
     return st ? st : model_file(model, file, max_bytes, out, n, err);
 }
 
+enum status app_model_files(struct app *a, const char *model, struct model_source **out,
+                            struct error *err)
+{
+    enum status st = app_model_is_here(a, model, err);
+
+    return st ? st : model_files(model, out, err);
+}
+
 enum status app_tokenizer(struct app *a, const char *model, struct tokenizer **out,
                           struct error *err)
 {
-    char *text = NULL;
-    size_t n = 0;
-    enum status st = app_model_file(a, model, "tokenizer.json", TOKENIZER_MAX_FILE, &text, &n, err);
+    struct model_source *files = NULL;
+    struct tokenizer *t = NULL;
+    enum status st = app_model_files(a, model, &files, err);
 
     if (!st)
-        st = tokenizer_from_json(text, n, "tokenizer.json", out, err);
-    free(text);
+        st = model_source_tokenizer(files, &t, err);
+    if (!st && !t)
+        st = error_set(err, STATUS_NOT_FOUND, "model %s has no tokenizer", model);
+    model_source_close(files);
+    if (!st)
+        *out = t;
     return st;
 }

@@ -146,9 +146,11 @@ enum status app_training_model(const struct app *a, bool from_folder, const char
     if (!name) {
         (void)error_set(err, STATUS_USAGE,
                         "--model is required: the model that training starts from");
-        error_hint(err, strcmp(a->command->name, "train sft") == 0
-                            ? "a model is embedded, a folder, hf:ORG/NAME, or new (random weights)"
-                            : "a model is embedded, a folder or hf:ORG/NAME");
+        error_hint(
+            err,
+            strcmp(a->command->name, "train sft") == 0
+                ? "a model is embedded, a folder, a GGUF file, hf:ORG/NAME, or new (random weights)"
+                : "a model is embedded, a folder, a GGUF file or hf:ORG/NAME");
         return STATUS_USAGE;
     }
     *out = name;

@@ -20,19 +20,44 @@ struct model_list {
     struct json *rows;
 };
 
-/* Shapes come from config.json; the weights are not read. */
-static enum status read_config(struct app *a, const char *name, struct model_config *c,
-                               struct error *err)
+/* What a file that is a whole model says besides its config. */
+struct weights_facts {
+    int64_t parameters; /* of a folder: computed from the config */
+    struct json *types; /* of a GGUF: {"Q4_K": tensors, ...}; else NULL */
+    int32_t parts;
+};
+
+static void read_facts(const struct gguf *g, const struct model_config *c,
+                       struct weights_facts *out)
 {
-    char *text = NULL;
-    size_t n = 0;
-    enum status st = app_model_file(a, name, "config.json", (size_t)1 << 20, &text, &n, err);
+    *out = (struct weights_facts){.parameters = model_config_n_parameters(c)};
+    if (!g)
+        return;
+    out->parameters = 0;
+    out->types = jv_object();
+    out->parts = gguf_n_parts(g);
+    for (int32_t i = 0; i < gguf_n_tensors(g); i++) {
+        const struct gguf_tensor *t = gguf_tensor_at(g, i);
+
+        out->parameters += t->n_elements;
+        jv_set_int(out->types, t->type->name, jv_get_int(jv_get(out->types, t->type->name), 0) + 1);
+    }
+}
+
+/* Shapes come from config.json or the keys of a GGUF; the weights are not read. */
+static enum status read_config(struct app *a, const char *name, struct model_config *c,
+                               struct weights_facts *facts, struct error *err)
+{
+    struct model_source *files = NULL;
+    enum status st = app_model_files(a, name, &files, err);
 
     if (!st)
-        st = model_config_parse(text, n, "config.json", c, err);
-    free(text);
-    if (st)
+        st = model_source_config(files, c, err);
+    if (!st)
+        read_facts(model_source_gguf(files), c, facts);
+    else
         error_note(err, "model %s", name);
+    model_source_close(files);
     return st;
 }
 
@@ -42,16 +67,17 @@ static void add_model(struct model_list *l, const char *name)
     struct error err = ERROR_INIT;
     struct json *o = jv_object();
     char params[32] = "-", context[32] = "-";
-    enum status st = read_config(l->app, name, &c, &err);
+    struct weights_facts facts = {.types = NULL};
+    enum status st = read_config(l->app, name, &c, &facts, &err);
 
     jv_set_string(o, "name", name);
     if (st) {
         jv_set_string(o, "error", err.message);
     } else {
-        snprintf(params, sizeof(params), "%.2f M", (double)model_config_n_parameters(&c) / 1e6);
+        snprintf(params, sizeof(params), "%.2f M", (double)facts.parameters / 1e6);
         snprintf(context, sizeof(context), "%d", c.max_position_embeddings);
         jv_set_string(o, "architecture", c.architecture);
-        jv_set_int(o, "parameters", model_config_n_parameters(&c));
+        jv_set_int(o, "parameters", facts.parameters);
         jv_set_int(o, "context", c.max_position_embeddings);
         jv_set_string(o, "dtype", dtype_name(c.dtype));
         jv_set_string(o, "codec", c.codec[0] ? c.codec : "json");
@@ -61,6 +87,7 @@ static void add_model(struct model_list *l, const char *name)
                            context, st ? err.message : c.codec[0] ? c.codec : "json"};
     table_row(l->table, cells);
     jv_append_adopt(l->rows, o);
+    jv_unref(facts.types);
 }
 
 static void add_named(void *ctx, const char *name)
@@ -163,12 +190,12 @@ static void put_plan(const struct engine_plan *p, struct str *out)
                (double)p->total_bytes / mib, (double)p->available_bytes / mib);
 }
 
-static struct json *config_json(const struct model_config *c)
+static struct json *config_json(const struct model_config *c, const struct weights_facts *facts)
 {
     struct json *o = jv_object();
 
     jv_set_string(o, "architecture", c->architecture);
-    jv_set_int(o, "parameters", model_config_n_parameters(c));
+    jv_set_int(o, "parameters", facts->parameters);
     jv_set_int(o, "hidden_size", c->hidden_size);
     jv_set_int(o, "intermediate_size", c->intermediate_size);
     jv_set_int(o, "layers", c->n_layers);
@@ -181,6 +208,14 @@ static struct json *config_json(const struct model_config *c)
     jv_set_bool(o, "tied", c->tie_word_embeddings);
     jv_set_string(o, "dtype", dtype_name(c->dtype));
     jv_set_string(o, "codec", c->codec[0] ? c->codec : "json");
+    if (c->rope.kind != ROPE_DEFAULT)
+        jv_set_string(o, "rope_type", rope_kind_name(c->rope.kind));
+    if (c->window > 0)
+        jv_set_int(o, "window", c->window);
+    if (facts->types)
+        jv_set_adopt(o, "types", jv_ref(facts->types));
+    if (facts->parts > 1)
+        jv_set_int(o, "parts", facts->parts);
     return o;
 }
 
@@ -234,32 +269,44 @@ static int show_main(void *app)
     struct model_config c;
     struct engine_options eo;
     struct engine_plan plan;
+    struct weights_facts facts = {.types = NULL};
     char folder[1024];
-    struct error err = ERROR_INIT;
+    struct error err = ERROR_INIT, cannot = ERROR_INIT;
     struct str out = STR_INIT;
     int code;
-    enum status st;
+    enum status st, planned = STATUS_OK;
 
     if (remote_is_name(a->remote, name))
         return show_remote(a, name);
-    st = read_config(a, name, &c, &err);
+    st = read_config(a, name, &c, &facts, &err);
     if (!st)
         st = app_engine_options(a, name, folder, &eo, &err);
     if (!st)
-        st = engine_plan(&eo, &plan, &err);
-    if (st)
+        planned = engine_plan(&eo, &plan, &cannot);
+    if (planned && planned != STATUS_UNSUPPORTED) {
+        st = planned;
+        err = cannot;
+    }
+    if (st) {
+        jv_unref(facts.types);
         return app_fail(a, &err);
-    struct json *doc = app_document("model"), *config = config_json(&c);
+    }
+    struct json *doc = app_document("model"), *config = config_json(&c, &facts);
+    if (planned) /* of a family that is only read */
+        jv_set_string(config, "cannot_run", cannot.message);
     put_members(name, config, doc, &out);
     jv_unref(config);
     if (a->json) {
-        jv_set_int(doc, "total_bytes", plan.total_bytes);
+        if (!planned)
+            jv_set_int(doc, "total_bytes", plan.total_bytes);
         code = app_print_json(doc);
     } else {
         jv_unref(doc);
-        put_plan(&plan, &out);
+        if (!planned)
+            put_plan(&plan, &out);
         code = app_print(&out);
     }
+    jv_unref(facts.types);
     str_deinit(&out);
     return code;
 }

@@ -7,6 +7,7 @@
 
 #include "models/formats/gguf_config.h"
 #include "models/formats/gguf_tensors.h"
+#include "models/formats/gguf_tokenizer.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 
@@ -62,12 +63,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
     struct gguf *g = NULL;
     struct tensor_file *tensors = NULL;
+    struct tokenizer *tokenizer = NULL;
     struct model_config c;
     struct error err = ERROR_INIT;
     enum status st = gguf_from_memory("fuzz", bytes, n, &g, &err);
 
     if (st == STATUS_OK) {
         read_values(g);
+        if (gguf_tokenizer(g, &tokenizer, &err) != STATUS_OK && err.message[0] == '\0')
+            __builtin_trap();
         st = gguf_config(g, &c, &err);
     }
     if (st == STATUS_OK)
@@ -76,6 +80,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
         read_tensors(tensors);
     else if (err.message[0] == '\0')
         __builtin_trap(); /* an error without a message */
+    tokenizer_free(tokenizer);
     tensor_file_close(tensors);
     gguf_unref(g);
     return 0;

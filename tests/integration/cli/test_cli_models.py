@@ -106,7 +106,7 @@ class NoModel(CliCase):
         self.write("ok.json", '{"model": "script", "replies": [], "default": {"text": "x"}}')
         self.write("b.yaml", 'schema: blueprint/v1\nagents: {a: {model: "script:ok.json"}}\nsteps: {s: {agent: a, in: x}}\n')
         self.fails(1, ["there is no folder ", "nope\n"], "run", "b.yaml", "--model", "./nope")
-        self.fails(1, "is not a folder", "run", "b.yaml", "--model", "ok.json")
+        self.fails(1, "is not a GGUF file", "run", "b.yaml", "--model", "ok.json")
         for args in (("train", "sft", "--env", "ledger", "--out", "o"), ("train", "grpo", "--env", "ledger", "--out", "o")):
             self.fails(2, "script:ok.json has no weights", *args, "--model", "script:ok.json")
         r = self.fails(78, "bad.json:1:2: not valid JSON", "run", "b.yaml", "--model", "script:bad.json")

@@ -78,6 +78,57 @@ static void test_bf16_rounds_products_and_keeps_vectors(void **state)
     temp_dir_remove(dir);
 }
 
+/* Each tensor in a type of its own: held as it is stored, with the values of its type. */
+static void test_a_folder_may_mix_types(void **state)
+{
+    static const enum dtype types[] = {DTYPE_F32, DTYPE_BF16, DTYPE_F16};
+    struct model_config c = tiny_config(false);
+    struct weights *w = tiny_weights(&c, cpu_isa_best(), 5), *mixed = NULL;
+    int32_t n = weights_n(w);
+    struct safetensor_source *t = xcalloc((size_t)n, sizeof(*t));
+    size_t total = (size_t)weights_n_params(w);
+    float *wide = xcalloc(total, sizeof(float)), *got = xcalloc(total, sizeof(float));
+    char dir[64];
+
+    (void)state;
+    temp_dir(dir);
+    weights_to_flat(w, wide);
+    for (int32_t i = 0; i < n; i++) {
+        const struct weight_tensor *x = weights_at(w, i);
+        bool vector = x->m.n_out == 1;
+
+        t[i] = (struct safetensor_source){.name = x->name,
+                                          .dtype = types[i % 3],
+                                          .source = DTYPE_F32,
+                                          .n_dims = vector ? 1 : 2,
+                                          .shape = {vector ? x->m.n_in : x->m.n_out, x->m.n_in},
+                                          .data = wide + weights_flat_offset(w, i)};
+    }
+    assert_ok(safetensors_write_dir(dir, t, n, 0, NULL, seams_real(), why));
+    assert_ok(load(dir, &c, DTYPE_N, &mixed, why));
+    weights_to_flat(mixed, got);
+    for (int32_t i = 0; i < n; i++) {
+        const struct dtype_info *d = dtype_info(types[i % 3]);
+
+        assert_int_equal(weights_at(mixed, i)->m.dtype,
+                         weights_at(w, i)->m.n_out == 1 ? DTYPE_F32 : types[i % 3]);
+        for (int64_t j = weights_flat_offset(w, i); j < weights_flat_offset(w, i + 1); j++) {
+            char stored[4];
+            float want;
+
+            d->from_f32(&wide[j], 1, stored);
+            d->to_f32(stored, 1, &want);
+            assert_memory_equal(&got[j], &want, sizeof(float));
+        }
+    }
+    weights_unref(mixed);
+    weights_unref(w);
+    free(t);
+    free(wide);
+    free(got);
+    temp_dir_remove(dir);
+}
+
 static void write_changed(const char *dir, const struct weights *w, const char *drop,
                           const char *add)
 {
@@ -196,6 +247,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_export_and_load_give_the_same_bits),
         cmocka_unit_test(test_bf16_rounds_products_and_keeps_vectors),
+        cmocka_unit_test(test_a_folder_may_mix_types),
         cmocka_unit_test(test_wrong_checkpoints_are_refused_by_name),
         cmocka_unit_test(test_initial_values_have_their_spread),
         cmocka_unit_test(test_references_from_many_threads),

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "models/formats/gguf_quantise.h"
 #include "models/formats/safetensors.h"
 #include "models/formats/tokenizer.h"
 #include "models/formats/tokenizer_write.h"
@@ -187,6 +188,56 @@ static void the_embedded_model_is_the_same(void **state)
         free((void *)(uintptr_t)embedded[i].bytes);
 }
 
+static void write_gguf(const char *from, const char *recipe, const char *path)
+{
+    struct model_source *files = NULL;
+
+    assert_ok(model_source_open(from, &files, why));
+    assert_ok(gguf_quantise(files, recipe, path, seams_real(), why));
+    model_source_close(files);
+}
+
+static void a_gguf_gives_what_its_folder_gives(void **state)
+{
+    const struct folder *f = *state;
+    struct engine_options folder = options(f->dir), o;
+    char path[96], wide[96];
+    struct ask want, got;
+    struct bed b;
+
+    bed_open(&b, &folder);
+    run(&b, &want, 0);
+    bed_close(&b);
+    snprintf(path, sizeof(path), "%s/f32.gguf", f->dir);
+    write_gguf(f->dir, "f32", path);
+    o = options(path);
+    bed_open(&b, &o);
+    run(&b, &got, 0);
+    assert_same_reply(&want, &got);
+    assert_non_null(b.model->info.tokenizer);
+    assert_string_equal(b.model->info.codec, "compact");
+    assert_string_equal(b.model->info.chat_template, "{{ messages }}");
+    assert_string_equal(b.model->info.eos_token, "<|end|>");
+    assert_true(b.model->info.n_eos == 1 && b.model->info.eos_id[0] == 256);
+    bed_close(&b);
+
+    /* Blocks are widened at load: the same as a file that has the widened values. */
+    snprintf(path, sizeof(path), "%s/q8.gguf", f->dir);
+    snprintf(wide, sizeof(wide), "%s/wide.gguf", f->dir);
+    write_gguf(f->dir, "q8_0", path);
+    write_gguf(path, "f32", wide);
+    o = options(path);
+    o.weight_dtype = DTYPE_F32; /* rows that are no whole blocks are F16 in the file */
+    bed_open(&b, &o);
+    run(&b, &want, 1);
+    bed_close(&b);
+    o = options(wide);
+    bed_open(&b, &o);
+    run(&b, &got, 1);
+    assert_same_reply(&want, &got);
+    bed_close(&b);
+}
+
 /* Weights and keys in bf16: rollout and training still agree bit for bit. */
 static void bf16_agrees_with_training(void **state)
 {
@@ -256,6 +307,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_folder_gives_what_its_weights_give),
         cmocka_unit_test(the_embedded_model_is_the_same),
+        cmocka_unit_test(a_gguf_gives_what_its_folder_gives),
         cmocka_unit_test(bf16_agrees_with_training),
         cmocka_unit_test(stop_strings_end_a_reply),
     };
