@@ -483,6 +483,8 @@ enum status runner_new(const struct runner_host *h, const struct plan *plan, str
     if (!st)
         st = runner_make_roles(r, plan, err);
     if (!st && !h->resumed && !h->replay)
+        st = runner_check_models(r, plan, err);
+    if (!st && !h->resumed && !h->replay)
         st = runner_check_cost(r, plan, err);
     if (st) {
         runner_free(r);

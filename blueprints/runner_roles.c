@@ -92,6 +92,26 @@ enum status runner_make_roles(struct runner *r, const struct plan *p, struct err
     return of_steps(r, p, p->step, p->n_steps, err);
 }
 
+/* Can the model of the agent do its step? Those that were given instead of the blueprint's own are
+ * known only when they are open. */
+static enum status suits(void *ctx, const struct plan *p, const struct plan_agent *a, bool in_env,
+                         struct error *err)
+{
+    struct runner *r = ctx;
+    const struct agent_role *role = runner_role(&r->frames, p, a);
+
+    if (!role || in_env || model_chats(&role->model->info))
+        return STATUS_OK;
+    return model_chats_not(role->model->info.name, err);
+}
+
+enum status runner_check_models(struct runner *r, const struct plan *p, struct error *err)
+{
+    const struct plan_check check = {.resumed = true, .model = suits, .ctx = r};
+
+    return blueprint_check(p, &check, err);
+}
+
 static bool has_price(void *ctx, const struct plan *p, const struct plan_agent *a)
 {
     struct runner *r = ctx;

@@ -53,6 +53,9 @@ void runner_replay_end(struct frame *f);
 
 /* ---- runner_roles.c */
 MUST_CHECK enum status runner_make_roles(struct runner *r, const struct plan *p, struct error *err);
+/* Can the models of the roles do the steps? */
+MUST_CHECK enum status runner_check_models(struct runner *r, const struct plan *p,
+                                           struct error *err);
 /* plan_check_cost with the models of the roles. */
 MUST_CHECK enum status runner_check_cost(struct runner *r, const struct plan *p, struct error *err);
 const struct agent_role *runner_role(const struct frame_host *h, const struct plan *p,

@@ -30,6 +30,17 @@ bool model_chats(const struct model_info *m)
     return !m->codec || strcmp(m->codec, "json") == 0;
 }
 
+enum status model_chats_not(const char *name, struct error *err)
+{
+    enum status st = error_set(
+        err, STATUS_CONFIG,
+        "model %s knows only the calls of environments; it cannot answer other tasks", name);
+
+    error_hint(err, "give the agent a `model` that can chat: a key of `models`, a folder, "
+                    "URL#NAME or script:FILE");
+    return st;
+}
+
 void model_call_reset(struct model_call *c)
 {
     c->status = STATUS_OK;

@@ -153,6 +153,8 @@ struct model_info {
 
 /* Does it answer messages? One that was trained on environments knows only their calls. */
 bool model_chats(const struct model_info *m);
+/* The error of a task that needs a model that does: STATUS_CONFIG, with a hint. */
+enum status model_chats_not(const char *name, struct error *err);
 
 struct model_session_options {
     const char *adapter; /* a small change of the weights, by name; NULL: none */

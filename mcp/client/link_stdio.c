@@ -10,19 +10,23 @@
 
 #include "mcp/client/client.h"
 #include "mcp/client/client_link.h"
+#include "mcp/rpc/rpc.h"
 #include "runtime/base/memory.h"
 #include "runtime/loop/child.h"
 
 #define ERROR_LINE_BYTES 4096
-#define HEAD_BYTES       200 /* of a line that is too long, where its id may be */
+#define HEAD_BYTES       200 /* of a line that is too long, for rpc_peek_id */
 #define TERM_MS          2000
 
 struct link_stdio {
     struct client_link link;
     const struct mcp_client_spec *spec;
     struct child *child;
+    struct loop_tick *tick; /* writes `out` */
+    struct str out;         /* what was sent in this turn of the loop: one write for all */
     struct str line, error_line;
     bool is_skipping; /* the rest of a line that was too long */
+    bool is_deaf;     /* it has closed its input */
     bool is_stopping;
     bool has_ended;
 };
@@ -34,33 +38,16 @@ static struct link_stdio *of(struct client_link *l)
 
 /* ---- lines */
 
-/* The number after "id": at the beginning of a message; 0: it is not there. */
-static int64_t id_of(const char *text, size_t n)
-{
-    char head[HEAD_BYTES + 1];
-    const char *at, *braces;
-
-    n = n < HEAD_BYTES ? n : HEAD_BYTES;
-    memcpy(head, text, n);
-    head[n] = '\0';
-    at = strstr(head, "\"id\":");
-    braces = n > 0 ? strchr(head + 1, '{') : NULL;
-    if (!at || (braces && braces < at)) /* of something inside */
-        return 0;
-    return strtoll(at + 5, NULL, 10);
-}
-
 static void too_long(struct link_stdio *s)
 {
-    int64_t id = id_of(str_cstr(&s->line), s->line.len);
+    int64_t id = rpc_peek_id(str_cstr(&s->line), s->line.len);
     struct error err = ERROR_INIT;
 
     (void)error_set(&err, STATUS_LIMIT, "a message of %s has more than %zu bytes", s->spec->name,
                     s->spec->limits.message_bytes);
     str_clear(&s->line);
     s->is_skipping = true;
-    s->link.events.ended(s->link.events.ctx, id > 0 ? id : 0,
-                         &(struct client_link_end){.err = &err});
+    s->link.events.ended(s->link.events.ctx, id, &(struct client_link_end){.err = &err});
 }
 
 static void give_line(struct link_stdio *s, const char *bytes, size_t n)
@@ -135,6 +122,36 @@ static void on_output(void *ctx, bool is_error, const char *bytes, size_t n)
         take(s, bytes, n);
 }
 
+/* ---- what is sent */
+
+static void flush(void *ctx)
+{
+    struct link_stdio *s = ctx;
+
+    if (s->out.len > 0 && !s->has_ended)
+        s->is_deaf = !child_write(s->child, str_cstr(&s->out), s->out.len);
+    str_clear(&s->out);
+}
+
+/* One line: a line break between the tokens of a message that came from elsewhere is a blank. */
+static enum status send(struct client_link *l, const struct client_send *m, struct error *err)
+{
+    struct link_stdio *s = of(l);
+    size_t before = s->out.len, waits = child_unwritten(s->child) + before;
+
+    if (s->has_ended || s->is_deaf || waits > CHILD_INPUT_MAX || m->n >= CHILD_INPUT_MAX - waits)
+        return error_set(err, STATUS_IO, "the process of %s reads no more of its input",
+                         s->spec->name);
+    str_expect(&s->out, m->n + 1);
+    json_view_put_line(&s->out, json_view_of(m->text, m->n));
+    str_putc(&s->out, '\n');
+    if (str_ok(&s->out))
+        return STATUS_OK;
+    s->out.len = before; /* nothing of it */
+    s->out.failed = false;
+    return error_set(err, STATUS_NO_MEMORY, "no memory for a message to %s", s->spec->name);
+}
+
 /* ---- the process */
 
 static void on_exit_(void *ctx, int code, int signo)
@@ -155,6 +172,21 @@ static void on_exit_(void *ctx, int code, int signo)
     s->link.events.down(s->link.events.ctx, &s->link, &err);
 }
 
+/* The program may have been named with a reference, whose value is in no message. */
+static void hide_program(const struct mcp_client_spec *spec, struct error *err)
+{
+    const char *at = spec->program ? strstr(err->message, spec->argv[0]) : NULL;
+    struct str text = STR_INIT;
+
+    if (!at)
+        return;
+    str_append(&text, err->message, (size_t)(at - err->message));
+    str_puts(&text, spec->program);
+    str_puts(&text, at + strlen(spec->argv[0]));
+    (void)error_set(err, err->status, "%s", str_cstr(&text));
+    str_deinit(&text);
+}
+
 static enum status start(struct client_link *l, struct error *err)
 {
     struct link_stdio *s = of(l);
@@ -166,29 +198,11 @@ static enum status start(struct client_link *l, struct error *err)
                                     .on_exit = on_exit_,
                                     .ctx = s};
 
-    return child_spawn(s->spec->loop, &spec, &s->child, err);
-}
+    enum status st = child_spawn(s->spec->loop, &spec, &s->child, err);
 
-/* One line: a line break between the tokens of a message that came from elsewhere is a blank. */
-static enum status send(struct client_link *l, const struct client_send *m, struct error *err)
-{
-    struct link_stdio *s = of(l);
-    struct str text;
-    bool sent;
-
-    str_init(&text, m->n + 2);
-    str_append(&text, m->text, m->n);
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.data[i] == '\n' || text.data[i] == '\r')
-            text.data[i] = ' ';
-    }
-    str_putc(&text, '\n');
-    sent = str_ok(&text) && !s->has_ended && child_write(s->child, str_cstr(&text), text.len);
-    str_deinit(&text);
-    if (!sent)
-        return error_set(err, STATUS_IO, "the process of %s reads no more of its input",
-                         s->spec->name);
-    return STATUS_OK;
+    if (st)
+        hide_program(s->spec, err);
+    return st;
 }
 
 static void drop(struct client_link *l, int64_t id)
@@ -220,6 +234,7 @@ static void stop(struct client_link *l)
 {
     struct link_stdio *s = of(l);
 
+    flush(s);
     s->is_stopping = true;
     if (!s->has_ended)
         child_shut_down(s->child, s->spec->limits.stop_ms, TERM_MS);
@@ -229,7 +244,9 @@ static void free_(struct client_link *l)
 {
     struct link_stdio *s = of(l);
 
+    loop_tick_free(s->tick);
     child_free(s->child);
+    str_deinit(&s->out);
     str_deinit(&s->line);
     str_deinit(&s->error_line);
     free(s);
@@ -250,6 +267,8 @@ struct client_link *link_stdio_new(const struct mcp_client_spec *spec,
 
     s->link = (struct client_link){.ops = &ops, .events = *events};
     s->spec = spec;
+    s->tick = loop_tick_new(spec->loop, flush, s);
+    str_init(&s->out, CHILD_INPUT_MAX);
     str_init(&s->line, spec->limits.message_bytes);
     str_init(&s->error_line, ERROR_LINE_BYTES);
     return &s->link;

@@ -35,7 +35,7 @@ enum status mcp_approval_has(const char *path, const struct mcp_server_spec *s, 
     st = private_file_load(&f, &doc, err);
     if (st)
         return st;
-    sha256_hex(&s->start_hash, hash);
+    sha256_hex(&s->target_hash, hash);
     *out = strcmp(jv_get_string(jv_get(jv_get(jv_get(doc, "folders"), s->folder), s->name), ""),
                   hash) == 0;
     jv_unref(doc);
@@ -58,7 +58,7 @@ static void edit_add(void *ctx, struct json *doc)
     const struct mcp_server_spec *s = ((struct edit *)ctx)->server;
     char hash[65];
 
-    sha256_hex(&s->start_hash, hash);
+    sha256_hex(&s->target_hash, hash);
     jv_set_string(member(member(doc, "folders"), s->folder), s->name, hash);
 }
 

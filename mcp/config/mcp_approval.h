@@ -2,7 +2,7 @@
  *
  * The files of a project may have come with it from anywhere, and a server's command is a program
  * to run. So a server of such a file is started only after a person has approved what it is started
- * with (spec->start_hash), in this folder. What the program does is not looked at: approving means
+ * with (spec->target_hash), in this folder. What the program does is not looked at: approving means
  * trusting it, and files that it reads.
  *
  * {"version": 1, "folders": {FOLDER: {NAME: HASH}}} in a private file (private_file.h) of the state

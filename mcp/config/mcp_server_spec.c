@@ -192,10 +192,14 @@ void mcp_server_spec_hash(struct mcp_server_spec *s)
     add_text(h, s->folder);
     add_text(h, s->workspace);
     add_number(h, s->own);
-    add_number(h, set->enabled && !s->problem);
     add_number(h, (int64_t)set->instances);
     add_number(h, set->allow_local);
     add_texts(h, &set->roots);
+    s->target_hash = hasher_finish(h);
+
+    h = hasher_new();
+    hasher_add(h, s->target_hash.byte, sizeof(s->target_hash.byte));
+    add_number(h, set->enabled && !s->problem);
     s->start_hash = hasher_finish(h);
 
     h = hasher_new();

@@ -92,9 +92,10 @@ struct mcp_server_spec {
      * it starts what such a file names. */
     bool of_project;
 
-    struct sha256 hash;       /* of all but the place */
-    struct sha256 start_hash; /* of what it is started with; equal: no restart is needed */
-    struct error *problem;    /* why it cannot be used; NULL: usable */
+    struct sha256 hash;        /* of all but the place */
+    struct sha256 start_hash;  /* of what it is started with; equal: no restart is needed */
+    struct sha256 target_hash; /* the same, whether it can be used now or not: for approvals */
+    struct error *problem;     /* why it cannot be used; NULL: usable */
     int32_t refs;
 };
 
@@ -103,7 +104,7 @@ struct mcp_server_spec *mcp_server_spec_ref(struct mcp_server_spec *s);
 void mcp_server_spec_unref(struct mcp_server_spec *s); /* NULL is fine */
 /* Keeps the first one. */
 void mcp_server_spec_set_problem(struct mcp_server_spec *s, const struct error *err);
-/* Sets both hashes. */
+/* Sets the hashes. */
 void mcp_server_spec_hash(struct mcp_server_spec *s);
 
 /* The effect of a tool, by the server's own name: an exact name counts more than a pattern, an

@@ -3,9 +3,12 @@
  *   hub.c          adds and removes servers; which file answers which method
  *   hub_server.c   a server: its place, its instances, its names
  *   hub_target.c   whose a name or URI is
- *   hub_call.c     one request that goes to one server
+ *   hub_call.c     one request that goes to one server (hub_call.h)
+ *   hub_translate.c  its two forms: the server's and the client's
+ *   hub_gate.c     what may pass, and the books about it
  *   hub_task.c     ids of tasks
- *   hub_listing.c  one list of all servers
+ *   hub_listing.c  one list of all servers; search_tools looks in it
+ *   hub_catalog.c  search_tools and call_tool in place of a long list
  *   hub_listen.c   clients that listen
  *   hub_change.c   servers that report changes
  *
@@ -15,14 +18,17 @@
 #define TROUPE_MCP_HUB_HUB_INTERNAL_H
 
 #include "mcp/hub/hub.h"
+#include "mcp/hub/hub_gate.h"
 #include "mcp/hub/hub_names.h"
 #include "mcp/hub/hub_rewrite.h"
 #include "mcp/hub/hub_seal.h"
 #include "mcp/hub/hub_view.h"
+#include "runtime/base/map.h"
 
 struct hub_call;
 struct hub_listing;
 struct hub_listener;
+struct hub_retries;
 struct hub_server;
 
 /* A list of a server that may have changed: looked at again after a pause, which grows while the
@@ -42,7 +48,9 @@ struct hub_server {
     struct hub_source *source;
     char prefix[HUB_PREFIX_MAX + 1]; /* of its names */
     uint64_t named[HUB_LIST_N];      /* versions that hub_names has */
+    bool is_late[HUB_LIST_N]; /* a listing had to go without its list: the next does not wait */
     struct hub_change change[HUB_LIST_N];
+    struct hub_traffic traffic;
 };
 
 struct hub {
@@ -50,7 +58,11 @@ struct hub {
     struct hub_options o;
     char *name, *version, *instructions;
     struct mcp_handler handler;
-    struct hub_seal *seal;
+    struct hub_seal *seal;      /* of states: a key of this process, since what they name is here */
+    struct hub_seal *task_seal; /* of ids of tasks: these may outlive the process */
+    struct hub_retries *retries;
+    struct map *busy; /* principal to its number of requests under way */
+    int64_t n_passed; /* requests through the gate */
     struct hub_names *names;
     struct hub_views *all; /* if the options have no views */
     /* hub_peer_spec.changed, of all peers; ctx: the server */
@@ -62,6 +74,8 @@ struct hub {
     struct hub_call *calls;
     struct hub_listing *listings;
     struct hub_listener *listeners;
+    struct loop_timer *watch_timer; /* of hub_listen.c: resources to watch are looked at again */
+    int64_t watch_rest_us;          /* not before */
 };
 
 /* ---- hub_server.c */
@@ -74,12 +88,21 @@ struct hub_instance *hub_instance_for(struct hub_server *s, struct mcp_caller *c
 void hub_learn(struct hub_server *s, enum hub_list_kind kind, const struct hub_list *list);
 
 /* ---- hub_target.c: what a client sees, and whose it is */
+/* NULL: a client with a view that does not exist sees nothing. */
+const struct hub_view *hub_view_of(const struct hub *h, const struct mcp_caller *c);
 /* Is this server part of what the client sees? */
 bool hub_sees_server(const struct hub *h, const struct mcp_caller *c, const struct hub_server *s);
 /* The name or URI under which the client sees an entry in a list, appended; false: it does not see
  * it. description: another one than the server's, or NULL. */
 bool hub_shown(const struct hub *h, const struct mcp_caller *c, const struct hub_server *s,
                enum hub_list_kind kind, const char *own, struct str *out, const char **description);
+/* May this client reach the server's tool, prompt, resource or template of this name? Also what is
+ * in no list of its view (`hide`). */
+bool hub_sees(const struct hub *h, const struct mcp_caller *c, const struct hub_server *s,
+              enum hub_list_kind kind, const char *own);
+/* Is the tool listed whatever the budget is? */
+bool hub_is_always(const struct hub *h, const struct mcp_caller *c, const struct hub_server *s,
+                   const char *tool);
 /* What is changed in URIs of results for this client. */
 struct hub_uris hub_uris_for(const struct hub *h, const struct mcp_caller *c,
                              const struct hub_server *s);

@@ -97,11 +97,14 @@ void hub_rewrite_result(enum mcp_method method, struct json_view result, const s
                   {MCP_RESOURCES_READ, "contents", put_with_uri}};
 
     for (size_t i = 0; u->show && i < sizeof(places) / sizeof(places[0]); i++) {
-        struct json_view array = json_view_get(result, places[i].member);
+        struct json_view array;
         struct str text = STR_INIT;
 
-        if (places[i].method != method || json_view_kind(array) != JV_ARRAY || !has_uri(array))
+        if (places[i].method != method)
             continue;
+        array = json_view_get(result, places[i].member);
+        if (json_view_kind(array) != JV_ARRAY || !has_uri(array))
+            break;
         put_array(array, u, &text, places[i].put);
         json_view_put_changed(
             out, result,
@@ -110,4 +113,20 @@ void hub_rewrite_result(enum mcp_method method, struct json_view result, const s
         return;
     }
     json_view_put(out, result);
+}
+
+struct json_view hub_rewrite_meta(struct json_view result, struct str *text)
+{
+    struct json_view meta = json_view_get(result, "_meta");
+    struct str rest = STR_INIT;
+    struct json_change change = {.key = "_meta"};
+
+    if (!json_view_get(meta, MCP_META_SERVER).at)
+        return result;
+    json_view_put_changed(&rest, meta, &(struct json_change){.key = MCP_META_SERVER}, 1);
+    if (json_view_size(json_view_str(&rest)) > 0)
+        change.value = json_view_str(&rest);
+    json_view_put_changed(text, result, &change, 1);
+    str_deinit(&rest);
+    return json_view_str(text);
 }

@@ -21,5 +21,8 @@ void hub_rewrite_result(enum mcp_method method, struct json_view result, const s
                         struct str *out);
 /* Appends a JSON string: the form for clients of a string with a URI. Another kind: as it is. */
 void hub_rewrite_uri(struct json_view uri, const struct hub_uris *u, struct str *out);
+/* The result without what the server says of itself (`serverInfo` in its `_meta`): towards clients
+ * the hub is the server. In `text` if anything changes, else `result` itself. */
+struct json_view hub_rewrite_meta(struct json_view result, struct str *text);
 
 #endif

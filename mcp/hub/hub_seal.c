@@ -10,11 +10,9 @@
 #include "runtime/base/memory.h"
 #include "runtime/base/signature.h"
 
-#define KEY_BYTES 32
-
 struct hub_seal {
     const struct seams *seams;
-    unsigned char key[KEY_BYTES];
+    unsigned char key[HUB_KEY_BYTES];
 };
 
 /* What is behind the MAC, before the inner state. */
@@ -24,12 +22,15 @@ struct head {
 };
 _Static_assert(sizeof(struct head) == 24, "the head has no gaps");
 
-struct hub_seal *hub_seal_new(const struct seams *seams)
+struct hub_seal *hub_seal_new(const struct seams *seams, const unsigned char *key)
 {
     struct hub_seal *s = xcalloc(1, sizeof(*s));
 
     s->seams = seams;
-    seams->random.fill(seams->random.ctx, s->key, sizeof(s->key));
+    if (key)
+        memcpy(s->key, key, sizeof(s->key));
+    else
+        seams->random.fill(seams->random.ctx, s->key, sizeof(s->key));
     return s;
 }
 

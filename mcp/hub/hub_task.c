@@ -29,7 +29,7 @@ static bool put_id(const struct hub *h, const struct mcp_caller *c, const struct
     str_init(&inner, own.n + strlen(server) + 2);
     str_printf(&inner, "%s\n", server);
     ok = json_view_text(own, &inner) && str_ok(&inner) &&
-         hub_seal_put(h->seal, &bond, FOREVER, str_cstr(&inner), inner.len, &sealed);
+         hub_seal_put(h->task_seal, &bond, FOREVER, str_cstr(&inner), inner.len, &sealed);
     if (ok)
         str_put_json_string(out, str_cstr(&sealed), sealed.len);
     str_deinit(&inner);
@@ -48,7 +48,7 @@ bool hub_task_find(const struct hub *h, const struct mcp_caller *c, const char *
 
     str_init(&inner, n + 1);
     *server = NULL;
-    if (!hub_seal_open(h->seal, &bond, shown, n, nonce, &inner, NULL)) {
+    if (!hub_seal_open(h->task_seal, &bond, shown, n, nonce, &inner, NULL)) {
         line = memchr(inner.data, '\n', inner.len);
         *line = '\0';
         *server = hub_server_find(h, inner.data);

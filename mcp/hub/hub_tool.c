@@ -9,14 +9,16 @@
 #include <string.h>
 
 #include "mcp/hub/hub_ask.h"
+#include "mcp/hub/hub_content.h"
 #include "mcp/hub/hub_internal.h"
 #include "runtime/base/memory.h"
 
 /* The ctx of a tool. */
 struct hub_tool {
     struct hub *hub;
-    char *server, *own; /* the server's name of it */
-    char *name;         /* ours */
+    enum mcp_method method; /* MCP_TOOLS_CALL, or what mcp_resource and mcp_prompt ask for */
+    char *server, *own;     /* the server's name of it */
+    char *name;             /* ours */
 };
 
 /* One call: an exchange with the hub, as any client has it; a second one after input was given. */
@@ -92,8 +94,13 @@ static void finish_answer(struct tool_work *w, const struct mcp_answer *a)
 {
     struct tool_call *c = w->call;
 
-    if (a->kind == MCP_COMPLETE) {
+    if (a->kind == MCP_COMPLETE && w->tool->method == MCP_TOOLS_CALL) {
         finish_result(w, a->result);
+    } else if (a->kind == MCP_COMPLETE) {
+        struct json *value = hub_content_value(w->tool->method, a->result);
+
+        work_free(w);
+        tool_call_finish(c, TOOL_OK, value);
     } else if (a->kind == MCP_INPUT_REQUIRED) {
         w->ask = hub_ask_new(&(struct hub_ask_spec){.call = c,
                                                     .server = w->tool->server,
@@ -158,8 +165,20 @@ static void on_note(void *ctx, struct mcp_exchange *x, enum mcp_method note,
 
 /* ---- the call */
 
-static void put_params(const struct tool_work *w, struct json_view input, struct json_view state,
-                       struct str *out)
+/* Arguments of mcp_resource and mcp_prompt are the params themselves, but for the end of the
+ * object.
+ */
+static void put_own_params(const struct tool_call *c, struct str *out)
+{
+    struct str text = STR_INIT;
+
+    if (c->arguments)
+        jv_write(c->arguments, 0, &text);
+    str_append(out, text.len ? str_cstr(&text) : "{", text.len ? text.len - 1 : 1);
+    str_deinit(&text);
+}
+
+static void put_call(const struct tool_work *w, struct str *out)
 {
     const struct tool_call *c = w->call;
 
@@ -170,6 +189,17 @@ static void put_params(const struct tool_work *w, struct json_view input, struct
         jv_write(c->arguments, 0, out);
     else
         str_puts(out, "{}");
+}
+
+static void put_params(const struct tool_work *w, struct json_view input, struct json_view state,
+                       struct str *out)
+{
+    const struct tool_call *c = w->call;
+
+    if (w->tool->method == MCP_TOOLS_CALL)
+        put_call(w, out);
+    else
+        put_own_params(c, out);
     if (c->idem) {
         str_puts(out, ",\"_meta\":{\"troupe/idempotencyKey\":");
         str_put_json_string(out, c->idem, strlen(c->idem));
@@ -200,7 +230,7 @@ static void send(struct tool_work *w, struct json_view input, struct json_view s
 
     put_params(w, input, state, &params);
     x = mcp_exchange_new(&(struct mcp_exchange_spec){
-        .method = MCP_TOOLS_CALL,
+        .method = w->tool->method,
         .caller = caller,
         .params = json_view_str(&params),
         .wants_progress = true,
@@ -258,6 +288,9 @@ static void free_tool(struct tool *t)
 
 static const struct tool_ops ops = {.start = start, .cancel = cancel, .free = free_tool};
 
+/* The same: not one of a server's list. */
+static const struct tool_ops content_ops = {.start = start, .cancel = cancel, .free = free_tool};
+
 /* ---- the registry */
 
 static enum status make_tool(struct hub_server *s, const struct hub_entry *e, const char *name,
@@ -271,8 +304,11 @@ static enum status make_tool(struct hub_server *s, const struct hub_entry *e, co
     struct str description;
     enum status st;
 
-    *own = (struct hub_tool){
-        .hub = s->hub, .server = xstrdup(server), .own = xstrdup(e->name), .name = xstrdup(name)};
+    *own = (struct hub_tool){.hub = s->hub,
+                             .method = MCP_TOOLS_CALL,
+                             .server = xstrdup(server),
+                             .own = xstrdup(e->name),
+                             .name = xstrdup(name)};
     str_init(&description, 65536);
     (void)json_view_text(json_view_get(e->object, "description"), &description);
     st = tool_new(&(struct tool_declaration){.name = name,
@@ -343,10 +379,30 @@ static enum status update_from(struct hub_server *s, struct tool_registry *r, st
     return STATUS_OK;
 }
 
+/* mcp_resource and mcp_prompt: for blueprints, and for agents that are given them. */
+static enum status add_content_tool(struct hub *h, struct tool_registry *r, enum mcp_method method,
+                                    struct error *err)
+{
+    struct hub_tool *own;
+    struct tool_declaration d = hub_content_declaration(method);
+    struct tool *t;
+    enum status st;
+
+    if (tool_registry_find(r, d.name))
+        return STATUS_OK;
+    own = xcalloc(1, sizeof(*own));
+    *own = (struct hub_tool){
+        .hub = h, .method = method, .server = xstrdup("mcp"), .name = xstrdup(d.name)};
+    st = tool_new(&d, &content_ops, own, &t, err);
+    return st ? st : tool_registry_adopt(r, t, err);
+}
+
 enum status hub_tools_update(struct hub *h, struct tool_registry *r, struct error *err)
 {
-    enum status st = STATUS_OK;
+    enum status st = add_content_tool(h, r, MCP_RESOURCES_READ, err);
 
+    if (!st)
+        st = add_content_tool(h, r, MCP_PROMPTS_GET, err);
     for (size_t i = 0; i < h->n_servers && !st; i++)
         st = update_from(h->server[i], r, err);
     return st;

@@ -3,7 +3,10 @@
  */
 #include "mcp/rpc/rpc.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#define HEAD_BYTES 200 /* of a message, where its id may be */
 
 static enum status invalid(enum rpc_code *code, struct error *err, const char *message)
 {
@@ -32,12 +35,12 @@ static enum status read_error(struct json_view error, struct rpc_message *out, e
     return STATUS_OK;
 }
 
-static enum status read_answer(struct json_view v, struct json_view error, struct rpc_message *out,
-                               enum rpc_code *code, struct error *err)
+static enum status read_answer(struct json_view error, struct rpc_message *out, enum rpc_code *code,
+                               struct error *err)
 {
     if (error.at && out->result.at)
         return invalid(code, err, "a message has either \"result\" or \"error\"");
-    if (json_view_get(v, "method").at)
+    if (out->method.at)
         return invalid(code, err, "a message has either \"method\" or an answer");
     if (error.at)
         return read_error(error, out, code, err);
@@ -65,7 +68,10 @@ static enum status read_call(struct rpc_message *out, bool has_id, enum rpc_code
 enum status rpc_read(const char *bytes, size_t n, size_t max_bytes, struct rpc_message *out,
                      enum rpc_code *code, struct error *err)
 {
-    struct json_view v, id, error;
+    enum { ID, JSONRPC, METHOD, PARAMS, RESULT, ERROR, N_KEYS };
+    static const char *const keys[N_KEYS] = {"id",     "jsonrpc", "method",
+                                             "params", "result",  "error"};
+    struct json_view v, got[N_KEYS];
     enum status st;
 
     *out = (struct rpc_message){0};
@@ -78,24 +84,47 @@ enum status rpc_read(const char *bytes, size_t n, size_t max_bytes, struct rpc_m
         return invalid(code, err,
                        json_view_kind(v) == JV_ARRAY ? "batches are not part of MCP"
                                                      : "a message must be a JSON object");
-    id = json_view_get(v, "id");
-    if (is_id(id))
-        out->id = id;
-    if (!json_view_is(json_view_get(v, "jsonrpc"), "2.0"))
+    json_view_pick(v, keys, N_KEYS, got);
+    if (is_id(got[ID]))
+        out->id = got[ID];
+    if (!json_view_is(got[JSONRPC], "2.0"))
         return invalid(code, err, "\"jsonrpc\" must be \"2.0\"");
-    out->method = json_view_get(v, "method");
-    out->params = json_view_get(v, "params");
-    out->result = json_view_get(v, "result");
-    error = json_view_get(v, "error");
-    if (out->result.at || error.at)
-        return read_answer(v, error, out, code, err);
-    return read_call(out, id.at != NULL, code, err);
+    out->method = got[METHOD];
+    out->params = got[PARAMS];
+    out->result = got[RESULT];
+    if (got[RESULT].at || got[ERROR].at)
+        return read_answer(got[ERROR], out, code, err);
+    return read_call(out, got[ID].at != NULL, code, err);
+}
+
+int64_t rpc_peek_id(const char *bytes, size_t n)
+{
+    char head[HEAD_BYTES + 1];
+    char *inside;
+    const char *at;
+
+    n = n < HEAD_BYTES ? n : HEAD_BYTES;
+    memcpy(head, bytes, n);
+    head[n] = '\0';
+    inside = n > 0 && head[0] == '{' ? strchr(head + 1, '{') : head;
+    if (inside) /* what is in a member of the message is not of the message */
+        *inside = '\0';
+    at = strstr(head, "\"id\":");
+    if (!at || !strstr(head, "\"jsonrpc\"") || strstr(head, "\"method\""))
+        return 0;
+    at += strlen("\"id\":");
+    while (*at == ' ')
+        at++;
+    return *at >= '0' && *at <= '9' ? strtoll(at, NULL, 10) : 0;
 }
 
 /* ---- writing */
 
-static void begin(struct str *out, struct json_view id)
+#define AROUND_BYTES 64 /* of a message, besides its parts */
+
+static void begin(struct str *out, struct json_view id, size_t more_bytes)
 {
+    str_expect(out, AROUND_BYTES + id.n + more_bytes);
     str_puts(out, "{\"jsonrpc\":\"2.0\"");
     if (id.at) {
         str_puts(out, ",\"id\":");
@@ -117,19 +146,19 @@ static void put_method(struct str *out, const char *method, struct json_view par
 void rpc_write_request(struct str *out, struct json_view id, const char *method,
                        struct json_view params)
 {
-    begin(out, id);
+    begin(out, id, params.n);
     put_method(out, method, params);
 }
 
 void rpc_write_notification(struct str *out, const char *method, struct json_view params)
 {
-    begin(out, JSON_VIEW_NONE);
+    begin(out, JSON_VIEW_NONE, params.n);
     put_method(out, method, params);
 }
 
 void rpc_write_result(struct str *out, struct json_view id, struct json_view result)
 {
-    begin(out, id);
+    begin(out, id, result.n);
     str_puts(out, ",\"result\":");
     if (result.at)
         json_view_put(out, result);
@@ -141,7 +170,7 @@ void rpc_write_result(struct str *out, struct json_view id, struct json_view res
 void rpc_write_error(struct str *out, struct json_view id, int64_t code, const char *message,
                      struct json_view data)
 {
-    begin(out, id.at ? id : (struct json_view){.at = "null", .n = 4});
+    begin(out, id.at ? id : (struct json_view){.at = "null", .n = 4}, data.n);
     str_puts(out, ",\"error\":{\"code\":");
     str_put_i64(out, code);
     str_puts(out, ",\"message\":");

@@ -15,7 +15,7 @@ void endpoint_message(struct http_call *http, int status, struct json_view messa
     struct http_reply r = {
         .code = status, .type = "application/json", .fields = &field, .n_fields = session ? 1 : 0};
 
-    message_put_line(&line, message);
+    json_view_put_line(&line, message);
     message = message_text(&line);
     r.code = str_ok(&line) ? status : 500;
     r.body = message.at;

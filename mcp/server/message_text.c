@@ -18,14 +18,3 @@ struct json_view message_part(const struct str *written)
 {
     return str_ok(written) && written->len > 0 ? json_view_str(written) : JSON_VIEW_NONE;
 }
-
-void message_put_line(struct str *out, struct json_view message)
-{
-    size_t from = out->len;
-
-    str_append(out, message.at, message.n);
-    for (size_t i = from; i < out->len; i++) {
-        if (out->data[i] == '\n' || out->data[i] == '\r')
-            out->data[i] = ' ';
-    }
-}

@@ -1,4 +1,4 @@
-/* message_text.h - texts of messages: what was written, also if memory ran out, and in one line.
+/* message_text.h - texts of messages: what was written, also if memory ran out.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -11,7 +11,5 @@
 struct json_view message_text(const struct str *written);
 /* A part of one; without memory, or if nothing was written: none. Lent. */
 struct json_view message_part(const struct str *written);
-/* Appends a message in one line: JSON has line breaks only between its parts. */
-void message_put_line(struct str *out, struct json_view message);
 
 #endif

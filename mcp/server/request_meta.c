@@ -31,14 +31,19 @@ struct json_view request_meta_token(struct json_view params)
 
 enum status request_meta_read(struct json_view params, struct request_meta *out, struct error *err)
 {
-    struct json_view meta = json_view_get(params, "_meta"),
-                     level = json_view_get(meta, MCP_META_LOG_LEVEL),
-                     token = json_view_get(meta, "progressToken");
-    struct request_meta m = {.version = json_view_get(meta, MCP_META_VERSION),
-                             .capabilities = json_view_get(meta, MCP_META_CAPABILITIES),
-                             .client_info = json_view_get(meta, MCP_META_CLIENT),
-                             .token = token};
+    enum { VERSION, CAPABILITIES, CLIENT, LEVEL, TOKEN, N_KEYS };
+    static const char *const keys[N_KEYS] = {MCP_META_VERSION, MCP_META_CAPABILITIES,
+                                             MCP_META_CLIENT, MCP_META_LOG_LEVEL, "progressToken"};
+    struct json_view meta = json_view_get(params, "_meta"), got[N_KEYS], level, token;
+    struct request_meta m;
 
+    json_view_pick(meta, keys, N_KEYS, got);
+    level = got[LEVEL];
+    token = got[TOKEN];
+    m = (struct request_meta){.version = got[VERSION],
+                              .capabilities = got[CAPABILITIES],
+                              .client_info = got[CLIENT],
+                              .token = token};
     if (json_view_kind(meta) != JV_OBJECT)
         return error_set(err, STATUS_INVALID,
                          "\"_meta\" is missing in params; it needs \"" MCP_META_VERSION

@@ -190,7 +190,7 @@ static void send_line(struct mcp_stdio *c, struct json_view message)
 {
     if (c->is_broken)
         return;
-    message_put_line(&c->queue, message);
+    json_view_put_line(&c->queue, message);
     str_putc(&c->queue, '\n');
     if (!str_ok(&c->queue)) {
         log_write(c->server->log, LOG_WARN, "a client over stdio does not read: it is left");

@@ -136,7 +136,7 @@ void sse_out_put_event(struct str *out, const char *id, struct json_view message
     if (id)
         str_printf(out, "id: %s\n", id);
     str_puts(out, "data: ");
-    message_put_line(out, message);
+    json_view_put_line(out, message);
     str_puts(out, "\n\n");
 }
 

@@ -211,13 +211,8 @@ static enum status check_folder(const char *name, bool in_env, struct error *err
     if (!st)
         st = jv_parse(text, n, "config.json", &config, err);
     if (!st && !in_env &&
-        strcmp(jv_get_string(jv_get(jv_get(config, "troupe"), "codec"), ""), "compact") == 0) {
-        st = error_set(
-            err, STATUS_CONFIG,
-            "model %s knows only the calls of environments; it cannot answer other tasks", name);
-        error_hint(err, "give the agent a `model` that can chat: a key of `models`, a folder, "
-                        "URL#NAME or script:FILE");
-    }
+        strcmp(jv_get_string(jv_get(jv_get(config, "troupe"), "codec"), ""), "compact") == 0)
+        st = model_chats_not(name, err);
     free(text);
     jv_unref(config);
     return st;

@@ -1,22 +1,69 @@
-/* troupe_mcp_plan.c - the servers that a plan needs, before its tools are looked up; and their tools
- * in the record of a run.
+/* troupe_mcp_plan.c - the servers that a plan needs, before its tools are looked up; and their
+ * tools in the record of a run.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "blueprints/plan_load.h"
+#include "mcp/hub/hub_content.h"
 #include "mcp/hub/hub_names.h"
 #include "runtime/api/troupe_internal.h"
 #include "runtime/api/troupe_mcp.h"
 #include "runtime/base/memory.h"
 #include "runtime/loop/loop.h"
 
+/* SERVER__ of troupe://SERVER/URI; false: not such a URI. */
+static bool name_of_uri(const char *uri, struct str *out)
+{
+    static const char scheme[] = "troupe://";
+    size_t n = sizeof(scheme) - 1;
+
+    if (strncmp(uri, scheme, n) != 0)
+        return false;
+    str_append(out, uri + n, strcspn(uri + n, "/"));
+    str_puts(out, "__");
+    return true;
+}
+
 /* ---- the names of tools in a plan */
 
 typedef enum status (*name_fn)(void *ctx, const char *tool, struct error *err);
 
 static enum status each_of_plan(const struct plan *p, name_fn fn, void *ctx, struct error *err);
+
+/* A constant argument, a string; NULL: there is none, or it is computed. The caller's. */
+static struct json *constant(const struct plan_step *s, const char *name)
+{
+    const struct plan_value *v;
+    const char *key;
+
+    for (size_t i = 0; s->in && (v = plan_value_member(s->in, i, &key)) != NULL; i++)
+        if (strcmp(key, name) == 0)
+            return plan_value_literal(v);
+    return NULL;
+}
+
+/* The argument of mcp_resource or mcp_prompt that names a server, as the beginning of a name of it.
+ */
+static enum status name_of_content(const struct plan_step *s, name_fn fn, void *ctx,
+                                   struct error *err)
+{
+    bool is_prompt = strcmp(s->tool, HUB_PROMPT_TOOL) == 0;
+    struct json *value = constant(s, is_prompt ? "name" : "uri");
+    struct str name = STR_INIT;
+    enum status st = STATUS_OK;
+
+    if (is_prompt)
+        st = fn(ctx, jv_get_string(value, ""), err);
+    else if (strcmp(s->tool, HUB_RESOURCE_TOOL) == 0 &&
+             name_of_uri(jv_get_string(value, ""), &name))
+        st = fn(ctx, str_cstr(&name), err);
+    str_deinit(&name);
+    jv_unref(value);
+    return st;
+}
 
 static enum status each_of_steps(const struct plan_step *step, int32_t n, name_fn fn, void *ctx,
                                  struct error *err)
@@ -26,6 +73,8 @@ static enum status each_of_steps(const struct plan_step *step, int32_t n, name_f
     for (int32_t i = 0; !st && i < n; i++) {
         if (step[i].tool)
             st = fn(ctx, step[i].tool, err);
+        if (!st && step[i].tool)
+            st = name_of_content(&step[i], fn, ctx, err);
         if (!st)
             st = each_of_steps(step[i].child, step[i].n_children, fn, ctx, err);
         if (!st)
@@ -74,12 +123,19 @@ static void want(struct wanted *w, const char *server)
     w->server[w->n++] = server;
 }
 
+/* May it belong to a server, or to all? */
+static bool is_ours(const char *name)
+{
+    return strstr(name, "__") || strcmp(name, HUB_RESOURCE_TOOL) == 0 ||
+           strcmp(name, HUB_PROMPT_TOOL) == 0;
+}
+
 static enum status want_name(void *ctx, const char *name, struct error *err)
 {
     struct wanted *w = ctx;
     enum status st = STATUS_OK;
 
-    if (!strstr(name, "__"))
+    if (!is_ours(name))
         return STATUS_OK;
     if (!w->t->mcp && w->t->open_mcp)
         st = w->t->open_mcp(w->t->open_mcp_ctx, err);
@@ -178,16 +234,11 @@ enum status troupe_mcp_name(struct troupe *t, const char *name, struct error *er
 
 enum status troupe_mcp_uri(struct troupe *t, const char *uri, struct error *err)
 {
-    static const char scheme[] = "troupe://";
-    size_t n = sizeof(scheme) - 1;
     struct str name = STR_INIT;
     enum status st = STATUS_OK;
 
-    if (strncmp(uri, scheme, n) == 0) {
-        str_append(&name, uri + n, strcspn(uri + n, "/"));
-        str_puts(&name, "__");
+    if (name_of_uri(uri, &name))
         st = troupe_mcp_name(t, str_cstr(&name), err);
-    }
     str_deinit(&name);
     return st;
 }
@@ -237,7 +288,7 @@ static enum status describe(void *ctx, const char *name, struct error *err)
     struct json *o;
 
     (void)err;
-    if (!t || !strstr(name, "__"))
+    if (!t || !is_ours(name))
         return STATUS_OK;
     for (size_t i = 0; i < jv_size(d->list); i++)
         if (strcmp(jv_get_string(jv_get(jv_at(d->list, i), "name"), ""), name) == 0)

@@ -8,11 +8,17 @@
 
 #include "mcp/server/server_stdio.h"
 #include "runtime/app/app_mcp.h"
+#include "runtime/app/app_run.h"
+#include "runtime/app/app_serve.h"
 #include "runtime/loop/loop.h"
+#include "runtime/serve/mcp_offers.h"
 
 struct serving {
     struct app *a;
     struct loop *loop;
+    struct app_drive drive; /* options of the runs */
+    struct serve_config config;
+    struct troupe_watch *no_watch; /* other processes keep the runs of the store */
     bool ended;
 };
 
@@ -63,7 +69,6 @@ static enum status serve(struct serving *s, const char *view, struct error *err)
     enum status st = mcp_stdio_new(server, &io, &client, err);
 
     if (!st) {
-        troupe_mcp_warm_later(a->troupe);
         tick = loop_tick_new(s->loop, look_for_signal, s);
         a->signal->wake = s->loop;
         while (!s->ended && !a->signal->signo)
@@ -76,6 +81,26 @@ static enum status serve(struct serving *s, const char *view, struct error *err)
     return st;
 }
 
+/* Blueprints, agents and tools of this Troupe: their runs are in the store. */
+static enum status open_offers(struct serving *s, struct error *err)
+{
+    struct app *a = s->a;
+    const struct mcp_offers_options o = {.troupe = a->troupe,
+                                         .seams = a->seams,
+                                         .log = a->log,
+                                         .config = &s->config,
+                                         .run = &s->drive.options,
+                                         .watch = &s->no_watch};
+    struct store *store;
+    enum status st = STATUS_OK;
+
+    if (s->config.n_offers > 0)
+        st = app_store(a, true, &store, err);
+    if (!st)
+        st = app_serve_warm(a, &s->config, err);
+    return st ? st : mcp_offers_open(&o, err);
+}
+
 static int serve_main(void *app)
 {
     struct app *a = app;
@@ -84,16 +109,30 @@ static int serve_main(void *app)
     struct error err = ERROR_INIT;
     enum status st = troupe_loop(a->troupe, &s.loop, &err);
 
+    app_drive_init(&s.drive, a);
+    s.drive.options.listener = (struct troupe_listener){.ctx = NULL};
+    if (!st)
+        st = app_serve_config(a, &s.config, &err);
     if (!st)
         st = app_mcp_open(a, APP_MCP_ALL, &err);
     if (!st)
         st = check_view(a, view, &err);
     if (!st)
+        st = open_offers(&s, &err);
+    if (!st)
         st = serve(&s, view, &err);
+    if (!troupe_is_idle(a->troupe)) { /* a signal: runs can be resumed */
+        troupe_interrupt(a->troupe);
+        loop_run(s.loop);
+    }
+    serve_config_deinit(&s.config);
+    app_drive_deinit(&s.drive);
     return st ? app_fail(a, &err) : EXIT_OK;
 }
 
-static const enum option_id serve_options[] = {OPT_VIEW, OPT_TRUST_PROJECT, OPT_END};
+static const enum option_id serve_options[] = {
+    OPT_VIEW,      OPT_TRUST_PROJECT, OPT_ROOT,    OPT_DEVICE,      OPT_THREADS,
+    OPT_KV_MEMORY, OPT_CONTEXT,       OPT_CPU_ISA, OPT_WEIGHT_TYPE, OPT_END};
 const struct command_spec cmd_mcp_serve = {
     "mcp serve",
     "tools",

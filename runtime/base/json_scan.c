@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "runtime/base/json.h"
+#include "runtime/base/json_lex.h"
 #include "runtime/base/utf8.h"
 
 enum status json_fault_at(struct error *err, enum status status, const struct json_text *text,
@@ -22,16 +23,6 @@ enum status json_fault_at(struct error *err, enum status status, const struct js
     return error_at(err, status, text->name, text->line + line - 1, column, "%s", message);
 }
 
-/* The end of the string whose opening quote is at i: after its closing quote, or n. */
-static size_t skip_string(const char *bytes, size_t n, size_t i)
-{
-    for (i++; i < n && bytes[i] != '"'; i++) {
-        if (bytes[i] == '\\')
-            i++;
-    }
-    return i < n ? i + 1 : n;
-}
-
 /* A run of the characters of one token, as jansson reads them before it judges them. */
 static size_t skip_token(const char *bytes, size_t n, size_t i)
 {
@@ -41,7 +32,7 @@ static size_t skip_token(const char *bytes, size_t n, size_t i)
     size_t from = i;
 
     if (bytes[i] == '"')
-        return skip_string(bytes, n, i);
+        return (size_t)(json_lex_string_end(bytes + i, bytes + n) - bytes);
     while (i < n && bytes[i] && strchr(set, bytes[i]))
         i++;
     for (i += i == from; i < n && ((unsigned char)bytes[i] & 0xc0) == 0x80;)
@@ -80,7 +71,7 @@ enum status json_scan(const struct json_text *text, struct error *err)
         char c = bytes[i];
 
         if (c == '"') {
-            i = skip_string(bytes, n, i);
+            i = (size_t)(json_lex_string_end(bytes + i, bytes + n) - bytes);
             continue;
         }
         if (c == '[' || c == '{') {

@@ -34,7 +34,7 @@ struct json_view json_view_of(const char *valid, size_t n)
 {
     const char *end = valid + n, *at = json_lex_blanks(valid, end);
 
-    while (end > at && strchr(" \t\r\n", end[-1]))
+    while (end > at && (end[-1] == ' ' || end[-1] == '\n' || end[-1] == '\t' || end[-1] == '\r'))
         end--;
     assert(at < end);
     return (struct json_view){.at = at, .n = (size_t)(end - at)};
@@ -70,46 +70,36 @@ enum jv_kind json_view_kind(struct json_view v)
 
 /* ---- walking */
 
-static const char *string_end(const char *at, const char *end)
+/* After the object or array that begins at `at`: only strings and brackets matter. */
+static const char *container_end(const char *at, const char *end)
 {
-    for (at = json_lex_run(at + 1, end); at < end && *at != '"'; at = json_lex_run(at, end))
-        at += *at == '\\' ? 2 : 1;
-    return at < end ? at + 1 : end;
+    static const signed char step[256] = {['{'] = 1, ['['] = 1, ['}'] = -1, [']'] = -1, ['"'] = 2};
+    int depth = 0;
+
+    while (at < end) {
+        signed char s = step[(unsigned char)*at];
+
+        if (s == 2) {
+            at = json_lex_string_end(at, end);
+            continue;
+        }
+        at++;
+        depth += s;
+        if (s < 0 && depth == 0)
+            break;
+    }
+    return at;
 }
 
 /* After the value that begins at `at`. */
 static const char *value_end(const char *at, const char *end)
 {
-    int depth = 0;
-
-    do {
-        switch (*at) {
-        case '"':
-            at = string_end(at, end);
-            break;
-        case '{':
-        case '[':
-            depth++;
-            at++;
-            break;
-        case '}':
-        case ']':
-            depth--;
-            at++;
-            break;
-        case ',':
-        case ':':
-        case ' ':
-        case '\n':
-        case '\t':
-        case '\r':
-            at++;
-            break;
-        default:
-            while (at < end && !strchr(",:]} \n\t\r", *at))
-                at++;
-        }
-    } while (depth > 0 && at < end);
+    if (*at == '"')
+        return json_lex_string_end(at, end);
+    if (*at == '{' || *at == '[')
+        return container_end(at, end);
+    while (at < end && *at != ',' && *at != '}' && *at != ']' && (unsigned char)*at > ' ')
+        at++;
     return at;
 }
 
@@ -168,6 +158,22 @@ struct json_view json_view_get(struct json_view object, const char *key)
     return JSON_VIEW_NONE;
 }
 
+void json_view_pick(struct json_view object, const char *const *keys, size_t n,
+                    struct json_view *out)
+{
+    struct json_walk w = json_walk(object);
+
+    memset(out, 0, n * sizeof(*out));
+    while (w.is_object && json_walk_next(&w)) {
+        for (size_t i = 0; i < n; i++) {
+            if (!out[i].at && json_view_is(w.key, keys[i])) {
+                out[i] = w.value;
+                break;
+            }
+        }
+    }
+}
+
 /* ---- values */
 
 bool json_view_is(struct json_view v, const char *text)
@@ -176,7 +182,7 @@ bool json_view_is(struct json_view v, const char *text)
     struct str s;
     bool is;
 
-    if (v.n < 2 || *v.at != '"')
+    if (v.n < n + 2 || *v.at != '"') /* escapes only make it longer */
         return false;
     if (!memchr(v.at, '\\', v.n))
         return v.n == n + 2 && memcmp(v.at + 1, text, n) == 0;
@@ -262,6 +268,25 @@ void json_view_put(struct str *out, struct json_view v)
         str_puts(out, "null");
 }
 
+/* Inside of strings there is none: it would be an escape. */
+void json_view_put_line(struct str *out, struct json_view v)
+{
+    static const char breaks[] = "\n\r";
+    size_t from = out->len;
+
+    json_view_put(out, v);
+    for (size_t k = 0; k < 2; k++) {
+        for (size_t i = from; i < out->len; i++) {
+            char *at = memchr(out->data + i, breaks[k], out->len - i);
+
+            if (!at)
+                break;
+            *at = ' ';
+            i = (size_t)(at - out->data);
+        }
+    }
+}
+
 static bool is_changed(struct json_view key, const struct json_change *changes, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -275,7 +300,11 @@ void json_view_put_changed(struct str *out, struct json_view object,
                            const struct json_change *changes, size_t n)
 {
     const char *comma = "";
+    size_t more = 2;
 
+    for (size_t i = 0; i < n; i++)
+        more += changes[i].value.at ? strlen(changes[i].key) + changes[i].value.n + 4 : 0;
+    str_expect(out, object.n + more);
     str_putc(out, '{');
     for (struct json_walk w = json_walk(object); w.is_object && json_walk_next(&w);) {
         if (is_changed(w.key, changes, n))

@@ -31,6 +31,9 @@ enum jv_kind json_view_kind(struct json_view v);
 
 /* No value: `object` is not an object, or has no such key. */
 struct json_view json_view_get(struct json_view object, const char *key);
+/* The values of n keys, which all differ, in one pass over the object: each get is one. */
+void json_view_pick(struct json_view object, const char *const *keys, size_t n,
+                    struct json_view *out);
 /* The members of an object, or the elements of an array:
  *   for (struct json_walk w = json_walk(v); json_walk_next(&w);) ... w.key, w.value */
 struct json_walk {
@@ -56,6 +59,9 @@ struct json *json_view_value(struct json_view v);
 
 /* Appends the text; "null" for no value. */
 void json_view_put(struct str *out, struct json_view v);
+
+/* The same on one line: a line break between tokens becomes a blank. */
+void json_view_put_line(struct str *out, struct json_view v);
 
 /* Appends an object with some members changed: a change replaces the member of its key, or is put
  * at the end; one without value removes it. `object` may be no value: {}. */

@@ -75,6 +75,12 @@ static bool str_reserve(struct str *s, size_t n)
     return true;
 }
 
+void str_expect(struct str *s, size_t n)
+{
+    if (n <= s->max && s->len <= s->max - n)
+        (void)str_reserve(s, n);
+}
+
 void str_append(struct str *s, const char *bytes, size_t n)
 {
     if (!str_reserve(s, n))

@@ -32,6 +32,8 @@ bool str_ok(const struct str *s);
 const char *str_cstr(const struct str *s);
 char *str_take(struct str *s); /* returns the malloc'd string; s is empty afterwards */
 
+/* Makes room for n more bytes at once, before many small appends. A failure shows as theirs. */
+void str_expect(struct str *s, size_t n);
 void str_append(struct str *s, const char *bytes, size_t n);
 void str_puts(struct str *s, const char *text);
 void str_putc(struct str *s, char c);

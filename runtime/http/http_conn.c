@@ -258,6 +258,12 @@ static void begin_body(struct http_conn *c)
     }
 }
 
+static bool is_preflight(const struct http_conn *c)
+{
+    return c->method == HTTP_OPTIONS && http_gate_listed_origin(&c->shared->gate, c->q) &&
+           http_field_value(c->q->fields, c->q->n_fields, "access-control-request-method");
+}
+
 /* Everything that can refuse a request before its body is read. */
 static void admit(struct http_conn *c)
 {
@@ -268,6 +274,10 @@ static void admit(struct http_conn *c)
 
     if (code) {
         http_reply_error(c, code, code == 503 ? "the server is shutting down" : why, NULL, NULL);
+        return;
+    }
+    if (is_preflight(c)) {
+        http_reply_preflight(c);
         return;
     }
     r = s->o.handler.route(s->o.handler.ctx, c->q);

@@ -119,6 +119,9 @@ bool http_conn_has_more(const struct http_conn *c);
  * Allow; NULL: none. message: NULL for the text of the code. Calls http_conn_replied. */
 void http_reply_error(struct http_conn *c, int code, const char *message, const char *challenge,
                       const char *allow);
+/* The answer to a browser that asks whether a page of a listed origin may send a request (CORS): it
+ * sends no token with the question, and the request itself is checked like any other. */
+void http_reply_preflight(struct http_conn *c);
 /* Head of a reply into `out`. length < 0: a stream. */
 void http_reply_head(struct http_conn *c, const struct http_reply *r, int64_t length);
 

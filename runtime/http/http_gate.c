@@ -5,9 +5,38 @@
 #include "runtime/http/http_gate.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+
+#include "runtime/base/text.h"
+
+#define HOST_MAX 260 /* a name (RFC 1035) with a port */
+
+bool http_gate_is_host(const char *text)
+{
+    const char *bracket = strchr(text, ']'), *colon = strchr(bracket ? bracket : text, ':');
+    size_t n = strlen(text);
+    int64_t port;
+
+    for (size_t i = 0; i < n; i++)
+        if (!isalnum((unsigned char)text[i]) && !strchr("-._:[]", text[i]))
+            return false;
+    if (colon && (!text_to_i64(colon + 1, &port) || port < 1 || port > 65535))
+        return false;
+    return n > 0 && n <= HOST_MAX && colon != text;
+}
+
+bool http_gate_is_origin(const char *text)
+{
+    const char *end = strstr(text, "://");
+
+    for (const char *at = text; end && at < end; at++)
+        if (!isalnum((unsigned char)*at) && !strchr("+-.", *at))
+            return false;
+    return end && end > text && http_gate_is_host(end + 3);
+}
 
 void http_gate_init(struct http_gate *g, const struct http_server_options *o, int32_t port)
 {
@@ -99,6 +128,15 @@ int http_gate_names(const struct http_gate *g, const struct http_request *q, con
         return 403;
     }
     return 0;
+}
+
+const char *http_gate_listed_origin(const struct http_gate *g, const struct http_request *q)
+{
+    const char *origin = NULL;
+
+    if (g->access.n_origins > 0 && q)
+        origin = http_field_value(q->fields, q->n_fields, "origin");
+    return origin && is_listed(g->access.origin, g->access.n_origins, origin) ? origin : NULL;
 }
 
 static const char *challenge_of(const struct http_gate *g, const struct http_request *q,

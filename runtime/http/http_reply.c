@@ -30,6 +30,19 @@ static void put_field(struct str *out, const char *name, const char *value)
     str_append(out, "\r\n", 2);
 }
 
+/* Tokens are in a field that pages set themselves, so that no reply needs the credentials mode, and
+ * "*" is every field (Fetch standard, 3.2). */
+static void put_cors(const struct http_conn *c, struct str *out)
+{
+    const char *origin = http_gate_listed_origin(&c->shared->gate, c->q);
+
+    if (!origin)
+        return;
+    put_field(out, "Access-Control-Allow-Origin", origin);
+    put_field(out, "Access-Control-Expose-Headers", "*");
+    put_field(out, "Vary", "Origin");
+}
+
 void http_reply_head(struct http_conn *c, const struct http_reply *r, int64_t length)
 {
     struct str *out = &c->out;
@@ -47,6 +60,7 @@ void http_reply_head(struct http_conn *c, const struct http_reply *r, int64_t le
         put_field(out, "Content-Type", r->type);
     for (int32_t i = 0; i < r->n_fields; i++)
         put_field(out, r->fields[i].name, r->fields[i].value);
+    put_cors(c, out);
     if (length >= 0 && r->code != 204 && r->code != 304) {
         str_append(out, "Content-Length: ", 16);
         str_put_i64(out, length);
@@ -131,6 +145,19 @@ void http_reply_error(struct http_conn *c, int code, const char *message, const 
     if (code == 503 || code == 429)
         fields[n++] = (struct http_field){"Retry-After", "1"};
     reply_fail(c, code, message, fields, n);
+}
+
+void http_reply_preflight(struct http_conn *c)
+{
+    const char *asked =
+        http_field_value(c->q->fields, c->q->n_fields, "access-control-request-headers");
+    const struct http_field fields[] = {
+        {"Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE"},
+        {"Access-Control-Max-Age", "600"},
+        {"Access-Control-Allow-Headers", asked}};
+
+    skip_body(c);
+    reply(c, &(struct http_reply){.code = 204, .fields = fields, .n_fields = asked ? 3 : 2});
 }
 
 /* ---- for handlers */

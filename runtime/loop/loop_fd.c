@@ -19,8 +19,10 @@ static void on_ready(uv_poll_t *poll, int status, int events)
     struct loop_fd *w = poll->data;
     int ready = (events & UV_READABLE ? LOOP_READ : 0) | (events & UV_WRITABLE ? LOOP_WRITE : 0);
 
-    if (status < 0) /* the next read or write reports the error */
+    if (status < 0) { /* the next read or write reports the error; the handle has stopped */
         ready = w->wanted;
+        w->wanted = 0;
+    }
     w->fn(w->ctx, ready); /* may free w */
 }
 
@@ -43,6 +45,8 @@ enum status loop_fd_new(struct loop *l, int fd, void (*fn)(void *ctx, int ready)
 
 void loop_fd_want(struct loop_fd *w, int ready)
 {
+    if (ready == w->wanted)
+        return;
     w->wanted = ready;
     if (ready)
         uv_poll_start(

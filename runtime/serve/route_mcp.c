@@ -8,17 +8,26 @@
  */
 #include "mcp/server/server.h"
 #include "runtime/api/troupe_mcp.h"
+#include "runtime/serve/mcp_offers.h"
 #include "runtime/serve/serve_internal.h"
 
 #define LOCAL "local" /* the principal where no token is needed */
 
-void serve_mcp_open(struct serve *s)
+enum status serve_mcp_open(struct serve *s, struct error *err)
 {
     struct hub *hub = troupe_hub(s->troupe);
+    const struct mcp_offers_options o = {.troupe = s->troupe,
+                                         .seams = s->o.seams,
+                                         .log = s->o.log,
+                                         .config = s->o.config,
+                                         .run = s->o.run,
+                                         .watch = &s->watch};
+    enum status st = hub ? mcp_offers_open(&o, err) : STATUS_OK;
 
-    if (hub)
+    if (hub && !st)
         s->mcp = mcp_server_new(&(struct mcp_server_options){
             .loop = s->loop, .seams = s->o.seams, .log = s->o.log, .handler = hub_handler(hub)});
+    return st;
 }
 
 static void serve_mcp(struct serve *s, struct http_call *c, const char *view)

@@ -69,14 +69,11 @@ static enum status read_filter(struct serve *s, const char *query, struct run_fi
 {
     char text[API_TEXT_MAX];
     int64_t n = LIST_DEFAULT;
-    enum status st = STATUS_OK;
+    struct error why = ERROR_INIT;
 
-    if (http_query_value(query, "status", text, sizeof(text)))
-        st = run_statuses_parse(text, &f->statuses, err);
-    if (st) {
-        error_note(err, "status");
-        return st;
-    }
+    if (http_query_value(query, "status", text, sizeof(text)) &&
+        run_statuses_parse(text, &f->statuses, &why))
+        return error_set(err, STATUS_USAGE, "status: %s; %s", why.message, why.hint);
     if (http_query_value(query, "since", text, sizeof(text)) && !read_since(s, text, &f->since_ms))
         return error_set(err, STATUS_USAGE,
                          "since: expected a duration, as in 2h, or a time, as in "
@@ -163,6 +160,22 @@ static enum status read_key(const struct http_request *q, struct order *o, struc
     return STATUS_OK;
 }
 
+/* Blueprints are listed as a request may name them, and agents as /v1/models does. */
+static enum status not_offered(const struct serve_config *c, const char *name, struct error *err)
+{
+    const char **known = xcalloc((size_t)c->n_offers + 1, sizeof(*known));
+    struct str offered = STR_INIT;
+
+    for (int32_t i = 0; i < c->n_offers; i++)
+        known[i] = c->offer[i].name + (c->offer[i].is_agent ? 0 : strlen("blueprint/"));
+    serve_offered_put(name, known, (size_t)c->n_offers, "", &offered);
+    (void)error_set(err, STATUS_NOT_FOUND, "the blueprint \"%.60s\" is not offered; %s", name,
+                    str_cstr(&offered));
+    str_deinit(&offered);
+    free(known);
+    return STATUS_NOT_FOUND;
+}
+
 static enum status read_offer(const struct serve *s, struct order *o, struct error *err)
 {
     const char *name = jv_get_string(jv_get(o->body, "blueprint"), NULL);
@@ -175,9 +188,7 @@ static enum status read_offer(const struct serve *s, struct order *o, struct err
     str_deinit(&full);
     if (!o->offer) /* "agent/helper", as /v1/models names it */
         o->offer = serve_config_find(s->o.config, name);
-    return o->offer
-               ? STATUS_OK
-               : error_set(err, STATUS_NOT_FOUND, "the blueprint \"%.80s\" is not offered", name);
+    return o->offer ? STATUS_OK : not_offered(s->o.config, name, err);
 }
 
 static enum status read_seed(const struct serve *s, struct order *o, struct error *err)
@@ -206,12 +217,8 @@ static enum status read_order(const struct serve *s, const struct http_request *
         st = read_seed(s, o, err);
     if (!st && inputs && jv_kind(inputs) != JV_OBJECT)
         st = error_set(err, STATUS_USAGE, "inputs: expected an object");
-    if (!st && model) {
-        o->model = serve_model_name(s, jv_get_string(model, ""));
-        if (!o->model)
-            st = error_set(err, STATUS_USAGE, "model: \"%.80s\" is not offered",
-                           jv_get_string(model, ""));
-    }
+    if (!st && model)
+        st = serve_run_model(s, jv_get_string(model, ""), &o->model, err);
     return st;
 }
 

@@ -164,6 +164,8 @@ enum status serve_start(const struct serve_options *o, struct serve **out, struc
         st = serve_models_open(s, err);
     if (!st)
         st = check_offers(s, err);
+    if (!st)
+        st = serve_mcp_open(s, err);
     if (st)
         goto fail;
     h = (struct http_server_options){
@@ -187,7 +189,6 @@ enum status serve_start(const struct serve_options *o, struct serve **out, struc
         .seams = o->seams,
         .log = o->log,
     };
-    serve_mcp_open(s);
     st = http_server_new(s->loop, &h, &s->http, err);
     if (!st)
         st = watch_runs(s, err);

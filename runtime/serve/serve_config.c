@@ -183,6 +183,7 @@ static char *agent_text(const char *name, const struct json *agent)
     jv_set_string(messages, "type", "array");
     jv_set_adopt(messages, "default", jv_array());
     jv_set_string(question, "type", "string");
+    jv_set_adopt(question, "required", jv_bool(true));
     jv_set_adopt(inputs, "history", messages);
     jv_set_adopt(inputs, "question", question);
     jv_set_string(step, "agent", name);

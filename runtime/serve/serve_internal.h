@@ -71,7 +71,7 @@ MUST_CHECK enum status serve_tokens_open(struct serve *s, struct error *err);
 /* When no request is under way any more. */
 void serve_tokens_close(struct serve *s);
 
-void serve_mcp_open(struct serve *s); /* route_mcp.c */
+MUST_CHECK enum status serve_mcp_open(struct serve *s, struct error *err); /* route_mcp.c */
 
 /* serve_route.c */
 struct http_route serve_route(void *serve, const struct http_request *q);

@@ -24,13 +24,6 @@ struct model *serve_model_find(const struct serve *s, const char *id)
     return m ? m->model : NULL;
 }
 
-const char *const *serve_model_name(const struct serve *s, const char *id)
-{
-    const struct served_model *m = find(s, id);
-
-    return m ? (const char *const *)&m->name : NULL;
-}
-
 /* A path in the id starts at `folder`; NULL: at the working folder. */
 static enum status offer(struct serve *s, const char *id, const char *folder, struct error *err)
 {
@@ -87,6 +80,8 @@ enum status serve_models_open(struct serve *s, struct error *err)
     struct opening o = {s, STATUS_OK, err};
 
     if (s->o.model)
+        o.st = model_option_check(troupe_remote(s->troupe), s->o.model, err);
+    if (!o.st && s->o.model)
         o.st = offer(s, s->o.model, NULL, err);
     for (int32_t i = 0; !o.st && i < c->n_models; i++)
         o.st = offer_named(s, &c->model[i], err);
@@ -132,26 +127,59 @@ static const char **names_of(const struct serve *s, size_t *n)
     return name;
 }
 
-void serve_model_missing(const struct serve *s, const char *id, struct openai_error *e)
+void serve_offered_put(const char *id, const char *const *name, size_t n, const char *where,
+                       struct str *out)
 {
-    size_t n, shown = 0;
-    const char **name = names_of(s, &n), *near = nearest_word(id, name, n);
-    struct str list = STR_INIT;
+    const char *near = nearest_word(id, name, n);
+    size_t shown = 0, begin;
 
-    while (shown < n && list.len + strlen(name[shown]) < SHOWN_BYTES) {
-        str_printf(&list, "%s%s", shown ? ", " : "", name[shown]);
+    if (near)
+        str_printf(out, "did you mean \"%.60s\"? ", near);
+    str_puts(out, "this server offers ");
+    begin = out->len;
+    while (shown < n && out->len - begin + strlen(name[shown]) < SHOWN_BYTES) {
+        str_printf(out, "%s%s", shown ? ", " : "", name[shown]);
         shown++;
     }
     if (n == 0)
-        str_puts(&list, "nothing");
+        str_puts(out, "nothing");
     if (shown < n)
-        str_printf(&list, "%s%zu more (GET /v1/models)", shown ? " and " : "", n - shown);
-    openai_fail(e, 404, "model_not_found", "model",
-                "the model \"%.60s\" does not exist%s%.60s%s this server offers %s", id,
-                near ? "; did you mean \"" : ";", near ? near : "", near ? "\"?" : "",
-                str_cstr(&list));
-    str_deinit(&list);
+        str_printf(out, "%s%zu more%s", shown ? " and " : "", n - shown, where);
+}
+
+void serve_model_missing(const struct serve *s, const char *id, struct openai_error *e)
+{
+    size_t n;
+    const char **name = names_of(s, &n);
+    struct str offered = STR_INIT;
+
+    serve_offered_put(id, name, n, " (GET /v1/models)", &offered);
+    openai_fail(e, 404, "model_not_found", "model", "the model \"%.60s\" does not exist; %s", id,
+                str_cstr(&offered));
+    str_deinit(&offered);
     free(name);
+}
+
+enum status serve_run_model(const struct serve *s, const char *id, const char *const **out,
+                            struct error *err)
+{
+    const struct served_model *m = find(s, id);
+    const char **name;
+    struct str offered = STR_INIT;
+
+    if (m) {
+        *out = (const char *const *)&m->name;
+        return STATUS_OK;
+    }
+    name = xcalloc((size_t)s->n_models + 1, sizeof(*name));
+    for (int32_t i = 0; i < s->n_models; i++)
+        name[i] = s->model[i].id;
+    serve_offered_put(id, name, (size_t)s->n_models, "", &offered);
+    (void)error_set(err, STATUS_USAGE, "model: \"%.60s\" is not offered; %s", id,
+                    str_cstr(&offered));
+    str_deinit(&offered);
+    free(name);
+    return STATUS_USAGE;
 }
 
 /* ---- /v1/models */

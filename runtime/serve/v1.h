@@ -22,8 +22,13 @@ void serve_models_close(struct serve *s);
 void serve_model_missing(const struct serve *s, const char *id, struct openai_error *e);
 /* NULL: not offered. No name of a request ever opens a file. */
 struct model *serve_model_find(const struct serve *s, const char *id);
-/* The name for a run, lent for the life of the server; NULL: not offered. */
-const char *const *serve_model_name(const struct serve *s, const char *id);
+/* The name for a run, lent for the life of the server; STATUS_USAGE if it is not offered. */
+MUST_CHECK enum status serve_run_model(const struct serve *s, const char *id,
+                                       const char *const **out, struct error *err);
+/* After "X is not offered": the nearest of the names, and the first of them; `where` is said if
+ * there are more. */
+void serve_offered_put(const char *id, const char *const *name, size_t n, const char *where,
+                       struct str *out);
 
 /* v1_reply.c */
 

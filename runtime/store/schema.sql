@@ -121,3 +121,5 @@ CREATE TABLE episode (
     sum INTEGER NOT NULL,
     PRIMARY KEY (run, path)
 ) STRICT, WITHOUT ROWID;
+
+-- call_audit, the calls of the MCP hub, is added by store_schema_audit, also to a store that does not have it.

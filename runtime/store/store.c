@@ -244,6 +244,8 @@ static enum status open_writer(struct store *s, bool is_empty, struct error *err
         st = store_migrate(s, err);
     if (st == STATUS_OK)
         st = store_schema_index(&s->db, err);
+    if (st == STATUS_OK)
+        st = store_schema_audit(&s->db, err);
     /* A backup leaves WAL, so that it is one file. Put in the store's place it must come back: a
      * rollback journal's deletion, which commits, is not synced, and a power failure undoes it. */
     return st || is_empty ? st : db_exec(&s->db, "PRAGMA journal_mode = WAL", err);

@@ -12,6 +12,7 @@
 #include "runtime/base/memory.h"
 #include "runtime/base/text.h"
 #include "runtime/store/blob.h"
+#include "runtime/store/call_audit.h"
 #include "runtime/store/rows.h"
 #include "runtime/store/store_internal.h"
 #include "runtime/store/token_rows.h"
@@ -222,6 +223,14 @@ static void check_pragma(struct check *c, const char *sql, bool is_ok_when_ok)
     sqlite3_finalize(st);
 }
 
+static void check_calls(struct check *c)
+{
+    struct error err = ERROR_INIT;
+
+    if (call_audit_check(c->q, &err))
+        found(c, &err);
+}
+
 enum status store_check(struct store *s, struct str *report, struct error *err)
 {
     struct check c = {.report = report, .plain = STR_INIT, .uuid_of = -1};
@@ -241,6 +250,7 @@ enum status store_check(struct store *s, struct str *report, struct error *err)
     scan(&c, STMT_CHECK_WAIT, "wait", check_wait);
     scan(&c, STMT_CHECK_TOK, "tok", check_tokens);
     scan(&c, STMT_CHECK_EPISODE, "episode", check_episode);
+    check_calls(&c);
     store_reader_close(c.q);
     arena_free(c.arena);
     str_deinit(&c.plain);

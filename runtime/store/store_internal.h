@@ -92,5 +92,7 @@ MUST_CHECK enum status store_schema_create(struct store_db *db, struct error *er
 /* Adds the index of the steps by seq if it is not there. The version is the same with and
  * without it: programs that do not know it keep it right. */
 MUST_CHECK enum status store_schema_index(struct store_db *db, struct error *err);
+/* The same for the table call_audit, and the triggers that keep its rows. */
+MUST_CHECK enum status store_schema_audit(struct store_db *db, struct error *err);
 
 #endif

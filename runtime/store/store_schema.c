@@ -65,6 +65,23 @@ enum status store_schema_index(struct store_db *db, struct error *err)
     return db_exec(db, "CREATE INDEX IF NOT EXISTS step_by_seq ON step(run, seq)", err);
 }
 
+enum status store_schema_audit(struct store_db *db, struct error *err)
+{
+    return db_exec(db,
+                   "CREATE TABLE IF NOT EXISTS call_audit ("
+                   "id INTEGER PRIMARY KEY," /* 1, 2, 3, ... */
+                   "at INTEGER NOT NULL, took INTEGER NOT NULL, effect INTEGER NOT NULL,"
+                   "who TEXT NOT NULL, view TEXT NOT NULL, server TEXT NOT NULL,"
+                   "method TEXT NOT NULL, target TEXT NOT NULL, decision TEXT NOT NULL,"
+                   "rule TEXT NOT NULL, outcome TEXT NOT NULL, arguments BLOB NOT NULL,"
+                   "chain BLOB NOT NULL) STRICT;"
+                   "CREATE TRIGGER IF NOT EXISTS call_audit_stays BEFORE DELETE ON call_audit "
+                   "BEGIN SELECT raise(ABORT, 'rows of call_audit stay'); END;"
+                   "CREATE TRIGGER IF NOT EXISTS call_audit_is_as_written BEFORE UPDATE ON "
+                   "call_audit BEGIN SELECT raise(ABORT, 'rows of call_audit stay'); END",
+                   err);
+}
+
 enum status store_schema_create(struct store_db *db, struct error *err)
 {
     char marks[96];

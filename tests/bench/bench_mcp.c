@@ -5,9 +5,9 @@
  *   mcp_parts http                            a server over HTTP with the tool echo; prints its
  * port mcp_parts stdio                           the same over stdio
  *
- * --seconds S [3], --at-once N [1], --rate R (calls a second), --tool NAME [echo], --modern
- * (2026-07-28; otherwise 2025-11-25 with a session for each connection), --pid P (its CPU time is
- * read; can be given several times).
+ * --seconds S [3], --at-once N [1], --rate R (calls a second), --tool NAME [echo], --argument NAME
+ * [message], --modern (2026-07-28; otherwise 2025-11-25 with a session for each connection), --pid
+ * P (its CPU time is read; can be given several times).
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -29,7 +29,8 @@ static int read_options(int argc, char **argv, struct mcp_load_options *o)
 {
     int i = 2;
 
-    *o = (struct mcp_load_options){.tool = "echo", .seconds = 3, .at_once = 1};
+    *o = (struct mcp_load_options){
+        .tool = "echo", .argument = "message", .seconds = 3, .at_once = 1};
     while (i < argc && strncmp(argv[i], "--", 2) == 0) {
         const char *name = argv[i++], *value = i < argc ? argv[i] : "";
 
@@ -45,6 +46,8 @@ static int read_options(int argc, char **argv, struct mcp_load_options *o)
             o->rate = strtod(value, NULL);
         else if (strcmp(name, "--tool") == 0)
             o->tool = value;
+        else if (strcmp(name, "--argument") == 0)
+            o->argument = value;
         else if (strcmp(name, "--pid") == 0 && o->n_pids < MCP_LOAD_PIDS)
             o->pids[o->n_pids++] = (pid_t)strtol(value, NULL, 10);
         else

@@ -13,7 +13,7 @@
 
 struct mcp_load_options {
     int port;
-    const char *path, *tool;
+    const char *path, *tool, *argument;
     double seconds, rate; /* calls a second; 0: the next when an answer came */
     int at_once;
     bool is_modern;

@@ -46,8 +46,9 @@ void mcp_calls_write(const struct mcp_calls *m, int64_t number, char *out, size_
         "\"io.modelcontextprotocol/clientCapabilities\":{}}";
     int k = snprintf(out, n,
                      "{\"jsonrpc\":\"2.0\",\"id\":%lld,\"method\":\"tools/call\",\"params\":"
-                     "{\"name\":\"%s\",\"arguments\":{\"message\":\"" MESSAGE "\"}%s}}",
-                     (long long)number, m->o->tool, (long long)number, m->o->is_modern ? meta : "");
+                     "{\"name\":\"%s\",\"arguments\":{\"%s\":\"" MESSAGE "\"}%s}}",
+                     (long long)number, m->o->tool, m->o->argument, (long long)number,
+                     m->o->is_modern ? meta : "");
 
     if (k < 0 || (size_t)k >= n)
         bench_die("the name of the tool is too long");

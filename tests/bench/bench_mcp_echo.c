@@ -1,5 +1,5 @@
 /* bench_mcp_echo.c - a server of mcp/server with the tool echo, in this process; and with tools
- * that harm whoever calls them.
+ * that harm their callers.
  *
  *   echo   answers "Echo: MESSAGE"
  *   hang   never answers

@@ -1,11 +1,13 @@
 """mcp_baseline.py - tools/call through `troupe serve` and mcp/server beside server-everything and npm's mcp-proxy.
 
-usage: mcp_baseline.py [--ours BUILD] [--rounds 3] [--seconds 4] [CASE...]
+usage: mcp_baseline.py [--ours BUILD] [--rounds 3] [--seconds 4] [--scale 1] [CASE...]
 
   http     CPU of a call of an echo tool over HTTP, against server-everything (Streamable HTTP)
   hub      what a hub adds in front of a stdio server: CPU, and p50 above that of the server itself, against mcp-proxy
   beside   p99 of a server's calls beside a server that floods, hangs or dies, over the same alone
   rate     10,000 calls a second on 64 connections for a minute
+  growth   descriptors, zombies and memory of a hub over 1,000 killed servers, 100,000 abandoned sessions and a soak of 10 minutes
+           (--scale 0.1: a tenth)
 
 Installs pinned npm packages once, outside the tree. Both sides are measured in turn in one run, Node after 8 s of calls. CPU
 time is user and system of the processes in question, all their threads; of a hub, without the servers that it starts. Clients
@@ -26,10 +28,12 @@ import bench_world
 from bench_world import show
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import mcp_growth  # noqa: E402
 import packages  # noqa: E402
 
 WARM_S = 8  # of Node
 EVERYTHING = "@modelcontextprotocol/server-everything/dist/index.js"
+OURS = {"library": "mcp/server", "built-in": "built-in tool of troupe serve", "hub": "troupe serve and a stdio server behind it"}
 PROXY = "mcp-proxy/dist/bin/mcp-proxy.mjs"
 
 
@@ -49,12 +53,6 @@ def wait_for_port(port):
     raise RuntimeError("a server does not start")
 
 
-def children(pid):
-    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
-        found = [int(word) for word in f.read().split()]
-    return found + [deep for child in found for deep in children(child)]
-
-
 def exe(pid):
     try:
         return os.readlink(f"/proc/{pid}/exe")
@@ -65,16 +63,16 @@ def exe(pid):
 class Server:
     """A server over HTTP that is measured."""
 
-    def __init__(self, process, port, tool="echo"):
-        self.process, self.port, self.tool = process, port, tool
+    def __init__(self, process, port, tool="echo", argument="message"):
+        self.process, self.port, self.tool, self.argument = process, port, tool, argument
 
     def own(self):
         """Its processes, without the servers that it starts."""
         pid = self.process.pid
-        return [pid] + [p for p in children(pid) if exe(p) == exe(pid)]
+        return [pid] + [p for p in mcp_growth.children(pid) if exe(p) == exe(pid)]
 
     def all(self):
-        return [self.process.pid] + children(self.process.pid)
+        return [self.process.pid] + mcp_growth.children(self.process.pid)
 
 
 class World(bench_world.World):
@@ -82,24 +80,29 @@ class World(bench_world.World):
         super().__init__()
         self.parts = os.path.join(build, "tests/bench/mcp_parts")
         self.troupe = os.path.join(build, "runtime/app/troupe")
+        self.n_served = 0
 
     def in_process(self):
         p = self.start(self.parts, "http", stderr=subprocess.DEVNULL)
         return Server(p, int(p.stdout.readline()))
 
-    def serve(self, servers, more=""):
-        """`troupe serve` with stdio servers: {name: words}; troupe.yaml: `more`."""
-        folder = os.path.join(self.dir, f"serve{len(self.running)}")
-        self.file(os.path.join(folder, ".mcp.json"),
+    def serve(self, more="mcp: {expose: {tools: [echo]}}\n", **servers):
+        """`troupe serve` with stdio servers of the user, name=words, and the built-in tool echo."""
+        self.n_served += 1
+        folder = os.path.join(self.dir, f"serve{self.n_served}")
+        self.file(os.path.join(folder, ".config/troupe/mcp.json"),
                   json.dumps({"mcpServers": {n: {"command": w[0], "args": list(w[1:])} for n, w in servers.items()}}))
-        if more:
-            self.file(os.path.join(folder, "troupe.yaml"), more)
+        self.file(os.path.join(folder, "troupe.yaml"), more)
         with open(os.path.join(folder, "log"), "w", encoding="utf-8") as log:
-            p = self.start(self.troupe, "serve", "--no-token", "--listen", "127.0.0.1:0", cwd=folder, stderr=log)
-        return Server(p, int(p.stdout.readline().rsplit(":", 1)[1]), f"{next(iter(servers))}__echo")
+            p = self.start(self.troupe, "serve", "--no-token", "--listen", "127.0.0.1:0", cwd=folder, stderr=log,
+                           env={"HOME": folder, "XDG_CONFIG_HOME": os.path.join(folder, ".config")})
+        return p, int(p.stdout.readline().rsplit(":", 1)[1])
 
-    def hub(self):
-        return self.serve({"up": (self.parts, "stdio")})
+    def built_in(self):
+        return Server(*self.serve(), "troupe__echo", "text")
+
+    def hub(self, **more):
+        return Server(*self.serve(up=(self.parts, "stdio"), **more), "up__echo")
 
     def everything(self):
         node, modules = packages.mcp_packages()
@@ -117,7 +120,7 @@ class World(bench_world.World):
         return Server(p, port)
 
     def load(self, server, seconds, at_once, *options, pids=()):
-        words = [self.parts, "load", "--seconds", seconds, "--at-once", at_once, "--tool", server.tool, *options]
+        words = [self.parts, "load", "--seconds", seconds, "--at-once", at_once, "--tool", server.tool, "--argument", server.argument, *options]
         for pid in pids:
             words += ["--pid", pid]
         got = self.run(*words, server.port, "/mcp")
@@ -145,16 +148,16 @@ def warm(w, servers):
 
 
 def http(w, a):
-    servers = {"everything": w.everything(), "ours": w.in_process(), "hub": w.hub()}
+    servers = {"everything": w.everything(), "library": w.in_process(), "built-in": w.built_in(), "hub": w.hub()}
     warm(w, servers)
     for at_once in (1, 32):
         got = measure_in_turn(w, servers, a, at_once, Server.all)
         cpu = {name: [us(r) for r in rounds] for name, rounds in got.items()}
-        show(f"CPU of a call over HTTP, {at_once} connections: mcp/server; server-everything", "us", cpu["ours"], cpu["everything"])
-        show(f"the same: troupe serve and the stdio server behind it; server-everything", "us", cpu["hub"], cpu["everything"])
-        got = measure_in_turn(w, {n: servers[n] for n in ("ours", "hub")}, a, at_once, Server.all, "--modern")
-        cpu = {name: [us(r) for r in rounds] for name, rounds in got.items()}
-        show(f"2026-07-28, {at_once} connections: mcp/server; troupe serve and the server behind it", "us", cpu["ours"], cpu["hub"])
+        for name, what in OURS.items():
+            show(f"CPU of a call over HTTP, {at_once} connections: {what}; server-everything", "us", cpu[name], cpu["everything"])
+        got = measure_in_turn(w, {n: servers[n] for n in OURS}, a, at_once, Server.all, "--modern")
+        for name, what in OURS.items():
+            show(f"2026-07-28, {at_once} connections: {what}; in 2025-11-25", "us", [us(r) for r in got[name]], cpu[name])
 
 
 def hub(w, a):
@@ -199,7 +202,7 @@ def beside(w, a):
         p99 = {"alone": [], "beside": []}
         for _ in range(a.rounds):
             for name in p99:
-                server = w.serve({"good": (w.parts, "stdio"), "bad": (w.parts, "stdio")})
+                server = w.hub(bad=(w.parts, "stdio"))
                 w.load(server, 1, 8)
                 trouble = [Trouble(server, tool) for _ in range(4)] if name == "beside" else []
                 for t in trouble:
@@ -213,7 +216,7 @@ def beside(w, a):
 
 
 def rate(w, a):
-    servers = {"mcp/server, in process": w.in_process(), "troupe serve, stdio server": w.hub()}
+    servers = {"built-in tool": w.built_in(), "stdio server": w.hub()}
     for name, server in servers.items():
         got = w.load(server, 60, 64, "--rate", 10000, pids=server.own())
         print(f"10,000 calls a second, 64 connections, 60 s: {name}: {got['calls']} calls, {got['errors']} errors, "
@@ -221,12 +224,38 @@ def rate(w, a):
               f"p99 over p50 {got['p99_ms'] / got['p50_ms']:.1f}, longest {got['max_ms']:.1f} ms, CPU {us(got):.1f} us a call", flush=True)
 
 
+def growth(w, a):
+    """Memory after a part of the work, and at its end: what is kept for speed is there by then."""
+    p, port = w.serve(more="mcp: {expose: {tools: [echo]}, servers: {up: {instances: per_client}}}\n", up=(w.parts, "stdio"))
+    server = Server(p, port, "troupe__echo", "text")
+
+    def compare(what, warm, work):
+        warm()
+        before = mcp_growth.settled(p.pid)
+        work()
+        after = mcp_growth.settled(p.pid, before)
+        print(f"{what}: " + ", ".join(f"{k} {before[k]} -> {after[k]}" for k in before), flush=True)
+
+    def kill(n):
+        return lambda: mcp_growth.kill_children(port, p.pid, "up__echo", {"message": "x"}, w.parts, n)
+
+    def soak(seconds):
+        return lambda: w.load(server, seconds, 32, "--rate", 2000)
+
+    kills, sessions, seconds = round(1000 * a.scale), round(100000 * a.scale), 600 * a.scale
+    compare(f"{kills} servers killed", kill(100), kill(kills))
+    compare(f"{sessions} sessions abandoned", lambda: mcp_growth.abandon_sessions(port, 2000),
+            lambda: mcp_growth.abandon_sessions(port, sessions))
+    compare(f"{seconds:.0f} s of 2,000 calls a second", soak(10), soak(seconds))
+
+
 def main():
-    cases = {f.__name__: f for f in (http, hub, beside, rate)}
+    cases = {f.__name__: f for f in (http, hub, beside, rate, growth)}
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("--ours", default="build/release")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=4)
+    parser.add_argument("--scale", type=float, default=1)
     parser.add_argument("cases", nargs="*", metavar="CASE")
     a = parser.parse_args()
     for name in a.cases or cases:

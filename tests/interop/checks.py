@@ -54,6 +54,13 @@ def one_line(e):
     return " ".join(str(e).split())[:300] or type(e).__name__
 
 
+def cause(e):
+    """What is inside of groups of one exception."""
+    while isinstance(e, BaseExceptionGroup) and len(e.exceptions) == 1:
+        e = e.exceptions[0]
+    return e
+
+
 def main():
     for name, function in _checks:
         try:
@@ -61,9 +68,11 @@ def main():
             if inspect.iscoroutine(done):
                 asyncio.run(done)
             print(f"ok {name}", flush=True)
-        except Skip as e:
-            print(f"skip {name}: {one_line(e)}", flush=True)
-        except Exception as e:
+        except Exception as group:
+            e = cause(group)
+            if isinstance(e, Skip):
+                print(f"skip {name}: {one_line(e)}", flush=True)
+                continue
             if os.environ.get("TROUPE_INTEROP_TRACE"):
                 traceback.print_exc()
             print(f"FAILED {name}: {type(e).__name__}: {one_line(e)}", flush=True)

@@ -1,10 +1,12 @@
 """interop.py - other people's clients against `troupe serve`, and other people's servers as remote models.
 
-usage: interop.py PATH/TO/troupe [SUITE...]. Installs pinned packages once into $XDG_CACHE_HOME/troupe/interop, runs each
-suite beside this file and prints a summary. Exits with 1 if a check failed.
+usage: interop.py PATH/TO/troupe [--everything DIR | SUITE...]. Installs pinned packages once into $XDG_CACHE_HOME/troupe/interop, runs each
+suite beside this file and prints a summary. Exits with 1 if a check failed. --everything runs the conformance suite of MCP
+through the hub against the everything-server of the MCP Python SDK in that folder.
 SPDX-License-Identifier: Apache-2.0
 """
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -14,21 +16,28 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "support"))
 import digits_model  # noqa: E402
+import mcp_hub  # noqa: E402
 import packages  # noqa: E402
 from packages import fresh, run, say  # noqa: E402
 
 CACHE = os.path.join(packages.CACHE, "interop")
 SECONDS = 300  # of one suite
 
-# Suite -> program, its environment of Python (requirements-NAME.txt) or "node", whether it needs `troupe serve`.
+# Suite -> program, its environment of Python (requirements-NAME.txt) or "node", and what it runs against: "v1" is `troupe serve`
+# with the folder served/, "mcp" a hub (mcp_hub.py).
 SUITES = {
-    "openai": ("client_openai.py", "clients", True),
-    "openai-js": ("client_openai.mjs", "node", True),
-    "ai-sdk": ("client_ai_sdk.mjs", "node", True),
-    "langchain": ("client_langchain.py", "clients", True),
-    "litellm": ("client_litellm.py", "litellm", True),
-    "litellm-proxy": ("server_litellm.py", "litellm", True),
-    "llama-server": ("server_llama.py", "llama", False),
+    "openai": ("client_openai.py", "clients", "v1"),
+    "openai-js": ("client_openai.mjs", "node", "v1"),
+    "ai-sdk": ("client_ai_sdk.mjs", "node", "v1"),
+    "langchain": ("client_langchain.py", "clients", "v1"),
+    "litellm": ("client_litellm.py", "litellm", "v1"),
+    "litellm-proxy": ("server_litellm.py", "litellm", "v1"),
+    "llama-server": ("server_llama.py", "llama", None),
+    "mcp-servers": ("server_mcp.py", "mcp-hub", "mcp"),
+    "mcp-python": ("client_mcp.py", "mcp-hub", "mcp"),
+    "mcp-js": ("client_mcp.mjs", "mcp-node", "mcp"),
+    "mcp-tools": ("client_mcp_tools.py", "mcp-hub", "mcp"),
+    "tokenizers": ("tokenizers_real.py", "tokenizers", None),
 }
 
 
@@ -48,6 +57,11 @@ def node_folder():
     folder = os.path.join(CACHE, "node")
     packages.node_packages(folder, HERE)
     return folder
+
+
+def mcp_node():
+    node, modules = packages.mcp_packages()
+    return node, os.path.dirname(modules)
 
 
 class Served:
@@ -95,20 +109,22 @@ def play(words, env, cwd):
 
 
 def suite(name, troupe, folder):
-    program, needs, wants_server = SUITES[name]
+    program, needs, against = SUITES[name]
     env = {**os.environ, "TROUPE": troupe, "TROUPE_CACHE": CACHE, "PYTHONPATH": HERE, "LITELLM_LOCAL_MODEL_COST_MAP": "True",
            "OPENAI_API_KEY": "", "LANGSMITH_TRACING": "false"}
     path = os.path.join(HERE, program)
-    if needs == "node":
-        where = node_folder()
+    if needs in ("node", "mcp-node"):
+        node, where = ("node", node_folder()) if needs == "node" else mcp_node()
         for file in ("checks.mjs", program):  # beside node_modules, where imports are looked for
             shutil.copy(os.path.join(HERE, file), where)
-        words = ["node", os.path.join(where, program)]
+        words = [node, os.path.join(where, program)]
     else:
         words = [python_of(needs), path]
-    served = Served(troupe, folder) if wants_server else None
+    served = Served(troupe, folder) if against == "v1" else mcp_hub.Hub(troupe, folder, python_of("mcp-hub")) if against else None
     try:
-        if served:
+        if against == "mcp":
+            env.update(served.env)
+        elif served:
             env.update(TROUPE_KEY=served.key, TROUPE_URL=served.start("wide.db"),
                        TROUPE_NARROW_URL=served.start("narrow.db", "--max-queue", "1"))
         found = play(words, env, folder)
@@ -118,8 +134,20 @@ def suite(name, troupe, folder):
     return found
 
 
+def everything(troupe, folder):
+    conformance = os.path.join(os.path.dirname(HERE), "conformance")
+    server = [sys.executable, os.path.join(conformance, "hub_server.py"), troupe, python_of("mcp"),
+              os.path.join(HERE, "server_everything.py"), os.path.abspath(folder)]
+    suite_of = [sys.executable, os.path.join(conformance, "conformance.py")]
+    subprocess.run([*suite_of, "install"], check=True)
+    sys.exit(subprocess.run([*suite_of, "server", "--except", os.path.join(HERE, "everything.txt"),
+                             "--command", shlex.join(server)], check=False).returncode)
+
+
 def main():
     troupe = os.path.abspath(sys.argv[1])
+    if sys.argv[2:3] == ["--everything"] and len(sys.argv) == 4:
+        everything(troupe, sys.argv[3])
     names = sys.argv[2:] or list(SUITES)
     failed, counts = [], []
     for name in names:

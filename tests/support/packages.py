@@ -69,9 +69,9 @@ NODE_22 = os.path.join(CACHE, "conformance", "node_modules", "node", "bin", "nod
 
 
 def mcp_packages():
-    """The servers, clients and the hub of tests/interop/mcp: the Node for them, and their node_modules. Their scripts, which
+    """The servers, clients and the hub of tests/interop/mcp-npm: the Node for them, and their node_modules. Their scripts, which
     would fetch browsers and build add-ons, do not run."""
-    here = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "interop", "mcp")
+    here = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "interop", "mcp-npm")
     folder = os.path.join(CACHE, "interop", "mcp-node")
     node_packages(os.path.join(CACHE, "conformance"), os.path.join(os.path.dirname(os.path.dirname(here)), "conformance"))
     node_packages(folder, here, "--ignore-scripts")

@@ -40,6 +40,14 @@ class Agents(CliCase):
         self.assertNotIn("no token ids", self.ok("show", "last").out)
         self.assertNotIn("cost", said[-1])
 
+    def test_a_model_that_cannot_chat_is_refused_before_the_run(self):
+        path = self.agent({"text": "fine"})
+        words = ["a.yaml:3:21: the model of agent `a` cannot be used in step `s`: model embedded knows only the calls of environments",
+                 "give the agent a `model` that can chat"]
+        self.fails(78, words, "run", path, "--model", "embedded")
+        self.fails(78, words, "run", path, "--model", "a=embedded")
+        self.fails(1, ["no store at"], "runs")
+
     def test_a_budget_of_the_agent_sets_another_limit(self):
         path = self.agent({"tool_calls": ECHO}, agent="{tools: [echo], budget: {steps: 40}}")
         r = self.run_cli("run", path, "--timeout", "20s", "--json")

@@ -161,6 +161,33 @@ class Exposure(ServeCase):
                    "serve", "--listen", f"127.0.0.1:{s.port}", "--store", "other.db")
         s.stop()
 
+    def test_names_that_no_request_can_have_are_refused(self):
+        for option, value in ([("--allow-host", v) for v in ("", "a b", "https://box.example", "box.example/", "box:port", "box:0", ":80", "*")] +
+                              [("--allow-origin", v) for v in ("", "foo", "*", "null", "https://", "https://box.example/", "a b://x", "https://x:99999")]):
+            self.fails(2, [f"{option} {value}: expected "], "serve", "--listen", "127.0.0.1:0", option, value)
+        self.serve("--allow-host", "[::1]:80", "--allow-host", "my_box", "--allow-origin", "app://local", "--model", self.digits()).stop()
+
+    def test_browsers_let_a_page_of_an_allowed_origin_call(self):
+        s = self.serve("--allow-origin", "https://page.example", "--model", self.digits())
+        asks = {"Origin": "https://page.example", "Access-Control-Request-Method": "POST",
+                "Access-Control-Request-Headers": "authorization,content-type,x-stainless-os"}
+        token, s.token = s.token, None
+        r = s.request("OPTIONS", CHAT, None, asks)
+        self.assertEqual((r.code, r.body), (204, b""))
+        self.assertEqual(r.headers["Access-Control-Allow-Origin"], "https://page.example")
+        self.assertEqual(r.headers["Access-Control-Allow-Headers"], asks["Access-Control-Request-Headers"])
+        self.assertIn("POST", r.headers["Access-Control-Allow-Methods"])
+        self.assertEqual(s.request("OPTIONS", CHAT, None, {**asks, "Origin": "https://evil.example"}).code, 403)
+        self.assertEqual(s.request("OPTIONS", CHAT, None, {"Access-Control-Request-Method": "POST"}).code, 401)
+        r = s.request("GET", "/v1/models", None, {"Origin": "https://page.example"})
+        self.assertEqual((r.code, r.headers["Access-Control-Allow-Origin"]), (401, "https://page.example"))
+        s.token = token
+        body = {"model": "digits", "messages": [{"role": "user", "content": "x"}], "max_tokens": 1, "stream": True}
+        r = s.request("POST", CHAT, body, {"Origin": "https://page.example"})
+        self.assertEqual((r.code, r.headers["Access-Control-Allow-Origin"], r.headers["Access-Control-Expose-Headers"]),
+                         (200, "https://page.example", "*"))
+        s.stop()
+
     def test_names_that_are_not_the_servers(self):
         s = self.serve("--allow-host", "box.example:8443", "--allow-origin", "https://page.example", "--model", self.digits())
         for host, code in ((f"127.0.0.1:{s.port}", 200), (f"localhost:{s.port}", 200), (f"LOCALHOST:{s.port}", 200),
@@ -174,7 +201,9 @@ class Exposure(ServeCase):
             for method, path, sent in (("GET", "/v1/models", None), ("POST", CHAT, body)):
                 r = s.request(method, path, sent, {"Origin": origin})
                 self.assertEqual(r.code, code, (origin, path, r.body))
-                self.assertNotIn("Access-Control-Allow-Origin", "" if code == 200 else str(r.headers))
+                listed = origin == "https://page.example"
+                self.assertEqual(r.headers["Access-Control-Allow-Origin"], origin if listed else None, origin)
+                self.assertEqual(r.headers["Vary"], "Origin" if listed else None)
         # A form of another page sends no token of its own, and its type of body does not matter.
         r = s.request("POST", CHAT, json.dumps(body), {"Authorization": None, "Content-Type": "text/plain"})
         self.assertEqual(r.code, 401)

@@ -150,6 +150,24 @@ class Runs(ServeCase):
         self.assertEqual(s.chat("blueprint/a", "x").code, 200, "in an environment it works")
         s.stop()
 
+    def test_a_run_with_another_model_needs_one_that_chats(self):
+        self.write("m.json", json.dumps({"model": "script", "replies": [], "default": {"text": "fine"}}))
+        self.write("troupe.yaml", "serve:\n  models: [embedded, 'script:m.json']\n  agents: {helper: {model: 'script:m.json'}}\n")
+        s = self.serve()
+        order = {"blueprint": "agent/helper", "inputs": {"question": "x"}, "model": "embedded"}
+        r = s.request("POST", "/api/runs", order)
+        self.assertEqual(r.code, 400, r.body)
+        self.assertIn("model embedded knows only the calls of environments", r.error()["message"])
+        r = s.request("POST", "/api/runs", {**order, "model": "script:m.jsn"})
+        self.assertEqual(r.code, 400, r.body)
+        self.assertIn('did you mean "script:m.json"?', r.error()["message"])
+        r = s.request("POST", "/api/runs", {"blueprint": "agent/helper", "inputs": {"history": []}})
+        self.assertEqual(r.code, 400, r.body)
+        self.assertIn("question", r.error()["message"])
+        self.assertEqual(self.ok("runs", "--json").json()["runs"], [])
+        self.assertEqual(s.request("POST", "/api/runs", {**order, "model": "script:m.json"}).code, 201)
+        s.stop()
+
     def test_mistakes_of_what_is_offered_have_their_place(self):
         for offer, place, words in (("blueprints: {a: no.yaml}", "2:19", "expected a mapping, as in {file: BLUEPRINT}"),
                                     ("blueprints: {a: {file: no.yaml}}", "2:26", "cannot open blueprint"),

@@ -123,6 +123,80 @@ static void members_are_found_by_their_decoded_key(void **state)
     str_deinit(&text);
 }
 
+static void a_value_is_put_on_one_line(void **state)
+{
+    static const struct {
+        const char *text, *line;
+    } cases[] = {
+        {"{}", "{}"},
+        {"[1,\r\n 2,\n\n\"a\\nb\"\n]", "[1,   2,  \"a\\nb\" ]"},
+        {"{\"a\"\n:\r1}", "{\"a\" : 1}"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct str out = STR_INIT;
+
+        str_puts(&out, "before\n");
+        json_view_put_line(&out, open_text(cases[i].text));
+        assert_memory_equal(str_cstr(&out), "before\n", 7);
+        assert_string_equal(str_cstr(&out) + 7, cases[i].line);
+        str_deinit(&out);
+    }
+}
+
+static void several_members_are_found_in_one_pass(void **state)
+{
+    static const char *const keys[] = {"id", "none", "params", "method"};
+    const struct json_view v = open_text("{\"params\":{\"id\":1},\"other\":[{}],\"\\u0069d\":7}");
+    struct json_view got[4];
+
+    (void)state;
+    json_view_pick(v, keys, ARRAY_LEN(keys), got);
+    assert_int_equal(json_view_int(got[0], 0), 7);
+    assert_null(got[1].at);
+    assert_int_equal(json_view_int(json_view_get(got[2], "id"), 0), 1);
+    assert_null(got[3].at);
+    json_view_pick(open_text("[1]"), keys, ARRAY_LEN(keys), got);
+    assert_null(got[0].at);
+    json_view_pick(JSON_VIEW_NONE, keys, ARRAY_LEN(keys), got);
+    assert_null(got[0].at);
+}
+
+/* A run of a string is looked at in blocks: each place of a block ends it. */
+static void strings_end_where_they_end_at_any_length(void **state)
+{
+    static const char *const ends[] = {"\"", "\\\"\"", "\\\\\"", "\\n\""};
+
+    (void)state;
+    for (size_t n = 0; n < 70; n++) {
+        for (size_t k = 0; k < ARRAY_LEN(ends); k++) {
+            struct str text = STR_INIT;
+            struct json_view v;
+
+            str_puts(&text, "[{\"k\":\"");
+            for (size_t i = 0; i < n; i++)
+                str_putc(&text, i % 9 == 8 ? '}' : (char)('a' + i % 9));
+            str_puts(&text, ends[k]);
+            str_puts(&text, ",\"z\":[5]}]");
+            v = open_text(str_cstr(&text));
+            assert_int_equal(json_view_size(v), 1);
+            for (struct json_walk w = json_walk(v); json_walk_next(&w);)
+                assert_int_equal(json_view_size(json_view_get(w.value, "z")), 1);
+            /* A control character within is found at each place too. */
+            text.data[7 + n] = '\n';
+            if (n > 0) {
+                struct error err = ERROR_INIT;
+
+                assert_int_equal(
+                    json_view_open(str_cstr(&text), text.len, JSON_MAX_BYTES, "test", &v, &err),
+                    STATUS_INVALID);
+            }
+            str_deinit(&text);
+        }
+    }
+}
+
 static void numbers_that_do_not_fit_are_passed_on(void **state)
 {
     struct json_view v =
@@ -178,6 +252,9 @@ int main(void)
         cmocka_unit_test(keys_of_a_large_object_are_compared_too),
         cmocka_unit_test(size_and_depth_are_limited),
         cmocka_unit_test(members_are_found_by_their_decoded_key),
+        cmocka_unit_test(a_value_is_put_on_one_line),
+        cmocka_unit_test(several_members_are_found_in_one_pass),
+        cmocka_unit_test(strings_end_where_they_end_at_any_length),
         cmocka_unit_test(numbers_that_do_not_fit_are_passed_on),
         cmocka_unit_test(members_are_replaced_added_and_removed),
     };

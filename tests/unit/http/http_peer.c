@@ -378,3 +378,21 @@ void bench_run_ms(struct bench *b, int64_t ms)
     loop_run(b->loop);
     loop_timer_free(t);
 }
+
+void site_open(struct site *s, peer_serve serve, void *ctx)
+{
+    s->bench = bench_new(NULL);
+    s->peer = peer_new("127.0.0.1", 0, NULL, NULL, serve, ctx);
+}
+
+void site_close(struct site *s)
+{
+    bench_free(s->bench);
+    peer_free(s->peer);
+}
+
+const char *site_url(const struct site *s, const char *path, char out[256])
+{
+    (void)snprintf(out, 256, "http://127.0.0.1:%d%s", peer_port(s->peer), path);
+    return out;
+}

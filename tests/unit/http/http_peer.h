@@ -75,4 +75,14 @@ void bench_start(struct bench *b, struct got *g, struct http_fetch_spec spec);
 void bench_run(struct bench *b); /* until all that was started is done */
 void bench_run_ms(struct bench *b, int64_t ms);
 
+/* A bench, and a server on 127.0.0.1 for it. */
+struct site {
+    struct bench *bench;
+    struct peer *peer;
+};
+void site_open(struct site *s, peer_serve serve, void *ctx);
+void site_close(struct site *s);
+/* The URL of a path, in `out`, which is given back. */
+const char *site_url(const struct site *s, const char *path, char out[256]);
+
 #endif

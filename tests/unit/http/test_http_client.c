@@ -19,10 +19,8 @@
 #include "runtime/http/http_fetch_ops.h"
 
 struct world {
-    struct bench *bench;
-    struct peer *peer;
+    struct site site;
     atomic_int step; /* what the client has got, for the server to wait for */
-    char url[128];
 };
 
 static void wait_for(struct world *w, int step)
@@ -60,7 +58,7 @@ static bool serve(void *ctx, struct peer_conn *c, const struct peer_request *q)
             c, "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
                "HTTP/1.1 204 No Content\r\nX-Folded: a\r\n b\r\nX-Twice: 1\r\nX-Twice: 2\r\n\r\n");
     if (strcmp(q->path, "/drop_second") == 0)
-        return peer_n_requests(w->peer) == 1 && peer_answer(c, "first", 5);
+        return peer_n_requests(w->site.peer) == 1 && peer_answer(c, "first", 5);
     return peer_answer(c, q->path, strlen(q->path));
 }
 
@@ -68,9 +66,7 @@ static int setup(void **state)
 {
     struct world *w = xcalloc(1, sizeof(*w));
 
-    w->bench = bench_new(NULL);
-    w->peer = peer_new("127.0.0.1", 0, NULL, NULL, serve, w);
-    (void)snprintf(w->url, sizeof(w->url), "http://127.0.0.1:%d", peer_port(w->peer));
+    site_open(&w->site, serve, w);
     *state = w;
     return 0;
 }
@@ -79,16 +75,9 @@ static int teardown(void **state)
 {
     struct world *w = *state;
 
-    bench_free(w->bench);
-    peer_free(w->peer);
+    site_close(&w->site);
     free(w);
     return 0;
-}
-
-static const char *at(struct world *w, const char *path, char url[256])
-{
-    (void)snprintf(url, 256, "%s%s", w->url, path);
-    return url;
 }
 
 static const struct {
@@ -117,8 +106,8 @@ static void test_what_is_sent(void **state)
     for (size_t i = 0; i < ARRAY_LEN(sent); i++) {
         struct got g = {.code = 0};
 
-        bench_fetch(w->bench, &g,
-                    (struct http_fetch_spec){.url = at(w, "/echo", url),
+        bench_fetch(w->site.bench, &g,
+                    (struct http_fetch_spec){.url = site_url(&w->site, "/echo", url),
                                              .method = sent[i].method,
                                              .fields = fields,
                                              .n_fields = 2,
@@ -133,7 +122,7 @@ static void test_what_is_sent(void **state)
             fail_msg("row %zu: %s", i, str_cstr(&g.body));
         got_deinit(&g);
     }
-    assert_int_equal(peer_n_connections(w->peer), 1); /* kept and used again */
+    assert_int_equal(peer_n_connections(w->site.peer), 1); /* kept and used again */
 }
 
 static void test_head_has_no_body(void **state)
@@ -142,9 +131,9 @@ static void test_head_has_no_body(void **state)
     struct got g = {.code = 0};
     char url[256];
 
-    bench_fetch(
-        w->bench, &g,
-        (struct http_fetch_spec){.url = at(w, "/echo", url), .method = HTTP_HEAD, .max_body = 1});
+    bench_fetch(w->site.bench, &g,
+                (struct http_fetch_spec){
+                    .url = site_url(&w->site, "/echo", url), .method = HTTP_HEAD, .max_body = 1});
     assert_int_equal(g.st, STATUS_OK);
     assert_int_equal(g.code, 200);
     assert_int_equal(g.body.len, 0);
@@ -159,10 +148,11 @@ static void test_a_large_body(void **state)
     char *body = xmalloc(n), url[256];
 
     memset(body, 'x', n);
-    bench_fetch(
-        w->bench, &g,
-        (struct http_fetch_spec){
-            .url = at(w, "/echo", url), .method = HTTP_POST, .body = body, .body_bytes = n});
+    bench_fetch(w->site.bench, &g,
+                (struct http_fetch_spec){.url = site_url(&w->site, "/echo", url),
+                                         .method = HTTP_POST,
+                                         .body = body,
+                                         .body_bytes = n});
     assert_int_equal(g.st, STATUS_OK);
     assert_true(g.body.len > n);
     assert_memory_equal(str_cstr(&g.body) + g.body.len - n, body, n);
@@ -185,7 +175,8 @@ static void test_pieces_come_at_once(void **state)
     struct got g = {.on_piece = count_piece, .ctx = w};
     char url[256];
 
-    bench_fetch(w->bench, &g, (struct http_fetch_spec){.url = at(w, "/stream", url)});
+    bench_fetch(w->site.bench, &g,
+                (struct http_fetch_spec){.url = site_url(&w->site, "/stream", url)});
     assert_int_equal(g.st, STATUS_OK);
     assert_string_equal(str_cstr(&g.body), "onetwothree");
     assert_int_equal(g.n_pieces, 3);
@@ -200,12 +191,14 @@ static void test_any_code_is_an_answer(void **state)
     struct got html = {.code = 0}, early = {.code = 0};
     char url[256];
 
-    bench_fetch(w->bench, &html, (struct http_fetch_spec){.url = at(w, "/html", url)});
+    bench_fetch(w->site.bench, &html,
+                (struct http_fetch_spec){.url = site_url(&w->site, "/html", url)});
     assert_int_equal(html.st, STATUS_OK);
     assert_int_equal(html.code, 502);
     assert_string_equal(str_cstr(&html.body), "<html>no</html>");
     assert_string_equal(str_cstr(&html.fields), "content-type: text/html\n");
-    bench_fetch(w->bench, &early, (struct http_fetch_spec){.url = at(w, "/early", url)});
+    bench_fetch(w->site.bench, &early,
+                (struct http_fetch_spec){.url = site_url(&w->site, "/early", url)});
     assert_int_equal(early.st, STATUS_OK);
     assert_int_equal(early.code, 204);
     assert_int_equal(early.n_heads, 1);
@@ -223,12 +216,15 @@ static void test_a_hundred_at_once(void **state)
     char url[256];
 
     for (int round = 0; round < 2; round++) {
-        struct bench *use = round ? b : w->bench;
+        struct bench *use = round ? b : w->site.bench;
 
         memset(all, 0, 100 * sizeof(*all));
         for (int i = 0; i < 100; i++) {
-            (void)snprintf(url, sizeof(url), "%s/%d", w->url, i);
-            bench_start(use, &all[i], (struct http_fetch_spec){.url = url});
+            char path[16];
+
+            (void)snprintf(path, sizeof(path), "/%d", i);
+            bench_start(use, &all[i],
+                        (struct http_fetch_spec){.url = site_url(&w->site, path, url)});
         }
         bench_run(use);
         for (int i = 0; i < 100; i++) {
@@ -251,13 +247,13 @@ static void test_no_more_connections_than_allowed(void **state)
     char url[256];
 
     for (int i = 0; i < 20; i++)
-        bench_start(b, &all[i], (struct http_fetch_spec){.url = at(w, "/x", url)});
+        bench_start(b, &all[i], (struct http_fetch_spec){.url = site_url(&w->site, "/x", url)});
     bench_run(b);
     for (int i = 0; i < 20; i++) {
         assert_int_equal(all[i].st, STATUS_OK);
         got_deinit(&all[i]);
     }
-    assert_true(peer_most_at_once(w->peer) <= 3);
+    assert_true(peer_most_at_once(w->site.peer) <= 3);
     bench_free(b);
 }
 
@@ -307,8 +303,9 @@ static void test_what_never_starts(void **state)
         struct http_fetch *f = NULL;
         struct error err = ERROR_INIT;
 
-        assert_int_equal(http_fetch_start(w->bench->client, &refused_at_once[i].spec, &f, &err),
-                         refused_at_once[i].st);
+        assert_int_equal(
+            http_fetch_start(w->site.bench->client, &refused_at_once[i].spec, &f, &err),
+            refused_at_once[i].st);
         assert_int_equal(err.status, refused_at_once[i].st);
         if (!strstr(err.message, refused_at_once[i].says) || strstr(err.message, "secret"))
             fail_msg("row %zu: %s", i, err.message);
@@ -323,14 +320,14 @@ static void test_a_name_of_this_machine(void **state)
     struct got no = {.code = 0}, yes = {.code = 0};
     char url[256];
 
-    (void)snprintf(url, sizeof(url), "http://localhost:%d/x", peer_port(w->peer));
-    bench_fetch(w->bench, &no, (struct http_fetch_spec){.url = url, .policy = &http_only});
+    (void)snprintf(url, sizeof(url), "http://localhost:%d/x", peer_port(w->site.peer));
+    bench_fetch(w->site.bench, &no, (struct http_fetch_spec){.url = url, .policy = &http_only});
     assert_int_equal(no.st, STATUS_REJECTED);
     assert_false(no.sent);
     assert_non_null(strstr(no.err.message, "loopback"));
     assert_non_null(strstr(no.err.message, "http://localhost"));
-    assert_int_equal(peer_n_connections(w->peer), 0);
-    bench_fetch(w->bench, &yes, (struct http_fetch_spec){.url = url});
+    assert_int_equal(peer_n_connections(w->site.peer), 0);
+    bench_fetch(w->site.bench, &yes, (struct http_fetch_spec){.url = url});
     assert_int_equal(yes.st, STATUS_OK);
     got_deinit(&no);
     got_deinit(&yes);
@@ -341,7 +338,8 @@ static void test_a_name_that_does_not_exist(void **state)
     struct world *w = *state;
     struct got g = {.code = 0};
 
-    bench_fetch(w->bench, &g, (struct http_fetch_spec){.url = "https://no-such-host.invalid/"});
+    bench_fetch(w->site.bench, &g,
+                (struct http_fetch_spec){.url = "https://no-such-host.invalid/"});
     /* Without a name server it cannot be known. */
     assert_true(g.st == STATUS_NOT_FOUND || g.st == STATUS_IO || g.st == STATUS_TIMEOUT);
     assert_false(g.sent);
@@ -437,23 +435,23 @@ static void use_names(struct bench *b, struct names *n)
 static void test_kept_connections_belong_to_an_address(void **state)
 {
     struct world *w = *state;
-    struct peer *other = peer_new("127.0.0.2", peer_port(w->peer), NULL, NULL, serve, w);
+    struct peer *other = peer_new("127.0.0.2", peer_port(w->site.peer), NULL, NULL, serve, w);
     struct names names = {.addresses = {"127.0.0.1", "127.0.0.2", "127.0.0.1", "127.0.0.2"}};
     char url[256];
 
-    use_names(w->bench, &names);
-    (void)snprintf(url, sizeof(url), "http://name.example:%d/echo", peer_port(w->peer));
+    use_names(w->site.bench, &names);
+    (void)snprintf(url, sizeof(url), "http://name.example:%d/echo", peer_port(w->site.peer));
     for (int i = 0; i < 4; i++) {
         struct got g = {.code = 0};
 
-        bench_fetch(w->bench, &g, (struct http_fetch_spec){.url = url});
+        bench_fetch(w->site.bench, &g, (struct http_fetch_spec){.url = url});
         assert_int_equal(g.st, STATUS_OK);
         assert_non_null(strstr(str_cstr(&g.body), "\r\nHost: name.example:"));
         got_deinit(&g);
-        assert_int_equal(peer_n_requests(w->peer), i / 2 + 1);
+        assert_int_equal(peer_n_requests(w->site.peer), i / 2 + 1);
         assert_int_equal(peer_n_requests(other), (i + 1) / 2);
     }
-    assert_int_equal(peer_n_connections(w->peer), 1);
+    assert_int_equal(peer_n_connections(w->site.peer), 1);
     assert_int_equal(peer_n_connections(other), 1);
     peer_free(other);
 }
@@ -465,12 +463,12 @@ static void test_the_next_address_is_tried(void **state)
     struct names names = {.addresses = {"127.0.0.9 127.0.0.1", "10.0.0.1 127.0.0.1", "10.0.0.1"}};
     char url[256];
 
-    use_names(w->bench, &names);
-    (void)snprintf(url, sizeof(url), "http://name.example:%d/x", peer_port(w->peer));
+    use_names(w->site.bench, &names);
+    (void)snprintf(url, sizeof(url), "http://name.example:%d/x", peer_port(w->site.peer));
     for (int i = 0; i < 3; i++) {
         struct got g = {.code = 0};
 
-        bench_fetch(w->bench, &g, (struct http_fetch_spec){.url = url});
+        bench_fetch(w->site.bench, &g, (struct http_fetch_spec){.url = url});
         assert_int_equal(g.st, i == 2 ? STATUS_REJECTED : STATUS_OK);
         if (i == 2)
             assert_non_null(strstr(g.err.message, "10.0.0.0/8"));
@@ -486,9 +484,10 @@ static void test_nothing_listens(void **state)
     struct got g = {.code = 0};
     char url[256];
 
-    peer_free(w->peer);
-    w->peer = NULL;
-    bench_fetch(w->bench, &g, (struct http_fetch_spec){.url = at(w, "/x", url)});
+    (void)site_url(&w->site, "/x", url);
+    peer_free(w->site.peer);
+    w->site.peer = NULL;
+    bench_fetch(w->site.bench, &g, (struct http_fetch_spec){.url = url});
     assert_int_equal(g.st, STATUS_IO);
     assert_false(g.sent);
     assert_non_null(strstr(g.err.message, "127.0.0.1"));
@@ -503,14 +502,15 @@ static void test_a_post_is_not_repeated(void **state)
     struct got first = {.code = 0}, second = {.code = 0};
     char url[256];
 
-    bench_fetch(w->bench, &first, (struct http_fetch_spec){.url = at(w, "/drop_second", url)});
+    bench_fetch(w->site.bench, &first,
+                (struct http_fetch_spec){.url = site_url(&w->site, "/drop_second", url)});
     assert_int_equal(first.st, STATUS_OK);
     bench_fetch(
-        w->bench, &second,
+        w->site.bench, &second,
         (struct http_fetch_spec){.url = url, .method = HTTP_POST, .body = "x", .body_bytes = 1});
     assert_int_equal(second.st, STATUS_IO);
     assert_true(second.sent);
-    assert_int_equal(peer_n_requests(w->peer), 2);
+    assert_int_equal(peer_n_requests(w->site.peer), 2);
     got_deinit(&first);
     got_deinit(&second);
 }
@@ -523,7 +523,7 @@ static void test_the_environment_has_no_say(void **state)
 
     (void)setenv("http_proxy", "http://127.0.0.1:1", 1);
     (void)setenv("ALL_PROXY", "http://127.0.0.1:1", 1);
-    bench_fetch(w->bench, &g, (struct http_fetch_spec){.url = at(w, "/x", url)});
+    bench_fetch(w->site.bench, &g, (struct http_fetch_spec){.url = site_url(&w->site, "/x", url)});
     (void)unsetenv("http_proxy");
     (void)unsetenv("ALL_PROXY");
     assert_int_equal(g.st, STATUS_OK);
@@ -537,10 +537,10 @@ static void test_the_loop_ends(void **state)
     struct got g = {.code = 0};
     char url[256];
 
-    bench_start(w->bench, &g, (struct http_fetch_spec){.url = at(w, "/x", url)});
+    bench_start(w->site.bench, &g, (struct http_fetch_spec){.url = site_url(&w->site, "/x", url)});
     g.left = NULL; /* nobody stops it */
-    w->bench->left = 0;
-    loop_run(w->bench->loop);
+    w->site.bench->left = 0;
+    loop_run(w->site.bench->loop);
     assert_int_equal(g.n_done, 1);
     assert_int_equal(g.st, STATUS_OK);
     got_deinit(&g);
@@ -559,7 +559,7 @@ static void test_no_memory(void **state)
         enum status st;
 
         mem_fail_after(n);
-        st = http_fetch_start(w->bench->client, &spec, &f, NULL);
+        st = http_fetch_start(w->site.bench->client, &spec, &f, NULL);
         mem_fail_after(0);
         started = st == STATUS_OK;
         assert_true(started || (st == STATUS_NO_MEMORY && !f));
@@ -580,17 +580,18 @@ static void test_no_memory_on_the_way(void **state)
     for (uint64_t n = 1; n < 25; n++) {
         struct got bad = {.code = 0}, good = {.code = 0};
 
-        bench_start(
-            w->bench, &bad,
-            (struct http_fetch_spec){.url = at(w, "/html", url), .fields = &field, .n_fields = 1});
+        bench_start(w->site.bench, &bad,
+                    (struct http_fetch_spec){
+                        .url = site_url(&w->site, "/html", url), .fields = &field, .n_fields = 1});
         mem_fail_after(n);
-        bench_run(w->bench);
+        bench_run(w->site.bench);
         mem_fail_after(0);
         n_failed += bad.st != STATUS_OK;
         assert_int_equal(bad.n_done, 1);
         if (bad.st != STATUS_OK && bad.st != STATUS_NO_MEMORY && bad.st != STATUS_IO)
             fail_msg("%d: %s %s", (int)n, status_name(bad.st), bad.err.message);
-        bench_fetch(w->bench, &good, (struct http_fetch_spec){.url = at(w, "/x", url)});
+        bench_fetch(w->site.bench, &good,
+                    (struct http_fetch_spec){.url = site_url(&w->site, "/x", url)});
         assert_int_equal(good.st, STATUS_OK);
         got_deinit(&bad);
         got_deinit(&good);

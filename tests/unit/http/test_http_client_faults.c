@@ -18,11 +18,9 @@
 #include "runtime/base/memory.h"
 
 struct world {
-    struct bench *bench;
-    struct peer *peer;
+    struct site site;
     atomic_size_t flooded;   /* bytes that the server could send */
     atomic_int n_left_early; /* requests whose client left before the end */
-    char url[128];
 };
 
 static void flood(struct world *w, struct peer_conn *c, size_t most)
@@ -116,9 +114,7 @@ static int setup(void **state)
 {
     struct world *w = xcalloc(1, sizeof(*w));
 
-    w->bench = bench_new(NULL);
-    w->peer = peer_new("127.0.0.1", 0, NULL, NULL, serve, w);
-    (void)snprintf(w->url, sizeof(w->url), "http://127.0.0.1:%d", peer_port(w->peer));
+    site_open(&w->site, serve, w);
     *state = w;
     return 0;
 }
@@ -127,16 +123,9 @@ static int teardown(void **state)
 {
     struct world *w = *state;
 
-    bench_free(w->bench);
-    peer_free(w->peer);
+    site_close(&w->site);
     free(w);
     return 0;
-}
-
-static const char *at(struct world *w, const char *path, char url[256])
-{
-    (void)snprintf(url, 256, "%s%s", w->url, path);
-    return url;
 }
 
 /* ---- what servers do wrong */
@@ -187,8 +176,9 @@ static void test_faults(void **state)
         struct got bad = {.code = 0}, good = {.code = 0};
         char url[256];
 
-        bench_fetch(w->bench, &bad,
-                    (struct http_fetch_spec){.url = at(w, faults[i].path, url), LIMITS});
+        bench_fetch(
+            w->site.bench, &bad,
+            (struct http_fetch_spec){.url = site_url(&w->site, faults[i].path, url), LIMITS});
         if (bad.st != faults[i].st || bad.code != faults[i].code || !bad.sent ||
             !strstr(bad.err.message, faults[i].says))
             fail_msg("%s: %s, %d: %s", faults[i].path, status_name(bad.st), bad.code,
@@ -198,7 +188,8 @@ static void test_faults(void **state)
         assert_true(bad.body.len <= 100000);
         assert_int_equal(bad.n_done, 1);
         /* The next request is not harmed by what was left of this one. */
-        bench_fetch(w->bench, &good, (struct http_fetch_spec){.url = at(w, "/ok", url)});
+        bench_fetch(w->site.bench, &good,
+                    (struct http_fetch_spec){.url = site_url(&w->site, "/ok", url)});
         assert_int_equal(good.st, STATUS_OK);
         assert_string_equal(str_cstr(&good.body), "ok");
         got_deinit(&bad);
@@ -213,8 +204,8 @@ static void test_no_connection(void **state)
     struct got g = {.code = 0};
     char url[256];
 
-    (void)snprintf(url, sizeof(url), "https://127.0.0.1:%d/", peer_port(w->peer));
-    bench_fetch(w->bench, &g, (struct http_fetch_spec){.url = url, .connect_ms = 150});
+    (void)snprintf(url, sizeof(url), "https://127.0.0.1:%d/", peer_port(w->site.peer));
+    bench_fetch(w->site.bench, &g, (struct http_fetch_spec){.url = url, .connect_ms = 150});
     assert_int_equal(g.st, STATUS_TIMEOUT);
     assert_false(g.sent);
     assert_non_null(strstr(g.err.message, "no connection within 150ms"));
@@ -230,12 +221,16 @@ static void test_waiting_for_a_connection(void **state)
     struct got slow = {.code = 0}, patient = {.code = 0}, hasty = {.code = 0};
     char url[256];
 
-    bench_start(b, &slow,
-                (struct http_fetch_spec){.url = at(w, "/silent", url), .first_byte_ms = 300});
-    bench_start(b, &patient,
-                (struct http_fetch_spec){
-                    .url = at(w, "/ok", url), .first_byte_ms = 150, .connect_ms = 150});
-    bench_start(b, &hasty, (struct http_fetch_spec){.url = at(w, "/ok", url), .deadline_ms = 100});
+    bench_start(
+        b, &slow,
+        (struct http_fetch_spec){.url = site_url(&w->site, "/silent", url), .first_byte_ms = 300});
+    bench_start(
+        b, &patient,
+        (struct http_fetch_spec){
+            .url = site_url(&w->site, "/ok", url), .first_byte_ms = 150, .connect_ms = 150});
+    bench_start(
+        b, &hasty,
+        (struct http_fetch_spec){.url = site_url(&w->site, "/ok", url), .deadline_ms = 100});
     bench_run(b);
     assert_int_equal(slow.st, STATUS_TIMEOUT);
     assert_int_equal(patient.st, STATUS_OK);
@@ -261,7 +256,8 @@ static void test_the_reader_stops(void **state)
     struct got g = {.on_piece = no_more};
     char url[256];
 
-    bench_fetch(w->bench, &g, (struct http_fetch_spec){.url = at(w, "/flood", url)});
+    bench_fetch(w->site.bench, &g,
+                (struct http_fetch_spec){.url = site_url(&w->site, "/flood", url)});
     assert_int_equal(g.st, STATUS_CANCELLED);
     assert_true(g.sent);
     assert_int_equal(g.n_pieces, 1);
@@ -284,10 +280,11 @@ static void test_cancelled_in_a_callback(void **state)
         struct got g = {.on_piece = cancel_here, .n_pieces = i};
         char url[256];
 
-        bench_start(w->bench, &g, (struct http_fetch_spec){.url = at(w, "/flood", url)});
-        loop_run(w->bench->loop);
-        w->bench->left--;
-        bench_run_ms(w->bench, 10);
+        bench_start(w->site.bench, &g,
+                    (struct http_fetch_spec){.url = site_url(&w->site, "/flood", url)});
+        loop_run(w->site.bench->loop);
+        w->site.bench->left--;
+        bench_run_ms(w->site.bench, 10);
         assert_int_equal(g.n_done, 0);
         assert_int_equal(g.n_pieces, i + 1);
         got_deinit(&g);
@@ -310,19 +307,20 @@ static void test_cancelled_at_any_time(void **state)
             char url[256];
             int done, pieces;
 
-            (void)snprintf(url, sizeof(url), "%s:%d%s", places[i][0], peer_port(w->peer),
+            (void)snprintf(url, sizeof(url), "%s:%d%s", places[i][0], peer_port(w->site.peer),
                            places[i][1]);
-            bench_start(w->bench, &g, (struct http_fetch_spec){.url = url});
-            w->bench->left++; /* the loop is stopped by time */
+            bench_start(w->site.bench, &g, (struct http_fetch_spec){.url = url});
+            w->site.bench->left++; /* the loop is stopped by time */
             if (ms > 0)
-                bench_run_ms(w->bench, ms - 1);
-            w->bench->left = 0;
+                bench_run_ms(w->site.bench, ms - 1);
+            w->site.bench->left = 0;
             done = g.n_done;
             pieces = g.n_pieces;
             g.left = NULL;
             if (!done)
                 http_fetch_cancel(g.fetch);
-            bench_fetch(w->bench, &next, (struct http_fetch_spec){.url = at(w, "/ok", url)});
+            bench_fetch(w->site.bench, &next,
+                        (struct http_fetch_spec){.url = site_url(&w->site, "/ok", url)});
             assert_int_equal(next.st, STATUS_OK);
             assert_int_equal(g.n_done, done);
             assert_int_equal(g.n_pieces, pieces);
@@ -365,10 +363,11 @@ static void test_one_cancels_the_others(void **state)
         for (int i = 0; i < 20; i++) {
             c->all[i].on_piece = cancel_others;
             c->all[i].ctx = c;
-            bench_start(w->bench, &c->all[i],
-                        (struct http_fetch_spec){.url = at(w, "/flood", url), .max_body = 1 << 30});
+            bench_start(w->site.bench, &c->all[i],
+                        (struct http_fetch_spec){.url = site_url(&w->site, "/flood", url),
+                                                 .max_body = 1 << 30});
         }
-        bench_run(w->bench);
+        bench_run(w->site.bench);
         for (int i = 0; i < 20; i++) {
             n_done += c->all[i].n_done;
             got_deinit(&c->all[i]);
@@ -388,16 +387,17 @@ static void test_freeing_the_client(void **state)
     char url[256];
 
     for (int i = 0; i < 40; i++)
-        bench_start(w->bench, &all[i], (struct http_fetch_spec){.url = at(w, paths[i % 4], url)});
-    (void)snprintf(url, sizeof(url), "http://localhost:%d/ok", peer_port(w->peer));
-    bench_run_ms(w->bench, 5);
-    http_client_free(w->bench->client);
-    w->bench->client = NULL;
+        bench_start(w->site.bench, &all[i],
+                    (struct http_fetch_spec){.url = site_url(&w->site, paths[i % 4], url)});
+    (void)snprintf(url, sizeof(url), "http://localhost:%d/ok", peer_port(w->site.peer));
+    bench_run_ms(w->site.bench, 5);
+    http_client_free(w->site.bench->client);
+    w->site.bench->client = NULL;
     for (int i = 0; i < 40; i++) {
         int done = all[i].n_done;
 
         all[i].left = NULL;
-        bench_run_ms(w->bench, 0);
+        bench_run_ms(w->site.bench, 0);
         assert_int_equal(all[i].n_done, done);
         got_deinit(&all[i]);
     }
@@ -410,11 +410,11 @@ static void test_freeing_the_client_during_a_look_up(void **state)
     struct got all[40] = {{.code = 0}};
 
     for (int i = 0; i < 40; i++)
-        bench_start(w->bench, &all[i],
+        bench_start(w->site.bench, &all[i],
                     (struct http_fetch_spec){.url = "https://no-such-host.invalid/"});
-    bench_run_ms(w->bench, 0);
-    http_client_free(w->bench->client);
-    w->bench->client = NULL;
+    bench_run_ms(w->site.bench, 0);
+    http_client_free(w->site.bench->client);
+    w->site.bench->client = NULL;
     for (int i = 0; i < 40; i++)
         got_deinit(&all[i]);
 }
@@ -436,24 +436,26 @@ static void test_a_paused_answer(void **state)
 {
     struct world *w = *state;
     struct got g = {.on_piece = pause_once};
-    char url[256];
+    char path[32], url[256];
     size_t flooded;
 
-    (void)snprintf(url, sizeof(url), "%s/bytes/%zu", w->url, MANY);
-    bench_start(w->bench, &g,
-                (struct http_fetch_spec){
-                    .url = url, .max_body = (int64_t)MANY, .idle_ms = 200, .deadline_ms = 60000});
-    loop_run(w->bench->loop);
-    bench_run_ms(w->bench, 400); /* longer than idle_ms */
+    (void)snprintf(path, sizeof(path), "/bytes/%zu", MANY);
+    bench_start(w->site.bench, &g,
+                (struct http_fetch_spec){.url = site_url(&w->site, path, url),
+                                         .max_body = (int64_t)MANY,
+                                         .idle_ms = 200,
+                                         .deadline_ms = 60000});
+    loop_run(w->site.bench->loop);
+    bench_run_ms(w->site.bench, 400); /* longer than idle_ms */
     flooded = atomic_load(&w->flooded);
-    bench_run_ms(w->bench, 100);
+    bench_run_ms(w->site.bench, 100);
     assert_int_equal(g.n_pieces, 1);
     assert_int_equal(g.n_done, 0);
     assert_int_equal(atomic_load(&w->flooded), flooded); /* the server waits */
     assert_true(flooded < MANY / 2);                     /* the buffers of the sockets, no more */
     http_fetch_pause(g.fetch, false);
     assert_int_equal(g.n_pieces, 1); /* not inside the call */
-    bench_run(w->bench);
+    bench_run(w->site.bench);
     assert_int_equal(g.st, STATUS_OK);
     assert_int_equal(g.body.len, MANY);
     got_deinit(&g);
@@ -479,10 +481,11 @@ static void test_pausing_often(void **state)
 {
     struct world *w = *state;
     struct got g = {.on_piece = pause_each};
-    struct loop_timer *t = loop_timer_every(w->bench->loop, 1, go_on, &g);
+    struct loop_timer *t = loop_timer_every(w->site.bench->loop, 1, go_on, &g);
     char url[256];
 
-    bench_fetch(w->bench, &g, (struct http_fetch_spec){.url = at(w, "/bytes/1048576", url)});
+    bench_fetch(w->site.bench, &g,
+                (struct http_fetch_spec){.url = site_url(&w->site, "/bytes/1048576", url)});
     loop_timer_free(t);
     assert_int_equal(g.st, STATUS_OK);
     assert_int_equal(g.body.len, 1048576);
@@ -497,14 +500,15 @@ static void test_paused_from_the_start(void **state)
     struct got g = {.code = 0};
     char url[256];
 
-    bench_start(w->bench, &g, (struct http_fetch_spec){.url = at(w, "/flood", url), .idle_ms = 50});
+    bench_start(w->site.bench, &g,
+                (struct http_fetch_spec){.url = site_url(&w->site, "/flood", url), .idle_ms = 50});
     http_fetch_pause(g.fetch, true);
-    bench_run_ms(w->bench, 200);
+    bench_run_ms(w->site.bench, 200);
     assert_int_equal(g.n_heads, 1);
     assert_int_equal(g.n_pieces, 0);
     assert_int_equal(g.n_done, 0);
     http_fetch_cancel(g.fetch);
-    w->bench->left = 0;
+    w->site.bench->left = 0;
     got_deinit(&g);
 }
 

@@ -40,6 +40,8 @@ static void answer_text(struct mcp_exchange *x, const char *text)
         long code = strtol(text + 1, &end, 10);
 
         mcp_exchange_fail(x, code, "%s", end + 1);
+    } else if (*text == '#') {
+        mcp_exchange_finish(x, &(struct mcp_answer){.kind = MCP_TASK, .result = view(text + 1)});
     } else if (strstr(text, "inputRequests") || strstr(text, "\"requestState\"")) {
         mcp_exchange_finish(x,
                             &(struct mcp_answer){.kind = MCP_INPUT_REQUIRED, .result = view(text)});
@@ -62,9 +64,14 @@ static void add_listen(struct fake *f, struct mcp_exchange *x)
 static void fake_start(void *ctx, struct mcp_exchange *x)
 {
     struct fake *f = ctx;
+    struct mcp_exchange *before;
 
     if (x->method == MCP_DISCOVER) {
         answer_discover(f, x);
+        return;
+    }
+    if (x->method == MCP_LISTEN && f->cannot_listen) {
+        answer_text(x, "!-32601 no such method");
         return;
     }
     if (x->method == MCP_LISTEN) {
@@ -80,14 +87,19 @@ static void fake_start(void *ctx, struct mcp_exchange *x)
         answer_text(x, f->lists[k] ? f->lists[k] : "!-32601 no such list");
         return;
     }
+    f->n_asked++;
     str_clear(&f->asked);
     json_view_put(&f->asked, x->params);
+    before = f->open;
     f->open = x;
     if (f->notes)
         mcp_exchange_note(x, MCP_PROGRESS, view(f->notes));
     if (!f->never_answers && f->answers[f->n_answered]) {
         f->open = NULL;
         answer_text(x, f->answers[f->n_answered++]);
+    } else if (f->always) {
+        f->open = before;
+        answer_text(x, f->always);
     }
 }
 
@@ -208,6 +220,14 @@ void scene_close(struct scene *s)
     str_deinit(&s->last);
 }
 
+static enum effect fake_effect(void *ctx, const char *tool)
+{
+    const struct fake *f = ctx;
+
+    (void)tool;
+    return f->only_reads ? EFFECT_READ : EFFECT_ONCE;
+}
+
 void scene_add(struct scene *s, struct fake *f, const struct hub_source_limits *limits,
                bool per_client)
 {
@@ -215,7 +235,7 @@ void scene_add(struct scene *s, struct fake *f, const struct hub_source_limits *
         .name = f->name,
         .per_client = per_client,
         .limits = limits ? *limits : (struct hub_source_limits){0},
-        .opener = {.ctx = f, .open = fake_open},
+        .opener = {.ctx = f, .open = fake_open, .effect = fake_effect},
     };
 
     f->asked = STR_INIT;
@@ -250,10 +270,11 @@ static void client_done(void *ctx, struct mcp_exchange *x, const struct mcp_answ
 struct mcp_exchange *scene_ask(struct scene *s, const char *principal, const char *view_name,
                                enum mcp_method m, const char *params)
 {
-    struct mcp_caller *c = mcp_caller_new(&(struct mcp_caller_spec){.principal = principal,
-                                                                    .view = view_name,
-                                                                    .revision = MCP_NEWEST,
-                                                                    .capabilities = view("{}")});
+    struct mcp_caller *c = mcp_caller_new(&(struct mcp_caller_spec){
+        .principal = principal,
+        .view = view_name,
+        .revision = MCP_NEWEST,
+        .capabilities = view("{\"extensions\":{\"io.modelcontextprotocol/tasks\":{}}}")});
     struct mcp_exchange *x = mcp_exchange_new(&(struct mcp_exchange_spec){
         .method = m,
         .caller = c,
@@ -288,4 +309,15 @@ const char *scene_heard(struct scene *s)
     str_append(&s->last, str_cstr(&s->heard), s->heard.len);
     str_clear(&s->heard);
     return str_cstr(&s->last);
+}
+
+char *scene_between(const char *text, const char *from, const char *to)
+{
+    const char *at = strstr(text, from), *end;
+
+    assert_non_null(at);
+    at += strlen(from);
+    end = strstr(at, to);
+    assert_non_null(end);
+    return xstrndup(at, (size_t)(end - at));
 }

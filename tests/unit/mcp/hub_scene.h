@@ -13,15 +13,18 @@ struct fake {
     const char *lists[HUB_LIST_N]; /* results; NULL: it does not have the capability */
     bool is_slow_to_start;         /* ready only after fake_ready */
     bool never_answers;
+    bool cannot_listen;          /* -32601 to subscriptions/listen */
+    bool only_reads;             /* the effect of its tools */
     bool changes_with_each_list; /* reports a change whenever a list is read */
     struct error fails;          /* status set: it does not open */
     /* What happened to it. */
-    int opened, closed, fetched, cancelled;
+    int opened, closed, fetched, cancelled, n_asked;
     struct str asked;          /* of the last tools/call and so on: its params */
     struct mcp_exchange *open; /* the last one that it has not answered */
     struct mcp_exchange *listens[8];
     struct hub_link_events events;
-    const char *answers[8]; /* to the next calls, in turn: a result, "!CODE message" */
+    const char *answers[8]; /* to the next calls, in turn: a result, "!CODE message", "#TASK" */
+    const char *always;     /* when these are used up; NULL: then it does not answer */
     int n_answered;
     const char *notes; /* a progress params sent before each answer */
 };
@@ -43,12 +46,14 @@ void fake_note(struct fake *f, enum mcp_method note, const char *params); /* to 
 void fake_answer(struct fake *f, const char *result);                     /* the open one */
 void fake_deinit(struct fake *f);
 
-/* A client asks; what it hears is in s->heard: "note PARAMS" and "complete RESULT", "input RESULT",
- * "error CODE message". The exchange is lent until it has ended. */
+/* A client that declares tasks asks; what it hears is in s->heard: "note PARAMS" and "complete
+ * RESULT", "input RESULT", "error CODE message". The exchange is lent until it has ended. */
 struct mcp_exchange *scene_ask(struct scene *s, const char *principal, const char *view,
                                enum mcp_method m, const char *params);
 /* What was heard since the last call; lent. Waits up to 5 s for the first of it. */
 const char *scene_heard(struct scene *s);
+/* The text between two marks of what was heard; malloc'd. */
+char *scene_between(const char *text, const char *from, const char *to);
 /* Runs the loop for this time. */
 void scene_run(struct scene *s, int64_t ms);
 
