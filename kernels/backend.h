@@ -104,7 +104,7 @@ struct backend {
     void (*release)(void *ctx, void *p);
     void (*upload)(void *ctx, void *dst, const void *src, size_t bytes);
     void (*download)(void *ctx, void *dst, const void *src, size_t bytes);
-    size_t (*panels_bytes)(const struct matrix *w);
+    size_t (*panels_bytes)(const struct matrix *w); /* 0: no products of w's type here */
     void (*pack)(const struct lane *l, const struct matrix *w, void *panels);
 
     /* ---- forward */
@@ -148,7 +148,7 @@ struct backend {
     /* ---- backward: every d_ pointer is added to, unless its comment says otherwise */
     void (*embed_back)(const struct lane *l, const float *dy, const int32_t *token, int32_t R,
                        int32_t C, float *d_table);
-    /* dx (R, n_in) = beta*dx + dy (R, n_out) W */
+    /* dx (R, n_in) = beta*dx + dy (R, n_out) W; not of a quantised type */
     void (*matmul_dx)(const struct lane *l, const struct matrix *w, const float *dy, int64_t lddy,
                       int32_t R, float beta, float *dx, int64_t lddx);
     /* dw (n_out, n_in) += dy^T x, one chain over r = 0 .. R-1 from the old dw */

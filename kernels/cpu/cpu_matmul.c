@@ -242,6 +242,7 @@ void CPU_OP(matmul)(const struct lane *l, const struct matrix *w, const float *x
         .n = w->n_out,
         .k = w->n_in,
     };
+    assert(dtype_is_plain(w->dtype)); /* else matmul_q */
     run_product(l, &p);
 }
 
@@ -262,6 +263,7 @@ void CPU_OP(matmul_dx)(const struct lane *l, const struct matrix *w, const float
         .n = w->n_in,
         .k = w->n_out,
     };
+    assert(dtype_is_plain(w->dtype));
     run_product(l, &p);
 }
 

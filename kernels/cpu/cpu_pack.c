@@ -19,6 +19,8 @@ size_t cpu_panels_bytes(const struct matrix *w)
     size_t size = w->dtype == DTYPE_BF16 ? 2 : 4;
     if (cpu_qlayout(w->dtype))
         return cpu_qpanels_bytes(w);
+    if (!dtype_is_plain(w->dtype))
+        return 0;
     return n_panels * MATRIX_PANEL * (size_t)w->n_in * size;
 }
 
@@ -78,6 +80,8 @@ void cpu_pack(const struct lane *l, const struct matrix *w, void *panels)
 
     if (cpu_qlayout(w->dtype))
         cpu_qpack(l, w, panels);
-    else
+    else {
+        assert(dtype_is_plain(w->dtype));
         cpu_for(l, ((int64_t)w->n_out + MATRIX_PANEL - 1) / MATRIX_PANEL, 1, 1, pack_panels, &j);
+    }
 }

@@ -5,22 +5,27 @@
 #ifndef TROUPE_KERNELS_CPU_CPU_QTILE_PLAIN_H
 #define TROUPE_KERNELS_CPU_CPU_QTILE_PLAIN_H
 
-/* The unsigned code of output o and input i of a block; at: the block's high bits. */
-static inline int qcode(const struct qlayout *q, const uint8_t *at, int o, int i)
+/* The unsigned codes of half h, eight vectors of 64; at: the block's high bits. */
+static void qplain_codes(const struct qlayout *q, const uint8_t *at, int h, uint8_t (*to)[64])
 {
-    int half = o / QHALF, g = i / 4, lane = o % QHALF * 4 + i % 4;
-    const uint8_t *codes = at + q->high_bytes + half * q->code_bytes / 2;
-    const uint8_t *high = at + half * q->high_bytes / 2;
-    int c;
+    const uint8_t *codes = at + q->high_bytes + h * q->code_bytes / 2;
+    const uint8_t *high = at + h * q->high_bytes / 2;
 
-    if (q->bits == 8)
-        return codes[g * 64 + lane];
-    c = codes[g % 4 * 64 + lane] >> (g < 4 ? 0 : 4) & 15;
-    if (q->bits == 5)
-        c |= (high[g * 8 + lane / 8] >> lane % 8 & 1) << 4;
-    else if (q->bits == 6)
-        c |= (high[g / 4 * 64 + lane] >> 2 * (g % 4) & 3) << 4;
-    return c;
+    if (q->bits == 8) {
+        memcpy(to, codes, QGROUPS * sizeof(*to));
+        return;
+    }
+    for (int g = 0; g < 4; g++)
+        for (int i = 0; i < 64; i++) {
+            to[g][i] = codes[g * 64 + i] & 15;
+            to[g + 4][i] = codes[g * 64 + i] >> 4;
+        }
+    for (int g = 0; g < QGROUPS && q->bits == 5; g++)
+        for (int i = 0; i < 64; i++)
+            to[g][i] = (uint8_t)(to[g][i] | (high[g * 8 + i / 8] >> i % 8 & 1) << 4);
+    for (int g = 0; g < QGROUPS && q->bits == 6; g++)
+        for (int i = 0; i < 64; i++)
+            to[g][i] = (uint8_t)(to[g][i] | (high[g / 4 * 64 + i] >> 2 * (g % 4) & 3) << 4);
 }
 
 static inline float qf16(const uint8_t *p)
@@ -32,7 +37,7 @@ static inline float qf16(const uint8_t *p)
 
 /* One block unpacked: w = d q + m; `low`, `up` scale the dots of inputs 0-15 and 16-31. */
 struct qplain {
-    uint8_t code[QBLOCK][MATRIX_PANEL];
+    uint8_t code[2][QGROUPS][64];
     float d[MATRIX_PANEL], m[MATRIX_PANEL];
     int32_t low[MATRIX_PANEL], up[MATRIX_PANEL];
 };
@@ -40,11 +45,11 @@ struct qplain {
 static void qplain_unpack(const struct qlayout *q, const uint8_t *at, const uint8_t *super,
                           struct qplain *u)
 {
+    qplain_codes(q, at + q->scale_bytes, 0, u->code[0]);
+    qplain_codes(q, at + q->scale_bytes, 1, u->code[1]);
     for (int o = 0; o < MATRIX_PANEL; o++) {
         bool k = q->scale == QSCALE_K || q->scale == QSCALE_K_HALF;
 
-        for (int i = 0; i < QBLOCK; i++)
-            u->code[i][o] = (uint8_t)qcode(q, at + q->scale_bytes, o, i);
         u->d[o] = qf16((k ? super : at) + 2 * o);
         u->m[o] = 0.0f;
         u->low[o] = u->up[o] = 1;
@@ -75,9 +80,11 @@ static void qplain_row(const struct qlayout *q, const struct qplain *u, const in
         dot[0][o] = zero[0];
         dot[1][o] = zero[1];
     }
-    for (int i = 0; i < QBLOCK; i++)
-        for (int o = 0; o < MATRIX_PANEL; o++)
-            dot[i / 16][o] += codes[i] * u->code[i][o];
+    for (int g = 0; g < QGROUPS; g++, codes += 4)
+        for (int o = 0; o < MATRIX_PANEL; o++) {
+            const uint8_t *c = u->code[o / QHALF][g] + o % QHALF * 4;
+            dot[g / 4][o] += codes[0] * c[0] + codes[1] * c[1] + codes[2] * c[2] + codes[3] * c[3];
+        }
     for (int o = 0; o < MATRIX_PANEL; o++) {
         int32_t s = u->low[o] * dot[0][o] + u->up[o] * dot[1][o];
 

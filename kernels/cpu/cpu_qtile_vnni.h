@@ -102,11 +102,12 @@ V16_INLINE __m512 qbroadcast_f32(const char *p)
     return _mm512_set1_ps(f);
 }
 
-/* dot += the four products of each lane's codes w and the row's four codes at x. Written out, since
- * gcc 12 copies registers around the intrinsic and loads the broadcast on its own. */
-V16_INLINE void qdot(__m512i *dot, __m512i w, const char *x)
+/* dot plus the four products of each lane's codes w and the row's four codes at x. Written out,
+ * since gcc 12 copies registers around the intrinsic and loads the broadcast on its own. */
+V16_INLINE __m512i qdot(__m512i dot, __m512i w, const char *x)
 {
-    __asm__("vpdpbusd %2%{1to16%}, %1, %0" : "+v"(*dot) : "v"(w), "m"(*(const char(*)[4])x));
+    __asm__("vpdpbusd %2%{1to16%}, %1, %0" : "+v"(dot) : "v"(w), "m"(*(const char(*)[4])x));
+    return dot;
 }
 
 /* The dots of groups from .. to-1 start at -zero point * sum, from what rows store at `zero`. */
@@ -135,7 +136,11 @@ V16_INLINE void qrows(const struct qlayout *q, int rows, const __m512i *w, const
     {
         V16_UNROLL for (int r = 0; r < rows; r++)
         {
-            qdot(half && g >= 4 ? &up[r] : &dot[r], w[g], codes + r * QBLOCK + g * 4);
+            const char *x = codes + r * QBLOCK + g * 4;
+            if (half && g >= 4)
+                up[r] = qdot(up[r], w[g], x);
+            else
+                dot[r] = qdot(dot[r], w[g], x);
         }
     }
     V16_UNROLL for (int r = 0; r < rows; r++)
@@ -175,9 +180,10 @@ V16_INLINE void qtile_body(const struct qlayout *q, int rows, const struct qtile
             struct qscales s;
             qcodes(q, panel + q->scale_bytes, h, w);
             qscales(q, panel, super, h, &s);
-            V16_UNROLL for (int r = 0; r < rows; r += 4)
-                qrows(q, rows - r < 4 ? rows - r : 4, w, &s, x + r * QBLOCK,
-                      x + rows * QBLOCK + r * 16, acc[h] + r);
+            /* not a loop: clang 14 would not unroll the loops inside it */
+            qrows(q, rows < 4 ? rows : 4, w, &s, x, x + rows * QBLOCK, acc[h]);
+            if (rows > 4)
+                qrows(q, rows - 4, w, &s, x + 4 * QBLOCK, x + rows * QBLOCK + 4 * 16, acc[h] + 4);
         }
         panel += qblock_bytes(q);
     }

@@ -409,6 +409,18 @@ static void test_pack_with_threads(void **state)
     }
 }
 
+static void test_types_without_products(void **state)
+{
+    static const enum dtype others[] = {DTYPE_MXFP4, DTYPE_Q2_K, DTYPE_Q3_K, DTYPE_IQ4_NL,
+                                        DTYPE_IQ4_XS};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        struct matrix w = {.n_out = 32, .n_in = 256, .dtype = others[i]};
+        assert_int_equal(vs.v[0].b->panels_bytes(&w), 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -422,6 +434,7 @@ int main(void)
         cmocka_unit_test(test_what_is_not_finite_shows),
         cmocka_unit_test(test_empty_products),
         cmocka_unit_test(test_pack_with_threads),
+        cmocka_unit_test(test_types_without_products),
     };
     return cmocka_run_group_tests(tests, variants_setup, variants_teardown);
 }
