@@ -10,6 +10,13 @@
  * lane's threads or on the instruction set. The rules (docs/architecture.md, "Exact bits"):
  *  - a product is one FMA chain per output element, from +0 (or from the stored
  *    accumulator), in the order of the reduction index;
+ *  - a product with quantised weights (matmul_q) works in blocks of 32 inputs. Of 32 activations
+ *    x, d = max|x| / 127 and c = x * (1/d), 1/d taken once, to the nearest integer, ties to even
+ *    (d below 2^-126: d and c are 0; an x that is not finite: d is NaN). Weights are w = dw q or
+ *    dw q + m. The dot s of q and c is an exact integer. A block adds fma(s, dw * d, acc), then,
+ *    with a minimum, fma(m, d * sum of c, acc): one chain in the order of blocks. Of K types dw
+ *    is d times the block's scale and m is -dmin times its minimum, both exact in fp32; Q6_K has
+ *    a scale for each 16 inputs, a factor within the integer s;
  *  - other reductions: element i goes to virtual lane i % 16, lanes are summed
  *    by the tree (l, l+8), (l, l+4), (l, l+2), (l, l+1);
  *  - softmax and log-sum-exp work in fixed blocks (256 keys, 4096 columns), each giving
@@ -48,7 +55,9 @@ struct lane {
 /* A weight W (n_out, n_in) as in Hugging Face: y = x W^T. `rows` is row-major. `panels`
  * holds the same values packed for `matmul`: panel p has columns (outputs)
  * 32p .. 32p+31, laid out (n_in, 32), zero padded; always f32 or bf16 like dtype (f16
- * is widened to f32 when packed). The memory belongs to the owner (models/arch/weights.h). */
+ * is widened to f32 when packed). Of a quantised dtype `rows` has the blocks of a GGUF file and
+ * `panels`, packed for `matmul_q`, the backend's own layout, 64-byte aligned. The memory belongs to
+ * the owner (models/arch/weights.h). */
 struct matrix {
     int32_t n_out, n_in;
     enum dtype dtype;
@@ -106,6 +115,14 @@ struct backend {
      * overwrites. ld in elements. */
     void (*matmul)(const struct lane *l, const struct matrix *w, const float *x, int64_t ldx,
                    int32_t R, float beta, float *y, int64_t ldy);
+    /* Rounds x (R, n_in) for matmul_q: once a row, shared by all products of these inputs. `out`
+     * has quantised_bytes and is opaque. n_in need not be a multiple of 32. */
+    size_t (*quantised_bytes)(int32_t R, int32_t n_in);
+    void (*quantise_rows)(const struct lane *l, const float *x, int64_t ldx, int32_t R,
+                          int32_t n_in, void *out);
+    /* As matmul, w of a quantised type: x is what quantise_rows made of the same R and n_in. */
+    void (*matmul_q)(const struct lane *l, const struct matrix *w, const void *x, int32_t R,
+                     float beta, float *y, int64_t ldy);
     /* y = x * rsqrt(mean(x^2) + eps) * w over the last n elements of each of R rows; rstd (R) may
      * be NULL. For QK norm call it with R*H rows of D. In place is allowed. */
     void (*rmsnorm)(const struct lane *l, const float *x, const float *w, int32_t R, int32_t n,

@@ -7,6 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef CPU_HAVE_X86
+#include <cpuid.h>
+#endif
+
 #include "kernels/cpu/cpu_host.h"
 #include "runtime/base/memory.h"
 
@@ -15,12 +19,21 @@ extern const struct backend cpu_plain_backend;
 extern const struct backend cpu_avx2_backend, cpu_avx512_backend;
 #endif
 
+#ifdef CPU_HAVE_X86
+/* Conversions of half precision; its registers are those of AVX. */
+static bool has_f16c(void)
+{
+    unsigned a, b, c = 0, d;
+    return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
+}
+#endif
+
 enum cpu_isa cpu_isa_best(void)
 {
 #ifdef CPU_HAVE_X86
     /* These read cpuid and, through xgetbv, whether the kernel saves the registers. */
     __builtin_cpu_init();
-    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma"))
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") || !has_f16c())
         return CPU_ISA_PLAIN;
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq"))
@@ -28,6 +41,16 @@ enum cpu_isa cpu_isa_best(void)
     return CPU_ISA_AVX2;
 #else
     return CPU_ISA_PLAIN;
+#endif
+}
+
+bool cpu_has_vnni(void)
+{
+#ifdef CPU_HAVE_X86
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx512vnni");
+#else
+    return false;
 #endif
 }
 

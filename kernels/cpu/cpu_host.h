@@ -16,6 +16,8 @@ void cpu_copy(void *ctx, void *dst, const void *src, size_t bytes);
 size_t cpu_panels_bytes(const struct matrix *w);
 void cpu_pack(const struct lane *l, const struct matrix *w, void *panels);
 
+size_t cpu_quantised_bytes(int32_t R, int32_t n_in);
+
 void cpu_kv_write(const struct lane *l, const struct attention_shape *s, const struct row_span *r,
                   const float *k, const float *v, const struct kv_layer *kv);
 void cpu_kv_gather(const struct lane *l, const struct attention_shape *s, const struct row_span *r,

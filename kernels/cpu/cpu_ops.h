@@ -12,7 +12,9 @@
 #include "kernels/cpu/cpu_parallel.h"
 #include "kernels/cpu/v16.h"
 
-#if defined(CPU_BUILD_AVX512)
+#if defined(CPU_BUILD_VNNI) /* a part of AVX-512: cpu_qtile.c alone */
+#define CPU_OP(name) cpu_vnni_##name
+#elif defined(CPU_BUILD_AVX512)
 #define CPU_OP(name) cpu_avx512_##name
 #define CPU_NAME     "cpu-avx512"
 #elif defined(CPU_BUILD_AVX2)
@@ -35,6 +37,10 @@ void CPU_OP(matmul_dx)(const struct lane *l, const struct matrix *w, const float
                        int32_t R, float beta, float *dx, int64_t lddx);
 void CPU_OP(matmul_dw)(const struct lane *l, int32_t n_out, int32_t n_in, const float *dy,
                        int64_t lddy, const float *x, int64_t ldx, int32_t R, float *dw);
+void CPU_OP(quantise_rows)(const struct lane *l, const float *x, int64_t ldx, int32_t R,
+                           int32_t n_in, void *out);
+void CPU_OP(matmul_q)(const struct lane *l, const struct matrix *w, const void *x, int32_t R,
+                      float beta, float *y, int64_t ldy);
 void CPU_OP(rmsnorm)(const struct lane *l, const float *x, const float *w, int32_t R, int32_t n,
                      float eps, float *y, float *rstd);
 void CPU_OP(rmsnorm_back)(const struct lane *l, const float *x, const float *w, const float *rstd,

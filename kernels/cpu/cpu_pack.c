@@ -6,6 +6,7 @@
  */
 #include "kernels/cpu/cpu_host.h"
 #include "kernels/cpu/cpu_parallel.h"
+#include "kernels/cpu/cpu_qpack.h"
 
 struct pack_job {
     const struct matrix *w;
@@ -16,6 +17,8 @@ size_t cpu_panels_bytes(const struct matrix *w)
 {
     size_t n_panels = ((size_t)w->n_out + MATRIX_PANEL - 1) / MATRIX_PANEL;
     size_t size = w->dtype == DTYPE_BF16 ? 2 : 4;
+    if (cpu_qlayout(w->dtype))
+        return cpu_qpanels_bytes(w);
     return n_panels * MATRIX_PANEL * (size_t)w->n_in * size;
 }
 
@@ -72,5 +75,9 @@ static void pack_panels(void *ctx, int64_t begin, int64_t end)
 void cpu_pack(const struct lane *l, const struct matrix *w, void *panels)
 {
     struct pack_job j = {w, panels};
-    cpu_for(l, ((int64_t)w->n_out + MATRIX_PANEL - 1) / MATRIX_PANEL, 1, 1, pack_panels, &j);
+
+    if (cpu_qlayout(w->dtype))
+        cpu_qpack(l, w, panels);
+    else
+        cpu_for(l, ((int64_t)w->n_out + MATRIX_PANEL - 1) / MATRIX_PANEL, 1, 1, pack_panels, &j);
 }

@@ -83,6 +83,15 @@ V16_INLINE v16 v16_load_bf16_n(const uint16_t *p, int32_t n)
     return v16_load_bf16(h);
 }
 
+/* Lanes that are whole numbers from -128 to 127; others give any value. */
+V16_INLINE void v16_store_s8(int8_t *p, v16 v)
+{
+    __m256i h = _mm256_packs_epi32(_mm256_cvttps_epi32(v.lo), _mm256_cvttps_epi32(v.hi));
+    h = _mm256_permute4x64_epi64(h, 0xd8); /* packs works within 128 bits */
+    _mm_storeu_si128((__m128i_u *)p,
+                     _mm_packs_epi16(_mm256_castsi256_si128(h), _mm256_extracti128_si256(h, 1)));
+}
+
 V16_INLINE v16 v16_add(v16 a, v16 b)
 {
     return v16_pair(_mm256_add_ps(a.lo, b.lo), _mm256_add_ps(a.hi, b.hi));

@@ -66,6 +66,12 @@ V16_INLINE v16 v16_load_bf16_n(const uint16_t *p, int32_t n)
     return v16_widen(_mm256_maskz_loadu_epi16(v16_mask(n), p));
 }
 
+/* Lanes that are whole numbers from -128 to 127; others give any value. */
+V16_INLINE void v16_store_s8(int8_t *p, v16 v)
+{
+    _mm_storeu_si128((__m128i_u *)p, _mm512_cvtepi32_epi8(_mm512_cvttps_epi32(v)));
+}
+
 V16_INLINE v16 v16_add(v16 a, v16 b)
 {
     return _mm512_add_ps(a, b);

@@ -73,6 +73,13 @@ V16_INLINE v16 v16_load_bf16_n(const uint16_t *p, int32_t n)
     return y;
 }
 
+/* Lanes that are whole numbers from -128 to 127; others give any value. */
+V16_INLINE void v16_store_s8(int8_t *p, v16 v)
+{
+    for (int i = 0; i < 16; i++)
+        p[i] = v.f[i] >= -128.0f && v.f[i] <= 127.0f ? (int8_t)v.f[i] : 0;
+}
+
 V16_INLINE v16 v16_add(v16 a, v16 b)
 {
     v16 y;

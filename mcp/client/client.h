@@ -87,6 +87,7 @@ struct mcp_client_spec {
     enum mcp_transport transport;
     /* MCP_OVER_STDIO: as in child.h, copied. */
     const char *const *argv, *const *env;
+    const char *program; /* argv[0] for messages, where it may have a secret; lent; NULL: argv[0] */
     const char *folder;
     struct supervisor *supervisor; /* lent; NULL: the process is our own child (child.h) */
     /* Of the other two. http and policy are lent for the client's life. */
@@ -137,6 +138,7 @@ struct mcp_client_counts {
     int64_t starts;          /* of the connection */
     int64_t requests;        /* sent */
     int64_t late, unknown;   /* answers that were dropped: to what is over, to what never was */
+    int64_t unsent;          /* messages of ours that could not be sent */
     int64_t garbage;         /* messages that are not JSON-RPC, or too long */
     int64_t refused;         /* requests of the server that were answered with an error */
     int64_t changes, passed; /* list_changed received; passed on */

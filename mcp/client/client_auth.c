@@ -58,8 +58,9 @@ static void outcome(void *ctx, enum mcp_auth_outcome o, const char *url, const s
     (void)url; /* the person has it, or a command shows it */
     free(ctx);
     if (o == MCP_AUTH_LOGIN) {
-        error_set(&login, STATUS_REJECTED, "server %s asks for a login", w.owner->name);
-        error_hint(&login, "`troupe mcp login %s`", w.owner->name);
+        /* In the message: it is all that is kept of why a server is down. */
+        error_set(&login, STATUS_REJECTED, "it asks for a login: `troupe mcp login %s`",
+                  w.owner->name);
         err = &login;
     }
     w.done(w.arg, o == MCP_AUTH_RETRY, err);

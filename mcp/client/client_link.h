@@ -48,6 +48,10 @@ struct client_send {
     size_t n;
 };
 
+/* Answers to requests of the server that are on their way over HTTP. A server that asks faster than
+ * they leave gets no more of them: each is a connection, and there are others who need one. */
+#define CLIENT_ANSWERS_MAX 64
+
 struct client_link_ops {
     /* Connects; `send` is allowed at once. */
     enum status (*start)(struct client_link *l, struct error *err);

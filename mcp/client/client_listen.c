@@ -21,7 +21,7 @@
 #define FIRST_GAP_MS 1000
 #define LAST_GAP_MS  60000
 #define SUSTAINED_MS 60000 /* a stream that lived so long makes the gap small again */
-#define URIS_MAX     1000  /* of a listener */
+#define URIS_MAX     10000 /* of a listener, which may be a hub */
 
 static const struct {
     const char *want; /* member of `notifications` */

@@ -169,8 +169,8 @@ void client_receive(void *ctx, int64_t from, const char *bytes, size_t n)
     enum rpc_code code;
 
     if (rpc_read(bytes, n, c->spec.limits.message_bytes, &m, &code, &err)) {
-        struct client_request *r =
-            m.id.at && !m.method.at ? client_request_find(c, json_view_int(m.id, -1)) : NULL;
+        int64_t id = m.id.at ? json_view_int(m.id, -1) : rpc_peek_id(bytes, n);
+        struct client_request *r = !m.method.at ? client_request_find(c, id) : NULL;
 
         garbage(c, err.message);
         error_note(&err, "the answer of %s is not valid", c->spec.name);

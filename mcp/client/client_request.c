@@ -8,7 +8,8 @@
 #include "mcp/rpc/rpc.h"
 #include "runtime/http/http_fields.h"
 
-#define KEY_BYTES 24 /* of an id as text */
+#define KEY_BYTES    24 /* of an id as text */
+#define UNSENT_LINES 10 /* that are shown */
 
 /* Its digits, from the last one on: the same for the same id. */
 static const char *key_of(int64_t id, char key[KEY_BYTES])
@@ -58,7 +59,7 @@ void client_send_text(struct mcp_client *c, enum mcp_method method, const struct
         (void)error_set(&err, STATUS_LIMIT, "it is too long");
     else
         (void)!c->link->ops->send(c->link, &send, &err);
-    if (err.status)
+    if (err.status && ++c->counts.unsent <= UNSENT_LINES)
         client_line(c, "a message was not sent: %s", err.message);
 }
 

@@ -37,7 +37,8 @@ struct http_slot {
     struct http_slot *prev, *next;
     int64_t id; /* of the request; 0: none */
     enum mcp_method method;
-    bool is_get; /* the stream outside requests */
+    bool is_get;    /* the stream outside requests */
+    bool is_answer; /* to a request of the server */
     bool had_session;
     struct link_fetch *fetch;
     struct loop_timer *timer; /* before it is resumed */
@@ -57,6 +58,7 @@ struct link_http {
     const struct mcp_client_spec *spec;
     struct http_slot *slots;
     struct http_slot *get; /* or NULL */
+    int32_t n_answers;     /* to requests of the server, of the slots */
     bool has_no_get;
     bool is_stopping;
     enum mcp_revision revision;
@@ -98,6 +100,7 @@ static void free_slot(struct http_slot *s)
         s->next->prev = s->prev;
     if (l->get == s)
         l->get = NULL;
+    l->n_answers -= s->is_answer;
     link_fetch_cancel(s->fetch);
     loop_timer_free(s->timer);
     sse_parser_free(s->sse);
@@ -397,9 +400,14 @@ static enum status begin(struct http_slot *s, const struct client_send *m, struc
 static enum status send(struct client_link *link, const struct client_send *m, struct error *err)
 {
     struct link_http *l = of(link);
-    struct http_slot *s = new_slot(l, m->id, m->method);
+    struct http_slot *s;
     enum status st;
 
+    if (!m->id && m->method == MCP_METHOD_N && l->n_answers >= CLIENT_ANSWERS_MAX)
+        return error_set(err, STATUS_BUSY, "the server asks faster than it takes answers");
+    s = new_slot(l, m->id, m->method);
+    s->is_answer = !m->id && m->method == MCP_METHOD_N;
+    l->n_answers += s->is_answer;
     if (m->method == MCP_INITIALIZE) { /* a new session has a stream of its own */
         str_clear(&l->session);
         l->has_no_get = false;

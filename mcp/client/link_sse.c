@@ -23,6 +23,7 @@ struct sse_post {
     struct link_sse *link;
     struct sse_post *prev, *next;
     int64_t id;
+    bool is_answer;  /* to a request of the server */
     struct str text; /* until the URL is known */
     struct link_fetch *fetch;
     struct loop_timer *timer; /* it could not be started */
@@ -39,6 +40,7 @@ struct link_sse {
     struct loop_timer *timer;
     int code;
     bool is_stopping, is_down;
+    int32_t n_answers; /* of the posts */
 };
 
 static struct link_sse *of(struct client_link *l)
@@ -51,6 +53,7 @@ static void free_post(struct sse_post *p)
     *(p->prev ? &p->prev->next : &p->link->posts) = p->next;
     if (p->next)
         p->next->prev = p->prev;
+    p->link->n_answers -= p->is_answer;
     link_fetch_cancel(p->fetch);
     loop_timer_free(p->timer);
     str_deinit(&p->text);
@@ -137,10 +140,15 @@ static void post(struct sse_post *p)
 static enum status send(struct client_link *link, const struct client_send *m, struct error *err)
 {
     struct link_sse *l = of(link);
-    struct sse_post *p = xcalloc(1, sizeof(*p));
+    struct sse_post *p;
 
+    if (!m->id && m->method == MCP_METHOD_N && l->n_answers >= CLIENT_ANSWERS_MAX)
+        return error_set(err, STATUS_BUSY, "the server asks faster than it takes answers");
+    p = xcalloc(1, sizeof(*p));
     p->link = l;
     p->id = m->id;
+    p->is_answer = !m->id && m->method == MCP_METHOD_N;
+    l->n_answers += p->is_answer;
     str_init(&p->text, m->n + 1);
     str_append(&p->text, m->text, m->n);
     p->next = l->posts;

@@ -10,11 +10,12 @@
 
 #include "mcp/client/client.h"
 #include "mcp/client/client_link.h"
+#include "mcp/rpc/rpc.h"
 #include "runtime/base/memory.h"
 #include "runtime/loop/child.h"
 
 #define ERROR_LINE_BYTES 4096
-#define HEAD_BYTES       200 /* of a line that is too long, where its id may be */
+#define HEAD_BYTES       200 /* of a line that is too long, for rpc_peek_id */
 #define TERM_MS          2000
 
 struct link_stdio {
@@ -37,33 +38,16 @@ static struct link_stdio *of(struct client_link *l)
 
 /* ---- lines */
 
-/* The number after "id": at the beginning of a message; 0: it is not there. */
-static int64_t id_of(const char *text, size_t n)
-{
-    char head[HEAD_BYTES + 1];
-    const char *at, *braces;
-
-    n = n < HEAD_BYTES ? n : HEAD_BYTES;
-    memcpy(head, text, n);
-    head[n] = '\0';
-    at = strstr(head, "\"id\":");
-    braces = n > 0 ? strchr(head + 1, '{') : NULL;
-    if (!at || (braces && braces < at)) /* of something inside */
-        return 0;
-    return strtoll(at + 5, NULL, 10);
-}
-
 static void too_long(struct link_stdio *s)
 {
-    int64_t id = id_of(str_cstr(&s->line), s->line.len);
+    int64_t id = rpc_peek_id(str_cstr(&s->line), s->line.len);
     struct error err = ERROR_INIT;
 
     (void)error_set(&err, STATUS_LIMIT, "a message of %s has more than %zu bytes", s->spec->name,
                     s->spec->limits.message_bytes);
     str_clear(&s->line);
     s->is_skipping = true;
-    s->link.events.ended(s->link.events.ctx, id > 0 ? id : 0,
-                         &(struct client_link_end){.err = &err});
+    s->link.events.ended(s->link.events.ctx, id, &(struct client_link_end){.err = &err});
 }
 
 static void give_line(struct link_stdio *s, const char *bytes, size_t n)
@@ -188,6 +172,21 @@ static void on_exit_(void *ctx, int code, int signo)
     s->link.events.down(s->link.events.ctx, &s->link, &err);
 }
 
+/* The program may have been named with a reference, whose value is in no message. */
+static void hide_program(const struct mcp_client_spec *spec, struct error *err)
+{
+    const char *at = spec->program ? strstr(err->message, spec->argv[0]) : NULL;
+    struct str text = STR_INIT;
+
+    if (!at)
+        return;
+    str_append(&text, err->message, (size_t)(at - err->message));
+    str_puts(&text, spec->program);
+    str_puts(&text, at + strlen(spec->argv[0]));
+    (void)error_set(err, err->status, "%s", str_cstr(&text));
+    str_deinit(&text);
+}
+
 static enum status start(struct client_link *l, struct error *err)
 {
     struct link_stdio *s = of(l);
@@ -199,7 +198,11 @@ static enum status start(struct client_link *l, struct error *err)
                                     .on_exit = on_exit_,
                                     .ctx = s};
 
-    return child_spawn(s->spec->loop, &spec, &s->child, err);
+    enum status st = child_spawn(s->spec->loop, &spec, &s->child, err);
+
+    if (st)
+        hide_program(s->spec, err);
+    return st;
 }
 
 static void drop(struct client_link *l, int64_t id)

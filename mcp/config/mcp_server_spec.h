@@ -92,10 +92,10 @@ struct mcp_server_spec {
      * it starts what such a file names. */
     bool of_project;
 
-    struct sha256 hash;       /* of all but the place */
-    struct sha256 start_hash; /* of what it is started with; equal: no restart is needed */
+    struct sha256 hash;        /* of all but the place */
+    struct sha256 start_hash;  /* of what it is started with; equal: no restart is needed */
     struct sha256 target_hash; /* the same, whether it can be used now or not: for approvals */
-    struct error *problem;    /* why it cannot be used; NULL: usable */
+    struct error *problem;     /* why it cannot be used; NULL: usable */
     int32_t refs;
 };
 

@@ -59,17 +59,15 @@ static enum status take_text(struct reader *r, const struct mcp_node *v, bool le
         text = jv_dump(v->value);
     else
         return wrong_kind(v, "a text", err);
-    st = mcp_expand_check(text, &r->scope, &why);
-    if (st) {
-        free(text);
-        st = mcp_fault(err, v, "%s", why.message);
-        if (why.hint[0])
-            error_hint(err, "%s", why.hint);
-        return st;
-    }
     free(*out);
-    *out = text;
-    return STATUS_OK;
+    *out = text; /* also with a fault: what a person approves is the whole definition */
+    st = mcp_expand_check(text, &r->scope, &why);
+    if (!st)
+        return STATUS_OK;
+    st = mcp_fault(err, v, "%s", why.message);
+    if (why.hint[0])
+        error_hint(err, "%s", why.hint);
+    return st;
 }
 
 static enum status take_texts(struct reader *r, const struct mcp_node *v, struct mcp_texts *out,
@@ -82,13 +80,14 @@ static enum status take_texts(struct reader *r, const struct mcp_node *v, struct
     if (jv_kind(v->value) != JV_ARRAY)
         return wrong_kind(v, "a list of texts", err);
     mcp_texts_deinit(out);
-    while (!st && mcp_node_next(&w, &item)) {
+    while (mcp_node_next(&w, &item)) {
         char *text = NULL;
+        enum status one = take_text(r, &item, true, &text, st ? NULL : err);
 
-        st = take_text(r, &item, true, &text, err);
-        if (!st)
+        if (text)
             mcp_texts_add(out, text);
         free(text);
+        st = st ? st : one;
     }
     return st;
 }
@@ -173,9 +172,10 @@ static enum status take_pairs(struct reader *r, const struct mcp_node *v, bool o
 
     if (jv_kind(v->value) != JV_OBJECT)
         return wrong_kind(v, "names with texts", err);
-    while (!st && mcp_node_next(&w, &item)) {
+    while (mcp_node_next(&w, &item)) {
         struct mcp_node key = key_of(&item);
         char *text = NULL;
+        enum status one;
 
         if (of_headers ? !is_token(item.key) : !is_variable_name(item.key))
             return mcp_fault(
@@ -187,10 +187,11 @@ static enum status take_pairs(struct reader *r, const struct mcp_node *v, bool o
             mcp_pairs_add(out, n, item.key, NULL);
             continue;
         }
-        st = take_text(r, &item, true, &text, err);
-        if (!st)
+        one = take_text(r, &item, true, &text, st ? NULL : err);
+        if (text)
             mcp_pairs_add(out, n, item.key, text);
         free(text);
+        st = st ? st : one;
     }
     return st;
 }

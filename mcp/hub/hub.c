@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mcp/hub/hub_catalog.h"
 #include "mcp/hub/hub_internal.h"
 #include "mcp/hub/hub_retry.h"
 #include "runtime/base/memory.h"
@@ -103,6 +104,28 @@ void hub_remove(struct hub *h, const char *name)
     remove_at(h, at);
 }
 
+void hub_settings_changed(struct hub *h, const char *name, const struct hub_source_limits *limits)
+{
+    struct hub_server *s = hub_server_find(h, name);
+
+    if (!s)
+        return;
+    hub_source_set_limits(s->source, limits);
+    hub_source_each(s->source, hub_peer_outdate);
+    hub_change_reported(s, HUB_TOOLS);
+}
+
+void hub_set_views(struct hub *h, const struct hub_views *views)
+{
+    h->o.views = views ? views : h->all;
+    for (size_t i = 0; i < h->n_servers; i++) {
+        for (int k = 0; k < HUB_LIST_N; k++) {
+            if (h->server[i]->change[k].version)
+                hub_notify_list(h, h->server[i], (enum hub_list_kind)k);
+        }
+    }
+}
+
 struct hub_source *hub_find(const struct hub *h, const char *name)
 {
     struct hub_server *s = hub_server_find(h, name);
@@ -115,14 +138,14 @@ size_t hub_size(const struct hub *h)
     return h->n_servers;
 }
 
-struct hub_traffic hub_traffic_at(const struct hub *h, size_t i)
-{
-    return h->server[i]->traffic;
-}
-
 struct hub_source *hub_at(const struct hub *h, size_t i)
 {
     return h->server[i]->source;
+}
+
+struct hub_traffic hub_traffic_at(const struct hub *h, size_t i)
+{
+    return h->server[i]->traffic;
 }
 
 /* ---- server/discover */
@@ -203,6 +226,11 @@ static void start(void *ctx, struct mcp_exchange *x)
         hub_listing_start(h, x, HUB_TEMPLATES);
         break;
     case MCP_TOOLS_CALL:
+        if (hub_catalog_is_search(h, x))
+            hub_listing_start(h, x, HUB_TOOLS);
+        else
+            hub_call_start(h, x);
+        break;
     case MCP_PROMPTS_GET:
     case MCP_RESOURCES_READ:
     case MCP_COMPLETION:
@@ -222,7 +250,12 @@ static void start(void *ctx, struct mcp_exchange *x)
 
 static void cancel(void *ctx, struct mcp_exchange *x)
 {
-    (void)ctx;
+    struct hub *h = ctx;
+
+    if (hub_catalog_is_search(h, x)) {
+        hub_listing_cancel(x->work);
+        return;
+    }
     switch (x->method) {
     case MCP_TOOLS_LIST:
     case MCP_PROMPTS_LIST:
@@ -289,6 +322,7 @@ void hub_free(struct hub *h)
         return;
     while (h->listeners)
         hub_listen_cancel(h->listeners);
+    loop_timer_free(h->watch_timer);
     while (h->n_servers)
         remove_at(h, h->n_servers - 1);
     assert(!h->calls && !h->listings);

@@ -48,6 +48,11 @@ MUST_CHECK enum status hub_add(struct hub *h, const struct hub_source_spec *spec
                                struct hub_source **out, struct error *err);
 /* Requests that are under way with it end as errors; clients learn that the lists have changed. */
 void hub_remove(struct hub *h, const char *name);
+/* Other limits, and perhaps other tools that are offered: without a restart. Unknown names:
+ * nothing. */
+void hub_settings_changed(struct hub *h, const char *name, const struct hub_source_limits *limits);
+/* Other views from now on, lent; clients that listen learn that their lists may have changed. */
+void hub_set_views(struct hub *h, const struct hub_views *views);
 struct hub_source *hub_find(const struct hub *h, const char *name); /* NULL: none */
 /* Since the server was added. */
 struct hub_traffic {

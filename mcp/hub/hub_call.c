@@ -11,6 +11,8 @@
 #include <string.h>
 
 #include "mcp/hub/hub_call.h"
+#include "mcp/hub/hub_catalog.h"
+#include "mcp/hub/hub_fold.h"
 #include "runtime/base/memory.h"
 
 /* A row that is being written. It outlives the call. */
@@ -413,10 +415,14 @@ static void start_with(struct hub *h, struct mcp_exchange *x, struct json_view p
 {
     enum hub_list_kind kind;
     struct json_view target = target_of(x->method, params, &kind);
-    struct str shown;
+    struct str shown, folded = STR_INIT;
 
     str_init(&shown, target.n + 1);
-    if (!json_view_text(target, &shown) || !str_ok(&shown) || shown.len == 0) {
+    if (hub_fold_find(params, &folded)) {
+        mcp_exchange_fail(x, RPC_INVALID_PARAMS,
+                          "the member \"%s\" of params has other letters in upper case than MCP's",
+                          str_cstr(&folded));
+    } else if (!json_view_text(target, &shown) || !str_ok(&shown) || shown.len == 0) {
         mcp_exchange_fail(x, RPC_INVALID_PARAMS, "the params of %s do not say which one",
                           mcp_method_facts(x->method)->name);
     } else if (count_principal(h, x->caller->principal, 1) > h->o.calls) {
@@ -424,17 +430,39 @@ static void start_with(struct hub *h, struct mcp_exchange *x, struct json_view p
         mcp_exchange_fail(x, RPC_INTERNAL_ERROR,
                           "%d requests are under way already; try again later", (int)h->o.calls);
     } else {
+        str_deinit(&folded);
         call_new(h, x, params, text, kind, str_take(&shown));
         return;
     }
     str_deinit(&shown);
+    str_deinit(&folded);
     free(text);
+}
+
+/* The call inside a call_tool is one like any other. */
+static void start_inner(struct hub *h, struct mcp_exchange *x)
+{
+    struct error err = ERROR_INIT;
+    struct str params;
+
+    str_init(&params, 2 * x->params.n + 64);
+    if (hub_catalog_unwrap(x->params, &params, &err)) {
+        str_deinit(&params);
+        mcp_exchange_fail(x, RPC_INVALID_PARAMS, "%s", err.message);
+    } else {
+        size_t n = params.len;
+        char *text = str_take(&params);
+
+        start_with(h, x, json_view_of(text, n), text);
+    }
 }
 
 void hub_call_start(struct hub *h, struct mcp_exchange *x)
 {
     if (hub_is_of_task(x->method) && !(x->caller->can & MCP_CAN_TASKS))
         mcp_exchange_fail_abilities(x, MCP_CAN_TASKS);
+    else if (hub_catalog_is_call(h, x))
+        start_inner(h, x);
     else
         start_with(h, x, x->params, NULL);
 }

@@ -121,8 +121,8 @@ enum status hub_gate_enter(struct hub *h, const struct mcp_exchange *x, struct h
 
 static void log_call(const struct hub *h, const struct hub_passage *p, const struct hub_gate_end *e)
 {
-    bool is_fault = e->outcome >= HUB_OUTCOME_ERROR;
-    enum log_level level = is_fault ? LOG_INFO : LOG_DEBUG;
+    /* What a client can cause as often as it likes is for those who look for it. */
+    enum log_level level = e->outcome == HUB_OUTCOME_TIMEOUT ? LOG_WARN : LOG_DEBUG;
     const char *server = hub_source_name(p->server->source);
     const struct log_field fields[] = {{.name = "server", .text = server},
                                        {.name = "request", .number = p->number}};

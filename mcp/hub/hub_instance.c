@@ -25,7 +25,13 @@ struct hub_instance *instance_new(struct hub_source *s, const char *key, struct 
     return i;
 }
 
-void instance_unref(struct hub_instance *i)
+struct hub_instance *hub_instance_ref(struct hub_instance *i)
+{
+    i->refs++;
+    return i;
+}
+
+void hub_instance_unref(struct hub_instance *i)
 {
     if (--i->refs > 0)
         return;
@@ -80,7 +86,7 @@ static void refuse_all(struct hub_instance *i, const struct error *err)
         job_list_remove(&i->waiting, j);
         j->instance = NULL;
         j->refused(j->ctx, j, err);
-        instance_unref(i); /* the caller has a reference of its own */
+        hub_instance_unref(i); /* the caller has a reference of its own */
     }
 }
 
@@ -112,7 +118,7 @@ static void link_down(void *ctx, const struct error *err)
     let_go(i);
     rest(i, err);
     refuse_all(i, err);
-    instance_unref(i);
+    hub_instance_unref(i);
 }
 
 static void become_ready(struct hub_instance *i)
@@ -161,7 +167,7 @@ void instance_start(struct hub_instance *i)
         let_go(i);
         rest(i, st ? &err : &i->down);
         refuse_all(i, st ? &err : &i->down);
-        instance_unref(i);
+        hub_instance_unref(i);
         return;
     }
     source_want_tick(s);
@@ -177,7 +183,7 @@ void instance_stop(struct hub_instance *i, const struct error *err)
         set_state(i, HUB_IDLE);
     }
     refuse_all(i, err);
-    instance_unref(i);
+    hub_instance_unref(i);
 }
 
 void instance_wake(struct hub_instance *i)
@@ -201,7 +207,7 @@ void instance_pump(struct hub_instance *i)
         j->started = true;
         mcp_exchange_start(j->exchange, &i->conn->link.handler);
     }
-    instance_unref(i);
+    hub_instance_unref(i);
 }
 
 static void start_is_late(struct hub_instance *i)
@@ -214,7 +220,7 @@ static void start_is_late(struct hub_instance *i)
     let_go(i);
     rest(i, &err);
     refuse_all(i, &err);
-    instance_unref(i);
+    hub_instance_unref(i);
 }
 
 static void waiting_is_late(struct hub_instance *i, int64_t now_us)
@@ -229,7 +235,7 @@ static void waiting_is_late(struct hub_instance *i, int64_t now_us)
         job_list_remove(&i->waiting, j);
         j->instance = NULL;
         j->refused(j->ctx, j, &err);
-        instance_unref(i);
+        hub_instance_unref(i);
     }
 }
 
@@ -271,6 +277,6 @@ bool instance_tick(struct hub_instance *i, int64_t now_us)
     }
     busy = i->source && (i->state == HUB_STARTING || i->running.n > 0 || i->waiting.n > 0 ||
                          (i->state == HUB_READY && l->idle_ms > 0));
-    instance_unref(i);
+    hub_instance_unref(i);
     return busy;
 }

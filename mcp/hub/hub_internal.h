@@ -7,7 +7,8 @@
  *   hub_translate.c  its two forms: the server's and the client's
  *   hub_gate.c     what may pass, and the books about it
  *   hub_task.c     ids of tasks
- *   hub_listing.c  one list of all servers
+ *   hub_listing.c  one list of all servers; search_tools looks in it
+ *   hub_catalog.c  search_tools and call_tool in place of a long list
  *   hub_listen.c   clients that listen
  *   hub_change.c   servers that report changes
  *
@@ -47,6 +48,7 @@ struct hub_server {
     struct hub_source *source;
     char prefix[HUB_PREFIX_MAX + 1]; /* of its names */
     uint64_t named[HUB_LIST_N];      /* versions that hub_names has */
+    bool is_late[HUB_LIST_N]; /* a listing had to go without its list: the next does not wait */
     struct hub_change change[HUB_LIST_N];
     struct hub_traffic traffic;
 };
@@ -72,6 +74,8 @@ struct hub {
     struct hub_call *calls;
     struct hub_listing *listings;
     struct hub_listener *listeners;
+    struct loop_timer *watch_timer; /* of hub_listen.c: resources to watch are looked at again */
+    int64_t watch_rest_us;          /* not before */
 };
 
 /* ---- hub_server.c */
@@ -84,6 +88,8 @@ struct hub_instance *hub_instance_for(struct hub_server *s, struct mcp_caller *c
 void hub_learn(struct hub_server *s, enum hub_list_kind kind, const struct hub_list *list);
 
 /* ---- hub_target.c: what a client sees, and whose it is */
+/* NULL: a client with a view that does not exist sees nothing. */
+const struct hub_view *hub_view_of(const struct hub *h, const struct mcp_caller *c);
 /* Is this server part of what the client sees? */
 bool hub_sees_server(const struct hub *h, const struct mcp_caller *c, const struct hub_server *s);
 /* The name or URI under which the client sees an entry in a list, appended; false: it does not see
@@ -94,6 +100,9 @@ bool hub_shown(const struct hub *h, const struct mcp_caller *c, const struct hub
  * in no list of its view (`hide`). */
 bool hub_sees(const struct hub *h, const struct mcp_caller *c, const struct hub_server *s,
               enum hub_list_kind kind, const char *own);
+/* Is the tool listed whatever the budget is? */
+bool hub_is_always(const struct hub *h, const struct mcp_caller *c, const struct hub_server *s,
+                   const char *tool);
 /* What is changed in URIs of results for this client. */
 struct hub_uris hub_uris_for(const struct hub *h, const struct mcp_caller *c,
                              const struct hub_server *s);

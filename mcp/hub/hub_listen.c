@@ -9,7 +9,10 @@
 #include "mcp/hub/hub_internal.h"
 #include "runtime/base/memory.h"
 
-#define WATCHED_MAX 10000 /* resources of one listener */
+#define WATCHED_MAX    1000  /* resources of one listener */
+#define OWNED_MAX      5000  /* of all listeners of a principal */
+#define SERVER_WATCHED 10000 /* that a server is asked to report */
+#define WATCH_SHARE    10    /* one part in so many of the time is for finding out which */
 
 struct hub_listener {
     struct hub *hub;
@@ -127,7 +130,7 @@ static char **gather(struct hub *h, struct hub_server *s, const struct mcp_calle
         qsort(uri, all, sizeof(*uri), by_text);
     *n = 0;
     for (size_t i = 0; i < all; i++) {
-        if (*n > 0 && strcmp(uri[*n - 1], uri[i]) == 0)
+        if (*n == SERVER_WATCHED || (*n > 0 && strcmp(uri[*n - 1], uri[i]) == 0))
             free(uri[i]);
         else
             uri[(*n)++] = uri[i];
@@ -151,7 +154,7 @@ static void watch_for(struct hub *h, struct hub_server *s, struct mcp_caller *c)
 
 /* Of a server with an instance for each client, those of the clients that listen; the instance of
  * one that has stopped listening reports in vain until it is closed. */
-static void watch_resources(struct hub *h)
+static void watch_now(struct hub *h)
 {
     for (size_t i = 0; i < h->n_servers; i++) {
         if (!hub_source_is_per_client(h->server[i]->source)) {
@@ -165,11 +168,53 @@ static void watch_resources(struct hub *h)
     }
 }
 
+static void watch_and_rest(void *ctx)
+{
+    struct hub *h = ctx;
+    int64_t begin = seams_mono_us(h->o.seams), end;
+
+    loop_timer_free(h->watch_timer);
+    h->watch_timer = NULL;
+    watch_now(h);
+    end = seams_mono_us(h->o.seams);
+    h->watch_rest_us = end + WATCH_SHARE * (end - begin);
+}
+
+/* Listeners may come and go by the thousand: the more it costs, the rarer it is done. */
+static void watch_resources(struct hub *h)
+{
+    int64_t wait = h->watch_rest_us - seams_mono_us(h->o.seams);
+
+    if (h->watch_timer)
+        return;
+    if (wait <= 0)
+        watch_and_rest(h);
+    else
+        h->watch_timer = loop_timer_new(h->loop, wait / 1000 + 1, watch_and_rest, h);
+}
+
 /* ---- a listener */
 
+/* How many more the client may watch. */
+static size_t room_of(const struct hub_listener *l)
+{
+    size_t n = 0;
+
+    for (const struct hub_listener *o = l->hub->listeners; o; o = o->after) {
+        if (strcmp(o->down->caller->principal, l->down->caller->principal) == 0)
+            n += o->n_uris;
+    }
+    if (n >= OWNED_MAX)
+        return 0;
+    return OWNED_MAX - n < WATCHED_MAX ? OWNED_MAX - n : WATCHED_MAX;
+}
+
+/* What is beyond the limit is not acknowledged. */
 static void read_uris(struct hub_listener *l, struct json_view array)
 {
-    for (struct json_walk w = json_walk(array); json_walk_next(&w) && l->n_uris < WATCHED_MAX;) {
+    size_t room = room_of(l);
+
+    for (struct json_walk w = json_walk(array); l->n_uris < room && json_walk_next(&w);) {
         struct str uri;
 
         str_init(&uri, 1 << 16);

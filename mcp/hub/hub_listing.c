@@ -1,9 +1,10 @@
 /* hub_listing.c - one list of all servers: tools/list, prompts/list, resources/list,
  * resources/templates/list.
  *
- * All servers are asked at once. One that does not answer in time is left out, and clients that
- * listen learn when its list has come. Entries are in the order of their names; a cursor is the
- * name after which a page begins, so that a list may change between pages.
+ * search_tools (hub_catalog.h) looks in the same list. All servers are asked at once. One that does
+ * not answer in time is left out, and clients that listen learn when its list has come. Entries are
+ * in the order of their names; a cursor is the name after which a page begins, so that a list may
+ * change between pages.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mcp/hub/hub_catalog.h"
 #include "mcp/hub/hub_internal.h"
 #include "runtime/base/base64.h"
 #include "runtime/base/memory.h"
@@ -53,19 +55,12 @@ static void listing_free(struct hub_listing *l)
 
 /* ---- the answer */
 
-/* One entry of the page. */
-struct row {
-    char *shown;
-    const char *description; /* lent by the view; NULL: its own */
-    const struct hub_entry *entry;
-};
-
 struct rows {
-    struct row *row; /* (n) */
+    struct hub_row *row; /* (n) */
     size_t n, cap;
 };
 
-static bool rows_add(struct rows *r, const struct row *row)
+static bool rows_add(struct rows *r, const struct hub_row *row)
 {
     if (r->n == r->cap) {
         size_t cap = r->cap ? 2 * r->cap : 64;
@@ -87,11 +82,11 @@ static void rows_deinit(struct rows *r)
 
 static int by_name(const void *a, const void *b)
 {
-    return strcmp(((const struct row *)a)->shown, ((const struct row *)b)->shown);
+    return strcmp(((const struct hub_row *)a)->shown, ((const struct hub_row *)b)->shown);
 }
 
-/* The entries that the client sees, behind the cursor. */
-static bool collect(const struct hub_listing *l, const char *after, struct rows *rows)
+/* All entries that the client sees. */
+static bool collect(const struct hub_listing *l, struct rows *rows)
 {
     bool ok = true;
 
@@ -99,14 +94,16 @@ static bool collect(const struct hub_listing *l, const char *after, struct rows 
         const struct part *p = &l->part[i];
 
         for (size_t k = 0; p->list && k < p->list->n && ok; k++) {
-            struct row row = {.entry = &p->list->entry[k]};
+            struct hub_row row = {.entry = &p->list->entry[k]};
             struct str shown;
 
             str_init(&shown, 1 << 16);
             if (hub_shown(l->hub, l->down->caller, p->server, l->kind, row.entry->name, &shown,
                           &row.description) &&
-                str_ok(&shown) && strcmp(str_cstr(&shown), after) > 0) {
+                str_ok(&shown)) {
                 row.shown = str_take(&shown);
+                row.always = l->kind == HUB_TOOLS &&
+                             hub_is_always(l->hub, l->down->caller, p->server, row.entry->name);
                 ok = rows_add(rows, &row);
             }
             str_deinit(&shown);
@@ -117,7 +114,7 @@ static bool collect(const struct hub_listing *l, const char *after, struct rows 
     return ok;
 }
 
-static void put_row(const struct row *row, enum hub_list_kind kind, struct str *out)
+static void put_row(const struct hub_row *row, enum hub_list_kind kind, struct str *out)
 {
     static const char *const keys[HUB_LIST_N] = {"name", "name", "uri", "uriTemplate"};
     struct str name = STR_INIT, description = STR_INIT;
@@ -134,6 +131,51 @@ static void put_row(const struct row *row, enum hub_list_kind kind, struct str *
     json_view_put_changed(out, row->entry->object, changes, n);
     str_deinit(&name);
     str_deinit(&description);
+}
+
+/* Keeps those that `keep` wants. */
+static void filter(struct rows *rows, bool (*keep)(const struct hub_row *row, const char *arg),
+                   const char *arg)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < rows->n; i++) {
+        if (keep(&rows->row[i], arg))
+            rows->row[kept++] = rows->row[i];
+        else
+            free(rows->row[i].shown);
+    }
+    rows->n = kept;
+}
+
+static bool is_behind(const struct hub_row *row, const char *cursor)
+{
+    return strcmp(row->shown, cursor) > 0;
+}
+
+static bool stays(const struct hub_row *row, const char *arg)
+{
+    (void)arg;
+    return row->always;
+}
+
+/* A list of tools that is too long for a model: the hub's own tools in its place. */
+static bool shorten(const struct hub_listing *l, struct rows *rows)
+{
+    size_t n;
+    const struct hub_own_tool *own = hub_catalog_tools(&n);
+    bool ok = true;
+
+    if (l->kind != HUB_TOOLS || !hub_catalog_is_needed(l->hub, l->down->caller, rows->row, rows->n))
+        return true;
+    filter(rows, stays, NULL);
+    for (size_t i = 0; i < n && ok; i++) {
+        struct hub_row row = {.shown = xstrdup(own[i].name), .entry = &own[i].entry};
+
+        ok = rows_add(rows, &row);
+    }
+    qsort(rows->row, rows->n, sizeof(*rows->row), by_name);
+    return ok;
 }
 
 static void put_page(const struct hub_listing *l, const struct rows *rows, struct str *out)
@@ -160,38 +202,59 @@ static void put_page(const struct hub_listing *l, const struct rows *rows, struc
     str_puts(out, ",\"ttlMs\":30000,\"cacheScope\":\"private\"}");
 }
 
+/* The name behind which the page begins. */
+static bool read_cursor(struct json_view cursor, struct str *after)
+{
+    struct str text;
+    bool ok;
+
+    if (!cursor.at)
+        return true;
+    str_init(&text, cursor.n + 1);
+    ok = json_view_text(cursor, &text) && base64url_decode(str_cstr(&text), text.len, after) &&
+         !memchr(str_cstr(after), 0, after->len);
+    str_deinit(&text);
+    return ok;
+}
+
+static enum status put_list(const struct hub_listing *l, struct rows *rows, struct str *out,
+                            struct error *err)
+{
+    struct str after;
+    bool ok;
+
+    str_init(&after, 1 << 16);
+    ok = read_cursor(json_view_get(l->down->params, "cursor"), &after);
+    if (ok && shorten(l, rows)) {
+        filter(rows, is_behind, str_cstr(&after));
+        put_page(l, rows, out);
+    }
+    str_deinit(&after);
+    return ok ? STATUS_OK : error_set(err, STATUS_INVALID, "the cursor is not one of this server");
+}
+
 static void listing_end(struct hub_listing *l)
 {
     struct mcp_exchange *down = mcp_exchange_ref(l->down);
-    struct str out, after;
+    struct error err = ERROR_INIT;
     struct rows rows = {0};
-    struct json_view cursor = json_view_get(down->params, "cursor");
-    bool ok = true;
+    struct str out;
+    bool ok;
+    enum status st;
 
     str_init(&out, (size_t)64 << 20);
-    str_init(&after, 1 << 16);
-    if (cursor.at) {
-        struct str text;
-
-        str_init(&text, cursor.n + 1);
-        ok = json_view_text(cursor, &text) && base64url_decode(str_cstr(&text), text.len, &after) &&
-             !memchr(str_cstr(&after), 0, after.len);
-        str_deinit(&text);
-    }
-    if (!ok) {
-        listing_free(l);
-        mcp_exchange_fail(down, RPC_INVALID_PARAMS, "the cursor is not one of this server");
-    } else {
-        ok = collect(l, str_cstr(&after), &rows);
-        put_page(l, &rows, &out);
-        rows_deinit(&rows);
-        listing_free(l);
-        if (ok && str_ok(&out))
-            mcp_exchange_complete(down, json_view_str(&out));
-        else
-            mcp_exchange_fail(down, RPC_INTERNAL_ERROR, "the list is too large");
-    }
-    str_deinit(&after);
+    ok = collect(l, &rows);
+    st = down->method == MCP_TOOLS_CALL
+             ? hub_catalog_search(down->params, rows.row, rows.n, &out, &err)
+             : put_list(l, &rows, &out, &err);
+    rows_deinit(&rows);
+    listing_free(l);
+    if (st)
+        mcp_exchange_fail(down, rpc_code_of(st), "%s", err.message);
+    else if (ok && str_ok(&out))
+        mcp_exchange_complete(down, json_view_str(&out));
+    else
+        mcp_exchange_fail(down, RPC_INTERNAL_ERROR, "the list is too large");
     str_deinit(&out);
     mcp_exchange_unref(down);
 }
@@ -217,24 +280,33 @@ static void part_came(void *ctx, struct hub_want *w, struct hub_list *list, cons
 }
 
 /* What has not come is left out; a list of before is better than none. */
+static void leave_out(struct part *p)
+{
+    struct hub_listing *l = p->listing;
+    struct hub_list *old = hub_peer_list(p->want.peer, l->kind);
+
+    hub_want_drop(&p->want);
+    p->waits = false;
+    l->n_waiting--;
+    p->list = old ? hub_list_ref(old) : NULL;
+    hub_change_shown(p->server, l->kind, old ? old->version : 1);
+    hub_change_reported(p->server, l->kind);
+}
+
+/* Pages, and lists of later, do not wait for the same server again. Where each client has its own
+ * instance, another one may be quick. */
 static void out_of_time(void *ctx)
 {
     struct hub_listing *l = ctx;
 
     for (size_t i = 0; i < l->n_parts; i++) {
         struct part *p = &l->part[i];
-        struct hub_list *old;
 
         if (!p->waits)
             continue;
-        old = hub_peer_list(p->want.peer, l->kind);
-        hub_want_drop(&p->want);
-        p->waits = false;
-        p->list = old ? hub_list_ref(old) : NULL;
-        hub_change_shown(p->server, l->kind, old ? old->version : 1);
-        hub_change_reported(p->server, l->kind);
+        leave_out(p);
+        p->server->is_late[l->kind] = !hub_source_is_per_client(p->server->source);
     }
-    l->n_waiting = 0;
     listing_end(l);
 }
 
@@ -267,6 +339,8 @@ void hub_listing_start(struct hub *h, struct mcp_exchange *x, enum hub_list_kind
         p->want = (struct hub_want){.done = part_came, .ctx = p};
         l->n_waiting++;
         hub_peer_want(hub_peer_of(one), kind, &p->want);
+        if (p->waits && p->server->is_late[kind])
+            leave_out(p);
     }
     l->starting = false;
     if (l->n_waiting == 0)

@@ -199,10 +199,11 @@ static bool offers(const struct hub_peer *p, enum hub_list_kind kind)
 static void fetch_answered(void *ctx, struct mcp_exchange *x, const struct mcp_answer *a)
 {
     struct peer_list *l = ctx;
+    struct hub_instance *i = hub_instance_ref(l->peer->instance);
     struct error err = ERROR_INIT;
     enum mcp_method asked = x->method;
 
-    hub_job_leave(&l->job);
+    hub_job_leave(&l->job); /* of a server that was removed, this may be the last one */
     l->job.exchange = NULL;
     mcp_exchange_unref(x);
     if (a->kind != MCP_COMPLETE) {
@@ -220,6 +221,7 @@ static void fetch_answered(void *ctx, struct mcp_exchange *x, const struct mcp_a
     } else {
         page_came(l, a->result);
     }
+    hub_instance_unref(i);
 }
 
 static void fetch_refused(void *ctx, struct hub_job *j, const struct error *err)
@@ -337,6 +339,14 @@ void hub_want_drop(struct hub_want *w)
 struct hub_list *hub_peer_list(const struct hub_peer *p, enum hub_list_kind kind)
 {
     return p->list[kind].list;
+}
+
+void hub_peer_outdate(struct hub_instance *i)
+{
+    struct hub_peer *p = hub_peer_of(i);
+
+    for (int k = 0; p && k < HUB_LIST_N; k++)
+        p->list[k].out_of_date = true;
 }
 
 /* ---- the peer */

@@ -71,6 +71,9 @@ void hub_want_drop(struct hub_want *w); /* done is not called any more */
 /* The list that is here now, fresh or not; NULL: none. */
 struct hub_list *hub_peer_list(const struct hub_peer *p, enum hub_list_kind kind);
 
+/* Its lists are fetched again when they are next wanted. */
+void hub_peer_outdate(struct hub_instance *i);
+
 /* The resources that are watched from now on (n, copied); an equal set changes nothing. */
 void hub_peer_watch_resources(struct hub_peer *p, const char *const *uri, size_t n);
 

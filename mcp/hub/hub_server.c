@@ -46,6 +46,7 @@ void hub_learn(struct hub_server *s, enum hub_list_kind kind, const struct hub_l
     enum hub_kind named = kind == HUB_TOOLS ? HUB_TOOL : HUB_PROMPT;
     const char **names;
 
+    s->is_late[kind] = false;
     if (kind > HUB_PROMPTS || s->named[kind] == list->version)
         return;
     names = xcalloc(list->n + 1, sizeof(*names));

@@ -94,6 +94,32 @@ void hub_source_free(struct hub_source *s)
     free(s);
 }
 
+void hub_source_set_limits(struct hub_source *s, const struct hub_source_limits *limits)
+{
+    s->limits = *limits;
+    defaults(&s->limits, s->per_client);
+    for (struct hub_instance *i = s->first, *next; i; i = next) {
+        bool gone;
+
+        next = i->next;
+        if (next)
+            next->refs++;
+        instance_pump(i); /* there may be more room */
+        gone = next && !next->source;
+        if (next)
+            hub_instance_unref(next);
+        if (gone)
+            break;
+    }
+    if (s->first)
+        source_want_tick(s);
+}
+
+void *hub_source_opener(const struct hub_source *s)
+{
+    return s->opener.ctx;
+}
+
 const char *hub_source_name(const struct hub_source *s)
 {
     return s->name;
@@ -135,7 +161,7 @@ static void tick(void *ctx)
         if (next) {
             bool gone = !next->source; /* it was removed meanwhile */
 
-            instance_unref(next);
+            hub_instance_unref(next);
             if (gone)
                 break;
         }
@@ -164,7 +190,7 @@ void source_remove(struct hub_source *s, struct hub_instance *i)
     *at = i->next;
     s->n_instances--;
     i->source = NULL;
-    instance_unref(i);
+    hub_instance_unref(i);
 }
 
 static char *key_of(const struct hub_source *s, const struct mcp_caller *caller)
@@ -224,6 +250,12 @@ struct hub_instance *hub_source_instance(struct hub_source *s, struct mcp_caller
     }
     free(key);
     return i;
+}
+
+void hub_source_each(struct hub_source *s, void (*fn)(struct hub_instance *i))
+{
+    for (struct hub_instance *i = s->first; i; i = i->next)
+        fn(i);
 }
 
 void hub_source_caller_gone(struct hub_source *s, const struct mcp_caller *caller)
@@ -389,5 +421,5 @@ void hub_job_leave(struct hub_job *j)
         i->used_us = seams_mono_us(i->source->seams);
         instance_pump(i);
     }
-    instance_unref(i);
+    hub_instance_unref(i);
 }

@@ -82,6 +82,9 @@ struct hub_source *hub_source_new(struct loop *l, const struct seams *seams, str
                                   const struct hub_source_spec *spec);
 /* Closes its instances; jobs that wait are refused. NULL is fine. */
 void hub_source_free(struct hub_source *s);
+/* Other limits from now on, for requests under way too; an instance is not ended for them. */
+void hub_source_set_limits(struct hub_source *s, const struct hub_source_limits *limits);
+void *hub_source_opener(const struct hub_source *s); /* the ctx of its opener */
 const char *hub_source_name(const struct hub_source *s);
 bool hub_source_is_per_client(const struct hub_source *s);
 int64_t hub_source_call_ms(const struct hub_source *s);
@@ -91,6 +94,8 @@ enum effect hub_source_effect(const struct hub_source *s, const char *tool);
 /* The instance for this client (the shared one, unless per_client); made if needed, but not
  * started. NULL: too many are in use. caller NULL: the shared one, or one for the hub itself. */
 struct hub_instance *hub_source_instance(struct hub_source *s, struct mcp_caller *caller);
+/* All instances; fn must not end any. */
+void hub_source_each(struct hub_source *s, void (*fn)(struct hub_instance *i));
 /* The client has gone: its instance is closed. */
 void hub_source_caller_gone(struct hub_source *s, const struct mcp_caller *caller);
 
@@ -101,6 +106,9 @@ enum hub_instance_state {
     HUB_RESTING, /* it ended: jobs are refused until the gap has passed */
 };
 struct hub_source *hub_instance_source(struct hub_instance *i);
+/* Keeps it, and its data, also when its last job leaves. */
+struct hub_instance *hub_instance_ref(struct hub_instance *i);
+void hub_instance_unref(struct hub_instance *i);
 const struct mcp_handler *hub_instance_handler(struct hub_instance *i); /* NULL: not ready */
 void **hub_instance_data(struct hub_instance *i); /* the hub's own, with the free function below */
 void hub_instance_on_free(struct hub_instance *i, void (*fn)(void *data));

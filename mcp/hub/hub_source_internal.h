@@ -65,7 +65,6 @@ struct hub_instance {
 
 /* hub_instance.c */
 struct hub_instance *instance_new(struct hub_source *s, const char *key, struct mcp_caller *owner);
-void instance_unref(struct hub_instance *i);
 /* Opens the link. On failure it rests, and the waiting jobs are refused. */
 void instance_start(struct hub_instance *i);
 /* Lets the link go; waiting jobs are refused with err. */

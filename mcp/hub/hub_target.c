@@ -8,8 +8,7 @@
 #include "mcp/hub/hub_internal.h"
 #include "runtime/base/memory.h"
 
-/* NULL: a client with a view that does not exist sees nothing. */
-static const struct hub_view *view_of(const struct hub *h, const struct mcp_caller *c)
+const struct hub_view *hub_view_of(const struct hub *h, const struct mcp_caller *c)
 {
     return *c->view ? hub_views_find(h->o.views, c->view) : hub_views_all(h->o.views);
 }
@@ -21,7 +20,7 @@ static enum hub_kind named(enum hub_list_kind kind)
 
 bool hub_sees_server(const struct hub *h, const struct mcp_caller *c, const struct hub_server *s)
 {
-    const struct hub_view *v = view_of(h, c);
+    const struct hub_view *v = hub_view_of(h, c);
 
     return v && hub_view_has_server(v, hub_source_name(s->source));
 }
@@ -29,7 +28,7 @@ bool hub_sees_server(const struct hub *h, const struct mcp_caller *c, const stru
 bool hub_sees(const struct hub *h, const struct mcp_caller *c, const struct hub_server *s,
               enum hub_list_kind kind, const char *own)
 {
-    const struct hub_view *v = view_of(h, c);
+    const struct hub_view *v = hub_view_of(h, c);
     const char *server = hub_source_name(s->source);
     struct hub_seen seen;
 
@@ -39,10 +38,18 @@ bool hub_sees(const struct hub *h, const struct mcp_caller *c, const struct hub_
                               : hub_view_see(v, h->names, named(kind), server, own, &seen);
 }
 
+bool hub_is_always(const struct hub *h, const struct mcp_caller *c, const struct hub_server *s,
+                   const char *tool)
+{
+    const struct hub_view *v = hub_view_of(h, c);
+
+    return v && hub_view_is_always(v, h->names, hub_source_name(s->source), tool);
+}
+
 bool hub_shown(const struct hub *h, const struct mcp_caller *c, const struct hub_server *s,
                enum hub_list_kind kind, const char *own, struct str *out, const char **description)
 {
-    const struct hub_view *v = view_of(h, c);
+    const struct hub_view *v = hub_view_of(h, c);
     const char *server = hub_source_name(s->source);
     struct hub_seen seen;
 
@@ -76,7 +83,7 @@ static void show_uri(const void *ctx, const char *uri, size_t n, struct str *out
 struct hub_uris hub_uris_for(const struct hub *h, const struct mcp_caller *c,
                              const struct hub_server *s)
 {
-    const struct hub_view *v = view_of(h, c);
+    const struct hub_view *v = hub_view_of(h, c);
 
     return (struct hub_uris){.show = v && !hub_view_is_bare(v) ? show_uri : NULL, .ctx = s};
 }
@@ -127,7 +134,7 @@ static const char **server_names(const struct hub *h, const struct hub_view *v, 
 bool hub_target(const struct hub *h, const struct mcp_caller *c, enum hub_list_kind kind,
                 const char *shown, struct hub_server **server, struct str *own)
 {
-    const struct hub_view *v = view_of(h, c);
+    const struct hub_view *v = hub_view_of(h, c);
     const char **names, *name = NULL, *upstream = NULL;
     size_t n;
     bool found;
@@ -154,7 +161,7 @@ bool hub_target(const struct hub *h, const struct mcp_caller *c, enum hub_list_k
 struct hub_server *hub_candidate(const struct hub *h, const struct mcp_caller *c, const char *shown,
                                  size_t *from)
 {
-    const struct hub_view *v = view_of(h, c);
+    const struct hub_view *v = hub_view_of(h, c);
     bool all = v == hub_views_all(h->o.views);
 
     for (; v && *from < h->n_servers; (*from)++) {

@@ -17,8 +17,8 @@
 struct hub_tool {
     struct hub *hub;
     enum mcp_method method; /* MCP_TOOLS_CALL, or what mcp_resource and mcp_prompt ask for */
-    char *server, *own; /* the server's name of it */
-    char *name;         /* ours */
+    char *server, *own;     /* the server's name of it */
+    char *name;             /* ours */
 };
 
 /* One call: an exchange with the hub, as any client has it; a second one after input was given. */
@@ -165,7 +165,8 @@ static void on_note(void *ctx, struct mcp_exchange *x, enum mcp_method note,
 
 /* ---- the call */
 
-/* Arguments of mcp_resource and mcp_prompt are the params themselves, but for the end of the object.
+/* Arguments of mcp_resource and mcp_prompt are the params themselves, but for the end of the
+ * object.
  */
 static void put_own_params(const struct tool_call *c, struct str *out)
 {
@@ -303,8 +304,11 @@ static enum status make_tool(struct hub_server *s, const struct hub_entry *e, co
     struct str description;
     enum status st;
 
-    *own = (struct hub_tool){
-        .hub = s->hub, .method = MCP_TOOLS_CALL, .server = xstrdup(server), .own = xstrdup(e->name), .name = xstrdup(name)};
+    *own = (struct hub_tool){.hub = s->hub,
+                             .method = MCP_TOOLS_CALL,
+                             .server = xstrdup(server),
+                             .own = xstrdup(e->name),
+                             .name = xstrdup(name)};
     str_init(&description, 65536);
     (void)json_view_text(json_view_get(e->object, "description"), &description);
     st = tool_new(&(struct tool_declaration){.name = name,

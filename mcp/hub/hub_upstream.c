@@ -18,7 +18,8 @@
 #include "runtime/base/memory.h"
 #include "runtime/http/http_url.h"
 
-#define ENDING_MS 8000 /* time for a connection to end in order */
+#define ENDING_MS 8000     /* time for a connection to end in order */
+#define CALL_MS   86400000 /* the hub's own limit counts, which may change */
 
 struct upstream {
     const struct hub_upstream_env *env;
@@ -141,8 +142,8 @@ static void set_policy(struct address_policy *p, const struct mcp_server_spec *s
 {
     struct http_url u = {0};
     bool here = !http_url_parse(url, &u, NULL) &&
-                (strcmp(u.host, "localhost") == 0 || strncmp(u.host, "127.", 4) == 0 ||
-                 strcmp(u.host, "::1") == 0);
+                (strcmp(u.host, "localhost") == 0 || strcmp(u.host, "::1") == 0 ||
+                 (strncmp(u.host, "127.", 4) == 0 && !u.host[strspn(u.host, "0123456789.")]));
 
     *p = (struct address_policy){.allow_http = here || server->settings.allow_local,
                                  .allow_loopback = here || server->settings.allow_local,
@@ -196,6 +197,7 @@ static enum status make_client(struct upstream_link *l, const struct mcp_launch 
             .transport = transports[server->transport],
             .argv = (const char *const *)launch->argv,
             .env = (const char *const *)launch->env,
+            .program = server->command,
             .folder = launch->cwd,
             .supervisor = env->supervisor,
             .url = launch->url,
@@ -210,8 +212,7 @@ static enum status make_client(struct upstream_link *l, const struct mcp_launch 
                          MCP_CAN_SAMPLE_TOOLS |
                          (is_owned || server->settings.roots.n ? MCP_CAN_LIST_ROOTS : 0),
             .roots = json_view_str(&roots),
-            .limits = {.call_ms = server->settings.timeout_ms,
-                       .initialize_ms = server->settings.start_timeout_ms},
+            .limits = {.call_ms = CALL_MS, .initialize_ms = server->settings.start_timeout_ms},
             .events = {.ctx = l, .state = on_state, .message = on_message, .line = on_line},
         },
         &l->client, err);
@@ -265,10 +266,8 @@ static enum status open_link(void *ctx, struct mcp_caller *owner,
         link_free(l);
         return st;
     }
-    *out = (struct hub_link){.handler = *mcp_client_handler(l->client),
-                             .ctx = l,
-                             .close = close_link,
-                             .facts = facts};
+    *out = (struct hub_link){
+        .handler = *mcp_client_handler(l->client), .ctx = l, .close = close_link, .facts = facts};
     mcp_client_start(l->client);
     return STATUS_OK;
 }
@@ -312,6 +311,14 @@ static enum effect effect(void *ctx, const char *tool)
     return mcp_server_spec_effect(u->server, tool);
 }
 
+static struct hub_source_limits limits_of(const struct mcp_server_spec *server)
+{
+    return (struct hub_source_limits){.max_in_flight = server->settings.max_in_flight,
+                                      .start_ms = server->settings.start_timeout_ms,
+                                      .call_ms = server->settings.timeout_ms,
+                                      .idle_ms = server->settings.idle_shutdown_ms};
+}
+
 void hub_upstream_spec(const struct hub_upstream_env *env, struct mcp_server_spec *server,
                        struct hub_source_spec *out)
 {
@@ -322,14 +329,22 @@ void hub_upstream_spec(const struct hub_upstream_env *env, struct mcp_server_spe
     *out = (struct hub_source_spec){
         .name = server->name,
         .per_client = server->settings.instances == MCP_PER_CLIENT,
-        .limits = {.max_in_flight = server->settings.max_in_flight,
-                   .start_ms = server->settings.start_timeout_ms,
-                   .call_ms = server->settings.timeout_ms,
-                   .idle_ms = server->settings.idle_shutdown_ms},
+        .limits = limits_of(server),
         .opener = {.ctx = u,
                    .open = open_link,
                    .free = upstream_free,
                    .offers = offers,
                    .effect = effect},
     };
+}
+
+void hub_upstream_change(struct hub_source *s, struct mcp_server_spec *now,
+                         struct hub_source_limits *out)
+{
+    struct upstream *u = hub_source_opener(s);
+
+    mcp_server_spec_ref(now);
+    mcp_server_spec_unref(u->server);
+    u->server = now;
+    *out = limits_of(now);
 }

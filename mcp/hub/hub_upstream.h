@@ -35,5 +35,9 @@ struct hub_upstream_env {
 /* The source of this server, for hub_add: a reference to `server` is taken. */
 void hub_upstream_spec(const struct hub_upstream_env *env, struct mcp_server_spec *server,
                        struct hub_source_spec *out);
+/* The settings of a server have changed, but not what it is started with: they hold from now on,
+ * without a restart. Its limits are in `out`; hub_settings_changed gives them to the hub. */
+void hub_upstream_change(struct hub_source *s, struct mcp_server_spec *now,
+                         struct hub_source_limits *out);
 
 #endif

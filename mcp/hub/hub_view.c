@@ -10,6 +10,9 @@
 #include "runtime/base/glob.h"
 #include "runtime/base/map.h"
 #include "runtime/base/memory.h"
+#include "runtime/base/text.h"
+
+#define NO_BUDGET (-1)
 
 struct patterns {
     char **text; /* (n) */
@@ -18,16 +21,17 @@ struct patterns {
 };
 struct hub_view {
     char *name;
-    struct patterns servers, allow, deny, hide;
+    struct patterns servers, allow, deny, hide, always;
     struct map *rename;   /* full name to new name, malloc'd */
     struct map *renamed;  /* new name to full name, malloc'd */
     struct map *describe; /* full name to text, malloc'd */
     bool bare;
+    int64_t budget; /* NO_BUDGET: that of all */
 };
 struct hub_views {
     struct hub_view **view; /* (n) */
     size_t n;
-    struct hub_view *all;
+    struct hub_view *all; /* its budget is that of views without one */
 };
 
 /* ---- reading */
@@ -47,6 +51,7 @@ static void view_free(struct hub_view *v)
     patterns_deinit(&v->allow);
     patterns_deinit(&v->deny);
     patterns_deinit(&v->hide);
+    patterns_deinit(&v->always);
     map_free(v->rename, free);
     map_free(v->renamed, free);
     map_free(v->describe, free);
@@ -59,6 +64,7 @@ static struct hub_view *view_new(const char *name)
     struct hub_view *v = xcalloc(1, sizeof(*v));
 
     v->name = xstrdup(name);
+    v->budget = NO_BUDGET;
     v->rename = map_new();
     v->renamed = map_new();
     v->describe = map_new();
@@ -151,11 +157,23 @@ static enum status read_names(struct hub_view *v, const struct yaml *y,
     return STATUS_OK;
 }
 
+static enum status read_budget(const struct yaml *y, const struct yaml_node *tokens, int64_t *out,
+                               struct error *err)
+{
+    int64_t n;
+
+    if (yaml_node_kind(tokens) != YAML_SCALAR || !text_to_i64(yaml_text_of(tokens), &n) || n < 0)
+        return yaml_error(err, y, tokens, "`tool_budget` is a number of tokens; 0 means no limit");
+    *out = n;
+    return STATUS_OK;
+}
+
 static enum status read_view(const struct yaml *y, const char *name, const struct yaml_node *node,
                              struct hub_view **out, struct error *err)
 {
-    static const char *const keys[] = {"servers", "allow",    "deny", "rename",
-                                       "hide",    "describe", "names"};
+    static const char *const keys[] = {"servers",  "allow", "deny",   "rename",     "hide",
+                                       "describe", "names", "always", "tool_budget"};
+    const struct yaml_node *budget;
     struct hub_view *v;
     enum status st;
 
@@ -172,6 +190,11 @@ static enum status read_view(const struct yaml *y, const char *name, const struc
         st = read_patterns(y, node, "deny", &v->deny, err);
     if (!st)
         st = read_patterns(y, node, "hide", &v->hide, err);
+    if (!st)
+        st = read_patterns(y, node, "always", &v->always, err);
+    budget = yaml_get(node, "tool_budget");
+    if (!st && budget)
+        st = read_budget(y, budget, &v->budget, err);
     if (!st)
         st = read_texts(v, y, node, "rename", err);
     if (!st)
@@ -236,6 +259,24 @@ enum status hub_views_add(struct hub_views *v, const struct yaml *y, const struc
     while (st && v->n > had)
         view_free(v->view[--v->n]);
     return st;
+}
+
+enum status hub_views_set_budget(struct hub_views *v, const struct yaml *y,
+                                 const struct yaml_node *tokens, struct error *err)
+{
+    int64_t n;
+    enum status st = read_budget(y, tokens, &n, err);
+
+    if (!st && v->all->budget == NO_BUDGET)
+        v->all->budget = n;
+    return st;
+}
+
+int64_t hub_view_budget(const struct hub_view *v, const struct hub_views *all)
+{
+    int64_t n = v->budget != NO_BUDGET ? v->budget : all->all->budget;
+
+    return n == NO_BUDGET ? 0 : n;
 }
 
 const struct hub_view *hub_views_find(const struct hub_views *v, const char *name)
@@ -332,6 +373,15 @@ bool hub_view_see(const struct hub_view *v, const struct hub_names *names, enum 
                              .description = text_of(v->describe, full, bare),
                              .listed = !matches(&v->hide, full, bare)};
     return true;
+}
+
+bool hub_view_is_always(const struct hub_view *v, const struct hub_names *names, const char *server,
+                        const char *upstream)
+{
+    const char *full = hub_names_of(names, HUB_TOOL, server, upstream);
+
+    return full && matches(&v->always, full,
+                           v->bare ? hub_names_bare(names, HUB_TOOL, server, upstream) : NULL);
 }
 
 bool hub_view_sees_uri(const struct hub_view *v, const char *server, const char *uri)

@@ -8,7 +8,12 @@
  *       hide: [git__gc]                        # can be called, but is in no list
  *       rename: {git__log: history}
  *       describe: {git__log: The commits of this repository.}
+ *       always: [git__log]                     # listed even when the tools are over the budget
+ *       tool_budget: 4000                      # its own, in place of that of section `mcp:`
  *     files_only: {servers: [files], names: bare}   # one server under its own names
+ *
+ * A list of tools that takes more than `tool_budget` tokens is replaced by search_tools and
+ * call_tool (hub_catalog.h); 0: never.
  *
  * Patterns (glob.h) are compared with SERVER__TOOL (hub_names.h); in a bare view, with the bare
  * name too. Prompts are like tools. A tool is visible if its server, `allow` and `deny` let it
@@ -31,6 +36,9 @@ void hub_views_free(struct hub_views *v);
  * counts more comes first. On failure (STATUS_CONFIG with the place) nothing is added. */
 MUST_CHECK enum status hub_views_add(struct hub_views *v, const struct yaml *y,
                                      const struct yaml_node *views, struct error *err);
+/* `tool_budget` of section `mcp:`, of the views that have none; the first one counts. */
+MUST_CHECK enum status hub_views_set_budget(struct hub_views *v, const struct yaml *y,
+                                            const struct yaml_node *tokens, struct error *err);
 /* NULL: no such view. Lent. */
 const struct hub_view *hub_views_find(const struct hub_views *v, const char *name);
 const char *hub_views_nearest(const struct hub_views *v, const char *name); /* or NULL */
@@ -41,6 +49,10 @@ const struct hub_view *hub_views_all(const struct hub_views *v);
 
 const char *hub_view_name(const struct hub_view *v);
 bool hub_view_is_bare(const struct hub_view *v); /* then URIs have no prefix either */
+int64_t hub_view_budget(const struct hub_view *v, const struct hub_views *all); /* 0: none */
+/* Is it listed whatever the budget is? */
+bool hub_view_is_always(const struct hub_view *v, const struct hub_names *names, const char *server,
+                        const char *upstream);
 bool hub_view_has_server(const struct hub_view *v, const char *server);
 
 /* How a tool or a prompt appears. */

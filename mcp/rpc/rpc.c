@@ -3,7 +3,10 @@
  */
 #include "mcp/rpc/rpc.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#define HEAD_BYTES 200 /* of a message, where its id may be */
 
 static enum status invalid(enum rpc_code *code, struct error *err, const char *message)
 {
@@ -92,6 +95,27 @@ enum status rpc_read(const char *bytes, size_t n, size_t max_bytes, struct rpc_m
     if (got[RESULT].at || got[ERROR].at)
         return read_answer(got[ERROR], out, code, err);
     return read_call(out, got[ID].at != NULL, code, err);
+}
+
+int64_t rpc_peek_id(const char *bytes, size_t n)
+{
+    char head[HEAD_BYTES + 1];
+    char *inside;
+    const char *at;
+
+    n = n < HEAD_BYTES ? n : HEAD_BYTES;
+    memcpy(head, bytes, n);
+    head[n] = '\0';
+    inside = n > 0 && head[0] == '{' ? strchr(head + 1, '{') : head;
+    if (inside) /* what is in a member of the message is not of the message */
+        *inside = '\0';
+    at = strstr(head, "\"id\":");
+    if (!at || !strstr(head, "\"jsonrpc\"") || strstr(head, "\"method\""))
+        return 0;
+    at += strlen("\"id\":");
+    while (*at == ' ')
+        at++;
+    return *at >= '0' && *at <= '9' ? strtoll(at, NULL, 10) : 0;
 }
 
 /* ---- writing */

@@ -46,6 +46,10 @@ struct rpc_message {
 MUST_CHECK enum status rpc_read(const char *bytes, size_t n, size_t max_bytes,
                                 struct rpc_message *out, enum rpc_code *code, struct error *err);
 
+/* The number after "id": at the beginning of an answer that cannot be read as a whole, because it
+ * is too long or not valid; 0: the beginning does not show it, or is one of a request. */
+int64_t rpc_peek_id(const char *bytes, size_t n);
+
 /* Each appends one message, without a line break. `id`: its text; no value: null (errors only).
  * `params`, `data`: no value leaves the member out. A result of no value is {}. */
 void rpc_write_request(struct str *out, struct json_view id, const char *method,

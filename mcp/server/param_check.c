@@ -126,6 +126,8 @@ static void finish(struct tool_list *l, bool is_read)
         l->good_until_us = seams_mono_us(l->cache->server->seams) + l->ttl_ms * 1000;
     } else {
         free_tools(l->reading);
+        if (l->good_until_us > 0) /* the old one counts on */
+            l->good_until_us = seams_mono_us(l->cache->server->seams) + KEPT_MS * 1000;
     }
     l->reading = NULL;
     l->first = NULL;
@@ -282,7 +284,10 @@ struct param_check *param_check(struct param_lists *c, struct mcp_caller *caller
         return NULL;
     }
     l = list_of(c, caller);
-    if (l->good_until_us > seams_mono_us(c->server->seams) && !check_now(l, &now)) {
+    if (l->good_until_us > 0 && !check_now(l, &now)) {
+        /* An old list is read again beside the call: a slow server would delay the calls of all. */
+        if (l->good_until_us <= seams_mono_us(c->server->seams) && !l->reading)
+            read_list(l, caller);
         done(ctx, NULL);
         return NULL;
     }

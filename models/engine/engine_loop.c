@@ -255,6 +255,7 @@ void *engine_main(void *engine)
     /* Every thread that computes has the same rounding, whatever the host program set. */
     fesetenv(FE_DFL_ENV);
     e->passes = 1;
+    show_state(e); /* before the first call */
     while (!e->stopping) {
         bool busy = e->sched.n_running + e->sched.waiting.n > 0;
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "runtime/base/memory.h"
-#include "runtime/base/utf8.h"
+#include "runtime/base/unicode.h"
 
 #define NONE (-1)
 
@@ -117,39 +117,19 @@ static int32_t longest_at(const struct added_tokens *a, const char *text, size_t
     return best;
 }
 
-/* Unicode's White_Space. */
-static bool is_space(uint32_t c)
+/* Does a word end where this begins, or begin where it ends? */
+static bool is_in_word(const char *text, size_t n, size_t from, size_t to)
 {
-    return (c >= 9 && c <= 13) || c == 32 || c == 0x85 || c == 0xa0 || c == 0x1680 ||
-           (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f ||
-           c == 0x205f || c == 0x3000;
-}
+    size_t back = from;
 
-static size_t space_after(const char *text, size_t n, size_t i)
-{
-    while (i < n) {
-        size_t next = i;
-
-        if (!is_space(utf8_next(text, n, &next)))
-            break;
-        i = next;
-    }
-    return i;
-}
-
-static size_t space_before(const char *text, size_t from, size_t i)
-{
-    while (i > from) {
-        size_t back = i - 1, next;
-
-        while (back > from && i - back < 4 && ((uint8_t)text[back] & 0xc0) == 0x80)
+    if (from > 0) {
+        do
             back--;
-        next = back;
-        if (!is_space(utf8_next(text, i, &next)) || next != i)
-            break;
-        i = back;
+        while (back > 0 && from - back < UTF8_MAX_BYTES && ((uint8_t)text[back] & 0xc0) == 0x80);
+        if (utf8_is_word(utf8_next(text, from, &back)))
+            return true;
     }
-    return i;
+    return to < n && utf8_is_word(utf8_next(text, n, &to));
 }
 
 bool added_tokens_find(const struct added_tokens *a, const char *text, size_t n, size_t from,
@@ -163,13 +143,14 @@ bool added_tokens_find(const struct added_tokens *a, const char *text, size_t n,
         at = longest_at(a, text, n, i, &end);
         if (at == NONE)
             continue;
-        if (!with_special && (a->node[at].flags & ADDED_SPECIAL)) {
+        if ((!with_special && (a->node[at].flags & ADDED_SPECIAL)) ||
+            ((a->node[at].flags & ADDED_SINGLE_WORD) && is_in_word(text, n, i, end))) {
             i = end - 1; /* its text counts as read, as in the reference */
             continue;
         }
         match->id = a->node[at].id;
-        match->from = a->node[at].flags & ADDED_LSTRIP ? space_before(text, from, i) : i;
-        match->to = a->node[at].flags & ADDED_RSTRIP ? space_after(text, n, end) : end;
+        match->from = a->node[at].flags & ADDED_LSTRIP ? utf8_space_before(text, from, i) : i;
+        match->to = a->node[at].flags & ADDED_RSTRIP ? utf8_space_after(text, n, end) : end;
         return true;
     }
     return false;

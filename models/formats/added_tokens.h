@@ -17,8 +17,9 @@ struct added_tokens;
 
 enum added_flag {
     ADDED_SPECIAL = 1,
-    ADDED_LSTRIP = 2, /* the match includes the white space before it */
-    ADDED_RSTRIP = 4  /* ... and after it */
+    ADDED_LSTRIP = 2,     /* the match includes the white space before it */
+    ADDED_RSTRIP = 4,     /* ... and after it */
+    ADDED_SINGLE_WORD = 8 /* no match beside a letter, a mark, a digit or "_" */
 };
 
 struct added_match {

@@ -31,6 +31,17 @@ struct reader {
     enum status st;
 };
 
+const char *rope_kind_name(enum rope_kind kind)
+{
+    static const char *const names[] = {[ROPE_DEFAULT] = "default",
+                                        [ROPE_LINEAR] = "linear",
+                                        [ROPE_LLAMA3] = "llama3",
+                                        [ROPE_YARN] = "yarn",
+                                        [ROPE_LONGROPE] = "longrope"};
+
+    return names[kind];
+}
+
 static void fault(struct reader *r, enum status status, const char *key, const char *problem)
 {
     if (r->st == STATUS_OK)

@@ -18,6 +18,23 @@
 
 #define MODEL_CONFIG_MAX_EOS 8
 
+enum rope_kind {
+    ROPE_DEFAULT,
+    ROPE_LINEAR,
+    ROPE_LLAMA3, /* of a GGUF: divisors in rope_freqs.weight, no numbers below */
+    ROPE_YARN,
+    ROPE_LONGROPE /* of a GGUF: divisors in rope_factors_long.weight and _short.weight */
+};
+const char *rope_kind_name(enum rope_kind kind); /* as in config.json: "linear", "llama3", ... */
+
+/* How rotations are stretched; a number that a file does not give is 0. */
+struct rope_scaling {
+    enum rope_kind kind;
+    double factor;
+    double attention_factor;
+    int32_t original_positions;
+};
+
 /* A value: copy it freely. Letters as in models/arch: C hidden, L layers, H heads, G key/value
  * heads, D head size, F feed-forward, V vocabulary. */
 struct model_config {
@@ -33,7 +50,16 @@ struct model_config {
     int32_t max_position_embeddings; /* 1 .. 16777216 */
     float rms_norm_eps;              /* above 0, at most 1 */
     double rope_theta;               /* 1 .. 1e12 */
-    double initializer_range;        /* of a model to be trained; 0.02 by default */
+    int32_t rotary_dim;              /* elements of a head that rotate; 0: all */
+    struct rope_scaling rope;
+    /* Layers with a window attend to that many positions, themselves included; 0: none has one. Of
+     * each window_pattern layers the last has none (0: all have one), and rotates by rope_theta,
+     * those with a window by window_rope_theta (0: rope_theta too). */
+    int32_t window, window_pattern;
+    double window_rope_theta;
+    float attention_scale;                  /* of the scores; 0: 1/sqrt(D) */
+    float attention_softcap, logit_softcap; /* x becomes cap * tanh(x / cap); 0: none */
+    double initializer_range;               /* of a model to be trained; 0.02 by default */
     bool tie_word_embeddings;
     enum dtype dtype; /* of the stored weights, as config.json says; files may mix */
     int32_t bos_id;   /* -1: none */
@@ -60,7 +86,7 @@ MUST_CHECK enum status model_config_check(const struct model_config *c, const ch
 void model_config_write(const struct model_config *c, struct str *out);
 void model_config_write_generation(const struct model_config *c, struct str *out);
 
-/* Parameters of the whole model, embeddings counted once when tied. */
+/* Parameters of the whole model as Qwen3 has them, embeddings counted once when tied. */
 int64_t model_config_n_parameters(const struct model_config *c);
 
 #endif

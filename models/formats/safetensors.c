@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "models/formats/foreign_file.h"
 #include "models/formats/safetensors_internal.h"
 #include "runtime/base/file_open.h"
 #include "runtime/base/memory.h"
@@ -38,7 +39,7 @@ enum status safetensors_map_file(struct safetensors_file *f, const char *path, s
         return error_errno(err, errno, "cannot map %s", path);
     f->bytes = p;
     f->mapped = true;
-    return STATUS_OK;
+    return foreign_file_check(path, f->bytes, f->n_bytes, "safetensors", err);
 }
 
 enum status safetensors_read_files(struct safetensors *set, struct error *err)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "models/formats/foreign_file.h"
 #include "models/formats/safetensors_internal.h"
 #include "runtime/base/memory.h"
 
@@ -141,7 +142,7 @@ enum status safetensors_open_dir(const char *dir, struct tensor_file **out, stru
         st = safetensors_open_file(str_cstr(&single), out, err);
     else if (file_exists(str_cstr(&index)))
         st = open_index(dir, str_cstr(&index), out, err);
-    else
+    else if ((st = foreign_folder_check(dir, err)) == STATUS_OK)
         st = error_set(err, STATUS_NOT_FOUND,
                        "%s contains neither " SAFETENSORS_SINGLE " nor " SAFETENSORS_INDEX, dir);
     str_deinit(&single);

@@ -1,19 +1,16 @@
 /* safetensors_write.c - writes tensors to files atomically, with the same bytes every time.
  *
- * A file is written under a temporary name, synced and renamed, through the file seam, so that
- * tests can fill the disk. Data is rounded to the file's dtype in chunks: a folder of any size
+ * Data is rounded to the file's dtype in chunks: a folder of any size
  * needs one small buffer.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "models/formats/atomic_file.h"
 #include "models/formats/safetensors_internal.h"
-#include "runtime/base/file_open.h"
 #include "runtime/base/memory.h"
 
 #define CHUNK_ELEMENTS 32768
@@ -117,67 +114,43 @@ static void put_header(struct str *s, const struct plan *p, const struct json *m
         str_putc(s, ' ');
 }
 
-static int write_tensor(int fd, const struct safetensor_source *t, uint16_t *chunk,
-                        const struct seams *seams)
+static bool write_tensor(struct atomic_file *f, const struct safetensor_source *t, uint16_t *chunk)
 {
     const size_t n = source_elements(t);
-    int e = 0;
+    bool ok = true;
 
     if (t->source == t->dtype)
-        return n ? seams->file.write_all(seams->file.ctx, fd, t->data, source_bytes(t)) : 0;
-    for (size_t i = 0; i < n && e == 0; i += CHUNK_ELEMENTS) {
+        return atomic_file_write(f, t->data, source_bytes(t));
+    for (size_t i = 0; i < n && ok; i += CHUNK_ELEMENTS) {
         const size_t part = n - i < CHUNK_ELEMENTS ? n - i : CHUNK_ELEMENTS;
 
         dtype_info(t->dtype)->from_f32((const float *)t->data + i, (int64_t)part, chunk);
-        e = seams->file.write_all(seams->file.ctx, fd, chunk, part * sizeof(*chunk));
+        ok = atomic_file_write(f, chunk, part * sizeof(*chunk));
     }
-    return e;
+    return ok;
 }
 
-static int write_body(int fd, const struct plan *p, const struct str *header,
-                      const struct seams *seams)
+static void write_body(struct atomic_file *f, const struct plan *p, const struct str *header)
 {
     uint8_t length[8];
     uint16_t *chunk = xmalloc(CHUNK_ELEMENTS * sizeof(*chunk));
-    int e;
+    bool ok;
 
     for (int i = 0; i < 8; i++)
         length[i] = (uint8_t)((uint64_t)header->len >> (8 * i));
-    e = seams->file.write_all(seams->file.ctx, fd, length, sizeof(length));
-    if (e == 0)
-        e = seams->file.write_all(seams->file.ctx, fd, str_cstr(header), header->len);
-    for (int32_t i = 0; i < p->n && e == 0; i++)
-        e = write_tensor(fd, p->tensor[i], chunk, seams);
-    if (e == 0)
-        e = seams->file.sync(seams->file.ctx, fd);
+    ok = atomic_file_write(f, length, sizeof(length)) &&
+         atomic_file_write(f, str_cstr(header), header->len);
+    for (int32_t i = 0; i < p->n && ok; i++)
+        ok = write_tensor(f, p->tensor[i], chunk);
     free(chunk);
-    return e;
-}
-
-/* The rename itself must survive a crash too. */
-static int sync_folder_of(const char *path, const struct seams *seams)
-{
-    char *dir = xstrdup(path), *slash = strrchr(dir, '/');
-    int fd, e;
-
-    if (slash == dir)
-        dir[1] = '\0';
-    else if (slash)
-        *slash = '\0';
-    fd = open(slash ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    e = fd < 0 ? errno : seams->file.sync(seams->file.ctx, fd);
-    if (fd >= 0)
-        close(fd);
-    free(dir);
-    return e;
 }
 
 static enum status write_plan(const char *path, const struct plan *p, const struct json *metadata,
                               const struct seams *seams, struct error *err)
 {
-    struct str header, temporary = STR_INIT;
-    enum status st = STATUS_OK;
-    int fd, e;
+    struct atomic_file *f;
+    struct str header;
+    enum status st;
 
     str_init(&header, SAFETENSORS_MAX_HEADER);
     put_header(&header, p, metadata);
@@ -186,24 +159,12 @@ static enum status write_plan(const char *path, const struct plan *p, const stru
         return error_set(err, STATUS_LIMIT, "%s: the header is longer than %zu bytes", path,
                          SAFETENSORS_MAX_HEADER);
     }
-    str_printf(&temporary, "%s.tmp", path);
-    st = file_open(str_cstr(&temporary), O_WRONLY | O_CREAT | O_TRUNC, 0644, &fd, NULL, err);
-    if (st)
-        goto done;
-    e = write_body(fd, p, &header, seams);
-    if (close(fd) != 0 && e == 0)
-        e = errno;
-    if (e == 0)
-        e = seams->file.rename(seams->file.ctx, str_cstr(&temporary), path);
-    if (e != 0) {
-        st = error_errno(err, e, "cannot write %s", path);
-        unlink(str_cstr(&temporary));
-    } else if ((e = sync_folder_of(path, seams)) != 0) {
-        st = error_errno(err, e, "cannot sync the folder of %s", path);
+    st = atomic_file_open(path, seams, &f, err);
+    if (st == STATUS_OK) {
+        write_body(f, p, &header);
+        st = atomic_file_close(f, err);
     }
-done:
     str_deinit(&header);
-    str_deinit(&temporary);
     return st;
 }
 

@@ -9,25 +9,36 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "models/formats/tokenizer_cache.h"
 #include "models/formats/tokenizer_internal.h"
 #include "runtime/base/memory.h"
-#include "runtime/base/unicode.h"
 
-#define MAX_TEXT ((size_t)256 << 20) /* positions inside are 32 bits wide */
+#define MAX_TEXT      ((size_t)256 << 20) /* positions inside are 32 bits wide */
+#define MAX_REWRITTEN ((size_t)1 << 30)
 
 void tokenizer_free(struct tokenizer *t)
 {
     if (t == NULL)
         return;
-    for (int i = 0; i < t->n_splits; i++)
-        pattern_free(t->split[i]);
+    for (int i = 0; i < t->n_normal; i++) {
+        pattern_free(t->normal[i].pattern);
+        free(t->normal[i].from);
+        free(t->normal[i].to);
+    }
+    for (int i = 0; i < t->n_splits; i++) {
+        pattern_free(t->split[i].pattern);
+        free(t->split[i].text);
+    }
     added_tokens_free(t->added);
     added_tokens_free(t->added_normal);
-    free(t->start);
-    free(t->bytes);
+    free(t->key.start);
+    free(t->key.bytes);
+    free(t->text.start);
+    free(t->text.bytes);
     free(t->flags);
-    free(t->by_bytes);
+    free(t->by_key);
     free(t->merge);
+    free(t->score_rank);
     free(t);
 }
 
@@ -35,7 +46,10 @@ struct tokenizer_scratch *tokenizer_scratch_new(void)
 {
     struct tokenizer_scratch *s = xcalloc(1, sizeof(*s));
 
-    str_init(&s->normal, (size_t)1 << 30);
+    for (size_t i = 0; i < ARRAY_LEN(s->normal); i++)
+        str_init(&s->normal[i], MAX_REWRITTEN);
+    for (size_t i = 0; i < ARRAY_LEN(s->step); i++)
+        str_init(&s->step[i], MAX_REWRITTEN);
     return s;
 }
 
@@ -43,10 +57,14 @@ void tokenizer_scratch_free(struct tokenizer_scratch *s)
 {
     if (s == NULL)
         return;
-    str_deinit(&s->normal);
+    for (size_t i = 0; i < ARRAY_LEN(s->normal); i++)
+        str_deinit(&s->normal[i]);
+    for (size_t i = 0; i < ARRAY_LEN(s->step); i++)
+        str_deinit(&s->step[i]);
     free(s->bpe.symbol);
     free(s->bpe.heap);
     pattern_scratch_free(s->pattern);
+    piece_cache_free(s->cache);
     free(s);
 }
 
@@ -64,29 +82,17 @@ static enum status encode_bytes(const struct encoding *e, const char *text, size
 }
 
 /* Text without added tokens. */
-static enum status encode_text(const struct encoding *e, const char *text, size_t n)
+static enum status encode_text(const struct encoding *e, const char *text, size_t n,
+                               enum piece_place place)
 {
-    char *spaced;
-    enum status st;
-
     if (n == 0)
         return STATUS_OK;
-    if (e->t->plain_bytes)
-        return encode_bytes(e, text, n);
-    if (!e->t->add_prefix_space || text[0] == ' ')
-        return tokenizer_encode_plain(e, text, n);
-    spaced = mem_alloc(n + 1, 1);
-    if (spaced == NULL)
-        return error_set(e->err, STATUS_NO_MEMORY, "no memory to tokenise %zu bytes", n);
-    spaced[0] = ' ';
-    memcpy(spaced + 1, text, n);
-    st = tokenizer_encode_plain(e, spaced, n + 1);
-    free(spaced);
-    return st;
+    return e->t->plain_bytes ? encode_bytes(e, text, n)
+                             : tokenizer_encode_pieces(e, text, n, place);
 }
 
 static enum status encode_normalised(const struct encoding *e, const char *text, size_t n,
-                                     bool parse_special)
+                                     bool parse_special, enum piece_place place)
 {
     struct added_match m;
     size_t at = 0;
@@ -94,47 +100,35 @@ static enum status encode_normalised(const struct encoding *e, const char *text,
 
     while (st == STATUS_OK && e->t->added_normal &&
            added_tokens_find(e->t->added_normal, text, n, at, parse_special, &m)) {
-        st = encode_text(e, text + at, m.from - at);
+        st = encode_text(e, text + at, m.from - at, at == 0 ? place : PIECE_LATER);
         if (st == STATUS_OK)
             st = token_ids_push(e->out, m.id, e->err);
         at = m.to;
     }
-    return st ? st : encode_text(e, text + at, n - at);
-}
-
-/* NFC of the parts that are UTF-8; other bytes stay. */
-static enum status normalise(const struct encoding *e, const char *text, size_t n)
-{
-    struct str *normal = &e->scratch->normal;
-    enum status st = STATUS_OK;
-
-    str_clear(normal);
-    while (n > 0 && st == STATUS_OK) {
-        size_t valid = utf8_valid_prefix(text, n);
-
-        st = utf8_nfc(text, valid, normal, e->err);
-        if (valid < n)
-            str_putc(normal, text[valid++]);
-        text += valid;
-        n -= valid;
-    }
-    if (st == STATUS_OK && !str_ok(normal))
-        st = error_set(e->err, STATUS_LIMIT, "the text is too long to be normalised");
-    return st;
+    return st ? st : encode_text(e, text + at, n - at, at == 0 ? place : PIECE_LATER);
 }
 
 static enum status encode_between(const struct encoding *e, const char *text, size_t n,
-                                  bool parse_special)
+                                  bool parse_special, enum piece_place place)
 {
-    const struct str *normal = &e->scratch->normal;
+    bool cut = false;
     enum status st;
 
     if (n == 0)
         return STATUS_OK;
-    if (!e->t->nfc)
-        return encode_normalised(e, text, n, parse_special);
-    st = normalise(e, text, n);
-    return st ? st : encode_normalised(e, str_cstr(normal), normal->len, parse_special);
+    st = tokenizer_normalise(e, text, n, &text, &n, &cut);
+    return st ? st : encode_normalised(e, text, n, parse_special, cut ? PIECE_LATER : place);
+}
+
+/* The cache makes encoding faster; without memory it works too. */
+static void ready_cache(const struct tokenizer *t, struct tokenizer_scratch *scratch)
+{
+    if (t->plain_bytes)
+        return;
+    if (!scratch->cache)
+        scratch->cache = piece_cache_new();
+    if (scratch->cache)
+        piece_cache_use(scratch->cache, &t->hash);
 }
 
 enum status tokenizer_encode(const struct tokenizer *t, struct tokenizer_scratch *scratch,
@@ -149,14 +143,17 @@ enum status tokenizer_encode(const struct tokenizer *t, struct tokenizer_scratch
 
     if (n > MAX_TEXT)
         return error_set(err, STATUS_LIMIT, "the text is longer than %zu bytes", MAX_TEXT);
+    ready_cache(t, scratch);
     while (st == STATUS_OK && added_tokens_find(t->added, text, n, at, parse_special, &m)) {
-        st = encode_between(&e, text + at, m.from - at, parse_special);
+        st = encode_between(&e, text + at, m.from - at, parse_special,
+                            at == 0 ? PIECE_FIRST : PIECE_LATER);
         if (st == STATUS_OK)
             st = token_ids_push(out, m.id, err);
         at = m.to;
     }
     if (st == STATUS_OK)
-        st = encode_between(&e, text + at, n - at, parse_special);
+        st = encode_between(&e, text + at, n - at, parse_special,
+                            at == 0 ? PIECE_FIRST : PIECE_LATER);
     if (st)
         out->n = had;
     return st;
@@ -171,8 +168,8 @@ const char *tokenizer_bytes(const struct tokenizer *t, int32_t id, size_t *n)
 {
     if (id < 0 || id >= t->n_ids)
         return NULL;
-    *n = t->start[id + 1] - t->start[id];
-    return t->bytes + t->start[id];
+    *n = t->text.start[id + 1] - t->text.start[id];
+    return t->text.bytes + t->text.start[id];
 }
 
 bool tokenizer_is_special(const struct tokenizer *t, int32_t id)
@@ -180,17 +177,24 @@ bool tokenizer_is_special(const struct tokenizer *t, int32_t id)
     return id >= 0 && id < t->n_ids && (t->flags[id] & TOKEN_SPECIAL);
 }
 
-int32_t tokenizer_find_vocab(const struct tokenizer *t, const char *bytes, size_t n)
+size_t tokenizer_key_slot(const struct tokenizer *t, const char *bytes, size_t n, uint64_t hash)
 {
-    size_t i = (size_t)fnv1a64(bytes, n) & t->by_bytes_mask;
+    const uint32_t tag = (uint32_t)(hash >> 32);
+    size_t i = (size_t)hash & t->by_key_mask;
 
-    for (; t->by_bytes[i] >= 0; i = (i + 1) & t->by_bytes_mask) {
-        const int32_t id = t->by_bytes[i];
+    for (; t->by_key[i].id >= 0; i = (i + 1) & t->by_key_mask) {
+        const uint32_t *start = &t->key.start[t->by_key[i].id];
 
-        if (t->start[id + 1] - t->start[id] == n && memcmp(t->bytes + t->start[id], bytes, n) == 0)
-            return id;
+        if (t->by_key[i].tag == tag && start[1] - start[0] == n &&
+            memcmp(t->key.bytes + start[0], bytes, n) == 0)
+            break;
     }
-    return -1;
+    return i;
+}
+
+int32_t tokenizer_find_key(const struct tokenizer *t, const char *bytes, size_t n)
+{
+    return t->by_key[tokenizer_key_slot(t, bytes, n, fnv1a64(bytes, n))].id;
 }
 
 int32_t tokenizer_id_of(const struct tokenizer *t, const char *text)
@@ -200,7 +204,7 @@ int32_t tokenizer_id_of(const struct tokenizer *t, const char *text)
 
     if (id < 0 && t->added_normal)
         id = added_tokens_exact(t->added_normal, text, n);
-    return id >= 0 ? id : tokenizer_find_vocab(t, text, n);
+    return id >= 0 || n == 0 ? id : tokenizer_find_key(t, text, n);
 }
 
 struct sha256 tokenizer_hash(const struct tokenizer *t)
@@ -208,14 +212,48 @@ struct sha256 tokenizer_hash(const struct tokenizer *t)
     return t->hash;
 }
 
+const int32_t *tokenizer_before(const struct tokenizer *t, size_t *n)
+{
+    *n = (size_t)t->n_before;
+    return t->before;
+}
+
+const int32_t *tokenizer_after(const struct tokenizer *t, size_t *n)
+{
+    *n = (size_t)t->n_after;
+    return t->after;
+}
+
+const char *tokenizer_text_in(const struct tokenizer *t, int32_t id, struct text_begin *begin,
+                              size_t *n)
+{
+    const struct text_strip *strip = &t->strip;
+    const char *bytes = tokenizer_bytes(t, id, n);
+
+    if (bytes == NULL || begin->begun || *n == 0)
+        return bytes;
+    while (strip->byte && *n > 0 && *bytes == strip->byte && begin->dropped < strip->most) {
+        bytes++;
+        (*n)--;
+        begin->dropped++;
+    }
+    begin->begun = *n > 0 || strip->first_token || begin->dropped >= strip->most;
+    return bytes;
+}
+
 void tokenizer_decode(const struct tokenizer *t, const int32_t *id, size_t n, bool skip_special,
                       struct str *out)
 {
+    struct text_begin begin = {.begun = false};
+
     for (size_t i = 0; i < n; i++) {
         size_t len = 0;
-        const char *bytes = tokenizer_bytes(t, id[i], &len);
+        const char *bytes;
 
-        if (bytes && !(skip_special && tokenizer_is_special(t, id[i])))
+        if (skip_special && tokenizer_is_special(t, id[i]))
+            continue;
+        bytes = tokenizer_text_in(t, id[i], &begin, &len);
+        if (bytes)
             str_append(out, bytes, len);
     }
 }

@@ -1,9 +1,11 @@
-/* tokenizer.h - text to token ids and back: byte-level BPE from tokenizer.json.
+/* tokenizer.h - text to token ids and back: BPE over bytes or over characters with byte fallback,
+ * from tokenizer.json or from tables (tokenizer_tables.h).
  *
- * Same ids as Hugging Face tokenizers without post-processing (no BOS is added:
- * chat templates write it). Loading fails on an unsupported feature and names it.
- * Any bytes can be encoded, valid UTF-8 or not. Without a normalizer they decode to
- * the same bytes.
+ * Same ids as Hugging Face tokenizers without post-processing (no BOS is added: chat templates
+ * write it; tokenizer_before has the ids for plain text). Loading fails on an unsupported feature
+ * and names it. Any bytes can be encoded, valid UTF-8 or not. A byte-level tokenizer that has all
+ * bytes and no normalizer decodes to the same bytes; what a vocabulary does not cover becomes its
+ * unknown token or is dropped, as in the reference.
  *
  * A loaded tokenizer is read-only: any number of threads may use it at once, each that encodes
  * with a scratch of its own.
@@ -50,15 +52,25 @@ MUST_CHECK enum status tokenizer_encode(const struct tokenizer *t,
                                         struct error *err);
 
 int32_t tokenizer_size(const struct tokenizer *t); /* ids are 0 .. size-1 */
-/* Bytes of one token, lent. *n is 0 for an id that the file does not use. NULL for an id out of
- * range. */
+/* Bytes that one token decodes to within a text, lent. *n is 0 for an id that the file does not
+ * use. NULL for an id out of range. */
 const char *tokenizer_bytes(const struct tokenizer *t, int32_t id, size_t *n);
 bool tokenizer_is_special(const struct tokenizer *t, int32_t id);
 /* The id of the token with exactly these bytes ("<|im_end|>", " the"), or -1. */
 int32_t tokenizer_id_of(const struct tokenizer *t, const char *text);
-struct sha256 tokenizer_hash(const struct tokenizer *t); /* of the file as read */
+struct sha256 tokenizer_hash(const struct tokenizer *t); /* of the file or the tables as read */
+/* The ids that the model expects before a text (BOS) and after it, lent; often none. */
+const int32_t *tokenizer_before(const struct tokenizer *t, size_t *n);
+const int32_t *tokenizer_after(const struct tokenizer *t, size_t *n);
 
-/* Appends the raw bytes; ids out of range are skipped. The result may be invalid UTF-8. */
+/* How much of a text was written, for decoders that drop a blank at its beginning. */
+struct text_begin {
+    bool begun; /* nothing is dropped any more */
+    int32_t dropped;
+};
+
+/* Appends the raw bytes; ids out of range are skipped. The ids are taken as a whole text. The
+ * result may be invalid UTF-8. */
 void tokenizer_decode(const struct tokenizer *t, const int32_t *id, size_t n, bool skip_special,
                       struct str *out);
 
@@ -69,6 +81,7 @@ void tokenizer_decode(const struct tokenizer *t, const int32_t *id, size_t n, bo
 struct token_stream {
     char held[4];
     int n_held;
+    struct text_begin begin;
 };
 #define TOKEN_STREAM_INIT ((struct token_stream){.n_held = 0})
 void token_stream_push(struct token_stream *s, const struct tokenizer *t, int32_t id,

@@ -3,7 +3,7 @@
  */
 #include <string.h>
 
-#include "models/formats/tokenizer.h"
+#include "models/formats/tokenizer_internal.h"
 #include "runtime/base/unicode.h"
 
 /* Writes the text except an incomplete character at its end, which is held. */
@@ -27,10 +27,13 @@ void token_stream_push(struct token_stream *s, const struct tokenizer *t, int32_
                        bool skip_special, struct str *out)
 {
     size_t n = 0;
-    const char *bytes = tokenizer_bytes(t, id, &n);
+    const char *bytes;
     char joined[sizeof(s->held) + TOKENIZER_MAX_TOKEN_BYTES];
 
-    if (bytes == NULL || n == 0 || (skip_special && tokenizer_is_special(t, id)))
+    if (skip_special && tokenizer_is_special(t, id))
+        return;
+    bytes = tokenizer_text_in(t, id, &s->begin, &n);
+    if (bytes == NULL || n == 0)
         return;
     memcpy(joined, s->held, (size_t)s->n_held);
     memcpy(joined + s->n_held, bytes, n);
@@ -40,5 +43,5 @@ void token_stream_push(struct token_stream *s, const struct tokenizer *t, int32_
 void token_stream_finish(struct token_stream *s, struct str *out)
 {
     utf8_clean(s->held, (size_t)s->n_held, out);
-    s->n_held = 0;
+    *s = TOKEN_STREAM_INIT;
 }

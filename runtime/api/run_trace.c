@@ -120,7 +120,7 @@ static void put_call(struct attributes *to, const struct step_call *c)
 {
     if (!c)
         return;
-    put_text(to, ATTR_PROVIDER, strcmp(c->kind, "remote") == 0 ? "openai" : "troupe");
+    put_text(to, ATTR_PROVIDER, PROVIDER_OF(c->kind));
     put_int(to, ATTR_CACHED_TOKENS, c->cached);
     if (to->n < MAX_ATTRIBUTES)
         to->a[to->n++] = (struct trace_attribute){

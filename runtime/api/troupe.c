@@ -110,7 +110,10 @@ void troupe_free(struct troupe *t)
 {
     if (!t)
         return;
-    troupe_runs_forget_waiting(t);
+    for (struct troupe_waiting *w = t->waiting, *next; w; w = next) {
+        next = w->next;
+        w->drop(w);
+    }
     troupe_mcp_free(t);
     model_set_free(t->models);
     remote_servers_free(t->servers);

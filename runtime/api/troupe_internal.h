@@ -7,6 +7,12 @@
 
 #include "runtime/api/troupe.h"
 
+/* Something that waits on the loop, and is dropped when the troupe is freed before. */
+struct troupe_waiting {
+    struct troupe_waiting *next;
+    void (*drop)(struct troupe_waiting *w);
+};
+
 struct troupe {
     const struct seams *seams;
     struct log *log;
@@ -21,16 +27,13 @@ struct troupe {
     enum status (*open_mcp)(void *ctx, struct error *err); /* troupe_mcp_offer; may be NULL */
     void *open_mcp_ctx;
     struct loop *loop;
-    struct loop_box *replies; /* of the store */
-    struct troupe_run *first; /* runs under way */
-    struct troupe_waiting *waiting; /* troupe_run_new.c: runs that are not made yet */
+    struct loop_box *replies;       /* of the store */
+    struct troupe_run *first;       /* runs under way */
+    struct troupe_waiting *waiting; /* runs that are not made yet: troupe_run_new.c */
     struct troupe_observer *observers;
     bool interrupted;
     const volatile int *asked_to_end; /* troupe_options.interrupted */
     bool watching; /* a watch is active: the loop does not end with the last run */
 };
-
-/* troupe_run_new.c: those that wait for servers are never made. */
-void troupe_runs_forget_waiting(struct troupe *t);
 
 #endif

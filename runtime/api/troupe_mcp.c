@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "mcp/hub/hub_upstream.h"
+#include "runtime/api/mcp_audit.h"
 #include "runtime/api/troupe_internal.h"
 #include "runtime/base/memory.h"
 #include "runtime/http/http_client.h"
@@ -38,6 +39,31 @@ static void log_notes(struct troupe_mcp *m)
                   *notes->note[i].where ? ": " : "", notes->note[i].text);
 }
 
+/* The views of a configuration. */
+static enum status read_views(const struct mcp_config *config, struct hub_views **out,
+                              struct error *err)
+{
+    struct hub_views *v = hub_views_new();
+    const struct yaml *yaml;
+    const struct yaml_node *section;
+    enum status st = STATUS_OK;
+
+    for (size_t i = 0; !st && mcp_config_section(config, i, &yaml, &section); i++) {
+        const struct yaml_node *views = yaml_get(section, "views"),
+                               *budget = yaml_get(section, "tool_budget");
+
+        if (views)
+            st = hub_views_add(v, yaml, views, err);
+        if (!st && budget)
+            st = hub_views_set_budget(v, yaml, budget, err);
+    }
+    if (st)
+        hub_views_free(v);
+    else
+        *out = v;
+    return st;
+}
+
 static bool is_served(const struct troupe_mcp *m, const struct mcp_server_spec *s)
 {
     if (!s->settings.enabled || s->problem)
@@ -55,25 +81,48 @@ static void add(struct troupe_mcp *m, struct mcp_server_spec *s)
         log_write(m->t->log, LOG_WARN, "%s", err.message);
 }
 
+/* now: as the server is defined now; NULL: no more. What it is started with is the same for
+ * MCP_SETTINGS, so that its process stays. */
+static void change(struct troupe_mcp *m, struct mcp_server_spec *now, const char *name,
+                   enum mcp_change what)
+{
+    struct hub_source *source = hub_find(m->hub, name);
+    struct hub_source_limits limits;
+
+    if (what == MCP_SAME || !source)
+        return;
+    log_write(m->t->log, LOG_INFO, "server %s: its configuration has changed", name);
+    if (what == MCP_SETTINGS && is_served(m, now)) {
+        hub_upstream_change(source, now, &limits);
+        hub_settings_changed(m->hub, name, &limits);
+    } else {
+        hub_remove(m->hub, name);
+    }
+}
+
 /* A file that is not valid now stays out, the servers of before stay in. */
 static void reload(struct troupe_mcp *m)
 {
     struct mcp_config *now, *old = m->config;
+    struct hub_views *views, *old_views = m->views;
     struct error err = ERROR_INIT;
 
     if (mcp_config_reload(old, &now, &err)) {
         log_write(m->t->log, LOG_WARN, "%s%s%s", err.where, err.where[0] ? ": " : "", err.message);
         return;
     }
+    if (read_views(now, &views, &err)) {
+        log_write(m->t->log, LOG_WARN, "%s: %s; the views of before stay", err.where, err.message);
+    } else {
+        m->views = views;
+        hub_set_views(m->hub, views);
+        hub_views_free(old_views);
+    }
     m->config = now;
     log_notes(m);
     for (size_t i = 0; i < mcp_config_size(old); i++) {
-        const char *name = mcp_config_at(old, i)->name;
-
-        if (mcp_config_change(old, now, name) == MCP_SAME)
-            continue;
-        log_write(m->t->log, LOG_INFO, "server %s: its configuration has changed", name);
-        hub_remove(m->hub, name);
+        change(m, mcp_config_find(now, mcp_config_at(old, i)->name), mcp_config_at(old, i)->name,
+               mcp_config_change(old, now, mcp_config_at(old, i)->name));
     }
     for (size_t i = 0; i < mcp_config_size(now); i++) {
         struct mcp_server_spec *s = mcp_config_at(now, i);
@@ -92,21 +141,6 @@ static void look(void *ctx)
         reload(m);
 }
 
-static enum status read_views(struct troupe_mcp *m, struct error *err)
-{
-    const struct yaml *yaml;
-    const struct yaml_node *section;
-    enum status st = STATUS_OK;
-
-    for (size_t i = 0; !st && mcp_config_section(m->config, i, &yaml, &section); i++) {
-        const struct yaml_node *views = yaml_get(section, "views");
-
-        if (views)
-            st = hub_views_add(m->views, yaml, views, err);
-    }
-    return st;
-}
-
 enum status troupe_mcp_open(struct troupe *t, const struct troupe_mcp_options *o, struct error *err)
 {
     struct troupe_mcp *m = xcalloc(1, sizeof(*m));
@@ -117,12 +151,11 @@ enum status troupe_mcp_open(struct troupe *t, const struct troupe_mcp_options *o
     t->mcp = m;
     m->t = t;
     m->o = *o;
-    m->views = hub_views_new();
     m->config =
         mcp_config_load_folder(o->project, o->user_yaml, o->inputs ? o->inputs : &m->no_inputs);
     log_notes(m);
     if (!st)
-        st = read_views(m, err);
+        st = read_views(m->config, &m->views, err);
     if (!st)
         st = troupe_http_client(t, &http, err);
     if (st) {
@@ -145,7 +178,10 @@ enum status troupe_mcp_open(struct troupe *t, const struct troupe_mcp_options *o
                                                  .log = t->log,
                                                  .name = "troupe",
                                                  .version = o->version,
-                                                 .views = m->views});
+                                                 .views = m->views,
+                                                 .audit = mcp_audit(t->store),
+                                                 .key = o->key});
+    m->o.key = NULL;
     for (size_t i = 0; i < mcp_config_size(m->config); i++)
         if (is_served(m, mcp_config_at(m->config, i)))
             add(m, mcp_config_at(m->config, i));

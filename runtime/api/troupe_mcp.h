@@ -19,6 +19,9 @@ struct troupe_mcp_options {
     const char *user_yaml;     /* the user's config.yaml, beside which is mcp.json; NULL: none */
     const char *version;       /* of this program */
     struct mcp_inputs *inputs; /* lent; NULL: questions of files are not answered */
+    /* (HUB_KEY_BYTES) copied: with the same key, ids of tasks that clients hold are good after a
+     * restart. NULL: a new one. */
+    const unsigned char *key;
     bool follow; /* read the files again when they change, and start and stop what differs */
     /* May this server be started? Servers that a file of the project names may have come with it
      * from anywhere. is_needed: it is wanted now, by its name, so that a person can be asked. NULL:
@@ -61,8 +64,8 @@ int64_t troupe_mcp_warm_ms(const struct troupe *t);
  * and their tools are known. If the loop runs, it cannot wait: STATUS_BUSY while a server starts.
  * The error of a server that cannot be used says why, with its place. */
 MUST_CHECK enum status troupe_mcp_plan(struct troupe *t, const struct plan *p, struct error *err);
-/* The same for one name of a tool, or any name that begins with SERVER__; for the URI of a resource,
- * troupe://SERVER/URI; for a server. Names that are of no server are fine. */
+/* The same for one name of a tool, or any name that begins with SERVER__; for the URI of a
+ * resource, troupe://SERVER/URI; for a server. Names that are of no server are fine. */
 MUST_CHECK enum status troupe_mcp_name(struct troupe *t, const char *name, struct error *err);
 MUST_CHECK enum status troupe_mcp_uri(struct troupe *t, const char *uri, struct error *err);
 MUST_CHECK enum status troupe_mcp_server(struct troupe *t, const char *server, struct error *err);

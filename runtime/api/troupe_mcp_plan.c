@@ -1,5 +1,5 @@
-/* troupe_mcp_plan.c - the servers that a plan needs, before its tools are looked up; and their tools
- * in the record of a run.
+/* troupe_mcp_plan.c - the servers that a plan needs, before its tools are looked up; and their
+ * tools in the record of a run.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -160,9 +160,9 @@ struct making {
 };
 
 /* A run that waits until the servers of its tools have started. */
-struct troupe_waiting {
+struct waiting {
+    struct troupe_waiting of_troupe; /* first */
     struct troupe *t;
-    struct troupe_waiting *next;
     struct troupe_run_spec spec;
     struct troupe_run_options o;
     struct json *inputs, *more;
@@ -210,7 +210,7 @@ static enum status make_later(struct troupe *t, const struct troupe_run_spec *sp
     return STATUS_OK;
 }
 
-static void free_waiting(struct troupe_waiting *w)
+static void free_waiting(struct waiting *w)
 {
     jv_unref(w->inputs);
     jv_unref(w->more);
@@ -218,28 +218,26 @@ static void free_waiting(struct troupe_waiting *w)
     free(w);
 }
 
-void troupe_runs_forget_waiting(struct troupe *t)
+static void drop(struct troupe_waiting *of_troupe)
 {
-    for (struct troupe_waiting *w = t->waiting, *next; w; w = next) {
-        next = w->next;
-        hub_warm_drop(w->warm);
-        free_waiting(w);
-    }
-    t->waiting = NULL;
+    struct waiting *w = (struct waiting *)of_troupe;
+
+    hub_warm_drop(w->warm);
+    free_waiting(w);
 }
 
-static void remove_waiting(struct troupe_waiting *w)
+static void remove_waiting(struct waiting *w)
 {
     struct troupe_waiting **at = &w->t->waiting;
 
-    while (*at != w)
+    while (*at != &w->of_troupe)
         at = &(*at)->next;
-    *at = w->next;
+    *at = w->of_troupe.next;
 }
 
 static void servers_are_there(void *ctx)
 {
-    struct troupe_waiting *w = ctx;
+    struct waiting *w = ctx;
     struct error err = ERROR_INIT;
 
     w->status = make_later(w->t, &w->spec, &w->o, w->made, w->ctx, w->inside ? w->err : &err);
@@ -255,10 +253,11 @@ enum status troupe_run_new_later(struct troupe *t, const struct troupe_run_spec 
                                  const struct troupe_run_options *o, troupe_run_made made,
                                  void *ctx, struct error *err)
 {
-    struct troupe_waiting *w = xcalloc(1, sizeof(*w));
+    struct waiting *w = xcalloc(1, sizeof(*w));
     enum status st;
 
-    *w = (struct troupe_waiting){.t = t,
+    *w = (struct waiting){.of_troupe.drop = drop,
+                          .t = t,
                           .spec = *spec,
                           .o = *o,
                           .made = made,
@@ -268,8 +267,8 @@ enum status troupe_run_new_later(struct troupe *t, const struct troupe_run_spec 
     w->warm = troupe_mcp_plan_later(t, spec->plan, servers_are_there, w);
     if (w->warm) { /* the rest of the specification must last until then */
         w->inside = false;
-        w->next = t->waiting;
-        t->waiting = w;
+        w->of_troupe.next = t->waiting;
+        t->waiting = &w->of_troupe;
         w->spec.inputs = w->inputs = jv_deep_copy(spec->inputs);
         w->spec.more = w->more = spec->more ? jv_deep_copy(spec->more) : NULL;
         w->spec.key = w->key = spec->key ? xstrdup(spec->key) : NULL;

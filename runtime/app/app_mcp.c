@@ -11,6 +11,7 @@
 #include "mcp/config/mcp_approval.h"
 #include "mcp/config/mcp_launch.h"
 #include "runtime/app/app_ask.h"
+#include "runtime/app/app_mcp_key.h"
 #include "runtime/app/app_terminal.h"
 #include "runtime/base/map.h"
 #include "runtime/base/memory.h"
@@ -162,6 +163,7 @@ enum status app_mcp_open(struct app *a, enum app_mcp_use use, struct error *err)
                                    .open_url = a->logs_in ? print_url : NULL,
                                    .stderr_line = app_mcp_log_line,
                                    .ctx = a};
+    unsigned char key[HUB_KEY_BYTES];
     bool trusted;
     enum status st = trusts_project(a, &trusted, err);
 
@@ -170,7 +172,14 @@ enum status app_mcp_open(struct app *a, enum app_mcp_use use, struct error *err)
     a->serves_mcp = use == APP_MCP_ALL;
     if (!options_user_file(user, sizeof(user), NULL))
         o.user_yaml = user;
-    return troupe_mcp_open(a->troupe, &o, err);
+    if (a->serves_mcp && o.user_yaml) { /* others seal nothing that lives longer than they do */
+        st = app_mcp_key(seams_real(), user, key, err);
+        o.key = key;
+    }
+    if (!st)
+        st = troupe_mcp_open(a->troupe, &o, err);
+    explicit_bzero(key, sizeof(key));
+    return st;
 }
 
 static enum status open_named(void *ctx, struct error *err)

@@ -37,8 +37,7 @@ MUST_CHECK enum status app_mcp_find(struct app *a, const char *name, struct mcp_
 /* Appends the path of a server's log; `older`: of the one before. */
 MUST_CHECK enum status app_mcp_log_path(const char *server, bool older, struct str *out,
                                         struct error *err);
-/* Of troupe_mcp_options: appends a line with its time. A fault is ignored: a log is no reason to
- * fail. ctx: the app. */
+/* Of troupe_mcp_options: appends a line with its time. A fault is ignored. ctx: the app. */
 void app_mcp_log_line(void *ctx, const char *server, const char *text, size_t n);
 
 #endif

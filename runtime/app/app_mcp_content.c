@@ -17,7 +17,8 @@ void app_mcp_put_block(const struct json *block, struct str *out)
 {
     const struct json *resource = jv_get(block, "resource");
     const char *text = text_of(resource ? resource : block, "text");
-    const char *type = text_of(block, "type"), *mime = text_of(resource ? resource : block, "mimeType");
+    const char *type = text_of(block, "type"),
+               *mime = text_of(resource ? resource : block, "mimeType");
     const char *uri = text_of(resource ? resource : block, "uri");
     const struct json *data = jv_get(resource ? resource : block, resource ? "blob" : "data");
 

@@ -1,7 +1,7 @@
 /* app_mcp_log.c - logs of MCP servers: see app_mcp.h.
  *
- * Each server has two files of bounded size, so that one that writes without end fills no disk. They
- * are for their owner alone: servers may write secrets.
+ * Each server has two files of bounded size, so that one that writes without end fills no disk.
+ * They are for their owner alone: servers may write secrets.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -57,8 +57,7 @@ static void ask_person(struct tool_call *c, const struct json *prompt, int64_t d
     (void)deadline_ms;
     str_printf(&text, "%s\n", jv_get_string(jv_get(prompt, "text"), ""));
     for (size_t i = 0; i < jv_size(options); i++)
-        str_printf(&text, "%s%s", i ? ", " : "  one of: ",
-                   jv_get_string(jv_at(options, i), ""));
+        str_printf(&text, "%s%s", i ? ", " : "  one of: ", jv_get_string(jv_at(options, i), ""));
     str_puts(&text, jv_size(options) ? "\n" : "");
     if (otherwise)
         str_printf(&text, "  Enter: %s\n", otherwise);

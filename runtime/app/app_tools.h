@@ -9,8 +9,8 @@
 
 /* --root, or the working folder. The caller's: tool_registry_free. */
 MUST_CHECK enum status app_tools(struct app *a, struct tool_registry **out, struct error *err);
-/* The same with the tools of the MCP server that a name belongs to, which is started; or of all that
- * may be started: a server that cannot be used is reported, and left out. */
+/* The same with the tools of the MCP server that a name belongs to, which is started; or of all
+ * that may be started: a server that cannot be used is reported, and left out. */
 MUST_CHECK enum status app_tools_for(struct app *a, const char *name, struct tool_registry **out,
                                      struct error *err);
 MUST_CHECK enum status app_tools_all(struct app *a, struct tool_registry **out, struct error *err);

@@ -9,6 +9,7 @@
 #include "runtime/api/model_file.h"
 #include "runtime/api/troupe.h"
 #include "runtime/app/app_env.h"
+#include "runtime/app/app_mcp.h"
 #include "runtime/app/app_model.h"
 #include "runtime/app/app_run.h"
 #include "runtime/app/app_tools.h"
@@ -87,6 +88,19 @@ static void offer_tools(struct completion *c)
     tool_registry_free(r);
 }
 
+static void offer_servers(struct completion *c)
+{
+    struct app *a = c->owner;
+    struct error ignored = ERROR_INIT;
+    const struct mcp_config *servers;
+
+    if (app_mcp_open(a, APP_MCP_NAMED, &ignored))
+        return;
+    servers = troupe_mcp_config(a->troupe);
+    for (size_t i = 0; i < mcp_config_size(servers); i++)
+        completion_offer(c, mcp_config_at(servers, i)->name, mcp_config_at(servers, i)->file);
+}
+
 static void offer_list(struct completion *c, const char *const *list, int32_t n)
 {
     for (int32_t i = 0; i < n; i++)
@@ -103,6 +117,8 @@ static void offer_names(struct completion *c, const char *kind)
         offer_models(c);
     else if (strcmp(kind, "TOOL") == 0)
         offer_tools(c);
+    else if (strcmp(kind, "SERVER") == 0)
+        offer_servers(c);
     else if (strcmp(kind, "STATUS") == 0)
         for (int i = 0; i < RUN_STATUS_N; i++)
             completion_offer(c, run_status_word((enum run_status)i), NULL);

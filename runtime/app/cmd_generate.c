@@ -61,11 +61,34 @@ static enum status read_stdin(struct str *out, struct error *err)
     return STATUS_OK;
 }
 
+/* The text's ids behind those that the model expects before a text, unless the text has them. */
+static enum status encode_prompt(struct generation *g, const char *text, size_t n,
+                                 struct error *err)
+{
+    struct tokenizer_scratch *scratch = tokenizer_scratch_new();
+    struct token_ids *p = &g->prompt;
+    size_t n_before;
+    const int32_t *before = tokenizer_before(g->tokenizer, &n_before);
+    enum status st = token_ids_append(p, before, n_before, err);
+
+    if (!st)
+        st = tokenizer_encode(g->tokenizer, scratch, text, n, true, p, err);
+    tokenizer_scratch_free(scratch);
+    if (st)
+        return st;
+    if (p->n == n_before)
+        return error_set(err, STATUS_USAGE, "--prompt is empty");
+    if (p->n >= 2 * n_before && memcmp(p->id + n_before, before, n_before * sizeof(*before)) == 0) {
+        p->n -= n_before;
+        memmove(p->id, p->id + n_before, p->n * sizeof(*p->id));
+    }
+    return STATUS_OK;
+}
+
 static enum status read_prompt(struct generation *g, struct error *err)
 {
     const struct options *o = g->app->options;
     const char *text = option_text(o, OPT_PROMPT), *ids = option_text(o, OPT_IDS);
-    struct tokenizer_scratch *scratch;
     struct str from_stdin = STR_INIT;
     size_t n = text ? strlen(text) : 0;
     enum status st = STATUS_OK;
@@ -79,12 +102,8 @@ static enum status read_prompt(struct generation *g, struct error *err)
         text = str_cstr(&from_stdin);
         n = from_stdin.len;
     }
-    scratch = tokenizer_scratch_new();
     if (!st)
-        st = tokenizer_encode(g->tokenizer, scratch, text, n, true, &g->prompt, err);
-    tokenizer_scratch_free(scratch);
-    if (!st && g->prompt.n == 0)
-        st = error_set(err, STATUS_USAGE, "--prompt is empty");
+        st = encode_prompt(g, text, n, err);
     str_deinit(&from_stdin);
     return st;
 }

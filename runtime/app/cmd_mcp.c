@@ -92,7 +92,8 @@ const struct command_spec cmd_mcp_list = {
     "tools",
     "",
     "list the MCP servers of the configuration",
-    "Nothing is started. State: ok, not approved (a server of this folder's files, see `troupe help "
+    "Nothing is started. State: ok, not approved (a server of this folder's files, see `troupe "
+    "help "
     "mcp approve`),\ndisabled, or mistake (in its definition).",
     list_options,
     0,
@@ -295,7 +296,8 @@ const struct command_spec cmd_mcp_ping = {
     "tools",
     "[SERVER...]",
     "start MCP servers and say what they are, or why they are down",
-    "The era is modern (2026-07-28) or legacy (2025-11-25 and before). The exit code is 1 if one is "
+    "The era is modern (2026-07-28) or legacy (2025-11-25 and before). The exit code is 1 if one "
+    "is "
     "down.",
     list_options,
     0,

@@ -186,13 +186,12 @@ static int prompts_main(void *app)
     return get_prompt(a, name);
 }
 
-const struct command_spec cmd_mcp_prompts = {
-    "mcp prompts",
-    "tools",
-    "[get SERVER__PROMPT NAME=VALUE...]",
-    "list the prompts of MCP servers, or get one",
-    NULL,
-    options,
-    0,
-    100,
-    prompts_main};
+const struct command_spec cmd_mcp_prompts = {"mcp prompts",
+                                             "tools",
+                                             "[get SERVER__PROMPT NAME=VALUE...]",
+                                             "list the prompts of MCP servers, or get one",
+                                             NULL,
+                                             options,
+                                             0,
+                                             100,
+                                             prompts_main};

@@ -98,10 +98,8 @@ static enum status approve_added(struct app *a, const char *name, const char *fi
         st = app_mcp_find(a, name, &s, err);
     if (st)
         return st;
-    if (s->problem) {
-        log_write(a->log, LOG_WARN, "%s cannot be used: %s", name, s->problem->message);
-        return STATUS_OK;
-    }
+    if (s->problem)
+        log_write(a->log, LOG_WARN, "%s cannot be used now: %s", name, s->problem->message);
     if (strcmp(s->file, file) != 0 && s->of_project)
         log_write(a->log, LOG_WARN, "%s defines %s too, and counts more than %s", s->file, name,
                   file);
@@ -168,15 +166,10 @@ static int remove_main(void *app)
 }
 
 static const enum option_id remove_options[] = {OPT_SCOPE_FILE, OPT_END};
-const struct command_spec cmd_mcp_remove = {"mcp remove",
-                                            "tools",
-                                            "SERVER",
-                                            "remove an MCP server from its file",
-                                            NULL,
-                                            remove_options,
-                                            1,
-                                            1,
-                                            remove_main};
+const struct command_spec cmd_mcp_remove = {
+    "mcp remove", "tools",        "SERVER", "remove an MCP server from its file",
+    NULL,         remove_options, 1,        1,
+    remove_main};
 
 /* ---- import */
 
@@ -193,16 +186,16 @@ static void print_imported(struct app *a, const char *file, const struct json *a
 
     put_names(added, &text);
     log_write(a->log, LOG_INFO, "%zu server%s added to %s%s%s", jv_size(added),
-              plural_s((int64_t)jv_size(added)), file, jv_size(added) ? ": " : "",
-              str_cstr(&text));
+              plural_s((int64_t)jv_size(added)), file, jv_size(added) ? ": " : "", str_cstr(&text));
     str_clear(&text);
     put_names(kept, &text);
     if (jv_size(kept))
         log_write(a->log, LOG_INFO, "names that were there already are left as they are: %s",
                   str_cstr(&text));
     if (jv_size(added) && strcmp(file, ".mcp.json") == 0)
-        log_write(a->log, LOG_INFO, "`troupe mcp list` shows them, `troupe mcp approve --all` "
-                                    "allows them to be started");
+        log_write(a->log, LOG_INFO,
+                  "`troupe mcp list` shows them, `troupe mcp approve --all` "
+                  "allows them to be started");
     str_deinit(&text);
 }
 

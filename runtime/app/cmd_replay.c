@@ -199,9 +199,8 @@ static int replay_main(void *app)
 }
 
 static const enum option_id replay_options[] = {
-    OPT_TRUST_PROJECT,
-    OPT_FROM,    OPT_LIVE,    OPT_ROOT,   OPT_DEVICE,  OPT_THREADS, OPT_KV_MEMORY,
-    OPT_CONTEXT, OPT_CPU_ISA, OPT_STREAM, OPT_TIMEOUT, OPT_MODEL,   OPT_END};
+    OPT_TRUST_PROJECT, OPT_FROM,    OPT_LIVE,   OPT_ROOT,    OPT_DEVICE, OPT_THREADS, OPT_KV_MEMORY,
+    OPT_CONTEXT,       OPT_CPU_ISA, OPT_STREAM, OPT_TIMEOUT, OPT_MODEL,  OPT_END};
 const struct command_spec cmd_replay = {
     "replay",
     "work",

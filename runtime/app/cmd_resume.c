@@ -296,10 +296,11 @@ static int resume_main(void *app)
 }
 
 static const enum option_id resume_options[] = {
-    OPT_TRUST_PROJECT, OPT_ALL,          OPT_WATCH,        OPT_IN_FLIGHT, OPT_FROM_FAILED, OPT_BLUEPRINT, OPT_VAR,
-    OPT_REDO,         OPT_KEEP,         OPT_STREAM,    OPT_TIMEOUT,     OPT_ROOT,      OPT_DEVICE,
-    OPT_THREADS,      OPT_KV_MEMORY,    OPT_CONTEXT,   OPT_CPU_ISA,     OPT_MODEL,     OPT_OTLP_URL,
-    OPT_OTLP_HEADERS, OPT_OTLP_CONTENT, OPT_END};
+    OPT_TRUST_PROJECT, OPT_ALL,     OPT_WATCH,  OPT_IN_FLIGHT, OPT_FROM_FAILED,
+    OPT_BLUEPRINT,     OPT_VAR,     OPT_REDO,   OPT_KEEP,      OPT_STREAM,
+    OPT_TIMEOUT,       OPT_ROOT,    OPT_DEVICE, OPT_THREADS,   OPT_KV_MEMORY,
+    OPT_CONTEXT,       OPT_CPU_ISA, OPT_MODEL,  OPT_OTLP_URL,  OPT_OTLP_HEADERS,
+    OPT_OTLP_CONTENT,  OPT_END};
 const struct command_spec cmd_resume = {
     "resume",
     "work",

@@ -113,7 +113,7 @@ static int show_main(void *app)
 }
 
 const struct command_spec cmd_tools_show = {"tools show", "tools", "TOOL", "describe a tool", NULL,
-                                            one_options, 1,       1,      show_main};
+                                            one_options,  1,       1,      show_main};
 
 struct tool_run {
     struct loop *loop;

@@ -1,4 +1,4 @@
-/* unicode.h - Unicode text: replacement of invalid bytes, width, NFC.
+/* unicode.h - Unicode text: replacement of invalid bytes, width, letters, NFC and NFKC.
  *
  * The only user of utf8proc. utf8.h has the functions that need no tables.
  *
@@ -7,6 +7,7 @@
 #ifndef TROUPE_RUNTIME_BASE_UNICODE_H
 #define TROUPE_RUNTIME_BASE_UNICODE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,5 +23,10 @@ size_t utf8_width(const char *bytes, size_t n);
 /* NFC of valid UTF-8 (else STATUS_INVALID); ASCII is copied. At most n log n time for any text
  * (unicode_nfc.c). */
 MUST_CHECK enum status utf8_nfc(const char *bytes, size_t n, struct str *out, struct error *err);
+/* The same with compatibility decompositions ("ﬁ" becomes "fi"). */
+MUST_CHECK enum status utf8_nfkc(const char *bytes, size_t n, struct str *out, struct error *err);
+/* Part of a word as \w of regular expressions (UTS #18: letters, marks, decimal digits,
+ * connectors, joiners). */
+bool utf8_is_word(uint32_t code_point);
 
 #endif

@@ -1,4 +1,4 @@
-/* unicode_nfc.c - NFC (Unicode Standard Annex #15) in near-linear time.
+/* unicode_nfc.c - NFC and NFKC (Unicode Standard Annex #15) in near-linear time.
  *
  * utf8proc sorts combining marks by exchanging neighbours, which is quadratic in the number of
  * marks that one character has, and text is foreign. So its tables are used but not its sort: each
@@ -24,6 +24,7 @@ struct nfc {
     size_t n, cap;
     utf8proc_int32_t *sorted; /* scratch for a run of marks */
     size_t sorted_cap;
+    utf8proc_option_t how;
 };
 
 static unsigned class_of(utf8proc_int32_t c)
@@ -98,8 +99,7 @@ static bool decompose(struct nfc *w, const char *bytes, size_t n)
                 return false;
             w->cap = cap;
         }
-        len = utf8proc_decompose_char(c, w->code + w->n, DECOMPOSED_MAX,
-                                      UTF8PROC_STABLE | UTF8PROC_COMPOSE, &boundary);
+        len = utf8proc_decompose_char(c, w->code + w->n, DECOMPOSED_MAX, w->how, &boundary);
         if (len < 1 || len > DECOMPOSED_MAX) { /* no character does this: it stays as it is */
             w->code[w->n] = c;
             len = 1;
@@ -117,8 +117,7 @@ static bool nfc_piece(struct nfc *w, const char *bytes, size_t n, struct str *ou
         return true;
     if (!decompose(w, bytes, n) || !order_marks(w))
         return false;
-    len = utf8proc_normalize_utf32(w->code, (utf8proc_ssize_t)w->n,
-                                   UTF8PROC_STABLE | UTF8PROC_COMPOSE);
+    len = utf8proc_normalize_utf32(w->code, (utf8proc_ssize_t)w->n, w->how);
     for (utf8proc_ssize_t i = 0; i < len; i++)
         utf8_put(out, (uint32_t)w->code[i]);
     return true;
@@ -132,9 +131,10 @@ static size_t next_ascii(const char *bytes, size_t n, size_t i)
     return i;
 }
 
-enum status utf8_nfc(const char *bytes, size_t n, struct str *out, struct error *err)
+static enum status normalize(utf8proc_option_t how, const char *bytes, size_t n, struct str *out,
+                             struct error *err)
 {
-    struct nfc w = {.code = NULL};
+    struct nfc w = {.how = how};
     bool room = true;
     size_t i = 0;
 
@@ -154,4 +154,14 @@ enum status utf8_nfc(const char *bytes, size_t n, struct str *out, struct error 
     if (!room || !str_ok(out))
         return error_set(err, STATUS_NO_MEMORY, "no memory for %zu bytes of normalized text", n);
     return STATUS_OK;
+}
+
+enum status utf8_nfc(const char *bytes, size_t n, struct str *out, struct error *err)
+{
+    return normalize(UTF8PROC_STABLE | UTF8PROC_COMPOSE, bytes, n, out, err);
+}
+
+enum status utf8_nfkc(const char *bytes, size_t n, struct str *out, struct error *err)
+{
+    return normalize(UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT, bytes, n, out, err);
 }

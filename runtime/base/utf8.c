@@ -145,3 +145,37 @@ size_t utf8_encode(uint32_t code_point, char out[UTF8_MAX_BYTES])
         out[i] = (char)(0x80 | (c >> (6 * (n - 1 - i)) & 0x3f));
     return n;
 }
+
+static bool is_space(uint32_t c)
+{
+    return (c >= 9 && c <= 13) || c == 32 || c == 0x85 || c == 0xa0 || c == 0x1680 ||
+           (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f ||
+           c == 0x205f || c == 0x3000;
+}
+
+size_t utf8_space_after(const char *bytes, size_t n, size_t i)
+{
+    while (i < n) {
+        size_t next = i;
+
+        if (!is_space(utf8_next(bytes, n, &next)))
+            break;
+        i = next;
+    }
+    return i;
+}
+
+size_t utf8_space_before(const char *bytes, size_t from, size_t i)
+{
+    while (i > from) {
+        size_t back = i - 1, next;
+
+        while (back > from && i - back < UTF8_MAX_BYTES && ((uint8_t)bytes[back] & 0xc0) == 0x80)
+            back--;
+        next = back;
+        if (!is_space(utf8_next(bytes, i, &next)) || next != i)
+            break;
+        i = back;
+    }
+    return i;
+}

@@ -32,6 +32,10 @@ void utf8_place(const char *bytes, size_t offset, long *line, long *column);
 size_t utf8_invalid_prefix(const char *bytes, size_t n, bool *cut);
 /* The character at *i (advances past it), or U+FFFD (advances past what it replaces). */
 uint32_t utf8_next(const char *bytes, size_t n, size_t *i);
+/* Where the white space (Unicode's White_Space) that begins at i ends; where that which ends at i
+ * begins, at least `from`. */
+size_t utf8_space_after(const char *bytes, size_t n, size_t i);
+size_t utf8_space_before(const char *bytes, size_t from, size_t i);
 /* Writes a code point, returns its length. An invalid one becomes U+FFFD. */
 size_t utf8_encode(uint32_t code_point, char out[UTF8_MAX_BYTES]);
 

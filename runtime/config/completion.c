@@ -176,16 +176,21 @@ static void offer_options(struct completion *c)
         }
 }
 
-/* The option of "--name" or "--name=..."; OPT_N for none. */
-static enum option_id option_named(const char *word)
+/* The option of "--name" or "--name=...": the command's, if two have this name; OPT_N for none. */
+static enum option_id option_named(const struct command_spec *command, const char *word)
 {
     size_t n = strcspn(word + 2, "=");
+    enum option_id found = OPT_N;
 
-    for (int id = 0; id < OPT_N; id++)
-        if (strlen(option_spec((enum option_id)id)->name) == n &&
-            strncmp(option_spec((enum option_id)id)->name, word + 2, n) == 0)
-            return (enum option_id)id;
-    return OPT_N;
+    for (int id = 0; id < OPT_N; id++) {
+        const struct option_spec *s = option_spec((enum option_id)id);
+
+        if (strlen(s->name) != n || strncmp(s->name, word + 2, n) != 0)
+            continue;
+        if (found == OPT_N || options_list_has(command->options, (enum option_id)id))
+            found = (enum option_id)id;
+    }
+    return found;
 }
 
 /* Completes after the command's own words. */
@@ -207,7 +212,7 @@ static void complete_rest(struct completion *c, int32_t from)
             continue;
         }
         only_args = w[2] == 0;
-        enum option_id id = only_args ? OPT_N : option_named(w);
+        enum option_id id = only_args ? OPT_N : option_named(c->command, w);
         if (id == OPT_N || option_spec(id)->type == OPTION_FLAG)
             continue;
         const char *value = strchr(w, '=');
@@ -221,7 +226,7 @@ static void complete_rest(struct completion *c, int32_t from)
     }
     equals = strncmp(c->typed, "--", 2) == 0 ? strchr(c->typed, '=') : NULL;
     if (equals && !only_args) {
-        enum option_id id = option_named(c->typed);
+        enum option_id id = option_named(c->command, c->typed);
         c->head_n = (size_t)(equals + 1 - c->typed);
         c->typed = equals + 1;
         if (id != OPT_N)

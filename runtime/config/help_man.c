@@ -140,14 +140,6 @@ static void put_option_text(const struct option_spec *s, struct str *out)
     str_putc(out, '\n');
 }
 
-static bool takes(const struct command_spec *c, enum option_id id)
-{
-    for (const enum option_id *i = c->options; i && *i != OPT_END; i++)
-        if (*i == id)
-            return true;
-    return false;
-}
-
 static void put_option(enum option_id id, const struct command_spec *const *commands, int32_t n,
                        struct str *out)
 {
@@ -166,7 +158,8 @@ static void put_option(enum option_id id, const struct command_spec *const *comm
     for (int32_t i = 0; i < n; i++) {
         const struct option_spec own = option_for(commands[i], id);
 
-        if (!takes(commands[i], id) || (own.help == s->help && own.otherwise == s->otherwise))
+        if (!options_list_has(commands[i]->options, id) ||
+            (own.help == s->help && own.otherwise == s->otherwise))
             continue;
         str_puts(out, ".br\n\\fB");
         put_roff(commands[i]->name, out);
@@ -185,7 +178,7 @@ static void put_options(const struct command_spec *const *commands, int32_t n, s
              "brackets.\n");
     for (int id = 0; id < OPT_N; id++)
         for (int32_t i = 0; i < n; i++)
-            if (takes(commands[i], (enum option_id)id)) {
+            if (options_list_has(commands[i]->options, (enum option_id)id)) {
                 put_option((enum option_id)id, commands, n, out);
                 break;
             }

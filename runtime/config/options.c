@@ -41,7 +41,7 @@ const char *options_arg(const struct options *o, int32_t i)
     return i < o->n_args ? o->arg[i] : NULL;
 }
 
-static bool lists(const enum option_id *list, enum option_id id)
+bool options_list_has(const enum option_id *list, enum option_id id)
 {
     for (; list && *list != OPT_END; list++)
         if (*list == id)
@@ -189,7 +189,8 @@ static enum status unknown_option(const struct command_spec *c, const char *name
 
     snprintf(said, sizeof(said), "%.*s", (int)n, name);
     for (int id = 0; id < OPT_N; id++)
-        if (lists(options_general, (enum option_id)id) || lists(c->options, (enum option_id)id))
+        if (options_list_has(options_general, (enum option_id)id) ||
+            options_list_has(c->options, (enum option_id)id))
             names[count++] = option_spec((enum option_id)id)->name;
     const char *near = nearest_word(said, names, count);
     st = error_set(err, STATUS_USAGE, "`troupe %s` takes no option --%s", c->name, said);
@@ -214,8 +215,8 @@ static enum status take_option(struct options *o, const struct command_spec *c, 
     /* Two options of different commands may have the same name. */
     while (id < OPT_N && (strncmp(option_spec((enum option_id)id)->name, name, n) != 0 ||
                           option_spec((enum option_id)id)->name[n] != 0 ||
-                          !(lists(options_general, (enum option_id)id) ||
-                            lists(c->options, (enum option_id)id))))
+                          !(options_list_has(options_general, (enum option_id)id) ||
+                            options_list_has(c->options, (enum option_id)id))))
         id++;
     if (id == OPT_N)
         return unknown_option(c, name, n, err);

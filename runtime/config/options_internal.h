@@ -9,6 +9,8 @@
 
 /* The options of every command; ends with OPT_END. */
 extern const enum option_id options_general[];
+/* list: ends with OPT_END; or NULL, an empty one. */
+bool options_list_has(const enum option_id *list, enum option_id id);
 
 struct option_value {
     char **text; /* (n) */

@@ -130,6 +130,15 @@ int http_gate_names(const struct http_gate *g, const struct http_request *q, con
     return 0;
 }
 
+const char *http_gate_listed_origin(const struct http_gate *g, const struct http_request *q)
+{
+    const char *origin = NULL;
+
+    if (g->access.n_origins > 0 && q)
+        origin = http_field_value(q->fields, q->n_fields, "origin");
+    return origin && is_listed(g->access.origin, g->access.n_origins, origin) ? origin : NULL;
+}
+
 static const char *challenge_of(const struct http_gate *g, const struct http_request *q,
                                 bool with_token)
 {
@@ -140,15 +149,6 @@ static const char *challenge_of(const struct http_gate *g, const struct http_req
         return own;
     return with_token ? "Bearer realm=\"troupe\", error=\"invalid_token\""
                       : "Bearer realm=\"troupe\"";
-}
-
-const char *http_gate_listed_origin(const struct http_gate *g, const struct http_request *q)
-{
-    const char *origin = NULL;
-
-    if (g->access.n_origins > 0 && q)
-        origin = http_field_value(q->fields, q->n_fields, "origin");
-    return origin && is_listed(g->access.origin, g->access.n_origins, origin) ? origin : NULL;
 }
 
 int http_gate_token(const struct http_gate *g, struct http_request *q, const char **why,

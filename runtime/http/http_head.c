@@ -44,10 +44,7 @@ static int64_t find_end(const char *bytes, size_t n, const char **why)
         size_t len = lf ? (size_t)(lf - bytes) - at : n - at; /* with CR, without LF */
         size_t text = len > 0 && bytes[at + len - 1] == '\r' ? len - 1 : len;
 
-        if (lf && text == len) {
-            *why = "a line of the head must end with CR LF";
-            return -400;
-        }
+        /* What is too long comes first: it is found before the end of the line has come, too. */
         if (lines == 0 && text > HTTP_LINE_MAX) {
             *why = "the request line is longer than 8 KiB";
             return -414;
@@ -58,6 +55,10 @@ static int64_t find_end(const char *bytes, size_t n, const char **why)
         }
         if (!lf)
             return 0;
+        if (text == len) {
+            *why = "a line of the head must end with CR LF";
+            return -400;
+        }
         at += len + 1;
         if (lines == 0)
             first = at;

@@ -15,7 +15,7 @@
 #define CALL_MS 86400000 /* of one call: runs have time limits of their own */
 #define LIST_MS 60000    /* a list is good for */
 
-const char *const offers_words[N_OFFERS] = {"blueprint", "agent", "troupe"};
+static const char *const offers_words[N_OFFERS] = {"blueprint", "agent", "troupe"};
 
 /* ---- calls */
 
@@ -57,7 +57,7 @@ void offers_call_free(struct offers_call *c)
 
 /* ---- what is exposed */
 
-bool offers_expose(const struct mcp_offers *f, enum offers_kind kind, const char *name)
+static bool exposes(const struct mcp_offers *f, enum offers_kind kind, const char *name)
 {
     for (char **p = f->pattern[kind]; p && *p; p++)
         if (glob_match(*p, name))
@@ -72,13 +72,13 @@ static const char *name_of(const struct offers_source *s, const struct serve_off
 
     if (offer->is_agent != (s->kind == OFFERS_AGENT) || s->kind == OFFERS_TOOL)
         return NULL;
-    return offers_expose(s->offers, s->kind, name) ? name : NULL;
+    return exposes(s->offers, s->kind, name) ? name : NULL;
 }
 
 static bool is_exposed_tool(const struct offers_source *s, const struct tool *t)
 {
     return s->kind == OFFERS_TOOL && strcmp(t->source, "built-in") == 0 &&
-           offers_expose(s->offers, OFFERS_TOOL, t->name);
+           exposes(s->offers, OFFERS_TOOL, t->name);
 }
 
 /* ---- the list */
@@ -326,8 +326,9 @@ static void add_source(struct mcp_offers *f, enum offers_kind kind)
         .opener = {.ctx = s, .open = open_link, .free = free_source, .effect = effect}};
 
     if (hub_add(troupe_hub(f->o.troupe), &spec, NULL, &err))
-        log_write(f->o.log, LOG_WARN, "an MCP server is named %s, so this Troupe's own are not "
-                                      "served: %s",
+        log_write(f->o.log, LOG_WARN,
+                  "an MCP server is named %s, so this Troupe's own are not "
+                  "served: %s",
                   offers_words[kind], err.message);
 }
 

@@ -7,10 +7,10 @@
  *       agents: []
  *       tools: [calculator, read_*]
  *
- * They are blueprint__NAME, agent__NAME and troupe__TOOL. A call of a blueprint or an agent is a run
- * of the store. For a client with the tasks extension it is a task, whose id is that of the run, and
- * the run is durable before the client has the id; without it, the call waits for the end of the
- * run, with a note of progress a step. A call that is cancelled cancels its run.
+ * They are blueprint__NAME, agent__NAME and troupe__TOOL. A call of a blueprint or an agent is a
+ * run of the store. For a client with the tasks extension it is a task, whose id is that of the
+ * run, and the run is durable before the client has the id; without it, the call waits for the end
+ * of the run, with a note of progress a step. A call that is cancelled cancels its run.
  *
  * On the loop's thread.
  * SPDX-License-Identifier: Apache-2.0

@@ -14,7 +14,6 @@
 #include "runtime/serve/mcp_offers.h"
 
 enum offers_kind { OFFERS_BLUEPRINT, OFFERS_AGENT, OFFERS_TOOL, N_OFFERS };
-extern const char *const offers_words[N_OFFERS]; /* names of the sources */
 
 struct mcp_offers {
     struct mcp_offers_options o;
@@ -53,9 +52,6 @@ struct offers_call *offers_call_new(struct offers_source *s, struct mcp_exchange
 void offers_call_free(struct offers_call *c);
 /* Drops the exchange after its answer. */
 void offers_call_answered(struct offers_call *c);
-
-/* Does the configuration expose it? */
-bool offers_expose(const struct mcp_offers *f, enum offers_kind kind, const char *name);
 
 /* mcp_offers_run.c */
 void offers_run_start(struct offers_call *c, const struct serve_offer *offer);

@@ -148,10 +148,8 @@ void offers_run_start(struct offers_call *c, const struct serve_offer *offer)
 {
     const struct mcp_offers_options *o = &c->source->offers->o;
     struct json *more = jv_object();
-    struct troupe_run_spec spec = {.kind = "run",
-                                   .plan = offer->plan,
-                                   .seed = seams_random_u64(o->seams) >> 16,
-                                   .more = more};
+    struct troupe_run_spec spec = {
+        .kind = "run", .plan = offer->plan, .seed = seams_random_u64(o->seams) >> 16, .more = more};
     struct error err = ERROR_INIT;
     enum status st;
 

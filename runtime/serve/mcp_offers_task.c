@@ -1,8 +1,8 @@
 /* mcp_offers_task.c - runs as tasks of MCP (SEP-2663): tasks/get, tasks/update, tasks/cancel.
  *
- * A task's id is that of its run; the hub seals it for the principal that it gives it to. A question
- * of the run is an input request of its task, a form with one field, `answer`; its key is the path
- * of the question.
+ * A task's id is that of its run; the hub seals it for the principal that it gives it to. A
+ * question of the run is an input request of its task, a form with one field, `answer`; its key is
+ * the path of the question.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "models/remote/remote_model.h"
+#include "runtime/api/troupe_mcp.h"
 #include "runtime/base/map.h"
 #include "runtime/base/memory.h"
 #include "runtime/serve/metrics_bounds.h"
@@ -59,7 +60,46 @@ static void put_server(void *ctx, const struct remote_server_state *state)
     str_deinit(&labels);
 }
 
+struct mcp_scrape {
+    struct hub_counts counts;
+    struct hub_traffic traffic;
+};
+
+/* Of each server of the hub. */
+static void each_mcp(const struct scrape *x, double (*value)(const struct mcp_scrape *m))
+{
+    const struct hub *h = troupe_hub(x->s->troupe);
+
+    for (size_t i = 0; h && i < hub_size(h); i++) {
+        const struct mcp_scrape m = {.counts = hub_source_counts(hub_at(h, i)),
+                                     .traffic = hub_traffic_at(h, i)};
+        struct str labels = STR_INIT;
+
+        prometheus_label(&labels, LABEL_MCP_SERVER, hub_source_name(hub_at(h, i)));
+        prometheus_sample(x->out, x->name, str_cstr(&labels), value(&m));
+        str_deinit(&labels);
+    }
+}
+
 /* ---- SERIES */
+
+static void put_mcp_calls(const struct scrape *x)
+{
+    const struct hub *h = troupe_hub(x->s->troupe);
+
+    for (size_t i = 0; h && i < hub_size(h); i++) {
+        const struct hub_traffic t = hub_traffic_at(h, i);
+
+        for (int o = 0; o < N_HUB_OUTCOMES; o++) {
+            struct str labels = STR_INIT;
+
+            prometheus_label(&labels, LABEL_MCP_SERVER, hub_source_name(hub_at(h, i)));
+            prometheus_label(&labels, LABEL_OUTCOME, hub_outcome_name((enum hub_outcome)o));
+            prometheus_sample(x->out, x->name, str_cstr(&labels), (double)t.outcomes[o]);
+            str_deinit(&labels);
+        }
+    }
+}
 
 static void put_build(const struct scrape *x)
 {
@@ -159,11 +199,17 @@ static void put_runs(const struct scrape *x)
     {                                                                                              \
         return (double)(expression);                                                               \
     }
+#define MCP(type, metric, help, expression)                                                        \
+    static double NAME(__LINE__)(const struct mcp_scrape *m)                                       \
+    {                                                                                              \
+        return (double)(expression);                                                               \
+    }
 #include "runtime/serve/metrics.def"
 #undef VALUE
 #undef SERIES
 #undef ENGINE
 #undef SERVER
+#undef MCP
 
 static void begin_family(struct scrape *x, enum prometheus_type type, const char *name,
                          const char *help)
@@ -187,12 +233,16 @@ static void put_all(struct scrape *x)
 #define SERVER(type, metric, help, expression)                                                     \
     FAMILY(type, metric, help);                                                                    \
     troupe_each_server(x->s->troupe, put_server, &(struct server_scrape){x, NAME(__LINE__)});
+#define MCP(type, metric, help, expression)                                                        \
+    FAMILY(type, metric, help);                                                                    \
+    each_mcp(x, NAME(__LINE__));
 #include "runtime/serve/metrics.def"
 #undef FAMILY
 #undef VALUE
 #undef SERIES
 #undef ENGINE
 #undef SERVER
+#undef MCP
 }
 
 void route_metrics(struct serve *s, struct http_call *c, const char *const *part)

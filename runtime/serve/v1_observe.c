@@ -28,7 +28,9 @@ static const char *operation_of(const struct openai_request *q)
 static void send_span(struct serve *s, const struct v1_span *v, const struct openai_request *q,
                       const struct chat_result *r)
 {
-    const struct trace_attribute a[] = {
+    const struct model *m = serve_model_find(s, q->model);
+    struct trace_attribute a[10] = {
+        {.key = ATTR_PROVIDER, .text = PROVIDER_OF(m ? m->info.kind : "")},
         {.key = ATTR_OPERATION, .text = operation_of(q)},
         {.key = ATTR_REQUEST_MODEL, .text = q->model},
         {.key = ATTR_INPUT_TOKENS, .type = TRACE_INT, .number = r->usage.prompt},
@@ -37,17 +39,22 @@ static void send_span(struct serve *s, const struct v1_span *v, const struct ope
         {.key = ATTR_FINISH_REASONS,
          .type = TRACE_LIST,
          .text = r->status ? "error" : openai_finish(r->finish, r->has_calls)},
-        {.key = ATTR_ERROR_TYPE, .text = status_name(r->status)},
     };
+    int32_t n = 7;
     struct str name = STR_INIT;
     struct trace_span span = {.context = v->context,
                               .kind = TRACE_INTERNAL,
                               .start_us = v->start_us,
                               .end_us = v->start_us + r->done_us,
                               .failed = r->status != STATUS_OK,
-                              .attribute = a,
-                              .n_attributes = (int32_t)ARRAY_LEN(a) - (r->status == STATUS_OK)};
+                              .attribute = a};
 
+    if (r->usage.cost_nano > 0)
+        a[n++] = (struct trace_attribute){
+            .key = ATTR_COST, .type = TRACE_REAL, .real = (double)r->usage.cost_nano / 1e9};
+    if (r->status)
+        a[n++] = (struct trace_attribute){.key = ATTR_ERROR_TYPE, .text = status_name(r->status)};
+    span.n_attributes = n;
     memcpy(span.parent, v->parent, sizeof(span.parent));
     str_printf(&name, "%s %s", operation_of(q), q->model);
     span.name = str_cstr(&name);

@@ -10,13 +10,15 @@
 #define TROUPE_RUNTIME_TRACE_SEMCONV_H
 
 /* ---- attributes of spans */
-#define ATTR_ERROR_TYPE     "error.type"
-#define ATTR_HTTP_METHOD    "http.request.method"
-#define ATTR_HTTP_ROUTE     "http.route"
-#define ATTR_HTTP_STATUS    "http.response.status_code"
-#define ATTR_URL_PATH       "url.path"
-#define ATTR_OPERATION      "gen_ai.operation.name"
-#define ATTR_PROVIDER       "gen_ai.provider.name"
+#define ATTR_ERROR_TYPE  "error.type"
+#define ATTR_HTTP_METHOD "http.request.method"
+#define ATTR_HTTP_ROUTE  "http.route"
+#define ATTR_HTTP_STATUS "http.response.status_code"
+#define ATTR_URL_PATH    "url.path"
+#define ATTR_OPERATION   "gen_ai.operation.name"
+#define ATTR_PROVIDER    "gen_ai.provider.name"
+/* Of a kind of models, as in model.h. */
+#define PROVIDER_OF(kind)   (strcmp(kind, "remote") == 0 ? "openai" : "troupe")
 #define ATTR_REQUEST_MODEL  "gen_ai.request.model"
 #define ATTR_FINISH_REASONS "gen_ai.response.finish_reasons"
 #define ATTR_INPUT_TOKENS   "gen_ai.usage.input_tokens"
@@ -46,14 +48,16 @@
 #define OPERATION_TOOL       "execute_tool"
 
 /* ---- labels of metrics */
-#define LABEL_METHOD    "http_request_method"
-#define LABEL_ROUTE     "http_route"
-#define LABEL_STATUS    "http_response_status_code"
-#define LABEL_OPERATION "gen_ai_operation_name"
-#define LABEL_MODEL     "gen_ai_request_model"
-#define LABEL_TOKENS    "gen_ai_token_type"
-#define LABEL_ERROR     "error_type"
-#define LABEL_SERVER    "server_address"
+#define LABEL_METHOD     "http_request_method"
+#define LABEL_ROUTE      "http_route"
+#define LABEL_STATUS     "http_response_status_code"
+#define LABEL_OPERATION  "gen_ai_operation_name"
+#define LABEL_MODEL      "gen_ai_request_model"
+#define LABEL_TOKENS     "gen_ai_token_type"
+#define LABEL_ERROR      "error_type"
+#define LABEL_SERVER     "server_address"
+#define LABEL_MCP_SERVER "mcp_server"
+#define LABEL_OUTCOME    "outcome"
 
 /* ---- metrics; all others begin with "troupe_" or "process_" */
 #define METRIC_HTTP_DURATION       "http_server_request_duration_seconds"

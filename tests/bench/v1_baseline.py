@@ -15,6 +15,9 @@ import bench_world
 from bench_world import cpu_s, show
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "../support"))
+import digits_model  # noqa: E402
+
 SERVED = os.path.join(HERE, "../interop/served")
 BODY = {"model": "script:plain.json", "messages": [{"role": "system", "content": "You answer briefly."},
                                                    {"role": "user", "content": "Where do bees live?"}],
@@ -58,6 +61,7 @@ class World(bench_world.World):
         self.bench = os.path.join(build, "tests/bench/v1_parts")
         self.troupe = os.path.join(build, "runtime/app/troupe")
         shutil.copytree(SERVED, os.path.join(self.dir, "served"))
+        digits_model.make(os.path.dirname(os.path.dirname(HERE)), os.path.join(self.dir, "served/digits"))
 
     def serve(self):
         p = self.start(self.troupe, "serve", "--no-token", "--listen", "127.0.0.1:0", cwd=os.path.join(self.dir, "served"))

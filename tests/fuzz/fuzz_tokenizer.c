@@ -32,7 +32,9 @@ static void use(struct tokenizer *t, const char *text, size_t n, bool special)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
-    static const char text[] = "It's <|im_end|> na\xc3\xafve  e\xcc\x81\xff\n\n 123 <think>x";
+    static const char text[] =
+        "It's <|im_end|> na\xc3\xafve  e\xcc\x81\xff\n\n 123 <think>x <s>a\xe2\x96\x81"
+        "b>\xe2\x96\x81</ \xf0\x9f\x98\x80,;--\r\n <0x0A> word";
     struct tokenizer *t = NULL;
 
     if (tokenizer_from_json((const char *)bytes, n, "fuzz", &t, NULL) == STATUS_OK) {

@@ -37,6 +37,7 @@ SUITES = {
     "mcp-python": ("client_mcp.py", "mcp-hub", "mcp"),
     "mcp-js": ("client_mcp.mjs", "mcp-node", "mcp"),
     "mcp-tools": ("client_mcp_tools.py", "mcp-hub", "mcp"),
+    "tokenizers": ("tokenizers_real.py", "tokenizers", None),
 }
 
 

@@ -9,7 +9,7 @@ import subprocess
 import time
 
 from cli_case import TROUPE, main
-from mcp_case import McpCase
+from mcp_case import NOTES, McpCase
 from serve_case import PATIENCE, ServeCase
 
 META = "io.modelcontextprotocol/"
@@ -191,6 +191,18 @@ class OverStdio(Files):
         self.assertEqual(m["result"]["content"][0]["text"], 'booked {"seats": 2, "window": true}')
         self.assertEqual(c.end(), 0)
 
+    def test_a_late_server_holds_up_its_own_calls_alone(self):
+        self.notes("late", args=["-c", "import time, runpy, sys; time.sleep(4); sys.argv = sys.argv[1:]; "
+                                 "runpy.run_path(sys.argv[0], run_name='__main__')", NOTES, os.path.join(self.dir, "late")])
+        c = Stdio(self)
+        began = time.time()
+        self.assertEqual(c.call("blueprint__sum", {"a": 2})["structuredContent"], {"sum": 3})
+        self.assertEqual(c.call("notes__note", {"text": "a"})["content"][0]["text"], "noted: a")
+        self.assertLess(time.time() - began, 3)
+        self.assertEqual(c.call("late__note", {"text": "b"})["content"][0]["text"], "noted: b")
+        self.assertGreater(time.time() - began, 3)
+        c.end()
+
     def test_sigterm_ends_it_and_its_servers(self):
         c = Stdio(self)
         c.call("notes__note", {"text": "a"})
@@ -233,7 +245,7 @@ class OverHttp(ServeCase, Files):
         self.assertNotIn(run["run"], r["taskId"])
         done = self.until(lambda: (t := self.ask(s, "tasks/get", TASKS, taskId=r["taskId"])["result"])["status"] == "completed" and t)
         self.assertEqual(done["result"]["structuredContent"], {"sum": 3})
-        self.assertIn("error", self.ask(s, "tasks/get", TASKS, taskId=run["run"]), "its own id is no key")
+        self.assertIn("error", self.ask(s, "tasks/get", TASKS, taskId=run["run"]), "the id of the run alone")
         s.stop()
 
     def test_a_task_outlives_a_kill(self):
@@ -267,17 +279,6 @@ class OverHttp(ServeCase, Files):
         self.assertIn("result", self.ask(s, "tasks/cancel", TASKS, taskId=task))
         self.until(lambda: self.ask(s, "tasks/get", TASKS, taskId=task)["result"]["status"] == "cancelled")
         self.assertEqual([r["status"] for r in self.ok("runs", "--json").json()["runs"]], ["cancelled"])
-        s.stop()
-
-    def test_a_late_server_holds_up_a_run_and_nothing_else(self):
-        self.notes("late", args=["-c", "import time, runpy, sys; time.sleep(3); sys.argv = sys.argv[1:]; "
-                                 "runpy.run_path(sys.argv[0], run_name='__main__')",
-                                 os.path.join(os.path.dirname(__file__), "notes_server.py"), os.path.join(self.dir, "late")])
-        self.write("troupe.yaml", YAML)
-        s = self.serve()
-        began = time.time()
-        self.assertEqual(self.call(s, "blueprint__sum", {"a": 2})["structuredContent"], {"sum": 3})
-        self.assertLess(time.time() - began, 2)
         s.stop()
 
     def test_a_run_of_the_api_waits_for_its_servers(self):

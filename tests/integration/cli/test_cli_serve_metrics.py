@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 
 from cli_case import SOURCE, CliCase, main
+from odd_server import OddServer
 
 SECRET = "canary-5e1f7a"
 SCRIPT = {"model": "script", "replies": [
@@ -366,6 +367,24 @@ class ServeMetrics(CliCase):
         self.assertEqual(self.tree(c, second), ["POST /v1/chat/completions", "  chat script:m.json"])
         self.assertEqual(len(c.spans), len(tree) + 2)  # not those of the caller that samples nothing
         self.assertNotIn(SECRET, "".join(c.bodies))
+
+    def test_the_span_of_a_call_has_its_provider_and_cost(self):
+        odd, c = OddServer(), Collector()
+        self.write("troupe.yaml", "models:\n  far: {url: '%s/v1', model: fine, price: {input: 2, output: 4}}\nserve:\n  models: [far]\n"
+                   "  agents: {helper: {model: far, prompt: hi}}\n" % odd.url)
+        p = self.serve("--no-token", "--otlp-url", c.url)
+        for model in ("far", "script:m.json", "agent/helper"):
+            self.assertEqual(self.chat(model)[0], 200, model)
+        self.stop(p)
+        c.close()
+        odd.stop()
+        direct, inside = (attributes(s) for s in c.named("chat far"))
+        for key in ("gen_ai.provider.name", "troupe.cost_dollars", "gen_ai.usage.output_tokens"):
+            self.assertEqual(direct[key], inside[key], key)
+        self.assertEqual(direct["gen_ai.provider.name"], "openai")
+        self.assertGreater(direct["troupe.cost_dollars"], 0)
+        here = attributes(c.named("chat script:m.json")[0])
+        self.assertEqual((here["gen_ai.provider.name"], here.get("troupe.cost_dollars")), ("troupe", None))
 
     def test_a_resumed_run_goes_on_in_the_same_trace(self):
         self.write("asking.yaml", "schema: blueprint/v1\nsteps:\n  one: {value: 1}\n"

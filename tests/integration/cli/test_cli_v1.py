@@ -198,6 +198,11 @@ class Embedded(ServeCase):
     def test_a_client_that_leaves_frees_its_pages(self):
         """Pages for two sequences: if 12 calls kept theirs, the last one could not run."""
         s = self.serve("--kv-memory", "4MiB", "--max-queue", "2")
+
+        def pages(kind=""):
+            return int(re.search(rf"^troupe_engine_pages{kind}{{.*}} (\d+)$", s.get("/metrics").body.decode(), re.M).group(1))
+
+        self.until(lambda: pages("_free") == pages(), 10)  # before the first call, too
         long = {"model": "embedded", "prompt": "ORDd+7|", "max_tokens": 900}
         began = time.time()
         whole = s.request("POST", COMPLETE, {**long, "seed": 1})
@@ -216,9 +221,6 @@ class Embedded(ServeCase):
             self.assertLess(time.time() - began, max(1, takes / 2))
         again = s.request("POST", COMPLETE, {**long, "seed": 1})
         self.assertEqual(again.json()["choices"], whole.json()["choices"])
-
-        def pages(kind=""):
-            return int(re.search(rf"^troupe_engine_pages{kind}{{.*}} (\d+)$", s.get("/metrics").body.decode(), re.M).group(1))
 
         self.assertGreater(pages(), 0)
         self.until(lambda: pages("_free") + pages("_cached") == pages(), 10)

@@ -19,6 +19,7 @@
 #include <stdatomic.h>
 
 #include "blueprints/runner.h"
+#include "models/model.h"
 #include "runtime/base/str.h"
 
 struct run_bench {
@@ -29,6 +30,7 @@ struct run_bench {
     struct loop_tick *drain;
     struct tool_registry *tools;
     struct agent_host *agents;
+    struct model model; /* of all agents, which are pretended: nobody calls it */
     struct plan *plan;
     struct run *run;
     struct runner *runner;

@@ -10,10 +10,10 @@
 #include "runtime/base/json.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/pattern.h"
-#include "runtime/base/seams.h"
 #include "runtime/base/unicode.h"
 #include "runtime/base/yaml.h"
 #include "tests/support/check.h"
+#include "tests/support/tokenizer_file.h"
 #include "tests/unit/formats/work_count.h"
 
 #define SMALL   ((size_t)8 << 10)
@@ -22,7 +22,7 @@
 #define OF_TINY 20000         /* blocks: fewer are not significant */
 
 struct bench {
-    struct tokenizer *qwen, *omni, *gpt2;
+    struct tokenizer *qwen, *omni, *gpt2, *sentencepiece, *edges, *scores;
     struct tokenizer_scratch *scratch;
     struct pattern *blank_lines;
 };
@@ -57,6 +57,12 @@ static const char *const UNITS[] = {
     "a\xff",
     "\xc2\xa0",
     "\x01 ",
+    "\xe2\x96\x81",
+    "a\xe2\x96\x81",
+    ">\xe2\x96\x81",
+    "\xef\xb7\xba", /* one character of eighteen */
+    "--,",
+    "word ",
     "[",
     "[]",
     "\"",
@@ -114,6 +120,21 @@ static void encode_omni(const struct bench *b, const char *text, size_t n)
 static void encode_gpt2(const struct bench *b, const char *text, size_t n)
 {
     encode(b, b->gpt2, text, n);
+}
+
+static void encode_sentencepiece(const struct bench *b, const char *text, size_t n)
+{
+    encode(b, b->sentencepiece, text, n);
+}
+
+static void encode_edges(const struct bench *b, const char *text, size_t n)
+{
+    encode(b, b->edges, text, n);
+}
+
+static void encode_scores(const struct bench *b, const char *text, size_t n)
+{
+    encode(b, b->scores, text, n);
 }
 
 /* The text as a string, as it is, and as an array's elements. */
@@ -184,6 +205,9 @@ static void work_grows_with_the_text(void **state)
                     {"tokenizer with NFC", encode_qwen},
                     {"tokenizer of matches alone", encode_omni},
                     {"tokenizer of GPT-2", encode_gpt2},
+                    {"tokenizer of characters", encode_sentencepiece},
+                    {"tokenizer of many steps", encode_edges},
+                    {"tokenizer by scores", encode_scores},
                     {"JSON", json},
                     {"YAML", yaml},
                     {"pattern", find_all}};
@@ -205,21 +229,22 @@ static void work_grows_with_the_text(void **state)
 
 static void load(const char *name, struct tokenizer **t)
 {
-    char path[512], *text = NULL;
-    size_t n;
+    char file[128], path[512];
 
-    assert_ok(file_read(fixture_path(path, name), TOKENIZER_MAX_FILE, &text, &n, why));
-    assert_int_equal(tokenizer_from_json(text, n, path, t, NULL), STATUS_OK);
-    free(text);
+    snprintf(file, sizeof(file), "tests/fixtures/tokenizer/%s.json", name);
+    assert_ok(tokenizer_file_read(fixture_path(path, file), t, why));
 }
 
 static int set_up(void **state)
 {
     struct bench *b = xcalloc(1, sizeof(*b));
 
-    load("tests/fixtures/tokenizer/qwen.json", &b->qwen);
-    load("tests/fixtures/tokenizer/omni.json", &b->omni);
-    load("tests/fixtures/tokenizer/gpt2.json", &b->gpt2);
+    load("qwen", &b->qwen);
+    load("omni", &b->omni);
+    load("gpt2", &b->gpt2);
+    load("sentencepiece", &b->sentencepiece);
+    load("edges", &b->edges);
+    load("tables_llama", &b->scores);
     b->scratch = tokenizer_scratch_new();
     assert_int_equal(pattern_compile("\\s*[\\r\\n]+", 11, &b->blank_lines, NULL), STATUS_OK);
     *state = b;
@@ -233,6 +258,9 @@ static int tear_down(void **state)
     tokenizer_free(b->qwen);
     tokenizer_free(b->omni);
     tokenizer_free(b->gpt2);
+    tokenizer_free(b->sentencepiece);
+    tokenizer_free(b->edges);
+    tokenizer_free(b->scores);
     tokenizer_scratch_free(b->scratch);
     pattern_free(b->blank_lines);
     free(b);

@@ -180,6 +180,10 @@ static void a_request_line_may_have_8_kib(void **state)
         str_puts(&s, "\r\n" HOST END);
         assert_int_equal(parse_code(s.data, s.len), more > 0 ? -414 : (int64_t)s.len);
         str_deinit(&s);
+        put_line(&s, (size_t)(HTTP_LINE_MAX + more)); /* and with a wrong one: the same error */
+        str_puts(&s, "\n" HOST END);
+        assert_int_equal(parse_code(s.data, s.len), more > 0 ? -414 : -400);
+        str_deinit(&s);
     }
 }
 

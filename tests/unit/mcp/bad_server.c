@@ -127,13 +127,20 @@ static void deep(const char *line)
     fflush(stdout);
 }
 
+/* A text that was cut in the middle of a character, as programs in JavaScript do. */
+static void surrogate(const char *line)
+{
+    answer(id_of(line), "{\"content\":[{\"type\":\"text\",\"text\":\"\\ud83d\"}]}");
+}
+
 static const struct {
     const char *name;
     void (*serve)(const char *line);
 } modes[] = {
     {"plain", plain}, {"chatty", chatty}, {"half", half}, {"slow-half", slow_half},
     {"sized", sized}, {"silent", silent}, {"dies", dies}, {"twice", twice_and_early},
-    {"pages", pages}, {"storm", storm},   {"deep", deep}, {"deaf", plain},
+    {"pages", pages}, {"storm", storm},   {"deep", deep}, {"surrogate", surrogate},
+    {"deaf", plain},
 };
 
 int main(int argc, char **argv)

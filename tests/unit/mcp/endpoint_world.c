@@ -146,6 +146,8 @@ static void start(void *ctx, struct mcp_exchange *x)
     }
     if (x->method == MCP_DISCOVER)
         mcp_exchange_complete(x, view(discovered));
+    else if (x->method == MCP_TOOLS_LIST && !w->tools)
+        keep(w, x);
     else if (x->method == MCP_TOOLS_LIST)
         mcp_exchange_complete(x, view(w->tools));
     else if (x->method == MCP_TOOLS_CALL)

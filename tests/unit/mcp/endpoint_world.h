@@ -27,7 +27,7 @@ struct world {
     struct mcp_server *server;
     struct http_server_options http;
     struct http_shared *shared;
-    const char *tools;                   /* the result of tools/list */
+    const char *tools;                   /* the result of tools/list; NULL: it stays open */
     struct mcp_exchange *open[OPEN_MAX]; /* that are not finished */
     int n_open, n_started, n_cancelled, n_gone, n_roots;
     struct str heard; /* params of the last exchange, and its input errors */

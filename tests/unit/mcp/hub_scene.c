@@ -70,6 +70,10 @@ static void fake_start(void *ctx, struct mcp_exchange *x)
         answer_discover(f, x);
         return;
     }
+    if (x->method == MCP_LISTEN && f->cannot_listen) {
+        answer_text(x, "!-32601 no such method");
+        return;
+    }
     if (x->method == MCP_LISTEN) {
         add_listen(f, x);
         return;

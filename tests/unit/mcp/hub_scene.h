@@ -13,6 +13,7 @@ struct fake {
     const char *lists[HUB_LIST_N]; /* results; NULL: it does not have the capability */
     bool is_slow_to_start;         /* ready only after fake_ready */
     bool never_answers;
+    bool cannot_listen;          /* -32601 to subscriptions/listen */
     bool only_reads;             /* the effect of its tools */
     bool changes_with_each_list; /* reports a change whenever a list is read */
     struct error fails;          /* status set: it does not open */

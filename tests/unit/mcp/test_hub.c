@@ -77,6 +77,47 @@ static void a_call_reaches_its_server_under_its_own_name(void **state)
     fake_deinit(&a);
 }
 
+/* A server that reads keys without case would take the second name. */
+static void a_member_in_other_case_reaches_no_server(void **state)
+{
+    static const struct {
+        enum mcp_method method;
+        const char *params;
+        bool refused;
+    } cases[] = {
+        {MCP_TOOLS_CALL, "{\"name\":\"a__t\",\"Name\":\"secret\"}", true},
+        {MCP_TOOLS_CALL, "{\"name\":\"a__t\",\"n\\u0041me\":\"secret\"}", true},
+        {MCP_TOOLS_CALL, "{\"name\":\"a__t\",\"arguments\":{},\"argument\\u017f\":{}}", true},
+        {MCP_RESOURCES_READ, "{\"uri\":\"troupe://a/u:1\",\"URI\":\"u:2\"}", true},
+        {MCP_COMPLETION, "{\"ref\":{\"type\":\"ref/prompt\",\"name\":\"a__p\",\"Name\":\"q\"}}",
+         true},
+        {MCP_COMPLETION, "{\"ref\":{\"type\":\"ref/prompt\",\"name\":\"a__p\"},\"Ref\":{}}", true},
+        {MCP_TASKS_GET, "{\"taskId\":\"x\",\"tas\\u212aId\":\"y\"}", true},
+        {MCP_TOOLS_CALL, "{\"name\":\"a__t\",\"arguments\":{\"Name\":\"x\",\"name\":\"y\"}}",
+         false},
+        {MCP_TOOLS_CALL, "{\"name\":\"a__t\",\"names\":1,\"nam\":2}", false},
+    };
+    struct scene *s = *state;
+    struct fake a = {.name = "a",
+                     .lists = {"{\"tools\":[" TOOL("t") "]}", "{\"prompts\":[{\"name\":\"p\"}]}",
+                               "{\"resources\":[{\"uri\":\"u:1\",\"name\":\"x\"}]}"},
+                     .always = "{\"content\":[]}"};
+
+    scene_add(s, &a, NULL, false);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        int before = a.n_asked;
+        const char *heard;
+
+        scene_ask(s, "p", "", cases[i].method, cases[i].params);
+        heard = scene_heard(s);
+        if (a.n_asked != before + !cases[i].refused ||
+            (strstr(heard, "error -32602 the member \"") != NULL) != cases[i].refused)
+            fail_msg("%s: %s", cases[i].params, heard);
+    }
+    scene_close(s);
+    fake_deinit(&a);
+}
+
 static void uris_name_their_server(void **state)
 {
     struct scene *s = *state;
@@ -275,6 +316,33 @@ static void a_slow_server_is_left_out_of_a_list_and_reported_later(void **state)
     fake_deinit(&slow);
 }
 
+/* Each page, and each list of later, would take list_ms again. */
+static void a_server_that_never_starts_delays_one_list(void **state)
+{
+    struct scene *s = *state;
+    struct fake a = {.name = "a", .lists = {"{\"tools\":[" TOOL("t") "," TOOL("u") "]}"}};
+    struct fake slow = {
+        .name = "slow", .lists = {"{\"tools\":[" TOOL("t") "]}"}, .is_slow_to_start = true};
+
+    scene_close(s);
+    scene_open(s, &(struct hub_options){.list_ms = 300, .page = 1});
+    scene_add(s, &a, NULL, false);
+    scene_add(s, &slow, NULL, false);
+    scene_ask(s, "p", "", MCP_TOOLS_LIST, NULL);
+    assert_string_equal(str_cstr(&s->heard), "");
+    assert_non_null(strstr(scene_heard(s), "complete {\"tools\":[" SHOWN("a", "t") "]"));
+    scene_ask(s, "p", "", MCP_TOOLS_LIST, "{\"cursor\":\"YV9fdA\"}");
+    assert_string_equal(str_cstr(&s->heard), "complete {\"tools\":[" SHOWN("a", "u") "]" TAIL);
+    str_clear(&s->heard);
+    fake_ready(&slow);
+    scene_run(s, 100);
+    scene_ask(s, "p", "", MCP_TOOLS_LIST, "{\"cursor\":\"YV9fdQ\"}");
+    assert_non_null(strstr(str_cstr(&s->heard), "slow__t"));
+    scene_close(s);
+    fake_deinit(&a);
+    fake_deinit(&slow);
+}
+
 /* NousResearch/hermes-agent PR#115502 */
 static void a_storm_of_changes_is_one_notification_and_two_fetches(void **state)
 {
@@ -344,8 +412,48 @@ static void watched_resources_are_reported_to_those_who_watch(void **state)
         strstr(scene_heard(s), "notifications/resources/updated {\"uri\":\"troupe://a/u:1\"}\n"));
     mcp_exchange_cancel(one);
     scene_heard(s);
+    scene_run(s, 50);
     assert_int_equal(a.cancelled, 1); /* the listen to u:1 */
     scene_close(s);
+    fake_deinit(&a);
+}
+
+/* Each of them would have all resources of all looked up again. */
+static void a_thousand_listeners_come_and_go(void **state)
+{
+    struct scene *s = *state;
+    struct fake a = {
+        .name = "a", .lists = {[HUB_RESOURCES] = "{\"resources\":[]}"}, .cancelled = 0};
+    struct mcp_exchange *x[1000];
+    struct str params = STR_INIT;
+    int64_t begin;
+    size_t n = 0;
+
+    scene_add(s, &a, NULL, false);
+    scene_ask(s, "p", "", MCP_RESOURCES_LIST, NULL);
+    scene_heard(s);
+    begin = seams_mono_us(seams_real());
+    for (size_t i = 0; i < ARRAY_LEN(x); i++) {
+        str_clear(&params);
+        str_puts(&params, "{\"notifications\":{\"resourceSubscriptions\":[");
+        for (size_t k = 0; k < 50; k++)
+            str_printf(&params, "%s\"troupe://a/u:%zu\"", k ? "," : "", k);
+        str_puts(&params, "]}}");
+        x[i] = scene_ask(s, i < 500 ? "p" : "q", "", MCP_LISTEN, str_cstr(&params));
+    }
+    for (const char *at = str_cstr(&s->heard); (at = strstr(at, "u:49\"]")); at++)
+        n++;
+    assert_int_equal(n, 200); /* the limit of each of the two is 5,000 */
+    str_clear(&s->heard);
+    for (size_t i = 0; i + 1 < ARRAY_LEN(x); i++)
+        mcp_exchange_cancel(x[i]);
+    assert_true(seams_mono_us(seams_real()) - begin < 5000000); /* it was minutes */
+    scene_run(s, 100);
+    mcp_exchange_cancel(x[ARRAY_LEN(x) - 1]);
+    scene_run(s, 2000);
+    assert_true(a.cancelled > 0 && a.cancelled < 200); /* listens to the server */
+    scene_close(s);
+    str_deinit(&params);
     fake_deinit(&a);
 }
 
@@ -394,6 +502,27 @@ static void a_removed_server_ends_its_calls(void **state)
     fake_deinit(&slow);
 }
 
+/* The answer to the fetch is the last that holds the server. */
+static void a_server_is_removed_while_its_list_is_fetched(void **state)
+{
+    struct scene *s = *state;
+    struct fake a = {.name = "a", .lists = {"{\"tools\":[]}"}, .never_answers = true};
+    struct fake b = {.name = "b", .lists = {"{\"tools\":[]}"}, .never_answers = true};
+
+    scene_add(s, &a, NULL, false);
+    scene_add(s, &b, NULL, true);
+    scene_ask(s, "p", "", MCP_TOOLS_LIST, NULL);
+    scene_run(s, 10);
+    assert_non_null(a.open);
+    assert_non_null(b.open);
+    hub_remove(s->hub, "a");
+    assert_int_equal(a.closed, 1);
+    scene_close(s); /* the same with the end of the hub */
+    assert_int_equal(b.closed, 1);
+    fake_deinit(&a);
+    fake_deinit(&b);
+}
+
 static void a_long_list_comes_in_pages(void **state)
 {
     struct scene *s = *state;
@@ -428,6 +557,74 @@ static void a_long_list_comes_in_pages(void **state)
     fake_deinit(&a);
 }
 
+/* Kuadrant/mcp-gateway#1484 */
+static void a_server_that_cannot_listen_stays_and_is_asked_again_after_its_ttl(void **state)
+{
+    struct scene *s = *state;
+    struct fake a = {
+        .name = "a", .lists = {"{\"tools\":[" TOOL("t") "],\"ttlMs\":200}"}, .cannot_listen = true};
+
+    scene_add(s, &a, NULL, false);
+    for (int i = 0; i < 3; i++) {
+        scene_ask(s, "p", "", MCP_TOOLS_LIST, NULL);
+        assert_non_null(strstr(scene_heard(s), "a__t"));
+    }
+    assert_int_equal(a.fetched, 1);
+    a.lists[HUB_TOOLS] = "{\"tools\":[" TOOL("new") "],\"ttlMs\":200}";
+    scene_run(s, 250);
+    scene_ask(s, "p", "", MCP_TOOLS_LIST, NULL);
+    assert_non_null(strstr(scene_heard(s), "a__new"));
+    assert_int_equal(a.fetched, 2);
+    assert_int_equal(a.opened, 1);
+    scene_close(s);
+    fake_deinit(&a);
+}
+
+#define LONG30 "aaaaaaaaaabbbbbbbbbbcccccccccc"
+
+/* google-gemini/gemini-cli#28970: equal in the first and the last 30 characters. */
+static void long_names_are_listed_and_called_each_as_its_own(void **state)
+{
+    static const char *const own[] = {LONG30 "-one-" LONG30, LONG30 "-two-" LONG30};
+    struct scene *s = *state;
+    struct str params = STR_INIT;
+    char *shown[2][2];
+
+    for (int start = 0; start < 2; start++) { /* the second one: after a restart */
+        struct fake a = {.name = "a",
+                         .lists = {"{\"tools\":[" TOOL(LONG30 "-one-" LONG30) "," TOOL(
+                             LONG30 "-two-" LONG30) "]}"},
+                         .always = "{\"content\":[]}"};
+
+        if (start)
+            scene_open(s, NULL);
+        scene_add(s, &a, NULL, false);
+        scene_ask(s, "p", "", MCP_TOOLS_LIST, NULL);
+        scene_heard(s);
+        shown[start][0] = scene_between(str_cstr(&s->last), "\"name\":\"", "\"");
+        shown[start][1] = scene_between(strstr(str_cstr(&s->last), "},{"), "\"name\":\"", "\"");
+        for (int i = 0; i < 2; i++) {
+            assert_true(strlen(shown[start][i]) <= HUB_NAME_MAX);
+            str_clear(&params);
+            str_printf(&params, "{\"name\":\"%s\"}", shown[start][i]);
+            scene_ask(s, "p", "", MCP_TOOLS_CALL, str_cstr(&params));
+            assert_string_equal(scene_heard(s), "complete {\"content\":[]}\n");
+            assert_true((strstr(str_cstr(&a.asked), own[0]) != NULL) !=
+                        (strstr(str_cstr(&a.asked), own[1]) != NULL));
+            if (i == 1 && start == 0)
+                assert_string_not_equal(shown[0][0], shown[0][1]);
+        }
+        scene_close(s);
+        fake_deinit(&a);
+    }
+    for (int i = 0; i < 2; i++) {
+        assert_string_equal(shown[0][i], shown[1][i]);
+        free(shown[0][i]);
+        free(shown[1][i]);
+    }
+    str_deinit(&params);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -435,6 +632,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(the_lists_of_all_servers_are_one_sorted_list),
         CASE(a_call_reaches_its_server_under_its_own_name),
+        CASE(a_member_in_other_case_reaches_no_server),
         CASE(uris_name_their_server),
         CASE(a_state_of_a_server_is_sealed_for_the_client),
         CASE(a_cancelled_call_is_cancelled_at_its_server_alone),
@@ -442,12 +640,17 @@ int main(void)
         CASE(a_server_that_ends_rests_and_starts_again),
         CASE(a_server_that_cannot_start_is_left_out),
         CASE(a_slow_server_is_left_out_of_a_list_and_reported_later),
+        CASE(a_server_that_never_starts_delays_one_list),
         CASE(a_storm_of_changes_is_one_notification_and_two_fetches),
         CASE(a_server_that_reports_a_change_with_each_list_makes_no_loop),
         CASE(watched_resources_are_reported_to_those_who_watch),
+        CASE(a_thousand_listeners_come_and_go),
         CASE(each_client_has_its_own_instance_where_that_is_asked),
         CASE(a_removed_server_ends_its_calls),
+        CASE(a_server_is_removed_while_its_list_is_fetched),
         CASE(a_long_list_comes_in_pages),
+        CASE(a_server_that_cannot_listen_stays_and_is_asked_again_after_its_ttl),
+        CASE(long_names_are_listed_and_called_each_as_its_own),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

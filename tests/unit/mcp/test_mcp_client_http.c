@@ -860,6 +860,38 @@ static void notes_come_on_the_get_stream(void **state)
     deinit(&s);
 }
 
+/* Each answer is a connection, and those of all servers together are limited. */
+static void a_server_that_pings_without_end_gets_a_bounded_number_of_answers(void **state)
+{
+    struct server s;
+    struct str body = STR_INIT;
+    struct asked a;
+
+    (void)state;
+    init(&s, false);
+    for (int i = 0; i < 1000; i++)
+        str_printf(&body, "data: {\"jsonrpc\":\"2.0\",\"id\":%d,\"method\":\"ping\"}\n\n", i);
+    http_memory_reply(s.w.memory, &(struct http_memory_reply){.method = "POST",
+                                                              .body_contains = "\"result\":{}",
+                                                              .times = -1,
+                                                              .code = 202,
+                                                              .head_ms = 60000});
+    http_memory_reply(s.w.memory, &(struct http_memory_reply){.method = "GET",
+                                                              .type = "text/event-stream",
+                                                              .body = str_cstr(&body),
+                                                              .fault = HTTP_MEMORY_STALL,
+                                                              .at = body.len - 1});
+    ready(&s);
+    world_wait(s.w.loop, 50);
+    ask(&s, &a, MCP_TOOLS_CALL, CALL);
+    world_answer(&s.w, &a);
+    assert_int_equal(a.kind, MCP_COMPLETE);
+    assert_int_equal(count(&s, "\"result\":{}"), 64);
+    asked_deinit(&a);
+    deinit(&s);
+    str_deinit(&body);
+}
+
 /* ---- authorization */
 
 struct gate {
@@ -999,6 +1031,7 @@ int main(void)
         cmocka_unit_test(a_modern_server_without_subscriptions_stays_connected),
         cmocka_unit_test(a_legacy_server_without_a_get_stream_is_asked_once),
         cmocka_unit_test(notes_come_on_the_get_stream),
+        cmocka_unit_test(a_server_that_pings_without_end_gets_a_bounded_number_of_answers),
         cmocka_unit_test(a_challenge_is_answered_and_the_request_sent_again),
         cmocka_unit_test(a_client_may_end_while_it_waits_for_authorization),
     };

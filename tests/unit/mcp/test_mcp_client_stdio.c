@@ -39,6 +39,23 @@ static void ready(struct process *p, const char *mode, const char *number)
     assert_int_equal(p->w.state, MCP_CLIENT_READY);
 }
 
+static void the_value_of_a_reference_is_in_no_message(void **state)
+{
+    static const char *const argv[] = {"/no/hunter2", "hunter2", NULL};
+    struct world w;
+
+    (void)state;
+    world_init(&w, false);
+    w.spec.argv = argv;
+    w.spec.program = "/no/${SECRET}";
+    world_start(&w);
+    mcp_client_start(w.client);
+    world_until_int(w.loop, (const int *)&w.state, MCP_CLIENT_DOWN);
+    assert_string_equal(mcp_client_facts(w.client).fault,
+                        "starting /no/${SECRET}: No such file or directory");
+    world_deinit(&w);
+}
+
 static void each_way_to_misbehave_costs_its_own_call(void **state)
 {
     static const struct {
@@ -57,7 +74,12 @@ static void each_way_to_misbehave_costs_its_own_call(void **state)
         {"silent", NULL, MCP_ERROR, "server: server gave no answer to tools/call in 300 ms",
          MCP_CLIENT_READY},
         {"twice", NULL, MCP_COMPLETE, "", MCP_CLIENT_READY},
-        {"deep", NULL, MCP_ERROR, NULL, MCP_CLIENT_READY},
+        {"deep", NULL, MCP_ERROR,
+         "server: the answer of server is not valid: JSON is nested deeper than 64 levels",
+         MCP_CLIENT_READY},
+        {"surrogate", NULL, MCP_ERROR,
+         "server: the answer of server is not valid: not a valid escape in a JSON string",
+         MCP_CLIENT_READY},
         {"sized", "65535", MCP_COMPLETE, "", MCP_CLIENT_READY},
         {"sized", "65536", MCP_COMPLETE, "", MCP_CLIENT_READY},
         {"sized", "65537", MCP_COMPLETE, "", MCP_CLIENT_READY},
@@ -74,7 +96,7 @@ static void each_way_to_misbehave_costs_its_own_call(void **state)
         struct asked a;
 
         open_process(&p, cases[i].mode, cases[i].number);
-        if (strcmp(cases[i].mode, "silent") == 0 || strcmp(cases[i].mode, "deep") == 0)
+        if (strcmp(cases[i].mode, "silent") == 0)
             p.w.spec.limits.call_ms = 300;
         world_start(&p.w);
         world_ask(&p.w, &a, MCP_TOOLS_CALL, CALL);
@@ -239,6 +261,7 @@ static void a_program_that_is_not_there_is_an_error_with_its_name(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_value_of_a_reference_is_in_no_message),
         cmocka_unit_test(each_way_to_misbehave_costs_its_own_call),
         cmocka_unit_test(what_is_no_message_is_counted_and_errors_are_lines),
         cmocka_unit_test(an_answer_before_its_request_does_not_become_its_answer),

@@ -81,6 +81,8 @@ static void test_the_views(void **state)
     v = hub_views_find(views, "files_only");
     assert_true(hub_view_see(v, names, HUB_TOOL, "files", "read_text", &seen));
     assert_string_equal(seen.name, "read_text");
+    assert_ok(hub_views_set_budget(views, y, yaml_get(section, "tool_budget"), why));
+    assert_int_equal(hub_view_budget(v, views), 8000);
     mcp_config_free(c);
     hub_views_free(views);
     hub_names_free(names);
@@ -112,7 +114,7 @@ static void test_the_tables_have_every_field(void **state)
 #define F(key, where, reader, help) key,
 #include "mcp/config/mcp_spec_fields.def"
 #undef F
-        "servers", "allow", "deny", "hide", "rename", "describe", "names"};
+        "servers", "allow", "deny", "hide", "rename", "describe", "names", "tool_budget", "always"};
     char path[512], *page = NULL;
     struct str cell = STR_INIT;
 

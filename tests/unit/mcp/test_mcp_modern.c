@@ -394,6 +394,26 @@ static void a_stale_list_refuses_nothing(void **state)
     client_free(c);
 }
 
+/* A server behind the handler that hangs holds up the list, and no call. */
+static void a_list_that_is_read_again_delays_no_call(void **state)
+{
+    struct world *w = *state;
+
+    w->tools = region_tools;
+    for (int i = 0; i < 3; i++) {
+        struct client *c = client_new(w);
+
+        client_send(c, "POST", CALL_FIELDS("echo") "Mcp-Param-Region: eu\r\n",
+                    CALL("1", "echo", "\"arguments\":{\"region\":\"eu\"},"));
+        assert_int_equal(client_code(c), 200);
+        client_free(c);
+        assert_int_equal(w->n_open, i > 0); /* it is asked for once */
+        w->tools = NULL;
+        w->now_ms += 3600000;
+    }
+    world_finish(w->open[0], "{\"tools\":[]}");
+}
+
 /* ---- a client that does not read */
 
 static void a_client_that_does_not_read_is_cut(void **state)
@@ -492,6 +512,7 @@ int main(void)
         TEST(a_subscription_is_a_stream_that_ends_in_a_result),
         TEST(annotated_arguments_agree_with_their_headers),
         TEST(a_stale_list_refuses_nothing),
+        TEST(a_list_that_is_read_again_delays_no_call),
         TEST(a_client_that_does_not_read_is_cut),
         TEST(answers_of_any_size_arrive_whole),
         TEST(a_server_of_one_era_says_so),

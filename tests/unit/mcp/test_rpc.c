@@ -116,12 +116,38 @@ static void what_is_written_is_read_again(void **state)
     str_deinit(&out);
 }
 
+static void the_beginning_of_a_broken_answer_says_whose_it_is(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t id;
+    } cases[] = {
+        {"{\"jsonrpc\":\"2.0\",\"id\":12,\"result\":{\"text\":\"xxx", 12},
+        {"{\"id\": 12, \"jsonrpc\": \"2.0\", \"result\": {", 12},
+        {"{\"jsonrpc\":\"2.0\",\"result\":{\"id\":12", 0},
+        {"{\"jsonrpc\":\"2.0\",\"id\":12,\"method\":\"ping\",\"params\":{", 0},
+        {"{\"jsonrpc\":\"2.0\",\"id\":\"12\",\"result\":{", 0},
+        {"{\"jsonrpc\":\"2.0\",\"id\":-12,\"result\":{", 0},
+        {"{\"level\":\"info\",\"id\":12,\"message\":\"", 0},
+        {"info \"jsonrpc\" \"id\":12", 0},
+        {"{", 0},
+        {"", 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        if (rpc_peek_id(cases[i].text, strlen(cases[i].text)) != cases[i].id)
+            fail_msg("%s", cases[i].text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_kind_is_read),
         cmocka_unit_test(what_is_no_message_has_the_code_of_its_fault),
         cmocka_unit_test(what_is_written_is_read_again),
+        cmocka_unit_test(the_beginning_of_a_broken_answer_says_whose_it_is),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
