@@ -454,7 +454,7 @@ static enum status fill_texts(struct tokenizer_build *b)
 {
     struct tokenizer *t = b->t;
     struct str all, text[2] = {STR_INIT, STR_INIT};
-    const struct build_added *a = b->added, *end = a + b->n_added;
+    size_t a = 0; /* of the added tokens, which are in the order of ids */
     enum status st = STATUS_OK;
 
     str_init(&all, UINT32_MAX);
@@ -466,8 +466,8 @@ static enum status fill_texts(struct tokenizer_build *b)
         const size_t n = t->key.start[id + 1] - t->key.start[id];
 
         t->text.start[id] = (uint32_t)all.len;
-        if (a < end && a->id == id) {
-            st = put_text(b, &all, text, b->bytes + a->at, a->n);
+        if (a < (size_t)b->n_added && b->added[a].id == id) {
+            st = put_text(b, &all, text, b->bytes + b->added[a].at, b->added[a].n);
             a++;
         } else if (b->n_replace == 0 && !b->decodes_bytes) {
             str_append(&all, key, n);
