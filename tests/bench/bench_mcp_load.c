@@ -28,6 +28,7 @@ struct load {
     struct mcp_calls calls;
     struct caller *callers; /* (o->at_once) */
     int epoll, n_busy;
+    int64_t turn; /* the caller to look at first, so that none is idle for long */
     int64_t next;
 };
 
@@ -96,13 +97,18 @@ static double call_due(struct load *l, double now, double end)
     double step = l->o->rate > 0 ? 1 / l->o->rate : 0, due = now;
 
     for (int i = 0; i < l->o->at_once; i++) {
-        if (l->callers[i].is_busy)
+        struct caller *c = &l->callers[(l->turn + 1) % l->o->at_once];
+
+        l->turn++;
+        if (c->is_busy)
             continue;
         if (l->o->rate > 0)
             due = l->calls.began + (double)l->next * step;
-        if (due > now || due >= end)
+        if (due > now || due >= end) {
+            l->turn--;
             return due > now ? due - now : 1;
-        call(l, &l->callers[i], due);
+        }
+        call(l, c, due);
     }
     return 1;
 }

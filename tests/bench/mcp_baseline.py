@@ -102,6 +102,7 @@ class World(bench_world.World):
         return Server(*self.serve(), "troupe__echo", "text")
 
     def hub(self, **more):
+        """more: of `serve`."""
         return Server(*self.serve(up=(self.parts, "stdio"), **more), "up__echo")
 
     def everything(self):
@@ -161,7 +162,8 @@ def http(w, a):
 
 
 def hub(w, a):
-    servers = {"mcp-proxy": w.proxy(), "ours": w.hub()}
+    read = "mcp: {servers: {up: {effect: read}}}\n"
+    servers = {"mcp-proxy": w.proxy(), "ours": w.hub(), "read": w.hub(more=read)}
     warm(w, servers)
     for at_once in (1, 32):
         direct = []
@@ -172,8 +174,9 @@ def hub(w, a):
                 got[name].append(w.load(server, a.seconds, at_once, pids=server.own()))
         cpu = {name: [us(r) for r in rounds] for name, rounds in got.items()}
         p50 = {name: [r["p50_ms"] - d["p50_ms"] for r, d in zip(rounds, direct)] for name, rounds in got.items()}
-        show(f"CPU of the hub for a call of a stdio server, {at_once} connections; mcp-proxy", "us", cpu["ours"], cpu["mcp-proxy"])
-        show(f"p50 of a call above that of the server itself, {at_once} connections; mcp-proxy", "ms", p50["ours"], p50["mcp-proxy"])
+        for name, what in (("ours", "effect once: a row before the reply"), ("read", "effect read")):
+            show(f"CPU of the hub for a call, {at_once} connections, {what}; mcp-proxy", "us", cpu[name], cpu["mcp-proxy"])
+            show(f"p50 above that of the server itself, {at_once} connections, {what}; mcp-proxy", "ms", p50[name], p50["mcp-proxy"])
 
 
 class Trouble(threading.Thread):
