@@ -48,12 +48,14 @@ def steps_of(text):
 
 
 def pattern_of(lines):
-    out = ""
+    """A value that is left out ("...") may make a column wider or narrower."""
+    out, loose = "", any("..." in line for line in lines)
     for line in lines:
         if line == "...":
             out += r"(?:.*\n)*?"
-        else:
-            out += ".*?".join(re.escape(part) for part in line.split("...")) + r"\n"
+            continue
+        text = ".*?".join(re.escape(part) for part in line.split("..."))
+        out += (re.sub(r"(?:\\ ){2,}", " {2,}", text) if loose else text) + r"\n"
     return out
 
 
