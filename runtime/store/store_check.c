@@ -26,6 +26,7 @@ struct check {
     int64_t uuid_of;     /* the run that `uuid` names */
     char uuid[64];
     int64_t run, seq; /* of the row before, for gaps */
+    int64_t max_rows; /* that the file can hold; pages of a damaged one may be linked many times */
     char thread[512];
 };
 
@@ -58,6 +59,26 @@ static const char *name_run(struct check *c, int64_t id)
     return c->uuid;
 }
 
+#define ROW_BYTES                                                                                  \
+    6 /* of the smallest row: its cell and the pointer to it (SQLite, "File Format") */
+
+static int64_t pragma_int(struct check *c, const char *sql)
+{
+    sqlite3_stmt *st = NULL;
+    int64_t value = 0;
+
+    if (sqlite3_prepare_v2(c->q->db.handle, sql, -1, &st, NULL) == SQLITE_OK &&
+        sqlite3_step(st) == SQLITE_ROW)
+        value = sqlite3_column_int64(st, 0);
+    sqlite3_finalize(st);
+    return value;
+}
+
+static int64_t max_rows(struct check *c)
+{
+    return pragma_int(c, "PRAGMA page_count") * pragma_int(c, "PRAGMA page_size") / ROW_BYTES;
+}
+
 typedef void (*check_row)(struct check *c, sqlite3_stmt *st);
 
 static void scan(struct check *c, enum stmt_id id, const char *table, check_row check)
@@ -65,10 +86,13 @@ static void scan(struct check *c, enum stmt_id id, const char *table, check_row 
     struct error err = ERROR_INIT;
     sqlite3_stmt *st = db_stmt(&c->q->db, id, &err);
     bool row = st != NULL;
+    int64_t left = c->max_rows;
 
     c->run = -1;
-    while (row && db_step(&c->q->db, st, &row, &err) == STATUS_OK && row)
+    while (row && left-- > 0 && db_step(&c->q->db, st, &row, &err) == STATUS_OK && row)
         check(c, st);
+    if (left < 0)
+        error_set(&err, STATUS_CORRUPT, "it has more rows than its file can hold");
     if (st)
         sqlite3_reset(st);
     if (err.status) {
@@ -83,11 +107,12 @@ static void name_users(struct check *c, int64_t blob)
     struct error err = ERROR_INIT;
     sqlite3_stmt *st = db_stmt(&c->q->db, STMT_BLOB_USERS, &err);
     bool row = true;
+    int64_t left = c->max_rows;
 
     if (!st)
         return;
     bind_int(st, 1, blob);
-    while (db_step(&c->q->db, st, &row, &err) == STATUS_OK && row)
+    while (left-- > 0 && db_step(&c->q->db, st, &row, &err) == STATUS_OK && row)
         str_printf(c->report, "  blob %lld is named by %s run=%s path=%s %lld\n", (long long)blob,
                    cell_cstr(cell_text(st, 0)), name_run(c, cell_int(st, 1)),
                    cell_cstr(cell_text(st, 2)), (long long)cell_int(st, 3));
@@ -240,6 +265,7 @@ enum status store_check(struct store *s, struct str *report, struct error *err)
         return st;
     c.arena = arena_new(4096);
     c.plain.max = (size_t)1 << 30;
+    c.max_rows = max_rows(&c);
     check_pragma(&c, "PRAGMA integrity_check", true);
     check_pragma(&c, "PRAGMA foreign_key_check", false);
     scan(&c, STMT_BLOB_ALL, "blob", check_blob);
