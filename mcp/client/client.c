@@ -111,7 +111,7 @@ void client_set_ready(struct mcp_client *c, enum mcp_revision r, struct json_vie
     c->headers_known = false;
     param_headers_clear(c->headers);
     c->eras_known = mcp_is_modern(r) ? MCP_ERA_MODERN : MCP_ERA_LEGACY;
-    c->link->ops->use(c->link, r);
+    client_link_use(c->link, r);
     set_state(c, MCP_CLIENT_READY);
     if (c->state == MCP_CLIENT_READY)
         client_listen_ready(c);

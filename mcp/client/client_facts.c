@@ -43,7 +43,7 @@ struct mcp_client_facts mcp_client_facts(const struct mcp_client *c)
         .server_info = info,
         .instructions = member(c, "instructions"),
         .fault = str_cstr(&c->fault),
-        .pid = c->link ? c->link->ops->pid(c->link) : 0,
+        .pid = c->link ? client_link_pid(c->link) : 0,
     };
 }
 

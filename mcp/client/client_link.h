@@ -52,6 +52,7 @@ struct client_send {
  * they leave gets no more of them: each is a connection, and there are others who need one. */
 #define CLIENT_ANSWERS_MAX 64
 
+/* drop, use, listen and pid may be NULL: there is nothing to do, and no process. */
 struct client_link_ops {
     /* Connects; `send` is allowed at once. */
     enum status (*start)(struct client_link *l, struct error *err);
@@ -77,6 +78,29 @@ struct client_link {
     bool is_over;
     bool is_http; /* has a stream for each request: closing it cancels the request (modern) */
 };
+
+static inline void client_link_drop(struct client_link *l, int64_t id)
+{
+    if (l->ops->drop)
+        l->ops->drop(l, id);
+}
+
+static inline void client_link_use(struct client_link *l, enum mcp_revision r)
+{
+    if (l->ops->use)
+        l->ops->use(l, r);
+}
+
+static inline void client_link_listen(struct client_link *l)
+{
+    if (l->ops->listen)
+        l->ops->listen(l);
+}
+
+static inline int32_t client_link_pid(const struct client_link *l)
+{
+    return l->ops->pid ? l->ops->pid(l) : 0;
+}
 
 /* Texts of spec are lent for the life of the link. */
 struct client_link *link_stdio_new(const struct mcp_client_spec *spec,

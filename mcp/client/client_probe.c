@@ -36,7 +36,7 @@ static void initialize(struct mcp_client *c)
     struct error err = ERROR_INIT;
     enum status st;
 
-    c->link->ops->use(c->link, MCP_NEWEST_LEGACY);
+    client_link_use(c->link, MCP_NEWEST_LEGACY);
     str_printf(&params, "{\"protocolVersion\":\"%s\",\"capabilities\":",
                mcp_revision_name(MCP_NEWEST_LEGACY));
     envelope_abilities(&params, c->spec.abilities);
@@ -66,7 +66,7 @@ static void on_initialized(struct mcp_client *c, struct json_view result)
         client_set_down(c, &err);
         return;
     }
-    c->link->ops->use(c->link, r);
+    client_link_use(c->link, r);
     rpc_write_notification(&text, mcp_method_facts(MCP_INITIALIZED)->name, JSON_VIEW_NONE);
     client_send_text(c, MCP_INITIALIZED, &text);
     str_deinit(&text);
@@ -138,7 +138,7 @@ static void discover(struct mcp_client *c, enum mcp_revision r)
     struct error err = ERROR_INIT;
     enum status st;
 
-    c->link->ops->use(c->link, r);
+    client_link_use(c->link, r);
     envelope_modern(&params, JSON_VIEW_NONE, &e);
     spec.params = json_view_str(&params);
     st = client_request_send(c, &spec, &c->probe, &err);

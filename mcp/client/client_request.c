@@ -38,7 +38,7 @@ static void forget(struct client_request *r)
     loop_timer_free(r->timer);
     r->timer = NULL;
     if (c->link)
-        c->link->ops->drop(c->link, r->id);
+        client_link_drop(c->link, r->id);
 }
 
 void client_request_end(struct client_request *r, const struct client_reply *reply)

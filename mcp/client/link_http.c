@@ -446,12 +446,6 @@ static void listen_(struct client_link *link)
         free_slot(l->get);
 }
 
-static int32_t pid(const struct client_link *link)
-{
-    (void)link;
-    return 0;
-}
-
 /* ---- the beginning and the end */
 
 static enum status start(struct client_link *link, struct error *err)
@@ -559,7 +553,6 @@ struct client_link *link_http_new(const struct mcp_client_spec *spec,
                                                .drop = drop,
                                                .use = use,
                                                .listen = listen_,
-                                               .pid = pid,
                                                .stop = stop,
                                                .free = free_};
     struct link_http *l = xcalloc(1, sizeof(*l));

@@ -288,29 +288,6 @@ static enum status start(struct client_link *link, struct error *err)
     return st;
 }
 
-static void drop(struct client_link *link, int64_t id)
-{
-    (void)link; /* the answer comes on the stream of all */
-    (void)id;
-}
-
-static void use(struct client_link *link, enum mcp_revision r)
-{
-    (void)link;
-    (void)r;
-}
-
-static void listen_(struct client_link *link)
-{
-    (void)link; /* the stream is there */
-}
-
-static int32_t pid(const struct client_link *link)
-{
-    (void)link;
-    return 0;
-}
-
 static void on_stop_time(void *ctx)
 {
     struct link_sse *l = ctx;
@@ -345,14 +322,8 @@ static void free_(struct client_link *link)
 struct client_link *link_sse_new(const struct mcp_client_spec *spec,
                                  const struct client_link_events *events)
 {
-    static const struct client_link_ops ops = {.start = start,
-                                               .send = send,
-                                               .drop = drop,
-                                               .use = use,
-                                               .listen = listen_,
-                                               .pid = pid,
-                                               .stop = stop,
-                                               .free = free_};
+    static const struct client_link_ops ops = {
+        .start = start, .send = send, .stop = stop, .free = free_};
     struct link_sse *l = xcalloc(1, sizeof(*l));
 
     l->link = (struct client_link){.ops = &ops, .events = *events};

@@ -205,23 +205,6 @@ static enum status start(struct client_link *l, struct error *err)
     return st;
 }
 
-static void drop(struct client_link *l, int64_t id)
-{
-    (void)l; /* one stream for all: what still comes is dropped by its id */
-    (void)id;
-}
-
-static void use(struct client_link *l, enum mcp_revision r)
-{
-    (void)l;
-    (void)r;
-}
-
-static void listen_(struct client_link *l)
-{
-    (void)l;
-}
-
 static int32_t pid(const struct client_link *l)
 {
     const struct link_stdio *s =
@@ -255,14 +238,8 @@ static void free_(struct client_link *l)
 struct client_link *link_stdio_new(const struct mcp_client_spec *spec,
                                    const struct client_link_events *events)
 {
-    static const struct client_link_ops ops = {.start = start,
-                                               .send = send,
-                                               .drop = drop,
-                                               .use = use,
-                                               .listen = listen_,
-                                               .pid = pid,
-                                               .stop = stop,
-                                               .free = free_};
+    static const struct client_link_ops ops = {
+        .start = start, .send = send, .pid = pid, .stop = stop, .free = free_};
     struct link_stdio *s = xcalloc(1, sizeof(*s));
 
     s->link = (struct client_link){.ops = &ops, .events = *events};

@@ -86,23 +86,6 @@ static enum status send(struct client_link *link, const struct client_send *m, s
     return STATUS_OK;
 }
 
-static void drop(struct client_link *l, int64_t id)
-{
-    (void)l;
-    (void)id;
-}
-
-static void use(struct client_link *l, enum mcp_revision r)
-{
-    (void)l;
-    (void)r;
-}
-
-static void listen_(struct client_link *l)
-{
-    (void)l;
-}
-
 static int32_t pid(const struct client_link *l)
 {
     (void)l;
@@ -149,14 +132,8 @@ static void free_(struct client_link *link)
 struct client_link *link_stdio_new(const struct mcp_client_spec *spec,
                                    const struct client_link_events *events)
 {
-    static const struct client_link_ops ops = {.start = start,
-                                               .send = send,
-                                               .drop = drop,
-                                               .use = use,
-                                               .listen = listen_,
-                                               .pid = pid,
-                                               .stop = stop,
-                                               .free = free_};
+    static const struct client_link_ops ops = {
+        .start = start, .send = send, .pid = pid, .stop = stop, .free = free_};
     struct fake_link *l = xcalloc(1, sizeof(*l));
 
     l->link = (struct client_link){.ops = &ops, .events = *events};

@@ -1,4 +1,5 @@
-/* Answers of servers: captured streams cut everywhere, and each way in which servers differ.
+/* test_chat_answer.c - answers of servers: captured streams cut everywhere, and each way in which
+ * servers differ.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
