@@ -296,9 +296,16 @@ static void gather_rows(const struct arch_pass *p, const float *from, const int3
     b->embed(&p->lane, &table, row, n, to);
 }
 
-static const struct matrix *layer_matrix(const struct arch_pass *p, int32_t l, enum qwen3_tensor t)
+/* y (R, width) = beta*y + the input times a weight of layer l. */
+static void product(const struct arch_pass *p, int32_t l, enum qwen3_tensor t,
+                    struct linear_input *in, float beta, float *y, int64_t ldy)
 {
-    return &weights_at(p->weights, qwen3_index(l, t))->m;
+    linear_forward(p->weights, &p->lane, qwen3_index(l, t), in, beta, y, ldy);
+}
+
+static struct linear_input input_of(const float *x, int32_t R, int32_t n_in)
+{
+    return (struct linear_input){.x = x, .ld = n_in, .R = R, .n_in = n_in};
 }
 
 static const float *layer_vector(const struct arch_pass *p, int32_t l, enum qwen3_tensor t)
@@ -311,11 +318,11 @@ static void write_keys(const struct arch_pass *p, int32_t l, const struct attent
 {
     const struct model_config *c = weights_config(p->weights);
     const struct backend *o = weights_backend(p->weights);
-    const struct matrix *wk = layer_matrix(p, l, QWEN3_K), *wv = layer_matrix(p, l, QWEN3_V);
-    int32_t R = p->rows.n, C = c->hidden_size;
+    int32_t R = p->rows.n, K = c->n_kv_heads * c->head_dim;
+    struct linear_input n1 = input_of(b->n1, R, c->hidden_size);
 
-    o->matmul(&p->lane, wk, b->n1, C, R, 0.0f, b->k, wk->n_out);
-    o->matmul(&p->lane, wv, b->n1, C, R, 0.0f, b->v, wv->n_out);
+    product(p, l, QWEN3_K, &n1, 0.0f, b->k, K);
+    product(p, l, QWEN3_V, &n1, 0.0f, b->v, K);
     o->rmsnorm(&p->lane, b->k, layer_vector(p, l, QWEN3_K_NORM), R * c->n_kv_heads, c->head_dim,
                c->rms_norm_eps, b->k_rot, b->rstd_k);
     o->rope(&p->lane, b->k_rot, R, c->n_kv_heads, c->head_dim, p->rows.pos, p->rope_cos,
@@ -328,15 +335,16 @@ static void attend(const struct arch_pass *p, const struct row_span *out, int32_
 {
     const struct model_config *c = weights_config(p->weights);
     const struct backend *o = weights_backend(p->weights);
-    const struct matrix *wq = layer_matrix(p, l, QWEN3_Q), *wo = layer_matrix(p, l, QWEN3_O);
+    int32_t C = c->hidden_size, Q = c->n_heads * c->head_dim;
+    struct linear_input n1 = input_of(b->n1_out, out->n, C), att = input_of(b->att, out->n, Q);
 
-    o->matmul(&p->lane, wq, b->n1_out, c->hidden_size, out->n, 0.0f, b->q, wq->n_out);
+    product(p, l, QWEN3_Q, &n1, 0.0f, b->q, Q);
     o->rmsnorm(&p->lane, b->q, layer_vector(p, l, QWEN3_Q_NORM), out->n * c->n_heads, c->head_dim,
                c->rms_norm_eps, b->q_rot, b->rstd_q);
     o->rope(&p->lane, b->q_rot, out->n, c->n_heads, c->head_dim, out->pos, p->rope_cos,
             p->rope_sin);
     o->attention(&p->lane, shape, out, b->q_rot, &p->kv[l], b->att, b->lse);
-    o->matmul(&p->lane, wo, b->att, wo->n_in, out->n, 1.0f, b->x2, wo->n_out);
+    product(p, l, QWEN3_O, &att, 1.0f, b->x2, C);
 }
 
 static void feed_forward(const struct arch_pass *p, int32_t n, int32_t l,
@@ -345,14 +353,15 @@ static void feed_forward(const struct arch_pass *p, int32_t n, int32_t l,
     const struct model_config *c = weights_config(p->weights);
     const struct backend *o = weights_backend(p->weights);
     int32_t C = c->hidden_size, F = c->intermediate_size;
+    struct linear_input n2 = input_of(b->n2, n, C), h = input_of(b->h, n, F);
 
     o->rmsnorm(&p->lane, b->x2, layer_vector(p, l, QWEN3_NORM_2), n, C, c->rms_norm_eps, b->n2,
                b->rstd2);
-    o->matmul(&p->lane, layer_matrix(p, l, QWEN3_GATE), b->n2, C, n, 0.0f, b->gu, 2 * (int64_t)F);
-    o->matmul(&p->lane, layer_matrix(p, l, QWEN3_UP), b->n2, C, n, 0.0f, b->gu + F, 2 * (int64_t)F);
+    product(p, l, QWEN3_GATE, &n2, 0.0f, b->gu, 2 * (int64_t)F);
+    product(p, l, QWEN3_UP, &n2, 0.0f, b->gu + F, 2 * (int64_t)F);
     o->swiglu(&p->lane, b->gu, n, F, b->h);
     if (b->y)
-        o->matmul(&p->lane, layer_matrix(p, l, QWEN3_DOWN), b->h, F, n, 1.0f, b->y, C);
+        product(p, l, QWEN3_DOWN, &h, 1.0f, b->y, C);
 }
 
 void qwen3_layer_forward(const struct arch_pass *p, const struct qwen3_rows *rows, int32_t l,

@@ -5,6 +5,7 @@
 #define TROUPE_MODELS_ARCH_ARCH_QWEN3_H
 
 #include "models/arch/arch.h"
+#include "models/arch/arch_linear.h"
 
 /* Order within a layer; tensor 0 is the embedding, after the layers come the final norm and,
  * untied, the head. q, k, v and gate, up are neighbours. */

@@ -61,14 +61,9 @@ size_t qwen3_back_scratch_bytes(const struct model_config *c, int32_t n_rows)
     return carve_back(c, n_rows, 0, &b);
 }
 
-static const struct matrix *matrix_of(const struct back *s, int32_t l, enum qwen3_tensor t)
-{
-    return &weights_at(s->p->weights, qwen3_index(l, t))->m;
-}
-
 static const float *vector_of(const struct back *s, int32_t l, enum qwen3_tensor t)
 {
-    return matrix_of(s, l, t)->rows;
+    return weights_at(s->p->weights, qwen3_index(l, t))->m.rows;
 }
 
 static float *grad_of(const struct back *s, int32_t l, enum qwen3_tensor t)
@@ -80,10 +75,8 @@ static float *grad_of(const struct back *s, int32_t l, enum qwen3_tensor t)
 static void product_back(const struct back *s, int32_t l, enum qwen3_tensor t, const float *dy,
                          int64_t lddy, const float *x, int32_t n, float beta, float *dx)
 {
-    const struct matrix *w = matrix_of(s, l, t);
-
-    s->o->matmul_dx(s->lane, w, dy, lddy, n, beta, dx, w->n_in);
-    s->o->matmul_dw(s->lane, w->n_out, w->n_in, dy, lddy, x, w->n_in, n, grad_of(s, l, t));
+    linear_backward(s->p->weights, s->lane, qwen3_index(l, t), dy, lddy, x, n, beta, dx,
+                    grad_of(s, l, t));
 }
 
 /* dx holds the gradient at y and ends as the gradient at x2. */

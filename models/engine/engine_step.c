@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "models/arch/arch_linear.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/seams.h"
 
@@ -234,17 +235,19 @@ static void sample_slice(struct step_worker *w)
     const struct backend *b = st->backend;
     int32_t V = st->config.vocab_size;
     int32_t C = st->config.hidden_size;
-    const struct matrix *head = &weights_at(w->weights, st->arch->head(&st->config))->m;
+    int32_t head = st->arch->head(&st->config);
 
     for (int32_t first = 0; first < w->n_out; first += st->shape.logit_rows) {
         int32_t n = w->n_out - first;
         struct sample_job job = {w, first};
+        struct linear_input in;
 
         if (n > st->shape.logit_rows)
             n = st->shape.logit_rows;
         for (int32_t i = 0; i < n; i++)
             w->inv_t[i] = w->out_seq[first + i]->inv_t;
-        b->matmul(&w->lane, head, w->hidden + (int64_t)first * C, C, n, 0, w->logits, V);
+        in = (struct linear_input){.x = w->hidden + (int64_t)first * C, .ld = C, .R = n, .n_in = C};
+        linear_forward(w->weights, &w->lane, head, &in, 0, w->logits, V);
         b->logsumexp(&w->lane, w->logits, V, n, V, w->inv_t, w->lse);
         if (w->lane.pool) {
             pool_run(w->lane.pool, n, sample_task, &job);

@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "models/arch/arch_linear.h"
 #include "models/train/packed_pass.h"
 
 #define CHUNK_BYTES    (256 * 1024)
@@ -80,12 +81,13 @@ static void report(const struct head_loss *h, const struct head_rows *rows, int3
                (size_t)n * (size_t)V * sizeof(float));
 }
 
-static void chunk_back(struct head_loss *h, const struct matrix *head, const struct lane *l,
+static void chunk_back(struct head_loss *h, const struct weights *w, const struct lane *l,
                        const struct head_rows *rows, int32_t first, int32_t n,
                        const struct head_output *out)
 {
     const struct backend *b = h->backend;
-    int32_t V = head->n_out, C = head->n_in;
+    int32_t head = weights_arch(w)->head(weights_config(w));
+    int32_t V = weights_config(w)->vocab_size, C = weights_config(w)->hidden_size;
     size_t at = (size_t)first * (size_t)C;
 
     if (out->weigh)
@@ -94,26 +96,29 @@ static void chunk_back(struct head_loss *h, const struct matrix *head, const str
         h->coef[i] = rows->coef ? rows->coef[first + i] : 1.0f;
     b->softmax_grad(l, h->logits, V, n, 0, V, rows->target + first, h->inv_temperature, h->lse,
                     h->coef);
-    b->matmul_dx(l, head, h->logits, V, n, 0.0f, rows->d_hidden + at, C);
-    b->matmul_dw(l, V, C, h->logits, V, rows->hidden + at, C, n, rows->grad);
+    linear_backward(w, l, head, h->logits, V, rows->hidden + at, n, 0.0f, rows->d_hidden + at,
+                    rows->grad);
 }
 
 void head_loss_forward(struct head_loss *h, const struct weights *w, const struct lane *l,
                        const struct head_rows *rows, const struct head_output *out)
 {
-    const struct matrix *head = &weights_at(w, weights_arch(w)->head(weights_config(w)))->m;
     const struct backend *b = h->backend;
-    int32_t V = head->n_out, C = head->n_in;
+    int32_t head = weights_arch(w)->head(weights_config(w));
+    int32_t V = weights_config(w)->vocab_size, C = weights_config(w)->hidden_size;
 
     for (int32_t i = 0; i < h->max_chunk; i++)
         h->inv_temperature[i] = 1.0f / rows->temperature;
     for (int32_t first = 0; first < rows->n; first += h->max_chunk) {
         int32_t n = rows->n - first < h->max_chunk ? rows->n - first : h->max_chunk;
 
-        b->matmul(l, head, rows->hidden + (size_t)first * (size_t)C, C, n, 0.0f, h->logits, V);
+        struct linear_input in = {
+            .x = rows->hidden + (size_t)first * (size_t)C, .ld = C, .R = n, .n_in = C};
+
+        linear_forward(w, l, head, &in, 0.0f, h->logits, V);
         b->logsumexp(l, h->logits, V, n, V, h->inv_temperature, h->lse);
         report(h, rows, first, n, V, out);
         if (rows->grad)
-            chunk_back(h, head, l, rows, first, n, out);
+            chunk_back(h, w, l, rows, first, n, out);
     }
 }

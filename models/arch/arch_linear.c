@@ -1,0 +1,39 @@
+/* arch_linear.c - see arch_linear.h.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "models/arch/arch_linear.h"
+
+#include <assert.h>
+
+size_t linear_rounded_bytes(const struct backend *b, int32_t R, int32_t n_in)
+{
+    return b->quantised_bytes ? b->quantised_bytes(R, n_in) : 0;
+}
+
+void linear_forward(const struct weights *w, const struct lane *l, int32_t tensor,
+                    struct linear_input *in, float beta, float *y, int64_t ldy)
+{
+    const struct backend *b = weights_backend(w);
+    const struct matrix *m = &weights_at(w, tensor)->m;
+
+    assert(m->n_in == in->n_in);
+    if (dtype_is_plain(m->dtype)) {
+        b->matmul(l, m, in->x, in->ld, in->R, beta, y, ldy);
+        return;
+    }
+    assert(in->rounded);
+    if (!in->is_rounded)
+        b->quantise_rows(l, in->x, in->ld, in->R, in->n_in, in->rounded);
+    in->is_rounded = true;
+    b->matmul_q(l, m, in->rounded, in->R, beta, y, ldy);
+}
+
+void linear_backward(const struct weights *w, const struct lane *l, int32_t tensor, const float *dy,
+                     int64_t lddy, const float *x, int32_t R, float beta, float *dx, float *dw)
+{
+    const struct backend *b = weights_backend(w);
+    const struct matrix *m = &weights_at(w, tensor)->m;
+
+    b->matmul_dx(l, m, dy, lddy, R, beta, dx, m->n_in);
+    b->matmul_dw(l, m->n_out, m->n_in, dy, lddy, x, m->n_in, R, dw);
+}
