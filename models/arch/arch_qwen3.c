@@ -89,28 +89,21 @@ static enum status refuse_features(const struct model_config *c, struct error *e
     return STATUS_OK;
 }
 
-static enum status qwen3_check(const struct model_config *c, const struct backend *b,
-                               struct error *err)
+static enum status qwen3_check(const struct model_config *c, struct error *err)
 {
-    const struct {
-        const char *name;
-        bool there;
-    } op[] = {
-        {"embed", b->embed},   {"matmul", b->matmul},     {"rmsnorm", b->rmsnorm},
-        {"rope", b->rope},     {"kv_write", b->kv_write}, {"attention", b->attention},
-        {"swiglu", b->swiglu}, {"pack", b->pack},         {"logsumexp", b->logsumexp},
-    };
     enum status st = model_config_check(c, "config.json", err);
 
-    if (st == STATUS_OK)
-        st = refuse_features(c, err);
-    if (st)
-        return st;
-    for (size_t i = 0; i < sizeof(op) / sizeof(op[0]); i++)
-        if (!op[i].there)
-            return error_set(err, STATUS_UNSUPPORTED,
-                             "backend %s has no op \"%s\", which qwen3 needs", b->name, op[i].name);
-    return STATUS_OK;
+    return st ? st : refuse_features(c, err);
+}
+
+static op_set qwen3_ops(const struct model_config *c, bool backward)
+{
+    (void)c;
+    if (!backward)
+        return OP_BIT(EMBED) | OP_BIT(MATMUL) | OP_BIT(RMSNORM) | OP_BIT(ROPE) | OP_BIT(KV_WRITE) |
+               OP_BIT(ATTENTION) | OP_BIT(SWIGLU);
+    return OP_BIT(EMBED_BACK) | OP_BIT(MATMUL_DX) | OP_BIT(MATMUL_DW) | OP_BIT(RMSNORM_BACK) |
+           OP_BIT(ROPE_BACK) | OP_BIT(ATTENTION_BACK) | OP_BIT(KV_GATHER) | OP_BIT(SWIGLU_BACK);
 }
 
 /* ---- buffers: every carve is called twice, once to count and once to assign, so that sizes and
@@ -427,6 +420,7 @@ const struct arch arch_qwen3 = {
     .hf_name = "Qwen3ForCausalLM",
     .name = "qwen3",
     .check = qwen3_check,
+    .ops = qwen3_ops,
     .n_tensors = qwen3_n_tensors,
     .tensor = qwen3_tensor,
     .scratch_bytes = qwen3_scratch_bytes,
