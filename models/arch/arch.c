@@ -32,7 +32,7 @@ enum status arch_check(const struct arch *a, const struct model_config *c, const
 {
     enum status st = a->check(c, err);
 
-    return st ? st : backend_require(b, a->ops(c, false), a->name, err);
+    return st ? st : backend_require(b, a->ops(c, false), c->model_type, err);
 }
 
 enum status arch_check_training(const struct arch *a, const struct model_config *c,
@@ -41,7 +41,7 @@ enum status arch_check_training(const struct arch *a, const struct model_config 
     char what[64];
     enum status st = arch_check(a, c, b, err);
 
-    snprintf(what, sizeof(what), "training of %s", a->name);
+    snprintf(what, sizeof(what), "training of %s", c->model_type);
     return st ? st : backend_require(b, a->ops(c, true), what, err);
 }
 

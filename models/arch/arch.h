@@ -1,6 +1,6 @@
 /* arch.h - an architecture: names and shapes of its tensors, forward, backward.
  *
- * One file an architecture (arch_qwen3.c), listed in arch.def. Forward and backward take
+ * One file an architecture (arch_dense.c), listed in arch.def. Forward and backward take
  * a list of rows over page tables: decode, chunked prefill, packed training and trees are the
  * same call, so their bits are the same. All run on the lane that the caller passes.
  *
@@ -40,7 +40,7 @@ struct arch_pass {
 
 struct arch {
     const char *hf_name; /* "Qwen3ForCausalLM" */
-    const char *name;    /* "qwen3" */
+    const char *name;    /* "dense" */
     /* Fails and names what of the config this architecture does not support. */
     MUST_CHECK enum status (*check)(const struct model_config *c, struct error *err);
     /* The ops that forward calls, or those that backward calls in addition. Products with weights
