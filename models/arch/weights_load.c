@@ -116,7 +116,7 @@ enum status weights_load(const struct backend *b, const struct arch *a,
 {
     const struct file_tensor **found = NULL;
     struct weights *w = NULL;
-    enum status st = a->check(c, b, err);
+    enum status st = arch_check(a, c, b, err);
 
     if (!st)
         st = weights_new(b, a, c, &w, err);
@@ -167,7 +167,7 @@ enum status weights_init(const struct backend *b, const struct arch *a,
 {
     struct weights *shapes = NULL;
     float *flat = NULL;
-    enum status st = a->check(c, b, err);
+    enum status st = arch_check(a, c, b, err);
 
     if (st)
         return st;

@@ -53,7 +53,7 @@ static void hand_open(struct hand *h, enum cpu_isa isa, enum dtype dtype, uint64
 
     memset(h, 0, sizeof(*h));
     h->c = tiny_config(true);
-    h->w = tiny_weights(&h->c, isa, seed);
+    h->w = tiny_weights(&h->c, cpu_backend(isa), seed);
     if (dtype == DTYPE_BF16)
         h->w = in_bf16(h->w, isa);
     n = (size_t)(N_SEQ * N_PAGES) * KV_PAGE_TOKENS * (size_t)(h->c.n_kv_heads * h->c.head_dim);
