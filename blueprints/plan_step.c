@@ -360,6 +360,19 @@ static enum status load_env(struct plan_loader *l, const struct yaml_node *node,
     return st ? st : env_value(l, env, "profile", &s->env_profile);
 }
 
+static enum status load_talk(struct plan_loader *l, const struct yaml_node *node,
+                             struct plan_step *s)
+{
+    static const char *const others[] = {"env", "schema", "retry"};
+    enum status st = part_bool(l, node, "talk", &s->talks);
+
+    for (size_t i = 0; !st && s->talks && i < ARRAY_LEN(others); i++)
+        if (yaml_get(node, others[i]))
+            st = PLAN_FAULT(l, yaml_get(node, others[i]), "`%s` is not for an agent with `talk`",
+                            others[i]);
+    return st;
+}
+
 static enum status load_agent(struct plan_loader *l, const struct yaml_node *node,
                               struct plan_step *s)
 {
@@ -377,6 +390,8 @@ static enum status load_agent(struct plan_loader *l, const struct yaml_node *nod
         return st;
     s->may_be_cut = cut == 1;
     st = value_of(l, node, "history", &s->history);
+    if (!st)
+        st = load_talk(l, node, s);
     if (!st && s->history && yaml_get(node, "env"))
         st = PLAN_FAULT(l, yaml_get(node, "history"), "`history` is not for agents with an `env`");
     constant = !st && s->history ? plan_value_constant(s->history) : NULL;

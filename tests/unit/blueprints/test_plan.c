@@ -177,7 +177,8 @@ static const struct bad bad_files[] = {
      "`item` is a reserved word and cannot be the id of a step"},
     {HEAD "steps: {a: {agnet: x}}\n", "2:13",
      "unknown key \"agnet\"; did you mean \"agent\"? Allowed: agent, tool, human, map, loop, if, "
-     "parallel, blueprint, value, do, wait, resource, prompt, in, history, schema, env, on_length, "
+     "parallel, blueprint, value, do, wait, resource, prompt, in, history, schema, env, talk, "
+     "on_length, "
      "retry, timeout, "
      "budget, "
      "on_error, "
@@ -261,6 +262,14 @@ static const struct bad bad_files[] = {
      "`history` takes a list of messages {role, content}, or ${...} for one"},
     {HEAD AGENT "steps: {a: {agent: planner, history: [], env: {name: ledger}}}\n", "3:38",
      "`history` is not for agents with an `env`"},
+    {HEAD AGENT "steps: {a: {agent: planner, talk: true, schema: {type: object}}}\n", "3:49",
+     "`schema` is not for an agent with `talk`"},
+    {HEAD AGENT "steps: {a: {agent: planner, talk: true, env: {name: ledger}}}\n", "3:46",
+     "`env` is not for an agent with `talk`"},
+    {HEAD AGENT "steps: {a: {agent: planner, talk: true, retry: {max: 1}}}\n", "3:48",
+     "`retry` is not for an agent with `talk`"},
+    {HEAD AGENT "steps: {a: {agent: planner, talk: maybe}}\n", "3:35",
+     "`talk` takes true or false, got text \"maybe\""},
     {HEAD "steps: {a: {value: 1, history: []}}\n", "2:23",
      "`history` is not for a step of kind..."},
     {HEAD AGENT "steps: {a: {agent: planner, history: \"${inputs.no}\"}}\n", "3:48",
