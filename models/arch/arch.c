@@ -45,15 +45,12 @@ enum status arch_check_training(const struct arch *a, const struct model_config 
     return st ? st : backend_require(b, a->ops(c, true), what, err);
 }
 
-enum status arch_rope_table(const struct model_config *c, int32_t max_pos, float **cos_out,
-                            float **sin_out, struct error *err)
+/* table (2, max_pos, D/2) */
+static void fill_rope(const struct model_config *c, int32_t max_pos, float *table)
 {
     int32_t half = c->head_dim / 2;
     size_t n = (size_t)max_pos * (size_t)half;
-    float *table = mem_aligned_alloc(n, 2 * sizeof(float));
 
-    if (!table)
-        return error_set(err, STATUS_NO_MEMORY, "no memory for rotations of %d positions", max_pos);
     for (int32_t i = 0; i < half; i++) {
         double frequency = pow(c->rope_theta, -2.0 * i / c->head_dim);
 
@@ -64,6 +61,25 @@ enum status arch_rope_table(const struct model_config *c, int32_t max_pos, float
             table[n + at] = (float)sin(p * frequency);
         }
     }
+}
+
+enum status arch_rope_table(const struct backend *b, const struct model_config *c, int32_t max_pos,
+                            float **cos_out, float **sin_out, struct error *err)
+{
+    const struct lane alone = {0};
+    size_t n = (size_t)max_pos * (size_t)(c->head_dim / 2);
+    float *host = mem_aligned_alloc(n, 2 * sizeof(float));
+    float *table = b->alloc(b->ctx, n * 2 * sizeof(float));
+
+    if (!table || !host) {
+        mem_aligned_free(host);
+        if (table)
+            b->release(b->ctx, table);
+        return error_set(err, STATUS_NO_MEMORY, "no memory for rotations of %d positions", max_pos);
+    }
+    fill_rope(c, max_pos, host);
+    b->upload(&alone, table, host, n * 2 * sizeof(float));
+    mem_aligned_free(host);
     *cos_out = table;
     *sin_out = table + n;
     return STATUS_OK;

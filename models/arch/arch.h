@@ -4,9 +4,9 @@
  * a list of rows over page tables: decode, chunked prefill, packed training and trees are the
  * same call, so their bits are the same. All run on the lane that the caller passes.
  *
- * Memory: `scratch` is the caller's, at least scratch_bytes(rows), 64-byte aligned; for
- * training the forward stores what backward needs in `acts`. Only arch_rope_table
- * allocates.
+ * Memory: tables of whole numbers are host memory, all else is the backend's. `scratch` is the
+ * caller's, at least scratch_bytes(rows), 64-byte aligned; for training the forward stores what
+ * backward needs in `acts`. Only arch_rope_table allocates.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_MODELS_ARCH_ARCH_H
@@ -29,6 +29,7 @@ struct arch_pass {
     struct kv_layer *kv;              /* (L) */
     const float *rope_cos, *rope_sin; /* (max_pos, D/2): arch_rope_table */
     void *scratch;
+    int32_t *index; /* (3 R) host memory for row tables of the pass itself */
     /* Rows whose final hidden state is wanted: (n_out) indices below R, ascending. For the
      * other rows only keys and values are written. */
     const int32_t *out_row;
@@ -70,9 +71,10 @@ MUST_CHECK enum status arch_check(const struct arch *a, const struct model_confi
 /* The same for the ops of its backward. */
 MUST_CHECK enum status arch_check_training(const struct arch *a, const struct model_config *c,
                                            const struct backend *b, struct error *err);
-/* cos and sin (max_pos, D/2) each, in double, rounded once. Freed by mem_aligned_free(cos); sin
- * points into the same block. */
-MUST_CHECK enum status arch_rope_table(const struct model_config *c, int32_t max_pos, float **cos,
-                                       float **sin, struct error *err);
+/* cos and sin (max_pos, D/2) each, in double, rounded once. Backend memory, to be released at cos;
+ * sin points into the same block. */
+MUST_CHECK enum status arch_rope_table(const struct backend *b, const struct model_config *c,
+                                       int32_t max_pos, float **cos, float **sin,
+                                       struct error *err);
 
 #endif

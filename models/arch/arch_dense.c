@@ -189,20 +189,14 @@ void dense_kept_final(const struct arch_pass *p, struct dense_kept *out)
 struct scratch {
     float *x, *x_out, *n1_out;
     struct dense_layer set;
-    int32_t *all, *out_seq, *out_pos;
 };
 
 static uintptr_t carve_scratch(const struct model_config *c, int32_t n_rows, uintptr_t at,
                                struct scratch *s)
 {
     int64_t R = n_rows, C = c->hidden_size, K = (int64_t)c->n_kv_heads * c->head_dim;
-    float *ints[3], *k_rot, *v;
+    float *k_rot, *v;
 
-    for (int i = 0; i < 3; i++)
-        at = dense_carve(at, R, &ints[i]);
-    s->all = (int32_t *)(void *)ints[0];
-    s->out_seq = (int32_t *)(void *)ints[1];
-    s->out_pos = (int32_t *)(void *)ints[2];
     at = dense_carve(at, R * C, &s->x);
     at = dense_carve(at, R * C, &s->x_out);
     at = dense_carve(at, R * C, &s->n1_out);
@@ -257,23 +251,22 @@ void dense_kept_layer(const struct arch_pass *p, int32_t l, struct dense_layer *
 
 void dense_rows_init(const struct arch_pass *p, struct dense_rows *rows)
 {
-    struct scratch s;
+    int32_t *all = p->index, *out_seq = all + p->rows.n, *out_pos = out_seq + p->rows.n;
 
-    carve_scratch(weights_config(p->weights), p->rows.n, (uintptr_t)p->scratch, &s);
     for (int32_t r = 0; r < p->rows.n; r++)
-        s.all[r] = r;
-    rows->all = s.all;
+        all[r] = r;
+    rows->all = all;
     rows->narrow = p->n_out < p->rows.n;
     rows->out = p->rows;
     if (!rows->narrow)
         return;
     for (int32_t r = 0; r < p->n_out; r++) {
-        s.out_seq[r] = p->rows.seq[p->out_row[r]];
-        s.out_pos[r] = p->rows.pos[p->out_row[r]];
+        out_seq[r] = p->rows.seq[p->out_row[r]];
+        out_pos[r] = p->rows.pos[p->out_row[r]];
     }
     rows->out.n = p->n_out;
-    rows->out.seq = s.out_seq;
-    rows->out.pos = s.out_pos;
+    rows->out.seq = out_seq;
+    rows->out.pos = out_pos;
 }
 
 /* to (n, C) = the named rows of from: the embed op is a gather, on any backend. */

@@ -120,7 +120,7 @@ static void scatter_rows(const struct back *s, const float *from, float *to)
 {
     int32_t C = s->c->hidden_size;
 
-    memset(to, 0, (size_t)s->p->rows.n * (size_t)C * sizeof(float));
+    s->o->zero(s->lane, to, (size_t)s->p->rows.n * (size_t)C * sizeof(float));
     s->o->embed_back(s->lane, from, s->p->out_row, s->p->n_out, C, to);
 }
 

@@ -46,7 +46,7 @@ static enum status build_memory(struct engine *e, const struct engine_options *o
     if (!st && !o->no_prefix_cache)
         st = prefix_tree_new(e->kv, &e->tree, err);
     if (!st)
-        st = arch_rope_table(c, plan->context, &e->rope_cos, &e->rope_sin, err);
+        st = arch_rope_table(o->backend, c, plan->context, &e->rope_cos, &e->rope_sin, err);
     if (st)
         return st;
     e->stepper = (struct stepper){
@@ -174,7 +174,8 @@ void engine_close(struct engine *e)
     scheduler_deinit(&e->sched);
     prefix_tree_free(e->tree);
     kv_cache_free(e->kv);
-    mem_aligned_free(e->rope_cos);
+    if (e->rope_cos)
+        e->backend->release(e->backend->ctx, e->rope_cos);
     pool_free(e->pool);
     weights_unref(e->weights);
     engine_source_deinit(&e->source);

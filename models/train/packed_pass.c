@@ -20,6 +20,7 @@ struct packed_pass {
     float *rope_cos, *rope_sin;
     void *scratch, *acts, *back_scratch;
     float *hidden, *d_hidden; /* (max_rows, C) */
+    int32_t *index;           /* (3 max_rows) host memory */
     struct head_loss head;
 };
 
@@ -81,6 +82,8 @@ static bool alloc_buffers(struct packed_pass *p, const struct weights *w)
     size_t hidden = (size_t)rows * (size_t)c->hidden_size * sizeof(float);
     bool ok = true;
 
+    p->index = mem_alloc((size_t)rows * 3, sizeof(*p->index));
+    ok = p->index != NULL;
     p->scratch = pass_alloc(p, a->scratch_bytes(c, rows), &ok);
     p->hidden = pass_alloc(p, hidden, &ok);
     p->d_hidden = pass_alloc(p, hidden, &ok);
@@ -126,7 +129,7 @@ enum status packed_pass_new(const struct weights *w, const struct packed_pass_sh
     p->kv = xcalloc((size_t)c->n_layers, sizeof(*p->kv));
     p->dk = xcalloc((size_t)c->n_layers, sizeof(*p->dk));
     p->dv = xcalloc((size_t)c->n_layers, sizeof(*p->dv));
-    st = arch_rope_table(c, shape->max_pos, &p->rope_cos, &p->rope_sin, err);
+    st = arch_rope_table(p->backend, c, shape->max_pos, &p->rope_cos, &p->rope_sin, err);
     if (st)
         goto fail;
     st = head_loss_init(&p->head, w, shape->max_rows, err);
@@ -166,7 +169,8 @@ void packed_pass_free(struct packed_pass *p)
     pass_release(p, p->hidden);
     pass_release(p, p->d_hidden);
     head_loss_deinit(&p->head);
-    mem_aligned_free(p->rope_cos);
+    pass_release(p, p->rope_cos);
+    free(p->index);
     free(p->kv);
     free(p->dk);
     free(p->dv);
@@ -186,6 +190,7 @@ static void begin(struct packed_pass *p, const struct weights *w, struct lane la
         .rope_cos = p->rope_cos,
         .rope_sin = p->rope_sin,
         .scratch = p->scratch,
+        .index = p->index,
         .out_row = b->out_row,
         .n_out = b->n_out,
         .hidden = p->hidden,

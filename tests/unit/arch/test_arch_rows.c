@@ -27,6 +27,7 @@ struct hand {
     int32_t ids[N_SEQ][LEN];
     float *cos, *sin;
     void *scratch;
+    int32_t index[3 * N_SEQ * LEN];
 };
 
 /* The same values as in a bf16 checkpoint. */
@@ -75,7 +76,7 @@ static void hand_open(struct hand *h, enum cpu_isa isa, enum dtype dtype, uint64
                 (int32_t)rng_below(rng_philox(seed, (uint32_t)i, (uint32_t)s, 0, 0).word[0],
                                    (uint32_t)h->c.vocab_size);
     }
-    assert_ok(arch_rope_table(&h->c, LEN, &h->cos, &h->sin, why));
+    assert_ok(arch_rope_table(b, &h->c, LEN, &h->cos, &h->sin, why));
     h->scratch = b->alloc(b->ctx, weights_arch(h->w)->scratch_bytes(&h->c, N_SEQ * LEN));
 }
 
@@ -88,7 +89,7 @@ static void hand_close(struct hand *h)
         b->release(b->ctx, h->kv[l].v);
     }
     b->release(b->ctx, h->scratch);
-    mem_aligned_free(h->cos);
+    b->release(b->ctx, h->cos);
     weights_unref(h->w);
 }
 
@@ -105,6 +106,7 @@ static void run_rows(struct hand *h, struct pool *pool, int32_t n, const int32_t
                           .rope_cos = h->cos,
                           .rope_sin = h->sin,
                           .scratch = h->scratch,
+                          .index = h->index,
                           .out_row = want,
                           .n_out = n_want,
                           .hidden = hidden};

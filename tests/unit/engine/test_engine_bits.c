@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "runtime/base/memory.h"
+#include "tests/support/fake_device.h"
 #include "tests/unit/engine/engine_fixture.h"
 
 /* Prompts around the page, and each way of sampling. */
@@ -25,6 +26,7 @@ static const struct {
 struct prompts {
     int32_t ids[N_CASES][TINY_CONTEXT];
     struct ask want[N_CASES]; /* alone, cold, one thread, plain C, no prefix cache */
+    const struct backend *b;  /* what the tests of the group run on */
 };
 
 static void ask_case(struct ask *a, struct bed *b, struct model_session *s, const struct prompts *p,
@@ -39,7 +41,7 @@ static void ask_case(struct ask *a, struct bed *b, struct model_session *s, cons
     a->call.call_id += (uint64_t)i;
 }
 
-static int setup(void **state)
+static int setup(void **state, const struct backend *on)
 {
     struct prompts *p = xcalloc(1, sizeof(*p));
     struct weights *w = tiny_weights(cpu_backend(CPU_ISA_PLAIN), 1);
@@ -61,14 +63,33 @@ static int setup(void **state)
         bed_close(&b);
     }
     weights_unref(w);
+    p->b = on;
     *state = p;
     return 0;
+}
+
+static int setup_cpu(void **state)
+{
+    return setup(state, cpu_backend(cpu_isa_best()));
+}
+
+/* A device whose memory the host cannot touch: the seam of kernels/backend.h holds. */
+static int setup_device(void **state)
+{
+    return setup(state, fake_device());
 }
 
 static int teardown(void **state)
 {
     free(*state);
     return 0;
+}
+
+static int teardown_device(void **state)
+{
+    assert_true(fake_device_n_ops() > 0);
+    assert_int_equal(fake_device_n_allocations(), 0);
+    return teardown(state);
 }
 
 /* All cases at once, each in a session of its own. */
@@ -92,17 +113,20 @@ static void run_batch(struct bed *b, const struct prompts *p)
 
 static void batch_threads_and_instruction_sets(void **state)
 {
-    for (int isa = 0; isa <= (int)cpu_isa_best(); isa++)
+    const struct prompts *p = *state;
+
+    for (int isa = p->b->host_memory ? 0 : (int)cpu_isa_best(); isa <= (int)cpu_isa_best(); isa++)
         for (int32_t threads = 1; threads <= 3; threads++) {
-            struct weights *w = tiny_weights(cpu_backend((enum cpu_isa)isa), 1);
+            struct weights *w =
+                tiny_weights(p->b->host_memory ? cpu_backend((enum cpu_isa)isa) : p->b, 1);
             struct engine_options o = tiny_options(w);
             struct bed b;
 
             o.n_threads = threads;
             o.group_rows = threads == 3 ? 3 : 0;
             bed_open(&b, &o);
-            run_batch(&b, *state); /* cold */
-            run_batch(&b, *state); /* from the prefix tree */
+            run_batch(&b, p); /* cold */
+            run_batch(&b, p); /* from the prefix tree */
             assert_true(bed_stats(&b).prefix_hit_tokens > 0);
             bed_close(&b);
             weights_unref(w);
@@ -111,8 +135,9 @@ static void batch_threads_and_instruction_sets(void **state)
 
 static void chunked_prefill(void **state)
 {
+    const struct prompts *p = *state;
     static const int32_t chunk[] = {1, 3, 16, 50};
-    struct weights *w = tiny_weights(cpu_backend(cpu_isa_best()), 1);
+    struct weights *w = tiny_weights(p->b, 1);
 
     for (size_t i = 0; i < ARRAY_LEN(chunk); i++) {
         struct engine_options o = tiny_options(w);
@@ -122,7 +147,7 @@ static void chunked_prefill(void **state)
         o.max_batch_rows = 16;
         o.no_prefix_cache = true;
         bed_open(&b, &o);
-        run_batch(&b, *state);
+        run_batch(&b, p);
         bed_close(&b);
     }
     weights_unref(w);
@@ -130,7 +155,8 @@ static void chunked_prefill(void **state)
 
 static void preempted_and_computed_again(void **state)
 {
-    struct weights *w = tiny_weights(cpu_backend(cpu_isa_best()), 1);
+    const struct prompts *p = *state;
+    struct weights *w = tiny_weights(p->b, 1);
     struct model_config c = tiny_config();
     int64_t page = (int64_t)2 * c.n_layers * c.n_kv_heads * c.head_dim * KV_PAGE_TOKENS * 4;
 
@@ -143,7 +169,7 @@ static void preempted_and_computed_again(void **state)
             o.n_threads = threads;
             o.no_prefix_cache = !cached;
             bed_open(&b, &o);
-            run_batch(&b, *state);
+            run_batch(&b, p);
             assert_true(bed_stats(&b).preemptions > 0);
             bed_close(&b);
         }
@@ -153,7 +179,7 @@ static void preempted_and_computed_again(void **state)
 static void prefix_hit_counts_and_agrees(void **state)
 {
     const struct prompts *p = *state;
-    struct weights *w = tiny_weights(cpu_backend(cpu_isa_best()), 1);
+    struct weights *w = tiny_weights(p->b, 1);
     struct engine_options o = tiny_options(w);
     int last = N_CASES - 1;
     struct bed b;
@@ -180,7 +206,7 @@ static void prefix_hit_counts_and_agrees(void **state)
 static void forks_and_turns(void **state)
 {
     const struct prompts *p = *state;
-    struct weights *w = tiny_weights(cpu_backend(cpu_isa_best()), 1);
+    struct weights *w = tiny_weights(p->b, 1);
 
     for (int cached = 0; cached < 2; cached++)
         for (int i = 0; i < N_CASES; i++) {
@@ -221,7 +247,7 @@ static void forks_and_turns(void **state)
 static void token_in_token_out(void **state)
 {
     const struct prompts *p = *state;
-    struct weights *w = tiny_weights(cpu_backend(cpu_isa_best()), 1);
+    struct weights *w = tiny_weights(p->b, 1);
     struct engine_options o = tiny_options(w);
     struct bed b;
 
@@ -261,5 +287,6 @@ int main(void)
         cmocka_unit_test(token_in_token_out),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup_cpu, teardown) +
+           cmocka_run_group_tests(tests, setup_device, teardown_device);
 }
