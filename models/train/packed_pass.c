@@ -197,9 +197,9 @@ static void begin(struct packed_pass *p, const struct weights *w, struct lane la
     };
 }
 
-void packed_pass_forward(struct packed_pass *p, const struct weights *w, struct lane lane,
-                         const struct row_batch *b, float temperature,
-                         const struct head_output *out)
+enum status packed_pass_forward(struct packed_pass *p, const struct weights *w, struct lane lane,
+                                const struct row_batch *b, float temperature,
+                                const struct head_output *out, struct error *err)
 {
     struct arch_pass pass;
     struct head_rows rows = {
@@ -208,11 +208,12 @@ void packed_pass_forward(struct packed_pass *p, const struct weights *w, struct 
     begin(p, w, lane, b, &pass);
     weights_arch(w)->forward(&pass);
     head_loss_forward(&p->head, w, &lane, &rows, out);
+    return p->backend->sync(&lane, err);
 }
 
-void packed_pass_train(struct packed_pass *p, const struct weights *w, struct lane lane,
-                       const struct row_batch *b, float temperature, const float *coef,
-                       const struct head_output *out, float *grad)
+enum status packed_pass_train(struct packed_pass *p, const struct weights *w, struct lane lane,
+                              const struct row_batch *b, float temperature, const float *coef,
+                              const struct head_output *out, float *grad, struct error *err)
 {
     const struct arch *a = weights_arch(w);
     struct arch_pass pass;
@@ -232,10 +233,11 @@ void packed_pass_train(struct packed_pass *p, const struct weights *w, struct la
     a->forward(&pass);
     head_loss_forward(&p->head, w, &lane, &rows, out);
     if (!b->n_out)
-        return;
+        return p->backend->sync(&lane, err);
     for (int32_t l = 0; l < p->n_layers; l++) {
         p->backend->zero(&lane, p->dk[l], used);
         p->backend->zero(&lane, p->dv[l], used);
     }
     a->backward(&pass, p->d_hidden, p->dk, p->dv, p->back_scratch, grad);
+    return p->backend->sync(&lane, err);
 }

@@ -121,7 +121,7 @@ static void check_logits(struct parity *p, struct packed_pass *pass, int i, doub
     want = values_of(p, name, &n);
     row_batch_clear(&p->batch);
     assert_true(row_batch_add(&p->batch, p->ids[i], NULL, p->length[i]));
-    packed_pass_forward(pass, p->weights, (struct lane){0}, &p->batch, 1.0f, &out);
+    assert_ok(packed_pass_forward(pass, p->weights, (struct lane){0}, &p->batch, 1.0f, &out, why));
     e = relative_error(got, want, (int64_t)(p->length[i] - 1) * V);
     print_message("  %s: %.2e\n", name, e);
     assert_true(e <= bound);
@@ -146,7 +146,8 @@ static void check_gradients(struct parity *p, struct packed_pass *pass)
     assert_int_equal(p->batch.n_out, p->n_trained);
     for (int32_t i = 0; i < p->n_trained; i++)
         coef[i] = 1.0f / (float)p->n_trained;
-    packed_pass_train(pass, p->weights, (struct lane){0}, &p->batch, 1.0f, coef, &out, grad);
+    assert_ok(packed_pass_train(pass, p->weights, (struct lane){0}, &p->batch, 1.0f, coef, &out,
+                                grad, why));
     for (int32_t i = 0; i < p->n_trained; i++)
         loss -= (double)logp[i] / p->n_trained;
     assert_true(fabs(loss - (double)*want_loss) <= LOGITS_ERROR * fabs((double)*want_loss));
