@@ -346,6 +346,29 @@ class Hub(ServeCase):
         self.assertEqual(answers, ["done"] * 100)
         self.assertEqual(len(self.rows()), 100)
 
+    def test_calls_that_the_grace_cuts_end_with_an_error(self):
+        self.config({"a": []}, "  servers:\n    a: {max_in_flight: 100}\n")
+        s = self.serve("--no-token", "--grace", "1s", TROUPE_TRUST_PROJECT="true")
+        self.tools(s)
+        answers = []
+
+        def modern():
+            answers.append(self.call(s, "a__hang"))
+
+        def legacy():
+            session = LegacySession(s, {}, None)
+            answers.append(session.ask("tools/call", {"name": "a__hang", "arguments": {}})["error"])
+            session.connection.close()
+
+        threads = [threading.Thread(target=kind) for _ in range(50) for kind in (modern, legacy)]
+        for t in threads:
+            t.start()
+        self.until(lambda: 'troupe_mcp_calls_active{mcp_server="a"} 100\n' in s.get("/metrics").body.decode())
+        self.assertEqual(s.stop(), 143)
+        for t in threads:
+            t.join(PATIENCE)
+        self.assertEqual(answers, [{"code": -32603, "message": "the server is stopping"}] * 100)
+
     def test_no_process_survives_a_hub_that_is_killed(self):
         s = self.hub({f"s{i}": ["--spawn", "4", "--mark", self.dir] for i in range(10)})
         self.assertEqual(len(self.tools(s)), 70)
