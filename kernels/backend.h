@@ -74,7 +74,8 @@ struct kv_layer {
 };
 
 /* Rows of a forward pass over page tables: row r is position pos[r] of the sequence whose
- * table is page[seq[r]] (page[s][i] holds positions 16i .. 16i+15) and attends to 0 .. pos[r]. */
+ * table is page[seq[r]] (page[s][i] holds positions 16i .. 16i+15) and attends to 0 .. pos[r], or
+ * to a window of them. */
 struct row_span {
     int32_t n; /* R */
     const int32_t *seq;
@@ -82,9 +83,12 @@ struct row_span {
     const int32_t *const *page;
 };
 
+/* A score is x = scale * q.k or, with a soft cap, softcap * tanh(x / softcap). */
 struct attention_shape {
     int32_t n_heads, n_kv_heads, head_dim;
-    float scale; /* 1/sqrt(D) */
+    float scale;
+    int32_t window; /* row r attends to the positions pos[r]-window+1 .. pos[r] alone; 0: to all */
+    float softcap;  /* 0: none */
 };
 
 struct adamw_step {
@@ -127,9 +131,10 @@ struct backend {
      * be NULL. For QK norm call it with R*H rows of D. In place is allowed. */
     void (*rmsnorm)(const struct lane *l, const float *x, const float *w, int32_t R, int32_t n,
                     float eps, float *y, float *rstd);
-    /* In place on x (R, n_heads, D), two halves as in transformers: cos, sin (max_pos, D/2). */
+    /* In place on the first rotary_dim elements of each head of x (R, n_heads, D), two halves as in
+     * transformers: cos, sin (max_pos, rotary_dim/2). */
     void (*rope)(const struct lane *l, float *x, int32_t R, int32_t n_heads, int32_t head_dim,
-                 const int32_t *pos, const float *cos, const float *sin);
+                 int32_t rotary_dim, const int32_t *pos, const float *cos, const float *sin);
     /* Rounds k, v (R, G, D) to the cache's dtype and writes them at each row's place. */
     void (*kv_write)(const struct lane *l, const struct attention_shape *s,
                      const struct row_span *r, const float *k, const float *v,
@@ -141,6 +146,15 @@ struct backend {
                       float *out, float *lse);
     /* y (R, F) = silu(gate) * up; gate and up are the halves of gu (R, 2F): gate first. */
     void (*swiglu)(const struct lane *l, const float *gu, int32_t R, int32_t F, float *y);
+    /* The same with gelu(gate), its tanh form (Hendrycks and Gimpel 2016). */
+    void (*geglu)(const struct lane *l, const float *gu, int32_t R, int32_t F, float *y);
+    /* y (R, n) += bias (n) in each row */
+    void (*bias_add)(const struct lane *l, const float *bias, int32_t R, int32_t n, float *y,
+                     int64_t ldy);
+    void (*scale)(const struct lane *l, float factor, int64_t n, float *x); /* x *= factor */
+    /* In place x (R, n) = cap * tanh(x / cap); slope (R, n), not NULL, is its derivative. */
+    void (*softcap)(const struct lane *l, float cap, float *x, int64_t ldx, int32_t R, int32_t n,
+                    float *slope);
     /* lse (R) of logits * inv_temperature[r] over V columns; inv_temperature NULL: all 1. */
     void (*logsumexp)(const struct lane *l, const float *logits, int64_t ld, int32_t R, int32_t V,
                       const float *inv_temperature, float *lse);
@@ -160,7 +174,7 @@ struct backend {
                          const float *dy, int32_t R, int32_t n, float beta, float *dx, float *dw);
     /* Inverse rotation of dx in place. */
     void (*rope_back)(const struct lane *l, float *dx, int32_t R, int32_t n_heads, int32_t head_dim,
-                      const int32_t *pos, const float *cos, const float *sin);
+                      int32_t rotary_dim, const int32_t *pos, const float *cos, const float *sin);
     /* dq (R, H, D) is overwritten; dk, dv are f32 page pools shaped like kv (n_pages, ...), added
      * to in the order of rows. out and lse are what the forward gave. Rows of one call run in
      * order, so a caller that wants threads splits by sequences that share no page. */
@@ -175,6 +189,14 @@ struct backend {
     /* dgu (R, 2F) is overwritten. */
     void (*swiglu_back)(const struct lane *l, const float *gu, const float *dy, int32_t R,
                         int32_t F, float *dgu);
+    void (*geglu_back)(const struct lane *l, const float *gu, const float *dy, int32_t R, int32_t F,
+                       float *dgu);
+    /* db (n) += the rows of dy (R, n), one chain over r = 0 .. R-1 from the old db */
+    void (*bias_back)(const struct lane *l, const float *dy, int64_t lddy, int32_t R, int32_t n,
+                      float *db);
+    /* In place dx (R, n) *= slope (R, n), which softcap gave. */
+    void (*softcap_back)(const struct lane *l, const float *slope, int32_t R, int32_t n, float *dx,
+                         int64_t lddx);
     /* logits (R, n) are columns v0 .. v0+n-1 of the vocabulary (a whole row: v0 0, n V) and become
      * their own gradient: coef[r] * inv_t[r] * (softmax - onehot(target[r])), softmax from lse[r].
      */

@@ -46,9 +46,10 @@ void CPU_OP(rmsnorm)(const struct lane *l, const float *x, const float *w, int32
 void CPU_OP(rmsnorm_back)(const struct lane *l, const float *x, const float *w, const float *rstd,
                           const float *dy, int32_t R, int32_t n, float beta, float *dx, float *dw);
 void CPU_OP(rope)(const struct lane *l, float *x, int32_t R, int32_t n_heads, int32_t head_dim,
-                  const int32_t *pos, const float *cos, const float *sin);
+                  int32_t rotary_dim, const int32_t *pos, const float *cos, const float *sin);
 void CPU_OP(rope_back)(const struct lane *l, float *dx, int32_t R, int32_t n_heads,
-                       int32_t head_dim, const int32_t *pos, const float *cos, const float *sin);
+                       int32_t head_dim, int32_t rotary_dim, const int32_t *pos, const float *cos,
+                       const float *sin);
 void CPU_OP(attention)(const struct lane *l, const struct attention_shape *s,
                        const struct row_span *r, const float *q, const struct kv_layer *kv,
                        float *out, float *lse);
@@ -59,6 +60,18 @@ void CPU_OP(attention_back)(const struct lane *l, const struct attention_shape *
 void CPU_OP(swiglu)(const struct lane *l, const float *gu, int32_t R, int32_t F, float *y);
 void CPU_OP(swiglu_back)(const struct lane *l, const float *gu, const float *dy, int32_t R,
                          int32_t F, float *dgu);
+void CPU_OP(geglu)(const struct lane *l, const float *gu, int32_t R, int32_t F, float *y);
+void CPU_OP(geglu_back)(const struct lane *l, const float *gu, const float *dy, int32_t R,
+                        int32_t F, float *dgu);
+void CPU_OP(bias_add)(const struct lane *l, const float *bias, int32_t R, int32_t n, float *y,
+                      int64_t ldy);
+void CPU_OP(bias_back)(const struct lane *l, const float *dy, int64_t lddy, int32_t R, int32_t n,
+                       float *db);
+void CPU_OP(scale)(const struct lane *l, float factor, int64_t n, float *x);
+void CPU_OP(softcap)(const struct lane *l, float cap, float *x, int64_t ldx, int32_t R, int32_t n,
+                     float *slope);
+void CPU_OP(softcap_back)(const struct lane *l, const float *slope, int32_t R, int32_t n, float *dx,
+                          int64_t lddx);
 void CPU_OP(logsumexp)(const struct lane *l, const float *logits, int64_t ld, int32_t R, int32_t V,
                        const float *inv_temperature, float *lse);
 void CPU_OP(logsumexp_part)(const struct lane *l, const float *logits, int64_t ld, int32_t R,

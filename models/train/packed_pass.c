@@ -17,7 +17,7 @@ struct packed_pass {
     size_t page_elements; /* of K or V of one layer: G * D * 16 */
     struct kv_layer *kv;  /* (L) */
     float **dk, **dv;     /* (L) training */
-    float *rope_cos, *rope_sin;
+    struct rope_tables rope;
     void *scratch, *acts, *back_scratch;
     float *hidden, *d_hidden; /* (max_rows, C) */
     struct head_loss head;
@@ -36,7 +36,7 @@ int64_t packed_pass_bytes(const struct weights *w, const struct packed_pass_shap
     size_t total = pool * dtype_size(weights_kv_dtype(w)) + a->scratch_bytes(c, s->max_rows);
 
     total += 2 * (size_t)s->max_rows * (size_t)c->hidden_size * sizeof(float);
-    total += (size_t)s->max_pos * (size_t)c->head_dim * sizeof(float);
+    total += (size_t)rope_tables_bytes(c, s->max_pos);
     total += head_loss_bytes(c, s->max_rows);
     if (s->training)
         total += pool * sizeof(float) + a->acts_bytes(c, s->max_rows, s->recompute) +
@@ -101,7 +101,7 @@ enum status packed_pass_new(const struct weights *w, const struct packed_pass_sh
     p->kv = xcalloc((size_t)c->n_layers, sizeof(*p->kv));
     p->dk = xcalloc((size_t)c->n_layers, sizeof(*p->dk));
     p->dv = xcalloc((size_t)c->n_layers, sizeof(*p->dv));
-    st = arch_rope_table(c, shape->max_pos, &p->rope_cos, &p->rope_sin, err);
+    st = rope_tables_init(c, shape->max_pos, &p->rope, err);
     if (st)
         goto fail;
     st = head_loss_init(&p->head, w, shape->max_rows, err);
@@ -141,7 +141,7 @@ void packed_pass_free(struct packed_pass *p)
     pass_release(p, p->hidden);
     pass_release(p, p->d_hidden);
     head_loss_deinit(&p->head);
-    mem_aligned_free(p->rope_cos);
+    rope_tables_deinit(&p->rope);
     free(p->kv);
     free(p->dk);
     free(p->dv);
@@ -158,8 +158,7 @@ static void begin(struct packed_pass *p, const struct weights *w, struct lane la
         .token = b->token,
         .rows = {.n = b->n_rows, .seq = b->seq, .pos = b->pos, .page = b->page},
         .kv = p->kv,
-        .rope_cos = p->rope_cos,
-        .rope_sin = p->rope_sin,
+        .rope = &p->rope,
         .scratch = p->scratch,
         .out_row = b->out_row,
         .n_out = b->n_out,
