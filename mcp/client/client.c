@@ -60,6 +60,15 @@ static void on_line(void *ctx, const char *text, size_t n)
         c->spec.events.line(c->spec.events.ctx, true, text, n);
 }
 
+/* A link that was left says nothing more: it is stopping. */
+static void on_settled(void *ctx)
+{
+    struct mcp_client *c = ctx;
+
+    if (c->state == MCP_CLIENT_STARTING)
+        client_set_ready(c);
+}
+
 void client_leave_link(struct mcp_client *c)
 {
     struct client_link *l = c->link;
@@ -75,6 +84,7 @@ enum status client_open_link(struct mcp_client *c, enum mcp_transport t, struct 
     const struct client_link_events events = {.ctx = c,
                                               .message = client_receive,
                                               .ended = client_ended,
+                                              .settled = on_settled,
                                               .down = on_link_down,
                                               .line = on_line};
     struct client_link *l = t == MCP_OVER_STDIO  ? link_stdio_new(&c->spec, &events)
@@ -101,17 +111,22 @@ static void set_state(struct mcp_client *c, enum mcp_client_state state)
         c->spec.events.state(c->spec.events.ctx, state);
 }
 
-void client_set_ready(struct mcp_client *c, enum mcp_revision r, struct json_view known)
+void client_agree(struct mcp_client *c, enum mcp_revision r, struct json_view about)
 {
     assert(c->state == MCP_CLIENT_STARTING);
     str_clear(&c->about);
-    json_view_put(&c->about, known);
+    json_view_put(&c->about, about);
     c->revision = r;
+    client_link_use(c->link, r);
+}
+
+void client_set_ready(struct mcp_client *c)
+{
+    assert(c->state == MCP_CLIENT_STARTING && c->revision != MCP_REVISION_N);
     c->level = MCP_LOG_NONE;
     c->headers_known = false;
     param_headers_clear(c->headers);
-    c->eras_known = mcp_is_modern(r) ? MCP_ERA_MODERN : MCP_ERA_LEGACY;
-    client_link_use(c->link, r);
+    c->eras_known = client_is_modern(c) ? MCP_ERA_MODERN : MCP_ERA_LEGACY;
     set_state(c, MCP_CLIENT_READY);
     if (c->state == MCP_CLIENT_READY)
         client_listen_ready(c);
@@ -162,6 +177,7 @@ void mcp_client_start(struct mcp_client *c)
         return;
     str_clear(&c->fault);
     str_clear(&c->about);
+    client_salvage_forget(c);
     c->revision = MCP_REVISION_N;
     c->has_reinitialized = false;
     c->counts.starts++;
@@ -335,7 +351,7 @@ enum status mcp_client_new(const struct mcp_client_spec *spec, struct mcp_client
     c->transport = spec->transport;
     c->revision = MCP_REVISION_N;
     c->next_id = 1;
-    c->about = c->fault = c->info = STR_INIT;
+    c->about = c->fault = c->info = c->left_out = STR_INIT;
     put_info(c);
     c->requests = map_new();
     c->rounds = map_new();
@@ -373,6 +389,8 @@ void mcp_client_free(struct mcp_client *c)
     param_headers_free(c->headers);
     mcp_caller_unref(c->self);
     str_deinit(&c->about);
+    client_salvage_forget(c);
+    str_deinit(&c->left_out);
     str_deinit(&c->fault);
     str_deinit(&c->info);
     arena_free(c->texts);

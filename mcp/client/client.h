@@ -128,8 +128,9 @@ struct mcp_client_facts {
     enum mcp_transport transport; /* found out */
     enum mcp_revision revision;   /* from ready on; MCP_REVISION_N before */
     struct json_view capabilities, server_info, instructions;
-    const char *fault; /* of down: why; "" after mcp_client_stop */
-    int32_t pid;       /* of the process; 0: none */
+    struct json_view left_out; /* entries of its lists that are not valid JSON: texts; or none */
+    const char *fault;         /* of down: why; "" after mcp_client_stop */
+    int32_t pid;               /* of the process; 0: none */
 };
 struct mcp_client_facts mcp_client_facts(const struct mcp_client *c);
 

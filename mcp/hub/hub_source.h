@@ -26,6 +26,7 @@ struct hub_facts {
     const char *transport;      /* "stdio", "http", "sse"; NULL: of this process */
     int32_t pid;                /* 0: none */
     struct json_view server_info;
+    struct json_view left_out; /* an array: what its lists have that is not valid JSON; or none */
 };
 /* An open connection to a server. */
 struct hub_link {

@@ -233,7 +233,8 @@ static struct hub_facts facts(void *ctx)
     return (struct hub_facts){.revision = f.revision,
                               .transport = words[f.transport],
                               .pid = f.pid,
-                              .server_info = f.server_info};
+                              .server_info = f.server_info,
+                              .left_out = f.left_out};
 }
 
 static enum status open_link(void *ctx, struct mcp_caller *owner,

@@ -3,6 +3,8 @@
  */
 #include "models/arch/arch.h"
 
+#include <stdio.h>
+
 #include "runtime/base/memory.h"
 
 #define ARCH(name) extern const struct arch arch_##name;
@@ -23,4 +25,22 @@ const struct arch *arch_find(const char *hf_name)
         if (archs[i]->runs(f))
             return archs[i];
     return NULL;
+}
+
+enum status arch_check(const struct arch *a, const struct model_config *c, const struct backend *b,
+                       struct error *err)
+{
+    enum status st = a->check(c, err);
+
+    return st ? st : backend_require(b, a->ops(c, false), c->model_type, err);
+}
+
+enum status arch_check_training(const struct arch *a, const struct model_config *c,
+                                const struct backend *b, struct error *err)
+{
+    char what[64];
+    enum status st = arch_check(a, c, b, err);
+
+    snprintf(what, sizeof(what), "training of %s", c->model_type);
+    return st ? st : backend_require(b, a->ops(c, true), what, err);
 }

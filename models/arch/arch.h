@@ -50,9 +50,11 @@ struct arch_pass {
 struct arch {
     const char *name;                           /* "dense" */
     bool (*runs)(const struct model_family *f); /* whether models of this family are its own */
-    /* Fails and names what this architecture or backend does not support. */
-    MUST_CHECK enum status (*check)(const struct model_config *c, const struct backend *b,
-                                    struct error *err);
+    /* Fails and names what of the config this architecture does not support. */
+    MUST_CHECK enum status (*check)(const struct model_config *c, struct error *err);
+    /* The ops that forward calls, or those that backward calls in addition. Products with weights
+     * of a quantised type are not among them. */
+    op_set (*ops)(const struct model_config *c, bool backward);
     int32_t (*n_tensors)(const struct model_config *c);
     void (*tensor)(const struct model_config *c, int32_t i, struct arch_tensor *out);
     size_t (*scratch_bytes)(const struct model_config *c, int32_t n_rows);
@@ -71,5 +73,12 @@ struct arch {
 
 /* By a config's architecture. NULL: not supported. */
 const struct arch *arch_find(const char *hf_name);
+/* Fails and names what the architecture does not support of the config, or which op of its forward
+ * the backend lacks. */
+MUST_CHECK enum status arch_check(const struct arch *a, const struct model_config *c,
+                                  const struct backend *b, struct error *err);
+/* The same for the ops of its backward. */
+MUST_CHECK enum status arch_check_training(const struct arch *a, const struct model_config *c,
+                                           const struct backend *b, struct error *err);
 
 #endif

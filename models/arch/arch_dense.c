@@ -1,9 +1,9 @@
 /* arch_dense.c - the dense decoder of all families of model_family.def: forward.
  *
  * RMSNorm, grouped-query attention with rotations in two halves, a gated feed-forward half. By
- * family: biases of q, k, v; norms over each head's q and k, and of the outputs of both halves; SiLU
- * or GELU; a scaled embedding. By config: windows, soft caps, rotations, a tied head. In the last
- * layer everything after the keys is computed for the rows that are wanted alone. Sources: the
+ * family: biases of q, k, v; norms over each head's q and k, and of the outputs of both halves;
+ * SiLU or GELU; a scaled embedding. By config: windows, soft caps, rotations, a tied head. In the
+ * last layer everything after the keys is computed for the rows that are wanted alone. Sources: the
  * modeling files of these families in transformers. SPDX-License-Identifier: Apache-2.0
  */
 #include "models/arch/arch_dense.h"
@@ -214,30 +214,8 @@ static bool dense_runs(const struct model_family *f)
     return true;
 }
 
-static enum status dense_check(const struct model_config *c, const struct backend *b,
-                               struct error *err)
+static enum status dense_check(const struct model_config *c, struct error *err)
 {
-    const unsigned flags = dense_layout_of(c).flags;
-    const bool capped = c->logit_softcap != 0;
-    const struct {
-        const char *name;
-        bool there, needed;
-    } op[] = {
-        {"embed", b->embed, true},
-        {"matmul", b->matmul, true},
-        {"rmsnorm", b->rmsnorm, true},
-        {"rope", b->rope, true},
-        {"kv_write", b->kv_write, true},
-        {"attention", b->attention, true},
-        {"swiglu", b->swiglu, !(flags & FAMILY_GELU)},
-        {"geglu", b->geglu, flags & FAMILY_GELU},
-        {"bias_add", b->bias_add, flags & FAMILY_QKV_BIAS},
-        {"add", b->add, flags & FAMILY_POST_NORMS},
-        {"scale", b->scale, flags & FAMILY_SCALED_EMBEDDING},
-        {"softcap", b->softcap, capped},
-        {"pack", b->pack, true},
-        {"logsumexp", b->logsumexp, true},
-    };
     enum status st = model_config_check(c, "config.json", err);
 
     if (st)
@@ -248,17 +226,43 @@ static enum status dense_check(const struct model_config *c, const struct backen
         return error_set(err, STATUS_UNSUPPORTED,
                          "heads of %d elements are not supported, only up to %d", c->head_dim,
                          ATTENTION_MAX_HEAD_DIM);
-    for (size_t i = 0; i < sizeof(op) / sizeof(op[0]); i++)
-        if (op[i].needed && !op[i].there)
-            return error_set(err, STATUS_UNSUPPORTED, "backend %s has no op \"%s\", which %s needs",
-                             b->name, op[i].name, c->architecture);
     return STATUS_OK;
+}
+
+static op_set forward_ops(const struct model_config *c, unsigned flags)
+{
+    op_set ops = OP_BIT(EMBED) | OP_BIT(MATMUL) | OP_BIT(RMSNORM) | OP_BIT(ROPE) |
+                 OP_BIT(KV_WRITE) | OP_BIT(ATTENTION);
+
+    ops |= flags & FAMILY_GELU ? OP_BIT(GEGLU) : OP_BIT(SWIGLU);
+    if (flags & FAMILY_QKV_BIAS)
+        ops |= OP_BIT(BIAS_ADD);
+    if (flags & FAMILY_POST_NORMS)
+        ops |= OP_BIT(ADD);
+    if (flags & FAMILY_SCALED_EMBEDDING)
+        ops |= OP_BIT(SCALE);
+    return c->logit_softcap != 0 ? ops | OP_BIT(SOFTCAP) : ops;
+}
+
+static op_set dense_ops(const struct model_config *c, bool backward)
+{
+    const unsigned flags = dense_layout_of(c).flags;
+    op_set ops = OP_BIT(EMBED_BACK) | OP_BIT(MATMUL_DX) | OP_BIT(MATMUL_DW) | OP_BIT(RMSNORM_BACK) |
+                 OP_BIT(ROPE_BACK) | OP_BIT(ATTENTION_BACK) | OP_BIT(KV_GATHER);
+
+    if (!backward)
+        return forward_ops(c, flags);
+    ops |= flags & FAMILY_GELU ? OP_BIT(GEGLU_BACK) : OP_BIT(SWIGLU_BACK);
+    if (flags & FAMILY_QKV_BIAS)
+        ops |= OP_BIT(BIAS_BACK);
+    return c->logit_softcap != 0 ? ops | OP_BIT(SOFTCAP_BACK) : ops;
 }
 
 const struct arch arch_dense = {
     .name = "dense",
     .runs = dense_runs,
     .check = dense_check,
+    .ops = dense_ops,
     .n_tensors = dense_n_tensors,
     .tensor = dense_describe,
     .scratch_bytes = dense_scratch_bytes,

@@ -125,7 +125,7 @@ void weights_unref(struct weights *w)
 
 /* In pieces through a small buffer, so that a device's upload sees rounded bytes and the host needs
  * no second copy. */
-static void store_values(struct weights *w, int32_t i, const float *from)
+static void store_values(struct weights *w, const struct lane *l, int32_t i, const float *from)
 {
     enum { PIECE = 4096 };
     const struct backend *b = w->backend;
@@ -138,8 +138,7 @@ static void store_values(struct weights *w, int32_t i, const float *from)
         int64_t count = n - at < PIECE ? n - at : PIECE;
 
         dtype_info(m->dtype)->from_f32(from + at, count, piece);
-        b->upload(b->ctx, to + dtype_row_bytes(m->dtype, at), piece,
-                  dtype_row_bytes(m->dtype, count));
+        b->upload(l, to + dtype_row_bytes(m->dtype, at), piece, dtype_row_bytes(m->dtype, count));
     }
 }
 
@@ -147,7 +146,7 @@ void weights_set_flat(struct weights *w, const struct lane *l, const float *flat
 {
     assert(w->owns_all_rows && atomic_load(&w->refs) == 1);
     for (int32_t i = 0; i < w->n; i++)
-        store_values(w, i, flat + w->offset[i]);
+        store_values(w, l, i, flat + w->offset[i]);
     weights_pack(w, l);
     w->version = version;
     w->hashed = false;
@@ -188,6 +187,7 @@ void weights_to_flat(const struct weights *w, float *flat)
 {
     enum { PIECE = 4096 };
     const struct backend *b = w->backend;
+    const struct lane alone = {0};
     float piece[PIECE];
 
     for (int32_t i = 0; i < w->n; i++) {
@@ -198,7 +198,7 @@ void weights_to_flat(const struct weights *w, float *flat)
         for (int64_t at = 0; at < n; at += PIECE) {
             int64_t count = n - at < PIECE ? n - at : PIECE;
 
-            b->download(b->ctx, piece, (const char *)m->rows + dtype_row_bytes(m->dtype, at),
+            b->download(&alone, piece, (const char *)m->rows + dtype_row_bytes(m->dtype, at),
                         dtype_row_bytes(m->dtype, count));
             dtype_info(m->dtype)->to_f32(piece, count, to + at);
         }
@@ -211,6 +211,7 @@ static struct sha256 hash_tensors(const struct weights *w)
 {
     enum { PIECE = 1 << 16 };
     const struct backend *b = w->backend;
+    const struct lane alone = {0};
     struct hasher *h = hasher_new();
     char *piece = xmalloc(PIECE);
 
@@ -224,7 +225,7 @@ static struct sha256 hash_tensors(const struct weights *w)
         for (size_t at = 0; at < bytes; at += PIECE) {
             size_t count = bytes - at < PIECE ? bytes - at : PIECE;
 
-            b->download(b->ctx, piece, (const char *)m->rows + at, count);
+            b->download(&alone, piece, (const char *)m->rows + at, count);
             hasher_add(h, piece, count);
         }
     }

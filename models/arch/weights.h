@@ -64,6 +64,7 @@ void weights_to_flat(const struct weights *w, float *flat);
 enum dtype weights_kv_dtype(const struct weights *w);
 
 /* Bytes that a load takes, from the config alone: for the memory plan. */
-int64_t weights_plan_bytes(const struct arch *a, const struct model_config *c, enum dtype dtype);
+int64_t weights_plan_bytes(const struct backend *b, const struct arch *a,
+                           const struct model_config *c, enum dtype dtype);
 
 #endif

@@ -65,7 +65,7 @@ static bool can_lend(const struct weights *w, int32_t i, const struct file_tenso
 {
     const enum dtype dtype = w->tensor[i].m.dtype;
 
-    return strncmp(w->backend->name, "cpu", 3) == 0 && t->dtype == dtype && !t->paired_heads &&
+    return w->backend->host_memory && t->dtype == dtype && !t->paired_heads &&
            missing_offset(w, i) == 0.0f && (uintptr_t)lent_rows(w, i, t) % dtype_size(dtype) == 0;
 }
 
@@ -92,6 +92,7 @@ static void copy_rows(struct weights *w, int32_t i, const struct file_tensor *t,
 {
     enum { PIECE = 4096 };
     const struct backend *b = w->backend;
+    const struct lane alone = {0};
     enum dtype dtype = w->tensor[i].m.dtype;
     const struct matrix *m = &w->tensor[i].m;
     const int64_t first = (int64_t)w->shape[i].first_row * m->n_in;
@@ -107,7 +108,7 @@ static void copy_rows(struct weights *w, int32_t i, const struct file_tensor *t,
         for (int64_t j = 0; j < n && offset != 0.0f; j++)
             wide[j] += offset;
         dtype_info(dtype)->from_f32(wide, n, held);
-        b->upload(b->ctx, to + dtype_row_bytes(dtype, at), held, dtype_row_bytes(dtype, n));
+        b->upload(&alone, to + dtype_row_bytes(dtype, at), held, dtype_row_bytes(dtype, n));
     }
 }
 
@@ -136,7 +137,7 @@ static enum status take_values(struct weights *w, const struct file_tensor *cons
         at += weights_rows_bytes(w, i);
     }
     weights_pack(w, &alone);
-    return STATUS_OK;
+    return w->backend->sync(&alone, err);
 }
 
 enum status weights_load(const struct backend *b, const struct arch *a,
@@ -145,7 +146,7 @@ enum status weights_load(const struct backend *b, const struct arch *a,
 {
     const struct file_tensor **found = NULL;
     struct weights *w = NULL;
-    enum status st = a->check(c, b, err);
+    enum status st = arch_check(a, c, b, err);
 
     if (!st)
         st = weights_new(b, a, c, &w, err);
@@ -196,7 +197,7 @@ enum status weights_init(const struct backend *b, const struct arch *a,
 {
     struct weights *shapes = NULL;
     float *flat = NULL;
-    enum status st = a->check(c, b, err);
+    enum status st = arch_check(a, c, b, err);
 
     if (st)
         return st;
@@ -227,20 +228,22 @@ out:
     return st;
 }
 
-int64_t weights_plan_bytes(const struct arch *a, const struct model_config *c, enum dtype dtype)
+int64_t weights_plan_bytes(const struct backend *b, const struct arch *a,
+                           const struct model_config *c, enum dtype dtype)
 {
     int64_t total = 0;
     const enum dtype held = weights_held_dtype(c->dtype, dtype);
     int64_t size = (int64_t)dtype_size(held);
-    int64_t panel_size = held == DTYPE_BF16 ? 2 : 4; /* all else is f32 in panels: backend.h */
 
     for (int32_t i = 0; i < a->n_tensors(c); i++) {
         struct arch_tensor t;
 
         a->tensor(c, i, &t);
-        if (t.is_product)
-            total += ((int64_t)t.rows + MATRIX_PANEL - 1) / MATRIX_PANEL * MATRIX_PANEL * t.cols *
-                     panel_size;
+        if (t.is_product) {
+            struct matrix m = {.n_out = t.rows, .n_in = t.cols, .dtype = held};
+
+            total += (int64_t)b->panels_bytes(&m);
+        }
         total += (int64_t)t.rows * t.cols * (t.rows == 1 ? 4 : size);
     }
     return total;

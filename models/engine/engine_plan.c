@@ -116,12 +116,15 @@ static double mib(int64_t bytes)
 static enum status plan_pages(const struct model_config *c, const struct engine_options *o,
                               struct engine_plan *p, struct error *err)
 {
-    int64_t page_bytes = kv_page_bytes(c, o->kv_dtype);
+    int64_t page_bytes = kv_page_bytes(o->backend, c, o->kv_dtype);
     int64_t context = o->context > 0 ? o->context : c->max_position_embeddings;
     int64_t useful = (int64_t)kv_pages_for(context) * o->max_sessions;
-    int64_t bytes = o->kv_bytes > 0 ? o->kv_bytes : p->available_bytes / KV_SHARE;
-    int64_t pages = at_most(at_most(bytes / page_bytes, useful), INT32_MAX / KV_PAGE_TOKENS);
+    int64_t bytes = o->kv_bytes > 0 ? o->kv_bytes : p->available_bytes / KV_SHARE, pages;
 
+    if (page_bytes == 0)
+        return error_set(err, STATUS_UNSUPPORTED, "backend %s has no KV cache of type %s",
+                         o->backend->name, dtype_name(o->kv_dtype));
+    pages = at_most(at_most(bytes / page_bytes, useful), INT32_MAX / KV_PAGE_TOKENS);
     if (o->context > c->max_position_embeddings)
         return error_set(err, STATUS_INVALID,
                          "the context is %d, but the model supports at most %d", (int)o->context,
@@ -164,7 +167,7 @@ enum status engine_plan_of(const struct engine_source *s, const struct engine_op
 {
     const struct model_config *c = &s->config;
     struct step_shape shape = step_shape_of(c, o->n_threads, o->group_rows, o->max_batch_rows);
-    int64_t page_bytes = kv_page_bytes(c, o->kv_dtype);
+    int64_t page_bytes = kv_page_bytes(o->backend, c, o->kv_dtype);
     struct engine_plan p = {0};
     enum status st;
 
@@ -173,7 +176,7 @@ enum status engine_plan_of(const struct engine_source *s, const struct engine_op
     if (st)
         return st;
     if (!o->weights)
-        p.weights_bytes = weights_plan_bytes(s->arch, c, o->weight_dtype);
+        p.weights_bytes = weights_plan_bytes(o->backend, s->arch, c, o->weight_dtype);
     p.activations_bytes = step_plan_bytes(&shape, s->arch, c) + rope_tables_bytes(c, p.context);
     add_up(o, page_bytes, &p);
     shrink_pages(o, page_bytes, &p);

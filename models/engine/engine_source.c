@@ -26,8 +26,10 @@ static enum status open_files(struct engine_source *s, const struct engine_optio
 enum status engine_source_config(struct engine_source *s, const struct engine_options *o,
                                  struct error *err)
 {
-    enum status st = STATUS_OK;
+    enum status st = backend_require(o->backend, OP_BIT(LOGSUMEXP), "sampling", err);
 
+    if (st)
+        return st;
     if (o->weights) {
         s->config = *weights_config(o->weights);
         s->arch = weights_arch(o->weights);
@@ -46,7 +48,7 @@ enum status engine_source_config(struct engine_source *s, const struct engine_op
                  s->config.architecture);
         return STATUS_UNSUPPORTED;
     }
-    return s->arch->check(&s->config, o->backend, err);
+    return arch_check(s->arch, &s->config, o->backend, err);
 }
 
 enum status engine_source_texts(struct engine_source *s, const struct engine_options *o,

@@ -32,9 +32,6 @@ static enum status check_options(const struct sft_options *o, const struct weigh
     if (o->stop_on && (!o->data->probe || o->data->n_probes < 1 || o->eval_every < 1))
         return error_set(err, STATUS_USAGE,
                          "stop_on probe needs data with a skill probe, and eval_every above 0");
-    if (strncmp(weights_backend(start)->name, "cpu", 3) != 0)
-        return error_set(err, STATUS_UNSUPPORTED, "training runs on the CPU, not on %s",
-                         weights_backend(start)->name);
     return STATUS_OK;
 }
 
@@ -121,7 +118,8 @@ static enum status open_state(struct trainer *t, const struct weights *start, st
 static void tell_memory(const struct trainer *t, const struct sharded_pass_options *p)
 {
     int64_t n = t->optimizer.n_params;
-    int64_t weights = weights_plan_bytes(weights_arch(t->work), weights_config(t->work), DTYPE_F32);
+    int64_t weights = weights_plan_bytes(weights_backend(t->work), weights_arch(t->work),
+                                         weights_config(t->work), DTYPE_F32);
     int64_t optimizer = 4 * n * (int64_t)sizeof(float);
     int64_t pass = sharded_pass_bytes(t->work, p);
 

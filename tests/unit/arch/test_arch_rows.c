@@ -53,16 +53,17 @@ static void hand_open(struct hand *h, enum cpu_isa isa, enum dtype dtype, uint64
 
     memset(h, 0, sizeof(*h));
     h->c = tiny_config(true);
-    h->w = tiny_weights(&h->c, isa, seed);
+    h->w = tiny_weights(&h->c, cpu_backend(isa), seed);
     if (dtype == DTYPE_BF16)
         h->w = in_bf16(h->w, isa);
-    n = (size_t)(N_SEQ * N_PAGES) * KV_PAGE_TOKENS * (size_t)(h->c.n_kv_heads * h->c.head_dim);
+    n = (size_t)(N_SEQ * N_PAGES) *
+        b->kv_half_bytes(h->c.n_kv_heads, h->c.head_dim, weights_kv_dtype(h->w));
     for (int l = 0; l < 2; l++) {
         h->kv[l].dtype = weights_kv_dtype(h->w);
-        h->kv[l].k = b->alloc(b->ctx, n * sizeof(float));
-        h->kv[l].v = b->alloc(b->ctx, n * sizeof(float));
-        memset(h->kv[l].k, 0xff, n * sizeof(float)); /* NaN: no code may read unwritten values */
-        memset(h->kv[l].v, 0xff, n * sizeof(float));
+        h->kv[l].k = b->alloc(b->ctx, n);
+        h->kv[l].v = b->alloc(b->ctx, n);
+        memset(h->kv[l].k, 0xff, n); /* NaN: no code may read unwritten values */
+        memset(h->kv[l].v, 0xff, n);
     }
     for (int s = 0; s < N_SEQ; s++) {
         h->table[s] = h->page[s];

@@ -27,7 +27,7 @@ static void test_export_and_load_give_the_same_bits(void **state)
     (void)state;
     for (int tied = 0; tied < 2; tied++) {
         struct model_config c = tiny_config(tied), back;
-        struct weights *w = tiny_weights(&c, cpu_isa_best(), 3), *loaded = NULL;
+        struct weights *w = tiny_weights(&c, cpu_backend(cpu_isa_best()), 3), *loaded = NULL;
         char dir[64];
 
         temp_dir(dir);
@@ -48,7 +48,8 @@ static void test_export_and_load_give_the_same_bits(void **state)
 static void test_bf16_rounds_products_and_keeps_vectors(void **state)
 {
     struct model_config c = tiny_config(true);
-    struct weights *w = tiny_weights(&c, cpu_isa_best(), 4), *half = NULL, *again = NULL;
+    struct weights *w = tiny_weights(&c, cpu_backend(cpu_isa_best()), 4), *half = NULL,
+                   *again = NULL;
     size_t n = (size_t)weights_n_params(w);
     float *wide = xcalloc(n, sizeof(float)), *narrow = xcalloc(n, sizeof(float));
     char dir[64];
@@ -83,7 +84,7 @@ static void test_a_folder_may_mix_types(void **state)
 {
     static const enum dtype types[] = {DTYPE_F32, DTYPE_BF16, DTYPE_F16};
     struct model_config c = tiny_config(false);
-    struct weights *w = tiny_weights(&c, cpu_isa_best(), 5), *mixed = NULL;
+    struct weights *w = tiny_weights(&c, cpu_backend(cpu_isa_best()), 5), *mixed = NULL;
     int32_t n = weights_n(w);
     struct safetensor_source *t = xcalloc((size_t)n, sizeof(*t));
     size_t total = (size_t)weights_n_params(w);
@@ -158,7 +159,7 @@ static void write_changed(const char *dir, const struct weights *w, const char *
 static void test_wrong_checkpoints_are_refused_by_name(void **state)
 {
     struct model_config c = tiny_config(true), wider = c;
-    struct weights *w = tiny_weights(&c, cpu_isa_best(), 5), *out = NULL;
+    struct weights *w = tiny_weights(&c, cpu_backend(cpu_isa_best()), 5), *out = NULL;
     struct error err = ERROR_INIT;
     char dir[64];
 
@@ -231,7 +232,7 @@ static void *hash_and_drop(void *ctx)
 static void test_references_from_many_threads(void **state)
 {
     struct model_config c = tiny_config(true);
-    struct weights *w = tiny_weights(&c, cpu_isa_best(), 6);
+    struct weights *w = tiny_weights(&c, cpu_backend(cpu_isa_best()), 6);
     pthread_t thread[4];
 
     (void)state;

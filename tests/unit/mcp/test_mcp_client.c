@@ -303,7 +303,7 @@ static void answers_that_nobody_waits_for_are_dropped(void **state)
     world_deinit(&w);
 }
 
-/* ---- results and errors */
+/* ---- lists with an entry that is not valid */
 
 static void serve_text(struct world *w, const struct rpc_message *m)
 {
@@ -311,6 +311,48 @@ static void serve_text(struct world *w, const struct rpc_message *m)
         world_say(w, "{\"jsonrpc\":\"2.0\",\"id\":%.*s,%s}", (int)m->id.n, m->id.at,
                   (const char *)w->ctx);
 }
+
+static void a_broken_entry_costs_a_list_that_entry_alone(void **state)
+{
+    static const struct {
+        enum mcp_method method;
+        const char *text, *left, *name;
+    } cases[] = {
+        {MCP_TOOLS_LIST,
+         "\"result\":{\"tools\":[{\"name\":\"bad\",\"description\":\"\\u0000\"},{\"name\":"
+         "\"good\"}],\"nextCursor\":\"c\"}",
+         "\"good\"}],\"nextCursor\":\"c\"", "tool bad: "},
+        {MCP_RESOURCES_LIST,
+         "\"result\":{\"resources\":[{\"uri\":\"u:1\"},{\"uri\":\"u:\\ud800\"}]}", "\"u:1\"}",
+         "resource u:\\ud800: "},
+        {MCP_PROMPTS_LIST,
+         "\"result\":{\"prompts\":[{\"name\":\"p\",\"name\":\"q\"},{\"name\":\"r\"}]}", "\"r\"}]",
+         "prompt p: "},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct world w;
+        struct asked a;
+
+        ready(&w, false);
+        w.serve = serve_text;
+        w.ctx = (void *)cases[i].text;
+        for (int again = 0; again < 2; again++) {
+            world_ask(&w, &a, cases[i].method, "{}");
+            world_answer(&w, &a);
+            assert_int_equal(a.kind, MCP_COMPLETE);
+            if (!strstr(str_cstr(&a.result), cases[i].left))
+                fail_msg("%s", str_cstr(&a.result));
+            asked_deinit(&a);
+        }
+        assert_int_equal(world_count(&w.lines, cases[i].name), 1); /* in the log once */
+        assert_int_equal(json_view_size(mcp_client_facts(w.client).left_out), 1);
+        world_deinit(&w);
+    }
+}
+
+/* ---- results and errors */
 
 static void results_and_errors_are_those_of_the_core(void **state)
 {
@@ -734,6 +776,7 @@ int main(void)
         cmocka_unit_test(a_server_that_ends_in_the_probe_is_down_and_can_start_again),
         cmocka_unit_test(each_of_32_clients_gets_its_own_answer_10000_times),
         cmocka_unit_test(answers_that_nobody_waits_for_are_dropped),
+        cmocka_unit_test(a_broken_entry_costs_a_list_that_entry_alone),
         cmocka_unit_test(results_and_errors_are_those_of_the_core),
         cmocka_unit_test(a_cancel_reaches_the_server_at_once_with_our_id),
         cmocka_unit_test(a_call_without_an_answer_ends_and_progress_gives_it_time),
