@@ -213,11 +213,6 @@ const struct backend *fake_device(void)
     return &table;
 }
 
-const struct backend *fake_cpu(void)
-{
-    return cpu_backend(cpu_isa_best());
-}
-
 int64_t fake_device_n_ops(void)
 {
     return atomic_load(&n_ops);

@@ -1,9 +1,15 @@
 /* fake_device_ops.c - each op of the fake device: where its arguments must lie, then the CPU's op
- * on the views. An op without its function here does not link.
+ * on the views. What has no function here the device lacks; an op that a model calls gets one.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "tests/support/fake_device_impl.h"
+
+/* Here, so that the linker takes this file: weak names alone do not pull it out of its archive. */
+const struct backend *fake_cpu(void)
+{
+    return cpu_backend(cpu_isa_best());
+}
 
 /* The view of n elements of a pointer argument. */
 #define VIEW(p, n)     fake_view(__func__ + sizeof("fake_") - 1, #p, p, (size_t)(n) * sizeof(*(p)))
@@ -118,14 +124,14 @@ void fake_rmsnorm(const struct lane *l, const float *x, const float *w, int32_t 
 }
 
 void fake_rope(const struct lane *l, float *x, int32_t R, int32_t n_heads, int32_t head_dim,
-               const int32_t *pos, const float *cos, const float *sin)
+               int32_t rotary_dim, const int32_t *pos, const float *cos, const float *sin)
 {
     int64_t n;
 
     HOST(pos);
-    n = table_rows(pos, R) * (head_dim / 2);
-    fake_cpu()->rope(l, VIEW(x, (int64_t)R * n_heads * head_dim), R, n_heads, head_dim, pos,
-                     VIEW(cos, n), VIEW(sin, n));
+    n = table_rows(pos, R) * (rotary_dim / 2);
+    fake_cpu()->rope(l, VIEW(x, (int64_t)R * n_heads * head_dim), R, n_heads, head_dim, rotary_dim,
+                     pos, VIEW(cos, n), VIEW(sin, n));
     fake_count(BACKEND_OP_ROPE);
 }
 
@@ -154,6 +160,32 @@ void fake_swiglu(const struct lane *l, const float *gu, int32_t R, int32_t F, fl
 {
     fake_cpu()->swiglu(l, VIEW(gu, (int64_t)R * 2 * F), R, F, VIEW(y, (int64_t)R * F));
     fake_count(BACKEND_OP_SWIGLU);
+}
+
+void fake_geglu(const struct lane *l, const float *gu, int32_t R, int32_t F, float *y)
+{
+    fake_cpu()->geglu(l, VIEW(gu, (int64_t)R * 2 * F), R, F, VIEW(y, (int64_t)R * F));
+    fake_count(BACKEND_OP_GEGLU);
+}
+
+void fake_bias_add(const struct lane *l, const float *bias, int32_t R, int32_t n, float *y,
+                   int64_t ldy)
+{
+    fake_cpu()->bias_add(l, VIEW(bias, n), R, n, VIEW(y, rows(R, ldy, n)), ldy);
+    fake_count(BACKEND_OP_BIAS_ADD);
+}
+
+void fake_scale(const struct lane *l, float factor, int64_t n, float *x)
+{
+    fake_cpu()->scale(l, factor, n, VIEW(x, n));
+    fake_count(BACKEND_OP_SCALE);
+}
+
+void fake_softcap(const struct lane *l, float cap, float *x, int64_t ldx, int32_t R, int32_t n,
+                  float *slope)
+{
+    fake_cpu()->softcap(l, cap, VIEW(x, rows(R, ldx, n)), ldx, R, n, VIEW(slope, (int64_t)R * n));
+    fake_count(BACKEND_OP_SOFTCAP);
 }
 
 void fake_logsumexp(const struct lane *l, const float *logits, int64_t ld, int32_t R, int32_t V,
@@ -202,14 +234,14 @@ void fake_rmsnorm_back(const struct lane *l, const float *x, const float *w, con
 }
 
 void fake_rope_back(const struct lane *l, float *dx, int32_t R, int32_t n_heads, int32_t head_dim,
-                    const int32_t *pos, const float *cos, const float *sin)
+                    int32_t rotary_dim, const int32_t *pos, const float *cos, const float *sin)
 {
     int64_t n;
 
     HOST(pos);
-    n = table_rows(pos, R) * (head_dim / 2);
-    fake_cpu()->rope_back(l, VIEW(dx, (int64_t)R * n_heads * head_dim), R, n_heads, head_dim, pos,
-                          VIEW(cos, n), VIEW(sin, n));
+    n = table_rows(pos, R) * (rotary_dim / 2);
+    fake_cpu()->rope_back(l, VIEW(dx, (int64_t)R * n_heads * head_dim), R, n_heads, head_dim,
+                          rotary_dim, pos, VIEW(cos, n), VIEW(sin, n));
     fake_count(BACKEND_OP_ROPE_BACK);
 }
 
@@ -246,6 +278,30 @@ void fake_swiglu_back(const struct lane *l, const float *gu, const float *dy, in
 
     fake_cpu()->swiglu_back(l, VIEW(gu, 2 * n), VIEW(dy, n), R, F, VIEW(dgu, 2 * n));
     fake_count(BACKEND_OP_SWIGLU_BACK);
+}
+
+void fake_geglu_back(const struct lane *l, const float *gu, const float *dy, int32_t R, int32_t F,
+                     float *dgu)
+{
+    int64_t n = (int64_t)R * F;
+
+    fake_cpu()->geglu_back(l, VIEW(gu, 2 * n), VIEW(dy, n), R, F, VIEW(dgu, 2 * n));
+    fake_count(BACKEND_OP_GEGLU_BACK);
+}
+
+void fake_bias_back(const struct lane *l, const float *dy, int64_t lddy, int32_t R, int32_t n,
+                    float *db)
+{
+    fake_cpu()->bias_back(l, VIEW(dy, rows(R, lddy, n)), lddy, R, n, VIEW(db, n));
+    fake_count(BACKEND_OP_BIAS_BACK);
+}
+
+void fake_softcap_back(const struct lane *l, const float *slope, int32_t R, int32_t n, float *dx,
+                       int64_t lddx)
+{
+    fake_cpu()->softcap_back(l, VIEW(slope, (int64_t)R * n), R, n, VIEW(dx, rows(R, lddx, n)),
+                             lddx);
+    fake_count(BACKEND_OP_SOFTCAP_BACK);
 }
 
 void fake_softmax_grad(const struct lane *l, float *logits, int64_t ld, int32_t R, int32_t v0,
