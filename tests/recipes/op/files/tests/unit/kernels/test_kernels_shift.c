@@ -1,4 +1,4 @@
-/* test_kernels_shift.c - shift against double precision, with the same bits from every variant.
+/* test_kernels_shift.c - shift: the sum, and the same bits from every variant.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "tests/unit/kernels/kernel_test.h"
