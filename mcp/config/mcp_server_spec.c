@@ -205,6 +205,7 @@ void mcp_server_spec_hash(struct mcp_server_spec *s)
     h = hasher_new();
     hasher_add(h, s->start_hash.byte, sizeof(s->start_hash.byte));
     add_number(h, set->timeout_ms);
+    add_number(h, set->total_timeout_ms);
     add_number(h, set->start_timeout_ms);
     add_number(h, set->idle_shutdown_ms);
     add_number(h, set->max_in_flight);

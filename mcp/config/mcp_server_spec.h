@@ -57,6 +57,7 @@ struct mcp_tool_effect {
 struct mcp_settings {
     bool enabled;
     int64_t timeout_ms;       /* of one request */
+    int64_t total_timeout_ms; /* of one request that reports progress; 0: an hour, or timeout_ms */
     int64_t start_timeout_ms; /* until the server has answered its first request */
     int64_t idle_shutdown_ms; /* 0: never */
     int32_t max_in_flight;    /* requests at a time */

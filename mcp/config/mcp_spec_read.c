@@ -308,6 +308,11 @@ static enum status read_timeout(struct reader *r, const struct mcp_node *v, stru
     return take_duration(r, v, &r->spec->settings.timeout_ms, err);
 }
 
+static enum status read_total_timeout(struct reader *r, const struct mcp_node *v, struct error *err)
+{
+    return take_duration(r, v, &r->spec->settings.total_timeout_ms, err);
+}
+
 static enum status read_start_timeout(struct reader *r, const struct mcp_node *v, struct error *err)
 {
     return take_duration(r, v, &r->spec->settings.start_timeout_ms, err);

@@ -163,13 +163,14 @@ static void test_the_first_file_counts_and_settings_apply_anywhere(void **state)
     (void)state;
     mcp_files_init(&f);
     mcp_files_put(&f, 0, "{\"mcpServers\": {\"a\": {\"command\": \"json\"}}}");
-    mcp_files_put(&f, 1,
-                  "seed: 3\n"
-                  "mcp:\n"
-                  "  servers:\n"
-                  "    a: {effect: read, effects: {drop: once, get_*: none}, timeout: 90s}\n"
-                  "    b: {command: yaml, idle_shutdown: 10m, instances: per_client}\n"
-                  "    none: {effect: read}\n");
+    mcp_files_put(
+        &f, 1,
+        "seed: 3\n"
+        "mcp:\n"
+        "  servers:\n"
+        "    a: {effect: read, effects: {drop: once, get_*: none}, timeout: 90s}\n"
+        "    b: {command: yaml, idle_shutdown: 10m, total_timeout: 2h, instances: per_client}\n"
+        "    none: {effect: read}\n");
     mcp_files_put(&f, 2,
                   "mcp: {servers: {a: {timeout: 5s, max_in_flight: 2, effects: {get_x: once}},\n"
                   "                b: {command: user}}}\n");
@@ -191,6 +192,7 @@ static void test_the_first_file_counts_and_settings_apply_anywhere(void **state)
     assert_string_equal(s->command, "yaml");
     assert_int_equal(s->settings.effect, EFFECT_ONCE);
     assert_int_equal(s->settings.idle_shutdown_ms, 600000);
+    assert_int_equal(s->settings.total_timeout_ms, 7200000);
     assert_int_equal(s->settings.instances, MCP_PER_CLIENT);
     assert_false(mcp_config_find(c, "u")->of_project);
     assert_true(mcp_files_has_note(c, MCP_CONFIG_NOTE, "user.yaml:2:17", "troupe.yaml:5"));
