@@ -96,7 +96,8 @@ class Hub(ServeCase):
         return [t["name"] for t in self.ask(s, "tools/list", {})["result"]["tools"]]
 
     def rows(self):
-        """Of the only store."""
+        """Of the only store; a command that writes moves what a killed process has left beside it into the table."""
+        self.ok("store", "gc")
         for folder, _, files in os.walk(self.dir):
             for f in files:
                 if f.endswith(".db"):
@@ -122,6 +123,14 @@ class Hub(ServeCase):
         self.assertEqual([r[2:] for r in self.rows()], [("echo", 3, "allow", "ok"), ("pid", 1, "allow", "ok"),
                                                         ("die", 3, "allow", "error")])
         self.ok("store", "check")
+
+    def test_a_reply_that_waits_for_the_disk_has_its_row(self):
+        s = self.hub({"a": []}, "  audit: synced\n")
+        self.assertEqual(self.call(s, "a__echo", text="x"), "x")
+        s.stop(signal.SIGKILL)
+        self.assertEqual(self.rows(), [("local", "a", "echo", 3, "allow", "ok")])
+        self.config({"a": []}, "  audit: sometimes\n")
+        self.fails(78, ["`audit` is `written` or `synced`"], "serve", "--no-token", "--listen", "127.0.0.1:0")
 
     def test_metrics_count_calls_by_server_and_outcome(self):
         s = self.hub({"a": [], "b": []})
