@@ -105,6 +105,7 @@ struct mcp_client {
     struct map *requests;         /* id (8 bytes) -> struct client_request */
     struct client_request *probe; /* discover or initialize under way */
     bool has_retried;             /* discover was sent again after -32022 */
+    bool may_be_modern;           /* initialize came first: if it is refused, discover follows */
     bool has_reinitialized;       /* for a lost session; reset by an answer */
 
     struct client_call *calls, *last_call; /* all, oldest first */
@@ -145,7 +146,7 @@ void client_probe(struct mcp_client *c);
 void client_probe_again(struct mcp_client *c);
 
 /* client_receive.c */
-void client_receive(void *ctx, int64_t from, const char *bytes, size_t n);
+bool client_receive(void *ctx, int64_t from, const char *bytes, size_t n);
 void client_ended(void *ctx, int64_t id, const struct client_link_end *end);
 
 /* client_salvage.c */
