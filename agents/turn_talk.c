@@ -68,10 +68,12 @@ static struct json *prompt_of(const struct agent *a)
     return prompt;
 }
 
+/* The record says, for who watches the run, that it waits for a message, and why there is no
+ * answer to the last one. */
 static void ask(struct agent *a, bool asked)
 {
     struct run *run = a->task.scope.run;
-    struct json *prompt = prompt_of(a);
+    struct json *prompt = prompt_of(a), *out = jv_object();
     const char *path = str_cstr(&a->path);
 
     if (!asked)
@@ -83,7 +85,11 @@ static void ask(struct agent *a, bool asked)
                                                              .loop = a->host->o.loop,
                                                              .seams = a->host->o.seams},
                                      on_answer, a);
-    journal_finish(run, &(struct step_result){.path = path, .state = STEP_WAITING});
+    jv_set_string(out, "asks", "message");
+    if (a->talk.failed)
+        jv_set_string(out, "failed", a->talk.failed);
+    journal_finish(run, &(struct step_result){.path = path, .state = STEP_WAITING, .out = out});
+    jv_unref(out);
     jv_unref(prompt);
     agent_set_state(a, AGENT_LISTENING);
     if (a->task.on_asking)

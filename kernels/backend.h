@@ -70,8 +70,8 @@ struct kv_layer {
 };
 
 /* Rows of a forward pass over page tables: row r is position pos[r] of the sequence whose
- * table is page[seq[r]] (page[s][i] holds positions 16i .. 16i+15) and attends to 0 .. pos[r].
- * All the tables are host memory. */
+ * table is page[seq[r]] (page[s][i] holds positions 16i .. 16i+15) and attends to 0 .. pos[r],
+ * or to a window of them. All the tables are host memory. */
 struct row_span {
     int32_t n; /* R */
     const int32_t *seq;
@@ -79,9 +79,12 @@ struct row_span {
     const int32_t *const *page;
 };
 
+/* A score is x = scale * q.k or, with a soft cap, softcap * tanh(x / softcap). */
 struct attention_shape {
     int32_t n_heads, n_kv_heads, head_dim;
-    float scale; /* 1/sqrt(D) */
+    float scale;
+    int32_t window; /* row r attends to the positions pos[r]-window+1 .. pos[r] alone; 0: to all */
+    float softcap;  /* 0: none */
 };
 
 struct adamw_step {

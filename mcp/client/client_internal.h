@@ -105,6 +105,7 @@ struct mcp_client {
     struct map *requests;         /* id (8 bytes) -> struct client_request */
     struct client_request *probe; /* discover or initialize under way */
     bool has_retried;             /* discover was sent again after -32022 */
+    bool may_be_modern;           /* initialize came first: if it is refused, discover follows */
     bool has_reinitialized;       /* for a lost session; reset by an answer */
 
     struct client_call *calls, *last_call; /* all, oldest first */

@@ -29,8 +29,8 @@
 #define RETRY_MS         1000 /* without a `retry` of the server */
 #define RETRY_MIN_MS     50 /* a server that says 0 and always has an event must not keep us busy */
 #define RETRY_MAX_MS     60000
-#define RESUMES_MAX      10 /* without an event in between */
-#define SUSTAINED_MS     60000
+#define RESUMES_MAX      10    /* without an event in between */
+#define SUSTAINED_MS     10000 /* a GET stream that lived so long makes its gap small again */
 
 struct link_http;
 
@@ -207,7 +207,8 @@ static enum status on_event(void *ctx, const struct sse_event *e, struct error *
     struct http_slot *s = ctx;
 
     (void)err;
-    s->n_resumes = 0;
+    if (!s->is_get) /* a GET stream may begin with an event and end at once, again and again */
+        s->n_resumes = 0;
     if (e->n > 0 && !s->is_dropped)
         give(s, e->data, e->n);
     return s->is_dropped ? STATUS_CANCELLED : STATUS_OK;

@@ -186,10 +186,9 @@ static void up_done(void *ctx, struct mcp_exchange *up, const struct mcp_answer 
 
     (void)up;
     hub_job_leave(&c->job);
-    if (a->kind == MCP_ERROR && c->job.timed_out) {
+    if (a->kind == MCP_ERROR && c->job.timed_out_ms) {
         str_printf(&message, "server %s did not answer within %lld ms",
-                   hub_source_name(c->server->source),
-                   (long long)hub_source_call_ms(c->server->source));
+                   hub_source_name(c->server->source), (long long)c->job.timed_out_ms);
         call_fail(c, RPC_INTERNAL_ERROR, str_cstr(&message), HUB_OUTCOME_TIMEOUT);
         str_deinit(&message);
     } else if (a->kind == MCP_ERROR && c->down->is_cancelled) {

@@ -11,6 +11,14 @@
 #include "runtime/base/memory.h"
 #include "runtime/base/rng.h"
 
+/* The name of the tensor that a file has tensor i in. */
+static const char *stored_name(const struct weights *w, int32_t i)
+{
+    const struct arch_tensor *s = &w->shape[i];
+
+    return s->stored[0] ? s->stored : s->name;
+}
+
 static enum status refuse_extra(const struct weights *w, const struct tensor_file *st,
                                 struct error *err)
 {
@@ -19,10 +27,10 @@ static enum status refuse_extra(const struct weights *w, const struct tensor_fil
         bool known = model_ignores_tensor(&w->config, t->name);
 
         for (int32_t j = 0; j < w->n && !known; j++)
-            known = strcmp(w->tensor[j].name, t->name) == 0;
+            known = strcmp(stored_name(w, j), t->name) == 0;
         if (!known) {
             error_at(err, STATUS_UNSUPPORTED, t->file, 0, 0, "tensor \"%s\" is not part of %s",
-                     t->name, w->arch->hf_name);
+                     t->name, w->config.architecture);
             error_hint(err, "config.json may name a different architecture than the weights");
             return STATUS_UNSUPPORTED;
         }
@@ -37,12 +45,28 @@ enum dtype weights_held_dtype(enum dtype stored, enum dtype asked)
     return dtype_is_plain(stored) ? stored : DTYPE_F32;
 }
 
-/* Rows may stay in the mapped file when ops can read them there: any host memory, the right dtype
- * and order, aligned for it. Vectors are read as float by the ops. */
-static bool can_lend(const struct weights *w, const struct file_tensor *t, enum dtype dtype)
+/* What a file leaves out of the values of tensor i. */
+static float missing_offset(const struct weights *w, int32_t i)
 {
+    return tensor_file_norms_whole(w->checkpoint) ? 0.0f : w->shape[i].offset;
+}
+
+/* Where the rows of tensor i begin in the mapped file. */
+static const void *lent_rows(const struct weights *w, int32_t i, const struct file_tensor *t)
+{
+    const int64_t before = (int64_t)w->shape[i].first_row * w->tensor[i].m.n_in;
+
+    return (const char *)t->data + dtype_row_bytes(t->dtype, before);
+}
+
+/* Rows may stay there when ops can read them: host memory, the right dtype, order and values,
+ * aligned. Vectors are read as float by the ops. */
+static bool can_lend(const struct weights *w, int32_t i, const struct file_tensor *t)
+{
+    const enum dtype dtype = w->tensor[i].m.dtype;
+
     return w->backend->host_memory && t->dtype == dtype && !t->paired_heads &&
-           (uintptr_t)t->data % dtype_size(dtype) == 0;
+           missing_offset(w, i) == 0.0f && (uintptr_t)lent_rows(w, i, t) % dtype_size(dtype) == 0;
 }
 
 static enum status find_all(struct weights *w, enum dtype dtype, const struct file_tensor **found,
@@ -51,11 +75,10 @@ static enum status find_all(struct weights *w, enum dtype dtype, const struct fi
     for (int32_t i = 0; i < w->n; i++) {
         struct matrix *m = &w->tensor[i].m;
         bool vector = w->shape[i].rows == 1 && !w->shape[i].is_product;
-        int64_t shape[2] = {m->n_out, m->n_in};
-        enum status st = vector ? tensor_file_require(w->checkpoint, w->tensor[i].name, 1,
-                                                      shape + 1, &found[i], err)
-                                : tensor_file_require(w->checkpoint, w->tensor[i].name, 2, shape,
-                                                      &found[i], err);
+        int64_t rows = w->shape[i].stored[0] ? w->shape[i].stored_rows : m->n_out;
+        int64_t shape[2] = {rows, m->n_in};
+        enum status st = tensor_file_require(w->checkpoint, stored_name(w, i), vector ? 1 : 2,
+                                             vector ? shape + 1 : shape, &found[i], err);
 
         if (st)
             return st;
@@ -71,13 +94,19 @@ static void copy_rows(struct weights *w, int32_t i, const struct file_tensor *t,
     const struct backend *b = w->backend;
     const struct lane alone = {0};
     enum dtype dtype = w->tensor[i].m.dtype;
+    const struct matrix *m = &w->tensor[i].m;
+    const int64_t first = (int64_t)w->shape[i].first_row * m->n_in;
+    const int64_t total = (int64_t)m->n_out * m->n_in;
+    const float offset = missing_offset(w, i);
     float wide[PIECE];
     float held[PIECE];
 
-    for (int64_t at = 0; at < t->n_elements; at += PIECE) {
-        int64_t n = t->n_elements - at < PIECE ? t->n_elements - at : PIECE;
+    for (int64_t at = 0; at < total; at += PIECE) {
+        int64_t n = total - at < PIECE ? total - at : PIECE;
 
-        file_tensor_to_f32(t, at, n, wide);
+        file_tensor_to_f32(t, first + at, n, wide);
+        for (int64_t j = 0; j < n && offset != 0.0f; j++)
+            wide[j] += offset;
         dtype_info(dtype)->from_f32(wide, n, held);
         b->upload(&alone, to + dtype_row_bytes(dtype, at), held, dtype_row_bytes(dtype, n));
     }
@@ -92,15 +121,15 @@ static enum status take_values(struct weights *w, const struct file_tensor *cons
     enum status st;
 
     for (int32_t i = 0; i < w->n; i++)
-        if (!can_lend(w, found[i], w->tensor[i].m.dtype))
+        if (!can_lend(w, i, found[i]))
             total += weights_rows_bytes(w, i);
     st = weights_alloc(w, total, err);
     if (st)
         return st;
     at = w->rows;
     for (int32_t i = 0; i < w->n; i++) {
-        if (can_lend(w, found[i], w->tensor[i].m.dtype)) {
-            w->tensor[i].m.rows = found[i]->data;
+        if (can_lend(w, i, found[i])) {
+            w->tensor[i].m.rows = lent_rows(w, i, found[i]);
             continue;
         }
         copy_rows(w, i, found[i], at);
@@ -185,9 +214,9 @@ enum status weights_init(const struct backend *b, const struct arch *a,
         float *to = flat + shapes->offset[i];
         int64_t n = shapes->offset[i + 1] - shapes->offset[i];
 
-        if (shapes->shape[i].init == 0.0f)
+        if (shapes->shape[i].init <= 0.0f)
             for (int64_t j = 0; j < n; j++)
-                to[j] = 1.0f;
+                to[j] = shapes->shape[i].init == ARCH_INIT_ONES ? 1.0f : 0.0f;
         else
             fill_normal(seed, (uint32_t)i, c->initializer_range * (double)shapes->shape[i].init, to,
                         n);

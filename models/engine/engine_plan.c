@@ -177,8 +177,7 @@ enum status engine_plan_of(const struct engine_source *s, const struct engine_op
         return st;
     if (!o->weights)
         p.weights_bytes = weights_plan_bytes(o->backend, s->arch, c, o->weight_dtype);
-    p.activations_bytes = step_plan_bytes(&shape, s->arch, c) +
-                          (int64_t)p.context * c->head_dim * 4; /* cos and sin, D/2 each */
+    p.activations_bytes = step_plan_bytes(&shape, s->arch, c) + rope_tables_bytes(c, p.context);
     add_up(o, page_bytes, &p);
     shrink_pages(o, page_bytes, &p);
     *out = p;

@@ -43,7 +43,7 @@ struct stepper {
     struct step_shape shape;
     struct pool *pool;
     struct kv_layer *kv;
-    const float *rope_cos, *rope_sin;
+    const struct rope_tables *rope;
     struct step_worker *worker;       /* (n_workers) */
     struct sampler **sampler;         /* (n_samplers) */
     struct model_session *const *seq; /* of this step: in groups */

@@ -45,6 +45,11 @@ enum status tensor_file_index(struct tensor_file *f, int32_t first, int32_t coun
     return STATUS_OK;
 }
 
+bool tensor_file_norms_whole(const struct tensor_file *f)
+{
+    return f->norms_whole;
+}
+
 static void put_shape(struct str *s, int32_t n_dims, const int64_t *shape)
 {
     str_putc(s, '(');

@@ -17,7 +17,7 @@ struct packed_pass {
     size_t half_bytes[2]; /* keys, or values, of one page of one layer, and of their gradient */
     struct kv_layer *kv;  /* (L) */
     float **dk, **dv;     /* (L) training */
-    float *rope_cos, *rope_sin;
+    struct rope_tables rope;
     void *scratch, *acts, *back_scratch;
     float *hidden, *d_hidden; /* (max_rows, C) */
     struct head_loss head;
@@ -39,7 +39,7 @@ int64_t packed_pass_bytes(const struct weights *w, const struct packed_pass_shap
         halves * half_page_bytes(w, weights_kv_dtype(w)) + a->scratch_bytes(c, s->max_rows);
 
     total += 2 * (size_t)s->max_rows * (size_t)c->hidden_size * sizeof(float);
-    total += (size_t)s->max_pos * (size_t)c->head_dim * sizeof(float);
+    total += (size_t)rope_tables_bytes(c, s->max_pos);
     total += head_loss_bytes(c, s->max_rows);
     if (s->training)
         total += halves * half_page_bytes(w, DTYPE_F32) +
@@ -126,7 +126,7 @@ enum status packed_pass_new(const struct weights *w, const struct packed_pass_sh
     p->kv = xcalloc((size_t)c->n_layers, sizeof(*p->kv));
     p->dk = xcalloc((size_t)c->n_layers, sizeof(*p->dk));
     p->dv = xcalloc((size_t)c->n_layers, sizeof(*p->dv));
-    st = arch_rope_table(c, shape->max_pos, &p->rope_cos, &p->rope_sin, err);
+    st = rope_tables_init(c, shape->max_pos, &p->rope, err);
     if (st)
         goto fail;
     st = head_loss_init(&p->head, w, shape->max_rows, err);
@@ -166,7 +166,7 @@ void packed_pass_free(struct packed_pass *p)
     pass_release(p, p->hidden);
     pass_release(p, p->d_hidden);
     head_loss_deinit(&p->head);
-    mem_aligned_free(p->rope_cos);
+    rope_tables_deinit(&p->rope);
     free(p->kv);
     free(p->dk);
     free(p->dv);
@@ -183,8 +183,7 @@ static void begin(struct packed_pass *p, const struct weights *w, struct lane la
         .token = b->token,
         .rows = {.n = b->n_rows, .seq = b->seq, .pos = b->pos, .page = b->page},
         .kv = p->kv,
-        .rope_cos = p->rope_cos,
-        .rope_sin = p->rope_sin,
+        .rope = &p->rope,
         .scratch = p->scratch,
         .out_row = b->out_row,
         .n_out = b->n_out,

@@ -266,6 +266,12 @@ void troupe_run_cut_short(struct troupe_run *r)
         runner_cut_short(r->runner);
 }
 
+void troupe_run_suspend(struct troupe_run *r)
+{
+    if (r->under_way)
+        runner_suspend(r->runner);
+}
+
 enum status troupe_run_answer(struct troupe_run *r, const char *path, const struct json *answer,
                               struct error *err)
 {

@@ -25,7 +25,7 @@ struct hand {
     int32_t page[N_SEQ][N_PAGES];
     const int32_t *table[N_SEQ];
     int32_t ids[N_SEQ][LEN];
-    float *cos, *sin;
+    struct rope_tables rope;
     void *scratch;
 };
 
@@ -75,7 +75,7 @@ static void hand_open(struct hand *h, enum cpu_isa isa, enum dtype dtype, uint64
                 (int32_t)rng_below(rng_philox(seed, (uint32_t)i, (uint32_t)s, 0, 0).word[0],
                                    (uint32_t)h->c.vocab_size);
     }
-    assert_ok(arch_rope_table(&h->c, LEN, &h->cos, &h->sin, why));
+    assert_ok(rope_tables_init(&h->c, LEN, &h->rope, why));
     h->scratch = b->alloc(b->ctx, weights_arch(h->w)->scratch_bytes(&h->c, N_SEQ * LEN));
 }
 
@@ -88,7 +88,7 @@ static void hand_close(struct hand *h)
         b->release(b->ctx, h->kv[l].v);
     }
     b->release(b->ctx, h->scratch);
-    mem_aligned_free(h->cos);
+    rope_tables_deinit(&h->rope);
     weights_unref(h->w);
 }
 
@@ -102,8 +102,7 @@ static void run_rows(struct hand *h, struct pool *pool, int32_t n, const int32_t
                           .token = token,
                           .rows = {.n = n, .seq = seq, .pos = pos, .page = h->table},
                           .kv = h->kv,
-                          .rope_cos = h->cos,
-                          .rope_sin = h->sin,
+                          .rope = &h->rope,
                           .scratch = h->scratch,
                           .out_row = want,
                           .n_out = n_want,

@@ -159,6 +159,47 @@ static void the_newest_revision_in_common_is_taken(void **state)
     }
 }
 
+static void serve_either(struct world *w, const struct rpc_message *m)
+{
+    bool speaks_legacy = *(bool *)w->ctx, is_initialize = json_view_is(m->method, "initialize");
+
+    if (!m->id.at)
+        return;
+    w->about = "";
+    w->is_modern = !is_initialize;
+    if (is_initialize && !speaks_legacy)
+        world_say(w,
+                  "{\"jsonrpc\":\"2.0\",\"id\":%.*s,\"error\":{\"code\":-32601,\"message\":\"\"}}",
+                  (int)m->id.n, m->id.at);
+    else
+        world_reply(w, m, NULL);
+}
+
+/* For a connection of one legacy client. */
+static void where_legacy_is_preferred_initialize_comes_first(void **state)
+{
+    (void)state;
+    for (int speaks_legacy = 0; speaks_legacy < 2; speaks_legacy++) {
+        bool can = speaks_legacy;
+        struct world w;
+
+        world_init(&w, true);
+        w.spec.prefers_legacy = true;
+        w.serve = serve_either;
+        w.serves_all = true;
+        w.ctx = &can;
+        world_start(&w);
+        mcp_client_start(w.client);
+        world_until_int(w.loop, (const int *)&w.state, MCP_CLIENT_READY);
+        assert_int_equal(mcp_client_facts(w.client).revision,
+                         speaks_legacy ? MCP_2025_06_18 : MCP_2026_07_28);
+        assert_int_equal(world_count(&w.sent, "\"initialize\""), 1);
+        assert_int_equal(world_count(&w.sent, "server/discover"), !speaks_legacy);
+        assert_int_equal(w.n_links, 1);
+        world_deinit(&w);
+    }
+}
+
 static void a_server_that_ends_in_the_probe_is_down_and_can_start_again(void **state)
 {
     struct world w;
@@ -773,6 +814,7 @@ int main(void)
         cmocka_unit_test(a_legacy_server_is_initialized_once_in_the_same_process),
         cmocka_unit_test(no_answer_to_discover_is_legacy_and_a_late_one_is_dropped),
         cmocka_unit_test(the_newest_revision_in_common_is_taken),
+        cmocka_unit_test(where_legacy_is_preferred_initialize_comes_first),
         cmocka_unit_test(a_server_that_ends_in_the_probe_is_down_and_can_start_again),
         cmocka_unit_test(each_of_32_clients_gets_its_own_answer_10000_times),
         cmocka_unit_test(answers_that_nobody_waits_for_are_dropped),
