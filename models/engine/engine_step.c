@@ -278,7 +278,7 @@ static enum status block_logits(struct step_worker *w, int32_t n, struct sample_
     for (int32_t i = 0; i < n; i++)
         w->host_inv_t[i] = w->out_seq[j->first + i]->inv_t;
     b->upload(&w->lane, w->inv_t, w->host_inv_t, (size_t)n * sizeof(float));
-    linear_forward(w->weights, &w->lane, st->arch->head(&st->config), &in, 0, w->logits, V);
+    arch_logits(w->weights, &w->lane, &in, w->logits, NULL);
     b->logsumexp(&w->lane, w->logits, V, n, V, w->inv_t, w->lse);
     j->logits =
         backend_view(b, &w->lane, w->logits, w->host_logits, (size_t)n * (size_t)V * sizeof(float));

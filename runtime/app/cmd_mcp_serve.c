@@ -82,7 +82,7 @@ static enum status serve(struct serving *s, const char *view, struct error *err)
     return st;
 }
 
-/* Blueprints, agents and tools of this Troupe: their runs are in the store. */
+/* Blueprints, agents and tools of this Troupe. Their runs are in the store, and all calls are. */
 static enum status open_offers(struct serving *s, struct error *err)
 {
     struct app *a = s->a;
@@ -93,10 +93,8 @@ static enum status open_offers(struct serving *s, struct error *err)
                                          .run = &s->drive.options,
                                          .watch = &s->no_watch};
     struct store *store;
-    enum status st = STATUS_OK;
+    enum status st = app_store(a, true, &store, err);
 
-    if (s->config.n_offers > 0)
-        st = app_store(a, true, &store, err);
     if (!st)
         st = app_serve_warm(a, &s->config, err);
     return st ? st : mcp_offers_open(&o, err);

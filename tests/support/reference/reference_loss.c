@@ -23,7 +23,7 @@ void reference_logsumexp(const struct lane *l, const float *logits, int64_t ld, 
     }
 }
 
-/* (max, sum) stands for max + log(sum): both are raised to the new maximum. */
+/* (max, sum) is max + log(sum); both are raised to the new maximum. */
 void reference_logsumexp_part(const struct lane *l, const float *logits, int64_t ld, int32_t R,
                               int32_t n, const float *inv_temperature, float *max, float *sum)
 {
