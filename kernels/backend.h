@@ -148,7 +148,8 @@ struct backend {
     /* ---- backward: every d_ pointer is added to, unless its comment says otherwise */
     void (*embed_back)(const struct lane *l, const float *dy, const int32_t *token, int32_t R,
                        int32_t C, float *d_table);
-    /* dx (R, n_in) = beta*dx + dy (R, n_out) W; not of a quantised type */
+    /* dx (R, n_in) = beta*dx + dy (R, n_out) W; of a quantised type W is the float values of its
+     * blocks, from the panels */
     void (*matmul_dx)(const struct lane *l, const struct matrix *w, const float *dy, int64_t lddy,
                       int32_t R, float beta, float *dx, int64_t lddx);
     /* dw (n_out, n_in) += dy^T x, one chain over r = 0 .. R-1 from the old dw */

@@ -29,6 +29,7 @@ struct arch_pass {
     struct kv_layer *kv;              /* (L) */
     const float *rope_cos, *rope_sin; /* (max_pos, D/2): arch_rope_table */
     void *scratch;
+    void *rounded; /* linear_rounded_bytes (arch_linear.h) of the weights and R; NULL when 0 */
     /* Rows whose final hidden state is wanted: (n_out) indices below R, ascending. For the
      * other rows only keys and values are written. */
     const int32_t *out_row;
@@ -45,7 +46,8 @@ struct arch {
     MUST_CHECK enum status (*check)(const struct model_config *c, const struct backend *b,
                                     struct error *err);
     int32_t (*n_tensors)(const struct model_config *c);
-    void (*tensor)(const struct model_config *c, int32_t i, struct arch_tensor *out);
+    void (*tensor)(const struct model_config *c, int32_t i,
+                   struct arch_tensor *out); /* 0: embedding */
     size_t (*scratch_bytes)(const struct model_config *c, int32_t n_rows);
     size_t (*acts_bytes)(const struct model_config *c, int32_t n_rows, bool recompute);
     size_t (*back_scratch_bytes)(const struct model_config *c, int32_t n_rows);

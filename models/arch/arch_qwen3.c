@@ -303,9 +303,11 @@ static void product(const struct arch_pass *p, int32_t l, enum qwen3_tensor t,
     linear_forward(p->weights, &p->lane, qwen3_index(l, t), in, beta, y, ldy);
 }
 
-static struct linear_input input_of(const float *x, int32_t R, int32_t n_in)
+/* All inputs of a pass round into one place: a product's input is not used once the next is. */
+static struct linear_input input_of(const struct arch_pass *p, const float *x, int32_t R,
+                                    int32_t n_in)
 {
-    return (struct linear_input){.x = x, .ld = n_in, .R = R, .n_in = n_in};
+    return (struct linear_input){.x = x, .ld = n_in, .R = R, .n_in = n_in, .rounded = p->rounded};
 }
 
 static const float *layer_vector(const struct arch_pass *p, int32_t l, enum qwen3_tensor t)
@@ -314,15 +316,14 @@ static const float *layer_vector(const struct arch_pass *p, int32_t l, enum qwen
 }
 
 static void write_keys(const struct arch_pass *p, int32_t l, const struct attention_shape *shape,
-                       const struct qwen3_layer *b)
+                       const struct qwen3_layer *b, struct linear_input *n1)
 {
     const struct model_config *c = weights_config(p->weights);
     const struct backend *o = weights_backend(p->weights);
     int32_t R = p->rows.n, K = c->n_kv_heads * c->head_dim;
-    struct linear_input n1 = input_of(b->n1, R, c->hidden_size);
 
-    product(p, l, QWEN3_K, &n1, 0.0f, b->k, K);
-    product(p, l, QWEN3_V, &n1, 0.0f, b->v, K);
+    product(p, l, QWEN3_K, n1, 0.0f, b->k, K);
+    product(p, l, QWEN3_V, n1, 0.0f, b->v, K);
     o->rmsnorm(&p->lane, b->k, layer_vector(p, l, QWEN3_K_NORM), R * c->n_kv_heads, c->head_dim,
                c->rms_norm_eps, b->k_rot, b->rstd_k);
     o->rope(&p->lane, b->k_rot, R, c->n_kv_heads, c->head_dim, p->rows.pos, p->rope_cos,
@@ -331,14 +332,15 @@ static void write_keys(const struct arch_pass *p, int32_t l, const struct attent
 }
 
 static void attend(const struct arch_pass *p, const struct row_span *out, int32_t l,
-                   const struct attention_shape *shape, const struct qwen3_layer *b)
+                   const struct attention_shape *shape, const struct qwen3_layer *b,
+                   struct linear_input *n1)
 {
     const struct model_config *c = weights_config(p->weights);
     const struct backend *o = weights_backend(p->weights);
     int32_t C = c->hidden_size, Q = c->n_heads * c->head_dim;
-    struct linear_input n1 = input_of(b->n1_out, out->n, C), att = input_of(b->att, out->n, Q);
+    struct linear_input att = input_of(p, b->att, out->n, Q);
 
-    product(p, l, QWEN3_Q, &n1, 0.0f, b->q, Q);
+    product(p, l, QWEN3_Q, n1, 0.0f, b->q, Q);
     o->rmsnorm(&p->lane, b->q, layer_vector(p, l, QWEN3_Q_NORM), out->n * c->n_heads, c->head_dim,
                c->rms_norm_eps, b->q_rot, b->rstd_q);
     o->rope(&p->lane, b->q_rot, out->n, c->n_heads, c->head_dim, out->pos, p->rope_cos,
@@ -353,7 +355,7 @@ static void feed_forward(const struct arch_pass *p, int32_t n, int32_t l,
     const struct model_config *c = weights_config(p->weights);
     const struct backend *o = weights_backend(p->weights);
     int32_t C = c->hidden_size, F = c->intermediate_size;
-    struct linear_input n2 = input_of(b->n2, n, C), h = input_of(b->h, n, F);
+    struct linear_input n2 = input_of(p, b->n2, n, C), h = input_of(p, b->h, n, F);
 
     o->rmsnorm(&p->lane, b->x2, layer_vector(p, l, QWEN3_NORM_2), n, C, c->rms_norm_eps, b->n2,
                b->rstd2);
@@ -376,17 +378,20 @@ void qwen3_layer_forward(const struct arch_pass *p, const struct qwen3_rows *row
                                     .n_kv_heads = c->n_kv_heads,
                                     .head_dim = c->head_dim,
                                     .scale = 1.0f / sqrtf((float)c->head_dim)};
+    struct linear_input n1 = input_of(p, b->n1, p->rows.n, c->hidden_size);
 
     o->rmsnorm(&p->lane, b->x, layer_vector(p, l, QWEN3_NORM_1), p->rows.n, c->hidden_size,
                c->rms_norm_eps, b->n1, b->rstd1);
-    write_keys(p, l, &shape, b);
+    write_keys(p, l, &shape, b, &n1);
     if (!out->n)
         return;
-    if (b->n1_out != b->n1)
+    if (b->n1_out != b->n1) {
         gather_rows(p, b->n1, picked, out->n, b->n1_out);
+        n1 = input_of(p, b->n1_out, out->n, c->hidden_size);
+    }
     if (b->x2 != b->x)
         gather_rows(p, b->x, picked, out->n, b->x2);
-    attend(p, out, l, &shape, b);
+    attend(p, out, l, &shape, b, &n1);
     /* The product adds to the residual that is in y: a copy when x2 is kept. */
     if (b->y && b->y != b->x2)
         gather_rows(p, b->x2, rows->all, out->n, b->y);

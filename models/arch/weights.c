@@ -57,6 +57,11 @@ enum status weights_new(const struct backend *b, const struct arch *a, const str
     return STATUS_OK;
 }
 
+bool weights_is_vector(const struct weights *w, int32_t i)
+{
+    return w->shape[i].rows == 1 && !w->shape[i].is_product;
+}
+
 size_t weights_rows_bytes(const struct weights *w, int32_t i)
 {
     const struct weight_tensor *t = &w->tensor[i];
@@ -79,6 +84,8 @@ enum status weights_alloc(struct weights *w, size_t rows_bytes, struct error *er
         return error_set(err, STATUS_NO_MEMORY,
                          "no memory for weights: %zu bytes of rows, %zu of panels", rows_bytes,
                          total);
+    w->rows_bytes = rows_bytes;
+    w->panels_bytes = total;
     at = w->panels;
     for (int32_t i = 0; i < w->n; i++) {
         if (!w->tensor[i].is_product)
@@ -117,6 +124,7 @@ void weights_unref(struct weights *w)
         w->backend->release(w->backend->ctx, w->panels);
     tensor_file_close(w->checkpoint);
     pthread_mutex_destroy(&w->lock);
+    free(w->source);
     free(w->tensor);
     free(w->shape);
     free(w->offset);
@@ -153,6 +161,23 @@ void weights_set_flat(struct weights *w, const struct lane *l, const float *flat
     w->hashed = false;
 }
 
+enum status weights_check_trainable(const struct weights *w, struct error *err)
+{
+    for (int32_t i = 0; i < w->n; i++) {
+        enum dtype t = w->tensor[i].m.dtype;
+
+        if (dtype_is_plain(t))
+            continue;
+        (void)error_set(err, STATUS_UNSUPPORTED,
+                        "the weights cannot be trained: tensor \"%s\" is quantised (%s)",
+                        w->tensor[i].name, dtype_name(t));
+        error_hint(err, "--weight-type f32 (or bf16) widens the weights of the model, which can "
+                        "then be trained");
+        return STATUS_UNSUPPORTED;
+    }
+    return STATUS_OK;
+}
+
 enum status weights_from_flat(const struct weights *like, const float *flat, int64_t version,
                               struct weights **out, struct error *err)
 {
@@ -160,8 +185,10 @@ enum status weights_from_flat(const struct weights *like, const float *flat, int
     struct weights *w = NULL;
     size_t total = 0;
     char *at;
-    enum status st = weights_new(like->backend, like->arch, &like->config, &w, err);
+    enum status st = weights_check_trainable(like, err);
 
+    if (!st)
+        st = weights_new(like->backend, like->arch, &like->config, &w, err);
     if (st)
         return st;
     for (int32_t i = 0; i < w->n; i++) {
@@ -195,6 +222,10 @@ void weights_to_flat(const struct weights *w, float *flat)
         int64_t n = tensor_elements(&w->tensor[i]);
         float *to = flat + w->offset[i];
 
+        if (!m->rows) {
+            file_tensor_to_f32(w->source[i], 0, n, to);
+            continue;
+        }
         for (int64_t at = 0; at < n; at += PIECE) {
             int64_t count = n - at < PIECE ? n - at : PIECE;
 
@@ -207,28 +238,33 @@ void weights_to_flat(const struct weights *w, float *flat)
 
 /* Names, shapes and bytes, tensor by tensor: the same values in the same dtypes have the same hash,
  * whether loaded or trained. */
+void weights_hash_tensor(const struct weights *w, int32_t i, struct hasher *h)
+{
+    enum { PIECE = 1 << 14 };
+    const struct backend *b = w->backend;
+    const struct matrix *m = &w->tensor[i].m;
+    size_t bytes = dtype_row_bytes(m->dtype, tensor_elements(&w->tensor[i]));
+    int32_t shape[3] = {m->n_out, m->n_in, (int32_t)m->dtype};
+    char piece[PIECE];
+
+    hasher_add(h, w->tensor[i].name, strlen(w->tensor[i].name) + 1);
+    hasher_add(h, shape, sizeof(shape));
+    for (int32_t r = 0; !m->rows && r < m->n_out; r++)
+        hasher_add(h, file_tensor_row(w->source[i], r), dtype_row_bytes(m->dtype, m->n_in));
+    for (size_t at = 0; m->rows && at < bytes; at += PIECE) {
+        size_t count = bytes - at < PIECE ? bytes - at : PIECE;
+
+        b->download(b->ctx, piece, (const char *)m->rows + at, count);
+        hasher_add(h, piece, count);
+    }
+}
+
 static struct sha256 hash_tensors(const struct weights *w)
 {
-    enum { PIECE = 1 << 16 };
-    const struct backend *b = w->backend;
     struct hasher *h = hasher_new();
-    char *piece = xmalloc(PIECE);
 
-    for (int32_t i = 0; i < w->n; i++) {
-        const struct matrix *m = &w->tensor[i].m;
-        size_t bytes = dtype_row_bytes(m->dtype, tensor_elements(&w->tensor[i]));
-        int32_t shape[3] = {m->n_out, m->n_in, (int32_t)m->dtype};
-
-        hasher_add(h, w->tensor[i].name, strlen(w->tensor[i].name) + 1);
-        hasher_add(h, shape, sizeof(shape));
-        for (size_t at = 0; at < bytes; at += PIECE) {
-            size_t count = bytes - at < PIECE ? bytes - at : PIECE;
-
-            b->download(b->ctx, piece, (const char *)m->rows + at, count);
-            hasher_add(h, piece, count);
-        }
-    }
-    free(piece);
+    for (int32_t i = 0; i < w->n; i++)
+        weights_hash_tensor(w, i, h);
     return hasher_finish(h);
 }
 
@@ -267,6 +303,19 @@ enum dtype weights_kv_dtype(const struct weights *w)
     return weights_at(w, head)->m.dtype == DTYPE_F32 ? DTYPE_F32 : DTYPE_BF16;
 }
 
+int32_t weights_rounded_inputs(const struct weights *w)
+{
+    int32_t widest = 0;
+
+    for (int32_t i = 0; i < w->n; i++) {
+        const struct weight_tensor *t = &w->tensor[i];
+
+        if (t->is_product && !dtype_is_plain(t->m.dtype) && t->m.n_in > widest)
+            widest = t->m.n_in;
+    }
+    return widest;
+}
+
 const struct backend *weights_backend(const struct weights *w)
 {
     return w->backend;
@@ -286,6 +335,11 @@ const struct weight_tensor *weights_at(const struct weights *w, int32_t i)
 int64_t weights_n_params(const struct weights *w)
 {
     return w->offset[w->n];
+}
+
+int64_t weights_bytes(const struct weights *w)
+{
+    return (int64_t)(w->panels_bytes + w->rows_bytes);
 }
 
 int64_t weights_flat_offset(const struct weights *w, int32_t i)

@@ -3,6 +3,10 @@
  * A call pins the version that it began with; training writes a new one; publishing is a
  * pointer swap (models/engine). Row-major bytes may lie in a mapped checkpoint; packed
  * panels lie in the backend's memory. Immutable once published.
+ *
+ * Products with quantised weights compute from the blocks of the file: such weights are constants,
+ * of which there is one version. The rows of a product are read once, while it is packed; those of
+ * the embedding stay.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_MODELS_ARCH_WEIGHTS_H
@@ -13,23 +17,25 @@
 #include "runtime/base/hash.h"
 
 struct arch;
+struct tensor_file;
 
 struct weight_tensor {
     const char *name; /* as on disk: "model.layers.0.self_attn.q_proj.weight" */
-    struct matrix m;  /* n_out x n_in; a vector is 1 x n */
-    bool is_product;  /* has panels */
+    /* n_out x n_in; a vector is 1 x n. A quantised product has no m.rows, unless it is the
+     * embedding too. */
+    struct matrix m;
+    bool is_product; /* has panels */
 };
 
 struct weights; /* reference-counted; ref and unref from any thread */
 
-/* What products compute from: the type that is asked for, else (DTYPE_N) the stored one. Ops read
- * plain types; blocks are widened to f32. */
-enum dtype weights_held_dtype(enum dtype stored, enum dtype asked);
+/* What products compute from: the type that is asked for, else (DTYPE_N) the stored one. Blocks of
+ * a type for which the backend has no products are widened to f32. */
+enum dtype weights_held_dtype(const struct backend *b, enum dtype stored, enum dtype asked);
 /* From an opened checkpoint: every tensor of the architecture must exist with the right
  * shape. An extra tensor is an error that names it (except known buffers). Takes ownership of the
  * checkpoint, also on failure. `dtype`: what is asked for, as above; vectors are always f32.
  */
-struct tensor_file;
 MUST_CHECK enum status weights_load(const struct backend *b, const struct arch *a,
                                     const struct model_config *c, struct tensor_file *adopt,
                                     enum dtype dtype, struct weights **out, struct error *err);
@@ -37,8 +43,11 @@ MUST_CHECK enum status weights_load(const struct backend *b, const struct arch *
 MUST_CHECK enum status weights_init(const struct backend *b, const struct arch *a,
                                     const struct model_config *c, uint64_t seed,
                                     struct weights **out, struct error *err);
+/* STATUS_UNSUPPORTED, with what to do, for quantised weights: no new version of them can be made.
+ */
+MUST_CHECK enum status weights_check_trainable(const struct weights *w, struct error *err);
 /* A new version from fp32 master values, one flat array in the order of the tensors, each rounded
- * to the dtype that it has in `like`, packed. */
+ * to the dtype that it has in `like`, packed. STATUS_UNSUPPORTED: as above. */
 MUST_CHECK enum status weights_from_flat(const struct weights *like, const float *flat,
                                          int64_t version, struct weights **out, struct error *err);
 /* The same in place, for a trainer that holds the only reference to an unpublished version made by
@@ -56,6 +65,7 @@ const struct backend *weights_backend(const struct weights *w);
 int32_t weights_n(const struct weights *w);
 const struct weight_tensor *weights_at(const struct weights *w, int32_t i);
 int64_t weights_n_params(const struct weights *w);               /* tied tensors once */
+int64_t weights_bytes(const struct weights *w);                  /* of panels, and of rows here */
 int64_t weights_flat_offset(const struct weights *w, int32_t i); /* of tensor i in a flat array */
 void weights_to_flat(const struct weights *w, float *flat);
 
@@ -63,7 +73,20 @@ void weights_to_flat(const struct weights *w, float *flat);
  * that their log-probs agree: float for float weights, else bf16. */
 enum dtype weights_kv_dtype(const struct weights *w);
 
-/* Bytes that a load takes, from the config alone: for the memory plan. */
-int64_t weights_plan_bytes(const struct arch *a, const struct model_config *c, enum dtype dtype);
+/* Inputs of the widest product with quantised weights; 0: there is none. */
+int32_t weights_rounded_inputs(const struct weights *w);
+
+/* What a load will take, before it: for the memory plan. `files` (NULL: a model that is not loaded
+ * from files, all tensors as the config says) are opened, not read. */
+struct weights_plan {
+    int64_t bytes;          /* panels, and rows that stay */
+    int64_t widened_bytes;  /* of them, those of blocks that are widened because there are no */
+    enum dtype widened;     /* products of their type (the first such type; DTYPE_N: none) */
+    int32_t rounded_inputs; /* as weights_rounded_inputs */
+    enum dtype kv_dtype;    /* as weights_kv_dtype */
+};
+MUST_CHECK enum status weights_plan(const struct backend *b, const struct arch *a,
+                                    const struct model_config *c, const struct tensor_file *files,
+                                    enum dtype dtype, struct weights_plan *out, struct error *err);
 
 #endif

@@ -22,9 +22,11 @@ struct weights {
     int64_t *offset;              /* (n + 1) of each tensor in a flat array */
     void *rows;                   /* backend memory: rows that are not in the checkpoint */
     void *panels;                 /* backend memory: all panels */
-    bool owns_all_rows;           /* made from a flat array: may be set again */
+    size_t rows_bytes, panels_bytes;
+    bool owns_all_rows; /* made from a flat array: may be set again */
     struct tensor_file *checkpoint;
-    pthread_mutex_t lock; /* guards hash, which is computed when first asked for */
+    const struct file_tensor **source; /* (n) of the checkpoint; NULL without one */
+    pthread_mutex_t lock;              /* guards hash, which is computed when first asked for */
     bool hashed;
     struct sha256 hash;
 };
@@ -33,11 +35,16 @@ struct weights {
 MUST_CHECK enum status weights_new(const struct backend *b, const struct arch *a,
                                    const struct model_config *c, struct weights **out,
                                    struct error *err);
+/* A vector: its values are read as float. */
+bool weights_is_vector(const struct weights *w, int32_t i);
 /* Backend memory for `bytes` of rows, and panels of every product by its shape and dtype; sets the
  * panels pointers. */
 MUST_CHECK enum status weights_alloc(struct weights *w, size_t rows_bytes, struct error *err);
 /* Space that tensor i takes in the rows block. */
 size_t weights_rows_bytes(const struct weights *w, int32_t i);
+/* Packs every product; all of them have rows. */
 void weights_pack(struct weights *w, const struct lane *l);
+/* Adds tensor i to the hash of the weights. */
+void weights_hash_tensor(const struct weights *w, int32_t i, struct hasher *h);
 
 #endif

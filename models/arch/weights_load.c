@@ -8,6 +8,7 @@
 #include "models/arch/weights.h"
 #include "models/arch/weights_impl.h"
 #include "models/formats/model_check.h"
+#include "models/formats/tensor_file.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/rng.h"
 
@@ -30,45 +31,67 @@ static enum status refuse_extra(const struct weights *w, const struct tensor_fil
     return STATUS_OK;
 }
 
-enum dtype weights_held_dtype(enum dtype stored, enum dtype asked)
+enum dtype weights_held_dtype(const struct backend *b, enum dtype stored, enum dtype asked)
 {
+    struct matrix block = {.n_out = 1, .n_in = dtype_info(stored)->block, .dtype = stored};
+
     if (asked != DTYPE_N)
         return asked;
-    return dtype_is_plain(stored) ? stored : DTYPE_F32;
+    return dtype_is_plain(stored) || b->panels_bytes(&block) > 0 ? stored : DTYPE_F32;
 }
 
 /* Rows may stay in the mapped file when ops can read them there: host memory, the right dtype and
  * order, aligned for it. Vectors are read as float by the ops. */
-static bool can_lend(const struct weights *w, const struct file_tensor *t, enum dtype dtype)
+static bool can_lend(const struct weights *w, int32_t i)
 {
+    const struct file_tensor *t = w->source[i];
+    enum dtype dtype = w->tensor[i].m.dtype;
+    size_t align = dtype_is_plain(dtype) ? dtype_size(dtype) : 1;
+
     return strncmp(w->backend->name, "cpu", 3) == 0 && t->dtype == dtype && !t->paired_heads &&
-           (uintptr_t)t->data % dtype_size(dtype) == 0;
+           (uintptr_t)t->data % align == 0;
 }
 
-static enum status find_all(struct weights *w, enum dtype dtype, const struct file_tensor **found,
+/* A quantised product needs its rows only while it is packed, unless it is the embedding too. */
+static bool keeps_rows(const struct weights *w, int32_t i)
+{
+    return i == 0 || !w->tensor[i].is_product || dtype_is_plain(w->tensor[i].m.dtype);
+}
+
+/* Bytes that tensor i takes in the block of rows. */
+static size_t copied_bytes(const struct weights *w, int32_t i)
+{
+    return keeps_rows(w, i) && !can_lend(w, i) ? weights_rows_bytes(w, i) : 0;
+}
+
+/* Finds every tensor in `files` and decides how it is held. */
+static enum status find_all(struct weights *w, const struct tensor_file *files, enum dtype dtype,
                             struct error *err)
 {
+    w->source = mem_alloc((size_t)w->n, sizeof(*w->source));
+    if (!w->source)
+        return error_set(err, STATUS_NO_MEMORY, "no memory for a list of %d tensors", w->n);
     for (int32_t i = 0; i < w->n; i++) {
         struct matrix *m = &w->tensor[i].m;
-        bool vector = w->shape[i].rows == 1 && !w->shape[i].is_product;
+        bool vector = weights_is_vector(w, i);
         int64_t shape[2] = {m->n_out, m->n_in};
-        enum status st = vector ? tensor_file_require(w->checkpoint, w->tensor[i].name, 1,
-                                                      shape + 1, &found[i], err)
-                                : tensor_file_require(w->checkpoint, w->tensor[i].name, 2, shape,
-                                                      &found[i], err);
+        enum status st =
+            vector ? tensor_file_require(files, w->tensor[i].name, 1, shape + 1, &w->source[i], err)
+                   : tensor_file_require(files, w->tensor[i].name, 2, shape, &w->source[i], err);
 
         if (st)
             return st;
-        m->dtype = vector ? DTYPE_F32 : weights_held_dtype(found[i]->dtype, dtype);
+        m->dtype = vector ? DTYPE_F32 : weights_held_dtype(w->backend, w->source[i]->dtype, dtype);
     }
-    return refuse_extra(w, w->checkpoint, err);
+    return refuse_extra(w, files, err);
 }
 
 /* Widens, then rounds where the dtype differs, a piece at a time. */
-static void copy_rows(struct weights *w, int32_t i, const struct file_tensor *t, char *to)
+static void copy_values(struct weights *w, int32_t i, char *to)
 {
     enum { PIECE = 4096 };
     const struct backend *b = w->backend;
+    const struct file_tensor *t = w->source[i];
     enum dtype dtype = w->tensor[i].m.dtype;
     float wide[PIECE];
     float held[PIECE];
@@ -82,8 +105,48 @@ static void copy_rows(struct weights *w, int32_t i, const struct file_tensor *t,
     }
 }
 
-static enum status take_values(struct weights *w, const struct file_tensor *const *found,
-                               struct error *err)
+static void copy_rows(struct weights *w, int32_t i, char *to)
+{
+    const struct backend *b = w->backend;
+    const struct matrix *m = &w->tensor[i].m;
+
+    if (w->source[i]->dtype != m->dtype || weights_is_vector(w, i)) {
+        copy_values(w, i, to);
+        return;
+    }
+    for (int32_t r = 0; r < m->n_out; r++) {
+        size_t bytes = dtype_row_bytes(m->dtype, m->n_in);
+
+        b->upload(b->ctx, to + (size_t)r * bytes, file_tensor_row(w->source[i], r), bytes);
+    }
+}
+
+/* From rows that are there only meanwhile, when m.rows is NULL. */
+static enum status pack_product(struct weights *w, const struct lane *l, int32_t i,
+                                struct error *err)
+{
+    const struct backend *b = w->backend;
+    struct matrix m = w->tensor[i].m;
+    void *rows = NULL;
+    char *base = w->panels;
+
+    if (!m.rows && can_lend(w, i)) {
+        m.rows = w->source[i]->data;
+    } else if (!m.rows) {
+        rows = b->alloc(b->ctx, weights_rows_bytes(w, i));
+        if (!rows)
+            return error_set(err, STATUS_NO_MEMORY, "no memory to pack tensor \"%s\": %zu bytes",
+                             w->tensor[i].name, weights_rows_bytes(w, i));
+        copy_rows(w, i, rows);
+        m.rows = rows;
+    }
+    b->pack(l, &m, base + ((const char *)m.panels - base));
+    if (rows)
+        b->release(b->ctx, rows);
+    return STATUS_OK;
+}
+
+static enum status take_values(struct weights *w, struct error *err)
 {
     const struct lane alone = {0};
     size_t total = 0;
@@ -91,30 +154,29 @@ static enum status take_values(struct weights *w, const struct file_tensor *cons
     enum status st;
 
     for (int32_t i = 0; i < w->n; i++)
-        if (!can_lend(w, found[i], w->tensor[i].m.dtype))
-            total += weights_rows_bytes(w, i);
+        total += copied_bytes(w, i);
     st = weights_alloc(w, total, err);
     if (st)
         return st;
     at = w->rows;
-    for (int32_t i = 0; i < w->n; i++) {
-        if (can_lend(w, found[i], w->tensor[i].m.dtype)) {
-            w->tensor[i].m.rows = found[i]->data;
-            continue;
+    for (int32_t i = 0; i < w->n && !st; i++) {
+        if (copied_bytes(w, i) > 0) {
+            copy_rows(w, i, at);
+            w->tensor[i].m.rows = at;
+            at += weights_rows_bytes(w, i);
+        } else if (keeps_rows(w, i)) {
+            w->tensor[i].m.rows = w->source[i]->data;
         }
-        copy_rows(w, i, found[i], at);
-        w->tensor[i].m.rows = at;
-        at += weights_rows_bytes(w, i);
+        if (w->tensor[i].is_product)
+            st = pack_product(w, &alone, i, err);
     }
-    weights_pack(w, &alone);
-    return STATUS_OK;
+    return st;
 }
 
 enum status weights_load(const struct backend *b, const struct arch *a,
                          const struct model_config *c, struct tensor_file *adopt, enum dtype dtype,
                          struct weights **out, struct error *err)
 {
-    const struct file_tensor **found = NULL;
     struct weights *w = NULL;
     enum status st = a->check(c, b, err);
 
@@ -125,22 +187,63 @@ enum status weights_load(const struct backend *b, const struct arch *a,
         return st;
     }
     w->checkpoint = adopt;
-    found = mem_alloc((size_t)w->n, sizeof(*found));
-    if (!found) {
-        st = error_set(err, STATUS_NO_MEMORY, "no memory for a list of %d tensors", w->n);
-        goto out;
+    st = find_all(w, adopt, dtype, err);
+    if (!st)
+        st = take_values(w, err);
+    if (st) {
+        weights_unref(w);
+        return st;
     }
-    st = find_all(w, dtype, found, err);
-    if (st)
-        goto out;
-    st = take_values(w, found, err);
-    if (st)
-        goto out;
     *out = w;
-    w = NULL;
-out:
-    free(found);
+    return STATUS_OK;
+}
+
+/* ---- the plan of a load */
+
+static void plan_tensor(const struct weights *w, int32_t i, enum dtype asked,
+                        struct weights_plan *p)
+{
+    const struct weight_tensor *t = &w->tensor[i];
+    const enum dtype stored = w->source ? w->source[i]->dtype : w->config.dtype;
+    int64_t bytes = 0;
+
+    if (t->is_product)
+        bytes += (int64_t)w->backend->panels_bytes(&t->m);
+    /* Rows in the file take memory as they are read: those of a product once, then no more. */
+    if (!w->source || copied_bytes(w, i) > 0 || (keeps_rows(w, i) && (i == 0 || !t->is_product)))
+        bytes += (int64_t)weights_rows_bytes(w, i);
+    p->bytes += bytes;
+    if (!dtype_is_plain(t->m.dtype) && t->is_product && t->m.n_in > p->rounded_inputs)
+        p->rounded_inputs = t->m.n_in;
+    if (asked != DTYPE_N || weights_is_vector(w, i) || dtype_is_plain(stored) ||
+        t->m.dtype == stored)
+        return;
+    p->widened_bytes += bytes;
+    if (p->widened == DTYPE_N)
+        p->widened = stored;
+}
+
+enum status weights_plan(const struct backend *b, const struct arch *a,
+                         const struct model_config *c, const struct tensor_file *files,
+                         enum dtype dtype, struct weights_plan *out, struct error *err)
+{
+    struct weights_plan p = {.widened = DTYPE_N};
+    struct weights *w = NULL;
+    enum status st = weights_new(b, a, c, &w, err);
+
+    if (st)
+        return st;
+    if (files)
+        st = find_all(w, files, dtype, err);
+    for (int32_t i = 0; i < w->n && !st; i++) {
+        if (!files && !weights_is_vector(w, i))
+            w->tensor[i].m.dtype = weights_held_dtype(b, c->dtype, dtype);
+        plan_tensor(w, i, dtype, &p);
+    }
+    p.kv_dtype = weights_kv_dtype(w);
     weights_unref(w);
+    if (!st)
+        *out = p;
     return st;
 }
 
@@ -196,23 +299,4 @@ out:
     mem_aligned_free(flat);
     weights_unref(shapes);
     return st;
-}
-
-int64_t weights_plan_bytes(const struct arch *a, const struct model_config *c, enum dtype dtype)
-{
-    int64_t total = 0;
-    const enum dtype held = weights_held_dtype(c->dtype, dtype);
-    int64_t size = (int64_t)dtype_size(held);
-    int64_t panel_size = held == DTYPE_BF16 ? 2 : 4; /* all else is f32 in panels: backend.h */
-
-    for (int32_t i = 0; i < a->n_tensors(c); i++) {
-        struct arch_tensor t;
-
-        a->tensor(c, i, &t);
-        if (t.is_product)
-            total += ((int64_t)t.rows + MATRIX_PANEL - 1) / MATRIX_PANEL * MATRIX_PANEL * t.cols *
-                     panel_size;
-        total += (int64_t)t.rows * t.cols * (t.rows == 1 ? 4 : size);
-    }
-    return total;
 }

@@ -58,8 +58,9 @@ struct model *engine_model(struct engine *e); /* lent: the vtable */
 
 /* The version that new calls use: a reference. */
 struct weights *engine_weights(struct engine *e);
-/* Calls that the engine takes from now on use w (reference taken). KV and prefix entries of the old
- * version are dropped. Returns when this is done. May be called inside engine_run_exclusive. */
+/* Calls that the engine takes from now on use w (reference taken), of the same shapes and types. KV
+ * and prefix entries of the old version are dropped. Returns when this is done. May be called
+ * inside engine_run_exclusive. */
 void engine_publish(struct engine *e, struct weights *w);
 
 /* Runs fn on the engine thread between batches, with exclusive use of the pool; returns when done.

@@ -94,6 +94,13 @@ static int64_t stored_row(const struct file_tensor *t, int64_t r)
     return r / D * D + r % D % (D / 2) * 2 + r % D / (D / 2);
 }
 
+const void *file_tensor_row(const struct file_tensor *t, int64_t r)
+{
+    size_t bytes = dtype_row_bytes(t->dtype, t->n_elements / (t->n_dims ? t->shape[0] : 1));
+
+    return (const char *)t->data + (size_t)stored_row(t, r) * bytes;
+}
+
 void file_tensor_to_f32(const struct file_tensor *t, int64_t first, int64_t n, float *out)
 {
     const struct dtype_info *d = dtype_info(t->dtype);

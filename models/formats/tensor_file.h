@@ -51,4 +51,7 @@ MUST_CHECK enum status tensor_file_require(const struct tensor_file *f, const ch
  * are multiples of the dtype's block, and the caller checks the range. */
 void file_tensor_to_f32(const struct file_tensor *t, int64_t first, int64_t n, float *out);
 
+/* The bytes of row r in that order; the row is whole blocks. */
+const void *file_tensor_row(const struct file_tensor *t, int64_t r);
+
 #endif

@@ -70,6 +70,9 @@ enum status grpo_check_options(const struct grpo_options *o, const struct weight
     if (strncmp(weights_backend(start)->name, "cpu", 3) != 0)
         return error_set(err, STATUS_UNSUPPORTED, "training runs on the CPU, not on %s",
                          weights_backend(start)->name);
+    st = weights_check_trainable(start, err);
+    if (st)
+        return st;
     if (o->log && o->learning.step.lr > 5e-4)
         log_write(o->log, LOG_WARN,
                   "the learning rate is %g: rates above 5e-4 have destroyed skills in GRPO runs; "
