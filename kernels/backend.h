@@ -1,10 +1,10 @@
-/* backend.h - the table of ops that cpu/ and cuda/ fill.
+/* backend.h - what cpu/ and cuda/ fill: memory, and a table of the ops that ops.def lists.
  *
- * An op computes on raw pointers in the backend's memory. The comment of each pointer gives
- * its shape, row-major, last index contiguous. R rows, C channels (hidden), H query
+ * An op computes on raw pointers in the backend's memory. Its comment gives for each pointer
+ * the shape, row-major, last index contiguous. R rows, C channels (hidden), H query
  * heads, G key/value heads, D head size, F feed-forward size, V vocabulary.
  * Ops allocate nothing, return nothing and cannot fail: shapes are checked once, at
- * load. An op that a backend lacks is NULL.
+ * load. An op that a backend lacks is NULL; models say which they need (backend_require).
  *
  * The bits of an output row depend on that row's inputs alone: not on R, on the
  * lane's threads or on the instruction set. The rules (docs/architecture.md, "Exact bits"):
@@ -93,6 +93,16 @@ struct adamw_step {
     float grad_scale;   /* clipping and accumulation, applied to the gradient first */
 };
 
+/* The ops by number, and sets of them. */
+enum backend_op {
+#define OP(id, name, parameters) BACKEND_OP_##id,
+#include "kernels/ops.def"
+#undef OP
+    BACKEND_OP_N /* at most 64: op_set has a bit for each */
+};
+typedef uint64_t op_set;
+#define OP_BIT(id) ((op_set)1 << BACKEND_OP_##id)
+
 struct backend {
     uint32_t abi, size_bytes;
     const char *name; /* "cpu-avx512", "cpu-avx2", "cpu-plain", "cuda-sm90" */
@@ -106,102 +116,25 @@ struct backend {
     void (*download)(void *ctx, void *dst, const void *src, size_t bytes);
     size_t (*panels_bytes)(const struct matrix *w); /* 0: no products of w's type here */
     void (*pack)(const struct lane *l, const struct matrix *w, void *panels);
-
-    /* ---- forward */
-    /* out (R, C) = table[token[r]] */
-    void (*embed)(const struct lane *l, const struct matrix *table, const int32_t *token, int32_t R,
-                  float *out);
-    /* y (R, n_out) = x (R, n_in) W^T; beta 1 adds to y (residual), beta 0
-     * overwrites. ld in elements. */
-    void (*matmul)(const struct lane *l, const struct matrix *w, const float *x, int64_t ldx,
-                   int32_t R, float beta, float *y, int64_t ldy);
-    /* Rounds x (R, n_in) for matmul_q: once a row, shared by all products of these inputs. `out`
-     * has quantised_bytes and is opaque. n_in need not be a multiple of 32. */
+    /* Of R rows that quantise_rows rounds; 0: no quantised products here. */
     size_t (*quantised_bytes)(int32_t R, int32_t n_in);
-    void (*quantise_rows)(const struct lane *l, const float *x, int64_t ldx, int32_t R,
-                          int32_t n_in, void *out);
-    /* As matmul, w of a quantised type: x is what quantise_rows made of the same R and n_in. */
-    void (*matmul_q)(const struct lane *l, const struct matrix *w, const void *x, int32_t R,
-                     float beta, float *y, int64_t ldy);
-    /* y = x * rsqrt(mean(x^2) + eps) * w over the last n elements of each of R rows; rstd (R) may
-     * be NULL. For QK norm call it with R*H rows of D. In place is allowed. */
-    void (*rmsnorm)(const struct lane *l, const float *x, const float *w, int32_t R, int32_t n,
-                    float eps, float *y, float *rstd);
-    /* In place on x (R, n_heads, D), two halves as in transformers: cos, sin (max_pos, D/2). */
-    void (*rope)(const struct lane *l, float *x, int32_t R, int32_t n_heads, int32_t head_dim,
-                 const int32_t *pos, const float *cos, const float *sin);
-    /* Rounds k, v (R, G, D) to the cache's dtype and writes them at each row's place. */
-    void (*kv_write)(const struct lane *l, const struct attention_shape *s,
-                     const struct row_span *r, const float *k, const float *v,
-                     const struct kv_layer *kv);
-    /* out (R, H, D); lse (R, H) may be NULL (training keeps it). Reads K and V from the pages only.
-     */
-    void (*attention)(const struct lane *l, const struct attention_shape *s,
-                      const struct row_span *r, const float *q, const struct kv_layer *kv,
-                      float *out, float *lse);
-    /* y (R, F) = silu(gate) * up; gate and up are the halves of gu (R, 2F): gate first. */
-    void (*swiglu)(const struct lane *l, const float *gu, int32_t R, int32_t F, float *y);
-    /* lse (R) of logits * inv_temperature[r] over V columns; inv_temperature NULL: all 1. */
-    void (*logsumexp)(const struct lane *l, const float *logits, int64_t ld, int32_t R, int32_t V,
-                      const float *inv_temperature, float *lse);
 
-    /* ---- backward: every d_ pointer is added to, unless its comment says otherwise */
-    void (*embed_back)(const struct lane *l, const float *dy, const int32_t *token, int32_t R,
-                       int32_t C, float *d_table);
-    /* dx (R, n_in) = beta*dx + dy (R, n_out) W; of a quantised type W is the float values of its
-     * blocks, from the panels */
-    void (*matmul_dx)(const struct lane *l, const struct matrix *w, const float *dy, int64_t lddy,
-                      int32_t R, float beta, float *dx, int64_t lddx);
-    /* dw (n_out, n_in) += dy^T x, one chain over r = 0 .. R-1 from the old dw */
-    void (*matmul_dw)(const struct lane *l, int32_t n_out, int32_t n_in, const float *dy,
-                      int64_t lddy, const float *x, int64_t ldx, int32_t R, float *dw);
-    /* dx (R, n) is overwritten (beta 0) or added to (beta 1); dw (n) adds, NULL
-     * leaves it out. x is the input of rmsnorm; dx may be dy with beta 0. */
-    void (*rmsnorm_back)(const struct lane *l, const float *x, const float *w, const float *rstd,
-                         const float *dy, int32_t R, int32_t n, float beta, float *dx, float *dw);
-    /* Inverse rotation of dx in place. */
-    void (*rope_back)(const struct lane *l, float *dx, int32_t R, int32_t n_heads, int32_t head_dim,
-                      const int32_t *pos, const float *cos, const float *sin);
-    /* dq (R, H, D) is overwritten; dk, dv are f32 page pools shaped like kv (n_pages, ...), added
-     * to in the order of rows. out and lse are what the forward gave. Rows of one call run in
-     * order, so a caller that wants threads splits by sequences that share no page. */
-    void (*attention_back)(const struct lane *l, const struct attention_shape *s,
-                           const struct row_span *r, const float *q, const struct kv_layer *kv,
-                           const float *out, const float *lse, const float *dout, float *dq,
-                           float *dk_pages, float *dv_pages);
-    /* Gathers this pass's rows out of page-shaped gradients: dk, dv (R, G, D) overwritten. */
-    void (*kv_gather)(const struct lane *l, const struct attention_shape *s,
-                      const struct row_span *r, const float *dk_pages, const float *dv_pages,
-                      float *dk, float *dv);
-    /* dgu (R, 2F) is overwritten. */
-    void (*swiglu_back)(const struct lane *l, const float *gu, const float *dy, int32_t R,
-                        int32_t F, float *dgu);
-    /* logits (R, n) are columns v0 .. v0+n-1 of the vocabulary (a whole row: v0 0, n V) and become
-     * their own gradient: coef[r] * inv_t[r] * (softmax - onehot(target[r])), softmax from lse[r].
-     */
-    void (*softmax_grad)(const struct lane *l, float *logits, int64_t ld, int32_t R, int32_t v0,
-                         int32_t n, const int32_t *target, const float *inv_temperature,
-                         const float *lse, const float *coef);
-
-    /* ---- optimiser */
-    void (*add)(const struct lane *l, const float *x, int64_t n, float *y); /* y += x */
-    double (*sum_squares)(const struct lane *l, const float *x, int64_t n);
-    /* Decoupled weight decay (Loshchilov and Hutter 2019), fp32 master w. */
-    void (*adamw)(const struct lane *l, const struct adamw_step *s, int64_t n, const float *grad,
-                  float *m, float *v, float *w);
-
-    /* ---- log-sum-exp of a vocabulary taken in chunks, for the fused head. max, sum (R) begin as
-     * (-infinity, 0); each call merges n more columns (n a multiple of LSE_BLOCK but for the last
-     * chunk, then the bits are those of logsumexp); the end gives lse = max + log(sum). */
-    void (*logsumexp_part)(const struct lane *l, const float *logits, int64_t ld, int32_t R,
-                           int32_t n, const float *inv_temperature, float *max, float *sum);
-    void (*logsumexp_end)(const struct lane *l, int32_t R, const float *max, const float *sum,
-                          float *lse);
+    /* The ops: one slot for each line of ops.def, where their contracts are. */
+#define OP(id, name, parameters) void(*name) parameters;
+#include "kernels/ops.def"
+#undef OP
 
     /* Floating-point operations a second that the lane's fp32 FMA units reach at best, measured
      * now (about 10 ms); progress lines compare with it. NULL: not known. */
     double (*peak_flops)(const struct lane *l);
 };
+
+/* As in ops.def: "matmul". */
+const char *backend_op_name(enum backend_op op);
+/* Fails with STATUS_UNSUPPORTED where the backend lacks one of the ops; the message names the op,
+ * the backend and `what` needs it ("qwen3", "training of qwen3"). */
+MUST_CHECK enum status backend_require(const struct backend *b, op_set ops, const char *what,
+                                       struct error *err);
 
 /* The argument of a loadable backend, and the type of its one exported symbol. */
 struct backend_host {

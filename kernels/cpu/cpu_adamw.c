@@ -103,13 +103,13 @@ static void square_parts(void *ctx, int64_t begin, int64_t end)
     }
 }
 
-double CPU_OP(sum_squares)(const struct lane *l, const float *x, int64_t n)
+void CPU_OP(sum_squares)(const struct lane *l, const float *x, int64_t n, double *sum)
 {
-    double part[NORM_PARTS], sum = 0.0;
+    double part[NORM_PARTS], all = 0.0;
     struct adamw_job j = {.n = n, .x = x, .part = part};
 
     cpu_for(l, NORM_PARTS, 8, 1, square_parts, &j);
     for (int p = 0; p < NORM_PARTS; p++)
-        sum += part[p];
-    return sum;
+        all += part[p];
+    *sum = all;
 }

@@ -2,8 +2,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "kernels/cpu/cpu_host.h"
-#include "kernels/cpu/cpu_parallel.h"
+#include "kernels/cpu/cpu_ops.h"
 
 struct kv_job {
     const struct attention_shape *s;
@@ -55,8 +54,9 @@ static void write_rows(void *ctx, int64_t begin, int64_t end)
             write_head(j, row, g);
 }
 
-void cpu_kv_write(const struct lane *l, const struct attention_shape *s, const struct row_span *r,
-                  const float *k, const float *v, const struct kv_layer *kv)
+void CPU_OP(kv_write)(const struct lane *l, const struct attention_shape *s,
+                      const struct row_span *r, const float *k, const float *v,
+                      const struct kv_layer *kv)
 {
     struct kv_job j = {.s = s, .r = r, .k = k, .v = v, .kv = kv};
     cpu_for(l, r->n, 16, 1, write_rows, &j);
@@ -78,8 +78,9 @@ static void gather_rows(void *ctx, int64_t begin, int64_t end)
         }
 }
 
-void cpu_kv_gather(const struct lane *l, const struct attention_shape *s, const struct row_span *r,
-                   const float *dk_pages, const float *dv_pages, float *dk, float *dv)
+void CPU_OP(kv_gather)(const struct lane *l, const struct attention_shape *s,
+                       const struct row_span *r, const float *dk_pages, const float *dv_pages,
+                       float *dk, float *dv)
 {
     struct kv_job j = {
         .s = s, .r = r, .dk_pages = dk_pages, .dv_pages = dv_pages, .dk = dk, .dv = dv};

@@ -2,11 +2,11 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "kernels/cpu/cpu_host.h"
+#include "kernels/cpu/cpu_ops.h"
 #include "kernels/fmath.h"
 
-void cpu_logsumexp_end(const struct lane *l, int32_t R, const float *max, const float *sum,
-                       float *lse)
+void CPU_OP(logsumexp_end)(const struct lane *l, int32_t R, const float *max, const float *sum,
+                           float *lse)
 {
     (void)l;
     for (int32_t r = 0; r < R; r++)

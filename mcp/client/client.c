@@ -60,6 +60,15 @@ static void on_line(void *ctx, const char *text, size_t n)
         c->spec.events.line(c->spec.events.ctx, true, text, n);
 }
 
+/* A link that was left says nothing more: it is stopping. */
+static void on_settled(void *ctx)
+{
+    struct mcp_client *c = ctx;
+
+    if (c->state == MCP_CLIENT_STARTING)
+        client_set_ready(c);
+}
+
 void client_leave_link(struct mcp_client *c)
 {
     struct client_link *l = c->link;
@@ -75,6 +84,7 @@ enum status client_open_link(struct mcp_client *c, enum mcp_transport t, struct 
     const struct client_link_events events = {.ctx = c,
                                               .message = client_receive,
                                               .ended = client_ended,
+                                              .settled = on_settled,
                                               .down = on_link_down,
                                               .line = on_line};
     struct client_link *l = t == MCP_OVER_STDIO  ? link_stdio_new(&c->spec, &events)
@@ -101,17 +111,22 @@ static void set_state(struct mcp_client *c, enum mcp_client_state state)
         c->spec.events.state(c->spec.events.ctx, state);
 }
 
-void client_set_ready(struct mcp_client *c, enum mcp_revision r, struct json_view known)
+void client_agree(struct mcp_client *c, enum mcp_revision r, struct json_view about)
 {
     assert(c->state == MCP_CLIENT_STARTING);
     str_clear(&c->about);
-    json_view_put(&c->about, known);
+    json_view_put(&c->about, about);
     c->revision = r;
+    client_link_use(c->link, r);
+}
+
+void client_set_ready(struct mcp_client *c)
+{
+    assert(c->state == MCP_CLIENT_STARTING && c->revision != MCP_REVISION_N);
     c->level = MCP_LOG_NONE;
     c->headers_known = false;
     param_headers_clear(c->headers);
-    c->eras_known = mcp_is_modern(r) ? MCP_ERA_MODERN : MCP_ERA_LEGACY;
-    client_link_use(c->link, r);
+    c->eras_known = client_is_modern(c) ? MCP_ERA_MODERN : MCP_ERA_LEGACY;
     set_state(c, MCP_CLIENT_READY);
     if (c->state == MCP_CLIENT_READY)
         client_listen_ready(c);

@@ -126,7 +126,9 @@ bool client_is_modern(const struct mcp_client *c);
 /* A capability of the server: client_can(c, "resources", "subscribe"). `part` may be NULL. */
 bool client_can(const struct mcp_client *c, const char *key, const char *part);
 void client_line(struct mcp_client *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
-void client_set_ready(struct mcp_client *c, enum mcp_revision r, struct json_view about);
+/* What the server says of itself, and the revision to speak from now on. */
+void client_agree(struct mcp_client *c, enum mcp_revision r, struct json_view about);
+void client_set_ready(struct mcp_client *c);
 /* To down; everything that is open fails with the error. */
 void client_set_down(struct mcp_client *c, const struct error *err);
 /* The link ends in order; another one may be opened. */

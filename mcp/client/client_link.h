@@ -32,6 +32,8 @@ struct client_link_events {
     /* Nothing more comes for this request. 0: a message that was too long; its request is not
      * known. Not after `drop`. */
     void (*ended)(void *ctx, int64_t id, const struct client_link_end *end);
+    /* What `listen` began is there. */
+    void (*settled)(void *ctx);
     /* The link cannot be used any more; last. */
     void (*down)(void *ctx, struct client_link *l, const struct error *err);
     /* A line of standard error. */
@@ -52,6 +54,8 @@ struct client_send {
  * they leave gets no more of them: each is a connection, and there are others who need one. */
 #define CLIENT_ANSWERS_MAX 64
 
+#define LINK_SETTLE_MS 250 /* some servers open a stream with its first event alone */
+
 /* drop, use, listen and pid may be NULL: there is nothing to do, and no process. */
 struct client_link_ops {
     /* Connects; `send` is allowed at once. */
@@ -61,8 +65,12 @@ struct client_link_ops {
     void (*drop)(struct client_link *l, int64_t id);
     /* The revision that was agreed on. Before it: that of the request to come. */
     void (*use)(struct client_link *l, enum mcp_revision r);
-    /* Messages outside requests are wanted (legacy). */
-    void (*listen)(struct client_link *l);
+    /* Legacy, after notifications/initialized was sent: messages outside requests are wanted. True:
+     * `settled` follows, once the server has taken that notification and the stream of such
+     * messages is open or refused, or LINK_SETTLE_MS have passed. Messages go their own ways over
+     * HTTP, and servers refuse what comes before the notification, or lose what they have no stream
+     * for. */
+    bool (*listen)(struct client_link *l);
     int32_t (*pid)(const struct client_link *l);
     /* Ends in order: of all events only `line` and `down` follow. */
     void (*stop)(struct client_link *l);
@@ -91,10 +99,9 @@ static inline void client_link_use(struct client_link *l, enum mcp_revision r)
         l->ops->use(l, r);
 }
 
-static inline void client_link_listen(struct client_link *l)
+static inline bool client_link_listen(struct client_link *l)
 {
-    if (l->ops->listen)
-        l->ops->listen(l);
+    return l->ops->listen && l->ops->listen(l);
 }
 
 static inline int32_t client_link_pid(const struct client_link *l)

@@ -522,8 +522,6 @@ void client_listen_ready(struct mcp_client *c)
 {
     c->listen->is_unsupported = false;
     c->listen->gap_ms = 0;
-    if (!client_is_modern(c))
-        client_link_listen(c->link);
     update(c->listen);
 }
 

@@ -66,11 +66,12 @@ static void on_initialized(struct mcp_client *c, struct json_view result)
         client_set_down(c, &err);
         return;
     }
-    client_link_use(c->link, r);
+    client_agree(c, r, result);
     rpc_write_notification(&text, mcp_method_facts(MCP_INITIALIZED)->name, JSON_VIEW_NONE);
     client_send_text(c, MCP_INITIALIZED, &text);
     str_deinit(&text);
-    client_set_ready(c, r, result);
+    if (!client_link_listen(c->link))
+        client_set_ready(c);
 }
 
 static void on_initialize(void *ctx, const struct client_reply *reply)
@@ -162,10 +163,12 @@ static void on_discovered(struct mcp_client *c, const struct client_reply *reply
     struct json_view result = reply->message->result;
     enum mcp_revision r = newest_of(json_view_get(result, "supportedVersions"));
 
-    if (r != MCP_REVISION_N)
-        client_set_ready(c, r, result);
-    else
+    if (r == MCP_REVISION_N) {
         fall_back(c, reply);
+        return;
+    }
+    client_agree(c, r, result);
+    client_set_ready(c);
 }
 
 static void on_discover_error(struct mcp_client *c, const struct client_reply *reply)

@@ -9,6 +9,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,8 +38,9 @@ struct http_slot {
     struct http_slot *prev, *next;
     int64_t id; /* of the request; 0: none */
     enum mcp_method method;
-    bool is_get;    /* the stream outside requests */
-    bool is_answer; /* to a request of the server */
+    bool is_get;     /* the stream outside requests */
+    bool is_answer;  /* to a request of the server */
+    bool is_awaited; /* before the link is settled */
     bool had_session;
     struct link_fetch *fetch;
     struct loop_timer *timer; /* before it is resumed */
@@ -59,8 +61,9 @@ struct link_http {
     struct http_slot *slots;
     struct http_slot *get; /* or NULL */
     int32_t n_answers;     /* to requests of the server, of the slots */
-    bool has_no_get;
     bool is_stopping;
+    int32_t n_awaited;           /* of the slots */
+    struct loop_timer *settling; /* or NULL: is settled */
     enum mcp_revision revision;
     struct str session;
     struct link_fetch *leave; /* DELETE of the session */
@@ -91,9 +94,36 @@ static struct http_slot *new_slot(struct link_http *l, int64_t id, enum mcp_meth
     return s;
 }
 
+static void on_settled(void *ctx)
+{
+    struct link_http *l = ctx;
+
+    loop_timer_free(l->settling);
+    l->settling = NULL;
+    if (!l->is_stopping)
+        l->link.events.settled(l->link.events.ctx);
+}
+
+/* The server has taken the message, or opened the stream; or it never will. */
+static void not_awaited(struct http_slot *s)
+{
+    struct link_http *l = s->link;
+
+    if (!s->is_awaited)
+        return;
+    s->is_awaited = false;
+    l->n_awaited--;
+    if (!l->settling || l->n_awaited > 0)
+        return;
+    loop_timer_free(l->settling);
+    l->settling = loop_timer_new(l->spec->loop, 0, on_settled, l);
+}
+
 static void free_slot(struct http_slot *s)
 {
     struct link_http *l = s->link;
+
+    not_awaited(s);
 
     *(s->prev ? &s->prev->next : &l->slots) = s->next;
     if (s->next)
@@ -184,6 +214,7 @@ static void on_head(void *ctx, int code, const struct http_field *fields, int32_
     const char *session = http_field_value(fields, n, "mcp-session-id");
 
     s->code = code;
+    not_awaited(s);
     s->is_json = link_fetch_is_type(fields, n, "application/json");
     if (s->method == MCP_INITIALIZE && code < 300 && session && is_visible(session)) {
         str_clear(&l->session);
@@ -307,8 +338,6 @@ static void on_done(void *ctx, enum status st, const struct error *why)
     }
     if (s->is_get) {
         /* No such stream: 405, or any other refusal. It is not asked for again. */
-        if (!st && !was_stream)
-            s->link->has_no_get = true;
         if ((!st && !was_stream) || !resumes(s))
             free_slot(s);
         return;
@@ -408,9 +437,12 @@ static enum status send(struct client_link *link, const struct client_send *m, s
     s = new_slot(l, m->id, m->method);
     s->is_answer = !m->id && m->method == MCP_METHOD_N;
     l->n_answers += s->is_answer;
+    s->is_awaited = m->method == MCP_INITIALIZED;
+    l->n_awaited += s->is_awaited;
     if (m->method == MCP_INITIALIZE) { /* a new session has a stream of its own */
+        loop_timer_free(l->settling);
+        l->settling = NULL;
         str_clear(&l->session);
-        l->has_no_get = false;
         if (l->get)
             drop_slot(l->get);
     }
@@ -433,17 +465,19 @@ static void use(struct client_link *link, enum mcp_revision r)
     of(link)->revision = r;
 }
 
-static void listen_(struct client_link *link)
+static bool listen_(struct client_link *link)
 {
     struct link_http *l = of(link);
     struct error err = ERROR_INIT;
 
-    if (l->get || l->has_no_get || mcp_is_modern(l->revision))
-        return;
+    assert(!l->get && !l->settling && !mcp_is_modern(l->revision));
+    l->settling = loop_timer_new(l->spec->loop, LINK_SETTLE_MS, on_settled, l);
     l->get = new_slot(l, 0, MCP_METHOD_N);
-    l->get->is_get = true;
+    l->get->is_get = l->get->is_awaited = true;
+    l->n_awaited++;
     if (begin(l->get, NULL, &err))
         free_slot(l->get);
+    return true;
 }
 
 /* ---- the beginning and the end */
@@ -541,6 +575,7 @@ static void free_(struct client_link *link)
         free_slot(l->slots);
     link_fetch_cancel(l->leave);
     loop_timer_free(l->timer);
+    loop_timer_free(l->settling);
     str_deinit(&l->session);
     free(l);
 }

@@ -40,7 +40,9 @@ struct link_sse {
     struct loop_timer *timer;
     int code;
     bool is_stopping, is_down;
-    int32_t n_answers; /* of the posts */
+    int32_t n_answers;            /* of the posts */
+    struct sse_post *initialized; /* on its way, or NULL */
+    struct loop_timer *settling;
 };
 
 static struct link_sse *of(struct client_link *l)
@@ -48,8 +50,30 @@ static struct link_sse *of(struct client_link *l)
     return CONTAINER_OF(l, struct link_sse, link);
 }
 
+static void on_settled(void *ctx)
+{
+    struct link_sse *l = ctx;
+
+    loop_timer_free(l->settling);
+    l->settling = NULL;
+    if (!l->is_stopping && !l->is_down)
+        l->link.events.settled(l->link.events.ctx);
+}
+
+/* The server has taken the notification, or never will. */
+static void initialized_done(struct link_sse *l)
+{
+    l->initialized = NULL;
+    if (!l->settling)
+        return;
+    loop_timer_free(l->settling);
+    l->settling = loop_timer_new(l->spec->loop, 0, on_settled, l);
+}
+
 static void free_post(struct sse_post *p)
 {
+    if (p->link->initialized == p)
+        initialized_done(p->link);
     *(p->prev ? &p->prev->next : &p->link->posts) = p->next;
     if (p->next)
         p->next->prev = p->prev;
@@ -155,6 +179,8 @@ static enum status send(struct client_link *link, const struct client_send *m, s
     if (p->next)
         p->next->prev = p;
     l->posts = p;
+    if (m->method == MCP_INITIALIZED)
+        l->initialized = p;
     if (!str_ok(&p->text)) {
         free_post(p);
         return error_set(err, STATUS_NO_MEMORY, "no memory for a message of %zu bytes", m->n);
@@ -288,6 +314,15 @@ static enum status start(struct client_link *link, struct error *err)
     return st;
 }
 
+static bool listen_(struct client_link *link)
+{
+    struct link_sse *l = of(link);
+
+    loop_timer_free(l->settling);
+    l->settling = loop_timer_new(l->spec->loop, l->initialized ? LINK_SETTLE_MS : 0, on_settled, l);
+    return true;
+}
+
 static void on_stop_time(void *ctx)
 {
     struct link_sse *l = ctx;
@@ -314,6 +349,7 @@ static void free_(struct client_link *link)
         free_post(l->posts);
     link_fetch_cancel(l->stream);
     loop_timer_free(l->timer);
+    loop_timer_free(l->settling);
     sse_parser_free(l->sse);
     str_deinit(&l->endpoint);
     free(l);
@@ -323,7 +359,7 @@ struct client_link *link_sse_new(const struct mcp_client_spec *spec,
                                  const struct client_link_events *events)
 {
     static const struct client_link_ops ops = {
-        .start = start, .send = send, .stop = stop, .free = free_};
+        .start = start, .send = send, .listen = listen_, .stop = stop, .free = free_};
     struct link_sse *l = xcalloc(1, sizeof(*l));
 
     l->link = (struct client_link){.ops = &ops, .events = *events};

@@ -64,7 +64,8 @@ void mcp_caller_unref(struct mcp_caller *c)
 struct mcp_exchange *mcp_exchange_new(const struct mcp_exchange_spec *s)
 {
     struct mcp_exchange *x = mem_alloc(1, sizeof(*x));
-    char *at = mem_alloc(s->params.n + s->input_errors.n + 1, 1);
+    size_t n_only = s->only ? strlen(s->only) + 1 : 0;
+    char *at = mem_alloc(s->params.n + s->input_errors.n + n_only + 1, 1);
 
     assert(mcp_method_facts(s->method)->kind == MCP_OF_CLIENT);
     assert(!s->params.at || json_view_kind(s->params) == JV_OBJECT);
@@ -79,6 +80,8 @@ struct mcp_exchange *mcp_exchange_new(const struct mcp_exchange_spec *s)
     x->caller = mcp_caller_ref(s->caller);
     x->params = copy_view(&at, s->params);
     x->input_errors = copy_view(&at, s->input_errors);
+    if (s->only)
+        x->only = memcpy(at, s->only, n_only);
     x->wants_progress = s->wants_progress;
     x->log_level = s->log_level;
     x->deadline_ms = s->deadline_ms;

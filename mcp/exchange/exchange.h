@@ -104,6 +104,9 @@ struct mcp_exchange_spec {
      * part of the protocol: a legacy server gets the error, there is no way to send it to a modern
      * one. Copied. */
     struct json_view input_errors;
+    /* Of MCP_TOOLS_LIST, by the edge itself: it needs only the tool of this name, so the handler
+     * may leave others out and ask no other server. Copied; NULL: the whole list. */
+    const char *only;
     bool wants_progress;
     enum mcp_log_level log_level; /* MCP_LOG_NONE: no MCP_MESSAGE is wanted */
     int64_t deadline_ms;          /* wall clock; 0: none. The handler's own limits count too */
@@ -117,6 +120,7 @@ struct mcp_exchange {
     enum mcp_method method;
     struct mcp_caller *caller;
     struct json_view params, input_errors;
+    const char *only; /* NULL: all */
     bool wants_progress;
     enum mcp_log_level log_level;
     int64_t deadline_ms;

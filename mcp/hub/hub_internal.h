@@ -109,7 +109,11 @@ struct hub_uris hub_uris_for(const struct hub *h, const struct mcp_caller *c,
 /* Whose name or URI it is, as far as lists are known. own: appended. */
 bool hub_target(const struct hub *h, const struct mcp_caller *c, enum hub_list_kind kind,
                 const char *shown, struct hub_server **server, struct str *own);
-/* The next server, from *from on, whose list may have a name that is not known; NULL: none. */
+/* May the server's list have the tool or prompt that the client calls so? By its prefix, also
+ * before any list is known: a server that hangs is not asked for a tool of another. */
+bool hub_may_have(const struct hub *h, const struct mcp_caller *c, const struct hub_server *s,
+                  const char *shown);
+/* The next server, from *from on, that may have a name that is not known; NULL: none. */
 struct hub_server *hub_candidate(const struct hub *h, const struct mcp_caller *c, const char *shown,
                                  size_t *from);
 

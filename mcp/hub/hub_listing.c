@@ -2,9 +2,10 @@
  * resources/templates/list.
  *
  * search_tools (hub_catalog.h) looks in the same list. All servers are asked at once. One that does
- * not answer in time is left out, and clients that listen learn when its list has come. Entries are
- * in the order of their names; a cursor is the name after which a page begins, so that a list may
- * change between pages.
+ * not answer in time is left out, and clients that listen learn when its list has come. Where one
+ * tool is all that is wanted (mcp_exchange.only), only servers that may have it are asked. Entries
+ * are in the order of their names; a cursor is the name after which a page begins, so that a list
+ * may change between pages.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -85,6 +86,11 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const struct hub_row *)a)->shown, ((const struct hub_row *)b)->shown);
 }
 
+static bool is_wanted(const struct hub_listing *l, const char *shown)
+{
+    return !l->down->only || strcmp(shown, l->down->only) == 0;
+}
+
 /* All entries that the client sees. */
 static bool collect(const struct hub_listing *l, struct rows *rows)
 {
@@ -100,7 +106,7 @@ static bool collect(const struct hub_listing *l, struct rows *rows)
             str_init(&shown, 1 << 16);
             if (hub_shown(l->hub, l->down->caller, p->server, l->kind, row.entry->name, &shown,
                           &row.description) &&
-                str_ok(&shown)) {
+                str_ok(&shown) && is_wanted(l, str_cstr(&shown))) {
                 row.shown = str_take(&shown);
                 row.always = l->kind == HUB_TOOLS &&
                              hub_is_always(l->hub, l->down->caller, p->server, row.entry->name);
@@ -166,7 +172,8 @@ static bool shorten(const struct hub_listing *l, struct rows *rows)
     const struct hub_own_tool *own = hub_catalog_tools(&n);
     bool ok = true;
 
-    if (l->kind != HUB_TOOLS || !hub_catalog_is_needed(l->hub, l->down->caller, rows->row, rows->n))
+    if (l->kind != HUB_TOOLS || l->down->only ||
+        !hub_catalog_is_needed(l->hub, l->down->caller, rows->row, rows->n))
         return true;
     filter(rows, stays, NULL);
     for (size_t i = 0; i < n && ok; i++) {
@@ -329,7 +336,8 @@ void hub_listing_start(struct hub *h, struct mcp_exchange *x, enum hub_list_kind
         struct part *p = &l->part[l->n_parts];
         struct hub_instance *one;
 
-        if (!hub_sees_server(h, x->caller, h->server[i]))
+        if (x->only ? !hub_may_have(h, x->caller, h->server[i], x->only)
+                    : !hub_sees_server(h, x->caller, h->server[i]))
             continue;
         one = hub_instance_for(h->server[i], x->caller);
         if (!one)

@@ -383,15 +383,24 @@ void hub_uri_put(const char *server, const char *uri, struct str *out)
     str_puts(out, uri);
 }
 
+const char *hub_uri_inner(const char *uri)
+{
+    const char *slash = strncasecmp(uri, URI_SCHEME, sizeof(URI_SCHEME) - 1) == 0
+                            ? strchr(uri + sizeof(URI_SCHEME) - 1, '/')
+                            : NULL;
+
+    return slash ? slash + 1 : NULL;
+}
+
 bool hub_uri_split(const char *uri, const char *const *servers, size_t n_servers,
                    const char **server, const char **upstream)
 {
-    const char *host = uri + sizeof(URI_SCHEME) - 1, *slash, *alike = NULL;
+    const char *host = uri + sizeof(URI_SCHEME) - 1, *inner = hub_uri_inner(uri), *alike = NULL;
     size_t n, n_alike = 0;
 
-    if (strncasecmp(uri, URI_SCHEME, sizeof(URI_SCHEME) - 1) != 0 || !(slash = strchr(host, '/')))
+    if (!inner)
         return false;
-    n = (size_t)(slash - host);
+    n = (size_t)(inner - 1 - host);
     for (size_t i = 0; i < n_servers; i++) {
         char prefix[HUB_PREFIX_MAX + 1];
 
@@ -408,6 +417,6 @@ bool hub_uri_split(const char *uri, const char *const *servers, size_t n_servers
     if (n_alike != 1)
         return false;
     *server = alike;
-    *upstream = slash + 1;
+    *upstream = inner;
     return true;
 }

@@ -61,6 +61,8 @@ const char *hub_names_find_bare(const struct hub_names *n, enum hub_kind kind, c
  * troupe://PREFIX/URI, with the URI or template unchanged: a variable of a template stays where it
  * is, and what a client makes of it is troupe://PREFIX/ and what it would have made upstream. */
 void hub_uri_put(const char *server, const char *uri, struct str *out);
+/* The part behind troupe://PREFIX/, whatever the prefix is; NULL: not of this form. */
+const char *hub_uri_inner(const char *uri);
 /* The upstream's URI (a part of `uri`), and its server, which is one of the names given (lent).
  * false: the URI is not of this form, or of none of the servers. Some clients write the host of a
  * URL in lower case: a prefix that differs only by that is found if it is the only one. */

@@ -158,23 +158,32 @@ bool hub_target(const struct hub *h, const struct mcp_caller *c, enum hub_list_k
     return found && *server;
 }
 
+static bool has_prefix(const struct hub_server *s, const char *name)
+{
+    size_t n = strlen(s->prefix);
+
+    return strncmp(name, s->prefix, n) == 0 && strncmp(name + n, "__", 2) == 0;
+}
+
+bool hub_may_have(const struct hub *h, const struct mcp_caller *c, const struct hub_server *s,
+                  const char *shown)
+{
+    const struct hub_view *v = hub_view_of(h, c);
+    const char *before = v ? hub_view_renamed(v, shown) : NULL;
+
+    if (!v || !hub_view_has_server(v, hub_source_name(s->source)))
+        return false;
+    return hub_view_is_bare(v) || has_prefix(s, shown) || (before && has_prefix(s, before));
+}
+
 struct hub_server *hub_candidate(const struct hub *h, const struct mcp_caller *c, const char *shown,
                                  size_t *from)
 {
-    const struct hub_view *v = hub_view_of(h, c);
-    bool all = v == hub_views_all(h->o.views);
+    while (*from < h->n_servers) {
+        struct hub_server *s = h->server[(*from)++];
 
-    for (; v && *from < h->n_servers; (*from)++) {
-        struct hub_server *s = h->server[*from];
-        size_t n = strlen(s->prefix);
-
-        if (!hub_view_has_server(v, hub_source_name(s->source)))
-            continue;
-        /* A view may rename; without one the name says whose it is. */
-        if (!all || (strncmp(shown, s->prefix, n) == 0 && strncmp(shown + n, "__", 2) == 0)) {
-            (*from)++;
+        if (hub_may_have(h, c, s, shown))
             return s;
-        }
     }
     return NULL;
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mcp/hub/uri_form.h"
 #include "runtime/base/glob.h"
 #include "runtime/base/map.h"
 #include "runtime/base/memory.h"
@@ -15,7 +16,8 @@
 #define NO_BUDGET (-1)
 
 struct patterns {
-    char **text; /* (n) */
+    char **text;            /* (n) */
+    char **form[URI_FORMS]; /* (n) the same as patterns of URIs */
     size_t n;
     bool given;
 };
@@ -38,9 +40,14 @@ struct hub_views {
 
 static void patterns_deinit(struct patterns *p)
 {
-    for (size_t i = 0; i < p->n; i++)
+    for (size_t i = 0; i < p->n; i++) {
         free(p->text[i]);
+        for (int f = 0; f < URI_FORMS; f++)
+            free(p->form[f][i]);
+    }
     free(p->text);
+    for (int f = 0; f < URI_FORMS; f++)
+        free(p->form[f]);
 }
 
 static void view_free(struct hub_view *v)
@@ -71,6 +78,28 @@ static struct hub_view *view_new(const char *name)
     return v;
 }
 
+/* A pattern troupe://SERVER/URI is one of the server's URI behind its prefix. */
+static char *form_of(enum uri_form form, const char *pattern)
+{
+    const char *slash = hub_uri_inner(pattern), *inner = slash ? slash : pattern;
+    struct str out = STR_INIT;
+
+    str_append(&out, pattern, (size_t)(inner - pattern));
+    uri_put_form(form, inner, true, &out);
+    return str_take(&out);
+}
+
+static void add_pattern(struct patterns *p, const char *text)
+{
+    p->text = xrealloc(p->text, (p->n + 1) * sizeof(char *));
+    p->text[p->n] = xstrdup(text);
+    for (int f = 0; f < URI_FORMS; f++) {
+        p->form[f] = xrealloc(p->form[f], (p->n + 1) * sizeof(char *));
+        p->form[f][p->n] = form_of((enum uri_form)f, text);
+    }
+    p->n++;
+}
+
 static enum status read_patterns(const struct yaml *y, const struct yaml_node *view,
                                  const char *key, struct patterns *out, struct error *err)
 {
@@ -86,8 +115,7 @@ static enum status read_patterns(const struct yaml *y, const struct yaml_node *v
 
         if (yaml_node_kind(item) != YAML_SCALAR || !*yaml_text_of(item))
             return yaml_error(err, y, item, "expected a name or a pattern");
-        out->text = xrealloc(out->text, (out->n + 1) * sizeof(char *));
-        out->text[out->n++] = xstrdup(yaml_text_of(item));
+        add_pattern(out, yaml_text_of(item));
     }
     return STATUS_OK;
 }
@@ -384,17 +412,47 @@ bool hub_view_is_always(const struct hub_view *v, const struct hub_names *names,
                            v->bare ? hub_names_bare(names, HUB_TOOL, server, upstream) : NULL);
 }
 
+static bool form_matches(const struct patterns *p, int form, const char *full, const char *bare)
+{
+    for (size_t i = 0; i < p->n; i++) {
+        if (glob_match(p->form[form][i], full) || (bare && glob_match(p->form[form][i], bare)))
+            return true;
+    }
+    return false;
+}
+
+/* What is denied stays so with a slash at its end, which is how a dot segment ends. */
+static bool is_denied(const struct hub_view *v, int form, struct str *full, struct str *bare)
+{
+    bool denied = form_matches(&v->deny, form, str_cstr(full), v->bare ? str_cstr(bare) : NULL);
+
+    if (denied || form != URI_PLAIN || full->data[full->len - 1] != '/')
+        return denied;
+    full->data[--full->len] = '\0';
+    if (bare->len > 0)
+        bare->data[--bare->len] = '\0';
+    return form_matches(&v->deny, form, str_cstr(full), v->bare ? str_cstr(bare) : NULL);
+}
+
 bool hub_view_sees_uri(const struct hub_view *v, const char *server, const char *uri)
 {
-    const char *bare = v->bare ? uri : NULL;
-    struct str full = STR_INIT;
-    bool sees;
+    struct str full = STR_INIT, bare = STR_INIT;
+    bool sees = hub_view_has_server(v, server);
 
     hub_uri_put(server, uri, &full);
-    sees = str_ok(&full) && hub_view_has_server(v, server) &&
-           !matches(&v->deny, str_cstr(&full), bare) &&
-           (!v->allow.given || matches(&v->allow, str_cstr(&full), bare));
+    sees = sees && str_ok(&full) && !matches(&v->deny, str_cstr(&full), v->bare ? uri : NULL);
+    for (int f = 0; sees && f < URI_FORMS; f++) {
+        str_clear(&full);
+        str_clear(&bare);
+        uri_put_form((enum uri_form)f, uri, false, &bare);
+        hub_uri_put(server, str_cstr(&bare), &full);
+        sees = str_ok(&bare) && str_ok(&full) &&
+               (!v->allow.given ||
+                form_matches(&v->allow, f, str_cstr(&full), v->bare ? str_cstr(&bare) : NULL)) &&
+               !is_denied(v, f, &full, &bare);
+    }
     str_deinit(&full);
+    str_deinit(&bare);
     return sees;
 }
 
@@ -416,11 +474,16 @@ static bool owner_of(const struct hub_view *v, const struct hub_names *names, en
     return hub_names_find(names, kind, name, server, upstream);
 }
 
+const char *hub_view_renamed(const struct hub_view *v, const char *name)
+{
+    return map_get(v->renamed, name);
+}
+
 bool hub_view_find(const struct hub_view *v, const struct hub_names *names, enum hub_kind kind,
                    const char *const *servers, size_t n_servers, const char *name,
                    const char **server, const char **upstream)
 {
-    const char *given = map_get(v->renamed, name), *from = given ? given : name;
+    const char *given = hub_view_renamed(v, name), *from = given ? given : name;
     struct hub_seen seen;
 
     /* First as a new name, then as itself: the one that shows this name is the one. */

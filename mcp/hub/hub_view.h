@@ -67,8 +67,11 @@ bool hub_view_see(const struct hub_view *v, const struct hub_names *names, enum 
                   const char *server, const char *upstream, struct hub_seen *out);
 /* Is a resource or a template visible? The rules are the same, and `allow` and `deny` are compared
  * with its URI as clients see it (hub_uri_put), in a bare view with its own too. So a view that
- * allows tools alone shows no resource. */
+ * allows tools alone shows no resource. Spellings do not matter (uri_form.h): `deny` matches in any
+ * form, `allow` has to in each. */
 bool hub_view_sees_uri(const struct hub_view *v, const char *server, const char *uri);
+/* The full name of the tool that the view gives this name; NULL: it renames none so. */
+const char *hub_view_renamed(const struct hub_view *v, const char *name);
 /* The tool that a client calls by this name. false: none that is visible. A bare view looks in the
  * servers given, the first that has it. */
 bool hub_view_find(const struct hub_view *v, const struct hub_names *names, enum hub_kind kind,

@@ -12,16 +12,21 @@
 #include "mcp/server/header_check.h"
 #include "runtime/base/memory.h"
 
-#define KEPT_MS   30000 /* at least; longer if the list says so */
-#define TTL_MAX   300000
-#define LISTS_MAX 256
-#define PAGES_MAX 1000
+#define KEPT_MS    30000 /* at least; longer if the list says so */
+#define TTL_MAX    300000
+#define TOOLS_MAX  4096
+#define NAME_BYTES 4096 /* a longer name is that of no tool */
+#define PAGES_MAX  1000
 
-struct tool_list {
+/* What is known of one tool. */
+struct tool_facts {
     struct param_lists *cache;
-    struct map *tools, *reading; /* name -> struct mirror; reading: of the list that comes */
-    int64_t good_until_us;       /* 0: not read yet */
-    struct mcp_exchange *x;      /* while it is read */
+    char *name;
+    struct mirror *mirror,
+        *reading;           /* NULL: nothing is annotated; reading: of the list that comes */
+    int64_t good_until_us;  /* 0: not read yet */
+    struct mcp_exchange *x; /* while it is read */
+    bool is_reading;
     int32_t n_pages;
     int64_t ttl_ms;
     struct param_check *first; /* that wait */
@@ -29,7 +34,7 @@ struct tool_list {
 
 struct param_check {
     struct param_check *next;
-    struct tool_list *list;
+    struct tool_facts *tool;
     const struct http_request *q;
     struct json_view params;
     struct mcp_caller *caller;
@@ -39,33 +44,26 @@ struct param_check {
 
 struct param_lists {
     struct mcp_server *server;
-    struct map *lists; /* principal NUL view -> struct tool_list */
+    struct map *tools; /* principal, view and name -> struct tool_facts */
 };
 
-/* ---- what is known of the tools */
+/* ---- what is known of a tool */
 
-static void free_mirror(void *v)
-{
-    mirror_free(v);
-}
-
-static void free_tools(struct map *m)
-{
-    map_free(m, free_mirror);
-}
-
-static void take_tools(struct tool_list *l, struct json_view result)
+/* Is it on this page? */
+static bool take_tool(struct tool_facts *t, struct json_view result)
 {
     for (struct json_walk w = json_walk(json_view_get(result, "tools")); json_walk_next(&w);) {
-        struct mirror *m = mirror_read(json_view_get(w.value, "inputSchema"));
-        struct str name = STR_INIT;
-
-        /* A client does not call a tool whose annotations are not valid. */
-        if (m && mirror_is_valid(m) && json_view_text(json_view_get(w.value, "name"), &name))
-            m = map_put(l->reading, str_cstr(&name), m);
-        mirror_free(m);
-        str_deinit(&name);
+        if (!json_view_is(json_view_get(w.value, "name"), t->name))
+            continue;
+        t->reading = mirror_read(json_view_get(w.value, "inputSchema"));
+        if (t->reading && !mirror_is_valid(t->reading)) {
+            /* A client does not call a tool whose annotations are not valid. */
+            mirror_free(t->reading);
+            t->reading = NULL;
+        }
+        return true;
     }
+    return false;
 }
 
 /* ---- comparing */
@@ -102,39 +100,34 @@ static const char *fault_of(const struct mirror *m, const struct http_request *q
     return fault;
 }
 
-static const char *check_now(const struct tool_list *l, const struct param_check *k)
+static const char *check_now(const struct tool_facts *t, const struct param_check *k)
 {
-    struct str name = STR_INIT;
-    const char *fault = NULL;
-
-    if (json_view_text(json_view_get(k->params, "name"), &name))
-        fault = fault_of(map_get(l->tools, str_cstr(&name)), k->q,
-                         json_view_get(k->params, "arguments"));
-    str_deinit(&name);
-    return fault;
+    return fault_of(t->mirror, k->q, json_view_get(k->params, "arguments"));
 }
 
 /* ---- reading the list */
 
-static void finish(struct tool_list *l, bool is_read)
+static void finish(struct tool_facts *t, bool is_read)
 {
-    struct param_check *k = l->first;
+    int64_t now_us = seams_mono_us(t->cache->server->seams);
+    struct param_check *k = t->first;
 
     if (is_read) {
-        free_tools(l->tools);
-        l->tools = l->reading;
-        l->good_until_us = seams_mono_us(l->cache->server->seams) + l->ttl_ms * 1000;
+        mirror_free(t->mirror);
+        t->mirror = t->reading;
+        t->good_until_us = now_us + t->ttl_ms * 1000;
     } else {
-        free_tools(l->reading);
-        if (l->good_until_us > 0) /* the old one counts on */
-            l->good_until_us = seams_mono_us(l->cache->server->seams) + KEPT_MS * 1000;
+        mirror_free(t->reading);
+        if (t->good_until_us > 0) /* what was known counts on */
+            t->good_until_us = now_us + KEPT_MS * 1000;
     }
-    l->reading = NULL;
-    l->first = NULL;
+    t->reading = NULL;
+    t->is_reading = false;
+    t->first = NULL;
     while (k) {
         struct param_check *next = k->next;
         /* Without a list nothing is known to be wrong: the handler decides. */
-        const char *fault = is_read ? check_now(l, k) : NULL;
+        const char *fault = is_read ? check_now(t, k) : NULL;
         struct param_check done = *k;
 
         mcp_caller_unref(k->caller);
@@ -144,26 +137,26 @@ static void finish(struct tool_list *l, bool is_read)
     }
 }
 
-static void read_page(struct tool_list *l, struct mcp_caller *caller, struct json_view cursor);
+static void read_page(struct tool_facts *t, struct mcp_caller *caller, struct json_view cursor);
 
 static void on_page(void *ctx, struct mcp_exchange *x, const struct mcp_answer *a)
 {
-    struct tool_list *l = ctx;
+    struct tool_facts *t = ctx;
     struct json_view cursor = json_view_get(a->result, "nextCursor");
     int64_t ttl = json_view_int(json_view_get(a->result, "ttlMs"), 0);
+    bool goes_on = a->kind == MCP_COMPLETE && !take_tool(t, a->result) &&
+                   json_view_kind(cursor) == JV_STRING && ++t->n_pages < PAGES_MAX;
 
-    l->x = NULL;
-    l->ttl_ms = ttl > l->ttl_ms && ttl <= TTL_MAX ? ttl : l->ttl_ms;
-    if (a->kind == MCP_COMPLETE)
-        take_tools(l, a->result);
-    if (a->kind == MCP_COMPLETE && json_view_kind(cursor) == JV_STRING && ++l->n_pages < PAGES_MAX)
-        read_page(l, x->caller, cursor);
+    t->x = NULL;
+    t->ttl_ms = ttl > t->ttl_ms && ttl <= TTL_MAX ? ttl : t->ttl_ms;
+    if (goes_on)
+        read_page(t, x->caller, cursor);
     else
-        finish(l, a->kind == MCP_COMPLETE);
+        finish(t, a->kind == MCP_COMPLETE);
     mcp_exchange_unref(x);
 }
 
-static void read_page(struct tool_list *l, struct mcp_caller *caller, struct json_view cursor)
+static void read_page(struct tool_facts *t, struct mcp_caller *caller, struct json_view cursor)
 {
     struct str params = STR_INIT;
 
@@ -174,23 +167,24 @@ static void read_page(struct tool_list *l, struct mcp_caller *caller, struct jso
     }
     str_putc(&params, '}');
     if (str_ok(&params))
-        l->x = mcp_exchange_new(&(struct mcp_exchange_spec){.method = MCP_TOOLS_LIST,
+        t->x = mcp_exchange_new(&(struct mcp_exchange_spec){.method = MCP_TOOLS_LIST,
                                                             .caller = caller,
                                                             .params = json_view_str(&params),
-                                                            .events = {.done = on_page, .ctx = l}});
+                                                            .only = t->name,
+                                                            .events = {.done = on_page, .ctx = t}});
     str_deinit(&params);
-    if (l->x)
-        mcp_exchange_start(l->x, l->cache->server->handler);
+    if (t->x)
+        mcp_exchange_start(t->x, t->cache->server->handler);
     else
-        finish(l, false);
+        finish(t, false);
 }
 
-static void read_list(struct tool_list *l, struct mcp_caller *caller)
+static void read_list(struct tool_facts *t, struct mcp_caller *caller)
 {
-    l->reading = map_new();
-    l->n_pages = 0;
-    l->ttl_ms = KEPT_MS;
-    read_page(l, caller, JSON_VIEW_NONE);
+    t->is_reading = true;
+    t->n_pages = 0;
+    t->ttl_ms = KEPT_MS;
+    read_page(t, caller, JSON_VIEW_NONE);
 }
 
 /* ---- the cache */
@@ -200,26 +194,27 @@ struct param_lists *param_lists_new(struct mcp_server *s)
     struct param_lists *c = xcalloc(1, sizeof(*c));
 
     c->server = s;
-    c->lists = map_new();
+    c->tools = map_new();
     return c;
 }
 
-static void free_list(void *p)
+static void free_tool(void *p)
 {
-    struct tool_list *l = p;
+    struct tool_facts *t = p;
 
-    if (l->x) {
-        mcp_exchange_abandon(l->x);
-        mcp_exchange_unref(l->x);
+    if (t->x) {
+        mcp_exchange_abandon(t->x);
+        mcp_exchange_unref(t->x);
     }
-    free_tools(l->tools);
-    free_tools(l->reading);
-    free(l);
+    mirror_free(t->mirror);
+    mirror_free(t->reading);
+    free(t->name);
+    free(t);
 }
 
 void param_lists_free(struct param_lists *c)
 {
-    map_free(c->lists, free_list);
+    map_free(c->tools, free_tool);
     free(c);
 }
 
@@ -230,37 +225,40 @@ static void make_room(struct param_lists *c)
     void *value;
     size_t i = 0;
 
-    while (map_next(c->lists, &i, &key, &value)) {
-        struct tool_list *l = value;
+    while (map_next(c->tools, &i, &key, &value)) {
+        struct tool_facts *t = value;
 
-        if (!l->x) {
+        if (!t->is_reading) {
             struct str copy = STR_INIT;
 
             str_puts(&copy, key);
-            (void)map_remove(c->lists, str_cstr(&copy));
+            (void)map_remove(c->tools, str_cstr(&copy));
             str_deinit(&copy);
-            free_list(l);
+            free_tool(t);
             return;
         }
     }
 }
 
-static struct tool_list *list_of(struct param_lists *c, const struct mcp_caller *caller)
+static struct tool_facts *tool_of(struct param_lists *c, const struct mcp_caller *caller,
+                                  const char *name)
 {
     struct str key = STR_INIT;
-    struct tool_list *l;
+    struct tool_facts *t;
 
-    str_printf(&key, "%zu:%s%s", strlen(caller->principal), caller->principal, caller->view);
-    l = map_get(c->lists, str_cstr(&key));
-    if (!l) {
-        if (map_size(c->lists) >= LISTS_MAX)
+    str_printf(&key, "%zu:%s%zu:%s%s", strlen(caller->principal), caller->principal,
+               strlen(caller->view), caller->view, name);
+    t = map_get(c->tools, str_cstr(&key));
+    if (!t) {
+        if (map_size(c->tools) >= TOOLS_MAX)
             make_room(c);
-        l = xcalloc(1, sizeof(*l));
-        l->cache = c;
-        (void)map_put(c->lists, str_cstr(&key), l);
+        t = xcalloc(1, sizeof(*t));
+        t->cache = c;
+        t->name = xstrdup(name);
+        (void)map_put(c->tools, str_cstr(&key), t);
     }
     str_deinit(&key);
-    return l;
+    return t;
 }
 
 static bool has_fields(const struct http_request *q)
@@ -272,37 +270,50 @@ static bool has_fields(const struct http_request *q)
     return false;
 }
 
+/* Waits for what is being read. NULL: `done` was called. */
+static struct param_check *wait_for(struct tool_facts *t, struct mcp_caller *caller,
+                                    const struct param_check *now)
+{
+    struct param_check *k = xcalloc(1, sizeof(*k)), **at;
+
+    *k = *now;
+    k->tool = t;
+    k->caller = mcp_caller_ref(caller);
+    for (at = &t->first; *at; at = &(*at)->next) {
+    }
+    *at = k;
+    if (!t->is_reading)
+        read_list(t, caller); /* it may be read when this returns */
+    for (at = &t->first; *at && *at != k; at = &(*at)->next) {
+    }
+    return *at ? k : NULL;
+}
+
 struct param_check *param_check(struct param_lists *c, struct mcp_caller *caller,
                                 const struct http_request *q, struct json_view params,
                                 void (*done)(void *ctx, const char *fault), void *ctx)
 {
-    struct param_check now = {.q = q, .params = params, .done = done, .ctx = ctx}, *k, **at;
-    struct tool_list *l;
+    struct param_check now = {.q = q, .params = params, .done = done, .ctx = ctx};
+    struct tool_facts *t = NULL;
+    struct str name;
 
-    if (json_view_size(json_view_get(params, "arguments")) == 0 && !has_fields(q)) {
+    str_init(&name, NAME_BYTES);
+    if ((json_view_size(json_view_get(params, "arguments")) > 0 || has_fields(q)) &&
+        json_view_text(json_view_get(params, "name"), &name) && str_ok(&name))
+        t = tool_of(c, caller, str_cstr(&name));
+    str_deinit(&name);
+    if (!t) {
         done(ctx, NULL);
         return NULL;
     }
-    l = list_of(c, caller);
-    if (l->good_until_us > 0 && !check_now(l, &now)) {
-        /* An old list is read again beside the call: a slow server would delay the calls of all. */
-        if (l->good_until_us <= seams_mono_us(c->server->seams) && !l->reading)
-            read_list(l, caller);
+    if (t->good_until_us > 0 && !check_now(t, &now)) {
+        /* What is old is read again beside the call: a slow server would delay the calls of all. */
+        if (t->good_until_us <= seams_mono_us(c->server->seams) && !t->is_reading)
+            read_list(t, caller);
         done(ctx, NULL);
         return NULL;
     }
-    k = xcalloc(1, sizeof(*k));
-    *k = now;
-    k->list = l;
-    k->caller = mcp_caller_ref(caller);
-    for (at = &l->first; *at; at = &(*at)->next) {
-    }
-    *at = k;
-    if (!l->x && !l->reading)
-        read_list(l, caller); /* it may be read when this returns */
-    for (at = &l->first; *at && *at != k; at = &(*at)->next) {
-    }
-    return *at ? k : NULL;
+    return wait_for(t, caller, &now);
 }
 
 void param_check_cancel(struct param_check *k)
@@ -311,7 +322,7 @@ void param_check_cancel(struct param_check *k)
 
     if (!k)
         return;
-    at = &k->list->first;
+    at = &k->tool->first;
     while (*at && *at != k)
         at = &(*at)->next;
     if (*at)

@@ -1,7 +1,7 @@
 /* param_check.h - which arguments of which tools must be repeated in headers: x-mcp-header.
  *
- * Read from the handler's tools/list, per principal and view, and kept for a while. A stale list
- * never refuses a request: before that it is read again.
+ * Read from the handler's tools/list, for one tool of a principal and view at a time, and kept for
+ * a while. What was kept never refuses a request: before that it is read again.
  *
  * Source: MCP 2026-07-28, "Streamable HTTP", custom headers (SEP-2243).
  * SPDX-License-Identifier: Apache-2.0

@@ -4,6 +4,7 @@
 #include "models/arch/arch.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "runtime/base/memory.h"
@@ -24,6 +25,24 @@ const struct arch *arch_find(const char *hf_name)
         if (strcmp(archs[i]->hf_name, hf_name) == 0)
             return archs[i];
     return NULL;
+}
+
+enum status arch_check(const struct arch *a, const struct model_config *c, const struct backend *b,
+                       struct error *err)
+{
+    enum status st = a->check(c, err);
+
+    return st ? st : backend_require(b, a->ops(c, false), c->model_type, err);
+}
+
+enum status arch_check_training(const struct arch *a, const struct model_config *c,
+                                const struct backend *b, struct error *err)
+{
+    char what[64];
+    enum status st = arch_check(a, c, b, err);
+
+    snprintf(what, sizeof(what), "training of %s", c->model_type);
+    return st ? st : backend_require(b, a->ops(c, true), what, err);
 }
 
 enum status arch_rope_table(const struct model_config *c, int32_t max_pos, float **cos_out,

@@ -1,6 +1,6 @@
 /* arch.h - an architecture: names and shapes of its tensors, forward, backward.
  *
- * One file an architecture (arch_qwen3.c), listed in arch.def. Forward and backward take
+ * One file an architecture (arch_dense.c), listed in arch.def. Forward and backward take
  * a list of rows over page tables: decode, chunked prefill, packed training and trees are the
  * same call, so their bits are the same. All run on the lane that the caller passes.
  *
@@ -41,10 +41,12 @@ struct arch_pass {
 
 struct arch {
     const char *hf_name; /* "Qwen3ForCausalLM" */
-    const char *name;    /* "qwen3" */
-    /* Fails and names what this architecture or backend does not support. */
-    MUST_CHECK enum status (*check)(const struct model_config *c, const struct backend *b,
-                                    struct error *err);
+    const char *name;    /* "dense" */
+    /* Fails and names what of the config this architecture does not support. */
+    MUST_CHECK enum status (*check)(const struct model_config *c, struct error *err);
+    /* The ops that forward calls, or those that backward calls in addition. Products with weights
+     * of a quantised type are not among them. */
+    op_set (*ops)(const struct model_config *c, bool backward);
     int32_t (*n_tensors)(const struct model_config *c);
     void (*tensor)(const struct model_config *c, int32_t i,
                    struct arch_tensor *out); /* 0: embedding */
@@ -63,6 +65,13 @@ struct arch {
 };
 
 const struct arch *arch_find(const char *hf_name); /* NULL: not supported */
+/* Fails and names what the architecture does not support of the config, or which op of its forward
+ * the backend lacks. */
+MUST_CHECK enum status arch_check(const struct arch *a, const struct model_config *c,
+                                  const struct backend *b, struct error *err);
+/* The same for the ops of its backward. */
+MUST_CHECK enum status arch_check_training(const struct arch *a, const struct model_config *c,
+                                           const struct backend *b, struct error *err);
 /* cos and sin (max_pos, D/2) each, in double, rounded once. Freed by mem_aligned_free(cos); sin
  * points into the same block. */
 MUST_CHECK enum status arch_rope_table(const struct model_config *c, int32_t max_pos, float **cos,

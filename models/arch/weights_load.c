@@ -37,7 +37,8 @@ enum dtype weights_held_dtype(const struct backend *b, enum dtype stored, enum d
 
     if (asked != DTYPE_N)
         return asked;
-    return dtype_is_plain(stored) || b->panels_bytes(&block) > 0 ? stored : DTYPE_F32;
+    return dtype_is_plain(stored) || (b->matmul_q && b->panels_bytes(&block) > 0) ? stored
+                                                                                  : DTYPE_F32;
 }
 
 /* Rows may stay in the mapped file when ops can read them there: host memory, the right dtype and
@@ -178,7 +179,7 @@ enum status weights_load(const struct backend *b, const struct arch *a,
                          struct weights **out, struct error *err)
 {
     struct weights *w = NULL;
-    enum status st = a->check(c, b, err);
+    enum status st = arch_check(a, c, b, err);
 
     if (!st)
         st = weights_new(b, a, c, &w, err);
@@ -270,7 +271,7 @@ enum status weights_init(const struct backend *b, const struct arch *a,
 {
     struct weights *shapes = NULL;
     float *flat = NULL;
-    enum status st = a->check(c, b, err);
+    enum status st = arch_check(a, c, b, err);
 
     if (st)
         return st;

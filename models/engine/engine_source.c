@@ -27,8 +27,10 @@ enum status engine_source_config(struct engine_source *s, const struct engine_op
                                  struct error *err)
 {
     struct error ignored = ERROR_INIT;
-    enum status st = STATUS_OK;
+    enum status st = backend_require(o->backend, OP_BIT(LOGSUMEXP), "sampling", err);
 
+    if (st)
+        return st;
     if (o->weights) {
         s->config = *weights_config(o->weights);
         s->arch = weights_arch(o->weights);
@@ -47,7 +49,7 @@ enum status engine_source_config(struct engine_source *s, const struct engine_op
                  s->config.architecture);
         return STATUS_UNSUPPORTED;
     }
-    st = s->arch->check(&s->config, o->backend, err);
+    st = arch_check(s->arch, &s->config, o->backend, err);
     /* Weights that are missing or damaged are an error after the plan: engine_source_weights. */
     if (!st && model_source_tensors(s->files, &s->tensors, &ignored))
         s->tensors = NULL;

@@ -67,9 +67,6 @@ enum status grpo_check_options(const struct grpo_options *o, const struct weight
     if (o->max_len < 2 || o->max_len > c->max_position_embeddings + 1)
         return error_set(err, STATUS_USAGE, "max_len must be 2 to %d, the limit of the model",
                          c->max_position_embeddings + 1);
-    if (strncmp(weights_backend(start)->name, "cpu", 3) != 0)
-        return error_set(err, STATUS_UNSUPPORTED, "training runs on the CPU, not on %s",
-                         weights_backend(start)->name);
     st = weights_check_trainable(start, err);
     if (st)
         return st;

@@ -30,8 +30,12 @@ static int32_t cut_pieces(const struct weights *w, struct optimizer_piece *out)
 enum status optimizer_init(struct optimizer *o, const struct weights *w, struct error *err)
 {
     size_t n = (size_t)weights_n_params(w);
+    enum status st = backend_require(weights_backend(w), OP_BIT(SUM_SQUARES) | OP_BIT(ADAMW),
+                                     "the optimiser", err);
 
     memset(o, 0, sizeof(*o));
+    if (st)
+        return st;
     o->backend = weights_backend(w);
     o->n_params = weights_n_params(w);
     o->n_pieces = cut_pieces(w, NULL);
@@ -72,7 +76,7 @@ static void norm_task(void *ctx, int32_t task, int32_t worker)
     const struct lane alone = {0};
 
     (void)worker;
-    j->o->piece_sum[task] = j->o->backend->sum_squares(&alone, j->grad + p->first, p->n);
+    j->o->backend->sum_squares(&alone, j->grad + p->first, p->n, &j->o->piece_sum[task]);
 }
 
 static void step_task(void *ctx, int32_t task, int32_t worker)

@@ -92,13 +92,30 @@ static bool alloc_buffers(struct packed_pass *p, const struct weights *w)
     return ok;
 }
 
+static enum status check_ops(const struct weights *w, bool training, struct error *err)
+{
+    const struct backend *b = weights_backend(w);
+    enum status st = backend_require(b, OP_BIT(LOGSUMEXP), "the loss", err);
+
+    if (!st && training)
+        st = backend_require(b, OP_BIT(SOFTMAX_GRAD) | OP_BIT(MATMUL_DX) | OP_BIT(MATMUL_DW),
+                             "the gradient of the loss", err);
+    if (!st)
+        st = training ? arch_check_training(weights_arch(w), weights_config(w), b, err)
+                      : arch_check(weights_arch(w), weights_config(w), b, err);
+    return st;
+}
+
 enum status packed_pass_new(const struct weights *w, const struct packed_pass_shape *shape,
                             struct packed_pass **out, struct error *err)
 {
     const struct model_config *c = weights_config(w);
-    struct packed_pass *p = xcalloc(1, sizeof(*p));
-    enum status st;
+    struct packed_pass *p;
+    enum status st = check_ops(w, shape->training, err);
 
+    if (st)
+        return st;
+    p = xcalloc(1, sizeof(*p));
     p->backend = weights_backend(w);
     p->shape = *shape;
     p->n_layers = c->n_layers;

@@ -32,9 +32,6 @@ static enum status check_options(const struct sft_options *o, const struct weigh
     if (o->stop_on && (!o->data->probe || o->data->n_probes < 1 || o->eval_every < 1))
         return error_set(err, STATUS_USAGE,
                          "stop_on probe needs data with a skill probe, and eval_every above 0");
-    if (strncmp(weights_backend(start)->name, "cpu", 3) != 0)
-        return error_set(err, STATUS_UNSUPPORTED, "training runs on the CPU, not on %s",
-                         weights_backend(start)->name);
     return STATUS_OK;
 }
 

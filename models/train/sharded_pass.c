@@ -132,10 +132,14 @@ static void worker_deinit(struct worker *k)
 enum status sharded_pass_new(const struct weights *w, const struct sharded_pass_options *o,
                              struct sharded_pass **out, struct error *err)
 {
-    struct sharded_pass *p = xcalloc(1, sizeof(*p));
+    struct sharded_pass *p;
     struct packed_pass_shape shape;
-    enum status st = STATUS_OK;
+    enum status st =
+        backend_require(weights_backend(w), o->training ? OP_BIT(ADD) : 0, "training", err);
 
+    if (st)
+        return st;
+    p = xcalloc(1, sizeof(*p));
     p->backend = weights_backend(w);
     p->options = *o;
     p->n_params = weights_n_params(w);

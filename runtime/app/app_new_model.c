@@ -132,7 +132,7 @@ static enum status from_model(struct app *a, const char *model, struct tokenizer
         st = error_set(err, STATUS_UNSUPPORTED, "%s: architecture %s is not supported", model,
                        c.architecture);
     if (!st)
-        st = arch_find(c.architecture)->check(&c, eo.backend, err);
+        st = arch_check(arch_find(c.architecture), &c, eo.backend, err);
     if (!st)
         st = model_source_tensors(files, &tensors, err);
     if (!st)

@@ -20,7 +20,7 @@ CIRCLE = 5
 NATURAL = {
     "the engine and the table of functions through which models reach it":
         ["models/engine/engine.c", "models/engine/engine_loop.c", "models/engine/engine_model.c"],
-    "an architecture's forward and back": ["models/arch/arch_qwen3.c", "models/arch/arch_qwen3_back.c"],
+    "an architecture's forward and back": ["models/arch/arch_dense.c", "models/arch/arch_dense_back.c"],
     "an expression holds expressions": ["blueprints/expr_eval.c", "blueprints/expr_operator.c"],
     "a step holds steps": ["blueprints/plan_load.c", "blueprints/plan_step.c"],
     "a template's expression holds expressions, as text":

@@ -50,7 +50,7 @@ static void open_probe(struct probe *p, bool tied, float temperature, bool recom
 
     memset(p, 0, sizeof(*p));
     p->temperature = temperature;
-    p->start = tiny_weights(&c, cpu_isa_best(), 5);
+    p->start = tiny_weights(&c, cpu_backend(cpu_isa_best()), 5);
     p->n = (size_t)weights_n_params(p->start);
     tiny_batch(&p->batch, &c, 11, 12, 40);
     p->flat = xcalloc(p->n, sizeof(float));

@@ -55,7 +55,7 @@ static void hand_open(struct hand *h, enum cpu_isa isa, enum dtype dtype, uint64
 
     memset(h, 0, sizeof(*h));
     h->c = dtype_is_plain(dtype) ? tiny_config(true) : quantisable_config(dtype, 50);
-    h->w = tiny_weights(&h->c, isa, seed);
+    h->w = tiny_weights(&h->c, cpu_backend(isa), seed);
     if (dtype == DTYPE_BF16)
         h->w = in_bf16(h->w, isa);
     else if (dtype != DTYPE_F32)

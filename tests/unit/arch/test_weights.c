@@ -28,7 +28,7 @@ static void test_export_and_load_give_the_same_bits(void **state)
     (void)state;
     for (int tied = 0; tied < 2; tied++) {
         struct model_config c = tiny_config(tied), back;
-        struct weights *w = tiny_weights(&c, cpu_isa_best(), 3), *loaded = NULL;
+        struct weights *w = tiny_weights(&c, cpu_backend(cpu_isa_best()), 3), *loaded = NULL;
         char dir[64];
 
         temp_dir(dir);
@@ -49,7 +49,8 @@ static void test_export_and_load_give_the_same_bits(void **state)
 static void test_bf16_rounds_products_and_keeps_vectors(void **state)
 {
     struct model_config c = tiny_config(true);
-    struct weights *w = tiny_weights(&c, cpu_isa_best(), 4), *half = NULL, *again = NULL;
+    struct weights *w = tiny_weights(&c, cpu_backend(cpu_isa_best()), 4), *half = NULL,
+                   *again = NULL;
     size_t n = (size_t)weights_n_params(w);
     float *wide = xcalloc(n, sizeof(float)), *narrow = xcalloc(n, sizeof(float));
     char dir[64];
@@ -84,7 +85,7 @@ static void test_a_folder_may_mix_types(void **state)
 {
     static const enum dtype types[] = {DTYPE_F32, DTYPE_BF16, DTYPE_F16};
     struct model_config c = tiny_config(false);
-    struct weights *w = tiny_weights(&c, cpu_isa_best(), 5), *mixed = NULL;
+    struct weights *w = tiny_weights(&c, cpu_backend(cpu_isa_best()), 5), *mixed = NULL;
     int32_t n = weights_n(w);
     struct safetensor_source *t = xcalloc((size_t)n, sizeof(*t));
     size_t total = (size_t)weights_n_params(w);
@@ -137,7 +138,7 @@ static void test_quantised_weights_have_the_values_of_their_blocks(void **state)
     for (int k = 0; quantised_types[k] != DTYPE_N; k++) {
         enum dtype t = quantised_types[k];
         struct model_config c = quantisable_config(t, 50);
-        struct weights *w = tiny_weights(&c, cpu_isa_best(), 8), *q[2] = {NULL, NULL};
+        struct weights *w = tiny_weights(&c, cpu_backend(cpu_isa_best()), 8), *q[2] = {NULL, NULL};
         size_t n = (size_t)weights_n_params(w);
         float *got[2] = {xcalloc(n, sizeof(float)), xcalloc(n, sizeof(float))};
         float *want = xcalloc(n, sizeof(float));
@@ -177,7 +178,7 @@ static void test_what_is_asked_for_widens_blocks(void **state)
 {
     static const enum dtype asked[] = {DTYPE_F32, DTYPE_BF16};
     struct model_config c = quantisable_config(DTYPE_Q4_1, 50);
-    struct weights *w = tiny_weights(&c, cpu_isa_best(), 9), *x = NULL;
+    struct weights *w = tiny_weights(&c, cpu_backend(cpu_isa_best()), 9), *x = NULL;
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(asked); i++) {
@@ -199,7 +200,7 @@ static void test_what_is_asked_for_widens_blocks(void **state)
 static void test_quantised_weights_cannot_be_trained(void **state)
 {
     struct model_config c = quantisable_config(DTYPE_Q8_0, 50);
-    struct weights *w = tiny_weights(&c, cpu_isa_best(), 9), *next = NULL;
+    struct weights *w = tiny_weights(&c, cpu_backend(cpu_isa_best()), 9), *next = NULL;
     float *flat = xcalloc((size_t)weights_n_params(w), sizeof(float));
     struct error err = ERROR_INIT;
 
@@ -228,7 +229,7 @@ static void test_the_plan_is_what_a_load_takes(void **state)
             int64_t lent;
 
             c.tie_word_embeddings = tied;
-            w = tiny_weights(&c, cpu_isa_best(), 8);
+            w = tiny_weights(&c, cpu_backend(cpu_isa_best()), 8);
             f = quantised_file(w, types[i], true);
             assert_ok(weights_plan(cpu_backend(cpu_isa_best()), weights_arch(w), &c, f, DTYPE_N,
                                    &plan, why));
@@ -282,7 +283,7 @@ static void write_changed(const char *dir, const struct weights *w, const char *
 static void test_wrong_checkpoints_are_refused_by_name(void **state)
 {
     struct model_config c = tiny_config(true), wider = c;
-    struct weights *w = tiny_weights(&c, cpu_isa_best(), 5), *out = NULL;
+    struct weights *w = tiny_weights(&c, cpu_backend(cpu_isa_best()), 5), *out = NULL;
     struct error err = ERROR_INIT;
     char dir[64];
 
@@ -355,7 +356,7 @@ static void *hash_and_drop(void *ctx)
 static void test_references_from_many_threads(void **state)
 {
     struct model_config c = tiny_config(true);
-    struct weights *w = tiny_weights(&c, cpu_isa_best(), 6);
+    struct weights *w = tiny_weights(&c, cpu_backend(cpu_isa_best()), 6);
     pthread_t thread[4];
 
     (void)state;

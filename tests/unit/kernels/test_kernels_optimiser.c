@@ -74,6 +74,8 @@ static void test_adamw(void **state)
 
 static void test_add_and_sum_squares(void **state)
 {
+    double none;
+
     (void)state;
     for (int k = 0; k < N_SIZES; k++) {
         struct guard g = {.n = 0};
@@ -81,13 +83,17 @@ static void test_add_and_sum_squares(void **state)
         size_t n = (size_t)sizes[k];
         float *x = draw_floats(&g, &d, n, -1.0f, 1.0f), *y0 = draw_floats(&g, &d, n, -1.0f, 1.0f);
         float *y = guard_floats(&g, n);
-        double want = 0.0, first = vs.v[0].b->sum_squares(&vs.v[0].lane, x, (int64_t)n);
+        double want = 0.0, first;
+
+        vs.v[0].b->sum_squares(&vs.v[0].lane, x, (int64_t)n, &first);
         for (size_t i = 0; i < n; i++)
             want += (double)x[i] * (double)x[i];
         assert_true(fabs(first - want) <= 1e-12 * want);
         for (int i = 0; i < vs.n; i++) {
             const struct variant *v = &vs.v[i];
-            double got = v->b->sum_squares(&v->lane, x, (int64_t)n);
+            double got;
+
+            v->b->sum_squares(&v->lane, x, (int64_t)n, &got);
             assert_memory_equal(&got, &first, sizeof(got));
             memcpy(y, y0, n * sizeof(float));
             v->b->add(&v->lane, x, (int64_t)n, y);
@@ -96,7 +102,8 @@ static void test_add_and_sum_squares(void **state)
         }
         guard_free(&g);
     }
-    assert_true(vs.v[0].b->sum_squares(&vs.v[0].lane, NULL, 0) == 0.0);
+    vs.v[0].b->sum_squares(&vs.v[0].lane, NULL, 0, &none);
+    assert_true(none == 0.0);
 }
 
 int main(void)

@@ -144,6 +144,8 @@ static void start(void *ctx, struct mcp_exchange *x)
         if (x->input_errors.at)
             json_view_put(&w->heard, x->input_errors);
     }
+    if (x->method == MCP_TOOLS_LIST)
+        (void)snprintf(w->only, sizeof(w->only), "%s", x->only ? x->only : "");
     if (x->method == MCP_DISCOVER)
         mcp_exchange_complete(x, view(discovered));
     else if (x->method == MCP_TOOLS_LIST && !w->tools)

@@ -31,6 +31,7 @@ struct world {
     struct mcp_exchange *open[OPEN_MAX]; /* that are not finished */
     int n_open, n_started, n_cancelled, n_gone, n_roots;
     struct str heard; /* params of the last exchange, and its input errors */
+    char only[64];    /* of the last tools/list: mcp_exchange.only */
     bool no_listen;   /* LISTEN is not known */
     uint64_t fail_at; /* the allocation of the server that fails, of the next request; 0: none */
 };

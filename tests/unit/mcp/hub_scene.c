@@ -279,6 +279,7 @@ struct mcp_exchange *scene_ask(struct scene *s, const char *principal, const cha
         .method = m,
         .caller = c,
         .params = view(params),
+        .only = s->only,
         .wants_progress = true,
         .events = {.note = client_note, .done = client_done, .ctx = s},
     });

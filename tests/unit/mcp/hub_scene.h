@@ -33,6 +33,7 @@ struct scene {
     struct loop *loop;
     struct log *log;
     struct hub *hub;
+    const char *only;       /* of scene_ask: mcp_exchange_spec.only */
     struct str heard, last; /* what the client hears, a line each; what scene_heard gave */
 };
 

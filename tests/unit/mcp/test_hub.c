@@ -243,6 +243,40 @@ static void a_server_that_does_not_answer_costs_only_itself(void **state)
     fake_deinit(&b);
 }
 
+/* A name says whose tool it is: a server that hangs is not asked. */
+static void a_tool_is_looked_for_at_its_own_server_alone(void **state)
+{
+    struct scene *s = *state;
+    struct fake a = {.name = "a", .never_answers = true};
+    struct fake b = {.name = "b",
+                     .lists = {"{\"tools\":[" TOOL("t") "," TOOL("u") "]}"},
+                     .always = "{\"content\":[]}"};
+    struct hub_views *views = hub_views_new();
+    static const char text[] = "v: {rename: {b__t: work}}\n";
+    struct yaml *y;
+
+    assert_ok(yaml_parse(text, strlen(text), "views", &y, why));
+    assert_ok(hub_views_add(views, y, yaml_root(y), why));
+    yaml_free(y);
+    hub_set_views(s->hub, views);
+    scene_add(s, &a, NULL, false);
+    scene_add(s, &b, NULL, false);
+    s->only = "b__t";
+    scene_ask(s, "p", "", MCP_TOOLS_LIST, NULL);
+    assert_string_equal(scene_heard(s), "complete {\"tools\":[" SHOWN("b", "t") "]" TAIL);
+    s->only = "work";
+    scene_ask(s, "p", "v", MCP_TOOLS_LIST, NULL);
+    assert_non_null(strstr(scene_heard(s), "\"name\":\"work\"}]"));
+    s->only = NULL;
+    scene_ask(s, "q", "v", MCP_TOOLS_CALL, "{\"name\":\"work\"}");
+    assert_string_equal(scene_heard(s), "complete {\"content\":[]}\n");
+    assert_int_equal(a.opened, 0);
+    scene_close(s);
+    hub_views_free(views);
+    fake_deinit(&a);
+    fake_deinit(&b);
+}
+
 static void a_server_that_ends_rests_and_starts_again(void **state)
 {
     static const struct hub_source_limits limits = {.gap_ms = 150, .max_gap_ms = 400};
@@ -637,6 +671,7 @@ int main(void)
         CASE(a_state_of_a_server_is_sealed_for_the_client),
         CASE(a_cancelled_call_is_cancelled_at_its_server_alone),
         CASE(a_server_that_does_not_answer_costs_only_itself),
+        CASE(a_tool_is_looked_for_at_its_own_server_alone),
         CASE(a_server_that_ends_rests_and_starts_again),
         CASE(a_server_that_cannot_start_is_left_out),
         CASE(a_slow_server_is_left_out_of_a_list_and_reported_later),

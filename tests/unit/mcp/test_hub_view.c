@@ -171,6 +171,84 @@ static void test_resources(void **state)
     }
 }
 
+/* A server takes each of these for what the rule names. */
+static void test_a_rule_holds_for_each_spelling_of_a_uri(void **state)
+{
+    static const struct {
+        const char *rule, *uri; /* of a server `files` */
+        bool is_denied;
+    } cases[] = {
+        {"mem://x", "mem://./x", true},
+        {"mem://x", "mem://y/../x", true},
+        {"mem://x", "MEM://x", true},
+        {"mem://x", "mem://X", true}, /* a host has no case */
+        {"mem://x", "mem://%78", true},
+        {"mem://x", "mem:///x", false}, /* in the plain form only the host is empty */
+        {"mem://x", "mem://x/.", true},
+        {"mem://x", "mem://x#part", true},
+        {"mem://x", "mem://y", false},
+        {"mem://%78", "mem://x", true},
+        {"mem://a*b", "mem://aXb", true},
+        {"mem://a%2Ab", "mem://a*b", true},
+        {"mem://a%2Ab", "mem://aXb", false},
+        {"file:///a/*", "file:///b/../a/c", true},
+        {"file:///a/*", "file:///b/%2e%2E/a/c", true},
+        {"file:///a/*", "file:///b%2F..%2Fa%2Fc", true},
+        {"file:///a/*", "file:////a//c", true},
+        {"file:///a/*", "file://localhost/a/c", true},
+        {"file:///a/*", "file:///../../a/c", true},
+        {"file:///a/*", "file:///b/c", false},
+        {"https://h/a", "https://H:443/./a", true},
+        {"https://h/a", "https://h:444/a", false},
+        {"https://h/", "https://h", true},
+        {"https://h/a", "https://g/../h/a", false}, /* another host */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases) * 2; i++) {
+        bool is_allow = i % 2;
+        struct str text = STR_INIT;
+        struct hub_views *v;
+
+        str_printf(&text,
+                   "v: {%s: ['troupe://files/%s']}\nb: {servers: [files], names: bare, %s: "
+                   "['%s']}\n",
+                   is_allow ? "allow" : "deny", cases[i / 2].rule, is_allow ? "allow" : "deny",
+                   cases[i / 2].rule);
+        v = views_of(str_cstr(&text));
+        for (size_t k = 0; k < 2; k++) {
+            const struct hub_view *one = hub_views_find(v, k ? "b" : "v");
+
+            /* `deny` takes every spelling; `allow` may take fewer, never another resource. */
+            if (is_allow
+                    ? hub_view_sees_uri(one, "files", cases[i / 2].uri) && !cases[i / 2].is_denied
+                    : hub_view_sees_uri(one, "files", cases[i / 2].uri) == cases[i / 2].is_denied)
+                fail_msg("%s%s: %s", str_cstr(&text), k ? "(bare)" : "", cases[i / 2].uri);
+        }
+        hub_views_free(v);
+        str_deinit(&text);
+    }
+}
+
+static void test_allow_is_no_way_out_of_its_folder(void **state)
+{
+    static const char *const uris[] = {"file:///pub/../secret", "file:///pub/%2e%2e/secret",
+                                       "file:///pub/..%2Fsecret", "file:///pub/a/../../secret",
+                                       "mem://pub/../secret"};
+    struct hub_views *v = views_of("v: {allow: ['troupe://files/file:///pub/*',"
+                                   " 'troupe://files/mem://pub/*']}");
+
+    (void)state;
+    assert_true(hub_view_sees_uri(hub_views_find(v, "v"), "files", "file:///pub/a%20b"));
+    assert_true(hub_view_sees_uri(hub_views_find(v, "v"), "files", "file:///pub/a/../b"));
+    assert_true(hub_view_sees_uri(hub_views_find(v, "v"), "files", "mem://pub/a?q=../x"));
+    for (size_t i = 0; i < ARRAY_LEN(uris); i++) {
+        if (hub_view_sees_uri(hub_views_find(v, "v"), "files", uris[i]))
+            fail_msg("%s", uris[i]);
+    }
+    hub_views_free(v);
+}
+
 static void test_descriptions(void **state)
 {
     struct hub_names *n = names_new();
@@ -359,6 +437,8 @@ int main(void)
         cmocka_unit_test(test_what_is_visible),
         cmocka_unit_test(test_what_is_not_visible_is_not_found),
         cmocka_unit_test(test_resources),
+        cmocka_unit_test(test_a_rule_holds_for_each_spelling_of_a_uri),
+        cmocka_unit_test(test_allow_is_no_way_out_of_its_folder),
         cmocka_unit_test(test_descriptions),
         cmocka_unit_test(test_errors_have_their_place),
         cmocka_unit_test(test_the_first_file_counts),

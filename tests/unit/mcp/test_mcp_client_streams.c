@@ -4,6 +4,8 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "client_site.h"
+#include "mcp/client/client_link.h"
+#include "runtime/base/seams.h"
 
 /* ---- streams */
 
@@ -474,6 +476,45 @@ static void a_legacy_server_without_a_get_stream_is_asked_once(void **state)
     site_deinit(&s);
 }
 
+/* Over HTTP messages go their own ways: a call could arrive before notifications/initialized, or
+ * before the stream on which the server wants to ask something. */
+static void a_client_is_ready_once_the_server_knows_and_its_stream_is_open(void **state)
+{
+    static const struct {
+        int64_t note_ms, get_ms;
+        enum http_memory_fault get;
+        int64_t least_ms;
+    } cases[] = {
+        {80, 0, HTTP_MEMORY_WHOLE, 80},
+        {0, 80, HTTP_MEMORY_WHOLE, 80},
+        {0, 0, HTTP_MEMORY_REFUSE, 0},
+        {0, 0, HTTP_MEMORY_NO_ANSWER, LINK_SETTLE_MS},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct site s;
+        int64_t begin = seams_mono_us(seams_real()), took_ms;
+
+        site_init(&s, false);
+        http_memory_reply(s.w.memory,
+                          &(struct http_memory_reply){.body_contains = "notifications/initialized",
+                                                      .code = 202,
+                                                      .head_ms = cases[i].note_ms});
+        http_memory_reply(s.w.memory, &(struct http_memory_reply){.method = "GET",
+                                                                  .type = "text/event-stream",
+                                                                  .body = ":\n\n",
+                                                                  .piece_ms = 60000,
+                                                                  .head_ms = cases[i].get_ms,
+                                                                  .fault = cases[i].get});
+        site_ready(&s);
+        took_ms = (seams_mono_us(seams_real()) - begin) / 1000;
+        assert_true(took_ms >= cases[i].least_ms - 1);
+        assert_true(took_ms < cases[i].least_ms + 2000);
+        site_deinit(&s);
+    }
+}
+
 static void notes_come_on_the_get_stream(void **state)
 {
     static const char body[] = "data: {\"jsonrpc\":\"2.0\",\"method\":"
@@ -546,6 +587,7 @@ int main(void)
         cmocka_unit_test(answers_of_any_size_up_to_the_cap_are_whole),
         cmocka_unit_test(a_modern_server_without_subscriptions_stays_connected),
         cmocka_unit_test(a_legacy_server_without_a_get_stream_is_asked_once),
+        cmocka_unit_test(a_client_is_ready_once_the_server_knows_and_its_stream_is_open),
         cmocka_unit_test(notes_come_on_the_get_stream),
         cmocka_unit_test(a_server_that_pings_without_end_gets_a_bounded_number_of_answers),
     };

@@ -407,7 +407,8 @@ static void a_list_that_is_read_again_delays_no_call(void **state)
                     CALL("1", "echo", "\"arguments\":{\"region\":\"eu\"},"));
         assert_int_equal(client_code(c), 200);
         client_free(c);
-        assert_int_equal(w->n_open, i > 0); /* it is asked for once */
+        assert_string_equal(w->only, "echo"); /* and no other tool */
+        assert_int_equal(w->n_open, i > 0);   /* it is asked for once */
         w->tools = NULL;
         w->now_ms += 3600000;
     }

@@ -25,7 +25,7 @@ static void fixture_init(struct fixture *f)
 
     memset(f, 0, sizeof(*f));
     temp_dir(f->out);
-    f->w = tiny_weights(&c, cpu_isa_best(), 50);
+    f->w = tiny_weights(&c, cpu_backend(cpu_isa_best()), 50);
     assert_ok(optimizer_init(&f->o, f->w, why));
     for (int64_t i = 0; i < f->o.n_params; i++) {
         f->o.m[i] = (float)i;

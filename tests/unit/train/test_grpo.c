@@ -52,7 +52,7 @@ static void run_init(struct run *r, int64_t updates)
     temp_dir(r->out);
     toy_rollouts_init(&r->toy);
     r->toy.flag = &r->flag;
-    r->start = tiny_weights(&c, cpu_isa_best(), 40);
+    r->start = tiny_weights(&c, cpu_backend(cpu_isa_best()), 40);
     r->o = (struct grpo_options){
         .out = r->out,
         .task = "toy",

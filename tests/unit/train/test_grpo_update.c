@@ -52,7 +52,7 @@ static void set_up(struct fixture *f, int32_t n_threads)
 
     memset(f, 0, sizeof(*f));
     assert_ok(pool_new(n_threads, &f->pool, why));
-    f->start = tiny_weights(&c, cpu_isa_best(), 40);
+    f->start = tiny_weights(&c, cpu_backend(cpu_isa_best()), 40);
     assert_ok(optimizer_init(&f->opt, f->start, why));
     assert_ok(weights_from_flat(f->start, f->opt.master, 1, &f->work, why));
     p.pool = f->pool;

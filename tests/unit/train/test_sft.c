@@ -33,7 +33,7 @@ static void run_init(struct run *r, int64_t updates)
     toy_init(&r->toy);
     toy_init(&r->held_out);
     r->toy.flag = &r->flag;
-    r->start = tiny_weights(&c, cpu_isa_best(), 40);
+    r->start = tiny_weights(&c, cpu_backend(cpu_isa_best()), 40);
     r->o = (struct sft_options){.out = r->out,
                                 .seed = 77,
                                 .updates = updates,
@@ -275,7 +275,7 @@ static void test_changed_options_are_refused_by_name(void **state)
     assert_non_null(strstr(err.message, "seed (--seed) was 77 and is now 78"));
     r.o.seed = 77;
     weights_unref(r.start);
-    r.start = tiny_weights(&c, cpu_isa_best(), 41);
+    r.start = tiny_weights(&c, cpu_backend(cpu_isa_best()), 41);
     error_clear(&err);
     assert_int_equal(run_once(&r, 1, &out, &err), STATUS_USAGE);
     assert_non_null(strstr(err.message, "model"));

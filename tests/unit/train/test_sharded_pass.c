@@ -68,7 +68,7 @@ static void test_threads_recomputation_and_sets_agree(void **state)
     (void)state;
     for (int tied = 0; tied < 2; tied++) {
         struct model_config c = tiny_config(tied);
-        struct weights *w = tiny_weights(&c, CPU_ISA_PLAIN, 8);
+        struct weights *w = tiny_weights(&c, cpu_backend(CPU_ISA_PLAIN), 8);
         struct sequences s = {0};
         struct result want;
 
@@ -77,7 +77,7 @@ static void test_threads_recomputation_and_sets_agree(void **state)
         assert_true(want.loss > 0);
         weights_unref(w);
         for (int isa = 0; isa <= (int)cpu_isa_best(); isa++) {
-            w = tiny_weights(&c, (enum cpu_isa)isa, 8);
+            w = tiny_weights(&c, cpu_backend((enum cpu_isa)isa), 8);
             for (size_t t = 0; t < ARRAY_LEN(n_threads); t++)
                 for (int kind = 0; kind < 4; kind++) {
                     struct result got = train(w, &s, n_threads[t], kind & 1, kind & 2);
@@ -95,7 +95,7 @@ static void test_threads_recomputation_and_sets_agree(void **state)
 static void test_packed_equals_alone(void **state)
 {
     struct model_config c = tiny_config(true);
-    struct weights *w = tiny_weights(&c, cpu_isa_best(), 9);
+    struct weights *w = tiny_weights(&c, cpu_backend(cpu_isa_best()), 9);
     const struct sharded_pass_options o = {.max_len = MAX_LEN, .group_rows = 48};
     struct sequences s = {0}, one = {0};
     struct sharded_pass *pass = NULL;
@@ -127,7 +127,7 @@ static void test_packed_equals_alone(void **state)
 static void test_shortest_sequences(void **state)
 {
     struct model_config c = tiny_config(true);
-    struct weights *w = tiny_weights(&c, cpu_isa_best(), 10);
+    struct weights *w = tiny_weights(&c, cpu_backend(cpu_isa_best()), 10);
     struct sequences s = {0};
     struct result a, b;
 
@@ -145,7 +145,7 @@ static void test_shortest_sequences(void **state)
 static void test_too_long_is_refused(void **state)
 {
     struct model_config c = tiny_config(true);
-    struct weights *w = tiny_weights(&c, cpu_isa_best(), 11);
+    struct weights *w = tiny_weights(&c, cpu_backend(cpu_isa_best()), 11);
     const struct sharded_pass_options o = {.max_len = 10};
     struct sharded_pass *pass = NULL;
     struct sharded_pass_output out = {0};
@@ -166,7 +166,7 @@ static void test_too_long_is_refused(void **state)
 static void test_memory_runs_out(void **state)
 {
     struct model_config c = tiny_config(true);
-    struct weights *w = tiny_weights(&c, cpu_isa_best(), 12);
+    struct weights *w = tiny_weights(&c, cpu_backend(cpu_isa_best()), 12);
     const struct sharded_pass_options o = {.max_len = 10, .training = true};
     bool failed = true;
 
@@ -192,7 +192,7 @@ static void test_memory_runs_out(void **state)
 static void test_adamw_step(void **state)
 {
     struct model_config c = tiny_config(true);
-    struct weights *w = tiny_weights(&c, cpu_isa_best(), 13);
+    struct weights *w = tiny_weights(&c, cpu_backend(cpu_isa_best()), 13);
     size_t n = (size_t)weights_n_params(w);
     float *grad = xcalloc(n, sizeof(float)), *was = xcalloc(n, sizeof(float));
     struct optimizer_step step = {.lr = 0.1,

@@ -21,12 +21,12 @@ static float unit(uint64_t seed, uint32_t i, uint32_t stream)
     return 2.0f * rng_unit_float(rng_philox(seed, i, 0, stream, 9).word[0]) - 1.0f;
 }
 
-struct weights *tiny_weights(const struct model_config *c, enum cpu_isa isa, uint64_t seed)
+struct weights *tiny_weights(const struct model_config *c, const struct backend *b, uint64_t seed)
 {
     struct weights *start = NULL, *w = NULL;
     float *flat;
 
-    assert_ok(weights_init(cpu_backend(isa), arch_find(c->architecture), c, seed, &start, why));
+    assert_ok(weights_init(b, arch_find(c->architecture), c, seed, &start, why));
     flat = mem_aligned_alloc((size_t)weights_n_params(start), sizeof(float));
     for (int32_t i = 0; i < weights_n(start); i++) {
         bool norm = weights_at(start, i)->m.n_out == 1;

@@ -10,7 +10,7 @@
 
 struct model_config tiny_config(bool tied);
 /* Random values with weights large enough that every part matters; norms around 1. */
-struct weights *tiny_weights(const struct model_config *c, enum cpu_isa isa, uint64_t seed);
+struct weights *tiny_weights(const struct model_config *c, const struct backend *b, uint64_t seed);
 /* n sequences of lengths 2 .. max_len, about two thirds of the positions trained. */
 void tiny_batch(struct sequences *s, const struct model_config *c, uint64_t seed, int32_t n,
                 int32_t max_len);

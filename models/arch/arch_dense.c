@@ -1,4 +1,4 @@
-/* arch_qwen3.c - Qwen3ForCausalLM: shapes and forward (transformers,
+/* arch_dense.c - the dense decoder: shapes and forward. Today Qwen3ForCausalLM (transformers,
  * models/qwen3/modeling_qwen3.py).
  *
  * RMSNorm, grouped-query attention with RMSNorm over each head's q and k before RoPE in two halves,
@@ -7,27 +7,27 @@
  * that are wanted, so prefill and masked training skip the others.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "models/arch/arch_qwen3.h"
+#include "models/arch/arch_dense.h"
 
 #include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-static int32_t qwen3_n_tensors(const struct model_config *c)
+static int32_t dense_n_tensors(const struct model_config *c)
 {
-    return 2 + c->n_layers * QWEN3_PER_LAYER + (c->tie_word_embeddings ? 0 : 1);
+    return 2 + c->n_layers * DENSE_PER_LAYER + (c->tie_word_embeddings ? 0 : 1);
 }
 
-static int32_t qwen3_head(const struct model_config *c)
+static int32_t dense_head(const struct model_config *c)
 {
-    return c->tie_word_embeddings ? 0 : 1 + c->n_layers * QWEN3_PER_LAYER + 1;
+    return c->tie_word_embeddings ? 0 : 1 + c->n_layers * DENSE_PER_LAYER + 1;
 }
 
-static void layer_tensor(const struct model_config *c, int32_t layer, enum qwen3_tensor t,
+static void layer_tensor(const struct model_config *c, int32_t layer, enum dense_tensor t,
                          struct arch_tensor *out)
 {
-    static const char *const suffix[QWEN3_PER_LAYER] = {
+    static const char *const suffix[DENSE_PER_LAYER] = {
         "input_layernorm.weight",  "self_attn.q_proj.weight",
         "self_attn.k_proj.weight", "self_attn.v_proj.weight",
         "self_attn.q_norm.weight", "self_attn.k_norm.weight",
@@ -37,7 +37,7 @@ static void layer_tensor(const struct model_config *c, int32_t layer, enum qwen3
     };
     int32_t C = c->hidden_size, F = c->intermediate_size;
     int32_t Q = c->n_heads * c->head_dim, K = c->n_kv_heads * c->head_dim;
-    const int32_t shape[QWEN3_PER_LAYER][2] = {{1, C},           {Q, C},           {K, C}, {K, C},
+    const int32_t shape[DENSE_PER_LAYER][2] = {{1, C},           {Q, C},           {K, C}, {K, C},
                                                {1, c->head_dim}, {1, c->head_dim}, {C, Q}, {1, C},
                                                {F, C},           {F, C},           {C, F}};
 
@@ -45,26 +45,26 @@ static void layer_tensor(const struct model_config *c, int32_t layer, enum qwen3
     out->rows = shape[t][0];
     out->cols = shape[t][1];
     out->is_product =
-        t != QWEN3_NORM_1 && t != QWEN3_NORM_2 && t != QWEN3_Q_NORM && t != QWEN3_K_NORM;
+        t != DENSE_NORM_1 && t != DENSE_NORM_2 && t != DENSE_Q_NORM && t != DENSE_K_NORM;
     out->init = !out->is_product ? 0.0f : 1.0f;
     /* Each of the 2 L residual branches adds its share of the variance (Radford et al. 2019). */
-    if (t == QWEN3_O || t == QWEN3_DOWN)
+    if (t == DENSE_O || t == DENSE_DOWN)
         out->init = 1.0f / sqrtf(2.0f * (float)c->n_layers);
 }
 
-static void qwen3_tensor(const struct model_config *c, int32_t i, struct arch_tensor *out)
+static void dense_tensor(const struct model_config *c, int32_t i, struct arch_tensor *out)
 {
-    int32_t after = 1 + c->n_layers * QWEN3_PER_LAYER;
+    int32_t after = 1 + c->n_layers * DENSE_PER_LAYER;
 
     memset(out, 0, sizeof(*out));
     if (i > 0 && i < after) {
-        layer_tensor(c, (i - 1) / QWEN3_PER_LAYER, (enum qwen3_tensor)((i - 1) % QWEN3_PER_LAYER),
+        layer_tensor(c, (i - 1) / DENSE_PER_LAYER, (enum dense_tensor)((i - 1) % DENSE_PER_LAYER),
                      out);
         return;
     }
     out->rows = i == after ? 1 : c->vocab_size;
     out->cols = c->hidden_size;
-    out->is_product = i == qwen3_head(c);
+    out->is_product = i == dense_head(c);
     out->init = i == after ? 0.0f : 1.0f;
     snprintf(out->name, sizeof(out->name), "%s",
              i == 0       ? "model.embed_tokens.weight"
@@ -89,34 +89,27 @@ static enum status refuse_features(const struct model_config *c, struct error *e
     return STATUS_OK;
 }
 
-static enum status qwen3_check(const struct model_config *c, const struct backend *b,
-                               struct error *err)
+static enum status dense_check(const struct model_config *c, struct error *err)
 {
-    const struct {
-        const char *name;
-        bool there;
-    } op[] = {
-        {"embed", b->embed},   {"matmul", b->matmul},     {"rmsnorm", b->rmsnorm},
-        {"rope", b->rope},     {"kv_write", b->kv_write}, {"attention", b->attention},
-        {"swiglu", b->swiglu}, {"pack", b->pack},         {"logsumexp", b->logsumexp},
-    };
     enum status st = model_config_check(c, "config.json", err);
 
-    if (st == STATUS_OK)
-        st = refuse_features(c, err);
-    if (st)
-        return st;
-    for (size_t i = 0; i < sizeof(op) / sizeof(op[0]); i++)
-        if (!op[i].there)
-            return error_set(err, STATUS_UNSUPPORTED,
-                             "backend %s has no op \"%s\", which qwen3 needs", b->name, op[i].name);
-    return STATUS_OK;
+    return st ? st : refuse_features(c, err);
+}
+
+static op_set dense_ops(const struct model_config *c, bool backward)
+{
+    (void)c;
+    if (!backward)
+        return OP_BIT(EMBED) | OP_BIT(MATMUL) | OP_BIT(RMSNORM) | OP_BIT(ROPE) | OP_BIT(KV_WRITE) |
+               OP_BIT(ATTENTION) | OP_BIT(SWIGLU);
+    return OP_BIT(EMBED_BACK) | OP_BIT(MATMUL_DX) | OP_BIT(MATMUL_DW) | OP_BIT(RMSNORM_BACK) |
+           OP_BIT(ROPE_BACK) | OP_BIT(ATTENTION_BACK) | OP_BIT(KV_GATHER) | OP_BIT(SWIGLU_BACK);
 }
 
 /* ---- buffers: every carve is called twice, once to count and once to assign, so that sizes and
  * places cannot disagree */
 
-uintptr_t qwen3_carve(uintptr_t at, int64_t n_floats, float **out)
+uintptr_t dense_carve(uintptr_t at, int64_t n_floats, float **out)
 {
     *out = (float *)at;
     return at + (((uintptr_t)n_floats * sizeof(float) + 63) & ~(uintptr_t)63);
@@ -124,41 +117,41 @@ uintptr_t qwen3_carve(uintptr_t at, int64_t n_floats, float **out)
 
 /* A layer's whole set carved from `at`, for recomputation; returns the end. From 0 it
  * counts bytes. */
-static uintptr_t qwen3_carve_layer(const struct model_config *c, int32_t n_rows, uintptr_t at,
-                                   struct qwen3_layer *o)
+static uintptr_t dense_carve_layer(const struct model_config *c, int32_t n_rows, uintptr_t at,
+                                   struct dense_layer *o)
 {
     int64_t R = n_rows, C = c->hidden_size, F = c->intermediate_size;
     int64_t Q = (int64_t)c->n_heads * c->head_dim, K = (int64_t)c->n_kv_heads * c->head_dim;
 
     memset(o, 0, sizeof(*o));
-    at = qwen3_carve(at, R * C, &o->n1);
-    at = qwen3_carve(at, R, &o->rstd1);
-    at = qwen3_carve(at, R * Q, &o->q);
-    at = qwen3_carve(at, R * c->n_heads, &o->rstd_q);
-    at = qwen3_carve(at, R * Q, &o->q_rot);
-    at = qwen3_carve(at, R * K, &o->k);
-    at = qwen3_carve(at, R * c->n_kv_heads, &o->rstd_k);
-    at = qwen3_carve(at, R * Q, &o->att);
-    at = qwen3_carve(at, R * c->n_heads, &o->lse);
-    at = qwen3_carve(at, R * C, &o->x2);
-    at = qwen3_carve(at, R * C, &o->n2);
-    at = qwen3_carve(at, R, &o->rstd2);
-    at = qwen3_carve(at, R * 2 * F, &o->gu);
-    return qwen3_carve(at, R * F, &o->h);
+    at = dense_carve(at, R * C, &o->n1);
+    at = dense_carve(at, R, &o->rstd1);
+    at = dense_carve(at, R * Q, &o->q);
+    at = dense_carve(at, R * c->n_heads, &o->rstd_q);
+    at = dense_carve(at, R * Q, &o->q_rot);
+    at = dense_carve(at, R * K, &o->k);
+    at = dense_carve(at, R * c->n_kv_heads, &o->rstd_k);
+    at = dense_carve(at, R * Q, &o->att);
+    at = dense_carve(at, R * c->n_heads, &o->lse);
+    at = dense_carve(at, R * C, &o->x2);
+    at = dense_carve(at, R * C, &o->n2);
+    at = dense_carve(at, R, &o->rstd2);
+    at = dense_carve(at, R * 2 * F, &o->gu);
+    return dense_carve(at, R * F, &o->h);
 }
 
 /* Layout of `acts`: inputs of the L layers and of the final norm, the last layer's gathered n1,
  * then, unless they are computed again, the sets of the layers. */
 static uintptr_t carve_acts(const struct model_config *c, int32_t n_rows, bool recompute,
-                            uintptr_t at, int32_t layer, struct qwen3_layer *set,
-                            struct qwen3_kept *kept, float *x_of[2])
+                            uintptr_t at, int32_t layer, struct dense_layer *set,
+                            struct dense_kept *kept, float *x_of[2])
 {
     int64_t R = n_rows, C = c->hidden_size;
-    struct qwen3_layer other;
+    struct dense_layer other;
     float *n1_out, *x;
 
     for (int32_t l = 0; l <= c->n_layers; l++) {
-        at = qwen3_carve(at, R * C, &x);
+        at = dense_carve(at, R * C, &x);
         if (l == layer)
             x_of[0] = x;
         if (l == layer + 1)
@@ -166,26 +159,26 @@ static uintptr_t carve_acts(const struct model_config *c, int32_t n_rows, bool r
         if (l == c->n_layers)
             kept->x_final = x;
     }
-    at = qwen3_carve(at, R, &kept->rstd);
-    at = qwen3_carve(at, R * C, &n1_out);
+    at = dense_carve(at, R, &kept->rstd);
+    at = dense_carve(at, R * C, &n1_out);
     for (int32_t l = 0; l < c->n_layers && !recompute; l++)
-        at = qwen3_carve_layer(c, n_rows, at, l == layer ? set : &other);
+        at = dense_carve_layer(c, n_rows, at, l == layer ? set : &other);
     set->n1_out = n1_out;
     return at;
 }
 
-static size_t qwen3_acts_bytes(const struct model_config *c, int32_t n_rows, bool recompute)
+static size_t dense_acts_bytes(const struct model_config *c, int32_t n_rows, bool recompute)
 {
-    struct qwen3_layer set;
-    struct qwen3_kept kept;
+    struct dense_layer set;
+    struct dense_kept kept;
     float *x_of[2];
 
     return carve_acts(c, n_rows, recompute, 0, -2, &set, &kept, x_of);
 }
 
-void qwen3_kept_final(const struct arch_pass *p, struct qwen3_kept *out)
+void dense_kept_final(const struct arch_pass *p, struct dense_kept *out)
 {
-    struct qwen3_layer set;
+    struct dense_layer set;
     float *x_of[2];
 
     carve_acts(weights_config(p->weights), p->rows.n, p->recompute, (uintptr_t)p->acts, -2, &set,
@@ -195,7 +188,7 @@ void qwen3_kept_final(const struct arch_pass *p, struct qwen3_kept *out)
 /* Buffers of inference for every layer, and of training for values that it does not keep. */
 struct scratch {
     float *x, *x_out, *n1_out;
-    struct qwen3_layer set;
+    struct dense_layer set;
     int32_t *all, *out_seq, *out_pos;
 };
 
@@ -206,22 +199,22 @@ static uintptr_t carve_scratch(const struct model_config *c, int32_t n_rows, uin
     float *ints[3], *k_rot, *v;
 
     for (int i = 0; i < 3; i++)
-        at = qwen3_carve(at, R, &ints[i]);
+        at = dense_carve(at, R, &ints[i]);
     s->all = (int32_t *)(void *)ints[0];
     s->out_seq = (int32_t *)(void *)ints[1];
     s->out_pos = (int32_t *)(void *)ints[2];
-    at = qwen3_carve(at, R * C, &s->x);
-    at = qwen3_carve(at, R * C, &s->x_out);
-    at = qwen3_carve(at, R * C, &s->n1_out);
-    at = qwen3_carve(at, R * K, &k_rot);
-    at = qwen3_carve(at, R * K, &v);
-    at = qwen3_carve_layer(c, n_rows, at, &s->set);
+    at = dense_carve(at, R * C, &s->x);
+    at = dense_carve(at, R * C, &s->x_out);
+    at = dense_carve(at, R * C, &s->n1_out);
+    at = dense_carve(at, R * K, &k_rot);
+    at = dense_carve(at, R * K, &v);
+    at = dense_carve_layer(c, n_rows, at, &s->set);
     s->set.k_rot = k_rot;
     s->set.v = v;
     return at;
 }
 
-static size_t qwen3_scratch_bytes(const struct model_config *c, int32_t n_rows)
+static size_t dense_scratch_bytes(const struct model_config *c, int32_t n_rows)
 {
     struct scratch s;
 
@@ -230,7 +223,7 @@ static size_t qwen3_scratch_bytes(const struct model_config *c, int32_t n_rows)
 
 /* Inference: one set for all layers, residual stream in place. */
 static void inference_layer(const struct arch_pass *p, const struct scratch *s, bool narrow,
-                            struct qwen3_layer *b)
+                            struct dense_layer *b)
 {
     (void)p;
     *b = s->set;
@@ -243,11 +236,11 @@ static void inference_layer(const struct arch_pass *p, const struct scratch *s, 
     b->y = b->x2;
 }
 
-void qwen3_kept_layer(const struct arch_pass *p, int32_t l, struct qwen3_layer *b)
+void dense_kept_layer(const struct arch_pass *p, int32_t l, struct dense_layer *b)
 {
     const struct model_config *c = weights_config(p->weights);
-    struct qwen3_kept kept;
-    struct qwen3_layer set = {0};
+    struct dense_kept kept;
+    struct dense_layer set = {0};
     struct scratch s;
     float *x_of[2] = {NULL, NULL};
     bool narrow = l == c->n_layers - 1 && p->n_out < p->rows.n;
@@ -262,7 +255,7 @@ void qwen3_kept_layer(const struct arch_pass *p, int32_t l, struct qwen3_layer *
     b->v = s.set.v;
 }
 
-void qwen3_rows_init(const struct arch_pass *p, struct qwen3_rows *rows)
+void dense_rows_init(const struct arch_pass *p, struct dense_rows *rows)
 {
     struct scratch s;
 
@@ -297,10 +290,10 @@ static void gather_rows(const struct arch_pass *p, const float *from, const int3
 }
 
 /* y (R, width) = beta*y + the input times a weight of layer l. */
-static void product(const struct arch_pass *p, int32_t l, enum qwen3_tensor t,
+static void product(const struct arch_pass *p, int32_t l, enum dense_tensor t,
                     struct linear_input *in, float beta, float *y, int64_t ldy)
 {
-    linear_forward(p->weights, &p->lane, qwen3_index(l, t), in, beta, y, ldy);
+    linear_forward(p->weights, &p->lane, dense_index(l, t), in, beta, y, ldy);
 }
 
 /* All inputs of a pass round into one place: a product's input is not used once the next is. */
@@ -310,21 +303,21 @@ static struct linear_input input_of(const struct arch_pass *p, const float *x, i
     return (struct linear_input){.x = x, .ld = n_in, .R = R, .n_in = n_in, .rounded = p->rounded};
 }
 
-static const float *layer_vector(const struct arch_pass *p, int32_t l, enum qwen3_tensor t)
+static const float *layer_vector(const struct arch_pass *p, int32_t l, enum dense_tensor t)
 {
-    return weights_at(p->weights, qwen3_index(l, t))->m.rows;
+    return weights_at(p->weights, dense_index(l, t))->m.rows;
 }
 
 static void write_keys(const struct arch_pass *p, int32_t l, const struct attention_shape *shape,
-                       const struct qwen3_layer *b, struct linear_input *n1)
+                       const struct dense_layer *b, struct linear_input *n1)
 {
     const struct model_config *c = weights_config(p->weights);
     const struct backend *o = weights_backend(p->weights);
     int32_t R = p->rows.n, K = c->n_kv_heads * c->head_dim;
 
-    product(p, l, QWEN3_K, n1, 0.0f, b->k, K);
-    product(p, l, QWEN3_V, n1, 0.0f, b->v, K);
-    o->rmsnorm(&p->lane, b->k, layer_vector(p, l, QWEN3_K_NORM), R * c->n_kv_heads, c->head_dim,
+    product(p, l, DENSE_K, n1, 0.0f, b->k, K);
+    product(p, l, DENSE_V, n1, 0.0f, b->v, K);
+    o->rmsnorm(&p->lane, b->k, layer_vector(p, l, DENSE_K_NORM), R * c->n_kv_heads, c->head_dim,
                c->rms_norm_eps, b->k_rot, b->rstd_k);
     o->rope(&p->lane, b->k_rot, R, c->n_kv_heads, c->head_dim, p->rows.pos, p->rope_cos,
             p->rope_sin);
@@ -332,7 +325,7 @@ static void write_keys(const struct arch_pass *p, int32_t l, const struct attent
 }
 
 static void attend(const struct arch_pass *p, const struct row_span *out, int32_t l,
-                   const struct attention_shape *shape, const struct qwen3_layer *b,
+                   const struct attention_shape *shape, const struct dense_layer *b,
                    struct linear_input *n1)
 {
     const struct model_config *c = weights_config(p->weights);
@@ -340,34 +333,34 @@ static void attend(const struct arch_pass *p, const struct row_span *out, int32_
     int32_t C = c->hidden_size, Q = c->n_heads * c->head_dim;
     struct linear_input att = input_of(p, b->att, out->n, Q);
 
-    product(p, l, QWEN3_Q, n1, 0.0f, b->q, Q);
-    o->rmsnorm(&p->lane, b->q, layer_vector(p, l, QWEN3_Q_NORM), out->n * c->n_heads, c->head_dim,
+    product(p, l, DENSE_Q, n1, 0.0f, b->q, Q);
+    o->rmsnorm(&p->lane, b->q, layer_vector(p, l, DENSE_Q_NORM), out->n * c->n_heads, c->head_dim,
                c->rms_norm_eps, b->q_rot, b->rstd_q);
     o->rope(&p->lane, b->q_rot, out->n, c->n_heads, c->head_dim, out->pos, p->rope_cos,
             p->rope_sin);
     o->attention(&p->lane, shape, out, b->q_rot, &p->kv[l], b->att, b->lse);
-    product(p, l, QWEN3_O, &att, 1.0f, b->x2, C);
+    product(p, l, DENSE_O, &att, 1.0f, b->x2, C);
 }
 
 static void feed_forward(const struct arch_pass *p, int32_t n, int32_t l,
-                         const struct qwen3_layer *b)
+                         const struct dense_layer *b)
 {
     const struct model_config *c = weights_config(p->weights);
     const struct backend *o = weights_backend(p->weights);
     int32_t C = c->hidden_size, F = c->intermediate_size;
     struct linear_input n2 = input_of(p, b->n2, n, C), h = input_of(p, b->h, n, F);
 
-    o->rmsnorm(&p->lane, b->x2, layer_vector(p, l, QWEN3_NORM_2), n, C, c->rms_norm_eps, b->n2,
+    o->rmsnorm(&p->lane, b->x2, layer_vector(p, l, DENSE_NORM_2), n, C, c->rms_norm_eps, b->n2,
                b->rstd2);
-    product(p, l, QWEN3_GATE, &n2, 0.0f, b->gu, 2 * (int64_t)F);
-    product(p, l, QWEN3_UP, &n2, 0.0f, b->gu + F, 2 * (int64_t)F);
+    product(p, l, DENSE_GATE, &n2, 0.0f, b->gu, 2 * (int64_t)F);
+    product(p, l, DENSE_UP, &n2, 0.0f, b->gu + F, 2 * (int64_t)F);
     o->swiglu(&p->lane, b->gu, n, F, b->h);
     if (b->y)
-        product(p, l, QWEN3_DOWN, &h, 1.0f, b->y, C);
+        product(p, l, DENSE_DOWN, &h, 1.0f, b->y, C);
 }
 
-void qwen3_layer_forward(const struct arch_pass *p, const struct qwen3_rows *rows, int32_t l,
-                         const struct qwen3_layer *b)
+void dense_layer_forward(const struct arch_pass *p, const struct dense_rows *rows, int32_t l,
+                         const struct dense_layer *b)
 {
     const struct model_config *c = weights_config(p->weights);
     const struct backend *o = weights_backend(p->weights);
@@ -380,7 +373,7 @@ void qwen3_layer_forward(const struct arch_pass *p, const struct qwen3_rows *row
                                     .scale = 1.0f / sqrtf((float)c->head_dim)};
     struct linear_input n1 = input_of(p, b->n1, p->rows.n, c->hidden_size);
 
-    o->rmsnorm(&p->lane, b->x, layer_vector(p, l, QWEN3_NORM_1), p->rows.n, c->hidden_size,
+    o->rmsnorm(&p->lane, b->x, layer_vector(p, l, DENSE_NORM_1), p->rows.n, c->hidden_size,
                c->rms_norm_eps, b->n1, b->rstd1);
     write_keys(p, l, &shape, b, &n1);
     if (!out->n)
@@ -398,46 +391,47 @@ void qwen3_layer_forward(const struct arch_pass *p, const struct qwen3_rows *row
     feed_forward(p, out->n, l, b);
 }
 
-static void qwen3_forward(const struct arch_pass *p)
+static void dense_forward(const struct arch_pass *p)
 {
     const struct model_config *c = weights_config(p->weights);
     const struct backend *o = weights_backend(p->weights);
-    struct qwen3_rows rows;
-    struct qwen3_layer b = {0};
-    struct qwen3_kept kept = {0};
+    struct dense_rows rows;
+    struct dense_layer b = {0};
+    struct dense_kept kept = {0};
     struct scratch s;
 
     if (!p->rows.n)
         return;
     carve_scratch(c, p->rows.n, (uintptr_t)p->scratch, &s);
-    qwen3_rows_init(p, &rows);
+    dense_rows_init(p, &rows);
     for (int32_t l = 0; l < c->n_layers; l++) {
         if (p->acts)
-            qwen3_kept_layer(p, l, &b);
+            dense_kept_layer(p, l, &b);
         else
             inference_layer(p, &s, l == c->n_layers - 1 && rows.narrow, &b);
         if (l == 0)
             o->embed(&p->lane, &weights_at(p->weights, 0)->m, p->token, p->rows.n, b.x);
-        qwen3_layer_forward(p, &rows, l, &b);
+        dense_layer_forward(p, &rows, l, &b);
     }
     if (!p->n_out)
         return;
     if (p->acts)
-        qwen3_kept_final(p, &kept);
-    o->rmsnorm(&p->lane, b.y, weights_at(p->weights, 1 + c->n_layers * QWEN3_PER_LAYER)->m.rows,
+        dense_kept_final(p, &kept);
+    o->rmsnorm(&p->lane, b.y, weights_at(p->weights, 1 + c->n_layers * DENSE_PER_LAYER)->m.rows,
                p->n_out, c->hidden_size, c->rms_norm_eps, p->hidden, kept.rstd);
 }
 
-const struct arch arch_qwen3 = {
+const struct arch arch_dense = {
     .hf_name = "Qwen3ForCausalLM",
-    .name = "qwen3",
-    .check = qwen3_check,
-    .n_tensors = qwen3_n_tensors,
-    .tensor = qwen3_tensor,
-    .scratch_bytes = qwen3_scratch_bytes,
-    .acts_bytes = qwen3_acts_bytes,
-    .back_scratch_bytes = qwen3_back_scratch_bytes,
-    .forward = qwen3_forward,
-    .backward = qwen3_backward,
-    .head = qwen3_head,
+    .name = "dense",
+    .check = dense_check,
+    .ops = dense_ops,
+    .n_tensors = dense_n_tensors,
+    .tensor = dense_tensor,
+    .scratch_bytes = dense_scratch_bytes,
+    .acts_bytes = dense_acts_bytes,
+    .back_scratch_bytes = dense_back_scratch_bytes,
+    .forward = dense_forward,
+    .backward = dense_backward,
+    .head = dense_head,
 };
