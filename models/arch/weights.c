@@ -281,6 +281,11 @@ const struct sha256 *weights_hash(const struct weights *w)
     return &self->hash;
 }
 
+bool weights_are_cut(const struct weights *w)
+{
+    return w->checkpoint && tensor_file_is_cut(w->checkpoint);
+}
+
 int64_t weights_version(const struct weights *w)
 {
     return w->version;

@@ -57,6 +57,8 @@ void weights_set_flat(struct weights *w, const struct lane *l, const float *flat
 struct weights *weights_ref(struct weights *w);
 void weights_unref(struct weights *w);
 
+/* The file that they lie in was cut by another program: what was computed since is wrong. */
+bool weights_are_cut(const struct weights *w);
 int64_t weights_version(const struct weights *w);
 const struct sha256 *weights_hash(const struct weights *w); /* over names, shapes and bytes */
 const struct model_config *weights_config(const struct weights *w);

@@ -9,6 +9,7 @@
 #include "models/arch/weights_impl.h"
 #include "models/formats/model_check.h"
 #include "models/formats/tensor_file.h"
+#include "runtime/base/mapped_file.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/rng.h"
 
@@ -142,6 +143,7 @@ static enum status pack_product(struct weights *w, const struct lane *l, int32_t
         m.rows = rows;
     }
     b->pack(l, &m, base + ((const char *)m.panels - base));
+    mapped_file_drop(w->source[i]->data, w->source[i]->bytes);
     if (rows)
         b->release(b->ctx, rows);
     return STATUS_OK;
@@ -191,6 +193,8 @@ enum status weights_load(const struct backend *b, const struct arch *a,
     st = find_all(w, adopt, dtype, err);
     if (!st)
         st = take_values(w, err);
+    if (!st)
+        st = tensor_file_check_whole(adopt, err);
     if (st) {
         weights_unref(w);
         return st;
