@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "models/arch/weights_impl.h"
-#include "models/formats/tensor_file.h"
+#include "models/arch/weights_packed.h"
+#include "runtime/base/mapped_file.h"
 #include "runtime/base/memory.h"
 
 #define WEIGHTS_ALIGN ((size_t)64)
@@ -69,24 +69,29 @@ size_t weights_rows_bytes(const struct weights *w, int32_t i)
     return align_up(dtype_row_bytes(t->m.dtype, tensor_elements(t)));
 }
 
+void weights_measure(struct weights *w)
+{
+    w->panels_bytes = 0;
+    for (int32_t i = 0; i < w->n; i++)
+        if (w->tensor[i].is_product)
+            w->panels_bytes += align_up(w->backend->panels_bytes(&w->tensor[i].m));
+}
+
 enum status weights_alloc(struct weights *w, size_t rows_bytes, struct error *err)
 {
     const struct backend *b = w->backend;
-    size_t total = 0;
-    char *at;
+    const char *at = NULL;
 
-    for (int32_t i = 0; i < w->n; i++)
-        if (w->tensor[i].is_product)
-            total += align_up(b->panels_bytes(&w->tensor[i].m));
+    w->rows_bytes = rows_bytes;
     w->rows = b->alloc(b->ctx, rows_bytes ? rows_bytes : WEIGHTS_ALIGN);
-    w->panels = b->alloc(b->ctx, total ? total : WEIGHTS_ALIGN);
-    if (!w->rows || !w->panels)
+    if (w->packed)
+        at = weights_packed_panels(w);
+    else
+        at = w->panels = b->alloc(b->ctx, w->panels_bytes ? w->panels_bytes : WEIGHTS_ALIGN);
+    if (!w->rows || !at)
         return error_set(err, STATUS_NO_MEMORY,
                          "no memory for weights: %zu bytes of rows, %zu of panels", rows_bytes,
-                         total);
-    w->rows_bytes = rows_bytes;
-    w->panels_bytes = total;
-    at = w->panels;
+                         w->panels_bytes);
     for (int32_t i = 0; i < w->n; i++) {
         if (!w->tensor[i].is_product)
             continue;
@@ -96,7 +101,8 @@ enum status weights_alloc(struct weights *w, size_t rows_bytes, struct error *er
     return STATUS_OK;
 }
 
-void weights_pack(struct weights *w, const struct lane *l)
+/* Packs every product; all of them have rows. */
+static void weights_pack(struct weights *w, const struct lane *l)
 {
     char *base = w->panels;
 
@@ -122,6 +128,7 @@ void weights_unref(struct weights *w)
         w->backend->release(w->backend->ctx, w->rows);
     if (w->panels)
         w->backend->release(w->backend->ctx, w->panels);
+    mapped_file_close(w->packed);
     tensor_file_close(w->checkpoint);
     pthread_mutex_destroy(&w->lock);
     free(w->source);
@@ -195,6 +202,7 @@ enum status weights_from_flat(const struct weights *like, const float *flat, int
         w->tensor[i].m.dtype = like->tensor[i].m.dtype;
         total += weights_rows_bytes(w, i);
     }
+    weights_measure(w);
     st = weights_alloc(w, total, err);
     if (st) {
         weights_unref(w);
@@ -236,8 +244,6 @@ void weights_to_flat(const struct weights *w, float *flat)
     }
 }
 
-/* Names, shapes and bytes, tensor by tensor: the same values in the same dtypes have the same hash,
- * whether loaded or trained. */
 void weights_hash_tensor(const struct weights *w, int32_t i, struct hasher *h)
 {
     enum { PIECE = 1 << 14 };
@@ -283,7 +289,8 @@ const struct sha256 *weights_hash(const struct weights *w)
 
 bool weights_are_cut(const struct weights *w)
 {
-    return w->checkpoint && tensor_file_is_cut(w->checkpoint);
+    return (w->checkpoint && tensor_file_is_cut(w->checkpoint)) ||
+           (w->packed && mapped_file_is_cut(w->packed));
 }
 
 int64_t weights_version(const struct weights *w)

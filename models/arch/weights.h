@@ -15,6 +15,7 @@
 #include "kernels/backend.h"
 #include "models/formats/model_config.h"
 #include "runtime/base/hash.h"
+#include "runtime/base/seams.h"
 
 struct arch;
 struct tensor_file;
@@ -29,16 +30,24 @@ struct weight_tensor {
 
 struct weights; /* reference-counted; ref and unref from any thread */
 
-/* What products compute from: the type that is asked for, else (DTYPE_N) the stored one. Blocks of
- * a type for which the backend has no products are widened to f32. */
-enum dtype weights_held_dtype(const struct backend *b, enum dtype stored, enum dtype asked);
 /* From an opened checkpoint: every tensor of the architecture must exist with the right
  * shape. An extra tensor is an error that names it (except known buffers). Takes ownership of the
- * checkpoint, also on failure. `dtype`: what is asked for, as above; vectors are always f32.
- */
+ * checkpoint, also on failure. `dtype` is the type that products compute from; DTYPE_N: the stored
+ * one, but blocks of a type for which the backend has no products are widened to f32. Vectors are
+ * always f32. */
 MUST_CHECK enum status weights_load(const struct backend *b, const struct arch *a,
                                     const struct model_config *c, struct tensor_file *adopt,
                                     enum dtype dtype, struct weights **out, struct error *err);
+/* Where packed panels are kept from one start to the next (weights_packed.h). */
+struct weights_cache {
+    const char *folder; /* is made when it is needed */
+    const struct seams *seams;
+};
+/* The same with a cache of panels. */
+MUST_CHECK enum status weights_load_cached(const struct backend *b, const struct arch *a,
+                                           const struct model_config *c, struct tensor_file *adopt,
+                                           enum dtype dtype, const struct weights_cache *cache,
+                                           struct weights **out, struct error *err);
 /* Random initial weights (normal, std 0.02, output projections scaled by 1/sqrt(2 L)), fp32. */
 MUST_CHECK enum status weights_init(const struct backend *b, const struct arch *a,
                                     const struct model_config *c, uint64_t seed,

@@ -6,9 +6,8 @@
 #include <string.h>
 
 #include "models/arch/weights.h"
-#include "models/arch/weights_impl.h"
+#include "models/arch/weights_packed.h"
 #include "models/formats/model_check.h"
-#include "models/formats/tensor_file.h"
 #include "runtime/base/mapped_file.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/rng.h"
@@ -32,7 +31,8 @@ static enum status refuse_extra(const struct weights *w, const struct tensor_fil
     return STATUS_OK;
 }
 
-enum dtype weights_held_dtype(const struct backend *b, enum dtype stored, enum dtype asked)
+/* What products compute from: weights_load. */
+static enum dtype held_dtype(const struct backend *b, enum dtype stored, enum dtype asked)
 {
     struct matrix block = {.n_out = 1, .n_in = dtype_info(stored)->block, .dtype = stored};
 
@@ -40,6 +40,12 @@ enum dtype weights_held_dtype(const struct backend *b, enum dtype stored, enum d
         return asked;
     return dtype_is_plain(stored) || (b->matmul_q && b->panels_bytes(&block) > 0) ? stored
                                                                                   : DTYPE_F32;
+}
+
+/* Ops read the memory of the process. */
+static bool in_host_memory(const struct backend *b)
+{
+    return strncmp(b->name, "cpu", 3) == 0;
 }
 
 /* Rows may stay in the mapped file when ops can read them there: host memory, the right dtype and
@@ -50,7 +56,7 @@ static bool can_lend(const struct weights *w, int32_t i)
     enum dtype dtype = w->tensor[i].m.dtype;
     size_t align = dtype_is_plain(dtype) ? dtype_size(dtype) : 1;
 
-    return strncmp(w->backend->name, "cpu", 3) == 0 && t->dtype == dtype && !t->paired_heads &&
+    return in_host_memory(w->backend) && t->dtype == dtype && !t->paired_heads &&
            (uintptr_t)t->data % align == 0;
 }
 
@@ -83,7 +89,7 @@ static enum status find_all(struct weights *w, const struct tensor_file *files, 
 
         if (st)
             return st;
-        m->dtype = vector ? DTYPE_F32 : weights_held_dtype(w->backend, w->source[i]->dtype, dtype);
+        m->dtype = vector ? DTYPE_F32 : held_dtype(w->backend, w->source[i]->dtype, dtype);
     }
     return refuse_extra(w, files, err);
 }
@@ -149,19 +155,14 @@ static enum status pack_product(struct weights *w, const struct lane *l, int32_t
     return STATUS_OK;
 }
 
+/* Each tensor is read once: for its hash, its panels and what stays of its rows. */
 static enum status take_values(struct weights *w, struct error *err)
 {
     const struct lane alone = {0};
-    size_t total = 0;
-    char *at;
-    enum status st;
+    struct hasher *h = w->hashed ? NULL : hasher_new();
+    char *at = w->rows;
+    enum status st = STATUS_OK;
 
-    for (int32_t i = 0; i < w->n; i++)
-        total += copied_bytes(w, i);
-    st = weights_alloc(w, total, err);
-    if (st)
-        return st;
-    at = w->rows;
     for (int32_t i = 0; i < w->n && !st; i++) {
         if (copied_bytes(w, i) > 0) {
             copy_rows(w, i, at);
@@ -170,15 +171,43 @@ static enum status take_values(struct weights *w, struct error *err)
         } else if (keeps_rows(w, i)) {
             w->tensor[i].m.rows = w->source[i]->data;
         }
-        if (w->tensor[i].is_product)
+        if (h)
+            weights_hash_tensor(w, i, h);
+        if (w->tensor[i].is_product && !w->packed)
             st = pack_product(w, &alone, i, err);
+    }
+    if (h) {
+        w->hash = hasher_finish(h);
+        w->hashed = !st;
     }
     return st;
 }
 
-enum status weights_load(const struct backend *b, const struct arch *a,
-                         const struct model_config *c, struct tensor_file *adopt, enum dtype dtype,
-                         struct weights **out, struct error *err)
+static enum status load_values(struct weights *w, const struct weights_cache *cache,
+                               struct error *err)
+{
+    size_t total = 0;
+    bool known;
+    enum status st;
+
+    for (int32_t i = 0; i < w->n; i++)
+        total += copied_bytes(w, i);
+    weights_measure(w);
+    known = cache && weights_packed_find(w, cache);
+    st = weights_alloc(w, total, err);
+    if (!st)
+        st = take_values(w, err);
+    if (!st)
+        st = tensor_file_check_whole(w->checkpoint, err);
+    if (!st && cache && !(known && w->packed))
+        weights_packed_store(w, cache);
+    return st;
+}
+
+enum status weights_load_cached(const struct backend *b, const struct arch *a,
+                                const struct model_config *c, struct tensor_file *adopt,
+                                enum dtype dtype, const struct weights_cache *cache,
+                                struct weights **out, struct error *err)
 {
     struct weights *w = NULL;
     enum status st = arch_check(a, c, b, err);
@@ -192,15 +221,20 @@ enum status weights_load(const struct backend *b, const struct arch *a,
     w->checkpoint = adopt;
     st = find_all(w, adopt, dtype, err);
     if (!st)
-        st = take_values(w, err);
-    if (!st)
-        st = tensor_file_check_whole(adopt, err);
+        st = load_values(w, in_host_memory(b) ? cache : NULL, err);
     if (st) {
         weights_unref(w);
         return st;
     }
     *out = w;
     return STATUS_OK;
+}
+
+enum status weights_load(const struct backend *b, const struct arch *a,
+                         const struct model_config *c, struct tensor_file *adopt, enum dtype dtype,
+                         struct weights **out, struct error *err)
+{
+    return weights_load_cached(b, a, c, adopt, dtype, NULL, out, err);
 }
 
 /* ---- the plan of a load */
@@ -242,7 +276,7 @@ enum status weights_plan(const struct backend *b, const struct arch *a,
         st = find_all(w, files, dtype, err);
     for (int32_t i = 0; i < w->n && !st; i++) {
         if (!files && !weights_is_vector(w, i))
-            w->tensor[i].m.dtype = weights_held_dtype(b, c->dtype, dtype);
+            w->tensor[i].m.dtype = held_dtype(b, c->dtype, dtype);
         plan_tensor(w, i, dtype, &p);
     }
     p.kv_dtype = weights_kv_dtype(w);

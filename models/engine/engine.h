@@ -33,7 +33,8 @@ struct engine_options {
     enum dtype weight_dtype; /* DTYPE_N: as stored */
     enum dtype kv_dtype;     /* DTYPE_N: f32 for fp32 weights, else bf16 */
     bool no_prefix_cache;
-    int64_t memory_bytes; /* limit of the plan; 0: the available memory */
+    const struct weights_cache *cache; /* of packed weights; NULL: none */
+    int64_t memory_bytes;              /* limit of the plan; 0: the available memory */
 };
 
 /* Start from this: a zero is a valid dtype. */

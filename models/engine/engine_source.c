@@ -88,7 +88,8 @@ enum status engine_source_weights(struct engine_source *s, const struct engine_o
     if (st)
         return st;
     s->tensors = NULL;
-    return weights_load(o->backend, s->arch, &s->config, tensors, o->weight_dtype, out, err);
+    return weights_load_cached(o->backend, s->arch, &s->config, tensors, o->weight_dtype, o->cache,
+                               out, err);
 }
 
 void engine_source_deinit(struct engine_source *s)

@@ -36,6 +36,7 @@ struct mapped_file {
     void *bytes;
     size_t n;
     struct file_identity identity;
+    bool is_private;
 };
 
 static struct slot *take_slot(void *bytes, size_t n)
@@ -99,7 +100,12 @@ enum status mapped_file_open(const char *path, struct mapped_file **out, struct 
                          MAPPED_FILES_MAX);
     }
     m = xcalloc(1, sizeof(*m));
-    *m = (struct mapped_file){slot, xstrdup(path), p, (size_t)info.st_size, identity_of(&info)};
+    *m = (struct mapped_file){slot,
+                              xstrdup(path),
+                              p,
+                              (size_t)info.st_size,
+                              identity_of(&info),
+                              info.st_uid == geteuid() && (info.st_mode & 077) == 0};
     *out = m;
     return STATUS_OK;
 }
@@ -132,6 +138,11 @@ const char *mapped_file_name(const struct mapped_file *m)
 struct file_identity mapped_file_identity(const struct mapped_file *m)
 {
     return m->identity;
+}
+
+bool mapped_file_is_private(const struct mapped_file *m)
+{
+    return m->is_private;
 }
 
 bool mapped_file_is_cut(const struct mapped_file *m)

@@ -38,6 +38,9 @@ size_t mapped_file_size(const struct mapped_file *m);
 const char *mapped_file_name(const struct mapped_file *m);              /* the path */
 struct file_identity mapped_file_identity(const struct mapped_file *m); /* when it was opened */
 
+/* It belongs to this user, and no other may read or write it. */
+bool mapped_file_is_private(const struct mapped_file *m);
+
 /* A page of it was missing when it was read, and zeros were read instead. */
 bool mapped_file_is_cut(const struct mapped_file *m);
 /* STATUS_IO: it is cut, or the file has fewer bytes than when it was opened. */

@@ -150,12 +150,10 @@ static void on_each_backend(void (*check)(enum cpu_isa isa, enum dtype dtype, st
     for (int isa = 0; isa <= (int)cpu_isa_best(); isa++) {
         check((enum cpu_isa)isa, DTYPE_F32, pool);
         check((enum cpu_isa)isa, DTYPE_BF16, pool);
-        for (int t = 0; quantised_types[t] != DTYPE_N; t++) {
-            bool slow = isa == CPU_ISA_PLAIN && dtype_info(quantised_types[t])->block == 256;
-
-            if (!slow || quantised_types[t] == DTYPE_Q4_K) /* test_engine_bits has them all */
+        for (int t = 0; quantised_types[t] != DTYPE_N; t++)
+            if (isa == (int)cpu_isa_best() || quantised_types[t] == DTYPE_Q8_0 ||
+                quantised_types[t] == DTYPE_Q4_1) /* test_engine_bits has them all */
                 check((enum cpu_isa)isa, quantised_types[t], pool);
-        }
     }
     pool_free(pool);
 }
