@@ -111,6 +111,9 @@ static enum status set_up(struct agent *a, struct error *err)
         st = make_buffers(a, err);
     if (st)
         return st;
+    if (t->talks && (!t->scope.run || t->env_ops || t->schema || t->record))
+        return error_set(err, STATUS_UNSUPPORTED,
+                         "a talk needs a run, and has neither an environment nor a schema");
     a->wants_paths = t->scope.run || !t->role->model->info.takes_ids || a->task.on_text != NULL;
     if (!t->scope.run)
         a->call_base = rollout_call_base(t->scope.path, t->scope.attempt);
@@ -147,7 +150,7 @@ enum status agent_start(struct agent_host *h, const struct agent_task *t, agent_
     a->new_chain = true;
     a->stream.text = TOKEN_STREAM_INIT;
     token_ids_init(&a->chain, TOKEN_IDS_MAX_DEFAULT);
-    a->path = a->parent = a->base = a->reply_text = a->feed = STR_INIT;
+    a->path = a->parent = a->base = a->reply_text = a->feed = a->stream.said = STR_INIT;
     link_agent(a);
     st = set_up(a, err);
     if (st) {
@@ -204,6 +207,9 @@ void agent_free(struct agent *a)
     str_deinit(&a->base);
     str_deinit(&a->reply_text);
     str_deinit(&a->feed);
+    str_deinit(&a->stream.said);
+    turn_drop_question(a);
+    free(a->talk.failed);
     jv_unref(a->answer);
     jv_unref(a->result.output);
     free(a);
@@ -247,8 +253,25 @@ void agent_interrupt(struct agent *a)
     agent_stop(a, AGENT_STOP_INTERRUPT);
 }
 
+void agent_cut_short(struct agent *a)
+{
+    struct model *m = a->task.role->model;
+    bool advancing = a->advancing;
+
+    if (!a->task.talks || a->stop || (a->state != AGENT_REASONING && a->state != AGENT_ACTING))
+        return;
+    a->talk.cut = true;
+    a->advancing = true;
+    if (a->in_flight)
+        m->ops->cancel(m, &a->call);
+    if (a->state == AGENT_ACTING)
+        tool_step_stop(a->step, STEP_CANCELLED);
+    a->advancing = advancing;
+    agent_make_ready(a);
+}
+
 void agent_poll(struct agent *a)
 {
-    if (a->state == AGENT_ACTING)
-        agent_make_ready(a); /* turn_acting checks it */
+    if (a->state == AGENT_ACTING || a->state == AGENT_LISTENING)
+        agent_make_ready(a); /* turn_acting and turn_listening check it */
 }

@@ -67,7 +67,12 @@ struct agent_task {
     const struct env_ops *env_ops; /* NULL: no environment */
     struct env_params env_params;
     struct rollout_writer *record; /* NULL: none; else begun by the caller */
-    struct env_watch *watch;       /* NULL: no observer */
+    /* A talk with a person: after each answer the agent asks for the next message (turn_talk.c). An
+     * empty one ends it, with the last answer. A failed model call does not: the message is taken
+     * back, and the agent asks again. The limit of model calls counts from the last message. Needs
+     * a run; not with an environment, a schema or a record. */
+    bool talks;
+    struct env_watch *watch; /* NULL: no observer */
     /* With done's ctx: streamed text of the model call at `path`. NULL: no streaming. */
     void (*on_text)(void *ctx, const char *path, const char *text, size_t n);
     /* With done's ctx: a call starts (or stops) waiting for a person's answer, at most until due_ms
@@ -105,6 +110,10 @@ MUST_CHECK enum status agent_start(struct agent_host *h, const struct agent_task
  * for a process that ends: with STEP_STARTED; nothing more is recorded, and a resume continues. */
 void agent_cancel(struct agent *a);
 void agent_interrupt(struct agent *a);
+/* Of a talk: ends what the agent is doing for the last message, and it asks for the next one. A
+ * reply stays as far as it came; its tool calls get an error as their result. Nothing happens
+ * while it asks, and to other agents. */
+void agent_cut_short(struct agent *a);
 /* Checks for an answer that another process gave. */
 void agent_poll(struct agent *a);
 /* After done, in done, or while the agent waits for an answer; NULL is fine. */

@@ -115,7 +115,7 @@ static void sweep_deadlines(struct agent_host *h)
 
         if (over)
             agent_stop(a, AGENT_STOP_TIMEOUT);
-        else if (a->step)
+        else if (a->step || a->state == AGENT_LISTENING)
             agent_make_ready(a);
     }
 }

@@ -22,11 +22,12 @@ void agent_set_state(struct agent *a, enum agent_state to)
 #define TO(state) (1U << AGENT_##state)
     static const unsigned next[] = {
         [AGENT_BEGIN] = TO(PERCEIVE),
-        [AGENT_PERCEIVE] = TO(REASON) | TO(END),
-        [AGENT_REASON] = TO(REASONING) | TO(ACT) | TO(END), /* at once if it is recorded */
+        [AGENT_PERCEIVE] = TO(REASON) | TO(LISTENING) | TO(END),
+        [AGENT_REASON] = TO(REASONING) | TO(ACT) | TO(PERCEIVE) | TO(END), /* if it is recorded */
         [AGENT_REASONING] = TO(REASONING) | TO(ACT) | TO(PERCEIVE) | TO(END),
         [AGENT_ACT] = TO(ACT) | TO(ACTING) | TO(PERCEIVE) | TO(END),
         [AGENT_ACTING] = TO(ACT) | TO(PERCEIVE) | TO(END),
+        [AGENT_LISTENING] = TO(LISTENING) | TO(PERCEIVE) | TO(END),
         [AGENT_END] = TO(OVER),
         [AGENT_OVER] = 0,
     };

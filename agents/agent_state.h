@@ -49,6 +49,7 @@ enum agent_state {
     AGENT_REASONING, /* waits for the model */
     AGENT_ACT,       /* pending[at] is next */
     AGENT_ACTING,    /* waits for `step` */
+    AGENT_LISTENING, /* of a talk: waits for the next message */
     AGENT_END,       /* the result is ready; next: call done */
     AGENT_OVER,      /* done was called */
 };
@@ -79,6 +80,7 @@ struct agent_stream {
     int32_t n_shown;
     struct token_stream text;
     size_t n_shown_bytes; /* of a model that gives text */
+    struct str said;      /* the same: what a talk has shown of the reply */
 };
 
 /* ---- turn_vote.c: several samples of one call */
@@ -92,6 +94,16 @@ struct agent_vote {
     struct vote_sample *sample; /* (n_different) */
     int32_t n_different, n_asked;
     int64_t n_ids; /* of all samples */
+};
+
+/* ---- turn_talk.c: an agent that talks with a person */
+struct agent_talk {
+    int64_t turn;              /* at which the last message was heard */
+    bool cut;                  /* the person cut the work on it short */
+    char *failed;              /* why there is no answer to it; NULL: nothing failed */
+    struct question *question; /* while listening */
+    struct json *heard;        /* the next message; NULL: not yet */
+    struct error broken;       /* of the question: the store could not be read */
 };
 
 struct agent {
@@ -136,6 +148,7 @@ struct agent {
     struct agent_stream stream;
     struct str reply_text; /* decoded */
     struct agent_vote vote;
+    struct agent_talk talk; /* if the task talks */
 
     /* ---- acting */
     struct pending_call *pending;

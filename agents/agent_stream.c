@@ -9,6 +9,8 @@
 
 static void show(struct agent *a, const char *text, size_t n)
 {
+    if (a->task.talks && a->call.on_text)
+        str_append(&a->stream.said, text, n);
     if (n > 0)
         a->task.on_text(a->ctx, str_cstr(&a->path), text, n);
 }

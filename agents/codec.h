@@ -27,6 +27,10 @@ struct codec {
     /* Keeps a call's result (lent) for the next perceive. NULL in the compact codec, whose
      * environment writes to a->feed. */
     void (*add_result)(struct agent *a, const struct pending_call *p, const struct json *result);
+    /* A message of the person, for the next perceive, and back to the state before the last such
+     * message. NULL in the compact codec, whose agents do not talk. */
+    void (*hear)(struct agent *a, const char *text, size_t n);
+    void (*unhear)(struct agent *a);
     /* Journals the messages of the next intent (saved: they are in the journal already). */
     void (*save_prompt)(struct agent *a, bool saved);
     /* The result of the model's step, after read_reply: new, small. */

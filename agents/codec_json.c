@@ -103,6 +103,7 @@ static void begin_messages(struct agent *a, const struct json *observation)
     if (t->schema && !t->env_ops && t->scope.prompt_format != 1) {
         schema_words(t->schema, &text);
     }
+    c->n_unheard = jv_size(c->messages);
     json_add_message(c, "user", str_cstr(&text), text.len);
     str_deinit(&text);
 }
@@ -389,6 +390,25 @@ static void add_result(struct agent *a, const struct pending_call *p, const stru
     str_deinit(&text);
 }
 
+static void hear(struct agent *a, const char *text, size_t n)
+{
+    struct json_codec *c = codec_of(a);
+
+    c->n_unheard = jv_size(c->messages);
+    json_add_message(c, "user", text, n);
+}
+
+static void unhear(struct agent *a)
+{
+    struct json_codec *c = codec_of(a);
+    struct json *before = jv_array();
+
+    for (size_t i = 0; i < c->n_unheard; i++)
+        jv_append_adopt(before, jv_ref(jv_at(c->messages, i)));
+    jv_unref(c->messages);
+    c->messages = before;
+}
+
 static struct json *message(struct agent *a)
 {
     struct json *said = codec_of(a)->said;
@@ -411,7 +431,7 @@ static struct json *step_output(struct agent *a)
 
 static enum status replay_output(struct agent *a, const struct json *out, struct error *err)
 {
-    const char *text = jv_get_string(jv_get(out, "content"), NULL);
+    const char *text = jv_get_string(jv_get(out, "content"), NULL), *finish;
 
     if (!text)
         return error_set(err, STATUS_CORRUPT, "the reply recorded at %s has no content",
@@ -421,7 +441,10 @@ static enum status replay_output(struct agent *a, const struct json *out, struct
     if (jv_get(out, "reasoning"))
         a->call.reasoning = xstrdup(jv_get_string(jv_get(out, "reasoning"), ""));
     a->call.tool_calls = jv_get(out, "tool_calls") ? jv_ref(jv_get(out, "tool_calls")) : NULL;
-    a->call.finish = jv_get(out, "finish") ? FINISH_LENGTH : FINISH_STOP;
+    finish = jv_get_string(jv_get(out, "finish"), "");
+    a->call.finish = strcmp(finish, model_finish_name(FINISH_CANCELLED)) == 0 ? FINISH_CANCELLED
+                     : finish[0]                                              ? FINISH_LENGTH
+                                                                              : FINISH_STOP;
     if (jv_get(out, MODEL_COST_KEY))
         a->call.usage.cost_nano = jv_get_int(jv_get(out, MODEL_COST_KEY), 0);
     return STATUS_OK;
@@ -434,6 +457,8 @@ const struct codec codec_json = {
     .perceive = perceive,
     .read_reply = codec_json_read_reply,
     .add_result = add_result,
+    .hear = hear,
+    .unhear = unhear,
     .save_prompt = save_prompt,
     .step_output = step_output,
     .message = message,

@@ -19,6 +19,7 @@ struct json_codec {
     struct str rendered, text;     /* the last prompt and the next one */
     struct parsed_reply reply;     /* of models that take ids */
     int32_t n_repairs;
+    size_t n_unheard; /* of messages, those before the person's last one */
 };
 
 /* New: {role, content}. Special tokens in foreign text stay text. */

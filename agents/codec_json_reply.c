@@ -122,7 +122,7 @@ static enum status parse_text(struct agent *a, struct error *err)
     c->reply = (struct parsed_reply){.content = NULL};
     st = tool_calls_parse(c->chat->format, str_cstr(&clean), clean.len,
                           thinking ? REPLY_STARTS_THINKING : REPLY_STARTS_ANYHOW,
-                          a->call.finish == FINISH_LENGTH, c->tools, &c->reply, err);
+                          a->call.finish != FINISH_STOP, c->tools, &c->reply, err);
     str_deinit(&clean);
     if (st)
         return st;
@@ -241,7 +241,7 @@ static void remember(struct agent *a)
                      c->chat ? chat_guard_json(&c->chat->guard, text) : jv_ref(text));
         jv_set_adopt(said, "reasoning", text);
     }
-    if (!c->chat && a->call.finish == FINISH_LENGTH)
+    if (!c->chat && a->call.finish != FINISH_STOP)
         jv_set_string(said, "finish", model_finish_name(a->call.finish));
     if (!c->chat && a->call.usage.cost_nano > 0)
         jv_set_int(said, MODEL_COST_KEY, a->call.usage.cost_nano);

@@ -54,6 +54,8 @@ static bool move(struct agent *a)
         return !must_stop(a) && turn_act(a);
     case AGENT_ACTING:
         return turn_acting(a);
+    case AGENT_LISTENING:
+        return turn_listening(a);
     case AGENT_END:
     case AGENT_OVER:
         break;

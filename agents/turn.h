@@ -15,6 +15,15 @@ bool turn_reason(struct agent *a);
 bool turn_reasoning(struct agent *a);
 bool turn_act(struct agent *a);
 bool turn_acting(struct agent *a);
+/* turn_talk.c */
+/* Asks for the next message if it is time to; *asks: it does. */
+MUST_CHECK enum status turn_talk(struct agent *a, bool *asks, struct error *err);
+bool turn_listening(struct agent *a);
+/* The reply was cut short by the person: what came of it is the reply. */
+void turn_keep_cut(struct agent *a);
+/* The model call failed: the message is taken back. Returns true. */
+bool turn_talk_failed(struct agent *a, const struct error *why);
+void turn_drop_question(struct agent *a);
 void turn_drop_step(struct agent *a); /* abandons the call in flight, if there is one */
 
 /* The path of the current turn, scope/turn:n, into a->base. */

@@ -15,6 +15,8 @@
 #include "runtime/base/memory.h"
 #include "runtime/store/path.h"
 
+#define CUT_SHORT "the user stopped it"
+
 static struct json *error_value(const char *text)
 {
     struct json *v = jv_object();
@@ -346,6 +348,15 @@ static bool take_outcome(struct agent *a)
             journal_message(a->task.scope.run, a->task.scope.path, "tool", r->out);
         return take_result(a, p, r->out);
     }
+    if (r->state == STEP_CANCELLED && a->talk.cut && !a->stop) {
+        struct json *result = error_value(CUT_SHORT);
+        bool more;
+
+        finish(a, STEP_ERROR, result, CUT_SHORT);
+        more = take_result(a, p, result);
+        jv_unref(result);
+        return more;
+    }
     if (r->state == STEP_CANCELLED)
         journal_given_up(a);
     if (a->stop) {
@@ -384,7 +395,7 @@ static enum status may_call(const struct agent *a, struct error *err)
 
 bool turn_act(struct agent *a)
 {
-    const struct pending_call *p;
+    struct pending_call *p;
     enum status st;
 
     if (a->at >= a->n_pending || a->env_over || a->restart) {
@@ -393,6 +404,8 @@ bool turn_act(struct agent *a)
         return true;
     }
     p = &a->pending[a->at];
+    if (a->talk.cut && !p->error)
+        p->error = xstrdup(CUT_SHORT);
     st = may_call(a, &a->result.err);
     if (st)
         return agent_end(a, st, NULL);

@@ -256,7 +256,9 @@ static bool take_reply(struct agent *a, bool replayed)
         st = token_ids_append(&a->chain, a->call.ids, (size_t)a->call.n_ids, err);
     if (st)
         return agent_end(a, st, NULL);
-    if (!replayed)
+    if (a->call.finish == FINISH_CANCELLED)
+        a->talk.cut = true; /* on replay too; how much of it the session has is not known */
+    else if (!replayed)
         a->session_len = takes ? (int32_t)a->chain.n - a->n_unsaid : 0;
     a->new_chain = false;
     if (a->wants_paths) {
@@ -360,6 +362,10 @@ static bool replay(struct agent *a, const struct step_record *s)
     enum status st = step_state_status(s->state);
 
     budget_spend(a->task.scope.budget, 0, 1, 0);
+    if (st && a->task.talks) {
+        error_set(err, st, "%s", s->err ? s->err : step_state_name(s->state));
+        return turn_talk_failed(a, err);
+    }
     if (st) {
         error_set(err, st, "%s", s->err ? s->err : step_state_name(s->state));
         error_note(err, "model %s", model_of(a)->info.name);
@@ -395,6 +401,7 @@ static void start_call(struct agent *a)
     assert(a->session_len >= 0 && (size_t)a->session_len <= a->chain.n);
     assert(a->prefix_len >= 0 && (size_t)a->prefix_len <= a->chain.n);
     model_call_clear_text(c);
+    str_clear(&a->stream.said);
     c->session = a->session;
     c->path = a->wants_paths ? str_cstr(&a->path) : NULL;
     c->run = a->task.scope.run ? run_uuid(a->task.scope.run) : NULL;
@@ -473,6 +480,8 @@ static bool failed(struct agent *a)
     }
     if (a->task.scope.run)
         journal_reply(a);
+    if (a->task.talks && !a->stop)
+        return turn_talk_failed(a, &c->err);
     error_note(&c->err, "model %s", model_of(a)->info.name);
     a->result.not_retryable = c->not_retryable;
     a->result.retry_after_ms = c->retry_after_ms;
@@ -494,6 +503,8 @@ bool turn_reasoning(struct agent *a)
     if (a->in_flight)
         return false;
     agent_stream_flush(a);
+    if (a->talk.cut && !a->stop && a->call.status == STATUS_CANCELLED)
+        turn_keep_cut(a);
     if (a->call.status)
         return failed(a);
     if (a->task.role->votes > 1 && model_of(a)->info.takes_ids) {

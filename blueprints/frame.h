@@ -31,6 +31,9 @@ struct node_ops {
     void (*cancel)(struct frame *f);
     /* Checks whether the wait is over; called from time to time while it waits. May be NULL. */
     void (*poll)(struct frame *f);
+    /* A person who talks with it wants no more of what it is doing; it goes on with the next
+     * message. Only while it is working. May be NULL. */
+    void (*cut_short)(struct frame *f);
     /* Frees f->node and all that it opened. NULL: nothing to free. */
     void (*release)(struct frame *f);
 };

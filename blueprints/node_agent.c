@@ -246,6 +246,7 @@ static void fill_task(struct agent_work *w, const struct plan_agent *a)
     w->task.schema = f->step->schema;
     w->task.env_ops = f->step->env;
     w->task.may_be_cut = f->step->may_be_cut;
+    w->task.talks = f->step->talks;
     if (!f->step->env && !is_limited(&a->budget) && !is_limited(&f->step->budget) &&
         w->task.scope.prompt_format != 1) /* release 0.1 had no such limit */
         w->task.max_model_calls = AGENT_MAX_MODEL_CALLS;
@@ -290,6 +291,11 @@ static void poll(struct frame *f)
     agent_poll(((struct agent_work *)f->node)->agent);
 }
 
+static void cut_short(struct frame *f)
+{
+    agent_cut_short(((struct agent_work *)f->node)->agent);
+}
+
 static void release(struct frame *f)
 {
     struct agent_work *w = f->node;
@@ -302,5 +308,9 @@ static void release(struct frame *f)
     f->node = NULL;
 }
 
-const struct node_ops node_agent_ops = {
-    .prepare = prepare, .begin = begin, .cancel = cancel, .poll = poll, .release = release};
+const struct node_ops node_agent_ops = {.prepare = prepare,
+                                        .begin = begin,
+                                        .cancel = cancel,
+                                        .poll = poll,
+                                        .cut_short = cut_short,
+                                        .release = release};

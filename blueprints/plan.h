@@ -101,6 +101,7 @@ struct plan_step {
     bool wait_is_for;
     struct plan *sub;    /* PLAN_BLUEPRINT */
     struct json *schema; /* the answer must fit */
+    bool talks;          /* agent: it asks for the next message after each answer */
     bool may_be_cut;     /* agent: an answer that max_tokens cut is accepted */
     struct plan_retry retry;
     struct plan_budget budget;

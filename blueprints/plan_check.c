@@ -299,6 +299,9 @@ static enum status check_step(const struct plan *p, const struct plan_check *c,
     if (!st && s->kind == PLAN_HUMAN && c->unattended && !s->on_timeout)
         st = yaml_error(err, p->yaml, yaml_get(s->node, "human"),
                         "nobody can answer step `%s` here: it needs `on_timeout`", s->id);
+    if (!st && s->talks && c->unattended)
+        st = yaml_error(err, p->yaml, yaml_get(s->node, "talk"),
+                        "nobody can talk with the agent of step `%s` here", s->id);
     if (!st)
         st = check_retry(p, c, s, err);
     if (!st)

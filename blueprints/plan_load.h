@@ -88,6 +88,13 @@ MUST_CHECK enum status plan_value_load(struct plan_loader *l, const struct yaml_
 MUST_CHECK enum status plan_value_load_condition(struct plan_loader *l,
                                                  const struct yaml_node *node,
                                                  struct plan_value **out);
+/* A mapping that is not in the file so; its place is that of the node. */
+struct plan_member {
+    const char *key;
+    struct plan_value *value;
+};
+struct plan_value *plan_value_map(struct plan_loader *l, const struct yaml_node *node,
+                                  const struct plan_member *member, size_t n);
 void plan_value_deinit(struct plan_value *v);
 struct plan_value *plan_value_next(struct plan_value *v); /* of plan->values */
 /* Calls fn for everything that an expression in v reads, until it fails. */

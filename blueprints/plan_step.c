@@ -19,21 +19,27 @@ struct kind_info {
     kind_load_fn load;
 };
 
-#define KIND(id, word, keys)                                                                       \
+#define LOADER(word)                                                                               \
     static enum status load_##word(struct plan_loader *l, const struct yaml_node *node,            \
                                    struct plan_step *s);
+#define KIND(id, word, keys) LOADER(word)
+#define FORM(word, keys)     LOADER(word)
 #include "blueprints/kinds.def"
 #undef KIND
 
+/* By enum plan_kind, then the forms. */
 static const struct kind_info kinds[] = {
 #define KIND(id, word, keys) {#word, keys, load_##word},
+#define FORM(word, keys)     {#word, keys, load_##word},
 #include "blueprints/kinds.def"
 #undef KIND
 };
 
+#define NO_WORD ((int)ARRAY_LEN(kinds))
+
 const char *plan_kind_name(enum plan_kind k)
 {
-    return (unsigned)k < ARRAY_LEN(kinds) ? kinds[k].word : "unknown";
+    return (unsigned)k < PLAN_N_KINDS ? kinds[k].word : "unknown";
 }
 
 /* ---- keys */
@@ -72,7 +78,7 @@ static bool kinds_with(const char *key, struct str *list)
 }
 
 /* A key that exists, but not for this kind: `retry` of a `value`. */
-static bool foreign_key(struct plan_loader *l, const struct yaml_node *node, enum plan_kind kind,
+static bool foreign_key(struct plan_loader *l, const struct yaml_node *node, int kind,
                         const char *const *allowed, size_t n)
 {
     const struct yaml_node *key;
@@ -96,13 +102,13 @@ static bool foreign_key(struct plan_loader *l, const struct yaml_node *node, enu
     return found;
 }
 
-static enum status check_keys(struct plan_loader *l, const struct yaml_node *node,
-                              enum plan_kind kind, enum plan_kind repeat)
+static enum status check_keys(struct plan_loader *l, const struct yaml_node *node, int kind,
+                              int repeat)
 {
     const char *keys[MAX_STEP_KEYS];
     size_t n = 0;
 
-    if (repeat != PLAN_N_KINDS) {
+    if (repeat != NO_WORD) {
         keys[n++] = kinds[repeat].word;
         add_keys(l, kinds[repeat].keys, keys, &n);
     }
@@ -138,27 +144,27 @@ static enum status no_kind(struct plan_loader *l, const struct yaml_node *node, 
     return st;
 }
 
-/* The kind of the step, and the kind that repeats it (PLAN_N_KINDS: none). */
+/* The kind or form of the step, and the kind that repeats it (NO_WORD: none). */
 static enum status find_kind(struct plan_loader *l, const struct yaml_node *node, const char *id,
-                             enum plan_kind *kind, enum plan_kind *repeat)
+                             int *kind, int *repeat)
 {
-    *kind = *repeat = PLAN_N_KINDS;
-    for (enum plan_kind k = 0; k < PLAN_N_KINDS; k++) {
+    *kind = *repeat = NO_WORD;
+    for (int k = 0; k < NO_WORD; k++) {
         bool repeats = k == PLAN_MAP || k == PLAN_LOOP;
-        enum plan_kind *which = repeats ? repeat : kind;
+        int *which = repeats ? repeat : kind;
 
         if (!yaml_get(node, kinds[k].word))
             continue;
-        if (*which != PLAN_N_KINDS)
+        if (*which != NO_WORD)
             return PLAN_FAULT(l, yaml_key_node(node, kinds[k].word),
                               "a step has one kind, but this one has `%s` and `%s`%s",
                               kinds[k].word, kinds[*which].word,
                               repeats ? "; put one of them into `do`" : "");
         *which = k;
     }
-    if (*kind == PLAN_N_KINDS && *repeat == PLAN_N_KINDS)
+    if (*kind == NO_WORD && *repeat == NO_WORD)
         return no_kind(l, node, id);
-    if (*kind == PLAN_N_KINDS)
+    if (*kind == NO_WORD)
         return PLAN_FAULT(l, node,
                           "`%s` of step `%s` has nothing to repeat: add `agent`, `tool`, `do` or "
                           "another kind",
@@ -200,11 +206,12 @@ static enum status load_common(struct plan_loader *l, const struct yaml_node *no
 }
 
 static enum status load_one(struct plan_loader *l, const char *id, const struct yaml_node *node,
-                            enum plan_kind kind, struct plan_step *s)
+                            int kind, struct plan_step *s)
 {
     enum status st;
 
-    *s = (struct plan_step){.id = id, .kind = kind, .effect = -1, .node = node};
+    *s = (struct plan_step){.id = id, .effect = -1, .node = node};
+    s->kind = kind < PLAN_N_KINDS ? (enum plan_kind)kind : PLAN_TOOL;
     s->line = yaml_line(node);
     s->column = yaml_column(node);
     s->retry.backoff = 2;
@@ -216,7 +223,7 @@ static enum status load_one(struct plan_loader *l, const char *id, const struct 
 static enum status load_step(struct plan_loader *l, const char *id, const struct yaml_node *node,
                              struct plan_step *s)
 {
-    enum plan_kind kind, repeat;
+    int kind, repeat;
     enum status st;
 
     if (yaml_node_kind(node) != YAML_MAPPING)
@@ -224,7 +231,7 @@ static enum status load_step(struct plan_loader *l, const char *id, const struct
     st = find_kind(l, node, id, &kind, &repeat);
     if (st)
         return st;
-    if (repeat == PLAN_N_KINDS)
+    if (repeat == NO_WORD)
         return load_one(l, id, node, kind, s);
     st = load_one(l, id, node, repeat, s);
     s->child = arena_alloc(l->plan->arena, sizeof(*s->child));
@@ -353,6 +360,19 @@ static enum status load_env(struct plan_loader *l, const struct yaml_node *node,
     return st ? st : env_value(l, env, "profile", &s->env_profile);
 }
 
+static enum status load_talk(struct plan_loader *l, const struct yaml_node *node,
+                             struct plan_step *s)
+{
+    static const char *const others[] = {"env", "schema", "retry"};
+    enum status st = part_bool(l, node, "talk", &s->talks);
+
+    for (size_t i = 0; !st && s->talks && i < ARRAY_LEN(others); i++)
+        if (yaml_get(node, others[i]))
+            st = PLAN_FAULT(l, yaml_get(node, others[i]), "`%s` is not for an agent with `talk`",
+                            others[i]);
+    return st;
+}
+
 static enum status load_agent(struct plan_loader *l, const struct yaml_node *node,
                               struct plan_step *s)
 {
@@ -370,6 +390,8 @@ static enum status load_agent(struct plan_loader *l, const struct yaml_node *nod
         return st;
     s->may_be_cut = cut == 1;
     st = value_of(l, node, "history", &s->history);
+    if (!st)
+        st = load_talk(l, node, s);
     if (!st && s->history && yaml_get(node, "env"))
         st = PLAN_FAULT(l, yaml_get(node, "history"), "`history` is not for agents with an `env`");
     constant = !st && s->history ? plan_value_constant(s->history) : NULL;
@@ -401,6 +423,44 @@ static enum status load_tool(struct plan_loader *l, const struct yaml_node *node
 
     if (!st && in && yaml_node_kind(in) == YAML_SEQUENCE)
         st = PLAN_FAULT(l, in, "`in` of a tool must be a mapping of arguments");
+    return st;
+}
+
+/* The text of the key, which may be computed, as an argument of the tool. */
+static enum status load_content(struct plan_loader *l, const struct yaml_node *node,
+                                const char *word, struct plan_value **out)
+{
+    const struct yaml_node *value = yaml_get(node, word);
+
+    if (yaml_node_kind(value) != YAML_SCALAR)
+        return PLAN_FAULT(l, value, "`%s` takes text", word);
+    return plan_value_load(l, value, out);
+}
+
+static enum status load_resource(struct plan_loader *l, const struct yaml_node *node,
+                                 struct plan_step *s)
+{
+    struct plan_member member[] = {{"uri", NULL}};
+    enum status st = load_content(l, node, "resource", &member[0].value);
+
+    s->tool = "mcp_resource";
+    if (!st)
+        s->in = plan_value_map(l, node, member, ARRAY_LEN(member));
+    return st;
+}
+
+static enum status load_prompt(struct plan_loader *l, const struct yaml_node *node,
+                               struct plan_step *s)
+{
+    struct plan_member member[] = {{"name", NULL}, {"arguments", s->in}};
+    const struct yaml_node *in = yaml_get(node, "in");
+    enum status st = load_content(l, node, "prompt", &member[0].value);
+
+    if (!st && in && yaml_node_kind(in) != YAML_MAPPING)
+        st = PLAN_FAULT(l, in, "`in` of a prompt must be a mapping of arguments");
+    s->tool = "mcp_prompt";
+    if (!st)
+        s->in = plan_value_map(l, node, member, s->in ? 2 : 1);
     return st;
 }
 

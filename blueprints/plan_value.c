@@ -111,6 +111,21 @@ enum status plan_value_load(struct plan_loader *l, const struct yaml_node *node,
     return st;
 }
 
+struct plan_value *plan_value_map(struct plan_loader *l, const struct yaml_node *node,
+                                  const struct plan_member *member, size_t n)
+{
+    struct plan_value *v = value_new(l, VALUE_MAP, node);
+
+    v->n = n;
+    v->item = arena_alloc(l->plan->arena, n * sizeof(struct plan_value *));
+    v->key = arena_alloc(l->plan->arena, n * sizeof(const char *));
+    for (size_t i = 0; i < n; i++) {
+        v->item[i] = member[i].value;
+        v->key[i] = member[i].key;
+    }
+    return v;
+}
+
 enum status plan_value_load_condition(struct plan_loader *l, const struct yaml_node *node,
                                       struct plan_value **out)
 {

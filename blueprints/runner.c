@@ -360,6 +360,26 @@ void runner_time_out(struct runner *r, const char *words)
     frame_time_out_as(r->root, words);
 }
 
+void runner_look_for_answers(struct runner *r)
+{
+    if (can_stop(r) && !frame_is_stopping(r->root))
+        poll_waiting(r->root);
+}
+
+static void cut_short(struct frame *f)
+{
+    for (struct frame *c = f->child; c; c = c->next)
+        cut_short(c);
+    if (f->state == FRAME_WORKING && f->ops->cut_short)
+        f->ops->cut_short(f);
+}
+
+void runner_cut_short(struct runner *r)
+{
+    if (can_stop(r) && !frame_is_stopping(r->root))
+        cut_short(r->root);
+}
+
 void runner_suspend(struct runner *r)
 {
     r->suspending = true;

@@ -79,6 +79,11 @@ void runner_suspend(struct runner *r);
 /* After done, allowed inside it; or one that was never started. */
 void runner_free(struct runner *r);
 
+/* Looks for answers now, and not only from time to time. */
+void runner_look_for_answers(struct runner *r);
+/* The agents that talk with a person end what they are doing, and ask for the next message. */
+void runner_cut_short(struct runner *r);
+
 /* Open steps of a run under way. If only n_unlimited is not 0, the run goes on only after an
  * answer. */
 struct runner_open {

@@ -37,3 +37,12 @@ enum status backend_require(const struct backend *b, op_set ops, const char *wha
                              b->name, backend_op_name((enum backend_op)i), what);
     return STATUS_OK;
 }
+
+const void *backend_view(const struct backend *b, const struct lane *l, const void *from,
+                         void *space, size_t bytes)
+{
+    if (b->host_memory)
+        return from;
+    b->download(l, space, from, bytes);
+    return space;
+}

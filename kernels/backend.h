@@ -44,20 +44,17 @@
 #define ATTENTION_BLOCK        256 /* keys per softmax block */
 #define ATTENTION_MAX_HEAD_DIM 256
 #define LSE_BLOCK              4096
-#define MATRIX_PANEL           32 /* output columns of a packed panel */
-#define GRADIENT_SHARDS        8  /* weight gradients add up in this many parts, in order */
+#define GRADIENT_SHARDS        8 /* weight gradients add up in this many parts, in order */
 
 struct lane {
     struct pool *pool; /* NULL: the calling thread alone */
     void *stream;      /* devices: the queue of this lane; CPU: unused */
 };
 
-/* A weight W (n_out, n_in) as in Hugging Face: y = x W^T. `rows` is row-major. `panels`
- * holds the same values packed for `matmul`: panel p has columns (outputs)
- * 32p .. 32p+31, laid out (n_in, 32), zero padded; always f32 or bf16 like dtype (f16
- * is widened to f32 when packed). Of a quantised dtype `rows` has the blocks of a GGUF file and
- * `panels`, packed for `matmul_q`, the backend's own layout, 64-byte aligned. The memory belongs to
- * the owner (models/arch/weights.h). */
+/* A weight W (n_out, n_in) as in Hugging Face: y = x W^T. `rows` is row-major; of a quantised dtype
+ * it has the blocks of a GGUF file. `panels` has the same values as `pack` laid them out for
+ * products: 64-byte aligned, the backend's own affair. Both are backend memory (or, with
+ * host_memory, any host memory) and belong to the owner (models/arch/weights.h). */
 struct matrix {
     int32_t n_out, n_in;
     enum dtype dtype;
@@ -65,16 +62,16 @@ struct matrix {
     const void *panels;
 };
 
-/* One layer's KV pages. Page p: keys (G, D, KV_PAGE_TOKENS) transposed, so that 16 scores are
- * one FMA chain over D each; values (G, KV_PAGE_TOKENS, D). dtype f32 or bf16. */
+/* One layer's KV pages. Page p has its keys at k + p * kv_half_bytes and its values at the same
+ * place of v; how they lie there is the backend's own affair. */
 struct kv_layer {
-    void *k; /* (n_pages, G, D, 16) */
-    void *v; /* (n_pages, G, 16, D) */
+    void *k, *v;
     enum dtype dtype;
 };
 
 /* Rows of a forward pass over page tables: row r is position pos[r] of the sequence whose
- * table is page[seq[r]] (page[s][i] holds positions 16i .. 16i+15) and attends to 0 .. pos[r]. */
+ * table is page[seq[r]] (page[s][i] holds positions 16i .. 16i+15) and attends to 0 .. pos[r],
+ * or to a window of them. All the tables are host memory. */
 struct row_span {
     int32_t n; /* R */
     const int32_t *seq;
@@ -82,9 +79,12 @@ struct row_span {
     const int32_t *const *page;
 };
 
+/* A score is x = scale * q.k or, with a soft cap, softcap * tanh(x / softcap). */
 struct attention_shape {
     int32_t n_heads, n_kv_heads, head_dim;
-    float scale; /* 1/sqrt(D) */
+    float scale;
+    int32_t window; /* row r attends to the positions pos[r]-window+1 .. pos[r] alone; 0: to all */
+    float softcap;  /* 0: none */
 };
 
 struct adamw_step {
@@ -107,17 +107,30 @@ struct backend {
     uint32_t abi, size_bytes;
     const char *name; /* "cpu-avx512", "cpu-avx2", "cpu-plain", "cuda-sm90" */
     void *ctx;
-    bool exact; /* logp of rollout and training agree bitwise */
+    bool exact;       /* logp of rollout and training agree bitwise */
+    bool host_memory; /* backend memory is host memory, and ops take any host memory */
 
-    /* Memory that ops work on. On the CPU it is host memory. */
+    /* Memory that ops work on. But for host_memory the host never touches it: upload takes host
+     * memory to it, download brings it back, copy is within it (no overlap). A lane does these and
+     * its ops in the order of the calls; src of upload may change once it returns, dst of download
+     * is filled by then. */
     void *(*alloc)(void *ctx, size_t bytes); /* 64-byte aligned, zeroed; NULL: none left */
     void (*release)(void *ctx, void *p);
-    void (*upload)(void *ctx, void *dst, const void *src, size_t bytes);
-    void (*download)(void *ctx, void *dst, const void *src, size_t bytes);
+    void (*upload)(const struct lane *l, void *dst, const void *src, size_t bytes);
+    void (*download)(const struct lane *l, void *dst, const void *src, size_t bytes);
+    void (*copy)(const struct lane *l, void *dst, const void *src, size_t bytes);
+    void (*zero)(const struct lane *l, void *dst, size_t bytes);
+    /* Waits for all that the lane was given. Ops cannot fail where they are called, but what they
+     * queued can: the error is the first since the lane's last sync, and results are then void. */
+    MUST_CHECK enum status (*sync)(const struct lane *l, struct error *err);
+
+    /* Layouts that are the backend's own. */
     size_t (*panels_bytes)(const struct matrix *w); /* 0: no products of w's type here */
     void (*pack)(const struct lane *l, const struct matrix *w, void *panels);
     /* Of R rows that quantise_rows rounds; 0: no quantised products here. */
     size_t (*quantised_bytes)(int32_t R, int32_t n_in);
+    /* The keys, or the values, of one page of one layer; 0: no pages of that type here. */
+    size_t (*kv_half_bytes)(int32_t n_kv_heads, int32_t head_dim, enum dtype dtype);
 
     /* The ops: one slot for each line of ops.def, where their contracts are. */
 #define OP(id, name, parameters) void(*name) parameters;
@@ -135,6 +148,11 @@ const char *backend_op_name(enum backend_op op);
  * the backend and `what` needs it ("qwen3", "training of qwen3"). */
 MUST_CHECK enum status backend_require(const struct backend *b, op_set ops, const char *what,
                                        struct error *err);
+
+/* The host's view of `bytes` of backend memory at `from`, as the lane's ops left it: `from` itself
+ * with host_memory, else a copy in `space`, which is host memory. */
+const void *backend_view(const struct backend *b, const struct lane *l, const void *from,
+                         void *space, size_t bytes);
 
 /* The argument of a loadable backend, and the type of its one exported symbol. */
 struct backend_host {

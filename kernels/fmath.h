@@ -4,7 +4,8 @@
  * exp: below -87.33 (where results would be subnormal) 0, above 88.7228 infinity.
  * log: subnormal arguments count as 0 (minus infinity), negative ones give NaN.
  * Coefficients: polynomials through Chebyshev nodes, of (exp(r)-1-r)/r^2 on |r| <= ln2/2 and of
- * (log(1+f)-f+f^2/2)/f^3 for 1+f from sqrt(1/2) to sqrt(2).
+ * (log(1+f)-f+f^2/2)/f^3 for 1+f from sqrt(1/2) to sqrt(2), and of (tanh(x)-x)/x^3 on x^2 (vectors
+ * alone have it: v16.h).
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -27,6 +28,13 @@
 #define FMATH_EXP_C2  0.04166655242443085f
 #define FMATH_EXP_C3  0.00836323294788599f
 #define FMATH_EXP_C4  0.0013926250394433737f
+
+#define FMATH_TANH_NEAR 0.625f /* below it the polynomial is used */
+#define FMATH_TANH_C0   (-0.333333283662796f)
+#define FMATH_TANH_C1   0.1333276927471161f
+#define FMATH_TANH_C2   (-0.05385090783238411f)
+#define FMATH_TANH_C3   0.020997179672122f
+#define FMATH_TANH_C4   (-0.006096714176237583f)
 
 static inline uint32_t fmath_bits(float f)
 {

@@ -83,9 +83,30 @@ void cpu_release(void *ctx, void *p)
     mem_aligned_free(p);
 }
 
-void cpu_copy(void *ctx, void *dst, const void *src, size_t bytes)
+void cpu_copy(const struct lane *l, void *dst, const void *src, size_t bytes)
 {
-    (void)ctx;
+    (void)l;
     if (bytes)
         memcpy(dst, src, bytes);
+}
+
+void cpu_zero(const struct lane *l, void *dst, size_t bytes)
+{
+    (void)l;
+    if (bytes)
+        memset(dst, 0, bytes);
+}
+
+enum status cpu_sync(const struct lane *l, struct error *err)
+{
+    (void)l;
+    (void)err;
+    return STATUS_OK; /* an op is done when it returns */
+}
+
+size_t cpu_kv_half_bytes(int32_t n_kv_heads, int32_t head_dim, enum dtype dtype)
+{
+    if (dtype != DTYPE_F32 && dtype != DTYPE_BF16)
+        return 0;
+    return (size_t)n_kv_heads * (size_t)head_dim * KV_PAGE_TOKENS * dtype_size(dtype);
 }

@@ -9,6 +9,7 @@
 #define TROUPE_KERNELS_CPU_CPU_OPS_H
 
 #include "kernels/backend.h"
+#include "kernels/cpu/cpu_layout.h"
 #include "kernels/cpu/cpu_parallel.h"
 #include "kernels/cpu/v16.h"
 

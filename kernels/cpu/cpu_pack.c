@@ -1,6 +1,4 @@
-/* cpu_pack.c - weights into panels of 32 output columns.
- *
- * Panel p is (n_in, 32), so that the inner loop of a product reads it sequentially.
+/* cpu_pack.c - weights into panels of 32 output columns (cpu_layout.h).
  *
  * SPDX-License-Identifier: Apache-2.0
  */

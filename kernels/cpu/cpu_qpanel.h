@@ -28,6 +28,7 @@
 #include <stdint.h>
 
 #include "kernels/backend.h"
+#include "kernels/cpu/cpu_layout.h"
 
 enum {
     QBLOCK = 32,       /* inputs of a block */

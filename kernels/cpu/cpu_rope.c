@@ -6,9 +6,9 @@
 
 struct rope_job {
     float *x; /* (R, n_heads, D) */
-    int32_t n_heads, head_dim;
+    int32_t n_heads, head_dim, rotary_dim;
     const int32_t *pos;
-    const float *cos, *sin; /* (max_pos, D/2) */
+    const float *cos, *sin; /* (max_pos, rotary_dim/2) */
     bool inverse;
 };
 
@@ -37,7 +37,7 @@ static void rope_head(float *x, int32_t half, const float *cos, const float *sin
 static void rope_rows(void *ctx, int64_t begin, int64_t end)
 {
     const struct rope_job *j = ctx;
-    int32_t half = j->head_dim / 2;
+    int32_t half = j->rotary_dim / 2;
 
     for (int64_t r = begin; r < end; r++) {
         const float *cos = j->cos + (int64_t)j->pos[r] * half;
@@ -48,15 +48,16 @@ static void rope_rows(void *ctx, int64_t begin, int64_t end)
 }
 
 void CPU_OP(rope)(const struct lane *l, float *x, int32_t R, int32_t n_heads, int32_t head_dim,
-                  const int32_t *pos, const float *cos, const float *sin)
+                  int32_t rotary_dim, const int32_t *pos, const float *cos, const float *sin)
 {
-    struct rope_job j = {x, n_heads, head_dim, pos, cos, sin, false};
+    struct rope_job j = {x, n_heads, head_dim, rotary_dim, pos, cos, sin, false};
     cpu_for(l, R, 16, 1, rope_rows, &j);
 }
 
 void CPU_OP(rope_back)(const struct lane *l, float *dx, int32_t R, int32_t n_heads,
-                       int32_t head_dim, const int32_t *pos, const float *cos, const float *sin)
+                       int32_t head_dim, int32_t rotary_dim, const int32_t *pos, const float *cos,
+                       const float *sin)
 {
-    struct rope_job j = {dx, n_heads, head_dim, pos, cos, sin, true};
+    struct rope_job j = {dx, n_heads, head_dim, rotary_dim, pos, cos, sin, true};
     cpu_for(l, R, 16, 1, rope_rows, &j);
 }

@@ -63,6 +63,22 @@ V16_INLINE v16 v16_exp(v16 x)
     return v16_select_lt(v16_set1(FMATH_EXP_MAX), x, v16_set1(fmath_float(0x7f800000u)), y);
 }
 
+/* tanh, about 1 ulp: near 0 an odd polynomial, beyond it 1 - 2 / (exp(2|x|) + 1). */
+V16_INLINE v16 v16_tanh(v16 x)
+{
+    v16 zero = v16_zero(), one = v16_set1(1.0f), minus = v16_sub(zero, x);
+    v16 size = v16_max(x, minus), z = v16_mul(x, x);
+    v16 far = v16_div(v16_set1(2.0f), v16_add(v16_exp(v16_add(size, size)), one));
+    v16 q = v16_fma(v16_set1(FMATH_TANH_C4), z, v16_set1(FMATH_TANH_C3));
+    q = v16_fma(q, z, v16_set1(FMATH_TANH_C2));
+    q = v16_fma(q, z, v16_set1(FMATH_TANH_C1));
+    q = v16_fma(q, z, v16_set1(FMATH_TANH_C0));
+    q = v16_fma(v16_mul(q, z), x, x);
+    far = v16_sub(one, far);
+    far = v16_select_lt(x, zero, v16_sub(zero, far), far);
+    return v16_select_lt(size, v16_set1(FMATH_TANH_NEAR), q, far);
+}
+
 /* Lanes below n of v, elsewhere fill. */
 V16_INLINE v16 v16_keep(v16 v, int32_t n, float fill)
 {

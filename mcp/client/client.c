@@ -177,6 +177,7 @@ void mcp_client_start(struct mcp_client *c)
         return;
     str_clear(&c->fault);
     str_clear(&c->about);
+    client_salvage_forget(c);
     c->revision = MCP_REVISION_N;
     c->has_reinitialized = false;
     c->counts.starts++;
@@ -350,7 +351,7 @@ enum status mcp_client_new(const struct mcp_client_spec *spec, struct mcp_client
     c->transport = spec->transport;
     c->revision = MCP_REVISION_N;
     c->next_id = 1;
-    c->about = c->fault = c->info = STR_INIT;
+    c->about = c->fault = c->info = c->left_out = STR_INIT;
     put_info(c);
     c->requests = map_new();
     c->rounds = map_new();
@@ -388,6 +389,8 @@ void mcp_client_free(struct mcp_client *c)
     param_headers_free(c->headers);
     mcp_caller_unref(c->self);
     str_deinit(&c->about);
+    client_salvage_forget(c);
+    str_deinit(&c->left_out);
     str_deinit(&c->fault);
     str_deinit(&c->info);
     arena_free(c->texts);

@@ -7,9 +7,9 @@
  *
  *   new -> starting -> ready -> down        start again: down -> starting
  *
- * The era is found out while starting: `server/discover`, then `initialize` in the same process,
- * then, over HTTP, the transport of 2024-11-05. A client does not start again by itself: its
- * owner decides when. Everything is on the loop's thread.
+ * The era is found out while starting: `server/discover`, then `initialize` in the same process
+ * (`prefers_legacy`: the other way round), then, over HTTP, the transport of 2024-11-05. A client
+ * does not start again by itself: its owner decides when. Everything is on the loop's thread.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -100,6 +100,10 @@ struct mcp_client_spec {
     /* Who we are: the client info of `initialize`, and of callers that have none. */
     const char *client_name, *client_version;
     enum mcp_era eras; /* 0: MCP_ERA_BOTH. One of them: no other is tried */
+    /* The only one who uses this connection is a legacy client: initialize comes first, and
+     * server/discover after an error. A server of both eras may have tools that only a client of
+     * their era can use. */
+    bool prefers_legacy;
     /* What a legacy server may ask for in the course of calls; 0: forms, URLs and sampling with
      * tools; MCP_CAN_LIST_ROOTS only where the instance serves one principal. */
     unsigned abilities;
@@ -128,8 +132,9 @@ struct mcp_client_facts {
     enum mcp_transport transport; /* found out */
     enum mcp_revision revision;   /* from ready on; MCP_REVISION_N before */
     struct json_view capabilities, server_info, instructions;
-    const char *fault; /* of down: why; "" after mcp_client_stop */
-    int32_t pid;       /* of the process; 0: none */
+    struct json_view left_out; /* entries of its lists that are not valid JSON: texts; or none */
+    const char *fault;         /* of down: why; "" after mcp_client_stop */
+    int32_t pid;               /* of the process; 0: none */
 };
 struct mcp_client_facts mcp_client_facts(const struct mcp_client *c);
 

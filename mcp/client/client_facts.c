@@ -42,6 +42,7 @@ struct mcp_client_facts mcp_client_facts(const struct mcp_client *c)
         .capabilities = member(c, "capabilities"),
         .server_info = info,
         .instructions = member(c, "instructions"),
+        .left_out = c->left_out.len > 0 ? json_view_str(&c->left_out) : JSON_VIEW_NONE,
         .fault = str_cstr(&c->fault),
         .pid = c->link ? client_link_pid(c->link) : 0,
     };

@@ -5,6 +5,7 @@
  *   client_probe.c   which era the server speaks  client_receive.c  what comes from the server
  *   client_call.c    exchanges                    client_park.c     calls that wait for input
  *   client_listen.c  MCP_LISTEN                   client_change.c   bursts of list_changed
+ *   client_salvage.c lists with an entry that is not valid
  *   client_envelope.c  params and results of both eras
  *
  * Callbacks of an exchange may start, cancel and end other exchanges, and stop the client: what is
@@ -95,6 +96,8 @@ struct mcp_client {
     struct loop_timer *tidy; /* frees links that have ended */
     struct str about;        /* result of server/discover, or of initialize */
     struct str fault;
+    struct str left_out;           /* entries of lists that are not valid: an array of texts */
+    struct map *left_out_known;    /* NULL: none */
     bool is_closing, starts_again; /* a start in the course of the end waits for it */
     struct str info;               /* our client info */
 
@@ -102,6 +105,7 @@ struct mcp_client {
     struct map *requests;         /* id (8 bytes) -> struct client_request */
     struct client_request *probe; /* discover or initialize under way */
     bool has_retried;             /* discover was sent again after -32022 */
+    bool may_be_modern;           /* initialize came first: if it is refused, discover follows */
     bool has_reinitialized;       /* for a lost session; reset by an answer */
 
     struct client_call *calls, *last_call; /* all, oldest first */
@@ -144,6 +148,13 @@ void client_probe_again(struct mcp_client *c);
 /* client_receive.c */
 void client_receive(void *ctx, int64_t from, const char *bytes, size_t n);
 void client_ended(void *ctx, int64_t id, const struct client_link_end *end);
+
+/* client_salvage.c */
+/* A broken answer to this request without its broken entries, malloc'd; NULL: it is not a list, or
+ * has none that can be left out. It is read again. */
+char *client_salvage(struct mcp_client *c, const struct client_request *r, const char *bytes,
+                     size_t n);
+void client_salvage_forget(struct mcp_client *c);
 
 /* client_listen.c */
 struct client_listen *client_listen_new(struct mcp_client *c);

@@ -3,6 +3,7 @@
  *   server/discover   a result, or an error that only a modern server sends: modern
  *                     any other error, or no answer in time: legacy
  *   initialize        on the same connection, once; the late answer of discover is dropped
+ *                     (first, if the client prefers legacy: then an error means discover, above)
  *   HTTP+SSE          if initialize was refused with a 4xx code, over HTTP
  *
  * Source: MCP 2026-07-28, "Versioning", fallback; 2025-11-25, "Lifecycle", "Backwards
@@ -25,6 +26,7 @@ static void fail(struct mcp_client *c, enum status st, const char *what)
 static void on_initialize(void *ctx, const struct client_reply *reply);
 
 static void start_sse(struct mcp_client *c);
+static void discover(struct mcp_client *c, enum mcp_revision r);
 
 static void initialize(struct mcp_client *c)
 {
@@ -84,6 +86,11 @@ static void on_initialize(void *ctx, const struct client_reply *reply)
         return;
     if (reply->message && reply->message->kind == RPC_RESULT) {
         on_initialized(c, reply->message->result);
+        return;
+    }
+    if (c->may_be_modern && (reply->message || (code >= 400 && code != 401 && code != 403))) {
+        c->may_be_modern = false;
+        discover(c, MCP_NEWEST);
         return;
     }
     if (c->transport == MCP_OVER_HTTP && code >= 400 && code < 500 && code != 401 && code != 403) {
@@ -225,7 +232,9 @@ static void ask(struct mcp_client *c)
                          (c->spec.eras & MCP_ERA_LEGACY));
 
     c->has_retried = false;
-    if (legacy_first || c->transport == MCP_OVER_HTTP_SSE)
+    c->may_be_modern = c->spec.prefers_legacy && c->spec.eras == MCP_ERA_BOTH &&
+                       c->eras_known != MCP_ERA_MODERN && !legacy_first;
+    if (c->may_be_modern || legacy_first || c->transport == MCP_OVER_HTTP_SSE)
         initialize(c);
     else
         discover(c, MCP_NEWEST);

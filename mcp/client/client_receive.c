@@ -5,6 +5,8 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <stdlib.h>
+
 #include "mcp/client/client_call.h"
 #include "mcp/client/client_envelope.h"
 #include "mcp/client/client_internal.h"
@@ -161,6 +163,43 @@ static void take_note(struct mcp_client *c, int64_t from, const struct rpc_messa
 
 /* ---- from the link */
 
+static void take(struct mcp_client *c, int64_t from, const struct rpc_message *m)
+{
+    switch (m->kind) {
+    case RPC_RESULT:
+    case RPC_ERROR:
+        take_answer(c, from, m);
+        break;
+    case RPC_REQUEST:
+        take_request(c, from, m);
+        break;
+    case RPC_NOTIFICATION:
+        take_note(c, from, m);
+        break;
+    }
+}
+
+/* A message that cannot be read; m has what could be. */
+static void take_broken(struct mcp_client *c, int64_t from, const char *bytes, size_t n,
+                        struct rpc_message *m, struct error *err)
+{
+    int64_t id = m->id.at ? json_view_int(m->id, -1) : rpc_peek_id(bytes, n);
+    struct client_request *r = !m->method.at ? client_request_find(c, id) : NULL;
+    bool is_answer = r && (from == 0 || from == r->id);
+    char *rest = is_answer ? client_salvage(c, r, bytes, n) : NULL;
+    enum rpc_code code;
+
+    if (rest && !rpc_read(rest, n, c->spec.limits.message_bytes, m, &code, NULL)) {
+        take(c, from, m);
+    } else {
+        garbage(c, err->message);
+        error_note(err, "the answer of %s is not valid", c->spec.name);
+        if (is_answer)
+            client_request_end(r, &(struct client_reply){.err = err});
+    }
+    free(rest);
+}
+
 void client_receive(void *ctx, int64_t from, const char *bytes, size_t n)
 {
     struct mcp_client *c = ctx;
@@ -168,28 +207,10 @@ void client_receive(void *ctx, int64_t from, const char *bytes, size_t n)
     struct rpc_message m;
     enum rpc_code code;
 
-    if (rpc_read(bytes, n, c->spec.limits.message_bytes, &m, &code, &err)) {
-        int64_t id = m.id.at ? json_view_int(m.id, -1) : rpc_peek_id(bytes, n);
-        struct client_request *r = !m.method.at ? client_request_find(c, id) : NULL;
-
-        garbage(c, err.message);
-        error_note(&err, "the answer of %s is not valid", c->spec.name);
-        if (r && (from == 0 || from == r->id)) /* an answer, but a broken one */
-            client_request_end(r, &(struct client_reply){.err = &err});
-        return;
-    }
-    switch (m.kind) {
-    case RPC_RESULT:
-    case RPC_ERROR:
-        take_answer(c, from, &m);
-        break;
-    case RPC_REQUEST:
-        take_request(c, from, &m);
-        break;
-    case RPC_NOTIFICATION:
-        take_note(c, from, &m);
-        break;
-    }
+    if (rpc_read(bytes, n, c->spec.limits.message_bytes, &m, &code, &err))
+        take_broken(c, from, bytes, n, &m, &err);
+    else
+        take(c, from, &m);
 }
 
 /* A message that was too long: of the only request that is open, if there is one alone. */

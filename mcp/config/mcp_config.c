@@ -107,21 +107,44 @@ bool mcp_config_is_stale(const struct mcp_config *c)
 
 /* ---- servers of a file */
 
-static void add_server(struct mcp_config *c, const struct mcp_node *entry, bool of_project)
+static void adopt_server(struct mcp_config *c, struct mcp_server_spec *s, bool of_project)
 {
-    struct mcp_server_spec *s, *first = map_get(c->by_name, entry->key);
-
-    if (first) {
-        mcp_note_at(&c->notes, MCP_CONFIG_NOTE, entry, true,
-                    "server %.60s is not used from here: %s:%ld defines it too, and counts more",
-                    entry->key, first->file, first->line);
-        return;
-    }
-    s = mcp_spec_read(entry, c->inputs, &c->notes);
     s->of_project = of_project;
     c->server = xrealloc(c->server, (c->n + 1) * sizeof(struct mcp_server_spec *));
     c->server[c->n++] = s;
     (void)map_put(c->by_name, s->name, s);
+}
+
+static void add_server(struct mcp_config *c, const struct mcp_node *entry, bool of_project)
+{
+    const struct mcp_server_spec *first = map_get(c->by_name, entry->key);
+
+    if (first)
+        mcp_note_at(&c->notes, MCP_CONFIG_NOTE, entry, true,
+                    "server %.60s is not used from here: %s:%ld defines it too, and counts more",
+                    entry->key, first->file, first->line);
+    else
+        adopt_server(c, mcp_spec_read(entry, c->inputs, &c->notes), of_project);
+}
+
+/* It takes its place like one with another mistake. */
+static void add_broken(struct mcp_config *c, const struct mcp_source *source,
+                       const struct mcp_broken_entry *b, bool of_project)
+{
+    struct error why = ERROR_INIT;
+    struct mcp_server_spec *s;
+
+    error_at(&why, STATUS_CONFIG, source->path, b->line, b->column,
+             "server %.60s is left out: its entry is not valid JSON: %s", b->name, b->why);
+    if (map_get(c->by_name, b->name) || c->n == MCP_SERVERS_MAX) {
+        mcp_note_error(&c->notes, &why);
+        return;
+    }
+    s = mcp_server_spec_new(b->name, source);
+    s->line = b->line;
+    s->column = b->column;
+    mcp_server_spec_set_problem(s, &why);
+    adopt_server(c, s, of_project);
 }
 
 static void add_servers(struct mcp_config *c, const struct mcp_node *list, bool of_project)
@@ -164,6 +187,8 @@ static void add_json(struct mcp_config *c, const struct mcp_source *source, bool
     if (mcp_node_get(&top, "inputs", &inputs))
         mcp_inputs_declare(c->inputs, &inputs, &c->notes);
     add_servers(c, &list, of_project);
+    for (size_t i = 0; i < source->n_broken; i++)
+        add_broken(c, source, &source->broken[i], of_project);
 }
 
 static bool yaml_servers(const struct mcp_source *source, struct mcp_node *out)
@@ -248,7 +273,7 @@ static void open_file(struct mcp_config *c, enum file_id id)
         return;
     watch(c, c->path[id]); /* before it is read: a write in between is seen again */
     st = is_yaml ? mcp_source_open_yaml(c->path[id], SECTION_KEY, workspace, &c->source[id], &why)
-                 : mcp_source_open_json(c->path[id], workspace, &c->source[id], &why);
+                 : mcp_source_open_servers(c->path[id], workspace, &c->source[id], &why);
     if (!st || st == STATUS_NOT_FOUND)
         return;
     mcp_note_error(&c->notes, &why);

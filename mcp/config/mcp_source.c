@@ -7,14 +7,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/base/json_salvage.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/seams.h"
+#include "runtime/base/unicode.h"
 #include "runtime/base/utf8.h"
 
 void mcp_source_free(struct mcp_source *s)
 {
     if (!s)
         return;
+    for (size_t i = 0; i < s->n_broken; i++) {
+        free(s->broken[i].name);
+        free(s->broken[i].why);
+    }
+    free(s->broken);
     jv_unref(s->root);
     yaml_free(s->yaml);
     free(s->path);
@@ -166,8 +173,40 @@ static enum status json_fault(const struct mcp_source *s, struct error *err)
     return STATUS_CONFIG;
 }
 
-enum status mcp_source_from_json(const char *path, char *adopt_bytes, size_t n,
-                                 const char *workspace, struct mcp_source **out, struct error *err)
+static void add_broken(void *ctx, const char *key, size_t n_key, const char *entry, size_t n,
+                       const struct error *why)
+{
+    struct mcp_source *s = ctx;
+    struct mcp_broken_entry b = {.why = xstrdup(why->message)};
+    struct str name = STR_INIT;
+
+    (void)entry;
+    (void)n;
+    if (!key) { /* an array does not list servers */
+        free(b.why);
+        return;
+    }
+    utf8_clean(key, n_key, &name);
+    b.name = str_take(&name);
+    utf8_place(s->bytes, (size_t)(key - 1 - s->bytes), &b.line, &b.column);
+    s->broken = xrealloc(s->broken, (s->n_broken + 1) * sizeof(*s->broken));
+    s->broken[s->n_broken++] = b;
+}
+
+/* The lists of servers of all hosts. */
+static bool leave_out_broken(struct mcp_source *s)
+{
+    static const char *const paths[][2] = {{"mcpServers"}, {"mcp", "servers"}, {"servers"}};
+    const struct json_salvage to = {.dropped = add_broken, .ctx = s};
+    size_t n = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++)
+        n += json_salvage(s->bytes, s->n, paths[i], paths[i][1] ? 2 : 1, &to);
+    return n > 0;
+}
+
+static enum status from_json(const char *path, char *adopt_bytes, size_t n, const char *workspace,
+                             bool salvages, struct mcp_source **out, struct error *err)
 {
     struct mcp_source *s = source_new(path, workspace);
     enum status st;
@@ -177,6 +216,9 @@ enum status mcp_source_from_json(const char *path, char *adopt_bytes, size_t n,
     if (may_have_comments(path) && n <= JSON_MAX_BYTES)
         mcp_source_blank_comments(s->bytes, n);
     st = jv_parse(s->bytes, n, path, &s->root, err);
+    if (st && st != STATUS_NO_MEMORY && salvages && leave_out_broken(s) &&
+        !jv_parse(s->bytes, n, path, &s->root, NULL))
+        st = STATUS_OK;
     if (st && st != STATUS_NO_MEMORY)
         st = error_as_config(json_fault(s, err), err);
     if (!st && jv_kind(s->root) != JV_OBJECT)
@@ -189,8 +231,14 @@ enum status mcp_source_from_json(const char *path, char *adopt_bytes, size_t n,
     return st;
 }
 
-enum status mcp_source_open_json(const char *path, const char *workspace, struct mcp_source **out,
-                                 struct error *err)
+enum status mcp_source_from_json(const char *path, char *adopt_bytes, size_t n,
+                                 const char *workspace, struct mcp_source **out, struct error *err)
+{
+    return from_json(path, adopt_bytes, n, workspace, false, out, err);
+}
+
+static enum status open_json(const char *path, const char *workspace, bool salvages,
+                             struct mcp_source **out, struct error *err)
 {
     char *bytes = NULL;
     size_t n = 0;
@@ -201,7 +249,19 @@ enum status mcp_source_open_json(const char *path, const char *workspace, struct
     st = file_read(path, JSON_MAX_BYTES, &bytes, &n, err);
     if (st)
         return error_as_config(st, err);
-    return mcp_source_from_json(path, bytes, n, workspace, out, err);
+    return from_json(path, bytes, n, workspace, salvages, out, err);
+}
+
+enum status mcp_source_open_json(const char *path, const char *workspace, struct mcp_source **out,
+                                 struct error *err)
+{
+    return open_json(path, workspace, false, out, err);
+}
+
+enum status mcp_source_open_servers(const char *path, const char *workspace,
+                                    struct mcp_source **out, struct error *err)
+{
+    return open_json(path, workspace, true, out, err);
 }
 
 enum status mcp_source_open_yaml(const char *path, const char *key, const char *workspace,

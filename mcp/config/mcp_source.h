@@ -14,6 +14,12 @@
 #include "runtime/base/json_view.h"
 #include "runtime/base/yaml.h"
 
+/* An entry of a JSON file that is not valid by itself: it is not in `root`. */
+struct mcp_broken_entry {
+    char *name;
+    long line, column;
+    char *why;
+};
 struct mcp_source {
     char *path;      /* as it was given */
     char *folder;    /* of the file, absolute; relative paths in it start here */
@@ -23,6 +29,8 @@ struct mcp_source {
     struct json *root; /* of JSON; of YAML, the section's */
     struct yaml *yaml; /* NULL: JSON */
     const struct yaml_node *section;
+    struct mcp_broken_entry *broken; /* (n_broken) */
+    size_t n_broken;
 };
 
 /* STATUS_NOT_FOUND: no such file. STATUS_CONFIG: the file cannot be read or is not valid, with its
@@ -39,6 +47,10 @@ MUST_CHECK enum status mcp_source_open_yaml(const char *path, const char *key,
 MUST_CHECK enum status mcp_source_from_json(const char *path, char *adopt_bytes, size_t n,
                                             const char *workspace, struct mcp_source **out,
                                             struct error *err);
+/* As mcp_source_open_json, for use, not for editing: a server whose entry is not valid JSON (a NUL,
+ * half of a surrogate pair) is left out, with its name in `broken`. */
+MUST_CHECK enum status mcp_source_open_servers(const char *path, const char *workspace,
+                                               struct mcp_source **out, struct error *err);
 void mcp_source_free(struct mcp_source *s);
 
 /* A value of the file; lent, valid as long as the source. */

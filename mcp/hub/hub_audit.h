@@ -6,6 +6,8 @@
 #ifndef TROUPE_MCP_HUB_HUB_AUDIT_H
 #define TROUPE_MCP_HUB_HUB_AUDIT_H
 
+#include <stdbool.h>
+
 #include "runtime/base/effect.h"
 #include "runtime/base/hash.h"
 #include "runtime/base/status.h"
@@ -22,9 +24,10 @@ struct hub_audit_row {
 };
 struct hub_audit {
     void *ctx;
-    /* done: exactly once, later, on the loop's thread: err NULL: the row is on the disk. NULL:
-     * nobody waits. It may come after the hub's end. */
-    void (*append)(void *ctx, const struct hub_audit_row *row,
+    /* true: the row is kept, and done is not called. false: done comes once, later, on the loop's
+     * thread: err NULL: the row is kept. It may come after the hub's end. done NULL: nobody waits.
+     */
+    bool (*append)(void *ctx, const struct hub_audit_row *row,
                    void (*done)(void *arg, const struct error *err), void *arg);
 };
 

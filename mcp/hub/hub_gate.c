@@ -71,7 +71,8 @@ static bool is_visible(const struct hub *h, const struct mcp_caller *c, const st
     return hub_sees(h, c, p->server, p->kind, own);
 }
 
-static void put_row(struct hub *h, const struct hub_passage *p, const struct hub_gate_end *e,
+/* true: it is kept already. */
+static bool put_row(struct hub *h, const struct hub_passage *p, const struct hub_gate_end *e,
                     const char *decision, const char *rule,
                     void (*recorded)(void *arg, const struct error *err), void *arg)
 {
@@ -91,7 +92,7 @@ static void put_row(struct hub *h, const struct hub_passage *p, const struct hub
         .request = hub_request_digest(e->x->method, e->params),
     };
 
-    h->o.audit.append(h->o.audit.ctx, &row, recorded, arg);
+    return h->o.audit.append(h->o.audit.ctx, &row, recorded, arg);
 }
 
 enum status hub_gate_enter(struct hub *h, const struct mcp_exchange *x, struct hub_server *s,
@@ -110,7 +111,7 @@ enum status hub_gate_enter(struct hub *h, const struct mcp_exchange *x, struct h
                               .bytes_in = x->params.n};
     if (!is_visible(h, x->caller, p, own)) {
         if (h->o.audit.append)
-            put_row(h, p, &denied, "deny", "view", NULL, NULL);
+            (void)put_row(h, p, &denied, "deny", "view", NULL, NULL);
         return error_set(err, STATUS_NOT_FOUND, "the view does not show it");
     }
     p->is_in = true;
@@ -149,6 +150,5 @@ bool hub_gate_leave(struct hub *h, struct hub_passage *p, const struct hub_gate_
     log_call(h, p, e);
     if (!h->o.audit.append || (!acts && t->n_sampled++ % HUB_GATE_SAMPLE != 0))
         return false;
-    put_row(h, p, e, "allow", "", waits ? recorded : NULL, waits ? arg : NULL);
-    return waits;
+    return !put_row(h, p, e, "allow", "", waits ? recorded : NULL, waits ? arg : NULL) && waits;
 }

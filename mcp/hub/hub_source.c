@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "mcp/hub/hub_source_internal.h"
+#include "runtime/base/hash.h"
 #include "runtime/base/memory.h"
 
 #define TICK_MS 100
@@ -193,12 +194,21 @@ void source_remove(struct hub_source *s, struct hub_instance *i)
     hub_instance_unref(i);
 }
 
+/* A client without a session says with each request who it is. */
 static char *key_of(const struct hub_source *s, const struct mcp_caller *caller)
 {
     struct str key = STR_INIT;
 
-    if (s->per_client && caller)
+    if (s->per_client && caller) {
         str_printf(&key, "%s\n%s", caller->principal, caller->session);
+        if (!*caller->session && caller->client_info.at) {
+            struct sha256 digest = sha256_of(caller->client_info.at, caller->client_info.n);
+            char hex[65];
+
+            sha256_hex(&digest, hex);
+            str_printf(&key, "\n%s", hex);
+        }
+    }
     return key.data ? str_take(&key) : xstrdup("");
 }
 

@@ -2,7 +2,8 @@
  * with growing gaps when it ends.
  *
  * A source is a server, or tools of this process. It has one instance that all clients share, or
- * one for each client (`per_client`: servers that keep the state of a client, such as its roots). A
+ * one for each client (`per_client`: servers that keep the state of a client, such as its roots): a
+ * session, or a principal and what its client calls itself (clientInfo) where there are none. A
  * job is one exchange for an instance: it waits until the instance runs and has room, is started,
  * and leaves. Nothing of one source delays another.
  *
@@ -26,6 +27,7 @@ struct hub_facts {
     const char *transport;      /* "stdio", "http", "sse"; NULL: of this process */
     int32_t pid;                /* 0: none */
     struct json_view server_info;
+    struct json_view left_out; /* an array: what its lists have that is not valid JSON; or none */
 };
 /* An open connection to a server. */
 struct hub_link {

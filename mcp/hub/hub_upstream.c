@@ -176,8 +176,22 @@ static struct http_field *fields_of(const struct mcp_launch *launch)
     return fields;
 }
 
+/* What a legacy server may ask for: of one legacy client, what that one declared. Others declare it
+ * with each request. */
+static unsigned abilities_of(const struct mcp_server_spec *server, const struct mcp_caller *owner)
+{
+    unsigned all = MCP_CAN_ELICIT_FORM | MCP_CAN_ELICIT_URL | MCP_CAN_SAMPLE | MCP_CAN_SAMPLE_TOOLS;
+    unsigned roots = server->settings.roots.n ? MCP_CAN_LIST_ROOTS : 0, declared;
+
+    if (!owner)
+        return all | roots;
+    declared = mcp_is_modern(owner->revision) ? all | MCP_CAN_LIST_ROOTS
+                                              : owner->can & (all | MCP_CAN_LIST_ROOTS);
+    return declared | roots ? declared | roots : all; /* 0 means the default; each is refused */
+}
+
 static enum status make_client(struct upstream_link *l, const struct mcp_launch *launch,
-                               bool is_owned, struct error *err)
+                               const struct mcp_caller *owner, struct error *err)
 {
     static const enum mcp_transport transports[N_MCP_TRANSPORTS] = {MCP_OVER_STDIO, MCP_OVER_HTTP,
                                                                     MCP_OVER_HTTP_SSE};
@@ -208,9 +222,8 @@ static enum status make_client(struct upstream_link *l, const struct mcp_launch 
             .auth = l->auth ? &auth : NULL,
             .client_name = env->client_name,
             .client_version = env->client_version,
-            .abilities = MCP_CAN_ELICIT_FORM | MCP_CAN_ELICIT_URL | MCP_CAN_SAMPLE |
-                         MCP_CAN_SAMPLE_TOOLS |
-                         (is_owned || server->settings.roots.n ? MCP_CAN_LIST_ROOTS : 0),
+            .prefers_legacy = owner && !mcp_is_modern(owner->revision),
+            .abilities = abilities_of(server, owner),
             .roots = json_view_str(&roots),
             .limits = {.call_ms = CALL_MS, .initialize_ms = server->settings.start_timeout_ms},
             .events = {.ctx = l, .state = on_state, .message = on_message, .line = on_line},
@@ -233,7 +246,8 @@ static struct hub_facts facts(void *ctx)
     return (struct hub_facts){.revision = f.revision,
                               .transport = words[f.transport],
                               .pid = f.pid,
-                              .server_info = f.server_info};
+                              .server_info = f.server_info,
+                              .left_out = f.left_out};
 }
 
 static enum status open_link(void *ctx, struct mcp_caller *owner,
@@ -260,7 +274,7 @@ static enum status open_link(void *ctx, struct mcp_caller *owner,
         set_policy(&l->policy, u->server, launch.url);
     st = make_auth(l, &launch, err);
     if (!st)
-        st = make_client(l, &launch, owner != NULL, err);
+        st = make_client(l, &launch, owner, err);
     mcp_launch_deinit(&launch);
     if (st) {
         link_free(l);

@@ -130,6 +130,17 @@ static struct mcp_sink sink_of(struct modern_post *p)
     return (struct mcp_sink){.ctx = p, .message = on_message, .answer = on_answer};
 }
 
+void http_post_fail_waiting(struct mcp_server *s, const char *message)
+{
+    for (struct modern_post *p = s->posts, *next; p; p = next) {
+        const struct mcp_sink sink = sink_of(p);
+
+        next = p->next;
+        if (p->waiting)
+            mcp_sink_error(&sink, p->message.id, RPC_INTERNAL_ERROR, message, JSON_VIEW_NONE);
+    }
+}
+
 /* ---- a request */
 
 static void start(struct modern_post *p)

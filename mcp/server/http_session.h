@@ -49,5 +49,7 @@ void http_session_end(struct http_session *s);
 /* Cuts and frees what is open of a session, or of the modern posts of a server. */
 void legacy_post_cut_all(struct http_session *s);
 void http_post_abandon_all(struct mcp_server *s);
+/* Requests whose headers are still being checked end with this error. */
+void http_post_fail_waiting(struct mcp_server *s, const char *message);
 
 #endif

@@ -244,7 +244,10 @@ static void start(struct mcp_call *c, struct mcp_exchange *x)
 
 void mcp_call_start(struct mcp_call *c)
 {
-    start(c, mcp_exchange_ref(c->first));
+    if (c->server->is_stopping)
+        mcp_call_fail(c, RPC_INTERNAL_ERROR, MCP_CALL_STOPPING);
+    else
+        start(c, mcp_exchange_ref(c->first));
 }
 
 void mcp_call_again(struct mcp_call *c, struct json_view responses, struct json_view state,

@@ -70,6 +70,7 @@ void mcp_call_end_listen(struct mcp_call *c);
 /* Starts the exchange again: params of the first one, with these members. */
 void mcp_call_again(struct mcp_call *c, struct json_view responses, struct json_view state,
                     struct json_view errors);
+#define MCP_CALL_STOPPING "the server is stopping"
 void mcp_call_fail(struct mcp_call *c, int64_t code, const char *message);
 
 #endif

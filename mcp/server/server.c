@@ -75,6 +75,15 @@ void mcp_server_drain(struct mcp_server *s)
     http_session_table_drain(s->sessions);
 }
 
+void mcp_server_stop(struct mcp_server *s)
+{
+    s->is_stopping = true;
+    mcp_server_drain(s);
+    http_post_fail_waiting(s, MCP_CALL_STOPPING);
+    while (s->first)
+        mcp_call_fail(s->first, RPC_INTERNAL_ERROR, MCP_CALL_STOPPING);
+}
+
 int64_t mcp_server_max_body(const struct mcp_server *s)
 {
     return (int64_t)s->limits.message_bytes;

@@ -58,6 +58,9 @@ struct mcp_server *mcp_server_new(const struct mcp_server_options *o);
 void mcp_server_free(struct mcp_server *s);
 /* Ends the streams of subscriptions, as the protocol asks; calls go on. */
 void mcp_server_drain(struct mcp_server *s);
+/* Answers all calls in flight, and those that come, with an error that says that the server stops.
+ * The caller gives the connections time to send it. */
+void mcp_server_stop(struct mcp_server *s);
 
 /* The longest body that a route for it should allow. */
 int64_t mcp_server_max_body(const struct mcp_server *s);

@@ -26,6 +26,7 @@ struct mcp_server {
     struct mcp_call *first;          /* all calls in flight */
     struct modern_post *posts;       /* open requests of modern clients over HTTP */
     int64_t n_calls, n_streams;
+    bool is_stopping; /* calls are answered with an error */
     struct map *info; /* view -> what the handler calls itself */
     struct param_lists *param_lists;
     struct http_session_table *sessions;

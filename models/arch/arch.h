@@ -5,29 +5,38 @@
  * same call, so their bits are the same. All run on the lane that the caller passes.
  *
  * Memory: `scratch` is the caller's, at least scratch_bytes(rows), 64-byte aligned; for
- * training the forward stores what backward needs in `acts`. Only arch_rope_table
- * allocates.
+ * training the forward stores what backward needs in `acts`. Nothing is allocated.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_MODELS_ARCH_ARCH_H
 #define TROUPE_MODELS_ARCH_ARCH_H
 
+#include "models/arch/rope_table.h"
 #include "models/arch/weights.h"
+#include "models/formats/model_family.h"
+
+#define ARCH_INIT_ONES  0.0f  /* a norm's weight */
+#define ARCH_INIT_ZEROS -1.0f /* a bias */
 
 struct arch_tensor {
     char name[96];
     int32_t rows, cols; /* a vector: 1 x n */
+    /* Of a folder: rows first_row to first_row + rows - 1 of the tensor `stored`, which has
+     * stored_rows. The parts of a tensor follow each other. */
+    char stored[96];
+    int32_t first_row, stored_rows;
+    float offset; /* added to the values of a folder; a GGUF has them with it */
     bool is_product;
-    float init; /* initial std over config.initializer_range; 0: ones (a norm's weight) */
+    float init; /* initial std over config.initializer_range, or one of the constants below */
 };
 
 struct arch_pass {
     const struct weights *weights;
     struct lane lane;
-    const int32_t *token;             /* (R) */
-    struct row_span rows;             /* seq, pos, pages */
-    struct kv_layer *kv;              /* (L) */
-    const float *rope_cos, *rope_sin; /* (max_pos, D/2): arch_rope_table */
+    const int32_t *token; /* (R) */
+    struct row_span rows; /* seq, pos, pages */
+    struct kv_layer *kv;  /* (L) */
+    const struct rope_tables *rope;
     void *scratch;
     void *rounded; /* linear_rounded_bytes (arch_linear.h) of the weights and R; NULL when 0 */
     /* Rows whose final hidden state is wanted: (n_out) indices below R, ascending. For the
@@ -40,8 +49,8 @@ struct arch_pass {
 };
 
 struct arch {
-    const char *hf_name; /* "Qwen3ForCausalLM" */
-    const char *name;    /* "dense" */
+    const char *name;                           /* "dense" */
+    bool (*runs)(const struct model_family *f); /* whether models of this family are its own */
     /* Fails and names what of the config this architecture does not support. */
     MUST_CHECK enum status (*check)(const struct model_config *c, struct error *err);
     /* The ops that forward calls, or those that backward calls in addition. Products with weights
@@ -64,7 +73,8 @@ struct arch {
     int32_t (*head)(const struct model_config *c);
 };
 
-const struct arch *arch_find(const char *hf_name); /* NULL: not supported */
+/* By a config's architecture. NULL: not supported. */
+const struct arch *arch_find(const char *hf_name);
 /* Fails and names what the architecture does not support of the config, or which op of its forward
  * the backend lacks. */
 MUST_CHECK enum status arch_check(const struct arch *a, const struct model_config *c,
@@ -72,9 +82,5 @@ MUST_CHECK enum status arch_check(const struct arch *a, const struct model_confi
 /* The same for the ops of its backward. */
 MUST_CHECK enum status arch_check_training(const struct arch *a, const struct model_config *c,
                                            const struct backend *b, struct error *err);
-/* cos and sin (max_pos, D/2) each, in double, rounded once. Freed by mem_aligned_free(cos); sin
- * points into the same block. */
-MUST_CHECK enum status arch_rope_table(const struct model_config *c, int32_t max_pos, float **cos,
-                                       float **sin, struct error *err);
 
 #endif

@@ -40,3 +40,17 @@ void linear_backward(const struct weights *w, const struct lane *l, int32_t tens
     if (dtype_is_plain(m->dtype))
         b->matmul_dw(l, m->n_out, m->n_in, dy, lddy, x, m->n_in, R, dw);
 }
+
+void linear_add_bias(const struct weights *w, const struct lane *l, int32_t tensor, int32_t R,
+                     float *y, int64_t ldy)
+{
+    const struct matrix *bias = &weights_at(w, tensor)->m;
+
+    weights_backend(w)->bias_add(l, bias->rows, R, bias->n_in, y, ldy);
+}
+
+void linear_bias_backward(const struct weights *w, const struct lane *l, int32_t tensor,
+                          const float *dy, int64_t lddy, int32_t R, float *db)
+{
+    weights_backend(w)->bias_back(l, dy, lddy, R, weights_at(w, tensor)->m.n_in, db);
+}

@@ -27,6 +27,12 @@ size_t linear_rounded_bytes(const struct weights *w, int32_t R);
 /* y (R, n_out) = beta*y + x W^T; W is `tensor` of w, beta 0 or 1. */
 void linear_forward(const struct weights *w, const struct lane *l, int32_t tensor,
                     struct linear_input *in, float beta, float *y, int64_t ldy);
+/* y (R, n) += the bias `tensor` of w, in each row. */
+void linear_add_bias(const struct weights *w, const struct lane *l, int32_t tensor, int32_t R,
+                     float *y, int64_t ldy);
+/* db += dy (R, n) over its rows, where n is the length of the bias `tensor`. */
+void linear_bias_backward(const struct weights *w, const struct lane *l, int32_t tensor,
+                          const float *dy, int64_t lddy, int32_t R, float *db);
 /* dx (R, n_in) = beta*dx + dy (R, n_out) W, then dW (n_out, n_in) += dy^T x, where x (R, n_in) has
  * no gaps between its rows. Quantised weights are constants: dW is left out, and dx passes straight
  * through the rounding of x. */

@@ -140,7 +140,7 @@ void weights_unref(struct weights *w)
 
 /* In pieces through a small buffer, so that a device's upload sees rounded bytes and the host needs
  * no second copy. */
-static void store_values(struct weights *w, int32_t i, const float *from)
+static void store_values(struct weights *w, const struct lane *l, int32_t i, const float *from)
 {
     enum { PIECE = 4096 };
     const struct backend *b = w->backend;
@@ -153,8 +153,7 @@ static void store_values(struct weights *w, int32_t i, const float *from)
         int64_t count = n - at < PIECE ? n - at : PIECE;
 
         dtype_info(m->dtype)->from_f32(from + at, count, piece);
-        b->upload(b->ctx, to + dtype_row_bytes(m->dtype, at), piece,
-                  dtype_row_bytes(m->dtype, count));
+        b->upload(l, to + dtype_row_bytes(m->dtype, at), piece, dtype_row_bytes(m->dtype, count));
     }
 }
 
@@ -162,7 +161,7 @@ void weights_set_flat(struct weights *w, const struct lane *l, const float *flat
 {
     assert(w->owns_all_rows && atomic_load(&w->refs) == 1);
     for (int32_t i = 0; i < w->n; i++)
-        store_values(w, i, flat + w->offset[i]);
+        store_values(w, l, i, flat + w->offset[i]);
     weights_pack(w, l);
     w->version = version;
     w->hashed = false;
@@ -223,6 +222,7 @@ void weights_to_flat(const struct weights *w, float *flat)
 {
     enum { PIECE = 4096 };
     const struct backend *b = w->backend;
+    const struct lane alone = {0};
     float piece[PIECE];
 
     for (int32_t i = 0; i < w->n; i++) {
@@ -231,13 +231,13 @@ void weights_to_flat(const struct weights *w, float *flat)
         float *to = flat + w->offset[i];
 
         if (!m->rows) {
-            file_tensor_to_f32(w->source[i], 0, n, to);
+            file_tensor_to_f32(w->source[i], (int64_t)w->shape[i].first_row * m->n_in, n, to);
             continue;
         }
         for (int64_t at = 0; at < n; at += PIECE) {
             int64_t count = n - at < PIECE ? n - at : PIECE;
 
-            b->download(b->ctx, piece, (const char *)m->rows + dtype_row_bytes(m->dtype, at),
+            b->download(&alone, piece, (const char *)m->rows + dtype_row_bytes(m->dtype, at),
                         dtype_row_bytes(m->dtype, count));
             dtype_info(m->dtype)->to_f32(piece, count, to + at);
         }
@@ -248,6 +248,7 @@ void weights_hash_tensor(const struct weights *w, int32_t i, struct hasher *h)
 {
     enum { PIECE = 1 << 14 };
     const struct backend *b = w->backend;
+    const struct lane alone = {0};
     const struct matrix *m = &w->tensor[i].m;
     size_t bytes = dtype_row_bytes(m->dtype, tensor_elements(&w->tensor[i]));
     int32_t shape[3] = {m->n_out, m->n_in, (int32_t)m->dtype};
@@ -256,11 +257,12 @@ void weights_hash_tensor(const struct weights *w, int32_t i, struct hasher *h)
     hasher_add(h, w->tensor[i].name, strlen(w->tensor[i].name) + 1);
     hasher_add(h, shape, sizeof(shape));
     for (int32_t r = 0; !m->rows && r < m->n_out; r++)
-        hasher_add(h, file_tensor_row(w->source[i], r), dtype_row_bytes(m->dtype, m->n_in));
+        hasher_add(h, file_tensor_row(w->source[i], w->shape[i].first_row + r),
+                   dtype_row_bytes(m->dtype, m->n_in));
     for (size_t at = 0; m->rows && at < bytes; at += PIECE) {
         size_t count = bytes - at < PIECE ? bytes - at : PIECE;
 
-        b->download(b->ctx, piece, (const char *)m->rows + at, count);
+        b->download(&alone, piece, (const char *)m->rows + at, count);
         hasher_add(h, piece, count);
     }
 }

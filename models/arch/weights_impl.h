@@ -27,6 +27,7 @@ struct weights {
     struct mapped_file *packed; /* in place of `panels`: a file that has them */
     bool owns_all_rows;         /* made from a flat array: may be set again */
     struct tensor_file *checkpoint;
+    bool norms_whole;                  /* tensor_file_norms_whole of it */
     const struct file_tensor **source; /* (n) of the checkpoint; NULL without one */
     pthread_mutex_t lock;              /* guards hash, which is computed when first asked for */
     bool hashed;

@@ -12,6 +12,14 @@
 #include "runtime/base/memory.h"
 #include "runtime/base/rng.h"
 
+/* The name of the tensor that a file has tensor i in. */
+static const char *stored_name(const struct weights *w, int32_t i)
+{
+    const struct arch_tensor *s = &w->shape[i];
+
+    return s->stored[0] ? s->stored : s->name;
+}
+
 static enum status refuse_extra(const struct weights *w, const struct tensor_file *st,
                                 struct error *err)
 {
@@ -20,10 +28,10 @@ static enum status refuse_extra(const struct weights *w, const struct tensor_fil
         bool known = model_ignores_tensor(&w->config, t->name);
 
         for (int32_t j = 0; j < w->n && !known; j++)
-            known = strcmp(w->tensor[j].name, t->name) == 0;
+            known = strcmp(stored_name(w, j), t->name) == 0;
         if (!known) {
             error_at(err, STATUS_UNSUPPORTED, t->file, 0, 0, "tensor \"%s\" is not part of %s",
-                     t->name, w->arch->hf_name);
+                     t->name, w->config.architecture);
             error_hint(err, "config.json may name a different architecture than the weights");
             return STATUS_UNSUPPORTED;
         }
@@ -42,22 +50,30 @@ static enum dtype held_dtype(const struct backend *b, enum dtype stored, enum dt
                                                                                   : DTYPE_F32;
 }
 
-/* Ops read the memory of the process. */
-static bool in_host_memory(const struct backend *b)
+/* What a file leaves out of the values of tensor i. */
+static float missing_offset(const struct weights *w, int32_t i)
 {
-    return strncmp(b->name, "cpu", 3) == 0;
+    return w->norms_whole ? 0.0f : w->shape[i].offset;
 }
 
-/* Rows may stay in the mapped file when ops can read them there: host memory, the right dtype and
- * order, aligned for it. Vectors are read as float by the ops. */
+/* Where the rows of tensor i begin in the mapped file. */
+static const void *lent_rows(const struct weights *w, int32_t i)
+{
+    const int64_t before = (int64_t)w->shape[i].first_row * w->tensor[i].m.n_in;
+
+    return (const char *)w->source[i]->data + dtype_row_bytes(w->source[i]->dtype, before);
+}
+
+/* Rows may stay there when ops can read them: host memory, the right dtype, order and values,
+ * aligned. Vectors are read as float by the ops. */
 static bool can_lend(const struct weights *w, int32_t i)
 {
     const struct file_tensor *t = w->source[i];
-    enum dtype dtype = w->tensor[i].m.dtype;
-    size_t align = dtype_is_plain(dtype) ? dtype_size(dtype) : 1;
+    const enum dtype dtype = w->tensor[i].m.dtype;
+    const size_t align = dtype_is_plain(dtype) ? dtype_size(dtype) : 1;
 
-    return in_host_memory(w->backend) && t->dtype == dtype && !t->paired_heads &&
-           (uintptr_t)t->data % align == 0;
+    return w->backend->host_memory && t->dtype == dtype && !t->paired_heads &&
+           missing_offset(w, i) == 0.0f && (uintptr_t)lent_rows(w, i) % align == 0;
 }
 
 /* A quantised product needs its rows only while it is packed, unless it is the embedding too. */
@@ -79,13 +95,14 @@ static enum status find_all(struct weights *w, const struct tensor_file *files, 
     w->source = mem_alloc((size_t)w->n, sizeof(*w->source));
     if (!w->source)
         return error_set(err, STATUS_NO_MEMORY, "no memory for a list of %d tensors", w->n);
+    w->norms_whole = tensor_file_norms_whole(files);
     for (int32_t i = 0; i < w->n; i++) {
         struct matrix *m = &w->tensor[i].m;
         bool vector = weights_is_vector(w, i);
-        int64_t shape[2] = {m->n_out, m->n_in};
-        enum status st =
-            vector ? tensor_file_require(files, w->tensor[i].name, 1, shape + 1, &w->source[i], err)
-                   : tensor_file_require(files, w->tensor[i].name, 2, shape, &w->source[i], err);
+        int64_t rows = w->shape[i].stored[0] ? w->shape[i].stored_rows : m->n_out;
+        int64_t shape[2] = {rows, m->n_in};
+        enum status st = tensor_file_require(files, stored_name(w, i), vector ? 1 : 2,
+                                             vector ? shape + 1 : shape, &w->source[i], err);
 
         if (st)
             return st;
@@ -99,23 +116,30 @@ static void copy_values(struct weights *w, int32_t i, char *to)
 {
     enum { PIECE = 4096 };
     const struct backend *b = w->backend;
-    const struct file_tensor *t = w->source[i];
+    const struct lane alone = {0};
     enum dtype dtype = w->tensor[i].m.dtype;
+    const struct matrix *m = &w->tensor[i].m;
+    const int64_t first = (int64_t)w->shape[i].first_row * m->n_in;
+    const int64_t total = (int64_t)m->n_out * m->n_in;
+    const float offset = missing_offset(w, i);
     float wide[PIECE];
     float held[PIECE];
 
-    for (int64_t at = 0; at < t->n_elements; at += PIECE) {
-        int64_t n = t->n_elements - at < PIECE ? t->n_elements - at : PIECE;
+    for (int64_t at = 0; at < total; at += PIECE) {
+        int64_t n = total - at < PIECE ? total - at : PIECE;
 
-        file_tensor_to_f32(t, at, n, wide);
+        file_tensor_to_f32(w->source[i], first + at, n, wide);
+        for (int64_t j = 0; j < n && offset != 0.0f; j++)
+            wide[j] += offset;
         dtype_info(dtype)->from_f32(wide, n, held);
-        b->upload(b->ctx, to + dtype_row_bytes(dtype, at), held, dtype_row_bytes(dtype, n));
+        b->upload(&alone, to + dtype_row_bytes(dtype, at), held, dtype_row_bytes(dtype, n));
     }
 }
 
 static void copy_rows(struct weights *w, int32_t i, char *to)
 {
     const struct backend *b = w->backend;
+    const struct lane alone = {0};
     const struct matrix *m = &w->tensor[i].m;
 
     if (w->source[i]->dtype != m->dtype || weights_is_vector(w, i)) {
@@ -125,7 +149,8 @@ static void copy_rows(struct weights *w, int32_t i, char *to)
     for (int32_t r = 0; r < m->n_out; r++) {
         size_t bytes = dtype_row_bytes(m->dtype, m->n_in);
 
-        b->upload(b->ctx, to + (size_t)r * bytes, file_tensor_row(w->source[i], r), bytes);
+        b->upload(&alone, to + (size_t)r * bytes,
+                  file_tensor_row(w->source[i], w->shape[i].first_row + r), bytes);
     }
 }
 
@@ -139,7 +164,7 @@ static enum status pack_product(struct weights *w, const struct lane *l, int32_t
     char *base = w->panels;
 
     if (!m.rows && can_lend(w, i)) {
-        m.rows = w->source[i]->data;
+        m.rows = lent_rows(w, i);
     } else if (!m.rows) {
         rows = b->alloc(b->ctx, weights_rows_bytes(w, i));
         if (!rows)
@@ -149,9 +174,14 @@ static enum status pack_product(struct weights *w, const struct lane *l, int32_t
         m.rows = rows;
     }
     b->pack(l, &m, base + ((const char *)m.panels - base));
-    mapped_file_drop(w->source[i]->data, w->source[i]->bytes);
-    if (rows)
+    mapped_file_drop(lent_rows(w, i),
+                     dtype_row_bytes(w->source[i]->dtype, (int64_t)m.n_out * m.n_in));
+    if (rows) {
+        enum status st = b->sync(l, err);
+
         b->release(b->ctx, rows);
+        return st;
+    }
     return STATUS_OK;
 }
 
@@ -169,7 +199,7 @@ static enum status take_values(struct weights *w, struct error *err)
             w->tensor[i].m.rows = at;
             at += weights_rows_bytes(w, i);
         } else if (keeps_rows(w, i)) {
-            w->tensor[i].m.rows = w->source[i]->data;
+            w->tensor[i].m.rows = lent_rows(w, i);
         }
         if (h)
             weights_hash_tensor(w, i, h);
@@ -186,6 +216,7 @@ static enum status take_values(struct weights *w, struct error *err)
 static enum status load_values(struct weights *w, const struct weights_cache *cache,
                                struct error *err)
 {
+    const struct lane alone = {0};
     size_t total = 0;
     bool known;
     enum status st;
@@ -197,6 +228,8 @@ static enum status load_values(struct weights *w, const struct weights_cache *ca
     st = weights_alloc(w, total, err);
     if (!st)
         st = take_values(w, err);
+    if (!st)
+        st = w->backend->sync(&alone, err);
     if (!st)
         st = tensor_file_check_whole(w->checkpoint, err);
     if (!st && cache && !(known && w->packed))
@@ -221,7 +254,7 @@ enum status weights_load_cached(const struct backend *b, const struct arch *a,
     w->checkpoint = adopt;
     st = find_all(w, adopt, dtype, err);
     if (!st)
-        st = load_values(w, in_host_memory(b) ? cache : NULL, err);
+        st = load_values(w, b->host_memory ? cache : NULL, err);
     if (st) {
         weights_unref(w);
         return st;
@@ -326,9 +359,9 @@ enum status weights_init(const struct backend *b, const struct arch *a,
         float *to = flat + shapes->offset[i];
         int64_t n = shapes->offset[i + 1] - shapes->offset[i];
 
-        if (shapes->shape[i].init == 0.0f)
+        if (shapes->shape[i].init <= 0.0f)
             for (int64_t j = 0; j < n; j++)
-                to[j] = 1.0f;
+                to[j] = shapes->shape[i].init == ARCH_INIT_ONES ? 1.0f : 0.0f;
         else
             fill_normal(seed, (uint32_t)i, c->initializer_range * (double)shapes->shape[i].init, to,
                         n);

@@ -46,7 +46,7 @@ static enum status build_memory(struct engine *e, const struct engine_options *o
     if (!st && !o->no_prefix_cache)
         st = prefix_tree_new(e->kv, &e->tree, err);
     if (!st)
-        st = arch_rope_table(c, plan->context, &e->rope_cos, &e->rope_sin, err);
+        st = rope_tables_init(c, plan->context, &e->rope, err);
     if (st)
         return st;
     e->stepper = (struct stepper){
@@ -57,8 +57,7 @@ static enum status build_memory(struct engine *e, const struct engine_options *o
         .rounded_inputs = weights_rounded_inputs(e->weights),
         .pool = e->pool,
         .kv = kv_cache_layers(e->kv),
-        .rope_cos = e->rope_cos,
-        .rope_sin = e->rope_sin,
+        .rope = &e->rope,
     };
     e->sched = (struct scheduler){
         .kv = e->kv,
@@ -169,7 +168,7 @@ void engine_close(struct engine *e)
     scheduler_deinit(&e->sched);
     prefix_tree_free(e->tree);
     kv_cache_free(e->kv);
-    mem_aligned_free(e->rope_cos);
+    rope_tables_deinit(&e->rope);
     pool_free(e->pool);
     weights_unref(e->weights);
     engine_source_deinit(&e->source);

@@ -54,7 +54,7 @@ struct engine {
     /* ---- engine thread only */
     struct kv_cache *kv;
     struct prefix_tree *tree;
-    float *rope_cos, *rope_sin;
+    struct rope_tables rope;
     struct scheduler sched;
     struct stepper stepper;
     bool has_stepper;

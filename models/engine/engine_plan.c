@@ -121,12 +121,15 @@ static double mib(int64_t bytes)
 static enum status plan_pages(const struct model_config *c, const struct engine_options *o,
                               struct engine_plan *p, struct error *err)
 {
-    int64_t page_bytes = kv_page_bytes(c, o->kv_dtype);
+    int64_t page_bytes = kv_page_bytes(o->backend, c, o->kv_dtype);
     int64_t context = o->context > 0 ? o->context : c->max_position_embeddings;
     int64_t useful = (int64_t)kv_pages_for(context) * o->max_sessions;
-    int64_t bytes = o->kv_bytes > 0 ? o->kv_bytes : p->available_bytes / KV_SHARE;
-    int64_t pages = at_most(at_most(bytes / page_bytes, useful), INT32_MAX / KV_PAGE_TOKENS);
+    int64_t bytes = o->kv_bytes > 0 ? o->kv_bytes : p->available_bytes / KV_SHARE, pages;
 
+    if (page_bytes == 0)
+        return error_set(err, STATUS_UNSUPPORTED, "backend %s has no KV cache of type %s",
+                         o->backend->name, dtype_name(o->kv_dtype));
+    pages = at_most(at_most(bytes / page_bytes, useful), INT32_MAX / KV_PAGE_TOKENS);
     if (o->context > c->max_position_embeddings)
         return error_set(err, STATUS_INVALID,
                          "the context is %d, but the model supports at most %d", (int)o->context,
@@ -197,14 +200,14 @@ enum status engine_plan_of(const struct engine_source *s, struct engine_options 
         return st;
     if (o->kv_dtype == DTYPE_N)
         o->kv_dtype = w.kv_dtype;
-    page_bytes = kv_page_bytes(c, o->kv_dtype);
+    page_bytes = kv_page_bytes(o->backend, c, o->kv_dtype);
     p.available_bytes = o->memory_bytes > 0 ? o->memory_bytes : available_bytes();
     st = plan_pages(c, o, &p, err);
     if (st)
         return st;
     p.weights_bytes = w.bytes;
     p.activations_bytes = step_plan_bytes(&shape, o->backend, s->arch, c, w.rounded_inputs) +
-                          (int64_t)p.context * c->head_dim * 4; /* cos and sin, D/2 each */
+                          rope_tables_bytes(c, p.context);
     add_up(o, page_bytes, &p);
     shrink_pages(o, page_bytes, &p);
     *out = p;

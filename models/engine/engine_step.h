@@ -45,7 +45,7 @@ struct stepper {
     int32_t rounded_inputs; /* weights_rounded_inputs of every version that is served */
     struct pool *pool;
     struct kv_layer *kv;
-    const float *rope_cos, *rope_sin;
+    const struct rope_tables *rope;
     struct step_worker *worker;       /* (n_workers) */
     struct sampler **sampler;         /* (n_samplers) */
     struct model_session *const *seq; /* of this step: in groups */

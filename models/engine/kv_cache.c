@@ -22,14 +22,9 @@ struct kv_cache {
     int32_t n_free;
 };
 
-static size_t half_page_bytes(const struct model_config *c, enum dtype dtype)
+int64_t kv_page_bytes(const struct backend *b, const struct model_config *c, enum dtype dtype)
 {
-    return (size_t)c->n_kv_heads * (size_t)c->head_dim * KV_PAGE_TOKENS * dtype_size(dtype);
-}
-
-int64_t kv_page_bytes(const struct model_config *c, enum dtype dtype)
-{
-    return (int64_t)half_page_bytes(c, dtype) * 2 * c->n_layers;
+    return (int64_t)b->kv_half_bytes(c->n_kv_heads, c->head_dim, dtype) * 2 * c->n_layers;
 }
 
 enum status kv_cache_new(const struct backend *b, const struct model_config *c, enum dtype dtype,
@@ -40,7 +35,7 @@ enum status kv_cache_new(const struct backend *b, const struct model_config *c, 
 
     kv->backend = b;
     kv->n_pages = n_pages;
-    kv->half_bytes = half_page_bytes(c, dtype);
+    kv->half_bytes = b->kv_half_bytes(c->n_kv_heads, c->head_dim, dtype);
     kv->layer = mem_alloc((size_t)c->n_layers, sizeof(*kv->layer));
     kv->refs = mem_alloc((size_t)n_pages, sizeof(*kv->refs));
     kv->free = mem_alloc((size_t)n_pages, sizeof(*kv->free));
@@ -67,7 +62,7 @@ enum status kv_cache_new(const struct backend *b, const struct model_config *c, 
 no_memory:
     kv_cache_free(kv);
     return error_set(err, STATUS_NO_MEMORY, "no memory for %d KV pages (%lld MiB)", (int)n_pages,
-                     (long long)(kv_page_bytes(c, dtype) * n_pages >> 20));
+                     (long long)(kv_page_bytes(b, c, dtype) * n_pages >> 20));
 }
 
 void kv_cache_free(struct kv_cache *kv)
@@ -133,6 +128,7 @@ int32_t kv_page_refs(const struct kv_cache *kv, int32_t page)
 
 bool kv_page_own(struct kv_cache *kv, int32_t *page)
 {
+    const struct lane alone = {0};
     int32_t copy;
 
     if (kv->refs[*page] == 1)
@@ -145,11 +141,8 @@ bool kv_page_own(struct kv_cache *kv, int32_t *page)
         size_t to = (size_t)copy * kv->half_bytes;
         size_t from = (size_t)*page * kv->half_bytes;
 
-        /* Both ends are the backend's memory, which upload accepts as a source. */
-        kv->backend->upload(kv->backend->ctx, (char *)l->k + to, (char *)l->k + from,
-                            kv->half_bytes);
-        kv->backend->upload(kv->backend->ctx, (char *)l->v + to, (char *)l->v + from,
-                            kv->half_bytes);
+        kv->backend->copy(&alone, (char *)l->k + to, (char *)l->k + from, kv->half_bytes);
+        kv->backend->copy(&alone, (char *)l->v + to, (char *)l->v + from, kv->half_bytes);
     }
     kv_page_unref(kv, *page);
     *page = copy;

@@ -21,7 +21,7 @@ struct kv_cache;
 #define KV_PAGE_NONE (-1) /* a page is an index from 0 */
 
 /* Bytes of one page over all layers, keys and values. */
-int64_t kv_page_bytes(const struct model_config *c, enum dtype dtype);
+int64_t kv_page_bytes(const struct backend *b, const struct model_config *c, enum dtype dtype);
 /* Pages for n positions. */
 static inline int32_t kv_pages_for(int64_t n_positions)
 {

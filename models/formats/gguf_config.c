@@ -152,20 +152,59 @@ static void read_rope_kind(struct reader *r, struct rope_scaling *rope)
                           gguf_name(r->g), r->key, n < 64 ? (int)n : 64, text);
 }
 
+/* Divisors of frequencies, which a GGUF has as a tensor. */
+static int32_t read_divisors(struct reader *r, const char *name, float *out)
+{
+    const struct gguf_tensor *t = gguf_tensor_find(r->g, name);
+
+    if (!t || r->st)
+        return 0;
+    if (t->type->dtype != DTYPE_F32 || t->n_dims != 1 || t->dim[0] < 1 ||
+        t->dim[0] > ROPE_MAX_PAIRS) {
+        r->st = error_set(r->err, STATUS_UNSUPPORTED,
+                          "%s: tensor \"%s\" is not a list of at most %d F32 values",
+                          gguf_name(r->g), name, ROPE_MAX_PAIRS);
+        return 0;
+    }
+    memcpy(out, t->data, (size_t)t->dim[0] * sizeof(*out));
+    return (int32_t)t->dim[0];
+}
+
+static void read_scaling(struct reader *r, struct rope_scaling *rope)
+{
+    read_rope_kind(r, rope);
+    rope->factor = read_real(r, "rope.scaling.factor", 0);
+    rope->attention_factor = read_real(r, "rope.scaling.attn_factor", 0);
+    rope->original_positions = read_int(r, "rope.scaling.original_context_length", 0, 0);
+    rope->beta_fast = read_real(r, "rope.scaling.yarn_beta_fast", 0);
+    rope->beta_slow = read_real(r, "rope.scaling.yarn_beta_slow", 0);
+    /* There it multiplies what the rule of yarn gives. */
+    if (rope->kind == ROPE_YARN && rope->attention_factor > 0 && rope->factor > 1)
+        rope->attention_factor *= 1 + 0.1 * log(rope->factor);
+    rope->n_divisors = read_divisors(r, "rope_freqs.weight", rope->divisor);
+    if (rope->n_divisors)
+        rope->kind = ROPE_LLAMA3;
+    else if (gguf_tensor_find(r->g, "rope_factors_long.weight"))
+        rope->kind = ROPE_LONGROPE;
+    if (rope->kind != ROPE_LONGROPE || r->st)
+        return;
+    rope->factor = 0; /* the lengths and the divisors say it */
+    rope->n_divisors = read_divisors(r, "rope_factors_short.weight", rope->divisor);
+    if (read_divisors(r, "rope_factors_long.weight", rope->long_divisor) != rope->n_divisors &&
+        r->st == STATUS_OK)
+        r->st = error_set(r->err, STATUS_INVALID,
+                          "%s: rope_factors_long.weight and rope_factors_short.weight are not of "
+                          "one length",
+                          gguf_name(r->g));
+}
+
 static void read_rope(struct reader *r, struct model_config *c)
 {
     c->rope_theta = read_real(r, "rope.freq_base", 10000);
     c->rotary_dim = read_int(r, "rope.dimension_count", 1, c->head_dim);
     if (c->rotary_dim == c->head_dim)
         c->rotary_dim = 0;
-    read_rope_kind(r, &c->rope);
-    c->rope.factor = read_real(r, "rope.scaling.factor", 0);
-    c->rope.attention_factor = read_real(r, "rope.scaling.attn_factor", 0);
-    c->rope.original_positions = read_int(r, "rope.scaling.original_context_length", 0, 0);
-    if (c->rope.kind == ROPE_DEFAULT && gguf_tensor_find(r->g, "rope_freqs.weight"))
-        c->rope.kind = ROPE_LLAMA3;
-    if (gguf_tensor_find(r->g, "rope_factors_long.weight"))
-        c->rope.kind = ROPE_LONGROPE;
+    read_scaling(r, &c->rope);
 }
 
 /* The two largest Gemma scale scores by their width a head, not by the head's size. */

@@ -73,6 +73,7 @@ enum status gguf_tensors(struct gguf *g, const struct model_config *c, struct te
     t->names = arena_new(16384);
     t->base.close = close_tensors;
     t->base.mapping = part_mapping;
+    t->base.norms_whole = true;
     t->base.by_name = map_new();
     t->base.n_files = gguf_n_parts(g);
     t->base.name = gguf_name(g);

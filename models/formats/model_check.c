@@ -19,7 +19,8 @@ static bool ends_with(const char *text, const char *end)
 bool model_ignores_tensor(const struct model_config *c, const char *name)
 {
     return ends_with(name, "rotary_emb.inv_freq") ||
-           (c->tie_word_embeddings && strcmp(name, "lm_head.weight") == 0);
+           (c->tie_word_embeddings && strcmp(name, "lm_head.weight") == 0) ||
+           model_family_own_tensor(name);
 }
 
 static enum status check_values(const struct file_tensor *t, struct error *err)
@@ -74,8 +75,7 @@ enum status model_check_tensors(const struct model_config *c, const struct tenso
     for (int32_t i = 0; i < tensor_file_count(tensors) && st == STATUS_OK; i++) {
         const struct file_tensor *t = tensor_file_at(tensors, i);
 
-        if (!map_get(known, t->name) && !model_ignores_tensor(c, t->name) &&
-            !model_family_own_tensor(t->name)) {
+        if (!map_get(known, t->name) && !model_ignores_tensor(c, t->name)) {
             st = error_set(err, STATUS_UNSUPPORTED, "%s: tensor \"%s\" is not part of %s", t->file,
                            t->name, c->architecture);
             break;

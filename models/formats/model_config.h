@@ -2,7 +2,7 @@
  *
  * Every number is range-checked here, once, so that loaders may multiply sizes
  * safely. The error names FILE and key. STATUS_UNSUPPORTED: a feature that this
- * build lacks (a RoPE scaling, sliding windows, biases). STATUS_INVALID: a bad value.
+ * build lacks (another RoPE scaling, other layer types). STATUS_INVALID: a bad value.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_MODELS_FORMATS_MODEL_CONFIG_H
@@ -21,18 +21,29 @@
 enum rope_kind {
     ROPE_DEFAULT,
     ROPE_LINEAR,
-    ROPE_LLAMA3, /* of a GGUF: divisors in rope_freqs.weight, no numbers below */
+    ROPE_DYNAMIC, /* as default below max_position_embeddings, which no context exceeds */
+    ROPE_LLAMA3,
     ROPE_YARN,
-    ROPE_LONGROPE /* of a GGUF: divisors in rope_factors_long.weight and _short.weight */
+    ROPE_LONGROPE
 };
 const char *rope_kind_name(enum rope_kind kind); /* as in config.json: "linear", "llama3", ... */
 
-/* How rotations are stretched; a number that a file does not give is 0. */
+#define ROPE_MAX_PAIRS 128 /* of a head whose rotation has divisors */
+
+/* How rotations are stretched (rope_scaling.h has the formulas); a number that a file does not give
+ * is 0. Divisors are of the frequency of each pair: of a llama3 GGUF instead of its numbers
+ * (rope_freqs.weight), of longrope for original_positions (short) and for more. */
 struct rope_scaling {
     enum rope_kind kind;
     double factor;
-    double attention_factor;
-    int32_t original_positions;
+    double attention_factor;                  /* of cos and sin; 0: by the rule of the kind */
+    int32_t original_positions;               /* 0: max_position_embeddings */
+    double low_freq_factor, high_freq_factor; /* llama3 */
+    double beta_fast, beta_slow, mscale, mscale_all_dim; /* yarn */
+    bool no_truncate;                                    /* yarn: "truncate": false */
+    bool short_context; /* longrope: no more than original_positions will be used */
+    int32_t n_divisors; /* 0: none */
+    float divisor[ROPE_MAX_PAIRS], long_divisor[ROPE_MAX_PAIRS];
 };
 
 /* A value: copy it freely. Letters as in models/arch: C hidden, L layers, H heads, G key/value
@@ -86,7 +97,9 @@ MUST_CHECK enum status model_config_check(const struct model_config *c, const ch
 void model_config_write(const struct model_config *c, struct str *out);
 void model_config_write_generation(const struct model_config *c, struct str *out);
 
-/* Parameters of the whole model as Qwen3 has them, embeddings counted once when tied. */
+bool model_config_has_window(const struct model_config *c, int32_t layer);
+
+/* Parameters of the whole model, embeddings counted once when tied. */
 int64_t model_config_n_parameters(const struct model_config *c);
 
 #endif

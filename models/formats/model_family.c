@@ -62,14 +62,14 @@ static const struct tensor_name of_layer[] = {
     {"attn_q_norm", "self_attn.q_norm", ONE, D, FAMILY_QK_NORM, 0},
     {"attn_k_norm", "self_attn.k_norm", ONE, D, FAMILY_QK_NORM, 0},
     {"attn_output", "self_attn.o_proj", C, Q, 0, 0},
-    {"ffn_norm", "post_attention_layernorm", ONE, C, 0, FAMILY_GEMMA},
-    {"post_attention_norm", "post_attention_layernorm", ONE, C, FAMILY_GEMMA, 0},
-    {"ffn_norm", "pre_feedforward_layernorm", ONE, C, FAMILY_GEMMA, 0},
+    {"ffn_norm", "post_attention_layernorm", ONE, C, 0, FAMILY_POST_NORMS},
+    {"post_attention_norm", "post_attention_layernorm", ONE, C, FAMILY_POST_NORMS, 0},
+    {"ffn_norm", "pre_feedforward_layernorm", ONE, C, FAMILY_POST_NORMS, 0},
     {"ffn_gate", "mlp.gate_proj", F, C, 0, FAMILY_FUSED},
     {"ffn_up", "mlp.up_proj", F, C, 0, FAMILY_FUSED},
     {"ffn_up", "mlp.gate_up_proj", FF, C, FAMILY_FUSED, 0},
     {"ffn_down", "mlp.down_proj", C, F, 0, 0},
-    {"post_ffw_norm", "post_feedforward_layernorm", ONE, C, FAMILY_GEMMA, 0},
+    {"post_ffw_norm", "post_feedforward_layernorm", ONE, C, FAMILY_POST_NORMS, 0},
 };
 
 /* Rows of the biases that a family has: a bias has the name of its product. */

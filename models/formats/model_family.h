@@ -16,9 +16,12 @@ enum model_family_flag {
     FAMILY_PAIRED_ROWS = 1, /* GGUF has the rows of q and k in adjacent pairs (tensor_file.h) */
     FAMILY_QKV_BIAS = 2,
     FAMILY_QK_NORM = 4,
-    FAMILY_GEMMA =
-        8, /* four norms a layer, stored without their 1 in folders and with it in GGUF */
-    FAMILY_FUSED = 16 /* q, k, v are one tensor, and so are gate and up */
+    FAMILY_POST_NORMS = 8, /* four norms a layer: of the inputs and of the outputs of its halves */
+    FAMILY_NORM_OFFSET = 16, /* folders have the weights of norms without their 1, GGUF with it */
+    FAMILY_GELU = 32,        /* the tanh form, in place of SiLU */
+    FAMILY_SCALED_EMBEDDING = 64, /* by the root of the hidden size */
+    FAMILY_GEMMA = FAMILY_POST_NORMS | FAMILY_NORM_OFFSET | FAMILY_GELU | FAMILY_SCALED_EMBEDDING,
+    FAMILY_FUSED = 128 /* q, k, v are one tensor, and so are gate and up */
 };
 
 struct model_family {

@@ -46,6 +46,11 @@ enum status tensor_file_index(struct tensor_file *f, int32_t first, int32_t coun
     return STATUS_OK;
 }
 
+bool tensor_file_norms_whole(const struct tensor_file *f)
+{
+    return f->norms_whole;
+}
+
 static const struct mapped_file *mapping_at(const struct tensor_file *f, int32_t i)
 {
     return f->mapping ? f->mapping(f, i) : NULL;

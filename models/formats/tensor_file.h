@@ -56,6 +56,11 @@ MUST_CHECK enum status tensor_file_require(const struct tensor_file *f, const ch
                                            int32_t n_dims, const int64_t *shape,
                                            const struct file_tensor **out, struct error *err);
 
+/* Weights of norms that a family's folders hold without their 1 (model_family.h) have it here:
+ * GGUF.
+ */
+bool tensor_file_norms_whole(const struct tensor_file *f);
+
 /* Elements first .. first+n-1 as float, whatever the dtype and the order of the rows; both numbers
  * are multiples of the dtype's block, and the caller checks the range. */
 void file_tensor_to_f32(const struct file_tensor *t, int64_t first, int64_t n, float *out);

@@ -17,6 +17,7 @@ struct tensor_file {
     int32_t n;
     int32_t n_files;
     struct map *by_name; /* name -> struct file_tensor *, owned */
+    bool norms_whole;    /* see tensor_file_norms_whole */
     const char *name;    /* of the first file, in messages; "" while there is none */
 };
 

@@ -15,33 +15,37 @@ struct packed_pass {
     const struct backend *backend;
     struct packed_pass_shape shape;
     int32_t n_layers;
-    size_t page_elements; /* of K or V of one layer: G * D * 16 */
+    size_t half_bytes[2]; /* keys, or values, of one page of one layer, and of their gradient */
     struct kv_layer *kv;  /* (L) */
     float **dk, **dv;     /* (L) training */
-    float *rope_cos, *rope_sin;
+    struct rope_tables rope;
     void *scratch, *rounded, *acts, *back_scratch;
     float *hidden, *d_hidden; /* (max_rows, C) */
     struct head_loss head;
 };
 
-static size_t page_elements(const struct model_config *c)
+static size_t half_page_bytes(const struct weights *w, enum dtype dtype)
 {
-    return (size_t)c->n_kv_heads * (size_t)c->head_dim * KV_PAGE_TOKENS;
+    const struct model_config *c = weights_config(w);
+
+    return weights_backend(w)->kv_half_bytes(c->n_kv_heads, c->head_dim, dtype);
 }
 
 int64_t packed_pass_bytes(const struct weights *w, const struct packed_pass_shape *s)
 {
     const struct model_config *c = weights_config(w);
     const struct arch *a = weights_arch(w);
-    size_t pool = (size_t)row_batch_pages(s->max_rows) * page_elements(c) * (size_t)c->n_layers * 2;
-    size_t total = pool * dtype_size(weights_kv_dtype(w)) + a->scratch_bytes(c, s->max_rows);
+    size_t halves = (size_t)row_batch_pages(s->max_rows) * (size_t)c->n_layers * 2;
+    size_t total =
+        halves * half_page_bytes(w, weights_kv_dtype(w)) + a->scratch_bytes(c, s->max_rows);
 
     total += linear_rounded_bytes(w, s->max_rows);
     total += 2 * (size_t)s->max_rows * (size_t)c->hidden_size * sizeof(float);
-    total += (size_t)s->max_pos * (size_t)c->head_dim * sizeof(float);
+    total += (size_t)rope_tables_bytes(c, s->max_pos);
     total += head_loss_bytes(c, s->max_rows);
     if (s->training)
-        total += pool * sizeof(float) + a->acts_bytes(c, s->max_rows, s->recompute) +
+        total += halves * half_page_bytes(w, DTYPE_F32) +
+                 a->acts_bytes(c, s->max_rows, s->recompute) +
                  a->back_scratch_bytes(c, s->max_rows);
     return (int64_t)total;
 }
@@ -56,17 +60,17 @@ static void *pass_alloc(struct packed_pass *p, size_t bytes, bool *ok)
 
 static bool alloc_pages(struct packed_pass *p, const struct weights *w)
 {
-    size_t n = (size_t)row_batch_pages(p->shape.max_rows) * p->page_elements;
+    size_t n = (size_t)row_batch_pages(p->shape.max_rows);
     bool ok = true;
 
     for (int32_t l = 0; l < p->n_layers; l++) {
         p->kv[l].dtype = weights_kv_dtype(w);
-        p->kv[l].k = pass_alloc(p, n * dtype_size(p->kv[l].dtype), &ok);
-        p->kv[l].v = pass_alloc(p, n * dtype_size(p->kv[l].dtype), &ok);
+        p->kv[l].k = pass_alloc(p, n * p->half_bytes[0], &ok);
+        p->kv[l].v = pass_alloc(p, n * p->half_bytes[0], &ok);
         if (!p->shape.training)
             continue;
-        p->dk[l] = pass_alloc(p, n * sizeof(float), &ok);
-        p->dv[l] = pass_alloc(p, n * sizeof(float), &ok);
+        p->dk[l] = pass_alloc(p, n * p->half_bytes[1], &ok);
+        p->dv[l] = pass_alloc(p, n * p->half_bytes[1], &ok);
     }
     return ok;
 }
@@ -103,6 +107,9 @@ static enum status check_ops(const struct weights *w, bool training, struct erro
     if (!st)
         st = training ? arch_check_training(weights_arch(w), weights_config(w), b, err)
                       : arch_check(weights_arch(w), weights_config(w), b, err);
+    if (!st && !half_page_bytes(w, weights_kv_dtype(w)))
+        st = error_set(err, STATUS_UNSUPPORTED, "backend %s has no KV cache of type %s", b->name,
+                       dtype_name(weights_kv_dtype(w)));
     return st;
 }
 
@@ -119,11 +126,12 @@ enum status packed_pass_new(const struct weights *w, const struct packed_pass_sh
     p->backend = weights_backend(w);
     p->shape = *shape;
     p->n_layers = c->n_layers;
-    p->page_elements = page_elements(c);
+    p->half_bytes[0] = half_page_bytes(w, weights_kv_dtype(w));
+    p->half_bytes[1] = half_page_bytes(w, DTYPE_F32);
     p->kv = xcalloc((size_t)c->n_layers, sizeof(*p->kv));
     p->dk = xcalloc((size_t)c->n_layers, sizeof(*p->dk));
     p->dv = xcalloc((size_t)c->n_layers, sizeof(*p->dv));
-    st = arch_rope_table(c, shape->max_pos, &p->rope_cos, &p->rope_sin, err);
+    st = rope_tables_init(c, shape->max_pos, &p->rope, err);
     if (st)
         goto fail;
     st = head_loss_init(&p->head, w, shape->max_rows, err);
@@ -164,7 +172,7 @@ void packed_pass_free(struct packed_pass *p)
     pass_release(p, p->hidden);
     pass_release(p, p->d_hidden);
     head_loss_deinit(&p->head);
-    mem_aligned_free(p->rope_cos);
+    rope_tables_deinit(&p->rope);
     free(p->kv);
     free(p->dk);
     free(p->dv);
@@ -181,8 +189,7 @@ static void begin(struct packed_pass *p, const struct weights *w, struct lane la
         .token = b->token,
         .rows = {.n = b->n_rows, .seq = b->seq, .pos = b->pos, .page = b->page},
         .kv = p->kv,
-        .rope_cos = p->rope_cos,
-        .rope_sin = p->rope_sin,
+        .rope = &p->rope,
         .scratch = p->scratch,
         .rounded = p->rounded,
         .out_row = b->out_row,
@@ -217,7 +224,7 @@ void packed_pass_train(struct packed_pass *p, const struct weights *w, struct la
                              .coef = coef,
                              .d_hidden = p->d_hidden,
                              .grad = grad + weights_flat_offset(w, a->head(weights_config(w)))};
-    size_t used = (size_t)b->n_pages * p->page_elements * sizeof(float);
+    size_t used = (size_t)b->n_pages * p->half_bytes[1];
 
     assert(p->shape.training);
     begin(p, w, lane, b, &pass);
@@ -228,8 +235,8 @@ void packed_pass_train(struct packed_pass *p, const struct weights *w, struct la
     if (!b->n_out)
         return;
     for (int32_t l = 0; l < p->n_layers; l++) {
-        memset(p->dk[l], 0, used);
-        memset(p->dv[l], 0, used);
+        p->backend->zero(&lane, p->dk[l], used);
+        p->backend->zero(&lane, p->dv[l], used);
     }
     a->backward(&pass, p->d_hidden, p->dk, p->dv, p->back_scratch, grad);
 }

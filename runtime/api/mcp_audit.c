@@ -4,6 +4,7 @@
 #include "runtime/api/mcp_audit.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "runtime/base/memory.h"
 #include "runtime/store/call_audit.h"
@@ -21,7 +22,7 @@ static void written(void *ctx, enum status status, const struct error *err)
     free(w);
 }
 
-static void append(void *ctx, const struct hub_audit_row *row,
+static bool append(void *ctx, const struct hub_audit_row *row,
                    void (*done)(void *arg, const struct error *err), void *arg)
 {
     const struct call_audit_row own = {
@@ -38,16 +39,44 @@ static void append(void *ctx, const struct hub_audit_row *row,
         .effect = row->effect,
         .arguments = row->request,
     };
+    const struct mcp_audit *a = ctx;
     struct wait *w = NULL;
 
     if (done) {
         w = xcalloc(1, sizeof(*w));
         *w = (struct wait){.done = done, .arg = arg};
     }
-    call_audit_append(ctx, &own, w ? written : NULL, w);
+    if (!call_audit_append(a->store, &own, a->durability, w ? written : NULL, w))
+        return false;
+    free(w);
+    return true;
 }
 
-struct hub_audit mcp_audit(struct store *s)
+struct hub_audit mcp_audit_hub(struct mcp_audit *a)
 {
-    return (struct hub_audit){.ctx = s, .append = s ? append : NULL};
+    return (struct hub_audit){.ctx = a, .append = a->store ? append : NULL};
+}
+
+enum status mcp_audit_read(const struct mcp_config *config, enum store_durability *out,
+                           struct error *err)
+{
+    const struct yaml *yaml;
+    const struct yaml_node *section;
+    enum store_durability d = STORE_NORMAL;
+
+    for (size_t i = 0; mcp_config_section(config, i, &yaml, &section); i++) {
+        const struct yaml_node *audit = yaml_get(section, "audit");
+        const char *text =
+            audit && yaml_node_kind(audit) == YAML_SCALAR ? yaml_text_of(audit) : NULL;
+
+        if (!audit)
+            continue;
+        if (text && strcmp(text, "synced") == 0)
+            d = STORE_FULL;
+        else if (!text || strcmp(text, "written") != 0)
+            return yaml_error(err, yaml, audit, "`audit` is `written` or `synced`");
+        break;
+    }
+    *out = d;
+    return STATUS_OK;
 }

@@ -131,6 +131,15 @@ MUST_CHECK enum status troupe_run_start(struct troupe_run *r, struct error *err)
 void troupe_run_cancel(struct troupe_run *r);
 /* Stops it so that it can be resumed later: on_end follows, with "interrupted". */
 void troupe_run_interrupt(struct troupe_run *r);
+/* The agents of the run that talk with a person (`talk`) end what they are doing for the last
+ * message, and ask for the next one. Other steps go on. */
+void troupe_run_cut_short(struct troupe_run *r);
+/* Stops it as soon as only questions and waits are open, so that it can be resumed later: on_end
+ * follows, with "waiting". For a run that stays (RUNNER_STAY_ALL). */
+void troupe_run_suspend(struct troupe_run *r);
+/* Answers the question at `path` of a run that is under way here, which goes on at once. */
+MUST_CHECK enum status troupe_run_answer(struct troupe_run *r, const char *path,
+                                         const struct json *answer, struct error *err);
 /* Only after on_end, or if it was never started. Releases the lock of the run. NULL is allowed. */
 void troupe_run_free(struct troupe_run *r);
 

@@ -22,6 +22,7 @@ struct troupe_mcp {
     struct hub_views *views;
     struct supervisor *supervisor;
     struct hub_upstream_env env;
+    struct mcp_audit audit;
     struct hub *hub;
     struct loop_timer *look;
     struct hub_warm *warm; /* of troupe_mcp_warm_later */
@@ -118,6 +119,9 @@ static void reload(struct troupe_mcp *m)
         hub_set_views(m->hub, views);
         hub_views_free(old_views);
     }
+    error_clear(&err);
+    if (mcp_audit_read(now, &m->audit.durability, &err))
+        log_write(m->t->log, LOG_WARN, "%s: %s", err.where, err.message);
     m->config = now;
     log_notes(m);
     for (size_t i = 0; i < mcp_config_size(old); i++) {
@@ -150,12 +154,15 @@ enum status troupe_mcp_open(struct troupe *t, const struct troupe_mcp_options *o
 
     t->mcp = m;
     m->t = t;
+    m->audit.store = t->store;
     m->o = *o;
     m->config =
         mcp_config_load_folder(o->project, o->user_yaml, o->inputs ? o->inputs : &m->no_inputs);
     log_notes(m);
     if (!st)
         st = read_views(m->config, &m->views, err);
+    if (!st)
+        st = mcp_audit_read(m->config, &m->audit.durability, err);
     if (!st)
         st = troupe_http_client(t, &http, err);
     if (st) {
@@ -179,7 +186,7 @@ enum status troupe_mcp_open(struct troupe *t, const struct troupe_mcp_options *o
                                                  .name = "troupe",
                                                  .version = o->version,
                                                  .views = m->views,
-                                                 .audit = mcp_audit(t->store),
+                                                 .audit = mcp_audit_hub(&m->audit),
                                                  .key = o->key});
     m->o.key = NULL;
     for (size_t i = 0; i < mcp_config_size(m->config); i++)

@@ -260,6 +260,30 @@ void troupe_run_interrupt(struct troupe_run *r)
         runner_interrupt(r->runner);
 }
 
+void troupe_run_cut_short(struct troupe_run *r)
+{
+    if (r->under_way)
+        runner_cut_short(r->runner);
+}
+
+void troupe_run_suspend(struct troupe_run *r)
+{
+    if (r->under_way)
+        runner_suspend(r->runner);
+}
+
+enum status troupe_run_answer(struct troupe_run *r, const char *path, const struct json *answer,
+                              struct error *err)
+{
+    enum status st = journal_sync(r->run, err); /* the question, which may just have been asked */
+
+    if (!st)
+        st = store_answer(troupe_store(r->t), r->uuid, path, answer, err);
+    if (!st && r->under_way)
+        runner_look_for_answers(r->runner);
+    return st;
+}
+
 void troupe_run_free(struct troupe_run *r)
 {
     if (!r)

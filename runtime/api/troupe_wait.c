@@ -72,7 +72,7 @@ static bool add_of_all(void *ctx, const struct wait_row *w)
     struct inbox *all = ctx;
     struct json *o;
 
-    if (!wait_is_question(w))
+    if (!wait_is_question(w) || strcmp(w->kind, "message") == 0) /* a talk asks nothing */
         return true;
     o = wait_document(w);
     jv_set_string(o, "run", w->run);

@@ -38,6 +38,10 @@ struct app_signal {
     volatile int signo; /* the first that arrived, or 0 */
     /* The loop to wake; its owner sets it, and clears it before freeing the loop. */
     struct loop *volatile wake;
+    /* SIGINT is counted in `stops`, and does not ask the program to end, unless three are counted:
+     * the caller that sets it to true acts on them and sets `stops` back to 0. */
+    volatile bool counts_stops;
+    volatile int stops;
     volatile int hangups;       /* SIGHUPs since catch_hangup */
     void (*catch_hangup)(void); /* from now on SIGHUP is counted; else it ends the process */
 };

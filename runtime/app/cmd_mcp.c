@@ -206,11 +206,13 @@ static struct json *ping_json(const char *name, const struct pinged *p)
     jv_set_int(o, "ms", p->ms);
     if (p->is_up) {
         struct json *info = json_view_value(p->facts.server_info);
+        struct json *left_out = p->facts.left_out.at ? json_view_value(p->facts.left_out) : NULL;
 
         jv_set_string(o, "era", era_of(&p->facts));
         jv_set_string(o, "revision", mcp_revision_name(p->facts.revision));
         jv_set_string(o, "transport", p->facts.transport);
         jv_set_int(o, "tools", p->n_tools);
+        jv_set_adopt(o, "left_out", left_out ? left_out : jv_array());
         jv_set_adopt(o, "server_info", info ? info : jv_null());
     } else {
         jv_set_adopt(o, "error", app_error_json(&p->err));
@@ -220,11 +222,14 @@ static struct json *ping_json(const char *name, const struct pinged *p)
 
 static void ping_row(struct table *t, const char *name, const struct pinged *p)
 {
-    char ms[24] = "-", tools[24] = "-";
+    size_t left_out = json_view_size(p->facts.left_out);
+    char ms[24] = "-", tools[64] = "-";
 
     if (p->is_up) {
         snprintf(ms, sizeof(ms), "%lld ms", (long long)p->ms);
         snprintf(tools, sizeof(tools), "%lld", (long long)p->n_tools);
+        if (left_out > 0)
+            snprintf(tools, sizeof(tools), "%lld (%zu left out)", (long long)p->n_tools, left_out);
     }
     table_row(t, (const char *const[]){name, p->is_up ? "up" : "down", era_of(&p->facts),
                                        p->is_up ? mcp_revision_name(p->facts.revision) : "-",

@@ -75,6 +75,7 @@ static enum status serve(struct serving *s, const char *view, struct error *err)
             loop_run(s->loop);
         a->signal->wake = NULL;
         loop_tick_free(tick);
+        mcp_server_stop(server);
     }
     mcp_stdio_free(client);
     mcp_server_free(server);

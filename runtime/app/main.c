@@ -42,6 +42,11 @@ static void on_signal(int signo)
             loop_wake(caught->wake);
         return;
     }
+    if (signo == SIGINT && caught->counts_stops && ++caught->stops < 3) {
+        if (caught->wake)
+            loop_wake(caught->wake);
+        return;
+    }
     if (caught->signo)
         _exit(128 + signo); /* the second Ctrl-C does not wait; the store is crash-safe */
     caught->signo = signo;

@@ -84,8 +84,9 @@ void wait_put_text(const struct json *w, const char *run, bool with_path, int64_
                    struct str *out)
 {
     const char *path = jv_get_string(jv_get(w, "path"), "");
+    bool says = strcmp(jv_get_string(jv_get(w, "kind"), ""), "message") == 0;
 
-    str_printf(out, "%s asks: ", path);
+    str_printf(out, "%s %s: ", path, says ? "says" : "asks");
     put_value(jv_get(w, "prompt"), out);
     str_putc(out, '\n');
     put_options(jv_get(w, "options"), out);

@@ -1,7 +1,7 @@
 /* mapped_file.h - files mapped read-only, and what happens when another program cuts one meanwhile.
  *
  * Reading a page that a mapped file no longer has raises SIGBUS, which ends a program. A program
- * that calls mapped_files_catch_cuts reads zeros there instead, and the file is marked: whoever
+ * that calls mapped_files_catch_cuts reads zeros there instead, and the file is marked: code that
  * computes from it asks mapped_file_is_cut before a result leaves. Without the handler (a host of
  * the library may have one of its own) the signal is raised as usual.
  *

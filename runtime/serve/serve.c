@@ -235,7 +235,14 @@ static void look(void *ctx)
         v1_model_calls_stop(s);
         troupe_interrupt(s->troupe); /* runs that somebody waits for end with an error */
     }
-    if (!troupe_is_idle(s->troupe) || (is_under_way(s) && now_ms(s) < s->until_ms))
+    if (!troupe_is_idle(s->troupe))
+        return;
+    if (s->mcp && !s->mcp_stopped) { /* runs have ended by themselves: they are not cancelled */
+        s->mcp_stopped = true;
+        mcp_server_stop(s->mcp);
+        s->until_ms = now_ms(s) + FLUSH_MS;
+    }
+    if (is_under_way(s) && now_ms(s) < s->until_ms)
         return;
     if (s->http) {
         mcp_server_free(s->mcp);

@@ -22,6 +22,7 @@ struct serve {
     struct loop *loop;
     struct http_server *http;
     struct mcp_server *mcp;    /* NULL: there is no hub */
+    bool mcp_stopped;          /* its calls were answered that the server stops */
     struct serve_oauth *oauth; /* NULL: none */
     struct token_file *tokens; /* NULL: no token is needed */
     struct stat tokens_seen;   /* of the file that they are from; zero: there was none */

@@ -5,114 +5,141 @@
 
 #include <string.h>
 
+#include "runtime/store/audit_rows.h"
+#include "runtime/store/call_fold.h"
 #include "runtime/store/journal.h"
 #include "runtime/store/store_internal.h"
 
-/* The columns in the order of the statements; the chain is the last one. */
-enum { N_TEXTS = 8 };
-struct audit_cells {
-    int64_t id, at, took, effect;
-    struct cell text[N_TEXTS]; /* who, view, server, method, target, decision, rule, outcome */
-    struct cell arguments;
-};
-
-/* Numbers, and texts with their length, so that no two rows give the same bytes. */
-static struct sha256 chain_of(struct cell before, const struct audit_cells *c)
-{
-    struct hasher *h = hasher_new();
-    const int64_t numbers[] = {c->id, c->at, c->took, c->effect};
-
-    hasher_add(h, before.data, before.n);
-    hasher_add(h, numbers, sizeof(numbers));
-    for (int i = 0; i <= N_TEXTS; i++) {
-        const struct cell *t = i < N_TEXTS ? &c->text[i] : &c->arguments;
-        uint64_t n = t->n;
-
-        hasher_add(h, &n, sizeof(n));
-        hasher_add(h, t->data, t->n);
-    }
-    return hasher_finish(h);
-}
-
 /* ---- writing */
 
+/* A row that goes straight to the table. */
 struct audit_op {
     int64_t at, took;
-    int32_t effect;
+    enum effect effect;
     struct sha256 arguments;
-    struct txn_text text[N_TEXTS];
+    struct txn_text text[N_AUDIT_TEXTS];
 };
-
-/* The id and the chain of the last row; 0 and nothing for the first. */
-static enum status last_row(struct store_db *db, int64_t *id, struct sha256 *chain, size_t *n,
-                            struct error *err)
-{
-    sqlite3_stmt *st = db_stmt(db, STMT_AUDIT_LAST, err);
-    bool row;
-    enum status status;
-    struct cell c;
-
-    if (!st)
-        return STATUS_FAILED;
-    status = db_step(db, st, &row, err);
-    if (status || !row)
-        return status;
-    *id = cell_int(st, 0);
-    c = cell_bytes(st, 1);
-    *n = c.n < sizeof(*chain) ? c.n : sizeof(*chain);
-    memcpy(chain, c.data, *n);
-    sqlite3_reset(st);
-    return STATUS_OK;
-}
 
 static enum status apply_audit(struct txn_context *c, const void *arg, struct error *err)
 {
     const struct audit_op *op = arg;
-    struct audit_cells row = {.at = op->at,
-                              .took = op->took,
-                              .effect = op->effect,
-                              .arguments = {&op->arguments, sizeof(op->arguments)}};
-    struct sha256 before = {0}, chain;
-    size_t n = 0;
-    enum status status = last_row(c->db, &row.id, &before, &n, err);
-    sqlite3_stmt *st = status ? NULL : db_stmt(c->db, STMT_AUDIT_PUT, err);
+    struct call_audit_row row = {
+        .at_ms = op->at, .took_us = op->took, .effect = op->effect, .arguments = op->arguments};
+    const char **const texts[N_AUDIT_TEXTS] = {&row.who,    &row.view,   &row.server,
+                                               &row.method, &row.target, &row.decision,
+                                               &row.rule,   &row.outcome};
+    struct audit_chain chain;
+    enum status status = audit_chain_begin(c->db, &chain, err);
 
-    if (!st)
-        return status ? status : STATUS_FAILED;
-    row.id++;
-    for (int i = 0; i < N_TEXTS; i++)
-        row.text[i] = txn_cell(c->txn, op->text[i]);
-    chain = chain_of((struct cell){&before, n}, &row);
-    bind_int(st, 1, row.id);
-    bind_int(st, 2, row.at);
-    bind_int(st, 3, row.took);
-    bind_int(st, 4, row.effect);
-    for (int i = 0; i < N_TEXTS; i++)
-        bind_text(st, 5 + i, row.text[i]);
-    bind_bytes(st, 5 + N_TEXTS, row.arguments);
-    bind_bytes(st, 6 + N_TEXTS, (struct cell){&chain, sizeof(chain)});
-    return db_run(c->db, st, err);
+    for (int i = 0; i < N_AUDIT_TEXTS; i++)
+        *texts[i] = cell_cstr(txn_cell(c->txn, op->text[i]));
+    return status ? status : audit_chain_put(c->db, &chain, &row, err);
 }
 
-void call_audit_append(struct store *s, const struct call_audit_row *row, txn_done done, void *ctx)
+static void post_row(struct store *s, const struct call_audit_row *row, txn_done done, void *ctx)
 {
-    const char *const texts[N_TEXTS] = {row->who,    row->view,     row->server, row->method,
-                                        row->target, row->decision, row->rule,   row->outcome};
+    const char *const texts[N_AUDIT_TEXTS] = {row->who,    row->view,   row->server,
+                                              row->method, row->target, row->decision,
+                                              row->rule,   row->outcome};
     struct txn *t = txn_new(s);
     struct audit_op *op = txn_add(t, apply_audit, sizeof(*op));
 
     if (op) {
         op->at = row->at_ms;
         op->took = row->took_us;
-        op->effect = (int32_t)row->effect;
+        op->effect = row->effect;
         op->arguments = row->arguments;
-        for (int i = 0; i < N_TEXTS; i++)
+        for (int i = 0; i < N_AUDIT_TEXTS; i++)
             op->text[i] = txn_put_words(t, texts[i] ? texts[i] : "");
     }
     txn_post(t, done ? store_reply_box(s) : NULL, done, ctx);
 }
 
+/* The file is made with the first row, so that a command that makes no call leaves none. */
+static enum status append_to_spool(struct store *s, const struct call_audit_row *row,
+                                   uint64_t *number, bool *is_first, struct error *err)
+{
+    struct call_spool *spool = atomic_load_explicit(&s->spool, memory_order_relaxed);
+
+    if (!spool) {
+        enum status st = spool_open(s->path, s->seams, s->vfs, &spool, err);
+
+        if (st)
+            return st;
+        atomic_store_explicit(&s->spool, spool, memory_order_release);
+    }
+    return spool_append(spool, row, number, is_first, err);
+}
+
+static void post_sync(struct store *s, uint64_t number, txn_done done, void *ctx)
+{
+    struct txn *t = txn_new(s);
+
+    t->kind = TXN_SYNC;
+    t->number = number;
+    txn_post(t, done ? store_reply_box(s) : NULL, done, ctx);
+}
+
+static void fail_later(struct store *s, enum status st, const struct error *err, txn_done done,
+                       void *ctx)
+{
+    struct txn *t = txn_new(s);
+
+    txn_fail(t, st, err);
+    t->reply = store_reply_box(s);
+    t->done = done;
+    t->ctx = ctx;
+    txn_complete(t);
+}
+
+bool call_audit_append(struct store *s, const struct call_audit_row *row,
+                       enum store_durability durability, txn_done done, void *ctx)
+{
+    struct error err = ERROR_INIT;
+    uint64_t number = 0;
+    bool is_first = false;
+    enum status st = STATUS_LIMIT;
+
+    if (s->has_thread && !atomic_load_explicit(&s->has_failed, memory_order_acquire))
+        st = append_to_spool(s, row, &number, &is_first, &err);
+    if (st == STATUS_LIMIT) { /* or it fails there, by name */
+        post_row(s, row, done, ctx);
+        return !done;
+    }
+    if (st) {
+        error_note(&err, "recording a call");
+        if (done)
+            fail_later(s, st, &err, done, ctx);
+        return !done;
+    }
+    if (done && durability == STORE_FULL && s->options.durability == STORE_FULL) {
+        post_sync(s, number, done, ctx);
+        return false;
+    }
+    if (is_first) /* the store's thread looks at it, and begins to wait */
+        post_sync(s, 0, NULL, NULL);
+    return true;
+}
+
 /* ---- reading */
+
+static enum status apply_fold(struct txn_context *c, const void *arg, struct error *err)
+{
+    (void)arg;
+    return calls_fold(c->store, err);
+}
+
+enum status call_audit_settle(struct store *s, struct error *err)
+{
+    struct txn *t;
+
+    if (!atomic_load_explicit(&s->spool, memory_order_acquire))
+        return STATUS_OK;
+    t = txn_new(s);
+    t->kind = TXN_ALONE;
+    (void)txn_add(t, apply_fold, 1);
+    return txn_post_wait(t, err);
+}
 
 static void read_cells(sqlite3_stmt *st, struct audit_cells *c, struct cell *chain)
 {
@@ -120,10 +147,10 @@ static void read_cells(sqlite3_stmt *st, struct audit_cells *c, struct cell *cha
     c->at = cell_int(st, 1);
     c->took = cell_int(st, 2);
     c->effect = cell_int(st, 3);
-    for (int i = 0; i < N_TEXTS; i++)
+    for (int i = 0; i < N_AUDIT_TEXTS; i++)
         c->text[i] = cell_text(st, 4 + i);
-    c->arguments = cell_bytes(st, 4 + N_TEXTS);
-    *chain = cell_bytes(st, 5 + N_TEXTS);
+    c->arguments = cell_bytes(st, 4 + N_AUDIT_TEXTS);
+    *chain = cell_bytes(st, 5 + N_AUDIT_TEXTS);
 }
 
 /* A store that only older programs have written has no such table. */
@@ -145,10 +172,11 @@ static struct call_audit_row row_of(const struct audit_cells *c)
         .took_us = c->took,
         .effect = c->effect >= 0 && c->effect < N_EFFECTS ? (enum effect)c->effect : EFFECT_ONCE,
     };
-    const char **const texts[N_TEXTS] = {&row.who,    &row.view,     &row.server, &row.method,
-                                         &row.target, &row.decision, &row.rule,   &row.outcome};
+    const char **const texts[N_AUDIT_TEXTS] = {&row.who,    &row.view,   &row.server,
+                                               &row.method, &row.target, &row.decision,
+                                               &row.rule,   &row.outcome};
 
-    for (int i = 0; i < N_TEXTS; i++)
+    for (int i = 0; i < N_AUDIT_TEXTS; i++)
         *texts[i] = cell_cstr(c->text[i]);
     if (c->arguments.n == sizeof(row.arguments))
         memcpy(&row.arguments, c->arguments.data, sizeof(row.arguments));
@@ -159,9 +187,12 @@ enum status call_audit_read(struct store_reader *r, int64_t after,
                             bool (*each)(void *ctx, const struct call_audit_row *row), void *ctx,
                             struct error *err)
 {
-    bool there, go_on = true;
-    enum status status = has_table(&r->db, &there, err);
+    bool there = false, go_on = true;
+    enum status status = call_audit_settle(r->store, err);
     sqlite3_stmt *st;
+
+    if (status == STATUS_OK)
+        status = has_table(&r->db, &there, err);
 
     if (status || !there)
         return status;
@@ -202,7 +233,7 @@ enum status call_audit_check(struct store_reader *r, struct error *err)
         struct cell chain;
 
         read_cells(st, &cells, &chain);
-        now = chain_of((struct cell){&before, n}, &cells);
+        now = audit_chain_of((struct cell){&before, n}, &cells);
         if (cells.id != expected)
             status =
                 error_set(err, STATUS_CORRUPT, "call_audit: expected row %lld, found %lld (a gap)",

@@ -118,6 +118,11 @@ enum status file_lock_take(int fd, int64_t now_ms, int64_t wait_ms, struct error
     return STATUS_OK;
 }
 
+int file_lock_try(int fd)
+{
+    return lock_op(fd, F_OFD_SETLK, F_WRLCK, 0, 0);
+}
+
 void file_lock_release(int fd)
 {
     (void)lock_op(fd, F_OFD_SETLK, F_UNLCK, 0, 0);

@@ -32,5 +32,8 @@ bool run_lock_any_is_held(const char *owners_path);
  * names the holder. */
 MUST_CHECK enum status file_lock_take(int fd, int64_t now_ms, int64_t wait_ms, struct error *err);
 void file_lock_release(int fd);
+/* The same lock on another file, without a wait and without a line: 0 or an errno, EAGAIN or EACCES
+ * if another descriptor has it. run_lock_is_held(fd, 0) sees it. */
+int file_lock_try(int fd);
 
 #endif

@@ -12,6 +12,7 @@
 
 #include "runtime/base/file_open.h"
 #include "runtime/base/memory.h"
+#include "runtime/store/call_fold.h"
 #include "runtime/store/journal.h"
 #include "runtime/store/run_lock.h"
 #include "runtime/store/store_internal.h"
@@ -25,15 +26,6 @@ static char *path_with(const char *path, const char *tail)
     str_puts(&s, path);
     str_puts(&s, tail);
     return str_take(&s);
-}
-
-char *folder_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-
-    if (!slash)
-        return xstrdup(".");
-    return slash == path ? xstrdup("/") : xstrndup(path, (size_t)(slash - path));
 }
 
 static struct store *store_new(const struct store_options *o)
@@ -53,6 +45,7 @@ static struct store *store_new(const struct store_options *o)
     s->box = mailbox_new(NULL, NULL);
     s->reply = s->own_reply = mailbox_new(NULL, NULL);
     atomic_init(&s->has_failed, false);
+    atomic_init(&s->spool, NULL);
     atomic_init(&s->commits, 0);
     atomic_init(&s->transactions, 0);
     return s;
@@ -265,6 +258,8 @@ static enum status open_for_writing(struct store *s, bool is_empty, struct error
         return st;
     st = open_writer(s, is_empty, err);
     if (st == STATUS_OK)
+        st = calls_recover(s, is_empty, err);
+    if (st == STATUS_OK)
         st = store_files_note(s, err);
     file_lock_release(s->lock_fd);
     return st ? st : store_thread_start(s, err);
@@ -304,6 +299,7 @@ void store_close(struct store *s)
         return;
     store_thread_stop(s);
     store_drain_replies(s->reply);
+    spool_close(atomic_load(&s->spool));
     db_close(&s->db);
     store_vfs_free(s->vfs);
     if (s->lock_fd >= 0)

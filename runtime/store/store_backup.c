@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "runtime/base/memory.h"
+#include "runtime/store/call_fold.h"
 #include "runtime/store/store_internal.h"
 
 #define PAGES_A_STEP 1024
@@ -47,11 +48,16 @@ static enum status sync_path(const struct seams *seams, const char *path, int fl
 static enum status copy_to(struct store *s, const char *tmp, struct error *err)
 {
     struct store_reader *q = NULL;
+    struct calls_left *calls = NULL;
     struct store_db to;
-    enum status st = store_reader_open(s, &q, err);
+    enum status st = calls_look(s->path, &calls, err); /* before the snapshot: call_fold.h */
 
-    if (st)
+    if (st == STATUS_OK)
+        st = store_reader_open(s, &q, err);
+    if (st) {
+        calls_left_free(calls);
         return st;
+    }
     st = db_run_id(&q->db, STMT_SNAPSHOT, err);
     if (st == STATUS_OK) {
         int64_t version;
@@ -72,6 +78,8 @@ static enum status copy_to(struct store *s, const char *tmp, struct error *err)
             st = db_exec(&to, "PRAGMA synchronous = OFF", err); /* synced as a whole below */
             if (st == STATUS_OK)
                 st = copy_pages(&q->db, &to, err);
+            if (st == STATUS_OK)
+                st = calls_copy(calls, &to, err);
             /* The copy says WAL in its header; closing must not leave a log behind. */
             if (st == STATUS_OK)
                 st = db_exec(&to, "PRAGMA journal_mode = DELETE", err);
@@ -79,6 +87,7 @@ static enum status copy_to(struct store *s, const char *tmp, struct error *err)
         }
     }
     store_reader_close(q);
+    calls_left_free(calls);
     return st;
 }
 

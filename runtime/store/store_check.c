@@ -13,12 +13,14 @@
 #include "runtime/base/text.h"
 #include "runtime/store/blob.h"
 #include "runtime/store/call_audit.h"
+#include "runtime/store/call_fold.h"
 #include "runtime/store/rows.h"
 #include "runtime/store/store_internal.h"
 #include "runtime/store/token_rows.h"
 
 struct check {
     struct store_reader *q;
+    struct calls_left *calls; /* rows that are not in their table yet */
     struct str *report;
     int64_t n_found;
     struct str plain;    /* unpacked content */
@@ -252,17 +254,25 @@ static void check_calls(struct check *c)
 {
     struct error err = ERROR_INIT;
 
-    if (call_audit_check(c->q, &err))
+    if (call_audit_check(c->q, &err) || (c->calls && calls_check(c->calls, &c->q->db, &err)))
         found(c, &err);
+    calls_left_free(c->calls);
 }
 
 enum status store_check(struct store *s, struct str *report, struct error *err)
 {
     struct check c = {.report = report, .plain = STR_INIT, .uuid_of = -1};
-    enum status st = store_reader_open(s, &c.q, err);
+    struct error calls = ERROR_INIT;
+    enum status st = call_audit_settle(s, err);
 
-    if (st)
+    if (st == STATUS_OK && calls_look(s->path, &c.calls, &calls)) /* before the table is read */
+        found(&c, &calls);
+    if (st == STATUS_OK)
+        st = store_reader_open(s, &c.q, err);
+    if (st) {
+        calls_left_free(c.calls);
         return st;
+    }
     c.arena = arena_new(4096);
     c.plain.max = (size_t)1 << 30;
     c.max_rows = max_rows(&c);

@@ -6,9 +6,20 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <string.h>
 #include <sys/stat.h>
 
+#include "runtime/base/memory.h"
 #include "runtime/store/store_internal.h"
+
+char *folder_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    if (!slash)
+        return xstrdup(".");
+    return slash == path ? xstrdup("/") : xstrndup(path, (size_t)(slash - path));
+}
 
 static bool look(const char *path, struct file_id *out)
 {

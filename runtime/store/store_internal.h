@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
+#include "runtime/store/call_spool.h"
 #include "runtime/store/store.h"
 #include "runtime/store/store_db.h"
 #include "runtime/store/store_vfs.h"
@@ -41,8 +42,11 @@ struct store {
     pthread_t thread;
     bool has_thread;
 
+    _Atomic(struct call_spool *) spool; /* NULL: no call was recorded yet */
+
     /* the store thread's */
     struct store_db db;
+    int64_t fold_at_ms;      /* when rows of calls are to be moved, of real time; 0: none wait */
     struct mail *queue;      /* taken from the box, not yet begun */
     enum status stopped;     /* an I/O error ended all writing, or a full disk for now */
     struct error stopped_by; /* read by any thread once has_failed is true: then it stays */
@@ -58,8 +62,6 @@ struct store {
 /* Milliseconds since the epoch. */
 int64_t store_now_ms(const struct store *s);
 
-char *folder_of(const char *path); /* malloc'd */
-
 /* store_thread.c */
 MUST_CHECK enum status store_thread_start(struct store *s, struct error *err);
 void store_thread_stop(struct store *s); /* after all that is queued */
@@ -73,7 +75,9 @@ struct store_reader {
     int64_t seen_version; /* query_has_changed; 0: never asked */
 };
 
-/* store_files.c: STATUS_IO once a path no longer names the file that is written. */
+/* store_files.c */
+char *folder_of(const char *path); /* malloc'd */
+/* STATUS_IO once a path no longer names the file that is written. */
 MUST_CHECK enum status store_files_note(struct store *s, struct error *err);
 MUST_CHECK enum status store_files_check(struct store *s, struct error *err);
 /* For an error after which nothing is written. */

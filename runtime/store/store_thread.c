@@ -14,6 +14,7 @@
 
 #include "runtime/base/memory.h"
 #include "runtime/base/thread.h"
+#include "runtime/store/call_fold.h"
 #include "runtime/store/run_lock.h"
 #include "runtime/store/run_row.h"
 #include "runtime/store/store_internal.h"
@@ -301,6 +302,57 @@ static void run_batch(struct store *s)
     complete(s, &b);
 }
 
+/* Rows of calls that are to outlive a power failure: all that wait with one sync. */
+static void sync_calls(struct store *s)
+{
+    struct call_spool *spool = atomic_load_explicit(&s->spool, memory_order_acquire);
+    struct batch b = {.first = NULL, .end = &b.first};
+    struct error err = ERROR_INIT;
+    uint64_t number = 0;
+    struct txn *t;
+    enum status st = STATUS_OK;
+
+    while ((t = peek(s)) && t->kind == TXN_SYNC) {
+        drop_head(s);
+        batch_add(&b, t);
+        number = t->number > number ? t->number : number;
+    }
+    if (number > 0 && s->stopped == STATUS_IO) {
+        st = s->stopped;
+        err = s->stopped_by;
+    } else if (number > 0) {
+        st = spool_sync(spool, number, &err);
+    }
+    if (st) {
+        stop_writing(s, st, &err);
+        fail_all(&b, st, &err);
+    }
+    complete(s, &b);
+}
+
+/* Moves rows of calls into their table when it is time. */
+static void fold_calls(struct store *s)
+{
+    struct error err = ERROR_INIT;
+    enum status st;
+
+    if (stopped(s)) {
+        s->fold_at_ms += FULL_US / 1000;
+        return;
+    }
+    st = file_lock_take(s->lock_fd, store_now_ms(s), STORE_WAIT_MS, &err);
+    if (st == STATUS_OK) {
+        st = calls_fold(s, &err);
+        file_lock_release(s->lock_fd);
+    }
+    if (st) {
+        if (st == STATUS_CORRUPT) /* what cannot be recorded must not go on */
+            st = STATUS_IO;
+        stop_writing(s, st, &err);
+        s->fold_at_ms += FULL_US / 1000;
+    }
+}
+
 /* gc and the like: manages its own transactions, STORE.lock held. */
 static void run_alone(struct store *s, struct txn *t)
 {
@@ -365,7 +417,9 @@ static bool serve(struct store *s)
     struct txn *t;
 
     while ((t = peek(s)) != NULL) {
-        if (needs_no_disk(s, t)) {
+        if (t->kind == TXN_SYNC) {
+            sync_calls(s);
+        } else if (needs_no_disk(s, t)) {
             answer_without_disk(s);
         } else if (t->kind == TXN_WRITE) {
             run_batch(s);
@@ -381,6 +435,8 @@ static bool serve(struct store *s)
             if (stop)
                 return false;
         }
+        if (calls_due_ms(s) == 0)
+            fold_calls(s);
         if (s->wal_pages >= s->checkpoint_at)
             checkpoint(s, SQLITE_CHECKPOINT_PASSIVE);
     }
@@ -392,12 +448,18 @@ static void *store_thread(void *arg)
     struct store *s = arg;
 
     for (;;) {
-        s->queue = mailbox_wait(s->box, s->wal_dirty ? IDLE_MS : -1);
-        if (!s->queue)
-            checkpoint(s, SQLITE_CHECKPOINT_TRUNCATE);
-        else if (!serve(s))
+        int64_t idle = s->wal_dirty ? IDLE_MS : -1, due = calls_due_ms(s);
+
+        s->queue = mailbox_wait(s->box, due >= 0 && (idle < 0 || due < idle) ? due : idle);
+        if (s->queue && !serve(s))
             break;
+        if (calls_due_ms(s) == 0)
+            fold_calls(s);
+        else if (!s->queue && due < 0)
+            checkpoint(s, SQLITE_CHECKPOINT_TRUNCATE);
     }
+    if (calls_due_ms(s) >= 0)
+        fold_calls(s);
     if (s->wal_dirty)
         checkpoint(s, SQLITE_CHECKPOINT_TRUNCATE);
     return NULL;

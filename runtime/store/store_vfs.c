@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "runtime/base/memory.h"
 #include "runtime/store/store.h"
@@ -57,8 +58,7 @@ static int shim_read(sqlite3_file *f, void *to, int n, sqlite3_int64 at)
 
 static int write_fault(sqlite3_file *f, size_t n)
 {
-    struct store_vfs *v = vfs_of(f);
-    int e = v->write_hook ? v->write_hook(v->write_hook_ctx, n) : 0;
+    int e = store_vfs_write_fault(vfs_of(f), n);
 
     if (e == 0)
         return SQLITE_OK;
@@ -277,4 +277,17 @@ const char *store_vfs_name(const struct store_vfs *v)
 int64_t store_vfs_fsyncs(const struct store_vfs *v)
 {
     return atomic_load_explicit(&v->fsyncs, memory_order_relaxed);
+}
+
+int store_vfs_write_fault(const struct store_vfs *v, size_t n)
+{
+    return v->write_hook ? v->write_hook(v->write_hook_ctx, n) : 0;
+}
+
+int store_vfs_sync_file(struct store_vfs *v, int fd)
+{
+    atomic_fetch_add_explicit(&v->fsyncs, 1, memory_order_relaxed);
+    if (v->sync_hook)
+        return v->sync_hook(v->sync_hook_ctx) ? EIO : 0;
+    return fdatasync(fd) ? errno : 0;
 }

@@ -36,6 +36,7 @@ struct txn_text {
 
 enum txn_kind {
     TXN_WRITE, /* inside the batch's transaction */
+    TXN_SYNC,  /* the row of a call with this number is to be on the disk; 0: only look */
     TXN_ALONE, /* outside of any transaction, with STORE.lock held */
     TXN_STOP   /* the store thread ends after all earlier transactions */
 };
@@ -50,7 +51,7 @@ struct txn {
     unsigned char *ops;
     size_t ops_bytes, ops_cap;
     struct str text;
-    uint64_t number; /* within the run, from 1 */
+    uint64_t number; /* within the run, from 1; of TXN_SYNC, of a row (call_spool.h) */
     struct mailbox *reply;
     txn_done done;
     void *ctx;

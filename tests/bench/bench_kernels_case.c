@@ -149,7 +149,7 @@ static void open_attention(struct bench_case *c)
     size_t kv, n;
     double keys = 0.0;
 
-    c->shape = (struct attention_shape){4, G, c->k, 0.17f};
+    c->shape = (struct attention_shape){4, G, c->k, 0.17f, 0, 0};
     ints = open_tables(c, n_seq, pages);
     for (int32_t r = 0; r < c->m; r++) {
         ints[r] = decode ? r : 0;
@@ -246,7 +246,7 @@ static void run_rows(struct bench_case *c)
     else if (c->op == BENCH_SWIGLU)
         b->swiglu(l, f[0], c->m, c->n, f[1]);
     else if (c->op == BENCH_ROPE)
-        b->rope(l, f[0], c->m, c->n, c->k, c->rows.pos, f[1], f[2]);
+        b->rope(l, f[0], c->m, c->n, c->k, c->k, c->rows.pos, f[1], f[2]);
     else if (c->op == BENCH_LSE)
         b->logsumexp(l, f[0], c->n, c->m, c->n, f[2], f[1]);
     else if (c->op == BENCH_SOFTMAX_GRAD)

@@ -173,7 +173,7 @@ static int64_t file_bytes(const char *path)
 /* Closes the store, returns the size of its file, and deletes it. */
 static int64_t close_store(struct bench *b)
 {
-    static const char *const tail[] = {"", "-wal", "-shm", ".lock", ".owners"};
+    static const char *const tail[] = {"", "-wal", "-shm", ".lock", ".owners", ".calls"};
     int64_t n;
 
     store_close(b->store);

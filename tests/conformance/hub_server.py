@@ -1,9 +1,9 @@
 """hub_server.py - `troupe serve` in front of one server over stdio, as a server under test: it prints its address.
 
-usage: hub_server.py TROUPE [--kill] COMMAND...
+usage: hub_server.py TROUPE [--kill | --per-client] COMMAND...
 
 COMMAND is in the .mcp.json of a folder of its own, and the hub starts it; the view `fixtures` shows it under its own names.
---kill ends each process of COMMAND as soon as it is there. Ends on SIGTERM, with the status of `troupe serve`, or 0 where it ended on SIGTERM too; with
+--per-client: each client has a process of COMMAND. --kill ends each process of COMMAND as soon as it is there. Ends on SIGTERM, with the status of `troupe serve`, or 0 where it ended on SIGTERM too; with
 1 if there was nothing to kill.
 SPDX-License-Identifier: Apache-2.0
 """
@@ -20,6 +20,7 @@ SETTINGS = """mcp:
   views:
     fixtures: {servers: [fix], names: bare}
 """
+PER_CLIENT = "  servers: {fix: {instances: per_client}}\n"
 
 
 def processes_of(command):
@@ -68,8 +69,8 @@ def serve(troupe, folder):
 
 
 def main(troupe, *command):
-    kills = command[0] == "--kill"
-    command = list(command[kills:])
+    kills, per_client = command[0] == "--kill", command[0] == "--per-client"
+    command = list(command[kills or per_client:])
     with tempfile.TemporaryDirectory(prefix="troupe-hub-") as folder:
         killer = None
         if kills:  # a name of its own, so that no other process is meant
@@ -79,7 +80,7 @@ def main(troupe, *command):
         with open(os.path.join(folder, ".mcp.json"), "w", encoding="utf-8") as f:
             json.dump({"mcpServers": {"fix": {"command": command[0], "args": command[1:]}}}, f)
         with open(os.path.join(folder, "troupe.yaml"), "w", encoding="utf-8") as f:
-            f.write(SETTINGS)
+            f.write(SETTINGS + (PER_CLIENT if per_client else ""))
         status = serve(troupe, folder)
         return 1 if killer and not killer.killed else status
 

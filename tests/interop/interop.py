@@ -136,7 +136,7 @@ def suite(name, troupe, folder):
 
 def everything(troupe, folder):
     conformance = os.path.join(os.path.dirname(HERE), "conformance")
-    server = [sys.executable, os.path.join(conformance, "hub_server.py"), troupe, python_of("mcp"),
+    server = [sys.executable, os.path.join(conformance, "hub_server.py"), troupe, "--per-client", python_of("mcp"),
               os.path.join(HERE, "server_everything.py"), os.path.abspath(folder)]
     suite_of = [sys.executable, os.path.join(conformance, "conformance.py")]
     subprocess.run([*suite_of, "install"], check=True)

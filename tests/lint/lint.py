@@ -59,6 +59,7 @@ FOREIGN = {
     "zstd.h": ["runtime/store"], "cuda": ["kernels/cuda"], "cublas": ["kernels/cuda"],
     "nccl.h": ["kernels/collectives"], "mpi.h": ["kernels/collectives"], "seccomp.h": ["tools"],
     "immintrin.h": ["kernels/cpu"], "png.h": ["runtime/plot"],
+    "histedit.h": ["runtime/app"],
 }
 BANNED = {
     "strcpy": "str.h or memcpy", "strcat": "str.h", "sprintf": "snprintf or str_printf", "vsprintf": "snprintf",

@@ -12,8 +12,10 @@ import sys
 import threading
 import time
 
-TOOLS = ("echo", "pid", "flood", "hang", "die")
+TOOLS = ("echo", "pid", "keep", "roots", "flood", "hang", "die")
 LOCK = threading.Lock()
+KEPT = []
+ASKED = {}  # id of a request of ours: what to do with the answer
 
 
 def option(name, otherwise=None):
@@ -50,6 +52,12 @@ def call(i, name, arguments):
         send({"id": i, "result": text(arguments.get("text", ""))})
     elif name == "pid":
         send({"id": i, "result": text(os.getpid())})
+    elif name == "keep":
+        KEPT.append(arguments["text"])
+        send({"id": i, "result": text(" ".join(KEPT))})
+    elif name == "roots":
+        ASKED[f"r{i}"] = lambda m: send({"id": i, "result": text(" ".join(r["uri"] for r in m["result"]["roots"]))})
+        send({"id": f"r{i}", "method": "roots/list"})
     elif name == "flood":
         for _ in range(arguments["n"]):
             send({"method": "notifications/tools/list_changed"})
@@ -69,6 +77,9 @@ def main():
             log.flush()
         m = json.loads(line)
         method, i, params = m.get("method"), m.get("id"), m.get("params", {})
+        if method is None:
+            ASKED.pop(i)(m)
+            continue
         if method == "initialize":
             send({"id": i, "result": {"protocolVersion": "2025-11-25", "serverInfo": {"name": "small", "version": "1"},
                                       "capabilities": {"tools": {"listChanged": True}}}})

@@ -205,6 +205,29 @@ class Use(McpCase):
         self.assertFalse(servers["broken"]["up"] or servers["missing"]["up"])
         self.assertRegex(self.ok("mcp", "ping", "notes").out, r"notes +up +legacy +2025-11-25 +stdio +\d+ ms +6\n")
 
+    def test_one_bad_text_costs_a_tool_or_a_server_and_no_more(self):
+        server = ("import json,sys\n"
+                  "for line in sys.stdin:\n"
+                  "    m = json.loads(line)\n"
+                  "    r = {'initialize': {'protocolVersion': '2025-11-25', 'serverInfo': {'name': 's', 'version': '1'},"
+                  " 'capabilities': {'tools': {}}}, 'tools/list': {'tools': [{'name': n, 'description': d,"
+                  " 'inputSchema': {'type': 'object'}} for n, d in (('bad', '\\ud83d'), ('good', 'x'))]}}.get(m['method'])\n"
+                  "    if 'id' in m:\n"
+                  "        a = {'result': r} if r else {'error': {'code': -32601, 'message': 'no'}}\n"
+                  "        print(json.dumps({'jsonrpc': '2.0', 'id': m['id'], **a}), flush=True)\n")
+        self.write(".mcp.json", '{"mcpServers": {"half": {"command": "x", "args": ["\\ud800"]},\n "s": '
+                   + json.dumps({"command": sys.executable, "args": ["-c", server]}) + "}}")
+        r = self.ok("mcp", "ping", "s")
+        self.assertRegex(r.out, r"s +up .* 1 \(1 left out\)\n")
+        self.assertIn("server s: left out: tool bad: ", r.err)
+        [s] = self.ok("mcp", "ping", "s", "--json").json()["servers"]
+        self.assertEqual(s["tools"], 1)
+        self.assertRegex(s["left_out"][0], "^tool bad: ")
+        r = self.ok("mcp", "list")
+        self.assertRegex(r.out, r"half +mistake")
+        self.assertIn(".mcp.json:1:17", r.err)
+        self.assertRegex(self.ok("mcp", "tools").out, r"(?m)^s__good ")
+
     def test_tools_resources_and_prompts_are_listed_and_used(self):
         self.notes("more")
         names = [t["name"] for t in self.ok("mcp", "tools", "--json").json()["tools"]]

@@ -23,6 +23,47 @@ def percentile(values, share):
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
+class LegacySession:
+    """A client of 2025-11-25 over HTTP; `answer` gives the result for each request of the server."""
+
+    def __init__(self, s, capabilities, answer):
+        self.s, self.answer, self.n, self.fields = s, answer, 0, {"Content-Type": "application/json",
+                                                                  "Accept": "application/json, text/event-stream"}
+        self.connection = s.connect()
+        r = self.post({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {
+            "protocolVersion": "2025-11-25", "capabilities": capabilities, "clientInfo": {"name": "l", "version": "1"}}})
+        self.fields.update({"Mcp-Session-Id": r.headers["Mcp-Session-Id"], "MCP-Protocol-Version": "2025-11-25"})
+        self.post({"jsonrpc": "2.0", "method": "notifications/initialized"})
+
+    def post(self, message):
+        return self.s.request("POST", "/mcp", message, self.fields, self.connection)
+
+    def ask(self, method, params):
+        """The answer; the server's requests that come on the stream before it are answered."""
+        self.n += 1
+        c = self.s.connect()
+        try:
+            return self.read(self.s.send("POST", "/mcp", {"jsonrpc": "2.0", "id": self.n, "method": method, "params": params},
+                                         self.fields, c).getresponse())
+        finally:
+            c.close()
+
+    def read(self, r):
+        if r.getheader("Content-Type") == "application/json":
+            return json.loads(r.read())
+        while True:
+            line = r.readline()
+            if not line:
+                raise EOFError("the stream ended")
+            if not line.startswith(b"data: {"):
+                continue
+            m = json.loads(line[6:])
+            if m.get("id") == self.n and "method" not in m:
+                return m
+            if "id" in m:
+                self.post({"jsonrpc": "2.0", "id": m["id"], "result": self.answer(m)})
+
+
 class Hub(ServeCase):
     def config(self, servers, settings=""):
         entries = {name: {"command": sys.executable, "args": [SCRIPT, *words]} if not isinstance(words, dict) else words
@@ -55,7 +96,8 @@ class Hub(ServeCase):
         return [t["name"] for t in self.ask(s, "tools/list", {})["result"]["tools"]]
 
     def rows(self):
-        """Of the only store."""
+        """Of the only store; a command that writes moves what a killed process has left beside it into the table."""
+        self.ok("store", "gc")
         for folder, _, files in os.walk(self.dir):
             for f in files:
                 if f.endswith(".db"):
@@ -81,6 +123,14 @@ class Hub(ServeCase):
         self.assertEqual([r[2:] for r in self.rows()], [("echo", 3, "allow", "ok"), ("pid", 1, "allow", "ok"),
                                                         ("die", 3, "allow", "error")])
         self.ok("store", "check")
+
+    def test_a_reply_that_waits_for_the_disk_has_its_row(self):
+        s = self.hub({"a": []}, "  audit: synced\n")
+        self.assertEqual(self.call(s, "a__echo", text="x"), "x")
+        s.stop(signal.SIGKILL)
+        self.assertEqual(self.rows(), [("local", "a", "echo", 3, "allow", "ok")])
+        self.config({"a": []}, "  audit: sometimes\n")
+        self.fails(78, ["`audit` is `written` or `synced`"], "serve", "--no-token", "--listen", "127.0.0.1:0")
 
     def test_metrics_count_calls_by_server_and_outcome(self):
         s = self.hub({"a": [], "b": []})
@@ -127,6 +177,58 @@ class Hub(ServeCase):
         s.stop()
 
     # ---- clients
+
+    def test_an_instance_of_a_client_never_meets_another_client(self):
+        s = self.hub({"a": []}, "  servers:\n    a: {instances: per_client}\n")
+        seen, wrong = {}, []
+
+        def modern(k):
+            """A program of its own, with the token of the others."""
+            meta = {**META, "io.modelcontextprotocol/clientInfo": {"name": f"m{k}", "version": "1"},
+                    "io.modelcontextprotocol/clientCapabilities": {"roots": {}}}
+            c = s.connect()
+
+            def call(tool, more=None, **arguments):
+                params = {"name": tool, "arguments": arguments, "_meta": meta, **(more or {})}
+                r = s.request("POST", "/mcp", {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params},
+                              self.fields("tools/call", tool), c).json()["result"]
+                if r["resultType"] == "input_required":
+                    [(key, asked)] = r["inputRequests"].items()
+                    assert asked["method"] == "roots/list", asked
+                    return call(tool, {"requestState": r["requestState"],
+                                       "inputResponses": {key: {"roots": [{"uri": f"file:///m{k}"}]}}}, **arguments)
+                return r["content"][0]["text"]
+            return f"m{k}", call
+
+        def legacy(k):
+            session = LegacySession(s, {"roots": {}}, lambda m: {"roots": [{"uri": f"file:///l{k}"}]})
+
+            def call(tool, **arguments):
+                return session.ask("tools/call", {"name": tool, "arguments": arguments})["result"]["content"][0]["text"]
+            return f"l{k}", call
+
+        def client(make, k):
+            name, call = make(k)
+            try:
+                pids = set()
+                for n in range(5):
+                    kept, roots = call("a__keep", text=f"{name}.{n}"), call("a__roots")
+                    pids.add(call("a__pid"))
+                    if kept.split() != [f"{name}.{i}" for i in range(n + 1)] or roots != f"file:///{name}":
+                        wrong.append((name, n, kept, roots))
+                seen[name] = pids
+            except Exception as e:  # noqa: BLE001: of a thread, for the assert below
+                wrong.append((name, repr(e)))
+
+        threads = [threading.Thread(target=client, args=(make, k)) for k in range(4) for make in (modern, legacy)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join(PATIENCE)
+        self.assertEqual(wrong, [])
+        self.assertEqual([len(p) for p in seen.values()], [1] * 8)
+        self.assertEqual(len(set().union(*seen.values())), 8)
+        s.stop()
 
     def test_clients_with_identical_ids_get_their_own_answers(self):
         s = self.hub({"a": []})
@@ -253,9 +355,32 @@ class Hub(ServeCase):
         self.assertEqual(answers, ["done"] * 100)
         self.assertEqual(len(self.rows()), 100)
 
+    def test_calls_that_the_grace_cuts_end_with_an_error(self):
+        self.config({"a": []}, "  servers:\n    a: {max_in_flight: 100}\n")
+        s = self.serve("--no-token", "--grace", "1s", TROUPE_TRUST_PROJECT="true")
+        self.tools(s)
+        answers = []
+
+        def modern():
+            answers.append(self.call(s, "a__hang"))
+
+        def legacy():
+            session = LegacySession(s, {}, None)
+            answers.append(session.ask("tools/call", {"name": "a__hang", "arguments": {}})["error"])
+            session.connection.close()
+
+        threads = [threading.Thread(target=kind) for _ in range(50) for kind in (modern, legacy)]
+        for t in threads:
+            t.start()
+        self.until(lambda: 'troupe_mcp_calls_active{mcp_server="a"} 100\n' in s.get("/metrics").body.decode())
+        self.assertEqual(s.stop(), 143)
+        for t in threads:
+            t.join(PATIENCE)
+        self.assertEqual(answers, [{"code": -32603, "message": "the server is stopping"}] * 100)
+
     def test_no_process_survives_a_hub_that_is_killed(self):
         s = self.hub({f"s{i}": ["--spawn", "4", "--mark", self.dir] for i in range(10)})
-        self.assertEqual(len(self.tools(s)), 50)
+        self.assertEqual(len(self.tools(s)), 70)
 
         def alive():
             found = []

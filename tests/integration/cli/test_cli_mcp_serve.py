@@ -206,7 +206,11 @@ class OverStdio(Files):
     def test_sigterm_ends_it_and_its_servers(self):
         c = Stdio(self)
         c.call("notes__note", {"text": "a"})
+        c.send({"id": "long", "method": "tools/call", "params": {"name": "notes__slow", "arguments": {"seconds": 30}}})
+        self.until(lambda: self.marks("slow"))
         c.p.send_signal(signal.SIGTERM)
+        self.assertEqual(json.loads(c.p.stdout.readline()),
+                         {"jsonrpc": "2.0", "id": "long", "error": {"code": -32603, "message": "the server is stopping"}})
         self.assertEqual(c.end(), 143)
 
 

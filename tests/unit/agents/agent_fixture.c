@@ -103,6 +103,10 @@ static void reply_text(struct fake_model *f, struct model_call *c)
 
 static void answer(struct fake_model *f, struct model_call *c)
 {
+    if (c->cancelled && f->partial > 0) {
+        c->max_tokens = f->partial;
+        reply_ids(f, c);
+    }
     if (c->cancelled)
         c->status = error_set(&c->err, STATUS_CANCELLED, "the call was cancelled");
     else if (f->n_calls == f->fail_at)

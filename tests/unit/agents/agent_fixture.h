@@ -32,6 +32,7 @@ struct fake_model {
     int32_t n_calls, n_sessions;
     int64_t n_fed;       /* ids that came as delta */
     int32_t hold;        /* answers only after this many calls were let go: fake_release */
+    int32_t partial;     /* ids that a held call has sampled when it is cancelled */
     int32_t fail_at;     /* the n-th call (from 1) fails ... */
     enum status fail_as; /* ... with this */
     struct model_call *held;

@@ -27,7 +27,7 @@ struct hand {
     int32_t page[N_SEQ][N_PAGES];
     const int32_t *table[N_SEQ];
     int32_t ids[N_SEQ][LEN];
-    float *cos, *sin;
+    struct rope_tables rope;
     void *scratch, *rounded;
 };
 
@@ -60,13 +60,14 @@ static void hand_open(struct hand *h, enum cpu_isa isa, enum dtype dtype, uint64
         h->w = in_bf16(h->w, isa);
     else if (dtype != DTYPE_F32)
         h->w = quantised_weights(h->w, dtype, b);
-    n = (size_t)(N_SEQ * N_PAGES) * KV_PAGE_TOKENS * (size_t)(h->c.n_kv_heads * h->c.head_dim);
+    n = (size_t)(N_SEQ * N_PAGES) *
+        b->kv_half_bytes(h->c.n_kv_heads, h->c.head_dim, weights_kv_dtype(h->w));
     for (int l = 0; l < 2; l++) {
         h->kv[l].dtype = weights_kv_dtype(h->w);
-        h->kv[l].k = b->alloc(b->ctx, n * sizeof(float));
-        h->kv[l].v = b->alloc(b->ctx, n * sizeof(float));
-        memset(h->kv[l].k, 0xff, n * sizeof(float)); /* NaN: no code may read unwritten values */
-        memset(h->kv[l].v, 0xff, n * sizeof(float));
+        h->kv[l].k = b->alloc(b->ctx, n);
+        h->kv[l].v = b->alloc(b->ctx, n);
+        memset(h->kv[l].k, 0xff, n); /* NaN: no code may read unwritten values */
+        memset(h->kv[l].v, 0xff, n);
     }
     for (int s = 0; s < N_SEQ; s++) {
         h->table[s] = h->page[s];
@@ -78,7 +79,7 @@ static void hand_open(struct hand *h, enum cpu_isa isa, enum dtype dtype, uint64
                 (int32_t)rng_below(rng_philox(seed, (uint32_t)i, (uint32_t)s, 0, 0).word[0],
                                    (uint32_t)h->c.vocab_size);
     }
-    assert_ok(arch_rope_table(&h->c, LEN, &h->cos, &h->sin, why));
+    assert_ok(rope_tables_init(&h->c, LEN, &h->rope, why));
     h->scratch = b->alloc(b->ctx, weights_arch(h->w)->scratch_bytes(&h->c, N_SEQ * LEN));
     h->rounded = b->alloc(b->ctx, linear_rounded_bytes(h->w, N_SEQ * LEN));
 }
@@ -93,7 +94,7 @@ static void hand_close(struct hand *h)
     }
     b->release(b->ctx, h->scratch);
     b->release(b->ctx, h->rounded);
-    mem_aligned_free(h->cos);
+    rope_tables_deinit(&h->rope);
     weights_unref(h->w);
 }
 
@@ -107,8 +108,7 @@ static void run_rows(struct hand *h, struct pool *pool, int32_t n, const int32_t
                           .token = token,
                           .rows = {.n = n, .seq = seq, .pos = pos, .page = h->table},
                           .kv = h->kv,
-                          .rope_cos = h->cos,
-                          .rope_sin = h->sin,
+                          .rope = &h->rope,
                           .scratch = h->scratch,
                           .rounded = h->rounded,
                           .out_row = want,

@@ -162,7 +162,7 @@ static void test_a_touched_file_is_read_again(void **state)
     assert_true(again());
 }
 
-/* Another content of the same size: the hash of the file is taken anew. */
+/* Another content of the same size: the hash of the file is taken again. */
 static void test_another_content_has_another_hash(void **state)
 {
     struct weights *w = (again(), load(model, DTYPE_N, &cache, cpu_isa_best())), *x;

@@ -178,6 +178,13 @@ void agent_interrupt(struct agent *a)
     agent_cancel(a);
 }
 
+/* A pretended talk ends with what it has. */
+void agent_cut_short(struct agent *a)
+{
+    if (a->task.talks && !a->timer)
+        a->timer = loop_timer_new(a->host->b->loop, 0, agent_ends, a);
+}
+
 void agent_poll(struct agent *a)
 {
     if (!a->asks || run_bench_effects(a->host->b, "answered") == 0)

@@ -177,7 +177,9 @@ static const struct bad bad_files[] = {
      "`item` is a reserved word and cannot be the id of a step"},
     {HEAD "steps: {a: {agnet: x}}\n", "2:13",
      "unknown key \"agnet\"; did you mean \"agent\"? Allowed: agent, tool, human, map, loop, if, "
-     "parallel, blueprint, value, do, wait, in, history, schema, env, on_length, retry, timeout, "
+     "parallel, blueprint, value, do, wait, resource, prompt, in, history, schema, env, talk, "
+     "on_length, "
+     "retry, timeout, "
      "budget, "
      "on_error, "
      "effect, "
@@ -185,7 +187,7 @@ static const struct bad bad_files[] = {
     {HEAD "steps: {a: {retry: {max: 1}}}\n", "2:12",
      "step `a` has no kind; the kinds are: agent, tool, human, map, loop, if, parallel, blueprint, "
      "value, "
-     "do, wait"},
+     "do, wait, resource, prompt"},
     {HEAD "steps: {a: {value: 1, tool: echo}}\n", "2:13",
      "a step has one kind, but this one has `value` and `tool`"},
     {HEAD "steps: {a: {map: 2, loop: {max: 1}, value: 1}}\n", "2:21",
@@ -194,7 +196,7 @@ static const struct bad bad_files[] = {
      "`map` of step `a` has nothing to repeat: add `agent`, `tool`, `do` or another kind"},
     {HEAD "steps: {a: {value: 1, retry: {max: 2}}}\n", "2:23",
      "`retry` is not for a step of kind `value`; it is for `agent`, `tool`, `if`, `parallel`, "
-     "`blueprint`, `do`"},
+     "`blueprint`, `do`, `resource`, `prompt`"},
     {HEAD "steps: {a: {map: 3, value: 1, max_paralel: 2}}\n", "2:31",
      "unknown key \"max_paralel\"; did you mean \"max_parallel\"? Allowed: map, max_parallel, "
      "value, "
@@ -232,6 +234,14 @@ static const struct bad bad_files[] = {
      NULL},
     {HEAD "steps: {a: {tool: echo, in: [1]}}\n", "2:29",
      "`in` of a tool must be a mapping of arguments"},
+    {HEAD "steps: {a: {resource: [x]}}\n", "2:23", "`resource` takes text"},
+    {HEAD "steps: {a: {resource: x, in: {y: 1}}}\n", "2:26",
+     "`in` is not for a step of kind `resource`; it is for `agent`, `tool`, `blueprint`, "
+     "`prompt`"},
+    {HEAD "steps: {a: {prompt: x, in: [1]}}\n", "2:28",
+     "`in` of a prompt must be a mapping of arguments"},
+    {HEAD "steps: {a: {prompt: x, in: {y: \"${nobody}\"}}}\n", "2:35",
+     "unknown name `nobody`; the names are inputs, state, exhausted and the steps above"},
     {HEAD "steps: {a: {human: {options: [a]}}}\n", "2:20", "`human` needs `prompt`: the question"},
     {HEAD "steps: {a: {human: {prompt: x, options: [a], on_timeout: b}}}\n", "2:58",
      "`on_timeout` is not one of `options`"},
@@ -252,6 +262,14 @@ static const struct bad bad_files[] = {
      "`history` takes a list of messages {role, content}, or ${...} for one"},
     {HEAD AGENT "steps: {a: {agent: planner, history: [], env: {name: ledger}}}\n", "3:38",
      "`history` is not for agents with an `env`"},
+    {HEAD AGENT "steps: {a: {agent: planner, talk: true, schema: {type: object}}}\n", "3:49",
+     "`schema` is not for an agent with `talk`"},
+    {HEAD AGENT "steps: {a: {agent: planner, talk: true, env: {name: ledger}}}\n", "3:46",
+     "`env` is not for an agent with `talk`"},
+    {HEAD AGENT "steps: {a: {agent: planner, talk: true, retry: {max: 1}}}\n", "3:48",
+     "`retry` is not for an agent with `talk`"},
+    {HEAD AGENT "steps: {a: {agent: planner, talk: maybe}}\n", "3:35",
+     "`talk` takes true or false, got text \"maybe\""},
     {HEAD "steps: {a: {value: 1, history: []}}\n", "2:23",
      "`history` is not for a step of kind..."},
     {HEAD AGENT "steps: {a: {agent: planner, history: \"${inputs.no}\"}}\n", "3:48",
@@ -270,7 +288,7 @@ static const struct bad bad_files[] = {
      "`until` takes a time of RFC 3339, as in 2030-03-01T08:00:00Z, got \"2030-02-30T00:00:00Z\""},
     {HEAD "steps: {a: {wait: {for: 1s}, retry: {max: 1}}}\n", "2:30",
      "`retry` is not for a step of kind `wait`; it is for `agent`, `tool`, `if`, `parallel`, "
-     "`blueprint`, `do`"},
+     "`blueprint`, `do`, `resource`, `prompt`"},
     {HEAD "steps: {a: {wait: {for: \"${b}\"}}}\n", "2:28",
      "unknown name `b`; the names are inputs, state, exhausted and the steps above"},
     {HEAD "steps: {a: {if: {cond: \"true\"}}}\n", "2:17", "`if` needs `cond` and `then`"},
@@ -660,12 +678,55 @@ static void tools_effects_and_questions_are_checked_where_it_runs(void **state)
     tool_registry_free(tools);
 }
 
+static void assert_arguments(const struct plan_step *s, const struct json *vars, const char *want)
+{
+    struct json *in = NULL;
+    char *text;
+
+    assert_int_equal(plan_value_eval(s->in, vars, &in, NULL), STATUS_OK);
+    text = jv_dump(in);
+    assert_string_equal(text, want);
+    free(text);
+    jv_unref(in);
+}
+
+/* `resource` and `prompt` are steps of kind tool. */
+static void content_of_mcp_servers_is_a_call_of_a_tool(void **state)
+{
+    static const char text[] =
+        HEAD "inputs: {x: {type: string}}\n"
+             "steps:\n"
+             "  a: {resource: \"troupe://notes/${inputs.x}\", timeout: 5s}\n"
+             "  b: {map: 2, prompt: notes__sum_up, in: {length: \"${index}\"}}\n"
+             "  c: {prompt: notes__plain}\n";
+    static const char values[] = "{\"inputs\":{\"x\":\"all\"},\"index\":1}";
+    struct json *vars = NULL;
+    struct plan *p = NULL;
+    const struct plan_step *body;
+
+    (void)state;
+    assert_int_equal(load(text, &p, NULL), STATUS_OK);
+    assert_int_equal(jv_parse(values, strlen(values), "vars", &vars, NULL), STATUS_OK);
+    assert_int_equal(p->step[0].kind, PLAN_TOOL);
+    assert_string_equal(p->step[0].tool, "mcp_resource");
+    assert_int_equal(p->step[0].timeout_ms, 5000);
+    assert_arguments(&p->step[0], vars, "{\"uri\":\"troupe://notes/all\"}");
+    body = p->step[1].child;
+    assert_int_equal(body->kind, PLAN_TOOL);
+    assert_string_equal(body->tool, "mcp_prompt");
+    assert_arguments(body, vars, "{\"name\":\"notes__sum_up\",\"arguments\":{\"length\":1}}");
+    assert_arguments(&p->step[2], vars, "{\"name\":\"notes__plain\"}");
+    jv_unref(vars);
+    plan_free(p);
+}
+
 int main(void)
 {
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
     const struct CMUnitTest tests[] = {
         IN_FOLDER(a_whole_blueprint_is_read),
         IN_FOLDER(the_effective_configuration_gives_the_same_plan),
+        IN_FOLDER(content_of_mcp_servers_is_a_call_of_a_tool),
         IN_FOLDER(a_bad_file_is_refused_at_its_place),
         IN_FOLDER(a_message_shows_the_line_and_a_caret),
         IN_FOLDER(a_file_has_a_greatest_size_and_depth),

@@ -231,6 +231,50 @@ static void an_unattended_run_needs_defaults(void **state)
     assert_string_equal(b->output, "\"yes\"");
 }
 
+static void an_unattended_run_has_nobody_to_talk_with(void **state)
+{
+    struct run_bench *b = *state;
+
+    b->unattended = true;
+    run_bench_run(b,
+                  HEAD "agents: {chat: {model: m}}\n"
+                       "steps: {a: {agent: chat, in: {say: 1}, talk: true}}\n",
+                  NULL);
+    assert_string_equal(b->status, "config");
+    assert_non_null(strstr(b->error, "nobody can talk with the agent of step `a` here"));
+}
+
+static void cut_short(struct run_bench *b)
+{
+    runner_cut_short(b->runner);
+}
+
+/* The agent that talks ends what it does; the other one is not touched. */
+static void a_person_cuts_short_the_agent_that_talks(void **state)
+{
+    struct run_bench *b = *state;
+    struct str step = STR_INIT;
+
+    b->while_running = cut_short;
+    run_bench_run(b,
+                  HEAD "agents: {chat: {model: m}, other: {model: m}}\n"
+                       "steps:\n"
+                       "  both:\n"
+                       "    parallel:\n"
+                       "      branches:\n"
+                       "        talks: {agent: chat, in: {hang: true, say: so far}, talk: true}\n"
+                       "        works: {agent: other, in: {hang: true}, timeout: 600ms,"
+                       " on_error: continue}\n"
+                       "output: \"${both.talks}\"\n",
+                  NULL);
+    assert_string_equal(b->status, "ok");
+    assert_string_equal(b->output, "\"so far\"");
+    run_bench_step(b, "both/works", &step);
+    assert_string_equal(str_cstr(&step), "timeout 0 1");
+    str_deinit(&step);
+    b->while_running = NULL;
+}
+
 static void an_answer_from_the_command_line_is_one_of_the_options(void **state)
 {
     static const struct {
@@ -280,6 +324,8 @@ int main(void)
         ON_BENCH(a_waiting_run_can_be_cancelled),
         ON_BENCH(a_call_of_an_agent_may_ask),
         ON_BENCH(an_unattended_run_needs_defaults),
+        ON_BENCH(an_unattended_run_has_nobody_to_talk_with),
+        ON_BENCH(a_person_cuts_short_the_agent_that_talks),
         ON_BENCH(an_answer_from_the_command_line_is_one_of_the_options),
     };
 

@@ -151,7 +151,7 @@ static void chunked_prefill(void **state)
 static void preempted_and_computed_again(void **state)
 {
     struct weights *w = held_weights(cpu_isa_best());
-    int64_t page = kv_page_bytes(weights_config(w), weights_kv_dtype(w));
+    int64_t page = kv_page_bytes(weights_backend(w), weights_config(w), weights_kv_dtype(w));
 
     for (int cached = 0; cached < 2; cached++)
         for (int32_t threads = 1; threads <= 2; threads++) {

@@ -678,6 +678,20 @@ static void pages_that_nobody_asked_for_give_way(void **state)
     weights_unref(w);
 }
 
+static void a_type_of_kv_that_the_backend_lacks(void **state)
+{
+    struct weights *w = tiny_weights(cpu_backend(CPU_ISA_PLAIN), 3);
+    struct engine_options o = tiny_options(w);
+    struct error err = ERROR_INIT;
+    struct engine *e = NULL;
+
+    (void)state;
+    o.kv_dtype = DTYPE_Q2_K;
+    assert_int_equal(engine_open(&o, &e, &err), STATUS_UNSUPPORTED);
+    assert_non_null(strstr(err.message, "backend cpu-plain has no KV cache of type q2_k"));
+    weights_unref(w);
+}
+
 static void the_plan_leaves_room_for_the_rest(void **state)
 {
     struct weights *w = tiny_weights(cpu_backend(cpu_isa_best()), 3);
@@ -732,6 +746,7 @@ int main(void)
         cmocka_unit_test(large_models_split_columns),
         cmocka_unit_test(broken_weights_are_an_error),
         cmocka_unit_test(pages_that_nobody_asked_for_give_way),
+        cmocka_unit_test(a_type_of_kv_that_the_backend_lacks),
         cmocka_unit_test(the_plan_leaves_room_for_the_rest),
         cmocka_unit_test(what_does_not_fit_is_refused_before_weights_are_read),
     };

@@ -334,7 +334,13 @@ static void test_a_model_is_compared_with_its_family(void **state)
             m.t[cases[i].tensor].n_elements = cases[i].rows * s.C;
             m.t[cases[i].tensor].bytes = (size_t)(cases[i].rows * s.C) * 4;
         }
-        m.t[m.n] = m.t[m.n - 2]; /* a vector of 32 */
+        m.t[m.n] = m.t[m.n - 2];                                /* a vector of 32 */
+        if (cases[i].extra && strstr(cases[i].extra, "rope")) { /* as many as pairs rotate */
+            m.t[m.n].shape[0] = m.t[m.n].n_elements = s.D / 2;
+            m.t[m.n].bytes = (size_t)s.D / 2 * 4;
+            for (int32_t j = 0; j < s.D / 2; j++)
+                m.data[m.n - 2][j] = (float)(1 + j);
+        }
         if (cases[i].extra)
             gguf_add_tensor(m.w, cases[i].extra, DTYPE_F32, &m.t[m.n],
                             strstr(cases[i].extra, "attn_q") ? s.H : 0);

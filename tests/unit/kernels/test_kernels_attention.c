@@ -5,8 +5,9 @@
 #include "tests/unit/kernels/attention_test.h"
 
 static const struct attention_shape shapes[] = {
-    {4, 2, 32, 0.17f},  {2, 1, 16, 0.25f},  {7, 1, 64, 0.125f}, {4, 4, 20, 0.2f},
-    {8, 2, 128, 0.09f}, {3, 1, 256, 0.06f}, {2, 2, 8, 0.3f},
+    {4, 2, 32, 0.17f, 0, 0}, {2, 1, 16, 0.25f, 0, 0},  {7, 1, 64, 0.125f, 0, 0},
+    {4, 4, 20, 0.2f, 0, 0},  {8, 2, 128, 0.09f, 0, 0}, {3, 1, 256, 0.06f, 0, 0},
+    {2, 2, 8, 0.3f, 0, 0},
 };
 
 enum { N_SHAPES = sizeof(shapes) / sizeof(shapes[0]) };

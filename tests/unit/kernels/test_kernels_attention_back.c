@@ -197,7 +197,7 @@ static void back_case(struct guard *g, struct draw *d, const struct cache *c, bo
 
 static void test_gradients_by_finite_differences(void **state)
 {
-    static const struct attention_shape small[] = {{4, 2, 6, 0.4f}, {3, 1, 2, 0.7f}};
+    static const struct attention_shape small[] = {{4, 2, 6, 0.4f, 0, 0}, {3, 1, 2, 0.7f, 0, 0}};
     static const int32_t length[2] = {19, 5};
 
     (void)state;
@@ -216,11 +216,11 @@ static void test_gradients_by_finite_differences(void **state)
 
 static void test_gradients_of_packed_sequences(void **state)
 {
-    static const struct attention_shape shapes[] = {{4, 2, 32, 0.17f},
-                                                    {7, 1, 64, 0.125f},
-                                                    {4, 4, 20, 0.2f},
-                                                    {2, 1, 128, 0.09f},
-                                                    {1, 1, 256, 0.06f}};
+    static const struct attention_shape shapes[] = {{4, 2, 32, 0.17f, 0, 0},
+                                                    {7, 1, 64, 0.125f, 0, 0},
+                                                    {4, 4, 20, 0.2f, 0, 0},
+                                                    {2, 1, 128, 0.09f, 0, 0},
+                                                    {1, 1, 256, 0.06f, 0, 0}};
     static const int32_t length[4] = {70, 16, 33, 1};
 
     (void)state;

@@ -180,11 +180,11 @@ static void rope_case(int32_t D, int32_t R)
     for (int i = 0; i < vs.n; i++) {
         const struct variant *v = &vs.v[i];
         memcpy(y, x, n * sizeof(float));
-        v->b->rope(&v->lane, y, R, H, D, pos, cos, sin);
+        v->b->rope(&v->lane, y, R, H, D, D, pos, cos, sin);
         if (i == 0)
             memcpy(y0, y, n * sizeof(float));
         assert_bits(y, y0, n, "rope", v->name);
-        v->b->rope_back(&v->lane, y, R, H, D, pos, cos, sin);
+        v->b->rope_back(&v->lane, y, R, H, D, D, pos, cos, sin);
         if (i == 0)
             memcpy(back0, y, n * sizeof(float));
         assert_bits(y, back0, n, "rope_back", v->name);

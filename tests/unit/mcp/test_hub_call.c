@@ -19,7 +19,7 @@ struct books {
     int n_waits;
 };
 
-static void append(void *ctx, const struct hub_audit_row *row,
+static bool append(void *ctx, const struct hub_audit_row *row,
                    void (*done)(void *arg, const struct error *err), void *arg)
 {
     struct books *b = ctx;
@@ -30,6 +30,7 @@ static void append(void *ctx, const struct hub_audit_row *row,
         b->waits[b->n_waits].done = done;
         b->waits[b->n_waits++].arg = arg;
     }
+    return !done;
 }
 
 static void write_rows(struct books *b, const struct error *err)

@@ -159,6 +159,47 @@ static void the_newest_revision_in_common_is_taken(void **state)
     }
 }
 
+static void serve_either(struct world *w, const struct rpc_message *m)
+{
+    bool speaks_legacy = *(bool *)w->ctx, is_initialize = json_view_is(m->method, "initialize");
+
+    if (!m->id.at)
+        return;
+    w->about = "";
+    w->is_modern = !is_initialize;
+    if (is_initialize && !speaks_legacy)
+        world_say(w,
+                  "{\"jsonrpc\":\"2.0\",\"id\":%.*s,\"error\":{\"code\":-32601,\"message\":\"\"}}",
+                  (int)m->id.n, m->id.at);
+    else
+        world_reply(w, m, NULL);
+}
+
+/* For a connection of one legacy client. */
+static void where_legacy_is_preferred_initialize_comes_first(void **state)
+{
+    (void)state;
+    for (int speaks_legacy = 0; speaks_legacy < 2; speaks_legacy++) {
+        bool can = speaks_legacy;
+        struct world w;
+
+        world_init(&w, true);
+        w.spec.prefers_legacy = true;
+        w.serve = serve_either;
+        w.serves_all = true;
+        w.ctx = &can;
+        world_start(&w);
+        mcp_client_start(w.client);
+        world_until_int(w.loop, (const int *)&w.state, MCP_CLIENT_READY);
+        assert_int_equal(mcp_client_facts(w.client).revision,
+                         speaks_legacy ? MCP_2025_06_18 : MCP_2026_07_28);
+        assert_int_equal(world_count(&w.sent, "\"initialize\""), 1);
+        assert_int_equal(world_count(&w.sent, "server/discover"), !speaks_legacy);
+        assert_int_equal(w.n_links, 1);
+        world_deinit(&w);
+    }
+}
+
 static void a_server_that_ends_in_the_probe_is_down_and_can_start_again(void **state)
 {
     struct world w;
@@ -303,7 +344,7 @@ static void answers_that_nobody_waits_for_are_dropped(void **state)
     world_deinit(&w);
 }
 
-/* ---- results and errors */
+/* ---- lists with an entry that is not valid */
 
 static void serve_text(struct world *w, const struct rpc_message *m)
 {
@@ -311,6 +352,48 @@ static void serve_text(struct world *w, const struct rpc_message *m)
         world_say(w, "{\"jsonrpc\":\"2.0\",\"id\":%.*s,%s}", (int)m->id.n, m->id.at,
                   (const char *)w->ctx);
 }
+
+static void a_broken_entry_costs_a_list_that_entry_alone(void **state)
+{
+    static const struct {
+        enum mcp_method method;
+        const char *text, *left, *name;
+    } cases[] = {
+        {MCP_TOOLS_LIST,
+         "\"result\":{\"tools\":[{\"name\":\"bad\",\"description\":\"\\u0000\"},{\"name\":"
+         "\"good\"}],\"nextCursor\":\"c\"}",
+         "\"good\"}],\"nextCursor\":\"c\"", "tool bad: "},
+        {MCP_RESOURCES_LIST,
+         "\"result\":{\"resources\":[{\"uri\":\"u:1\"},{\"uri\":\"u:\\ud800\"}]}", "\"u:1\"}",
+         "resource u:\\ud800: "},
+        {MCP_PROMPTS_LIST,
+         "\"result\":{\"prompts\":[{\"name\":\"p\",\"name\":\"q\"},{\"name\":\"r\"}]}", "\"r\"}]",
+         "prompt p: "},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct world w;
+        struct asked a;
+
+        ready(&w, false);
+        w.serve = serve_text;
+        w.ctx = (void *)cases[i].text;
+        for (int again = 0; again < 2; again++) {
+            world_ask(&w, &a, cases[i].method, "{}");
+            world_answer(&w, &a);
+            assert_int_equal(a.kind, MCP_COMPLETE);
+            if (!strstr(str_cstr(&a.result), cases[i].left))
+                fail_msg("%s", str_cstr(&a.result));
+            asked_deinit(&a);
+        }
+        assert_int_equal(world_count(&w.lines, cases[i].name), 1); /* in the log once */
+        assert_int_equal(json_view_size(mcp_client_facts(w.client).left_out), 1);
+        world_deinit(&w);
+    }
+}
+
+/* ---- results and errors */
 
 static void results_and_errors_are_those_of_the_core(void **state)
 {
@@ -731,9 +814,11 @@ int main(void)
         cmocka_unit_test(a_legacy_server_is_initialized_once_in_the_same_process),
         cmocka_unit_test(no_answer_to_discover_is_legacy_and_a_late_one_is_dropped),
         cmocka_unit_test(the_newest_revision_in_common_is_taken),
+        cmocka_unit_test(where_legacy_is_preferred_initialize_comes_first),
         cmocka_unit_test(a_server_that_ends_in_the_probe_is_down_and_can_start_again),
         cmocka_unit_test(each_of_32_clients_gets_its_own_answer_10000_times),
         cmocka_unit_test(answers_that_nobody_waits_for_are_dropped),
+        cmocka_unit_test(a_broken_entry_costs_a_list_that_entry_alone),
         cmocka_unit_test(results_and_errors_are_those_of_the_core),
         cmocka_unit_test(a_cancel_reaches_the_server_at_once_with_our_id),
         cmocka_unit_test(a_call_without_an_answer_ends_and_progress_gives_it_time),

@@ -248,6 +248,8 @@ static void test_broken_files_are_errors_without_their_text(void **state)
         const char *text, *place, *words;
     } cases[] = {
         {0, "{\"mcpServers\": {\"s\": {\"env\": {\"K\": \"hunter2\" \"hunter2\"}}}}",
+         ".mcp.json:1:17", "not valid JSON"},
+        {0, "{\"mcpServers\": {\"s\": {\"env\": {\"K\": \"hunter2\" \"hunter2\"}}}",
          ".mcp.json:1:46", "not valid JSON"},
         {0, "{\n // a\n \"mcpServers\": {}}", ".mcp.json:2:2", "plain JSON"},
         {0, "{\"mcpServers\": {\"s\": {}, \"s\": {}}}", ".mcp.json:1:26", "duplicate key"},
@@ -275,6 +277,30 @@ static void test_broken_files_are_errors_without_their_text(void **state)
         mcp_config_free(c);
         mcp_files_deinit(&f);
     }
+}
+
+/* One text of one server: it is a mistake of that server, also for the files that count less. */
+static void test_an_entry_that_is_not_valid_json_is_one_server(void **state)
+{
+    struct mcp_files f;
+    struct mcp_config *c;
+    const struct mcp_server_spec *s;
+
+    (void)state;
+    mcp_files_init(&f);
+    mcp_files_put(&f, 0,
+                  "{\"mcpServers\": {\n  \"s\": {\"command\": \"a\", \"args\": [\"\\ud83d\"]},\n"
+                  "  \"t\": {\"command\": \"b\"}}}");
+    mcp_files_put(&f, 3, "{\"mcpServers\": {\"s\": {\"command\": \"other\"}}}");
+    c = mcp_files_load(&f);
+    assert_true(mcp_files_has_note(c, MCP_CONFIG_ERROR, ".mcp.json:2:3", "server s is left out"));
+    assert_null(mcp_config_find(c, "t")->problem);
+    s = mcp_config_find(c, "s");
+    assert_non_null(s->problem);
+    assert_null(s->command);
+    assert_true(s->of_project);
+    mcp_config_free(c);
+    mcp_files_deinit(&f);
 }
 
 static void test_changes_are_seen(void **state)
@@ -407,6 +433,7 @@ int main(void)
         cmocka_unit_test(test_the_first_file_counts_and_settings_apply_anywhere),
         cmocka_unit_test(test_files_of_other_hosts),
         cmocka_unit_test(test_broken_files_are_errors_without_their_text),
+        cmocka_unit_test(test_an_entry_that_is_not_valid_json_is_one_server),
         cmocka_unit_test(test_changes_are_seen),
         cmocka_unit_test(test_a_half_written_file_keeps_the_old_servers),
         cmocka_unit_test(test_a_changed_env_file_restarts_its_server),

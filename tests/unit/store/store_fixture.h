@@ -50,7 +50,8 @@ static inline int fixture_setup(void **state)
 
 static inline void fixture_unlink(const struct store_fixture *f)
 {
-    static const char *const tail[] = {"", "-wal", "-shm", "-journal", ".lock", ".owners", ".copy"};
+    static const char *const tail[] = {"",      "-wal",    "-shm",   "-journal",
+                                       ".lock", ".owners", ".calls", ".copy"};
 
     for (size_t i = 0; i < sizeof(tail) / sizeof(tail[0]); i++) {
         char name[160];

@@ -32,7 +32,8 @@ static void append(struct store *s, const char *tool, int *n)
                                        .effect = EFFECT_ONCE,
                                        .arguments = sha256_of("{}", 2)};
 
-    call_audit_append(s, &row, n ? on_durable : NULL, n);
+    if (call_audit_append(s, &row, STORE_NORMAL, n ? on_durable : NULL, n) && n)
+        ++*n;
 }
 
 static void wait_for(struct store *s, const int *n, int wanted)
