@@ -83,4 +83,10 @@ MUST_CHECK enum status arch_check(const struct arch *a, const struct model_confi
 MUST_CHECK enum status arch_check_training(const struct arch *a, const struct model_config *c,
                                            const struct backend *b, struct error *err);
 
+struct linear_input;
+/* logits (R, V) of R rows of hidden states: the head's product, capped if the model does so. slope
+ * (R, V), not NULL, gets the cap's derivative (ops.def: softcap) and is for capped models alone. */
+void arch_logits(const struct weights *w, const struct lane *l, struct linear_input *hidden,
+                 float *logits, float *slope);
+
 #endif

@@ -222,8 +222,6 @@ static enum status dense_check(const struct model_config *c, struct error *err)
 
     if (st)
         return st;
-    if (c->window || c->attention_softcap != 0 || c->logit_softcap != 0)
-        return error_set(err, STATUS_UNSUPPORTED, "windows and soft caps are not supported");
     if (c->head_dim > ATTENTION_MAX_HEAD_DIM)
         return error_set(err, STATUS_UNSUPPORTED,
                          "heads of %d elements are not supported, only up to %d", c->head_dim,

@@ -346,6 +346,12 @@ const struct weight_tensor *weights_at(const struct weights *w, int32_t i)
     return &w->tensor[i];
 }
 
+const struct arch_tensor *weights_shape(const struct weights *w, int32_t i)
+{
+    assert(i >= 0 && i < w->n);
+    return &w->shape[i];
+}
+
 int64_t weights_n_params(const struct weights *w)
 {
     return w->offset[w->n];

@@ -18,6 +18,7 @@
 #include "runtime/base/seams.h"
 
 struct arch;
+struct arch_tensor;
 struct tensor_file;
 
 struct weight_tensor {
@@ -75,6 +76,8 @@ const struct arch *weights_arch(const struct weights *w);
 const struct backend *weights_backend(const struct weights *w);
 int32_t weights_n(const struct weights *w);
 const struct weight_tensor *weights_at(const struct weights *w, int32_t i);
+/* As the architecture describes tensor i (arch.h): where a folder has it. */
+const struct arch_tensor *weights_shape(const struct weights *w, int32_t i);
 int64_t weights_n_params(const struct weights *w);               /* tied tensors once */
 int64_t weights_bytes(const struct weights *w);                  /* of panels, and of rows here */
 int64_t weights_flat_offset(const struct weights *w, int32_t i); /* of tensor i in a flat array */

@@ -247,7 +247,6 @@ static void sample_slice(struct step_worker *w)
     const struct backend *b = st->backend;
     int32_t V = st->config.vocab_size;
     int32_t C = st->config.hidden_size;
-    int32_t head = st->arch->head(&st->config);
 
     for (int32_t first = 0; first < w->n_out; first += st->shape.logit_rows) {
         int32_t n = w->n_out - first;
@@ -260,7 +259,7 @@ static void sample_slice(struct step_worker *w)
             w->inv_t[i] = w->out_seq[first + i]->inv_t;
         in = (struct linear_input){
             .x = w->hidden + (int64_t)first * C, .ld = C, .R = n, .n_in = C, .rounded = w->rounded};
-        linear_forward(w->weights, &w->lane, head, &in, 0, w->logits, V);
+        arch_logits(w->weights, &w->lane, &in, w->logits, NULL);
         b->logsumexp(&w->lane, w->logits, V, n, V, w->inv_t, w->lse);
         if (w->lane.pool) {
             pool_run(w->lane.pool, n, sample_task, &job);
