@@ -35,6 +35,7 @@ struct step_worker {
     struct sampler *sampler;
     /* Backend memory. */
     void *scratch;
+    void *rounded;      /* NULL: no quantised products */
     float *hidden;      /* (slice_rows, C) */
     float *logits;      /* (logit_rows, V) */
     float *inv_t, *lse; /* (logit_rows) */
@@ -75,12 +76,19 @@ struct step_shape step_shape_of(const struct model_config *c, int32_t n_threads,
     return s;
 }
 
-int64_t step_plan_bytes(const struct step_shape *s, const struct arch *a,
-                        const struct model_config *c)
+/* Of the rows of a slice, and of the head. */
+static size_t rounded_bytes(const struct step_shape *s, const struct backend *b, int32_t inputs)
+{
+    return inputs > 0 ? b->quantised_bytes(s->slice_rows, inputs) : 0;
+}
+
+int64_t step_plan_bytes(const struct step_shape *s, const struct backend *b, const struct arch *a,
+                        const struct model_config *c, int32_t rounded_inputs)
 {
     int64_t worker = (int64_t)a->scratch_bytes(c, s->slice_rows) +
                      (int64_t)s->slice_rows * (c->hidden_size * 4 + 56) +
-                     (int64_t)s->logit_rows * ((int64_t)c->vocab_size + 4) * 4;
+                     (int64_t)s->logit_rows * ((int64_t)c->vocab_size + 4) * 4 +
+                     (int64_t)rounded_bytes(s, b, rounded_inputs);
 
     return worker * s->n_workers + sampler_plan_bytes(c->vocab_size) * s->n_samplers;
 }
@@ -90,9 +98,11 @@ static bool worker_alloc(struct stepper *st, struct step_worker *w)
     const struct backend *b = st->backend;
     size_t rows = (size_t)st->shape.slice_rows;
     size_t logit_rows = (size_t)st->shape.logit_rows;
+    size_t rounded = rounded_bytes(&st->shape, b, st->rounded_inputs);
     size_t V = (size_t)st->config.vocab_size;
 
     w->scratch = b->alloc(b->ctx, st->arch->scratch_bytes(&st->config, st->shape.slice_rows));
+    w->rounded = rounded ? b->alloc(b->ctx, rounded) : NULL;
     w->hidden = b->alloc(b->ctx, rows * (size_t)st->config.hidden_size * sizeof(float));
     w->logits = b->alloc(b->ctx, logit_rows * V * sizeof(float));
     w->inv_t = b->alloc(b->ctx, logit_rows * sizeof(float));
@@ -103,7 +113,7 @@ static bool worker_alloc(struct stepper *st, struct step_worker *w)
     w->token = mem_alloc(rows * 8, sizeof(int32_t));
     w->page = mem_alloc(rows, sizeof(const int32_t *));
     w->in_seq = mem_alloc(rows * 2, sizeof(struct model_session *));
-    return w->scratch && w->hidden && w->logits && w->inv_t && w->lse &&
+    return w->scratch && (w->rounded || !rounded) && w->hidden && w->logits && w->inv_t && w->lse &&
            (w->host_logits || b->host_memory) && w->host_inv_t && w->host_lse && w->token &&
            w->page && w->in_seq;
 }
@@ -128,7 +138,7 @@ static bool worker_init(struct stepper *st, struct step_worker *w)
 static void worker_deinit(struct step_worker *w)
 {
     const struct backend *b;
-    void *device[] = {w->scratch, w->hidden, w->logits, w->inv_t, w->lse};
+    void *device[] = {w->scratch, w->rounded, w->hidden, w->logits, w->inv_t, w->lse};
 
     if (!w->st)
         return;
@@ -273,7 +283,8 @@ static enum status block_logits(struct step_worker *w, int32_t n, struct sample_
     struct stepper *st = w->st;
     const struct backend *b = st->backend;
     int32_t V = st->config.vocab_size, C = st->config.hidden_size;
-    struct linear_input in = {.x = w->hidden + (int64_t)j->first * C, .ld = C, .R = n, .n_in = C};
+    struct linear_input in = {
+        .x = w->hidden + (int64_t)j->first * C, .ld = C, .R = n, .n_in = C, .rounded = w->rounded};
 
     for (int32_t i = 0; i < n; i++)
         w->host_inv_t[i] = w->out_seq[j->first + i]->inv_t;
@@ -332,6 +343,7 @@ static void run_slice(struct step_worker *w)
         .rope = st->rope,
         .scratch = w->scratch,
         .index = w->index,
+        .rounded = w->rounded,
         .out_row = w->out_row,
         .n_out = w->n_out,
         .hidden = w->hidden,
