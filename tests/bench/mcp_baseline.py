@@ -92,7 +92,7 @@ class World(bench_world.World):
         folder = os.path.join(self.dir, f"serve{self.n_served}")
         self.file(os.path.join(folder, ".config/troupe/mcp.json"),
                   json.dumps({"mcpServers": {n: {"command": w[0], "args": list(w[1:])} for n, w in servers.items()}}))
-        self.file(os.path.join(folder, "troupe.yaml"), more)
+        self.file(os.path.join(folder, ".config/troupe/config.yaml"), more)  # the user's own: a project's would need approval
         with open(os.path.join(folder, "log"), "w", encoding="utf-8") as log:
             p = self.start(self.troupe, "serve", "--no-token", "--listen", "127.0.0.1:0", cwd=folder, stderr=log,
                            env={"HOME": folder, "XDG_CONFIG_HOME": os.path.join(folder, ".config")})
