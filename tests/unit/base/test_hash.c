@@ -117,10 +117,10 @@ static void fnv1a64_known_values(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sha256_known_values), cmocka_unit_test(hmac_sha256_known_value),
-        cmocka_unit_test(sha256_in_pieces),    cmocka_unit_test(a_hasher_begins_again),
-    cmocka_unit_test(first64_is_big_endian),
-        cmocka_unit_test(crc32c_known_values), cmocka_unit_test(fnv1a64_known_values),
+        cmocka_unit_test(sha256_known_values),   cmocka_unit_test(hmac_sha256_known_value),
+        cmocka_unit_test(sha256_in_pieces),      cmocka_unit_test(a_hasher_begins_again),
+        cmocka_unit_test(first64_is_big_endian), cmocka_unit_test(crc32c_known_values),
+        cmocka_unit_test(fnv1a64_known_values),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
