@@ -11,9 +11,13 @@
 #include "kernels/cpu/cpu_backend.h"
 #include "models/remote/remote_model.h"
 #include "models/script/script_model.h"
+#include "runtime/api/known_model.h"
 #include "runtime/api/model_file.h"
+#include "runtime/base/home.h"
 #include "runtime/base/map.h"
 #include "runtime/base/memory.h"
+#include "runtime/base/seams.h"
+#include "runtime/base/str.h"
 #include "runtime/base/text.h"
 
 struct opened {
@@ -167,12 +171,15 @@ static void hint_names(const struct remote_specs *remote, const char *name, stru
 enum status model_name_check(const struct remote_specs *remote, const char *name, const char *base,
                              struct error *err)
 {
+    const struct known_model *fetched = known_model_find(name);
     struct str folder = STR_INIT;
     bool known = is_bare(remote, name) || strcmp(name, "new") == 0 || strpbrk(name, "/:.");
 
     str_printf(&folder, "%s/%s", base ? base : ".", name);
     known = known || access(str_cstr(&folder), F_OK) == 0;
     str_deinit(&folder);
+    if (!known && fetched)
+        return known_model_is_here(fetched) ? STATUS_OK : known_model_is_missing(fetched, err);
     if (known)
         return STATUS_OK;
     (void)error_set(err, STATUS_CONFIG,
@@ -186,8 +193,10 @@ enum status model_name_check(const struct remote_specs *remote, const char *name
 enum status model_option_check(const struct remote_specs *remote, const char *name,
                                struct error *err)
 {
-    if (!model_name_check(remote, name, NULL, err))
-        return STATUS_OK;
+    enum status st = model_name_check(remote, name, NULL, err);
+
+    if (st != STATUS_CONFIG)
+        return st;
     (void)error_set(
         err, STATUS_NOT_FOUND,
         "there is no folder %.80s and no such name in `models` of troupe.yaml; a model "
@@ -201,6 +210,8 @@ void model_name_absolute(const struct remote_specs *remote, const char *name, co
                          struct str *out)
 {
     const char *path = strncmp(name, "script:", 7) == 0 ? name + 7 : name;
+    const struct known_model *fetched;
+    struct error no_home = ERROR_INIT;
     char here[PATH_MAX], *real;
     struct str joined = STR_INIT;
 
@@ -213,12 +224,21 @@ void model_name_absolute(const struct remote_specs *remote, const char *name, co
     if (*path != '/')
         str_printf(&joined, "%s/", base);
     str_puts(&joined, path);
+    fetched = access(str_cstr(&joined), F_OK) != 0 ? known_model_find(name) : NULL;
+    if (fetched) {
+        str_clear(&joined);
+        if (known_model_path(fetched, &joined, &no_home))
+            str_puts(&joined, name);
+    }
     real = realpath(str_cstr(&joined), NULL); /* a missing file still gets an absolute name */
     str_append(out, name, (size_t)(path - name));
     str_puts(out, real ? real : str_cstr(&joined));
     free(real);
     str_deinit(&joined);
 }
+
+/* Smaller weights are packed in less time than files take. */
+#define CACHED_FROM_BYTES (4 << 20)
 
 static void log_plan(struct log *log, const char *name, const struct engine_plan *p)
 {
@@ -231,11 +251,30 @@ static void log_plan(struct log *log, const char *name, const struct engine_plan
         (double)p->sessions_bytes / 1048576, (double)p->available_bytes / 1048576, p->context);
 }
 
+/* $XDG_CACHE_HOME/troupe/packed, or the same in ~/.cache. False: there is no home folder. */
+static bool packed_folder(struct str *out)
+{
+    const char *base = getenv("XDG_CACHE_HOME");
+    struct error ignored = ERROR_INIT;
+    char home[PATH_MAX];
+
+    if (base && *base == '/')
+        str_puts(out, base);
+    else if (home_folder(home, sizeof(home), &ignored) == STATUS_OK)
+        str_printf(out, "%s/.cache", home);
+    else
+        return false;
+    str_puts(out, "/troupe/packed");
+    return true;
+}
+
 static enum status open_engine(const struct model_set *s, const char *name, struct opened *o,
                                struct error *err)
 {
+    struct weights_cache cache = {.seams = seams_real()};
     struct engine_options eo;
     struct engine_plan plan;
+    struct str packed = STR_INIT;
     char folder[MODEL_FOLDER_MAX];
     enum status st = model_engine_options(&s->o, name, folder, &eo, err);
 
@@ -244,9 +283,14 @@ static enum status open_engine(const struct model_set *s, const char *name, stru
     if (st)
         return st;
     log_plan(s->log, name, &plan);
+    if (plan.weights_bytes >= CACHED_FROM_BYTES && packed_folder(&packed)) {
+        cache.folder = str_cstr(&packed);
+        eo.cache = &cache;
+    }
     st = engine_open(&eo, &o->engine, err);
     if (!st)
         o->model = engine_model(o->engine);
+    str_deinit(&packed);
     return st;
 }
 

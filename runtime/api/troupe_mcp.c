@@ -155,7 +155,7 @@ enum status troupe_mcp_open(struct troupe *t, const struct troupe_mcp_options *o
 
     t->mcp = m;
     m->t = t;
-    m->audit.store = t->store;
+    m->audit.store = &t->store; /* which may be opened later */
     m->o = *o;
     m->config =
         mcp_config_load_folder(o->project, o->user_yaml, o->inputs ? o->inputs : &m->no_inputs);

@@ -93,7 +93,7 @@ static enum status watch_tasks(struct serving *s, struct error *err)
     return troupe_watch_start(s->a->troupe, &o, &s->watch, err);
 }
 
-/* Blueprints, agents and tools of this Troupe: their runs are in the store. */
+/* Blueprints, agents and tools of this Troupe. Their runs are in the store, and all calls are. */
 static enum status open_offers(struct serving *s, struct error *err)
 {
     struct app *a = s->a;
@@ -104,10 +104,8 @@ static enum status open_offers(struct serving *s, struct error *err)
                                          .run = &s->drive.options,
                                          .watch = &s->watch};
     struct store *store;
-    enum status st = STATUS_OK;
+    enum status st = app_store(a, true, &store, err);
 
-    if (s->config.n_offers > 0)
-        st = app_store(a, true, &store, err);
     if (!st)
         st = app_serve_warm(a, &s->config, err);
     if (!st && s->config.n_offers > 0)

@@ -151,6 +151,7 @@ static int list_main(void *app)
 
     if (embedded_file_at(0))
         add_model(&l, "embedded");
+    model_known_each(add_named, &l);
     model_cache_each(add_named, &l);
     remote_specs_each(a->remote, add_remote, &l);
     if (a->json) {
@@ -167,16 +168,17 @@ static int list_main(void *app)
     return code;
 }
 
-const struct command_spec cmd_models_list = {
-    "models list",
-    "models",
-    "",
-    "list models: the embedded one, the local Hugging Face cache, and those of troupe.yaml",
-    NULL,
-    NULL,
-    0,
-    0,
-    list_main};
+const struct command_spec cmd_models_list = {"models list",
+                                             "models",
+                                             "",
+                                             "list models: the embedded one, those that `models "
+                                             "get` fetched, the local Hugging Face cache, and "
+                                             "those of troupe.yaml",
+                                             NULL,
+                                             NULL,
+                                             0,
+                                             0,
+                                             list_main};
 
 static void put_plan(const struct engine_plan *p, struct str *out)
 {

@@ -5,16 +5,13 @@ SPDX-License-Identifier: Apache-2.0
 """
 import json
 import os
-import pty
 import re
-import select
 import signal
 import stat
 import subprocess
-import time
-import unittest
 
 from cli_case import CliCase, TROUPE, main
+from cli_terminal import Terminal
 
 SCRIPT = {"model": "script", "replies": [
     {"path": "talk/turn:0/model:0", "text": "Nectar."},
@@ -24,55 +21,6 @@ SCRIPT = {"model": "script", "replies": [
     {"path": "talk/turn:4/model:0", "text": "A long answer comes in four parts, and takes its time.", "delay_ms": 8000},
     {"path": "talk/turn:5/model:0", "text": "A short one."},
 ]}
-
-
-class Terminal:
-    """The program on a terminal of its own."""
-
-    def __init__(self, case, *args):
-        self.case, self.text = case, ""
-        self.pid, self.fd = pty.fork()
-        if self.pid == 0:
-            os.chdir(case.dir)
-            os.execve(TROUPE, [TROUPE, *args], {**case.env, "TERM": "xterm"})
-
-    def type(self, text):
-        os.write(self.fd, text.encode())
-
-    def until(self, word, seconds=60):
-        """What comes up to the word."""
-        end = time.time() + seconds
-        while word not in self.text:
-            if time.time() > end:
-                self.case.fail(f"no {word!r} in {seconds} s: {self.text!r}")
-            if select.select([self.fd], [], [], 0.1)[0]:
-                try:
-                    data = os.read(self.fd, 65536)
-                except OSError: # it has ended
-                    data = b""
-                if not data:
-                    self.case.fail(f"it ended without {word!r}: {self.text!r}")
-                self.text += data.decode()
-        at = self.text.index(word) + len(word)
-        before, self.text = self.text[:at], self.text[at:]
-        return before
-
-    def end(self, seconds=60):
-        """The exit code; what else was printed is lost."""
-        limit = time.time() + seconds
-        while time.time() < limit:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            if pid:
-                os.close(self.fd)
-                return os.waitstatus_to_exitcode(status)
-            if select.select([self.fd], [], [], 0.1)[0]:
-                try:
-                    self.text += os.read(self.fd, 65536).decode()
-                except OSError:
-                    time.sleep(0.05)
-        os.kill(self.pid, signal.SIGKILL)
-        os.waitpid(self.pid, 0)
-        self.case.fail(f"it does not end: {self.text!r}")
 
 
 class Chat(CliCase):

@@ -155,6 +155,13 @@ class OverStdio(Files):
         self.assertEqual(c.end(), 0)
         self.assertEqual([r["name"] for r in self.ok("runs", "--json").json()["runs"]], ["helper", "sum"])
 
+    def test_calls_leave_rows(self):
+        c = Stdio(self)
+        c.call("notes__note", {"text": "hi"})
+        c.call("blueprint__sum", {"a": 2})
+        self.assertEqual(c.end(), 0)
+        self.assertEqual([r[1:] for r in self.call_rows()], [("notes", "note", 3, "allow", "ok"), ("blueprint", "sum", 3, "allow", "ok")])
+
     def test_the_schema_of_a_blueprint_is_that_of_its_inputs(self):
         c = Stdio(self)
         tool = next(t for t in c.ask("tools/list")["tools"] if t["name"] == "blueprint__sum")
