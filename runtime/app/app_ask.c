@@ -92,7 +92,8 @@ static bool give(struct app *a, const char *uuid, const char *path, const struct
 static bool ask(struct app *a, const char *uuid, const struct json *w)
 {
     const char *path = jv_get_string(jv_get(w, "path"), "");
-    struct str line;
+    bool is_message = strcmp(jv_get_string(jv_get(w, "kind"), ""), "message") == 0;
+    struct str line; /* an empty one ends a talk, and is no answer to other questions */
     bool answered = false, open = true, left = false;
 
     str_init(&line, MAX_ANSWER);
@@ -100,9 +101,9 @@ static bool ask(struct app *a, const char *uuid, const struct json *w)
     while (open && !answered && !left) {
         enum input got = *a->interrupted ? INPUT_END : read_line(&line);
 
-        if (got == INPUT_LINE && line.len > 0)
+        if (got == INPUT_LINE && (line.len > 0 || is_message))
             answered = give(a, uuid, path, &line);
-        if (got == INPUT_LINE && line.len == 0)
+        else if (got == INPUT_LINE)
             dprintf(STDERR_FILENO, "> ");
         if (got == INPUT_LINE)
             str_clear(&line);

@@ -33,6 +33,7 @@ struct chat {
     char uuid[37];    /* of the last run; empty: none */
     char *asks;       /* the path of the question for the next message; NULL: it works */
     bool asks_person; /* a tool asks something */
+    bool left_asking; /* and was left without an answer */
     bool over;        /* the run has ended, or was left */
     bool reading;     /* the line editor waits for input */
     bool dropped;     /* Ctrl-C meanwhile */
