@@ -93,7 +93,7 @@ static bool ask(struct app *a, const char *uuid, const struct json *w)
 {
     const char *path = jv_get_string(jv_get(w, "path"), "");
     bool is_message = strcmp(jv_get_string(jv_get(w, "kind"), ""), "message") == 0;
-    struct str line; /* an empty one ends a talk, and is no answer to other questions */
+    struct str line; /* an empty one ends a talk, and does not answer other questions */
     bool answered = false, open = true, left = false;
 
     str_init(&line, MAX_ANSWER);

@@ -464,7 +464,7 @@ void chat_close(struct chat *c)
     struct error ignored = ERROR_INIT;
 
     c->app->signal->counts_stops = false;
-    if (c->run && !c->over && chat_leave(c, &ignored)) /* only after an error, which was told */
+    if (c->run && !c->over && chat_leave(c, &ignored)) /* only after an error, which was reported */
         log_write(c->app->log, LOG_DEBUG, "%s", ignored.message);
     if (c->tick) {
         c->app->signal->wake = NULL;
