@@ -2,7 +2,8 @@
  *
  * Keys are taken in blocks of ATTENTION_BLOCK from position 0. A block gives its largest score m,
  * the sum of p = exp(score - m) over 16 lanes, and o = sum of p v, one chain in the order of
- * keys; blocks merge in order. Keys past a query's own position are masked, never multiplied.
+ * keys; blocks merge in order. Keys past a query's own position or before its window are masked,
+ * never multiplied.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -22,9 +23,10 @@ struct block {
     float p[QUERIES * ATTENTION_BLOCK]; /* scores, then weights */
     float o[QUERIES * QUERY_STRIDE];
     float max[QUERIES], sum[QUERIES];
-    int32_t keys[QUERIES]; /* of this block */
+    int32_t from[QUERIES], keys[QUERIES]; /* of this block: keys from .. keys-1 */
     const int32_t *page;
-    int32_t most, least; /* of keys[] */
+    int32_t begin, most; /* of what some query attends to */
+    int32_t late, least; /* of what all attend to; empty unless late < least */
 };
 
 /* Scores of np pages from page0 on, for the nq queries of the tile's kv head h: chains over D. */
@@ -51,13 +53,25 @@ V16_INLINE void score_pages(const struct attention_job *j, const struct query_ti
         v16_store(p + q * ATTENTION_BLOCK + i * KV_PAGE_TOKENS, v16_mul(acc[q * np + i], scale));
 }
 
+/* Scores of all queries' keys of a block, capped. */
+static void cap_scores(const struct attention_job *j, struct block *b, int32_t n_queries)
+{
+    v16 cap = v16_set1(j->s->softcap);
+
+    for (int32_t q = 0; q < n_queries; q++)
+        for (int32_t i = b->begin / 16 * 16; i < b->most; i += 16) {
+            float *p = b->p + q * ATTENTION_BLOCK + i;
+            v16_store(p, v16_mul(cap, v16_tanh(v16_div(v16_load(p), cap))));
+        }
+}
+
 V16_INLINE void score_block(const struct attention_job *j, const struct query_tile *t,
                             struct block *b, int nq, int nh, bool bf16)
 {
     int32_t n_pages = (b->most + KV_PAGE_TOKENS - 1) / KV_PAGE_TOKENS;
 
     for (int h = 0; h < nh; h++) {
-        int32_t i = 0;
+        int32_t i = b->begin / KV_PAGE_TOKENS;
         if (nq * 8 <= CHAINS)
             for (; i + 8 <= n_pages; i += 8)
                 score_pages(j, t, b, i, h, nq, 8, bf16);
@@ -76,15 +90,19 @@ V16_INLINE void score_block(const struct attention_job *j, const struct query_ti
 static void weigh(struct block *b, int32_t q)
 {
     float *p = b->p + q * ATTENTION_BLOCK, infinity = fmath_float(0x7f800000u);
-    int32_t n = b->keys[q];
+    int32_t n = b->keys[q], from = b->from[q], start = from / 16 * 16;
     v16 m = v16_set1(-infinity), sum = v16_zero(), base;
 
-    for (int32_t i = 0; i < n; i += 16)
-        m = v16_max(v16_keep(v16_load(p + i), n - i, -infinity), m);
+    for (int32_t i = start; i < n; i += 16) {
+        v16 s = v16_keep(v16_load(p + i), n - i, -infinity);
+        m = v16_max(i < from ? v16_drop(s, from - i, -infinity) : s, m);
+    }
     b->max[q] = v16_hmax(m);
     base = v16_set1(b->max[q]);
-    for (int32_t i = 0; i < n; i += 16) {
+    for (int32_t i = start; i < n; i += 16) {
         v16 e = v16_keep(v16_exp(v16_sub(v16_load(p + i), base)), n - i, 0.0f);
+        if (i < from)
+            e = v16_drop(e, from - i, 0.0f);
         sum = v16_add(sum, e);
         v16_store(p + i, e);
     }
@@ -152,14 +170,31 @@ V16_INLINE void mix_range(const struct attention_job *j, const struct query_tile
         mix_values(j, t, b, q0, nq, h0, nh, 1, d, D - d, from, to, bf16);
 }
 
-/* Keys that query q of a tile has beyond those that all have. */
-static void mix_rest(const struct attention_job *j, const struct query_tile *t, struct block *b,
-                     int32_t q)
+/* Keys of query q of a tile alone. */
+static void mix_own(const struct attention_job *j, const struct query_tile *t, struct block *b,
+                    int32_t q, int32_t from, int32_t to)
 {
     if (j->kv->dtype == DTYPE_BF16)
-        mix_range(j, t, b, q, 1, q / t->n, 1, b->least, b->keys[q], true);
+        mix_range(j, t, b, q, 1, q / t->n, 1, from, to, true);
     else
-        mix_range(j, t, b, q, 1, q / t->n, 1, b->least, b->keys[q], false);
+        mix_range(j, t, b, q, 1, q / t->n, 1, from, to, false);
+}
+
+/* Keys in order: those that a query alone has before the common ones, these, those behind. */
+V16_INLINE void mix_block(const struct attention_job *j, const struct query_tile *t,
+                          struct block *b, int nq, int nh, bool bf16)
+{
+    const bool common = b->late < b->least;
+
+    for (int32_t q = 0; q < nq * nh; q++)
+        if (b->from[q] < b->late || !common)
+            mix_own(j, t, b, q, b->from[q], common ? b->late : b->keys[q]);
+    if (!common)
+        return;
+    mix_range(j, t, b, 0, nq, 0, nh, b->late, b->least, bf16);
+    for (int32_t q = 0; q < nq * nh; q++)
+        if (b->least < b->keys[q])
+            mix_own(j, t, b, q, b->least, b->keys[q]);
 }
 
 /* The merged result of the blocks so far. */
@@ -220,14 +255,17 @@ static void load_queries(const struct attention_job *j, const struct query_tile 
 static void enter_block(const struct attention_job *j, const struct query_tile *t, struct block *b,
                         int32_t base)
 {
-    b->most = 0;
-    b->least = ATTENTION_BLOCK;
+    b->most = b->late = 0;
+    b->begin = b->least = ATTENTION_BLOCK;
     b->page = t->page + base / KV_PAGE_TOKENS;
     for (int32_t q = 0; q < t->n * t->heads; q++) {
-        int32_t n = t->keys[q] - base;
+        int32_t n = t->keys[q] - base, first = t->first[q] - base;
         b->keys[q] = n < 0 ? 0 : n > ATTENTION_BLOCK ? ATTENTION_BLOCK : n;
+        b->from[q] = first < 0 ? 0 : first > b->keys[q] ? b->keys[q] : first;
         b->most = b->keys[q] > b->most ? b->keys[q] : b->most;
         b->least = b->keys[q] < b->least ? b->keys[q] : b->least;
+        b->begin = b->from[q] < b->begin ? b->from[q] : b->begin;
+        b->late = b->from[q] > b->late ? b->from[q] : b->late;
         for (int32_t d = 0; d < j->s->head_dim; d += 16)
             v16_store(b->o + q * QUERY_STRIDE + d, v16_zero());
     }
@@ -238,23 +276,22 @@ V16_INLINE void attend(const struct attention_job *j, const struct query_tile *t
 {
     struct block b;
     struct running all;
-    int32_t last = 0;
+    int32_t last = 0, start = first_of_tile(t) / ATTENTION_BLOCK * ATTENTION_BLOCK;
 
     for (int32_t q = 0; q < nq * nh; q++)
         last = t->keys[q] > last ? t->keys[q] : last;
     load_queries(j, t, &b);
-    for (int32_t base = 0; base < last; base += ATTENTION_BLOCK) {
+    for (int32_t base = start; base < last; base += ATTENTION_BLOCK) {
         enter_block(j, t, &b, base);
         score_block(j, t, &b, nq, nh, bf16);
+        if (j->s->softcap > 0)
+            cap_scores(j, &b, nq * nh);
         for (int32_t q = 0; q < nq * nh; q++)
             weigh(&b, q);
-        mix_range(j, t, &b, 0, nq, 0, nh, 0, b.least, bf16);
-        for (int32_t q = 0; q < nq * nh; q++) {
-            if (b.least < b.keys[q])
-                mix_rest(j, t, &b, q);
-            if (b.keys[q] > 0)
-                merge(j, &all, &b, q, base == 0);
-        }
+        mix_block(j, t, &b, nq, nh, bf16);
+        for (int32_t q = 0; q < nq * nh; q++)
+            if (b.from[q] < b.keys[q])
+                merge(j, &all, &b, q, t->first[q] >= base);
     }
     finish(j, t, &all);
 }

@@ -1,10 +1,11 @@
 /* cpu_attention_back.c - attention over pages, backward.
  *
- * p = exp(q.k scale - lse), delta = dout.out, ds = p (dout.v - delta) scale;
+ * p = exp(q.k scale - lse), delta = dout.out, ds = p (dout.v - delta) scale; with a soft cap the
+ * score q.k scale becomes cap t, t = tanh(q.k scale / cap), and ds gets the factor 1 - t^2;
  * dv += p dout, dk += ds q, dq = sum ds k. Every sum is one chain: scores and dout.v over D, dq
  * over keys, dk and dv over rows and, within a row, heads. Pages of keys are turned to (16, D) and
  * pages of values to (D, 16) once for all queries of a tile. A key past a query's own position
- * gets p = ds = 0; keys past all queries of the tile are not read.
+ * or before its window gets p = ds = 0; pages that no query of the tile attends to are not read.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -111,19 +112,26 @@ V16_INLINE void page_weights(const struct attention_job *j, const struct query_t
                              struct back *b, int q0, int nq, int np)
 {
     dots_fn multiply = dots_table[np - 1][nq == 8 ? 3 : nq / 2];
-    v16 scale = v16_set1(j->s->scale);
+    v16 scale = v16_set1(j->s->scale), cap = v16_set1(j->s->softcap);
     int32_t D = j->s->head_dim;
 
     multiply(b->q + q0 * QUERY_STRIDE, b->k, D, b->p + q0 * SPAN);
     multiply(b->dout + q0 * QUERY_STRIDE, b->v_turned, D, b->ds + q0 * SPAN);
     for (int x = 0; x < nq * np; x++) {
         int q = q0 + x / np, i = x % np, at = q * SPAN + i * 16;
-        int32_t n = t->keys[q] - b->base - i * KV_PAGE_TOKENS;
-        v16 p = v16_exp(v16_sub(v16_mul(v16_load(b->p + at), scale), v16_set1(b->lse[q])));
+        int32_t before = b->base + i * KV_PAGE_TOKENS;
+        v16 s = v16_mul(v16_load(b->p + at), scale), p, slope = v16_set1(1.0f);
         v16 ds = v16_sub(v16_load(b->ds + at), v16_set1(b->delta[q]));
-        p = v16_keep(p, n, 0.0f);
+        if (j->s->softcap > 0) {
+            v16 tanh = v16_tanh(v16_div(s, cap));
+            s = v16_mul(cap, tanh);
+            slope = v16_fnma(tanh, tanh, slope);
+        }
+        p = v16_keep(v16_exp(v16_sub(s, v16_set1(b->lse[q]))), t->keys[q] - before, 0.0f);
+        p = v16_drop(p, t->first[q] - before, 0.0f);
         v16_store(b->p + at, p);
-        v16_store(b->ds + at, v16_mul(v16_mul(p, ds), scale));
+        ds = v16_mul(v16_mul(p, ds), scale);
+        v16_store(b->ds + at, j->s->softcap > 0 ? v16_mul(ds, slope) : ds);
     }
 }
 
@@ -268,7 +276,7 @@ V16_INLINE void back(const struct attention_job *j, const struct query_tile *t, 
     for (int32_t q = 0; q < nq; q++)
         last = t->keys[q] > last ? t->keys[q] : last;
     enter_tile(j, t, &b);
-    for (b.base = 0; b.base < last;) {
+    for (b.base = first_of_tile(t) / KV_PAGE_TOKENS * KV_PAGE_TOKENS; b.base < last;) {
         int32_t left = last - b.base;
         for (int32_t i = 0; i < BACK_PAGES && i * KV_PAGE_TOKENS < left; i++) {
             int32_t n = left - i * KV_PAGE_TOKENS;

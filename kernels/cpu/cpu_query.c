@@ -18,6 +18,7 @@ static void hand_over(const struct attention_job *j, const struct gathered *all,
 
     for (int32_t i = 0; i < n * wide; i++) {
         t.at[i] = all->t.at[from + i % n] + (h + i / n) * all->group;
+        t.first[i] = all->t.first[from + i % n];
         t.keys[i] = all->t.keys[from + i % n];
     }
     fn(j, &t);
@@ -58,6 +59,7 @@ void CPU_OP(query_tiles)(const struct attention_job *j, int32_t g, int32_t heads
         for (int32_t h = 0; h < all.group; h++) {
             all.t.page = j->r->page[j->r->seq[row]];
             all.t.at[all.t.n] = row * j->s->n_heads + g * all.group + h;
+            all.t.first[all.t.n] = first_key(j->s, j->r->pos[row]);
             all.t.keys[all.t.n++] = j->r->pos[row] + 1;
             if (all.t.n == most)
                 flush(j, &all, fn);

@@ -32,12 +32,13 @@ struct attention_job {
 
 /* Queries i * n .. (i+1) * n - 1 are those of kv head g + i. */
 struct query_tile {
-    int32_t n;               /* queries a kv head: 1, 2, 4, 8 or 16 */
-    int32_t heads;           /* kv heads: 1, 2 or 4, n * heads at most 4 unless it is 1 */
-    int32_t g;               /* the first of them */
-    const int32_t *page;     /* of their sequence */
-    int64_t at[QUERY_MAX];   /* index (row * H + head) */
-    int32_t keys[QUERY_MAX]; /* attends to positions below this */
+    int32_t n;                /* queries a kv head: 1, 2, 4, 8 or 16 */
+    int32_t heads;            /* kv heads: 1, 2 or 4, n * heads at most 4 unless it is 1 */
+    int32_t g;                /* the first of them */
+    const int32_t *page;      /* of their sequence */
+    int64_t at[QUERY_MAX];    /* index (row * H + head) */
+    int32_t first[QUERY_MAX]; /* attends to positions from this one on */
+    int32_t keys[QUERY_MAX];  /* and below this one */
 };
 
 typedef void (*query_fn)(const struct attention_job *j, const struct query_tile *t);
@@ -46,6 +47,22 @@ typedef void (*query_fn)(const struct attention_job *j, const struct query_tile 
  * 16) at a time; for each kv head, rows in order and, within a row, heads in order. */
 void CPU_OP(query_tiles)(const struct attention_job *j, int32_t g, int32_t heads, int32_t most,
                          int64_t begin, int64_t end, query_fn fn);
+
+/* The first position that a query of position `pos` attends to. */
+V16_INLINE int32_t first_key(const struct attention_shape *s, int32_t pos)
+{
+    return s->window > 0 && pos >= s->window ? pos - s->window + 1 : 0;
+}
+
+/* The earliest of a tile. */
+V16_INLINE int32_t first_of_tile(const struct query_tile *t)
+{
+    int32_t first = t->first[0];
+
+    for (int32_t q = 1; q < t->n * t->heads; q++)
+        first = t->first[q] < first ? t->first[q] : first;
+    return first;
+}
 
 /* Element offset of kv head g of a page, keys and values alike. */
 V16_INLINE int64_t page_at(const struct attention_job *j, int64_t page, int32_t g)

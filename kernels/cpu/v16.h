@@ -85,4 +85,10 @@ V16_INLINE v16 v16_keep(v16 v, int32_t n, float fill)
     return v16_blend_n(n, v, v16_set1(fill));
 }
 
+/* Lanes from n on of v, below fill. */
+V16_INLINE v16 v16_drop(v16 v, int32_t n, float fill)
+{
+    return v16_blend_n(n, v16_set1(fill), v);
+}
+
 #endif

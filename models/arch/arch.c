@@ -3,8 +3,10 @@
  */
 #include "models/arch/arch.h"
 
+#include <assert.h>
 #include <stdio.h>
 
+#include "models/arch/arch_linear.h"
 #include "runtime/base/memory.h"
 
 #define ARCH(name) extern const struct arch arch_##name;
@@ -43,4 +45,16 @@ enum status arch_check_training(const struct arch *a, const struct model_config 
 
     snprintf(what, sizeof(what), "training of %s", c->model_type);
     return st ? st : backend_require(b, a->ops(c, true), what, err);
+}
+
+void arch_logits(const struct weights *w, const struct lane *l, struct linear_input *hidden,
+                 float *logits, float *slope)
+{
+    const struct model_config *c = weights_config(w);
+    const int32_t V = c->vocab_size;
+
+    assert(!slope || c->logit_softcap != 0);
+    linear_forward(w, l, weights_arch(w)->head(c), hidden, 0.0f, logits, V);
+    if (c->logit_softcap != 0)
+        weights_backend(w)->softcap(l, c->logit_softcap, logits, V, hidden->R, V, slope);
 }

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "models/formats/model_family.h"
+#include "models/formats/rope_scaling.h"
 #include "runtime/base/memory.h"
 
 /* Keeps the first error, so that keys can be read one after the other. */
@@ -198,6 +199,26 @@ static void read_scaling(struct reader *r, struct rope_scaling *rope)
                           gguf_name(r->g));
 }
 
+/* The numbers of Llama 3.1 to 3.3 behind the divisors, for a config.json; divisors of other numbers
+ * stay what they are. */
+static void recognise_llama3(struct model_config *c)
+{
+    struct model_config try = *c;
+    float divisor[ROPE_MAX_PAIRS];
+
+    if (c->rope.kind != ROPE_LLAMA3 || c->rope.n_divisors != rope_rotary_dim(c) / 2)
+        return;
+    try.rope.factor = (double)c->rope.divisor[c->rope.n_divisors - 1]; /* of the longest wave */
+    try.rope.low_freq_factor = 1;
+    try.rope.high_freq_factor = 4;
+    try.rope.original_positions = 8192;
+    rope_llama3_divisors(&try, divisor);
+    for (int32_t i = 0; i < c->rope.n_divisors; i++)
+        if (!(fabsf(divisor[i] - c->rope.divisor[i]) <= 1e-5f * divisor[i]))
+            return;
+    c->rope = try.rope;
+}
+
 static void read_rope(struct reader *r, struct model_config *c)
 {
     c->rope_theta = read_real(r, "rope.freq_base", 10000);
@@ -205,6 +226,7 @@ static void read_rope(struct reader *r, struct model_config *c)
     if (c->rotary_dim == c->head_dim)
         c->rotary_dim = 0;
     read_scaling(r, &c->rope);
+    recognise_llama3(c);
 }
 
 /* The two largest Gemma scale scores by their width a head, not by the head's size. */
@@ -214,6 +236,7 @@ static void read_attention(struct reader *r, struct model_config *c)
     const bool gemma3 = strcmp(r->family->gguf, "gemma3") == 0;
 
     c->window = read_int(r, "attention.sliding_window", 0, 0);
+    c->attention_scale = (float)read_real(r, "attention.scale", 0);
     c->attention_softcap = (float)read_real(r, "attn_logit_softcapping", 0);
     c->logit_softcap = (float)read_real(r, "final_logit_softcapping", 0);
     if (r->st)
@@ -224,7 +247,10 @@ static void read_attention(struct reader *r, struct model_config *c)
         c->window_pattern = 6;
         c->window_rope_theta = read_real(r, "rope.freq_base_swa", 10000);
     }
-    if ((gemma2 && c->n_layers == 46) || (gemma3 && c->n_layers == 62))
+    if (c->window > 0 && find_key(r, "attention.sliding_window_pattern") &&
+        gguf_find(r->g, r->key)->kind != GGUF_ARRAY)
+        c->window_pattern = read_int(r, "attention.sliding_window_pattern", 0, 0);
+    if (c->attention_scale == 0 && ((gemma2 && c->n_layers == 46) || (gemma3 && c->n_layers == 62)))
         c->attention_scale = 1.0f / sqrtf((float)c->hidden_size / (float)c->n_heads);
 }
 

@@ -7,6 +7,7 @@
  */
 #include "models/formats/gguf_quantise.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "models/formats/gguf_write.h"
 #include "models/formats/model_check.h"
 #include "models/formats/model_family.h"
+#include "models/formats/rope_scaling.h"
 #include "runtime/base/memory.h"
 
 struct recipe {
@@ -35,7 +37,10 @@ struct job {
     const struct recipe *recipe;
     struct model_config config;
     struct gguf_writer *writer;
+    bool adds_one; /* the folder's norms lack it */
     struct error *err;
+    float divisor[ROPE_MAX_PAIRS]; /* of rotations, and the tensors that hold such */
+    struct file_tensor own[2];
 };
 
 static enum status find_recipe(const char *name, const struct recipe **out, struct error *err)
@@ -97,6 +102,8 @@ static enum status add_tensor(struct job *j, const char *name, const struct file
     if (t->n_dims == 2)
         type = fitting_type(wanted_type(j, name), t->shape[1]);
     gguf_add_tensor(j->writer, name, type, t, paired_heads);
+    if (t->n_dims == 1 && j->adds_one)
+        gguf_add_to_values(j->writer, 1.0f);
     return STATUS_OK;
 }
 
@@ -149,6 +156,83 @@ static void put_text(struct job *j, const char *key, const char *text)
     gguf_put_text(j->writer, key, text, strlen(text));
 }
 
+/* The keys of llama.cpp's converter. llama3 and longrope are tensors, dynamic is none. */
+static void put_rope(struct job *j, const char *arch)
+{
+    const struct model_config *c = &j->config;
+    const struct rope_scaling *r = &c->rope;
+    char key[128];
+
+    put_f32(j, arch, "rope.freq_base", c->rope_theta);
+    put_u32(j, arch, "rope.dimension_count", rope_rotary_dim(c));
+    if (rope_has_window_table(c))
+        put_f32(j, arch, "rope.freq_base_swa", c->window_rope_theta);
+    if (r->original_positions)
+        put_u32(j, arch, "rope.scaling.original_context_length", r->original_positions);
+    if (r->kind == ROPE_LINEAR || r->kind == ROPE_YARN) {
+        (void)snprintf(key, sizeof(key), "%s.rope.scaling.type", arch);
+        put_text(j, key, rope_kind_name(r->kind));
+        put_f32(j, arch, "rope.scaling.factor", r->factor);
+    }
+    if (r->kind == ROPE_YARN && r->beta_fast > 0)
+        put_f32(j, arch, "rope.scaling.yarn_beta_fast", r->beta_fast);
+    if (r->kind == ROPE_YARN && r->beta_slow > 0)
+        put_f32(j, arch, "rope.scaling.yarn_beta_slow", r->beta_slow);
+    if (r->kind == ROPE_LONGROPE || r->attention_factor > 0) {
+        double frequency[ROPE_MAX_PAIRS * 4], factor;
+
+        rope_frequencies(c, false, frequency, &factor);
+        put_f32(j, arch, "rope.scaling.attn_factor",
+                r->kind == ROPE_YARN ? factor / (1 + 0.1 * log(r->factor)) : factor);
+    }
+}
+
+/* Divisors of rotations, which the folder has in its config. */
+static void add_divisors(struct job *j)
+{
+    const struct rope_scaling *r = &j->config.rope;
+    const int32_t n = rope_rotary_dim(&j->config) / 2;
+    const bool is_long = r->kind == ROPE_LONGROPE;
+    const float *const data[] = {is_long ? r->long_divisor : j->divisor, r->divisor};
+
+    if (r->kind != ROPE_LLAMA3 && !is_long)
+        return;
+    if (!is_long)
+        rope_llama3_divisors(&j->config, j->divisor);
+    for (int i = 0; i < (is_long ? 2 : 1); i++) {
+        j->own[i] = (struct file_tensor){.name = "the rotations of config.json",
+                                         .type = "F32",
+                                         .dtype = DTYPE_F32,
+                                         .n_dims = 1,
+                                         .shape = {n},
+                                         .n_elements = n,
+                                         .data = data[i],
+                                         .bytes = (size_t)n * sizeof(float),
+                                         .file = "config.json"};
+        gguf_add_tensor(j->writer,
+                        !is_long ? "rope_freqs.weight"
+                        : i == 0 ? "rope_factors_long.weight"
+                                 : "rope_factors_short.weight",
+                        DTYPE_F32, &j->own[i], 0);
+    }
+}
+
+static void put_attention(struct job *j, const char *arch)
+{
+    const struct model_config *c = &j->config;
+
+    if (c->window)
+        put_u32(j, arch, "attention.sliding_window", c->window);
+    if (c->window && c->window_pattern)
+        put_u32(j, arch, "attention.sliding_window_pattern", c->window_pattern);
+    if (c->attention_scale != 0)
+        put_f32(j, arch, "attention.scale", (double)c->attention_scale);
+    if (c->attention_softcap != 0)
+        put_f32(j, arch, "attn_logit_softcapping", (double)c->attention_softcap);
+    if (c->logit_softcap != 0)
+        put_f32(j, arch, "final_logit_softcapping", (double)c->logit_softcap);
+}
+
 static void put_config(struct job *j, const char *arch, const char *model_name)
 {
     const struct model_config *c = &j->config;
@@ -164,7 +248,8 @@ static void put_config(struct job *j, const char *arch, const char *model_name)
     put_u32(j, arch, "attention.key_length", c->head_dim);
     put_u32(j, arch, "attention.value_length", c->head_dim);
     put_f32(j, arch, "attention.layer_norm_rms_epsilon", (double)c->rms_norm_eps);
-    put_f32(j, arch, "rope.freq_base", c->rope_theta);
+    put_rope(j, arch);
+    put_attention(j, arch);
     if (c->codec[0])
         put_text(j, "troupe.codec", c->codec);
 }
@@ -234,9 +319,11 @@ static enum status add_folder(struct job *j, struct model_source *from,
     if (!f)
         return error_set(j->err, STATUS_UNSUPPORTED, "architecture \"%s\" is not supported",
                          j->config.architecture);
+    j->adds_one = f->flags & FAMILY_NORM_OFFSET;
     put_config(j, f->gguf, slash && slash[1] ? slash + 1 : model_source_name(from));
     st = put_texts(j, from);
     put_ids(j);
+    add_divisors(j);
     return st ? st : add_folder_tensors(j, f, tensors);
 }
 

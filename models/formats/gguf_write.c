@@ -19,6 +19,7 @@ struct out_tensor {
     enum dtype dtype;
     const struct file_tensor *from;
     int32_t paired_heads;
+    float offset;
 };
 
 struct gguf_writer {
@@ -130,7 +131,12 @@ void gguf_add_tensor(struct gguf_writer *w, const char *name, enum dtype dtype,
         w->cap = w->cap ? 2 * w->cap : 64;
         w->tensor = xrealloc(w->tensor, w->cap * sizeof(*w->tensor));
     }
-    w->tensor[w->n++] = (struct out_tensor){xstrdup(name), dtype, from, paired_heads};
+    w->tensor[w->n++] = (struct out_tensor){xstrdup(name), dtype, from, paired_heads, 0};
+}
+
+void gguf_add_to_values(struct gguf_writer *w, float offset)
+{
+    w->tensor[w->n - 1].offset = offset;
 }
 
 static size_t padding(size_t n)
@@ -197,6 +203,8 @@ static enum status convert_rows(const struct out_tensor *t, int64_t r, int64_t n
 
     for (int64_t i = 0; i < n && st == STATUS_OK; i++) {
         file_tensor_to_f32(t->from, source_row(t, r + i) * cols, cols, wide);
+        for (int64_t k = 0; k < cols && t->offset != 0; k++)
+            wide[k] += t->offset;
         st = check_row(t, wide, cols, err);
         if (st == STATUS_OK)
             dtype_info(t->dtype)->from_f32(wide, cols, out + dtype_row_bytes(t->dtype, i * cols));
@@ -207,7 +215,7 @@ static enum status convert_rows(const struct out_tensor *t, int64_t r, int64_t n
 /* Is the tensor written as it is stored? Then no value is read, and none is lost. */
 static bool is_copy(const struct out_tensor *t)
 {
-    return t->dtype == t->from->dtype && t->paired_heads == t->from->paired_heads;
+    return t->dtype == t->from->dtype && t->paired_heads == t->from->paired_heads && t->offset == 0;
 }
 
 static enum status write_tensor(struct atomic_file *f, const struct out_tensor *t,

@@ -33,6 +33,8 @@ void gguf_put_value(struct gguf_writer *w,
  * for the rows to be written. */
 void gguf_add_tensor(struct gguf_writer *w, const char *name, enum dtype dtype,
                      const struct file_tensor *from, int32_t paired_heads);
+/* The values of the last tensor are written with this added to each. */
+void gguf_add_to_values(struct gguf_writer *w, float offset);
 /* STATUS_INVALID names the tensor that has a value which is not finite or too large for a block's
  * scale; PATH is then as it was. */
 MUST_CHECK enum status gguf_writer_finish(struct gguf_writer *w, const char *path,

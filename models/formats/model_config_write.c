@@ -81,9 +81,14 @@ static void set_some(struct json *o, const char *key, double v)
 /* The keys of a kind, as transformers 4 has them in rope_scaling and 5 in rope_parameters. */
 static void set_scaling(struct json *o, const struct rope_scaling *s)
 {
-    jv_set_string(o, "rope_type", rope_kind_name(s->kind));
+    /* Divisors of a GGUF whose numbers are not known: longrope that is never longer. */
+    const bool divisors = s->kind == ROPE_LLAMA3 && s->factor == 0;
+    const bool lists = divisors || s->kind == ROPE_LONGROPE;
+    const float *longs = divisors ? s->divisor : s->long_divisor;
+
+    jv_set_string(o, "rope_type", rope_kind_name(divisors ? ROPE_LONGROPE : s->kind));
     set_some(o, "factor", s->factor);
-    set_some(o, "attention_factor", s->attention_factor);
+    set_some(o, "attention_factor", divisors ? 1 : s->attention_factor);
     set_some(o, "low_freq_factor", s->low_freq_factor);
     set_some(o, "high_freq_factor", s->high_freq_factor);
     set_some(o, "beta_fast", s->beta_fast);
@@ -94,9 +99,9 @@ static void set_scaling(struct json *o, const struct rope_scaling *s)
         jv_set_int(o, "original_max_position_embeddings", s->original_positions);
     if (s->no_truncate)
         jv_set_bool(o, "truncate", false);
-    if (s->kind == ROPE_LONGROPE) {
+    if (lists) {
         jv_set_adopt(o, "short_factor", divisor_list(s->divisor, s->n_divisors));
-        jv_set_adopt(o, "long_factor", divisor_list(s->long_divisor, s->n_divisors));
+        jv_set_adopt(o, "long_factor", divisor_list(longs, s->n_divisors));
     }
 }
 

@@ -37,6 +37,17 @@ static double llama3_frequency(const struct model_config *c, double f)
     return (1 - smooth) * f / r->factor + smooth * f;
 }
 
+void rope_llama3_divisors(const struct model_config *c, float *out)
+{
+    const int32_t dim = rope_rotary_dim(c);
+
+    for (int32_t i = 0; i < dim / 2; i++) {
+        const double f = pow(c->rope_theta, -2.0 * i / dim);
+
+        out[i] = (float)(f / llama3_frequency(c, f));
+    }
+}
+
 /* The pair that turns `rotations` times over the original positions. */
 static double yarn_pair(const struct model_config *c, double rotations)
 {
@@ -87,9 +98,14 @@ static double longrope_factor(const struct model_config *c)
     return factor <= 1 ? 1 : sqrt(1 + log(factor) / log(original));
 }
 
-/* A choice of the model and not of a text's length, so that a row's bits are its own. */
-static const float *divisors_of(const struct model_config *c)
+/* Those of longrope are a choice of the model and not of a text's length, so that a row's bits are
+ * its own. Those of llama3 are rounded as a GGUF has them, so that it has the same bits. */
+static const float *divisors_of(const struct model_config *c, float *space)
 {
+    if (c->rope.kind == ROPE_LLAMA3 && !c->rope.n_divisors) {
+        rope_llama3_divisors(c, space);
+        return space;
+    }
     const bool is_long = c->rope.kind == ROPE_LONGROPE && !c->rope.short_context &&
                          c->max_position_embeddings > original_positions(c);
 
@@ -103,6 +119,8 @@ void rope_frequencies(const struct model_config *c, bool windowed, double *frequ
     const int32_t dim = rope_rotary_dim(c), n = dim / 2;
     const bool own = windowed && rope_has_window_table(c);
     const double base = own ? c->window_rope_theta : c->rope_theta;
+    const float *divisor;
+    float space[ROPE_MAX_PAIRS];
 
     *factor = 1;
     for (int32_t i = 0; i < n; i++)
@@ -111,20 +129,20 @@ void rope_frequencies(const struct model_config *c, bool windowed, double *frequ
         return;
     if (r->kind == ROPE_YARN)
         yarn_frequencies(c, frequency);
-    for (int32_t i = 0; i < n; i++) {
-        if (r->kind == ROPE_LINEAR)
-            frequency[i] /= r->factor;
-        else if (r->n_divisors)
-            frequency[i] /= (double)divisors_of(c)[i];
-        else if (r->kind == ROPE_LLAMA3)
-            frequency[i] = llama3_frequency(c, frequency[i]);
+    if (r->kind == ROPE_LLAMA3 || r->n_divisors) {
+        divisor = divisors_of(c, space);
+        for (int32_t i = 0; i < n; i++)
+            frequency[i] /= (double)divisor[i];
     }
+    for (int32_t i = 0; i < n && r->kind == ROPE_LINEAR; i++)
+        frequency[i] /= r->factor;
     if (r->attention_factor > 0)
         *factor = r->attention_factor;
     else if (r->kind == ROPE_YARN)
         *factor = yarn_factor(r);
     else if (r->kind == ROPE_LONGROPE)
         *factor = longrope_factor(c);
+    *factor = (double)(float)*factor; /* as a GGUF has it */
 }
 
 static enum status bad(const char *name, const char *problem, struct error *err)
@@ -165,8 +183,13 @@ enum status rope_scaling_check(const struct model_config *c, const char *name, s
         return bad(name, "the factor is not between 0 and 1e6", err);
     if (!(r->attention_factor >= 0 && r->attention_factor <= 1e3))
         return bad(name, "the attention factor is not between 0 and 1000", err);
+    if (r->kind == ROPE_LONGROPE && original_positions(c) < 2)
+        return bad(name, "the original positions are less than 2", err);
     if (r->n_divisors || r->kind == ROPE_LONGROPE)
         return check_divisors(c, name, err);
+    if (r->kind == ROPE_LLAMA3 && rope_rotary_dim(c) / 2 > ROPE_MAX_PAIRS)
+        return error_set(err, STATUS_UNSUPPORTED, "%s: rotations: llama3 of more than %d pairs",
+                         name, ROPE_MAX_PAIRS);
     if (r->kind == ROPE_LLAMA3 &&
         !(r->low_freq_factor > 0 && r->high_freq_factor > r->low_freq_factor &&
           r->high_freq_factor <= 1e6))

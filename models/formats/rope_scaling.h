@@ -15,6 +15,8 @@ int32_t rope_rotary_dim(const struct model_config *c);
  * with a window, which a base of their own takes out of all scaling. */
 void rope_frequencies(const struct model_config *c, bool windowed, double *frequency,
                       double *factor);
+/* What llama3 divides the frequency of each pair by, from its numbers. */
+void rope_llama3_divisors(const struct model_config *c, float *out);
 /* Whether layers with a window rotate by a table of their own. */
 bool rope_has_window_table(const struct model_config *c);
 /* Numbers that a kind needs and ranges; STATUS_INVALID names them. */

@@ -26,7 +26,9 @@ static int32_t chunk_rows(const struct model_config *c, int32_t max_rows)
 
 size_t head_loss_bytes(const struct model_config *c, int32_t max_rows)
 {
-    return (size_t)chunk_rows(c, max_rows) * ((size_t)c->vocab_size + 3) * sizeof(float);
+    const size_t tables = c->logit_softcap != 0 ? 2 : 1;
+
+    return (size_t)chunk_rows(c, max_rows) * (tables * (size_t)c->vocab_size + 3) * sizeof(float);
 }
 
 enum status head_loss_init(struct head_loss *h, const struct weights *w, int32_t max_rows,
@@ -44,6 +46,7 @@ enum status head_loss_init(struct head_loss *h, const struct weights *w, int32_t
     h->lse = h->logits + n * (size_t)c->vocab_size;
     h->inv_temperature = h->lse + n;
     h->coef = h->inv_temperature + n;
+    h->slope = c->logit_softcap != 0 ? h->coef + n : NULL;
     return STATUS_OK;
 }
 
@@ -96,6 +99,8 @@ static void chunk_back(struct head_loss *h, const struct weights *w, const struc
         h->coef[i] = rows->coef ? rows->coef[first + i] : 1.0f;
     b->softmax_grad(l, h->logits, V, n, 0, V, rows->target + first, h->inv_temperature, h->lse,
                     h->coef);
+    if (h->slope)
+        b->softcap_back(l, h->slope, n, V, h->logits, V);
     linear_backward(w, l, head, h->logits, V, rows->hidden + at, n, 0.0f, rows->d_hidden + at,
                     rows->grad);
 }
@@ -104,7 +109,6 @@ void head_loss_forward(struct head_loss *h, const struct weights *w, const struc
                        const struct head_rows *rows, const struct head_output *out)
 {
     const struct backend *b = h->backend;
-    int32_t head = weights_arch(w)->head(weights_config(w));
     int32_t V = weights_config(w)->vocab_size, C = weights_config(w)->hidden_size;
 
     for (int32_t i = 0; i < h->max_chunk; i++)
@@ -112,10 +116,13 @@ void head_loss_forward(struct head_loss *h, const struct weights *w, const struc
     for (int32_t first = 0; first < rows->n; first += h->max_chunk) {
         int32_t n = rows->n - first < h->max_chunk ? rows->n - first : h->max_chunk;
 
-        struct linear_input in = {
-            .x = rows->hidden + (size_t)first * (size_t)C, .ld = C, .R = n, .n_in = C};
+        struct linear_input in = {.x = rows->hidden + (size_t)first * (size_t)C,
+                                  .ld = C,
+                                  .R = n,
+                                  .n_in = C,
+                                  .rounded = h->rounded};
 
-        linear_forward(w, l, head, &in, 0.0f, h->logits, V);
+        arch_logits(w, l, &in, h->logits, rows->grad ? h->slope : NULL);
         b->logsumexp(l, h->logits, V, n, V, h->inv_temperature, h->lse);
         report(h, rows, first, n, V, out);
         if (rows->grad)

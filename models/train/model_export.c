@@ -5,11 +5,44 @@
 
 #include <stdlib.h>
 
+#include "models/arch/arch.h"
 #include "models/formats/safetensors.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/str.h"
 
 #define MAX_SHARD_BYTES ((size_t)5 << 30) /* as save_pretrained */
+
+/* The tensors of a folder from those of the architecture: parts of one follow each other in `flat`
+ * and become one, and what a folder leaves out is taken off. Returns how many they are. */
+static int32_t folder_tensors(const struct weights *w, enum dtype dtype, float *flat,
+                              struct safetensor_source *t)
+{
+    int32_t n = 0;
+
+    for (int32_t i = 0; i < weights_n(w); i++) {
+        const struct weight_tensor *tensor = weights_at(w, i);
+        const struct arch_tensor *s = weights_shape(w, i);
+        const bool vector = s->rows == 1 && !s->is_product;
+        float *values = flat + weights_flat_offset(w, i);
+
+        for (int64_t j = 0; s->offset != 0 && j < (int64_t)s->rows * s->cols; j++)
+            values[j] -= s->offset;
+        if (s->first_row > 0)
+            continue;
+        t[n++] = (struct safetensor_source){
+            .name = s->stored[0] ? s->stored : tensor->name,
+            .dtype = dtype == DTYPE_N ? tensor->m.dtype : dtype,
+            .source = DTYPE_F32,
+            .n_dims = vector ? 1 : 2,
+            .shape = {vector         ? s->cols
+                      : s->stored[0] ? s->stored_rows
+                                     : s->rows,
+                      vector ? 0 : s->cols},
+            .data = values,
+        };
+    }
+    return n;
+}
 
 static enum status write_tensors(const char *dir, const struct weights *w, enum dtype dtype,
                                  const struct seams *seams, struct error *err)
@@ -25,18 +58,7 @@ static enum status write_tensors(const char *dir, const struct weights *w, enum 
         goto out;
     }
     weights_to_flat(w, flat);
-    for (int32_t i = 0; i < n; i++) {
-        const struct weight_tensor *tensor = weights_at(w, i);
-        bool vector = tensor->m.n_out == 1 && !tensor->is_product;
-
-        t[i].name = tensor->name;
-        t[i].dtype = dtype == DTYPE_N ? tensor->m.dtype : dtype;
-        t[i].source = DTYPE_F32;
-        t[i].n_dims = vector ? 1 : 2;
-        t[i].shape[0] = vector ? tensor->m.n_in : tensor->m.n_out;
-        t[i].shape[1] = vector ? 0 : tensor->m.n_in;
-        t[i].data = flat + weights_flat_offset(w, i);
-    }
+    n = folder_tensors(w, dtype, flat, t);
     st = safetensors_write_dir(dir, t, n, MAX_SHARD_BYTES, NULL, seams, err);
 out:
     free(t);

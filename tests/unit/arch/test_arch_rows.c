@@ -2,6 +2,7 @@
  * chunks, rows of many sequences shuffled together, fewer rows wanted, and the training pass all
  * agree. SPDX-License-Identifier: Apache-2.0
  */
+#include "models/arch/arch_linear.h"
 #include "models/formats/safetensors.h"
 #include "models/train/model_export.h"
 #include "models/train/packed_pass.h"
@@ -9,6 +10,7 @@
 #include "runtime/base/memory.h"
 #include "runtime/base/pool.h"
 #include "runtime/base/rng.h"
+#include "tests/support/quantised_weights.h"
 #include "tests/support/temp_dir.h"
 #include "tests/unit/train/tiny_model.h"
 #include "tests/unit/train/toy_source.h"
@@ -26,7 +28,7 @@ struct hand {
     const int32_t *table[N_SEQ];
     int32_t ids[N_SEQ][LEN];
     struct rope_tables rope;
-    void *scratch;
+    void *scratch, *rounded;
 };
 
 /* The same values as in a bf16 checkpoint. */
@@ -52,10 +54,12 @@ static void hand_open(struct hand *h, enum cpu_isa isa, enum dtype dtype, uint64
     size_t n;
 
     memset(h, 0, sizeof(*h));
-    h->c = tiny_config(true);
+    h->c = dtype_is_plain(dtype) ? tiny_config(true) : quantisable_config(dtype, 50);
     h->w = tiny_weights(&h->c, cpu_backend(isa), seed);
     if (dtype == DTYPE_BF16)
         h->w = in_bf16(h->w, isa);
+    else if (dtype != DTYPE_F32)
+        h->w = quantised_weights(h->w, dtype, b);
     n = (size_t)(N_SEQ * N_PAGES) *
         b->kv_half_bytes(h->c.n_kv_heads, h->c.head_dim, weights_kv_dtype(h->w));
     for (int l = 0; l < 2; l++) {
@@ -77,6 +81,7 @@ static void hand_open(struct hand *h, enum cpu_isa isa, enum dtype dtype, uint64
     }
     assert_ok(rope_tables_init(&h->c, LEN, &h->rope, why));
     h->scratch = b->alloc(b->ctx, weights_arch(h->w)->scratch_bytes(&h->c, N_SEQ * LEN));
+    h->rounded = b->alloc(b->ctx, linear_rounded_bytes(h->w, N_SEQ * LEN));
 }
 
 static void hand_close(struct hand *h)
@@ -88,6 +93,7 @@ static void hand_close(struct hand *h)
         b->release(b->ctx, h->kv[l].v);
     }
     b->release(b->ctx, h->scratch);
+    b->release(b->ctx, h->rounded);
     rope_tables_deinit(&h->rope);
     weights_unref(h->w);
 }
@@ -104,6 +110,7 @@ static void run_rows(struct hand *h, struct pool *pool, int32_t n, const int32_t
                           .kv = h->kv,
                           .rope = &h->rope,
                           .scratch = h->scratch,
+                          .rounded = h->rounded,
                           .out_row = want,
                           .n_out = n_want,
                           .hidden = hidden};
@@ -134,7 +141,7 @@ static void assert_same_bits(const float *a, const float *b, size_t n)
             fail_msg("element %zu: %a and %a", i, (double)a[i], (double)b[i]);
 }
 
-/* On each instruction set, in f32 and in bf16. */
+/* On each instruction set, in f32, in bf16 and quantised. */
 static void on_each_backend(void (*check)(enum cpu_isa isa, enum dtype dtype, struct pool *pool))
 {
     struct pool *pool = NULL;
@@ -143,6 +150,10 @@ static void on_each_backend(void (*check)(enum cpu_isa isa, enum dtype dtype, st
     for (int isa = 0; isa <= (int)cpu_isa_best(); isa++) {
         check((enum cpu_isa)isa, DTYPE_F32, pool);
         check((enum cpu_isa)isa, DTYPE_BF16, pool);
+        for (int t = 0; quantised_types[t] != DTYPE_N; t++)
+            if (isa == (int)cpu_isa_best() || quantised_types[t] == DTYPE_Q8_0 ||
+                quantised_types[t] == DTYPE_Q4_1) /* test_engine_bits has them all */
+                check((enum cpu_isa)isa, quantised_types[t], pool);
     }
     pool_free(pool);
 }
@@ -218,13 +229,18 @@ static void test_wanting_fewer_rows_changes_none(void **state)
 static void record_logp(struct hand *h, const float *hidden, float temperature, float *logp)
 {
     const struct backend *b = weights_backend(h->w);
-    const struct matrix *head = &weights_at(h->w, weights_arch(h->w)->head(&h->c))->m;
     const struct lane alone = {0};
     float logits[64], inv = 1.0f / temperature, lse;
 
     for (int32_t i = 0; i + 1 < LEN; i++) {
-        b->matmul(&alone, head, hidden + (size_t)i * (size_t)h->c.hidden_size, h->c.hidden_size, 1,
-                  0.0f, logits, h->c.vocab_size);
+        struct linear_input in = {.x = hidden + (size_t)i * (size_t)h->c.hidden_size,
+                                  .ld = h->c.hidden_size,
+                                  .R = 1,
+                                  .n_in = h->c.hidden_size,
+                                  .rounded = h->rounded};
+
+        linear_forward(h->w, &alone, weights_arch(h->w)->head(&h->c), &in, 0.0f, logits,
+                       h->c.vocab_size);
         b->logsumexp(&alone, logits, h->c.vocab_size, 1, h->c.vocab_size, &inv, &lse);
         logp[i + 1] = logits[h->ids[2][i + 1]] * inv - lse;
     }

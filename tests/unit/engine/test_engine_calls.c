@@ -688,7 +688,7 @@ static void a_type_of_kv_that_the_backend_lacks(void **state)
     (void)state;
     o.kv_dtype = DTYPE_Q2_K;
     assert_int_equal(engine_open(&o, &e, &err), STATUS_UNSUPPORTED);
-    assert_string_equal(err.message, "backend cpu-plain has no KV cache of type q2_k");
+    assert_non_null(strstr(err.message, "backend cpu-plain has no KV cache of type q2_k"));
     weights_unref(w);
 }
 

@@ -111,21 +111,24 @@ static void reference_head(const struct cache *c, int32_t row, int32_t h, const 
 {
     int32_t D = c->s.head_dim, seq = c->row_seq[row], last = c->row_pos[row];
     int32_t g = h / (c->s.n_heads / c->s.n_kv_heads);
-    double p[MAX_TOKENS], max = -INFINITY, sum = 0.0;
+    int32_t first = c->s.window > 0 && last >= c->s.window ? last - c->s.window + 1 : 0;
+    double p[MAX_TOKENS], max = -INFINITY, sum = 0.0, cap = (double)c->s.softcap;
 
-    for (int32_t t = 0; t <= last; t++) {
+    for (int32_t t = first; t <= last; t++) {
         const double *k = cache_at(c, c->k, seq, t, g);
         p[t] = 0.0;
         for (int32_t d = 0; d < D; d++)
             p[t] += q[d] * k[d];
         p[t] *= (double)c->s.scale;
+        if (cap > 0)
+            p[t] = cap * tanh(p[t] / cap);
         max = fmax(max, p[t]);
     }
-    for (int32_t t = 0; t <= last; t++)
+    for (int32_t t = first; t <= last; t++)
         sum += p[t] = exp(p[t] - max);
     for (int32_t d = 0; d < D && out; d++) {
         out[d] = 0.0;
-        for (int32_t t = 0; t <= last; t++)
+        for (int32_t t = first; t <= last; t++)
             out[d] += p[t] / sum * cache_at(c, c->v, seq, t, g)[d];
     }
     if (lse)

@@ -31,20 +31,26 @@ static void reference_head_back(struct gradients *j, int32_t row, int32_t h)
     int32_t D = c->s.head_dim, seq = c->row_seq[row], g = h / (c->s.n_heads / c->s.n_kv_heads);
     int64_t at = ((int64_t)row * c->s.n_heads + h) * D;
     const double *q = j->q + at, *dout = j->dout + at, *out = j->out + at;
-    double delta = 0.0;
+    int32_t window = c->s.window, pos = c->row_pos[row];
+    double delta = 0.0, scale = (double)c->s.scale, cap = (double)c->s.softcap;
 
     for (int32_t d = 0; d < D; d++)
         delta += dout[d] * out[d];
-    for (int32_t t = 0; t <= c->row_pos[row]; t++) {
+    for (int32_t t = window > 0 && pos >= window ? pos - window + 1 : 0; t <= pos; t++) {
         const double *k = cache_at(c, c->k, seq, t, g), *v = cache_at(c, c->v, seq, t, g);
         double *dk = cache_at(c, j->dk, seq, t, g), *dv = cache_at(c, j->dv, seq, t, g);
-        double s = 0.0, dp = 0.0, p, ds;
+        double s = 0.0, dp = 0.0, slope = 1.0, p, ds;
         for (int32_t d = 0; d < D; d++) {
             s += q[d] * k[d];
             dp += dout[d] * v[d];
         }
-        p = exp(s * (double)c->s.scale - j->lse[row * c->s.n_heads + h]);
-        ds = p * (dp - delta) * (double)c->s.scale;
+        s *= scale;
+        if (cap > 0) {
+            slope = 1.0 - tanh(s / cap) * tanh(s / cap);
+            s = cap * tanh(s / cap);
+        }
+        p = exp(s - j->lse[row * c->s.n_heads + h]);
+        ds = p * (dp - delta) * scale * slope;
         for (int32_t d = 0; d < D; d++) {
             j->dq[at + d] += ds * k[d];
             dk[d] += ds * q[d];
@@ -197,11 +203,14 @@ static void back_case(struct guard *g, struct draw *d, const struct cache *c, bo
 
 static void test_gradients_by_finite_differences(void **state)
 {
-    static const struct attention_shape small[] = {{4, 2, 6, 0.4f, 0, 0}, {3, 1, 2, 0.7f, 0, 0}};
+    static const struct attention_shape small[] = {{4, 2, 6, 0.4f, 0, 0},
+                                                   {3, 1, 2, 0.7f, 0, 0},
+                                                   {4, 2, 6, 0.4f, 7, 1.5f},
+                                                   {3, 1, 2, 0.7f, 2, 0}};
     static const int32_t length[2] = {19, 5};
 
     (void)state;
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 4; i++) {
         struct guard g = {.n = 0};
         struct draw d = {(uint64_t)i};
         struct cache *c = cache_new(&g, &d, small[i], DTYPE_F32, 2, length);
@@ -216,15 +225,14 @@ static void test_gradients_by_finite_differences(void **state)
 
 static void test_gradients_of_packed_sequences(void **state)
 {
-    static const struct attention_shape shapes[] = {{4, 2, 32, 0.17f, 0, 0},
-                                                    {7, 1, 64, 0.125f, 0, 0},
-                                                    {4, 4, 20, 0.2f, 0, 0},
-                                                    {2, 1, 128, 0.09f, 0, 0},
-                                                    {1, 1, 256, 0.06f, 0, 0}};
+    static const struct attention_shape shapes[] = {
+        {4, 2, 32, 0.17f, 0, 0},    {7, 1, 64, 0.125f, 0, 0}, {4, 4, 20, 0.2f, 0, 0},
+        {2, 1, 128, 0.09f, 0, 0},   {1, 1, 256, 0.06f, 0, 0}, {4, 2, 32, 0.17f, 20, 0},
+        {3, 1, 24, 0.2f, 33, 2.0f}, {8, 4, 80, 0.1f, 2, 0},   {4, 1, 48, 0.15f, 0, 5.0f}};
     static const int32_t length[4] = {70, 16, 33, 1};
 
     (void)state;
-    for (int i = 0; i < 10; i++) {
+    for (int i = 0; i < 18; i++) {
         struct guard g = {.n = 0};
         struct draw d = {(uint64_t)i};
         struct cache *c =
