@@ -31,14 +31,15 @@ static bool is_asked_to_end(const struct chat *c)
 
 /* ---- signals */
 
-/* The second Ctrl-C for one message ends the program: what it does may not be able to stop. */
+/* The second Ctrl-C for one message ends the program: what it does may not be able to stop. So does
+ * one while it waits for lines that nobody edits. */
 static void on_stop(struct chat *c)
 {
     c->app->signal->stops = 0;
-    if (c->reading) {
+    if (c->reading && c->edits) {
         c->dropped = true;
         loop_stop(c->loop);
-    } else if (!c->cut && c->run) {
+    } else if (!c->reading && !c->cut && c->run) {
         c->cut = true;
         troupe_run_cut_short(c->run);
     } else {
@@ -246,11 +247,9 @@ bool chat_until_readable(void *chat, int fd)
         loop_fd_want(watch, 0);
     }
     loop_fd_free(watch);
+    if (c->app->signal->stops > 0) /* while it was not in the loop */
+        on_stop(c);
     c->reading = false;
-    if (c->app->signal->stops > 0) { /* while it was not in the loop */
-        c->app->signal->stops = 0;
-        c->dropped = true;
-    }
     if (!c->dropped)
         return !is_asked_to_end(c);
     c->dropped = false;

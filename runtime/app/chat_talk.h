@@ -35,8 +35,9 @@ struct chat {
     bool asks_person; /* a tool asks something */
     bool left_asking; /* and was left without an answer */
     bool over;        /* the run has ended, or was left */
-    bool reading;     /* the line editor waits for input */
-    bool dropped;     /* Ctrl-C meanwhile */
+    bool edits;       /* the input is the line editor */
+    bool reading;     /* it waits for input */
+    bool dropped;     /* Ctrl-C meanwhile, in the line editor */
     bool cut;         /* the person has cut the answer short */
     bool failed;      /* there was no answer to the last message */
     bool quit;

@@ -17,7 +17,8 @@ static void open_input(struct chat *c)
         if (chat_history_open(&c->history, c->app->seams, &err))
             log_write(c->app->log, LOG_WARN, "what you type is not kept: %s", err.message);
         error_clear(&err);
-        if (!chat_input_editor(&wait, c->history.text, c->history.n, &c->in, &err))
+        c->edits = !chat_input_editor(&wait, c->history.text, c->history.n, &c->in, &err);
+        if (c->edits)
             return;
         log_write(c->app->log, LOG_WARN, "%s", err.message);
     }

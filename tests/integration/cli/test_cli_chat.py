@@ -148,6 +148,21 @@ class Chat(CliCase):
         self.assertIn("(stopped)\n", err)
         self.assertEqual(self.messages(), [("user", "one"), ("assistant", ""), ("user", "two"), ("assistant", "Done.")])
 
+    def test_ctrl_c_ends_it_where_nobody_types(self):
+        p = subprocess.Popen([TROUPE, "chat", "--model", "script:s.json"], cwd=self.dir, env=self.env, text=True,
+                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.started.append(p)
+        p.stdin.write("one\n")
+        p.stdin.flush()
+        self.assertEqual(p.stdout.readline(), "Nectar.\n")
+        p.send_signal(signal.SIGINT)
+        self.assertEqual(p.wait(60), 130)
+        self.assertIn("goes on with this talk", p.stderr.read())
+        p.stdin.close()
+        p.stdout.close()
+        p.stderr.close()
+        self.assertEqual(self.ok("chat", "--resume", "last", "--json").json()["type"], "result")
+
     def test_sigterm_leaves_the_talk_for_later(self):
         self.write("slow.json", json.dumps({"model": "script", "replies": [], "default": {"text": "So.", "delay_ms": 60000}}))
         self.write("lines", "one\n")
