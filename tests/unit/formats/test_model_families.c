@@ -173,7 +173,9 @@ static void test_frequencies(void **state)
     rope_frequencies(&c, false, f, &factor);
     near(factor, sqrt(1 + log(4) / log(128)), "longrope's factor");
     near(f[2], pow(1e4, -4.0 / 6) / 7.25, "longrope, long");
-    c.rope.short_context = true;
+    rope_set_context(&c, 129);
+    assert_false(c.rope.short_context);
+    rope_set_context(&c, 128);
     rope_frequencies(&c, false, f, &factor);
     near(f[2], pow(1e4, -4.0 / 6) / 2, "longrope, short");
 }
