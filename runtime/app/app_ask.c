@@ -111,7 +111,8 @@ static void turn(struct app *a)
 static bool ask(struct app *a, const char *uuid, const struct json *w)
 {
     const char *path = jv_get_string(jv_get(w, "path"), "");
-    struct str line;
+    bool is_message = strcmp(jv_get_string(jv_get(w, "kind"), ""), "message") == 0;
+    struct str line; /* an empty one ends a talk, and does not answer other questions */
     bool answered = false, open = true, left = false;
 
     str_init(&line, MAX_ANSWER);
@@ -119,9 +120,9 @@ static bool ask(struct app *a, const char *uuid, const struct json *w)
     while (open && !answered && !left) {
         enum input got = *a->interrupted ? INPUT_END : read_line(&line);
 
-        if (got == INPUT_LINE && line.len > 0)
+        if (got == INPUT_LINE && (line.len > 0 || is_message))
             answered = give(a, uuid, path, &line);
-        if (got == INPUT_LINE && line.len == 0)
+        else if (got == INPUT_LINE)
             dprintf(STDERR_FILENO, "> ");
         if (got == INPUT_LINE)
             str_clear(&line);
