@@ -5,8 +5,9 @@
  * separated by anything, at least two. Prints for both paths the mean log-prob of ids 2 on, and for
  * the quantised one its Kullback-Leibler divergence from f32 over the whole vocabulary (mean and
  * largest) and how often the likeliest token is the same. Keys and values are f32 in the f32 path
- * and in the default type in the other. Memory: two tables of logits. SPDX-License-Identifier:
- * Apache-2.0
+ * and in the default type in the other. Memory: two tables of logits.
+ *
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include <ctype.h>
 #include <math.h>
