@@ -21,7 +21,7 @@
  *    by the tree (l, l+8), (l, l+4), (l, l+2), (l, l+1);
  *  - softmax and log-sum-exp work in fixed blocks (256 keys, 4096 columns), each giving
  *    (max, sum, ...) by the same lanes, merged in block order;
- *  - exp and log are those of fmath.h; of libm only fmaf and sqrtf are used.
+ *  - exp, log and tanh are those of fmath.h and v16.h; of libm only fmaf and sqrtf are used.
  *
  * A lane says which threads run an op: one worker alone (pool NULL: small models shard by
  * rows, each worker taking its rows through all layers) or a whole pool that

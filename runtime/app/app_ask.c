@@ -12,6 +12,7 @@
 #include "runtime/api/troupe_wait.h"
 #include "runtime/app/wait_text.h"
 #include "runtime/base/time_text.h"
+#include "runtime/loop/loop.h"
 
 #define LOOK_MS    250   /* how often to look for an answer from elsewhere */
 #define MAX_ANSWER 65536 /* bytes of a line */
@@ -89,6 +90,24 @@ static bool give(struct app *a, const char *uuid, const char *path, const struct
     return false;
 }
 
+static void stop(void *ctx)
+{
+    loop_stop(ctx);
+}
+
+/* Servers whose calls are open may have something to say. */
+static void turn(struct app *a)
+{
+    struct loop *loop;
+    struct loop_timer *t;
+
+    if (troupe_loop(a->troupe, &loop, NULL))
+        return;
+    t = loop_timer_new(loop, 1, stop, loop);
+    loop_run(loop);
+    loop_timer_free(t);
+}
+
 static bool ask(struct app *a, const char *uuid, const struct json *w)
 {
     const char *path = jv_get_string(jv_get(w, "path"), "");
@@ -108,8 +127,10 @@ static bool ask(struct app *a, const char *uuid, const struct json *w)
         if (got == INPUT_LINE)
             str_clear(&line);
         left = got == INPUT_END;
-        if (got == INPUT_NONE)
+        if (got == INPUT_NONE) {
+            turn(a);
             open = is_still_open(a, uuid, path);
+        }
     }
     if (left || !open)
         dprintf(STDERR_FILENO, "\n");

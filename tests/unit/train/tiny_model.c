@@ -3,6 +3,8 @@
  */
 #include "tests/unit/train/tiny_model.h"
 
+#include <stdio.h>
+
 #include "runtime/base/memory.h"
 #include "runtime/base/rng.h"
 #include "tests/support/check.h"
@@ -13,6 +15,53 @@ struct model_config tiny_config(bool tied)
     struct model_config c = small_qwen3(50);
 
     c.tie_word_embeddings = tied;
+    return c;
+}
+
+static void set_gemma(struct model_config *c)
+{
+    c->window = 37;
+    c->window_pattern = 2;
+    c->attention_scale = 0.3f;
+    c->tie_word_embeddings = true;
+}
+
+static void set_phi3(struct model_config *c)
+{
+    c->window = 21;
+    c->rotary_dim = 6;
+    c->rope = (struct rope_scaling){.kind = ROPE_LONGROPE,
+                                    .original_positions = 64,
+                                    .n_divisors = 3,
+                                    .divisor = {1, 1.5f, 2},
+                                    .long_divisor = {1, 2.5f, 7}};
+}
+
+struct model_config tiny_family(int i)
+{
+    static const char *const names[TINY_FAMILIES][2] = {
+        {"LlamaForCausalLM", "llama"},   {"MistralForCausalLM", "mistral"},
+        {"Qwen2ForCausalLM", "qwen2"},   {"Qwen3ForCausalLM", "qwen3"},
+        {"Gemma2ForCausalLM", "gemma2"}, {"Gemma3ForCausalLM", "gemma3_text"},
+        {"Phi3ForCausalLM", "phi3"},
+    };
+    struct model_config c = tiny_config(false);
+    const char *type = names[i][1];
+
+    (void)snprintf(c.architecture, sizeof(c.architecture), "%s", names[i][0]);
+    (void)snprintf(c.model_type, sizeof(c.model_type), "%s", type);
+    if (strcmp(type, "mistral") == 0)
+        c.window = 1 + KV_PAGE_TOKENS;
+    if (strncmp(type, "gemma", 5) == 0)
+        set_gemma(&c);
+    if (strcmp(type, "gemma2") == 0) {
+        c.attention_softcap = 4;
+        c.logit_softcap = 3;
+    }
+    if (strcmp(type, "gemma3_text") == 0)
+        c.window_rope_theta = 100;
+    if (strcmp(type, "phi3") == 0)
+        set_phi3(&c);
     return c;
 }
 
