@@ -142,7 +142,8 @@ static void settle(struct hub_call *c, struct hub_reply *r, enum hub_outcome out
         call_end(c, r);
         return;
     }
-    record = may_wait ? xcalloc(1, sizeof(*record)) : NULL;
+    record =
+        may_wait && c->passage.effect >= EFFECT_IDEMPOTENT ? xcalloc(1, sizeof(*record)) : NULL;
     if (hub_gate_leave(c->hub, &c->passage, &end, record ? recorded : NULL, record)) {
         record->call = c;
         c->record = record;

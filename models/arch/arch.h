@@ -38,6 +38,7 @@ struct arch_pass {
     struct kv_layer *kv;  /* (L) */
     const struct rope_tables *rope;
     void *scratch;
+    void *rounded; /* linear_rounded_bytes (arch_linear.h) of the weights and R; NULL when 0 */
     /* Rows whose final hidden state is wanted: (n_out) indices below R, ascending. For the
      * other rows only keys and values are written. */
     const int32_t *out_row;
@@ -56,7 +57,8 @@ struct arch {
      * of a quantised type are not among them. */
     op_set (*ops)(const struct model_config *c, bool backward);
     int32_t (*n_tensors)(const struct model_config *c);
-    void (*tensor)(const struct model_config *c, int32_t i, struct arch_tensor *out);
+    void (*tensor)(const struct model_config *c, int32_t i,
+                   struct arch_tensor *out); /* 0: embedding */
     size_t (*scratch_bytes)(const struct model_config *c, int32_t n_rows);
     size_t (*acts_bytes)(const struct model_config *c, int32_t n_rows, bool recompute);
     size_t (*back_scratch_bytes)(const struct model_config *c, int32_t n_rows);

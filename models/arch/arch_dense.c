@@ -64,9 +64,11 @@ static void project(const struct dense *d, int32_t l, enum dense_tensor t, struc
                         width);
 }
 
-static struct linear_input input_of(const float *x, int32_t R, int32_t n_in)
+/* All inputs of a pass round into one place: a product's input is not used once the next is. */
+static struct linear_input input_of(const struct dense *d, const float *x, int32_t R, int32_t n_in)
 {
-    return (struct linear_input){.x = x, .ld = n_in, .R = R, .n_in = n_in};
+    return (struct linear_input){
+        .x = x, .ld = n_in, .R = R, .n_in = n_in, .rounded = d->p->rounded};
 }
 
 static const float *layer_vector(const struct dense *d, int32_t l, enum dense_tensor t)
@@ -120,7 +122,7 @@ static void attend(const struct dense *d, int32_t l, const struct row_span *out,
                    const struct dense_layer *b)
 {
     const int32_t C = d->c->hidden_size, H = d->c->n_heads, D = d->c->head_dim;
-    struct linear_input att = input_of(b->att, out->n, H * D);
+    struct linear_input att = input_of(d, b->att, out->n, H * D);
 
     project(d, l, DENSE_Q, n1, b->q, (int64_t)H * D);
     if (d->layout.flags & FAMILY_QK_NORM)
@@ -139,7 +141,7 @@ static void feed_forward(const struct dense *d, int32_t n, int32_t l, const stru
 {
     const bool gelu = d->layout.flags & FAMILY_GELU;
     int32_t C = d->c->hidden_size, F = d->c->intermediate_size;
-    struct linear_input n2 = input_of(b->n2, n, C), h = input_of(b->h, n, F);
+    struct linear_input n2 = input_of(d, b->n2, n, C), h = input_of(d, b->h, n, F);
 
     norm(d, l, DENSE_NORM_2, b->x2, n, C, b->n2, b->rstd2);
     product(d, l, DENSE_GATE, &n2, 0.0f, b->gu, 2 * (int64_t)F);
@@ -161,7 +163,7 @@ void dense_layer_forward(const struct dense *d, int32_t l, const struct dense_la
     const struct row_span *out = last ? &d->rows.out : &p->rows;
     const int32_t *picked = last && d->rows.narrow ? p->out_row : d->rows.all;
     const struct attention_shape shape = dense_attention(d->c, l);
-    struct linear_input n1 = input_of(b->n1, p->rows.n, C), n1_out;
+    struct linear_input n1 = input_of(d, b->n1, p->rows.n, C), n1_out;
 
     norm(d, l, DENSE_NORM_1, b->x, p->rows.n, C, b->n1, b->rstd1);
     write_keys(d, l, &shape, &n1, b);
@@ -171,7 +173,7 @@ void dense_layer_forward(const struct dense *d, int32_t l, const struct dense_la
         gather_rows(d, b->n1, picked, out->n, b->n1_out);
     if (b->x2 != b->x)
         gather_rows(d, b->x, picked, out->n, b->x2);
-    n1_out = input_of(b->n1_out, out->n, C);
+    n1_out = input_of(d, b->n1_out, out->n, C);
     attend(d, l, out, &shape, b->n1_out != b->n1 ? &n1_out : &n1, b);
     /* The product adds to the residual that is in y: a copy when x2 is kept. */
     if (b->y && b->y != b->x2)

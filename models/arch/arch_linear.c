@@ -5,9 +5,11 @@
 
 #include <assert.h>
 
-size_t linear_rounded_bytes(const struct backend *b, int32_t R, int32_t n_in)
+size_t linear_rounded_bytes(const struct weights *w, int32_t R)
 {
-    return b->quantised_bytes ? b->quantised_bytes(R, n_in) : 0;
+    int32_t widest = weights_rounded_inputs(w);
+
+    return widest ? weights_backend(w)->quantised_bytes(R, widest) : 0;
 }
 
 void linear_forward(const struct weights *w, const struct lane *l, int32_t tensor,
@@ -35,7 +37,8 @@ void linear_backward(const struct weights *w, const struct lane *l, int32_t tens
     const struct matrix *m = &weights_at(w, tensor)->m;
 
     b->matmul_dx(l, m, dy, lddy, R, beta, dx, m->n_in);
-    b->matmul_dw(l, m->n_out, m->n_in, dy, lddy, x, m->n_in, R, dw);
+    if (dtype_is_plain(m->dtype))
+        b->matmul_dw(l, m->n_out, m->n_in, dy, lddy, x, m->n_in, R, dw);
 }
 
 void linear_add_bias(const struct weights *w, const struct lane *l, int32_t tensor, int32_t R,

@@ -20,8 +20,9 @@ struct linear_input {
     bool is_rounded;
 };
 
-/* Bytes that rounded activations of R rows take; 0: this backend has no quantised products. */
-size_t linear_rounded_bytes(const struct backend *b, int32_t R, int32_t n_in);
+/* Backend memory for the rounded activations of a pass of R rows and of its head: of the widest
+ * input of a product with quantised weights. 0: w has none. */
+size_t linear_rounded_bytes(const struct weights *w, int32_t R);
 
 /* y (R, n_out) = beta*y + x W^T; W is `tensor` of w, beta 0 or 1. */
 void linear_forward(const struct weights *w, const struct lane *l, int32_t tensor,
@@ -33,7 +34,8 @@ void linear_add_bias(const struct weights *w, const struct lane *l, int32_t tens
 void linear_bias_backward(const struct weights *w, const struct lane *l, int32_t tensor,
                           const float *dy, int64_t lddy, int32_t R, float *db);
 /* dx (R, n_in) = beta*dx + dy (R, n_out) W, then dW (n_out, n_in) += dy^T x, where x (R, n_in) has
- * no gaps between its rows. */
+ * no gaps between its rows. Quantised weights are constants: dW is left out, and dx passes straight
+ * through the rounding of x. */
 void linear_backward(const struct weights *w, const struct lane *l, int32_t tensor, const float *dy,
                      int64_t lddy, const float *x, int32_t R, float beta, float *dx, float *dw);
 

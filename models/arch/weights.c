@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "models/arch/weights_impl.h"
-#include "models/formats/tensor_file.h"
+#include "models/arch/weights_packed.h"
+#include "runtime/base/mapped_file.h"
 #include "runtime/base/memory.h"
 
 #define WEIGHTS_ALIGN ((size_t)64)
@@ -57,6 +57,11 @@ enum status weights_new(const struct backend *b, const struct arch *a, const str
     return STATUS_OK;
 }
 
+bool weights_is_vector(const struct weights *w, int32_t i)
+{
+    return w->shape[i].rows == 1 && !w->shape[i].is_product;
+}
+
 size_t weights_rows_bytes(const struct weights *w, int32_t i)
 {
     const struct weight_tensor *t = &w->tensor[i];
@@ -64,22 +69,29 @@ size_t weights_rows_bytes(const struct weights *w, int32_t i)
     return align_up(dtype_row_bytes(t->m.dtype, tensor_elements(t)));
 }
 
+void weights_measure(struct weights *w)
+{
+    w->panels_bytes = 0;
+    for (int32_t i = 0; i < w->n; i++)
+        if (w->tensor[i].is_product)
+            w->panels_bytes += align_up(w->backend->panels_bytes(&w->tensor[i].m));
+}
+
 enum status weights_alloc(struct weights *w, size_t rows_bytes, struct error *err)
 {
     const struct backend *b = w->backend;
-    size_t total = 0;
-    char *at;
+    const char *at = NULL;
 
-    for (int32_t i = 0; i < w->n; i++)
-        if (w->tensor[i].is_product)
-            total += align_up(b->panels_bytes(&w->tensor[i].m));
+    w->rows_bytes = rows_bytes;
     w->rows = b->alloc(b->ctx, rows_bytes ? rows_bytes : WEIGHTS_ALIGN);
-    w->panels = b->alloc(b->ctx, total ? total : WEIGHTS_ALIGN);
-    if (!w->rows || !w->panels)
+    if (w->packed)
+        at = weights_packed_panels(w);
+    else
+        at = w->panels = b->alloc(b->ctx, w->panels_bytes ? w->panels_bytes : WEIGHTS_ALIGN);
+    if (!w->rows || !at)
         return error_set(err, STATUS_NO_MEMORY,
                          "no memory for weights: %zu bytes of rows, %zu of panels", rows_bytes,
-                         total);
-    at = w->panels;
+                         w->panels_bytes);
     for (int32_t i = 0; i < w->n; i++) {
         if (!w->tensor[i].is_product)
             continue;
@@ -89,7 +101,8 @@ enum status weights_alloc(struct weights *w, size_t rows_bytes, struct error *er
     return STATUS_OK;
 }
 
-void weights_pack(struct weights *w, const struct lane *l)
+/* Packs every product; all of them have rows. */
+static void weights_pack(struct weights *w, const struct lane *l)
 {
     char *base = w->panels;
 
@@ -115,8 +128,10 @@ void weights_unref(struct weights *w)
         w->backend->release(w->backend->ctx, w->rows);
     if (w->panels)
         w->backend->release(w->backend->ctx, w->panels);
+    mapped_file_close(w->packed);
     tensor_file_close(w->checkpoint);
     pthread_mutex_destroy(&w->lock);
+    free(w->source);
     free(w->tensor);
     free(w->shape);
     free(w->offset);
@@ -152,6 +167,23 @@ void weights_set_flat(struct weights *w, const struct lane *l, const float *flat
     w->hashed = false;
 }
 
+enum status weights_check_trainable(const struct weights *w, struct error *err)
+{
+    for (int32_t i = 0; i < w->n; i++) {
+        enum dtype t = w->tensor[i].m.dtype;
+
+        if (dtype_is_plain(t))
+            continue;
+        (void)error_set(err, STATUS_UNSUPPORTED,
+                        "the weights cannot be trained: tensor \"%s\" is quantised (%s)",
+                        w->tensor[i].name, dtype_name(t));
+        error_hint(err, "--weight-type f32 (or bf16) widens the weights of the model, which can "
+                        "then be trained");
+        return STATUS_UNSUPPORTED;
+    }
+    return STATUS_OK;
+}
+
 enum status weights_from_flat(const struct weights *like, const float *flat, int64_t version,
                               struct weights **out, struct error *err)
 {
@@ -159,14 +191,17 @@ enum status weights_from_flat(const struct weights *like, const float *flat, int
     struct weights *w = NULL;
     size_t total = 0;
     char *at;
-    enum status st = weights_new(like->backend, like->arch, &like->config, &w, err);
+    enum status st = weights_check_trainable(like, err);
 
+    if (!st)
+        st = weights_new(like->backend, like->arch, &like->config, &w, err);
     if (st)
         return st;
     for (int32_t i = 0; i < w->n; i++) {
         w->tensor[i].m.dtype = like->tensor[i].m.dtype;
         total += weights_rows_bytes(w, i);
     }
+    weights_measure(w);
     st = weights_alloc(w, total, err);
     if (st) {
         weights_unref(w);
@@ -195,6 +230,10 @@ void weights_to_flat(const struct weights *w, float *flat)
         int64_t n = tensor_elements(&w->tensor[i]);
         float *to = flat + w->offset[i];
 
+        if (!m->rows) {
+            file_tensor_to_f32(w->source[i], (int64_t)w->shape[i].first_row * m->n_in, n, to);
+            continue;
+        }
         for (int64_t at = 0; at < n; at += PIECE) {
             int64_t count = n - at < PIECE ? n - at : PIECE;
 
@@ -205,31 +244,35 @@ void weights_to_flat(const struct weights *w, float *flat)
     }
 }
 
-/* Names, shapes and bytes, tensor by tensor: the same values in the same dtypes have the same hash,
- * whether loaded or trained. */
-static struct sha256 hash_tensors(const struct weights *w)
+void weights_hash_tensor(const struct weights *w, int32_t i, struct hasher *h)
 {
-    enum { PIECE = 1 << 16 };
+    enum { PIECE = 1 << 14 };
     const struct backend *b = w->backend;
     const struct lane alone = {0};
-    struct hasher *h = hasher_new();
-    char *piece = xmalloc(PIECE);
+    const struct matrix *m = &w->tensor[i].m;
+    size_t bytes = dtype_row_bytes(m->dtype, tensor_elements(&w->tensor[i]));
+    int32_t shape[3] = {m->n_out, m->n_in, (int32_t)m->dtype};
+    char piece[PIECE];
 
-    for (int32_t i = 0; i < w->n; i++) {
-        const struct matrix *m = &w->tensor[i].m;
-        size_t bytes = dtype_row_bytes(m->dtype, tensor_elements(&w->tensor[i]));
-        int32_t shape[3] = {m->n_out, m->n_in, (int32_t)m->dtype};
+    hasher_add(h, w->tensor[i].name, strlen(w->tensor[i].name) + 1);
+    hasher_add(h, shape, sizeof(shape));
+    for (int32_t r = 0; !m->rows && r < m->n_out; r++)
+        hasher_add(h, file_tensor_row(w->source[i], w->shape[i].first_row + r),
+                   dtype_row_bytes(m->dtype, m->n_in));
+    for (size_t at = 0; m->rows && at < bytes; at += PIECE) {
+        size_t count = bytes - at < PIECE ? bytes - at : PIECE;
 
-        hasher_add(h, w->tensor[i].name, strlen(w->tensor[i].name) + 1);
-        hasher_add(h, shape, sizeof(shape));
-        for (size_t at = 0; at < bytes; at += PIECE) {
-            size_t count = bytes - at < PIECE ? bytes - at : PIECE;
-
-            b->download(&alone, piece, (const char *)m->rows + at, count);
-            hasher_add(h, piece, count);
-        }
+        b->download(&alone, piece, (const char *)m->rows + at, count);
+        hasher_add(h, piece, count);
     }
-    free(piece);
+}
+
+static struct sha256 hash_tensors(const struct weights *w)
+{
+    struct hasher *h = hasher_new();
+
+    for (int32_t i = 0; i < w->n; i++)
+        weights_hash_tensor(w, i, h);
     return hasher_finish(h);
 }
 
@@ -244,6 +287,12 @@ const struct sha256 *weights_hash(const struct weights *w)
     }
     pthread_mutex_unlock(&self->lock);
     return &self->hash;
+}
+
+bool weights_are_cut(const struct weights *w)
+{
+    return (w->checkpoint && tensor_file_is_cut(w->checkpoint)) ||
+           (w->packed && mapped_file_is_cut(w->packed));
 }
 
 int64_t weights_version(const struct weights *w)
@@ -266,6 +315,19 @@ enum dtype weights_kv_dtype(const struct weights *w)
     int32_t head = w->arch->head(&w->config);
 
     return weights_at(w, head)->m.dtype == DTYPE_F32 ? DTYPE_F32 : DTYPE_BF16;
+}
+
+int32_t weights_rounded_inputs(const struct weights *w)
+{
+    int32_t widest = 0;
+
+    for (int32_t i = 0; i < w->n; i++) {
+        const struct weight_tensor *t = &w->tensor[i];
+
+        if (t->is_product && !dtype_is_plain(t->m.dtype) && t->m.n_in > widest)
+            widest = t->m.n_in;
+    }
+    return widest;
 }
 
 const struct backend *weights_backend(const struct weights *w)
@@ -293,6 +355,11 @@ const struct arch_tensor *weights_shape(const struct weights *w, int32_t i)
 int64_t weights_n_params(const struct weights *w)
 {
     return w->offset[w->n];
+}
+
+int64_t weights_bytes(const struct weights *w)
+{
+    return (int64_t)(w->panels_bytes + w->rows_bytes);
 }
 
 int64_t weights_flat_offset(const struct weights *w, int32_t i)

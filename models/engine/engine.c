@@ -54,6 +54,7 @@ static enum status build_memory(struct engine *e, const struct engine_options *o
         .arch = e->source.arch,
         .config = *c,
         .shape = step_shape_of(c, o->n_threads, o->group_rows, o->max_batch_rows),
+        .rounded_inputs = weights_rounded_inputs(e->weights),
         .pool = e->pool,
         .kv = kv_cache_layers(e->kv),
         .rope = &e->rope,
@@ -113,18 +114,12 @@ static enum status build(struct engine *e, const struct engine_options *asked, s
 
     if (st)
         return st;
-    engine_options_resolve(asked, &e->source.config, &o);
+    engine_options_resolve(asked, &o);
     st = engine_plan_of(&e->source, &o, &plan, err);
     if (!st)
         st = engine_source_texts(&e->source, &o, err);
     if (!st)
         st = engine_source_weights(&e->source, &o, &e->weights, err);
-    /* Files may store another dtype than config.json says. */
-    if (!st && asked->kv_dtype == DTYPE_N && weights_kv_dtype(e->weights) != o.kv_dtype) {
-        o.kv_dtype = weights_kv_dtype(e->weights);
-        o.memory_bytes = plan.available_bytes; /* of before the weights were read */
-        st = engine_plan_of(&e->source, &o, &plan, err);
-    }
     if (!st)
         st = pool_new(o.n_threads, &e->pool, err);
     if (!st)

@@ -33,7 +33,8 @@ struct engine_options {
     enum dtype weight_dtype; /* DTYPE_N: as stored */
     enum dtype kv_dtype;     /* DTYPE_N: f32 for fp32 weights, else bf16 */
     bool no_prefix_cache;
-    int64_t memory_bytes; /* limit of the plan; 0: the available memory */
+    const struct weights_cache *cache; /* of packed weights; NULL: none */
+    int64_t memory_bytes;              /* limit of the plan; 0: the available memory */
 };
 
 /* Start from this: a zero is a valid dtype. */
@@ -58,8 +59,9 @@ struct model *engine_model(struct engine *e); /* lent: the vtable */
 
 /* The version that new calls use: a reference. */
 struct weights *engine_weights(struct engine *e);
-/* Calls that the engine takes from now on use w (reference taken). KV and prefix entries of the old
- * version are dropped. Returns when this is done. May be called inside engine_run_exclusive. */
+/* Calls that the engine takes from now on use w (reference taken), of the same shapes and types. KV
+ * and prefix entries of the old version are dropped. Returns when this is done. May be called
+ * inside engine_run_exclusive. */
 void engine_publish(struct engine *e, struct weights *w);
 
 /* Runs fn on the engine thread between batches, with exclusive use of the pool; returns when done.

@@ -71,11 +71,10 @@ struct engine {
 };
 
 /* ---- engine_plan.c */
-/* Replaces every 0 and DTYPE_N by the value that it selects, except kv_bytes. */
-void engine_options_resolve(const struct engine_options *in, const struct model_config *c,
-                            struct engine_options *out);
-/* `o` is resolved. */
-MUST_CHECK enum status engine_plan_of(const struct engine_source *s, const struct engine_options *o,
+/* Replaces every 0 by the value that it selects, except kv_bytes. */
+void engine_options_resolve(const struct engine_options *in, struct engine_options *out);
+/* `o` is resolved. Sets the type of keys and values in it, if none was asked for. */
+MUST_CHECK enum status engine_plan_of(const struct engine_source *s, struct engine_options *o,
                                       struct engine_plan *out, struct error *err);
 
 /* ---- engine_call.c: a call from its message to its answer; engine thread */

@@ -5,6 +5,7 @@
 #include <fenv.h>
 
 #include "models/engine/engine_internal.h"
+#include "runtime/base/mapped_file.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/seams.h"
 
@@ -189,6 +190,27 @@ static void look_at_running(struct engine *e, int64_t begin, int64_t end)
     }
 }
 
+/* Weights that were read as zeros give no token: calls end before what they computed leaves. */
+static void fail_cut(struct engine *e)
+{
+    struct scheduler *s = &e->sched;
+
+    for (int32_t i = 0; i < s->n_running && mapped_files_cut() > 0; i++) {
+        struct model_session *x = s->running[i];
+        struct model_call *c = x->call;
+
+        if (!weights_are_cut(x->weights))
+            continue;
+        c->status = error_set(&c->err, STATUS_IO,
+                              "the file of the model's weights was cut while it was in use");
+        error_hint(&c->err, "restore the file and start again");
+        c->n_ids = x->n_streamed;
+        c->not_retryable = true;
+        c->finish = FINISH_ERROR;
+        x->ended = true;
+    }
+}
+
 static void count(struct engine *e, const struct step_times *t, int64_t us)
 {
     struct engine_counters *c = &e->counters;
@@ -238,6 +260,7 @@ static void step(struct engine *e)
     if (scheduler_plan(s) > 0)
         stepper_run(&e->stepper, s->running, s->n_running, e->passes, &times);
     end = now_us();
+    fail_cut(e);
     look_at_running(e, begin, end);
     scheduler_sweep(s, answer_one, e);
     count(e, &times, end - begin);

@@ -1,4 +1,5 @@
-/* engine_plan.c - the memory that an engine needs, from config.json alone.
+/* engine_plan.c - the memory that an engine needs, from the config and the shapes and types of the
+ * weights, of which no value is read.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -26,8 +27,7 @@ static int32_t cores(void)
     return CPU_COUNT(&set);
 }
 
-void engine_options_resolve(const struct engine_options *in, const struct model_config *c,
-                            struct engine_options *out)
+void engine_options_resolve(const struct engine_options *in, struct engine_options *out)
 {
     *out = *in;
     if (out->n_threads <= 0)
@@ -38,13 +38,18 @@ void engine_options_resolve(const struct engine_options *in, const struct model_
         out->max_batch_rows = MAX_BATCH_ROWS_DEFAULT;
     if (out->prefill_chunk <= 0)
         out->prefill_chunk = PREFILL_CHUNK_DEFAULT;
-    if (out->kv_dtype == DTYPE_N && in->weights)
-        out->kv_dtype = weights_kv_dtype(in->weights);
-    if (out->kv_dtype == DTYPE_N) {
-        const enum dtype of_weights = weights_held_dtype(c->dtype, in->weight_dtype);
+}
 
-        out->kv_dtype = of_weights == DTYPE_F32 ? DTYPE_F32 : DTYPE_BF16;
-    }
+/* The weights as they are, or as a load will hold them. */
+static enum status plan_weights(const struct engine_source *s, const struct engine_options *o,
+                                struct weights_plan *out, struct error *err)
+{
+    if (!o->weights)
+        return weights_plan(o->backend, s->arch, &s->config, s->tensors, o->weight_dtype, out, err);
+    *out = (struct weights_plan){.widened = DTYPE_N,
+                                 .rounded_inputs = weights_rounded_inputs(o->weights),
+                                 .kv_dtype = weights_kv_dtype(o->weights)};
+    return STATUS_OK;
 }
 
 /* The number after `key` in a small text file, or -1. */
@@ -162,34 +167,51 @@ static void shrink_pages(const struct engine_options *o, int64_t page_bytes, str
     add_up(o, page_bytes, p);
 }
 
-enum status engine_plan_of(const struct engine_source *s, const struct engine_options *o,
+static enum status refuse_plan(const struct engine_plan *p, const struct weights_plan *w,
+                               struct error *err)
+{
+    (void)error_set(err, STATUS_NO_MEMORY,
+                    "the model needs %.1f MiB (weights %.1f, KV pages for a context of %d %.1f, "
+                    "activations %.1f, sessions %.1f), but %.1f MiB are available",
+                    mib(p->total_bytes), mib(p->weights_bytes), (int)p->context, mib(p->kv_bytes),
+                    mib(p->activations_bytes), mib(p->sessions_bytes), mib(p->available_bytes));
+    if (w->widened != DTYPE_N)
+        error_hint(
+            err,
+            "%.1f MiB of the weights are %s, which is computed as f32 here; another type, or "
+            "a shorter --context, takes less",
+            mib(w->widened_bytes), dtype_name(w->widened));
+    else
+        error_hint(err, "use a shorter --context, a smaller --kv-memory or a smaller model");
+    return STATUS_NO_MEMORY;
+}
+
+enum status engine_plan_of(const struct engine_source *s, struct engine_options *o,
                            struct engine_plan *out, struct error *err)
 {
     const struct model_config *c = &s->config;
     struct step_shape shape = step_shape_of(c, o->n_threads, o->group_rows, o->max_batch_rows);
-    int64_t page_bytes = kv_page_bytes(o->backend, c, o->kv_dtype);
     struct engine_plan p = {0};
-    enum status st;
+    struct weights_plan w;
+    int64_t page_bytes;
+    enum status st = plan_weights(s, o, &w, err);
 
+    if (st)
+        return st;
+    if (o->kv_dtype == DTYPE_N)
+        o->kv_dtype = w.kv_dtype;
+    page_bytes = kv_page_bytes(o->backend, c, o->kv_dtype);
     p.available_bytes = o->memory_bytes > 0 ? o->memory_bytes : available_bytes();
     st = plan_pages(c, o, &p, err);
     if (st)
         return st;
-    if (!o->weights)
-        p.weights_bytes = weights_plan_bytes(o->backend, s->arch, c, o->weight_dtype);
-    p.activations_bytes = step_plan_bytes(&shape, s->arch, c) + rope_tables_bytes(c, p.context);
+    p.weights_bytes = w.bytes;
+    p.activations_bytes = step_plan_bytes(&shape, o->backend, s->arch, c, w.rounded_inputs) +
+                          rope_tables_bytes(c, p.context);
     add_up(o, page_bytes, &p);
     shrink_pages(o, page_bytes, &p);
     *out = p;
-    if (p.total_bytes <= p.available_bytes)
-        return STATUS_OK;
-    error_set(err, STATUS_NO_MEMORY,
-              "the model needs %.1f MiB (weights %.1f, KV pages for a context of %d %.1f, "
-              "activations %.1f, sessions %.1f), but %.1f MiB are available",
-              mib(p.total_bytes), mib(p.weights_bytes), (int)p.context, mib(p.kv_bytes),
-              mib(p.activations_bytes), mib(p.sessions_bytes), mib(p.available_bytes));
-    error_hint(err, "use a shorter --context, a smaller --kv-memory or a smaller model");
-    return STATUS_NO_MEMORY;
+    return p.total_bytes <= p.available_bytes ? STATUS_OK : refuse_plan(&p, &w, err);
 }
 
 enum status engine_plan(const struct engine_options *o, struct engine_plan *out, struct error *err)
@@ -199,7 +221,7 @@ enum status engine_plan(const struct engine_options *o, struct engine_plan *out,
     enum status st = engine_source_config(&s, o, err);
 
     if (!st) {
-        engine_options_resolve(o, &s.config, &resolved);
+        engine_options_resolve(o, &resolved);
         st = engine_plan_of(&s, &resolved, out, err);
     }
     engine_source_deinit(&s);

@@ -27,6 +27,7 @@ static enum status open_files(struct engine_source *s, const struct engine_optio
 enum status engine_source_config(struct engine_source *s, const struct engine_options *o,
                                  struct error *err)
 {
+    struct error ignored = ERROR_INIT;
     enum status st = backend_require(o->backend, OP_BIT(LOGSUMEXP), "sampling", err);
 
     if (st)
@@ -50,7 +51,11 @@ enum status engine_source_config(struct engine_source *s, const struct engine_op
                  s->config.architecture);
         return STATUS_UNSUPPORTED;
     }
-    return arch_check(s->arch, &s->config, o->backend, err);
+    st = arch_check(s->arch, &s->config, o->backend, err);
+    /* Weights that are missing or damaged are an error after the plan: engine_source_weights. */
+    if (!st && model_source_tensors(s->files, &s->tensors, &ignored))
+        s->tensors = NULL;
+    return st;
 }
 
 enum status engine_source_texts(struct engine_source *s, const struct engine_options *o,
@@ -70,27 +75,32 @@ enum status engine_source_texts(struct engine_source *s, const struct engine_opt
     return st;
 }
 
-enum status engine_source_weights(const struct engine_source *s, const struct engine_options *o,
+enum status engine_source_weights(struct engine_source *s, const struct engine_options *o,
                                   struct weights **out, struct error *err)
 {
-    struct tensor_file *tensors;
-    enum status st;
+    struct tensor_file *tensors = s->tensors;
+    enum status st = STATUS_OK;
 
     if (o->weights) {
         *out = weights_ref(o->weights);
         return STATUS_OK;
     }
-    st = model_source_tensors(s->files, &tensors, err);
+    if (!tensors)
+        st = model_source_tensors(s->files, &tensors, err);
     if (st)
         return st;
-    return weights_load(o->backend, s->arch, &s->config, tensors, o->weight_dtype, out, err);
+    s->tensors = NULL;
+    return weights_load_cached(o->backend, s->arch, &s->config, tensors, o->weight_dtype, o->cache,
+                               out, err);
 }
 
 void engine_source_deinit(struct engine_source *s)
 {
+    tensor_file_close(s->tensors);
     tokenizer_free(s->tokenizer);
     tokenizer_config_deinit(&s->texts);
     model_source_close(s->files);
+    s->tensors = NULL;
     s->tokenizer = NULL;
     s->files = NULL;
 }

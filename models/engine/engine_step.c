@@ -34,6 +34,7 @@ struct step_worker {
     struct lane lane;
     struct sampler *sampler;
     void *scratch;
+    void *rounded;                        /* NULL: no quantised products */
     float *hidden;                        /* (slice_rows, C) */
     float *logits;                        /* (logit_rows, V) */
     float *inv_t, *lse;                   /* (logit_rows) */
@@ -68,12 +69,19 @@ struct step_shape step_shape_of(const struct model_config *c, int32_t n_threads,
     return s;
 }
 
-int64_t step_plan_bytes(const struct step_shape *s, const struct arch *a,
-                        const struct model_config *c)
+/* Of the rows of a slice, and of the head. */
+static size_t rounded_bytes(const struct step_shape *s, const struct backend *b, int32_t inputs)
+{
+    return inputs > 0 ? b->quantised_bytes(s->slice_rows, inputs) : 0;
+}
+
+int64_t step_plan_bytes(const struct step_shape *s, const struct backend *b, const struct arch *a,
+                        const struct model_config *c, int32_t rounded_inputs)
 {
     int64_t worker = (int64_t)a->scratch_bytes(c, s->slice_rows) +
                      (int64_t)s->slice_rows * (c->hidden_size * 4 + 32) +
-                     (int64_t)s->logit_rows * ((int64_t)c->vocab_size + 2) * 4;
+                     (int64_t)s->logit_rows * ((int64_t)c->vocab_size + 2) * 4 +
+                     (int64_t)rounded_bytes(s, b, rounded_inputs);
 
     return worker * s->n_workers + sampler_plan_bytes(c->vocab_size) * s->n_samplers;
 }
@@ -83,10 +91,12 @@ static bool worker_init(struct stepper *st, struct step_worker *w)
     const struct backend *b = st->backend;
     size_t rows = (size_t)st->shape.slice_rows;
     size_t logit_rows = (size_t)st->shape.logit_rows;
+    size_t rounded = rounded_bytes(&st->shape, b, st->rounded_inputs);
 
     w->st = st;
     w->lane.pool = st->shape.columns ? st->pool : NULL;
     w->scratch = b->alloc(b->ctx, st->arch->scratch_bytes(&st->config, st->shape.slice_rows));
+    w->rounded = rounded ? b->alloc(b->ctx, rounded) : NULL;
     w->hidden = b->alloc(b->ctx, rows * (size_t)st->config.hidden_size * sizeof(float));
     w->logits = b->alloc(b->ctx, logit_rows * (size_t)st->config.vocab_size * sizeof(float));
     w->inv_t = mem_alloc(logit_rows, sizeof(float));
@@ -94,8 +104,8 @@ static bool worker_init(struct stepper *st, struct step_worker *w)
     w->token = mem_alloc(rows * 4, sizeof(int32_t));
     w->page = mem_alloc(rows, sizeof(const int32_t *));
     w->out_seq = mem_alloc(rows, sizeof(struct model_session *));
-    if (!w->scratch || !w->hidden || !w->logits || !w->inv_t || !w->lse || !w->token || !w->page ||
-        !w->out_seq)
+    if (!w->scratch || (rounded && !w->rounded) || !w->hidden || !w->logits || !w->inv_t ||
+        !w->lse || !w->token || !w->page || !w->out_seq)
         return false;
     w->seq = w->token + rows;
     w->pos = w->seq + rows;
@@ -112,6 +122,8 @@ static void worker_deinit(struct step_worker *w)
     b = w->st->backend;
     if (w->scratch)
         b->release(b->ctx, w->scratch);
+    if (w->rounded)
+        b->release(b->ctx, w->rounded);
     if (w->hidden)
         b->release(b->ctx, w->hidden);
     if (w->logits)
@@ -245,7 +257,8 @@ static void sample_slice(struct step_worker *w)
             n = st->shape.logit_rows;
         for (int32_t i = 0; i < n; i++)
             w->inv_t[i] = w->out_seq[first + i]->inv_t;
-        in = (struct linear_input){.x = w->hidden + (int64_t)first * C, .ld = C, .R = n, .n_in = C};
+        in = (struct linear_input){
+            .x = w->hidden + (int64_t)first * C, .ld = C, .R = n, .n_in = C, .rounded = w->rounded};
         arch_logits(w->weights, &w->lane, &in, w->logits, NULL);
         b->logsumexp(&w->lane, w->logits, V, n, V, w->inv_t, w->lse);
         if (w->lane.pool) {
@@ -271,6 +284,7 @@ static void run_slice(struct step_worker *w)
         .kv = st->kv,
         .rope = st->rope,
         .scratch = w->scratch,
+        .rounded = w->rounded,
         .out_row = w->out_row,
         .n_out = w->n_out,
         .hidden = w->hidden,

@@ -33,14 +33,16 @@ struct step_shape {
 };
 struct step_shape step_shape_of(const struct model_config *c, int32_t n_threads, int32_t group_rows,
                                 int32_t max_batch_rows);
-int64_t step_plan_bytes(const struct step_shape *s, const struct arch *a,
-                        const struct model_config *c);
+/* rounded_inputs: as weights_rounded_inputs. */
+int64_t step_plan_bytes(const struct step_shape *s, const struct backend *b, const struct arch *a,
+                        const struct model_config *c, int32_t rounded_inputs);
 
 struct stepper {
     const struct backend *backend;
     const struct arch *arch;
     struct model_config config;
     struct step_shape shape;
+    int32_t rounded_inputs; /* weights_rounded_inputs of every version that is served */
     struct pool *pool;
     struct kv_layer *kv;
     const struct rope_tables *rope;

@@ -3,19 +3,13 @@
  */
 #include "models/formats/gguf.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "models/formats/foreign_file.h"
 #include "models/formats/gguf_internal.h"
 #include "models/formats/tensor_file.h"
-#include "runtime/base/file_open.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/str.h"
 
@@ -46,8 +40,7 @@ static void close_file(struct gguf_file *f)
         free((void *)(uintptr_t)f->value[i].key);
     for (int32_t i = 0; i < f->n_tensors; i++)
         free((void *)(uintptr_t)f->tensor[i].name);
-    if (f->mapped)
-        munmap((void *)(uintptr_t)f->bytes, f->n_bytes);
+    mapped_file_close(f->mapping);
     map_free(f->by_key, NULL);
     free(f->value);
     free(f->tensor);
@@ -73,24 +66,12 @@ void gguf_unref(struct gguf *g)
 
 static enum status map_file(struct gguf_file *f, const char *path, struct error *err)
 {
-    struct stat info;
-    void *p;
-    int fd = -1;
-    enum status st = file_open(path, O_RDONLY, 0, &fd, &info, err);
+    enum status st = mapped_file_open(path, &f->mapping, err);
 
     if (st)
         return st;
-    f->n_bytes = (size_t)info.st_size;
-    if (f->n_bytes == 0) {
-        close(fd);
-        return error_set(err, STATUS_INVALID, "%s is empty", path);
-    }
-    p = mmap(NULL, f->n_bytes, PROT_READ, MAP_PRIVATE, fd, 0);
-    close(fd);
-    if (p == MAP_FAILED)
-        return error_errno(err, errno, "cannot map %s", path);
-    f->bytes = p;
-    f->mapped = true;
+    f->bytes = mapped_file_bytes(f->mapping);
+    f->n_bytes = mapped_file_size(f->mapping);
     return foreign_file_check(path, f->bytes, f->n_bytes, "GGUF", err);
 }
 
@@ -251,6 +232,11 @@ const char *gguf_name(const struct gguf *g)
 int32_t gguf_n_parts(const struct gguf *g)
 {
     return g->n_files;
+}
+
+const struct mapped_file *gguf_part_mapping(const struct gguf *g, int32_t i)
+{
+    return g->file[i].mapping;
 }
 
 int32_t gguf_version(const struct gguf *g)

@@ -7,7 +7,7 @@
  *
  * Names and shapes are those of the file here (first dimension: the contiguous one); gguf_tensors.h
  * gives them as a tensor_file. Read-only, from any thread; everything lives until the last
- * gguf_unref(). No other program may truncate a mapped file.
+ * gguf_unref(). A file may be cut by another program meanwhile: mapped_file.h.
  * Format: the GGUF specification of ggml-org/ggml.
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "kernels/dtype.h"
+#include "runtime/base/mapped_file.h"
 #include "runtime/base/status.h"
 
 #define GGUF_MAX_DIMS      4
@@ -88,6 +89,7 @@ void gguf_unref(struct gguf *g); /* NULL too */
 
 const char *gguf_name(const struct gguf *g); /* of the first file */
 int32_t gguf_n_parts(const struct gguf *g);
+const struct mapped_file *gguf_part_mapping(const struct gguf *g, int32_t i); /* NULL: in memory */
 int32_t gguf_version(const struct gguf *g);
 size_t gguf_alignment(const struct gguf *g);
 int32_t gguf_n_values(const struct gguf *g);

@@ -8,6 +8,7 @@
 
 #include "models/formats/gguf.h"
 #include "runtime/base/map.h"
+#include "runtime/base/mapped_file.h"
 
 #define GGUF_MAX_NAME_BYTES 255   /* of a tensor; the specification says 64 */
 #define GGUF_MAX_KEY_BYTES  65535 /* as in the specification */
@@ -16,7 +17,7 @@ struct gguf_file {
     char *name; /* as shown in messages */
     const uint8_t *bytes;
     size_t n_bytes;
-    bool mapped;
+    struct mapped_file *mapping; /* of the bytes; NULL: lent */
     int32_t version;
     size_t alignment;
     struct gguf_value *value; /* (n_values) keys owned */

@@ -27,6 +27,13 @@ static void close_tensors(struct tensor_file *base)
     free(t);
 }
 
+static const struct mapped_file *part_mapping(const struct tensor_file *base, int32_t i)
+{
+    const struct gguf_tensors *t = (const struct gguf_tensors *)(const void *)base;
+
+    return gguf_part_mapping(t->gguf, i);
+}
+
 static enum status fill(const struct model_family *f, const struct model_config *c,
                         const struct gguf_tensor *from, struct arena *names, struct file_tensor *to,
                         struct error *err)
@@ -65,6 +72,7 @@ enum status gguf_tensors(struct gguf *g, const struct model_config *c, struct te
     t->gguf = gguf_ref(g);
     t->names = arena_new(16384);
     t->base.close = close_tensors;
+    t->base.mapping = part_mapping;
     t->base.norms_whole = true;
     t->base.by_name = map_new();
     t->base.n_files = gguf_n_parts(g);

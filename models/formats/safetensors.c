@@ -3,42 +3,24 @@
  */
 #include "models/formats/safetensors.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "models/formats/foreign_file.h"
 #include "models/formats/safetensors_internal.h"
-#include "runtime/base/file_open.h"
 #include "runtime/base/memory.h"
 
 enum status safetensors_map_file(struct safetensors_file *f, const char *path, struct error *err)
 {
-    struct stat info;
-    void *p;
-    int fd = -1;
-    enum status st = file_open(path, O_RDONLY, 0, &fd, &info, err);
+    enum status st = mapped_file_open(path, &f->mapping, err);
 
     f->name = xstrdup(path);
     f->base = xstrdup(strrchr(path, '/') ? strrchr(path, '/') + 1 : path);
     if (st)
         return st;
-    f->n_bytes = (size_t)info.st_size;
-    if (f->n_bytes == 0) {
-        close(fd);
-        return error_set(err, STATUS_INVALID, "%s is empty", path);
-    }
-    p = mmap(NULL, f->n_bytes, PROT_READ, MAP_PRIVATE, fd, 0);
-    close(fd);
-    if (p == MAP_FAILED)
-        return error_errno(err, errno, "cannot map %s", path);
-    f->bytes = p;
-    f->mapped = true;
+    f->bytes = mapped_file_bytes(f->mapping);
+    f->n_bytes = mapped_file_size(f->mapping);
     return foreign_file_check(path, f->bytes, f->n_bytes, "safetensors", err);
 }
 
@@ -73,6 +55,14 @@ enum status safetensors_read_files(struct safetensors *set, struct error *err)
     return STATUS_OK;
 }
 
+static const struct mapped_file *set_mapping(const struct tensor_file *base, int32_t i)
+{
+    /* The format's own struct; base is its first member. */
+    const struct safetensors *set = (const struct safetensors *)(const void *)base;
+
+    return set->file[i].mapping;
+}
+
 static void close_set(struct tensor_file *base)
 {
     safetensors_free(CONTAINER_OF(base, struct safetensors, base));
@@ -83,6 +73,7 @@ struct safetensors *safetensors_new(int32_t n_files)
     struct safetensors *set = xcalloc(1, sizeof(*set));
 
     set->base.close = close_set;
+    set->base.mapping = set_mapping;
     set->base.name = "";
     set->base.by_name = map_new();
     set->file = xcalloc((size_t)n_files, sizeof(*set->file)); /* at most SAFETENSORS_MAX_SHARDS */
@@ -95,8 +86,7 @@ void safetensors_free(struct safetensors *st)
     for (int32_t i = 0; i < st->base.n_files; i++) {
         struct safetensors_file *f = &st->file[i];
 
-        if (f->mapped)
-            munmap((void *)(uintptr_t)f->bytes, f->n_bytes);
+        mapped_file_close(f->mapping);
         jv_unref(f->header);
         free(f->name);
         free(f->base);

@@ -6,6 +6,7 @@
 
 #include "models/formats/safetensors.h"
 #include "models/formats/tensor_file_impl.h"
+#include "runtime/base/mapped_file.h"
 
 #define SAFETENSORS_SINGLE "model.safetensors"
 #define SAFETENSORS_INDEX  "model.safetensors.index.json"
@@ -16,7 +17,7 @@ struct safetensors_file {
     char *base; /* without its folder, as in the index */
     const uint8_t *bytes;
     size_t n_bytes;
-    bool mapped;
+    struct mapped_file *mapping; /* of the bytes; NULL: lent */
     struct json *header;
     int32_t first, count; /* its tensors in the set */
 };

@@ -4,6 +4,7 @@
 #include "models/formats/tensor_file.h"
 
 #include "models/formats/tensor_file_impl.h"
+#include "runtime/base/mapped_file.h"
 #include "runtime/base/str.h"
 
 void tensor_file_close(struct tensor_file *f)
@@ -48,6 +49,42 @@ enum status tensor_file_index(struct tensor_file *f, int32_t first, int32_t coun
 bool tensor_file_norms_whole(const struct tensor_file *f)
 {
     return f->norms_whole;
+}
+
+static const struct mapped_file *mapping_at(const struct tensor_file *f, int32_t i)
+{
+    return f->mapping ? f->mapping(f, i) : NULL;
+}
+
+bool tensor_file_is_cut(const struct tensor_file *f)
+{
+    for (int32_t i = 0; i < f->n_files; i++)
+        if (mapping_at(f, i) && mapped_file_is_cut(mapping_at(f, i)))
+            return true;
+    return false;
+}
+
+enum status tensor_file_check_whole(const struct tensor_file *f, struct error *err)
+{
+    enum status st = STATUS_OK;
+
+    for (int32_t i = 0; i < f->n_files && !st; i++)
+        if (mapping_at(f, i))
+            st = mapped_file_check(mapping_at(f, i), err);
+    return st;
+}
+
+bool tensor_file_identify(const struct tensor_file *f, struct hasher *h)
+{
+    for (int32_t i = 0; i < f->n_files; i++) {
+        struct file_identity id;
+
+        if (!mapping_at(f, i))
+            return false;
+        id = mapped_file_identity(mapping_at(f, i));
+        hasher_add(h, &id, sizeof(id));
+    }
+    return f->n_files > 0;
 }
 
 static void put_shape(struct str *s, int32_t n_dims, const int64_t *shape)
@@ -97,6 +134,13 @@ static int64_t stored_row(const struct file_tensor *t, int64_t r)
     if (D == 0)
         return r;
     return r / D * D + r % D % (D / 2) * 2 + r % D / (D / 2);
+}
+
+const void *file_tensor_row(const struct file_tensor *t, int64_t r)
+{
+    size_t bytes = dtype_row_bytes(t->dtype, t->n_elements / (t->n_dims ? t->shape[0] : 1));
+
+    return (const char *)t->data + (size_t)stored_row(t, r) * bytes;
 }
 
 void file_tensor_to_f32(const struct file_tensor *t, int64_t first, int64_t n, float *out)

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "kernels/dtype.h"
+#include "runtime/base/hash.h"
 #include "runtime/base/status.h"
 
 #define TENSOR_FILE_MAX_TENSORS 100000 /* in one set of files */
@@ -41,6 +42,14 @@ void tensor_file_close(struct tensor_file *f); /* NULL too */
 int32_t tensor_file_count(const struct tensor_file *f);
 const struct file_tensor *tensor_file_at(const struct tensor_file *f, int32_t i); /* or NULL */
 const struct file_tensor *tensor_file_find(const struct tensor_file *f, const char *name);
+/* Has another program cut one of the mapped files, so that zeros were read in place of its end
+ * (runtime/base/mapped_file.h)? */
+bool tensor_file_is_cut(const struct tensor_file *f);
+/* STATUS_IO: so, or one is shorter now than it was; the error names it. */
+MUST_CHECK enum status tensor_file_check_whole(const struct tensor_file *f, struct error *err);
+/* Adds what identifies all files to h; false: there is one that is not a file, but in memory. */
+bool tensor_file_identify(const struct tensor_file *f, struct hasher *h);
+
 /* A tensor that must exist, with a dtype that is read and exactly this shape. The error names the
  * file, the tensor and what was expected. */
 MUST_CHECK enum status tensor_file_require(const struct tensor_file *f, const char *name,
@@ -55,5 +64,8 @@ bool tensor_file_norms_whole(const struct tensor_file *f);
 /* Elements first .. first+n-1 as float, whatever the dtype and the order of the rows; both numbers
  * are multiples of the dtype's block, and the caller checks the range. */
 void file_tensor_to_f32(const struct file_tensor *t, int64_t first, int64_t n, float *out);
+
+/* The bytes of row r in that order; the row is whole blocks. */
+const void *file_tensor_row(const struct file_tensor *t, int64_t r);
 
 #endif

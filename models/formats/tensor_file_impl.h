@@ -11,6 +11,8 @@
  * keep pointers into it. */
 struct tensor_file {
     void (*close)(struct tensor_file *f);
+    /* Of file i of n_files; NULL: not mapped. The slot may be NULL, too. */
+    const struct mapped_file *(*mapping)(const struct tensor_file *f, int32_t i);
     struct file_tensor *tensor; /* (n) in the order of the file */
     int32_t n;
     int32_t n_files;

@@ -67,6 +67,9 @@ enum status grpo_check_options(const struct grpo_options *o, const struct weight
     if (o->max_len < 2 || o->max_len > c->max_position_embeddings + 1)
         return error_set(err, STATUS_USAGE, "max_len must be 2 to %d, the limit of the model",
                          c->max_position_embeddings + 1);
+    st = weights_check_trainable(start, err);
+    if (st)
+        return st;
     if (o->log && o->learning.step.lr > 5e-4)
         log_write(o->log, LOG_WARN,
                   "the learning rate is %g: rates above 5e-4 have destroyed skills in GRPO runs; "

@@ -116,8 +116,11 @@ void head_loss_forward(struct head_loss *h, const struct weights *w, const struc
     for (int32_t first = 0; first < rows->n; first += h->max_chunk) {
         int32_t n = rows->n - first < h->max_chunk ? rows->n - first : h->max_chunk;
 
-        struct linear_input in = {
-            .x = rows->hidden + (size_t)first * (size_t)C, .ld = C, .R = n, .n_in = C};
+        struct linear_input in = {.x = rows->hidden + (size_t)first * (size_t)C,
+                                  .ld = C,
+                                  .R = n,
+                                  .n_in = C,
+                                  .rounded = h->rounded};
 
         arch_logits(w, l, &in, h->logits, rows->grad ? h->slope : NULL);
         b->logsumexp(l, h->logits, V, n, V, h->inv_temperature, h->lse);

@@ -15,6 +15,7 @@ struct head_loss {
     const struct backend *backend;
     int32_t max_chunk;                   /* rows */
     float *logits;                       /* (max_chunk, V) */
+    void *rounded;                       /* lent: that of the pass, of at least max_chunk rows */
     float *slope;                        /* (max_chunk, V) of capped logits, else NULL */
     float *lse, *inv_temperature, *coef; /* (max_chunk) */
 };

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "models/arch/arch_linear.h"
 #include "models/train/head_loss.h"
 #include "runtime/base/memory.h"
 
@@ -18,7 +19,7 @@ struct packed_pass {
     struct kv_layer *kv;  /* (L) */
     float **dk, **dv;     /* (L) training */
     struct rope_tables rope;
-    void *scratch, *acts, *back_scratch;
+    void *scratch, *rounded, *acts, *back_scratch;
     float *hidden, *d_hidden; /* (max_rows, C) */
     struct head_loss head;
 };
@@ -38,6 +39,7 @@ int64_t packed_pass_bytes(const struct weights *w, const struct packed_pass_shap
     size_t total =
         halves * half_page_bytes(w, weights_kv_dtype(w)) + a->scratch_bytes(c, s->max_rows);
 
+    total += linear_rounded_bytes(w, s->max_rows);
     total += 2 * (size_t)s->max_rows * (size_t)c->hidden_size * sizeof(float);
     total += (size_t)rope_tables_bytes(c, s->max_pos);
     total += head_loss_bytes(c, s->max_rows);
@@ -82,6 +84,9 @@ static bool alloc_buffers(struct packed_pass *p, const struct weights *w)
     bool ok = true;
 
     p->scratch = pass_alloc(p, a->scratch_bytes(c, rows), &ok);
+    if (linear_rounded_bytes(w, rows))
+        p->rounded = pass_alloc(p, linear_rounded_bytes(w, rows), &ok);
+    p->head.rounded = p->rounded;
     p->hidden = pass_alloc(p, hidden, &ok);
     p->d_hidden = pass_alloc(p, hidden, &ok);
     if (p->shape.training) {
@@ -161,6 +166,7 @@ void packed_pass_free(struct packed_pass *p)
         pass_release(p, p->dv[l]);
     }
     pass_release(p, p->scratch);
+    pass_release(p, p->rounded);
     pass_release(p, p->acts);
     pass_release(p, p->back_scratch);
     pass_release(p, p->hidden);
@@ -185,6 +191,7 @@ static void begin(struct packed_pass *p, const struct weights *w, struct lane la
         .kv = p->kv,
         .rope = &p->rope,
         .scratch = p->scratch,
+        .rounded = p->rounded,
         .out_row = b->out_row,
         .n_out = b->n_out,
         .hidden = p->hidden,

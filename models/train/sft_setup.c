@@ -118,8 +118,7 @@ static enum status open_state(struct trainer *t, const struct weights *start, st
 static void tell_memory(const struct trainer *t, const struct sharded_pass_options *p)
 {
     int64_t n = t->optimizer.n_params;
-    int64_t weights = weights_plan_bytes(weights_backend(t->work), weights_arch(t->work),
-                                         weights_config(t->work), DTYPE_F32);
+    int64_t weights = weights_bytes(t->work);
     int64_t optimizer = 4 * n * (int64_t)sizeof(float);
     int64_t pass = sharded_pass_bytes(t->work, p);
 

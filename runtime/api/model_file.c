@@ -118,7 +118,7 @@ static enum status find_hf(const char *name, char out[MODEL_FOLDER_MAX], struct 
     st = file_read(out, 256, &rev, &n, err);
     if (st) {
         error_note(err, "hf:%s is not in the local cache", name);
-        error_hint(err, "troupe does not download models; fetch it with your usual tool first");
+        error_hint(err, "troupe does not download it; fetch it with your usual tool first");
         return st;
     }
     rev[strcspn(rev, "\r\n \t")] = 0;

@@ -13,8 +13,11 @@
 #include "models/script/script_model.h"
 #include "runtime/api/known_model.h"
 #include "runtime/api/model_file.h"
+#include "runtime/base/home.h"
 #include "runtime/base/map.h"
 #include "runtime/base/memory.h"
+#include "runtime/base/seams.h"
+#include "runtime/base/str.h"
 #include "runtime/base/text.h"
 
 struct opened {
@@ -234,6 +237,9 @@ void model_name_absolute(const struct remote_specs *remote, const char *name, co
     str_deinit(&joined);
 }
 
+/* Smaller weights are packed in less time than files take. */
+#define CACHED_FROM_BYTES (4 << 20)
+
 static void log_plan(struct log *log, const char *name, const struct engine_plan *p)
 {
     log_write(
@@ -245,11 +251,30 @@ static void log_plan(struct log *log, const char *name, const struct engine_plan
         (double)p->sessions_bytes / 1048576, (double)p->available_bytes / 1048576, p->context);
 }
 
+/* $XDG_CACHE_HOME/troupe/packed, or the same in ~/.cache. False: there is no home folder. */
+static bool packed_folder(struct str *out)
+{
+    const char *base = getenv("XDG_CACHE_HOME");
+    struct error ignored = ERROR_INIT;
+    char home[PATH_MAX];
+
+    if (base && *base == '/')
+        str_puts(out, base);
+    else if (home_folder(home, sizeof(home), &ignored) == STATUS_OK)
+        str_printf(out, "%s/.cache", home);
+    else
+        return false;
+    str_puts(out, "/troupe/packed");
+    return true;
+}
+
 static enum status open_engine(const struct model_set *s, const char *name, struct opened *o,
                                struct error *err)
 {
+    struct weights_cache cache = {.seams = seams_real()};
     struct engine_options eo;
     struct engine_plan plan;
+    struct str packed = STR_INIT;
     char folder[MODEL_FOLDER_MAX];
     enum status st = model_engine_options(&s->o, name, folder, &eo, err);
 
@@ -258,9 +283,14 @@ static enum status open_engine(const struct model_set *s, const char *name, stru
     if (st)
         return st;
     log_plan(s->log, name, &plan);
+    if (plan.weights_bytes >= CACHED_FROM_BYTES && packed_folder(&packed)) {
+        cache.folder = str_cstr(&packed);
+        eo.cache = &cache;
+    }
     st = engine_open(&eo, &o->engine, err);
     if (!st)
         o->model = engine_model(o->engine);
+    str_deinit(&packed);
     return st;
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "runtime/api/model_file.h"
+#include "runtime/api/model_set.h"
 #include "runtime/app/app_model.h"
 #include "runtime/app/app_tokenizer.h"
 #include "runtime/app/table.h"
@@ -280,7 +281,9 @@ static int show_main(void *app)
 
     if (remote_is_name(a->remote, name))
         return show_remote(a, name);
-    st = read_config(a, name, &c, &facts, &err);
+    st = model_name_check(a->remote, name, NULL, &err);
+    if (!st)
+        st = read_config(a, name, &c, &facts, &err);
     if (!st)
         st = app_engine_options(a, name, folder, &eo, &err);
     if (!st)

@@ -11,6 +11,7 @@
 #include "runtime/app/app_mcp.h"
 #include "runtime/app/app_model.h"
 #include "runtime/app/app_trace.h"
+#include "runtime/base/mapped_file.h"
 #include "runtime/base/memory.h"
 #include "runtime/loop/loop.h"
 #include "runtime/loop/supervisor.h"
@@ -64,6 +65,7 @@ static void catch_hangup(void)
 
 static void catch_signals(struct app_signal *here)
 {
+    struct error ignored = ERROR_INIT;
     struct sigaction sa;
 
     caught = here;
@@ -74,6 +76,8 @@ static void catch_signals(struct app_signal *here)
     sa.sa_handler = SIG_IGN;
     sigaction(SIGPIPE, &sa, NULL);
     sigaction(SIGXFSZ, &sa, NULL); /* a file size limit becomes an error of the write */
+    if (mapped_files_catch_cuts(&ignored))
+        return; /* then a model's file that is cut ends the program, as without the handler */
 }
 
 /* From here on there is nothing left to save, and main's frame ends. */

@@ -1,4 +1,5 @@
-/* mcp_offers_tool.c - a call of a built-in tool. Nothing is recorded.
+/* mcp_offers_tool.c - a call of a built-in tool. It is no run; its row is the hub's, as of any
+ * call.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

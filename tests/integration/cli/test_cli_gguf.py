@@ -24,12 +24,23 @@ class Gguf(CliCase):
         self.quantise("embedded", "f32", "e.gguf")
         self.assertEqual(self.reply("e.gguf", "--prompt", PROMPT), self.reply("embedded", "--prompt", PROMPT))
 
-    def test_blocks_are_widened_at_load(self):
+    def test_blocks_are_widened_when_asked(self):
         self.quantise("embedded", "q4_1", "q.gguf")
         self.quantise("q.gguf", "f32", "wide.gguf")
-        self.assertEqual(self.reply("q.gguf", "--prompt", PROMPT), self.reply("wide.gguf", "--prompt", PROMPT))
+        self.assertEqual(self.reply("q.gguf", "--weight-type", "f32", "--prompt", PROMPT),
+                         self.reply("wide.gguf", "--prompt", PROMPT))
         small, wide = (os.path.getsize(os.path.join(self.dir, f)) for f in ("q.gguf", "wide.gguf"))
         self.assertLess(small * 4, wide)
+
+    def test_blocks_are_computed_from_as_they_are(self):
+        for kind in ("q8_0", "q4_0", "q4_1", "q5_0", "q4_k_m"):
+            self.quantise("embedded", kind, kind + ".gguf")
+            (ids, logp), (_, wide) = (self.reply(kind + ".gguf", *more, "--prompt", PROMPT)
+                                      for more in ((), ("--weight-type", "f32")))
+            self.assertEqual(self.reply(kind + ".gguf", "--cpu-isa", "plain", "--threads", "2", "--prompt", PROMPT),
+                             (ids, logp))
+            self.assertNotEqual(logp, wide)  # the inputs are rounded to 8 bits
+            self.assertLess(abs(logp[0] - wide[0]), 0.05)
 
     def test_check_and_show(self):
         self.quantise("embedded", "q4_k_m", "q.gguf")

@@ -97,6 +97,7 @@ class Models(CliCase):
         names = {m["name"]: m for m in self.ok("models", "list", "--json").json()["models"]}
         self.assertEqual(names["embedded"]["codec"], "compact")
         self.assertIn("memory plan", self.ok("models", "show", "embedded").out)
+        self.assertIn("did you mean embedded?", self.run_cli("models", "show", "embeded").err)
         self.assertEqual(self.ok("models", "show", "embedded", "--json").json()["architecture"], "Qwen3ForCausalLM")
 
 

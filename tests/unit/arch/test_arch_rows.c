@@ -10,6 +10,7 @@
 #include "runtime/base/memory.h"
 #include "runtime/base/pool.h"
 #include "runtime/base/rng.h"
+#include "tests/support/quantised_weights.h"
 #include "tests/support/temp_dir.h"
 #include "tests/unit/train/tiny_model.h"
 #include "tests/unit/train/toy_source.h"
@@ -27,7 +28,7 @@ struct hand {
     const int32_t *table[N_SEQ];
     int32_t ids[N_SEQ][LEN];
     struct rope_tables rope;
-    void *scratch;
+    void *scratch, *rounded;
 };
 
 /* The same values as in a bf16 checkpoint. */
@@ -58,6 +59,8 @@ static void hand_open(struct hand *h, const struct model_config *c, enum cpu_isa
     h->w = tiny_weights(&h->c, cpu_backend(isa), seed);
     if (dtype == DTYPE_BF16)
         h->w = in_bf16(h->w, isa);
+    else if (dtype != DTYPE_F32)
+        h->w = quantised_weights(h->w, dtype, b);
     n = (size_t)(N_SEQ * N_PAGES) *
         b->kv_half_bytes(h->c.n_kv_heads, h->c.head_dim, weights_kv_dtype(h->w));
     for (int l = 0; l < 2; l++) {
@@ -79,6 +82,7 @@ static void hand_open(struct hand *h, const struct model_config *c, enum cpu_isa
     }
     assert_ok(rope_tables_init(&h->c, LEN, &h->rope, why));
     h->scratch = b->alloc(b->ctx, weights_arch(h->w)->scratch_bytes(&h->c, N_SEQ * LEN));
+    h->rounded = b->alloc(b->ctx, linear_rounded_bytes(h->w, N_SEQ * LEN));
 }
 
 static void hand_close(struct hand *h)
@@ -90,6 +94,7 @@ static void hand_close(struct hand *h)
         b->release(b->ctx, h->kv[l].v);
     }
     b->release(b->ctx, h->scratch);
+    b->release(b->ctx, h->rounded);
     rope_tables_deinit(&h->rope);
     weights_unref(h->w);
 }
@@ -106,6 +111,7 @@ static void run_rows(struct hand *h, struct pool *pool, int32_t n, const int32_t
                           .kv = h->kv,
                           .rope = &h->rope,
                           .scratch = h->scratch,
+                          .rounded = h->rounded,
                           .out_row = want,
                           .n_out = n_want,
                           .hidden = hidden};
@@ -136,7 +142,7 @@ static void assert_same_bits(const float *a, const float *b, size_t n)
             fail_msg("element %zu: %a and %a", i, (double)a[i], (double)b[i]);
 }
 
-/* On each instruction set, in f32 and in bf16. */
+/* On each instruction set, in f32, in bf16 and quantised, and every family. */
 static void on_each_backend(void (*check)(const struct model_config *c, enum cpu_isa isa,
                                           enum dtype dtype, struct pool *pool))
 {
@@ -147,9 +153,15 @@ static void on_each_backend(void (*check)(const struct model_config *c, enum cpu
     for (int isa = 0; isa <= (int)cpu_isa_best(); isa++) {
         check(&c, (enum cpu_isa)isa, DTYPE_F32, pool);
         check(&c, (enum cpu_isa)isa, DTYPE_BF16, pool);
+        for (int t = 0; quantised_types[t] != DTYPE_N; t++) {
+            struct model_config q = quantisable_config(quantised_types[t], 50);
+
+            if (isa == (int)cpu_isa_best() || quantised_types[t] == DTYPE_Q8_0 ||
+                quantised_types[t] == DTYPE_Q4_1) /* test_engine_bits has them all */
+                check(&q, (enum cpu_isa)isa, quantised_types[t], pool);
+        }
     }
-    for (int i = 0; i < TINY_FAMILIES;
-         i++) { /* the ops have the same bits on all sets: see theirs */
+    for (int i = 0; i < TINY_FAMILIES; i++) { /* ops have the same bits on all sets: their tests */
         c = tiny_family(i);
         check(&c, cpu_isa_best(), DTYPE_F32, pool);
     }
@@ -232,7 +244,8 @@ static void record_logp(struct hand *h, const float *hidden, float temperature, 
     float logits[64], inv = 1.0f / temperature, lse;
 
     for (int32_t i = 0; i + 1 < LEN; i++) {
-        struct linear_input in = {.x = hidden + (size_t)i * (size_t)C, .ld = C, .R = 1, .n_in = C};
+        struct linear_input in = {
+            .x = hidden + (size_t)i * (size_t)C, .ld = C, .R = 1, .n_in = C, .rounded = h->rounded};
 
         arch_logits(h->w, &alone, &in, logits, NULL);
         b->logsumexp(&alone, logits, h->c.vocab_size, 1, h->c.vocab_size, &inv, &lse);

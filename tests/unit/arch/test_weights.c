@@ -8,6 +8,7 @@
 #include "models/formats/safetensors.h"
 #include "models/train/model_export.h"
 #include "runtime/base/memory.h"
+#include "tests/support/quantised_weights.h"
 #include "tests/support/temp_dir.h"
 #include "tests/unit/train/tiny_model.h"
 
@@ -181,6 +182,129 @@ static void test_a_folder_may_mix_types(void **state)
     temp_dir_remove(dir);
 }
 
+/* The values of the blocks, whatever the order of the rows in the file, and from panels alone. */
+static void test_quantised_weights_have_the_values_of_their_blocks(void **state)
+{
+    (void)state;
+    for (int k = 0; quantised_types[k] != DTYPE_N; k++) {
+        enum dtype t = quantised_types[k];
+        struct model_config c = quantisable_config(t, 50);
+        struct weights *w = tiny_weights(&c, cpu_backend(cpu_isa_best()), 8), *q[2] = {NULL, NULL};
+        size_t n = (size_t)weights_n_params(w);
+        float *got[2] = {xcalloc(n, sizeof(float)), xcalloc(n, sizeof(float))};
+        float *want = xcalloc(n, sizeof(float));
+        char *block = xcalloc(n, sizeof(float));
+
+        weights_to_flat(w, want);
+        for (int paired = 0; paired < 2; paired++) {
+            assert_ok(weights_load(cpu_backend(cpu_isa_best()), weights_arch(w), &c,
+                                   quantised_file(w, t, paired), DTYPE_N, &q[paired], why));
+            weights_to_flat(q[paired], got[paired]);
+        }
+        for (int32_t i = 0; i < weights_n(w); i++) {
+            const struct weight_tensor *x = weights_at(q[0], i);
+            int64_t at = weights_flat_offset(w, i), count = weights_flat_offset(w, i + 1) - at;
+
+            assert_int_equal(x->m.dtype, x->m.n_out == 1 ? DTYPE_F32 : t);
+            if (x->m.n_out == 1)
+                continue;
+            assert_true(x->is_product && (x->m.rows != NULL) == (i == 0));
+            dtype_info(t)->from_f32(want + at, count, block);
+            dtype_info(t)->to_f32(block, count, want + at);
+        }
+        assert_memory_equal(got[0], want, n * sizeof(float));
+        assert_memory_equal(got[1], want, n * sizeof(float));
+        assert_memory_equal(weights_hash(q[0]), weights_hash(q[1]), sizeof(struct sha256));
+        weights_unref(q[0]);
+        weights_unref(q[1]);
+        weights_unref(w);
+        free(got[0]);
+        free(got[1]);
+        free(want);
+        free(block);
+    }
+}
+
+static void test_what_is_asked_for_widens_blocks(void **state)
+{
+    static const enum dtype asked[] = {DTYPE_F32, DTYPE_BF16};
+    struct model_config c = quantisable_config(DTYPE_Q4_1, 50);
+    struct weights *w = tiny_weights(&c, cpu_backend(cpu_isa_best()), 9), *x = NULL;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(asked); i++) {
+        assert_ok(weights_load(cpu_backend(cpu_isa_best()), weights_arch(w), &c,
+                               quantised_file(w, DTYPE_Q4_1, true), asked[i], &x, why));
+        assert_int_equal(weights_at(x, 1 + 1)->m.dtype, asked[i]);
+        assert_int_equal(weights_rounded_inputs(x), 0);
+        assert_ok(weights_check_trainable(x, why));
+        weights_unref(x);
+    }
+    /* A type with a reader but without products is widened, too. */
+    assert_ok(weights_load(cpu_backend(cpu_isa_best()), weights_arch(w), &c,
+                           quantised_file(w, DTYPE_MXFP4, false), DTYPE_N, &x, why));
+    assert_int_equal(weights_at(x, 1 + 1)->m.dtype, DTYPE_F32);
+    weights_unref(x);
+    weights_unref(w);
+}
+
+static void test_quantised_weights_cannot_be_trained(void **state)
+{
+    struct model_config c = quantisable_config(DTYPE_Q8_0, 50);
+    struct weights *w = tiny_weights(&c, cpu_backend(cpu_isa_best()), 9), *next = NULL;
+    float *flat = xcalloc((size_t)weights_n_params(w), sizeof(float));
+    struct error err = ERROR_INIT;
+
+    (void)state;
+    w = quantised_weights(w, DTYPE_Q8_0, cpu_backend(cpu_isa_best()));
+    assert_int_equal(weights_from_flat(w, flat, 1, &next, &err), STATUS_UNSUPPORTED);
+    assert_non_null(strstr(err.message, "model.embed_tokens.weight"));
+    assert_non_null(strstr(err.message, "q8_0"));
+    assert_non_null(strstr(err.hint, "--weight-type"));
+    weights_unref(w);
+    free(flat);
+}
+
+/* The plan is the memory that the load then takes. */
+static void test_the_plan_is_what_a_load_takes(void **state)
+{
+    static const enum dtype types[] = {DTYPE_Q8_0, DTYPE_Q4_K, DTYPE_MXFP4, DTYPE_F32};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(types); i++)
+        for (int tied = 0; tied < 2; tied++) {
+            struct model_config c = quantisable_config(types[i], 50);
+            struct weights *w, *q = NULL;
+            struct tensor_file *f;
+            struct weights_plan plan;
+            int64_t lent;
+
+            c.tie_word_embeddings = tied;
+            w = tiny_weights(&c, cpu_backend(cpu_isa_best()), 8);
+            f = quantised_file(w, types[i], true);
+            assert_ok(weights_plan(cpu_backend(cpu_isa_best()), weights_arch(w), &c, f, DTYPE_N,
+                                   &plan, why));
+            assert_ok(weights_load(cpu_backend(cpu_isa_best()), weights_arch(w), &c, f, DTYPE_N, &q,
+                                   why));
+            assert_int_equal(plan.rounded_inputs, weights_rounded_inputs(q));
+            assert_int_equal(plan.kv_dtype, weights_kv_dtype(q));
+            assert_int_equal(plan.widened, types[i] == DTYPE_MXFP4 ? DTYPE_MXFP4 : DTYPE_N);
+            /* Vectors and the embedding stay in the file when their type allows it. */
+            lent = plan.bytes - weights_bytes(q);
+            assert_true(lent >= 0);
+            if (types[i] != DTYPE_MXFP4) {
+                int64_t vectors = 0, table = (int64_t)dtype_row_bytes(types[i], 50 * c.hidden_size);
+
+                for (int32_t k = 0; k < weights_n(q); k++)
+                    if (weights_at(q, k)->m.n_out == 1)
+                        vectors += (weights_at(q, k)->m.n_in * 4 + 63) / 64 * 64;
+                assert_int_equal(lent, vectors + (table + 63) / 64 * 64);
+            }
+            weights_unref(q);
+            weights_unref(w);
+        }
+}
+
 static void write_changed(const char *dir, const struct weights *w, const char *drop,
                           const char *add)
 {
@@ -302,6 +426,10 @@ int main(void)
         cmocka_unit_test(test_what_the_decoder_cannot_do_is_refused),
         cmocka_unit_test(test_bf16_rounds_products_and_keeps_vectors),
         cmocka_unit_test(test_a_folder_may_mix_types),
+        cmocka_unit_test(test_quantised_weights_have_the_values_of_their_blocks),
+        cmocka_unit_test(test_what_is_asked_for_widens_blocks),
+        cmocka_unit_test(test_quantised_weights_cannot_be_trained),
+        cmocka_unit_test(test_the_plan_is_what_a_load_takes),
         cmocka_unit_test(test_wrong_checkpoints_are_refused_by_name),
         cmocka_unit_test(test_initial_values_have_their_spread),
         cmocka_unit_test(test_references_from_many_threads),

@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "models/engine/kv_cache.h"
 #include "runtime/base/memory.h"
+#include "tests/support/quantised_weights.h"
 #include "tests/unit/engine/engine_fixture.h"
 
 /* Prompts around the page, and each way of sampling. */
@@ -21,6 +23,22 @@ static const struct {
     {65, 20, 1.5f, 0.8f, 0, 1, 9}, {100, 50, 1, 1, 0, 1, 0},   {180, 64, 0.5f, 1, 0, 1, 0},
 };
 #define N_CASES ((int)ARRAY_LEN(cases))
+
+/* The type of the weights that the tests run with, one group of tests after another. */
+static enum dtype held;
+
+static struct weights *held_weights(enum cpu_isa isa)
+{
+    struct model_config c =
+        dtype_is_plain(held) ? tiny_config() : quantisable_config(held, TINY_VOCAB);
+    struct weights *w;
+
+    if (held == DTYPE_F32)
+        return tiny_weights(cpu_backend(isa), 1);
+    c.initializer_range = dtype_info(held)->block == 256 ? 0.1 : 0.2;
+    assert_ok(weights_init(cpu_backend(isa), arch_find(c.architecture), &c, 1, &w, why));
+    return quantised_weights(w, held, cpu_backend(isa));
+}
 
 struct prompts {
     int32_t ids[N_CASES][TINY_CONTEXT];
@@ -42,7 +60,7 @@ static void ask_case(struct ask *a, struct bed *b, struct model_session *s, cons
 static int setup(void **state)
 {
     struct prompts *p = xcalloc(1, sizeof(*p));
-    struct weights *w = tiny_weights(cpu_backend(CPU_ISA_PLAIN), 1);
+    struct weights *w = held_weights(CPU_ISA_PLAIN);
     struct engine_options o = tiny_options(w);
 
     o.no_prefix_cache = true;
@@ -94,7 +112,9 @@ static void batch_threads_and_instruction_sets(void **state)
 {
     for (int isa = 0; isa <= (int)cpu_isa_best(); isa++)
         for (int32_t threads = 1; threads <= 3; threads++) {
-            struct weights *w = tiny_weights(cpu_backend((enum cpu_isa)isa), 1);
+            if (isa == CPU_ISA_PLAIN && !dtype_is_plain(held))
+                continue; /* slow with sanitizers: only the replies that the others must give */
+            struct weights *w = held_weights((enum cpu_isa)isa);
             struct engine_options o = tiny_options(w);
             struct bed b;
 
@@ -112,7 +132,7 @@ static void batch_threads_and_instruction_sets(void **state)
 static void chunked_prefill(void **state)
 {
     static const int32_t chunk[] = {1, 3, 16, 50};
-    struct weights *w = tiny_weights(cpu_backend(cpu_isa_best()), 1);
+    struct weights *w = held_weights(cpu_isa_best());
 
     for (size_t i = 0; i < ARRAY_LEN(chunk); i++) {
         struct engine_options o = tiny_options(w);
@@ -130,9 +150,8 @@ static void chunked_prefill(void **state)
 
 static void preempted_and_computed_again(void **state)
 {
-    struct weights *w = tiny_weights(cpu_backend(cpu_isa_best()), 1);
-    struct model_config c = tiny_config();
-    int64_t page = (int64_t)2 * c.n_layers * c.n_kv_heads * c.head_dim * KV_PAGE_TOKENS * 4;
+    struct weights *w = held_weights(cpu_isa_best());
+    int64_t page = kv_page_bytes(weights_backend(w), weights_config(w), weights_kv_dtype(w));
 
     for (int cached = 0; cached < 2; cached++)
         for (int32_t threads = 1; threads <= 2; threads++) {
@@ -153,7 +172,7 @@ static void preempted_and_computed_again(void **state)
 static void prefix_hit_counts_and_agrees(void **state)
 {
     const struct prompts *p = *state;
-    struct weights *w = tiny_weights(cpu_backend(cpu_isa_best()), 1);
+    struct weights *w = held_weights(cpu_isa_best());
     struct engine_options o = tiny_options(w);
     int last = N_CASES - 1;
     struct bed b;
@@ -180,7 +199,7 @@ static void prefix_hit_counts_and_agrees(void **state)
 static void forks_and_turns(void **state)
 {
     const struct prompts *p = *state;
-    struct weights *w = tiny_weights(cpu_backend(cpu_isa_best()), 1);
+    struct weights *w = held_weights(cpu_isa_best());
 
     for (int cached = 0; cached < 2; cached++)
         for (int i = 0; i < N_CASES; i++) {
@@ -221,7 +240,7 @@ static void forks_and_turns(void **state)
 static void token_in_token_out(void **state)
 {
     const struct prompts *p = *state;
-    struct weights *w = tiny_weights(cpu_backend(cpu_isa_best()), 1);
+    struct weights *w = held_weights(cpu_isa_best());
     struct engine_options o = tiny_options(w);
     struct bed b;
 
@@ -261,5 +280,15 @@ int main(void)
         cmocka_unit_test(token_in_token_out),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    int failed = 0;
+
+    held = DTYPE_F32;
+    failed += cmocka_run_group_tests_name("f32", tests, setup, teardown);
+    held = DTYPE_BF16;
+    failed += cmocka_run_group_tests_name("bf16", tests, setup, teardown);
+    for (int t = 0; quantised_types[t] != DTYPE_N; t++) {
+        held = quantised_types[t];
+        failed += cmocka_run_group_tests_name(dtype_name(held), tests, setup, teardown);
+    }
+    return failed;
 }

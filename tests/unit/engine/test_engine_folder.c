@@ -12,6 +12,7 @@
 #include "models/formats/tokenizer.h"
 #include "models/formats/tokenizer_write.h"
 #include "models/train/sft.h"
+#include "runtime/base/mapped_file.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/seams.h"
 #include "tests/support/temp_dir.h"
@@ -104,7 +105,7 @@ static struct engine_options options(const char *model)
     return o;
 }
 
-static void run(struct bed *b, struct ask *a, float temperature)
+static void ask_any(struct bed *b, struct ask *a, float temperature)
 {
     static const int32_t prompt[] = {72, 101, 108, 108, 111, 257, 33, 10, 65, 66};
     struct model_session *s = bed_session(b);
@@ -112,8 +113,13 @@ static void run(struct bed *b, struct ask *a, float temperature)
     ask_init(a, b, s, 0, prompt, 10, 40);
     a->call.sampling.temperature = temperature;
     ask_run(a, b);
-    assert_int_equal(a->call.status, STATUS_OK);
     bed_end(b, s);
+}
+
+static void run(struct bed *b, struct ask *a, float temperature)
+{
+    ask_any(b, a, temperature);
+    assert_int_equal(a->call.status, STATUS_OK);
 }
 
 static void a_folder_gives_what_its_weights_give(void **state)
@@ -238,6 +244,40 @@ static void a_gguf_gives_what_its_folder_gives(void **state)
     bed_close(&b);
 }
 
+/* Another program cuts the file of the weights: calls fail from then on, no token leaves and
+ * nothing ends. */
+static void a_file_that_is_cut_fails_the_calls(void **state)
+{
+    const struct folder *f = *state;
+    struct error err = ERROR_INIT;
+    struct engine_options o;
+    struct ask before, after;
+    struct engine *e;
+    char path[96];
+    struct bed b;
+
+    assert_ok(
+        mapped_files_catch_cuts(why)); /* here: cmocka has a handler of its own in each test */
+    snprintf(path, sizeof(path), "%s/cut.gguf", f->dir);
+    write_gguf(f->dir, "f32", path);
+    o = options(path);
+    bed_open(&b, &o);
+    run(&b, &before, 1);
+    assert_int_equal(before.call.status, STATUS_OK);
+    assert_int_equal(truncate(path, 4096), 0);
+    for (int i = 0; i < 2; i++) {
+        ask_any(&b, &after, 1);
+        assert_int_equal(after.call.status, STATUS_IO);
+        assert_int_equal(after.call.finish, FINISH_ERROR);
+        assert_int_equal(after.call.n_ids, 0);
+        assert_true(after.call.not_retryable);
+        assert_non_null(strstr(after.call.err.message, "was cut"));
+    }
+    bed_close(&b);
+    assert_int_not_equal(engine_open(&o, &e, &err), STATUS_OK);
+    assert_non_null(strstr(err.message, "cut.gguf"));
+}
+
 /* Weights and keys in bf16: rollout and training still agree bit for bit. */
 static void bf16_agrees_with_training(void **state)
 {
@@ -308,6 +348,7 @@ int main(void)
         cmocka_unit_test(a_folder_gives_what_its_weights_give),
         cmocka_unit_test(the_embedded_model_is_the_same),
         cmocka_unit_test(a_gguf_gives_what_its_folder_gives),
+        cmocka_unit_test(a_file_that_is_cut_fails_the_calls),
         cmocka_unit_test(bf16_agrees_with_training),
         cmocka_unit_test(stop_strings_end_a_reply),
     };

@@ -299,6 +299,47 @@ static void test_products_are_close_to_double(void **state)
     }
 }
 
+/* dx over quantised weights has the bits of dx over their values in f32. */
+static void dx_case(struct shape s, enum dtype t, float beta, int pad)
+{
+    struct guard g = {.n = 0};
+    struct draw d = {(uint64_t)(s.R * 7 + s.n_out * 11 + s.n_in + (int32_t)t)};
+    struct matrix w = quantised_matrix(&g, &d, s.n_out, s.n_in, t);
+    int64_t ldy = s.n_out + pad, ldx = s.n_in + pad;
+    size_t row = dtype_row_bytes(t, s.n_in), nx = (size_t)((s.R - 1) * ldx + s.n_in);
+    float *value = guard_floats(&g, (size_t)s.n_out * (size_t)s.n_in);
+    float *dy = draw_floats(&g, &d, (size_t)((s.R - 1) * ldy + s.n_out), -1.0f, 1.0f);
+    float *x0 = draw_floats(&g, &d, nx, -1.0f, 1.0f), *want = guard_copy(&g, x0, nx);
+    float *dx = guard_floats(&g, nx);
+    struct matrix wide = {.n_out = s.n_out, .n_in = s.n_in, .dtype = DTYPE_F32, .rows = value};
+
+    for (int32_t o = 0; o < s.n_out; o++)
+        dtype_info(t)->to_f32((const uint8_t *)w.rows + (size_t)o * row, s.n_in,
+                              value + (size_t)o * (size_t)s.n_in);
+    vs.v[0].b->matmul_dx(&vs.v[0].lane, &wide, dy, ldy, s.R, beta, want, ldx);
+    w.rows = NULL; /* the panels are enough */
+    for (int i = 0; i < vs.n; i++) {
+        memcpy(dx, x0, nx * sizeof(float));
+        vs.v[i].b->matmul_dx(&vs.v[i].lane, &w, dy, ldy, s.R, beta, dx, ldx);
+        assert_bits(dx, want, nx, dtype_name(t), vs.v[i].name);
+    }
+    guard_free(&g);
+}
+
+static void test_gradients_are_those_of_the_values(void **state)
+{
+    (void)state;
+    for (int t = 0; t < N_TYPES; t++) {
+        bool k = dtype_info(types[t])->block == 256;
+        int n = k ? 5 : 8;
+
+        for (int i = 0; i < n; i++)
+            dx_case(k ? k_shapes[i] : shapes[i], types[t], i % 2 ? 1.0f : 0.0f, i % 3);
+        dx_case((struct shape){3, 70, 768}, types[t], 1.0f, 1);
+        dx_case((struct shape){40, 33, 512}, types[t], 0.0f, 0);
+    }
+}
+
 /* ---- rounding of activations, seen through a Q8_0 weight that picks one input */
 
 static void picked(const struct variant *v, const float *x, int32_t n, float *out)
@@ -429,6 +470,7 @@ int main(void)
         cmocka_unit_test(test_products_of_every_row_count),
         cmocka_unit_test(test_extreme_codes),
         cmocka_unit_test(test_products_are_close_to_double),
+        cmocka_unit_test(test_gradients_are_those_of_the_values),
         cmocka_unit_test(test_activations_round_to_even),
         cmocka_unit_test(test_tiny_and_huge_activations),
         cmocka_unit_test(test_what_is_not_finite_shows),
