@@ -104,7 +104,11 @@ static enum status put_input(const char *id, const struct mcp_scope *scope, bool
     if (checks)
         return STATUS_OK;
     if (!input->answer)
-        return error_set(err, STATUS_WAITING, "input %.80s has not been answered", id);
+        return error_set(
+            err, STATUS_WAITING,
+            "input %.80s has not been answered: on a terminal a command that names the "
+            "server asks; elsewhere use ${env:NAME}",
+            id);
     str_puts(out, input->answer);
     return STATUS_OK;
 }

@@ -97,7 +97,8 @@ static void fetch_failed(struct peer_list *l, const struct error *err)
     struct hub_peer *p = l->peer;
 
     fetch_end(l);
-    log_write(p->log, LOG_WARN, "server %s: no %s: %s", hub_source_name(p->source),
+    log_write(p->log, err->status == STATUS_CANCELLED ? LOG_DEBUG : LOG_WARN,
+              "server %s: no %s: %s", hub_source_name(p->source),
               mcp_method_facts(kinds[l->kind].method)->name, err->message);
     give(l, l->list, err);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "mcp/config/mcp_approval.h"
+#include "mcp/config/mcp_launch.h"
 #include "mcp/hub/hub_upstream.h"
 #include "runtime/api/mcp_audit.h"
 #include "runtime/api/troupe_internal.h"
@@ -102,6 +103,16 @@ static void change(struct troupe_mcp *m, struct mcp_server_spec *now, const char
     }
 }
 
+static void add_missing(struct troupe_mcp *m)
+{
+    for (size_t i = 0; i < mcp_config_size(m->config); i++) {
+        struct mcp_server_spec *s = mcp_config_at(m->config, i);
+
+        if (!hub_find(m->hub, s->name) && is_served(m, s))
+            add(m, s);
+    }
+}
+
 /* A file that is not valid now stays out, the servers of before stay in. */
 static void reload(struct troupe_mcp *m)
 {
@@ -129,12 +140,7 @@ static void reload(struct troupe_mcp *m)
         change(m, mcp_config_find(now, mcp_config_at(old, i)->name), mcp_config_at(old, i)->name,
                mcp_config_change(old, now, mcp_config_at(old, i)->name));
     }
-    for (size_t i = 0; i < mcp_config_size(now); i++) {
-        struct mcp_server_spec *s = mcp_config_at(now, i);
-
-        if (!hub_find(m->hub, s->name) && is_served(m, s))
-            add(m, s);
-    }
+    add_missing(m);
     mcp_config_free(old);
 }
 
@@ -142,8 +148,12 @@ static void look(void *ctx)
 {
     struct troupe_mcp *m = ctx;
 
+    bool may_change = m->o.may_start_changed && m->o.may_start_changed(m->o.ctx);
+
     if (mcp_config_is_stale(m->config))
         reload(m);
+    else if (may_change)
+        add_missing(m);
 }
 
 enum status troupe_mcp_open(struct troupe *t, const struct troupe_mcp_options *o, struct error *err)
@@ -190,9 +200,7 @@ enum status troupe_mcp_open(struct troupe *t, const struct troupe_mcp_options *o
                                                  .audit = mcp_audit_hub(&m->audit),
                                                  .key = o->key});
     m->o.key = NULL;
-    for (size_t i = 0; i < mcp_config_size(m->config); i++)
-        if (is_served(m, mcp_config_at(m->config, i)))
-            add(m, mcp_config_at(m->config, i));
+    add_missing(m);
     if (o->follow)
         m->look = loop_timer_every(loop, LOOK_MS, look, m);
     return STATUS_OK;
@@ -244,8 +252,11 @@ enum status troupe_mcp_admit(struct troupe *t, const char *name, struct error *e
     struct troupe_mcp *m = t->mcp;
     struct mcp_server_spec *s = m ? mcp_config_find(m->config, name) : NULL;
 
-    if (m && hub_find(m->hub, name))
+    if (m && hub_find(m->hub, name)) {
+        if (s && m->o.may_start && mcp_launch_open_input(s, m->env.inputs))
+            (void)m->o.may_start(m->o.ctx, s, true); /* it may be: now its questions are asked */
         return STATUS_OK;
+    }
     if (!s)
         return error_set(err, STATUS_NOT_FOUND, "there is no MCP server %s", name);
     if (s->problem) {

@@ -27,6 +27,9 @@ struct troupe_mcp_options {
      * from anywhere. is_needed: it is wanted now, by its name, so that a person can be asked. NULL:
      * all may. */
     bool (*may_start)(void *ctx, const struct mcp_server_spec *s, bool is_needed);
+    /* With follow: may servers be started now that could not before? Those are started then. NULL:
+     * never. */
+    bool (*may_start_changed)(void *ctx);
     /* As in hub_upstream.h. */
     bool (*open_url)(void *ctx, const char *server, const char *url);
     void (*stderr_line)(void *ctx, const char *server, const char *text, size_t n);

@@ -6,6 +6,8 @@
 #ifndef TROUPE_RUNTIME_APP_APP_H
 #define TROUPE_RUNTIME_APP_APP_H
 
+#include <sys/stat.h>
+
 #include "mcp/config/mcp_input.h"
 #include "runtime/api/troupe.h"
 #include "runtime/base/log.h"
@@ -64,6 +66,8 @@ struct app {
      * for others, so nobody is asked; a person is there to log in. */
     struct mcp_inputs mcp_inputs;
     bool serves_mcp, logs_in;
+    struct stat approvals; /* the file of approvals when it was last looked at (app_mcp.c) */
+    bool approvals_seen;
 };
 
 /* A log on standard error, in the format of --log-format. */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "mcp/config/mcp_approval.h"
@@ -140,6 +141,27 @@ static bool may_start(void *ctx, const struct mcp_server_spec *s, bool is_needed
     return false;
 }
 
+/* The file of approvals is another one than at the last call; the first call only looks. */
+static bool approvals_changed(void *ctx)
+{
+    struct app *a = ctx;
+    struct str path = STR_INIT;
+    struct error err = ERROR_INIT;
+    struct stat now = {0};
+    bool changed;
+
+    if (!mcp_approval_path(&path, &err))
+        (void)stat(str_cstr(&path), &now); /* not there: zeros */
+    str_deinit(&path);
+    changed = a->approvals_seen &&
+              (now.st_ino != a->approvals.st_ino || now.st_size != a->approvals.st_size ||
+               now.st_mtim.tv_sec != a->approvals.st_mtim.tv_sec ||
+               now.st_mtim.tv_nsec != a->approvals.st_mtim.tv_nsec);
+    a->approvals = now;
+    a->approvals_seen = true;
+    return changed;
+}
+
 /* ---- opening */
 
 static bool print_url(void *ctx, const char *server, const char *url)
@@ -164,6 +186,7 @@ enum status app_mcp_open(struct app *a, enum app_mcp_use use, struct error *err)
                                    .inputs = &a->mcp_inputs,
                                    .follow = use == APP_MCP_ALL,
                                    .may_start = may_start,
+                                   .may_start_changed = approvals_changed,
                                    .open_url = a->logs_in ? print_url : NULL,
                                    .stderr_line = app_mcp_log_line,
                                    .ctx = a};
@@ -180,6 +203,7 @@ enum status app_mcp_open(struct app *a, enum app_mcp_use use, struct error *err)
         st = app_mcp_key(seams_real(), user, key, err);
         o.key = key;
     }
+    (void)approvals_changed(a); /* before they are read */
     if (!st)
         st = troupe_mcp_open(a->troupe, &o, err);
     explicit_bzero(key, sizeof(key));

@@ -207,8 +207,20 @@ class OverStdio(Files):
         self.assertEqual(c.tools(), ["troupe__calculator"])
         c.log.seek(0)
         self.assertIn("troupe mcp approve notes", c.log.read())
-        c.end()
         self.assertEqual(self.marks(), [])
+        self.ok("mcp", "approve", "notes")
+        self.until(lambda: "notes__note" in c.tools())
+        self.assertEqual(c.call("notes__note", {"text": "a"})["content"][0]["text"], "noted: a")
+        c.end()
+
+    def test_a_client_that_leaves_is_no_fault_of_a_server(self):
+        self.notes("late", args=["-c", "import time; time.sleep(30)"])
+        c = Stdio(self)
+        c.send({"id": 99, "method": "tools/list", "params": {}})
+        time.sleep(0.5)
+        self.assertEqual(c.end(), 0)
+        with open(c.log.name, encoding="utf-8") as log:
+            self.assertNotIn("no longer served", log.read())
 
     def test_a_form_of_an_upstream_goes_to_the_client(self):
         c = Stdio(self)
