@@ -19,8 +19,8 @@ static enum status check_tool(const struct plan *p, const struct plan_check *c,
     near = tool_registry_nearest(c->tools, name);
     if (near)
         return yaml_error(err, p->yaml, at, "unknown tool `%.80s`; did you mean `%s`?", name, near);
-    return yaml_error(err, p->yaml, at, "unknown tool `%.80s`; `troupe tools list` lists all tools",
-                      name);
+    return yaml_error(err, p->yaml, at, "unknown tool `%.80s`; `troupe %s` lists all tools", name,
+                      strstr(name, "__") ? "mcp tools" : "tools list");
 }
 
 static enum status misfit(const struct plan *p, const struct yaml_node *at, const char *tool,

