@@ -358,6 +358,20 @@ static void free_options(struct mcp_auth_options *o)
         free((char *)(uintptr_t)all[i]);
 }
 
+static enum status check_server_url(const struct mcp_auth_options *o, struct error *err)
+{
+    enum status st = auth_url_check(o->server_url, o->policy, "the URL of the MCP server", err);
+
+    if (st == STATUS_REJECTED) {
+        struct error why = *err;
+
+        st =
+            error_set(err, st, "%s; `allow_local: true` in troupe.yaml permits one of this network",
+                      why.message);
+    }
+    return st;
+}
+
 enum status mcp_auth_new(struct loop *l, const struct mcp_auth_options *o, struct mcp_auth **out,
                          struct error *err)
 {
@@ -372,7 +386,7 @@ enum status mcp_auth_new(struct loop *l, const struct mcp_auth_options *o, struc
                                       .seams = o->seams ? o->seams : seams_real(),
                                       .policy = o->policy,
                                       .fetch_ms = o->fetch_ms};
-    st = auth_url_check(o->server_url, o->policy, "the URL of the MCP server", err);
+    st = check_server_url(o, err);
     if (!st && o->idp_token_endpoint)
         st = auth_url_check(o->idp_token_endpoint, o->policy, "idp_token_endpoint", err);
     if (!st)

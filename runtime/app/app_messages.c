@@ -124,6 +124,8 @@ enum status app_messages_prompt(struct app *a, struct model *m, struct token_ids
     struct openai_request r;
     enum status st = model_chats(&m->info) ? STATUS_OK : model_chats_not(m->info.name, err);
 
+    if (st)
+        error_hint(err, "`troupe models get smollm2` fetches one that can; then --model smollm2");
     if (!st)
         st = read_array(option_text(a->options, OPT_MESSAGES_FILE), "--messages", &messages, err);
     if (!st && tools_file)

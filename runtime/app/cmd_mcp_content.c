@@ -160,7 +160,7 @@ static int get_prompt(struct app *a, const char *name)
     if (!st)
         st = app_mcp_request(a, MCP_PROMPTS_GET, params, &result, &err);
     if (st == STATUS_INVALID && !err.hint[0])
-        error_hint(&err, "`troupe mcp prompts` lists them");
+        error_hint(&err, "`troupe mcp prompts` lists them, with --json also their arguments");
     if (st) {
         code = app_fail(a, &err);
     } else if (a->json) {

@@ -123,6 +123,7 @@ class Chat(CliCase):
         self.fails(2, "--system: the text must not contain ${", "chat", "--model", "script:s.json", "--system", "a ${b}")
 
     def test_what_cannot_be(self):
+        self.fails(78, "`troupe models get smollm2`", "generate", "--messages", "none.json")
         r = self.fails(78, "model embedded knows only the calls of environments", "chat", stdin="one\n")
         self.assertIn("troupe models get smollm2", r.err)
         r = self.fails(78, "unknown tool `calculater`; did you mean `calculator`?\n", "chat", "--model",

@@ -247,6 +247,8 @@ class Use(McpCase):
         self.assertEqual([up[k] for k in ("up", "era", "revision", "transport", "tools")], [True, "legacy", "2025-11-25", "stdio", 6])
         self.assertEqual(up["server_info"], {"name": "notes", "version": "1.0"})
         self.assertFalse(servers["broken"]["up"] or servers["missing"]["up"])
+        self.ok("mcp", "add", "far", "--url", "http://far.example/mcp")
+        self.fails(1, "only https; `allow_local: true` in troupe.yaml", "mcp", "ping", "far")
         self.assertRegex(self.ok("mcp", "ping", "notes").out, r"notes +up +legacy +2025-11-25 +stdio +\d+ ms +6\n")
 
     def test_one_bad_text_costs_a_tool_or_a_server_and_no_more(self):
@@ -291,7 +293,7 @@ class Use(McpCase):
         self.assertEqual(self.ok("mcp", "resources", "read", "troupe://notes/notes://all").out, "the notes\n")
         self.fails(1, "", "mcp", "resources", "read", "troupe://notes/notes://none")
         self.fails(1, "`troupe mcp resources` lists them", "mcp", "resources", "read", "notes://all")
-        self.fails(1, "`troupe mcp prompts` lists them", "mcp", "prompts", "get", "notes__none")
+        self.fails(1, "`troupe mcp prompts` lists them, with --json also their arguments", "mcp", "prompts", "get", "notes__none")
         self.fails(2, "`troupe mcp tools` lists", "mcp", "call", "nobody__knows")
         self.assertEqual(self.ok("mcp", "prompts", "get", "notes__greet", "who=Ann").out, "user: Greet Ann politely.\n")
 
