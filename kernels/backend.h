@@ -48,7 +48,8 @@
 
 struct lane {
     struct pool *pool; /* NULL: the calling thread alone */
-    void *stream;      /* devices: the queue of this lane; CPU: unused */
+    void *stream;      /* devices: the queue of this lane; NULL: runs alone, after all that any lane
+                        * was given before and before all that follows. CPU: unused */
 };
 
 /* A weight W (n_out, n_in) as in Hugging Face: y = x W^T. `rows` is row-major; of a quantised dtype

@@ -154,6 +154,9 @@ static void take_note(struct mcp_client *c, int64_t from, const struct rpc_messa
     case MCP_ACKNOWLEDGED:
         take_acknowledged(c, from, m->params);
         break;
+    case MCP_ELICIT_COMPLETE:
+        client_park_completed(c, m->params);
+        break;
     case MCP_CANCELLED:
         client_park_withdraw(c, json_view_get(m->params, "requestId"));
         break;

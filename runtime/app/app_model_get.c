@@ -55,7 +55,7 @@ static enum status hash_fd(int fd, const char *path, char hex[65], struct error 
     return n < 0 ? error_errno(err, errno, "reading %s", path) : STATUS_OK;
 }
 
-enum status app_check_sha256(const char *path, const char *sha256, struct error *err)
+static enum status check_sha256(const char *path, const char *sha256, struct error *err)
 {
     char hex[65];
     int fd;
@@ -74,7 +74,7 @@ enum status app_check_sha256(const char *path, const char *sha256, struct error 
 /* A file that is not the known one is removed, so that the next call fetches it again. */
 static enum status check(const char *path, const char *sha256, const char *from, struct error *err)
 {
-    enum status st = app_check_sha256(path, sha256, err);
+    enum status st = check_sha256(path, sha256, err);
 
     if (st != STATUS_CORRUPT)
         return st;

@@ -16,7 +16,5 @@
  * STATUS_DISK_FULL; STATUS_BUSY: another process fetches it; STATUS_FAILED: pip failed. */
 MUST_CHECK enum status app_model_get(struct app *a, const struct known_model *m, struct str *path,
                                      struct error *err);
-/* Does the file at `path` have this SHA-256? STATUS_CORRUPT names both. */
-MUST_CHECK enum status app_check_sha256(const char *path, const char *sha256, struct error *err);
 
 #endif

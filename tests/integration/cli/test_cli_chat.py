@@ -12,6 +12,7 @@ import subprocess
 
 from cli_case import CliCase, TROUPE, main
 from cli_terminal import Terminal
+from mcp_case import McpCase
 
 SCRIPT = {"model": "script", "replies": [
     {"path": "talk/turn:0/model:0", "text": "Nectar."},
@@ -76,6 +77,13 @@ class Chat(CliCase):
         self.assertEqual(self.ok("replay", "last").out, "0 steps differ\n")
         self.fails(1, "has ended", "chat", "--resume", "last", stdin="more\n")
 
+    def test_the_agent_of_an_earlier_talk_stays_as_it_is(self):
+        self.chat("one\n")
+        for option in ("--tools", "--system", "--temperature", "--max-tokens"):
+            self.fails(2, option + ": --resume goes on with the recorded agent", "chat", "--resume", "last", option, "1")
+        self.write("other.json", json.dumps({"model": "script", "replies": [], "default": {"text": "Another."}}))
+        self.fails(78, "other.json", "chat", "--resume", "last", "--model", "script:other.json")
+
     def test_only_talks_go_on(self):
         self.write("ask.yaml", 'schema: blueprint/v1\nsteps: {ask: {human: {prompt: "Go on?"}}}\n')
         self.assertEqual(self.run_cli("run", "ask.yaml").code, 4)
@@ -139,6 +147,21 @@ class Chat(CliCase):
         self.assertEqual((p.returncode, out), (0, "Done.\n"), err)
         self.assertIn("(stopped)\n", err)
         self.assertEqual(self.messages(), [("user", "one"), ("assistant", ""), ("user", "two"), ("assistant", "Done.")])
+
+    def test_ctrl_c_ends_it_where_nobody_types(self):
+        p = subprocess.Popen([TROUPE, "chat", "--model", "script:s.json"], cwd=self.dir, env=self.env, text=True,
+                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.started.append(p)
+        p.stdin.write("one\n")
+        p.stdin.flush()
+        self.assertEqual(p.stdout.readline(), "Nectar.\n")
+        p.send_signal(signal.SIGINT)
+        self.assertEqual(p.wait(60), 130)
+        self.assertIn("goes on with this talk", p.stderr.read())
+        p.stdin.close()
+        p.stdout.close()
+        p.stderr.close()
+        self.assertEqual(self.ok("chat", "--resume", "last", "--json").json()["type"], "result")
 
     def test_sigterm_leaves_the_talk_for_later(self):
         self.write("slow.json", json.dumps({"model": "script", "replies": [], "default": {"text": "So.", "delay_ms": 60000}}))
@@ -231,6 +254,56 @@ class Chat(CliCase):
         t.until("> ")
         t.type("\x04")
         self.assertEqual(t.end(), 0)
+
+
+    def test_a_blueprint_talks_on_the_terminal_too(self):
+        self.write("b.yaml", 'schema: blueprint/v1\nagents: {a: {model: script:s.json}}\n'
+                   'steps: {talk: {agent: a, in: one, talk: true}}\n')
+        t = Terminal(self, "run", "b.yaml")
+        t.until("talk/turn:1/message says: Nectar.")
+        t.until("\r\n> ")
+        t.type("\r") # an empty message ends it
+        t.until('"Nectar."')
+        self.assertEqual(t.end(), 0)
+
+
+class ChatAsked(McpCase):
+    """A tool of an agent that talks asks something."""
+
+    def setUp(self):
+        super().setUp()
+        self.notes()
+        self.trust_project()
+        self.write("s.json", json.dumps({"model": "script", "replies": [
+            {"path": "talk/turn:0/model:0", "tool_calls": [{"name": "notes__book", "arguments": {}}]},
+            {"path": "talk/turn:1/model:0", "text": "It is booked."}]}))
+
+    def test_on_a_terminal_the_person_answers(self):
+        t = Terminal(self, "chat", "--model", "script:s.json", "--tools", "notes__book")
+        t.until("> ")
+        t.type("book\r")
+        t.until("How many seats?")
+        t.until("\r\n> ")
+        t.type("3\r")
+        t.until("At the window")
+        t.until("\r\n> ")
+        t.type("true\r")
+        t.until("It is booked.\r\n")
+        t.until("> ")
+        t.type("\x04")
+        self.assertEqual(t.end(), 0)
+        self.assertEqual(self.marks("book"), ['book {"seats": 3, "window": true}'])
+
+    def test_elsewhere_the_run_waits(self):
+        r = self.run_cli("chat", "--model", "script:s.json", "--tools", "notes__book", stdin="book\nnot read\n")
+        self.assertEqual((r.code, r.out), (4, ""), r.err)
+        self.assertIn("How many seats?", r.err)
+        self.assertIn("  troupe answer ", r.err)
+        self.ok("answer", "last", "3")
+        self.assertEqual(self.run_cli("chat", "--resume", "last").code, 4)
+        self.ok("answer", "last", "true")
+        r = self.ok("chat", "--resume", "last")
+        self.assertEqual(r.out, "It is booked.\n", r.err)
 
 
 if __name__ == "__main__":

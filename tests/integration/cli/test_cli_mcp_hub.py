@@ -253,14 +253,28 @@ class Hub(ServeCase):
         s = self.hub({n: ["--log", logs[n]] for n in "ab"})
         self.assertEqual(self.call(s, "b__echo", text="x"), "x")
         self.call(s, "a__pid")
-        c = s.send("POST", "/mcp", self.message("tools/call", {"name": "a__hang", "arguments": {}}, 101),
-                   self.fields("tools/call", "a__hang"))
-        call = self.until(lambda: [m["got"] for m in self.heard("a.log") if m["got"].get("params", {}).get("name") == "hang"])[0]
-        began = time.time()
-        c.close()
-        cancel = self.until(lambda: [m for m in self.heard("a.log") if m["got"].get("method") == "notifications/cancelled"])[0]
-        self.assertEqual(cancel["got"]["params"]["requestId"], call["id"])
-        self.assertLess(cancel["at"] - began, 0.05 if SOAK else 0.5)
+        requests = [("tools/call", {"name": "a__hang", "arguments": {}}, "a__hang"),
+                    ("resources/read", {"uri": "troupe://a/x:hang"}, "troupe://a/x:hang"),
+                    ("prompts/get", {"name": "a__hang"}, "a__hang")]
+        session = LegacySession(s, {}, None)
+        seen = 0
+        for method, params, name in requests:
+            for legacy in (False, True):
+                if legacy:
+                    c = s.send("POST", "/mcp", {"jsonrpc": "2.0", "id": 101, "method": method, "params": params}, session.fields)
+                else:
+                    c = s.send("POST", "/mcp", self.message(method, params, 101), self.fields(method, name))
+                call = self.until(lambda: [m["got"] for m in self.heard("a.log")
+                                           if m["got"]["method"] == method and m["got"]["params"].get("name") != "pid"][legacy:])[0]
+                began = time.time()
+                if legacy:
+                    session.post({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 101}})
+                c.close()
+                seen += 1
+                cancels = self.until(lambda: [m for m in self.heard("a.log") if m["got"]["method"] == "notifications/cancelled"][seen - 1:])
+                self.assertEqual([m["got"]["params"]["requestId"] for m in cancels], [call["id"]], (method, legacy))
+                self.assertLess(cancels[0]["at"] - began, 0.05 if SOAK else 0.5)
+        session.connection.close()
         self.assertFalse([m for m in self.heard("b.log") if m["got"].get("method") == "notifications/cancelled"])
         s.stop()
 

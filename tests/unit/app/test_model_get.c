@@ -1,5 +1,5 @@
 /* test_model_get.c - a known model is fetched, checked and put in place at once; a python3 of the
- * test stands in the way of the network.
+ * test takes the place of the real one.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

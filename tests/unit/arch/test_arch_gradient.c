@@ -34,7 +34,7 @@ static double loss_at(struct probe *p, int32_t tensor, uint64_t seed, double ste
             (float)(step *
                     (2.0 * (double)rng_unit_float(rng_philox(seed, (uint32_t)j, 0, 0, 3).word[0]) -
                      1.0));
-    weights_set_flat(p->work, &alone, p->moved, 2);
+    assert_ok(weights_set_flat(p->work, &alone, p->moved, 2, why));
     assert_ok(sharded_pass_forward(p->pass, p->work, &p->batch, p->temperature, &out, why));
     for (int64_t i = 0; i < p->batch.n_tokens; i++)
         loss -= (double)p->coef[i] * (double)out.logp[i];

@@ -29,6 +29,7 @@ struct hand {
     int32_t ids[N_SEQ][LEN];
     struct rope_tables rope;
     void *scratch, *rounded;
+    int32_t index[3 * N_SEQ * LEN];
 };
 
 /* The same values as in a bf16 checkpoint. */
@@ -80,7 +81,7 @@ static void hand_open(struct hand *h, const struct model_config *c, enum cpu_isa
                 (int32_t)rng_below(rng_philox(seed, (uint32_t)i, (uint32_t)s, 0, 0).word[0],
                                    (uint32_t)h->c.vocab_size);
     }
-    assert_ok(rope_tables_init(&h->c, LEN, &h->rope, why));
+    assert_ok(rope_tables_init(b, &h->c, LEN, &h->rope, why));
     h->scratch = b->alloc(b->ctx, weights_arch(h->w)->scratch_bytes(&h->c, N_SEQ * LEN));
     h->rounded = b->alloc(b->ctx, linear_rounded_bytes(h->w, N_SEQ * LEN));
 }
@@ -111,6 +112,7 @@ static void run_rows(struct hand *h, struct pool *pool, int32_t n, const int32_t
                           .kv = h->kv,
                           .rope = &h->rope,
                           .scratch = h->scratch,
+                          .index = h->index,
                           .rounded = h->rounded,
                           .out_row = want,
                           .n_out = n_want,
@@ -142,7 +144,7 @@ static void assert_same_bits(const float *a, const float *b, size_t n)
             fail_msg("element %zu: %a and %a", i, (double)a[i], (double)b[i]);
 }
 
-/* On each instruction set, in f32, in bf16 and quantised, and every family. */
+/* On each instruction set, in f32, in bf16 and quantised; then each family. */
 static void on_each_backend(void (*check)(const struct model_config *c, enum cpu_isa isa,
                                           enum dtype dtype, struct pool *pool))
 {
@@ -154,14 +156,14 @@ static void on_each_backend(void (*check)(const struct model_config *c, enum cpu
         check(&c, (enum cpu_isa)isa, DTYPE_F32, pool);
         check(&c, (enum cpu_isa)isa, DTYPE_BF16, pool);
         for (int t = 0; quantised_types[t] != DTYPE_N; t++) {
-            struct model_config q = quantisable_config(quantised_types[t], 50);
+            struct model_config wide = quantisable_config(quantised_types[t], 50);
 
             if (isa == (int)cpu_isa_best() || quantised_types[t] == DTYPE_Q8_0 ||
                 quantised_types[t] == DTYPE_Q4_1) /* test_engine_bits has them all */
-                check(&q, (enum cpu_isa)isa, quantised_types[t], pool);
+                check(&wide, (enum cpu_isa)isa, quantised_types[t], pool);
         }
     }
-    for (int i = 0; i < TINY_FAMILIES; i++) { /* ops have the same bits on all sets: their tests */
+    for (int i = 0; i < TINY_FAMILIES; i++) { /* the ops have the same bits on all sets */
         c = tiny_family(i);
         check(&c, cpu_isa_best(), DTYPE_F32, pool);
     }

@@ -8,6 +8,7 @@
 
 #include "models/engine/kv_cache.h"
 #include "runtime/base/memory.h"
+#include "tests/support/fake_device.h"
 #include "tests/support/quantised_weights.h"
 #include "tests/unit/engine/engine_fixture.h"
 
@@ -27,22 +28,23 @@ static const struct {
 /* The type of the weights that the tests run with, one group of tests after another. */
 static enum dtype held;
 
-static struct weights *held_weights(enum cpu_isa isa)
+static struct weights *held_weights(const struct backend *b)
 {
     struct model_config c =
         dtype_is_plain(held) ? tiny_config() : quantisable_config(held, TINY_VOCAB);
     struct weights *w;
 
     if (held == DTYPE_F32)
-        return tiny_weights(cpu_backend(isa), 1);
+        return tiny_weights(b, 1);
     c.initializer_range = dtype_info(held)->block == 256 ? 0.1 : 0.2;
-    assert_ok(weights_init(cpu_backend(isa), arch_find(c.architecture), &c, 1, &w, why));
-    return quantised_weights(w, held, cpu_backend(isa));
+    assert_ok(weights_init(cpu_backend(CPU_ISA_PLAIN), arch_find(c.architecture), &c, 1, &w, why));
+    return quantised_weights(w, held, b);
 }
 
 struct prompts {
     int32_t ids[N_CASES][TINY_CONTEXT];
     struct ask want[N_CASES]; /* alone, cold, one thread, plain C, no prefix cache */
+    const struct backend *b;  /* what the tests of the group run on */
 };
 
 static void ask_case(struct ask *a, struct bed *b, struct model_session *s, const struct prompts *p,
@@ -57,10 +59,10 @@ static void ask_case(struct ask *a, struct bed *b, struct model_session *s, cons
     a->call.call_id += (uint64_t)i;
 }
 
-static int setup(void **state)
+static int setup(void **state, const struct backend *on)
 {
     struct prompts *p = xcalloc(1, sizeof(*p));
-    struct weights *w = held_weights(CPU_ISA_PLAIN);
+    struct weights *w = held_weights(cpu_backend(CPU_ISA_PLAIN));
     struct engine_options o = tiny_options(w);
 
     o.no_prefix_cache = true;
@@ -79,14 +81,33 @@ static int setup(void **state)
         bed_close(&b);
     }
     weights_unref(w);
+    p->b = on;
     *state = p;
     return 0;
+}
+
+static int setup_cpu(void **state)
+{
+    return setup(state, cpu_backend(cpu_isa_best()));
+}
+
+/* A device whose memory the host cannot touch: the seam of kernels/backend.h holds. */
+static int setup_device(void **state)
+{
+    return setup(state, fake_device());
 }
 
 static int teardown(void **state)
 {
     free(*state);
     return 0;
+}
+
+static int teardown_device(void **state)
+{
+    assert_true(fake_device_n_ops() > 0);
+    assert_int_equal(fake_device_n_allocations(), 0);
+    return teardown(state);
 }
 
 /* All cases at once, each in a session of its own. */
@@ -110,19 +131,22 @@ static void run_batch(struct bed *b, const struct prompts *p)
 
 static void batch_threads_and_instruction_sets(void **state)
 {
-    for (int isa = 0; isa <= (int)cpu_isa_best(); isa++)
+    const struct prompts *p = *state;
+
+    for (int isa = p->b->host_memory ? 0 : (int)cpu_isa_best(); isa <= (int)cpu_isa_best(); isa++)
         for (int32_t threads = 1; threads <= 3; threads++) {
             if (isa == CPU_ISA_PLAIN && !dtype_is_plain(held))
                 continue; /* slow with sanitizers: only the replies that the others must give */
-            struct weights *w = held_weights((enum cpu_isa)isa);
+            struct weights *w =
+                held_weights(p->b->host_memory ? cpu_backend((enum cpu_isa)isa) : p->b);
             struct engine_options o = tiny_options(w);
             struct bed b;
 
             o.n_threads = threads;
             o.group_rows = threads == 3 ? 3 : 0;
             bed_open(&b, &o);
-            run_batch(&b, *state); /* cold */
-            run_batch(&b, *state); /* from the prefix tree */
+            run_batch(&b, p); /* cold */
+            run_batch(&b, p); /* from the prefix tree */
             assert_true(bed_stats(&b).prefix_hit_tokens > 0);
             bed_close(&b);
             weights_unref(w);
@@ -131,8 +155,9 @@ static void batch_threads_and_instruction_sets(void **state)
 
 static void chunked_prefill(void **state)
 {
+    const struct prompts *p = *state;
     static const int32_t chunk[] = {1, 3, 16, 50};
-    struct weights *w = held_weights(cpu_isa_best());
+    struct weights *w = held_weights(p->b);
 
     for (size_t i = 0; i < ARRAY_LEN(chunk); i++) {
         struct engine_options o = tiny_options(w);
@@ -142,7 +167,7 @@ static void chunked_prefill(void **state)
         o.max_batch_rows = 16;
         o.no_prefix_cache = true;
         bed_open(&b, &o);
-        run_batch(&b, *state);
+        run_batch(&b, p);
         bed_close(&b);
     }
     weights_unref(w);
@@ -150,7 +175,8 @@ static void chunked_prefill(void **state)
 
 static void preempted_and_computed_again(void **state)
 {
-    struct weights *w = held_weights(cpu_isa_best());
+    const struct prompts *p = *state;
+    struct weights *w = held_weights(p->b);
     int64_t page = kv_page_bytes(weights_backend(w), weights_config(w), weights_kv_dtype(w));
 
     for (int cached = 0; cached < 2; cached++)
@@ -162,7 +188,7 @@ static void preempted_and_computed_again(void **state)
             o.n_threads = threads;
             o.no_prefix_cache = !cached;
             bed_open(&b, &o);
-            run_batch(&b, *state);
+            run_batch(&b, p);
             assert_true(bed_stats(&b).preemptions > 0);
             bed_close(&b);
         }
@@ -172,7 +198,7 @@ static void preempted_and_computed_again(void **state)
 static void prefix_hit_counts_and_agrees(void **state)
 {
     const struct prompts *p = *state;
-    struct weights *w = held_weights(cpu_isa_best());
+    struct weights *w = held_weights(p->b);
     struct engine_options o = tiny_options(w);
     int last = N_CASES - 1;
     struct bed b;
@@ -199,7 +225,7 @@ static void prefix_hit_counts_and_agrees(void **state)
 static void forks_and_turns(void **state)
 {
     const struct prompts *p = *state;
-    struct weights *w = held_weights(cpu_isa_best());
+    struct weights *w = held_weights(p->b);
 
     for (int cached = 0; cached < 2; cached++)
         for (int i = 0; i < N_CASES; i++) {
@@ -240,7 +266,7 @@ static void forks_and_turns(void **state)
 static void token_in_token_out(void **state)
 {
     const struct prompts *p = *state;
-    struct weights *w = held_weights(cpu_isa_best());
+    struct weights *w = held_weights(p->b);
     struct engine_options o = tiny_options(w);
     struct bed b;
 
@@ -283,12 +309,16 @@ int main(void)
     int failed = 0;
 
     held = DTYPE_F32;
-    failed += cmocka_run_group_tests_name("f32", tests, setup, teardown);
+    failed += cmocka_run_group_tests_name("f32", tests, setup_cpu, teardown);
     held = DTYPE_BF16;
-    failed += cmocka_run_group_tests_name("bf16", tests, setup, teardown);
+    failed += cmocka_run_group_tests_name("bf16", tests, setup_cpu, teardown);
     for (int t = 0; quantised_types[t] != DTYPE_N; t++) {
         held = quantised_types[t];
-        failed += cmocka_run_group_tests_name(dtype_name(held), tests, setup, teardown);
+        failed += cmocka_run_group_tests_name(dtype_name(held), tests, setup_cpu, teardown);
     }
+    held = DTYPE_F32;
+    failed += cmocka_run_group_tests_name("f32, device", tests, setup_device, teardown_device);
+    held = DTYPE_Q8_0;
+    failed += cmocka_run_group_tests_name("q8_0, device", tests, setup_device, teardown_device);
     return failed;
 }

@@ -73,10 +73,14 @@ static float unit(uint64_t seed, uint32_t i, uint32_t stream)
 struct weights *tiny_weights(const struct model_config *c, const struct backend *b, uint64_t seed)
 {
     struct weights *start = NULL, *w = NULL;
-    float *flat;
+    const struct lane alone = {0};
+    size_t bytes;
+    float *flat, *there;
 
     assert_ok(weights_init(b, arch_find(c->architecture), c, seed, &start, why));
-    flat = mem_aligned_alloc((size_t)weights_n_params(start), sizeof(float));
+    bytes = (size_t)weights_n_params(start) * sizeof(float);
+    flat = xmalloc(bytes);
+    there = b->alloc(b->ctx, bytes);
     for (int32_t i = 0; i < weights_n(start); i++) {
         bool norm = weights_at(start, i)->m.n_out == 1;
 
@@ -84,8 +88,10 @@ struct weights *tiny_weights(const struct model_config *c, const struct backend 
             flat[j] =
                 norm ? 1.0f + 0.3f * unit(seed, (uint32_t)j, 1) : 0.4f * unit(seed, (uint32_t)j, 2);
     }
-    assert_ok(weights_from_flat(start, flat, 1, &w, why));
-    mem_aligned_free(flat);
+    b->upload(&alone, there, flat, bytes);
+    assert_ok(weights_from_flat(start, there, 1, &w, why));
+    b->release(b->ctx, there);
+    free(flat);
     weights_unref(start);
     return w;
 }
