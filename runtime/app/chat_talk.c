@@ -258,6 +258,18 @@ bool chat_until_readable(void *chat, int fd)
 
 /* ---- messages */
 
+/* A template without tools leaves them out, and the model knows nothing of them. */
+static void warn_of_template(const struct chat *c, const struct model *m)
+{
+    const struct plan_agent *agent = plan_agent_find(troupe_run_plan(c->run), CHAT_STEP);
+    const char *template = m->info.chat_template;
+
+    if (agent->n_tools > 0 && m->info.takes_ids && template && !strstr(template, "tools"))
+        log_write(c->app->log, LOG_WARN,
+                  "the chat template of this model has no tools: the model does not see them, "
+                  "unless --system describes them");
+}
+
 /* The model writes the replies, so what they look like depends on it. */
 static enum status take_model(struct chat *c, struct error *err)
 {
@@ -267,6 +279,8 @@ static enum status take_model(struct chat *c, struct error *err)
     enum status st = troupe_model(c->app->troupe, name, &m, err);
 
     c->out.model = m;
+    if (!st)
+        warn_of_template(c, m);
     return st;
 }
 

@@ -206,6 +206,16 @@ class Approval(McpCase):
         self.assertEqual(self.marks("book"), ['book {"seats": 4, "window": true}'], r.err)
 
 
+    def test_a_form_in_a_run_is_answered_in_the_open_call(self):
+        self.notes()
+        self.trust_project()
+        self.write("book.yaml", 'schema: blueprint/v1\nsteps:\n  book: {tool: notes__book}\noutput: "${book}"\n')
+        code, out, seen = self.ask(["4", "true"], "run", "book.yaml")
+        self.assertEqual((code, out), (0, '"booked {\\"seats\\": 4, \\"window\\": true}"\n'), seen)
+        self.assertIn("At the window", seen)
+        self.assertEqual(self.marks("asks"), ["asks How many seats?"], "the server asked again: the call was started again")
+
+
 class Use(McpCase):
     def setUp(self):
         super().setUp()

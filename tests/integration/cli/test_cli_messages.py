@@ -54,6 +54,13 @@ class Messages(CliCase):
         self.assertEqual(self.generate(one, "--tools", "tools.json")["prompt_ids"], self.recorded()[0][0])
         self.assertLess(len(self.generate(one)["prompt_ids"]), len(self.recorded()[0][0]))
 
+    def test_a_template_without_tools_is_a_warning(self):
+        words = "the chat template of this model has no tools"
+        self.assertNotIn(words, self.chat("one\n", "--tools", "echo").err)
+        self.write("digits/chat_template.jinja", "{% for m in messages %}{{ m.content }}<|im_end|>{% endfor %}")
+        self.assertIn(words, self.chat("one\n", "--tools", "echo").err)
+        self.assertNotIn(words, self.chat("one\n").err)
+
     def test_a_talk_that_was_saved_goes_on(self):
         self.chat("one\n/save said.json\ntwo\n")
         with open(os.path.join(self.dir, "said.json"), encoding="utf-8") as f:
