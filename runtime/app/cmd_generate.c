@@ -316,6 +316,7 @@ static const enum option_id generate_options[] = {OPT_MODEL,
                                                   OPT_CONTEXT,
                                                   OPT_CPU_ISA,
                                                   OPT_WEIGHT_TYPE,
+                                                  OPT_KV_TYPE,
                                                   OPT_END};
 const struct command_spec cmd_generate = {"generate",
                                           "models",

@@ -26,6 +26,8 @@ static const struct {
 
 /* The type of the weights that the tests run with, one group of tests after another. */
 static enum dtype held;
+/* And of keys and values; DTYPE_N: the default. */
+static enum dtype kept = DTYPE_N;
 
 static struct weights *held_weights(enum cpu_isa isa)
 {
@@ -38,6 +40,14 @@ static struct weights *held_weights(enum cpu_isa isa)
     c.initializer_range = dtype_info(held)->block == 256 ? 0.1 : 0.2;
     assert_ok(weights_init(cpu_backend(isa), arch_find(c.architecture), &c, 1, &w, why));
     return quantised_weights(w, held, cpu_backend(isa));
+}
+
+static struct engine_options held_options(struct weights *w)
+{
+    struct engine_options o = tiny_options(w);
+
+    o.kv_dtype = kept;
+    return o;
 }
 
 struct prompts {
@@ -61,7 +71,7 @@ static int setup(void **state)
 {
     struct prompts *p = xcalloc(1, sizeof(*p));
     struct weights *w = held_weights(CPU_ISA_PLAIN);
-    struct engine_options o = tiny_options(w);
+    struct engine_options o = held_options(w);
 
     o.no_prefix_cache = true;
     for (int i = 0; i < N_CASES; i++) {
@@ -115,7 +125,7 @@ static void batch_threads_and_instruction_sets(void **state)
             if (isa == CPU_ISA_PLAIN && !dtype_is_plain(held))
                 continue; /* slow with sanitizers: only the replies that the others must give */
             struct weights *w = held_weights((enum cpu_isa)isa);
-            struct engine_options o = tiny_options(w);
+            struct engine_options o = held_options(w);
             struct bed b;
 
             o.n_threads = threads;
@@ -135,7 +145,7 @@ static void chunked_prefill(void **state)
     struct weights *w = held_weights(cpu_isa_best());
 
     for (size_t i = 0; i < ARRAY_LEN(chunk); i++) {
-        struct engine_options o = tiny_options(w);
+        struct engine_options o = held_options(w);
         struct bed b;
 
         o.prefill_chunk = chunk[i];
@@ -151,11 +161,12 @@ static void chunked_prefill(void **state)
 static void preempted_and_computed_again(void **state)
 {
     struct weights *w = held_weights(cpu_isa_best());
-    int64_t page = kv_page_bytes(weights_backend(w), weights_config(w), weights_kv_dtype(w));
+    int64_t page = kv_page_bytes(weights_backend(w), weights_config(w),
+                                 kept == DTYPE_N ? weights_kv_dtype(w) : kept);
 
     for (int cached = 0; cached < 2; cached++)
         for (int32_t threads = 1; threads <= 2; threads++) {
-            struct engine_options o = tiny_options(w);
+            struct engine_options o = held_options(w);
             struct bed b;
 
             o.kv_bytes = 20 * page; /* the longest alone takes 16 */
@@ -173,7 +184,7 @@ static void prefix_hit_counts_and_agrees(void **state)
 {
     const struct prompts *p = *state;
     struct weights *w = held_weights(cpu_isa_best());
-    struct engine_options o = tiny_options(w);
+    struct engine_options o = held_options(w);
     int last = N_CASES - 1;
     struct bed b;
     struct ask a;
@@ -203,7 +214,7 @@ static void forks_and_turns(void **state)
 
     for (int cached = 0; cached < 2; cached++)
         for (int i = 0; i < N_CASES; i++) {
-            struct engine_options o = tiny_options(w);
+            struct engine_options o = held_options(w);
             int32_t half = cases[i].n_prompt / 2;
             struct model_session *s, *f, *g;
             struct ask warm, a, again, other;
@@ -241,7 +252,7 @@ static void token_in_token_out(void **state)
 {
     const struct prompts *p = *state;
     struct weights *w = held_weights(cpu_isa_best());
-    struct engine_options o = tiny_options(w);
+    struct engine_options o = held_options(w);
     struct bed b;
 
     bed_open(&b, &o);
@@ -290,5 +301,8 @@ int main(void)
         held = quantised_types[t];
         failed += cmocka_run_group_tests_name(dtype_name(held), tests, setup, teardown);
     }
+    held = DTYPE_F32;
+    kept = DTYPE_Q8_0;
+    failed += cmocka_run_group_tests_name("f32, keys and values in q8", tests, setup, teardown);
     return failed;
 }
