@@ -210,6 +210,26 @@ static void end_held(struct runner *r)
         runner_cancel(r);
 }
 
+/* Does a step do something, or is it about to? */
+static bool is_busy(const struct runner *r)
+{
+    return frame_is_stopping(r->root) || r->frames.n_in[FRAME_WORKING] +
+                                                 r->frames.n_in[FRAME_STOPPING] +
+                                                 r->frames.n_in[FRAME_BACKOFF] >
+                                             0;
+}
+
+bool runner_only_asks(const struct runner *r)
+{
+    struct runner_open open;
+
+    if (r->phase != RUNNER_ACTIVE || r->pump || r->frames.ready_first || r->root_ended ||
+        is_busy(r) || r->frames.n_in[FRAME_HELD] > 0)
+        return false;
+    runner_look(r, &open);
+    return open.n_working == 0 && open.n_waits == 0 && open.n_questions + open.n_unlimited > 0;
+}
+
 static void consider_end(struct runner *r)
 {
     struct runner_open open;
@@ -221,10 +241,7 @@ static void consider_end(struct runner *r)
         return;
     }
     assert(r->root->child);
-    if (frame_is_stopping(r->root) || r->frames.n_in[FRAME_WORKING] +
-                                              r->frames.n_in[FRAME_STOPPING] +
-                                              r->frames.n_in[FRAME_BACKOFF] >
-                                          0)
+    if (is_busy(r))
         return;
     if (r->frames.n_in[FRAME_HELD] > 0) {
         end_held(r);

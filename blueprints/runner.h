@@ -94,5 +94,7 @@ struct runner_open {
     int64_t next_due_ms; /* the earliest deadline, end of a wait or retry; wall clock; 0: none */
 };
 void runner_look(const struct runner *r, struct runner_open *out);
+/* Are questions all that is open? Of a runner that stays (RUNNER_STAY_ALL). */
+bool runner_only_asks(const struct runner *r);
 
 #endif

@@ -21,7 +21,7 @@
  *    by the tree (l, l+8), (l, l+4), (l, l+2), (l, l+1);
  *  - softmax and log-sum-exp work in fixed blocks (256 keys, 4096 columns), each giving
  *    (max, sum, ...) by the same lanes, merged in block order;
- *  - exp and log are those of fmath.h; of libm only fmaf and sqrtf are used.
+ *  - exp, log and tanh are those of fmath.h and v16.h; of libm only fmaf and sqrtf are used.
  *
  * A lane says which threads run an op: one worker alone (pool NULL: small models shard by
  * rows, each worker taking its rows through all layers) or a whole pool that
@@ -48,7 +48,8 @@
 
 struct lane {
     struct pool *pool; /* NULL: the calling thread alone */
-    void *stream;      /* devices: the queue of this lane; CPU: unused */
+    void *stream;      /* devices: the queue of this lane; NULL: runs alone, after all that any lane
+                        * was given before and before all that follows. CPU: unused */
 };
 
 /* A weight W (n_out, n_in) as in Hugging Face: y = x W^T. `rows` is row-major; of a quantised dtype

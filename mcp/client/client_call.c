@@ -82,6 +82,7 @@ void client_call_free(struct client_call *call, bool cancel)
     *(call->next ? &call->next->prev : &c->last_call) = call->prev;
     c->n_calls--;
     mcp_caller_unref(call->caller);
+    map_free(call->urls, NULL);
     free(call->waiting);
     free(call);
 }

@@ -34,6 +34,7 @@ struct client_call {
     size_t note_bytes;
     struct loop_timer *timer; /* parked: its deadline; open: asks for input soon */
     int32_t n_inputs;         /* since the beginning: makes keys */
+    struct map *urls;         /* elicitationId of URLs that were asked for; NULL: none */
     bool is_parked;
 };
 
@@ -65,6 +66,8 @@ void client_call_note(struct client_call *call, enum mcp_method note, struct jso
 /* A request of a legacy server. Answers it at once, or makes it an input request of `call`. */
 void client_park_ask(struct client_call *call, struct json_view id, enum mcp_method method,
                      struct json_view params);
+/* The server says that what it wanted at a URL was done there: a note for the call that asked. */
+void client_park_completed(struct mcp_client *c, struct json_view params);
 /* The server takes a request back. */
 void client_park_withdraw(struct mcp_client *c, struct json_view id);
 /* Does the exchange name a parked call? Then it is taken care of. */

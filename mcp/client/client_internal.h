@@ -146,7 +146,7 @@ void client_probe(struct mcp_client *c);
 void client_probe_again(struct mcp_client *c);
 
 /* client_receive.c */
-void client_receive(void *ctx, int64_t from, const char *bytes, size_t n);
+bool client_receive(void *ctx, int64_t from, const char *bytes, size_t n);
 void client_ended(void *ctx, int64_t id, const struct client_link_end *end);
 
 /* client_salvage.c */

@@ -27,8 +27,9 @@ struct client_link_end {
 
 struct client_link_events {
     void *ctx;
-    /* A message, not checked. from: the request on whose stream it came; 0: not known. */
-    void (*message)(void *ctx, int64_t from, const char *bytes, size_t n);
+    /* A message, not checked. from: the request on whose stream it came; 0: not known. true: it is
+     * the answer to an open request; of others a link may take fewer than come. */
+    bool (*message)(void *ctx, int64_t from, const char *bytes, size_t n);
     /* Nothing more comes for this request. 0: a message that was too long; its request is not
      * known. Not after `drop`. */
     void (*ended)(void *ctx, int64_t id, const struct client_link_end *end);

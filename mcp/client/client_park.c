@@ -17,7 +17,8 @@
 
 #define STATE_PREFIX "park:"
 #define STATE_BYTES  80
-#define INPUTS_MAX   16 /* of a call at a time */
+#define INPUTS_MAX   16  /* of a call at a time */
+#define URLS_MAX     100 /* that a call has asked for */
 
 struct park_input {
     struct park_input *next;
@@ -256,6 +257,35 @@ static void add_input(struct client_call *call, struct json_view id, enum mcp_me
     *end = in;
 }
 
+static void remember_url(struct client_call *call, enum mcp_method method, struct json_view params)
+{
+    struct str id = STR_INIT;
+
+    if (method == MCP_ELICIT && json_view_text(json_view_get(params, "elicitationId"), &id)) {
+        if (!call->urls)
+            call->urls = map_new();
+        if (map_size(call->urls) < URLS_MAX)
+            (void)map_put(call->urls, str_cstr(&id), call);
+    }
+    str_deinit(&id);
+}
+
+void client_park_completed(struct mcp_client *c, struct json_view params)
+{
+    struct client_call *call = c->calls;
+    struct str id = STR_INIT;
+
+    if (!json_view_text(json_view_get(params, "elicitationId"), &id))
+        call = NULL;
+    while (call && !(call->urls && map_remove(call->urls, str_cstr(&id))))
+        call = call->next;
+    str_deinit(&id);
+    if (call)
+        client_call_note(call, MCP_ELICIT_COMPLETE, params);
+    else
+        c->counts.unknown++;
+}
+
 void client_park_ask(struct client_call *call, struct json_view id, enum mcp_method method,
                      struct json_view params)
 {
@@ -273,6 +303,7 @@ void client_park_ask(struct client_call *call, struct json_view id, enum mcp_met
         return;
     }
     add_input(call, id, method, params);
+    remember_url(call, method, params);
     if (!call->is_parked && !call->timer)
         set_timer(call, 0, on_soon);
 }

@@ -22,7 +22,7 @@ static void garbage(struct mcp_client *c, const char *why)
 
 /* ---- answers */
 
-static void take_answer(struct mcp_client *c, int64_t from, const struct rpc_message *m)
+static bool take_answer(struct mcp_client *c, int64_t from, const struct rpc_message *m)
 {
     /* An error about a message that could not be read has no id: the stream says which. */
     int64_t id = m->id.at ? json_view_int(m->id, -1) : from;
@@ -30,12 +30,13 @@ static void take_answer(struct mcp_client *c, int64_t from, const struct rpc_mes
 
     if (r && (from == 0 || from == id)) {
         client_request_end(r, &(struct client_reply){.message = m});
-        return;
+        return true;
     }
     if (id > 0 && id < c->next_id && !r)
         c->counts.late++;
     else
         c->counts.unknown++;
+    return false;
 }
 
 /* ---- requests of the server */
@@ -153,6 +154,9 @@ static void take_note(struct mcp_client *c, int64_t from, const struct rpc_messa
     case MCP_ACKNOWLEDGED:
         take_acknowledged(c, from, m->params);
         break;
+    case MCP_ELICIT_COMPLETE:
+        client_park_completed(c, m->params);
+        break;
     case MCP_CANCELLED:
         client_park_withdraw(c, json_view_get(m->params, "requestId"));
         break;
@@ -163,13 +167,13 @@ static void take_note(struct mcp_client *c, int64_t from, const struct rpc_messa
 
 /* ---- from the link */
 
-static void take(struct mcp_client *c, int64_t from, const struct rpc_message *m)
+/* true: an answer to an open request. */
+static bool take(struct mcp_client *c, int64_t from, const struct rpc_message *m)
 {
     switch (m->kind) {
     case RPC_RESULT:
     case RPC_ERROR:
-        take_answer(c, from, m);
-        break;
+        return take_answer(c, from, m);
     case RPC_REQUEST:
         take_request(c, from, m);
         break;
@@ -177,6 +181,7 @@ static void take(struct mcp_client *c, int64_t from, const struct rpc_message *m
         take_note(c, from, m);
         break;
     }
+    return false;
 }
 
 /* A message that cannot be read; m has what could be. */
@@ -190,7 +195,7 @@ static void take_broken(struct mcp_client *c, int64_t from, const char *bytes, s
     enum rpc_code code;
 
     if (rest && !rpc_read(rest, n, c->spec.limits.message_bytes, m, &code, NULL)) {
-        take(c, from, m);
+        (void)take(c, from, m);
     } else {
         garbage(c, err->message);
         error_note(err, "the answer of %s is not valid", c->spec.name);
@@ -200,7 +205,7 @@ static void take_broken(struct mcp_client *c, int64_t from, const char *bytes, s
     free(rest);
 }
 
-void client_receive(void *ctx, int64_t from, const char *bytes, size_t n)
+bool client_receive(void *ctx, int64_t from, const char *bytes, size_t n)
 {
     struct mcp_client *c = ctx;
     struct error err = ERROR_INIT;
@@ -210,7 +215,8 @@ void client_receive(void *ctx, int64_t from, const char *bytes, size_t n)
     if (rpc_read(bytes, n, c->spec.limits.message_bytes, &m, &code, &err))
         take_broken(c, from, bytes, n, &m, &err);
     else
-        take(c, from, &m);
+        return take(c, from, &m);
+    return false;
 }
 
 /* A message that was too long: of the only request that is open, if there is one alone. */

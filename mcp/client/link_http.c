@@ -18,6 +18,7 @@
 #include "mcp/client/client_link.h"
 #include "mcp/client/link_fetch.h"
 #include "mcp/rpc/header_text.h"
+#include "runtime/base/map.h"
 #include "runtime/base/memory.h"
 #include "runtime/http/sse.h"
 #include "runtime/loop/loop.h"
@@ -28,8 +29,8 @@
 #define RETRY_MS         1000 /* without a `retry` of the server */
 #define RETRY_MIN_MS     50 /* a server that says 0 and always has an event must not keep us busy */
 #define RETRY_MAX_MS     60000
-#define RESUMES_MAX      10 /* without an event in between */
-#define SUSTAINED_MS     60000
+#define RESUMES_MAX      10    /* without an event in between */
+#define SUSTAINED_MS     10000 /* a GET stream that lived so long makes its gap small again */
 
 struct link_http;
 
@@ -59,6 +60,7 @@ struct link_http {
     struct client_link link;
     const struct mcp_client_spec *spec;
     struct http_slot *slots;
+    struct map *by_id;     /* those of requests: the id in decimal */
     struct http_slot *get; /* or NULL */
     int32_t n_answers;     /* to requests of the server, of the slots */
     bool is_stopping;
@@ -77,10 +79,21 @@ static struct link_http *of(struct client_link *l)
 
 /* ---- slots */
 
+#define ID_BYTES 24
+
+static const char *id_key(int64_t id, char key[ID_BYTES])
+{
+    (void)snprintf(key, ID_BYTES, "%lld", (long long)id);
+    return key;
+}
+
 static struct http_slot *new_slot(struct link_http *l, int64_t id, enum mcp_method method)
 {
     struct http_slot *s = xcalloc(1, sizeof(*s));
+    char key[ID_BYTES];
 
+    if (id)
+        (void)map_put(l->by_id, id_key(id, key), s);
     s->link = l;
     s->id = id;
     s->method = method;
@@ -122,9 +135,11 @@ static void not_awaited(struct http_slot *s)
 static void free_slot(struct http_slot *s)
 {
     struct link_http *l = s->link;
+    char key[ID_BYTES];
 
     not_awaited(s);
-
+    if (s->id)
+        (void)map_remove(l->by_id, id_key(s->id, key));
     *(s->prev ? &s->prev->next : &l->slots) = s->next;
     if (s->next)
         s->next->prev = s->prev;
@@ -145,15 +160,6 @@ static void drop_slot(struct http_slot *s)
         s->is_dropped = true;
     else
         free_slot(s);
-}
-
-static struct http_slot *find(struct link_http *l, int64_t id)
-{
-    struct http_slot *s = l->slots;
-
-    while (s && s->id != id)
-        s = s->next;
-    return s;
 }
 
 static void give(struct http_slot *s, const char *bytes, size_t n)
@@ -201,7 +207,8 @@ static enum status on_event(void *ctx, const struct sse_event *e, struct error *
     struct http_slot *s = ctx;
 
     (void)err;
-    s->n_resumes = 0;
+    if (!s->is_get) /* a GET stream may begin with an event and end at once, again and again */
+        s->n_resumes = 0;
     if (e->n > 0 && !s->is_dropped)
         give(s, e->data, e->n);
     return s->is_dropped ? STATUS_CANCELLED : STATUS_OK;
@@ -454,7 +461,8 @@ static enum status send(struct client_link *link, const struct client_send *m, s
 
 static void drop(struct client_link *link, int64_t id)
 {
-    struct http_slot *s = find(of(link), id);
+    char key[ID_BYTES];
+    struct http_slot *s = map_get(of(link)->by_id, id_key(id, key));
 
     if (s)
         drop_slot(s);
@@ -577,6 +585,7 @@ static void free_(struct client_link *link)
     loop_timer_free(l->timer);
     loop_timer_free(l->settling);
     str_deinit(&l->session);
+    map_free(l->by_id, NULL);
     free(l);
 }
 
@@ -596,5 +605,6 @@ struct client_link *link_http_new(const struct mcp_client_spec *spec,
     l->spec = spec;
     l->revision = MCP_REVISION_N;
     l->session = STR_INIT;
+    l->by_id = map_new();
     return &l->link;
 }

@@ -227,7 +227,7 @@ static enum status on_event(void *ctx, const struct sse_event *e, struct error *
         return STATUS_CANCELLED;
     if (strcmp(e->event, "endpoint") != 0) {
         if (e->n > 0)
-            l->link.events.message(l->link.events.ctx, 0, e->data, e->n);
+            (void)l->link.events.message(l->link.events.ctx, 0, e->data, e->n);
         return l->is_stopping ? STATUS_CANCELLED : STATUS_OK;
     }
     if (l->endpoint.len > 0) /* it has one place alone */

@@ -3,6 +3,11 @@
  * Lines may come in any pieces. One that is too long is dropped as it comes; its beginning says
  * whose answer it was, if it says so. Everything about processes is in this file.
  *
+ * What nobody has asked for is limited: UNASKED_MAX messages in WINDOW_MS. A server that writes
+ * more is not read until the window is over, so that it waits when its pipe is full: one that
+ * floods costs the other servers of the loop a few percent of its time, and itself the delay of
+ * its answers. At most one read's bytes wait here meanwhile.
+ *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <stdlib.h>
@@ -17,6 +22,9 @@
 #define ERROR_LINE_BYTES 4096
 #define HEAD_BYTES       200 /* of a line that is too long, for rpc_peek_id */
 #define TERM_MS          2000
+#define WINDOW_MS        10
+#define UNASKED_MAX      256
+#define UNASKED_BYTES    4096 /* so many bytes count as one message more */
 
 struct link_stdio {
     struct client_link link;
@@ -25,8 +33,12 @@ struct link_stdio {
     struct loop_tick *tick; /* writes `out` */
     struct str out;         /* what was sent in this turn of the loop: one write for all */
     struct str line, error_line;
-    bool is_skipping; /* the rest of a line that was too long */
-    bool is_deaf;     /* it has closed its input */
+    struct str rest; /* of a read, not looked at yet: the process is paused */
+    struct loop_timer *pause;
+    int64_t window_us; /* when the window began */
+    size_t n_unasked;  /* in the window */
+    bool is_skipping;  /* the rest of a line that was too long */
+    bool is_deaf;      /* it has closed its input */
     bool is_stopping;
     bool has_ended;
 };
@@ -50,18 +62,32 @@ static void too_long(struct link_stdio *s)
     s->link.events.ended(s->link.events.ctx, id, &(struct client_link_end){.err = &err});
 }
 
+/* What does not answer a request: of n bytes. */
+static void count_unasked(struct link_stdio *s, size_t n)
+{
+    int64_t now = seams_mono_us(seams_real()); /* a process has real time */
+
+    if (now - s->window_us >= WINDOW_MS * 1000) {
+        s->window_us = now;
+        s->n_unasked = 0;
+    }
+    s->n_unasked += 1 + n / UNASKED_BYTES;
+}
+
 static void give_line(struct link_stdio *s, const char *bytes, size_t n)
 {
     while (n > 0 && (bytes[n - 1] == '\r' || bytes[n - 1] == ' '))
         n--;
-    if (n > 0 && !s->is_stopping)
-        s->link.events.message(s->link.events.ctx, 0, bytes, n);
+    if (n == 0 || (!s->is_stopping && !s->link.events.message(s->link.events.ctx, 0, bytes, n)))
+        count_unasked(s, n);
 }
 
 static void keep(struct link_stdio *s, const char *bytes, size_t n)
 {
-    if (s->is_skipping)
+    if (s->is_skipping) {
+        count_unasked(s, n);
         return;
+    }
     str_append(&s->line, bytes, n);
     if (str_ok(&s->line))
         return;
@@ -72,15 +98,23 @@ static void keep(struct link_stdio *s, const char *bytes, size_t n)
     too_long(s);
 }
 
-static void take(struct link_stdio *s, const char *bytes, size_t n)
+/* Returns how many bytes it has taken: all, unless the window is used up. */
+static size_t take(struct link_stdio *s, const char *bytes, size_t all)
 {
+    size_t n = all;
+
     while (n > 0 && !s->is_stopping) {
         const char *end = memchr(bytes, '\n', n);
         size_t len = end ? (size_t)(end - bytes) : n;
 
+        if (s->n_unasked >= UNASKED_MAX) {
+            count_unasked(s, 0); /* the window may be over */
+            if (s->n_unasked >= UNASKED_MAX)
+                return all - n;
+        }
         if (!end) {
             keep(s, bytes, len);
-            return;
+            return all;
         }
         if (s->is_skipping) {
             s->is_skipping = false;
@@ -96,6 +130,38 @@ static void take(struct link_stdio *s, const char *bytes, size_t n)
         bytes = end + 1;
         n -= len + 1;
     }
+    return all;
+}
+
+static void window_over(void *ctx);
+
+/* The rest waits for the next window; the process is not read. */
+static void hold(struct link_stdio *s, const char *bytes, size_t n)
+{
+    struct str rest;
+
+    str_init(&rest, n);
+    str_append(&rest, bytes, n);
+    str_deinit(&s->rest); /* bytes may be of it */
+    s->rest = rest;
+    child_pause(s->child);
+    s->pause = loop_timer_new(s->spec->loop, WINDOW_MS, window_over, s);
+}
+
+static void window_over(void *ctx)
+{
+    struct link_stdio *s = ctx;
+    size_t n;
+
+    loop_timer_free(s->pause);
+    s->pause = NULL;
+    n = take(s, str_cstr(&s->rest), s->rest.len);
+    if (n < s->rest.len) {
+        hold(s, str_cstr(&s->rest) + n, s->rest.len - n);
+        return;
+    }
+    str_clear(&s->rest);
+    child_resume(s->child);
 }
 
 static void take_errors(struct link_stdio *s, const char *bytes, size_t n)
@@ -116,10 +182,14 @@ static void on_output(void *ctx, bool is_error, const char *bytes, size_t n)
 {
     struct link_stdio *s = ctx;
 
+    size_t taken = n;
+
     if (is_error)
         take_errors(s, bytes, n);
     else
-        take(s, bytes, n);
+        taken = take(s, bytes, n);
+    if (taken < n)
+        hold(s, bytes + taken, n - taken);
 }
 
 /* ---- what is sent */
@@ -228,6 +298,8 @@ static void free_(struct client_link *l)
     struct link_stdio *s = of(l);
 
     loop_tick_free(s->tick);
+    loop_timer_free(s->pause);
+    str_deinit(&s->rest);
     child_free(s->child);
     str_deinit(&s->out);
     str_deinit(&s->line);

@@ -20,6 +20,16 @@ enum status mcp_approval_path(struct str *out, struct error *err)
     return private_file_path("mcp-approved.json", out, err);
 }
 
+static void put_hash(const struct mcp_server_spec *s, char hex[65])
+{
+    sha256_hex(s->of_project ? &s->target_hash : &s->hash, hex);
+}
+
+static const char *folder_of(const struct mcp_server_spec *s)
+{
+    return s->of_project ? s->folder : s->changed_in;
+}
+
 enum status mcp_approval_has(const char *path, const struct mcp_server_spec *s, bool *out,
                              struct error *err)
 {
@@ -28,15 +38,15 @@ enum status mcp_approval_has(const char *path, const struct mcp_server_spec *s, 
     char hash[65];
     enum status st;
 
-    if (!s->of_project) {
+    if (!mcp_server_spec_needs_approval(s)) {
         *out = true;
         return STATUS_OK;
     }
     st = private_file_load(&f, &doc, err);
     if (st)
         return st;
-    sha256_hex(&s->target_hash, hash);
-    *out = strcmp(jv_get_string(jv_get(jv_get(jv_get(doc, "folders"), s->folder), s->name), ""),
+    put_hash(s, hash);
+    *out = strcmp(jv_get_string(jv_get(jv_get(jv_get(doc, "folders"), folder_of(s)), s->name), ""),
                   hash) == 0;
     jv_unref(doc);
     return STATUS_OK;
@@ -58,8 +68,8 @@ static void edit_add(void *ctx, struct json *doc)
     const struct mcp_server_spec *s = ((struct edit *)ctx)->server;
     char hash[65];
 
-    sha256_hex(&s->target_hash, hash);
-    jv_set_string(member(member(doc, "folders"), s->folder), s->name, hash);
+    put_hash(s, hash);
+    jv_set_string(member(member(doc, "folders"), folder_of(s)), s->name, hash);
 }
 
 enum status mcp_approval_add(const char *path, const struct seams *seams,
@@ -69,4 +79,15 @@ enum status mcp_approval_add(const char *path, const struct seams *seams,
     struct edit e = {s};
 
     return private_file_change(&f, seams, edit_add, &e, err);
+}
+
+void mcp_approval_put_missing(const struct mcp_server_spec *s, bool with_place, struct str *out)
+{
+    if (with_place)
+        str_printf(out, "%s:%ld: ", s->changed_by ? s->changed_by : s->file,
+                   s->changed_by ? s->changed_line : s->line);
+    if (s->changed_by)
+        str_printf(out, "this project's changes of your server %s are not approved", s->name);
+    else
+        str_printf(out, "server %s of this project is not approved", s->name);
 }

@@ -214,6 +214,18 @@ static void check_section(struct mcp_config *c, const struct mcp_source *source)
         mcp_note_error(&c->notes, &why);
 }
 
+/* A file of the working folder changes a server of the user. */
+static void note_changed(struct mcp_server_spec *s, const struct mcp_node *entry)
+{
+    long column;
+
+    if (s->changed_by)
+        return;
+    s->changed_by = xstrdup(entry->source->path);
+    s->changed_in = xstrdup(entry->source->folder);
+    mcp_node_place(entry, true, &s->changed_line, &column);
+}
+
 /* Entries that have only settings, of the file that counts least first, so that the other wins. */
 static void add_settings(struct mcp_config *c)
 {
@@ -231,13 +243,16 @@ static void add_settings(struct mcp_config *c)
 
             if (mcp_spec_has_target(&entry))
                 continue;
-            if (s)
+            if (s) {
                 mcp_spec_read_settings(&entry, s, &c->notes);
-            else
+                if (order[i] == PROJECT_YAML && !s->of_project)
+                    note_changed(s, &entry);
+            } else {
                 mcp_note_at(&c->notes, MCP_CONFIG_WARNING, &entry, true,
                             "settings for server %.60s, which no file defines (it has neither "
                             "`command` nor `url`)",
                             entry.key);
+            }
         }
     }
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "mcp/config/mcp_server_spec.h"
 #include "runtime/base/file_open.h"
 #include "runtime/base/map.h"
 #include "runtime/base/memory.h"
@@ -379,6 +380,9 @@ enum status mcp_edit_add(const struct seams *seams, const char *path, const char
 
     if (!st && !*name)
         st = error_set(err, STATUS_USAGE, "the name of a server is empty");
+    if (!st && mcp_server_name_is_own(name))
+        st = error_set(err, STATUS_USAGE,
+                       "%s is the name of Troupe's own tools; choose another one", name);
     if (!st && !replace && jv_get(servers_of(&f), name)) {
         st = error_at(err, STATUS_INVALID, path, 0, 0, "server %.60s is there already", name);
         error_hint(err, "remove it first, or choose another name");

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "mcp/config/mcp_expand.h"
 #include "runtime/base/glob.h"
@@ -102,8 +103,26 @@ void mcp_server_spec_unref(struct mcp_server_spec *s)
     free(s->file);
     free(s->folder);
     free(s->workspace);
+    free(s->changed_by);
+    free(s->changed_in);
     free(s->problem);
     free(s);
+}
+
+bool mcp_server_spec_needs_approval(const struct mcp_server_spec *s)
+{
+    return s->of_project || s->changed_by;
+}
+
+const char *const mcp_own_names[MCP_OWN_NAMES] = {"blueprint", "agent", "troupe"};
+
+bool mcp_server_name_is_own(const char *name)
+{
+    for (size_t i = 0; i < MCP_OWN_NAMES; i++) {
+        if (strcasecmp(mcp_own_names[i], name) == 0)
+            return true;
+    }
+    return false;
 }
 
 void mcp_server_spec_set_problem(struct mcp_server_spec *s, const struct error *err)
@@ -205,6 +224,7 @@ void mcp_server_spec_hash(struct mcp_server_spec *s)
     h = hasher_new();
     hasher_add(h, s->start_hash.byte, sizeof(s->start_hash.byte));
     add_number(h, set->timeout_ms);
+    add_number(h, set->total_timeout_ms);
     add_number(h, set->start_timeout_ms);
     add_number(h, set->idle_shutdown_ms);
     add_number(h, set->max_in_flight);

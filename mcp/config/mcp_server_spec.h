@@ -57,6 +57,7 @@ struct mcp_tool_effect {
 struct mcp_settings {
     bool enabled;
     int64_t timeout_ms;       /* of one request */
+    int64_t total_timeout_ms; /* of one request that reports progress; 0: an hour, or timeout_ms */
     int64_t start_timeout_ms; /* until the server has answered its first request */
     int64_t idle_shutdown_ms; /* 0: never */
     int32_t max_in_flight;    /* requests at a time */
@@ -91,6 +92,10 @@ struct mcp_server_spec {
     /* From a file of the working folder, which may have come from anywhere: the caller asks before
      * it starts what such a file names. */
     bool of_project;
+    /* Of a user's server: the troupe.yaml of a working folder that changes its settings, and that
+     * folder; NULL: none. It may have come from anywhere too. */
+    char *changed_by, *changed_in;
+    long changed_line;
 
     struct sha256 hash;        /* of all but the place */
     struct sha256 start_hash;  /* of what it is started with; equal: no restart is needed */
@@ -106,6 +111,14 @@ void mcp_server_spec_unref(struct mcp_server_spec *s); /* NULL is fine */
 void mcp_server_spec_set_problem(struct mcp_server_spec *s, const struct error *err);
 /* Sets the hashes. */
 void mcp_server_spec_hash(struct mcp_server_spec *s);
+
+/* Does a person have to approve it before it is started? */
+bool mcp_server_spec_needs_approval(const struct mcp_server_spec *s);
+/* Names of Troupe's own tools begin with these: no server has one of them for its name (in any
+ * case). */
+#define MCP_OWN_NAMES 3
+extern const char *const mcp_own_names[MCP_OWN_NAMES]; /* "blueprint", "agent", "troupe" */
+bool mcp_server_name_is_own(const char *name);
 
 /* The effect of a tool, by the server's own name: an exact name counts more than a pattern, an
  * earlier pattern more than a later one. */

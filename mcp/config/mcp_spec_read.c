@@ -308,6 +308,11 @@ static enum status read_timeout(struct reader *r, const struct mcp_node *v, stru
     return take_duration(r, v, &r->spec->settings.timeout_ms, err);
 }
 
+static enum status read_total_timeout(struct reader *r, const struct mcp_node *v, struct error *err)
+{
+    return take_duration(r, v, &r->spec->settings.total_timeout_ms, err);
+}
+
 static enum status read_start_timeout(struct reader *r, const struct mcp_node *v, struct error *err)
 {
     return take_duration(r, v, &r->spec->settings.start_timeout_ms, err);
@@ -551,6 +556,9 @@ struct mcp_server_spec *mcp_spec_read(const struct mcp_node *entry, const struct
     mcp_node_place(entry, true, &s->line, &s->column);
     if (!*s->name)
         st = mcp_fault(&why, entry, "the name of a server is empty");
+    else if (mcp_server_name_is_own(s->name))
+        st = mcp_fault(&why, entry, "%s is the name of Troupe's own tools; choose another one",
+                       s->name);
     if (!st)
         st = read_fields(&r, entry, &why);
     if (!st)

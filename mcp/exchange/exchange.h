@@ -86,7 +86,8 @@ struct mcp_handler {
 /* What the edge wants to hear. */
 struct mcp_exchange_events {
     /* A notification that belongs to this request: MCP_PROGRESS (params without a token),
-     * MCP_MESSAGE, and those of MCP_LISTEN. params are lent. May be NULL. */
+     * MCP_MESSAGE, MCP_ELICIT_COMPLETE (which modern clients do not know), and those of
+     * MCP_LISTEN. params are lent. May be NULL. */
     void (*note)(void *ctx, struct mcp_exchange *x, enum mcp_method note, struct json_view params);
     /* The answer. The edge drops its reference in it or later. */
     void (*done)(void *ctx, struct mcp_exchange *x, const struct mcp_answer *a);

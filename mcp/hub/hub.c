@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "mcp/hub/hub_catalog.h"
+#include "mcp/hub/hub_index.h"
 #include "mcp/hub/hub_internal.h"
 #include "mcp/hub/hub_retry.h"
 #include "runtime/base/memory.h"
@@ -118,6 +119,7 @@ void hub_settings_changed(struct hub *h, const char *name, const struct hub_sour
 void hub_set_views(struct hub *h, const struct hub_views *views)
 {
     h->o.views = views ? views : h->all;
+    hub_indexes_clear(h->indexes);
     for (size_t i = 0; i < h->n_servers; i++) {
         for (int k = 0; k < HUB_LIST_N; k++) {
             if (h->server[i]->change[k].version)
@@ -302,6 +304,7 @@ struct hub *hub_new(struct loop *l, const struct hub_options *o)
     h->seal = hub_seal_new(o->seams, NULL);
     h->task_seal = hub_seal_new(o->seams, o->key);
     h->o.key = NULL;
+    h->indexes = hub_indexes_new();
     h->retries = hub_retries_new(l, h->o.kept_ms, h->o.kept_bytes);
     h->busy = map_new();
     h->names = hub_names_new();
@@ -326,6 +329,7 @@ void hub_free(struct hub *h)
     while (h->n_servers)
         remove_at(h, h->n_servers - 1);
     assert(!h->calls && !h->listings);
+    hub_indexes_free(h->indexes);
     hub_retries_free(h->retries);
     map_free(h->busy, NULL);
     hub_seal_free(h->seal);

@@ -142,7 +142,8 @@ static void settle(struct hub_call *c, struct hub_reply *r, enum hub_outcome out
         call_end(c, r);
         return;
     }
-    record = may_wait ? xcalloc(1, sizeof(*record)) : NULL;
+    record =
+        may_wait && c->passage.effect >= EFFECT_IDEMPOTENT ? xcalloc(1, sizeof(*record)) : NULL;
     if (hub_gate_leave(c->hub, &c->passage, &end, record ? recorded : NULL, record)) {
         record->call = c;
         c->record = record;
@@ -186,10 +187,9 @@ static void up_done(void *ctx, struct mcp_exchange *up, const struct mcp_answer 
 
     (void)up;
     hub_job_leave(&c->job);
-    if (a->kind == MCP_ERROR && c->job.timed_out) {
+    if (a->kind == MCP_ERROR && c->job.timed_out_ms) {
         str_printf(&message, "server %s did not answer within %lld ms",
-                   hub_source_name(c->server->source),
-                   (long long)hub_source_call_ms(c->server->source));
+                   hub_source_name(c->server->source), (long long)c->job.timed_out_ms);
         call_fail(c, RPC_INTERNAL_ERROR, str_cstr(&message), HUB_OUTCOME_TIMEOUT);
         str_deinit(&message);
     } else if (a->kind == MCP_ERROR && c->down->is_cancelled) {

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mcp/hub/hub_index.h"
 #include "mcp/hub/hub_internal.h"
-#include "mcp/hub/tool_search.h"
 #include "runtime/base/memory.h"
 
 #define SEARCH          "search_tools"
@@ -73,49 +73,6 @@ const struct hub_own_tool *hub_catalog_tools(size_t *n)
 
 /* ---- search_tools */
 
-/* The texts of one document. */
-struct doc_texts {
-    struct str title, description;
-    struct json *schema;
-};
-
-static void read_doc(const struct hub_row *row, struct doc_texts *t, struct tool_search_doc *out)
-{
-    struct json_view title = json_view_get(row->entry->object, "title");
-    struct json_view text = json_view_get(row->entry->object, "description");
-
-    str_init(&t->title, title.n + 1);
-    str_init(&t->description, text.n + 1);
-    (void)json_view_text(title, &t->title);
-    (void)json_view_text(text, &t->description);
-    t->schema = json_view_value(json_view_get(row->entry->object, "inputSchema"));
-    *out = (struct tool_search_doc){
-        .name = row->shown,
-        .title = str_cstr(&t->title),
-        .description = row->description ? row->description : str_cstr(&t->description),
-        .input_schema = t->schema};
-}
-
-static enum status make_index(const struct hub_row *rows, size_t n, struct tool_search **out,
-                              struct error *err)
-{
-    struct tool_search_doc *docs = xcalloc(n + 1, sizeof(*docs));
-    struct doc_texts *texts = xcalloc(n + 1, sizeof(*texts));
-    enum status st;
-
-    for (size_t i = 0; i < n; i++)
-        read_doc(&rows[i], &texts[i], &docs[i]);
-    st = tool_search_new(docs, n, out, err);
-    for (size_t i = 0; i < n; i++) {
-        str_deinit(&texts[i].title);
-        str_deinit(&texts[i].description);
-        jv_unref(texts[i].schema);
-    }
-    free(texts);
-    free(docs);
-    return st;
-}
-
 /* Name, description and schema of one tool: what a model needs to call it. */
 static void put_found(const struct hub_row *row, struct str *out)
 {
@@ -138,13 +95,13 @@ static void put_found(const struct hub_row *row, struct str *out)
     str_putc(out, '}');
 }
 
-enum status hub_catalog_search(struct json_view params, const struct hub_row *rows, size_t n,
-                               struct str *out, struct error *err)
+enum status hub_catalog_search(struct hub_indexes *indexes, struct json_view params,
+                               const struct hub_listed *tools, struct str *out, struct error *err)
 {
     struct json_view arguments = json_view_get(params, "arguments");
     int64_t limit = json_view_int(json_view_get(arguments, "limit"), HITS);
     struct tool_search_hit hits[HITS_MAX];
-    struct tool_search *search = NULL;
+    const struct tool_search *search = NULL;
     struct str query, found;
     size_t n_hits = 0;
     enum status st;
@@ -154,7 +111,7 @@ enum status hub_catalog_search(struct json_view params, const struct hub_row *ro
     if (!json_view_text(json_view_get(arguments, "query"), &query) || !str_ok(&query))
         st = error_set(err, STATUS_INVALID, SEARCH " needs a \"query\": words of what a tool does");
     else
-        st = make_index(rows, n, &search, err);
+        st = hub_index_of(indexes, tools, &search, err);
     if (!st)
         st = tool_search_query(search, str_cstr(&query),
                                (size_t)(limit < 1          ? 1
@@ -165,14 +122,13 @@ enum status hub_catalog_search(struct json_view params, const struct hub_row *ro
         str_puts(&found, "{\"tools\":[");
         for (size_t i = 0; i < n_hits; i++) {
             str_puts(&found, i ? "," : "");
-            put_found(&rows[hits[i].doc], &found);
+            put_found(&tools->row[hits[i].doc], &found);
         }
         str_puts(&found, "]}");
         str_puts(out, "{\"content\":[{\"type\":\"text\",\"text\":");
         str_put_json_string(out, str_cstr(&found), found.len);
         str_printf(out, "}],\"structuredContent\":%s}", str_cstr(&found));
     }
-    tool_search_free(search);
     str_deinit(&query);
     str_deinit(&found);
     return st;

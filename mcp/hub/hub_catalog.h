@@ -13,17 +13,9 @@
 #ifndef TROUPE_MCP_HUB_HUB_CATALOG_H
 #define TROUPE_MCP_HUB_HUB_CATALOG_H
 
-#include "mcp/hub/hub_peer.h"
+#include "mcp/hub/hub_index.h"
 
 struct hub;
-
-/* One entry as a client sees it. */
-struct hub_row {
-    char *shown;
-    const char *description; /* of the view; NULL: its own */
-    bool always;
-    const struct hub_entry *entry;
-};
 
 /* Is it one of the two, for this client? */
 bool hub_catalog_is_search(const struct hub *h, const struct mcp_exchange *x);
@@ -39,9 +31,11 @@ struct hub_own_tool {
 };
 const struct hub_own_tool *hub_catalog_tools(size_t *n);
 
-/* Appends the result of search_tools over the rows. STATUS_INVALID: the arguments are not valid. */
-MUST_CHECK enum status hub_catalog_search(struct json_view params, const struct hub_row *rows,
-                                          size_t n, struct str *out, struct error *err);
+/* Appends the result of search_tools over the tools. STATUS_INVALID: the arguments are not valid.
+ */
+MUST_CHECK enum status hub_catalog_search(struct hub_indexes *indexes, struct json_view params,
+                                          const struct hub_listed *tools, struct str *out,
+                                          struct error *err);
 /* The params of the call inside a call_tool, as text; else as above. */
 MUST_CHECK enum status hub_catalog_unwrap(struct json_view params, struct str *out,
                                           struct error *err);

@@ -31,10 +31,29 @@ static void put_folded(struct str *out, const char *text)
     }
 }
 
+static const char *const names[] = {"name", "arguments", "uri",         "ref",
+                                    "type", "taskId",    "requestState"};
+
+/* Most keys, at once: one of the names as it is, or one that no name is as long as. An escape, and
+ * a letter beyond ASCII, make a key longer. */
+static bool is_plain(struct json_view key)
+{
+    bool as_long = false;
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        size_t n = strlen(names[i]);
+
+        if (key.n == n + 2 && memcmp(key.at + 1, names[i], n) == 0)
+            return true;
+        as_long = as_long || key.n == n + 2;
+    }
+    for (size_t i = 0; !as_long && i < key.n; i++)
+        as_long = key.at[i] == '\\' || (unsigned char)key.at[i] >= 0x80;
+    return !as_long;
+}
+
 static bool is_other_form(const char *key)
 {
-    static const char *const names[] = {"name", "arguments", "uri",         "ref",
-                                        "type", "taskId",    "requestState"};
     struct str folded = STR_INIT;
     bool found = false;
 
@@ -48,7 +67,7 @@ static bool is_other_form(const char *key)
 static bool find_in(struct json_view object, struct str *key)
 {
     for (struct json_walk w = json_walk(object); json_walk_next(&w);) {
-        if (w.key.n > 80) /* none of these is as long, with all its letters escaped */
+        if (w.key.n > 80 || is_plain(w.key)) /* no name is as long, with all letters escaped */
             continue;
         str_clear(key);
         if (json_view_text(w.key, key) && is_other_form(str_cstr(key)))

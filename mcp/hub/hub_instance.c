@@ -243,11 +243,14 @@ static void waiting_is_late(struct hub_instance *i, int64_t now_us)
  * A cancelled one may leave at once, and others with it. */
 static void running_is_late(struct hub_instance *i, int64_t now_us)
 {
+    const struct hub_source_limits *l = &i->source->limits;
     struct hub_job *j = i->running.first;
 
     while (j) {
-        if (j->until_us <= now_us && !j->timed_out) {
-            j->timed_out = true;
+        if (j->until_us <= now_us && !j->timed_out_ms) {
+            bool in_all = now_us - j->began_us >= l->total_ms * 1000;
+
+            j->timed_out_ms = in_all ? l->total_ms : l->call_ms;
             mcp_exchange_cancel(j->exchange);
             j = i->running.first;
         } else {

@@ -28,6 +28,7 @@
 struct hub_call;
 struct hub_listing;
 struct hub_listener;
+struct hub_indexes;
 struct hub_retries;
 struct hub_server;
 
@@ -61,6 +62,7 @@ struct hub {
     struct hub_seal *seal;      /* of states: a key of this process, since what they name is here */
     struct hub_seal *task_seal; /* of ids of tasks: these may outlive the process */
     struct hub_retries *retries;
+    struct hub_indexes *indexes;
     struct map *busy; /* principal to its number of requests under way */
     int64_t n_passed; /* requests through the gate */
     struct hub_names *names;

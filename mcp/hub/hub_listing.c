@@ -240,6 +240,21 @@ static enum status put_list(const struct hub_listing *l, struct rows *rows, stru
     return ok ? STATUS_OK : error_set(err, STATUS_INVALID, "the cursor is not one of this server");
 }
 
+static enum status search(const struct hub_listing *l, const struct rows *rows, struct str *out,
+                          struct error *err)
+{
+    struct hub_list **lists = xcalloc(l->n_parts + 1, sizeof(*lists));
+    struct hub_listed tools = {.row = rows->row, .n = rows->n, .list = lists};
+    enum status st;
+
+    for (size_t i = 0; i < l->n_parts; i++)
+        if (l->part[i].list)
+            lists[tools.n_lists++] = l->part[i].list;
+    st = hub_catalog_search(l->hub->indexes, l->down->params, &tools, out, err);
+    free(lists);
+    return st;
+}
+
 static void listing_end(struct hub_listing *l)
 {
     struct mcp_exchange *down = mcp_exchange_ref(l->down);
@@ -251,9 +266,8 @@ static void listing_end(struct hub_listing *l)
 
     str_init(&out, (size_t)64 << 20);
     ok = collect(l, &rows);
-    st = down->method == MCP_TOOLS_CALL
-             ? hub_catalog_search(down->params, rows.row, rows.n, &out, &err)
-             : put_list(l, &rows, &out, &err);
+    st = down->method == MCP_TOOLS_CALL ? search(l, &rows, &out, &err)
+                                        : put_list(l, &rows, &out, &err);
     rows_deinit(&rows);
     listing_free(l);
     if (st)

@@ -208,7 +208,7 @@ static void fetch_answered(void *ctx, struct mcp_exchange *x, const struct mcp_a
     mcp_exchange_unref(x);
     if (a->kind != MCP_COMPLETE) {
         error_set(&err, STATUS_IO, "%s",
-                  l->job.timed_out       ? "it did not answer in time"
+                  l->job.timed_out_ms    ? "it did not answer in time"
                   : a->kind == MCP_ERROR ? a->message
                                          : "it asked for input");
         fetch_failed(l, &err);

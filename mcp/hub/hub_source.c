@@ -20,6 +20,7 @@ static void defaults(struct hub_source_limits *l, bool per_client)
                                         .max_instances = 64,
                                         .start_ms = 30000,
                                         .call_ms = 60000,
+                                        .total_ms = 3600000,
                                         .idle_ms = per_client ? 300000 : 0,
                                         .gap_ms = 1000,
                                         .max_gap_ms = 60000,
@@ -30,6 +31,8 @@ static void defaults(struct hub_source_limits *l, bool per_client)
     l->max_instances = l->max_instances ? l->max_instances : d.max_instances;
     l->start_ms = l->start_ms ? l->start_ms : d.start_ms;
     l->call_ms = l->call_ms ? l->call_ms : d.call_ms;
+    if (!l->total_ms)
+        l->total_ms = l->call_ms > d.total_ms ? l->call_ms : d.total_ms;
     l->idle_ms = l->idle_ms ? l->idle_ms : d.idle_ms;
     l->gap_ms = l->gap_ms ? l->gap_ms : d.gap_ms;
     l->max_gap_ms = l->max_gap_ms ? l->max_gap_ms : d.max_gap_ms;
@@ -129,11 +132,6 @@ const char *hub_source_name(const struct hub_source *s)
 bool hub_source_is_per_client(const struct hub_source *s)
 {
     return s->per_client;
-}
-
-int64_t hub_source_call_ms(const struct hub_source *s)
-{
-    return s->limits.call_ms;
 }
 
 bool hub_source_offers(const struct hub_source *s, const char *tool)
@@ -380,13 +378,23 @@ static void refuse(struct hub_job *j, enum status st, const char *fmt, ...)
     j->refused(j->ctx, j, &err);
 }
 
+/* From its beginning or its last progress. */
+static void set_limit(const struct hub_source *s, struct hub_job *j, int64_t now_us)
+{
+    int64_t end_us = j->began_us + s->limits.total_ms * 1000;
+
+    j->until_us = now_us + s->limits.call_ms * 1000;
+    j->until_us = j->until_us < end_us ? j->until_us : end_us;
+}
+
 void hub_job_submit(struct hub_job *j, struct hub_instance *i)
 {
     struct hub_source *s = i->source;
     int64_t now = seams_mono_us(s->seams);
 
     assert(j->exchange->state == MCP_EXCHANGE_NEW);
-    j->started = j->timed_out = false;
+    j->started = false;
+    j->timed_out_ms = 0;
     instance_wake(i);
     if (i->state == HUB_RESTING) {
         refuse(j, STATUS_BUSY, "server %s is not running (%s); it is started again in %lld ms",
@@ -400,7 +408,8 @@ void hub_job_submit(struct hub_job *j, struct hub_instance *i)
         return;
     }
     j->instance = i;
-    j->until_us = now + s->limits.call_ms * 1000;
+    j->began_us = now;
+    set_limit(s, j, now);
     i->used_us = now;
     i->refs++;
     job_list_append(&i->waiting, j);
@@ -416,7 +425,7 @@ void hub_job_progress(struct hub_job *j)
     const struct hub_source *s = j->instance ? j->instance->source : NULL;
 
     if (s)
-        j->until_us = seams_mono_us(s->seams) + s->limits.call_ms * 1000;
+        set_limit(s, j, seams_mono_us(s->seams));
 }
 
 void hub_job_leave(struct hub_job *j)

@@ -65,10 +65,11 @@ struct hub_source_limits {
     int32_t max_instances; /* [64] of per_client; the one unused longest makes room */
     int64_t start_ms;      /* [30000] to become ready */
     int64_t call_ms;       /* [60000] for one exchange, from its start or its last progress */
-    int64_t idle_ms;       /* an instance unused so long is closed; [shared: never; 300000] */
-    int64_t gap_ms;        /* [1000] before the second start; doubles up to max_gap_ms */
-    int64_t max_gap_ms;    /* [60000] */
-    int64_t sound_ms;      /* [60000] uptime after which the gap is the first one again */
+    int64_t total_ms;   /* [3600000, or call_ms if that is longer] for one, whatever its progress */
+    int64_t idle_ms;    /* an instance unused so long is closed; [shared: never; 300000] */
+    int64_t gap_ms;     /* [1000] before the second start; doubles up to max_gap_ms */
+    int64_t max_gap_ms; /* [60000] */
+    int64_t sound_ms;   /* [60000] uptime after which the gap is the first one again */
 };
 
 struct hub_source_spec {
@@ -89,7 +90,6 @@ void hub_source_set_limits(struct hub_source *s, const struct hub_source_limits 
 void *hub_source_opener(const struct hub_source *s); /* the ctx of its opener */
 const char *hub_source_name(const struct hub_source *s);
 bool hub_source_is_per_client(const struct hub_source *s);
-int64_t hub_source_call_ms(const struct hub_source *s);
 bool hub_source_offers(const struct hub_source *s, const char *tool);
 enum effect hub_source_effect(const struct hub_source *s, const char *tool);
 
@@ -130,20 +130,20 @@ struct hub_job {
     struct mcp_exchange *exchange; /* new; lent until it leaves */
     void (*refused)(void *ctx, struct hub_job *j, const struct error *err); /* never started */
     void *ctx;
-    bool timed_out; /* it was cancelled because of call_ms */
+    int64_t timed_out_ms; /* it was cancelled after so long without progress, or in all; 0: not */
     /* Of hub_source.c. */
     struct hub_instance *instance;
     struct hub_job *next, *prev;
-    int64_t until_us;
+    int64_t until_us, began_us;
     bool started;
 };
 /* Starts the exchange, now or later, or calls `refused` (perhaps now): the server cannot be
- * started, rests, or has too many jobs. When call_ms have passed, a started exchange is cancelled.
- */
+ * started, rests, or has too many jobs. When call_ms or total_ms have passed, a started exchange is
+ * cancelled. */
 void hub_job_submit(struct hub_job *j, struct hub_instance *i);
 /* Once for each submitted job that was not refused: its exchange has finished; or the job is not
  * wanted any more, and then its exchange is not started if it still waits. */
 void hub_job_leave(struct hub_job *j);
-void hub_job_progress(struct hub_job *j); /* its time begins again */
+void hub_job_progress(struct hub_job *j); /* its time begins again, within total_ms */
 
 #endif

@@ -330,6 +330,7 @@ static struct hub_source_limits limits_of(const struct mcp_server_spec *server)
     return (struct hub_source_limits){.max_in_flight = server->settings.max_in_flight,
                                       .start_ms = server->settings.start_timeout_ms,
                                       .call_ms = server->settings.timeout_ms,
+                                      .total_ms = server->settings.total_timeout_ms,
                                       .idle_ms = server->settings.idle_shutdown_ms};
 }
 

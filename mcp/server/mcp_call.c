@@ -47,6 +47,7 @@ static void call_free(struct mcp_call *c)
         c->next->previous = c->previous;
     c->server->n_calls--;
     mcp_round_free(c->round);
+    str_deinit(&c->urls);
     drop_exchange(&c->x);
     drop_exchange(&c->first);
     mcp_caller_unref(c->caller);
@@ -97,6 +98,8 @@ static void on_note(void *ctx, struct mcp_exchange *x, enum mcp_method note,
     struct json_view sent = params;
 
     (void)x;
+    if (note == MCP_ELICIT_COMPLETE && c->caller->revision != MCP_2025_11_25)
+        return;
     str_init(&changed, MESSAGE_MAX);
     str_init(&text, MESSAGE_MAX);
     if (note == MCP_PROGRESS) {
@@ -158,6 +161,7 @@ static void on_done(void *ctx, struct mcp_exchange *x, const struct mcp_answer *
         mcp_round_begin(c, a->result);
         return;
     }
+    mcp_round_complete_urls(c);
     str_init(&result, MESSAGE_MAX);
     str_init(&text, MESSAGE_MAX);
     if (c->method == MCP_INITIALIZE)
@@ -210,6 +214,7 @@ struct mcp_call *mcp_call_new(const struct mcp_call_spec *s)
     c->server = s->server;
     c->session = s->session;
     c->caller = mcp_caller_ref(s->caller);
+    c->urls = STR_INIT;
     c->method = s->method;
     c->log_level = s->log_level;
     c->sink = s->sink;

@@ -50,6 +50,7 @@ struct mcp_call {
     struct mcp_exchange *x;     /* the same, or the last one of several rounds */
     struct mcp_round *round;    /* while answers of the client are awaited */
     int32_t n_rounds;
+    struct str urls; /* ids of ours of URLs that the client went to, a line each */
     bool is_cancelled;
     char *token; /* text; NULL: none */
     char id[];   /* text */

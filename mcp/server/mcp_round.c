@@ -20,8 +20,9 @@
 struct ask {
     struct ask *next;
     struct mcp_round *round;
-    char *key;   /* text of a JSON string */
-    char id[24]; /* "" once it is answered */
+    char *key;       /* text of a JSON string */
+    char id[24];     /* "" once it is answered */
+    char url_id[37]; /* of a URL of a modern server, which gives it none; "": not one */
 };
 
 struct mcp_round {
@@ -136,17 +137,56 @@ static const char *add_asks(struct mcp_round *r, struct json_view inputs)
     return NULL;
 }
 
-static void send_ask(struct mcp_call *c, const struct ask *a, struct json_view input)
+/* The params of a URL as a legacy client wants them: with an elicitationId. */
+static struct json_view params_of(struct mcp_call *c, struct ask *a, enum mcp_method m,
+                                  struct json_view params, struct str *changed)
+{
+    struct str id = STR_INIT;
+    struct json_change change = {.key = "elicitationId"};
+
+    if (m != MCP_ELICIT || !json_view_is(json_view_get(params, "mode"), "url") ||
+        json_view_get(params, "elicitationId").at)
+        return params;
+    seams_uuid7(c->server->seams, a->url_id);
+    str_printf(&id, "\"%s\"", a->url_id);
+    change.value = message_part(&id);
+    json_view_put_changed(changed, params, &change, 1);
+    changed->failed |= !str_ok(&id);
+    str_deinit(&id);
+    return message_part(changed);
+}
+
+static void send_ask(struct mcp_call *c, struct ask *a, struct json_view input)
 {
     enum mcp_method m = mcp_method_find(json_view_get(input, "method"));
-    struct str text;
+    struct str text, changed;
 
     str_init(&text, STR_MAX_DEFAULT);
+    str_init(&changed, STR_MAX_DEFAULT);
     rpc_write_request(&text, json_view_of(a->id, strlen(a->id)), mcp_method_facts(m)->name,
-                      json_view_get(input, "params"));
-    if (str_ok(&text))
+                      params_of(c, a, m, json_view_get(input, "params"), &changed));
+    if (str_ok(&text) && str_ok(&changed))
         c->sink.message(c->sink.ctx, json_view_str(&text), false);
     str_deinit(&text);
+    str_deinit(&changed);
+}
+
+void mcp_round_complete_urls(struct mcp_call *c)
+{
+    const char *at = str_cstr(&c->urls), *end;
+
+    for (; (end = strchr(at, '\n')); at = end + 1) {
+        struct str params = STR_INIT, text = STR_INIT;
+
+        str_printf(&params, "{\"elicitationId\":\"%.*s\"}", (int)(end - at), at);
+        rpc_write_notification(&text, mcp_method_facts(MCP_ELICIT_COMPLETE)->name,
+                               message_part(&params));
+        if (str_ok(&params) && str_ok(&text))
+            c->sink.message(c->sink.ctx, json_view_str(&text), true);
+        str_deinit(&params);
+        str_deinit(&text);
+    }
+    str_clear(&c->urls);
 }
 
 void mcp_round_begin(struct mcp_call *c, struct json_view required)
@@ -214,6 +254,9 @@ void mcp_round_answer(struct mcp_session *s, const struct rpc_message *m)
     r = a->round;
     (void)map_remove(s->asked, a->id);
     a->id[0] = '\0';
+    if (a->url_id[0] && m->kind == RPC_RESULT &&
+        json_view_is(json_view_get(m->result, "action"), "accept"))
+        str_printf(&r->call->urls, "%s\n", a->url_id);
     if (m->kind == RPC_RESULT)
         add_member(&r->responses, a->key, m->result);
     else

@@ -18,4 +18,8 @@ void mcp_round_free(struct mcp_round *r); /* NULL is allowed */
 /* An answer of the client; one that nobody waits for is dropped. */
 void mcp_round_answer(struct mcp_session *s, const struct rpc_message *m);
 
+/* A modern server goes on when what it wanted at a URL was done, and says no more: for a client of
+ * 2025-11-25 that is notifications/elicitation/complete, before the result. */
+void mcp_round_complete_urls(struct mcp_call *c);
+
 #endif

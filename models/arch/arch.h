@@ -4,8 +4,9 @@
  * a list of rows over page tables: decode, chunked prefill, packed training and trees are the
  * same call, so their bits are the same. All run on the lane that the caller passes.
  *
- * Memory: `scratch` is the caller's, at least scratch_bytes(rows), 64-byte aligned; for
- * training the forward stores what backward needs in `acts`. Nothing is allocated.
+ * Memory: tables of whole numbers are host memory, all else is the backend's. `scratch` is the
+ * caller's, at least scratch_bytes(rows), 64-byte aligned; for training the forward stores what
+ * backward needs in `acts`. Nothing is allocated.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_MODELS_ARCH_ARCH_H
@@ -38,7 +39,8 @@ struct arch_pass {
     struct kv_layer *kv;  /* (L) */
     const struct rope_tables *rope;
     void *scratch;
-    void *rounded; /* linear_rounded_bytes (arch_linear.h) of the weights and R; NULL when 0 */
+    int32_t *index; /* (3 R) host memory for row tables of the pass itself */
+    void *rounded;  /* linear_rounded_bytes (arch_linear.h) of the weights and R; NULL when 0 */
     /* Rows whose final hidden state is wanted: (n_out) indices below R, ascending. For the
      * other rows only keys and values are written. */
     const int32_t *out_row;

@@ -5,7 +5,6 @@
  * layer ran for fewer rows, its gradients are scattered back (embed_back is a scatter).
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <string.h>
 
 #include "models/arch/arch_dense.h"
 #include "models/formats/rope_scaling.h"
@@ -168,7 +167,7 @@ static void scatter_rows(const struct back *s, const float *from, float *to)
     const struct arch_pass *p = s->d.p;
     int32_t C = s->d.c->hidden_size;
 
-    memset(to, 0, (size_t)p->rows.n * (size_t)C * sizeof(float));
+    s->d.o->zero(s->lane, to, (size_t)p->rows.n * (size_t)C * sizeof(float));
     s->d.o->embed_back(s->lane, from, p->out_row, p->n_out, C, to);
 }
 

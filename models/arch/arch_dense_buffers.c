@@ -97,7 +97,6 @@ void dense_kept_final(const struct dense *d, struct dense_kept *out)
 struct scratch {
     float *x, *x_out, *n1_out;
     struct dense_layer set;
-    int32_t *all, *out_seq, *out_pos;
 };
 
 static uintptr_t carve_scratch(const struct model_config *c, int32_t n_rows, uintptr_t at,
@@ -105,13 +104,8 @@ static uintptr_t carve_scratch(const struct model_config *c, int32_t n_rows, uin
 {
     const bool post_norms = dense_layout_of(c).flags & FAMILY_POST_NORMS;
     int64_t R = n_rows, C = c->hidden_size, K = (int64_t)c->n_kv_heads * c->head_dim;
-    float *ints[3], *k_rot, *v, *post = NULL;
+    float *k_rot, *v, *post = NULL;
 
-    for (int i = 0; i < 3; i++)
-        at = dense_carve(at, R, &ints[i]);
-    s->all = (int32_t *)(void *)ints[0];
-    s->out_seq = (int32_t *)(void *)ints[1];
-    s->out_pos = (int32_t *)(void *)ints[2];
     at = dense_carve(at, R * C, &s->x);
     at = dense_carve(at, R * C, &s->x_out);
     at = dense_carve(at, R * C, &s->n1_out);
@@ -179,26 +173,24 @@ void dense_layer_buffers(const struct dense *d, int32_t l, struct dense_layer *o
         inference_layer(&s, narrow, out);
 }
 
-static void begin_rows(const struct arch_pass *p, const struct model_config *c,
-                       struct dense_rows *rows)
+static void begin_rows(const struct arch_pass *p, struct dense_rows *rows)
 {
-    struct scratch s;
+    int32_t *all = p->index, *out_seq = all + p->rows.n, *out_pos = out_seq + p->rows.n;
 
-    carve_scratch(c, p->rows.n, (uintptr_t)p->scratch, &s);
     for (int32_t r = 0; r < p->rows.n; r++)
-        s.all[r] = r;
-    rows->all = s.all;
+        all[r] = r;
+    rows->all = all;
     rows->narrow = p->n_out < p->rows.n;
     rows->out = p->rows;
     if (!rows->narrow)
         return;
     for (int32_t r = 0; r < p->n_out; r++) {
-        s.out_seq[r] = p->rows.seq[p->out_row[r]];
-        s.out_pos[r] = p->rows.pos[p->out_row[r]];
+        out_seq[r] = p->rows.seq[p->out_row[r]];
+        out_pos[r] = p->rows.pos[p->out_row[r]];
     }
     rows->out.n = p->n_out;
-    rows->out.seq = s.out_seq;
-    rows->out.pos = s.out_pos;
+    rows->out.seq = out_seq;
+    rows->out.pos = out_pos;
 }
 
 void dense_begin(const struct arch_pass *p, struct dense *out)
@@ -206,5 +198,5 @@ void dense_begin(const struct arch_pass *p, struct dense *out)
     *out =
         (struct dense){.p = p, .c = weights_config(p->weights), .o = weights_backend(p->weights)};
     out->layout = dense_layout_of(out->c);
-    begin_rows(p, out->c, &out->rows);
+    begin_rows(p, &out->rows);
 }

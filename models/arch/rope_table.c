@@ -23,8 +23,8 @@ int64_t rope_tables_bytes(const struct model_config *c, int32_t max_pos)
     return tables * 2 * (int64_t)table_floats(c, max_pos) * (int64_t)sizeof(float);
 }
 
-static struct rope_table fill(const struct model_config *c, bool windowed, int32_t max_pos,
-                              float *to)
+/* to (2, max_pos, pairs): cos, then sin. */
+static void fill(const struct model_config *c, bool windowed, int32_t max_pos, float *to)
 {
     const size_t n = table_floats(c, max_pos);
     const int32_t pairs = rope_rotary_dim(c) / 2;
@@ -38,26 +38,37 @@ static struct rope_table fill(const struct model_config *c, bool windowed, int32
             to[at] = (float)(factor * cos(p * frequency[i]));
             to[n + at] = (float)(factor * sin(p * frequency[i]));
         }
-    return (struct rope_table){.cos = to, .sin = to + n};
 }
 
-enum status rope_tables_init(const struct model_config *c, int32_t max_pos, struct rope_tables *out,
-                             struct error *err)
+enum status rope_tables_init(const struct backend *b, const struct model_config *c, int32_t max_pos,
+                             struct rope_tables *out, struct error *err)
 {
+    const struct lane alone = {0};
     const bool two = rope_has_window_table(c);
-    const size_t n = 2 * table_floats(c, max_pos);
-    float *memory = mem_aligned_alloc(n, (two ? 2 : 1) * sizeof(float));
+    const size_t n = table_floats(c, max_pos), bytes = (size_t)rope_tables_bytes(c, max_pos);
+    float *host = mem_aligned_alloc(bytes, 1), *memory = b->alloc(b->ctx, bytes);
 
-    if (!memory)
+    if (!host || !memory) {
+        mem_aligned_free(host);
+        if (memory)
+            b->release(b->ctx, memory);
         return error_set(err, STATUS_NO_MEMORY, "no memory for rotations of %d positions", max_pos);
-    out->memory = memory;
-    out->full = fill(c, false, max_pos, memory);
-    out->window = two ? fill(c, true, max_pos, memory + n) : out->full;
+    }
+    fill(c, false, max_pos, host);
+    if (two)
+        fill(c, true, max_pos, host + 2 * n);
+    b->upload(&alone, memory, host, bytes);
+    mem_aligned_free(host);
+    *out = (struct rope_tables){.backend = b, .memory = memory};
+    out->full = out->window = (struct rope_table){.cos = memory, .sin = memory + n};
+    if (two)
+        out->window = (struct rope_table){.cos = memory + 2 * n, .sin = memory + 3 * n};
     return STATUS_OK;
 }
 
 void rope_tables_deinit(struct rope_tables *t)
 {
-    mem_aligned_free(t->memory);
+    if (t->memory)
+        t->backend->release(t->backend->ctx, t->memory);
     memset(t, 0, sizeof(*t));
 }

@@ -7,21 +7,24 @@
 #ifndef TROUPE_MODELS_ARCH_ROPE_TABLE_H
 #define TROUPE_MODELS_ARCH_ROPE_TABLE_H
 
+#include "kernels/backend.h"
 #include "models/formats/model_config.h"
 
 struct rope_table {
-    const float *cos, *sin; /* (max_pos, rotary_dim / 2) */
+    const float *cos, *sin; /* (max_pos, rotary_dim / 2) backend memory */
 };
 
 struct rope_tables {
     struct rope_table full;   /* of layers without a window */
     struct rope_table window; /* of those with one; may be the same */
-    float *memory;            /* of both */
+    const struct backend *backend;
+    float *memory; /* of both */
 };
 
 /* Freed by rope_tables_deinit; `out` is written on success only. */
-MUST_CHECK enum status rope_tables_init(const struct model_config *c, int32_t max_pos,
-                                        struct rope_tables *out, struct error *err);
+MUST_CHECK enum status rope_tables_init(const struct backend *b, const struct model_config *c,
+                                        int32_t max_pos, struct rope_tables *out,
+                                        struct error *err);
 void rope_tables_deinit(struct rope_tables *t); /* a zeroed one too */
 int64_t rope_tables_bytes(const struct model_config *c, int32_t max_pos);
 

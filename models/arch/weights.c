@@ -139,8 +139,8 @@ void weights_unref(struct weights *w)
     free(w);
 }
 
-/* In pieces through a small buffer, so that a device's upload sees rounded bytes and the host needs
- * no second copy. */
+/* Rounding is done by the host, in pieces through small buffers, so that it needs no second copy.
+ */
 static void store_values(struct weights *w, const struct lane *l, int32_t i, const float *from)
 {
     enum { PIECE = 4096 };
@@ -148,17 +148,19 @@ static void store_values(struct weights *w, const struct lane *l, int32_t i, con
     const struct matrix *m = &w->tensor[i].m;
     char *to = (char *)w->rows + ((const char *)m->rows - (const char *)w->rows);
     int64_t n = tensor_elements(&w->tensor[i]);
-    float piece[PIECE];
+    float wide[PIECE], piece[PIECE];
 
     for (int64_t at = 0; at < n; at += PIECE) {
         int64_t count = n - at < PIECE ? n - at : PIECE;
 
-        dtype_info(m->dtype)->from_f32(from + at, count, piece);
+        dtype_info(m->dtype)->from_f32(
+            backend_view(b, l, from + at, wide, (size_t)count * sizeof(float)), count, piece);
         b->upload(l, to + dtype_row_bytes(m->dtype, at), piece, dtype_row_bytes(m->dtype, count));
     }
 }
 
-void weights_set_flat(struct weights *w, const struct lane *l, const float *flat, int64_t version)
+enum status weights_set_flat(struct weights *w, const struct lane *l, const float *flat,
+                             int64_t version, struct error *err)
 {
     assert(w->owns_all_rows && atomic_load(&w->refs) == 1);
     for (int32_t i = 0; i < w->n; i++)
@@ -166,6 +168,7 @@ void weights_set_flat(struct weights *w, const struct lane *l, const float *flat
     weights_pack(w, l);
     w->version = version;
     w->hashed = false;
+    return w->backend->sync(l, err);
 }
 
 enum status weights_check_trainable(const struct weights *w, struct error *err)
@@ -204,10 +207,8 @@ enum status weights_from_flat(const struct weights *like, const float *flat, int
     }
     weights_measure(w);
     st = weights_alloc(w, total, err);
-    if (st) {
-        weights_unref(w);
-        return st;
-    }
+    if (st)
+        goto fail;
     at = w->rows;
     for (int32_t i = 0; i < w->n; i++) {
         w->tensor[i].m.rows = at;
@@ -215,37 +216,58 @@ enum status weights_from_flat(const struct weights *like, const float *flat, int
     }
     w->owns_all_rows = true;
     w->kv_dtype = like->kv_dtype;
-    weights_set_flat(w, &alone, flat, version);
+    st = weights_set_flat(w, &alone, flat, version, err);
+    if (st)
+        goto fail;
     *out = w;
     return STATUS_OK;
+fail:
+    weights_unref(w);
+    return st;
 }
 
-void weights_to_flat(const struct weights *w, float *flat)
+/* `on`: where flat is backend memory; NULL: host memory. */
+static void to_flat(const struct weights *w, const struct lane *l, const struct backend *on,
+                    float *flat)
 {
     enum { PIECE = 4096 };
     const struct backend *b = w->backend;
-    const struct lane alone = {0};
-    float piece[PIECE];
+    float piece[PIECE], wide[PIECE];
 
     for (int32_t i = 0; i < w->n; i++) {
         const struct matrix *m = &w->tensor[i].m;
         int64_t n = tensor_elements(&w->tensor[i]);
         float *to = flat + w->offset[i];
 
-        if (!m->rows) {
-            file_tensor_to_f32(w->source[i], (int64_t)w->shape[i].first_row * m->n_in, n, to);
-            continue;
-        }
         for (int64_t at = 0; at < n; at += PIECE) {
             int64_t count = n - at < PIECE ? n - at : PIECE;
 
-            b->download(&alone, piece, (const char *)m->rows + dtype_row_bytes(m->dtype, at),
-                        dtype_row_bytes(m->dtype, count));
-            dtype_info(m->dtype)->to_f32(piece, count, to + at);
+            if (m->rows) {
+                b->download(l, piece, (const char *)m->rows + dtype_row_bytes(m->dtype, at),
+                            dtype_row_bytes(m->dtype, count));
+                dtype_info(m->dtype)->to_f32(piece, count, on ? wide : to + at);
+            } else {
+                file_tensor_to_f32(w->source[i], (int64_t)w->shape[i].first_row * m->n_in + at,
+                                   count, on ? wide : to + at);
+            }
+            if (on)
+                on->upload(l, to + at, wide, (size_t)count * sizeof(float));
         }
     }
 }
 
+void weights_to_flat(const struct weights *w, float *flat)
+{
+    to_flat(w, &(const struct lane){0}, NULL, flat);
+}
+
+void weights_copy_flat(const struct weights *w, const struct lane *l, float *flat)
+{
+    to_flat(w, l, w->backend, flat);
+}
+
+/* Names, shapes and bytes, tensor by tensor: the same values in the same dtypes have the same hash,
+ * whether loaded or trained. */
 void weights_hash_tensor(const struct weights *w, int32_t i, struct hasher *h)
 {
     enum { PIECE = 1 << 14 };

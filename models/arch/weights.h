@@ -56,13 +56,15 @@ MUST_CHECK enum status weights_init(const struct backend *b, const struct arch *
 /* STATUS_UNSUPPORTED, with what to do, for quantised weights: no new version of them can be made.
  */
 MUST_CHECK enum status weights_check_trainable(const struct weights *w, struct error *err);
-/* A new version from fp32 master values, one flat array in the order of the tensors, each rounded
- * to the dtype that it has in `like`, packed. STATUS_UNSUPPORTED: as above. */
+/* A new version from fp32 master values, one flat array of backend memory in the order of the
+ * tensors, each rounded to the dtype that it has in `like`, packed. STATUS_UNSUPPORTED: as above.
+ */
 MUST_CHECK enum status weights_from_flat(const struct weights *like, const float *flat,
                                          int64_t version, struct weights **out, struct error *err);
 /* The same in place, for a trainer that holds the only reference to an unpublished version made by
  * weights_from_flat. */
-void weights_set_flat(struct weights *w, const struct lane *l, const float *flat, int64_t version);
+MUST_CHECK enum status weights_set_flat(struct weights *w, const struct lane *l, const float *flat,
+                                        int64_t version, struct error *err);
 
 struct weights *weights_ref(struct weights *w);
 void weights_unref(struct weights *w);
@@ -81,7 +83,9 @@ const struct arch_tensor *weights_shape(const struct weights *w, int32_t i);
 int64_t weights_n_params(const struct weights *w);               /* tied tensors once */
 int64_t weights_bytes(const struct weights *w);                  /* of panels, and of rows here */
 int64_t weights_flat_offset(const struct weights *w, int32_t i); /* of tensor i in a flat array */
-void weights_to_flat(const struct weights *w, float *flat);
+void weights_to_flat(const struct weights *w, float *flat);      /* host memory */
+/* The same into backend memory. */
+void weights_copy_flat(const struct weights *w, const struct lane *l, float *flat);
 
 /* The type that keys and values are rounded to by default, in the engine and in training alike, so
  * that their log-probs agree: float for float weights, else bf16. */

@@ -336,6 +336,27 @@ static void fill_normal(uint64_t seed, uint32_t stream, double std, float *out, 
     }
 }
 
+/* weights_from_flat of values in host memory. */
+static enum status from_host(const struct weights *shapes, const float *flat, struct weights **out,
+                             struct error *err)
+{
+    const struct backend *b = shapes->backend;
+    const struct lane alone = {0};
+    size_t bytes = (size_t)weights_n_params(shapes) * sizeof(float);
+    enum status st;
+    float *there;
+
+    if (b->host_memory)
+        return weights_from_flat(shapes, flat, 0, out, err);
+    there = b->alloc(b->ctx, bytes);
+    if (!there)
+        return error_set(err, STATUS_NO_MEMORY, "no memory for initial weights: %zu bytes", bytes);
+    b->upload(&alone, there, flat, bytes);
+    st = weights_from_flat(shapes, there, 0, out, err);
+    b->release(b->ctx, there);
+    return st;
+}
+
 enum status weights_init(const struct backend *b, const struct arch *a,
                          const struct model_config *c, uint64_t seed, struct weights **out,
                          struct error *err)
@@ -366,7 +387,7 @@ enum status weights_init(const struct backend *b, const struct arch *a,
             fill_normal(seed, (uint32_t)i, c->initializer_range * (double)shapes->shape[i].init, to,
                         n);
     }
-    st = weights_from_flat(shapes, flat, 0, out, err);
+    st = from_host(shapes, flat, out, err);
 out:
     mem_aligned_free(flat);
     weights_unref(shapes);

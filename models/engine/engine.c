@@ -46,7 +46,7 @@ static enum status build_memory(struct engine *e, const struct engine_options *o
     if (!st && !o->no_prefix_cache)
         st = prefix_tree_new(e->kv, &e->tree, err);
     if (!st)
-        st = rope_tables_init(c, plan->context, &e->rope, err);
+        st = rope_tables_init(o->backend, c, plan->context, &e->rope, err);
     if (st)
         return st;
     e->stepper = (struct stepper){

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "models/formats/rope_scaling.h"
 #include "runtime/base/seams.h"
 
 static bool is_embedded(const struct engine_options *o)
@@ -43,6 +44,7 @@ enum status engine_source_config(struct engine_source *s, const struct engine_op
         st = model_source_config(s->files, &s->config, err);
     if (st)
         return st;
+    rope_set_context(&s->config, o->context);
     s->arch = arch_find(s->config.architecture);
     if (!s->arch) {
         error_at(err, STATUS_UNSUPPORTED, o->model, 0, 0, "architecture \"%s\" is not supported",

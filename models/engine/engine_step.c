@@ -33,13 +33,20 @@ struct step_worker {
     _Alignas(64) struct stepper *st; /* no cache line is shared between workers */
     struct lane lane;
     struct sampler *sampler;
+    /* Backend memory. */
     void *scratch;
-    void *rounded;                        /* NULL: no quantised products */
-    float *hidden;                        /* (slice_rows, C) */
-    float *logits;                        /* (logit_rows, V) */
-    float *inv_t, *lse;                   /* (logit_rows) */
+    void *rounded;      /* NULL: no quantised products */
+    float *hidden;      /* (slice_rows, C) */
+    float *logits;      /* (logit_rows, V) */
+    float *inv_t, *lse; /* (logit_rows) */
+    /* Host memory. */
+    float *host_logits;           /* (logit_rows, V); NULL where the backend's is the host's */
+    float *host_inv_t, *host_lse; /* (logit_rows) */
     int32_t *token, *seq, *pos, *out_row; /* (slice_rows) */
+    int32_t *index;                       /* (3 slice_rows) the pass's own */
     const int32_t **page;                 /* (slice_rows) tables of the slice's sequences */
+    struct model_session **in_seq;        /* (slice_rows) the slice's sequences ... */
+    int32_t *in_rows;                     /* ... and how many of its rows are theirs */
     struct model_session **out_seq;       /* (slice_rows) whose hidden state out_row is */
     /* The slice that is being filled. */
     const struct weights *weights;
@@ -79,60 +86,72 @@ int64_t step_plan_bytes(const struct step_shape *s, const struct backend *b, con
                         const struct model_config *c, int32_t rounded_inputs)
 {
     int64_t worker = (int64_t)a->scratch_bytes(c, s->slice_rows) +
-                     (int64_t)s->slice_rows * (c->hidden_size * 4 + 32) +
-                     (int64_t)s->logit_rows * ((int64_t)c->vocab_size + 2) * 4 +
+                     (int64_t)s->slice_rows * (c->hidden_size * 4 + 56) +
+                     (int64_t)s->logit_rows * ((int64_t)c->vocab_size + 4) * 4 +
                      (int64_t)rounded_bytes(s, b, rounded_inputs);
 
     return worker * s->n_workers + sampler_plan_bytes(c->vocab_size) * s->n_samplers;
 }
 
-static bool worker_init(struct stepper *st, struct step_worker *w)
+static bool worker_alloc(struct stepper *st, struct step_worker *w)
 {
     const struct backend *b = st->backend;
     size_t rows = (size_t)st->shape.slice_rows;
     size_t logit_rows = (size_t)st->shape.logit_rows;
     size_t rounded = rounded_bytes(&st->shape, b, st->rounded_inputs);
+    size_t V = (size_t)st->config.vocab_size;
 
-    w->st = st;
-    w->lane.pool = st->shape.columns ? st->pool : NULL;
     w->scratch = b->alloc(b->ctx, st->arch->scratch_bytes(&st->config, st->shape.slice_rows));
     w->rounded = rounded ? b->alloc(b->ctx, rounded) : NULL;
     w->hidden = b->alloc(b->ctx, rows * (size_t)st->config.hidden_size * sizeof(float));
-    w->logits = b->alloc(b->ctx, logit_rows * (size_t)st->config.vocab_size * sizeof(float));
-    w->inv_t = mem_alloc(logit_rows, sizeof(float));
-    w->lse = mem_alloc(logit_rows, sizeof(float));
-    w->token = mem_alloc(rows * 4, sizeof(int32_t));
+    w->logits = b->alloc(b->ctx, logit_rows * V * sizeof(float));
+    w->inv_t = b->alloc(b->ctx, logit_rows * sizeof(float));
+    w->lse = b->alloc(b->ctx, logit_rows * sizeof(float));
+    w->host_logits = b->host_memory ? NULL : mem_alloc(logit_rows * V, sizeof(float));
+    w->host_inv_t = mem_alloc(logit_rows, sizeof(float));
+    w->host_lse = mem_alloc(logit_rows, sizeof(float));
+    w->token = mem_alloc(rows * 8, sizeof(int32_t));
     w->page = mem_alloc(rows, sizeof(const int32_t *));
-    w->out_seq = mem_alloc(rows, sizeof(struct model_session *));
-    if (!w->scratch || (rounded && !w->rounded) || !w->hidden || !w->logits || !w->inv_t ||
-        !w->lse || !w->token || !w->page || !w->out_seq)
+    w->in_seq = mem_alloc(rows * 2, sizeof(struct model_session *));
+    return w->scratch && (w->rounded || !rounded) && w->hidden && w->logits && w->inv_t && w->lse &&
+           (w->host_logits || b->host_memory) && w->host_inv_t && w->host_lse && w->token &&
+           w->page && w->in_seq;
+}
+
+static bool worker_init(struct stepper *st, struct step_worker *w)
+{
+    size_t rows = (size_t)st->shape.slice_rows;
+
+    w->st = st;
+    w->lane.pool = st->shape.columns ? st->pool : NULL;
+    if (!worker_alloc(st, w))
         return false;
     w->seq = w->token + rows;
     w->pos = w->seq + rows;
     w->out_row = w->pos + rows;
+    w->in_rows = w->out_row + rows;
+    w->index = w->in_rows + rows;
+    w->out_seq = w->in_seq + rows;
     return true;
 }
 
 static void worker_deinit(struct step_worker *w)
 {
     const struct backend *b;
+    void *device[] = {w->scratch, w->rounded, w->hidden, w->logits, w->inv_t, w->lse};
 
     if (!w->st)
         return;
     b = w->st->backend;
-    if (w->scratch)
-        b->release(b->ctx, w->scratch);
-    if (w->rounded)
-        b->release(b->ctx, w->rounded);
-    if (w->hidden)
-        b->release(b->ctx, w->hidden);
-    if (w->logits)
-        b->release(b->ctx, w->logits);
-    free(w->inv_t);
-    free(w->lse);
+    for (size_t i = 0; i < ARRAY_LEN(device); i++)
+        if (device[i])
+            b->release(b->ctx, device[i]);
+    free(w->host_logits);
+    free(w->host_inv_t);
+    free(w->host_lse);
     free(w->token);
     free(w->page);
-    free(w->out_seq);
+    free(w->in_seq);
 }
 
 enum status stepper_init(struct stepper *st, int32_t max_running, struct error *err)
@@ -226,47 +245,85 @@ static void sample_row(struct sampler *sampler, struct model_session *x, const f
     end_with(x, FINISH_ERROR);
 }
 
+/* What the device could not do: the sequences end with an error, and their positions of this slice
+ * have no keys. */
+static void fail_call(struct model_session *x, int32_t rows, const struct error *err)
+{
+    x->kv_len -= rows;
+    x->call->status = err->status;
+    x->call->err = *err;
+    end_with(x, FINISH_ERROR);
+}
+
+static void fail_slice(struct step_worker *w, const struct error *err)
+{
+    for (int32_t i = 0; i < w->n_seq; i++)
+        fail_call(w->in_seq[i], w->in_rows[i], err);
+}
+
 struct sample_job {
     struct step_worker *w;
-    int32_t first; /* output row of the block's first row */
+    int32_t first;             /* output row of the block's first row */
+    const float *logits, *lse; /* the host's view of the block */
 };
 
 static void sample_task(void *ctx, int32_t task, int32_t worker)
 {
-    struct sample_job *j = ctx;
+    const struct sample_job *j = ctx;
     struct step_worker *w = j->w;
 
     sample_row(w->st->sampler[worker], w->out_seq[j->first + task],
-               w->logits + (int64_t)task * w->st->config.vocab_size, w->lse[task]);
+               j->logits + (int64_t)task * w->st->config.vocab_size, j->lse[task]);
 }
 
-/* Head, log-sum-exp and draw for all output rows of the slice, a block of logits at a time. */
-static void sample_slice(struct step_worker *w)
+/* Logits and log-sum-exp of n output rows, and the host's view of them. */
+static enum status block_logits(struct step_worker *w, int32_t n, struct sample_job *j,
+                                struct error *err)
 {
     struct stepper *st = w->st;
     const struct backend *b = st->backend;
-    int32_t V = st->config.vocab_size;
-    int32_t C = st->config.hidden_size;
+    int32_t V = st->config.vocab_size, C = st->config.hidden_size;
+    struct linear_input in = {
+        .x = w->hidden + (int64_t)j->first * C, .ld = C, .R = n, .n_in = C, .rounded = w->rounded};
+
+    for (int32_t i = 0; i < n; i++)
+        w->host_inv_t[i] = w->out_seq[j->first + i]->inv_t;
+    b->upload(&w->lane, w->inv_t, w->host_inv_t, (size_t)n * sizeof(float));
+    arch_logits(w->weights, &w->lane, &in, w->logits, NULL);
+    b->logsumexp(&w->lane, w->logits, V, n, V, w->inv_t, w->lse);
+    j->logits =
+        backend_view(b, &w->lane, w->logits, w->host_logits, (size_t)n * (size_t)V * sizeof(float));
+    j->lse = backend_view(b, &w->lane, w->lse, w->host_lse, (size_t)n * sizeof(float));
+    return b->sync(&w->lane, err);
+}
+
+/* Draws for all output rows of the slice, a block of logits at a time. The first sync also says
+ * whether the forward pass was done: those of a later one have their keys. */
+static void sample_slice(struct step_worker *w)
+{
+    struct stepper *st = w->st;
+    struct error err = ERROR_INIT;
 
     for (int32_t first = 0; first < w->n_out; first += st->shape.logit_rows) {
         int32_t n = w->n_out - first;
-        struct sample_job job = {w, first};
-        struct linear_input in;
+        struct sample_job job = {.w = w, .first = first};
 
         if (n > st->shape.logit_rows)
             n = st->shape.logit_rows;
-        for (int32_t i = 0; i < n; i++)
-            w->inv_t[i] = w->out_seq[first + i]->inv_t;
-        in = (struct linear_input){
-            .x = w->hidden + (int64_t)first * C, .ld = C, .R = n, .n_in = C, .rounded = w->rounded};
-        arch_logits(w->weights, &w->lane, &in, w->logits, NULL);
-        b->logsumexp(&w->lane, w->logits, V, n, V, w->inv_t, w->lse);
+        if (block_logits(w, n, &job, &err)) {
+            if (first == 0)
+                fail_slice(w, &err);
+            for (int32_t i = first; first > 0 && i < w->n_out; i++)
+                fail_call(w->out_seq[i], 0, &err);
+            return;
+        }
         if (w->lane.pool) {
             pool_run(w->lane.pool, n, sample_task, &job);
             continue;
         }
         for (int32_t i = 0; i < n; i++)
-            sample_row(w->sampler, w->out_seq[first + i], w->logits + (int64_t)i * V, w->lse[i]);
+            sample_row(w->sampler, w->out_seq[first + i],
+                       job.logits + (int64_t)i * st->config.vocab_size, job.lse[i]);
     }
 }
 
@@ -274,6 +331,7 @@ static void run_slice(struct step_worker *w)
 {
     struct stepper *st = w->st;
     const struct seams *real = seams_real();
+    struct error err = ERROR_INIT;
     int64_t begin;
     int64_t middle;
     struct arch_pass pass = {
@@ -284,6 +342,7 @@ static void run_slice(struct step_worker *w)
         .kv = st->kv,
         .rope = st->rope,
         .scratch = w->scratch,
+        .index = w->index,
         .rounded = w->rounded,
         .out_row = w->out_row,
         .n_out = w->n_out,
@@ -295,7 +354,10 @@ static void run_slice(struct step_worker *w)
     begin = seams_mono_us(real);
     st->arch->forward(&pass);
     middle = seams_mono_us(real);
-    sample_slice(w);
+    if (w->n_out > 0)
+        sample_slice(w);
+    else if (st->backend->sync(&w->lane, &err))
+        fail_slice(w, &err);
     w->times.forward_us += middle - begin;
     w->times.sample_us += seams_mono_us(real) - middle;
     w->times.rows += w->n;
@@ -314,6 +376,8 @@ static void add_rows(struct step_worker *w, struct model_session *x, int32_t row
 
         if (w->n == slice_rows || w->weights != x->weights)
             run_slice(w);
+        if (x->ended) /* the slice failed, and its beginning with it */
+            return;
         w->weights = x->weights;
         room = slice_rows - w->n;
         if (n > room)
@@ -324,8 +388,9 @@ static void add_rows(struct step_worker *w, struct model_session *x, int32_t row
             w->pos[w->n + i] = x->kv_len + i;
             w->seq[w->n + i] = w->n_seq;
         }
+        w->in_seq[w->n_seq] = x;
+        w->in_rows[w->n_seq++] = n;
         w->n += n;
-        w->n_seq++;
         x->kv_len += n;
         rows -= n;
         if (x->kv_len == x->n_ids) {

@@ -33,6 +33,7 @@ struct sampler {
     int32_t *heap;  /* (vocab) candidates */
     int32_t *kept;  /* (vocab) what the filters left, best first */
     uint64_t *seen; /* (vocab bits) of the history; all zero between calls */
+    float *device;  /* (vocab + 2) backend memory for own_lse; NULL with host_memory */
 };
 
 static enum status bad(struct error *err, const char *field, double value, const char *want)
@@ -94,7 +95,10 @@ enum status sampler_new(const struct backend *b, int32_t vocab, struct sampler *
     s->heap = mem_alloc((size_t)vocab, sizeof(*s->heap));
     s->kept = mem_alloc((size_t)vocab, sizeof(*s->kept));
     s->seen = mem_alloc(padded / 64, sizeof(*s->seen));
-    if (!s->work || !s->few || !s->mass || !s->block || !s->heap || !s->kept || !s->seen) {
+    if (!b->host_memory)
+        s->device = b->alloc(b->ctx, ((size_t)vocab + 2) * sizeof(float));
+    if (!s->work || !s->few || !s->mass || !s->block || !s->heap || !s->kept || !s->seen ||
+        (!s->device && !b->host_memory)) {
         sampler_free(s);
         return error_set(err, STATUS_NO_MEMORY, "no memory to sample from %d tokens", (int)vocab);
     }
@@ -113,6 +117,8 @@ void sampler_free(struct sampler *s)
     free(s->heap);
     free(s->kept);
     free(s->seen);
+    if (s->device)
+        s->backend->release(s->backend->ctx, s->device);
     free(s);
 }
 
@@ -317,12 +323,21 @@ static int32_t filter(struct sampler *s, const float *logits, const struct sampl
     return n;
 }
 
+/* Of logits in host memory, by the op, so that its bits are those of the row's. */
 static float own_lse(const struct sampler *s, const float *logits, int32_t n, float inv_t)
 {
-    struct lane lane = {0};
-    float lse;
+    const struct backend *b = s->backend;
+    const struct lane lane = {0};
+    float lse, *d = s->device;
 
-    s->backend->logsumexp(&lane, logits, n, 1, n, &inv_t, &lse);
+    if (b->host_memory) {
+        b->logsumexp(&lane, logits, n, 1, n, &inv_t, &lse);
+        return lse;
+    }
+    b->upload(&lane, d + 2, logits, (size_t)n * sizeof(float));
+    b->upload(&lane, d, &inv_t, sizeof(float));
+    b->logsumexp(&lane, d + 2, n, 1, n, d, d + 1);
+    b->download(&lane, &lse, d + 1, sizeof(float));
     return lse;
 }
 

@@ -87,8 +87,12 @@ static enum status find_family(const struct gguf *g, const struct model_family *
     *out = model_family_of_gguf(text, n);
     if (*out)
         return STATUS_OK;
-    for (size_t i = 0; model_family_at(i); i++)
-        str_printf(&known, "%s%s", i ? ", " : "", model_family_at(i)->gguf);
+    for (size_t i = 0; model_family_at(i); i++) {
+        const char *name = model_family_at(i)->gguf;
+
+        if (model_family_of_gguf(name, strlen(name)) == model_family_at(i))
+            str_printf(&known, "%s%s", i ? ", " : "", name);
+    }
     (void)error_set(err, STATUS_UNSUPPORTED, "%s: architecture \"%.*s\" is not supported",
                     gguf_name(g), n < 64 ? (int)n : 64, text);
     error_hint(err, "this build reads %s", str_cstr(&known));

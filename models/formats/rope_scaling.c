@@ -112,6 +112,12 @@ static const float *divisors_of(const struct model_config *c, float *space)
     return is_long ? c->rope.long_divisor : c->rope.divisor;
 }
 
+void rope_set_context(struct model_config *c, int32_t context)
+{
+    c->rope.short_context =
+        c->rope.kind == ROPE_LONGROPE && context > 0 && context <= original_positions(c);
+}
+
 void rope_frequencies(const struct model_config *c, bool windowed, double *frequency,
                       double *factor)
 {

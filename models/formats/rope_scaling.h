@@ -17,6 +17,9 @@ void rope_frequencies(const struct model_config *c, bool windowed, double *frequ
                       double *factor);
 /* What llama3 divides the frequency of each pair by, from its numbers. */
 void rope_llama3_divisors(const struct model_config *c, float *out);
+/* At most `context` positions will be used; 0: all that the model has. Longrope has other divisors
+ * for texts within the original positions. */
+void rope_set_context(struct model_config *c, int32_t context);
 /* Whether layers with a window rotate by a table of their own. */
 bool rope_has_window_table(const struct model_config *c);
 /* Numbers that a kind needs and ranges; STATUS_INVALID names them. */

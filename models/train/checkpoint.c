@@ -67,15 +67,13 @@ static void state_from_json(const struct json *doc, struct checkpoint_state *s, 
     s->extra = jv_ref(jv_get(doc, "extra"));
 }
 
-static int64_t tensor_shape(const struct weights *shape, int32_t i, int32_t *n_dims,
-                            int64_t dims[2])
+static void tensor_shape(const struct weights *shape, int32_t i, int32_t *n_dims, int64_t dims[2])
 {
     const struct matrix *m = &weights_at(shape, i)->m;
 
     *n_dims = 2;
     dims[0] = m->n_out;
     dims[1] = m->n_in;
-    return (int64_t)m->n_out * m->n_in;
 }
 
 static enum status write_flat(const struct seams *seams, const char *dir, const char *name,
@@ -101,6 +99,21 @@ static enum status write_flat(const struct seams *seams, const char *dir, const 
     return st;
 }
 
+/* flat (n_params) in backend memory = the values of a tensor, in pieces. */
+static void send_values(const struct backend *b, const struct file_tensor *t, float *to)
+{
+    enum { PIECE = 4096 };
+    const struct lane alone = {0};
+    float piece[PIECE];
+
+    for (int64_t at = 0; at < t->n_elements; at += PIECE) {
+        int64_t n = t->n_elements - at < PIECE ? t->n_elements - at : PIECE;
+
+        file_tensor_to_f32(t, at, n, piece);
+        b->upload(&alone, to + at, piece, (size_t)n * sizeof(float));
+    }
+}
+
 static enum status read_flat(const char *dir, const char *name, const struct weights *shape,
                              float *flat, struct error *err)
 {
@@ -112,13 +125,13 @@ static enum status read_flat(const char *dir, const char *name, const struct wei
     st = safetensors_open_file(str_cstr(&path), &set, err);
     for (int32_t i = 0; i < weights_n(shape) && !st; i++) {
         const struct file_tensor *t;
-        int64_t dims[2], n;
+        int64_t dims[2];
         int32_t n_dims;
 
-        n = tensor_shape(shape, i, &n_dims, dims);
+        tensor_shape(shape, i, &n_dims, dims);
         st = tensor_file_require(set, weights_at(shape, i)->name, n_dims, dims, &t, err);
         if (!st)
-            file_tensor_to_f32(t, 0, n, flat + weights_flat_offset(shape, i));
+            send_values(weights_backend(shape), t, flat + weights_flat_offset(shape, i));
     }
     tensor_file_close(set);
     str_deinit(&path);
@@ -148,10 +161,17 @@ static enum status write_folder(const struct seams *seams, const char *dir,
                                 const struct weights *shape, struct error *err)
 {
     const float *flat[3] = {o->master, o->m, o->v};
+    const struct lane alone = {0};
+    const size_t bytes = (size_t)o->n_params * sizeof(float);
+    float *copy = o->backend->host_memory ? NULL : mem_alloc(bytes, 1);
     enum status st = dir_make(dir, err);
 
+    if (!copy && !o->backend->host_memory)
+        st = error_set(err, STATUS_NO_MEMORY, "no memory for a copy of the optimiser");
     for (int i = 0; i < 3 && !st; i++)
-        st = write_flat(seams, dir, checkpoint_file[i], shape, flat[i], err);
+        st = write_flat(seams, dir, checkpoint_file[i], shape,
+                        backend_view(o->backend, &alone, flat[i], copy, bytes), err);
+    free(copy);
     if (!st)
         st = write_state(seams, dir, s, o, err);
     if (!st)

@@ -88,7 +88,10 @@ static enum status resume(struct grpo_trainer *t, const struct fixed_options *no
     if (st)
         return st;
     progress_from_json(t->state.extra, &t->progress);
-    weights_set_flat(t->work, &lane, t->optimizer.master, t->first_version + t->state.update);
+    st = weights_set_flat(t->work, &lane, t->optimizer.master, t->first_version + t->state.update,
+                          err);
+    if (st)
+        return st;
     if (o->log)
         log_write(o->log, LOG_INFO, "resuming from update %lld of %lld", (long long)from,
                   (long long)o->updates);
@@ -127,6 +130,7 @@ static double row_flops(const struct weights *w)
 static enum status open_memory(struct grpo_trainer *t, struct error *err)
 {
     const struct grpo_options *o = t->o;
+    const struct backend *b = weights_backend(t->start);
     struct sharded_pass_options p = {
         .pool = t->pool, .max_len = o->max_len, .training = true, .recompute = o->recompute};
     enum status st = optimizer_init(&t->optimizer, t->start, err);
@@ -135,7 +139,7 @@ static enum status open_memory(struct grpo_trainer *t, struct error *err)
         st = weights_from_flat(t->start, t->optimizer.master, t->first_version, &t->work, err);
     if (st)
         return st;
-    t->grad = mem_aligned_alloc((size_t)t->optimizer.n_params, sizeof(float));
+    t->grad = b->alloc(b->ctx, (size_t)t->optimizer.n_params * sizeof(float));
     t->seeds = mem_alloc(2 * (size_t)o->groups, sizeof(*t->seeds));
     if (!t->grad || !t->seeds)
         return error_set(err, STATUS_NO_MEMORY, "no memory for a gradient of %lld weights",
@@ -205,7 +209,8 @@ void grpo_close(struct grpo_trainer *t)
     free(t->seeds);
     free(t->advantage);
     sharded_pass_free(t->pass);
-    mem_aligned_free(t->grad);
+    if (t->grad)
+        t->optimizer.backend->release(t->optimizer.backend->ctx, t->grad);
     weights_unref(t->work);
     weights_unref(t->served);
     weights_unref(t->start);

@@ -238,7 +238,7 @@ static enum status gradient(struct update *u, const struct step_context *x, int3
     float temperature = u->o->temperature;
     enum status st = STATUS_OK;
 
-    memset(x->grad, 0, (size_t)x->opt->n_params * sizeof(*x->grad));
+    x->opt->backend->zero(x->lane, x->grad, (size_t)x->opt->n_params * sizeof(*x->grad));
     if (u->ref)
         st = sharded_pass_forward(x->pass, u->o->reference, &u->seqs, temperature, &ref, err);
     if (st)
@@ -272,12 +272,16 @@ static enum status train_minibatch(struct update *u, const struct step_context *
         return st;
     if (first)
         stats->first_gap = largest_gap(u, from, n);
-    norm = optimizer_step(x->opt, x->pool, &u->o->step, x->grad);
+    st = optimizer_step(x->opt, x->pool, &u->o->step, x->grad, &norm, err);
+    if (st)
+        return st;
     if (!isfinite(norm) || !isfinite(stats->policy.loss))
         return not_finite(u, from, n, norm, err);
     if (norm > stats->grad_norm)
         stats->grad_norm = norm;
-    weights_set_flat(x->w, x->lane, x->opt->master, weights_version(x->w) + 1);
+    st = weights_set_flat(x->w, x->lane, x->opt->master, weights_version(x->w) + 1, err);
+    if (st)
+        return st;
     stats->n_steps++;
     stats->n_rows += u->seqs.n_rows;
     return STATUS_OK;

@@ -8,10 +8,12 @@
  */
 #include "models/train/head_loss.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "models/arch/arch_linear.h"
 #include "models/train/packed_pass.h"
+#include "runtime/base/memory.h"
 
 #define CHUNK_BYTES    (256 * 1024)
 #define CHUNK_MIN_ROWS 64
@@ -47,6 +49,12 @@ enum status head_loss_init(struct head_loss *h, const struct weights *w, int32_t
     h->inv_temperature = h->lse + n;
     h->coef = h->inv_temperature + n;
     h->slope = c->logit_softcap != 0 ? h->coef + n : NULL;
+    h->host_lse = mem_alloc(n, 2 * sizeof(float));
+    if (!h->backend->host_memory)
+        h->host_logits = mem_alloc(n * (size_t)c->vocab_size, sizeof(float));
+    if (!h->host_lse || (!h->host_logits && !h->backend->host_memory))
+        return error_set(err, STATUS_NO_MEMORY, "no memory for a copy of logits");
+    h->host_row = h->host_lse + n;
     return STATUS_OK;
 }
 
@@ -54,6 +62,8 @@ void head_loss_deinit(struct head_loss *h)
 {
     if (h->logits)
         h->backend->release(h->backend->ctx, h->logits);
+    free(h->host_logits);
+    free(h->host_lse);
     memset(h, 0, sizeof(*h));
 }
 
@@ -67,21 +77,29 @@ static int32_t row_argmax(const float *logits, int32_t V)
     return best;
 }
 
-static void report(const struct head_loss *h, const struct head_rows *rows, int32_t first,
-                   int32_t n, int32_t V, const struct head_output *out)
+static void report(const struct head_loss *h, const struct lane *l, const struct head_rows *rows,
+                   int32_t first, int32_t n, int32_t V, const struct head_output *out)
 {
-    for (int32_t i = 0; i < n; i++) {
-        const float *logits = h->logits + (size_t)i * (size_t)V;
+    const struct backend *b = h->backend;
+    size_t bytes = (size_t)n * (size_t)V * sizeof(float);
+    const float inv_temperature = 1.0f / rows->temperature;
+    const float *logits = backend_view(b, l, h->logits, h->host_logits, bytes);
+    const float *lse = backend_view(b, l, h->lse, h->host_lse, (size_t)n * sizeof(float));
 
+    if (out->logits)
+        memcpy(out->logits + (size_t)first * (size_t)V, logits, bytes);
+    for (int32_t i = 0; i < n; i++, logits += V) {
         if (out->logp)
-            out->logp[first + i] =
-                logits[rows->target[first + i]] * h->inv_temperature[i] - h->lse[i];
+            out->logp[first + i] = logits[rows->target[first + i]] * inv_temperature - lse[i];
         if (out->argmax)
             out->argmax[first + i] = row_argmax(logits, V);
     }
-    if (out->logits)
-        memcpy(out->logits + (size_t)first * (size_t)V, h->logits,
-               (size_t)n * (size_t)V * sizeof(float));
+}
+
+/* to (n) in backend memory = values that the host has in host_row. */
+static void send_rows(const struct head_loss *h, const struct lane *l, int32_t n, float *to)
+{
+    h->backend->upload(l, to, h->host_row, (size_t)n * sizeof(float));
 }
 
 static void chunk_back(struct head_loss *h, const struct weights *w, const struct lane *l,
@@ -93,10 +111,11 @@ static void chunk_back(struct head_loss *h, const struct weights *w, const struc
     int32_t V = weights_config(w)->vocab_size, C = weights_config(w)->hidden_size;
     size_t at = (size_t)first * (size_t)C;
 
+    for (int32_t i = 0; i < n; i++)
+        h->host_row[i] = rows->coef ? rows->coef[first + i] : 1.0f;
     if (out->weigh)
-        out->weigh(out->ctx, first, n, out->logp + first, h->coef);
-    for (int32_t i = 0; i < n && !out->weigh; i++)
-        h->coef[i] = rows->coef ? rows->coef[first + i] : 1.0f;
+        out->weigh(out->ctx, first, n, out->logp + first, h->host_row);
+    send_rows(h, l, n, h->coef);
     b->softmax_grad(l, h->logits, V, n, 0, V, rows->target + first, h->inv_temperature, h->lse,
                     h->coef);
     if (h->slope)
@@ -112,7 +131,8 @@ void head_loss_forward(struct head_loss *h, const struct weights *w, const struc
     int32_t V = weights_config(w)->vocab_size, C = weights_config(w)->hidden_size;
 
     for (int32_t i = 0; i < h->max_chunk; i++)
-        h->inv_temperature[i] = 1.0f / rows->temperature;
+        h->host_row[i] = 1.0f / rows->temperature;
+    send_rows(h, l, h->max_chunk, h->inv_temperature);
     for (int32_t first = 0; first < rows->n; first += h->max_chunk) {
         int32_t n = rows->n - first < h->max_chunk ? rows->n - first : h->max_chunk;
 
@@ -124,7 +144,7 @@ void head_loss_forward(struct head_loss *h, const struct weights *w, const struc
 
         arch_logits(w, l, &in, h->logits, rows->grad ? h->slope : NULL);
         b->logsumexp(l, h->logits, V, n, V, h->inv_temperature, h->lse);
-        report(h, rows, first, n, V, out);
+        report(h, l, rows, first, n, V, out);
         if (rows->grad)
             chunk_back(h, w, l, rows, first, n, out);
     }

@@ -13,16 +13,20 @@ struct head_output; /* packed_pass.h */
 
 struct head_loss {
     const struct backend *backend;
-    int32_t max_chunk;                   /* rows */
+    int32_t max_chunk; /* rows */
+    /* Backend memory. */
     float *logits;                       /* (max_chunk, V) */
     void *rounded;                       /* lent: that of the pass, of at least max_chunk rows */
     float *slope;                        /* (max_chunk, V) of capped logits, else NULL */
     float *lse, *inv_temperature, *coef; /* (max_chunk) */
+    /* Host memory. */
+    float *host_logits;         /* (max_chunk, V); NULL where the backend's is the host's */
+    float *host_lse, *host_row; /* (max_chunk) */
 };
 
 struct head_rows {
     int32_t n;
-    const float *hidden;   /* (n, C) */
+    const float *hidden;   /* (n, C) backend memory, as are d_hidden and grad */
     const int32_t *target; /* (n) */
     float temperature;
     /* The gradient of -sum coef * logp; all NULL without. */
@@ -35,6 +39,8 @@ MUST_CHECK enum status head_loss_init(struct head_loss *h, const struct weights 
                                       int32_t max_rows, struct error *err);
 void head_loss_deinit(struct head_loss *h); /* also of a zeroed one */
 size_t head_loss_bytes(const struct model_config *c, int32_t max_rows);
+/* Results that the host gets are there when it returns; whether the device computed them, the
+ * lane's next sync says. */
 void head_loss_forward(struct head_loss *h, const struct weights *w, const struct lane *l,
                        const struct head_rows *rows, const struct head_output *out);
 

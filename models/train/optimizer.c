@@ -29,37 +29,41 @@ static int32_t cut_pieces(const struct weights *w, struct optimizer_piece *out)
 
 enum status optimizer_init(struct optimizer *o, const struct weights *w, struct error *err)
 {
+    const struct lane alone = {0};
+    const struct backend *b = weights_backend(w);
     size_t n = (size_t)weights_n_params(w);
-    enum status st = backend_require(weights_backend(w), OP_BIT(SUM_SQUARES) | OP_BIT(ADAMW),
-                                     "the optimiser", err);
+    enum status st = backend_require(b, OP_BIT(SUM_SQUARES) | OP_BIT(ADAMW), "the optimiser", err);
 
     memset(o, 0, sizeof(*o));
     if (st)
         return st;
-    o->backend = weights_backend(w);
+    o->backend = b;
     o->n_params = weights_n_params(w);
     o->n_pieces = cut_pieces(w, NULL);
     o->piece = mem_alloc((size_t)o->n_pieces, sizeof(*o->piece));
-    o->piece_sum = mem_alloc((size_t)o->n_pieces, sizeof(*o->piece_sum));
-    o->master = mem_aligned_alloc(n, sizeof(float));
-    o->m = mem_aligned_alloc(n, sizeof(float));
-    o->v = mem_aligned_alloc(n, sizeof(float));
-    if (!o->piece || !o->piece_sum || !o->master || !o->m || !o->v) {
+    o->host_sum = mem_alloc((size_t)o->n_pieces, sizeof(*o->host_sum));
+    o->piece_sum = b->alloc(b->ctx, (size_t)o->n_pieces * sizeof(*o->piece_sum));
+    o->master = b->alloc(b->ctx, n * sizeof(float));
+    o->m = b->alloc(b->ctx, n * sizeof(float));
+    o->v = b->alloc(b->ctx, n * sizeof(float));
+    if (!o->piece || !o->host_sum || !o->piece_sum || !o->master || !o->m || !o->v) {
         optimizer_deinit(o);
         return error_set(err, STATUS_NO_MEMORY, "no memory for the optimiser: 3 x %zu floats", n);
     }
     (void)cut_pieces(w, o->piece);
-    weights_to_flat(w, o->master);
+    weights_copy_flat(w, &alone, o->master);
     return STATUS_OK;
 }
 
 void optimizer_deinit(struct optimizer *o)
 {
+    void *device[] = {o->piece_sum, o->master, o->m, o->v};
+
+    for (size_t i = 0; i < ARRAY_LEN(device); i++)
+        if (device[i])
+            o->backend->release(o->backend->ctx, device[i]);
     free(o->piece);
-    free(o->piece_sum);
-    mem_aligned_free(o->master);
-    mem_aligned_free(o->m);
-    mem_aligned_free(o->v);
+    free(o->host_sum);
     memset(o, 0, sizeof(*o));
 }
 
@@ -91,20 +95,38 @@ static void step_task(void *ctx, int32_t task, int32_t worker)
                       o->m + p->first, o->v + p->first, o->master + p->first);
 }
 
-double optimizer_step(struct optimizer *o, struct pool *pool, const struct optimizer_step *s,
-                      const float *grad)
+/* The norm of the gradient times `scale`. */
+static enum status gradient_norm(struct step_job *j, struct pool *pool, double scale, double *norm,
+                                 struct error *err)
 {
-    struct step_job j = {.o = o, .grad = grad};
-    double sum = 0, norm, scale = s->scale;
+    const struct lane alone = {0};
+    const struct optimizer *o = j->o;
+    const double *sums;
+    double sum = 0;
+    enum status st;
 
-    pool_run(pool, o->n_pieces, norm_task, &j);
-    for (int32_t i = 0; i < o->n_pieces; i++)
-        sum += o->piece_sum[i];
-    norm = sqrt(sum) * s->scale;
-    if (!isfinite(norm))
-        return norm;
-    if (s->clip > 0 && norm > s->clip)
-        scale *= s->clip / norm;
+    pool_run(pool, o->n_pieces, norm_task, j);
+    sums = backend_view(o->backend, &alone, o->piece_sum, o->host_sum,
+                        (size_t)o->n_pieces * sizeof(*sums));
+    st = o->backend->sync(&alone, err);
+    for (int32_t i = 0; i < o->n_pieces && !st; i++)
+        sum += sums[i];
+    *norm = sqrt(sum) * scale;
+    return st;
+}
+
+enum status optimizer_step(struct optimizer *o, struct pool *pool, const struct optimizer_step *s,
+                           const float *grad, double *norm, struct error *err)
+{
+    const struct lane alone = {0};
+    struct step_job j = {.o = o, .grad = grad};
+    double scale = s->scale;
+    enum status st = gradient_norm(&j, pool, s->scale, norm, err);
+
+    if (st || !isfinite(*norm))
+        return st;
+    if (s->clip > 0 && *norm > s->clip)
+        scale *= s->clip / *norm;
     o->n_steps++;
     j.plain = (struct adamw_step){.lr = (float)s->lr,
                                   .beta1 = (float)s->beta1,
@@ -116,5 +138,5 @@ double optimizer_step(struct optimizer *o, struct pool *pool, const struct optim
     j.decay = j.plain;
     j.decay.weight_decay = (float)s->weight_decay;
     pool_run(pool, o->n_pieces, step_task, &j);
-    return norm;
+    return o->backend->sync(&alone, err);
 }

@@ -17,10 +17,11 @@ struct optimizer_piece {
 struct optimizer {
     const struct backend *backend;
     int64_t n_params, n_steps; /* steps taken: t of the bias correction */
-    float *master, *m, *v;     /* (n_params) */
+    float *master, *m, *v;     /* (n_params) backend memory */
     int32_t n_pieces;
     struct optimizer_piece *piece;
-    double *piece_sum; /* (n_pieces) */
+    double *piece_sum; /* (n_pieces) backend memory */
+    double *host_sum;  /* (n_pieces) host memory */
 };
 
 struct optimizer_step {
@@ -33,9 +34,11 @@ struct optimizer_step {
 MUST_CHECK enum status optimizer_init(struct optimizer *o, const struct weights *w,
                                       struct error *err);
 void optimizer_deinit(struct optimizer *o); /* also of a zeroed one */
-/* One step; returns the norm of the scaled gradient before clipping. A gradient that is not finite
- * changes nothing, and the norm is not finite. */
-double optimizer_step(struct optimizer *o, struct pool *pool, const struct optimizer_step *s,
-                      const float *grad);
+/* One step by a gradient in backend memory; `norm` is that of the scaled gradient before clipping.
+ * A gradient that is not finite changes nothing, and the norm is not finite. Fails where the device
+ * does; the values are then void. */
+MUST_CHECK enum status optimizer_step(struct optimizer *o, struct pool *pool,
+                                      const struct optimizer_step *s, const float *grad,
+                                      double *norm, struct error *err);
 
 #endif

@@ -21,6 +21,7 @@ struct packed_pass {
     struct rope_tables rope;
     void *scratch, *rounded, *acts, *back_scratch;
     float *hidden, *d_hidden; /* (max_rows, C) */
+    int32_t *index;           /* (3 max_rows) host memory */
     struct head_loss head;
 };
 
@@ -83,6 +84,8 @@ static bool alloc_buffers(struct packed_pass *p, const struct weights *w)
     size_t hidden = (size_t)rows * (size_t)c->hidden_size * sizeof(float);
     bool ok = true;
 
+    p->index = mem_alloc((size_t)rows * 3, sizeof(*p->index));
+    ok = p->index != NULL;
     p->scratch = pass_alloc(p, a->scratch_bytes(c, rows), &ok);
     if (linear_rounded_bytes(w, rows))
         p->rounded = pass_alloc(p, linear_rounded_bytes(w, rows), &ok);
@@ -131,7 +134,7 @@ enum status packed_pass_new(const struct weights *w, const struct packed_pass_sh
     p->kv = xcalloc((size_t)c->n_layers, sizeof(*p->kv));
     p->dk = xcalloc((size_t)c->n_layers, sizeof(*p->dk));
     p->dv = xcalloc((size_t)c->n_layers, sizeof(*p->dv));
-    st = rope_tables_init(c, shape->max_pos, &p->rope, err);
+    st = rope_tables_init(p->backend, c, shape->max_pos, &p->rope, err);
     if (st)
         goto fail;
     st = head_loss_init(&p->head, w, shape->max_rows, err);
@@ -173,6 +176,7 @@ void packed_pass_free(struct packed_pass *p)
     pass_release(p, p->d_hidden);
     head_loss_deinit(&p->head);
     rope_tables_deinit(&p->rope);
+    free(p->index);
     free(p->kv);
     free(p->dk);
     free(p->dv);
@@ -191,6 +195,7 @@ static void begin(struct packed_pass *p, const struct weights *w, struct lane la
         .kv = p->kv,
         .rope = &p->rope,
         .scratch = p->scratch,
+        .index = p->index,
         .rounded = p->rounded,
         .out_row = b->out_row,
         .n_out = b->n_out,
@@ -198,9 +203,9 @@ static void begin(struct packed_pass *p, const struct weights *w, struct lane la
     };
 }
 
-void packed_pass_forward(struct packed_pass *p, const struct weights *w, struct lane lane,
-                         const struct row_batch *b, float temperature,
-                         const struct head_output *out)
+enum status packed_pass_forward(struct packed_pass *p, const struct weights *w, struct lane lane,
+                                const struct row_batch *b, float temperature,
+                                const struct head_output *out, struct error *err)
 {
     struct arch_pass pass;
     struct head_rows rows = {
@@ -209,11 +214,12 @@ void packed_pass_forward(struct packed_pass *p, const struct weights *w, struct 
     begin(p, w, lane, b, &pass);
     weights_arch(w)->forward(&pass);
     head_loss_forward(&p->head, w, &lane, &rows, out);
+    return p->backend->sync(&lane, err);
 }
 
-void packed_pass_train(struct packed_pass *p, const struct weights *w, struct lane lane,
-                       const struct row_batch *b, float temperature, const float *coef,
-                       const struct head_output *out, float *grad)
+enum status packed_pass_train(struct packed_pass *p, const struct weights *w, struct lane lane,
+                              const struct row_batch *b, float temperature, const float *coef,
+                              const struct head_output *out, float *grad, struct error *err)
 {
     const struct arch *a = weights_arch(w);
     struct arch_pass pass;
@@ -233,10 +239,11 @@ void packed_pass_train(struct packed_pass *p, const struct weights *w, struct la
     a->forward(&pass);
     head_loss_forward(&p->head, w, &lane, &rows, out);
     if (!b->n_out)
-        return;
+        return p->backend->sync(&lane, err);
     for (int32_t l = 0; l < p->n_layers; l++) {
         p->backend->zero(&lane, p->dk[l], used);
         p->backend->zero(&lane, p->dv[l], used);
     }
     a->backward(&pass, p->d_hidden, p->dk, p->dv, p->back_scratch, grad);
+    return p->backend->sync(&lane, err);
 }

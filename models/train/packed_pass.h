@@ -28,7 +28,7 @@ MUST_CHECK enum status packed_pass_new(const struct weights *w,
 void packed_pass_free(struct packed_pass *p);
 int64_t packed_pass_bytes(const struct weights *w, const struct packed_pass_shape *shape);
 
-/* Output of the head for the wanted rows; each pointer (n_out) or NULL. */
+/* Output of the head for the wanted rows, in host memory; each pointer (n_out) or NULL. */
 struct head_output {
     float *logp;     /* of the target at the temperature */
     int32_t *argmax; /* lowest id among equals */
@@ -39,14 +39,17 @@ struct head_output {
     void *ctx;
 };
 
-/* Forward and head. temperature 1 for training on data. */
-void packed_pass_forward(struct packed_pass *p, const struct weights *w, struct lane lane,
-                         const struct row_batch *b, float temperature,
-                         const struct head_output *out);
+/* Forward and head. temperature 1 for training on data. Fails where the device does. */
+MUST_CHECK enum status packed_pass_forward(struct packed_pass *p, const struct weights *w,
+                                           struct lane lane, const struct row_batch *b,
+                                           float temperature, const struct head_output *out,
+                                           struct error *err);
 /* The same, then the gradient of -sum coef[i] * logp[i] (coef NULL: all 1) is added into grad
- * (flat). The pass must be made for training. */
-void packed_pass_train(struct packed_pass *p, const struct weights *w, struct lane lane,
-                       const struct row_batch *b, float temperature, const float *coef,
-                       const struct head_output *out, float *grad);
+ * (flat, backend memory). The pass must be made for training. */
+MUST_CHECK enum status packed_pass_train(struct packed_pass *p, const struct weights *w,
+                                         struct lane lane, const struct row_batch *b,
+                                         float temperature, const float *coef,
+                                         const struct head_output *out, float *grad,
+                                         struct error *err);
 
 #endif

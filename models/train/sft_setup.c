@@ -90,7 +90,10 @@ static enum status resume(struct trainer *t, const struct fixed_options *now, st
     t->data.next = t->state.next_example;
     t->data.n_truncated = t->state.n_truncated;
     t->data.n_skipped = t->state.n_skipped;
-    weights_set_flat(t->work, &lane, t->optimizer.master, t->first_version + t->state.update);
+    st = weights_set_flat(t->work, &lane, t->optimizer.master, t->first_version + t->state.update,
+                          err);
+    if (st)
+        return st;
     if (o->log)
         log_write(o->log, LOG_INFO, "resuming from update %lld of %lld", (long long)last,
                   (long long)o->updates);
@@ -133,6 +136,7 @@ static void tell_memory(const struct trainer *t, const struct sharded_pass_optio
 static enum status open_memory(struct trainer *t, struct weights *start, struct error *err)
 {
     const struct sft_options *o = t->o;
+    const struct backend *b = weights_backend(start);
     struct sharded_pass_options p = {
         .pool = t->pool, .max_len = o->max_len, .training = true, .recompute = o->recompute};
     enum status st = optimizer_init(&t->optimizer, start, err);
@@ -142,7 +146,7 @@ static enum status open_memory(struct trainer *t, struct weights *start, struct 
     if (st)
         return st;
     tell_memory(t, &p);
-    t->grad = mem_aligned_alloc((size_t)t->optimizer.n_params, sizeof(float));
+    t->grad = b->alloc(b->ctx, (size_t)t->optimizer.n_params * sizeof(float));
     if (!t->grad)
         return error_set(err, STATUS_NO_MEMORY, "no memory for a gradient of %lld weights",
                          (long long)t->optimizer.n_params);
@@ -196,7 +200,8 @@ void trainer_close(struct trainer *t)
     example_order_deinit(&t->data);
     sequences_deinit(&t->batch);
     sharded_pass_free(t->pass);
-    mem_aligned_free(t->grad);
+    if (t->grad)
+        t->optimizer.backend->release(t->optimizer.backend->ctx, t->grad);
     weights_unref(t->work);
     optimizer_deinit(&t->optimizer);
 }

@@ -39,11 +39,12 @@ static enum status accumulate(struct trainer *t, double *loss, int64_t *n_rows, 
                               struct error *err)
 {
     const struct sft_options *o = t->o;
+    const struct lane lane = {.pool = t->pool};
     int64_t done = t->state.update < t->schedule ? t->state.update : t->schedule;
     double progress = (double)done / (double)t->schedule;
     int64_t rows = (o->batch_tokens + o->accumulate - 1) / o->accumulate;
 
-    memset(t->grad, 0, (size_t)t->optimizer.n_params * sizeof(float));
+    t->optimizer.backend->zero(&lane, t->grad, (size_t)t->optimizer.n_params * sizeof(float));
     for (int32_t i = 0; i < o->accumulate; i++) {
         struct sharded_pass_output out = {0};
         enum status st;
@@ -96,7 +97,9 @@ enum status trainer_update(struct trainer *t, struct error *err)
     }
     step.lr = t->lr = learning_rate(&o->learning, t->state.update, t->schedule, t->schedule);
     step.scale = 1.0 / (double)n_trained;
-    t->grad_norm = optimizer_step(&t->optimizer, t->pool, &step, t->grad);
+    st = optimizer_step(&t->optimizer, t->pool, &step, t->grad, &t->grad_norm, err);
+    if (st)
+        return st;
     if (!isfinite(t->grad_norm) || !isfinite(loss)) {
         error_set(err, STATUS_FAILED, "update %lld: the loss or its gradient is not finite",
                   (long long)t->state.update + 1);
@@ -104,7 +107,10 @@ enum status trainer_update(struct trainer *t, struct error *err)
         return STATUS_FAILED;
     }
     t->state.update++;
-    weights_set_flat(t->work, &lane, t->optimizer.master, t->first_version + t->state.update);
+    st = weights_set_flat(t->work, &lane, t->optimizer.master, t->first_version + t->state.update,
+                          err);
+    if (st)
+        return st;
     t->state.loss = loss / (double)n_trained;
     t->state.next_example = t->data.next;
     t->state.n_truncated = t->data.n_truncated;

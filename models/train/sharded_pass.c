@@ -36,6 +36,8 @@ struct job {
     float *grad;
     bool train;
     double loss[GRADIENT_SHARDS];
+    enum status status[GRADIENT_SHARDS]; /* of the device */
+    struct error err[GRADIENT_SHARDS];
 };
 
 struct sharded_pass {
@@ -151,7 +153,7 @@ enum status sharded_pass_new(const struct weights *w, const struct sharded_pass_
     for (int32_t i = 0; i < p->n_workers && !st; i++)
         st = worker_init(&p->worker[i], w, &shape, err);
     for (int32_t i = 0; o->training && i < (p->small ? GRADIENT_SHARDS : 1) && !st; i++) {
-        p->gradient[i] = mem_aligned_alloc((size_t)p->n_params, sizeof(float));
+        p->gradient[i] = p->backend->alloc(p->backend->ctx, (size_t)p->n_params * sizeof(float));
         if (!p->gradient[i])
             st = error_set(err, STATUS_NO_MEMORY, "no memory for a gradient of %lld weights",
                            (long long)p->n_params);
@@ -171,7 +173,8 @@ void sharded_pass_free(struct sharded_pass *p)
     for (int32_t i = 0; i < p->n_workers; i++)
         worker_deinit(&p->worker[i]);
     for (int32_t i = 0; i < GRADIENT_SHARDS; i++)
-        mem_aligned_free(p->gradient[i]);
+        if (p->gradient[i])
+            p->backend->release(p->backend->ctx, p->gradient[i]);
     free(p->worker);
     free(p->order);
     free(p->shard_of);
@@ -227,14 +230,17 @@ static void weigh_rows(void *ctx, int32_t first, int32_t n, const float *logp, f
 }
 
 /* Runs the group in the worker's batch; adds to the shard's loss. */
-static void run_group(struct sharded_pass *p, struct worker *k, struct lane lane, float *grad,
-                      double *loss)
+static void run_group(struct sharded_pass *p, int32_t shard, struct worker *k, struct lane lane,
+                      float *grad)
 {
-    const struct job *j = &p->job;
+    struct job *j = &p->job;
+    struct error *err = &j->err[shard];
+    double *loss = &j->loss[shard];
+    enum status st;
     struct sharded_pass_output *out = j->out;
     struct head_output head = {.logp = k->logp, .argmax = out->right ? k->argmax : NULL};
 
-    if (!k->batch.n_rows)
+    if (!k->batch.n_rows || j->status[shard])
         return;
     k->by = j->by;
     head.weigh = j->by ? weigh_rows : NULL;
@@ -242,10 +248,11 @@ static void run_group(struct sharded_pass *p, struct worker *k, struct lane lane
     for (int32_t i = 0; i < k->batch.n_out && j->coef; i++)
         k->coef[i] = j->coef[k->position[i]];
     if (j->train)
-        packed_pass_train(k->pass, j->weights, lane, &k->batch, j->temperature,
-                          j->coef ? k->coef : NULL, &head, grad);
+        st = packed_pass_train(k->pass, j->weights, lane, &k->batch, j->temperature,
+                               j->coef ? k->coef : NULL, &head, grad, err);
     else
-        packed_pass_forward(k->pass, j->weights, lane, &k->batch, j->temperature, &head);
+        st = packed_pass_forward(k->pass, j->weights, lane, &k->batch, j->temperature, &head, err);
+    j->status[shard] = st;
     for (int32_t i = 0; i < k->batch.n_out; i++) {
         *loss -= (double)k->logp[i];
         if (out->logp)
@@ -260,10 +267,9 @@ static void run_shard(struct sharded_pass *p, int32_t shard, struct worker *k, s
                       float *grad)
 {
     const struct sequences *s = p->job.s;
-    double loss = 0;
 
     if (grad)
-        memset(grad, 0, (size_t)p->n_params * sizeof(float));
+        p->backend->zero(&lane, grad, (size_t)p->n_params * sizeof(float));
     row_batch_clear(&k->batch);
     for (int32_t i = 0; i < s->n; i++) {
         const int32_t *ids = s->ids + s->start[i];
@@ -273,10 +279,10 @@ static void run_shard(struct sharded_pass *p, int32_t shard, struct worker *k, s
         if (p->shard_of[i] != shard)
             continue;
         if (k->batch.n_rows + n - 1 > p->group_rows)
-            run_group(p, k, lane, grad, &loss);
+            run_group(p, shard, k, lane, grad);
         first = k->batch.n_out;
         if (!row_batch_add(&k->batch, ids, train, n)) {
-            run_group(p, k, lane, grad, &loss);
+            run_group(p, shard, k, lane, grad);
             first = 0;
             (void)row_batch_add(&k->batch, ids, train, n); /* an empty batch takes max_len */
         }
@@ -287,8 +293,7 @@ static void run_shard(struct sharded_pass *p, int32_t shard, struct worker *k, s
             k->sequence[first++] = i;
         }
     }
-    run_group(p, k, lane, grad, &loss);
-    p->job.loss[shard] = loss;
+    run_group(p, shard, k, lane, grad);
 }
 
 static void shard_task(void *ctx, int32_t shard, int32_t worker)
@@ -334,6 +339,7 @@ static void run_all(struct sharded_pass *p)
 static enum status run(struct sharded_pass *p, const struct job *job, struct error *err)
 {
     struct sharded_pass_output *out = job->out;
+    const struct lane alone = {0};
     enum status st;
 
     p->job = *job;
@@ -346,9 +352,14 @@ static enum status run(struct sharded_pass *p, const struct job *job, struct err
         memset(out->right, 1, (size_t)job->s->n);
     run_all(p);
     out->loss = 0;
-    for (int32_t k = 0; k < GRADIENT_SHARDS; k++)
+    for (int32_t k = 0; k < GRADIENT_SHARDS; k++) {
+        if (p->job.status[k]) {
+            *err = p->job.err[k];
+            return p->job.status[k];
+        }
         out->loss += p->job.loss[k];
-    return STATUS_OK;
+    }
+    return p->backend->sync(&alone, err); /* of the sums of gradients */
 }
 
 enum status sharded_pass_forward(struct sharded_pass *p, const struct weights *w,

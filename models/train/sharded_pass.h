@@ -45,7 +45,8 @@ struct token_weigher {
 MUST_CHECK enum status sharded_pass_forward(struct sharded_pass *p, const struct weights *w,
                                             const struct sequences *s, float temperature,
                                             struct sharded_pass_output *out, struct error *err);
-/* Adds the gradient of -sum coef * logp into grad (flat). coef (n_tokens) or NULL: 1 each. */
+/* Adds the gradient of -sum coef * logp into grad (flat, backend memory). coef (n_tokens) or NULL:
+ * 1 each. */
 MUST_CHECK enum status sharded_pass_train(struct sharded_pass *p, const struct weights *w,
                                           const struct sequences *s, float temperature,
                                           const float *coef, struct sharded_pass_output *out,

@@ -13,7 +13,7 @@
 #include "runtime/store/store.h"
 
 struct mcp_audit {
-    struct store *store; /* NULL: no rows are left */
+    struct store *const *store; /* as it is at the call: NULL: no row is left */
     enum store_durability durability;
 };
 

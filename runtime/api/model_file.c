@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "models/script/script_model.h"
+#include "runtime/api/known_model.h"
 #include "runtime/base/home.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/seams.h"
@@ -66,6 +67,15 @@ static void each_of_entry(const char *name, void (*each)(void *ctx, const char *
         each(ctx, name);
 }
 
+void model_known_each(void (*each)(void *ctx, const char *name), void *ctx)
+{
+    const struct known_model *m;
+
+    for (int32_t i = 0; (m = known_model_at(i)) != NULL; i++)
+        if (known_model_is_here(m))
+            each(ctx, m->name);
+}
+
 /* Entries models--ORG--NAME. */
 void model_cache_each(void (*each)(void *ctx, const char *name), void *ctx)
 {
@@ -108,7 +118,7 @@ static enum status find_hf(const char *name, char out[MODEL_FOLDER_MAX], struct 
     st = file_read(out, 256, &rev, &n, err);
     if (st) {
         error_note(err, "hf:%s is not in the local cache", name);
-        error_hint(err, "troupe does not download models; fetch it with your usual tool first");
+        error_hint(err, "troupe does not download it; fetch it with your usual tool first");
         return st;
     }
     rev[strcspn(rev, "\r\n \t")] = 0;
@@ -173,6 +183,22 @@ static enum status check_is_there(const char *folder, struct error *err)
     return STATUS_OK;
 }
 
+static enum status find_known(const struct known_model *m, char out[MODEL_FOLDER_MAX],
+                              struct error *err)
+{
+    struct str path = STR_INIT;
+    enum status st = known_model_path(m, &path, err);
+
+    if (!st && !file_exists(str_cstr(&path)))
+        st = known_model_is_missing(m, err);
+    if (!st && path.len >= MODEL_FOLDER_MAX)
+        st = error_set(err, STATUS_INVALID, "the path of the user's data folder is too long");
+    if (!st)
+        snprintf(out, MODEL_FOLDER_MAX, "%s", str_cstr(&path));
+    str_deinit(&path);
+    return st;
+}
+
 enum status model_folder(const char *name, char out[MODEL_FOLDER_MAX], struct error *err)
 {
     if (strncmp(name, "hf:", 3) == 0)
@@ -187,6 +213,8 @@ enum status model_folder(const char *name, char out[MODEL_FOLDER_MAX], struct er
     snprintf(out, MODEL_FOLDER_MAX, "%s", name);
     if (strcmp(name, "embedded") == 0 || strcmp(name, "new") == 0)
         return STATUS_OK;
+    if (!file_exists(name) && known_model_find(name))
+        return find_known(known_model_find(name), out, err);
     enter_output(out);
     return check_is_there(out, err);
 }

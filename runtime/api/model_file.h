@@ -8,11 +8,14 @@
 #include "runtime/api/model_set.h"
 
 /* The folder with the files of `name`, or the file: a model folder, a GGUF, the output folder of
- * `train`, or an entry of the local Hugging Face cache (hf:ORG/NAME). Nothing is downloaded.
+ * `train`, an entry of the local Hugging Face cache (hf:ORG/NAME), or a model that `models get`
+ * fetched. Nothing is downloaded.
  * "embedded" and "new" stay as they are. STATUS_NOT_FOUND: there is no such folder, or the training
  * in it has no model yet; STATUS_USAGE: a script. */
 MUST_CHECK enum status model_folder(const char *name, char out[MODEL_FOLDER_MAX],
                                     struct error *err);
+/* Each model that `models get` has fetched, by its name. */
+void model_known_each(void (*each)(void *ctx, const char *name), void *ctx);
 /* Each model of the local Hugging Face cache, as hf:ORG/NAME. */
 void model_cache_each(void (*each)(void *ctx, const char *name), void *ctx);
 /* The files of `name`, any of the above but "new". */

@@ -11,6 +11,7 @@
 #include "kernels/cpu/cpu_backend.h"
 #include "models/remote/remote_model.h"
 #include "models/script/script_model.h"
+#include "runtime/api/known_model.h"
 #include "runtime/api/model_file.h"
 #include "runtime/base/home.h"
 #include "runtime/base/map.h"
@@ -174,12 +175,15 @@ static void hint_names(const struct remote_specs *remote, const char *name, stru
 enum status model_name_check(const struct remote_specs *remote, const char *name, const char *base,
                              struct error *err)
 {
+    const struct known_model *fetched = known_model_find(name);
     struct str folder = STR_INIT;
     bool known = is_bare(remote, name) || strcmp(name, "new") == 0 || strpbrk(name, "/:.");
 
     str_printf(&folder, "%s/%s", base ? base : ".", name);
     known = known || access(str_cstr(&folder), F_OK) == 0;
     str_deinit(&folder);
+    if (!known && fetched)
+        return known_model_is_here(fetched) ? STATUS_OK : known_model_is_missing(fetched, err);
     if (known)
         return STATUS_OK;
     (void)error_set(err, STATUS_CONFIG,
@@ -193,8 +197,10 @@ enum status model_name_check(const struct remote_specs *remote, const char *name
 enum status model_option_check(const struct remote_specs *remote, const char *name,
                                struct error *err)
 {
-    if (!model_name_check(remote, name, NULL, err))
-        return STATUS_OK;
+    enum status st = model_name_check(remote, name, NULL, err);
+
+    if (st != STATUS_CONFIG)
+        return st;
     (void)error_set(
         err, STATUS_NOT_FOUND,
         "there is no folder %.80s and no such name in `models` of troupe.yaml; a model "
@@ -208,6 +214,8 @@ void model_name_absolute(const struct remote_specs *remote, const char *name, co
                          struct str *out)
 {
     const char *path = strncmp(name, "script:", 7) == 0 ? name + 7 : name;
+    const struct known_model *fetched;
+    struct error no_home = ERROR_INIT;
     char here[PATH_MAX], *real;
     struct str joined = STR_INIT;
 
@@ -220,6 +228,12 @@ void model_name_absolute(const struct remote_specs *remote, const char *name, co
     if (*path != '/')
         str_printf(&joined, "%s/", base);
     str_puts(&joined, path);
+    fetched = access(str_cstr(&joined), F_OK) != 0 ? known_model_find(name) : NULL;
+    if (fetched) {
+        str_clear(&joined);
+        if (known_model_path(fetched, &joined, &no_home))
+            str_puts(&joined, name);
+    }
     real = realpath(str_cstr(&joined), NULL); /* a missing file still gets an absolute name */
     str_append(out, name, (size_t)(path - name));
     str_puts(out, real ? real : str_cstr(&joined));

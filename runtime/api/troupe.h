@@ -137,6 +137,12 @@ void troupe_run_cut_short(struct troupe_run *r);
 /* Stops it as soon as only questions and waits are open, so that it can be resumed later: on_end
  * follows, with "waiting". For a run that stays (RUNNER_STAY_ALL). */
 void troupe_run_suspend(struct troupe_run *r);
+/* Of a run that stays: are questions all that it waits for? */
+bool troupe_run_only_asks(const struct troupe_run *r);
+/* Waits until what it has recorded, its questions among it, can be read. */
+MUST_CHECK enum status troupe_run_sync(struct troupe_run *r, struct error *err);
+/* It looks for answers now: one was given by troupe_answer. */
+void troupe_run_look(struct troupe_run *r);
 /* Answers the question at `path` of a run that is under way here, which goes on at once. */
 MUST_CHECK enum status troupe_run_answer(struct troupe_run *r, const char *path,
                                          const struct json *answer, struct error *err);

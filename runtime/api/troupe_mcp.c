@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "mcp/config/mcp_approval.h"
 #include "mcp/hub/hub_upstream.h"
 #include "runtime/api/mcp_audit.h"
 #include "runtime/api/troupe_internal.h"
@@ -154,7 +155,7 @@ enum status troupe_mcp_open(struct troupe *t, const struct troupe_mcp_options *o
 
     t->mcp = m;
     m->t = t;
-    m->audit.store = t->store;
+    m->audit.store = &t->store; /* which may be opened later */
     m->o = *o;
     m->config =
         mcp_config_load_folder(o->project, o->user_yaml, o->inputs ? o->inputs : &m->no_inputs);
@@ -254,8 +255,13 @@ enum status troupe_mcp_admit(struct troupe *t, const char *name, struct error *e
     if (!s->settings.enabled)
         return refuse(s, STATUS_CONFIG, "is disabled", err);
     if (m->o.may_start && !m->o.may_start(m->o.ctx, s, true)) {
-        (void)refuse(s, STATUS_REJECTED, "of this project is not approved, so it is not started",
-                     err);
+        struct str text = STR_INIT;
+
+        mcp_approval_put_missing(s, false, &text);
+        error_at(err, STATUS_REJECTED, s->changed_by ? s->changed_by : s->file,
+                 s->changed_by ? s->changed_line : s->line, s->changed_by ? 0 : s->column,
+                 "%s, so it is not started", str_cstr(&text));
+        str_deinit(&text);
         error_hint(err, "look at its definition, then `troupe mcp approve %s`", name);
         return err->status;
     }

@@ -272,6 +272,22 @@ void troupe_run_suspend(struct troupe_run *r)
         runner_suspend(r->runner);
 }
 
+bool troupe_run_only_asks(const struct troupe_run *r)
+{
+    return r->under_way && runner_only_asks(r->runner);
+}
+
+enum status troupe_run_sync(struct troupe_run *r, struct error *err)
+{
+    return journal_sync(r->run, err);
+}
+
+void troupe_run_look(struct troupe_run *r)
+{
+    if (r->under_way)
+        runner_look_for_answers(r->runner);
+}
+
 enum status troupe_run_answer(struct troupe_run *r, const char *path, const struct json *answer,
                               struct error *err)
 {
@@ -279,8 +295,8 @@ enum status troupe_run_answer(struct troupe_run *r, const char *path, const stru
 
     if (!st)
         st = store_answer(troupe_store(r->t), r->uuid, path, answer, err);
-    if (!st && r->under_way)
-        runner_look_for_answers(r->runner);
+    if (!st)
+        troupe_run_look(r);
     return st;
 }
 

@@ -43,6 +43,7 @@ struct troupe_watch {
     struct troupe *t;
     struct troupe_watch_options o;
     struct map *runs; /* uuid -> struct watched * */
+    struct map *own;  /* uuid -> itself; of only_own */
     struct loop_timer *timer;
     int32_t n_driven;
     int32_t n_making; /* runs that are not durable yet */
@@ -51,6 +52,7 @@ struct troupe_watch {
     char (*ready)[37]; /* to be taken, the oldest first */
     size_t n_ready;
     bool is_open;    /* some run goes on by itself, or another process has it */
+    bool adopts;     /* a run became its own since the last look */
     bool is_foreign; /* another process holds a run; only its lock shows when that ends */
     int64_t next_ms; /* wall clock: the next due time; 0: none */
 };
@@ -276,11 +278,14 @@ static int64_t due_at(struct watched *k, const struct open_run *r, const struct 
 static enum status see(struct troupe_watch *w, struct store_reader *q, const struct open_run *r,
                        struct error *err)
 {
-    struct watched *k = known_of(w, r->uuid);
     struct waits waits = {0, 0};
+    struct watched *k;
     int64_t due;
     enum status st;
 
+    if (w->o.only_own && !map_get(w->own, r->uuid))
+        return STATUS_OK;
+    k = known_of(w, r->uuid);
     k->look = w->look;
     if (r->owned && k->known != KNOWN_DRIVEN)
         k->known = KNOWN_NEW;
@@ -360,7 +365,8 @@ static bool is_news(struct troupe_watch *w)
 
     if (troupe_reader(w->t, &q, &ignored) || query_has_changed(q, &changed, &ignored) || changed)
         return true;
-    return w->is_foreign || (w->next_ms != 0 && w->next_ms <= seams_wall_ms(w->t->seams));
+    return w->is_foreign || w->adopts ||
+           (w->next_ms != 0 && w->next_ms <= seams_wall_ms(w->t->seams));
 }
 
 static void look_closely(struct troupe_watch *w)
@@ -368,6 +374,7 @@ static void look_closely(struct troupe_watch *w)
     struct error err = ERROR_INIT;
 
     w->look++;
+    w->adopts = false;
     w->is_open = w->is_foreign = false;
     w->next_ms = 0;
     if (see_all(w, &err)) {
@@ -416,10 +423,21 @@ enum status troupe_watch_start(struct troupe *t, const struct troupe_watch_optio
     w->t = t;
     w->o = *o;
     w->runs = map_new();
+    w->own = map_new();
     t->watching = true;
     look_after(w, 0);
     *out = w;
     return STATUS_OK;
+}
+
+void troupe_watch_adopt(struct troupe_watch *w, const char *uuid)
+{
+    if (!w->o.only_own || map_get(w->own, uuid))
+        return;
+    (void)map_put(w->own, uuid, w);
+    w->adopts = true;
+    if (!w->t->interrupted)
+        look_after(w, 0);
 }
 
 struct making {
@@ -442,6 +460,7 @@ static void on_made(void *ctx, struct troupe_run *r, const struct error *err)
         return;
     }
     memcpy(uuid, troupe_run_uuid(r), sizeof(uuid));
+    troupe_watch_adopt(w, uuid);
     /* One without a place is taken by a later look, here or in another process. So is one that
      * cannot start, which then is reported as stuck. */
     if (!w->t->interrupted && has_place(w) && !troupe_run_start(r, &ignored))
@@ -477,6 +496,7 @@ void troupe_watch_free(struct troupe_watch *w)
     w->t->watching = false;
     loop_timer_free(w->timer);
     map_free(w->runs, free);
+    map_free(w->own, NULL);
     free(w->ready);
     free(w);
 }

@@ -1,4 +1,4 @@
-/* troupe_watch.h - drives all runs of a store: deadlines, timers, retries and answers.
+/* troupe_watch.h - drives all runs of a store, or some: deadlines, timers, retries and answers.
  *
  * A watch looks at the store twice a second. It takes runs that were interrupted, have an answer or
  * are due, and drives several at once on the loop of its troupe. A waiting run needs only a few
@@ -18,6 +18,9 @@ struct troupe_watch;
 
 struct troupe_watch_options {
     int32_t at_once; /* runs driven at a time; 0: TROUPE_WATCH_AT_ONCE */
+    /* Only those that it creates, and those of troupe_watch_adopt: a process of one client leaves
+     * the other runs of the store alone. */
+    bool only_own;
     /* For every run; `stay` is ignored. Its listener's on_end comes each time that a run ends
      * or waits; the run is freed after it. */
     struct troupe_run_options run;
@@ -42,6 +45,8 @@ MUST_CHECK enum status troupe_watch_run_new(struct troupe_watch *w,
                                             const struct troupe_run_spec *spec,
                                             const struct troupe_run_options *o,
                                             troupe_watch_made made, void *ctx, struct error *err);
+/* only_own: this run is one of its own from now on. Else nothing. */
+void troupe_watch_adopt(struct troupe_watch *w, const char *uuid);
 /* Runs that it drives go on (see troupe_interrupt). NULL is allowed. */
 void troupe_watch_free(struct troupe_watch *w);
 

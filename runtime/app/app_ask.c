@@ -12,6 +12,7 @@
 #include "runtime/api/troupe_wait.h"
 #include "runtime/app/wait_text.h"
 #include "runtime/base/time_text.h"
+#include "runtime/loop/loop.h"
 
 #define LOOK_MS    250   /* how often to look for an answer from elsewhere */
 #define MAX_ANSWER 65536 /* bytes of a line */
@@ -89,10 +90,29 @@ static bool give(struct app *a, const char *uuid, const char *path, const struct
     return false;
 }
 
+static void stop(void *ctx)
+{
+    loop_stop(ctx);
+}
+
+/* Servers whose calls are open may have something to say. */
+static void turn(struct app *a)
+{
+    struct loop *loop;
+    struct loop_timer *t;
+
+    if (troupe_loop(a->troupe, &loop, NULL))
+        return;
+    t = loop_timer_new(loop, 1, stop, loop);
+    loop_run(loop);
+    loop_timer_free(t);
+}
+
 static bool ask(struct app *a, const char *uuid, const struct json *w)
 {
     const char *path = jv_get_string(jv_get(w, "path"), "");
-    struct str line;
+    bool is_message = strcmp(jv_get_string(jv_get(w, "kind"), ""), "message") == 0;
+    struct str line; /* an empty one ends a talk, and does not answer other questions */
     bool answered = false, open = true, left = false;
 
     str_init(&line, MAX_ANSWER);
@@ -100,15 +120,17 @@ static bool ask(struct app *a, const char *uuid, const struct json *w)
     while (open && !answered && !left) {
         enum input got = *a->interrupted ? INPUT_END : read_line(&line);
 
-        if (got == INPUT_LINE && line.len > 0)
+        if (got == INPUT_LINE && (line.len > 0 || is_message))
             answered = give(a, uuid, path, &line);
-        if (got == INPUT_LINE && line.len == 0)
+        else if (got == INPUT_LINE)
             dprintf(STDERR_FILENO, "> ");
         if (got == INPUT_LINE)
             str_clear(&line);
         left = got == INPUT_END;
-        if (got == INPUT_NONE)
+        if (got == INPUT_NONE) {
+            turn(a);
             open = is_still_open(a, uuid, path);
+        }
     }
     if (left || !open)
         dprintf(STDERR_FILENO, "\n");

@@ -8,9 +8,9 @@
 
 /* Standard input and error are a terminal, and --json is not given. */
 bool app_can_ask(const struct app *a);
-/* Asks the first open question of a run that no process holds, until it is answered, here or
- * elsewhere, or its deadline passes. False: the run stays waiting (end of input, a signal, or no
- * open question). */
+/* Asks the first open question of a run that no other process holds, until it is answered, here or
+ * elsewhere, or its deadline passes. The loop of the program turns meanwhile. False: the run stays
+ * waiting (end of input, a signal, or no open question). */
 bool app_ask(struct app *a, const char *uuid);
 
 #endif

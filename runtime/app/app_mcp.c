@@ -77,7 +77,8 @@ static bool ask_approval(struct app *a, const struct mcp_server_spec *s)
     struct error err = ERROR_INIT;
     bool yes;
 
-    str_printf(&text, "server %s of %s:%ld is not approved:\n  ", s->name, s->file, s->line);
+    mcp_approval_put_missing(s, true, &text);
+    str_puts(&text, ":\n  ");
     app_mcp_put_target(s, &text);
     str_puts(&text, "\nStart it, now and from now on? [y/N] ");
     yes = terminal_ask(a, str_cstr(&text), false, &answer) &&
@@ -128,11 +129,14 @@ static bool may_start(void *ctx, const struct mcp_server_spec *s, bool is_needed
             ask_inputs(a, s);
         return true;
     }
-    if (a->serves_mcp)
-        log_write(a->log, LOG_WARN,
-                  "%s:%ld: server %s of this project is not approved, so it is left out; `troupe "
-                  "mcp approve %s` approves it",
-                  s->file, s->line, s->name, s->name);
+    if (a->serves_mcp) {
+        struct str text = STR_INIT;
+
+        mcp_approval_put_missing(s, true, &text);
+        log_write(a->log, LOG_WARN, "%s, so it is left out; `troupe mcp approve %s` approves it",
+                  str_cstr(&text), s->name);
+        str_deinit(&text);
+    }
     return false;
 }
 

@@ -9,6 +9,7 @@
 
 #include "models/arch/arch.h"
 #include "models/chat/chat_template.h"
+#include "models/formats/rope_scaling.h"
 #include "models/formats/tokenizer_write.h"
 #include "models/train/model_export.h"
 #include "runtime/app/app_model.h"
@@ -130,6 +131,8 @@ static enum status from_model(struct app *a, const char *model, struct tokenizer
         st = app_tokenizer(a, model, tokenizer, err);
     if (!st)
         st = app_engine_options(a, model, folder, &eo, err);
+    if (!st)
+        rope_set_context(&c, eo.context);
     if (!st && !arch_find(c.architecture))
         st = error_set(err, STATUS_UNSUPPORTED, "%s: architecture %s is not supported", model,
                        c.architecture);

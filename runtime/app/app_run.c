@@ -289,30 +289,59 @@ enum status app_run_loop(struct app *a, struct error *err)
     return st;
 }
 
-/* Drives it until it ends or waits; goes on after an answer on the terminal. */
-static enum status drive(struct app_drive *d, struct troupe_run **run, struct error *err)
+void app_drive_asks(struct app_drive *d)
 {
-    struct app *a = d->app;
-    char uuid[37];
-    enum status st;
+    d->asks = app_can_ask(d->app);
+    if (d->asks)
+        d->options.stay = RUNNER_STAY_ALL;
+}
 
-    for (;;) {
-        st = troupe_run_start(*run, err);
-        if (d->n_before < 0) /* after an answer, the steps of this command are not earlier ones */
-            d->n_before = troupe_run_result(*run)->n_before;
-        if (!st)
-            st = app_run_loop(a, err);
-        if (st || !d->asks || troupe_run_result(*run)->status != RUN_WAITING)
-            return st;
-        snprintf(uuid, sizeof(uuid), "%s", troupe_run_uuid(*run));
-        if (!app_ask(a, uuid))
-            return STATUS_OK;
-        troupe_run_free(*run);
-        *run = NULL;
-        st = troupe_run_take(a->troupe, uuid, &d->options, run, err);
-        if (st)
-            return st;
+struct asking {
+    struct troupe_run *run;
+    struct loop *loop;
+};
+
+static void look_for_question(void *ctx)
+{
+    const struct asking *q = ctx;
+
+    if (troupe_run_only_asks(q->run))
+        loop_stop(q->loop);
+}
+
+/* What it asks is asked on the terminal, while it is under way: a call that asks stays open. */
+static enum status drive_asking(struct app *a, struct troupe_run *run, struct error *err)
+{
+    struct asking q = {.run = run};
+    struct loop_tick *tick;
+    enum status st = troupe_loop(a->troupe, &q.loop, err);
+
+    if (st)
+        return st;
+    tick = loop_tick_new(q.loop, look_for_question, &q);
+    do {
+        troupe_run_look(run); /* for the answer to the last question */
+        st = app_run_loop(a, err);
+        if (!st && troupe_run_only_asks(run))
+            st = troupe_run_sync(run, err);
+    } while (!st && troupe_run_only_asks(run) && app_ask(a, troupe_run_uuid(run)));
+    loop_tick_free(tick);
+    if (!st && !troupe_is_idle(a->troupe)) { /* left open: it waits, also after a signal */
+        troupe_run_suspend(run);
+        st = troupe_drive(a->troupe, err);
     }
+    return st;
+}
+
+/* Drives it until it ends or waits. */
+static enum status drive(struct app_drive *d, struct troupe_run *run, struct error *err)
+{
+    enum status st = troupe_run_start(run, err);
+
+    d->n_before = troupe_run_result(run)->n_before;
+    if (st)
+        return st;
+    return d->asks ? drive_asking(d->app, run, err) : app_run_loop(d->app, err);
 }
 
 int app_drive(struct app_drive *d, struct troupe_run *adopt_r)
@@ -326,7 +355,7 @@ int app_drive(struct app_drive *d, struct troupe_run *adopt_r)
         log_write_run(a->log, LOG_INFO, troupe_run_uuid(adopt_r), NULL, "run %s, seed %llu",
                       troupe_run_uuid(adopt_r),
                       (unsigned long long)run_seed(troupe_run_row(adopt_r)));
-    st = drive(d, &adopt_r, &err);
+    st = drive(d, adopt_r, &err);
     code = st         ? app_fail(a, &err)
            : d->quiet ? EXIT_OK
                       : app_drive_print(d, troupe_run_uuid(adopt_r), troupe_run_result(adopt_r));

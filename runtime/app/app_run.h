@@ -30,6 +30,8 @@ struct app_drive {
 };
 /* Reads the invocation's options; lives as long as the run. */
 void app_drive_init(struct app_drive *d, struct app *a);
+/* Before its run is made: what the run asks is asked on the terminal, if there is one. */
+void app_drive_asks(struct app_drive *d);
 void app_drive_deinit(struct app_drive *d);
 /* Drives r (adopted) until it ends or waits, prints the result as `troupe run` does and returns the
  * exit code. */

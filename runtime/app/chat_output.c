@@ -123,6 +123,7 @@ void chat_output_begin(struct chat_output *o)
     reply_stream_free(o->split);
     o->split = m->takes_ids ? reply_stream_new(&spec) : NULL;
     o->part = REPLY_CONTENT;
+    o->began = true;
 }
 
 void chat_output_text(struct chat_output *o, const char *text, size_t n)
@@ -194,6 +195,9 @@ void chat_output_result(struct chat_output *o, const char *path, const struct js
 void chat_output_answer(struct chat_output *o, bool cut)
 {
     end_line(o);
+    if (!o->began)
+        return;
+    o->began = false;
     if (o->app->json) {
         struct json *e = event("answer");
 

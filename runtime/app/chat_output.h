@@ -24,6 +24,7 @@ struct chat_output {
     const struct model *model;  /* of the talk; lent */
     struct reply_stream *split; /* of the reply under way, of a model whose text has its calls */
     struct str shown;           /* content of the replies to the last message */
+    bool began;                 /* a model has answered the last message, or tries to */
     enum reply_part part;       /* of the text shown last */
     char last;                  /* its last byte; 0: none on this line */
 };
@@ -39,7 +40,8 @@ void chat_output_end(struct chat_output *o, bool cut);
 void chat_output_call(struct chat_output *o, const char *path, const char *name,
                       const struct json *arguments);
 void chat_output_result(struct chat_output *o, const char *path, const struct json *result);
-/* All of the answer to the message is there; `cut`: the person stopped it. */
+/* All of the answer to the message is there; `cut`: the person stopped it. Nothing if no reply has
+ * begun: an earlier process had given it. */
 void chat_output_answer(struct chat_output *o, bool cut);
 void chat_output_failure(struct chat_output *o, const char *message);
 /* A note for the person, on standard error. */

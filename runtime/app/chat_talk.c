@@ -14,9 +14,11 @@
 #include <string.h>
 
 #include "runtime/api/run_models.h"
+#include "runtime/api/troupe_wait.h"
 #include "runtime/app/app_ask.h"
 #include "runtime/app/app_model.h"
 #include "runtime/app/app_trace.h"
+#include "runtime/app/wait_text.h"
 #include "runtime/base/memory.h"
 #include "runtime/loop/loop.h"
 #include "runtime/store/path.h"
@@ -29,14 +31,15 @@ static bool is_asked_to_end(const struct chat *c)
 
 /* ---- signals */
 
-/* The second Ctrl-C for one message ends the program: what it does may not be able to stop. */
+/* The second Ctrl-C for one message ends the program: what it does may not be able to stop. So does
+ * one while it waits for lines that nobody edits. */
 static void on_stop(struct chat *c)
 {
     c->app->signal->stops = 0;
-    if (c->reading) {
+    if (c->reading && c->edits) {
         c->dropped = true;
         loop_stop(c->loop);
-    } else if (!c->cut && c->run) {
+    } else if (!c->reading && !c->cut && c->run) {
         c->cut = true;
         troupe_run_cut_short(c->run);
     } else {
@@ -130,10 +133,32 @@ static void step_ended(void *ctx, struct troupe_run *r, const struct step_result
 
 /* ---- work */
 
+/* Does a tool still ask? A call that begins again after a resume finds its answer. */
+static enum status is_asked(struct chat *c, bool *asked, struct error *err)
+{
+    struct json *waits = NULL;
+    enum status st = journal_sync(troupe_run_row(c->run), err); /* the question is a row of it */
+
+    if (!st)
+        st = troupe_waits(c->app->troupe, c->uuid, &waits, err);
+    for (size_t i = 0; i < jv_size(waits); i++)
+        if (strcmp(jv_get_string(jv_get(jv_at(waits, i), "kind"), ""), "message") != 0)
+            *asked = true;
+    jv_unref(waits);
+    return st;
+}
+
 /* A tool asks something: the person answers on the terminal; elsewhere the run is left. */
 static enum status ask_person(struct chat *c, struct error *err)
 {
+    bool asked = false;
+    enum status st = is_asked(c, &asked, err);
+
     c->asks_person = false;
+    if (st)
+        troupe_run_suspend(c->run);
+    if (st || !asked)
+        return st;
     if (app_can_ask(c->app)) {
         c->app->signal->counts_stops = false;
         bool answered = app_ask(c->app, c->uuid);
@@ -141,7 +166,8 @@ static enum status ask_person(struct chat *c, struct error *err)
         if (answered)
             return STATUS_OK;
     }
-    c->quit = true;
+    wait_print_all(c->app, c->uuid);
+    c->quit = c->left_asking = true;
     troupe_run_suspend(c->run);
     return error_set(err, STATUS_WAITING, "run %s waits for an answer", c->uuid);
 }
@@ -221,11 +247,9 @@ bool chat_until_readable(void *chat, int fd)
         loop_fd_want(watch, 0);
     }
     loop_fd_free(watch);
+    if (c->app->signal->stops > 0) /* while it was not in the loop */
+        on_stop(c);
     c->reading = false;
-    if (c->app->signal->stops > 0) { /* while it was not in the loop */
-        c->app->signal->stops = 0;
-        c->dropped = true;
-    }
     if (!c->dropped)
         return !is_asked_to_end(c);
     c->dropped = false;
@@ -233,6 +257,18 @@ bool chat_until_readable(void *chat, int fd)
 }
 
 /* ---- messages */
+
+/* A template without tools leaves them out, and the model knows nothing of them. */
+static void warn_of_template(const struct chat *c, const struct model *m)
+{
+    const struct plan_agent *agent = plan_agent_find(troupe_run_plan(c->run), CHAT_STEP);
+    const char *template = m->info.chat_template;
+
+    if (agent->n_tools > 0 && m->info.takes_ids && template && !strstr(template, "tools"))
+        log_write(c->app->log, LOG_WARN,
+                  "the chat template of this model has no tools: the model does not see them, "
+                  "unless --system describes them");
+}
 
 /* The model writes the replies, so what they look like depends on it. */
 static enum status take_model(struct chat *c, struct error *err)
@@ -243,6 +279,8 @@ static enum status take_model(struct chat *c, struct error *err)
     enum status st = troupe_model(c->app->troupe, name, &m, err);
 
     c->out.model = m;
+    if (!st)
+        warn_of_template(c, m);
     return st;
 }
 
@@ -436,7 +474,11 @@ enum status chat_open(struct chat *c, struct app *a, struct error *err)
 
 void chat_close(struct chat *c)
 {
+    struct error ignored = ERROR_INIT;
+
     c->app->signal->counts_stops = false;
+    if (c->run && !c->over && chat_leave(c, &ignored)) /* only after an error, which was reported */
+        log_write(c->app->log, LOG_DEBUG, "%s", ignored.message);
     if (c->tick) {
         c->app->signal->wake = NULL;
         loop_tick_free(c->tick);

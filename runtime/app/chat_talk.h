@@ -33,9 +33,11 @@ struct chat {
     char uuid[37];    /* of the last run; empty: none */
     char *asks;       /* the path of the question for the next message; NULL: it works */
     bool asks_person; /* a tool asks something */
+    bool left_asking; /* and was left without an answer */
     bool over;        /* the run has ended, or was left */
-    bool reading;     /* the line editor waits for input */
-    bool dropped;     /* Ctrl-C meanwhile */
+    bool edits;       /* the input is the line editor */
+    bool reading;     /* it waits for input */
+    bool dropped;     /* Ctrl-C meanwhile, in the line editor */
     bool cut;         /* the person has cut the answer short */
     bool failed;      /* there was no answer to the last message */
     bool quit;

@@ -1,9 +1,11 @@
 /* cmd_chat.c - chat: an interactive talk with one agent.
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <string.h>
 #include <unistd.h>
 
 #include "runtime/app/chat_talk.h"
+#include "runtime/base/memory.h"
 
 /* On a terminal the line editor, if the terminal can do it; else plain lines. */
 static void open_input(struct chat *c)
@@ -15,7 +17,8 @@ static void open_input(struct chat *c)
         if (chat_history_open(&c->history, c->app->seams, &err))
             log_write(c->app->log, LOG_WARN, "what you type is not kept: %s", err.message);
         error_clear(&err);
-        if (!chat_input_editor(&wait, c->history.text, c->history.n, &c->in, &err))
+        c->edits = !chat_input_editor(&wait, c->history.text, c->history.n, &c->in, &err);
+        if (c->edits)
             return;
         log_write(c->app->log, LOG_WARN, "%s", err.message);
     }
@@ -55,13 +58,12 @@ static void talk(struct chat *c)
 static int finish(struct chat *c)
 {
     struct error err = ERROR_INIT;
-    bool waits = c->quit && c->run && !c->asks;
     enum status st = *c->app->interrupted ? STATUS_OK : chat_leave(c, &err);
     int code = c->failed || c->out.unwritten ? EXIT_FAILED : EXIT_OK;
 
     if (st)
         code = app_fail(c->app, &err);
-    if (waits)
+    if (c->left_asking)
         code = EXIT_WAITING;
     if (c->uuid[0])
         log_write_run(c->app->log, LOG_INFO, c->uuid, NULL,
@@ -76,19 +78,35 @@ static int finish(struct chat *c)
     return *c->app->interrupted ? 128 + *c->app->interrupted : code;
 }
 
+/* The agent is as it was recorded. */
+static enum status check_resume(const struct app *a, struct error *err)
+{
+    static const enum option_id fixed[] = {OPT_TOOLS, OPT_SYSTEM, OPT_TEMPERATURE, OPT_MAX_TOKENS};
+
+    for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
+        if (strcmp(option_origin(a->options, fixed[i]), "flag") == 0)
+            return error_set(err, STATUS_USAGE, "--%s: --resume goes on with the recorded agent",
+                             option_spec(fixed[i])->name);
+    return STATUS_OK;
+}
+
 static int chat_main(void *app)
 {
     struct app *a = app;
     struct chat c;
     struct error err = ERROR_INIT;
     const char *run = option_text(a->options, OPT_CHAT_RESUME);
-    enum status st = chat_open(&c, a, &err);
+    enum status st = run ? check_resume(a, &err) : STATUS_OK;
     int code;
 
+    if (st)
+        return app_fail(a, &err);
+    st = chat_open(&c, a, &err);
     if (!st && run)
         st = chat_resume(&c, run, &err);
     if (st) {
         code = app_fail(a, &err);
+        code = c.left_asking ? EXIT_WAITING : code;
     } else {
         open_input(&c);
         if (c.out.terminal)

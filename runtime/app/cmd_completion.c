@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/api/known_model.h"
 #include "runtime/api/model_file.h"
 #include "runtime/api/troupe.h"
 #include "runtime/app/app_env.h"
@@ -70,6 +71,7 @@ static void offer_models(struct completion *c)
         return;
     }
     completion_offer(c, "embedded", NULL);
+    model_known_each(offer_model, c);
     model_cache_each(offer_model, c);
     if (strcmp(c->command->name, "models show") != 0)
         completion_offer(c, "script:", NULL);
@@ -115,6 +117,9 @@ static void offer_names(struct completion *c, const char *kind)
         offer_runs(c);
     else if (strcmp(kind, "M") == 0)
         offer_models(c);
+    else if (strcmp(kind, "NAME") == 0 && strcmp(c->command->name, "models get") == 0)
+        for (int32_t i = 0; known_model_at(i); i++)
+            completion_offer(c, known_model_at(i)->name, known_model_at(i)->about);
     else if (strcmp(kind, "TOOL") == 0)
         offer_tools(c);
     else if (strcmp(kind, "SERVER") == 0)

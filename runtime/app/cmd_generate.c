@@ -8,6 +8,7 @@
 
 #include "models/formats/tokenizer.h"
 #include "models/stop_text.h"
+#include "runtime/app/app_messages.h"
 #include "runtime/app/app_model.h"
 #include "runtime/app/app_tokenizer.h"
 #include "runtime/base/memory.h"
@@ -89,12 +90,20 @@ static enum status read_prompt(struct generation *g, struct error *err)
 {
     const struct options *o = g->app->options;
     const char *text = option_text(o, OPT_PROMPT), *ids = option_text(o, OPT_IDS);
+    bool messages = option_is_set(o, OPT_MESSAGES_FILE);
     struct str from_stdin = STR_INIT;
     size_t n = text ? strlen(text) : 0;
     enum status st = STATUS_OK;
 
-    if (!text == !ids)
-        return error_set(err, STATUS_USAGE, "give either --prompt TEXT or --ids 1,2,3");
+    if ((text != NULL) + (ids != NULL) + messages != 1)
+        return error_set(err, STATUS_USAGE,
+                         "give one of --prompt TEXT, --ids 1,2,3 and --messages FILE");
+    if (!messages && (option_text(o, OPT_TOOLS) || option_text(o, OPT_SYSTEM)))
+        return error_set(err, STATUS_USAGE, "--tools and --system need --messages");
+    if (option_count(o, OPT_TOOLS) > 1)
+        return error_set(err, STATUS_USAGE, "--tools takes one file here");
+    if (messages)
+        return app_messages_prompt(g->app, g->model, &g->prompt, err);
     if (ids)
         return parse_ids(ids, g->model->info.vocab, &g->prompt, err);
     if (strcmp(text, "-") == 0) {
@@ -297,34 +306,26 @@ static int generate_main(void *app)
     return *a->interrupted ? EXIT_INTERRUPTED : code;
 }
 
-static const enum option_id generate_options[] = {OPT_MODEL,
-                                                  OPT_PROMPT,
-                                                  OPT_IDS,
-                                                  OPT_MAX_TOKENS,
-                                                  OPT_TEMPERATURE,
-                                                  OPT_SEED,
-                                                  OPT_TOP_P,
-                                                  OPT_TOP_K,
-                                                  OPT_MIN_P,
-                                                  OPT_STOP,
-                                                  OPT_REPETITION_PENALTY,
-                                                  OPT_LOGPROBS,
-                                                  OPT_STREAM,
-                                                  OPT_DEVICE,
-                                                  OPT_THREADS,
-                                                  OPT_KV_MEMORY,
-                                                  OPT_CONTEXT,
-                                                  OPT_CPU_ISA,
-                                                  OPT_WEIGHT_TYPE,
-                                                  OPT_KV_TYPE,
-                                                  OPT_END};
-const struct command_spec cmd_generate = {"generate",
-                                          "models",
-                                          "",
-                                          "complete a text or token ids: the engine without agents",
-                                          "The same seed gives the same tokens with any number of "
-                                          "threads.",
-                                          generate_options,
-                                          0,
-                                          0,
-                                          generate_main};
+static const enum option_id generate_options[] = {OPT_MODEL,      OPT_PROMPT,
+                                                  OPT_IDS,        OPT_MESSAGES_FILE,
+                                                  OPT_TOOLS,      OPT_SYSTEM,
+                                                  OPT_MAX_TOKENS, OPT_TEMPERATURE,
+                                                  OPT_SEED,       OPT_TOP_P,
+                                                  OPT_TOP_K,      OPT_MIN_P,
+                                                  OPT_STOP,       OPT_REPETITION_PENALTY,
+                                                  OPT_LOGPROBS,   OPT_STREAM,
+                                                  OPT_DEVICE,     OPT_THREADS,
+                                                  OPT_KV_MEMORY,  OPT_CONTEXT,
+                                                  OPT_CPU_ISA,    OPT_WEIGHT_TYPE,
+                                                  OPT_KV_TYPE,    OPT_END};
+const struct command_spec cmd_generate = {
+    "generate",
+    "models",
+    "",
+    "complete a text, token ids or messages: the engine without agents",
+    "The same seed gives the same tokens with any number of "
+    "threads.",
+    generate_options,
+    0,
+    0,
+    generate_main};

@@ -136,7 +136,7 @@ static int approve_main(void *app)
     for (size_t i = 0; !st && all && i < mcp_config_size(troupe_mcp_config(a->troupe)); i++) {
         const struct mcp_server_spec *s = mcp_config_at(troupe_mcp_config(a->troupe), i);
 
-        if (s->of_project && !s->problem)
+        if (mcp_server_spec_needs_approval(s) && !s->problem)
             st = approve(a, s->name, done, &err);
     }
     if (st) {

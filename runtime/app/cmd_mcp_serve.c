@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "mcp/server/server_stdio.h"
+#include "runtime/api/troupe_watch.h"
 #include "runtime/app/app_mcp.h"
 #include "runtime/app/app_run.h"
 #include "runtime/app/app_serve.h"
@@ -18,7 +19,7 @@ struct serving {
     struct loop *loop;
     struct app_drive drive; /* options of the runs */
     struct serve_config config;
-    struct troupe_watch *no_watch; /* other processes keep the runs of the store */
+    struct troupe_watch *watch; /* of its client's tasks; NULL: there are no offers */
     bool ended;
 };
 
@@ -82,7 +83,17 @@ static enum status serve(struct serving *s, const char *view, struct error *err)
     return st;
 }
 
-/* Blueprints, agents and tools of this Troupe: their runs are in the store. */
+/* Tasks of its client alone: other processes keep the other runs of the store. */
+static enum status watch_tasks(struct serving *s, struct error *err)
+{
+    struct troupe_watch_options o = {.only_own = true, .run = s->drive.options, .ctx = s};
+
+    o.run.model = NULL; /* runs that are continued keep their models */
+    o.run.n_models = 0;
+    return troupe_watch_start(s->a->troupe, &o, &s->watch, err);
+}
+
+/* Blueprints, agents and tools of this Troupe. Their runs are in the store, and all calls are. */
 static enum status open_offers(struct serving *s, struct error *err)
 {
     struct app *a = s->a;
@@ -91,14 +102,14 @@ static enum status open_offers(struct serving *s, struct error *err)
                                          .log = a->log,
                                          .config = &s->config,
                                          .run = &s->drive.options,
-                                         .watch = &s->no_watch};
+                                         .watch = &s->watch};
     struct store *store;
-    enum status st = STATUS_OK;
+    enum status st = app_store(a, true, &store, err);
 
-    if (s->config.n_offers > 0)
-        st = app_store(a, true, &store, err);
     if (!st)
         st = app_serve_warm(a, &s->config, err);
+    if (!st && s->config.n_offers > 0)
+        st = watch_tasks(s, err);
     return st ? st : mcp_offers_open(&o, err);
 }
 
@@ -126,6 +137,7 @@ static int serve_main(void *app)
         troupe_interrupt(a->troupe);
         loop_run(s.loop);
     }
+    troupe_watch_free(s.watch);
     serve_config_deinit(&s.config);
     app_drive_deinit(&s.drive);
     return st ? app_fail(a, &err) : EXIT_OK;

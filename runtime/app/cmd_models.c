@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "runtime/api/model_file.h"
+#include "runtime/api/model_set.h"
 #include "runtime/app/app_model.h"
 #include "runtime/app/app_tokenizer.h"
 #include "runtime/app/table.h"
@@ -150,6 +151,7 @@ static int list_main(void *app)
 
     if (embedded_file_at(0))
         add_model(&l, "embedded");
+    model_known_each(add_named, &l);
     model_cache_each(add_named, &l);
     remote_specs_each(a->remote, add_remote, &l);
     if (a->json) {
@@ -166,16 +168,17 @@ static int list_main(void *app)
     return code;
 }
 
-const struct command_spec cmd_models_list = {
-    "models list",
-    "models",
-    "",
-    "list models: the embedded one, the local Hugging Face cache, and those of troupe.yaml",
-    NULL,
-    NULL,
-    0,
-    0,
-    list_main};
+const struct command_spec cmd_models_list = {"models list",
+                                             "models",
+                                             "",
+                                             "list models: the embedded one, those that `models "
+                                             "get` fetched, the local Hugging Face cache, and "
+                                             "those of troupe.yaml",
+                                             NULL,
+                                             NULL,
+                                             0,
+                                             0,
+                                             list_main};
 
 static void put_plan(const struct engine_plan *p, struct str *out)
 {
@@ -278,7 +281,9 @@ static int show_main(void *app)
 
     if (remote_is_name(a->remote, name))
         return show_remote(a, name);
-    st = read_config(a, name, &c, &facts, &err);
+    st = model_name_check(a->remote, name, NULL, &err);
+    if (!st)
+        st = read_config(a, name, &c, &facts, &err);
     if (!st)
         st = app_engine_options(a, name, folder, &eo, &err);
     if (!st)

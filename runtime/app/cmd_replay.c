@@ -56,9 +56,9 @@ static enum status open_scratch(struct app *a, char dir[64], struct troupe **out
 
 static void remove_scratch(const char *dir)
 {
-    static const char *const files[] = {"store.db",       "store.db-wal", "store.db-shm",
-                                        "STORE.lock",     "STORE.owners", "store.db.lock",
-                                        "store.db.owners"};
+    static const char *const files[] = {"store.db",        "store.db-wal",  "store.db-shm",
+                                        "STORE.lock",      "STORE.owners",  "store.db.lock",
+                                        "store.db.owners", "store.db.calls"};
     char path[128];
 
     for (size_t i = 0; i < ARRAY_LEN(files); i++) {

@@ -41,7 +41,8 @@ static enum status resume_run(struct app *a, const char *uuid, struct json *list
 
     app_drive_init(&d, a);
     d.list = list;
-    d.asks = !option_flag(a->options, OPT_ALL) && app_can_ask(a);
+    if (!option_flag(a->options, OPT_ALL))
+        app_drive_asks(&d);
     st = troupe_run_take(a->troupe, uuid, &d.options, &run, err);
     if (!st)
         *code = app_drive(&d, run);

@@ -55,6 +55,8 @@ static int run_main(void *app)
             return st ? app_fail(a, &err) : code;
     }
     app_drive_init(&d, a);
+    if (!option_flag(a->options, OPT_DETACH))
+        app_drive_asks(&d);
     st = begin_run(&d, &plan, &run, &err);
     if (!st)
         st = app_detached(a, &detached, troupe_run_uuid(run), &err);
@@ -62,7 +64,6 @@ static int run_main(void *app)
         code = app_fail(a, &err);
         troupe_run_free(run);
     } else {
-        d.asks = !option_flag(a->options, OPT_DETACH) && app_can_ask(a);
         code = app_drive(&d, run);
     }
     app_drive_deinit(&d);

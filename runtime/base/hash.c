@@ -47,13 +47,27 @@ void hasher_add(struct hasher *h, const void *bytes, size_t n)
         must(EVP_DigestUpdate(context_of(h), bytes, n));
 }
 
+struct sha256 hasher_next(struct hasher *h)
+{
+    struct sha256 out;
+
+    must(EVP_DigestFinal_ex(context_of(h), out.byte, NULL));
+    must(EVP_DigestInit_ex(context_of(h), NULL, NULL));
+    return out;
+}
+
 struct sha256 hasher_finish(struct hasher *h)
 {
     struct sha256 out;
 
     must(EVP_DigestFinal_ex(context_of(h), out.byte, NULL));
-    EVP_MD_CTX_free(context_of(h));
+    hasher_free(h);
     return out;
+}
+
+void hasher_free(struct hasher *h)
+{
+    EVP_MD_CTX_free(context_of(h));
 }
 
 struct sha256 hmac_sha256(const void *key, size_t key_bytes, const void *bytes, size_t n)

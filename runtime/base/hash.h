@@ -16,6 +16,9 @@ struct sha256 sha256_of(const void *bytes, size_t n);
 struct hasher *hasher_new(void);
 void hasher_add(struct hasher *h, const void *bytes, size_t n);
 struct sha256 hasher_finish(struct hasher *h); /* frees h */
+/* The digest, and h begins again: for many short texts, a third of the time of one each. */
+struct sha256 hasher_next(struct hasher *h);
+void hasher_free(struct hasher *h); /* NULL is fine */
 struct sha256 hmac_sha256(const void *key, size_t key_bytes, const void *bytes, size_t n);
 void sha256_hex(const struct sha256 *h, char out[65]);
 uint64_t sha256_first64(const struct sha256 *h); /* big endian */

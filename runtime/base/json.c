@@ -96,19 +96,19 @@ static enum status parse(const struct json_text *t, size_t max_bytes, struct jso
 enum status jv_parse(const char *bytes, size_t n, const char *name, struct json **out,
                      struct error *err)
 {
-    return parse(&(struct json_text){bytes, n, name, 1}, JSON_MAX_BYTES, out, err);
+    return parse(&(struct json_text){bytes, n, name, 1, JSON_MAX_KEYS}, JSON_MAX_BYTES, out, err);
 }
 
 enum status jv_parse_max(const char *bytes, size_t n, size_t max_bytes, const char *name,
                          struct json **out, struct error *err)
 {
-    return parse(&(struct json_text){bytes, n, name, 1}, max_bytes, out, err);
+    return parse(&(struct json_text){bytes, n, name, 1, 0}, max_bytes, out, err);
 }
 
 enum status jv_parse_line(const char *bytes, size_t n, size_t max_bytes, const char *name,
                           long line, struct json **out, struct error *err)
 {
-    return parse(&(struct json_text){bytes, n, name, line}, max_bytes, out, err);
+    return parse(&(struct json_text){bytes, n, name, line, 0}, max_bytes, out, err);
 }
 
 enum status jv_parse_file(const char *path, size_t max_bytes, struct json **out, struct error *err)

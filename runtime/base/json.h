@@ -1,7 +1,8 @@
 /* json.h - JSON values: an opaque, reference-counted type over jansson.
  *
  * Only this module uses jansson. jv_parse rejects more than JSON_MAX_BYTES, depth
- * above JSON_MAX_DEPTH, invalid UTF-8, NUL, duplicate keys and trailing bytes.
+ * above JSON_MAX_DEPTH, objects of more than JSON_MAX_KEYS, invalid UTF-8, NUL,
+ * duplicate keys and trailing bytes.
  * Getters return borrowed references; constructors and jv_ref return a new one, to be
  * released with jv_unref (NULL is fine). "adopt" takes over the reference to its
  * argument, also when it fails.
@@ -20,6 +21,7 @@
 
 #define JSON_MAX_BYTES ((size_t)4 << 20)
 #define JSON_MAX_DEPTH 64
+#define JSON_MAX_KEYS  10000 /* of one object */
 
 struct json;
 
@@ -29,7 +31,7 @@ enum jv_kind { JV_NULL, JV_BOOL, JV_INT, JV_REAL, JV_STRING, JV_ARRAY, JV_OBJECT
  * name:line:column. The top level may be a scalar. */
 MUST_CHECK enum status jv_parse(const char *bytes, size_t n, const char *name, struct json **out,
                                 struct error *err);
-/* The same with another limit on bytes (datasets, indexes of checkpoints). */
+/* The same with another limit on bytes, and none on keys (datasets, vocabularies). */
 MUST_CHECK enum status jv_parse_max(const char *bytes, size_t n, size_t max_bytes, const char *name,
                                     struct json **out, struct error *err);
 /* The same of a part of a file that begins at this line, from 1. */

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "runtime/base/json.h"
 #include "runtime/base/json_check.h"
 #include "runtime/base/json_lex.h"
 #include "runtime/base/json_scan.h"
@@ -114,7 +115,8 @@ static const char *find(const char *object, const char *end, const char *key)
 
 static enum status check_part(const char *from, const char *to, struct error *err)
 {
-    const struct json_text text = {.bytes = from, .n = (size_t)(to - from), .line = 1, .name = ""};
+    const struct json_text text = {
+        .bytes = from, .n = (size_t)(to - from), .line = 1, .name = "", .max_keys = JSON_MAX_KEYS};
     enum status st = json_scan(&text, err);
 
     return st ? st : json_check(&text, err);

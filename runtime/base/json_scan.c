@@ -1,8 +1,8 @@
 /* json_scan.c - one pass over JSON text that bounds what a parser may recurse into.
  *
- * Brackets are counted outside of strings only. The scan does not check that the text is
- * JSON: for invalid text the count may be too high, but never too low, because up to the
- * first error this scan and jansson agree on where strings begin and end.
+ * Brackets, and the colons of an object, are counted outside of strings only. The scan does not
+ * check that the text is JSON: for invalid text the count may be too high, but never too low,
+ * because up to the first error this scan and jansson agree on where strings begin and end.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -59,6 +59,7 @@ enum status json_scan(const struct json_text *text, struct error *err)
     size_t n = text->n;
     size_t valid = utf8_valid_prefix(bytes, n);
     const char *nul = n ? memchr(bytes, '\0', valid) : NULL;
+    size_t keys[JSON_MAX_DEPTH + 1] = {0}; /* of the open objects */
     int depth = 0;
     size_t i = 0;
 
@@ -78,8 +79,12 @@ enum status json_scan(const struct json_text *text, struct error *err)
             if (++depth > JSON_MAX_DEPTH)
                 return json_fault_at(err, STATUS_LIMIT, text, i,
                                      "JSON is nested deeper than 64 levels");
+            keys[depth] = 0;
         } else if (c == ']' || c == '}') {
-            depth--;
+            depth -= depth > 0; /* more than are open: the parser stops before that */
+        } else if (c == ':' && ++keys[depth] > text->max_keys && text->max_keys) {
+            return json_fault_at(err, STATUS_LIMIT, text, i,
+                                 "a JSON object has more than 10000 keys");
         }
         i++;
     }

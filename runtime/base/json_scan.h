@@ -13,6 +13,7 @@ struct json_text {
     size_t n;
     const char *name; /* for messages */
     long line;        /* of the file, where the text begins */
+    size_t max_keys;  /* of an object; 0: any number */
 };
 
 /* An error at a byte of valid UTF-8. */
@@ -20,7 +21,7 @@ enum status json_fault_at(struct error *err, enum status status, const struct js
                           size_t offset, const char *message);
 /* Where the token begins that a parser was in when it stopped after `position` bytes. */
 size_t json_token_start(const char *bytes, size_t n, size_t position);
-/* Valid UTF-8 without NUL, at most JSON_MAX_DEPTH brackets open at once. */
+/* Valid UTF-8 without NUL, at most JSON_MAX_DEPTH brackets open at once, and max_keys of each. */
 MUST_CHECK enum status json_scan(const struct json_text *text, struct error *err);
 
 #endif

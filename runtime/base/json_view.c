@@ -16,7 +16,8 @@
 enum status json_view_open(const char *bytes, size_t n, size_t max_bytes, const char *name,
                            struct json_view *out, struct error *err)
 {
-    struct json_text text = {.bytes = bytes, .n = n, .name = name, .line = 1};
+    struct json_text text = {
+        .bytes = bytes, .n = n, .name = name, .line = 1, .max_keys = JSON_MAX_KEYS};
     enum status st;
 
     if (n > max_bytes)

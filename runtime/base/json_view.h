@@ -18,8 +18,9 @@ struct json_view {
 };
 #define JSON_VIEW_NONE ((struct json_view){0})
 
-/* The same checks as jv_parse: UTF-8, no NUL, JSON_MAX_DEPTH, no key twice in an object (however it
- * is escaped: STATUS_REJECTED), nothing behind the value. Numbers may be of any size. */
+/* The same checks as jv_parse: UTF-8, no NUL, JSON_MAX_DEPTH, JSON_MAX_KEYS, no key twice in an
+ * object (however it is escaped: STATUS_REJECTED), nothing behind the value. Numbers may be of any
+ * size. */
 MUST_CHECK enum status json_view_open(const char *bytes, size_t n, size_t max_bytes,
                                       const char *name, struct json_view *out, struct error *err);
 /* Of a text that is known to be valid JSON: written by this program, or checked before. */

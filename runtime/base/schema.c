@@ -93,7 +93,7 @@ enum status schema_spend(struct schema_walk *w)
 static schema_checker checker_of(const char *spelling)
 {
     for (size_t i = 0; i < ARRAY_LEN(keywords); i++) {
-        if (strcmp(keywords[i].spelling, spelling) == 0)
+        if (keywords[i].spelling[0] == spelling[0] && strcmp(keywords[i].spelling, spelling) == 0)
             return keywords[i].check;
     }
     return NULL;

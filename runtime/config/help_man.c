@@ -47,8 +47,11 @@ static const struct entry exits[] = {
 static const struct entry variables[] = {
     {"XDG_CONFIG_HOME", "The user's configuration file is troupe/config.yaml in this folder; "
                         "default ~/.config."},
-    {"XDG_DATA_HOME", "The user's store is troupe/store.db in this folder; default "
-                      "~/.local/share."},
+    {"XDG_DATA_HOME",
+     "The user's store is troupe/store.db in this folder, and troupe/models has the models "
+     "that `models get` fetched; default ~/.local/share."},
+    {"XDG_STATE_HOME", "troupe/chat_history in this folder has what was typed in talks; default "
+                       "~/.local/state."},
     {"HF_HUB_CACHE, HF_HOME", "The Hugging Face cache that holds the model hf:ORG/NAME: "
                               "$HF_HUB_CACHE, else $HF_HOME/hub, else ~/.cache/huggingface/hub. "
                               "Nothing is downloaded."},

@@ -19,7 +19,7 @@ const char *http_method_name(enum http_method m)
 const char *http_field_value(const struct http_field *fields, int32_t n, const char *name)
 {
     for (int32_t i = 0; i < n; i++)
-        if (strcmp(fields[i].name, name) == 0)
+        if (fields[i].name[0] == name[0] && strcmp(fields[i].name, name) == 0)
             return fields[i].value;
     return NULL;
 }

@@ -292,7 +292,8 @@ static bool check_single(struct head *h)
         int32_t n = 0;
 
         for (int32_t i = 0; i < h->out->n_fields; i++)
-            n += strcmp(h->out->fields[i].name, single[k]) == 0;
+            n += h->out->fields[i].name[0] == single[k][0] &&
+                 strcmp(h->out->fields[i].name, single[k]) == 0;
         if (n > 1)
             return fail(h, 400, "a field that may come once came twice");
     }

@@ -2,13 +2,15 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <assert.h>
 #include <string.h>
 #include <strings.h>
 
 #include "runtime/base/memory.h"
 #include "runtime/http/http_conn_internal.h"
 
-#define SKIP_MAX ((int64_t)64 << 10)
+#define SKIP_MAX   ((int64_t)64 << 10)
+#define FIELDS_MAX 3 /* of an error, without its id */
 
 static struct http_conn *conn_of(struct http_call *c)
 {
@@ -98,10 +100,19 @@ static void reply_fail(struct http_conn *c, int code, const char *message,
                        const struct http_field *fields, int32_t n_fields)
 {
     const struct http_handler *h = &c->shared->o.handler;
+    struct http_field all[FIELDS_MAX + 1];
+    char id[HTTP_ERROR_ID_BYTES] = "";
     struct str body = STR_INIT;
 
+    assert(n_fields <= FIELDS_MAX);
+    for (int32_t i = 0; i < n_fields; i++)
+        all[i] = fields[i];
     if (!message)
         message = http_status_text(code);
+    if (h->error_id) {
+        h->error_id(h->ctx, c->q, code, message, id);
+        all[n_fields++] = (struct http_field){"X-Request-Id", id};
+    }
     if (h->error_body) {
         h->error_body(h->ctx, c->q, code, message, &body);
     } else {
@@ -111,7 +122,7 @@ static void reply_fail(struct http_conn *c, int code, const char *message,
     }
     reply(c, &(struct http_reply){.code = code,
                                   .type = "application/json",
-                                  .fields = fields,
+                                  .fields = all,
                                   .n_fields = n_fields,
                                   .body = str_cstr(&body),
                                   .body_bytes = body.len});
@@ -134,7 +145,7 @@ static void skip_body(struct http_conn *c)
 void http_reply_error(struct http_conn *c, int code, const char *message, const char *challenge,
                       const char *allow)
 {
-    struct http_field fields[3];
+    struct http_field fields[FIELDS_MAX];
     int32_t n = 0;
 
     skip_body(c);

@@ -45,6 +45,7 @@ struct http_ended {
     void *note;              /* of http_call_note; NULL: none */
 };
 
+#define HTTP_ERROR_ID_BYTES 33
 struct http_handler {
     void *ctx;
     struct http_route (*route)(void *ctx, const struct http_request *q);
@@ -54,6 +55,10 @@ struct http_handler {
      * to `out`. q: NULL if the head was not understood. NULL: {"error":{"message":...}}. */
     void (*error_body)(void *ctx, const struct http_request *q, int code, const char *message,
                        struct str *out);
+    /* The id of such an error, for its field X-Request-Id: the handler finds it in its log by it.
+     * May be NULL. */
+    void (*error_id)(void *ctx, const struct http_request *q, int code, const char *message,
+                     char out[HTTP_ERROR_ID_BYTES]);
     /* Once for each request, last: after on_gone. May be NULL. */
     void (*ended)(void *ctx, const struct http_ended *e);
 };

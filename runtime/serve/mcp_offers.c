@@ -15,8 +15,6 @@
 #define CALL_MS 86400000 /* of one call: runs have time limits of their own */
 #define LIST_MS 60000    /* a list is good for */
 
-static const char *const offers_words[N_OFFERS] = {"blueprint", "agent", "troupe"};
-
 /* ---- calls */
 
 struct offers_call *offers_call_new(struct offers_source *s, struct mcp_exchange *x)
@@ -132,7 +130,7 @@ static struct json *list_of(const struct offers_source *s)
         if (!name)
             continue;
         str_printf(&about, "Runs the %s %s of this Troupe; the call is recorded as a run.",
-                   offers_words[s->kind], name);
+                   mcp_own_names[s->kind], name);
         add_entry(list, name, str_cstr(&about), schema_of(c->offer[i].plan));
         str_deinit(&about);
     }
@@ -204,7 +202,7 @@ static void call(struct offers_source *s, struct mcp_exchange *x)
             return;
         }
     }
-    mcp_exchange_fail(x, RPC_INVALID_PARAMS, "there is no such %s", offers_words[s->kind]);
+    mcp_exchange_fail(x, RPC_INVALID_PARAMS, "there is no such %s", mcp_own_names[s->kind]);
 }
 
 static void start(void *ctx, struct mcp_exchange *x)
@@ -321,7 +319,7 @@ static void add_source(struct mcp_offers *f, enum offers_kind kind)
         return;
     }
     const struct hub_source_spec spec = {
-        .name = offers_words[kind],
+        .name = mcp_own_names[kind],
         .limits = {.max_in_flight = 1000, .max_waiting = 10000, .call_ms = CALL_MS},
         .opener = {.ctx = s, .open = open_link, .free = free_source, .effect = effect}};
 
@@ -329,7 +327,7 @@ static void add_source(struct mcp_offers *f, enum offers_kind kind)
         log_write(f->o.log, LOG_WARN,
                   "an MCP server is named %s, so this Troupe's own are not "
                   "served: %s",
-                  offers_words[kind], err.message);
+                  mcp_own_names[kind], err.message);
 }
 
 /* ---- the configuration */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "runtime/api/troupe_wait.h"
+#include "runtime/api/troupe_watch.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/time_text.h"
 #include "runtime/serve/mcp_offers_internal.h"
@@ -137,6 +138,9 @@ static void get(struct offers_source *s, struct mcp_exchange *x, const char *uui
         st = troupe_waits(troupe, uuid, &waits, &err);
     if (!st && t.status == RUN_WAITING)
         put_questions(&t.out, waits);
+    if (!st && *s->offers->o.watch && (RUN_STATUS_BIT(t.status) & RUN_STATUS_OPEN))
+        troupe_watch_adopt(*s->offers->o.watch,
+                           uuid); /* the process that drove it may have ended */
     str_putc(&t.out, '}');
     if (st)
         mcp_exchange_fail(x, st == STATUS_NOT_FOUND ? RPC_INVALID_PARAMS : (int64_t)rpc_code_of(st),

@@ -1,4 +1,4 @@
-/* mcp_offers_tool.c - a call of a built-in tool. Nothing is recorded.
+/* mcp_offers_tool.c - a call of a built-in tool. It makes no run; the hub leaves its row.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

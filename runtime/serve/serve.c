@@ -185,6 +185,7 @@ enum status serve_start(const struct serve_options *o, struct serve **out, struc
                     .route = serve_route,
                     .serve = serve_dispatch,
                     .error_body = serve_error_body,
+                    .error_id = serve_error_id,
                     .ended = serve_ended},
         .seams = o->seams,
         .log = o->log,

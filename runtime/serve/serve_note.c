@@ -86,6 +86,19 @@ void serve_request_id(struct serve *s, const struct http_call *c, char out[SERVE
     trace_hex(id, sizeof(id), out);
 }
 
+void serve_error_id(void *serve, const struct http_request *q, int code, const char *message,
+                    char out[HTTP_ERROR_ID_BYTES])
+{
+    struct serve *s = serve;
+    const struct log_field field = {.name = "request", .text = out};
+    uint8_t id[8];
+
+    (void)q;
+    serve_new_span(s, id);
+    trace_hex(id, sizeof(id), out);
+    log_write_fields(s->o.log, LOG_DEBUG, &field, 1, "request %s: %d %s", out, code, message);
+}
+
 struct trace_context serve_trace_of(const struct serve *s, const struct http_call *c)
 {
     const struct serve_note *n = http_call_noted(c);

@@ -20,6 +20,9 @@ void serve_put_trace(const struct serve *s, const struct http_call *c, struct js
  * one. */
 #define SERVE_ID_BYTES 17
 void serve_request_id(struct serve *s, const struct http_call *c, char out[SERVE_ID_BYTES]);
+/* The handler's `error_id`: a new one, with which the error is in the log (debug). */
+void serve_error_id(void *serve, const struct http_request *q, int code, const char *message,
+                    char out[HTTP_ERROR_ID_BYTES]);
 /* An id for a span that does not belong to a step of a run; never zero. */
 void serve_new_span(struct serve *s, uint8_t out[8]);
 

@@ -5,9 +5,8 @@
 
 #include <string.h>
 
-struct sha256 audit_chain_of(struct cell before, const struct audit_cells *c)
+struct sha256 audit_chain_of(struct hasher *h, struct cell before, const struct audit_cells *c)
 {
-    struct hasher *h = hasher_new();
     const int64_t numbers[] = {c->id, c->at, c->took, c->effect};
 
     hasher_add(h, before.data, before.n);
@@ -19,7 +18,7 @@ struct sha256 audit_chain_of(struct cell before, const struct audit_cells *c)
         hasher_add(h, &n, sizeof(n));
         hasher_add(h, t->data, t->n);
     }
-    return hasher_finish(h);
+    return hasher_next(h);
 }
 
 enum status audit_chain_begin(struct store_db *db, struct audit_chain *c, struct error *err)
@@ -29,7 +28,7 @@ enum status audit_chain_begin(struct store_db *db, struct audit_chain *c, struct
     enum status status;
     bool row;
 
-    *c = (struct audit_chain){0};
+    *c = (struct audit_chain){.hasher = hasher_new()};
     if (!st)
         return STATUS_FAILED;
     status = db_step(db, st, &row, err);
@@ -60,7 +59,7 @@ enum status audit_chain_put(struct store_db *db, struct audit_chain *c,
         return STATUS_FAILED;
     for (int i = 0; i < N_AUDIT_TEXTS; i++)
         row.text[i] = cell_words(texts[i] ? texts[i] : "");
-    c->last = audit_chain_of((struct cell){&c->last, c->n}, &row);
+    c->last = audit_chain_of(c->hasher, (struct cell){&c->last, c->n}, &row);
     c->n = sizeof(c->last);
     c->id = row.id;
     bind_int(st, 1, row.id);
@@ -72,4 +71,9 @@ enum status audit_chain_put(struct store_db *db, struct audit_chain *c,
     bind_bytes(st, 5 + N_AUDIT_TEXTS, row.arguments);
     bind_bytes(st, 6 + N_AUDIT_TEXTS, (struct cell){&c->last, sizeof(c->last)});
     return db_run(db, st, err);
+}
+
+void audit_chain_end(struct audit_chain *c)
+{
+    hasher_free(c->hasher);
 }

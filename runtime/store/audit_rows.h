@@ -19,16 +19,19 @@ struct audit_cells {
     struct cell arguments;
 };
 /* Numbers, and texts with their length, so that no two rows give the same bytes. */
-struct sha256 audit_chain_of(struct cell before, const struct audit_cells *c);
+struct sha256 audit_chain_of(struct hasher *h, struct cell before, const struct audit_cells *c);
 
-/* The end of the chain, good until the transaction ends. */
+/* The end of the chain, good until the transaction ends. Freed with audit_chain_end, also after
+ * audit_chain_begin failed. */
 struct audit_chain {
+    struct hasher *hasher;
     int64_t id;
     struct sha256 last;
     size_t n; /* bytes of `last`: none for the first row */
 };
 MUST_CHECK enum status audit_chain_begin(struct store_db *db, struct audit_chain *c,
                                          struct error *err);
+void audit_chain_end(struct audit_chain *c);
 MUST_CHECK enum status audit_chain_put(struct store_db *db, struct audit_chain *c,
                                        const struct call_audit_row *row, struct error *err);
 

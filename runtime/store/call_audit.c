@@ -33,7 +33,10 @@ static enum status apply_audit(struct txn_context *c, const void *arg, struct er
 
     for (int i = 0; i < N_AUDIT_TEXTS; i++)
         *texts[i] = cell_cstr(txn_cell(c->txn, op->text[i]));
-    return status ? status : audit_chain_put(c->db, &chain, &row, err);
+    if (status == STATUS_OK)
+        status = audit_chain_put(c->db, &chain, &row, err);
+    audit_chain_end(&chain);
+    return status;
 }
 
 static void post_row(struct store *s, const struct call_audit_row *row, txn_done done, void *ctx)
@@ -215,6 +218,7 @@ enum status call_audit_read(struct store_reader *r, int64_t after,
 
 enum status call_audit_check(struct store_reader *r, struct error *err)
 {
+    struct hasher *hasher;
     struct sha256 before = {0}, now;
     size_t n = 0;
     int64_t expected = 1;
@@ -227,13 +231,14 @@ enum status call_audit_check(struct store_reader *r, struct error *err)
     st = db_stmt(&r->db, STMT_AUDIT_ALL, err);
     if (!st)
         return STATUS_FAILED;
+    hasher = hasher_new();
     bind_int(st, 1, 0);
     while (!status && (status = db_step(&r->db, st, &there, err)) == STATUS_OK && there) {
         struct audit_cells cells;
         struct cell chain;
 
         read_cells(st, &cells, &chain);
-        now = audit_chain_of((struct cell){&before, n}, &cells);
+        now = audit_chain_of(hasher, (struct cell){&before, n}, &cells);
         if (cells.id != expected)
             status =
                 error_set(err, STATUS_CORRUPT, "call_audit: expected row %lld, found %lld (a gap)",
@@ -246,6 +251,7 @@ enum status call_audit_check(struct store_reader *r, struct error *err)
         n = sizeof(before);
         expected++;
     }
+    hasher_free(hasher);
     sqlite3_reset(st);
     return status;
 }

@@ -87,6 +87,7 @@ static enum status put_rows(struct store_db *db, int slot, const struct spool_im
 
             st = audit_chain_put(db, &chain, &row, err);
         }
+        audit_chain_end(&chain);
         if (st == STATUS_OK)
             st = put_mark(db, slot, &m->id, rows.row[rows.n - 1].number, err);
     }

@@ -5,8 +5,9 @@
  * separated by anything, at least two. Prints for both paths the mean log-prob of ids 2 on, and for
  * the quantised one its Kullback-Leibler divergence from f32 over the whole vocabulary (mean and
  * largest) and how often the likeliest token is the same. Keys and values are f32 in the f32 path
- * and in the default type in the other. Memory: two tables of logits. SPDX-License-Identifier:
- * Apache-2.0
+ * and in the default type in the other. Memory: two tables of logits.
+ *
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include <ctype.h>
 #include <math.h>
@@ -79,7 +80,7 @@ static float *run(const struct weights *w, struct pool *pool, const int32_t *ids
     must(row_batch_init(&batch, n - 1, &err), &err);
     if (!row_batch_add(&batch, ids, NULL, n))
         must(STATUS_LIMIT, &err);
-    packed_pass_forward(pass, w, (struct lane){.pool = pool}, &batch, 1.0f, &out);
+    must(packed_pass_forward(pass, w, (struct lane){.pool = pool}, &batch, 1.0f, &out, &err), &err);
     row_batch_deinit(&batch);
     packed_pass_free(pass);
     return out.logits;

@@ -88,12 +88,13 @@ static double update(struct bench *b)
                                   .scale = 1.0 / (double)b->batch.n_trained};
     struct sharded_pass_output out = {0};
     struct lane lane = {.pool = b->pool};
+    double norm;
     struct error err = ERROR_INIT;
 
     memset(b->grad, 0, (size_t)weights_n_params(b->weights) * sizeof(float));
     must(sharded_pass_train(b->pass, b->weights, &b->batch, 1.0f, NULL, &out, b->grad, &err), &err);
-    optimizer_step(&b->optimizer, b->pool, &step, b->grad);
-    weights_set_flat(b->weights, &lane, b->optimizer.master, 1);
+    must(optimizer_step(&b->optimizer, b->pool, &step, b->grad, &norm, &err), &err);
+    must(weights_set_flat(b->weights, &lane, b->optimizer.master, 1, &err), &err);
     return out.loss / (double)b->batch.n_trained;
 }
 

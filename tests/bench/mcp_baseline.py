@@ -1,6 +1,6 @@
 """mcp_baseline.py - tools/call through `troupe serve` and mcp/server beside server-everything and npm's mcp-proxy.
 
-usage: mcp_baseline.py [--ours BUILD] [--rounds 3] [--seconds 4] [--scale 1] [CASE...]
+usage: mcp_baseline.py [--ours BUILD] [--rounds 3] [--seconds 4] [--scale 1] [--minutes 60] [CASE...]
 
   http     CPU of a call of an echo tool over HTTP, against server-everything (Streamable HTTP)
   hub      what a hub adds in front of a stdio server: CPU, and p50 above that of the server itself, against mcp-proxy
@@ -8,6 +8,8 @@ usage: mcp_baseline.py [--ours BUILD] [--rounds 3] [--seconds 4] [--scale 1] [CA
   rate     10,000 calls a second on 64 connections for a minute
   growth   descriptors, zombies and memory of a hub over 1,000 killed servers, 100,000 abandoned sessions and a soak of 10 minutes
            (--scale 0.1: a tenth)
+  soak     an hour (--minutes) at half of the highest rate: a stdio server, calls that leave a row each, a server that is
+           killed each second, abandoned sessions; a line a minute. Runs only when it is named
 
 Installs pinned npm packages once, outside the tree. Both sides are measured in turn in one run, Node after 8 s of calls. CPU
 time is user and system of the processes in question, all their threads; of a hub, without the servers that it starts. Clients
@@ -92,7 +94,7 @@ class World(bench_world.World):
         folder = os.path.join(self.dir, f"serve{self.n_served}")
         self.file(os.path.join(folder, ".config/troupe/mcp.json"),
                   json.dumps({"mcpServers": {n: {"command": w[0], "args": list(w[1:])} for n, w in servers.items()}}))
-        self.file(os.path.join(folder, "troupe.yaml"), more)
+        self.file(os.path.join(folder, ".config/troupe/config.yaml"), more)
         with open(os.path.join(folder, "log"), "w", encoding="utf-8") as log:
             p = self.start(self.troupe, "serve", "--no-token", "--listen", "127.0.0.1:0", cwd=folder, stderr=log,
                            env={"HOME": folder, "XDG_CONFIG_HOME": os.path.join(folder, ".config")})
@@ -252,16 +254,61 @@ def growth(w, a):
     compare(f"{seconds:.0f} s of 2,000 calls a second", soak(10), soak(seconds))
 
 
+class Mishaps(threading.Thread):
+    """Each second: a call that leaves a row, a killed server of another client, two abandoned sessions."""
+
+    def __init__(self, w, p, port):
+        super().__init__(daemon=True)
+        self.parts, self.pid, self.port, self.ended, self.rounds, self.fault = w.parts, p.pid, port, threading.Event(), 0, None
+
+    def run(self):
+        try:
+            caller = mcp_growth.Session(self.port)
+            caller.begin()
+            while not self.ended.wait(1):
+                if '"result"' not in caller.post("tools/call", {"name": "row__echo", "arguments": {"message": "x"}}):
+                    raise RuntimeError("a call that leaves a row failed")
+                mcp_growth.kill_children(self.port, self.pid, "mortal__echo", {"message": "x"}, "mortal", 1)
+                mcp_growth.abandon_sessions(self.port, 2)
+                self.rounds += 1
+        except (OSError, RuntimeError) as e:
+            self.fault = e
+
+
+def soak(w, a):
+    servers = "mcp: {servers: {up: {effect: read}, mortal: {instances: per_client, effect: read}}}\n"
+    p, port = w.serve(more=servers, up=(w.parts, "stdio"), row=(w.parts, "stdio"), mortal=(w.parts, "stdio", "mortal"))
+    server = Server(p, port, "up__echo", "message")
+    w.load(server, 3, 32)
+    got = w.load(server, 5, 32)
+    half = round(got["calls"] / got["wall_s"] / 2)
+    mishaps = Mishaps(w, p, port)
+    mishaps.start()
+    print(f"half of {2 * half} calls a second, 32 connections", flush=True)
+    for minute in range(1, a.minutes + 1):
+        got = w.load(server, 60, 32, "--rate", half)
+        now = mcp_growth.state_of(p.pid)
+        print(f"minute {minute}: {got['calls']} calls, {got['errors']} errors, p50 {got['p50_ms']:.2f} ms, p99 {got['p99_ms']:.2f} ms, "
+              f"{mishaps.rounds} rounds of mishaps, " + ", ".join(f"{k} {v}" for k, v in now.items()), flush=True)
+        if mishaps.fault:
+            raise RuntimeError(f"mishaps: {mishaps.fault}")
+    mishaps.ended.set()
+    mishaps.join()
+    print("settled: " + ", ".join(f"{k} {v}" for k, v in mcp_growth.settled(p.pid).items()), flush=True)
+
+
 def main():
-    cases = {f.__name__: f for f in (http, hub, beside, rate, growth)}
+    short = (http, hub, beside, rate, growth)
+    cases = {f.__name__: f for f in (*short, soak)}
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("--ours", default="build/release")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=4)
     parser.add_argument("--scale", type=float, default=1)
+    parser.add_argument("--minutes", type=int, default=60)
     parser.add_argument("cases", nargs="*", metavar="CASE")
     a = parser.parse_args()
-    for name in a.cases or cases:
+    for name in a.cases or [f.__name__ for f in short]:
         if name not in cases:
             parser.error(f"there is no case {name}")
         w = World(os.path.abspath(a.ours))

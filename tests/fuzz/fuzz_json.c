@@ -113,7 +113,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     struct json *v = NULL;
     struct error err = ERROR_INIT;
-    const struct json_text text = {(const char *)data, n, "input", 1};
+    const struct json_text text = {(const char *)data, n, "input", 1, 0};
     enum status st = jv_parse((const char *)data, n, "input", &v, &err);
 
     if (!json_scan(&text, NULL))

@@ -158,7 +158,7 @@ static void say(struct fuzz_link *const *holder, const char *bytes, size_t n)
     struct fuzz_link *l = *holder;
 
     if (l && n > 0)
-        l->link.events.message(l->link.events.ctx, 0, bytes, n);
+        (void)l->link.events.message(l->link.events.ctx, 0, bytes, n);
 }
 
 static void say_text(struct fuzz_link *const *holder, const char *text)

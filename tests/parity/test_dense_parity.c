@@ -14,6 +14,8 @@
 #include "models/formats/safetensors.h"
 #include "models/train/packed_pass.h"
 #include "runtime/base/memory.h"
+#include "tests/support/fake_device.h"
+#include "tests/support/reference/reference.h"
 #include "tests/support/temp_dir.h"
 
 #define N_SEQUENCES    2
@@ -80,7 +82,7 @@ static void read_sequences(struct parity *p)
     }
 }
 
-static struct weights *load(const char *path, enum cpu_isa isa, enum dtype dtype,
+static struct weights *load(const char *path, const struct backend *b, enum dtype dtype,
                             bool short_context)
 {
     struct model_source *s = NULL;
@@ -92,19 +94,19 @@ static struct weights *load(const char *path, enum cpu_isa isa, enum dtype dtype
     assert_ok(model_source_config(s, &config, why));
     assert_ok(model_source_tensors(s, &tensors, why));
     config.rope.short_context = short_context;
-    assert_ok(weights_load(cpu_backend(isa), arch_find(config.architecture), &config, tensors,
-                           dtype, &w, why));
+    assert_ok(weights_load(b, arch_find(config.architecture), &config, tensors, dtype, &w, why));
     model_source_close(s);
     return w;
 }
 
-static void parity_open(struct parity *p, const char *name, enum cpu_isa isa, enum dtype dtype)
+static void parity_open(struct parity *p, const char *name, const struct backend *b,
+                        enum dtype dtype)
 {
     char file[128], path[512];
 
     memset(p, 0, sizeof(*p));
     snprintf(file, sizeof(file), "tests/fixtures/%s", name);
-    p->weights = load(fixture_path(path, file), isa, dtype, strstr(name, "short") != NULL);
+    p->weights = load(fixture_path(path, file), b, dtype, strstr(name, "short") != NULL);
     snprintf(file, sizeof(file), "tests/fixtures/%s/vectors.safetensors", name);
     assert_ok(safetensors_open_file(fixture_path(path, file), &p->vectors, why));
     read_sequences(p);
@@ -130,7 +132,7 @@ static float *logits_of(struct parity *p, struct packed_pass *pass, const struct
 
     row_batch_clear(&p->batch);
     assert_true(row_batch_add(&p->batch, p->ids[i], NULL, p->length[i]));
-    packed_pass_forward(pass, w, (struct lane){0}, &p->batch, 1.0f, &out);
+    assert_ok(packed_pass_forward(pass, w, (struct lane){0}, &p->batch, 1.0f, &out, why));
     return got;
 }
 
@@ -155,8 +157,10 @@ static void check_logits(struct parity *p, struct packed_pass *pass, int i, doub
 
 static void check_gradients(struct parity *p, struct packed_pass *pass)
 {
-    size_t n_params = (size_t)weights_n_params(p->weights);
-    float *grad = xcalloc(n_params, sizeof(float));
+    const struct backend *b = weights_backend(p->weights);
+    const struct lane alone = {0};
+    size_t bytes = (size_t)weights_n_params(p->weights) * sizeof(float);
+    float *grad = xmalloc(bytes), *there = b->alloc(b->ctx, bytes);
     float *coef = xcalloc((size_t)p->n_trained, sizeof(float));
     float *logp = xcalloc((size_t)p->n_trained, sizeof(float));
     struct head_output out = {.logp = logp};
@@ -170,7 +174,10 @@ static void check_gradients(struct parity *p, struct packed_pass *pass)
     assert_int_equal(p->batch.n_out, p->n_trained);
     for (int32_t i = 0; i < p->n_trained; i++)
         coef[i] = 1.0f / (float)p->n_trained;
-    packed_pass_train(pass, p->weights, (struct lane){0}, &p->batch, 1.0f, coef, &out, grad);
+    assert_ok(packed_pass_train(pass, p->weights, (struct lane){0}, &p->batch, 1.0f, coef, &out,
+                                there, why));
+    b->download(&alone, grad, there, bytes);
+    b->release(b->ctx, there);
     for (int32_t i = 0; i < p->n_trained; i++)
         loss -= (double)logp[i] / p->n_trained;
     assert_true(fabs(loss - (double)*want_loss) <= LOGITS_ERROR * fabs((double)*want_loss));
@@ -198,7 +205,7 @@ static void check_gradients(struct parity *p, struct packed_pass *pass)
 
 /* The same model as a GGUF: the same bits. */
 static void check_gguf(struct parity *p, struct packed_pass *pass, const char *name,
-                       enum cpu_isa isa)
+                       const struct backend *on)
 {
     struct model_source *s = NULL;
     struct weights *w;
@@ -210,7 +217,7 @@ static void check_gguf(struct parity *p, struct packed_pass *pass, const char *n
     assert_ok(model_source_open(fixture_path(from, file), &s, why));
     assert_ok(gguf_quantise(s, "f32", to, seams_real(), why));
     model_source_close(s);
-    w = load(to, isa, DTYPE_F32, strstr(name, "short") != NULL);
+    w = load(to, on, DTYPE_F32, strstr(name, "short") != NULL);
     for (int i = 0; i < N_SEQUENCES; i++) {
         const size_t n =
             (size_t)(p->length[i] - 1) * (size_t)weights_config(p->weights)->vocab_size;
@@ -233,19 +240,25 @@ static void check_gguf(struct parity *p, struct packed_pass *pass, const char *n
 
 static void check_case(const char *name, enum dtype dtype, double bound)
 {
-    for (int isa = 0; isa <= (int)cpu_isa_best(); isa++) {
+    /* Also the plain references, and a device whose memory the host cannot touch. */
+    const struct backend *on[CPU_ISA_N + 2] = {reference_backend(), fake_device()};
+    int n = 2;
+
+    for (int isa = 0; isa <= (int)cpu_isa_best(); isa++)
+        on[n++] = cpu_backend((enum cpu_isa)isa);
+    for (int k = 0; k < n; k++) {
         const struct packed_pass_shape shape = {.max_rows = 128, .max_pos = 128, .training = true};
         struct packed_pass *pass = NULL;
         struct parity p;
 
-        parity_open(&p, name, (enum cpu_isa)isa, dtype);
+        parity_open(&p, name, on[k], dtype);
         assert_ok(packed_pass_new(p.weights, &shape, &pass, why));
         print_message("%s, %s\n", name, weights_backend(p.weights)->name);
         for (int i = 0; i < N_SEQUENCES; i++)
             check_logits(&p, pass, i, bound);
         if (bound == LOGITS_ERROR) {
             check_gradients(&p, pass);
-            check_gguf(&p, pass, name, (enum cpu_isa)isa);
+            check_gguf(&p, pass, name, on[k]);
         }
         packed_pass_free(pass);
         parity_close(&p);

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -89,6 +90,17 @@ class CliCase(unittest.TestCase):
                 return
             time.sleep(0.05)
         self.fail(f"no run has recorded anything within {seconds} s")
+
+    def call_rows(self):
+        """Calls of the MCP hub, in the only store; a command that writes moves what a killed process has left beside it."""
+        self.ok("store", "gc")
+        paths = [os.path.join(folder, f) for folder, _, files in os.walk(self.dir) for f in files if f.endswith(".db")]
+        self.assertEqual(len(paths), 1)
+        db = sqlite3.connect(f"file:{paths[0]}?mode=ro", uri=True)
+        try:
+            return db.execute("SELECT who, server, target, effect, decision, outcome FROM call_audit ORDER BY id").fetchall()
+        finally:
+            db.close()
 
     def run_cli(self, *args, stdin=None, timeout=240, cwd=None, **more):
         return Result(subprocess.run([TROUPE, *map(str, args)], cwd=cwd or self.dir, env={**self.env, **more}, text=True,

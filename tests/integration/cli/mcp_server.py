@@ -82,9 +82,17 @@ def main():
             continue
         if method == "initialize":
             send({"id": i, "result": {"protocolVersion": "2025-11-25", "serverInfo": {"name": "small", "version": "1"},
-                                      "capabilities": {"tools": {"listChanged": True}}}})
+                                      "capabilities": {"tools": {"listChanged": True}, "resources": {}, "prompts": {}}}})
         elif method == "tools/list":
             send({"id": i, "result": {"tools": [{"name": t, "inputSchema": {"type": "object"}} for t in TOOLS]}})
+        elif method == "resources/list":
+            send({"id": i, "result": {"resources": [{"uri": "x:hang", "name": "hang"}]}})
+        elif method == "resources/templates/list":
+            send({"id": i, "result": {"resourceTemplates": []}})
+        elif method == "prompts/list":
+            send({"id": i, "result": {"prompts": [{"name": "hang"}]}})
+        elif method in ("resources/read", "prompts/get"):
+            pass  # never answered
         elif method == "tools/call":
             threading.Thread(target=call, args=(i, params["name"], params.get("arguments", {})), daemon=True).start()
         elif i is not None:

@@ -39,6 +39,7 @@ def ask(message, properties):
     """The answer to a form; other requests do not come meanwhile."""
     global asked
     asked += 1
+    mark("asks " + message)
     send({"id": f"ask-{asked}", "method": "elicitation/create",
           "params": {"message": message, "requestedSchema": {"type": "object", "properties": properties,
                                                              "required": list(properties)}}})

@@ -5,16 +5,14 @@ SPDX-License-Identifier: Apache-2.0
 """
 import json
 import os
-import pty
 import re
-import select
 import signal
 import stat
 import subprocess
-import time
-import unittest
 
 from cli_case import CliCase, TROUPE, main
+from cli_terminal import Terminal
+from mcp_case import McpCase
 
 SCRIPT = {"model": "script", "replies": [
     {"path": "talk/turn:0/model:0", "text": "Nectar."},
@@ -24,55 +22,6 @@ SCRIPT = {"model": "script", "replies": [
     {"path": "talk/turn:4/model:0", "text": "A long answer comes in four parts, and takes its time.", "delay_ms": 8000},
     {"path": "talk/turn:5/model:0", "text": "A short one."},
 ]}
-
-
-class Terminal:
-    """The program on a terminal of its own."""
-
-    def __init__(self, case, *args):
-        self.case, self.text = case, ""
-        self.pid, self.fd = pty.fork()
-        if self.pid == 0:
-            os.chdir(case.dir)
-            os.execve(TROUPE, [TROUPE, *args], {**case.env, "TERM": "xterm"})
-
-    def type(self, text):
-        os.write(self.fd, text.encode())
-
-    def until(self, word, seconds=60):
-        """What comes up to the word."""
-        end = time.time() + seconds
-        while word not in self.text:
-            if time.time() > end:
-                self.case.fail(f"no {word!r} in {seconds} s: {self.text!r}")
-            if select.select([self.fd], [], [], 0.1)[0]:
-                try:
-                    data = os.read(self.fd, 65536)
-                except OSError: # it has ended
-                    data = b""
-                if not data:
-                    self.case.fail(f"it ended without {word!r}: {self.text!r}")
-                self.text += data.decode()
-        at = self.text.index(word) + len(word)
-        before, self.text = self.text[:at], self.text[at:]
-        return before
-
-    def end(self, seconds=60):
-        """The exit code; what else was printed is lost."""
-        limit = time.time() + seconds
-        while time.time() < limit:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            if pid:
-                os.close(self.fd)
-                return os.waitstatus_to_exitcode(status)
-            if select.select([self.fd], [], [], 0.1)[0]:
-                try:
-                    self.text += os.read(self.fd, 65536).decode()
-                except OSError:
-                    time.sleep(0.05)
-        os.kill(self.pid, signal.SIGKILL)
-        os.waitpid(self.pid, 0)
-        self.case.fail(f"it does not end: {self.text!r}")
 
 
 class Chat(CliCase):
@@ -127,6 +76,13 @@ class Chat(CliCase):
         self.assertEqual(self.ok("resume", "last").out, '"It is 7."\n')
         self.assertEqual(self.ok("replay", "last").out, "0 steps differ\n")
         self.fails(1, "has ended", "chat", "--resume", "last", stdin="more\n")
+
+    def test_the_agent_of_an_earlier_talk_stays_as_it_is(self):
+        self.chat("one\n")
+        for option in ("--tools", "--system", "--temperature", "--max-tokens"):
+            self.fails(2, option + ": --resume goes on with the recorded agent", "chat", "--resume", "last", option, "1")
+        self.write("other.json", json.dumps({"model": "script", "replies": [], "default": {"text": "Another."}}))
+        self.fails(78, "other.json", "chat", "--resume", "last", "--model", "script:other.json")
 
     def test_only_talks_go_on(self):
         self.write("ask.yaml", 'schema: blueprint/v1\nsteps: {ask: {human: {prompt: "Go on?"}}}\n')
@@ -191,6 +147,21 @@ class Chat(CliCase):
         self.assertEqual((p.returncode, out), (0, "Done.\n"), err)
         self.assertIn("(stopped)\n", err)
         self.assertEqual(self.messages(), [("user", "one"), ("assistant", ""), ("user", "two"), ("assistant", "Done.")])
+
+    def test_ctrl_c_ends_it_where_nobody_types(self):
+        p = subprocess.Popen([TROUPE, "chat", "--model", "script:s.json"], cwd=self.dir, env=self.env, text=True,
+                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.started.append(p)
+        p.stdin.write("one\n")
+        p.stdin.flush()
+        self.assertEqual(p.stdout.readline(), "Nectar.\n")
+        p.send_signal(signal.SIGINT)
+        self.assertEqual(p.wait(60), 130)
+        self.assertIn("goes on with this talk", p.stderr.read())
+        p.stdin.close()
+        p.stdout.close()
+        p.stderr.close()
+        self.assertEqual(self.ok("chat", "--resume", "last", "--json").json()["type"], "result")
 
     def test_sigterm_leaves_the_talk_for_later(self):
         self.write("slow.json", json.dumps({"model": "script", "replies": [], "default": {"text": "So.", "delay_ms": 60000}}))
@@ -283,6 +254,56 @@ class Chat(CliCase):
         t.until("> ")
         t.type("\x04")
         self.assertEqual(t.end(), 0)
+
+
+    def test_a_blueprint_talks_on_the_terminal_too(self):
+        self.write("b.yaml", 'schema: blueprint/v1\nagents: {a: {model: script:s.json}}\n'
+                   'steps: {talk: {agent: a, in: one, talk: true}}\n')
+        t = Terminal(self, "run", "b.yaml")
+        t.until("talk/turn:1/message says: Nectar.")
+        t.until("\r\n> ")
+        t.type("\r") # an empty message ends it
+        t.until('"Nectar."')
+        self.assertEqual(t.end(), 0)
+
+
+class ChatAsked(McpCase):
+    """A tool of an agent that talks asks something."""
+
+    def setUp(self):
+        super().setUp()
+        self.notes()
+        self.trust_project()
+        self.write("s.json", json.dumps({"model": "script", "replies": [
+            {"path": "talk/turn:0/model:0", "tool_calls": [{"name": "notes__book", "arguments": {}}]},
+            {"path": "talk/turn:1/model:0", "text": "It is booked."}]}))
+
+    def test_on_a_terminal_the_person_answers(self):
+        t = Terminal(self, "chat", "--model", "script:s.json", "--tools", "notes__book")
+        t.until("> ")
+        t.type("book\r")
+        t.until("How many seats?")
+        t.until("\r\n> ")
+        t.type("3\r")
+        t.until("At the window")
+        t.until("\r\n> ")
+        t.type("true\r")
+        t.until("It is booked.\r\n")
+        t.until("> ")
+        t.type("\x04")
+        self.assertEqual(t.end(), 0)
+        self.assertEqual(self.marks("book"), ['book {"seats": 3, "window": true}'])
+
+    def test_elsewhere_the_run_waits(self):
+        r = self.run_cli("chat", "--model", "script:s.json", "--tools", "notes__book", stdin="book\nnot read\n")
+        self.assertEqual((r.code, r.out), (4, ""), r.err)
+        self.assertIn("How many seats?", r.err)
+        self.assertIn("  troupe answer ", r.err)
+        self.ok("answer", "last", "3")
+        self.assertEqual(self.run_cli("chat", "--resume", "last").code, 4)
+        self.ok("answer", "last", "true")
+        r = self.ok("chat", "--resume", "last")
+        self.assertEqual(r.out, "It is booked.\n", r.err)
 
 
 if __name__ == "__main__":

@@ -45,6 +45,7 @@ class Files(McpCase):
                      ("x", "--scope", "world", "--", "cat")):
             self.fails(2, "troupe: ", "mcp", "add", *args)
             self.assertFalse(os.path.exists(os.path.join(self.dir, ".mcp.json")), args)
+        self.fails(2, "troupe is the name of Troupe's own tools", "mcp", "add", "troupe", "--", "cat")
         self.fails(2, "give the names of servers, or --all", "mcp", "approve")
         self.notes()
         self.fails(2, 'no MCP server "note"', "mcp", "ping", "note")
@@ -113,6 +114,29 @@ class Approval(McpCase):
         self.assertEqual(r.code, 1, r.err)
         self.assertEqual(len(self.marks("start")), starts)
 
+    def test_a_project_changes_a_server_of_the_user_only_after_approval(self):
+        self.notes(file=".config/troupe/mcp.json")
+        call = ("mcp", "call", "notes__note", '{"text": "x"}')
+        self.ok(*call)
+        self.write("troupe.yaml", "mcp:\n  servers:\n    notes: {effect: none}\n")
+        self.fails(3, ["troupe.yaml:3", "this project's changes of your server notes are not approved", "troupe mcp approve notes"], *call)
+        self.assertRegex(self.ok("mcp", "list").out, r"notes +not approved +stdio +user")
+        self.assertEqual(len(self.marks("start")), 1)
+        self.ok("mcp", "approve", "--all")
+        self.ok(*call)
+        self.assertIn("effect none", self.ok("tools", "show", "notes__note").out)
+        self.write("troupe.yaml", "mcp:\n  servers:\n    notes: {effect: none, exclude: [read]}\n")
+        self.fails(3, "are not approved", *call)
+        other = os.path.join(self.dir, "clone")
+        os.mkdir(other)
+        self.ok("mcp", "approve", "notes")
+        with open(os.path.join(self.dir, "troupe.yaml"), encoding="utf-8") as f:
+            self.write("clone/troupe.yaml", f.read())
+        r = self.run_cli(*call, cwd=other)
+        self.assertEqual(r.code, 3, r.err)
+        os.remove(os.path.join(self.dir, "troupe.yaml"))
+        self.ok(*call)
+
     def test_a_file_of_approvals_that_others_may_write_approves_nothing(self):
         self.notes()
         self.ok("mcp", "approve", "notes")
@@ -180,6 +204,16 @@ class Approval(McpCase):
         self.assertIn("How many seats?", seen)
         r = self.fails(1, "", "mcp", "call", "notes__book")
         self.assertEqual(self.marks("book"), ['book {"seats": 4, "window": true}'], r.err)
+
+
+    def test_a_form_in_a_run_is_answered_in_the_open_call(self):
+        self.notes()
+        self.trust_project()
+        self.write("book.yaml", 'schema: blueprint/v1\nsteps:\n  book: {tool: notes__book}\noutput: "${book}"\n')
+        code, out, seen = self.ask(["4", "true"], "run", "book.yaml")
+        self.assertEqual((code, out), (0, '"booked {\\"seats\\": 4, \\"window\\": true}"\n'), seen)
+        self.assertIn("At the window", seen)
+        self.assertEqual(self.marks("asks"), ["asks How many seats?"], "the server asked again: the call was started again")
 
 
 class Use(McpCase):

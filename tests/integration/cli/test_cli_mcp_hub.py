@@ -5,7 +5,6 @@ SPDX-License-Identifier: Apache-2.0
 import json
 import os
 import signal
-import sqlite3
 import stat
 import sys
 import threading
@@ -95,40 +94,33 @@ class Hub(ServeCase):
     def tools(self, s):
         return [t["name"] for t in self.ask(s, "tools/list", {})["result"]["tools"]]
 
-    def rows(self):
-        """Of the only store; a command that writes moves what a killed process has left beside it into the table."""
-        self.ok("store", "gc")
-        for folder, _, files in os.walk(self.dir):
-            for f in files:
-                if f.endswith(".db"):
-                    db = sqlite3.connect(f"file:{os.path.join(folder, f)}?mode=ro", uri=True)
-                    try:
-                        return db.execute("SELECT who, server, target, effect, decision, outcome FROM call_audit ORDER BY id").fetchall()
-                    finally:
-                        db.close()
-        self.fail("there is no store")
-
     # ---- the books
 
     def test_a_call_that_may_act_is_on_the_disk_when_its_reply_comes(self):
         s = self.hub({"a": []}, "  servers:\n    a: {effects: {pid: read}}\n")
         self.assertEqual(self.call(s, "a__echo", text="x"), "x")
         s.stop(signal.SIGKILL)
-        self.assertEqual(self.rows(), [("local", "a", "echo", 3, "allow", "ok")])
+        self.assertEqual(self.call_rows(), [("local", "a", "echo", 3, "allow", "ok")])
         s = self.hub({"a": []}, "  servers:\n    a: {effects: {pid: read}}\n")
         for _ in range(3):
             self.call(s, "a__pid")
         self.assertEqual(self.call(s, "a__die")["code"], -32603)
         self.assertEqual(s.stop(), 143)
-        self.assertEqual([r[2:] for r in self.rows()], [("echo", 3, "allow", "ok"), ("pid", 1, "allow", "ok"),
+        self.assertEqual([r[2:] for r in self.call_rows()], [("echo", 3, "allow", "ok"), ("pid", 1, "allow", "ok"),
                                                         ("die", 3, "allow", "error")])
         self.ok("store", "check")
+
+    def test_calls_of_tools_of_this_troupe_have_rows_too(self):
+        s = self.hub({}, "  expose: {tools: [write_file, calculator], blueprints: []}\n")
+        self.call(s, "troupe__write_file", path="a.txt", text="x")
+        s.stop(signal.SIGKILL)
+        self.assertEqual([r[1:] for r in self.call_rows()], [("troupe", "write_file", 2, "allow", "ok")])
 
     def test_a_reply_that_waits_for_the_disk_has_its_row(self):
         s = self.hub({"a": []}, "  audit: synced\n")
         self.assertEqual(self.call(s, "a__echo", text="x"), "x")
         s.stop(signal.SIGKILL)
-        self.assertEqual(self.rows(), [("local", "a", "echo", 3, "allow", "ok")])
+        self.assertEqual(self.call_rows(), [("local", "a", "echo", 3, "allow", "ok")])
         self.config({"a": []}, "  audit: sometimes\n")
         self.fails(78, ["`audit` is `written` or `synced`"], "serve", "--no-token", "--listen", "127.0.0.1:0")
 
@@ -261,14 +253,28 @@ class Hub(ServeCase):
         s = self.hub({n: ["--log", logs[n]] for n in "ab"})
         self.assertEqual(self.call(s, "b__echo", text="x"), "x")
         self.call(s, "a__pid")
-        c = s.send("POST", "/mcp", self.message("tools/call", {"name": "a__hang", "arguments": {}}, 101),
-                   self.fields("tools/call", "a__hang"))
-        call = self.until(lambda: [m["got"] for m in self.heard("a.log") if m["got"].get("params", {}).get("name") == "hang"])[0]
-        began = time.time()
-        c.close()
-        cancel = self.until(lambda: [m for m in self.heard("a.log") if m["got"].get("method") == "notifications/cancelled"])[0]
-        self.assertEqual(cancel["got"]["params"]["requestId"], call["id"])
-        self.assertLess(cancel["at"] - began, 0.05 if SOAK else 0.5)
+        requests = [("tools/call", {"name": "a__hang", "arguments": {}}, "a__hang"),
+                    ("resources/read", {"uri": "troupe://a/x:hang"}, "troupe://a/x:hang"),
+                    ("prompts/get", {"name": "a__hang"}, "a__hang")]
+        session = LegacySession(s, {}, None)
+        seen = 0
+        for method, params, name in requests:
+            for legacy in (False, True):
+                if legacy:
+                    c = s.send("POST", "/mcp", {"jsonrpc": "2.0", "id": 101, "method": method, "params": params}, session.fields)
+                else:
+                    c = s.send("POST", "/mcp", self.message(method, params, 101), self.fields(method, name))
+                call = self.until(lambda: [m["got"] for m in self.heard("a.log")
+                                           if m["got"]["method"] == method and m["got"]["params"].get("name") != "pid"][legacy:])[0]
+                began = time.time()
+                if legacy:
+                    session.post({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 101}})
+                c.close()
+                seen += 1
+                cancels = self.until(lambda: [m for m in self.heard("a.log") if m["got"]["method"] == "notifications/cancelled"][seen - 1:])
+                self.assertEqual([m["got"]["params"]["requestId"] for m in cancels], [call["id"]], (method, legacy))
+                self.assertLess(cancels[0]["at"] - began, 0.05 if SOAK else 0.5)
+        session.connection.close()
         self.assertFalse([m for m in self.heard("b.log") if m["got"].get("method") == "notifications/cancelled"])
         s.stop()
 
@@ -353,7 +359,7 @@ class Hub(ServeCase):
         for t in threads:
             t.join(PATIENCE)
         self.assertEqual(answers, ["done"] * 100)
-        self.assertEqual(len(self.rows()), 100)
+        self.assertEqual(len(self.call_rows()), 100)
 
     def test_calls_that_the_grace_cuts_end_with_an_error(self):
         self.config({"a": []}, "  servers:\n    a: {max_in_flight: 100}\n")

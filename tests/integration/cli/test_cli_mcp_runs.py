@@ -66,6 +66,17 @@ class Runs(McpCase):
         self.assertEqual(self.marks("note"), ["note hi"])
         self.assertEqual(len(self.marks("start")), starts)
 
+    def test_an_evaluation_calls_tools_in_each_run(self):
+        self.write("note.yaml", NOTE)
+        doc = self.ok("eval", "note.yaml", "--episodes", "3", "--var", "what=hi", "--json").json()
+        self.assertEqual(doc["rows"][0]["statuses"], {"ok": 3})
+        self.assertEqual((self.marks("note"), len(self.marks("start"))), (["note hi"] * 3, 1))
+        for x in doc["runs"]:
+            steps = {s["path"]: s["status"] for s in self.ok("show", x["run"], "--json").json()["steps"]}
+            self.assertEqual(steps["write"], "ok")
+            self.ok("replay", x["run"])
+        self.assertEqual(self.marks("note"), ["note hi"] * 3)
+
     def test_mistakes_are_found_before_a_run(self):
         for text, words in ((NOTE.replace("notes__note", "notes__nte"), "did you mean `notes__note`?"),
                             (NOTE.replace("in: {text:", "in: {txet:"), "tool `notes__note`")):

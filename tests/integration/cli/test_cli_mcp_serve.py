@@ -91,6 +91,32 @@ class Stdio:
         return code
 
 
+class ModernStdio:
+    """A client of 2026-07-28 of `troupe mcp serve`, which knows tasks."""
+
+    def __init__(self, case):
+        self.log = open(os.path.join(case.dir, "modern.log"), "a", encoding="utf-8")
+        self.p = subprocess.Popen([TROUPE, "mcp", "serve"], cwd=case.dir, env=case.env, text=True, stdin=subprocess.PIPE,
+                                  stdout=subprocess.PIPE, stderr=self.log)
+        case.started.append(self.p)
+        self.n = 0
+
+    def ask(self, method, **params):
+        self.n += 1
+        meta = {META + "protocolVersion": "2026-07-28", META + "clientCapabilities": TASKS}
+        self.p.stdin.write(json.dumps({"jsonrpc": "2.0", "id": self.n, "method": method, "params": {**params, "_meta": meta}}) + "\n")
+        self.p.stdin.flush()
+        while True:
+            m = json.loads(self.p.stdout.readline())
+            if m.get("id") == self.n:
+                return m
+
+    def task(self, task):
+        return self.ask("tasks/get", taskId=task)["result"]
+
+    end = Stdio.end
+
+
 class Files(McpCase):
     def setUp(self):
         super().setUp()
@@ -128,6 +154,13 @@ class OverStdio(Files):
         self.assertEqual(c.call("agent__helper", {"question": "Help?"})["content"][0]["text"], "I help.")
         self.assertEqual(c.end(), 0)
         self.assertEqual([r["name"] for r in self.ok("runs", "--json").json()["runs"]], ["helper", "sum"])
+
+    def test_calls_leave_rows(self):
+        c = Stdio(self)
+        c.call("notes__note", {"text": "hi"})
+        c.call("blueprint__sum", {"a": 2})
+        self.assertEqual(c.end(), 0)
+        self.assertEqual([r[1:] for r in self.call_rows()], [("notes", "note", 3, "allow", "ok"), ("blueprint", "sum", 3, "allow", "ok")])
 
     def test_the_schema_of_a_blueprint_is_that_of_its_inputs(self):
         c = Stdio(self)
@@ -202,6 +235,29 @@ class OverStdio(Files):
         self.assertEqual(c.call("late__note", {"text": "b"})["content"][0]["text"], "noted: b")
         self.assertGreater(time.time() - began, 3)
         c.end()
+
+    def test_tasks_of_a_client_over_stdio(self):
+        c = ModernStdio(self)
+        r = c.ask("tools/call", name="blueprint__sum", arguments={"a": 2})["result"]
+        self.assertEqual((r["resultType"], r["status"]), ("task", "working"))
+        done = self.until(lambda: (t := c.task(r["taskId"]))["status"] == "completed" and t)
+        self.assertEqual(done["result"]["structuredContent"], {"sum": 3})
+        task = c.ask("tools/call", name="blueprint__ask")["result"]["taskId"]
+        self.until(lambda: c.task(task)["status"] == "input_required")
+        self.assertEqual(c.end(), 0)
+        # the next process of this client goes on with it; a run that is not a task of it stays as it is
+        self.write("wait.yaml", ASK)
+        r = self.run_cli("run", "wait.yaml", "--json")
+        self.assertEqual(r.code, 4, r.err)
+        self.ok("answer", r.json()["run"], "yes")
+        c = ModernStdio(self)
+        self.assertEqual(c.task(task)["status"], "input_required")
+        c.ask("tasks/update", taskId=task, inputResponses={"ask": {"action": "accept", "content": {"answer": "yes"}}})
+        done = self.until(lambda: (t := c.task(task))["status"] == "completed" and t)
+        self.assertEqual(done["result"]["content"][0]["text"], "yes")
+        self.assertEqual(c.end(), 0)
+        status = {x["run"]: x["status"] for x in self.ok("runs", "--json").json()["runs"]}
+        self.assertEqual(status[r.json()["run"]], "waiting")
 
     def test_sigterm_ends_it_and_its_servers(self):
         c = Stdio(self)

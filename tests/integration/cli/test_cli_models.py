@@ -75,7 +75,7 @@ class Models(CliCase):
         self.assertIn("MiB are available", err)
 
     def test_mistakes(self):
-        self.fails(2, "either --prompt", "generate")
+        self.fails(2, "give one of --prompt TEXT, --ids 1,2,3 and --messages FILE", "generate")
         self.fails(2, "not a token id", "generate", "--ids", "1,999999")
         self.fails(1, "nowhere", "generate", "--model", "nowhere", "--prompt", "x")
         self.fails(1, "not in the local cache", "generate", "--model", "hf:a/b", "--prompt", "x")
@@ -97,6 +97,7 @@ class Models(CliCase):
         names = {m["name"]: m for m in self.ok("models", "list", "--json").json()["models"]}
         self.assertEqual(names["embedded"]["codec"], "compact")
         self.assertIn("memory plan", self.ok("models", "show", "embedded").out)
+        self.assertIn("did you mean embedded?", self.run_cli("models", "show", "embeded").err)
         self.assertEqual(self.ok("models", "show", "embedded", "--json").json()["architecture"], "Qwen3ForCausalLM")
 
 

@@ -5,6 +5,9 @@ usage: test_docs_examples.py TROUPE SOURCE_DIR
 - Every docs/examples/**/*.session is run: a line `$ COMMAND` runs in a copy of its folder, and its
   standard output must equal the lines below it. `...` matches any text within a line; a line with
   only `...` matches any lines. A last line `[N]` is the exit code (default 0).
+- A session that begins with `# needs MODEL or script:FILE` uses a model that `troupe models get` fetches. If the user
+  has it, it runs; the test downloads nothing. Else the script gives the replies that the model gave, so that all else
+  is checked. With `# needs MODEL` alone only its commands are read then.
 - Every code block of docs/*.md that follows a line `<!-- examples/FILE -->` must be in that file,
   unchanged.
 - A page of the guide, a session or another example names every file in docs/examples.
@@ -30,6 +33,19 @@ EXAMPLES = os.path.join(DOCS, "examples")
 def read(path):
     with open(path, encoding="utf-8") as f:
         return f.read()
+
+
+def needs_of(text):
+    """(model, script or None) of a session that needs one, else None."""
+    m = re.match(r"# needs (\w+)(?: or (script:\S+))?\n", text)
+    return m and m.groups()
+
+
+def fetched(model):
+    """The folder of a model that `troupe models get` has fetched for the user, or None."""
+    data = os.environ.get("XDG_DATA_HOME") or os.path.join(os.path.expanduser("~"), ".local/share")
+    folder = os.path.join(data, "troupe/models", model)
+    return folder if os.path.isdir(folder) else None
 
 
 def steps_of(text):
@@ -62,6 +78,20 @@ def pattern_of(lines):
 class Examples(unittest.TestCase):
     maxDiff = None
 
+    def provide(self, path, home):
+        """The text of a session, with its model in this home, or with its script; None: there is neither."""
+        text, needs = read(path), needs_of(read(path))
+        if not needs:
+            return text
+        model, script = needs
+        self.assertTrue(all(f"--model {model}" in c or "--model" not in c for c, _, _ in steps_of(text)), path)
+        self.assertIn(f"--model {model}", text)
+        if fetched(model):
+            os.makedirs(os.path.join(home, ".local/share/troupe/models"))
+            os.symlink(fetched(model), os.path.join(home, ".local/share/troupe/models", model))
+            return text
+        return text.replace(f"--model {model}", f"--model {script}") if script else None
+
     def run_session(self, path):
         with tempfile.TemporaryDirectory(prefix="troupe-docs-") as home:
             folder = os.path.join(home, "work")
@@ -71,7 +101,10 @@ class Examples(unittest.TestCase):
             env = {k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}
             env.update(PATH=os.path.join(home, "bin") + ":" + os.environ["PATH"], HOME=home, NO_COLOR="1",
                        TROUPE_THREADS="2", LC_ALL="C.UTF-8")
-            for command, expected, code in steps_of(read(path)):
+            text = self.provide(path, home)
+            if text is None:
+                self.skipTest(f"it needs {needs_of(read(path))[0]}, which `troupe models get` fetches")
+            for command, expected, code in steps_of(text):
                 r = subprocess.run(["bash", "-c", command], cwd=folder, env=env, text=True, capture_output=True,
                                    stdin=subprocess.DEVNULL, timeout=240)
                 self.assertEqual(r.returncode, code, f"$ {command}\n{r.stdout}{r.stderr}")

@@ -34,16 +34,15 @@ static double loss_at(struct probe *p, int32_t tensor, uint64_t seed, double ste
             (float)(step *
                     (2.0 * (double)rng_unit_float(rng_philox(seed, (uint32_t)j, 0, 0, 3).word[0]) -
                      1.0));
-    weights_set_flat(p->work, &alone, p->moved, 2);
+    assert_ok(weights_set_flat(p->work, &alone, p->moved, 2, why));
     assert_ok(sharded_pass_forward(p->pass, p->work, &p->batch, p->temperature, &out, why));
     for (int64_t i = 0; i < p->batch.n_tokens; i++)
         loss -= (double)p->coef[i] * (double)out.logp[i];
     return loss;
 }
 
-static void open_probe(struct probe *p, bool tied, float temperature, bool recompute)
+static void open_probe(struct probe *p, struct model_config c, float temperature, bool recompute)
 {
-    struct model_config c = tiny_config(tied);
     struct sharded_pass_options o = {
         .max_len = 40, .training = true, .recompute = recompute, .group_rows = 48};
     struct sharded_pass_output out = {0};
@@ -99,11 +98,11 @@ static void check_tensor(struct probe *p, int32_t i, uint64_t seed)
         fail_msg("%s: slope %.6g, gradient says %.6g", weights_at(p->start, i)->name, slope, want);
 }
 
-static void check_model(bool tied, float temperature, bool recompute)
+static void check_model(struct model_config c, float temperature, bool recompute)
 {
     struct probe p;
 
-    open_probe(&p, tied, temperature, recompute);
+    open_probe(&p, c, temperature, recompute);
     for (int32_t i = 0; i < weights_n(p.start); i++)
         for (uint64_t seed = 1; seed <= 2; seed++)
             check_tensor(&p, i, seed);
@@ -113,19 +112,26 @@ static void check_model(bool tied, float temperature, bool recompute)
 static void test_tied(void **state)
 {
     (void)state;
-    check_model(true, 1.0f, false);
+    check_model(tiny_config(true), 1.0f, false);
 }
 
 static void test_untied_recomputed(void **state)
 {
     (void)state;
-    check_model(false, 1.0f, true);
+    check_model(tiny_config(false), 1.0f, true);
 }
 
 static void test_at_a_temperature(void **state)
 {
     (void)state;
-    check_model(true, 0.7f, false);
+    check_model(tiny_config(true), 0.7f, false);
+}
+
+static void test_every_family(void **state)
+{
+    (void)state;
+    for (int i = 0; i < TINY_FAMILIES; i++)
+        check_model(tiny_family(i), 1.0f, i % 2);
 }
 
 int main(void)
@@ -134,6 +140,7 @@ int main(void)
         cmocka_unit_test(test_tied),
         cmocka_unit_test(test_untied_recomputed),
         cmocka_unit_test(test_at_a_temperature),
+        cmocka_unit_test(test_every_family),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,6 +29,7 @@ struct hand {
     int32_t ids[N_SEQ][LEN];
     struct rope_tables rope;
     void *scratch, *rounded;
+    int32_t index[3 * N_SEQ * LEN];
 };
 
 /* The same values as in a bf16 checkpoint. */
@@ -48,13 +49,14 @@ static struct weights *in_bf16(struct weights *w, enum cpu_isa isa)
     return half;
 }
 
-static void hand_open(struct hand *h, enum cpu_isa isa, enum dtype dtype, uint64_t seed)
+static void hand_open(struct hand *h, const struct model_config *c, enum cpu_isa isa,
+                      enum dtype dtype, uint64_t seed)
 {
     const struct backend *b = cpu_backend(isa);
     size_t n;
 
     memset(h, 0, sizeof(*h));
-    h->c = dtype_is_plain(dtype) ? tiny_config(true) : quantisable_config(dtype, 50);
+    h->c = *c;
     h->w = tiny_weights(&h->c, cpu_backend(isa), seed);
     if (dtype == DTYPE_BF16)
         h->w = in_bf16(h->w, isa);
@@ -79,7 +81,7 @@ static void hand_open(struct hand *h, enum cpu_isa isa, enum dtype dtype, uint64
                 (int32_t)rng_below(rng_philox(seed, (uint32_t)i, (uint32_t)s, 0, 0).word[0],
                                    (uint32_t)h->c.vocab_size);
     }
-    assert_ok(rope_tables_init(&h->c, LEN, &h->rope, why));
+    assert_ok(rope_tables_init(b, &h->c, LEN, &h->rope, why));
     h->scratch = b->alloc(b->ctx, weights_arch(h->w)->scratch_bytes(&h->c, N_SEQ * LEN));
     h->rounded = b->alloc(b->ctx, linear_rounded_bytes(h->w, N_SEQ * LEN));
 }
@@ -110,6 +112,7 @@ static void run_rows(struct hand *h, struct pool *pool, int32_t n, const int32_t
                           .kv = h->kv,
                           .rope = &h->rope,
                           .scratch = h->scratch,
+                          .index = h->index,
                           .rounded = h->rounded,
                           .out_row = want,
                           .n_out = n_want,
@@ -141,24 +144,34 @@ static void assert_same_bits(const float *a, const float *b, size_t n)
             fail_msg("element %zu: %a and %a", i, (double)a[i], (double)b[i]);
 }
 
-/* On each instruction set, in f32, in bf16 and quantised. */
-static void on_each_backend(void (*check)(enum cpu_isa isa, enum dtype dtype, struct pool *pool))
+/* On each instruction set, in f32, in bf16 and quantised; then each family. */
+static void on_each_backend(void (*check)(const struct model_config *c, enum cpu_isa isa,
+                                          enum dtype dtype, struct pool *pool))
 {
+    struct model_config c = tiny_config(true);
     struct pool *pool = NULL;
 
     assert_ok(pool_new(2, &pool, why));
     for (int isa = 0; isa <= (int)cpu_isa_best(); isa++) {
-        check((enum cpu_isa)isa, DTYPE_F32, pool);
-        check((enum cpu_isa)isa, DTYPE_BF16, pool);
-        for (int t = 0; quantised_types[t] != DTYPE_N; t++)
+        check(&c, (enum cpu_isa)isa, DTYPE_F32, pool);
+        check(&c, (enum cpu_isa)isa, DTYPE_BF16, pool);
+        for (int t = 0; quantised_types[t] != DTYPE_N; t++) {
+            struct model_config wide = quantisable_config(quantised_types[t], 50);
+
             if (isa == (int)cpu_isa_best() || quantised_types[t] == DTYPE_Q8_0 ||
                 quantised_types[t] == DTYPE_Q4_1) /* test_engine_bits has them all */
-                check((enum cpu_isa)isa, quantised_types[t], pool);
+                check(&wide, (enum cpu_isa)isa, quantised_types[t], pool);
+        }
+    }
+    for (int i = 0; i < TINY_FAMILIES; i++) { /* the ops have the same bits on all sets */
+        c = tiny_family(i);
+        check(&c, cpu_isa_best(), DTYPE_F32, pool);
     }
     pool_free(pool);
 }
 
-static void check_chunks(enum cpu_isa isa, enum dtype dtype, struct pool *pool)
+static void check_chunks(const struct model_config *c, enum cpu_isa isa, enum dtype dtype,
+                         struct pool *pool)
 {
     static const int32_t chunk[] = {1, 15, 16, 17, 64, 187};
     int32_t seq[N_SEQ * LEN], pos[N_SEQ * LEN], all[N_SEQ * LEN], done = 0;
@@ -166,7 +179,7 @@ static void check_chunks(enum cpu_isa isa, enum dtype dtype, struct pool *pool)
     float *want, *got;
     size_t C;
 
-    hand_open(&h, isa, dtype, 21);
+    hand_open(&h, c, isa, dtype, 21);
     C = (size_t)h.c.hidden_size;
     want = decode_all(&h);
     got = xcalloc((size_t)(N_SEQ * LEN) * C, sizeof(float));
@@ -196,7 +209,7 @@ static void test_chunks_of_many_sequences_equal_decode(void **state)
     on_each_backend(check_chunks);
 }
 
-static void test_wanting_fewer_rows_changes_none(void **state)
+static void check_fewer(const struct model_config *c)
 {
     struct hand h;
     float *want, *got;
@@ -204,8 +217,7 @@ static void test_wanting_fewer_rows_changes_none(void **state)
     const int32_t some[] = {0, 7, 16, 255, 256, 299};
     size_t C;
 
-    (void)state;
-    hand_open(&h, cpu_isa_best(), DTYPE_F32, 22);
+    hand_open(&h, c, cpu_isa_best(), DTYPE_F32, 22);
     C = (size_t)h.c.hidden_size;
     want = decode_all(&h);
     got = xcalloc(LEN * C, sizeof(float));
@@ -229,30 +241,28 @@ static void test_wanting_fewer_rows_changes_none(void **state)
 static void record_logp(struct hand *h, const float *hidden, float temperature, float *logp)
 {
     const struct backend *b = weights_backend(h->w);
+    const int32_t C = h->c.hidden_size;
     const struct lane alone = {0};
     float logits[64], inv = 1.0f / temperature, lse;
 
     for (int32_t i = 0; i + 1 < LEN; i++) {
-        struct linear_input in = {.x = hidden + (size_t)i * (size_t)h->c.hidden_size,
-                                  .ld = h->c.hidden_size,
-                                  .R = 1,
-                                  .n_in = h->c.hidden_size,
-                                  .rounded = h->rounded};
+        struct linear_input in = {
+            .x = hidden + (size_t)i * (size_t)C, .ld = C, .R = 1, .n_in = C, .rounded = h->rounded};
 
-        linear_forward(h->w, &alone, weights_arch(h->w)->head(&h->c), &in, 0.0f, logits,
-                       h->c.vocab_size);
+        arch_logits(h->w, &alone, &in, logits, NULL);
         b->logsumexp(&alone, logits, h->c.vocab_size, 1, h->c.vocab_size, &inv, &lse);
         logp[i + 1] = logits[h->ids[2][i + 1]] * inv - lse;
     }
 }
 
-static void check_logp(enum cpu_isa isa, enum dtype dtype, struct pool *pool)
+static void check_logp(const struct model_config *c, enum cpu_isa isa, enum dtype dtype,
+                       struct pool *pool)
 {
     const float temperature[] = {1.0f, 0.6f};
     float *hidden, recorded[LEN] = {0}, trained[LEN];
     struct hand h;
 
-    hand_open(&h, isa, dtype, 23);
+    hand_open(&h, c, isa, dtype, 23);
     hidden = decode_all(&h);
     for (size_t k = 0; k < ARRAY_LEN(temperature); k++) {
         record_logp(&h, hidden + (size_t)(2 * LEN) * (size_t)h.c.hidden_size, temperature[k],
@@ -268,6 +278,18 @@ static void test_training_logp_equals_recorded(void **state)
 {
     (void)state;
     on_each_backend(check_logp);
+}
+
+static void test_wanting_fewer_rows_changes_none(void **state)
+{
+    struct model_config c = tiny_config(true);
+
+    (void)state;
+    check_fewer(&c);
+    for (int i = 0; i < TINY_FAMILIES; i++) {
+        c = tiny_family(i);
+        check_fewer(&c);
+    }
 }
 
 int main(void)

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <pthread.h>
 
+#include "models/formats/model_check.h"
 #include "models/formats/safetensors.h"
 #include "models/train/model_export.h"
 #include "runtime/base/memory.h"
@@ -44,6 +45,56 @@ static void test_export_and_load_give_the_same_bits(void **state)
         weights_unref(w);
         temp_dir_remove(dir);
     }
+}
+
+/* The same, and with the tensors that folders of the family have: parts as one, norms without their
+ * 1, whose values may then differ in the last bit. */
+static void test_every_family_is_exported_and_loaded(void **state)
+{
+    (void)state;
+    for (int k = 0; k < TINY_FAMILIES; k++) {
+        struct model_config c = tiny_family(k), back;
+        struct weights *w = tiny_weights(&c, cpu_backend(cpu_isa_best()), 3), *loaded = NULL;
+        size_t n = (size_t)weights_n_params(w);
+        float *a = xcalloc(n, sizeof(*a)), *b = xcalloc(n, sizeof(*b));
+        struct tensor_file *set = NULL;
+        struct model_check sum;
+        char dir[64];
+
+        temp_dir(dir);
+        assert_ok(model_export(dir, w, DTYPE_N, NULL, 0, seams_real(), why));
+        assert_ok(model_config_load_dir(dir, &back, why));
+        assert_ok(safetensors_open_dir(dir, &set, why));
+        assert_ok(model_check_tensors(&back, set, &sum, why));
+        tensor_file_close(set);
+        assert_int_equal(sum.n_values, n);
+        assert_int_equal(n, model_config_n_parameters(&c));
+        assert_ok(load(dir, &back, DTYPE_N, &loaded, why));
+        weights_to_flat(w, a);
+        weights_to_flat(loaded, b);
+        for (size_t i = 0; i < n; i++)
+            assert_true(fabsf(a[i] - b[i]) <= 1e-7f * fabsf(a[i]));
+        if (strncmp(c.model_type, "gemma", 5) != 0)
+            assert_memory_equal(weights_hash(loaded), weights_hash(w), sizeof(struct sha256));
+        free(a);
+        free(b);
+        weights_unref(loaded);
+        weights_unref(w);
+        temp_dir_remove(dir);
+    }
+}
+
+static void test_what_the_decoder_cannot_do_is_refused(void **state)
+{
+    struct model_config c = tiny_config(true);
+    struct error err = ERROR_INIT;
+
+    (void)state;
+    c.head_dim = 512; /* more than attention takes */
+    assert_int_equal(arch_check(arch_find(c.architecture), &c, cpu_backend(CPU_ISA_PLAIN), &err),
+                     STATUS_UNSUPPORTED);
+    assert_non_null(strstr(err.message, "512"));
+    assert_null(arch_find("MambaForCausalLM"));
 }
 
 static void test_bf16_rounds_products_and_keeps_vectors(void **state)
@@ -371,6 +422,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_export_and_load_give_the_same_bits),
+        cmocka_unit_test(test_every_family_is_exported_and_loaded),
+        cmocka_unit_test(test_what_the_decoder_cannot_do_is_refused),
         cmocka_unit_test(test_bf16_rounds_products_and_keeps_vectors),
         cmocka_unit_test(test_a_folder_may_mix_types),
         cmocka_unit_test(test_quantised_weights_have_the_values_of_their_blocks),

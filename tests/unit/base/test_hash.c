@@ -58,6 +58,24 @@ static void sha256_in_pieces(void **state)
     }
 }
 
+static void a_hasher_begins_again(void **state)
+{
+    struct hasher *h = hasher_new();
+
+    (void)state;
+    for (size_t n = 0; n < 70; n++) {
+        char text[70] = "";
+        struct sha256 want, got;
+
+        memset(text, 'x', n);
+        hasher_add(h, text, n);
+        want = sha256_of(text, n);
+        got = hasher_next(h);
+        assert_memory_equal(&got, &want, sizeof(want));
+    }
+    hasher_free(h);
+}
+
 static void first64_is_big_endian(void **state)
 {
     struct sha256 h = sha256_of("abc", 3);
@@ -99,9 +117,10 @@ static void fnv1a64_known_values(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sha256_known_values), cmocka_unit_test(hmac_sha256_known_value),
-        cmocka_unit_test(sha256_in_pieces),    cmocka_unit_test(first64_is_big_endian),
-        cmocka_unit_test(crc32c_known_values), cmocka_unit_test(fnv1a64_known_values),
+        cmocka_unit_test(sha256_known_values),   cmocka_unit_test(hmac_sha256_known_value),
+        cmocka_unit_test(sha256_in_pieces),      cmocka_unit_test(a_hasher_begins_again),
+        cmocka_unit_test(first64_is_big_endian), cmocka_unit_test(crc32c_known_values),
+        cmocka_unit_test(fnv1a64_known_values),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

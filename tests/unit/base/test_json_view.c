@@ -86,6 +86,23 @@ static void size_and_depth_are_limited(void **state)
         assert_int_equal(json_view_open(deep, 2 * (size_t)depth, JSON_MAX_BYTES, "t", &v, NULL),
                          depth > JSON_MAX_DEPTH ? STATUS_LIMIT : STATUS_OK);
     }
+    for (int n = JSON_MAX_KEYS; n <= JSON_MAX_KEYS + 1; n++) {
+        struct str many = STR_INIT;
+        struct error err = ERROR_INIT;
+        struct json *doc = NULL;
+
+        str_puts(&many, "{\"a\":{\"b\":1},\"c\":[{");
+        for (int i = 0; i < n; i++)
+            str_printf(&many, "%s\"%d:{\":0", i ? "," : "", i);
+        str_puts(&many, "}]}");
+        assert_int_equal(json_view_open(str_cstr(&many), many.len, JSON_MAX_BYTES, "t", &v, &err),
+                         n > JSON_MAX_KEYS ? STATUS_LIMIT : STATUS_OK);
+        assert_int_equal(jv_parse(str_cstr(&many), many.len, "t", &doc, NULL),
+                         n > JSON_MAX_KEYS ? STATUS_LIMIT : STATUS_OK);
+        assert_true(n <= JSON_MAX_KEYS || strstr(err.message, "more than 10000 keys"));
+        jv_unref(doc);
+        str_deinit(&many);
+    }
     assert_int_equal(json_view_open("[12]", 4, 4, "t", &v, NULL), STATUS_OK);
     assert_int_equal(json_view_open("[12]", 4, 3, "t", &v, NULL), STATUS_LIMIT);
 }

@@ -8,6 +8,7 @@
 
 #include "models/engine/kv_cache.h"
 #include "runtime/base/memory.h"
+#include "tests/support/fake_device.h"
 #include "tests/support/quantised_weights.h"
 #include "tests/unit/engine/engine_fixture.h"
 
@@ -29,17 +30,23 @@ static enum dtype held;
 /* And of keys and values; DTYPE_N: the default. */
 static enum dtype kept = DTYPE_N;
 
-static struct weights *held_weights(enum cpu_isa isa)
+static struct weights *held_weights(const struct backend *b)
 {
     struct model_config c =
         dtype_is_plain(held) ? tiny_config() : quantisable_config(held, TINY_VOCAB);
     struct weights *w;
 
     if (held == DTYPE_F32)
-        return tiny_weights(cpu_backend(isa), 1);
+        return tiny_weights(b, 1);
     c.initializer_range = dtype_info(held)->block == 256 ? 0.1 : 0.2;
-    assert_ok(weights_init(cpu_backend(isa), arch_find(c.architecture), &c, 1, &w, why));
-    return quantised_weights(w, held, cpu_backend(isa));
+    assert_ok(weights_init(cpu_backend(CPU_ISA_PLAIN), arch_find(c.architecture), &c, 1, &w, why));
+    return quantised_weights(w, held, b);
+}
+
+/* Of quantised types every second case: the tests take as long as the types are many. */
+static int stride(void)
+{
+    return dtype_is_plain(held) ? 1 : 2;
 }
 
 static struct engine_options held_options(struct weights *w)
@@ -53,6 +60,7 @@ static struct engine_options held_options(struct weights *w)
 struct prompts {
     int32_t ids[N_CASES][TINY_CONTEXT];
     struct ask want[N_CASES]; /* alone, cold, one thread, plain C, no prefix cache */
+    const struct backend *b;  /* what the tests of the group run on */
 };
 
 static void ask_case(struct ask *a, struct bed *b, struct model_session *s, const struct prompts *p,
@@ -67,14 +75,14 @@ static void ask_case(struct ask *a, struct bed *b, struct model_session *s, cons
     a->call.call_id += (uint64_t)i;
 }
 
-static int setup(void **state)
+static int setup(void **state, const struct backend *on)
 {
     struct prompts *p = xcalloc(1, sizeof(*p));
-    struct weights *w = held_weights(CPU_ISA_PLAIN);
+    struct weights *w = held_weights(cpu_backend(CPU_ISA_PLAIN));
     struct engine_options o = held_options(w);
 
     o.no_prefix_cache = true;
-    for (int i = 0; i < N_CASES; i++) {
+    for (int i = stride() - 1; i < N_CASES; i += stride()) {
         struct bed b;
         struct model_session *s;
 
@@ -89,8 +97,20 @@ static int setup(void **state)
         bed_close(&b);
     }
     weights_unref(w);
+    p->b = on;
     *state = p;
     return 0;
+}
+
+static int setup_cpu(void **state)
+{
+    return setup(state, cpu_backend(cpu_isa_best()));
+}
+
+/* A device whose memory the host cannot touch: the seam of kernels/backend.h holds. */
+static int setup_device(void **state)
+{
+    return setup(state, fake_device());
 }
 
 static int teardown(void **state)
@@ -99,19 +119,26 @@ static int teardown(void **state)
     return 0;
 }
 
+static int teardown_device(void **state)
+{
+    assert_true(fake_device_n_ops() > 0);
+    assert_int_equal(fake_device_n_allocations(), 0);
+    return teardown(state);
+}
+
 /* All cases at once, each in a session of its own. */
 static void run_batch(struct bed *b, const struct prompts *p)
 {
     struct ask *a = xcalloc(N_CASES, sizeof(*a));
     struct model_session *s[N_CASES];
 
-    for (int i = 0; i < N_CASES; i++) {
+    for (int i = stride() - 1; i < N_CASES; i += stride()) {
         s[i] = bed_session(b);
         ask_case(&a[i], b, s[i], p, i, 0);
         ask_start(&a[i], b);
     }
-    bed_wait(b, N_CASES);
-    for (int i = 0; i < N_CASES; i++) {
+    bed_wait(b, N_CASES / stride());
+    for (int i = stride() - 1; i < N_CASES; i += stride()) {
         assert_same_reply(&a[i], &p->want[i]);
         bed_end(b, s[i]);
     }
@@ -120,19 +147,22 @@ static void run_batch(struct bed *b, const struct prompts *p)
 
 static void batch_threads_and_instruction_sets(void **state)
 {
-    for (int isa = 0; isa <= (int)cpu_isa_best(); isa++)
+    const struct prompts *p = *state;
+
+    for (int isa = p->b->host_memory ? 0 : (int)cpu_isa_best(); isa <= (int)cpu_isa_best(); isa++)
         for (int32_t threads = 1; threads <= 3; threads++) {
             if (isa == CPU_ISA_PLAIN && !dtype_is_plain(held))
                 continue; /* slow with sanitizers: only the replies that the others must give */
-            struct weights *w = held_weights((enum cpu_isa)isa);
+            struct weights *w =
+                held_weights(p->b->host_memory ? cpu_backend((enum cpu_isa)isa) : p->b);
             struct engine_options o = held_options(w);
             struct bed b;
 
             o.n_threads = threads;
             o.group_rows = threads == 3 ? 3 : 0;
             bed_open(&b, &o);
-            run_batch(&b, *state); /* cold */
-            run_batch(&b, *state); /* from the prefix tree */
+            run_batch(&b, p); /* cold */
+            run_batch(&b, p); /* from the prefix tree */
             assert_true(bed_stats(&b).prefix_hit_tokens > 0);
             bed_close(&b);
             weights_unref(w);
@@ -141,8 +171,9 @@ static void batch_threads_and_instruction_sets(void **state)
 
 static void chunked_prefill(void **state)
 {
+    const struct prompts *p = *state;
     static const int32_t chunk[] = {1, 3, 16, 50};
-    struct weights *w = held_weights(cpu_isa_best());
+    struct weights *w = held_weights(p->b);
 
     for (size_t i = 0; i < ARRAY_LEN(chunk); i++) {
         struct engine_options o = held_options(w);
@@ -152,7 +183,7 @@ static void chunked_prefill(void **state)
         o.max_batch_rows = 16;
         o.no_prefix_cache = true;
         bed_open(&b, &o);
-        run_batch(&b, *state);
+        run_batch(&b, p);
         bed_close(&b);
     }
     weights_unref(w);
@@ -160,7 +191,8 @@ static void chunked_prefill(void **state)
 
 static void preempted_and_computed_again(void **state)
 {
-    struct weights *w = held_weights(cpu_isa_best());
+    const struct prompts *p = *state;
+    struct weights *w = held_weights(p->b);
     int64_t page = kv_page_bytes(weights_backend(w), weights_config(w),
                                  kept == DTYPE_N ? weights_kv_dtype(w) : kept);
 
@@ -169,11 +201,11 @@ static void preempted_and_computed_again(void **state)
             struct engine_options o = held_options(w);
             struct bed b;
 
-            o.kv_bytes = 20 * page; /* the longest alone takes 16 */
+            o.kv_bytes = (stride() == 1 ? 20 : 17) * page; /* the longest alone takes 16 */
             o.n_threads = threads;
             o.no_prefix_cache = !cached;
             bed_open(&b, &o);
-            run_batch(&b, *state);
+            run_batch(&b, p);
             assert_true(bed_stats(&b).preemptions > 0);
             bed_close(&b);
         }
@@ -183,7 +215,7 @@ static void preempted_and_computed_again(void **state)
 static void prefix_hit_counts_and_agrees(void **state)
 {
     const struct prompts *p = *state;
-    struct weights *w = held_weights(cpu_isa_best());
+    struct weights *w = held_weights(p->b);
     struct engine_options o = held_options(w);
     int last = N_CASES - 1;
     struct bed b;
@@ -210,10 +242,10 @@ static void prefix_hit_counts_and_agrees(void **state)
 static void forks_and_turns(void **state)
 {
     const struct prompts *p = *state;
-    struct weights *w = held_weights(cpu_isa_best());
+    struct weights *w = held_weights(p->b);
 
     for (int cached = 0; cached < 2; cached++)
-        for (int i = 0; i < N_CASES; i++) {
+        for (int i = stride() - 1; i < N_CASES; i += stride()) {
             struct engine_options o = held_options(w);
             int32_t half = cases[i].n_prompt / 2;
             struct model_session *s, *f, *g;
@@ -251,12 +283,12 @@ static void forks_and_turns(void **state)
 static void token_in_token_out(void **state)
 {
     const struct prompts *p = *state;
-    struct weights *w = held_weights(cpu_isa_best());
+    struct weights *w = held_weights(p->b);
     struct engine_options o = held_options(w);
     struct bed b;
 
     bed_open(&b, &o);
-    for (int i = 0; i < N_CASES; i++) {
+    for (int i = stride() - 1; i < N_CASES; i += stride()) {
         struct model_session *s = bed_session(&b);
         int32_t first = cases[i].n_reply / 3 + 1;
         int32_t rest = cases[i].n_reply - first;
@@ -294,15 +326,19 @@ int main(void)
     int failed = 0;
 
     held = DTYPE_F32;
-    failed += cmocka_run_group_tests_name("f32", tests, setup, teardown);
+    failed += cmocka_run_group_tests_name("f32", tests, setup_cpu, teardown);
     held = DTYPE_BF16;
-    failed += cmocka_run_group_tests_name("bf16", tests, setup, teardown);
+    failed += cmocka_run_group_tests_name("bf16", tests, setup_cpu, teardown);
     for (int t = 0; quantised_types[t] != DTYPE_N; t++) {
         held = quantised_types[t];
-        failed += cmocka_run_group_tests_name(dtype_name(held), tests, setup, teardown);
+        failed += cmocka_run_group_tests_name(dtype_name(held), tests, setup_cpu, teardown);
     }
     held = DTYPE_F32;
     kept = DTYPE_Q8_0;
-    failed += cmocka_run_group_tests_name("f32, keys and values in q8", tests, setup, teardown);
+    failed += cmocka_run_group_tests_name("f32, keys and values in q8", tests, setup_cpu, teardown);
+    kept = DTYPE_N;
+    failed += cmocka_run_group_tests_name("f32, device", tests, setup_device, teardown_device);
+    held = DTYPE_Q8_0;
+    failed += cmocka_run_group_tests_name("q8_0, device", tests, setup_device, teardown_device);
     return failed;
 }

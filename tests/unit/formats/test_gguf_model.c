@@ -144,12 +144,54 @@ static void test_what_a_family_adds(void **state)
     assert_int_equal(c.window_pattern, 2);
     assert_true(c.attention_softcap == 50.0f && c.logit_softcap == 30.0f);
 
+    w = model_writer("gemma3");
+    put_sized(w, "gemma3", "attention.sliding_window", 64);
+    put_sized(w, "gemma3", "attention.sliding_window_pattern", 4);
+    gguf_put_f32(w, "gemma3.attention.scale", 0.5f);
+    c = config_of(w);
+    assert_int_equal(c.window_pattern, 4);
+    assert_true(c.attention_scale == 0.5f);
+
     w = model_writer("phi3");
     put_sized(w, "phi3", "rope.dimension_count", 6);
     put_sized(w, "phi3", "rope.scaling.original_context_length", 64);
     c = config_of(w);
     assert_int_equal(c.rotary_dim, 6);
     assert_int_equal(c.rope.original_positions, 64);
+}
+
+static struct model_config with_divisors(const char *arch, const char *const *names, int n,
+                                         const float *divisors)
+{
+    struct gguf_writer *w = model_writer(arch);
+    struct file_tensor t[2];
+
+    gguf_put_f32(w, "llama.rope.freq_base", 500000);
+    for (int i = 0; i < n; i++) {
+        t[i] = tensor_of(names[i], divisors + i * 4, 1, 4);
+        gguf_add_tensor(w, names[i], DTYPE_F32, &t[i], 0);
+    }
+    return config_of(w);
+}
+
+/* Tensors of a GGUF that a folder has in its config. */
+static void test_divisors_of_rotations(void **state)
+{
+    static const char *const freqs[] = {"rope_freqs.weight"};
+    static const char *const factors[] = {"rope_factors_short.weight", "rope_factors_long.weight"};
+    static const float known[] = {1, 1, 2.6945297f, 8}; /* of Llama 3.1, D 8 */
+    static const float lists[] = {1, 2, 3, 4, 5, 6, 7, 8};
+    struct model_config c = with_divisors("llama", freqs, 1, lists);
+
+    (void)state;
+    assert_true(c.rope.kind == ROPE_LLAMA3 && c.rope.n_divisors == 4 && c.rope.factor == 0);
+    assert_true(c.rope.divisor[3] == 4);
+    c = with_divisors("phi3", factors, 2, lists);
+    assert_true(c.rope.kind == ROPE_LONGROPE && c.rope.n_divisors == 4);
+    assert_true(c.rope.divisor[3] == 4 && c.rope.long_divisor[0] == 5);
+    c = with_divisors("llama", freqs, 1, known);
+    assert_true(c.rope.kind == ROPE_LLAMA3 && c.rope.factor == 8 && c.rope.low_freq_factor == 1);
+    assert_true(c.rope.high_freq_factor == 4 && c.rope.original_positions == 8192);
 }
 
 static void test_what_is_not_supported_is_named(void **state)
@@ -373,6 +415,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_family_has_a_config),
         cmocka_unit_test(test_what_a_family_adds),
+        cmocka_unit_test(test_divisors_of_rotations),
         cmocka_unit_test(test_what_is_not_supported_is_named),
         cmocka_unit_test(test_names_translate_both_ways),
         cmocka_unit_test(test_rows_in_pairs_are_put_in_order),

@@ -144,26 +144,27 @@ static void test_rmsnorm(void **state)
             rmsnorm_case(sizes[i], row_counts[r]);
 }
 
-static void rope_reference(double *x, int32_t R, int32_t H, int32_t D, const int32_t *pos,
-                           const float *cos, const float *sin)
+/* Of each head the first N elements. */
+static void rope_reference(double *x, int32_t R, int32_t H, int32_t D, int32_t N,
+                           const int32_t *pos, const float *cos, const float *sin)
 {
     for (int32_t r = 0; r < R; r++)
         for (int32_t h = 0; h < H; h++)
-            for (int32_t i = 0; i < D / 2; i++) {
+            for (int32_t i = 0; i < N / 2; i++) {
                 double *p = x + (r * H + h) * D;
-                double a = p[i], b = p[D / 2 + i];
-                double c = (double)cos[pos[r] * (D / 2) + i], s = (double)sin[pos[r] * (D / 2) + i];
+                double a = p[i], b = p[N / 2 + i];
+                double c = (double)cos[pos[r] * (N / 2) + i], s = (double)sin[pos[r] * (N / 2) + i];
                 p[i] = a * c - b * s;
-                p[D / 2 + i] = b * c + a * s;
+                p[N / 2 + i] = b * c + a * s;
             }
 }
 
-static void rope_case(int32_t D, int32_t R)
+static void rope_case(int32_t D, int32_t N, int32_t R)
 {
     struct guard g = {.n = 0};
     struct draw d = {(uint64_t)D};
     int32_t H = 3, pos[64], max_pos = 50;
-    size_t n = (size_t)(R * H * D), nt = (size_t)(max_pos * (D / 2));
+    size_t n = (size_t)(R * H * D), nt = (size_t)(max_pos * (N / 2));
     float *x = draw_floats(&g, &d, n, -1.0f, 1.0f), *y = guard_floats(&g, n);
     float *y0 = guard_floats(&g, n), *back0 = guard_floats(&g, n);
     float *cos = guard_floats(&g, nt), *sin = guard_floats(&g, nt);
@@ -176,15 +177,15 @@ static void rope_case(int32_t D, int32_t R)
     }
     for (int32_t r = 0; r < R; r++)
         pos[r] = (int32_t)(draw_u32(&d) % (uint32_t)max_pos);
-    rope_reference(want, R, H, D, pos, cos, sin);
+    rope_reference(want, R, H, D, N, pos, cos, sin);
     for (int i = 0; i < vs.n; i++) {
         const struct variant *v = &vs.v[i];
         memcpy(y, x, n * sizeof(float));
-        v->b->rope(&v->lane, y, R, H, D, D, pos, cos, sin);
+        v->b->rope(&v->lane, y, R, H, D, N, pos, cos, sin);
         if (i == 0)
             memcpy(y0, y, n * sizeof(float));
         assert_bits(y, y0, n, "rope", v->name);
-        v->b->rope_back(&v->lane, y, R, H, D, D, pos, cos, sin);
+        v->b->rope_back(&v->lane, y, R, H, D, N, pos, cos, sin);
         if (i == 0)
             memcpy(back0, y, n * sizeof(float));
         assert_bits(y, back0, n, "rope_back", v->name);
@@ -203,7 +204,9 @@ static void test_rope(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(dims) / sizeof(dims[0]); i++)
         for (int r = 0; r < N_ROWS; r++)
-            rope_case(dims[i], row_counts[r]);
+            for (int32_t part = 1; part <= 4; part *= 2)
+                if (dims[i] / part % 2 == 0)
+                    rope_case(dims[i], dims[i] / part, row_counts[r]);
 }
 
 struct swiglu_loss {

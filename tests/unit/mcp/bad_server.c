@@ -116,6 +116,15 @@ static void storm(const char *line)
     fflush(stdout);
 }
 
+/* So many lines that nobody has asked for, then the answer. */
+static void flood(const char *line)
+{
+    for (long i = 0; i < number; i++)
+        puts("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\",\"params\":"
+             "{\"level\":\"info\",\"data\":\"x\"}}");
+    plain(line);
+}
+
 static void deep(const char *line)
 {
     printf("{\"jsonrpc\":\"2.0\",\"id\":%ld,\"result\":{\"a\":", id_of(line));
@@ -140,7 +149,7 @@ static const struct {
     {"plain", plain}, {"chatty", chatty}, {"half", half}, {"slow-half", slow_half},
     {"sized", sized}, {"silent", silent}, {"dies", dies}, {"twice", twice_and_early},
     {"pages", pages}, {"storm", storm},   {"deep", deep}, {"surrogate", surrogate},
-    {"deaf", plain},
+    {"deaf", plain},  {"flood", flood},
 };
 
 int main(int argc, char **argv)

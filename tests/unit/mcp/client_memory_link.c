@@ -149,7 +149,7 @@ void world_say_bytes(struct world *w, const char *bytes, size_t n)
     struct fake_link *l = w->link;
 
     if (l && !l->is_stopping)
-        l->link.events.message(l->link.events.ctx, 0, bytes, n);
+        (void)l->link.events.message(l->link.events.ctx, 0, bytes, n);
 }
 
 void world_say(struct world *w, const char *fmt, ...)

@@ -58,18 +58,20 @@ static void finish_text(struct mcp_exchange *x, struct json_view text)
     str_deinit(&inner);
 }
 
-/* Two inputs at once; with answers or errors their text. */
-static void ask(struct mcp_exchange *x)
+/* Asks for these inputs; with answers or errors their text. */
+static void ask(struct mcp_exchange *x, const char *inputs)
 {
-    static const char inputs[] = "{\"inputRequests\":{\"a\":{\"method\":\"elicitation/"
-                                 "create\",\"params\":{\"message\":\"A?\"}},"
-                                 "\"b\":{\"method\":\"roots/list\"}},\"requestState\":\"s1\"}";
+    struct str result = STR_INIT;
 
+    str_printf(&result, "{\"inputRequests\":{%s},\"requestState\":\"s1\"}", inputs);
     if (json_view_get(x->params, "inputResponses").at)
         finish_text(x, json_view_get(x->params, "inputResponses"));
-    else
+    else if (str_ok(&result))
         mcp_exchange_finish(
-            x, &(struct mcp_answer){.kind = MCP_INPUT_REQUIRED, .result = view(inputs)});
+            x, &(struct mcp_answer){.kind = MCP_INPUT_REQUIRED, .result = json_view_str(&result)});
+    else
+        mcp_exchange_fail(x, RPC_INTERNAL_ERROR, "out of memory");
+    str_deinit(&result);
 }
 
 /* Asks again, whatever the answer. */
@@ -98,7 +100,11 @@ static void call_tool(struct world *w, struct mcp_exchange *x)
     if (json_view_is(name, "echo")) {
         finish_text(x, json_view_get(x->params, "arguments"));
     } else if (json_view_is(name, "ask")) {
-        ask(x);
+        ask(x, "\"a\":{\"method\":\"elicitation/create\",\"params\":{\"message\":\"A?\"}},"
+               "\"b\":{\"method\":\"roots/list\"}");
+    } else if (json_view_is(name, "url")) {
+        ask(x, "\"u\":{\"method\":\"elicitation/create\",\"params\":{\"mode\":\"url\","
+               "\"message\":\"Go\",\"url\":\"https://a.example/\"}}");
     } else if (json_view_is(name, "again")) {
         ask_again(x);
     } else if (json_view_is(name, "later")) {

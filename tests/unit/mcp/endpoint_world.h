@@ -2,9 +2,9 @@
  * test says.
  *
  * The handler knows these tools: echo (its arguments as text), hold (stays open until
- * world_finish), note (progress and a log line, then hold), ask (two inputs), again (asks for
- * ever), later (wants to be called a second time), fail (an error), needy (lacks a capability).
- * LISTEN is acknowledged and stays open.
+ * world_finish), note (progress and a log line, then hold), ask (two inputs), url (a URL), again
+ * (asks for ever), later (wants to be called a second time), fail (an error), needy (lacks a
+ * capability). LISTEN is acknowledged and stays open.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -243,6 +243,33 @@ static void a_server_that_does_not_answer_costs_only_itself(void **state)
     fake_deinit(&b);
 }
 
+/* Progress begins the time again, but not for ever. */
+static void a_call_with_endless_progress_ends(void **state)
+{
+    static const struct hub_source_limits limits = {.call_ms = 200, .total_ms = 600};
+    struct scene *s = *state;
+    struct fake a = {.name = "a", .lists = {"{\"tools\":[" TOOL("t") "]}"}};
+    struct str kept = STR_INIT;
+    int64_t began_us = seams_mono_us(seams_real()), took_ms;
+
+    scene_add(s, &a, &limits, false);
+    scene_ask(s, "p", "", MCP_TOOLS_CALL, "{\"name\":\"a__t\"}");
+    for (int i = 0; i < 100 && !strstr(str_cstr(&kept), "error"); i++) {
+        scene_run(s, 50);
+        if (a.open)
+            mcp_exchange_note(a.open, MCP_PROGRESS, json_view_of("{\"progress\":1}", 14));
+        str_puts(&kept, scene_heard(s));
+    }
+    took_ms = (seams_mono_us(seams_real()) - began_us) / 1000;
+    assert_non_null(
+        strstr(str_cstr(&kept), "error -32603 server a did not answer within 600 ms\n"));
+    assert_true(took_ms >= 600 && took_ms < 3000);
+    assert_int_equal(a.cancelled, 1);
+    str_deinit(&kept);
+    scene_close(s);
+    fake_deinit(&a);
+}
+
 /* A name says whose tool it is: a server that hangs is not asked. */
 static void a_tool_is_looked_for_at_its_own_server_alone(void **state)
 {
@@ -671,6 +698,7 @@ int main(void)
         CASE(a_state_of_a_server_is_sealed_for_the_client),
         CASE(a_cancelled_call_is_cancelled_at_its_server_alone),
         CASE(a_server_that_does_not_answer_costs_only_itself),
+        CASE(a_call_with_endless_progress_ends),
         CASE(a_tool_is_looked_for_at_its_own_server_alone),
         CASE(a_server_that_ends_rests_and_starts_again),
         CASE(a_server_that_cannot_start_is_left_out),

@@ -2,6 +2,8 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "mcp/hub/hub_index.h"
+#include "mcp/hub/hub_internal.h"
 #include "tests/support/check.h"
 #include "tests/unit/mcp/hub_scene.h"
 
@@ -114,6 +116,34 @@ static void search_tools_finds_by_words_what_the_view_shows(void **state)
     close_world(&w);
 }
 
+/* Of views, of lists, and of descriptions: what a search finds is always what the list has now. */
+static void an_index_is_kept_while_the_list_is_the_same(void **state)
+{
+    static const char query[] =
+        "{\"name\":\"search_tools\",\"arguments\":{\"query\":\"remote repository\"}}";
+    struct hub_source_limits limits = {0};
+    const struct hub_indexes *x;
+    struct world w;
+
+    (void)state;
+    open_world(&w, "tool_budget: 60\nviews: {no_push: {deny: [\"*push\"]}}\n");
+    x = w.s.hub->indexes;
+    for (int i = 0; i < 3; i++) {
+        assert_non_null(strstr(ask(&w, "", query), "files__push"));
+        assert_null(strstr(ask(&w, "no_push", query), "files__push"));
+    }
+    assert_int_equal(hub_indexes_made(x), 2); /* one for each view, not for each search */
+    w.files.lists[HUB_TOOLS] =
+        "{\"tools\":[" TOOL("pull", "Gets commits from a remote repository.") "]}";
+    hub_settings_changed(w.s.hub, "files", &limits);
+    assert_non_null(strstr(ask(&w, "", query), "files__pull"));
+    assert_int_equal(hub_indexes_made(x), 3);
+    hub_set_views(w.s.hub, w.views);
+    assert_non_null(strstr(ask(&w, "", query), "files__pull"));
+    assert_int_equal(hub_indexes_made(x), 4);
+    close_world(&w);
+}
+
 static void call_tool_is_a_call_like_any_other(void **state)
 {
     struct world w;
@@ -149,6 +179,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_list_over_the_budget_is_two_tools_and_those_that_are_always_there),
         cmocka_unit_test(search_tools_finds_by_words_what_the_view_shows),
+        cmocka_unit_test(an_index_is_kept_while_the_list_is_the_same),
         cmocka_unit_test(call_tool_is_a_call_like_any_other),
     };
 

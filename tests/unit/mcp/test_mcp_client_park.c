@@ -117,6 +117,36 @@ static void input_goes_round_and_progress_is_kept_meanwhile(void **state)
     world_deinit(&s.w);
 }
 
+static void a_completed_url_is_a_note_of_the_call_that_asked(void **state)
+{
+    static const char note[] = "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/elicitation/"
+                               "complete\",\"params\":{\"elicitationId\":\"u1\"}}";
+    struct scene s;
+    struct asked a, b, other;
+
+    (void)state;
+    open_scene(&s);
+    world_say(&s.w, "%s", note); /* of no call */
+    call_as(&s, &a, NULL, CALL);
+    server_asks(
+        &s, "\"e1\"", "elicitation/create",
+        "{\"mode\":\"url\",\"message\":\"Go\",\"url\":\"https://a/\",\"elicitationId\":\"u1\"}");
+    assert_int_equal(a.kind, MCP_INPUT_REQUIRED);
+    call_as(&s, &other, NULL, CALL);
+    retry(&s, &b, NULL, &a, "{\"input-1\":{\"action\":\"accept\"}}");
+    world_say(&s.w, "%s", note);
+    world_say(&s.w, "%s", note); /* once */
+    assert_string_equal(str_cstr(&b.notes), "{\"elicitationId\":\"u1\"}\n");
+    assert_int_equal(b.last_note, MCP_ELICIT_COMPLETE);
+    assert_int_equal(other.n_notes, 0);
+    assert_int_equal(mcp_client_counts(s.w.client).unknown, 2); /* the first and the last */
+    mcp_client_stop(s.w.client);
+    asked_deinit(&a);
+    asked_deinit(&b);
+    asked_deinit(&other);
+    world_deinit(&s.w);
+}
+
 static void a_retry_sent_twice_gets_one_answer(void **state)
 {
     struct scene s;
@@ -505,6 +535,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(input_goes_round_and_progress_is_kept_meanwhile),
+        cmocka_unit_test(a_completed_url_is_a_note_of_the_call_that_asked),
         cmocka_unit_test(a_retry_sent_twice_gets_one_answer),
         cmocka_unit_test(one_of_two_retries_can_be_cancelled),
         cmocka_unit_test(a_second_request_makes_a_new_round),

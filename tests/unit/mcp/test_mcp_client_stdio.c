@@ -217,6 +217,52 @@ static bool is_running(int pid)
     return kill(pid, 0) == 0 || errno != ESRCH;
 }
 
+/* 256 messages in 10 ms are taken, and no line is lost. Before there was a limit, all 40,000 came
+ * in one burst. */
+static void a_server_that_floods_is_read_slowly(void **state)
+{
+    struct process p;
+    struct asked a;
+    int64_t begun = seams_mono_us(seams_real());
+
+    (void)state;
+    open_process(&p, "flood", "40000");
+    p.w.spec.limits.call_ms = 60000;
+    world_start(&p.w);
+    world_ask_spec(&p.w, &a,
+                   (struct mcp_exchange_spec){.method = MCP_TOOLS_CALL, .log_level = MCP_LOG_DEBUG},
+                   CALL, NULL);
+    world_wait(p.w.loop, 200);
+    assert_false(a.is_done);
+    assert_in_range(a.n_notes, 256, 10000);
+    world_answer(&p.w, &a);
+    assert_int_equal(a.kind, MCP_COMPLETE);
+    assert_int_equal(a.n_notes, 40000);
+    assert_true(seams_mono_us(seams_real()) - begun >= 40000 / 256 * 9000);
+    asked_deinit(&a);
+    world_deinit(&p.w);
+}
+
+/* An end comes after all that was written before it, and a stop does not wait. */
+static void a_server_that_floods_can_be_stopped(void **state)
+{
+    struct process p;
+    struct asked a;
+    int pid;
+
+    (void)state;
+    ready(&p, "flood", "100000000");
+    p.w.spec.limits.stop_ms = 100;
+    pid = mcp_client_facts(p.w.client).pid;
+    world_ask(&p.w, &a, MCP_TOOLS_CALL, CALL);
+    world_wait(p.w.loop, 100);
+    mcp_client_stop(p.w.client);
+    world_wait(p.w.loop, 1000);
+    world_deinit(&p.w);
+    assert_false(is_running(pid));
+    asked_deinit(&a);
+}
+
 static void a_process_ends_with_its_input_and_a_deaf_one_by_force(void **state)
 {
     (void)state;
@@ -267,6 +313,8 @@ int main(void)
         cmocka_unit_test(an_answer_before_its_request_does_not_become_its_answer),
         cmocka_unit_test(five_thousand_tools_come_over_fifty_pages),
         cmocka_unit_test(a_thousand_changes_at_once_are_one),
+        cmocka_unit_test(a_server_that_floods_is_read_slowly),
+        cmocka_unit_test(a_server_that_floods_can_be_stopped),
         cmocka_unit_test(a_process_ends_with_its_input_and_a_deaf_one_by_force),
         cmocka_unit_test(a_program_that_is_not_there_is_an_error_with_its_name),
     };

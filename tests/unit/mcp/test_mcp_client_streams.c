@@ -476,6 +476,27 @@ static void a_legacy_server_without_a_get_stream_is_asked_once(void **state)
     site_deinit(&s);
 }
 
+/* An event at its beginning does not make it a stream that lives. */
+static void a_get_stream_that_ends_at_once_is_opened_with_growing_gaps(void **state)
+{
+    struct site s;
+    int n = 0;
+
+    (void)state;
+    site_init(&s, false);
+    http_memory_reply(s.w.memory,
+                      &(struct http_memory_reply){.method = "GET",
+                                                  .times = -1,
+                                                  .type = "text/event-stream",
+                                                  .body = "retry: 50\nid: 1\ndata:\n\n"});
+    site_ready(&s);
+    world_wait(s.w.loop, 1000);
+    for (int32_t i = 0; i < http_memory_n_requests(s.w.memory); i++)
+        n += strcmp(http_memory_request(s.w.memory, i)->method, "GET") == 0;
+    assert_in_range(n, 3, 6); /* at 0, 50, 150, 350 and 750 ms, not all 50 */
+    site_deinit(&s);
+}
+
 /* Over HTTP messages go their own ways: a call could arrive before notifications/initialized, or
  * before the stream on which the server wants to ask something. */
 static void a_client_is_ready_once_the_server_knows_and_its_stream_is_open(void **state)
@@ -587,6 +608,7 @@ int main(void)
         cmocka_unit_test(answers_of_any_size_up_to_the_cap_are_whole),
         cmocka_unit_test(a_modern_server_without_subscriptions_stays_connected),
         cmocka_unit_test(a_legacy_server_without_a_get_stream_is_asked_once),
+        cmocka_unit_test(a_get_stream_that_ends_at_once_is_opened_with_growing_gaps),
         cmocka_unit_test(a_client_is_ready_once_the_server_knows_and_its_stream_is_open),
         cmocka_unit_test(notes_come_on_the_get_stream),
         cmocka_unit_test(a_server_that_pings_without_end_gets_a_bounded_number_of_answers),

@@ -123,6 +123,33 @@ static void test_faults_have_their_place_and_stop_one_server(void **state)
     }
 }
 
+static void test_names_of_troupes_own_tools_are_refused(void **state)
+{
+    static const char *const names[] = {"blueprint", "agent", "troupe", "Troupe"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        struct mcp_files f;
+        struct mcp_config *c;
+        struct str text = STR_INIT;
+
+        str_printf(&text,
+                   "{\"mcpServers\": {\"%s\": {\"command\": \"a\"}, \"troupes\": {\"command\": "
+                   "\"a\"}}}",
+                   names[i]);
+        mcp_files_init(&f);
+        mcp_files_put(&f, 0, str_cstr(&text));
+        c = mcp_files_load(&f);
+        assert_non_null(mcp_config_find(c, names[i])->problem);
+        assert_non_null(
+            strstr(mcp_config_find(c, names[i])->problem->message, "Troupe's own tools"));
+        assert_null(mcp_config_find(c, "troupes")->problem);
+        mcp_config_free(c);
+        mcp_files_deinit(&f);
+        str_deinit(&text);
+    }
+}
+
 static void test_one_bad_server_leaves_the_others(void **state)
 {
     struct mcp_files f;
@@ -163,13 +190,14 @@ static void test_the_first_file_counts_and_settings_apply_anywhere(void **state)
     (void)state;
     mcp_files_init(&f);
     mcp_files_put(&f, 0, "{\"mcpServers\": {\"a\": {\"command\": \"json\"}}}");
-    mcp_files_put(&f, 1,
-                  "seed: 3\n"
-                  "mcp:\n"
-                  "  servers:\n"
-                  "    a: {effect: read, effects: {drop: once, get_*: none}, timeout: 90s}\n"
-                  "    b: {command: yaml, idle_shutdown: 10m, instances: per_client}\n"
-                  "    none: {effect: read}\n");
+    mcp_files_put(
+        &f, 1,
+        "seed: 3\n"
+        "mcp:\n"
+        "  servers:\n"
+        "    a: {effect: read, effects: {drop: once, get_*: none}, timeout: 90s}\n"
+        "    b: {command: yaml, idle_shutdown: 10m, total_timeout: 2h, instances: per_client}\n"
+        "    none: {effect: read}\n");
     mcp_files_put(&f, 2,
                   "mcp: {servers: {a: {timeout: 5s, max_in_flight: 2, effects: {get_x: once}},\n"
                   "                b: {command: user}}}\n");
@@ -191,6 +219,7 @@ static void test_the_first_file_counts_and_settings_apply_anywhere(void **state)
     assert_string_equal(s->command, "yaml");
     assert_int_equal(s->settings.effect, EFFECT_ONCE);
     assert_int_equal(s->settings.idle_shutdown_ms, 600000);
+    assert_int_equal(s->settings.total_timeout_ms, 7200000);
     assert_int_equal(s->settings.instances, MCP_PER_CLIENT);
     assert_false(mcp_config_find(c, "u")->of_project);
     assert_true(mcp_files_has_note(c, MCP_CONFIG_NOTE, "user.yaml:2:17", "troupe.yaml:5"));
@@ -299,6 +328,35 @@ static void test_an_entry_that_is_not_valid_json_is_one_server(void **state)
     assert_non_null(s->problem);
     assert_null(s->command);
     assert_true(s->of_project);
+    mcp_config_free(c);
+    mcp_files_deinit(&f);
+}
+
+static void test_a_project_that_changes_a_server_of_the_user_needs_approval(void **state)
+{
+    struct mcp_files f;
+    struct mcp_config *c;
+    const struct mcp_server_spec *s;
+    struct sha256 before;
+
+    (void)state;
+    mcp_files_init(&f);
+    mcp_files_put(&f, 1, "mcp: {servers: {u: {effect: none}}}\n");
+    mcp_files_put(&f, 2, "mcp: {servers: {w: {effect: read}}}\n");
+    mcp_files_put(&f, 3,
+                  "{\"mcpServers\": {\"u\": {\"command\": \"u\"}, \"w\": {\"command\": \"w\"}}}");
+    c = mcp_files_load(&f);
+    s = mcp_config_find(c, "u");
+    assert_true(mcp_server_spec_needs_approval(s));
+    assert_string_equal(s->changed_by, f.path[1]);
+    assert_string_equal(s->changed_in, f.folder);
+    assert_int_equal(s->changed_line, 1);
+    before = s->hash;
+    assert_false(mcp_server_spec_needs_approval(mcp_config_find(c, "w"))); /* their own file */
+    mcp_config_free(c);
+    mcp_files_put(&f, 1, "mcp: {servers: {u: {effect: none, timeout: 5s}}}\n");
+    c = mcp_files_load(&f);
+    assert_memory_not_equal(&before, &mcp_config_find(c, "u")->hash, sizeof(before));
     mcp_config_free(c);
     mcp_files_deinit(&f);
 }
@@ -429,11 +487,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_transports_are_inferred),
         cmocka_unit_test(test_faults_have_their_place_and_stop_one_server),
+        cmocka_unit_test(test_names_of_troupes_own_tools_are_refused),
         cmocka_unit_test(test_one_bad_server_leaves_the_others),
         cmocka_unit_test(test_the_first_file_counts_and_settings_apply_anywhere),
         cmocka_unit_test(test_files_of_other_hosts),
         cmocka_unit_test(test_broken_files_are_errors_without_their_text),
         cmocka_unit_test(test_an_entry_that_is_not_valid_json_is_one_server),
+        cmocka_unit_test(test_a_project_that_changes_a_server_of_the_user_needs_approval),
         cmocka_unit_test(test_changes_are_seen),
         cmocka_unit_test(test_a_half_written_file_keeps_the_old_servers),
         cmocka_unit_test(test_a_changed_env_file_restarts_its_server),

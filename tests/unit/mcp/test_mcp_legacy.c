@@ -345,6 +345,51 @@ static void input_becomes_requests_and_their_answers_a_second_exchange(void **st
     client_free(c);
 }
 
+/* A modern server has neither ids of URLs nor the note: both are made for a client of 2025-11-25.
+ */
+static void a_url_has_an_id_and_its_end_is_reported(void **state)
+{
+    static const char *const actions[] = {"accept", "decline"};
+    struct world *w = *state;
+
+    for (size_t i = 0; i < ARRAY_LEN(actions); i++) {
+        struct session s = begin(w, "{\"elicitation\":{\"url\":{}}}");
+        struct client *c = post(&s, TOOL("1", "url", ""));
+        const char *at = strstr(client_body(c), "\"elicitationId\":\"");
+        struct str note = STR_INIT, answer = STR_INIT;
+
+        assert_non_null(at);
+        str_printf(&note,
+                   "\"method\":\"notifications/elicitation/complete\",\"params\":{%.*s\"}}\n\n",
+                   (int)(strlen("\"elicitationId\":\"") + 36), at);
+        str_printf(&answer, ANSWER("1", "{\"action\":\"%s\"}"), actions[i]);
+        expect(&s, str_cstr(&answer), 202, "");
+        assert_non_null(strstr(client_body(c), "\"id\":1,\"result\":{\"content\""));
+        assert_int_equal(strstr(client_body(c), str_cstr(&note)) != NULL, i == 0);
+        client_free(c);
+        str_deinit(&note);
+        str_deinit(&answer);
+    }
+}
+
+static void a_completed_url_of_a_legacy_server_is_reported_on_the_stream_of_its_call(void **state)
+{
+    struct world *w = *state;
+    struct session s = begin(w, ABLE), old = begin_as(w, "bob", "2025-06-18", ABLE);
+    struct session *sessions[] = {&s, &old};
+
+    for (size_t i = 0; i < ARRAY_LEN(sessions); i++) {
+        struct client *c = post(sessions[i], TOOL("1", "hold", ""));
+
+        world_note(w->open[0], MCP_ELICIT_COMPLETE, "{\"elicitationId\":\"e\"}");
+        world_finish(w->open[0], "{\"content\":[]}");
+        assert_int_equal(strstr(client_body(c), "notifications/elicitation/complete\",\"params\":{"
+                                                "\"elicitationId\":\"e\"}") != NULL,
+                         i == 0);
+        client_free(c);
+    }
+}
+
 static void an_error_for_input_is_told_apart(void **state)
 {
     struct world *w = *state;
@@ -672,6 +717,8 @@ int main(void)
         TEST(a_slow_call_gets_a_stream_and_may_be_polled),
         TEST(cancelled_is_by_the_id_of_the_same_session),
         TEST(input_becomes_requests_and_their_answers_a_second_exchange),
+        TEST(a_url_has_an_id_and_its_end_is_reported),
+        TEST(a_completed_url_of_a_legacy_server_is_reported_on_the_stream_of_its_call),
         TEST(an_error_for_input_is_told_apart),
         TEST(what_the_client_cannot_do_is_not_asked),
         TEST(a_call_is_cancelled_while_it_waits_for_input),

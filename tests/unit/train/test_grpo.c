@@ -11,6 +11,7 @@
 #include "models/train/grpo.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/pool.h"
+#include "tests/support/fake_device.h"
 #include "tests/support/temp_dir.h"
 #include "tests/unit/train/tiny_model.h"
 #include "tests/unit/train/toy_rollouts.h"
@@ -205,6 +206,34 @@ static void test_three_and_three_are_six(void **state)
         assert_true(metric(&a, u, "reward") == metric(&b, u, "reward"));
     run_free(&a);
     run_free(&b);
+}
+
+/* Memory that the host cannot touch: the same weights, interrupted and resumed. */
+static void test_a_device_gives_the_same_run(void **state)
+{
+    struct model_config c = tiny_config(true);
+    struct run a, b;
+    struct grpo_result out;
+    struct error err = ERROR_INIT;
+    struct sha256 want, got;
+
+    (void)state;
+    run_init(&a, 4);
+    want = run_hash(&a, 1);
+    run_init(&b, 4);
+    weights_unref(b.start);
+    b.start = tiny_weights(&c, fake_device(), 40);
+    b.o.checkpoint_every = 2;
+    b.toy.interrupt_at = 3 + (a.toy.n_plays - 4);
+    assert_int_equal(run_once(&b, 2, &out, &err), STATUS_CANCELLED);
+    assert_int_equal(checkpoint_last(b.out), 2);
+    b.flag = 0;
+    b.o.resume = true;
+    got = run_hash(&b, 2);
+    assert_memory_equal(&want, &got, sizeof(want));
+    run_free(&a);
+    run_free(&b);
+    assert_int_equal(fake_device_n_allocations(), 0);
 }
 
 static void test_killed_in_the_midst_resumes_bit_exactly(void **state)
@@ -716,6 +745,7 @@ int main(void)
         cmocka_unit_test(test_it_learns_with_rollouts_and_training_bitwise_equal),
         cmocka_unit_test(test_advantages_dealt_by_lot_teach_nothing),
         cmocka_unit_test(test_three_and_three_are_six),
+        cmocka_unit_test(test_a_device_gives_the_same_run),
         cmocka_unit_test(test_killed_in_the_midst_resumes_bit_exactly),
         cmocka_unit_test(test_a_disk_that_fills_loses_nothing),
         cmocka_unit_test(test_without_room_it_ends_as_it_was_saved),

@@ -7,6 +7,7 @@
 #include "runtime/base/memory.h"
 #include "runtime/base/pool.h"
 #include "tests/support/check.h"
+#include "tests/support/fake_device.h"
 #include "tests/unit/train/tiny_model.h"
 
 #define N_CHAINS 24
@@ -45,19 +46,19 @@ static void record(struct fixture *f)
     free(logp);
 }
 
-static void set_up(struct fixture *f, int32_t n_threads)
+static void set_up_on(struct fixture *f, const struct backend *b, int32_t n_threads)
 {
     struct model_config c = tiny_config(true);
     struct sharded_pass_options p = {.max_len = MAX_LEN, .training = true};
 
     memset(f, 0, sizeof(*f));
     assert_ok(pool_new(n_threads, &f->pool, why));
-    f->start = tiny_weights(&c, cpu_backend(cpu_isa_best()), 40);
+    f->start = tiny_weights(&c, b, 40);
     assert_ok(optimizer_init(&f->opt, f->start, why));
     assert_ok(weights_from_flat(f->start, f->opt.master, 1, &f->work, why));
     p.pool = f->pool;
     assert_ok(sharded_pass_new(f->work, &p, &f->pass, why));
-    f->grad = mem_aligned_alloc((size_t)f->opt.n_params, sizeof(float));
+    f->grad = b->alloc(b->ctx, (size_t)f->opt.n_params * sizeof(float));
     f->o = (struct grpo_update_options){
         .policy = {.objective = POLICY_PPO, .clip_low = .2, .clip_high = .28},
         .step = {.lr = 1e-2, .beta1 = .9, .beta2 = .95, .eps = 1e-8, .scale = 1},
@@ -72,12 +73,19 @@ static void set_up(struct fixture *f, int32_t n_threads)
         f->advantage[i] = i % 3 == 0 ? 0 : (i % 2 ? 1 : -.5);
 }
 
+static void set_up(struct fixture *f, int32_t n_threads)
+{
+    set_up_on(f, cpu_backend(cpu_isa_best()), n_threads);
+}
+
 static void tear_down(struct fixture *f)
 {
+    const struct backend *b = f->opt.backend;
+
     sequences_deinit(&f->seqs);
     rollout_set_deinit(&f->set);
     sharded_pass_free(f->pass);
-    mem_aligned_free(f->grad);
+    b->release(b->ctx, f->grad);
     optimizer_deinit(&f->opt);
     weights_unref(f->work);
     weights_unref(f->start);
@@ -124,12 +132,13 @@ static void the_first_gradient_is_the_policy_gradient(void **state)
     tear_down(&f);
 }
 
-static struct sha256 hash_after(int32_t n_threads, void (*change)(struct fixture *f))
+static struct sha256 hash_on(const struct backend *b, int32_t n_threads,
+                             void (*change)(struct fixture *f))
 {
     struct fixture f;
     struct sha256 h;
 
-    set_up(&f, n_threads);
+    set_up_on(&f, b, n_threads);
     f.o.minibatch_chains = 5;
     f.o.epochs = 2;
     if (change)
@@ -138,6 +147,11 @@ static struct sha256 hash_after(int32_t n_threads, void (*change)(struct fixture
     h = *weights_hash(f.work);
     tear_down(&f);
     return h;
+}
+
+static struct sha256 hash_after(int32_t n_threads, void (*change)(struct fixture *f))
+{
+    return hash_on(cpu_backend(cpu_isa_best()), n_threads, change);
 }
 
 static void another_seed(struct fixture *f)
@@ -166,6 +180,45 @@ static void order_follows_from_seed_and_update_alone(void **state)
     for (size_t i = 0; i < ARRAY_LEN(changes); i++) {
         two = hash_after(1, changes[i]);
         assert_memory_not_equal(&one, &two, sizeof(one));
+    }
+}
+
+static void gspo_with_a_reference(struct fixture *f)
+{
+    f->o.policy.objective = POLICY_GSPO;
+    f->o.reference = f->start;
+    f->o.policy.kl = POLICY_KL_K3;
+    f->o.policy.kl_beta = 1;
+}
+
+/* Memory that the host cannot touch: the same weights. */
+static void a_device_gives_the_same_weights(void **state)
+{
+    static void (*const changes[])(struct fixture * f) = {NULL, gspo_with_a_reference};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(changes); i++) {
+        struct sha256 want = hash_after(1, changes[i]), got = hash_on(fake_device(), 2, changes[i]);
+
+        assert_memory_equal(&want, &got, sizeof(want));
+    }
+    assert_int_equal(fake_device_n_allocations(), 0);
+}
+
+static void a_device_that_fails_ends_the_update(void **state)
+{
+    const enum backend_op ops[] = {BACKEND_OP_SWIGLU_BACK, BACKEND_OP_ADAMW};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(ops); i++) {
+        struct error err = ERROR_INIT;
+        struct fixture f;
+
+        set_up_on(&f, fake_device(), 2);
+        fake_device_fail(ops[i], 5);
+        assert_int_equal(update(&f, &err), STATUS_FAILED);
+        assert_non_null(strstr(err.message, backend_op_name(ops[i])));
+        tear_down(&f);
     }
 }
 
@@ -276,6 +329,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_gradient_is_the_policy_gradient),
         cmocka_unit_test(order_follows_from_seed_and_update_alone),
+        cmocka_unit_test(a_device_gives_the_same_weights),
+        cmocka_unit_test(a_device_that_fails_ends_the_update),
         cmocka_unit_test(a_cap_leaves_out_a_part_by_lot),
         cmocka_unit_test(recorded_log_probs_that_differ_are_measured),
         cmocka_unit_test(kl_pulls_towards_the_reference),

@@ -12,6 +12,7 @@
 #include "models/train/sft.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/pool.h"
+#include "tests/support/fake_device.h"
 #include "tests/support/temp_dir.h"
 #include "tests/unit/train/tiny_model.h"
 #include "tests/unit/train/toy_source.h"
@@ -52,6 +53,14 @@ static void run_init(struct run *r, int64_t updates)
                                 .data = &r->toy.source,
                                 .held_out = &r->held_out.source,
                                 .interrupted = &r->flag};
+}
+
+static void run_on(struct run *r, const struct backend *b)
+{
+    struct model_config c = tiny_config(true);
+
+    weights_unref(r->start);
+    r->start = tiny_weights(&c, b, 40);
 }
 
 static void run_free(struct run *r)
@@ -212,6 +221,36 @@ static void test_interrupted_and_resumed_is_bit_exact(void **state)
     check_metrics(&b, 20);
     run_free(&a);
     run_free(&b);
+}
+
+/* Memory that the host cannot touch: the same weights, moments and metrics, interrupted or not. */
+static void test_a_device_gives_the_same_run(void **state)
+{
+    struct run a, b;
+    struct sft_result out = {0};
+    struct error err = ERROR_INIT;
+    struct sha256 want, got;
+
+    (void)state;
+    run_init(&a, 12);
+    want = run_hash(&a, 1);
+    run_init(&b, 12);
+    run_on(&b, fake_device());
+    b.o.recompute = true;
+    b.o.eval_every = 5;
+    b.o.n_eval_batches = 1;
+    b.toy.interrupt_at = 250;
+    assert_int_equal(run_once(&b, 2, &out, &err), STATUS_CANCELLED);
+    assert_true(checkpoint_last(b.out) > 0 && checkpoint_last(b.out) < 12);
+    b.flag = 0;
+    b.o.resume = true;
+    got = run_hash(&b, 1);
+    assert_memory_equal(&want, &got, sizeof(want));
+    assert_same_checkpoints(&a, &b, 12);
+    check_metrics(&b, 12);
+    run_free(&a);
+    run_free(&b);
+    assert_int_equal(fake_device_n_allocations(), 0);
 }
 
 static void test_killed_and_resumed_is_bit_exact(void **state)
@@ -384,6 +423,7 @@ int main(void)
         cmocka_unit_test(test_it_learns_and_stops_on_the_probe),
         cmocka_unit_test(test_threads_recomputation_and_measuring_change_no_bit),
         cmocka_unit_test(test_interrupted_and_resumed_is_bit_exact),
+        cmocka_unit_test(test_a_device_gives_the_same_run),
         cmocka_unit_test(test_killed_and_resumed_is_bit_exact),
         cmocka_unit_test(test_changed_options_are_refused_by_name),
         cmocka_unit_test(test_full_disk_loses_nothing),

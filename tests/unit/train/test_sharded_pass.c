@@ -1,5 +1,5 @@
 /* test_sharded_pass.c - gradients and log-probs do not depend on threads, recomputation, packing or
- * the instruction set.
+ * the instruction set, and are those of a device whose memory the host cannot touch.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <math.h>
@@ -9,6 +9,7 @@
 #include "runtime/base/memory.h"
 #include "runtime/base/pool.h"
 #include "tests/support/check.h"
+#include "tests/support/fake_device.h"
 #include "tests/unit/train/tiny_model.h"
 
 #define MAX_LEN 50
@@ -38,15 +39,21 @@ static struct result train(const struct weights *w, const struct sequences *s, i
                        .coef = xcalloc((size_t)s->n_tokens, sizeof(float))};
     struct sharded_pass_output out = {.logp = r.logp};
     struct sharded_pass *pass = NULL;
+    const struct backend *b = weights_backend(w);
+    const struct lane alone = {0};
+    size_t bytes = (size_t)weights_n_params(w) * sizeof(float);
+    float *grad = b->alloc(b->ctx, bytes);
 
     for (int64_t i = 0; i < s->n_tokens; i++)
         r.coef[i] = (float)(i % 7) - 2.0f;
     assert_ok(pool_new(n_threads, &o.pool, why));
     assert_ok(sharded_pass_new(w, &o, &pass, why));
     /* Twice: leftovers of the first call must not affect the second. */
-    assert_ok(sharded_pass_train(pass, w, s, 1.0f, r.coef, &out, r.grad, why));
-    memset(r.grad, 0, (size_t)weights_n_params(w) * sizeof(float));
-    assert_ok(sharded_pass_train(pass, w, s, 1.0f, r.coef, &out, r.grad, why));
+    assert_ok(sharded_pass_train(pass, w, s, 1.0f, r.coef, &out, grad, why));
+    b->zero(&alone, grad, bytes);
+    assert_ok(sharded_pass_train(pass, w, s, 1.0f, r.coef, &out, grad, why));
+    b->download(&alone, r.grad, grad, bytes);
+    b->release(b->ctx, grad);
     r.loss = out.loss;
     sharded_pass_free(pass);
     pool_free(o.pool);
@@ -76,8 +83,10 @@ static void test_threads_recomputation_and_sets_agree(void **state)
         want = train(w, &s, 1, false, false);
         assert_true(want.loss > 0);
         weights_unref(w);
-        for (int isa = 0; isa <= (int)cpu_isa_best(); isa++) {
-            w = tiny_weights(&c, cpu_backend((enum cpu_isa)isa), 8);
+        for (int isa = 0; isa <= (int)cpu_isa_best() + 1; isa++) {
+            bool device = isa > (int)cpu_isa_best();
+
+            w = tiny_weights(&c, device ? fake_device() : cpu_backend((enum cpu_isa)isa), 8);
             for (size_t t = 0; t < ARRAY_LEN(n_threads); t++)
                 for (int kind = 0; kind < 4; kind++) {
                     struct result got = train(w, &s, n_threads[t], kind & 1, kind & 2);
@@ -162,6 +171,74 @@ static void test_too_long_is_refused(void **state)
     weights_unref(w);
 }
 
+/* What the device could not do is an error of the call, whichever shard or sum it was; the next
+ * call is as if it had not been. */
+static void test_a_device_fails_late(void **state)
+{
+    static const struct {
+        enum backend_op op;
+        int64_t nth;
+    } cases[] = {
+        {BACKEND_OP_EMBED, 1},      {BACKEND_OP_LOGSUMEXP, 7}, {BACKEND_OP_ATTENTION_BACK, 3},
+        {BACKEND_OP_EMBED_BACK, 8}, {BACKEND_OP_ADD, 1},       {BACKEND_OP_ADD, 8}};
+    struct model_config c = tiny_config(true);
+    const struct backend *b = fake_device();
+    struct weights *w = tiny_weights(&c, b, 8);
+    struct sharded_pass_options o = {.max_len = MAX_LEN, .training = true, .group_rows = 48};
+    float *grad = b->alloc(b->ctx, (size_t)weights_n_params(w) * sizeof(float));
+    struct sharded_pass *pass = NULL;
+    struct sequences s = {0};
+
+    (void)state;
+    tiny_batch(&s, &c, 31, 12, MAX_LEN);
+    for (int one_gradient = 0; one_gradient < 2; one_gradient++) {
+        o.one_gradient = one_gradient;
+        assert_ok(pool_new(1 + one_gradient, &o.pool, why));
+        assert_ok(sharded_pass_new(w, &o, &pass, why));
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+            struct sharded_pass_output out = {0};
+            struct error err = ERROR_INIT;
+
+            fake_device_fail(cases[i].op, cases[i].nth);
+            assert_int_equal(sharded_pass_train(pass, w, &s, 1.0f, NULL, &out, grad, &err),
+                             STATUS_FAILED);
+            assert_non_null(strstr(err.message, backend_op_name(cases[i].op)));
+            assert_ok(sharded_pass_train(pass, w, &s, 1.0f, NULL, &out, grad, why));
+        }
+        sharded_pass_free(pass);
+        pool_free(o.pool);
+    }
+    sequences_deinit(&s);
+    b->release(b->ctx, grad);
+    weights_unref(w);
+    assert_int_equal(fake_device_n_allocations(), 0);
+}
+
+static void test_a_failing_optimiser_step_is_an_error(void **state)
+{
+    const enum backend_op ops[] = {BACKEND_OP_SUM_SQUARES, BACKEND_OP_ADAMW};
+    struct optimizer_step step = {.lr = 1e-2, .beta1 = .9, .beta2 = .99, .eps = 1e-8, .scale = 1};
+    struct model_config c = tiny_config(true);
+    const struct backend *b = fake_device();
+    struct weights *w = tiny_weights(&c, b, 8);
+    float *grad = b->alloc(b->ctx, (size_t)weights_n_params(w) * sizeof(float));
+    struct optimizer o;
+    double norm;
+
+    (void)state;
+    assert_ok(optimizer_init(&o, w, why));
+    for (size_t i = 0; i < ARRAY_LEN(ops); i++) {
+        struct error err = ERROR_INIT;
+
+        fake_device_fail(ops[i], 2);
+        assert_int_equal(optimizer_step(&o, NULL, &step, grad, &norm, &err), STATUS_FAILED);
+        assert_non_null(strstr(err.message, backend_op_name(ops[i])));
+    }
+    optimizer_deinit(&o);
+    b->release(b->ctx, grad);
+    weights_unref(w);
+}
+
 /* No memory at any point: an error, and nothing leaks. */
 static void test_memory_runs_out(void **state)
 {
@@ -210,7 +287,7 @@ static void test_adamw_step(void **state)
     memcpy(was, o.master, n * sizeof(float));
     grad[0] = 6.0f;  /* of the embedding */
     grad[1] = -8.0f; /* norm 10, scaled 5 */
-    norm = optimizer_step(&o, NULL, &step, grad);
+    assert_ok(optimizer_step(&o, NULL, &step, grad, &norm, why));
     assert_true(norm > 4.999 && norm < 5.001);
     /* m/(1-b1) = g, sqrt(v/(1-b2)) = |g|: a first step is lr in the gradient's direction. */
     for (int i = 0; i < 3; i++) {
@@ -230,7 +307,7 @@ static void test_adamw_step(void **state)
     }
     grad[0] = INFINITY;
     memcpy(was, o.master, n * sizeof(float));
-    norm = optimizer_step(&o, NULL, &step, grad);
+    assert_ok(optimizer_step(&o, NULL, &step, grad, &norm, why));
     assert_false(norm < 1e30);
     assert_memory_equal(was, o.master, n * sizeof(float));
     optimizer_deinit(&o);
@@ -246,6 +323,8 @@ int main(void)
         cmocka_unit_test(test_packed_equals_alone),
         cmocka_unit_test(test_shortest_sequences),
         cmocka_unit_test(test_too_long_is_refused),
+        cmocka_unit_test(test_a_device_fails_late),
+        cmocka_unit_test(test_a_failing_optimiser_step_is_an_error),
         cmocka_unit_test(test_memory_runs_out),
         cmocka_unit_test(test_adamw_step),
     };

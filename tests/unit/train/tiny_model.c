@@ -3,6 +3,8 @@
  */
 #include "tests/unit/train/tiny_model.h"
 
+#include <stdio.h>
+
 #include "runtime/base/memory.h"
 #include "runtime/base/rng.h"
 #include "tests/support/check.h"
@@ -16,6 +18,53 @@ struct model_config tiny_config(bool tied)
     return c;
 }
 
+static void set_gemma(struct model_config *c)
+{
+    c->window = 37;
+    c->window_pattern = 2;
+    c->attention_scale = 0.3f;
+    c->tie_word_embeddings = true;
+}
+
+static void set_phi3(struct model_config *c)
+{
+    c->window = 21;
+    c->rotary_dim = 6;
+    c->rope = (struct rope_scaling){.kind = ROPE_LONGROPE,
+                                    .original_positions = 64,
+                                    .n_divisors = 3,
+                                    .divisor = {1, 1.5f, 2},
+                                    .long_divisor = {1, 2.5f, 7}};
+}
+
+struct model_config tiny_family(int i)
+{
+    static const char *const names[TINY_FAMILIES][2] = {
+        {"LlamaForCausalLM", "llama"},   {"MistralForCausalLM", "mistral"},
+        {"Qwen2ForCausalLM", "qwen2"},   {"Qwen3ForCausalLM", "qwen3"},
+        {"Gemma2ForCausalLM", "gemma2"}, {"Gemma3ForCausalLM", "gemma3_text"},
+        {"Phi3ForCausalLM", "phi3"},
+    };
+    struct model_config c = tiny_config(false);
+    const char *type = names[i][1];
+
+    (void)snprintf(c.architecture, sizeof(c.architecture), "%s", names[i][0]);
+    (void)snprintf(c.model_type, sizeof(c.model_type), "%s", type);
+    if (strcmp(type, "mistral") == 0)
+        c.window = 1 + KV_PAGE_TOKENS;
+    if (strncmp(type, "gemma", 5) == 0)
+        set_gemma(&c);
+    if (strcmp(type, "gemma2") == 0) {
+        c.attention_softcap = 4;
+        c.logit_softcap = 3;
+    }
+    if (strcmp(type, "gemma3_text") == 0)
+        c.window_rope_theta = 100;
+    if (strcmp(type, "phi3") == 0)
+        set_phi3(&c);
+    return c;
+}
+
 static float unit(uint64_t seed, uint32_t i, uint32_t stream)
 {
     return 2.0f * rng_unit_float(rng_philox(seed, i, 0, stream, 9).word[0]) - 1.0f;
@@ -24,10 +73,14 @@ static float unit(uint64_t seed, uint32_t i, uint32_t stream)
 struct weights *tiny_weights(const struct model_config *c, const struct backend *b, uint64_t seed)
 {
     struct weights *start = NULL, *w = NULL;
-    float *flat;
+    const struct lane alone = {0};
+    size_t bytes;
+    float *flat, *there;
 
     assert_ok(weights_init(b, arch_find(c->architecture), c, seed, &start, why));
-    flat = mem_aligned_alloc((size_t)weights_n_params(start), sizeof(float));
+    bytes = (size_t)weights_n_params(start) * sizeof(float);
+    flat = xmalloc(bytes);
+    there = b->alloc(b->ctx, bytes);
     for (int32_t i = 0; i < weights_n(start); i++) {
         bool norm = weights_at(start, i)->m.n_out == 1;
 
@@ -35,8 +88,10 @@ struct weights *tiny_weights(const struct model_config *c, const struct backend 
             flat[j] =
                 norm ? 1.0f + 0.3f * unit(seed, (uint32_t)j, 1) : 0.4f * unit(seed, (uint32_t)j, 2);
     }
-    assert_ok(weights_from_flat(start, flat, 1, &w, why));
-    mem_aligned_free(flat);
+    b->upload(&alone, there, flat, bytes);
+    assert_ok(weights_from_flat(start, there, 1, &w, why));
+    b->release(b->ctx, there);
+    free(flat);
     weights_unref(start);
     return w;
 }

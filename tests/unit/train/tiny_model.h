@@ -9,6 +9,10 @@
 #include "models/train/sequences.h"
 
 struct model_config tiny_config(bool tied);
+/* A small model of each dense family, untied, with all that the family may have: windows, caps,
+ * scales, part of the heads rotating. */
+#define TINY_FAMILIES 7
+struct model_config tiny_family(int i);
 /* Random values with weights large enough that every part matters; norms around 1. */
 struct weights *tiny_weights(const struct model_config *c, const struct backend *b, uint64_t seed);
 /* n sequences of lengths 2 .. max_len, about two thirds of the positions trained. */

@@ -1,9 +1,9 @@
-/* test_kernels_scale.c - scale against double precision, with the same bits from every variant.
+/* test_kernels_shift.c - shift: the sum, and the same bits from every variant.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "tests/unit/kernels/kernel_test.h"
 
-static void scale_gives_each_product(void **state)
+static void shift_gives_each_sum(void **state)
 {
     static const int32_t sizes[] = {1, 15, 16, 17, 31, 33, 1023, 1024, 4097};
 
@@ -16,14 +16,14 @@ static void scale_gives_each_product(void **state)
         double *want = doubles(x, n);
 
         for (size_t i = 0; i < n; i++)
-            want[i] *= (double)1.5f;
+            want[i] += (double)1.5f;
         for (int v = 0; v < vs.n; v++) {
             memcpy(y, x, n * sizeof(float));
-            vs.v[v].b->scale(&vs.v[v].lane, 1.5f, (int64_t)n, y);
-            assert_near(y, want, n, 1e-7, "scale");
+            vs.v[v].b->shift(&vs.v[v].lane, 1.5f, (int64_t)n, y);
+            assert_near(y, want, n, 1e-7, "shift");
             if (!first)
                 first = guard_copy(&g, y, n);
-            assert_bits(y, first, n, "scale", vs.v[v].name);
+            assert_bits(y, first, n, "shift", vs.v[v].name);
         }
         free(want);
         guard_free(&g);
@@ -32,7 +32,7 @@ static void scale_gives_each_product(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(scale_gives_each_product)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(shift_gives_each_sum)};
 
     return cmocka_run_group_tests(tests, variants_setup, variants_teardown);
 }
