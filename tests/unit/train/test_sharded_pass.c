@@ -320,7 +320,7 @@ static void test_a_failing_optimiser_step_is_an_error(void **state)
     double norm;
 
     (void)state;
-    assert_ok(optimizer_init(&o, w, why));
+    assert_ok(optimizer_init_weights(&o, w, why));
     for (size_t i = 0; i < ARRAY_LEN(ops); i++) {
         struct error err = ERROR_INIT;
 
@@ -377,7 +377,7 @@ static void test_adamw_step(void **state)
     double norm;
 
     (void)state;
-    assert_ok(optimizer_init(&o, w, why));
+    assert_ok(optimizer_init_weights(&o, w, why));
     memcpy(was, o.master, n * sizeof(float));
     grad[0] = 6.0f;  /* of the embedding */
     grad[1] = -8.0f; /* norm 10, scaled 5 */
