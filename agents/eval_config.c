@@ -254,16 +254,9 @@ static void read_verdict(const struct json *v, struct env_verdict *out)
     *out = (struct env_verdict){
         .success = jv_get_bool(jv_get(v, "success"), false),
         .steps = count_of(v, "steps"),
-        .steps_right = count_of(v, "steps_right"),
-        .calls = count_of(v, "calls"),
-        .faults = count_of(v, "faults"),
-        .own_slips = count_of(v, "own_slips"),
-        .at_risk = count_of(v, "at_risk"),
-        .recovered = count_of(v, "recovered"),
-        .mismatch_shown = count_of(v, "mismatch_shown"),
-        .repaired = count_of(v, "repaired"),
-        .match_shown = count_of(v, "match_shown"),
-        .false_alarms = count_of(v, "false_alarms"),
+#define COUNTER(name) .name = count_of(v, #name),
+#include "tools/environments/counters.def"
+#undef COUNTER
         .capped = jv_get_bool(jv_get(v, "capped"), false),
         .over_budget = jv_get_bool(jv_get(v, "over_budget"), false),
     };

@@ -17,8 +17,10 @@ struct eval_after {
 /* Sums over the episodes of a row. */
 struct eval_tally {
     int64_t n, n_success, n_failed_outside;
-    int64_t steps, steps_right, calls, own_slips, at_risk, recovered;
-    int64_t mismatch_shown, repaired, match_shown, false_alarms;
+    int64_t steps;
+#define COUNTER(name) int64_t name;
+#include "tools/environments/counters.def"
+#undef COUNTER
     struct eval_after after;
     int64_t tok_in, tok_out;
 };

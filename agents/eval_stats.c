@@ -65,15 +65,9 @@ void eval_tally_add(struct eval_tally *t, const struct env_verdict *v,
     t->n++;
     t->n_success += v->success;
     t->steps += v->steps;
-    t->steps_right += v->steps_right;
-    t->calls += v->calls;
-    t->own_slips += v->own_slips;
-    t->at_risk += v->at_risk;
-    t->recovered += v->recovered;
-    t->mismatch_shown += v->mismatch_shown;
-    t->repaired += v->repaired;
-    t->match_shown += v->match_shown;
-    t->false_alarms += v->false_alarms;
+#define COUNTER(name) t->name += v->name;
+#include "tools/environments/counters.def"
+#undef COUNTER
 }
 
 static double rate(int64_t of, int64_t n)

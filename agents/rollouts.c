@@ -14,7 +14,16 @@
 #include "agents/rollouts_internal.h"
 #include "runtime/base/memory.h"
 
-#define ROLLOUTS_NAME 1024 /* bytes of the environments' names together, at most */
+#define ROLLOUTS_NAME  1024 /* bytes of the environments' names together, at most */
+#define ROLLOUTS_BRIEF 2    /* rates that the live line shows for each environment */
+
+static const struct rollout_rate rates[] = {
+#define RATE(key, label, decimals, of, per)                                                        \
+    {#key, label, decimals, ROLLOUTS_RATE_##key < ROLLOUTS_BRIEF},
+#include "agents/rollout_rates.def"
+#undef RATE
+};
+_Static_assert(ROLLOUTS_RATES <= ROLLOUT_MAX_RATES, "a member has room for the counts");
 
 struct rollouts {
     struct rollout_source source;
@@ -285,7 +294,8 @@ enum status rollouts_new(const struct rollouts_options *o, struct rollout_source
         str_printf(&r->name, "%s%s", k ? "," : "", o->env[k]->name);
     r->store = (struct rollouts_store){
         .store = o->store, .name = str_cstr(&r->name), .keep = o->keep_updates, .update = -1};
-    r->source = (struct rollout_source){.ctx = r, .play = play};
+    r->source =
+        (struct rollout_source){.ctx = r, .rate = rates, .n_rates = ROLLOUTS_RATES, .play = play};
     d.ctx = r;
     st = episodes_new(&d, &r->driver, err);
     if (st) {

@@ -40,6 +40,14 @@ struct rollouts_options {
 };
 #define ROLLOUTS_IN_FLIGHT 512
 
+/* The rates of rollout_rates.def, in the members' counts. */
+enum rollouts_rate {
+#define RATE(key, label, decimals, of, per) ROLLOUTS_RATE_##key,
+#include "agents/rollout_rates.def"
+#undef RATE
+    ROLLOUTS_RATES
+};
+
 MUST_CHECK enum status rollouts_new(const struct rollouts_options *o, struct rollout_source **out,
                                     struct error *err);
 void rollouts_free(struct rollout_source *s);

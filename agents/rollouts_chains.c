@@ -123,15 +123,12 @@ static struct rollout_member member_of(const struct played *p)
         .reward = p->has_verdict ? (v->success ? 1 : 0) : (double)NAN,
         .calls = p->calls,
         .steps = v->steps,
-        .steps_right = v->steps_right,
-        .at_risk = v->at_risk,
-        .recovered = v->recovered,
-        .verified = v->match_shown + v->mismatch_shown,
-        .own_slips = v->own_slips,
-        .false_alarms = v->false_alarms,
-        .match_shown = v->match_shown,
-        .mismatch_shown = v->mismatch_shown,
-        .repaired = v->repaired,
+        .counts =
+            {
+#define RATE(key, label, decimals, of, per) [ROLLOUTS_RATE_##key] = {of, per},
+#include "agents/rollout_rates.def"
+#undef RATE
+            },
     };
 }
 

@@ -67,19 +67,18 @@ static void state_from_json(const struct json *doc, struct checkpoint_state *s, 
     s->extra = jv_ref(jv_get(doc, "extra"));
 }
 
-static void tensor_shape(const struct weights *shape, int32_t i, int32_t *n_dims, int64_t dims[2])
+/* In two dimensions, vectors too. */
+static void tensor_shape(const struct param *p, int32_t *n_dims, int64_t dims[2])
 {
-    const struct matrix *m = &weights_at(shape, i)->m;
-
     *n_dims = 2;
-    dims[0] = m->n_out;
-    dims[1] = m->n_in;
+    dims[0] = p->n_out;
+    dims[1] = p->n_in;
 }
 
 static enum status write_flat(const struct seams *seams, const char *dir, const char *name,
-                              const struct weights *shape, const float *flat, struct error *err)
+                              const struct param_set *p, const float *flat, struct error *err)
 {
-    int32_t n = weights_n(shape);
+    int32_t n = p->n;
     struct safetensor_source *t = mem_alloc((size_t)n, sizeof(*t));
     struct str path = STR_INIT;
     enum status st;
@@ -87,10 +86,10 @@ static enum status write_flat(const struct seams *seams, const char *dir, const 
     if (!t)
         return error_set(err, STATUS_NO_MEMORY, "no memory for a list of %d tensors", n);
     for (int32_t i = 0; i < n; i++) {
-        t[i].name = weights_at(shape, i)->name;
+        t[i].name = p->param[i].name;
         t[i].dtype = t[i].source = DTYPE_F32;
-        tensor_shape(shape, i, &t[i].n_dims, t[i].shape);
-        t[i].data = flat + weights_flat_offset(shape, i);
+        tensor_shape(&p->param[i], &t[i].n_dims, t[i].shape);
+        t[i].data = flat + p->offset[i];
     }
     str_printf(&path, "%s/%s", dir, name);
     st = safetensors_write(str_cstr(&path), t, n, NULL, seams, err);
@@ -114,7 +113,7 @@ static void send_values(const struct backend *b, const struct file_tensor *t, fl
     }
 }
 
-static enum status read_flat(const char *dir, const char *name, const struct weights *shape,
+static enum status read_flat(const char *dir, const char *name, const struct param_set *p,
                              float *flat, struct error *err)
 {
     struct tensor_file *set = NULL;
@@ -123,15 +122,15 @@ static enum status read_flat(const char *dir, const char *name, const struct wei
 
     str_printf(&path, "%s/%s", dir, name);
     st = safetensors_open_file(str_cstr(&path), &set, err);
-    for (int32_t i = 0; i < weights_n(shape) && !st; i++) {
+    for (int32_t i = 0; i < p->n && !st; i++) {
         const struct file_tensor *t;
         int64_t dims[2];
         int32_t n_dims;
 
-        tensor_shape(shape, i, &n_dims, dims);
-        st = tensor_file_require(set, weights_at(shape, i)->name, n_dims, dims, &t, err);
+        tensor_shape(&p->param[i], &n_dims, dims);
+        st = tensor_file_require(set, p->param[i].name, n_dims, dims, &t, err);
         if (!st)
-            send_values(weights_backend(shape), t, flat + weights_flat_offset(shape, i));
+            send_values(p->backend, t, flat + p->offset[i]);
     }
     tensor_file_close(set);
     str_deinit(&path);
@@ -158,7 +157,7 @@ static enum status write_state(const struct seams *seams, const char *dir,
 
 static enum status write_folder(const struct seams *seams, const char *dir,
                                 const struct checkpoint_state *s, const struct optimizer *o,
-                                const struct weights *shape, struct error *err)
+                                struct error *err)
 {
     const float *flat[3] = {o->master, o->m, o->v};
     const struct lane alone = {0};
@@ -169,7 +168,7 @@ static enum status write_folder(const struct seams *seams, const char *dir,
     if (!copy && !o->backend->host_memory)
         st = error_set(err, STATUS_NO_MEMORY, "no memory for a copy of the optimiser");
     for (int i = 0; i < 3 && !st; i++)
-        st = write_flat(seams, dir, checkpoint_file[i], shape,
+        st = write_flat(seams, dir, checkpoint_file[i], &o->params,
                         backend_view(o->backend, &alone, flat[i], copy, bytes), err);
     free(copy);
     if (!st)
@@ -181,7 +180,7 @@ static enum status write_folder(const struct seams *seams, const char *dir,
 
 enum status checkpoint_write(const struct seams *seams, const char *out,
                              const struct checkpoint_state *s, const struct optimizer *o,
-                             const struct weights *shape, struct error *err)
+                             struct error *err)
 {
     struct str path = STR_INIT, aside = STR_INIT, parent = STR_INIT;
     enum status st = STATUS_OK;
@@ -196,7 +195,7 @@ enum status checkpoint_write(const struct seams *seams, const char *out,
         folder_remove(str_cstr(&path));
     }
     folder_remove(str_cstr(&aside)); /* what a crash left */
-    st = write_folder(seams, str_cstr(&aside), s, o, shape, err);
+    st = write_folder(seams, str_cstr(&aside), s, o, err);
     if (!st) {
         e = seams->file.rename(seams->file.ctx, str_cstr(&aside), str_cstr(&path));
         st = e ? error_errno(err, e, "renaming %s", str_cstr(&aside))
@@ -237,7 +236,7 @@ void checkpoint_offer_older(const char *out, int64_t update, struct error *err)
 }
 
 enum status checkpoint_read(const char *out, int64_t update, struct checkpoint_state *s,
-                            struct optimizer *o, const struct weights *shape, struct error *err)
+                            struct optimizer *o, struct error *err)
 {
     float *flat[3] = {o->master, o->m, o->v};
     struct str path = STR_INIT, file = STR_INIT;
@@ -250,7 +249,7 @@ enum status checkpoint_read(const char *out, int64_t update, struct checkpoint_s
     if (!st)
         st = jv_parse_file(str_cstr(&file), CHECKPOINT_MAX_STATE, &doc, err);
     for (int i = 0; i < 3 && !st; i++)
-        st = read_flat(str_cstr(&path), checkpoint_file[i], shape, flat[i], err);
+        st = read_flat(str_cstr(&path), checkpoint_file[i], &o->params, flat[i], err);
     if (!st)
         state_from_json(doc, s, o);
     if (st == STATUS_CORRUPT)

@@ -28,15 +28,15 @@ struct checkpoint_state {
 
 void checkpoint_state_deinit(struct checkpoint_state *s);
 
-/* `shape` names the tensors. An intact checkpoint of the same update is not rewritten. */
+/* The optimiser's parameters name the tensors. An intact checkpoint of the same update is not
+ * rewritten. */
 MUST_CHECK enum status checkpoint_write(const struct seams *seams, const char *out,
                                         const struct checkpoint_state *s, const struct optimizer *o,
-                                        const struct weights *shape, struct error *err);
+                                        struct error *err);
 /* Verifies, then fills state and optimiser (both initialised). STATUS_CORRUPT names the file;
  * the hint names the newest older checkpoint that is intact. */
 MUST_CHECK enum status checkpoint_read(const char *out, int64_t update, struct checkpoint_state *s,
-                                       struct optimizer *o, const struct weights *shape,
-                                       struct error *err);
+                                       struct optimizer *o, struct error *err);
 /* Adds a hint that names the newest intact checkpoint before `update`, which is damaged. */
 void checkpoint_offer_older(const char *out, int64_t update, struct error *err);
 /* The update of the newest, -1: none. */

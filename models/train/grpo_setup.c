@@ -82,7 +82,7 @@ static enum status resume(struct grpo_trainer *t, const struct fixed_options *no
         return t->writes ? STATUS_OK : fixed_compare_newest(o->out, now, err);
     if (t->writes && !o->resume)
         return fixed_refuse(o->out, err);
-    st = checkpoint_read(o->out, from, &t->state, &t->optimizer, t->work, err);
+    st = checkpoint_read(o->out, from, &t->state, &t->optimizer, err);
     if (!st)
         st = fixed_compare(t->state.options, now, o->out, err);
     if (st)
@@ -133,7 +133,7 @@ static enum status open_memory(struct grpo_trainer *t, struct error *err)
     const struct backend *b = weights_backend(t->start);
     struct sharded_pass_options p = {
         .pool = t->pool, .max_len = o->max_len, .training = true, .recompute = o->recompute};
-    enum status st = optimizer_init(&t->optimizer, t->start, err);
+    enum status st = optimizer_init_weights(&t->optimizer, t->start, err);
 
     if (!st)
         st = weights_from_flat(t->start, t->optimizer.master, t->first_version, &t->work, err);
@@ -230,7 +230,7 @@ enum status grpo_save(struct grpo_trainer *t, struct error *err)
     jv_unref(t->state.extra);
     t->state.extra = progress_to_json(&t->progress, t->o->updates, t->probe.n_categories);
     if (!st)
-        st = checkpoint_write(t->o->seams, t->o->out, &t->state, &t->optimizer, t->work, err);
+        st = checkpoint_write(t->o->seams, t->o->out, &t->state, &t->optimizer, err);
     if (!st)
         checkpoint_prune(t->o->out, t->o->keep_last, t->progress.best_update);
     return st;
@@ -262,7 +262,7 @@ enum status grpo_best_weights(struct grpo_trainer *t, struct weights **out, stru
         *out = weights_ref(t->served);
         return STATUS_OK;
     }
-    st = checkpoint_read(t->o->out, best, &other, &t->optimizer, t->work, err);
+    st = checkpoint_read(t->o->out, best, &other, &t->optimizer, err);
     if (!st)
         st = weights_from_flat(t->work, t->optimizer.master, t->first_version + best, out, err);
     checkpoint_state_deinit(&other);

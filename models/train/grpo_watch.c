@@ -11,18 +11,20 @@
 #define MUCH_CUT      .5  /* share of chains whose reply was cut */
 #define MUCH_CLIPPED  .3  /* share of tokens outside of the trust region */
 #define LARGE_RATIO   20. /* of one token */
-#define TASKS_TEXT    320
 
 /* Sums over the rollouts of the update. */
-struct counts {
-    int64_t members, steps, right, at_risk, recovered, looks, slips, shown, alarms, calls, success;
+struct sums {
+    int64_t members, success, calls, steps;
+    struct {
+        int64_t of, per;
+    } rate[ROLLOUT_MAX_RATES];
 };
 
 /* task: of a mixed run; -1: of all. */
-static struct counts count_members(const struct grpo_trainer *t, int32_t task)
+static struct sums sum_members(const struct grpo_trainer *t, int32_t task)
 {
     const struct rollout_set *s = &t->set;
-    struct counts c = {0};
+    struct sums c = {0};
 
     for (int32_t i = 0; i < s->n_members; i++) {
         const struct rollout_member *m = &s->member[i];
@@ -31,15 +33,12 @@ static struct counts count_members(const struct grpo_trainer *t, int32_t task)
             continue;
         c.members++;
         c.success += m->reward > .5;
-        c.steps += m->steps;
-        c.right += m->steps_right;
-        c.at_risk += m->at_risk;
-        c.recovered += m->recovered;
-        c.looks += m->verified;
-        c.slips += m->own_slips;
-        c.shown += m->match_shown;
-        c.alarms += m->false_alarms;
         c.calls += m->calls;
+        c.steps += m->steps;
+        for (int32_t k = 0; k < t->o->rollouts->n_rates; k++) {
+            c.rate[k].of += m->counts[k].of;
+            c.rate[k].per += m->counts[k].per;
+        }
     }
     return c;
 }
@@ -54,14 +53,13 @@ static void set_share(struct json *line, const char *key, int64_t of, int64_t n)
     jv_set_adopt(line, key, n > 0 ? jv_real(share(of, n)) : jv_null());
 }
 
-static void put_counts(struct json *line, const struct counts *c)
+static void put_sums(const struct grpo_trainer *t, struct json *line, const struct sums *c)
 {
+    const struct rollout_source *source = t->o->rollouts;
+
     set_share(line, "success", c->success, c->members);
-    set_share(line, "steps_right", c->right, c->steps);
-    set_share(line, "verify", c->looks, c->steps);
-    set_share(line, "recovered", c->recovered, c->at_risk);
-    set_share(line, "false_alarm", c->alarms, c->shown);
-    set_share(line, "own_slips", c->slips, c->steps);
+    for (int32_t k = 0; k < source->n_rates; k++)
+        set_share(line, source->rate[k].key, c->rate[k].of, c->rate[k].per);
     set_share(line, "calls_per_step", c->calls, c->steps);
 }
 
@@ -73,10 +71,10 @@ static void put_tasks(const struct grpo_trainer *t, const struct grpo_phase *pha
 
     for (int32_t k = 0; k < t->o->n_tasks; k++) {
         struct json *one = jv_object();
-        struct counts c = count_members(t, k);
+        struct sums c = sum_members(t, k);
 
         jv_set_int(one, "rollouts", c.members);
-        put_counts(one, &c);
+        put_sums(t, one, &c);
         if (phase->noise[k] >= 0)
             jv_set_real(one, "noise", phase->noise[k]);
         jv_set_adopt(tasks, t->o->task_name[k], one);
@@ -87,12 +85,12 @@ static void put_tasks(const struct grpo_trainer *t, const struct grpo_phase *pha
 static void put_play(const struct grpo_trainer *t, struct json *line)
 {
     const struct grpo_phase *phase = grpo_phase_of(t->o, t->state.update - 1);
-    struct counts c = count_members(t, -1);
+    struct sums c = sum_members(t, -1);
 
     jv_set_real(line, "reward", t->credit.reward_mean);
     jv_set_real(line, "reward_std", t->credit.reward_std);
     jv_set_real(line, "call_cost", t->credit.call_cost);
-    put_counts(line, &c);
+    put_sums(t, line, &c);
     if (t->o->n_tasks > 1)
         put_tasks(t, phase, line);
     else if (phase->noise[0] >= 0)
@@ -225,31 +223,48 @@ static void format_left(double seconds, char *out, size_t n)
         snprintf(out, n, "%llds", s);
 }
 
-/* "  ledger: right steps 0.980, checked 0.31  courier: ..." */
-static void format_tasks(const struct grpo_trainer *t, char out[TASKS_TEXT])
+/* "  right steps 0.980, checked 0.31": those that the live line shows, or of these the brief ones,
+ * after `first`. A rate of nothing is "-". */
+static void put_rates(const struct grpo_trainer *t, const struct sums *c, bool brief,
+                      const char *first, const char *between, struct str *out)
 {
-    size_t at = 0;
+    const char *before = first;
 
-    out[0] = 0;
+    for (int32_t k = 0; k < t->o->rollouts->n_rates; k++) {
+        const struct rollout_rate *r = &t->o->rollouts->rate[k];
+
+        if (!r->label || (brief && !r->brief))
+            continue;
+        str_printf(out, "%s%s ", before, r->label);
+        if (c->rate[k].per > 0)
+            str_printf(out, "%.*f", r->decimals, share(c->rate[k].of, c->rate[k].per));
+        else
+            str_puts(out, "-");
+        before = between;
+    }
+}
+
+/* The rates of all, then "  ledger: right steps 0.980, checked 0.31  courier: ..." */
+static void format_rates(const struct grpo_trainer *t, const struct sums *all, struct str *out)
+{
+    put_rates(t, all, false, "  ", "  ", out);
     for (int32_t k = 0; t->o->n_tasks > 1 && k < t->o->n_tasks; k++) {
-        struct counts c = count_members(t, k);
-        int n = snprintf(out + at, TASKS_TEXT - at, "  %s: right steps %.3f, checked %.2f",
-                         t->o->task_name[k], share(c.right, c.steps), share(c.looks, c.steps));
+        struct sums c = sum_members(t, k);
 
-        if (n < 0 || at + (size_t)n >= TASKS_TEXT)
-            return;
-        at += (size_t)n;
+        str_printf(out, "  %s:", t->o->task_name[k]);
+        put_rates(t, &c, true, " ", ", ", out);
     }
 }
 
 void grpo_show(struct grpo_trainer *t)
 {
     const struct grpo_options *o = t->o;
-    struct counts c = count_members(t, -1);
+    struct sums c = sum_members(t, -1);
     int64_t now = seams_mono_us(o->seams), done = t->state.update - t->began_update;
     double wall = (double)(now - t->begin_us) * 1e-6, play = t->times.rollout_s;
     double idle = wall - play - t->times.train_s - t->times.eval_s;
-    char left[32], peak[32] = "", tasks[TASKS_TEXT];
+    char left[32], peak[32] = "";
+    struct str rates = STR_INIT;
 
     if (!o->log || now - t->shown_us < SHOW_EVERY_US || wall <= 0 || done < 1)
         return;
@@ -258,20 +273,18 @@ void grpo_show(struct grpo_trainer *t)
     if (t->peak_flops > 0 && play + t->times.train_s > 0)
         snprintf(peak, sizeof(peak), ", %.0f %% of peak",
                  100. * t->flops / (play + t->times.train_s) / t->peak_flops);
-    format_tasks(t, tasks);
+    format_rates(t, &c, &rates);
     /* A terminal cuts off the end of a long line, so the most important values come first. */
     log_progress(o->log,
-                 "update %lld/%lld, %s left  reward %.3f  success %.3f  right steps %.3f  "
-                 "checked %.2f  recovered %.2f  false alarms %.3f%s  %.0f tokens/s%s  "
+                 "update %lld/%lld, %s left  reward %.3f  success %.3f%s  %.0f tokens/s%s  "
                  "time: rollouts %.0f %% (environment %.0f), training %.0f, validation %.0f, "
                  "other %.0f",
                  (long long)t->state.update, (long long)o->updates, left, t->credit.reward_mean,
-                 c.members > 0 ? share(c.success, c.members) : 0., share(c.right, c.steps),
-                 share(c.looks, c.steps), share(c.recovered, c.at_risk),
-                 c.shown > 0 ? share(c.alarms, c.shown) : 0., tasks,
+                 c.members > 0 ? share(c.success, c.members) : 0., str_cstr(&rates),
                  play > 0 ? (double)t->sampled / play : 0., peak, 100. * play / wall,
                  100. * t->times.env_s / wall, 100. * t->times.train_s / wall,
                  100. * t->times.eval_s / wall, 100. * idle / wall);
+    str_deinit(&rates);
 }
 
 /* ---- validation */
@@ -296,7 +309,7 @@ enum status grpo_measure(struct grpo_trainer *t, bool *better, struct error *err
     if (isnan(p->first_success))
         p->first_success = success;
     p->since_best = success > p->best_success || isnan(p->best_success) ? 0 : p->since_best + 1;
-    /* Of equal values the later one wins: it has trained on noisier tasks. */
+    /* Of equal values the later one wins: it has trained longer. */
     tie = success == p->best_success;
     *better = isnan(p->best_success) || success >= p->best_success;
     if (*better) {

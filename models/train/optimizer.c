@@ -11,35 +11,35 @@
 
 #define PIECE 32768 /* elements: three arrays and a gradient of one piece stay in L2 */
 
-static int32_t cut_pieces(const struct weights *w, struct optimizer_piece *out)
+static int32_t cut_pieces(const struct param_set *p, struct optimizer_piece *out)
 {
     int32_t n = 0;
 
-    for (int32_t i = 0; i < weights_n(w); i++) {
-        int64_t end = weights_flat_offset(w, i + 1);
+    for (int32_t i = 0; i < p->n; i++) {
+        int64_t end = p->offset[i + 1];
 
-        for (int64_t at = weights_flat_offset(w, i); at < end; at += PIECE, n++)
+        for (int64_t at = p->offset[i]; at < end; at += PIECE, n++)
             if (out)
                 out[n] = (struct optimizer_piece){.first = at,
                                                   .n = end - at < PIECE ? end - at : PIECE,
-                                                  .decay = weights_at(w, i)->m.n_out > 1};
+                                                  .decay = p->param[i].decay};
     }
     return n;
 }
 
-enum status optimizer_init(struct optimizer *o, const struct weights *w, struct error *err)
+enum status optimizer_init(struct optimizer *o, struct param_set *adopt, struct error *err)
 {
-    const struct lane alone = {0};
-    const struct backend *b = weights_backend(w);
-    size_t n = (size_t)weights_n_params(w);
+    const struct backend *b = adopt->backend;
+    size_t n;
     enum status st = backend_require(b, OP_BIT(SUM_SQUARES) | OP_BIT(ADAMW), "the optimiser", err);
 
-    memset(o, 0, sizeof(*o));
+    *o = (struct optimizer){.backend = b, .params = *adopt};
+    memset(adopt, 0, sizeof(*adopt));
     if (st)
-        return st;
-    o->backend = b;
-    o->n_params = weights_n_params(w);
-    o->n_pieces = cut_pieces(w, NULL);
+        goto fail;
+    o->n_params = o->params.offset[o->params.n];
+    n = (size_t)o->n_params;
+    o->n_pieces = cut_pieces(&o->params, NULL);
     o->piece = mem_alloc((size_t)o->n_pieces, sizeof(*o->piece));
     o->host_sum = mem_alloc((size_t)o->n_pieces, sizeof(*o->host_sum));
     o->piece_sum = b->alloc(b->ctx, (size_t)o->n_pieces * sizeof(*o->piece_sum));
@@ -47,12 +47,30 @@ enum status optimizer_init(struct optimizer *o, const struct weights *w, struct 
     o->m = b->alloc(b->ctx, n * sizeof(float));
     o->v = b->alloc(b->ctx, n * sizeof(float));
     if (!o->piece || !o->host_sum || !o->piece_sum || !o->master || !o->m || !o->v) {
-        optimizer_deinit(o);
-        return error_set(err, STATUS_NO_MEMORY, "no memory for the optimiser: 3 x %zu floats", n);
+        st = error_set(err, STATUS_NO_MEMORY, "no memory for the optimiser: 3 x %zu floats", n);
+        goto fail;
     }
-    (void)cut_pieces(w, o->piece);
-    weights_copy_flat(w, &alone, o->master);
+    (void)cut_pieces(&o->params, o->piece);
     return STATUS_OK;
+
+fail:
+    optimizer_deinit(o);
+    return st;
+}
+
+enum status optimizer_init_weights(struct optimizer *o, const struct weights *w, struct error *err)
+{
+    const struct lane alone = {0};
+    struct param_set params;
+    enum status st;
+
+    memset(o, 0, sizeof(*o));
+    st = param_set_of_weights(w, &params, err);
+    if (!st)
+        st = optimizer_init(o, &params, err);
+    if (!st)
+        weights_copy_flat(w, &alone, o->master);
+    return st;
 }
 
 void optimizer_deinit(struct optimizer *o)
@@ -62,6 +80,7 @@ void optimizer_deinit(struct optimizer *o)
     for (size_t i = 0; i < ARRAY_LEN(device); i++)
         if (device[i])
             o->backend->release(o->backend->ctx, device[i]);
+    param_set_deinit(&o->params);
     free(o->piece);
     free(o->host_sum);
     memset(o, 0, sizeof(*o));

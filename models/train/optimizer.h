@@ -1,13 +1,13 @@
 /* optimizer.h - AdamW over flat arrays: master weights and moments in fp32.
  *
- * Vectors (norms) are not decayed. The global norm is a sum of fixed pieces in order, so
- * the number of threads changes no bit.
+ * It knows tensors by their place and whether they decay (param_set.h), not models. The global norm
+ * is a sum of fixed pieces in order, so the number of threads changes no bit.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TROUPE_MODELS_TRAIN_OPTIMIZER_H
 #define TROUPE_MODELS_TRAIN_OPTIMIZER_H
 
-#include "models/arch/weights.h"
+#include "models/train/param_set.h"
 
 struct optimizer_piece {
     int64_t first, n;
@@ -16,6 +16,7 @@ struct optimizer_piece {
 
 struct optimizer {
     const struct backend *backend;
+    struct param_set params;
     int64_t n_params, n_steps; /* steps taken: t of the bias correction */
     float *master, *m, *v;     /* (n_params) backend memory */
     int32_t n_pieces;
@@ -30,9 +31,12 @@ struct optimizer_step {
     double scale; /* of the gradient before all else: 1 / trained tokens */
 };
 
-/* master = the values of w; moments 0. */
-MUST_CHECK enum status optimizer_init(struct optimizer *o, const struct weights *w,
+/* Takes over params, also on failure. Master values and moments are 0. */
+MUST_CHECK enum status optimizer_init(struct optimizer *o, struct param_set *adopt,
                                       struct error *err);
+/* Of all tensors of w, which must outlive it: master = their values. */
+MUST_CHECK enum status optimizer_init_weights(struct optimizer *o, const struct weights *w,
+                                              struct error *err);
 void optimizer_deinit(struct optimizer *o); /* also of a zeroed one */
 /* One step by a gradient in backend memory; `norm` is that of the scaled gradient before clipping.
  * A gradient that is not finite changes nothing, and the norm is not finite. Fails where the device

@@ -20,15 +20,20 @@ enum rollout_status {
     ROLLOUT_OUTSIDE,   /* time-out, server or environment error: masked, never scored 0 */
 };
 
+/* What the verifier counted for one rate: the trainer reports the sum of `of` over that of `per`
+ * and does not know what they are. */
+struct rollout_counts {
+    int32_t of, per;
+};
+#define ROLLOUT_MAX_RATES 8
+
 struct rollout_member {
     int32_t group, member;
     enum rollout_status status;
     int32_t first_chain, n_chains;
     double reward; /* of the outcome: 1 or 0; NaN: the verifier has no verdict */
-    int32_t calls;
-    /* counts of the verifier, for the live line and metrics */
-    int32_t steps, steps_right, at_risk, recovered, verified, own_slips, false_alarms, match_shown,
-        mismatch_shown, repaired;
+    int32_t calls, steps;
+    struct rollout_counts counts[ROLLOUT_MAX_RATES]; /* (rollout_source.n_rates), rate by rate */
 };
 
 struct rollout_chain {
@@ -93,8 +98,18 @@ struct rollout_request {
     const char *path; /* "update[7]": path prefix of the records */
 };
 
+/* How a rate is reported. */
+struct rollout_rate {
+    const char *key;   /* in the metrics */
+    const char *label; /* on the live line; NULL: not there */
+    int decimals;
+    bool brief; /* on the live line also for each task of a mixed run */
+};
+
 struct rollout_source {
     void *ctx;
+    const struct rollout_rate *rate; /* (n_rates) at most ROLLOUT_MAX_RATES */
+    int32_t n_rates;
     enum status (*play)(void *ctx, const struct rollout_request *r, struct rollout_set *out,
                         struct error *err);
 };

@@ -54,7 +54,7 @@ static enum status save(struct trainer *t, struct error *err)
     t->state.extra = jv_object();
     jv_set_int(t->state.extra, "updates", t->o->updates);
     if (!st)
-        st = checkpoint_write(t->o->seams, t->o->out, &t->state, &t->optimizer, t->work, err);
+        st = checkpoint_write(t->o->seams, t->o->out, &t->state, &t->optimizer, err);
     if (!st)
         checkpoint_prune(t->o->out, t->o->keep_last, t->o->keep_best ? t->state.best_update : -1);
     return st;

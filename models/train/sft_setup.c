@@ -82,7 +82,7 @@ static enum status resume(struct trainer *t, const struct fixed_options *now, st
         return STATUS_OK;
     if (!o->resume)
         return fixed_refuse(o->out, err);
-    st = checkpoint_read(o->out, last, &t->state, &t->optimizer, t->work, err);
+    st = checkpoint_read(o->out, last, &t->state, &t->optimizer, err);
     if (!st)
         st = fixed_compare(t->state.options, now, o->out, err);
     if (st)
@@ -139,7 +139,7 @@ static enum status open_memory(struct trainer *t, struct weights *start, struct 
     const struct backend *b = weights_backend(start);
     struct sharded_pass_options p = {
         .pool = t->pool, .max_len = o->max_len, .training = true, .recompute = o->recompute};
-    enum status st = optimizer_init(&t->optimizer, start, err);
+    enum status st = optimizer_init_weights(&t->optimizer, start, err);
 
     if (!st)
         st = weights_from_flat(start, t->optimizer.master, weights_version(start), &t->work, err);

@@ -48,8 +48,10 @@ struct sharded_pass {
     bool small;
     int32_t n_workers;
     struct worker *worker;
-    float *gradient[GRADIENT_SHARDS]; /* small: all; else only the first, for each in turn */
-    int32_t *order, *shard_of;        /* (cap) of the plan: by length; by sequence */
+    /* small: of each own shard; else only the first, for each in turn */
+    float *gradient[GRADIENT_SHARDS];
+    int32_t first_shard, n_shards; /* its own */
+    int32_t *order, *shard_of;     /* (cap) of the plan: by length; by sequence */
     int32_t cap;
     struct job job;
 };
@@ -81,11 +83,23 @@ static struct packed_pass_shape pass_shape(const struct model_config *c,
                                       .recompute = o->recompute};
 }
 
+static int32_t shard_count(const struct sharded_pass_options *o)
+{
+    return o->n_shards > 0 ? o->n_shards : GRADIENT_SHARDS - o->first_shard;
+}
+
 static int32_t worker_count(const struct sharded_pass_options *o, bool small)
 {
     int32_t n = small ? pool_n_threads(o->pool) : 1;
 
-    return n < GRADIENT_SHARDS ? n : GRADIENT_SHARDS;
+    return n < shard_count(o) ? n : shard_count(o);
+}
+
+static int32_t gradient_count(const struct sharded_pass_options *o, bool small)
+{
+    if (!o->training)
+        return 0;
+    return small ? shard_count(o) : 1;
 }
 
 int64_t sharded_pass_bytes(const struct weights *w, const struct sharded_pass_options *o)
@@ -94,7 +108,7 @@ int64_t sharded_pass_bytes(const struct weights *w, const struct sharded_pass_op
     bool small = is_small(o, n_params);
     int32_t group;
     struct packed_pass_shape shape = pass_shape(weights_config(w), o, &group);
-    int64_t gradients = o->training ? (small ? GRADIENT_SHARDS : 1) * n_params * 4 : 0;
+    int64_t gradients = gradient_count(o, small) * n_params * (int64_t)sizeof(float);
 
     return gradients + worker_count(o, small) * packed_pass_bytes(w, &shape);
 }
@@ -141,18 +155,24 @@ enum status sharded_pass_new(const struct weights *w, const struct sharded_pass_
 
     if (st)
         return st;
+    if (o->first_shard < 0 || o->first_shard >= GRADIENT_SHARDS || o->n_shards < 0 ||
+        o->n_shards > GRADIENT_SHARDS - o->first_shard)
+        return error_set(err, STATUS_INVALID, "shards %d to %d are not among %d", o->first_shard,
+                         o->first_shard + o->n_shards - 1, GRADIENT_SHARDS);
     p = xcalloc(1, sizeof(*p));
     p->backend = weights_backend(w);
     p->options = *o;
     p->n_params = weights_n_params(w);
     p->small = is_small(o, p->n_params);
+    p->first_shard = o->first_shard;
+    p->n_shards = shard_count(o);
     shape = pass_shape(weights_config(w), o, &p->group_rows);
     p->max_rows = shape.max_rows;
     p->n_workers = worker_count(o, p->small);
     p->worker = xcalloc((size_t)p->n_workers, sizeof(*p->worker));
     for (int32_t i = 0; i < p->n_workers && !st; i++)
         st = worker_init(&p->worker[i], w, &shape, err);
-    for (int32_t i = 0; o->training && i < (p->small ? GRADIENT_SHARDS : 1) && !st; i++) {
+    for (int32_t i = 0; i < gradient_count(o, p->small) && !st; i++) {
         p->gradient[i] = p->backend->alloc(p->backend->ctx, (size_t)p->n_params * sizeof(float));
         if (!p->gradient[i])
             st = error_set(err, STATUS_NO_MEMORY, "no memory for a gradient of %lld weights",
@@ -296,12 +316,12 @@ static void run_shard(struct sharded_pass *p, int32_t shard, struct worker *k, s
     run_group(p, shard, k, lane, grad);
 }
 
-static void shard_task(void *ctx, int32_t shard, int32_t worker)
+static void shard_task(void *ctx, int32_t task, int32_t worker)
 {
     struct sharded_pass *p = ctx;
 
-    run_shard(p, shard, &p->worker[worker], (struct lane){0},
-              p->job.train ? p->gradient[shard] : NULL);
+    run_shard(p, p->first_shard + task, &p->worker[worker], (struct lane){0},
+              p->job.train ? p->gradient[task] : NULL);
 }
 
 static void add_task(void *ctx, int32_t task, int32_t worker)
@@ -312,7 +332,7 @@ static void add_task(void *ctx, int32_t task, int32_t worker)
     int64_t n = p->n_params - at < ADD_PIECE ? p->n_params - at : ADD_PIECE;
 
     (void)worker;
-    for (int32_t k = 0; k < GRADIENT_SHARDS; k++)
+    for (int32_t k = 0; k < p->n_shards; k++)
         p->backend->add(&alone, p->gradient[k] + at, n, p->job.grad + at);
 }
 
@@ -322,15 +342,15 @@ static void run_all(struct sharded_pass *p)
     struct job *j = &p->job;
 
     if (p->small) {
-        pool_run(pool, GRADIENT_SHARDS, shard_task, p);
+        pool_run(pool, p->n_shards, shard_task, p);
         if (j->train)
             pool_run(pool, (int32_t)((p->n_params + ADD_PIECE - 1) / ADD_PIECE), add_task, p);
         return;
     }
-    for (int32_t k = 0; k < GRADIENT_SHARDS; k++) {
+    for (int32_t k = 0; k < p->n_shards; k++) {
         struct lane lane = {.pool = pool};
 
-        run_shard(p, k, &p->worker[0], lane, j->train ? p->gradient[0] : NULL);
+        run_shard(p, p->first_shard + k, &p->worker[0], lane, j->train ? p->gradient[0] : NULL);
         if (j->train)
             p->backend->add(&lane, p->gradient[0], p->n_params, j->grad);
     }
@@ -357,7 +377,7 @@ static enum status run(struct sharded_pass *p, const struct job *job, struct err
             *err = p->job.err[k];
             return p->job.status[k];
         }
-        out->loss += p->job.loss[k];
+        out->loss += out->shard_loss[k] = p->job.loss[k];
     }
     return p->backend->sync(&alone, err); /* of the sums of gradients */
 }

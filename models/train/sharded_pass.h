@@ -20,7 +20,14 @@ struct sharded_pass_options {
     int32_t group_rows; /* 0: by the model's size */
     bool training, recompute;
     bool one_gradient; /* shard after shard also where the model is small: less memory, same bits */
+    /* The shards that this pass computes, of GRADIENT_SHARDS; n_shards 0: all from the first on.
+     * Several ranks own whole shards: each is given all sequences, assigns them alike and computes
+     * its own. The bits are those of one pass when ranks add to one gradient in their order, each
+     * to what the one before left in it. */
+    int32_t first_shard, n_shards;
 };
+
+/* STATUS_INVALID: there are no such shards. */
 
 MUST_CHECK enum status sharded_pass_new(const struct weights *w,
                                         const struct sharded_pass_options *o,
@@ -29,9 +36,10 @@ void sharded_pass_free(struct sharded_pass *p);
 int64_t sharded_pass_bytes(const struct weights *w, const struct sharded_pass_options *o);
 
 struct sharded_pass_output {
-    double loss;    /* sum of -logp over trained tokens */
-    float *logp;    /* (n_tokens) or NULL: 0 where nothing is trained */
-    uint8_t *right; /* (n) or NULL: each trained position has the largest logit */
+    double loss;    /* sum of -logp over trained tokens: of the shards, in order */
+    float *logp;    /* (n_tokens) or NULL: 0 where nothing is trained, or another pass's */
+    uint8_t *right; /* (n) or NULL: each trained position has the largest logit; 1 of another's */
+    double shard_loss[GRADIENT_SHARDS]; /* their sums; 0 of another pass's */
 };
 
 /* Coefficients that depend on the log-probs of the pass itself: coef (n) of the trained tokens at

@@ -37,6 +37,10 @@ MUST_CHECK enum status app_training_model(const struct app *a, bool from_folder,
 /* Does this training produce a chat model? True with --data, except for a training that 0.1.0
  * started: it goes on with the tokenizer and the rendering of 0.1.0. */
 bool app_training_chats(const struct app *a);
-struct learning app_learning(const struct app *a); /* --lr and the like */
+/* The options of the optimiser, of every command that trains, and their values. */
+#define APP_LEARNING_OPTIONS                                                                       \
+    OPT_LR, OPT_LR_MIN, OPT_LR_SCHEDULE, OPT_WARMUP, OPT_BETA1, OPT_BETA2, OPT_WEIGHT_DECAY,       \
+        OPT_CLIP
+struct learning app_learning(const struct app *a);
 
 #endif

@@ -80,7 +80,7 @@ static void open_bench(struct bench *b, bool shared)
     eo.no_prefix_cache = !shared;
     must(engine_open(&eo, &b->engine, &err), &err);
     b->pool = engine_pool(b->engine);
-    must(optimizer_init(&b->opt, b->start, &err), &err);
+    must(optimizer_init_weights(&b->opt, b->start, &err), &err);
     must(weights_from_flat(b->start, b->opt.master, 0, &b->work, &err), &err);
     p.pool = b->pool;
     must(sharded_pass_new(b->work, &p, &b->pass, &err), &err);

@@ -53,7 +53,7 @@ static void bench_open(struct bench *b, int32_t n_threads, int32_t n, int32_t le
     must(weights_init(cpu_backend(cpu_isa_best()), arch_find("Qwen3ForCausalLM"), &c, 1, &start,
                       &err),
          &err);
-    must(optimizer_init(&b->optimizer, start, &err), &err);
+    must(optimizer_init_weights(&b->optimizer, start, &err), &err);
     must(weights_from_flat(start, b->optimizer.master, 1, &b->weights, &err), &err);
     weights_unref(start);
     o.pool = b->pool;

@@ -103,16 +103,9 @@ void env_bytes_params(struct env_bytes *io, struct env_params *p)
 
 static void visit_tally(struct env_bytes *io, struct env_verdict *v)
 {
-    env_bytes_count(io, &v->steps_right);
-    env_bytes_count(io, &v->calls);
-    env_bytes_count(io, &v->faults);
-    env_bytes_count(io, &v->own_slips);
-    env_bytes_count(io, &v->at_risk);
-    env_bytes_count(io, &v->recovered);
-    env_bytes_count(io, &v->mismatch_shown);
-    env_bytes_count(io, &v->repaired);
-    env_bytes_count(io, &v->match_shown);
-    env_bytes_count(io, &v->false_alarms);
+#define COUNTER(name) env_bytes_count(io, &v->name);
+#include "tools/environments/counters.def"
+#undef COUNTER
     env_bytes_bool(io, &v->capped);
     env_bytes_bool(io, &v->over_budget);
 }

@@ -169,16 +169,9 @@ struct json *env_verdict_json(const struct env_verdict *v)
 
     jv_set_bool(o, "success", v->success);
     jv_set_int(o, "steps", v->steps);
-    jv_set_int(o, "steps_right", v->steps_right);
-    jv_set_int(o, "calls", v->calls);
-    jv_set_int(o, "faults", v->faults);
-    jv_set_int(o, "own_slips", v->own_slips);
-    jv_set_int(o, "at_risk", v->at_risk);
-    jv_set_int(o, "recovered", v->recovered);
-    jv_set_int(o, "mismatch_shown", v->mismatch_shown);
-    jv_set_int(o, "repaired", v->repaired);
-    jv_set_int(o, "match_shown", v->match_shown);
-    jv_set_int(o, "false_alarms", v->false_alarms);
+#define COUNTER(name) jv_set_int(o, #name, v->name);
+#include "tools/environments/counters.def"
+#undef COUNTER
     jv_set_bool(o, "capped", v->capped);
     jv_set_bool(o, "over_budget", v->over_budget);
     return o;

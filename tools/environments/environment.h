@@ -77,12 +77,10 @@ struct env_effect {
 
 struct env_verdict {
     bool success;
-    int32_t steps, steps_right;
-    int32_t calls, faults;            /* exogenous faults that happened */
-    int32_t own_slips;                /* steps wrong without any fault */
-    int32_t at_risk, recovered;       /* steps with a fault or slip; how many ended right */
-    int32_t mismatch_shown, repaired; /* detection */
-    int32_t match_shown, false_alarms;
+    int32_t steps;
+#define COUNTER(name) int32_t name;
+#include "tools/environments/counters.def"
+#undef COUNTER
     bool capped;      /* a step exceeded its cap on calls */
     bool over_budget; /* the episode exceeded its budget of calls; every call returns an error */
 };

@@ -114,9 +114,11 @@ static void check_member(const struct played_set *p, const struct rollout_member
     assert_int_equal(m->calls, calls);
     assert_true(m->reward == (v.success ? 1 : 0));
     assert_int_equal(m->steps, v.steps);
-    assert_int_equal(m->steps_right, v.steps_right);
-    assert_int_equal(m->recovered, v.recovered);
-    assert_int_equal(m->verified, v.match_shown + v.mismatch_shown);
+    assert_int_equal(m->counts[ROLLOUTS_RATE_steps_right].of, v.steps_right);
+    assert_int_equal(m->counts[ROLLOUTS_RATE_recovered].of, v.recovered);
+    assert_int_equal(m->counts[ROLLOUTS_RATE_recovered].per, v.at_risk);
+    assert_int_equal(m->counts[ROLLOUTS_RATE_verify].of, v.match_shown + v.mismatch_shown);
+    assert_int_equal(m->counts[ROLLOUTS_RATE_verify].per, v.steps);
     ops->free(env);
     str_deinit(&text);
     str_deinit(&said);
@@ -216,8 +218,9 @@ static void faults_are_shared_or_private(void **state)
 
         check_member(&p, m);
         assert_int_equal(m->calls, first->calls);
-        assert_int_equal(m->at_risk, first->at_risk);
-        n += m->at_risk;
+        assert_int_equal(m->counts[ROLLOUTS_RATE_recovered].per,
+                         first->counts[ROLLOUTS_RATE_recovered].per);
+        n += m->counts[ROLLOUTS_RATE_recovered].per;
     }
     assert_true(n > 0);
     p.q.shared_faults = false;
@@ -657,7 +660,8 @@ static void environments_are_dealt_to_the_groups(void **state)
                 continue;
             assert_int_equal(m->n_chains, a->n_chains);
             assert_int_equal(m->calls, a->calls);
-            assert_int_equal(m->steps_right, a->steps_right);
+            assert_int_equal(m->counts[ROLLOUTS_RATE_steps_right].of,
+                             a->counts[ROLLOUTS_RATE_steps_right].of);
         }
         end(&mixed);
     }

@@ -125,7 +125,7 @@ static void test_nothing_else_is_called(void **state)
     drop_ops(&b, ~needed);
     tiny_batch(&batch, &c, 3, 4, 16);
     assert_ok(sharded_pass_new(w, &o, &pass, why));
-    assert_ok(optimizer_init(&opt, w, why));
+    assert_ok(optimizer_init_weights(&opt, w, why));
     assert_ok(sharded_pass_train(pass, w, &batch, 1, NULL, &out, grad, why));
     assert_ok(optimizer_step(&opt, NULL, &step, grad, &norm, why));
     assert_true(norm > 0);
@@ -158,7 +158,7 @@ static void test_training_names_its_own_ops(void **state)
 
         drop_ops(&b, bit(cases[i].op));
         st = cases[i].op == BACKEND_OP_ADD ? sharded_pass_new(w, &o, &pass, &err)
-                                           : optimizer_init(&opt, w, &err);
+                                           : optimizer_init_weights(&opt, w, &err);
         assert_lacks(st, &err, cases[i].op, cases[i].needs);
         weights_unref(w);
     }

@@ -67,9 +67,10 @@ static inline struct env_verdict play_expert(const struct env_ops *ops, struct e
 
 /* The sums of many verdicts. */
 struct play_score {
-    int64_t episodes, successes, steps, steps_right, calls, faults, own_slips;
-    int64_t at_risk, recovered, mismatch_shown, repaired, match_shown, false_alarms, capped;
-    int64_t over_budget;
+    int64_t episodes, successes, steps, capped, over_budget;
+#define COUNTER(name) int64_t name;
+#include "tools/environments/counters.def"
+#undef COUNTER
     double ceiling; /* the mean over the tasks */
 };
 
@@ -78,16 +79,9 @@ static inline void play_add(struct play_score *s, const struct env_verdict *v)
     s->episodes++;
     s->successes += v->success;
     s->steps += v->steps;
-    s->steps_right += v->steps_right;
-    s->calls += v->calls;
-    s->faults += v->faults;
-    s->own_slips += v->own_slips;
-    s->at_risk += v->at_risk;
-    s->recovered += v->recovered;
-    s->mismatch_shown += v->mismatch_shown;
-    s->repaired += v->repaired;
-    s->match_shown += v->match_shown;
-    s->false_alarms += v->false_alarms;
+#define COUNTER(name) s->name += v->name;
+#include "tools/environments/counters.def"
+#undef COUNTER
     s->capped += v->capped;
     s->over_budget += v->over_budget;
 }

@@ -26,7 +26,7 @@ static void fixture_init(struct fixture *f)
     memset(f, 0, sizeof(*f));
     temp_dir(f->out);
     f->w = tiny_weights(&c, cpu_backend(cpu_isa_best()), 50);
-    assert_ok(optimizer_init(&f->o, f->w, why));
+    assert_ok(optimizer_init_weights(&f->o, f->w, why));
     for (int64_t i = 0; i < f->o.n_params; i++) {
         f->o.m[i] = (float)i;
         f->o.v[i] = -(float)i;
@@ -52,7 +52,7 @@ static void fixture_free(struct fixture *f)
 static enum status read_back(struct fixture *f, int64_t update, struct error *err)
 {
     struct checkpoint_state s = {0};
-    enum status st = checkpoint_read(f->out, update, &s, &f->o, f->w, err);
+    enum status st = checkpoint_read(f->out, update, &s, &f->o, err);
 
     if (!st) {
         assert_int_equal(s.next_example, f->s.next_example);
@@ -73,7 +73,7 @@ static void test_it_comes_back_as_it_was(void **state)
 
     (void)state;
     fixture_init(&f);
-    assert_ok(checkpoint_write(seams_real(), f.out, &f.s, &f.o, f.w, why));
+    assert_ok(checkpoint_write(seams_real(), f.out, &f.s, &f.o, why));
     memset(f.o.m, 0, sizeof(float));
     memset(f.o.v, 0, sizeof(float));
     f.o.m[3] = 0;
@@ -86,7 +86,7 @@ static void test_it_comes_back_as_it_was(void **state)
     assert_ok(file_write_atomic(seams_real(), str_cstr(&path), "x", 1, why));
     assert_int_equal(checkpoint_last(f.out), 12);
     f.s.update = 13;
-    assert_ok(checkpoint_write(seams_real(), f.out, &f.s, &f.o, f.w, why));
+    assert_ok(checkpoint_write(seams_real(), f.out, &f.s, &f.o, why));
     assert_int_equal(checkpoint_last(f.out), 13);
     str_deinit(&path);
     fixture_free(&f);
@@ -123,9 +123,9 @@ static void test_each_damaged_file_is_named(void **state)
     (void)state;
     fixture_init(&f);
     f.s.update = 11;
-    assert_ok(checkpoint_write(seams_real(), f.out, &f.s, &f.o, f.w, why));
+    assert_ok(checkpoint_write(seams_real(), f.out, &f.s, &f.o, why));
     f.s.update = 12;
-    assert_ok(checkpoint_write(seams_real(), f.out, &f.s, &f.o, f.w, why));
+    assert_ok(checkpoint_write(seams_real(), f.out, &f.s, &f.o, why));
     for (int i = 0; i < CHECKPOINT_FILES; i++) {
         long size;
 
@@ -149,7 +149,7 @@ static void test_each_damaged_file_is_named(void **state)
         assert_string_equal(err.where, str_cstr(&path));
         checkpoint_path(&path, f.out, 12);
         folder_remove(str_cstr(&path));
-        assert_ok(checkpoint_write(seams_real(), f.out, &f.s, &f.o, f.w, why));
+        assert_ok(checkpoint_write(seams_real(), f.out, &f.s, &f.o, why));
     }
     assert_int_equal(n_found, 9 * CHECKPOINT_FILES);
     assert_ok(read_back(&f, 12, why));
@@ -167,7 +167,7 @@ static void test_missing_files_and_manifest(void **state)
     (void)state;
     fixture_init(&f);
     for (size_t i = 0; i < ARRAY_LEN(name); i++) {
-        assert_ok(checkpoint_write(seams_real(), f.out, &f.s, &f.o, f.w, why));
+        assert_ok(checkpoint_write(seams_real(), f.out, &f.s, &f.o, why));
         checkpoint_path(&path, f.out, 12);
         str_printf(&path, "/%s", name[i]);
         assert_int_equal(unlink(str_cstr(&path)), 0);
@@ -176,7 +176,7 @@ static void test_missing_files_and_manifest(void **state)
         assert_string_equal(err.where, str_cstr(&path));
         assert_string_equal(err.hint, ""); /* without an older one */
         /* Writing the same update again replaces a damaged checkpoint. */
-        assert_ok(checkpoint_write(seams_real(), f.out, &f.s, &f.o, f.w, why));
+        assert_ok(checkpoint_write(seams_real(), f.out, &f.s, &f.o, why));
         assert_ok(read_back(&f, 12, why));
     }
     str_deinit(&path);
@@ -192,7 +192,7 @@ static void test_prune_keeps_newest_and_best(void **state)
     (void)state;
     fixture_init(&f);
     for (f.s.update = 1; f.s.update <= 6; f.s.update++)
-        assert_ok(checkpoint_write(seams_real(), f.out, &f.s, &f.o, f.w, why));
+        assert_ok(checkpoint_write(seams_real(), f.out, &f.s, &f.o, why));
     checkpoint_prune(f.out, 2, 3);
     list = checkpoint_list(f.out, &n);
     assert_int_equal(n, 3);
@@ -210,6 +210,58 @@ static void test_prune_keeps_newest_and_best(void **state)
     fixture_free(&f);
 }
 
+/* Two matrices and a vector that belong to no model: one of them decays. */
+static void other_params(struct param_set *p)
+{
+    static const struct param param[] = {
+        {"down", 2, 3, true}, {"up", 3, 2, false}, {"s", 1, 4, false}};
+    static const int64_t offset[] = {0, 6, 12, 16};
+
+    *p = (struct param_set){.backend = cpu_backend(cpu_isa_best()), .n = 3};
+    p->param = xcalloc(3, sizeof(*p->param));
+    p->offset = xcalloc(4, sizeof(*p->offset));
+    memcpy(p->param, param, sizeof(param));
+    memcpy(p->offset, offset, sizeof(offset));
+}
+
+static void test_other_parameters_than_a_models(void **state)
+{
+    const struct optimizer_step step = {
+        .lr = 0.5, .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8, .weight_decay = 0.5, .scale = 1};
+    const float grad[16] = {0};
+    struct fixture f;
+    struct param_set params;
+    struct optimizer o, again;
+    struct checkpoint_state s = {0};
+    double norm;
+
+    (void)state;
+    fixture_init(&f);
+    other_params(&params);
+    assert_ok(optimizer_init(&o, &params, why));
+    assert_null(params.param); /* taken over */
+    assert_int_equal(o.n_params, 16);
+    for (int i = 0; i < 16; i++) {
+        assert_true(o.master[i] == 0);
+        o.master[i] = (float)(i + 1);
+    }
+    assert_ok(optimizer_step(&o, NULL, &step, grad, &norm, why));
+    for (int i = 0; i < 16; i++) /* no gradient: only decay moves them, by lr * weight_decay */
+        assert_true(o.master[i] == (float)(i + 1) * (i < 6 ? 0.75f : 1.0f));
+    assert_ok(checkpoint_write(seams_real(), f.out, &f.s, &o, why));
+    other_params(&params);
+    assert_ok(optimizer_init(&again, &params, why));
+    assert_ok(checkpoint_read(f.out, 12, &s, &again, why));
+    assert_memory_equal(o.master, again.master, 16 * sizeof(float));
+    assert_int_equal(again.n_steps, 1);
+    /* The tensors of the model are not in it. */
+    assert_int_not_equal(read_back(&f, 12, NULL), STATUS_OK);
+    checkpoint_state_deinit(&s);
+    optimizer_deinit(&o);
+    optimizer_deinit(&again);
+    fixture_free(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -217,6 +269,7 @@ int main(void)
         cmocka_unit_test(test_each_damaged_file_is_named),
         cmocka_unit_test(test_missing_files_and_manifest),
         cmocka_unit_test(test_prune_keeps_newest_and_best),
+        cmocka_unit_test(test_other_parameters_than_a_models),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

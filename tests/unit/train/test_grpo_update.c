@@ -54,7 +54,7 @@ static void set_up_on(struct fixture *f, const struct backend *b, int32_t n_thre
     memset(f, 0, sizeof(*f));
     assert_ok(pool_new(n_threads, &f->pool, why));
     f->start = tiny_weights(&c, b, 40);
-    assert_ok(optimizer_init(&f->opt, f->start, why));
+    assert_ok(optimizer_init_weights(&f->opt, f->start, why));
     assert_ok(weights_from_flat(f->start, f->opt.master, 1, &f->work, why));
     p.pool = f->pool;
     assert_ok(sharded_pass_new(f->work, &p, &f->pass, why));

@@ -101,6 +101,100 @@ static void test_threads_recomputation_and_sets_agree(void **state)
     }
 }
 
+/* Rank k owns the shards from first_shard[k] up to first_shard[k + 1] (n_ranks + 1): one after
+ * another they add to one gradient. */
+static struct result train_by_ranks(const struct weights *w, const struct sequences *s,
+                                    const int32_t *first_shard, int32_t n_ranks, bool one_gradient)
+{
+    size_t bytes = (size_t)weights_n_params(w) * sizeof(float);
+    struct result r = {.grad = xcalloc(1, bytes),
+                       .logp = xcalloc((size_t)s->n_tokens, sizeof(float)),
+                       .coef = xcalloc((size_t)s->n_tokens, sizeof(float))};
+    float *logp = xcalloc((size_t)s->n_tokens, sizeof(float));
+    uint8_t *right = xcalloc((size_t)s->n, 1);
+    double loss[GRADIENT_SHARDS] = {0};
+    const struct backend *b = weights_backend(w);
+    const struct lane alone = {0};
+    float *grad = b->alloc(b->ctx, bytes);
+
+    for (int64_t i = 0; i < s->n_tokens; i++)
+        r.coef[i] = (float)(i % 7) - 2.0f;
+    b->zero(&alone, grad, bytes);
+    for (int32_t k = 0; k < n_ranks; k++) {
+        const struct sharded_pass_options o = {.max_len = MAX_LEN,
+                                               .training = true,
+                                               .one_gradient = one_gradient,
+                                               .group_rows = 48,
+                                               .first_shard = first_shard[k],
+                                               .n_shards = first_shard[k + 1] - first_shard[k]};
+        struct sharded_pass_output out = {.logp = logp, .right = right};
+        struct sharded_pass *pass = NULL;
+
+        assert_ok(sharded_pass_new(w, &o, &pass, why));
+        assert_ok(sharded_pass_train(pass, w, s, 1.0f, r.coef, &out, grad, why));
+        for (int64_t i = 0; i < s->n_tokens; i++) {
+            assert_true(logp[i] == 0 || r.logp[i] == 0); /* each token is of one rank */
+            r.logp[i] += logp[i];
+        }
+        for (int32_t i = 0; i < GRADIENT_SHARDS; i++) {
+            bool own = i >= first_shard[k] && i < first_shard[k + 1];
+
+            assert_int_equal(out.shard_loss[i] != 0, own);
+            loss[i] += out.shard_loss[i];
+        }
+        sharded_pass_free(pass);
+    }
+    for (int32_t i = 0; i < GRADIENT_SHARDS; i++)
+        r.loss += loss[i];
+    b->download(&alone, r.grad, grad, bytes);
+    b->release(b->ctx, grad);
+    free(logp);
+    free(right);
+    return r;
+}
+
+/* Two and three ranks give the bits of one pass. */
+static void test_ranks_own_whole_shards(void **state)
+{
+    static const int32_t cut[][4] = {{0, 3, GRADIENT_SHARDS}, {0, 1, 5, GRADIENT_SHARDS}};
+    struct model_config c = tiny_config(true);
+    struct weights *w = tiny_weights(&c, fake_device(), 8);
+    struct sequences s = {0};
+    struct result want;
+
+    (void)state;
+    tiny_batch(&s, &c, 31, 30, MAX_LEN);
+    want = train(w, &s, 1, false, false);
+    for (int32_t i = 0; i < 4; i++) {
+        struct result got = train_by_ranks(w, &s, cut[i / 2], 2 + i / 2, i % 2);
+
+        assert_same(w, &s, &want, &got);
+        free_result(&got);
+    }
+    free_result(&want);
+    sequences_deinit(&s);
+    weights_unref(w);
+}
+
+static void test_shards_that_do_not_exist(void **state)
+{
+    static const int32_t bad[][2] = {{-1, 2}, {GRADIENT_SHARDS, 0}, {0, -1}, {5, 4}};
+    struct model_config c = tiny_config(true);
+    struct weights *w = tiny_weights(&c, cpu_backend(cpu_isa_best()), 8);
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        const struct sharded_pass_options o = {
+            .max_len = MAX_LEN, .first_shard = bad[i][0], .n_shards = bad[i][1]};
+        struct sharded_pass *pass = NULL;
+        struct error err = ERROR_INIT;
+
+        assert_int_equal(sharded_pass_new(w, &o, &pass, &err), STATUS_INVALID);
+        assert_null(pass);
+    }
+    weights_unref(w);
+}
+
 static void test_packed_equals_alone(void **state)
 {
     struct model_config c = tiny_config(true);
@@ -226,7 +320,7 @@ static void test_a_failing_optimiser_step_is_an_error(void **state)
     double norm;
 
     (void)state;
-    assert_ok(optimizer_init(&o, w, why));
+    assert_ok(optimizer_init_weights(&o, w, why));
     for (size_t i = 0; i < ARRAY_LEN(ops); i++) {
         struct error err = ERROR_INIT;
 
@@ -283,7 +377,7 @@ static void test_adamw_step(void **state)
     double norm;
 
     (void)state;
-    assert_ok(optimizer_init(&o, w, why));
+    assert_ok(optimizer_init_weights(&o, w, why));
     memcpy(was, o.master, n * sizeof(float));
     grad[0] = 6.0f;  /* of the embedding */
     grad[1] = -8.0f; /* norm 10, scaled 5 */
@@ -320,6 +414,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_threads_recomputation_and_sets_agree),
+        cmocka_unit_test(test_ranks_own_whole_shards),
+        cmocka_unit_test(test_shards_that_do_not_exist),
         cmocka_unit_test(test_packed_equals_alone),
         cmocka_unit_test(test_shortest_sequences),
         cmocka_unit_test(test_too_long_is_refused),

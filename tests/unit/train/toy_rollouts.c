@@ -10,6 +10,7 @@
 #include "models/train/sequences.h"
 #include "models/train/sharded_pass.h"
 #include "runtime/base/hash.h"
+#include "runtime/base/memory.h"
 #include "runtime/base/rng.h"
 
 #define VOCAB 50
@@ -55,6 +56,7 @@ static enum status play_member(struct toy_rollouts *t, struct sharded_pass *pass
                                     .member = m,
                                     .status = failed ? ROLLOUT_OUTSIDE : ROLLOUT_COMPLETED,
                                     .steps = 2,
+                                    .counts = {{.per = 2}},
                                     .calls = 2,
                                     .reward = failed ? (double)NAN : 1};
     uint64_t path = rng_derive(rng_derive((uint64_t)r->update, (uint64_t)(g * 100 + m)),
@@ -91,7 +93,7 @@ static enum status play_member(struct toy_rollouts *t, struct sharded_pass *pass
             out->chain[out->n_chains - 1].step_reward = (double)NAN;
             out->member[out->n_members - 1].reward = (double)NAN;
         }
-        out->member[out->n_members - 1].steps_right += right;
+        out->member[out->n_members - 1].counts[0].of += right;
         out->member[out->n_members - 1].reward *= right;
     }
     return st;
@@ -125,10 +127,15 @@ static enum status play(void *ctx, const struct rollout_request *r, struct rollo
     return st;
 }
 
+static const struct rollout_rate rates[] = {{"steps_right", "right steps", 3, true},
+                                            {"of_nothing", "of nothing", 2, false}};
+
 void toy_rollouts_init(struct toy_rollouts *t)
 {
     memset(t, 0, sizeof(*t));
     t->source.ctx = t;
+    t->source.rate = rates;
+    t->source.n_rates = (int32_t)ARRAY_LEN(rates);
     t->source.play = play;
 }
 
