@@ -31,19 +31,19 @@ struct block {
 
 /* Scores of np pages from page0 on, for the nq queries of the tile's kv head h: chains over D. */
 V16_INLINE void score_pages(const struct attention_job *j, const struct query_tile *t,
-                            struct block *b, int32_t page0, int h, int nq, int np, bool bf16)
+                            struct block *b, int32_t page0, int h, int nq, int np, int form)
 {
     v16 acc[16], scale = v16_set1(j->s->scale);
     const float *query = b->q + h * nq * QUERY_STRIDE;
     float *p = b->p + h * nq * ATTENTION_BLOCK + page0 * KV_PAGE_TOKENS;
-    int64_t at[8];
+    int64_t at[8], D = j->s->head_dim;
 
-    V16_UNROLL for (int i = 0; i < np; i++) at[i] = page_at(j, b->page[page0 + i], t->g + h);
+    V16_UNROLL for (int i = 0; i < np; i++) at[i] = kv_at(j, b->page[page0 + i], t->g + h, form);
     V16_UNROLL for (int i = 0; i < nq * np; i++) acc[i] = v16_zero();
-    for (int64_t d = 0; d < j->s->head_dim; d++) {
+    for (int64_t d = 0; d < D; d++) {
         V16_UNROLL for (int i = 0; i < np; i++)
         {
-            v16 k = load_kv(j->kv->k, at[i] + d * KV_PAGE_TOKENS, bf16);
+            v16 k = load_key(j->kv->k, at[i], D, d, form);
             V16_HOLD(k);
             V16_UNROLL for (int q = 0; q < nq; q++) acc[q * np + i] =
                 v16_fma(v16_set1(query[q * QUERY_STRIDE + d]), k, acc[q * np + i]);
@@ -66,7 +66,7 @@ static void cap_scores(const struct attention_job *j, struct block *b, int32_t n
 }
 
 V16_INLINE void score_block(const struct attention_job *j, const struct query_tile *t,
-                            struct block *b, int nq, int nh, bool bf16)
+                            struct block *b, int nq, int nh, int form)
 {
     int32_t n_pages = (b->most + KV_PAGE_TOKENS - 1) / KV_PAGE_TOKENS;
 
@@ -74,15 +74,15 @@ V16_INLINE void score_block(const struct attention_job *j, const struct query_ti
         int32_t i = b->begin / KV_PAGE_TOKENS;
         if (nq * 8 <= CHAINS)
             for (; i + 8 <= n_pages; i += 8)
-                score_pages(j, t, b, i, h, nq, 8, bf16);
+                score_pages(j, t, b, i, h, nq, 8, form);
         if (nq * 4 <= CHAINS)
             for (; i + 4 <= n_pages; i += 4)
-                score_pages(j, t, b, i, h, nq, 4, bf16);
+                score_pages(j, t, b, i, h, nq, 4, form);
         if (nq * 2 <= CHAINS)
             for (; i + 2 <= n_pages; i += 2)
-                score_pages(j, t, b, i, h, nq, 2, bf16);
+                score_pages(j, t, b, i, h, nq, 2, form);
         for (; i < n_pages; i++)
-            score_pages(j, t, b, i, h, nq, 1, bf16);
+            score_pages(j, t, b, i, h, nq, 1, form);
     }
 }
 
@@ -113,28 +113,28 @@ static void weigh(struct block *b, int32_t q)
  * goes on over keys from .. to-1. `lanes` below 16 only with nv 1: the last, partial vector. */
 V16_INLINE void mix_values(const struct attention_job *j, const struct query_tile *t,
                            struct block *b, int q0, int nq, int h0, int nh, int nv, int32_t d,
-                           int32_t lanes, int32_t from, int32_t to, bool bf16)
+                           int32_t lanes, int32_t from, int32_t to, int form)
 {
     v16 acc[16];
-    int64_t D = j->s->head_dim, head = D * KV_PAGE_TOKENS;
+    int64_t D = j->s->head_dim, head = kv_form_head(D, form);
     const float *p = b->p + q0 * ATTENTION_BLOCK;
     float *o = b->o + q0 * QUERY_STRIDE + d;
 
     V16_UNROLL for (int q = 0; q < nq * nh; q++) V16_UNROLL for (int v = 0; v < nv; v++)
         acc[q * nv + v] = v16_load(o + q * QUERY_STRIDE + v * 16);
     for (int32_t i = from; i < to;) {
-        int64_t at = page_at(j, b->page[i / KV_PAGE_TOKENS], t->g + h0) + d;
-        int32_t stop = (i / KV_PAGE_TOKENS + 1) * KV_PAGE_TOKENS;
-        at += i % KV_PAGE_TOKENS * D;
-        for (stop = stop < to ? stop : to; i < stop; i++, at += D) {
+        int64_t at = kv_at(j, b->page[i / KV_PAGE_TOKENS], t->g + h0, form);
+        int32_t begin = i / KV_PAGE_TOKENS * KV_PAGE_TOKENS, stop = begin + KV_PAGE_TOKENS;
+        for (stop = stop < to ? stop : to; i < stop; i++) {
             V16_UNROLL for (int h = 0; h < nh; h++)
             {
                 v16 value[4];
                 V16_UNROLL for (int v = 0; v < nv; v++)
                 {
-                    value[v] = nv == 1 && lanes < 16
-                                   ? load_kv_n(j->kv->v, at + h * head, bf16, lanes)
-                                   : load_kv(j->kv->v, at + h * head + v * 16, bf16);
+                    value[v] =
+                        nv == 1 && lanes < 16
+                            ? load_value_n(j->kv->v, at + h * head, D, i - begin, d, form, lanes)
+                            : load_value(j->kv->v, at + h * head, D, i - begin, d + v * 16, form);
                     V16_HOLD(value[v]);
                 }
                 V16_UNROLL for (int q = h * nq; q < h * nq + nq; q++)
@@ -152,7 +152,7 @@ V16_INLINE void mix_values(const struct attention_job *j, const struct query_til
 
 V16_INLINE void mix_range(const struct attention_job *j, const struct query_tile *t,
                           struct block *b, int q0, int nq, int h0, int nh, int32_t from, int32_t to,
-                          bool bf16)
+                          int form)
 {
     int32_t D = j->s->head_dim, d = 0;
 
@@ -160,14 +160,14 @@ V16_INLINE void mix_range(const struct attention_job *j, const struct query_tile
         return;
     if (nq * nh * 4 <= CHAINS)
         for (; d + 64 <= D; d += 64)
-            mix_values(j, t, b, q0, nq, h0, nh, 4, d, 16, from, to, bf16);
+            mix_values(j, t, b, q0, nq, h0, nh, 4, d, 16, from, to, form);
     if (nq * nh * 2 <= CHAINS)
         for (; d + 32 <= D; d += 32)
-            mix_values(j, t, b, q0, nq, h0, nh, 2, d, 16, from, to, bf16);
+            mix_values(j, t, b, q0, nq, h0, nh, 2, d, 16, from, to, form);
     for (; d + 16 <= D; d += 16)
-        mix_values(j, t, b, q0, nq, h0, nh, 1, d, 16, from, to, bf16);
+        mix_values(j, t, b, q0, nq, h0, nh, 1, d, 16, from, to, form);
     if (d < D)
-        mix_values(j, t, b, q0, nq, h0, nh, 1, d, D - d, from, to, bf16);
+        mix_values(j, t, b, q0, nq, h0, nh, 1, d, D - d, from, to, form);
 }
 
 /* Keys of query q of a tile alone. */
@@ -175,14 +175,16 @@ static void mix_own(const struct attention_job *j, const struct query_tile *t, s
                     int32_t q, int32_t from, int32_t to)
 {
     if (j->kv->dtype == DTYPE_BF16)
-        mix_range(j, t, b, q, 1, q / t->n, 1, from, to, true);
+        mix_range(j, t, b, q, 1, q / t->n, 1, from, to, KV_FORM_BF16);
+    else if (j->kv->dtype == DTYPE_F32)
+        mix_range(j, t, b, q, 1, q / t->n, 1, from, to, KV_FORM_F32);
     else
-        mix_range(j, t, b, q, 1, q / t->n, 1, from, to, false);
+        mix_range(j, t, b, q, 1, q / t->n, 1, from, to, KV_FORM_Q8);
 }
 
 /* Keys in order: those that a query alone has before the common ones, these, those behind. */
 V16_INLINE void mix_block(const struct attention_job *j, const struct query_tile *t,
-                          struct block *b, int nq, int nh, bool bf16)
+                          struct block *b, int nq, int nh, int form)
 {
     const bool common = b->late < b->least;
 
@@ -191,7 +193,7 @@ V16_INLINE void mix_block(const struct attention_job *j, const struct query_tile
             mix_own(j, t, b, q, b->from[q], common ? b->late : b->keys[q]);
     if (!common)
         return;
-    mix_range(j, t, b, 0, nq, 0, nh, b->late, b->least, bf16);
+    mix_range(j, t, b, 0, nq, 0, nh, b->late, b->least, form);
     for (int32_t q = 0; q < nq * nh; q++)
         if (b->least < b->keys[q])
             mix_own(j, t, b, q, b->least, b->keys[q]);
@@ -272,7 +274,7 @@ static void enter_block(const struct attention_job *j, const struct query_tile *
 }
 
 V16_INLINE void attend(const struct attention_job *j, const struct query_tile *t, int nq, int nh,
-                       bool bf16)
+                       int form)
 {
     struct block b;
     struct running all;
@@ -283,12 +285,12 @@ V16_INLINE void attend(const struct attention_job *j, const struct query_tile *t
     load_queries(j, t, &b);
     for (int32_t base = start; base < last; base += ATTENTION_BLOCK) {
         enter_block(j, t, &b, base);
-        score_block(j, t, &b, nq, nh, bf16);
+        score_block(j, t, &b, nq, nh, form);
         if (j->s->softcap > 0)
             cap_scores(j, &b, nq * nh);
         for (int32_t q = 0; q < nq * nh; q++)
             weigh(&b, q);
-        mix_block(j, t, &b, nq, nh, bf16);
+        mix_block(j, t, &b, nq, nh, form);
         for (int32_t q = 0; q < nq * nh; q++)
             if (b.from[q] < b.keys[q])
                 merge(j, &all, &b, q, t->first[q] >= base);
@@ -300,9 +302,11 @@ V16_INLINE void attend(const struct attention_job *j, const struct query_tile *t
     static void attend_##nq##x##nh(const struct attention_job *j, const struct query_tile *t)      \
     {                                                                                              \
         if (j->kv->dtype == DTYPE_BF16)                                                            \
-            attend(j, t, nq, nh, true);                                                            \
+            attend(j, t, nq, nh, KV_FORM_BF16);                                                    \
+        else if (j->kv->dtype == DTYPE_F32)                                                        \
+            attend(j, t, nq, nh, KV_FORM_F32);                                                     \
         else                                                                                       \
-            attend(j, t, nq, nh, false);                                                           \
+            attend(j, t, nq, nh, KV_FORM_Q8);                                                      \
     }
 ATTEND(1, 1)
 ATTEND(1, 2)

@@ -31,13 +31,14 @@ struct back {
     int32_t padded;             /* D to whole vectors */
     int32_t base;               /* position of the first key at hand */
     int32_t n_keys[BACK_PAGES]; /* of each page at hand: those that some query sees */
-    int64_t at[BACK_PAGES];     /* the pages at hand, in a pool */
+    int64_t at[BACK_PAGES];     /* the pages at hand, in a pool of gradients */
+    int64_t kv_at[BACK_PAGES];  /* and in that of keys or values */
 };
 
 /* Page i at hand as f32, with zeros for keys that no query sees. */
 static void load_page(const struct attention_job *j, struct back *b, int32_t i)
 {
-    bool bf16 = j->kv->dtype == DTYPE_BF16;
+    int form = kv_form_of(j->kv->dtype);
     int32_t D = j->s->head_dim, n = b->n_keys[i];
     float *k = b->k + i * PAGE_FLOATS, *k_turned = b->k_turned + i * PAGE_FLOATS;
     float *v_turned = b->v_turned + i * PAGE_FLOATS;
@@ -45,14 +46,14 @@ static void load_page(const struct attention_job *j, struct back *b, int32_t i)
 
     for (int32_t d = 0; d < b->padded; d += 16) {
         for (int x = 0; x < 16; x++) {
-            t[x] = d + x < D ? load_kv_n(j->kv->k, b->at[i] + (d + x) * 16, bf16, n) : v16_zero();
+            t[x] = d + x < D ? load_key_n(j->kv->k, b->kv_at[i], D, d + x, form, n) : v16_zero();
             v16_store(k + (d + x) * 16, t[x]);
         }
         v16_transpose(t);
         for (int x = 0; x < 16; x++)
             v16_store(k_turned + x * b->padded + d, t[x]);
         for (int x = 0; x < 16; x++)
-            t[x] = x < n ? load_kv_n(j->kv->v, b->at[i] + x * D + d, bf16, D - d) : v16_zero();
+            t[x] = x < n ? load_value_n(j->kv->v, b->kv_at[i], D, x, d, form, D - d) : v16_zero();
         v16_transpose(t);
         for (int x = 0; x < 16; x++)
             v16_store(v_turned + (d + x) * 16, t[x]);
@@ -281,6 +282,8 @@ V16_INLINE void back(const struct attention_job *j, const struct query_tile *t, 
         for (int32_t i = 0; i < BACK_PAGES && i * KV_PAGE_TOKENS < left; i++) {
             int32_t n = left - i * KV_PAGE_TOKENS;
             b.at[i] = page_at(j, t->page[b.base / KV_PAGE_TOKENS + i], t->g);
+            b.kv_at[i] =
+                kv_at(j, t->page[b.base / KV_PAGE_TOKENS + i], t->g, kv_form_of(j->kv->dtype));
             b.n_keys[i] = n < KV_PAGE_TOKENS ? n : KV_PAGE_TOKENS;
         }
         if (BACK_PAGES == 2 && left > KV_PAGE_TOKENS) {

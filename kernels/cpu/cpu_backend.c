@@ -12,6 +12,7 @@
 #endif
 
 #include "kernels/cpu/cpu_host.h"
+#include "kernels/cpu/cpu_kv_form.h"
 #include "runtime/base/memory.h"
 
 extern const struct backend cpu_plain_backend;
@@ -106,7 +107,10 @@ enum status cpu_sync(const struct lane *l, struct error *err)
 
 size_t cpu_kv_half_bytes(int32_t n_kv_heads, int32_t head_dim, enum dtype dtype)
 {
-    if (dtype != DTYPE_F32 && dtype != DTYPE_BF16)
+    int form = kv_form_of(dtype);
+
+    if (form == KV_FORM_NONE)
         return 0;
-    return (size_t)n_kv_heads * (size_t)head_dim * KV_PAGE_TOKENS * dtype_size(dtype);
+    return (size_t)n_kv_heads * (size_t)kv_form_head(head_dim, form) *
+           (form == KV_FORM_Q8 ? 1 : dtype_size(dtype));
 }

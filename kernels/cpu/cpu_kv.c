@@ -2,6 +2,10 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <float.h>
+#include <math.h>
+
+#include "kernels/cpu/cpu_kv_form.h"
 #include "kernels/cpu/cpu_ops.h"
 
 struct kv_job {
@@ -25,11 +29,57 @@ static void kv_place(const struct kv_job *j, int64_t row, int32_t g, int64_t *k_
     *v_at = head + (int64_t)(pos % KV_PAGE_TOKENS) * j->s->head_dim;
 }
 
+/* A block of n values of one position: codes `step` apart, and their scale. */
+static void write_block(const float *x, int64_t n, int64_t step, int8_t *codes, float *scale)
+{
+    const float shift = 0x1.8p23f; /* added and taken away: to the nearest, ties to even */
+    float most = 0.0f, inverse;
+    bool finite = true;
+
+    for (int64_t i = 0; i < n; i++) {
+        float size = fabsf(x[i]);
+
+        finite = finite && size <= FLT_MAX;
+        most = size > most ? size : most;
+    }
+    *scale = most / 127.0f;
+    if (*scale < FLT_MIN)
+        *scale = 0.0f;
+    inverse = *scale > 0.0f ? 1.0f / *scale : 0.0f;
+    for (int64_t i = 0; i < n; i++)
+        codes[i * step] = finite ? (int8_t)(x[i] * inverse + shift - shift) : 0;
+    if (!finite)
+        *scale = NAN;
+}
+
+static void write_q8(const struct kv_job *j, int64_t row, int32_t g, const float *k, const float *v)
+{
+    int64_t D = j->s->head_dim, pos = j->r->pos[row];
+    int64_t page = j->r->page[j->r->seq[row]][pos / KV_PAGE_TOKENS];
+    int64_t head = (page * j->s->n_kv_heads + g) * kv_form_head(D, KV_FORM_Q8);
+    int8_t *keys = (int8_t *)j->kv->k + head, *values = (int8_t *)j->kv->v + head;
+    float *k_scales = (float *)(void *)(keys + D * KV_PAGE_TOKENS);
+    float *v_scales = (float *)(void *)(values + D * KV_PAGE_TOKENS);
+
+    pos %= KV_PAGE_TOKENS;
+    for (int64_t d = 0; d < D; d += KV_Q8_BLOCK) {
+        int64_t n = D - d < KV_Q8_BLOCK ? D - d : KV_Q8_BLOCK;
+        int64_t scale = d / KV_Q8_BLOCK * KV_PAGE_TOKENS + pos;
+
+        write_block(k + d, n, KV_PAGE_TOKENS, keys + d * KV_PAGE_TOKENS + pos, k_scales + scale);
+        write_block(v + d, n, 1, values + pos * D + d, v_scales + scale);
+    }
+}
+
 static void write_head(const struct kv_job *j, int64_t row, int32_t g)
 {
     int64_t D = j->s->head_dim, from = (row * j->s->n_kv_heads + g) * D, k_at, v_at;
     const float *k = j->k + from, *v = j->v + from;
 
+    if (j->kv->dtype == DTYPE_Q8_0) {
+        write_q8(j, row, g, k, v);
+        return;
+    }
     kv_place(j, row, g, &k_at, &v_at);
     if (j->kv->dtype == DTYPE_F32) {
         float *pk = (float *)j->kv->k + k_at, *pv = (float *)j->kv->v + v_at;

@@ -11,6 +11,7 @@
 #ifndef TROUPE_KERNELS_CPU_CPU_QUERY_H
 #define TROUPE_KERNELS_CPU_CPU_QUERY_H
 
+#include "kernels/cpu/cpu_kv_form.h"
 #include "kernels/cpu/cpu_ops.h"
 
 enum {
@@ -64,21 +65,68 @@ V16_INLINE int32_t first_of_tile(const struct query_tile *t)
     return first;
 }
 
-/* Element offset of kv head g of a page, keys and values alike. */
+/* Element offset of kv head g of a page of gradients, keys and values alike. */
 V16_INLINE int64_t page_at(const struct attention_job *j, int64_t page, int32_t g)
 {
     return (page * j->s->n_kv_heads + g) * j->s->head_dim * KV_PAGE_TOKENS;
 }
 
-V16_INLINE v16 load_kv(const void *p, int64_t at, bool bf16)
+/* The same of keys or of values: elements, of q8 bytes. */
+V16_INLINE int64_t kv_at(const struct attention_job *j, int64_t page, int32_t g, int form)
 {
-    return bf16 ? v16_load_bf16((const uint16_t *)p + at) : v16_load((const float *)p + at);
+    return (page * j->s->n_kv_heads + g) * kv_form_head(j->s->head_dim, form);
 }
 
-V16_INLINE v16 load_kv_n(const void *p, int64_t at, bool bf16, int32_t n)
+V16_INLINE v16 load_q8(const void *p, int64_t head, int64_t at)
 {
-    return bf16 ? v16_load_bf16_n((const uint16_t *)p + at, n)
-                : v16_load_n((const float *)p + at, n);
+    return v16_load_s8((const int8_t *)p + head + at);
+}
+
+V16_INLINE const float *q8_scales(const void *p, int64_t head, int64_t D, int64_t d)
+{
+    const char *scales = (const char *)p + head + D * KV_PAGE_TOKENS;
+    return (const float *)(const void *)scales + d / KV_Q8_BLOCK * KV_PAGE_TOKENS;
+}
+
+/* Element d of the 16 keys of a page's head. */
+V16_INLINE v16 load_key(const void *p, int64_t head, int64_t D, int64_t d, int form)
+{
+    int64_t at = d * KV_PAGE_TOKENS;
+    if (form == KV_FORM_Q8)
+        return v16_mul(load_q8(p, head, at), v16_load(q8_scales(p, head, D, d)));
+    return form == KV_FORM_BF16 ? v16_load_bf16((const uint16_t *)p + head + at)
+                                : v16_load((const float *)p + head + at);
+}
+
+/* Of the first n keys; zeros behind. */
+V16_INLINE v16 load_key_n(const void *p, int64_t head, int64_t D, int64_t d, int form, int32_t n)
+{
+    int64_t at = d * KV_PAGE_TOKENS;
+    if (form == KV_FORM_Q8)
+        return v16_keep(load_key(p, head, D, d, form), n, 0.0f);
+    return form == KV_FORM_BF16 ? v16_load_bf16_n((const uint16_t *)p + head + at, n)
+                                : v16_load_n((const float *)p + head + at, n);
+}
+
+/* Elements d .. d+15 of value i of a page's head. */
+V16_INLINE v16 load_value(const void *p, int64_t head, int64_t D, int64_t i, int64_t d, int form)
+{
+    int64_t at = i * D + d;
+    if (form == KV_FORM_Q8)
+        return v16_mul(load_q8(p, head, at), v16_set1(q8_scales(p, head, D, d)[i]));
+    return form == KV_FORM_BF16 ? v16_load_bf16((const uint16_t *)p + head + at)
+                                : v16_load((const float *)p + head + at);
+}
+
+/* The last n of a head, with zeros behind. Codes are followed by scales, so 16 may be read. */
+V16_INLINE v16 load_value_n(const void *p, int64_t head, int64_t D, int64_t i, int64_t d, int form,
+                            int32_t n)
+{
+    int64_t at = i * D + d;
+    if (form == KV_FORM_Q8)
+        return v16_keep(load_value(p, head, D, i, d, form), n, 0.0f);
+    return form == KV_FORM_BF16 ? v16_load_bf16_n((const uint16_t *)p + head + at, n)
+                                : v16_load_n((const float *)p + head + at, n);
 }
 
 #endif

@@ -75,6 +75,13 @@ V16_INLINE v16 v16_load_bf16(const uint16_t *p)
                     v16_widen8(_mm_loadu_si128((const __m128i_u *)(p + 8))));
 }
 
+V16_INLINE v16 v16_load_s8(const int8_t *p)
+{
+    __m128i v = _mm_loadu_si128((const __m128i_u *)p);
+    return v16_pair(_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(v)),
+                    _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_srli_si128(v, 8))));
+}
+
 V16_INLINE v16 v16_load_bf16_n(const uint16_t *p, int32_t n)
 {
     uint16_t h[16] = {0};

@@ -61,6 +61,11 @@ V16_INLINE v16 v16_load_bf16(const uint16_t *p)
     return v16_widen(_mm256_loadu_si256((const __m256i_u *)p));
 }
 
+V16_INLINE v16 v16_load_s8(const int8_t *p)
+{
+    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i_u *)p)));
+}
+
 V16_INLINE v16 v16_load_bf16_n(const uint16_t *p, int32_t n)
 {
     return v16_widen(_mm256_maskz_loadu_epi16(v16_mask(n), p));

@@ -73,6 +73,13 @@ V16_INLINE v16 v16_load_bf16_n(const uint16_t *p, int32_t n)
     return y;
 }
 
+V16_INLINE v16 v16_load_s8(const int8_t *p)
+{
+    v16 y;
+    V16_EACH((float)p[i]);
+    return y;
+}
+
 /* Lanes that are whole numbers from -128 to 127; others give any value. */
 V16_INLINE void v16_store_s8(int8_t *p, v16 v)
 {

@@ -58,6 +58,8 @@ void mcp_config_free(struct mcp_config *c)
 
 /* ---- stamps */
 
+/* The time of the change of the inode: a file that could not be read and then gets other rights, or
+ * that keeps its old time (cp -p), counts as changed too. */
 static void take_stamp(struct stamp *s)
 {
     struct stat info;
@@ -67,8 +69,8 @@ static void take_stamp(struct stamp *s)
         return;
     s->inode = (int64_t)info.st_ino;
     s->size = (int64_t)info.st_size;
-    s->sec = (int64_t)info.st_mtim.tv_sec;
-    s->nsec = (int64_t)info.st_mtim.tv_nsec;
+    s->sec = (int64_t)info.st_ctim.tv_sec;
+    s->nsec = (int64_t)info.st_ctim.tv_nsec;
 }
 
 static void watch(struct mcp_config *c, const char *path)
@@ -431,17 +433,19 @@ enum status mcp_config_reload(struct mcp_config *old, struct mcp_config **out, s
                                    .user_json = old->path[USER_JSON],
                                    .workspace = old->workspace,
                                    .inputs = old->inputs};
-    struct mcp_config *c = mcp_config_load(&o);
-    enum status st = c->broken.status;
+    struct mcp_config *c;
+    enum status st;
 
+    for (size_t i = 0; i < old->n_stamps; i++) /* before they are read: as in open_file */
+        take_stamp(&old->stamp[i]);
+    c = mcp_config_load(&o);
+    st = c->broken.status;
     if (!st) {
         *out = c;
         return STATUS_OK;
     }
     if (err)
         *err = c->broken;
-    for (size_t i = 0; i < old->n_stamps; i++)
-        take_stamp(&old->stamp[i]);
     mcp_config_free(c);
     return st;
 }

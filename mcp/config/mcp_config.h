@@ -58,7 +58,8 @@ bool mcp_config_section(const struct mcp_config *c, size_t i, const struct yaml 
  * or two asks. */
 bool mcp_config_is_stale(const struct mcp_config *c);
 /* Reads the files again. STATUS_CONFIG: a file is not valid now (perhaps half written); *out is
- * not set, and the old configuration stays in use, no longer stale until the next change. */
+ * not set, and the old configuration stays in use, no longer stale until the next change: the same
+ * holds if the caller does not want what was read. */
 MUST_CHECK enum status mcp_config_reload(struct mcp_config *old, struct mcp_config **out,
                                          struct error *err);
 enum mcp_change {

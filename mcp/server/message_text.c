@@ -18,3 +18,15 @@ struct json_view message_part(const struct str *written)
 {
     return str_ok(written) && written->len > 0 ? json_view_str(written) : JSON_VIEW_NONE;
 }
+
+void message_queue_drop(struct str *queue, size_t *sent)
+{
+    size_t rest = queue->len - *sent;
+
+    if (*sent <= rest)
+        return;
+    memmove(queue->data, queue->data + *sent, rest);
+    queue->len = rest;
+    queue->data[rest] = '\0';
+    *sent = 0;
+}

@@ -1,4 +1,5 @@
-/* message_text.h - texts of messages: what was written, also if memory ran out.
+/* message_text.h - texts of messages: what was written, also if memory ran out, and what of them is
+ * sent already.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -11,5 +12,8 @@
 struct json_view message_text(const struct str *written);
 /* A part of one; without memory, or if nothing was written: none. Lent. */
 struct json_view message_part(const struct str *written);
+/* Drops what is sent of a queue, its first *sent bytes, once it is more than the rest: a queue that
+ * is never empty stays in proportion to what waits in it. */
+void message_queue_drop(struct str *queue, size_t *sent);
 
 #endif

@@ -12,6 +12,7 @@
 
 #include "mcp/server/mcp_modern.h"
 #include "mcp/server/mcp_session.h"
+#include "mcp/server/message_text.h"
 #include "runtime/base/memory.h"
 #include "runtime/loop/loop.h"
 
@@ -160,6 +161,7 @@ static bool write_queue(struct mcp_stdio *c)
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+            message_queue_drop(&c->queue, &c->written);
             wait_writable(c);
             return false;
         }

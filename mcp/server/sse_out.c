@@ -55,8 +55,10 @@ static void flush(struct sse_out *o)
         size_t n = o->queue.len - o->written;
 
         n = n < SLICE ? n : SLICE;
-        if (!http_call_write(o->http, str_cstr(&o->queue) + o->written, n))
+        if (!http_call_write(o->http, str_cstr(&o->queue) + o->written, n)) {
+            message_queue_drop(&o->queue, &o->written);
             return; /* on_drain follows */
+        }
         o->written += n;
     }
     str_deinit(&o->queue); /* an idle stream keeps no memory */

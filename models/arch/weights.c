@@ -31,6 +31,7 @@ enum status weights_new(const struct backend *b, const struct arch *a, const str
 
     pthread_mutex_init(&w->lock, NULL);
     atomic_init(&w->refs, 1);
+    w->kv_dtype = DTYPE_N;
     w->backend = b;
     w->arch = a;
     w->config = *c;
@@ -214,6 +215,7 @@ enum status weights_from_flat(const struct weights *like, const float *flat, int
         at += weights_rows_bytes(w, i);
     }
     w->owns_all_rows = true;
+    w->kv_dtype = like->kv_dtype;
     st = weights_set_flat(w, &alone, flat, version, err);
     if (st)
         goto fail;
@@ -336,6 +338,8 @@ enum dtype weights_kv_dtype(const struct weights *w)
 {
     int32_t head = w->arch->head(&w->config);
 
+    if (w->kv_dtype != DTYPE_N)
+        return w->kv_dtype;
     return weights_at(w, head)->m.dtype == DTYPE_F32 ? DTYPE_F32 : DTYPE_BF16;
 }
 
@@ -350,6 +354,16 @@ int32_t weights_rounded_inputs(const struct weights *w)
             widest = t->m.n_in;
     }
     return widest;
+}
+
+void weights_set_kv_dtype(struct weights *w, enum dtype t)
+{
+    w->kv_dtype = t;
+}
+
+bool weights_kv_is_asked(const struct weights *w)
+{
+    return w->kv_dtype != DTYPE_N;
 }
 
 const struct backend *weights_backend(const struct weights *w)

@@ -90,6 +90,10 @@ void weights_copy_flat(const struct weights *w, const struct lane *l, float *fla
 /* The type that keys and values are rounded to by default, in the engine and in training alike, so
  * that their log-probs agree: float for float weights, else bf16. */
 enum dtype weights_kv_dtype(const struct weights *w);
+/* Another type than the default, of w and of all versions made from it (DTYPE_N: the default).
+ * Before w is shared. */
+void weights_set_kv_dtype(struct weights *w, enum dtype t);
+bool weights_kv_is_asked(const struct weights *w); /* it was set */
 
 /* Inputs of the widest product with quantised weights; 0: there is none. */
 int32_t weights_rounded_inputs(const struct weights *w);

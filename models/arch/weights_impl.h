@@ -17,6 +17,7 @@ struct weights {
     const struct arch *arch;
     struct model_config config;
     int64_t version;
+    enum dtype kv_dtype; /* asked for; DTYPE_N: the default */
     int32_t n;
     struct weight_tensor *tensor; /* (n) */
     struct arch_tensor *shape;    /* (n) names live here */

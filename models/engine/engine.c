@@ -120,6 +120,8 @@ static enum status build(struct engine *e, const struct engine_options *asked, s
         st = engine_source_texts(&e->source, &o, err);
     if (!st)
         st = engine_source_weights(&e->source, &o, &e->weights, err);
+    if (!st && !asked->weights)
+        weights_set_kv_dtype(e->weights, asked->kv_dtype);
     if (!st)
         st = pool_new(o.n_threads, &e->pool, err);
     if (!st)

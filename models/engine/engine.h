@@ -31,7 +31,7 @@ struct engine_options {
     int32_t prefill_chunk;   /* default 256 */
     int32_t context;         /* 0: the model's, at most what fits */
     enum dtype weight_dtype; /* DTYPE_N: as stored */
-    enum dtype kv_dtype;     /* DTYPE_N: f32 for fp32 weights, else bf16 */
+    enum dtype kv_dtype;     /* f32, bf16 or q8_0; DTYPE_N: f32 for fp32 weights, else bf16 */
     bool no_prefix_cache;
     const struct weights_cache *cache; /* of packed weights; NULL: none */
     int64_t memory_bytes;              /* limit of the plan; 0: the available memory */

@@ -42,6 +42,23 @@ static enum status check_ids(const struct model_config *c, const char *name, str
     return st;
 }
 
+static enum status check_window(const struct model_config *c, const char *name, struct error *err)
+{
+    enum status st = check_range(name, "sliding_window", c->window, 0, INT32_MAX, err);
+
+    if (st == STATUS_OK)
+        st = check_range(name, "sliding_window_pattern", c->window_pattern, 0, MAX_LAYERS, err);
+    if (st)
+        return st;
+    if (c->window_rope_theta != 0 && !(c->window_rope_theta > 1 && c->window_rope_theta <= 1e12))
+        return error_set(err, STATUS_INVALID, "%s: the rope_theta of windows, %g, must be above 1",
+                         name, c->window_rope_theta);
+    if (!(c->attention_scale >= 0 && c->attention_scale <= 1e6f))
+        return error_set(err, STATUS_INVALID,
+                         "%s: the scale of the scores is not between 0 and 1e6", name);
+    return STATUS_OK;
+}
+
 enum status model_config_check(const struct model_config *c, const char *name, struct error *err)
 {
     const struct {
@@ -85,7 +102,9 @@ enum status model_config_check(const struct model_config *c, const char *name, s
     if (!(c->attention_softcap >= 0 && c->attention_softcap <= 1e6f && c->logit_softcap >= 0 &&
           c->logit_softcap <= 1e6f))
         return error_set(err, STATUS_INVALID, "%s: a soft cap is not between 0 and 1e6", name);
-    st = rope_scaling_check(c, name, err);
+    st = check_window(c, name, err);
+    if (st == STATUS_OK)
+        st = rope_scaling_check(c, name, err);
     if (st)
         return st;
     return check_ids(c, name, err);

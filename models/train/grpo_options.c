@@ -109,6 +109,9 @@ void grpo_fix_options(const struct grpo_options *o, const struct weights *start,
     fixed_init(f);
     sha256_hex(weights_hash(start), hex);
     fixed_put(f, "model", "initial model (--model)", jv_string(hex));
+    if (weights_kv_is_asked(start))
+        fixed_put(f, "kv_type", "type of keys and values (--kv-type)",
+                  jv_string(dtype_name(weights_kv_dtype(start))));
     if (o->tokenizer)
         fixed_put(f, "tokenizer", "tokenizer of the model (--model)", jv_string(o->tokenizer));
     fixed_put(f, "task", "task (--env, --faults, --profile, --no-budget)",

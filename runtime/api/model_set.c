@@ -121,6 +121,10 @@ enum status model_engine_options(const struct model_options *o, const char *name
         out->weight_dtype = DTYPE_F32;
     else if (is(o->weight_type, "bf16"))
         out->weight_dtype = DTYPE_BF16;
+    if (is(o->kv_type, "q8"))
+        out->kv_dtype = DTYPE_Q8_0;
+    else if (o->kv_type && !is(o->kv_type, "auto"))
+        out->kv_dtype = dtype_find(o->kv_type);
     return STATUS_OK;
 }
 

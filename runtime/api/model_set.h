@@ -20,6 +20,7 @@ struct model_options {
     const char *device;      /* "cpu" */
     const char *cpu_isa;     /* "best", "plain", "avx2", "avx512" */
     const char *weight_type; /* "stored", "f32", "bf16" */
+    const char *kv_type;     /* "auto", "f32", "bf16", "q8" */
     int32_t n_threads, context;
     int64_t kv_bytes;
     const struct remote_specs *remote; /* the section `models:`; NULL: none */

@@ -102,27 +102,42 @@ static void change(struct troupe_mcp *m, struct mcp_server_spec *now, const char
     }
 }
 
-/* A file that is not valid now stays out, the servers of before stay in. */
+/* The files, with the views and the durability of the audit that they set. */
+static enum status read_again(struct troupe_mcp *m, struct mcp_config **now, struct error *err)
+{
+    enum store_durability durability;
+    struct hub_views *views = NULL;
+    enum status st = mcp_config_reload(m->config, now, err);
+
+    if (st)
+        return st;
+    st = read_views(*now, &views, err);
+    if (!st)
+        st = mcp_audit_read(*now, &durability, err);
+    if (st) {
+        hub_views_free(views);
+        mcp_config_free(*now);
+        return st;
+    }
+    m->views = views;
+    m->audit.durability = durability;
+    return STATUS_OK;
+}
+
+/* If a file is not valid now, nothing changes. */
 static void reload(struct troupe_mcp *m)
 {
     struct mcp_config *now, *old = m->config;
-    struct hub_views *views, *old_views = m->views;
+    struct hub_views *old_views = m->views;
     struct error err = ERROR_INIT;
 
-    if (mcp_config_reload(old, &now, &err)) {
-        log_write(m->t->log, LOG_WARN, "%s%s%s", err.where, err.where[0] ? ": " : "", err.message);
+    if (read_again(m, &now, &err)) {
+        log_write(m->t->log, LOG_WARN, "%s%s%s; the configuration of before stays", err.where,
+                  err.where[0] ? ": " : "", err.message);
         return;
     }
-    if (read_views(now, &views, &err)) {
-        log_write(m->t->log, LOG_WARN, "%s: %s; the views of before stay", err.where, err.message);
-    } else {
-        m->views = views;
-        hub_set_views(m->hub, views);
-        hub_views_free(old_views);
-    }
-    error_clear(&err);
-    if (mcp_audit_read(now, &m->audit.durability, &err))
-        log_write(m->t->log, LOG_WARN, "%s: %s", err.where, err.message);
+    hub_set_views(m->hub, m->views);
+    hub_views_free(old_views);
     m->config = now;
     log_notes(m);
     for (size_t i = 0; i < mcp_config_size(old); i++) {

@@ -415,4 +415,5 @@ const enum option_id grpo_job_options[] = {OPT_ENV,
                                            OPT_KV_MEMORY,
                                            OPT_CONTEXT,
                                            OPT_WEIGHT_TYPE,
+                                           OPT_KV_TYPE,
                                            OPT_END};

@@ -32,6 +32,7 @@ struct model_options app_model_options(const struct app *a)
     return (struct model_options){.device = option_text(o, OPT_DEVICE),
                                   .cpu_isa = option_text(o, OPT_CPU_ISA),
                                   .weight_type = option_text(o, OPT_WEIGHT_TYPE),
+                                  .kv_type = option_text(o, OPT_KV_TYPE),
                                   .n_threads = (int32_t)option_int(o, OPT_THREADS),
                                   .context = (int32_t)option_int(o, OPT_CONTEXT),
                                   .kv_bytes = option_int(o, OPT_KV_MEMORY),

@@ -109,6 +109,8 @@ static enum status from_nothing(struct app *a, struct tokenizer **tokenizer,
     if (!st)
         st = weights_init(eo.backend, arch_find(c.architecture), &c,
                           option_seed(a->options, OPT_SEED), weights, err);
+    if (!st)
+        weights_set_kv_dtype(*weights, eo.kv_dtype);
     str_deinit(&text);
     return st;
 }
@@ -141,6 +143,8 @@ static enum status from_model(struct app *a, const char *model, struct tokenizer
     if (!st)
         st = weights_load(eo.backend, arch_find(c.architecture), &c, tensors, DTYPE_F32, weights,
                           err);
+    if (!st)
+        weights_set_kv_dtype(*weights, eo.kv_dtype);
     model_source_close(files);
     return st;
 }

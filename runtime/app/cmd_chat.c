@@ -119,10 +119,10 @@ static int chat_main(void *app)
 }
 
 static const enum option_id chat_options[] = {
-    OPT_MODEL,      OPT_TOOLS,        OPT_SYSTEM,       OPT_CHAT_RESUME, OPT_TEMPERATURE,
-    OPT_MAX_TOKENS, OPT_SEED,         OPT_ROOT,         OPT_DEVICE,      OPT_THREADS,
-    OPT_KV_MEMORY,  OPT_CONTEXT,      OPT_CPU_ISA,      OPT_WEIGHT_TYPE, OPT_TRUST_PROJECT,
-    OPT_OTLP_URL,   OPT_OTLP_HEADERS, OPT_OTLP_CONTENT, OPT_END};
+    OPT_MODEL,         OPT_TOOLS,    OPT_SYSTEM,       OPT_CHAT_RESUME,  OPT_TEMPERATURE,
+    OPT_MAX_TOKENS,    OPT_SEED,     OPT_ROOT,         OPT_DEVICE,       OPT_THREADS,
+    OPT_KV_MEMORY,     OPT_CONTEXT,  OPT_CPU_ISA,      OPT_WEIGHT_TYPE,  OPT_KV_TYPE,
+    OPT_TRUST_PROJECT, OPT_OTLP_URL, OPT_OTLP_HEADERS, OPT_OTLP_CONTENT, OPT_END};
 const struct command_spec cmd_chat = {
     "chat",
     "models",

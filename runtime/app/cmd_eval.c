@@ -157,10 +157,10 @@ enum status app_resume_eval(struct app *a, const char *uuid, const struct json *
 }
 
 static const enum option_id eval_options[] = {
-    OPT_TRUST_PROJECT, OPT_MODEL,  OPT_HORIZON, OPT_EPISODES,  OPT_NOISE,   OPT_PROFILE,
-    OPT_TEMPERATURE,   OPT_FAULTS, OPT_ABLATE,  OPT_EXPERT,    OPT_VOTE,    OPT_SEED,
-    OPT_IN_FLIGHT,     OPT_DEVICE, OPT_THREADS, OPT_KV_MEMORY, OPT_CONTEXT, OPT_CPU_ISA,
-    OPT_WEIGHT_TYPE,   OPT_VAR,    OPT_TIMEOUT, OPT_ROOT,      OPT_END};
+    OPT_TRUST_PROJECT, OPT_MODEL,   OPT_HORIZON, OPT_EPISODES,  OPT_NOISE,   OPT_PROFILE,
+    OPT_TEMPERATURE,   OPT_FAULTS,  OPT_ABLATE,  OPT_EXPERT,    OPT_VOTE,    OPT_SEED,
+    OPT_IN_FLIGHT,     OPT_DEVICE,  OPT_THREADS, OPT_KV_MEMORY, OPT_CONTEXT, OPT_CPU_ISA,
+    OPT_WEIGHT_TYPE,   OPT_KV_TYPE, OPT_VAR,     OPT_TIMEOUT,   OPT_ROOT,    OPT_END};
 const struct command_spec cmd_eval = {
     "eval",
     "learn",

@@ -317,7 +317,7 @@ static const enum option_id generate_options[] = {OPT_MODEL,      OPT_PROMPT,
                                                   OPT_DEVICE,     OPT_THREADS,
                                                   OPT_KV_MEMORY,  OPT_CONTEXT,
                                                   OPT_CPU_ISA,    OPT_WEIGHT_TYPE,
-                                                  OPT_END};
+                                                  OPT_KV_TYPE,    OPT_END};
 const struct command_spec cmd_generate = {
     "generate",
     "models",

@@ -144,8 +144,8 @@ static int serve_main(void *app)
 }
 
 static const enum option_id serve_options[] = {
-    OPT_VIEW,      OPT_TRUST_PROJECT, OPT_ROOT,    OPT_DEVICE,      OPT_THREADS,
-    OPT_KV_MEMORY, OPT_CONTEXT,       OPT_CPU_ISA, OPT_WEIGHT_TYPE, OPT_END};
+    OPT_VIEW,    OPT_TRUST_PROJECT, OPT_ROOT,        OPT_DEVICE,  OPT_THREADS, OPT_KV_MEMORY,
+    OPT_CONTEXT, OPT_CPU_ISA,       OPT_WEIGHT_TYPE, OPT_KV_TYPE, OPT_END};
 const struct command_spec cmd_mcp_serve = {
     "mcp serve",
     "tools",

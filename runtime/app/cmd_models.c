@@ -316,8 +316,8 @@ static int show_main(void *app)
     return code;
 }
 
-static const enum option_id show_options[] = {OPT_KV_MEMORY, OPT_CONTEXT, OPT_WEIGHT_TYPE,
-                                              OPT_CPU_ISA,   OPT_DEVICE,  OPT_END};
+static const enum option_id show_options[] = {
+    OPT_KV_MEMORY, OPT_CONTEXT, OPT_WEIGHT_TYPE, OPT_KV_TYPE, OPT_CPU_ISA, OPT_DEVICE, OPT_END};
 const struct command_spec cmd_models_show = {
     "models show",
     "models",

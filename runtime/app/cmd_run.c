@@ -72,10 +72,10 @@ static int run_main(void *app)
 }
 
 static const enum option_id run_options[] = {
-    OPT_VAR,          OPT_MODEL,        OPT_SEED,        OPT_STREAM,        OPT_DETACH,
-    OPT_TIMEOUT,      OPT_ROOT,         OPT_DEVICE,      OPT_THREADS,       OPT_KV_MEMORY,
-    OPT_CONTEXT,      OPT_CPU_ISA,      OPT_WEIGHT_TYPE, OPT_TRUST_PROJECT, OPT_OTLP_URL,
-    OPT_OTLP_HEADERS, OPT_OTLP_CONTENT, OPT_END};
+    OPT_VAR,      OPT_MODEL,        OPT_SEED,         OPT_STREAM,  OPT_DETACH,
+    OPT_TIMEOUT,  OPT_ROOT,         OPT_DEVICE,       OPT_THREADS, OPT_KV_MEMORY,
+    OPT_CONTEXT,  OPT_CPU_ISA,      OPT_WEIGHT_TYPE,  OPT_KV_TYPE, OPT_TRUST_PROJECT,
+    OPT_OTLP_URL, OPT_OTLP_HEADERS, OPT_OTLP_CONTENT, OPT_END};
 const struct command_spec cmd_run = {
     "run",
     "work",

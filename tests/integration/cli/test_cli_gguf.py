@@ -42,6 +42,16 @@ class Gguf(CliCase):
             self.assertNotEqual(logp, wide)  # the inputs are rounded to 8 bits
             self.assertLess(abs(logp[0] - wide[0]), 0.05)
 
+    def test_keys_and_values_have_a_type(self):
+        replies = [self.reply("embedded", "--kv-type", kind, "--prompt", PROMPT) for kind in ("auto", "f32", "bf16", "q8")]
+        self.assertEqual(replies[0], replies[1])  # of f32 weights
+        for _, logp in replies[2:]:
+            self.assertNotEqual(logp, replies[0][1])
+            self.assertLess(abs(logp[0] - replies[0][1][0]), 0.05)
+        self.assertEqual(self.reply("embedded", "--kv-type", "q8", "--cpu-isa", "plain", "--threads", "2", "--prompt", PROMPT),
+                         replies[3])
+        self.fails(2, "--kv-type", "generate", "--kv-type", "q4", "--prompt", PROMPT)
+
     def test_check_and_show(self):
         self.quantise("embedded", "q4_k_m", "q.gguf")
         r = self.ok("models", "check", "q.gguf", "--json").json()

@@ -168,6 +168,20 @@ class Hub(ServeCase):
         self.until(lambda: all(t.startswith("b__") for t in self.tools(s)))
         s.stop()
 
+    def test_of_a_file_with_a_mistake_nothing_holds(self):
+        s = self.hub({"a": []}, "  views: {v: {deny: [a__die]}}\n")
+        self.assertIn("a__hang", self.tools(s))
+        for mistake in ("  views: {v: {nonsense: 1}}\n", "  tool_budget: many\n", "  audit: never\n"):
+            n = s.log().count("the configuration of before stays")
+            self.config({"a": []}, "  servers: {a: {exclude: [hang]}}\n" + mistake)
+            self.until(lambda: s.log().count("the configuration of before stays") > n)
+            self.assertIn("a__hang", self.tools(s))
+        time.sleep(1.5)
+        self.assertEqual(s.log().count("the configuration of before stays"), n + 1)  # once, until the next change
+        self.config({"a": []}, "  servers: {a: {exclude: [hang]}}\n")
+        self.until(lambda: "a__hang" not in self.tools(s))
+        s.stop()
+
     # ---- clients
 
     def test_an_instance_of_a_client_never_meets_another_client(self):

@@ -59,7 +59,7 @@ static int round_of(struct bed *b, struct pool *pool, struct weights *w, float t
     return wrong;
 }
 
-static void rollout_and_training_agree(enum dtype dtype, int least)
+static void rollout_and_training_agree(enum dtype dtype, enum dtype kv, int least)
 {
     struct model_config c =
         dtype_is_plain(dtype) ? tiny_config() : quantisable_config(dtype, TINY_VOCAB);
@@ -74,6 +74,7 @@ static void rollout_and_training_agree(enum dtype dtype, int least)
     if (dtype != DTYPE_F32)
         w = quantised_weights(w, dtype, cpu_backend(cpu_isa_best()));
     assert_ok(pool_new(2, &pool, why));
+    weights_set_kv_dtype(w, kv); /* the engine and training ask the weights */
     o = tiny_options(w);
     o.n_threads = 2;
     o.prefill_chunk = 24;
@@ -91,21 +92,28 @@ static void rollout_and_training_agree(enum dtype dtype, int least)
 static void in_fp32(void **state)
 {
     (void)state;
-    rollout_and_training_agree(DTYPE_F32, 1000);
+    rollout_and_training_agree(DTYPE_F32, DTYPE_N, 1000);
 }
 
 static void in_bf16(void **state)
 {
     (void)state;
-    rollout_and_training_agree(DTYPE_BF16, 1000);
+    rollout_and_training_agree(DTYPE_BF16, DTYPE_N, 1000);
 }
 
 static void over_a_quantised_base(void **state)
 {
     (void)state;
-    rollout_and_training_agree(DTYPE_Q8_0, 10000);
-    rollout_and_training_agree(DTYPE_Q4_1, 10000);
-    rollout_and_training_agree(DTYPE_Q4_K, 10000);
+    rollout_and_training_agree(DTYPE_Q8_0, DTYPE_N, 10000);
+    rollout_and_training_agree(DTYPE_Q4_1, DTYPE_N, 10000);
+    rollout_and_training_agree(DTYPE_Q4_K, DTYPE_N, 10000);
+}
+
+static void with_keys_and_values_in_q8(void **state)
+{
+    (void)state;
+    rollout_and_training_agree(DTYPE_F32, DTYPE_Q8_0, 2000);
+    rollout_and_training_agree(DTYPE_Q8_0, DTYPE_Q8_0, 2000);
 }
 
 int main(void)
@@ -114,6 +122,7 @@ int main(void)
         cmocka_unit_test(in_fp32),
         cmocka_unit_test(in_bf16),
         cmocka_unit_test(over_a_quantised_base),
+        cmocka_unit_test(with_keys_and_values_in_q8),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

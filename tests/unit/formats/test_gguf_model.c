@@ -160,18 +160,54 @@ static void test_what_a_family_adds(void **state)
     assert_int_equal(c.rope.original_positions, 64);
 }
 
-static struct model_config with_divisors(const char *arch, const char *const *names, int n,
-                                         const float *divisors)
+/* `count` divisors a tensor of the given type. */
+static enum status try_divisors(const char *arch, const char *const *names, int n,
+                                const float *divisors, int count, enum dtype type,
+                                struct model_config *c, struct error *err)
 {
     struct gguf_writer *w = model_writer(arch);
     struct file_tensor t[2];
+    struct gguf *g = NULL;
+    enum status st;
 
     gguf_put_f32(w, "llama.rope.freq_base", 500000);
     for (int i = 0; i < n; i++) {
-        t[i] = tensor_of(names[i], divisors + i * 4, 1, 4);
-        gguf_add_tensor(w, names[i], DTYPE_F32, &t[i], 0);
+        t[i] = tensor_of(names[i], divisors + i * 4, 1, count);
+        gguf_add_tensor(w, names[i], type, &t[i], 0);
     }
-    return config_of(w);
+    assert_ok(open_written(w, &g, why));
+    st = gguf_config(g, c, err);
+    gguf_unref(g);
+    return st;
+}
+
+static struct model_config with_divisors(const char *arch, const char *const *names, int n,
+                                         const float *divisors)
+{
+    struct model_config c;
+
+    assert_ok(try_divisors(arch, names, n, divisors, 4, DTYPE_F32, &c, why));
+    return c;
+}
+
+static void test_bad_divisors_are_refused(void **state)
+{
+    static const char *const freqs[] = {"rope_freqs.weight"};
+    static const char *const longs[] = {"rope_factors_long.weight"};
+    static const float good[] = {1, 2, 3, 4}, zero[] = {1, 2, 0, 4};
+    struct error err = ERROR_INIT;
+    struct model_config c;
+
+    (void)state;
+    assert_int_equal(try_divisors("llama", freqs, 1, zero, 4, DTYPE_F32, &c, &err), STATUS_INVALID);
+    assert_non_null(strstr(err.message, "a divisor is not a number above 0"));
+    assert_int_equal(try_divisors("llama", freqs, 1, good, 3, DTYPE_F32, &c, &err), STATUS_INVALID);
+    assert_non_null(strstr(err.message, "3 divisors, but 4 pairs"));
+    assert_int_equal(try_divisors("llama", freqs, 1, good, 4, DTYPE_F16, &c, &err),
+                     STATUS_UNSUPPORTED);
+    assert_non_null(strstr(err.message, "rope_freqs.weight"));
+    assert_int_equal(try_divisors("phi3", longs, 1, good, 4, DTYPE_F32, &c, &err), STATUS_INVALID);
+    assert_non_null(strstr(err.message, "rope_factors_short.weight"));
 }
 
 /* Tensors of a GGUF that a folder has in its config. */
@@ -416,6 +452,7 @@ int main(void)
         cmocka_unit_test(test_every_family_has_a_config),
         cmocka_unit_test(test_what_a_family_adds),
         cmocka_unit_test(test_divisors_of_rotations),
+        cmocka_unit_test(test_bad_divisors_are_refused),
         cmocka_unit_test(test_what_is_not_supported_is_named),
         cmocka_unit_test(test_names_translate_both_ways),
         cmocka_unit_test(test_rows_in_pairs_are_put_in_order),

@@ -2,6 +2,8 @@
  * of its range.
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <math.h>
+
 #include "models/formats/model_config.h"
 #include "runtime/base/json.h"
 #include "runtime/base/memory.h"
@@ -185,6 +187,15 @@ static void test_shapes_that_disagree(void **state)
     assert_int_equal(model_config_check(&bad, "c", &err), STATUS_INVALID);
     bad = c;
     bad.head_dim = 15;
+    assert_int_equal(model_config_check(&bad, "c", &err), STATUS_INVALID);
+    bad = c;
+    bad.window = -1;
+    assert_int_equal(model_config_check(&bad, "c", &err), STATUS_INVALID);
+    bad = c;
+    bad.window_rope_theta = -5;
+    assert_int_equal(model_config_check(&bad, "c", &err), STATUS_INVALID);
+    bad = c;
+    bad.attention_scale = NAN;
     assert_int_equal(model_config_check(&bad, "c", &err), STATUS_INVALID);
     bad = c;
     bad.n_kv_heads = 8;

@@ -33,26 +33,41 @@ size_t cache_v_index(const struct cache *c, int32_t seq, int32_t pos, int32_t g,
     return (size_t)(at + d);
 }
 
+/* What keys and values of one head become in the cache. */
+static void round_head(enum dtype t, const float *x, int32_t n, float *to)
+{
+    for (int32_t i = 0; i < n; i++)
+        to[i] = t == DTYPE_BF16 ? bf16_to_f32(f32_to_bf16(x[i])) : x[i];
+    for (int32_t b = 0; t == DTYPE_Q8_0 && b < n; b += 32) {
+        float most = 0;
+
+        for (int32_t i = b; i < n && i < b + 32; i++)
+            most = fabsf(x[i]) > most ? fabsf(x[i]) : most;
+        for (int32_t i = b; i < n && i < b + 32; i++)
+            to[i] = rintf(x[i] * (1.0f / (most / 127.0f))) * (most / 127.0f);
+    }
+}
+
 /* Every position of every sequence through kv_write, in one call, and into k and v. */
 static void fill(struct cache *c, struct guard *g, struct draw *d)
 {
     const struct backend *b = cpu_backend(CPU_ISA_PLAIN);
     struct lane alone = {0};
     int32_t n = c->s.n_kv_heads * c->s.head_dim;
-    bool bf16 = c->kv.dtype == DTYPE_BF16;
+    int32_t D = c->s.head_dim;
 
     for (int32_t s = 0; s < c->n_seq; s++)
         for (int32_t p = 0; p < c->length[s]; p++) {
             struct row_span one = {1, &s, &p, c->page};
-            float k[2 * 4 * 256], *v = k + n;
+            float k[2 * 4 * 256], held[2 * 4 * 256], *v = k + n;
             for (int32_t i = 0; i < 2 * n; i++)
                 k[i] = draw_float(d, -1.0f, 1.0f);
             b->kv_write(&alone, &c->s, &one, k, v, &c->kv);
+            for (int32_t i = 0; i < 2 * n; i += D)
+                round_head(c->kv.dtype, k + i, D, held + i);
             for (int32_t i = 0; i < n; i++) {
-                float rk = bf16 ? bf16_to_f32(f32_to_bf16(k[i])) : k[i];
-                float rv = bf16 ? bf16_to_f32(f32_to_bf16(v[i])) : v[i];
-                cache_at(c, c->k, s, p, 0)[i] = (double)rk;
-                cache_at(c, c->v, s, p, 0)[i] = (double)rv;
+                cache_at(c, c->k, s, p, 0)[i] = (double)held[i];
+                cache_at(c, c->v, s, p, 0)[i] = (double)held[n + i];
             }
         }
     (void)g;
@@ -79,7 +94,8 @@ struct cache *cache_new(struct guard *g, struct draw *d, struct attention_shape 
     n = (size_t)n_seq * MAX_TOKENS * (size_t)(s.n_kv_heads * s.head_dim);
     c->k = calloc(n, sizeof(double));
     c->v = calloc(n, sizeof(double));
-    bytes = cache_floats(c) * dtype_size(dtype);
+    bytes = (size_t)c->n_pages *
+            cpu_backend(CPU_ISA_PLAIN)->kv_half_bytes(s.n_kv_heads, s.head_dim, dtype);
     c->kv.dtype = dtype;
     c->kv.k = guard_alloc(g, bytes);
     c->kv.v = guard_alloc(g, bytes);

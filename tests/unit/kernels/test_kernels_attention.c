@@ -79,6 +79,7 @@ static void test_decoding(void **state)
     for (int i = 0; i < N_SHAPES; i++) {
         decode_case(shapes[i], DTYPE_F32);
         decode_case(shapes[i], DTYPE_BF16);
+        decode_case(shapes[i], DTYPE_Q8_0);
     }
 }
 
@@ -111,6 +112,7 @@ static void test_prefill(void **state)
     for (int i = 0; i < N_SHAPES; i++) {
         prefill_case(shapes[i], DTYPE_F32);
         prefill_case(shapes[i], DTYPE_BF16);
+        prefill_case(shapes[i], DTYPE_Q8_0);
     }
 }
 

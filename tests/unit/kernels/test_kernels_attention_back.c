@@ -231,12 +231,13 @@ static void test_gradients_of_packed_sequences(void **state)
         {3, 1, 24, 0.2f, 33, 2.0f}, {8, 4, 80, 0.1f, 2, 0},   {4, 1, 48, 0.15f, 0, 5.0f}};
     static const int32_t length[4] = {70, 16, 33, 1};
 
+    static const enum dtype types[] = {DTYPE_F32, DTYPE_BF16, DTYPE_Q8_0};
+
     (void)state;
-    for (int i = 0; i < 18; i++) {
+    for (int i = 0; i < 27; i++) {
         struct guard g = {.n = 0};
         struct draw d = {(uint64_t)i};
-        struct cache *c =
-            cache_new(&g, &d, shapes[i / 2], i % 2 ? DTYPE_BF16 : DTYPE_F32, 4, length);
+        struct cache *c = cache_new(&g, &d, shapes[i / 3], types[i % 3], 4, length);
         for (int32_t s = 0; s < 4; s++)
             for (int32_t p = s == 2 ? 9 : 0; p < length[s]; p++) /* one goes on after a prefix */
                 cache_row(c, s, p);

@@ -3,6 +3,8 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <fcntl.h>
+#include <pthread.h>
 #include <sys/stat.h>
 
 #include "tests/support/mcp_files.h"
@@ -429,6 +431,84 @@ static void test_a_half_written_file_keeps_the_old_servers(void **state)
     mcp_files_deinit(&f);
 }
 
+static void *write_the_rest(void *ctx)
+{
+    struct mcp_files *f = ctx;
+
+    usleep(3000);
+    mcp_files_put(f, 0, "{\"mcpServers\": {\"t\": {\"command\": \"a\"}}}");
+    return NULL;
+}
+
+/* The write ends while the other files are read: it is seen later, not lost. */
+static void test_a_file_that_becomes_whole_while_it_is_read_is_read_again(void **state)
+{
+    struct str large = STR_INIT;
+    struct mcp_files f;
+    struct mcp_config *old, *now = NULL;
+
+    (void)state;
+    str_puts(&large, "{\"mcpServers\": {\"u\": {\"command\": \"a\", \"args\": [");
+    for (int i = 0; i < 5000; i++) /* takes longer to read than the other thread waits */
+        str_printf(&large, "\"argument %d\", ", i);
+    str_puts(&large, "\"last\"]}}}");
+    mcp_files_init(&f);
+    mcp_files_put(&f, 0, "{\"mcpServers\": {\"s\": {\"command\": \"a\"}}}");
+    mcp_files_put(&f, 3, str_cstr(&large));
+    old = mcp_files_load(&f);
+    for (int i = 0; i < 20 && !now; i++) {
+        pthread_t writer;
+        bool was_whole;
+
+        mcp_files_put(&f, 0, "{\"mcpServers\": {\"t\": {\"comm");
+        assert_int_equal(pthread_create(&writer, NULL, write_the_rest, &f), 0);
+        was_whole = mcp_config_reload(old, &now, NULL) == STATUS_OK;
+        assert_int_equal(pthread_join(writer, NULL), 0);
+        if (was_whole) {
+            mcp_config_free(now); /* it came too early */
+            now = NULL;
+            continue;
+        }
+        assert_true(mcp_config_is_stale(old));
+        assert_ok(mcp_config_reload(old, &now, why));
+    }
+    assert_non_null(now);
+    assert_int_equal(mcp_config_change(old, now, "t"), MCP_ADDED);
+    mcp_config_free(old);
+    mcp_config_free(now);
+    mcp_files_deinit(&f);
+    str_deinit(&large);
+}
+
+/* Other rights, or other bytes of the same number with the time of before. */
+static void test_each_change_of_a_file_counts(void **state)
+{
+    struct timespec times[2];
+    struct stat info;
+    struct mcp_files f;
+    struct mcp_config *old, *now = NULL;
+
+    (void)state;
+    mcp_files_init(&f);
+    mcp_files_put(&f, 0, "{\"mcpServers\": {\"s\": {\"command\": \"a\"}}}");
+    old = mcp_files_load(&f);
+    assert_int_equal(stat(f.path[0], &info), 0);
+    usleep(20000); /* a tick of the clock of files */
+    mcp_files_put(&f, 0, "{\"mcpServers\": {\"t\": {\"command\": \"a\"}}}");
+    times[0] = info.st_atim;
+    times[1] = info.st_mtim;
+    assert_int_equal(utimensat(AT_FDCWD, f.path[0], times, 0), 0);
+    assert_true(mcp_config_is_stale(old));
+    assert_ok(mcp_config_reload(old, &now, why));
+    assert_int_equal(mcp_config_change(old, now, "t"), MCP_ADDED);
+    usleep(20000);
+    assert_int_equal(chmod(f.path[0], 0600), 0);
+    assert_true(mcp_config_is_stale(now));
+    mcp_config_free(old);
+    mcp_config_free(now);
+    mcp_files_deinit(&f);
+}
+
 static void test_a_changed_env_file_restarts_its_server(void **state)
 {
     struct mcp_files f;
@@ -496,6 +576,8 @@ int main(void)
         cmocka_unit_test(test_a_project_that_changes_a_server_of_the_user_needs_approval),
         cmocka_unit_test(test_changes_are_seen),
         cmocka_unit_test(test_a_half_written_file_keeps_the_old_servers),
+        cmocka_unit_test(test_a_file_that_becomes_whole_while_it_is_read_is_read_again),
+        cmocka_unit_test(test_each_change_of_a_file_counts),
         cmocka_unit_test(test_a_changed_env_file_restarts_its_server),
         cmocka_unit_test(test_a_spec_outlives_its_configuration),
         cmocka_unit_test(test_tools_are_let_through),

@@ -299,6 +299,39 @@ static void a_client_that_does_not_read_is_not_read_from(void **state)
     str_deinit(&request);
 }
 
+/* Some answers always wait for it: what it has read already takes no memory. */
+static void a_client_that_reads_slowly_is_served_on(void **state)
+{
+    struct world *w = *state;
+    struct str request = STR_INIT;
+    struct pipes p;
+    size_t sent = 0, heard = 0;
+    char bytes[32768];
+
+    open_pipes(&p, w);
+    str_puts(&request,
+             "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":"
+             "\"echo\"," META("") ",\"arguments\":{\"x\":\"");
+    for (int i = 0; i < 30000; i++)
+        str_puts(&request, "0123456789");
+    str_puts(&request, "\"}}}\n");
+    while (heard < STR_MAX_DEFAULT + ((size_t)16 << 20)) { /* more than a queue holds at a time */
+        ssize_t n = read(p.from, bytes, sizeof(bytes));
+
+        heard += n > 0 ? (size_t)n : 0;
+        if (sent < heard + 2 * request.len) {
+            say(&p, str_cstr(&request));
+            sent += request.len;
+        }
+        world_turn(w, 1);
+        if (p.n_ended > 0)
+            break;
+    }
+    assert_int_equal(p.n_ended, 0);
+    close_pipes(&p);
+    str_deinit(&request);
+}
+
 static void a_client_that_is_gone_ends_it(void **state)
 {
     struct world *w = *state;
@@ -328,6 +361,7 @@ int main(void)
         TEST(calls_may_end_after_the_input),
         TEST(a_legacy_client_is_asked_and_told),
         TEST(a_client_that_does_not_read_is_not_read_from),
+        TEST(a_client_that_reads_slowly_is_served_on),
         TEST(a_client_that_is_gone_ends_it),
     };
 
