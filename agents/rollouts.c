@@ -29,10 +29,12 @@ struct rollouts {
     struct rollout_source source;
     struct rollouts_options o;
     struct str name; /* of all environments */
+    const char *task_name[CURRICULUM_MAX_TASKS];
     struct episodes *driver;
     struct rollouts_store store;
     /* ---- of the current request */
     const struct rollout_request *request;
+    const struct curriculum_phase *phase;
     struct played *played; /* (n_played) group by group */
     int32_t n_played, cap_played, next;
     int64_t env_us;
@@ -99,14 +101,14 @@ static bool next(void *ctx, struct episode *e)
                    p->member);
     e->env = p->env;
     e->params = (struct env_params){
-        .horizon = q->horizon,
-        .noise = q->noise_of ? q->noise_of[p->task] : q->noise,
+        .horizon = r->phase->horizon,
+        .noise = r->phase->noise[p->task],
         .profile = r->o.profile,
         .ablation = r->o.unbounded ? ENV_ABLATE_BUDGET : ENV_ABLATE_NONE,
         .faults = r->o.faults ? r->o.faults[p->task] : 0,
         .task_seed = q->task_seed[p->group],
         .fault_seed =
-            q->fault_seed[p->group] + (q->shared_faults ? 0 : (uint64_t)(uint32_t)p->member),
+            q->fault_seed[p->group] + (r->o.shared_faults ? 0 : (uint64_t)(uint32_t)p->member),
     };
     e->sample_seed = q->sample_seed;
     e->watch = (struct env_watch){.ctx = p, .on_event = on_event};
@@ -197,6 +199,7 @@ static enum status make_room(struct rollouts *r, const struct rollout_request *q
     r->next = r->n_failed = 0;
     r->env_us = 0;
     r->request = q;
+    r->phase = curriculum_at(r->o.curriculum, q->update);
     return STATUS_OK;
 }
 
@@ -234,7 +237,7 @@ static enum status play(void *ctx, const struct rollout_request *q, struct rollo
     if (!st)
         st = make_room(r, q, err);
     if (!st)
-        st = rollouts_store_begin(&r->store, q, r->o.model, err);
+        st = rollouts_store_begin(&r->store, q, &r->o, err);
     if (st)
         return st;
     rollout_set_clear(out);
@@ -250,6 +253,27 @@ static enum status play(void *ctx, const struct rollout_request *q, struct rollo
     out->rollout_s = (double)(seams_mono_us(r->o.seams) - began) * 1e-6;
     out->env_s = (double)r->env_us * 1e-6;
     return st;
+}
+
+static void fix(void *ctx, struct fixed_options *f)
+{
+    const struct rollouts *r = ctx;
+
+    fixed_put(f, "shared_faults", "shared faults (--shared-faults)", jv_bool(r->o.shared_faults));
+    curriculum_fix(r->o.curriculum, r->o.n_env, f);
+}
+
+/* Noise that is the environment's own is left out. */
+static void describe(void *ctx, int64_t update, int32_t task, struct json *line)
+{
+    const struct rollouts *r = ctx;
+    const struct curriculum_phase *phase = curriculum_at(r->o.curriculum, update);
+    bool one = r->o.n_env == 1 || task >= 0;
+
+    if (one && phase->noise[task < 0 ? 0 : task] >= 0)
+        jv_set_real(line, "noise", phase->noise[task < 0 ? 0 : task]);
+    if (task < 0)
+        jv_set_int(line, "horizon", phase->horizon);
 }
 
 static enum status check_env(const struct env_ops *env, struct error *err)
@@ -287,15 +311,29 @@ enum status rollouts_new(const struct rollouts_options *o, struct rollout_source
         if (st)
             return st;
     }
+    st = curriculum_check(o->curriculum, err);
+    if (st)
+        return st;
+    if (o->n_env > CURRICULUM_MAX_TASKS)
+        return error_set(err, STATUS_USAGE, "a mixed run has at most %d tasks",
+                         CURRICULUM_MAX_TASKS);
     r = xcalloc(1, sizeof(*r));
     r->o = *o;
     str_init(&r->name, ROLLOUTS_NAME);
-    for (int32_t k = 0; k < o->n_env; k++)
+    for (int32_t k = 0; k < o->n_env; k++) {
+        r->task_name[k] = o->env[k]->name;
         str_printf(&r->name, "%s%s", k ? "," : "", o->env[k]->name);
+    }
     r->store = (struct rollouts_store){
         .store = o->store, .name = str_cstr(&r->name), .keep = o->keep_updates, .update = -1};
-    r->source =
-        (struct rollout_source){.ctx = r, .rate = rates, .n_rates = ROLLOUTS_RATES, .play = play};
+    r->source = (struct rollout_source){.ctx = r,
+                                        .rate = rates,
+                                        .n_rates = ROLLOUTS_RATES,
+                                        .task_name = r->task_name,
+                                        .n_tasks = o->n_env > 1 ? o->n_env : 0,
+                                        .fix = fix,
+                                        .describe = describe,
+                                        .play = play};
     d.ctx = r;
     st = episodes_new(&d, &r->driver, err);
     if (st) {

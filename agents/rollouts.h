@@ -19,14 +19,17 @@
 #define TROUPE_AGENTS_ROLLOUTS_H
 
 #include "agents/agent.h"
+#include "agents/curriculum.h"
 #include "models/train/rollout_source.h"
 #include "runtime/base/log.h"
 #include "runtime/store/store.h"
 
 struct rollouts_options {
-    const struct env_ops *const *env; /* (n_env) lent, as is the next */
-    const uint32_t *faults;           /* (n_env) kinds that strike (env_params); NULL: all */
-    int32_t n_env;
+    const struct env_ops *const *env;    /* (n_env) lent, as is the next */
+    const uint32_t *faults;              /* (n_env) kinds that strike (env_params); NULL: all */
+    int32_t n_env;                       /* at most CURRICULUM_MAX_TASKS */
+    const struct curriculum *curriculum; /* lent; with the noise of each environment */
+    bool shared_faults;                  /* in a group; else each member's differ */
     enum env_profile profile;
     bool unbounded;       /* no budget of calls over an episode (ENV_ABLATE_BUDGET) */
     struct model *model;  /* takes ids */

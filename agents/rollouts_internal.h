@@ -50,8 +50,8 @@ struct rollouts_store {
     int32_t n_uuids;
 };
 MUST_CHECK enum status rollouts_store_begin(struct rollouts_store *s,
-                                            const struct rollout_request *r, const struct model *m,
-                                            struct error *err);
+                                            const struct rollout_request *r,
+                                            const struct rollouts_options *o, struct error *err);
 void rollouts_store_put(struct rollouts_store *s, const struct episode *e, enum step_state state,
                         const struct env_verdict *v, int64_t now_ms);
 /* `ok`: played to the end. Waits until it is durable. */

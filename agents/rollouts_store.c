@@ -55,23 +55,25 @@ static enum status remove_oldest(struct rollouts_store *s, struct error *err)
 }
 
 /* The rate, or one rate for each environment of a mixed run. */
-static void put_noise(struct json *config, const struct rollout_request *r)
+static void put_noise(struct json *config, const struct curriculum_phase *phase, int32_t n_env)
 {
     struct json *list;
 
-    if (!r->noise_of) {
-        jv_set_real(config, "noise", r->noise);
+    if (n_env == 1) {
+        jv_set_real(config, "noise", phase->noise[0]);
         return;
     }
     list = jv_array();
-    for (int32_t i = 0; i < r->n_noise; i++)
-        jv_append_adopt(list, jv_real(r->noise_of[i]));
+    for (int32_t i = 0; i < n_env; i++)
+        jv_append_adopt(list, jv_real(phase->noise[i]));
     jv_set_adopt(config, "noise_of", list);
 }
 
 static enum status create(struct rollouts_store *s, const struct rollout_request *r,
-                          const struct model *m, struct error *err)
+                          const struct rollouts_options *o, struct error *err)
 {
+    const struct curriculum_phase *phase = curriculum_at(o->curriculum, r->update);
+    const struct model *m = o->model;
     struct json *config = jv_object();
     struct run_spec spec = {.kind = "train",
                             .name = s->name,
@@ -84,9 +86,9 @@ static enum status create(struct rollouts_store *s, const struct rollout_request
     jv_set_int(config, "update", r->update);
     jv_set_int(config, "groups", r->n_groups);
     jv_set_int(config, "group_size", r->group_size);
-    jv_set_int(config, "horizon", r->horizon);
-    put_noise(config, r);
-    jv_set_bool(config, "shared_faults", r->shared_faults);
+    jv_set_int(config, "horizon", phase->horizon);
+    put_noise(config, phase, o->n_env);
+    jv_set_bool(config, "shared_faults", o->shared_faults);
     jv_set_real(config, "temperature", (double)r->temperature);
     st = run_create(s->store, &spec, &s->run, err);
     jv_unref(config);
@@ -98,7 +100,7 @@ static enum status create(struct rollouts_store *s, const struct rollout_request
 }
 
 enum status rollouts_store_begin(struct rollouts_store *s, const struct rollout_request *r,
-                                 const struct model *m, struct error *err)
+                                 const struct rollouts_options *o, struct error *err)
 {
     enum status st = STATUS_OK;
 
@@ -110,7 +112,7 @@ enum status rollouts_store_begin(struct rollouts_store *s, const struct rollout_
     if (!st)
         st = remove_oldest(s, err);
     if (!st)
-        st = create(s, r, m, err);
+        st = create(s, r, o, err);
     s->update = r->update;
     return st;
 }

@@ -77,7 +77,7 @@ static enum status read_answer(const struct json *doc, const char *asked, const 
     const char *type = jv_get_string(jv_get(doc, "token_type"), "");
     const char *refresh = jv_get_string(jv_get(doc, "refresh_token"), NULL);
     const struct json *scope = jv_get(doc, "scope");
-    int64_t life_s = (int64_t)jv_get_number(jv_get(doc, "expires_in"), 0);
+    double life_s = jv_get_number(jv_get(doc, "expires_in"), 0);
     struct str granted = STR_INIT;
     const char *wanted = dpop_pem ? "DPoP" : "Bearer"; /* what was proved is not given up */
     enum status st;
@@ -89,13 +89,14 @@ static enum status read_answer(const struct json *doc, const char *asked, const 
                          "the token has characters that a header cannot have, or is too long");
     st = scope_add(&granted, scope ? jv_get_string(scope, "") : asked, err);
     if (!st) {
-        if (life_s < 0 || life_s > LIFE_MAX_S)
+        if (!(life_s > 0 && life_s <= LIFE_MAX_S)) /* before it becomes an integer */
             life_s = 0;
-        *out = (struct auth_token){.access = xstrdup(access),
-                                   .refresh = copy(refresh),
-                                   .dpop_pem = copy(dpop_pem),
-                                   .scope = xstrdup(str_cstr(&granted)),
-                                   .expires_ms = life_s ? now_ms + life_s * 1000 : 0};
+        *out =
+            (struct auth_token){.access = xstrdup(access),
+                                .refresh = copy(refresh),
+                                .dpop_pem = copy(dpop_pem),
+                                .scope = xstrdup(str_cstr(&granted)),
+                                .expires_ms = life_s > 0 ? now_ms + (int64_t)(life_s * 1000) : 0};
     }
     str_deinit(&granted);
     return st;

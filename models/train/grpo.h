@@ -22,32 +22,16 @@
 #include "runtime/base/log.h"
 #include "runtime/base/seams.h"
 
-#define GRPO_MAX_PHASES 8
-#define GRPO_MAX_TASKS  8
 /* Training seeds are below this, validation seeds from here to twice this. */
 #define GRPO_TRAINING_SEEDS ((uint64_t)1 << 20)
-
-/* A curriculum: from update `from` on, this noise and horizon. */
-struct grpo_phase {
-    int64_t from;
-    double noise[GRPO_MAX_TASKS]; /* (n_tasks) below 0: the environment's */
-    int32_t horizon;
-};
 
 struct grpo_options {
     const char *out;       /* folder: checkpoints, metrics.jsonl, events */
     const char *task;      /* environment and profile: equal in a resumed run */
     const char *tokenizer; /* its hash, equal in a resumed run; NULL: not known */
-    /* Of a mixed run: group g plays task g % n_tasks, each is reported under its name, and
-     * phases have a noise for each. 0: there is only one. */
-    const char *task_name[GRPO_MAX_TASKS];
-    int32_t n_tasks;
     uint64_t seed;
     int64_t updates;
     int32_t groups, group_size;
-    bool shared_faults;
-    struct grpo_phase phase[GRPO_MAX_PHASES];
-    int32_t n_phases; /* at least 1, the first from 0 */
     struct credit_options credit;
     struct policy_options policy;
     int32_t minibatch_chains, max_chains, epochs;

@@ -1,31 +1,9 @@
 /* grpo_options.c - the checks of the options, and which of them a resumed run must repeat.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "models/train/grpo_trainer.h"
-
-static enum status check_phases(const struct grpo_options *o, struct error *err)
-{
-    if (o->n_phases < 1 || o->n_phases > GRPO_MAX_PHASES || o->phase[0].from != 0)
-        return error_set(err, STATUS_USAGE,
-                         "a schedule must have 1 to %d phases and start at update 0",
-                         GRPO_MAX_PHASES);
-    if (o->n_tasks < 0 || o->n_tasks > GRPO_MAX_TASKS)
-        return error_set(err, STATUS_USAGE, "a mixed run has at most %d tasks", GRPO_MAX_TASKS);
-    if (o->groups < o->n_tasks)
-        return error_set(err, STATUS_USAGE, "%d groups per update are too few for %d tasks",
-                         o->groups, o->n_tasks);
-    for (int32_t i = 0; i < o->n_phases; i++) {
-        if (o->phase[i].horizon < 1)
-            return error_set(err, STATUS_USAGE, "the horizon is %d steps, but must be at least 1",
-                             o->phase[i].horizon);
-        if (i > 0 && o->phase[i].from <= o->phase[i - 1].from)
-            return error_set(err, STATUS_USAGE, "each phase must start after the one before");
-    }
-    return STATUS_OK;
-}
 
 static enum status check_numbers(const struct grpo_options *o, struct error *err)
 {
@@ -60,10 +38,11 @@ enum status grpo_check_options(const struct grpo_options *o, const struct weight
     if (!o->out || !*o->out)
         return error_set(err, STATUS_USAGE, "no output folder is given");
     st = check_numbers(o, err);
-    if (!st)
-        st = check_phases(o, err);
     if (st)
         return st;
+    if (o->groups < o->rollouts->n_tasks)
+        return error_set(err, STATUS_USAGE, "%d groups per update are too few for %d tasks",
+                         o->groups, o->rollouts->n_tasks);
     if (o->max_len < 2 || o->max_len > c->max_position_embeddings + 1)
         return error_set(err, STATUS_USAGE, "max_len must be 2 to %d, the limit of the model",
                          c->max_position_embeddings + 1);
@@ -122,27 +101,6 @@ static void fix_policy(const struct policy_options *p, struct fixed_options *f)
     fixed_put(f, "max_completion", "longest chain (--max-len)", jv_int(p->max_completion));
 }
 
-static struct json *phases_json(const struct grpo_options *o)
-{
-    struct json *phases = jv_array();
-
-    for (int32_t i = 0; i < o->n_phases; i++) {
-        struct json *phase = jv_object();
-
-        jv_set_int(phase, "from", o->phase[i].from);
-        jv_set_real(phase, "noise", o->phase[i].noise[0]);
-        for (int32_t k = 1; k < o->n_tasks; k++) {
-            char key[32];
-
-            (void)snprintf(key, sizeof(key), "noise_%d", k);
-            jv_set_real(phase, key, o->phase[i].noise[k]);
-        }
-        jv_set_int(phase, "horizon", o->phase[i].horizon);
-        jv_append_adopt(phases, phase);
-    }
-    return phases;
-}
-
 void grpo_fix_options(const struct grpo_options *o, const struct weights *start, int64_t schedule,
                       struct fixed_options *f)
 {
@@ -162,8 +120,8 @@ void grpo_fix_options(const struct grpo_options *o, const struct weights *start,
     fixed_put(f, "updates", "number of updates (--updates)", jv_int(schedule));
     fixed_put(f, "groups", "groups per update (--groups)", jv_int(o->groups));
     fixed_put(f, "group_size", "rollouts per group (--group-size)", jv_int(o->group_size));
-    fixed_put(f, "shared_faults", "shared faults (--shared-faults)", jv_bool(o->shared_faults));
-    fixed_put(f, "phases", "curriculum (--noise-schedule, --horizon-schedule)", phases_json(o));
+    if (o->rollouts->fix)
+        o->rollouts->fix(o->rollouts->ctx, f);
     fix_credit(&o->credit, f);
     fix_policy(&o->policy, f);
     fixed_put(f, "minibatch", "chains per minibatch (--minibatch)", jv_int(o->minibatch_chains));

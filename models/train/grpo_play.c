@@ -17,16 +17,6 @@ enum {
     STREAM_SHUFFLE = 0x73687566
 };
 
-const struct grpo_phase *grpo_phase_of(const struct grpo_options *o, int64_t update)
-{
-    const struct grpo_phase *phase = &o->phase[0];
-
-    for (int32_t i = 1; i < o->n_phases; i++)
-        if (o->phase[i].from <= update)
-            phase = &o->phase[i];
-    return phase;
-}
-
 static uint64_t seed_of(const struct grpo_trainer *t, uint64_t stream, int64_t group)
 {
     uint64_t update = rng_derive(rng_derive(t->o->seed, stream), (uint64_t)t->state.update);
@@ -38,7 +28,6 @@ static uint64_t seed_of(const struct grpo_trainer *t, uint64_t stream, int64_t g
 static enum status play_groups(struct grpo_trainer *t, int32_t n, struct error *err)
 {
     const struct grpo_options *o = t->o;
-    const struct grpo_phase *phase = grpo_phase_of(o, t->state.update);
     char path[64];
     struct rollout_request r = {
         .update = t->state.update,
@@ -47,13 +36,8 @@ static enum status play_groups(struct grpo_trainer *t, int32_t n, struct error *
         .task_seed = t->seeds,
         .fault_seed = t->seeds + o->groups,
         .sample_seed = rng_derive(o->seed, STREAM_SAMPLE),
-        .shared_faults = o->shared_faults,
         .temperature = o->temperature,
-        .noise = phase->noise[0],
-        .noise_of = o->n_tasks > 1 ? phase->noise : NULL,
-        .n_noise = o->n_tasks > 1 ? o->n_tasks : 0,
         .first_group = t->n_groups,
-        .horizon = phase->horizon,
         .path = path,
     };
     enum status st;

@@ -90,7 +90,6 @@ void grpo_exclusive(struct grpo_trainer *t, void (*fn)(void *arg, struct lane la
 /* Rollouts of update state.update into set, credit into advantage. *any_advantage: any advantage.
  */
 MUST_CHECK enum status grpo_play(struct grpo_trainer *t, bool *any_advantage, struct error *err);
-const struct grpo_phase *grpo_phase_of(const struct grpo_options *o, int64_t update);
 
 /* ---- grpo_watch.c: reports and measurements */
 MUST_CHECK enum status grpo_report(struct grpo_trainer *t, bool any_advantage, struct error *err);

@@ -29,7 +29,8 @@ static struct sums sum_members(const struct grpo_trainer *t, int32_t task)
     for (int32_t i = 0; i < s->n_members; i++) {
         const struct rollout_member *m = &s->member[i];
 
-        if (m->status == ROLLOUT_OUTSIDE || (task >= 0 && m->group % t->o->n_tasks != task))
+        if (m->status == ROLLOUT_OUTSIDE ||
+            (task >= 0 && m->group % t->o->rollouts->n_tasks != task))
             continue;
         c.members++;
         c.success += m->reward > .5;
@@ -63,39 +64,42 @@ static void put_sums(const struct grpo_trainer *t, struct json *line, const stru
     set_share(line, "calls_per_step", c->calls, c->steps);
 }
 
-/* In a mixed run: the same values per environment, under its name. */
-static void put_tasks(const struct grpo_trainer *t, const struct grpo_phase *phase,
-                      struct json *line)
+static void describe(const struct grpo_trainer *t, int32_t task, struct json *line)
+{
+    const struct rollout_source *source = t->o->rollouts;
+
+    if (source->describe)
+        source->describe(source->ctx, t->state.update - 1, task, line);
+}
+
+/* In a mixed run: the same values per task, under its name. */
+static void put_tasks(const struct grpo_trainer *t, struct json *line)
 {
     struct json *tasks = jv_object();
 
-    for (int32_t k = 0; k < t->o->n_tasks; k++) {
+    for (int32_t k = 0; k < t->o->rollouts->n_tasks; k++) {
         struct json *one = jv_object();
         struct sums c = sum_members(t, k);
 
         jv_set_int(one, "rollouts", c.members);
         put_sums(t, one, &c);
-        if (phase->noise[k] >= 0)
-            jv_set_real(one, "noise", phase->noise[k]);
-        jv_set_adopt(tasks, t->o->task_name[k], one);
+        describe(t, k, one);
+        jv_set_adopt(tasks, t->o->rollouts->task_name[k], one);
     }
     jv_set_adopt(line, "tasks", tasks);
 }
 
 static void put_play(const struct grpo_trainer *t, struct json *line)
 {
-    const struct grpo_phase *phase = grpo_phase_of(t->o, t->state.update - 1);
     struct sums c = sum_members(t, -1);
 
     jv_set_real(line, "reward", t->credit.reward_mean);
     jv_set_real(line, "reward_std", t->credit.reward_std);
     jv_set_real(line, "call_cost", t->credit.call_cost);
     put_sums(t, line, &c);
-    if (t->o->n_tasks > 1)
-        put_tasks(t, phase, line);
-    else if (phase->noise[0] >= 0)
-        jv_set_real(line, "noise", phase->noise[0]);
-    jv_set_int(line, "horizon", phase->horizon);
+    if (t->o->rollouts->n_tasks > 1)
+        put_tasks(t, line);
+    describe(t, -1, line);
     jv_set_int(line, "groups", t->n_groups);
     jv_set_int(line, "groups_flat", t->n_flat);
     jv_set_int(line, "refills", t->n_refills);
@@ -248,10 +252,10 @@ static void put_rates(const struct grpo_trainer *t, const struct sums *c, bool b
 static void format_rates(const struct grpo_trainer *t, const struct sums *all, struct str *out)
 {
     put_rates(t, all, false, "  ", "  ", out);
-    for (int32_t k = 0; t->o->n_tasks > 1 && k < t->o->n_tasks; k++) {
+    for (int32_t k = 0; t->o->rollouts->n_tasks > 1 && k < t->o->rollouts->n_tasks; k++) {
         struct sums c = sum_members(t, k);
 
-        str_printf(out, "  %s:", t->o->task_name[k]);
+        str_printf(out, "  %s:", t->o->rollouts->task_name[k]);
         put_rates(t, &c, true, " ", ", ", out);
     }
 }

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "runtime/base/json.h"
 #include "runtime/base/status.h"
 
 enum rollout_status {
@@ -86,16 +87,9 @@ struct rollout_request {
     const uint64_t *task_seed;  /* (n_groups) below 2^20 */
     const uint64_t *fault_seed; /* (n_groups) */
     uint64_t sample_seed;
-    bool shared_faults; /* else each member adds its index */
     float temperature;
-    double noise; /* p of this update; below 0: the environment's */
-    /* Of a mixed run: p of each task, (n_noise); group g plays task (first_group + g) % n_noise.
-     * NULL: `noise` is that of all. */
-    const double *noise_of;
-    int32_t n_noise;
     int32_t first_group; /* groups of this update played before: refills continue the count */
-    int32_t horizon;
-    const char *path; /* "update[7]": path prefix of the records */
+    const char *path;    /* "update[7]": path prefix of the records */
 };
 
 /* How a rate is reported. */
@@ -106,10 +100,22 @@ struct rollout_rate {
     bool brief; /* on the live line also for each task of a mixed run */
 };
 
+struct fixed_options;
+
 struct rollout_source {
     void *ctx;
     const struct rollout_rate *rate; /* (n_rates) at most ROLLOUT_MAX_RATES */
     int32_t n_rates;
+    /* Of a mixed run: group g of an update plays task g % n_tasks, and each is reported under its
+     * name. 0: there is only one. */
+    const char *const *task_name;
+    int32_t n_tasks;
+    /* The options of the source that decide the bits, which a resumed run must repeat. NULL: none.
+     */
+    void (*fix)(void *ctx, struct fixed_options *f);
+    /* How it plays an update, for the metrics: of a task of a mixed run, or of all (-1). NULL:
+     * nothing. */
+    void (*describe)(void *ctx, int64_t update, int32_t task, struct json *line);
     enum status (*play)(void *ctx, const struct rollout_request *r, struct rollout_set *out,
                         struct error *err);
 };

@@ -176,7 +176,6 @@ static void fill_training(struct grpo_job *j)
     g->updates = option_int(o, OPT_UPDATES);
     g->groups = (int32_t)option_int(o, OPT_GROUPS);
     g->group_size = (int32_t)option_int(o, OPT_GROUP_SIZE);
-    g->shared_faults = option_flag(o, OPT_SHARED_FAULTS);
     g->minibatch_chains = (int32_t)option_int(o, OPT_MINIBATCH);
     g->max_chains = (int32_t)option_int(o, OPT_MAX_CHAINS);
     g->epochs = (int32_t)option_int(o, OPT_EPOCHS);
@@ -243,6 +242,8 @@ static enum status open_rollouts(struct grpo_job *j, struct error *err)
     struct rollouts_options r = {.env = j->mix.env,
                                  .faults = j->mix.faults,
                                  .n_env = j->mix.n,
+                                 .curriculum = &j->curriculum,
+                                 .shared_faults = option_flag(o, OPT_SHARED_FAULTS),
                                  .profile = app_profile(a),
                                  .unbounded = option_flag(o, OPT_NO_BUDGET),
                                  .model = engine_model(j->engine),
@@ -273,7 +274,6 @@ static void name_task(struct grpo_job *j)
             str_puts(&j->task, " faults=");
             env_faults_text(j->mix.env[k], j->mix.faults[k], &j->task);
         }
-        j->options.task_name[k] = j->mix.env[k]->name;
     }
     if (app_profile(j->app) == ENV_HARD)
         str_puts(&j->task, " hard");
@@ -282,7 +282,6 @@ static void name_task(struct grpo_job *j)
     hash = tokenizer_hash(j->tokenizer);
     sha256_hex(&hash, j->tokenizer_hash);
     j->options.tokenizer = j->tokenizer_hash;
-    j->options.n_tasks = j->mix.n > 1 ? j->mix.n : 0;
     j->options.task = str_cstr(&j->task);
 }
 
@@ -315,7 +314,7 @@ enum status grpo_job_open(struct grpo_job *j, struct app *a, const char *out, bo
     if (!st)
         st = app_mix_faults(&j->mix, option_text(a->options, OPT_FAULTS), err);
     if (!st)
-        st = app_mix_phases(&j->mix, a->options, &j->options, err);
+        st = app_mix_phases(&j->mix, a->options, &j->curriculum, err);
     if (!st)
         st = app_new_model(a, j->model, &j->tokenizer, &j->start, err);
     if (st)

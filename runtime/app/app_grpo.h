@@ -14,7 +14,8 @@ struct grpo_job {
     struct app *app;
     const char *model;  /* --model */
     struct app_mix mix; /* the environments of training and validation */
-    struct str task;    /* the same as text, which a resumed training must match */
+    struct curriculum curriculum;
+    struct str task; /* the same as text, which a resumed training must match */
     struct tokenizer *tokenizer;
     char tokenizer_hash[65];
     struct weights *start;

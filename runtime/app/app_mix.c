@@ -22,8 +22,9 @@ enum status app_mix_read(const char *names, struct app_mix *out, struct error *e
 
         if (!env)
             st = STATUS_USAGE;
-        else if (out->n == GRPO_MAX_TASKS)
-            st = error_set(err, STATUS_USAGE, "--env: at most %d environments", GRPO_MAX_TASKS);
+        else if (out->n == CURRICULUM_MAX_TASKS)
+            st = error_set(err, STATUS_USAGE, "--env: at most %d environments",
+                           CURRICULUM_MAX_TASKS);
         for (int32_t i = 0; i < out->n && !st; i++)
             if (out->env[i] == env)
                 st = error_set(err, STATUS_USAGE, "--env: %s appears twice", w);
@@ -103,7 +104,7 @@ struct schedule {
     struct {
         int64_t from;
         double value;
-    } point[GRPO_MAX_PHASES];
+    } point[CURRICULUM_MAX_PHASES];
 };
 
 /* "0:0.2,15:0.4" or a single value. The text is written to. */
@@ -126,8 +127,9 @@ static enum status read_schedule(enum option_id id, char *text, struct schedule 
             !text_to_double(text_of_value, &value))
             return error_set(err, STATUS_USAGE, "--%s: \"%s\" is not UPDATE:VALUE", name,
                              text_of_value);
-        if (s->n == GRPO_MAX_PHASES)
-            return error_set(err, STATUS_USAGE, "--%s: at most %d phases", name, GRPO_MAX_PHASES);
+        if (s->n == CURRICULUM_MAX_PHASES)
+            return error_set(err, STATUS_USAGE, "--%s: at most %d phases", name,
+                             CURRICULUM_MAX_PHASES);
         if (from != 0 && (s->n == 0 || from <= s->point[s->n - 1].from))
             return error_set(err, STATUS_USAGE, "--%s must start at update 0 and ascend", name);
         s->point[s->n].from = from;
@@ -201,10 +203,10 @@ static enum status read_noise(const struct app_mix *m, const struct options *o,
     return st;
 }
 
-enum status app_mix_phases(const struct app_mix *m, const struct options *o, struct grpo_options *g,
+enum status app_mix_phases(const struct app_mix *m, const struct options *o, struct curriculum *out,
                            struct error *err)
 {
-    struct schedule noise[GRPO_MAX_TASKS] = {{.n = 0}}, horizon = {.n = 0};
+    struct schedule noise[CURRICULUM_MAX_TASKS] = {{.n = 0}}, horizon = {.n = 0};
     char *text = xstrdup(option_text(o, OPT_HORIZON_SCHEDULE));
     int64_t from = 0;
     enum status st = read_noise(m, o, noise, err);
@@ -215,21 +217,21 @@ enum status app_mix_phases(const struct app_mix *m, const struct options *o, str
     while (!st && from != INT64_MAX) {
         double steps = value_at(&horizon, from);
         int64_t next = next_change(&horizon, from);
-        struct grpo_phase *phase = &g->phase[g->n_phases];
+        struct curriculum_phase *phase = &out->phase[out->n_phases];
 
-        if (g->n_phases == GRPO_MAX_PHASES)
+        if (out->n_phases == CURRICULUM_MAX_PHASES)
             return error_set(err, STATUS_USAGE, "the schedules have more than %d phases in total",
-                             GRPO_MAX_PHASES);
+                             CURRICULUM_MAX_PHASES);
         if (!(steps >= 1 && steps <= 100000))
             return error_set(err, STATUS_USAGE, "--horizon-schedule: %g steps", steps);
-        *phase = (struct grpo_phase){.from = from, .horizon = (int32_t)steps};
+        *phase = (struct curriculum_phase){.from = from, .horizon = (int32_t)steps};
         for (int32_t k = 0; k < m->n; k++) {
             int64_t change = next_change(&noise[k], from);
 
             phase->noise[k] = value_at(&noise[k], from);
             next = change < next ? change : next;
         }
-        g->n_phases++;
+        out->n_phases++;
         from = next;
     }
     return st;

@@ -6,13 +6,13 @@
 #ifndef TROUPE_RUNTIME_APP_APP_MIX_H
 #define TROUPE_RUNTIME_APP_APP_MIX_H
 
-#include "models/train/grpo.h"
+#include "agents/curriculum.h"
 #include "runtime/app/app.h"
 #include "tools/environments/environment.h"
 
 struct app_mix {
-    const struct env_ops *env[GRPO_MAX_TASKS];
-    uint32_t faults[GRPO_MAX_TASKS]; /* kinds that occur; 0: all */
+    const struct env_ops *env[CURRICULUM_MAX_TASKS];
+    uint32_t faults[CURRICULUM_MAX_TASKS]; /* kinds that occur; 0: all */
     int32_t n;
 };
 
@@ -28,6 +28,6 @@ int32_t app_mix_chain(const struct app_mix *m);
 /* --noise-schedule and --horizon-schedule as one list of phases. Noise is one schedule for all, or
  * ENV=SCHEDULE parts separated by semicolons; a part without a name is for the others. */
 MUST_CHECK enum status app_mix_phases(const struct app_mix *m, const struct options *o,
-                                      struct grpo_options *g, struct error *err);
+                                      struct curriculum *out, struct error *err);
 
 #endif

@@ -70,9 +70,9 @@ static enum status put_mark(struct store_db *db, int slot, const struct spool_id
 
 /* ---- one file */
 
-/* Inside a transaction: the rows of an image above `after`. */
+/* Inside a transaction: the rows of an image above `after`. has_slot: the file is its slot's. */
 static enum status put_rows(struct store_db *db, int slot, const struct spool_image *m,
-                            uint64_t after, const char *path, struct error *err)
+                            uint64_t after, bool has_slot, const char *path, struct error *err)
 {
     struct audit_chain chain;
     struct spool_rows rows;
@@ -88,7 +88,7 @@ static enum status put_rows(struct store_db *db, int slot, const struct spool_im
             st = audit_chain_put(db, &chain, &row, err);
         }
         audit_chain_end(&chain);
-        if (st == STATUS_OK)
+        if (st == STATUS_OK && has_slot)
             st = put_mark(db, slot, &m->id, rows.row[rows.n - 1].number, err);
     }
     spool_rows_deinit(&rows);
@@ -110,7 +110,7 @@ static enum status put_left(struct store_db *db, int slot, const struct spool_im
     uint64_t after;
     enum status st = get_mark(db, slot, &m->id, &after, err);
 
-    return st ? st : put_rows(db, slot, m, after, path, err);
+    return st ? st : put_rows(db, slot, m, after, true, path, err);
 }
 
 /* ---- what dead processes have left */
@@ -148,13 +148,10 @@ enum status calls_recover(struct store *s, bool is_new, struct error *err)
 
     for (int slot = 0; slot < SPOOLS_MAX && st == STATUS_OK; slot++) {
         char *path = spool_path(s->path, slot);
-        bool there = file_exists(path);
 
-        if (there)
+        if (file_exists(path)) /* one that was damaged may have been deleted: a gap */
             st = recover_one(s, slot, path, is_new, err);
         free(path);
-        if (!there)
-            break;
     }
     return st;
 }
@@ -186,18 +183,22 @@ enum status calls_fold(struct store *s, struct error *err)
 {
     struct call_spool *spool = atomic_load_explicit(&s->spool, memory_order_acquire);
     struct spool_image m;
+    struct error gone = ERROR_INIT;
     uint64_t after, last;
-    enum status st;
+    enum status st, there;
 
     if (!spool || spool_waiting_bytes(spool) == 0)
         return STATUS_OK;
+    there = spool_check(spool, &gone);
     st = spool_take_image(spool, &m, &after, &last, err);
     if (st)
         return st;
     st = db_run_id(&s->db, STMT_BEGIN, err);
     if (st == STATUS_OK)
-        st = end_transaction(
-            &s->db, put_rows(&s->db, spool_slot(spool), &m, after, spool_name(spool), err), err);
+        st = end_transaction(&s->db,
+                             put_rows(&s->db, spool_slot(spool), &m, after, there == STATUS_OK,
+                                      spool_name(spool), err),
+                             err);
     if (st == STATUS_OK)
         st = store_files_check(s, err);
     if (st == STATUS_OK) {
@@ -206,6 +207,10 @@ enum status calls_fold(struct store *s, struct error *err)
         atomic_fetch_add_explicit(&s->commits, 1, memory_order_relaxed);
     }
     spool_image_deinit(&m);
+    if (st == STATUS_OK && there) {
+        *err = gone;
+        st = there;
+    }
     return st;
 }
 
@@ -225,12 +230,16 @@ enum status calls_look(const char *store, struct calls_left **out, struct error 
 
     l->store = xstrdup(store);
     l->image = xcalloc(SPOOLS_MAX, sizeof(*l->image));
-    while (!st && l->n < SPOOLS_MAX) {
-        st = spool_look(store, l->n, &l->image[l->n], &one);
-        if (!st)
-            l->n++;
+    for (int slot = 0; slot < SPOOLS_MAX && !st; slot++) {
+        st = spool_look(store, slot, &l->image[slot], &one);
+        if (!st) {
+            l->n = slot + 1;
+        } else if (st == STATUS_NOT_FOUND) {
+            error_clear(&one);
+            st = STATUS_OK;
+        }
     }
-    if (st && st != STATUS_NOT_FOUND) {
+    if (st) {
         if (err)
             *err = one;
         calls_left_free(l);
@@ -276,8 +285,9 @@ enum status calls_check(const struct calls_left *l, struct store_db *db, struct 
         struct spool_rows rows = {0};
         uint64_t after = 0;
 
-        st = get_mark(db, i, &l->image[i].id, &after, err);
-        if (st == STATUS_OK)
+        if (l->image[i].n > 0)
+            st = get_mark(db, i, &l->image[i].id, &after, err);
+        if (st == STATUS_OK && l->image[i].n > 0)
             st = spool_find_rows(&l->image[i], after, path, &rows, err);
         spool_rows_deinit(&rows);
         free(path);

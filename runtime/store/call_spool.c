@@ -31,6 +31,7 @@ struct call_spool {
     bool is_wrapped;
     uint64_t last, moved, synced; /* numbers */
     size_t taken_head;            /* of the last image */
+    bool is_lost;                 /* the file is no longer at its path */
 
     bool folder_is_synced; /* the store thread's */
 };
@@ -168,6 +169,12 @@ const char *spool_name(const struct call_spool *s)
 
 /* ---- appending */
 
+static enum status file_lost(const struct call_spool *s, struct error *err)
+{
+    return error_set(err, STATUS_IO, "the file %s was deleted or replaced while it was in use",
+                     s->path);
+}
+
 /* Where n bytes fit; a ring that is full to the last byte would look empty. */
 static bool find_room(struct call_spool *s, size_t n, size_t *at)
 {
@@ -201,6 +208,10 @@ enum status spool_append(struct call_spool *s, const struct call_audit_row *row,
     size_t at;
 
     pthread_mutex_lock(&s->lock);
+    if (s->is_lost) {
+        pthread_mutex_unlock(&s->lock);
+        return file_lost(s, err);
+    }
     spool_record_put(&s->record, &s->id, row, s->last + 1, s->synced);
     if (str_ok(&s->record) && find_room(s, s->record.len, &at)) {
         st = write_at(s, str_cstr(&s->record), s->record.len, at, err);
@@ -225,8 +236,19 @@ static enum status check_file(const struct call_spool *s, struct error *err)
     if (fstat(s->fd, &open_one) == 0 && stat(s->path, &named) == 0 &&
         open_one.st_ino == named.st_ino && open_one.st_dev == named.st_dev)
         return STATUS_OK;
-    return error_set(err, STATUS_IO, "the file %s was deleted or replaced while it was in use",
-                     s->path);
+    return file_lost(s, err);
+}
+
+enum status spool_check(struct call_spool *s, struct error *err)
+{
+    enum status st = check_file(s, err);
+
+    if (st) {
+        pthread_mutex_lock(&s->lock);
+        s->is_lost = true;
+        pthread_mutex_unlock(&s->lock);
+    }
+    return st;
 }
 
 /* A new file outlives a power failure only with its entry in the folder. */
@@ -300,10 +322,8 @@ enum status spool_take_image(struct call_spool *s, struct spool_image *out, uint
 {
     struct spool_image m = {.id = s->id, .is_of_this_boot = true};
     size_t tail, middle, from, head;
-    enum status st = check_file(s, err);
+    enum status st;
 
-    if (st)
-        return st;
     pthread_mutex_lock(&s->lock);
     s->taken_head = head = s->head;
     *after = s->moved;

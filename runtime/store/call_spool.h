@@ -54,7 +54,7 @@ struct spool_rows {
 
 /* The file's name, malloc'd. */
 char *spool_path(const char *store, int slot);
-/* STATUS_NOT_FOUND: there is no such file, and none with a greater slot. */
+/* STATUS_NOT_FOUND: there is no such file; there may be one with a greater slot. */
 MUST_CHECK enum status spool_look(const char *store, int slot, struct spool_image *out,
                                   struct error *err);
 void spool_image_deinit(struct spool_image *m);
@@ -86,6 +86,8 @@ MUST_CHECK enum status spool_append(struct call_spool *s, const struct call_audi
  * `number` already. */
 MUST_CHECK enum status spool_sync(struct call_spool *s, uint64_t number, struct error *err);
 size_t spool_waiting_bytes(struct call_spool *s);
+/* Is the file still at its path? If not, nothing more is appended, and what waits can be taken. */
+MUST_CHECK enum status spool_check(struct call_spool *s, struct error *err);
 /* What waits, up to the number *last. */
 MUST_CHECK enum status spool_take_image(struct call_spool *s, struct spool_image *out,
                                         uint64_t *after, uint64_t *last, struct error *err);

@@ -149,8 +149,11 @@ static void *work(void *ctx)
 static struct sha256 train(struct bench *b)
 {
     const struct env_ops *env = env_find("ledger");
+    static const struct curriculum curriculum = {
+        .phase = {{.from = 0, .noise = {.2}, .horizon = 2}}, .n_phases = 1};
     struct rollouts_options ro = {.env = &env,
                                   .n_env = 1,
+                                  .curriculum = &curriculum,
                                   .model = engine_model(b->engine),
                                   .in_flight = 32,
                                   .seams = seams_real()};
@@ -162,8 +165,6 @@ static struct sha256 train(struct bench *b)
         .updates = UPDATES,
         .groups = 3,
         .group_size = 6,
-        .phase = {{.from = 0, .noise = {.2}, .horizon = 2}},
-        .n_phases = 1,
         .credit = {.kind = CREDIT_STEP,
                    .norm = CREDIT_NORM_BATCH,
                    .overlong_max = 60,

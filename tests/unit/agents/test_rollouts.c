@@ -19,6 +19,7 @@
 struct played_set {
     struct fake_model m;
     struct rollouts_options o;
+    struct curriculum c;
     const struct env_ops *env[2];
     struct rollout_request q;
     uint64_t task[GROUPS], fault[GROUPS];
@@ -27,19 +28,20 @@ struct played_set {
 
 static void begin(struct played_set *p, fake_policy policy)
 {
-    *p = (struct played_set){.o = {.n_env = 1, .seams = seams_real()},
-                             .env = {env_find("ledger"), env_find("ledger_cue")},
-                             .q = {.update = 7,
-                                   .n_groups = GROUPS,
-                                   .group_size = SIZE,
-                                   .sample_seed = 9,
-                                   .temperature = 1,
-                                   .noise = .3,
-                                   .horizon = HORIZON,
-                                   .path = "update[7]"}};
+    *p = (struct played_set){
+        .o = {.n_env = 1, .seams = seams_real()},
+        .c = {.phase = {{.noise = {.3, .3}, .horizon = HORIZON}}, .n_phases = 1},
+        .env = {env_find("ledger"), env_find("ledger_cue")},
+        .q = {.update = 7,
+              .n_groups = GROUPS,
+              .group_size = SIZE,
+              .sample_seed = 9,
+              .temperature = 1,
+              .path = "update[7]"}};
     fake_model_init(&p->m, "compact", policy);
     p->o.model = &p->m.model;
     p->o.env = p->env;
+    p->o.curriculum = &p->c;
     for (int32_t g = 0; g < GROUPS; g++) {
         p->task[g] = 1000 + (uint64_t)g;
         p->fault[g] = 50 + 100 * (uint64_t)g;
@@ -83,10 +85,10 @@ static void check_member(const struct played_set *p, const struct rollout_member
     const struct env_ops *ops = p->env[task];
     struct env_params params = {
         .horizon = HORIZON,
-        .noise = p->q.noise_of ? p->q.noise_of[task] : .3,
+        .noise = p->c.phase[0].noise[task],
         .faults = p->o.faults ? p->o.faults[task] : 0,
         .task_seed = p->task[m->group],
-        .fault_seed = p->fault[m->group] + (p->q.shared_faults ? 0 : (uint64_t)m->member)};
+        .fault_seed = p->fault[m->group] + (p->o.shared_faults ? 0 : (uint64_t)m->member)};
     struct env *env = NULL;
     struct env_verdict v;
     struct str text = STR_INIT, said = STR_INIT;
@@ -211,7 +213,7 @@ static void faults_are_shared_or_private(void **state)
 
     (void)state;
     begin(&p, policy_check);
-    p.q.shared_faults = true;
+    p.o.shared_faults = true;
     assert_ok(play(&p, why));
     for (int32_t i = 0; i < p.set.n_members; i++) {
         const struct rollout_member *m = &p.set.member[i], *first = &p.set.member[i / SIZE * SIZE];
@@ -223,7 +225,7 @@ static void faults_are_shared_or_private(void **state)
         n += m->counts[ROLLOUTS_RATE_recovered].per;
     }
     assert_true(n > 0);
-    p.q.shared_faults = false;
+    p.o.shared_faults = false;
     assert_ok(play(&p, why));
     for (int32_t i = 0; i < p.set.n_members; i++) {
         check_member(&p, &p.set.member[i]);
@@ -239,7 +241,7 @@ static void equal_states_have_equal_anchors(void **state)
 
     (void)state;
     begin(&p, policy_plain);
-    p.q.noise = 0;
+    p.c.phase[0].noise[0] = 0;
     assert_ok(play(&p, why));
     for (int32_t k = 0; k < p.set.n_chains; k++) {
         const struct rollout_chain *c = &p.set.chain[k];
@@ -525,10 +527,14 @@ static void wrong_use_is_refused(void **state)
     assert_int_equal(play(&p, &err), STATUS_INVALID);
     assert_non_null(strstr(err.message, "2^20"));
     p.task[1] = ENV_SEED_VALIDATION - 1;
-    p.q.horizon = 0; /* no environment can be made: all fail, and the error says so */
+    p.c.phase[0].noise[0] = 2; /* no environment can be made: all fail, and the error says so */
     assert_int_not_equal(play(&p, &err), STATUS_OK);
+    assert_non_null(strstr(err.message, "noise"));
+    p.c.phase[0].noise[0] = .3;
+    p.c.phase[0].horizon = 0;
+    assert_int_equal(play(&p, &err), STATUS_USAGE);
     assert_non_null(strstr(err.message, "horizon"));
-    p.q.horizon = HORIZON;
+    p.c.phase[0].horizon = HORIZON;
     p.m.processed = true;
     assert_int_equal(play(&p, &err), STATUS_UNSUPPORTED);
     assert_non_null(strstr(err.message, "cannot replay"));
@@ -574,7 +580,7 @@ static void a_world_that_throws_is_masked(void **state)
     /* All of them: there is nothing to train on, and the error has the first cause. */
     for (int32_t g = 0; g < GROUPS; g++)
         p.fault[g] = 3;
-    p.q.shared_faults = true;
+    p.o.shared_faults = true;
     assert_int_equal(play(&p, &err), STATUS_FAILED);
     assert_non_null(strstr(err.message, "the world fell down"));
     end(&whole);
@@ -630,7 +636,6 @@ static void no_groups_at_all_are_refused(void **state)
 /* Group by group another environment, at its own noise; each group is what it is alone. */
 static void environments_are_dealt_to_the_groups(void **state)
 {
-    static const double noise[] = {.3, .6};
     static const uint32_t faults[] = {0, 4};
     struct played_set alone, mixed;
     struct str text = STR_INIT;
@@ -643,8 +648,7 @@ static void environments_are_dealt_to_the_groups(void **state)
         begin(&mixed, policy_check);
         mixed.o.n_env = 2;
         mixed.o.faults = faults;
-        mixed.q.noise_of = noise;
-        mixed.q.n_noise = 2;
+        mixed.c.phase[0].noise[1] = .6;
         mixed.q.first_group = first;
         assert_ok(play(&mixed, why));
         for (int32_t i = 0; i < mixed.set.n_members; i++) {

@@ -177,6 +177,34 @@ static void tools_are_in_the_registry(void **state)
     tool_registry_free(r);
 }
 
+/* Stores keep verdicts in this form: a counter's name and place stay. */
+static void a_verdict_keeps_its_form(void **state)
+{
+    const struct env_verdict v = {.success = true,
+                                  .steps = 1,
+                                  .steps_right = 2,
+                                  .calls = 3,
+                                  .faults = 4,
+                                  .own_slips = 5,
+                                  .at_risk = 6,
+                                  .recovered = 7,
+                                  .mismatch_shown = 8,
+                                  .repaired = 9,
+                                  .match_shown = 10,
+                                  .false_alarms = 11,
+                                  .over_budget = true};
+    struct json *o = env_verdict_json(&v);
+    char *text = jv_dump(o);
+
+    (void)state;
+    assert_string_equal(
+        text, "{\"success\":true,\"steps\":1,\"steps_right\":2,\"calls\":3,\"faults\":4,\"own_"
+              "slips\":5,\"at_risk\":6,\"recovered\":7,\"mismatch_shown\":8,\"repaired\":9,\"match_"
+              "shown\":10,\"false_alarms\":11,\"capped\":false,\"over_budget\":true}");
+    free(text);
+    jv_unref(o);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -187,6 +215,7 @@ int main(void)
         cmocka_unit_test(wrong_calls_are_named),
         cmocka_unit_test(a_real_with_no_fraction_is_an_integer),
         cmocka_unit_test(tools_are_in_the_registry),
+        cmocka_unit_test(a_verdict_keeps_its_form),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

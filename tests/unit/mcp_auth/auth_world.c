@@ -303,8 +303,9 @@ static void serve_token(struct world *w, const char *origin, const struct http_m
     str_printf(&w->token, "t0ken-%s-%d", strstr(origin, "as2") ? "as2" : "as", w->n_tokens);
     str_clear(&w->granted);
     str_puts(&w->granted, str_cstr(&w->scope));
-    str_printf(&w->reply, "{\"access_token\":\"%s\",\"token_type\":\"%s\",\"expires_in\":3600",
-               str_cstr(&w->token), w->script.dpop ? "DPoP" : "bearer");
+    str_printf(&w->reply, "{\"access_token\":\"%s\",\"token_type\":\"%s\",\"expires_in\":%s",
+               str_cstr(&w->token), w->script.dpop ? "DPoP" : "bearer",
+               w->script.expires_in ? w->script.expires_in : "3600");
     if (w->refresh.len == 0 || w->script.rotates) {
         str_clear(&w->refresh);
         str_printf(&w->refresh, "r3fresh-%d", w->n_tokens);

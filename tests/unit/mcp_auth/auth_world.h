@@ -41,6 +41,7 @@ struct script {
     const char *redirect;                  /* the whole query of the redirect; %s is the state */
     const char *token_reply;               /* the whole answer of the token endpoint */
     int token_code;
+    const char *expires_in; /* [3600] */
     bool registers_secret, rotates, refresh_fails,
         moves; /* moves: to AS2 after the first request */
     const char *prm_reply, *as_reply;

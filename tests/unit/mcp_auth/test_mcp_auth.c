@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "auth_world.h"
+#include "mcp/auth/auth_store.h"
 #include "mcp/auth/auth_url.h"
 #include "runtime/base/file_open.h"
 #include "runtime/loop/loop.h"
@@ -469,6 +470,33 @@ static void test_an_expired_token_is_refreshed_and_rotated(void **state)
     assert_int_equal(w->n_logins, 1);
 }
 
+/* A time that is none is not known: the token is then used until it is refused. */
+static void test_the_end_of_a_token_is_kept_where_it_is_a_time(void **state)
+{
+    static const struct {
+        const char *expires_in;
+        int64_t life_ms;
+    } cases[] = {{"3600", 3600000}, {"0.5", 500}, {"0", 0},    {"-5", 0},      {"1e300", 0},
+                 {"-1e300", 0},     {"1e18", 0},  {"null", 0}, {"\"3600\"", 0}};
+    struct world *w = *state;
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct auth_saved saved;
+        int64_t from = seams_wall_ms(seams_real()), life = cases[i].life_ms, ends;
+
+        w->script.expires_in = cases[i].expires_in;
+        str_clear(&w->token);
+        (void)unlink(w->store);
+        world_client(w);
+        assert_int_equal(world_request(w, "tools/list"), 200);
+        assert_ok(auth_store_server(w->store, MCP_URL, &saved, why));
+        ends = saved.token.expires_ms;
+        if (life ? ends < from + life || ends > seams_wall_ms(seams_real()) + life : ends != 0)
+            fail_msg("%s: it ends at %lld", cases[i].expires_in, (long long)ends);
+        auth_saved_deinit(&saved);
+    }
+}
+
 static void test_a_refresh_token_that_is_not_rotated_is_kept(void **state)
 {
     struct world *w = *state;
@@ -706,6 +734,7 @@ int main(void)
         WORLD(test_the_file_is_in_the_state_folder),
         WORLD(test_a_file_that_others_can_read_is_refused),
         WORLD(test_an_expired_token_is_refreshed_and_rotated),
+        WORLD(test_the_end_of_a_token_is_kept_where_it_is_a_time),
         WORLD(test_a_refresh_token_that_is_not_rotated_is_kept),
         WORLD(test_a_refused_refresh_leads_to_a_login),
         WORLD(test_a_token_that_another_process_has_got_is_taken),

@@ -153,8 +153,9 @@ static void copy_file(const char *from, const char *to)
 static void rows_that_are_in_the_table_are_not_moved_again(void **state)
 {
     struct store_fixture *f = *state;
-    char *path = calls_file(f), *copy = spool_path(f->path, 77);
+    char *path = calls_file(f), copy[160];
 
+    (void)snprintf(copy, sizeof(copy), "%s.copy", f->path);
     leave_rows(f, 3, STORE_NORMAL);
     copy_file(path, copy);
     fixture_open(f);
@@ -163,7 +164,6 @@ static void rows_that_are_in_the_table_are_not_moved_again(void **state)
     fixture_open(f);
     expect_rows(f->store, "1:0 2:1 3:2 ");
     free(path);
-    free(copy);
 }
 
 /* Changes a byte of the record whose target is `mark`, or cuts the file there. */
@@ -323,6 +323,58 @@ static void stores_that_are_open_at_once_have_files_of_their_own(void **state)
     free(second);
 }
 
+/* A damaged file may be deleted (the hint says so): those behind it count as before. */
+static void rows_behind_a_file_that_was_deleted_are_moved(void **state)
+{
+    struct store_fixture *f = *state;
+    struct store_options o = {.path = f->path, .read_only = true};
+    struct store *look = NULL, *copy = NULL;
+    char *path = calls_file(f), *third = spool_path(f->path, 2), to[160];
+
+    leave_rows(f, 3, STORE_NORMAL);
+    copy_file(path, third);
+    assert_int_equal(unlink(path), 0);
+    (void)snprintf(to, sizeof(to), "%s.copy", f->path);
+    assert_ok(store_open(&o, &look, why));
+    assert_ok(store_backup(look, to, why));
+    store_close(look);
+    o.path = to;
+    assert_ok(store_open(&o, &copy, why));
+    expect_rows(copy, "1:0 2:1 3:2 ");
+    store_close(copy);
+    fixture_open(f);
+    expect_rows(f->store, "1:0 2:1 3:2 ");
+    free(path);
+    free(third);
+}
+
+/* Then the store takes no more, and what it has taken is in the table. */
+static void a_file_that_is_deleted_in_use_loses_no_row(void **state)
+{
+    struct store_fixture *f = *state;
+    struct outcome o = {0};
+    struct str wanted = STR_INIT;
+    char *path = calls_file(f);
+
+    fixture_open_with(f, (struct store_options){.durability = STORE_NORMAL});
+    append_numbers(f->store, 0, 3, &o);
+    assert_int_equal(o.n_kept, 3);
+    assert_int_equal(unlink(path), 0);
+    for (int i = 3; i < 1000 && o.n_failed == 0; i++) {
+        append_numbers(f->store, i, i + 1, &o);
+        wait_for(f->store, &o, i + 1);
+        usleep(5000);
+    }
+    assert_int_equal(o.status, STATUS_IO);
+    fixture_close(f);
+    fixture_open(f);
+    for (int i = 0; i < o.n_kept; i++)
+        str_printf(&wanted, "%d:%d ", i + 1, i);
+    expect_rows(f->store, str_cstr(&wanted));
+    str_deinit(&wanted);
+    free(path);
+}
+
 /* What is acknowledged is in a backup, whichever process has it in its file. */
 static void a_backup_has_the_rows_that_are_not_in_the_table_yet(void **state)
 {
@@ -430,6 +482,8 @@ int main(void)
         STORE_TEST(after_a_restart_of_the_machine_what_was_not_synced_may_be_missing),
         STORE_TEST(a_file_is_bounded_and_no_row_is_lost),
         STORE_TEST(stores_that_are_open_at_once_have_files_of_their_own),
+        STORE_TEST(rows_behind_a_file_that_was_deleted_are_moved),
+        STORE_TEST(a_file_that_is_deleted_in_use_loses_no_row),
         STORE_TEST(a_backup_has_the_rows_that_are_not_in_the_table_yet),
         STORE_TEST(a_full_disk_is_an_error_of_that_call_and_passes),
         STORE_TEST(with_full_durability_a_row_waits_for_a_sync),

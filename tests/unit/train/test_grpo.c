@@ -61,8 +61,6 @@ static void run_init(struct run *r, int64_t updates)
         .updates = updates,
         .groups = GROUPS,
         .group_size = SIZE,
-        .phase = {{.from = 0, .noise = {-1}, .horizon = 2}},
-        .n_phases = 1,
         .credit = {.kind = CREDIT_STEP, .norm = CREDIT_NORM_BATCH},
         .policy = {.objective = POLICY_PPO, .clip_low = .2, .clip_high = .28},
         .minibatch_chains = 16,
@@ -423,9 +421,9 @@ static void test_changed_options_are_refused_by_name(void **state)
     assert_int_equal(run_once(&r, 1, &out, &err), STATUS_USAGE);
     assert_non_null(strstr(err.message, "cost of a call (--call-cost) was 0.0 and is now 0.5"));
     r.o.credit.call_cost = 0;
-    r.o.phase[0].noise[0] = .25;
+    r.toy.level[0] = .25;
     assert_int_equal(run_once(&r, 1, &out, &err), STATUS_USAGE);
-    assert_non_null(strstr(err.message, "curriculum (--noise-schedule, --horizon-schedule)"));
+    assert_non_null(strstr(err.message, "level (--level) was 0.0 and is now 0.25"));
     run_free(&r);
 }
 
@@ -462,35 +460,31 @@ static void test_a_mixed_run_tells_of_each_task(void **state)
     (void)state;
     run_init(&one, 4);
     run_init(&two, 4);
-    two.o.n_tasks = 2;
-    two.o.task_name[0] = "calm";
-    two.o.task_name[1] = "rough";
-    two.o.phase[0].noise[1] = .4;
+    two.toy.source.n_tasks = 2;
+    two.toy.level[1] = .4;
     a = run_hash(&one, 1);
     b = run_hash(&two, 2);
     assert_memory_equal(&a, &b, sizeof(a));
-    assert_true(two.toy.noise_of[0] < 0 && two.toy.noise_of[1] == .4);
     text = metrics_of(&two);
     assert_non_null(strstr(text, "\"tasks\":{\"calm\":{\"rollouts\":12,"));
     assert_non_null(strstr(text, "\"rough\":{\"rollouts\":12,"));
-    assert_non_null(strstr(text, "\"noise\":0.4}"));
+    assert_non_null(strstr(text, "\"level\":0.4}"));
     free(text);
-    /* A different noise of the second task is a different run. */
-    two.o.phase[0].noise[1] = .5;
+    assert_true(metric(&two, 3, "described") == 2);
+    /* A different level of the second task is a different run. */
+    two.toy.level[1] = .5;
     two.o.resume = true;
     assert_int_equal(run_once(&two, 1, &out, &err), STATUS_USAGE);
-    assert_non_null(strstr(err.message, "curriculum (--noise-schedule, --horizon-schedule)"));
+    assert_non_null(strstr(err.message, "second level (--level) was 0.4 and is now 0.5"));
     run_free(&one);
     run_free(&two);
     run_init(&two, 1);
-    two.o.n_tasks = 2;
-    two.o.task_name[0] = "calm";
-    two.o.task_name[1] = "rough";
+    two.toy.source.n_tasks = 2;
     two.toy.all_equal = true;
     assert_ok(run_once(&two, 1, &out, why));
     weights_unref(out.weights);
     assert_int_equal(two.toy.first_group, GROUPS);
-    two.o.n_tasks = GROUPS + 1;
+    two.toy.source.n_tasks = GROUPS + 1;
     assert_int_equal(run_once(&two, 1, &out, &err), STATUS_USAGE);
     run_free(&two);
 }
@@ -731,9 +725,6 @@ static void test_wrong_use_is_refused(void **state)
     r.o.temperature = 0;
     assert_int_equal(run_once(&r, 1, &out, &err), STATUS_USAGE);
     r.o.temperature = 1;
-    r.o.phase[0].from = 1;
-    assert_int_equal(run_once(&r, 1, &out, &err), STATUS_USAGE);
-    r.o.phase[0].from = 0;
     r.o.learning.step.lr = NAN;
     assert_int_equal(run_once(&r, 1, &out, &err), STATUS_USAGE);
     run_free(&r);

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "models/train/fixed_options.h"
 #include "models/train/sequences.h"
 #include "models/train/sharded_pass.h"
 #include "runtime/base/hash.h"
@@ -109,8 +110,6 @@ static enum status play(void *ctx, const struct rollout_request *r, struct rollo
 
     t->n_plays++;
     t->first_group = r->first_group;
-    for (int32_t k = 0; k < r->n_noise && k < 2; k++)
-        t->noise_of[k] = r->noise_of[k];
     if (t->n_plays == t->interrupt_at) {
         *t->flag = 1;
         return error_set(err, STATUS_CANCELLED, "interrupted");
@@ -130,11 +129,34 @@ static enum status play(void *ctx, const struct rollout_request *r, struct rollo
 static const struct rollout_rate rates[] = {{"steps_right", "right steps", 3, true},
                                             {"of_nothing", "of nothing", 2, false}};
 
+static void fix(void *ctx, struct fixed_options *f)
+{
+    const struct toy_rollouts *t = ctx;
+
+    fixed_put(f, "level", "level (--level)", jv_real(t->level[0]));
+    fixed_put(f, "level_1", "second level (--level)", jv_real(t->level[1]));
+}
+
+static void describe(void *ctx, int64_t update, int32_t task, struct json *line)
+{
+    const struct toy_rollouts *t = ctx;
+
+    if (task >= 0)
+        jv_set_real(line, "level", t->level[task]);
+    else
+        jv_set_int(line, "described", update);
+}
+
 void toy_rollouts_init(struct toy_rollouts *t)
 {
     memset(t, 0, sizeof(*t));
     t->source.ctx = t;
     t->source.rate = rates;
+    t->source.fix = fix;
+    t->source.describe = describe;
+    t->source.task_name = t->task_name;
+    t->task_name[0] = "calm";
+    t->task_name[1] = "rough";
     t->source.n_rates = (int32_t)ARRAY_LEN(rates);
     t->source.play = play;
 }

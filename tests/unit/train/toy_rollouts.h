@@ -17,12 +17,13 @@ struct toy_rollouts {
     int64_t last_version;
     int64_t interrupt_at, kill_at; /* play number; 0: never */
     volatile int *flag;
-    bool all_equal;     /* every step is right */
-    bool infinite;      /* verdicts of right steps are infinite */
-    bool no_verdict;    /* the second member of each group has NaN for every verdict */
-    bool fail_first;    /* all members of the first group fail: it is empty */
-    bool fail_some;     /* the first member of each group fails outside of the policy */
-    double noise_of[2]; /* as the last request said, of a mixed run */
+    bool all_equal;  /* every step is right */
+    bool infinite;   /* verdicts of right steps are infinite */
+    bool no_verdict; /* the second member of each group has NaN for every verdict */
+    bool fail_first; /* all members of the first group fail: it is empty */
+    bool fail_some;  /* the first member of each group fails outside of the policy */
+    const char *task_name[2];
+    double level[2]; /* of each task: it decides no bits, but a resumed run must repeat it */
     int32_t first_group;
     float add_to_logp; /* what is recorded is wrong by this */
 };
