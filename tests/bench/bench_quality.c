@@ -4,8 +4,8 @@
  * Usage: bench_quality MODEL IDS. MODEL is a GGUF with quantised weights; IDS a file of token ids,
  * separated by anything, at least two. Prints for both paths the mean log-prob of ids 2 on, and for
  * the quantised one its Kullback-Leibler divergence from f32 over the whole vocabulary (mean and
- * largest) and how often the likeliest token is the same. Keys and values are f32 in the f32 path
- * and in the default type in the other. Memory: two tables of logits.
+ * largest) and how often the likeliest token is the same. Keys and values are f32 in both, so that
+ * only the rounding of activations differs. Memory: two tables of logits.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -143,6 +143,7 @@ int main(int argc, char **argv)
     for (int i = 0; i < 2; i++) {
         w = load(argv[1], i ? DTYPE_N : DTYPE_F32);
         V = weights_config(w)->vocab_size;
+        weights_set_kv_dtype(w, DTYPE_F32);
         logits[i] = run(w, pool, ids, n, logp[i]);
         weights_unref(w);
     }
