@@ -99,19 +99,50 @@ static enum status name_holder(int fd, struct error *err)
     return STATUS_BUSY;
 }
 
-/* Polls, since the kernel's wait has no timeout; the pauses grow to a few milliseconds. */
-enum status file_lock_take(int fd, int64_t now_ms, int64_t wait_ms, struct error *err)
+/* The lock is on the bytes before this one; who waits for it has a shared lock on this one. */
+#define WAITER_AT    ((off_t)1 << 40)
+#define PAUSE_MAX_US 5000
+
+static void pause_for(int64_t us)
 {
-    int64_t left_us = wait_ms * 1000, pause_us = 50;
+    (void)nanosleep(&(struct timespec){.tv_nsec = us * 1000}, NULL);
+}
+
+/* A process that writes without end is outside the lock for microseconds alone, which a poll of
+ * another hardly meets. So nobody takes it before those who already wait have had their turn. */
+static void let_waiters_go_first(int fd)
+{
+    for (int i = 0; i < 4 && lock_op(fd, F_OFD_GETLK, F_WRLCK, WAITER_AT, 1) == EAGAIN; i++)
+        pause_for(PAUSE_MAX_US / 2);
+}
+
+/* Polls, since the kernel's wait has no timeout; the pauses grow to a few milliseconds. */
+static int poll_lock(int fd, int64_t wait_us)
+{
+    int64_t pause_us = 50;
     int e;
 
-    while ((e = lock_op(fd, F_OFD_SETLK, F_WRLCK, 0, 0)) == EAGAIN || e == EACCES) {
-        if (left_us <= 0)
-            return name_holder(fd, err);
-        (void)nanosleep(&(struct timespec){.tv_nsec = pause_us * 1000}, NULL);
-        left_us -= pause_us;
-        pause_us = pause_us < 5000 ? pause_us * 3 / 2 : pause_us;
+    while (((e = file_lock_try(fd)) == EAGAIN || e == EACCES) && wait_us > 0) {
+        pause_for(pause_us);
+        wait_us -= pause_us;
+        pause_us = pause_us * 3 / 2 < PAUSE_MAX_US ? pause_us * 3 / 2 : PAUSE_MAX_US;
     }
+    return e;
+}
+
+enum status file_lock_take(int fd, int64_t now_ms, int64_t wait_ms, struct error *err)
+{
+    int e;
+
+    let_waiters_go_first(fd);
+    e = file_lock_try(fd);
+    if ((e == EAGAIN || e == EACCES) && wait_ms > 0) {
+        (void)lock_op(fd, F_OFD_SETLK, F_RDLCK, WAITER_AT, 1);
+        e = poll_lock(fd, wait_ms * 1000);
+        (void)lock_op(fd, F_OFD_SETLK, F_UNLCK, WAITER_AT, 1);
+    }
+    if (e == EAGAIN || e == EACCES)
+        return name_holder(fd, err);
     if (e)
         return error_errno(err, e, "locking the store");
     write_holder(fd, now_ms);
@@ -120,12 +151,12 @@ enum status file_lock_take(int fd, int64_t now_ms, int64_t wait_ms, struct error
 
 int file_lock_try(int fd)
 {
-    return lock_op(fd, F_OFD_SETLK, F_WRLCK, 0, 0);
+    return lock_op(fd, F_OFD_SETLK, F_WRLCK, 0, WAITER_AT);
 }
 
 void file_lock_release(int fd)
 {
-    (void)lock_op(fd, F_OFD_SETLK, F_UNLCK, 0, 0);
+    (void)lock_op(fd, F_OFD_SETLK, F_UNLCK, 0, WAITER_AT);
 }
 
 void store_time_words(int64_t ms, char out[32])

@@ -28,8 +28,8 @@ void store_time_words(int64_t ms, char out[32]);
 bool run_lock_any_is_held(const char *owners_path);
 
 /* Locks the whole file STORE.lock. Its first line then contains the holder and the time (now_ms,
- * since the epoch), because a kernel lock has no such data. After wait_ms: STATUS_BUSY, which
- * names the holder. */
+ * since the epoch), because a kernel lock has no such data. Those who wait go first. After wait_ms:
+ * STATUS_BUSY, which names the holder. */
 MUST_CHECK enum status file_lock_take(int fd, int64_t now_ms, int64_t wait_ms, struct error *err);
 void file_lock_release(int fd);
 /* The same lock on another file, without a wait and without a line: 0 or an errno, EAGAIN or EACCES
