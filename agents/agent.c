@@ -22,6 +22,10 @@ static void on_deadline(void *ctx)
     agent_stop(a, AGENT_STOP_TIMEOUT);
 }
 
+/* The step around an agent has a timer for the same moment, and its status says who ran out of
+ * time: that timer goes first. */
+#define AFTER_STEP_MS 50
+
 static void set_deadline(struct agent *a)
 {
     int64_t budget = budget_deadline_ms(a->task.scope.budget);
@@ -33,7 +37,9 @@ static void set_deadline(struct agent *a)
     if (a->deadline_ms == 0 || !a->host->o.loop)
         return;
     left = a->deadline_ms - agent_now_ms(a);
-    a->timer = loop_timer_new(a->host->o.loop, left > 0 ? left : 0, on_deadline, a);
+    left =
+        (left > 0 ? left : 0) + (a->deadline_ms == a->task.scope.deadline_ms ? AFTER_STEP_MS : 0);
+    a->timer = loop_timer_new(a->host->o.loop, left, on_deadline, a);
 }
 
 static enum status choose_codec(struct agent *a, struct error *err)
