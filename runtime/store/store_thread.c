@@ -449,13 +449,15 @@ static void *store_thread(void *arg)
 
     for (;;) {
         int64_t idle = s->wal_dirty ? IDLE_MS : -1, due = calls_due_ms(s);
+        bool is_idle;
 
         s->queue = mailbox_wait(s->box, due >= 0 && (idle < 0 || due < idle) ? due : idle);
-        if (s->queue && !serve(s))
+        is_idle = !s->queue;
+        if (!is_idle && !serve(s))
             break;
         if (calls_due_ms(s) == 0)
             fold_calls(s);
-        else if (!s->queue && due < 0)
+        else if (is_idle && due < 0)
             checkpoint(s, SQLITE_CHECKPOINT_TRUNCATE);
     }
     if (calls_due_ms(s) >= 0)
